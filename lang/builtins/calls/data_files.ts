@@ -1,8 +1,8 @@
 /** Files of data: constants of a run. */
-import { invariant } from "../../../runtime/errno.ts";
 import { readCsv } from "../../data/read_csv.ts";
 import { readJson } from "../../data/read_json.ts";
 import { readLines } from "../../data/read_lines.ts";
+import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
@@ -16,10 +16,9 @@ const ONCE = "It is read once, before anything runs, and lies in the folder of t
   "below the nearest one above with a `deno.json` or `package.json`. It has at most 16 MiB. What it " +
   "gives is a constant: `forall`, `with` and the machine may use it.";
 
-/** Such a call is worked out before the run. */
-function never(): never {
-  invariant(false, "A file of data was to be read during the run");
-  throw new Error();
+/** Such a call is worked out before the run; nothing in a script leads here. */
+function tooLate(): never {
+  throw new ScriptError("E0707", "A file of data is read before anything runs");
 }
 
 export const DATA_CALLS: readonly FunctionSpec[] = [
@@ -34,7 +33,7 @@ export const DATA_CALLS: readonly FunctionSpec[] = [
 }`,
     exampleFiles: { "sizes.json": '[{ "pages": 1 }, { "pages": 16 }]\n' },
     reads: readJson,
-    run: never,
+    run: tooLate,
   }),
   builtin({
     name: "read_csv",
@@ -49,7 +48,7 @@ export const DATA_CALLS: readonly FunctionSpec[] = [
 }`,
     exampleFiles: { "cases.csv": "pages,bytes\n1,4KiB\n16,64KiB\n" },
     reads: readCsv,
-    run: never,
+    run: tooLate,
   }),
   builtin({
     name: "read_lines",
@@ -60,6 +59,6 @@ export const DATA_CALLS: readonly FunctionSpec[] = [
 assert lines.filter(line => line.contains("fault")).length == 1`,
     exampleFiles: { "log.txt": "all is well\nDMAR: a fault\n" },
     reads: readLines,
-    run: never,
+    run: tooLate,
   }),
 ];
