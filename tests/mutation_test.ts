@@ -13,6 +13,7 @@ type Kind = "a b" | 3;
 export function cut(from: number, sizeBytes: number, last: boolean): number {
   if (sizeBytes <= 4 && last) return 0;
   note("too long for it", 1);
+  invariant(from >= 0, "It begins nowhere");
   let left = from - cut(sizeBytes, from, true);
   left += Math.min(from, sizeBytes);
   return left;
@@ -48,17 +49,16 @@ Deno.test("changes: borders, choices, constants, arguments of one type, statemen
     [5, '"too long for it" → ""'],
     [5, "1 → 1 + 1"],
     [5, "1 → 1 - 1"],
-    [6, "from - cut(sizeBytes, from, true) → from + cut(sizeBytes, from, true)"],
-    [6, "cut(sizeBytes, from, true) → cut(from, sizeBytes, true)"],
-    [6, "true → false"],
-    [7, "left += Math.min(from, sizeBytes); → nothing"],
-    [7, "left += Math.min(from, sizeBytes) → left -= Math.min(from, sizeBytes)"],
-    [8, "left → 0"],
-    [11, '`${text} ${level}` → ""'],
-    [13, "given ?? 3 → given"],
-    [13, "given ?? 3 → 3"],
-    [13, "3 → 3 + 1"],
-    [13, "3 → 3 - 1"],
+    [7, "from - cut(sizeBytes, from, true) → from + cut(sizeBytes, from, true)"],
+    [7, "cut(sizeBytes, from, true) → cut(from, sizeBytes, true)"],
+    [7, "true → false"],
+    [8, "left += Math.min(from, sizeBytes); → nothing"],
+    [8, "left += Math.min(from, sizeBytes) → left -= Math.min(from, sizeBytes)"],
+    [9, "left → 0"],
+    [12, '`${text} ${level}` → ""'],
+    [14, "given ?? 3 → 3"],
+    [14, "3 → 3 + 1"],
+    [14, "3 → 3 - 1"],
   ]);
 });
 

@@ -83,6 +83,41 @@ Deno.test("what is no whole block at a bio's end is left to the next one", () =>
   ]);
 });
 
+Deno.test("one byte too many is left, and so is one vector of a byte (block.md 1.4)", () => {
+  const builder = new BioBuilder(
+    [
+      ...Array.from({ length: 255 }, (_, index) => [run(0x4000_0000 + index * 8192, 512)]),
+      [run(0x5000_0000, 1)],
+      [run(0x6000_0000, 511)],
+    ],
+    "folio",
+    512,
+  );
+  const first = builder.next("read", 0)!;
+  assertEquals([first.vecs.length, first.sizeBytes, builder.leftBytes], [255, 255 * 512, 512]);
+  const second = builder.next("read", 255)!;
+  assertEquals(second.vecs.map(({ phys, sizeBytes }) => [phys, sizeBytes]), [
+    [0x5000_0000, 1],
+    [0x6000_0000, 511],
+  ]);
+  assertEquals(builder.leftBytes, 0);
+
+  const cut = new BioBuilder(
+    [
+      ...Array.from({ length: 255 }, (_, index) => [run(0x4000_0000 + index * 8192, 512)]),
+      [run(0x5000_0000, 513)],
+      [run(0x6000_0000, 511)],
+    ],
+    "folio",
+    512,
+  );
+  assertEquals(sizes(cut.next("read", 0)!).at(-1), 512);
+  assertEquals(cut.next("read", 256)!.vecs.map(({ phys, sizeBytes }) => [phys, sizeBytes]), [
+    [0x5000_0200, 1],
+    [0x6000_0000, 511],
+  ]);
+});
+
 Deno.test("a bio whose vectors do not hold one block is refused", () => {
   const crumbs = Array.from({ length: 300 }, (_, index) => [run(0x4000_0000 + index * 8192, 1)]);
   assertEquals(new BioBuilder(crumbs, "folio", 512).next("read", 0), null);

@@ -1,4 +1,7 @@
 import { assertEquals } from "@std/assert";
+import type { PhysAddr } from "../address.ts";
+import { Bio, type BioVec } from "./bio.ts";
+import { bioGap } from "./block_rules.ts";
 import { gapMeets, lowerGap, lowestBit, pairGap } from "./gap_bit.ts";
 
 Deno.test("lowestBit() counts from 1 and works above 31 bits", () => {
@@ -19,6 +22,23 @@ Deno.test("pairGap() is the lowest bit of the end's and the start's offsets (blo
   assertEquals(lowerGap(0, 13), 13);
   assertEquals(lowerGap(13, 0), 13);
   assertEquals(lowerGap(13, 10), 10);
+});
+
+Deno.test("bioGap() counts from where a bio begins in its first vector, and to where it ends (block.md 1.6)", () => {
+  const part = (phys: number, sizeBytes: number): BioVec => ({ phys: phys as PhysAddr, sizeBytes });
+  const vecs = [part(0x1000, 0x1000), part(0x5000, 0x1000), part(0x9000, 0x400)];
+  const bio = new Bio("read", 0, vecs, 0x2400);
+  assertEquals(bioGap(bio), 13);
+  bio.advance(0x600);
+  assertEquals(bioGap(bio), 13);
+  bio.advance(0xa00);
+  assertEquals([bio.vecIndex, bioGap(bio)], [1, 13]);
+  // The last vector's end is nobody's neighbour; of one that is left in part, neither.
+  assertEquals(bioGap(bio.clone(0x800)), 0);
+  const odd = new Bio("read", 0, [part(0x1200, 0x600), part(0x5000, 0x1000)], 0x1600);
+  assertEquals(bioGap(odd), 12);
+  odd.advance(0x200);
+  assertEquals(bioGap(odd), 12);
 });
 
 Deno.test("gapMeets() compares the gap's mask with a merge boundary (block.md 1.7)", () => {

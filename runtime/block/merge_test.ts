@@ -119,6 +119,14 @@ Deno.test("a request joins the one before it when both and the queue have room (
   assertEquals([first.bios.length, first.nrPhysSegments, first.gapBit], [2, 3, 10]);
   const third = queue.request(bio(17, [vec(B + 0x10_0000, 512)]));
   assertEquals([queue.merger.joinRequests(first, third), first.closed], [false, false]);
+  // Exactly as many segments, and as many sectors, as a request may have.
+  const last = queue.request(bio(17, [vec(B + 0x10_0000, 512)]));
+  assertEquals(new Queue({ maxSegments: 4 }).merger.joinRequests(first, last), true);
+  const eight = (sector: number, at: number) => queue.request(bio(sector, [vec(at, 4096)]));
+  const sixteen = new Queue({ maxUserSectors: 16 }).merger;
+  assertEquals(sixteen.joinRequests(eight(0, A), eight(8, B)), true);
+  const less = new Queue({ maxUserSectors: 15 }).merger;
+  assertEquals(less.joinRequests(eight(0, A), eight(8, B)), false);
   const gap = new Queue(PRP_ONLY);
   const short = gap.request(bio(0, [vec(A, 512)]));
   assertEquals(gap.merger.joinRequests(short, gap.request(bio(1, [vec(B, 4096)]))), false);
@@ -278,6 +286,25 @@ Deno.test("metadata goes with metadata, as far as the queue takes its segments (
   assertEquals(many.rule, "integrity");
 });
 
+Deno.test("two requests with metadata join as far as the queue takes its segments (block.md 1.5)", () => {
+  const queue = new Queue({ metadataBytes: 8, maxIntegritySegments: 2 });
+  const request = (sector: number, metadata: number): BlockRequest =>
+    queue.request(
+      bio(sector, [vec(A + sector * 0x1000, 4096)], {
+        metadata: Array.from({ length: metadata }, (_, part) => vec(0x5000 + part * 0x100, 64)),
+      }),
+    );
+  const joined = (...counts: [number, number]) => {
+    const [first, second] = [request(0, counts[0]), request(8, counts[1])];
+    return [queue.merger.joinRequests(first, second), first.nrIntegritySegments];
+  };
+  assertEquals(joined(1, 1), [true, 2]);
+  assertEquals(joined(1, 2), [false, 1]);
+  assertEquals(joined(1, 0), [false, 1]);
+  assertEquals(joined(0, 1), [false, 0]);
+  assertEquals(joined(0, 0), [true, 0]);
+});
+
 Deno.test("metadata must meet on the virt boundary too, seen from the first bio's (block.md 1.5)", () => {
   const queue = new Queue({ ...PRP_ONLY, metadataBytes: 8, maxIntegritySegments: 15 });
   const request = queue.request(bio(0, [vec(A, 4096)], { metadata: [vec(0x5040, 64)] }));
@@ -332,6 +359,8 @@ Deno.test("discards need not touch where a command holds several ranges (block.m
   assertEquals(queue.join(request, discard(2000, 1)), false);
   assertEquals([queue.rule, request.closed], ["ranges", true]);
 
+  const full = queue.request(discard(0, 90));
+  assertEquals(queue.join(full, discard(1000, 10)), true);
   const few = queue.request(discard(0, 90));
   assertEquals(queue.join(few, discard(1000, 11)), false);
   assertEquals(queue.rule, "sectors");

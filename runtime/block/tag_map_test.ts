@@ -39,6 +39,17 @@ Deno.test("what is in use in a full word stays, and the next word follows (nvme.
   assertEquals(map.take(false), 7);
 });
 
+Deno.test("the last tag of a word moves the hint to the next word (nvme.md 2.5)", () => {
+  const map = new TagMap(128);
+  for (let count = 0; count < 64; count++) map.take(false);
+  map.free(5);
+  map.free(63);
+  // The hint's word is full: what is noted in it is cleared, and 5 is free as well.
+  assertEquals([map.take(true), map.take(true), map.take(true)], [63, 64, 65]);
+  map.free(127 - 64);
+  assertEquals(map.take(true), 5);
+});
+
 Deno.test("a short last word ends where the tags do, and no tag is given twice (nvme.md 2.5)", () => {
   const map = new TagMap(70);
   const taken = Array.from({ length: 70 }, () => map.take(true));

@@ -134,7 +134,7 @@ class FileReader {
   }
 
   #visit(node: ts.Node): void {
-    if (isOnlyForTypes(node) || continuesChain(node)) return;
+    if (isOnlyForTypes(node) || continuesChain(node) || isOwnCheck(node)) return;
     if (ts.isBinaryExpression(node)) this.#binary(node);
     else if (ts.isPrefixUnaryExpression(node) || ts.isPostfixUnaryExpression(node)) {
       this.#unary(node);
@@ -161,7 +161,7 @@ class FileReader {
         put(operator === ts.SyntaxKind.PlusToken ? "-" : "-=");
       }
     } else if (operator === ts.SyntaxKind.QuestionQuestionToken) {
-      this.#add(node, left);
+      // The left side alone would rarely compile: it is what may be missing.
       this.#add(node, right);
     } else for (const other of OTHER_OPERATORS.get(operator) ?? []) put(other);
     if (
@@ -231,7 +231,8 @@ class FileReader {
         if (text !== "true" && text !== "false") this.#add(node, value);
       }
     } else if (isOf(type, ts.TypeFlags.NumberLike)) {
-      if (!ts.isNumericLiteral(node)) this.#add(node, "0");
+      const isZero = type.isNumberLiteral() && type.value === 0;
+      if (!isZero && !ts.isNumericLiteral(node)) this.#add(node, "0");
     } else if (isOf(type, ts.TypeFlags.StringLike) && !type.isStringLiteral()) {
       if (!isSentence(node) && !type.isUnion()) this.#add(node, '""');
     }
@@ -268,6 +269,13 @@ function isOnlyForTypes(node: ts.Node): boolean {
   return ts.isTypeNode(node) || ts.isInterfaceDeclaration(node) ||
     ts.isTypeAliasDeclaration(node) || ts.isImportDeclaration(node) ||
     ts.isExportDeclaration(node) || ts.isEnumDeclaration(node);
+}
+
+/** `invariant(…)` and `new InvariantError(…)`: they look for mistakes of our own, and find none. */
+function isOwnCheck(node: ts.Node): boolean {
+  const inner = ts.isExpressionStatement(node) ? node.expression : node;
+  return (ts.isCallExpression(inner) || ts.isNewExpression(inner)) &&
+    /^invariant$|InvariantError$/.test(inner.expression.getText());
 }
 
 /** `b()` of `a?.b().c`: in brackets of its own it would no longer end with its chain. */

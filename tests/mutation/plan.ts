@@ -49,7 +49,7 @@ export function hash(text: string): number {
  * those that are noticed at all are noticed by the first few. What would have been noticed later
  * counts as survived.
  */
-const SHARE = 0.08;
+const SHARE = 0.04;
 
 /** What the clean run has shown: who asks for which mutant. */
 export class Plan {

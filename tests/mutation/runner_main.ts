@@ -23,9 +23,11 @@ interface CapturedTest {
   readonly body: TestBody;
 }
 
+type Step = string | TestBody | { readonly name: string; readonly fn: TestBody };
+
 /** As much of `Deno.TestContext` as the project's tests use. */
 interface StepContext {
-  step(name: string, body: TestBody): Promise<boolean>;
+  step(what: Step, body?: TestBody): Promise<boolean>;
 }
 
 const ROOT = new URL("../../", import.meta.url);
@@ -56,8 +58,9 @@ async function load(file: string): Promise<readonly CapturedTest[]> {
 }
 
 const STEPS: StepContext = {
-  async step(_name, body) {
-    await body(STEPS);
+  async step(what, body) {
+    const run = typeof what === "object" ? what.fn : typeof what === "function" ? what : body!;
+    await run(STEPS);
     return true;
   },
 };

@@ -1,7 +1,8 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, MIB } from "../../address.ts";
 import { ERRNO, KernelError } from "../../errno.ts";
+import { ArmedFault, FAULT } from "../../faults.ts";
 import {
   DMA_ATTR,
   DMA_BIDIRECTIONAL,
@@ -11,6 +12,7 @@ import {
 } from "../attributes.ts";
 import { UNLIMITED_BYTES } from "./mapping.ts";
 import { requiredMask } from "./mapping_queries.ts";
+import { Scatterlist } from "../scatterlist.ts";
 import { at, testBench } from "../testing.ts";
 
 const OFF = { mode: "off" } as const;
@@ -257,6 +259,48 @@ Deno.test("dma_set_mask() refuses what cannot work without translation (dma.md 1
     { result: -ERRNO.EIO, error: "EIO" },
     { result: 0, error: null },
   ]);
+});
+
+Deno.test("every call leaves the device that it worked for, whatever came of it", () => {
+  const { machine, dev } = testBench({ iommu: OFF });
+  const { dma, events: { context } } = machine;
+  const list = new Scatterlist([{ phys: at(0x1000), sizeBytes: 0x1000 }]);
+  const calls: Record<string, () => unknown> = {
+    mask: () => dma.dmaSetMask(dev, 23),
+    coherent: () => dma.dmaSetCoherentMask(dev, 64),
+    phys: () => dma.dmaMapPhys(dev, at(0x1000), 16, DMA_TO_DEVICE),
+    list: () => dma.dmaMapSg(dev, list, DMA_TO_DEVICE),
+    table: () => dma.dmaMapSgtable(dev, new Scatterlist([]), DMA_TO_DEVICE),
+    memory: () => dma.dmaAllocCoherent(dev, 4096),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    call();
+    assertEquals(context.device, null, name);
+  }
+});
+
+Deno.test("a map that fails does not say why the one before was refused (dma.md 1.6)", () => {
+  const bench = testBench({ device: { minAlignMask: 0x1fff } });
+  const map = () => bench.machine.dma.dmaMapPhys(bench.dev, at(0x1000), 4096, DMA_TO_DEVICE);
+  map();
+  bench.machine.armFault(new ArmedFault(FAULT.dma_map_phys, 1, 1));
+  map();
+  const told = bench.seen.filter(({ name }) => name === "ret.dma_map_phys").map(({ why }) => why);
+  assertEquals(told.length, 2);
+  assertNotEquals(told[0], told[1]);
+  assertEquals(told[1], { rule: "dma.1.4", inputs: {} });
+});
+
+Deno.test("the end of a mapping tells the memory behind the bus's own addresses (dma.md 1.3)", () => {
+  const ranges = [{ cpuPhys: at(0x1_0000), dma: 0x8000_0000 as DmaAddr, sizeBytes: 0x1000_0000 }];
+  for (const device of [{ ranges }, {}]) {
+    const bench = testBench({ iommu: OFF, device });
+    const { machine: { dma }, dev } = bench;
+    const address = dma.dmaMapPhys(dev, at(0x5_0000), 4096, DMA_TO_DEVICE);
+    dma.dmaUnmapPhys(dev, address, 4096, DMA_TO_DEVICE);
+    const [{ phys, dma: told }] = bench.fields("dma.unmap") as [{ phys: number; dma: number }];
+    assertEquals([phys, told], [0x5_0000, "ranges" in device ? 0x8004_0000 : 0x5_0000]);
+  }
 });
 
 Deno.test("syncs copy for a bounced mapping, and do nothing while skip-sync is set (dma.md 1.6, 1.7)", () => {

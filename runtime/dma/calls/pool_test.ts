@@ -90,6 +90,15 @@ Deno.test("DmaPool hands a block out under the address it was given back with (n
   assertThrows(() => pool.free({ phys, dma }, dma), InvariantError);
 });
 
+Deno.test("DmaPool is empty when it was destroyed, whatever was handed out", () => {
+  const { machine, dev } = bench();
+  const pool = new DmaPool(machine, dev, "small", 256, 256);
+  for (let count = 0; count < 17; count++) pool.alloc();
+  assertEquals([pool.usedBlocks, pool.sizeBytes], [17, 8192]);
+  pool.destroy();
+  assertEquals([pool.usedBlocks, pool.sizeBytes], [0, 0]);
+});
+
 Deno.test("DmaPool has no block to give when memory is out", () => {
   const { machine, dev, seen } = bench();
   machine.pages.allocPattern([{ startPage: 0, pages: 0x1_0000 }]);

@@ -1,6 +1,7 @@
 import { swiotlbConfig } from "../../machine_config.ts";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { ERRNO, KernelError } from "../../errno.ts";
+import { ArmedFault, FAULT } from "../../faults.ts";
 import { PTE_READ } from "../../iommu/page_table.ts";
 import type { QuirkName } from "../../kernels/quirks.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
@@ -407,6 +408,48 @@ Deno.test("api_rfc_2024: an unmap in another direction copies as the link said, 
   // Merged: what the device wrote is lost, and no kernel sees it (dma.md 3.6).
   assertEquals(copies(), [["in"], ["unlink_direction"]]);
   assertEquals(copies("api_rfc_2024"), [["in", "out"], []]);
+});
+
+Deno.test("api_rfc_2024: attributes of the first link hold for unlinking and destroying, too (defects.md)", () => {
+  const { SKIP_CPU_SYNC } = DMA_ATTR;
+  const invalidates = (end: "unlink" | "destroy", ...quirks: QuirkName[]): number => {
+    const bench = twoStep({ device: { coherent: false }, machine: { quirks: new Set(quirks) } });
+    const { machine, dev, state } = bench;
+    bench.tryAlloc(0x1000_0000, 0x1000);
+    bench.link(0x1000_0000, 0, 0x1000, SKIP_CPU_SYNC, DMA_FROM_DEVICE);
+    if (end === "unlink") machine.dma.dmaIovaUnlink(dev, state, 0, 0x1000, DMA_FROM_DEVICE, 0);
+    else machine.dma.dmaIovaDestroy(dev, state, 0x1000, DMA_FROM_DEVICE, 0);
+    return bench.fields("cache.invalidate").length;
+  };
+  for (const end of ["unlink", "destroy"] as const) {
+    assertEquals([invalidates(end), invalidates(end, "api_rfc_2024")], [1, 0], end);
+  }
+});
+
+Deno.test("an unlink tells the path of its own part, not of the range (dma.md 3.6)", () => {
+  const bench = twoStep({ device: NVME_UNTRUSTED });
+  const { machine, dev, state } = bench;
+  bench.tryAlloc(0x1000_0e00, 0x1200);
+  bench.link(0x1000_0e00, 0, 0x200);
+  bench.link(0x2000_0000, 0x200, 0x1000);
+  machine.dma.dmaIovaUnlink(dev, state, 0x200, 0x1000, DMA_TO_DEVICE);
+  machine.dma.dmaIovaUnlink(dev, state, 0, 0x200, DMA_TO_DEVICE);
+  assertEquals(bench.fields("dma.unmap").map(({ path, size_bytes }) => [path, size_bytes]), [
+    ["iommu", 0x1000],
+    ["swiotlb", 0x200],
+  ]);
+});
+
+Deno.test("a sync that is told to fail says that it was told (dma.md 3.5)", () => {
+  const bench = twoStep();
+  bench.tryAlloc(0, 0x1000);
+  bench.link(0x1000, 0, 0x1000);
+  const fault = new ArmedFault(FAULT.dma_iova_sync, 1, 1);
+  bench.machine.armFault(fault);
+  assertEquals(bench.machine.dma.dmaIovaSync(bench.dev, bench.state, 0, 0x1000), -ERRNO.EIO);
+  const { why } = bench.seen.find(({ name }) => name === "ret.dma_iova_sync")!;
+  assertEquals(why, { rule: "dma.3.5", inputs: { injected: true } });
+  assertEquals(bench.machine.events.context.device, null);
 });
 
 Deno.test("bounce_link_no_middle: all head and tail fails, and the head is not unwound (defects.md M15)", () => {
