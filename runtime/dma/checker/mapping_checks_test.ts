@@ -299,6 +299,19 @@ Deno.test("rows 10 and 11: the kernel's stack, code and constants are not mapped
   assertEquals(bench.classes(), ["map_stack"]);
 });
 
+Deno.test("asking about one mapping says nothing of the newest one (dma.md 8.2)", () => {
+  const bench = checkerBench();
+  const { machine: { dma }, dev } = bench;
+  const [asked, other] = [0x10_0000, 0x20_0000].map((phys) =>
+    dma.dmaMapPhys(dev, at(phys), 0x1000, DMA_TO_DEVICE)
+  );
+  dma.dmaMappingError(dev, asked!);
+  bench.unmap(asked!, 0x1000);
+  assertEquals(bench.classes(), []);
+  bench.unmap(other!, 0x1000);
+  assertEquals(bench.classes(), ["error_unchecked"]);
+});
+
 Deno.test("row 12: map-single of an address without RAM (dma.md 8.2)", () => {
   const bench = checkerBench({ machine: AREAS });
   const { machine: { dma }, dev } = bench;
@@ -314,7 +327,16 @@ Deno.test("row 13: vmalloc memory is refused before debugging could see it (dma.
   const map = () => machine.dma.dmaMapSingle(dev, at(64 * MIB), 64, DMA_TO_DEVICE);
   assertEquals([map(), map()], [DMA_MAPPING_ERROR, DMA_MAPPING_ERROR]);
   assertEquals(machine.warnings.total, 1);
-  assertEquals([bench.errorCount(), bench.classes()], [0, ["map_vmalloc", "map_vmalloc"]]);
+  const reports = bench.reports();
+  assertEquals([bench.errorCount(), reports.map((report) => report.class)], [
+    0,
+    ["map_vmalloc", "map_vmalloc"],
+  ]);
+  assertEquals(
+    reports[0]!.text,
+    'Device "dev" is to map 64 bytes at physical 0x400_0000 as one buffer, but that is vmalloc ' +
+      "memory: its pages need not lie side by side",
+  );
 });
 
 Deno.test("row 14: the mmio attribute is not for RAM (dma.md 8.2)", () => {

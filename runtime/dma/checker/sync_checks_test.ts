@@ -34,7 +34,12 @@ Deno.test("row 17: what is not mapped cannot be synced (dma.md 8.2)", () => {
   const bench = syncBench(DMA_TO_DEVICE);
   bench.forCpu(DMA_TO_DEVICE, 0x1000);
   bench.forDevice(DMA_TO_DEVICE, -1, 1);
-  assertEquals([bench.errorCount(), bench.classes()], [2, ["sync_unknown", "sync_unknown"]]);
+  const reports = bench.reports();
+  assertEquals([bench.errorCount(), reports.map((report) => report.class)], [
+    2,
+    ["sync_unknown", "sync_unknown"],
+  ]);
+  assertMatch(reports[0]!.text, /, but nothing is mapped there$/);
 });
 
 Deno.test("row 17: what has ended, and what was linked, cannot be synced", () => {

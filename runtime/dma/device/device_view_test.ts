@@ -50,6 +50,12 @@ Deno.test("a part of the view begins and ends where it is asked for", () => {
   assertEquals(ranges(bench, 2 ** 60), []);
 });
 
+Deno.test("a part ends before the leaf that begins at its end", () => {
+  const bench = mapped();
+  assertEquals(ranges(bench, 0xffff_e000, 0xffff_f000), [[0xffff_e000, 0x1000, 0x20_0000]]);
+  assertEquals(ranges(bench, 0, 0xffff_e001), [[0xffff_e000, 1, 0x20_0000]]);
+});
+
 Deno.test("asking for a view makes no event", () => {
   const bench = mapped();
   bench.forget();

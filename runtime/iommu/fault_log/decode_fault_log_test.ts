@@ -90,11 +90,52 @@ Deno.test("decodeFaultLog() tells reasons of scalable mode, and those that it do
   assertEquals(reason("0x04").reason, "address_width");
   assertEquals(reason("0x47").reason, "unknown");
   assertEquals(reason("0x47").name, "reason 0x47, scalable mode, context entry");
-  // Each number has an answer, and a sentence to it.
+  // Each number has an answer, and a whole sentence to it.
   for (let code = 0; code < 256; code++) {
     const { means, name } = reason(`0x${code.toString(16)}`);
-    assert(name.length > 5 && means.length > 20, `${code}`);
+    assert(name.length > 5, `${code}`);
+    assertMatch(means, SENTENCE, `${code}`);
   }
+});
+
+/** Words with one blank between them, from a capital to a letter or figure. */
+const SENTENCE = /^[A-Z](?:\S| (?=\S)){20,}\w$/;
+
+/** What each number of appendix A says, for a read. */
+const VTD_REASONS: Readonly<Record<string, readonly number[]>> = {
+  no_entry: [0x01, 0x02, 0x39, 0x41, 0x51, 0x59],
+  bad_entry: [0x03, 0x0a, 0x0b, 0x0c, 0x3a, 0x42, 0x43, 0x52, 0x5a, 0x5b, 0x72, 0x7a],
+  address_width: [0x04],
+  not_writable: [0x05],
+  not_readable: [0x06, 0x79],
+  fetch_failed: [0x07, 0x08, 0x09, 0x38, 0x40, 0x50, 0x58, 0x70, 0x78],
+  ats_refused: [0x0d],
+  interrupt_refused: Array.from({ length: 16 }, (_, low) => 0x20 + low),
+  not_present: [0x71],
+};
+
+Deno.test("decodeFaultLog() knows these reasons, and no others (VT-d, appendix A)", () => {
+  const found: Record<string, number[]> = {};
+  const groups: Record<string, number[]> = {};
+  for (let code = 0; code < 256; code++) {
+    const { name, reason } = decoded(VTD.replace("0x06", `0x${code.toString(16)}`));
+    if (reason !== "unknown") (found[reason] ??= []).push(code);
+    const group = /^reason 0x[0-9a-f]{2}, (.*)$/.exec(name)?.[1];
+    if (group !== undefined) (groups[group] ??= []).push(code);
+  }
+  assertEquals(found, VTD_REASONS as never);
+  const bounds = Object.entries(groups).map(([group, codes]) => [group, codes[0], codes.at(-1)]);
+  assertEquals(bounds, [
+    ["DMA remapping", 0x00, 0x1f],
+    ["interrupt remapping", 0x27, 0x2f],
+    ["scalable mode, root table", 0x30, 0x3f],
+    ["scalable mode, context entry", 0x44, 0x4f],
+    ["scalable mode, PASID directory", 0x53, 0x57],
+    ["scalable mode, PASID table", 0x5c, 0x5f],
+    ["scalable mode", 0x60, 0xff],
+    ["scalable mode, first-stage table", 0x73, 0x77],
+    ["scalable mode, second-stage table", 0x7b, 0x7f],
+  ]);
 });
 
 Deno.test("decodeFaultLog() reads refused interrupts, which have no address (VT-d 20h to 26h)", () => {
@@ -122,10 +163,24 @@ Deno.test("decodeFaultLog() reads AMD's flags bit by bit (48882, 2.5)", () => {
   assertEquals(flagged("0x0052").reason, "not_allowed");
   assertEquals(flagged("0x0052").flags, ["NX", "PR", "PE"]);
   for (let value = 0; value < 512; value++) {
-    const { flags, name } = flagged(`0x${value.toString(16)}`);
+    const { flags, means, name } = flagged(`0x${value.toString(16)}`);
     assertEquals(flags.length, value.toString(2).replaceAll("0", "").length);
     assert(name.length > 5);
+    assertMatch(means, SENTENCE, `${value}`);
   }
+  assertEquals(
+    ["0x0008", "0x0018", "0x0000", "0x0050", "0x0070", "0x0010"].map((value) =>
+      flagged(value).name
+    ),
+    [
+      "interrupt entry not present",
+      "interrupt not allowed",
+      "page not present",
+      "no read permission",
+      "no write permission",
+      "present and permitted",
+    ],
+  );
 });
 
 Deno.test("decodeFaultLog() finds AMD's device in the prefix, and the entry on the next line", () => {
@@ -181,6 +236,11 @@ Deno.test("decodeFaultLog() reads SMMUv3's four words and what newer releases ma
   const permission = SMMU.replace("0x10 ", "0x13 ").replace("0010\n", "0013\n")
     .replace("0x00000208", "0x00000200");
   assertEquals(summary(permission), "arm 21:00.0 write 0x9_0000_f040 0x13 not_writable");
+  const name = (text: string) => decoded(text).name;
+  assertEquals(name(permission), "no write permission");
+  const told = SMMU_TOLD.replace("F_TRANSLATION", "F_PERMISSION");
+  assertEquals(name(told), "no read permission");
+  assertEquals(name(told.replace("data read", "inst read")), "no execute permission");
   const substream = SMMU.replace("00000010\n", "0002a810\n");
   assertEquals(decoded(substream).pasid, 42);
   assertEquals(
