@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "./errno.ts";
 import { Random } from "./random.ts";
 
@@ -24,4 +24,58 @@ Deno.test("Random.below() refuses what it could not draw for ever", () => {
   for (const limit of [0, -1, 2 ** 54, NaN]) {
     assertThrows(() => new Random(1).below(limit), InvariantError, `below ${limit}`);
   }
+});
+
+/** The draws of another generator of the same seed that are below a bound. */
+function* drawsBelow(seed: number, bound: number): Generator<number> {
+  const random = new Random(seed);
+  for (;;) {
+    const draw = random.nextU32();
+    if (draw < bound) yield draw;
+  }
+}
+
+Deno.test("below() takes one draw of 32 bits, and draws again what would make small numbers likelier", () => {
+  // What is left when 2^32 is cut into pieces of this size is a quarter of all draws.
+  const limit = 3 * 2 ** 30;
+  const random = new Random(7);
+  const draws = drawsBelow(7, limit);
+  for (let count = 0; count < 200; count++) {
+    assertEquals(random.below(limit), draws.next().value! % limit);
+  }
+  const small = new Random(7);
+  const dice = drawsBelow(7, 2 ** 32 - 2 ** 32 % 6);
+  for (let count = 0; count < 200; count++) assertEquals(small.below(6), dice.next().value! % 6);
+});
+
+Deno.test("below() 2^32 is a draw itself, beyond it two draws are put together", () => {
+  const [one, two] = [new Random(3), new Random(3)];
+  for (let count = 0; count < 50; count++) assertEquals(one.below(2 ** 32), two.nextU32());
+  const wide = new Random(3);
+  const halves = new Random(3);
+  for (let count = 0; count < 50; count++) {
+    const high = halves.nextU32() >>> 11;
+    assertEquals(wide.below(2 ** 53), high * 2 ** 32 + halves.nextU32());
+  }
+  const third = new Random(3);
+  const limit = 3 * 2 ** 51;
+  const kept = new Random(3);
+  for (let count = 0; count < 100; count++) {
+    let draw = kept.below(2 ** 53);
+    while (draw >= limit) draw = kept.below(2 ** 53);
+    assertEquals(third.below(limit), draw);
+  }
+});
+
+Deno.test("a seed's high bits count, and a saved state goes on where it was", () => {
+  assertNotEquals(new Random(1).nextU32(), new Random(1 + 2 ** 40).nextU32());
+  const random = new Random(2 ** 45 + 9);
+  for (let count = 0; count < 10; count++) random.nextU32();
+  const state = random.save();
+  const next = Array.from({ length: 5 }, () => random.nextU32());
+  const other = new Random(0);
+  other.restore(state);
+  assertEquals(Array.from({ length: 5 }, () => other.nextU32()), next);
+  assertEquals(random.save()[3], 1 + 12 + 15);
+  assert(new Set(next).size === 5);
 });

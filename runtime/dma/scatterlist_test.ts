@@ -4,7 +4,7 @@ import { DMA_MAPPING_ERROR, type DmaAddr, GIB, type PhysAddr } from "../address.
 import { ERRNO } from "../errno.ts";
 import type { PeerMapType } from "../machine.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "./attributes.ts";
-import { Scatterlist } from "./scatterlist.ts";
+import { APART, Scatterlist } from "./scatterlist.ts";
 import { at, testBench, type TestBenchOptions } from "./testing.ts";
 
 function mapped(
@@ -49,6 +49,42 @@ Deno.test("dma_map_sg() pads an entry that would cross a boundary (dma.md ch. 7 
   const { outputs, list } = mapped(segments, boundary(0xffff));
   assertEquals(outputs, [[0xfffe_0000, 0xc000], [0xffff_0000, 0x6000]]);
   assertEquals(list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes]), segments as never);
+});
+
+Deno.test("each output knows what keeps it apart from the one before (dma.md 7.2 step 5)", () => {
+  const aparts = (segments: readonly (readonly [number, number])[], options?: TestBenchOptions) => {
+    const { list } = mapped(segments, options);
+    return list.mapped().map((_, index) => list.apartAt(index));
+  };
+  assertEquals(
+    aparts([[0x10000, 0x1000], [0x20000, 0x1000], [0x30200, 0x600]]),
+    [APART.UNJOINED, APART.STARTS_INSIDE],
+  );
+  assertEquals(
+    aparts([[0x10200, 0xe00], [0x20000, 0x1000], [0x30000, 0x800], [0x40000, 0x1000]]),
+    [APART.UNJOINED, APART.HOLE_BEFORE],
+  );
+  assertEquals(
+    aparts([[0x10_0000, 0x1_0000], [0x20_0000, 0x8000]]),
+    [APART.UNJOINED, APART.LONGEST],
+  );
+  assertEquals(
+    aparts(
+      [[0x10_0000, 0x8000], [0x20_0000, 0x8000], [0x30_0000, 0x4000]],
+      boundary(0xffff, 2 ** 20),
+    ),
+    [APART.UNJOINED, APART.BOUNDARY],
+  );
+});
+
+Deno.test("a cleared list has no entry, no output, and no mark (dma.md 7.2)", () => {
+  const { list } = mapped([[0x10000, 0x1000], [0x30200, 0x600]]);
+  assertEquals([list.count, list.outputs], [2, 2]);
+  list.clear();
+  assertEquals([list.count, list.outputs, list.bounced, list.mapped()], [0, 0, false, []]);
+  const again = mapped([[0x10000, 0x1000]]);
+  again.machine.dma.dmaUnmapSg(again.dev, again.list, DMA_TO_DEVICE);
+  assertEquals([again.list.count, again.list.outputs], [1, 0]);
 });
 
 Deno.test("dma_map_sg() joins nothing at a boundary (dma.md ch. 7 assertion 5)", () => {

@@ -59,6 +59,8 @@ export class Plan {
   readonly #tests = new Map<number, { test: TestName; ms: number; asks: number }[]>();
   readonly #atLoad = new Set<number>();
   readonly #fileMs = new Map<string, number>();
+  /** By file, the tests that pass. */
+  readonly #passing = new Map<string, readonly number[]>();
   readonly #reach = new Map<string, ReadonlyMap<string, number>>();
 
   /** @param thorough Every test that comes by a mutant is run, however long that takes. */
@@ -93,6 +95,8 @@ export class Plan {
       }
     }
     this.#fileMs.set(file, fileMs);
+    const passing = tests.filter(({ failure }) => failure === null);
+    this.#passing.set(file, passing.map(({ index }) => index));
   }
 
   /** The tests that come by a mutant: those of its folder first, the fastest first. */
@@ -102,6 +106,11 @@ export class Plan {
       .map(({ test, ms }) => ({ test, ms, far: distance(folder, dirname(test.file)) }))
       .toSorted((a, b) => a.far - b.far || a.ms - b.ms);
     return this.#fitting(entries).map(({ test }) => test);
+  }
+
+  /** How long one of its tests takes at most. */
+  mostMs(mutant: number): number {
+    return Math.max(0, ...(this.#tests.get(mutant) ?? []).map(({ ms }) => ms));
   }
 
   /** How often a test asks for it at most. */
@@ -114,10 +123,11 @@ export class Plan {
     return this.#atLoad.has(mutant);
   }
 
-  /** The test files that load a file, the nearest first. */
-  filesThatLoad(path: string): string[] {
+  /** The test files that load a file, the nearest first, with those of their tests that pass. */
+  filesThatLoad(path: string): (readonly [file: string, indices: readonly number[]])[] {
     const folder = dirname(path);
-    const entries = [...this.#reach].filter(([, steps]) => steps.has(path))
+    const entries = [...this.#reach]
+      .filter(([file, steps]) => steps.has(path) && this.#passing.get(file)!.length > 0)
       .map(([file, steps]) => ({
         file,
         far: distance(folder, dirname(file)),
@@ -125,7 +135,7 @@ export class Plan {
         ms: this.#fileMs.get(file)!,
       }))
       .toSorted((a, b) => a.far - b.far || a.steps - b.steps || a.ms - b.ms);
-    return this.#fitting(entries).map(({ file }) => file);
+    return this.#fitting(entries).map(({ file }) => [file, this.#passing.get(file)!] as const);
   }
 }
 

@@ -17,7 +17,12 @@ export type Order =
     readonly tests: readonly TestName[];
   }
   /** As above, for a mutant that acts while modules are loaded: nothing may be loaded before. */
-  | { readonly kind: "try at load"; readonly mutant: number; readonly files: readonly string[] };
+  | {
+    readonly kind: "try at load";
+    readonly mutant: number;
+    /** By file, those that pass on the sources as they are. */
+    readonly files: readonly (readonly [file: string, indices: readonly number[]])[];
+  };
 
 /** One test of a clean run. */
 export interface Measured {

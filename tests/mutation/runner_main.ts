@@ -109,16 +109,17 @@ async function tryTests(tests: readonly TestName[]): Promise<Answer> {
   return { kind: "tried", killer: null, failure: null };
 }
 
-async function tryAtLoad(files: readonly string[]): Promise<Answer> {
-  for (const file of files) {
+async function tryAtLoad(
+  files: (Order & { kind: "try at load" })["files"],
+): Promise<Answer> {
+  for (const [file, indices] of files) {
     answer({ kind: "begins", what: file });
-    let tests: readonly CapturedTest[];
     try {
-      tests = await load(file);
+      await load(file);
     } catch (error) {
       return { kind: "tried", killer: file, failure: firstLine(error) };
     }
-    const tried = await tryTests(tests.map((_, index) => ({ file, index })));
+    const tried = await tryTests(indices.map((index) => ({ file, index })));
     if (tried.kind === "tried" && tried.killer !== null) return tried;
   }
   return { kind: "tried", killer: null, failure: null };

@@ -480,6 +480,16 @@ Deno.test("bounce_link_no_middle: what has a middle, or only a head, is linked (
   }
 });
 
+Deno.test("bounce_link_no_middle: a tail alone has no empty middle before it (defects.md M15)", () => {
+  const bench = twoStep({
+    device: NVME_UNTRUSTED,
+    machine: { quirks: new Set(["bounce_link_no_middle"]) },
+  });
+  bench.tryAlloc(0x1234_5000, 0x200);
+  assertEquals([bench.link(0x1234_5000, 0, 0x200), bench.state.linkedBytes], [0, 0x1000]);
+  assertEquals(bench.machine.swiotlb.usedSlots, 2);
+});
+
 Deno.test("dma.map of a link cites the row of the link (dma.md 3.3 row 6, 3.4)", () => {
   const told = (device: TestBenchOptions["device"], phys: number, sizeBytes: number) => {
     const bench = twoStep({ device: device ?? {} });

@@ -13,7 +13,7 @@ import type { LoggedReason, ReasonEntry } from "./logged_fault.ts";
  */
 export const PAGE_FAULT_FLAGS = ["GN", "NX", "US", "I", "PR", "RW", "PE", "RZ", "TR"] as const;
 
-const AMD_EVENT_NAMES = [
+export const AMD_EVENT_NAMES = [
   "ILLEGAL_DEV_TABLE_ENTRY",
   "IO_PAGE_FAULT",
   "DEV_TAB_HARDWARE_ERROR",

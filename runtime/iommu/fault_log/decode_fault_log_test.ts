@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { AMD_EVENT_NAMES, amdEvent } from "./amd_events.ts";
 import { decodeFaultLog } from "./decode_fault_log.ts";
 import type { FaultLogProblem, LoggedFault } from "./logged_fault.ts";
 import { formatSource } from "./pci_source.ts";
+import { smmuEvent, smmuReason } from "./smmu_events.ts";
 import { formatWord64, numberOf } from "./word64.ts";
 
 function decoded(text: string): LoggedFault {
@@ -221,6 +223,24 @@ Deno.test("decodeFaultLog() reads AMD's other entries, broken lines of quoted ma
     ),
     "amd c0:00.1 no access 0xffff_fffd_f814_0000 0x8 bad_entry",
   );
+});
+
+Deno.test("every event of AMD's log and of SMMUv3's has a name and a whole sentence", () => {
+  const told = AMD_EVENT_NAMES.filter((name) => name !== "IO_PAGE_FAULT").map(amdEvent);
+  for (let number = 0; number < 256; number++) {
+    const event = smmuEvent(number);
+    if (event === null) continue;
+    for (const access of ["read", "write", null] as const) {
+      told.push(smmuReason(event, access, false), smmuReason(event, access, true));
+    }
+  }
+  assertEquals(told.length, 8 + 19 * 6);
+  for (const { means, name } of told) {
+    assertMatch(name, /^\S.{5,}\S$/);
+    assertMatch(means, SENTENCE, name);
+  }
+  const permission = smmuEvent("F_PERMISSION")!;
+  assertEquals(smmuReason(permission, null, false).name, "no access permission");
 });
 
 Deno.test("decodeFaultLog() reads SMMUv3's four words and what newer releases make of them", () => {

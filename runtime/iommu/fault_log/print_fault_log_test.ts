@@ -43,6 +43,15 @@ Deno.test("printFaultLog() writes the line of each model; VT-d's has the page al
   );
 });
 
+Deno.test("printFaultLog() writes the words of each reason of VT-d", () => {
+  const tail = (access: DeviceAccess, reason: FaultReason) =>
+    printFaultLog("vtd", { ...FAULT, access, reason })!.split("[fault reason ")[1];
+  assertEquals(tail("read", "not_present"), "0x06] PTE Read access is not set");
+  assertEquals(tail("write", "not_writable"), "0x05] PTE Write access is not set");
+  assertEquals(tail("read", "address_width"), "0x04] Access beyond MGAW");
+  assertEquals(tail("write", "address_width"), "0x04] Access beyond MGAW");
+});
+
 Deno.test("printFaultLog() has no line where no hardware is known to write one", () => {
   for (const model of MODELS) {
     assertEquals(printFaultLog(model, { ...FAULT, reason: "blocked" }), null);

@@ -163,6 +163,28 @@ Deno.test("a copy longer than its buffer is cut, with one warning a boot (dma.md
   );
 });
 
+Deno.test("each slot knows what is left of its buffer from there (dma.md 6.3)", () => {
+  const bench = new Bench();
+  const tlb = bench.map(0x9000, 0x1800);
+  const copied = (slot: number, sizeBytes: number): unknown => {
+    bench.pool.syncForCpu(at(tlb + slot * 0x800), sizeBytes, DMA_FROM_DEVICE);
+    return (bench.fields("swiotlb.copy").at(-1) as { size_bytes: number }).size_bytes;
+  };
+  assertEquals([copied(0, 0x1801), copied(1, 0x1001), copied(2, 0x801)], [0x1800, 0x1000, 0x800]);
+  assertEquals([copied(0, 0x1800), copied(1, 0x1000), copied(2, 0x800)], [0x1800, 0x1000, 0x800]);
+});
+
+Deno.test("a pool that is no multiple of a set ends where it ends (dma.md 6.1)", () => {
+  const bench = new Bench(64);
+  assertEquals(bench.map(0x1000, 128 * KIB + 1), DMA_MAPPING_ERROR);
+  assertEquals(bench.map(0x1000, 2 * KIB), 0x6000_0000);
+  assertEquals(bench.map(0x1000, 128 * KIB), DMA_MAPPING_ERROR);
+  assertEquals(bench.pool.largestFreeSlots, 63);
+  // A page's worth begins on a page: the second slot stays free.
+  assertEquals(bench.map(0x1000, 124 * KIB), 0x6000_1000);
+  assertEquals([bench.pool.usedSlots, bench.pool.largestFreeSlots], [63, 1]);
+});
+
 Deno.test("releasing twice goes unnoticed until the slots have a new owner (dma.md 6.3)", () => {
   const bench = new Bench(128);
   const tlb = at(bench.map(0x9000, 2048));
