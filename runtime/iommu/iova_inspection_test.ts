@@ -41,6 +41,13 @@ Deno.test("searchLength() counts both passes when the first finds nothing (dma.m
   assertEquals(ranges.alloc(2, 7, true), 0);
 });
 
+Deno.test("searchLength() counts one pass when the search began at the top (dma.md 4.4 step 4)", () => {
+  const ranges = new IovaRanges(1, 2 ** 20);
+  assertEquals(ranges.cursor64Pfn, null);
+  assertEquals(ranges.searchLength(2 ** 37, 2 ** 36 - 1), 1);
+  assertEquals(ranges.alloc(2 ** 37, 2 ** 36 - 1, true), 0);
+});
+
 Deno.test("searchLength() takes nothing and moves no cursor", () => {
   const ranges = holes();
   const before = [ranges.count, ranges.cursor32Pfn, ranges.cursor64Pfn, ranges.max32AllocPfns];

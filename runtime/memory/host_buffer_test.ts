@@ -83,6 +83,28 @@ Deno.test("HostBuffer.differences() lists runs, and the bytes only one buffer ha
   assertEquals(one.equals(buffer()), true);
 });
 
+Deno.test("HostBuffer.differences() begins with the first byte, and ends with the last", () => {
+  const part = (phys: number, byte: number) => {
+    const host = new HostBuffer(
+      { memory, pages: new PageAllocator(memory), random: new Random(1) },
+      [
+        { phys: at(phys), sizeBytes: 0x10 },
+      ],
+    );
+    host.fill(byte);
+    return host;
+  };
+  const [one, other] = [part(0x30_0000, 1), part(0x31_0000, 1)];
+  assertEquals([one.differences(other), one.equals(other)], [[], true]);
+  memory.fill(at(0x31_0000), 3, 2);
+  memory.fill(at(0x31_000e), 2, 2);
+  assertEquals(one.differences(other), [
+    { offsetBytes: 0, sizeBytes: 3 },
+    { offsetBytes: 14, sizeBytes: 2 },
+  ]);
+  assertEquals(one.equals(other), false);
+});
+
 Deno.test("HostBuffer knows its pages and where each byte lies", () => {
   const host = buffer();
   assertEquals(host.pages, [0x10_0000, 0x10_1000, 0x20_0000, 0x20_1000].map(at));

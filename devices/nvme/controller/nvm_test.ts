@@ -148,6 +148,24 @@ Deno.test("write zeroes and deallocation make blocks and their metadata zero, an
   assertEquals(rig.media.data.bytes(0, 8192), data);
 });
 
+Deno.test("a list of ranges may lie across two pages of the host", () => {
+  const rig = new Rig();
+  const { view } = rig.memory;
+  const entry = (at: number, lba: number, blocks: number) => {
+    view.setUint32(at, 0, true);
+    view.setUint32(at + 4, blocks, true);
+    view.setBigUint64(at + 8, BigInt(lba), true);
+  };
+  entry(BUFFER + 0xff0, 1, 2);
+  entry(BUFFER + 0x10_0000, 8, 1);
+  entry(BUFFER + 0x10_0010, 12, 1);
+  const command = { opcode: DATASET_MANAGEMENT, prp1: BUFFER + 0xff0, prp2: BUFFER + 0x10_0000 };
+  assertEquals(rig.io({ ...command, dwords: { 10: 2, 11: 4 } }).status, 0);
+  const data = fresh(0, 8192);
+  for (const [from, to] of [[512, 1536], [4096, 4608], [6144, 6656]]) data.fill(0, from, to);
+  assertEquals(rig.media.data.bytes(0, 8192), data);
+});
+
 Deno.test("dataset management checks every range before it forgets any", () => {
   const rig = new Rig({ capacityBytes: 512 * 1000 });
   const { view } = rig.memory;

@@ -168,6 +168,37 @@ Deno.test("queues that cannot be are refused", () => {
   assertEquals(create(0x8000, 0x003f_0001, 0x0003_0003), 0x4108); // no such vector
 });
 
+Deno.test("the smallest queue has two entries, and a base may lie above 4 GiB", () => {
+  const rig = new Rig({ adminOnly: true, depth: 64, maxQueues: 2 });
+  const create = (opcode: number, prp1: number, dword10: number, dword11: number) =>
+    rig.admin({ opcode, prp1, dwords: { 10: dword10, 11: dword11 } }).status;
+  assertEquals(create(0x05, 0x8000, 0x0001_0001, 3), 0);
+  assertEquals(create(0x05, 0x2_0001_8000, 0x003f_0002, 3), 0);
+  assertEquals(create(0x01, 0x3_0002_4000, 0x003f_0002, 0x0002_0001), 0);
+  rig.controller.write32(0x1010, 1);
+  rig.run();
+  assertEquals(rig.memory.faults, ["read 0x300024000"]);
+});
+
+Deno.test("a controller that is pulled answers with all ones, and hears nothing", () => {
+  const rig = new Rig();
+  const { controller } = rig;
+  assertEquals([controller.read32(0x1c), controller.read32(0x38)], [1, 0]);
+  rig.queueIo({ prp1: BUFFER });
+  controller.unplug();
+  rig.run();
+  assertEquals(rig.reap(1, true), []);
+  for (const offset of [0x00, 0x04, 0x08, 0x14, 0x1c, 0x38, 0x1000]) {
+    assertEquals(controller.read32(offset), 0xffff_ffff, `${offset}`);
+  }
+  rig.enable();
+  assertEquals(controller.read32(0x1c), 0xffff_ffff);
+  rig.memory.reads.length = 0;
+  controller.write32(0x1000, 1);
+  rig.run();
+  assertEquals(rig.memory.reads, []);
+});
+
 Deno.test("log pages, abort and asynchronous events are answered as far as they go", () => {
   const rig = new Rig({ adminOnly: true });
   const log = rig.admin({ opcode: 0x02, prp1: BUFFER, dwords: { 10: 0x007f_0002 } });

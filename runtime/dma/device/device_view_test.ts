@@ -56,6 +56,15 @@ Deno.test("a part ends before the leaf that begins at its end", () => {
   assertEquals(ranges(bench, 0, 0xffff_e001), [[0xffff_e000, 1, 0x20_0000]]);
 });
 
+Deno.test("the very first byte of a view counts, and so does each page's", () => {
+  for (const changed of [0x20_0000, 0x10_0000]) {
+    const [here, there] = [mapped(), mapped()];
+    assertEquals(sameView(view(here), view(there)), true);
+    there.machine.memory.fill(at(changed), 1, 0x77);
+    assertEquals(sameView(view(here), view(there)), false, `${changed}`);
+  }
+});
+
 Deno.test("asking for a view makes no event", () => {
   const bench = mapped();
   bench.forget();

@@ -45,12 +45,23 @@ Deno.test("one segment within two pages is one page call and PRPs, a user's too 
   assertEquals([rq.command!.prp1, rq.command!.prp2], [0x200_0200, 0x200_1000] as DmaAddr[]);
   assertEquals(calls, ["map_page", "unmap_page"]);
   assertEquals(rq.unmappedBy, "single");
+  assertEquals(rq.iova, null, "nothing is translated");
 
   const user = rig.disk.passthrough({
     opcode: NVM_OPCODE.READ,
     buffer: { segments: [vec(0x200_0000, 512)] },
   });
   assertEquals(rig.finish(user).requests[0]!.command!.bytes[1], PSDT.PRP);
+});
+
+Deno.test("a request knows its range where all of it is one: a lone segment, and a list that joined (nvme.md 6)", () => {
+  const rangeOf = (...parts: [offset: number, sizeBytes: number][]) => {
+    const rq = rigOf(STRICT).read(scattered(...parts));
+    return rq.iova === null ? null : [rq.iova.start % 4096, rq.iova.sizeBytes];
+  };
+  assertEquals(rangeOf([0x200, 512]), [0x200, 512]);
+  assertEquals(rangeOf(...whole(8)), [0, 32 * KIB]);
+  assertEquals(rangeOf([0x800, 0x800], ...whole(3)), [0x800, 0x3800]);
 });
 
 Deno.test("one longer segment is a data block, unless the threshold is 0 or SGLs are not to be had (nvme.md 6)", () => {

@@ -14,7 +14,6 @@ export class ScatterlistWalk implements SegmentSteps {
   start(list: Scatterlist, iter: BlkDmaIter): void {
     this.#list = list;
     this.#index = 0;
-    iter.kind = "none";
     iter.status = BLK_STS.OK;
     this.#show(iter);
   }

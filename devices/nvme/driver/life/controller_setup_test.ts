@@ -160,6 +160,9 @@ Deno.test("the disk is as large as its namespace says", () => {
   assertEquals(rig.disk.blockSizeBytes, 4096);
   assertEquals(rig.disk.capacityBytes, 10 * 2 ** 30);
   assertEquals(rig.disk.limits.logicalBlockSizeBytes, 4096);
+  // Counts of one byte and of more than 32 bits.
+  assertEquals(new DriverRig({ capacityBytes: 100 * 512 }).disk.capacityBytes, 100 * 512);
+  assertEquals(new DriverRig({ capacityBytes: 2 ** 45 }).disk.capacityBytes, 2 ** 45);
   const identified = rig.driver.controller;
   assertEquals([identified.discard, identified.writeZeroes, identified.volatileWriteCache], [
     true,

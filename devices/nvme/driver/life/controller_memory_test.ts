@@ -1,0 +1,67 @@
+import { assertEquals } from "@std/assert";
+import { KIB, MIB } from "../../../../runtime/address.ts";
+import type { DmaAddr } from "../../../../runtime/address.ts";
+import { ControllerMemory } from "./controller_memory.ts";
+
+/** Opens memory that the registers describe, behind a BAR of 16 MiB; tells what is written. */
+function open(
+  registers: Readonly<Record<number, number>>,
+  busBase = 0x38_1234_0000,
+): { memory: ControllerMemory | null; writes: number[][] } {
+  const writes: number[][] = [];
+  const port = {
+    read32: (offset: number) => registers[offset] ?? 0,
+    write32: (offset: number, value: number) => void writes.push([offset, value]),
+    resetFunction: () => {},
+  };
+  const bar = {
+    sizeBytes: 16 * MIB,
+    busBase: busBase as DmaAddr,
+    alloc: () => null,
+    free: () => {},
+    busAddress: () => 0 as DmaAddr,
+  };
+  return { memory: ControllerMemory.open(port, bar), writes };
+}
+
+const CAP_HIGH = 0x04;
+const LOCATION = 0x38;
+const SIZE = 0x3c;
+const SUPPORTED = { [CAP_HIGH]: 1 << 25 };
+/** So many units of 64 KiB, which queues may lie in. */
+const units = (count: number) => count * 4096 + 0x100 + 1;
+
+Deno.test("memory of a controller is opened where its registers say (nvme.md 5.4)", () => {
+  const { memory, writes } = open({ ...SUPPORTED, [SIZE]: units(4), [LOCATION]: 3 * 4096 });
+  assertEquals([memory!.sizeBytes, memory!.takesQueues], [256 * KIB, true]);
+  // Shown first; then its place on the bus, the upper half before the lower one.
+  assertEquals(writes, [[0x50, 1], [0x54, 0x38], [0x50, 0x1237_0003]]);
+  const peers = open({ ...SUPPORTED, [SIZE]: units(4) - 1 });
+  assertEquals([peers.memory!.takesQueues, peers.writes.at(-1)], [false, [0x50, 0x1234_0003]]);
+});
+
+Deno.test("what reaches beyond the BAR is cut, and what begins there is none (nvme.md 5.4)", () => {
+  const sizeOf = (offsetUnits: number, count: number) =>
+    open({ ...SUPPORTED, [SIZE]: units(count), [LOCATION]: offsetUnits * 4096 }).memory?.sizeBytes;
+  assertEquals(sizeOf(0, 256), 16 * MIB);
+  assertEquals(sizeOf(0, 300), 16 * MIB);
+  assertEquals(sizeOf(16, 256), 15 * MIB);
+  assertEquals(sizeOf(255, 2), 64 * KIB);
+  assertEquals(sizeOf(256, 1), undefined);
+});
+
+Deno.test("a controller without memory is left alone (nvme.md 5.4)", () => {
+  assertEquals(open({ [SIZE]: units(4) }), { memory: null, writes: [] });
+  assertEquals(open(SUPPORTED), { memory: null, writes: [[0x50, 1]] });
+});
+
+Deno.test("queues have what they want or their share, and none below 64 entries (nvme.md 5.4)", () => {
+  const { memory } = open({ ...SUPPORTED, [SIZE]: units(2) });
+  // 128 KiB: 64 bytes an entry, whole pages for a queue.
+  assertEquals(memory!.queueDepth(2, 1024), 1024);
+  assertEquals(memory!.queueDepth(2, 1025), 1024);
+  assertEquals(memory!.queueDepth(3, 1024), 640);
+  assertEquals([memory!.queueDepth(32, 1024), memory!.queueDepth(33, 1024)], [64, 0]);
+  assertEquals(memory!.queueDepth(0, 1024), 0);
+  assertEquals(open({ ...SUPPORTED, [SIZE]: units(2) - 1 }).memory!.queueDepth(1, 64), 0);
+});
