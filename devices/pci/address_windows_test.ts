@@ -53,6 +53,12 @@ Deno.test("small BARs share a window from 3 GiB on, large ones one above all RAM
   assertEquals(plan.bars.get("gpu")![0]!.basePhys, physAddr(16 * GIB));
 });
 
+Deno.test("large BARs lie at 4 GiB or above, however little RAM there is", () => {
+  const base = (ramSizeBytes: number) =>
+    planAddressWindows(config({ ramSizeBytes }), [bridge({ gpu: [GIB] })]).windows[0]!.basePhys;
+  assertEquals([base(GIB), base(2 * GIB)], [physAddr(4 * GIB), physAddr(4 * GIB)]);
+});
+
 Deno.test("every BAR is aligned to its size, lies in a window, and overlaps nothing", () => {
   const plan = planAddressWindows(
     config({ ramSizeBytes: 24 * GIB }),

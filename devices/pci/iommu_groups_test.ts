@@ -49,6 +49,24 @@ Deno.test("a switch is apart port by port only when every port below it is", () 
   );
 });
 
+Deno.test("a port without the services joins everything below it, at any depth, and nothing beside it", () => {
+  const deep = block("switch", "sw", [
+    block("switch", "inner", [x], APART),
+    y,
+  ], APART);
+  assertEquals(
+    groups(
+      block("root_port", "rp", [deep]),
+      block("root_port", "other", [block("nvme", "z")], APART),
+    ),
+    [
+      "rp sw.up sw.down0 sw.down1 inner.up inner.down0 x y",
+      "other",
+      "z",
+    ],
+  );
+});
+
 Deno.test("one port without the services joins the whole switch", () => {
   const tree = buildPciTree([
     block("root_port", "rp", [block("switch", "sw", [x, y], APART)], APART),

@@ -54,6 +54,29 @@ Deno.test("allocateBuffer() keeps pieces larger than a page in one run each, and
   assertEquals(shape(buffer), [[0x4000_0200, 12288], [0x4000_5000, 12288]]);
 });
 
+Deno.test("a buffer owns the pages that its pieces lie in, and gives them all back", () => {
+  const requests = [
+    { pieces: 1, pieceBytes: 512 },
+    { pieces: 2, pieceBytes: 12 * KIB, offsetBytes: 512 },
+    { pieces: 3, pieceBytes: 4096, strideBytes: 16 * KIB, offsetBytes: 0x800 },
+    { pieces: 4, pieceBytes: 1024, strideBytes: 2048 },
+  ];
+  for (const request of requests) {
+    const machine = home();
+    const buffer = allocateBuffer(machine, request);
+    const pages = new Set<number>();
+    for (const { phys, sizeBytes } of buffer.segments) {
+      const first = Math.floor(phys / 4096) * 4096;
+      for (let page = first; page < phys + sizeBytes; page += 4096) pages.add(page);
+    }
+    assertEquals(buffer.segments.length, request.pieces);
+    assertEquals(new Set<number>(buffer.pages), pages, JSON.stringify(request));
+    assertEquals(machine.pages.takenBytes, pages.size * 4096);
+    buffer.free();
+    assertEquals(machine.pages.takenBytes, 0);
+  }
+});
+
 Deno.test("allocateBuffer() places the k-th piece k strides behind the first", () => {
   const machine = home();
   const buffer = allocateBuffer(machine, { pieces: 3, pieceBytes: 4096, strideBytes: 8192 });

@@ -27,7 +27,7 @@ function end(name: string, at: string): PciNodeConfig {
 }
 
 /** A switch of three ports below one root port, and a port beside it. */
-function change(acs: readonly (readonly AcsService[])[], to = "b") {
+function change(acs: readonly (readonly AcsService[])[], to = "b", from = "a") {
   const tree = buildPciTree([
     {
       kind: "root_port",
@@ -52,7 +52,7 @@ function change(acs: readonly (readonly AcsService[])[], to = "b") {
     },
   ]);
   const func = (name: string) => tree.functions.find((each) => each.name === name)!;
-  const route = findRoute(func("a"), func(to));
+  const route = findRoute(func(from), func(to));
   const found = redirectChange(route, tree.functions, ORDINARY_CPU);
   const names = (groups: readonly { functions: readonly { name: string }[] }[]) =>
     groups.map(({ functions }) => functions.map(({ name }) => name).join(" "));
@@ -74,6 +74,13 @@ Deno.test("every port on the way that redirects has to stop, and no other (p2p.m
     then: ["sw.up pa pb pc a b c"],
     untouched: ["rp", "rp1", "pa", "pb", "pc"],
   });
+  // By address, whoever asks whom.
+  for (const [one, other] of [["a", "c"], ["c", "a"]] as const) {
+    assertEquals(
+      change([ISOLATING, ISOLATING, ISOLATING], one, other)?.parameter,
+      "pci=disable_acs_redir=0000:02:00.0;0000:02:02.0",
+    );
+  }
   assertEquals(
     change([[], ISOLATING, ISOLATING])?.parameter,
     "pci=disable_acs_redir=0000:02:01.0",
