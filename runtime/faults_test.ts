@@ -36,6 +36,9 @@ Deno.test("a machine has no injector until something is armed or counted, and no
   assert(machine.faults !== null, "someone still counts");
   machine.stopCountingFaults(counter);
   assertEquals(machine.faults, null);
+  machine.armFault(fault);
+  machine.disarmFault(fault);
+  assertEquals(machine.faults, null);
 });
 
 Deno.test("a point fails each time it is passed, until it is disarmed", () => {

@@ -145,4 +145,7 @@ Deno.test("passthrough takes any length", () => {
   const builder = new BioBuilder([[run(0x4000_0000, 5)]], "folio", 1);
   assertEquals(builder.next("drv_in", 0)?.sizeBytes, 5);
   assertEquals([builder.leftBytes, builder.leftPages], [0, 0]);
+  const byte = new BioBuilder([[run(0x4000_0fff, 1)], [run(0x5000_0000, 1)]], "folio", 1);
+  assertEquals(sizes(byte.next("drv_in", 0)!), [1, 1]);
+  assertEquals([byte.leftBytes, byte.leftPages], [0, 0]);
 });

@@ -86,6 +86,20 @@ Deno.test("the last granule below a mask's end is given out, and none beyond it 
   assertEquals(map(wide), 2 ** 32 - 4096);
 });
 
+Deno.test("an allocation tells whether caches keep its size, a failed one where it was looked for (dma.md 4.3, 4.4)", () => {
+  const bench = testBench({ device: { maskBits: 32 } });
+  const cacheable = (granules: number) => {
+    map(bench, at(0x1000), granules * 4096);
+    return bench.seen.findLast(({ name }) => name === "iova.alloc")!.why!.inputs["cacheable"];
+  };
+  assertEquals([cacheable(1), cacheable(32), cacheable(33)], [true, true, false]);
+  assertEquals(map(bench, at(0x1000), 2 ** 33), -1);
+  const [{ size_bytes, limit }] = bench.fields("iova.alloc_failed") as [
+    { size_bytes: number; limit: number },
+  ];
+  assertEquals([size_bytes, limit], [2 ** 33, 0xffff_ffff]);
+});
+
 Deno.test("the preference for 32 bits goes off for good at the first failure (dma.md 4.2)", () => {
   const bench = testBench();
   const big = 2 ** 31;

@@ -62,6 +62,18 @@ Deno.test("Iotlb forgets a range larger than itself, or a domain, by looking at 
   assertEquals(led(iotlb, 1, 0), 0);
 });
 
+Deno.test("Iotlb tells whether an entry lets an access through, and looking uses no entry", () => {
+  const tlb = new Iotlb(2);
+  tlb.insert(1, 0x1000, 0x5000, PAGE, 3, 0);
+  tlb.insert(1, MIB_2, 2 * MIB_2, MIB_2, 0, 0);
+  const held = [0x1000, 0x1fff, 0x2000, 0x20_0000, 0x3f_ffff].map((iova) => tlb.holds(1, iova));
+  assertEquals(held, [true, true, false, false, false]);
+  assertEquals(tlb.holds(2, 0x1000), false);
+  // The entry looked at is still the one used longest ago.
+  tlb.insert(1, 0x9000, 0x7000, PAGE, 3, 0);
+  assertEquals([tlb.holds(1, 0x1000), tlb.holds(1, 0x9000)], [false, true]);
+});
+
 Deno.test("Iotlb of no entries remembers nothing", () => {
   const iotlb = new Iotlb(0);
   iotlb.insert(0, 0, 0, PAGE, 3, 0);

@@ -41,6 +41,15 @@ Deno.test("the largest page comes first where it fits (dma.md ch. 5 assertion 3)
   ]);
 });
 
+Deno.test("each format tells the leaves of its last call, written or cleared", () => {
+  for (const table of [vtd(), arm()]) {
+    assertEquals(table.map(0x1f_e000, 0x3f_e000, 0x20_3000, RW), 0);
+    assertEquals(table.leaves.toList(), [[KIB_4, 2], [MIB_2, 1], [KIB_4, 1]]);
+    assertEquals(table.unmap(0x1f_e000, 0x20_3000), 0x20_3000);
+    assertEquals(table.leaves.toList(), [[KIB_4, 2], [MIB_2, 1], [KIB_4, 1]]);
+  }
+});
+
 Deno.test("AMD v1 writes an 8 KiB page for one link, not for two adjacent ones (dma.md ch. 5 assertion 7)", () => {
   const sizes = Array.from({ length: 20 }, (_, bit) => KIB_4 * 2 ** bit);
   const make = () =>

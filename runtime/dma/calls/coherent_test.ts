@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { GIB } from "../../address.ts";
+import { type DmaAddr, GIB } from "../../address.ts";
+import { ERRNO } from "../../errno.ts";
 import { at, testBench } from "../testing.ts";
 
 Deno.test("dma_alloc_coherent() maps whole pages for both sides, neighbours in one piece", () => {
@@ -30,6 +31,25 @@ Deno.test("dma_alloc_coherent() is visible once, after all pages are mapped", ()
     "iommu.sync_map",
     "ret.dma_alloc_coherent",
   ]);
+});
+
+Deno.test("memory of which a later part cannot be mapped leaves no part mapped", () => {
+  const pages = [at(0x2000_0000), at(0x2000_1000), at(0x3000_0000)];
+  for (const fails of [1, 2]) {
+    const { machine, dev, fields } = testBench();
+    const domain = dev.domain!;
+    const map = domain.map.bind(domain);
+    let calls = 0;
+    domain.map = (...args) => ++calls === fails ? -ERRNO.ENOMEM : map(...args);
+    assertEquals(machine.dma.dmaAllocCoherent(dev, 0x3000, pages), null);
+    assertEquals(
+      fields("iommu.unmap").map(({ iova, unmapped_bytes }) => [iova, unmapped_bytes]),
+      (fails === 1 ? [] : [[0xffff_c000, 0x2000]]) as never,
+    );
+    assertEquals(machine.iommu.lookup(dev, 0xffff_c000 as DmaAddr), -1);
+    const { start, size_bytes } = fields("iova.free")[0]!;
+    assertEquals([start, size_bytes], [0xffff_c000, 0x3000] as never);
+  }
 });
 
 Deno.test("coherent memory is zeroed, and goes back where it came from", () => {

@@ -212,6 +212,16 @@ Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls u
   ]);
 });
 
+Deno.test("memory of a provider without a pool is told as the crash that it is (p2p.md 9.5)", () => {
+  const bench = checkerBench();
+  bench.machine.checker!.peers.withoutPool("gpu");
+  assertEquals(bench.reports().map(({ class: name, text }) => [name, text]), [[
+    "peer_memory_without_pool",
+    'Memory of "gpu" is asked for, which was initialised but given no memory: the kernel follows ' +
+    "a null pointer",
+  ]]);
+});
+
 Deno.test("what DMA debugging prints has the words of a kernel's log beside ours (traces.md T.52, T.53)", () => {
   const bench = checkerBench({
     iommu: { mode: "off" },

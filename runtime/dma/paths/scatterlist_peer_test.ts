@@ -103,6 +103,17 @@ Deno.test("that post-condition finds both defects of direct lists (defects.md M5
   }
 });
 
+Deno.test("a peer's entry in a direct list is told with its length, or with none (defects.md M5)", () => {
+  const lengths = (...quirks: QuirkName[]) => {
+    const { machine, dev } = withPeers("off", quirks);
+    const list = listOf(["near", "ram", "near"]);
+    machine.dma.dmaMapSg(dev, list, DMA_FROM_DEVICE);
+    return list.mapped().map(({ sizeBytes }) => sizeBytes);
+  };
+  assertEquals(lengths(), [PAGE, PAGE, PAGE]);
+  assertEquals(lengths("sg_bus_length_missing"), [0, PAGE, 0]);
+});
+
 Deno.test("an address that a map forgets is what an earlier map left, or 0 (defects.md M14)", () => {
   const { machine, dev } = withPeers("off", ["sg_host_bridge_unmapped"]);
   const list = listOf(["far"]);

@@ -438,6 +438,17 @@ Deno.test("an unlink tells the path of its own part, not of the range (dma.md 3.
     ["iommu", 0x1000],
     ["swiotlb", 0x200],
   ]);
+  // A destroy is about the bytes that it says are mapped.
+  const path = (first: number, firstBytes: number, second: number, secondBytes: number) => {
+    const whole = twoStep({ device: NVME_UNTRUSTED });
+    whole.tryAlloc(first, firstBytes + secondBytes);
+    whole.link(first, 0, firstBytes);
+    whole.link(second, firstBytes, secondBytes);
+    whole.destroy(firstBytes);
+    return whole.fields("dma.unmap").map((told) => told.path);
+  };
+  assertEquals(path(0x1000_0e00, 0x200, 0x2000_0000, 0x1000), ["swiotlb"]);
+  assertEquals(path(0x1000_0000, 0x1000, 0x2000_0000, 0x200), ["iommu"]);
 });
 
 Deno.test("a sync that is told to fail says that it was told (dma.md 3.5)", () => {
