@@ -201,6 +201,20 @@ Deno.test("a refused path warns: 2 for redirection, 1 for the root device, 1 for
   assertEquals(apart.warnings.total, 1);
 });
 
+Deno.test("a distance that nobody asks the reasons of tells the root device alone (p2p.md 9.5)", () => {
+  const bench = new Bench(
+    block("root_port", "rp", [
+      block("switch", "sw", [provider, client], { acs: ["request_redirect"] }),
+    ]),
+  );
+  const ask = (verbose?: boolean) => {
+    const before = bench.warnings.total;
+    bench.topology.distance(bench.func("provider"), [bench.func("client")], verbose);
+    return bench.warnings.total - before;
+  };
+  assertEquals([ask(), ask(false), ask(true)], [1, 1, 4]);
+});
+
 Deno.test("a kind is computed once and then remembered; a distance is always computed (p2p.md 9.5)", () => {
   const bench = new Bench(block("root_port", "rp", [provider, client]));
   const [from, to] = [bench.func("provider"), bench.func("client")];

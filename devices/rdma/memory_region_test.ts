@@ -71,6 +71,30 @@ Deno.test("each run that closes inside the range is counted one too long (hmm-rd
   assertEquals([mr.statistics.invalidations, mr.statistics.invalidationsHandled], [18, 1]);
 });
 
+Deno.test("a run behind one that closed begins at its own first entry (hmm-rdma-vfio.md 2.3)", () => {
+  const { discard, fault, fields, forget, region } = rig({ pages: 48 });
+  const mr = region();
+  fault(mr, 0);
+  fault(mr, 18);
+  forget();
+  discard(0, 48);
+  assertEquals(fields("odp.table").map(({ index, entries }) => [index, entries]), [[0, 8], [
+    18,
+    6,
+  ]]);
+  assertEquals(mr.statistics.invalidations, 9 + 7);
+});
+
+Deno.test("software forgets the pages that it knows, and counts each (hmm-rdma-vfio.md 2.3)", () => {
+  const { discard, fault, fields, forget, region } = rig({ software: true });
+  const mr = region();
+  fault(mr, 0, 3);
+  forget();
+  discard(0, 8);
+  assertEquals([mr.statistics.invalidations, mr.statistics.invalidationsHandled], [3, 1]);
+  assertEquals([fields("odp.table"), mr.umem.npages], [[], 0]);
+});
+
 Deno.test("a page that may be written is marked dirty once, one that may only be read is not (hmm-rdma-vfio.md 2.3, assertion 6)", () => {
   const { adapter, discard, fault, fields, mm, region } = rig();
   const mr = region();

@@ -91,6 +91,18 @@ Deno.test("unmap_rebuilt_from_prps: bounced pages that lie side by side are unma
   assertEquals(unmaps(["unmap_rebuilt_from_prps"]), [[16384], ["unmap_size"], 6]);
 });
 
+Deno.test("unmap_rebuilt_from_prps: pages that lie apart are unmapped one by one, each where it is (defects.md M1)", () => {
+  const rig = rigWith(NOT_COHERENT, "unmap_rebuilt_from_prps");
+  // Three runs: of one page, of two, and the part of one.
+  const memory = [vec(0x1000_0e00, 0x200), vec(0x1001_0000, 0x2000), vec(0x1003_0000, 0x800)];
+  const unmapped = rig.record(() => rig.read(memory), ["call.dma_unmap_phys"])
+    .map(({ fields }) => fields as { dma: number; size: number });
+  assertEquals(
+    unmapped.map(({ dma, size }) => [dma, size]),
+    memory.map(({ phys, sizeBytes }) => [phys as number, sizeBytes]),
+  );
+});
+
 // M2
 
 Deno.test("vectors_allocated_for_iova: each range costs an array of 4 KiB for ever (defects.md M2)", () => {

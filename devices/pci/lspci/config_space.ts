@@ -80,14 +80,14 @@ function readBars(view: DataView, count: number): FoundBar[] {
       bars.push({ index, space: "io", bits: 32, prefetchable: false, base, sizeBytes: null });
       continue;
     }
-    const wide = (register >> 1) % 4 === 2 && index + 1 < count;
+    const wide = (register >>> 1) % 4 === 2 && index + 1 < count;
     const high = wide ? view.getUint32(FIRST_BAR + 4 * index + 4, true) : 0;
     const base = high * 2 ** 32 + (register - register % 16);
     bars.push({
       index,
       space: "memory",
       bits: wide ? 64 : 32,
-      prefetchable: (register >> 3) % 2 === 1,
+      prefetchable: (register >>> 3) % 2 === 1,
       base: base === 0 || base >= ADDRESS_LIMIT ? null : base,
       sizeBytes: null,
     });
@@ -171,14 +171,14 @@ function readExtended(into: GrowingFunction, view: DataView, known: number): voi
 /** Sizes of BARs: the one thing about them that registers tell without being written to. */
 function readResizable(into: GrowingFunction, view: DataView, at: number, known: number): void {
   if (at + 12 > known) return;
-  const count = Math.min((view.getUint32(at + 8, true) >> 5) % 8, 6);
+  const count = Math.min((view.getUint32(at + 8, true) >>> 5) % 8, 6);
   for (let entry = 0; entry < count; entry++) {
     const offset = at + 8 + 8 * entry;
     if (offset + 4 > known) return;
     const control = view.getUint32(offset, true);
     const index = control % 8;
     // 2^0 MiB is 0, and so on.
-    const sizeBytes = MIB * 2 ** ((control >> 8) % 64);
+    const sizeBytes = MIB * 2 ** ((control >>> 8) % 64);
     into.bars = into.bars.map((bar) =>
       bar.index === index && bar.space === "memory" && bar.sizeBytes === null &&
         sizeBytes <= 2 ** 52

@@ -64,6 +64,22 @@ Deno.test("BARs of 64 bits take two registers, and I/O ones are told apart", () 
     [3, "memory", 32, 0xb810_0000],
   ]);
   assertEquals(bars[0]!.sizeBytes, null);
+  assertEquals(bars.map(({ prefetchable }) => prefetchable), [true, false, false]);
+  const low = decode(64, IDS, [0x10, 0x04, 0, 0, 0xf0], [0x18, 0x08, 0, 0x20, 0xf0]);
+  assertEquals(low.bars.map(({ prefetchable }) => prefetchable), [false, true]);
+});
+
+Deno.test("a window of I/O beyond 64 KiB has its upper halves in registers of their own", () => {
+  const { windows } = decode(
+    64,
+    IDS,
+    BRIDGE,
+    [0x1c, 0x21, 0x31],
+    [0x30, 0x34, 0x12, 0x56, 0x34],
+  );
+  assertEquals(windows[0], { space: "io", base: 0x1234_2000, limit: 0x3456_3fff });
+  const narrow = decode(64, IDS, BRIDGE, [0x1c, 0x20, 0x30], [0x30, 0x34, 0x12, 0x56, 0x34]);
+  assertEquals(narrow.windows[0], { space: "io", base: 0x2000, limit: 0x3fff });
 });
 
 Deno.test("Resizable BAR tells the size that is set", () => {
@@ -79,6 +95,26 @@ Deno.test("Resizable BAR tells the size that is set", () => {
     [0x108, 0x20, 0x0e, 0x00, 0x00],
   );
   assertEquals(bars[0]!.sizeBytes, 16 * 2 ** 30);
+  const shown = (bytes: number, at: number) =>
+    decode(
+      bytes,
+      IDS,
+      HAS_CAPABILITIES,
+      [0x10, 0x0c, 0, 0, 0, 0x00, 0x38, 0, 0],
+      [0x34, 0x40],
+      [0x40, 0x10, 0x00, 0x02, 0x00],
+      // The list leads on to where the capability is; the low two bits of the way mean nothing.
+      [0x100, 0x01, 0x00, 0x01 + (((at + 3) % 16) << 4), (at + 3) >> 4],
+      [at, 0x15, 0x00, 0x01, 0x00],
+      [at + 8, 0x20, 0x0e, 0x00, 0x00],
+    ).bars[0]!.sizeBytes;
+  assertEquals([shown(4096, 0x200), shown(4096, 0x224), shown(4096, 0x7f4)], [
+    16 * 2 ** 30,
+    16 * 2 ** 30,
+    16 * 2 ** 30,
+  ]);
+  // Its first entry is shown just so, or just not.
+  assertEquals([shown(0x20c, 0x200), shown(0x20b, 0x200)], [16 * 2 ** 30, null]);
 });
 
 Deno.test("Access Control Services stand in extended space, capability 0x000d", () => {
