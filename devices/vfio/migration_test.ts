@@ -353,6 +353,25 @@ Deno.test("the state of one function goes through pages of the host's into anoth
   }
 });
 
+Deno.test("tables hold addresses above 4 GiB (hmm-rdma-vfio.md 3.3)", () => {
+  const bench = new MigrationBench({
+    iommu: { forcedac: true },
+    settings: { stateBytes: 700 * 4096 },
+  });
+  const { driver, peer } = bench;
+  const saved = driver.allocBuffer(700, DMA_FROM_DEVICE, true);
+  assert(saved.mailbox!.entryAt(699) > 2 ** 33);
+  const loaded = peer.driver.allocBuffer(700, DMA_TO_DEVICE, false);
+  assertEquals(driver.save(saved), 700 * 4096);
+  const bytes = new Uint8Array(4096);
+  saved.pages.forEach((page, index) => {
+    bench.machine.hostMemory.read(page, bytes, 0, 4096);
+    bench.machine.hostMemory.write(loaded.pages[index]!, bytes, 0, 4096);
+  });
+  peer.driver.load(loaded, 700 * 4096);
+  assertEquals(peer.migration.state, bench.function.state);
+});
+
 Deno.test("a device cannot write where it may only read, and says EIO (hmm-rdma-vfio.md ch. 3)", () => {
   const bench = new MigrationBench();
   const { driver } = bench;
@@ -389,6 +408,15 @@ Deno.test("the receive buffer of the dirty tracker is registered like any other 
     assertEquals(errno, "EIO");
     assertEquals(tracker.report().length, 1, "what was not told is kept");
     tracker.stop();
+    // A buffer of two pages holds all 600, and is read page by page.
+    const wider = bench.driver.track(0x10_0000 as never, 16 * MIB, 4096, 2);
+    bench.function.noteWrite(0x10_0000, 600 * 4096);
+    assertEquals(
+      wider.report().map(Number),
+      Array.from({ length: 600 }, (_, page) => 0x10_0000 + page * 4096),
+    );
+    assertEquals(bench.fields("vfio.dirty", "records").at(-1), 600);
+    wider.stop();
   });
   assertEquals(leaks, []);
 });

@@ -23,7 +23,13 @@ const COPIED = [
 ];
 const LINKED = ["tests/golden"];
 
-const TESTED = ["runtime", "devices", "cli/reference", "tests/lspci_test.ts"];
+const TESTED = [
+  "runtime",
+  "devices",
+  "cli/reference",
+  "tests/lspci_test.ts",
+  "tests/vocabulary_test.ts",
+];
 const REPLAYED = "tests/mutation/replayed_test_groups.ts";
 /** Where changes are made. */
 const MUTATED = ["runtime", "devices"];
