@@ -36,6 +36,23 @@ Deno.test("buses are numbered depth first, a new one behind each bridge", () => 
   ]);
 });
 
+Deno.test("a name belongs to one block, whatever stands there (ConfigError)", () => {
+  const kinds: readonly ((name: string) => PciNodeConfig)[] = [
+    (name) => block("endpoint", name),
+    (name) => block("root_port", name),
+    (name) => block("root_port", "above", [block("switch", name, [])]),
+    (name) => block("root_port", "above", [block("bridge", name, [])]),
+  ];
+  for (const one of kinds) {
+    const nodes = () => [block("root_port", "rp", [block("endpoint", "twice")]), one("twice")];
+    assertThrows(() => buildPciTree(nodes()), ConfigError, 'Two blocks are called "twice"');
+    assertEquals(
+      buildPciTree([block("endpoint", "once"), one("twice")]).functions.length > 1,
+      true,
+    );
+  }
+});
+
 Deno.test("several devices below a root port are functions of one", () => {
   const tree = [block("root_port", "rp", [block("endpoint", "a"), block("endpoint", "b")])];
   assertEquals(addresses(tree), ["0000:00:01.0 rp", "0000:01:00.0 a", "0000:01:00.1 b"]);

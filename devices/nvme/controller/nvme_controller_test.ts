@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { commandBytes } from "../command_bytes.ts";
 import { ADMIN_DEPTH, Rig } from "./_rig.ts";
 
 const BUFFER = 0x10_0000;
@@ -31,6 +32,27 @@ Deno.test("CC.EN makes the controller ready, clearing it takes everything back",
   rig.memory.bytes.fill(0, 0x1000, 0x3000);
   controller.write32(0x14, 0x0046_0001);
   assertEquals(controller.read32(0x1c), 1);
+});
+
+Deno.test("an admin command of before a reset is not carried out after it, though it still lies in memory", () => {
+  const rig = new Rig({ adminOnly: true });
+  const { controller, memory } = rig;
+  memory.bytes.set(
+    commandBytes({ opcode: 0x06, nsid: 0, prp1: BUFFER, dwords: { 10: 1 } }, 77),
+    0x1000,
+  );
+  controller.write32(0x1000, 1);
+  controller.write32(0x14, 0x0046_0000);
+  // Disabled: nobody looks at doorbells.
+  controller.write32(0x1000, 1);
+  rig.run();
+  assertEquals(memory.reads, []);
+  rig.enable();
+  rig.run();
+  assertEquals([memory.reads, rig.reap(0, true)], [[], []]);
+  controller.write32(0x1000, 1);
+  rig.run();
+  assertEquals(rig.reap(0, true).map(({ cid, sqHead }) => [cid, sqHead]), [[77, 1]]);
 });
 
 Deno.test("an impossible setup leaves the controller not ready with CFS set", () => {
@@ -101,7 +123,11 @@ Deno.test("the namespace is found by every way of asking (nvme.md 5.2, namespace
   assertEquals(rig.memory.view.getUint32(BUFFER, true), 0);
   assertEquals(identify(rig, 3, 1).status, 0);
   assertEquals([...rig.memory.bytes.subarray(BUFFER, BUFFER + 2)], [1, 8]);
-  assertNotEquals(rig.memory.view.getUint32(BUFFER + 4, true), 0);
+  // Eight bytes, each half of them made from the name.
+  const halves = [4, 8].map((at) => rig.memory.view.getUint32(BUFFER + at, true));
+  assertNotEquals(halves[0], 0);
+  assertNotEquals(halves[1], 0);
+  assertNotEquals(halves[0], halves[1]);
   assertEquals(identify(rig, 5, 1).status, 0);
   assertEquals(identify(rig, 6).status, 0);
   assertEquals(identify(rig, 0, 2).status, 0x400b);

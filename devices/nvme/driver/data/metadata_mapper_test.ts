@@ -340,20 +340,22 @@ Deno.test("metadata that nobody brought costs memory, and belongs to the request
 });
 
 Deno.test("peer metadata takes the iterator: no descriptor for one piece, none needed by bus (nvme.md 3)", () => {
-  const rig = new DriverRig(PLAIN);
-  rig.machine.peers = {
-    isPeerMemory: (phys) => phys >= 0x8000_0000,
-    providerAt: () => "peer",
-    passesRoot: () => true,
-    mapType: (phys) => phys >= 0x8000_0000 ? "bus_addr" : "none",
-    busAddress: (phys) => (phys - 0x1000_0000) as DmaAddr,
-    resolveBusAddress: () => -1,
-  };
-  const { request, iod } = rig.request(pages(1), { metadata: [vec(0x9000_0000, 64)] });
-  assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
-  assertEquals([iod.metaDma, iod.metaTotalBytes], [0x8000_0000 as DmaAddr, 64]);
-  assertEquals(iod.flags, IOD_FLAG.SINGLE_SEGMENT | IOD_FLAG.META_P2P);
-  const calls = rig.watchCalls();
-  rig.driver.complete(iod, request);
-  assertEquals(calls, ["unmap_phys"]);
+  for (const options of [PLAIN, BOTH]) {
+    const rig = new DriverRig(options);
+    rig.machine.peers = {
+      isPeerMemory: (phys) => phys >= 0x8000_0000,
+      providerAt: () => "peer",
+      passesRoot: () => true,
+      mapType: (phys) => phys >= 0x8000_0000 ? "bus_addr" : "none",
+      busAddress: (phys) => (phys - 0x1000_0000) as DmaAddr,
+      resolveBusAddress: () => -1,
+    };
+    const { request, iod } = rig.request(pages(1), { metadata: [vec(0x9000_0000, 64)] });
+    assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
+    assertEquals([iod.metaDma, iod.metaTotalBytes], [0x8000_0000 as DmaAddr, 64]);
+    assertEquals(iod.flags, IOD_FLAG.SINGLE_SEGMENT | IOD_FLAG.META_P2P);
+    const calls = rig.watchCalls();
+    rig.driver.complete(iod, request);
+    assertEquals(calls, ["unmap_phys"]);
+  }
 });

@@ -80,7 +80,7 @@ export class ScatterlistMetadataMapper {
   #mapPointer(iod: Iod, request: NvmeRequest): BlkStatus {
     this.#segments.startMetadata(request);
     this.#segments.next();
-    const firstVec = request.bios.find(({ metadata }) => metadata.length > 0)!.metadata[0]!;
+    const firstVec = request.bios[0]!.metadata[0]!;
     const sizeBytes = this.#rules.mapsFirstMetadataVecOnly
       ? firstVec.sizeBytes
       : this.#segments.sizeBytes;
