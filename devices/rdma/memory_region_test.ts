@@ -71,6 +71,18 @@ Deno.test("each run that closes inside the range is counted one too long (hmm-rd
   assertEquals([mr.statistics.invalidations, mr.statistics.invalidationsHandled], [18, 1]);
 });
 
+Deno.test("a lock whose holder is gone is waited for without an end, and the kernel says so", () => {
+  const { fields, region } = rig();
+  const { umem } = region();
+  umem.lock("one");
+  const error = assertThrows(() => umem.lock("other"), KernelError);
+  const what = "other() waits for ever for the lock of a region: its holder is gone";
+  assertEquals([error.errno, error.message], ["ETIMEDOUT", `${what}: ETIMEDOUT`]);
+  assertEquals(fields("kernel.warn"), [{ at: "mutex_lock", text: what, log: null, error: null }]);
+  umem.unlock();
+  umem.lock("third");
+});
+
 Deno.test("a run behind one that closed begins at its own first entry (hmm-rdma-vfio.md 2.3)", () => {
   const { discard, fault, fields, forget, region } = rig({ pages: 48 });
   const mr = region();

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
-import { Bio, type BioVec } from "./bio.ts";
+import { Bio, BIO_FLAG, type BioVec } from "./bio.ts";
 import { bioGap } from "./block_rules.ts";
 import { gapMeets, lowerGap, lowestBit, pairGap } from "./gap_bit.ts";
 
@@ -39,6 +39,12 @@ Deno.test("bioGap() counts from where a bio begins in its first vector, and to w
   assertEquals(bioGap(odd), 12);
   odd.advance(0x200);
   assertEquals(bioGap(odd), 12);
+});
+
+Deno.test("each flag of a bio is a bit of its own", () => {
+  const flags = Object.values(BIO_FLAG);
+  assertEquals(flags.reduce((all: number, flag) => all | flag, 0), 2 ** flags.length - 1);
+  assertEquals(flags.every((flag) => Number.isInteger(Math.log2(flag))), true);
 });
 
 Deno.test("gapMeets() compares the gap's mask with a merge boundary (block.md 1.7)", () => {

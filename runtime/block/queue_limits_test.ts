@@ -75,6 +75,15 @@ Deno.test("limits that make no sense are refused with EINVAL (block.md 1.1)", ()
   refused({ dmaAlignmentMask: 4097 });
 });
 
+Deno.test("the last values that make sense (block.md 1.1)", () => {
+  assertEquals(derive({ logicalBlockSizeBytes: 65_536 }).logicalBlockSizeBytes, 65_536);
+  refused({ logicalBlockSizeBytes: 131_072 });
+  assertEquals(derive({ maxHwSectors: 8 }).maxHwSectors, 8);
+  assertEquals(derive({ maxUserSectors: 8 }).maxSectors, 8);
+  assertEquals(derive({ segBoundaryMask: 4095 }).segBoundaryMask, 4095);
+  assertEquals(derive({ maxSegmentSizeBytes: 4096 }).maxSegmentSizeBytes, 4096);
+});
+
 Deno.test("the smallest segment cuts the fast path's reach (block.md 1.1)", () => {
   assertEquals(
     derive({ virtBoundaryMask: 4095, maxSegmentSizeBytes: 512 }).maxFastSegmentSizeBytes,

@@ -190,4 +190,48 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ["this.#pages[index] = words; → nothing"],
     reason: "what is not remembered is made again, from the same memory",
   },
+  {
+    path: "runtime/block/queue_limits.ts",
+    line: "const MAX_LOGICAL_BLOCK_BYTES = 64 * KIB;",
+    changes: ["64 → 64 + 1"],
+    reason: "a logical block is a power of two: none lies between the two",
+  },
+  {
+    path: "runtime/block/queue_limits.ts",
+    line: "set_by: softSetter(soft, bound, input.maxUserSectors ?? 0, ioOpt, ioMin),",
+    changes: [
+      "softSetter(soft, bound, input.maxUserSectors ?? 0, ioOpt, ioMin) → softSetter(bound, soft, input.maxUserSectors ?? 0, ioOpt, ioMin)",
+    ],
+    reason: "the two are only compared with each other",
+  },
+  {
+    path: "runtime/dma/checker/ledger.ts",
+    line: "const HINT_BYTES = 4096;",
+    changes: ["4096 → 4096 + 1"],
+    reason: "a hint that is missed costs a search, which finds the same",
+  },
+  {
+    path: "runtime/dma/iova_state.ts",
+    line: "lastLinkRecord = -1;",
+    changes: ["1 → 1 + 1"],
+    reason: "the checker sets it when it notes the range, before it asks for it",
+  },
+  {
+    path: "runtime/memory/swiotlb/swiotlb_slots.ts",
+    line: "const lowBase = (this.basePhys + areaBase * SLOT_BYTES) % 2 ** 31;",
+    changes: ["31 → 31 - 1"],
+    reason: "only the bits below a mask decide, and no mask is as large as a pool",
+  },
+  {
+    path: "devices/nvme/driver/nvme_driver.ts",
+    line: "metadataSgl: false,",
+    changes: ["false → true"],
+    reason: "set by what the controller says of itself, before any request is mapped",
+  },
+  {
+    path: "devices/nvme/driver/nvme_rules.ts",
+    line: 'segmentsMappedAlone: quirks.has("single_segment_by_iterator") ? -1 : 1,',
+    changes: ["1 → 1 - 1"],
+    reason: "no request that is mapped has -1 segments, and none has 0",
+  },
 ];
