@@ -234,4 +234,28 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ["1 → 1 - 1"],
     reason: "no request that is mapped has -1 segments, and none has 0",
   },
+  {
+    path: "devices/nvme/controller/data/host_transfer.ts",
+    line: "if (pieceBytes === PAGE && (offsetBytes & 7) === 0) return this.#page;",
+    changes: ["0 → 0 + 1"],
+    reason: "the larger buffer serves for a page as well",
+  },
+  {
+    path: "devices/nvme/controller/data/host_transfer.ts",
+    line: "return sizeBytes === PAGE && (dma & (PAGE - 1)) === 0 && (offsetBytes & 7) === 0;",
+    changes: ["offsetBytes & 7 → offsetBytes | 7"],
+    reason: "a whole page may go the way of its parts, which is only slower",
+  },
+  {
+    path: "runtime/iommu/iotlb.ts",
+    line: "const HASH_MULTIPLIER = 0x9e3779b1;",
+    changes: ["0x9e3779b1 → 0x9e3779b1 + 1"],
+    reason: "entries are found wherever they hash to; it decides how evenly they lie",
+  },
+  {
+    path: "runtime/dma/checker/record_table.ts",
+    line: "const INVERSE_2_32 = 2 ** -32;",
+    changes: ["32 → 32 - 1"],
+    reason: "entries are found wherever they hash to; it decides how evenly they lie",
+  },
 ];

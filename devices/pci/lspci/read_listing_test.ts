@@ -34,6 +34,16 @@ Deno.test("one address with two identities is two machines, told with both", () 
   );
 });
 
+Deno.test("a class is known by its number, or else by its name", () => {
+  const classOf = (text: string) =>
+    readListing(`3b:00.0 "${text}" "Vendor [8086]" "Device [1234]"\n`).functions[0]!.classCode;
+  assertEquals(classOf("Strange thing [0b40]"), 0x0b40);
+  assertEquals(classOf("Strange thing"), null);
+  assertEquals(classOf("Co-processor"), 0x0b40);
+  // The number counts, whatever the name says.
+  assertEquals(classOf("Co-processor [0200]"), 0x0200);
+});
+
 Deno.test("what is no listing says what it is instead", () => {
   assertEquals(findings(""), [["E1001", 1, "The text is empty"]]);
   assertEquals(findings("Slot:\t00:00.0\nClass:\tHost bridge\n"), [[

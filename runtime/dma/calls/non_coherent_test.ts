@@ -341,6 +341,16 @@ Deno.test("memory that CPU and device share needs no hand-over, and is cached ag
   }
 });
 
+Deno.test("what the CPU writes to shared memory goes past its caches, wherever in a page it begins", () => {
+  const some = bench();
+  const { dma, hostMemory } = some.machine;
+  const memory = dma.dmaAllocCoherent(some.dev, 8192)!;
+  for (const offset of [0, 0x40, 0xfff, 0x1000, 0x1fff]) {
+    hostMemory.write(memory.physOf(offset), Uint8Array.of(0x5a), 0, 1);
+    assertEquals(deviceReads(some, memory.dma + offset), 0x5a, `${offset}`);
+  }
+});
+
 Deno.test("a device that sees the caches needs no hand-over beside one that does not", () => {
   const some = bench();
   const nic = new DmaDevice("nic");

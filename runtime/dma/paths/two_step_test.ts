@@ -381,6 +381,13 @@ Deno.test("iova_size_32_bits: there is no range from 2 GiB on, and a warning say
   assertEquals(allocates(2 ** 31, "iova_size_32_bits"), [false, 1]);
 });
 
+Deno.test("a part that may not be touched is refused where it would bounce, and no mistake (dma.md 3.3 row 4)", () => {
+  const bench = twoStep({ device: NVME_UNTRUSTED });
+  bench.tryAlloc(0x1200, 0x200);
+  assertEquals(bench.link(0x1200, 0, 0x200, DMA_ATTR.MMIO), -ERRNO.EPERM);
+  assertEquals([classes(bench), leaves(bench), bench.machine.swiotlb.usedSlots], [[], [], 0]);
+});
+
 Deno.test("api_rfc_2024: direction and attributes are those of the range's first link (defects.md)", () => {
   const rights = (...quirks: QuirkName[]): unknown[] => {
     const bench = twoStep({ machine: { quirks: new Set(quirks) } });
