@@ -382,6 +382,11 @@ Deno.test("row 13: more side by side than the device's longest segment (dma.md 3
     [],
   ]);
   assertMatch(report!.text, /12288 bytes at 0xffff_c000 .* its longest segment is 8192 bytes$/);
+  // A link that ends exactly where its range does is inside it, and held to the same.
+  const whole = checkerBench({ device: { maxSegmentSizeBytes: 0x2000 } });
+  whole.tryAlloc(0, 0x3000);
+  whole.link(0x10_0000, 0, 0x3000);
+  assertEquals(whole.classes(), ["link_beyond_device_limits"]);
 });
 
 Deno.test("row 13: pages that are synced one by one are segments of their own", () => {
