@@ -11,6 +11,12 @@ export function isHostError(error: unknown): error is Error {
     error instanceof host.errors.PermissionDenied;
 }
 
+/** True when there is no room for what was to be written. */
+export function isFullDisk(error: unknown): boolean {
+  return error instanceof Error &&
+    (Reflect.get(error, "code") === "ENOSPC" || /\(os error 28\)/.test(error.message));
+}
+
 /** What it says, in few words. */
 export function hostReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

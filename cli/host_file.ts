@@ -3,6 +3,8 @@
  * this file lies on the way of `deno run scenario.dma`, where every module loaded costs start-up.
  */
 import { host } from "./host.ts";
+import { printable } from "../lang/diagnostics/display_width.ts";
+import { hostReason, isFullDisk } from "./host_error.ts";
 import type { Screen } from "./screen.ts";
 
 /** A file's text and where it really is; or what is wrong, as a sentence without its end. */
@@ -32,37 +34,91 @@ export function readHostFile(path: string, shown: string = path): HostFile {
     return {
       found: false,
       reason: "unreadable",
-      problem: `Cannot read "${shown}": it is not UTF-8 text`,
+      problem: `Cannot read "${printable(shown)}": it is not UTF-8 text`,
     };
   }
 }
+
+/** Bytes of a file that are read at most: no scenario and no listing has so many. */
+const MOST_BYTES = 2 ** 25;
 
 /** The same for text of any encoding. */
 export function readHostBytes(
   path: string,
   shown: string = path,
 ): { readonly found: true; readonly realPath: string; readonly bytes: Uint8Array } | NotRead {
+  const unread = (reason: NotRead["reason"], problem: string): NotRead => ({
+    found: false,
+    reason,
+    problem: `Cannot read "${printable(shown)}": ${problem}`,
+  });
   try {
     const realPath = host.realPathSync(path);
-    return { found: true, realPath, bytes: host.readFileSync(realPath) };
+    const info = host.statSync(realPath);
+    if (info.isDirectory) return unread("unreadable", "it is a folder");
+    // Opened, a pipe would wait for a writer, and a device has no end.
+    if (!info.isFile) return unread("unreadable", "it is no file but a pipe, a socket or a device");
+    const bytes = readAtMost(realPath, info.size);
+    return bytes === null
+      ? unread("unreadable", `it has more than ${MOST_BYTES} bytes`)
+      : { found: true, realPath, bytes };
   } catch (error) {
     const missing = error instanceof host.errors.NotFound ||
       error instanceof host.errors.NotADirectory;
-    return {
-      found: false,
-      reason: missing ? "not_found" : "unreadable",
-      problem: `Cannot read "${shown}": ${missing ? "there is no such file" : why(error, path)}`,
-    };
+    return unread(
+      missing ? "not_found" : "unreadable",
+      missing ? "there is no such file" : why(error, path),
+    );
   }
 }
 
+/** What a file has, however much it grows meanwhile; null when it is more than is read. */
+function readAtMost(path: string, sizeBytes: number): Uint8Array | null {
+  if (sizeBytes > MOST_BYTES) return null;
+  const file = host.openSync(path);
+  try {
+    return readToEnd((chunk) => file.readSync(chunk), sizeBytes + 1);
+  } finally {
+    file.close();
+  }
+}
+
+/** What comes up to the end; null when it is more than is read. @param sizeBytes About how much. */
+function readToEnd(
+  read: (chunk: Uint8Array) => number | null,
+  sizeBytes: number,
+): Uint8Array | null {
+  let bytes = new Uint8Array(sizeBytes);
+  for (let length = 0;;) {
+    const count = read(bytes.subarray(length));
+    if (count === null) return bytes.subarray(0, length);
+    length += count;
+    if (length > MOST_BYTES) return null;
+    if (length < bytes.length) continue;
+    const longer = new Uint8Array(2 * length);
+    longer.set(bytes);
+    bytes = longer;
+  }
+}
+
+/** The standard input up to its end; or what is wrong, as a sentence without its end. */
+export function readHostInput():
+  | { readonly found: true; readonly bytes: Uint8Array }
+  | { readonly found: false; readonly problem: string } {
+  const bytes = readToEnd((chunk) => host.stdin.readSync(chunk), INPUT_CHUNK_BYTES);
+  return bytes === null
+    ? { found: false, problem: `The standard input has more than ${MOST_BYTES} bytes` }
+    : { found: true, bytes };
+}
+
+const INPUT_CHUNK_BYTES = 2 ** 16;
+
 function why(error: unknown, path: string): string {
   if (error instanceof host.errors.IsADirectory || isFolder(path)) return "it is a folder";
-  if (error instanceof host.errors.PermissionDenied) return "the system does not permit it";
   if (error instanceof host.errors.NotCapable) {
     return "Deno was not permitted to; start it with -R=DIR for the file's folder";
   }
-  return error instanceof Error ? error.message : String(error);
+  return hostReason(error);
 }
 
 /** Writes a file; false, after saying why not. */
@@ -80,12 +136,12 @@ function putText(path: string, text: string, append: boolean, screen: Screen): b
     host.writeTextFileSync(path, text, { append });
     return true;
   } catch (error) {
+    // That has an exit code of its own, whatever was to be written.
+    if (isFullDisk(error)) throw error;
     const why = error instanceof host.errors.NotCapable
       ? "Deno was not permitted to; start it with -W=DIR for the file's folder"
-      : error instanceof host.errors.PermissionDenied
-      ? "the system does not permit it"
-      : (error as Error).message;
-    screen.err(`error: Cannot write "${path}": ${why}\n`);
+      : hostReason(error);
+    screen.err(`error: Cannot write "${printable(path)}": ${why}\n`);
     return false;
   }
 }

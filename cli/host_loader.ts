@@ -5,6 +5,7 @@
  * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
  */
 import { host } from "./host.ts";
+import { printable } from "../lang/diagnostics/display_width.ts";
 import { nearestNames } from "../lang/diagnostics/suggest.ts";
 import { LoadError, type SourceLoader, tooLong } from "../lang/syntax/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
@@ -21,6 +22,7 @@ export class HostLoader implements SourceLoader {
   readonly #realPaths = new Map<SourceFile, string>();
   /** One source for one real file, so that a file used twice is one file. */
   readonly #sources = new Map<string, SourceFile>();
+  readonly #names = new Set<string>();
 
   /** @param folder Where paths of text that is no file (lines of the REPL) begin. */
   private constructor(private readonly folder: string, private readonly cwd: string) {
@@ -74,10 +76,23 @@ export class HostLoader implements SourceLoader {
   }
 
   #keep(realPath: string, text: string): SourceFile {
-    const source = new SourceFile(shortPath(realPath, this.cwd), text);
+    const source = new SourceFile(this.#nameOf(realPath), text);
+    this.#names.add(source.name);
     this.#realPaths.set(source, realPath);
     this.#sources.set(realPath, source);
     return source;
+  }
+
+  /**
+   * What a file is called, on one line that may be shown. Its name tells it from all others, so that
+   * two names that look alike are numbered.
+   */
+  #nameOf(realPath: string): string {
+    const name = printable(shortPath(realPath, this.cwd));
+    for (let number = 2, other = name;; number++) {
+      if (!this.#names.has(other)) return other;
+      other = `${name} (${number})`;
+    }
   }
 }
 

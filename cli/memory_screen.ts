@@ -1,4 +1,5 @@
 /** A screen that keeps what was written: for tests, and wherever text is wanted as a value. */
+import { printableText } from "../lang/diagnostics/display_width.ts";
 import type { Screen } from "./screen.ts";
 
 export class MemoryScreen implements Screen {
@@ -10,10 +11,14 @@ export class MemoryScreen implements Screen {
   constructor(readonly columns: number | null = null) {}
 
   out(text: string): void {
-    this.output += text;
+    this.output += printableText(text, this.colour);
   }
 
   err(text: string): void {
-    this.errors += text;
+    this.errors += printableText(text, this.colour);
+  }
+
+  data(text: string): void {
+    this.output += text;
   }
 }

@@ -7,7 +7,7 @@ import { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "../lang/diagnostics/bu
 import { afterColon } from "../lang/diagnostics/render.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
 import { BUG, type ExitCode, NOT_WRITTEN, WRONG } from "./exit_code.ts";
-import { hostReason, isHostError } from "./host_error.ts";
+import { hostReason, isFullDisk, isHostError } from "./host_error.ts";
 import type { ProcessScreen, Screen } from "./screen.ts";
 
 /**
@@ -34,9 +34,8 @@ export async function toItsEnd(
 /** Says what was thrown where nobody took it. @returns What the shell is told. */
 function sayThrown(error: unknown, screen: Screen): ExitCode {
   if (isHostError(error)) {
-    const full = Reflect.get(error, "code") === "ENOSPC" || /os error 28\b/.test(error.message);
     screen.err(`error: The system did not do what was needed: ${hostReason(error)}\n`);
-    return full ? NOT_WRITTEN : WRONG;
+    return isFullDisk(error) ? NOT_WRITTEN : WRONG;
   }
   const place = bugPlace(error);
   const lines = [

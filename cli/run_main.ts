@@ -26,7 +26,7 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
   --match TEXT       run only tests whose name contains TEXT, or is found by /TEXT/; also several times
   --seed NUMBER      use this seed instead of the file's
   --max-steps NUMBER, --max-memory BYTES, --max-depth CALLS, --max-events NUMBER,
-  --max-output LINES, --max-time SECONDS
+  --max-output LINES, --max-output-bytes BYTES, --max-time SECONDS
                      limits of the script, each with exit code 3
 `;
 

@@ -2,12 +2,18 @@
 import { host } from "./host.ts";
 import { type ExitCode, WRONG } from "./exit_code.ts";
 import { hostReason } from "./host_error.ts";
+import { printableText } from "../lang/diagnostics/display_width.ts";
 
 export interface Screen {
-  /** Writes text as it is; no line end is added. */
+  /**
+   * Writes text; no line end is added. What could move a cursor or turn the direction of the text
+   * becomes a picture of itself: names of files, lines of logs and of scripts are anybody's.
+   */
   out(text: string): void;
   /** The same to the error stream. */
   err(text: string): void;
+  /** Writes what is somebody's file, not a report: as it is. */
+  data(text: string): void;
   /** Whether colour is welcome: a terminal, and no NO_COLOR. */
   readonly colour: boolean;
   /** Columns of the terminal; null where there is none. */
@@ -42,14 +48,18 @@ export class ProcessScreen implements Screen {
   }
 
   out(text: string): void {
-    this.#pending += text;
-    if (this.#pending.length >= FLUSH_AT_LENGTH) this.flush();
+    this.data(printableText(text, this.colour));
   }
 
   err(text: string): void {
     // What was said before stays before.
     this.flush();
-    this.#write(host.stderr, text);
+    this.#write(host.stderr, printableText(text, this.colour));
+  }
+
+  data(text: string): void {
+    this.#pending += text;
+    if (this.#pending.length >= FLUSH_AT_LENGTH) this.flush();
   }
 
   flush(): void {

@@ -45,16 +45,21 @@ const LIMITS = {
   depth: 100,
   events: 3_000,
   outputLines: 50,
+  outputBytes: 2 ** 20,
   timeMs: 60_000,
 };
+
+/** What makes a text as long as it has to be: files of so many letters say no more than these. */
+const GROWN = new Map<string, (text: string) => string>([
+  ["lexical-too-long.dma", (text) => text.padEnd(MAX_TEXT_LENGTH + 1, text)],
+  ["machine-too-large.dma", (text) => text.replace("[none]", `[${"none, ".repeat(10_000)}none]`)],
+]);
 
 /** Loads a script as `dmalab run` does; files that it uses are looked for beside it. */
 function answer(name: string): string {
   const path = `${FOLDER}/${name}`;
   const text = Deno.readTextFileSync(path);
-  // A file of four million letters says no more than its first line.
-  const grown = name === "lexical-too-long.dma" ? text.padEnd(MAX_TEXT_LENGTH + 1, text) : text;
-  const entry = new SourceFile(path, grown);
+  const entry = new SourceFile(path, GROWN.get(name)?.(text) ?? text);
   const { program, diagnostics } = loadProgram(entry, { load }, REGISTRY);
   const lines = diagnostics.length === 0 ? [] : [renderDiagnostics(diagnostics)];
   if (program !== null && name.startsWith("run-")) lines.push(...failures(name, program));
@@ -84,6 +89,10 @@ function watchOf(name: string): HostWatch {
 
 function load(path: string, from: SourceFile | null): SourceFile | LoadError {
   const file = join(from === null ? "." : dirname(from.name), path);
+  const [, number] = path.match(/^use-next-(\d+)\.dma$/) ?? [];
+  if (number !== undefined) {
+    return new SourceFile(file, `use "use-next-${Number(number) + 1}.dma"\n`);
+  }
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(file));
     return new SourceFile(file, text);

@@ -42,6 +42,7 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
         memoryBytes: null,
         events: null,
         outputLines: null,
+        outputBytes: null,
         depth: null,
         timeMs: null,
       },

@@ -1,11 +1,13 @@
 /** `dmalab check`: everything that is wrong with files, at once. */
+import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import { countMistakes } from "../../lang/diagnostics/first_mistakes.ts";
 import { type ExitCode, worseExitCode, WRONG } from "../exit_code.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { checkScenario, codeOfProblems } from "../scenario/load_scenario.ts";
 import { counted } from "../scenario/report_printer.ts";
 import type { Screen } from "../screen.ts";
-import { type Problem, problemOf } from "./problem.ts";
+import { problemOf } from "./problem.ts";
 import { sarifLog } from "./sarif.ts";
 
 export type CheckFormat = "pretty" | "json" | "sarif";
@@ -25,25 +27,24 @@ export function checkFiles(
 ): ExitCode {
   const { diagnostics, unreadable } = findProblems(paths);
   const problems = diagnostics.map(problemOf);
-  const count = (severity: Problem["severity"]) =>
-    problems.filter((problem) => problem.severity === severity).length;
-  const errors = count("error") + unreadable.length;
+  const errors = countMistakes(diagnostics, "error") + unreadable.length;
+  const warnings = countMistakes(diagnostics, "warning");
   switch (format) {
     case "pretty":
       for (const problem of unreadable) screen.err(`error: ${problem}\n`);
       sayDiagnostics(diagnostics, screen);
       screen.out(
         `${errors === 0 ? "ok" : "wrong"} | ${counted(paths.length, "file")} | ` +
-          `${counted(errors, "error")} | ${counted(count("warning"), "warning")}\n`,
+          `${counted(errors, "error")} | ${counted(warnings, "warning")}\n`,
       );
       break;
     case "json":
       screen.out(
-        `${JSON.stringify({ files: paths.length, errors, problems, unreadable }, null, 2)}\n`,
+        `${printableJson({ files: paths.length, errors, problems, unreadable })}\n`,
       );
       break;
     case "sarif":
-      screen.out(`${JSON.stringify(sarifLog(problems, unreadable), null, 2)}\n`);
+      screen.out(`${printableJson(sarifLog(problems, unreadable))}\n`);
       break;
   }
   return unreadable.length > 0

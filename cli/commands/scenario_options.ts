@@ -46,6 +46,7 @@ export const LIMITS = {
   "max-steps": limit("NUMBER", "instructions of one test (500000000)"),
   "max-memory": limit("BYTES", "memory of one test (1073741824)"),
   "max-output": limit("LINES", "lines of print, show and explain in the whole run (100000)"),
+  "max-output-bytes": limit("BYTES", "bytes of these lines (16777216)"),
   "max-events": limit("NUMBER", "events kept of one machine (1000000)"),
   "max-depth": limit("CALLS", "calls inside each other (1000)"),
   "max-time": limit("SECONDS", "time of one test (60)"),

@@ -1,5 +1,5 @@
 /** What `dmalab explain` prints of the fault lines of a kernel's log. */
-import { host } from "../host.ts";
+import { readHostInput } from "../host_file.ts";
 import { loggedFaultLines } from "../../lang/builtins/explain/fault_story.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import { decodeFaultLog } from "../../runtime/iommu/fault_log/decode_fault_log.ts";
@@ -60,8 +60,10 @@ export function printFaultLine(line: string, screen: Screen): ExitCode {
 }
 
 /** Explains the log on the standard input. */
-export async function printInput(screen: Screen): Promise<ExitCode> {
-  return print(explainLog(await new Response(host.stdin.readable).text()), screen);
+export function printInput(screen: Screen): ExitCode {
+  const input = readHostInput();
+  if (!input.found) return refuse(input.problem, screen);
+  return print(explainLog(new TextDecoder().decode(input.bytes)), screen);
 }
 
 function print({ lines, problems }: FaultLogText, screen: Screen): ExitCode {

@@ -1,12 +1,12 @@
 /** `dmalab fmt`: files in their one style, or the list of those that are not. */
-import { host } from "../host.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { readHostFile, writeHostFile } from "../host_file.ts";
+import { readHostFile, readHostInput, writeHostFile } from "../host_file.ts";
 import { painter } from "../../lang/render/paint.ts";
+import { printable } from "../../lang/diagnostics/display_width.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { counted } from "../scenario/report_printer.ts";
-import type { Screen } from "../screen.ts";
+import { refuse, type Screen } from "../screen.ts";
 import { formatSource } from "../../lang/format/format.ts";
 
 /** Formats files in place; with `check` it writes nothing and says which it would change. */
@@ -32,11 +32,13 @@ export function formatFiles(
       changed++;
       if (check) {
         screen.out(
-          `${paint("warning", "not formatted")}  ${path}:${firstChange(file.text, text)}\n`,
+          `${paint("warning", "not formatted")}  ${printable(path)}:${
+            firstChange(file.text, text)
+          }\n`,
         );
         exitCode = worseExitCode(exitCode, FAILED);
       } else if (writeHostFile(path, text, screen)) {
-        screen.out(`${paint("good", "formatted")}  ${path}\n`);
+        screen.out(`${paint("good", "formatted")}  ${printable(path)}\n`);
       } else exitCode = WRONG;
     }
   }
@@ -47,21 +49,23 @@ export function formatFiles(
 }
 
 /** Formats text from the standard input to the standard output. */
-export async function formatInput(
+export function formatInput(
   { check }: { readonly check: boolean },
   screen: Screen,
-): Promise<ExitCode> {
-  const input = await new Response(host.stdin.readable).text();
+): ExitCode {
+  const read = readHostInput();
+  if (!read.found) return refuse(read.problem, screen);
+  const input = new TextDecoder().decode(read.bytes);
   const text = formatText("(input)", input, screen);
   if (text === null) return WRONG;
   if (check) return text === input ? HELD : FAILED;
-  screen.out(text);
+  screen.data(text);
   return HELD;
 }
 
 /** The text in its style; null, after saying why, when it is wrong. */
 function formatText(name: string, text: string, screen: Screen): string | null {
-  const formatted = formatSource(new SourceFile(name, text));
+  const formatted = formatSource(new SourceFile(printable(name), text));
   if (formatted.ok) return formatted.text;
   sayDiagnostics(formatted.diagnostics, screen);
   return null;

@@ -1,4 +1,5 @@
 /** The releases as a command: runs a scenario on all of them, and prints where and why it turns. */
+import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import { Interrupted } from "../../instruments/releases/outcomes.ts";
 import { type ReleasesResult, turnsOf } from "../../instruments/releases/turns.ts";
 import { painter } from "../../lang/render/paint.ts";
@@ -56,7 +57,7 @@ function print(
   if (result.tests.length === 0) return refuse(nothing, screen);
   screen.out(
     json
-      ? `${JSON.stringify(releasesJson(path, result.tests), null, 2)}\n`
+      ? `${printableJson(releasesJson(path, result.tests))}\n`
       : releasesText(path, result.tests, painter(screen.colour)),
   );
   return HELD;

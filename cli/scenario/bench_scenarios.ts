@@ -1,5 +1,5 @@
 /** `dmalab bench`: the benches of scenarios, on each machine of their matrix. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
+import { printable, printableJson } from "../../lang/diagnostics/display_width.ts";
 import { runBench } from "../../lang/run/bench.ts";
 import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
 import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
@@ -108,8 +108,8 @@ function pricesText({ pricesNs }: BenchOutcome): string {
 function jsonLines(outcome: BenchOutcome): string[] {
   const name = displayName(outcome);
   const line = (suffix: string, value: number, unit: string) =>
-    JSON.stringify({ name: `${name}${suffix}`, value, unit, ratio: null, to: null });
-  if (outcome.outcome !== "passed") return [JSON.stringify({ name, error: outcome.outcome })];
+    printableJson({ name: `${name}${suffix}`, value, unit, ratio: null, to: null }, 0);
+  if (outcome.outcome !== "passed") return [printableJson({ name, error: outcome.outcome }, 0)];
   const rate = turnsPerSecond(outcome);
   return [
     ...rate === null ? [] : [line("", Number(rate.toPrecision(4)), "turns/s")],

@@ -1,4 +1,5 @@
 /** The scenarios that a command line means: files as they are, folders searched for `*.dma`. */
+import { printable } from "../../lang/diagnostics/display_width.ts";
 import { host } from "../host.ts";
 import { isFolder } from "../host_file.ts";
 import { joinPath } from "../paths.ts";
@@ -18,7 +19,7 @@ export function findScenarios(places: readonly string[], screen: Screen): string
   for (const place of places) {
     const paths = isFolder(place) ? below(place) : [place];
     if (paths.length === 0) {
-      screen.err(`error: There is no scenario (*.dma) in "${place}"\n`);
+      screen.err(`error: There is no scenario (*.dma) in "${printable(place)}"\n`);
       return null;
     }
     found.push(...paths);

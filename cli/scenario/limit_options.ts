@@ -13,6 +13,7 @@ export const LIMIT_OPTIONS = {
   "max-depth": { limit: "depth", unit: 1 },
   "max-events": { limit: "events", unit: 1 },
   "max-output": { limit: "outputLines", unit: 1 },
+  "max-output-bytes": { limit: "outputBytes", unit: 1 },
   "max-time": { limit: "timeMs", unit: MS_PER_SECOND },
 } as const satisfies Readonly<Record<string, { limit: keyof Limits; unit: number }>>;
 

@@ -1,6 +1,7 @@
 /** A scenario from the host, ready to run; what is wrong with it has been said. */
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
+import { countMistakes } from "../../lang/diagnostics/first_mistakes.ts";
 import { checkProgram, loadProgram } from "../../lang/language.ts";
 import type { LoadResult, Program } from "../../lang/run/program.ts";
 import { BUG, type ExitCode, HELD, WRONG } from "../exit_code.ts";
@@ -47,7 +48,7 @@ export function loadScenario(path: string, screen: Screen): LoadedScenario {
   }
   const { program, diagnostics } = opened;
   sayDiagnostics(diagnostics, screen);
-  const errors = diagnostics.filter(({ severity }) => severity === "error").length;
-  const warnings = diagnostics.length - errors;
+  const errors = countMistakes(diagnostics, "error");
+  const warnings = countMistakes(diagnostics, "warning");
   return { program, errors, warnings, exitCode: codeOfProblems(diagnostics) };
 }

@@ -71,7 +71,8 @@ async function openOutputs(
 /** The same screen, all of it on the error stream. */
 function errorScreen(screen: Screen): Screen {
   const { colour, columns } = screen;
-  return { colour, columns, out: (text) => screen.err(text), err: (text) => screen.err(text) };
+  const err = (text: string) => screen.err(text);
+  return { colour, columns, out: err, err, data: err };
 }
 
 async function runAll(
@@ -92,7 +93,8 @@ async function runAll(
       continue;
     }
     const lines = new SpacedLines(screen);
-    const trace = new TracePrinter((line) => lines.body(line), paint);
+    const { outputBytes } = allLimits(options.limits);
+    const trace = new TracePrinter((line) => lines.body(line), paint, outputBytes);
     const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
     if (tests > 0) lines.head(headLine(tests, program.source.name, paint));
     const told = outputs?.listeners(program) ?? null;

@@ -1,6 +1,7 @@
 /** `--trace`: events as they happen, one line each, with colours by layer. */
 import { formatEvent } from "../../lang/render/event_line.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
+import { groupThousands } from "../../lang/text/numbers.ts";
 import type { Paint, Role } from "../../lang/render/paint.ts";
 
 /** Colours by the first part of an event's name; what is not here has none. */
@@ -38,9 +39,19 @@ export class TracePrinter {
   #depth = 0;
   #lastSeq = Infinity;
 
-  constructor(private readonly write: (line: string) => void, private readonly paint: Paint) {}
+  #charactersLeft: number;
+
+  /** @param mostCharacters Characters that are written at most; every line of them is plain. */
+  constructor(
+    private readonly write: (line: string) => void,
+    private readonly paint: Paint,
+    private readonly mostCharacters: number,
+  ) {
+    this.#charactersLeft = mostCharacters;
+  }
 
   print(event: MachineEvent): void {
+    if (this.#charactersLeft < 0) return;
     // A number that is not higher than the last one belongs to a new machine.
     if (event.seq <= this.#lastSeq) {
       this.#depth = 0;
@@ -51,6 +62,13 @@ export class TracePrinter {
     if (returns && this.#depth > 0) this.#depth--;
     const line = formatEvent(event, undefined, returns ? this.#depth + 1 : this.#depth);
     this.write(this.paint(roleOf(event.name), line));
+    this.#charactersLeft -= line.length;
+    if (this.#charactersLeft < 0) {
+      const most = groupThousands(2 * this.mostCharacters);
+      this.write(
+        this.paint("warning", `the trace ends here: --max-output-bytes ${most} shows more`),
+      );
+    }
     if (event.name.startsWith("call.")) this.#depth++;
   }
 }

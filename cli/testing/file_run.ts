@@ -74,7 +74,8 @@ export async function runFile(
   }
   const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
   tell({ kind: "start", file: program.source.name, tests });
-  const trace = new TracePrinter((text) => tell({ kind: "trace", text }), paint);
+  const { outputBytes } = allLimits(job.limits);
+  const trace = new TracePrinter((text) => tell({ kind: "trace", text }), paint, outputBytes);
   const recorder = job.coverage ? new CoverageRecorder(program) : null;
   let printed: string[] = [];
   let began = performance.now();

@@ -1,4 +1,5 @@
 /** `dmalab topology`: a machine from the text of lspci, as a picture, a scenario or JSON. */
+import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import { ACS_SERVICES } from "../../devices/pci/peers/access_control.ts";
 import { type CpuIdentity, ORDINARY_CPU } from "../../devices/pci/host_bridge.ts";
 import { type ImportedMachine, importMachine } from "../../devices/pci/lspci/imported_machine.ts";
@@ -87,7 +88,7 @@ function showMachine(
   { json, all }: TopologyOptions,
   screen: Screen,
 ): ExitCode {
-  if (json) screen.out(`${JSON.stringify(machineJson(machine, findings, all), null, 2)}\n`);
+  if (json) screen.out(`${printableJson(machineJson(machine, findings, all))}\n`);
   else {
     const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
     const groups = groupCheckLine(machine);
@@ -131,7 +132,7 @@ function showPair(
   const pair = pairOf(provider, client, machine);
   if (json) {
     const value = { ...pairJson(pair), change: changeJson(pair.route, machine) };
-    screen.out(`${JSON.stringify(value, null, 2)}\n`);
+    screen.out(`${printableJson(value)}\n`);
     return HELD;
   }
   const lines = routeStory(pair.route, {

@@ -29,6 +29,8 @@ export interface Diagnostic {
   readonly hint?: string | undefined;
   /** Other places that help to understand it. */
   readonly related?: readonly RelatedSpan[] | undefined;
+  /** How many mistakes it stands for, where it counts those that are not shown. */
+  readonly standsFor?: number;
 }
 
 /** Collects diagnostics in the order they are found. */

@@ -28,9 +28,14 @@ function isCombining(character: string): boolean {
   return /^[\p{Mn}\p{Me}\u200b-\u200d\ufe00-\ufe0f]$/u.test(character);
 }
 
-/** What could move the cursor, ring the bell or turn the direction of the text. */
+/** What could move the cursor, ring the bell, turn the direction of the text or hide in it. */
+const UNSAFE =
+  // deno-lint-ignore no-control-regex
+  /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\udb40[\udc00-\udc7f]/g;
+
+/** A sequence that sets a colour and does nothing else. */
 // deno-lint-ignore no-control-regex
-const UNSAFE = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
+const COLOUR = /\x1b\[[\d;]*m/;
 
 /** Columns that one character takes: 0, 1 or 2. A tab is the caller's business. */
 export function characterWidth(character: string): number {
@@ -52,8 +57,44 @@ export function displayWidth(text: string): number {
  * pictures of themselves. One character stays one UTF-16 unit wide.
  */
 export function printable(line: string): string {
-  return line.replace(UNSAFE, (character) => {
-    const code = character.charCodeAt(0);
-    return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? "\u2421" : "\ufffd";
-  });
+  return line.replace(UNSAFE, pictureOf);
+}
+
+/**
+ * Text of several lines as it may be shown: {@linkcode printable} but for line ends.
+ *
+ * @param colour Whether colours are meant: then their sequences stay.
+ */
+export function printableText(text: string, colour: boolean): string {
+  if (text.search(UNSAFE_BUT_LINE_ENDS) < 0) return text;
+  return text.split("\n").map((line) => {
+    if (!colour) return printable(line);
+    const colours = line.match(new RegExp(COLOUR, "g")) ?? [];
+    return line.split(COLOUR).map((part, index) => printable(part) + (colours[index] ?? "")).join(
+      "",
+    );
+  }).join("\n");
+}
+
+const UNSAFE_BUT_LINE_ENDS = new RegExp(UNSAFE.source.replace("\\x0a-", "\\x0b-"));
+
+/** The picture of a character that may not be shown, as wide in UTF-16 units. */
+function pictureOf(character: string): string {
+  const code = character.charCodeAt(0);
+  if (code < 0x20) return String.fromCharCode(0x2400 + code);
+  return code === 0x7f ? "\u2421" : "\ufffd".repeat(character.length);
+}
+
+/**
+ * JSON of a value, in which such characters are written as their numbers.
+ *
+ * @param indent Blanks of a step; 0 puts all on one line.
+ */
+export function printableJson(value: unknown, indent = 2): string {
+  return JSON.stringify(value, null, indent).replace(
+    new RegExp(UNSAFE.source.replace("\\x0a-", "\\x0b-"), "g"),
+    (text) =>
+      text.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+        .join(""),
+  );
 }

@@ -62,12 +62,13 @@ export function renderFinding(finding: Finding, options: RenderOptions = {}): st
     ...span === null ? [] : snippet(span, label ?? "", severity, width, style),
   ];
   for (const other of related) {
-    lines.push(`${margin}${style("gutter", "=")} ${style("hint", "note")}: ${other.message}`);
+    const note = printable(other.message);
+    lines.push(`${margin}${style("gutter", "=")} ${style("hint", "note")}: ${note}`);
     lines.push(...snippet(other.span, "", "gutter", width, style));
   }
   const said = hint === undefined ? facts : [...facts, ["hint", hint] as const];
   for (const [name, text] of said) {
-    const [first = "", ...rest] = text.split("\n");
+    const [first = "", ...rest] = text.split("\n").map(printable);
     lines.push(`${margin}${style("gutter", "=")} ${style("hint", name)}: ${first}`);
     for (const line of rest) lines.push(`${margin}  ${" ".repeat(name.length + 2)}${line}`);
   }
@@ -108,7 +109,7 @@ function snippet(
   style: Style,
 ): string[] {
   const { line, column } = span.source.position(span.start);
-  const text = printable(span.source.line(line));
+  const text = span.source.line(line);
   const start = Math.min(column - 1, text.length);
   // A span over several lines is underlined to the end of its first.
   const end = Math.max(start, Math.min(start + (span.end - span.start), text.length));
@@ -117,7 +118,10 @@ function snippet(
   const bar = style("gutter", "|");
   const empty = ` ${" ".repeat(gutterWidth)} ${bar}`;
   const carets = "^".repeat(Math.max(1, displayWidth(cut.text.slice(cut.start, cut.end))));
-  const mark = style(caretRole === "gutter" ? "gutter" : "caret", carets + (label && ` ${label}`));
+  const mark = style(
+    caretRole === "gutter" ? "gutter" : "caret",
+    carets + (label && ` ${printable(label)}`),
+  );
   return [
     ` ${" ".repeat(gutterWidth)}${style("place", `--> ${spanPlace(span)}`)}`,
     empty,
@@ -135,20 +139,20 @@ function blanks(text: string): string {
   return result;
 }
 
-/** A line that fits, with the marked part in it. */
+/** A line that fits and may be shown, with the marked part in it. */
 function cutLine(
   text: string,
   start: number,
   end: number,
 ): { text: string; start: number; end: number } {
-  if (text.length <= MAX_LINE_WIDTH) return { text, start, end };
+  if (text.length <= MAX_LINE_WIDTH) return { text: printable(text), start, end };
   const from = start < MAX_LINE_WIDTH - 40 ? 0 : start - Math.floor(MAX_LINE_WIDTH / 2);
   const to = Math.min(text.length, from + MAX_LINE_WIDTH);
   const before = from > 0 ? CUT : "";
   const after = to < text.length ? CUT : "";
   const shift = before.length - from;
   return {
-    text: `${before}${text.slice(from, to)}${after}`,
+    text: `${before}${printable(text.slice(from, to))}${after}`,
     start: start + shift,
     end: Math.min(end, to) + shift,
   };

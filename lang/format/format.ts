@@ -7,6 +7,7 @@
  */
 import { printer } from "prettier/doc";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import { firstMistakes } from "../diagnostics/first_mistakes.ts";
 import { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
 import { parse } from "../syntax/parse.ts";
@@ -38,7 +39,9 @@ export type Formatted =
  */
 export function formatSource(source: SourceFile): Formatted {
   let current = read(source);
-  if (current.diagnostics.length > 0) return { ok: false, diagnostics: current.diagnostics };
+  if (current.diagnostics.length > 0) {
+    return { ok: false, diagnostics: firstMistakes(current.diagnostics) };
+  }
   const original = current;
   for (let turn = 0; turn < MAX_TURNS; turn++) {
     const text = layOut(current);

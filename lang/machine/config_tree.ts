@@ -14,6 +14,7 @@ import type {
   MachineEntry,
   Name,
 } from "../syntax/tree/ast.ts";
+import { groupThousands } from "../text/numbers.ts";
 import { type BlockSpec, blockSpec, MACHINE_SCHEMA, placesOf, type SettingSpec } from "./schema.ts";
 import { oneOf, SettingReader, type SettingValue, suggestOr } from "./setting_value.ts";
 
@@ -45,6 +46,17 @@ const MACHINE_NAMES: ReadonlySet<string> = new Set([
   "pci",
 ]);
 
+/** Keys, blocks and items of lists that a machine may have: each is read, looked up and built. */
+const MOST_ENTRIES = 10_000;
+
+/** How many there are, all blocks together. */
+function countEntries(entries: readonly MachineEntry[]): number {
+  return entries.reduce((sum, entry) => {
+    if (entry.kind === "Block") return sum + 1 + countEntries(entry.entries);
+    return sum + 1 + (entry.value.kind === "List" ? entry.value.items.length : 0);
+  }, 0);
+}
+
 /** Reads a machine block and its modifiers; what is wrong goes into the bag. */
 export class ConfigTreeReader {
   readonly #bag: DiagnosticBag;
@@ -75,7 +87,15 @@ export class ConfigTreeReader {
       given: new Set(),
       children: [],
     };
-    this.#readEntries(root, declaration?.entries ?? []);
+    const entries = declaration?.entries ?? [];
+    if (declaration !== null && countEntries(entries) > MOST_ENTRIES) {
+      this.#bag.error(
+        "E0514",
+        declaration.span,
+        `The machine has more than ${groupThousands(MOST_ENTRIES)} entries`,
+        "keys, blocks and the items of lists count; no computer has so many",
+      );
+    } else this.#readEntries(root, entries);
     for (const modifier of modifiers) this.#apply(root, modifier);
     return root;
   }

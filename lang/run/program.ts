@@ -10,6 +10,7 @@ import { warnUnused } from "../check/names/unused.ts";
 import { type ConstCode, ProgramCompiler } from "../compile/compile_program.ts";
 import { bugDiagnostic } from "../diagnostics/bug.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { firstMistakes } from "../diagnostics/first_mistakes.ts";
 import type { SourceFile, Span } from "../source.ts";
 import type {
   BenchDeclaration,
@@ -165,7 +166,7 @@ function readProgram(
   const files = new FileLoader(loader, bag);
   const loaded = files.entry(entry);
   // A tree with error nodes has no meaning to be checked.
-  if (bag.hasErrors) return { right: null, diagnostics: bag.sorted() };
+  if (bag.hasErrors) return { right: null, diagnostics: firstMistakes(bag.sorted()) };
   const checked = checkFiles(loaded, files, registry, bag);
   const { machineIsRight } = checked;
   // What changes a machine that is wrong would repeat what is wrong with it.
@@ -176,12 +177,12 @@ function readProgram(
     const { declaration } = checked.machine;
     return {
       right: null,
-      diagnostics: withoutConsequences(bag.sorted(), declaration?.span ?? null),
+      diagnostics: firstMistakes(withoutConsequences(bag.sorted(), declaration?.span ?? null)),
     };
   }
   warnUnused(loaded.file, checked.scope, checked.resolution, bag);
   const right = { files: files.files, loaded, checked, variants, drivers };
-  return { right, diagnostics: bag.sorted() };
+  return { right, diagnostics: firstMistakes(bag.sorted()) };
 }
 
 /** Loads, checks and compiles a program. */

@@ -16,6 +16,7 @@
 import { displayWidth, printable } from "../diagnostics/display_width.ts";
 import { renderDiagnostic, type RenderOptions } from "../diagnostics/render.ts";
 import type { SourceFile } from "../source.ts";
+import { clipped, MOST_REPEATED } from "../diagnostics/clip.ts";
 import type { ExplainedPart, Failure } from "../vm/failure.ts";
 
 /** Wraps pieces of text for colour. */
@@ -67,17 +68,22 @@ function explainedLines(
   const byLine = new Map<number, Drawn[]>();
   for (const { anchor, text } of parts) {
     const { column, line } = source.position(anchor.start);
-    const before = shown(source.line(line).slice(0, column - 1));
-    const drawn = { column: displayWidth(before), text: printable(text) };
+    // So far to the right nothing is drawn below its column.
+    const before = shown(source.line(line).slice(0, Math.min(column - 1, MOST_REPEATED)));
+    const drawn = {
+      column: displayWidth(before),
+      word: wordAt(source.line(line), column - 1),
+      text: printable(clipped(text)),
+    };
     byLine.set(line, [...byLine.get(line) ?? [], drawn]);
   }
   const bar = style("gutter", "|");
   const margin = ` ${" ".repeat(width)} ${bar}`;
   return [...byLine].sort(([a], [b]) => a - b).flatMap(([line, drawn]) => {
-    const text = shown(source.line(line));
+    const text = shown(clipped(source.line(line)));
     return [
       ` ${style("gutter", String(line).padStart(width))} ${bar} ${text}`,
-      ...(displayWidth(text) > DRAWN_COLUMNS ? valueList(drawn, text) : valueRows(drawn))
+      ...(displayWidth(text) > DRAWN_COLUMNS ? valueList(drawn) : valueRows(drawn))
         .map((row) => `${margin} ${style("caret", row)}`),
     ];
   });
@@ -91,6 +97,8 @@ function shown(line: string): string {
 interface Drawn {
   readonly column: number;
   readonly text: string;
+  /** What it is the value of. */
+  readonly word?: string;
 }
 
 /**
@@ -128,10 +136,12 @@ function barsAt(drawn: readonly Drawn[]): string {
   return row;
 }
 
-/** For lines too long to draw below: `name = value`. */
-function valueList(drawn: readonly Drawn[], line: string): string[] {
-  return [...drawn].sort((a, b) => a.column - b.column).map(({ column, text }) => {
-    const word = line.slice(column).match(/^(\w+|\S+)/)?.[0] ?? "";
-    return `${word}: ${text}`;
-  });
+/** For lines too long to draw below: `name: value`. */
+function valueList(drawn: readonly Drawn[]): string[] {
+  return [...drawn].sort((a, b) => a.column - b.column).map(({ text, word }) => `${word}: ${text}`);
+}
+
+/** The word that stands at a place of a line. */
+function wordAt(line: string, index: number): string {
+  return printable(line.slice(index, index + MOST_REPEATED).match(/^(\w+|\S+)/)?.[0] ?? "");
 }

@@ -64,7 +64,7 @@ export interface SharedOptions {
 export function sharedOptions(options: RunOptions): SharedOptions {
   const { limits = DEFAULT_LIMITS, onEvent, onLine, onSideEvent } = options;
   const { onRun, seed, strict, style, watch } = options;
-  const output = new LimitedOutput(limits.outputLines, onLine);
+  const output = new LimitedOutput(limits, onLine);
   return {
     machine: { limits, output, seed, strict, onEvent, onSideEvent, heard: options.heard ?? true },
     style,
@@ -77,22 +77,43 @@ export function sharedOptions(options: RunOptions): SharedOptions {
 /** Hands lines on until there were too many. */
 export class LimitedOutput implements Output {
   stopped = false;
-  #left: number;
+  #linesLeft: number;
+  #bytesLeft: number;
 
-  constructor(readonly limitLines: number, readonly onLine: ((text: string) => void) | undefined) {
-    this.#left = limitLines;
+  constructor(
+    readonly limits: Pick<Limits, "outputLines" | "outputBytes">,
+    readonly onLine: ((text: string) => void) | undefined,
+  ) {
+    this.#linesLeft = limits.outputLines;
+    this.#bytesLeft = limits.outputBytes;
   }
 
   write(line: string): void {
-    if (this.#left === 0) {
-      this.stopped = true;
-      throw new LimitError(
-        "E0804",
-        `The script wrote more than ${groupThousands(this.limitLines)} lines`,
-        `\`--max-output ${groupThousands(2 * this.limitLines)}\` allows twice as many`,
-      );
-    }
-    this.#left--;
+    const { outputBytes, outputLines } = this.limits;
+    if (this.#linesLeft === 0) throw this.#tooMuch("--max-output", outputLines, "lines");
+    this.#linesLeft--;
+    this.#bytesLeft -= lengthBytes(line) + 1;
+    if (this.#bytesLeft < 0) throw this.#tooMuch("--max-output-bytes", outputBytes, "bytes");
     this.onLine?.(line);
   }
+
+  #tooMuch(option: string, limit: number, unit: string): LimitError {
+    this.stopped = true;
+    return new LimitError(
+      "E0804",
+      `The script wrote more than ${groupThousands(limit)} ${unit}`,
+      `\`${option} ${groupThousands(2 * limit)}\` allows twice as many`,
+    );
+  }
+}
+
+/** Bytes of a text in UTF-8, as it is written. */
+function lengthBytes(text: string): number {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    // Both halves of a pair are two bytes each.
+    if (unit >= 0x80) bytes += unit < 0x800 || (unit & 0xf800) === 0xd800 ? 1 : 2;
+  }
+  return bytes;
 }

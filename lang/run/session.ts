@@ -20,6 +20,7 @@ import type { Owner } from "../check/names/name_resolver.ts";
 import { checkKinds } from "../check/kinds/check_kinds.ts";
 import { type ConstCode, ProgramCompiler, shownExpression } from "../compile/compile_program.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { firstMistakes } from "../diagnostics/first_mistakes.ts";
 import { formatValue } from "../render/value_text.ts";
 import { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
@@ -318,7 +319,7 @@ class SessionState {
     this.#options = options;
     this.#registry = options.registry;
     this.#limits = options.limits ?? DEFAULT_LIMITS;
-    this.output = new LimitedOutput(this.#limits.outputLines, (line) => {
+    this.output = new LimitedOutput(this.#limits, (line) => {
       if (!this.muted) options.onLine?.(line);
     });
     this.#compiler = new ProgramCompiler(this.#registry, this.#resolution);
@@ -339,8 +340,10 @@ class SessionState {
     const bag = new DiagnosticBag();
     for (const diagnostic of diagnostics) bag.add(diagnostic);
     const checked = bag.hasErrors ? null : this.#check(file, bag);
-    if (checked === null || bag.hasErrors) return { ...NOTHING, diagnostics: bag.sorted() };
-    return { ...this.#perform(file, checked), diagnostics: bag.sorted() };
+    if (checked === null || bag.hasErrors) {
+      return { ...NOTHING, diagnostics: firstMistakes(bag.sorted()) };
+    }
+    return { ...this.#perform(file, checked), diagnostics: firstMistakes(bag.sorted()) };
   }
 
   step(events: number): readonly MachineEvent[] {

@@ -14,6 +14,7 @@ import {
 } from "./tree/literals.ts";
 import { wordsWhere } from "./language_words.ts";
 import { shortened } from "./token_text.ts";
+import { MOST_REPEATED } from "../diagnostics/clip.ts";
 import type { Reporter } from "./report.ts";
 import {
   Assign,
@@ -25,6 +26,8 @@ import {
   ForeignText,
   Hard,
   Identifier,
+  isA,
+  Name,
   Newline,
   NotEqual,
   NumberToken,
@@ -119,9 +122,24 @@ export function checkTokens(tokens: readonly IToken[], reporter: Reporter): ITok
         reportUnknown(token, reporter);
         continue;
     }
+    if (token.image.length > MOST_REPEATED && isA(token, Name)) reportLongName(token, reporter);
     kept.push(token);
   }
   return kept;
+}
+
+/** Whatever is said of a thing says its name. */
+function reportLongName(token: IToken, reporter: Reporter): void {
+  const length = token.image.length;
+  reporter.error(
+    "E0116",
+    token.startOffset,
+    tokenEnd(token),
+    `Name too long: ${length} characters`,
+    {
+      hint: `a name has at most ${MOST_REPEATED} characters`,
+    },
+  );
 }
 
 function report(token: IToken, problem: LiteralProblem, reporter: Reporter): void {

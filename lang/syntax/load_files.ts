@@ -2,7 +2,7 @@
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile, type Span } from "../source.ts";
 import type { FileNode, UseDeclaration } from "./tree/ast.ts";
-import { parse, type ParseMode } from "./parse.ts";
+import { MAX_TEXT_LENGTH, parse, type ParseMode } from "./parse.ts";
 
 /** Why a file could not be had. */
 export class LoadError {
@@ -84,12 +84,19 @@ export interface LoadedFile {
   readonly uses: readonly { readonly declaration: UseDeclaration; readonly loaded: LoadedFile }[];
 }
 
+/** Files that may use one another in a row, files of one program, and characters of all of them. */
+const MOST_DEPTH = 100;
+const MOST_FILES = 1000;
+const MOST_CHARACTERS = MAX_TEXT_LENGTH;
+
 /** Reads and parses a file with all it uses. Each file is read once, however often it is used. */
 export class FileLoader {
   readonly #known = new Map<string, LoadedFile>();
   readonly #pending: SourceFile[] = [];
   /** Every file so far, each after those it uses. */
   readonly files: LoadedFile[] = [];
+  #characters = 0;
+  #isFull = false;
 
   constructor(readonly loader: SourceLoader, readonly bag: DiagnosticBag) {}
 
@@ -140,6 +147,25 @@ export class FileLoader {
       );
       return null;
     }
-    return this.#load(source, "file");
+    const tooMuch = this.#tooMuch(source);
+    if (tooMuch === null) return this.#load(source, "file");
+    // Once is enough: what else is used is too much as well.
+    if (!this.#isFull) this.bag.error("E0709", pathSpan, `Cannot use "${path}": ${tooMuch}`);
+    this.#isFull = true;
+    return null;
+  }
+
+  /** Why one more file is too much; null when it is not. */
+  #tooMuch(source: SourceFile): string | null {
+    this.#characters += source.text.length;
+    if (this.#pending.length >= MOST_DEPTH) {
+      return `files use each other more than ${MOST_DEPTH} deep`;
+    }
+    if (this.#known.size + this.#pending.length >= MOST_FILES) {
+      return `a program has at most ${MOST_FILES} files`;
+    }
+    return this.#characters > MOST_CHARACTERS
+      ? `all files of a program have at most ${MOST_CHARACTERS} characters together`
+      : null;
   }
 }

@@ -10,6 +10,8 @@ export interface Limits {
   readonly events: number;
   /** Lines that `print`, `show` and `explain` write in the whole run. */
   readonly outputLines: number;
+  /** Bytes of these lines, in UTF-8; and of the events that `--trace` prints beside them. */
+  readonly outputBytes: number;
   /** How long one test, or a property with all its cases, may take by the host's clock. */
   readonly timeMs: number;
 }
@@ -22,6 +24,7 @@ export const DEFAULT_LIMITS: Limits = {
   depth: 1000,
   events: 1_000_000,
   outputLines: 100_000,
+  outputBytes: 2 ** 24,
   timeMs: 60_000,
 };
 

@@ -1,5 +1,6 @@
 /** A failed `assert`: the values of the parts of its condition, and where what was compared differs. */
 import type { Run } from "../values/run.ts";
+import { clipped } from "../diagnostics/clip.ts";
 import { formatStart, type TextStart } from "../render/value_text.ts";
 import type { AssertionInfo } from "./code.ts";
 import { valuesEqual } from "../values/equality.ts";
@@ -32,7 +33,7 @@ export function failedAssertion(
   }
   return new ExpectationError(
     "E0901",
-    message === null ? "Assertion failed" : `Assertion failed: ${message}`,
+    message === null ? "Assertion failed" : `Assertion failed: ${clipped(message)}`,
     { span: info.condition, parts, notes: comparisonNotes(info, slots, run) },
   );
 }

@@ -5,6 +5,7 @@ import { BUG_CODE, bugDiagnostic } from "../diagnostics/bug.ts";
 import { afterColon } from "../diagnostics/render.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { formatEvent, STREAM_LAYOUT } from "../render/event_line.ts";
+import { clippedMessage } from "../diagnostics/clip.ts";
 import { formatCount } from "../text/numbers.ts";
 import { isInside, type Span } from "../source.ts";
 import { ExpectationError, type Failure } from "./failure.ts";
@@ -84,8 +85,9 @@ function failureOf(
   notes: readonly string[],
 ): Failure {
   const related = callerSpans(context.callers);
-  const diagnostic = { ...said, span, severity: "error" as const, related };
-  return { kind: "failed", diagnostic, parts: [], notes };
+  const message = clippedMessage(said.message);
+  const diagnostic = { ...said, message, span, severity: "error" as const, related };
+  return { kind: "failed", diagnostic, parts: [], notes: notes.map(clippedMessage) };
 }
 
 function describeBug(error: unknown, context: FailureContext): Failure {

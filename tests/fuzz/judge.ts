@@ -24,6 +24,7 @@ const LIMITS = {
   events: 100_000,
   depth: 64,
   outputLines: 100,
+  outputBytes: 2 ** 20,
   timeMs: 5000,
 };
 

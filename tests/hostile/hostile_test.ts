@@ -3,8 +3,8 @@
  * no more than twice the time and 1.25 times the memory that it was given.
  *
  * A script is a file in `scripts/`, whose first lines say what it is given and how it ends; what is no
- * script is a row of `inputs.ts`. `deno test -A tests/hostile -- --only TEXT` runs those whose name
- * has the text in it, and prints what each took.
+ * script is a row of `inputs.ts`. `deno test -A tests/hostile -- --only TEXT --took` runs those whose
+ * name has the text in it, and prints what each took.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
@@ -44,7 +44,7 @@ Deno.test({
     const ended = await runCases(CASES);
     for (const [index, hostile] of CASES.entries()) {
       const one = ended[index]!;
-      if (only !== "") console.log(tookText(hostile, one, ownBytes));
+      if (Deno.args.includes("--took")) console.log(tookText(hostile, one, ownBytes));
       await context.step(hostile.name, () => judge(hostile, one, ownBytes));
     }
   },

@@ -10,9 +10,242 @@ const NOT_WRITTEN = 4;
 /** Words that every object of the host knows. */
 const HOST_WORDS = ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"];
 
-function file(name: string, text: string): (folder: string) => void {
-  return (folder) => Deno.writeTextFileSync(join(folder, name), text);
+/** A file, whose text is made when it is wanted. */
+function file(name: string, text: () => string): (folder: string) => void {
+  return (folder) => Deno.writeTextFileSync(join(folder, name), text());
 }
+
+function makeFifo(path: string): void {
+  new Deno.Command("mkfifo", { args: [path] }).outputSync();
+}
+
+/** A file that is as long as wanted and takes no room. */
+function makeSparse(path: string, sizeBytes: number): void {
+  using made = Deno.createSync(path);
+  made.truncateSync(sizeBytes);
+}
+
+/** Clears the screen, rings, goes back, hides, turns the direction of what follows. */
+const ESCAPES = "\x1b[2J\x1b[8m\x07\x08\u009b31m\u202e\u2066\u200fx";
+
+/** What a machine can have very many of: what stands before, one of them, what stands behind. */
+const ENTRIES: readonly (readonly [string, string, (index: number) => string, string])[] = [
+  ["root ports", " pci {\n", (index) => `root_port r${index} { }\n`, "}"],
+  ["keys", "", (index) => `k${index} = 1\n`, ""],
+  ["keys of one name", "", () => "cpus = 1\n", ""],
+  ["blocks", "", (index) => `b${index} { }\n`, ""],
+  ["regions", "", (index) => `region r${index} { }\n`, ""],
+  ["prices", "prices {\n", (index) => `p${index} = 1ns\n`, "}"],
+  ["defects", "quirks = [none", (index) => `, q${index}`, "]\n"],
+];
+
+/** Files of one thing again and again. */
+const REPEATED: readonly (readonly [what: string, ends: string, text: () => string])[] = [
+  ["open brackets", "E02", () => "[".repeat(1_000_000)],
+  ["open braces", "E02", () => "{".repeat(1_000_000)],
+  ["closing brackets", "E02", () => ")".repeat(1_000_000)],
+  ["quotes", "E02", () => '"'.repeat(1_000_000)],
+  ["unfinished statements", "E0223", () => "let =\n".repeat(20_000)],
+  ["unknown names", "E0301", () => "print nowhere\n".repeat(50_000)],
+  ["unknown names, all different", "E0223", () => lines(20_000, (index) => `print n${index}`)],
+  ["unused names", "W0306", () => lines(50_000, (index) => `let n${index} = 1`)],
+  ["strange characters", "E01", () => "$ ".repeat(250_000)],
+  ["carriage returns", "E01", () => `print "${"\r".repeat(500_000)}x`],
+  ["one name of three million letters", "E0116", () => `print ${"a".repeat(3_000_000)}`],
+  ["one number of a million digits", "E01", () => `print ${"9".repeat(1_000_000)}`],
+  ["one text of three million letters, unfinished", "E01", () => `print "${"a".repeat(3_000_000)}`],
+  ["five million characters", "E0115", () => " ".repeat(5_000_000)],
+  ["operators", "E02", () => `print 1 ${"+ ".repeat(500_000)}`],
+  ["a sum of 200,000 parts", "E02", () => `print 0${" + 1".repeat(200_000)}`],
+  ["else-ifs", "E02", () => `if true { } ${"else if true { } ".repeat(50_000)}`],
+  ["one test a thousand letters long", "E0116", () => `test "${"t".repeat(1000)}" { }`],
+  [
+    "200,000 settings of a matrix",
+    "E0",
+    () => `test "t" matrix { cpus = [${"1, ".repeat(200_000)}1] } { }`,
+  ],
+  [
+    "matrices that multiply",
+    "E0",
+    () => `test "t" matrix { ${lines(20, (index) => `seed = ${index}..${index + 1000}`)} } { }`,
+  ],
+];
+
+function lines(count: number, line: (index: number) => string): string {
+  return Array.from({ length: count }, (_, index) => `${line(index)}\n`).join("");
+}
+
+/** Files and streams that are not what they are taken for, or have no end. */
+const READING: readonly HostileCase[] = [
+  ...["run", "check", "fmt", "test", "topology"].flatMap((command) => [
+    {
+      name: `${command} reads a FIFO`,
+      words: [command, "DIR/a.dma"],
+      ends: ["refused"],
+      input: (folder: string) => makeFifo(join(folder, "a.dma")),
+      says: "it is no file but a pipe, a socket or a device",
+    },
+    {
+      name: `${command} reads a device`,
+      words: [command, "/dev/zero"],
+      ends: ["refused"],
+      says: "it is no file but a pipe, a socket or a device",
+    },
+    {
+      name: `${command} reads a folder whose name ends as a scenario's`,
+      words: [command, "DIR/a.dma/b.dma"],
+      ends: ["refused"],
+      input: (folder: string) => Deno.mkdirSync(join(folder, "a.dma/b.dma"), { recursive: true }),
+    },
+    {
+      name: `${command} reads a file of 4 GiB with nothing in it`,
+      words: [command, "DIR/a.dma"],
+      ends: ["refused"],
+      input: (folder: string) => makeSparse(join(folder, "a.dma"), 2 ** 32),
+      says: "it has more than",
+    },
+    {
+      name: `${command} reads bytes that are no text`,
+      words: [command, "DIR/a.dma"],
+      ends: ["refused"],
+      input: (folder: string) =>
+        Deno.writeFileSync(join(folder, "a.dma"), new Uint8Array(2 ** 16).fill(0xff)),
+    },
+    {
+      name: `${command} reads a link to itself`,
+      words: [command, "DIR/a.dma"],
+      ends: ["refused"],
+      input: (folder: string) => Deno.symlinkSync("a.dma", join(folder, "a.dma")),
+    },
+  ]),
+  ...[["fmt", "-"], ["explain", "-"], ["topology", "-"]].map((words): HostileCase => ({
+    name: `${words.join(" ")} reads an input without an end`,
+    words,
+    ends: ["refused"],
+    stdin: { text: "y\n".repeat(2 ** 15), endless: true },
+    says: "The standard input has more than",
+  })),
+  ...["DIR/fifo.dma", "/dev/zero", "DIR/../../../../../../etc/passwd"].map((path): HostileCase => ({
+    name: `a scenario uses ${path}`,
+    words: ["run", "DIR/a.dma"],
+    ends: ["E07"],
+    input: (folder) => {
+      makeFifo(join(folder, "fifo.dma"));
+      Deno.writeTextFileSync(join(folder, "a.dma"), `use "${path.replace("DIR/", "")}"\n`);
+    },
+  })),
+  {
+    name: "a chain of 2,000 files that use each other",
+    words: ["run", "DIR/0.dma"],
+    ends: ["E0707"],
+    input: (folder) => {
+      for (let index = 0; index < 2000; index++) {
+        Deno.writeTextFileSync(join(folder, `${index}.dma`), `use "${index + 1}.dma"\n`);
+      }
+    },
+  },
+  {
+    name: "a file that uses 2,000 others",
+    words: ["run", "DIR/a.dma"],
+    ends: ["E0707"],
+    input: (folder) => {
+      const names = Array.from({ length: 2000 }, (_, index) => `${index}.dma`);
+      for (const name of names) Deno.writeTextFileSync(join(folder, name), "");
+      const uses = names.map((name) => `use "${name}"\n`).join("");
+      Deno.writeTextFileSync(join(folder, "a.dma"), uses);
+    },
+  },
+  {
+    name: "a file that uses itself by a link",
+    words: ["run", "DIR/a.dma"],
+    ends: ["E0703"],
+    input: (folder) => {
+      Deno.writeTextFileSync(join(folder, "a.dma"), 'use "b.dma"\n');
+      Deno.symlinkSync("a.dma", join(folder, "b.dma"));
+    },
+  },
+  ...ENTRIES.map(([what, before, entry, after]): HostileCase => ({
+    name: `a machine of 100,000 ${what}`,
+    words: ["run", "DIR/a.dma"],
+    ends: ["E0514"],
+    memoryBytes: 2 ** 30,
+    input: file("a.dma", () => {
+      const entries = Array.from({ length: 100_000 }, (_, index) => entry(index));
+      return `machine {\n${before}${entries.join("")}${after}}\nprint 1\n`;
+    }),
+  })),
+  ...REPEATED.map(([what, ends, text]): HostileCase => ({
+    name: `a file of ${what}`,
+    words: ["check", "DIR/a.dma"],
+    ends: [ends],
+    memoryBytes: 2 ** 30,
+    seconds: 20,
+    input: file("a.dma", text),
+  })),
+];
+
+/** Texts that somebody else has written, in every place where they are told. */
+const ANYBODYS_TEXT: readonly HostileCase[] = [
+  ...["pretty", "dot", "tap", "junit", "json"].map((reporter): HostileCase => ({
+    name: `escape sequences in names and lines, as ${reporter}`,
+    words: ["test", "DIR/a.dma", "--reporter", reporter],
+    ends: ["held"],
+    exit: 1,
+    input: file(
+      "a.dma",
+      () => `test "${ESCAPES}" { print "${ESCAPES}"\n assert "${ESCAPES}" == "x", "${ESCAPES}" }\n`,
+    ),
+  })),
+  ...["pretty", "json", "sarif"].map((format): HostileCase => ({
+    name: `escape sequences in a wrong file, as ${format}`,
+    words: ["check", "DIR/a.dma", "--format", format],
+    ends: ["held"],
+    exit: 2,
+    input: file("a.dma", () => `test "a" { print ${ESCAPES} }\n`),
+  })),
+  ...["run", "check", "test", "fmt", "topology", "bench", "releases"].map((
+    command,
+  ): HostileCase => ({
+    name: `${command} of a file that is not there, whose name is an escape sequence`,
+    words: [command, `DIR/${ESCAPES}.dma`],
+    ends: ["refused"],
+  })),
+  ...["run", "check", "test", "fmt"].map((command): HostileCase => ({
+    name: `${command} of a wrong file whose name is an escape sequence`,
+    words: [command, `DIR/${ESCAPES}.dma`],
+    ends: ["E02"],
+    input: file(`${ESCAPES}.dma`, () => "let =\n"),
+  })),
+  {
+    name: "a name from lspci is an escape sequence",
+    words: ["topology", "DIR/a.txt"],
+    ends: ["held"],
+    input: file("a.txt", () => `00:00.0 Host bridge: ${ESCAPES} Host bridge (rev 01)\n`),
+  },
+  {
+    name: "a name from lspci is an escape sequence in a scenario",
+    words: ["topology", "DIR/a.txt", "--as", "dma", "--all"],
+    ends: ["held"],
+    input: file("a.txt", () => `00:00.0 Host bridge: ${ESCAPES} Host bridge (rev 01)\n`),
+  },
+  {
+    name: "a name from lspci is an escape sequence in JSON",
+    words: ["topology", "DIR/a.txt", "--json", "--all"],
+    ends: ["held"],
+    input: file("a.txt", () => `00:00.0 Host bridge: ${ESCAPES} Host bridge (rev 01)\n`),
+  },
+  {
+    name: "a line of a log is an escape sequence",
+    words: ["explain", "-"],
+    ends: ["refused"],
+    stdin: { text: `DMAR: [DMA Read] Request device [${ESCAPES}] fault addr ${ESCAPES}\n` },
+  },
+  {
+    name: "a word of the command line is an escape sequence",
+    words: [ESCAPES],
+    ends: ["refused"],
+  },
+];
 
 export const INPUTS: readonly HostileCase[] = [
   ...HOST_WORDS.map((word): HostileCase => ({
@@ -49,24 +282,6 @@ export const INPUTS: readonly HostileCase[] = [
     stdout: FULL_DISK,
     says: "Cannot write the output",
   },
-  {
-    name: "a folder whose name ends as a scenario's",
-    words: ["run", "DIR/a.dma"],
-    ends: ["refused"],
-    input: (folder) => Deno.mkdirSync(join(folder, "a.dma")),
-  },
-  {
-    name: "bytes that are no text",
-    words: ["check", "DIR/a.dma"],
-    ends: ["refused"],
-    input: (folder) =>
-      Deno.writeFileSync(join(folder, "a.dma"), new Uint8Array(2 ** 16).fill(0xff)),
-  },
-  {
-    name: "a file of nothing but open brackets",
-    words: ["check", "DIR/a.dma"],
-    ends: ["E02"],
-    memoryBytes: 2 ** 30,
-    input: file("a.dma", "[".repeat(1_000_000)),
-  },
+  ...READING,
+  ...ANYBODYS_TEXT,
 ];

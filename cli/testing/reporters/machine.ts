@@ -1,5 +1,5 @@
 /** For programs: TAP 14, JUnit's XML, and JSON. */
-import { printable } from "../../../lang/diagnostics/display_width.ts";
+import { printable, printableJson } from "../../../lang/diagnostics/display_width.ts";
 import { displayName, type TestOutcome } from "../../../lang/run/report.ts";
 import type { Screen } from "../../screen.ts";
 import type { FileEvent } from "../file_run.ts";
@@ -100,8 +100,8 @@ function tapLines(number: number, file: string, outcome: TestOutcome): string[] 
   return [
     `not ok ${number} - ${name}`,
     "  ---",
-    `  message: ${JSON.stringify(failure.message)}`,
-    `  at: ${JSON.stringify(failure.place)}`,
+    `  message: ${printableJson(failure.message)}`,
+    `  at: ${printableJson(failure.place)}`,
     `  seed: ${outcome.seed}`,
     "  diagnostic: |",
     ...failure.lines.map((line) => `    ${line}`),
@@ -127,7 +127,7 @@ function junitText({ files, wrong }: Collector, { noTest, snapshots }: RunSummar
   if (noTest !== null) suites.push(errorSuite("dmalab", noTest, ""));
   if (snapshots.length > 0) {
     const cases = snapshots.map(({ place, lines }) =>
-      `    <testcase name="${xml(place)}" classname="snapshots">\n` +
+      `    <testcase name="${attribute(place)}" classname="snapshots">\n` +
       `      <failure message="the output differs">${xml(lines.join("\n"))}</failure>\n` +
       `    </testcase>\n`
     );
@@ -141,9 +141,11 @@ function junitText({ files, wrong }: Collector, { noTest, snapshots }: RunSummar
 
 /** A suite whose tests could not be run: CI systems show an error of a test, and nothing else. */
 function errorSuite(name: string, message: string, text: string): string {
-  return `  <testsuite name="${xml(name)}" tests="1" failures="0" skipped="0" errors="1">\n` +
-    `    <testcase name="${xml(message)}" classname="${xml(name)}" file="${xml(name)}">\n` +
-    `      <error message="${xml(message)}">${xml(text)}</error>\n` +
+  return `  <testsuite name="${attribute(name)}" tests="1" failures="0" skipped="0" errors="1">\n` +
+    `    <testcase name="${attribute(message)}" classname="${attribute(name)}" file="${
+      attribute(name)
+    }">\n` +
+    `      <error message="${attribute(message)}">${xml(text)}</error>\n` +
     `    </testcase>\n  </testsuite>\n`;
 }
 
@@ -178,20 +180,22 @@ function suiteText({ file, outcomes }: FileOutcomes): string {
     `time="${seconds.toFixed(3)}">\n${cases.join("")}  </testsuite>\n`;
 }
 
-// deno-lint-ignore no-control-regex
-const NO_XML = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
+/** What XML cannot hold, and no reader should be shown. */
+const NO_XML =
+  // deno-lint-ignore no-control-regex
+  /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
 
-/** Text as XML has it; characters that XML cannot hold are shown as what they are. */
+/** Text as XML has it; characters that it cannot hold are shown as what they are. */
 function xml(text: string): string {
   const shown = (character: string) => `\\u{${character.charCodeAt(0).toString(16)}}`;
   return text.replace(NO_XML, shown)
     .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
+    .replaceAll('"', "&quot;").replaceAll("\r", "&#13;");
 }
 
 /** Text of an attribute: line ends and tabs would be read as blanks. */
 function attribute(text: string): string {
-  return xml(text).replace(/[\t\n\r]/g, (blank) => `&#${blank.charCodeAt(0)};`);
+  return xml(text).replace(/[\t\n]/g, (blank) => `&#${blank.charCodeAt(0)};`);
 }
 
 /** One JSON document with everything that is known. */
@@ -207,6 +211,6 @@ export function jsonReporter(screen: Screen): Reporter {
       return { file, counts, unreached, tests };
     });
     const wrong = collected.wrong.map(({ path }) => path);
-    return `${JSON.stringify({ exitCode, files, wrong, noTest, snapshots }, null, 2)}\n`;
+    return `${printableJson({ exitCode, files, wrong, noTest, snapshots })}\n`;
   });
 }

@@ -244,6 +244,12 @@ export const CHECK_CODES = {
       "most 1,000,000 values, and at most 100 lists and records stand in each other.",
     example: 'print read_json("lib.dma")     # lib.dma is no JSON',
   },
+  E0709: {
+    title: "too many files",
+    explanation:
+      "Files may use one another up to 100 deep; a program has at most 1000 files, of 4194304 characters together.",
+    example: 'use "next.dma"     # which uses another, and so on, a hundred times',
+  },
   W0301: {
     title: "unused name",
     explanation:
@@ -271,5 +277,11 @@ export const CHECK_CODES = {
     title: "two tests of one name",
     explanation: "`--match` and the report tell tests apart by their names.",
     example: 'test "a" { }\ntest "a" { }',
+  },
+  W0306: {
+    title: "more warnings",
+    explanation:
+      "Of one file the first 50 warnings are shown. This line says how many more there are.",
+    example: "let unused = 1     # and the same with a hundred names",
   },
 } as const satisfies Record<string, CodeEntry>;

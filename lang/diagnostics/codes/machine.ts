@@ -174,4 +174,10 @@ machine {
   quirks = [gap_bit_lost_on_split]
 }`,
   },
+  E0514: {
+    title: "machine too large",
+    explanation:
+      "A machine block has at most 10000 entries: keys, blocks and the items of lists, those of blocks inside blocks too.",
+    example: "machine {\n  quirks = [a, b]     # and 10000 more\n}",
+  },
 } as const satisfies Record<string, CodeEntry>;

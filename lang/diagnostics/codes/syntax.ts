@@ -102,6 +102,12 @@ export const SYNTAX_CODES = {
     explanation: "A script has at most 4 MiB of text. Split it, and join the parts with `use`.",
     example: 'use "patterns.dma"',
   },
+  E0116: {
+    title: "name too long",
+    explanation:
+      "A name has at most 200 characters, that of a test too: whatever is said of a thing says its name.",
+    example: 'test "a name as long as a page" { }',
+  },
 
   // Syntax
   E0201: {
@@ -257,5 +263,11 @@ export const SYNTAX_CODES = {
       "binds a name. Each arm has one pattern.",
     example: "match req.status { OK | INVAL => f() }\n" +
       "match req.status {\n  OK => f()\n  INVAL => f()   # right\n}",
+  },
+  E0223: {
+    title: "more errors",
+    explanation:
+      "Of one file the first 50 errors are shown. This line says how many more there are.",
+    example: "let =     # and the same on a hundred lines",
   },
 } as const satisfies Record<string, CodeEntry>;

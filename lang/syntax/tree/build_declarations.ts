@@ -16,6 +16,7 @@ import type { BuildContext } from "./build_context.ts";
 import type { BlockBuilder, ExpressionBuilder } from "./build_expression.ts";
 import { childNode, childNodes, children, childToken, childTokens, isToken } from "./cst.ts";
 import { readString } from "./literals.ts";
+import { MOST_REPEATED } from "../../diagnostics/clip.ts";
 import { Text, tokenEnd } from "../tokens.ts";
 
 /** The grammar's rules for declarations. */
@@ -92,7 +93,12 @@ export class DeclarationBuilder {
       );
       return "";
     });
-    return texts.join("");
+    const name = texts.join("");
+    if (name.length > MOST_REPEATED) {
+      const length = `${what} is too long: ${name.length} characters`;
+      this.context.errorOn("E0116", token, length, `it has at most ${MOST_REPEATED} characters`);
+    }
+    return name;
   }
 
   #body(node: CstNode): Block {

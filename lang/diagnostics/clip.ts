@@ -1,0 +1,35 @@
+/** How much of somebody's text is repeated to them: a script may have lines of a million letters. */
+
+/** Characters of one name, one text or one line that are repeated. */
+export const MOST_REPEATED = 200;
+/** Characters of one line of a message, its own words among them. */
+const MOST_OF_A_LINE = 3 * MOST_REPEATED;
+const CUT = "…";
+
+/** A text of somebody's, cut where it is too long to be repeated. */
+export function clipped(text: string, most: number = MOST_REPEATED): string {
+  if (text.length <= most) return text;
+  const end = most - CUT.length;
+  // Half a character would be none.
+  const isHalf = /[\ud800-\udbff]/.test(text.charAt(end - 1));
+  return text.slice(0, isHalf ? end - 1 : end) + CUT;
+}
+
+/** What stands in quotes, and what has no blank in it: in a message that is somebody's. */
+const REPEATED = /"[^"\n]*"|`[^`\n]*`|\S+/g;
+
+/** A message in which nothing of somebody's is too long. */
+export function clippedMessage(message: string): string {
+  if (message.length <= MOST_REPEATED) return message;
+  return message.split("\n").map((line) => {
+    const short = line.length <= MOST_REPEATED ? line : line.replace(REPEATED, clippedQuote);
+    return clipped(short, MOST_OF_A_LINE);
+  }).join("\n");
+}
+
+/** The closing quote stays. */
+function clippedQuote(text: string): string {
+  if (text.length <= MOST_REPEATED) return text;
+  const quote = /^(["`]).*\1$/s.exec(text)?.[1] ?? "";
+  return clipped(text.slice(0, text.length - quote.length), MOST_REPEATED - quote.length) + quote;
+}

@@ -1,0 +1,75 @@
+/** What is shown of very many mistakes: the first of each file, and how many there are beside them. */
+import { clippedMessage } from "./clip.ts";
+import type { SourceFile } from "../source.ts";
+import type { Diagnostic, Severity } from "./diagnostic.ts";
+
+/** Errors, and warnings, that are shown of one file. */
+const MOST_OF_A_FILE = 50;
+
+const REST = {
+  error: { code: "E0223", noun: "error" },
+  warning: { code: "W0306", noun: "warning" },
+} as const;
+
+/**
+ * The first errors and warnings of each file. Where there are more, the first one that is left out
+ * gives its place to a line that counts them.
+ *
+ * @param sorted By file, then by place.
+ */
+export function firstMistakes(sorted: readonly Diagnostic[]): readonly Diagnostic[] {
+  const counts: Record<Severity, Map<SourceFile, number>> = {
+    error: new Map(),
+    warning: new Map(),
+  };
+  const shown: Diagnostic[] = [];
+  const left: { readonly index: number; readonly first: Diagnostic }[] = [];
+  for (const diagnostic of sorted) {
+    const { severity, span: { source } } = diagnostic;
+    const count = (counts[severity].get(source) ?? 0) + 1;
+    counts[severity].set(source, count);
+    if (count === MOST_OF_A_FILE + 1) left.push({ index: shown.length, first: diagnostic });
+    if (count <= MOST_OF_A_FILE + 1) shown.push(shortened(diagnostic));
+  }
+  for (const { first, index } of left) {
+    const { severity, span } = first;
+    const more = counts[severity].get(span.source)! - MOST_OF_A_FILE;
+    // A single one is shown as what it is: the line about it would be no shorter.
+    if (more > 1) shown[index] = restOf(severity, span, more);
+  }
+  return shown;
+}
+
+/** With as much of the text it is about as can be read. */
+function shortened(diagnostic: Diagnostic): Diagnostic {
+  const { hint, label, message, related } = diagnostic;
+  return {
+    ...diagnostic,
+    message: clippedMessage(message),
+    ...hint === undefined ? {} : { hint: clippedMessage(hint) },
+    ...label === undefined ? {} : { label: clippedMessage(label) },
+    ...related === undefined ? {} : {
+      related: related.map((other) => ({ ...other, message: clippedMessage(other.message) })),
+    },
+  };
+}
+
+function restOf(severity: Severity, span: Diagnostic["span"], more: number): Diagnostic {
+  const { code, noun } = REST[severity];
+  return {
+    code,
+    severity,
+    span,
+    message: `There are ${more} more ${noun}s in this file`,
+    hint: "they are shown when those above are mended",
+    standsFor: more,
+  };
+}
+
+/** How many mistakes of a severity there are, shown or not. */
+export function countMistakes(diagnostics: readonly Diagnostic[], severity: Severity): number {
+  return diagnostics.reduce(
+    (sum, each) => each.severity === severity ? sum + (each.standsFor ?? 1) : sum,
+    0,
+  );
+}
