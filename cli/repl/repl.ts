@@ -10,8 +10,9 @@ import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { Limits } from "../../lang/values/limits.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import { Session } from "../../lang/session.ts";
+import { brokenOff } from "../../lang/run/program.ts";
 import type { FeedResult } from "../../lang/run/session.ts";
-import type { SourceFile } from "../../lang/source.ts";
+import { SourceFile } from "../../lang/source.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
@@ -103,8 +104,19 @@ export class Repl implements CommandTarget {
     return completeLine(line, this.session, this.#pending);
   }
 
-  /** False when the REPL is to end. */
+  /** False when the REPL is to end. A bug of dmalab ends a line, and never the session. */
   #line(line: string): boolean {
+    try {
+      return this.#answer(line);
+    } catch (error) {
+      this.#pending = "";
+      const broken = brokenOff(error, new SourceFile("input", line));
+      this.say(renderDiagnostics([broken], { style: diagnosticStyle(this.paint) }));
+      return true;
+    }
+  }
+
+  #answer(line: string): boolean {
     if (line === INTERRUPT) {
       this.#pending = "";
       return true;

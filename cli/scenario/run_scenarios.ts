@@ -85,9 +85,11 @@ async function runAll(
   const paint = painter(screen.colour);
   const reports: RunReport[] = [];
   let exitCode: ExitCode = HELD;
+  let withBug: string | null = null;
   for (const path of paths) {
     if (watch.interrupted()) break;
     const { exitCode: loaded, program } = loadScenario(path, screen);
+    if (loaded === BUG) withBug ??= path;
     if (program === null) {
       exitCode = worseExitCode(exitCode, loaded);
       continue;
@@ -116,17 +118,36 @@ async function runAll(
       limits: allLimits(options.limits),
     });
     reports.push(report);
+    if (codeOf(report) === BUG) withBug ??= path;
     exitCode = worseExitCode(exitCode, codeOf(report));
   }
-  if (reports.length === 0) return exitCode;
+  exitCode = worseExitCode(exitCode, sayReports(reports, options, screen));
+  if (withBug !== null) await sayBug(withBug, options.seed, screen);
+  return exitCode;
+}
+
+/** What failed, and in sum. @returns What the shell is told of it, beside how each file ended. */
+function sayReports(
+  reports: readonly RunReport[],
+  options: ScenarioOptions,
+  screen: Screen,
+): ExitCode {
+  if (reports.length === 0) return HELD;
+  const paint = painter(screen.colour);
   const noTest = noTestFound(reports, options, screen);
-  if (noTest !== HELD) return worseExitCode(exitCode, noTest);
+  if (noTest !== HELD) return noTest;
   const failures = failureLines(reports, paint);
   if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
   if (reports.some(isWorthSummary)) {
     screen.out(`\n${summaryLines(reports, paint).join("\n")}\n`);
   }
-  return exitCode;
+  return HELD;
+}
+
+/** Says how to report the bug that a scenario has met: loaded only then. */
+export async function sayBug(path: string, seed: number | null, screen: Screen): Promise<void> {
+  const { sayBugReport } = await import("../bug/bug_report.ts");
+  sayBugReport(path, seed, screen);
 }
 
 /** Who looks at events; nobody is told of them, and none is made, where nobody does. */

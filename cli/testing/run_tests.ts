@@ -1,13 +1,13 @@
 /** `dmalab test`: finds, runs, reports, and compares with what was printed before. */
 import { exactMatch, type NameMatch } from "../../lang/run/name_match.ts";
 import { displayName, type RunReport } from "../../lang/run/report.ts";
-import { type ExitCode, FAILED, HELD, INTERRUPTED, worseExitCode } from "../exit_code.ts";
+import { BUG, type ExitCode, FAILED, HELD, INTERRUPTED, worseExitCode } from "../exit_code.ts";
 import { readRulePage } from "../package/places.ts";
 import { readHostFile, writeHostFile } from "../host_file.ts";
 import { Interrupts } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
 import type { LimitOptions } from "../scenario/limit_options.ts";
-import { noTestText } from "../scenario/run_scenarios.ts";
+import { noTestText, sayBug } from "../scenario/run_scenarios.ts";
 import type { Screen } from "../screen.ts";
 import { coverageLines, coverageReport } from "./coverage/report.ts";
 import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";
@@ -80,6 +80,7 @@ export async function runTests(
   if (missesTests) results.exitCode = worseExitCode(results.exitCode, FAILED);
   const { reports, snapshots, exitCode } = results;
   if (!missesTests || !reporter.forPeople) reporter.end({ reports, snapshots, exitCode, noTest });
+  if (results.withBug !== null) await sayBug(results.withBug, seed, screen);
   if (missesTests) return exitCode;
   keepFailures(results.failures);
   if (coverage) {
@@ -120,6 +121,8 @@ class Results {
   readonly failures: FailedTest[] = [];
   exitCode: ExitCode = HELD;
   foundTest = false;
+  /** The first file that met a bug of dmalab. */
+  withBug: string | null = null;
   #printed = new Map<string, readonly string[]>();
 
   constructor(readonly options: TestOptions, readonly screen: Screen) {}
@@ -137,6 +140,7 @@ class Results {
 
   #end({ path, report, exitCode, coverage }: FileEvent & { readonly kind: "end" }): void {
     this.exitCode = worseExitCode(this.exitCode, exitCode);
+    if (exitCode === BUG) this.withBug ??= path;
     if (report === null) return;
     this.reports.push(report);
     for (const outcome of report.outcomes) {

@@ -58,11 +58,12 @@ Deno.test("a variable of another test or of an inner block is not what was meant
   ]);
 });
 
-Deno.test("of a thousand unknown names a hundred are compared with the others", () => {
+Deno.test("of a thousand unknown names fifty are told, each with the name that is meant", () => {
   const text = Array.from({ length: 1000 }, (_, index) => `print alloc_pages${index}(1)`).join(
     "\n",
   );
   const { diagnostics } = load(text);
-  assertEquals(diagnostics.length, 1000);
-  assertEquals(diagnostics.filter(({ hint }) => hint?.startsWith("did you mean")).length, 100);
+  assertEquals(diagnostics.length, 51);
+  assertEquals(diagnostics.filter(({ hint }) => hint?.startsWith("did you mean")).length, 50);
+  assertEquals(diagnostics.at(-1)?.message, "There are 950 more errors in this file");
 });

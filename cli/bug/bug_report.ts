@@ -1,0 +1,104 @@
+/** What is said of a bug that a script has met: the smallest script that still meets it. */
+import { host } from "../host.ts";
+import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
+import { printable } from "../../lang/diagnostics/display_width.ts";
+import { loadProgram } from "../../lang/language.ts";
+import type { LoadResult } from "../../lang/run/program.ts";
+import { runProgram } from "../../lang/run/run_program.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../lang/values/limits.ts";
+import { HostLoader } from "../host_loader.ts";
+import { VERSION } from "../package_version.ts";
+import type { Screen } from "../screen.ts";
+import { smallerText } from "./smaller_text.ts";
+
+/** How long is looked for a smaller script, and how long one may run. */
+const SEARCH_MS = 5000;
+const TRY_MS = 500;
+const TRY_LIMITS: Limits = {
+  ...DEFAULT_LIMITS,
+  steps: 20_000_000,
+  memoryBytes: 2 ** 27,
+  timeMs: TRY_MS,
+};
+
+/** Lines of the smallest script that are shown: more is no smallest one. */
+const MOST_LINES = 60;
+
+/** Reads a text as a program. */
+export type Loads = (source: SourceFile) => LoadResult;
+
+/**
+ * The smallest text that meets the bug that this one meets; null for one that meets none.
+ *
+ * @param seed Of its machines; null for those that it names.
+ * @param nowMs The host's clock.
+ */
+export function smallestBug(
+  entry: SourceFile,
+  load: Loads,
+  seed: number | null,
+  nowMs: () => number,
+): string | null {
+  const bug = bugOf(entry, load, seed, nowMs);
+  if (bug === null) return null;
+  const endMs = nowMs() + SEARCH_MS;
+  return smallerText(
+    entry.text,
+    (text) => bugOf(new SourceFile(entry.name, text), load, seed, nowMs) === bug,
+    () => nowMs() < endMs,
+  );
+}
+
+/** The first bug that a text meets: what is wrong and where, so that another is told from it. */
+function bugOf(
+  source: SourceFile,
+  load: Loads,
+  seed: number | null,
+  nowMs: () => number,
+): string | null {
+  const { diagnostics, program } = load(source);
+  const met = diagnostics.find(({ code }) => code === BUG_CODE);
+  if (met !== undefined) return bugKey(`${met.message} ${met.hint}`);
+  if (program === null) return null;
+  const { outcomes } = runProgram(program, {
+    limits: TRY_LIMITS,
+    watch: { nowMs, interrupted: () => false },
+    heard: false,
+    ...seed === null ? {} : { seed },
+  });
+  const failed = outcomes.find(({ failure }) => failure?.kind === "bug");
+  return failed === undefined ? null : bugKey(failed.failure!.lines.join("\n"));
+}
+
+/** Numbers differ from one smaller script to the next; where it was found does not. */
+function bugKey(text: string): string {
+  const [, message = ""] = text.match(/bug in dmalab: ([^\n;]*)/i) ?? [];
+  const [, place = ""] = text.match(/it was found at (\S+)/) ?? [];
+  return `${message.replace(/\d+/g, "0")} ${place}`;
+}
+
+/** Says how to report the bug that a scenario has met. */
+export function sayBugReport(path: string, seed: number | null, screen: Screen): void {
+  const opened = HostLoader.open(path);
+  if (typeof opened === "string") return;
+  const load: Loads = (source) => loadProgram(source, opened.loader);
+  const text = smallestBug(opened.entry, load, seed, () => performance.now());
+  const lines = (text ?? "").split("\n").filter((line) => line.trim() !== "");
+  const shown = lines.slice(0, MOST_LINES);
+  const left = lines.length - shown.length;
+  const told = [
+    "",
+    `To report this bug, send these lines. They are of dmalab ${VERSION} on ${hostName()}` +
+    `${seed === null ? "" : `, seed 0x${seed.toString(16)}`}.`,
+    ...text === null
+      ? ["Done again, the scenario did not meet it: send the scenario and its options too."]
+      : ["The smallest script found that meets it:", "", ...shown.map((line) => `    ${line}`)],
+    ...left > 0 ? [`    … and ${left} more lines`] : [],
+  ];
+  screen.err(told.map((line) => `${printable(line)}\n`).join(""));
+}
+
+function hostName(): string {
+  return `${"Deno" in globalThis ? `Deno ${host.version.deno}` : "Node"}, ${host.build.os}`;
+}

@@ -1,0 +1,54 @@
+import { assertEquals } from "@std/assert";
+import { BUILTINS } from "../../lang/builtins/mod.ts";
+import { loadProgram } from "../../lang/run/program.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { LoadError } from "../../lang/syntax/load_files.ts";
+import type { Registry } from "../../lang/values/registry.ts";
+import { InvariantError } from "../../runtime/errno.ts";
+import { smallestBug } from "./bug_report.ts";
+
+/** What there is, and a builtin that finds dmalab wrong when it gets more than 9. */
+const REGISTRY: Registry = {
+  ...BUILTINS,
+  functions: new Map([...BUILTINS.functions, ["break_beyond", {
+    name: "break_beyond",
+    parameters: [{ name: "count", kind: "int", doc: "A number.", optional: false, named: false }],
+    result: "nothing",
+    doc: "Fails as a rule of the simulator that does not hold.",
+    example: "break_beyond(1)",
+    run(_run: unknown, [count]: readonly unknown[]) {
+      if (Number(count) > 9) throw new InvariantError(`there are ${count} of them`);
+      return null;
+    },
+  }]]) as Registry["functions"],
+};
+
+function smallest(text: string): string | null {
+  const load = (source: SourceFile) =>
+    loadProgram(source, { load: () => new LoadError("not_found", "no file") }, REGISTRY);
+  // A clock that hardly moves: the search ends because there is nothing more to leave out.
+  let now = 0;
+  return smallestBug(new SourceFile("bug.dma", text), load, null, () => now += 0.01);
+}
+
+Deno.test("of a script that meets a bug the lines and words that it needs are left", () => {
+  const text = `machine { cpus = 2
+  pci { root_port rp0 { nvme ssd { queues = 2 } } }
+}
+const LIMIT = 3
+fn twice(n) { return 2 * n }
+test "good" { assert twice(LIMIT) == 6 }
+test "bad" matrix { cpus = [1, 2] } {
+  let before = twice(4)
+  print before
+  break_beyond(before)
+  break_beyond(12)
+  print "after"
+}
+`;
+  assertEquals(smallest(text)?.replace(/\s+/g, " ").trim(), "break_beyond(12)");
+});
+
+Deno.test("a bug of another message is another bug, and a script without one has none", () => {
+  assertEquals(smallest("break_beyond(3)\nassert false\n"), null);
+});
