@@ -25,6 +25,7 @@ const LIMITS = {
   events: 20_000,
   depth: 64,
   outputLines: 20_000,
+  outputBytes: 2 ** 20,
   timeMs: PATIENCE_MS,
 };
 
