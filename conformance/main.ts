@@ -8,6 +8,7 @@ import { type ExitCode, FAILED, HELD, WRONG } from "../cli/exit_code.ts";
 import { hostReason, isHostError } from "../cli/host_error.ts";
 import { toItsEnd } from "../cli/process_end.ts";
 import { ProcessScreen } from "../cli/screen.ts";
+import { printable } from "../lang/diagnostics/display_width.ts";
 import { givenOfMapsTable, givenTable } from "./given_table.ts";
 import { replayAll } from "./replay.ts";
 import { formatGroup, type GroupResult } from "./group_result.ts";
@@ -84,15 +85,19 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   try {
     for await (const result of replayAll(options.data, options.filter)) {
       results.push(result);
-      if (!options.json) { for (const line of formatGroup(result)) console.log(line); }
+      if (!options.json) { for (const line of formatGroup(result)) console.log(printable(line)); }
     }
   } catch (error) {
     if (!isHostError(error)) throw error;
-    console.error(`error: cannot read the data folder "${options.data}": ${hostReason(error)}`);
+    console.error(
+      `error: cannot read the data folder "${printable(options.data)}": ${hostReason(error)}`,
+    );
     return WRONG;
   }
   if (results.length === 0) {
-    console.error(`error: no group in "${options.data}" matches "${options.filter}"`);
+    console.error(
+      `error: no group in "${printable(options.data)}" matches "${printable(options.filter)}"`,
+    );
     return WRONG;
   }
   const agree = sum(results, "agree");

@@ -3,6 +3,8 @@
 /** One process of dmalab that somebody has made to hurt. */
 export interface HostileCase {
   readonly name: string;
+  /** What is started: the command line, where nothing else is said. */
+  readonly program?: string;
   /** The words of the command line, limits among them. `DIR` stands for the folder of its input. */
   readonly words: readonly string[];
   /**

@@ -39,6 +39,24 @@ const ENTRIES: readonly (readonly [string, string, (index: number) => string, st
   ["defects", "quirks = [none", (index) => `, q${index}`, "]\n"],
 ];
 
+/** What a replay of golden data may be given, as the text of every file. */
+const NONSENSE: readonly (readonly [what: string, text: string])[] = [
+  ["words", "nonsense\n"],
+  ["numbers", "7\n"],
+  ["nulls", "null\nnull\n"],
+  ["lists", "[1, 2, null]\n"],
+  ["empty objects", "{}\n{}\n"],
+  ["names of the host", '{"op": "constructor", "kernel": "__proto__", "id": "toString"}\n'],
+  ["lists in lists", "[".repeat(100_000)],
+];
+
+/** A file that somebody writes to for as long as it is there. */
+function startGrowing(path: string): void {
+  Deno.writeTextFileSync(path, " ".repeat(8_000_000));
+  const grow = `for n in $(seq 200); do test -f "$0" || exit; head -c 1000000 "$0" >> "$0"; done`;
+  new Deno.Command("sh", { args: ["-c", `(${grow}) > /dev/null 2>&1 &`, path] }).outputSync();
+}
+
 /** Files of one thing again and again. */
 const REPEATED: readonly (readonly [what: string, ends: string, text: () => string])[] = [
   ["open brackets", "E02", () => "[".repeat(1_000_000)],
@@ -164,6 +182,67 @@ const READING: readonly HostileCase[] = [
       Deno.symlinkSync("a.dma", join(folder, "b.dma"));
     },
   },
+  {
+    name: "a file that grows while it is read",
+    words: ["run", "DIR/a.dma"],
+    ends: ["E0115", "it has more than"],
+    memoryBytes: 2 ** 29,
+    input: (folder) => startGrowing(join(folder, "a.dma")),
+  },
+  {
+    name: "a listing of 50 MB",
+    words: ["topology", "DIR/a.txt"],
+    ends: ["refused"],
+    input: file("a.txt", () => `${"00:00.0 Host bridge: one\n".repeat(2_000_000)}`),
+    says: "it has more than",
+  },
+  {
+    name: "a listing of 200,000 functions of one address",
+    words: ["topology", "DIR/a.txt"],
+    ends: ["held"],
+    exit: 2,
+    memoryBytes: 2 ** 30,
+    outputBytes: 2 ** 20,
+    input: file("a.txt", () => "00:00.0 Host bridge: one\n".repeat(200_000)),
+  },
+  ...[" ", "\t", "DMAR: [", "0"].map((character): HostileCase => ({
+    name: `a log of half a million ${JSON.stringify(character)}`,
+    words: ["explain", "-"],
+    ends: ["refused"],
+    stdin: { text: character.repeat(500_000) },
+    outputBytes: 2 ** 20,
+  })),
+  ...NONSENSE.map(([what, data]): HostileCase => ({
+    name: `the replay is given ${what}`,
+    program: "conformance/main.ts",
+    words: ["--data", "DIR"],
+    ends: ["refused"],
+    exit: 1,
+    outputBytes: 2 ** 16,
+    input: (folder) => {
+      for (const kind of ["kernel", "iova", "pagetable", "swiotlb", "hmm", "defects"]) {
+        Deno.mkdirSync(join(folder, kind));
+        for (const name of ["a.jsonl", "a.json", "a.jsonl.gz"]) {
+          Deno.writeTextFileSync(join(folder, kind, name), data);
+        }
+      }
+    },
+  })),
+  ...["README.md", "/dev/null", "/dev/zero", "no such folder", "", "\x1b[2J"].map((
+    path,
+  ): HostileCase => ({
+    name: `the replay is given ${JSON.stringify(path)} for a folder`,
+    program: "conformance/main.ts",
+    words: ["--data", path],
+    ends: ["refused"],
+  })),
+  ...["DIR/fifo.dma", "/dev/zero", "DIR"].map((path): HostileCase => ({
+    name: `the runner of scenarios is given ${path}`,
+    program: "cli/run_main.ts",
+    words: [path],
+    ends: ["refused"],
+    input: (folder) => makeFifo(join(folder, "fifo.dma")),
+  })),
   ...ENTRIES.map(([what, before, entry, after]): HostileCase => ({
     name: `a machine of 100,000 ${what}`,
     words: ["run", "DIR/a.dma"],

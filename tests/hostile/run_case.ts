@@ -33,7 +33,8 @@ export async function runCase(hostile: HostileCase): Promise<Ended> {
 async function runIn(folder: string, hostile: HostileCase): Promise<Ended> {
   const words = hostile.words.map((word) => word.replaceAll("DIR", folder));
   const peak = join(ROOT, "tests/hostile/peak.ts");
-  const args = ["run", "-A", "--no-check", "--preload", peak, join(ROOT, "cli/main.ts"), ...words];
+  const program = join(ROOT, hostile.program ?? "cli/main.ts");
+  const args = ["run", "-A", "--no-check", "--preload", peak, program, ...words];
   // The shell opens what the process writes to: a full disk is a file like others to it.
   const command = hostile.stdout === undefined
     ? new Deno.Command(Deno.execPath(), { ...PIPED, args, cwd: ROOT })
