@@ -155,7 +155,7 @@ const READING: readonly HostileCase[] = [
   {
     name: "a chain of 2,000 files that use each other",
     words: ["run", "DIR/0.dma"],
-    ends: ["E0707"],
+    ends: ["E0709"],
     input: (folder) => {
       for (let index = 0; index < 2000; index++) {
         Deno.writeTextFileSync(join(folder, `${index}.dma`), `use "${index + 1}.dma"\n`);
@@ -165,7 +165,7 @@ const READING: readonly HostileCase[] = [
   {
     name: "a file that uses 2,000 others",
     words: ["run", "DIR/a.dma"],
-    ends: ["E0707"],
+    ends: ["E0709"],
     input: (folder) => {
       const names = Array.from({ length: 2000 }, (_, index) => `${index}.dma`);
       for (const name of names) Deno.writeTextFileSync(join(folder, name), "");
