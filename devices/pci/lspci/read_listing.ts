@@ -34,7 +34,7 @@ export interface Listing {
 }
 
 /** Longest text that is read; a dump of all registers takes 13 KiB a function. */
-const MAX_TEXT_LENGTH = 32 * 2 ** 20;
+export const MAX_TEXT_LENGTH = 32 * 2 ** 20;
 /** Most functions of a machine that are read. */
 const MAX_FUNCTIONS = 4096;
 /** Most mentions of functions in all listings of a text. */
