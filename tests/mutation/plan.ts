@@ -50,11 +50,13 @@ export function hash(text: string): number {
  * counts as survived.
  */
 const SHARE = 0.04;
+/** Of what acts at load, all that load it could tell, and mostly a page's test does: it gets more. */
+const SHARE_AT_LOAD = 0.2;
 
 /** What the clean run has shown: who asks for which mutant. */
 export class Plan {
   readonly #imports: Imports;
-  readonly #share: number;
+  readonly #thorough: boolean;
   /** By mutant, then the tests in the order in which they are run. */
   readonly #tests = new Map<number, { test: TestName; ms: number; asks: number }[]>();
   readonly #atLoad = new Set<number>();
@@ -66,7 +68,7 @@ export class Plan {
   /** @param thorough Every test that comes by a mutant is run, however long that takes. */
   constructor(root: string, thorough: boolean) {
     this.#imports = new Imports(root);
-    this.#share = thorough ? Infinity : SHARE;
+    this.#thorough = thorough;
   }
 
   /** How long all tests take. */
@@ -75,8 +77,11 @@ export class Plan {
   }
 
   /** Those near, and of the others as many as fit into the share. */
-  #fitting<T extends { readonly ms: number; readonly far: number }>(sorted: readonly T[]): T[] {
-    let leftMs = this.#share * this.wholeMs;
+  #fitting<T extends { readonly ms: number; readonly far: number }>(
+    sorted: readonly T[],
+    share: number,
+  ): T[] {
+    let leftMs = this.#thorough ? Infinity : share * this.wholeMs;
     return sorted.filter(({ ms, far }) => (leftMs -= ms) >= 0 || far === 0);
   }
 
@@ -105,7 +110,7 @@ export class Plan {
     const entries = (this.#tests.get(mutant) ?? [])
       .map(({ test, ms }) => ({ test, ms, far: distance(folder, dirname(test.file)) }))
       .toSorted((a, b) => a.far - b.far || a.ms - b.ms);
-    return this.#fitting(entries).map(({ test }) => test);
+    return this.#fitting(entries, SHARE).map(({ test }) => test);
   }
 
   /** How long one of its tests takes at most. */
@@ -135,7 +140,9 @@ export class Plan {
         ms: this.#fileMs.get(file)!,
       }))
       .toSorted((a, b) => a.far - b.far || a.steps - b.steps || a.ms - b.ms);
-    return this.#fitting(entries).map(({ file }) => [file, this.#passing.get(file)!] as const);
+    return this.#fitting(entries, SHARE_AT_LOAD).map(({ file }) =>
+      [file, this.#passing.get(file)!] as const
+    );
   }
 }
 
