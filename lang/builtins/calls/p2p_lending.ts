@@ -1,6 +1,7 @@
 /** Peer-to-peer memory: lending it to peers and to programs, and taking it away. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { PeerProvider } from "../../../devices/pci/peers/peer_provider.ts";
+import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import { errnoName, KernelError } from "../../../runtime/errno.ts";
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
@@ -11,6 +12,9 @@ import { PEER_MACHINE } from "./p2p.ts";
 import { bufferAt, MEMORY, OWNER } from "./p2p_memory.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, optional, param } from "../describe/parameters.ts";
+
+/** What a page that is held by itself is charged. */
+const LENT_PAGE_BYTES = 64;
 
 /** A machine for examples: a device whose driver has not lent anything yet. */
 const LATER_MACHINE = `machine {
@@ -131,7 +135,13 @@ p2pmem_munmap(cmb, buf)
 assert p2pmem(cmb).references == 0`,
     raises: ["EINVAL", "ENODEV", "ENOMEM"],
     run(run, [device, sizeBytes, offsetBytes, isPrivate]) {
-      const mapped = run.lab.topology.providers.userMap(device.function, {
+      const { providers } = run.lab.topology;
+      const availableBytes = providers.of(device.function)?.pool?.availableBytes ?? 0;
+      // What is more is refused without looking at a page.
+      if (sizeBytes <= availableBytes) {
+        run.chargeMemory(LENT_PAGE_BYTES * Math.ceil(sizeBytes / PAGE_SIZE_BYTES));
+      }
+      const mapped = providers.userMap(device.function, {
         sizeBytes,
         offsetBytes,
         isPrivate,
