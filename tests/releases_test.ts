@@ -177,3 +177,17 @@ Deno.test("the command refuses what it cannot run, and says what it cannot find"
   const json = await dmalab("releases", "examples/50-first-look.dma", "--json");
   assertEquals(JSON.parse(json.output).releases, ["6.12", "7.2.6", "7.2", "7.3"]);
 });
+
+Deno.test("what turns is told in lines as wide as the screen, names in full where there is room", () => {
+  const tests = turns(example("07-two-step-unwind"), "dma_iova_destroy() gives back");
+  const linesAt = (columns: number) =>
+    releasesText("07.dma", tests, painter(false), columns).split("\n")
+      .filter((line) => !line.trimStart().startsWith("dmalab explain"));
+  for (const columns of [64, 80, 120]) {
+    for (const line of linesAt(columns)) assert(line.length <= columns, `${columns}: ${line}`);
+  }
+  const [{ name }] = tests as [TestTurns];
+  assert(name.length > 40 && linesAt(120).some((line) => line.includes(name)), name);
+  assert(!linesAt(64).some((line) => line.includes(name)));
+  assert(linesAt(64).length > linesAt(120).length);
+});

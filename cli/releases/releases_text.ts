@@ -9,6 +9,8 @@ import { KERNEL_NAMES, type KernelProfile } from "../../runtime/kernels/kernels.
 /** Between two columns. */
 const GAP = "  ";
 const INDENT = "    ";
+/** Of a name less is never shown, however narrow the screen is. */
+const LEAST_NAME_COLUMNS = 12;
 
 /** How the newer release came by what it differs in. */
 const CHANGES: Readonly<Record<Difference["change"], string>> = {
@@ -17,8 +19,26 @@ const CHANGES: Readonly<Record<Difference["change"], string>> = {
   "other way": "other way",
 };
 
-/** @param file As the user named it. */
-export function releasesText(file: string, tests: readonly TestTurns[], paint: Paint): string {
+/** Who reads it. */
+interface Reader {
+  readonly paint: Paint;
+  /** How wide the screen is. */
+  readonly columns: number;
+}
+
+/**
+ * Which tests turn at which release, and by what.
+ *
+ * @param file As the user named it.
+ * @param columns How wide the screen is; that of a picture where there is none.
+ */
+export function releasesText(
+  file: string,
+  tests: readonly TestTurns[],
+  paint: Paint,
+  columns: number = PICTURE_COLUMNS,
+): string {
+  const reader = { paint, columns };
   const turning = tests.filter(({ turns }) => turns.length > 0);
   const count = formatCount(tests.length, "test");
   if (turning.length === 0) {
@@ -32,15 +52,15 @@ export function releasesText(file: string, tests: readonly TestTurns[], paint: P
   const lines = [
     heading,
     "",
-    ...table(turning, paint),
-    ...notes(turning),
-    ...reasons(turning, paint),
+    ...table(turning, reader),
+    ...notes(turning, reader),
+    ...reasons(turning, reader),
   ];
   return `${lines.join("\n")}\n`;
 }
 
 /** A row for each test that turns, with a number that the reasons name it by. */
-function table(tests: readonly TestTurns[], paint: Paint): string[] {
+function table(tests: readonly TestTurns[], { columns, paint }: Reader): string[] {
   const numberWidth = String(tests.length).length;
   const widths = KERNEL_NAMES.map((kernel) =>
     Math.max(kernel.length, ...tests.map(({ ends }) => cellOf(ends[kernel].end).length))
@@ -48,7 +68,7 @@ function table(tests: readonly TestTurns[], paint: Paint): string[] {
   const used = numberWidth + GAP.length +
     widths.reduce((sum, width) => sum + GAP.length + width, 0);
   const longest = Math.max(...tests.map(({ name }) => name.length));
-  const nameWidth = Math.min(longest, PICTURE_COLUMNS - used);
+  const nameWidth = Math.min(longest, Math.max(LEAST_NAME_COLUMNS, columns - used));
   const row = (number: string, name: string, cells: readonly string[]) =>
     [pad(number, numberWidth, "right"), pad(clip(name, nameWidth), nameWidth), ...cells]
       .join(GAP).trimEnd();
@@ -76,14 +96,14 @@ function cellOf(end: string): string {
   return seen.length === 0 ? first! : `${first}*`;
 }
 
-function notes(tests: readonly TestTurns[]): string[] {
+function notes(tests: readonly TestTurns[], { columns }: Reader): string[] {
   const seen = tests.flatMap(({ ends }) =>
     KERNEL_NAMES.flatMap((kernel) => ends[kernel].end.split(", ").slice(1))
   );
   if (seen.length === 0) return [];
   return wrapText(
     `* nobody expected: ${[...new Set(seen)].toSorted().join(", ")}`,
-    PICTURE_COLUMNS,
+    columns,
   );
 }
 
@@ -94,7 +114,7 @@ interface Reason {
   readonly numbers: number[];
 }
 
-function reasons(tests: readonly TestTurns[], paint: Paint): string[] {
+function reasons(tests: readonly TestTurns[], { columns, paint }: Reader): string[] {
   return KERNEL_NAMES.flatMap((kernel) => {
     const found = reasonsAt(kernel, tests);
     if (found.length === 0) return [];
@@ -102,7 +122,7 @@ function reasons(tests: readonly TestTurns[], paint: Paint): string[] {
     return [
       "",
       paint("strong", `turns at ${kernel}`) + `, not as ${from}`,
-      ...found.flatMap((reason) => reasonLines(reason)),
+      ...found.flatMap((reason) => reasonLines(reason, columns)),
     ];
   });
 }
@@ -132,17 +152,17 @@ function namesOf({ differences }: Cause): string {
   return differences.map(({ name }) => name).join(", ");
 }
 
-function reasonLines({ cause, numbers, turn }: Reason): string[] {
+function reasonLines({ cause, numbers, turn }: Reason, columns: number): string[] {
   const { differences, seenIn } = cause;
   const alone = differences.length === 1;
   const given = seenIn === "newer" ? "" : `, seen where ${turn.from} is given it`;
   return [
     ...wrapText(
       `${alone ? "" : "together: "}${namesOf(cause)} (${inWords(numbers.map(String))})${given}`,
-      PICTURE_COLUMNS - 2,
+      columns - 2,
     ).map((line) => `  ${line}`),
     ...(alone ? differences : []).flatMap(({ change, doc, rule }) => [
-      ...wrapText(`${CHANGES[change]}: ${doc}`, PICTURE_COLUMNS - INDENT.length),
+      ...wrapText(`${CHANGES[change]}: ${doc}`, columns - INDENT.length),
       `dmalab explain ${rule}`,
     ]).map((line) => `${INDENT}${line}`),
   ];

@@ -58,7 +58,7 @@ function print(
   screen.out(
     json
       ? `${printableJson(releasesJson(path, result.tests))}\n`
-      : releasesText(path, result.tests, painter(screen.colour)),
+      : releasesText(path, result.tests, painter(screen.colour), screen.columns ?? undefined),
   );
   return HELD;
 }

@@ -17,6 +17,8 @@ import { readWholeNumber } from "../numbers.ts";
 export interface CommandTarget {
   readonly session: Session;
   readonly paint: Paint;
+  /** How wide the screen is. */
+  readonly columns: number;
   /** The number of the last event before the last input or step: `:trace` begins after it. */
   lastMoveSeq: number;
   /** Show the events of every input. */
@@ -171,7 +173,7 @@ function listMappings(repl: CommandTarget): void {
     `${entry.api} #${born.seq}`,
   ]);
   const header = ["device", "req", "device sees", "size", "physical", "direction", "path", "by"];
-  for (const line of tableLines(header, rows)) repl.say(line);
+  for (const line of tableLines(header, rows, [], repl.columns)) repl.say(line);
 }
 
 function tellOfAddress(repl: CommandTarget, text: string): void {

@@ -27,11 +27,13 @@ export function spread(left: string, right: string, columns: number = PICTURE_CO
  *
  * @param header Titles of the columns; an underline follows them.
  * @param alignments Left for every column not named.
+ * @param columns How wide a line may be.
  */
 export function tableLines(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   alignments: readonly Alignment[] = [],
+  columns: number = PICTURE_COLUMNS,
 ): string[] {
   const widths = header.map((title, column) =>
     rows.reduce((width, row) => Math.max(width, (row[column] ?? "").length), title.length)
@@ -43,7 +45,7 @@ export function tableLines(
     line(header),
     widths.map((width) => "─".repeat(width)).join("  "),
     ...rows.map(line),
-  ].map((text) => clip(text, PICTURE_COLUMNS));
+  ].map((text) => clip(text, columns));
 }
 
 /** `name  value` pairs, the names padded to one width. */

@@ -45,7 +45,7 @@ export function prettyReporter(screen: Screen): Reporter {
   };
 }
 
-/** Dots in a row. */
+/** Dots in a row where nobody says how wide the screen is. */
 const ROW_LENGTH = 80;
 
 export function dotReporter(screen: Screen): Reporter {
@@ -57,7 +57,7 @@ export function dotReporter(screen: Screen): Reporter {
       if (event.kind === "problems") screen.err(event.text);
       if (event.kind !== "outcome") return;
       const { outcome } = event.outcome;
-      if (column === ROW_LENGTH) {
+      if (column === (screen.columns ?? ROW_LENGTH)) {
         screen.out("\n");
         column = 0;
       }
