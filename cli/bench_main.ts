@@ -23,7 +23,9 @@ async function main(words: readonly string[]): Promise<number> {
   const width = Math.max(...chosen.map(({ name }) => name.length));
   for (const benchmark of chosen) {
     const result = await benchmark.run({ long: words.includes("--long") });
-    console.log(json ? JSON.stringify(result) : formatResult(result, width));
+    for (const each of [result].flat()) {
+      console.log(json ? JSON.stringify(each) : formatResult(each, width));
+    }
   }
   return 0;
 }

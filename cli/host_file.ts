@@ -5,6 +5,7 @@
 import { host } from "./host.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
 import { hostReason, isFullDisk } from "./host_error.ts";
+import { folderOf } from "./paths.ts";
 import type { Screen } from "./screen.ts";
 
 /** A file's text and where it really is; or what is wrong, as a sentence without its end. */
@@ -138,12 +139,20 @@ function putText(path: string, text: string, append: boolean, screen: Screen): b
   } catch (error) {
     // That has an exit code of its own, whatever was to be written.
     if (isFullDisk(error)) throw error;
-    const why = error instanceof host.errors.NotCapable
-      ? "Deno was not permitted to; start it with -W=DIR for the file's folder"
-      : hostReason(error);
-    screen.err(`error: Cannot write "${printable(path)}": ${why}\n`);
+    screen.err(`error: Cannot write "${printable(path)}": ${whyNotWritten(error, path)}\n`);
     return false;
   }
+}
+
+function whyNotWritten(error: unknown, path: string): string {
+  if (path === "") return "a file has a name";
+  if (isFolder(path)) return "it is a folder";
+  if (error instanceof host.errors.NotFound || error instanceof host.errors.NotADirectory) {
+    return `there is no folder "${folderOf(path)}"`;
+  }
+  return error instanceof host.errors.NotCapable
+    ? "Deno was not permitted to; start it with -W=DIR for the file's folder"
+    : hostReason(error);
 }
 
 /** Whether a path is a folder that can be looked at. */

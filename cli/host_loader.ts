@@ -18,6 +18,8 @@ const ROOT_MARKS: ReadonlySet<string> = new Set(["deno.json", "package.json"]);
 export class HostLoader implements SourceLoader {
   /** The folder that `use` cannot leave. */
   readonly root: string;
+  /** The file that makes it the root; null for the folder of the scenario itself. */
+  readonly #mark: string | null;
 
   readonly #realPaths = new Map<SourceFile, string>();
   /** One source for one real file, so that a file used twice is one file. */
@@ -26,7 +28,9 @@ export class HostLoader implements SourceLoader {
 
   /** @param folder Where paths of text that is no file (lines of the REPL) begin. */
   private constructor(private readonly folder: string, private readonly cwd: string) {
-    this.root = rootOf(folder);
+    const { mark, root } = rootOf(folder);
+    this.root = root;
+    this.#mark = mark;
   }
 
   /**
@@ -71,7 +75,11 @@ export class HostLoader implements SourceLoader {
     return new LoadError(
       "outside_root",
       `Cannot use "${path}": it lies outside ${root}`,
-      "a `deno.json` or `package.json` in a folder above both files lets them use each other",
+      this.#mark === null
+        ? "a `deno.json` or `package.json` in a folder above both files lets them use each other"
+        : `\`${
+          shortPath(joinPath(this.root, this.#mark), this.cwd)
+        }\` makes its folder the root: move the file into it`,
     );
   }
 
@@ -120,28 +128,36 @@ function meantFile(wanted: string, path: string): string | undefined {
 }
 
 /** The nearest folder at or above one that has a mark; the folder itself when none has. */
-function rootOf(own: string): string {
+function rootOf(own: string): { readonly root: string; readonly mark: string | null } {
   for (let folder = own;;) {
-    if (hasMark(folder)) return folder;
+    const mark = markIn(folder);
+    if (mark !== null) return { root: folder, mark };
     const above = folderOf(folder);
-    if (above === folder) return own;
+    if (above === folder) return { root: own, mark: null };
     folder = above;
   }
 }
 
+/** Asked first, where the answer may well be no: being refused throws. */
+function mayRead(path: string): boolean {
+  return host.permissions.querySync({ name: "read", path }).state === "granted";
+}
+
 /**
- * False also for a folder that may not be read: with `-R=.` the search ends at the current folder.
+ * The file that makes a folder a root. Null also for a folder that may not be read: with `-R=.` the
+ * search ends at the current folder.
  *
  * The folder is listed, because asking for files that are not there would throw, and an error costs
  * more than all the rest: Deno looks for the source map of each frame as soon as it is made.
  */
-function hasMark(folder: string): boolean {
+function markIn(folder: string): string | null {
+  if (!mayRead(folder)) return null;
   try {
     for (const { name, isDirectory } of host.readDirSync(folder)) {
-      if (!isDirectory && ROOT_MARKS.has(name)) return true;
+      if (!isDirectory && ROOT_MARKS.has(name)) return name;
     }
-    return false;
+    return null;
   } catch {
-    return false;
+    return null;
   }
 }

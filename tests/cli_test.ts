@@ -182,6 +182,12 @@ Deno.test("run takes several files and folders, and counts them", async () => {
     const { code, output } = await dmalab("run", folder);
     assertEquals(code, 0);
     assertStringIncludes(output, "ok | 2 files | 2 passed | 0 failed | 2 assertions");
+    Deno.writeTextFileSync(join(folder, "wrong.dma"), WRONG_FILE);
+    const wrong = await dmalab("run", folder);
+    assertEquals(wrong.code, 2);
+    const summary = "FAILED | 2 files | 2 passed | 0 failed | 2 assertions | 1 file wrong";
+    assertStringIncludes(wrong.output, summary);
+    assertStringIncludes((await dmalab("test", folder)).output, summary);
   });
 });
 
@@ -254,7 +260,17 @@ Deno.test("use reads below the root and never outside it, links included", async
       const { code, errors } = await dmalab("run", join(folder, `lab/sub/${name}.dma`));
       assertEquals(code, 2);
       assertStringIncludes(errors, "lies outside");
+      // A mark further up would change nothing while there is this one.
+      const mark = join(folder, "lab/deno.json");
+      assertStringIncludes(errors, `hint: \`${mark}\` makes its folder the root: move the file`);
     }
+    Deno.removeSync(join(folder, "lab/deno.json"));
+    const unmarked = await dmalab("run", join(folder, "lab/sub/outside.dma"));
+    assertStringIncludes(
+      unmarked.errors,
+      "hint: a `deno.json` or `package.json` in a folder above",
+    );
+    Deno.writeTextFileSync(join(folder, "lab/deno.json"), "{}");
     const missing = await dmalab("run", join(folder, "lab/sub/missing.dma"));
     assertEquals(missing.code, 2);
     assertStringIncludes(missing.errors, "there is no such file");
@@ -266,11 +282,22 @@ Deno.test("bench counts what a turn of a loop costs; --json prints one object a 
   const text = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict");
   assertEquals(text.code, 0, text.errors);
   assertMatch(text.output, /iotlb\.sync +1\n/);
-  assertStringIncludes(text.output, "virtual time 0ns a turn, nothing has a price");
+  assertMatch(text.output, /^virtual time +0ns$/m);
+  assertMatch(text.output, /^nothing has a price$/m);
   const json = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict", "--json");
   for (const line of json.output.trim().split("\n")) {
     assertEquals(Object.keys(JSON.parse(line)), ["name", "value", "unit", "ratio", "to"]);
   }
+  const all = await dmalab("bench", "benches/nvme_read.dma", "--match", "/off|lazy/");
+  const [head, , ...rows] = all.output.slice(all.output.indexOf("iommu.mode  ")).split("\n");
+  assertMatch(head!, /^iommu\.mode +off +lazy$/);
+  assertMatch(rows[0]!, /^virtual time +0ns +0ns$/, "what the machine did comes first");
+  assertMatch(rows[1]!, /^events +17 +27$/);
+  assert(rows.some((row) => /^flush_queue\.add +0 +1$/.test(row)), all.output);
+  const host = rows.findIndex((row) => /^turns\/s of this host +[\d,]+ +[\d,]+$/.test(row));
+  assertEquals(rows[host + 1], "", "what the host did comes last");
+  const wide = all.output.split("\n").filter((line) => line.length > 80);
+  assertEquals(wide, []);
   const none = await dmalab("bench", "examples/50-first-look.dma");
   assertEquals(none.code, 1);
   assertStringIncludes(none.errors, "No bench found");
@@ -302,6 +329,12 @@ Deno.test("explain prints a rule, decodes a fault line, and exits 2 with a hint 
   const unknown = await dmalab("explain", "dma.3.33");
   assertEquals(unknown.code, 2);
   assertStringIncludes(unknown.errors, 'did you mean "dma.3.3"?');
+  const code = await dmalab("explain", "E9999");
+  assertEquals(code.code, 2);
+  assertMatch(code.errors, /^error: There is no code "E9999"; they go from E0101 to E\d{4}\n$/);
+  const near = await dmalab("explain", "e0499");
+  assertStringIncludes(near.errors, "near it are E0401 (kinds do not mix), E0402 (wrong kind");
+  assert(!near.errors.includes("E0501"), near.errors);
 });
 
 Deno.test("hunt prints what it finds as a test that fails when it is run, and exits 1; else 0", async () => {
@@ -318,6 +351,9 @@ Deno.test("hunt prints what it finds as a test that fails when it is run, and ex
     nothing.output,
     /^ok \| kernel 7\.2, seed 1 \| \d+ cases on \d+ machines \| nothing found\n$/,
   );
+  // Machines have several cases each: the last one's are cut.
+  const exact = await dmalab("hunt", "--quirks", "none", "--cases", "301");
+  assertMatch(exact.output, /\| 301 cases on /);
   const wrong = await dmalab("hunt", "--kernel", "5.0");
   assertEquals([wrong.code, wrong.output], [2, ""]);
 });
@@ -374,7 +410,13 @@ Deno.test("vectors writes to a file or to the standard output, and says when it 
     assertEquals(Deno.readTextFileSync(path), printed.output);
     const nowhere = await dmalab("vectors", "--count", "0", "--out", join(folder, "no", "v.json"));
     assertEquals(nowhere.code, 2);
-    assertStringIncludes(nowhere.errors, "error: Cannot write");
+    const missing = `error: Cannot write "${join(folder, "no", "v.json")}": there is no folder`;
+    assertEquals(nowhere.errors, `${missing} "${join(folder, "no")}"\n`);
+    const itself = await dmalab("vectors", "--count", "0", "--out", folder);
+    assertEquals(itself.errors, `error: Cannot write "${folder}": it is a folder\n`);
+    const below = await dmalab("vectors", "--count", "0", "--out", join(path, "v.json"));
+    assertStringIncludes(below.errors, `there is no folder "${path}"`);
+    for (const each of [itself, below]) assertEquals(each.code, 2);
   });
 });
 
@@ -419,4 +461,21 @@ Deno.test("fmt writes files in their style, --check only says which are not, and
       assertEquals(Deno.readTextFileSync(join(wrong, "wrong.dma")), "let =\n");
     },
   );
+});
+
+Deno.test("repl tells a pipe what its lines came to", () => {
+  const { PATH = "" } = Deno.env.toObject();
+  const piped = (lines: string) => {
+    const command = `printf '${lines}' | "$DENO" run --no-prompt -R cli/main.ts repl`;
+    const { code, stdout } = new Deno.Command("sh", {
+      args: ["-c", command],
+      cwd: ROOT,
+      env: { DENO: Deno.execPath(), PATH },
+    }).outputSync();
+    return [code, new TextDecoder().decode(stdout).split("\n").at(-2)];
+  };
+  assertEquals(piped("6 * 7\\n"), [0, "42"]);
+  assertEquals(piped("assert 1 == 2\\n6 * 7\\n"), [1, "42"]);
+  assertEquals(piped("asert 1 == 2\\n6 * 7\\n"), [2, "42"]);
+  assertEquals(piped("let a = [\\n"), [2, "The input ended in the middle of a statement"]);
 });

@@ -8,6 +8,7 @@ import { buildPackage } from "../cli/package/build_package.ts";
 import { DENO_VERSION, VERSION } from "../cli/package_version.ts";
 import { codeBlocks } from "./code_blocks.ts";
 import { ROOT } from "./source_text.ts";
+import { CTRL_D, CTRL_Z, hasPty, Pty, TAB } from "./pty.ts";
 import { blankAnsi } from "./text.ts";
 
 const MANUAL = codeBlocks(
@@ -26,20 +27,25 @@ interface Outcome {
   readonly output: string;
 }
 
-/** Runs a line of a shell as a stranger would, whose home and caches are in `base`. */
+/** All that a stranger's shell finds in its environment: home and caches are in `base`. */
+function environment(base: string): Readonly<Record<string, string>> {
+  return {
+    DENO_DIR: join(base, "cache"),
+    DENO_INSTALL_ROOT: base,
+    HOME: join(base, "home"),
+    NO_COLOR: "1",
+    NPM_CONFIG_REGISTRY: "http://127.0.0.1:1/",
+    PATH: `${join(base, "bin")}:${Deno.env.get("PATH")}`,
+  };
+}
+
+/** Runs a line of a shell as a stranger would. */
 function shell(base: string, folder: string, line: string): Outcome {
   const { code, stdout, stderr } = new Deno.Command("sh", {
     args: ["-c", line],
     cwd: folder,
     clearEnv: true,
-    env: {
-      DENO_DIR: join(base, "cache"),
-      DENO_INSTALL_ROOT: base,
-      HOME: join(base, "home"),
-      NO_COLOR: "1",
-      NPM_CONFIG_REGISTRY: "http://127.0.0.1:1/",
-      PATH: `${join(base, "bin")}:${Deno.env.get("PATH")}`,
-    },
+    env: environment(base),
   }).outputSync();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, output: blankAnsi(text(stdout) + text(stderr)) };
@@ -162,17 +168,55 @@ console.log(answer + devices);
   });
 
   await t.step({
-    name: "has a REPL on a terminal",
-    ignore: !has("script"),
-    fn: () => {
-      const { output } = sh(
-        "(sleep 1; printf 'print 6 * 7\\n'; sleep 1; printf '\\004') | " +
-          'script -qec "stty cols 80 rows 24; deno run -R -W .dmalab/bin.js repl" /dev/null',
-      );
-      assertStringIncludes(output, "a laboratory for DMA mapping. :help lists the commands");
-      assertStringIncludes(output, "42\r\n");
+    name: "has a REPL at a terminal",
+    ignore: !hasPty(),
+    fn: async () => {
+      await tryRepl(base, lab, "deno run --no-prompt -R -W .dmalab/bin.js repl", "stops");
+      // A task would wait for who is stopped, and the shell for the task.
+      await tryRepl(base, lab, "deno task repl", "stays");
     },
   });
+}
+
+/** Talks to a REPL at a pseudo-terminal, leaves it for the shell where that can be, and ends it. */
+async function tryRepl(
+  base: string,
+  folder: string,
+  command: string,
+  atCtrlZ: "stops" | "stays",
+): Promise<void> {
+  const pty = new Pty(folder, environment(base));
+  const prompt = /dma\[\d+ @ \w+\]> /;
+  try {
+    await pty.see(/\$ /);
+    await pty.press(`stty cols 80; ${command}\n`);
+    await pty.see(/a laboratory for DMA mapping. :help lists the commands/);
+    await pty.see(prompt);
+    await pty.press("let page = alloc_pages(1)\n");
+    await pty.see(prompt);
+    await pty.press("page.pa");
+    await pty.see(/page\.pa/);
+    await pty.press(TAB);
+    await pty.see(/ges/);
+    await pty.press("\n");
+    await pty.see(/^\[0x4000_0000\]$/m);
+    await pty.see(prompt);
+    await pty.press(CTRL_Z);
+    if (atCtrlZ === "stops") {
+      await pty.see(/Stopped[^]*\$ /);
+      await pty.press("fg\n");
+    } else await pty.see(/would stop this, and not who started it/);
+    await pty.see(prompt);
+    await pty.press("page.size + 38\n");
+    await pty.see(/^4134B$/m);
+    await pty.see(prompt);
+    await pty.press(CTRL_D);
+    await pty.see(/\$ /);
+    await pty.press("echo left with $?\n");
+    await pty.see(/^left with 0$/m);
+  } finally {
+    await pty.close();
+  }
 }
 
 Deno.test("the package installs and works without this project (docs/install.md)", async (t) => {
@@ -258,9 +302,9 @@ Deno.test("the package installs and works without this project (docs/install.md)
     });
 
     await t.step({
-      name: "whose clone works at once",
+      name: "whose clone works at once, and is as good",
       ignore: !has("git"),
-      fn: () => {
+      fn: async (t) => {
         const commit = "git -c user.name=x -c user.email=x@x commit -qm x";
         const lab = join(base, "lab");
         assertEquals(shell(base, lab, `git init -q && git add -A && ${commit}`).code, 0);
@@ -270,6 +314,7 @@ Deno.test("the package installs and works without this project (docs/install.md)
         assertMatch(shell(base, clone, "deno run -R=. first.dma").output, SUMMARY);
         assertMatch(shell(base, clone, "deno test -R=.").output, /^ok \| 2 passed/m);
         assertEquals(shell(base, clone, "git status --short").output, "");
+        await tryFolder(t, base, clone);
       },
     });
 
@@ -297,6 +342,24 @@ Deno.test("the package installs and works without this project (docs/install.md)
         const tested = shell(base, project, "node --test");
         assertEquals(tested.code, 0, tested.output);
         assertMatch(tested.output, /pass 4$/m);
+        Deno.writeTextFileSync(join(project, "wide.dma"), 'test "t" {assert  1==1}\n');
+        assertEquals(shell(base, project, "npx dmalab fmt wide.dma").code, 0);
+        assertEquals(
+          Deno.readTextFileSync(join(project, "wide.dma")),
+          'test "t" { assert 1 == 1 }\n',
+        );
+        Deno.writeTextFileSync(join(project, "bad.dma"), 'test "t" { assert 1 == 2 }\n');
+        const bad = shell(base, project, "npx dmalab test bad.dma");
+        assertEquals(bad.code, 1);
+        assertStringIncludes(bad.output, "--> bad.dma:1:19");
+        Deno.writeTextFileSync(
+          join(project, "scenarios.test.js"),
+          'import { registerScenarios } from "dmalab/test";\nregisterScenarios("bad.dma");\n',
+        );
+        const failed = shell(base, project, "node --test");
+        assertEquals(failed.code, 1, failed.output);
+        assertStringIncludes(failed.output, "--> bad.dma:1:19");
+        if (hasPty()) await tryRepl(base, project, "npx dmalab repl", "stays");
         assertEquals(shell(base, project, "npx dmalab init lab").code, 0);
         await t.step("makes the same folder", () => {
           const { output } = shell(

@@ -19,7 +19,8 @@ export interface Benchmark {
   readonly name: string;
   /** What is measured, for the list. */
   readonly doc: string;
-  run(options: BenchOptions): Promise<BenchResult> | BenchResult;
+  /** Several results are parts of what it measures. */
+  run(options: BenchOptions): Promise<BenchResult> | BenchResult | readonly BenchResult[];
 }
 
 /** The middle one of some measurements: a slow neighbour moves it less than a mean. */

@@ -9,9 +9,11 @@ import { NVME_READS } from "./nvme_read.ts";
 import { P2P_MATRIX } from "./p2p_matrix.ts";
 import { RECORDING } from "./recording.ts";
 import { START_CHECKOUT, START_COLD } from "./start_cold.ts";
+import { START_STAGES } from "./start_stages.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
   START_COLD,
+  START_STAGES,
   START_CHECKOUT,
   ...LANGUAGE,
   ...IOVA_PAIRS,

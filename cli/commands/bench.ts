@@ -9,9 +9,9 @@ export const BENCH = command({
   name: "bench",
   brief: "Run the benches of scenarios.",
   description:
-    "Runs each bench of each file on each machine of its matrix: how many events one turn " +
-    "of the loop costs, how much virtual time, and how fast the simulation is. Counts and virtual " +
-    "time depend on the file and the seed alone.",
+    "Runs each bench of each file on each machine of its matrix, and prints a table with a " +
+    "column for each: how much virtual time and how many events one turn of the loop costs, and " +
+    "last how fast the simulation is. Counts and virtual time depend on the file and the seed alone.",
   argument: SCENARIOS,
   options: {
     match: MATCH,

@@ -7,10 +7,11 @@ export const REPL = command({
   brief: "Type statements at a machine, step it, go back.",
   description:
     "Reads statements line by line and runs them on one machine. The prompt carries the " +
-    "number of the last event and the virtual time. `:help` lists the commands.",
+    "number of the last event and the virtual time. `:help` lists the commands. Lines may come " +
+    "from a pipe; then the exit code is that of the worst, as with `dmalab run`. At a terminal it is 0.",
   argument: {
     placeholder: "FILE",
-    doc: "a scenario to begin with: its machine, functions and statements",
+    doc: "a scenario to begin with: its machine, functions and statements, not its tests",
     completes: "scenarios",
     count: "maybe",
   },

@@ -75,6 +75,10 @@ export function explain(
   const keys = keysNamed(name);
   if (keys.length > 0) return { found: true, lines: keys.flatMap(keyLines) };
 
+  if (/^[A-Z]\d+$/.test(code)) {
+    return { found: false, message: `There is no code "${question}"; ${nearCodes(code)}` };
+  }
+
   const page = RULE_PAGES.find((each) => `${name}.`.toLowerCase().startsWith(`${each}.`));
   if (page !== undefined) {
     const rules = new RulePage(page, readPage(page));
@@ -106,6 +110,18 @@ export function allNames(): string[] {
     ...QUIRK_NAMES,
     ...MACHINE_KEYS.map(keyName),
   ];
+}
+
+/** Codes of the same hundred, or how far those of a letter go. */
+function nearCodes(code: string): string {
+  const near = Object.keys(CODES).filter((each) => each.startsWith(code.slice(0, 3)));
+  if (near.length > 0) {
+    return `near it are ${near.map((each) => `${each} (${CODES[each]!.title})`).join(", ")}`;
+  }
+  const ofLetter = Object.keys(CODES).filter((each) => each[0] === code[0]).sort();
+  return ofLetter.length === 0
+    ? `codes begin with ${[...new Set(Object.keys(CODES).map((each) => each[0]))].join(" or ")}`
+    : `they go from ${ofLetter[0]} to ${ofLetter.at(-1)}`;
 }
 
 function unknown(

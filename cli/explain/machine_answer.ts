@@ -21,7 +21,6 @@ export function explainOfMachine(path: string, question: string): MachineAnswer 
   let lines: string[] = [];
   const session = new Session({
     loader: opened.loader,
-    runsTests: false,
     onLine: (line) => lines.push(printable(line)),
   });
   const problem = problemOf(session.feedSource(opened.entry));

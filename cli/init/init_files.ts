@@ -13,7 +13,8 @@ import { FAILED_TESTS, HISTORY, OWN_FOLDER } from "../own_folder.ts";
 const OWN_NAME = "lab";
 const OWN_VERSION = "0.0.0";
 
-const COMMAND = `deno run -R -W ${OWN_FOLDER}/bin.js`;
+// The variable tells that a task was started, which would not notice that Ctrl-Z stops the REPL.
+const COMMAND = `deno run -R -W --allow-env=INIT_CWD ${OWN_FOLDER}/bin.js`;
 
 const DENO_JSON = {
   nodeModulesDir: "none",

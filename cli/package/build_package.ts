@@ -8,8 +8,7 @@
  */
 import { fromFileUrl, join } from "@std/path";
 import { VERSION } from "../package_version.ts";
-
-const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
+import { PROJECT, runProjectDeno, withBundler } from "./bundle.ts";
 
 /** Bundles, each of some entries that share their code. */
 const BUNDLES: readonly (readonly URL[])[] = [
@@ -64,7 +63,7 @@ export type BuildOutcome =
 export function buildPackage(folder: string, withTypes = true): BuildOutcome {
   Deno.mkdirSync(folder, { recursive: true });
   const made = [
-    ...BUNDLES.map((entries) => bundle(entries, folder)),
+    ...withBundler((bundle) => BUNDLES.map((entries) => bundle(entries, folder))),
     ...withTypes ? [declare(Object.values(LIBRARY), join(folder, TYPES))] : [],
   ];
   const problem = made.find((each) => each !== null);
@@ -87,24 +86,17 @@ export function buildPackage(folder: string, withTypes = true): BuildOutcome {
 }
 
 /** @returns What went wrong; null when nothing did. */
-function bundle(entries: readonly URL[], folder: string): string | null {
-  const paths = entries.map((entry) => fromFileUrl(entry));
-  return deno("bundle", ["--minify", "--code-splitting", "--outdir", folder, ...paths]);
-}
-
-/** @returns What went wrong; null when nothing did. */
 function declare(modules: readonly string[], folder: string): string | null {
   const program = fromFileUrl(new URL("./declarations_main.ts", import.meta.url));
-  return deno("run", ["--no-prompt", "-R", "-W", "--allow-env", program, folder, ...modules]);
-}
-
-function deno(command: string, args: readonly string[]): string | null {
-  const { success, stderr } = new Deno.Command(Deno.execPath(), {
-    args: [command, "--quiet", "--config", join(PROJECT, "deno.json"), ...args],
-    stdout: "null",
-    stderr: "piped",
-  }).outputSync();
-  return success ? null : new TextDecoder().decode(stderr).trim();
+  return runProjectDeno("run", [
+    "--no-prompt",
+    "-R",
+    "-W",
+    "--allow-env",
+    program,
+    folder,
+    ...modules,
+  ]);
 }
 
 /** `dmalab explain` prints the rules from the pages themselves. */

@@ -25,6 +25,8 @@ export interface CommandTarget {
   traceAlways: boolean;
   /** One line of output. */
   say(line: string): void;
+  /** One line that says what is wrong with the input. */
+  refuse(line: string): void;
   /** Events as a table; nothing for none. */
   sayEvents(events: readonly MachineEvent[]): void;
 }
@@ -75,7 +77,7 @@ export function runReplCommand(line: string, repl: CommandTarget): boolean {
   if (command !== null) return command.run(repl, argument!.trim());
   const [nearest] = nearestNames(name!, REPL_COMMANDS.map((each) => each.name), 1);
   const hint = nearest === undefined ? ":help lists the commands" : `did you mean :${nearest}?`;
-  repl.say(`There is no command :${name}; ${hint}`);
+  repl.refuse(`There is no command :${name}; ${hint}`);
   return true;
 }
 
@@ -96,7 +98,7 @@ function findCommand(name: string): ReplCommand | null {
 function countOf(argument: string, repl: CommandTarget): number | null {
   const count = argument === "" ? 1 : readWholeNumber(argument);
   if (count !== null && count > 0) return count;
-  repl.say(`"${argument}" is no count`);
+  repl.refuse(`"${argument}" is no count`);
   return null;
 }
 
@@ -181,7 +183,7 @@ function tellOfAddress(repl: CommandTarget, text: string): void {
   const variable = session.summary().variables.find(({ name }) => name === text);
   const address = readWholeNumber(variable?.text ?? text);
   if (address === null) {
-    repl.say(`"${text}" is no address: write one, or a variable that holds one`);
+    repl.refuse(`"${text}" is no address: write one, or a variable that holds one`);
     return;
   }
   const ledger = readLedger(session.world.recorder.events);

@@ -15,8 +15,14 @@ import { defaultText, keyName, keysNamed, shapeText } from "../../lang/machine/k
 import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
 import { firstSentence, wrappedPairs, wrapText } from "../../lang/text/columns.ts";
 import type { Session } from "../../lang/run/session.ts";
-import { describeKind } from "../../lang/values/kinds.ts";
-import { findField, findMethod, memberNames, typeChain } from "../../lang/values/types.ts";
+import { describeKind, kindOf } from "../../lang/values/kinds.ts";
+import {
+  findField,
+  findMethod,
+  memberNames,
+  typeChain,
+  typeOfKind,
+} from "../../lang/values/types.ts";
 import { LANGUAGE_WORDS, type WordRow, wordRow } from "../../lang/syntax/language_words.ts";
 import { eventEntry } from "../../runtime/event_vocabulary.ts";
 import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
@@ -27,16 +33,24 @@ export interface Describer {
   readonly columns: number;
 }
 
-/** The lines that explain a name; never none. */
-export function describeName(name: string, { session, columns }: Describer): string[] {
-  if (name === "") return ["Write a name after the ?, such as ?dma_map_phys"];
+/** The lines that explain a name, or say that nothing is called so; never none. */
+export interface NameDescription {
+  readonly found: boolean;
+  readonly lines: readonly string[];
+}
+
+/** Explains a name. */
+export function describeName(name: string, { session, columns }: Describer): NameDescription {
+  if (name === "") {
+    return { found: false, lines: ["Write a name after the ?, such as ?dma_map_phys"] };
+  }
   const found = describeOwn(name, session) ?? describeMember(name, session, columns) ??
     describeBuiltin(name, columns);
   const keys = describeKeys(name, session, columns);
-  if (found !== null || keys.length > 0) return [...found ?? [], ...keys];
+  if (found !== null || keys.length > 0) return { found: true, lines: [...found ?? [], ...keys] };
   const [nearest] = nearestNames(name, [...knownNames(session), ...membersLike(name)], 1);
   const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
-  return [`Nothing is called "${name}"${hint}`];
+  return { found: false, lines: [`Nothing is called "${name}"${hint}`] };
 }
 
 /** Every name that could be asked for or typed. */
@@ -208,10 +222,10 @@ function describeKeys(name: string, session: Session, columns: number): string[]
   );
 }
 
-/** The type of what the machine binds to a name. */
+/** The type of a variable, or of what the machine binds to a name. */
 export function typeOf(name: string, session: Session): TypeSpec | undefined {
-  const value = session.world.globals.get(name);
-  return typeof value === "object" && value !== null && "type" in value ? value.type : undefined;
+  const value = session.valueOf(name) ?? session.world.globals.get(name);
+  return value === undefined ? undefined : typeOfKind(kindOf(value), TYPES);
 }
 
 function describeFunction(

@@ -11,12 +11,14 @@ import type { Limits } from "../../lang/values/limits.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import { Session } from "../../lang/session.ts";
 import { brokenOff } from "../../lang/run/program.ts";
-import type { FeedResult } from "../../lang/run/session.ts";
+import type { FeedResult, UnrunPart } from "../../lang/run/session.ts";
 import { SourceFile } from "../../lang/source.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
-import { incidentLines, outcomeLine } from "../scenario/report_printer.ts";
+import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
+import { codeOfFailure, codeOfProblems } from "../scenario/load_scenario.ts";
+import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
 import { type CommandTarget, isReplCommand, runReplCommand } from "./commands.ts";
 import { completeLine, type Completion } from "./completion.ts";
 import { describeName } from "./describe_name.ts";
@@ -52,6 +54,8 @@ export class Repl implements CommandTarget {
   readonly columns: number;
   lastMoveSeq = 0;
   traceAlways = false;
+  /** The worst of what was typed so far: what a script that pipes lines in is told. */
+  exitCode: ExitCode = HELD;
   readonly #console: ReplConsole;
   /** Lines of a statement that is not complete yet. */
   #pending = "";
@@ -78,12 +82,12 @@ export class Repl implements CommandTarget {
       if (!this.#line(line)) return;
       this.#ask();
     }
-    if (this.#pending !== "") this.say("The input ended in the middle of a statement");
+    if (this.#pending !== "") this.refuse("The input ended in the middle of a statement");
   }
 
   /** Begins with a scenario: its declarations become the session's, its statements are run. */
   start(source: SourceFile): void {
-    this.#show(this.#work(() => this.session.feedSource(source)));
+    this.#show(this.#work(() => this.session.feedSource(source)), source.name);
   }
 
   #work<T>(task: () => T): T {
@@ -92,6 +96,15 @@ export class Repl implements CommandTarget {
 
   say(line: string): void {
     this.#console.write(`${line}\n`);
+  }
+
+  refuse(line: string): void {
+    this.#count(WRONG);
+    this.say(line);
+  }
+
+  #count(exitCode: ExitCode): void {
+    this.exitCode = worseExitCode(this.exitCode, exitCode);
   }
 
   sayEvents(events: readonly MachineEvent[]): void {
@@ -128,7 +141,9 @@ export class Repl implements CommandTarget {
       if (text === "") return true;
       if (text.startsWith(":")) return runReplCommand(text, this);
       if (text.startsWith("?")) {
-        for (const each of describeName(text.slice(1).trim(), this)) this.say(each);
+        const told = describeName(text.slice(1).trim(), this);
+        if (!told.found) this.#count(WRONG);
+        for (const each of told.lines) this.say(each);
         return true;
       }
     }
@@ -145,8 +160,13 @@ export class Repl implements CommandTarget {
     return true;
   }
 
-  #show(result: FeedResult): void {
-    const { diagnostics, failure, newMachine, tests, undone, values } = result;
+  /** @param file Where the input came from; null for lines. */
+  #show(result: FeedResult, file: string | null = null): void {
+    const { diagnostics, failure, newMachine, notRun, tests, undone, values } = result;
+    for (const each of [failure, ...tests.map((test) => test.failure)]) {
+      this.#count(codeOfFailure(each));
+    }
+    this.#count(codeOfProblems(diagnostics));
     if (diagnostics.length > 0) {
       this.say(renderDiagnostics(diagnostics, { style: diagnosticStyle(this.paint) }));
     }
@@ -159,6 +179,7 @@ export class Repl implements CommandTarget {
       for (const incident of incidentLines(outcome, this.paint)) this.say(incident);
       for (const each of outcome.failure?.lines ?? []) this.say(each);
     }
+    for (const line of unrunLines(notRun, file ?? "FILE")) this.say(this.paint("dim", line));
     if (undone) this.say(this.paint("dim", "undone: the session is as it was before this input"));
     if (newMachine) {
       const names = this.session.summary().machineNames.join(", ");
@@ -171,4 +192,19 @@ export class Repl implements CommandTarget {
     const prompt = `dma[${seq} @ ${formatTimeRounded(nowNs)}]> `;
     this.#console.prompt(this.#pending === "" ? prompt : "...> ".padStart(prompt.length));
   }
+}
+
+/** The command that runs what a session only checks. */
+const RUNS = { test: "test", bench: "bench", driver: "hunt" } as const;
+
+/** Says of what was not run who runs it. */
+function unrunLines(parts: readonly UnrunPart[], file: string): string[] {
+  return (["test", "bench", "driver"] as const).flatMap((kind) => {
+    const count = parts.filter((part) => part.kind === kind).length;
+    return count === 0 ? [] : [
+      `${counted(count, kind)}: \`dmalab ${RUNS[kind]} ${file}\` runs ${
+        count === 1 ? "it" : "them"
+      }`,
+    ];
+  });
 }

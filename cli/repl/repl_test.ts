@@ -1,6 +1,7 @@
 import { LANGUAGE_WORDS } from "../../lang/syntax/language_words.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
+import { SourceFile } from "../../lang/source.ts";
 import { INTERRUPT, Repl } from "./repl.ts";
 
 const MACHINE =
@@ -209,6 +210,29 @@ Deno.test("Tab completes commands, names and members", async () => {
   assertEquals(repl.complete("invar"), [["invariant"], "invar"]);
 });
 
+Deno.test("Tab completes parts of counters and of what variables hold", async () => {
+  const { repl } = await talk(MACHINE, "let io = ssd.read(lba: 0, into: alloc_pages(1))");
+  assertEquals(repl.complete("counters.iova.fr"), [["free"], "fr"]);
+  assert(repl.complete("print counters.iot")[0].includes("iotlb"));
+  assertEquals(repl.complete("assert counters.iova.nothing."), [[], ""]);
+  assertEquals(repl.complete("io.unmapped_b"), [["unmapped_by"], "unmapped_b"]);
+  assert(repl.complete("ssd.limits.max_t")[0].includes("max_transfer"));
+});
+
+Deno.test("Tab completes the names of a call's arguments, and what they take", async () => {
+  const { repl } = await talk(MACHINE, "let page = alloc_pages(1)");
+  const ofRead = ["bytes:", "into:", "lba:", "metadata:", "queue:"];
+  assertEquals(repl.complete("ssd.read("), [ofRead, ""]);
+  assertEquals(repl.complete("ssd.read(lba: 0, "), [ofRead.filter((name) => name !== "lba:"), ""]);
+  assert(repl.complete("ssd.read(lba: 0, in")[0].includes("into:"));
+  assertEquals(repl.complete("ssd.read(lba: 0, into: pag")[0][0], "page");
+  assertEquals(repl.complete("let p = alloc_pages(2, contiguous: "), [["false", "true"], ""]);
+  // Places that are taken without a name are not offered by theirs.
+  assert(!repl.complete("dma_map_phys(ssd, ")[0].includes("dev:"));
+  assert(repl.complete('events.count("iova.al')[0].includes("iova.alloc"));
+  assertEquals(repl.complete("print (1, "), [[], ""]);
+});
+
 Deno.test("Tab completes keys of the machine, and the words that a setting takes", async () => {
   const { repl } = await talk(MACHINE);
   assertEquals(repl.complete("machine { iommu { mode = la"), [["lazy"], "la"]);
@@ -271,6 +295,65 @@ Deno.test("a test typed in runs at once, on a machine of its own", async () => {
   assertStringIncludes(answers[2]!, "fails ... FAILED");
   assertStringIncludes(answers[2]!, "error[E0901]");
   assertEquals(prompts[2], "dma[0 @ 0ns]> ");
+});
+
+/** What a script that pipes lines into the REPL is told. */
+async function exitCodeOf(...lines: string[]): Promise<number> {
+  return (await talk(...lines)).repl.exitCode;
+}
+
+Deno.test("lines from a pipe come to the exit code of their worst, and the session goes on", async () => {
+  assertEquals(await exitCodeOf("1 + 1", ":state", "?dma_map_phys"), 0);
+  assertEquals(await exitCodeOf("assert 1 == 2", "1 + 1"), 1);
+  assertEquals(await exitCodeOf("1 / 0", "1 + 1"), 1);
+  assertEquals(await exitCodeOf('test "t" { assert 1 == 2 }'), 1);
+  assertEquals(await exitCodeOf("assert 1 == 2", "nothing_like_it()"), 2);
+  for (const wrong of ["let a = [", ":nothing", ":step many", ":who nobody", "?nothing_like_it"]) {
+    assertEquals(await exitCodeOf(wrong), 2, wrong);
+  }
+});
+
+Deno.test("a comparison prints its table, as it does in a test", async () => {
+  const comparison =
+    "compare { iommu.mode = [off, strict] } { ssd.read(lba: 0, into: alloc_pages(2)) }";
+  const { answers } = await talk(MACHINE, comparison, `let c = ${comparison}`, "c.length");
+  assertMatch(answers[1]!, /^mode +end +calls .*\n.*\noff +ok .*\nstrict +ok /);
+  assertEquals(answers.slice(2, 4), ["", "2\n"]);
+});
+
+Deno.test("a file to begin with gives its names, and its tests are left to dmalab test", () => {
+  let output = "";
+  const started = new Repl({
+    lines: (async function* () {})(),
+    write: (text) => void (output += text),
+    prompt: () => {},
+  }, { loader: NO_FILES, colour: false, columns: 80 });
+  const text = `${MACHINE}\nfn twice(x) { return 2 * x }\nprint twice(4)\n` +
+    'test "never" { print "run"\n assert 1 == 2 }\nbench "b" { loop { twice(1) } }\n';
+  started.start(new SourceFile("lab.dma", text));
+  assertStringIncludes(output, "8\n");
+  assertStringIncludes(output, "1 test: `dmalab test lab.dma` runs it");
+  assertStringIncludes(output, "1 bench: `dmalab bench lab.dma` runs it");
+  assert(!output.includes("FAILED") && !output.includes("\nrun"), output);
+  assertEquals(started.exitCode, 0);
+  started.start(new SourceFile("half.dma", "let a = [\n"));
+  assertStringIncludes(output, "--> half.dma:");
+  assertEquals(started.exitCode, 2);
+});
+
+Deno.test("a driver that is typed in is checked, and told who tries it", async () => {
+  const functions = "fn up(buf) { return dma_map_single(ssd, buf, buf.size, to_device) }\n" +
+    "fn down(buf, m) { dma_unmap_single(ssd, m, buf.size, to_device) }";
+  const { answers, repl } = await talk(
+    MACHINE,
+    ...functions.split("\n"),
+    'driver "d" { map = up, unmap = down, device = ssd }',
+    'driver "d" { map = up, unmap = nothing, device = ssd }',
+  );
+  assertEquals(answers[3], "1 driver: `dmalab hunt FILE` runs it\n");
+  assertStringIncludes(answers[4]!, "error[");
+  assertStringIncludes(answers[4]!, "nothing");
+  assertEquals(repl.exitCode, 2);
 });
 
 Deno.test("input that ends in the middle of a statement is told of", async () => {

@@ -10,10 +10,15 @@ import { refuse, type Screen } from "../screen.ts";
 import { readHistory, writeHistory } from "./history.ts";
 import { LineQueue } from "./line_queue.ts";
 import { INTERRUPT, Repl } from "./repl.ts";
+import { TerminalSignals } from "./terminal_signals.ts";
 
 const DEFAULT_COLUMNS = 80;
 
-/** Runs the REPL until its input ends. */
+/**
+ * Runs the REPL until its input ends.
+ *
+ * @returns From a pipe the worst of what the lines came to; a person at a terminal has seen it.
+ */
 export async function runTerminalRepl(
   path: string | null,
   seed: number | null,
@@ -22,7 +27,8 @@ export async function runTerminalRepl(
 ): Promise<ExitCode> {
   const opened = path === null ? null : HostLoader.open(path);
   if (typeof opened === "string") return refuse(opened, screen);
-  const isTerminal = host.stdin.isTerminal() && screen.columns !== null;
+  // Not by its columns: a terminal may not know them.
+  const isTerminal = host.stdin.isTerminal() && host.stdout.isTerminal();
   const lines = new LineQueue();
   const write = (text: string) => {
     screen.out(text);
@@ -31,18 +37,9 @@ export async function runTerminalRepl(
   // Filled in below: each side needs the other.
   let ask = (_text: string) => {};
   const interrupts = new Interrupts();
-  // A listener of its own, so that a signal ends an input and never the session.
-  const outlive = () => {};
-  const isRaw = isTerminal && process.stdin.isTTY;
   const work = <T>(task: () => T): T => {
     interrupts.reset();
-    // A raw terminal hands Ctrl-C over as a letter, which nobody reads during the work.
-    if (isRaw) process.stdin.setRawMode(false);
-    try {
-      return task();
-    } finally {
-      if (isRaw) process.stdin.setRawMode(true);
-    }
+    return task();
   };
   const repl = new Repl({ lines, write, prompt: (text) => ask(text), work }, {
     loader: opened?.loader ?? HostLoader.here(),
@@ -52,7 +49,6 @@ export async function runTerminalRepl(
     limits: allLimits(limits),
     watch: interrupts,
   });
-  if (isTerminal) host.addSignalListener("SIGINT", outlive);
   const history = isTerminal ? readHistory() : [];
   const terminal = readline.createInterface({
     input: process.stdin,
@@ -62,6 +58,23 @@ export async function runTerminalRepl(
     history: [...history].reverse(),
     completer: (line: string) => repl.complete(line),
   });
+  const giveUpLine = () => {
+    // What ended an input is no word about the line after it.
+    if (interrupts.interrupted()) return interrupts.reset();
+    // What stands on the line is given up: to both sides of the cursor.
+    terminal.write(null, { ctrl: true, name: "k" });
+    terminal.write(null, { ctrl: true, name: "u" });
+    write("^C\n");
+    lines.push(INTERRUPT);
+  };
+  const askAgain = () => terminal.prompt(true);
+  const notStopped = () => {
+    write("\n^Z would stop this, and not who started it: start dmalab itself to have it\n");
+    askAgain();
+  };
+  const signals = isTerminal
+    ? new TerminalSignals(terminal, { interrupted: giveUpLine, resumed: askAgain, notStopped })
+    : null;
   if (isTerminal) {
     ask = (text) => {
       terminal.setPrompt(text);
@@ -74,21 +87,14 @@ export async function runTerminalRepl(
     typed.push(line);
     lines.push(line);
   });
-  terminal.on("SIGINT", () => {
-    // What stands on the line is given up: to both sides of the cursor.
-    terminal.write(null, { ctrl: true, name: "k" });
-    terminal.write(null, { ctrl: true, name: "u" });
-    write("^C\n");
-    lines.push(INTERRUPT);
-  });
   terminal.on("close", () => lines.end());
   if (opened !== null) repl.start(opened.entry);
   await repl.run();
   terminal.close();
   const isEnded = interrupts.interrupted();
   interrupts.close();
-  if (isTerminal) host.removeSignalListener("SIGINT", outlive);
-  else if (isEnded) return INTERRUPTED;
-  if (isTerminal) writeHistory([...history, ...typed]);
+  signals?.close();
+  if (!isTerminal) return isEnded ? INTERRUPTED : repl.exitCode;
+  writeHistory([...history, ...typed]);
   return HELD;
 }

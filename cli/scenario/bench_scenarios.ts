@@ -3,14 +3,14 @@ import { printable, printableJson } from "../../lang/diagnostics/display_width.t
 import { runBench } from "../../lang/run/bench.ts";
 import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
 import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
-import { formatDuration, formatTimeRounded } from "../../lang/text/numbers.ts";
-import { BUG, type ExitCode, FAILED, HELD, STOPPED, worseExitCode } from "../exit_code.ts";
+import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
+import { benchTable, turnsPerSecond } from "./bench_table.ts";
 import { allLimits, type LimitOptions } from "./limit_options.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
-import { loadScenario } from "./load_scenario.ts";
+import { codeOfFailure, loadScenario } from "./load_scenario.ts";
 
 export interface BenchScenarioOptions {
   /** Only benches whose name has one of these in it; all when there is none. */
@@ -45,7 +45,9 @@ function benchAll(
       continue;
     }
     const all = program.tests.filter(({ kind }) => kind === "bench");
-    for (const bench of all.filter((each) => isNamed(each, options.matches))) {
+    const ran: BenchOutcome[] = [];
+    const wanted = all.filter((each) => isNamed(each, options.matches));
+    for (const [index, bench] of wanted.entries()) {
       if (watch.interrupted()) break;
       found++;
       const outcome = runBench(program, bench, {
@@ -56,9 +58,14 @@ function benchAll(
         onLine: (line) => screen.out(`${printable(line)}\n`),
         style: diagnosticStyle(paint),
       });
+      if (outcome.outcome === "passed") ran.push(outcome);
       const lines = options.json ? jsonLines(outcome) : textLines(outcome, paint);
+      // The machines of one bench are one behind the other.
+      if (!options.json && wanted[index + 1]?.declaration !== bench.declaration) {
+        lines.push(...benchTable(ran.splice(0)));
+      }
       screen.out(lines.map((line) => `${line}\n`).join(""));
-      exitCode = worseExitCode(exitCode, codeOf(outcome));
+      exitCode = worseExitCode(exitCode, codeOfFailure(outcome.failure));
     }
   }
   if (found > 0 || exitCode !== HELD) return exitCode;
@@ -66,43 +73,14 @@ function benchAll(
   return FAILED;
 }
 
-function codeOf({ failure }: BenchOutcome): ExitCode {
-  if (failure === null) return HELD;
-  return failure.kind === "bug" ? BUG : failure.kind === "limit" ? STOPPED : FAILED;
-}
-
-/** Turns of the loop in one second of the host's clock. */
-function turnsPerSecond({ timed }: BenchOutcome): number | null {
-  return timed === null || timed.wallMs === 0 ? null : timed.iterations / timed.wallMs * 1000;
-}
-
+/** What came of a bench on one machine; what it measured stands in the table below. */
 function textLines(outcome: BenchOutcome, paint: Paint): string[] {
   const name = paint("strong", printable(displayName(outcome)));
   if (outcome.outcome === "skipped") return [`${name} ... ${paint("warning", "ignored")}`];
   if (outcome.failure !== null) {
     return [`${name} ... ${paint("bad", "FAILED")}`, ...outcome.failure.lines];
   }
-  const rate = turnsPerSecond(outcome);
-  const perTurn = (count: number) => Number((count / outcome.iterations).toPrecision(3));
-  const counts = Object.entries(outcome.counts).map(([event, count]) =>
-    [event, String(perTurn(count))] as const
-  );
-  const width = Math.max(0, ...counts.map(([event]) => event.length));
-  return [
-    `${name} ... ${paint("good", "ok")}`,
-    ...rate === null ? [] : [`  ${Math.round(rate).toLocaleString("en-US")} turns/s`],
-    `  virtual time ${formatTimeRounded(outcome.virtualNs / outcome.iterations)} a turn` +
-    `, ${pricesText(outcome)}`,
-    `  events a turn:`,
-    ...counts.map(([event, count]) => `    ${event.padEnd(width)}  ${count}`),
-    "",
-  ];
-}
-
-/** What the virtual time was counted with: a time means nothing without it. */
-function pricesText({ pricesNs }: BenchOutcome): string {
-  const prices = Object.entries(pricesNs).map(([key, ns]) => `${key} ${formatDuration(ns)}`);
-  return prices.length === 0 ? "nothing has a price" : `at ${prices.join(", ")}`;
+  return [`${name} ... ${paint("good", "ok")}`];
 }
 
 function jsonLines(outcome: BenchOutcome): string[] {

@@ -4,7 +4,8 @@ import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
 import { countMistakes } from "../../lang/diagnostics/first_mistakes.ts";
 import { checkProgram, loadProgram } from "../../lang/language.ts";
 import type { LoadResult, Program } from "../../lang/run/program.ts";
-import { BUG, type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import type { FailureReport } from "../../lang/run/report.ts";
+import { BUG, type ExitCode, FAILED, HELD, STOPPED, WRONG } from "../exit_code.ts";
 import { HostLoader } from "../host_loader.ts";
 import type { Screen } from "../screen.ts";
 import { sayDiagnostics } from "./diagnostic_style.ts";
@@ -15,6 +16,12 @@ export interface LoadedScenario {
   readonly errors: number;
   readonly warnings: number;
   readonly exitCode: ExitCode;
+}
+
+/** What the shell is told of a test, a bench or an input that was stopped. */
+export function codeOfFailure(failure: FailureReport | null): ExitCode {
+  if (failure === null) return HELD;
+  return failure.kind === "bug" ? BUG : failure.kind === "limit" ? STOPPED : FAILED;
 }
 
 /** What the shell is told of what is wrong with a scenario. */

@@ -73,16 +73,32 @@ function repeatCommand({ file, names }: RunReport, outcome: TestOutcome): string
   } ${seed}`;
 }
 
+/** What makes a run fail and is no test. */
+export interface AlsoWrong {
+  /** Files of which nothing was run. */
+  readonly wrongFiles: number;
+  /** Snapshots that the output is not like. */
+  readonly snapshots?: number;
+}
+
 /**
  * The last line, with what was found on the way: expectations that no test came to.
  *
  * `ok | 2 files | 5 passed | 0 failed | 31 assertions`
+ *
+ * @param also What went wrong outside of tests.
  */
-export function summaryLines(reports: readonly RunReport[], paint: Paint): string[] {
+export function summaryLines(
+  reports: readonly RunReport[],
+  paint: Paint,
+  also: AlsoWrong,
+): string[] {
   const total = (of: (report: RunReport) => number) =>
     reports.reduce((sum, report) => sum + of(report), 0);
   const unreached = reports.flatMap((report) => report.unreached);
-  const broken = reports.some(({ outcomes }) => outcomes.some(({ failure }) => failure !== null));
+  const { wrongFiles, snapshots = 0 } = also;
+  const broken = wrongFiles + snapshots > 0 ||
+    reports.some(({ outcomes }) => outcomes.some(({ failure }) => failure !== null));
   const skipped = total(({ counts }) => counts.skipped);
   const notRun = total(({ counts }) => counts.notRun);
   const filtered = total(({ counts }) => counts.filtered);
@@ -102,6 +118,10 @@ export function summaryLines(reports: readonly RunReport[], paint: Paint): strin
     ...faults > 0 ? [counted(faults, "unexpected fault")] : [],
     ...leaks > 0 ? [counted(leaks, "leak")] : [],
     ...unreached.length > 0 ? [`${counted(unreached.length, "expectation")} never reached`] : [],
+    ...wrongFiles > 0 ? [`${counted(wrongFiles, "file")} wrong`] : [],
+    ...snapshots > 0
+      ? [`${counted(snapshots, "snapshot")} ${snapshots === 1 ? "differs" : "differ"}`]
+      : [],
   ];
   return [
     ...unreached.map((place) => `${paint("warning", "never reached")}  ${place}`),

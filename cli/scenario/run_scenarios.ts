@@ -86,11 +86,13 @@ async function runAll(
   const reports: RunReport[] = [];
   let exitCode: ExitCode = HELD;
   let withBug: string | null = null;
+  let wrongFiles = 0;
   for (const path of paths) {
     if (watch.interrupted()) break;
     const { exitCode: loaded, program } = loadScenario(path, screen);
     if (loaded === BUG) withBug ??= path;
     if (program === null) {
+      wrongFiles++;
       exitCode = worseExitCode(exitCode, loaded);
       continue;
     }
@@ -121,7 +123,7 @@ async function runAll(
     if (codeOf(report) === BUG) withBug ??= path;
     exitCode = worseExitCode(exitCode, codeOf(report));
   }
-  exitCode = worseExitCode(exitCode, sayReports(reports, options, screen));
+  exitCode = worseExitCode(exitCode, sayReports(reports, wrongFiles, options, screen));
   if (withBug !== null) await sayBug(withBug, options.seed, screen);
   return exitCode;
 }
@@ -129,6 +131,7 @@ async function runAll(
 /** What failed, and in sum. @returns What the shell is told of it, beside how each file ended. */
 function sayReports(
   reports: readonly RunReport[],
+  wrongFiles: number,
   options: ScenarioOptions,
   screen: Screen,
 ): ExitCode {
@@ -139,7 +142,7 @@ function sayReports(
   const failures = failureLines(reports, paint);
   if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
   if (reports.some(isWorthSummary)) {
-    screen.out(`\n${summaryLines(reports, paint).join("\n")}\n`);
+    screen.out(`\n${summaryLines(reports, paint, { wrongFiles }).join("\n")}\n`);
   }
   return HELD;
 }

@@ -94,7 +94,8 @@ function mayHave(path: string, match: NameMatch): boolean {
 export class ScenarioError extends Error {
   /** Its first line, and the rest. */
   constructor(message: string, lines: readonly string[]) {
-    super(message);
+    // Node's runner prints a message whole, and of a stack only frames.
+    super("Deno" in globalThis ? message : [message, ...lines].join("\n"));
     // Deno adds frames of its own to a stack without a second line.
     this.stack = [message, ...lines.length === 0 ? [" "] : lines].join("\n");
   }

@@ -8,6 +8,8 @@ import type { SnapshotProblem } from "./snapshots.ts";
 export interface RunSummary {
   readonly reports: readonly RunReport[];
   readonly snapshots: readonly SnapshotProblem[];
+  /** Files of which nothing was run. */
+  readonly wrongFiles: number;
   readonly exitCode: ExitCode;
   /** Why there was no test, when there was none and no file is to blame. */
   readonly noTest: string | null;

@@ -78,8 +78,10 @@ export async function runTests(
   const noTest = !missesTests || results.exitCode !== HELD ? null : noTestText(matches);
   if (noTest !== null) screen.err(`error: ${noTest}\n`);
   if (missesTests) results.exitCode = worseExitCode(results.exitCode, FAILED);
-  const { reports, snapshots, exitCode } = results;
-  if (!missesTests || !reporter.forPeople) reporter.end({ reports, snapshots, exitCode, noTest });
+  const { reports, snapshots, exitCode, wrongFiles } = results;
+  if (!missesTests || !reporter.forPeople) {
+    reporter.end({ reports, snapshots, exitCode, wrongFiles, noTest });
+  }
   if (results.withBug !== null) await sayBug(results.withBug, seed, screen);
   if (missesTests) return exitCode;
   keepFailures(results.failures);
@@ -123,6 +125,7 @@ class Results {
   foundTest = false;
   /** The first file that met a bug of dmalab. */
   withBug: string | null = null;
+  wrongFiles = 0;
   #printed = new Map<string, readonly string[]>();
 
   constructor(readonly options: TestOptions, readonly screen: Screen) {}
@@ -141,7 +144,10 @@ class Results {
   #end({ path, report, exitCode, coverage }: FileEvent & { readonly kind: "end" }): void {
     this.exitCode = worseExitCode(this.exitCode, exitCode);
     if (exitCode === BUG) this.withBug ??= path;
-    if (report === null) return;
+    if (report === null) {
+      this.wrongFiles++;
+      return;
+    }
     this.reports.push(report);
     for (const outcome of report.outcomes) {
       if (outcome.failure !== null) this.failures.push([path, displayName(outcome)]);

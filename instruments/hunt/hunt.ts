@@ -42,7 +42,7 @@ const SEED_STRIDE = 7_368_787;
 export interface HuntOptions {
   readonly release: HuntRelease;
   readonly seed: number;
-  /** Steps to try; what runs when they are reached comes to its end. */
+  /** Steps to try: so many unless time or turns end the hunt before. */
   readonly cases: number;
   /** One of several hunts that share the work: this one takes every `of`-th turn. */
   readonly shard: { readonly index: number; readonly of: number };
@@ -165,8 +165,9 @@ class Search {
     if (this.#shrinking) return ++this.#tries > MOST_TRIES || this.#hidden(each) === null;
     if (this.cases >= this.options.cases || !this.options.mayGoOn()) return true;
     this.machines++;
-    this.cases += each.steps.length;
-    this.#shrinking = this.#hidden(each) !== null;
+    const steps = this.#stepsLeftOf(each);
+    this.cases += steps.length;
+    this.#shrinking = this.#hidden({ ...each, steps }) !== null;
     return !this.#shrinking;
   }
 
@@ -194,7 +195,7 @@ class Search {
     if (this.cases >= this.options.cases || !this.options.mayGoOn()) return true;
     this.machines++;
     const run = new CaseRun(each.machine, this.#release);
-    for (const step of each.steps) {
+    for (const step of this.#stepsLeftOf(each)) {
       this.cases++;
       const violation = run.step(step);
       if (violation === null) continue;
@@ -202,6 +203,11 @@ class Search {
       break;
     }
     return !this.#shrinking;
+  }
+
+  /** The steps of a case that are still to be tried. */
+  #stepsLeftOf({ steps }: HuntCase): HuntCase["steps"] {
+    return steps.slice(0, this.options.cases - this.cases);
   }
 
   #fails(each: HuntCase): boolean {

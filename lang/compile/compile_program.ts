@@ -18,7 +18,7 @@ import { Op } from "../vm/loop.ts";
 import type { CodeBuilder } from "./code_builder.ts";
 import { Label } from "./function_builder.ts";
 import { ProgramTables } from "./program_tables.ts";
-import { StatementCompiler } from "./statement_compiler.ts";
+import { isTable, StatementCompiler } from "./statement_compiler.ts";
 import { endFunction } from "./trial_compiler.ts";
 
 /** A const that is worked out when a machine is ready, before anything else runs on it. */
@@ -143,7 +143,8 @@ export class ProgramCompiler {
 
 /** The expression whose value a session shows; null for any other statement. */
 export function shownExpression(statement: Statement): Expression | null {
-  return statement.kind === "Expression" && statement.expected === null
+  return statement.kind === "Expression" && statement.expected === null &&
+      !isTable(statement.expression)
     ? statement.expression
     : null;
 }

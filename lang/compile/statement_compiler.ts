@@ -18,7 +18,7 @@ import type {
   WhileStatement,
 } from "../syntax/tree/ast.ts";
 import { roleOf } from "../syntax/tree/statement_kinds.ts";
-import { callsSomething, onlyCall } from "../syntax/tree/walk.ts";
+import { callsSomething, isCall, onlyCall, someExpression } from "../syntax/tree/walk.ts";
 import type { Site } from "../vm/code.ts";
 import { Op } from "../vm/loop.ts";
 import { RareOp } from "../vm/rare_ops.ts";
@@ -31,6 +31,11 @@ import { TrialCompiler } from "./trial_compiler.ts";
 function siteOf(statement: Statement): Site {
   const { span } = statement;
   return { span, call: onlyCall(statement)?.span ?? span };
+}
+
+/** A comparison that nobody takes the value of is there to be looked at: it prints its table. */
+export function isTable(statement: Expression): boolean {
+  return statement.kind === "Compare";
 }
 
 export class StatementCompiler extends TrialCompiler {
@@ -137,8 +142,7 @@ export class StatementCompiler extends TrialCompiler {
         if (statement.expected === null) {
           this.raceStatement = statement.expression;
           this.rootExpression(statement.expression);
-          // A comparison that nobody takes the value of is there to be looked at.
-          builder.emit(-1, statement.expression.kind === "Compare" ? RareOp.Show : Op.Pop);
+          builder.emit(-1, isTable(statement.expression) ? RareOp.Show : Op.Pop);
         } else {
           this.#outcome(statement.expected, statement.span, true, () => {
             this.rootExpression(statement.expression);
@@ -417,18 +421,18 @@ export class StatementCompiler extends TrialCompiler {
       builder.emit(-1, RareOp.StepEvents);
       return;
     }
-    const again = new Label();
-    const step = new Label();
-    const done = new Label();
-    builder.place(again);
-    this.condition(statement.until, step);
-    builder.jump(0, Op.Jump, done);
-    builder.place(step);
+    // Code of its own, which is run after every event.
+    const { until } = statement;
+    const inner = this.nested();
+    this.closure(statement, inner, [], () => {
+      inner.expression(until);
+      inner.builder.at(until.span);
+      inner.builder.emit(-1, Op.Return);
+    });
     builder.at(statement.span);
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
-    builder.emit(0, RareOp.StepActivity);
-    builder.jump(0, Op.Jump, again);
-    builder.place(done);
+    // What calls something may make things happen, and is asked between activities alone.
+    builder.emit(-1, RareOp.StepUntil, someExpression(until, isCall) ? 0 : 1);
   }
 }
 

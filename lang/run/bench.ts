@@ -55,12 +55,13 @@ class BenchRun {
   }
 
   outcome(): BenchOutcome {
-    const { combination, config, name, skip, span } = this.bench;
+    const { combination, config, name, settings, skip, span } = this.bench;
     if (!skip) this.#run();
     const failed = this.#failure === null ? "passed" : "failed";
     return {
       name,
       combination,
+      settings,
       place: spanPlace(span),
       outcome: skip ? "skipped" : failed,
       failure: this.#failure === null ? null : reportFailure(this.#failure, this.#shared.style),

@@ -27,6 +27,8 @@ const COMBINATION_LIMIT = 1000;
 export interface Combination {
   /** `iommu.mode = lazy, cpus = 2`; empty for a test without a matrix. */
   readonly label: string;
+  /** The same, one by one. */
+  readonly settings: readonly MachineSetting[];
   readonly config: LabConfig;
   /** What the test changes of the machine block. */
   readonly variant: MachineVariant;
@@ -41,7 +43,7 @@ export function combinationsOf(
   bag: DiagnosticBag,
 ): readonly Combination[] {
   if (modifiers.length === 0) {
-    return [{ label: "", config: machine.config, variant: variantIn(scope) }];
+    return [{ label: "", settings: [], config: machine.config, variant: variantIn(scope) }];
   }
   const fixed: ConfigModifier[] = [];
   const axes: Axis[] = [];
@@ -58,7 +60,8 @@ export function combinationsOf(
     const variant = variantIn(scope, [...fixed, ...varied]);
     const config = variantConfig(machine, [variant], registry, own);
     addNew(own, bag, reported);
-    return { label: describeSettings(varied.map(settingText)), config, variant };
+    const settings = varied.map(settingText);
+    return { label: describeSettings(settings), settings, config, variant };
   });
 }
 

@@ -15,6 +15,7 @@ import type { SourceFile, Span } from "../source.ts";
 import type {
   BenchDeclaration,
   Expression,
+  FileNode,
   PropertyDeclaration,
   Statement,
   TestDeclaration,
@@ -24,9 +25,14 @@ import { comparisonsIn, someExpression } from "../syntax/tree/walk.ts";
 import type { Code } from "../vm/code.ts";
 import { hostLimit } from "../vm/host_limits.ts";
 import { ListValue, RangeValue } from "../values/value.ts";
-import { type DriverEntry, type DriverFunction, readDriver } from "./driver_entry.ts";
+import {
+  type DriverContext,
+  type DriverEntry,
+  type DriverFunction,
+  readDriver,
+} from "./driver_entry.ts";
 import { type Combination, combinationsOf, comparedMachines, variantIn } from "./combinations.ts";
-import type { MachineVariant } from "../values/machine_variant.ts";
+import type { MachineSetting, MachineVariant } from "../values/machine_variant.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
 
 /** A name of a property's `forall` and what it may be. */
@@ -49,6 +55,11 @@ export interface TestEntry {
   readonly name: string;
   /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
+  /**
+   * The same, one by one.
+   * @internal
+   */
+  readonly settings: readonly MachineSetting[];
   /** Where its name stands. */
   readonly span: Span;
   /** It is declared and not run. */
@@ -172,7 +183,10 @@ function readProgram(
   // What changes a machine that is wrong would repeat what is wrong with it.
   const variants = machineIsRight ? variantsOf(checked, registry, bag) : new Map();
   if (machineIsRight) findComparedMachines(checked, registry, bag);
-  const drivers = machineIsRight ? driversOf(checked, registry, bag) : [];
+  const { resolution, scope } = checked;
+  const drivers = machineIsRight
+    ? driversOf(loaded.file, { scope, resolution, registry, bag })
+    : [];
   if (bag.hasErrors) {
     const { declaration } = checked.machine;
     return {
@@ -230,14 +244,13 @@ function compiledProgram(
 }
 
 /** The drivers that a file marks; what is wrong with one goes into the bag. */
-function driversOf(
-  { entry, resolution, scope }: CheckedFiles,
-  registry: Registry,
-  bag: DiagnosticBag,
+export function driversOf(
+  file: FileNode,
+  context: DriverContext,
 ): readonly DriverEntry<FunctionBinding>[] {
-  return entry.file.items.flatMap((item) => {
+  return file.items.flatMap((item) => {
     if (item.kind !== "Driver") return [];
-    const driver = readDriver(item, { scope, resolution, registry, bag });
+    const driver = readDriver(item, context);
     return driver === null ? [] : [driver];
   });
 }
@@ -361,9 +374,10 @@ export function compileTest(
     usesEvents: usesEvents(test),
     kind: test.kind.toLowerCase() as TestEntry["kind"],
   };
-  return variants.combinations.map(({ config, label, variant }) => ({
+  return variants.combinations.map(({ config, label, settings, variant }) => ({
     ...common,
     combination: label,
+    settings,
     config,
     variant,
   }));

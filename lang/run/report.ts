@@ -1,5 +1,7 @@
 /** What a run came to: plain data, for whoever prints it. */
 
+import type { MachineSetting } from "../values/machine_variant.ts";
+
 /** A place in a source file, as text: `file:line:column`. */
 export type Place = string;
 
@@ -116,6 +118,11 @@ export interface RunReport {
 
 /** How often things happened in one bench on one machine. */
 export interface BenchOutcome extends EntryOutcome {
+  /**
+   * What its matrix sets, by key: its combination, one by one.
+   * @internal
+   */
+  readonly settings: readonly MachineSetting[];
   /** Turns of the loop that are counted. */
   readonly iterations: number;
   /** Virtual time of these turns. */

@@ -153,6 +153,20 @@ Deno.test("expect events passes on a match and shows both sides of a mismatch", 
   );
 });
 
+Deno.test("step until sees a condition that comes and goes within an activity", () => {
+  const after = (text: string) =>
+    failureOf(inTest(`let io = ssd.submit(read, lba: 0, into: alloc_pages(1))\n${text}`));
+  // Both happen in the activity that takes the completion: at its end one never is without the other.
+  const between = "counters.irq == 1 and counters.nvme.unmap == 0";
+  assertEquals(after(`step until ${between}\nassert counters.nvme.unmap == 1`), null);
+  assertEquals(after("let n = 0\nstep until n == 1 or io.done\nassert io.done"), null);
+  // A call may make something happen: it is asked between activities alone.
+  assertEquals(
+    after(`step until io.requests.all(r => ${between})`),
+    "E0907 Nothing is left to do, and the condition does not hold",
+  );
+});
+
 Deno.test("step until stops after the activity in which its condition came true, wait when it is done", () => {
   const io = "let buf = alloc_pages(1)\nlet io = ssd.submit(read, lba: 0, into: buf)\n";
   assertEquals(

@@ -37,6 +37,7 @@ import { variantIn } from "./combinations.ts";
 import {
   brokenOff,
   compileTest,
+  driversOf,
   findComparedMachines,
   type Program,
   type TestEntry,
@@ -60,12 +61,12 @@ export interface SessionOptions {
   readonly limits?: Limits;
   /** A clock, and who may want an input to end. An input that one of them ends is undone. */
   readonly watch?: HostWatch;
+  /** Whether tests of an input are run; they are when it is left out. Those of a file never are. */
+  readonly runsTests?: boolean;
   /** Instead of the seed of the machine block. */
   readonly seed?: number;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
-  /** Whether tests of an input are run; they are when it is left out. */
-  readonly runsTests?: boolean;
   /** Colours for failures. */
   readonly style?: FailureStyle;
 }
@@ -88,12 +89,23 @@ export interface FeedResult {
   readonly failure: FailureReport | null;
   /** Outcomes of tests in the input, which are run at once, each on a machine of its own. */
   readonly tests: readonly TestOutcome[];
+  /**
+   * What was checked, and is for a command to run.
+   * @internal
+   */
+  readonly notRun: readonly UnrunPart[];
   /** What happened on the session's machine meanwhile. */
   readonly events: readonly MachineEvent[];
   /** True when the input declared another machine: the variables of the old one are gone. */
   readonly newMachine: boolean;
   /** True when it took too long, or somebody ended it: then it is as if it had not been. */
   readonly undone: boolean;
+}
+
+/** A part of an input that a session does not run: a command does. */
+export interface UnrunPart {
+  readonly kind: "test" | "bench" | "driver";
+  readonly name: string;
 }
 
 /** A value of an input. */
@@ -141,9 +153,16 @@ export interface SessionSummary {
 /** Failures that depend on when somebody looked. */
 const BY_CLOCK: ReadonlySet<string> = new Set(["E0806", "E0807"]);
 
+interface Input {
+  readonly kind: "input";
+  readonly source: SourceFile;
+  /** A file is whole, and `dmalab test` runs its tests. */
+  readonly isFile: boolean;
+}
+
 /** Something that was done and can be done again. */
 type Move =
-  | { readonly kind: "input"; readonly source: SourceFile }
+  | Input
   | { readonly kind: "step"; readonly events: number };
 
 /** Takes text, keeps one machine, and goes back. */
@@ -151,7 +170,7 @@ export class Session {
   readonly #options: SessionParts;
   readonly #moves: Move[] = [];
   /** What is being done, and would have to be done again after the moves. */
-  #current: SourceFile | null = null;
+  #current: Input | null = null;
   #state: SessionState;
   #inputs = 0;
 
@@ -171,19 +190,27 @@ export class Session {
 
   /** Does what a text says, as far as it is complete and right. */
   feed(text: string): FeedResult {
-    return this.feedSource(new SourceFile(`input ${++this.#inputs}`, text));
+    const source = new SourceFile(`input ${++this.#inputs}`, text);
+    return this.#feed({ kind: "input", source, isFile: false });
   }
 
-  /** Does what a file says: its declarations become the session's, its statements are run. */
+  /**
+   * Does what a file says: its declarations become the session's, its statements are run. Its tests
+   * are not.
+   */
   feedSource(source: SourceFile): FeedResult {
-    this.#current = source;
+    return this.#feed({ kind: "input", source, isFile: true });
+  }
+
+  #feed(input: Input): FeedResult {
+    this.#current = input;
     let result: FeedResult;
     try {
-      result = this.#state.input(source);
+      result = this.#state.input(input);
     } catch (error) {
       this.#current = null;
       this.#again();
-      return { ...NOTHING, diagnostics: [brokenOff(error, source)], undone: true };
+      return { ...NOTHING, diagnostics: [brokenOff(error, input.source)], undone: true };
     }
     this.#current = null;
     const failures = [result.failure, ...result.tests.map(({ failure }) => failure)];
@@ -194,7 +221,7 @@ export class Session {
     }
     const done = !result.incomplete &&
       !result.diagnostics.some(({ severity }) => severity === "error");
-    if (done) this.#moves.push({ kind: "input", source });
+    if (done) this.#moves.push(input);
     return result;
   }
 
@@ -239,6 +266,14 @@ export class Session {
     return this.#state.world;
   }
 
+  /**
+   * What a variable holds; undefined when there is none.
+   * @internal
+   */
+  valueOf(name: string): Value | undefined {
+    return this.#state.valueOf(name);
+  }
+
   /** What there is to know of it at a glance. */
   summary(): SessionSummary {
     return { moves: this.#moves.length, ...this.#state.summary() };
@@ -255,7 +290,7 @@ export class Session {
   #repeat(state: SessionState, moves: readonly Move[]): void {
     for (const move of moves) {
       if (state.ended) return;
-      if (move.kind === "input") state.input(move.source);
+      if (move.kind === "input") state.input(move);
       else state.step(move.events);
     }
   }
@@ -265,9 +300,7 @@ export class Session {
       variants: [],
       again: (request) => {
         const side = this.#newState({ known: state.known, request });
-        const current: Move[] = this.#current === null
-          ? []
-          : [{ kind: "input", source: this.#current }];
+        const current = this.#current === null ? [] : [this.#current];
         this.#repeat(side, [...this.#moves, ...current]);
         return side.vm;
       },
@@ -334,16 +367,22 @@ class SessionState {
     return this.vm.world;
   }
 
-  input(source: SourceFile): FeedResult {
+  input({ isFile, source }: Input): FeedResult {
     const { diagnostics, file, incomplete } = parse(source, { mode: "repl" });
-    if (incomplete) return { ...NOTHING, incomplete };
+    if (incomplete && !isFile) return { ...NOTHING, incomplete };
     const bag = new DiagnosticBag();
     for (const diagnostic of diagnostics) bag.add(diagnostic);
     const checked = bag.hasErrors ? null : this.#check(file, bag);
     if (checked === null || bag.hasErrors) {
       return { ...NOTHING, diagnostics: firstMistakes(bag.sorted()) };
     }
-    return { ...this.#perform(file, checked), diagnostics: firstMistakes(bag.sorted()) };
+    const runsTests = !isFile && this.#options.runsTests !== false;
+    return {
+      ...this.#perform(file, checked),
+      tests: runsTests ? this.#runTests(file) : [],
+      notRun: unrunParts(file, runsTests),
+      diagnostics: firstMistakes(bag.sorted()),
+    };
   }
 
   step(events: number): readonly MachineEvent[] {
@@ -369,9 +408,15 @@ class SessionState {
     };
   }
 
+  valueOf(name: string): Value | undefined {
+    const variable = this.#scope.variables.get(name);
+    if (variable === undefined) return undefined;
+    return this.vm.globals[this.#compiler.tables.variableGlobal(variable)] ?? null;
+  }
+
   #variables(): SessionVariable[] {
-    return [...this.#scope.variables].map(([name, variable]) => {
-      const value = this.vm.globals[this.#compiler.tables.variableGlobal(variable)] ?? null;
+    return [...this.#scope.variables.keys()].map((name) => {
+      const value = this.valueOf(name) ?? null;
       return { name, kind: describeKind(kindOf(value)), text: formatValue(value, this.vm, true) };
     });
   }
@@ -403,6 +448,7 @@ class SessionState {
     if (bag.hasErrors) return null;
     findComparedMachines({ machine, resolution: this.#resolution, scopes }, this.#registry, bag);
     checkKinds(scopes.keys(), this.#resolution, this.#registry, bag);
+    driversOf(file, { scope, resolution: this.#resolution, registry: this.#registry, bag });
     return { scope, machine, consts, files: [...scopes.keys()] };
   }
 
@@ -424,7 +470,10 @@ class SessionState {
     return this.#machine;
   }
 
-  #perform(file: FileNode, checked: Checked): Omit<FeedResult, "diagnostics"> {
+  #perform(
+    file: FileNode,
+    checked: Checked,
+  ): Omit<FeedResult, "diagnostics" | "notRun" | "tests"> {
     const newMachine = checked.machine !== this.#machine;
     const before = this.#scope;
     this.#scope = checked.scope;
@@ -459,7 +508,6 @@ class SessionState {
       incomplete: false,
       values,
       failure,
-      tests: this.#options.runsTests === false ? [] : this.#runTests(file),
       events: this.world.recorder.after(seq),
       newMachine,
       undone: false,
@@ -566,12 +614,30 @@ interface Checked {
   readonly files: readonly LoadedFile[];
 }
 
+/** What of a text no session runs, and its tests where they are not wanted. */
+function unrunParts({ items }: FileNode, runsTests: boolean): UnrunPart[] {
+  return items.flatMap((item): UnrunPart[] => {
+    switch (item.kind) {
+      case "Test":
+      case "Property":
+        return runsTests ? [] : [{ kind: "test", name: item.name }];
+      case "Bench":
+        return [{ kind: "bench", name: item.name }];
+      case "Driver":
+        return [{ kind: "driver", name: item.name }];
+      default:
+        return [];
+    }
+  });
+}
+
 const NOTHING: FeedResult = {
   incomplete: false,
   diagnostics: [],
   values: [],
   failure: null,
   tests: [],
+  notRun: [],
   events: [],
   newMachine: false,
   undone: false,

@@ -296,7 +296,7 @@ const ROWS = {
   until: soft(
     { after: "step" },
     "value",
-    "`step until e`: to the end of the activity in which the condition holds.",
+    "`step until e`: to the end of the activity in which the condition holds, after any event of it.",
   ),
   wait: soft(
     "statement",

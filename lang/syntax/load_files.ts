@@ -68,7 +68,12 @@ export function loadNamedFile(
   limitBytes?: number,
 ): SourceFile | null {
   if (/^([/\\]|[A-Za-z][A-Za-z0-9+.-]*:)/.test(path)) {
-    bag.error("E0702", span, `Cannot use "${path}": the path must be relative to this file`);
+    bag.error(
+      "E0702",
+      span,
+      `Cannot use "${path}": the path must be relative to this file`,
+      'write it from this file\'s folder, as "lib/name" or "../name"',
+    );
     return null;
   }
   const source = loader.load(path, span.source, limitBytes);

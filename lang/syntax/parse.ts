@@ -17,7 +17,7 @@ import { joinLines } from "./line_joining.ts";
 import { reportParserErrors } from "./recovery/messages.ts";
 import { isShallow } from "./recovery/nesting.ts";
 import { onePerStatement } from "./recovery/one_per_statement.ts";
-import { parseByRule, parsePlainly } from "./parser.ts";
+import { parseByRule, parsePlainly } from "./parse_tokens.ts";
 import { Reporter } from "./report.ts";
 import { CLOSERS, End, isA, OPENERS, tokenEnd, tokenize } from "./tokens.ts";
 import { classifyWords } from "./words.ts";

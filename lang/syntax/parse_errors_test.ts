@@ -540,6 +540,10 @@ Deno.test("errors keep their places in a long file, which is parsed in parts", (
 
 Deno.test("habits of other languages are met with what is written here", () => {
   const hintOf = (text: string) => parseText(text).diagnostics[0]?.hint;
+  assertEquals(
+    hintOf('property "p" forall n in 1..3 matrix { cpus = [1, 2] } { f(n) }'),
+    "`matrix { … }` stands right after the name, before `forall`",
+  );
   assertEquals(hintOf("assert x in [1, 2]"), "what a list has is asked with `list.contains(x)`");
   assertEquals(hintOf("let y = 1 if x else 2"), "`if` is a statement: `if … { … } else { … }`");
   assertEquals(

@@ -10,15 +10,7 @@
  * Children are labelled by role: `item` and `part` keep things of different kinds in their order.
  * The file is long because a grammar is one thing: its rules call each other in both directions.
  */
-import type {
-  CstNode,
-  ILookaheadStrategy,
-  IOrAlt,
-  IRecognitionException,
-  IToken,
-  OrMethodOpts,
-  TokenType,
-} from "chevrotain";
+import type { ILookaheadStrategy, IOrAlt, OrMethodOpts, TokenType } from "chevrotain";
 import type { ExpectationKey } from "./recovery/expectations.ts";
 import { expectedProvider } from "./recovery/messages.ts";
 import { OneTokenLookahead } from "./one_token_lookahead.ts";
@@ -817,36 +809,3 @@ export class DmaParser extends RecoveringParser {
 }
 
 const MESSAGES: ReadonlySet<TokenType> = new Set([t.Text, t.UnclosedText, t.ForeignText]);
-let plain: DmaParser | null = null;
-let recovering: DmaParser | null = null;
-
-/** The rules that a text can be parsed by. */
-type Start = "file" | "insertion";
-
-/** What came of parsing tokens by a rule. */
-export interface ParsedTokens {
-  readonly tree: CstNode;
-  readonly errors: readonly IRecognitionException[];
-}
-
-/**
- * Parses tokens by a rule, and once more with recovery when there is an error in them.
- *
- * Building a parser takes longer than parsing most files. There is one of each sort, and the one
- * that recovers is built for the first mistake.
- */
-export function parseByRule(rule: Start, tokens: IToken[]): ParsedTokens {
-  const tree = parsePlainly(rule, tokens);
-  if (tree !== null) return { tree, errors: [] };
-  recovering ??= new DmaParser();
-  recovering.input = tokens;
-  return { tree: recovering[rule](), errors: recovering.errors };
-}
-
-/** Parses tokens by a rule; `null` when there is an error in them. */
-export function parsePlainly(rule: Start, tokens: IToken[]): CstNode | null {
-  plain ??= new DmaParser({ recover: false });
-  plain.input = tokens;
-  const tree = plain[rule]();
-  return plain.errors.length === 0 ? tree : null;
-}

@@ -100,7 +100,11 @@ export function castHint(wanted: Kind | readonly Kind[], given: Kind): string | 
       return `write \`as ${kind}\` where it is meant`;
     }
     const hint = mixHint("call", kind, given);
-    if (hint !== null) return hint;
+    const asAddress = given === "size" && (kind === "phys" || kind === "dma")
+      ? `\`(…) as ${kind}\` makes an address of a size, as in \`(0x10_0000 + 64KiB) as ${kind}\``
+      : null;
+    const hints = [asAddress, hint].filter((each) => each !== null);
+    if (hints.length > 0) return hints.join("; ");
   }
   return null;
 }

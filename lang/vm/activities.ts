@@ -1,13 +1,13 @@
 /** Statements that move the machine: `step`, `wait`, `advance`, `on cpu`. */
 import { formatInSentence } from "../render/value_text.ts";
-import { ExpectationError } from "./failure.ts";
+import { ExpectationError, ScriptFailure } from "./failure.ts";
 import { ACTIVITY_STEPS, COMPARE_STEPS } from "../values/limits.ts";
-import { wantedCount } from "./mistakes.ts";
+import { wantedBool, wantedCount } from "./mistakes.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
-import { Handle, ListValue, Quantity, type Value } from "../values/value.ts";
+import { type Closure, Handle, ListValue, Quantity, type Value } from "../values/value.ts";
 import type { Run } from "../values/run.ts";
-import type { Control } from "./control.ts";
+import { type Control, Raising } from "./control.ts";
 import { findField } from "../values/types.ts";
 
 const NOTHING_LEFT = "timers fire when time moves: `advance 10ms`";
@@ -78,14 +78,58 @@ export class Activities {
     this.vm.world.stream.context.cpu = cpu;
   }
 
-  /** Runs one activity for `step until`. */
-  stepActivity(): void {
-    if (this.#run()) return;
-    throw new ExpectationError(
-      "E0907",
-      "Nothing is left to do, and the condition does not hold",
-      { hint: NOTHING_LEFT },
-    );
+  /**
+   * Runs activities to the end of the one in which a condition holds.
+   *
+   * @param inside Ask after every event, too: it may come and go within an activity.
+   */
+  stepUntil(condition: Value, inside: boolean): void {
+    let held = this.#holds(condition as Closure);
+    let asking = false;
+    const stop = inside
+      ? this.vm.world.listen(() => {
+        if (held || asking) return;
+        asking = true;
+        held = this.#holdsInside(condition as Closure);
+        asking = false;
+      })
+      : () => {};
+    try {
+      while (!held) {
+        if (!this.#run()) {
+          throw new ExpectationError(
+            "E0907",
+            "Nothing is left to do, and the condition does not hold",
+            { hint: NOTHING_LEFT },
+          );
+        }
+        held ||= this.#holds(condition as Closure);
+      }
+    } finally {
+      stop();
+    }
+  }
+
+  #holds(condition: Closure): boolean {
+    const held = this.vm.call(condition, []);
+    if (typeof held !== "boolean") throw wantedBool("`step until`", held);
+    return held;
+  }
+
+  /** In the midst of an activity: what cannot be asked there does not hold there. */
+  #holdsInside(condition: Closure): boolean {
+    const { context } = this.vm.world.stream;
+    const { site } = context;
+    try {
+      return this.vm.call(condition, []) === true;
+    } catch (error) {
+      const isNoAnswer = error instanceof Raising ||
+        error instanceof ScriptFailure && error.failure.kind === "failed";
+      if (!isNoAnswer) this.vm.broken ??= error as Error;
+      return false;
+    } finally {
+      context.site = site;
+    }
   }
 }
 

@@ -48,7 +48,8 @@ export const enum RareOp {
   /** [pattern] Takes the values of the pattern's fields and the subject. */
   ExpectEvents,
   StepEvents,
-  StepActivity,
+  /** [inside] Takes a condition, which is asked after every event, or between activities alone. */
+  StepUntil,
   Wait,
   Advance,
   /** [slot] Takes the CPU; the slot keeps the one before. */
@@ -197,8 +198,8 @@ export function rare(vm: RareVm, op: RareOp): void {
     case RareOp.StepEvents:
       activities.stepEvents(stack[--vm.sp]!);
       break;
-    case RareOp.StepActivity:
-      activities.stepActivity();
+    case RareOp.StepUntil:
+      activities.stepUntil(stack[--vm.sp]!, code[vm.pc++] === 1);
       break;
     case RareOp.Wait:
       activities.wait(stack[--vm.sp]!);

@@ -2,7 +2,6 @@
 import { printable } from "../../../lang/diagnostics/display_width.ts";
 import { painter } from "../../../lang/render/paint.ts";
 import {
-  counted,
   failureLines,
   headLine,
   incidentLines,
@@ -73,14 +72,13 @@ export function dotReporter(screen: Screen): Reporter {
   };
 }
 
-function writeEnd(screen: Screen, { reports, snapshots }: RunSummary): void {
+function writeEnd(screen: Screen, { reports, snapshots, wrongFiles }: RunSummary): void {
   const paint = painter(screen.colour);
   const failures = failureLines(reports, paint);
   if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
   for (const { place, lines } of snapshots) {
     screen.out(`\n${paint("bad", "SNAPSHOT")} ${paint("dim", place)}\n${lines.join("\n")}\n`);
   }
-  const summary = summaryLines(reports, paint).join("\n");
-  const wrong = snapshots.length === 0 ? "" : ` | ${counted(snapshots.length, "snapshot")} differ`;
-  screen.out(`\n${summary}${wrong}\n`);
+  const also = { wrongFiles, snapshots: snapshots.length };
+  screen.out(`\n${summaryLines(reports, paint, also).join("\n")}\n`);
 }

@@ -61,6 +61,17 @@ Deno.test("an address of the wrong space is refused, with the cast to write", ()
   );
   assertEquals(errorsOf(`${MACHINE}ssd.dma_read(buf.phys as dma, 512B)`), []);
   assertEquals(errorsOf(`${MACHINE}ssd.dma_read(0x1000, 512)`), [], "a plain int is welcome");
+  // Ints take the kind of what they are added to, and a size is no address.
+  const sum = "0x10_0000 + 2 * 64KiB";
+  assertEquals(
+    hintOf(`${MACHINE}dma_map_phys(ssd, ${sum}, 4KiB, to_device)`),
+    "`(…) as phys` makes an address of a size, as in `(0x10_0000 + 64KiB) as phys`",
+  );
+  assertEquals(errorsOf(`${MACHINE}dma_map_phys(ssd, (${sum}) as phys, 4KiB, to_device)`), []);
+  assertEquals(
+    hintOf(`${MACHINE}ssd.dma_read(${sum}, 512)`)?.split("; ")[0],
+    "`(…) as dma` makes an address of a size, as in `(0x10_0000 + 64KiB) as dma`",
+  );
 });
 
 Deno.test("a pattern asks for a field in the kind it has, before the run and in it", () => {

@@ -13,12 +13,17 @@ import type {
   Name,
   NameExpression,
   Statement,
+  StepStatement,
 } from "../../syntax/tree/ast.ts";
 import type { ComparedMachine } from "../../values/machine_variant.ts";
 import type { Value, Word } from "../../values/value.ts";
 
 /** Code that stands inside other code and has a frame of its own. */
-export type ClosureNode = LambdaExpression | CompareExpression | InvariantStatement;
+export type ClosureNode =
+  | LambdaExpression
+  | CompareExpression
+  | InvariantStatement
+  | StepStatement;
 
 /** A piece of code with a frame of its own: a function, a lambda, a test's body. */
 export interface CodeScope {
@@ -27,6 +32,7 @@ export interface CodeScope {
     | "function"
     | "lambda"
     | "compare"
+    | "until"
     | "test"
     | "property"
     | "bench"

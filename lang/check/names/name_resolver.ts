@@ -316,7 +316,7 @@ export abstract class NameResolver {
     const owner = variable.owner ?? outsideCompare(user);
     for (let code: CodeScope | null = user; code !== null && code !== owner;) {
       if (!code.captures.includes(variable)) code.captures.push(variable);
-      // What is captured for a comparison is used at once, and cannot become old.
+      // What is captured for a comparison or a step is used at once, and cannot become old.
       if (code.role === "lambda") variable.capturedAt = Math.min(variable.capturedAt, offset);
       code = code.parent;
     }

@@ -210,6 +210,12 @@ export class Resolver extends NameResolver {
         this.resolution.closures.set(statement, code);
         return this.expression(statement.condition, new Scope(code, scope));
       }
+      case "Step": {
+        if (statement.until === null) break;
+        const code = codeScope("until", scope.code);
+        this.resolution.closures.set(statement, code);
+        return this.expression(statement.until, new Scope(code, scope));
+      }
     }
     // What has names of its own is above; in all others names mean what they mean around them.
     for (const expression of statementExpressions(statement)) this.expression(expression, scope);

@@ -108,7 +108,13 @@ const ROWS = {
   benchName: inQuotes("the bench's name"),
   driverName: inQuotes("the driver's name"),
   invariantName: inQuotes("the invariant's name"),
-  block: { text: "`{` to begin the block" },
+  block: {
+    text: "`{` to begin the block",
+    hint: ({ image }) =>
+      image === "matrix" || image === "with"
+        ? `\`${image} { … }\` stands right after the name, before \`forall\``
+        : undefined,
+  },
   otherBlock: { text: "`and` with the other block", hint: TWO_BLOCKS },
   otherBlockStart: { text: "`{` to begin the other block", hint: TWO_BLOCKS },
   parameters: { text: "`(` and the function's parameters" },

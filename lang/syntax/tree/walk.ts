@@ -143,6 +143,7 @@ export function onlyCall(statement: Statement): CallExpression | null {
   return calls.length === 1 ? calls[0]! : null;
 }
 
-function isCall({ kind }: Expression): boolean {
+/** True for a call, whatever is in its arguments. */
+export function isCall({ kind }: Expression): boolean {
   return kind === "Call";
 }

@@ -1,0 +1,8 @@
+/** When the code of a program begins to run: a module that is imported before all others. */
+
+/** Milliseconds since 1970, by a clock that all processes share. */
+export function nowMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+export const BEGUN_MS = nowMs();

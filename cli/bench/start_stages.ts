@@ -1,0 +1,98 @@
+/** Where the time of a start goes, from the shell's call to the end of the process. */
+import { join } from "@std/path";
+import { withBundler } from "../package/bundle.ts";
+import type { Benchmark, BenchResult } from "./benchmark.ts";
+import { rounded } from "./benchmark.ts";
+import { PROJECT, runDeno } from "./child.ts";
+import { nowMs } from "./start_clock.ts";
+
+/** Runs of each program that count; of each stage the shortest does, as nothing else is its own. */
+const ROUNDS = 15;
+/** Runs before those, to fill Deno's caches. */
+const WARM_UPS = 2;
+
+/** Milliseconds by stage, in their order; they add up to the whole run. */
+type Stages = Map<string, number>;
+
+const SCENARIO = "start.dma";
+const EMPTY = new URL("./start_empty_main.ts", import.meta.url);
+const STARTED = new URL("./start_stages_main.ts", import.meta.url);
+const PROGRAMS = [EMPTY, STARTED];
+
+/** One run of a program that prints when each of its stages ended. */
+function runStages(folder: string, program: URL): Stages {
+  const start = nowMs();
+  const bundled = program.pathname.split("/").at(-1)!.replace(/ts$/, "js");
+  const printed = runDeno(["-R=.", bundled, SCENARIO], folder);
+  const end = nowMs();
+  const stages: Stages = new Map();
+  let before = start;
+  for (const [stage, ms] of JSON.parse(printed) as readonly (readonly [string, number])[]) {
+    stages.set(stage, ms - before);
+    before = ms;
+  }
+  stages.set("end", end - before);
+  return stages;
+}
+
+/** What stands for each stage in the result: its name, and what Deno takes for it by itself. */
+const STAGES = [
+  ["begun", "read", "begun"],
+  ["modules", "modules", null],
+  ["parser", "parser", null],
+  ["scenario", "scenario", null],
+  ["machine", "machine", null],
+  ["run", "test", null],
+  ["end", "end", "end"],
+] as const;
+
+/** The shortest time of each stage. */
+function shortest(runs: readonly Stages[]): Stages {
+  return new Map(
+    [...runs[0]!.keys()].map((stage) => [stage, Math.min(...runs.map((run) => run.get(stage)!))]),
+  );
+}
+
+export const START_STAGES: Benchmark = {
+  name: "start.stage",
+  doc:
+    "where the time of a start goes: Deno itself, reading dmalab, its modules, parser and machine",
+  run() {
+    const folder = Deno.makeTempDirSync({ prefix: "dmalab-stages-" });
+    try {
+      const problem = withBundler((bundle) => bundle(PROGRAMS, folder));
+      if (problem !== null) throw new Error(problem);
+      // As in a folder of scenarios: it is the root.
+      Deno.writeTextFileSync(join(folder, "deno.json"), "{}\n");
+      Deno.copyFileSync(join(PROJECT, "benches", SCENARIO), join(folder, SCENARIO));
+      const runs = PROGRAMS.map((): Stages[] => []);
+      for (let round = -WARM_UPS; round < ROUNDS; round++) {
+        for (const [index, program] of PROGRAMS.entries()) {
+          const stages = runStages(folder, program);
+          if (round >= 0) runs[index]!.push(stages);
+        }
+      }
+      return resultsOf(shortest(runs[0]!), shortest(runs[1]!));
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+};
+
+function resultsOf(empty: Stages, started: Stages): readonly BenchResult[] {
+  const sum = (stages: Stages) => [...stages.values()].reduce((total, ms) => total + ms, 0);
+  const denoMs = sum(empty);
+  const result = (name: string, ms: number): BenchResult => ({
+    name: `start.stage.${name}`,
+    value: rounded(ms),
+    unit: "ms",
+    ratio: rounded(ms / denoMs),
+    to: "Deno itself",
+  });
+  return [
+    result("deno", denoMs),
+    ...STAGES.map(([stage, name, ofDeno]) =>
+      result(name, started.get(stage)! - (ofDeno === null ? 0 : empty.get(ofDeno)!))
+    ),
+  ];
+}

@@ -1,0 +1,39 @@
+/**
+ * The start of a scenario, stage by stage: `start_stages_main.js SCENARIO` runs it as the runner does,
+ * and prints when each stage ended.
+ */
+// Before all others: the stages are told apart by when modules are run.
+import { BEGUN_MS, nowMs } from "./start_clock.ts";
+import { parse } from "../../lang/syntax/parse.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { runProgramWith } from "../../lang/run/runner.ts";
+import { buildTestWorld } from "../../lang/run/test_machine.ts";
+import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
+import { openScenario } from "../scenario/load_scenario.ts";
+
+/** Runs a scenario. @returns When each stage ended. */
+function timeStages(path: string): readonly (readonly [stage: string, ms: number])[] {
+  const moments: [string, number][] = [["begun", BEGUN_MS]];
+  const ended = (stage: string) => void moments.push([stage, nowMs()]);
+  ended("modules");
+  parse(new SourceFile("first.dma", "let a = 1\n"));
+  ended("parser");
+  const opened = openScenario(path);
+  if (!("program" in opened) || opened.program === null) throw new Error("The scenario is wrong");
+  ended("scenario");
+  const { program } = opened;
+  buildTestWorld(program, program.machine.config, {
+    record: false,
+    limits: DEFAULT_LIMITS,
+    output: { write: () => {} },
+  });
+  ended("machine");
+  // There is no property in it, and so nothing that draws cases.
+  runProgramWith(null, program, {});
+  ended("run");
+  ended("ended");
+  return moments;
+}
+
+const moments = JSON.stringify(timeStages(Deno.args[0]!));
+Deno.stdout.writeSync(new TextEncoder().encode(moments));

@@ -1,0 +1,79 @@
+/**
+ * Makes bundles of programs of this project. What is known before a start is put into them: in a
+ * checkout it is worked out whenever dmalab starts.
+ */
+import { fromFileUrl, join, toFileUrl } from "@std/path";
+import { decisionsOfGrammar } from "../../lang/syntax/ready_parser.ts";
+
+export const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
+
+/** Texts of files that stand in others' places. */
+const WORKED_OUT: Readonly<Record<string, () => string>> = {
+  "lang/syntax/decisions.ts": () =>
+    `export const DECISIONS = ${JSON.stringify(decisionsOfGrammar())};\n`,
+};
+
+/** Bundles some entries, which share their code, into a folder. @returns What went wrong; or null. */
+export type Bundle = (entries: readonly URL[], folder: string) => string | null;
+
+/** Gives what makes bundles; what it needs for that is gone afterwards. */
+export function withBundler<T>(work: (bundle: Bundle) => T): T {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-bundle-" });
+  try {
+    const config = writeConfig(folder);
+    return work((entries, target) => {
+      const paths = entries.map((entry) => fromFileUrl(entry));
+      const options = ["--minify", "--code-splitting", "--outdir", target];
+      return runProjectDeno("bundle", [...options, ...paths], config);
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Runs a command of Deno with the project's configuration. @returns What went wrong; or null. */
+export function runProjectDeno(
+  command: string,
+  args: readonly string[],
+  config = join(PROJECT, "deno.json"),
+): string | null {
+  const { success, stderr } = new Deno.Command(Deno.execPath(), {
+    args: [command, "--quiet", "--config", config, ...args],
+    stdout: "null",
+    stderr: "piped",
+  }).outputSync();
+  return success ? null : new TextDecoder().decode(stderr).trim();
+}
+
+/**
+ * Writes the files that are worked out, and a configuration that puts them in their places: else it
+ * is the project's, which lies elsewhere.
+ *
+ * @returns The configuration's path.
+ */
+function writeConfig(folder: string): string {
+  const { imports } = JSON.parse(Deno.readTextFileSync(join(PROJECT, "deno.json"))) as {
+    readonly imports: Readonly<Record<string, string>>;
+  };
+  const ofProject = (path: string) => new URL(path, toFileUrl(PROJECT)).href;
+  const here = (path: string) => path.startsWith("./") ? ofProject(path) : path;
+  // What sends scenarios to the package is for running them.
+  const { "./": _, ...others } = imports;
+  const placed = Object.entries(WORKED_OUT).map(([path, text], index) => {
+    const file = join(folder, `worked_out_${index}.js`);
+    Deno.writeTextFileSync(file, text());
+    return [ofProject(path), toFileUrl(file).href] as const;
+  });
+  const all = Object.entries(others).map(([name, path]) => [here(name), here(path)] as const);
+  // A copy: what it says of hashes holds, and nothing is added to the project's.
+  Deno.copyFileSync(join(PROJECT, "deno.lock"), join(folder, "deno.lock"));
+  const path = join(folder, "deno.json");
+  Deno.writeTextFileSync(
+    path,
+    JSON.stringify({
+      nodeModulesDir: "none",
+      imports: Object.fromEntries([...all, ...placed]),
+    }),
+  );
+  return path;
+}
