@@ -7,6 +7,7 @@
  * runs are in workers of their own, this thread is free to hear the signal itself.
  */
 import { host } from "./host.ts";
+import { HostMemory } from "./host_memory.ts";
 import type { HostWatch } from "../lang/vm/run_watch.ts";
 import { type ExitCode, INTERRUPTED } from "./exit_code.ts";
 
@@ -19,6 +20,7 @@ const LISTENER = `onmessage = ({ data }) => {
 
 export class Interrupts implements HostWatch {
   readonly #startMs = performance.now();
+  readonly #memory = new HostMemory();
   /** What {@linkcode SharedInterrupts} of other threads look at. */
   readonly shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   readonly #flag = new Int32Array(this.shared);
@@ -28,6 +30,14 @@ export class Interrupts implements HostWatch {
 
   nowMs(): number {
     return performance.now();
+  }
+
+  takenBytes(): number {
+    return this.#memory.takenBytes();
+  }
+
+  collect(): number {
+    return this.#memory.collect();
   }
 
   interrupted(): boolean {
@@ -76,6 +86,7 @@ export async function withInterrupts(
 
 /** The interrupts that another thread hears. */
 export class SharedInterrupts implements HostWatch {
+  readonly #memory = new HostMemory();
   readonly #flag: Int32Array;
 
   constructor(shared: SharedArrayBuffer) {
@@ -84,6 +95,14 @@ export class SharedInterrupts implements HostWatch {
 
   nowMs(): number {
     return performance.now();
+  }
+
+  takenBytes(): number {
+    return this.#memory.takenBytes();
+  }
+
+  collect(): number {
+    return this.#memory.collect();
   }
 
   interrupted(): boolean {

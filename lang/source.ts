@@ -1,9 +1,12 @@
 /** Source text and places in it. */
 
+/** Lines of a file that is nothing special. */
+const FIRST_LINES = 256;
+
 /** One file of source text, with its line table. Positions are UTF-16 offsets everywhere. */
 export class SourceFile {
   /** Offset of the first character of each line. */
-  readonly lineStarts: readonly number[];
+  readonly lineStarts: Int32Array;
 
   /**
    * Takes a text and counts its lines.
@@ -12,14 +15,20 @@ export class SourceFile {
    * @param text The whole text.
    */
   constructor(readonly name: string, readonly text: string) {
-    const starts = [0];
+    let starts = new Int32Array(FIRST_LINES);
+    let lines = 1;
     for (let offset = 0; offset < text.length; offset++) {
       const code = text.charCodeAt(offset);
       if (code === 10 || (code === 13 && text.charCodeAt(offset + 1) !== 10)) {
-        starts.push(offset + 1);
+        if (lines === starts.length) {
+          const longer = new Int32Array(2 * lines);
+          longer.set(starts);
+          starts = longer;
+        }
+        starts[lines++] = offset + 1;
       }
     }
-    this.lineStarts = starts;
+    this.lineStarts = starts.slice(0, lines);
   }
 
   /** Line and column of an offset, both from 1; a tab is one column. */

@@ -12,6 +12,9 @@ import { GIB } from "./address.ts";
 /** Units of work between two looks at the limits: a fraction of a millisecond. */
 const LOOK_UNITS = 16_384;
 
+/** Bytes that are filled in one unit of work. */
+const WORK_BYTES = 16;
+
 const DEFAULT_LIMIT_BYTES = 1 * GIB;
 
 /** More memory was asked for than this run may use; a limit of the simulator, not of the machine. */
@@ -57,6 +60,16 @@ export class HostBudget {
   hold(sizeBytes: Bytes): void {
     if (!this.fits(sizeBytes)) throw new MemoryLimitError(this.limitBytes);
     this.heldBytes += sizeBytes;
+  }
+
+  /**
+   * Says beforehand what is going to be held: what is too much is not even begun.
+   *
+   * @throws {MemoryLimitError} When it would exceed the limit.
+   */
+  demand(sizeBytes: Bytes): void {
+    if (!this.fits(sizeBytes)) throw new MemoryLimitError(this.limitBytes);
+    this.work(sizeBytes / WORK_BYTES);
   }
 
   /** Gives memory of a machine back. */

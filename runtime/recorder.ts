@@ -5,6 +5,11 @@
  * tests, traces and the REPL, not in the loops of a bench.
  */
 import type { EventStream, MachineEvent } from "./events.ts";
+import type { HostBudget } from "./host_budget.ts";
+
+/** What an event takes of the host, with its fields and its reasons; and the work that it tells of. */
+const EVENT_BYTES = 384;
+const EVENT_UNITS = 100;
 
 /** Keeps the events of a machine, up to a limit. */
 export class EventRecorder {
@@ -18,12 +23,16 @@ export class EventRecorder {
     readonly stream: EventStream,
     /** How many are kept. */
     readonly limitEvents: number,
+    /** What they are kept in. */
+    readonly budget: HostBudget,
   ) {}
 
   /** Starts keeping events, unless there is no room for more. */
   start(): void {
     if (this.#fullSeq !== null) return;
     this.#stop ??= this.stream.listen((event) => {
+      this.budget.hold(EVENT_BYTES);
+      this.budget.work(EVENT_UNITS);
       this.#events.push(event);
       if (this.#events.length < this.limitEvents) return;
       // A long run goes on at full speed: no event is built that nobody can keep.

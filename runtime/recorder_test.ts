@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { VirtualClock } from "./clock.ts";
 import { eventId } from "./event_vocabulary.ts";
 import { EventStream } from "./events.ts";
+import { HostBudget, MemoryLimitError } from "./host_budget.ts";
 import { EventRecorder } from "./recorder.ts";
 
 const IRQ = eventId("irq");
@@ -14,7 +15,7 @@ function raise(stream: EventStream, times: number): void {
 
 Deno.test("EventRecorder keeps the first events, counts the others, and has none of them built", () => {
   const stream = new EventStream(new VirtualClock());
-  const recorder = new EventRecorder(stream, 3);
+  const recorder = new EventRecorder(stream, 3, new HostBudget());
   recorder.start();
   raise(stream, 2);
   assertEquals(recorder.droppedEvents, 0);
@@ -29,7 +30,7 @@ Deno.test("a full EventRecorder does not start again, and others go on listening
   const stream = new EventStream(new VirtualClock());
   const heard: number[] = [];
   stream.listen((event) => heard.push(event.seq));
-  const recorder = new EventRecorder(stream, 1);
+  const recorder = new EventRecorder(stream, 1, new HostBudget());
   recorder.start();
   raise(stream, 2);
   recorder.start();
@@ -42,8 +43,18 @@ Deno.test("a full EventRecorder does not start again, and others go on listening
 
 Deno.test("EventRecorder.after() gives the events above a number", () => {
   const stream = new EventStream(new VirtualClock());
-  const recorder = new EventRecorder(stream, 10);
+  const recorder = new EventRecorder(stream, 10, new HostBudget());
   recorder.start();
   raise(stream, 4);
   assertEquals(recorder.after(2).map((event) => event.seq), [3, 4]);
+});
+
+Deno.test("what is kept counts against the budget, and an event that it has no room for is not kept", () => {
+  const budget = new HostBudget(1000);
+  const stream = new EventStream(new VirtualClock());
+  const recorder = new EventRecorder(stream, 10, budget);
+  recorder.start();
+  raise(stream, 2);
+  assertThrows(() => raise(stream, 1), MemoryLimitError);
+  assertEquals([recorder.events.length, budget.usedBytes], [2, 768]);
 });

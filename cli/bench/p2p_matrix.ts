@@ -4,6 +4,7 @@ import { buildPciTree, type PciTree } from "../../devices/pci/pci_tree.ts";
 import { PciTopology } from "../../devices/pci/topology.ts";
 import { physAddr } from "../../runtime/address.ts";
 import { VirtualClock } from "../../runtime/clock.ts";
+import { HostBudget } from "../../runtime/host_budget.ts";
 import { EventStream } from "../../runtime/events.ts";
 import { DEFAULT_KERNEL, KERNELS } from "../../runtime/kernels/kernels.ts";
 import { KernelWarnings } from "../../runtime/warnings.ts";
@@ -55,7 +56,7 @@ export function askAll(tree: PciTree): Readonly<Record<string, number>> {
   const events = new EventStream(clock);
   const warnings = new KernelWarnings(events, clock);
   const kernel = KERNELS[DEFAULT_KERNEL];
-  const topology = new PciTopology({ events, warnings, kernel }, tree);
+  const topology = new PciTopology({ events, warnings, kernel, budget: new HostBudget() }, tree);
   const counts: Record<string, number> = { bus_addr: 0, thru_host_bridge: 0, not_supported: 0 };
   for (const { func: provider } of tree.devices) {
     for (const { func: client } of tree.devices) counts[topology.kind(provider, client)]!++;

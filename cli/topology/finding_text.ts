@@ -12,7 +12,8 @@ export function findingText(
   text: string,
   colour: boolean,
 ): string {
-  const source = new SourceFile(name, text);
+  const last = findings.reduce((most, { line }) => Math.max(most, line), 1);
+  const source = new SourceFile(name, firstLines(text, last));
   const style = diagnosticStyle(painter(colour));
   return findings.map(({ code, severity, line, message, hint }) => {
     const start = source.lineStarts[line - 1] ?? 0;
@@ -32,4 +33,14 @@ export function findingText(
     }, { style });
     return `${lines.join("\n")}\n`;
   }).join("\n");
+}
+
+/** As much of a text as is shown: a table of all lines of a large one is many times its size. */
+function firstLines(text: string, count: number): string {
+  let end = -1;
+  for (let line = 0; line < count; line++) {
+    end = text.indexOf("\n", end + 1);
+    if (end < 0) return text;
+  }
+  return text.slice(0, end);
 }

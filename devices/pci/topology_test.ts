@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { type DmaAddr, type PhysAddr, physAddr } from "../../runtime/address.ts";
 import { VirtualClock } from "../../runtime/clock.ts";
+import { HostBudget } from "../../runtime/host_budget.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../runtime/events.ts";
 import { DEFAULT_KERNEL, KERNELS } from "../../runtime/kernels/kernels.ts";
@@ -27,6 +28,7 @@ class Bench {
   readonly events = new EventStream(this.clock);
   readonly warnings = new KernelWarnings(this.events, this.clock);
   readonly kernel = KERNELS[DEFAULT_KERNEL];
+  readonly budget = new HostBudget();
   readonly routes: MachineEvent<"p2p.route">["fields"][] = [];
   readonly topology: PciTopology;
 

@@ -1,6 +1,7 @@
 /** Whether devices see the same, one by one. */
 import { sameView, type SeenRange } from "../../runtime/dma/device/device_view.ts";
 import { formatSize } from "../text/numbers.ts";
+import { STEP_BYTES } from "../values/limits.ts";
 import type { Run } from "../values/run.ts";
 import { ScriptError } from "../values/script_error.ts";
 
@@ -9,8 +10,6 @@ export type Views = ReadonlyMap<string, readonly SeenRange[]>;
 
 /** More than anybody would wait for. */
 const MOST_COMPARED_BYTES = 4 * 2 ** 30;
-/** Looking costs work but keeps no memory: this part is charged, so that loops of it end. */
-const CHARGED_PART = 1 / 256;
 
 /** True when both sides have the same devices, and each sees the same bytes at the same addresses. */
 export function sameViews(left: Views, right: Views, run: Run): boolean {
@@ -22,7 +21,7 @@ export function sameViews(left: Views, right: Views, run: Run): boolean {
     if (sizeBytes > MOST_COMPARED_BYTES) {
       throw new ScriptError("E0919", `Cannot compare ${formatSize(sizeBytes)} byte by byte`);
     }
-    run.chargeMemory(Math.ceil(sizeBytes * CHARGED_PART));
+    run.work(sizeBytes / STEP_BYTES);
     if (!sameView(view, other)) return false;
   }
   return true;

@@ -58,7 +58,7 @@ class LabWorld implements World {
       this.budget.usedBytes + options.memoryLimitBytes,
     );
     this.stream = machine.events;
-    this.recorder = new EventRecorder(machine.events, options.eventLimit);
+    this.recorder = new EventRecorder(machine.events, options.eventLimit, machine.budget);
     if (options.record) this.recorder.start();
     else {
       // Nobody can ask for what is not recorded, and copies of commands cost time.

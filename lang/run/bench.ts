@@ -77,7 +77,7 @@ class BenchRun {
   #run(): void {
     const { config, functionIndex, usesEvents } = this.bench;
     const { machine: common, watch } = this.#shared;
-    const runWatch = watch && new RunWatch(watch, common.limits.timeMs);
+    const runWatch = watch && new RunWatch(watch, common.limits);
     const options = { ...common, record: usesEvents, watch: runWatch };
     const machine = startMachine(this.program, config, options, this.bench.span);
     this.#failure = machine instanceof TestMachine ? machine.failure : machine;

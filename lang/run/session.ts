@@ -182,6 +182,8 @@ export class Session {
       ...options,
       watch: {
         nowMs: () => this.#current === null ? 0 : watch.nowMs(),
+        takenBytes: () => this.#current === null ? 0 : watch.takenBytes(),
+        collect: () => watch.collect(),
         interrupted: () => this.#current !== null && watch.interrupted(),
       },
     };
@@ -527,7 +529,7 @@ class SessionState {
     const { cpu } = stream.context;
     this.vm.refillSteps();
     const { watch } = this.#options;
-    if (watch !== undefined) this.vm.watch = new RunWatch(watch, this.#limits.timeMs);
+    if (watch !== undefined) this.vm.watch = new RunWatch(watch, this.#limits);
     this.vm.start(functionIndex);
     const state = this.vm.resume();
     const { failure } = this.vm;

@@ -163,7 +163,12 @@ Deno.test("an input that somebody ends, or that takes too long, is undone", () =
   let looks = 0;
   let now = 0;
   let ends = true;
-  const watch = { nowMs: () => now++, interrupted: () => ends && looks++ > 2 };
+  const watch = {
+    nowMs: () => now++,
+    interrupted: () => ends && looks++ > 2,
+    takenBytes: () => 0,
+    collect: () => 0,
+  };
   const s = new Session({
     loader: memoryLoader({}),
     limits: { ...DEFAULT_LIMITS, timeMs: 20 },

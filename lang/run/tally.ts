@@ -63,7 +63,7 @@ export class Tally {
   ) {
     this.seed = options.machine.seed ?? seed;
     const { machine: { limits }, watch } = options;
-    this.#watch = watch && new RunWatch(watch, limits.timeMs);
+    this.#watch = watch && new RunWatch(watch, limits);
   }
 
   /** Runs the code on a fresh machine, and counts what it did. False when it failed. */

@@ -57,14 +57,14 @@ export const ITEM_BYTES = 8;
 export const CHARACTER_BYTES = 2;
 /** An item that is a new value itself, such as a size or a part of a text. */
 export const NEW_ITEM_BYTES = 40;
-export const RECORD_BYTES = 256;
+export const RECORD_BYTES = 288;
 export const ENTRY_BYTES = 40;
 export const CLOSURE_BYTES = 96;
 /** A statement that an order of a race has run. */
 export const RACE_STEP_BYTES = 128;
 
 /** What a machine that is kept takes, apart from its memory and its events. */
-export const MACHINE_BYTES = 2 ** 20;
+export const MACHINE_BYTES = 2 ** 19;
 
 /** What another machine costs in steps, to do a run again on it. */
 export const MACHINE_STEPS = 50_000;

@@ -7,6 +7,7 @@
  */
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import {
+  CHARACTER_BYTES,
   CLOSURE_BYTES,
   ENTRY_BYTES,
   ITEM_BYTES,
@@ -88,42 +89,37 @@ class Walk {
   bytes = 0;
   count = 0;
   readonly #long = new Set<string>();
-  /** Items that are still to be walked, each with the next position. */
-  readonly #open: (readonly Value[])[] = [];
-  readonly #positions: number[] = [];
+  /** What was met and is still to be looked into. A chain, however long, has one link in it. */
+  readonly #open: WalkedValue[] = [];
 
   add(value: Value | undefined): void {
-    this.#visit(value);
-    for (let items = this.#open.at(-1); items !== undefined; items = this.#open.at(-1)) {
-      const at = this.#positions[this.#positions.length - 1]!++;
-      // The last one may be as deep as it likes.
-      if (at >= items.length - 1) {
-        this.#open.pop();
-        this.#positions.pop();
-      }
-      this.#visit(items[at]);
+    this.#meet(value);
+    for (let next = this.#open.pop(); next !== undefined; next = this.#open.pop()) {
+      this.#lookInto(next);
     }
   }
 
-  #visit(value: Value | undefined): void {
+  #meet(value: Value | undefined): void {
     this.count++;
     if (typeof value === "string") this.#addText(value);
     if (typeof value !== "object" || value === null) return;
-    if (!(value instanceof WalkedValue)) {
-      this.bytes += NEW_ITEM_BYTES;
-      return;
+    if (!(value instanceof WalkedValue)) this.bytes += NEW_ITEM_BYTES;
+    else if (value.walk !== this) {
+      value.walk = this;
+      this.#open.push(value);
     }
-    if (value.walk === this) return;
-    value.walk = this;
+  }
+
+  #lookInto(value: WalkedValue): void {
     if (value instanceof ListValue) {
       this.bytes += LIST_BYTES + ITEM_BYTES * value.items.length;
-      this.#later(value.items);
+      for (const item of value.items) this.#meet(item);
     } else if (value instanceof RecordValue) {
       this.bytes += RECORD_BYTES + ENTRY_BYTES * value.entries.size;
-      this.#later([...value.entries.values()]);
+      for (const entry of value.entries.values()) this.#meet(entry);
     } else if (value instanceof Closure) {
       this.bytes += CLOSURE_BYTES + ITEM_BYTES * value.captured.length;
-      this.#later(value.captured);
+      for (const part of value.captured) this.#meet(part);
     } else if (value instanceof BytesValue) this.bytes += value.bytes.length;
   }
 
@@ -132,12 +128,6 @@ class Walk {
       if (this.#long.has(text)) return;
       this.#long.add(text);
     }
-    this.bytes += 2 * text.length;
-  }
-
-  #later(items: readonly Value[]): void {
-    if (items.length === 0) return;
-    this.#open.push(items);
-    this.#positions.push(0);
+    this.bytes += CHARACTER_BYTES * text.length;
   }
 }

@@ -47,7 +47,7 @@ export function tooMuchMemory(limits: Limits): LimitError {
   );
 }
 
-function memoryHint({ memoryBytes }: Limits): string {
+export function memoryHint({ memoryBytes }: Pick<Limits, "memoryBytes">): string {
   return `\`--max-memory ${groupThousands(2 * memoryBytes)}\` allows twice as much`;
 }
 

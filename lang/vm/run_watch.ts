@@ -1,5 +1,8 @@
-/** Stops a run that takes too long, or that somebody wants to end. */
+/** Stops a run that takes too much of its host, or that somebody wants to end. */
+import { groupThousands } from "../text/numbers.ts";
+import type { Limits } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
+import { memoryHint } from "./mistakes.ts";
 
 /** What a run asks of its host now and then: the language has no clock of its own. */
 export interface HostWatch {
@@ -7,27 +10,65 @@ export interface HostWatch {
   nowMs(): number;
   /** True when somebody has asked for the end, as with Ctrl-C. */
   interrupted(): boolean;
+  /** Bytes that the host has set aside for its values; more than what is held. */
+  takenBytes(): number;
+  /** Gives back what is not held. @returns The bytes that are. */
+  collect(): number;
 }
+
+/** Between two looks at the memory, which take longer than those at the clock. */
+const MEMORY_MS = 5;
+
+/** The part of the limit that may be held; to look after it, the host needs some of its own. */
+const HELD_PART = 7 / 8;
+/** The part of the limit that may be taken between two collections. */
+const GARBAGE_PART = 1 / 16;
 
 /** The watch over one test, from its beginning. */
 export class RunWatch {
   readonly #endMs: number;
+  #memoryMs = 0;
+  readonly #collectAtBytes: number;
 
-  constructor(readonly host: HostWatch, readonly limitMs: number) {
-    this.#endMs = host.nowMs() + limitMs;
+  constructor(
+    readonly host: HostWatch,
+    readonly limits: Pick<Limits, "timeMs" | "memoryBytes">,
+  ) {
+    this.#endMs = host.nowMs() + limits.timeMs;
+    this.#collectAtBytes = (HELD_PART + GARBAGE_PART) * limits.memoryBytes;
   }
 
-  /** Looks at the clock. @throws {LimitError} When the run has to stop. */
+  /** Looks at the clock, and at the memory. @throws {LimitError} When the run has to stop. */
   check(): void {
     if (this.host.interrupted()) {
       throw new LimitError("E0807", "Interrupted", "the rest was not run");
     }
-    if (this.host.nowMs() < this.#endMs) return;
+    const nowMs = this.host.nowMs();
+    if (nowMs >= this.#memoryMs) {
+      this.#memoryMs = nowMs + MEMORY_MS;
+      this.#checkMemory();
+    }
+    if (nowMs < this.#endMs) return;
+    const { timeMs } = this.limits;
     throw new LimitError(
       "E0806",
-      `It took longer than ${seconds(this.limitMs)}`,
-      `\`--max-time ${seconds(2 * this.limitMs).slice(0, -1)}\` allows twice as much`,
+      `It took longer than ${seconds(timeMs)}`,
+      `\`--max-time ${seconds(2 * timeMs).slice(0, -1)}\` allows twice as much`,
     );
+  }
+
+  /** What the run charges for says how much it holds; that is held to what the host itself counts. */
+  #checkMemory(): void {
+    const { memoryBytes } = this.limits;
+    if (this.host.takenBytes() <= this.#collectAtBytes) return;
+    const heldBytes = this.host.collect();
+    if (heldBytes > HELD_PART * memoryBytes) {
+      throw new LimitError(
+        "E0802",
+        `It takes more than ${groupThousands(memoryBytes)} bytes of the host`,
+        memoryHint(this.limits),
+      );
+    }
   }
 }
 

@@ -11,7 +11,7 @@ import { Beginning, type Leftover } from "./leftovers.ts";
 /** A bench whose beginning is now, and what it has left. */
 function watched(options: TestBenchOptions = {}) {
   const bench = testBench(options);
-  const recorder = new EventRecorder(bench.machine.events, 1_000_000);
+  const recorder = new EventRecorder(bench.machine.events, 1_000_000, bench.machine.budget);
   recorder.start();
   const beginning = new Beginning(bench.machine);
   return {
@@ -62,7 +62,7 @@ Deno.test("what stood before is nobody's leak, nor is what its end leaves free",
   const before = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
   const state = new DmaIovaState();
   assert(machine.dma.dmaIovaTryAlloc(dev, state, at(0), 8 * KIB));
-  const recorder = new EventRecorder(machine.events, 10_000);
+  const recorder = new EventRecorder(machine.events, 10_000, machine.budget);
   recorder.start();
   const beginning = new Beginning(machine);
   machine.dma.dmaUnmapPhys(dev, before, 4 * KIB, DMA_TO_DEVICE);

@@ -4,6 +4,7 @@
 import { alignDown, type Bytes, type PhysAddr } from "../address.ts";
 import { KernelError } from "../errno.ts";
 import {
+  bufferCost,
   type BufferHome,
   type BufferSegment,
   type FillPattern,
@@ -75,15 +76,18 @@ export function allocatePages(
   if (!(Number.isInteger(request.pages) && request.pages > 0)) {
     throw new RangeError(`Cannot take ${request.pages} pages: it must be at least 1`);
   }
+  const block = 2 ** (request.orderAligned ?? 0);
+  const segments = request.contiguous ? 1 : Math.ceil(request.pages / block);
+  demandPages(home, segments, request.pages);
   const pages = home.pages.alloc(request.pages, request);
   if (pages === null) throw noMemory(request.pages * pageBytes);
-  const segments: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
+  const runs: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
   for (const phys of pages) {
-    const last = segments.at(-1);
+    const last = runs.at(-1);
     if (last !== undefined && last.phys + last.sizeBytes === phys) last.sizeBytes += pageBytes;
-    else segments.push({ phys, sizeBytes: pageBytes });
+    else runs.push({ phys, sizeBytes: pageBytes });
   }
-  return new HostBuffer(home, segments, pages);
+  return new HostBuffer(home, runs, pages);
 }
 
 /**
@@ -118,6 +122,7 @@ function claimSegment(
 ): string | null {
   if (!(sizeBytes > 0)) return "a segment has at least one byte";
   if (!home.memory.covers(phys, sizeBytes)) return "there is no memory";
+  home.memory.budget.demand(bufferCost(1, sizeBytes / pageBytes));
   for (let page = alignDown(phys, pageBytes); page < phys + sizeBytes; page += pageBytes) {
     if (own.has(page)) continue;
     const from = Math.max(page, phys) as PhysAddr;
@@ -178,6 +183,8 @@ function allocateScattered(
   const pageBytes = home.pages.pageSizeBytes;
   const offsetOf = (piece: number): Bytes => piece === 0 ? offsetBytes : 0;
   const counts = sizes.map((size, piece) => Math.ceil((offsetOf(piece) + size) / pageBytes));
+  const pages = counts.reduce((sum, count) => sum + count, 0);
+  demandPages(home, sizes.length, pages);
   const starts = home.pages.allocApart(counts, { owner: request.owner ?? "script" });
   if (starts === null) throw noMemory(sizes.reduce((sum, size) => sum + size, 0));
   const owned: PhysAddr[] = [];
@@ -209,6 +216,8 @@ function allocateStrided(
     addRun(runs, Math.floor(start / pageBytes), Math.ceil((start + size) / pageBytes));
     return start;
   });
+  const pages = runs.reduce((sum, run) => sum + run.pages, 0);
+  demandPages(home, sizes.length, pages);
   const base = home.pages.allocPattern(runs, { owner: request.owner ?? "script" });
   if (base === null) throw noMemory(sizes.reduce((sum, size) => sum + size, 0));
   const owned = runs.flatMap(({ startPage, pages }) =>
@@ -227,6 +236,16 @@ function addRun(runs: (PageRun & { pages: number })[], start: number, end: numbe
   if (last !== undefined && start <= last.startPage + last.pages) {
     last.pages = Math.max(last.pages, end - last.startPage);
   } else runs.push({ startPage: start, pages: end - start });
+}
+
+/** Says what a buffer will take of the host. More pages than there are take nothing. */
+function demandPages(
+  { memory, pages: { pageSizeBytes, totalPages } }: BufferHome,
+  segments: number,
+  pages: number,
+): void {
+  if (pages > totalPages) throw noMemory(pages * pageSizeBytes);
+  memory.budget.demand(bufferCost(segments, pages));
 }
 
 function noMemory(sizeBytes: Bytes): KernelError {

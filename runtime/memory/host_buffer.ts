@@ -34,6 +34,15 @@ export interface BufferHome {
   readonly random: Random;
 }
 
+/** What a page of a buffer takes of the host, and a piece. */
+const PAGE_COST_BYTES = 16;
+const SEGMENT_COST_BYTES = 96;
+
+/** What a buffer takes of the host. */
+export function bufferCost(segments: number, pages: number): Bytes {
+  return SEGMENT_COST_BYTES * segments + PAGE_COST_BYTES * pages;
+}
+
 /** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. */
 const COUNTING = Uint8Array.from({ length: PAGE_SIZE_BYTES + 256 }, (_, index) => index & 255);
 
@@ -41,6 +50,8 @@ export class HostBuffer {
   readonly sizeBytes: Bytes;
   readonly #home: BufferHome;
   #ownedPages: readonly PhysAddr[];
+  /** What it takes of the host; a view of another buffer is its maker's business. */
+  #heldBytes = 0;
 
   /**
    * @param segments In the order of the content; none empty.
@@ -53,6 +64,10 @@ export class HostBuffer {
   ) {
     this.#home = home;
     this.#ownedPages = ownedPages;
+    if (ownedPages.length > 0) {
+      this.#heldBytes = bufferCost(segments.length, ownedPages.length);
+      home.memory.budget.hold(this.#heldBytes);
+    }
     let sizeBytes = 0;
     for (const segment of segments) sizeBytes += segment.sizeBytes;
     this.sizeBytes = sizeBytes;
@@ -201,6 +216,8 @@ export class HostBuffer {
   /** Gives the pages back that were taken for this buffer; slices own none. */
   free(): void {
     this.#home.pages.free(this.#ownedPages);
+    this.#home.memory.budget.release(this.#heldBytes);
+    this.#heldBytes = 0;
     this.#ownedPages = [];
   }
 

@@ -23,6 +23,8 @@ import type { PhysicalMemory } from "./physical_memory.ts";
 
 /** Pages handed out never lie below this (language.md, `buffer`). */
 const LOWEST_PAGE_PHYS = MIB as PhysAddr;
+/** What an address in a list of pages takes of the host. */
+const PAGE_COST_BYTES = 16;
 /** Top of the memory that the starting points are parts of. */
 const LOW_RAM_BYTES = 2 * GIB;
 
@@ -61,6 +63,8 @@ interface Scope {
 export class PageAllocator {
   /** Size of the machine's pages. */
   readonly pageSizeBytes: Bytes;
+  /** Pages of RAM, taken or not. */
+  readonly totalPages: number;
   readonly #memory: PhysicalMemory;
   readonly #regions: readonly MemoryRegion[];
   readonly #bitmap: PageBitmap;
@@ -90,6 +94,7 @@ export class PageAllocator {
       lowRamBytes = Math.max(lowRamBytes, Math.min(basePhys + sizeBytes, LOW_RAM_BYTES));
     }
     this.#bitmap = new PageBitmap(spans);
+    this.totalPages = spans.reduce((sum, { start, end }) => sum + end - start, 0);
     const part = (quarters: number): number =>
       alignDown(lowRamBytes / 4 * quarters, Math.max(MIB, pageSizeBytes)) / pageSizeBytes;
     this.#starts = { script: part(2), driver: part(3) };
@@ -128,6 +133,7 @@ export class PageAllocator {
     if (options.contiguous) {
       const first = this.allocPattern([{ startPage: 0, pages }], { ...options, alignPages: block });
       if (first === null) return null;
+      this.#memory.budget.demand(PAGE_COST_BYTES * pages);
       return Array.from(
         { length: pages },
         (_, page) => first + page * this.pageSizeBytes,

@@ -23,6 +23,8 @@ const LEAF_PAGE_MASK = LEAF_PAGES - 1;
 const INDEXED_LEAVES = 64 * GIB / LEAF_BYTES;
 /** Pages are cut from slabs, because one ArrayBuffer for each costs more than the page. */
 const SLAB_BYTES = 256 * KIB;
+/** What a page costs in units of work that is copied or filled. */
+const PAGE_UNITS = 8;
 /** Up to this many bytes, those of a queue entry, a loop is faster than making a view for `set`. */
 const LOOP_BYTES = 64;
 /** … and up to this many it is faster than `set` by itself. */
@@ -135,6 +137,7 @@ export class PhysicalMemory {
     let target = offset;
     let rest = sizeBytes;
     while (rest > 0) {
+      this.budget.work(PAGE_UNITS);
       const page = this.#pageForReading(at).bytes;
       const start = at & PAGE_MASK;
       const count = Math.min(rest, PAGE_SIZE_BYTES - start);
@@ -162,6 +165,7 @@ export class PhysicalMemory {
     let source = offset;
     let rest = sizeBytes;
     while (rest > 0) {
+      this.budget.work(PAGE_UNITS);
       const page = this.pageForWriting(at).bytes;
       const start = at & PAGE_MASK;
       const count = Math.min(rest, PAGE_SIZE_BYTES - start);
@@ -178,6 +182,7 @@ export class PhysicalMemory {
     let target: number = to;
     let rest = sizeBytes;
     while (rest > 0) {
+      this.budget.work(PAGE_UNITS);
       const sourceStart = source & PAGE_MASK;
       const targetStart = target & PAGE_MASK;
       const count = Math.min(rest, PAGE_SIZE_BYTES - sourceStart, PAGE_SIZE_BYTES - targetStart);
@@ -197,6 +202,7 @@ export class PhysicalMemory {
     let at: number = phys;
     let rest = sizeBytes;
     while (rest > 0) {
+      this.budget.work(PAGE_UNITS);
       const start = at & PAGE_MASK;
       const count = Math.min(rest, PAGE_SIZE_BYTES - start);
       if (byte !== 0 || this.#pageForReading(at) !== ZERO_PAGE) {

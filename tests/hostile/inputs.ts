@@ -363,4 +363,26 @@ export const INPUTS: readonly HostileCase[] = [
   },
   ...READING,
   ...ANYBODYS_TEXT,
+  {
+    name: "constants that share parts",
+    words: ["check", "DIR/a.dma"],
+    ends: ["refused"],
+    says: "E0801",
+    input: file(
+      "a.dma",
+      `const c0 = 1\n${
+        Array.from({ length: 40 }, (_, at) => `const c${at + 1} = [c${at}, c${at}]\n`).join("")
+      }machine { seed = c40 }\n`,
+    ),
+  },
+  ...["\n", "\r", "x y\n", "0000:01:00.0 Non-Volatile memory controller [0108]: A [1234:5678]\n"]
+    .map(
+      (line): HostileCase => ({
+        name: `50 MB of lspci, ${JSON.stringify(line)} over and over`,
+        words: ["topology", "DIR/lspci.txt"],
+        ends: ["refused"],
+        memoryBytes: 2 ** 29,
+        input: file("lspci.txt", line.repeat(50_000_000 / line.length)),
+      }),
+    ),
 ];

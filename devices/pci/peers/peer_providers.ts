@@ -17,6 +17,7 @@ import { ERRNO } from "../../../runtime/errno.ts";
 import { FAULT, type FaultInjector } from "../../../runtime/faults.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
+import type { HostBudget } from "../../../runtime/host_budget.ts";
 import type { Kernel } from "../../../runtime/kernels/kernels.ts";
 import type { KernelWarnings } from "../../../runtime/warnings.ts";
 import type { PciFunction } from "../pci_function.ts";
@@ -37,6 +38,15 @@ export interface ProviderHost {
   /** May tell an allocation to fail. */
   readonly faults?: FaultInjector | null;
   readonly kernel: Kernel;
+  readonly budget: HostBudget;
+}
+
+/** What a page that a program has mapped takes of the host, and the work of giving it back. */
+const MAPPED_PAGE_BYTES = 64;
+const PAGE_UNITS = 16;
+
+function mappedCost(sizeBytes: Bytes): Bytes {
+  return MAPPED_PAGE_BYTES * Math.ceil(sizeBytes / PAGE_SIZE_BYTES);
 }
 
 /** How a user's program asks for memory through the provider's file. */
@@ -191,7 +201,10 @@ export class PeerProviders {
     const provider = this.of(func);
     if (provider?.pool == null || provider.pool.takenAt(phys) === 0) return false;
     // A page that a user has mapped comes back when he unmaps it.
-    for (const { pages } of provider.userMappings) if (pages.includes(phys)) return false;
+    for (const { pages } of provider.userMappings) {
+      this.#host.budget.work(pages.length);
+      if (pages.includes(phys)) return false;
+    }
     provider.give(phys);
     this.#mayLeave(provider);
     return true;
@@ -210,8 +223,11 @@ export class PeerProviders {
     if (provider === null || provider.pool === null || provider.leaving !== "no") {
       return -ERRNO.ENODEV;
     }
+    if (request.sizeBytes > provider.availableBytes) return -ERRNO.ENOMEM;
+    this.#host.budget.demand(mappedCost(request.sizeBytes));
     const phys = provider.pool.alloc(request.sizeBytes);
     if (phys === null) return -ERRNO.ENOMEM;
+    this.#host.budget.hold(mappedCost(request.sizeBytes));
     const pages = provider.pool.split(phys);
     provider.references += pages.length;
     const mapping = { pages };
@@ -223,7 +239,11 @@ export class PeerProviders {
   userUnmap(func: PciFunction, mapping: UserMapping): void {
     const provider = this.of(func);
     if (provider === null || !provider.userMappings.delete(mapping)) return;
-    for (const page of mapping.pages) provider.give(page);
+    for (const page of mapping.pages) {
+      this.#host.budget.work(PAGE_UNITS);
+      provider.give(page);
+    }
+    this.#host.budget.release(mappedCost(PAGE_SIZE_BYTES * mapping.pages.length));
     this.#mayLeave(provider);
   }
 

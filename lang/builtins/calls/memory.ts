@@ -23,9 +23,6 @@ import { named, optional, param } from "../describe/parameters.ts";
 
 /** More pages than one call may take. */
 const MAX_PAGES = 2 ** 21;
-/** What a page or piece of a buffer is charged. */
-const PIECE_BYTES = 64;
-
 /** The physical address a value begins at: a buffer, coherent memory, or an address itself. */
 function physOfValue(value: Value, what: string): PhysAddr {
   if (isThing(value, BUFFER)) return value.target.phys;
@@ -80,7 +77,6 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
           `Cannot take pages of region "${region.name}": it is ${region.type}, and pages are RAM`,
         );
       }
-      run.chargeMemory(PIECE_BYTES * count);
       passAllocation(run);
       const target = region === undefined ? {} : { region: region.name };
       const aligned = order === undefined ? {} : { orderAligned: order };
@@ -119,7 +115,6 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     raises: ["ENOMEM"],
     run(run, [sizeBytes, offsetBytes, pieces, pieceBytes, strideBytes, fill, segments]) {
       const home = bufferHome(run);
-      if (pieces !== undefined) run.chargeMemory(PIECE_BYTES * pieces);
       if (segments !== undefined) {
         const buffer = refusing(() => claimBuffer(home, segments));
         if (fill !== undefined) buffer.fill(fill);

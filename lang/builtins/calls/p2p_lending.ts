@@ -159,6 +159,7 @@ assert p2pmem(cmb).references == 0`,
     run(run, [device, { phys: at }]) {
       const { providers } = run.lab.topology;
       const provider = providers.of(device.function);
+      run.work(provider?.userMappings.size ?? 0);
       const mapping = [...provider?.userMappings ?? []].find(({ pages }) => pages[0] === at);
       if (mapping === undefined) {
         throw new ScriptError("E0919", `No program has mapped this memory of ${device.name}`);

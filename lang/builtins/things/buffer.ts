@@ -5,6 +5,7 @@ import { PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
 import type { FillPattern, HostBuffer } from "../../../runtime/memory/host_buffer.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
+import { STEP_BYTES } from "../../values/limits.ts";
 import type { Run } from "../../values/run.ts";
 import { bytesEqual } from "../../values/equality.ts";
 import { ScriptError } from "../../values/script_error.ts";
@@ -45,8 +46,6 @@ export function toFillPattern(value: Value): FillPattern {
 
 /** Larger contents are looked at in parts. */
 const MOST_READ_BYTES = 64 * 2 ** 20;
-/** Reading costs work but keeps no memory: this part of it is charged, so that loops of it end. */
-const CHARGED_PART = 1 / 256;
 
 /** A copy of a buffer's content, for a look that is over at once. */
 function read(buffer: HostBuffer, run: Run): Uint8Array {
@@ -59,7 +58,7 @@ function read(buffer: HostBuffer, run: Run): Uint8Array {
       "take a part of it: `.slice(0..64KiB)`",
     );
   }
-  run.chargeMemory(Math.ceil(buffer.sizeBytes * CHARGED_PART));
+  run.work(buffer.sizeBytes / STEP_BYTES);
   return buffer.readAll();
 }
 

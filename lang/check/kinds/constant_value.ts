@@ -7,6 +7,7 @@ import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { didYouMean, itHas } from "../../diagnostics/suggest.ts";
 import type { BinaryExpression, ConstDeclaration, Expression } from "../../syntax/tree/ast.ts";
 import { valuesEqual } from "../../values/equality.ts";
+import { CHARACTER_BYTES } from "../../values/limits.ts";
 import { arithmetic, bitwise, cast, compare, makeRange, negate } from "../../values/operators.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import {
@@ -23,6 +24,9 @@ import type { FileScope } from "../names/file_scope.ts";
 /** Bytes of lists and strings that one constant may make. */
 const MEMORY_LIMIT_BYTES = 64 * 2 ** 20;
 
+/** Literals, names and operators of all constants together, each as often as it is worked out. */
+const PARTS_LIMIT = 2 ** 18;
+
 /** Consts that one may need, each by way of the next. */
 const CHAIN_LIMIT = 200;
 
@@ -32,6 +36,7 @@ class NotConstant extends Error {}
 export class ConstantEvaluator {
   readonly #pending = new Set<ConstDeclaration>();
   #memory = MEMORY_LIMIT_BYTES;
+  #parts = PARTS_LIMIT;
 
   /** What is said of a name that means nothing. */
   #wanted: string | undefined;
@@ -53,6 +58,10 @@ export class ConstantEvaluator {
   }
 
   #value(expression: Expression): Value {
+    // A const is worked out anew wherever it is named: forty that name the one before twice have no end.
+    if (--this.#parts < 0) {
+      throw new ScriptError("E0801", "The values of the file's constants have too many parts");
+    }
     switch (expression.kind) {
       case "Integer":
       case "Ratio":
@@ -61,9 +70,7 @@ export class ConstantEvaluator {
       case "Boolean":
         return literalValue(expression)!;
       case "String":
-        return expression.parts
-          .map((part) => typeof part === "string" ? part : formatValue(this.#value(part)))
-          .join("");
+        return this.#text(expression.parts);
       case "Bytes":
         return new BytesValue(expression.bytes);
       case "None":
@@ -133,6 +140,15 @@ export class ConstantEvaluator {
     const hint = didYouMean(field.text, names) ?? itHas(names);
     this.bag.error("E0315", field.span, `The record has no entry \`${field.text}\``, hint);
     throw new NotConstant();
+  }
+
+  #text(parts: readonly (string | Expression)[]): string {
+    let text = "";
+    for (const part of parts) {
+      text += typeof part === "string" ? part : formatValue(this.#value(part));
+      this.#charge(CHARACTER_BYTES * text.length);
+    }
+    return text;
   }
 
   #name(expression: Extract<Expression, { kind: "Name" }>): Value {

@@ -127,7 +127,12 @@ class Player {
   readonly session = new Session({
     loader: { load: (path) => new LoadError("not_found", `Cannot find the file "${path}"`) },
     limits: LIMITS,
-    watch: { nowMs: () => performance.now(), interrupted: () => false },
+    watch: {
+      nowMs: () => performance.now(),
+      interrupted: () => false,
+      takenBytes: () => 0,
+      collect: () => 0,
+    },
     runsTests: false,
     onLine: (line) => this.#lines.push(line),
   });

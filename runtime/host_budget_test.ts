@@ -1,0 +1,45 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { HostBudget, MemoryLimitError } from "./host_budget.ts";
+
+Deno.test("HostBudget counts what machines hold and what values take as one", () => {
+  const budget = new HostBudget(1000);
+  budget.hold(400);
+  budget.valueBytes += 500;
+  assertEquals([budget.usedBytes, budget.leftBytes, budget.fits(100), budget.fits(101)], [
+    900,
+    100,
+    true,
+    false,
+  ]);
+  assertThrows(() => budget.hold(101), MemoryLimitError, "1000 bytes");
+  assertThrows(() => budget.demand(101), MemoryLimitError);
+  budget.release(400);
+  budget.hold(500);
+  assertEquals(budget.leftBytes, 0);
+});
+
+Deno.test("HostBudget asks what values there still are before it refuses", () => {
+  const budget = new HostBudget(1000);
+  let asked = 0;
+  budget.onFull = () => {
+    asked++;
+    budget.valueBytes = 100;
+  };
+  budget.valueBytes = 900;
+  budget.hold(100);
+  assertEquals([asked, budget.usedBytes], [0, 1000]);
+  budget.hold(100);
+  assertEquals([asked, budget.usedBytes], [1, 300]);
+});
+
+Deno.test("HostBudget has who set the limits look after so much work, and not at every unit", () => {
+  const budget = new HostBudget();
+  const looks: number[] = [];
+  budget.onLook = () => looks.push(budget.takeWork());
+  for (let unit = 0; unit < 40_000; unit++) budget.work(1);
+  assertEquals(looks, [16_384, 16_384]);
+  budget.work(100_000);
+  assertEquals(looks.at(-1), 100_000 + 40_000 - 2 * 16_384);
+  budget.demand(16 * 16_384);
+  assertEquals(looks.length, 4);
+});
