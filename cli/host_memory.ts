@@ -5,6 +5,7 @@
  * its limit by the host's own account is held to what is left after a collection. The function for
  * that is hidden until a flag is set, and is looked for by the first run that needs it.
  */
+import type { MemoryWatch } from "../lang/vm/run_watch.ts";
 import { host } from "./host.ts";
 
 type Collect = () => void;
@@ -14,7 +15,7 @@ interface HiddenModules {
   getBuiltinModule(name: "node:vm"): { runInNewContext(code: string): Collect };
 }
 
-export class HostMemory {
+export class HostMemory implements MemoryWatch {
   /** What there was before anything was run. */
   readonly #beforeBytes: number = this.#bytes();
   #collect: Collect | null = null;

@@ -20,7 +20,7 @@ const LISTENER = `onmessage = ({ data }) => {
 
 export class Interrupts implements HostWatch {
   readonly #startMs = performance.now();
-  readonly #memory = new HostMemory();
+  readonly memory: HostMemory = new HostMemory();
   /** What {@linkcode SharedInterrupts} of other threads look at. */
   readonly shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   readonly #flag = new Int32Array(this.shared);
@@ -30,14 +30,6 @@ export class Interrupts implements HostWatch {
 
   nowMs(): number {
     return performance.now();
-  }
-
-  takenBytes(): number {
-    return this.#memory.takenBytes();
-  }
-
-  collect(): number {
-    return this.#memory.collect();
   }
 
   interrupted(): boolean {
@@ -86,7 +78,7 @@ export async function withInterrupts(
 
 /** The interrupts that another thread hears. */
 export class SharedInterrupts implements HostWatch {
-  readonly #memory = new HostMemory();
+  readonly memory: HostMemory = new HostMemory();
   readonly #flag: Int32Array;
 
   constructor(shared: SharedArrayBuffer) {
@@ -95,14 +87,6 @@ export class SharedInterrupts implements HostWatch {
 
   nowMs(): number {
     return performance.now();
-  }
-
-  takenBytes(): number {
-    return this.#memory.takenBytes();
-  }
-
-  collect(): number {
-    return this.#memory.collect();
   }
 
   interrupted(): boolean {

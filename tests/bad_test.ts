@@ -84,8 +84,6 @@ function watchOf(name: string): HostWatch {
   return {
     nowMs: () => name === "run-time.dma" ? 1000 * looks++ : 0,
     interrupted: () => name === "run-interrupted.dma" && looks++ > 3,
-    takenBytes: () => 0,
-    collect: () => 0,
   };
 }
 

@@ -182,8 +182,7 @@ export class Session {
       ...options,
       watch: {
         nowMs: () => this.#current === null ? 0 : watch.nowMs(),
-        takenBytes: () => this.#current === null ? 0 : watch.takenBytes(),
-        collect: () => watch.collect(),
+        ...watch.memory === undefined ? {} : { memory: watch.memory },
         interrupted: () => this.#current !== null && watch.interrupted(),
       },
     };

@@ -166,8 +166,6 @@ Deno.test("an input that somebody ends, or that takes too long, is undone", () =
   const watch = {
     nowMs: () => now++,
     interrupted: () => ends && looks++ > 2,
-    takenBytes: () => 0,
-    collect: () => 0,
   };
   const s = new Session({
     loader: memoryLoader({}),

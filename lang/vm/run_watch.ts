@@ -10,6 +10,11 @@ export interface HostWatch {
   nowMs(): number;
   /** True when somebody has asked for the end, as with Ctrl-C. */
   interrupted(): boolean;
+  /** What the run takes of the host; without it, only what was charged for counts. */
+  readonly memory?: MemoryWatch;
+}
+
+export interface MemoryWatch {
   /** Bytes that the host has set aside for its values; more than what is held. */
   takenBytes(): number;
   /** Gives back what is not held. @returns The bytes that are. */
@@ -59,9 +64,10 @@ export class RunWatch {
 
   /** What the run charges for says how much it holds; that is held to what the host itself counts. */
   #checkMemory(): void {
+    const { memory } = this.host;
+    if (memory === undefined || memory.takenBytes() <= this.#collectAtBytes) return;
     const { memoryBytes } = this.limits;
-    if (this.host.takenBytes() <= this.#collectAtBytes) return;
-    const heldBytes = this.host.collect();
+    const heldBytes = memory.collect();
     if (heldBytes > HELD_PART * memoryBytes) {
       throw new LimitError(
         "E0802",

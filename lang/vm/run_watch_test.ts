@@ -10,10 +10,12 @@ Deno.test("a run is held to the host's own account, once what nothing leads to i
   const host = {
     nowMs: () => nowMs += 10,
     interrupted: () => false,
-    takenBytes: () => takenBytes,
-    collect: () => {
-      collections++;
-      return takenBytes = heldBytes;
+    memory: {
+      takenBytes: () => takenBytes,
+      collect: () => {
+        collections++;
+        return takenBytes = heldBytes;
+      },
     },
   };
   const watch = new RunWatch(host, { timeMs: 10_000, memoryBytes: 1600 });
@@ -41,11 +43,13 @@ Deno.test("memory is looked at some hundred times a second, the clock at each lo
   const host = {
     nowMs: () => nowMs++,
     interrupted: () => false,
-    takenBytes: () => {
-      looks++;
-      return 0;
+    memory: {
+      takenBytes: () => {
+        looks++;
+        return 0;
+      },
+      collect: () => 0,
     },
-    collect: () => 0,
   };
   const watch = new RunWatch(host, { timeMs: 101, memoryBytes: 1 });
   const error = assertThrows(() => {

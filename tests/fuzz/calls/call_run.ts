@@ -130,8 +130,6 @@ class Player {
     watch: {
       nowMs: () => performance.now(),
       interrupted: () => false,
-      takenBytes: () => 0,
-      collect: () => 0,
     },
     runsTests: false,
     onLine: (line) => this.#lines.push(line),
