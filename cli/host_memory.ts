@@ -11,8 +11,11 @@ import { host } from "./host.ts";
 type Collect = () => void;
 
 interface HiddenModules {
-  getBuiltinModule(name: "node:v8"): { setFlagsFromString(flag: string): void };
-  getBuiltinModule(name: "node:vm"): { runInNewContext(code: string): Collect };
+  /** Left out by the first releases of Node 20. */
+  getBuiltinModule?: {
+    (name: "node:v8"): { setFlagsFromString(flag: string): void };
+    (name: "node:vm"): { runInNewContext(code: string): Collect };
+  };
 }
 
 export class HostMemory implements MemoryWatch {
@@ -28,6 +31,8 @@ export class HostMemory implements MemoryWatch {
   /** Gives back what nothing leads to. @returns The bytes that are in use. */
   collect(): number {
     this.#collect ??= collector();
+    // What is only garbage, perhaps, is held against nobody.
+    if (this.#collect === null) return 0;
     this.#collect();
     const { external, heapUsed } = host.memoryUsage();
     return Math.max(0, heapUsed + external - this.#beforeBytes);
@@ -39,8 +44,8 @@ export class HostMemory implements MemoryWatch {
   }
 }
 
-function collector(): Collect {
+function collector(): Collect | null {
   const process: HiddenModules = Reflect.get(globalThis, "process");
-  process.getBuiltinModule("node:v8").setFlagsFromString("--expose-gc");
-  return process.getBuiltinModule("node:vm").runInNewContext("gc");
+  process.getBuiltinModule?.("node:v8").setFlagsFromString("--expose-gc");
+  return process.getBuiltinModule?.("node:vm").runInNewContext("gc") ?? null;
 }
