@@ -370,9 +370,10 @@ export const INPUTS: readonly HostileCase[] = [
     says: "E0801",
     input: file(
       "a.dma",
-      `const c0 = 1\n${
-        Array.from({ length: 40 }, (_, at) => `const c${at + 1} = [c${at}, c${at}]\n`).join("")
-      }machine { seed = c40 }\n`,
+      () =>
+        `const c0 = 1\n${
+          Array.from({ length: 40 }, (_, at) => `const c${at + 1} = [c${at}, c${at}]\n`).join("")
+        }machine { seed = c40 }\n`,
     ),
   },
   ...["\n", "\r", "x y\n", "0000:01:00.0 Non-Volatile memory controller [0108]: A [1234:5678]\n"]
@@ -382,7 +383,7 @@ export const INPUTS: readonly HostileCase[] = [
         words: ["topology", "DIR/lspci.txt"],
         ends: ["refused"],
         memoryBytes: 2 ** 29,
-        input: file("lspci.txt", line.repeat(50_000_000 / line.length)),
+        input: file("lspci.txt", () => line.repeat(50_000_000 / line.length)),
       }),
     ),
 ];
