@@ -35,7 +35,7 @@ export interface FaultPointSpec {
   /**
    * False where the failure leaves the device dead or silent, so that nothing of what it does ends
    * before its driver loses patience, and where it is an answer of the device's that takes nothing
-   * from the host: `fail each` passes over such places.
+   * from the host: `inject each` passes over such places.
    */
   readonly survivable: boolean;
 }

@@ -40,6 +40,13 @@ export const PRICE_SETTINGS = {
 
 export const PRICE_KEYS: readonly string[] = Object.keys(PRICE_SETTINGS);
 
+/** True when something costs virtual time. */
+export function hasPrices(
+  { pricesNs }: { readonly pricesNs: Readonly<Record<string, Nanoseconds>> },
+): boolean {
+  return Object.values(pricesNs).some((priceNs) => priceNs > 0);
+}
+
 const EVENTS_OF_KEY: ReadonlyMap<string, readonly string[]> = new Map(
   Object.entries(PRICE_SETTINGS).map(([key, { events }]) => [key, events]),
 );

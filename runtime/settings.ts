@@ -26,8 +26,8 @@ export type Shape =
   | {
     readonly kind: "words";
     readonly choices: readonly string[];
-    /** A word that may stand in place of a list. */
-    readonly orWord?: string;
+    /** Words that may stand in place of a list. */
+    readonly orWords?: readonly string[];
     /** `none` may stand in place of a list: it is null. */
     readonly orNone?: boolean;
   }
@@ -219,7 +219,7 @@ export function wantedInstead(row: AnySetting, value: unknown): string | null {
     case "word":
       return shape.choices.includes(value as string) ? null : oneOf(shape.choices);
     case "words":
-      if (value === shape.orWord || value === null && shape.orNone) return null;
+      if (shape.orWords?.includes(value as string) || value === null && shape.orNone) return null;
       return Array.isArray(value) && value.every((each) => shape.choices.includes(each))
         ? null
         : oneOf(shape.choices);

@@ -91,7 +91,7 @@ function constantLines(): string[] {
     "",
     "## Points that can fail",
     "",
-    "What `fail POINT { … }` takes.",
+    "What `inject POINT { … }` takes.",
     "",
     "| point | what fails | with |",
     "| --- | --- | --- |",

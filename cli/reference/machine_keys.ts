@@ -8,6 +8,8 @@ import {
   type MachineKey,
   shapeText,
 } from "../../lang/machine/key_text.ts";
+import { formatDuration } from "../../lang/text/numbers.ts";
+import { PRICE_PRESETS, type PricePreset } from "../../runtime/price_presets.ts";
 import { LEAK_KINDS, type LeakKindEntry } from "../../runtime/leaks/leak_kinds.ts";
 import { MACHINE_SCHEMA, placesOf } from "../../lang/machine/schema.ts";
 
@@ -17,6 +19,11 @@ const PARTS: readonly (readonly [begin: string, end: string, lines: () => string
     "<!-- keys of the machine: written by `deno task reference` -->",
     "<!-- end of the keys -->",
     tables,
+  ],
+  [
+    "<!-- presets of prices: written by `deno task reference` -->",
+    "<!-- end of the presets -->",
+    presetTable,
   ],
   ["<!-- leaks: written by `deno task reference` -->", "<!-- end of the leaks -->", leakTable],
 ];
@@ -29,6 +36,19 @@ export function withMachineKeys(page: string): string {
     if (begin < 0 || end < begin) throw new RangeError(`The page has no place for ${beginMark}`);
     return `${text.slice(0, begin)}${beginMark}\n${lines().join("\n")}\n${text.slice(end)}`;
   }, page);
+}
+
+function presetTable(): string[] {
+  return Object.entries<PricePreset>(PRICE_PRESETS).flatMap(([name, { doc, prices }], index) => [
+    ...index === 0 ? [] : [""],
+    `\`${name}\`: ${doc}`,
+    "",
+    "| price | of | source of the number |",
+    "| --- | --- | --- |",
+    ...Object.entries(prices).map(([key, { ns, source }]) =>
+      row([`\`${key}\``, formatDuration(ns), source])
+    ),
+  ]);
 }
 
 function leakTable(): string[] {

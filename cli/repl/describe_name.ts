@@ -184,7 +184,7 @@ function pointText({ doc, errors, name }: FaultPointSpec): string {
     : others.length > LISTED_ERRORS
     ? ", or any other errno after `with`"
     : `, or ${others.join(", ")} after \`with\``;
-  return `fail ${name}: ${doc}. It fails with ${natural}${more}`;
+  return `inject ${name}: ${doc}. It fails with ${natural}${more}`;
 }
 
 function wordText({ aliases, doc, group, name }: WordSpec): string {

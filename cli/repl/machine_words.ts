@@ -58,7 +58,7 @@ function wordsOf(shape: ValueShape): readonly string[] {
     case "word":
       return shape.choices;
     case "words":
-      return [...shape.choices, ...shape.orWord === undefined ? [] : [shape.orWord]];
+      return [...shape.choices, ...shape.orWords ?? []];
     case "quirks":
       return ["none", "not", ...QUIRK_NAMES];
     default:

@@ -2,6 +2,7 @@
  * The REPL's core: lines in, text out. It knows no terminal, so that tests drive it as a person
  * would, and a screen can be put around it.
  */
+import { hasPrices } from "../../runtime/prices.ts";
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { formatEvents } from "../../lang/render/event_line.ts";
@@ -189,7 +190,8 @@ export class Repl implements CommandTarget {
 
   #ask(): void {
     const { seq, nowNs } = this.session.summary();
-    const prompt = `dma[${seq} @ ${formatTimeRounded(nowNs)}]> `;
+    const isTimed = nowNs > 0 || hasPrices(this.session.world.lab.machine.config);
+    const prompt = `dma[${seq}${isTimed ? ` @ ${formatTimeRounded(nowNs)}` : ""}]> `;
     this.#console.prompt(this.#pending === "" ? prompt : "...> ".padStart(prompt.length));
   }
 }

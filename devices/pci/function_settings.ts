@@ -11,12 +11,12 @@ import {
 import { parsePlace } from "./pci_address.ts";
 
 /** What `acs` says: what is switched on; null for no such capability. */
-type AcsSetting = readonly AcsService[] | "unknown" | null;
+type AcsSetting = readonly AcsService[] | "all" | "unknown" | null;
 
 export const ACS: ShapeOf<AcsSetting> = {
   kind: "words",
   choices: ACS_SERVICES,
-  orWord: "unknown",
+  orWords: ["all", "unknown"],
   orNone: true,
 };
 const SERVICES: ShapeOf<readonly AcsService[]> = { kind: "words", choices: ACS_SERVICES };
@@ -29,8 +29,8 @@ const PLACE: ShapeOf<string> = {
 export const FUNCTION_SETTINGS = {
   acs: setting("acs", ACS, null, {
     doc:
-      "Access control services that are switched on; none: it has no such capability; unknown: " +
-      "nobody could read it.",
+      "Access control services that are switched on; all: those that `acs_capable` lists; none: it " +
+      "has no such capability; unknown: nobody could read it.",
   }),
   acsCapable: optional("acs_capable", SERVICES, {
     leftOut: "all",
@@ -42,11 +42,20 @@ export const FUNCTION_SETTINGS = {
   }),
 };
 
+/** The services that `acs` switches on. */
+export function switchedOn(
+  acs: readonly AcsService[] | "all",
+  capable: readonly AcsService[] = ACS_SERVICES,
+): readonly AcsService[] {
+  return acs === "all" ? capable : acs;
+}
+
 /** The capability that a block's keys describe. */
 export function capabilityOf(
   acs: AcsSetting | undefined,
   capable: readonly AcsService[] = ACS_SERVICES,
 ): AcsCapability {
   if (acs === undefined || acs === null) return ACS_ABSENT;
-  return acs === "unknown" ? ACS_UNKNOWN : acsPresent(acs, capable);
+  if (acs === "unknown") return ACS_UNKNOWN;
+  return acsPresent(switchedOn(acs, capable), capable);
 }

@@ -36,7 +36,7 @@ export function caseText(finding: DriverFinding, options: CaseTextOptions): stri
   const body = new BodyWriter(finding, driver).lines();
   const tried = fault === null
     ? body
-    : [`fail ${fault.point} nth ${fault.nth} {`, ...indent(body), "}"];
+    : [`inject ${fault.point} nth ${fault.nth} {`, ...indent(body), "}"];
   const room = dir === "to_device"
     ? []
     : [`let news = buffer(size: ${formatSize(layoutBytes(layout))}, fill: random)`];

@@ -78,46 +78,38 @@ Deno.test("the driver of example 07 holds in every case, and they are as many as
   assertEquals(result.cases - result.refused, 12 * result.layouts);
 });
 
-/** The lines of a function of a file, the first and the last aside. */
-function linesOf(file: string, name: string): { readonly first: number; readonly count: number } {
-  const lines = file.split("\n");
-  const head = lines.findIndex((line) => line.startsWith(`fn ${name}(`));
-  const end = lines.findIndex((line, index) => index > head && line === "}");
-  return { first: head + 1, count: end - head - 1 };
-}
-
 function withoutLines(file: string, first: number, count: number): string {
   return file.split("\n").toSpliced(first, count).join("\n");
 }
 
-/** What the hunt finds when a line of `build` is left out; null: the file is wrong without it. */
+/** What the hunt finds when a line of the driver is left out; null: the file is wrong without it. */
 const REMOVED_LINES: readonly (readonly [line: string, found: WrongKind | null])[] = [
-  ["if not dma_iova_try_alloc(", "told"],
-  ["let linked = 0B", null],
-  ["let failed = false", null],
-  ["for page in buf.pages {", null],
-  ["let step = try dma_iova_link(", null],
-  ["if not step.ok { failed = true; break }", "fault"],
-  ["linked += 4KiB", "report"],
-  ["}", null],
-  ["if not failed {", null],
-  ["let step = try dma_iova_sync(", null],
-  ["failed = not step.ok", "report"],
-  ["}", null],
-  ["if failed {", null],
-  ["if linked > 0B { dma_iova_unlink(", "left"],
-  ["dma_iova_free(nic, state)", "left"],
-  ["}", null],
-  ["return not failed", "script"],
+  ["let ring = { state: iova_state(), linked: 0B }", null],
+  ["return if dma_iova_try_alloc(", null],
+  ["dma_iova_link(", "fault"],
+  ["ring.linked += size", "refused"],
+  ["return ring", null],
+  ["if ring.linked > 0B { dma_iova_unlink(", "left"],
+  ["dma_iova_free(nic, ring.state)", "left"],
+  ["let ring = reserve(", null],
+  ["if ring == none { return none }", "script"],
+  ["for page in buf.pages {", "refused"],
+  ["let whole = ", null],
+  ["if not whole { unwind(ring) }", "left"],
+  ["return if whole {", "refused"],
 ];
 
 Deno.test("example 07 with any line of its driver left out is found, by the smallest case as a test", () => {
-  const { count, first } = linesOf(EXAMPLE, "build");
-  assertEquals(count, REMOVED_LINES.length);
+  const lines = EXAMPLE.split("\n");
+  const first = lines.findIndex((line) => line.startsWith("fn reserve("));
+  const end = lines.findIndex((line) => line.startsWith("# Takes a range down"));
+  const numbers = lines.keys().filter((at) => at > first && at < end && /^ /.test(lines[at]!));
+  const driver = [...numbers];
+  assertEquals(driver.length, REMOVED_LINES.length);
   for (const [index, [begins, kind]] of REMOVED_LINES.entries()) {
-    const line = EXAMPLE.split("\n")[first + index]!.trim();
+    const line = lines[driver[index]!]!.trim();
     assert(line.startsWith(begins), line);
-    const file = withoutLines(EXAMPLE, first + index, 1);
+    const file = withoutLines(EXAMPLE, driver[index]!, 1);
     const hunted = huntIn(file);
     if (kind === null) {
       assertEquals(hunted, null, line);
@@ -125,21 +117,19 @@ Deno.test("example 07 with any line of its driver left out is found, by the smal
     }
     const found = checkFound(file, hunted, kind);
     assertEquals(found.layout.length, 1, line);
+    // The right driver says no on that machine: the printed test, which goes on, fails beside both.
+    if (kind === "script") continue;
     // What is wrong is the line: with it the same test holds.
     assertEquals(endBeside(EXAMPLE, hunted!.text!), "held", hunted!.text!);
   }
 });
 
-Deno.test("example 07 with a whole block of its driver left out is found", () => {
+Deno.test("example 07 with a whole function of its driver emptied is found", () => {
   const lines = EXAMPLE.split("\n");
-  for (
-    const [head, count, kind] of [
-      ["  for page in buf.pages {", 5, "fault"],
-      ["  if not failed {", 4, "report"],
-      ["  if failed {", 4, "left"],
-    ] as const
-  ) {
-    const file = withoutLines(EXAMPLE, lines.indexOf(head), count);
+  const emptied = (name: string, count: number) =>
+    withoutLines(EXAMPLE, lines.findIndex((line) => line.startsWith(`fn ${name}(`)) + 1, count);
+  for (const [name, count, kind] of [["link", 2, "refused"], ["unwind", 2, "left"]] as const) {
+    const file = emptied(name, count);
     checkFound(file, huntIn(file), kind);
   }
 });
@@ -210,14 +200,14 @@ Deno.test("a driver that takes some buffers only is given no others", () => {
 
 /** Only a buffer of more than so many pieces shows what is wrong. */
 const LATE = EXAMPLE.replace("pieces = 1..=4 }", "pieces = 1..=40, dirs = [to_device] }")
-  .replace("    linked += 4KiB\n", "    if linked < 48KiB { linked += 4KiB }\n");
+  .replace("  ring.linked += size\n", "  if ring.linked < 48KiB { ring.linked += size }\n");
 
 Deno.test("where there are too many cases some are drawn, by the seed, and made smaller", () => {
   const first = huntIn(LATE, 3000);
   const found = checkFound(LATE, first, "refused");
   assert(first!.result.allUpTo >= 1 && first!.result.allUpTo < 13);
-  // 12 pages are still told apart, the 14th link comes upon the 13th.
-  assertEquals(found.layout.length, 14);
+  // 12 pages are counted, and the 13th is not.
+  assertEquals(found.layout.length, 13);
   assertEquals(found.machine.settings, "");
   assertEquals(found.fault, null);
   assert(found.layout.every(({ place }) => place === "apart"));

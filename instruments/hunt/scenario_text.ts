@@ -151,7 +151,7 @@ class ScenarioWriter {
     const { fault } = step;
     const tried = fault === null
       ? run
-      : [`fail ${fault.point} nth ${fault.nth} {`, ...indent(run), "}"];
+      : [`inject ${fault.point} nth ${fault.nth} {`, ...indent(run), "}"];
     return [
       ...buffers,
       ...guards.map(({ before }) => before),

@@ -147,7 +147,7 @@ Deno.test("wrong kinds of address have verdicts of their own: physical, another 
     assert physical.verdict == physical_address and physical.mapping == m
     let other = vtd_line("02:00.0", "Read", m.addr)
     assert other.verdict == other_device and other.device == nic and other.mapping.device == ssd
-    fail iova.alloc {
+    inject iova.alloc {
       let bad = dma_map_phys(nic, buf, 4KiB, to_device, unchecked: true)
       nic.dma_read(bad, 4B) faults address_width
     }
@@ -207,7 +207,7 @@ Deno.test("a fault that the scenario asked for is injected, and no mapping is to
   holds(
     "mode = strict",
     `let m = dma_map_phys(nic, alloc_pages(1), 4KiB, bidirectional)
-    fail device.read with not_present { nic.dma_read(m.addr, 4B) faults not_present }
+    inject device.read with not_present { nic.dma_read(m.addr, 4B) faults not_present }
     let line = fault_log(iommu.faults[0].log)
     assert line.verdict == injected and line.culprit == none
     assert vtd_line("02:00.0", "Write", m.addr).verdict == access_allowed

@@ -130,7 +130,7 @@ function ownFault(line: LoggedFault, device: LabDevice, run: Run): FaultEvent | 
   }) ?? null;
 }
 
-/** Whether the fault was asked for: `fail device.read` says so right before it. */
+/** Whether the fault was asked for: `inject device.read` says so right before it. */
 function isInjected(fault: FaultEvent, run: Run): boolean {
   const { events } = run.recorder;
   const before = events[events.indexOf(fault) - 1];

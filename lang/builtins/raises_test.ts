@@ -117,10 +117,10 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   dma_set_mask: { EIO: `${DIRECT}dma_set_mask(ssd, 8) fails EIO` },
   dma_set_coherent_mask: { EIO: `${DIRECT}dma_set_coherent_mask(ssd, 8) fails EIO` },
-  kmalloc: { ENOMEM: `${DIRECT}fail alloc_pages { kmalloc(4KiB) fails ENOMEM }` },
-  vmalloc: { ENOMEM: `${DIRECT}fail kvmalloc { vmalloc(4KiB) fails ENOMEM }` },
+  kmalloc: { ENOMEM: `${DIRECT}inject alloc_pages { kmalloc(4KiB) fails ENOMEM }` },
+  vmalloc: { ENOMEM: `${DIRECT}inject kvmalloc { vmalloc(4KiB) fails ENOMEM }` },
   kvmalloc: {
-    ENOMEM: `${DIRECT}fail alloc_pages { fail kvmalloc { kvmalloc(4KiB) fails ENOMEM } }`,
+    ENOMEM: `${DIRECT}inject alloc_pages { inject kvmalloc { kvmalloc(4KiB) fails ENOMEM } }`,
   },
   dma_alloc_coherent: { ENOMEM: `${DIRECT}dma_alloc_coherent(ssd, 16GiB) fails ENOMEM` },
   request: {
@@ -144,18 +144,18 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   buffer: { ENOMEM: `buffer(size: 8GiB) fails ENOMEM` },
   "dma_pool.alloc": {
     ENOMEM: `${DIRECT}let pool = dma_pool(ssd, 256B, 256B)
-      fail dma_pool_alloc { pool.alloc() fails ENOMEM }`,
+      inject dma_pool_alloc { pool.alloc() fails ENOMEM }`,
   },
   "mm.mmap": { EEXIST: `${PROCESS}mm.mmap(4KiB, at: at) fails EEXIST\nmm.touch(more, 1B)` },
   "mm.migrate": {
     ENOENT: `${PROCESS}mm.migrate(at) fails ENOENT\nmm.migrate(more) fails ENOENT`,
     ENOMEM: `${PROCESS}mm.touch(more, 1B, write: true)\nmm.touch(at, 1B)
-      fail alloc_pages { mm.migrate(more) fails ENOMEM }`,
+      inject alloc_pages { mm.migrate(more) fails ENOMEM }`,
   },
   migrate: {
     ENOENT: `${PROCESS}migrate(mm, at) fails ENOENT\nmigrate(mm, more) fails ENOENT`,
     ENOMEM: `${PROCESS}mm.touch(more, 1B, write: true)\nmm.touch(at, 1B)
-      fail alloc_pages { migrate(mm, more) fails ENOMEM }`,
+      inject alloc_pages { migrate(mm, more) fails ENOMEM }`,
   },
   "mm.remap": { EFAULT: `${PROCESS}mm.remap(at, 8KiB) fails EFAULT\nmm.touch(more, 1B)` },
   "mm.poison": { ENOENT: `${PROCESS}mm.poison(at) fails ENOENT\nmm.touch(more, 1B)` },
@@ -163,18 +163,18 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EFAULT: `${PROCESS}mm.touch(at, 8KiB) fails EFAULT\nmm.touch(more, 1B)`,
     EPERM: `${PROCESS}mm.touch(at, 1B, write: true) fails EPERM\nmm.touch(more, 1B)`,
     ENOMEM: `${PROCESS}mm.touch(at, 1B)
-      fail alloc_pages { mm.touch(more, 1B, write: true) fails ENOMEM }`,
+      inject alloc_pages { mm.touch(more, 1B, write: true) fails ENOMEM }`,
   },
   "mm.read": {
     EFAULT: `${PROCESS}mm.read(at, 8KiB) fails EFAULT\nmm.touch(more, 1B)`,
     ENOMEM: `${PROCESS}mm.write(more, bytes"01")\nmm.page_out(more, 4KiB)\nmm.touch(at, 1B)
-      fail alloc_pages { mm.read(more, 1B) fails ENOMEM }`,
+      inject alloc_pages { mm.read(more, 1B) fails ENOMEM }`,
   },
   "mm.write": {
     EFAULT: `${PROCESS}mm.write(more + 4KiB, bytes"01") fails EFAULT\nmm.touch(at, 1B)`,
     EPERM: `${PROCESS}mm.write(at, bytes"01") fails EPERM\nmm.touch(more, 1B)`,
     ENOMEM: `${PROCESS}mm.touch(at, 1B)
-      fail alloc_pages { mm.write(more, bytes"01") fails ENOMEM }`,
+      inject alloc_pages { mm.write(more, bytes"01") fails ENOMEM }`,
   },
   hmm_range_fault: {
     EFAULT: `${MAPPED}hmm_range_fault(mm, map, more, 2) fails EFAULT
@@ -182,14 +182,14 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EPERM: `${MAPPED}hmm_range_fault(mm, map, at, 1, write: true) fails EPERM
       mm.touch(more, 1B)\ndma_unmap_phys(nic, bounced, 4KiB, to_device)`,
     ENOMEM: `${on7_3(MAPPED)}
-      fail alloc_pages { hmm_range_fault(mm, map, more, 1, write: true) fails ENOMEM }
+      inject alloc_pages { hmm_range_fault(mm, map, more, 1, write: true) fails ENOMEM }
       dma_unmap_phys(nic, bounced, 4KiB, to_device)`,
   },
   hmm_dma_map_alloc: {
     EOPNOTSUPP: `${MAPPED}hmm_dma_map_alloc(nic, 1) fails EOPNOTSUPP
       mm.touch(more, 1B)\ndma_unmap_phys(nic, bounced, 4KiB, to_device)`,
     ENOMEM: `${STRICT.replace("let state = iova_state()", "")}
-      fail hmm_pfn_list.alloc { hmm_dma_map_alloc(ssd, 1) fails ENOMEM }`,
+      inject hmm_pfn_list.alloc { hmm_dma_map_alloc(ssd, 1) fails ENOMEM }`,
   },
   hmm_dma_map_pfn: {
     ENOMEM: `${MAPPED}hmm_range_fault(mm, map, more, 1, first: 1)
@@ -209,7 +209,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EOPNOTSUPP: `${RDMA.replace("rdma nic { }", "rdma nic { coherent = false }")}
       nic.reg_mr(mm, at, 4KiB) fails EOPNOTSUPP\nmm.touch(more, 1B)`,
     ENOMEM: `${RDMA}mm.touch(more, 1B)
-      fail mmu_interval_notifier_insert { nic.reg_mr(mm, at, 4KiB) fails ENOMEM }`,
+      inject mmu_interval_notifier_insert { nic.reg_mr(mm, at, 4KiB) fails ENOMEM }`,
     EFAULT: `${
       RDMA.replace("rdma nic { }", "rdma nic { software = true }")
         .replace("machine {", "machine {\n  quirks = [hmm_without_dma_device]")
@@ -223,18 +223,18 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EACCES: `${REGION}mr.read(more + 1B, 4KiB) fails EACCES`,
     EFAULT: `${REGION}mm.munmap(more, 4KiB)\n mr.read(more, 1B) fails EFAULT`,
     EPERM: `${DENIED}mr.read(at, 1B) fails EPERM`,
-    ENOMEM: `${on7_3(REGION)}fail alloc_pages { mr.read(more, 1B) fails ENOMEM }`,
+    ENOMEM: `${on7_3(REGION)}inject alloc_pages { mr.read(more, 1B) fails ENOMEM }`,
     EIO:
-      `${REGION}fail device.read { expect fault blocked { expect error EIO { mr.read(more, 1B) } } }`,
+      `${REGION}inject device.read { expect fault blocked { expect error EIO { mr.read(more, 1B) } } }`,
     EINVAL: `${REGION}mm.exit()\n mr.read(more, 1B) fails EINVAL`,
   },
   "mr.write": {
     EACCES: `${REGION}mr.write(more + 1B, buffer(size: 4KiB).bytes) fails EACCES`,
     EFAULT: `${REGION}mm.munmap(more, 4KiB)\n mr.write(more, bytes"01") fails EFAULT`,
     EPERM: `${DENIED}mr.write(at, bytes"01") fails EPERM`,
-    ENOMEM: `${on7_3(REGION)}fail alloc_pages { mr.write(more, bytes"01") fails ENOMEM }`,
+    ENOMEM: `${on7_3(REGION)}inject alloc_pages { mr.write(more, bytes"01") fails ENOMEM }`,
     EIO:
-      `${REGION}fail device.write { expect fault blocked { expect error EIO { mr.write(more, bytes"01") } } }`,
+      `${REGION}inject device.write { expect fault blocked { expect error EIO { mr.write(more, bytes"01") } } }`,
     EINVAL: `${REGION}mm.exit()\n mr.write(more, bytes"01") fails EINVAL`,
   },
   "mr.prefetch": {
@@ -243,7 +243,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EBUSY: `${REGION}mmu_notifier_invalidate_range_start(mm, more, 4KiB)
       mr.prefetch(more, 1B) fails EBUSY`,
     EPERM: `${DENIED}mr.prefetch(at, 1B) fails EPERM`,
-    ENOMEM: `${on7_3(REGION)}fail alloc_pages { mr.prefetch(more, 1B) fails ENOMEM }`,
+    ENOMEM: `${on7_3(REGION)}inject alloc_pages { mr.prefetch(more, 1B) fails ENOMEM }`,
   },
   "mr.page_fault": {
     EFAULT: `${RDMA}let all = nic.reg_implicit_mr(mm)\nmm.touch(at, 1B)
@@ -251,7 +251,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   "mr.dereg": {
     ETIMEDOUT: `${REGION.replace("machine {", "machine {\n  quirks = [odp_populate_error_exit]")}
-      fail dma_iova_link { mr.prefetch(more, 1B) fails EFAULT }
+      inject dma_iova_link { mr.prefetch(more, 1B) fails EFAULT }
       mr.dereg() fails ETIMEDOUT`,
   },
   "page_fault.read_begin": {
@@ -264,11 +264,11 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EPERM:
       `${DENIED}let pf = mr.page_fault(at, 1B)\n pf.read_begin()\n pf.range_fault() fails EPERM`,
     ENOMEM: `${on7_3(REGION)}let pf = mr.page_fault(more, 1B)\n pf.read_begin()
-      fail alloc_pages { pf.range_fault() fails ENOMEM }`,
+      inject alloc_pages { pf.range_fault() fails ENOMEM }`,
   },
   "page_fault.map": {
     EFAULT: `${REGION}let pf = mr.page_fault(more, 1B)\n pf.read_begin()\n assert pf.range_fault()
-      fail dma_iova_link { pf.map() fails EFAULT }`,
+      inject dma_iova_link { pf.map() fails EFAULT }`,
     EINVAL: `${RDMA}mm.touch(at, 1B)\nmm.touch(more, 1B)
       let big = mm.mmap(2MiB)
       mm.touch(big, 2MiB, write: true)
@@ -298,7 +298,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "nvme.reset": {
     ENODEV: `${STRICT}ssd.remove()
       ssd.reset() fails ENODEV`,
-    EIO: `${STRICT}fail device.answer { ssd.reset() fails EIO }`,
+    EIO: `${STRICT}inject device.answer { ssd.reset() fails EIO }`,
   },
   "nvme.remove": {
     ENODEV: `${STRICT}ssd.remove()
@@ -315,7 +315,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       vf.save(into) fails ENOTCONN`,
   },
   "vfio.load": {
-    EIO: `${MIGRATING}fail device.read { vf.load(from) fails EIO }`,
+    EIO: `${MIGRATING}inject device.read { vf.load(from) fails EIO }`,
     EINVAL: `${MIGRATING}vf.load(from, 128KiB) fails EINVAL`,
     ENOTCONN: `${MIGRATING}vf.detach()
       vf.load(from) fails ENOTCONN`,
@@ -323,10 +323,10 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "vfio.track": {
     EBUSY: `${MIGRATING}vf.track(0, 1MiB)
       vf.track(0, 1MiB) fails EBUSY`,
-    ENOMEM: `${MIGRATING}fail kvmalloc { vf.track(0, 1MiB) fails ENOMEM }`,
+    ENOMEM: `${MIGRATING}inject kvmalloc { vf.track(0, 1MiB) fails ENOMEM }`,
     ENOTCONN: `${MIGRATING}vf.detach()
       vf.track(0, 1MiB) fails ENOTCONN`,
-    EIO: `${MIGRATING}fail vfio.key { vf.track(0, 1MiB) fails EIO }`,
+    EIO: `${MIGRATING}inject vfio.key { vf.track(0, 1MiB) fails EIO }`,
     EFAULT: `${MIGRATING}vf.track(0, 1MiB, pages: 20_000) fails EFAULT`,
   },
   "vfio_buffer.map": {
@@ -356,11 +356,11 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** How each way to a migration buffer fails. */
 function newBuffer(call: string): Readonly<Record<string, string>> {
   return {
-    ENOMEM: `${MIGRATING}fail alloc_pages { ${call}4, none) fails ENOMEM }`,
+    ENOMEM: `${MIGRATING}inject alloc_pages { ${call}4, none) fails ENOMEM }`,
     ENOTCONN: `${MIGRATING}vf.detach()
       ${call}4, from_device) fails ENOTCONN`,
     EINVAL: `${MIGRATING}${call}0, from_device) fails EINVAL`,
-    EIO: `${MIGRATING}fail vfio.key { ${call}4, to_device) fails EIO }`,
+    EIO: `${MIGRATING}inject vfio.key { ${call}4, to_device) fails EIO }`,
     EFAULT: `${MIGRATING}${call}20_000, none) fails EFAULT`,
   };
 }

@@ -208,6 +208,7 @@ for (let seed = 1; seed <= MACHINES; seed++) {
       work: () => {},
       holdMemory: (bytes) => run.chargeMemory(bytes),
       keepWhile: (_items, make) => make(),
+      wantChange: () => {},
       siteSpan: () => null,
     };
     const values = new Values(random);

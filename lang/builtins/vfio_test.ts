@@ -43,8 +43,8 @@ Deno.test("explain of a migration buffer: pages, way, and whose it was before (h
     text,
     "the first of its direction that has 3 pages; 1 smaller one on the way",
   );
-  const single = output(`${STRICT}fail dma_iova_try_alloc {
-      fail alloc_pages nth 3 { explain vf.alloc_buffer(8, from_device) }
+  const single = output(`${STRICT}inject dma_iova_try_alloc {
+      inject alloc_pages nth 3 { explain vf.alloc_buffer(8, from_device) }
     }`);
   assertStringIncludes(single, "6 pages were wanted; 2 pages were there");
   assertStringIncludes(single, "no range of 32KiB could be had");

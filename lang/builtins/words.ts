@@ -5,6 +5,7 @@
  * kind of region and an attribute, `read` an operation and an access. Words that fields of events
  * hold stand with the field, in the runtime's vocabulary; to add another, add it to its group here.
  */
+import { PRICE_PRESETS } from "../../runtime/price_presets.ts";
 import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
 import { EVENT_TABLE, wordSets } from "../../runtime/event_vocabulary.ts";
 import type { WordSet } from "../../runtime/vocabulary/fields.ts";
@@ -117,8 +118,13 @@ const MACHINE_WORDS = [
     upstream_forwarding: "Requests that come from above go up again.",
     egress_control: "A bit vector says which ports peers may reach.",
     direct_translated: "Translated requests go straight to the peer.",
+    all: "Every service that the function's access control implements.",
     unknown: "Nobody could read whether the function has access control.",
   }),
+  ...group(
+    "preset of prices",
+    Object.fromEntries(Object.entries(PRICE_PRESETS).map(([name, { doc }]) => [name, doc])),
+  ),
   ...group("maker of the CPU", {
     intel: "Intel.",
     hygon: "Hygon, whose cores are AMD's.",

@@ -134,21 +134,21 @@ Deno.test("fields and methods of known kinds are known before the run", () => {
   assertEquals(errorsOf("fn f(r) { return r.b }\nprint f({ a: 1 })"), [], "known in the run only");
 });
 
-Deno.test("`fail` names a point that there is, and an error that it can have", () => {
-  assertEquals(errorsOf("fail dma_iova_link nth 3 with ENOMEM { print 1 }"), []);
-  assertEquals(errorsOf("fail iova.alloc nth 1..=2 { print 1 }"), []);
-  assertEquals(errorsOf("fail dma_iova_lnk { print 1 }"), [
-    "E0320 1:6 Nothing that can fail is called `dma_iova_lnk`",
+Deno.test("`inject` names a point that there is, and an error that it can have", () => {
+  assertEquals(errorsOf("inject dma_iova_link nth 3 with ENOMEM { print 1 }"), []);
+  assertEquals(errorsOf("inject iova.alloc nth 1..=2 { print 1 }"), []);
+  assertEquals(errorsOf("inject dma_iova_lnk { print 1 }"), [
+    "E0320 1:8 Nothing that can fail is called `dma_iova_lnk`",
   ]);
-  assertEquals(hintOf("fail dma_iova_lnk { print 1 }"), "did you mean `dma_iova_link`?");
-  assertEquals(errorsOf("fail dma_map_phys with EIO { print 1 }"), [
-    "E0321 1:24 `dma_map_phys` cannot fail with `EIO`",
+  assertEquals(hintOf("inject dma_iova_lnk { print 1 }"), "did you mean `dma_iova_link`?");
+  assertEquals(errorsOf("inject dma_map_phys with EIO { print 1 }"), [
+    "E0321 1:26 `dma_map_phys` cannot fail with `EIO`",
   ]);
-  assertEquals(errorsOf("fail device.read with not_present { print 1 }"), []);
-  assertEquals(errorsOf("fail each nth 2 { print 1 }"), [
-    "E0321 1:15 `fail each` takes neither `nth` nor `with`: it goes through every place by itself",
+  assertEquals(errorsOf("inject device.read with not_present { print 1 }"), []);
+  assertEquals(errorsOf("inject each nth 2 { print 1 }"), [
+    "E0321 1:15 `inject each` takes neither `nth` nor `with`: it goes through every place by itself",
   ]);
-  assertEquals(errorsOf("fail dma_map_phys nth 4KiB { print 1 }"), [
+  assertEquals(errorsOf("inject dma_map_phys nth 4KiB { print 1 }"), [
     "E0405 1:23 `nth` takes an int or a range, but this is a size",
   ]);
 });
@@ -162,11 +162,11 @@ Deno.test("blocks that run on machines of their own are only left at their end",
       leave,
     );
     assertEquals(
-      errorsOf(inside(`fail each { ${leave} }`)).map((line) => line.slice(0, 5)),
+      errorsOf(inside(`inject each { ${leave} }`)).map((line) => line.slice(0, 5)),
       ["E0309"],
       leave,
     );
-    assertEquals(errorsOf(inside(`fail iova.alloc { ${leave} }`)), [], leave);
+    assertEquals(errorsOf(inside(`inject iova.alloc { ${leave} }`)), [], leave);
   }
   assertEquals(errorsOf("let n = 1\ncompare { cpus = [1, 2] } { n = 2 }\nprint n"), [
     "E0308 2:29 Cannot assign to a variable of the code around",
@@ -232,7 +232,7 @@ Deno.test("hints name each name once, and no more names than can be read", () =>
   assertEquals(first!.hint, "did you mean `iommu`?");
   assertEquals(second!.hint!.split(", ").length, 16);
   assertEquals(second!.hint!.match(/ and \d+ more$/)?.length, 1);
-  assertEquals(hintOf("print [1].push(2)")!.match(/\bsum\b/g)?.length, 1);
+  assertEquals(hintOf("print [1].nosuch(2)")!.match(/\bsum\b/g)?.length, 1);
   assertEquals(errorsOf("print counters.iotlb.sink"), [
     "E0315 1:22 Counters.iotlb has no field `sink`",
   ]);

@@ -74,6 +74,10 @@ function* parts(expression: Expression, resolution: Resolution): Generator<Asser
     case "Cast":
       yield* parts(expression.operand, resolution);
       return;
+    case "IfValue":
+      // Which way it went says why it has its value.
+      yield* parts(expression.condition, resolution);
+      return;
     case "Integer":
     case "Ratio":
     case "Size":
@@ -83,6 +87,8 @@ function* parts(expression: Expression, resolution: Resolution): Generator<Asser
     case "Boolean":
     case "None":
     case "Record":
+    case "CopyWith":
+    case "MatchValue":
     case "Lambda":
     case "Try":
     case "Trace":

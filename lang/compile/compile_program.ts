@@ -60,8 +60,11 @@ export class ProgramCompiler {
     this.code.finish(this.tables.functionIndex(declaration), compiler.builder);
   }
 
+  /** A test of a table takes its row as an argument. */
   test(test: TestDeclaration): number {
-    return this.#compile("test", test.name, test.span, [], (compiler) => {
+    const row = test.table?.name;
+    return this.#compile("test", test.name, test.span, row ? [row.text] : [], (compiler) => {
+      if (row !== undefined) compiler.bind(this.#variable(row));
       compiler.block(test.body);
       endFunction(compiler.builder);
     });

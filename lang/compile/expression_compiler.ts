@@ -9,7 +9,9 @@ import type {
   CallExpression,
   CompareExpression,
   Expression,
+  IfExpression,
   LambdaExpression,
+  MatchExpression,
   NameExpression,
   TraceExpression,
 } from "../syntax/tree/ast.ts";
@@ -156,6 +158,18 @@ export abstract class ExpressionCompiler {
         builder.emit(1 - expression.entries.length, Op.MakeRecord, keys);
         return;
       }
+      case "CopyWith": {
+        this.expression(expression.object);
+        for (const entry of expression.entries) this.expression(entry.value);
+        builder.at(expression.span);
+        const keys = this.code.recordKeys.push(expression.entries.map(({ key }) => key.text)) - 1;
+        builder.emit(-expression.entries.length, RareOp.CopyWith, keys);
+        return;
+      }
+      case "IfValue":
+        return this.#ifValue(expression);
+      case "MatchValue":
+        return this.#matchValue(expression);
       case "Lambda":
         return this.#lambda(expression);
       case "Unary":
@@ -309,6 +323,48 @@ export abstract class ExpressionCompiler {
     this.expression(right);
     builder.at(expression.operatorSpan);
     builder.emit(-1, BINARY[operator]);
+  }
+
+  #ifValue({ condition, otherwise, then }: IfExpression): void {
+    const { builder } = this;
+    const other = new Label();
+    const after = new Label();
+    this.condition(condition, other);
+    this.expression(then);
+    builder.jump(-1, Op.Jump, after);
+    builder.place(other);
+    this.expression(otherwise);
+    builder.place(after);
+  }
+
+  #matchValue({ arms, span, subject }: MatchExpression): void {
+    const { builder } = this;
+    const before = builder.usedSlots;
+    const after = new Label();
+    const slot = builder.take(1);
+    this.expression(subject);
+    builder.emit(-1, Op.StoreLocal, slot);
+    for (const { pattern, value } of arms) {
+      const next = new Label();
+      if (pattern !== null) this.matchArm(pattern, slot, next);
+      this.expression(value);
+      builder.jump(-1, Op.Jump, after);
+      builder.place(next);
+    }
+    builder.at(span);
+    builder.emit(1, Op.LoadLocal, slot);
+    builder.emit(0, RareOp.NoArm);
+    builder.place(after);
+    builder.release(before);
+  }
+
+  /** Writes a jump that is taken when the value of a slot does not fit a pattern. */
+  protected matchArm(pattern: Expression, slot: number, next: Label): void {
+    const { builder } = this;
+    builder.emit(1, Op.LoadLocal, slot);
+    this.expression(pattern);
+    builder.emit(-1, RareOp.MatchTest);
+    builder.jump(-1, Op.JumpIfFalse, next);
   }
 
   // Calls.

@@ -5,6 +5,7 @@ import type {
   AssertStatement,
   AssignStatement,
   Block,
+  ChangeStatement,
   ExpectedOutcome,
   ExpectEventsStatement,
   Expression,
@@ -20,6 +21,7 @@ import type {
 import { roleOf } from "../syntax/tree/statement_kinds.ts";
 import { callsSomething, isCall, onlyCall, someExpression } from "../syntax/tree/walk.ts";
 import type { Site } from "../vm/code.ts";
+import { ChangeBy } from "../vm/changes.ts";
 import { Op } from "../vm/loop.ts";
 import { RareOp } from "../vm/rare_ops.ts";
 import { assertedParts, comparisonsOf } from "./asserted_parts.ts";
@@ -84,6 +86,8 @@ export class StatementCompiler extends TrialCompiler {
         return this.#let(statement);
       case "Assign":
         return this.#assign(statement);
+      case "Change":
+        return this.#change(statement);
       case "If":
         return this.#if(statement);
       case "While":
@@ -225,6 +229,17 @@ export class StatementCompiler extends TrialCompiler {
     else builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
   }
 
+  #change({ operator, place, value }: ChangeStatement): void {
+    const { builder } = this;
+    const by = operator === "+=" ? ChangeBy.Add : ChangeBy.Assign;
+    this.expression(place.object);
+    if (place.kind === "Index") this.expression(place.index);
+    this.rootExpression(value);
+    builder.at(place.kind === "Field" ? place.field.span : place.span);
+    if (place.kind === "Index") builder.emit(-3, RareOp.ChangeIndex, by);
+    else builder.emit(-2, RareOp.ChangeField, this.code.nameIndex(place.field.text), by);
+  }
+
   // Control.
 
   #if(statement: IfStatement): void {
@@ -308,12 +323,7 @@ export class StatementCompiler extends TrialCompiler {
     builder.emit(-1, Op.StoreLocal, subject);
     for (const arm of statement.arms) {
       const next = new Label();
-      if (arm.pattern !== null) {
-        builder.emit(1, Op.LoadLocal, subject);
-        this.expression(arm.pattern);
-        builder.emit(-1, RareOp.MatchTest);
-        builder.jump(-1, Op.JumpIfFalse, next);
-      }
+      if (arm.pattern !== null) this.matchArm(arm.pattern, subject, next);
       this.block(arm.body);
       builder.jump(0, Op.Jump, after);
       builder.place(next);

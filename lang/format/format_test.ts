@@ -25,6 +25,26 @@ Deno.test("blanks stand where the style wants them", () => {
   assertEquals(line("x+=1"), "x += 1");
 });
 
+Deno.test("changes in place, copies, and choices that are values", () => {
+  assertEquals(line("ring . head+=3"), "ring.head += 3");
+  assertEquals(line("l [ 0 ]=2"), "l[0] = 2");
+  assertEquals(line("let o=ring with {head:1,tail:2}"), "let o = ring with { head: 1, tail: 2 }");
+  assertEquals(
+    line("let a=if x{1}else if y{2}else{3}"),
+    "let a = if x { 1 } else if y { 2 } else { 3 }",
+  );
+  assertEquals(line("let a=if x{\n1}else{2}+3"), "let a = if x {\n  1\n} else {\n  2\n} + 3");
+  assertEquals(
+    line("return match a{0=>{b:1},1..=4=>[2]\n_=>none}"),
+    "return match a {\n  0 => { b: 1 }\n  1..=4 => [2]\n  _ => none\n}",
+  );
+  const [long, other] = ["a".repeat(40), "b".repeat(40)];
+  assertEquals(
+    line(`f(if x { "${long}" } else { "${other}" })`),
+    `f(\n  if x {\n    "${long}"\n  } else {\n    "${other}"\n  },\n)`,
+  );
+});
+
 Deno.test("an event pattern keeps its suffixes close", () => {
   assertEquals(
     line("expect events [a.b +,( c , d )* | e {2 , 3}, ...,x.* ? ,! y(n : 1)] in r"),

@@ -33,7 +33,7 @@ function visit(node: unknown, text: string, found: Map<number, EntryKind>): void
     mark(node.statements, "statement", found);
   }
   if (hasEntries(node)) {
-    const kind = node.kind === "Record"
+    const kind = node.kind === "Record" || node.kind === "CopyWith"
       ? "record"
       : node.kind === "Machine" || node.kind === "Block"
       ? "setting"

@@ -188,7 +188,9 @@ function bracesDoc(node: Group): Doc[] {
 function separatorBetween(kind: GroupKind, previous: Item): string {
   if (kind === "block") return ";";
   const last = previous.nodes.at(-1)!;
-  return kind !== "record" && isGroup(last) && isBraces(last.kind) ? "" : ",";
+  return kind !== "record" && isGroup(last) && isBraces(last.kind) && last.kind !== "record"
+    ? ""
+    : ",";
 }
 
 /** Words and brackets in a row, broken behind the operator that binds loosest. */
@@ -214,7 +216,7 @@ function layOutRun(
     parts.push(
       sign.length === 0
         ? value
-        : [value, sign[0]!.tokenType === t.Comma ? "" : " ", sign[0]!.image],
+        : [value, sign[0]!.tokenType === t.Comma || part.length === 0 ? "" : " ", sign[0]!.image],
     );
     start = place + 1;
   }

@@ -5,7 +5,7 @@ import { balanceBrackets } from "../syntax/recovery/brackets.ts";
 import { checkTokens } from "../syntax/lexical.ts";
 import { joinLines } from "../syntax/line_joining.ts";
 import { Reporter } from "../syntax/report.ts";
-import { Newline, tokenEnd, tokenize } from "../syntax/tokens.ts";
+import { isA, Newline, Soft, tokenEnd, tokenize } from "../syntax/tokens.ts";
 import { classifyWords } from "../syntax/words.ts";
 
 export interface Comment {
@@ -46,6 +46,9 @@ export function readWords(source: SourceFile): Words {
   for (const token of tokens) {
     const gap = readGap(source.text.slice(from, token.startOffset), words.length === 0);
     const previous = words.at(-1);
+    const end = tokenEnd(token);
+    // A word of older scripts is written as it is called today.
+    if (isA(token, Soft.inject)) token.image = "inject";
     if (previous !== undefined) previous.after = gap.trailing;
     words.push({
       token,
@@ -55,7 +58,7 @@ export function readWords(source: SourceFile): Words {
       blankBefore: gap.own[0]?.blankBefore ?? gap.blankAtEnd,
       blankAfterComments: gap.own.length > 0 && gap.blankAtEnd,
     });
-    from = tokenEnd(token);
+    from = end;
   }
   const gap = readGap(source.text.slice(from), words.length === 0);
   const last = words.at(-1);

@@ -26,7 +26,8 @@ import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import { checkConfig, usualPageSizes } from "./config_checks.ts";
 import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
-import { KERNEL, QUIRKS, type SettingSpec } from "./schema.ts";
+import { presetPrices, type PricePresetName } from "../../runtime/price_presets.ts";
+import { KERNEL, PRESET, QUIRKS, type SettingSpec } from "./schema.ts";
 import type { QuirkChanges, SettingValue } from "./setting_value.ts";
 
 /**
@@ -101,11 +102,18 @@ function toConfig(
       .flatMap((region) => readRegion(region, bag)),
     iommu: readIommu(block("iommu"), defaults.iommu),
     swiotlb: { ...defaults.swiotlb, ...valuesOf(block("swiotlb"), SWIOTLB_SETTINGS) },
-    pricesNs: Object.fromEntries(
-      [...block("prices")?.settings ?? []].map(([key, price]) => [key, price.value as number]),
-    ),
+    pricesNs: readPrices(block("prices")),
     pci: (block("pci")?.children ?? []).map(readPciNode),
   };
+}
+
+/** The prices of a preset, and those that are given instead of its own. */
+function readPrices(block: ConfigBlock | undefined): Readonly<Record<string, number>> {
+  const settings = [...block?.settings ?? []];
+  const preset = block?.settings.get(PRESET.key)?.value as PricePresetName | undefined;
+  const own = settings.filter(([key]) => key !== PRESET.key)
+    .map(([key, price]) => [key, price.value as number] as const);
+  return { ...preset === undefined ? {} : presetPrices(preset), ...Object.fromEntries(own) };
 }
 
 /** What a block gives for the rows, by their properties. */

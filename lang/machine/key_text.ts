@@ -19,7 +19,7 @@ export function shapeText(shape: ValueShape): string {
     case "word":
       return shape.choices.join(", ");
     case "words": {
-      const others = [...shape.orWord === undefined ? [] : [shape.orWord], ...orNone(shape.orNone)];
+      const others = [...shape.orWords ?? [], ...orNone(shape.orNone)];
       return [`list of ${shape.choices.join(", ")}`, ...others].join("; or ");
     }
     case "text":

@@ -14,12 +14,15 @@ import {
   REGION_SETTINGS,
   SWIOTLB_SETTINGS,
 } from "../../runtime/machine_config.ts";
+import { PRICE_PRESETS, type PricePresetName } from "../../runtime/price_presets.ts";
 import { PRICE_SETTINGS } from "../../runtime/prices.ts";
 import {
   type AnySetting,
+  optional,
   type OptionalSetting,
   setting,
   type SettingRows,
+  word,
 } from "../../runtime/settings.ts";
 import { DEFAULT_KERNEL, KERNEL_NAMES, type KernelProfile } from "../../runtime/kernels/kernels.ts";
 
@@ -46,6 +49,12 @@ export const KERNEL = setting<KernelProfile>(
   { kind: "string", choices: KERNEL_NAMES },
   DEFAULT_KERNEL,
   { doc: "The release whose behaviour is modelled." },
+);
+
+export const PRESET = optional(
+  "preset",
+  word(...Object.keys(PRICE_PRESETS) as PricePresetName[]),
+  { leftOut: "nothing has a price", doc: "Prices to begin with; one beside it replaces its own." },
 );
 
 export const QUIRKS: QuirksSetting = {
@@ -88,7 +97,7 @@ const BLOCKS: readonly BlockSpec[] = [
   block(
     "prices",
     "What events cost in virtual time. Any event's name is a key too.",
-    PRICE_SETTINGS,
+    { preset: PRESET, ...PRICE_SETTINGS },
   ),
   block("pci", "The PCI tree.", {}, { children: PCI_ROOT_HOLDS }),
   ...[...PCI_BLOCKS].map(([keyword, { doc, holds, settings }]) =>

@@ -223,7 +223,7 @@ export class SettingReader {
         return undefined;
       case "words":
         if (value === null && shape.orNone) return null;
-        if (value instanceof Word && value.name === shape.orWord) return value.name;
+        if (value instanceof Word && shape.orWords?.includes(value.name)) return value.name;
         if (!(value instanceof ListValue)) return this.#wrongKind(shape, name, value, span);
         return allOrNone(value.items.map((item) => this.#item(shape, name, item, span)));
       case "sizes":

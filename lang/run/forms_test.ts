@@ -143,7 +143,7 @@ match 9 { 1 => print 1 }`;
   assertEquals(printed(text), ["few", "to", "2", "four", "4k", "none", "t", "mid"]);
 });
 
-Deno.test("outcomes as blocks and on one line, `try`, and `fail` (language.md, Statements)", () => {
+Deno.test("outcomes as blocks and on one line, `try`, and `inject` (language.md, Statements)", () => {
   const text = `let s = iova_state()
 assert dma_iova_try_alloc(ssd, s, phys: 0x10_0000, size: 64KiB)
 dma_iova_link(ssd, s, phys: 0x20_0800, offset: 4KiB, size: 4KiB, dir: to_device) fails EIO
@@ -154,7 +154,7 @@ let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
 dma_unmap_phys(ssd, m, 8KiB, to_device) warns unmap_size
 let n = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
 expect warning unmap_size { dma_unmap_phys(ssd, n, 8KiB, to_device) }
-fail dma_map_phys nth 2..=3 {
+inject dma_map_phys nth 2..=3 {
   print [1, 2, 3, 4].map(n => (try dma_map_phys(ssd, n * 0x10_0000, 4KiB, to_device)).error)
 }`;
   assertEquals(strict(text), ["[none, ENOMEM, ENOMEM, none]"]);

@@ -73,11 +73,11 @@ export function raceIncident({ finding, order, orders, run, runs }: RaceIncident
   return { finding, run, where: { label: "orders", text } };
 }
 
-/** An incident of some places of a `fail each`. */
+/** An incident of some places of a `inject each`. */
 export function sweepIncident(
   { event, places, run, tried, when }: SweepIncident,
 ): FoundIncident {
-  const text = `${places} of ${tried} places of \`fail each\`, such as when ${when}`;
+  const text = `${places} of ${tried} places of \`inject each\`, such as when ${when}`;
   return { finding: event, run, where: { label: "at", text } };
 }
 

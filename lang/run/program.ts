@@ -14,6 +14,7 @@ import { firstMistakes } from "../diagnostics/first_mistakes.ts";
 import type { SourceFile, Span } from "../source.ts";
 import type {
   BenchDeclaration,
+  CallExpression,
   Expression,
   FileNode,
   PropertyDeclaration,
@@ -24,7 +25,9 @@ import { innerBlocks, statementExpressions } from "../syntax/tree/statement_kind
 import { comparisonsIn, someExpression } from "../syntax/tree/walk.ts";
 import type { Code } from "../vm/code.ts";
 import { hostLimit } from "../vm/host_limits.ts";
-import { ListValue, RangeValue } from "../values/value.ts";
+import { ListValue, RangeValue, type Value } from "../values/value.ts";
+import { isSequenceCall } from "../check/kinds/sequence_call.ts";
+import { type SequenceChoices, sequenceChoices } from "../values/sequences.ts";
 import {
   type DriverContext,
   type DriverEntry,
@@ -33,12 +36,13 @@ import {
 } from "./driver_entry.ts";
 import { type Combination, combinationsOf, comparedMachines, variantIn } from "./combinations.ts";
 import type { MachineSetting, MachineVariant } from "../values/machine_variant.ts";
+import { type TableRow, tableRows } from "./table_rows.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
 
 /** A name of a property's `forall` and what it may be. */
 export interface ForallValues {
   readonly name: string;
-  readonly values: RangeValue | ListValue;
+  readonly values: RangeValue | ListValue | SequenceChoices;
 }
 
 export interface BudgetCode {
@@ -75,6 +79,11 @@ export interface TestEntry {
   readonly functionIndex: number;
   /** @internal */
   readonly declaration: AnyTest;
+  /**
+   * Of a test of a table: its row.
+   * @internal
+   */
+  readonly args: readonly Value[];
   /**
    * Of a property.
    * @internal
@@ -277,6 +286,8 @@ export type AnyTest = TestDeclaration | PropertyDeclaration | BenchDeclaration;
 /** What is known of a test before it is compiled. */
 export interface TestVariants {
   readonly combinations: readonly Combination[];
+  /** A test for each row of its table; one for a test without. */
+  readonly rows: readonly TableRow[];
   readonly forall: readonly ForallValues[];
 }
 
@@ -319,6 +330,9 @@ export function testVariants(
 ): TestVariants {
   return {
     combinations: combinationsOf(test.modifiers, machine, scope, registry, bag),
+    rows: test.kind === "Test" && test.table !== null
+      ? tableRows(test, test.table, scope, bag)
+      : [{ name: test.name, args: [] }],
     forall: test.kind === "Property" ? forallValues(test, scope, bag) : [],
   };
 }
@@ -331,6 +345,11 @@ function forallValues(
   const evaluator = new ConstantEvaluator(scope, bag);
   const all: ForallValues[] = [];
   for (const { name, values: expression } of property.forall) {
+    if (isSequenceCall(expression)) {
+      const choices = readSequence(expression, evaluator, bag);
+      if (choices !== null) all.push({ name: name.text, values: choices });
+      continue;
+    }
     const values = evaluator.evaluate(expression);
     if (values === undefined) continue;
     if (!(values instanceof RangeValue || values instanceof ListValue)) {
@@ -342,6 +361,27 @@ function forallValues(
     }
   }
   return all;
+}
+
+/** The choices of `sequence(0..=20, { … })`; what is wrong with them goes into the bag. */
+function readSequence(
+  call: CallExpression,
+  evaluator: ConstantEvaluator,
+  bag: DiagnosticBag,
+): SequenceChoices | null {
+  // How many arguments there are, and their names, the checker has looked at.
+  const given = (name: string, place: number) => {
+    const { arguments: all } = call;
+    const argument = all.find((each) => each.name?.text === name) ?? all[place];
+    return argument === undefined ? undefined : evaluator.evaluate(argument.value);
+  };
+  const length = given("length", 0);
+  const of = given("of", 1);
+  if (length === undefined || of === undefined) return null;
+  const choices = sequenceChoices(length, of);
+  if (typeof choices !== "string") return choices;
+  bag.error("E0405", call.span, choices);
+  return null;
 }
 
 function isEmpty(values: RangeValue | ListValue): boolean {
@@ -356,7 +396,6 @@ export function compileTest(
 ): TestEntry[] {
   const budgets = test.kind === "Bench" ? test.budgets : [];
   const common = {
-    name: test.name,
     span: test.nameSpan,
     skip: test.skip,
     declaration: test,
@@ -374,13 +413,16 @@ export function compileTest(
     usesEvents: usesEvents(test),
     kind: test.kind.toLowerCase() as TestEntry["kind"],
   };
-  return variants.combinations.map(({ config, label, settings, variant }) => ({
-    ...common,
-    combination: label,
-    settings,
-    config,
-    variant,
-  }));
+  return variants.rows.flatMap((row) =>
+    variants.combinations.map(({ config, label, settings, variant }) => ({
+      ...common,
+      ...row,
+      combination: label,
+      settings,
+      config,
+      variant,
+    }))
+  );
 }
 
 /** True when a bench asks for events or commands: then they must be kept. */

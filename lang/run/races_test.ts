@@ -137,7 +137,7 @@ print [now(), c.map(o => o.time)]`;
   assertEquals(printed(nested), ["[12us, [3us, 3us]]"]);
   const each = `${STRICT}
 race {
-  fail each {
+  inject each {
     let m = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
     if m.ok { dma_unmap_phys(ssd, m.value, 4KiB, to_device) }
   }
@@ -161,7 +161,7 @@ Deno.test("each block keeps its CPU, the errors it takes and the points it makes
 race {
   expect error ENOMEM {
     advance 1us
-    fail dma_map_phys { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
+    inject dma_map_phys { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
   }
 } and {
   expect error EIO {
@@ -188,7 +188,7 @@ Deno.test("an error that no block takes ends the race in that order, and the sta
 let x = 0
 expect error ENOMEM {
   race {
-    fail dma_map_phys { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
+    inject dma_map_phys { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) }
   } and {
     on cpu 1 { x = 1; x = 2 }
   }
@@ -308,19 +308,19 @@ Deno.test("a session shows a race's value, and goes on as if it had not been", (
   assertEquals(session.feed("x").values[0]!.text, "0");
 });
 
-Deno.test("a race inside `fail each` is run in all orders, once as it is and once for each place", () => {
+Deno.test("a race inside `inject each` is run in all orders, once as it is and once for each place", () => {
   const work = `fn work() {
   let m = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
   if m.ok { dma_unmap_phys(ssd, m.value, 4KiB, to_device) }
 }
 `;
-  const text = `${STRICT}${work}fail each { race { work() } and { work() } }
+  const text = `${STRICT}${work}inject each { race { work() } and { work() } }
 assert iommu.live_mappings == 0`;
   assertEquals(failureText(text), "it passed");
 });
 
-Deno.test("`fail each` finds what leaks in one order of a race only", () => {
-  const said = failureText(`${STRICT}fail each {
+Deno.test("`inject each` finds what leaks in one order of a race only", () => {
+  const said = failureText(`${STRICT}inject each {
   let done = false
   let m = none
   race { m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) } and { done = m != none }

@@ -77,9 +77,9 @@ Deno.test("explain names the defect in a session, too", () => {
   assertEquals(lines.at(-1), `  ${GONE}`);
 });
 
-Deno.test("a `fail each` tells how many of its places each defect is at fault for", () => {
+Deno.test("a `inject each` tells how many of its places each defect is at fault for", () => {
   const text = machine().replace("sgl = true, sgl_threshold = 4KiB", "") + test(
-    "fail each { print try ssd.read(lba: 0, into: buffer(size: 64KiB, pieces: 16, stride: 8KiB)) }",
+    "inject each { print try ssd.read(lba: 0, into: buffer(size: 64KiB, pieces: 16, stride: 8KiB)) }",
   );
   const lines = failureLines(text);
   // Seven links and a list of descriptors leave something; each half is gone with its own switch.

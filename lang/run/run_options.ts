@@ -39,7 +39,7 @@ export interface RunOptions {
   readonly onRun?: ((run: RunStart) => void) | undefined;
   /** Gets every event of every test's machine. */
   readonly onEvent?: (event: MachineEvent) => void;
-  /** Gets every event of the machines that `fork`, `fail each`, `compare` and `race` run beside. */
+  /** Gets every event of the machines that `fork`, `inject each`, `compare` and `race` run beside. */
   readonly onSideEvent?: (event: MachineEvent) => void;
   /** Gets each outcome as soon as it is known. */
   readonly onOutcome?: (outcome: TestOutcome) => void;

@@ -91,7 +91,7 @@ function runEntry(
   const entry = { kind, name, combination, place, functionIndex };
   const tally = new Tally(program, entry, test.config.seed, options, reached);
   if (test.skip) return tally.skipped();
-  if (kind === "test") tally.run({ ...test, args: [] });
+  if (kind === "test") tally.run(test);
   else runProperty(engine, test, tally, options.machine);
   return tally.outcome();
 }

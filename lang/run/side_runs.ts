@@ -1,4 +1,4 @@
-/** The runs that `fork`, `fail each` and `compare` start beside the one that is going on. */
+/** The runs that `fork`, `inject each` and `compare` start beside the one that is going on. */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { Closure, Value } from "../values/value.ts";

@@ -6,6 +6,7 @@ import type { Span } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import { describeFailure } from "../vm/failure_report.ts";
 import type { Limits } from "../values/limits.ts";
+import { freeze } from "../values/changes.ts";
 import type { Value } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
 import type { RunWatch } from "../vm/run_watch.ts";
@@ -86,7 +87,7 @@ export function workOutConsts<F>(
   for (const { functionIndex, global } of consts) {
     const failure = run(functionIndex);
     if (failure !== null) return failure;
-    vm.globals[global] = vm.result;
+    vm.globals[global] = freeze(vm.result);
   }
   return null;
 }

@@ -44,6 +44,8 @@ export interface WordRow<W extends string = string> extends Shown {
   readonly behind: Behind;
   /** One sentence, then as many as it needs. */
   readonly doc: string;
+  /** Of a word of older scripts, which is still understood: the one that is written today. */
+  readonly now?: W;
 }
 
 interface Shown {
@@ -95,10 +97,16 @@ const ROWS = {
     "Takes the consts, functions and the machine of another file, relative to this one.",
     { form: 'use "file"', example: '# use "lib/patterns.dma"' },
   ),
-  test: hard("statement", "text and block", "A test, on a fresh machine of its own.", {
-    form: 'test "name" with { … } matrix { … } { … }',
-    example: 'test "sizes" { assert 4KiB * 2 == 8KiB }',
-  }),
+  test: hard(
+    "statement",
+    "text and block",
+    "A test, on a fresh machine of its own; with a table, one for each row.",
+    {
+      form: 'test "name" with { … } matrix { … } { … } · test "size {c.size}" for c in cases { … }',
+      example: 'test "sizes" { assert 4KiB * 2 == 8KiB }\n' +
+        'test "{n} pages" for n in 1..=3 { assert alloc_pages(n).size == n * 4KiB }',
+    },
+  ),
   property: hard(
     "statement",
     "text and block",
@@ -130,10 +138,15 @@ const ROWS = {
         'driver "one piece" { map = map_one, unmap = unmap_one, pieces = 1 }\nprint ssd.name',
     },
   ),
-  with: soft("clause", "block", "After a test's name: changes the machine for it.", {
-    form: "with { iommu.mode = lazy }",
-    example: 'test "two CPUs" with { cpus = 2 } { on cpu 1 { advance 1us } }',
-  }),
+  with: soft(
+    "clause",
+    "block",
+    "After a test's name: changes the machine for it. Behind a record: a copy with other values.",
+    {
+      form: "with { iommu.mode = lazy } · record with { key: e }",
+      example: 'test "two CPUs" with { cpus = 2 } { on cpu 1 { advance 1us } }',
+    },
+  ),
   matrix: soft(
     "clause",
     "block",
@@ -168,13 +181,18 @@ const ROWS = {
   let: hard(
     "statement",
     "value",
-    "Binds a variable in its block; `x = e` and `x += e` give it another value.",
-    { form: "let x = e", example: "let n = 1\nn += 2\nprint n" },
+    "Binds a variable in its block; `x = e` and `x += e` give it another value. `r.key = e` and " +
+      "`l[i] = e` change the record or list itself, for all who have it.",
+    {
+      form: "let x = e",
+      example: "let n = 1\nn += 2\nlet ring = { head: n }\nring.head += 1\nprint ring",
+    },
   ),
   if: hard(
     "statement",
     "value and block",
-    "Runs one of its blocks. A condition is true or false, nothing else.",
+    "Runs one of its blocks; where a value is due, each holds one expression. A condition is " +
+      "true or false, nothing else.",
     {
       form: "if e { … } else if e { … } else { … }",
       example: "if 2 > 1 { print 2 } else { print 1 }",
@@ -185,10 +203,15 @@ const ROWS = {
     form: "while e { … }",
     example: "let n = 0\nwhile n < 3 { n += 1 }\nprint n",
   }),
-  for: hard("statement", "head and block", "Walks a range, a list or bytes.", {
-    form: "for x in e { … }",
-    example: "for n in 0..3 { print n }",
-  }),
+  for: hard(
+    "statement",
+    "head and block",
+    "Walks a range, a list or bytes; behind a test's name, its table.",
+    {
+      form: "for x in e { … }",
+      example: "for n in 0..3 { print n }",
+    },
+  ),
   in: hard(
     "clause",
     "value and block",
@@ -201,7 +224,8 @@ const ROWS = {
   match: hard(
     "statement",
     "value and block",
-    "Takes the first arm whose literal, constant or range fits; `_` fits everything.",
+    "Takes the first arm whose literal, constant or range fits; `_` fits everything. Where a " +
+      "value is due, an arm is an expression.",
     {
       form: "match e { 0 => …  1..4 => …  _ => … }",
       example: 'match 3 {\n  0 => print "none"\n  1..=4 => print "few"\n  _ => print "many"\n}',
@@ -320,22 +344,30 @@ const ROWS = {
     form: "trace { … }",
     example: `${DISK}let t = trace { ssd.read(lba: 0, into: alloc_pages(1)) }\nprint t.length`,
   }),
-  fail: soft(
+  inject: soft(
     "statement",
     "head and block",
     "Makes a point of the machine fail in its block, each time or at one occurrence. " +
-      "`fail each` runs its block once for every place where something can fail, and checks that " +
+      "`inject each` runs its block once for every place where something can fail, and checks that " +
       "nothing leaks.",
     {
-      form: "fail POINT { … } · fail POINT nth 3 with ENOMEM { … } · fail each { … }",
-      example: `${DISK}fail dma_map_phys {\n` +
+      form: "inject POINT { … } · inject POINT nth 3 with ENOMEM { … } · inject each { … }",
+      example: `${DISK}inject dma_map_phys {\n` +
         "  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) fails ENOMEM\n}",
     },
   ),
+  fail: {
+    ...soft(
+      "statement",
+      "head and block",
+      "What `inject` was called; `dmalab fmt` writes the new word.",
+    ),
+    now: "inject" as const,
+  },
   each: soft(
-    { after: "fail" },
+    { after: "inject" },
     "block",
-    "`fail each { … }`: every place where something can fail, one after the other.",
+    "`inject each { … }`: every place where something can fail, one after the other.",
   ),
   nth: soft(
     "clause",

@@ -48,6 +48,12 @@ Deno.test("calls, indexes, fields and casts follow a value", () => {
     parsed("buf.slice(0..4).bytes[1..=2]"),
     "(at (. (call (. buf slice) (.. 0 4)) bytes) (..= 1 2))",
   );
+  assertEquals(parsed("f(r with { a: 1 }.b with {})"), "(call f (with (. (with r a:1) b) ))");
+  assertEquals(parsed("if a { 1 } else if b { 2 } else { { c: 3 } }"), "(if a 1 (if b 2 {c:3}))");
+  assertEquals(
+    parsed("1 + match a { 0..4 => b, _ => -c }"),
+    "(+ 1 (match a ((.. 0 4) b) (_ (- c))))",
+  );
   assertEquals(parsed("f(a, b,)"), "(call f a b)");
 });
 
@@ -100,7 +106,7 @@ Deno.test("statements have their parts", () => {
     kinds(
       "let a = 1; a = 2; a += 3; if a { }; while a { }; for i in a { }; repeat 3 { }\n" +
         "match a { }; return; return 1; break; continue; assert a; step; wait a; advance 1ms\n" +
-        "on cpu 1 { }; fail each { }; print a; show a; explain a; f(); f() fails EIO",
+        "on cpu 1 { }; inject each { }; print a; show a; explain a; f(); f() fails EIO",
     ),
     "Let Assign Assign If While For Repeat Match Return Return Break Continue Assert Step Wait Advance OnCpu Fail Output Output Output Expression Expression"
       .split(" "),
@@ -153,14 +159,14 @@ Deno.test("step, fail and the expectations have their parts", () => {
   const until = first("step until req.done and x");
   assert(until.kind === "Step" && until.until !== null && until.count === null);
   assertEquals(sexpr(until.until), "(and (. req done) x)");
-  const fail = first("fail dma_iova_link nth 3 with ENOMEM { f() }");
+  const fail = first("inject dma_iova_link nth 3 with ENOMEM { f() }");
   assert(fail.kind === "Fail" && fail.nth !== null);
   assertEquals([fail.point?.text, sexpr(fail.nth), fail.error?.text], [
     "dma_iova_link",
     "3",
     "ENOMEM",
   ]);
-  const each = first("fail each { f() }");
+  const each = first("inject each { f() }");
   assert(each.kind === "Fail" && each.point === null && each.error === null);
   const warns = first("f(x) warns unmap_size");
   assert(warns.kind === "Expression" && warns.expected !== null);

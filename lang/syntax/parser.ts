@@ -94,10 +94,10 @@ export class DmaParser extends RecoveringParser {
         DEF: [
           { ALT: () => this.SUBRULE(this.letStatement) },
           { ALT: () => this.SUBRULE(this.assertStatement) },
-          { ALT: () => this.SUBRULE(this.ifStatement) },
+          { ALT: () => this.SUBRULE(this.ifStatement), IGNORE_AMBIGUITIES: true },
           { ALT: () => this.SUBRULE(this.whileStatement) },
           { ALT: () => this.SUBRULE(this.forStatement) },
-          { ALT: () => this.SUBRULE(this.matchStatement) },
+          { ALT: () => this.SUBRULE(this.matchStatement), IGNORE_AMBIGUITIES: true },
           { ALT: () => this.SUBRULE(this.returnStatement) },
           { ALT: () => this.SUBRULE(this.expectStatement) },
           { ALT: () => this.SUBRULE(this.outputStatement), IGNORE_AMBIGUITIES: true },
@@ -167,6 +167,11 @@ export class DmaParser extends RecoveringParser {
             this.CONSUME(Hard.test);
             this.CONSUME(t.Text, named("testName"));
             this.MANY(() => this.SUBRULE(this.modifier));
+            this.OPTION2(() => {
+              this.CONSUME(Hard.for);
+              this.SUBRULE(this.binding);
+              this.MANY4(() => this.SUBRULE4(this.modifier));
+            });
             this.SUBRULE(this.block);
           },
         },
@@ -502,7 +507,7 @@ export class DmaParser extends RecoveringParser {
   });
 
   readonly failStatement = this.RULE("failStatement", () => {
-    this.CONSUME(Soft.fail);
+    this.CONSUME(Soft.inject);
     this.OR({
       DEF: [
         { ALT: () => this.CONSUME(Soft.each), IGNORE_AMBIGUITIES: true },
@@ -687,6 +692,8 @@ export class DmaParser extends RecoveringParser {
           },
           { ALT: () => this.SUBRULE(this.branches), IGNORE_AMBIGUITIES: true },
           { ALT: () => this.SUBRULE(this.comparison), IGNORE_AMBIGUITIES: true },
+          { ALT: () => this.SUBRULE(this.ifValue) },
+          { ALT: () => this.SUBRULE(this.matchValues) },
           { ALT: () => this.CONSUME(t.Name, FIRST) },
           { ALT: () => this.SUBRULE(this.parentheses) },
           { ALT: () => this.SUBRULE(this.list) },
@@ -712,6 +719,12 @@ export class DmaParser extends RecoveringParser {
               this.CONSUME3(t.Name, CAST);
             },
           },
+          {
+            ALT: () => {
+              this.CONSUME(t.CopyWith, SUFFIX);
+              this.SUBRULE2(this.record, SUFFIX);
+            },
+          },
         ],
       );
     });
@@ -719,6 +732,47 @@ export class DmaParser extends RecoveringParser {
       this.CONSUME(t.FatArrow);
       this.SUBRULE(this.expression);
     });
+  });
+
+  /** `if` where a value is due: each of its blocks is one expression. */
+  readonly ifValue = this.RULE("ifValue", () => {
+    this.CONSUME(Hard.if);
+    this.SUBRULE(this.expression, BRANCH);
+    this.SUBRULE(this.valueBlock, BRANCH);
+    this.MANY(() => {
+      this.CONSUME(Hard.else, BRANCH);
+      this.OPTION(() => {
+        this.CONSUME2(Hard.if);
+        this.SUBRULE2(this.expression, BRANCH);
+      });
+      this.SUBRULE2(this.valueBlock, BRANCH);
+    });
+  });
+
+  readonly valueBlock = this.RULE("valueBlock", () => {
+    this.CONSUME(t.LBrace, BLOCK_START);
+    this.SUBRULE(this.expression);
+    this.CONSUME(t.RBrace, due("valueEnd"));
+  });
+
+  /** `match` where a value is due. */
+  readonly matchValues = this.RULE("matchValues", () => {
+    this.CONSUME(Hard.match);
+    this.SUBRULE(this.expression);
+    this.CONSUME(t.LBrace);
+    this.MANY(() => {
+      this.OR([
+        { ALT: () => this.CONSUME(t.Separator, ITEM) },
+        { ALT: () => this.SUBRULE(this.valueArm, ITEM) },
+      ]);
+    });
+    this.CONSUME(t.RBrace);
+  });
+
+  readonly valueArm = this.RULE("valueArm", () => {
+    this.SUBRULE(this.matchPattern);
+    this.CONSUME(t.FatArrow);
+    this.SUBRULE(this.expression);
   });
 
   /** `(e)`, or the parameters of a lambda. */

@@ -1,7 +1,7 @@
 /** Helpers of the front end's tests: short forms of sources, trees and diagnostics. */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { SourceFile, spanText } from "../source.ts";
-import type { Block, EventPattern, Expression, Name, Statement } from "./tree/ast.ts";
+import type { Block, EventPattern, Expression, Name, RecordEntry, Statement } from "./tree/ast.ts";
 import { parse, type ParseOptions, type ParseResult } from "./parse.ts";
 
 export function parseText(text: string, options: ParseOptions = {}): ParseResult {
@@ -60,7 +60,17 @@ export function sexpr(node: Expression): string {
     case "List":
       return `[${node.items.map(sexpr).join(" ")}]`;
     case "Record":
-      return `{${node.entries.map(({ key, value }) => `${key.text}:${sexpr(value)}`).join(" ")}}`;
+      return `{${entriesText(node.entries)}}`;
+    case "CopyWith":
+      return `(with ${sexpr(node.object)} ${entriesText(node.entries)})`;
+    case "IfValue":
+      return `(if ${sexpr(node.condition)} ${sexpr(node.then)} ${sexpr(node.otherwise)})`;
+    case "MatchValue": {
+      const arms = node.arms.map(({ pattern, value }) =>
+        `(${pattern === null ? "_" : sexpr(pattern)} ${sexpr(value)})`
+      );
+      return `(match ${[sexpr(node.subject), ...arms].join(" ")})`;
+    }
     case "Lambda":
       return `(=> (${names(node.parameters)}) ${sexpr(node.body)})`;
     case "Unary":
@@ -95,6 +105,10 @@ export function sexpr(node: Expression): string {
     case "ErrorExpression":
       return "<error>";
   }
+}
+
+function entriesText(entries: readonly RecordEntry[]): string {
+  return entries.map(({ key, value }) => `${key.text}:${sexpr(value)}`).join(" ");
 }
 
 /** A block: its statements' kinds, or their text. */

@@ -94,9 +94,9 @@ fn go(x, y,) {
     _ => print "x {x + 1} \\{ y"
   }
   on cpu 1 { advance 10ms }
-  fail dma_iova_link nth 3 with ENOMEM { wait io }
-  fail each { go(1, 2) }
-  fail mem.alloc { go() }
+  inject dma_iova_link nth 3 with ENOMEM { wait io }
+  inject each { go(1, 2) }
+  inject mem.alloc { go() }
   expect error EINVAL { go() }
   expect events [
     iova.alloc(size_bytes: 4KiB, source: rcache), iommu.map+, (a, b)* | c{2,3},
@@ -181,7 +181,7 @@ test "an error path leaves nothing mapped" with { iommu.mode = strict } {
   assert dma_iova_try_alloc(ssd, state, phys: phys, size: 64KiB), "no range of {64KiB}"
   let calls = trace {
     dma_iova_link(ssd, state, phys, 0, 4KiB, to_device)
-    fail dma_iova_sync with EIO {
+    inject dma_iova_sync with EIO {
       dma_iova_sync(ssd, state, offset: 0, size: 4KiB) fails EIO
     }
     dma_iova_destroy(ssd, state, 4KiB, to_device)

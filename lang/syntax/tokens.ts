@@ -130,6 +130,8 @@ export function typesWhere(isAsked: (row: WordRow) => boolean): ReadonlySet<Toke
 export const Label = category("Label", "a name", Name);
 /** The `and` between two blocks. */
 export const AndThen = category("AndThen", "`and`", Inline);
+/** The `with` behind a record, of which it makes a copy. */
+export const CopyWith = category("CopyWith", "`with`", Inline);
 /** An identifier that begins a line like a statement's word does, but is none. */
 export const UnknownIdentifier = category("UnknownIdentifier", "a name", UnknownWord);
 /** Stands where a value was forgotten; the diagnostic is already made. */
@@ -313,6 +315,7 @@ export const VOCABULARY: TokenType[] = [
   UnknownWord,
   Label,
   AndThen,
+  CopyWith,
   UnknownIdentifier,
   MissingValue,
 ];

@@ -22,6 +22,7 @@ import {
   Assign,
   Colon,
   Comma,
+  CopyWith,
   Dot,
   End,
   FatArrow,
@@ -103,7 +104,10 @@ function ruleOf({ behind, place }: WordRow<LanguageWord>): Rule {
 }
 
 const RULES: ReadonlyMap<string, { readonly type: TokenType; readonly rule: Rule }> = new Map(
-  SOFT_WORDS.map((word) => [word, { type: Soft[word], rule: ruleOf(LANGUAGE_WORDS[word]) }]),
+  SOFT_WORDS.map((word) => {
+    const row = LANGUAGE_WORDS[word];
+    return [word, { type: WordTypes[row.now ?? word], rule: ruleOf(row) }];
+  }),
 );
 
 /** Soft words that follow a complete value. */
@@ -158,6 +162,7 @@ export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IT
       const inBench = benchDepth >= 0 && depth === benchDepth + 1;
       const place = { tokens, index, previous, next, atStart, atLineStart, inBench };
       classify(place, token, reporter);
+      if (token.tokenType === Soft.with && copiesRecord(place)) retype(token, CopyWith);
     }
     if (token.tokenType === LBrace) depth++;
     else if (token.tokenType === RBrace) depth--;
@@ -169,6 +174,19 @@ export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IT
     }
   }
   return result;
+}
+
+/** `ring with { head: 1 }`, and not the `with` behind a test's name or another of its options. */
+function copiesRecord({ index, next, previous, tokens }: Place): boolean {
+  if (next?.tokenType !== LBrace || !endsValue(previous) || previous?.tokenType === RBrace) {
+    return false;
+  }
+  for (let at = index - 1; at >= 0; at--) {
+    const token = tokens[at]!;
+    if (isCaseWord(token)) return false;
+    if (isA(token, End) || token.tokenType === LBrace || token.tokenType === RBrace) return true;
+  }
+  return true;
 }
 
 function isWordToken(token: IToken): boolean {

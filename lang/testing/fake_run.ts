@@ -26,6 +26,7 @@ export function runOf(): { readonly run: Run; readonly spent: Spent } {
     chargeMemory: (bytes) => void (spent.bytes += bytes),
     holdMemory: (bytes) => void (spent.bytes += bytes),
     keepWhile: (_items, make) => make(),
+    wantChange: () => {},
     siteSpan: () => null,
   };
   return { run, spent };

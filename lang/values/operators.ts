@@ -120,7 +120,7 @@ function join(left: Value, right: Value, charge: ChargeMemory): Value | null {
   }
   if (left instanceof ListValue && right instanceof ListValue) {
     charge(LIST_BYTES + ITEM_BYTES * (left.items.length + right.items.length));
-    return new ListValue(left.items.concat(right.items));
+    return new ListValue(left.items.concat(right.items), "script");
   }
   if (left instanceof BytesValue && right instanceof BytesValue) {
     charge(left.bytes.length + right.bytes.length);

@@ -46,7 +46,7 @@ export interface Registry {
   readonly reportClasses: ReadonlySet<string>;
   /** Every event's name. */
   readonly eventNames: readonly string[];
-  /** Points that `fail` names, each with the errors it can have, its natural one first. */
+  /** Points that `inject` names, each with the errors it can have, its natural one first. */
   readonly faultPoints: ReadonlyMap<string, readonly string[]>;
   /** Kernel functions whose bare name in a pattern means `call.NAME`. */
   readonly kernelCalls: ReadonlySet<string>;

@@ -35,6 +35,8 @@ export interface Run {
   holdMemory(bytes: number): void;
   /** Makes something of which `items` are parts that are held by nothing else yet. */
   keepWhile<T>(items: readonly Value[], make: () => T): T;
+  /** A list or record is about to change; throws where nothing may, as in an invariant. */
+  wantChange(): void;
   /** Where the statement stands that an event's `site` names. */
   siteSpan(site: number): Span | null;
 }

@@ -130,6 +130,8 @@ export interface FieldSpec<T = never> {
 
 export interface MethodSpec<T = never> extends Omit<FunctionSpec, "run"> {
   readonly gives?: FromItems;
+  /** What it changes of the list or record that it is called on. */
+  readonly changes?: "items" | "entries";
   run(run: Run, target: T, args: Arguments): Value;
 }
 

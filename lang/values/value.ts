@@ -30,15 +30,55 @@ export abstract class WalkedValue {
   walk: object | null = null;
 }
 
+/**
+ * Who made a list or a record. What a script makes it may change in place; a `const` never changes,
+ * and what the machine tells is its answer: a change of it would change nothing there.
+ */
+export type Maker = "script" | "const" | "machine";
+
+/** Items in order. `lang/values/changes.ts` is the one place that changes them. */
 export class ListValue extends WalkedValue {
-  constructor(readonly items: readonly Value[]) {
+  #items: readonly Value[];
+  #isWalked = false;
+
+  constructor(items: readonly Value[], public maker: Maker = "machine") {
     super();
+    this.#items = items;
+  }
+
+  get items(): readonly Value[] {
+    return this.#items;
+  }
+
+  /** The items as they are now, for a walk during which the script may change the list. */
+  walked(): readonly Value[] {
+    this.#isWalked = true;
+    return this.#items;
+  }
+
+  /** The items to be changed. Somebody who walks them goes on with those that there were. */
+  changing(charge: (items: number) => void): Value[] {
+    if (this.#isWalked) {
+      charge(this.#items.length);
+      this.#items = this.#items.slice();
+      this.#isWalked = false;
+    }
+    return this.#items as Value[];
   }
 }
 
+/** Named values. `lang/values/changes.ts` is the one place that changes them. */
 export class RecordValue extends WalkedValue {
-  constructor(readonly entries: ReadonlyMap<string, Value>) {
+  constructor(
+    readonly entries: ReadonlyMap<string, Value>,
+    public maker: Maker = "machine",
+  ) {
     super();
+  }
+
+  /** One of the same sort without entries. */
+  emptied(): RecordValue {
+    return new RecordValue(new Map(), this.maker);
   }
 }
 
@@ -46,6 +86,10 @@ export class RecordValue extends WalkedValue {
 export class AttemptValue extends RecordValue {
   constructor(entries: ReadonlyMap<string, Value>, readonly events: number) {
     super(entries);
+  }
+
+  override emptied(): AttemptValue {
+    return new AttemptValue(new Map(), this.events);
   }
 }
 

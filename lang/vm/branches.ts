@@ -33,7 +33,7 @@ import { tooMuchMemory, wantAllEvents } from "./mistakes.ts";
 export interface Goal {
   readonly branching: number;
   /**
-   * The block of `fork`, from 0; for `fail each` the place that fails; for `race` the order; `look`
+   * The block of `fork`, from 0; for `inject each` the place that fails; for `race` the order; `look`
    * to look at what is explained there.
    */
   readonly way: number | FaultPlaceName | RaceWay | "look";

@@ -83,7 +83,7 @@ export interface EventsInfo {
   readonly expectation: number;
 }
 
-/** `fail POINT nth N with ERROR`. */
+/** `inject POINT nth N with ERROR`. */
 export interface FailInfo {
   readonly point: string;
   /** The word after `with`; null for the point's natural error. */
@@ -93,7 +93,7 @@ export interface FailInfo {
   readonly expectation: number;
 }
 
-/** `fail each`. */
+/** `inject each`. */
 export interface FailEachInfo {
   readonly span: Span;
   readonly expectation: number;

@@ -32,7 +32,13 @@ export interface Walk {
 /** The items of a list, range or bytes, for `for`. Ranges of ints are walked by the VM itself. */
 export function iterationItems(value: Value): Walk {
   if (value instanceof ListValue) {
-    return { source: value, length: value.items.length, at: (index) => value.items[index]! };
+    const items = value.walked();
+    // What is walked is held, also when the list has others by now.
+    return {
+      source: new ListValue(items),
+      length: items.length,
+      at: (index) => items[index]!,
+    };
   }
   if (value instanceof RangeValue) {
     const { first, kind } = value;
@@ -79,7 +85,8 @@ export function indexValue(object: Value, index: Value, run: Run): Value {
   throw new ScriptError("E0913", `Cannot index ${describeValue(object)}`);
 }
 
-function position(index: Value, length: number, what: string): number {
+/** The place that an index means in something of that length. */
+export function position(index: Value, length: number, what: string): number {
   if (typeof index !== "number") {
     throw new ScriptError("E0913", `An index is an int, not ${describeValue(index)}`);
   }

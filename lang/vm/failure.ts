@@ -17,7 +17,7 @@ export interface Failure {
   readonly parts: readonly ExplainedPart[];
   /** Further lines: the last events, a pattern and what came instead. */
   readonly notes: readonly string[];
-  /** The places of a `fail each` that it is about, each as a clause; of no other failure. */
+  /** The places of a `inject each` that it is about, each as a clause; of no other failure. */
   readonly places?: readonly string[];
 }
 

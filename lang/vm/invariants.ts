@@ -3,6 +3,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { formatEventText } from "../render/event_line.ts";
 import type { InvariantInfo } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
+import { ScriptError } from "../values/script_error.ts";
 import type { Closure, Value } from "../values/value.ts";
 import { type Control, Raising } from "./control.ts";
 
@@ -10,6 +11,16 @@ export class Invariants {
   #checking = false;
 
   constructor(readonly vm: Control) {}
+
+  /** @throws {ScriptError} E0924 while a condition is asked: it changes nothing. */
+  wantChange(): void {
+    if (!this.#checking) return;
+    throw new ScriptError(
+      "E0924",
+      "An invariant changes a list or a record",
+      "it may look at the machine, and call only what answers questions",
+    );
+  }
 
   /** Checks a condition now and after every event, until the block it stands in ends. */
   start(info: InvariantInfo, condition: Value): void {

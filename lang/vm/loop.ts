@@ -525,7 +525,7 @@ export function loop(vm: LoopVm, floor: number): VmState {
           const count = code[pc++]!;
           sp -= count;
           vm.chargeMemory(LIST_BYTES + ITEM_BYTES * count);
-          stack[sp] = new ListValue(stack.slice(sp, sp + count) as Value[]);
+          stack[sp] = new ListValue(stack.slice(sp, sp + count) as Value[], "script");
           sp++;
           break;
         }
@@ -535,7 +535,7 @@ export function loop(vm: LoopVm, floor: number): VmState {
           vm.chargeMemory(RECORD_BYTES + ENTRY_BYTES * keys.length);
           const entries = new Map<string, Value>();
           for (let at = 0; at < keys.length; at++) entries.set(keys[at]!, stack[sp + at]!);
-          stack[sp++] = new RecordValue(entries);
+          stack[sp++] = new RecordValue(entries, "script");
           break;
         }
         case Op.Index: {

@@ -47,6 +47,15 @@ export function tooMuchMemory(limits: Limits): LimitError {
   );
 }
 
+/** A `match` that is to give a value. */
+export function noArm(subject: string): ScriptError {
+  return new ScriptError(
+    "E0933",
+    `No arm of this \`match\` fits ${subject}`,
+    "`_ => …` fits everything",
+  );
+}
+
 export function memoryHint({ memoryBytes }: Pick<Limits, "memoryBytes">): string {
   return `\`--max-memory ${groupThousands(2 * memoryBytes)}\` allows twice as much`;
 }

@@ -5,10 +5,11 @@
  * compiler. Here the registers are properties: the loop puts its own into them before it calls.
  */
 import { formatInSentence, formatValue } from "../render/value_text.ts";
+import { type ChangeBy, changeField, changeIndex, copyWith } from "./changes.ts";
 import { patternMatches } from "./collections.ts";
 import { failedAssertion } from "./failed_assertion.ts";
 import { CLOSURE_BYTES, ITEM_BYTES, RECORD_BYTES } from "../values/limits.ts";
-import { attempt, wantAllEvents } from "./mistakes.ts";
+import { attempt, noArm, wantAllEvents } from "./mistakes.ts";
 import { cast, makeRange } from "../values/operators.ts";
 import { Closure, type Value } from "../values/value.ts";
 import type { Activities } from "./activities.ts";
@@ -83,6 +84,14 @@ export const enum RareOp {
   Compare,
   /** [info] Takes the condition. */
   InvariantStart,
+  /** Takes the subject of a `match` that none of its arms fits. */
+  NoArm,
+  /** [name, how] Takes a record and the value of its entry. */
+  ChangeField,
+  /** [how] Takes a list or record, an index and the value. */
+  ChangeIndex,
+  /** [record keys] Takes a record and the values that its copy has instead. */
+  CopyWith,
   /** [name] How often an event happened in the turns a budget is about. */
   Count,
 }
@@ -305,6 +314,32 @@ export function rare(vm: RareVm, op: RareOp): void {
     case RareOp.InvariantStart: {
       const info = program.invariants[code[vm.pc++]!]!;
       vm.invariants.start(info, stack[--vm.sp]!);
+      break;
+    }
+    case RareOp.NoArm:
+      throw noArm(formatInSentence(stack[vm.sp - 1]!, vm));
+    case RareOp.ChangeField: {
+      const name = program.names[code[vm.pc++]!]!;
+      const by = code[vm.pc++] as ChangeBy;
+      vm.sp -= 2;
+      changeField(stack[vm.sp]!, name, stack[vm.sp + 1]!, by, vm);
+      break;
+    }
+    case RareOp.ChangeIndex:
+      vm.sp -= 3;
+      changeIndex(
+        stack[vm.sp]!,
+        stack[vm.sp + 1]!,
+        stack[vm.sp + 2]!,
+        code[vm.pc++] as ChangeBy,
+        vm,
+      );
+      break;
+    case RareOp.CopyWith: {
+      const keys = program.recordKeys[code[vm.pc++]!]!;
+      vm.sp -= keys.length;
+      const values = stack.slice(vm.sp, vm.sp + keys.length) as Value[];
+      stack[vm.sp - 1] = copyWith(stack[vm.sp - 1]!, keys, values, vm);
       break;
     }
     case RareOp.Count:

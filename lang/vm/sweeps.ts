@@ -1,4 +1,4 @@
-/** Points that are made to fail: one by one by `fail POINT`, all of them in turn by `fail each`. */
+/** Points that are made to fail: one by one by `inject POINT`, all of them in turn by `inject each`. */
 import { incidentName } from "../values/incident.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
@@ -27,7 +27,7 @@ export interface SweepIncident {
   readonly tried: number;
 }
 
-/** A `fail each` whose block is running, and whose places are counted. */
+/** A `inject each` whose block is running, and whose places are counted. */
 class EachScope implements RunScope {
   constructor(
     readonly info: FailEachInfo,
@@ -50,7 +50,7 @@ const KNOWN: RunScope = { leave: () => {} };
 const LISTED = 6;
 
 export class Sweeps {
-  /** What `fail each` came upon and nobody expected. */
+  /** What `inject each` came upon and nobody expected. */
   readonly incidents: SweepIncident[] = [];
 
   constructor(readonly vm: Control, readonly branches: Branches) {}
@@ -78,7 +78,7 @@ export class Sweeps {
       this.vm.scopes.push(KNOWN);
       return;
     }
-    this.branches.wantRuns("fail each");
+    this.branches.wantRuns("inject each");
     const { onItsWay } = this.branches;
     const { world } = this.vm;
     this.vm.scopes.push(
@@ -105,7 +105,7 @@ export class Sweeps {
       const side = this.branches.again({ branching, way: place }, false);
       if (side.failure !== null) {
         const at = placeText(place);
-        const failure = withNote(side.failure, `while ${at} (\`fail each\`)`);
+        const failure = withNote(side.failure, `while ${at} (\`inject each\`)`);
         throw new ScriptFailure({ ...failure, places: [at] });
       }
       const leaks = side.branches.branch!.watch.leaks();

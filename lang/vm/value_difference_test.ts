@@ -87,7 +87,7 @@ Deno.test("an outcome that was expected in vain is told with the last events of 
 Deno.test("an error is told with the calls that led to it and the last events of the device", () => {
   const text = `${DISK}fn map(phys) { return dma_map_phys(ssd, phys, 4KiB, to_device) }
 fn both(list) { return list.map(x => map(x)) }
-test "t" { fail dma_map_phys nth 2 { both([0x10_0000, 0x20_0000]) } }`;
+test "t" { inject dma_map_phys nth 2 { both([0x10_0000, 0x20_0000]) } }`;
   const lines = onlyOutcome(text).failure!.lines.join("\n");
   assertStringIncludes(lines, "unexpected ENOMEM");
   assertStringIncludes(lines, "`map` was called here");

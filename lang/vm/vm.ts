@@ -30,6 +30,7 @@ import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loo
 import { Looks } from "./looks.ts";
 import { Members } from "./members.ts";
 import { attempt, notExpected, tooMuchMemory, wrongCount } from "./mistakes.ts";
+import { separated } from "../values/changes.ts";
 import { describeValue } from "../values/operators.ts";
 import { settleOutcome } from "./outcome.ts";
 import { Races } from "./races.ts";
@@ -172,6 +173,10 @@ export class Vm implements LoopVm, SideRun {
     return this.#held.keepWhile(items, make);
   }
 
+  wantChange(): void {
+    this.invariants.wantChange();
+  }
+
   // What its parts do with it.
 
   atRest(): void {
@@ -241,7 +246,7 @@ export class Vm implements LoopVm, SideRun {
   /** Enters a block that is run from its beginning; `resume` runs it. */
   startBlock(block: Closure): void {
     this.start(block.functionIndex);
-    this.#bindCaptured(block);
+    this.#bindCaptured(separated(block));
     this.branches.begin();
   }
 

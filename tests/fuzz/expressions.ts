@@ -33,6 +33,7 @@ export class Expressions {
     if (known.length > 0 && choices.oneIn(2)) return choices.pick(known).name;
     if (depth <= 0) return this.#leaf(kind);
     const deeper = depth - 1;
+    if (choices.oneIn(12)) return this.#chosen(kind, deeper);
     switch (kind) {
       case "int":
         return this.#int(deeper);
@@ -86,6 +87,19 @@ export class Expressions {
   /** `left op right`. */
   #infix(left: string, operator: string, right: string): string {
     return `${left}${this.blanks.one}${operator}${this.blanks.open}${right}`;
+  }
+
+  /** `if` or `match` as a value. */
+  #chosen(kind: Kind, depth: number): string {
+    const { one, open } = this.blanks;
+    const value = () => this.of(kind, depth);
+    return this.choices.way([
+      () =>
+        `(if ${
+          this.of("bool", 0)
+        } {${open}${value()}${open}}${one}else {${open}${value()}${open}})`,
+      () => `(match ${this.of("int", 0)} {${open}0 => ${value()},${open}_ => ${value()}${open}})`,
+    ]);
   }
 
   #operand(kind: Kind, depth: number): string {

@@ -212,6 +212,7 @@ class ProgramGenerator {
           ? this.#let("int")
           : `${choices.pick(ints).name}${one}${choices.pick(["=", "+="])}${open}${of("int")}`;
       },
+      () => this.#change(),
       () => `assert ${of("bool")} or true`,
       () =>
         `assert true${one}or ${of("bool")},${open}"what {${
@@ -226,7 +227,7 @@ class ProgramGenerator {
         }: alloc_pages(1))`,
       () => `${values.call("dma_set_mask", ["ssd", choices.pick(["32", "64"])])}`,
       () => `ssd.dma_read(0x7000, 16B) faults ${choices.pick(["not_present", "blocked"])}`,
-      () => "fail dma_map_phys { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) fails ENOMEM }",
+      () => "inject dma_map_phys { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) fails ENOMEM }",
       () => this.#events(),
       ...this.#loops > 0 ? [() => choices.pick(["break", "continue"])] : [],
       ...this.#where === "function" ? [() => `return ${of("int")}`] : [],
@@ -266,7 +267,7 @@ class ProgramGenerator {
         this.#block(),
       () => `invariant "at most" { iommu.live_mappings < ${choices.between(1000, 5000)} }`,
       () =>
-        `expect error ENOMEM { fail dma_map_phys { ` +
+        `expect error ENOMEM { inject dma_map_phys { ` +
         `dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) } }`,
       ...this.#where === "test" ? [() => this.#branches()] : [],
     ];
@@ -277,6 +278,25 @@ class ProgramGenerator {
     const name = `v${this.#name()}`;
     this.#values.scope.push({ name, kind });
     return `let ${name}${this.#blanks.one}=${this.#blanks.open}${value}`;
+  }
+
+  /** A list or record that changes in place. */
+  #change(): string {
+    const { choices } = this;
+    const { end, one, open } = this.#blanks;
+    const values = this.#values;
+    const name = this.#name();
+    const sign = `${one}${choices.pick(["=", "+="])}${open}`;
+    const change = choices.way([
+      () => `${name}.head${sign}${values.of("int", 2)}`,
+      () => `${name}["size"]${sign}${values.of("size", 1)}`,
+      () => `${name}.slots[${choices.below(2)}]${sign}${values.of("int", 1)}`,
+      () => `${name}.slots.push(${values.of(choices.pick(VALUE_KINDS), 1)})`,
+      () => `assert ${name}.slots.pop() == 8 or true`,
+    ]);
+    const record = `{ head: 0, size: 4KiB, slots: [7, 8] }`;
+    const use = choices.oneIn(2) ? name : `${name}${one}with {${open}head: 1${open}}`;
+    return `let ${name} = ${record}${end}${change}${end}print [${use}]`;
   }
 
   #match(): string {

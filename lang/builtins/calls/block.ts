@@ -14,7 +14,7 @@ import { BIO, BioTarget } from "../things/bio.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { IO } from "../things/nvme/io.ts";
 import { NVME } from "../things/nvme/nvme.ts";
-import { LBA, OP } from "../things/nvme/nvme_submit.ts";
+import { DATA, LBA, onlyMemory, OP } from "../things/nvme/nvme_submit.ts";
 import { REQUEST } from "../things/nvme/request.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
@@ -134,6 +134,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
       LBA,
       named(param.thing("into", BUFFER, "Where data goes.")),
       named(param.thing("from", BUFFER, "Where data comes from.")),
+      DATA,
       named(param.thing("metadata", BUFFER, "Memory for the blocks' metadata.")),
       named(param.thing("dev", NVME, "The disk; the machine's only one when left out.")),
       named(
@@ -147,7 +148,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
     doc: "Builds a bio. Nothing is submitted; bio_add() adds more memory.",
     example: `${TRANSLATED_MACHINE}let b = bio(read, lba: 0, into: alloc_pages(2))\n` +
       `assert b.bytes == 8KiB`,
-    run(run, [op, lba, into, from, metadata, dev, bytes]) {
+    run(run, [op, lba, into, from, data, metadata, dev, bytes]) {
       const device = dev ?? onlyDisk(run);
       const bio = new BioTarget(
         device,
@@ -155,7 +156,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
         lba,
         bytes === undefined ? 0 : datalessBytes(op, bytes),
       );
-      const memory = into ?? from;
+      const memory = onlyMemory(op, { into, from, data });
       if (memory !== undefined) bio.checkTakesMemory();
       for (const segment of memory?.segments ?? []) bio.vecs.push(segment);
       bio.metadata = metadata?.segments ?? null;

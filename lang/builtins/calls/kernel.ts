@@ -83,7 +83,7 @@ dma_unmap_page(ssd, m, 4KiB, to_device)`,
     doc: "Takes memory that is contiguous where that can be had, and vmalloc memory where not: " +
       "right nearly always, and nothing to map as one buffer.",
     example: `${TRANSLATED_MACHINE}assert kvmalloc(16KiB).segments.length == 1
-fail alloc_pages { assert kvmalloc(16KiB).segments.length == 4 }`,
+inject alloc_pages { assert kvmalloc(16KiB).segments.length == 4 }`,
     raises: ["ENOMEM"],
     context: "sleeps",
     run: (run, [sizeBytes]) => takeEither(run, sizeBytes),

@@ -1,4 +1,6 @@
 /** Time, chance, and the state that the two-step API wants. */
+import { LIST_BYTES, NEW_ITEM_BYTES, RECORD_BYTES } from "../../values/limits.ts";
+import { madeStep, sequenceChoices } from "../../values/sequences.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { IOVA_STATE, newIovaState } from "../things/dma/iova_state.ts";
@@ -48,6 +50,34 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
         throw new ScriptError("E0919", "Cannot choose from a range without numbers");
       }
       return rangeValue(range, run.lab.machine.random.between(first, end));
+    },
+  }),
+  builtin({
+    name: "sequence",
+    parameters: [
+      param.range("length", "How many steps it may have."),
+      param.any(
+        "of",
+        "What a step is: a list is a choice of its items, a range of its numbers, and a record has an " +
+          "entry for each of its own. A list of records chooses one of them first.",
+      ),
+    ],
+    result: "list",
+    doc:
+      "A list of steps, each chosen by the machine's seeded generator. Behind `forall … in` it is " +
+      "every such list: the property's engine draws it, and leaves steps out of one that fails.",
+    example: `let ops = sequence(3..=5, { op: [read, write], page: 0..8 })\n` +
+      `assert ops.length >= 3 and ops.all(o => o.page < 8)\n` +
+      `property "counts" forall ops in sequence(0..=9, [1, 2]) {\n` +
+      `  assert ops.length <= 9\n}`,
+    run(run, [length, of]) {
+      const choices = sequenceChoices(length, of);
+      if (typeof choices === "string") throw new ScriptError("E0919", choices);
+      const { longest, shortest, step } = choices;
+      const below = (limit: number) => run.lab.machine.random.below(limit);
+      const steps = shortest + below(longest - shortest + 1);
+      run.chargeMemory(LIST_BYTES + (RECORD_BYTES + NEW_ITEM_BYTES) * steps);
+      return Array.from({ length: steps }, () => madeStep(step, below));
     },
   }),
 ];

@@ -1,7 +1,7 @@
 /** Functions and methods, with arguments as `run` wants them and results as the runtime gives them. */
 import type { Run } from "../../values/run.ts";
 import type { Arguments, FunctionSpec, MethodSpec } from "../../values/spec.ts";
-import type { Value } from "../../values/value.ts";
+import { ListValue, type Maker, type Value } from "../../values/value.ts";
 import { type Form, kindOfForm, makerOf, type PlainOf } from "./form.ts";
 import type { Decoded, Parameter } from "./parameters.ts";
 
@@ -18,7 +18,7 @@ interface FunctionEntry<P extends readonly Parameter<unknown>[], F extends Form>
 }
 
 interface MethodEntry<T, P extends readonly Parameter<unknown>[], F extends Form>
-  extends Described, Pick<MethodSpec, "gives"> {
+  extends Described, Pick<MethodSpec, "gives" | "changes"> {
   readonly parameters: P;
   readonly result: F;
   run(run: Run, target: T, args: Decoded<P>): PlainOf<F>;
@@ -61,13 +61,21 @@ export function builtin<const P extends readonly Parameter<unknown>[], const F e
   };
 }
 
-/** Makes methods of a type, with what is behind the receiver as their target. */
-export function methodsOf<T>() {
+const ownList: Make = (items) => new ListValue(items as readonly Value[], "script");
+
+/**
+ * Makes methods of a type, with what is behind the receiver as their target.
+ *
+ * @param maker Whose the lists are that they give: the script's may change in place.
+ */
+export function methodsOf<T>(maker: Maker = "machine") {
   return <const P extends readonly Parameter<unknown>[], const F extends Form>(
     entry: MethodEntry<T, P, F>,
   ): MethodSpec<T> => {
     const { kind: result, of } = kindOfForm(entry.result);
-    const make = makerOf(entry.result) as Make | null;
+    const make = maker === "script" && entry.result === "list"
+      ? ownList
+      : makerOf(entry.result) as Make | null;
     const plain = entry.run as unknown as (run: Run, target: T, args: Arguments) => Value;
     const check = checksContext(entry);
     const act = check === null ? plain : (run: Run, target: T, args: Arguments): Value => {

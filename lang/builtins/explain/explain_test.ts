@@ -167,7 +167,7 @@ Deno.test("explain of an error leads to the call that gave it, and to its reason
 Deno.test("explain of a status shows what was told to fail", () => {
   const text = sentence(
     STRICT,
-    `fail dma_iova_link nth 1 with EIO {
+    `inject dma_iova_link nth 1 with EIO {
       let io = ssd.submit(read, lba: 0, into: ${SCATTERED})
       wait io
       explain io.status
@@ -182,7 +182,7 @@ Deno.test("explain of a request tells each try, and what the controller answered
   const text = sentence(
     STRICT,
     `expect fault blocked {
-      fail device.write nth 1 {
+      inject device.write nth 1 {
         let io = ssd.submit(read, lba: 0, into: ${SCATTERED})
         wait io
         explain io
@@ -268,7 +268,7 @@ Deno.test("explain of a request says what was done when nobody answered it", () 
   const text = sentence(
     STRICT,
     `let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
-    fail device.answer nth 1 { step until io.mapped; step }
+    inject device.answer nth 1 { step until io.mapped; step }
     advance 30s
     ssd.reset()
     step until io.mapped and io.requests[0].cid == 4096

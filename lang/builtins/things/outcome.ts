@@ -1,4 +1,5 @@
 /** What became of a block on a machine of its own: the values of `fork` and `compare`. */
+import { hasPrices } from "../../../runtime/prices.ts";
 import { sameMemory, type SeenRange, viewOf } from "../../../runtime/dma/device/device_view.ts";
 import { PICTURE_COLUMNS, tableLines } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
@@ -84,18 +85,28 @@ function outcomeTable(
     named.every(([, { settings }]) =>
       settings.length === keys.length && settings.every(({ key }, index) => key === keys[index])
     );
+  // Where nothing has a price and nobody moved time there is nothing to tell of it.
+  const timed = named.some(([, outcome]) => tellsTime(outcome));
+  const columns = timed ? COLUMNS : COLUMNS.slice(0, -1);
   const short = keys.map((key) => key.slice(key.lastIndexOf(".") + 1));
   const titles = new Set(short).size === keys.length ? short : keys;
   return tableLines(
-    [...compared ? titles : [""], ...COLUMNS],
+    [...compared ? titles : [""], ...columns],
     named.map(([name, outcome]) => [
       ...compared
         ? outcome.settings.map(({ value }) => value)
         : [describeSettings(outcome.settings) || name],
-      ...cells(outcome),
+      ...cells(outcome).slice(0, columns.length),
     ]),
-    [...(compared ? titles : [""]).map(() => "left" as const), ...ALIGNMENTS],
+    [
+      ...(compared ? titles : [""]).map(() => "left" as const),
+      ...ALIGNMENTS.slice(0, columns.length),
+    ],
   );
+}
+
+function tellsTime({ durationNs, world }: BranchOutcome): boolean {
+  return durationNs > 0 || hasPrices(world.lab.machine.config);
 }
 
 function cells(outcome: BranchOutcome): string[] {
@@ -162,8 +173,8 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
     `${outcome.settings.length === 0 ? "" : `${describeSettings(outcome.settings)}: `}` +
     `${endText(outcome)}, ` +
     `${formatCount(callsOf(outcome), "call")}, ` +
-    `${formatCount(outcome.counts.get("iotlb.sync") ?? 0, "invalidation")}, ` +
-    formatDuration(outcome.durationNs),
+    formatCount(outcome.counts.get("iotlb.sync") ?? 0, "invalidation") +
+    (tellsTime(outcome) ? `, ${formatDuration(outcome.durationNs)}` : ""),
   show(outcome) {
     const { events, leaks } = outcome;
     const rest = events.length - SHOWN_EVENTS;

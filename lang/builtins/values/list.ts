@@ -7,6 +7,7 @@ import {
   LIST_BYTES,
   NEW_ITEM_BYTES,
 } from "../../values/limits.ts";
+import { insertItem, removeItem } from "../../values/changes.ts";
 import { valuesEqual } from "../../values/equality.ts";
 import { arithmetic, compare, numberIn } from "../../values/operators.ts";
 import { ScriptError } from "../../values/script_error.ts";
@@ -54,15 +55,16 @@ const FUNCTION = {
   calledWith: "item",
 } as const;
 
-const method = methodsOf<ListValue>();
+const method = methodsOf<ListValue>("script");
 
-function holds(list: ListValue, test: Closure, run: Run) {
+/** Asks a function of the script about each of so many items. */
+export function holds(count: number, test: Closure, run: Run) {
   return (item: Value): boolean => {
     const answer = run.call(test, [item]);
     if (typeof answer === "boolean") return answer;
     throw new ScriptError(
       "E0913",
-      `The function must say true or false for each of the ${list.items.length} items, not ${
+      `The function must say true or false for each of the ${count} items, not ${
         formatInSentence(answer, run)
       }`,
     );
@@ -98,9 +100,10 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     example: `assert [1, 2, 3].map(x => x * x) == [1, 4, 9]`,
     run(run, list, [change]) {
       run.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * list.items.length);
+      const items = list.walked();
       const made: Value[] = [];
       return run.keepWhile(made, () => {
-        for (const item of list.items) made.push(run.call(change, [item]));
+        for (const item of items) made.push(run.call(change, [item]));
         return made;
       });
     },
@@ -114,7 +117,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     example: `assert [1, 2, 3].filter(x => x > 1) == [2, 3]`,
     run(run, list, [test]) {
       run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
-      return list.items.filter(holds(list, test, run));
+      return list.walked().filter(holds(list.items.length, test, run));
     },
   }),
   method({
@@ -123,7 +126,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     result: "bool",
     doc: "True when the function says true for at least one item.",
     example: `assert [1, 2, 3].any(x => x == 2)`,
-    run: (run, list, [test]) => list.items.some(holds(list, test, run)),
+    run: (run, list, [test]) => list.walked().some(holds(list.items.length, test, run)),
   }),
   method({
     name: "all",
@@ -131,7 +134,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
     result: "bool",
     doc: "True when the function says true for every item.",
     example: `assert [1, 2, 3].all(x => x > 0)`,
-    run: (run, list, [test]) => list.items.every(holds(list, test, run)),
+    run: (run, list, [test]) => list.walked().every(holds(list.items.length, test, run)),
   }),
   method({
     name: "sum",
@@ -211,11 +214,72 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
       return text;
     },
   }),
+  method({
+    name: "push",
+    parameters: [param.any("value", "What comes last from now on.")],
+    result: "nothing",
+    changes: "items",
+    doc: "Puts a value behind the last item, in place.",
+    example: `let l = [1, 2]\nl.push(3)\nassert l == [1, 2, 3]`,
+    run: (run, list, [value]) => insertItem(list, list.items.length, value, run),
+  }),
+  method({
+    name: "pop",
+    parameters: [],
+    result: "any",
+    gives: "item",
+    changes: "items",
+    doc: "Takes the last item out of the list and gives it; an error when the list is empty.",
+    example: `let l = [1, 2]\nassert l.pop() == 2 and l == [1]`,
+    run(run, list) {
+      if (list.items.length > 0) return removeItem(list, list.items.length - 1, run);
+      throw new ScriptError("E0915", "There is nothing to `pop`: the list is empty");
+    },
+  }),
+  method({
+    name: "insert",
+    parameters: [
+      param.int("index", "Where it stands from now on, at most the list's length."),
+      param.any("value", "What is put there, before the item that stands there now."),
+    ],
+    result: "nothing",
+    changes: "items",
+    doc: "Puts a value before the item at a position, in place.",
+    example: `let l = [1, 3]\nl.insert(1, 2)\nassert l == [1, 2, 3]`,
+    run(run, list, [index, value]) {
+      insertItem(list, checkedIndex(index, list.items.length + 1, "a list"), value, run);
+    },
+  }),
+  method({
+    name: "remove",
+    parameters: [param.int("index", "The position of the item.")],
+    result: "any",
+    gives: "item",
+    changes: "items",
+    doc: "Takes the item at a position out of the list and gives it.",
+    example: `let l = [7, 8, 9]\nassert l.remove(0) == 7 and l == [8, 9]`,
+    run: (run, list, [index]) =>
+      removeItem(list, checkedIndex(index, list.items.length, "a list"), run),
+  }),
+  method({
+    name: "copy",
+    parameters: [],
+    result: "list",
+    gives: "items",
+    doc: "Another list of the same items. Lists and records among them are the same ones.",
+    example: `let l = [1, 2]\nlet other = l.copy()\nother.push(3)\nassert l == [1, 2]`,
+    run(run, list) {
+      run.chargeMemory(LIST_BYTES + ITEM_BYTES * list.items.length);
+      return list.items.slice();
+    },
+  }),
 ];
 
 export const LIST: TypeSpec<ListValue> = {
   name: "list",
-  doc: "Values in order. A list never changes; `+` joins two.",
+  doc:
+    "Values in order. `list[i] = x`, `push` and `pop` change it in place, for all who have it; `+` " +
+    "joins two to a new one.",
   fields: fieldsOf<ListValue>((f) => ({
     length: f.int("How many items it has.", (list) => list.items.length),
     first: {

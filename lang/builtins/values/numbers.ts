@@ -1,12 +1,14 @@
 /** Numbers with and without a unit: the few fields they have. */
+import type { Run } from "../../values/run.ts";
+import { LIST_BYTES, NEW_ITEM_BYTES } from "../../values/limits.ts";
 import { groupThousands } from "../../text/numbers.ts";
 import { formatQuantity, formatValue } from "../../render/value_text.ts";
-import { Quantity, RangeValue, Word } from "../../values/value.ts";
+import { Quantity, RangeValue, type Value, Word } from "../../values/value.ts";
 import { size } from "../arguments.ts";
 import { explainError } from "../explain/error_story.ts";
 import { peerAnswerStory } from "../explain/peer_answer.ts";
 import type { TypeSpec } from "../../values/spec.ts";
-import { rangeContains, rangeItem, rangeValue } from "./list.ts";
+import { holds, rangeContains, rangeItem, rangeValue } from "./list.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -45,7 +47,19 @@ export const DURATION: TypeSpec<Quantity> = {
   format: formatQuantity,
 };
 
-const method = methodsOf<RangeValue>();
+const method = methodsOf<RangeValue>("script");
+
+/** The numbers of a range, as many as the memory limit allows. */
+function* numbersOf(range: RangeValue, run: Run): Generator<Value> {
+  const length = Math.max(0, range.end - range.first);
+  run.chargeMemory(LIST_BYTES + NEW_ITEM_BYTES * length);
+  for (let at = 0; at < length; at++) yield rangeItem(range, at);
+}
+
+const FUNCTION = {
+  ...param.function("function", "Is called with each number."),
+  calledWith: "item",
+} as const;
 
 export const RANGE: TypeSpec<RangeValue> = {
   name: "range",
@@ -62,6 +76,26 @@ export const RANGE: TypeSpec<RangeValue> = {
     }),
   })),
   methods: [
+    method({
+      name: "map",
+      parameters: [FUNCTION],
+      result: "list",
+      gives: "mapped",
+      doc: "The list of what the function gives for each number.",
+      example: `assert (0..4).map(n => n * n) == [0, 1, 4, 9]`,
+      run: (run, range, [change]) =>
+        Array.from(numbersOf(range, run), (number) => run.call(change, [number])),
+    }),
+    method({
+      name: "filter",
+      parameters: [FUNCTION],
+      result: "list",
+      gives: "items",
+      doc: "The list of the numbers for which the function says true.",
+      example: `assert (0..6).filter(n => n % 2 == 0) == [0, 2, 4]`,
+      run: (run, range, [test]) =>
+        [...numbersOf(range, run)].filter(holds(range.end - range.first, test, run)),
+    }),
     method({
       name: "contains",
       parameters: [

@@ -1,19 +1,22 @@
 /** Records: their entries are their fields; methods see them as a whole. */
-import { ITEM_BYTES, LIST_BYTES } from "../../values/limits.ts";
+import { removeEntry, setEntry } from "../../values/changes.ts";
+import { ENTRY_BYTES, ITEM_BYTES, LIST_BYTES, RECORD_BYTES } from "../../values/limits.ts";
 import { pairLines } from "../../text/columns.ts";
 import { formatValue } from "../../render/value_text.ts";
-import { AttemptValue, type RecordValue, type Value, Word } from "../../values/value.ts";
+import { AttemptValue, RecordValue, type Value, Word } from "../../values/value.ts";
 import { explainError, nothingLedTo } from "../explain/error_story.ts";
 import { checkedIndex } from "./list.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
 
-const method = methodsOf<RecordValue>();
+const method = methodsOf<RecordValue>("script");
 
 export const RECORD: TypeSpec<RecordValue> = {
   name: "record",
-  doc: 'Named values: { key: value }. `r.key` and `r["key"]` give one of them.',
+  doc:
+    'Named values: { key: value }. `r.key` and `r["key"]` give one of them, `r.key = e` changes it in ' +
+    "place, for all who have the record; `r with { key: e }` is a copy.",
   fields: () => [],
   methods: [
     method({
@@ -45,6 +48,38 @@ export const RECORD: TypeSpec<RecordValue> = {
       doc: "True when there is an entry of that name.",
       example: `assert { a: 1 }.has("a")`,
       run: (_run, record, [key]) => record.entries.has(key),
+    }),
+    method({
+      name: "set",
+      parameters: [
+        param.string("key", "The name of the entry."),
+        param.any("value", "What it is from now on."),
+      ],
+      result: "nothing",
+      changes: "entries",
+      doc: "Gives an entry a value, in place; adds it when there is none of that name.",
+      example: `let r = { a: 1 }\nr.set("b", 2)\nassert r == { a: 1, b: 2 }`,
+      run: (run, record, [key, value]) => setEntry(record, key, value, run),
+    }),
+    method({
+      name: "remove",
+      parameters: [param.string("key", "The name of the entry.")],
+      result: "any",
+      changes: "entries",
+      doc: "Takes an entry out of the record and gives its value; none when there is none.",
+      example: `let r = { a: 1, b: 2 }\nassert r.remove("a") == 1 and r == { b: 2 }`,
+      run: (run, record, [key]) => removeEntry(record, key, run),
+    }),
+    method({
+      name: "copy",
+      parameters: [],
+      result: "any",
+      doc: "Another record of the same entries. Lists and records among them are the same ones.",
+      example: `let r = { a: 1 }\nlet other = r.copy()\nother.a = 2\nassert r.a == 1`,
+      run(run, record) {
+        run.chargeMemory(RECORD_BYTES + ENTRY_BYTES * record.entries.size);
+        return new RecordValue(new Map(record.entries), "script");
+      },
     }),
   ],
   format: (record, run) => formatValue(record, run),

@@ -10,7 +10,7 @@ import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
 import { methodsOf } from "../describe/builtin.ts";
 
-const textMethod = methodsOf<string>();
+const textMethod = methodsOf<string>("script");
 const bytesMethod = methodsOf<BytesValue>();
 
 export const STRING: TypeSpec<string> = {

@@ -41,7 +41,12 @@ export class ConstantEvaluator {
   /** What is said of a name that means nothing. */
   #wanted: string | undefined;
 
-  constructor(readonly scope: FileScope, readonly bag: DiagnosticBag) {}
+  /** @param bound Names that stand for values there, before all others. */
+  constructor(
+    readonly scope: FileScope,
+    readonly bag: DiagnosticBag,
+    readonly bound: ReadonlyMap<string, Value> = new Map(),
+  ) {}
 
   /** The value of an expression; undefined when it has none, which is then reported. */
   evaluate(expression: Expression, wanted?: string): Value | undefined {
@@ -78,10 +83,11 @@ export class ConstantEvaluator {
       case "Name":
         return this.#name(expression);
       case "List":
-        return new ListValue(expression.items.map((item) => this.#value(item)));
+        return new ListValue(expression.items.map((item) => this.#value(item)), "const");
       case "Record":
         return new RecordValue(
           new Map(expression.entries.map(({ key, value }) => [key.text, this.#value(value)])),
+          "const",
         );
       case "Unary": {
         const operand = this.#value(expression.operand);
@@ -97,15 +103,25 @@ export class ConstantEvaluator {
         );
       case "Cast":
         return this.#cast(expression);
+      case "Field":
+        return this.#entry(expression.object, expression.field.text, expression);
+      case "Index": {
+        const index = this.#value(expression.index);
+        if (typeof index === "string") return this.#entry(expression.object, index, expression);
+        return this.#item(expression.object, index, expression);
+      }
+      case "IfValue":
+        return this.#bool(this.#value(expression.condition), expression.condition)
+          ? this.#value(expression.then)
+          : this.#value(expression.otherwise);
       case "ErrorExpression":
         throw new NotConstant();
       case "Call":
         return this.#read(expression);
-      case "Field":
-        return this.#entry(expression);
+      case "CopyWith":
+      case "MatchValue":
       case "Lambda":
       case "Try":
-      case "Index":
       case "Trace":
       case "Compare":
       case "Fork":
@@ -127,18 +143,39 @@ export class ConstantEvaluator {
     return read.value;
   }
 
-  /** An entry of a record. */
-  #entry(expression: Extract<Expression, { kind: "Field" }>): Value {
-    const { field, object } = expression;
+  /** An entry of a record, by its name. */
+  #entry(object: Expression, name: string, expression: Expression): Value {
     const record = this.#value(object);
-    const value = record instanceof RecordValue ? record.entries.get(field.text) : undefined;
-    if (value !== undefined) return value;
     if (!(record instanceof RecordValue)) {
-      return this.#refuse(expression, "This is needed before there is a machine");
+      return this.#refuse(
+        expression,
+        "Only entries of records are known before there is a machine",
+      );
     }
+    const entry = record.entries.get(name);
+    if (entry !== undefined) return entry;
     const names = [...record.entries.keys()];
-    const hint = didYouMean(field.text, names) ?? itHas(names);
-    this.bag.error("E0315", field.span, `The record has no entry \`${field.text}\``, hint);
+    this.bag.error(
+      "E0315",
+      expression.kind === "Field" ? expression.field.span : expression.span,
+      `A record has no field \`${name}\``,
+      didYouMean(name, names) ?? itHas(names),
+    );
+    throw new NotConstant();
+  }
+
+  #item(object: Expression, index: Value, expression: Expression): Value {
+    const list = this.#value(object);
+    if (!(list instanceof ListValue) || typeof index !== "number") {
+      return this.#refuse(expression, "Only items of lists are known before there is a machine");
+    }
+    const item = list.items[index];
+    if (item !== undefined) return item;
+    this.bag.error(
+      "E0915",
+      expression.span,
+      `Index ${index} is outside the list of length ${list.items.length}`,
+    );
     throw new NotConstant();
   }
 
@@ -153,6 +190,8 @@ export class ConstantEvaluator {
 
   #name(expression: Extract<Expression, { kind: "Name" }>): Value {
     const { name } = expression;
+    const bound = this.bound.get(name);
+    if (bound !== undefined) return bound;
     const binding = this.scope.find(name, false);
     if (binding?.kind === "word") return binding.word;
     if (binding?.kind === "const") {

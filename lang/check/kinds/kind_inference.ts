@@ -11,6 +11,7 @@ import type {
   Argument,
   AssignStatement,
   CallExpression,
+  ChangeStatement,
   Expression,
   FieldExpression,
   FunctionDeclaration,
@@ -26,7 +27,10 @@ import {
   memberProblem,
   typeOfKind,
 } from "../../values/types.ts";
+import { isSequenceCall } from "./sequence_call.ts";
+import { ifKind, matchKind } from "./arms.ts";
 import { checkArguments } from "./argument_check.ts";
+import { checkChange, checkCopy, refuseConst } from "./changed_places.ts";
 import { eventNameOf } from "../names/event_names.ts";
 import type { Binding, Resolution, Variable } from "../names/bindings.ts";
 import type { FunctionResults } from "./function_results.ts";
@@ -153,6 +157,13 @@ export class KindInference {
         if (this.resolution.eventNames.has(expression)) return "string";
         // A number of events, or of events for each turn.
         return this.resolution.counts.has(expression) ? "ratio" : this.#fieldKind(expression);
+      case "CopyWith":
+        checkCopy(expression, this.#shapes.of(expression.object).entries, this);
+        return "record";
+      case "IfValue":
+        return ifKind(expression, this);
+      case "MatchValue":
+        return matchKind(expression, this, this.bag);
       case "Trace":
         return this.registry.types.has("trace") ? "@trace" : "any";
       case "Compare":
@@ -198,7 +209,7 @@ export class KindInference {
       return this.#shapes.parameter(variable);
     }
     this.#variables.set(variable, "any");
-    const first = variable.role === "let"
+    const first = variable.role === "let" || isSequenceCall(variable.source)
       ? this.kindOf(variable.source)
       : this.itemKind(variable.source);
     this.#variables.set(variable, first);
@@ -220,6 +231,11 @@ export class KindInference {
     const value = this.kindOf(assignment.value);
     const kind = this.variableKind(variable);
     if (assignment.operator === "=" && value !== kind) this.#variables.set(variable, "any");
+  }
+
+  /** Takes note of a change in place. */
+  changed(statement: ChangeStatement): void {
+    checkChange(statement, this, this.#operators);
   }
 
   // Members and calls.
@@ -379,6 +395,7 @@ export class KindInference {
       this.#noMember(callee, object, memberNames(type), "method");
       return "any";
     }
+    if (method.changes !== undefined) refuseConst(callee.object, this);
     this.#shapes.noteLambda(call, callee);
     this.#checkArguments(call, method);
     this.#checkItemFunction(call, method);

@@ -1,5 +1,6 @@
 /** Kinds of what operators make, and the mixes that have no meaning. */
 import type { Kind } from "../../values/spec.ts";
+import type { Span } from "../../source.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { AssignStatement, BinaryExpression, Expression } from "../../syntax/tree/ast.ts";
 import {
@@ -166,12 +167,16 @@ export class OperatorKinds {
 
   /** The kind after `x += e`; reports a mix that has no meaning. */
   added(left: Kind, assignment: AssignStatement): Kind {
-    const right = this.values.kindOf(assignment.value);
+    return this.sum(left, this.values.kindOf(assignment.value), assignment.span);
+  }
+
+  /** What `+=` makes of two kinds, where the sum stands. */
+  sum(left: Kind, right: Kind, span: Span): Kind {
     const kind = resultOf("+", left, right);
     if (kind !== null) return kind;
     this.bag.error(
       "E0401",
-      assignment.span,
+      span,
       `Cannot add ${describeKind(right)} to ${describeKind(left)}`,
       mixHint("+", left, right) ?? undefined,
     );

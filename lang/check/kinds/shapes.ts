@@ -1,7 +1,8 @@
 /**
  * What is known, before the run, of the inside of lists and records: the kind of their items, the
- * names and kinds of their entries. Lists and records never change, so that what a literal holds is
- * what a name for it holds, as long as the name is given nothing else.
+ * names and kinds of their entries. What a literal holds is what a name for it holds, as long as the
+ * name is given nothing else, and nothing is changed in place: of entries that the program changes
+ * anywhere, and of items where it changes any list, nothing is known.
  */
 import type { Registry } from "../../values/registry.ts";
 import type { Contents, FromItems, Kind } from "../../values/spec.ts";
@@ -15,6 +16,7 @@ import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import { isNumeric, rangeEndsKind } from "../../values/kinds.ts";
 import { findField, findMethod, typeOfKind } from "../../values/types.ts";
 import type { Resolution, Variable } from "../names/bindings.ts";
+import { isSequenceCall } from "./sequence_call.ts";
 import type { FunctionResults } from "./function_results.ts";
 
 /** A kind, and what is known of what is inside. */
@@ -99,12 +101,13 @@ export class Shapes {
     const plain = plainShape(kind);
     switch (expression.kind) {
       case "List":
-        return { ...plain, item: joined(expression.items.map((item) => this.#madeBy(item))) };
+        return {
+          ...plain,
+          item: this.#items(joined(expression.items.map((item) => this.#madeBy(item)))),
+        };
       case "Record": {
-        const entries = expression.entries.map(({ key, value }) =>
-          [key.text, this.#madeBy(value)] as const
-        );
-        return { ...plain, entries: new Map(entries) };
+        const entries = expression.entries.map(({ key, value }) => this.#entry(key.text, value));
+        return this.#record(new Map(entries));
       }
       case "Name":
         return this.#named(expression) ?? plain;
@@ -140,9 +143,15 @@ export class Shapes {
         if (expression.operator !== "+" || kind !== "list") return plain;
         return {
           ...plain,
-          item: joined([this.item(expression.left), this.item(expression.right)]),
+          item: this.#items(joined([this.item(expression.left), this.item(expression.right)])),
         };
       }
+      case "CopyWith":
+        return this.#copied(expression) ?? plain;
+      case "IfValue":
+        return joined([this.of(expression.then), this.of(expression.otherwise)]) ?? plain;
+      case "MatchValue":
+        return joined(expression.arms.map(({ value }) => this.of(value))) ?? plain;
       case "Integer":
       case "Ratio":
       case "Size":
@@ -166,6 +175,32 @@ export class Shapes {
     return { ...this.of(expression), madeBy: expression };
   }
 
+  /** Items of a list that the script made: nothing is known of them where any such list changes. */
+  #items(item: Shape | null): Shape | null {
+    return this.resolution.changes.items ? null : item;
+  }
+
+  /** An entry of a record that the script made: somewhere it may be given another value. */
+  #entry(name: string, value: Expression): readonly [string, Shape] {
+    const { anyEntry, entries } = this.resolution.changes;
+    return [name, anyEntry || entries.has(name) ? UNKNOWN : this.#madeBy(value)];
+  }
+
+  #record(entries: ReadonlyMap<string, Shape>): Shape {
+    const { changes } = this.resolution;
+    return { ...plainShape("record"), entries: changes.names ? null : entries };
+  }
+
+  /** A record with other values for some entries. */
+  #copied({ entries, object }: Extract<Expression, { kind: "CopyWith" }>): Shape | null {
+    const known = this.of(object).entries;
+    if (known === null) return null;
+    const changed = entries.filter(({ key }) => known.has(key.text)).map(({ key, value }) =>
+      this.#entry(key.text, value)
+    );
+    return this.#record(new Map([...known, ...changed]));
+  }
+
   #named(expression: Extract<Expression, { kind: "Name" }>): Shape | null {
     const binding = this.resolution.names.get(expression);
     if (binding?.kind === "const") return this.of(binding.declaration.value);
@@ -174,7 +209,7 @@ export class Shapes {
     if (known !== undefined) return known;
     const { assigned, owner, role, source } = binding;
     if (owner === null || source === null || assigned.length > 0) return null;
-    return role === "let" ? this.of(source) : this.of(source).item;
+    return role === "let" || isSequenceCall(source) ? this.of(source) : this.of(source).item;
   }
 
   #field({ field, object }: FieldExpression): Shape | null {
@@ -210,7 +245,7 @@ export class Shapes {
   #fromItems(gives: FromItems, item: Shape | null, call: CallExpression | null): Shape | null {
     switch (gives) {
       case "items":
-        return { ...plainShape("list"), item };
+        return { ...plainShape("list"), item: this.#items(item) };
       case "item":
         return item;
       case "sum":
@@ -232,7 +267,7 @@ export class Shapes {
   #mapped({ arguments: given }: CallExpression): Shape | null {
     const body = given[0]?.value;
     if (body?.kind !== "Lambda") return null;
-    return { ...plainShape("list"), item: this.#madeBy(body.body) };
+    return { ...plainShape("list"), item: this.#items(this.#madeBy(body.body)) };
   }
 }
 

@@ -1,6 +1,5 @@
 /** Kinds in statements, and code that is never reached. */
 import type { Registry } from "../../values/registry.ts";
-import type { Kind } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { Field } from "../../../runtime/vocabulary/fields.ts";
 import { didYouMean, listed } from "../../diagnostics/suggest.ts";
@@ -14,16 +13,11 @@ import type {
   Statement,
 } from "../../syntax/tree/ast.ts";
 import { spanText } from "../../source.ts";
-import {
-  capitalized,
-  comparableKinds,
-  comparableNumbers,
-  describeKind,
-  isNumeric,
-} from "../../values/kinds.ts";
+import { describeKind } from "../../values/kinds.ts";
 import { mixHint } from "../../values/operators.ts";
 import { findField, typeOfKind } from "../../values/types.ts";
-import { PATTERN_BINDS_NOTHING, type Resolution } from "../names/bindings.ts";
+import type { Resolution } from "../names/bindings.ts";
+import { checkArms } from "./arms.ts";
 import type { KindInference } from "./kind_inference.ts";
 import type { Misfits } from "./misfits.ts";
 import { patternEvents } from "../../syntax/tree/pattern_events.ts";
@@ -62,6 +56,9 @@ export class StatementChecker {
         if (variable !== undefined) this.kinds.assigned(variable, statement);
         break;
       }
+      case "Change":
+        this.kinds.changed(statement);
+        break;
       case "Bench":
         for (const budget of statement.budgets) {
           this.kinds.wantBool(budget.condition, "`budget`");
@@ -82,9 +79,11 @@ export class StatementChecker {
       case "Repeat":
         this.#want("int", statement.count, "`repeat`");
         break;
-      case "Match":
-        this.#match(statement);
+      case "Match": {
+        const arms = statement.arms.map(({ body, pattern }) => ({ pattern, behind: body.span }));
+        checkArms(statement.subject, arms, this.kinds, this.bag);
         break;
+      }
       case "Assert":
         this.kinds.wantBool(statement.condition, "`assert`");
         if (statement.message !== null) this.kinds.kindOf(statement.message);
@@ -237,42 +236,4 @@ export class StatementChecker {
     const wanted = "`expect events … in` takes an io, a request, a trace or a device";
     this.misfits.wrong("E0405", subject, kind, `${wanted}, but this is ${describeKind(kind)}`);
   }
-
-  #match(statement: Extract<Statement, { kind: "Match" }>): void {
-    const subject = this.kinds.kindOf(statement.subject);
-    const above = new Set<string>();
-    let takesAll = false;
-    for (const { body, pattern } of statement.arms) {
-      const text = pattern === null ? "_" : spanText(pattern.span);
-      if (takesAll || above.has(text)) {
-        this.bag.warning(
-          "W0302",
-          pattern?.span ?? body.span,
-          `This arm is never reached: ${takesAll ? "`_`" : "the same pattern"} stands above it`,
-        );
-      }
-      above.add(text);
-      takesAll ||= pattern === null;
-      if (pattern === null) continue;
-      const kind = pattern.kind === "Range" ? this.#rangeItem(pattern) : this.kinds.kindOf(pattern);
-      if (matchable(subject, kind)) continue;
-      this.bag.error(
-        "E0404",
-        pattern.span,
-        `${capitalized(describeKind(subject))} never matches ${describeKind(kind)}`,
-        mixHint("==", subject, kind) ??
-          (pattern.kind === "Name" && kind === "word" ? PATTERN_BINDS_NOTHING : undefined),
-      );
-    }
-  }
-
-  #rangeItem(pattern: Extract<Expression, { kind: "Range" }>): Kind {
-    this.kinds.kindOf(pattern);
-    return this.kinds.itemKind(pattern);
-  }
-}
-
-function matchable(subject: Kind, pattern: Kind): boolean {
-  if (isNumeric(subject) && isNumeric(pattern)) return comparableNumbers(subject, pattern);
-  return pattern === "range" || comparableKinds(subject, pattern);
 }

@@ -104,10 +104,29 @@ export type Binding =
 /** What a file declares at its top level and others may use. */
 export type Declared = ConstBinding | FunctionBinding;
 
+/** What a program changes in place: a record may be in many hands, so that where does not matter. */
+export interface PlacesChanged {
+  /** Names of entries: `record.name = e`. */
+  readonly entries: Set<string>;
+  /** Entries by a name that is worked out: `record[key] = e`. */
+  anyEntry: boolean;
+  /** Entries come and go. */
+  names: boolean;
+  /** Items of lists. */
+  items: boolean;
+}
+
 /** What every name in the checked files means. Nodes are the keys. */
 export class Resolution {
   readonly names = new Map<NameExpression, Binding>();
   readonly targets = new Map<AssignStatement, Variable>();
+  /** What the program changes in place, wherever it does. */
+  readonly changes: PlacesChanged = {
+    entries: new Set(),
+    anyEntry: false,
+    names: false,
+    items: false,
+  };
   /** The variable that a `let`, a `for`, a parameter's or a `forall`'s name makes. */
   readonly variables = new Map<Statement | Name, Variable>();
   /** Code inside other code: it takes along the values of the variables that it uses. */

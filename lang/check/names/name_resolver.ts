@@ -16,6 +16,7 @@ import type {
 import { ownEntry } from "../../syntax/own_entry.ts";
 import { someChild } from "../../syntax/tree/walk.ts";
 import { isCalledWord } from "../../syntax/recovery/statement_hints.ts";
+import { findMethod } from "../../values/types.ts";
 import { remembered } from "../../values/remembered.ts";
 import { BRANCH_NAMES } from "../../values/branch_outcome.ts";
 import {
@@ -23,6 +24,7 @@ import {
   type CodeScope,
   type ConstBinding,
   type FunctionBinding,
+  PATTERN_BINDS_NOTHING,
   type Resolution,
   Scope,
   Variable,
@@ -165,6 +167,7 @@ export abstract class NameResolver {
         if (expression.callee.kind === "Name") this.name(expression.callee, scope, expression);
         // A method may be called like an event: `iommu.translate(…)`.
         else if (expression.callee.kind === "Field") {
+          this.#noteChange(expression.callee.field.text);
           this.expression(expression.callee.object, scope);
         } else this.expression(expression.callee, scope);
         this.#readData(expression);
@@ -173,6 +176,13 @@ export abstract class NameResolver {
       case "Field":
         if (this.#eventName(expression, scope) || this.#misspelledEvent(expression, scope)) return;
         this.expression(expression.object, scope);
+        return;
+      case "MatchValue":
+        this.expression(expression.subject, scope);
+        for (const { pattern, value } of expression.arms) {
+          if (pattern !== null) this.armPattern(pattern, scope);
+          this.expression(value, scope);
+        }
         return;
       case "Trace":
         return this.traceBlock(expression.body, scope);
@@ -194,6 +204,8 @@ export abstract class NameResolver {
       case "Binary":
       case "Range":
       case "Index":
+      case "CopyWith":
+      case "IfValue":
         someChild(expression, (child) => {
           this.expression(child, scope);
           return false;
@@ -210,6 +222,17 @@ export abstract class NameResolver {
         return;
       default:
         expression satisfies never;
+    }
+  }
+
+  /** A method that changes what it is called on, whatever that turns out to be. */
+  #noteChange(method: string): void {
+    const { changes } = this.resolution;
+    for (const name of ["list", "record"]) {
+      const type = this.fileScope.registry.types.get(name);
+      const changed = type === undefined ? undefined : findMethod(type, method)?.changes;
+      if (changed === "items") changes.items = true;
+      else if (changed === "entries") changes.names = changes.anyEntry = true;
     }
   }
 
@@ -333,6 +356,35 @@ export abstract class NameResolver {
       return `\`${name}\` is a statement: leave the parentheses out`;
     }
     return ownEntry(FOREIGN_NAMES, name) ?? this.fileScope.hint(name, scope.names(), called);
+  }
+
+  /** A pattern never binds a name, and never looks at a variable: it would look as if it did. */
+  protected armPattern(pattern: Expression, scope: Scope): void {
+    if (pattern.kind === "Range") {
+      this.armPattern(pattern.first, scope);
+      this.armPattern(pattern.last, scope);
+      return;
+    }
+    if (pattern.kind !== "Name" || this.constant(pattern)) {
+      if (pattern.kind !== "Name") this.expression(pattern, scope);
+      return;
+    }
+    const variable = this.find(pattern.name, scope);
+    if (variable === null) {
+      const { name, span } = pattern;
+      if (this.fileScope.find(name, false) === null) {
+        const hint = this.unknownHint(name, scope, false) ?? PATTERN_BINDS_NOTHING;
+        this.unknown(name, span, scope, null, hint);
+      } else this.name(pattern, scope);
+      return;
+    }
+    variable.reads++;
+    this.bag.error(
+      "E0319",
+      pattern.span,
+      `A pattern is a literal, a constant or a const, and \`${pattern.name}\` is a variable`,
+      "compare with `if`, or make it a `const`",
+    );
   }
 
   /** The statements of a `trace`. */

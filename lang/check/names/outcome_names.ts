@@ -1,4 +1,4 @@
-/** What `fail` names, and what `fails`, `faults` and `warns` name. */
+/** What `inject` names, and what `fails`, `faults` and `warns` name. */
 import type { Registry } from "../../values/registry.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { didYouMean, listed } from "../../diagnostics/suggest.ts";
@@ -50,14 +50,22 @@ function otherOutcome(name: string, registry: Registry): string | undefined {
 
 /** Reports a point that does not exist, and an error that it cannot have. */
 export function checkFail(statement: FailStatement, registry: Registry, bag: DiagnosticBag): void {
-  const { error, nth, point } = statement;
+  const { error, nth, oldWordSpan, point } = statement;
+  if (oldWordSpan !== null) {
+    bag.warning(
+      "W0307",
+      oldWordSpan,
+      "`fail` is called `inject`",
+      "`dmalab fmt` writes it; `fails` behind a call is still what it expects",
+    );
+  }
   if (point === null) {
     const surplus = nth ?? error;
     if (surplus !== null) {
       bag.error(
         "E0321",
         surplus.span,
-        "`fail each` takes neither `nth` nor `with`: it goes through every place by itself",
+        "`inject each` takes neither `nth` nor `with`: it goes through every place by itself",
       );
     }
     return;

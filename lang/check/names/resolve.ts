@@ -8,18 +8,15 @@ import type {
   BenchDeclaration,
   Block,
   Expression,
+  FieldExpression,
   FileNode,
+  IndexExpression,
   PropertyDeclaration,
   Statement,
   TestDeclaration,
+  TestTable,
 } from "../../syntax/tree/ast.ts";
-import {
-  type ConstBinding,
-  type FunctionBinding,
-  PATTERN_BINDS_NOTHING,
-  Scope,
-  Variable,
-} from "./bindings.ts";
+import { type ConstBinding, type FunctionBinding, Scope, Variable } from "./bindings.ts";
 import { eventNameOf } from "./event_names.ts";
 import { codeScope, NameResolver, type Owner } from "./name_resolver.ts";
 import { checkFail, checkOutcomeName } from "./outcome_names.ts";
@@ -76,7 +73,16 @@ export class Resolver extends NameResolver {
 
   #test(test: TestDeclaration): void {
     const scope = new Scope(codeScope("test", null), null);
+    if (test.table !== null) this.#table(test.table, scope);
     this.#body(test.body, { scope, inLoop: false });
+  }
+
+  #table({ name, nameParts, values }: TestTable, scope: Scope): void {
+    // Rows and names are worked out before there is a machine: nothing but consts is known there.
+    const known = new Scope(codeScope("constant", null), null);
+    this.expression(values, known);
+    this.resolution.variables.set(name, this.variable(name, scope, "forall", values));
+    for (const part of nameParts) if (typeof part !== "string") this.expression(part, scope);
   }
 
   #property(property: PropertyDeclaration): void {
@@ -162,6 +168,9 @@ export class Resolver extends NameResolver {
       case "Assign":
         this.expression(statement.value, scope);
         return this.#assign(statement, scope);
+      case "Change":
+        this.#noteChange(statement.place);
+        break;
       case "For": {
         this.expression(statement.values, scope);
         const inner = new Scope(scope.code, scope);
@@ -172,7 +181,7 @@ export class Resolver extends NameResolver {
       case "Match":
         this.expression(statement.subject, scope);
         for (const { body, pattern } of statement.arms) {
-          if (pattern !== null) this.#armPattern(pattern, scope);
+          if (pattern !== null) this.armPattern(pattern, scope);
           this.#block(body, place);
         }
         return;
@@ -204,7 +213,7 @@ export class Resolver extends NameResolver {
       case "Fail":
         checkFail(statement, this.fileScope.registry, this.bag);
         if (statement.point !== null) break;
-        return this.sealedBlock(statement.body, scope, "fail each");
+        return this.sealedBlock(statement.body, scope, "inject each");
       case "Invariant": {
         const code = codeScope("lambda", scope.code);
         this.resolution.closures.set(statement, code);
@@ -268,33 +277,14 @@ export class Resolver extends NameResolver {
     this.resolution.targets.set(statement, variable);
   }
 
-  /** A pattern never binds a name, and never looks at a variable: it would look as if it did. */
-  #armPattern(pattern: Expression, scope: Scope): void {
-    if (pattern.kind === "Range") {
-      this.#armPattern(pattern.first, scope);
-      this.#armPattern(pattern.last, scope);
-      return;
+  #noteChange(place: FieldExpression | IndexExpression): void {
+    const { changes } = this.resolution;
+    if (place.kind === "Field") changes.entries.add(place.field.text);
+    else {
+      changes.items = true;
+      // An int is the place of an item, and no entry's name.
+      if (place.index.kind !== "Integer") changes.anyEntry = true;
     }
-    if (pattern.kind !== "Name" || this.constant(pattern)) {
-      if (pattern.kind !== "Name") this.expression(pattern, scope);
-      return;
-    }
-    const variable = this.find(pattern.name, scope);
-    if (variable === null) {
-      const { name, span } = pattern;
-      if (this.fileScope.find(name, false) === null) {
-        const hint = this.unknownHint(name, scope, false) ?? PATTERN_BINDS_NOTHING;
-        this.unknown(name, span, scope, null, hint);
-      } else this.name(pattern, scope);
-      return;
-    }
-    variable.reads++;
-    this.bag.error(
-      "E0319",
-      pattern.span,
-      `A pattern is a literal, a constant or a const, and \`${pattern.name}\` is a variable`,
-      "compare with `if`, or make it a `const`",
-    );
   }
 
   /** `iommu` in a field is the word, not the thing of that name; a variable is the variable. */

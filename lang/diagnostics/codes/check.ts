@@ -117,15 +117,16 @@ export const CHECK_CODES = {
   E0320: {
     title: "unknown point of failure",
     explanation:
-      "`fail` names a function of the kernel that can fail, an allocation inside one, or a device's access.",
-    example: "fail dma_iova_lnk { ssd.read(lba: 0, into: buf) }     # did you mean dma_iova_link?",
+      "`inject` names a function of the kernel that can fail, an allocation inside one, or a device's access.",
+    example:
+      "inject dma_iova_lnk { ssd.read(lba: 0, into: buf) }     # did you mean dma_iova_link?",
   },
   E0321: {
     title: "failure that cannot be",
     explanation:
-      "A point fails with the errors that a kernel's function has there. `fail each` tries every place with its own " +
+      "A point fails with the errors that a kernel's function has there. `inject each` tries every place with its own " +
       "error, and takes no further word.",
-    example: "fail dma_map_phys with EIO { }     # the error value says ENOMEM, and nothing else",
+    example: "inject dma_map_phys with EIO { }     # the error value says ENOMEM, and nothing else",
   },
   E0322: {
     title: "too many blocks",
@@ -146,6 +147,13 @@ export const CHECK_CODES = {
       "`driver` names the functions of a driver and what they are tried with: `map(buf)` gives what `unmap(buf, told)` " +
       "takes, both may have the direction as a further parameter, and the other keys say what buffers there are.",
     example: 'fn fill(buf) { return buf }\ndriver "ring" { map = fill }     # unmap is missing',
+  },
+  E0325: {
+    title: "tests of one name",
+    explanation:
+      "A test with a table is a test for each of its rows. Their names must differ, so that `--match` finds each, and the " +
+      "report says which one failed.",
+    example: 'test "size" for size in [4KiB, 8KiB] { }     # write test "size {size}"',
   },
   E0401: {
     title: "kinds do not mix",
@@ -283,5 +291,12 @@ export const CHECK_CODES = {
     explanation:
       "Of one file the first 50 warnings are shown. This line says how many more there are.",
     example: "let unused = 1     # and the same with a hundred names",
+  },
+  W0307: {
+    title: "a word of older scripts",
+    explanation:
+      "What makes a point of the machine fail is called `inject`, so that nobody takes it for `fails`, which expects an " +
+      "error of a call. The old word means the same.",
+    example: "fail dma_map_phys { }     # write inject dma_map_phys { }",
   },
 } as const satisfies Record<string, CodeEntry>;

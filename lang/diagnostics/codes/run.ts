@@ -169,15 +169,15 @@ export const RUN_CODES = {
   E0921: {
     title: "something leaks",
     explanation:
-      "`fail each` runs its block once for every place where something can fail. Page-table entries, IO addresses, " +
+      "`inject each` runs its block once for every place where something can fail. Page-table entries, IO addresses, " +
       "bounce slots, blocks of pools, memory and mappings must all be given back when the block has ended, however it did.",
     example:
-      "fail each {\n  let a = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)\n  let b = dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)     # when this fails, a stays mapped\n  dma_unmap_phys(ssd, b, 4KiB, to_device)\n  dma_unmap_phys(ssd, a, 4KiB, to_device)\n}",
+      "inject each {\n  let a = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)\n  let b = dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)     # when this fails, a stays mapped\n  dma_unmap_phys(ssd, b, 4KiB, to_device)\n  dma_unmap_phys(ssd, a, 4KiB, to_device)\n}",
   },
   E0922: {
     title: "run that cannot be done again",
     explanation:
-      "`fork`, `race`, `compare` and `fail each` reach their blocks by doing the test again on new machines. A bench and a const " +
+      "`fork`, `race`, `compare` and `inject each` reach their blocks by doing the test again on new machines. A bench and a const " +
       "are no such runs.",
     example: "const both = fork { } and { }",
   },
@@ -218,6 +218,28 @@ export const RUN_CODES = {
       "`kernel` in the machine, or in a test's `with`, chooses another release.",
     example: 'test "too early" with { kernel = "6.12" } {\n' +
       "  dma_iova_try_alloc(ssd, iova_state(), phys: 0x10_0000, size: 8KiB)     # came with 6.16\n}",
+  },
+  E0931: {
+    title: "something that never changes",
+    explanation:
+      "Lists and records that a script makes change in place. Those of a `const` never do, nor do those that the machine " +
+      "tells: they are its answer, and a change of them would change nothing there. `.copy()` gives one that changes.",
+    example:
+      "let pages = alloc_pages(2).pages\npages.push(0x1000)     # write alloc_pages(2).pages.copy()",
+  },
+  E0932: {
+    title: "value that would hold itself",
+    explanation:
+      "A list or record is one thing, however many names it has. It cannot be put into itself, nor into what it holds: " +
+      "printing or comparing it would never end.",
+    example: "let ring = { next: none }\nring.next = ring     # write ring.copy()",
+  },
+  E0933: {
+    title: "match without a value",
+    explanation:
+      "A `match` that stands for a value takes that of the first arm that fits. When none does it has no value.",
+    example:
+      "let op = flush\nlet way = match op { read => from_device, write => to_device }     # add `_ => …`",
   },
   E0999: {
     title: "bug in dmalab",

@@ -270,4 +270,11 @@ export const SYNTAX_CODES = {
       "Of one file the first 50 errors are shown. This line says how many more there are.",
     example: "let =     # and the same on a hundred lines",
   },
+  E0224: {
+    title: "value without an `else`",
+    explanation:
+      "Where `if` stands for a value, each of its blocks holds one expression, and there is an `else`: without one it would " +
+      "have no value when the condition is false.",
+    example: "let pages = if large { 4 }\nlet pages = if large { 4 } else { 1 }   # right",
+  },
 } as const satisfies Record<string, CodeEntry>;

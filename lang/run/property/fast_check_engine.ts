@@ -3,17 +3,53 @@
  *
  * Only programs that have a property load this: a scenario without one starts without it.
  */
-import { check, integer, property, tuple } from "fast-check";
-import type { CaseEngine } from "./property_cases.ts";
+import {
+  type Arbitrary,
+  array,
+  check,
+  constant,
+  integer,
+  oneof,
+  property,
+  tuple,
+} from "fast-check";
+import { RecordValue, type Value } from "../../values/value.ts";
+import { type CaseEngine, type Drawn, isSequence } from "./property_cases.ts";
+import { caseSequence, numberOf, type StepTemplate } from "../../values/sequences.ts";
 
 const INT32_VALUES = 2 ** 32;
+
+/** Steps of a template; of a choice the first is the smallest. */
+function stepsOf(template: StepTemplate): Arbitrary<Value> {
+  switch (template.kind) {
+    case "constant":
+      return constant(template.value);
+    case "number": {
+      const { range } = template;
+      return integer({ min: range.first, max: range.end - 1 }).map((n) => numberOf(range, n));
+    }
+    case "choice":
+      return oneof({ withCrossShrink: true }, ...template.items.map(stepsOf));
+    case "record": {
+      const entries = template.entries.map(([key, entry]) =>
+        stepsOf(entry).map((value) => [key, value] as const)
+      );
+      return tuple(...entries).map((pairs) => new RecordValue(new Map(pairs)));
+    }
+  }
+}
 
 export const FAST_CHECK: CaseEngine = {
   search({ count, dimensions, examples, seed }, holds) {
     let broken: { readonly error: unknown } | null = null;
-    const numbers = dimensions.map(({ first, last }) => integer({ min: first, max: last }));
+    const each = dimensions.map((dimension): Arbitrary<Drawn> => {
+      if (!isSequence(dimension)) return integer({ min: dimension.first, max: dimension.last });
+      const { longest, shortest, step } = dimension;
+      const lengths = { minLength: shortest, maxLength: longest, size: "max" } as const;
+      return array(stepsOf(step), lengths).map(caseSequence);
+    });
     check(
-      property(tuple(...numbers), (drawn) => {
+      property(tuple(...each), (drawn) => {
         // What is thrown says nothing about the case: it must not be taken for a failure of it.
         if (broken !== null) return true;
         try {
@@ -27,7 +63,7 @@ export const FAST_CHECK: CaseEngine = {
         // A seed of fast-check has 32 bits.
         seed: (seed % INT32_VALUES ^ Math.floor(seed / INT32_VALUES)) | 0,
         numRuns: count,
-        examples: examples.map((example) => [[...example]]),
+        examples: examples.map((example): [Drawn[]] => [[...example]]),
       },
     );
     const thrown = broken as { readonly error: unknown } | null;

@@ -2,7 +2,8 @@
 import { quoted, sourceText } from "../../render/source_text.ts";
 import { type Span, spanText } from "../../source.ts";
 import type { PropertyDeclaration } from "../../syntax/tree/ast.ts";
-import type { Value } from "../../values/value.ts";
+import { formatCount } from "../../text/numbers.ts";
+import { ListValue, type Value } from "../../values/value.ts";
 
 export interface PastedCase {
   readonly property: PropertyDeclaration;
@@ -28,15 +29,31 @@ export function pastedTest(pasted: PastedCase): readonly string[] {
     ...combination === "" ? [] : [`with { ${combination} }`],
     ...seed === null ? [] : [`with { seed = 0x${seed.toString(16)} }`],
   ];
-  const head = ["test", quoted(`${property.name}: ${caseText(pasted)}`), ...settings, "{"];
+  const head = ["test", quoted(`${property.name}: ${shortText(pasted)}`), ...settings, "{"];
   return [
     head.join(" "),
-    ...property.forall.map(({ name }, index) =>
-      `  let ${name.text} = ${sourceText(values[index]!)}`
-    ),
+    ...property.forall.flatMap(({ name }, index) => bindingLines(name.text, values[index]!)),
     ...innerLines(property.body.span),
     "}",
   ];
+}
+
+/** The same as `caseText()`, with how long sequences are: a name has one line. */
+function shortText({ property, values }: Pick<PastedCase, "property" | "values">): string {
+  return property.forall.map(({ name }, index) => {
+    const value = values[index]!;
+    return value instanceof ListValue
+      ? `${name.text} of ${formatCount(value.items.length, "step")}`
+      : `${name.text} = ${sourceText(value)}`;
+  }).join(", ");
+}
+
+/** A sequence has a line for each of its steps. */
+function bindingLines(name: string, value: Value): readonly string[] {
+  if (!(value instanceof ListValue) || value.items.length === 0) {
+    return [`  let ${name} = ${sourceText(value)}`];
+  }
+  return [`  let ${name} = [`, ...value.items.map((step) => `    ${sourceText(step)},`), "  ]"];
 }
 
 /** What stands between the braces of a block. */

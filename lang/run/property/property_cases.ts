@@ -1,6 +1,7 @@
 /** The cases that a property may be tried with, as numbers that can be drawn and made smaller. */
-import { ListValue, Quantity, RangeValue, type Value } from "../../values/value.ts";
+import { ListValue, RangeValue, type Value } from "../../values/value.ts";
 import type { ForallValues } from "../program.ts";
+import { numberOf, type SequenceChoices } from "../../values/sequences.ts";
 
 /** Cases of one property on one machine. */
 const PROPERTY_CASES = 100;
@@ -11,10 +12,20 @@ export interface Dimension {
   readonly last: number;
 }
 
+/** What one name of a `forall` is drawn as: a number, or a sequence of steps. */
+export type Drawn = number | ListValue;
+
+/** True for what draws sequences. */
+export function isSequence(
+  dimension: Dimension | SequenceChoices,
+): dimension is SequenceChoices {
+  return "step" in dimension;
+}
+
 /** What a property is tried with. */
 export interface CaseSpace {
   /** One for each name of the `forall`. */
-  readonly dimensions: readonly Dimension[];
+  readonly dimensions: readonly (Dimension | SequenceChoices)[];
   /** Cases that are tried before any is drawn. */
   readonly examples: readonly (readonly number[])[];
   /** Cases to try, the examples among them. */
@@ -31,7 +42,7 @@ export interface CaseEngine {
    *
    * @param holds Tries a case; false when it fails.
    */
-  search(space: CaseSpace, holds: (numbers: readonly number[]) => boolean): void;
+  search(space: CaseSpace, holds: (drawn: readonly Drawn[]) => boolean): void;
 }
 
 /**
@@ -43,11 +54,10 @@ export function caseSpace(
   seed: number,
   count: number = PROPERTY_CASES,
 ): CaseSpace {
-  const dimensions = forall.map(({ values }) =>
-    values instanceof RangeValue
-      ? { first: values.first, last: values.end - 1 }
-      : { first: 0, last: values.items.length - 1 }
-  );
+  const all = forall.map(({ values }) => dimensionOf(values));
+  const dimensions = all.filter((dimension): dimension is Dimension => !isSequence(dimension));
+  // Of sequences there are more than anybody could count, and none is the last.
+  if (dimensions.length < all.length) return { dimensions: all, examples: [], count, seed };
   const total = dimensions.reduce((product, { first, last }) => product * (last - first + 1), 1);
   const examples = total <= count
     ? Array.from({ length: total }, (_, number) => caseNumber(number, dimensions))
@@ -55,15 +65,21 @@ export function caseSpace(
   return { dimensions, examples, count: Math.min(total, count), seed };
 }
 
-/** The values that a case's numbers stand for. */
+function dimensionOf(values: ForallValues["values"]): Dimension | SequenceChoices {
+  if (values instanceof RangeValue) return { first: values.first, last: values.end - 1 };
+  return values instanceof ListValue ? { first: 0, last: values.items.length - 1 } : values;
+}
+
+/** The values that what was drawn for a case stands for. */
 export function caseValues(
   forall: readonly ForallValues[],
-  numbers: readonly number[],
+  drawn: readonly Drawn[],
 ): readonly Value[] {
   return forall.map(({ values }, index) => {
-    const number = numbers[index]!;
-    if (values instanceof ListValue) return values.items[number]!;
-    return values.kind === "int" ? number : new Quantity(values.kind, number);
+    const each = drawn[index]!;
+    if (typeof each !== "number") return each;
+    if (values instanceof ListValue) return values.items[each]!;
+    return values instanceof RangeValue ? numberOf(values, each) : each;
   });
 }
 

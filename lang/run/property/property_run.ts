@@ -4,7 +4,15 @@ import type { Failure } from "../../vm/failure.ts";
 import type { Value } from "../../values/value.ts";
 import { caseText, pastedTest } from "./pasted_case.ts";
 import type { TestEntry } from "../program.ts";
-import { type CaseEngine, type CaseSpace, caseSpace, caseValues } from "./property_cases.ts";
+import {
+  type CaseEngine,
+  type CaseSpace,
+  caseSpace,
+  caseValues,
+  type Drawn,
+  isSequence,
+} from "./property_cases.ts";
+import { shorterSequences } from "../../values/sequences.ts";
 import type { Attempt } from "../remedies.ts";
 import type { SharedOptions } from "../run_options.ts";
 import { smallerNumbers } from "./smaller_numbers.ts";
@@ -14,7 +22,7 @@ import { SILENCE, type Tally } from "../tally.ts";
 const SMALLER_CASES = 1000;
 
 interface FailedCase {
-  readonly numbers: readonly number[];
+  readonly drawn: readonly Drawn[];
   readonly values: readonly Value[];
   readonly attempt: Attempt;
   readonly failure: Failure;
@@ -35,14 +43,14 @@ export function runProperty(
   let smaller = 0;
   /** Somebody wants to end the run: no smaller case would come to its end. */
   let interrupted = false;
-  const holds = (numbers: readonly number[]): boolean => {
-    const values = caseValues(forall, numbers);
+  const holds = (drawn: readonly Drawn[]): boolean => {
+    const values = caseValues(forall, drawn);
     const run = { ...entry, args: values };
     if (smallest === null) {
       const attempt = tally.attempt(run, output);
       const { failure } = attempt;
       tally.count(attempt, run);
-      if (failure !== null) smallest = { numbers, values, attempt, failure };
+      if (failure !== null) smallest = { drawn, values, attempt, failure };
       return failure === null;
     }
     // What a limit stopped would take as long again, and a bug of dmalab is not the script's.
@@ -54,12 +62,12 @@ export function runProperty(
     const { failure } = attempt;
     interrupted = failure?.diagnostic.code === "E0807";
     if (failure === null || !failsAlike(failure, smallest.failure)) return true;
-    smallest = { numbers, values, attempt, failure };
+    smallest = { drawn, values, attempt, failure };
     return false;
   };
   const space = caseSpace(forall, tally.seed);
   engine.search(space, holds);
-  while (smallest !== null && makeSmaller(space, (smallest as FailedCase).numbers, holds));
+  while (smallest !== null && makeSmaller(space, (smallest as FailedCase).drawn, holds));
   const found = smallest as FailedCase | null;
   if (found === null) return;
   const { attempt, failure, values } = found;
@@ -75,17 +83,25 @@ export function runProperty(
   ], tally.remediesOf(attempt, { ...entry, args: values }));
 }
 
-/** Looks for a number that can be made smaller than fast-check has. False when there is none. */
+/** Looks for what can be made smaller than fast-check has. False when there is nothing. */
 function makeSmaller(
   { dimensions }: CaseSpace,
-  numbers: readonly number[],
-  holds: (numbers: readonly number[]) => boolean,
+  drawn: readonly Drawn[],
+  holds: (drawn: readonly Drawn[]) => boolean,
 ): boolean {
   return dimensions.some((dimension, index) =>
-    smallerNumbers(numbers[index]!, dimension).some((smaller) =>
-      !holds(numbers.with(index, smaller))
-    )
+    smallerThan(drawn[index]!, dimension).some((smaller) => !holds(drawn.with(index, smaller)))
   );
+}
+
+function smallerThan(
+  drawn: Drawn,
+  dimension: CaseSpace["dimensions"][number],
+): readonly Drawn[] {
+  if (isSequence(dimension)) {
+    return typeof drawn === "number" ? [] : shorterSequences(drawn, dimension);
+  }
+  return typeof drawn === "number" ? smallerNumbers(drawn, dimension) : [];
 }
 
 /** A smaller case must fail in the same way: another mistake would hide the first. */

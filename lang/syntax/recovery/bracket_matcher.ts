@@ -15,6 +15,7 @@ import {
   Comma,
   Dot,
   FatArrow,
+  Hard,
   Identifier,
   InfixOperator,
   isA,
@@ -182,7 +183,9 @@ class Matcher {
     const token = this.tokens[index]!;
     this.#line++;
     if (token.tokenType === Newline) return;
-    if (beginsStatement(token, this.tokens[index + 1])) this.#popParens(index);
+    if (beginsStatement(token, this.tokens[index + 1]) && !this.#isDueValue(index)) {
+      this.#popParens(index);
+    }
     if (this.#mayClose > 0 || this.#mayDrop > 0 || this.#mayEndRow > 0) {
       this.#indent = this.#column(index);
       if (this.#mayClose > 0) this.#closeByIndent(index);
@@ -376,6 +379,15 @@ class Matcher {
     const column = this.#column(next);
     return column > open.indent ||
       (column === open.indent && this.tokens[next]!.tokenType === RBrace);
+  }
+
+  /** True for an `if` or `match` that begins a line where the line above waits for a value. */
+  #isDueValue(index: number): boolean {
+    const { tokenType } = this.tokens[index]!;
+    if (tokenType !== Hard.if && tokenType !== Hard.match) return false;
+    const above = this.tokens[this.#lineEndBefore(index) - 1];
+    return above !== undefined &&
+      (continuesAfter(above) || above.tokenType === LParen || above.tokenType === LBracket);
   }
 
   /** Closes round and square brackets that a new statement shows to be unclosed. */

@@ -34,6 +34,9 @@ export interface Expectation {
 
 const BLOCK_WORDS = wordsWhere(({ place }) => place === "block value");
 
+/** What may stand between a test's name and its block. */
+const CASE_OPTIONS = [...wordsWhere(({ place }) => place === "clause"), "for"];
+
 const FOR_HEAD = "write `for name in 0..n { … }`";
 const TWO_BLOCKS = () => "`fork` and `race` have two blocks at least: `fork { … } and { … }`";
 
@@ -110,10 +113,22 @@ const ROWS = {
   invariantName: inQuotes("the invariant's name"),
   block: {
     text: "`{` to begin the block",
-    hint: ({ image }) =>
-      image === "matrix" || image === "with"
-        ? `\`${image} { … }\` stands right after the name, before \`forall\``
-        : undefined,
+    hint: (token, previous) => {
+      if (token.image === "matrix" || token.image === "with") {
+        return `\`${token.image} { … }\` stands right after the name, before \`forall\``;
+      }
+      // Behind the name of a test and its options.
+      const isHead = previous?.tokenType === t.Text || previous?.tokenType === t.RBrace;
+      const meant = isHead ? nearestNames(token.image, CASE_OPTIONS)[0] : undefined;
+      return meant === undefined ? undefined : `did you mean \`${meant}\`?`;
+    },
+  },
+  valueEnd: {
+    text: "`}` behind the value",
+    hint: ({ tokenType }) =>
+      tokenType === t.Colon
+        ? "a record in a block has braces of its own: `if e { { a: 1 } } else { … }`"
+        : "a block that is a value holds one expression; `if` as a statement has any number of lines",
   },
   otherBlock: { text: "`and` with the other block", hint: TWO_BLOCKS },
   otherBlockStart: { text: "`{` to begin the other block", hint: TWO_BLOCKS },
@@ -241,8 +256,12 @@ export function hintFor(
 
 function valueHint(token: IToken, previous: IToken | undefined): string | undefined {
   switch (token.tokenType) {
-    case Hard.if:
-    case Hard.match:
+    case Hard.let:
+    case Hard.return:
+    case Hard.assert:
+      return previous?.tokenType === t.LBrace
+        ? "a block that is a value holds one expression, and no statement"
+        : `\`${token.image}\` is a reserved word`;
     case Hard.for:
     case Hard.while:
       return `\`${token.image}\` is a statement here and has no value`;

@@ -10,7 +10,9 @@ import { shortened } from "../token_text.ts";
 import * as t from "../tokens.ts";
 
 /** Words that a line may begin with. */
-const LEADING_WORDS = wordsWhere(({ place }) => place === "statement" || place === "block value");
+const LEADING_WORDS = wordsWhere(({ now, place }) =>
+  now === undefined && (place === "statement" || place === "block value")
+);
 
 /** Words that are a statement without anything behind them. */
 const LONE_WORDS = wordsWhere((row) =>

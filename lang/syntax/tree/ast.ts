@@ -83,7 +83,17 @@ export interface TestDeclaration extends Node {
   readonly nameSpan: Span;
   readonly skip: boolean;
   readonly modifiers: readonly MachineModifier[];
+  /** What makes a test of each row of a table; null for one test. */
+  readonly table: TestTable | null;
   readonly body: Block;
+}
+
+/** `test "size {c.size}" for c in cases`. */
+export interface TestTable extends Node {
+  readonly name: Name;
+  readonly values: Expression;
+  /** The tests' names: literal text and `{expr}` parts by turns. */
+  readonly nameParts: readonly (string | Expression)[];
 }
 
 /** `name in range` of a property's `forall`. */
@@ -146,6 +156,15 @@ export interface AssignStatement extends Node {
   readonly kind: "Assign";
   readonly target: Name;
   readonly operator: "=" | "+=";
+  readonly value: Expression;
+}
+
+/** `ring.head = e`, `list[i] += e`: changes what the list or record holds, not what a name means. */
+export interface ChangeStatement extends Node {
+  readonly kind: "Change";
+  readonly place: FieldExpression | IndexExpression;
+  readonly operator: "=" | "+=";
+  readonly operatorSpan: Span;
   readonly value: Expression;
 }
 
@@ -252,9 +271,11 @@ export interface OnCpuStatement extends Node {
   readonly body: Block;
 }
 
-/** `fail POINT { … }`, `fail dma_iova_link nth 3 with ENOMEM { … }`, `fail each { … }`. */
+/** `inject POINT { … }`, `inject dma_iova_link nth 3 with ENOMEM { … }`, `inject each { … }`. */
 export interface FailStatement extends Node {
   readonly kind: "Fail";
+  /** Where it is called by its old word, `fail`; null where it is not. */
+  readonly oldWordSpan: Span | null;
   /** The injection point's name, or null for `each`. */
   readonly point: Name | null;
   readonly nth: Expression | null;
@@ -301,6 +322,7 @@ export type Statement =
   | Declaration
   | LetStatement
   | AssignStatement
+  | ChangeStatement
   | IfStatement
   | WhileStatement
   | ForStatement
@@ -527,6 +549,35 @@ export interface FieldExpression extends Node {
   readonly field: Name;
 }
 
+/** `record with { key: value }`: a copy with other values for some entries. */
+export interface CopyWithExpression extends Node {
+  readonly kind: "CopyWith";
+  readonly object: Expression;
+  readonly entries: readonly RecordEntry[];
+}
+
+/** `if e { a } else { b }` as a value. */
+export interface IfExpression extends Node {
+  readonly kind: "IfValue";
+  readonly condition: Expression;
+  readonly then: Expression;
+  /** Another `IfExpression` for `else if`. */
+  readonly otherwise: Expression;
+}
+
+/** `match e { p => a, _ => b }` as a value. */
+export interface MatchExpression extends Node {
+  readonly kind: "MatchValue";
+  readonly subject: Expression;
+  readonly arms: readonly ValueArm[];
+}
+
+export interface ValueArm extends Node {
+  /** A literal, a constant's name, a range, or null for `_`. */
+  readonly pattern: Expression | null;
+  readonly value: Expression;
+}
+
 /** `trace { … }`: the events the block caused, as a value. */
 export interface TraceExpression extends Node {
   readonly kind: "Trace";
@@ -572,6 +623,9 @@ export type Expression =
   | CallExpression
   | IndexExpression
   | FieldExpression
+  | CopyWithExpression
+  | IfExpression
+  | MatchExpression
   | TraceExpression
   | CompareExpression
   | BranchesExpression

@@ -7,6 +7,7 @@
  */
 import type { CstNode, IToken, TokenType } from "chevrotain";
 import { spanBetween } from "../../source.ts";
+import { wordRow } from "../language_words.ts";
 import type { DmaParser } from "../parser.ts";
 import type {
   Block,
@@ -317,7 +318,7 @@ export class AstBuilder {
     const body = childNode(node, "matchBody");
     if (body === undefined) return [];
     return this.context.separated(children(body, "item")).map((arm) => {
-      const pattern = this.#matchPattern(childNode(arm, "matchPattern"));
+      const pattern = this.matchPattern(childNode(arm, "matchPattern"));
       const block = childNode(arm, "block");
       const statement = childNode(arm, "statement");
       return {
@@ -338,7 +339,7 @@ export class AstBuilder {
     return { statements: [statement], span: statement.span };
   }
 
-  #matchPattern(node: CstNode | undefined): Expression | null {
+  matchPattern(node: CstNode | undefined): Expression | null {
     const [first, last] = node === undefined ? [] : childNodes(node, "matchValue");
     const range = childToken(node, "Range");
     const firstValue = this.#matchValue(first, range !== undefined);
@@ -417,8 +418,11 @@ export class AstBuilder {
     const [first] = point;
     const nth = childNode(node, "expression");
     const error = childToken(node, "name");
+    const word = childToken(node, "Inject");
+    const isOld = word !== undefined && wordRow(word.image)?.now !== undefined;
     return {
       kind: "Fail",
+      oldWordSpan: isOld ? context.tokenSpan(word) : null,
       point: first === undefined ? null : {
         text: point.map((word) => word.image).join("."),
         span: context.span(first.startOffset, t.tokenEnd(point.at(-1)!)),
@@ -482,6 +486,12 @@ export class AstBuilder {
     const span = context.nodeSpan(row);
     const value = this.expressions.fromParts(row, 2);
     const name = isNode(target) ? this.expressions.operandName(target) : null;
+    const sign = operator.tokenType === t.PlusAssign ? "+=" : "=";
+    const place = isNode(target) && name === null ? this.expressions.place(target) : null;
+    if (place !== null) {
+      const operatorSpan = context.tokenSpan(operator);
+      return { kind: "Change", place, operator: sign, operatorSpan, value, span };
+    }
     if (name === null) {
       const what = target === undefined
         ? "this"
@@ -489,15 +499,15 @@ export class AstBuilder {
       context.errorOn(
         "E0210",
         operator,
-        `Cannot assign to \`${what}\`: only names are assigned`,
-        "fields and list items are read only; `==` compares",
+        `Cannot assign to \`${what}\``,
+        "names, entries of records and items of lists take another value; `==` compares",
       );
       return { kind: "ErrorStatement", span };
     }
     return {
       kind: "Assign",
       target: context.name(name),
-      operator: operator.tokenType === t.PlusAssign ? "+=" : "=",
+      operator: sign,
       value,
       span,
     };

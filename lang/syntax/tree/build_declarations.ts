@@ -10,7 +10,9 @@ import type {
   Name,
   PathEntry,
   Statement,
+  TestTable,
 } from "./ast.ts";
+import { spanText } from "../../source.ts";
 import type { DmaParser } from "../parser.ts";
 import type { BuildContext } from "./build_context.ts";
 import type { BlockBuilder, ExpressionBuilder } from "./build_expression.ts";
@@ -89,7 +91,11 @@ export class DeclarationBuilder {
         start,
         token.startOffset + part.end + 1,
         `${what} takes no \`{…}\``,
-        { hint: "a brace is written `\\{`" },
+        {
+          hint: what === "The name of a test"
+            ? "a brace is written `\\{`; with `for c in cases` behind it a name holds parts of `c`"
+            : "a brace is written `\\{`",
+        },
       );
       return "";
     });
@@ -204,8 +210,11 @@ export class DeclarationBuilder {
       : "Bench";
     const token = childToken(node, "name");
     if (token === undefined) return { kind: "ErrorStatement", span };
+    const table = this.#table(node, token);
     const common = {
-      name: this.plainText(token, `The name of a ${kind.toLowerCase()}`),
+      name: table === null
+        ? this.plainText(token, `The name of a ${kind.toLowerCase()}`)
+        : spanText(context.tokenSpan(token)).slice(1, -1),
       nameSpan: context.tokenSpan(token),
       skip: childToken(node, "Skip") !== undefined,
       modifiers: childNodes(node, "modifier").map((modifier) => this.#modifier(modifier)),
@@ -213,7 +222,7 @@ export class DeclarationBuilder {
     };
     switch (kind) {
       case "Test":
-        return { kind, ...common, body: this.#body(node) };
+        return { kind, ...common, table, body: this.#body(node) };
       case "Property": {
         const forall = this.#bindings(childNode(node, "bindings"));
         return { kind, ...common, forall, body: this.#body(node) };
@@ -221,6 +230,19 @@ export class DeclarationBuilder {
       case "Bench":
         return { kind, ...common, ...this.#bench(childNode(node, "benchBody"), span.end) };
     }
+  }
+
+  /** `for row in rows` behind a test's name, which may then hold parts of the row. */
+  #table(node: CstNode, name: IToken): TestTable | null {
+    const binding = childNode(node, "binding");
+    if (binding === undefined) return null;
+    const literal = this.builder.expressions.literal(name);
+    return {
+      name: this.builder.declaredName(binding),
+      values: this.builder.value(binding),
+      nameParts: literal.kind === "String" ? literal.parts : [],
+      span: this.context.nodeSpan(binding),
+    };
   }
 
   #modifier(node: CstNode): MachineModifier {

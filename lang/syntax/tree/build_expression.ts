@@ -6,6 +6,8 @@ import type {
   Block,
   BranchesExpression,
   Expression,
+  FieldExpression,
+  IndexExpression,
   LambdaExpression,
   Name,
   PathEntry,
@@ -42,6 +44,7 @@ const FOREIGN_WORDS: Readonly<Record<string, string>> = {
 export interface BlockBuilder {
   block(node: CstNode | undefined): Block;
   pathEntries(node: CstNode | undefined): readonly PathEntry[];
+  matchPattern(node: CstNode | undefined): Expression | null;
 }
 
 export class ExpressionBuilder {
@@ -85,6 +88,13 @@ export class ExpressionBuilder {
     return alone ? first : null;
   }
 
+  /** What an operand says can be changed: an entry of something, or an item; null otherwise. */
+  place(operand: CstNode): FieldExpression | IndexExpression | null {
+    const { isLambda, prefixes, value } = this.#operand(operand);
+    if (isLambda || prefixes.length > 0) return null;
+    return value.kind === "Field" || value.kind === "Index" ? value : null;
+  }
+
   // -- Operands ---------------------------------------------------------------------------------
 
   #operand(node: CstNode): Operand {
@@ -123,6 +133,10 @@ export class ExpressionBuilder {
     }
     const branches = childNode(node, "branches");
     if (branches !== undefined) return this.#branches(branches);
+    const ifValue = childNode(node, "ifValue");
+    if (ifValue !== undefined) return this.#ifValue(ifValue);
+    const matchValues = childNode(node, "matchValues");
+    if (matchValues !== undefined) return this.#matchValues(matchValues);
     const comparison = childNode(node, "comparison");
     if (comparison !== undefined) {
       return {
@@ -215,7 +229,77 @@ export class ExpressionBuilder {
     return { kind: "ErrorExpression", span };
   }
 
+  /** `if`, `else if` and `else` lie flat in the node: conditions, blocks and the words between. */
+  #ifValue(node: CstNode): Expression {
+    const { context } = this;
+    const span = context.nodeSpan(node);
+    const parts = children(node, "branch").filter(isNode);
+    let otherwise: Expression | null = null;
+    // From the last block to the first: each is the other way of the one before it.
+    while (parts.length > 0) {
+      const block = parts.pop()!;
+      const value = this.expression(childNode(block, "expression"), context.nodeSpan(block).end);
+      const condition = parts.at(-1);
+      if (condition?.name !== "expression") {
+        if (otherwise !== null) this.#reportElse(value);
+        otherwise = value;
+        continue;
+      }
+      parts.pop();
+      const start = context.nodeSpan(condition).start;
+      otherwise = {
+        kind: "IfValue",
+        condition: this.expression(condition),
+        then: value,
+        otherwise: otherwise ?? this.#missingElse(node),
+        span: parts.length === 0 ? span : context.span(start, span.end),
+      };
+    }
+    return otherwise ?? context.errorAt(node);
+  }
+
+  #reportElse({ span }: Expression): void {
+    this.context.reporter.error("E0201", span.start, span.end, "`else` after `else`", {
+      hint: "only one branch can be for all other cases; the ones before are `else if`",
+    });
+  }
+
+  #missingElse(node: CstNode): Expression {
+    const { context } = this;
+    const { end } = context.nodeSpan(node);
+    if (node.recoveredNode !== true) {
+      context.reporter.error("E0224", end, end, "An `if` that is a value has no `else`", {
+        label: "expected `else { … }` here",
+        hint: "it would have no value when the condition is false: `else { none }` says so",
+      });
+    }
+    return context.errorAt(undefined, end);
+  }
+
+  #matchValues(node: CstNode): Expression {
+    const { context } = this;
+    const span = context.nodeSpan(node);
+    return {
+      kind: "MatchValue",
+      subject: this.expression(childNode(node, "expression"), span.end),
+      arms: context.separated(children(node, "item")).map((arm) => ({
+        pattern: this.blocks.matchPattern(childNode(arm, "matchPattern")),
+        value: this.expression(childNode(arm, "expression"), context.nodeSpan(arm).end),
+        span: context.nodeSpan(arm),
+      })),
+      span,
+    };
+  }
+
   #record(node: CstNode): Expression {
+    return {
+      kind: "Record",
+      entries: this.#recordEntries(node),
+      span: this.context.nodeSpan(node),
+    };
+  }
+
+  #recordEntries(node: CstNode): readonly RecordEntry[] {
     const { context } = this;
     const entries: RecordEntry[] = [];
     const seen = new Map<string, Name>();
@@ -237,7 +321,7 @@ export class ExpressionBuilder {
       seen.set(name.text, name);
       entries.push({ key: name, value, span: context.nodeSpan(entry) });
     }
-    return { kind: "Record", entries, span: context.nodeSpan(node) };
+    return entries;
   }
 
   /** Reports a key that stands twice. */
@@ -269,7 +353,9 @@ export class ExpressionBuilder {
       const suffix = suffixes[at]!;
       const span = spanBetween(value.span, this.context.elementSpan(suffix));
       if (isNode(suffix)) {
-        value = suffix.name === "index"
+        value = suffix.name === "record"
+          ? { kind: "CopyWith", object: value, entries: this.#recordEntries(suffix), span }
+          : suffix.name === "index"
           ? {
             kind: "Index",
             object: value,
@@ -279,6 +365,7 @@ export class ExpressionBuilder {
           : { kind: "Call", callee: value, arguments: this.callArguments(suffix), span };
         continue;
       }
+      if (suffix.tokenType === t.CopyWith && isNode(suffixes[at + 1])) continue;
       const word = suffixes[++at];
       if (!isToken(word) || word.isInsertedInRecovery === true) {
         return { kind: "ErrorExpression", span };

@@ -41,7 +41,14 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
   Machine: { role: "declaration" },
   Const: { role: "declaration", expressions: itsValue },
   Function: { role: "declaration", blocks },
-  Test: { role: "case", blocks },
+  Test: {
+    role: "case",
+    expressions: ({ table }) =>
+      table === null
+        ? NOTHING
+        : [table.values, ...table.nameParts.filter((part) => typeof part !== "string")],
+    blocks,
+  },
   Property: {
     role: "case",
     expressions: ({ forall }) => forall.map(({ values }) => values),
@@ -55,6 +62,7 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
   Driver: { role: "case", expressions: ({ entries }) => entries.map(({ value }) => value) },
   Let: { role: "plain", expressions: itsValue },
   Assign: { role: "plain", expressions: itsValue },
+  Change: { role: "plain", expressions: ({ place, value }) => [place, value] },
   If: {
     role: "plain",
     expressions: ({ condition, otherwise }) =>

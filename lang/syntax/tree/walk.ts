@@ -33,6 +33,15 @@ export function someChild(
       return expression.items.some(test);
     case "Record":
       return someValue(expression.entries, test);
+    case "CopyWith":
+      return test(expression.object) || someValue(expression.entries, test);
+    case "IfValue":
+      return test(expression.condition) || test(expression.then) || test(expression.otherwise);
+    case "MatchValue":
+      return test(expression.subject) ||
+        expression.arms.some(({ pattern, value }) =>
+          pattern !== null && test(pattern) || test(value)
+        );
     case "Lambda":
       return test(expression.body);
     case "Unary":

@@ -177,7 +177,7 @@ export class CallScript {
     return choices.way([
       () => `let ${variable} = fork { ${call()} } and { ${call()} }\nshow ${variable}`,
       () => `race { ${call()} } and { ${call()} }`,
-      () => `fail each { ${call()} }`,
+      () => `inject each { ${call()} }`,
       () =>
         `let ${variable} = compare { kernel = ["${choices.pick(KERNEL_NAMES)}"] } { ${call()} }`,
       () => `compare { iommu.mode = [strict, lazy] } { ${call()} }`,

@@ -34,6 +34,10 @@ export const OP = param.of(
 export const LBA = optional(param.int("lba", "First logical block; 0 when left out."), 0);
 const INTO = named(param.thing("into", BUFFER, "Where the data goes."));
 const FROM = named(param.thing("from", BUFFER, "Where the data comes from."));
+/** What scripts give that choose the operation while they run. */
+export const DATA = named(
+  param.thing("data", BUFFER, "The memory, whichever way the operation moves the data."),
+);
 export const BYTES = named(
   param.size("bytes", "How much of the disk; as much as the buffer holds when left out."),
 );
@@ -49,7 +53,7 @@ const QUEUE = named(
 );
 
 /** What every submission can take. */
-const SUBMITTED = [LBA, INTO, FROM, BYTES, METADATA, QUEUE] as const;
+const SUBMITTED = [LBA, INTO, FROM, DATA, BYTES, METADATA, QUEUE] as const;
 
 const method = methodsOf<NvmeDevice>();
 
@@ -78,24 +82,37 @@ function toDiskOp(value: Value): DiskOp {
   );
 }
 
+/** Memory as it can be given: for one way, or for whichever the operation has. */
+type GivenMemory = Readonly<Record<"into" | "from" | "data", HostBuffer | undefined>>;
+
+/**
+ * The one buffer of those that are given.
+ *
+ * @throws {ScriptError} E0917 for more than one.
+ */
+export function onlyMemory(what: string, memory: GivenMemory): HostBuffer | undefined {
+  const given = Object.values(memory).filter((each) => each !== undefined);
+  if (given.length <= 1) return given[0];
+  throw new ScriptError(
+    "E0917",
+    `${what} moves data one way: it takes one of \`into\`, \`from\` and \`data\``,
+  );
+}
+
 /** The buffer of an operation, cut to what is asked for; none for those without data. */
-function dataOf(
-  op: DiskOp,
-  into: HostBuffer | undefined,
-  from: HostBuffer | undefined,
-  sizeBytes: number | undefined,
-): HostBuffer | null {
+function dataOf(op: DiskOp, memory: GivenMemory, sizeBytes: number | undefined): HostBuffer | null {
   const wanted = DATA_ARGUMENT[op];
-  const [given, other] = wanted === "into" ? [into, from] : [from, into];
+  const given = onlyMemory(op, memory);
   if (wanted === undefined) {
-    if (into === undefined && from === undefined) return null;
-    throw new ScriptError("E0917", `${op} carries no data: it takes neither into nor from`);
+    if (given === undefined) return null;
+    throw new ScriptError("E0917", `${op} carries no data: it takes no memory`);
   }
-  if (given !== undefined && other !== undefined) {
-    throw new ScriptError("E0917", `${op} moves data one way: it takes \`${wanted}: buffer\` only`);
-  }
-  if (given === undefined) {
-    throw new ScriptError("E0917", `${op} needs memory: write \`${wanted}: buffer\``);
+  if (given === undefined || given !== memory[wanted] && given !== memory.data) {
+    throw new ScriptError(
+      "E0917",
+      `${op} needs memory: write \`${wanted}: buffer\``,
+      "`data: buffer` is memory for whichever way the operation moves data",
+    );
   }
   if (sizeBytes === undefined || sizeBytes === given.sizeBytes) return given;
   return refusing(() => given.slice(0, sizeBytes));
@@ -110,9 +127,9 @@ function submit(
   run: Run,
   disk: NvmeDisk,
   op: DiskOp,
-  [lba, into, from, sizeBytes, metadata, queue]: Decoded<typeof SUBMITTED>,
+  [lba, into, from, data, sizeBytes, metadata, queue]: Decoded<typeof SUBMITTED>,
 ): Io {
-  const buffer = dataOf(op, into, from, sizeBytes);
+  const buffer = dataOf(op, { into, from, data }, sizeBytes);
   if (buffer === null && op !== "flush" && sizeBytes === undefined) {
     throw new ScriptError("E0917", `${op} needs a length: write \`bytes: size\``);
   }
@@ -219,7 +236,8 @@ export const SUBMIT_METHODS: readonly MethodSpec<NvmeDevice>[] = [
 let io = ssd.submit(read, lba: 0, into: buf)
 assert not io.done
 wait io
-assert io.status == OK`,
+assert io.status == OK
+for op in [write, read] { wait ssd.submit(op, lba: 8, data: buf) }`,
     run: (run, { disk }, [op, ...submitted]) => submit(run, disk, op, submitted),
   }),
   waiting(
@@ -266,6 +284,7 @@ assert io.status == OK`,
       param.int("opcode", "What the command asks for.", 0, 255),
       { ...INTO, doc: "Memory the device writes." },
       { ...FROM, doc: "Memory the device reads." },
+      DATA,
       named(
         param.of(
           "dwords",
@@ -286,11 +305,8 @@ let io = ssd.passthrough(0x02, into: buf, dwords: { cdw10: 0, cdw12: 7 })
 wait io
 assert io.status == OK
 assert buf == ssd.media(lba: 0, blocks: 8)`,
-    run(_run, { disk }, [opcode, into, from, dwords, admin, metadata, queue]) {
-      if (into !== undefined && from !== undefined) {
-        throw new ScriptError("E0917", "passthrough moves data one way: give `into` or `from`");
-      }
-      const buffer = into ?? from;
+    run(_run, { disk }, [opcode, into, from, data, dwords, admin, metadata, queue]) {
+      const buffer = onlyMemory("passthrough", { into, from, data });
       return disk.passthrough({
         opcode,
         dwords,

@@ -57,7 +57,7 @@ export const QUEUE: TypeSpec<QueueTarget> = {
       doc: "Takes what the controller has completed, whether an interrupt said so or not, and " +
         "tells how many completions there were.",
       example: `${DIRECT_MACHINE}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
-fail device.interrupt nth 1 { step until io.mapped; step }
+inject device.interrupt nth 1 { step until io.mapped; step }
 assert not io.done and ssd.queue(1).poll() == 1
 assert io.done`,
       run: (run, { queue, device }) => run.lab.device(device, "nvme").disk.driver.poll(queue),

@@ -1,5 +1,6 @@
 /** Host bridges, root ports and switches: what a topology is made of. */
 import { type PciNodeConfig, settingOf } from "../../../../devices/lab_config.ts";
+import { switchedOn } from "../../../../devices/pci/function_settings.ts";
 import { list, word } from "../../arguments.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
 import { fieldsOf } from "../../describe/fields.ts";
@@ -14,7 +15,8 @@ export const PORT: TypeSpec<PciNodeConfig> = {
         "Access control services that are switched on, or `unknown`.",
         (port) => {
           const acs = settingOf(port, "acs") ?? [];
-          return acs === "unknown" ? word(acs) : list(acs.map(word));
+          if (acs === "unknown") return word(acs);
+          return list(switchedOn(acs, settingOf(port, "acsCapable")).map(word));
         },
       ),
       kind: "list",

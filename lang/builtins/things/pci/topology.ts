@@ -1,4 +1,5 @@
 /** The PCI tree as a picture. */
+import { switchedOn } from "../../../../devices/pci/function_settings.ts";
 import type { Lab } from "../../../../devices/lab.ts";
 import { type PciNodeConfig, settingOf } from "../../../../devices/lab_config.ts";
 import { PCI_BLOCKS } from "../../../../devices/registry.ts";
@@ -89,7 +90,8 @@ function nodeText(lab: Lab, node: PciNodeConfig): string {
   if (settingOf(node, "whitelisted")) facts.push("on the kernel's list");
   if (acs === "unknown") facts.push("acs unknown");
   else if (acs.length > 0) {
-    facts.push(`acs ${acs.map((service) => SERVICE_LETTERS[service]).join(" ")}`);
+    const services = switchedOn(acs, settingOf(node, "acsCapable"));
+    facts.push(`acs ${services.map((service) => SERVICE_LETTERS[service]).join(" ")}`);
   }
   if (p2pmemBytes > 0) facts.push(`${formatSize(p2pmemBytes)} for peers`);
   return `${node.name}   ${facts.join(", ")}`;

@@ -1,0 +1,61 @@
+/** Tests of a table: names, rows, and what holds for each. */
+import { assertEquals } from "@std/assert";
+import { errorsOf, run } from "../testing/test_support.ts";
+
+const TABLE = `const cases = [{ n: 1, at: { op: read } }, { n: 2, at: { op: write } }]
+test "{c.n} by {c.at.op}, {2 * c.n}" for c in cases matrix { seed = [1, 2] } {
+  assert c.n == 1
+}
+test "plain" { }
+test "{size}" for size in 4KiB..=4KiB + 1 { assert size >= 4KiB }
+`;
+
+Deno.test("each row is a test with a name and a place of its own, on each machine", () => {
+  const { report } = run(TABLE);
+  assertEquals(report.names, [
+    "1 by read, 2 [seed = 1]",
+    "1 by read, 2 [seed = 2]",
+    "2 by write, 4 [seed = 1]",
+    "2 by write, 4 [seed = 2]",
+    "plain",
+    "4KiB",
+    "4097B",
+  ]);
+  assertEquals(report.outcomes.map(({ outcome }) => outcome), [
+    ...["passed", "passed", "failed", "failed"],
+    ...["passed", "passed", "passed"],
+  ]);
+});
+
+Deno.test("one row is chosen by its name", () => {
+  const { report } = run(TABLE, { match: ["2 by write, 4 [seed = 2]"] });
+  assertEquals(report.outcomes.map(({ name, combination }) => [name, combination]), [
+    ["2 by write, 4", "seed = 2"],
+  ]);
+  assertEquals(report.counts.filtered, 6);
+});
+
+Deno.test("a row never changes, and does not go from one test to the next", () => {
+  const text = `const cases = [{ log: [1] }, { log: [2] }]
+test "{c}" for c in cases {
+  let mine = c with { log: c.log.copy() }
+  mine.log.push(3)
+  assert mine.log.length == 2
+}
+fn spoil(c) { c.log.push(3) }
+test "spoilt {c}" for c in cases { spoil(c) }`;
+  const { report } = run(text);
+  assertEquals(report.outcomes.map(({ failure }) => failure?.code ?? null), [
+    null,
+    null,
+    "E0931",
+    "E0931",
+  ]);
+});
+
+Deno.test("what a row has is known to the checker", () => {
+  const head = 'const cases = [{ n: 1 }, { n: 2 }]\ntest "{c.n}" for c in cases ';
+  assertEquals(errorsOf(`${head}{ print c.m }`), ["E0315 2:39 A record has no field `m`"]);
+  assertEquals(errorsOf(`${head}{ c.n = 3 }`), []);
+  assertEquals(errorsOf(`${head}{ print c.n + 4KiB + 1us }`).length, 1);
+});

@@ -1,0 +1,183 @@
+/**
+ * What changes lists and records in place: their methods and `place = value` end here.
+ *
+ * A list or record is one thing, however many names it has. What a script makes may change; consts
+ * and what the machine tells never do. None can come to hold itself, so that whoever walks, prints
+ * or compares values comes to an end.
+ */
+import { describeValue } from "./operators.ts";
+import { COMPARE_STEPS, ENTRY_BYTES, ITEM_BYTES, STEP_BYTES } from "./limits.ts";
+import type { Run } from "./run.ts";
+import { ScriptError } from "./script_error.ts";
+import { Closure, ListValue, RecordValue, type Value } from "./value.ts";
+
+/** What a change needs of the run it happens in. */
+export type ChangingRun = Pick<Run, "chargeMemory" | "wantChange" | "work">;
+
+/**
+ * @throws {ScriptError} E0931 for a const and for what the machine tells; E0924 in an invariant.
+ */
+function wantChangeable(value: ListValue | RecordValue, run: ChangingRun): void {
+  run.wantChange();
+  if (value.maker === "script") return;
+  const what = value instanceof ListValue ? "list" : "record";
+  throw new ScriptError(
+    "E0931",
+    value.maker === "const"
+      ? `This ${what} belongs to a \`const\`, which never changes`
+      : `This ${what} is what the machine told: a change of it would change nothing there`,
+    "`.copy()` is one that changes",
+  );
+}
+
+/** The items of a list, to be changed. */
+function itemsToChange(list: ListValue, run: ChangingRun): Value[] {
+  wantChangeable(list, run);
+  return list.changing((items) => run.chargeMemory(ITEM_BYTES * items));
+}
+
+/** The entries of a record, to be changed. */
+function entriesToChange(record: RecordValue, run: ChangingRun): Map<string, Value> {
+  wantChangeable(record, run);
+  return record.entries as Map<string, Value>;
+}
+
+/** What it costs to move items of a list by one place. */
+function movedSteps(items: number): number {
+  return items * ITEM_BYTES / STEP_BYTES;
+}
+
+/** Puts a value behind the items of a list, or before the one at a position. */
+export function insertItem(list: ListValue, at: number, value: Value, run: ChangingRun): void {
+  const items = itemsToChange(list, run);
+  refuseCircle(list, value, run);
+  run.chargeMemory(ITEM_BYTES);
+  if (at === items.length) items.push(value);
+  else {
+    run.work(movedSteps(items.length - at));
+    items.splice(at, 0, value);
+  }
+}
+
+/** Takes the item at a position out of a list. */
+export function removeItem(list: ListValue, at: number, run: ChangingRun): Value {
+  const items = itemsToChange(list, run);
+  run.work(movedSteps(items.length - at));
+  return at === items.length - 1 ? items.pop()! : items.splice(at, 1)[0]!;
+}
+
+/** Puts a value in the place of an item. */
+export function setItem(list: ListValue, at: number, value: Value, run: ChangingRun): void {
+  const items = itemsToChange(list, run);
+  refuseCircle(list, value, run);
+  items[at] = value;
+}
+
+/** Gives an entry of a record a value; a new one comes last. */
+export function setEntry(
+  record: RecordValue,
+  key: string,
+  value: Value,
+  run: ChangingRun,
+): void {
+  const entries = entriesToChange(record, run);
+  refuseCircle(record, value, run);
+  if (!entries.has(key)) run.chargeMemory(ENTRY_BYTES);
+  entries.set(key, value);
+}
+
+/** Takes an entry out of a record; none when there is none of that name. */
+export function removeEntry(record: RecordValue, key: string, run: ChangingRun): Value {
+  const entries = entriesToChange(record, run);
+  const value = entries.get(key) ?? null;
+  entries.delete(key);
+  return value;
+}
+
+/** @throws {ScriptError} E0932 when the value is the holder, or holds it somewhere inside. */
+function refuseCircle(
+  holder: ListValue | RecordValue,
+  value: Value,
+  run: ChangingRun,
+): void {
+  if (!hasParts(value) || !holds(value, holder, run)) return;
+  const what = holder instanceof ListValue ? "list" : "record";
+  throw new ScriptError(
+    "E0932",
+    value === holder
+      ? `The ${what} would hold itself`
+      : `The ${what} would hold itself: it is inside ${describeValue(value)}`,
+    "`.copy()` is another one; two that belong together can name each other by an index",
+  );
+}
+
+type WithParts = ListValue | RecordValue | Closure;
+
+function hasParts(value: Value): value is WithParts {
+  return value instanceof ListValue || value instanceof RecordValue || value instanceof Closure;
+}
+
+function partsOf(value: WithParts): Iterable<Value> {
+  if (value instanceof ListValue) return value.items;
+  return value instanceof RecordValue ? value.entries.values() : value.captured;
+}
+
+/** True when a value is another one, or holds it, however deep. */
+function holds(value: WithParts, wanted: Value, run: ChangingRun): boolean {
+  const seen = new Set<WithParts>([value]);
+  for (const each of seen) {
+    if (each === wanted) return true;
+    // A set that is walked goes on with what is added meanwhile.
+    for (const part of partsOf(each)) {
+      run.work(COMPARE_STEPS);
+      if (hasParts(part)) seen.add(part);
+    }
+  }
+  return false;
+}
+
+/** Makes a value, and all lists and records in it, such that they never change again. */
+export function freeze(value: Value): Value {
+  if (!hasParts(value)) return value;
+  const seen = new Set<WithParts>([value]);
+  for (const each of seen) {
+    if (!(each instanceof Closure)) each.maker = "const";
+    for (const part of partsOf(each)) if (hasParts(part)) seen.add(part);
+  }
+  return value;
+}
+
+/**
+ * A function with copies of the lists and records that it closes over, for a machine of its own:
+ * what is one thing there stays one thing.
+ */
+export function separated(closure: Closure): Closure {
+  return copyOf(closure, new Map()) as Closure;
+}
+
+function copyOf(value: Value, known: Map<WithParts, WithParts>): Value {
+  if (!hasParts(value)) return value;
+  const found = known.get(value);
+  if (found !== undefined) return found;
+  const copy = emptyCopy(value);
+  known.set(value, copy);
+  fill(copy, value, (part) => copyOf(part, known));
+  return copy;
+}
+
+function emptyCopy(value: WithParts): WithParts {
+  if (value instanceof ListValue) return new ListValue([], value.maker);
+  return value instanceof RecordValue
+    ? value.emptied()
+    : new Closure(value.functionIndex, [], value.name);
+}
+
+function fill(copy: WithParts, value: WithParts, copied: (part: Value) => Value): void {
+  if (copy instanceof RecordValue) {
+    const entries = copy.entries as Map<string, Value>;
+    for (const [key, part] of (value as RecordValue).entries) entries.set(key, copied(part));
+  } else {
+    const parts = (copy instanceof ListValue ? copy.items : copy.captured) as Value[];
+    for (const part of partsOf(value)) parts.push(copied(part));
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Sequences of operations for properties: `forall ops in sequence(0..=20, { op: [map, unmap], n: 0..8 })`.
+ *
+ * A step is made by a template: a list is a choice of its items, a range a choice of its numbers, a
+ * record has an entry for each of its own, and anything else is itself. A list of records chooses
+ * one of them first, so that each operation can have arguments of its own.
+ */
+import { freeze } from "./changes.ts";
+import { ListValue, Quantity, RangeValue, RecordValue, type Value } from "./value.ts";
+
+export type StepTemplate =
+  | { readonly kind: "constant"; readonly value: Value }
+  | { readonly kind: "number"; readonly range: RangeValue }
+  | { readonly kind: "choice"; readonly items: readonly StepTemplate[] }
+  | {
+    readonly kind: "record";
+    readonly entries: readonly (readonly [key: string, template: StepTemplate])[];
+  };
+
+/** What a sequence may be: its lengths, both ends included, and its steps. */
+export interface SequenceChoices {
+  readonly shortest: number;
+  readonly longest: number;
+  readonly step: StepTemplate;
+}
+
+/** More steps than a case that anybody can read has. */
+const MOST_STEPS = 1000;
+
+/** The choices that the arguments of `sequence()` describe, or what is wrong with them. */
+export function sequenceChoices(length: Value, of: Value): SequenceChoices | string {
+  if (!(length instanceof RangeValue) || length.kind !== "int") {
+    return "The length of a sequence is a range of ints, as in `0..=20`";
+  }
+  const { end, first } = length;
+  if (first < 0 || end <= first || end > MOST_STEPS + 1) {
+    return `A sequence has 0 to ${MOST_STEPS} steps`;
+  }
+  const step = templateOf(of);
+  if (isEmpty(step)) return "There is nothing to choose from: a list or range in it is empty";
+  return { shortest: first, longest: end - 1, step };
+}
+
+function templateOf(value: Value): StepTemplate {
+  if (value instanceof RangeValue) return { kind: "number", range: value };
+  if (value instanceof ListValue) return { kind: "choice", items: value.items.map(itemTemplate) };
+  if (value instanceof RecordValue) {
+    const entries = [...value.entries].map(([key, entry]) => [key, templateOf(entry)] as const);
+    return { kind: "record", entries };
+  }
+  return { kind: "constant", value };
+}
+
+/** One of a list: a record is a template again, everything else stands for itself. */
+function itemTemplate(item: Value): StepTemplate {
+  return item instanceof RecordValue ? templateOf(item) : { kind: "constant", value: item };
+}
+
+function isEmpty(template: StepTemplate): boolean {
+  switch (template.kind) {
+    case "constant":
+      return false;
+    case "number":
+      return template.range.end <= template.range.first;
+    case "choice":
+      return template.items.length === 0 || template.items.some(isEmpty);
+    case "record":
+      return template.entries.some(([, entry]) => isEmpty(entry));
+  }
+}
+
+/** A number of a range as a value of its kind. */
+export function numberOf({ kind }: RangeValue, number: number): Value {
+  return kind === "int" ? number : new Quantity(kind, number);
+}
+
+/** One step, with each choice made by whoever is asked. */
+export function madeStep(template: StepTemplate, below: (limit: number) => number): Value {
+  switch (template.kind) {
+    case "constant":
+      return template.value;
+    case "number": {
+      const { range } = template;
+      return numberOf(range, range.first + below(range.end - range.first));
+    }
+    case "choice":
+      return madeStep(template.items[below(template.items.length)]!, below);
+    case "record":
+      return new RecordValue(
+        new Map(template.entries.map(([key, entry]) => [key, madeStep(entry, below)])),
+        "script",
+      );
+  }
+}
+
+/** Steps as the value that a case has. */
+export function caseSequence(steps: readonly Value[]): ListValue {
+  return freeze(new ListValue(steps)) as ListValue;
+}
+
+/** The sequences with one step less, the last left out first: what came before may lead there. */
+export function shorterSequences(
+  sequence: ListValue,
+  { shortest }: SequenceChoices,
+): readonly ListValue[] {
+  const { items } = sequence;
+  if (items.length <= shortest) return [];
+  return items.map((_, index) => caseSequence(items.toSpliced(items.length - 1 - index, 1)));
+}

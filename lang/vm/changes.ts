@@ -1,0 +1,110 @@
+/** `place = value` for entries of records and items of lists, and `record with { … }`. */
+import { didYouMean, itHas } from "../diagnostics/suggest.ts";
+import { setEntry, setItem } from "../values/changes.ts";
+import { ENTRY_BYTES, RECORD_BYTES } from "../values/limits.ts";
+import { arithmetic, describeValue } from "../values/operators.ts";
+import type { Run } from "../values/run.ts";
+import { ScriptError } from "../values/script_error.ts";
+import { Handle, ListValue, RecordValue, type Value } from "../values/value.ts";
+import { position } from "./collections.ts";
+
+/** What stands between a place and its value. */
+export const enum ChangeBy {
+  Assign,
+  Add,
+}
+
+/**
+ * `record.name = value`; with `+=` the value is added to the one that is there.
+ *
+ * @throws {ScriptError} E0914 when there is no such entry: a misspelled name makes none.
+ */
+export function changeField(
+  object: Value,
+  name: string,
+  value: Value,
+  by: ChangeBy,
+  run: Run,
+): void {
+  if (!(object instanceof RecordValue)) throw notChangeable(object, "field");
+  changeEntry(object, name, value, by, run);
+}
+
+/**
+ * `list[index] = value` and `record["key"] = value`.
+ *
+ * @throws {ScriptError} E0915 outside the list, E0914 when there is no such entry.
+ */
+export function changeIndex(
+  object: Value,
+  index: Value,
+  value: Value,
+  by: ChangeBy,
+  run: Run,
+): void {
+  if (object instanceof ListValue) {
+    const at = position(index, object.items.length, "list");
+    setItem(object, at, by === ChangeBy.Add ? sum(object.items[at]!, value, run) : value, run);
+  } else if (object instanceof RecordValue && typeof index === "string") {
+    changeEntry(object, index, value, by, run);
+  } else throw notChangeable(object, "item");
+}
+
+/** A copy of a record with other values for entries that it has. */
+export function copyWith(
+  object: Value,
+  keys: readonly string[],
+  values: readonly Value[],
+  run: Run,
+): RecordValue {
+  if (!(object instanceof RecordValue)) {
+    throw new ScriptError("E0913", `\`with\` copies a record, not ${describeValue(object)}`);
+  }
+  run.chargeMemory(RECORD_BYTES + ENTRY_BYTES * object.entries.size);
+  const entries = new Map(object.entries);
+  for (const [at, key] of keys.entries()) {
+    if (!entries.has(key)) throw noEntry(object, key);
+    entries.set(key, values[at]!);
+  }
+  return new RecordValue(entries, "script");
+}
+
+function changeEntry(
+  record: RecordValue,
+  name: string,
+  value: Value,
+  by: ChangeBy,
+  run: Run,
+): void {
+  const old = record.entries.get(name);
+  if (old === undefined) throw noEntry(record, name);
+  setEntry(record, name, by === ChangeBy.Add ? sum(old, value, run) : value, run);
+}
+
+function sum(old: Value, value: Value, run: Run): Value {
+  return arithmetic("+", old, value, (bytes) => run.chargeMemory(bytes));
+}
+
+function noEntry(record: RecordValue, name: string): ScriptError {
+  const names = [...record.entries.keys()];
+  const hint = didYouMean(name, names) ??
+    (names.length === 0 ? "" : `${itHas(names)}; `) + `\`.set("${name}", …)\` adds an entry`;
+  return new ScriptError("E0914", `A record has no entry \`${name}\``, hint);
+}
+
+function notChangeable(object: Value, what: "field" | "item"): ScriptError {
+  if (object instanceof Handle || object instanceof RecordValue) {
+    const { message, hint } = object instanceof Handle
+      ? {
+        message: `Cannot change ${describeValue(object)}: it belongs to the machine`,
+        hint: "its functions and methods change it",
+      }
+      : { message: "An entry of a record is named by a string", hint: null };
+    return new ScriptError("E0931", message, hint);
+  }
+  return new ScriptError(
+    "E0913",
+    `Cannot change ${what === "field" ? "a field" : "an item"} of ${describeValue(object)}`,
+    "records and lists change in place",
+  );
+}

@@ -1,0 +1,86 @@
+/**
+ * Lists of prices to begin with, each number with where it comes from.
+ *
+ * None is a measurement. `round_figures` is for seeing what a choice costs in a simple sum;
+ * `ddr5_pcie4` has what published specifications alone come to, which real machines do not reach.
+ */
+import type { Nanoseconds } from "./address.ts";
+import { PRICE_SETTINGS } from "./prices.ts";
+
+export type PriceKey = keyof typeof PRICE_SETTINGS;
+
+/** One number and its source. */
+export interface PresetPrice {
+  readonly ns: Nanoseconds;
+  readonly source: string;
+}
+
+export interface PricePreset {
+  readonly doc: string;
+  readonly prices: Readonly<Record<PriceKey, PresetPrice>>;
+}
+
+/** DDR5-4800B: 40-39-39 cycles of 2400 MHz from a closed row to the first data. */
+const ROW_CYCLES = 40 + 39 + 39;
+const DDR5_CYCLE_NS = 1000 / 2400;
+const ROW_NS = Math.round(ROW_CYCLES * DDR5_CYCLE_NS);
+const ROW = "one access to a closed row of DDR5-4800B: 40-39-39 cycles of 2400 MHz (JESD79-5)";
+
+/** Bytes a nanosecond of a channel of 8 bytes at 4800 million transfers a second. */
+const CHANNEL_BYTES_PER_NS = 4.8 * 8;
+const COPIED_NS = Math.round(2 * 1024 / CHANNEL_BYTES_PER_NS);
+
+/** A memory write of 4 bytes: header of 3 words, data, frame and check, at 16 GT/s on four lanes. */
+const TLP_BYTES = 12 + 4 + 4 + 4;
+const LINK_BYTES_PER_NS = 16 / 8 * 4 * 128 / 130;
+const TLP_NS = Math.round(TLP_BYTES / LINK_BYTES_PER_NS);
+const TLP = "a memory write of 24 bytes on a link of PCIe 4.0 x4: 16 GT/s, 128b/130b";
+
+const ROUND: PresetPrice["source"] = "a round figure, measured nowhere";
+const round = (ns: Nanoseconds): PresetPrice => ({ ns, source: ROUND });
+const UNSPECIFIED: PresetPrice = { ns: 0, source: "work of the CPU, which no specification times" };
+
+export const PRICE_PRESETS = {
+  round_figures: {
+    doc: "Round figures that are easy to find again in a sum. They predict nothing.",
+    prices: {
+      iotlb_sync: round(1000),
+      table_write: round(50),
+      iova_alloc: round(100),
+      map_call: round(100),
+      copy_per_kib: round(100),
+      alloc: round(100),
+      doorbell: round(100),
+      interrupt: round(1000),
+    },
+  },
+  ddr5_pcie4: {
+    doc:
+      "What specifications of DDR5-4800 and PCIe 4.0 x4 alone come to: lower bounds, without caches.",
+    prices: {
+      iotlb_sync: {
+        ns: 2 * ROW_NS,
+        source: `its descriptor is fetched and its end is written: twice ${ROW}`,
+      },
+      table_write: { ns: ROW_NS, source: ROW },
+      iova_alloc: UNSPECIFIED,
+      map_call: UNSPECIFIED,
+      copy_per_kib: {
+        ns: COPIED_NS,
+        source: "2 KiB, read and written, on one channel of DDR5-4800: 38.4 GB/s (JESD79-5)",
+      },
+      alloc: UNSPECIFIED,
+      doorbell: { ns: TLP_NS, source: TLP },
+      interrupt: { ns: TLP_NS, source: `MSI-X: ${TLP}` },
+    },
+  },
+} as const satisfies Readonly<Record<string, PricePreset>>;
+
+export type PricePresetName = keyof typeof PRICE_PRESETS;
+
+/** The prices of a list, by key. */
+export function presetPrices(name: PricePresetName): Readonly<Record<string, Nanoseconds>> {
+  return Object.fromEntries(
+    Object.entries(PRICE_PRESETS[name].prices).map(([key, { ns }]) => [key, ns]),
+  );
+}
