@@ -146,7 +146,7 @@ Deno.test("`inject` names a point that there is, and an error that it can have",
   ]);
   assertEquals(errorsOf("inject device.read with not_present { print 1 }"), []);
   assertEquals(errorsOf("inject each nth 2 { print 1 }"), [
-    "E0321 1:15 `inject each` takes neither `nth` nor `with`: it goes through every place by itself",
+    "E0321 1:17 `inject each` takes neither `nth` nor `with`: it goes through every place by itself",
   ]);
   assertEquals(errorsOf("inject dma_map_phys nth 4KiB { print 1 }"), [
     "E0405 1:23 `nth` takes an int or a range, but this is a size",
