@@ -149,7 +149,7 @@ Deno.test("`inject` names a point that there is, and an error that it can have",
     "E0321 1:17 `inject each` takes neither `nth` nor `with`: it goes through every place by itself",
   ]);
   assertEquals(errorsOf("inject dma_map_phys nth 4KiB { print 1 }"), [
-    "E0405 1:23 `nth` takes an int or a range, but this is a size",
+    "E0405 1:25 `nth` takes an int or a range, but this is a size",
   ]);
 });
 
