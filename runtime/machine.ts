@@ -3,6 +3,7 @@
  *
  * Nothing is shared between two machines. The parts know each other through the machine only.
  */
+import { type AuditOptions, MachineAudit } from "./audit/machine_audit.ts";
 import { ActivityQueue } from "./activity.ts";
 import type { DmaAddr, Nanoseconds, PhysAddr } from "./address.ts";
 import { VirtualClock } from "./clock.ts";
@@ -153,6 +154,10 @@ export class Machine {
    * @internal
    */
   faults: FaultInjector | null = null;
+  /** Looks whether all that is kept fits together; null until somebody starts it. */
+  audit: MachineAudit | null = null;
+  /** What the devices and their drivers have to look at then. */
+  readonly auditors: (() => void)[] = [];
   readonly #injector: FaultInjector;
 
   /**
@@ -259,8 +264,16 @@ export class Machine {
    */
   runNextActivity(): boolean {
     const ran = this.activities.runNext();
-    if (ran) this.clock.runDue();
+    if (ran) {
+      this.clock.runDue();
+      if (this.audit !== null) this.audit.afterActivity();
+    }
     return ran;
+  }
+
+  /** Has all that is kept looked at from here on, after every few activities. */
+  startAudit(options: AuditOptions = {}): void {
+    this.audit = new MachineAudit(this, options);
   }
 
   /** Has a point of the runtime fail from here on, until it is disarmed. */

@@ -15,6 +15,7 @@ import { LoadError, type SourceLoader } from "../lang/syntax/load_files.ts";
 import { loadProgram } from "../lang/language.ts";
 import { runBench } from "../lang/run/bench.ts";
 import { runProgram } from "../lang/run/run_program.ts";
+import { audited } from "../lang/testing/audited.ts";
 import { SourceFile } from "../lang/source.ts";
 import { parse } from "../lang/syntax/parse.ts";
 import { HARD_WORDS, SOFT_WORDS, wordsWhere } from "../lang/syntax/language_words.ts";
@@ -53,7 +54,7 @@ function runBlock(block: CodeBlock): void {
   if (program === null || diagnostics.length > 0) {
     throw new ScenarioError(`${place(block)} is wrong`, renderDiagnostics(diagnostics).split("\n"));
   }
-  const report = runProgram(program);
+  const report = runProgram(audited(program));
   for (const { failure } of report.outcomes) {
     if (failure !== null) throw new ScenarioError(failure.message, failure.lines);
   }
@@ -66,7 +67,7 @@ function runBlock(block: CodeBlock): void {
 function failBlock(block: CodeBlock): void {
   const { program, diagnostics } = loadProgram(sourceOf(block), NO_FILES);
   assert(program !== null && diagnostics.length === 0, `${place(block)} is wrong`);
-  const { outcomes } = runProgram(program);
+  const { outcomes } = runProgram(audited(program));
   const failures = outcomes.flatMap(({ failure }) => failure === null ? [] : [failure]);
   assert(failures.length > 0, `${place(block)} holds: drop the mark "fails"`);
   for (const { kind, code } of failures) assertEquals([kind, code], ["failed", "E0901"]);

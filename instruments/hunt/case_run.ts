@@ -47,6 +47,8 @@ import type { Violation, ViolationKind } from "./violation.ts";
 
 /** More activities than any step needs; a request that is tried for ever has more. */
 const MOST_ACTIVITIES = 40_000;
+/** Activities between two looks at whether all that the machine keeps fits together. */
+const AUDIT_EVERY = 32;
 /** What memory holds before the device writes it. */
 const UNTOUCHED = 0xaa;
 const OPCODE = { user_read: 2, user_write: 1 } as const;
@@ -68,6 +70,7 @@ export class CaseRun {
     const lab = buildLab(caseConfig(spec, release));
     const device = lab.device(spec.given?.disk ?? "ssd", "nvme");
     this.machine = lab.machine;
+    this.machine.startAudit({ every: AUDIT_EVERY, driversAreRight: release.quirks.size === 0 });
     this.disk = device.disk;
     this.#media = device.media;
     this.#spec = spec;

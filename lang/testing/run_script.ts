@@ -2,6 +2,7 @@
 import { loadProgram } from "../language.ts";
 import { SourceFile, spanPlace } from "../source.ts";
 import { runProgram } from "../run/run_program.ts";
+import { audited } from "./audited.ts";
 import { memoryLoader } from "./test_support.ts";
 
 export interface ScriptEnd {
@@ -25,6 +26,6 @@ export function runScript(
     const problems = diagnostics.map((one) => `${one.code} ${spanPlace(one.span)}: ${one.message}`);
     return { problems, output };
   }
-  const { outcomes } = runProgram(program, { onLine: (line) => output.push(line) });
+  const { outcomes } = runProgram(audited(program), { onLine: (line) => output.push(line) });
   return { problems: outcomes.flatMap(({ failure }) => failure?.lines.join("\n") ?? []), output };
 }

@@ -1,4 +1,5 @@
 /** What tests of the language share: scripts from strings, and what came of them. */
+import { audited } from "./audited.ts";
 import { BUILTINS } from "../builtins/mod.ts";
 import type { Registry } from "../values/registry.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
@@ -63,7 +64,7 @@ export function run(
   registry: Registry = BUILTINS,
 ): Ran {
   const lines: string[] = [];
-  const report = runProgram(program(text, files, registry), {
+  const report = runProgram(audited(program(text, files, registry)), {
     ...options,
     onLine: (line) => lines.push(line),
   });

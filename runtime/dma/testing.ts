@@ -52,6 +52,7 @@ export function testBench(options: TestBenchOptions = {}): TestBench {
     ...options.machine,
     iommu: { ...defaults.iommu, mode: "strict", reserved: [], ...options.iommu },
   });
+  machine.startAudit();
   const dev = new DmaDevice("dev", options.device);
   machine.iommu.attach(dev);
   const seen: MachineEvent[] = [];

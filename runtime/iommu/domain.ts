@@ -15,7 +15,7 @@ import {
 } from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { hexAddress } from "../dma/hex_address.ts";
-import { errnoName } from "../errno.ts";
+import { errnoName, InvariantError } from "../errno.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { FAULT } from "../faults.ts";
@@ -323,6 +323,7 @@ export class IommuDomain implements FlushQueueOwner {
     const { events, charges } = this.#machine;
     const error = this.table.map(iova, phys, sizeBytes, flags);
     if (error === 0) {
+      if (this.#machine.audit !== null) this.#auditLeaves(iova, sizeBytes);
       if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
       if (events.tick(IOMMU_MAP)) {
         events.emit(IOMMU_MAP, {
@@ -369,6 +370,7 @@ export class IommuDomain implements FlushQueueOwner {
   unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
     const { events, charges } = this.#machine;
     const unmapped = this.table.unmap(iova, sizeBytes);
+    if (this.#machine.audit !== null) this.#auditLeaves(iova, unmapped);
     if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
     if (events.tick(IOMMU_UNMAP)) {
       events.emit(IOMMU_UNMAP, {
@@ -382,6 +384,12 @@ export class IommuDomain implements FlushQueueOwner {
     if (this.table.syncs.count !== 0) this.#syncTable(flushNow);
     if (!flushNow) this.generation++;
     return unmapped;
+  }
+
+  /** The leaves that an operation wrote or cleared are as long as it says. */
+  #auditLeaves(iova: number, sizeBytes: Bytes): void {
+    if (this.table.leaves.totalBytes() === sizeBytes) return;
+    throw new InvariantError(`The leaves at ${hexAddress(iova)} are not ${sizeBytes} bytes`);
   }
 
   #warnUnmapped(

@@ -7,6 +7,8 @@
  * @see behaviour/dma.md 4.5
  */
 
+import { invariant } from "../errno.ts";
+
 /** Frames in a magazine. */
 const MAGAZINE_PFNS = 127;
 /** Size classes: 1, 2, 4, 8, 16 and 32 granules. */
@@ -127,6 +129,7 @@ export class IovaCache {
 
   #putBesideFull(list: number, sizeClass: number, pfn: number): boolean {
     const spilled = this.#makeRoom(list, sizeClass);
+    invariant((this.#loaded[list]! & FILL_MASK) < CAPACITY, "A full magazine was loaded");
     this.#pfns[++this.#loaded[list]!] = pfn;
     return spilled;
   }
@@ -205,6 +208,7 @@ export class IovaCache {
   /** Empties the newest magazine of one class's depot, which must not be empty. */
   drainOneOfDepot(sizeClass: number, release: ReleasePfn): void {
     const magazine = this.#depot[sizeClass]!;
+    invariant(magazine !== NO_MAGAZINE, "An empty depot has no magazine to give");
     this.#depot[sizeClass] = this.#next[magazine]!;
     this.#depotSize[sizeClass]!--;
     this.#visitMagazine(newestOfFull(magazine), release);

@@ -4,6 +4,7 @@ import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
 import { loadProgram } from "../../lang/language.ts";
+import { audited } from "../../lang/testing/audited.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { parse } from "../../lang/syntax/parse.ts";
@@ -53,7 +54,7 @@ export function judge(text: string, run: boolean): Judgement {
     // The formatter throws when its result would mean something else.
     if (text.length % 4 === 0) formatSource(source);
     if (!run) return verdict("not run");
-    const report = runProgram(program, { limits: LIMITS });
+    const report = runProgram(audited(program), { limits: LIMITS });
     for (const { failure } of report.outcomes) {
       if (failure?.kind === "bug") return bug(failure.lines.join("\n"));
     }

@@ -27,6 +27,9 @@ const MOST_STEPS = 400;
 /** Which of the passings of a point fail. */
 const MOST_NTH = 8;
 
+/** Activities between two looks at whether all that the machine keeps fits together. */
+const AUDIT_EVERY = 4096;
+
 /** What is held. */
 export interface Held {
   /** Mappings of all devices. */
@@ -50,6 +53,7 @@ export class SoakMachine {
   constructor(spec: HuntMachine, release: HuntRelease, random: Random) {
     const lab = buildLab(caseConfig(spec, release));
     this.machine = lab.machine;
+    this.machine.startAudit({ every: AUDIT_EVERY, driversAreRight: true });
     this.disk = lab.device("ssd", "nvme").disk;
     // Nobody asks after a command that is done.
     this.disk.driver.keepCommands = false;

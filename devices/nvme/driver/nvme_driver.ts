@@ -127,10 +127,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       metadataSgl: false,
       sglThresholdBytes: options.sglThresholdBytes ?? 32768,
     };
-    this.#rules = {
-      block: this.blockRules,
-      nvme: nvmeRules(machine.kernel),
-    };
+    this.#rules = { block: this.blockRules, nvme: nvmeRules(machine.kernel) };
+    machine.auditors.push(() => this.#audit());
     this.#nodePools = new NodePools(machine, dev, this.#rules.nvme.smallListAlignBytes);
     const aborts = new AbortSlots(dev.name, (request) => this.queueRequest(request));
     const overdue = new OverdueCommands({
@@ -239,6 +237,11 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /** Blocks of descriptor pools that requests hold. */
   get usedDescriptors(): number {
     return this.#nodePools.usedBlocks;
+  }
+
+  #audit(): void {
+    for (const queue of this.#queues.all) queue.audit();
+    this.#nodePools.audit();
   }
 
   /** Numbers of the requests whose commands the controller has. */

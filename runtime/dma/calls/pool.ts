@@ -53,6 +53,7 @@ export interface DescriptorPool {
 /** A block as its pool keeps it. */
 interface OwnBlock extends PoolBlock {
   dma: DmaAddr;
+  used: boolean;
 }
 
 export class DmaPool implements DescriptorPool {
@@ -108,7 +109,11 @@ export class DmaPool implements DescriptorPool {
     const refused = faults !== null && faults.errnoAt(FAULT.dma_pool_alloc) !== 0;
     if (!refused && this.#free.length === 0) this.#grow();
     const block = refused ? null : this.#free.pop() ?? null;
-    if (block !== null) this.#used++;
+    if (block !== null) {
+      invariant(!block.used, "A pool's block was given out twice");
+      block.used = true;
+      this.#used++;
+    }
     this.#calls.leaveWithAddress(ALLOC, block?.dma ?? DMA_MAPPING_ERROR, outer);
     return block;
   }
@@ -121,10 +126,19 @@ export class DmaPool implements DescriptorPool {
     }
     invariant(this.#blocks.has(block), `Pool "${this.name}" has no block at ${block.phys}`);
     const own = block as OwnBlock;
+    invariant(own.used, "A pool's block was given back twice");
+    own.used = false;
     own.dma = dma;
     this.#free.push(own);
     this.#used--;
     this.#calls.leave(FREE, outer);
+  }
+
+  /** Whether each block is either handed out or free. @throws {InvariantError} */
+  audit(): void {
+    const free = new Set(this.#free);
+    invariant(free.size === this.#free.length, "A block is free twice");
+    invariant(free.size + this.#used === this.#blocks.size, "A block of a pool is lost");
   }
 
   /** Gives all pages back: the driver leaves. Blocks still handed out are lost. */
@@ -162,7 +176,7 @@ export class DmaPool implements DescriptorPool {
       const blocks = Math.floor(PAGE_SIZE_BYTES / this.blockSizeBytes);
       for (let block = blocks - 1; block >= 0; block--) {
         const offset = block * this.blockSizeBytes;
-        const own = { phys: page.physOf(offset), dma: page.dma + offset as DmaAddr };
+        const own = { phys: page.physOf(offset), dma: page.dma + offset as DmaAddr, used: false };
         this.#blocks.add(own);
         this.#free.push(own);
       }

@@ -8,6 +8,7 @@
  * @see behaviour/dma.md 6.1 and 6.2
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
+import { invariant } from "../../errno.ts";
 import { SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";
 
 /** What the pool must know of a device. */
@@ -165,6 +166,7 @@ export class SwiotlbSlots {
 
   /** Takes free slots. */
   protected take(first: number, slots: number): void {
+    invariant(this.#freeRun[first]! >= slots, "Bounce slots were given out twice");
     this.#freeRun.fill(0, first, first + slots);
     let run = 0;
     for (let slot = first - 1; slot >= first - first % SET_SLOTS; slot--) {
@@ -178,6 +180,7 @@ export class SwiotlbSlots {
   /** Gives slots back; they may be free already, as after a release that came twice. */
   protected give(first: number, slots: number): void {
     const next = first + slots;
+    invariant(first >= 0 && next <= this.slots, "Bounce slots outside of the pool were given back");
     let run = next % SET_SLOTS !== 0 && next < this.slots ? this.#freeRun[next]! : 0;
     for (let slot = next - 1; slot >= first; slot--) {
       if ((slot + 1) % SET_SLOTS === 0) run = 0;
@@ -188,6 +191,21 @@ export class SwiotlbSlots {
       this.#freeRun[slot] = ++run;
     }
     this.#count(first, -slots);
+  }
+
+  /**
+   * Whether the table of free runs is what its free slots say, and the areas' counts the pool's.
+   * @throws {InvariantError}
+   */
+  audit(): void {
+    const runs = this.#freeRun;
+    for (let slot = runs.length - 1, run = 0; slot >= 0; slot--) {
+      if ((slot + 1) % SET_SLOTS === 0) run = 0;
+      run = runs[slot] === 0 ? 0 : run + 1;
+      invariant(runs[slot] === run, "A run of free bounce slots has another length than is kept");
+    }
+    const used = this.#areaUsed.reduce((sum, area) => sum + area, 0);
+    invariant(used === this.#usedSlots, "The areas' bounce slots in use are not the pool's");
   }
 
   #count(first: number, slots: number): void {

@@ -4,8 +4,9 @@
  */
 import { renderDiagnostic } from "../../../lang/diagnostics/render.ts";
 import { LoadError } from "../../../lang/syntax/load_files.ts";
-import type { FeedResult } from "../../../lang/run/session.ts";
-import { Session } from "../../../lang/session.ts";
+import { type FeedResult, Session } from "../../../lang/run/session.ts";
+import { BUILTINS } from "../../../lang/builtins/mod.ts";
+import { auditedRegistry } from "../../../lang/testing/audited.ts";
 import { Choices } from "../choices.ts";
 import type { ArgumentCorpus } from "./argument_corpus.ts";
 import { type CallInput, CallScript } from "./call_script.ts";
@@ -125,6 +126,7 @@ function noteNames(
 class Player {
   readonly #lines: string[] = [];
   readonly session = new Session({
+    registry: auditedRegistry(BUILTINS),
     loader: { load: (path) => new LoadError("not_found", `Cannot find the file "${path}"`) },
     limits: LIMITS,
     watch: {

@@ -64,6 +64,14 @@ export class NodePools {
     return used;
   }
 
+  /** @throws {InvariantError} When a block is neither handed out nor free. */
+  audit(): void {
+    for (const pools of this.#pools) {
+      pools?.small.audit();
+      pools?.large.audit();
+    }
+  }
+
   /** Gives all memory back: the driver leaves. */
   destroy(): void {
     for (const pools of this.#pools) {

@@ -6,7 +6,7 @@
 import type { Nanoseconds } from "../../../../runtime/address.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { CoherentMemory } from "../../../../runtime/dma/calls/mapping.ts";
-import { InvariantError, KernelError } from "../../../../runtime/errno.ts";
+import { invariant, InvariantError, KernelError } from "../../../../runtime/errno.ts";
 import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import type { NvmeRegisterPort } from "../../register_port.ts";
@@ -200,6 +200,7 @@ export class QueuePair {
     if (this.#freeCount === 0) return null;
     const tag = this.#freeTags[--this.#freeCount]!;
     const iod = this.#iods[tag] ?? this.#newRecord(tag, request);
+    invariant(iod.request === null, "A tag was given out twice");
     iod.request = request;
     request.iod = iod;
     request.cid = ((iod.generation & GENERATION_MASK) << TAG_BITS) | tag;
@@ -229,6 +230,7 @@ export class QueuePair {
   releaseTag(iod: Iod): void {
     const { request } = iod;
     if (request === null) throw new InvariantError(`Tag ${iod.tag} is not in use`);
+    invariant(this.#freeCount < this.#freeTags.length, "A tag was given back twice");
     request.iod = null;
     iod.request = null;
     this.#freeTags[this.#freeCount++] = iod.tag;
@@ -310,6 +312,7 @@ export class QueuePair {
   enqueue(iod: Iod): void {
     const machine = this.#machine;
     const slot = this.#sqTail;
+    invariant(iod.request !== null, "A command that serves no request was sent");
     this.#sqEntries.write(slot, iod.words);
     this.#sentNs[iod.tag] = machine.clock.nowNs;
     if (!this.#watch.armed) this.#watch.start();
@@ -323,6 +326,25 @@ export class QueuePair {
     }
     this.#sqTail = this.#after(slot);
     if (this.#after(this.#sqTail) === this.#sqRung) this.ring();
+  }
+
+  /**
+   * Whether each tag is either free or a request's, and both rings' places lie in them.
+   * @throws {InvariantError}
+   */
+  audit(): void {
+    const free = new Set(this.#freeTags.subarray(0, this.#freeCount));
+    invariant(free.size === this.#freeCount, "A tag is free twice");
+    let used = 0;
+    for (const iod of this.#iods) {
+      if (iod === undefined || iod.request === null) continue;
+      used++;
+      invariant(!free.has(iod.tag), "A tag that a request has is free");
+      invariant(iod.request.iod === iod, "A request has another record than its tag");
+    }
+    invariant(used === this.inFlight, "A tag is neither free nor a request's");
+    const places = [this.#sqTail, this.#sqRung, this.#cqHead];
+    invariant(places.every((place) => place < this.depthEntries), "A ring's place lies outside");
   }
 
   /** Tells the controller of all commands that it has not been told of. */

@@ -1,0 +1,20 @@
+/** Programs whose machines look, while they run, whether all that they keep fits together. */
+import type { Program } from "../run/program.ts";
+import type { Registry } from "../values/registry.ts";
+
+/** The same world; what breaks a rule of the simulator itself ends the run as a bug. */
+export function auditedRegistry(registry: Registry): Registry {
+  return {
+    ...registry,
+    buildWorld: (...parts) => {
+      const world = registry.buildWorld(...parts);
+      world.lab.machine.startAudit();
+      return world;
+    },
+  };
+}
+
+/** The same program in such a world. */
+export function audited(program: Program): Program {
+  return { ...program, registry: auditedRegistry(program.registry) };
+}

@@ -1,0 +1,91 @@
+/**
+ * Whether all that a machine keeps fits together: what would cost too much to be looked at always.
+ *
+ * The tests and the hunt start it; while it is not started, an activity costs one null check. It
+ * asks nothing that a driver's mistake could break, unless it is told that there are none: a range
+ * that is unmapped twice lies in two magazines, here as in the kernel.
+ */
+import { InvariantError } from "../errno.ts";
+import type { IommuDomain } from "../iommu/domain.ts";
+import type { Machine } from "../machine.ts";
+
+export interface AuditOptions {
+  /** Looks after each so many activities. */
+  readonly every?: number;
+  /** Nothing is given back twice or with another length, and no known defect is switched on. */
+  readonly driversAreRight?: boolean;
+}
+
+const EVERY = 8;
+
+export class MachineAudit {
+  readonly #machine: Machine;
+  readonly #every: number;
+  readonly #driversAreRight: boolean;
+  #activities = 0;
+
+  constructor(machine: Machine, { driversAreRight = false, every = EVERY }: AuditOptions) {
+    this.#machine = machine;
+    this.#every = every;
+    this.#driversAreRight = driversAreRight;
+  }
+
+  /** An activity has ended. */
+  afterActivity(): void {
+    if (this.#activities++ % this.#every === 0) this.look();
+  }
+
+  /** Looks at everything. @throws {InvariantError} */
+  look(): void {
+    const { auditors, iommu, swiotlb } = this.#machine;
+    for (const domain of iommu.domains) {
+      const live = auditRanges(domain);
+      if (this.#driversAreRight) {
+        auditCaches(domain, live);
+        auditLeaves(domain);
+      }
+    }
+    swiotlb.audit();
+    for (const audit of auditors) audit();
+  }
+}
+
+/** Ranges in use are in order and apart. @returns Their first frames. */
+function auditRanges({ device, iova: { ranges } }: IommuDomain): ReadonlySet<number> {
+  const live = new Set<number>();
+  let last = -1;
+  ranges.forEach((lo, hi) => {
+    if (lo <= last || hi < lo) {
+      throw new InvariantError(`${device.name}: frames ${lo} to ${hi} come behind ${last}`);
+    }
+    last = hi;
+    live.add(lo);
+  });
+  if (live.size !== ranges.count) {
+    throw new InvariantError(`${device.name}: ${live.size} ranges, and ${ranges.count} counted`);
+  }
+  return live;
+}
+
+/** What lies in a magazine or waits for a flush is in use for the search, and lies there once. */
+function auditCaches({ device, flushQueue, iova }: IommuDomain, live: ReadonlySet<number>): void {
+  const seen = new Set<number>();
+  const look = (pfn: number) => {
+    if (!live.has(pfn)) throw new InvariantError(`${device.name}: cached frame ${pfn} is free`);
+    if (seen.has(pfn)) throw new InvariantError(`${device.name}: frame ${pfn} is cached twice`);
+    seen.add(pfn);
+  };
+  iova.cache.forEach(look);
+  flushQueue?.forEach(look);
+}
+
+/** What a device can reach lies in a range in use. */
+function auditLeaves({ device, granuleBytes, iova: { ranges }, table }: IommuDomain): void {
+  table.forEachLeaf(0, table.lastAddress, (iova, _phys, sizeBytes) => {
+    const first = Math.floor(iova / granuleBytes);
+    const last = Math.ceil((iova + sizeBytes) / granuleBytes) - 1;
+    if (!ranges.find(first) || ranges.foundHi < last) {
+      throw new InvariantError(`${device.name}: a leaf at frame ${first} lies in no range in use`);
+    }
+  });
+}

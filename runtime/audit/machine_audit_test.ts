@@ -1,0 +1,66 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import type { DmaAddr } from "../address.ts";
+import { DMA_TO_DEVICE } from "../dma/attributes.ts";
+import { DmaPool } from "../dma/calls/pool.ts";
+import { at, testBench } from "../dma/testing.ts";
+import { InvariantError } from "../errno.ts";
+import { MachineAudit } from "./machine_audit.ts";
+
+/** A machine with one page mapped for its device. */
+function mapped() {
+  const { dev, machine } = testBench();
+  const addr = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4096, DMA_TO_DEVICE, 0);
+  const look = (driversAreRight = true) => new MachineAudit(machine, { driversAreRight }).look();
+  return { addr, dev, domain: dev.domain!, look, machine };
+}
+
+Deno.test("an audit of a machine in use finds nothing", () => {
+  const { addr, dev, look, machine } = mapped();
+  look();
+  machine.dma.dmaUnmapPhys(dev, addr, 4096, DMA_TO_DEVICE, 0);
+  look();
+});
+
+Deno.test("an audit finds a leaf whose range was given back", () => {
+  const { addr, domain, look } = mapped();
+  domain.iova.ranges.free(addr / 4096);
+  assertThrows(() => look(), InvariantError, "lies in no range in use");
+  // What a driver could have done is no mistake of the simulator's.
+  look(false);
+});
+
+Deno.test("an audit finds a frame that lies in two magazines, and one that is free", () => {
+  const { addr, dev, domain, look, machine } = mapped();
+  machine.dma.dmaUnmapPhys(dev, addr, 4096, DMA_TO_DEVICE, 0);
+  domain.iova.cache.put(0, 0, addr / 4096);
+  assertThrows(() => look(), InvariantError, "is cached twice");
+  look(false);
+  domain.iova.flushCaches();
+  domain.iova.cache.put(0, 0, addr / 4096);
+  assertThrows(() => look(), InvariantError, "is free");
+});
+
+Deno.test("an audit runs after activities, and calls what devices have to look at", () => {
+  const { machine } = mapped();
+  const seen: number[] = [];
+  machine.auditors.push(() => seen.push(machine.clock.nowNs));
+  machine.startAudit({ every: 2 });
+  for (let left = 4; left > 0; left--) machine.activities.post({ runActivity() {} }, 0, 0);
+  while (machine.runNextActivity());
+  // After the first and the third.
+  assertEquals(seen.length, 2);
+});
+
+Deno.test("a block of a pool is given back once", () => {
+  const { dev, machine } = testBench();
+  const pool = new DmaPool(machine, dev, "small", 256, 256);
+  const block = pool.alloc()!;
+  pool.audit();
+  pool.free(block, block.dma);
+  pool.audit();
+  assertThrows(
+    () => pool.free(block, 0 as DmaAddr),
+    InvariantError,
+    "A pool's block was given back twice",
+  );
+});
