@@ -476,3 +476,51 @@ Deno.test("repl tells a pipe what its lines came to", () => {
   assertEquals(piped("asert 1 == 2\\n6 * 7\\n"), [2, "42"]);
   assertEquals(piped("let a = [\\n"), [2, "The input ended in the middle of a statement"]);
 });
+
+Deno.test("trace check exits 1 only for what is proved or likely, and prints its balance and findings as JSON", async () => {
+  const real = "tests/golden/traces/real";
+  const wrong = [
+    `${real}/72-strict-mistakes.trace.txt.gz`,
+    `${real}/72-strict-mistakes.dmesg.txt.gz`,
+  ];
+  const told = await dmalab("trace", "check", ...wrong);
+  assertEquals(told.code, 1, told.errors);
+  assertStringIncludes(told.output, "proved: unmap_size at");
+  assertStringIncludes(told.output, "trace.T.66");
+  const json = await dmalab("trace", "check", "--json", ...wrong);
+  const { balance, findings, summary } = JSON.parse(json.output);
+  assertEquals([json.code, balance.closed_lives, summary.kernel], [1, 19, "7.2.13"]);
+  const size = findings.find((each: { kind: string }) => each.kind === "unmap_size");
+  assertEquals(
+    [size.line, size.other_line, size.log_line, size.device, size.address, size.certainty],
+    [42, 40, 377, "0000:00:05.0", "0xffffb000", "proved"],
+  );
+  const clean = await dmalab("trace", "check", `${real}/72-strict-small.trace.txt.gz`);
+  assertEquals(clean.code, 0, clean.errors);
+  assertStringIncludes(clean.output, "Nothing is proved or likely to be wrong.");
+});
+
+Deno.test("trace import counts what is in files; show and explain --trace say who owned an address", async () => {
+  const real = "tests/golden/traces/real";
+  const trace = `${real}/72-strict-mistakes.trace.txt.gz`;
+  const lost = `${real}/72-lost-events`;
+  const found = await dmalab("trace", "import", `${lost}.trace.txt.gz`, `${lost}.qemu.log.gz`);
+  assertEquals(found.code, 0, found.errors);
+  assertStringIncludes(found.output, "CPU 1 lost 805 events");
+  assertStringIncludes(found.output, "QEMU log: vtd_inv_desc_iotlb_pages");
+  const shown = await dmalab("trace", "show", trace, "--at", "56");
+  assertStringIncludes(shown.output, "0xffffb000: 4096 bytes of 0000:00:05.0, map FROM_DEVICE");
+  const line =
+    "[    7.883772] DMAR: [DMA Write NO_PASID] Request device [0000:00:05.0] fault addr " +
+    "0xffffb000 [fault reason 0x05] PTE Write access is not set";
+  const files = ["--trace", trace, "--trace", `${real}/72-strict-mistakes.dmesg.txt.gz`];
+  const explained = await dmalab("explain", line, ...files);
+  assertEquals(explained.code, 0, explained.errors);
+  assertStringIncludes(explained.output, "proved: use_after_unmap (trace.T.62)");
+  assertStringIncludes(explained.output, "72-strict-mistakes.trace.txt.gz:56");
+  for (const words of [["nothing", "x"], ["check"], ["check", "missing.txt"], ["show", trace]]) {
+    const refused = await dmalab("trace", ...words);
+    assertEquals(refused.code, 2, words.join(" "));
+    assertStringIncludes(refused.errors, "error: ");
+  }
+});

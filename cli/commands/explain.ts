@@ -23,6 +23,16 @@ export const EXPLAIN = command({
     count: "some",
   },
   options: {
+    json: {
+      kind: "flag",
+      doc: "print each record of the log as one JSON object on a line of its own",
+    },
+    trace: {
+      kind: "texts",
+      placeholder: "FILE",
+      doc: "NAME is a line of a kernel's log, or -: say by this trace who owned the address, and " +
+        "who removed it; a second FILE is the log, which ties the clocks",
+    },
     in: {
       kind: "text",
       placeholder: "FILE",
@@ -46,15 +56,19 @@ export const EXPLAIN = command({
       line: "explain --in examples/22-limit-128k.dma ssd.limits.max_transfer",
       doc: "a limit of a scenario's device: its value, and what it comes from",
     },
-    { line: "explain - < dmesg.txt", doc: "the IOMMU's faults in a kernel's log" },
+    { line: "explain - < dmesg.txt", doc: "what a kernel's log says of DMA" },
   ],
   async run({ words, options, screen }) {
     const question = words.join(" ");
     const { isFaultLine, printFaultLine, printInput } = await import(
       "../explain/fault_log_text.ts"
     );
-    if (question === "-") return printInput(screen);
-    if (isFaultLine(question)) return printFaultLine(question, screen);
+    if (options.trace.length > 0) {
+      const { explainWithTrace } = await import("../explain/trace_answer.ts");
+      return explainWithTrace(question, options.trace, screen);
+    }
+    if (question === "-") return printInput(options.json, screen);
+    if (isFaultLine(question)) return printFaultLine(question, options.json, screen);
     if (options.in !== null) {
       const { explainOfMachine } = await import("../explain/machine_answer.ts");
       const answer = explainOfMachine(options.in, question);

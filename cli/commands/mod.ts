@@ -11,6 +11,7 @@ import { REPL } from "./repl.ts";
 import { RUN } from "./run.ts";
 import { TEST } from "./test_command.ts";
 import { TOPOLOGY } from "./topology.ts";
+import { TRACE } from "./trace.ts";
 import { VECTORS } from "./vectors.ts";
 
 export const COMMANDS: readonly Command[] = [
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   REPL,
   EXPLAIN,
   TOPOLOGY,
+  TRACE,
   RELEASES,
   HUNT,
   VECTORS,

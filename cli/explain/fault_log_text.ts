@@ -3,7 +3,8 @@ import { readHostInput } from "../host_file.ts";
 import { loggedFaultLines } from "../../lang/builtins/explain/fault_story.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import { decodeFaultLog } from "../../runtime/iommu/fault_log/decode_fault_log.ts";
-import { findFaultLogs } from "../../runtime/iommu/fault_log/find_fault_logs.ts";
+import { entryStory } from "../../instruments/traces/kernel_log/entry_story.ts";
+import { readKernelLog } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
 import type { FaultLogProblem } from "../../runtime/iommu/fault_log/logged_fault.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { refuse, type Screen } from "../screen.ts";
@@ -15,32 +16,39 @@ export interface FaultLogText {
   readonly problems: readonly string[];
 }
 
-/** Whether a question is such a line, and no name. */
+/** Whether a question is a line of a log, and no name. */
 export function isFaultLine(question: string): boolean {
-  return /\bDMAR\b|\bAMD-Vi\b|\barm-smmu|\bRequest device\b|\bEvent logged\b/i.test(question);
+  return /\bDMAR\b|\bAMD-Vi\b|\barm-smmu|\bRequest device\b|\bEvent logged\b/i.test(question) ||
+    readKernelLog(question).entries.length > 0;
 }
 
-/** One fault, as it was pasted. */
+/** One line, or the lines of one record, as they were pasted. */
 export function explainFaultLine(text: string): FaultLogText {
+  const { entries, unreadable } = readKernelLog(text);
+  if (entries.length > 0 || unreadable.length > 0) {
+    return {
+      lines: entries.flatMap((entry, index) => [...index === 0 ? [] : [""], ...entryStory(entry)]),
+      problems: unreadable.flatMap((fault) => problemLines(fault.text, fault)),
+    };
+  }
   const read = decodeFaultLog(text);
   return read.ok
     ? { lines: loggedFaultLines(read.fault), problems: [] }
     : { lines: [], problems: problemLines(text, read.problem) };
 }
 
-/** A whole log: each fault once, with how often and where first. */
+/** A whole log: each record once, with how often and where first. */
 export function explainLog(log: string): FaultLogText {
   const seen = new Map<string, { readonly line: number; times: number }>();
-  const problems: string[] = [];
-  for (const { line, read, text } of findFaultLogs(log)) {
-    if (!read.ok) {
-      const [message, ...place] = problemLines(text, read.problem);
-      problems.push(`line ${line}: ${message}`, ...place);
-      continue;
-    }
-    const told = loggedFaultLines(read.fault).join("\n");
+  const { entries, unreadable } = readKernelLog(log);
+  const problems = unreadable.flatMap((fault) => {
+    const [message, ...place] = problemLines(fault.text, fault);
+    return [`line ${fault.line}: ${message}`, ...place];
+  });
+  for (const entry of entries) {
+    const told = entryStory(entry).join("\n");
     const known = seen.get(told);
-    if (known === undefined) seen.set(told, { line, times: 1 });
+    if (known === undefined) seen.set(told, { line: entry.line, times: 1 });
     else known.times++;
   }
   const lines = [...seen].flatMap(([told, { line, times }], index) => [
@@ -49,21 +57,36 @@ export function explainLog(log: string): FaultLogText {
     ...told.split("\n"),
   ]);
   if (lines.length === 0 && problems.length === 0) {
-    problems.push("The log has no fault line of VT-d (DMAR:), AMD-Vi or arm-smmu-v3");
+    problems.push(
+      "The log has no line about DMA: no fault of VT-d (DMAR:), AMD-Vi or arm-smmu, nothing of " +
+        "swiotlb, DMA-API, P2PDMA or NVMe timeouts",
+    );
   }
   return { lines, problems };
 }
 
+/** The records of a log as one JSON object each, on lines of their own. */
+export function logAsJson(log: string): FaultLogText {
+  const { entries, unreadable } = readKernelLog(log);
+  return {
+    lines: entries.map(({ facts, kind, line, seconds }) =>
+      JSON.stringify({ kind, line, seconds, ...facts })
+    ),
+    problems: unreadable.map(({ line, message }) => `line ${line}: ${message}`),
+  };
+}
+
 /** Explains a line that was given as a word. */
-export function printFaultLine(line: string, screen: Screen): ExitCode {
-  return print(explainFaultLine(line), screen);
+export function printFaultLine(line: string, asJson: boolean, screen: Screen): ExitCode {
+  return print(asJson ? logAsJson(line) : explainFaultLine(line), screen);
 }
 
 /** Explains the log on the standard input. */
-export function printInput(screen: Screen): ExitCode {
+export function printInput(asJson: boolean, screen: Screen): ExitCode {
   const input = readHostInput();
   if (!input.found) return refuse(input.problem, screen);
-  return print(explainLog(new TextDecoder().decode(input.bytes)), screen);
+  const log = new TextDecoder().decode(input.bytes);
+  return print(asJson ? logAsJson(log) : explainLog(log), screen);
 }
 
 function print({ lines, problems }: FaultLogText, screen: Screen): ExitCode {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { explainFaultLine, explainLog, isFaultLine } from "./fault_log_text.ts";
+import { explainFaultLine, explainLog, isFaultLine, logAsJson } from "./fault_log_text.ts";
 
 const LINE = "[    1.1] DMAR: [DMA Read NO_PASID] Request device [00:02.0] fault addr 0x7cd80000 " +
   "[fault reason 0x06] PTE Read access is not set";
@@ -35,6 +35,25 @@ Deno.test("explain of a whole log counts faults that are alike, and names lines 
   assertStringIncludes(problems[0]!, "line 4: expected the number of a reason");
   assertEquals(problems.length, 3);
   assertEquals(explainLog("nothing\n").problems, [
-    "The log has no fault line of VT-d (DMAR:), AMD-Vi or arm-smmu-v3",
+    "The log has no line about DMA: no fault of VT-d (DMAR:), AMD-Vi or arm-smmu, nothing of " +
+    "swiotlb, DMA-API, P2PDMA or NVMe timeouts",
   ]);
+});
+
+Deno.test("explain reads the other lines about DMA too, and prints all as JSON when asked", () => {
+  const full =
+    "nvme 0000:01:00.0: swiotlb buffer is full (sz: 524288 bytes), total 32768 (slots), " +
+    "used 264 (slots)";
+  assert(isFaultLine(full) && !isFaultLine("dma.3.3"));
+  const { lines, problems } = explainFaultLine(full);
+  assertEquals(problems, []);
+  assert(lines[0]!.endsWith("trace.T.52") && lines.join(" ").includes("larger than the 256 KiB"));
+  const json = logAsJson(`[ 2.5] ${full}\nnvme nvme0: Abort status: 0x6`).lines.map((line) =>
+    JSON.parse(line)
+  );
+  assertEquals(json.map(({ kind, line, seconds }) => [kind, line, seconds]), [
+    ["swiotlb_full", 1, 2.5],
+    ["nvme_abort_status", 2, null],
+  ]);
+  assertEquals([json[0].cause, json[1].status], ["over_segment", 6]);
 });

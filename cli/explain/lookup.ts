@@ -28,6 +28,7 @@ export const RULE_PAGES = [
   "hmm-rdma-vfio",
   "nvme",
   "p2p",
+  "traces",
   "v7.3",
 ] as const;
 
@@ -47,7 +48,7 @@ export type Explanation =
 
 /**
  * Looks a name up. Forms a person may write are understood too: `dma.md 3.3`, `nvme 2.6`,
- * `dma.3.3 row 1`, `e0203`.
+ * `dma.3.3 row 1`, `trace.T.45`, `e0203`.
  */
 export function explain(
   question: string,
@@ -144,6 +145,7 @@ function normalise(question: string): string {
   return question.trim()
     .replace(/^docs\/behaviour\//, "").replace(/^behaviour\//, "")
     .replace(/^([\w.-]+?)\.md\b/, "$1")
+    .replace(/^trace(?=[\s.]T\b)/i, "traces")
     .replace(/§/g, "")
     .replace(/\bassertions?\s+(?=\d)/gi, "assertions.")
     .replace(/\b(?:row|chapter|ch\.)\s*/gi, "")

@@ -1,6 +1,6 @@
 /**
  * The pages of `docs/behaviour/`, looked up by the names that code and tests cite: `dma.3.3`,
- * `nvme.2.6`, `dma.3.assertions.2`, `defects.M5`.
+ * `nvme.2.6`, `dma.3.assertions.2`, `defects.M5`, `traces.T.45`.
  */
 import { isTableRow, readRow } from "../markdown.ts";
 
@@ -12,12 +12,15 @@ export interface RuleSection {
 }
 
 interface Heading {
-  /** `3.3`, `3`, `3.assertions`, or the title as words joined by `-`. */
+  /** `3.3`, `3`, `3.assertions`, `T.45`, or the title as words joined by `-`. */
   readonly key: string;
   readonly level: number;
   readonly start: number;
   end: number;
 }
+
+/** The level of a paragraph that has a name of its own, `**T.45**`: below every heading. */
+const PARAGRAPH = 9;
 
 /** The first cell of a row that stands for several: `12, 13`. */
 const NUMBERS = /^\d+(?:, \d+)+$/;
@@ -85,11 +88,16 @@ function readHeadings(lines: readonly string[]): Heading[] {
   const headings: Heading[] = [];
   let chapter = "";
   lines.forEach((line, start) => {
+    const paragraph = line.match(/^\*\*([A-Z]\.\d+)\*\* /);
     const match = line.match(/^(#{2,}) (.*)$/);
-    if (match === null) return;
-    const level = match[1]!.length;
+    if (match === null && paragraph === null) return;
+    const level = match === null ? PARAGRAPH : match[1]!.length;
     for (const open of headings) {
       if (open.end === lines.length && open.level >= level) open.end = start;
+    }
+    if (match === null) {
+      headings.push({ key: paragraph![1]!, level, start, end: lines.length });
+      return;
     }
     const title = match[2]!;
     const number = title.match(/^(\d+(?:\.\d+)*)\.? /)?.[1];

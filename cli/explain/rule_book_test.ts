@@ -55,6 +55,18 @@ Deno.test("explain() finds the rules of a release on the page that its name has 
   assertStringIncludes(problem("v7.3.9"), "docs/behaviour/v7.3.md has no such rule");
 });
 
+Deno.test("explain() prints a rule about traces by its number, and nothing of the next", () => {
+  for (const form of ["trace.T.45", "traces.T.45", "traces.md T.45", "trace T.45"]) {
+    const rule = text(form);
+    assertStringIncludes(rule, "The address is page-aligned by the register");
+    assertStringIncludes(rule, "page table not present at level 0");
+    assert(!rule.includes("T.46"), form);
+  }
+  // The last one of a chapter ends where the next chapter begins.
+  assert(!text("trace.T.8").includes("Three dialects"));
+  for (let number = 1; number <= 69; number++) text(`trace.T.${number}`);
+});
+
 Deno.test("explain() finds what a defect does in one release by its name", () => {
   assertStringIncludes(text("range_reused_while_mapped"), "by `partial_destroy_on_list_failure`");
   assertStringIncludes(text("M5"), "sg_bus_length_missing");

@@ -8,10 +8,10 @@ import { NOT_MODELLED, RULE_PAGES } from "../../explain/lookup.ts";
 import { RulePage } from "../../explain/rule_book.ts";
 
 /**
- * What was measured, how functions are called, which releases were wrong, and what a release does
- * unlike the one before it.
+ * What was measured, how functions are called, which releases were wrong, how to read the records of
+ * real machines, and what a release does unlike the one before it.
  */
-const NO_RULES: ReadonlySet<string> = new Set(["c-api", "captured", "defects", "v7.3"]);
+const NO_RULES: ReadonlySet<string> = new Set(["c-api", "captured", "defects", "traces", "v7.3"]);
 /** Pages that hold rules. */
 const PAGES = RULE_PAGES.filter((page) => !NO_RULES.has(page));
 

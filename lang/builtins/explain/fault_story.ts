@@ -1,6 +1,11 @@
 /** What the fault line of a log says, and, held against a run, whose fault the fault was. */
 import type { MachineEvent } from "../../../runtime/events.ts";
-import type { FaultLogFormat, LoggedFault } from "../../../runtime/iommu/fault_log/logged_fault.ts";
+import type {
+  FaultDetails,
+  FaultLogFormat,
+  LoggedFault,
+  TableDump,
+} from "../../../runtime/iommu/fault_log/logged_fault.ts";
 import { formatSource } from "../../../runtime/iommu/fault_log/pci_source.ts";
 import { formatWord64 } from "../../../runtime/iommu/fault_log/word64.ts";
 import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
@@ -20,6 +25,7 @@ const MAKERS: Readonly<Record<FaultLogFormat, string>> = {
   vtd: "Intel VT-d",
   amd: "AMD IOMMU",
   arm: "Arm SMMUv3",
+  arm_v2: "Arm SMMUv1 or SMMUv2",
 };
 
 const LABEL_WIDTH = 12;
@@ -39,11 +45,15 @@ export function accessText({ access, address, addressUnitBytes }: LoggedFault): 
 
 /** The line, field by field. */
 export function loggedFaultLines(fault: LoggedFault): string[] {
-  const { domainId, event, flags, format, means, name, pasid, source, spec, streamId } = fault;
+  const { details, domainId, event, flags, format, means, name, pasid, source, spec, streamId } =
+    fault;
   const access = accessText(fault);
   return [
     spread(`${MAKERS[format]}: ${event}`, spec),
-    ...row("  source", source === null ? "not named" : formatSource(source)),
+    ...row(
+      "  source",
+      source === null ? details.clientName ?? "not named" : formatSource(source),
+    ),
     ...streamId === null ? [] : row("  stream", `0x${streamId.toString(16)}`),
     ...access === null ? [] : row(
       "  access",
@@ -54,9 +64,33 @@ export function loggedFaultLines(fault: LoggedFault): string[] {
     ...domainId === null ? [] : row("  domain", `0x${domainId.toString(16)}`),
     ...pasid === null ? [] : row("  PASID", `0x${pasid.toString(16)}`),
     ...flags.length === 0 ? [] : row("  flags", flags.join(" ")),
+    ...detailLines(details),
     ...row("  reason", name),
     ...row("", means),
   ];
+}
+
+/** What only some records have. */
+function detailLines(details: FaultDetails): string[] {
+  const { contextBank, deviceTableEntry, dump, fetchAddress, interruptIndex, tag, words } = details;
+  const hex = (value: number) => `0x${value.toString(16)}`;
+  return [
+    ...interruptIndex === null
+      ? []
+      : row("  entry", `${hex(interruptIndex)} of the interrupt table`),
+    ...fetchAddress === null ? [] : row("  fetch of", formatWord64(fetchAddress)),
+    ...contextBank === null ? [] : row("  context", `bank ${contextBank}`),
+    ...tag === null ? [] : row("  tag", hex(tag)),
+    ...words === null ? [] : row("  words", words.map(hex).join(" ")),
+    ...deviceTableEntry === null ? [] : row("  DTE", deviceTableEntry.join(" ")),
+    ...dump === null ? [] : row("  table", dumpText(dump)),
+  ];
+}
+
+function dumpText({ leaf, phys, present, read, write }: TableDump): string {
+  if (!present) return `entry ${formatWord64(leaf)}: nothing mapped`;
+  const may = read && write ? "read and written" : read ? "only read" : "only written";
+  return `entry ${formatWord64(leaf)}: ${formatWord64(phys!)}, may be ${may}`;
 }
 
 /** The line, and what this run knows of it. */

@@ -15,12 +15,18 @@ import { fieldList, fieldsOf } from "../describe/fields.ts";
 
 /** What a line says by itself. */
 const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
-  format: f.word("Whose line it is: vtd, amd or arm.", (fault) => fault.format),
+  format: f.word(
+    "Whose line it is: vtd, amd, arm (SMMUv3) or arm_v2 (SMMUv1 and SMMUv2).",
+    (fault) => fault.format,
+  ),
   event: f.string(
     "The kind of record, such as DMA, IO_PAGE_FAULT or F_TRANSLATION.",
     (fault) => fault.event,
   ),
-  code: f.int("Fault reason of VT-d, flags of AMD, event number of SMMUv3.", (fault) => fault.code),
+  code: f.int(
+    "Fault reason of VT-d, flags of AMD, event number of SMMUv3, status of older SMMUs; or none.",
+    (fault) => fault.code,
+  ),
   reason: f.word(
     "What the hardware objected to, in one vocabulary for all, such as not_present.",
     (fault) => fault.reason,
@@ -32,7 +38,7 @@ const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
     "Who came, as bus:device.function, with the PCI domain where the line has it; or none.",
     (fault) => fault.source === null ? null : formatSource(fault.source),
   ),
-  stream: f.int("SMMUv3's number of who came; none for others.", (fault) => fault.streamId),
+  stream: f.int("The SMMU's number of who came; none for others.", (fault) => fault.streamId),
   access: f.word(
     "Whether it read or wrote; none where the record has no direction.",
     (fault) => fault.access,
@@ -55,6 +61,10 @@ const LINE_FIELDS = fieldsOf<LoggedFault>((f) => ({
   ),
   domain: f.int("AMD's number of the address space; none for others.", (fault) => fault.domainId),
   pasid: f.int("The process address space, or none.", (fault) => fault.pasid),
+  mapped: f.bool(
+    "Whether the page was mapped, where the kernel has dumped its table behind the line; or none.",
+    (fault) => fault.details.dump?.present ?? null,
+  ),
   flags: f.list(
     "string",
     "Bits of the record that are set, by the specification's names.",

@@ -12,30 +12,39 @@ import {
   amdEvent,
   type AmdEventName,
   isAmdEvent,
+  NOT_ATTACHED,
   PAGE_FAULT_FLAGS,
   pageFaultReason,
+  UNNAMED,
 } from "./amd_events.ts";
+import { addressIn } from "./log_address.ts";
 import type { LogCursor } from "./log_cursor.ts";
-import type { LoggedFault, LoggedSource } from "./logged_fault.ts";
+import { type LoggedFault, type LoggedSource, NO_DETAILS } from "./logged_fault.ts";
 import { PCI_PLACE, sourceOf } from "./pci_source.ts";
-import { digitCount, HEX_DIGITS, parseHex64, type Word64, WORD64_DIGITS } from "./word64.ts";
+import { digitCount, HEX_DIGITS, type Word64, WORD64_DIGITS } from "./word64.ts";
 
 const SPEC = "AMD IOMMU specification, 2.5";
 /** Flags of an entry are what is left of 16 bits beside the code of the event. */
 const MAX_FLAGS = 0xfff;
 const NUMBER = new RegExp(`(?:0x)?(${HEX_DIGITS})\\b`, "i");
 const KEYS = '"device=", "domain=", "pasid=", "address=", "flags="';
+/** What may follow a key, and the two that an address can stand behind in RMP records. */
+const KEY = /(device|domain|pasid|address|gpa|spa|vmg_tag|flags_rmp|flags|tag)=/;
+const ADDRESS_KEYS: ReadonlySet<string> = new Set(["address", "gpa", "spa"]);
+const WORDS = 4;
 
 export function decodeAmd(cursor: LogCursor): LoggedFault {
   const logged = cursor.need(/Event logged\s*\[/i, '"Event logged ["');
   cursor.stopBefore(/Event logged/i);
+  const special = unattached(cursor) ?? unnamed(cursor);
+  if (special !== null) return special;
   const name = eventName(cursor);
   const values = fieldsOf(cursor, name);
   const code = numberIn(values, "flags", cursor, MAX_FLAGS) ?? 0;
   const source = values.source ?? sourceBefore(cursor, logged.index);
   const isPageFault = name === "IO_PAGE_FAULT";
   const end = cursor.at;
-  if (isPageFault && values.address === null) cursor.fail('expected "address=0x…"', end);
+  if (isPageFault && !values.hasAddress) cursor.fail('expected "address=0x…"', end);
   if (isPageFault && !values.numbers.has("flags")) cursor.fail('expected "flags=0x…"', end);
   const flags = isPageFault ? PAGE_FAULT_FLAGS.filter((_, bit) => (code >> bit) % 2 === 1) : [];
   const has = new Set<string>(flags);
@@ -56,7 +65,75 @@ export function decodeAmd(cursor: LogCursor): LoggedFault {
     domainId: numberIn(values, "domain", cursor, 0xffff),
     pasid: numberIn(values, "pasid", cursor, 0xf_ffff),
     flags,
+    details: {
+      ...NO_DETAILS,
+      tag: numberIn(values, "tag", cursor, 0xffff),
+      deviceTableEntry: deviceTableEntry(cursor),
+    },
     spec: `${SPEC}: ${name}`,
+  };
+}
+
+/** The four words of the device's entry, dumped on lines of their own behind the fault. */
+function deviceTableEntry(cursor: LogCursor): readonly string[] | null {
+  const words: string[] = [];
+  while (words.length < WORDS) {
+    const next = cursor.find(/\bDTE\[(\d)\]: ([0-9a-f]{16})\b/i);
+    if (next === null || Number(next[1]) !== words.length) return null;
+    words.push(next[2]!.toLowerCase());
+  }
+  return words;
+}
+
+/** `[Device not attached to domain properly]`, and the device on the next line. */
+function unattached(cursor: LogCursor): LoggedFault | null {
+  if (cursor.take(/\s*Device not attached to domain/i) === null) return null;
+  cursor.need(/\bdevice=/, '"device="');
+  const source = sourceOf(cursor.needHere(PCI_PLACE, "bus:device.function, as 01:00.0"), cursor);
+  const domain = cursor.find(/\bdomain=(?:0x)?([0-9a-f]{1,4})\b/i);
+  return {
+    ...withoutAddress("IO_PAGE_FAULT", source),
+    ...NOT_ATTACHED,
+    domainId: domain === null ? null : parseInt(domain[1]!, 16),
+  };
+}
+
+/** `[UNKNOWN event[0]=0x… event[1]=…`, without a closing bracket; the id is in the first word. */
+function unnamed(cursor: LogCursor): LoggedFault | null {
+  if (cursor.take(/\s*UNKNOWN\b/) === null) return null;
+  const words: number[] = [];
+  while (words.length < WORDS) {
+    const [, index, digits] = cursor.need(
+      /\bevent\[(\d)\]=0x([0-9a-f]{1,8})\b/i,
+      `"event[${words.length}]=0x…"`,
+    );
+    if (Number(index) !== words.length) cursor.fail(`expected word ${words.length} of the event`);
+    words.push(parseInt(digits!, 16));
+  }
+  const source = { domain: null, requesterId: words[0]! % 0x10000 };
+  const fault = withoutAddress("UNKNOWN", source);
+  return { ...fault, ...UNNAMED, details: { ...NO_DETAILS, words } };
+}
+
+function withoutAddress(
+  event: string,
+  source: LoggedSource,
+): Omit<LoggedFault, "reason" | "name" | "means"> {
+  return {
+    format: "amd",
+    event,
+    code: null,
+    source,
+    streamId: null,
+    access: null,
+    accessCertain: true,
+    address: null,
+    addressUnitBytes: 1,
+    domainId: null,
+    pasid: null,
+    flags: [],
+    details: NO_DETAILS,
+    spec: `${SPEC}: ${event}`,
   };
 }
 
@@ -68,7 +145,9 @@ interface Field {
 
 interface Fields {
   source: LoggedSource | null;
+  /** Null where it is masked, too. */
   address: Word64 | null;
+  hasAddress: boolean;
   readonly numbers: Map<string, Field>;
 }
 
@@ -82,15 +161,20 @@ function eventName(cursor: LogCursor): AmdEventName {
 
 /** `key=value` up to the closing bracket. */
 function fieldsOf(cursor: LogCursor, name: AmdEventName): Fields {
-  const fields: Fields = { source: null, address: null, numbers: new Map() };
+  const fields: Fields = { source: null, address: null, hasAddress: false, numbers: new Map() };
   while (true) {
     cursor.take(/[\s,>]+/);
     if (cursor.take(/\]/) !== null) return fields;
-    const key = cursor.take(/(device|domain|pasid|address|flags|tag)=/)?.[1] ??
+    const key = cursor.take(KEY)?.[1] ??
       cursor.fail(`expected ${KEYS} or "]" in ${name}`);
     if (key === "device") {
       const place = cursor.needHere(PCI_PLACE, "bus:device.function, as 01:00.0");
       fields.source = sourceOf(place, cursor);
+      continue;
+    }
+    if (ADDRESS_KEYS.has(key)) {
+      fields.address = addressIn(cursor);
+      fields.hasAddress = true;
       continue;
     }
     const digits = cursor.needHere(NUMBER, `a number in hex after "${key}="`)[1]!;
@@ -98,8 +182,7 @@ function fieldsOf(cursor: LogCursor, name: AmdEventName): Fields {
     if (digitCount(digits) > WORD64_DIGITS) {
       cursor.fail("A number has at most 16 hex digits", offset);
     }
-    if (key === "address") fields.address = parseHex64(digits);
-    else fields.numbers.set(key, { digits, offset });
+    fields.numbers.set(key, { digits, offset });
   }
 }
 

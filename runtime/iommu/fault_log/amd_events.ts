@@ -23,6 +23,8 @@ export const AMD_EVENT_NAMES = [
   "IOTLB_INV_TIMEOUT",
   "INVALID_DEVICE_REQUEST",
   "INVALID_PPR_REQUEST",
+  "RMP_HW_ERROR",
+  "RMP_PAGE_FAULT",
 ] as const;
 
 export type AmdEventName = (typeof AMD_EVENT_NAMES)[number];
@@ -130,5 +132,33 @@ export function amdEvent(name: Exclude<AmdEventName, "IO_PAGE_FAULT">): ReasonEn
         "page request not allowed",
         "The device asked for a page to be brought in, and may not",
       );
+    case "RMP_HW_ERROR":
+      return entry(
+        "fetch_failed",
+        "ownership table not readable",
+        "The IOMMU could not read the table that says which guest owns a page of memory",
+      );
+    case "RMP_PAGE_FAULT":
+      return entry(
+        "not_allowed",
+        "page is owned by somebody else",
+        "The page belongs to a memory-encrypted guest, or not to the one that the device works " +
+          "for: a buffer that was not shared before it was mapped",
+      );
   }
 }
+
+/** What the driver says where no domain is attached to a device that faults. */
+export const NOT_ATTACHED: ReasonEntry = entry(
+  "no_entry",
+  "device not attached to a domain",
+  "The kernel has no address space for the device: no driver is bound, or not any more, or the " +
+    "device works under the requester id of another",
+);
+
+/** An event that the kernel has no name for. */
+export const UNNAMED: ReasonEntry = entry(
+  "unknown",
+  "event without a name",
+  "The kernel does not know this event; the words of the record are in the line",
+);

@@ -1,30 +1,54 @@
 /** Reads the fault line of a kernel log, whichever IOMMU it is of. */
 import { decodeAmd } from "./amd.ts";
+import { faultHead, makerOf } from "./fault_lines.ts";
 import { LogCursor, LogError } from "./log_cursor.ts";
-import type { DecodedFaultLog, LoggedFault } from "./logged_fault.ts";
+import type { DecodedFaultLog, FaultLogFormat, LoggedFault } from "./logged_fault.ts";
 import { decodeSmmu } from "./smmu.ts";
+import { decodeOldSmmu } from "./smmu_v2.ts";
 import { decodeVtd } from "./vtd.ts";
 
-type Decoder = (cursor: LogCursor) => LoggedFault;
+const DECODERS: Readonly<Record<FaultLogFormat, (cursor: LogCursor) => LoggedFault>> = {
+  vtd: decodeVtd,
+  amd: decodeAmd,
+  arm: decodeSmmu,
+  arm_v2: decodeOldSmmu,
+};
 
-/** What tells whose fault it is, of each maker. */
-const DECODERS: readonly (readonly [RegExp, Decoder])[] = [
-  [/AMD-Vi|Event logged/i, decodeAmd],
-  [/\bsmmu|\bevent:? (?:0x|[CEF]_)/i, decodeSmmu],
-  [/DMAR|Request device|INTR-REMAP|fault reason/i, decodeVtd],
+/** What tells whose line it was to be, where no fault begins in any. */
+const MARKS: readonly (readonly [RegExp, FaultLogFormat])[] = [
+  [/AMD-Vi|Event logged/i, "amd"],
+  [/\barm-smmu-v3\b|\bevent:? (?:0x|[CEF]_)/i, "arm"],
+  [/\barm-smmu\b/i, "arm_v2"],
+  [/DMAR|Request device|INTR-REMAP|fault reason/i, "vtd"],
 ];
 
-/** The one whose mark comes first: behind a fault, the log goes on with what others say. */
-function decoderOf(text: string): Decoder | null {
-  const marks = DECODERS.map(([mark, decode]) => ({ at: text.search(mark), decode }));
-  const found = marks.filter(({ at }) => at >= 0).sort((a, b) => a.at - b.at);
-  return found[0]?.decode ?? null;
+/** Where the fault begins, and of which maker it is. */
+function chosen(lines: readonly string[]): { at: number; format: FaultLogFormat } | null {
+  for (const [at, line] of lines.entries()) {
+    const format = faultHead(line);
+    if (format !== null) return { at, format };
+  }
+  for (const [at, line] of lines.entries()) {
+    const format = MARKS.find(([mark]) => mark.test(line))?.[1];
+    if (format !== undefined) return { at, format };
+  }
+  return null;
+}
+
+/** The text with blanks for what comes before the fault, and for lines of others behind it. */
+function ownText(lines: readonly string[], at: number): string {
+  const maker = makerOf(lines[at]!);
+  return lines.map((line, index) => {
+    const other = index > at && maker !== null && (makerOf(line) ?? maker) !== maker;
+    return index < at || other ? " ".repeat(line.length) : line;
+  }).join("\n");
 }
 
 /**
  * Decodes the first fault in a text: one line, or the lines that belong to one fault.
  *
- * Prefixes are skipped: timestamps, host names, `kernel:`, the marks of quoted mail.
+ * Prefixes are skipped: timestamps, host names, `kernel:`, the marks of quoted mail. Lines of
+ * others between its own are, too.
  *
  * @example
  * ```ts
@@ -35,10 +59,11 @@ function decoderOf(text: string): Decoder | null {
  * ```
  */
 export function decodeFaultLog(text: string): DecodedFaultLog {
-  const cursor = new LogCursor(text);
+  const lines = text.split("\n");
+  const choice = chosen(lines);
+  const cursor = new LogCursor(choice === null ? text : ownText(lines, choice.at));
   try {
-    const decode = decoderOf(text);
-    if (decode !== null) return { ok: true, fault: decode(cursor) };
+    if (choice !== null) return { ok: true, fault: DECODERS[choice.format](cursor) };
     return cursor.fail('expected a line with "DMAR:", "AMD-Vi:" or "arm-smmu-v3"');
   } catch (error) {
     if (error instanceof LogError) return { ok: false, problem: error.problem };

@@ -1,91 +1,103 @@
 /** Every fault in a whole log: what `dmesg` prints, with all that is none in between. */
 import { decodeFaultLog } from "./decode_fault_log.ts";
+import { faultHead, isToldEvent, makerOf } from "./fault_lines.ts";
 import type { DecodedFaultLog } from "./logged_fault.ts";
 
 export interface FoundFaultLog {
   /** The line of the log in which it begins, from 1. */
   readonly line: number;
-  /** Its text: from the beginning of that line to where the next fault begins. */
+  /** Its own lines: the first, and those of the same IOMMU behind it. */
   readonly text: string;
   readonly read: DecodedFaultLog;
 }
 
-/** What a fault begins with, of each maker; SMMUv1 and SMMUv2 among them, to say that they are not read. */
-const BEGINNING = new RegExp(
-  [
-    "\\[\\s*(?:DMA Read|DMA Write|INTR-REMAP)\\b",
-    "\\bINTR-REMAP:\\s*Request device",
-    "Event logged\\s*\\[",
-    "\\bevent 0x[0-9a-f]+ received",
-    "\\bevent: [CEF]_",
-    "\\bUnhandled context fault\\b",
-    "\\bBlocked unknown Stream ID\\b",
-  ].join("|"),
-  "gi",
-);
-/** Whose line it is, where it says so. */
-const MAKER = /\b(DMAR|INTR-REMAP|AMD-Vi|arm-smmu-v3 \S+|arm-smmu \S+):/i;
-const TOLD = /\bevent: [CEF]_/i;
+/** A fault whose lines may still come. */
+interface OpenFault {
+  readonly line: number;
+  readonly texts: string[];
+  isTold: boolean;
+}
+
+/** How far behind its first line what belongs to a fault may stand: a table dump has some 15 lines. */
+const REACH_LINES = 64;
+/** Whose a fault is that does not say it. */
+const NOBODY = "";
+
+/**
+ * Gathers the faults of a log that comes line by line.
+ *
+ * Keeps at most the lines of one fault of each IOMMU.
+ */
+export class FaultLogReader {
+  readonly #open = new Map<string, OpenFault>();
+  readonly #found: (fault: FoundFaultLog) => void;
+  #newest: OpenFault | null = null;
+
+  /** @param found Told of each fault when its last line has come; those that cannot be read too. */
+  constructor(found: (fault: FoundFaultLog) => void) {
+    this.#found = found;
+  }
+
+  /** Takes one line. @param line Its number, from 1. */
+  push(text: string, line: number): void {
+    if (this.#open.size > 0) this.#closeBefore(line - REACH_LINES);
+    const head = faultHead(text);
+    if (head === null && this.#open.size === 0) return;
+    const maker = makerOf(text);
+    if (head === null) {
+      // Mail breaks long lines, and old releases print a record's second half without a name.
+      const fault = maker === null ? this.#newest : this.#open.get(maker);
+      fault?.texts.push(text);
+      return;
+    }
+    const key = maker ?? NOBODY;
+    const before = this.#open.get(key);
+    if (before !== undefined) {
+      if (isToldEvent(text) && !before.isTold && isSame(before.texts, text)) {
+        before.texts.push(text);
+        before.isTold = true;
+        return;
+      }
+      this.#close(key, before);
+    }
+    const fault = { line, texts: [text], isTold: isToldEvent(text) };
+    this.#open.set(key, fault);
+    this.#newest = fault;
+  }
+
+  /** The log has ended. */
+  end(): void {
+    this.#closeBefore(Infinity);
+  }
+
+  #closeBefore(line: number): void {
+    for (const [key, fault] of this.#open) {
+      if (fault.line < line) this.#close(key, fault);
+    }
+  }
+
+  #close(key: string, fault: OpenFault): void {
+    this.#open.delete(key);
+    if (this.#newest === fault) this.#newest = null;
+    const text = fault.texts.join("\n");
+    this.#found({ line: fault.line, text, read: decodeFaultLog(text) });
+  }
+}
 
 /** The faults of a log, in its order; those that cannot be read are among them. */
 export function findFaultLogs(log: string): FoundFaultLog[] {
   const found: FoundFaultLog[] = [];
-  let lineStart = 0;
-  let read = 0;
-  const starts = [...log.matchAll(BEGINNING)].map(({ index }) => {
-    // Only what lies between: a log may be one line.
-    const lineEnd = log.slice(read, index).lastIndexOf("\n");
-    if (lineEnd >= 0) lineStart = read + lineEnd + 1;
-    read = index;
-    return lineStart;
-  });
-  const distinct = starts.filter((start, index) => start !== starts[index - 1]);
-  let line = 1;
-  let counted = 0;
-  distinct.forEach((start, index) => {
-    const text = ownLines(log.slice(start, distinct[index + 1]));
-    line += lineEnds(log.slice(counted, start));
-    counted = start;
-    const read = decodeFaultLog(text);
-    const before = found.at(-1);
-    // An SMMU's record, and what a newer release says of it below, are one fault.
-    if (before !== undefined && TOLD.test(text) && !TOLD.test(before.text)) {
-      const both = decodeFaultLog(before.text + text);
-      if (isSame(before.read, read) && both.ok) {
-        found[found.length - 1] = { line: before.line, text: before.text + text, read: both };
-        return;
-      }
-    }
-    found.push({ line, text, read });
-  });
-  return found;
+  const reader = new FaultLogReader((fault) => found.push(fault));
+  log.split("\n").forEach((text, index) => reader.push(text, index + 1));
+  reader.end();
+  return found.sort((a, b) => a.line - b.line);
 }
 
-/**
- * Without the lines of others. A log goes on behind a fault, and what another IOMMU says there, or
- * another of the same make, is no part of it.
- */
-function ownLines(text: string): string {
-  const [first = "", ...rest] = text.split("\n");
-  const maker = makerOf(first);
-  if (maker === null) return text;
-  const own = rest.filter((line) => (makerOf(line) ?? maker) === maker);
-  return [first, ...own].join("\n");
-}
-
-function makerOf(line: string): string | null {
-  const maker = MAKER.exec(line)?.[1]?.toLowerCase() ?? null;
-  return maker === "intr-remap" ? "dmar" : maker;
-}
-
-function lineEnds(text: string): number {
-  return text.split("\n").length - 1;
-}
-
-/** Two readings of one event: the same stream and address. */
-function isSame(a: DecodedFaultLog, b: DecodedFaultLog): boolean {
+/** An SMMU's record, and what a newer release says below: one event of one stream and address. */
+function isSame(record: readonly string[], told: string): boolean {
+  const [a, b] = [decodeFaultLog(record.join("\n")), decodeFaultLog(told)];
   return a.ok && b.ok && a.fault.format === "arm" && b.fault.format === "arm" &&
-    a.fault.code === b.fault.code && a.fault.streamId === b.fault.streamId &&
+    a.fault.event === b.fault.event && a.fault.streamId === b.fault.streamId &&
     a.fault.address?.low === b.fault.address?.low &&
     a.fault.address?.high === b.fault.address?.high;
 }

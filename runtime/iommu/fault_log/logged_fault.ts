@@ -2,10 +2,10 @@
 import type { DeviceAccess } from "../iommu.ts";
 import type { Word64 } from "./word64.ts";
 
-/** Whose line it is: Intel VT-d, AMD, or Arm SMMUv3. */
-export type FaultLogFormat = "vtd" | "amd" | "arm";
+/** Whose line it is: Intel VT-d, AMD, Arm SMMUv3, or SMMUv1 and SMMUv2. */
+export type FaultLogFormat = "vtd" | "amd" | "arm" | "arm_v2";
 
-/** What the hardware objected to, in one vocabulary for all three. */
+/** What the hardware objected to, in one vocabulary for all of them. */
 export type LoggedReason =
   /** No translation for the address. */
   | "not_present"
@@ -64,15 +64,63 @@ export interface ReasonEntry {
   readonly means: string;
 }
 
+/**
+ * What the page table had for the address when the kernel printed it, a little after the fault.
+ *
+ * @see behaviour/traces.md T.45
+ */
+export interface TableDump {
+  /** The last entry of the walk. */
+  readonly leaf: Word64;
+  readonly present: boolean;
+  readonly read: boolean;
+  readonly write: boolean;
+  /** Where it leads; null when nothing is there. */
+  readonly phys: Word64 | null;
+}
+
+/** What only some records have; null in all the others. */
+export interface FaultDetails {
+  /** Entry of the interrupt table that a refused interrupt named. */
+  readonly interruptIndex: number | null;
+  /** What the IOMMU itself could not read, of SMMUv3. */
+  readonly fetchAddress: Word64 | null;
+  /** Context bank of SMMUv1 and SMMUv2. */
+  readonly contextBank: number | null;
+  /** Of a page request that AMD's IOMMU refused. */
+  readonly tag: number | null;
+  /** AMD's device table entry as the log dumps it: four times 16 hex digits. */
+  readonly deviceTableEntry: readonly string[] | null;
+  /** The record itself, 32 bits each, where the kernel has no name for it. */
+  readonly words: readonly number[] | null;
+  /** Who it was by the kernel's name, where that is no PCI function, as `15000000.gpu`. */
+  readonly clientName: string | null;
+  readonly dump: TableDump | null;
+}
+
+export const NO_DETAILS: FaultDetails = {
+  interruptIndex: null,
+  fetchAddress: null,
+  contextBank: null,
+  tag: null,
+  deviceTableEntry: null,
+  words: null,
+  clientName: null,
+  dump: null,
+};
+
 export interface LoggedFault extends ReasonEntry {
   readonly format: FaultLogFormat;
   /** The kind of record: `DMA`, `INTR-REMAP`, `IO_PAGE_FAULT`, `F_TRANSLATION` …. */
   readonly event: string;
-  /** Fault reason of VT-d, flags of AMD, event number of SMMUv3. */
-  readonly code: number;
+  /**
+   * Fault reason of VT-d, flags of AMD, event number of SMMUv3, fault status of SMMUv1 and SMMUv2;
+   * null where the line has left it out.
+   */
+  readonly code: number | null;
   /** Null where the line names nobody. */
   readonly source: LoggedSource | null;
-  /** SMMUv3's number for the source. */
+  /** The SMMU's number for the source. */
   readonly streamId: number | null;
   /** Null where the record has no direction. */
   readonly access: DeviceAccess | null;
@@ -87,6 +135,7 @@ export interface LoggedFault extends ReasonEntry {
   readonly pasid: number | null;
   /** Bits of the record that are set, by the specification's names. */
   readonly flags: readonly string[];
+  readonly details: FaultDetails;
   /** Where the specification has it. */
   readonly spec: string;
 }

@@ -15,26 +15,19 @@
  * @see Arm SMMUv3 specification (IHI 0070), 7.3 (the layout of the records)
  */
 import type { DeviceAccess } from "../iommu.ts";
+import { addressIn } from "./log_address.ts";
 import type { LogCursor } from "./log_cursor.ts";
-import type { LoggedFault, LoggedSource } from "./logged_fault.ts";
+import { type LoggedFault, type LoggedSource, NO_DETAILS } from "./logged_fault.ts";
 import { PCI_PLACE, sourceOf } from "./pci_source.ts";
-import { type SmmuEvent, smmuEvent, smmuReason } from "./smmu_events.ts";
-import {
-  bitsOf,
-  digitCount,
-  HEX_DIGITS,
-  parseHex64,
-  type Word64,
-  WORD64_DIGITS,
-} from "./word64.ts";
+import { type SmmuEvent, smmuEvent, smmuReason, unnamedSmmuEvent } from "./smmu_events.ts";
+import { bitsOf, parseHex64, type Word64, WORD64_DIGITS } from "./word64.ts";
 
 const SPEC = "Arm SMMUv3 specification";
 const WORDS = 4;
-const IOVA = new RegExp(`iova:\\s*(?:0x)?(${HEX_DIGITS})\\b`, "i");
-
-/** What SMMUv3 prints, and what the older ones do. */
-const EVENT = /\bevent:? (?:0x|[A-Z]+_)/i;
-const OLD = /Unhandled context fault|Blocked unknown Stream ID/i;
+/** A word of a record: alone on its line, behind the unit's name or behind nothing. */
+const WORD = /(?:\barm-smmu-v3 \S+:[ \t]*|^[ \t>]*)0x([0-9a-f]+)\b(?=[ \t\r]*$|\s+arm-smmu)/im;
+/** Bits 51 to 3 of the last word are an address that could not be read. */
+const FETCH_ALIGN_BYTES = 8;
 
 /** Bits of a record's second word, by their numbers in it. */
 const STALL = 31;
@@ -51,7 +44,10 @@ interface SmmuRecord {
   readonly event: SmmuEvent;
   readonly streamId: number;
   readonly substream: number | null;
+  /** By the client that the line names; null for one that is no PCI function. */
   readonly source: LoggedSource | null;
+  readonly clientName: string | null;
+  readonly fetchAddress: Word64 | null;
   readonly address: Word64 | null;
   readonly access: DeviceAccess | null;
   readonly isInstruction: boolean;
@@ -59,9 +55,6 @@ interface SmmuRecord {
 }
 
 export function decodeSmmu(cursor: LogCursor): LoggedFault {
-  if (OLD.test(cursor.text) && !EVENT.test(cursor.text)) {
-    cursor.fail("Lines of SMMUv1 and SMMUv2 are not read, only those of SMMUv3");
-  }
   const raw = cursor.find(/\bevent (0x[0-9a-f]+) received:?/i);
   const record = raw === null ? decodedForm(cursor) : rawForm(cursor, raw);
   const { access, event, isInstruction, streamId } = record;
@@ -70,7 +63,7 @@ export function decodeSmmu(cursor: LogCursor): LoggedFault {
     event: event.name,
     code: event.number,
     ...smmuReason(event, access, isInstruction),
-    source: record.source ?? usualSource(streamId),
+    source: record.source,
     streamId,
     access,
     accessCertain: true,
@@ -79,11 +72,16 @@ export function decodeSmmu(cursor: LogCursor): LoggedFault {
     domainId: null,
     pasid: record.substream,
     flags: record.flags,
+    details: {
+      ...NO_DETAILS,
+      clientName: record.clientName,
+      fetchAddress: record.fetchAddress,
+    },
     spec: `${SPEC}, ${event.section}: ${event.name}`,
   };
 }
 
-/** Where firmware says nothing else, a stream is the requester id, with the PCI domain above it. */
+/** Where nobody says whose it is, and firmware nothing else, a stream is the requester id, with the PCI domain above it. */
 function usualSource(streamId: number): LoggedSource {
   return {
     domain: streamId > 0xffff ? Math.floor(streamId / 65536) : null,
@@ -96,7 +94,7 @@ function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
   const words: Word64[] = [];
   const starts: number[] = [];
   while (words.length < WORDS) {
-    const next = cursor.find(/\b0x([0-9a-f]+)\b/i);
+    const next = cursor.find(WORD);
     if (next === null) {
       return cursor.fail(`expected ${WORDS} words of 64 bits, there are ${words.length}`);
     }
@@ -104,7 +102,7 @@ function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
       cursor.fail("A word has at most 16 hex digits", next.index);
     }
     words.push(parseHex64(next[1]!));
-    starts.push(next.index);
+    starts.push(cursor.at - next[1]!.length - 2);
   }
   const number = parseInt(raw[1]!, 16);
   const inWord = bitsOf(words[0]!, 0, 8);
@@ -114,7 +112,7 @@ function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
       starts[0],
     );
   }
-  const event = smmuEvent(number) ?? cursor.fail("No event of that number is known", raw.index);
+  const event = smmuEvent(number) ?? unnamedSmmuEvent(number);
   const streamId = bitsOf(words[0]!, 32, 32);
   const bit = (position: number) => event.hasAddress && bitsOf(words[1]!, position, 1) === 1;
   const flags = [
@@ -129,7 +127,8 @@ function rawForm(cursor: LogCursor, raw: RegExpExecArray): SmmuRecord {
     event,
     streamId,
     substream: bitsOf(words[0]!, SSV, 1) === 1 ? bitsOf(words[0]!, 12, 20) : null,
-    source: clientAfter(cursor, streamId),
+    ...clientAfter(cursor, streamId),
+    fetchAddress: event.name.endsWith("_FETCH") ? fetchAddressOf(words[3]!) : null,
     address: event.hasAddress ? words[2]! : null,
     access: event.hasAddress ? bit(RNW) ? "read" : "write" : null,
     isInstruction: bit(IND),
@@ -142,18 +141,29 @@ function classFlag(value: number): string[] {
   return [["CLASS=CD"], ["CLASS=TTD"], ["CLASS=IN"], []][value]!;
 }
 
-/** The client in a decoded line behind the words, when it is about the same stream. */
-function clientAfter(cursor: LogCursor, streamId: number): LoggedSource | null {
-  const line = cursor.find(/\bclient:\s*(\S{1,80})\s+sid:\s*0x([0-9a-f]{1,8})\b/i);
-  if (line === null || parseInt(line[2]!, 16) !== streamId) return null;
-  return clientSource(line, cursor);
+/** Bits 51 to 3. */
+function fetchAddressOf({ high, low }: Word64): Word64 {
+  return { high: high % 2 ** 20, low: low - low % FETCH_ALIGN_BYTES };
 }
 
-function clientSource(line: RegExpExecArray, cursor: LogCursor): LoggedSource | null {
-  const place = new RegExp(`^${PCI_PLACE.source}$`, "i").exec(line[1]!);
-  if (place === null) return null;
+type Client = Pick<SmmuRecord, "source" | "clientName">;
+
+/** The client in a decoded line behind the words, when it is about the same stream. */
+function clientAfter(cursor: LogCursor, streamId: number): Client {
+  const line = cursor.find(/\bclient:\s*(\([^)]{0,80}\)|\S{1,80})\s+sid:\s*0x([0-9a-f]{1,8})\b/i);
+  if (line === null || parseInt(line[2]!, 16) !== streamId) {
+    return { source: usualSource(streamId), clientName: null };
+  }
+  return clientOf(line, cursor);
+}
+
+/** A client that is no PCI function has no place: none is made of its stream. */
+function clientOf(line: RegExpExecArray, cursor: LogCursor): Client {
+  const clientName = line[1]!;
+  const place = new RegExp(`^${PCI_PLACE.source}$`, "i").exec(clientName);
+  if (place === null) return { source: null, clientName };
   place.index = line.index;
-  return sourceOf(place, cursor);
+  return { source: sourceOf(place, cursor), clientName: null };
 }
 
 function decodedForm(cursor: LogCursor): SmmuRecord {
@@ -161,34 +171,38 @@ function decodedForm(cursor: LogCursor): SmmuRecord {
     /\bevent:\s*([A-Z][A-Z_]+)\b/,
     '"event 0x… received:" and four words, or "event: NAME"',
   );
-  const event = smmuEvent(named[1]!) ?? cursor.fail("No event of that name is known", named.index);
+  const event = named[1] === "UNKNOWN"
+    ? unnamedSmmuEvent(0)
+    : smmuEvent(named[1]!) ?? cursor.fail("No event of that name is known", named.index);
   cursor.stopBefore(/\bevent:\s/);
   const client = cursor.needHere(/client:\s*(\([^)]*\)|\S+)/i, '"client: …"');
   const streamId = hexAfter(cursor, "sid");
   const substream = hexAfter(cursor, "ssid");
-  if (!event.hasAddress) {
+  const common = {
+    event,
+    streamId,
+    substream: substream === 0 ? null : substream,
+    ...clientOf(client, cursor),
+  };
+  const iova = cursor.take(/\s*iova:/i);
+  if (iova === null) {
+    if (event.hasAddress && event.name !== "F_UUT") cursor.fail('expected "iova: 0x…"');
+    const fetch = cursor.take(/\s*fetch_addr:/i);
     return {
-      event,
-      streamId,
-      substream: substream === 0 ? null : substream,
-      source: clientSource(client, cursor),
+      ...common,
+      fetchAddress: fetch === null ? null : addressIn(cursor),
       address: null,
       access: null,
       isInstruction: false,
       flags: [],
     };
   }
-  const [, digits] = cursor.needHere(IOVA, '"iova: 0x…"');
-  if (digitCount(digits!) > WORD64_DIGITS) {
-    cursor.fail("An address has at most 16 hex digits", cursor.at - digits!.length);
-  }
+  const address = addressIn(cursor);
   const how = cursor.find(/\b(un)?priv (data|inst) (read|write) s([12])/i);
   return {
-    event,
-    streamId,
-    substream: substream === 0 ? null : substream,
-    source: clientSource(client, cursor),
-    address: parseHex64(digits!),
+    ...common,
+    fetchAddress: null,
+    address,
     access: how === null ? null : how[3]!.toLowerCase() as DeviceAccess,
     isInstruction: how?.[2]?.toLowerCase() === "inst",
     flags: how === null ? [] : [

@@ -18,7 +18,7 @@ export interface SmmuEvent {
 
 /** `[number, name, section, has an address]`. */
 const EVENTS: readonly (readonly [number, string, string, boolean])[] = [
-  [0x01, "F_UUT", "7.3.2", false],
+  [0x01, "F_UUT", "7.3.2", true],
   [0x02, "C_BAD_STREAMID", "7.3.3", false],
   [0x03, "F_STE_FETCH", "7.3.4", false],
   [0x04, "C_BAD_STE", "7.3.5", false],
@@ -39,6 +39,11 @@ const EVENTS: readonly (readonly [number, string, string, boolean])[] = [
   [0x25, "F_VMS_FETCH", "7.3.20", false],
 ];
 
+/** A record of a number that the kernel has no name for. */
+export function unnamedSmmuEvent(number: number): SmmuEvent {
+  return { number, name: "UNKNOWN", section: "7.3", hasAddress: false };
+}
+
 /** The event of a number or a name, or null. */
 export function smmuEvent(wanted: number | string): SmmuEvent | null {
   const found = EVENTS.find(([number, name]) => number === wanted || name === wanted);
@@ -55,6 +60,12 @@ export function smmuReason(
 ): ReasonEntry {
   const told = (reason: LoggedReason, name: string, means: string) => ({ reason, name, means });
   switch (event.name) {
+    case "UNKNOWN":
+      return told(
+        "unknown",
+        "event without a name",
+        "The kernel does not know this event; section 7.3 of the specification has the numbers",
+      );
     case "F_TRANSLATION":
       return told(
         "not_present",

@@ -6,11 +6,19 @@
  * in the table are told by their group.
  */
 import type { DeviceAccess } from "../iommu.ts";
-import type { LoggedReason, ReasonEntry } from "./logged_fault.ts";
+import type { LoggedReason, ReasonEntry, TableDump } from "./logged_fault.ts";
 
 const NO_PRESENT_BIT =
   "Entries of these tables have no present bit: a page that was never mapped, one that was " +
   "unmapped too early, and one that was mapped the other way all read like this";
+
+const DUMP_ABSENT = "Nothing was mapped at the address when the kernel printed its page table, a " +
+  "little after the fault: never, or not any more when the device came";
+const DUMP_MAPPED = "The page is mapped, but the other way: the kernel's dump of the page table " +
+  "shows its entry. The direction given at the map is wrong, or the device does what it should not";
+const DUMP_ALLOWED =
+  "The kernel's dump of the page table, a little after the fault, shows an entry " +
+  "that allows the access: it was mapped in between, or the IOMMU went by an older one";
 
 function entry(reason: LoggedReason, name: string, means: string): ReasonEntry {
   return { reason, name, means };
@@ -22,7 +30,24 @@ function denied(access: DeviceAccess | null): LoggedReason {
   return access === "read" ? "not_readable" : "not_writable";
 }
 
-/** What a fault reason says. */
+/**
+ * What a fault reason says, where the kernel has dumped the page table behind it: that decides what
+ * the reason leaves open.
+ *
+ * @see behaviour/traces.md T.45
+ */
+export function dumpedReason(
+  told: ReasonEntry,
+  dump: TableDump,
+  access: DeviceAccess | null,
+): ReasonEntry {
+  if (told.means !== NO_PRESENT_BIT) return told;
+  const allowed = access === "read" ? dump.read : dump.write;
+  const means = !dump.present ? DUMP_ABSENT : allowed ? DUMP_ALLOWED : DUMP_MAPPED;
+  return { ...told, means };
+}
+
+/** What a fault reason says. @see behaviour/traces.md T.46 */
 export function vtdReason(code: number, access: DeviceAccess | null): ReasonEntry {
   return code < 0x20 ? legacy(code) : code < 0x30 ? interrupt(code) : scalable(code, access);
 }
@@ -159,6 +184,12 @@ function interrupt(code: number): ReasonEntry {
 
 function scalable(code: number, access: DeviceAccess | null): ReasonEntry {
   switch (code) {
+    case 0x30:
+      return entry("bad_entry", "root table address invalid", SETUP);
+    case 0x31:
+      return entry("bad_entry", "PASID while in legacy mode", MODE);
+    case 0x32:
+      return entry("bad_entry", "page request while in legacy mode", MODE);
     case 0x38:
       return entry("fetch_failed", "root entry not readable", SETUP);
     case 0x39:
@@ -182,6 +213,16 @@ function scalable(code: number, access: DeviceAccess | null): ReasonEntry {
       return entry("bad_entry", "reserved bits in context entry", SETUP);
     case 0x43:
       return entry("bad_entry", "context entry invalid", SETUP);
+    case 0x44:
+      return entry("ats_refused", "device TLB is off in context entry", ATS_OFF);
+    case 0x45:
+      return entry("no_entry", "PASIDs are off in context entry", PASID_UNKNOWN);
+    case 0x46:
+      return entry("no_entry", "PASID larger than context entry allows", PASID_UNKNOWN);
+    case 0x47:
+      return entry("ats_refused", "page requests are off in context entry", ATS_OFF);
+    case 0x48:
+      return entry("bad_entry", "PASID for requests without one invalid", SETUP);
     case 0x50:
       return entry("fetch_failed", "PASID directory not readable", SETUP);
     case 0x51:
@@ -196,6 +237,18 @@ function scalable(code: number, access: DeviceAccess | null): ReasonEntry {
       return entry("bad_entry", "reserved bits in PASID table entry", SETUP);
     case 0x5b:
       return entry("bad_entry", "PASID table entry invalid", SETUP);
+    case 0x5c:
+      return entry("not_allowed", "execute requests are off in PASID table entry", PRIVILEGE);
+    case 0x5d:
+      return entry("not_allowed", "supervisor requests are off in PASID table entry", PRIVILEGE);
+    default:
+      return tables(code, access);
+  }
+}
+
+/** Reasons found while walking the tables of an address space. */
+function tables(code: number, access: DeviceAccess | null): ReasonEntry {
+  switch (code) {
     case 0x70:
       return entry("fetch_failed", "first-stage entry not readable", TABLE_LOST);
     case 0x71:
@@ -206,12 +259,44 @@ function scalable(code: number, access: DeviceAccess | null): ReasonEntry {
       );
     case 0x72:
       return entry("bad_entry", "reserved bits in first-stage entry", TABLE_LOST);
+    case 0x73:
+      return entry("fetch_failed", "top of first-stage table not readable", TABLE_LOST);
+    case 0x74:
+      return entry("address_width", "first-stage entry beyond what is translated", TOO_WIDE);
+    case 0x75:
+      return entry("fetch_failed", "second stage forbids reading the first-stage top", NESTED);
+    case 0x76:
+      return entry("not_readable", "second stage forbids reading a first-stage entry", NESTED);
+    case 0x77:
+      return entry("not_writable", "second stage forbids writing a first-stage entry", NESTED);
     case 0x78:
       return entry("fetch_failed", "second-stage entry not readable", TABLE_LOST);
     case 0x79:
       return entry(denied(access), "no permission in second-stage entry", NO_PRESENT_BIT);
     case 0x7a:
       return entry("bad_entry", "reserved bits in second-stage entry", TABLE_LOST);
+    case 0x7b:
+      return entry("fetch_failed", "second-stage table pointer invalid", TABLE_LOST);
+    case 0x7c:
+      return entry("bad_entry", "second-stage entry must be marked, but is not snooped", SETUP);
+    case 0x80:
+      return entry("address_width", "address not canonical", TOO_WIDE);
+    case 0x81:
+      return entry("not_allowed", "page is the supervisor's", PRIVILEGE);
+    case 0x82:
+      return entry("not_allowed", "no execute permission", PRIVILEGE);
+    case 0x83:
+      return entry("address_width", "address beyond what the hardware takes", TOO_WIDE);
+    case 0x84:
+      return entry("address_width", "address beyond what the second stage translates", TOO_WIDE);
+    case 0x85:
+      return entry("not_writable", "no write permission", MAPPED_OTHERWISE);
+    case 0x86:
+      return entry("not_readable", "no read permission", MAPPED_OTHERWISE);
+    case 0x87:
+      return entry("other", "access to the range of interrupts", INTERRUPT_RANGE);
+    case 0x90:
+      return entry("bad_entry", "first-stage entry must be marked, but is not snooped", SETUP);
   }
   return unknown(code, groupOf(code));
 }
@@ -220,6 +305,20 @@ const SETUP = "What the kernel set up for the device is damaged or contradicts w
   "can do; no mapping of the driver is to blame";
 const PASID_UNKNOWN = "The address space that the access was for is not set up: a PASID that was " +
   "never bound or is unbound already, or, without a PASID, a device without a domain";
+const MODE = "The device uses PASIDs while the IOMMU is set up without them; no mapping of the " +
+  "driver is to blame";
+const ATS_OFF = "The device asked for a translation or a page, and its entry says that it may not";
+const PRIVILEGE = "The page or the address space is not for this privilege, or not for fetching " +
+  "instructions: not a matter of the direction given at the map";
+const TOO_WIDE = "The device sent an address with more bits than are translated: the error value " +
+  "of a failed map, a virtual address, or a descriptor with a damaged upper half";
+const NESTED =
+  "The second stage, which a hypervisor sets up, does not allow what the walk of the " +
+  "first stage needs";
+const MAPPED_OTHERWISE =
+  "First-stage tables have a present bit: the page is mapped, but the other " +
+  "way; the direction given at the map is wrong, or the device does what it should not";
+const INTERRUPT_RANGE = "The device sent an access of memory to the addresses that are interrupts";
 const TABLE_LOST = "The page table itself is damaged: freed while still in use, or overwritten";
 
 /** What a number of scalable mode is about, by where it stands. */

@@ -1,0 +1,82 @@
+/** What a trace knows of lines that were pasted: who owned the address, and who removed it. */
+import { entryStory } from "../../instruments/traces/kernel_log/entry_story.ts";
+import { readKernelLog } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
+import { lifeStory } from "../../instruments/traces/ledger/life_story.ts";
+import { pageOf } from "../../instruments/traces/ledger/life.ts";
+import type { Finding } from "../../instruments/traces/ledger/life.ts";
+import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
+import { type ExitCode, HELD } from "../exit_code.ts";
+import { host } from "../host.ts";
+import { refuse, type Screen } from "../screen.ts";
+import { openTrace } from "../trace/check.ts";
+import { UnreadableFile } from "../trace/read_lines.ts";
+
+/** @param question A line, or `-` for a log on the standard input. */
+export async function explainWithTrace(
+  question: string,
+  paths: readonly string[],
+  screen: Screen,
+): Promise<ExitCode> {
+  const text = question === "-" ? await new Response(host.stdin.readable).text() : question;
+  const { entries, unreadable } = readKernelLog(text);
+  if (entries.length === 0) {
+    const [first] = unreadable;
+    return refuse(first?.message ?? "there is no line about DMA in it", screen);
+  }
+  try {
+    const { log, trace } = await openTrace(paths);
+    // Lines below 0 are those that were pasted.
+    const pasted = entries.map((entry) => ({ ...entry, line: -entry.line }));
+    log.entries.push(...pasted);
+    const check = new TraceCheck(log);
+    await trace.each((line, number) => check.push(line, number));
+    const { findings, judged } = check.end();
+    pasted.forEach((entry, index) => {
+      if (index > 0) screen.out("\n");
+      const found = findings.filter(({ logLine }) => logLine === entry.line);
+      const page = found[0]?.address ?? null;
+      const lines = [
+        ...entryStory(entry),
+        "",
+        ...found.length === 0
+          ? [`${trace.name} has nothing that is the same call, or the same address`]
+          : found.flatMap((finding) => findingLines(finding, check, trace.name)),
+        ...judged.offset === null || entry.seconds === null ? [] : [
+          `the clock of the trace is ${
+            judged.offset.seconds.toFixed(6)
+          } s ahead, by ${judged.offset.source}`,
+        ],
+        ...page === null ? [] : owners(page, check, trace.name),
+      ];
+      screen.out(lines.map((line) => `${line}\n`).join(""));
+    });
+    return HELD;
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  }
+}
+
+function findingLines(finding: Finding, check: TraceCheck, file: string): string[] {
+  const { certainty, kind, line, otherLine, rule, text } = finding;
+  const lives = finding.address === null ? [] : check.livesAt(pageOf(finding.address));
+  const life = lives.find(({ born, died }) =>
+    born.line === (otherLine ?? line) || born.line === line || died?.line === line
+  );
+  return [
+    `${certainty}: ${kind} (${rule}): ${text}`,
+    ...life === undefined ? [] : lifeStory(life, file),
+  ];
+}
+
+/** Lives of a page that the answer does not already name, from the last one back. */
+const MOST_OWNERS = 3;
+
+function owners(address: number, check: TraceCheck, file: string): string[] {
+  const lives = check.livesAt(pageOf(address));
+  if (lives.length === 0) return ["the trace has no mapping of that page"];
+  return [
+    `last mappings of the page, of ${lives.length}:`,
+    ...lives.slice(-MOST_OWNERS).flatMap((life) => lifeStory(life, file)),
+  ];
+}

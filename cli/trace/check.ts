@@ -1,0 +1,68 @@
+/** `dmalab trace check`: what a real machine did wrong with its mappings. */
+import { checkJson, checkLines } from "../../instruments/traces/ledger/check_report.ts";
+import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
+import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
+import { refuse, type Screen } from "../screen.ts";
+import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
+
+/** Files as they play together: one trace, and kernel logs beside it. */
+export interface OpenedTrace {
+  readonly trace: LineSource;
+  readonly log: LogPass;
+  readonly logName: string;
+}
+
+/** Reads the kernel's log among files, and finds which one is the trace. */
+export async function openTrace(paths: readonly string[]): Promise<OpenedTrace> {
+  const log = new LogPass();
+  let trace: LineSource | null = null;
+  let logName = "log";
+  for (const path of paths) {
+    const source = lineSource(path);
+    const before = log.entries.length;
+    const events = log.events;
+    await source.each((text, number) => log.push(text, number));
+    log.end();
+    if (log.entries.length > before) logName = source.name;
+    if (log.events === events) continue;
+    if (trace !== null) {
+      throw new UnreadableFile(
+        `"${trace.name}" and "${source.name}" are both traces: check one at a time`,
+      );
+    }
+    trace = source;
+  }
+  return { trace: trace ?? lineSource(paths[0]!), log, logName };
+}
+
+export async function runCheck(
+  paths: readonly string[],
+  asJson: boolean,
+  screen: Screen,
+): Promise<ExitCode> {
+  try {
+    const { log, logName, trace } = await openTrace(paths);
+    const check = new TraceCheck(log);
+    await trace.each((text, number) => check.push(text, number));
+    if (check.eventLines === 0 && log.entries.length === 0) {
+      return refuse(
+        `"${trace.name}" has no line of a trace or of a kernel's log about DMA: expected what ` +
+          "/sys/kernel/tracing/trace, trace-cmd report, perf script or dmesg print",
+        screen,
+      );
+    }
+    const result = check.end();
+    if (asJson) screen.out(`${JSON.stringify(checkJson(check, log, result))}\n`);
+    else {
+      const names = { trace: trace.name, log: logName };
+      for (const line of checkLines(check, log, result, names)) screen.out(`${line}\n`);
+    }
+    const isWrong = result.findings.some(({ certainty }) =>
+      certainty === "proved" || certainty === "likely"
+    );
+    return isWrong ? FAILED : HELD;
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  }
+}

@@ -1,0 +1,153 @@
+/** `dmalab trace show`: who owns an address, at a line or at a time. */
+import { type Life, PAGE_BYTES, pageEnd, pageOf } from "../../instruments/traces/ledger/life.ts";
+import { lifeStory } from "../../instruments/traces/ledger/life_story.ts";
+import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
+import { isDmaEvent, readDmaEvent } from "../../instruments/traces/line/dma_event.ts";
+import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
+import { type ExitCode, HELD } from "../exit_code.ts";
+import { refuse, type Screen } from "../screen.ts";
+import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
+
+/** Lives that are shown in full. */
+const MOST_SHOWN = 40;
+
+/** What `--at` means: a line, an address with `0x`, or a time with a point or an `s`. */
+type Place =
+  | { readonly kind: "line"; readonly line: number }
+  | { readonly kind: "address"; readonly address: number }
+  | { readonly kind: "time"; readonly seconds: number };
+
+function placeOf(text: string): Place | null {
+  if (/^0x[0-9a-f_]{1,20}$/i.test(text)) {
+    return { kind: "address", address: parseInt(text.slice(2).replaceAll("_", ""), 16) };
+  }
+  if (/^\d{1,12}$/.test(text)) return { kind: "line", line: Number(text) };
+  const time = /^(\d{1,12}(?:\.\d{1,9})?)s?$/.exec(text);
+  return time === null ? null : { kind: "time", seconds: Number(time[1]) };
+}
+
+export async function runShow(
+  paths: readonly string[],
+  at: string | null,
+  screen: Screen,
+): Promise<ExitCode> {
+  const place = at === null ? null : placeOf(at);
+  if (place === null) {
+    return refuse(
+      `trace show needs --at and a line (318), an address (0xfffff000) or a time (9.591s)${
+        at === null ? "" : `, not "${at}"`
+      }`,
+      screen,
+    );
+  }
+  try {
+    const source = lineSource(paths[0]!);
+    const told = place.kind === "line"
+      ? await atLine(source, place.line)
+      : place.kind === "address"
+      ? await atAddress(source, place.address, null)
+      : await atTime(source, place.seconds);
+    if (typeof told === "string") return refuse(told, screen);
+    for (const line of told) screen.out(`${line}\n`);
+    return HELD;
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  }
+}
+
+/** The address that a line is about. */
+async function atLine(source: LineSource, wanted: number): Promise<string[] | string> {
+  let text: string | null = null;
+  await source.each((line, number) => {
+    if (number === wanted) text = line;
+  });
+  if (text === null) return `${source.name} has no line ${wanted}`;
+  const line = new TraceLine();
+  const event = line.read(text) === "event" && isDmaEvent(line.event)
+    ? readDmaEvent(line.event, line.payload)
+    : null;
+  if (event === null) return `${source.name}:${wanted} is no line of a mapping`;
+  switch (event.op) {
+    case "failed":
+      return `${source.name}:${wanted} is a map that failed`;
+    case "unmap_sg":
+      return atList(source, event.physAddrs[0]!, wanted);
+    case "map_sg":
+      return await atAddress(source, event.dmaAddrs[0]!, wanted);
+    case "iommu_map":
+    case "iommu_unmap":
+      return await atAddress(source, event.start, wanted);
+    default:
+      return await atAddress(source, event.addr, wanted);
+  }
+}
+
+/** A list is unmapped by where it is in memory. */
+async function atList(source: LineSource, phys: number, wanted: number): Promise<string[]> {
+  const check = new TraceCheck(new LogPass());
+  let address: number | null = null;
+  await source.each((text, number) => {
+    if (number === wanted) {
+      for (const device of check.ledger.devices.values()) {
+        address ??= device.lists.get(phys)?.at(-1)?.addr ?? null;
+      }
+    }
+    check.push(text, number);
+  });
+  return address === null
+    ? [`The list was mapped before the trace, or in a line that is missing (trace.T.21)`]
+    : await atAddress(source, address, wanted);
+}
+
+/** @param line Only what lives there in this line, or null for all its lives. */
+async function atAddress(
+  source: LineSource,
+  address: number,
+  line: number | null,
+): Promise<string[]> {
+  const check = new TraceCheck(new LogPass(), [address]);
+  await source.each((text, number) => check.push(text, number));
+  check.end();
+  const page = pageOf(address);
+  const lives = check.livesAt(page).filter((life) =>
+    line === null || life.born.line <= line && (life.died === null || life.died.line >= line)
+  );
+  const hex = `0x${address.toString(16)}`;
+  if (lives.length === 0) {
+    const last = check.livesAt(page).findLast(({ born }) => line !== null && born.line < line);
+    const before = check.livesAt(page - PAGE_BYTES).filter((life) =>
+      pageEnd(life.addr, life.sizeBytes) === page
+    );
+    return [
+      `Nothing lives at ${hex}${line === null ? "" : ` in line ${line}`}.`,
+      ...last === undefined ? [] : ["The last mapping there:", ...stories([last], source.name)],
+      ...before.length === 0 ? [] : ["The page before it:", ...stories(before, source.name)],
+    ];
+  }
+  return [`${formatCount(lives.length, "mapping")} at ${hex}:`, ...stories(lives, source.name)];
+}
+
+async function atTime(source: LineSource, seconds: number): Promise<string[]> {
+  const check = new TraceCheck(new LogPass());
+  const line = new TraceLine();
+  let isOver = false;
+  await source.each((text, number) => {
+    if (!isOver && line.read(text) === "event" && line.seconds > seconds) isOver = true;
+    if (!isOver) check.push(text, number);
+  });
+  const lives = [...check.ledger.open()];
+  return [
+    `${formatCount(lives.length, "mapping")} alive at ${seconds.toFixed(6)} s:`,
+    ...stories(lives, source.name, "alive then"),
+  ];
+}
+
+function stories(lives: readonly Life[], file: string, unended?: string): string[] {
+  const more = lives.length - MOST_SHOWN;
+  return [
+    ...lives.slice(-MOST_SHOWN).flatMap((life) => lifeStory(life, file, unended)),
+    ...more > 0 ? [`… and ${formatCount(more, "mapping")} before them`] : [],
+  ];
+}

@@ -1,0 +1,152 @@
+/** What a line of a kernel's log says, in words. */
+import { REPORT_CLASSES } from "../../../runtime/dma/checker/report_classes.ts";
+import { loggedFaultLines } from "../../../lang/builtins/explain/fault_story.ts";
+import { PICTURE_COLUMNS, spread, wrapText } from "../../../lang/text/columns.ts";
+import type { Facts, KernelLogEntry, KernelLogKind } from "./entry.ts";
+
+const LABEL_WIDTH = 14;
+
+interface KindStory {
+  readonly title: string;
+  /** The rule it is read by. */
+  readonly rule: string;
+  readonly means: (facts: Facts) => string;
+}
+
+const SWIOTLB_CAUSES: Readonly<Record<string, string>> = {
+  over_segment:
+    "One mapping is larger than the 256 KiB that bounce buffers give in one piece: it fails " +
+    "however much is free. The device's transfers must be limited to that",
+  full: "Fewer bytes are free than the mapping needs: too many mappings at once, mappings that " +
+    "are never ended, or a pool too small (swiotlb=)",
+  fragmented:
+    "Enough is free, but not in one piece, or not at the alignment that the device needs; each " +
+    "CPU's area holds only its part of the whole",
+  unknown: "The line of this old release does not say how much was free",
+};
+
+const P2P_VERDICTS: Readonly<Record<string, string>> = {
+  acs_redirect:
+    "A bridge between the two sends requests upstream (ACS), so that they do not meet: " +
+    "peer-to-peer works through the host bridge or not at all",
+  not_supported: "The two have no bridge in common, and the host bridge is not known to route " +
+    "between its ports",
+  not_pci: "Only PCI devices can use peer memory",
+  host_bridge_not_listed: "The kernel does not know whether this host bridge routes between its " +
+    "ports, and refuses",
+  provider_added: "No fault: the device offers this memory to its peers",
+};
+
+const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> = {
+  iommu_fault_status: {
+    title: "Intel VT-d: fault status",
+    rule: "trace.T.47",
+    means: ({ overflow }) =>
+      overflow === true
+        ? "Faults were lost: the hardware had no room for their records"
+        : "The faults themselves stand in lines of their own",
+  },
+  suppressed: {
+    title: "Rate limit",
+    rule: "trace.T.47",
+    means: ({ count }) => `${count} messages of this function were not printed`,
+  },
+  invalidation_error: {
+    title: "Invalidation failed",
+    rule: "trace.T.48",
+    means: () =>
+      "The IOMMU or a device did not answer a command to forget translations: it hangs, is in a " +
+      "reset, is gone, or its ATS does not work; no mapping of a driver is to blame",
+  },
+  swiotlb_full: {
+    title: "Bounce buffers",
+    rule: "trace.T.52",
+    means: ({ cause }) => SWIOTLB_CAUSES[String(cause)]!,
+  },
+  dma_overflow: {
+    title: "Address out of reach",
+    rule: "trace.T.52",
+    means: () =>
+      "The memory lies beyond what the device can address, and nothing bounces for it: its DMA " +
+      "mask is too small, or not set",
+  },
+  dma_debug: {
+    title: "DMA API checker",
+    rule: "trace.T.53",
+    means: (facts) => {
+      const name = String(facts.class);
+      const entry = Object.entries(REPORT_CLASSES).find(([each]) => each === name)?.[1];
+      return entry === undefined
+        ? "The CPU wrote into a cache line that a device has"
+        : `${entry.doc} See ${entry.rule}`;
+    },
+  },
+  iommu_page_leak: {
+    title: "Page freed while mapped",
+    rule: "trace.T.53",
+    means: () => "A page was given back to the kernel while an IOMMU still maps it for a device",
+  },
+  p2pdma: {
+    title: "Peer-to-peer DMA",
+    rule: "trace.T.54",
+    means: ({ verdict }) => P2P_VERDICTS[String(verdict)]!,
+  },
+  nvme_timeout: {
+    title: "NVMe timeout",
+    rule: "trace.T.55",
+    means: ({ action }) =>
+      action === "polled"
+        ? "The command was done, but its interrupt did not come"
+        : "The controller did not complete the command in time; a refused DMA access can be why",
+  },
+  nvme_abort_status: {
+    title: "NVMe abort",
+    rule: "trace.T.55",
+    means: ({ status }) =>
+      status === 0 ? "The abort was done" : "What the controller answered to the abort",
+  },
+  nvme_down: {
+    title: "NVMe controller down",
+    rule: "trace.T.55",
+    means: ({ gone }) =>
+      gone === true
+        ? "Its registers read as all ones: the device is gone from the bus, or its link is down"
+        : "The controller says itself that it failed, or was reset from elsewhere",
+  },
+  nvme_error: {
+    title: "NVMe command failed",
+    rule: "trace.T.55",
+    means: ({ sc, sct }) =>
+      sct === 0 && sc === 4
+        ? "The controller could not move the data: its access to memory failed"
+        : "What the controller answered, as status code type and status code",
+  },
+  nvme_bad_request: {
+    title: "NVMe request malformed",
+    rule: "trace.T.55",
+    means: () => "The segments of the request break the rules of PRP lists, so it was not sent",
+  },
+  block_error: {
+    title: "Block layer error",
+    rule: "trace.T.55",
+    means: () => "A request failed; why, the driver's own lines before this one say",
+  },
+};
+
+/** An entry, field by field. */
+export function entryStory(entry: KernelLogEntry): string[] {
+  if (entry.fault !== null) return loggedFaultLines(entry.fault);
+  const story = KINDS[entry.kind as keyof typeof KINDS];
+  const rows = Object.entries(entry.facts).flatMap(([name, value]) =>
+    value === null || Array.isArray(value) && value.length === 0
+      ? []
+      : labelled(name.replaceAll("_", " "), Array.isArray(value) ? value.join(" ") : String(value))
+  );
+  return [spread(story.title, story.rule), ...rows, ...labelled("", story.means(entry.facts))];
+}
+
+function labelled(label: string, text: string): string[] {
+  return wrapText(text, PICTURE_COLUMNS - LABEL_WIDTH - 2).map((line, index) =>
+    `  ${(index === 0 ? label : "").padEnd(LABEL_WIDTH)}${line}`
+  );
+}

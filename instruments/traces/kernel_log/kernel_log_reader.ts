@@ -1,0 +1,152 @@
+/**
+ * Reads a kernel's log line by line and tells of every line about DMA.
+ *
+ * @see behaviour/traces.md T.44 to T.56
+ */
+import {
+  FaultLogReader,
+  type FoundFaultLog,
+} from "../../../runtime/iommu/fault_log/find_fault_logs.ts";
+import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
+import { faultFacts } from "./fault_facts.ts";
+import { LINE_RULES, type LineRule } from "./line_rules.ts";
+
+/** No rule can match a line without one of these words. */
+const ANY_WORD = new RegExp(
+  [
+    "fault status reg",
+    "callbacks suppressed",
+    "detected Invalidation",
+    "Completion-Wait",
+    "swiotlb buffer is full",
+    "Out of SW-IOMMU",
+    "of DMA mask",
+    "DMA-API: ",
+    "page leak",
+    "P2PDMA",
+    "peer-to-peer DMA",
+    "ACS redirect",
+    "timeout, ",
+    "Abort status",
+    "controller is down",
+    " @ LBA ",
+    "Incorrectly formed",
+    "error, dev ",
+  ].join("|"),
+);
+/** Seconds since boot, in brackets before the text. */
+const SECONDS = /\[ *(\d+\.\d+)\]/;
+/** Where the time of a line is sought. */
+const PREFIX_LENGTH = 96;
+/** How far behind its first line what continues a record may stand. */
+const REACH_LINES = 8;
+/** Longer lines are no messages of the kernel, which prints at most some 1000 characters. */
+const LONGEST_LINE = 4096;
+
+export interface KernelLogSink {
+  readonly entry: (entry: KernelLogEntry) => void;
+  readonly unreadable: (fault: UnreadableFault) => void;
+}
+
+/** Gathers records from lines; entries come when their last line has come, so not quite in order. */
+export class KernelLogReader {
+  readonly #sink: KernelLogSink;
+  readonly #faults: FaultLogReader;
+  #open: { entry: KernelLogEntry; readonly rule: LineRule } | null = null;
+
+  constructor(sink: KernelLogSink) {
+    this.#sink = sink;
+    this.#faults = new FaultLogReader((found) => this.#fault(found));
+  }
+
+  /** Takes one line. @param line Its number, from 1. */
+  push(text: string, line: number): void {
+    const shown = text.length > LONGEST_LINE ? text.slice(0, LONGEST_LINE) : text;
+    this.#faults.push(shown, line);
+    const open = this.#open;
+    if (open !== null) {
+      if (line - open.entry.line > REACH_LINES) this.#close();
+      else if (this.#continues(shown)) return;
+    }
+    if (!ANY_WORD.test(shown)) return;
+    for (const rule of LINE_RULES) {
+      const match = rule.pattern.exec(shown);
+      const facts = match === null ? null : rule.facts(match);
+      if (facts === null) continue;
+      this.#close();
+      const entry = {
+        kind: rule.kind,
+        line,
+        text: shown,
+        seconds: logSeconds(shown),
+        facts,
+        fault: null,
+      };
+      if (rule.more === undefined) this.#sink.entry(entry);
+      else this.#open = { entry, rule };
+      return;
+    }
+  }
+
+  end(): void {
+    this.#faults.end();
+    this.#close();
+  }
+
+  #continues(text: string): boolean {
+    const open = this.#open!;
+    for (const { add, pattern } of open.rule.more ?? []) {
+      const match = pattern.exec(text);
+      if (match === null) continue;
+      open.entry = { ...open.entry, facts: add(match, open.entry.facts) };
+      return true;
+    }
+    return false;
+  }
+
+  #close(): void {
+    const open = this.#open;
+    this.#open = null;
+    if (open !== null) this.#sink.entry(open.entry);
+  }
+
+  #fault({ line, read, text }: FoundFaultLog): void {
+    if (!read.ok) {
+      this.#sink.unreadable({ line, text, ...read.problem });
+      return;
+    }
+    const first = text.split("\n", 1)[0]!;
+    this.#sink.entry({
+      kind: "iommu_fault",
+      line,
+      text: first,
+      seconds: logSeconds(first),
+      facts: faultFacts(read.fault),
+      fault: read.fault,
+    });
+  }
+}
+
+/** The time of a line by the log's clock, or null. */
+function logSeconds(text: string): number | null {
+  const match = SECONDS.exec(text.slice(0, PREFIX_LENGTH));
+  return match === null ? null : Number(match[1]);
+}
+
+export interface KernelLog {
+  readonly entries: readonly KernelLogEntry[];
+  readonly unreadable: readonly UnreadableFault[];
+}
+
+/** All of a log at once, in its order. */
+export function readKernelLog(text: string): KernelLog {
+  const entries: KernelLogEntry[] = [];
+  const unreadable: UnreadableFault[] = [];
+  const reader = new KernelLogReader({
+    entry: (entry) => entries.push(entry),
+    unreadable: (fault) => unreadable.push(fault),
+  });
+  text.split("\n").forEach((line, index) => reader.push(line.replace(/\r$/, ""), index + 1));
+  reader.end();
+  return { entries: entries.sort((a, b) => a.line - b.line), unreadable };
+}

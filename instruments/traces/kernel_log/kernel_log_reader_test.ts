@@ -1,0 +1,61 @@
+import { assert, assertEquals } from "@std/assert";
+import { readExpected, readGolden, runsOf } from "../../../tests/golden_traces.ts";
+import type { Fact } from "./entry.ts";
+import { readKernelLog } from "./kernel_log_reader.ts";
+
+interface CorpusEntry {
+  readonly id: string;
+  readonly kind: string;
+  readonly lines: readonly string[];
+  readonly expect: Readonly<Record<string, Fact>>;
+}
+
+const CORPUS: readonly CorpusEntry[] = Deno.readTextFileSync(
+  new URL("../../../tests/golden/traces/corpus.jsonl", import.meta.url),
+).trim().split("\n").map((line) => JSON.parse(line));
+
+Deno.test("every line of the corpus is found as its kind, with every field that is asked for", () => {
+  let fields = 0;
+  let others = 0;
+  for (const { expect, id, kind, lines } of CORPUS) {
+    const { entries, unreadable } = readKernelLog(lines.join("\n"));
+    assertEquals(unreadable, [], id);
+    const [entry, ...more] = entries.filter((each) => each.kind === kind);
+    assertEquals([entry?.kind ?? "none", more.length], [kind, 0], id);
+    others += entries.length - (entry === undefined ? 0 : 1);
+    for (const [name, value] of Object.entries(expect)) {
+      assertEquals(entry!.facts[name], value, `${id}: ${name}`);
+      fields++;
+    }
+  }
+  assertEquals(others, 1, "an NVMe controller that is down, between the words of an SMMU");
+  assert(CORPUS.length > 100 && fields > 700, `${CORPUS.length} entries, ${fields} fields`);
+});
+
+Deno.test("in the logs of real runs every line about DMA is found, and no other", async () => {
+  let lines = 0;
+  for (const name of runsOf("real")) {
+    const text = await readGolden(`real/${name}.dmesg.txt.gz`);
+    const { kernel_log: expected } = readExpected(`real/${name}`);
+    if (text === null || expected === undefined) continue;
+    const log = readKernelLog(text);
+    assertEquals(log.unreadable, [], name);
+    const found = log.entries.map(({ facts, kind, line }) => ({
+      line,
+      kind,
+      ...kind === "dma_debug" ? { class: facts.class } : {},
+    }));
+    assertEquals(found as unknown[], expected as unknown[], name);
+    lines += found.length;
+  }
+  assertEquals(lines, 44);
+});
+
+Deno.test("all of the corpus in one log gives the same records, whatever stands beside them", () => {
+  const alone = CORPUS.flatMap(({ lines }) => readKernelLog(lines.join("\n")).entries);
+  const found = readKernelLog(CORPUS.flatMap(({ lines }) => lines).join("\r\n")).entries;
+  assertEquals(
+    found.map(({ facts, kind }) => ({ facts, kind })),
+    alone.map(({ facts, kind }) => ({ facts, kind })),
+  );
+});

@@ -1,0 +1,269 @@
+/**
+ * The lines of a kernel's log that are one record each, and what they say.
+ *
+ * @see behaviour/traces.md T.47, T.48, T.52 to T.55
+ */
+import { debugFacts, leakedEntry } from "./debug_lines.ts";
+import { type Facts, hexOf, type KernelLogKind } from "./entry.ts";
+
+/** A line that continues the one before it. */
+export interface Continuation {
+  readonly pattern: RegExp;
+  readonly add: (match: RegExpExecArray, facts: Facts) => Facts;
+}
+
+export interface LineRule {
+  readonly kind: KernelLogKind;
+  readonly pattern: RegExp;
+  /** Null for a line that only looks like one. */
+  readonly facts: (match: RegExpExecArray) => Facts | null;
+  readonly more?: readonly Continuation[];
+}
+
+/** Bounce buffers are handed out in slots of 2 KiB, and at most 128 of them in one piece. */
+const SLOT_BYTES = 2048;
+const MOST_SLOTS = 128;
+
+/** Names of the actions of the NVMe driver's timeout, by their first words. */
+const TIMEOUT_ACTIONS: readonly (readonly [RegExp, string])[] = [
+  [/^abort/i, "abort"],
+  [/^completion polled/i, "polled"],
+  [/^reset/i, "reset"],
+  [/^disable/i, "disable"],
+];
+
+export const LINE_RULES: readonly LineRule[] = [
+  {
+    kind: "iommu_fault_status",
+    pattern: /\bhandling fault status reg (?:0x)?([0-9a-f]{1,8})\b/i,
+    facts: ([, digits]) => {
+      const status = parseInt(digits!, 16);
+      return {
+        status,
+        pending: (status & 2) !== 0,
+        overflow: (status & 1) !== 0,
+        record_index: (status >> 8) & 0xff,
+      };
+    },
+  },
+  {
+    kind: "suppressed",
+    pattern: /(\w+): (\d+) callbacks suppressed/,
+    facts: ([, name, count]) => ({ function: name!, count: Number(count) }),
+  },
+  {
+    kind: "invalidation_error",
+    pattern:
+      /\bVT-d detected Invalidation (Queue|Time-?out|Completion) Error: (?:Reason|SID) (?:0x)?([0-9a-f]+)\b/i,
+    facts: ([, name, value]) => ({
+      format: "vtd",
+      error: `invalidation_${name!.toLowerCase().replace("-", "")}`,
+      value: parseInt(value!, 16),
+    }),
+    more: [{
+      pattern: /\bQI (HEAD|PRIOR): (.+?) qw0 = (?:0x)?[0-9a-f]+/,
+      add: ([, which, type], facts) => ({
+        ...facts,
+        [which === "HEAD" ? "head_type" : "prior_type"]: type === "UNKNOWN" ? null : type!,
+      }),
+    }],
+  },
+  {
+    kind: "invalidation_error",
+    pattern: /\bAMD-Vi: Completion-Wait loop timed out/i,
+    facts: () => ({ format: "amd", error: "completion_wait_timeout" }),
+  },
+  {
+    kind: "swiotlb_full",
+    pattern:
+      /(\S+) (\S+): swiotlb buffer is full \(sz: (\d+) bytes\)(?:, total (\d+) \(slots\), used (\d+) \(slots\))?/,
+    facts: ([, driver, device, size, total, used]) =>
+      swiotlbFacts(driver!, device!, Number(size), number(total), number(used)),
+    more: [{ pattern: /\bDMA: Out of SW-IOMMU space for (\d+) bytes/, add: (_, facts) => facts }],
+  },
+  {
+    kind: "swiotlb_full",
+    pattern: /(\S+) (\S+): DMA: Out of SW-IOMMU space for (\d+) bytes/,
+    facts: ([, driver, device, size]) => swiotlbFacts(driver!, device!, Number(size), null, null),
+  },
+  {
+    kind: "dma_overflow",
+    pattern:
+      /(\S+) (\S+): overflow (?:0x)?([0-9a-f]+)\+(\d+) of DMA mask ([0-9a-f]+)(?: bus (?:limit|mask) ([0-9a-f]+))?/,
+    facts: ([, driver, device, address, size, mask, limit]) => ({
+      driver: driver!,
+      device: device!,
+      address: hexOf(address!),
+      size_bytes: Number(size),
+      mask: hexOf(mask!),
+      bus_limit: limit === undefined ? null : hexOf(limit),
+    }),
+  },
+  {
+    kind: "dma_debug",
+    pattern: /\bDMA-API: /,
+    facts: ({ input }) => debugFacts(input),
+    more: [{
+      pattern: /One of leaked entries details: (.*)/,
+      add: ([, details], facts) => leakedEntry(details!, facts),
+    }],
+  },
+  {
+    kind: "iommu_page_leak",
+    pattern: /\biommu: Detected page leak!/,
+    facts: () => ({}),
+  },
+  {
+    kind: "p2pdma",
+    pattern: /(\S+): ACS redirect is set between the client and provider \(([^)]+)\)/,
+    facts: ([, client, provider]) => ({
+      verdict: "acs_redirect",
+      client: client!,
+      provider: provider!,
+      bridges: [],
+    }),
+    more: [{
+      pattern: /\bpci=disable_acs_redir=([0-9a-fA-F:.;]+)/,
+      add: ([, list], facts) => ({
+        ...facts,
+        bridges: list!.split(";").filter((name) => name !== ""),
+      }),
+    }],
+  },
+  {
+    kind: "p2pdma",
+    pattern:
+      /(\S+): cannot be used for peer-to-peer DMA as the client and provider \(([^)]+)\) do not share/,
+    facts: ([, client, provider]) => ({
+      verdict: "not_supported",
+      client: client!,
+      provider: provider!,
+    }),
+  },
+  {
+    kind: "p2pdma",
+    pattern:
+      /(\S+)(?: \(unnamed\))?: cannot be used for peer-to-peer DMA as it is not a PCI device/,
+    facts: ([, client]) => ({ verdict: "not_pci", client: client! }),
+  },
+  {
+    kind: "p2pdma",
+    pattern: /(\S+): Host bridge not in P2PDMA whitelist: ([0-9a-f]{4}):([0-9a-f]{4})/i,
+    facts: ([, bridge, vendor, device]) => ({
+      verdict: "host_bridge_not_listed",
+      bridge: bridge!,
+      vendor: vendor!.toLowerCase(),
+      device_id: device!.toLowerCase(),
+    }),
+  },
+  {
+    kind: "p2pdma",
+    pattern: /(\S+): added peer-to-peer DMA memory 0x([0-9a-f]+)-0x([0-9a-f]+)/i,
+    facts: ([, provider, start, end]) => ({
+      verdict: "provider_added",
+      provider: provider!,
+      start: hexOf(start!),
+      end: hexOf(end!),
+    }),
+  },
+  {
+    kind: "nvme_timeout",
+    pattern:
+      /\bnvme (nvme\d+): I\/O (?:tag )?(\d+)(?: \(([0-9a-f]{4})\))?(?: opcode (?:0x)?([0-9a-f]+) \([^)]*\))? QID (\d+) timeout, (.*)/,
+    facts: ([, controller, tag, cid, opcode, qid, rest]) => ({
+      controller: controller!,
+      tag: Number(tag),
+      cid: cid === undefined ? null : parseInt(cid, 16),
+      qid: Number(qid),
+      opcode: opcode === undefined ? null : parseInt(opcode, 16),
+      action: TIMEOUT_ACTIONS.find(([words]) => words.test(rest!))?.[1] ?? "other",
+      size_bytes: number(/\bsize:(\d+)/.exec(rest!)?.[1]),
+    }),
+  },
+  {
+    kind: "nvme_abort_status",
+    pattern: /\bnvme (nvme\d+): Abort status: (?:0x)?([0-9a-f]+)/,
+    facts: ([, controller, status]) => ({
+      controller: controller!,
+      status: parseInt(status!, 16),
+    }),
+  },
+  {
+    kind: "nvme_down",
+    pattern:
+      /\bnvme (nvme\d+): controller is down; will reset: CSTS=0x([0-9a-f]+), PCI_STATUS(?:=0x([0-9a-f]+)| read failed.*)/,
+    facts: ([, controller, csts, status]) => ({
+      controller: controller!,
+      csts: parseInt(csts!, 16),
+      pci_status: status === undefined ? null : parseInt(status, 16),
+      // All ones: nobody answers the read of the register any more.
+      gone: /^f{8}$/.test(csts!),
+    }),
+  },
+  {
+    kind: "nvme_error",
+    pattern:
+      /\b(nvme\d+(?:c\d+)?n\d+): .*?\(0x([0-9a-f]+)\) @ LBA (\d+), (\d+) blocks, .*?\(sct 0x([0-9a-f]+) \/ sc 0x([0-9a-f]+)\)(.*)/,
+    facts: ([, disk, opcode, lba, blocks, sct, sc, rest]) => ({
+      disk: disk!,
+      opcode: parseInt(opcode!, 16),
+      lba: Number(lba),
+      blocks: Number(blocks),
+      sct: parseInt(sct!, 16),
+      sc: parseInt(sc!, 16),
+      dnr: /\bDNR\b/.test(rest!),
+      more: /\bMORE\b/.test(rest!),
+    }),
+  },
+  {
+    kind: "nvme_bad_request",
+    pattern: /(\S+): Incorrectly formed request for payload:(\d+) nents:(\d+)/,
+    facts: ([, device, size, segments]) => ({
+      device: device!,
+      size_bytes: Number(size),
+      segments: Number(segments),
+    }),
+  },
+  {
+    kind: "block_error",
+    pattern:
+      /([^\]:>]{1,40}) error, dev (\S+), sector (\d+)(?: op (?:0x)?([0-9a-f]+):\(\w+\))?(?: flags (?:0x)?([0-9a-f]+))?(?: phys_seg (\d+))?/,
+    facts: ([, status, disk, sector, op, flags, segments]) => ({
+      disk: disk!,
+      sector: Number(sector),
+      op: op === undefined ? null : parseInt(op, 16),
+      flags: flags === undefined ? null : parseInt(flags, 16),
+      segments: number(segments),
+      status: status!.trim(),
+    }),
+  },
+];
+
+function number(digits: string | undefined): number | null {
+  return digits === undefined ? null : Number(digits);
+}
+
+/** Why there was no room. @see behaviour/traces.md T.52 */
+function swiotlbFacts(
+  driver: string,
+  device: string,
+  sizeBytes: number,
+  totalSlots: number | null,
+  usedSlots: number | null,
+): Facts {
+  const cause = sizeBytes > MOST_SLOTS * SLOT_BYTES
+    ? "over_segment"
+    : totalSlots === null || usedSlots === null
+    ? "unknown"
+    : (totalSlots - usedSlots) * SLOT_BYTES < sizeBytes
+    ? "full"
+    : "fragmented";
+  return {
+    driver,
+    device,
+    size_bytes: sizeBytes,
+    total_slots: totalSlots,
+    used_slots: usedSlots,
+    cause,
+  };
+}

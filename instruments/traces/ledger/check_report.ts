@@ -1,0 +1,238 @@
+/** The result of a check as one JSON object, and as lines for a reader. */
+import { formatCount } from "../../../lang/text/numbers.ts";
+import { wrapText } from "../../../lang/text/columns.ts";
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { type Device, type Finding, modeOf } from "./life.ts";
+import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
+
+const hex = (address: number | null) => address === null ? null : `0x${address.toString(16)}`;
+
+/** Everything that a check knows, by names as in `tests/golden/traces/README.md`. */
+export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) {
+  const { ledger } = check;
+  const { offset } = result.judged;
+  const certainties = { proved: 0, likely: 0, possible: 0, unknown: 0 };
+  for (const { certainty } of result.findings) certainties[certainty]++;
+  return {
+    summary: {
+      lines: check.lines,
+      events: check.events,
+      kernel: kernelOf(check, log),
+      seconds: ledger.firstSeconds === null ? 0 : ledger.lastSeconds - ledger.firstSeconds,
+      gaps: check.gaps,
+      overwritten: check.overwritten,
+      damaged_lines: ledger.damaged,
+      other_lines: check.otherLines,
+      failed_to_parse: check.rawRecords,
+      clock_offset: offset === null ? null : {
+        trace_minus_dmesg_seconds: round(offset.seconds),
+        spread_seconds: round(offset.spreadSeconds),
+        pairs: offset.pairs,
+        source: offset.source,
+      },
+      findings: certainties,
+      devices: Object.fromEntries(
+        [...ledger.devices.values()].map((device) => [device.name, {
+          mode: modeOf(device),
+          ...device.counts,
+        }]),
+      ),
+    },
+    balance: balanceOf(check, result),
+    findings: result.findings.map(findingJson),
+    kernel_log: log.entries.map(logJson),
+  };
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1e6) / 1e6;
+}
+
+/** Births = deaths + alive + uncertain, for each device; two-step ranges beside them. */
+function balanceOf(check: TraceCheck, { alive, uncertain }: CheckResult) {
+  const { ledger } = check;
+  const { table } = ledger;
+  const aliveAtEnd: Record<string, number> = {};
+  for (const life of [...alive, ...uncertain]) {
+    const key = `${life.device!.name} ${life.kind}`;
+    aliveAtEnd[key] = (aliveAtEnd[key] ?? 0) + 1;
+  }
+  const devices = [...ledger.devices.values()];
+  return {
+    closed_lives: devices.reduce((sum, { deaths }) => sum + deaths, 0),
+    alive_at_end: aliveAtEnd,
+    born_before_trace: Object.fromEntries(
+      devices.filter(({ bornBeforeTrace }) => bornBeforeTrace > 0)
+        .map(({ bornBeforeTrace, name }) => [name, bornBeforeTrace]),
+    ),
+    two_step: {
+      links: table.maps - table.claimedMaps,
+      ranges_ended: table.unmaps - table.claimedUnmaps,
+      links_never_unmapped: table.openRuns().flatMap(({ maps }) => maps.map(({ line }) => line)),
+    },
+    devices: Object.fromEntries(devices.map((device) => {
+      const open = (lives: typeof alive) => lives.filter((life) => life.device === device).length;
+      return [device.name, {
+        births: device.births,
+        deaths: device.deaths,
+        alive: open(alive),
+        uncertain: device.uncertain + open(uncertain),
+      }];
+    })),
+  };
+}
+
+function findingJson(finding: Finding) {
+  const { address, certainty, device, kind, line, logLine, more, otherLine, rule, text } = finding;
+  return {
+    kind,
+    line,
+    other_line: otherLine,
+    log_line: logLine,
+    device,
+    address: hex(address),
+    certainty,
+    rule,
+    text,
+    ...more,
+  };
+}
+
+function logJson({ facts, kind, line, seconds }: KernelLogEntry) {
+  return { kind, line, seconds, ...facts };
+}
+
+/** By the names of its events, and by the log's first line. @see behaviour/traces.md T.60 */
+function kernelOf(check: TraceCheck, log: LogPass): string | null {
+  if (log.version !== null) return log.version;
+  if ("dma_map_phys" in check.events || "dma_unmap_phys" in check.events) return "6.18 or later";
+  if ("dma_map_page" in check.events || "dma_unmap_page" in check.events) return "before 6.18";
+  return null;
+}
+
+/** Findings that are told one by one; of the rest, how many there are. */
+const MOST_TOLD = 50;
+const COLUMNS = 100;
+
+/** A summary first, then each finding with its lines, its rule and how sure it is. */
+export function checkLines(
+  check: TraceCheck,
+  log: LogPass,
+  result: CheckResult,
+  names: { readonly trace: string; readonly log: string },
+): string[] {
+  const { ledger } = check;
+  const json = checkJson(check, log, result);
+  const { summary } = json;
+  const span = `${formatCount(check.lines, "line")}, ${formatCount(check.eventLines, "event")}, ${
+    summary.seconds.toFixed(3)
+  } s`;
+  const wrong = result.findings.filter(({ certainty }) =>
+    certainty === "proved" || certainty === "likely"
+  );
+  const told = result.findings.filter(({ certainty }) => certainty !== "unknown");
+  const where = (finding: Finding) =>
+    finding.line !== null
+      ? `${names.trace}:${finding.line}`
+      : `${names.log}:${finding.logLine ?? 0}`;
+  return [
+    `${names.trace}: ${span}${summary.kernel === null ? "" : `, kernel ${summary.kernel}`}`,
+    ...missingLines(check),
+    ...offsetLines(summary.clock_offset),
+    "",
+    ...balanceLines(json.balance, [...ledger.devices.values()]),
+    "",
+    wrong.length === 0
+      ? "Nothing is proved or likely to be wrong."
+      : `${formatCount(wrong.length, "finding")} proved or likely:`,
+    ...told.slice(0, MOST_TOLD).flatMap((finding) => [
+      "",
+      `${finding.certainty}: ${finding.kind} at ${where(finding)}   ${finding.rule}`,
+      ...wrapText(findingText(finding, names), COLUMNS - 2).map((line) => `  ${line}`),
+    ]),
+    ...told.length > MOST_TOLD
+      ? ["", `… and ${formatCount(told.length - MOST_TOLD, "finding")} more, which --json has`]
+      : [],
+    "",
+    `Not known: ${summary.findings.unknown} that a missing line or the edge of the trace explains, or that are alive as they should be. ` +
+    "No trace tells whether a sync is missing: it has no accesses of the CPU (trace.T.66).",
+  ];
+}
+
+function findingText(finding: Finding, names: { readonly trace: string; readonly log: string }) {
+  const { address, device, logLine, otherLine, text } = finding;
+  const parts = [
+    [device, hex(address)].filter((part) => part !== null).join(" "),
+    text,
+    ...otherLine === null ? [] : [`see ${names.trace}:${otherLine}`],
+    ...logLine === null || finding.line === null
+      ? []
+      : [`the kernel says so in ${names.log}:${logLine}`],
+  ];
+  return parts.filter((part) => part !== "").join("; ");
+}
+
+function missingLines(check: TraceCheck): string[] {
+  const lost = check.gaps.reduce((sum, { count }) => sum + (count ?? 0), 0);
+  return [
+    ...check.gaps.length === 0
+      ? []
+      : [`  ${formatCount(check.gaps.length, "gap")}: ${formatCount(lost, "event")} lost`],
+    ...check.overwritten === 0
+      ? []
+      : [`  ${formatCount(check.overwritten, "event")} overwritten before the first line`],
+    ...check.ledger.damaged.length === 0
+      ? []
+      : [`  ${formatCount(check.ledger.damaged.length, "damaged line")}`],
+  ];
+}
+
+function offsetLines(
+  offset: ReturnType<typeof checkJson>["summary"]["clock_offset"],
+): string[] {
+  if (offset === null) return [];
+  const sources = {
+    calls: `${formatCount(offset.pairs, "call")} that both have, spread ${
+      (offset.spread_seconds * 1000).toFixed(3)
+    } ms${offset.pairs < 3 ? ": by few pairs" : ""}`,
+    boot: "what the kernel said of its clock at boot",
+    faults: "the faults themselves: by order only",
+  };
+  return [
+    `  clock of the trace minus clock of the log: ${
+      offset.trace_minus_dmesg_seconds.toFixed(6)
+    } s, by ${sources[offset.source]}`,
+  ];
+}
+
+function balanceLines(
+  balance: ReturnType<typeof balanceOf>,
+  devices: readonly Device[],
+): string[] {
+  const rows = devices.map((device) => {
+    const { alive, births, deaths, uncertain } = balance.devices[device.name]!;
+    return [
+      device.name,
+      modeOf(device),
+      `${births}`,
+      `${deaths}`,
+      `${alive}`,
+      `${uncertain}`,
+      `${device.bornBeforeTrace}`,
+    ];
+  });
+  const head = ["device", "mode", "births =", "deaths +", "alive +", "uncertain", "born before"];
+  const widths = head.map((name, column) =>
+    Math.max(name.length, ...rows.map((row) => row[column]!.length))
+  );
+  const line = (row: readonly string[]) =>
+    row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd();
+  const { links, links_never_unmapped, ranges_ended } = balance.two_step;
+  return [
+    line(head),
+    ...rows.map(line),
+    `two-step: ${formatCount(links, "link")}, ${formatCount(ranges_ended, "range")} ended, ${
+      formatCount(links_never_unmapped.length, "link")
+    } never`,
+  ];
+}

@@ -1,0 +1,117 @@
+/**
+ * How far the clock of a trace is ahead of the clock of the kernel's log.
+ *
+ * @see behaviour/traces.md T.61
+ */
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import type { Finding } from "./life.ts";
+
+export interface ClockOffset {
+  /** Added to a time of the log, it is that of the trace. */
+  readonly seconds: number;
+  /** Between the smallest and the largest difference of the pairs. */
+  readonly spreadSeconds: number;
+  /** Lines of both that are the same call. */
+  readonly pairs: number;
+  /**
+   * What it goes by: lines that are the same call, what the kernel said at boot of its own clock, or
+   * the offset nearest to 0 at which the faults can be explained.
+   */
+  readonly source: "calls" | "boot" | "faults";
+}
+
+export interface LogPair {
+  readonly entry: KernelLogEntry;
+  readonly finding: Finding;
+  readonly differenceSeconds: number;
+}
+
+/** Findings that the DMA API checker tells by one of these classes. */
+const CLASSES: Readonly<Record<string, readonly string[]>> = {
+  unmap_size: ["unmap_size"],
+  unmap_direction: ["unmap_direction"],
+  unmap_entries: ["unmap_entries"],
+  unmap_kind: ["unmap_kind"],
+  double_unmap: ["unmap_unknown"],
+  unmap_unknown: ["unmap_unknown"],
+  sync_unknown: ["sync_unknown"],
+  sync_size: ["sync_size", "sync_unknown"],
+  sync_direction: ["sync_direction", "sync_for_cpu_read_only"],
+};
+/** Within one run the offset is constant to about a millisecond; printing takes its time too. */
+const TOLERANCE_SECONDS = 0.05;
+
+/** A finding of the trace with the time of its line. */
+export interface TimedFinding {
+  readonly finding: Finding;
+  readonly seconds: number;
+}
+
+/** The lines of the checker that are about the same call as a finding, by the offset most agree on. */
+export function pairFindings(
+  entries: readonly KernelLogEntry[],
+  findings: readonly TimedFinding[],
+): LogPair[] {
+  const candidates: LogPair[] = [];
+  for (const { finding, seconds } of findings) {
+    for (const entry of entries) {
+      if (entry.kind !== "dma_debug" || entry.seconds === null) continue;
+      if (!CLASSES[finding.kind]?.includes(String(entry.facts.class))) continue;
+      if (finding.device !== entry.facts.device || !isSameAddress(finding, entry)) continue;
+      candidates.push({ entry, finding, differenceSeconds: seconds - entry.seconds });
+    }
+  }
+  let chosen: LogPair[] = [];
+  for (const { differenceSeconds } of candidates) {
+    const near = once(
+      candidates.filter((pair) =>
+        Math.abs(pair.differenceSeconds - differenceSeconds) < TOLERANCE_SECONDS
+      ),
+    );
+    if (near.length > chosen.length) chosen = near;
+  }
+  return chosen;
+}
+
+/** Each finding and each line in one pair. */
+function once(pairs: readonly LogPair[]): LogPair[] {
+  const taken = new Set<unknown>();
+  return pairs.filter(({ entry, finding }) => {
+    if (taken.has(entry) || taken.has(finding)) return false;
+    taken.add(entry).add(finding);
+    return true;
+  });
+}
+
+function isSameAddress(finding: Finding, entry: KernelLogEntry): boolean {
+  const { address } = entry.facts;
+  if (typeof address !== "string" || finding.address === null) return true;
+  return parseInt(address, 16) === finding.address;
+}
+
+/** The median of the pairs, or null without any. */
+export function offsetOf(pairs: readonly LogPair[]): ClockOffset | null {
+  const differences = pairs.map(({ differenceSeconds }) => differenceSeconds).sort((a, b) => a - b);
+  if (differences.length === 0) return null;
+  return {
+    seconds: differences[Math.floor((differences.length - 1) / 2)]!,
+    spreadSeconds: differences.at(-1)! - differences[0]!,
+    pairs: differences.length,
+    source: "calls",
+  };
+}
+
+/**
+ * What the kernel says at boot of its clock, in nanoseconds: the log is behind the trace's clock
+ * `local` by the last number, to a third of a millisecond in all captures that have pairs.
+ *
+ *     sched_clock: Marking stable (4062638302, -31650874)->(5658906351, -1627918923)
+ */
+const MARKING_STABLE = /sched_clock: Marking stable \(-?\d+, -?\d+\)->\(-?\d+, (-?\d+)\)/;
+const NS_PER_S = 1e9;
+
+/** Seconds that a line of the log says, or null. */
+export function bootOffset(line: string): number | null {
+  const match = MARKING_STABLE.exec(line);
+  return match === null ? null : -Number(match[1]) / NS_PER_S;
+}

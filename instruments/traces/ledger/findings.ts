@@ -1,0 +1,248 @@
+/**
+ * What a ledger finds wrong, as sentences with their lines.
+ *
+ * @see behaviour/traces.md T.66
+ */
+import type { Certainty, Device, Finding, Life, Moment } from "./life.ts";
+
+const LEDGER_RULE = "trace.T.66";
+/** Findings that are kept in full; more of the same are counted. */
+const MOST_FINDINGS = 100_000;
+
+export class Findings {
+  readonly list: Finding[] = [];
+  dropped = 0;
+
+  add(finding: Finding): void {
+    if (this.list.length < MOST_FINDINGS) this.list.push(finding);
+    else this.dropped++;
+  }
+
+  /** A finding about a mapping, at its address. */
+  #of(
+    life: Life,
+    told: Pick<Finding, "kind" | "line" | "otherLine" | "certainty" | "text" | "more">,
+  ): void {
+    const { addr, device } = life;
+    this.add({
+      ...told,
+      logLine: null,
+      device: device?.name ?? null,
+      address: addr,
+      rule: LEDGER_RULE,
+    });
+  }
+
+  wrongSize(life: Life, sizeBytes: number, now: Moment): void {
+    const text = `mapped with ${life.sizeBytes} bytes and unmapped with ${sizeBytes}`;
+    const more = { mapped: life.sizeBytes, unmapped: sizeBytes };
+    this.#of(life, {
+      kind: "unmap_size",
+      line: now.line,
+      otherLine: life.born.line,
+      certainty: "proved",
+      text,
+      more,
+    });
+  }
+
+  wrongDirection(life: Life, dir: string, now: Moment): void {
+    const text = `mapped ${life.dir} and unmapped ${dir}`;
+    const more = { mapped: life.dir, unmapped: dir };
+    this.#of(life, {
+      kind: "unmap_direction",
+      line: now.line,
+      otherLine: life.born.line,
+      certainty: "proved",
+      text,
+      more,
+    });
+  }
+
+  wrongEntries(life: Life, entries: number, now: Moment): void {
+    const text = `mapped as a list of ${life.entries} entries and unmapped with ${entries}`;
+    const more = { mapped: life.entries, unmapped: entries };
+    this.#of(life, {
+      kind: "unmap_entries",
+      line: now.line,
+      otherLine: life.born.line,
+      certainty: "proved",
+      text,
+      more,
+    });
+  }
+
+  wrongKind(life: Life, kind: string, now: Moment): void {
+    const text = `mapped as ${life.kind} and unmapped as ${kind}`;
+    const more = { mapped: life.kind, unmapped: kind };
+    this.#of(life, {
+      kind: "unmap_kind",
+      line: now.line,
+      otherLine: life.born.line,
+      certainty: "proved",
+      text,
+      more,
+    });
+  }
+
+  doubleUnmap(dead: Life, now: Moment, address: number, certainty: Certainty): void {
+    this.add({
+      kind: "double_unmap",
+      line: now.line,
+      otherLine: dead.died!.line,
+      logLine: null,
+      device: dead.device!.name,
+      address,
+      certainty,
+      rule: LEDGER_RULE,
+      text: "unmapped a second time, without a birth in between",
+      more: { born_line: dead.born.line },
+    });
+  }
+
+  unmapUnknown(device: Device, address: number, now: Moment, certainty: Certainty): void {
+    this.add({
+      kind: certainty === "proved" ? "unmap_unknown" : "born_before_trace",
+      line: now.line,
+      otherLine: null,
+      logLine: null,
+      device: device.name,
+      address,
+      certainty,
+      rule: certainty === "proved" ? "trace.T.28" : LEDGER_RULE,
+      text: certainty === "proved"
+        ? "unmapped what was not mapped: the page table had nothing there"
+        : "unmapped what was mapped before the trace, or in a line that is missing",
+      more: {},
+    });
+  }
+
+  listUnknown(device: Device, phys: number, now: Moment): void {
+    this.add({
+      kind: "born_before_trace",
+      line: now.line,
+      otherLine: null,
+      logLine: null,
+      device: device.name,
+      address: null,
+      certainty: "unknown",
+      rule: "trace.T.21",
+      text: "a list was unmapped that was mapped before the trace, or in a line that is missing",
+      more: { phys: `0x${phys.toString(16)}` },
+    });
+  }
+
+  doubleMap(older: Life, newer: Life): void {
+    const text = "mapped where a mapping lives, and the page table was not written";
+    const more = { mapped: older.sizeBytes };
+    this.#of(newer, {
+      kind: "double_map",
+      line: newer.born.line,
+      otherLine: older.born.line,
+      certainty: "proved",
+      text,
+      more,
+    });
+  }
+
+  leakByReuse(older: Life, newer: Life, certainty: Certainty): void {
+    const text = `its address was given out again in line ${newer.born.line}, without an unmap`;
+    const more = { proof_line: newer.born.line };
+    this.#of(older, {
+      kind: "leak",
+      line: older.born.line,
+      otherLine: newer.born.line,
+      certainty,
+      text,
+      more,
+    });
+  }
+
+  reuseRace(older: Life, newer: Life, death: Moment): void {
+    const text =
+      "the line of the unmap stands behind that of the next map: it is written after the " +
+      "work is done";
+    const more = { born_line: older.born.line };
+    this.#of(newer, {
+      kind: "reuse_race",
+      line: newer.born.line,
+      otherLine: death.line,
+      certainty: "possible",
+      text,
+      more,
+    });
+  }
+
+  syncUnknown(dead: Life, address: number, now: Moment, certainty: Certainty): void {
+    this.add({
+      kind: "sync_unknown",
+      line: now.line,
+      otherLine: dead.died!.line,
+      logLine: null,
+      device: dead.device!.name,
+      address,
+      certainty,
+      rule: LEDGER_RULE,
+      text: "synchronised after it was unmapped",
+      more: { born_line: dead.born.line },
+    });
+  }
+
+  syncSize(life: Life, address: number, sizeBytes: number, now: Moment): void {
+    const text = `synchronised ${sizeBytes} bytes from 0x${address.toString(16)} on, beyond the ` +
+      `mapping's end: it has ${life.sizeBytes}`;
+    const more = { mapped: life.sizeBytes, synced: sizeBytes };
+    this.#of(life, {
+      kind: "sync_size",
+      line: now.line,
+      otherLine: life.born.line,
+      certainty: "proved",
+      text,
+      more,
+    });
+  }
+
+  syncDirection(life: Life, dir: string, now: Moment): void {
+    const text = `mapped ${life.dir} and synchronised ${dir}`;
+    const more = { mapped: life.dir, synced: dir };
+    this.#of(life, {
+      kind: "sync_direction",
+      line: now.line,
+      otherLine: life.born.line,
+      certainty: "proved",
+      text,
+      more,
+    });
+  }
+
+  shortRange(
+    first: number,
+    left: readonly { readonly line: number }[],
+    end: Moment,
+    isSure: boolean,
+  ): void {
+    this.add({
+      kind: "two_step_destroy_short",
+      line: left[0]!.line,
+      otherLine: end.line,
+      logLine: null,
+      device: null,
+      address: first,
+      certainty: isSure ? "likely" : "unknown",
+      rule: "trace.T.30",
+      text: `a two-step range was ended short: ${left.length} of its links stayed mapped`,
+      more: { lines: left.map(({ line }) => line) },
+    });
+  }
+
+  openAtEnd(life: Life, kind: string, certainty: Certainty, text: string): void {
+    this.#of(life, {
+      kind,
+      line: life.born.line,
+      otherLine: null,
+      certainty,
+      text,
+      more: { mapping: life.kind },
+    });
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * Joins the records of a kernel's log with the ledger of a trace: whose fault each was, and which
+ * line of the log is about which finding.
+ *
+ * @see behaviour/traces.md T.61 to T.63
+ */
+import { formatSource } from "../../../runtime/iommu/fault_log/pci_source.ts";
+import { isAboutMappings } from "../../../runtime/iommu/fault_log/logged_fault.ts";
+import { numberOf } from "../../../runtime/iommu/fault_log/word64.ts";
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { type ClockOffset, offsetOf, pairFindings, type TimedFinding } from "./clock_offset.ts";
+import { changesAt, judgeFault, type LoggedAccess } from "./judge_fault.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Certainty, type Device, type Finding, modeOf, pageOf } from "./life.ts";
+import type { PageHistory } from "./page_history.ts";
+
+export interface JudgedLog {
+  readonly findings: readonly Finding[];
+  readonly offset: ClockOffset | null;
+  readonly pairs: readonly { readonly logLine: number; readonly finding: Finding }[];
+}
+
+/** Further than this no clock of a trace was from that of the log. */
+const FURTHEST_SECONDS = 60;
+/** Behind a change, so that the access comes after it. */
+const JUST_AFTER_SECONDS = 1e-6;
+
+/** Pages that the faults of a log are about: those that the ledger has to keep. */
+export function faultPages(entries: readonly KernelLogEntry[]): number[] {
+  return entries.flatMap((entry) => {
+    const address = entry.fault?.address ?? null;
+    const number = address === null ? null : numberOf(address);
+    return number === null ? [] : [pageOf(number)];
+  });
+}
+
+export function judgeLog(
+  entries: readonly KernelLogEntry[],
+  ledger: Ledger,
+  history: PageHistory,
+  timed: readonly TimedFinding[],
+  bootSeconds: number | null,
+): JudgedLog {
+  const pairs = pairFindings(entries, timed);
+  const accesses = entries.flatMap((entry) => accessOf(entry, ledger) ?? []);
+  const offset = ledger.firstSeconds === null
+    ? null
+    : offsetOf(pairs) ?? explaining(accesses, ledger, history, bootSeconds);
+  const judge = (entry: KernelLogEntry): Finding[] => {
+    if (entry.kind === "iommu_fault") {
+      const access = accesses.find((each) => each.entry === entry);
+      return [faultFinding(entry, access ?? null, offset, ledger, history)];
+    }
+    const isPaired = pairs.some((pair) => pair.entry === entry);
+    return isPaired ? [] : otherFinding(entry, ledger);
+  };
+  return {
+    findings: entries.flatMap(judge),
+    offset,
+    pairs: pairs.map(({ entry, finding }) => ({ logLine: entry.line, finding })),
+  };
+}
+
+/** What a record says of an access to memory; null where it says none. */
+function accessOf(entry: KernelLogEntry, ledger: Ledger): LoggedAccess[] | null {
+  const { fault } = entry;
+  if (fault === null || fault.address === null || !isAboutMappings(fault.reason)) return null;
+  const address = numberOf(fault.address);
+  if (address === null) return null;
+  const place = fault.source === null
+    ? fault.details.clientName
+    : formatSource({ ...fault.source, domain: fault.source.domain ?? 0 });
+  return [{
+    entry,
+    device: place === null ? null : ledger.devices.get(place) ?? null,
+    page: pageOf(address),
+    access: fault.accessCertain ? fault.access : null,
+    mapped: fault.details.dump?.present ?? null,
+  }];
+}
+
+/** With no line of both that is the same call: the offset that explains most faults. */
+function explaining(
+  accesses: readonly LoggedAccess[],
+  ledger: Ledger,
+  history: PageHistory,
+  bootSeconds: number | null,
+): ClockOffset | null {
+  const known = accesses.filter(({ device, entry }) => device !== null && entry.seconds !== null);
+  const changes = known.flatMap((access) =>
+    changesAt(access, history).map((seconds) =>
+      seconds + JUST_AFTER_SECONDS - access.entry.seconds!
+    )
+  ).filter((offset) => Math.abs(offset) < FURTHEST_SECONDS)
+    .sort((a, b) => Math.abs(a) - Math.abs(b));
+  // The clock of the trace may be another one than the kernel speaks of: then 0 is near.
+  const candidates = [...bootSeconds === null ? [] : [bootSeconds], 0, ...changes];
+  let best: number | null = null;
+  let most = -1;
+  for (const offset of candidates) {
+    const explained = known.filter((access) => {
+      const seconds = access.entry.seconds! + offset;
+      return seconds >= ledger.firstSeconds! && judgeFault(access, history, seconds).isConsistent;
+    }).length;
+    if (explained > most) [best, most] = [offset, explained];
+  }
+  if (best === null) return null;
+  const source = best === bootSeconds ? "boot" : "faults";
+  return { seconds: best, spreadSeconds: 0, pairs: 0, source };
+}
+
+const TEXTS: Readonly<Record<string, string>> = {
+  use_after_unmap: "the device came to a page after it was unmapped",
+  wrong_direction: "the page was mapped, but not for this direction",
+  past_end: "the device ran past the end of a mapping, into the next page",
+  never_mapped: "the page was never mapped for the device",
+  unknown_birth: "the page may have been mapped before the trace, or in a line that is missing",
+  other_device: "the page was mapped, but for another device",
+  physical_address: "the device was given a physical address instead of a DMA address",
+  error_value: "the device was given the value that a failed map returns",
+  access_allowed: "the mapping that lived then allowed the access",
+};
+
+function faultFinding(
+  entry: KernelLogEntry,
+  access: LoggedAccess | null,
+  offset: ClockOffset | null,
+  ledger: Ledger,
+  history: PageHistory,
+): Finding {
+  const { fault } = entry;
+  const address = fault?.address ?? null;
+  const place = fault?.source
+    ? formatSource({ ...fault.source, domain: fault.source.domain ?? 0 })
+    : fault?.details.clientName ?? null;
+  const finding = (
+    kind: string,
+    certainty: Certainty,
+    more: Partial<Finding> = {},
+  ): Finding => ({
+    kind,
+    line: null,
+    otherLine: null,
+    logLine: entry.line,
+    device: place,
+    address: address === null ? null : numberOf(address),
+    certainty,
+    rule: "trace.T.62",
+    text: TEXTS[kind] ?? "a fault of the IOMMU that is not about a mapping",
+    more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
+    ...more,
+  });
+  if (
+    fault !== null && address !== null && address.high === 0xffffffff && address.low >= 0xfffff000
+  ) {
+    return finding("error_value", "likely");
+  }
+  if (access === null || offset === null || access.device === null || entry.seconds === null) {
+    return finding("iommu_fault", "unknown");
+  }
+  const verdict = judgeFault(access, history, entry.seconds + offset.seconds);
+  const { life } = verdict;
+  const isSure = offset.source === "calls" && verdict.isConsistent && life?.device !== null;
+  const certainty = isSure ? "proved" : verdict.isConsistent ? "likely" : "possible";
+  if (verdict.kind === "never_mapped") {
+    return neverMapped(access, access.device, ledger, offset, finding);
+  }
+  const died = verdict.kind === "use_after_unmap" && life?.device !== null;
+  const isUncertain = life !== null && life.device !== null && life.died === null &&
+    ledger.isUncertain(life);
+  return finding(verdict.kind, isUncertain ? "possible" : certainty, {
+    line: died ? life!.died!.line : life?.born.line ?? null,
+    otherLine: died ? life!.born.line : null,
+  });
+}
+
+/** Only a trace without gaps from the device's first mapping on can say so. */
+function neverMapped(
+  access: LoggedAccess,
+  device: Device,
+  ledger: Ledger,
+  offset: ClockOffset,
+  finding: (kind: string, certainty: Certainty, more?: Partial<Finding>) => Finding,
+): Finding {
+  for (const life of ledger.open()) {
+    if (life.device !== device) continue;
+    if (life.phys !== null && pageOf(life.phys) === access.page && life.phys !== life.addr) {
+      return finding("physical_address", "likely", { otherLine: life.born.line });
+    }
+  }
+  const mode = modeOf(device);
+  const isGapless = ledger.lostLine === 0 && device.bornBeforeTrace === 0;
+  if (!isGapless || mode !== "translated") return finding("unknown_birth", "unknown");
+  return finding("never_mapped", offset.source === "calls" ? "proved" : "likely");
+}
+
+/** Lines that are findings by themselves. */
+function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
+  const { facts, kind, line } = entry;
+  const device = typeof facts.device === "string" ? facts.device : null;
+  const address = typeof facts.address === "string" ? parseInt(facts.address, 16) : null;
+  const own = (more: Partial<Finding>): Finding => ({
+    kind,
+    line: null,
+    otherLine: null,
+    logLine: line,
+    device,
+    address,
+    certainty: "proved",
+    rule: "trace.T.52",
+    text: "",
+    more: {},
+    ...more,
+  });
+  if (kind === "swiotlb_full") {
+    const cause = String(facts.cause);
+    const text = cause === "over_segment"
+      ? "one mapping is larger than bounce buffers give in one piece"
+      : "bounce buffers had no room for the mapping";
+    return [own({ text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
+  }
+  if (kind !== "dma_debug") return [];
+  const told = own({
+    kind: String(facts.class),
+    rule: "trace.T.53",
+    text: "the kernel's DMA API checker has said so",
+  });
+  if (facts.class !== "leak_at_unbind") return [told];
+  for (const life of ledger.open()) {
+    if (life.addr !== address || life.device?.name !== device) continue;
+    const text = "the driver left while this mapping was alive";
+    return [own({ kind: "leak", line: life.born.line, rule: "trace.T.66", text })];
+  }
+  return [told];
+}

@@ -1,0 +1,496 @@
+/**
+ * The ledger of a trace: every mapping from its birth to its death, and what was wrong with it.
+ *
+ * It keeps lives, not lines, and calls nothing proved that a missing line could explain.
+ *
+ * @see behaviour/traces.md T.64 to T.69
+ */
+import { type DmaEvent, isDmaEvent, readDmaEvent } from "../line/dma_event.ts";
+import type { TraceLine } from "../line/trace_line.ts";
+import { Findings } from "./findings.ts";
+import {
+  type Device,
+  type Life,
+  makeDevice,
+  modeOf,
+  type Moment,
+  pageEnd,
+  pageOf,
+} from "./life.ts";
+import {
+  addLife,
+  bestLife,
+  count,
+  type Ended,
+  ghostKey,
+  isSameList,
+  listBytes,
+  removeLife,
+  siblingKey,
+} from "./lives.ts";
+import type { PageHistory } from "./page_history.ts";
+import { checkSync } from "./sync_check.ts";
+import { type Context, type EndedRange, PageTable, type TableUnmap } from "./page_table.ts";
+
+type Born = Extract<DmaEvent, { op: "map" | "alloc" | "map_sg" }>;
+
+/** A death that is printed this late behind a birth on another CPU is no race of two lines. */
+const RACE_SECONDS = 0.01;
+
+/** A mapping whose address was given out again, and whose death has not come yet. */
+interface Ghost {
+  readonly older: Life;
+  readonly newer: Life;
+  /** What ended the older one's range in the page table, or null. */
+  readonly unmap: TableUnmap | null;
+}
+
+export class Ledger {
+  readonly devices = new Map<string, Device>();
+  readonly table: PageTable;
+  readonly findings = new Findings();
+  readonly #history: PageHistory;
+  readonly #ghosts = new Map<string, Ghost>();
+  /** Deaths by device, kind, direction and size: how many, and when the last one was born. */
+  readonly siblings = new Map<string, number[]>();
+  lostLine = 0;
+  damaged: number[] = [];
+  firstSeconds: number | null = null;
+  lastSeconds = 0;
+  longestSilenceSeconds = 0;
+  /** By CPU: nothing is missing between its last line and this one. */
+  readonly #whole = new Map<number, boolean>();
+
+  constructor(history: PageHistory) {
+    this.#history = history;
+    this.table = new PageTable((range) => this.#rangeEnded(range));
+  }
+
+  /** Takes a line of an event. @returns False when it is damaged. */
+  push(line: TraceLine, number: number): boolean {
+    const now: Moment = { line: number, seconds: line.seconds, cpu: line.cpu };
+    if (this.firstSeconds === null) this.firstSeconds = line.seconds;
+    else if (line.seconds > this.lastSeconds) {
+      const silence = line.seconds - this.lastSeconds;
+      if (silence > this.longestSilenceSeconds) this.longestSilenceSeconds = silence;
+    }
+    if (line.seconds > this.lastSeconds) this.lastSeconds = line.seconds;
+    const context = this.table.context(line.pid, line.cpu, line.context);
+    let isGood = true;
+    if (isDmaEvent(line.event)) {
+      const event = readDmaEvent(line.event, line.payload);
+      if (event === null) {
+        this.damaged.push(number);
+        this.lostLine = number;
+        isGood = false;
+      } else this.#event(event, line, now, context);
+    } else if (line.event === "nvme_setup_cmd") {
+      const match = /^(nvme\d+): .*?qid=(\d+), cmdid=(\d+)/.exec(line.payload);
+      context.request = match === null ? null : `${match[1]} qid ${match[2]} cmdid ${match[3]}`;
+    } else if (line.event === "block_rq_issue") context.request = null;
+    else if (line.event === "nvme_complete_rq") this.table.settle(context);
+    this.#whole.set(line.cpu, true);
+    return isGood;
+  }
+
+  /** Events of a CPU are missing here. @see behaviour/traces.md T.68 */
+  gap(cpu: number, number: number): void {
+    this.lostLine = number;
+    this.#whole.set(cpu, false);
+  }
+
+  /** Everything has been read. */
+  end(): void {
+    this.table.end();
+    for (const ghost of this.#ghosts.values()) this.#neverDied(ghost);
+    this.#ghosts.clear();
+    for (const { cutBy, first, maps } of this.table.cutRuns()) {
+      this.findings.shortRange(first, maps, cutBy, cutBy.line > this.lostLine);
+    }
+  }
+
+  /** Every mapping that has no death, uncertain ones too. */
+  *open(): Generator<Life> {
+    for (const device of this.devices.values()) {
+      for (const lives of device.byPage.values()) yield* lives;
+    }
+  }
+
+  isUncertain(life: Life): boolean {
+    return life.isUncertain || life.born.line < this.lostLine;
+  }
+
+  #device(name: string): Device {
+    let device = this.devices.get(name);
+    if (device === undefined) this.devices.set(name, device = makeDevice(name));
+    return device;
+  }
+
+  #event(event: DmaEvent, line: TraceLine, now: Moment, context: Context): void {
+    switch (event.op) {
+      case "iommu_map":
+        this.table.map(context, { ...now, start: event.start, end: event.end, phys: event.phys });
+        return;
+      case "iommu_unmap":
+        this.table.unmap(context, { ...now, start: event.start, end: event.end });
+        return;
+      case "map":
+      case "alloc":
+      case "map_sg":
+        this.#birth(event, line, now, context);
+        return;
+      case "unmap":
+      case "free":
+        this.#death(event, now, context);
+        return;
+      case "unmap_sg":
+        this.#listDeath(event, now, context);
+        return;
+      case "sync":
+        count(this.#device(event.device), "syncs");
+        checkSync(event, this.#device(event.device), now, this);
+        return;
+      case "failed":
+        count(this.#device(event.device), "map_failed");
+        return;
+    }
+  }
+
+  #birth(event: Born, line: TraceLine, now: Moment, context: Context): void {
+    const device = this.#device(event.device);
+    this.table.goesOn(context);
+    if (event.op === "map_sg") {
+      count(device, "sg_maps");
+      count(device, "sg_in", event.entries);
+      count(device, "sg_out", event.dmaAddrs.length);
+    } else count(device, event.op === "map" ? "maps" : "allocs");
+    if (event.op !== "map_sg" && event.failed) {
+      count(device, "map_failed");
+      return;
+    }
+    const ranges = event.op === "map_sg"
+      ? event.dmaAddrs.map((addr, index) => [pageOf(addr), pageEnd(addr, event.sizesBytes[index]!)])
+      : [[pageOf(event.addr), pageEnd(event.addr, event.sizeBytes)]];
+    const tableLine = this.table.claimMaps(
+      context,
+      (start, end) => ranges.some(([first, last]) => start >= first! && end <= last!),
+    );
+    const life: Life = {
+      device,
+      kind: event.op === "map_sg" ? "sg" : event.op,
+      addr: event.op === "map_sg" ? event.dmaAddrs[0]! : event.addr,
+      sizeBytes: event.op === "map_sg" ? listBytes(event) : event.sizeBytes,
+      dir: event.dir,
+      phys: event.op === "map_sg" ? event.physAddrs[0]! : event.phys,
+      born: now,
+      pid: line.pid,
+      task: line.task,
+      request: context.request,
+      tableLine,
+      entries: event.op === "map_sg" ? event.entries : 1,
+      physAddrs: event.op === "map_sg" ? event.physAddrs : [],
+      died: null,
+      isUncertain: false,
+    };
+    device.births++;
+    if (tableLine > 0) device.coveredMaps++;
+    else if (life.phys !== null && life.phys === life.addr) device.identityMaps++;
+    else if (life.phys !== null) device.otherMaps++;
+    if (this.#meetsOlder(life)) return;
+    this.#keep(life);
+    if (event.op === "map_sg") {
+      event.dmaAddrs.forEach((addr, index) =>
+        this.#history.add(life, addr, event.sizesBytes[index]!)
+      );
+    } else this.#history.add(life);
+  }
+
+  #keep(life: Life): void {
+    addLife(life.device!.byPage, pageOf(life.addr), life);
+    if (life.kind === "sg") addLife(life.device!.lists, life.phys!, life);
+  }
+
+  #drop(life: Life): void {
+    removeLife(life.device!.byPage, pageOf(life.addr), life);
+    if (life.kind === "sg") removeLife(life.device!.lists, life.phys!, life);
+  }
+
+  /**
+   * A birth where another mapping lives: the allocator gives a range out again only when it was
+   * freed, so a death is missing, or is still to be printed.
+   *
+   * @returns True when the birth is none.
+   * @see behaviour/traces.md T.66
+   */
+  #meetsOlder(life: Life): boolean {
+    const older = this.#liveAtPageOf(life);
+    if (older === null) return false;
+    if (this.isUncertain(older)) {
+      this.#endUncertain(older);
+      return false;
+    }
+    const unmap = this.table.orphan(pageOf(older.addr), older.born.line, life.born.line);
+    if (older.tableLine > 0 && life.tableLine === 0 && unmap === null) {
+      // The page table was not written: the same line twice, or a call that only looks like one.
+      if (this.#isWhole(life.born.cpu)) this.findings.doubleMap(older, life);
+      life.device!.uncertain++;
+      return true;
+    }
+    if (older.tableLine > 0 && unmap === null) {
+      // The range's own unmap is missing too: lines are missing here, marked or not.
+      this.findings.leakByReuse(older, life, "possible");
+      this.#endUncertain(older);
+      return false;
+    }
+    this.#drop(older);
+    const key = ghostKey(life.device!, older.addr);
+    const before = this.#ghosts.get(key);
+    if (before !== undefined) this.#neverDied(before);
+    this.#ghosts.set(key, { older, newer: life, unmap });
+    return false;
+  }
+
+  /** A live mapping that a translated device cannot have beside this one. */
+  #liveAtPageOf(life: Life): Life | null {
+    for (const other of life.device!.byPage.get(pageOf(life.addr)) ?? []) {
+      if (other.phys === other.addr && other.tableLine === 0) continue;
+      if (other.tableLine > 0 ? life.tableLine > 0 || other.addr === life.addr : false) {
+        return other;
+      }
+      const isSame = other.addr === life.addr && other.kind === life.kind;
+      if (isSame && other.phys !== null && modeOf(life.device!) !== "direct") return other;
+    }
+    return null;
+  }
+
+  /** Its death never came. */
+  #neverDied({ newer, older, unmap }: Ghost): void {
+    older.device!.uncertain++;
+    const isSure = unmap !== null && !this.isUncertain(older);
+    this.findings.leakByReuse(older, newer, isSure ? "proved" : "possible");
+  }
+
+  #endUncertain(life: Life): void {
+    this.#drop(life);
+    life.device!.uncertain++;
+  }
+
+  #death(event: Ended, now: Moment, context: Context): void {
+    const device = this.#device(event.device);
+    const kind = event.op === "unmap" ? "map" : "alloc";
+    count(device, event.op === "unmap" ? "unmaps" : "frees");
+    let beside: TableUnmap | null = null;
+    this.table.goesOn(context);
+    if (kind === "map") beside = this.table.claimUnmap(context, event.addr);
+    else {
+      this.table.settle(context);
+      const [start, end] = [pageOf(event.addr), pageEnd(event.addr, event.sizeBytes)];
+      context.expected = { start, end, told: null };
+    }
+    const lives = device.byPage.get(pageOf(event.addr)) ?? [];
+    const life = bestLife(lives, event, kind);
+    if (life === null) {
+      const other = lives.find(({ addr }) => addr === event.addr);
+      if (other !== undefined && modeOf(device) !== "direct" && !this.isUncertain(other)) {
+        this.findings.wrongKind(other, kind, now);
+        this.#die(other, now);
+        return;
+      }
+      if (kind === "map") this.#deathOfNobody(device, event, now, beside);
+      else this.#freeOfNobody(device, event, now, context);
+      return;
+    }
+    if (this.#isGhosts(event, life, now, beside)) return;
+    if (this.isUncertain(life) && (life.sizeBytes !== event.sizeBytes || life.dir !== event.dir)) {
+      this.#endUncertain(life);
+      device.bornBeforeTrace++;
+      return;
+    }
+    if (life.sizeBytes !== event.sizeBytes) this.findings.wrongSize(life, event.sizeBytes, now);
+    if (life.dir !== event.dir) this.findings.wrongDirection(life, event.dir, now);
+    this.#die(life, now);
+  }
+
+  /**
+   * Whether a death is the late one of a mapping whose address lives again: its line is written
+   * after the work, and another CPU was faster.
+   */
+  #isGhosts(event: Ended, live: Life, now: Moment, beside: TableUnmap | null): boolean {
+    const key = ghostKey(live.device!, event.addr);
+    const ghost = this.#ghosts.get(key);
+    if (ghost === undefined) return false;
+    const { older, unmap } = ghost;
+    if (older.sizeBytes !== event.sizeBytes || older.dir !== event.dir) return false;
+    const isLate = live.tableLine > 0
+      ? beside === null || beside.line < live.tableLine
+      : unmap === null && now.cpu !== live.born.cpu &&
+        now.seconds - live.born.seconds < RACE_SECONDS;
+    if (!isLate) return false;
+    this.#ghosts.delete(key);
+    this.findings.reuseRace(older, live, now);
+    older.died = now;
+    older.device!.deaths++;
+    return true;
+  }
+
+  #die(life: Life, now: Moment): void {
+    this.#drop(life);
+    life.died = now;
+    const device = life.device!;
+    device.deaths++;
+    device.dead.set(life.addr, life);
+    if (life.kind === "sg") device.deadLists.set(life.phys!, life);
+    const key = siblingKey(life);
+    const births = this.siblings.get(key);
+    // The three youngest are enough to say whether that many are younger than another.
+    if (births === undefined) this.siblings.set(key, [life.born.line]);
+    else {
+      births.push(life.born.line);
+      births.sort((a, b) => b - a).length = Math.min(births.length, 3);
+    }
+  }
+
+  /**
+   * A death without a birth: nothing was mapped there when the page table had nothing to unmap.
+   *
+   * @see behaviour/traces.md T.28, T.66
+   */
+  #deathOfNobody(device: Device, event: Ended, now: Moment, beside: TableUnmap | null): void {
+    const dead = this.#lastDeath(device.dead.get(event.addr));
+    const page = pageOf(event.addr);
+    // The task may have moved to another CPU between the two lines.
+    const unmap = beside ?? this.table.orphan(page, dead?.died?.line ?? 0, now.line);
+    const isTranslated = this.#isTranslated(device);
+    const nothingThere = isTranslated && unmap === null && this.#isWhole(now.cpu);
+    const isTold = nothingThere || !isTranslated && modeOf(device) !== "direct";
+    if (dead !== null && isTold) {
+      this.findings.doubleUnmap(dead, now, event.addr, "proved");
+      return;
+    }
+    if (dead === null && nothingThere) {
+      this.findings.unmapUnknown(device, event.addr, now, "proved");
+      return;
+    }
+    device.bornBeforeTrace++;
+    this.findings.unmapUnknown(device, event.addr, now, "unknown");
+  }
+
+  /** The same for memory that is given back: its unmap is printed behind the line, if there is one. */
+  #freeOfNobody(device: Device, event: Ended, now: Moment, context: Context): void {
+    const dead = this.#lastDeath(device.dead.get(event.addr));
+    this.#endOfNobody(
+      device,
+      dead,
+      now,
+      context,
+      () => this.findings.unmapUnknown(device, event.addr, now, "unknown"),
+    );
+  }
+
+  /** @param unknown Tells that a line is missing. */
+  #endOfNobody(
+    device: Device,
+    dead: Life | null,
+    now: Moment,
+    context: Context,
+    unknown: () => void,
+  ): void {
+    const { lostLine } = this;
+    const { end, start } = context.expected ?? { start: 0, end: Infinity };
+    const judge = (came: boolean) => {
+      if (!came && dead !== null && this.lostLine === lostLine && this.#isTranslated(device)) {
+        this.findings.doubleUnmap(dead, now, dead.addr, "proved");
+        return;
+      }
+      device.bornBeforeTrace++;
+      unknown();
+    };
+    if (dead === null) judge(true);
+    context.expected = { start, end, told: dead === null ? null : judge };
+  }
+
+  /** What ended last, when no line is missing since. */
+  #lastDeath(dead: Life | undefined): Life | null {
+    return dead !== undefined && dead.died!.line > this.lostLine ? dead : null;
+  }
+
+  /** Whether each unmap of a device has a line of the page table. */
+  #isTranslated(device: Device): boolean {
+    return modeOf(device) === "translated" && this.table.unmaps > 0;
+  }
+
+  #isWhole(cpu: number): boolean {
+    return this.#whole.get(cpu) === true;
+  }
+
+  #listDeath(
+    event: Extract<DmaEvent, { op: "unmap_sg" }>,
+    now: Moment,
+    context: Context,
+  ): void {
+    const device = this.#device(event.device);
+    count(device, "sg_unmaps");
+    this.table.goesOn(context);
+    this.table.settle(context);
+    const lives = device.lists.get(event.physAddrs[0]!) ?? [];
+    const life = lives.findLast((each) => isSameList(each, event.physAddrs, event.isCut)) ??
+      lives.findLast(({ dir }) => dir === event.dir) ?? lives.at(-1);
+    if (life === undefined) {
+      this.#listOfNobody(device, event.physAddrs, now, context);
+      return;
+    }
+    const end = pageEnd(life.addr, life.sizeBytes);
+    context.expected = { start: pageOf(life.addr), end, told: null };
+    if (this.isUncertain(life) && !isSameList(life, event.physAddrs, event.isCut)) {
+      this.#endUncertain(life);
+      device.bornBeforeTrace++;
+      return;
+    }
+    if (!event.isCut && !isSameList(life, event.physAddrs, false)) {
+      this.findings.wrongEntries(life, event.physAddrs.length, now);
+    }
+    if (life.dir !== event.dir) this.findings.wrongDirection(life, event.dir, now);
+    this.#die(life, now);
+  }
+
+  #listOfNobody(
+    device: Device,
+    physAddrs: readonly number[],
+    now: Moment,
+    context: Context,
+  ): void {
+    const last = this.#lastDeath(device.deadLists.get(physAddrs[0]!));
+    const dead = last !== null && isSameList(last, physAddrs, false) ? last : null;
+    context.expected = null;
+    this.#endOfNobody(
+      device,
+      dead,
+      now,
+      context,
+      () => this.findings.listUnknown(device, physAddrs[0]!, now),
+    );
+  }
+
+  #rangeEnded({ maps, run, unmap }: EndedRange): void {
+    const [first] = maps;
+    const last = maps.at(-1) ?? first;
+    if (first === undefined || last === undefined) return;
+    this.#history.add({
+      device: null,
+      kind: "two_step",
+      addr: first.start,
+      sizeBytes: last.end - first.start,
+      dir: null,
+      phys: first.phys,
+      born: first,
+      pid: -1,
+      task: "",
+      request: run.request,
+      tableLine: first.line,
+      entries: maps.length,
+      physAddrs: [],
+      died: unmap,
+      isUncertain: false,
+    });
+  }
+}

@@ -1,0 +1,120 @@
+import { assertEquals } from "@std/assert";
+import { LogPass, TraceCheck } from "./trace_check.ts";
+
+/** Lines of one task on one CPU, a millisecond apart; `@N ` before a text is another CPU. */
+function findingsOf(payloads: readonly string[]): string[] {
+  const check = new TraceCheck(new LogPass());
+  payloads.forEach((text, index) => {
+    const [, cpu = "0", payload] = /^(?:@(\d) )?(.*)$/.exec(text)!;
+    const line = payload!.startsWith("CPU:")
+      ? payload!
+      : `            init-1       [00${cpu}] .....     1.${
+        `${index}`.padStart(3, "0")
+      }000: ${payload}`;
+    check.push(line, index + 1);
+  });
+  return check.end().findings.filter(({ kind }) => kind !== "alive_at_end")
+    .map(({ certainty, kind, line, otherLine }) => `${certainty} ${kind} ${line} ${otherLine}`);
+}
+
+const table = (call: string, start: string, end: string) =>
+  call === "map"
+    ? `map: IOMMU: iova=0x${start} - 0x${end} paddr=0x0000000003793000 size=4096`
+    : `unmap: IOMMU: iova=0x${start} - 0x${end} size=4096 unmapped_size=4096`;
+const [START, END] = ["00000000fffff000", "0000000100000000"];
+const call = (name: string, size = 4096, dir = "TO_DEVICE") =>
+  `${name}: 0000:00:05.0 dir=${dir} dma_addr=fffff000 size=${size}` +
+  `${name.startsWith("dma_map") ? " phys_addr=3793000" : ""} attrs=`;
+const list = (name: string, phys: string) =>
+  `${name}: 0000:00:05.0 dir=TO_DEVICE` +
+  (name === "dma_map_sg" ? " nents=1/1 ents=1/1 dma_addrs={0xfffff000} sizes={0x1000}" : "") +
+  ` phys_addrs={${phys}} attrs=`;
+const MAP = [table("map", START, END), call("dma_map_phys")];
+const UNMAP = [table("unmap", START, END), call("dma_unmap_phys")];
+
+Deno.test("a mapping that is ended as it was made is no finding (traces.md T.66)", () => {
+  assertEquals(findingsOf([...MAP, ...UNMAP, ...MAP, ...UNMAP]), []);
+});
+
+Deno.test("an unmap with nothing to unmap in the page table is proved to be wrong (T.28)", () => {
+  assertEquals(findingsOf([...MAP, ...UNMAP, call("dma_unmap_phys")]), ["proved double_unmap 5 4"]);
+  const other = call("dma_unmap_phys").replace("fffff000", "ffffa000");
+  assertEquals(findingsOf([...MAP, ...UNMAP, other]), ["proved unmap_unknown 5 null"]);
+  // With an unmap beside it there was something: a line is missing, and nothing is proved.
+  assertEquals(findingsOf([...MAP, ...UNMAP, ...UNMAP]), ["unknown born_before_trace 6 null"]);
+  // A task that moves to another CPU between the two lines is no mistake.
+  assertEquals(
+    findingsOf([...MAP, ...UNMAP, table("unmap", START, END), `@1 ${call("dma_unmap_phys")}`]),
+    ["unknown born_before_trace 6 null"],
+  );
+});
+
+Deno.test("a list is unmapped before its work is done: what follows says whether it was mapped", () => {
+  const mapped = [table("map", START, END), list("dma_map_sg", "0x3793000")];
+  const unmapped = [list("dma_unmap_sg", "0x3793000"), table("unmap", START, END)];
+  assertEquals(findingsOf([...mapped, ...unmapped]), []);
+  assertEquals(
+    findingsOf([...mapped, ...unmapped, list("dma_unmap_sg", "0x3793000"), ...MAP, ...UNMAP]),
+    ["proved double_unmap 5 3"],
+  );
+  assertEquals(
+    findingsOf([...mapped, ...unmapped, ...unmapped]),
+    ["unknown born_before_trace 5 null"],
+  );
+});
+
+Deno.test("an address that is given out again proves a missing death only when the page table was cleared", () => {
+  assertEquals(
+    findingsOf([...MAP, table("unmap", START, END), ...MAP, ...UNMAP]),
+    ["proved leak 2 5"],
+  );
+  // The table's own unmap is missing as well: tracing was off in between.
+  assertEquals(findingsOf([...MAP, ...MAP, ...UNMAP]), ["possible leak 2 4"]);
+  // Nothing was written into the page table: the same line twice.
+  assertEquals(findingsOf([...MAP, call("dma_map_phys"), ...UNMAP]), ["proved double_map 3 2"]);
+});
+
+Deno.test("the line of an unmap behind the next map on another CPU is a race of two lines, no fault", () => {
+  assertEquals(
+    findingsOf([...MAP, "@1 " + UNMAP[0], ...MAP, "@1 " + UNMAP[1], ...UNMAP]),
+    ["possible reuse_race 5 6"],
+  );
+});
+
+Deno.test("after a gap whatever was open is uncertain, and mismatches with it prove nothing (T.68)", () => {
+  const gap = "CPU:0 [LOST 12 EVENTS]";
+  assertEquals(
+    findingsOf([...MAP, gap, table("unmap", START, END), call("dma_unmap_phys", 64)]),
+    [],
+  );
+  assertEquals(
+    findingsOf([...MAP, table("unmap", START, END), call("dma_unmap_phys", 64)]),
+    ["proved unmap_size 4 2"],
+  );
+  assertEquals(
+    findingsOf([...MAP, ...UNMAP, gap, call("dma_unmap_phys")]),
+    ["unknown born_before_trace 6 null"],
+  );
+});
+
+Deno.test("a two-step range that is ended short is told when nothing ends the rest (T.30)", () => {
+  const link = (page: string, next: string) =>
+    table("map", `00000000ffff${page}000`, `00000000ffff${next}000`);
+  const end = (page: string, next: string) =>
+    table("unmap", `00000000ffff${page}000`, `00000000ffff${next}000`);
+  const links = [link("0", "1"), link("1", "2"), link("2", "3")];
+  assertEquals(findingsOf([...links, end("0", "3")]), []);
+  assertEquals(findingsOf([...links, end("0", "2")]), ["likely two_step_destroy_short 3 4"]);
+  assertEquals(findingsOf([...links, end("0", "2"), end("2", "3")]), []);
+});
+
+Deno.test("syncs are held to the mapping that holds their address", () => {
+  const sync = (size: number, dir = "TO_DEVICE", at = "fffff000") =>
+    `dma_sync_single_for_cpu: 0000:00:05.0 dir=${dir} dma_addr=${at} size=${size}`;
+  assertEquals(findingsOf([...MAP, sync(4096), sync(64, "TO_DEVICE", "fffff040"), ...UNMAP]), []);
+  assertEquals(findingsOf([...MAP, sync(8192), ...UNMAP]), ["proved sync_size 3 2"]);
+  assertEquals(findingsOf([...MAP, sync(64, "FROM_DEVICE"), ...UNMAP]), [
+    "proved sync_direction 3 2",
+  ]);
+  assertEquals(findingsOf([...MAP, ...UNMAP, sync(64)]), ["proved sync_unknown 5 4"]);
+});

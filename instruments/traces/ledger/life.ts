@@ -1,0 +1,120 @@
+/** What the ledger keeps: lives of mappings, the devices they are of, and what was found. */
+import type { Direction, MappingKind } from "../line/dma_event.ts";
+
+export const PAGE_BYTES = 4096;
+
+/** A line of the trace, and when it was written. */
+export interface Moment {
+  readonly line: number;
+  readonly seconds: number;
+  readonly cpu: number;
+}
+
+/** A mapping from the line that made it to the line that ended it. */
+export interface Life {
+  /** Null for a range of the two-step calls, which names no device. */
+  readonly device: Device | null;
+  readonly kind: MappingKind | "two_step";
+  readonly addr: number;
+  readonly sizeBytes: number;
+  readonly dir: Direction | null;
+  /** Null where the line has none. */
+  readonly phys: number | null;
+  readonly born: Moment;
+  readonly pid: number;
+  readonly task: string;
+  /** The request it is for, such as `nvme0 qid 1 cmdid 962`, or null. */
+  readonly request: string | null;
+  /** The line of the page table's own `map`, 0 when there is none. */
+  readonly tableLine: number;
+  /** Of a list: all entries that went in, and where they are in memory. */
+  readonly entries: number;
+  readonly physAddrs: readonly number[];
+  died: Moment | null;
+  /** Its death may be among lines that are missing. */
+  isUncertain: boolean;
+}
+
+export interface Device {
+  readonly name: string;
+  /** Live mappings by the page of their first address. */
+  readonly byPage: Map<number, Life[]>;
+  /** Live lists by the physical address of their first entry. */
+  readonly lists: Map<number, Life[]>;
+  /** The last mapping that ended at each address. */
+  readonly dead: Map<number, Life>;
+  /** The last list that ended, by the physical address of its first entry. */
+  readonly deadLists: Map<number, Life>;
+  readonly counts: Record<string, number>;
+  births: number;
+  deaths: number;
+  bornBeforeTrace: number;
+  /** Ended by a new birth while its own death is missing, or never sure. */
+  uncertain: number;
+  identityMaps: number;
+  otherMaps: number;
+  coveredMaps: number;
+}
+
+/** How sure a finding is. @see behaviour/traces.md T.66 */
+export type Certainty = "proved" | "likely" | "possible" | "unknown";
+
+export interface Finding {
+  readonly kind: string;
+  /** Line of the trace where it shows, or null. */
+  readonly line: number | null;
+  /** The birth, or what else it is held against. */
+  readonly otherLine: number | null;
+  /** Line of the kernel's log, or null. */
+  readonly logLine: number | null;
+  readonly device: string | null;
+  readonly address: number | null;
+  readonly certainty: Certainty;
+  /** The rule it follows from, as `trace.T.66`. */
+  readonly rule: string;
+  /** What happened, as a sentence. */
+  readonly text: string;
+  /** What differs, by name. */
+  readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
+}
+
+export function makeDevice(name: string): Device {
+  return {
+    name,
+    byPage: new Map(),
+    lists: new Map(),
+    dead: new Map(),
+    deadLists: new Map(),
+    counts: {},
+    births: 0,
+    deaths: 0,
+    bornBeforeTrace: 0,
+    uncertain: 0,
+    identityMaps: 0,
+    otherMaps: 0,
+    coveredMaps: 0,
+  };
+}
+
+/** How a device's addresses come about. @see behaviour/traces.md T.60 */
+export function modeOf(device: Device): "translated" | "direct" | "bounced" | "unknown" {
+  if (device.coveredMaps > 0) return "translated";
+  if (device.otherMaps > 0) return "bounced";
+  return device.identityMaps > 0 ? "direct" : "unknown";
+}
+
+export function pageOf(address: number): number {
+  return address - address % PAGE_BYTES;
+}
+
+/** Behind the last page of a range. */
+export function pageEnd(address: number, sizeBytes: number): number {
+  const end = address + Math.max(sizeBytes, 1);
+  return Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
+}
+
+/** Whether a device may do this by the direction of the mapping. */
+export function allows(dir: Direction | null, access: "read" | "write"): boolean {
+  if (dir === null || dir === "BIDIRECTIONAL") return true;
+  return access === "read" ? dir === "TO_DEVICE" : dir === "FROM_DEVICE";
+}

@@ -1,0 +1,68 @@
+/** Which mapping a line is about, and how mappings are kept. */
+import type { DmaEvent } from "../line/dma_event.ts";
+import type { Device, Life } from "./life.ts";
+
+export type Ended = Extract<DmaEvent, { op: "unmap" | "free" }>;
+
+/** Entries of a list that a line shows at most. @see behaviour/traces.md T.20 */
+const SHOWN_ENTRIES = 128;
+
+export function ghostKey(device: Device, address: number): string {
+  return `${device.name} ${address}`;
+}
+
+/** What mappings have in common that a driver uses alike. */
+export function siblingKey({ device, dir, kind, sizeBytes }: Life): string {
+  return `${device!.name} ${kind} ${dir} ${Math.ceil(Math.log2(Math.max(sizeBytes, 1)))}`;
+}
+
+/** The newest that fits best: by size and direction, by size, by direction, any of that address. */
+export function bestLife(lives: readonly Life[], event: Ended, kind: Life["kind"]): Life | null {
+  let found: Life | null = null;
+  let points = -1;
+  for (let index = lives.length - 1; index >= 0; index--) {
+    const life = lives[index]!;
+    if (life.addr !== event.addr || life.kind !== kind) continue;
+    const fit = (life.sizeBytes === event.sizeBytes ? 2 : 0) + (life.dir === event.dir ? 1 : 0);
+    if (fit > points) {
+      found = life;
+      points = fit;
+    }
+    if (fit === 3) break;
+  }
+  return found;
+}
+
+export function isSameList(life: Life, physAddrs: readonly number[], isCut: boolean): boolean {
+  if (!isCut && life.entries !== physAddrs.length) return false;
+  const shown = Math.min(life.physAddrs.length, physAddrs.length, SHOWN_ENTRIES);
+  for (let index = 0; index < shown; index++) {
+    if (life.physAddrs[index] !== physAddrs[index]) return false;
+  }
+  return true;
+}
+
+export function listBytes({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }>): number {
+  let end = 0;
+  dmaAddrs.forEach((addr, index) => end = Math.max(end, addr + sizesBytes[index]!));
+  return Math.max(end - dmaAddrs[0]!, sizesBytes[0]!);
+}
+
+export function count(device: Device, name: string, by = 1): void {
+  device.counts[name] = (device.counts[name] ?? 0) + by;
+}
+
+export function addLife(map: Map<number, Life[]>, key: number, life: Life): void {
+  const lives = map.get(key);
+  if (lives === undefined) map.set(key, [life]);
+  else lives.push(life);
+}
+
+export function removeLife(map: Map<number, Life[]>, key: number, life: Life): void {
+  const lives = map.get(key);
+  if (lives === undefined) return;
+  const at = lives.indexOf(life);
+  if (at < 0) return;
+  if (lives.length === 1) map.delete(key);
+  else lives.splice(at, 1);
+}

@@ -1,0 +1,238 @@
+/**
+ * The lines of an IOMMU's page table, told apart: which belong to a mapping of the DMA API, and which
+ * are links of two-step ranges.
+ *
+ * They name no device and no domain, and all domains hand out the same addresses: nothing is
+ * attributed but by what stands directly beside it, of the same task, CPU and kind of context.
+ *
+ * @see behaviour/traces.md T.25 to T.30
+ */
+import type { Moment } from "./life.ts";
+
+interface TableMap extends Moment {
+  readonly start: number;
+  readonly end: number;
+  readonly phys: number;
+}
+
+export interface TableUnmap extends Moment {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Adjacent rising maps of one context that no call has claimed. */
+export interface Run {
+  readonly context: Context;
+  /** The request it was made for, or null. */
+  readonly request: string | null;
+  /** Where it began, before a part of it was ended. */
+  readonly first: number;
+  /** The unmap that has ended only the part before it, or null. */
+  readonly cutBy: TableUnmap | null;
+  readonly maps: TableMap[];
+}
+
+/** A call that is printed before its work: the unmap of its range comes next. */
+export interface ExpectedUnmap {
+  readonly start: number;
+  readonly end: number;
+  /** Told whether it came; when the context went on without it, nothing was mapped there. */
+  readonly told: ((came: boolean) => void) | null;
+}
+
+/** What one task does on one CPU, in one kind of context. */
+export class Context {
+  run: Run | null = null;
+  /** The unmap directly before, not claimed yet. */
+  unmap: TableUnmap | null = null;
+  /** The range whose unmap should follow, and what it means when it does not. */
+  expected: ExpectedUnmap | null = null;
+  /** Between `nvme_setup_cmd` and `block_rq_issue`: the request. */
+  request: string | null = null;
+}
+
+export interface EndedRange {
+  readonly run: Run;
+  readonly maps: readonly TableMap[];
+  readonly unmap: TableUnmap;
+}
+
+/** Told of the end of each two-step range. */
+export type RangeSink = (range: EndedRange) => void;
+
+/** Runs that are open behind a context, before the oldest is forgotten. */
+const MOST_RUNS = 100_000;
+
+export class PageTable {
+  maps = 0;
+  unmaps = 0;
+  claimedMaps = 0;
+  claimedUnmaps = 0;
+  readonly #contexts = new Map<number, Context>();
+  readonly #runs = new Map<number, Run[]>();
+  /** Unmaps that nothing has claimed, by their start: they show that a range was ended. */
+  readonly #orphans = new Map<number, TableUnmap>();
+  readonly #sink: RangeSink;
+
+  constructor(sink: RangeSink) {
+    this.#sink = sink;
+  }
+
+  /** The context of a line. */
+  context(pid: number, cpu: number, flag: string): Context {
+    const key = (pid * 4096 + cpu) * 256 + flag.charCodeAt(0);
+    let context = this.#contexts.get(key);
+    if (context === undefined) this.#contexts.set(key, context = new Context());
+    return context;
+  }
+
+  map(context: Context, map: TableMap): void {
+    this.maps++;
+    this.goesOn(context);
+    const run = context.run;
+    const isNext = run !== null && run.request === context.request &&
+      run.maps.at(-1)?.end === map.start;
+    if (isNext) {
+      run.maps.push(map);
+      return;
+    }
+    const { request } = context;
+    context.run = { context, request, first: map.start, cutBy: null, maps: [map] };
+    const others = this.#runs.get(map.start);
+    // What was left of a range is mapped anew: something has ended it.
+    const open = others?.filter(({ cutBy }) => cutBy === null) ?? [];
+    this.#runs.set(map.start, [...open, context.run]);
+    if (this.#runs.size > MOST_RUNS) this.#runs.delete(this.#runs.keys().next().value!);
+  }
+
+  /**
+   * Takes the maps directly before a call that lie in its ranges.
+   *
+   * @param within Whether a range belongs to the call.
+   * @returns The line of the last one, 0 when there is none.
+   */
+  claimMaps(context: Context, within: (start: number, end: number) => boolean): number {
+    const run = context.run;
+    let line = 0;
+    while (run !== null && run.maps.length > 0) {
+      const last = run.maps.at(-1)!;
+      if (!within(last.start, last.end)) break;
+      if (line === 0) line = last.line;
+      run.maps.pop();
+      this.claimedMaps++;
+      if (run.maps.length === 0) this.#forget(run, last.start);
+    }
+    return line;
+  }
+
+  unmap(context: Context, unmap: TableUnmap): void {
+    this.unmaps++;
+    const expected = context.expected;
+    if (expected !== null && unmap.start < expected.end && unmap.end > expected.start) {
+      context.expected = null;
+      expected.told?.(true);
+      this.claimedUnmaps++;
+      this.#endQuietly(unmap);
+      return;
+    }
+    this.goesOn(context);
+    this.settle(context);
+    context.unmap = unmap;
+    this.#orphans.set(unmap.start, unmap);
+  }
+
+  /** The context does something else: what was expected does not come. */
+  goesOn(context: Context): void {
+    const expected = context.expected;
+    context.expected = null;
+    expected?.told?.(false);
+  }
+
+  /** Takes the unmap directly before a call that ends a mapping; null when there is none. */
+  claimUnmap(context: Context, address: number): TableUnmap | null {
+    const unmap = context.unmap;
+    if (unmap === null) return null;
+    if (address < unmap.start || address >= unmap.end) {
+      this.settle(context);
+      return null;
+    }
+    context.unmap = null;
+    this.claimedUnmaps++;
+    this.#endQuietly(unmap);
+    return unmap;
+  }
+
+  /** What an unmap has ended that was no part of this call: nothing is told of it. */
+  #endQuietly(unmap: TableUnmap): void {
+    if (this.#orphans.get(unmap.start) === unmap) this.#orphans.delete(unmap.start);
+    const run = this.#runs.get(unmap.start)?.find((each) => each.maps.at(-1)!.end === unmap.end);
+    if (run !== undefined) this.#forget(run, unmap.start);
+  }
+
+  /** No call has claimed the unmap before: it ends a two-step range. */
+  settle(context: Context): void {
+    const unmap = context.unmap;
+    context.unmap = null;
+    if (unmap === null) return;
+    const runs = this.#runs.get(unmap.start)?.filter(({ maps }) => maps[0]!.line < unmap.line) ??
+      [];
+    const run = runs.find(({ maps }) => maps.at(-1)!.end === unmap.end) ?? runs[0];
+    if (run === undefined) return;
+    this.#orphans.delete(unmap.start);
+    this.#forget(run, unmap.start);
+    const inside = run.maps.filter(({ end }) => end <= unmap.end);
+    const left = run.maps.filter(({ end }) => end > unmap.end);
+    this.#sink({ run, maps: inside, unmap });
+    // A range that was linked in several goes ends with one unmap.
+    let end = run.maps.at(-1)!.end;
+    while (end < unmap.end) {
+      const next = this.#runs.get(end)?.find(({ maps }) => maps[0]!.line < unmap.line);
+      if (next === undefined || next.maps.at(-1)!.end > unmap.end) break;
+      this.#forget(next, end);
+      this.#sink({ run: next, maps: next.maps, unmap });
+      end = next.maps.at(-1)!.end;
+    }
+    const [first] = left;
+    if (first === undefined) return;
+    // What is left may be ended by an unmap of its own.
+    const others = this.#runs.get(first.start) ?? [];
+    this.#runs.set(first.start, [...others, { ...run, cutBy: unmap, maps: left }]);
+  }
+
+  #forget(run: Run, start: number): void {
+    if (run.context.run === run) run.context.run = null;
+    const others = this.#runs.get(start);
+    if (others === undefined) return;
+    const rest = others.filter((each) => each !== run);
+    if (rest.length === 0) this.#runs.delete(start);
+    else this.#runs.set(start, rest);
+  }
+
+  /** An unmap of exactly this start, between two lines, that no call has claimed; or null. */
+  orphan(start: number, after: number, before: number): TableUnmap | null {
+    const unmap = this.#orphans.get(start);
+    return unmap !== undefined && unmap.line > after && unmap.line < before ? unmap : null;
+  }
+
+  /** Everything has been read. */
+  end(): void {
+    for (const context of this.#contexts.values()) {
+      // Behind the last line it may have come.
+      context.expected?.told?.(true);
+      context.expected = null;
+      this.settle(context);
+    }
+  }
+
+  /** What is left of ranges that were ended short. */
+  cutRuns(): (Run & { readonly cutBy: TableUnmap })[] {
+    return this.openRuns().flatMap((run) =>
+      run.cutBy === null ? [] : [{ ...run, cutBy: run.cutBy }]
+    );
+  }
+
+  /** Ranges that nobody has ended; identity maps at boot are none. @see behaviour/traces.md T.67 */
+  openRuns(): Run[] {
+    return [...this.#runs.values()].flat().filter(({ maps }) => maps[0]!.start !== maps[0]!.phys);
+  }
+}

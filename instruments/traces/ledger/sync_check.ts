@@ -1,0 +1,59 @@
+/** Whether what is synchronised is mapped, and in the right way. */
+import type { DmaEvent } from "../line/dma_event.ts";
+import type { Findings } from "./findings.ts";
+import { type Device, type Life, modeOf, type Moment, PAGE_BYTES, pageOf } from "./life.ts";
+
+type Sync = Extract<DmaEvent, { op: "sync" }>;
+
+/** What a check needs of the ledger. */
+interface Books {
+  readonly findings: Findings;
+  /** The last line behind which lines are missing. */
+  readonly lostLine: number;
+}
+
+/** Pages before an address in which a mapping that covers it is sought before all others. */
+const NEAR_PAGES = 32;
+
+/**
+ * Holds a sync to the mapping of its address.
+ *
+ * @see behaviour/traces.md T.66
+ */
+export function checkSync(event: Sync, device: Device, now: Moment, ledger: Books): void {
+  const { findings, lostLine } = ledger;
+  const lives = covering(device, event.addr);
+  const life =
+    lives.find((each) =>
+      each.dir === event.dir && each.addr + each.sizeBytes >= event.addr + event.sizeBytes
+    ) ?? lives[0];
+  if (life === undefined) {
+    const dead = device.dead.get(event.addr);
+    if (dead === undefined || dead.died!.line <= lostLine) return;
+    const sure = modeOf(device) === "direct" ? "possible" : "proved";
+    findings.syncUnknown(dead, event.addr, now, sure);
+    return;
+  }
+  if (life.kind === "sg" || event.isList) return;
+  if (life.addr + life.sizeBytes < event.addr + event.sizeBytes) {
+    findings.syncSize(life, event.addr, event.sizeBytes, now);
+  }
+  if (life.dir !== event.dir && life.dir !== "BIDIRECTIONAL") {
+    findings.syncDirection(life, event.dir, now);
+  }
+}
+
+/** Live mappings that hold an address: such as begin there first, then such as begin before it. */
+function covering(device: Device, address: number): Life[] {
+  const holds = (life: Life) => address >= life.addr && address < life.addr + life.sizeBytes;
+  const page = pageOf(address);
+  for (let back = 0; back <= NEAR_PAGES; back++) {
+    const found = device.byPage.get(page - back * PAGE_BYTES)?.filter(holds) ?? [];
+    if (found.length > 0) return found.sort((a, b) => b.addr - a.addr);
+  }
+  for (const lives of device.byPage.values()) {
+    const found = lives.filter(holds);
+    if (found.length > 0) return found;
+  }
+  return [];
+}

@@ -1,0 +1,220 @@
+/**
+ * Checks what a real machine has recorded: trace and kernel log, line by line, in two passes.
+ *
+ * The log is read first, because it says which pages of the trace matter.
+ */
+import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
+import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
+import { TraceLine } from "../line/trace_line.ts";
+import { bootOffset, type TimedFinding } from "./clock_offset.ts";
+import { faultPages, type JudgedLog, judgeLog } from "./judge_log.ts";
+import { Ledger } from "./ledger.ts";
+import { type Finding, type Life, modeOf } from "./life.ts";
+import { siblingKey } from "./lives.ts";
+import { PageHistory } from "./page_history.ts";
+
+export interface Gap {
+  readonly line: number;
+  readonly cpu: number;
+  /** How many events are missing, or null. */
+  readonly count: number | null;
+}
+
+/** Longer than this without any line, a trace may have been switched off in between. */
+const SILENCE_SECONDS = 0.1;
+/** So many younger mappings of the same use have ended when one is called left behind. */
+const YOUNGER_DEATHS = 3;
+/** More than this alive at once are a ring of buffers. */
+const MOST_LEAKED_ALIKE = 2;
+/** What the log's own prefix begins with, before a line of a trace that was dumped into it. */
+const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
+
+const VERSION = /\bLinux version (\S+)/;
+
+/** First pass: the kernel's log among the lines. */
+export class LogPass {
+  readonly entries: KernelLogEntry[] = [];
+  readonly unreadable: UnreadableFault[] = [];
+  /** How far the log's clock is behind, as the kernel said at boot, or null. */
+  bootSeconds: number | null = null;
+  readonly #line = new TraceLine();
+  readonly #reader = new KernelLogReader({
+    entry: (entry) => this.entries.push(entry),
+    unreadable: (fault) => this.unreadable.push(fault),
+  });
+
+  /** Lines of events, which are no part of the log. */
+  events = 0;
+  /** The kernel's version, as its log begins with it, or null. */
+  version: string | null = null;
+
+  push(text: string, number: number): void {
+    if (this.#line.read(text) === "event") {
+      this.events++;
+      return;
+    }
+    this.#reader.push(text, number);
+    this.bootSeconds ??= bootOffset(text);
+    this.version ??= VERSION.exec(text)?.[1] ?? null;
+  }
+
+  end(): void {
+    this.#reader.end();
+    this.entries.sort((a, b) => a.line - b.line);
+  }
+}
+
+/** Second pass: the trace. */
+export class TraceCheck {
+  readonly events: Record<string, number> = {};
+  readonly gaps: Gap[] = [];
+  readonly ledger: Ledger;
+  readonly #history: PageHistory;
+  readonly #line = new TraceLine();
+  readonly #seconds = new Map<Finding, number>();
+  lines = 0;
+  eventLines = 0;
+  overwritten = 0;
+  otherLines = 0;
+  rawRecords = 0;
+  #newestFinding = 0;
+
+  readonly #log: LogPass;
+
+  /** @param addresses Whose pages are kept with all their lives, beside those of the log's faults. */
+  constructor(log: LogPass, addresses: readonly number[] = []) {
+    this.#log = log;
+    this.#history = new PageHistory([...faultPages(log.entries), ...addresses]);
+    this.ledger = new Ledger(this.#history);
+  }
+
+  /** Every mapping of a page that is kept, in the order of their births. */
+  livesAt(page: number): readonly Life[] {
+    return this.#history.at(page);
+  }
+
+  push(text: string, number: number): void {
+    this.lines = number;
+    const line = this.#line;
+    switch (line.read(text)) {
+      case "event":
+        break;
+      case "lost":
+        this.gaps.push({ line: number, cpu: line.cpu, count: line.lost });
+        this.ledger.gap(line.cpu, number);
+        return;
+      case "started":
+        // Only where lines were overwritten is this more than a CPU that had nothing to do before.
+        if (this.overwritten > 0) this.ledger.gap(line.cpu, number);
+        return;
+      case "header":
+        if (line.written > line.inBuffer) this.overwritten += line.written - line.inBuffer;
+        return;
+      case "blank":
+      case "stack":
+        return;
+      case "other":
+        if (!LOG_PREFIX.test(text)) this.otherLines++;
+        return;
+    }
+    this.eventLines++;
+    this.events[line.event] = (this.events[line.event] ?? 0) + 1;
+    if (line.wasRaw) this.rawRecords++;
+    this.ledger.push(line, number);
+    const { list } = this.ledger.findings;
+    while (this.#newestFinding < list.length) {
+      this.#seconds.set(list[this.#newestFinding++]!, line.seconds);
+    }
+  }
+
+  /** All has been read: what is left open, and what the log says. */
+  end(): CheckResult {
+    const { ledger } = this;
+    ledger.end();
+    const alive: Life[] = [];
+    const uncertain: Life[] = [];
+    for (const life of ledger.open()) (ledger.isUncertain(life) ? uncertain : alive).push(life);
+    for (const life of uncertain) {
+      ledger.findings.openAtEnd(
+        life,
+        "alive_at_end",
+        "unknown",
+        "alive at the end, or ended in a line that is missing",
+      );
+    }
+    this.#leaks(alive);
+    const timed = [...this.#seconds].map(([finding, seconds]): TimedFinding => ({
+      finding,
+      seconds,
+    }));
+    const judged = judgeLog(
+      this.#log.entries,
+      ledger,
+      this.#history,
+      timed,
+      this.#log.bootSeconds,
+    );
+    return { alive, uncertain, judged, findings: merge(ledger.findings.list, judged) };
+  }
+
+  /** What is alive at the end: mostly as it should be. @see behaviour/traces.md T.66 */
+  #leaks(alive: readonly Life[]): void {
+    const { ledger } = this;
+    const alike = new Map<string, number>();
+    for (const life of alive) alike.set(siblingKey(life), (alike.get(siblingKey(life)) ?? 0) + 1);
+    for (const life of alive) {
+      const key = siblingKey(life);
+      const births = ledger.siblings.get(key) ?? [];
+      const younger = births.filter((line) => line > life.born.line).length;
+      const isLeft = life.kind !== "alloc" && younger >= YOUNGER_DEATHS &&
+        modeOf(life.device!) === "translated" && life.tableLine > 0 &&
+        alike.get(key)! <= MOST_LEAKED_ALIKE;
+      if (!isLeft) {
+        const text = "alive at the end, as rings, coherent memory and what is under way are";
+        ledger.findings.openAtEnd(life, "alive_at_end", "unknown", text);
+        continue;
+      }
+      const orphan = ledger.table.orphan(
+        life.addr - life.addr % 4096,
+        life.born.line,
+        Infinity,
+      );
+      const isSure = orphan === null && ledger.longestSilenceSeconds < SILENCE_SECONDS &&
+        ledger.lostLine === 0;
+      const text = orphan === null
+        ? "alive at the end, while younger mappings of the same use have ended"
+        : `its range was taken out of the page table in line ${orphan.line}: only the line of the ` +
+          "unmap is missing";
+      const kind = orphan === null ? "leak" : "line_missing";
+      ledger.findings.openAtEnd(life, kind, isSure ? "likely" : "possible", text);
+    }
+  }
+}
+
+export interface CheckResult {
+  readonly alive: readonly Life[];
+  readonly uncertain: readonly Life[];
+  readonly judged: JudgedLog;
+  /** Proved ones first, then by line. */
+  readonly findings: readonly Finding[];
+}
+
+const ORDER = ["proved", "likely", "possible", "unknown"];
+
+/** The trace's findings with the line of the log that is about each, and those of the log alone. */
+function merge(found: readonly Finding[], judged: JudgedLog): Finding[] {
+  const logLines = new Map(judged.pairs.map(({ finding, logLine }) => [finding, logLine]));
+  const proved = new Map(
+    judged.findings.filter(({ kind }) => kind === "leak").map((leak) => [leak.line, leak]),
+  );
+  const own = found.flatMap((finding): Finding[] => {
+    const isOpen = finding.kind === "leak" || finding.kind === "alive_at_end";
+    const leak = isOpen && finding.otherLine === null ? proved.get(finding.line) : undefined;
+    if (leak !== undefined) return [];
+    return [{ ...finding, logLine: logLines.get(finding) ?? null }];
+  });
+  return [...own, ...judged.findings].sort((a, b) =>
+    ORDER.indexOf(a.certainty) - ORDER.indexOf(b.certainty) ||
+    (a.line ?? Infinity) - (b.line ?? Infinity) || (a.logLine ?? 0) - (b.logLine ?? 0)
+  );
+}
