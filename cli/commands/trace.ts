@@ -2,7 +2,7 @@ import { command } from "../command.ts";
 import { refuse } from "../screen.ts";
 
 /** What can be done with a trace, and what does it. */
-const ACTIONS = ["check", "import", "show"] as const;
+const ACTIONS = ["check", "import", "show", "script"] as const;
 
 export const TRACE = command({
   name: "trace",
@@ -13,9 +13,9 @@ export const TRACE = command({
     "is the standard input. `import` says what is in them. `check` keeps a ledger of every " +
     "mapping from its birth to its death and says what was wrong, by which lines and which rule, " +
     "and how sure that is: proved, likely, possible or unknown. `show` says who owns an address, " +
-    "since when, for which request, until when. Exit code 1 only for what is proved or likely.",
+    "since when, for which request, until when. `script` writes the run as a scenario. Exit code 1 only for what is proved or likely.",
   argument: {
-    placeholder: "check|import|show FILE",
+    placeholder: "check|import|show|script FILE",
     doc: "what to do, and the files: a trace, and the kernel's log of the same run beside it",
     completes: "files",
     count: "some",
@@ -27,12 +27,22 @@ export const TRACE = command({
       placeholder: "PLACE",
       doc: "for show: a line (318), an address (0xfffff000) or a time (9.591s)",
     },
+    around: {
+      kind: "integer",
+      placeholder: "LINE",
+      doc: "for script: only the mappings that the finding at this line is about",
+    },
+    shrink: { kind: "flag", doc: "for script: only the mappings that findings are about" },
   },
   examples: [
     { line: "trace import trace.txt.gz dmesg.txt", doc: "what is in them" },
     { line: "trace check trace.txt.gz dmesg.txt", doc: "what was wrong, and whose fault it was" },
     { line: "trace check --json trace.txt", doc: "the same for programs" },
     { line: "trace show trace.txt --at 0xfffff000", doc: "every mapping that an address had" },
+    {
+      line: "trace script trace.txt dmesg.txt --shrink > found.dma",
+      doc: "the mistakes as a scenario that runs",
+    },
   ],
   async run({ words, options, screen }) {
     const [action, ...paths] = words;
@@ -50,6 +60,10 @@ export const TRACE = command({
     if (action === "show") {
       const { runShow } = await import("../trace/show.ts");
       return runShow(paths, options.at, screen);
+    }
+    if (action === "script") {
+      const { runScript } = await import("../trace/script.ts");
+      return runScript(paths, options.around, options.shrink, screen);
     }
     const { runCheck } = await import("../trace/check.ts");
     return runCheck(paths, options.json, screen);

@@ -7,6 +7,7 @@
  */
 import { type DmaEvent, isDmaEvent, readDmaEvent } from "../line/dma_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
+import type { StepSink } from "../script/recorder.ts";
 import { Findings } from "./findings.ts";
 import {
   type Device,
@@ -25,6 +26,7 @@ import {
   ghostKey,
   isSameList,
   listBytes,
+  rangeLife,
   removeLife,
   siblingKey,
 } from "./lives.ts";
@@ -53,6 +55,8 @@ export class Ledger {
   readonly #ghosts = new Map<string, Ghost>();
   /** Deaths by device, kind, direction and size: how many, and when the last one was born. */
   readonly siblings = new Map<string, number[]>();
+  /** Told of each mapping's steps, where somebody writes them down. */
+  recorder: StepSink | null = null;
   lostLine = 0;
   damaged: number[] = [];
   firstSeconds: number | null = null;
@@ -206,6 +210,7 @@ export class Ledger {
   }
 
   #keep(life: Life): void {
+    this.recorder?.({ op: "birth", line: life.born.line, life });
     addLife(life.device!.byPage, pageOf(life.addr), life);
     if (life.kind === "sg") addLife(life.device!.lists, life.phys!, life);
   }
@@ -308,6 +313,8 @@ export class Ledger {
     }
     if (life.sizeBytes !== event.sizeBytes) this.findings.wrongSize(life, event.sizeBytes, now);
     if (life.dir !== event.dir) this.findings.wrongDirection(life, event.dir, now);
+    const { dir, sizeBytes } = event;
+    this.recorder?.({ op: "death", line: now.line, life, sizeBytes, dir, entries: 1 });
     this.#die(life, now);
   }
 
@@ -364,6 +371,7 @@ export class Ledger {
     const nothingThere = isTranslated && unmap === null && this.#isWhole(now.cpu);
     const isTold = nothingThere || !isTranslated && modeOf(device) !== "direct";
     if (dead !== null && isTold) {
+      this.recorder?.({ op: "again", line: now.line, life: dead });
       this.findings.doubleUnmap(dead, now, event.addr, "proved");
       return;
     }
@@ -450,6 +458,9 @@ export class Ledger {
       this.findings.wrongEntries(life, event.physAddrs.length, now);
     }
     if (life.dir !== event.dir) this.findings.wrongDirection(life, event.dir, now);
+    const { sizeBytes } = life;
+    const entries = event.isCut ? life.entries : event.physAddrs.length;
+    this.recorder?.({ op: "death", line: now.line, life, sizeBytes, dir: event.dir, entries });
     this.#die(life, now);
   }
 
@@ -471,26 +482,8 @@ export class Ledger {
     );
   }
 
-  #rangeEnded({ maps, run, unmap }: EndedRange): void {
-    const [first] = maps;
-    const last = maps.at(-1) ?? first;
-    if (first === undefined || last === undefined) return;
-    this.#history.add({
-      device: null,
-      kind: "two_step",
-      addr: first.start,
-      sizeBytes: last.end - first.start,
-      dir: null,
-      phys: first.phys,
-      born: first,
-      pid: -1,
-      task: "",
-      request: run.request,
-      tableLine: first.line,
-      entries: maps.length,
-      physAddrs: [],
-      died: unmap,
-      isUncertain: false,
-    });
+  #rangeEnded(range: EndedRange): void {
+    const life = rangeLife(range);
+    if (life !== null) this.#history.add(life);
   }
 }

@@ -1,6 +1,7 @@
 /** Which mapping a line is about, and how mappings are kept. */
 import type { DmaEvent } from "../line/dma_event.ts";
 import type { Device, Life } from "./life.ts";
+import type { EndedRange } from "./page_table.ts";
 
 export type Ended = Extract<DmaEvent, { op: "unmap" | "free" }>;
 
@@ -65,4 +66,27 @@ export function removeLife(map: Map<number, Life[]>, key: number, life: Life): v
   if (at < 0) return;
   if (lives.length === 1) map.delete(key);
   else lives.splice(at, 1);
+}
+
+/** A two-step range as a life: it names no device and no direction. */
+export function rangeLife({ maps, run, unmap }: EndedRange): Life | null {
+  const [first] = maps;
+  if (first === undefined) return null;
+  return {
+    device: null,
+    kind: "two_step",
+    addr: first.start,
+    sizeBytes: maps.at(-1)!.end - first.start,
+    dir: null,
+    phys: first.phys,
+    born: first,
+    pid: -1,
+    task: "",
+    request: run.request,
+    tableLine: first.line,
+    entries: maps.length,
+    physAddrs: [],
+    died: unmap,
+    isUncertain: false,
+  };
 }

@@ -1,5 +1,6 @@
 /** Whether what is synchronised is mapped, and in the right way. */
 import type { DmaEvent } from "../line/dma_event.ts";
+import type { StepSink } from "../script/recorder.ts";
 import type { Findings } from "./findings.ts";
 import { type Device, type Life, modeOf, type Moment, PAGE_BYTES, pageOf } from "./life.ts";
 
@@ -10,6 +11,7 @@ interface Books {
   readonly findings: Findings;
   /** The last line behind which lines are missing. */
   readonly lostLine: number;
+  readonly recorder: StepSink | null;
 }
 
 /** Pages before an address in which a mapping that covers it is sought before all others. */
@@ -35,6 +37,9 @@ export function checkSync(event: Sync, device: Device, now: Moment, ledger: Book
     return;
   }
   if (life.kind === "sg" || event.isList) return;
+  const { dir, sizeBytes } = event;
+  const offsetBytes = event.addr - life.addr;
+  ledger.recorder?.({ op: "sync", line: now.line, life, dir, sizeBytes, offsetBytes });
   if (life.addr + life.sizeBytes < event.addr + event.sizeBytes) {
     findings.syncSize(life, event.addr, event.sizeBytes, now);
   }

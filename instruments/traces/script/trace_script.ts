@@ -1,0 +1,269 @@
+/**
+ * A run of a real machine as a scenario: the same mappings in the same order, and for each finding
+ * the same mistake. What a trace does not tell is guessed, and said in a comment.
+ */
+import type { Finding, Life } from "../ledger/life.ts";
+import { PAGE_BYTES, pageOf } from "../ledger/life.ts";
+import type { Step } from "./recorder.ts";
+
+export interface ScriptOptions {
+  /** Only mappings that a finding at this line is about, or that the line is of; or null. */
+  readonly around: number | null;
+  /** Only mappings that a finding is about. */
+  readonly shrink: boolean;
+}
+
+/** Where buffers of the scenario begin: its machine has 4 GiB of memory. */
+const FIRST_PHYS = 0x1000_0000;
+/** Devices and steps that a scenario has at most. */
+const MOST_DEVICES = 16;
+const MOST_STEPS = 50_000;
+
+/** Findings that a scenario draws by a call that is wrong. */
+const WARNED: Readonly<Record<string, string>> = {
+  unmap_size: "unmap_size",
+  unmap_direction: "unmap_direction",
+  unmap_entries: "unmap_entries",
+  double_unmap: "unmap_unknown",
+  sync_size: "sync_size",
+  sync_direction: "sync_direction",
+};
+
+/** The scenario's text. */
+export function traceScript(
+  steps: readonly Step[],
+  findings: readonly Finding[],
+  source: string,
+  options: ScriptOptions,
+): string {
+  return new ScriptWriter(findings, options).write(steps, source);
+}
+
+class ScriptWriter {
+  readonly #findings: readonly Finding[];
+  readonly #options: ScriptOptions;
+  readonly #names = new Map<Life, string>();
+  readonly #devices = new Map<string, string>();
+  readonly #guesses = new Set<string>();
+  readonly #body: string[] = [];
+  #nextPhys = FIRST_PHYS;
+
+  constructor(findings: readonly Finding[], options: ScriptOptions) {
+    this.#findings = findings.filter(({ certainty }) =>
+      certainty === "proved" || certainty === "likely"
+    );
+    this.#options = options;
+  }
+
+  write(steps: readonly Step[], source: string): string {
+    const wanted = steps.filter((step) => this.#isWanted(step)).slice(0, MOST_STEPS);
+    const alive = new Set<Life>();
+    for (const step of wanted) {
+      const name = step.life.device!.name;
+      if (!this.#devices.has(name)) {
+        if (this.#devices.size === MOST_DEVICES) continue;
+        this.#devices.set(name, `dev_${name.replace(/^0000:/, "").replace(/\W/g, "_")}`);
+      }
+      this.#step(step, alive);
+      this.#accessesAt(step);
+    }
+    this.#accessesAnywhere();
+    for (const life of alive) {
+      if (this.#isLeft(life)) {
+        this.#say(`# left behind: line ${life.born.line}`);
+        continue;
+      }
+      this.#guesses.add("what is alive at the end of the trace is unmapped at the end");
+      this.#end(life, life.sizeBytes, life.dir!, life.entries, "");
+    }
+    return this.#text(source);
+  }
+
+  /** Whether a finding says that nobody has ended it. */
+  #isLeft(life: Life): boolean {
+    return this.#findings.some(({ kind, line }) => kind === "leak" && line === life.born.line);
+  }
+
+  #isWanted({ life, line }: Step): boolean {
+    const { around, shrink } = this.#options;
+    if (around === null && !shrink) return true;
+    const lines = [life.born.line, life.died?.line ?? -1, line];
+    const isFound = this.#findings.some((finding) =>
+      (around === null || around === finding.line || around === finding.otherLine ||
+        around === finding.logLine) &&
+      (lines.includes(finding.line ?? -2) || lines.includes(finding.otherLine ?? -2))
+    );
+    return isFound || around !== null && lines.includes(around);
+  }
+
+  #step(step: Step, alive: Set<Life>): void {
+    const { life } = step;
+    if (step.op === "birth") {
+      this.#birth(life);
+      alive.add(life);
+      return;
+    }
+    // Its birth is no part of the scenario.
+    if (!this.#names.has(life)) return;
+    const warned = this.#findings.find(({ kind, line }) => line === step.line && kind in WARNED);
+    const warns = warned === undefined ? "" : ` warns ${WARNED[warned.kind]}`;
+    switch (step.op) {
+      case "death":
+        alive.delete(life);
+        this.#end(life, step.sizeBytes, step.dir, step.entries, warns);
+        return;
+      case "again":
+        if (life.kind === "map") this.#end(life, life.sizeBytes, life.dir!, life.entries, warns);
+        return;
+      case "sync": {
+        const at = step.offsetBytes === 0 ? "" : ` + ${step.offsetBytes}B`;
+        const { device, name } = this.#nameOf(life);
+        this.#say(
+          `dma_sync_single_for_cpu(${device}, ${name}.addr${at}, ${step.sizeBytes}B, ${
+            word(step.dir)
+          })${warns}`,
+        );
+      }
+    }
+  }
+
+  #nameOf(life: Life): { readonly name: string; readonly device: string } {
+    return { name: this.#names.get(life)!, device: this.#devices.get(life.device!.name)! };
+  }
+
+  #birth(life: Life): void {
+    // What nobody names again begins with a line, as the language wants it.
+    const name = `${this.#isLeft(life) ? "_" : ""}m${life.born.line}`;
+    this.#names.set(life, name);
+    const device = this.#devices.get(life.device!.name)!;
+    if (life.kind === "alloc") {
+      this.#say(`let ${name} = dma_alloc_coherent(${device}, ${life.sizeBytes}B)`);
+      return;
+    }
+    if (life.kind === "sg") {
+      this.#guesses.add("lengths of a list's entries: a trace has only those of its ranges");
+      const entries = this.#entries(life);
+      this.#say(`let ${name} = scatterlist([${entries.join(", ")}])`);
+      this.#say(`dma_map_sg(${device}, ${name}, ${word(life.dir!)})`);
+      return;
+    }
+    const phys = this.#memory(life.phys ?? life.addr, life.sizeBytes);
+    this.#say(
+      `let ${name} = dma_map_phys(${device}, ${hex(phys)}, ${life.sizeBytes}B, ${word(life.dir!)})`,
+    );
+  }
+
+  /** Memory of its own, at the same place in the page. */
+  #memory(phys: number, sizeBytes: number): number {
+    const start = this.#nextPhys + phys % PAGE_BYTES;
+    this.#nextPhys = pageOf(start + sizeBytes - 1) + 2 * PAGE_BYTES;
+    return start;
+  }
+
+  #entries({ entries, phys, physAddrs, sizeBytes }: Life): string[] {
+    const offset = (phys ?? 0) % PAGE_BYTES;
+    let left = sizeBytes;
+    return Array.from({ length: entries }, (_, index) => {
+      const rest = entries - index - 1;
+      const most = PAGE_BYTES - (index === 0 ? offset : 0);
+      const size = rest === 0 ? Math.max(left, 1) : Math.max(1, Math.min(most, left - rest));
+      left -= size;
+      const start = this.#memory(physAddrs[index] ?? 0, size);
+      return `{ phys: ${hex(start)}, size: ${size}B }`;
+    });
+  }
+
+  #end(life: Life, sizeBytes: number, dir: string, entries: number, warns: string): void {
+    const { device, name } = this.#nameOf(life);
+    switch (life.kind) {
+      case "alloc":
+        if (warns !== "") this.#guesses.add("a wrong size of dma_free_coherent cannot be written");
+        this.#say(`dma_free_coherent(${device}, ${name})`);
+        return;
+      case "sg": {
+        const nents = entries === life.entries ? "" : `, nents: ${entries}`;
+        this.#say(`dma_unmap_sg(${device}, ${name}, ${word(dir)}${nents})${warns}`);
+        return;
+      }
+      default:
+        this.#say(`dma_unmap_phys(${device}, ${name}.addr, ${sizeBytes}B, ${word(dir)})${warns}`);
+    }
+  }
+
+  /** Accesses of the device that a fault line is about, where they became possible. */
+  #accessesAt(step: Step): void {
+    for (const finding of this.#findings) {
+      if (finding.line !== step.line || finding.logLine === null) continue;
+      if (!this.#names.has(step.life)) continue;
+      const { device, name } = this.#nameOf(step.life);
+      const at = step.life.kind === "sg" ? `${name}.mapped[0].addr` : `${name}.addr`;
+      const past = `${at} + ${step.life.sizeBytes}B`;
+      if (finding.kind === "use_after_unmap" && step.life.kind !== "sg") {
+        this.#access(device, at, finding, "not_present");
+      } else if (finding.kind === "past_end") this.#access(device, past, finding, "not_present");
+      else if (finding.kind === "wrong_direction") {
+        const reason = finding.more.access === "read" ? "not_readable" : "not_writable";
+        this.#access(device, at, finding, reason);
+      }
+    }
+  }
+
+  /** Accesses to what was never mapped. */
+  #accessesAnywhere(): void {
+    const { around } = this.#options;
+    for (const finding of this.#findings) {
+      const device = this.#devices.get(finding.device ?? "");
+      if (finding.kind !== "never_mapped" || finding.address === null || device === undefined) {
+        continue;
+      }
+      if (around !== null && around !== finding.logLine) continue;
+      this.#access(device, hex(finding.address), finding, "not_present");
+    }
+  }
+
+  #access(device: string, at: string, { logLine, more }: Finding, reason: string): void {
+    this.#guesses.add("how many bytes a device moved: a fault line has none");
+    const call = more.access === "read" ? `dma_read(${at}, 1B)` : `dma_write(${at}, bytes"00")`;
+    this.#say(`${device}.${call} faults ${reason}   # log line ${logLine}`);
+  }
+
+  #say(line: string): void {
+    this.#body.push(`  ${line}`);
+  }
+
+  #text(source: string): string {
+    const guesses = [
+      "physical addresses, but not where in the page they begin",
+      "the IOMMU's mode: strict, whatever the machine had",
+      ...this.#guesses,
+    ];
+    const ports = [...this.#devices.values()].map((name, index) =>
+      `    root_port rp${index} { endpoint ${name} { } }`
+    );
+    return [
+      `# Made from ${source}.`,
+      "# Guessed:",
+      ...guesses.map((guess) => `# - ${guess}`),
+      "",
+      "machine {",
+      "  iommu { mode = strict }",
+      "  pci {",
+      ...ports,
+      "  }",
+      "}",
+      "",
+      'test "as the trace has it" {',
+      ...this.#body.length === 0 ? ["  # no mapping is left of it"] : this.#body,
+      "}",
+      "",
+    ].join("\n");
+  }
+}
+
+function hex(address: number): string {
+  return `0x${address.toString(16)}`;
+}
+
+function word(dir: string): string {
+  return dir.toLowerCase();
+}
