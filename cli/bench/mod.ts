@@ -10,6 +10,7 @@ import { P2P_MATRIX } from "./p2p_matrix.ts";
 import { RECORDING } from "./recording.ts";
 import { START_CHECKOUT, START_COLD } from "./start_cold.ts";
 import { START_STAGES } from "./start_stages.ts";
+import { TRACE_CHECKS } from "./trace_check.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
   START_COLD,
@@ -23,4 +24,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   DRIVER_HUNT,
   ...NVME_READS,
   ...RECORDING,
+  ...TRACE_CHECKS,
 ];

@@ -128,7 +128,7 @@ export class KernelLogReader {
 }
 
 /** The time of a line by the log's clock, or null. */
-function logSeconds(text: string): number | null {
+export function logSeconds(text: string): number | null {
   const match = SECONDS.exec(text.slice(0, PREFIX_LENGTH));
   return match === null ? null : Number(match[1]);
 }

@@ -192,6 +192,7 @@ function offsetLines(
 ): string[] {
   if (offset === null) return [];
   const sources = {
+    marks: `${formatCount(offset.pairs, "mark")} of the collector`,
     calls: `${formatCount(offset.pairs, "call")} that both have, spread ${
       (offset.spread_seconds * 1000).toFixed(3)
     } ms${offset.pairs < 3 ? ": by few pairs" : ""}`,

@@ -14,10 +14,10 @@ export interface ClockOffset {
   /** Lines of both that are the same call. */
   readonly pairs: number;
   /**
-   * What it goes by: lines that are the same call, what the kernel said at boot of its own clock, or
+   * What it goes by: the collector's marks in both, lines that are the same call, what the kernel said at boot of its own clock, or
    * the offset nearest to 0 at which the faults can be explained.
    */
-  readonly source: "calls" | "boot" | "faults";
+  readonly source: "marks" | "calls" | "boot" | "faults";
 }
 
 export interface LogPair {
@@ -89,15 +89,18 @@ function isSameAddress(finding: Finding, entry: KernelLogEntry): boolean {
   return parseInt(address, 16) === finding.address;
 }
 
-/** The median of the pairs, or null without any. */
-export function offsetOf(pairs: readonly LogPair[]): ClockOffset | null {
-  const differences = pairs.map(({ differenceSeconds }) => differenceSeconds).sort((a, b) => a - b);
+/** The median of the differences, or null without any. */
+export function offsetOf(
+  unsorted: readonly number[],
+  source: ClockOffset["source"],
+): ClockOffset | null {
+  const differences = [...unsorted].sort((a, b) => a - b);
   if (differences.length === 0) return null;
   return {
     seconds: differences[Math.floor((differences.length - 1) / 2)]!,
     spreadSeconds: differences.at(-1)! - differences[0]!,
     pairs: differences.length,
-    source: "calls",
+    source,
   };
 }
 
@@ -114,4 +117,9 @@ const NS_PER_S = 1e9;
 export function bootOffset(line: string): number | null {
   const match = MARKING_STABLE.exec(line);
   return match === null ? null : -Number(match[1]) / NS_PER_S;
+}
+
+/** A number that the collector writes into the trace and into the log at once, or null. */
+export function markIn(text: string): string | null {
+  return /\bdmalab-mark (\d{1,15})\b/.exec(text)?.[1] ?? null;
 }

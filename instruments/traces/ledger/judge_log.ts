@@ -20,6 +20,13 @@ export interface JudgedLog {
   readonly pairs: readonly { readonly logLine: number; readonly finding: Finding }[];
 }
 
+/** What is known of the clocks beside the lines about DMA. */
+export interface KnownClocks {
+  /** Trace minus log, for each mark that stands in both. */
+  readonly marks: readonly number[];
+  readonly bootSeconds: number | null;
+}
+
 /** Further than this no clock of a trace was from that of the log. */
 const FURTHEST_SECONDS = 60;
 /** Behind a change, so that the access comes after it. */
@@ -39,13 +46,13 @@ export function judgeLog(
   ledger: Ledger,
   history: PageHistory,
   timed: readonly TimedFinding[],
-  bootSeconds: number | null,
+  clocks: KnownClocks,
 ): JudgedLog {
   const pairs = pairFindings(entries, timed);
   const accesses = entries.flatMap((entry) => accessOf(entry, ledger) ?? []);
-  const offset = ledger.firstSeconds === null
-    ? null
-    : offsetOf(pairs) ?? explaining(accesses, ledger, history, bootSeconds);
+  const offset = ledger.firstSeconds === null ? null : offsetOf(clocks.marks, "marks") ??
+    offsetOf(pairs.map(({ differenceSeconds }) => differenceSeconds), "calls") ??
+    explaining(accesses, ledger, history, clocks.bootSeconds);
   const judge = (entry: KernelLogEntry): Finding[] => {
     if (entry.kind === "iommu_fault") {
       const access = accesses.find((each) => each.entry === entry);
@@ -160,7 +167,7 @@ function faultFinding(
   }
   const verdict = judgeFault(access, history, entry.seconds + offset.seconds);
   const { life } = verdict;
-  const isSure = offset.source === "calls" && verdict.isConsistent && life?.device !== null;
+  const isSure = isExact(offset) && verdict.isConsistent && life?.device !== null;
   const certainty = isSure ? "proved" : verdict.isConsistent ? "likely" : "possible";
   if (verdict.kind === "never_mapped") {
     return neverMapped(access, access.device, ledger, offset, finding);
@@ -172,6 +179,11 @@ function faultFinding(
     line: died ? life!.died!.line : life?.born.line ?? null,
     otherLine: died ? life!.born.line : null,
   });
+}
+
+/** Whether the clocks are tied by lines that both have. */
+function isExact({ source }: ClockOffset): boolean {
+  return source === "marks" || source === "calls";
 }
 
 /** Only a trace without gaps from the device's first mapping on can say so. */
@@ -191,7 +203,7 @@ function neverMapped(
   const mode = modeOf(device);
   const isGapless = ledger.lostLine === 0 && device.bornBeforeTrace === 0;
   if (!isGapless || mode !== "translated") return finding("unknown_birth", "unknown");
-  return finding("never_mapped", offset.source === "calls" ? "proved" : "likely");
+  return finding("never_mapped", isExact(offset) ? "proved" : "likely");
 }
 
 /** Lines that are findings by themselves. */

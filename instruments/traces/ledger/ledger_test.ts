@@ -118,3 +118,25 @@ Deno.test("syncs are held to the mapping that holds their address", () => {
   ]);
   assertEquals(findingsOf([...MAP, ...UNMAP, sync(64)]), ["proved sync_unknown 5 4"]);
 });
+
+Deno.test("marks that stand in the trace and in the log tie their clocks (T.61)", () => {
+  const log = new LogPass();
+  log.push("[    5.250000] dmalab-mark 77", 1);
+  log.push(
+    "[    5.252500] DMAR: [DMA Read NO_PASID] Request device [0000:00:05.0] fault addr 0xfffff000 " +
+      "[fault reason 0x06] PTE Read access is not set",
+    2,
+  );
+  log.end();
+  const check = new TraceCheck(log);
+  const lines = ["tracing_mark_write: dmalab-mark 77", ...MAP, ...UNMAP];
+  lines.forEach((text, index) =>
+    check.push(`            init-1       [000] .....     1.000${index}00: ${text}`, index + 1)
+  );
+  const { findings, judged } = check.end();
+  assertEquals([judged.offset?.source, judged.offset?.seconds], ["marks", -4.25]);
+  assertEquals(
+    findings.map(({ certainty, kind, line, logLine }) => `${certainty} ${kind} ${line} ${logLine}`),
+    ["proved use_after_unmap 5 2"],
+  );
+});

@@ -4,9 +4,9 @@
  * The log is read first, because it says which pages of the trace matter.
  */
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
-import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
+import { KernelLogReader, logSeconds } from "../kernel_log/kernel_log_reader.ts";
 import { TraceLine } from "../line/trace_line.ts";
-import { bootOffset, type TimedFinding } from "./clock_offset.ts";
+import { bootOffset, markIn, type TimedFinding } from "./clock_offset.ts";
 import { faultPages, type JudgedLog, judgeLog } from "./judge_log.ts";
 import { Ledger } from "./ledger.ts";
 import { type Finding, type Life, modeOf } from "./life.ts";
@@ -29,6 +29,8 @@ const MOST_LEAKED_ALIKE = 2;
 /** What the log's own prefix begins with, before a line of a trace that was dumped into it. */
 const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
 
+/** What a program has written into the trace, in the words of the kernel and of user space. */
+const MARKERS: ReadonlySet<string> = new Set(["tracing_mark_write", "print"]);
 const VERSION = /\bLinux version (\S+)/;
 
 /** First pass: the kernel's log among the lines. */
@@ -37,6 +39,8 @@ export class LogPass {
   readonly unreadable: UnreadableFault[] = [];
   /** How far the log's clock is behind, as the kernel said at boot, or null. */
   bootSeconds: number | null = null;
+  /** When the collector's marks stand in the log, by their numbers. */
+  readonly marks = new Map<string, number>();
   readonly #line = new TraceLine();
   readonly #reader = new KernelLogReader({
     entry: (entry) => this.entries.push(entry),
@@ -55,6 +59,9 @@ export class LogPass {
     }
     this.#reader.push(text, number);
     this.bootSeconds ??= bootOffset(text);
+    const mark = markIn(text);
+    const seconds = mark === null ? null : logSeconds(text);
+    if (seconds !== null) this.marks.set(mark!, seconds);
     this.version ??= VERSION.exec(text)?.[1] ?? null;
   }
 
@@ -80,6 +87,7 @@ export class TraceCheck {
   #newestFinding = 0;
 
   readonly #log: LogPass;
+  readonly #marks: number[] = [];
 
   /** @param addresses Whose pages are kept with all their lives, beside those of the log's faults. */
   constructor(log: LogPass, addresses: readonly number[] = []) {
@@ -120,6 +128,9 @@ export class TraceCheck {
     this.eventLines++;
     this.events[line.event] = (this.events[line.event] ?? 0) + 1;
     if (line.wasRaw) this.rawRecords++;
+    const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
+    const marked = mark === null ? undefined : this.#log.marks.get(mark);
+    if (marked !== undefined) this.#marks.push(line.seconds - marked);
     this.ledger.push(line, number);
     const { list } = this.ledger.findings;
     while (this.#newestFinding < list.length) {
@@ -152,7 +163,7 @@ export class TraceCheck {
       ledger,
       this.#history,
       timed,
-      this.#log.bootSeconds,
+      { marks: this.#marks, bootSeconds: this.#log.bootSeconds },
     );
     return { alive, uncertain, judged, findings: merge(ledger.findings.list, judged) };
   }
