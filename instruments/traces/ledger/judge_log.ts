@@ -173,8 +173,9 @@ function faultFinding(
     return neverMapped(access, access.device, ledger, offset, finding);
   }
   const died = verdict.kind === "use_after_unmap" && life?.device !== null;
-  const isUncertain = life !== null && life.device !== null && life.died === null &&
-    ledger.isUncertain(life);
+  // Lines are missing since: it may have ended, or something else may have lived there.
+  const isUncertain = life !== null && life.device !== null &&
+    (life.died === null ? ledger.isUncertain(life) : life.died.line < ledger.lostLine);
   return finding(verdict.kind, isUncertain ? "possible" : certainty, {
     line: died ? life!.died!.line : life?.born.line ?? null,
     otherLine: died ? life!.born.line : null,

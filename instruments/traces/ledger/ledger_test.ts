@@ -117,6 +117,8 @@ Deno.test("syncs are held to the mapping that holds their address", () => {
     "proved sync_direction 3 2",
   ]);
   assertEquals(findingsOf([...MAP, ...UNMAP, sync(64)]), ["proved sync_unknown 5 4"]);
+  // Behind a gap another mapping may live there.
+  assertEquals(findingsOf([...MAP, "CPU:0 [LOST 2 EVENTS]", sync(64, "FROM_DEVICE")]), []);
 });
 
 Deno.test("marks that stand in the trace and in the log tie their clocks (T.61)", () => {

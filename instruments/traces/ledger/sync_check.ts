@@ -12,6 +12,7 @@ interface Books {
   /** The last line behind which lines are missing. */
   readonly lostLine: number;
   readonly recorder: StepSink | null;
+  isUncertain(life: Life): boolean;
 }
 
 /** Pages before an address in which a mapping that covers it is sought before all others. */
@@ -40,6 +41,8 @@ export function checkSync(event: Sync, device: Device, now: Moment, ledger: Book
   const { dir, sizeBytes } = event;
   const offsetBytes = event.addr - life.addr;
   ledger.recorder?.({ op: "sync", line: now.line, life, dir, sizeBytes, offsetBytes });
+  // It may have ended, and another may live there, in lines that are missing.
+  if (ledger.isUncertain(life)) return;
   if (life.addr + life.sizeBytes < event.addr + event.sizeBytes) {
     findings.syncSize(life, event.addr, event.sizeBytes, now);
   }
