@@ -524,3 +524,31 @@ Deno.test("trace import counts what is in files; show and explain --trace say wh
     assertStringIncludes(refused.errors, "error: ");
   }
 });
+
+Deno.test("trace export gives the kernel's own text, which is the same trace again, and slices of mappings", async () => {
+  const folder = "tests/golden/traces";
+  for (
+    const run of [
+      `${folder}/dialects/perf-script-72.txt.gz`,
+      `${folder}/real/72-lost-events.trace.txt.gz`,
+    ]
+  ) {
+    const text = await dmalab("trace", "export", run, "--as", "ftrace");
+    const copy = await Deno.makeTempFile();
+    await Deno.writeTextFile(copy, text.output);
+    const [before, after] = await Promise.all(
+      [run, copy].map(async (path) =>
+        JSON.parse((await dmalab("trace", "check", "--json", path)).output)
+      ),
+    );
+    await Deno.remove(copy);
+    assertEquals(after.summary.events, before.summary.events, run);
+    assertEquals(after.balance.devices, before.balance.devices, run);
+    assertEquals(after.summary.findings, before.summary.findings, run);
+  }
+  const trace = `${folder}/real/72-strict-small.trace.txt.gz`;
+  const slices = JSON.parse((await dmalab("trace", "export", trace, "--as", "chrome")).output);
+  const count = (ph: string) => slices.filter((slice: { ph: string }) => slice.ph === ph).length;
+  assertEquals([count("b"), count("e")], [55, 54]);
+  assertEquals((await dmalab("trace", "export", trace)).code, 2);
+});

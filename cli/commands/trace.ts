@@ -2,7 +2,7 @@ import { command } from "../command.ts";
 import { refuse } from "../screen.ts";
 
 /** What can be done with a trace, and what does it. */
-const ACTIONS = ["check", "import", "show", "script"] as const;
+const ACTIONS = ["check", "import", "show", "script", "export"] as const;
 
 export const TRACE = command({
   name: "trace",
@@ -13,9 +13,9 @@ export const TRACE = command({
     "is the standard input. `import` says what is in them. `check` keeps a ledger of every " +
     "mapping from its birth to its death and says what was wrong, by which lines and which rule, " +
     "and how sure that is: proved, likely, possible or unknown. `show` says who owns an address, " +
-    "since when, for which request, until when. `script` writes the run as a scenario. Exit code 1 only for what is proved or likely.",
+    "since when, for which request, until when. `script` writes the run as a scenario, `export` in other forms. Exit code 1 only for what is proved or likely.",
   argument: {
-    placeholder: "check|import|show|script FILE",
+    placeholder: "check|import|show|script|export FILE",
     doc: "what to do, and the files: a trace, and the kernel's log of the same run beside it",
     completes: "files",
     count: "some",
@@ -31,6 +31,11 @@ export const TRACE = command({
       kind: "integer",
       placeholder: "LINE",
       doc: "for script: only the mappings that the finding at this line is about",
+    },
+    as: {
+      kind: "text",
+      placeholder: "FORM",
+      doc: "for export: ftrace, the kernel's own text, or chrome, a slice for each mapping",
     },
     shrink: { kind: "flag", doc: "for script: only the mappings that findings are about" },
   },
@@ -64,6 +69,10 @@ export const TRACE = command({
     if (action === "script") {
       const { runScript } = await import("../trace/script.ts");
       return runScript(paths, options.around, options.shrink, screen);
+    }
+    if (action === "export") {
+      const { runExport } = await import("../trace/export.ts");
+      return runExport(paths, options.as, screen);
     }
     const { runCheck } = await import("../trace/check.ts");
     return runCheck(paths, options.json, screen);
