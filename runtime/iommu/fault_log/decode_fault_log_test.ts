@@ -106,15 +106,22 @@ const SENTENCE = /^[A-Z](?:\S| (?=\S)){20,}\w$/;
 
 /** What each number of appendix A says, for a read. */
 const VTD_REASONS: Readonly<Record<string, readonly number[]>> = {
-  no_entry: [0x01, 0x02, 0x39, 0x41, 0x51, 0x59],
-  bad_entry: [0x03, 0x0a, 0x0b, 0x0c, 0x3a, 0x42, 0x43, 0x52, 0x5a, 0x5b, 0x72, 0x7a],
-  address_width: [0x04],
-  not_writable: [0x05],
-  not_readable: [0x06, 0x79],
-  fetch_failed: [0x07, 0x08, 0x09, 0x38, 0x40, 0x50, 0x58, 0x70, 0x78],
-  ats_refused: [0x0d],
+  no_entry: [0x01, 0x02, 0x39, 0x41, 0x45, 0x46, 0x51, 0x59],
+  bad_entry: [
+    ...[0x03, 0x0a, 0x0b, 0x0c, 0x30, 0x31, 0x32, 0x3a, 0x42, 0x43, 0x48, 0x52, 0x5a, 0x5b],
+    ...[0x72, 0x7a, 0x7c, 0x90],
+  ],
+  address_width: [0x04, 0x74, 0x80, 0x83, 0x84],
+  not_writable: [0x05, 0x77, 0x85],
+  not_readable: [0x06, 0x76, 0x79, 0x86],
+  fetch_failed: [
+    ...[0x07, 0x08, 0x09, 0x38, 0x40, 0x50, 0x58, 0x70, 0x73, 0x75, 0x78, 0x7b],
+  ],
+  ats_refused: [0x0d, 0x44, 0x47],
   interrupt_refused: Array.from({ length: 16 }, (_, low) => 0x20 + low),
+  not_allowed: [0x5c, 0x5d, 0x81, 0x82],
   not_present: [0x71],
+  other: [0x87],
 };
 
 Deno.test("decodeFaultLog() knows these reasons, and no others (VT-d, appendix A)", () => {
@@ -131,13 +138,12 @@ Deno.test("decodeFaultLog() knows these reasons, and no others (VT-d, appendix A
   assertEquals(bounds, [
     ["DMA remapping", 0x00, 0x1f],
     ["interrupt remapping", 0x27, 0x2f],
-    ["scalable mode, root table", 0x30, 0x3f],
-    ["scalable mode, context entry", 0x44, 0x4f],
+    ["scalable mode, root table", 0x33, 0x3f],
+    ["scalable mode, context entry", 0x49, 0x4f],
     ["scalable mode, PASID directory", 0x53, 0x57],
-    ["scalable mode, PASID table", 0x5c, 0x5f],
+    ["scalable mode, PASID table", 0x5e, 0x5f],
     ["scalable mode", 0x60, 0xff],
-    ["scalable mode, first-stage table", 0x73, 0x77],
-    ["scalable mode, second-stage table", 0x7b, 0x7f],
+    ["scalable mode, second-stage table", 0x7d, 0x7f],
   ]);
 });
 
@@ -235,7 +241,7 @@ Deno.test("every event of AMD's log and of SMMUv3's has a name and a whole sente
       told.push(smmuReason(event, access, false), smmuReason(event, access, true));
     }
   }
-  assertEquals(told.length, 8 + 19 * 6);
+  assertEquals(told.length, 10 + 19 * 6);
   for (const { means, name } of told) {
     assertMatch(name, /^\S.{5,}\S$/);
     assertMatch(means, SENTENCE, name);
