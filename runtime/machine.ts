@@ -154,7 +154,10 @@ export class Machine {
    * @internal
    */
   faults: FaultInjector | null = null;
-  /** Looks whether all that is kept fits together; null until somebody starts it. */
+  /**
+   * Looks whether all that is kept fits together; null until somebody starts it.
+   * @internal
+   */
   audit: MachineAudit | null = null;
   /** What the devices and their drivers have to look at then. */
   readonly auditors: (() => void)[] = [];
@@ -271,7 +274,10 @@ export class Machine {
     return ran;
   }
 
-  /** Has all that is kept looked at from here on, after every few activities. */
+  /**
+   * Has all that is kept looked at from here on, after every few activities.
+   * @internal
+   */
   startAudit(options: AuditOptions = {}): void {
     this.audit = new MachineAudit(this, options);
   }

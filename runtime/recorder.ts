@@ -23,7 +23,10 @@ export class EventRecorder {
     readonly stream: EventStream,
     /** How many are kept. */
     readonly limitEvents: number,
-    /** What they are kept in. */
+    /**
+     * What they are kept in.
+     * @internal
+     */
     readonly budget: HostBudget,
   ) {}
 

@@ -186,7 +186,7 @@ async function tryRepl(
   atCtrlZ: "stops" | "stays",
 ): Promise<void> {
   const pty = new Pty(folder, environment(base));
-  const prompt = /dma\[\d+ @ \w+\]> /;
+  const prompt = /dma\[\d+( @ \w+)?\]> /;
   try {
     await pty.see(/\$ /);
     await pty.press(`stty cols 80; ${command}\n`);
@@ -260,7 +260,7 @@ Deno.test("the package installs and works without this project (docs/install.md)
       ignore: !has("npm"),
       fn: () => {
         Deno.copyFileSync(join(ROOT, "examples/50-first-look.dma"), join(base, "first-look.dma"));
-        const prefix = `export NPM_CONFIG_PREFIX=${base}`;
+        const prefix = `export NPM_CONFIG_PREFIX=${base}/node PATH=${base}/node/bin:$PATH`;
         const install = `${prefix}; npm install -g ./dist && dmalab run first-look.dma`;
         const { code, output } = shell(base, base, install);
         assertEquals(code, 0, output);

@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { CTRL_C, CTRL_D, CTRL_Z, hasPty, Pty, TAB } from "./pty.ts";
 import { ROOT } from "./source_text.ts";
 
-const PROMPT = /dma\[\d+ @ \w+\]> /;
+const PROMPT = /dma\[\d+( @ \w+)?\]> /;
 
 /** The least that the REPL is started with, and no right to send signals. */
 const START = `stty cols 80; "${Deno.execPath()}" run --no-prompt -R "${

@@ -4,7 +4,7 @@
  * What the language reads as a number, a size, a duration, `true` or `false` is one; an empty cell is
  * none; everything else is text.
  */
-// @ts-types="npm:@types/d3-dsv@3.0.7"
+// @ts-types="@types/d3-dsv"
 import { csvParseRows } from "d3-dsv";
 import { formatCount } from "../text/numbers.ts";
 import { readNumber } from "../syntax/tree/literals.ts";

@@ -10,7 +10,10 @@ export interface HostWatch {
   nowMs(): number;
   /** True when somebody has asked for the end, as with Ctrl-C. */
   interrupted(): boolean;
-  /** What the run takes of the host; without it, only what was charged for counts. */
+  /**
+   * What the run takes of the host; without it, only what was charged for counts.
+   * @internal
+   */
   readonly memory?: MemoryWatch;
 }
 

@@ -33,7 +33,7 @@ export interface HostileCase {
 export const GIVEN = { seconds: 5, memoryBytes: 2 ** 28, outputBytes: 2 ** 17 };
 
 const HEADER =
-  /^# hostile: (?<words>.*)\n# ends: (?<ends>[^\n]*)\n(?:# output: (?<output>[\d_]+)\n)?/;
+  /^# hostile: (?<words>.*)\n# ends: (?<ends>[^\n]*)\n(?:# exit: (?<exit>\d)\n)?(?:# output: (?<output>[\d_]+)\n)?/;
 
 /**
  * The case that a script is: its first lines say what it is given and how it must end.
@@ -56,6 +56,7 @@ export function caseOfScript(path: string, text: string): HostileCase {
     name: path,
     words: words.filter((word) => word !== ""),
     ends: parts["ends"]!.split(" or "),
+    ...parts["exit"] === undefined ? {} : { exit: Number(parts["exit"]) },
     ...parts["output"] === undefined ? {} : { outputBytes: whole(parts["output"]) },
   };
 }

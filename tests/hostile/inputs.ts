@@ -341,7 +341,9 @@ export const INPUTS: readonly HostileCase[] = [
   {
     name: "the REPL is asked for what every object has, and goes on",
     words: ["repl"],
+    // A pipe is told of the words that are nothing.
     ends: ["held"],
+    exit: 2,
     stdin: { text: `${HOST_WORDS.map((word) => `?${word}\n:${word}\n`).join("")}print 6 * 7\n` },
     says: "\n42\n",
   },

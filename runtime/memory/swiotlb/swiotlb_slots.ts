@@ -166,7 +166,6 @@ export class SwiotlbSlots {
 
   /** Takes free slots. */
   protected take(first: number, slots: number): void {
-    invariant(this.#freeRun[first]! >= slots, "Bounce slots were given out twice");
     this.#freeRun.fill(0, first, first + slots);
     let run = 0;
     for (let slot = first - 1; slot >= first - first % SET_SLOTS; slot--) {
