@@ -6,8 +6,9 @@
  * not count.
  */
 import { join } from "@std/path";
+import { HostLoader } from "../../cli/host_loader.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { LoadError } from "../../lang/syntax/load_files.ts";
+import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import { loadProgram } from "../../lang/language.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { parse } from "../../lang/syntax/parse.ts";
@@ -56,10 +57,13 @@ export function trySlips(step: number): SlipReport {
   const poor: string[] = [];
   let number = 0;
   for (const path of scenariosBelow("examples")) {
-    const source = new SourceFile(path, Deno.readTextFileSync(join(ROOT, path)));
-    for (const edit of tokenEdits(source)) {
+    const opened = HostLoader.open(join(ROOT, path));
+    if (typeof opened === "string") throw new Error(opened);
+    // What an example uses, a file of data or another example, lies where it says.
+    const loader: SourceLoader = { load: (used) => opened.loader.load(used, null) };
+    for (const edit of tokenEdits(new SourceFile(path, opened.entry.text))) {
       if (number++ % step === 0) {
-        const said = judgeSlip(path, edit, counts);
+        const said = judgeSlip(path, edit, loader, counts);
         if (said !== null) poor.push(said);
       }
     }
@@ -67,12 +71,17 @@ export function trySlips(step: number): SlipReport {
   return { counts, poor };
 }
 
-function judgeSlip(path: string, edit: TokenEdit, counts: SlipCounts): string | null {
+function judgeSlip(
+  path: string,
+  edit: TokenEdit,
+  loader: SourceLoader,
+  counts: SlipCounts,
+): string | null {
   const source = new SourceFile(path, edit.text);
   const syntax = parse(source).diagnostics;
-  const errors = syntax.length > 0 ? syntax : loadProgram(source, {
-    load: (used) => new LoadError("not_found", `Cannot find the file "${used}"`),
-  }).diagnostics.filter(({ severity }) => severity === "error");
+  const errors = syntax.length > 0
+    ? syntax
+    : loadProgram(source, loader).diagnostics.filter(({ severity }) => severity === "error");
   counts.variants++;
   const [first] = errors;
   if (first === undefined) {
