@@ -11,7 +11,7 @@
  * @see behaviour/dma.md 4.1, 4.4, 4.6
  */
 import { roundUpPowerOfTwo } from "../address.ts";
-import { invariant, InvariantError } from "../errno.ts";
+import { invariant } from "../errno.ts";
 
 /** Sentinel below all ranges; every comparison with its bounds ends a downward walk. */
 const FLOOR = 0;
@@ -184,11 +184,6 @@ export class IovaRanges {
   }
 
   #insertAbove(lower: number, lo: number, hi: number): number {
-    const bounds = this.#bounds;
-    // A range is given to one, whatever drivers do.
-    if (lo <= bounds[2 * lower + 1]! || hi >= bounds[2 * this.#links[2 * lower + 1]!]!) {
-      throw new InvariantError(`The frames ${lo} to ${hi} are in use`);
-    }
     const node = this.#newNode(lower, lo, hi);
     if (hi < this.dma32Pfn) this.#cursor32 = node;
     else this.#cursor64 = node;
