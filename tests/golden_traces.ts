@@ -1,4 +1,6 @@
 /** What tests read of tests/golden/traces: captures of real kernels, and what is right for each. */
+import { readGoldenText } from "../conformance/golden_files.ts";
+
 const FOLDER = new URL("golden/traces/", import.meta.url);
 
 /** A finding that is right, as an `.expect.json` has it. */
@@ -74,8 +76,5 @@ export function goldenPath(name: string): string | null {
 export async function readGolden(name: string): Promise<string | null> {
   const path = goldenPath(name);
   if (path === null) return null;
-  const bytes = Deno.readFileSync(path);
-  if (!name.endsWith(".gz")) return new TextDecoder().decode(bytes);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return await new Response(stream).text();
+  return await readGoldenText(path);
 }

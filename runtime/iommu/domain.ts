@@ -16,7 +16,7 @@ import {
 import type { DmaDevice } from "../dma/device/device.ts";
 import { hexAddress } from "../dma/hex_address.ts";
 import { errnoName, InvariantError } from "../errno.ts";
-import { type EventFields, eventId } from "../event_vocabulary.ts";
+import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { FAULT } from "../faults.ts";
 import type { Machine } from "../machine.ts";
@@ -27,7 +27,7 @@ import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
 import { type IovaShortage, shortageOf } from "./iova_shortage.ts";
-import { type PageTable, PTE_READ, PTE_WRITE, SYNC_TABLES, SYNC_WALK } from "./page_table.ts";
+import { type PageTable, protectionWord, SYNC_TABLES, SYNC_WALK } from "./page_table.ts";
 
 const IOVA_ALLOC = eventId("iova.alloc");
 const IOVA_ALLOC_FAILED = eventId("iova.alloc_failed");
@@ -491,9 +491,4 @@ export class IommuDomain implements FlushQueueOwner {
       });
     }
   }
-}
-
-function protectionWord(flags: number): EventFields<"iommu.map">["prot"] {
-  if ((flags & PTE_READ) === 0) return "write";
-  return (flags & PTE_WRITE) === 0 ? "read" : "read_write";
 }

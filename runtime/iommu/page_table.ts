@@ -5,6 +5,7 @@
  * @see behaviour/dma.md 5.1
  */
 import { invariant } from "../errno.ts";
+import type { EventFields } from "../event_vocabulary.ts";
 
 /** What a leaf allows and says, as small numbers that fit below a granule in the entry. */
 export const PTE_READ = 1;
@@ -12,6 +13,12 @@ export const PTE_WRITE = 2;
 export const PTE_MMIO = 4;
 export const PTE_CACHE = 8;
 export const PTE_PRIVILEGED = 16;
+
+/** What a device may do through a leaf with these flags, as events tell it. */
+export function protectionWord(flags: number): EventFields<"iommu.map">["prot"] {
+  if ((flags & PTE_READ) === 0) return "write";
+  return (flags & PTE_WRITE) === 0 ? "read" : "read_write";
+}
 
 /**
  * What a map or unmap left for the hardware to forget: leaves; table pointers alone (`walk`); leaves

@@ -33,56 +33,30 @@ export class Findings {
     });
   }
 
+  /** What a call says of a mapping is not what the mapping is: the lines of both prove it. */
+  #unlike(kind: string, life: Life, now: Moment, text: string, more: Finding["more"]): void {
+    const otherLine = life.born.line;
+    this.#of(life, { kind, line: now.line, otherLine, certainty: "proved", text, more });
+  }
+
   wrongSize(life: Life, sizeBytes: number, now: Moment): void {
     const text = `mapped with ${life.sizeBytes} bytes and unmapped with ${sizeBytes}`;
-    const more = { mapped: life.sizeBytes, unmapped: sizeBytes };
-    this.#of(life, {
-      kind: "unmap_size",
-      line: now.line,
-      otherLine: life.born.line,
-      certainty: "proved",
-      text,
-      more,
-    });
+    this.#unlike("unmap_size", life, now, text, { mapped: life.sizeBytes, unmapped: sizeBytes });
   }
 
   wrongDirection(life: Life, dir: string, now: Moment): void {
     const text = `mapped ${life.dir} and unmapped ${dir}`;
-    const more = { mapped: life.dir, unmapped: dir };
-    this.#of(life, {
-      kind: "unmap_direction",
-      line: now.line,
-      otherLine: life.born.line,
-      certainty: "proved",
-      text,
-      more,
-    });
+    this.#unlike("unmap_direction", life, now, text, { mapped: life.dir, unmapped: dir });
   }
 
   wrongEntries(life: Life, entries: number, now: Moment): void {
     const text = `mapped as a list of ${life.entries} entries and unmapped with ${entries}`;
-    const more = { mapped: life.entries, unmapped: entries };
-    this.#of(life, {
-      kind: "unmap_entries",
-      line: now.line,
-      otherLine: life.born.line,
-      certainty: "proved",
-      text,
-      more,
-    });
+    this.#unlike("unmap_entries", life, now, text, { mapped: life.entries, unmapped: entries });
   }
 
   wrongKind(life: Life, kind: string, now: Moment): void {
     const text = `mapped as ${life.kind} and unmapped as ${kind}`;
-    const more = { mapped: life.kind, unmapped: kind };
-    this.#of(life, {
-      kind: "unmap_kind",
-      line: now.line,
-      otherLine: life.born.line,
-      certainty: "proved",
-      text,
-      more,
-    });
+    this.#unlike("unmap_kind", life, now, text, { mapped: life.kind, unmapped: kind });
   }
 
   doubleUnmap(dead: Life, now: Moment, address: number, certainty: Certainty): void {
@@ -191,28 +165,12 @@ export class Findings {
   syncSize(life: Life, address: number, sizeBytes: number, now: Moment): void {
     const text = `synchronised ${sizeBytes} bytes from 0x${address.toString(16)} on, beyond the ` +
       `mapping's end: it has ${life.sizeBytes}`;
-    const more = { mapped: life.sizeBytes, synced: sizeBytes };
-    this.#of(life, {
-      kind: "sync_size",
-      line: now.line,
-      otherLine: life.born.line,
-      certainty: "proved",
-      text,
-      more,
-    });
+    this.#unlike("sync_size", life, now, text, { mapped: life.sizeBytes, synced: sizeBytes });
   }
 
   syncDirection(life: Life, dir: string, now: Moment): void {
     const text = `mapped ${life.dir} and synchronised ${dir}`;
-    const more = { mapped: life.dir, synced: dir };
-    this.#of(life, {
-      kind: "sync_direction",
-      line: now.line,
-      otherLine: life.born.line,
-      certainty: "proved",
-      text,
-      more,
-    });
+    this.#unlike("sync_direction", life, now, text, { mapped: life.dir, synced: dir });
   }
 
   shortRange(

@@ -74,16 +74,7 @@ export function smmuReason(
           "address with more bits than are translated ends here too",
       );
     case "F_PERMISSION":
-      return told(
-        isInstruction || access === null
-          ? "not_allowed"
-          : access === "read"
-          ? "not_readable"
-          : "not_writable",
-        `no ${isInstruction ? "execute" : access ?? "access"} permission`,
-        "The page is mapped, but not for this: the direction given at the map, or the length of " +
-          "a mapping that ends beside one of another direction",
-      );
+      return noPermission(access, isInstruction);
     case "F_ADDR_SIZE":
       return told(
         "address_width",
@@ -168,4 +159,20 @@ export function smmuReason(
     "unsupported transaction",
     "The device sent a transaction that the system does not know",
   );
+}
+
+/** A page is mapped, and not for what a device did: of any SMMU. */
+export function noPermission(access: DeviceAccess | null, isInstruction: boolean): ReasonEntry {
+  const reason = isInstruction || access === null
+    ? "not_allowed"
+    : access === "read"
+    ? "not_readable"
+    : "not_writable";
+  return {
+    reason,
+    name: `no ${isInstruction ? "execute" : access ?? "access"} permission`,
+    means:
+      "The page is mapped, but not for this: the direction given at the map, or the length of " +
+      "a mapping that ends beside one of another direction",
+  };
 }

@@ -13,6 +13,7 @@ import type { DeviceAccess } from "../iommu.ts";
 import { addressIn } from "./log_address.ts";
 import type { LogCursor } from "./log_cursor.ts";
 import { type LoggedFault, NO_DETAILS, type ReasonEntry } from "./logged_fault.ts";
+import { noPermission } from "./smmu_events.ts";
 
 const SPEC = "Arm SMMUv2 specification";
 
@@ -150,16 +151,7 @@ function reasonOf(
     );
   }
   if (has(PF)) {
-    return told(
-      isInstruction || access === null
-        ? "not_allowed"
-        : access === "read"
-        ? "not_readable"
-        : "not_writable",
-      `no ${isInstruction ? "execute" : access ?? "access"} permission`,
-      "The page is mapped, but not for this: the direction given at the map, or the length of " +
-        "a mapping that ends beside one of another direction",
-    );
+    return noPermission(access, isInstruction);
   }
   if (has(AFF)) {
     return told(

@@ -1,7 +1,6 @@
 /** The table of incidents: faults, reports and warnings. They never end. */
-import { TEXT, word } from "../../vocabulary/fields.ts";
+import { optional, TEXT, word } from "../../vocabulary/fields.ts";
 import type { FactTableSpec } from "../fact_table.ts";
-import { optional } from "../../vocabulary/fields.ts";
 
 const FIELDS = {
   kind: word("kind of incident", {

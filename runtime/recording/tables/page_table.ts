@@ -1,5 +1,5 @@
 /** The table of page-table entries: what each device's IO page table leads to. */
-import { PTE_READ, PTE_WRITE } from "../../iommu/page_table.ts";
+import { protectionWord } from "../../iommu/page_table.ts";
 import type { DmaAddr, PhysAddr } from "../../address.ts";
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
@@ -36,11 +36,7 @@ export const PAGE_TABLE: FactTableSpec<typeof FIELDS> = {
           iova: iova as DmaAddr,
           phys: phys as PhysAddr,
           size_bytes: sizeBytes,
-          prot: (flags & PTE_READ) === 0
-            ? "write"
-            : (flags & PTE_WRITE) === 0
-            ? "read"
-            : "read_write",
+          prot: protectionWord(flags),
         });
       });
     }
