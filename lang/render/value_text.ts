@@ -19,6 +19,7 @@ import {
   formatRatio,
   formatSize,
 } from "../text/numbers.ts";
+import { deeper } from "../values/depth.ts";
 import { CHARACTER_BYTES, FORMAT_STEPS } from "../values/limits.ts";
 import { quoted } from "./source_text.ts";
 
@@ -83,6 +84,7 @@ class ValueWriter {
   text = "";
   /** There was more to write. */
   stopped = false;
+  #depth = 0;
 
   /** @param enough How many characters are enough; null for all, which then are charged. */
   constructor(readonly run: Run | null, readonly enough: number | null) {}
@@ -103,9 +105,12 @@ class ValueWriter {
   value(value: Value, nested: boolean): void {
     if (this.#isEnough()) return;
     if (this.enough === null) this.run?.work(FORMAT_STEPS);
-    if (value instanceof ListValue) this.#list(value);
-    else if (value instanceof RecordValue) this.#record(value);
-    else if (typeof value === "string") this.#string(value, nested);
+    if (value instanceof ListValue || value instanceof RecordValue) {
+      this.#depth = deeper(this.#depth);
+      if (value instanceof ListValue) this.#list(value);
+      else this.#record(value);
+      this.#depth--;
+    } else if (typeof value === "string") this.#string(value, nested);
     else this.#write(plainText(value, this.run));
   }
 

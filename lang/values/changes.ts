@@ -5,6 +5,7 @@
  * and what the machine tells never do. None can come to hold itself, so that whoever walks, prints
  * or compares values comes to an end.
  */
+import { deeper } from "./depth.ts";
 import { describeValue } from "./operators.ts";
 import { COMPARE_STEPS, ENTRY_BYTES, ITEM_BYTES, STEP_BYTES } from "./limits.ts";
 import type { Run } from "./run.ts";
@@ -152,16 +153,17 @@ export function freeze(value: Value): Value {
  * what is one thing there stays one thing.
  */
 export function separated(closure: Closure): Closure {
-  return copyOf(closure, new Map()) as Closure;
+  return copyOf(closure, new Map(), 0) as Closure;
 }
 
-function copyOf(value: Value, known: Map<WithParts, WithParts>): Value {
+function copyOf(value: Value, known: Map<WithParts, WithParts>, depth: number): Value {
   if (!hasParts(value)) return value;
   const found = known.get(value);
   if (found !== undefined) return found;
   const copy = emptyCopy(value);
   known.set(value, copy);
-  fill(copy, value, (part) => copyOf(part, known));
+  const inside = deeper(depth);
+  fill(copy, value, (part) => copyOf(part, known, inside));
   return copy;
 }
 

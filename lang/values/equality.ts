@@ -1,5 +1,6 @@
 /** `==` on values. */
 import type { Run } from "./run.ts";
+import { deeper } from "./depth.ts";
 import { comparableKinds, describeKind, kindOf } from "./kinds.ts";
 import { CHARACTER_BYTES, COMPARE_STEPS, STEP_BYTES } from "./limits.ts";
 import { mixHint, numberIn } from "./operators.ts";
@@ -22,9 +23,11 @@ import {
  * part, things as their type says.
  *
  * @param run The run that things belong to; null where there are none yet.
+ * @param depth Lists and records that both are in.
  * @throws {ScriptError} E0913 for kinds that can never be equal, such as phys and dma.
+ * @throws {LimitError} E0803 for values that are nested too deeply.
  */
-export function valuesEqual(left: Value, right: Value, run: Run | null): boolean {
+export function valuesEqual(left: Value, right: Value, run: Run | null, depth = 0): boolean {
   if (typeof left === "string" && typeof right === "string") return textsEqual(left, right, run);
   run?.work(COMPARE_STEPS);
   if (left === right) return true;
@@ -43,11 +46,10 @@ export function valuesEqual(left: Value, right: Value, run: Run | null): boolean
   if (isNumber(left) && isNumber(right)) return numberIn(left) === numberIn(right);
   if (left instanceof Word && right instanceof Word) return left.name === right.name;
   if (left instanceof ListValue && right instanceof ListValue) {
-    return left.items.length === right.items.length &&
-      left.items.every((item, index) => valuesEqual(item, right.items[index]!, run));
+    return itemsEqual(left.items, right.items, run, deeper(depth));
   }
   if (left instanceof RecordValue && right instanceof RecordValue) {
-    return recordsEqual(left, right, run);
+    return recordsEqual(left, right, run, deeper(depth));
   }
   if (left instanceof BytesValue && right instanceof BytesValue) {
     if (left.bytes.length === right.bytes.length) run?.work(left.bytes.length / STEP_BYTES);
@@ -80,11 +82,26 @@ function isNumber(value: Value): value is number | Quantity | Ratio {
   return typeof value === "number" || value instanceof Quantity || value instanceof Ratio;
 }
 
-function recordsEqual(left: RecordValue, right: RecordValue, run: Run | null): boolean {
+function itemsEqual(
+  left: readonly Value[],
+  right: readonly Value[],
+  run: Run | null,
+  depth: number,
+): boolean {
+  return left.length === right.length &&
+    left.every((item, index) => valuesEqual(item, right[index]!, run, depth));
+}
+
+function recordsEqual(
+  left: RecordValue,
+  right: RecordValue,
+  run: Run | null,
+  depth: number,
+): boolean {
   if (left.entries.size !== right.entries.size) return false;
   for (const [key, value] of left.entries) {
     const other = right.entries.get(key);
-    if (other === undefined || !valuesEqual(value, other, run)) return false;
+    if (other === undefined || !valuesEqual(value, other, run, depth)) return false;
   }
   return true;
 }

@@ -35,6 +35,12 @@ export const DATA_VALUES = 1_000_000;
 /** How many lists and records may stand in each other there. */
 export const DATA_DEPTH = 100;
 
+/**
+ * Lists and records inside each other that something walks: printing, comparing, waiting. What the
+ * host's own stack would bear is no limit: it changes from one run of the same script to the next.
+ */
+export const VALUE_DEPTH = 1000;
+
 /** What a call of a builtin costs in steps: it does much more than one instruction. */
 export const BUILTIN_STEPS = 200;
 

@@ -2,6 +2,7 @@
 import { formatInSentence } from "../render/value_text.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
 import { ACTIVITY_STEPS, COMPARE_STEPS } from "../values/limits.ts";
+import { deeper } from "../values/depth.ts";
 import { wantedBool, wantedCount } from "./mistakes.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
@@ -134,9 +135,12 @@ export class Activities {
 }
 
 /** True when a thing with a field `.done` says so; a list is done when all of it is. */
-function isDone(value: Value, run: Run): boolean {
+function isDone(value: Value, run: Run, depth = 0): boolean {
   run.work(COMPARE_STEPS);
-  if (value instanceof ListValue) return value.items.every((item) => isDone(item, run));
+  if (value instanceof ListValue) {
+    const inside = deeper(depth);
+    return value.items.every((item) => isDone(item, run, inside));
+  }
   if (value instanceof Handle) {
     const field = findField(value.type, "done");
     if (field !== null) return field.get(value.target as never, run) === true;

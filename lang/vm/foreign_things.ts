@@ -15,14 +15,15 @@ export function refuseForeign(value: Value): void {
   );
 }
 
+/** Each part once: parts may be shared, and stand as deep in each other as there is memory. */
 function findForeign(value: Value): Handle | null {
-  if (value instanceof Handle) {
-    const type: TypeSpec = value.type;
-    return type.portable === true ? null : value;
-  }
-  for (const part of partsOf(value)) {
-    const found = findForeign(part);
-    if (found !== null) return found;
+  const seen = new Set<Value>([value]);
+  // A set that is walked goes on with what is added meanwhile.
+  for (const each of seen) {
+    if (each instanceof Handle) {
+      const type: TypeSpec = each.type;
+      if (type.portable !== true) return each;
+    } else for (const part of partsOf(each)) if (typeof part === "object") seen.add(part);
   }
   return null;
 }

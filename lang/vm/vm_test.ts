@@ -306,14 +306,22 @@ Deno.test("a failure shows of values that share parts no more than it has room f
   assertEquals(wait?.slice(0, 5), "E0801", "each of 2^41 is asked whether it is done");
 });
 
-Deno.test("values the host cannot hold are limits as well, and no bug", () => {
+Deno.test("values that are too deep, or that the host cannot hold, are limits and no bug", () => {
   assertEquals(
-    failureOf("let l = []\nrepeat 100_000 { l = [l] }\nprint l"),
-    "E0803 Values or calls are nested too deeply",
+    failureOf('let l = []\nrepeat 999 { l = [l] }\nprint "{l}".length'),
+    null,
   );
   assertEquals(
-    failureOf("let l = []\nlet m = []\nrepeat 100_000 { l = [l]\n m = [m] }\nprint l == m"),
-    "E0803 Values or calls are nested too deeply",
+    failureOf("let l = []\nrepeat 1000 { l = [l] }\nprint l"),
+    "E0803 Values are nested more than 1_000 deep",
+  );
+  assertEquals(
+    failureOf("let l = []\nlet m = []\nrepeat 999 { l = [l]\n m = [m] }\nassert l == m"),
+    null,
+  );
+  assertEquals(
+    failureOf("let l = []\nlet m = []\nrepeat 1000 { l = [l]\n m = [m] }\nprint l == m"),
+    "E0803 Values are nested more than 1_000 deep",
   );
   const limits = { ...DEFAULT_LIMITS, memoryBytes: 2 ** 40 };
   assertEquals(
