@@ -24,6 +24,12 @@ if (mayRead !== "granted") {
     for (const number of missing) assert(told.match(/\d+/g)?.includes(String(number)), `${number}`);
   });
 
+  Deno.test("07 is shorter by a third than the 159 lines of code that it took before things changed in place", () => {
+    const text = Deno.readTextFileSync(join(ROOT, FOLDER, "07-two-step-unwind.dma"));
+    const lines = text.split("\n").filter((line) => !/^\s*(#|$)/.test(line));
+    assert(lines.length * 3 <= 159 * 2, `${lines.length}`);
+  });
+
   Deno.test("there are examples to run", () => {
     assert(examples.length >= 8, `Found ${examples.length}: ${examples.join(", ")}`);
   });

@@ -58,7 +58,7 @@ Deno.test("a scenario that is the same everywhere says so in one line", () => {
 
 Deno.test("07: a range is lost up to 7.2, and not by 7.3, whose destroy frees the reservation (v7.3.md 1.4)", () => {
   const tests = turns(example("07-two-step-unwind"), "dma_iova_destroy() gives back");
-  assertEquals(ends(tests), ["line 21", "ok", "ok", "line 148"]);
+  assertEquals(ends(tests), ["line 21", "ok", "ok", "line 139"]);
   assertEquals(told(tests), ["7.2.6: dma.hasTwoStep", "7.3: dma.destroyFrees"]);
 });
 

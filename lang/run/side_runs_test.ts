@@ -302,6 +302,26 @@ Deno.test("benches and consts are no runs that can be done again", () => {
   );
 });
 
+Deno.test("under the table of a fork stands what each of its blocks left behind", () => {
+  const text = `
+    let both = fork {
+      dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+    } and { }
+    show both`;
+  const lines = printed(strict(text));
+  assertEquals(lines.slice(0, 4).map((line) => line.split(" ")[0]), [
+    "",
+    "──────",
+    "first",
+    "second",
+  ]);
+  assertEquals(lines.slice(4), [
+    "left by first: 4096 bytes at 0xffff_d000 are still mapped",
+    "left by first: 4096 bytes of IO addresses at 0xffff_d000 were not given back",
+    "left by first: 1 more mapping is live than before",
+  ]);
+});
+
 // compare
 
 Deno.test("`compare` runs its block on a machine for each combination, and is shown by itself", () => {

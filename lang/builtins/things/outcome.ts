@@ -105,6 +105,15 @@ function outcomeTable(
   );
 }
 
+/** What was left, under the table that has no room for it. */
+function leftLines(
+  named: readonly (readonly [name: string, outcome: BranchOutcome])[],
+): string[] {
+  return named.flatMap(([name, { leaks, settings }]) =>
+    leaks.map(({ text }) => `left by ${describeSettings(settings) || name}: ${text}`)
+  );
+}
+
 function tellsTime({ durationNs, world }: BranchOutcome): boolean {
   return durationNs > 0 || hasPrices(world.lab.machine.config);
 }
@@ -185,7 +194,7 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
       ...rest > 0 ? [`… ${formatCount(rest, "event")} more`] : [],
     ];
   },
-  showAll: outcomeTable,
+  showAll: (named) => [...outcomeTable(named), ...leftLines(named)],
   differences: differencesOf,
   equals: (outcome, other, run) => isThing(other, OUTCOME) && endsLike(outcome, other.target, run),
 };
