@@ -2,6 +2,10 @@
 import { buildPackage } from "./package/build_package.ts";
 
 const [folder = "dist"] = Deno.args;
+if (folder.startsWith("-")) {
+  console.error(`error: ${JSON.stringify(folder)} is no folder: deno task package [FOLDER]`);
+  Deno.exit(2);
+}
 const outcome = buildPackage(folder);
 console.log(outcome.done ? `Wrote ${folder}/` : `error: ${outcome.problem}`);
 Deno.exit(outcome.done ? 0 : 1);

@@ -14,6 +14,7 @@ import {
   LIST_BYTES,
   NEW_ITEM_BYTES,
   RECORD_BYTES,
+  SLOT_BYTES,
 } from "../values/limits.ts";
 import type { Walk as Walked } from "./collections.ts";
 import {
@@ -70,7 +71,8 @@ export class HeldValues {
     const walk = new Walk();
     for (const value of rootsOf(this.holder)) walk.add(value);
     for (const items of this.#made) for (const value of items) walk.add(value);
-    this.#countedBytes = Math.min(budget.valueBytes, walk.bytes);
+    const stackBytes = SLOT_BYTES * this.holder.stack.length;
+    this.#countedBytes = Math.min(budget.valueBytes, walk.bytes + stackBytes);
     budget.valueBytes = this.#countedBytes;
     budget.work(COUNT_STEPS * walk.count);
   }

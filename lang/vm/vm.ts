@@ -24,7 +24,7 @@ import { BranchEnded, type Handler, Raising, type RunScope } from "./control.ts"
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { type CallerPlace, describeFailure, raisedPlaces } from "./failure_report.ts";
 import { HeldValues } from "./held_values.ts";
-import { type Limits, NATIVE_DEPTH, STEP_BYTES } from "../values/limits.ts";
+import { type Limits, NATIVE_DEPTH, SLOT_BYTES, STEP_BYTES } from "../values/limits.ts";
 import { Invariants } from "./invariants.ts";
 import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loop.ts";
 import { Looks } from "./looks.ts";
@@ -271,7 +271,9 @@ export class Vm implements LoopVm, SideRun {
   // Frames.
 
   #reserve(length: number): void {
-    const stack = this.stack;
+    const { stack } = this;
+    if (stack.length >= length) return;
+    this.chargeMemory(SLOT_BYTES * (length - stack.length));
     while (stack.length < length) stack.push(undefined);
   }
 

@@ -1,10 +1,13 @@
 /** What is hostile, what it is given, and how it must end. */
 
+/** `dmalab`, what runs scenarios without it, and the replay of captured data. */
+export type Program = "command" | "runner" | "replay";
+
 /** One process of dmalab that somebody has made to hurt. */
 export interface HostileCase {
   readonly name: string;
-  /** What is started: the command line, where nothing else is said. */
-  readonly program?: string;
+  /** What is started: `dmalab`, where nothing else is said. */
+  readonly program?: Program;
   /** The words of the command line, limits among them. `DIR` stands for the folder of its input. */
   readonly words: readonly string[];
   /**

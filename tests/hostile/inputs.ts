@@ -214,7 +214,7 @@ const READING: readonly HostileCase[] = [
   })),
   ...NONSENSE.map(([what, data]): HostileCase => ({
     name: `the replay is given ${what}`,
-    program: "conformance/main.ts",
+    program: "replay",
     words: ["--data", "DIR"],
     ends: ["refused"],
     exit: 1,
@@ -232,13 +232,13 @@ const READING: readonly HostileCase[] = [
     path,
   ): HostileCase => ({
     name: `the replay is given ${JSON.stringify(path)} for a folder`,
-    program: "conformance/main.ts",
+    program: "replay",
     words: ["--data", path],
     ends: ["refused"],
   })),
   ...["DIR/fifo.dma", "/dev/zero", "DIR"].map((path): HostileCase => ({
     name: `the runner of scenarios is given ${path}`,
-    program: "cli/run_main.ts",
+    program: "runner",
     words: [path],
     ends: ["refused"],
     input: (folder) => makeFifo(join(folder, "fifo.dma")),

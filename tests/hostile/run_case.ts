@@ -1,7 +1,30 @@
-/** Runs hostile cases as processes of their own, a few at a time. */
+/**
+ * Runs hostile cases as processes of their own, a few at a time. They are those of the package, which
+ * start in a third of the time that a checkout takes.
+ */
 import { join } from "@std/path";
+import { buildPackage } from "../../cli/package/build_package.ts";
 import { ROOT } from "../source_text.ts";
-import { givenTo, type HostileCase } from "./hostile_case.ts";
+import { givenTo, type HostileCase, type Program } from "./hostile_case.ts";
+
+/** Where the programs are. */
+export type Programs = Readonly<Record<Program, string>>;
+
+/** Builds the package, for as long as somebody works with its programs. */
+export async function withPrograms<T>(work: (programs: Programs) => Promise<T>): Promise<T> {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-hostile-package-" });
+  try {
+    const built = buildPackage(folder, false);
+    if (!built.done) throw new Error(built.problem);
+    return await work({
+      command: join(folder, "bin.js"),
+      runner: join(folder, "run.js"),
+      replay: join(ROOT, "conformance/main.ts"),
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
 
 /** How a process ended, and what it took. */
 export interface Ended {
@@ -20,20 +43,19 @@ export interface Ended {
 const PATIENCE = 20;
 
 /** Runs one case in a folder of its own. */
-export async function runCase(hostile: HostileCase): Promise<Ended> {
+export async function runCase(hostile: HostileCase, programs: Programs): Promise<Ended> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-hostile-" });
   try {
     hostile.input?.(folder);
-    return await runIn(folder, hostile);
+    return await runIn(folder, hostile, programs[hostile.program ?? "command"]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
 }
 
-async function runIn(folder: string, hostile: HostileCase): Promise<Ended> {
+async function runIn(folder: string, hostile: HostileCase, program: string): Promise<Ended> {
   const words = hostile.words.map((word) => word.replaceAll("DIR", folder));
   const peak = join(ROOT, "tests/hostile/peak.ts");
-  const program = join(ROOT, hostile.program ?? "cli/main.ts");
   const args = ["run", "-A", "--no-check", "--preload", peak, program, ...words];
   // The shell opens what the process writes to: a full disk is a file like others to it.
   const command = hostile.stdout === undefined
@@ -88,13 +110,16 @@ async function feed(
 }
 
 /** Runs all, as many at once as there are processors. */
-export async function runCases(cases: readonly HostileCase[]): Promise<Ended[]> {
+export async function runCases(
+  cases: readonly HostileCase[],
+  programs: Programs,
+): Promise<Ended[]> {
   const ended: Ended[] = [];
   let next = 0;
   const lanes = Array.from({ length: Math.max(1, navigator.hardwareConcurrency) }, async () => {
     while (next < cases.length) {
       const index = next++;
-      ended[index] = await runCase(cases[index]!);
+      ended[index] = await runCase(cases[index]!, programs);
     }
   });
   await Promise.all(lanes);
