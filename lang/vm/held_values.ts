@@ -7,6 +7,7 @@
  */
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import {
+  CALL_BYTES,
   CHARACTER_BYTES,
   CLOSURE_BYTES,
   ENTRY_BYTES,
@@ -39,6 +40,8 @@ const COUNT_STEPS = 2;
 interface ValueHolder {
   /** What lies above the top is held too, until it is written over. */
   readonly stack: readonly (Value | undefined)[];
+  /** How deep calls have been: what they took is kept for others. */
+  readonly deepest: number;
   readonly globals: readonly (Value | undefined)[];
   readonly walks: readonly (Walked | undefined)[];
   readonly branches: { readonly known: ReadonlyMap<number, Value> };
@@ -71,7 +74,8 @@ export class HeldValues {
     const walk = new Walk();
     for (const value of rootsOf(this.holder)) walk.add(value);
     for (const items of this.#made) for (const value of items) walk.add(value);
-    const stackBytes = SLOT_BYTES * this.holder.stack.length;
+    const { deepest, stack } = this.holder;
+    const stackBytes = SLOT_BYTES * stack.length + CALL_BYTES * deepest;
     this.#countedBytes = Math.min(budget.valueBytes, walk.bytes + stackBytes);
     budget.valueBytes = this.#countedBytes;
     budget.work(COUNT_STEPS * walk.count);

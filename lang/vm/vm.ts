@@ -24,7 +24,7 @@ import { BranchEnded, type Handler, Raising, type RunScope } from "./control.ts"
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { type CallerPlace, describeFailure, raisedPlaces } from "./failure_report.ts";
 import { HeldValues } from "./held_values.ts";
-import { type Limits, NATIVE_DEPTH, SLOT_BYTES, STEP_BYTES } from "../values/limits.ts";
+import { CALL_BYTES, type Limits, NATIVE_DEPTH, SLOT_BYTES, STEP_BYTES } from "../values/limits.ts";
 import { Invariants } from "./invariants.ts";
 import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loop.ts";
 import { Looks } from "./looks.ts";
@@ -78,6 +78,7 @@ export class Vm implements LoopVm, SideRun {
   readonly scopes: RunScope[] = [];
   broken: Error | null = null;
   depth = 0;
+  deepest = 0;
   pc = 0;
   sp = 0;
   fp = 0;
@@ -281,6 +282,10 @@ export class Vm implements LoopVm, SideRun {
     if (this.depth >= this.limits.depth) throw this.#tooDeep();
     const code = this.code.functions[functionIndex]!;
     const frame = FRAME_NUMBERS * this.depth++;
+    if (this.depth > this.deepest) {
+      this.deepest = this.depth;
+      this.chargeMemory(CALL_BYTES);
+    }
     this.frames[frame] = returnPc;
     this.frames[frame + 1] = this.fp;
     this.frames[frame + 2] = functionIndex;
