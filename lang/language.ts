@@ -73,3 +73,13 @@ export function loadText(text: string, options: TextOptions = {}): LoadResult {
 export function loadProgram(entry: SourceFile, loader: SourceLoader): LoadResult {
   return loadProgramWith(entry, loader, BUILTINS);
 }
+
+/**
+ * Loads a program whose runs can be recorded and followed statement by statement.
+ *
+ * @param entry The file whose runs they are.
+ * @param loader Where the files it uses come from.
+ */
+export function loadFollowed(entry: SourceFile, loader: SourceLoader): LoadResult {
+  return loadProgramWith(entry, loader, BUILTINS, true);
+}

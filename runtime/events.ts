@@ -98,6 +98,9 @@ export class EventStream {
   #attentive = false;
   /** Number of the last event; kept up only while attentive. */
   #seq = 0;
+  /** The event after which somebody is called; 0 for none. */
+  #wakeSeq = 0;
+  #wake: () => void = () => {};
   #listeners: { readonly wants: Uint8Array; readonly listener: EventListener }[] = [];
 
   /** @internal */
@@ -129,7 +132,7 @@ export class EventStream {
   #notice(id: EventId): boolean {
     this.#seq++;
     this.#clock.nowNs += this.#pricesNs[id]!;
-    return this.#wanted[id] !== 0;
+    return this.#wanted[id] !== 0 || this.#seq === this.#wakeSeq;
   }
 
   #countAll(): number {
@@ -149,7 +152,7 @@ export class EventStream {
   }
 
   #refreshAttention(): void {
-    const attentive = this.#priced || this.#listeners.length > 0;
+    const attentive = this.#priced || this.#listeners.length > 0 || this.#wakeSeq > 0;
     if (attentive && !this.#attentive) this.#seq = this.#countAll();
     this.#attentive = attentive;
   }
@@ -174,6 +177,20 @@ export class EventStream {
       // The number leads to the name, and `fields` to the same name: no type can say so.
       if (wants[id] !== 0) listener(event as unknown as MachineEvent);
     }
+    if (event.seq === this.#wakeSeq) this.#wake();
+  }
+
+  /**
+   * Calls somebody after the event of a number, which must not change the machine. Events before it
+   * are built for nobody.
+   *
+   * @param seq 0 for none.
+   * @internal
+   */
+  wakeAt(seq: number, wake: () => void): void {
+    this.#wakeSeq = seq;
+    this.#wake = wake;
+    this.#refreshAttention();
   }
 
   /**

@@ -159,6 +159,11 @@ export class Machine {
    * @internal
    */
   audit: MachineAudit | null = null;
+  /**
+   * Called after each activity, and the timers that it made due.
+   * @internal
+   */
+  onActivity: (() => void) | null = null;
   /** What the devices and their drivers have to look at then. */
   readonly auditors: (() => void)[] = [];
   readonly #injector: FaultInjector;
@@ -270,6 +275,7 @@ export class Machine {
     if (ran) {
       this.clock.runDue();
       if (this.audit !== null) this.audit.afterActivity();
+      if (this.onActivity !== null) this.onActivity();
     }
     return ran;
   }

@@ -6,6 +6,7 @@
  */
 import type { EventStream, MachineEvent } from "./events.ts";
 import type { HostBudget } from "./host_budget.ts";
+import type { EventLog } from "./recording/event_log.ts";
 
 /** What an event takes of the host, with its fields and its reasons; and the work that it tells of. */
 const EVENT_BYTES = 384;
@@ -17,6 +18,8 @@ export class EventRecorder {
   #stop: (() => void) | null = null;
   /** Number of the last event there was room for; null while there is room. */
   #fullSeq: number | null = null;
+  /** Where events are read from instead of being kept. */
+  #log: EventLog | null = null;
 
   /** Keeps nothing before `start`. */
   constructor(
@@ -33,9 +36,9 @@ export class EventRecorder {
   /** Starts keeping events, unless there is no room for more. */
   start(): void {
     if (this.#fullSeq !== null) return;
+    if (this.#log !== null) return;
     this.#stop ??= this.stream.listen((event) => {
-      this.budget.hold(EVENT_BYTES);
-      this.budget.work(EVENT_UNITS);
+      this.#charge();
       this.#events.push(event);
       if (this.#events.length < this.limitEvents) return;
       // A long run goes on at full speed: no event is built that nobody can keep.
@@ -50,23 +53,49 @@ export class EventRecorder {
     this.#stop = null;
   }
 
+  #charge(): void {
+    this.budget.hold(EVENT_BYTES);
+    this.budget.work(EVENT_UNITS);
+  }
+
+  /**
+   * Reads events from a log that this run writes, or that the same run has written, and keeps none
+   * of its own: from the first event on, up to where this run is.
+   *
+   * @param charges Whether they cost what keeping them would.
+   * @internal
+   */
+  readFrom(log: EventLog, charges: boolean): void {
+    this.stop();
+    this.#log = log;
+    if (charges) this.stream.listen(() => this.#charge());
+  }
+
   /** It keeps events now. */
   get recording(): boolean {
-    return this.#stop !== null;
+    return this.#log === null ? this.#stop !== null : this.stream.seq < this.limitEvents;
+  }
+
+  /** How many events are kept. */
+  get count(): number {
+    if (this.#log === null) return this.#events.length;
+    return Math.min(this.stream.seq, this.#log.count, this.limitEvents);
   }
 
   /** All events kept, oldest first. */
   get events(): readonly MachineEvent[] {
-    return this.#events;
+    return this.#log === null ? this.#events : this.#log.between(0, this.count);
   }
 
   /** How many events came after the limit was reached and are lost. */
   get droppedEvents(): number {
+    if (this.#log !== null) return this.stream.seq - this.count;
     return this.#fullSeq === null ? 0 : this.stream.seq - this.#fullSeq;
   }
 
   /** The events with a number above `seq`. */
   after(seq: number): readonly MachineEvent[] {
+    if (this.#log !== null) return this.#log.between(Math.min(seq, this.count), this.count);
     let low = 0;
     let high = this.#events.length;
     while (low < high) {

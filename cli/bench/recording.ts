@@ -4,6 +4,10 @@ import { defaultLabConfig, pciNode } from "../../devices/lab_config.ts";
 import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
 import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
 import { LAB_TABLES } from "../../devices/lab_tables.ts";
+import { loadFollowed } from "../../lang/language.ts";
+import { type Recording, recordRun, runsOf } from "../../lang/recording/mod.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { memoryFiles } from "../../lang/syntax/load_files.ts";
 import { type Benchmark, medianOf, plainBenchmark, rounded } from "./benchmark.ts";
 import { measureInChild, ONE_THREAD } from "./child.ts";
 import { cpuSeconds } from "./cpu_time.ts";
@@ -61,6 +65,50 @@ export function measureBytes(): number {
   return recording.hostBytes / recording.log.count;
 }
 
+/** Reads like those of `runReads`, as a script: as many as make a million events. */
+const READS = `machine { checker = off
+  iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1, depth = 64 } } } }
+let buf = buffer(size: 64KiB)
+let done = 0
+repeat 9709 {
+  wait ssd.submit(read, lba: 0, into: buf)
+  done += 1
+}
+`;
+const LOOKS = 1000;
+const LOOKED_BYTES = 64;
+/** Machines that are parked while nobody asks. */
+const PARKED = 24;
+
+/** A recorded run of some million events. @throws {Error} When the script is wrong. */
+function recordReads(): Recording {
+  const { program } = loadFollowed(new SourceFile("reads.dma", READS), memoryFiles({}));
+  const [main] = runsOf(program!);
+  const recording = recordRun(program!, main!);
+  if (recording.failure !== null) throw new Error(recording.failure.message);
+  return recording;
+}
+
+/** Milliseconds that looks at random events take: a variable and some bytes; the median and the worst. */
+export function measureLooks(): { readonly medianMs: number; readonly worstMs: number } {
+  const recording = recordReads();
+  recording.reruns.spread(recording.last, PARKED, () => true);
+  const question = recording.looker.question("done");
+  const bytes = new Uint8Array(LOOKED_BYTES);
+  let state = 1;
+  const times = Array.from({ length: LOOKS }, () => {
+    state = Math.imul(state, 0x19660d) + 0x3c6ef35f >>> 0;
+    const at = recording.afterEvent(1 + state % recording.log.count);
+    const start = performance.now();
+    recording.reruns.look(at, (seen) => {
+      question.ask(seen);
+      seen.vm.world.readMemory(2 ** 30, bytes);
+    });
+    return performance.now() - start;
+  }).sort((one, other) => one - other);
+  return { medianMs: times[LOOKS / 2]!, worstMs: times.at(-1)! };
+}
+
 const MAIN = "cli/bench/recording_main.ts";
 
 export const RECORDING: readonly Benchmark[] = [
@@ -84,5 +132,17 @@ export const RECORDING: readonly Benchmark[] = [
     "B",
     "host memory of a recording of a million events, by event",
     () => measureInChild(MAIN, ["bytes"]),
+  ),
+  plainBenchmark(
+    "record.look1m",
+    "ms",
+    "a variable and 64 bytes at a random event of a million: the median",
+    () => measureInChild(MAIN, ["look"]),
+  ),
+  plainBenchmark(
+    "record.look1m.worst",
+    "ms",
+    "the same: the longest of a thousand",
+    () => measureInChild(MAIN, ["worst"]),
   ),
 ];

@@ -1,8 +1,16 @@
 /**
  * Prints what `recording.ts` measures, for a process of its own: `rate` the events a second of a
- * run, `recorded` those of the same run recorded, `bytes` what the recording takes by event.
+ * run, `recorded` those of the same run recorded, `bytes` what the recording takes by event, `look`
+ * and `worst` the milliseconds of a look at a moment.
  */
-import { measureBytes, measureRate } from "./recording.ts";
+import { measureBytes, measureLooks, measureRate } from "./recording.ts";
 
-const [what] = Deno.args;
-console.log(what === "bytes" ? measureBytes() : measureRate(what === "recorded"));
+const MEASURES: Readonly<Record<string, () => number>> = {
+  rate: () => measureRate(false),
+  recorded: () => measureRate(true),
+  bytes: measureBytes,
+  look: () => measureLooks().medianMs,
+  worst: () => measureLooks().worstMs,
+};
+
+console.log(MEASURES[Deno.args[0]!]!());

@@ -1,7 +1,9 @@
 /** One machine with its devices up, as the VM asks for it. */
 import type { IncidentEvent } from "../values/incident.ts";
 import { buildLab, type Lab } from "../../devices/lab.ts";
+import { LAB_TABLES } from "../../devices/lab_tables.ts";
 import type { LabConfig, PciNodeConfig } from "../../devices/lab_config.ts";
+import type { PhysAddr } from "../../runtime/address.ts";
 import { eventNumber } from "../../runtime/event_vocabulary.ts";
 import type { EventListener, MachineEvent } from "../../runtime/events.ts";
 import {
@@ -15,6 +17,8 @@ import type { HostBudget } from "../../runtime/host_budget.ts";
 import { HeldResources } from "../../runtime/held_resources.ts";
 import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
 import { EventRecorder } from "../../runtime/recorder.ts";
+import type { EventLog } from "../../runtime/recording/event_log.ts";
+import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
 import type { Run } from "../values/run.ts";
 import type {
   FaultCount,
@@ -105,6 +109,26 @@ class LabWorld implements World {
 
   listen(listener: EventListener): () => void {
     return this.lab.machine.events.listen(listener);
+  }
+
+  record(): MachineRecording {
+    const recording = new MachineRecording(this.lab.machine, LAB_TABLES);
+    this.recorder.readFrom(recording.log, true);
+    return recording;
+  }
+
+  readEventsFrom(log: EventLog): void {
+    this.recorder.readFrom(log, false);
+  }
+
+  readMemory(phys: number, into: Uint8Array): void {
+    const { memory } = this.lab.machine;
+    if (!memory.covers(phys, into.length)) throw new RangeError("There is no memory");
+    memory.read(phys as PhysAddr, into, 0, into.length);
+  }
+
+  wakeAt(seq: number, wake: () => void): void {
+    this.lab.machine.events.wakeAt(seq, wake);
   }
 
   armFault({ error, first, last, point }: FaultOrder): () => number {

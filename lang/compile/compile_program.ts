@@ -1,6 +1,6 @@
 /** Checked files → the code of a program. */
 import type { Registry } from "../values/registry.ts";
-import type { ConstBinding, Resolution } from "../check/names/bindings.ts";
+import type { ConstBinding, Resolution, Variable } from "../check/names/bindings.ts";
 import type { Span } from "../source.ts";
 import type {
   BenchBudget,
@@ -31,8 +31,9 @@ export interface ConstCode {
 export class ProgramCompiler {
   readonly tables: ProgramTables;
 
-  constructor(registry: Registry, resolution: Resolution) {
-    this.tables = new ProgramTables(registry, resolution);
+  /** @param marked Whether statements are marked, for who follows a run by them. */
+  constructor(registry: Registry, resolution: Resolution, marked = false) {
+    this.tables = new ProgramTables(registry, resolution, marked);
   }
 
   get code(): CodeBuilder {
@@ -121,6 +122,16 @@ export class ProgramCompiler {
         compiler.shownStatement(statement, shown);
         compiler.builder.emit(-1, Op.Return);
       }
+    });
+  }
+
+  /** An expression that is asked in the middle of a run, given what its variables hold. */
+  look(expression: Expression, variables: readonly Variable[]): number {
+    const names = variables.map(({ name }) => name);
+    return this.#compile("lambda", "", expression.span, names, (compiler) => {
+      for (const variable of variables) compiler.bind(variable);
+      compiler.expression(expression);
+      compiler.builder.emit(-1, Op.Return);
     });
   }
 

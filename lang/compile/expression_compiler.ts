@@ -73,6 +73,7 @@ export abstract class ExpressionCompiler {
   /** Gives a variable of this frame its slot. */
   bind(variable: Variable): number {
     const slot = this.builder.take(1);
+    this.builder.names.push({ name: variable.name, slot });
     this.#slots.set(variable, slot);
     return slot;
   }

@@ -1,5 +1,6 @@
 /** Writes the instructions of one function, and counts the slots and operands they need. */
 import type { Span } from "../source.ts";
+import type { BoundName } from "../vm/code.ts";
 
 /** A place in a function that jumps go to. */
 export class Label {
@@ -29,6 +30,8 @@ export class FunctionBuilder {
   readonly jumps: number[] = [];
   readonly expectations: number[] = [];
   readonly cleanups: Cleanup[] = [];
+  /** Names that are bound here, with their slots, the innermost last. */
+  readonly names: BoundName[] = [];
   loop: LoopLabels | null = null;
   /** The most slots and operands used at once. */
   slots = 0;
@@ -94,6 +97,7 @@ export class FunctionBuilder {
   }
 
   release(usedSlots: number): void {
+    while (this.names.length > 0 && this.names.at(-1)!.slot >= usedSlots) this.names.pop();
     this.#usedSlots = usedSlots;
   }
 

@@ -18,7 +18,12 @@ export class ProgramTables {
   readonly #variables = new Map<Variable, number>();
   readonly #functions = new Map<FunctionDeclaration, number>();
 
-  constructor(readonly registry: Registry, readonly resolution: Resolution) {}
+  /** @param marked Whether statements are marked, for who follows a run by them. */
+  constructor(
+    readonly registry: Registry,
+    readonly resolution: Resolution,
+    readonly marked: boolean = false,
+  ) {}
 
   machineGlobal(name: string): number {
     return remembered(this.machineGlobals, name, () => this.code.globals++);

@@ -63,6 +63,8 @@ export class StatementCompiler extends TrialCompiler {
     this.site = null;
     this.root = null;
     if (this.inRace && statement.kind !== "While") this.racePoint(statement);
+    // A block of a race begins with the place where another one may go on.
+    if (!this.inRace || statement.kind !== "While") this.#mark(statement);
     if (callsSomething(statement)) {
       this.site = this.code.sites.push(siteOf(statement));
       // Loops set it themselves, before each turn.
@@ -74,9 +76,16 @@ export class StatementCompiler extends TrialCompiler {
   /** Writes a statement of a session that is an expression, and leaves its value. */
   shownStatement(statement: Statement, shown: Expression): void {
     this.builder.at(statement.span);
+    this.#mark(statement);
     this.site = this.code.sites.push(siteOf(statement));
     this.builder.emit(0, Op.Site, this.site);
     this.rootExpression(shown);
+  }
+
+  #mark({ span }: Statement): void {
+    if (!this.tables.marked) return;
+    const variables = [...this.builder.names];
+    this.builder.emit(0, Op.Mark, this.code.statements.push({ span, variables }) - 1);
   }
 
   #statement(statement: Statement): void {
@@ -265,7 +274,10 @@ export class StatementCompiler extends TrialCompiler {
     const out = new Label();
     builder.place(again);
     // Each turn asks anew, and another block may have changed the answer.
-    if (this.inRace) this.racePoint(statement);
+    if (this.inRace) {
+      this.racePoint(statement);
+      this.#mark(statement);
+    }
     if (this.site !== null) builder.emit(0, Op.Site, this.site);
     this.condition(statement.condition, out);
     this.#loopBody(statement.body, again, out);

@@ -137,6 +137,17 @@ export interface Program {
    * @internal
    */
   readonly drivers: readonly DriverEntry[];
+  /**
+   * Of a program whose runs can be followed: what looks are compiled with.
+   * @internal
+   */
+  readonly follow: Followed | null;
+}
+
+/** What is needed to compile a look at a run: its statements are marked. */
+export interface Followed {
+  readonly compiler: ProgramCompiler;
+  readonly scope: FileScope;
 }
 
 /** A program, or what is wrong with it. */
@@ -208,14 +219,19 @@ function readProgram(
   return { right, diagnostics: firstMistakes(bag.sorted()) };
 }
 
-/** Loads, checks and compiles a program. */
+/**
+ * Loads, checks and compiles a program.
+ *
+ * @param followed Whether its statements are marked, so that a recording can tell where it was.
+ */
 export function loadProgram(
   entry: SourceFile,
   loader: SourceLoader,
   registry: Registry,
+  followed = false,
 ): LoadResult {
   try {
-    return compiledProgram(entry, loader, registry);
+    return compiledProgram(entry, loader, registry, followed);
   } catch (error) {
     return { program: null, diagnostics: [brokenOff(error, entry)] };
   }
@@ -225,11 +241,12 @@ function compiledProgram(
   entry: SourceFile,
   loader: SourceLoader,
   registry: Registry,
+  followed: boolean,
 ): LoadResult {
   const { diagnostics, right } = readProgram(entry, loader, registry);
   if (right === null) return { program: null, diagnostics };
   const { checked, drivers, files, loaded, variants } = right;
-  const compiler = new ProgramCompiler(registry, checked.resolution);
+  const compiler = new ProgramCompiler(registry, checked.resolution, followed);
   const consts = compiler.consts(checked.consts);
   for (const { file } of files) {
     for (const item of file.items) if (item.kind === "Function") compiler.function(item);
@@ -248,6 +265,7 @@ function compiledProgram(
       compileTest(declaration, variant, compiler)
     ),
     drivers: drivers.map((driver) => compileDriver(driver, compiler)),
+    follow: followed ? { compiler, scope: checked.scope } : null,
   };
   return { program, diagnostics };
 }

@@ -1,5 +1,6 @@
 /** Runs a program: its statements, then its tests, each on a machine of its own. */
 import { spanPlace } from "../source.ts";
+import type { TestRun } from "./attempt.ts";
 import { isNamed } from "./name_match.ts";
 import type { Program, TestEntry } from "./program.ts";
 import type { CaseEngine } from "./property/property_cases.ts";
@@ -64,6 +65,21 @@ export function runTestWith(
   return runEntry(engine, program, test, sharedOptions(options), new Set());
 }
 
+/**
+ * What of a test or property somebody is shown who wants to see one run: of a property the smallest
+ * case that fails, or else the last one.
+ */
+export function shownRun(
+  engine: CaseEngine | null,
+  program: Program,
+  test: TestEntry,
+  options: RunOptions = {},
+): TestRun {
+  if (test.kind !== "property") return test;
+  const shared = sharedOptions({ ...options, heard: false });
+  return tallyOf(engine, program, test, shared, new Set()).shown ?? test;
+}
+
 function runMain(
   program: Program,
   functionIndex: number,
@@ -85,15 +101,34 @@ function runEntry(
   options: SharedOptions,
   reached: Set<number>,
 ): TestOutcome {
+  if (!test.skip) return tallyOf(engine, program, test, options, reached).outcome();
+  return newTally(program, test, options, reached).skipped();
+}
+
+function tallyOf(
+  engine: CaseEngine | null,
+  program: Program,
+  test: TestEntry,
+  options: SharedOptions,
+  reached: Set<number>,
+): Tally {
+  const tally = newTally(program, test, options, reached);
+  if (test.kind === "test") tally.run(test);
+  else runProperty(engine, test, tally, options.machine);
+  return tally;
+}
+
+function newTally(
+  program: Program,
+  test: TestEntry,
+  options: SharedOptions,
+  reached: Set<number>,
+): Tally {
   const { combination, functionIndex, kind, name } = test;
   if (kind === "bench") throw new Error("A bench is run by runBench()");
   const place = spanPlace(test.span);
   const entry = { kind, name, combination, place, functionIndex };
-  const tally = new Tally(program, entry, test.config.seed, options, reached);
-  if (test.skip) return tally.skipped();
-  if (kind === "test") tally.run(test);
-  else runProperty(engine, test, tally, options.machine);
-  return tally.outcome();
+  return new Tally(program, entry, test.config.seed, options, reached);
 }
 
 function countOutcomes(

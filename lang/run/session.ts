@@ -564,6 +564,7 @@ class SessionState {
       main: null,
       tests,
       drivers: [],
+      follow: null,
     };
   }
 

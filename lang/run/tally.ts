@@ -3,26 +3,23 @@ import type { LabConfig } from "../../devices/lab_config.ts";
 import { spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { Leftover } from "../../runtime/leaks/leftovers.ts";
-import type { Value } from "../values/value.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../vm/vm.ts";
 import {
   describeIncident,
   type Finding,
   type FoundIncident,
-  judgeEnd,
   raceIncident,
   sweepIncident,
   unexpectedIncidents,
 } from "./incidents.ts";
-import { leftoversOf } from "./leaks.ts";
-import type { Program, TestEntry } from "./program.ts";
+import type { Program } from "./program.ts";
 import { type FailureStyle, renderFailure } from "./render_failure.ts";
 import type { FailureReport, Incident, RunNames, TestOutcome } from "./report.ts";
 import type { RunStart, SharedOptions } from "./run_options.ts";
 import { type Attempt, Remedies } from "./remedies.ts";
-import { SideRuns } from "./side_runs.ts";
-import { type MachineOptions, startMachine, TestMachine } from "./test_machine.ts";
+import { attemptRun, type TestRun } from "./attempt.ts";
+import type { MachineOptions, TestMachine } from "./test_machine.ts";
 
 /** Incidents of one test that are listed; the others are counted. */
 const LISTED_INCIDENTS = 20;
@@ -35,15 +32,11 @@ export interface EntryNames extends RunNames {
   readonly functionIndex: number;
 }
 
-/** Code to run, and the machine to run it on. */
-export interface TestRun extends Pick<TestEntry, "config" | "variant" | "functionIndex"> {
-  /** The case of a property. */
-  readonly args: readonly Value[];
-}
-
 /** Sums up what one test did on its machine, or one property on many. */
 export class Tally {
   readonly seed: number;
+  /** The run that somebody who wants to see one is shown: the last, or the smallest that failed. */
+  shown: TestRun | null = null;
   readonly #watch: RunWatch | undefined;
   readonly #reached = new Set<number>();
   readonly #incidents: Incident[] = [];
@@ -76,25 +69,17 @@ export class Tally {
   }
 
   /** Runs the code on a fresh machine. */
-  attempt(
-    { args, config, functionIndex, variant }: TestRun,
-    output: Output,
-    more: Partial<MachineOptions> = {},
-  ): Attempt {
+  attempt(run: TestRun, output: Output, more: Partial<MachineOptions> = {}): Attempt {
     const { machine: shared } = this.options;
     // Who looks at events looks at those of the runs that speak.
     const isWatched = output === shared.output;
     const onEvent = isWatched ? shared.onEvent : undefined;
-    if (isWatched) this.options.onRun?.(this.#runStart(config));
+    if (isWatched) {
+      this.shown = run;
+      this.options.onRun?.(this.#runStart(run.config));
+    }
     const options = { ...shared, onEvent, watch: this.#watch, output, record: true, ...more };
-    const { span } = this.program.code.functions[functionIndex]!;
-    const machine = startMachine(this.program, config, options, span);
-    if (!(machine instanceof TestMachine)) return { failure: machine, machine: null, leaks: [] };
-    const start = { functionIndex, args };
-    machine.vm.branches.runs = new SideRuns(this.program, config, [variant], options, start);
-    const broken = machine.run(functionIndex, args);
-    const leaks = leftoversOf(machine.vm);
-    return { failure: broken ?? judgeEnd(machine.vm, leaks), machine, leaks };
+    return attemptRun(this.program, run, options);
   }
 
   /** What a run's failure and its incidents are gone without. */

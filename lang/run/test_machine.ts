@@ -26,6 +26,8 @@ export interface MachineOptions {
   /** Gets the events of machines that run beside this one. */
   readonly onSideEvent?: ((event: MachineEvent) => void) | undefined;
   readonly watch?: RunWatch | undefined;
+  /** Gets the VM before anything runs on it. */
+  readonly onVm?: ((vm: Vm) => void) | undefined;
   /** Whether somebody reads what is said; so it is when this is left out. */
   readonly heard?: boolean;
 }
@@ -62,6 +64,7 @@ export class TestMachine {
     this.vm.watch = options.watch ?? null;
     this.vm.branches.heard = options.heard ?? true;
     bindMachine(this.vm, program.machineGlobals);
+    options.onVm?.(this.vm);
     this.failure = workOutConsts(this.vm, program.consts, (functionIndex) => {
       this.vm.start(functionIndex);
       this.vm.resume();

@@ -100,6 +100,8 @@ export interface FunctionSpec {
   readonly example: string;
   /** Errors it can raise. */
   readonly raises?: readonly ErrnoName[];
+  /** It answers a question and changes nothing: somebody who only looks may call it. */
+  readonly looks?: true;
   /** Where it may be called from; anywhere when left out. */
   readonly context?: CallContext;
   /**

@@ -7,6 +7,8 @@
 import type { IncidentEvent } from "./incident.ts";
 import type { Lab } from "../../devices/lab.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
+import type { EventLog } from "../../runtime/recording/event_log.ts";
+import type { MachineRecording } from "../../runtime/recording/machine_recording.ts";
 import type { EventListener, EventStream } from "../../runtime/events.ts";
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
@@ -79,6 +81,17 @@ export interface World {
   /** How often an event happened since the machine was ready. */
   count(eventName: string): number;
   /** Calls back after every event, until the function returned is called. */
+  /**
+   * Begins to keep all that happens, before anything has.
+   * @throws {RangeError} When something has.
+   */
+  record(): MachineRecording;
+  /** Has the recorder answer from what the same run kept before, up to where this one is. */
+  readEventsFrom(log: EventLog): void;
+  /** Bytes of memory as they are, by the CPU's address. @throws {RangeError} Where there is none. */
+  readMemory(phys: number, into: Uint8Array): void;
+  /** Calls somebody when an event of a number has happened; one at a time, none for 0. */
+  wakeAt(seq: number, wake: () => void): void;
   listen(listener: EventListener): () => void;
   /** Has a point fail, until the function returned is called: it says how often that happened. */
   armFault(order: FaultOrder): () => number;

@@ -8,7 +8,7 @@ import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { type Closure, Handle, ListValue, Quantity, type Value } from "../values/value.ts";
 import type { Run } from "../values/run.ts";
-import { type Control, Raising } from "./control.ts";
+import { type Control, LookRefused, Raising } from "./control.ts";
 import { findField } from "../values/types.ts";
 
 const NOTHING_LEFT = "timers fire when time moves: `advance 10ms`";
@@ -22,6 +22,7 @@ export class Activities {
   constructor(readonly vm: Control) {}
 
   #run(): boolean {
+    this.#wantMove();
     this.vm.countWork();
     this.vm.steps -= ACTIVITY_STEPS;
     if (++this.#count % WATCHED_ACTIVITIES === 0) this.vm.watch?.check();
@@ -29,6 +30,10 @@ export class Activities {
     const ran = this.vm.world.runNextActivity();
     this.vm.atRest();
     return ran;
+  }
+
+  #wantMove(): void {
+    if (this.vm.looking) throw new LookRefused("The machine");
   }
 
   stepEvents(count: Value): void {
@@ -52,6 +57,7 @@ export class Activities {
   }
 
   advance(duration: Value): void {
+    this.#wantMove();
     const durationNs = duration instanceof Quantity && duration.kind === "duration"
       ? duration.value
       : duration;
@@ -69,6 +75,7 @@ export class Activities {
   }
 
   enterCpu(cpu: Value): void {
+    this.#wantMove();
     if (typeof cpu !== "number" || cpu < 0 || cpu >= this.vm.world.cpus) {
       throw new ScriptError(
         "E0919",

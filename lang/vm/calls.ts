@@ -4,7 +4,7 @@ import type { FunctionSpec, MethodSpec } from "../values/spec.ts";
 import type { Value } from "../values/value.ts";
 import { type Binding, bindShape } from "./call_shape.ts";
 import type { CallShape } from "./code.ts";
-import type { Control } from "./control.ts";
+import { type Control, LookRefused } from "./control.ts";
 import type { Members } from "./members.ts";
 
 /** Calls of builtins between two looks at the clock: one of them may take a tenth of a second. */
@@ -29,6 +29,7 @@ export class Calls {
     const { vm } = this;
     if (++this.#count % WATCHED_CALLS === 0) vm.watch?.check();
     const spec = vm.code.builtins[builtin]!;
+    if (vm.looking && spec.looks !== true) throw new LookRefused(`What \`${spec.name}\` works on`);
     const value = spec.run(vm, this.#arguments(index, vm.code.shapes[index]!, spec, first));
     vm.atRest();
     return value;
@@ -40,6 +41,9 @@ export class Calls {
     if (++this.#count % WATCHED_CALLS === 0) vm.watch?.check();
     const shape = vm.code.shapes[index]!;
     const { method, target } = this.members.method(this.stack[first]!, shape.name);
+    if (vm.looking && method.looks !== true) {
+      throw new LookRefused(`What \`.${method.name}\` works on`);
+    }
     const value = method.run(vm, target, this.#arguments(index, shape, method, first + 1));
     vm.atRest();
     return value;

@@ -127,6 +127,19 @@ export interface Site {
   readonly call: Span;
 }
 
+/** A statement of code that is compiled with marks. */
+export interface MarkedStatement {
+  readonly span: Span;
+  /** Names that are bound when it starts, the innermost last, each with its slot of the frame. */
+  readonly variables: readonly BoundName[];
+}
+
+/** A name of the source, and where its value stands. */
+export interface BoundName {
+  readonly name: string;
+  readonly slot: number;
+}
+
 /** The tables of a program, as the compiler fills them. */
 export class CodeTables {
   /** Instructions: an opcode, then its operands. */
@@ -156,6 +169,8 @@ export class CodeTables {
   readonly expectations: Span[] = [];
   /** Statements that call something, by `site - 1`: events carry the number. */
   readonly sites: Site[] = [];
+  /** Statements, by the number in their marks; none in code without marks. */
+  readonly statements: MarkedStatement[] = [];
 }
 
 /** A compiled program: who runs it changes nothing in it. */

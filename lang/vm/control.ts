@@ -5,7 +5,7 @@ import type { Limits } from "../values/limits.ts";
 import type { Raised } from "../values/raised_error.ts";
 import type { Registry } from "../values/registry.ts";
 import type { Run } from "../values/run.ts";
-import type { LimitError } from "../values/script_error.ts";
+import { type LimitError, ScriptError } from "../values/script_error.ts";
 import type { Value } from "../values/value.ts";
 import type { World } from "../values/world.ts";
 import type { Code, OutcomeInfo } from "./code.ts";
@@ -42,7 +42,31 @@ export class Raising extends Error {
   }
 }
 
+/** Somebody who follows a run statement by statement, in code that is compiled with marks. */
+export interface MarkListener {
+  /**
+   * A statement starts.
+   * @param statement Its number in `Code.statements`.
+   * @returns True to have the run paused before it does anything; inside a builtin it goes on.
+   */
+  started(statement: number): boolean;
+}
+
+/** Something that only looks would change what it looks at. */
+export class LookRefused extends ScriptError {
+  /** @param what What would change. */
+  constructor(what: string) {
+    super(
+      "E0924",
+      `${what} would change by looking`,
+      "a look may ask, and call only what answers questions",
+    );
+  }
+}
+
 export interface Control extends Run {
+  /** Somebody only looks: nothing may change. */
+  readonly looking: boolean;
   readonly code: Code;
   readonly registry: Registry;
   readonly world: World;

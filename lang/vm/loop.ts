@@ -134,6 +134,8 @@ export const enum Op {
   Assert,
   /** Hands control back, as a bench does before each turn of its loop. */
   Yield,
+  /** [statement] A statement starts, in code that is compiled with marks: no step of the script. */
+  Mark,
 }
 
 /** The VM as the loop sees it: one object, whose fields are the registers between two loops. */
@@ -150,6 +152,8 @@ export interface LoopVm extends RareVm {
   readonly charge: (bytes: number) => void;
   /** What the last run gave back. */
   result: Value;
+  /** Notes that a statement starts. @returns True to pause before it does anything. */
+  mark(statement: number, floor: number): boolean;
   /** More fuel for the loop; 0 to pause. */
   refuel(floor: number): number;
   /** Enters a function whose arguments are the top of the stack. */
@@ -643,6 +647,15 @@ export function loop(vm: LoopVm, floor: number): VmState {
         }
         case Op.Yield:
           return "yielded";
+        case Op.Mark: {
+          const statement = code[pc++]!;
+          fuel++;
+          vm.pc = pc;
+          vm.sp = sp;
+          vm.fp = fp;
+          if (vm.mark(statement, floor)) return "paused";
+          break;
+        }
         default:
           vm.pc = pc;
           vm.sp = sp;

@@ -1,6 +1,6 @@
 /** Errors and values that several instructions have in common. */
 import type { EventRecorder } from "../../runtime/recorder.ts";
-import type { Limits } from "../values/limits.ts";
+import { type Limits, NATIVE_DEPTH } from "../values/limits.ts";
 import type { Raised, RaisedError } from "../values/raised_error.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { FunctionCode } from "./code.ts";
@@ -44,6 +44,32 @@ export function tooMuchMemory(limits: Limits): LimitError {
     "E0802",
     `The script's values take more than ${groupThousands(limits.memoryBytes)} bytes`,
     memoryHint(limits),
+  );
+}
+
+export function tooDeep({ depth }: Limits): LimitError {
+  return new LimitError(
+    "E0803",
+    `Calls are nested more than ${depth} deep`,
+    "a function that calls itself must come to an end; " +
+      `\`--max-depth ${2 * depth}\` allows twice as many`,
+  );
+}
+
+/** Each call of the script by a builtin takes a part of the host's own stack. */
+export function tooDeepInside(): LimitError {
+  return new LimitError(
+    "E0803",
+    `Builtins that call the script, as \`map\` does, are nested more than ${NATIVE_DEPTH} deep`,
+    "no option allows more: a loop with `for` has no such limit",
+  );
+}
+
+export function tooManySteps({ steps }: Limits): LimitError {
+  return new LimitError(
+    "E0801",
+    `The script ran for more than ${groupThousands(steps)} steps`,
+    `it may never end; \`--max-steps ${groupThousands(2 * steps)}\` allows twice as many`,
   );
 }
 

@@ -175,7 +175,7 @@ export function rare(vm: RareVm, op: RareOp): void {
         true,
         stack[vm.sp - 1]!,
         null,
-        vm.world.recorder.events.length,
+        vm.world.recorder.count,
       );
       break;
     case RareOp.OutcomeStart: {

@@ -13,14 +13,20 @@ import type { HostBudget } from "../../runtime/host_budget.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { Registry } from "../values/registry.ts";
 import type { World } from "../values/world.ts";
-import { groupThousands } from "../text/numbers.ts";
 import { isInside, type Span } from "../source.ts";
 import { Activities } from "./activities.ts";
 import { Branches, type SideRun } from "./branches.ts";
 import { Calls } from "./calls.ts";
 import type { CallShape, Code, OutcomeInfo } from "./code.ts";
 import type { Walk } from "./collections.ts";
-import { BranchEnded, type Handler, Raising, type RunScope } from "./control.ts";
+import {
+  BranchEnded,
+  type Handler,
+  LookRefused,
+  type MarkListener,
+  Raising,
+  type RunScope,
+} from "./control.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { type CallerPlace, describeFailure, raisedPlaces } from "./failure_report.ts";
 import { HeldValues } from "./held_values.ts";
@@ -29,14 +35,22 @@ import { Invariants } from "./invariants.ts";
 import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loop.ts";
 import { Looks } from "./looks.ts";
 import { Members } from "./members.ts";
-import { attempt, notExpected, tooMuchMemory, wrongCount } from "./mistakes.ts";
+import {
+  attempt,
+  notExpected,
+  tooDeep,
+  tooDeepInside,
+  tooManySteps,
+  tooMuchMemory,
+  wrongCount,
+} from "./mistakes.ts";
 import { separated } from "../values/changes.ts";
 import { describeValue } from "../values/operators.ts";
 import { settleOutcome } from "./outcome.ts";
 import { Races } from "./races.ts";
 import type { RunWatch } from "./run_watch.ts";
 import { Sweeps } from "./sweeps.ts";
-import { LimitError, ScriptError } from "../values/script_error.ts";
+import { type LimitError, ScriptError } from "../values/script_error.ts";
 import { Closure, RecordValue, type Value, Word } from "../values/value.ts";
 
 /** Instructions between two looks at the limits. */
@@ -59,6 +73,9 @@ export class Vm implements LoopVm, SideRun {
   readonly expectedIncidents = new Set<IncidentEvent>();
   budgetCount: (eventName: string) => Value = () => 0;
   watch: RunWatch | null = null;
+  /** Hears of each statement that starts. */
+  marks: MarkListener | null = null;
+  looking = false;
   result: Value = null;
   /** Why the last run failed. */
   failure: Failure | null = null;
@@ -111,7 +128,6 @@ export class Vm implements LoopVm, SideRun {
   }
 
   // What builtins see of the run.
-
   get lab(): Lab {
     return this.world.lab;
   }
@@ -121,7 +137,7 @@ export class Vm implements LoopVm, SideRun {
   }
 
   call(closure: Closure, args: readonly Value[]): Value {
-    if (this.#nativeDepth >= NATIVE_DEPTH) throw this.#tooDeepInside();
+    if (this.#nativeDepth >= NATIVE_DEPTH) throw tooDeepInside();
     const code = this.code.functions[closure.functionIndex]!;
     if (args.length !== code.parameters.length) throw wrongCount(code, args.length);
     const pc = this.pc;
@@ -149,7 +165,7 @@ export class Vm implements LoopVm, SideRun {
   }
 
   print(line: string): void {
-    this.#output.write(line);
+    if (!this.looking) this.#output.write(line);
   }
 
   work(steps: number): void {
@@ -175,6 +191,7 @@ export class Vm implements LoopVm, SideRun {
   }
 
   wantChange(): void {
+    if (this.looking) throw new LookRefused("A list or a record");
     this.invariants.wantChange();
   }
 
@@ -194,6 +211,11 @@ export class Vm implements LoopVm, SideRun {
 
   jump(pc: number): void {
     this.pc = pc;
+  }
+
+  mark(statement: number, floor: number): boolean {
+    if (this.marks === null || this.looking) return false;
+    return this.marks.started(statement) && floor === 0;
   }
 
   push(value: Value): void {
@@ -264,6 +286,11 @@ export class Vm implements LoopVm, SideRun {
     this.steps = this.limits.steps;
   }
 
+  /** The function of a running call, counted from 1. */
+  functionAt(depth: number): number {
+    return this.frames[FRAME_NUMBERS * (depth - 1) + 2]!;
+  }
+
   /** Where the next instruction stands in the source. */
   get span(): Span {
     return this.#spanAt(this.pc);
@@ -279,7 +306,7 @@ export class Vm implements LoopVm, SideRun {
   }
 
   enter(functionIndex: number, count: number, returnPc: number): void {
-    if (this.depth >= this.limits.depth) throw this.#tooDeep();
+    if (this.depth >= this.limits.depth) throw tooDeep(this.limits);
     const code = this.code.functions[functionIndex]!;
     const frame = FRAME_NUMBERS * this.depth++;
     if (this.depth > this.deepest) {
@@ -303,24 +330,6 @@ export class Vm implements LoopVm, SideRun {
     for (let index = 0; index < captured.length; index++) {
       this.stack[first + index] = captured[index];
     }
-  }
-
-  #tooDeep(): LimitError {
-    return new LimitError(
-      "E0803",
-      `Calls are nested more than ${this.limits.depth} deep`,
-      "a function that calls itself must come to an end; " +
-        `\`--max-depth ${2 * this.limits.depth}\` allows twice as many`,
-    );
-  }
-
-  /** Each call of the script by a builtin takes a part of the host's own stack. */
-  #tooDeepInside(): LimitError {
-    return new LimitError(
-      "E0803",
-      `Builtins that call the script, as \`map\` does, are nested more than ${NATIVE_DEPTH} deep`,
-      "no option allows more: a loop with `for` has no such limit",
-    );
   }
 
   // Errors.
@@ -381,7 +390,7 @@ export class Vm implements LoopVm, SideRun {
     if (handler.outcome === null) {
       const { errno } = raising.raised;
       const word = this.registry.words.get(errno) ?? new Word(errno);
-      this.stack[this.sp++] = attempt(false, null, word, this.world.recorder.events.length);
+      this.stack[this.sp++] = attempt(false, null, word, this.world.recorder.count);
     } else {
       this.settle(handler.outcome, handler.incidents, null, raising, site);
     }
@@ -442,13 +451,7 @@ export class Vm implements LoopVm, SideRun {
   // Fuel.
 
   tooManySteps(): LimitError {
-    return new LimitError(
-      "E0801",
-      `The script ran for more than ${groupThousands(this.limits.steps)} steps`,
-      `it may never end; \`--max-steps ${
-        groupThousands(2 * this.limits.steps)
-      }\` allows twice as many`,
-    );
+    return tooManySteps(this.limits);
   }
 
   refuel(floor: number): number {

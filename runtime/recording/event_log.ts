@@ -45,6 +45,7 @@ export class EventLog {
   readonly #heads = new WholeRows(HEAD.WIDTH);
   readonly #times = new FloatRows(1);
   readonly #values = new FloatRows(1);
+  readonly #built: MachineEvent[] = [];
   #valueCount = 0;
   #lastDevice: string | null = null;
   #lastDeviceNumber = NOBODY;
@@ -88,6 +89,15 @@ export class EventLog {
         : this.#numberOf(form, value ?? null);
     }
     heads[at + HEAD.WHY] = event.why === null ? 0 : this.#appendWhy(layout, event.why);
+  }
+
+  /** The events of `(after, upTo]`. Those that were asked for once stay built. */
+  between(after: number, upTo: number): readonly MachineEvent[] {
+    const events: MachineEvent[] = [];
+    for (let seq = after + 1; seq <= upTo; seq++) {
+      events.push(this.#built[seq] ??= this.event(seq));
+    }
+    return events;
   }
 
   /** The event of a number, from 1 on: equal to the one that was kept. */

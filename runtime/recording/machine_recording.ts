@@ -8,6 +8,7 @@ import { EVENT_NAMES, type EventName, eventNumber } from "../event_vocabulary.ts
 import type { MachineEvent } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import { EventLog } from "./event_log.ts";
+import { Ends, StatementLog } from "./statement_log.ts";
 import { type AnyTableSpec, FactTable } from "./fact_table.ts";
 
 /** What one table does at one kind of event. */
@@ -15,6 +16,10 @@ type Change = (event: MachineEvent) => void;
 
 export class MachineRecording {
   readonly log = new EventLog();
+  /** The statements of the script, as whoever runs it notes them. */
+  readonly statements = new StatementLog();
+  /** The number of the last event of each activity that made any. */
+  readonly activities = new Ends();
   /** By name, in the order in which they were declared. */
   readonly tables: ReadonlyMap<string, FactTable>;
   readonly #changes: readonly Change[][];
@@ -40,7 +45,12 @@ export class MachineRecording {
       }
     }
     this.tables = tables;
-    this.#stop = machine.events.listen((event) => this.#note(event));
+    const stop = machine.events.listen((event) => this.#note(event));
+    machine.onActivity = () => this.activities.note(this.log.count);
+    this.#stop = () => {
+      machine.onActivity = null;
+      stop();
+    };
   }
 
   /** Records nothing more; what there is stays. */
@@ -57,7 +67,7 @@ export class MachineRecording {
 
   /** Bytes of host memory that the recording takes. */
   get hostBytes(): number {
-    let bytes = this.log.hostBytes;
+    let bytes = this.log.hostBytes + this.statements.hostBytes + this.activities.hostBytes;
     for (const table of this.tables.values()) bytes += table.hostBytes;
     return bytes;
   }

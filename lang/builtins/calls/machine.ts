@@ -20,6 +20,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "now",
+    looks: true,
     parameters: [],
     result: "duration",
     doc: "Virtual time since the machine was ready.",
@@ -28,6 +29,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "prices",
+    looks: true,
     parameters: [],
     result: PRICES,
     doc:

@@ -137,6 +137,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "page",
+    looks: true,
     parameters: [param.int("pfn", "Number of the page frame.", 0, 2 ** 40)],
     result: BUFFER,
     doc: "The page of a frame number, whoever owns it: a window into memory.",
@@ -165,6 +166,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "peek",
+    looks: true,
     parameters: [
       param.phys("phys", "Where the first byte is."),
       param.size("size", "How many bytes."),
@@ -185,6 +187,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "phys_of",
+    looks: true,
     parameters: [param.any("x", "A buffer, coherent memory or a region.")],
     result: "phys",
     doc: "The physical address of the first byte.",
@@ -193,6 +196,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "checksum",
+    looks: true,
     parameters: [param.of("x", ["@buffer", "bytes"], "What is summed up.", (value) => value)],
     result: "int",
     doc: "A 32-bit checksum of the content (FNV-1a): equal contents have equal ones.",

@@ -50,6 +50,7 @@ function seenThrough(
 export const VIEW_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "same_view",
+    looks: true,
     parameters: [
       param.of(
         "a",

@@ -8,7 +8,15 @@ import type { Decoded, Parameter } from "./parameters.ts";
 /** What an entry says besides its parameters, its result and what it does. */
 type Described = Pick<
   FunctionSpec,
-  "name" | "variadic" | "doc" | "example" | "raises" | "context" | "reads" | "exampleFiles"
+  | "name"
+  | "variadic"
+  | "doc"
+  | "example"
+  | "raises"
+  | "context"
+  | "looks"
+  | "reads"
+  | "exampleFiles"
 >;
 
 interface FunctionEntry<P extends readonly Parameter<unknown>[], F extends Form> extends Described {

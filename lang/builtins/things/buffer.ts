@@ -153,6 +153,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
     }),
     method({
       name: "slice",
+      looks: true,
       parameters: [param.range("range", "Offsets in its content, end excluded.")],
       result: "@buffer",
       doc: "A part of it: the same memory, no copy.",
@@ -162,6 +163,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
     }),
     method({
       name: "differences",
+      looks: true,
       parameters: [CONTENT],
       result: [RUN_OF_BYTES],
       doc: "The runs of bytes in which both differ: a list of { offset, size }.",

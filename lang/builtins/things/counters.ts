@@ -109,6 +109,7 @@ export const COUNTERS: TypeSpec<Counters> = {
   methods: [
     method({
       name: "mark",
+      looks: true,
       parameters: [],
       result: "@counters",
       doc: "The counters as they are now, to compare with later.",
@@ -117,6 +118,7 @@ export const COUNTERS: TypeSpec<Counters> = {
     }),
     method({
       name: "since",
+      looks: true,
       parameters: [param.own<Counters>("mark", "@counters", "What counters.mark() gave.")],
       result: "@counters",
       doc: "What was counted since a mark.",

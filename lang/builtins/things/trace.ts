@@ -92,6 +92,7 @@ export const TRACE: TypeSpec<Trace> = {
   methods: [
     method({
       name: "count",
+      looks: true,
       parameters: [NAME],
       result: "int",
       doc: "How many events of that name it has.",
@@ -100,6 +101,7 @@ export const TRACE: TypeSpec<Trace> = {
     }),
     method({
       name: "filter",
+      looks: true,
       parameters: [TEST],
       result: "@trace",
       doc: "The trace of the events that pass.",
@@ -109,6 +111,7 @@ export const TRACE: TypeSpec<Trace> = {
     }),
     method({
       name: "first",
+      looks: true,
       parameters: [optional(NAME)],
       result: EVENT,
       doc: "The first event, or the first of that name; none when there is none.",
@@ -118,6 +121,7 @@ export const TRACE: TypeSpec<Trace> = {
     }),
     method({
       name: "last",
+      looks: true,
       parameters: [optional(NAME)],
       result: EVENT,
       doc: "The last event, or the last of that name; none when there is none.",

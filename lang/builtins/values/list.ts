@@ -93,6 +93,7 @@ function extreme(list: ListValue, order: "<" | ">", run: Run): Value {
 const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "map",
+    looks: true,
     parameters: [FUNCTION],
     result: "list",
     gives: "mapped",
@@ -110,6 +111,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "filter",
+    looks: true,
     parameters: [FUNCTION],
     result: "list",
     gives: "items",
@@ -122,6 +124,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "any",
+    looks: true,
     parameters: [FUNCTION],
     result: "bool",
     doc: "True when the function says true for at least one item.",
@@ -130,6 +133,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "all",
+    looks: true,
     parameters: [FUNCTION],
     result: "bool",
     doc: "True when the function says true for every item.",
@@ -138,6 +142,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "sum",
+    looks: true,
     parameters: [],
     result: "any",
     gives: "sum",
@@ -147,6 +152,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "max",
+    looks: true,
     parameters: [],
     result: "any",
     gives: "item",
@@ -156,6 +162,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "min",
+    looks: true,
     parameters: [],
     result: "any",
     gives: "item",
@@ -165,6 +172,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "contains",
+    looks: true,
     parameters: [param.any("value", "What is looked for.")],
     result: "bool",
     doc: "True when an item equals the value.",
@@ -173,6 +181,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "slice",
+    looks: true,
     parameters: [param.range("range", "Positions, end excluded.")],
     result: "list",
     gives: "items",
@@ -186,6 +195,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "sorted",
+    looks: true,
     parameters: [],
     result: "list",
     gives: "items",
@@ -201,6 +211,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "join",
+    looks: true,
     parameters: [optional(param.string("separator", 'Default ", ".'), ", ")],
     result: "string",
     doc: "The items as text, with the separator between them.",
@@ -263,6 +274,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "copy",
+    looks: true,
     parameters: [],
     result: "list",
     gives: "items",

@@ -78,6 +78,7 @@ export const RANGE: TypeSpec<RangeValue> = {
   methods: [
     method({
       name: "map",
+      looks: true,
       parameters: [FUNCTION],
       result: "list",
       gives: "mapped",
@@ -88,6 +89,7 @@ export const RANGE: TypeSpec<RangeValue> = {
     }),
     method({
       name: "filter",
+      looks: true,
       parameters: [FUNCTION],
       result: "list",
       gives: "items",
@@ -98,6 +100,7 @@ export const RANGE: TypeSpec<RangeValue> = {
     }),
     method({
       name: "contains",
+      looks: true,
       parameters: [
         param.of(
           "value",

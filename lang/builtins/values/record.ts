@@ -21,6 +21,7 @@ export const RECORD: TypeSpec<RecordValue> = {
   methods: [
     method({
       name: "keys",
+      looks: true,
       parameters: [],
       result: "list",
       doc: "The names of the entries, in the order they were written.",
@@ -32,6 +33,7 @@ export const RECORD: TypeSpec<RecordValue> = {
     }),
     method({
       name: "values",
+      looks: true,
       parameters: [],
       result: "list",
       doc: "The values of the entries, in the order they were written.",
@@ -43,6 +45,7 @@ export const RECORD: TypeSpec<RecordValue> = {
     }),
     method({
       name: "has",
+      looks: true,
       parameters: [param.string("key", "The name looked for.")],
       result: "bool",
       doc: "True when there is an entry of that name.",
@@ -72,6 +75,7 @@ export const RECORD: TypeSpec<RecordValue> = {
     }),
     method({
       name: "copy",
+      looks: true,
       parameters: [],
       result: "any",
       doc: "Another record of the same entries. Lists and records among them are the same ones.",

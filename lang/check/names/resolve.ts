@@ -11,6 +11,7 @@ import type {
   FieldExpression,
   FileNode,
   IndexExpression,
+  Name,
   PropertyDeclaration,
   Statement,
   TestDeclaration,
@@ -44,6 +45,20 @@ export class Resolver extends NameResolver {
       this.#statement(item, { scope, inLoop: false }, session);
     }
     this.reportUnknown(file);
+  }
+
+  /**
+   * Resolves an expression that is asked in the middle of a run.
+   *
+   * @param names What is bound there besides what the file declares.
+   * @returns The variables of these names.
+   */
+  look(file: FileNode, expression: Expression, names: readonly Name[]): readonly Variable[] {
+    const scope = new Scope(codeScope("main", null), null);
+    const variables = names.map((name) => this.variable(name, scope, "parameter", null));
+    this.expression(expression, scope);
+    this.reportUnknown(file);
+    return variables;
   }
 
   // Declarations.

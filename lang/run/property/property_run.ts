@@ -71,6 +71,7 @@ export function runProperty(
   const found = smallest as FailedCase | null;
   if (found === null) return;
   const { attempt, failure, values } = found;
+  tally.shown = { ...entry, args: values };
   const ended = interrupted ? ", until somebody ended the run: there may be smaller ones" : "";
   const pasted = { property: declaration, values, combination, seed: seed ?? null };
   tally.fail(failure, [

@@ -34,6 +34,7 @@ const METHODS: readonly MethodSpec<NvmeDevice>[] = [
   ...SUBMIT_METHODS,
   method({
     name: "media",
+    looks: true,
     parameters: [
       LBA,
       { ...BYTES, doc: "How many bytes; one block when left out." },
@@ -64,6 +65,7 @@ const METHODS: readonly MethodSpec<NvmeDevice>[] = [
   }),
   method({
     name: "queue",
+    looks: true,
     parameters: [param.int("n", "Its number, from 1.")],
     result: QUEUE,
     doc: "One of its queues.",

@@ -317,6 +317,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   }),
   method({
     name: "page",
+    looks: true,
     parameters: [VIRT],
     result: PAGE,
     doc:

@@ -1,0 +1,77 @@
+/** What differs between two moments, of one run or of two. */
+import type { FactRow, FactTable } from "../../runtime/recording/fact_table.ts";
+import type { Position } from "./position.ts";
+import type { Recording } from "./recording.ts";
+
+/** A moment of a recording. */
+export interface Moment {
+  readonly recording: Recording;
+  readonly at: Position;
+}
+
+/** A row that is only at one of the moments, or other there. */
+export interface RowDifference {
+  /** `+` only at the second moment, `-` only at the first, `~` other values. */
+  readonly mark: "+" | "-" | "~";
+  readonly before: FactRow | null;
+  readonly after: FactRow | null;
+}
+
+/** What differs in one table. */
+export interface TableDifference {
+  readonly table: FactTable;
+  readonly rows: readonly RowDifference[];
+}
+
+/** Tables that differ, in the order in which they are declared, each with its rows by their keys. */
+export function diffMoments(one: Moment, other: Moment): readonly TableDifference[] {
+  const differences: TableDifference[] = [];
+  for (const table of other.recording.tables) {
+    const rows = diffTable(table, heldAt(one, table.spec.name), heldAt(other, table.spec.name));
+    if (rows.length > 0) differences.push({ table, rows });
+  }
+  return differences;
+}
+
+function heldAt({ at, recording }: Moment, name: string): readonly FactRow[] {
+  const table = recording.table(name);
+  return table.rowsAt(at.seq).map((row) => table.row(row));
+}
+
+function diffTable(
+  { spec: { fields, key, place } }: FactTable,
+  before: readonly FactRow[],
+  after: readonly FactRow[],
+): readonly RowDifference[] {
+  const names = Object.keys(fields);
+  const keyOf = (row: FactRow) =>
+    [...key.map((name) => row[name]), place?.(row as never) ?? ""].join(" ");
+  const textOf = (row: FactRow) => names.map((name) => String(row[name])).join(" ");
+  const differences: RowDifference[] = [];
+  const left = Map.groupBy(before, keyOf);
+  for (const row of after) {
+    const candidates = left.get(keyOf(row)) ?? [];
+    const same = candidates.findIndex((each) => textOf(each) === textOf(row));
+    if (same >= 0) candidates.splice(same, 1);
+    else {
+      const old = candidates.shift() ?? null;
+      differences.push({ mark: old === null ? "+" : "~", before: old, after: row });
+    }
+  }
+  for (const rows of left.values()) {
+    for (const row of rows) differences.push({ mark: "-", before: row, after: null });
+  }
+  return differences;
+}
+
+/** The first event that two runs do not have in common; null when one is a beginning of the other. */
+export function firstDifferentEvent(one: Recording, other: Recording): number | null {
+  const common = Math.min(one.log.count, other.log.count);
+  for (let seq = 1; seq <= common; seq++) {
+    const isSameKind = one.log.kindAt(seq) === other.log.kindAt(seq);
+    // The statement that led to it may stand elsewhere and say the same.
+    const text = (recording: Recording) => JSON.stringify({ ...recording.event(seq), site: null });
+    if (!isSameKind || text(one) !== text(other)) return seq;
+  }
+  return one.log.count === other.log.count ? null : common + 1;
+}

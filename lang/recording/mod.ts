@@ -1,0 +1,58 @@
+/**
+ * Runs that can be asked about any of their moments: the one core behind every view of a run.
+ *
+ * It knows no terminal, no protocol and no file. Who shows a run
+ *
+ * 1. loads a program to be followed (`loadFollowed` of `lang/language.ts`) and lists its runs with
+ *    {@linkcode runsOf};
+ * 2. records one with {@linkcode recordRun};
+ * 3. keeps a {@linkcode Position} and goes from one to another: {@linkcode move} by event, statement or
+ *    activity, with {@linkcode Stops} on the way; {@linkcode until} and {@linkcode rewind} to where an
+ *    expression changes; {@linkcode atLine}, {@linkcode atTime}, {@linkcode atOutput};
+ * 4. asks, at any position: `recording.frames(at)`, `recording.kernelFrames(at)`,
+ *    `recording.table(name).rowsAt(at.seq)`, {@linkcode variablesAt}, {@linkcode evaluate},
+ *    {@linkcode readMemory}, {@linkcode who}, {@linkcode diffMoments}.
+ *
+ * Nothing that is asked changes the run. What would is refused with a {@linkcode LookError}.
+ */
+export { type Cell, type CellChange, changesOf, type Version, versionsOf } from "./cells.ts";
+export {
+  diffMoments,
+  firstDifferentEvent,
+  type Moment,
+  type RowDifference,
+  type TableDifference,
+} from "./diff.ts";
+export { type Answer, LookError, type Question } from "./look.ts";
+export { move, type Moved, type Step, type StepUnit } from "./moves.ts";
+export { type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
+export {
+  atLine,
+  atOutput,
+  atTime,
+  type LinePlace,
+  momentBefore,
+  nextMoment,
+  statementsOnLine,
+} from "./places.ts";
+export { comparePositions, type Position, START } from "./position.ts";
+export { evaluate, readMemory, type ShownVariable, variablesAt } from "./questions.ts";
+export {
+  type KernelFrame,
+  type OutputLine,
+  Recording,
+  type RunName,
+  type ScriptFrame,
+  type StartedStatement,
+} from "./recording.ts";
+export { Interrupted } from "./reruns.ts";
+export { type ExpressionChange, rewind, until } from "./search.ts";
+export {
+  type LoggedLine,
+  type Stop,
+  type StopCause,
+  type StopHit,
+  Stops,
+  type StopSpec,
+} from "./stops.ts";
+export { spanOfEvent, type Subject, who, type Writer, writersOf } from "./who.ts";

@@ -1,0 +1,116 @@
+/** Going through a run, both ways: by event, statement, activity, time, line, or to a stop. */
+import type { LoggedLine, StopHit, Stops } from "./stops.ts";
+import { type Position, START } from "./position.ts";
+import type { Recording } from "./recording.ts";
+
+/**
+ * How far one step goes: `event` one event; `over` a statement, calls in it included; `into` a
+ * statement, wherever it is; `out` to the code that called; `activity` one job of host or device;
+ * `run` as far as there is.
+ */
+export type StepUnit = "event" | "over" | "into" | "out" | "activity" | "run";
+
+/** A wish to go somewhere. */
+export interface Step {
+  readonly unit: StepUnit;
+  readonly way: "forward" | "back";
+  /** How often, 1 when left out. */
+  readonly count?: number;
+}
+
+/** Where a step led. */
+export interface Moved {
+  readonly at: Position;
+  /** `end` and `beginning`: the run has no more to that side. */
+  readonly reason: "arrived" | "end" | "beginning" | "stop";
+  /** What it stopped at. */
+  readonly stop: StopHit | null;
+  /** What stops that only log had to say on the way, oldest first. */
+  readonly logged: readonly LoggedLine[];
+}
+
+/**
+ * Goes a step, or less when something on the way stops it. The moment one stands on never stops.
+ *
+ * @example
+ * ```ts ignore
+ * move(recording, recording.last, { unit: "run", way: "back" }, stops)  // reverse continue
+ * ```
+ * @throws {Interrupted} When somebody ended a search; one is still where one was.
+ */
+export function move(
+  recording: Recording,
+  from: Position,
+  step: Step,
+  stops: Stops | null = null,
+): Moved {
+  const { count = 1, unit, way } = step;
+  let at = from;
+  let reason: Moved["reason"] = "arrived";
+  for (let turn = 0; turn < count && reason === "arrived"; turn++) {
+    const target = way === "forward" ? ahead(recording, at, unit) : behind(recording, at, unit);
+    if (target === null) reason = way === "forward" ? "end" : "beginning";
+    at = target ?? (way === "forward" ? recording.last : START);
+  }
+  const passed = stops?.between(recording, from, at) ?? { hit: null, logged: [] };
+  const { hit, logged } = passed;
+  if (hit === null) return { at, reason, stop: null, logged };
+  return { at: hit.at, reason: "stop", stop: hit, logged };
+}
+
+/** The next moment of a kind; null when there is none. */
+function ahead(recording: Recording, from: Position, unit: StepUnit): Position | null {
+  const { machine: { activities }, statements } = recording;
+  switch (unit) {
+    case "event":
+      return from.seq < recording.last.seq ? recording.afterEvent(from.seq + 1) : null;
+    case "into":
+      return from.statement < statements.count ? recording.atStatement(from.statement + 1) : null;
+    case "over":
+    case "out": {
+      const depth = depthAt(recording, from) - (unit === "out" ? 1 : 0);
+      for (let next = from.statement + 1; next <= statements.count; next++) {
+        if (statements.depthAt(next) <= depth) return recording.atStatement(next);
+      }
+      return null;
+    }
+    case "activity": {
+      const end = activities.after(from.seq);
+      return end === null ? null : recording.afterEvent(end);
+    }
+    case "run":
+      return null;
+  }
+}
+
+/** The last moment of a kind before one; null when there is none. */
+function behind(recording: Recording, from: Position, unit: StepUnit): Position | null {
+  const { machine: { activities }, statements } = recording;
+  // Inside of a statement its own start is behind.
+  const last = recording.isStatementStart(from) ? from.statement - 1 : from.statement;
+  switch (unit) {
+    case "event":
+      return from.seq > 0 ? recording.afterEvent(from.seq - 1) : null;
+    case "into":
+      return last > 0 ? recording.atStatement(last) : null;
+    case "over":
+    case "out": {
+      const depth = depthAt(recording, from) - (unit === "out" ? 1 : 0);
+      for (let before = last; before > 0; before--) {
+        if (statements.depthAt(before) <= depth) return recording.atStatement(before);
+      }
+      return null;
+    }
+    case "activity": {
+      const end = activities.before(from.seq);
+      return end === null ? null : recording.afterEvent(end);
+    }
+    case "run":
+      return null;
+  }
+}
+
+/** Calls that run at a moment; before the first statement, as many as at it. */
+function depthAt({ statements }: Recording, { statement }: Position): number {
+  return statement === 0 ? Infinity : statements.depthAt(statement);
+}

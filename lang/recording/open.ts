@@ -1,0 +1,162 @@
+/** The runs of a file, and the recording of one. */
+import type { Registry } from "../values/registry.ts";
+import { DEFAULT_LIMITS } from "../values/limits.ts";
+import { spanPlace } from "../source.ts";
+import { prepareRun, type TestRun } from "../run/attempt.ts";
+import { judgeEnd } from "../run/incidents.ts";
+import { leftoversOf } from "../run/leaks.ts";
+import type { Followed, Program, TestEntry } from "../run/program.ts";
+import { FAST_CHECK } from "../run/property/fast_check_engine.ts";
+import type { FailureReport } from "../run/report.ts";
+import { LimitedOutput, type RunOptions } from "../run/run_options.ts";
+import { shownRun } from "../run/runner.ts";
+import { reportFailure, SILENCE } from "../run/tally.ts";
+import { type MachineOptions, TestMachine } from "../run/test_machine.ts";
+import type { Failure } from "../vm/failure.ts";
+import { RunWatch } from "../vm/run_watch.ts";
+import type { MarkListener } from "../vm/control.ts";
+import type { Vm } from "../vm/vm.ts";
+import { Looker } from "./look.ts";
+import type { Position } from "./position.ts";
+import { type OutputLine, Recording, type RunName } from "./recording.ts";
+import { Reruns } from "./reruns.ts";
+
+/** A run that can be recorded. */
+export interface RunChoice {
+  readonly name: RunName;
+  /** Where it stands: `file:line:column`. */
+  readonly place: string;
+  /** Declared `skip`: nobody runs it who is not asked to. */
+  readonly skip: boolean;
+  /** The test; null for the statements at the top of the file. */
+  readonly test: TestEntry | null;
+}
+
+/** What may be said about a run that is recorded. */
+export type RecordOptions = Pick<RunOptions, "limits" | "onLine" | "seed" | "strict" | "watch">;
+
+/** The runs of a program: the statements at its top, then one for each test and machine. */
+export function runsOf(program: Program): readonly RunChoice[] {
+  const file = program.source.name;
+  const runs: RunChoice[] = [];
+  if (program.main !== null) {
+    const { seed } = program.machine.config;
+    const place = spanPlace(program.code.functions[program.main]!.span);
+    const name: RunName = { file, kind: "main", name: "", combination: "", seed };
+    runs.push({ name, place, skip: false, test: null });
+  }
+  for (const test of program.tests) {
+    const { combination, config: { seed }, kind, name, skip, span } = test;
+    if (kind === "bench") continue;
+    const run: RunName = { file, kind, name, combination, seed };
+    runs.push({ name: run, place: spanPlace(span), skip, test });
+  }
+  return runs;
+}
+
+/** Notes statements and lines of a run, beside the events. */
+class RunNotes implements MarkListener {
+  readonly output: OutputLine[] = [];
+  readonly machine;
+
+  constructor(readonly vm: Vm) {
+    this.machine = vm.world.record();
+    vm.marks = this;
+  }
+
+  get at(): Position {
+    return { seq: this.machine.log.count, statement: this.machine.statements.count };
+  }
+
+  started(statement: number): boolean {
+    this.machine.statements.note(this.vm.world.stream.seq, statement, this.vm.depth);
+    return false;
+  }
+
+  line(text: string): void {
+    this.output.push({ text, at: this.at });
+  }
+
+  stop(): void {
+    this.vm.marks = null;
+    this.machine.stop();
+  }
+}
+
+/**
+ * Does a run and keeps it.
+ *
+ * @param program Loaded to be followed.
+ * @param choice One of its runs. Of a property it is the smallest case that fails, or the last one.
+ * @throws {Error} When the program was not loaded to be followed.
+ */
+export function recordRun(
+  program: Program,
+  choice: RunChoice,
+  options: RecordOptions = {},
+): Recording {
+  const { follow } = program;
+  if (follow === null) throw new Error("The program was not loaded to be followed");
+  const { limits = DEFAULT_LIMITS, seed, strict, watch } = options;
+  const run = runOf(program, choice, options);
+  let notes: RunNotes | null = null;
+  const output = new LimitedOutput(limits, (line) => {
+    notes?.line(line);
+    options.onLine?.(line);
+  });
+  const machineOptions: MachineOptions = { limits, output, seed, strict, record: true };
+  const prepared = prepareRun(program, run, {
+    ...machineOptions,
+    watch: watch && new RunWatch(watch, limits),
+    onVm: (vm) => notes = new RunNotes(vm),
+  });
+  if (!(prepared instanceof TestMachine)) throw new Error(prepared.diagnostic.message);
+  const broken = prepared.run(run.functionIndex, run.args);
+  const failure = broken ?? judgeEnd(prepared.vm, leftoversOf(prepared.vm));
+  const { machine, output: lines, stop } = bound(notes!);
+  stop();
+  const recording = new Recording({
+    name: { ...choice.name, seed: seed ?? choice.name.seed },
+    code: program.code,
+    machine,
+    output: lines,
+    reruns: new Reruns(
+      { code: program.code, log: machine.log, statements: machine.statements },
+      rerunOf(program, run, machineOptions, prepared.vm),
+    ),
+    looker: new Looker(lookParts(program.registry, follow)),
+  });
+  recording.failure = reported(failure);
+  return recording;
+}
+
+function bound(notes: RunNotes) {
+  return { machine: notes.machine, output: notes.output, stop: () => notes.stop() };
+}
+
+function runOf(program: Program, { name, test }: RunChoice, options: RecordOptions): TestRun {
+  if (test !== null) return shownRun(FAST_CHECK, program, test, { ...options, onLine: () => {} });
+  const { machine: { config }, main, variant } = program;
+  if (main === null) throw new Error(`${name.file} has no statements at its top`);
+  return { config, variant, functionIndex: main, args: [] };
+}
+
+/** Does the run again. What was tried out on machines beside it is known, and not done again. */
+function rerunOf(program: Program, run: TestRun, options: MachineOptions, done: Vm) {
+  return (onVm: (vm: Vm) => void) => {
+    const prepared = prepareRun(program, run, { ...options, output: SILENCE, heard: false, onVm });
+    if (!(prepared instanceof TestMachine)) throw new Error(prepared.diagnostic.message);
+    const { failure, vm } = prepared;
+    for (const [branching, value] of done.branches.known) vm.branches.known.set(branching, value);
+    vm.start(run.functionIndex, run.args);
+    return { resume: () => failure === null && vm.resume() === "paused" };
+  };
+}
+
+function lookParts(registry: Registry, { compiler, scope }: Followed) {
+  return { registry, compiler, resolution: compiler.tables.resolution, scope: () => scope };
+}
+
+function reported(failure: Failure | null): FailureReport | null {
+  return failure === null ? null : reportFailure(failure, undefined);
+}

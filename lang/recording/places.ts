@@ -1,0 +1,69 @@
+/** Places of a run: the moments beside a moment, and those that a line, a time or an output names. */
+import { comparePositions, type Position, START } from "./position.ts";
+import type { Recording } from "./recording.ts";
+
+/** The moment right after another: the next event, or the next statement; null at the end. */
+export function nextMoment(recording: Recording, { seq, statement }: Position): Position | null {
+  const { log, statements } = recording;
+  const starts = statement < statements.count && statements.seqAt(statement + 1) === seq;
+  if (starts) return { seq, statement: statement + 1 };
+  return seq < log.count ? { seq: seq + 1, statement } : null;
+}
+
+/** The moment right before another; null at the beginning. */
+export function momentBefore(recording: Recording, at: Position): Position | null {
+  if (comparePositions(at, START) === 0) return null;
+  if (recording.isStatementStart(at)) return { seq: at.seq, statement: at.statement - 1 };
+  return { seq: at.seq - 1, statement: at.statement };
+}
+
+/** A place of the source that a run came to, by the number of its line. */
+export interface LinePlace {
+  /** A file's name; of whatever file when left out. */
+  readonly file?: string;
+  readonly line: number;
+}
+
+/** The statements of the code that begin on a line, or on the next one on which any does. */
+export function statementsOnLine(recording: Recording, place: LinePlace): {
+  readonly line: number | null;
+  readonly numbers: ReadonlySet<number>;
+} {
+  const lines = recording.linesOf(place.file);
+  let line = Infinity;
+  for (const own of lines.values()) if (own >= place.line && own < line) line = own;
+  const numbers = new Set([...lines].filter(([, own]) => own === line).map(([number]) => number));
+  return { line: line === Infinity ? null : line, numbers };
+}
+
+/** The first moment at or after another at which a line starts; from the beginning when there is none. */
+export function atLine(recording: Recording, place: LinePlace, from: Position): Position | null {
+  const { numbers } = statementsOnLine(recording, place);
+  const { statements } = recording;
+  const search = (first: number, last: number) => {
+    for (let started = first; started <= last; started++) {
+      if (numbers.has(statements.numberAt(started))) return recording.atStatement(started);
+    }
+    return null;
+  };
+  return search(from.statement + 1, statements.count) ?? search(1, from.statement);
+}
+
+/** The first moment at which so much virtual time has passed; null when it never has. */
+export function atTime(recording: Recording, nowNs: number): Position | null {
+  const { log } = recording;
+  if (nowNs <= 0) return START;
+  let low = 1;
+  let high = log.count + 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (log.atNs(middle) >= nowNs) high = middle;
+    else low = middle + 1;
+  }
+  return low > log.count ? null : recording.afterEvent(low);
+}
+
+/** The moment at which a line was written, counted from 1; null when there are not so many. */
+export function atOutput({ output }: Recording, line: number): Position | null {
+  return output[line - 1]?.at ?? null;
+}

@@ -1,0 +1,284 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { BUILTINS } from "../builtins/mod.ts";
+import { loadProgram } from "../run/program.ts";
+import { SourceFile, spanText } from "../source.ts";
+import { memoryFiles } from "../syntax/load_files.ts";
+import { LookError } from "./look.ts";
+import { move, type Step } from "./moves.ts";
+import { recordRun, runsOf } from "./open.ts";
+import { atLine, atOutput, atTime, momentBefore, nextMoment } from "./places.ts";
+import { comparePositions, type Position, START } from "./position.ts";
+import type { Recording } from "./recording.ts";
+import { Interrupted, Reruns } from "./reruns.ts";
+import { rewind, until } from "./search.ts";
+import { RunWatch } from "../vm/run_watch.ts";
+import { Stops } from "./stops.ts";
+import { who } from "./who.ts";
+
+const SCRIPT =
+  `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
+const page = alloc_pages(1)
+fn twice(size) {
+  let sum = size + size
+  return sum
+}
+let total = 0B
+for turn in 0..3 {
+  let m = dma_map_phys(ssd, page.phys, twice(2KiB), to_device)
+  total += 4KiB
+  dma_unmap_phys(ssd, m, 4KiB, to_device)
+}
+print "mapped {total}"
+let io = ssd.submit(read, lba: 0, into: alloc_pages(2))
+wait io
+advance 2us
+print "done"
+test "fails" matrix { iommu.mode = [strict, lazy] } {
+  let seen = [1]
+  seen.push(2)
+  assert seen.length == 3
+}
+`;
+
+function recordings(text = SCRIPT): readonly Recording[] {
+  const loaded = loadProgram(new SourceFile("t.dma", text), memoryFiles({}), BUILTINS, true);
+  const { program } = loaded;
+  assert(program !== null, loaded.diagnostics.map(({ message }) => message).join("\n"));
+  return runsOf(program).map((choice) => recordRun(program, choice));
+}
+
+const recorded = (text?: string) => recordings(text)[0]!;
+
+const ask = (recording: Recording, at: Position, text: string) =>
+  recording.reruns.look(at, (seen) => recording.looker.question(text).ask(seen).text);
+
+const line = (recording: Recording, at: Position) => {
+  const statement = recording.statement(at);
+  return statement === null ? 0 : statement.span.source.position(statement.span.start).line;
+};
+
+/** Every moment of a run, in order. */
+function momentsOf(recording: Recording): readonly Position[] {
+  const moments: Position[] = [];
+  for (let at: Position | null = START; at !== null; at = nextMoment(recording, at)) {
+    moments.push(at);
+  }
+  return moments;
+}
+
+Deno.test("a file has a run for its statements and one for each test and machine", () => {
+  const runs = recordings();
+  assertEquals(
+    runs.map(({ name }) => `${name.kind} ${name.name} ${name.combination}`.trim()),
+    ["main", "test fails iommu.mode = strict", "test fails iommu.mode = lazy"],
+  );
+  assertEquals(runs[0]!.failure, null);
+  assertEquals(runs[1]!.failure?.code, "E0901");
+  assertEquals(runs[0]!.output.map(({ text }) => text), ["mapped 12KiB", "done"]);
+});
+
+Deno.test("moments are events and starts of statements, each once, and the same both ways", () => {
+  const recording = recorded();
+  const moments = momentsOf(recording);
+  const { last } = recording;
+  assertEquals(moments.length, 1 + last.seq + last.statement);
+  assertEquals(moments.at(-1), last);
+  for (let index = 1; index < moments.length; index++) {
+    assert(comparePositions(moments[index - 1]!, moments[index]!) < 0);
+    assertEquals(momentBefore(recording, moments[index]!), moments[index - 1]);
+    assert(recording.has(moments[index]!));
+  }
+});
+
+Deno.test("each step back leads where the step ahead came from", () => {
+  const recording = recorded();
+  for (const unit of ["event", "into", "activity"] as const) {
+    const trail: Position[] = [];
+    let at = START;
+    for (;;) {
+      const moved = move(recording, at, { unit, way: "forward" });
+      if (moved.reason === "end") break;
+      at = moved.at;
+      trail.push(at);
+    }
+    assert(trail.length > 1, unit);
+    for (const place of trail.reverse()) {
+      if (comparePositions(at, place) === 0) continue;
+      at = move(recording, at, { unit, way: "back" }).at;
+      assertEquals(at, place, unit);
+    }
+  }
+});
+
+Deno.test("a step over a statement takes the calls in it along, one into it does not", () => {
+  const recording = recorded();
+  const first = atLine(recording, { line: 9 }, START)!;
+  assertEquals(line(recording, first), 9);
+  const step = (unit: Step["unit"], way: Step["way"] = "forward", at = first) =>
+    line(recording, move(recording, at, { unit, way }).at);
+  assertEquals(step("over"), 10);
+  assertEquals(step("into"), 4);
+  const inside = move(recording, first, { unit: "into", way: "forward" }).at;
+  assertEquals(recording.frames(inside).map(({ name }) => name), ["twice", ""]);
+  assertEquals(step("out", "forward", inside), 10);
+  assertEquals(step("out", "back", inside), 9);
+  assertEquals(
+    step("over", "back", move(recording, first, { unit: "over", way: "forward" }).at),
+    9,
+  );
+});
+
+Deno.test("lines, times and printed lines are places of a run", () => {
+  const recording = recorded();
+  assertEquals(line(recording, atLine(recording, { line: 11 }, START)!), 11);
+  assertEquals(atLine(recording, { line: 6 }, START), atLine(recording, { line: 7 }, START));
+  assertEquals(atTime(recording, 0), START);
+  assertEquals(atTime(recording, 1e9), null);
+  assertEquals(line(recording, atOutput(recording, 2)!), 17);
+  assertEquals(atOutput(recording, 3), null);
+});
+
+Deno.test("variables and expressions are asked at any moment, and nothing changes by it", () => {
+  const recording = recorded();
+  const third = atLine(recording, { line: 11 }, atLine(recording, { line: 11 }, START)!)!;
+  assertEquals(ask(recording, third, "total"), "8KiB");
+  assertEquals(ask(recording, third, "iommu.live_mappings"), "1");
+  assertEquals(ask(recording, recording.last, "total"), "12KiB");
+  assertEquals(ask(recording, recording.last, "io.done"), "true");
+  const inTwice = atLine(recording, { line: 5 }, START)!;
+  assertEquals(ask(recording, inTwice, "sum + size"), "6KiB");
+  for (
+    const [text, message] of [
+      ["dma_map_phys(ssd, page.phys, 4KiB, to_device)", "dma_map_phys"],
+      ["page.fill(1)", "fill"],
+      ["let x = 1", "no expression"],
+      ["nobody", "nobody"],
+      ["1 +", ""],
+    ]
+  ) {
+    const error = assertThrows(() => ask(recording, third, text!), LookError);
+    assert(`${error.message} ${error.hint}`.includes(message!), `${text}: ${error.message}`);
+  }
+  assertEquals(ask(recording, third, "iommu.live_mappings"), "1");
+});
+
+Deno.test("a parked machine answers as a fresh one does, at every moment", () => {
+  const recording = recorded();
+  const texts = ["iommu.live_mappings", "events.count(iommu.map)", "checksum(page)"];
+  const moments = momentsOf(recording);
+  const { known, start } = recording.reruns;
+  // In no order, so that every machine is used from where it was left.
+  for (let index = 0; index < moments.length; index++) {
+    const at = moments[(index * 37) % moments.length]!;
+    const fresh = new Reruns(known, start);
+    for (const text of texts) {
+      const question = recording.looker.question(text);
+      const expected = fresh.look(at, (seen) => question.ask(seen).text);
+      assertEquals(ask(recording, at, text), expected, `${text} at ${at.seq}`);
+    }
+  }
+  assert(recording.reruns.parked > 0 && recording.reruns.parked <= 32);
+});
+
+Deno.test("a search goes both ways, to where an expression changes", () => {
+  const recording = recorded();
+  const question = recording.looker.question("total");
+  const found = rewind(recording, recording.last, question)!;
+  assertEquals([found.before, found.after], ["8KiB", "12KiB"]);
+  assertEquals(line(recording, found.at), 11);
+  const next = until(recording, atLine(recording, { line: 9 }, START)!, question)!;
+  assertEquals([next.before, next.after], ["0B", "4KiB"]);
+  const mapped = until(recording, START, recording.looker.question("iommu.live_mappings == 1"))!;
+  assertEquals(recording.event(mapped.at.seq).name, "dma.map");
+  assertEquals(until(recording, recording.last, question), null);
+});
+
+Deno.test("breakpoints stop on the way, and backwards at the same places in the opposite order", () => {
+  const recording = recorded();
+  const stops = new Stops();
+  stops.add({ cause: { kind: "line", line: 10 } });
+  stops.add({ cause: { kind: "event", names: ["iommu.unmap"] } });
+  stops.add({ cause: { kind: "line", line: 11 }, condition: "total == 8KiB" });
+  const walk = (way: Step["way"]) => {
+    const places: string[] = [];
+    let at = way === "forward" ? START : recording.last;
+    for (;;) {
+      const moved = move(recording, at, { unit: "run", way }, stops);
+      if (moved.stop === null) return places;
+      at = moved.at;
+      places.push(`${moved.stop.stop.id} ${at.seq}.${at.statement}`);
+    }
+  };
+  const forward = walk("forward");
+  assertEquals(forward.map((each) => each[0]).filter((id) => id === "3").length, 1);
+  assertEquals(forward.filter((each) => each[0] === "1").length, 3);
+  assert(forward.filter((each) => each[0] === "2").length > 2);
+  assertEquals(walk("back"), forward.toReversed());
+});
+
+Deno.test("hit counts, messages, incidents and failures stop as they should", () => {
+  const recording = recorded();
+  const run = (stops: Stops, of = recording) =>
+    move(of, START, { unit: "run", way: "forward" }, stops);
+  const third = new Stops();
+  third.add({ cause: { kind: "line", line: 10 }, hits: 3 });
+  const moved = run(third);
+  assertEquals(ask(recording, moved.at, "total"), "8KiB");
+  assertEquals(run(third).stop?.stop.id, 1);
+  const logging = new Stops();
+  logging.add({ cause: { kind: "line", line: 10 }, log: '"so far {total}"' });
+  const logged = run(logging);
+  assertEquals(logged.reason, "end");
+  assertEquals(logged.logged.map(({ text }) => text), ["so far 0B", "so far 4KiB", "so far 8KiB"]);
+  const failing = recordings()[1]!;
+  const failure = new Stops();
+  failure.add({ cause: { kind: "failure" } });
+  const stopped = run(failure, failing);
+  assertEquals([stopped.reason, line(failing, stopped.at)], ["stop", 21]);
+  assertEquals(run(failure).reason, "end");
+});
+
+Deno.test("a condition with a name that nothing has is told of, and stops nothing", () => {
+  const recording = recorded();
+  const stops = new Stops();
+  stops.add({ cause: { kind: "line", line: 10 }, condition: "nobody == 1" });
+  assertThrows(
+    () => move(recording, START, { unit: "run", way: "forward" }, stops),
+    LookError,
+    "nobody",
+  );
+});
+
+Deno.test("a data breakpoint stops where a row begins and where it ends", () => {
+  const recording = recorded();
+  const mapped = recording.table("mappings").row(0);
+  const stops = new Stops();
+  const cell = {
+    table: "page_table",
+    equal: { device: "ssd" },
+    covers: { field: "iova", address: mapped.dma as number },
+  };
+  stops.add({ cause: { kind: "data", cell } });
+  const first = move(recording, START, { unit: "run", way: "forward" }, stops);
+  const second = move(recording, first.at, { unit: "run", way: "forward" }, stops);
+  assertEquals(
+    [first, second].map(({ at }) => recording.event(at.seq).name),
+    ["iommu.map", "iommu.unmap"],
+  );
+  const writer = who(recording, second.at, { kind: "cell", cell })!;
+  assertEquals([writer.change?.what, writer.at.seq], ["ended", second.at.seq]);
+  assertEquals(spanText(writer.span!), "dma_unmap_phys(ssd, m, 4KiB, to_device)");
+});
+
+Deno.test("somebody can end a search, and is where they were", () => {
+  const recording = recorded("let sum = 0\nrepeat 40000 { sum += 1 }\nprint sum\n");
+  let looks = 0;
+  recording.reruns.watch = new RunWatch({
+    nowMs: () => 0,
+    interrupted: () => ++looks > 2,
+  }, { timeMs: 1e9, memoryBytes: 1e9 });
+  assertThrows(
+    () => until(recording, START, recording.looker.question("1 == 2")),
+    Interrupted,
+  );
+});

@@ -1,0 +1,283 @@
+/**
+ * The same run again, for what only the real machine can answer.
+ *
+ * A machine is never copied: it would need a line for each of its parts. Since a run is the same
+ * each time, it is done again up to the moment asked about, which the machine answers at that very
+ * event or statement. After that it goes on to its next statement and is parked there, for the next
+ * question about a later moment.
+ */
+import type { EventLog } from "../../runtime/recording/event_log.ts";
+import type { StatementLog } from "../../runtime/recording/statement_log.ts";
+import type { BoundName, Code } from "../vm/code.ts";
+import type { RunWatch } from "../vm/run_watch.ts";
+import type { MarkListener } from "../vm/control.ts";
+import type { Vm } from "../vm/vm.ts";
+import { comparePositions, type Position, START } from "./position.ts";
+
+/** A run that is done again. */
+export interface Rerun {
+  /** Goes on. @returns False when it is over: else it was paused where a statement starts. */
+  resume(): boolean;
+}
+
+/**
+ * Prepares the run once more, on a new machine.
+ * @param onVm Gets the VM when the machine is ready and nothing has run on it.
+ */
+export type StartRerun = (onVm: (vm: Vm) => void) => Rerun;
+
+/** Asks the machine at a moment. @returns The next moment to ask at, no earlier one; null for none. */
+export type Ask = (seen: Seen) => Position | null;
+
+/** The machine at a moment. It may be looked at, and not changed. */
+export interface Seen {
+  readonly vm: Vm;
+  readonly at: Position;
+  /** Calls of the script that run, the innermost first. */
+  frames(): readonly SeenFrame[];
+}
+
+/** A call of the script, with the values of its names. */
+export interface SeenFrame {
+  /** Its statement in `Code.statements`. */
+  readonly statement: number;
+  /** Where its values begin on the stack. */
+  readonly fp: number;
+}
+
+/** A search or a look was given up because somebody asked for it. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+}
+
+/** What machines that are parked may take: the ones left are spread over the run. */
+const MOST_PARKED = 32;
+const PARKED_BYTES = 64 * 2 ** 20;
+/** What a machine takes beside what its budget counts. */
+const MACHINE_BYTES = 2 ** 19;
+/** What its values may count for: what a run was charged for is more than what it still holds. */
+const VALUE_BYTES = 2 ** 20;
+
+/** The events and statements that the run is known to come to. */
+export interface KnownRun {
+  readonly code: Code;
+  readonly log: EventLog;
+  readonly statements: StatementLog;
+}
+
+/** One machine that does the run again. */
+class Replay implements MarkListener, Seen {
+  at: Position = START;
+  isOver = false;
+  readonly #known: KnownRun;
+  readonly #start: StartRerun;
+  #vm: Vm | null = null;
+  #rerun: Rerun | null = null;
+  #ask: Ask = () => null;
+  #target: Position | null = null;
+  #error: unknown = null;
+  /** The number of the last event before the last statement started. */
+  #startedSeq = 0;
+  /** The statement that each call has come to, the outermost first. */
+  readonly #frames: { statement: number; fp: number; depth: number; code: number }[] = [];
+
+  constructor(known: KnownRun, start: StartRerun) {
+    this.#known = known;
+    this.#start = start;
+  }
+
+  get vm(): Vm {
+    return this.#vm!;
+  }
+
+  get hostBytes(): number {
+    const { heldBytes, valueBytes } = this.vm.world.budget;
+    return MACHINE_BYTES + heldBytes + Math.min(valueBytes, VALUE_BYTES);
+  }
+
+  /** Goes to a moment that is not before where it is, asks there, and at the moments that it is told. */
+  visit(target: Position, watch: RunWatch | null, ask: Ask): void {
+    this.#ask = ask;
+    this.#error = null;
+    this.#aim(target);
+    if (this.#rerun === null) this.#rerun = this.#start((vm) => this.#begin(vm, watch));
+    else {
+      this.vm.watch = watch;
+      if (comparePositions(this.at, target) === 0) this.#reach();
+    }
+    while (this.#target !== null && !this.isOver) this.isOver = !this.#rerun.resume();
+    if (this.#error !== null) throw this.#error;
+    if (this.#target === null) return;
+    if (watch?.host.interrupted() === true) throw new Interrupted("Interrupted");
+    throw new Error(`The run did not come to event ${target.seq} when it was done again`);
+  }
+
+  started(statement: number): boolean {
+    const { vm } = this;
+    const { depth, fp } = vm;
+    const frames = this.#frames;
+    while (frames.length > 0 && frames.at(-1)!.depth >= depth) frames.pop();
+    frames.push({ statement, fp, depth, code: vm.functionAt(depth) });
+    const { seq } = vm.world.stream;
+    if (!this.#known.statements.isNoted(this.at.statement, this.#startedSeq, seq)) return false;
+    this.#startedSeq = seq;
+    this.at = { seq, statement: this.at.statement + 1 };
+    const target = this.#target;
+    if (target !== null && target.statement === this.at.statement && target.seq === seq) {
+      this.#reach();
+    }
+    return this.#target === null;
+  }
+
+  frames(): readonly SeenFrame[] {
+    const { vm } = this;
+    return this.#frames.filter(({ code, depth }) =>
+      depth <= vm.depth && vm.functionAt(depth) === code
+    ).reverse();
+  }
+
+  #begin(vm: Vm, watch: RunWatch | null): void {
+    this.#vm = vm;
+    vm.marks = this;
+    vm.watch = watch;
+    vm.world.readEventsFrom(this.#known.log);
+    if (this.#target !== null && comparePositions(this.#target, START) === 0) this.#reach();
+    else this.#wake();
+  }
+
+  /** An answer's error must not go through the machine: it would look like one of the run's own. */
+  #reach(): void {
+    try {
+      let next = this.#ask(this);
+      while (next !== null && comparePositions(next, this.at) === 0) next = this.#ask(this);
+      this.#aim(next);
+    } catch (error) {
+      this.#error = error;
+      this.#aim(null);
+    }
+  }
+
+  #aim(target: Position | null): void {
+    this.#target = target;
+    if (this.#vm !== null) this.#wake();
+  }
+
+  /** Events are waited for where no statement starts. */
+  #wake(): void {
+    const target = this.#target;
+    const { stream } = this.vm.world;
+    if (target === null || target.seq <= stream.seq) return this.vm.world.wakeAt(0, () => {});
+    const { statements } = this.#known;
+    const starts = target.statement > 0 && statements.seqAt(target.statement) === target.seq;
+    if (starts) return this.vm.world.wakeAt(0, () => {});
+    this.vm.world.wakeAt(target.seq, () => {
+      this.at = { seq: target.seq, statement: this.at.statement };
+      this.#reach();
+    });
+  }
+}
+
+/** Machines of one run, parked on the way, and the run done again from them. */
+export class Reruns {
+  /** By where they are. */
+  readonly #parked: Replay[] = [];
+  /** Asked now and then whether somebody wants a search to end. */
+  watch: RunWatch | null = null;
+
+  constructor(readonly known: KnownRun, readonly start: StartRerun) {}
+
+  /** How many machines are parked. */
+  get parked(): number {
+    return this.#parked.length;
+  }
+
+  /**
+   * Asks the machine at a moment, and then at each that the answer names: every one later than the
+   * one before.
+   * @throws {Interrupted} When somebody ended it.
+   */
+  visit(target: Position, ask: Ask): void {
+    const replay = this.#take(target);
+    replay.visit(target, this.watch, ask);
+    this.#park(replay);
+  }
+
+  /** Asks the machine at a moment. */
+  look<T>(target: Position, ask: (seen: Seen) => T): T {
+    let answer: { readonly value: T } | null = null;
+    this.visit(target, (seen) => {
+      answer = { value: ask(seen) };
+      return null;
+    });
+    return (answer as { readonly value: T } | null)!.value;
+  }
+
+  /**
+   * Parks machines at even distances, as long as there is time: looks then have a short way.
+   *
+   * @param last The last moment of the run.
+   * @param goesOn Asked before each.
+   */
+  spread(last: Position, places: number, goesOn: () => boolean): void {
+    for (let place = 1; place <= places && goesOn(); place++) {
+      const statement = Math.floor((place * last.statement) / (places + 1));
+      if (statement < 1) continue;
+      const at = { seq: this.known.statements.seqAt(statement), statement };
+      const before = this.#before(at);
+      const from = before < 0 ? 0 : this.#parked[before]!.at.statement;
+      if (statement - from < last.statement / (2 * places)) continue;
+      const replay = new Replay(this.known, this.start);
+      replay.visit(at, this.watch, () => null);
+      this.#park(replay);
+    }
+  }
+
+  /** The parked machine with the shortest way to a moment; a new one when none is before it. */
+  #take(target: Position): Replay {
+    const index = this.#before(target);
+    if (index < 0) return new Replay(this.known, this.start);
+    return this.#parked.splice(index, 1)[0]!;
+  }
+
+  /** The last machine that is not behind a moment; -1 for none. */
+  #before(target: Position): number {
+    return this.#parked.findLastIndex(({ at }) => comparePositions(at, target) <= 0);
+  }
+
+  #park(replay: Replay): void {
+    if (replay.isOver) return;
+    const after = this.#parked.findIndex(({ at }) => comparePositions(at, replay.at) > 0);
+    this.#parked.splice(after < 0 ? this.#parked.length : after, 0, replay);
+    while (this.#parked.length > MOST_PARKED || this.#tooLarge()) this.#drop();
+  }
+
+  #tooLarge(): boolean {
+    if (this.#parked.length < 2) return false;
+    return this.#parked.reduce((sum, { hostBytes }) => sum + hostBytes, 0) > PARKED_BYTES;
+  }
+
+  /** Drops the machine that is nearest behind another one: it spares the shortest way. */
+  #drop(): void {
+    let nearest = 0;
+    let shortest = Infinity;
+    this.#parked.forEach(({ at }, index) => {
+      const from = index === 0 ? START : this.#parked[index - 1]!.at;
+      const way = at.seq - from.seq;
+      if (way < shortest) [nearest, shortest] = [index, way];
+    });
+    this.#parked.splice(nearest, 1);
+  }
+}
+
+/** Names with their values in a call of the script, an inner one instead of an outer. */
+export function boundValues(
+  { vm }: Seen,
+  { fp, statement }: SeenFrame,
+): readonly (BoundName & { readonly value: Vm["result"] })[] {
+  const names = new Map<string, BoundName>();
+  for (const each of vm.code.statements[statement]!.variables) names.set(each.name, each);
+  return [...names.values()].map((each) => ({
+    ...each,
+    value: vm.stack[fp + each.slot] ?? null,
+  }));
+}

@@ -1,0 +1,128 @@
+/**
+ * Where an expression changes. Nothing but the machine knows: the run is done again and asked at each
+ * event and each statement, backwards in ever longer stretches.
+ */
+import { LookError, type Question } from "./look.ts";
+import { momentBefore, nextMoment } from "./places.ts";
+import { comparePositions, type Position, START } from "./position.ts";
+import type { Recording } from "./recording.ts";
+import type { Seen } from "./reruns.ts";
+
+/** Moments of the first stretch that is searched backwards. */
+const FIRST_MOMENTS = 1024;
+
+/** A moment at which an expression came to be something else. */
+export interface ExpressionChange {
+  readonly at: Position;
+  /** What it was before; null where it could not be asked. */
+  readonly before: string | null;
+  readonly after: string;
+}
+
+/**
+ * The next moment at which an expression is something else; one that says true or false, at which it
+ * is true. Null when there is none.
+ *
+ * @throws {LookError} When it cannot be asked where one is.
+ * @throws {Interrupted} When somebody ended the search.
+ */
+export function until(
+  recording: Recording,
+  from: Position,
+  question: Question,
+): ExpressionChange | null {
+  let known: string | null = null;
+  let found: ExpressionChange | null = null;
+  recording.reruns.visit(from, (seen) => {
+    const { at } = seen;
+    if (comparePositions(at, from) === 0) known = question.ask(seen).text;
+    else {
+      const told = tell(question, seen);
+      if (told !== null && told !== known) {
+        if (told !== "false") found = { at, before: known, after: told };
+        known = told;
+      }
+    }
+    return found === null ? nextMoment(recording, at) : null;
+  });
+  return found;
+}
+
+/**
+ * The last moment, up to one, at which an expression came to be what it is then. Null when it always
+ * was.
+ *
+ * @throws {LookError} When it cannot be asked where one is.
+ * @throws {Interrupted} When somebody ended the search.
+ */
+export function rewind(
+  recording: Recording,
+  from: Position,
+  question: Question,
+): ExpressionChange | null {
+  // Who asks for what there is not is told so, and not that it never changed.
+  recording.reruns.look(from, (seen) => question.ask(seen).text);
+  return lastChangeOf(recording, from, (seen) => tell(question, seen));
+}
+
+/** What is told at each moment: null where it cannot be. */
+export type Tell = (seen: Seen) => string | null;
+
+/** The last moment up to one at which something told came to be what it is then. */
+export function lastChangeOf(
+  recording: Recording,
+  from: Position,
+  tell: Tell,
+): ExpressionChange | null {
+  let end = from;
+  for (let moments = FIRST_MOMENTS;; moments *= 4) {
+    const begin = stretchBefore(recording, end, moments);
+    const found = lastChangeWithin(recording, begin, end, tell);
+    if (found !== null || comparePositions(begin, START) === 0) return found;
+    end = begin;
+  }
+}
+
+function lastChangeWithin(
+  recording: Recording,
+  begin: Position,
+  end: Position,
+  tell: Tell,
+): ExpressionChange | null {
+  let known: string | null = null;
+  let last: ExpressionChange | null = null;
+  recording.reruns.visit(begin, (seen) => {
+    const { at } = seen;
+    const told = tell(seen);
+    // Where it cannot be asked, as in a function that does not see the name, it has not changed.
+    if (told !== null && told !== known) {
+      if (comparePositions(at, begin) > 0) last = { at, before: known, after: told };
+      known = told;
+    }
+    return comparePositions(at, end) < 0 ? nextMoment(recording, at) : null;
+  });
+  // The first that was told in the stretch may be what it was before.
+  const first = last as ExpressionChange | null;
+  if (first === null || first.before !== null || comparePositions(begin, START) === 0) return first;
+  return lastChangeOf(recording, begin, tell)?.after === first.after ? null : first;
+}
+
+/** A moment that is some moments before another, or the beginning. */
+function stretchBefore(recording: Recording, end: Position, moments: number): Position {
+  let at = end;
+  for (let turn = 0; turn < moments; turn++) {
+    const before = momentBefore(recording, at);
+    if (before === null) break;
+    at = before;
+  }
+  return at;
+}
+
+function tell(question: Question, seen: Seen): string | null {
+  try {
+    return question.ask(seen).text;
+  } catch (error) {
+    if (error instanceof LookError) return null;
+    throw error;
+  }
+}

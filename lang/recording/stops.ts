@@ -1,0 +1,335 @@
+/**
+ * What stops a run on its way: breakpoints on lines, events, incidents, failed assertions and changes
+ * of what a table holds, with conditions, hit counts and messages.
+ *
+ * Which moments could stop is told by numbers alone; a condition is put to the machine there, in one
+ * go over all of them. Forwards the first that holds stops, backwards the last.
+ */
+import { type Cell, changesOf } from "./cells.ts";
+import { LookError, type Question } from "./look.ts";
+import { statementsOnLine } from "./places.ts";
+import { comparePositions, type Position, START } from "./position.ts";
+import type { Recording } from "./recording.ts";
+
+/** What a breakpoint waits for. */
+export type StopCause =
+  | { readonly kind: "line"; readonly file?: string; readonly line: number }
+  /** Events by name; a kernel function's bare name is its call. */
+  | { readonly kind: "event"; readonly names: readonly string[] }
+  /** Faults of the IOMMU, reports of the checker, warnings of the kernel. */
+  | { readonly kind: "incident"; readonly of: readonly ("fault" | "report" | "warning")[] }
+  /** The moment at which the run fails. */
+  | { readonly kind: "failure" }
+  /** A row of a table begins, is written anew, or ends. */
+  | { readonly kind: "data"; readonly cell: Cell };
+
+/** A breakpoint, as somebody sets it. */
+export interface StopSpec {
+  readonly cause: StopCause;
+  /** Stops only where this holds: an expression, asked in the innermost call of the script. */
+  readonly condition?: string;
+  /** Stops from the so many-th time on. */
+  readonly hits?: number;
+  /** Never stops, and says what this expression is: a string with `{names}` in it will do. */
+  readonly log?: string;
+}
+
+/** A breakpoint that is set. */
+export interface Stop extends StopSpec {
+  readonly id: number;
+}
+
+/** A moment at which something stopped. */
+export interface StopHit {
+  readonly at: Position;
+  readonly stop: Stop;
+}
+
+/** What a breakpoint that only logs had to say. */
+export interface LoggedLine {
+  readonly at: Position;
+  readonly text: string;
+}
+
+const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "kernel.warn" };
+
+/** Moments between two looks at whether somebody wants a search to end. */
+const WINDOW_MOMENTS = 4096;
+
+/** Which moments a breakpoint could stop at, without its condition. */
+interface Places {
+  readonly stop: Stop;
+  readonly condition: Question | null;
+  readonly log: Question | null;
+  /** Statements of the code, by number. */
+  readonly statements: ReadonlySet<number> | null;
+  /** Kinds of events, by number. */
+  readonly kinds: ReadonlySet<number> | null;
+  /** Events themselves. */
+  readonly events: ReadonlySet<number> | null;
+}
+
+/** Breakpoints, by the numbers that they were given. */
+export class Stops {
+  readonly #stops = new Map<number, Stop>();
+  #lastId = 0;
+
+  /** All that are set, in the order in which they were. */
+  get all(): readonly Stop[] {
+    return [...this.#stops.values()];
+  }
+
+  /** Sets one. */
+  add(spec: StopSpec): Stop {
+    const stop = { ...spec, id: ++this.#lastId };
+    this.#stops.set(stop.id, stop);
+    return stop;
+  }
+
+  /** Takes one away. False when there is none of that number. */
+  delete(id: number): boolean {
+    return this.#stops.delete(id);
+  }
+
+  /** Takes all away for which it is true. */
+  deleteWhere(isMeant: (stop: Stop) => boolean): void {
+    for (const stop of this.all) if (isMeant(stop)) this.#stops.delete(stop.id);
+  }
+
+  /**
+   * What stops first on the way from one moment to another, whichever is later; the one that the way
+   * begins at stops nobody.
+   *
+   * @throws {LookError} When a condition can be asked nowhere: its names are wrong.
+   * @throws {Interrupted} When somebody ended the search.
+   */
+  between(
+    recording: Recording,
+    from: Position,
+    to: Position,
+  ): { readonly hit: StopHit | null; readonly logged: readonly LoggedLine[] } {
+    if (this.#stops.size === 0) return { hit: null, logged: [] };
+    const places = this.all.map((stop) => placesOf(recording, stop));
+    const stopping = places.filter(({ log }) => log === null);
+    const forward = comparePositions(from, to) <= 0;
+    const hit = forward
+      ? firstHit(recording, stopping, from, to)
+      : lastHit(recording, stopping, to, from);
+    const logging = forward ? places.filter(({ log }) => log !== null) : [];
+    const logged = loggedBetween(recording, logging, from, hit?.at ?? to);
+    return { hit, logged };
+  }
+
+  /** Where a breakpoint is on a line that starts a statement; null for none, and for other causes. */
+  lineOf(recording: Recording, { cause }: StopSpec): number | null {
+    return cause.kind === "line" ? statementsOnLine(recording, cause).line : null;
+  }
+}
+
+function placesOf(recording: Recording, stop: Stop): Places {
+  const { cause, condition, log } = stop;
+  const { eventNames } = recording.looker.registry;
+  const kindsNamed = (names: readonly string[]) =>
+    new Set(names.flatMap((name) => {
+      const kind = [name, `call.${name}`].map((each) => eventNames.indexOf(each))
+        .find((each) => each >= 0);
+      return kind ?? [];
+    }));
+  const nothing = { statements: null, kinds: null, events: null };
+  const common = {
+    stop,
+    condition: condition === undefined ? null : recording.looker.question(condition),
+    log: log === undefined ? null : recording.looker.question(log),
+    ...nothing,
+  };
+  switch (cause.kind) {
+    case "line":
+      return { ...common, statements: statementsOnLine(recording, cause).numbers };
+    case "event":
+      return { ...common, kinds: kindsNamed(cause.names) };
+    case "incident":
+      return { ...common, kinds: kindsNamed(cause.of.map((each) => INCIDENT_EVENTS[each])) };
+    case "failure":
+      return common;
+    case "data":
+      return { ...common, events: new Set(changesOf(recording, cause.cell).map(({ seq }) => seq)) };
+  }
+}
+
+/** A moment that could stop. */
+interface Candidate {
+  readonly at: Position;
+  readonly places: Places;
+}
+
+/** Moments of `(from, to]` that could stop, in order. */
+function* candidates(
+  recording: Recording,
+  all: readonly Places[],
+  from: Position,
+  to: Position,
+): Generator<Candidate> {
+  const { log, statements } = recording;
+  const lines = all.filter((each) => each.statements !== null);
+  const kinds = all.filter((each) => each.kinds !== null);
+  const events = all.filter((each) => each.events !== null);
+  const looksAtEvents = kinds.length + events.length > 0;
+  let seq = from.seq;
+  const eventsUpTo = function* (end: number, statement: number): Generator<Candidate> {
+    if (!looksAtEvents) return;
+    for (let event = seq + 1; event <= end; event++) {
+      const kind = log.kindAt(event);
+      const at = { seq: event, statement };
+      for (const places of kinds) if (places.kinds!.has(kind)) yield { at, places };
+      for (const places of events) if (places.events!.has(event)) yield { at, places };
+    }
+  };
+  for (let started = from.statement + 1; started <= to.statement; started++) {
+    const startSeq = statements.seqAt(started);
+    if (startSeq > seq) {
+      yield* eventsUpTo(startSeq, started - 1);
+      seq = startSeq;
+    }
+    if (lines.length === 0) continue;
+    const number = statements.numberAt(started);
+    const at = { seq: startSeq, statement: started };
+    for (const places of lines) if (places.statements!.has(number)) yield { at, places };
+  }
+  yield* eventsUpTo(to.seq, to.statement);
+  const failed = all.find(({ stop }) => stop.cause.kind === "failure");
+  const { last } = recording;
+  if (failed !== undefined && recording.failure !== null && comparePositions(to, last) === 0) {
+    yield { at: last, places: failed };
+  }
+}
+
+/** The first candidate that stops. */
+function firstHit(
+  recording: Recording,
+  all: readonly Places[],
+  from: Position,
+  to: Position,
+): StopHit | null {
+  const found = candidates(recording, all, from, to);
+  for (let next = found.next(); !next.done;) {
+    const { at, places } = next.value;
+    if (places.condition === null) {
+      if (countsEnough(recording, places, at)) return { at, stop: places.stop };
+      next = found.next();
+      continue;
+    }
+    let hit: Candidate | null = null;
+    let pending = next.value;
+    recording.reruns.visit(at, (seen) => {
+      if (holds(pending.places.condition!, seen)) hit = pending;
+      else {
+        next = found.next();
+        if (!next.done && next.value.places.condition !== null) {
+          pending = next.value;
+          return pending.at;
+        }
+      }
+      return null;
+    });
+    if (hit !== null) {
+      const { at, places } = hit as Candidate;
+      if (countsEnough(recording, places, at)) return { at, stop: places.stop };
+      next = found.next();
+    }
+  }
+  return null;
+}
+
+/** The last candidate of `(from, to)` that stops: looked for in ever longer stretches. */
+function lastHit(
+  recording: Recording,
+  all: readonly Places[],
+  from: Position,
+  to: Position,
+): StopHit | null {
+  let end = to;
+  for (let moments = WINDOW_MOMENTS; comparePositions(end, from) > 0; moments *= 4) {
+    const first = Math.max(from.seq, end.seq - moments);
+    const statement = Math.max(from.statement, end.statement - moments);
+    const begin = laterOf(recording, { seq: first, statement }, from);
+    const hits: StopHit[] = [];
+    let at = begin;
+    for (;;) {
+      const hit = firstHit(recording, all, at, end);
+      if (hit === null || comparePositions(hit.at, to) >= 0) break;
+      hits.push(hit);
+      at = hit.at;
+    }
+    const last = hits.at(-1);
+    if (last !== undefined) return last;
+    end = begin;
+  }
+  return null;
+}
+
+/** A moment that there is, not before a rough one's event nor its statement. */
+function laterOf(recording: Recording, rough: Position, from: Position): Position {
+  if (comparePositions(rough, from) <= 0) return from;
+  const { statements } = recording;
+  const bySeq = recording.afterEvent(rough.seq);
+  if (rough.statement === 0) return bySeq;
+  const byStatement = { seq: statements.seqAt(rough.statement), statement: rough.statement };
+  const later = comparePositions(bySeq, byStatement) > 0 ? bySeq : byStatement;
+  return comparePositions(later, from) > 0 ? later : from;
+}
+
+function holds(condition: Question, seen: Parameters<Question["ask"]>[0]): boolean {
+  try {
+    return condition.ask(seen).value === true;
+  } catch (error) {
+    // What cannot be asked there does not hold there.
+    if (error instanceof LookError && error.diagnostics.length === 0) return false;
+    throw error;
+  }
+}
+
+/** Whether a breakpoint has been come to so often that it stops. */
+function countsEnough(recording: Recording, places: Places, at: Position): boolean {
+  const { hits } = places.stop;
+  if (hits === undefined || hits <= 1) return true;
+  const uncounted = { ...places, stop: { ...places.stop, hits: 1 } };
+  let from = START;
+  for (let count = 1;; count++) {
+    const hit = firstHit(recording, [uncounted], from, at);
+    if (hit === null) return false;
+    if (count >= hits) return true;
+    from = hit.at;
+  }
+}
+
+function loggedBetween(
+  recording: Recording,
+  all: readonly Places[],
+  from: Position,
+  to: Position,
+): readonly LoggedLine[] {
+  const logged: LoggedLine[] = [];
+  if (all.length === 0) return logged;
+  const found = candidates(recording, all, from, to);
+  let next = found.next();
+  if (next.done) return logged;
+  recording.reruns.visit(next.value.at, (seen) => {
+    const { places: { condition, log } } = next.value as Candidate;
+    if (condition === null || holds(condition, seen)) {
+      logged.push({ at: seen.at, text: said(log!, seen) });
+    }
+    next = found.next();
+    return next.done ? null : next.value.at;
+  });
+  return logged;
+}
+
+function said(log: Question, seen: Parameters<Question["ask"]>[0]): string {
+  try {
+    const { text, value } = log.ask(seen);
+    return typeof value === "string" ? value : text;
+  } catch (error) {
+    if (error instanceof LookError) return `${log.text}: ${error.message}`;
+    throw error;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Who wrote this: the event that changed a thing last, with the statement that led to it.
+ *
+ * What tables hold is looked up; variables and bytes of memory are known to the machine alone, which
+ * is asked at each moment before.
+ */
+import type { Span } from "../source.ts";
+import { type Cell, type CellChange, changesOf } from "./cells.ts";
+import type { Question } from "./look.ts";
+import type { Position } from "./position.ts";
+import type { Recording } from "./recording.ts";
+import type { Seen } from "./reruns.ts";
+import { lastChangeOf, rewind } from "./search.ts";
+
+/** A thing that somebody can ask about. */
+export type Subject =
+  | { readonly kind: "cell"; readonly cell: Cell }
+  /** A byte of memory, by the CPU's address. */
+  | { readonly kind: "byte"; readonly phys: number }
+  /** A variable, or any expression. */
+  | { readonly kind: "expression"; readonly question: Question };
+
+/** A change, and where it comes from. */
+export interface Writer {
+  /** The moment right after it. */
+  readonly at: Position;
+  /** What there was before and is from here on, as text; null for nothing. */
+  readonly before: string | null;
+  readonly after: string | null;
+  /** The statement that led to it; null for what was there when the machine was ready. */
+  readonly span: Span | null;
+  /** What the table says of it, where it is one's. */
+  readonly change: CellChange | null;
+}
+
+/** Who changed something last, up to a moment; null when nobody has. @throws {LookError} */
+export function who(recording: Recording, at: Position, subject: Subject): Writer | null {
+  switch (subject.kind) {
+    case "cell":
+      return writersOf(recording, at, subject.cell).at(-1) ?? null;
+    case "byte": {
+      const { phys } = subject;
+      const change = lastChangeOf(recording, at, (seen) => byteText(seen, phys));
+      return change && { ...change, span: spanAt(recording, change.at), change: null };
+    }
+    case "expression": {
+      const change = rewind(recording, at, subject.question);
+      return change && { ...change, span: spanAt(recording, change.at), change: null };
+    }
+  }
+}
+
+/** Everybody who changed a cell up to a moment, oldest first. */
+export function writersOf(recording: Recording, at: Position, cell: Cell): readonly Writer[] {
+  const changes = changesOf(recording, cell).filter(({ seq }) => seq <= at.seq);
+  return changes.map((change, index) => {
+    const before = changes[index - 1];
+    const position = recording.afterEvent(change.seq);
+    return {
+      at: position,
+      before: before === undefined || before.what === "ended" ? null : textOf(before),
+      after: change.what === "ended" ? null : textOf(change),
+      span: change.seq === 0 ? null : spanOfEvent(recording, change.seq),
+      change,
+    };
+  });
+}
+
+/** The statement that led to an event: where an activity was posted, for what it does. */
+export function spanOfEvent(recording: Recording, seq: number): Span | null {
+  const site = recording.log.siteAt(seq);
+  if (site !== null) return recording.code.sites[site - 1]?.span ?? null;
+  return recording.statement(recording.afterEvent(seq))?.span ?? null;
+}
+
+/** The statement that a moment belongs to; at a statement's start the one before made the change. */
+function spanAt(recording: Recording, at: Position): Span | null {
+  if (!recording.isStatementStart(at)) return at.seq === 0 ? null : spanOfEvent(recording, at.seq);
+  return at.statement < 2 ? null : recording.started(at.statement - 1).span;
+}
+
+function textOf({ version: { fields } }: CellChange): string {
+  return Object.entries(fields).map(([name, value]) => `${name} ${value}`).join(" ");
+}
+
+function byteText({ vm }: Seen, phys: number): string | null {
+  const into = new Uint8Array(1);
+  try {
+    vm.world.readMemory(phys, into);
+  } catch {
+    return null;
+  }
+  return `0x${into[0]!.toString(16).padStart(2, "0")}`;
+}

@@ -1,0 +1,133 @@
+/** When the statements of a script started, and where activities ended: numbers in columns. */
+import { WholeRows } from "./columns.ts";
+
+/** Where what stands of a statement that started; the last is how many there are. */
+const STARTED = { SEQ: 0, NUMBER: 1, DEPTH: 2, WIDTH: 3 };
+
+/** Statements that are all noted; of those behind them only such as come after an event. */
+const ALL_UP_TO = 4_000_000;
+
+/** The statements that a run has started, in order, counted from 1. */
+export class StatementLog {
+  /** How many have started. */
+  count = 0;
+  readonly #rows = new WholeRows(STARTED.WIDTH);
+
+  /**
+   * Whether a statement is noted: a loop without events would fill the memory.
+   *
+   * @param count How many were noted before.
+   * @param lastSeq The number of the last event before the last of them.
+   * @param seq The number of the last event now.
+   */
+  isNoted(count: number, lastSeq: number, seq: number): boolean {
+    return count < ALL_UP_TO || seq > lastSeq;
+  }
+
+  /**
+   * Notes that one starts.
+   * @param seq The number of the last event before it.
+   * @param number Which statement of the code it is.
+   * @param depth How many calls are running, itself counted: 1 for what is called by nobody.
+   */
+  note(seq: number, number: number, depth: number): void {
+    if (this.count >= ALL_UP_TO && !this.isNoted(this.count, this.seqAt(this.count), seq)) return;
+    const row = this.count++;
+    this.#rows.reach(row);
+    const { values } = this.#rows;
+    const at = row * STARTED.WIDTH;
+    values[at + STARTED.SEQ] = seq;
+    values[at + STARTED.NUMBER] = number;
+    values[at + STARTED.DEPTH] = depth;
+  }
+
+  /** The number of the last event before a statement started. */
+  seqAt(started: number): number {
+    return this.#value(started, STARTED.SEQ);
+  }
+
+  /** Which statement of the code it was. */
+  numberAt(started: number): number {
+    return this.#value(started, STARTED.NUMBER);
+  }
+
+  /** How many calls were running when it started. */
+  depthAt(started: number): number {
+    return this.#value(started, STARTED.DEPTH);
+  }
+
+  /** How many had started before an event happened. */
+  startedBefore(seq: number): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.seqAt(middle + 1) < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Forgets those that started after so many. */
+  cut(count: number): void {
+    this.count = Math.min(this.count, count);
+  }
+
+  /** Bytes of host memory that it takes, room to grow included. */
+  get hostBytes(): number {
+    return this.#rows.values.byteLength;
+  }
+
+  #value(started: number, what: number): number {
+    if (started < 1 || started > this.count) {
+      throw new RangeError(`No statement ${started} started`);
+    }
+    return this.#rows.values[(started - 1) * STARTED.WIDTH + what]!;
+  }
+}
+
+/** Numbers that grow: where stretches of events ended. */
+export class Ends {
+  count = 0;
+  readonly #rows = new WholeRows(1);
+
+  /** Notes an end, unless there was one already. */
+  note(seq: number): void {
+    if (this.count > 0 && this.#rows.values[this.count - 1]! >= seq) return;
+    this.#rows.reach(this.count);
+    this.#rows.values[this.count++] = seq;
+  }
+
+  /** The first end after an event; null when there is none. */
+  after(seq: number): number | null {
+    const index = this.#indexAfter(seq);
+    return index === this.count ? null : this.#rows.values[index]!;
+  }
+
+  /** The last end before an event; null when there is none. */
+  before(seq: number): number | null {
+    const index = this.#indexAfter(seq - 1);
+    return index === 0 ? null : this.#rows.values[index - 1]!;
+  }
+
+  /** Whether one is exactly there. */
+  endsAt(seq: number): boolean {
+    return this.before(seq + 1) === seq;
+  }
+
+  /** Bytes of host memory that it takes, room to grow included. */
+  get hostBytes(): number {
+    return this.#rows.values.byteLength;
+  }
+
+  #indexAfter(seq: number): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#rows.values[middle]! <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
