@@ -9,6 +9,7 @@
 import type { EventLog } from "../../runtime/recording/event_log.ts";
 import type { StatementLog } from "../../runtime/recording/statement_log.ts";
 import type { BoundName, Code } from "../vm/code.ts";
+import { FRAME_NUMBERS } from "../vm/loop.ts";
 import type { RunWatch } from "../vm/run_watch.ts";
 import type { MarkListener } from "../vm/control.ts";
 import type { Vm } from "../vm/vm.ts";
@@ -117,7 +118,7 @@ class Replay implements MarkListener, Seen {
     const { depth, fp } = vm;
     const frames = this.#frames;
     while (frames.length > 0 && frames.at(-1)!.depth >= depth) frames.pop();
-    frames.push({ statement, fp, depth, code: vm.functionAt(depth) });
+    frames.push({ statement, fp, depth, code: functionAt(vm, depth) });
     const { seq } = vm.world.stream;
     if (!this.#known.statements.isNoted(this.at.statement, this.#startedSeq, seq)) return false;
     this.#startedSeq = seq;
@@ -132,7 +133,7 @@ class Replay implements MarkListener, Seen {
   frames(): readonly SeenFrame[] {
     const { vm } = this;
     return this.#frames.filter(({ code, depth }) =>
-      depth <= vm.depth && vm.functionAt(depth) === code
+      depth <= vm.depth && functionAt(vm, depth) === code
     ).reverse();
   }
 
@@ -267,6 +268,11 @@ export class Reruns {
     });
     this.#parked.splice(nearest, 1);
   }
+}
+
+/** The function of a running call, counted from 1. */
+function functionAt({ frames }: Vm, depth: number): number {
+  return frames[FRAME_NUMBERS * (depth - 1) + 2]!;
 }
 
 /** Names with their values in a call of the script, an inner one instead of an outer. */

@@ -286,11 +286,6 @@ export class Vm implements LoopVm, SideRun {
     this.steps = this.limits.steps;
   }
 
-  /** The function of a running call, counted from 1. */
-  functionAt(depth: number): number {
-    return this.frames[FRAME_NUMBERS * (depth - 1) + 2]!;
-  }
-
   /** Where the next instruction stands in the source. */
   get span(): Span {
     return this.#spanAt(this.pc);
@@ -493,15 +488,8 @@ export class Vm implements LoopVm, SideRun {
   }
 
   handle(outcome: OutcomeInfo | null, pc: number): void {
-    this.handlers.push({
-      pc,
-      sp: this.sp,
-      fp: this.fp,
-      depth: this.depth,
-      cpu: this.world.stream.context.cpu,
-      outcome,
-      incidents: this.world.incidents.length,
-      scopes: this.scopes.length,
-    });
+    const { depth, fp, scopes: { length: scopes }, sp, world: { incidents, stream } } = this;
+    const { cpu } = stream.context;
+    this.handlers.push({ pc, sp, fp, depth, cpu, outcome, incidents: incidents.length, scopes });
   }
 }
