@@ -2,6 +2,7 @@
 import { join, relative } from "@std/path";
 import { runScenarioSteps } from "../cli/testing/register_scenarios.ts";
 import { stepOf } from "../cli/testing/test_runner.ts";
+import { audited } from "../lang/testing/audited.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 
 export { ScenarioError } from "../cli/testing/register_scenarios.ts";
@@ -16,8 +17,11 @@ export function scenariosBelow(folder: string): string[] {
 /** Scenarios that show what nobody expects. */
 const SHOW_FINDINGS: readonly string[] = ["examples/69-leaks-and-strict.dma"];
 
-/** Runs a scenario: its statements, then each test, as steps. What nobody expects is no example. */
+/**
+ * Runs a scenario: its statements, then each test, as steps. What nobody expects is no example; and
+ * the machines look, while they run, whether all that they keep fits together.
+ */
 export async function runExample(t: Deno.TestContext, path: string): Promise<void> {
   const strict = !SHOW_FINDINGS.includes(path);
-  await runScenarioSteps(stepOf(t), join(ROOT, path), { strict });
+  await runScenarioSteps(stepOf(t), join(ROOT, path), { strict }, audited);
 }

@@ -115,14 +115,17 @@ function loadWhole(path: string): Program {
 
 /**
  * Runs a scenario: its statements, then each test, as steps.
+ *
+ * @param prepare What is run in place of the program that was read.
  * @internal
  */
 export async function runScenarioSteps(
   step: Step,
   path: string,
   { match, seed, limits, strict }: RegisterOptions = {},
+  prepare: (program: Program) => Program = (program) => program,
 ): Promise<void> {
-  const program = loadWhole(path);
+  const program = prepare(loadWhole(path));
   const { name } = program.source;
   const all = program.tests.filter(({ kind }) => kind !== "bench");
   if (all.length === 0) throw new ScenarioError(`${name} has no test`, []);
