@@ -18,7 +18,9 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
       lines: check.lines,
       events: check.events,
       kernel: kernelOf(check, log),
-      seconds: ledger.firstSeconds === null ? 0 : ledger.lastSeconds - ledger.firstSeconds,
+      seconds: ledger.edges.firstSeconds === null
+        ? 0
+        : ledger.edges.lastSeconds - ledger.edges.firstSeconds,
       gaps: check.gaps,
       overwritten: check.overwritten,
       damaged_lines: ledger.damaged,

@@ -23,8 +23,9 @@ export class Findings {
     life: Life,
     told: Pick<Finding, "kind" | "line" | "otherLine" | "certainty" | "text" | "more">,
   ): void {
-    const { addr, device } = life;
+    const { addr, born, device } = life;
     this.add({
+      since: born.line,
       ...told,
       logLine: null,
       device: device?.name ?? null,
@@ -59,9 +60,17 @@ export class Findings {
     this.#unlike("unmap_kind", life, now, text, { mapped: life.kind, unmapped: kind });
   }
 
-  doubleUnmap(dead: Life, now: Moment, address: number, certainty: Certainty): void {
+  /** @param since The line from which on none may be missing for this to be so. */
+  doubleUnmap(
+    dead: Life,
+    now: Moment,
+    address: number,
+    certainty: Certainty,
+    since: number,
+  ): void {
     this.add({
       kind: "double_unmap",
+      since,
       line: now.line,
       otherLine: dead.died!.line,
       logLine: null,
@@ -74,8 +83,15 @@ export class Findings {
     });
   }
 
-  unmapUnknown(device: Device, address: number, now: Moment, certainty: Certainty): void {
+  unmapUnknown(
+    device: Device,
+    address: number,
+    now: Moment,
+    certainty: Certainty,
+    since: number,
+  ): void {
     this.add({
+      since,
       kind: certainty === "proved" ? "unmap_unknown" : "born_before_trace",
       line: now.line,
       otherLine: null,
@@ -93,6 +109,7 @@ export class Findings {
 
   listUnknown(device: Device, phys: number, now: Moment): void {
     this.add({
+      since: null,
       kind: "born_before_trace",
       line: now.line,
       otherLine: null,
@@ -149,6 +166,7 @@ export class Findings {
 
   syncUnknown(dead: Life, address: number, now: Moment, certainty: Certainty): void {
     this.add({
+      since: dead.died!.line,
       kind: "sync_unknown",
       line: now.line,
       otherLine: dead.died!.line,
@@ -180,6 +198,7 @@ export class Findings {
     isSure: boolean,
   ): void {
     this.add({
+      since: left[0]!.line,
       kind: "two_step_destroy_short",
       line: left[0]!.line,
       otherLine: end.line,

@@ -54,7 +54,7 @@ export function judgeFault(
   }
   const before = history.at(page - PAGE_BYTES).findLast((life) =>
     isOf(life, device) && isAlive(life, seconds) && pageEnd(life.addr, life.sizeBytes) === page &&
-    permits(life, access)
+    permits(life, access) && (dead === null || seconds - life.born.seconds >= REACTION_SECONDS)
   );
   if (before !== undefined && (dead === null || dead.died!.seconds < before.born.seconds)) {
     return { kind: "past_end", life: before, isConsistent: mapped !== true };

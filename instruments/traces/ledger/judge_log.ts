@@ -29,6 +29,8 @@ export interface KnownClocks {
 
 /** Further than this no clock of a trace was from that of the log. */
 const FURTHEST_SECONDS = 60;
+/** A fault that is printed this long behind the last line of a trace is of what the trace has not. */
+const LATE_SECONDS = 0.5;
 /** Behind a change, so that the access comes after it. */
 const JUST_AFTER_SECONDS = 1e-6;
 
@@ -50,7 +52,7 @@ export function judgeLog(
 ): JudgedLog {
   const pairs = pairFindings(entries, timed);
   const accesses = entries.flatMap((entry) => accessOf(entry, ledger) ?? []);
-  const offset = ledger.firstSeconds === null ? null : offsetOf(clocks.marks, "marks") ??
+  const offset = ledger.edges.firstSeconds === null ? null : offsetOf(clocks.marks, "marks") ??
     offsetOf(pairs.map(({ differenceSeconds }) => differenceSeconds), "calls") ??
     explaining(accesses, ledger, history, clocks.bootSeconds);
   const judge = (entry: KernelLogEntry): Finding[] => {
@@ -107,7 +109,9 @@ function explaining(
   for (const offset of candidates) {
     const explained = known.filter((access) => {
       const seconds = access.entry.seconds! + offset;
-      return seconds >= ledger.firstSeconds! && judgeFault(access, history, seconds).isConsistent;
+      const isCovered = seconds >= ledger.edges.firstSeconds! &&
+        seconds <= ledger.edges.lastSeconds + LATE_SECONDS;
+      return isCovered && judgeFault(access, history, seconds).isConsistent;
     }).length;
     if (explained > most) [best, most] = [offset, explained];
   }
@@ -152,6 +156,7 @@ function faultFinding(
     device: place,
     address: address === null ? null : numberOf(address),
     certainty,
+    since: null,
     rule: "trace.T.62",
     text: TEXTS[kind] ?? "a fault of the IOMMU that is not about a mapping",
     more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
@@ -165,6 +170,8 @@ function faultFinding(
   if (access === null || offset === null || access.device === null || entry.seconds === null) {
     return finding("iommu_fault", "unknown");
   }
+  const isBeyond = entry.seconds + offset.seconds > ledger.edges.lastSeconds + LATE_SECONDS;
+  if (isBeyond && offset.source !== "faults") return finding("iommu_fault", "unknown");
   const verdict = judgeFault(access, history, entry.seconds + offset.seconds);
   const { life } = verdict;
   const isSure = isExact(offset) && verdict.isConsistent && life?.device !== null;
@@ -175,7 +182,7 @@ function faultFinding(
   const died = verdict.kind === "use_after_unmap" && life?.device !== null;
   // Lines are missing since: it may have ended, or something else may have lived there.
   const isUncertain = life !== null && life.device !== null &&
-    (life.died === null ? ledger.isUncertain(life) : life.died.line < ledger.lostLine);
+    (life.died === null ? ledger.isUncertain(life) : life.died.line < ledger.edges.lostLine);
   return finding(verdict.kind, isUncertain ? "possible" : certainty, {
     line: died ? life!.died!.line : life?.born.line ?? null,
     otherLine: died ? life!.born.line : null,
@@ -202,7 +209,7 @@ function neverMapped(
     }
   }
   const mode = modeOf(device);
-  const isGapless = ledger.lostLine === 0 && device.bornBeforeTrace === 0;
+  const isGapless = ledger.edges.lostLine === 0 && device.bornBeforeTrace === 0;
   if (!isGapless || mode !== "translated") return finding("unknown_birth", "unknown");
   return finding("never_mapped", isExact(offset) ? "proved" : "likely");
 }
@@ -220,6 +227,7 @@ function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
     device,
     address,
     certainty: "proved",
+    since: null,
     rule: "trace.T.52",
     text: "",
     more: {},

@@ -8,6 +8,7 @@
 import { type DmaEvent, isDmaEvent, readDmaEvent } from "../line/dma_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import type { StepSink } from "../script/recorder.ts";
+import { Edges } from "./edges.ts";
 import { Findings } from "./findings.ts";
 import {
   type Device,
@@ -17,15 +18,17 @@ import {
   type Moment,
   pageEnd,
   pageOf,
+  pagesOf,
 } from "./life.ts";
 import {
   addLife,
   bestLife,
+  type Born,
   count,
   type Ended,
   ghostKey,
   isSameList,
-  listBytes,
+  makeLife,
   rangeLife,
   removeLife,
   siblingKey,
@@ -34,10 +37,10 @@ import type { PageHistory } from "./page_history.ts";
 import { checkSync } from "./sync_check.ts";
 import { type Context, type EndedRange, PageTable, type TableUnmap } from "./page_table.ts";
 
-type Born = Extract<DmaEvent, { op: "map" | "alloc" | "map_sg" }>;
-
 /** A death that is printed this late behind a birth on another CPU is no race of two lines. */
 const RACE_SECONDS = 0.01;
+/** Events that stand beside a call, and not within it as those of an IOMMU's queue do. */
+const CALLS = /^(?:dma_|nvme_|block_|map$|unmap$)/;
 
 /** A mapping whose address was given out again, and whose death has not come yet. */
 interface Ghost {
@@ -57,13 +60,8 @@ export class Ledger {
   readonly siblings = new Map<string, number[]>();
   /** Told of each mapping's steps, where somebody writes them down. */
   recorder: StepSink | null = null;
-  lostLine = 0;
+  readonly edges = new Edges();
   damaged: number[] = [];
-  firstSeconds: number | null = null;
-  lastSeconds = 0;
-  longestSilenceSeconds = 0;
-  /** By CPU: nothing is missing between its last line and this one. */
-  readonly #whole = new Map<number, boolean>();
 
   constructor(history: PageHistory) {
     this.#history = history;
@@ -73,19 +71,15 @@ export class Ledger {
   /** Takes a line of an event. @returns False when it is damaged. */
   push(line: TraceLine, number: number): boolean {
     const now: Moment = { line: number, seconds: line.seconds, cpu: line.cpu };
-    if (this.firstSeconds === null) this.firstSeconds = line.seconds;
-    else if (line.seconds > this.lastSeconds) {
-      const silence = line.seconds - this.lastSeconds;
-      if (silence > this.longestSilenceSeconds) this.longestSilenceSeconds = silence;
-    }
-    if (line.seconds > this.lastSeconds) this.lastSeconds = line.seconds;
+    const isCall = CALLS.test(line.event);
+    if (isCall) this.edges.pass(now);
     const context = this.table.context(line.pid, line.cpu, line.context);
     let isGood = true;
     if (isDmaEvent(line.event)) {
       const event = readDmaEvent(line.event, line.payload);
       if (event === null) {
         this.damaged.push(number);
-        this.lostLine = number;
+        this.edges.lostLine = number;
         isGood = false;
       } else this.#event(event, line, now, context);
     } else if (line.event === "nvme_setup_cmd") {
@@ -93,14 +87,15 @@ export class Ledger {
       context.request = match === null ? null : `${match[1]} qid ${match[2]} cmdid ${match[3]}`;
     } else if (line.event === "block_rq_issue") context.request = null;
     else if (line.event === "nvme_complete_rq") this.table.settle(context);
-    this.#whole.set(line.cpu, true);
+    if (isCall) context.lastLine = number;
+    if (line.event !== "map" && line.event !== "swiotlb_bounced") context.isRunOver = true;
     return isGood;
   }
 
   /** Events of a CPU are missing here. @see behaviour/traces.md T.68 */
   gap(cpu: number, number: number): void {
-    this.lostLine = number;
-    this.#whole.set(cpu, false);
+    this.table.interrupt(cpu);
+    this.edges.gap(cpu, number);
   }
 
   /** Everything has been read. */
@@ -109,7 +104,7 @@ export class Ledger {
     for (const ghost of this.#ghosts.values()) this.#neverDied(ghost);
     this.#ghosts.clear();
     for (const { cutBy, first, maps } of this.table.cutRuns()) {
-      this.findings.shortRange(first, maps, cutBy, cutBy.line > this.lostLine);
+      this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);
     }
   }
 
@@ -121,7 +116,7 @@ export class Ledger {
   }
 
   isUncertain(life: Life): boolean {
-    return life.isUncertain || life.born.line < this.lostLine;
+    return life.isUncertain || life.born.line < this.edges.lostLine;
   }
 
   #device(name: string): Device {
@@ -179,28 +174,14 @@ export class Ledger {
       context,
       (start, end) => ranges.some(([first, last]) => start >= first! && end <= last!),
     );
-    const life: Life = {
-      device,
-      kind: event.op === "map_sg" ? "sg" : event.op,
-      addr: event.op === "map_sg" ? event.dmaAddrs[0]! : event.addr,
-      sizeBytes: event.op === "map_sg" ? listBytes(event) : event.sizeBytes,
-      dir: event.dir,
-      phys: event.op === "map_sg" ? event.physAddrs[0]! : event.phys,
-      born: now,
-      pid: line.pid,
-      task: line.task,
-      request: context.request,
-      tableLine,
-      entries: event.op === "map_sg" ? event.entries : 1,
-      physAddrs: event.op === "map_sg" ? event.physAddrs : [],
-      died: null,
-      isUncertain: false,
-    };
-    device.births++;
+    const by = { born: now, pid: line.pid, task: line.task, request: context.request };
+    const life = makeLife(event, device, tableLine, by);
+    if (device.births++ === 0) device.firstLine = now.line;
+    device.mostPages = Math.max(device.mostPages, pagesOf(life));
     if (tableLine > 0) device.coveredMaps++;
     else if (life.phys !== null && life.phys === life.addr) device.identityMaps++;
     else if (life.phys !== null) device.otherMaps++;
-    if (this.#meetsOlder(life)) return;
+    if (this.#meetsOlder(life, context)) return;
     this.#keep(life);
     if (event.op === "map_sg") {
       event.dmaAddrs.forEach((addr, index) =>
@@ -227,23 +208,25 @@ export class Ledger {
    * @returns True when the birth is none.
    * @see behaviour/traces.md T.66
    */
-  #meetsOlder(life: Life): boolean {
+  #meetsOlder(life: Life, context: Context): boolean {
     const older = this.#liveAtPageOf(life);
     if (older === null) return false;
     if (this.isUncertain(older)) {
       this.#endUncertain(older);
       return false;
     }
-    const unmap = this.table.orphan(pageOf(older.addr), older.born.line, life.born.line);
+    const unmap = this.table.orphan(older, older.born.line, life.born.line);
     if (older.tableLine > 0 && life.tableLine === 0 && unmap === null) {
       // The page table was not written: the same line twice, or a call that only looks like one.
-      if (this.#isWhole(life.born.cpu)) this.findings.doubleMap(older, life);
+      if (this.edges.isWhole(life.born, context)) this.findings.doubleMap(older, life);
       life.device!.uncertain++;
       return true;
     }
     if (older.tableLine > 0 && unmap === null) {
       // The range's own unmap is missing too: lines are missing here, marked or not.
       this.findings.leakByReuse(older, life, "possible");
+      if (older.born.line < this.edges.silenceLine) this.edges.noteHole();
+      older.isUncertain = true;
       this.#endUncertain(older);
       return false;
     }
@@ -290,23 +273,24 @@ export class Ledger {
     else {
       this.table.settle(context);
       const [start, end] = [pageOf(event.addr), pageEnd(event.addr, event.sizeBytes)];
-      context.expected = { start, end, told: null };
+      context.expected = { start, end, seconds: now.seconds, told: null };
     }
     const lives = device.byPage.get(pageOf(event.addr)) ?? [];
     const life = bestLife(lives, event, kind);
     if (life === null) {
       const other = lives.find(({ addr }) => addr === event.addr);
-      if (other !== undefined && modeOf(device) !== "direct" && !this.isUncertain(other)) {
+      const isSure = other !== undefined && modeOf(device) !== "direct" && !this.isUncertain(other);
+      if (isSure && !this.#isAnothers(event, kind, device) && !this.#isOfAnother(other, event)) {
         this.findings.wrongKind(other, kind, now);
         this.#die(other, now);
         return;
       }
-      if (kind === "map") this.#deathOfNobody(device, event, now, beside);
+      if (kind === "map") this.#deathOfNobody(device, event, now, context, beside);
       else this.#freeOfNobody(device, event, now, context);
       return;
     }
     if (this.#isGhosts(event, life, now, beside)) return;
-    if (this.isUncertain(life) && (life.sizeBytes !== event.sizeBytes || life.dir !== event.dir)) {
+    if (this.#isOfAnother(life, event)) {
       this.#endUncertain(life);
       device.bornBeforeTrace++;
       return;
@@ -319,14 +303,40 @@ export class Ledger {
   }
 
   /**
+   * Whether a death is rather of another mapping, whose birth is missing with this one's death: there
+   * is a gap between, or a silence, and nothing but the address is the same.
+   */
+  #isOfAnother(life: Life, { dir, sizeBytes }: Ended): boolean {
+    const isUnlike = [life.sizeBytes !== sizeBytes, life.dir !== dir];
+    if (this.isUncertain(life)) return isUnlike.includes(true);
+    if (isUnlike.includes(false) || life.born.line >= this.edges.silenceLine) return false;
+    this.edges.noteHole();
+    return true;
+  }
+
+  /** Whether exactly this mapping lives, but of another device: all domains give out the same addresses. */
+  #isAnothers(event: Ended, kind: Life["kind"], device: Device): boolean {
+    for (const other of this.devices.values()) {
+      if (other === device) continue;
+      const life = bestLife(other.byPage.get(pageOf(event.addr)) ?? [], event, kind);
+      if (life?.sizeBytes === event.sizeBytes && life.dir === event.dir) return true;
+    }
+    return false;
+  }
+
+  /**
    * Whether a death is the late one of a mapping whose address lives again: its line is written
-   * after the work, and another CPU was faster.
+   * after the work, and another CPU was faster. That of coherent memory and of a list is written
+   * before, and never late.
+   *
+   * @see behaviour/traces.md T.18, T.66
    */
   #isGhosts(event: Ended, live: Life, now: Moment, beside: TableUnmap | null): boolean {
     const key = ghostKey(live.device!, event.addr);
     const ghost = this.#ghosts.get(key);
     if (ghost === undefined) return false;
     const { older, unmap } = ghost;
+    if (event.op !== "unmap" || older.kind !== "map") return false;
     if (older.sizeBytes !== event.sizeBytes || older.dir !== event.dir) return false;
     const isLate = live.tableLine > 0
       ? beside === null || beside.line < live.tableLine
@@ -362,25 +372,34 @@ export class Ledger {
    *
    * @see behaviour/traces.md T.28, T.66
    */
-  #deathOfNobody(device: Device, event: Ended, now: Moment, beside: TableUnmap | null): void {
+  #deathOfNobody(
+    device: Device,
+    event: Ended,
+    now: Moment,
+    context: Context,
+    beside: TableUnmap | null,
+  ): void {
     const dead = this.#lastDeath(device.dead.get(event.addr));
-    const page = pageOf(event.addr);
     // The task may have moved to another CPU between the two lines.
-    const unmap = beside ?? this.table.orphan(page, dead?.died?.line ?? 0, now.line);
+    const unmap = beside ?? this.table.orphan(event, dead?.died?.line ?? 0, now.line);
     const isTranslated = this.#isTranslated(device);
-    const nothingThere = isTranslated && unmap === null && this.#isWhole(now.cpu);
+    const nothingThere = isTranslated && unmap === null && this.edges.isWhole(now, context);
     const isTold = nothingThere || !isTranslated && modeOf(device) !== "direct";
     if (dead !== null && isTold) {
       this.recorder?.({ op: "again", line: now.line, life: dead });
-      this.findings.doubleUnmap(dead, now, event.addr, "proved");
+      const since = nothingThere ? context.lastLine : dead.died!.line;
+      this.findings.doubleUnmap(dead, now, event.addr, "proved", since);
       return;
     }
     if (dead === null && nothingThere) {
-      this.findings.unmapUnknown(device, event.addr, now, "proved");
+      this.findings.unmapUnknown(device, event.addr, now, "proved", context.lastLine);
       return;
     }
+    // The first one long after the device's first mapping was not mapped before the trace.
+    const isFirst = device.bornBeforeTrace === 0 && device.firstLine < this.edges.silenceLine;
     device.bornBeforeTrace++;
-    this.findings.unmapUnknown(device, event.addr, now, "unknown");
+    if (device.dead.has(event.addr) || isFirst) this.edges.noteHole();
+    this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
   }
 
   /** The same for memory that is given back: its unmap is printed behind the line, if there is one. */
@@ -391,7 +410,7 @@ export class Ledger {
       dead,
       now,
       context,
-      () => this.findings.unmapUnknown(device, event.addr, now, "unknown"),
+      () => this.findings.unmapUnknown(device, event.addr, now, "unknown", 0),
     );
   }
 
@@ -403,32 +422,31 @@ export class Ledger {
     context: Context,
     unknown: () => void,
   ): void {
-    const { lostLine } = this;
+    const { lostLine } = this.edges;
     const { end, start } = context.expected ?? { start: 0, end: Infinity };
     const judge = (came: boolean) => {
-      if (!came && dead !== null && this.lostLine === lostLine && this.#isTranslated(device)) {
-        this.findings.doubleUnmap(dead, now, dead.addr, "proved");
+      if (
+        !came && dead !== null && this.edges.lostLine === lostLine && this.#isTranslated(device)
+      ) {
+        this.findings.doubleUnmap(dead, now, dead.addr, "proved", dead.died!.line);
         return;
       }
       device.bornBeforeTrace++;
+      if (dead !== null) this.edges.noteHole();
       unknown();
     };
     if (dead === null) judge(true);
-    context.expected = { start, end, told: dead === null ? null : judge };
+    context.expected = { start, end, seconds: now.seconds, told: dead === null ? null : judge };
   }
 
   /** What ended last, when no line is missing since. */
   #lastDeath(dead: Life | undefined): Life | null {
-    return dead !== undefined && dead.died!.line > this.lostLine ? dead : null;
+    return dead !== undefined && dead.died!.line > this.edges.lostLine ? dead : null;
   }
 
   /** Whether each unmap of a device has a line of the page table. */
   #isTranslated(device: Device): boolean {
     return modeOf(device) === "translated" && this.table.unmaps > 0;
-  }
-
-  #isWhole(cpu: number): boolean {
-    return this.#whole.get(cpu) === true;
   }
 
   #listDeath(
@@ -448,7 +466,7 @@ export class Ledger {
       return;
     }
     const end = pageEnd(life.addr, life.sizeBytes);
-    context.expected = { start: pageOf(life.addr), end, told: null };
+    context.expected = { start: pageOf(life.addr), end, seconds: now.seconds, told: null };
     if (this.isUncertain(life) && !isSameList(life, event.physAddrs, event.isCut)) {
       this.#endUncertain(life);
       device.bornBeforeTrace++;

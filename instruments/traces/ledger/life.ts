@@ -46,6 +46,10 @@ export interface Device {
   /** The last list that ended, by the physical address of its first entry. */
   readonly deadLists: Map<number, Life>;
   readonly counts: Record<string, number>;
+  /** Line of its first mapping. */
+  firstLine: number;
+  /** Pages of the largest mapping so far. */
+  mostPages: number;
   births: number;
   deaths: number;
   bornBeforeTrace: number;
@@ -70,6 +74,8 @@ export interface Finding {
   readonly device: string | null;
   readonly address: number | null;
   readonly certainty: Certainty;
+  /** It follows only when no line is missing from this one on; null where that does not matter. */
+  readonly since: number | null;
   /** The rule it follows from, as `trace.T.66`. */
   readonly rule: string;
   /** What happened, as a sentence. */
@@ -86,6 +92,8 @@ export function makeDevice(name: string): Device {
     dead: new Map(),
     deadLists: new Map(),
     counts: {},
+    firstLine: Infinity,
+    mostPages: 0,
     births: 0,
     deaths: 0,
     bornBeforeTrace: 0,
@@ -111,6 +119,11 @@ export function pageOf(address: number): number {
 export function pageEnd(address: number, sizeBytes: number): number {
   const end = address + Math.max(sizeBytes, 1);
   return Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
+}
+
+/** How many pages a mapping touches. */
+export function pagesOf({ addr, sizeBytes }: Life): number {
+  return (pageEnd(addr, sizeBytes) - pageOf(addr)) / PAGE_BYTES;
 }
 
 /** Whether a device may do this by the direction of the mapping. */

@@ -5,6 +5,8 @@ import type { EndedRange } from "./page_table.ts";
 
 export type Ended = Extract<DmaEvent, { op: "unmap" | "free" }>;
 
+export type Born = Extract<DmaEvent, { op: "map" | "alloc" | "map_sg" }>;
+
 /** Entries of a list that a line shows at most. @see behaviour/traces.md T.20 */
 const SHOWN_ENTRIES = 128;
 
@@ -43,10 +45,34 @@ export function isSameList(life: Life, physAddrs: readonly number[], isCut: bool
   return true;
 }
 
-export function listBytes({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }>): number {
+function listBytes({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }>): number {
   let end = 0;
   dmaAddrs.forEach((addr, index) => end = Math.max(end, addr + sizesBytes[index]!));
   return Math.max(end - dmaAddrs[0]!, sizesBytes[0]!);
+}
+
+/** A mapping that a line begins. */
+export function makeLife(
+  event: Born,
+  device: Device,
+  tableLine: number,
+  by: Pick<Life, "born" | "pid" | "task" | "request">,
+): Life {
+  const common = { ...by, device, dir: event.dir, tableLine, died: null, isUncertain: false };
+  if (event.op !== "map_sg") {
+    const { addr, op, phys, sizeBytes } = event;
+    return { ...common, kind: op, addr, sizeBytes, phys, entries: 1, physAddrs: [] };
+  }
+  const { dmaAddrs, entries, physAddrs } = event;
+  return {
+    ...common,
+    kind: "sg",
+    addr: dmaAddrs[0]!,
+    sizeBytes: listBytes(event),
+    phys: physAddrs[0]!,
+    entries,
+    physAddrs,
+  };
 }
 
 export function count(device: Device, name: string, by = 1): void {

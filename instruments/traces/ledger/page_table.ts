@@ -7,7 +7,7 @@
  *
  * @see behaviour/traces.md T.25 to T.30
  */
-import type { Moment } from "./life.ts";
+import { type Moment, PAGE_BYTES, pageEnd, pageOf } from "./life.ts";
 
 interface TableMap extends Moment {
   readonly start: number;
@@ -18,6 +18,12 @@ interface TableMap extends Moment {
 export interface TableUnmap extends Moment {
   readonly start: number;
   readonly end: number;
+}
+
+/** Where a mapping is. */
+interface Extent {
+  readonly addr: number;
+  readonly sizeBytes: number;
 }
 
 /** Adjacent rising maps of one context that no call has claimed. */
@@ -36,6 +42,8 @@ export interface Run {
 export interface ExpectedUnmap {
   readonly start: number;
   readonly end: number;
+  /** When the call was printed. */
+  readonly seconds: number;
   /** Told whether it came; when the context went on without it, nothing was mapped there. */
   readonly told: ((came: boolean) => void) | null;
 }
@@ -43,12 +51,16 @@ export interface ExpectedUnmap {
 /** What one task does on one CPU, in one kind of context. */
 export class Context {
   run: Run | null = null;
+  /** Something else came behind its last map: the next one begins another range. */
+  isRunOver = false;
   /** The unmap directly before, not claimed yet. */
   unmap: TableUnmap | null = null;
   /** The range whose unmap should follow, and what it means when it does not. */
   expected: ExpectedUnmap | null = null;
   /** Between `nvme_setup_cmd` and `block_rq_issue`: the request. */
   request: string | null = null;
+  /** Its last line that is one of a call. */
+  lastLine = 0;
 }
 
 export interface EndedRange {
@@ -60,8 +72,12 @@ export interface EndedRange {
 /** Told of the end of each two-step range. */
 export type RangeSink = (range: EndedRange) => void;
 
+/** No call of the DMA API takes longer than this from its first line to its last. */
+export const CALL_SECONDS = 0.05;
 /** Runs that are open behind a context, before the oldest is forgotten. */
 const MOST_RUNS = 100_000;
+/** Pages before an address in which a range that covers it is sought. */
+const NEAR_PAGES = 64;
 
 export class PageTable {
   maps = 0;
@@ -90,8 +106,9 @@ export class PageTable {
     this.maps++;
     this.goesOn(context);
     const run = context.run;
-    const isNext = run !== null && run.request === context.request &&
+    const isNext = run !== null && !context.isRunOver && run.request === context.request &&
       run.maps.at(-1)?.end === map.start;
+    context.isRunOver = false;
     if (isNext) {
       run.maps.push(map);
       return;
@@ -128,7 +145,8 @@ export class PageTable {
   unmap(context: Context, unmap: TableUnmap): void {
     this.unmaps++;
     const expected = context.expected;
-    if (expected !== null && unmap.start < expected.end && unmap.end > expected.start) {
+    const isIts = expected !== null && unmap.start < expected.end && unmap.end > expected.start;
+    if (isIts && unmap.seconds - expected.seconds < CALL_SECONDS) {
       context.expected = null;
       expected.told?.(true);
       this.claimedUnmaps++;
@@ -208,10 +226,40 @@ export class PageTable {
     else this.#runs.set(start, rest);
   }
 
-  /** An unmap of exactly this start, between two lines, that no call has claimed; or null. */
-  orphan(start: number, after: number, before: number): TableUnmap | null {
-    const unmap = this.#orphans.get(start);
-    return unmap !== undefined && unmap.line > after && unmap.line < before ? unmap : null;
+  /** Lines of a CPU are missing: an unmap there whose call has not been printed yet shows nothing. */
+  interrupt(cpu: number): void {
+    for (const context of this.#contexts.values()) {
+      const { unmap } = context;
+      if (unmap === null || unmap.cpu !== cpu) continue;
+      if (context.lastLine > unmap.line) continue;
+      this.settle(context);
+      if (this.#orphans.get(unmap.start) === unmap) this.#orphans.delete(unmap.start);
+    }
+  }
+
+  /** An unmap of exactly this mapping's pages, between two lines, that no call has claimed; or null. */
+  orphan({ addr, sizeBytes }: Extent, after: number, before: number): TableUnmap | null {
+    const unmap = this.#orphans.get(pageOf(addr));
+    if (unmap === undefined || unmap.end !== pageEnd(addr, sizeBytes)) return null;
+    // It ends a two-step range, and is only not settled yet.
+    const isRange = this.#runs.get(unmap.start)?.some(({ maps }) =>
+      maps.at(-1)!.end === unmap.end && maps[0]!.line < unmap.line
+    );
+    if (isRange === true) return null;
+    return unmap.line > after && unmap.line < before ? unmap : null;
+  }
+
+  /** Whether links that no call has claimed, made behind a line, begin near an address and cover it. */
+  isLinkedSince(address: number, after: number): boolean {
+    const page = pageOf(address);
+    for (let back = 0; back <= NEAR_PAGES; back++) {
+      const runs = this.#runs.get(page - back * PAGE_BYTES) ?? [];
+      const isThere = runs.some(({ maps }) =>
+        maps.at(-1)!.end > address && maps.at(-1)!.line > after
+      );
+      if (isThere) return true;
+    }
+    return false;
   }
 
   /** Everything has been read. */

@@ -1,22 +1,21 @@
 /** Whether what is synchronised is mapped, and in the right way. */
 import type { DmaEvent } from "../line/dma_event.ts";
 import type { StepSink } from "../script/recorder.ts";
+import type { Edges } from "./edges.ts";
 import type { Findings } from "./findings.ts";
 import { type Device, type Life, modeOf, type Moment, PAGE_BYTES, pageOf } from "./life.ts";
+import type { PageTable } from "./page_table.ts";
 
 type Sync = Extract<DmaEvent, { op: "sync" }>;
 
 /** What a check needs of the ledger. */
 interface Books {
   readonly findings: Findings;
-  /** The last line behind which lines are missing. */
-  readonly lostLine: number;
+  readonly edges: Edges;
   readonly recorder: StepSink | null;
+  readonly table: PageTable;
   isUncertain(life: Life): boolean;
 }
-
-/** Pages before an address in which a mapping that covers it is sought before all others. */
-const NEAR_PAGES = 32;
 
 /**
  * Holds a sync to the mapping of its address.
@@ -24,7 +23,7 @@ const NEAR_PAGES = 32;
  * @see behaviour/traces.md T.66
  */
 export function checkSync(event: Sync, device: Device, now: Moment, ledger: Books): void {
-  const { findings, lostLine } = ledger;
+  const { edges, findings } = ledger;
   const lives = covering(device, event.addr);
   const life =
     lives.find((each) =>
@@ -32,8 +31,11 @@ export function checkSync(event: Sync, device: Device, now: Moment, ledger: Book
     ) ?? lives[0];
   if (life === undefined) {
     const dead = device.dead.get(event.addr);
-    if (dead === undefined || dead.died!.line <= lostLine) return;
-    const sure = modeOf(device) === "direct" ? "possible" : "proved";
+    if (dead === undefined || dead.died!.line <= edges.lostLine) return;
+    // The page table was written since, and no call has claimed it: the map's own line is missing.
+    if (ledger.table.isLinkedSince(event.addr, dead.died!.line)) return;
+    const isWeak = modeOf(device) === "direct" || dead.died!.line < edges.silenceLine;
+    const sure = isWeak ? "possible" : "proved";
     findings.syncUnknown(dead, event.addr, now, sure);
     return;
   }
@@ -55,13 +57,12 @@ export function checkSync(event: Sync, device: Device, now: Moment, ledger: Book
 function covering(device: Device, address: number): Life[] {
   const holds = (life: Life) => address >= life.addr && address < life.addr + life.sizeBytes;
   const page = pageOf(address);
-  for (let back = 0; back <= NEAR_PAGES; back++) {
+  if (device.mostPages > device.byPage.size) {
+    return [...device.byPage.values()].flat().filter(holds).sort((a, b) => b.addr - a.addr);
+  }
+  for (let back = 0; back <= device.mostPages; back++) {
     const found = device.byPage.get(page - back * PAGE_BYTES)?.filter(holds) ?? [];
     if (found.length > 0) return found.sort((a, b) => b.addr - a.addr);
-  }
-  for (const lives of device.byPage.values()) {
-    const found = lives.filter(holds);
-    if (found.length > 0) return found;
   }
   return [];
 }

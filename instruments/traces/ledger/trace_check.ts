@@ -9,7 +9,7 @@ import { TraceLine } from "../line/trace_line.ts";
 import { bootOffset, markIn, type TimedFinding } from "./clock_offset.ts";
 import { faultPages, type JudgedLog, judgeLog } from "./judge_log.ts";
 import { Ledger } from "./ledger.ts";
-import { type Finding, type Life, modeOf } from "./life.ts";
+import { type Certainty, type Finding, type Life, modeOf } from "./life.ts";
 import { siblingKey } from "./lives.ts";
 import { PageHistory } from "./page_history.ts";
 
@@ -20,8 +20,6 @@ export interface Gap {
   readonly count: number | null;
 }
 
-/** Longer than this without any line, a trace may have been switched off in between. */
-const SILENCE_SECONDS = 0.1;
 /** So many younger mappings of the same use have ended when one is called left behind. */
 const YOUNGER_DEATHS = 3;
 /** More than this alive at once are a ring of buffers. */
@@ -165,7 +163,7 @@ export class TraceCheck {
       timed,
       { marks: this.#marks, bootSeconds: this.#log.bootSeconds },
     );
-    return { alive, uncertain, judged, findings: merge(ledger.findings.list, judged) };
+    return { alive, uncertain, judged, findings: merge(ledger, judged) };
   }
 
   /** What is alive at the end: mostly as it should be. @see behaviour/traces.md T.66 */
@@ -185,13 +183,9 @@ export class TraceCheck {
         ledger.findings.openAtEnd(life, "alive_at_end", "unknown", text);
         continue;
       }
-      const orphan = ledger.table.orphan(
-        life.addr - life.addr % 4096,
-        life.born.line,
-        Infinity,
-      );
-      const isSure = orphan === null && ledger.longestSilenceSeconds < SILENCE_SECONDS &&
-        ledger.lostLine === 0;
+      const orphan = ledger.table.orphan(life, life.born.line, Infinity);
+      const isSure = orphan === null && ledger.edges.silenceLine === 0 &&
+        ledger.edges.lostLine === 0;
       const text = orphan === null
         ? "alive at the end, while younger mappings of the same use have ended"
         : `its range was taken out of the page table in line ${orphan.line}: only the line of the ` +
@@ -210,19 +204,37 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
 }
 
+/** Whether lines are missing between those that a finding follows from. @see behaviour/traces.md T.68 */
+function isAcross(
+  { line, otherLine, since }: Finding,
+  holes: ReadonlySet<number>,
+): boolean {
+  if (since === null) return false;
+  const until = Math.max(line ?? 0, otherLine ?? 0);
+  for (const hole of holes) if (hole > since && hole <= until) return true;
+  return false;
+}
+
+function weaker({ certainty }: Finding): Certainty {
+  return certainty === "unknown" ? "unknown" : "possible";
+}
+
 const ORDER = ["proved", "likely", "possible", "unknown"];
 
 /** The trace's findings with the line of the log that is about each, and those of the log alone. */
-function merge(found: readonly Finding[], judged: JudgedLog): Finding[] {
+function merge({ edges, findings }: Ledger, judged: JudgedLog): Finding[] {
   const logLines = new Map(judged.pairs.map(({ finding, logLine }) => [finding, logLine]));
   const proved = new Map(
     judged.findings.filter(({ kind }) => kind === "leak").map((leak) => [leak.line, leak]),
   );
-  const own = found.flatMap((finding): Finding[] => {
+  const own = findings.list.flatMap((finding): Finding[] => {
     const isOpen = finding.kind === "leak" || finding.kind === "alive_at_end";
     const leak = isOpen && finding.otherLine === null ? proved.get(finding.line) : undefined;
     if (leak !== undefined) return [];
-    return [{ ...finding, logLine: logLines.get(finding) ?? null }];
+    const logLine = logLines.get(finding) ?? null;
+    // The kernel's own word needs no line of the trace.
+    const isWeak = logLine === null && isAcross(finding, edges.holes);
+    return [{ ...finding, logLine, certainty: isWeak ? weaker(finding) : finding.certainty }];
   });
   return [...own, ...judged.findings].sort((a, b) =>
     ORDER.indexOf(a.certainty) - ORDER.indexOf(b.certainty) ||

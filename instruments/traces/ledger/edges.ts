@@ -1,0 +1,52 @@
+/**
+ * Where lines of a trace are missing, or may be: at its start, behind a gap, in a silence.
+ *
+ * @see behaviour/traces.md T.7, T.68
+ */
+import type { Moment } from "./life.ts";
+import { CALL_SECONDS, type Context } from "./page_table.ts";
+
+/** Longer than this without any line, a trace may have been switched off in between. */
+const SILENCE_SECONDS = 0.1;
+
+export class Edges {
+  firstSeconds: number | null = null;
+  lastSeconds = 0;
+  /** The last line behind which lines are known to be missing; 0 when there is none. */
+  lostLine = 0;
+  /** The last line with a long silence before it: tracing may have been off. 0 when there is none. */
+  silenceLine = 0;
+  /** Silences that have swallowed lines, by the line behind each: what was unpaired says so. */
+  readonly holes = new Set<number>();
+  /** By CPU: the first line behind a gap. */
+  readonly #gaps = new Map<number, Moment>();
+  #start: Moment | null = null;
+
+  /** Passes a line; the time of a gap is that of the CPU's next one. */
+  pass(now: Moment): void {
+    const { seconds } = now;
+    if (this.firstSeconds === null) {
+      this.firstSeconds = seconds;
+      this.#start = now;
+    } else if (seconds - this.lastSeconds >= SILENCE_SECONDS) this.silenceLine = now.line;
+    if (seconds > this.lastSeconds) this.lastSeconds = seconds;
+    if (this.#gaps.get(now.cpu)?.seconds === Infinity) this.#gaps.set(now.cpu, now);
+  }
+
+  gap(cpu: number, line: number): void {
+    this.lostLine = line;
+    this.#gaps.set(cpu, { line, seconds: Infinity, cpu });
+  }
+
+  /** A line is missing that must have been there: where nothing was printed, tracing was off. */
+  noteHole(): void {
+    if (this.silenceLine > 0) this.holes.add(this.silenceLine);
+  }
+
+  /** Whether what a call has printed before this line is there: the trace has no edge in between. */
+  isWhole(now: Moment, context: Context): boolean {
+    return [this.#start, this.#gaps.get(now.cpu)].every((edge) =>
+      edge == null || context.lastLine >= edge.line || now.seconds - edge.seconds > CALL_SECONDS
+    );
+  }
+}

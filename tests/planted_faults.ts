@@ -1,0 +1,390 @@
+/**
+ * Plants faults into captures of real kernels: one change to one mapping of a clean run, by a seed, and
+ * what a check has to find then. The kinds are those of tests/golden/traces/planted.
+ */
+
+/** A finding that is right: where it shows, and the names under which it may be told. */
+export interface PlantedFinding {
+  readonly line: number | null;
+  readonly otherLine: number | null;
+  readonly logLine: number | null;
+  readonly accepted: readonly string[];
+  /** Null where a weaker word than these is right as well. */
+  readonly certainties: readonly string[] | null;
+}
+
+export interface Planted {
+  readonly lines: readonly string[];
+  /** The kernel's log beside it, where the fault shows only there. */
+  readonly log?: string;
+  readonly findings: readonly PlantedFinding[];
+}
+
+/** One line of an event, as far as it is needed here: read apart from what is tested. */
+interface Event {
+  readonly at: number;
+  readonly cpu: number;
+  readonly seconds: number;
+  readonly name: string;
+  readonly device: string;
+  readonly dir: string;
+  readonly address: string;
+  readonly size: number;
+  readonly phys: string;
+}
+
+/** A mapping with its two lines, and what comes at its address next. */
+interface Pair {
+  readonly kind: "map" | "alloc" | "sg";
+  readonly birth: Event;
+  readonly death: Event;
+  /** The next birth of the device in the same page, or null. */
+  readonly next: Event | null;
+}
+
+const LINE = /\[(\d+)\] +(?:[^\s\d]\S* +)?(\d+\.\d+): (\w+): (.*)$/;
+
+function readEvents(lines: readonly string[]): Event[] {
+  return lines.flatMap((line, at): Event[] => {
+    const match = LINE.exec(line);
+    if (match === null || !match[3]!.startsWith("dma_")) return [];
+    const [, cpu, seconds, name, payload] = match;
+    return [{
+      at,
+      cpu: Number(cpu),
+      seconds: Number(seconds),
+      name: name!,
+      device: payload!.split(" ")[0]!,
+      dir: /dir=(\w+)/.exec(payload!)?.[1] ?? "",
+      address: /dma_addrs?=\{?(?:0x)?(\w+)/.exec(payload!)?.[1] ?? "",
+      size: Number(/ size=(\d+)/.exec(payload!)?.[1] ?? 0),
+      phys: /phys_addrs=(\{[^}]*\})/.exec(payload!)?.[1] ?? "",
+    }];
+  });
+}
+
+const KINDS: readonly (readonly [Pair["kind"], RegExp, RegExp])[] = [
+  ["map", /^dma_map_(?:phys|page|resource)$/, /^dma_unmap_(?:phys|page|resource)$/],
+  ["alloc", /^dma_alloc(?:_pages)?$/, /^dma_free(?:_pages)?$/],
+  ["sg", /^dma_map_sg$/, /^dma_unmap_sg$/],
+];
+
+function pageOf(address: string): number {
+  return Math.floor(parseInt(address, 16) / 4096);
+}
+
+/** Mappings with both lines, told apart beyond doubt: nothing else lived at their key meanwhile. */
+function pairsOf(events: readonly Event[]): Pair[] {
+  const pairs: Pair[] = [];
+  for (const [kind, births, deaths] of KINDS) {
+    const keyOf = (event: Event) => `${event.device} ${kind === "sg" ? event.phys : event.address}`;
+    const alive = new Map<string, Event[]>();
+    for (const event of events) {
+      const key = keyOf(event);
+      if (births.test(event.name)) alive.set(key, [...alive.get(key) ?? [], event]);
+      if (!deaths.test(event.name)) continue;
+      const lives = alive.get(key) ?? [];
+      alive.delete(key);
+      const [birth] = lives;
+      if (birth === undefined || lives.length > 1) continue;
+      if (birth.dir !== event.dir || kind !== "sg" && birth.size !== event.size) continue;
+      const next = events.find((each) =>
+        each.at > event.at && each.device === event.device &&
+        /^dma_(?:map|alloc)/.test(each.name) &&
+        pageOf(each.address) === pageOf(birth.address)
+      );
+      pairs.push({ kind, birth, death: event, next: next ?? null });
+    }
+  }
+  return pairs;
+}
+
+/** Numbers from 0 on below a limit, from a seed. */
+function generator(seed: number): (limit: number) => number {
+  let state = (seed + 1) >>> 0;
+  return (limit) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor(state / 2 ** 32 * limit);
+  };
+}
+
+const SURE = ["proved", "likely"];
+
+function finding(
+  line: number | null,
+  accepted: readonly string[],
+  more: Partial<PlantedFinding> = {},
+): PlantedFinding {
+  return { line, otherLine: null, logLine: null, accepted, certainties: ["proved"], ...more };
+}
+
+/** What each plant does to a run; null where the run has nothing that it could be done to. */
+type Plant = (run: Run) => Planted | null;
+
+export class Run {
+  readonly lines: readonly string[];
+  readonly events: readonly Event[];
+  readonly pairs: readonly Pair[];
+  readonly below: (limit: number) => number;
+
+  constructor(text: string, seed: number) {
+    this.lines = text.split("\n").slice(0, -1);
+    this.events = readEvents(this.lines);
+    this.pairs = pairsOf(this.events);
+    this.below = generator(seed);
+  }
+
+  pick<T>(list: readonly T[]): T | null {
+    return list.length === 0 ? null : list[this.below(list.length)]!;
+  }
+
+  pair(...kinds: readonly Pair["kind"][]): Pair | null {
+    return this.pick(this.pairs.filter(({ kind }) => kinds.includes(kind)));
+  }
+
+  /** The lines with one changed. */
+  changed(at: number, change: (line: string) => string): string[] {
+    return this.lines.map((line, index) => index === at ? change(line) : line);
+  }
+
+  without(at: number): string[] {
+    return this.lines.filter((_, index) => index !== at);
+  }
+
+  /** The lines with one more, behind one. */
+  inserted(at: number, line: string): string[] {
+    return [...this.lines.slice(0, at + 1), line, ...this.lines.slice(at + 1)];
+  }
+}
+
+const OTHER_DIR: Readonly<Record<string, string>> = {
+  TO_DEVICE: "FROM_DEVICE",
+  FROM_DEVICE: "TO_DEVICE",
+  BIDIRECTIONAL: "TO_DEVICE",
+};
+
+function faultLog(device: string, address: number, access: "Read" | "Write", seconds: number) {
+  const reason = access === "Read"
+    ? "[fault reason 0x06] PTE Read access is not set"
+    : "[fault reason 0x05] PTE Write access is not set";
+  return `[${seconds.toFixed(6).padStart(12)}] DMAR: DRHD: handling fault status reg 2\n` +
+    `[${(seconds + 1e-5).toFixed(6).padStart(12)}] DMAR: [DMA ${access} NO_PASID] Request device ` +
+    `[${device}] fault addr 0x${address.toString(16)} ${reason}\n`;
+}
+
+/** Without the unmap's line, where the address comes again or not. */
+function unmapRemoved(run: Run, isReused: boolean): ReturnType<Plant> {
+  const pair = run.pick(
+    run.pairs.filter(({ birth, kind, next }) =>
+      kind === "map" && (isReused ? next?.address === birth.address : next === null)
+    ),
+  );
+  if (pair === null) return null;
+  const accepted = isReused
+    ? ["leak", "double_map", "missing_unmap"]
+    : ["leak", "missing_unmap", "alive_at_end", "line_missing"];
+  const certainties = isReused ? ["proved"] : null;
+  return {
+    lines: run.without(pair.death.at),
+    findings: [finding(pair.birth.at + 1, accepted, { certainties })],
+  };
+}
+
+/** Plants that an IOMMU is needed for. */
+export const TRANSLATED_PLANTS: Readonly<Record<string, Plant>> = {
+  "unmap-removed": (run) => unmapRemoved(run, true),
+  "unmap-removed-late": (run) => unmapRemoved(run, false),
+  "double-map": (run) => {
+    const pair = run.pair("map");
+    if (pair === null) return null;
+    const { at } = pair.birth;
+    return {
+      lines: run.inserted(at, run.lines[at]!),
+      findings: [finding(at + 2, ["double_map", "leak"], { otherLine: at + 1 })],
+    };
+  },
+  "double-unmap": (run) => {
+    const pair = run.pair("map");
+    if (pair === null) return null;
+    const { at } = pair.death;
+    return {
+      lines: run.inserted(at, run.lines[at]!),
+      findings: [finding(at + 2, ["double_unmap", "unmap_unknown"], { otherLine: at + 1 })],
+    };
+  },
+  "unmap-device": (run) => {
+    const pair = run.pair("map");
+    const devices = new Set(run.events.map(({ device }) => device));
+    if (pair === null || devices.size < 2) return null;
+    const { birth, death } = pair;
+    devices.delete(birth.device);
+    const other = run.pick([...devices])!;
+    const unknown = [
+      "unmap_unknown",
+      "double_unmap",
+      "other_device",
+      "unmap_size",
+      "unmap_direction",
+      "born_before_trace",
+    ];
+    const left = ["leak", "double_map", "missing_unmap", "alive_at_end", "other_device"];
+    return {
+      lines: run.changed(death.at, (line) => line.replace(birth.device, other)),
+      findings: [
+        finding(death.at + 1, unknown, { certainties: null }),
+        finding(birth.at + 1, left, { certainties: null }),
+      ],
+    };
+  },
+  "sync-after-unmap": (run) => {
+    const sync = run.pick(run.events.filter(({ name }) => name.startsWith("dma_sync_single")));
+    const pair = run.pairs.find(({ birth, death, kind }) =>
+      kind === "map" && sync !== null && birth.at < sync.at && death.at > sync.at &&
+      birth.device === sync.device && birth.address === sync.address
+    );
+    if (sync === null || pair === undefined) return null;
+    const { at } = pair.death;
+    return {
+      lines: [
+        ...run.lines.slice(0, sync.at),
+        ...run.lines.slice(sync.at + 1, at + 1),
+        run.lines[sync.at]!,
+        ...run.lines.slice(at + 1),
+      ],
+      findings: [finding(at + 1, ["sync_unknown"], { otherLine: at })],
+    };
+  },
+  "fault-after-unmap": (run) => {
+    const pair = run.pair("map");
+    if (pair === null) return null;
+    const { birth, death, next } = pair;
+    const limit = next?.seconds ?? Infinity;
+    if (limit - death.seconds < 0.0001 && next !== null) return null;
+    const access = birth.dir === "TO_DEVICE" ? "Read" : "Write";
+    const seconds = death.seconds + 0.00005;
+    const page = pageOf(birth.address) * 4096;
+    return {
+      lines: run.lines,
+      log: faultLog(birth.device, page, access, seconds),
+      findings: [
+        finding(death.at + 1, ["use_after_unmap"], {
+          otherLine: birth.at + 1,
+          logLine: 2,
+          certainties: SURE,
+        }),
+      ],
+    };
+  },
+  "fault-direction": (run) => {
+    const long = run.pairs.filter(({ birth, death, kind }) =>
+      kind === "map" && birth.dir !== "BIDIRECTIONAL" && death.seconds - birth.seconds > 0.0005
+    );
+    const pair = run.pick(long);
+    if (pair === null) return null;
+    const { birth, death } = pair;
+    const access = birth.dir === "TO_DEVICE" ? "Write" : "Read";
+    return {
+      lines: run.lines,
+      log: faultLog(
+        birth.device,
+        pageOf(birth.address) * 4096,
+        access,
+        (birth.seconds + death.seconds) / 2,
+      ),
+      findings: [
+        finding(birth.at + 1, ["wrong_direction"], { logLine: 2, certainties: SURE }),
+      ],
+    };
+  },
+  "fault-never": (run) => {
+    const pair = run.pair("map");
+    if (pair === null) return null;
+    const { birth, death } = pair;
+    const address = (0x1234 + run.below(0x1000)) * 4096 * 16;
+    return {
+      lines: run.lines,
+      log: faultLog(birth.device, address, "Write", (birth.seconds + death.seconds) / 2),
+      findings: [finding(null, ["never_mapped"], { logLine: 2, certainties: SURE })],
+    };
+  },
+  "map-removed": (run) => {
+    const pair = run.pair("map", "sg", "alloc");
+    if (pair === null) return null;
+    const accepted = ["unmap_unknown", "double_unmap", "born_before_trace"];
+    const lines = run.without(pair.birth.at);
+    return { lines, findings: [finding(pair.death.at, accepted, { certainties: null })] };
+  },
+};
+
+/** Plants that any run will do for. */
+export const PLANTS: Readonly<Record<string, Plant>> = {
+  "unmap-size": (run) => {
+    const pair = run.pair("map");
+    if (pair === null) return null;
+    const { birth, death } = pair;
+    const size = run.below(2) === 0 ? birth.size * 2 : Math.max(1, birth.size / 2);
+    return {
+      lines: run.changed(
+        death.at,
+        (line) => line.replace(` size=${birth.size} `, ` size=${Math.floor(size)} `),
+      ),
+      findings: [finding(death.at + 1, ["unmap_size"], { otherLine: birth.at + 1 })],
+    };
+  },
+  "unmap-direction": (run) => {
+    const pair = run.pair("map", "sg");
+    if (pair === null) return null;
+    const { birth, death } = pair;
+    return {
+      lines: run.changed(
+        death.at,
+        (line) => line.replace(` dir=${birth.dir} `, ` dir=${OTHER_DIR[birth.dir]} `),
+      ),
+      findings: [finding(death.at + 1, ["unmap_direction"], { otherLine: birth.at + 1 })],
+    };
+  },
+  "sg-entries": (run) => {
+    const lists = run.pairs.filter(({ birth, kind }) =>
+      kind === "sg" && birth.phys.includes(",") && birth.phys.split(",").length < 100
+    );
+    const pair = run.pick(lists);
+    if (pair === null) return null;
+    const { birth, death } = pair;
+    return {
+      lines: run.changed(death.at, (line) => line.replace(/,0x\w+\}/, "}")),
+      findings: [finding(death.at + 1, ["unmap_entries"], { otherLine: birth.at + 1 })],
+    };
+  },
+  "free-size": (run) => {
+    const pair = run.pair("alloc");
+    if (pair === null) return null;
+    const { birth, death } = pair;
+    return {
+      lines: run.changed(
+        death.at,
+        (line) => line.replace(` size=${birth.size} `, ` size=${birth.size / 2} `),
+      ),
+      findings: [finding(death.at + 1, ["unmap_size"], { otherLine: birth.at + 1 })],
+    };
+  },
+  "line-cut": (run) => {
+    const lists = run.events.filter(({ name }) => name === "dma_map_sg");
+    const event = run.pick(lists);
+    if (event === null) return null;
+    const cut = (line: string) => line.slice(0, line.lastIndexOf("{") + 2 + run.below(6));
+    return { lines: run.changed(event.at, cut), findings: [] };
+  },
+  "lost-marked": (run) => {
+    const cpu = run.pick(run.events)?.cpu ?? 0;
+    const from = run.below(run.lines.length - 10);
+    const to = from + 5 + run.below(200);
+    const pattern = new RegExp(`\\[0*${cpu}\\] +(?:\\S+ +)?\\d+\\.\\d+: `);
+    let lost = 0;
+    const lines = run.lines.flatMap((line, index) => {
+      if (index < from || index > to || !pattern.test(line)) return [line];
+      return lost++ === 0 ? ["gap"] : [];
+    });
+    const told = lines.map((line) => line === "gap" ? `CPU:${cpu} [LOST ${lost} EVENTS]` : line);
+    return { lines: told, findings: [] };
+  },
+};
