@@ -27,6 +27,7 @@ import {
   count,
   type Ended,
   ghostKey,
+  isAnothers,
   isSameList,
   makeLife,
   rangeLife,
@@ -280,7 +281,10 @@ export class Ledger {
     if (life === null) {
       const other = lives.find(({ addr }) => addr === event.addr);
       const isSure = other !== undefined && modeOf(device) !== "direct" && !this.isUncertain(other);
-      if (isSure && !this.#isAnothers(event, kind, device) && !this.#isOfAnother(other, event)) {
+      if (
+        isSure && !isAnothers(this.devices.values(), event, kind, device) &&
+        !this.#isOfAnother(other, event)
+      ) {
         this.findings.wrongKind(other, kind, now);
         this.#die(other, now);
         return;
@@ -312,16 +316,6 @@ export class Ledger {
     if (isUnlike.includes(false) || life.born.line >= this.edges.silenceLine) return false;
     this.edges.noteHole();
     return true;
-  }
-
-  /** Whether exactly this mapping lives, but of another device: all domains give out the same addresses. */
-  #isAnothers(event: Ended, kind: Life["kind"], device: Device): boolean {
-    for (const other of this.devices.values()) {
-      if (other === device) continue;
-      const life = bestLife(other.byPage.get(pageOf(event.addr)) ?? [], event, kind);
-      if (life?.sizeBytes === event.sizeBytes && life.dir === event.dir) return true;
-    }
-    return false;
   }
 
   /**
@@ -405,13 +399,8 @@ export class Ledger {
   /** The same for memory that is given back: its unmap is printed behind the line, if there is one. */
   #freeOfNobody(device: Device, event: Ended, now: Moment, context: Context): void {
     const dead = this.#lastDeath(device.dead.get(event.addr));
-    this.#endOfNobody(
-      device,
-      dead,
-      now,
-      context,
-      () => this.findings.unmapUnknown(device, event.addr, now, "unknown", 0),
-    );
+    const unknown = () => this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
+    this.#endOfNobody(device, dead, now, context, unknown);
   }
 
   /** @param unknown Tells that a line is missing. */
@@ -491,13 +480,8 @@ export class Ledger {
     const last = this.#lastDeath(device.deadLists.get(physAddrs[0]!));
     const dead = last !== null && isSameList(last, physAddrs, false) ? last : null;
     context.expected = null;
-    this.#endOfNobody(
-      device,
-      dead,
-      now,
-      context,
-      () => this.findings.listUnknown(device, physAddrs[0]!, now),
-    );
+    const unknown = () => this.findings.listUnknown(device, physAddrs[0]!, now);
+    this.#endOfNobody(device, dead, now, context, unknown);
   }
 
   #rangeEnded(range: EndedRange): void {

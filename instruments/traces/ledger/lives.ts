@@ -1,6 +1,6 @@
 /** Which mapping a line is about, and how mappings are kept. */
 import type { DmaEvent } from "../line/dma_event.ts";
-import type { Device, Life } from "./life.ts";
+import { type Device, type Life, pageOf } from "./life.ts";
 import type { EndedRange } from "./page_table.ts";
 
 export type Ended = Extract<DmaEvent, { op: "unmap" | "free" }>;
@@ -34,6 +34,21 @@ export function bestLife(lives: readonly Life[], event: Ended, kind: Life["kind"
     if (fit === 3) break;
   }
   return found;
+}
+
+/** Whether exactly this mapping lives, but of another device: all domains give out the same addresses. */
+export function isAnothers(
+  devices: Iterable<Device>,
+  event: Ended,
+  kind: Life["kind"],
+  device: Device,
+): boolean {
+  for (const other of devices) {
+    if (other === device) continue;
+    const life = bestLife(other.byPage.get(pageOf(event.addr)) ?? [], event, kind);
+    if (life?.sizeBytes === event.sizeBytes && life.dir === event.dir) return true;
+  }
+  return false;
 }
 
 export function isSameList(life: Life, physAddrs: readonly number[], isCut: boolean): boolean {
