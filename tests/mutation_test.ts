@@ -105,6 +105,18 @@ Deno.test("the score leaves out what was judged, and counts what no test reaches
   ]);
 });
 
+Deno.test("the score says whose tests noticed", () => {
+  const score = new Score();
+  for (const stage of ["nearest", "others", "nearest", null]) {
+    score.add("a.ts", stage === null ? "survived" : "killed", stage);
+  }
+  assertEquals(score.lines().slice(2), [
+    " 75.0 %       3        1          0  all",
+    "              2  of them by the tests nearest",
+    "              1  of them by the tests others",
+  ]);
+});
+
 Deno.test("a judged change is found by its line's text, and told when the line is gone", () => {
   const judged = new Judged([{
     path: "cut.ts",

@@ -27,6 +27,7 @@ export const LONG_TESTS = [
   "instruments/hunt/hunt_test.ts",
   "instruments/hunt/museum_test.ts",
   "lang/syntax/robustness_test.ts",
+  "tests/behaviour_digest_test.ts",
   "tests/cli_test.ts",
   "tests/conformance_test.ts",
   "tests/examples_test.ts",

@@ -1,6 +1,6 @@
 /** Trying mutants on all the processes that it is given. */
 import type { Candidate } from "./candidates.ts";
-import { Plan } from "./plan.ts";
+import { type Choice, Plan } from "./plan.ts";
 import type { Measured } from "./protocol.ts";
 import { Runner } from "./runner.ts";
 import type { Mutant } from "./schemata.ts";
@@ -14,14 +14,25 @@ export interface Result {
   readonly fate: Fate;
   /** The test that noticed, or what the process ended with. */
   readonly killer: string | null;
+  /** Whose tests noticed; null when none did. */
+  readonly stage: string | null;
   readonly ms: number;
+}
+
+/** Tests that a change is tried with when those before did not notice it. */
+export interface Stage {
+  readonly name: string;
+  /** From the project's folder. */
+  readonly testFiles: readonly string[];
+  readonly choice: Choice;
+  /** A test that notices is run again without the change, and must pass. */
+  readonly confirm: boolean;
 }
 
 export interface MutationRun {
   readonly root: string;
   readonly candidates: readonly Candidate[];
-  /** Test files from the project's folder. */
-  readonly testFiles: readonly string[];
+  readonly stages: readonly Stage[];
   readonly jobs: number;
   /** Every test that comes by a change is run, however long that takes. */
   readonly thorough: boolean;
@@ -34,6 +45,8 @@ export interface MutationRun {
 /** A test is at an end when it takes so long, and so many times as long as it took unchanged. */
 const SLACK_MS = 15_000;
 const SLOWER = 10;
+/** What Deno says where a process may start no other. */
+const STARTS_PROCESS = "Requires run access";
 const LOAD_LIMIT_MS = 120_000;
 
 /** Tries every candidate, until the time is over. */
@@ -43,29 +56,62 @@ export async function mutate(run: MutationRun): Promise<void> {
   const runners = Array.from({ length: run.jobs }, () => new Runner(tree, mutants.length));
   try {
     writeTree(run.root, tree, mutants);
-    const plan = new Plan(run.root, run.thorough);
-    await measureAll(run, mutants, plan, runners);
-    const waiting = inOrder(mutants, plan);
-    await Promise.all(runners.map(async (runner) => {
-      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-        if (performance.now() >= run.deadlineMs) return;
-        run.done(await tryMutant(next, plan, runner));
-      }
-    }));
+    let left: readonly Mutant[] = mutants;
+    const results = new Map<number, Result>();
+    for (const stage of run.stages) left = await tryStage(run, stage, left, runners, results);
+    for (const { id } of left) if (results.has(id)) run.done(results.get(id)!);
   } finally {
     for (const runner of runners) await runner.end();
     Deno.removeSync(tree, { recursive: true });
   }
 }
 
+/**
+ * Tries what is left with the tests of one stage.
+ *
+ * @param results How it stands with those that no stage has noticed yet.
+ * @returns What is left then.
+ */
+async function tryStage(
+  run: MutationRun,
+  stage: Stage,
+  mutants: readonly Mutant[],
+  runners: readonly Runner[],
+  results: Map<number, Result>,
+): Promise<Mutant[]> {
+  if (mutants.length === 0) return [];
+  const plan = new Plan(run.root, stage.choice, run.thorough);
+  await measureAll(run, stage, mutants, plan, runners);
+  const waiting = inOrder(mutants, plan);
+  const left: Mutant[] = [];
+  await Promise.all(runners.map(async (runner) => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (performance.now() >= run.deadlineMs) return;
+      const result = await tryMutant(next, stage, plan, runner);
+      if (result.fate === "killed") {
+        run.done(result);
+        continue;
+      }
+      left.push(next);
+      const before = results.get(next.id);
+      const fate = before?.fate === "survived" ? "survived" : result.fate;
+      results.set(next.id, { ...result, fate, ms: (before?.ms ?? 0) + result.ms });
+    }
+  }));
+  run.note(`${left.length} changes are not noticed by the tests ${stage.name}`);
+  return [...left, ...waiting].toSorted((a, b) => a.id - b.id);
+}
+
 /** The clean run: every test once, on the copy with all switches off. */
 async function measureAll(
   run: MutationRun,
+  { name, testFiles }: Stage,
   mutants: readonly Mutant[],
   plan: Plan,
   runners: readonly Runner[],
 ): Promise<void> {
-  const waiting = run.testFiles.toReversed();
+  const waiting = testFiles.toReversed();
+  let processes = 0;
   const measured = new Map<string, [[number, number][], readonly Measured[]]>();
   await Promise.all(runners.map(async (runner) => {
     for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
@@ -76,26 +122,28 @@ async function measureAll(
       if (outcome.kind !== "measured") continue;
       if (outcome.failure !== null) run.note(`left out: ${file}: ${outcome.failure}`);
       for (const { name, failure } of outcome.tests) {
-        if (failure !== null) run.note(`left out: ${file}: ${name}: ${failure}`);
+        if (failure?.startsWith(STARTS_PROCESS)) processes++;
+        else if (failure !== null) run.note(`left out: ${file}: ${name}: ${failure}`);
       }
       measured.set(file, [[...outcome.asksAtLoad], outcome.tests]);
     }
   }));
+  if (processes > 0) run.note(`left out: ${processes} tests that start processes`);
   let count = 0;
   let ms = 0;
-  for (const file of run.testFiles) {
+  for (const file of testFiles) {
     const [asksAtLoad, tests] = measured.get(file) ?? [[], []];
     plan.add(file, asksAtLoad, tests);
     count += tests.length;
     ms += tests.reduce((sum, test) => sum + test.ms, 0);
   }
   run.note(
-    `${mutants.length} changes, ${
+    `${name}: ${mutants.length} changes, ${
       mutants.filter(({ id }) => plan.actsAtLoad(id)).length
     } of them at load`,
   );
   run.note(
-    `${count} tests of ${run.testFiles.length} files take ${(ms / 1000).toFixed(1)} s unchanged`,
+    `${count} tests of ${testFiles.length} files take ${(ms / 1000).toFixed(1)} s unchanged`,
   );
 }
 
@@ -109,12 +157,18 @@ function inOrder(mutants: readonly Mutant[], plan: Plan): Mutant[] {
   );
 }
 
-async function tryMutant(mutant: Mutant, plan: Plan, runner: Runner): Promise<Result> {
+async function tryMutant(
+  mutant: Mutant,
+  { confirm, name }: Stage,
+  plan: Plan,
+  runner: Runner,
+): Promise<Result> {
   const start = performance.now();
   const result = (fate: Fate, killer: string | null): Result => ({
     candidate: mutant,
     fate,
     killer,
+    stage: fate === "killed" ? name : null,
     ms: Math.round(performance.now() - start),
   });
   const tests = plan.testsOf(mutant.id, mutant.path);
@@ -123,6 +177,7 @@ async function tryMutant(mutant: Mutant, plan: Plan, runner: Runner): Promise<Re
       kind: "try",
       mutant: mutant.id,
       asksOfClean: plan.mostAsks(mutant.id),
+      confirm,
       tests,
     }, SLACK_MS + SLOWER * plan.mostMs(mutant.id));
     if (outcome.kind === "lost") return result("killed", `${outcome.reason}: ${outcome.at}`);

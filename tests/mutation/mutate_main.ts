@@ -1,6 +1,6 @@
 /**
  * `deno task mutate [--file PATH] [--sample N] [--seed S] [--seconds N] [--jobs N] [--results FILE]
- * [--thorough]`:
+ * [--nearest] [--thorough]`:
  * small changes of `runtime/` and `devices/`, each tried against the tests that come by it.
  *
  * Without a sample every change of the chosen files is tried. What survives is printed with its place
@@ -10,10 +10,10 @@ import { readWholeNumber } from "../../cli/numbers.ts";
 import { ROOT } from "../source_text.ts";
 import { findCandidates } from "./candidates.ts";
 import { EQUIVALENT } from "./equivalent.ts";
-import { mutate, type Result } from "./mutate.ts";
-import { sample } from "./plan.ts";
+import { mutate, type Result, type Stage } from "./mutate.ts";
+import { NEAREST, others, sample } from "./plan.ts";
 import { ResultFile } from "./record.ts";
-import { mutableFiles, testFiles } from "./tree.ts";
+import { FIRST, mutableFiles, nearestTestFiles, otherTestFiles } from "./tree.ts";
 import { Judged, Score, scoreText } from "./verdict.ts";
 
 const SOURCES = ["conformance", "devices", "instruments", "lang", "runtime", "tests"];
@@ -44,6 +44,19 @@ function chosenFiles(): string[] {
   return chosen.length > 0 ? chosen : fail(`no source of runtime/ or devices/ is called ${wanted}`);
 }
 
+/** The nearest tests, and the suite's others unless they are not wanted. */
+function stages(): Stage[] {
+  const nearest: Stage = {
+    name: "nearest",
+    testFiles: nearestTestFiles(ROOT),
+    choice: NEAREST,
+    confirm: false,
+  };
+  if (Deno.args.includes("--nearest")) return [nearest];
+  const testFiles = otherTestFiles(ROOT);
+  return [nearest, { name: "others", testFiles, choice: others(FIRST), confirm: true }];
+}
+
 const start = performance.now();
 const seed = numberOption("seed") ?? 1;
 const all = findCandidates(ROOT, chosenFiles());
@@ -56,8 +69,8 @@ const score = new Score();
 let done = 0;
 
 function take(result: Result): void {
-  const { candidate: { path, line, change, lineText }, fate } = result;
-  score.add(path, fate);
+  const { candidate: { path, line, change, lineText }, fate, stage } = result;
+  score.add(path, fate, stage);
   done++;
   if (fate !== "killed") console.log(`${path}:${line}: ${fate}: ${change}\n    ${lineText}`);
   if (done % 100 === 0) {
@@ -82,7 +95,7 @@ if (open.length > 0) {
   await mutate({
     root: ROOT,
     candidates: open,
-    testFiles: testFiles(ROOT),
+    stages: stages(),
     thorough: Deno.args.includes("--thorough"),
     jobs: numberOption("jobs") ?? Math.max(1, navigator.hardwareConcurrency),
     deadlineMs: start + 1000 * (numberOption("seconds") ?? Infinity),

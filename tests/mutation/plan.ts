@@ -44,18 +44,40 @@ export function hash(text: string): number {
   return (value ^ (value >>> 16)) >>> 0;
 }
 
+/** How the tests of a stage are chosen for a mutant. */
+export interface Choice {
+  /** The lower, the earlier; what has 0 is always run. */
+  readonly rank: (mutatedPath: string, testFile: string) => number;
+  /** The time for those of another rank, of what all tests of the stage take. */
+  readonly budgetMs: (wholeMs: number) => number;
+  /** The same for what acts at load: all that load it could tell, and no switch says which do. */
+  readonly budgetAtLoadMs: (wholeMs: number) => number;
+}
+
 /**
- * The part of a whole clean run that one mutant gets, beside the tests of its own folder: most of
- * those that are noticed at all are noticed by the first few. What would have been noticed later
- * counts as survived.
+ * The nearest tests: those of its own folder, and of the others a part of the clean run. Most of those
+ * that are noticed at all are noticed by the first few.
  */
-const SHARE = 0.04;
-/** Of what acts at load, all that load it could tell, and mostly a page's test does: it gets more. */
-const SHARE_AT_LOAD = 0.2;
+export const NEAREST: Choice = {
+  rank: (mutatedPath, testFile) => distance(dirname(mutatedPath), dirname(testFile)),
+  budgetMs: (wholeMs) => 0.04 * wholeMs,
+  budgetAtLoadMs: (wholeMs) => 0.2 * wholeMs,
+};
+
+/** The suite's other tests, for what the nearest did not notice. */
+export function others(first: readonly string[]): Choice {
+  return {
+    rank: (_, testFile) => first.includes(testFile) ? first.indexOf(testFile) : first.length,
+    budgetMs: () => OTHERS_MS,
+    budgetAtLoadMs: () => OTHERS_MS,
+  };
+}
+const OTHERS_MS = 15_000;
 
 /** What the clean run has shown: who asks for which mutant. */
 export class Plan {
   readonly #imports: Imports;
+  readonly #choice: Choice;
   readonly #thorough: boolean;
   /** By mutant, then the tests in the order in which they are run. */
   readonly #tests = new Map<number, { test: TestName; ms: number; asks: number }[]>();
@@ -66,8 +88,9 @@ export class Plan {
   readonly #reach = new Map<string, ReadonlyMap<string, number>>();
 
   /** @param thorough Every test that comes by a mutant is run, however long that takes. */
-  constructor(root: string, thorough: boolean) {
+  constructor(root: string, choice: Choice, thorough: boolean) {
     this.#imports = new Imports(root);
+    this.#choice = choice;
     this.#thorough = thorough;
   }
 
@@ -76,12 +99,12 @@ export class Plan {
     return [...this.#fileMs.values()].reduce((sum, ms) => sum + ms, 0);
   }
 
-  /** Those near, and of the others as many as fit into the share. */
+  /** Those that are always run, and of the others as many as fit into the time. */
   #fitting<T extends { readonly ms: number; readonly far: number }>(
     sorted: readonly T[],
-    share: number,
+    budgetMs: (wholeMs: number) => number,
   ): T[] {
-    let leftMs = this.#thorough ? Infinity : share * this.wholeMs;
+    let leftMs = this.#thorough ? Infinity : budgetMs(this.wholeMs);
     return sorted.filter(({ ms, far }) => (leftMs -= ms) >= 0 || far === 0);
   }
 
@@ -104,13 +127,12 @@ export class Plan {
     this.#passing.set(file, passing.map(({ index }) => index));
   }
 
-  /** The tests that come by a mutant: those of its folder first, the fastest first. */
+  /** The tests that come by a mutant, by their rank, the fastest first. */
   testsOf(mutant: number, path: string): TestName[] {
-    const folder = dirname(path);
     const entries = (this.#tests.get(mutant) ?? [])
-      .map(({ test, ms }) => ({ test, ms, far: distance(folder, dirname(test.file)) }))
+      .map(({ test, ms }) => ({ test, ms, far: this.#choice.rank(path, test.file) }))
       .toSorted((a, b) => a.far - b.far || a.ms - b.ms);
-    return this.#fitting(entries, SHARE).map(({ test }) => test);
+    return this.#fitting(entries, this.#choice.budgetMs).map(({ test }) => test);
   }
 
   /** How long one of its tests takes at most. */
@@ -130,17 +152,16 @@ export class Plan {
 
   /** The test files that load a file, the nearest first, with those of their tests that pass. */
   filesThatLoad(path: string): (readonly [file: string, indices: readonly number[]])[] {
-    const folder = dirname(path);
     const entries = [...this.#reach]
       .filter(([file, steps]) => steps.has(path) && this.#passing.get(file)!.length > 0)
       .map(([file, steps]) => ({
         file,
-        far: distance(folder, dirname(file)),
+        far: this.#choice.rank(path, file),
         steps: steps.get(path)!,
         ms: this.#fileMs.get(file)!,
       }))
       .toSorted((a, b) => a.far - b.far || a.steps - b.steps || a.ms - b.ms);
-    return this.#fitting(entries, SHARE_AT_LOAD).map(({ file }) =>
+    return this.#fitting(entries, this.#choice.budgetAtLoadMs).map(({ file }) =>
       [file, this.#passing.get(file)!] as const
     );
   }

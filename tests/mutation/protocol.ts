@@ -14,6 +14,8 @@ export type Order =
     readonly kind: "try";
     readonly mutant: number;
     readonly asksOfClean: number;
+    /** What fails is run again with the mutant off, and counts only when it passes then. */
+    readonly confirm: boolean;
     readonly tests: readonly TestName[];
   }
   /** As above, for a mutant that acts while modules are loaded: nothing may be loaded before. */

@@ -17,6 +17,7 @@ interface Line {
   readonly everything: number;
   readonly fate: Fate;
   readonly killer: string | null;
+  readonly stage: string | null;
   readonly ms: number;
 }
 
@@ -44,10 +45,11 @@ export class ResultFile {
     const line = this.#known.get(`${keyOf(candidate)}\n${candidate.start}`);
     if (line === undefined || line.source !== this.#sourceOf(candidate.path)) return null;
     if (line.fate !== "killed" && line.everything !== this.#everything) return null;
-    return { candidate, fate: line.fate, killer: line.killer, ms: line.ms };
+    const { fate, killer, ms, stage } = line;
+    return { candidate, fate, killer, stage, ms };
   }
 
-  add({ candidate, fate, killer, ms }: Result): void {
+  add({ candidate, fate, killer, ms, stage }: Result): void {
     const line: Line = {
       key: keyOf(candidate),
       start: candidate.start,
@@ -55,6 +57,7 @@ export class ResultFile {
       everything: this.#everything,
       fate,
       killer,
+      stage,
       ms,
     };
     Deno.writeTextFileSync(this.#path, `${JSON.stringify(line)}\n`, { append: true });

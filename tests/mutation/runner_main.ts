@@ -99,12 +99,18 @@ async function measure(file: string): Promise<Answer> {
   return { kind: "measured", asksAtLoad, failure: null, tests: measured };
 }
 
-async function tryTests(tests: readonly TestName[]): Promise<Answer> {
+/** @param passesWithout Whether a test passes on the sources as they are. */
+async function tryTests(
+  tests: readonly TestName[],
+  passesWithout: (test: CapturedTest) => Promise<boolean> | true,
+): Promise<Answer> {
   for (const { file, index } of tests) {
     const test = (await load(file))[index]!;
     answer({ kind: "begins", what: test.name });
     const failure = await failureOf(test);
-    if (failure !== null) return { kind: "tried", killer: test.name, failure };
+    if (failure !== null && await passesWithout(test)) {
+      return { kind: "tried", killer: test.name, failure };
+    }
   }
   return { kind: "tried", killer: null, failure: null };
 }
@@ -119,7 +125,7 @@ async function tryAtLoad(
     } catch (error) {
       return { kind: "tried", killer: file, failure: firstLine(error) };
     }
-    const tried = await tryTests(indices.map((index) => ({ file, index })));
+    const tried = await tryTests(indices.map((index) => ({ file, index })), () => true);
     if (tried.kind === "tried" && tried.killer !== null) return tried;
   }
   return { kind: "tried", killer: null, failure: null };
@@ -134,7 +140,13 @@ async function obey(order: Order): Promise<Answer> {
   // Loading comes first: a mutant that is on then would stay in what the modules have made.
   for (const { file } of order.tests) await load(file);
   turnOn(order.mutant, order.asksOfClean);
-  const tried = await tryTests(order.tests);
+  const passesWithout = async (test: CapturedTest) => {
+    turnOff();
+    const failure = await failureOf(test);
+    turnOn(order.mutant, order.asksOfClean);
+    return failure === null;
+  };
+  const tried = await tryTests(order.tests, order.confirm ? passesWithout : () => true);
   turnOff();
   return tried;
 }

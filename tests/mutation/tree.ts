@@ -6,6 +6,8 @@ import { type Mutant, withSwitches } from "./schemata.ts";
 
 /** What the tests read, beside `tests/golden`, which is large and only read. */
 const COPIED = [
+  "README.md",
+  "benches",
   "cli",
   "conformance",
   "deno.json",
@@ -31,6 +33,23 @@ const TESTED = [
   "tests/vocabulary_test.ts",
 ];
 const REPLAYED = "tests/mutation/replayed_test_groups.ts";
+/** Where the suite's other tests lie. */
+const OTHERS = ["cli", "conformance", "instruments", "lang", "tests"];
+/** Those of them that notice nothing here, or not always. */
+const LEFT_OUT = [
+  // Its groups are replayed one by one.
+  "tests/conformance_test.ts",
+  // Held to a time of the host, which is another one beside other processes.
+  "tests/fuzz_test.ts",
+  "tests/hostile/",
+  // The switches themselves.
+  "tests/mutation_test.ts",
+];
+/** What notices most for its time comes first. */
+export const FIRST: readonly string[] = [
+  "tests/behaviour_digest_test.ts",
+  "tests/examples_test.ts",
+];
 /** Where changes are made. */
 const MUTATED = ["runtime", "devices"];
 
@@ -43,16 +62,27 @@ export function mutableFiles(root: string): string[] {
     );
 }
 
-/**
- * The tests that count as the project's own here: those that lie beside what is changed, those that
- * hold pages to it, and the captured data. Those of the language and of whole scenarios notice more,
- * and take longer than all of these.
- */
-export function testFiles(root: string): string[] {
+/** The nearest tests: those beside what is changed, those that hold pages to it, the captured data. */
+export function nearestTestFiles(root: string): string[] {
   return TESTED.flatMap((folder) => filesBelow(join(root, folder)))
     .map((path) => path.slice(root.length))
     .filter((path) => path.endsWith("_test.ts"))
     .concat(REPLAYED);
+}
+
+/**
+ * The suite's other tests, in the order in which a change is tried with them. Those that start
+ * processes may not here, and are left out when they say so in the clean run.
+ */
+export function otherTestFiles(root: string): string[] {
+  const nearest = new Set(nearestTestFiles(root));
+  const others = OTHERS.flatMap((folder) => filesBelow(join(root, folder)))
+    .map((path) => path.slice(root.length))
+    .filter((path) =>
+      path.endsWith("_test.ts") && !nearest.has(path) &&
+      !LEFT_OUT.some((each) => path.startsWith(each))
+    );
+  return [...FIRST, ...others.filter((path) => !FIRST.includes(path))];
 }
 
 /** Copies the project, with a switch at each mutant. */

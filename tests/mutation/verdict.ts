@@ -40,8 +40,11 @@ export interface Count {
 export class Score {
   readonly all: Count = { killed: 0, survived: 0, equivalent: 0 };
   readonly #files = new Map<string, Count>();
+  readonly #stages = new Map<string, number>();
 
-  add(path: string, fate: Fate | "equivalent"): void {
+  /** @param stage Whose tests noticed. */
+  add(path: string, fate: Fate | "equivalent", stage: string | null = null): void {
+    if (stage !== null) this.#stages.set(stage, (this.#stages.get(stage) ?? 0) + 1);
     const file = this.#files.get(path) ?? { killed: 0, survived: 0, equivalent: 0 };
     this.#files.set(path, file);
     const column = fate === "not reached" ? "survived" : fate;
@@ -56,6 +59,9 @@ export class Score {
       "  score  killed survived equivalent  file",
       ...rows.map(([path, count]) => row(count, path)),
       row(this.all, "all"),
+      ...[...this.#stages].map(([stage, count]) =>
+        `${String(count).padStart(15)}  of them by the tests ${stage}`
+      ),
     ];
   }
 }
