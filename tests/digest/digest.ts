@@ -8,6 +8,9 @@ import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
 /** Events of one machine that are told in words too. */
 const FORMATTED_EVENTS = 300;
 
+/** Pages of memory that are looked at in the end. */
+const MOST_PAGES = 64;
+
 /** Takes what happens, a line each. */
 export type Sink = (line: string) => void;
 
@@ -72,6 +75,7 @@ export function watchMachine(machine: Machine, sink: Sink, mostEvents = Infinity
 /** Every row that was there, with its lifetime. */
 function tellTables(recording: MachineRecording, sink: Sink): void {
   recording.stop();
+  sink(`the recording takes ${recording.hostBytes}`);
   for (const [name, table] of recording.tables) {
     const now = recording.log.count;
     for (const at of [now >> 1, now]) {
@@ -82,12 +86,41 @@ function tellTables(recording: MachineRecording, sink: Sink): void {
   }
 }
 
-function tellState({ clock, events, iommu, pages, swiotlb, warnings }: Machine, sink: Sink): void {
+function tellState(machine: Machine, sink: Sink): void {
+  const { checker, clock, events, iommu, memory, pages, swiotlb, warnings } = machine;
   for (const [id, name] of EVENT_NAMES.entries()) {
     if (events.count(id) > 0) sink(`${events.count(id)} times ${name}`);
   }
   sink(`time ${clock.nowNs}, memory ${pages.takenBytes}, slots ${swiotlb.usedSlots}`);
   sink(`mappings ${iommu.liveMappings}, stale accesses ${iommu.staleAccesses}`);
-  for (const { device, iova } of iommu.domains) sink(`${device.name}: ${iova.ranges.count} ranges`);
-  sink(`warnings ${warnings.total}`);
+  sink(
+    `warnings ${warnings.total}, held ${memory.budget.heldBytes}, work ${memory.budget.takeWork()}`,
+  );
+  if (checker !== null) {
+    const { errorCount, heldBytes, lastSerial, records } = checker;
+    sink(`checker ${errorCount} ${heldBytes} ${lastSerial} ${records}`);
+    checker.forEachMapping(0, (...mapping) => sink(`mapped ${mapping}`));
+  }
+  swiotlb.forEachBuffer((buffer) => sink(`bounced ${JSON.stringify(buffer)}`));
+  iommu.iotlb.forEach((...entry) => sink(`IOTLB ${entry}`));
+  for (const { device, flushQueue, iova, table } of iommu.domains) {
+    sink(`${device.name}: ${iova.ranges.count} ranges ${iova.ranges.hostBytes} ${table.hostBytes}`);
+    iova.ranges.forEach((lo, hi) => sink(`range ${lo} ${hi}`));
+    table.forEachLeaf(0, table.lastAddress, (...leaf) => sink(`leaf ${leaf}`));
+    flushQueue?.forEach((...entry) => sink(`queued ${entry}`));
+  }
+  let left = MOST_PAGES;
+  memory.forEachPage((phys, bytes) => {
+    if (--left >= 0) sink(`page ${phys} ${sumOf(bytes)}`);
+  });
+}
+
+function sumOf(bytes: Uint8Array): number {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  let sum = 0x811c9dc5;
+  for (let index = 0; index < words.length; index++) {
+    sum = Math.imul(sum ^ words[index]!, 0x01000193);
+    sum ^= sum >>> 15;
+  }
+  return sum >>> 0;
 }

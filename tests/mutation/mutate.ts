@@ -110,7 +110,8 @@ async function measureAll(
   plan: Plan,
   runners: readonly Runner[],
 ): Promise<void> {
-  const waiting = testFiles.toReversed();
+  const changed = new Set(mutants.map(({ path }) => path));
+  const waiting = testFiles.filter((file) => plan.loadsAny(file, changed)).toReversed();
   let processes = 0;
   const measured = new Map<string, [[number, number][], readonly Measured[]]>();
   await Promise.all(runners.map(async (runner) => {

@@ -1,6 +1,6 @@
 /**
  * `deno task mutate [--file PATH] [--sample N] [--seed S] [--seconds N] [--jobs N] [--results FILE]
- * [--nearest] [--thorough]`:
+ * [--nearest] [--others PATH,PATH] [--thorough]`:
  * small changes of `runtime/` and `devices/`, each tried against the tests that come by it.
  *
  * Without a sample every change of the chosen files is tried. What survives is printed with its place
@@ -53,7 +53,8 @@ function stages(): Stage[] {
     confirm: false,
   };
   if (Deno.args.includes("--nearest")) return [nearest];
-  const testFiles = otherTestFiles(ROOT);
+  const only = textOption("others")?.split(",");
+  const testFiles = only ?? otherTestFiles(ROOT);
   return [nearest, { name: "others", testFiles, choice: others(FIRST), confirm: true }];
 }
 

@@ -68,11 +68,10 @@ export const NEAREST: Choice = {
 export function others(first: readonly string[]): Choice {
   return {
     rank: (_, testFile) => first.includes(testFile) ? first.indexOf(testFile) : first.length,
-    budgetMs: () => OTHERS_MS,
-    budgetAtLoadMs: () => OTHERS_MS,
+    budgetMs: (wholeMs) => 0.08 * wholeMs,
+    budgetAtLoadMs: (wholeMs) => 0.08 * wholeMs,
   };
 }
-const OTHERS_MS = 15_000;
 
 /** What the clean run has shown: who asks for which mutant. */
 export class Plan {
@@ -106,6 +105,11 @@ export class Plan {
   ): T[] {
     let leftMs = this.#thorough ? Infinity : budgetMs(this.wholeMs);
     return sorted.filter(({ ms, far }) => (leftMs -= ms) >= 0 || far === 0);
+  }
+
+  /** Whether a test file loads any of some sources: one that does not notices nothing of them. */
+  loadsAny(file: string, paths: ReadonlySet<string>): boolean {
+    return [...this.#imports.reach(file).keys()].some((path) => paths.has(path));
   }
 
   /** Takes in what the tests of a file have asked for. */
