@@ -75,7 +75,6 @@ export function watchMachine(machine: Machine, sink: Sink, mostEvents = Infinity
 /** Every row that was there, with its lifetime. */
 function tellTables(recording: MachineRecording, sink: Sink): void {
   recording.stop();
-  sink(`the recording takes ${recording.hostBytes}`);
   for (const [name, table] of recording.tables) {
     const now = recording.log.count;
     for (const at of [now >> 1, now]) {
@@ -93,18 +92,16 @@ function tellState(machine: Machine, sink: Sink): void {
   }
   sink(`time ${clock.nowNs}, memory ${pages.takenBytes}, slots ${swiotlb.usedSlots}`);
   sink(`mappings ${iommu.liveMappings}, stale accesses ${iommu.staleAccesses}`);
-  sink(
-    `warnings ${warnings.total}, held ${memory.budget.heldBytes}, work ${memory.budget.takeWork()}`,
-  );
+  sink(`warnings ${warnings.total}`);
   if (checker !== null) {
-    const { errorCount, heldBytes, lastSerial, records } = checker;
-    sink(`checker ${errorCount} ${heldBytes} ${lastSerial} ${records}`);
+    const { errorCount, lastSerial, records } = checker;
+    sink(`checker ${errorCount} ${lastSerial} ${records}`);
     checker.forEachMapping(0, (...mapping) => sink(`mapped ${mapping}`));
   }
   swiotlb.forEachBuffer((buffer) => sink(`bounced ${JSON.stringify(buffer)}`));
   iommu.iotlb.forEach((...entry) => sink(`IOTLB ${entry}`));
   for (const { device, flushQueue, iova, table } of iommu.domains) {
-    sink(`${device.name}: ${iova.ranges.count} ranges ${iova.ranges.hostBytes} ${table.hostBytes}`);
+    sink(`${device.name}: ${iova.ranges.count} ranges`);
     iova.ranges.forEach((lo, hi) => sink(`range ${lo} ${hi}`));
     table.forEachLeaf(0, table.lastAddress, (...leaf) => sink(`leaf ${leaf}`));
     flushQueue?.forEach((...entry) => sink(`queued ${entry}`));
