@@ -59,3 +59,41 @@ Deno.test("all of the corpus in one log gives the same records, whatever stands 
     alone.map(({ facts, kind }) => ({ facts, kind })),
   );
 });
+
+/** What stands before a line in logs, journals and mails. @see behaviour/traces.md T.56 */
+const PREFIXES = [
+  "",
+  "[ 4711.128456] ",
+  "<3>[    7.000001] ",
+  "[   12.123456][  T345] ",
+  "Mar  4 10:12:07 host kernel: ",
+  "Nov 21 05:00:00.123456 my-host.lan kernel: [ 6205.751130] ",
+  "2024-05-15T00:37:53.595431+01:00 kvmhost kernel: ",
+  "> ",
+  ">> > [  382.135232] ",
+  "| ",
+  "\t",
+] as const;
+const OWN_PREFIX =
+  /^[>\s]*(?:<\d+>)?(?:[A-Z][a-z]{2} +\d+ [\d:]+ \S+ |\d{4}-\S+ \S+ )?(?:kernel: )?(?:\[ *\d+\.\d+\] )?/;
+
+Deno.test("every line of the corpus says the same behind every prefix, and with other devices", () => {
+  for (const { id, kind, lines } of CORPUS) {
+    const bare = lines.map((line) => line.replace(OWN_PREFIX, ""));
+    const tell = (prefix: string) =>
+      readKernelLog(bare.map((line) => prefix + line).join("\r\n")).entries
+        .map(({ facts, kind }) => ({ facts, kind }));
+    const plain = tell("");
+    assertEquals(plain.length > 0, kind !== "none", id);
+    for (const prefix of PREFIXES) assertEquals(tell(prefix), plain, `${id} behind "${prefix}"`);
+    const place = plain.map(({ facts }) => facts.source).find((each) => typeof each === "string");
+    if (place === undefined || !bare.join("\n").includes(place)) continue;
+    const other = place.replace(/[0-9a-f]{2}:[0-9a-f]{2}\.\d$/, "9d:1e.3");
+    const moved = readKernelLog(bare.join("\n").replaceAll(place, other)).entries;
+    assertEquals(
+      moved.map(({ facts }) => facts.source),
+      plain.map(({ facts }) => facts.source === place ? other : facts.source),
+      id,
+    );
+  }
+});

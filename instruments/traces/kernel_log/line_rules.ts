@@ -227,7 +227,7 @@ export const LINE_RULES: readonly LineRule[] = [
   {
     kind: "block_error",
     pattern:
-      /([^\]:>]{1,40}) error, dev (\S+), sector (\d+)(?: op (?:0x)?([0-9a-f]+):\(\w+\))?(?: flags (?:0x)?([0-9a-f]+))?(?: phys_seg (\d+))?/,
+      /\b([a-z][\w/ ]{0,39}) error, dev (\S+), sector (\d+)(?: op (?:0x)?([0-9a-f]+):\(\w+\))?(?: flags (?:0x)?([0-9a-f]+))?(?: phys_seg (\d+))?/i,
     facts: ([, status, disk, sector, op, flags, segments]) => ({
       disk: disk!,
       sector: Number(sector),

@@ -255,8 +255,15 @@ export class Ledger {
   /** Its death never came. */
   #neverDied({ newer, older, unmap }: Ghost): void {
     older.device!.uncertain++;
-    const isSure = unmap !== null && !this.isUncertain(older);
-    this.findings.leakByReuse(older, newer, isSure ? "proved" : "possible");
+    // Without lines of a page table only the address speaks; a silence may have swallowed the unmap.
+    const isAlone = older.tableLine === 0 && older.born.line >= this.edges.silenceLine;
+    const weaker = isAlone ? "likely" : "possible";
+    const isOpen = this.isUncertain(older);
+    this.findings.leakByReuse(
+      older,
+      newer,
+      isOpen ? "possible" : unmap !== null ? "proved" : weaker,
+    );
   }
 
   #endUncertain(life: Life): void {
@@ -281,10 +288,9 @@ export class Ledger {
     if (life === null) {
       const other = lives.find(({ addr }) => addr === event.addr);
       const isSure = other !== undefined && modeOf(device) !== "direct" && !this.isUncertain(other);
-      if (
-        isSure && !isAnothers(this.devices.values(), event, kind, device) &&
-        !this.#isOfAnother(other, event)
-      ) {
+      const isLikely = isSure && !isAnothers(this.devices.values(), event, kind, device) &&
+        (other.sizeBytes === event.sizeBytes || other.born.line >= this.edges.silenceLine);
+      if (isLikely) {
         this.findings.wrongKind(other, kind, now);
         this.#die(other, now);
         return;

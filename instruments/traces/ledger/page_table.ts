@@ -72,8 +72,8 @@ export interface EndedRange {
 /** Told of the end of each two-step range. */
 export type RangeSink = (range: EndedRange) => void;
 
-/** No call of the DMA API takes longer than this from its first line to its last. */
-export const CALL_SECONDS = 0.05;
+/** No call of the DMA API takes longer than this from its first line to its last: ten times what was seen. */
+export const CALL_SECONDS = 0.09;
 /** Runs that are open behind a context, before the oldest is forgotten. */
 const MOST_RUNS = 100_000;
 /** Pages before an address in which a range that covers it is sought. */

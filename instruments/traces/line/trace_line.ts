@@ -34,6 +34,14 @@ const CLOSE_GROUP = 0x29;
 /** The character of the flags that says what kind of context wrote the line. */
 const CONTEXT_FLAG = 2;
 
+/**
+ * What a tick of the clocks `counter` and `x86-tsc` is taken for: nobody says how long one is, but it
+ * is no longer than this, so that nothing that is near seems far.
+ *
+ * @see behaviour/traces.md T.5
+ */
+const TICK_SECONDS = 1e-9;
+
 const LOST = /CPU:\s*(\d+) \[LOST(?: (\d+))? EVENTS\]/;
 const STARTED = /^#+ CPU (\d+) buffer started/;
 const WRITTEN = /entries-in-buffer\/entries-written:\s*(\d+)\/(\d+)/;
@@ -45,7 +53,7 @@ export class TraceLine {
   pid = -1;
   /** What the line was written in: `.` a task, `h`, `s`, `H` … an interrupt; blank when unknown. */
   context = " ";
-  /** By the trace's clock: seconds, or ticks of a clock without a point. */
+  /** By the trace's clock: seconds, or of a clock without a point what its ticks are at most. */
   seconds = 0;
   /** Name of the event without its system. */
   event = "";
@@ -125,9 +133,10 @@ export class TraceLine {
     }
     let end = digitsEnd(text, at);
     if (end === at) return false;
-    if (text.charCodeAt(end) === POINT) end = digitsEnd(text, end + 1);
+    const isTicks = text.charCodeAt(end) !== POINT;
+    if (!isTicks) end = digitsEnd(text, end + 1);
     if (text.charCodeAt(end) !== COLON) return false;
-    const seconds = Number(text.slice(at, end));
+    const seconds = Number(text.slice(at, end)) * (isTicks ? TICK_SECONDS : 1);
     at = skipBlanks(text, end + 1);
     let nameEnd = nameEndOf(text, at);
     if (nameEnd === at || text.charCodeAt(nameEnd) !== COLON) return false;
