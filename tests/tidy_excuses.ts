@@ -82,8 +82,6 @@ export const FORCED_CASTS: Excuses = {
   "lang/builtins/describe/builtin.ts (run: Run, args: Arguments) => Value": KINDS_MEET,
   "lang/builtins/describe/builtin.ts (run: Run, target: T, args: Arguments) => Value": KINDS_MEET,
   "lang/builtins/things/nvme/nvme_submit.ts Decoded<typeof SUBMITTED>": KINDS_MEET,
-  "lang/syntax/ready_parser.ts ParserState":
-    "where the toolkit keeps its decisions; its types leave that out",
   "lang/syntax/recovery/recovering_parser.ts & { enableRecording(this: CstParser): void } & Readonly<Record<string, unknown>>":
     "the parser toolkit keeps these members to itself",
   "lang/syntax/recovery/recovering_parser.ts Record<string, unknown>":

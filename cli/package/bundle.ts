@@ -3,14 +3,13 @@
  * checkout it is worked out whenever dmalab starts.
  */
 import { fromFileUrl, join, toFileUrl } from "@std/path";
-import { decisionsOfGrammar } from "../../lang/syntax/ready_parser.ts";
+import { planOfGrammar } from "../../lang/syntax/grammar_plan.ts";
 
 export const PROJECT = fromFileUrl(new URL("../../", import.meta.url));
 
 /** Texts of files that stand in others' places. */
 const WORKED_OUT: Readonly<Record<string, () => string>> = {
-  "lang/syntax/decisions.ts": () =>
-    `export const DECISIONS = ${JSON.stringify(decisionsOfGrammar())};\n`,
+  "lang/syntax/plan.ts": () => `export const PLAN = ${JSON.stringify(planOfGrammar())};\n`,
 };
 
 /** Bundles some entries, which share their code, into a folder. @returns What went wrong; or null. */

@@ -50,7 +50,7 @@ const BRANCHINGS = {
 };
 
 /** What a production consists of. The library's types leave it out where they say production. */
-function inside(production: IProduction): readonly IProduction[] {
+export function inside(production: IProduction): readonly IProduction[] {
   return (production as IProduction & { readonly definition: IProduction[] }).definition;
 }
 
@@ -71,7 +71,7 @@ function findBranching(
 }
 
 /** Which tokens can begin what. */
-class Beginnings {
+export class Beginnings {
   readonly #ofRules = new Map<Rule, { types: ReadonlySet<TokenType>; canBeEmpty: boolean }>();
 
   /** Adds what can begin a sequence; true when the sequence can be empty. */

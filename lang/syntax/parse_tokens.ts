@@ -1,10 +1,11 @@
 /** Tokens → the parser's own tree, by the quickest of its sorts. */
 import type { CstNode, IRecognitionException, IToken } from "chevrotain";
-import { DECISIONS } from "./decisions.ts";
 import { DmaParser } from "./parser.ts";
-import { ReadyParser } from "./ready_parser.ts";
+import { PLAN } from "./plan.ts";
+import { PlanReader } from "./plan_reader.ts";
+import { numberTokens } from "./tokens.ts";
 
-let plain: DmaParser | null = null;
+let plain: PlanReader | DmaParser | null = null;
 let recovering: DmaParser | null = null;
 
 /** The rules that a text can be parsed by. */
@@ -26,13 +27,16 @@ export function parseByRule(rule: Start, tokens: IToken[]): ParsedTokens {
   const tree = parsePlainly(rule, tokens);
   if (tree !== null) return { tree, errors: [] };
   recovering ??= new DmaParser();
+  numberTokens(tokens);
   recovering.input = tokens;
   return { tree: recovering[rule](), errors: recovering.errors };
 }
 
 /** Parses tokens by a rule; `null` when there is an error in them. */
 export function parsePlainly(rule: Start, tokens: IToken[]): CstNode | null {
-  plain ??= DECISIONS === null ? new DmaParser({ recover: false }) : new ReadyParser(DECISIONS);
+  plain ??= PLAN === null ? new DmaParser({ recover: false }) : new PlanReader(PLAN);
+  if (plain instanceof PlanReader) return plain.read(rule, tokens);
+  numberTokens(tokens);
   plain.input = tokens;
   const tree = plain[rule]();
   return plain.errors.length === 0 ? tree : null;

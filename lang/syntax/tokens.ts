@@ -9,7 +9,8 @@
  * each gives way to a longer identifier; operators stand longest first; what nobody else wants
  * ends in a catch-all, so that lexing itself never fails.
  */
-import { type IToken, Lexer, type TokenType } from "chevrotain";
+import type { IToken, TokenType } from "chevrotain";
+import { LEFT_OUT, PatternLexer } from "./lexer.ts";
 import {
   HARD_WORDS,
   type HardWord,
@@ -29,23 +30,43 @@ function characters(from: string, to: string): string[] {
   return Array.from({ length: count }, (_, index) => String.fromCharCode(first + index));
 }
 
+/** A token type of this language. */
+interface OwnTokenType extends TokenType {
+  /** What a token of it is: itself, its categories, and theirs. */
+  readonly kinds: Set<TokenType>;
+}
+
 /**
- * A token type. Chevrotain's own function for one works out anew, with every type, what all its
- * kinds match: for all of them that takes as long as a short file's run. The lexer does it once for
- * all that it is given.
+ * @param pattern Sticky where it is no text; none for what no text is found by.
+ * @param categories What it is, too; made before it.
  */
 function tokenType(
   name: string,
   label: string,
-  pattern: string | RegExp,
+  pattern: string | RegExp | null,
   categories: TokenType[],
   more: Omit<Partial<TokenType>, "PATTERN"> = {},
 ): TokenType {
-  return { name, LABEL: label, PATTERN: pattern, CATEGORIES: categories, ...more };
+  const type: OwnTokenType = {
+    name,
+    LABEL: label,
+    CATEGORIES: categories,
+    kinds: new Set(),
+    ...pattern === null ? {} : { PATTERN: pattern },
+    ...more,
+  };
+  type.kinds.add(type);
+  for (const kind of categories.flatMap((category) => [...kindsOf(category)])) type.kinds.add(kind);
+  return type;
+}
+
+/** What a token of a type is: the type itself, its categories, and theirs. */
+export function kindsOf(type: TokenType): ReadonlySet<TokenType> {
+  return (type as OwnTokenType).kinds;
 }
 
 function category(name: string, label: string, ...categories: TokenType[]): TokenType {
-  return tokenType(name, label, Lexer.NA, categories);
+  return tokenType(name, label, null, categories);
 }
 
 /** All that can stand inside a line: neither braces nor the end of a statement. */
@@ -67,7 +88,7 @@ export const OutcomeNoun = category("OutcomeNoun", "`error`, `fault` or `warning
 /** A word that begins a line and can begin no statement. */
 export const UnknownWord = category("UnknownWord", "a name", Name);
 
-export const Identifier = tokenType("Identifier", "a name", /[A-Za-z_][A-Za-z0-9_]*/, [Name], {
+export const Identifier = tokenType("Identifier", "a name", /[A-Za-z_][A-Za-z0-9_]*/y, [Name], {
   START_CHARS_HINT: [...characters("A", "Z"), ...characters("a", "z"), "_"],
 });
 
@@ -97,7 +118,7 @@ function capitalized(word: string): string {
 /** A token type for each of some words, with what only they have. */
 function wordTypes<W extends LanguageWord>(
   words: readonly W[],
-  patternOf: (word: W) => string | RegExp,
+  patternOf: (word: W) => string | null,
   more: { readonly LONGER_ALT?: TokenType } = {},
 ): Readonly<Record<W, TokenType>> {
   const make = (word: W) =>
@@ -115,7 +136,7 @@ export const Hard: Readonly<Record<HardWord, TokenType>> = wordTypes(
 /** Token types of the soft words; `words.ts` gives them to identifiers. */
 export const Soft: Readonly<Record<SoftWord, TokenType>> = wordTypes(
   SOFT_WORDS,
-  () => Lexer.NA,
+  () => null,
 );
 
 /** Token types of all words. */
@@ -137,10 +158,7 @@ export const UnknownIdentifier = category("UnknownIdentifier", "a name", Unknown
 /** Stands where a value was forgotten; the diagnostic is already made. */
 export const MissingValue = category("MissingValue", "a value", Literal);
 
-/**
- * @param starts The characters a pattern can begin with. Without them Chevrotain works them out of
- *   every pattern whenever the program starts, which takes longer than lexing most files.
- */
+/** @param starts The characters that a pattern can begin with, as far as they are of Latin-1. */
 function token(
   name: string,
   pattern: RegExp | string,
@@ -155,33 +173,37 @@ function token(
   });
 }
 
-export const Newline = token("Newline", /\r\n?|\n/, "end of line", [End], ["\r", "\n"], true);
-// Sticky, as Chevrotain makes every pattern: it takes one that is already as it comes, and does
-// not parse it in search of a quicker way, which would take longer than lexing most files.
+export const Newline = token("Newline", /\r\n?|\n/y, "end of line", [End], ["\r", "\n"], true);
 const Blank = tokenType("Blank", "blanks", /[ \t\f\v\ufeff]+/y, [], {
   START_CHARS_HINT: [..." \t\f\v\ufeff"],
-  GROUP: Lexer.SKIPPED,
+  GROUP: LEFT_OUT,
   LINE_BREAKS: false,
 });
 const Comment = tokenType("Comment", "a comment", /#[^\r\n]*/y, [], {
   START_CHARS_HINT: ["#"],
-  GROUP: Lexer.SKIPPED,
+  GROUP: LEFT_OUT,
 });
 
 /** Anything that begins like a number: `literals.ts` says whether it is one. */
 export const NumberToken = token(
   "Number",
-  /[0-9][0-9A-Za-z_\u00b5\u03bc]*(?:\.[0-9][0-9A-Za-z_]*)?/,
+  /[0-9][0-9A-Za-z_\u00b5\u03bc]*(?:\.[0-9][0-9A-Za-z_]*)?/y,
   "a number",
   [Literal],
   characters("0", "9"),
 );
-export const Text = token("Text", /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/, "a string", [Literal], [
-  '"',
-]);
-export const UnclosedText = token("UnclosedText", /"[^\r\n]*/, "a string", [Literal], ['"']);
-export const Bytes = token("Bytes", /bytes"[^"\r\n]*"/, "bytes", [Literal], ["b"]);
-export const UnclosedBytes = token("UnclosedBytes", /bytes"[^"\r\n]*/, "bytes", [Literal], ["b"]);
+export const Text = token(
+  "Text",
+  /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/y,
+  "a string",
+  [Literal],
+  [
+    '"',
+  ],
+);
+export const UnclosedText = token("UnclosedText", /"[^\r\n]*/y, "a string", [Literal], ['"']);
+export const Bytes = token("Bytes", /bytes"[^"\r\n]*"/y, "bytes", [Literal], ["b"]);
+export const UnclosedBytes = token("UnclosedBytes", /bytes"[^"\r\n]*/y, "bytes", [Literal], ["b"]);
 
 export const LParen = token("LParen", "(", "`(`");
 export const RParen = token("RParen", ")", "`)`");
@@ -201,7 +223,7 @@ export const PlusAssign = token("PlusAssign", "+=", "`+=`", [LeadingOperator]);
 export const FatArrow = token("FatArrow", "=>", "`=>`");
 export const EqualEqual = token("EqualEqual", "==", "`==`", [LeadingOperator]);
 export const NotEqual = token("NotEqual", "!=", "`!=`", [LeadingOperator]);
-export const Range = token("Range", /\.\.=?/, "`..`", [LeadingOperator], ["."]);
+export const Range = token("Range", /\.\.=?/y, "`..`", [LeadingOperator], ["."]);
 export const Pipe = token("Pipe", "|", "`|`", [LeadingOperator]);
 export const Plus = token("Plus", "+", "`+`", [LeadingOperator]);
 export const Minus = token("Minus", "-", "`-`", [InfixOperator, PrefixOperator]);
@@ -212,7 +234,7 @@ export const Question = token("Question", "?", "`?`");
 /** The operators that nothing but a table of precedences tells apart. */
 export const OtherOperator = token(
   "OtherOperator",
-  /<<|>>|<=|>=|<|>|\/|%/,
+  /<<|>>|<=|>=|<|>|\/|%/y,
   "an operator",
   [LeadingOperator],
   [..."<>/%"],
@@ -221,36 +243,30 @@ export const OtherOperator = token(
 /** Operators of other languages. `lexical.ts` explains each and puts ours in its place. */
 export const ForeignOperator = token(
   "ForeignOperator",
-  /&&|\|\||===|!==|<>|->|:=|\+\+|--(?![ \t]*[^ \t;)}\r\n#])|<<=|>>=|[-*\/%&|^]=(?!=)/,
+  /&&|\|\||===|!==|<>|->|:=|\+\+|--(?![ \t]*[^ \t;)}\r\n#])|<<=|>>=|[-*\/%&|^]=(?!=)/y,
   "an operator",
   [Inline],
   [..."&|=!<>-:+*/%^"],
 );
 export const ForeignComment = token(
   "ForeignComment",
-  /\/\/[^\r\n]*|\/\*[\s\S]*?\*\/|\/\*[\s\S]*/,
+  /\/\/[^\r\n]*|\/\*[\s\S]*?\*\/|\/\*[\s\S]*/y,
   "a comment",
   [Inline],
   ["/"],
   true,
 );
-export const ForeignText = token("ForeignText", /'[^'\r\n]*'|`[^`\r\n]*`/, "a string", [Literal], [
+export const ForeignText = token("ForeignText", /'[^'\r\n]*'|`[^`\r\n]*`/y, "a string", [Literal], [
   "'",
   "`",
 ]);
 /** What no token begins with. */
 // deno-lint-ignore no-control-regex
-const UNKNOWN = /[\x00-\x08\x0e-\x1f\x7f]+|[\x80-\ufefe\uff00-\uffff]+|[$@\\^'`~]/;
-/** The lexer files all beyond Latin-1 in groups of 255; one of each group stands for it. */
-const BEYOND_LATIN = Array.from(
-  { length: 257 },
-  (_, group) => String.fromCharCode(Math.max(0x100, (group + 1) * 255)),
-);
+const UNKNOWN = /[\x00-\x08\x0e-\x1f\x7f]+|[\x80-\ufefe\uff00-\uffff]+|[$@\\^'`~]/y;
 export const Unknown = token("Unknown", UNKNOWN, "a character", [Inline], [
   ...characters("\x00", "\x1f"),
   ...characters("\x7f", "\xff"),
   ..."$@\\^'`~",
-  ...BEYOND_LATIN,
 ]);
 
 /** In the order the lexer tries them. */
@@ -320,12 +336,7 @@ export const VOCABULARY: TokenType[] = [
   MissingValue,
 ];
 
-// The types without a pattern are never found; the lexer numbers them with the others.
-const lexer = new Lexer(VOCABULARY, {
-  positionTracking: "onlyOffset",
-  ensureOptimizations: true,
-  skipValidations: true,
-});
+const lexer = new PatternLexer(LEXED);
 
 /**
  * The tokens of a text, newlines included, blanks and comments left out. Never fails.
@@ -333,19 +344,17 @@ const lexer = new Lexer(VOCABULARY, {
  * @param offset Where the text begins in its file.
  */
 export function tokenize(text: string, offset = 0): IToken[] {
-  const { tokens } = lexer.tokenize(text);
-  for (const token of tokens) {
-    token.startOffset += offset;
-    // The lexer leaves it out; the parser needs it for the places of its nodes.
-    token.endOffset = token.startOffset + token.image.length - 1;
-  }
-  return tokens;
+  return lexer.tokenize(text, offset);
 }
 
-/** Gives a token another type. Token types are looked up by index while parsing. */
+/** Gives a token another type. */
 export function retype(token: IToken, type: TokenType): void {
   token.tokenType = type;
-  token.tokenTypeIdx = type.tokenTypeIdx!;
+}
+
+/** Gives tokens the numbers that Chevrotain's parser goes by; it has given them to the types. */
+export function numberTokens(tokens: readonly IToken[]): void {
+  for (const token of tokens) token.tokenTypeIdx = token.tokenType.tokenTypeIdx!;
 }
 
 /** A token that stands for nothing in the text. */
@@ -355,7 +364,7 @@ export function virtualToken(type: TokenType, offset: number): IToken {
     startOffset: offset,
     endOffset: offset - 1,
     tokenType: type,
-    tokenTypeIdx: type.tokenTypeIdx!,
+    tokenTypeIdx: 0,
   };
 }
 
@@ -367,6 +376,7 @@ export function tokenEnd(token: IToken): number {
 /** True when a token is of a type or of one of its kinds. */
 export function isA(token: IToken | undefined, type: TokenType): boolean {
   return token !== undefined &&
-    (token.tokenTypeIdx === type.tokenTypeIdx ||
-      type.categoryMatchesMap?.[token.tokenTypeIdx] === true);
+    // The end of all is Chevrotain's, and nothing but itself.
+    (token.tokenType === type ||
+      (token.tokenType as Partial<OwnTokenType>).kinds?.has(type) === true);
 }
