@@ -1,6 +1,7 @@
 /** What is said of a bug that a script has met: the smallest script that still meets it. */
 import { host } from "../host.ts";
 import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
+import type { BugIdentity } from "../../lang/diagnostics/diagnostic.ts";
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { loadProgram } from "../../lang/language.ts";
 import type { LoadResult } from "../../lang/run/program.ts";
@@ -59,7 +60,7 @@ function bugOf(
 ): string | null {
   const { diagnostics, program } = load(source);
   const met = diagnostics.find(({ code }) => code === BUG_CODE);
-  if (met !== undefined) return bugKey(`${met.message} ${met.hint}`);
+  if (met !== undefined) return bugKey(met.bug);
   if (program === null) return null;
   const { outcomes } = runProgram(program, {
     limits: TRY_LIMITS,
@@ -68,14 +69,12 @@ function bugOf(
     ...seed === null ? {} : { seed },
   });
   const failed = outcomes.find(({ failure }) => failure?.kind === "bug");
-  return failed === undefined ? null : bugKey(failed.failure!.lines.join("\n"));
+  return failed === undefined ? null : bugKey(failed.failure!.bug);
 }
 
 /** Numbers differ from one smaller script to the next; where it was found does not. */
-function bugKey(text: string): string {
-  const [, message = ""] = text.match(/bug in dmalab: ([^\n;]*)/i) ?? [];
-  const [, place = ""] = text.match(/it was found at (\S+)/) ?? [];
-  return `${message.replace(/\d+/g, "0")} ${place}`;
+function bugKey(bug: BugIdentity | null | undefined): string {
+  return `${bug?.what.replace(/\d+/g, "0")} ${bug?.place}`;
 }
 
 /** Says how to report the bug that a scenario has met. */

@@ -23,9 +23,9 @@ const REGISTRY: Registry = {
   }]]) as Registry["functions"],
 };
 
-function smallest(text: string): string | null {
+function smallest(text: string, registry = REGISTRY): string | null {
   const load = (source: SourceFile) =>
-    loadProgram(source, { load: () => new LoadError("not_found", "no file") }, REGISTRY);
+    loadProgram(source, { load: () => new LoadError("not_found", "no file") }, registry);
   // A clock that hardly moves: the search ends because there is nothing more to leave out.
   let now = 0;
   return smallestBug(new SourceFile("bug.dma", text), load, null, () => now += 0.01);
@@ -51,4 +51,18 @@ test "bad" matrix { cpus = [1, 2] } {
 
 Deno.test("a bug of another message is another bug, and a script without one has none", () => {
   assertEquals(smallest("break_beyond(3)\nassert false\n"), null);
+});
+
+Deno.test("a bug that is met while a script is checked is cut as well", () => {
+  // A description that cannot be read, when somebody asks for it.
+  const broken = { ...REGISTRY.functions.get("break_beyond")!, name: "break_check" };
+  Object.defineProperty(broken, "parameters", {
+    get: () => {
+      throw new InvariantError("no parameters");
+    },
+  });
+  const functions = new Map([...REGISTRY.functions, ["break_check", broken]]);
+  const registry: Registry = { ...REGISTRY, functions };
+  const text = "let a = 1\nprint a\nbreak_check(a)\nprint 2\n";
+  assertEquals(smallest(text, registry)?.trim(), "break_check()");
 });

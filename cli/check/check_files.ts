@@ -1,9 +1,11 @@
 /** `dmalab check`: everything that is wrong with files, at once. */
 import { printableJson } from "../../lang/diagnostics/display_width.ts";
+import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { countMistakes } from "../../lang/diagnostics/first_mistakes.ts";
 import { type ExitCode, worseExitCode, WRONG } from "../exit_code.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
+import { sayBug } from "../bug/say_bug.ts";
 import { checkScenario, codeOfProblems } from "../scenario/load_scenario.ts";
 import { counted } from "../scenario/report_printer.ts";
 import type { Screen } from "../screen.ts";
@@ -17,15 +19,17 @@ interface Findings {
   readonly diagnostics: readonly Diagnostic[];
   /** Files that could not be read, as sentences. */
   readonly unreadable: readonly string[];
+  /** The first file with which dmalab itself goes wrong; null when there is none. */
+  readonly withBug: string | null;
 }
 
 /** Reads files with what they use, and writes all that is wrong with them. */
-export function checkFiles(
+export async function checkFiles(
   paths: readonly string[],
   format: CheckFormat,
   screen: Screen,
-): ExitCode {
-  const { diagnostics, unreadable } = findProblems(paths);
+): Promise<ExitCode> {
+  const { diagnostics, unreadable, withBug } = findProblems(paths);
   const problems = diagnostics.map(problemOf);
   const errors = countMistakes(diagnostics, "error") + unreadable.length;
   const warnings = countMistakes(diagnostics, "warning");
@@ -47,6 +51,7 @@ export function checkFiles(
       screen.out(`${printableJson(sarifLog(problems, unreadable))}\n`);
       break;
   }
+  if (withBug !== null) await sayBug(withBug, null, screen);
   return unreadable.length > 0
     ? worseExitCode(WRONG, codeOfProblems(diagnostics))
     : codeOfProblems(diagnostics);
@@ -55,6 +60,7 @@ export function checkFiles(
 function findProblems(paths: readonly string[]): Findings {
   const diagnostics = new Map<string, Diagnostic>();
   const unreadable: string[] = [];
+  let withBug: string | null = null;
   for (const path of paths) {
     const found = checkScenario(path);
     if ("problem" in found) {
@@ -63,8 +69,9 @@ function findProblems(paths: readonly string[]): Findings {
     }
     for (const diagnostic of found) {
       const { code, span, message } = diagnostic;
+      if (code === BUG_CODE) withBug ??= path;
       diagnostics.set(`${span.source.name}:${span.start}:${code}:${message}`, diagnostic);
     }
   }
-  return { diagnostics: [...diagnostics.values()], unreadable };
+  return { diagnostics: [...diagnostics.values()], unreadable, withBug };
 }

@@ -29,14 +29,14 @@ interface Sarif {
   }];
 }
 
-function written(format: "json" | "sarif") {
+async function written(format: "json" | "sarif") {
   const screen = new MemoryScreen();
-  const code = checkFiles(FILES, format, screen);
+  const code = await checkFiles(FILES, format, screen);
   return { code, errors: screen.errors, value: JSON.parse(screen.output) };
 }
 
-Deno.test("SARIF names each result's rule, its place and its level (SARIF 2.1.0, 3.27)", () => {
-  const { code, value, errors } = written("sarif");
+Deno.test("SARIF names each result's rule, its place and its level (SARIF 2.1.0, 3.27)", async () => {
+  const { code, value, errors } = await written("sarif");
   assertEquals([code, errors], [2, ""]);
   const { version, runs: [run] } = value as Sarif;
   assertEquals(version, "2.1.0");
@@ -63,9 +63,9 @@ Deno.test("SARIF names each result's rule, its place and its level (SARIF 2.1.0,
   );
 });
 
-Deno.test("JSON has the same problems with their hints, counted", () => {
-  const { value } = written("json");
-  const { runs: [run] } = written("sarif").value as Sarif;
+Deno.test("JSON has the same problems with their hints, counted", async () => {
+  const { value } = await written("json");
+  const { runs: [run] } = (await written("sarif")).value as Sarif;
   assertEquals(value.problems.length, run.results.length);
   assertEquals(value.files, 3);
   assertEquals(value.errors, value.problems.length + 1);
@@ -74,11 +74,11 @@ Deno.test("JSON has the same problems with their hints, counted", () => {
   assertEquals(first.hint, "did you mean `size`?");
 });
 
-Deno.test("a file that several files use is complained about once", () => {
+Deno.test("a file that several files use is complained about once", async () => {
   const screen = new MemoryScreen();
-  checkFiles([FILES[0]!, FILES[0]!], "json", screen);
+  await checkFiles([FILES[0]!, FILES[0]!], "json", screen);
   const twice = JSON.parse(screen.output).problems.length;
   const single = new MemoryScreen();
-  checkFiles([FILES[0]!], "json", single);
+  await checkFiles([FILES[0]!], "json", single);
   assertEquals(twice, JSON.parse(single.output).problems.length);
 });

@@ -6,6 +6,7 @@ import { matchText } from "../name_match.ts";
 import type { Program } from "../../lang/run/program.ts";
 import type { RunOptions } from "../../lang/run/run_options.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
+import { sayBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { painter } from "../../lang/render/paint.ts";
@@ -145,12 +146,6 @@ function sayReports(
     screen.out(`\n${summaryLines(reports, paint, { wrongFiles }).join("\n")}\n`);
   }
   return HELD;
-}
-
-/** Says how to report the bug that a scenario has met: loaded only then. */
-export async function sayBug(path: string, seed: number | null, screen: Screen): Promise<void> {
-  const { sayBugReport } = await import("../bug/bug_report.ts");
-  sayBugReport(path, seed, screen);
 }
 
 /** Who looks at events; nobody is told of them, and none is made, where nobody does. */

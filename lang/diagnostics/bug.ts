@@ -11,7 +11,11 @@ export const BUG_CODE: DiagnosticCode = "E0999";
 
 /** What is wrong, as the sentence of a diagnostic. */
 export function bugMessage(error: unknown): string {
-  return `Bug in dmalab: ${error instanceof Error ? error.message : String(error)}`;
+  return `Bug in dmalab: ${whatIsWrong(error)}`;
+}
+
+function whatIsWrong(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** How to report it; the input stands beside it. */
@@ -41,6 +45,7 @@ export function bugDiagnostic(error: unknown, span: Span): Diagnostic {
     severity: "error",
     span,
     message: bugMessage(error),
+    bug: { what: whatIsWrong(error), place },
     hint: place === null ? BUG_HINT : `${BUG_HINT}; it was found at ${place}`,
   };
 }

@@ -13,6 +13,14 @@ export interface RelatedSpan {
   readonly message: string;
 }
 
+/** Two bugs with the same are taken for one. */
+export interface BugIdentity {
+  /** What is wrong. Numbers in it differ from one script that meets it to the next. */
+  readonly what: string;
+  /** The place in dmalab where it was found; null where nothing tells. */
+  readonly place: string | null;
+}
+
 /** What is wrong with a text, and where. */
 export interface Diagnostic {
   /** `dmalab explain CODE` says more about it. */
@@ -29,6 +37,8 @@ export interface Diagnostic {
   readonly hint?: string | undefined;
   /** Other places that help to understand it. */
   readonly related?: readonly RelatedSpan[] | undefined;
+  /** What tells a bug of dmalab from another one. */
+  readonly bug?: BugIdentity | undefined;
   /** How many mistakes it stands for, where it counts those that are not shown. */
   readonly standsFor?: number;
 }

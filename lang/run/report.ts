@@ -1,5 +1,6 @@
 /** What a run came to: plain data, for whoever prints it. */
 
+import type { BugIdentity } from "../diagnostics/diagnostic.ts";
 import type { MachineSetting } from "../values/machine_variant.ts";
 
 /** A place in a source file, as text: `file:line:column`. */
@@ -13,6 +14,8 @@ export interface FailureReport {
   readonly code: string;
   /** One line. */
   readonly message: string;
+  /** What tells a bug of dmalab from another one; null for what is none. */
+  readonly bug: BugIdentity | null;
   /** Where. */
   readonly place: Place;
   /** The diagnostic with its source line, values and notes: lines without a line end. */

@@ -193,11 +193,12 @@ function kindOf(finding: Finding): Incident["kind"] {
 
 /** A failure as plain data. */
 export function reportFailure(failure: Failure, style: FailureStyle | undefined): FailureReport {
-  const { code, message, span } = failure.diagnostic;
+  const { bug = null, code, message, span } = failure.diagnostic;
   return {
     kind: failure.kind,
     code,
     message,
+    bug,
     place: spanPlace(span),
     lines: renderFailure(failure, style),
   };

@@ -91,8 +91,8 @@ function failureOf(
 }
 
 function describeBug(error: unknown, context: FailureContext): Failure {
-  const { hint, message } = bugDiagnostic(error, context.span);
-  return { ...failureOf(context, { code: BUG_CODE, message, hint }, []), kind: "bug" };
+  const { bug, hint, message } = bugDiagnostic(error, context.span);
+  return { ...failureOf(context, { code: BUG_CODE, message, hint, bug }, []), kind: "bug" };
 }
 
 /** The last events of the device that the last event was about. */
