@@ -48,26 +48,50 @@ export function readHostBytes(
   path: string,
   shown: string = path,
 ): { readonly found: true; readonly realPath: string; readonly bytes: Uint8Array } | NotRead {
-  const unread = (reason: NotRead["reason"], problem: string): NotRead => ({
-    found: false,
-    reason,
-    problem: `Cannot read "${printable(shown)}": ${problem}`,
+  return withHostFile(path, shown, (realPath, sizeBytes) => {
+    const bytes = readAtMost(realPath, sizeBytes);
+    return bytes === null
+      ? notRead("unreadable", shown, `it has more than ${MOST_BYTES} bytes`)
+      : { found: true, realPath, bytes };
   });
+}
+
+/** Where a file of any size really is, to be read piece by piece. */
+export function findHostFile(
+  path: string,
+  shown: string = path,
+): { readonly found: true; readonly realPath: string; readonly sizeBytes: number } | NotRead {
+  return withHostFile(path, shown, (realPath, sizeBytes) => {
+    host.openSync(realPath).close();
+    return { found: true, realPath, sizeBytes };
+  });
+}
+
+function notRead(reason: NotRead["reason"], shown: string, problem: string): NotRead {
+  return { found: false, reason, problem: `Cannot read "${printable(shown)}": ${problem}` };
+}
+
+/** What is done with a file that is one, or why it cannot be read. */
+function withHostFile<Result>(
+  path: string,
+  shown: string,
+  read: (realPath: string, sizeBytes: number) => Result | NotRead,
+): Result | NotRead {
   try {
     const realPath = host.realPathSync(path);
     const info = host.statSync(realPath);
-    if (info.isDirectory) return unread("unreadable", "it is a folder");
+    if (info.isDirectory) return notRead("unreadable", shown, "it is a folder");
     // Opened, a pipe would wait for a writer, and a device has no end.
-    if (!info.isFile) return unread("unreadable", "it is no file but a pipe, a socket or a device");
-    const bytes = readAtMost(realPath, info.size);
-    return bytes === null
-      ? unread("unreadable", `it has more than ${MOST_BYTES} bytes`)
-      : { found: true, realPath, bytes };
+    if (!info.isFile) {
+      return notRead("unreadable", shown, "it is no file but a pipe, a socket or a device");
+    }
+    return read(realPath, info.size);
   } catch (error) {
     const missing = error instanceof host.errors.NotFound ||
       error instanceof host.errors.NotADirectory;
-    return unread(
+    return notRead(
       missing ? "not_found" : "unreadable",
+      shown,
       missing ? "there is no such file" : why(error, path),
     );
   }

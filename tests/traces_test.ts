@@ -13,6 +13,7 @@ import {
   readGolden,
   runsOf,
 } from "./golden_traces.ts";
+import { readDamaged, traceCorpus } from "./fuzz/trace_lines.ts";
 
 type Report = ReturnType<typeof checkJson>;
 type Found = Report["findings"][number] & Readonly<Record<string, unknown>>;
@@ -169,41 +170,8 @@ Deno.test("user-space dialects give the same events, with the records that their
 });
 
 Deno.test("damaged lines of every kind are read without an exception, and change no line's number", async () => {
-  let state = 0x1357_9bdf;
-  const below = (limit: number) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor(state / 2 ** 32 * limit);
-  };
-  const sources = [
-    "real/72-strict-mistakes.trace.txt.gz",
-    "real/72-strict-mistakes.dmesg.txt.gz",
-    "real/72-strict-mistakes.qemu.log.gz",
-    "dialects/trace-cmd-72.txt.gz",
-    "dialects/perf-script-72.txt.gz",
-    "dialects/blkparse-72.txt.gz",
-  ];
-  const lines = (await Promise.all(sources.map(readGolden))).flatMap((text) => linesOf(text!));
-  const alphabet = "0123456789abcdefx[]{}=:.,- \t()#>";
-  const pass = new LogPass();
-  const ledger = new TraceCheck(pass);
-  const LINES = 40_000;
-  for (let number = 1; number <= LINES; number++) {
-    let line = lines[below(lines.length)]!;
-    for (let edits = below(4); edits > 0; edits--) {
-      const at = below(line.length + 1);
-      const piece = below(2) === 0
-        ? alphabet[below(alphabet.length)]!.repeat(below(9))
-        : lines[below(lines.length)]!.slice(below(40), below(160));
-      line = below(4) === 0
-        ? line.slice(0, at)
-        : line.slice(0, at) + piece + line.slice(at + below(9));
-    }
-    pass.push(line, number);
-    ledger.push(line, number);
-  }
-  pass.end();
-  const report = checkJson(ledger, pass, ledger.end());
-  holdBalance("damaged", report);
-  assert(report.summary.damaged_lines.length > 100, `${report.summary.damaged_lines.length}`);
-  assert(report.findings.every(({ line }) => line === null || line > 0 && line <= LINES));
+  const corpus = await traceCorpus();
+  const { damagedLines } = readDamaged(corpus, 20_000, 0x1357_9bdf);
+  assert(damagedLines > 100, `${damagedLines}`);
+  for (let seed = 1; seed <= 10; seed++) readDamaged(corpus, 500, seed);
 });

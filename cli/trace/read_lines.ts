@@ -1,5 +1,8 @@
 /** Lines of files however large: plain or gzip, or the standard input. */
+import { printable } from "../../lang/diagnostics/display_width.ts";
 import { host } from "../host.ts";
+import { hostReason } from "../host_error.ts";
+import { findHostFile } from "../host_file.ts";
 
 /** A file that cannot be read, and why: a sentence without its end. */
 export class UnreadableFile extends Error {}
@@ -45,16 +48,10 @@ async function eachLineOfFile(
   sink: LineSink,
   progress?: ProgressSink,
 ): Promise<void> {
-  let file;
-  try {
-    file = await host.open(path);
-  } catch (error) {
-    if (error instanceof host.errors.NotFound) {
-      throw new UnreadableFile(`there is no file "${path}"`);
-    }
-    throw new UnreadableFile(`cannot read "${path}": ${(error as Error).message}`);
-  }
-  const { size } = await file.stat();
+  const found = findHostFile(path);
+  if (!found.found) throw new UnreadableFile(found.problem);
+  const file = await host.open(found.realPath);
+  const size = found.sizeBytes;
   let bytes = 0;
   const counted = file.readable.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>({
@@ -69,7 +66,7 @@ async function eachLineOfFile(
     await eachLine(counted, sink);
   } catch (error) {
     if (error instanceof UnreadableFile) throw error;
-    throw new UnreadableFile(`cannot read "${path}": ${(error as Error).message}`);
+    throw new UnreadableFile(`Cannot read "${printable(path)}": ${hostReason(error)}`);
   }
 }
 

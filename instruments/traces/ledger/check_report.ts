@@ -60,6 +60,10 @@ function balanceOf(check: TraceCheck, { alive, uncertain }: CheckResult) {
     aliveAtEnd[key] = (aliveAtEnd[key] ?? 0) + 1;
   }
   const devices = [...ledger.devices.values()];
+  const folded = new Map(devices.map((device) => [device, foldedCount(device)]));
+  for (const [{ name }, count] of folded) {
+    if (count > 0) aliveAtEnd[`${name} map`] = (aliveAtEnd[`${name} map`] ?? 0) + count;
+  }
   return {
     closed_lives: devices.reduce((sum, { deaths }) => sum + deaths, 0),
     alive_at_end: aliveAtEnd,
@@ -77,11 +81,17 @@ function balanceOf(check: TraceCheck, { alive, uncertain }: CheckResult) {
       return [device.name, {
         births: device.births,
         deaths: device.deaths,
-        alive: open(alive),
+        alive: open(alive) + folded.get(device)!,
         uncertain: device.uncertain + open(uncertain),
       }];
     })),
   };
+}
+
+function foldedCount({ folded }: Device): number {
+  let sum = 0;
+  for (const count of folded.values()) sum += count;
+  return sum;
 }
 
 function findingJson(finding: Finding) {

@@ -54,7 +54,7 @@ export function judgeLog(
   const accesses = entries.flatMap((entry) => accessOf(entry, ledger) ?? []);
   const offset = ledger.edges.firstSeconds === null ? null : offsetOf(clocks.marks, "marks") ??
     offsetOf(pairs.map(({ differenceSeconds }) => differenceSeconds), "calls") ??
-    explaining(accesses, ledger, history, clocks.bootSeconds);
+    (accesses.length === 0 ? null : explaining(accesses, ledger, history, clocks.bootSeconds));
   const judge = (entry: KernelLogEntry): Finding[] => {
     if (entry.kind === "iommu_fault") {
       const access = accesses.find((each) => each.entry === entry);

@@ -18,7 +18,6 @@ import {
   type Moment,
   pageEnd,
   pageOf,
-  pagesOf,
 } from "./life.ts";
 import {
   addLife,
@@ -26,13 +25,18 @@ import {
   type Born,
   count,
   type Ended,
+  foldOldest,
   ghostKey,
   isAnothers,
+  isIdentity,
   isSameList,
   makeLife,
+  noteBirth,
   rangeLife,
   removeLife,
   siblingKey,
+  TaskNames,
+  unfold,
 } from "./lives.ts";
 import type { PageHistory } from "./page_history.ts";
 import { checkSync } from "./sync_check.ts";
@@ -56,6 +60,7 @@ export class Ledger {
   readonly table: PageTable;
   readonly findings = new Findings();
   readonly #history: PageHistory;
+  readonly #tasks = new TaskNames();
   readonly #ghosts = new Map<string, Ghost>();
   /** Deaths by device, kind, direction and size: how many, and when the last one was born. */
   readonly siblings = new Map<string, number[]>();
@@ -103,7 +108,6 @@ export class Ledger {
   end(): void {
     this.table.end();
     for (const ghost of this.#ghosts.values()) this.#neverDied(ghost);
-    this.#ghosts.clear();
     for (const { cutBy, first, maps } of this.table.cutRuns()) {
       this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);
     }
@@ -147,7 +151,6 @@ export class Ledger {
         this.#listDeath(event, now, context);
         return;
       case "sync":
-        count(this.#device(event.device), "syncs");
         checkSync(event, this.#device(event.device), now, this);
         return;
       case "failed":
@@ -175,13 +178,10 @@ export class Ledger {
       context,
       (start, end) => ranges.some(([first, last]) => start >= first! && end <= last!),
     );
-    const by = { born: now, pid: line.pid, task: line.task, request: context.request };
+    const task = this.#tasks.of(line.pid, line.task);
+    const by = { born: now, pid: line.pid, task, request: context.request };
     const life = makeLife(event, device, tableLine, by);
-    if (device.births++ === 0) device.firstLine = now.line;
-    device.mostPages = Math.max(device.mostPages, pagesOf(life));
-    if (tableLine > 0) device.coveredMaps++;
-    else if (life.phys !== null && life.phys === life.addr) device.identityMaps++;
-    else if (life.phys !== null) device.otherMaps++;
+    noteBirth(life);
     if (this.#meetsOlder(life, context)) return;
     this.#keep(life);
     if (event.op === "map_sg") {
@@ -192,6 +192,7 @@ export class Ledger {
   }
 
   #keep(life: Life): void {
+    if (isIdentity(life)) foldOldest(life);
     this.recorder?.({ op: "birth", line: life.born.line, life });
     addLife(life.device!.byPage, pageOf(life.addr), life);
     if (life.kind === "sg") addLife(life.device!.lists, life.phys!, life);
@@ -241,8 +242,9 @@ export class Ledger {
 
   /** A live mapping that a translated device cannot have beside this one. */
   #liveAtPageOf(life: Life): Life | null {
+    if (isIdentity(life)) return null;
     for (const other of life.device!.byPage.get(pageOf(life.addr)) ?? []) {
-      if (other.phys === other.addr && other.tableLine === 0) continue;
+      if (isIdentity(other)) continue;
       if (other.tableLine > 0 ? life.tableLine > 0 || other.addr === life.addr : false) {
         return other;
       }
@@ -379,6 +381,7 @@ export class Ledger {
     context: Context,
     beside: TableUnmap | null,
   ): void {
+    if (unfold(device, event.addr)) return;
     const dead = this.#lastDeath(device.dead.get(event.addr));
     // The task may have moved to another CPU between the two lines.
     const unmap = beside ?? this.table.orphan(event, dead?.died?.line ?? 0, now.line);

@@ -45,6 +45,8 @@ export interface Device {
   readonly dead: Map<number, Life>;
   /** The last list that ended, by the physical address of its first entry. */
   readonly deadLists: Map<number, Life>;
+  /** Identity mappings of which only the number is kept, by address. */
+  readonly folded: Map<number, number>;
   readonly counts: Record<string, number>;
   /** Line of its first mapping. */
   firstLine: number;
@@ -91,6 +93,7 @@ export function makeDevice(name: string): Device {
     lists: new Map(),
     dead: new Map(),
     deadLists: new Map(),
+    folded: new Map(),
     counts: {},
     firstLine: Infinity,
     mostPages: 0,

@@ -1,6 +1,6 @@
 /** Which mapping a line is about, and how mappings are kept. */
 import type { DmaEvent } from "../line/dma_event.ts";
-import { type Device, type Life, pageOf } from "./life.ts";
+import { type Device, type Life, pageOf, pagesOf } from "./life.ts";
 import type { EndedRange } from "./page_table.ts";
 
 export type Ended = Extract<DmaEvent, { op: "unmap" | "free" }>;
@@ -66,6 +66,18 @@ function listBytes({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }>
   return Math.max(end - dmaAddrs[0]!, sizesBytes[0]!);
 }
 
+/** Names of tasks as texts of their own: one cut out of a line would keep the line in memory. */
+export class TaskNames {
+  readonly #names = new Map<number, string>();
+
+  of(pid: number, name: string): string {
+    const known = this.#names.get(pid);
+    if (known === name) return known;
+    this.#names.set(pid, name);
+    return name;
+  }
+}
+
 /** A mapping that a line begins. */
 export function makeLife(
   event: Born,
@@ -90,6 +102,16 @@ export function makeLife(
   };
 }
 
+/** What a device's mappings have in common, told by each. @see behaviour/traces.md T.60 */
+export function noteBirth(life: Life): void {
+  const device = life.device!;
+  if (device.births++ === 0) device.firstLine = life.born.line;
+  device.mostPages = Math.max(device.mostPages, pagesOf(life));
+  if (life.tableLine > 0) device.coveredMaps++;
+  else if (life.phys === life.addr) device.identityMaps++;
+  else if (life.phys !== null) device.otherMaps++;
+}
+
 export function count(device: Device, name: string, by = 1): void {
   device.counts[name] = (device.counts[name] ?? 0) + by;
 }
@@ -98,6 +120,41 @@ export function addLife(map: Map<number, Life[]>, key: number, life: Life): void
   const lives = map.get(key);
   if (lives === undefined) map.set(key, [life]);
   else lives.push(life);
+}
+
+/** Whether a device sees the mapping where it is in memory: nothing is given out, or given back. */
+export function isIdentity({ addr, phys, tableLine }: Life): boolean {
+  return phys === addr && tableLine === 0;
+}
+
+/** Identity mappings of one address that are kept: of more only the number, as nobody may end them. */
+const MOST_IDENTITIES = 4;
+
+/** Makes room for one more at an address. @see behaviour/traces.md T.23, T.64 */
+export function foldOldest({ addr, device, kind }: Life): void {
+  const { byPage, folded } = device!;
+  const lives = byPage.get(pageOf(addr));
+  if (lives === undefined || lives.length < MOST_IDENTITIES || kind !== "map") return;
+  let oldest = -1;
+  let count = 0;
+  for (let index = lives.length - 1; index >= 0; index--) {
+    const life = lives[index]!;
+    if (life.addr !== addr || life.kind !== kind) continue;
+    oldest = index;
+    count++;
+  }
+  if (count < MOST_IDENTITIES) return;
+  lives.splice(oldest, 1);
+  folded.set(addr, (folded.get(addr) ?? 0) + 1);
+}
+
+/** Ends one of those of which only the number is kept. @returns False when there is none. */
+export function unfold(device: Device, addr: number): boolean {
+  const count = device.folded.get(addr) ?? 0;
+  if (count === 0) return false;
+  device.folded.set(addr, count - 1);
+  device.deaths++;
+  return true;
 }
 
 export function removeLife(map: Map<number, Life[]>, key: number, life: Life): void {

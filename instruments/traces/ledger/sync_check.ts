@@ -4,6 +4,7 @@ import type { StepSink } from "../script/recorder.ts";
 import type { Edges } from "./edges.ts";
 import type { Findings } from "./findings.ts";
 import { type Device, type Life, modeOf, type Moment, PAGE_BYTES, pageOf } from "./life.ts";
+import { count } from "./lives.ts";
 import type { PageTable } from "./page_table.ts";
 
 type Sync = Extract<DmaEvent, { op: "sync" }>;
@@ -24,6 +25,7 @@ interface Books {
  */
 export function checkSync(event: Sync, device: Device, now: Moment, ledger: Books): void {
   const { edges, findings } = ledger;
+  count(device, "syncs");
   const lives = covering(device, event.addr);
   const life =
     lives.find((each) =>
