@@ -7,15 +7,18 @@
 import { host } from "./host.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
 import { nearestNames } from "../lang/diagnostics/suggest.ts";
-import { LoadError, type SourceLoader, tooLong } from "../lang/syntax/load_files.ts";
+import type { CLoader } from "../lang/values/c_module.ts";
+import { LoadError, tooLong } from "../lang/syntax/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
+import { HostShelf } from "./c/c_shelf.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { folderOf, isInside, joinPath, shortPath } from "./paths.ts";
 
 const ROOT_MARKS: ReadonlySet<string> = new Set(["deno.json", "package.json"]);
 
 /** Loads what scenarios use from below one root. */
-export class HostLoader implements SourceLoader {
+export class HostLoader implements CLoader {
+  readonly shelf = new HostShelf();
   /** The folder that `use` cannot leave. */
   readonly root: string;
   /** The file that makes it the root; null for the folder of the scenario itself. */

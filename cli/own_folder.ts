@@ -27,6 +27,7 @@ export function writeOwnLines(name: string, lines: readonly string[]): void {
   host.writeTextFileSync(`${OWN_FOLDER}/${name}`, lines.map((line) => `${line}\n`).join(""));
 }
 
-function permitted(name: "read" | "write"): boolean {
+/** Whether the folder may be read, or written. */
+export function permitted(name: "read" | "write"): boolean {
   return host.permissions.querySync({ name, path: OWN_FOLDER }).state === "granted";
 }

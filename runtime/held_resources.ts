@@ -24,6 +24,7 @@ export type HeldKind =
   | "pool_block"
   | "peer_memory"
   | "memory"
+  | "driver_memory"
   | "mapping";
 
 /** Something that was taken and not given back. */
@@ -56,6 +57,8 @@ const HELD_EVENTS = [
   "swiotlb.unmap",
   "mem.alloc",
   "mem.free",
+  "driver.alloc",
+  "driver.free",
   "vfio.add_pages",
   "vfio.free_pages",
   "call.dma_alloc_coherent",
@@ -111,6 +114,8 @@ export class HeldBooks {
   readonly #migration = new Map<string, MemoryBlock>();
   /** Memory of devices, wherever it lies. */
   readonly #peerMemory = new RangeBook();
+  /** Memory that drivers in C have taken. */
+  readonly #driverMemory = new RangeBook();
   /** The call of a pool that is running, and the size of its blocks. */
   #growing: MachineEvent<"call.dma_pool_alloc"> | null = null;
   /** How much memory of a device, and how much shared memory, is being asked for. */
@@ -174,6 +179,14 @@ export class HeldBooks {
         taken: event,
       })),
       ...[...this.#memory.values()].flatMap(memoryLeft),
+      ...this.#driverMemory.left().map(({ end, event, start }): Leak => ({
+        kind: "driver_memory",
+        device: null,
+        amount: end - start,
+        span: { start, end },
+        text: `${end - start} bytes of memory at ${hexAddress(start)} were not given back`,
+        taken: event,
+      })),
       ...memoryLeft({
         what: MIGRATION_PAGES,
         blocks: [...this.#migration.values()].filter(({ sizeBytes }) => sizeBytes > 0),
@@ -220,6 +233,12 @@ export class HeldBooks {
         return;
       case "mem.free":
         giveBlock(this.#useOf(event.fields.what), event);
+        return;
+      case "driver.alloc":
+        this.#driverMemory.take(event.fields.phys, event.fields.size_bytes, event);
+        return;
+      case "driver.free":
+        this.#driverMemory.give(event.fields.phys, event.fields.size_bytes);
         return;
       case "vfio.add_pages":
         this.#addPages(event, event.fields.pages);

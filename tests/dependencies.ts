@@ -35,12 +35,25 @@ interface Lock {
 const OWN = /^npm:\/?dmalab@/;
 
 /** An exact version of a package, in a specifier that may go on to a file of it. */
-export const EXACT = /^npm:\/?((?:@[\w.-]+\/)?[\w.-]+)@(\d+\.\d+\.\d+(?:-[\w.]+)?)(?:\/.*)?$/;
+export const EXACT = /^npm:\/?((?:@[\w.-]+\/)?[\w.-]+)@(\d+\.\d+\.\d+(?:-[\w.-]+)?)(?:\/.*)?$/;
 
-/** Reads both files. */
+/** The project, and what it starts with packages of its own. */
+const PROJECTS = [".", "cli/c/compiler"];
+
+/** Reads both files of each. */
 export function readDependencies(): Dependencies {
-  const { imports } = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json"))) as Config;
-  const lock = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.lock"))) as Lock;
+  const [own, ...others] = PROJECTS.map(dependenciesOf);
+  return others.reduce((all, { asked, locked, packages }) => ({
+    asked: [...all.asked, ...asked],
+    locked: [...all.locked, ...locked],
+    packages: [...all.packages, ...packages].sort((a, b) => a.name < b.name ? -1 : 1),
+  }), own!);
+}
+
+function dependenciesOf(folder: string): Dependencies {
+  const read = (name: string) => Deno.readTextFileSync(join(ROOT, folder, name));
+  const { imports } = JSON.parse(read("deno.json")) as Config;
+  const lock = JSON.parse(read("deno.lock")) as Lock;
   return {
     asked: Object.values(imports).filter((target) =>
       target.startsWith("npm:") && !OWN.test(target)

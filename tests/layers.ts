@@ -36,6 +36,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
     packages: [
       "@deno/shim-deno",
       "@optique/",
+      "@yowasp/clang",
       "@std/",
       "node:",
       "chevrotain",

@@ -9,7 +9,7 @@ import { runProgram } from "../lang/run/run_program.ts";
 import { spanPlace } from "../lang/source.ts";
 import { EVENT_NAMES, eventFields } from "../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../runtime/events.ts";
-import { openScenario } from "../cli/scenario/load_scenario.ts";
+import { readScenario } from "../cli/scenario/load_scenario.ts";
 import { codeBlocks } from "./code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
@@ -34,7 +34,7 @@ async function dmalab(...words: string[]) {
 }
 
 function programOf(path: string) {
-  const opened = openScenario(path);
+  const opened = readScenario(path);
   assert(!("problem" in opened) && opened.program !== null);
   return opened.program;
 }

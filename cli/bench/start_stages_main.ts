@@ -9,7 +9,7 @@ import { SourceFile } from "../../lang/source.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
 import { buildTestWorld } from "../../lang/run/test_machine.ts";
 import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
-import { openScenario } from "../scenario/load_scenario.ts";
+import { readScenario } from "../scenario/load_scenario.ts";
 
 /** Runs a scenario. @returns When each stage ended. */
 function timeStages(path: string): readonly (readonly [stage: string, ms: number])[] {
@@ -18,7 +18,7 @@ function timeStages(path: string): readonly (readonly [stage: string, ms: number
   ended("modules");
   parse(new SourceFile("first.dma", "let a = 1\n"));
   ended("parser");
-  const opened = openScenario(path);
+  const opened = readScenario(path);
   if (!("program" in opened) || opened.program === null) throw new Error("The scenario is wrong");
   ended("scenario");
   const { program } = opened;

@@ -29,7 +29,7 @@ export async function checkFiles(
   format: CheckFormat,
   screen: Screen,
 ): Promise<ExitCode> {
-  const { diagnostics, unreadable, withBug } = findProblems(paths);
+  const { diagnostics, unreadable, withBug } = await findProblems(paths);
   const problems = diagnostics.map(problemOf);
   const errors = countMistakes(diagnostics, "error") + unreadable.length;
   const warnings = countMistakes(diagnostics, "warning");
@@ -57,12 +57,12 @@ export async function checkFiles(
     : codeOfProblems(diagnostics);
 }
 
-function findProblems(paths: readonly string[]): Findings {
+async function findProblems(paths: readonly string[]): Promise<Findings> {
   const diagnostics = new Map<string, Diagnostic>();
   const unreadable: string[] = [];
   let withBug: string | null = null;
   for (const path of paths) {
-    const found = checkScenario(path);
+    const found = await checkScenario(path);
     if ("problem" in found) {
       unreadable.push(found.problem);
       continue;

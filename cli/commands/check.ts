@@ -25,6 +25,6 @@ export const CHECK = command({
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
     const { checkFiles } = await import("../check/check_files.ts");
     const paths = findScenarios(words.length === 0 ? ["."] : words, screen);
-    return paths === null ? WRONG : checkFiles(paths, format, screen);
+    return paths === null ? WRONG : await checkFiles(paths, format, screen);
   },
 });

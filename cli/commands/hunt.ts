@@ -53,7 +53,7 @@ export const HUNT = command({
     const { openHunt } = await import("../hunt/open_hunt.ts");
     const { runHunt } = await import("../hunt/run_hunt.ts");
     const { withInterrupts } = await import("../interrupts.ts");
-    const opened = openHunt(words[0] ?? null, options, screen);
+    const opened = await openHunt(words[0] ?? null, options, screen);
     if (opened === null) return WRONG;
     return await withInterrupts(async (interrupts) => {
       if (!("drivers" in opened)) return runHunt(opened, screen, interrupts);

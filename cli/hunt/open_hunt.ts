@@ -28,11 +28,11 @@ export interface OpenedDrivers {
 }
 
 /** @param path The scenario whose drivers or machine are hunted; null for random machines. */
-export function openHunt(
+export async function openHunt(
   path: string | null,
   words: HuntWords,
   screen: Screen,
-): OpenedHunt | OpenedDrivers | null {
+): Promise<OpenedHunt | OpenedDrivers | null> {
   const refuse = (problem: string) => {
     screen.err(`error: ${problem}\n`);
     return null;
@@ -41,7 +41,7 @@ export function openHunt(
     const settings = readHuntOptions(words);
     return typeof settings === "string" ? refuse(settings) : { settings };
   }
-  const { program } = loadScenario(path, screen);
+  const { program } = await loadScenario(path, screen);
   if (program === null) return null;
   const file = path.replace(/^.*[\\/]/, "");
   if (program.drivers.length > 0) {

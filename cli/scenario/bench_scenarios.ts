@@ -29,17 +29,17 @@ export async function benchScenarios(
   return await withInterrupts((watch) => benchAll(paths, options, screen, watch));
 }
 
-function benchAll(
+async function benchAll(
   paths: readonly string[],
   options: BenchScenarioOptions,
   screen: Screen,
   watch: Interrupts,
-): ExitCode {
+): Promise<ExitCode> {
   const paint = painter(screen.colour);
   let exitCode: ExitCode = HELD;
   let found = 0;
   for (const path of paths) {
-    const { exitCode: loaded, program } = loadScenario(path, screen);
+    const { exitCode: loaded, program } = await loadScenario(path, screen);
     if (program === null) {
       exitCode = worseExitCode(exitCode, loaded);
       continue;

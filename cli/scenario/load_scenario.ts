@@ -6,6 +6,7 @@ import { checkProgram, loadProgram } from "../../lang/language.ts";
 import type { LoadResult, Program } from "../../lang/run/program.ts";
 import type { FailureReport } from "../../lang/run/report.ts";
 import { BUG, type ExitCode, FAILED, HELD, STOPPED, WRONG } from "../exit_code.ts";
+import { withCompiled } from "../c/with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import type { Screen } from "../screen.ts";
 import { sayDiagnostics } from "./diagnostic_style.ts";
@@ -31,7 +32,17 @@ export function codeOfProblems(diagnostics: readonly Diagnostic[]): ExitCode {
 }
 
 /** A scenario with all that is wrong with it, or why it cannot be read, as a sentence. */
-export function openScenario(path: string): LoadResult | { readonly problem: string } {
+export async function openScenario(
+  path: string,
+): Promise<LoadResult | { readonly problem: string }> {
+  const opened = HostLoader.open(path);
+  if (typeof opened === "string") return { problem: opened };
+  const { entry, loader } = opened;
+  return await withCompiled(loader, () => loadProgram(entry, loader));
+}
+
+/** The same where nothing is compiled: a scenario with a driver in C is then wrong. */
+export function readScenario(path: string): LoadResult | { readonly problem: string } {
   const opened = HostLoader.open(path);
   return typeof opened === "string"
     ? { problem: opened }
@@ -39,16 +50,18 @@ export function openScenario(path: string): LoadResult | { readonly problem: str
 }
 
 /** All that is wrong with a scenario, or why it cannot be read, as a sentence. */
-export function checkScenario(path: string): readonly Diagnostic[] | { readonly problem: string } {
+export async function checkScenario(
+  path: string,
+): Promise<readonly Diagnostic[] | { readonly problem: string }> {
   const opened = HostLoader.open(path);
-  return typeof opened === "string"
-    ? { problem: opened }
-    : checkProgram(opened.entry, opened.loader);
+  if (typeof opened === "string") return { problem: opened };
+  const { entry, loader } = opened;
+  return await withCompiled(loader, () => checkProgram(entry, loader));
 }
 
 /** Loads a scenario; problems, warnings among them, go to the screen's error stream. */
-export function loadScenario(path: string, screen: Screen): LoadedScenario {
-  const opened = openScenario(path);
+export async function loadScenario(path: string, screen: Screen): Promise<LoadedScenario> {
+  const opened = await openScenario(path);
   if ("problem" in opened) {
     screen.err(`error: ${opened.problem}\n`);
     return { program: null, errors: 1, warnings: 0, exitCode: WRONG };

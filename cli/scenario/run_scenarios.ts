@@ -90,7 +90,7 @@ async function runAll(
   let wrongFiles = 0;
   for (const path of paths) {
     if (watch.interrupted()) break;
-    const { exitCode: loaded, program } = loadScenario(path, screen);
+    const { exitCode: loaded, program } = await loadScenario(path, screen);
     if (loaded === BUG) withBug ??= path;
     if (program === null) {
       wrongFiles++;

@@ -65,7 +65,7 @@ export async function runFile(
 ): Promise<void> {
   const paint = painter(job.colour);
   const problems = new MemoryScreen();
-  const { exitCode, program } = loadScenario(job.path, problems);
+  const { exitCode, program } = await loadScenario(job.path, problems);
   if (problems.errors !== "") tell({ kind: "problems", text: problems.errors });
   const end = { kind: "end", path: job.path, problems: problems.errors } as const;
   if (program === null) {

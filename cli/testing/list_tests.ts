@@ -9,15 +9,15 @@ import { noTestText } from "../scenario/run_scenarios.ts";
 import type { Screen } from "../screen.ts";
 
 /** Prints the place and the name of every test that is meant; finding none is a failure. */
-export function listTests(
+export async function listTests(
   paths: readonly string[],
   matches: readonly NameMatch[],
   screen: Screen,
-): ExitCode {
+): Promise<ExitCode> {
   let exitCode: ExitCode = HELD;
   const rows: [place: string, name: string][] = [];
   for (const path of paths) {
-    const { exitCode: loaded, program } = loadScenario(path, screen);
+    const { exitCode: loaded, program } = await loadScenario(path, screen);
     if (program === null) exitCode = worseExitCode(exitCode, loaded);
     for (const test of program?.tests ?? []) {
       if (test.kind === "bench" || !isNamed(test, matches)) continue;

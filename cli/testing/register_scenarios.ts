@@ -25,7 +25,7 @@ import { MemoryScreen } from "../memory_screen.ts";
 import { matchText } from "../name_match.ts";
 import { shortPath } from "../paths.ts";
 import { findScenarios } from "../scenario/find_scenarios.ts";
-import { openScenario } from "../scenario/load_scenario.ts";
+import { openScenario, readScenario } from "../scenario/load_scenario.ts";
 import { registerTest, type Step } from "./test_runner.ts";
 
 /** What is run of the scenarios, and how. */
@@ -82,7 +82,7 @@ function findWhat(path: string, { match }: RegisterOptions, screen: MemoryScreen
 
 /** Whether a scenario has such a test, or is wrong, which its run will say. */
 function mayHave(path: string, match: NameMatch): boolean {
-  const opened = openScenario(path);
+  const opened = readScenario(path);
   if ("problem" in opened || opened.program === null) return true;
   return opened.program.tests.some((test) => test.kind !== "bench" && isNamed(test, [match]));
 }
@@ -102,8 +102,8 @@ export class ScenarioError extends Error {
 }
 
 /** Reads and checks a scenario. @throws {ScenarioError} With everything that is wrong with it. */
-function loadWhole(path: string): Program {
-  const opened = openScenario(path);
+async function loadWhole(path: string): Promise<Program> {
+  const opened = await openScenario(path);
   if ("problem" in opened) throw new ScenarioError(opened.problem, []);
   const { program, diagnostics } = opened;
   if (program === null || diagnostics.length > 0) {
@@ -125,7 +125,7 @@ export async function runScenarioSteps(
   { match, seed, limits, strict }: RegisterOptions = {},
   prepare: (program: Program) => Program = (program) => program,
 ): Promise<void> {
-  const program = prepare(loadWhole(path));
+  const program = prepare(await loadWhole(path));
   const { name } = program.source;
   const all = program.tests.filter(({ kind }) => kind !== "bench");
   if (all.length === 0) throw new ScenarioError(`${name} has no test`, []);

@@ -45,7 +45,7 @@ export async function runTests(
   screen: Screen,
 ): Promise<ExitCode> {
   const { failed, failFast, matches, seed, shard, strict, trace, limits, coverage } = options;
-  const firsts = shard === null ? null : countTests(paths);
+  const firsts = shard === null ? null : await countTests(paths);
   const wanted = failed === null ? paths : paths.filter((path) => hasFailed(failed, path));
   const jobs = wanted.map((path, index): FileJob => ({
     path,
@@ -107,10 +107,10 @@ function keepFailures(failures: readonly FailedTest[]): void {
 }
 
 /** How many tests stand before those of each file, and at the end how many there are. */
-function countTests(paths: readonly string[]): number[] {
+async function countTests(paths: readonly string[]): Promise<number[]> {
   const firsts = [0];
   for (const path of paths) {
-    const opened = openScenario(path);
+    const opened = await openScenario(path);
     const tests = "problem" in opened ? [] : opened.program?.tests ?? [];
     firsts.push(firsts.at(-1)! + tests.filter(({ kind }) => kind !== "bench").length);
   }

@@ -210,6 +210,7 @@ for (let seed = 1; seed <= MACHINES; seed++) {
       keepWhile: (_items, make) => make(),
       wantChange: () => {},
       siteSpan: () => null,
+      siteOf: () => 0,
     };
     const values = new Values(random);
     for (const value of world.globals.values()) values.remember(value);

@@ -162,6 +162,7 @@ export class StatementCompiler extends TrialCompiler {
           });
         }
         return;
+      case "CDriver":
       case "Use":
       case "Machine":
       case "Const":

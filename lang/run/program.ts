@@ -34,6 +34,7 @@ import {
   type DriverFunction,
   readDriver,
 } from "./driver_entry.ts";
+import { withCDrivers } from "./c_drivers.ts";
 import { type Combination, combinationsOf, comparedMachines, variantIn } from "./combinations.ts";
 import type { MachineSetting, MachineVariant } from "../values/machine_variant.ts";
 import { type TableRow, tableRows } from "./table_rows.ts";
@@ -165,6 +166,7 @@ interface RightProgram {
   readonly checked: CheckedFiles;
   readonly variants: ReadonlyMap<AnyTest, TestVariants>;
   readonly drivers: readonly DriverEntry<FunctionBinding>[];
+  readonly registry: Registry;
 }
 
 /** Loads and checks a program; what is wrong comes by file and place. */
@@ -191,13 +193,14 @@ export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
 function readProgram(
   entry: SourceFile,
   loader: SourceLoader,
-  registry: Registry,
+  plain: Registry,
 ): { readonly right: RightProgram | null; readonly diagnostics: readonly Diagnostic[] } {
   const bag = new DiagnosticBag();
   const files = new FileLoader(loader, bag);
   const loaded = files.entry(entry);
   // A tree with error nodes has no meaning to be checked.
   if (bag.hasErrors) return { right: null, diagnostics: firstMistakes(bag.sorted()) };
+  const registry = withCDrivers(files.files, loader, plain, bag);
   const checked = checkFiles(loaded, files, registry, bag);
   const { machineIsRight } = checked;
   // What changes a machine that is wrong would repeat what is wrong with it.
@@ -215,7 +218,7 @@ function readProgram(
     };
   }
   warnUnused(loaded.file, checked.scope, checked.resolution, bag);
-  const right = { files: files.files, loaded, checked, variants, drivers };
+  const right = { files: files.files, loaded, checked, variants, drivers, registry };
   return { right, diagnostics: firstMistakes(bag.sorted()) };
 }
 
@@ -240,12 +243,12 @@ export function loadProgram(
 function compiledProgram(
   entry: SourceFile,
   loader: SourceLoader,
-  registry: Registry,
+  plain: Registry,
   followed: boolean,
 ): LoadResult {
-  const { diagnostics, right } = readProgram(entry, loader, registry);
+  const { diagnostics, right } = readProgram(entry, loader, plain);
   if (right === null) return { program: null, diagnostics };
-  const { checked, drivers, files, loaded, variants } = right;
+  const { checked, drivers, files, loaded, registry, variants } = right;
   const compiler = new ProgramCompiler(registry, checked.resolution, followed);
   const consts = compiler.consts(checked.consts);
   for (const { file } of files) {

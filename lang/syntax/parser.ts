@@ -200,8 +200,26 @@ export class DmaParser extends RecoveringParser {
 
   readonly driverDeclaration = this.RULE("driverDeclaration", () => {
     this.CONSUME(Soft.driver);
-    this.CONSUME(t.Text, named("driverName"));
-    this.SUBRULE(this.pathEntries);
+    this.OR({
+      DEF: [
+        { ALT: () => this.SUBRULE(this.compiledDriver) },
+        {
+          ALT: () => {
+            this.CONSUME(t.Text, named("driverName"));
+            this.SUBRULE(this.pathEntries);
+          },
+        },
+      ],
+      ...due("driverName"),
+    });
+  });
+
+  /** `name = c "file.c"`. */
+  readonly compiledDriver = this.RULE("compiledDriver", () => {
+    this.CONSUME(t.Name, NAME);
+    this.CONSUME(t.Assign);
+    this.CONSUME2(t.Name, { LABEL: "language" });
+    this.CONSUME(t.Text, { LABEL: "path" });
   });
 
   readonly modifier = this.RULE("modifier", () => {

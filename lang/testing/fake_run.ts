@@ -28,6 +28,7 @@ export function runOf(): { readonly run: Run; readonly spent: Spent } {
     keepWhile: (_items, make) => make(),
     wantChange: () => {},
     siteSpan: () => null,
+    siteOf: () => 0,
   };
   return { run, spent };
 }

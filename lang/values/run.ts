@@ -39,4 +39,6 @@ export interface Run {
   wantChange(): void;
   /** Where the statement stands that an event's `site` names. */
   siteSpan(site: number): Span | null;
+  /** The number by which events know a place that is no statement of the script's, as one in C. */
+  siteOf(span: Span): number;
 }

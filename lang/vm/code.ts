@@ -6,7 +6,7 @@
  */
 import type { FunctionSpec } from "../values/spec.ts";
 import type { ComparedMachine } from "../values/machine_variant.ts";
-import type { Span } from "../source.ts";
+import type { SourceFile, Span } from "../source.ts";
 import type { OutcomeKind } from "../syntax/tree/ast.ts";
 import type { EventMatcher } from "../patterns/event_pattern.ts";
 import type { Value } from "../values/value.ts";
@@ -171,6 +171,18 @@ export class CodeTables {
   readonly sites: Site[] = [];
   /** Statements, by the number in their marks; none in code without marks. */
   readonly statements: MarkedStatement[] = [];
+  readonly #placeSites = new Map<SourceFile, Map<number, number>>();
+
+  /** The number of a place that is no statement, as one in C: the same whenever it is asked for. */
+  readonly siteOf = (span: Span): number => {
+    const ofSource = this.#placeSites.get(span.source) ?? new Map<number, number>();
+    this.#placeSites.set(span.source, ofSource);
+    const known = ofSource.get(span.start);
+    if (known !== undefined) return known;
+    const site = this.sites.push({ span, call: span });
+    ofSource.set(span.start, site);
+    return site;
+  };
 }
 
 /** A compiled program: who runs it changes nothing in it. */

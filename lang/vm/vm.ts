@@ -226,6 +226,8 @@ export class Vm implements LoopVm, SideRun {
     return this.code.sites[site - 1]?.span ?? null;
   }
 
+  siteOf = (span: Span): number => this.code.siteOf(span);
+
   siteCall(site: number): Span | null {
     return this.code.sites[site - 1]?.call ?? null;
   }

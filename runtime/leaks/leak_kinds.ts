@@ -33,6 +33,7 @@ export const LEAK_KINDS = {
   bounce_slots: { doc: "Slots of a bounce buffer whose mapping is gone.", rule: "dma.6.3" },
   pool_block: { doc: "A block of a DMA pool that was not given back.", rule: "dma.1.2" },
   memory: { doc: "Memory of a driver's own, such as an array of addresses.", rule: null },
+  driver_memory: { doc: "Memory that a driver in C took and nobody has given back.", rule: null },
 } as const satisfies Partial<Record<HeldKind | "range", LeakKindEntry>>;
 
 export type LeakKind = keyof typeof LEAK_KINDS;

@@ -101,6 +101,11 @@ export class PageAllocator {
     this.#hints = { ...this.#starts };
   }
 
+  /** Where the search for pages of scripts starts. @internal */
+  get scriptStartPhys(): PhysAddr {
+    return this.#starts.script * this.pageSizeBytes as PhysAddr;
+  }
+
   /** Bytes of all pages that are taken, reserved ones included, but not those that are always zero. */
   get takenBytes(): Bytes {
     return (this.#bitmap.takenPages - this.#zeroPagesTaken) * this.pageSizeBytes;

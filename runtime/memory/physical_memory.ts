@@ -328,6 +328,21 @@ export class PhysicalMemory {
     return page === ZERO_PAGE ? this.#makePage(phys) : page;
   }
 
+  /**
+   * Has a page of RAM lie in bytes of somebody else's, with what it holds: compiled code shares them.
+   * Views of the page from before are no longer memory.
+   *
+   * @param phys Of its first byte.
+   * @param bytes As long as a page, and aligned for doubles.
+   * @throws {MemoryLimitError} When the page would exceed the limit.
+   * @internal
+   */
+  adopt(phys: PhysAddr, bytes: Uint8Array): void {
+    const page = this.pageForWriting(phys);
+    bytes.set(page.bytes);
+    this.#leafAt(leafIndex(phys))![phys >>> PAGE_SHIFT & LEAF_PAGE_MASK] = new MemoryPage(bytes);
+  }
+
   #makePage(phys: number): MemoryPage {
     if (this.kindAt(phys) === "none") {
       throw new InvariantError(

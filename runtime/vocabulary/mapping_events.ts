@@ -276,6 +276,14 @@ export const MAPPING_EVENTS = {
       ),
     },
   },
+  "driver.alloc": {
+    when: "a driver in C took memory",
+    fields: { phys: PHYS, size_bytes: SIZE },
+  },
+  "driver.free": {
+    when: "a driver in C gave memory back",
+    fields: { phys: PHYS, size_bytes: SIZE },
+  },
   "mem.alloc": {
     when: "host memory that a mapping costs was taken",
     fields: { what: COST, size_bytes: SIZE, from: MEMORY_SOURCE },

@@ -118,6 +118,7 @@ export class StatementChecker {
       case "Driver":
         // `driver_entry.ts` reads its values.
         break;
+      case "CDriver":
       case "Use":
       case "Machine":
       case "Const":

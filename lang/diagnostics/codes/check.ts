@@ -258,6 +258,23 @@ export const CHECK_CODES = {
       "Files may use one another up to 100 deep; a program has at most 1000 files, of 4194304 characters together.",
     example: 'use "next.dma"     # which uses another, and so on, a hundred times',
   },
+  E0710: {
+    title: "not compiled",
+    explanation:
+      "A driver in C is compiled when a command of `dmalab` loads the file; a session, and who only reads programs, has no compiler.",
+    example: 'driver ring = c "ring.c"     # typed in at the prompt',
+  },
+  E0711: {
+    title: "the C text is wrong",
+    explanation:
+      "The compiler says what is wrong with the C text, and where. A function that the machine's release does not have is none there.",
+    example: 'driver ring = c "ring.c"     # which calls dma_iova_link(), on 6.12',
+  },
+  W0308: {
+    title: "the C text is doubtful",
+    explanation: "The compiler warns of something in the C text, which is compiled all the same.",
+    example: 'driver ring = c "ring.c"     # in which a variable is never used',
+  },
   W0301: {
     title: "unused name",
     explanation:

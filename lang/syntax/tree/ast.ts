@@ -139,6 +139,14 @@ export interface DriverDeclaration extends Node {
   readonly entries: readonly PathEntry[];
 }
 
+/** `driver name = c "file.c"`. */
+export interface CDriverDeclaration extends Node {
+  readonly kind: "CDriver";
+  readonly name: Name;
+  readonly path: string;
+  readonly pathSpan: Span;
+}
+
 // ---------------------------------------------------------------------------------------------
 // Statements
 
@@ -316,7 +324,8 @@ export type Declaration =
   | TestDeclaration
   | PropertyDeclaration
   | BenchDeclaration
-  | DriverDeclaration;
+  | DriverDeclaration
+  | CDriverDeclaration;
 
 export type Statement =
   | Declaration

@@ -19,6 +19,7 @@ import type { BlockBuilder, ExpressionBuilder } from "./build_expression.ts";
 import { childNode, childNodes, children, childToken, childTokens, isToken } from "./cst.ts";
 import { readString } from "./literals.ts";
 import { MOST_REPEATED } from "../../diagnostics/clip.ts";
+import type { Span } from "../../source.ts";
 import { Text, tokenEnd } from "../tokens.ts";
 
 /** The grammar's rules for declarations. */
@@ -66,6 +67,8 @@ export class DeclarationBuilder {
       case "caseDeclaration":
         return this.#case(node);
       case "driverDeclaration": {
+        const compiled = childNode(node, "compiledDriver");
+        if (compiled !== undefined) return this.#compiledDriver(compiled, span);
         const token = childToken(node, "name");
         if (token === undefined) return { kind: "ErrorStatement", span };
         return {
@@ -105,6 +108,24 @@ export class DeclarationBuilder {
       this.context.errorOn("E0116", token, length, `it has at most ${MOST_REPEATED} characters`);
     }
     return name;
+  }
+
+  /** `driver name = c "file.c"`. */
+  #compiledDriver(node: CstNode, span: Span): Statement {
+    const path = childToken(node, "path");
+    const language = childToken(node, "language");
+    if (path === undefined || language === undefined) return { kind: "ErrorStatement", span };
+    if (language.image !== "c") {
+      const said = `A driver is written in \`c\`, not in \`${language.image}\``;
+      this.context.errorOn("E0201", language, said, 'write `driver name = c "file.c"`');
+    }
+    return {
+      kind: "CDriver",
+      name: this.builder.declaredName(node),
+      path: this.plainText(path, "The path of a driver"),
+      pathSpan: this.context.tokenSpan(path),
+      span,
+    };
   }
 
   #body(node: CstNode): Block {

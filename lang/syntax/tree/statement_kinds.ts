@@ -59,6 +59,7 @@ const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K 
     expressions: ({ budgets }) => budgets.map(({ condition }) => condition),
     blocks: ({ loop, setup }) => setup === null ? [loop] : [setup, loop],
   },
+  CDriver: { role: "declaration" },
   Driver: { role: "case", expressions: ({ entries }) => entries.map(({ value }) => value) },
   Let: { role: "plain", expressions: itsValue },
   Assign: { role: "plain", expressions: itsValue },

@@ -12,6 +12,7 @@ import type { Machine } from "../../machine.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { AccessChecks } from "./access_checks.ts";
 import { type CheckedDevice, Ledger } from "./ledger.ts";
+import { CpuChecks } from "./cpu_checks.ts";
 import { ContextChecks } from "./context_checks.ts";
 import { type LeftRecord, leftRecords } from "./left_records.ts";
 import { ListChecks } from "./list_checks.ts";
@@ -35,6 +36,7 @@ export class DmaChecker {
   readonly memory: MemoryChecks;
   readonly peers: PeerChecks;
   readonly contexts: ContextChecks;
+  readonly cpu: CpuChecks;
   readonly #ledger: Ledger;
 
   constructor(machine: Machine) {
@@ -48,6 +50,7 @@ export class DmaChecker {
     this.memory = new MemoryChecks(ledger);
     this.peers = new PeerChecks(ledger);
     this.contexts = new ContextChecks(ledger);
+    this.cpu = new CpuChecks(ledger);
   }
 
   /** What a kernel's own counter of errors would say. @see behaviour/dma.md 8.1 (error_count) */

@@ -186,6 +186,10 @@ const REPORT_CLASS_TABLE = {
     "dma.2.2",
     "Bytes that a device wrote were overwritten by a line of the CPU's caches.",
   ),
+  cpu_touches_device_buffer: hazard(
+    "dma.1.6",
+    "The CPU touched a buffer that is mapped for a device and was not synchronised back.",
+  ),
   private_memory_access: hazard(
     "dma.1.5",
     "A device touched memory of a confidential guest that is not shared.",

@@ -1,0 +1,117 @@
+/**
+ * The compiler of C: clang as a WebAssembly module, in a process of its own, which is started when
+ * something is to be compiled that has not been before.
+ */
+import { STACK_BYTES } from "../../lang/builtins/c/c_addresses.ts";
+import { host } from "../host.ts";
+import { COMPILER } from "../package/places.ts";
+
+/** No driver takes so long: first the package is downloaded. */
+const MOST_MS = 300_000;
+
+/** What came of a compilation. */
+export interface Compiled {
+  /** Null when the text is wrong. */
+  readonly module: Uint8Array<ArrayBuffer> | null;
+  /** What the compiler has said. */
+  readonly said: string;
+}
+
+const OUTPUT = "driver.wasm";
+
+/** What the text is compiled with; all of it is a part of the key. */
+export const ARGUMENTS: readonly string[] = [
+  "--target=wasm64",
+  "-mbulk-memory",
+  "-std=gnu11",
+  "-O1",
+  "-fno-inline",
+  "-fno-strict-aliasing",
+  "-fno-delete-null-pointer-checks",
+  "-fwrapv",
+  "-ffreestanding",
+  "-fvisibility=default",
+  "-nostdlib",
+  "-gline-tables-only",
+  "-gdwarf-4",
+  "-Wall",
+  "-Wno-unused-function",
+  "-Werror=implicit-function-declaration",
+  "-isystem",
+  "include",
+  // Each turn of a loop and each call of a function is counted.
+  "-fsanitize-coverage=trace-pc-guard",
+  "-mllvm",
+  "-sanitizer-coverage-prune-blocks=0",
+  // Each load and store is announced by a call.
+  "-Xclang",
+  "-fsanitize=kernel-address",
+  "-mllvm",
+  "-asan-instrumentation-with-call-threshold=0",
+  "-mllvm",
+  "-asan-stack=0",
+  "-mllvm",
+  "-asan-globals=0",
+  "-fno-caret-diagnostics",
+  "-fno-color-diagnostics",
+  "-ferror-limit=50",
+  "-Wl,--no-entry",
+  "-Wl,--import-memory",
+  "-Wl,--stack-first",
+  `-Wl,-z,stack-size=${STACK_BYTES}`,
+  "-Wl,--export-dynamic",
+  "-Wl,--export=__stack_pointer",
+  "-Wl,--error-limit=50",
+];
+
+/**
+ * Compiles sources together; the headers lie in `include/`.
+ *
+ * @param files Texts by their paths.
+ * @returns What the compiler made, or a sentence that says why it could not be started.
+ */
+export async function compileC(
+  sources: readonly string[],
+  files: Readonly<Record<string, string>>,
+): Promise<Compiled | { readonly problem: string }> {
+  if (COMPILER === null) return { problem: "The package has no compiler of C: a checkout has" };
+  if (host.permissions.querySync({ name: "run", command: host.execPath() }).state !== "granted") {
+    return {
+      problem: "Compiling C takes a process: start with --allow-run, as `deno task dmalab`",
+    };
+  }
+  const { config, program } = COMPILER;
+  const child = new host.Command(host.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      "--quiet",
+      "--frozen",
+      `--config=${config}`,
+      "-R",
+      "--allow-env",
+      program,
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const job = { arguments: [...ARGUMENTS, ...sources, "-o", OUTPUT], files, output: OUTPUT };
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(JSON.stringify(job)));
+  await writer.close();
+  const late = setTimeout(() => child.kill("SIGKILL"), MOST_MS);
+  const { code, stderr, stdout } = await child.output();
+  clearTimeout(late);
+  if (code !== 0) return { problem: `The compiler of C ends with ${code}: ${firstLine(stderr)}` };
+  const { module, said } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    readonly module: string | null;
+    readonly said: string;
+  };
+  return { module: module === null ? null : Uint8Array.fromBase64(module), said };
+}
+
+function firstLine(bytes: Uint8Array): string {
+  const lines = new TextDecoder().decode(bytes).split("\n").filter((line) => line.trim() !== "");
+  return lines[0] ?? "it says nothing";
+}

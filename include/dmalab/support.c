@@ -1,0 +1,149 @@
+/* Compiled with every driver: looks at each load and store before it happens, and counts the turns. */
+#define RAW __attribute__((no_sanitize("kernel-address", "coverage")))
+#define HOOK __attribute__((no_sanitize("kernel-address", "coverage"), visibility("hidden"), used))
+#define IMPORT(name) extern __attribute__((import_module("dmalab"), import_name(#name)))
+
+typedef unsigned long word;
+
+IMPORT(touch) void dmalab_touch(double at, double bytes, int writes);
+IMPORT(burnt) int dmalab_burnt(void);
+extern void __wasm_call_ctors(void);
+
+/* One byte for eight: 0 where all of them may be used, 1 to 7 where the first ones may, else a mark. */
+static unsigned char *shadow;
+static word limit;
+static int fuel;
+
+__attribute__((export_name("dmalab_start"))) RAW void dmalab_start(word shadow_at, word limit_at, int turns)
+{
+	shadow = (unsigned char *)shadow_at;
+	limit = limit_at;
+	fuel = turns;
+	__wasm_call_ctors();
+}
+
+RAW static inline __attribute__((always_inline)) int is_open(word at, word bytes)
+{
+	word last = at + bytes - 1;
+	signed char mark;
+	if (last >= limit || last < at)
+		return 0;
+	mark = (signed char)shadow[last >> 3];
+	if (__builtin_expect(mark != 0, 0) && (mark < 0 || mark > 7 || (int)(last & 7) >= mark))
+		return 0;
+	return last >> 3 == at >> 3 || shadow[at >> 3] == 0;
+}
+
+RAW static __attribute__((noinline)) int span_is_open(word at, word bytes)
+{
+	word granule, last = at + bytes - 1;
+	if (bytes == 0)
+		return 1;
+	if (last >= limit || last < at)
+		return 0;
+	for (granule = at >> 3; granule < last >> 3; granule++)
+		if (shadow[granule])
+			return 0;
+	return is_open(last, 1);
+}
+
+#define ACCESS(size)                                              \
+	HOOK void __asan_load##size(word at)                      \
+	{                                                         \
+		if (__builtin_expect(!is_open(at, size), 0))      \
+			dmalab_touch((double)at, size, 0);        \
+	}                                                         \
+	HOOK void __asan_store##size(word at)                     \
+	{                                                         \
+		if (__builtin_expect(!is_open(at, size), 0))      \
+			dmalab_touch((double)at, size, 1);        \
+	}
+ACCESS(1)
+ACCESS(2)
+ACCESS(4)
+ACCESS(8)
+ACCESS(16)
+
+HOOK void __asan_loadN(word at, word bytes)
+{
+	if (!span_is_open(at, bytes))
+		dmalab_touch((double)at, (double)bytes, 0);
+}
+
+HOOK void __asan_storeN(word at, word bytes)
+{
+	if (!span_is_open(at, bytes))
+		dmalab_touch((double)at, (double)bytes, 1);
+}
+
+HOOK void __asan_handle_no_return(void)
+{
+}
+
+HOOK void __sanitizer_cov_trace_pc_guard_init(unsigned *first, unsigned *end)
+{
+	(void)first;
+	(void)end;
+}
+
+HOOK void __sanitizer_cov_trace_pc_guard(unsigned *guard)
+{
+	(void)guard;
+	if (__builtin_expect(--fuel < 0, 0))
+		fuel = dmalab_burnt();
+}
+
+HOOK void *memcpy(void *to, const void *from, word bytes)
+{
+	__asan_loadN((word)from, bytes);
+	__asan_storeN((word)to, bytes);
+	__builtin_memcpy(to, from, bytes);
+	return to;
+}
+
+HOOK void *memmove(void *to, const void *from, word bytes)
+{
+	__asan_loadN((word)from, bytes);
+	__asan_storeN((word)to, bytes);
+	__builtin_memmove(to, from, bytes);
+	return to;
+}
+
+HOOK void *memset(void *to, int byte, word bytes)
+{
+	__asan_storeN((word)to, bytes);
+	__builtin_memset(to, byte, bytes);
+	return to;
+}
+
+HOOK int memcmp(const void *one, const void *other, word bytes)
+{
+	const unsigned char *a = one, *b = other;
+	word at;
+	__asan_loadN((word)one, bytes);
+	__asan_loadN((word)other, bytes);
+	for (at = 0; at < bytes; at++)
+		if (a[at] != b[at])
+			return a[at] - b[at];
+	return 0;
+}
+
+HOOK word strlen(const char *text)
+{
+	word length = 0;
+	for (;; length++) {
+		__asan_load1((word)text + length);
+		if (!text[length])
+			return length;
+	}
+}
+
+HOOK int strcmp(const char *one, const char *other)
+{
+	for (;; one++, other++) {
+		__asan_load1((word)one);
+		__asan_load1((word)other);
+		if (*one != *other || !*one)
+			return (unsigned char)*one - (unsigned char)*other;
+	}
+}

@@ -1,0 +1,44 @@
+/** A driver in C as the compiler gave it: its code, and what is known of it. */
+import type { SourceFile } from "../../source.ts";
+import { LineTable } from "./line_table.ts";
+import { type ModuleShape, shapeOf } from "./wasm_reader.ts";
+
+/** Functions of the support file that are exported. */
+const OWN = /^(?:dmalab_|__)/;
+
+export class CCode {
+  readonly module: WebAssembly.Module;
+  readonly shape: ModuleShape;
+  /** Every source of it, by the name that the compiler calls it. */
+  readonly sources: ReadonlyMap<string, SourceFile>;
+  /** Names of its functions that scripts may call. */
+  readonly functionNames: readonly string[];
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  #lines: LineTable | null = null;
+
+  constructor(
+    readonly name: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    sources: ReadonlyMap<string, SourceFile>,
+  ) {
+    this.#bytes = bytes;
+    this.module = new WebAssembly.Module(bytes);
+    this.shape = shapeOf(bytes);
+    this.sources = sources;
+    this.functionNames = [...this.shape.functions.keys()].filter((name) => !OWN.test(name));
+  }
+
+  /** What an offset is a line of. Read when a place is asked for the first time. */
+  get lines(): LineTable {
+    if (this.#lines === null) {
+      const [section] = WebAssembly.Module.customSections(this.module, ".debug_line");
+      this.#lines = new LineTable(new Uint8Array(section ?? new ArrayBuffer(0)));
+    }
+    return this.#lines;
+  }
+
+  /** How many bytes the compiled module takes. */
+  get sizeBytes(): number {
+    return this.#bytes.length;
+  }
+}

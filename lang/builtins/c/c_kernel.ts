@@ -1,0 +1,191 @@
+/** What the functions of the simulated kernel see that a driver in C calls. */
+import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
+import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
+import type { CoherentMemory } from "../../../runtime/dma/calls/coherent.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
+import type { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
+import { type ErrnoName, KernelError } from "../../../runtime/errno.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import type { Run } from "../../values/run.ts";
+import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
+import { CHeap } from "./c_heap.ts";
+import type { CMemory } from "./c_memory.ts";
+import { NOWHERE } from "./c_memory.ts";
+import type { CPlace, CPlaces } from "./c_places.ts";
+import { LentRanges } from "./lent_ranges.ts";
+
+/** A `struct device` and its name. */
+const DEVICE_BYTES = 64;
+/** Bits of `gfp_t`. @see behaviour/c-api.md 1 */
+export const GFP = { ZERO: 0x100, DIRECT_RECLAIM: 0x400 } as const;
+
+/** Memory of `dma_alloc_coherent` as C has it. */
+export interface SharedBlock {
+  readonly memory: CoherentMemory;
+  readonly at: number;
+}
+
+export class CKernel {
+  readonly heap: CHeap;
+  readonly lent: LentRanges;
+  /** By the address that C has for it. */
+  readonly coherent = new Map<number, SharedBlock>();
+  /** Lists that are mapped, by the address of their first entry. */
+  readonly lists = new Map<number, Scatterlist>();
+  /** States of the two-step API, by their addresses. */
+  readonly #states = new Map<number, DmaIovaState>();
+  readonly #devices = new Map<number, DmaDevice>();
+  readonly #pointers = new Map<DmaDevice, number>();
+  /** Room for `struct device`s. */
+  #roomAt = 0;
+  #roomEnd = 0;
+  /** The call of the script that the driver runs in. */
+  run!: Run;
+  #at = 0;
+  #call = "";
+
+  constructor(readonly machine: Machine, readonly memory: CMemory, readonly places: CPlaces) {
+    this.heap = new CHeap(machine, memory);
+    this.lent = new LentRanges(machine, memory);
+  }
+
+  /** A function is called, at a place. */
+  enter(at: number, call: string): void {
+    this.#at = at;
+    this.#call = call;
+    const site = this.places.siteAt(at, call, this.run);
+    if (site !== null) this.machine.events.context.site = site;
+  }
+
+  /** The place of the call that runs. */
+  get place(): CPlace {
+    return this.#at === 0
+      ? this.places.fromStack(new Error().stack ?? "")
+      : this.places.placeOf(this.#at, this.#call);
+  }
+
+  /** What a kernel would not survive. @param what As a sentence without its end. */
+  crash(what: string, errno: ErrnoName = "EFAULT"): KernelError {
+    const { text } = this.place;
+    return new KernelError(errno, `${what} ${text === "" ? "" : `(${text})`}`.trim());
+  }
+
+  /** What a `struct device *` means. */
+  device(at: number): DmaDevice {
+    const device = this.#devices.get(at);
+    if (device !== undefined) return device;
+    throw this.crash(
+      `${this.#call}() is given ${at === 0 ? "NULL" : hex(at)} as its device, which is none`,
+    );
+  }
+
+  /** Where C finds a device. */
+  pointerTo(device: DmaDevice): number {
+    const known = this.#pointers.get(device);
+    if (known !== undefined) return known;
+    if (this.#roomAt + 2 * DEVICE_BYTES > this.#roomEnd) this.#makeRoom();
+    const at = this.#roomAt;
+    this.#roomAt += 2 * DEVICE_BYTES;
+    const { bytes } = this.memory;
+    const name = new TextEncoder().encode(device.name).subarray(0, DEVICE_BYTES - 1);
+    this.memory.open(at, 2 * DEVICE_BYTES);
+    bytes.fill(0, at, at + 2 * DEVICE_BYTES);
+    bytes.set(name, at + DEVICE_BYTES);
+    this.memory.putWord(at, at + DEVICE_BYTES);
+    this.#devices.set(at, device);
+    this.#pointers.set(device, at);
+    return at;
+  }
+
+  #makeRoom(): void {
+    const { pages } = this.machine;
+    const taken = pages.alloc(1, { contiguous: true, owner: "driver" });
+    const at = taken === null ? NOWHERE : this.memory.shareRow(taken, pages.pageSizeBytes);
+    if (at === NOWHERE) throw this.crash("There is no memory for a device", "ENOMEM");
+    this.#roomAt = at;
+    this.#roomEnd = at + pages.pageSizeBytes;
+  }
+
+  /** The physical address of what a pointer leads to. */
+  phys(at: number): PhysAddr {
+    const phys = this.memory.physOf(at);
+    if (phys !== NOWHERE) return phys as PhysAddr;
+    throw this.crash(`${this.#call}() is given ${hex(at)}, where there is no memory`);
+  }
+
+  /** The physical address of a `struct page`. */
+  pagePhys(at: number): PhysAddr {
+    const index = (at - PAGE_MAP) / PAGE_STRUCT_BYTES;
+    if (this.memory.isPage(at) && Number.isInteger(index)) {
+      return index * this.machine.pages.pageSizeBytes as PhysAddr;
+    }
+    throw this.crash(`${this.#call}() is given ${at === 0 ? "NULL" : hex(at)}, which is no page`);
+  }
+
+  /** Where the `struct page` of an address is. */
+  pageAt(phys: number): number {
+    return PAGE_MAP + Math.floor(phys / this.machine.pages.pageSizeBytes) * PAGE_STRUCT_BYTES;
+  }
+
+  /** A size, an offset or an address, which no number beyond the largest exact one can be. */
+  exact(value: number, what: string): number {
+    if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value;
+    throw this.crash(`${this.#call}() is given ${hex(value)} as its ${what}`);
+  }
+
+  dma(value: number): DmaAddr {
+    // All ones, as a number.
+    return (value >= 2 ** 64 ? -1 : value) as DmaAddr;
+  }
+
+  direction(dir: number): DmaDirection {
+    if (dir === 0 || dir === 1 || dir === 2) return dir;
+    throw this.crash(`${this.#call}() with the direction ${dir}, which is none`);
+  }
+
+  /** A call that may sleep. */
+  maySleep(): void {
+    this.machine.checker?.contexts.maySleep(`${this.#call}()`);
+  }
+
+  /** A call that sleeps where its flags allow it to. */
+  maySleepBy(gfp: number): void {
+    if ((gfp & GFP.DIRECT_RECLAIM) !== 0) this.maySleep();
+  }
+
+  /** The state of the two-step API at an address, as C has it now. */
+  state(at: number): DmaIovaState {
+    const known = this.#states.get(at);
+    if (known !== undefined) return known;
+    const state = new DmaIovaState();
+    this.#states.set(at, state);
+    return state;
+  }
+
+  /** Lets C see physical memory; where there is no room, a pointer that nobody may use. */
+  share(phys: PhysAddr, sizeBytes: number): number {
+    const at = this.memory.share(phys, sizeBytes);
+    if (at === NOWHERE) {
+      throw this.crash("The driver sees too much memory that lies apart", "ENOMEM");
+    }
+    return at;
+  }
+
+  /** Lets C use a buffer of the script's. */
+  lend(phys: PhysAddr, sizeBytes: number): number {
+    const at = this.share(phys, sizeBytes);
+    if (this.heap.find(at) === null) this.memory.admit(at, sizeBytes);
+    return at;
+  }
+
+  /** The same for a page of RAM. */
+  lendPage(phys: PhysAddr): number {
+    return this.lend(phys, Math.max(PAGE_SIZE_BYTES, this.machine.pages.pageSizeBytes));
+  }
+}
+
+export function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}

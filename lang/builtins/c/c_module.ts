@@ -1,0 +1,66 @@
+/** A compiled driver as a type of the language: its functions are the methods. */
+import type { CModule } from "../../values/c_module.ts";
+import type { SourceFile } from "../../source.ts";
+import type { MethodSpec, ParameterSpec, TypeSpec } from "../../values/spec.ts";
+import { Handle, type Value } from "../../values/value.ts";
+import type { World } from "../../values/world.ts";
+import { CCode } from "./c_code.ts";
+import { CDriver } from "./c_driver.ts";
+
+/** The driver of one machine, made when its first function is called. */
+class DriverOfWorld {
+  #driver: CDriver | null = null;
+
+  constructor(readonly code: CCode, readonly world: World) {}
+
+  get driver(): CDriver {
+    return this.#driver ??= new CDriver(this.code, this.world.lab.machine);
+  }
+}
+
+function parameter(index: number): ParameterSpec {
+  return {
+    name: `argument ${index + 1}`,
+    kind: "any",
+    doc: "A number, a size, an address, a device, a buffer or a region.",
+  };
+}
+
+function methodOf(code: CCode, name: string): MethodSpec<DriverOfWorld> {
+  const { parameters, result } = code.shape.functions.get(name)!;
+  return {
+    name,
+    parameters: parameters.map((_type, index) => parameter(index)),
+    result: result === null ? "nothing" : "int",
+    doc: `A function of ${code.name}.`,
+    example: "",
+    run: (run, target, args) => target.driver.call(run, name, args as readonly Value[]),
+  };
+}
+
+/**
+ * Makes a driver of what the compiler gave.
+ *
+ * @param name As messages call the source.
+ * @param bytes The module.
+ * @param sources Its sources by the names that the compiler knows them by.
+ * @throws {WebAssembly.CompileError} When the bytes are no module.
+ */
+export function makeCModule(
+  name: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  sources: ReadonlyMap<string, SourceFile>,
+): CModule {
+  const code = new CCode(name, bytes, sources);
+  const type: TypeSpec<DriverOfWorld> = {
+    name: `C driver ${name}`,
+    doc: `The driver in ${name}.`,
+    fields: () => [],
+    methods: code.functionNames.map((each) => methodOf(code, each)),
+    format: () => `the driver ${name}`,
+  };
+  return {
+    type: type as TypeSpec,
+    start: (world) => new Handle(type as TypeSpec, new DriverOfWorld(code, world)),
+  };
+}

@@ -1,0 +1,30 @@
+/**
+ * Every function of the kernel that a driver in C may call: one entry each. Headers, the border and
+ * the pages come from here.
+ *
+ * @see behaviour/c-api.md
+ */
+import type { CCallEntry } from "./call_entry.ts";
+import { DEVICE_CALLS } from "./calls/device.ts";
+import { LIST_CALLS } from "./calls/lists.ts";
+import { MAPPING_CALLS } from "./calls/mapping.ts";
+import { MEMORY_CALLS } from "./calls/memory.ts";
+import { TWO_STEP_CALLS } from "./calls/two_step.ts";
+import { type Prototype, prototypeOf } from "./prototype.ts";
+
+export interface CCall extends CCallEntry {
+  readonly prototype: Prototype;
+  /** The header that brings it. */
+  readonly header: string;
+}
+
+const HEADERS: Readonly<Record<string, readonly CCallEntry[]>> = {
+  "dma-mapping": [...MAPPING_CALLS, ...LIST_CALLS, ...TWO_STEP_CALLS],
+  ...MEMORY_CALLS,
+  ...DEVICE_CALLS,
+};
+
+/** All of them, by header. */
+export const C_CALLS: readonly CCall[] = Object.entries(HEADERS).flatMap(([header, entries]) =>
+  entries.map((entry) => ({ ...entry, header, prototype: prototypeOf(entry.c) }))
+);

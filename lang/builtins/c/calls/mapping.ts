@@ -1,0 +1,253 @@
+/** Streaming mappings, shared memory, and what a driver asks about both. @see behaviour/c-api.md 3, 5, 6 */
+import type { DmaAddr } from "../../../../runtime/address.ts";
+import { DMA_ATTR } from "../../../../runtime/dma/attributes.ts";
+import { CoherentMemory } from "../../../../runtime/dma/calls/coherent.ts";
+import type { KernelStrategies } from "../../../../runtime/kernels/kernels.ts";
+import type { CCallEntry } from "../call_entry.ts";
+import { type CKernel, hex } from "../c_kernel.ts";
+import { MARK, NOWHERE } from "../c_memory.ts";
+
+/** Calls that came with the two-step API. */
+export const since72 = ({ dma }: KernelStrategies): boolean => dma.hasTwoStep;
+
+/** What C has for "could not be mapped": all ones. */
+const ERROR = -1;
+const { MMIO, SKIP_CPU_SYNC } = DMA_ATTR;
+
+/** How C says 64 bits where there is no limit. */
+const ALL_BITS = 64;
+
+/** Notes a mapping that was made, and gives its address to C. */
+function mapped(
+  kernel: CKernel,
+  dma: DmaAddr,
+  [device, phys, sizeBytes, dir, attrs]: readonly [number, number, number, number, number],
+): number {
+  if (dma < 0) return ERROR;
+  if ((attrs & (MMIO | SKIP_CPU_SYNC)) === 0) {
+    kernel.lent.add(kernel.device(device!), dma, phys as never, sizeBytes!, dir as never);
+  }
+  return dma;
+}
+
+/** How many bits a mask has; it must be ones from the lowest up. */
+function maskBits(kernel: CKernel, mask: number): number {
+  if (mask >= 2 ** 63) return ALL_BITS;
+  const bits = Math.round(Math.log2(mask + 1));
+  if (mask > 0 && 2 ** bits - 1 === mask || bits >= 53) return bits;
+  throw kernel.crash(`${hex(mask)} is no mask`);
+}
+
+export const MAPPING_CALLS: readonly CCallEntry[] = [
+  {
+    c: "dma_addr_t dma_map_single_attrs(struct device *dev, const void *ptr, size_t size, enum dma_data_direction dir, unsigned long attrs)",
+    run(kernel, [dev, ptr, size, dir, attrs]) {
+      const device = kernel.device(dev);
+      const phys = kernel.phys(ptr);
+      kernel.exact(size, "size");
+      const dma = kernel.machine.dma.dmaMapSingle(
+        device,
+        phys,
+        size,
+        kernel.direction(dir),
+        attrs,
+      );
+      return mapped(kernel, dma, [dev, phys, size, dir, attrs]);
+    },
+  },
+  {
+    c: "void dma_unmap_single_attrs(struct device *dev, dma_addr_t addr, size_t size, enum dma_data_direction dir, unsigned long attrs)",
+    run(kernel, [dev, addr, size, dir, attrs]) {
+      const device = kernel.device(dev);
+      const dma = kernel.dma(addr);
+      kernel.lent.end(device, dma);
+      kernel.exact(size, "size");
+      kernel.machine.dma.dmaUnmapSingle(device, dma, size, kernel.direction(dir), attrs);
+    },
+  },
+  {
+    c: "dma_addr_t dma_map_page_attrs(struct device *dev, struct page *page, size_t offset, size_t size, enum dma_data_direction dir, unsigned long attrs)",
+    run(kernel, [dev, page, offset, size, dir, attrs]) {
+      const device = kernel.device(dev);
+      const phys = kernel.pagePhys(page);
+      kernel.exact(offset + size, "size");
+      const dma = kernel.machine.dma.dmaMapPage(
+        device,
+        phys,
+        offset,
+        size,
+        kernel.direction(dir),
+        attrs,
+      );
+      return mapped(kernel, dma, [dev, phys + offset, size, dir, attrs]);
+    },
+  },
+  {
+    c: "void dma_unmap_page_attrs(struct device *dev, dma_addr_t addr, size_t size, enum dma_data_direction dir, unsigned long attrs)",
+    run(kernel, [dev, addr, size, dir, attrs]) {
+      const device = kernel.device(dev);
+      const dma = kernel.dma(addr);
+      kernel.lent.end(device, dma);
+      kernel.exact(size, "size");
+      kernel.machine.dma.dmaUnmapPage(device, dma, size, kernel.direction(dir), attrs);
+    },
+  },
+  {
+    c: "dma_addr_t dma_map_phys(struct device *dev, phys_addr_t phys, size_t size, enum dma_data_direction dir, unsigned long attrs)",
+    isIn: since72,
+    run(kernel, [dev, phys, size, dir, attrs]) {
+      const device = kernel.device(dev);
+      kernel.exact(phys + size, "address");
+      const dma = kernel.machine.dma.dmaMapPhys(
+        device,
+        phys as never,
+        size,
+        kernel.direction(dir),
+        attrs,
+      );
+      return mapped(kernel, dma, [dev, phys, size, dir, attrs]);
+    },
+  },
+  {
+    c: "void dma_unmap_phys(struct device *dev, dma_addr_t addr, size_t size, enum dma_data_direction dir, unsigned long attrs)",
+    isIn: since72,
+    run(kernel, [dev, addr, size, dir, attrs]) {
+      const device = kernel.device(dev);
+      const dma = kernel.dma(addr);
+      kernel.lent.end(device, dma);
+      kernel.exact(size, "size");
+      kernel.machine.dma.dmaUnmapPhys(device, dma, size, kernel.direction(dir), attrs);
+    },
+  },
+  {
+    c: "int dma_mapping_error(struct device *dev, dma_addr_t addr)",
+    run: (kernel, [dev, addr]) =>
+      kernel.machine.dma.dmaMappingError(kernel.device(dev), kernel.dma(addr)),
+  },
+  {
+    c: "void dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr, size_t size, enum dma_data_direction dir)",
+    run(kernel, [dev, addr, size, dir]) {
+      const device = kernel.device(dev);
+      const dma = kernel.dma(addr);
+      kernel.exact(size, "size");
+      kernel.machine.dma.dmaSyncSingleForCpu(device, dma, size, kernel.direction(dir));
+      kernel.lent.hand(device, dma, size, true);
+    },
+  },
+  {
+    c: "void dma_sync_single_for_device(struct device *dev, dma_addr_t addr, size_t size, enum dma_data_direction dir)",
+    run(kernel, [dev, addr, size, dir]) {
+      const device = kernel.device(dev);
+      const dma = kernel.dma(addr);
+      kernel.exact(size, "size");
+      kernel.machine.dma.dmaSyncSingleForDevice(device, dma, size, kernel.direction(dir));
+      kernel.lent.hand(device, dma, size, false);
+    },
+  },
+  {
+    c: "bool dma_need_unmap(struct device *dev)",
+    isIn: since72,
+    run: (kernel, [dev]) => Number(kernel.machine.dma.dmaNeedUnmap(kernel.device(dev))),
+  },
+  {
+    c: "void *dma_alloc_coherent(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp)",
+    run(kernel, [dev, size, handle, gfp]) {
+      kernel.maySleepBy(gfp);
+      const device = kernel.device(dev);
+      kernel.exact(size, "size");
+      const memory = kernel.machine.dma.dmaAllocCoherent(device, size);
+      if (memory === null) return 0;
+      const row = kernel.memory.shareRow(memory.pages, memory.pageSizeBytes);
+      if (row === NOWHERE) {
+        kernel.machine.dma.dmaFreeCoherent(device, memory);
+        return 0;
+      }
+      kernel.memory.open(row, size);
+      kernel.coherent.set(row, { memory, at: row });
+      if (kernel.memory.markAt(handle) !== 0) {
+        throw kernel.crash("dma_alloc_coherent() is given no place for the address");
+      }
+      kernel.memory.putWord(handle, memory.dma);
+      return row;
+    },
+  },
+  {
+    c: "void dma_free_coherent(struct device *dev, size_t size, void *cpu, dma_addr_t handle)",
+    run(kernel, [dev, size, cpu, handle]) {
+      if (cpu === 0) return;
+      const device = kernel.device(dev);
+      const block = kernel.coherent.get(cpu);
+      if (block === undefined) {
+        throw kernel.crash(`dma_free_coherent() is given ${hex(cpu)}, which it never gave`);
+      }
+      const { at, memory } = block;
+      if (handle !== memory.dma) {
+        throw kernel.crash(
+          `dma_free_coherent() is given ${hex(handle)} with ${hex(cpu)}, whose address is ${
+            hex(memory.dma)
+          }`,
+        );
+      }
+      const { dma, owned, pageSizeBytes, pages } = memory;
+      // The size that the caller says is what the checker holds against its record.
+      const said = new CoherentMemory(dma, size, pages, pageSizeBytes, owned);
+      kernel.machine.dma.dmaFreeCoherent(device, said, memory);
+      kernel.coherent.delete(at);
+      kernel.memory.close(at, pages.length * pageSizeBytes, MARK.FREED);
+    },
+  },
+  {
+    c: "int dma_set_mask(struct device *dev, u64 mask)",
+    run(kernel, [dev, mask]) {
+      kernel.maySleep();
+      return kernel.machine.dma.dmaSetMask(kernel.device(dev), maskBits(kernel, mask));
+    },
+  },
+  {
+    c: "int dma_set_coherent_mask(struct device *dev, u64 mask)",
+    run(kernel, [dev, mask]) {
+      kernel.maySleep();
+      return kernel.machine.dma.dmaSetCoherentMask(kernel.device(dev), maskBits(kernel, mask));
+    },
+  },
+  {
+    c: "int dma_set_mask_and_coherent(struct device *dev, u64 mask)",
+    run(kernel, [dev, mask]) {
+      kernel.maySleep();
+      const device = kernel.device(dev);
+      const bits = maskBits(kernel, mask);
+      const error = kernel.machine.dma.dmaSetMask(device, bits);
+      return error !== 0 ? error : kernel.machine.dma.dmaSetCoherentMask(device, bits);
+    },
+  },
+  {
+    c: "u64 dma_get_mask(struct device *dev)",
+    run: (kernel, [dev]) => kernel.device(dev).lastAddress,
+  },
+  {
+    c: "u64 dma_get_required_mask(struct device *dev)",
+    run: (kernel, [dev]) => kernel.machine.dma.dmaGetRequiredMask(kernel.device(dev)),
+  },
+  {
+    c: "bool dma_addressing_limited(struct device *dev)",
+    run: (kernel, [dev]) => Number(kernel.machine.dma.dmaAddressingLimited(kernel.device(dev))),
+  },
+  {
+    c: "size_t dma_max_mapping_size(struct device *dev)",
+    run(kernel, [dev]) {
+      const bytes = kernel.machine.dma.dmaMaxMappingSize(kernel.device(dev));
+      return bytes === Number.MAX_SAFE_INTEGER ? ERROR : bytes;
+    },
+  },
+  {
+    c: "size_t dma_opt_mapping_size(struct device *dev)",
+    run(kernel, [dev]) {
+      const bytes = kernel.machine.dma.dmaOptMappingSize(kernel.device(dev));
+      return bytes === Number.MAX_SAFE_INTEGER ? ERROR : bytes;
+    },
+  },
+  {
+    c: "unsigned long dma_get_merge_boundary(struct device *dev)",
+    run: (kernel, [dev]) => kernel.machine.dma.dmaGetMergeBoundary(kernel.device(dev)),
+  },
+];

@@ -1,0 +1,130 @@
+/**
+ * Drivers in C that a program declares: names that every machine of it binds, each to a driver of its
+ * own.
+ *
+ * They are put into the registry, so that nobody below knows of C: whoever asks what a machine binds
+ * is told of them, and whoever builds one gets them with it.
+ */
+import type { LabConfig } from "../../devices/lab_config.ts";
+import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type { SourceFile } from "../source.ts";
+import { type LoadedFile, loadNamedFile, type SourceLoader } from "../syntax/load_files.ts";
+import type { CDriverDeclaration } from "../syntax/tree/ast.ts";
+import type { CLoader, CompiledC, CShelf } from "../values/c_module.ts";
+import type { Registry } from "../values/registry.ts";
+import type { Kind, TypeSpec } from "../values/spec.ts";
+import type { Value } from "../values/value.ts";
+
+interface Declared {
+  readonly declaration: CDriverDeclaration;
+  readonly source: SourceFile;
+}
+
+/** The registry with the drivers in C of some files; itself where there are none. */
+export function withCDrivers(
+  files: readonly LoadedFile[],
+  loader: SourceLoader,
+  registry: Registry,
+  bag: DiagnosticBag,
+): Registry {
+  const declarations = files.flatMap(({ file }) =>
+    file.items.filter((item) => item.kind === "CDriver")
+  );
+  if (declarations.length === 0) return registry;
+  if (!compiles(loader)) {
+    for (const { pathSpan } of declarations) {
+      bag.error("E0710", pathSpan, "There is nobody here who compiles C");
+    }
+    return registry;
+  }
+  const declared = declarations.flatMap((declaration): Declared[] => {
+    const { path, pathSpan } = declaration;
+    const source = loadNamedFile(path, pathSpan, loader, bag);
+    return source === null ? [] : [{ declaration, source }];
+  });
+  return new CRegistry(registry, declared, loader.shelf, bag).registry;
+}
+
+function compiles(loader: SourceLoader): loader is CLoader {
+  return "shelf" in loader;
+}
+
+class CRegistry {
+  readonly #types: Map<string, TypeSpec>;
+  readonly #told = new Set<string>();
+
+  constructor(
+    readonly inner: Registry,
+    readonly declared: readonly Declared[],
+    readonly shelf: CShelf,
+    readonly bag: DiagnosticBag,
+  ) {
+    this.#types = new Map(inner.types);
+  }
+
+  get registry(): Registry {
+    const { inner } = this;
+    return {
+      ...inner,
+      types: this.#types,
+      buildConfig: (...parts) => {
+        const config = inner.buildConfig(...parts);
+        for (const each of this.declared) this.#find(each, config);
+        return config;
+      },
+      globalKinds: (config) => this.#kinds(config),
+      buildWorld: (config, options) => {
+        const world = inner.buildWorld(config, options);
+        const globals = world.globals as Map<string, Value>;
+        for (const each of this.declared) {
+          const module = this.#find(each, config)?.module ?? null;
+          if (module !== null) globals.set(each.declaration.name.text, module.start(world));
+        }
+        return world;
+      },
+    };
+  }
+
+  /** What a source has become for a machine; what is wrong with it is told once. */
+  #find({ declaration, source }: Declared, config: LabConfig): CompiledC | null {
+    const compiled = this.shelf.find(source, config);
+    if (compiled === null) {
+      const { path, pathSpan } = declaration;
+      this.#once(path, () => this.bag.error("E0710", pathSpan, `"${path}" is not compiled here`));
+      return null;
+    }
+    for (const diagnostic of compiled.diagnostics) {
+      const { code, message, span } = diagnostic;
+      this.#once(`${span.source.name} ${span.start} ${code} ${message}`, () => {
+        this.bag.add(diagnostic);
+      });
+    }
+    return compiled;
+  }
+
+  #once(key: string, tell: () => void): void {
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    tell();
+  }
+
+  #kinds(config: LabConfig): ReadonlyMap<string, Kind> {
+    const kinds = new Map(this.inner.globalKinds(config));
+    for (const each of this.declared) {
+      const { span, text } = each.declaration.name;
+      if (kinds.has(text)) {
+        this.#once(text, () =>
+          this.bag.error(
+            "E0302",
+            span,
+            `\`${text}\` is already the name of a part of the machine`,
+            "choose another name",
+          ));
+      }
+      const type = this.#find(each, config)?.module?.type;
+      if (type !== undefined) this.#types.set(type.name, type);
+      kinds.set(text, type === undefined ? "any" : `@${type.name}`);
+    }
+    return kinds;
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * A driver in C, as the language knows it: compiled by whoever loads a program, and run by what comes
+ * with the compiled code, so that nobody loads either who has no such driver.
+ */
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { LabConfig } from "../../devices/lab_config.ts";
+import type { SourceFile } from "../source.ts";
+import type { SourceLoader } from "../syntax/load_files.ts";
+import type { TypeSpec } from "./spec.ts";
+import type { Value } from "./value.ts";
+import type { World } from "./world.ts";
+
+/** A compiled driver. */
+export interface CModule {
+  /** Its functions as the methods of a type of its own. */
+  readonly type: TypeSpec;
+  /** The driver on a machine of its own, with its data as it is at the beginning. */
+  start(world: World): Value;
+}
+
+/** What became of a source of C for a machine. */
+export type CompiledC =
+  | { readonly module: CModule; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly module: null; readonly diagnostics: readonly Diagnostic[] };
+
+/** A loader that knows somebody who compiles C. */
+export interface CLoader extends SourceLoader {
+  readonly shelf: CShelf;
+}
+
+/** Who can compile C. Compiling takes time: what is wanted is noted, and there the next time. */
+export interface CShelf {
+  /** What a source has become for the machine of a configuration; null while it is not compiled. */
+  find(source: SourceFile, config: LabConfig): CompiledC | null;
+}

@@ -1,0 +1,57 @@
+/**
+ * Checks of what the CPU does to memory: whether a buffer is the CPU's when a driver touches it.
+ *
+ * Only code whose every access is seen can be checked so, which is what is compiled from C.
+ *
+ * @see behaviour/dma.md 1.6
+ */
+import type { Bytes, PhysAddr } from "../../address.ts";
+import { directionWord, type DmaDirection } from "../attributes.ts";
+import { hexAddress } from "../hex_address.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** Memory that a driver has mapped for a device, as the CPU sees it. */
+export interface LentMemory {
+  readonly device: string;
+  readonly phys: PhysAddr;
+  readonly dma: number;
+  readonly sizeBytes: Bytes;
+  readonly dir: DmaDirection;
+  /** The statement that mapped it, or handed it to the device again. */
+  readonly site: number | null;
+}
+
+export class CpuChecks {
+  readonly #ledger: Ledger;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /**
+   * The CPU reads or writes what is the device's.
+   * @param place Where in the source, as a sentence fragment.
+   */
+  touched(
+    lent: LentMemory,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    writes: boolean,
+    place: string,
+  ): void {
+    const { device, dir, dma } = lent;
+    const what = writes
+      ? "what it writes may not reach the device, or destroy what the device has written"
+      : "what it reads may be what was there before the device wrote";
+    this.#ledger.report(
+      "cpu_touches_device_buffer",
+      `The CPU ${writes ? "writes" : "reads"} ${sizeBytes} bytes at ${
+        hexAddress(phys)
+      } ${place}, ` +
+        `${phys - lent.phys} bytes into a buffer that is device "${device}"'s: ${
+          hexAddress(dma)
+        }, ${directionWord(dir)}, not synchronised back since: ${what}`,
+      lent.site,
+    );
+  }
+}

@@ -1,0 +1,8 @@
+#ifndef FIRST_H
+#define FIRST_H
+
+struct thing {
+	int number;
+};
+
+#endif

@@ -1,0 +1,12 @@
+#include <linux/dma-mapping.h>
+
+int wrong(struct device *dev)
+{
+	int unused;
+	return dma_map_single(dev, 5);
+}
+
+int undeclared(void)
+{
+	return missing();
+}

@@ -1,0 +1,55 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { openScenario } from "../cli/scenario/load_scenario.ts";
+import { renderDiagnostics } from "../lang/diagnostics/render.ts";
+import { runProgramWith } from "../lang/run/runner.ts";
+import { ROOT } from "./source_text.ts";
+
+/** What each test of a scenario came to: its message, or that it held. */
+async function outcomesOf(name: string): Promise<ReadonlyMap<string, string>> {
+  const opened = await openScenario(join(ROOT, "tests/c", name));
+  assert(!("problem" in opened));
+  assert(opened.program !== null, renderDiagnostics(opened.diagnostics));
+  const { outcomes } = runProgramWith(null, opened.program, {});
+  return new Map(outcomes.map(({ failure, name: test }) => [
+    test,
+    failure === null ? "held" : `${failure.code} ${failure.message}`,
+  ]));
+}
+
+Deno.test("a driver in C maps, is called with buffers and devices, and shares its memory", async () => {
+  const outcomes = await outcomesOf("first.dma");
+  assertEquals(outcomes.size, 11);
+  const wrong = [...outcomes].filter(([, outcome]) => outcome !== "held");
+  assertEquals(wrong, []);
+});
+
+Deno.test("leaks, endless loops, endless recursion and stray pointers in C end with their place", async () => {
+  const outcomes = await outcomesOf("wrong.dma");
+  assertStringIncludes(outcomes.get("leaks")!, "E0926 24 bytes of memory at 0x4000_0000");
+  assertStringIncludes(outcomes.get("endless")!, "in spin() at tests/c/first.c:100:4");
+  assertStringIncludes(outcomes.get("too deep")!, "in recurse() at tests/c/first.c:105:");
+  assertStringIncludes(
+    outcomes.get("after the end")!,
+    "given back at tests/c/first.c:62:2 (in use_after_free() at tests/c/first.c:63:9)",
+  );
+});
+
+Deno.test("the two-step API from C, on releases that have it", async () => {
+  const outcomes = await outcomesOf("two_step.dma");
+  assertEquals([...outcomes.values()], ["held", "held", "held"]);
+  const older = await openScenario(join(ROOT, "tests/c/older.dma"));
+  assert(!("problem" in older) && older.program === null);
+  const [first] = older.diagnostics;
+  assertEquals(first!.message, "There is no dma_iova_try_alloc() in 6.12");
+  assertEquals(first!.hint, "it exists since 7.2, of the releases that are modelled");
+});
+
+Deno.test("what the compiler says is shown as what we say", async () => {
+  const wrong = await openScenario(join(ROOT, "tests/c/mistakes.dma"));
+  assert(!("problem" in wrong) && wrong.program === null);
+  const said = wrong.diagnostics.map(({ code, severity, span: { source, start } }) =>
+    `${code} ${severity} ${source.position(start).line}`
+  );
+  assertEquals(said.slice(0, 3), ["E0711 error 6", "E0711 error 6", "E0711 error 11"]);
+});
