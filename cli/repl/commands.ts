@@ -144,9 +144,14 @@ function state(repl: CommandTarget): true {
     ["names", summary.machineNames.join(", ")],
   ];
   if (summary.declared.length > 0) pairs.push(["declared", summary.declared.join(", ")]);
-  for (const line of pairLines(pairs, 0)) repl.say(line);
+  for (const line of pairLines(pairs, { columns: repl.columns, indent: 0 })) repl.say(line);
   if (variables.length > 0) repl.say("");
-  for (const line of pairLines(variables.map(({ name, text }) => [name, text] as const), 0)) {
+  for (
+    const line of pairLines(variables.map(({ name, text }) => [name, text] as const), {
+      columns: repl.columns,
+      indent: 0,
+    })
+  ) {
     repl.say(line);
   }
   return true;
@@ -217,6 +222,6 @@ function trace(repl: CommandTarget, argument: string): true {
 function help(repl: CommandTarget): true {
   const commands = REPL_COMMANDS.map(({ name, takes, doc }) => [`:${name} ${takes}`, doc] as const);
   const pairs = [...commands, ["?NAME", "what a name of the language means"] as const];
-  for (const line of pairLines(pairs, 0)) repl.say(line);
+  for (const line of pairLines(pairs, { columns: repl.columns, indent: 0 })) repl.say(line);
   return true;
 }

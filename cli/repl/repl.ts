@@ -72,6 +72,7 @@ export class Repl implements CommandTarget {
       ...limits === undefined ? {} : { limits },
       ...watch === undefined ? {} : { watch },
       onLine: (line) => this.say(printable(line)),
+      columns,
       style: diagnosticStyle(this.paint),
     });
   }

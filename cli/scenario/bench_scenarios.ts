@@ -56,6 +56,7 @@ async function benchAll(
         limits: allLimits(options.limits),
         ...options.seed === null ? {} : { seed: options.seed },
         onLine: (line) => screen.out(`${printable(line)}\n`),
+        columns: screen.columns ?? undefined,
         style: diagnosticStyle(paint),
       });
       if (outcome.outcome === "passed") ran.push(outcome);

@@ -110,6 +110,7 @@ async function runAll(
       ...options.seed === null ? {} : { seed: options.seed },
       ...eventListeners(told, options.trace === "text" ? trace : null),
       onLine: (line) => lines.body(printable(line)),
+      columns: screen.columns ?? undefined,
       onOutcome: (outcome) => {
         told?.onOutcome(outcome);
         const line = outcomeLine(outcome, paint);

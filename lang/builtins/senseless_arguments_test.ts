@@ -200,6 +200,7 @@ for (let seed = 1; seed <= MACHINES; seed++) {
       lab: world.lab,
       recorder: world.recorder,
       call: () => random.below(2) === 0,
+      columns: 80,
       print: () => {},
       chargeMemory(bytes) {
         budget -= bytes;

@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
-import type { Output } from "../vm/vm.ts";
+import type { Output } from "../values/run.ts";
 import type { NameMatch } from "./name_match.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { RunNames, TestOutcome } from "./report.ts";
@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly limits?: Limits;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
+  /** How wide these lines may be; 80 columns when nothing is known, so that they are the same anywhere. */
+  readonly columns?: number | undefined;
   /** Gets each run of a test, or of a case of a property, before the first event of its machine. */
   readonly onRun?: ((run: RunStart) => void) | undefined;
   /** Gets every event of every test's machine. */
@@ -64,7 +66,7 @@ export interface SharedOptions {
 export function sharedOptions(options: RunOptions): SharedOptions {
   const { limits = DEFAULT_LIMITS, onEvent, onLine, onSideEvent } = options;
   const { onRun, seed, strict, style, watch } = options;
-  const output = new LimitedOutput(limits, onLine);
+  const output = new LimitedOutput(limits, onLine, options.columns);
   return {
     machine: { limits, output, seed, strict, onEvent, onSideEvent, heard: options.heard ?? true },
     style,
@@ -83,6 +85,7 @@ export class LimitedOutput implements Output {
   constructor(
     readonly limits: Pick<Limits, "outputLines" | "outputBytes">,
     readonly onLine: ((text: string) => void) | undefined,
+    readonly columns?: number,
   ) {
     this.#linesLeft = limits.outputLines;
     this.#bytesLeft = limits.outputBytes;

@@ -67,6 +67,8 @@ export interface SessionOptions {
   readonly seed?: number;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
+  /** How wide these lines may be; 80 columns when nothing is known. */
+  readonly columns?: number;
   /** Colours for failures. */
   readonly style?: FailureStyle;
 }
@@ -355,7 +357,7 @@ class SessionState {
     this.#limits = options.limits ?? DEFAULT_LIMITS;
     this.output = new LimitedOutput(this.#limits, (line) => {
       if (!this.muted) options.onLine?.(line);
-    });
+    }, options.columns);
     this.#compiler = new ProgramCompiler(this.#registry, this.#resolution);
     this.#scope = new FileScope(this.#registry, new DataFiles(options.loader, new DiagnosticBag()));
     const config = buildMachine(null, this.#scope, this.#registry, new DiagnosticBag());

@@ -3,7 +3,8 @@ import type { LabConfig } from "../../devices/lab_config.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { Closure, Value } from "../values/value.ts";
 import { type AgainRequest, goesOn, type Runs, type SideLimits } from "../vm/branches.ts";
-import type { Output, Vm } from "../vm/vm.ts";
+import type { Output } from "../values/run.ts";
+import type { Vm } from "../vm/vm.ts";
 import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
 import { judgeEnd } from "./incidents.ts";
 import { leftoversOf } from "./leaks.ts";
@@ -15,6 +16,10 @@ class BranchOutput implements Output {
   open = false;
 
   constructor(readonly output: Output) {}
+
+  get columns(): number | undefined {
+    return this.output.columns;
+  }
 
   write(line: string): void {
     if (this.open) this.output.write(line);

@@ -4,7 +4,7 @@ import { spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import { RunWatch } from "../vm/run_watch.ts";
-import type { Output } from "../vm/vm.ts";
+import type { Output } from "../values/run.ts";
 import {
   describeIncident,
   type Finding,

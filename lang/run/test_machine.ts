@@ -10,7 +10,7 @@ import { freeze } from "../values/changes.ts";
 import type { Value } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
 import type { RunWatch } from "../vm/run_watch.ts";
-import type { Output } from "../vm/vm.ts";
+import type { Output } from "../values/run.ts";
 import type { Program } from "./program.ts";
 import type { World } from "../values/world.ts";
 

@@ -21,6 +21,7 @@ export function runOf(): { readonly run: Run; readonly spent: Spent } {
       return refuse();
     },
     call: refuse,
+    columns: 80,
     print: refuse,
     work: (steps) => void (spent.steps += steps),
     chargeMemory: (bytes) => void (spent.bytes += bytes),

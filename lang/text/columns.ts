@@ -1,6 +1,6 @@
 /** Text in columns: what every table and picture here is made of. */
 
-/** Pictures and tables are never wider than this. */
+/** Pictures are never wider than this, nor anything else where no other width is known. */
 export const PICTURE_COLUMNS = 80;
 
 export type Alignment = "left" | "right";
@@ -49,10 +49,16 @@ export function tableLines(
 }
 
 /** `name  value` pairs, the names padded to one width. */
-export function pairLines(pairs: readonly (readonly [string, string])[], indent = 2): string[] {
+export function pairLines(
+  pairs: readonly (readonly [string, string])[],
+  { columns = PICTURE_COLUMNS, indent = 2 }: {
+    readonly columns?: number;
+    readonly indent?: number;
+  } = {},
+): string[] {
   const width = pairs.reduce((most, [name]) => Math.max(most, name.length), 0);
   return pairs.map(([name, value]) =>
-    clip(`${" ".repeat(indent)}${pad(name, width)}  ${value}`.trimEnd(), PICTURE_COLUMNS)
+    clip(`${" ".repeat(indent)}${pad(name, width)}  ${value}`.trimEnd(), columns)
   );
 }
 

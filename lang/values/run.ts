@@ -15,6 +15,8 @@ export interface Run {
   readonly recorder: EventRecorder;
   /** Calls a function of the script, as `list.map(x => …)` does. */
   call(closure: Closure, args: readonly Value[]): Value;
+  /** How wide a line of `show` or `explain` may be. */
+  readonly columns: number;
   /** One line of output, counted against the output limit. */
   print(line: string): void;
   /**
@@ -41,4 +43,11 @@ export interface Run {
   siteSpan(site: number): Span | null;
   /** The number by which events know a place that is no statement of the script's, as one in C. */
   siteOf(span: Span): number;
+}
+
+/** Where the lines of a run go; shared by all its tests, because the limit is. */
+export interface Output {
+  /** How wide its lines may be; as wide as pictures are when left out. */
+  readonly columns?: number | undefined;
+  write(line: string): void;
 }

@@ -42,7 +42,7 @@ function showLines(value: Value, run: Run, types: Types): Iterable<string> {
   if (value instanceof RecordValue && value.entries.size > 0) {
     return pairLines(
       [...value.entries].map(([key, entry]) => [key, formatValue(entry, run, true)] as const),
-      0,
+      { columns: run.columns, indent: 0 },
     );
   }
   return formatValue(value, run).split("\n");

@@ -7,11 +7,13 @@
  *
  * A frame is a stretch of the one stack: parameters, captured values, locals, then operands.
  */
+import { PICTURE_COLUMNS } from "../text/columns.ts";
 import type { IncidentEvent } from "../values/incident.ts";
 import type { Lab } from "../../devices/lab.ts";
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { Registry } from "../values/registry.ts";
+import type { Output } from "../values/run.ts";
 import type { World } from "../values/world.ts";
 import { isInside, type Span } from "../source.ts";
 import { Activities } from "./activities.ts";
@@ -55,11 +57,6 @@ import { Closure, RecordValue, type Value, Word } from "../values/value.ts";
 
 /** Instructions between two looks at the limits. */
 const SLICE_STEPS = 20_000;
-
-/** Where the lines of a run go; shared by all its tests, because the limit is. */
-export interface Output {
-  write(line: string): void;
-}
 
 export class Vm implements LoopVm, SideRun {
   readonly code: Code;
@@ -130,6 +127,10 @@ export class Vm implements LoopVm, SideRun {
   // What builtins see of the run.
   get lab(): Lab {
     return this.world.lab;
+  }
+
+  get columns(): number {
+    return this.#output.columns ?? PICTURE_COLUMNS;
   }
 
   get recorder(): EventRecorder {

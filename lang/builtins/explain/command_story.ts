@@ -1,7 +1,7 @@
 /** What the 64 bytes of a command say, and which decisions put that there. */
 import type { NvmeCommandView } from "../../../devices/nvme/driver/command/command_view.ts";
 import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
-import { clip, PICTURE_COLUMNS, spread, tableLines } from "../../text/columns.ts";
+import { clip, spread, tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatHexBytes, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { decisionList } from "./decision_list.ts";
@@ -24,10 +24,10 @@ export function commandStory(
     why !== null && WRITTEN.has(name)
   );
   return [
-    spread(title, "nvme.5.2"),
-    ...tableLines(["byte", "bytes", "what they say"], fieldRows(command, request)),
-    ...decisions.length === 0 ? [] : ["", ...decisionList(decisions)],
-  ].map((line) => clip(line, PICTURE_COLUMNS));
+    spread(title, "nvme.5.2", run.columns),
+    ...tableLines(["byte", "bytes", "what they say"], fieldRows(command, request), [], run.columns),
+    ...decisions.length === 0 ? [] : ["", ...decisionList(decisions, run.columns)],
+  ].map((line) => clip(line, run.columns));
 }
 
 type Row = readonly [offset: string, bytes: string, meaning: string];

@@ -15,6 +15,7 @@ export type MoreAbout = (event: MachineEvent) => readonly string[];
  */
 export function decisionList(
   decisions: readonly MachineEvent[],
+  columns: number,
   moreAbout: MoreAbout = () => [],
 ): string[] {
   if (decisions.length === 0) return ["  nothing was decided"];
@@ -25,18 +26,18 @@ export function decisionList(
     decisions[a]!.why?.rule === decisions[b]!.why?.rule;
   for (const { start, end, hiddenTimes } of shownParts(decisions.length, same)) {
     for (const event of decisions.slice(start, end)) {
-      lines.push(...decisionLines(event, heard), ...moreAbout(event));
+      lines.push(...decisionLines(event, heard, columns), ...moreAbout(event));
     }
-    if (hiddenTimes > 0) lines.push(...reasonLines(repeatText(end - start, hiddenTimes)));
+    if (hiddenTimes > 0) lines.push(...reasonLines(repeatText(end - start, hiddenTimes), columns));
   }
   return lines;
 }
 
-function decisionLines(event: MachineEvent, heard: Set<string>): string[] {
+function decisionLines(event: MachineEvent, heard: Set<string>, columns: number): string[] {
   const told = decisionTold(event);
   const rule = told.rule ?? event.why?.rule ?? "";
   const key = `${event.name} ${rule} ${told.why}`;
   const known: Told = heard.has(key) ? { ...told, why: "" } : told;
   heard.add(key);
-  return toldLines(known, event.seq, rule);
+  return toldLines(known, event.seq, rule, columns);
 }

@@ -14,10 +14,10 @@ const SHOWN_RULES = 12;
 export function deviceStory(device: LabDevice, title: string, run: Run): string[] {
   return [
     title,
-    ...factLines(translationTold(device, run), "dma.1.3"),
-    ...factLines(reach(device), "dma.1.2"),
-    ...factLines(unmaps(device, run), "dma.1.7"),
-    ...factLines(sizes(device, run), "dma.1.7"),
+    ...factLines(translationTold(device, run), "dma.1.3", run.columns),
+    ...factLines(reach(device), "dma.1.2", run.columns),
+    ...factLines(unmaps(device, run), "dma.1.7", run.columns),
+    ...factLines(sizes(device, run), "dma.1.7", run.columns),
     ...ruleTable(run.recorder.events.filter((event) => event.device === device.name)),
   ];
 }

@@ -54,7 +54,10 @@ export function refusalLines(index: number, run: Run): string[] {
   const tried = before.findLastIndex(({ name, request }) =>
     name === "call.blk_rq_dma_map_iter_start" && request === last.request
   );
-  return decisionList([...before.slice(tried + 1).filter((event) => leadsTo(event, last)), last]);
+  return decisionList(
+    [...before.slice(tried + 1).filter((event) => leadsTo(event, last)), last],
+    run.columns,
+  );
 }
 
 function endedWith(event: MachineEvent, name: string): boolean {

@@ -4,8 +4,8 @@ import { formatCount, formatSize } from "../../text/numbers.ts";
 import { factLines } from "./told.ts";
 
 /** The refusal of a bio, or of what was left of it after cuts. @see behaviour/block.md 1.3, 1.4 */
-export function refusalLines({ rule, inputs }: Why, status: string): string[] {
-  return factLines({ title: `refused: ${status}`, why: refusalReason(inputs) }, rule);
+export function refusalLines({ rule, inputs }: Why, status: string, columns: number): string[] {
+  return factLines({ title: `refused: ${status}`, why: refusalReason(inputs) }, rule, columns);
 }
 
 /** The same in a sentence. */

@@ -1,6 +1,6 @@
 /** How an IOMMU translates each device, and what its faults were about. */
 import type { Machine } from "../../../runtime/machine.ts";
-import { clip, PICTURE_COLUMNS } from "../../text/columns.ts";
+import { clip } from "../../text/columns.ts";
 import { formatCount } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { explainAddress } from "../ledger.ts";
@@ -19,7 +19,7 @@ export function iommuStory(machine: Machine, run: Run): string[] {
     `iommu ${config.iommu.model}, ${config.iommu.mode} asked for`,
     ...devices.flatMap((device) => {
       const told = translationTold(device, run);
-      return factLines({ ...told, title: `${device.name}: ${told.title}` }, "dma.1.3");
+      return factLines({ ...told, title: `${device.name}: ${told.title}` }, "dma.1.3", run.columns);
     }),
     ...faultLines(run),
   ];
@@ -30,9 +30,9 @@ function faultLines(run: Run): string[] {
   const rest = faults.length - SHOWN_FAULTS;
   return [
     ...faults.slice(-SHOWN_FAULTS).flatMap((fault) => [
-      ...decisionList([fault]),
+      ...decisionList([fault], run.columns),
       ...explainAddress("dma", (fault.fields as { readonly dma: number }).dma, run)
-        .map((line) => clip(`  ${line}`, PICTURE_COLUMNS)),
+        .map((line) => clip(`  ${line}`, run.columns)),
     ]),
     ...rest > 0 ? [`  ⋮ ${formatCount(rest, "fault")} before`] : [],
   ];

@@ -2,7 +2,7 @@
 import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
-import { clip, PICTURE_COLUMNS } from "../../text/columns.ts";
+import { clip } from "../../text/columns.ts";
 import { formatCount, formatLimit, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { siteText } from "../things/event.ts";
@@ -42,17 +42,17 @@ export function requestStory(
     // The driver's own decision, which follows, says the same and more.
     !(unmappedByDriver && name === "ret.blk_rq_dma_unmap")
   );
-  const more = (event: MachineEvent) => moreAbout(event, request, events);
+  const more = (event: MachineEvent) => moreAbout(event, request, events, run);
   return [
     title,
     ...placeLines(request, run),
-    ...wholeLines(request, events),
+    ...wholeLines(request, events, run),
     ...decisions.length > 0
-      ? decisionList(decisions, more)
+      ? decisionList(decisions, run.columns, more)
       : request.done
       ? []
       : ["  nothing was decided yet"],
-    ...endLines(request, events),
+    ...endLines(request, events, run),
     ...missingLines(run),
   ];
 }
@@ -75,11 +75,15 @@ function placeLines(request: NvmeRequest, run: Run): string[] {
     ...request.retries === 0 ? [] : [formatCount(request.retries, "retry", "retries")],
   ].join(" ");
   const site = siteText(request.site, run);
-  return [clip(`  ${place}${site === null ? "" : `, submitted by ${site}`}`, PICTURE_COLUMNS)];
+  return [clip(`  ${place}${site === null ? "" : `, submitted by ${site}`}`, run.columns)];
 }
 
 /** A request that nobody cut: how far it is from the limits. */
-function wholeLines(request: NvmeRequest, events: readonly MachineEvent[]): string[] {
+function wholeLines(
+  request: NvmeRequest,
+  events: readonly MachineEvent[],
+  { columns }: Run,
+): string[] {
   if (request.bytes === 0 || events.some(({ name }) => name === "block.split")) return [];
   const most = formatLimit(limitSectors(request) * SECTOR_SIZE_BYTES);
   // Only data that the caller brings is cut by its segments.
@@ -89,7 +93,7 @@ function wholeLines(request: NvmeRequest, events: readonly MachineEvent[]): stri
       formatCount(request.nrPhysSegments, "segment")
     } of at most ${request.limits.maxSegments}`;
   const why = `${formatSize(request.bytes)} of at most ${most}${segments}`;
-  return toldLines({ title: "not cut", why }, null, "block.1.3");
+  return toldLines({ title: "not cut", why }, null, "block.1.3", columns);
 }
 
 /** The limit of its length. @see behaviour/block.md 1.3 */
@@ -109,16 +113,17 @@ function moreAbout(
   event: MachineEvent,
   request: NvmeRequest,
   events: readonly MachineEvent[],
+  run: Run,
 ): readonly string[] {
   switch (event.name) {
     case "nvme.choose":
     case "nvme.metadata":
-      return originLines(event, request, events);
+      return originLines(event, request, events, run);
     case "nvme.unmap":
-      return unmapLines(event, events);
+      return unmapLines(event, events, run);
     case "ret.blk_rq_dma_map_iter_start":
     case "ret.blk_rq_integrity_dma_map_iter_start":
-      return linkLines(event, events);
+      return linkLines(event, events, run);
     default:
       return [];
   }
@@ -129,6 +134,7 @@ function originLines(
   event: MachineEvent,
   request: NvmeRequest,
   events: readonly MachineEvent[],
+  { columns }: Run,
 ): string[] {
   const next = events.find(({ seq, name }) =>
     seq > event.seq &&
@@ -136,11 +142,15 @@ function originLines(
   );
   const segments = event.name === "nvme.metadata" ? request.metadataSegments() : request.segments();
   return entryOrigins(events, event.seq, next?.seq ?? Infinity, segments)
-    .map((line) => clip(`          ${line}`, PICTURE_COLUMNS));
+    .map((line) => clip(`          ${line}`, columns));
 }
 
 /** How many links made a range. */
-function linkLines(event: MachineEvent, events: readonly MachineEvent[]): string[] {
+function linkLines(
+  event: MachineEvent,
+  events: readonly MachineEvent[],
+  { columns }: Run,
+): string[] {
   const begin =
     events.findLast(({ seq, name }) =>
       seq < event.seq && name === event.name.replace("ret.", "call.")
@@ -153,11 +163,16 @@ function linkLines(event: MachineEvent, events: readonly MachineEvent[]): string
     `${formatCount(links, "call")} of dma_iova_link, ${
       made("call.dma_iova_sync")
     } of dma_iova_sync`,
+    columns,
   );
 }
 
 /** The calls that ended the request's mappings, and what the IOTLB was told meanwhile. */
-function unmapLines(event: MachineEvent, events: readonly MachineEvent[]): string[] {
+function unmapLines(
+  event: MachineEvent,
+  events: readonly MachineEvent[],
+  { columns }: Run,
+): string[] {
   const begin =
     events.findLast(({ seq, name }) =>
       seq < event.seq && (name === "nvme.submit" || name === "nvme.choose")
@@ -177,10 +192,14 @@ function unmapLines(event: MachineEvent, events: readonly MachineEvent[]): strin
   );
   const syncs = ended.filter(({ name }) => name === "iotlb.sync").length;
   if (syncs > 0) texts.push(formatCount(syncs, "IOTLB invalidation"));
-  return reasonLines(texts.join("; "));
+  return reasonLines(texts.join("; "), columns);
 }
 
-function endLines(request: NvmeRequest, events: readonly MachineEvent[]): string[] {
+function endLines(
+  request: NvmeRequest,
+  events: readonly MachineEvent[],
+  { columns }: Run,
+): string[] {
   if (!request.done) return [];
   const answer = events.findLast((event) => event.name === "nvme.complete");
   if (answer === undefined) {
@@ -191,5 +210,5 @@ function endLines(request: NvmeRequest, events: readonly MachineEvent[]): string
   const { status } = answer.fields;
   // Any other answer has been told where it came.
   const why = status === 0 ? `the controller answered with status 0, #${answer.seq}` : "";
-  return toldLines({ title: `ended with ${request.status}`, why }, null, "nvme.4.2");
+  return toldLines({ title: `ended with ${request.status}`, why }, null, "nvme.4.2", columns);
 }

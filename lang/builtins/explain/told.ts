@@ -1,7 +1,7 @@
 /** How a decision is told: what was decided on a line, and why in sentences below. */
 import type { EventFields, EventName, FieldValue } from "../../../runtime/event_vocabulary.ts";
 import type { Why } from "../../../runtime/events.ts";
-import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
+import { clip, spread, wrapText } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
 export interface Told {
@@ -17,16 +17,21 @@ export interface Told {
 const INDENT = " ".repeat(10);
 
 /** A decision with its event's number at the left, its rule at the right, its reasons below. */
-export function toldLines({ title, why }: Told, seq: number | null, rule: string): string[] {
+export function toldLines(
+  { title, why }: Told,
+  seq: number | null,
+  rule: string,
+  columns: number,
+): string[] {
   const head = seq === null ? INDENT : `  #${String(seq).padEnd(7)}`;
-  return [clip(spread(head + title, rule), PICTURE_COLUMNS), ...reasonLines(why)];
+  return [clip(spread(head + title, rule, columns), columns), ...reasonLines(why, columns)];
 }
 
 /** A fact with its rule at the right edge and its reasons below, where there is no event of it. */
-export function factLines({ title, why }: Told, rule: string): string[] {
-  const text = why === "" ? [] : wrapText(why, PICTURE_COLUMNS - FACT_INDENT.length);
+export function factLines({ title, why }: Told, rule: string, columns: number): string[] {
+  const text = why === "" ? [] : wrapText(why, columns - FACT_INDENT.length);
   return [
-    clip(spread(`  ${title}`, rule), PICTURE_COLUMNS),
+    clip(spread(`  ${title}`, rule, columns), columns),
     ...text.map((line) => FACT_INDENT + line),
   ];
 }
@@ -34,9 +39,9 @@ export function factLines({ title, why }: Told, rule: string): string[] {
 const FACT_INDENT = " ".repeat(6);
 
 /** Sentences that belong to the decision above. */
-export function reasonLines(text: string): string[] {
+export function reasonLines(text: string, columns: number): string[] {
   if (text === "") return [];
-  return wrapText(text, PICTURE_COLUMNS - INDENT.length).map((line) => `${INDENT}${line}`);
+  return wrapText(text, columns - INDENT.length).map((line) => `${INDENT}${line}`);
 }
 
 /** Fields of an event that hold a number, a size or an address among them. */

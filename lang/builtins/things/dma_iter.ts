@@ -37,8 +37,8 @@ export const DMA_ITER: TypeSpec<DmaIterTarget> = {
     `dma_iter ${formatAddress(iter.addr)} ${formatSize(iter.lengthBytes)}, ${
       blkStatusName(iter.status)
     }`,
-  explain: ({ leftBy }) =>
+  explain: ({ leftBy }, { columns }) =>
     leftBy === null
       ? ["the iterator has not been started"]
-      : decisionList(leftBy.filter(({ why }) => why !== null)),
+      : decisionList(leftBy.filter(({ why }) => why !== null), columns),
 };

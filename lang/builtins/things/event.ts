@@ -122,7 +122,7 @@ export const EVENT: TypeSpec<MachineEvent> = {
   format: (event) => formatEventText(event),
   show: (event, run) => eventLines(event, run),
   explain: (event, run) => [
-    ...event.why === null ? [] : decisionList([event]),
+    ...event.why === null ? [] : decisionList([event], run.columns),
     ...eventLines(event, run),
     ...event.why === null && event.name !== "dma.report" ? ["  nothing was decided here"] : [],
   ],
@@ -146,7 +146,7 @@ function eventLines(event: MachineEvent, run: Run): string[] {
       ...where,
       ...fields,
       ...why === null ? [] : [["why", formatValue(why)] as [string, string]],
-    ]),
+    ], { columns: run.columns }),
   ];
 }
 

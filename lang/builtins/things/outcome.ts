@@ -1,7 +1,7 @@
 /** What became of a block on a machine of its own: the values of `fork` and `compare`. */
 import { hasPrices } from "../../../runtime/prices.ts";
 import { sameMemory, type SeenRange, viewOf } from "../../../runtime/dma/device/device_view.ts";
-import { PICTURE_COLUMNS, tableLines } from "../../text/columns.ts";
+import { tableLines } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
@@ -79,6 +79,7 @@ const ALIGNMENTS = ["left", "right", "right", "right", "right"] as const;
 /** Outcomes side by side: what each is called, or a column for each setting of their machines. */
 function outcomeTable(
   named: readonly (readonly [name: string, outcome: BranchOutcome])[],
+  columnsOfLine: number,
 ): string[] {
   const keys = named[0]![1].settings.map(({ key }) => key);
   const compared = keys.length > 0 &&
@@ -102,6 +103,7 @@ function outcomeTable(
       ...(compared ? titles : [""]).map(() => "left" as const),
       ...ALIGNMENTS.slice(0, columns.length),
     ],
+    columnsOfLine,
   );
 }
 
@@ -184,17 +186,17 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
     `${formatCount(callsOf(outcome), "call")}, ` +
     formatCount(outcome.counts.get("iotlb.sync") ?? 0, "invalidation") +
     (tellsTime(outcome) ? `, ${formatDuration(outcome.durationNs)}` : ""),
-  show(outcome) {
+  show(outcome, { columns }) {
     const { events, leaks } = outcome;
     const rest = events.length - SHOWN_EVENTS;
     return [
-      ...outcomeTable([["", outcome]]),
+      ...outcomeTable([["", outcome]], columns),
       ...leaks.map(({ text }) => `left: ${text}`),
-      ...events.length === 0 ? [] : formatEvents(events.slice(0, SHOWN_EVENTS), PICTURE_COLUMNS),
+      ...events.length === 0 ? [] : formatEvents(events.slice(0, SHOWN_EVENTS), columns),
       ...rest > 0 ? [`… ${formatCount(rest, "event")} more`] : [],
     ];
   },
-  showAll: (named) => [...outcomeTable(named), ...leftLines(named)],
+  showAll: (named, { columns }) => [...outcomeTable(named, columns), ...leftLines(named)],
   differences: differencesOf,
   equals: (outcome, other, run) => isThing(other, OUTCOME) && endsLike(outcome, other.target, run),
 };

@@ -1,7 +1,6 @@
 /** Events in order: what `trace { … }` gives, and `events`, all since the machine was ready. */
 import { EVENT_NAMES, KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
-import { PICTURE_COLUMNS } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
@@ -132,11 +131,12 @@ export const TRACE: TypeSpec<Trace> = {
   ],
   format: (trace) =>
     `${formatCount(trace.events.length, "event")} in ${formatDuration(trace.spanNs)}`,
-  show: (trace) => [
+  show: (trace, { columns }) => [
     `${formatCount(trace.events.length, "event")} in ${formatDuration(trace.spanNs)}`,
-    ...trace.events.length === 0 ? [] : formatEvents(trace.events, PICTURE_COLUMNS),
+    ...trace.events.length === 0 ? [] : formatEvents(trace.events, columns),
   ],
-  explain: (trace) => decisionList(trace.events.filter(({ why }) => why !== null)),
+  explain: (trace, { columns }) =>
+    decisionList(trace.events.filter(({ why }) => why !== null), columns),
   equals: (trace, other) =>
     isThing(other, TRACE) && other.target.events.length === trace.events.length &&
     other.target.events.every((event, index) => event === trace.events[index]),

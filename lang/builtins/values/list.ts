@@ -20,7 +20,7 @@ import {
   RecordValue,
   type Value,
 } from "../../values/value.ts";
-import { clip, PICTURE_COLUMNS, tableLines } from "../../text/columns.ts";
+import { clip, tableLines } from "../../text/columns.ts";
 import { formatInSentence, formatStart, formatValue } from "../../render/value_text.ts";
 import type { Run } from "../../values/run.ts";
 import { toInt } from "../arguments.ts";
@@ -317,15 +317,15 @@ export const LIST: TypeSpec<ListValue> = {
 function* numberedLines(items: readonly Value[], run: Run): Generator<string> {
   for (const [index, item] of items.entries()) {
     run.work(FORMAT_STEPS);
-    yield clip(`${String(index).padStart(4)}  ${lineStart(item, run)}`, PICTURE_COLUMNS);
+    yield clip(`${String(index).padStart(4)}  ${lineStart(item, run)}`, run.columns);
   }
 }
 
 /** As much of a value as a line has room for. */
 function lineStart(item: Value, run: Run): string {
   return typeof item === "string"
-    ? item.slice(0, PICTURE_COLUMNS)
-    : formatStart(item, run, PICTURE_COLUMNS).text;
+    ? item.slice(0, run.columns)
+    : formatStart(item, run, run.columns).text;
 }
 
 /** Records that all have the same keys as a table; null for other items, or too wide a table. */
@@ -346,7 +346,7 @@ function recordTable(items: readonly Value[], run: Run): string[] | null {
       return formatValue(value, run);
     }));
   }
-  const lines = tableLines(keys, rows, isNumber.map((is) => is ? "right" : "left"));
+  const lines = tableLines(keys, rows, isNumber.map((is) => is ? "right" : "left"), run.columns);
   return lines.some((line) => line.endsWith("…")) ? null : lines;
 }
 

@@ -90,7 +90,9 @@ export const RECORD: TypeSpec<RecordValue> = {
   show: (record, run) =>
     record.entries.size === 0
       ? ["{}"]
-      : pairLines([...record.entries].map(([key, value]) => [key, formatValue(value, run)])),
+      : pairLines([...record.entries].map(([key, value]) => [key, formatValue(value, run)]), {
+        columns: run.columns,
+      }),
   explain(record, run) {
     const error = record.entries.get("error");
     if (record instanceof AttemptValue && error instanceof Word) {

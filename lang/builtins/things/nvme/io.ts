@@ -111,7 +111,7 @@ export const IO: TypeSpec<Io> = {
     ...ioStory(io.requests, (request) => explainRequest(request, run), run),
     ...io.refusal === null ? [] : [
       io.requests.length === 0 ? `io of ${formatSize(io.bytes)}` : "what was left of it",
-      ...refusalLines(io.refusal, io.status),
+      ...refusalLines(io.refusal, io.status, run.columns),
     ],
   ],
 };

@@ -68,5 +68,5 @@ assert io.done`,
       formatCount(queue.inFlight, "command")
     } in flight`,
   show: ({ queue, device }, run) => queuePicture(picturedQueue(queue, device, run)),
-  explain: ({ queue, device }) => queueStory(queue, device),
+  explain: ({ queue, device }, { columns }) => queueStory(queue, device, columns),
 };

@@ -127,7 +127,7 @@ export function isOfMap(event: MachineEvent, { device, map }: HmmMapTarget): boo
 
 /** What was decided for the map's pages, in order. */
 function explainMap(target: HmmMapTarget, run: Run): string[] {
-  return decisionList(run.recorder.events.filter((event) => isOfMap(event, target)));
+  return decisionList(run.recorder.events.filter((event) => isOfMap(event, target)), run.columns);
 }
 
 const method = methodsOf<HmmMapTarget>();

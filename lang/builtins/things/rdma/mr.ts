@@ -158,10 +158,13 @@ function explainMr({ adapter, region }: MrTarget, run: Run): string[] {
       const { virt: at } = event.fields;
       return umem.covers(at, at + 1);
     });
-  return decisionList(run.recorder.events.filter((event) =>
-    event.why !== null &&
-    (event.device === adapter.name && isAbout(event, region.name) || mine(event))
-  ));
+  return decisionList(
+    run.recorder.events.filter((event) =>
+      event.why !== null &&
+      (event.device === adapter.name && isAbout(event, region.name) || mine(event))
+    ),
+    run.columns,
+  );
 }
 
 export const MR: TypeSpec<MrTarget> = {

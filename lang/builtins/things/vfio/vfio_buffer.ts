@@ -179,7 +179,10 @@ export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
   },
   explain: (target, run) => [
     formatBuffer(target),
-    ...decisionList(run.recorder.events.filter((event) => isOfBuffer(event, target))),
+    ...decisionList(
+      run.recorder.events.filter((event) => isOfBuffer(event, target)),
+      run.columns,
+    ),
   ],
   equals: ({ buffer }, other) => isThing(other, VFIO_BUFFER) && other.target.buffer === buffer,
 };
