@@ -212,7 +212,7 @@ export {
   type SessionSummary,
   type SessionVariable,
   type ShownValue,
-} from "./lang/run/session.ts";
+} from "./lang/run/session_types.ts";
 export { Session } from "./lang/session.ts";
 export { SourceFile, type Span, spanPlace } from "./lang/source.ts";
 export { LoadError, memoryFiles, type SourceLoader } from "./lang/syntax/load_files.ts";

@@ -3,7 +3,8 @@
  * loads what draws their cases: no part of `language.ts`, which every start loads.
  */
 import { BUILTINS } from "./builtins/mod.ts";
-import { Session as SessionWith, type SessionOptions } from "./run/session.ts";
+import { Session as SessionWith } from "./run/session.ts";
+import type { SessionOptions } from "./run/session_types.ts";
 
 /** A session without a terminal: takes text, keeps one machine, and goes back. */
 export class Session extends SessionWith {

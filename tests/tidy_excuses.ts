@@ -21,7 +21,6 @@ export const STALE_COMMENTS: Excuses = {};
 export const LONG_FILES: Excuses = {
   "devices/nvme/driver/nvme_driver.ts":
     "the one class of the driver: its parts have files of their own, and share what it holds",
-  "lang/run/session.ts": "one class: what a session remembers is told by what it does",
   "lang/syntax/parser.ts": "the grammar is one class, as its toolkit wants it",
   "lang/syntax/tree/ast.ts": "a type for each node of the tree",
   "lang/syntax/tree/ast_builder.ts": "a method for each rule of the grammar",

@@ -2,7 +2,7 @@
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { Session } from "../../lang/session.ts";
-import type { FeedResult } from "../../lang/run/session.ts";
+import type { FeedResult } from "../../lang/run/session_types.ts";
 import { HostLoader } from "../host_loader.ts";
 
 /** Lines that answer, or why there are none. */

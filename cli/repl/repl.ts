@@ -12,7 +12,7 @@ import type { Limits } from "../../lang/values/limits.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import { Session } from "../../lang/session.ts";
 import { brokenOff } from "../../lang/run/program.ts";
-import type { FeedResult, UnrunPart } from "../../lang/run/session.ts";
+import type { FeedResult, UnrunPart } from "../../lang/run/session_types.ts";
 import { SourceFile } from "../../lang/source.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";

@@ -18,7 +18,7 @@ import { HeldResources } from "../../runtime/held_resources.ts";
 import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
 import { EventRecorder } from "../../runtime/recorder.ts";
 import type { EventLog } from "../../runtime/recording/event_log.ts";
-import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
+import { MachineRecording, type Past } from "../../runtime/recording/machine_recording.ts";
 import type { Run } from "../values/run.ts";
 import type {
   FaultCount,
@@ -111,8 +111,8 @@ class LabWorld implements World {
     return this.lab.machine.events.listen(listener);
   }
 
-  record(): MachineRecording {
-    const recording = new MachineRecording(this.lab.machine, LAB_TABLES);
+  record(past?: Past): MachineRecording {
+    const recording = new MachineRecording(this.lab.machine, LAB_TABLES, past ?? null);
     this.recorder.readFrom(recording.log, true);
     return recording;
   }

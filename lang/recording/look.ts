@@ -1,4 +1,5 @@
 /** Expressions that are put to the machine of a run at one of its moments. */
+import { literalValue } from "../check/kinds/constant_value.ts";
 import { checkKinds } from "../check/kinds/check_kinds.ts";
 import type { Resolution, Variable } from "../check/names/bindings.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
@@ -9,7 +10,8 @@ import { firstMistakes } from "../diagnostics/first_mistakes.ts";
 import { formatValue } from "../render/value_text.ts";
 import { SourceFile } from "../source.ts";
 import { parse } from "../syntax/parse.ts";
-import type { Name } from "../syntax/tree/ast.ts";
+import type { Expression, Name } from "../syntax/tree/ast.ts";
+import { someExpression } from "../syntax/tree/walk.ts";
 import { describeKind, kindOf } from "../values/kinds.ts";
 import type { Registry } from "../values/registry.ts";
 import { ScriptError } from "../values/script_error.ts";
@@ -54,6 +56,13 @@ export interface Question {
   ask(seen: Seen, frame?: SeenFrame | null): Answer;
 }
 
+/** An expression as code. */
+interface Compiled {
+  readonly code: number;
+  /** Names that may have no value yet, each with its global. */
+  readonly globals: ReadonlyMap<string, number>;
+}
+
 /** What looks are compiled with. */
 export interface LookParts {
   readonly registry: Registry;
@@ -67,7 +76,7 @@ export interface LookParts {
 export class Looker {
   readonly registry: Registry;
   readonly #parts: LookParts;
-  readonly #compiled = new Map<FileScope, Map<string, number>>();
+  readonly #compiled = new Map<FileScope, Map<string, Compiled>>();
 
   constructor(parts: LookParts) {
     this.#parts = parts;
@@ -81,10 +90,14 @@ export class Looker {
       text,
       ask: (seen, frame = seen.frames()[0] ?? null) => {
         const bound = frame === null ? [] : boundValues(seen, frame);
-        const code = this.#compile(text, bound.map(({ name }) => name));
+        const { code, globals } = this.#compile(text, bound.map(({ name }) => name));
         return asked(() => {
           const { vm } = seen;
           this.#bindNew(vm);
+          for (const [name, global] of globals) {
+            if (vm.globals[global] !== undefined) continue;
+            throw new LookError(`\`${name}\` has no value there yet`);
+          }
           return lookOnly(vm, LOOK_STEPS, () => {
             const closure = new Closure(code, [], "look");
             const value = vm.call(closure, bound.map((each) => each.value));
@@ -100,13 +113,29 @@ export class Looker {
     return { text: formatValue(value, vm, true), kind: describeKind(kindOf(value)), value };
   }
 
-  /** Names of the machine that no code had asked for before have no value yet; nor have early consts. */
+  /** Names of the machine that no code had asked for before have no value yet. */
   #bindNew(vm: Vm): void {
-    const { code: { globals }, machineGlobals } = this.#parts.compiler.tables;
-    for (const [name, global] of machineGlobals) {
+    for (const [name, global] of this.#parts.compiler.tables.machineGlobals) {
       vm.globals[global] ??= vm.world.globals.get(name) ?? null;
     }
-    for (let global = 0; global < globals; global++) vm.globals[global] ??= null;
+  }
+
+  /** Consts and variables of a session that an expression uses, each with its global. */
+  #usedGlobals(expression: Expression): ReadonlyMap<string, number> {
+    const { compiler: { tables }, resolution } = this.#parts;
+    const used = new Map<string, number>();
+    someExpression(expression, (each) => {
+      const binding = each.kind === "Name" ? resolution.names.get(each) : undefined;
+      if (binding?.kind === "variable" && binding.owner === null) {
+        used.set(binding.name, tables.variableGlobal(binding));
+      } else if (
+        binding?.kind === "const" && literalValue(binding.declaration.value) === undefined
+      ) {
+        used.set(binding.declaration.name.text, tables.constGlobal(binding));
+      }
+      return false;
+    });
+    return used;
   }
 
   #parse(text: string) {
@@ -124,14 +153,14 @@ export class Looker {
     return { file, expression: statement.expression };
   }
 
-  #compile(text: string, names: readonly string[]): number {
+  #compile(text: string, names: readonly string[]): Compiled {
     const { compiler, registry, resolution } = this.#parts;
     const scope = this.#parts.scope();
-    const known = this.#compiled.get(scope) ?? new Map<string, number>();
+    const known = this.#compiled.get(scope) ?? new Map<string, Compiled>();
     this.#compiled.set(scope, known);
     const key = [text, ...names].join("\n");
-    const index = known.get(key);
-    if (index !== undefined) return index;
+    const compiled = known.get(key);
+    if (compiled !== undefined) return compiled;
     const { expression, file } = this.#parse(text);
     const bag = new DiagnosticBag();
     const resolver = new Resolver(scope, bag, resolution, new Map());
@@ -144,8 +173,9 @@ export class Looker {
     if (!bag.hasErrors) checkKinds([{ file, uses: [] }], resolution, registry, bag);
     if (bag.hasErrors) throw wrong(firstMistakes(bag.sorted()));
     const code = compiler.look(expression, variables);
-    known.set(key, code);
-    return code;
+    const made = { code, globals: this.#usedGlobals(expression) };
+    known.set(key, made);
+    return made;
   }
 }
 

@@ -56,3 +56,5 @@ export {
   type StopSpec,
 } from "./stops.ts";
 export { spanOfEvent, type Subject, who, type Writer, writersOf } from "./who.ts";
+export { Branch, type Origin, type SessionHooks } from "./branch.ts";
+export { Workbench, type WorkResult } from "./workbench.ts";

@@ -110,7 +110,8 @@ function behind(recording: Recording, from: Position, unit: StepUnit): Position 
   }
 }
 
-/** Calls that run at a moment; before the first statement, as many as at it. */
+/** Calls that run at a moment; before the first statement, as many as at it; at the end the outermost. */
 function depthAt({ statements }: Recording, { statement }: Position): number {
-  return statement === 0 ? Infinity : statements.depthAt(statement);
+  if (statement === 0) return Infinity;
+  return statement > statements.count ? 1 : statements.depthAt(statement);
 }

@@ -14,11 +14,10 @@ import { reportFailure, SILENCE } from "../run/tally.ts";
 import { type MachineOptions, TestMachine } from "../run/test_machine.ts";
 import type { Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
-import type { MarkListener } from "../vm/control.ts";
 import type { Vm } from "../vm/vm.ts";
 import { Looker } from "./look.ts";
-import type { Position } from "./position.ts";
-import { type OutputLine, Recording, type RunName } from "./recording.ts";
+import { RunNotes } from "./notes.ts";
+import { Recording, type RunName } from "./recording.ts";
 import { Reruns } from "./reruns.ts";
 
 /** A run that can be recorded. */
@@ -52,35 +51,6 @@ export function runsOf(program: Program): readonly RunChoice[] {
     runs.push({ name: run, place: spanPlace(span), skip, test });
   }
   return runs;
-}
-
-/** Notes statements and lines of a run, beside the events. */
-class RunNotes implements MarkListener {
-  readonly output: OutputLine[] = [];
-  readonly machine;
-
-  constructor(readonly vm: Vm) {
-    this.machine = vm.world.record();
-    vm.marks = this;
-  }
-
-  get at(): Position {
-    return { seq: this.machine.log.count, statement: this.machine.statements.count };
-  }
-
-  started(statement: number): boolean {
-    this.machine.statements.note(this.vm.world.stream.seq, statement, this.vm.depth);
-    return false;
-  }
-
-  line(text: string): void {
-    this.output.push({ text, at: this.at });
-  }
-
-  stop(): void {
-    this.vm.marks = null;
-    this.machine.stop();
-  }
 }
 
 /**
@@ -126,12 +96,29 @@ export function recordRun(
     ),
     looker: new Looker(lookParts(program.registry, follow)),
   });
+  const { last } = recording;
+  const { vm } = prepared;
+  const { operands, slots } = program.code.functions[run.functionIndex]!;
+  // What the outermost code has bound stands on the stack still, and is not written over.
+  vm.fp = 0;
+  vm.sp = slots + operands;
+  const outermost = lastOutermost(recording);
+  const frames = outermost === null ? [] : [{ statement: outermost, fp: 0 }];
+  recording.reruns.live = () => ({ vm, at: last, frames: () => frames });
   recording.failure = reported(failure);
   return recording;
 }
 
 function bound(notes: RunNotes) {
   return { machine: notes.machine, output: notes.output, stop: () => notes.stop() };
+}
+
+/** The statement of the outermost code that started last; null when none did. */
+function lastOutermost({ statements }: Recording): number | null {
+  for (let started = statements.count; started > 0; started--) {
+    if (statements.depthAt(started) === 1) return statements.numberAt(started);
+  }
+  return null;
 }
 
 function runOf(program: Program, { name, test }: RunChoice, options: RecordOptions): TestRun {

@@ -6,7 +6,8 @@ import type { Recording } from "./recording.ts";
 export function nextMoment(recording: Recording, { seq, statement }: Position): Position | null {
   const { log, statements } = recording;
   const starts = statement < statements.count && statements.seqAt(statement + 1) === seq;
-  if (starts) return { seq, statement: statement + 1 };
+  const isDone = statement === statements.count && seq === log.count;
+  if (starts || isDone) return { seq, statement: statement + 1 };
   return seq < log.count ? { seq: seq + 1, statement } : null;
 }
 
@@ -46,7 +47,8 @@ export function atLine(recording: Recording, place: LinePlace, from: Position): 
     }
     return null;
   };
-  return search(from.statement + 1, statements.count) ?? search(1, from.statement);
+  const { count } = statements;
+  return search(from.statement + 1, count) ?? search(1, Math.min(count, from.statement));
 }
 
 /** The first moment at which so much virtual time has passed; null when it never has. */

@@ -2,7 +2,8 @@
 
 /**
  * After event `seq`, when `statement` statements have started: the last of them is the one that runs.
- * `{ seq: 0, statement: 0 }` is the machine when it is ready.
+ * `{ seq: 0, statement: 0 }` is the machine when it is ready. At the end one more statement would
+ * start than did.
  */
 export interface Position {
   readonly seq: number;

@@ -98,8 +98,14 @@ export class Recording {
     this.looker = looker;
   }
 
-  /** The last moment. */
+  /** The end: the next statement would start there. */
   get last(): Position {
+    return { seq: this.log.count, statement: this.statements.count + 1 };
+  }
+
+  /** The last moment before the failure; null where everything held. */
+  get failedAt(): Position | null {
+    if (this.failure === null) return null;
     return { seq: this.log.count, statement: this.statements.count };
   }
 
@@ -118,12 +124,14 @@ export class Recording {
 
   /** Whether a moment is one at which a statement starts, and not one after an event. */
   isStatementStart({ seq, statement }: Position): boolean {
+    if (statement > this.statements.count) return true;
     return statement > 0 && this.statements.seqAt(statement) === seq;
   }
 
   /** Whether there is such a moment. */
   has({ seq, statement }: Position): boolean {
     const { count } = this.statements;
+    if (statement === count + 1) return seq === this.log.count;
     if (seq < 0 || seq > this.log.count || statement < 0 || statement > count) return false;
     const from = statement === 0 ? 0 : this.statements.seqAt(statement);
     const to = statement === count ? this.log.count : this.statements.seqAt(statement + 1);
@@ -140,9 +148,9 @@ export class Recording {
     return seq === 0 ? 0 : this.log.atNs(seq);
   }
 
-  /** The statement that runs at a moment; null before the first. */
+  /** The statement that runs at a moment; null before the first, and at the end. */
   statement({ statement }: Position): StartedStatement | null {
-    return statement === 0 ? null : this.started(statement);
+    return statement === 0 || statement > this.statements.count ? null : this.started(statement);
   }
 
   /** The so many-th statement that started, from 1. */
@@ -159,6 +167,7 @@ export class Recording {
   /** Calls of the script that run at a moment, the innermost first. */
   frames({ statement }: Position): readonly ScriptFrame[] {
     const frames: ScriptFrame[] = [];
+    if (statement > this.statements.count) return frames;
     let depth = Infinity;
     for (let started = statement; started > 0 && depth > 1; started--) {
       const own = this.statements.depthAt(started);

@@ -17,7 +17,7 @@ import { comparePositions, type Position, START } from "./position.ts";
 
 /** A run that is done again. */
 export interface Rerun {
-  /** Goes on. @returns False when it is over: else it was paused where a statement starts. */
+  /** Goes on. @returns False when it is over: else it was paused, where a statement starts or between activities. */
   resume(): boolean;
 }
 
@@ -69,6 +69,8 @@ export interface KnownRun {
 /** One machine that does the run again. */
 class Replay implements MarkListener, Seen {
   at: Position = START;
+  /** It stands where a statement starts, and not behind the activity of an event. */
+  isAtStart = false;
   isOver = false;
   readonly #known: KnownRun;
   readonly #start: StartRerun;
@@ -104,13 +106,34 @@ class Replay implements MarkListener, Seen {
     if (this.#rerun === null) this.#rerun = this.#start((vm) => this.#begin(vm, watch));
     else {
       this.vm.watch = watch;
-      if (comparePositions(this.at, target) === 0) this.#reach();
+      if (comparePositions(this.at, target) === 0) {
+        this.#reach();
+        if (this.#target === null) return this.#done();
+      }
     }
-    while (this.#target !== null && !this.isOver) this.isOver = !this.#rerun.resume();
-    if (this.#error !== null) throw this.#error;
-    if (this.#target === null) return;
+    do {
+      this.isAtStart = false;
+      this.isOver = !this.#rerun.resume();
+      // An activity may have ended after the event that was waited for.
+      this.at = { seq: this.vm.world.stream.seq, statement: this.at.statement };
+    } while (this.#target !== null && !this.isOver);
+    if (this.#target !== null && this.#isEnd(this.#target)) {
+      this.at = this.#target;
+      this.#reach();
+    }
+    if (this.#target === null) return this.#done();
     if (watch?.host.interrupted() === true) throw new Interrupted("Interrupted");
     throw new Error(`The run did not come to event ${target.seq} when it was done again`);
+  }
+
+  /** Nothing more happens there, and no statement starts. */
+  #isEnd({ seq, statement }: Position): boolean {
+    const { log, statements } = this.#known;
+    return seq === log.count && statement > statements.count;
+  }
+
+  #done(): void {
+    if (this.#error !== null) throw this.#error;
   }
 
   started(statement: number): boolean {
@@ -127,7 +150,15 @@ class Replay implements MarkListener, Seen {
     if (target !== null && target.statement === this.at.statement && target.seq === seq) {
       this.#reach();
     }
-    return this.#target === null;
+    return this.isAtStart = this.#target === null;
+  }
+
+  /** Lets the machine go. */
+  released(): { readonly vm: Vm; readonly rerun: Rerun } {
+    const { vm } = this;
+    vm.marks = null;
+    vm.world.wakeAt(0, () => {});
+    return { vm, rerun: this.#rerun! };
   }
 
   frames(): readonly SeenFrame[] {
@@ -169,7 +200,8 @@ class Replay implements MarkListener, Seen {
     const { stream } = this.vm.world;
     if (target === null || target.seq <= stream.seq) return this.vm.world.wakeAt(0, () => {});
     const { statements } = this.#known;
-    const starts = target.statement > 0 && statements.seqAt(target.statement) === target.seq;
+    const starts = this.#isEnd(target) ||
+      target.statement > 0 && statements.seqAt(target.statement) === target.seq;
     if (starts) return this.vm.world.wakeAt(0, () => {});
     this.vm.world.wakeAt(target.seq, () => {
       this.at = { seq: target.seq, statement: this.at.statement };
@@ -182,6 +214,8 @@ class Replay implements MarkListener, Seen {
 export class Reruns {
   /** By where they are. */
   readonly #parked: Replay[] = [];
+  /** The machine that stands at the end of the run and goes on with it, where there is one. */
+  live: (() => Seen) | null = null;
   /** Asked now and then whether somebody wants a search to end. */
   watch: RunWatch | null = null;
 
@@ -198,9 +232,18 @@ export class Reruns {
    * @throws {Interrupted} When somebody ended it.
    */
   visit(target: Position, ask: Ask): void {
+    if (this.#askLive(target, ask)) return;
     const replay = this.#take(target);
     replay.visit(target, this.watch, ask);
     this.#park(replay);
+  }
+
+  /** The last moment is asked of the machine that stands there. */
+  #askLive(target: Position, ask: Ask): boolean {
+    const seen = this.live?.() ?? null;
+    if (seen === null || comparePositions(seen.at, target) !== 0) return false;
+    for (let next: Position | null = target; next !== null;) next = ask(seen);
+    return true;
   }
 
   /** Asks the machine at a moment. */
@@ -242,7 +285,21 @@ export class Reruns {
 
   /** The last machine that is not behind a moment; -1 for none. */
   #before(target: Position): number {
-    return this.#parked.findLastIndex(({ at }) => comparePositions(at, target) <= 0);
+    return this.#parked.findLastIndex(({ at, isAtStart }) => {
+      const way = comparePositions(at, target);
+      return way < 0 || way === 0 && isAtStart;
+    });
+  }
+
+  /**
+   * Takes a machine that stands at a moment, to go on with: it is one of these no more.
+   *
+   * @param target Where a statement starts, or the last event of an activity that nobody waits for.
+   */
+  detach(target: Position): { readonly vm: Vm; readonly rerun: Rerun } {
+    const replay = this.#take(target);
+    replay.visit(target, this.watch, () => null);
+    return replay.released();
   }
 
   #park(replay: Replay): void {

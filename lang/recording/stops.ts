@@ -184,7 +184,8 @@ function* candidates(
       for (const places of events) if (places.events!.has(event)) yield { at, places };
     }
   };
-  for (let started = from.statement + 1; started <= to.statement; started++) {
+  const last = Math.min(to.statement, statements.count);
+  for (let started = from.statement + 1; started <= last; started++) {
     const startSeq = statements.seqAt(started);
     if (startSeq > seq) {
       yield* eventsUpTo(startSeq, started - 1);
@@ -195,12 +196,12 @@ function* candidates(
     const at = { seq: startSeq, statement: started };
     for (const places of lines) if (places.statements!.has(number)) yield { at, places };
   }
-  yield* eventsUpTo(to.seq, to.statement);
+  yield* eventsUpTo(to.seq, last);
   const failed = all.find(({ stop }) => stop.cause.kind === "failure");
-  const { last } = recording;
-  if (failed !== undefined && recording.failure !== null && comparePositions(to, last) === 0) {
-    yield { at: last, places: failed };
-  }
+  const { failedAt } = recording;
+  if (failed === undefined || failedAt === null) return;
+  const isPassed = comparePositions(from, failedAt) < 0 && comparePositions(failedAt, to) <= 0;
+  if (isPassed) yield { at: failedAt, places: failed };
 }
 
 /** The first candidate that stops. */
@@ -272,7 +273,7 @@ function laterOf(recording: Recording, rough: Position, from: Position): Positio
   if (comparePositions(rough, from) <= 0) return from;
   const { statements } = recording;
   const bySeq = recording.afterEvent(rough.seq);
-  if (rough.statement === 0) return bySeq;
+  if (rough.statement === 0 || rough.statement > statements.count) return bySeq;
   const byStatement = { seq: statements.seqAt(rough.statement), statement: rough.statement };
   const later = comparePositions(bySeq, byStatement) > 0 ? bySeq : byStatement;
   return comparePositions(later, from) > 0 ? later : from;

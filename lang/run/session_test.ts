@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
 import { Session } from "../session.ts";
-import type { FeedResult } from "./session.ts";
+import type { FeedResult } from "./session_types.ts";
 import { diagnosticLines, memoryLoader } from "../testing/test_support.ts";
 
 const MACHINE = "machine { iommu { mode = strict }\n pci { root_port rp { nvme ssd { } } } }";

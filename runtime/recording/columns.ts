@@ -21,6 +21,14 @@ export class FloatRows {
     grown.set(this.values);
     this.values = grown;
   }
+
+  /** The first rows, in rows of their own. */
+  copy(rows: number): FloatRows {
+    const copied = new FloatRows(this.width);
+    if (rows > 0) copied.reach(rows - 1);
+    copied.values.set(this.values.subarray(0, rows * this.width));
+    return copied;
+  }
 }
 
 /** Rows of whole numbers of 32 bits. */
@@ -40,5 +48,13 @@ export class WholeRows {
     const grown = new Int32Array(Math.max(end, this.values.length * 2));
     grown.set(this.values);
     this.values = grown;
+  }
+
+  /** The first rows, in rows of their own. */
+  copy(rows: number): WholeRows {
+    const copied = new WholeRows(this.width);
+    if (rows > 0) copied.reach(rows - 1);
+    copied.values.set(this.values.subarray(0, rows * this.width));
+    return copied;
   }
 }

@@ -38,20 +38,39 @@ const NOBODY = -1;
 
 export class EventLog {
   /** Texts and lists of the events; tables name their own by the same numbers. */
-  readonly pool = new ValuePool();
+  readonly pool: ValuePool;
   /** How many events are kept: the number of the last one. */
   count = 0;
 
-  readonly #heads = new WholeRows(HEAD.WIDTH);
-  readonly #times = new FloatRows(1);
-  readonly #values = new FloatRows(1);
+  #heads = new WholeRows(HEAD.WIDTH);
+  #times = new FloatRows(1);
+  #values = new FloatRows(1);
   readonly #built: MachineEvent[] = [];
   #valueCount = 0;
   #lastDevice: string | null = null;
   #lastDeviceNumber = NOBODY;
-  readonly #layouts: (Layout | undefined)[] = [];
+  readonly #layouts: (Layout | undefined)[];
   /** Shape 0 is that of an event without a reason. */
-  readonly #shapes: WhyShape[] = [{ rule: "", names: [], forms: [] }];
+  readonly #shapes: WhyShape[];
+
+  /** @param like Another log of the same machine: what values are numbered by is common to both. */
+  constructor(like: EventLog | null = null) {
+    this.pool = like?.pool ?? new ValuePool();
+    this.#layouts = like === null ? [] : like.#layouts;
+    this.#shapes = like === null ? [{ rule: "", names: [], forms: [] }] : like.#shapes;
+  }
+
+  /** A log of its own that begins with the same events, up to one. */
+  copy(seq: number): EventLog {
+    const copied = new EventLog(this);
+    copied.count = seq;
+    copied.#heads = this.#heads.copy(seq);
+    copied.#times = this.#times.copy(seq);
+    const isAll = seq === this.count;
+    copied.#valueCount = isAll ? this.#valueCount : this.#head(seq + 1, HEAD.START);
+    copied.#values = this.#values.copy(copied.#valueCount);
+    return copied;
+  }
 
   /**
    * Keeps an event.

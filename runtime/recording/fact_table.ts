@@ -100,10 +100,10 @@ export class FactTable<F extends FieldTable = FieldTable> {
   readonly #key: readonly number[];
   readonly #size: number;
   readonly #width: number;
-  readonly #values: FloatRows;
-  readonly #lives = new WholeRows(LIFE.WIDTH);
+  #values: FloatRows;
+  #lives = new WholeRows(LIFE.WIDTH);
   readonly #root: Level = new Map();
-  readonly #lists: LiveList[] = [];
+  #lists: LiveList[] = [];
   #changesSinceList = 0;
 
   constructor(spec: FactTableSpec<F>, pool: ValuePool) {
@@ -115,6 +115,25 @@ export class FactTable<F extends FieldTable = FieldTable> {
     this.#values = new FloatRows(this.#width);
     this.#key = spec.key.map((name) => this.#indexOf(name));
     this.#size = spec.size === undefined ? -1 : this.#indexOf(spec.size);
+  }
+
+  /** A table of its own that begins with what this one held up to an event. */
+  copy(seq: number): FactTable<F> {
+    const copied = new FactTable(this.spec, this.#pool);
+    let count = this.count;
+    while (count > 0 && this.#life(count - 1, LIFE.SINCE) > seq) count--;
+    copied.count = count;
+    copied.#values = this.#values.copy(count);
+    copied.#lives = this.#lives.copy(count);
+    copied.#lists = this.#lists.filter((list) => list.seq <= seq);
+    for (let row = 0; row < count; row++) {
+      if (this.#life(row, LIFE.DIED) <= seq) continue;
+      copied.#setLife(row, LIFE.DIED, FOREVER);
+      copied.#setLife(row, LIFE.BELOW, NO_ROW);
+      copied.live++;
+      copied.#enter(row, copied.#place(row), seq);
+    }
+    return copied;
   }
 
   /** A row begins. One with the same key ends, unless several may hold. */
@@ -330,6 +349,12 @@ export class FactTable<F extends FieldTable = FieldTable> {
     if (before === undefined) return;
     if (isBag === true) this.#setLife(row, LIFE.BELOW, before);
     else this.#kill(before, seq);
+  }
+
+  /** The last number of a row's key. */
+  #place(row: number): number {
+    const { place } = this.spec;
+    return place === undefined ? this.#lastOf(row) : place(this.row(row));
   }
 
   /** The last number of a row's key, where fields alone make it. */

@@ -14,12 +14,21 @@ import { type AnyTableSpec, FactTable } from "./fact_table.ts";
 /** What one table does at one kind of event. */
 type Change = (event: MachineEvent) => void;
 
+/** The beginning of another run that was the same so far. */
+export interface Past {
+  readonly recording: MachineRecording;
+  /** The last event in common. */
+  readonly seq: number;
+  /** How many statements in common had started. */
+  readonly statements: number;
+}
+
 export class MachineRecording {
-  readonly log = new EventLog();
+  readonly log: EventLog;
   /** The statements of the script, as whoever runs it notes them. */
-  readonly statements = new StatementLog();
+  readonly statements: StatementLog;
   /** The number of the last event of each activity that made any. */
-  readonly activities = new Ends();
+  readonly activities: Ends;
   /** By name, in the order in which they were declared. */
   readonly tables: ReadonlyMap<string, FactTable>;
   readonly #changes: readonly Change[][];
@@ -27,17 +36,24 @@ export class MachineRecording {
 
   /**
    * Begins to record.
-   * @param machine One that has just come up: nothing has happened on it yet.
-   * @throws {RangeError} When something has.
+   * @param machine One that has just come up: nothing has happened on it yet; or, with `past`, as
+   *   much as that holds.
+   * @param past What has happened before, as another machine's recording has it.
+   * @throws {RangeError} When something has happened that is not kept.
    */
-  constructor(machine: Machine, specs: readonly AnyTableSpec[]) {
-    if (machine.events.seq !== 0) throw new RangeError("A recording begins before the first event");
+  constructor(machine: Machine, specs: readonly AnyTableSpec[], past: Past | null = null) {
+    const { seq } = machine.events;
+    if (seq !== (past?.seq ?? 0)) throw new RangeError("A recording begins before the first event");
+    this.log = past?.recording.log.copy(seq) ?? new EventLog();
+    this.statements = past?.recording.statements.copy(past.statements) ?? new StatementLog();
+    this.activities = past?.recording.activities.copy(seq) ?? new Ends();
     const tables = new Map<string, FactTable>();
     this.#changes = EVENT_NAMES.map(() => []);
     for (const spec of specs) {
-      const table = new FactTable(spec, this.log.pool);
+      const known = past?.recording.table(spec.name).copy(seq);
+      const table = known ?? new FactTable(spec, this.log.pool);
       tables.set(spec.name, table);
-      spec.read(machine, (row) => table.begin(0, row));
+      if (known === undefined) spec.read(machine, (row) => table.begin(0, row));
       for (const name of Object.keys(spec.changes) as EventName[]) {
         // The name leads to the event's type, here as in the stream: no type can say so.
         const change = spec.changes[name] as (rows: FactTable, event: MachineEvent) => void;

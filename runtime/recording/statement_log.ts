@@ -11,7 +11,7 @@ const ALL_UP_TO = 4_000_000;
 export class StatementLog {
   /** How many have started. */
   count = 0;
-  readonly #rows = new WholeRows(STARTED.WIDTH);
+  #rows = new WholeRows(STARTED.WIDTH);
 
   /**
    * Whether a statement is noted: a loop without events would fill the memory.
@@ -68,9 +68,12 @@ export class StatementLog {
     return low;
   }
 
-  /** Forgets those that started after so many. */
-  cut(count: number): void {
-    this.count = Math.min(this.count, count);
+  /** A log of its own that begins with the first of them. */
+  copy(count: number): StatementLog {
+    const copied = new StatementLog();
+    copied.count = count;
+    copied.#rows = this.#rows.copy(count);
+    return copied;
   }
 
   /** Bytes of host memory that it takes, room to grow included. */
@@ -89,7 +92,7 @@ export class StatementLog {
 /** Numbers that grow: where stretches of events ended. */
 export class Ends {
   count = 0;
-  readonly #rows = new WholeRows(1);
+  #rows = new WholeRows(1);
 
   /** Notes an end, unless there was one already. */
   note(seq: number): void {
@@ -108,6 +111,14 @@ export class Ends {
   before(seq: number): number | null {
     const index = this.#indexAfter(seq - 1);
     return index === 0 ? null : this.#rows.values[index - 1]!;
+  }
+
+  /** Ends of their own that begin with those up to an event. */
+  copy(seq: number): Ends {
+    const copied = new Ends();
+    copied.count = this.#indexAfter(seq);
+    copied.#rows = this.#rows.copy(copied.count);
+    return copied;
   }
 
   /** Whether one is exactly there. */

@@ -4,7 +4,8 @@
  */
 import { renderDiagnostic } from "../../../lang/diagnostics/render.ts";
 import { LoadError } from "../../../lang/syntax/load_files.ts";
-import { type FeedResult, Session } from "../../../lang/run/session.ts";
+import { Session } from "../../../lang/run/session.ts";
+import type { FeedResult } from "../../../lang/run/session_types.ts";
 import { BUILTINS } from "../../../lang/builtins/mod.ts";
 import { auditedRegistry } from "../../../lang/testing/audited.ts";
 import { Choices } from "../choices.ts";

@@ -1,0 +1,46 @@
+/** Notes statements and printed lines of a run while it runs, beside its events. */
+import type { MachineRecording, Past } from "../../runtime/recording/machine_recording.ts";
+import type { MarkListener } from "../vm/control.ts";
+import type { Vm } from "../vm/vm.ts";
+import type { Position } from "./position.ts";
+import type { OutputLine } from "./recording.ts";
+
+export class RunNotes implements MarkListener {
+  readonly output: OutputLine[];
+  readonly machine: MachineRecording;
+
+  /**
+   * Begins before anything has run, or goes on from what another run of the same kept.
+   * @param output The lines that were written before.
+   */
+  constructor(readonly vm: Vm, past?: Past, output: readonly OutputLine[] = []) {
+    this.machine = vm.world.record(past);
+    this.output = [...output];
+    vm.marks = this;
+  }
+
+  /** The moment that the run has come to. */
+  get at(): Position {
+    return { seq: this.machine.log.count, statement: this.machine.statements.count };
+  }
+
+  /** The moment at which the next statement would start. */
+  get end(): Position {
+    const { seq, statement } = this.at;
+    return { seq, statement: statement + 1 };
+  }
+
+  started(statement: number): boolean {
+    this.machine.statements.note(this.vm.world.stream.seq, statement, this.vm.depth);
+    return false;
+  }
+
+  line(text: string): void {
+    this.output.push({ text, at: this.at });
+  }
+
+  stop(): void {
+    this.vm.marks = null;
+    this.machine.stop();
+  }
+}

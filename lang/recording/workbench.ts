@@ -1,0 +1,137 @@
+/**
+ * What a session with a past is worked on with: a place in it, and branches.
+ *
+ * Going back only looks. What is typed at a past place goes on from there on a machine of its own, as
+ * a branch; the old future stays, and can be switched to.
+ */
+import { parse } from "../syntax/parse.ts";
+import { SourceFile } from "../source.ts";
+import type { Session } from "../run/session.ts";
+import type { FeedResult } from "../run/session_types.ts";
+import { Branch, type SessionHooks } from "./branch.ts";
+import { move, type Moved, type Step } from "./moves.ts";
+import { comparePositions, type Position } from "./position.ts";
+import type { Recording } from "./recording.ts";
+import { Stops } from "./stops.ts";
+
+/** What came of an input. */
+export interface WorkResult extends FeedResult {
+  /** The branch that it began; null when it went on where the run ended. */
+  readonly branch: Branch | null;
+  /** Variables that another machine has taken along. */
+  readonly dropped: readonly string[];
+}
+
+export class Workbench {
+  /** Breakpoints, of whatever branch. */
+  readonly stops: Stops = new Stops();
+  readonly #branches: Branch[] = [];
+  readonly #onLine: (text: string) => void;
+  #branch: Branch;
+  /** A past place; null at the end. */
+  #past: Position | null = null;
+  #made = 0;
+
+  /**
+   * @param make Makes the session, which is to tell what it does.
+   * @param onLine Gets the lines that it writes.
+   */
+  constructor(make: (hooks: SessionHooks) => Session, onLine: (text: string) => void) {
+    this.#onLine = onLine;
+    this.#branch = Branch.first(make, onLine);
+    this.#branches.push(this.#branch);
+  }
+
+  get branch(): Branch {
+    return this.#branch;
+  }
+
+  /** All of them, the first one first. */
+  get branches(): readonly Branch[] {
+    return this.#branches;
+  }
+
+  get session(): Session {
+    return this.#branch.session;
+  }
+
+  get recording(): Recording {
+    return this.#branch.recording;
+  }
+
+  /** Where one is. */
+  get at(): Position {
+    return this.#past ?? this.recording.last;
+  }
+
+  /** There is more of the run behind this place. */
+  get isPast(): boolean {
+    return this.#past !== null;
+  }
+
+  /** Goes to a moment of this branch. */
+  goTo(at: Position): void {
+    this.#past = comparePositions(at, this.recording.last) >= 0 ? null : at;
+  }
+
+  /** Does what a text says: at a past place on a branch of its own. */
+  feed(text: string): WorkResult {
+    const variables = this.session.summary().variables.map(({ name }) => name);
+    const isWhole = this.#past === null ||
+      !parse(new SourceFile("input", text), { mode: "repl" }).incomplete;
+    const branch = isWhole ? this.#begin() : null;
+    const result = (branch ?? this.#branch).feed(text);
+    const isDone = !result.incomplete &&
+      !result.diagnostics.some(({ severity }) => severity === "error");
+    if (branch !== null && isDone) this.#enter(branch);
+    else if (isDone) this.#past = null;
+    const dropped = result.newMachine ? variables : [];
+    return { ...result, branch: isDone ? branch : null, dropped };
+  }
+
+  /** Begins with a file. */
+  feedSource(source: SourceFile): WorkResult {
+    return { ...this.#branch.feedSource(source), branch: null, dropped: [] };
+  }
+
+  /** A branch for what is typed at a past place; null where the run goes on. */
+  #begin(): Branch | null {
+    if (this.#past === null) return null;
+    return this.#branch.branch(`b${this.#made + 1}`, this.#past, this.#onLine);
+  }
+
+  #enter(branch: Branch): void {
+    this.#made++;
+    this.#branches.push(branch);
+    this.#branch = branch;
+    this.#past = null;
+  }
+
+  /** Goes on with another branch, at its end. False when none is called so. */
+  switchTo(name: string): boolean {
+    const branch = this.#branches.find((each) => each.name === name);
+    if (branch === undefined) return false;
+    this.#branch = branch;
+    this.#past = null;
+    return true;
+  }
+
+  /**
+   * Goes a step. At the end of the run, steps by event or activity run the machine on: activities are
+   * whole, and what they did beyond is the future then.
+   */
+  move(step: Step): Moved {
+    const { recording } = this;
+    const from = this.at;
+    const { count = 1, unit, way } = step;
+    if (way === "forward" && unit === "event") {
+      const missing = from.seq + count - recording.last.seq;
+      if (missing > 0) this.#branch.step(missing);
+    } else if (way === "forward" && unit === "activity" && !this.isPast) {
+      for (let turn = 0; turn < count; turn++) this.#branch.step(1);
+    }
+    const moved = move(recording, from, step, this.stops);
+    this.goTo(moved.at);
+    return moved;
+  }
+}

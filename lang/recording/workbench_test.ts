@@ -1,0 +1,142 @@
+import { assert, assertEquals } from "@std/assert";
+import { BUILTINS } from "../builtins/mod.ts";
+import { Session } from "../run/session.ts";
+import { memoryFiles } from "../syntax/load_files.ts";
+import { evaluate } from "./questions.ts";
+import { firstDifferentEvent } from "./diff.ts";
+import { Workbench } from "./workbench.ts";
+
+const MACHINE =
+  "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1, depth = 32 } } } }";
+
+function workbench() {
+  const lines: string[] = [];
+  const bench = new Workbench(
+    (hooks) => new Session({ loader: memoryFiles({}), registry: BUILTINS, ...hooks }),
+    (line) => lines.push(line),
+  );
+  const say = (text: string) => {
+    const { branch, diagnostics, failure, values } = bench.feed(text);
+    assertEquals(diagnostics.map(({ message }) => message), []);
+    const told = failure?.code ?? values.map((value) => value.text).join(" ");
+    return branch === null ? told : `${branch.name}: ${told}`;
+  };
+  const ask = (text: string) => evaluate(bench.recording, bench.at, text).text;
+  return { bench, say, ask, lines };
+}
+
+Deno.test("looking back is free, and typing there begins a branch that leaves the future", () => {
+  const { ask, bench, lines, say } = workbench();
+  say(MACHINE);
+  say("let buf = alloc_pages(1)");
+  say("let n = 1");
+  say("let m = dma_map_phys(ssd, buf.phys, 4KiB, to_device)");
+  const mapped = bench.recording.last;
+  say("n = 2");
+  say("dma_unmap_phys(ssd, m, 4KiB, to_device)");
+  say("print n");
+  const { last } = bench.recording;
+  assertEquals(ask("iommu.live_mappings"), "0");
+  bench.goTo(mapped);
+  assert(bench.isPast);
+  assertEquals([ask("iommu.live_mappings"), ask("n")], ["1", "1"]);
+  assertEquals(say("n"), "b1: 1");
+  assertEquals(bench.session.summary().seq, mapped.seq);
+  assertEquals([say("iommu.live_mappings"), say("n + 1")], ["1", "2"]);
+  say("n = 7");
+  say("print n");
+  assertEquals(say("n"), "7");
+  assert(bench.switchTo("main"));
+  assertEquals(bench.recording.last, last);
+  assertEquals(say("n"), "2");
+  assertEquals(lines, ["2", "7"]);
+  assertEquals(bench.branches.map(({ name }) => name), ["main", "b1"]);
+});
+
+Deno.test("a branch and what it came from have the same past, event by event and row by row", () => {
+  const { bench, say } = workbench();
+  say(MACHINE);
+  say("let buf = alloc_pages(4)");
+  for (let turn = 0; turn < 5; turn++) say("ssd.read(lba: 0, into: buf)");
+  const main = bench.recording;
+  const middle = main.afterEvent(Math.floor(main.last.seq / 2));
+  bench.goTo(middle);
+  assertEquals(say("1"), "b1: 1");
+  const { origin } = bench.branch;
+  const branch = bench.recording;
+  // The read in whose midst it was is whole: it has not begun.
+  assert(origin!.at.seq <= middle.seq && origin!.at.seq > 0);
+  assertEquals(branch.last.seq, origin!.at.seq);
+  for (const table of main.tables) {
+    const rows = (of: typeof main) =>
+      of.table(table.spec.name).rowsAt(origin!.at.seq)
+        .map((row) => of.table(table.spec.name).row(row))
+        .map(({ died: _, ...row }) => JSON.stringify(row)).sort();
+    assertEquals(rows(branch), rows(main), table.spec.name);
+  }
+  for (let turn = 0; turn < 3; turn++) say("ssd.read(lba: 0, into: buf)");
+  const seq = firstDifferentEvent(main, branch);
+  assert(seq === null || seq > origin!.at.seq);
+  // What goes on from there does as if it had been typed at once.
+  const other = workbench();
+  for (const { kind, ...move } of bench.branch.moves) {
+    assertEquals(kind, "input");
+    other.say((move as { source: { text: string } }).source.text);
+  }
+  assertEquals(firstDifferentEvent(branch, other.bench.recording), null);
+  assertEquals(branch.last.seq, other.bench.recording.last.seq);
+});
+
+Deno.test("a step goes as far as asked, and what its activity did beyond is the future", () => {
+  const { ask, bench, say } = workbench();
+  say(MACHINE);
+  say("let req = ssd.submit(read, lba: 0, into: alloc_pages(2))");
+  const before = bench.at.seq;
+  const moved = bench.move({ unit: "event", way: "forward", count: 5 });
+  assertEquals([bench.at.seq, moved.reason], [before + 5, "arrived"]);
+  assert(bench.recording.last.seq > before + 5);
+  // The activity goes on to its end before anything else is done: no branch.
+  assertEquals(say("req.mapped"), "true");
+  assert(!bench.isPast);
+  bench.move({ unit: "event", way: "forward", count: 1_000 });
+  assertEquals(ask("req.done"), "true");
+  bench.move({ unit: "event", way: "back", count: 25 });
+  assertEquals(ask("req.done"), "false");
+  assertEquals(say("req.done").slice(0, 4), "b1: ");
+});
+
+Deno.test("a branch may branch, fork, and be ended in the middle of an input", () => {
+  const { bench, say, ask } = workbench();
+  say(`${MACHINE}\nlet a = 1\nlet buf = alloc_pages(1)\na = 2\nlet b = 5`);
+  const seq = bench.at.seq;
+  bench.goTo(bench.recording.atStatement(4));
+  assertEquals(bench.at, { seq, statement: 4 });
+  assertEquals(ask("a"), "2");
+  bench.goTo(bench.recording.atStatement(3));
+  assertEquals(ask("a"), "1");
+  assertEquals(say("a"), "b1: 1");
+  assertEquals(
+    bench.session.summary().variables.map(({ name }) => name),
+    ["a", "buf"],
+  );
+  say("a = 10");
+  say("let both = fork { a = 11\nassert a == 11 } and { assert a == 10 }");
+  say("a = 12");
+  bench.goTo(bench.recording.atStatement(bench.recording.last.statement - 1));
+  assertEquals(say("a"), "b2: 10");
+  assertEquals(bench.branch.origin?.branch.name, "b1");
+  bench.switchTo("main");
+  assertEquals(say("a + b"), "7");
+});
+
+Deno.test("what is wrong or not whole begins no branch", () => {
+  const { bench, say } = workbench();
+  say("let a = 1");
+  say("a = 2");
+  bench.goTo(bench.recording.atStatement(2));
+  assertEquals(bench.feed("let c = [").incomplete, true);
+  assertEquals(bench.feed("nobody").diagnostics.length, 1);
+  assert(bench.isPast);
+  assertEquals(bench.branches.length, 1);
+  assertEquals(say("a"), "b1: 1");
+});

@@ -1,0 +1,173 @@
+/** An input of a session, checked and compiled: all that is needed to do it, and to do it again. */
+import type { Registry } from "../values/registry.ts";
+import {
+  buildMachine,
+  declareNames,
+  type ProgramMachine,
+  resolveFile,
+} from "../check/check_files.ts";
+import { Resolution } from "../check/names/bindings.ts";
+import { orderConsts } from "../check/names/const_order.ts";
+import { DataFiles } from "../check/names/data_files.ts";
+import { FileScope } from "../check/names/file_scope.ts";
+import type { Owner } from "../check/names/name_resolver.ts";
+import { checkKinds } from "../check/kinds/check_kinds.ts";
+import { type ConstCode, ProgramCompiler, shownExpression } from "../compile/compile_program.ts";
+import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import { firstMistakes } from "../diagnostics/first_mistakes.ts";
+import type { SourceFile } from "../source.ts";
+import type { FileNode } from "../syntax/tree/ast.ts";
+import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
+import { parse } from "../syntax/parse.ts";
+import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
+import { driversOf, findComparedMachines } from "./program.ts";
+
+/** What a session knows after an input: the next one is checked against it. */
+export interface SessionNames {
+  readonly scope: FileScope;
+  readonly machine: ProgramMachine;
+  /** All consts, in the order in which they are worked out. */
+  readonly consts: readonly ConstCode[];
+  /** Globals of names that were withdrawn. */
+  readonly valueless: ReadonlySet<number>;
+}
+
+/** A statement of an input. */
+export interface PreparedStatement {
+  readonly functionIndex: number;
+  /** Its value is shown. */
+  readonly shown: boolean;
+}
+
+/** An input with nothing wrong in it. */
+export interface PreparedInput {
+  readonly file: FileNode;
+  readonly scope: FileScope;
+  readonly machine: ProgramMachine;
+  /** It declares another machine than the one there was. */
+  readonly newMachine: boolean;
+  /** Its own consts. */
+  readonly consts: readonly ConstCode[];
+  readonly statements: readonly PreparedStatement[];
+  /** Warnings. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What came of reading an input. */
+export type ReadInput =
+  | { readonly kind: "prepared"; readonly input: PreparedInput }
+  | { readonly kind: "incomplete" }
+  | { readonly kind: "wrong"; readonly diagnostics: readonly Diagnostic[] };
+
+/** What a session checks and compiles its inputs with: one for all its states, which only grows. */
+export class SessionCode {
+  readonly resolution: Resolution = new Resolution();
+  readonly compiler: ProgramCompiler;
+
+  /** @param followed Whether statements are marked, for who follows a run by them. */
+  constructor(
+    readonly registry: Registry,
+    readonly loader: SourceLoader,
+    followed: boolean,
+  ) {
+    this.compiler = new ProgramCompiler(registry, this.resolution, followed);
+  }
+
+  /** What a session knows before its first input: a machine without devices. */
+  firstNames(): SessionNames {
+    const { registry } = this;
+    const scope = new FileScope(registry, new DataFiles(this.loader, new DiagnosticBag()));
+    const config = buildMachine(null, scope, registry, new DiagnosticBag());
+    scope.machineKinds = registry.globalKinds(config);
+    return {
+      scope,
+      machine: { declaration: null, scope, config },
+      consts: [],
+      valueless: new Set(),
+    };
+  }
+
+  /** Reads an input against copies of what the session knows, so that a wrong one leaves no trace. */
+  read(source: SourceFile, isFile: boolean, known: SessionNames): ReadInput {
+    const { diagnostics, file, incomplete } = parse(source, { mode: "repl" });
+    if (incomplete && !isFile) return { kind: "incomplete" };
+    const bag = new DiagnosticBag();
+    for (const diagnostic of diagnostics) bag.add(diagnostic);
+    const checked = bag.hasErrors ? null : this.#check(file, known, bag);
+    if (checked === null || bag.hasErrors) {
+      return { kind: "wrong", diagnostics: firstMistakes(bag.sorted()) };
+    }
+    const { compiler } = this;
+    const consts = compiler.consts(checked.consts);
+    for (const { file } of checked.files) {
+      for (const item of file.items) if (item.kind === "Function") compiler.function(item);
+    }
+    const statements = file.items.filter((item) => !isDeclaration(item)).map((statement) => ({
+      functionIndex: compiler.sessionStatement(statement),
+      shown: shownExpression(statement) !== null,
+    }));
+    const { machine, scope } = checked;
+    const newMachine = machine !== known.machine;
+    const input = { file, scope, machine, newMachine, consts, statements };
+    return {
+      kind: "prepared",
+      input: { ...input, diagnostics: firstMistakes(bag.sorted()) },
+    };
+  }
+
+  #check(file: FileNode, known: SessionNames, bag: DiagnosticBag): Checked | null {
+    const { registry, resolution } = this;
+    const loader = new FileLoader(this.loader, bag);
+    const data = new DataFiles(this.loader, bag);
+    const loaded = loader.parsed(file);
+    if (bag.hasErrors) return null;
+    const uses = new Map<Owner, Set<Owner>>();
+    const scope = new FileScope(registry, data, known.scope.declared, known.scope.variables);
+    const scopes = new Map<LoadedFile, FileScope>([[loaded, scope]]);
+    for (const other of loader.files) {
+      if (other !== loaded) {
+        scopes.set(other, declareNames(other, scopes, registry, data, bag));
+      }
+    }
+    for (const use of loaded.uses) scope.include(scopes.get(use.loaded)!, bag, use.declaration);
+    scope.declareAll(file, bag, true);
+    const machine = this.#findMachine(loaded, scope, scopes, bag) ?? known.machine;
+    const kinds = registry.globalKinds(machine.config);
+    // The machine's things that variables hold would belong to the old machine.
+    if (machine !== known.machine) scope.variables.clear();
+    for (const [{ file }, each] of scopes) {
+      resolveFile(file, each, kinds, resolution, uses, bag, each === scope);
+    }
+    const consts = orderConsts(uses, bag);
+    if (bag.hasErrors) return null;
+    findComparedMachines({ machine, resolution, scopes }, registry, bag);
+    checkKinds(scopes.keys(), resolution, registry, bag);
+    driversOf(file, { scope, resolution, registry, bag });
+    return { scope, machine, consts, files: [...scopes.keys()] };
+  }
+
+  /** The machine an input declares, itself or by a file it uses; null for none. */
+  #findMachine(
+    loaded: LoadedFile,
+    scope: FileScope,
+    scopes: ReadonlyMap<LoadedFile, FileScope>,
+    bag: DiagnosticBag,
+  ): ProgramMachine | null {
+    const candidates = [loaded, ...[...scopes.keys()].filter((other) => other !== loaded)];
+    for (const candidate of candidates) {
+      const declaration = candidate.file.items.find((item) => item.kind === "Machine");
+      if (declaration === undefined) continue;
+      const own = scopes.get(candidate) ?? scope;
+      const config = buildMachine(declaration, own, this.registry, bag);
+      return { declaration, scope: own, config };
+    }
+    return null;
+  }
+}
+
+interface Checked {
+  readonly scope: FileScope;
+  readonly machine: ProgramMachine;
+  readonly consts: Parameters<ProgramCompiler["consts"]>[0];
+  readonly files: readonly LoadedFile[];
+}

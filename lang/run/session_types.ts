@@ -1,0 +1,123 @@
+/** What a session is told, and what it tells. */
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { Diagnostic } from "../diagnostics/diagnostic.ts";
+import type { SourceLoader } from "../syntax/load_files.ts";
+import type { Limits } from "../values/limits.ts";
+import type { Registry } from "../values/registry.ts";
+import type { Value } from "../values/value.ts";
+import type { HostWatch } from "../vm/run_watch.ts";
+import type { Vm } from "../vm/vm.ts";
+import type { FailureStyle } from "./render_failure.ts";
+import type { FailureReport, TestOutcome } from "./report.ts";
+
+/** What a session may be told. */
+export interface SessionOptions {
+  /** Where the files come from that an input uses. */
+  readonly loader: SourceLoader;
+  /** Of each input. */
+  readonly limits?: Limits;
+  /** A clock, and who may want an input to end. An input that one of them ends is undone. */
+  readonly watch?: HostWatch;
+  /** Whether tests of an input are run; they are when it is left out. Those of a file never are. */
+  readonly runsTests?: boolean;
+  /** Instead of the seed of the machine block. */
+  readonly seed?: number;
+  /** Gets every line of `print`, `show` and `explain` when it is written. */
+  readonly onLine?: (text: string) => void;
+  /** How wide these lines may be; 80 columns when nothing is known. */
+  readonly columns?: number;
+  /** Colours for failures. */
+  readonly style?: FailureStyle;
+}
+
+/** What a session is made from. */
+export interface SessionParts extends SessionOptions {
+  /** @internal */
+  readonly registry: Registry;
+  /**
+   * Gets the VM of each machine of the session, before anything runs on it; its statements are then
+   * marked.
+   * @internal
+   */
+  readonly onVm?: (vm: Vm) => void;
+  /**
+   * Called where a branch could begin: before each statement of an input and each activity of a step,
+   * and after the last one, with how many are done.
+   * @param move How many moves were done before this one.
+   * @internal
+   */
+  readonly onRest?: (move: number, part: number) => void;
+}
+
+/** What came of one input. */
+export interface FeedResult {
+  /** True when the text ends in the middle of something; nothing was done. */
+  readonly incomplete: boolean;
+  /** With errors among them nothing was done. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** The values of expressions, in order. */
+  readonly values: readonly ShownValue[];
+  /** What stopped the input; the statements before it were done. */
+  readonly failure: FailureReport | null;
+  /** Outcomes of tests in the input, which are run at once, each on a machine of its own. */
+  readonly tests: readonly TestOutcome[];
+  /**
+   * What was checked, and is for a command to run.
+   * @internal
+   */
+  readonly notRun: readonly UnrunPart[];
+  /** What happened on the session's machine meanwhile. */
+  readonly events: readonly MachineEvent[];
+  /** True when the input declared another machine: the variables of the old one are gone. */
+  readonly newMachine: boolean;
+  /** True when it took too long, or somebody ended it: then it is as if it had not been. */
+  readonly undone: boolean;
+}
+
+/** A part of an input that a session does not run: a command does. */
+export interface UnrunPart {
+  readonly kind: "test" | "bench" | "driver";
+  readonly name: string;
+}
+
+/** A value of an input. */
+export interface ShownValue {
+  /** @internal */
+  readonly value: Value;
+  /** As `print` writes it. */
+  readonly text: string;
+}
+
+/** A variable of a session. */
+export interface SessionVariable {
+  /** Its name. */
+  readonly name: string;
+  /** "an int", "a request" … */
+  readonly kind: string;
+  /** Its value, as `print` writes it. */
+  readonly text: string;
+}
+
+/** What there is to know about a session at a glance. */
+export interface SessionSummary {
+  /** How many inputs and steps were done. */
+  readonly moves: number;
+  /** Number of the last event, and virtual time: what the prompt shows. */
+  readonly seq: number;
+  /** Virtual time. */
+  readonly nowNs: number;
+  /** The CPU that statements run on. */
+  readonly cpu: number;
+  /** Activities that wait. */
+  readonly pendingActivities: number;
+  /** Faults of the IOMMU so far. */
+  readonly faults: number;
+  /** Reports of the checker so far. */
+  readonly reports: number;
+  /** Its variables, with their values. */
+  readonly variables: readonly SessionVariable[];
+  /** Names of consts and functions. */
+  readonly declared: readonly string[];
+  /** Names the machine binds. */
+  readonly machineNames: readonly string[];
+}
