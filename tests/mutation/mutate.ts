@@ -58,8 +58,12 @@ export async function mutate(run: MutationRun): Promise<void> {
     writeTree(run.root, tree, mutants);
     let left: readonly Mutant[] = mutants;
     const results = new Map<number, Result>();
-    for (const stage of run.stages) left = await tryStage(run, stage, left, runners, results);
-    for (const { id } of left) if (results.has(id)) run.done(results.get(id)!);
+    for (const [index, stage] of run.stages.entries()) {
+      const isLast = index === run.stages.length - 1;
+      left = await tryStage(run, { ...stage, isLast }, left, runners, results);
+    }
+    // The time may be over before the last stage comes to them.
+    for (const result of results.values()) run.done(result);
   } finally {
     for (const runner of runners) await runner.end();
     Deno.removeSync(tree, { recursive: true });
@@ -74,12 +78,12 @@ export async function mutate(run: MutationRun): Promise<void> {
  */
 async function tryStage(
   run: MutationRun,
-  stage: Stage,
+  stage: Stage & { readonly isLast: boolean },
   mutants: readonly Mutant[],
   runners: readonly Runner[],
   results: Map<number, Result>,
 ): Promise<Mutant[]> {
-  if (mutants.length === 0) return [];
+  if (mutants.length === 0 || performance.now() >= run.deadlineMs) return [...mutants];
   const plan = new Plan(run.root, stage.choice, run.thorough);
   await measureAll(run, stage, mutants, plan, runners);
   const waiting = inOrder(mutants, plan);
@@ -88,14 +92,17 @@ async function tryStage(
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       if (performance.now() >= run.deadlineMs) return;
       const result = await tryMutant(next, stage, plan, runner);
+      const before = results.get(next.id);
+      results.delete(next.id);
       if (result.fate === "killed") {
         run.done(result);
         continue;
       }
       left.push(next);
-      const before = results.get(next.id);
       const fate = before?.fate === "survived" ? "survived" : result.fate;
-      results.set(next.id, { ...result, fate, ms: (before?.ms ?? 0) + result.ms });
+      const known = { ...result, fate, ms: (before?.ms ?? 0) + result.ms };
+      if (stage.isLast) run.done(known);
+      else results.set(next.id, known);
     }
   }));
   run.note(`${left.length} changes are not noticed by the tests ${stage.name}`);
