@@ -5,6 +5,10 @@ import { type LinkedListing, linkListing } from "../../devices/pci/lspci/linked_
 import { findRoute } from "../../devices/pci/peers/route.ts";
 import { readListing } from "../../devices/pci/lspci/read_listing.ts";
 import { decodeFaultLog } from "../../runtime/iommu/fault_log/decode_fault_log.ts";
+import { AMD_EVENT_NAMES } from "../../runtime/iommu/fault_log/amd_events.ts";
+import { printFaultLog } from "../../runtime/iommu/fault_log/print_fault_log.ts";
+import type { FaultReason } from "../../runtime/iommu/iommu.ts";
+import { IOMMU_MODEL_NAMES } from "../../runtime/iommu/iommu_models.ts";
 import { findFaultLogs } from "../../runtime/iommu/fault_log/find_fault_logs.ts";
 import { damage, Dice } from "../_damage.ts";
 import { filesBelow, ROOT } from "../source_text.ts";
@@ -14,6 +18,15 @@ import type { Sink } from "./digest.ts";
 const LINES = 12;
 /** Functions between which routes are looked for. */
 const MOST_PEERS = 8;
+
+const FAULT_REASONS: readonly FaultReason[] = [
+  "not_present",
+  "not_readable",
+  "not_writable",
+  "address_width",
+  "blocked",
+  "reserved",
+];
 
 /** Sets, maps and numbers that JSON has not. */
 function plain(_: string, value: unknown): unknown {
@@ -78,6 +91,66 @@ export function damagedFaults(seed: number, sink: Sink): void {
     for (const each of [text, damage(text, dice)]) {
       sink(JSON.stringify(decodeFaultLog(each), plain));
       for (const found of findFaultLogs(each)) sink(JSON.stringify(found, plain));
+    }
+  }
+}
+
+/** Every code and every set of flags that the makers' lines can have, and the lines that we print. */
+export function allFaults(sink: Sink): void {
+  const hex = (value: number, digits: number) => value.toString(16).padStart(digits, "0");
+  const tell = (text: string) => sink(JSON.stringify(decodeFaultLog(text), plain));
+  for (let code = 0; code < 256; code++) {
+    const access = code % 2 === 0 ? "Read" : "Write";
+    tell(
+      `DMAR: [DMA ${access} NO_PASID] Request device [02:00.0] fault addr 0x1000 [fault reason 0x${
+        hex(code, 2)
+      }] text`,
+    );
+    tell(
+      `DMAR: [INTR-REMAP] Request device [02:00.0] fault index 0x3 [fault reason 0x${
+        hex(code, 2)
+      }] text`,
+    );
+  }
+  for (let flags = 0; flags < 512; flags++) {
+    tell(
+      `AMD-Vi: Event logged [IO_PAGE_FAULT device=02:00.0 domain=0x0001 address=0x1000 flags=0x${
+        hex(flags, 4)
+      }]`,
+    );
+  }
+  for (const name of AMD_EVENT_NAMES) {
+    for (const flags of [0, 0x20, 0x1e0]) {
+      tell(
+        `AMD-Vi: Event logged [${name} device=02:00.0 domain=0xffff address=0xfffffffffffff000 ` +
+          `flags=0x${hex(flags, 4)} pasid=0xfffff tag=0x1ff]`,
+      );
+    }
+  }
+  for (let code = 0; code < 0x40; code++) {
+    for (const high of [0x000, 0x008, 0x20a, 0x602, 0xff_ffff]) {
+      const words = [`00000008${hex(code, 8)}`, `${hex(high, 8)}00000000`, hex(0x1234_5678, 16)];
+      const lines = [...words, hex(0x9000, 16)].map((word) => `arm-smmu-v3 s.auto: \t0x${word}`);
+      tell([`arm-smmu-v3 s.auto: event 0x${hex(code, 2)} received:`, ...lines].join("\n"));
+    }
+  }
+  for (let bit = 0; bit < 32; bit++) {
+    for (const syndrome of [0, 0x10, 0x40, 0x50]) {
+      const status = (2 ** bit).toString(16);
+      tell(
+        `arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x${status}, iova=0x1000, ` +
+          `fsynr=0x${hex(syndrome, 6)}, cbfrsynra=0x1ffff, cb=1`,
+      );
+    }
+  }
+  for (const model of IOMMU_MODEL_NAMES) {
+    for (const access of ["read", "write"] as const) {
+      for (const reason of FAULT_REASONS) {
+        for (const dma of [-1, 0, 0x1234, 2 ** 32, 2 ** 53 - 1]) {
+          const where = { pciDomain: 0x1_0000 - dma % 3, requesterId: 0x2fa, domainId: 3 };
+          sink(`${printFaultLog(model, { dma, access, reason, ...where })}`);
+        }
+      }
     }
   }
 }

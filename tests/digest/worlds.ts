@@ -19,7 +19,7 @@ import { RightUse, type UseOptions, USES } from "../property/right_use.ts";
 import { type Blow, SoakMachine } from "../soak/soak_machine.ts";
 import { runCommands } from "./command_world.ts";
 import { type Sink, watchMachine } from "./digest.ts";
-import { damagedFaults, damagedListing } from "./text_worlds.ts";
+import { allFaults, damagedFaults, damagedListing } from "./text_worlds.ts";
 import { runProcess } from "./process_world.ts";
 
 /** One run. */
@@ -136,8 +136,9 @@ export const WORLDS: readonly World[] = [
   ),
   ...worlds(60, "commands", runCommands),
   ...worlds(60, "process", runProcess),
-  ...worlds(40, "listing", damagedListing),
-  ...worlds(40, "faults", damagedFaults),
+  ...worlds(120, "listing", damagedListing),
+  ...worlds(100, "faults", damagedFaults),
+  { name: "all faults", run: allFaults },
   { name: "vectors", run: (sink) => sink(JSON.stringify(makeVectorFile(6, 1))) },
   { name: "negative vectors", run: (sink) => sink(JSON.stringify(makeNegativeFile())) },
 ];
