@@ -72,6 +72,11 @@ Deno.test("buffers: 96 bytes a piece and 16 a page, and a sixteenth of that as w
       freed = () => buffer.free();
     }],
     ["and back", 0, 0, () => freed()],
+    ["3 pages in a row", 96 + 48, 9 + 3, () => {
+      const buffer = allocatePages(machine, { pages: 3, contiguous: true });
+      freed = () => buffer.free();
+    }],
+    ["and back", 0, 0, () => freed()],
     ["a given place of 2 pages", 96 + 32, 8, () => {
       claimBuffer(machine, [{ phys: at(0x100_0000), sizeBytes: 8192 }]);
     }],

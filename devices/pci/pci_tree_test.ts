@@ -284,3 +284,51 @@ Deno.test("access control is absent, unknown, or there with what is switched on"
   assertEquals(presence("unknown"), "unknown");
   assertEquals(presence([]), "present");
 });
+
+Deno.test("a device has up to eight functions, and none more", () => {
+  const device = (count: number) =>
+    block("device", "d", Array.from({ length: count }, (_, at) => block("endpoint", `f${at}`)));
+  assertEquals(addresses([device(1)]), ["0000:00:01.0 f0"]);
+  assertEquals(addresses([device(8)]).at(-1), "0000:00:01.7 f7");
+  const error = assertThrows(() => buildPciTree([device(9)]), ConfigError);
+  assertEquals(error.message, 'Device "d" cannot have 9 functions');
+});
+
+Deno.test("a domain has 256 buses, and a tree that needs one more is refused", () => {
+  const ports = (count: number) =>
+    Array.from(
+      { length: count },
+      (_, at) => block("root_port", `rp${at}`, [block("endpoint", `e${at}`)]),
+    );
+  // A bus of 32 devices holds so many ports; switches of 32 ports below make more buses.
+  const wide = (name: string, count: number) =>
+    block("root_port", name, [
+      block(
+        "switch",
+        `${name}s`,
+        Array.from({ length: count }, (_, at) => block("endpoint", `${name}e${at}`)),
+      ),
+    ]);
+  // Bus 0, then a port's own bus, its switch's, and one for each endpoint.
+  const tree = (last: number) => [
+    ...ports(2),
+    ...["a", "b", "c", "d", "e", "f", "g"].map((name) => wide(name, 31)),
+    wide("h", last),
+  ];
+  const used = 1 + 2 + 7 * (2 + 31) + 2;
+  const most = addresses(tree(256 - used));
+  assertEquals(most.at(-1), `0000:ff:00.0 he${256 - used - 1}`);
+  const error = assertThrows(() => buildPciTree(tree(257 - used)), ConfigError);
+  assertEquals(error.message, "The tree needs more than 256 bus numbers");
+});
+
+Deno.test("behind a port, a switch's parts and a bridge lies a bus; behind a device none", () => {
+  const { functions } = buildPciTree([
+    block("root_port", "rp", [block("switch", "sw", [block("nvme", "ssd")])]),
+    block("root_port", "rq", [block("bridge", "br", [block("endpoint", "old")])]),
+  ]);
+  assertEquals(
+    functions.filter(({ isBridge }) => isBridge).map(({ name }) => name).sort(),
+    ["br", "rp", "rq", "sw.down0", "sw.up"],
+  );
+});

@@ -82,6 +82,57 @@ Deno.test("the last values that make sense (block.md 1.1)", () => {
   assertEquals(derive({ maxUserSectors: 8 }).maxSectors, 8);
   assertEquals(derive({ segBoundaryMask: 4095 }).segBoundaryMask, 4095);
   assertEquals(derive({ maxSegmentSizeBytes: 4096 }).maxSegmentSizeBytes, 4096);
+  assertEquals(derive({ dmaAlignmentMask: 4096 }).dmaAlignmentMask, 4096);
+});
+
+Deno.test("who settled the soft limit is told, with what it looked at (block.md 1.1)", () => {
+  const MIB = 2 ** 20;
+  const rows: readonly [LimitsInput, string, number][] = [
+    [{}, "max_transfer", 255],
+    [{ maxHwSectors: 65536 }, "block_layer", 8192],
+    [{ maxHwSectors: 8192 }, "max_transfer", 8192],
+    [{ maxHwSectors: 65536, maxDevSectors: 100 }, "max_transfer", 100],
+    [{ maxHwSectors: 65536, maxUserSectors: 64 }, "user", 64],
+    [{ maxHwSectors: 65536, maxUserSectors: 65536 }, "max_transfer", 65536],
+    [{ maxHwSectors: 65536, ioOptBytes: 4 * MIB }, "block_layer", 8192],
+    [{ maxHwSectors: 65536, ioOptBytes: 4 * MIB + 512 }, "controller", 8193],
+    [{ maxHwSectors: 65536, ioMinBytes: 4 * MIB }, "block_layer", 8192],
+    [{ maxHwSectors: 65536, ioMinBytes: 8 * MIB }, "controller", 16384],
+  ];
+  for (const [input, setBy, sectors] of rows) {
+    const { maxSectors, why } = derive(input);
+    const inputs = why.findLast(({ limit }) => limit === "maxSectors")!.inputs;
+    assertEquals([maxSectors, inputs["set_by"]], [sectors, setBy], JSON.stringify(input));
+    assertEquals(inputs["user_sectors"], input.maxUserSectors ?? 0);
+    assertEquals(inputs["device_sectors"], input.maxDevSectors ?? 0);
+    assertEquals(inputs["hardware_sectors"], input.maxHwSectors ?? 255);
+    assertEquals(inputs["io_opt_bytes"], input.ioOptBytes ?? 0);
+    assertEquals(inputs["io_min_bytes"], Math.max(512, input.ioMinBytes ?? 0));
+  }
+});
+
+Deno.test("metadata limits a transfer by its buffer of 2 MiB and by the longest segment (block.md 1.2)", () => {
+  const most = (
+    metadataBytes: number,
+    maxSegmentSizeBytes = 2 ** 31,
+    logicalBlockSizeBytes = 512,
+  ) =>
+    derive(
+      {
+        maxHwSectors: 2 ** 20,
+        maxUserSectors: 2 ** 20,
+        metadataBytes,
+        maxSegmentSizeBytes,
+        logicalBlockSizeBytes,
+      },
+    ).maxSectors;
+  assertEquals(most(0), 2 ** 20);
+  assertEquals(most(8), 2 ** 18);
+  assertEquals(most(64), 2 ** 15);
+  assertEquals(most(64, 2 ** 31, 4096), 2 ** 18);
+  assertEquals(most(8, 65536), 128);
+  // What is not a whole number of blocks of metadata is not used: 2 MiB / 24 = 87381.33.
+  assertEquals(most(24), 87_381);
 });
 
 Deno.test("the smallest segment cuts the fast path's reach (block.md 1.1)", () => {

@@ -19,6 +19,7 @@ import { RightUse, type UseOptions, USES } from "../property/right_use.ts";
 import { type Blow, SoakMachine } from "../soak/soak_machine.ts";
 import { runCommands } from "./command_world.ts";
 import { type Sink, watchMachine } from "./digest.ts";
+import { tellTables } from "./table_world.ts";
 import { allFaults, damagedFaults, damagedListing } from "./text_worlds.ts";
 import { runProcess } from "./process_world.ts";
 
@@ -139,6 +140,7 @@ export const WORLDS: readonly World[] = [
   ...worlds(120, "listing", damagedListing),
   ...worlds(100, "faults", damagedFaults),
   { name: "all faults", run: allFaults },
+  { name: "tables", run: tellTables },
   { name: "vectors", run: (sink) => sink(JSON.stringify(makeVectorFile(6, 1))) },
   { name: "negative vectors", run: (sink) => sink(JSON.stringify(makeNegativeFile())) },
 ];

@@ -108,3 +108,16 @@ Deno.test("of two mappings of the same memory the one that fits is synced", () =
   dma.dmaSyncSingleForCpu(dev, mapped, 16, DMA_FROM_DEVICE);
   assertEquals(bench.classes(), []);
 });
+
+Deno.test("of two mappings of the same memory the one that is long enough counts before the one of that direction", () => {
+  const bench = checkerBench(DIRECT);
+  const { machine: { dma }, dev } = bench;
+  const long = bench.map(0x10_0000, 0x2000, DMA_TO_DEVICE);
+  const short = bench.map(0x10_0000, 0x1000, DMA_BIDIRECTIONAL);
+  assertEquals(long, short);
+  dma.dmaSyncSingleForDevice(dev, long, 0x2000, DMA_BIDIRECTIONAL);
+  assertEquals(bench.classes(), ["sync_direction"]);
+  dma.dmaSyncSingleForDevice(dev, short, 0x1000, DMA_BIDIRECTIONAL);
+  dma.dmaSyncSingleForDevice(dev, long, 0x1000, DMA_TO_DEVICE);
+  assertEquals(bench.classes(), []);
+});

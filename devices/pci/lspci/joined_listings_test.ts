@@ -1,0 +1,144 @@
+/** What several listings of one machine tell about a function is put together, whichever comes first. */
+import { assertEquals } from "@std/assert";
+import type { ListedFunction } from "./listed_function.ts";
+import { readListing } from "./read_listing.ts";
+
+const HEADER = "02:00.0 Ethernet controller [0200]: Maker Model [8086:1533]\n";
+const BARE = "02:00.0\n";
+
+function onlyOne(text: string): ListedFunction {
+  const { findings, functions } = readListing(text);
+  const errors = findings.filter(({ severity }) => severity === "error");
+  assertEquals([errors, functions.length], [[], 1], text);
+  return functions[0]!;
+}
+
+/** Without its place in the text, and with sets that can be compared. */
+function told(text: string): unknown {
+  const { acs, line: _, ...rest } = onlyOne(text);
+  return {
+    ...rest,
+    acs: {
+      state: acs.state,
+      capable: acs.capable && [...acs.capable],
+      enabled: acs.enabled && [...acs.enabled],
+    },
+  };
+}
+
+/** 256 bytes of a function of conventional PCI: no access control there can be. */
+const DUMP = Array.from({ length: 16 }, (_, row) => {
+  const bytes = row === 0 ? [0x86, 0x80, 0x33, 0x15, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0] : [];
+  const hex = Array.from({ length: 16 }, (_, at) => (bytes[at] ?? 0).toString(16).padStart(2, "0"));
+  return `${row.toString(16)}0: ${hex.join(" ")}\n`;
+}).join("");
+
+/** Lines that each tell something of their own. */
+const PARTS: Readonly<Record<string, string>> = {
+  bars: "\tRegion 0: Memory at f7d00000 (32-bit, non-prefetchable) [size=512K]\n",
+  "several bars": "\tRegion 0: Memory at f7d00000 (64-bit, prefetchable) [size=512K]\n" +
+    "\tRegion 2: I/O ports at e000 [size=32]\n",
+  group: "\tIOMMU group: 17\n",
+  node: "\tNUMA node: 3\n",
+  driver: "\tKernel driver in use: igb\n",
+  "access control": "\tCapabilities: [110 v1] Access Control Services\n" +
+    "\t\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl+ DirectTrans+\n" +
+    "\t\tACSCtl:\tSrcValid+ TransBlk- ReqRedir+ CmpltRedir+ UpstreamFwd- EgressCtrl- DirectTrans-\n",
+  "kind of port": "\tCapabilities: [40] Express (v2) Endpoint, IntMsgNum 0\n",
+  registers: DUMP,
+};
+
+for (const [what, lines] of Object.entries(PARTS)) {
+  Deno.test(`${what}: told by one of two listings is told, the first or the second`, () => {
+    const alone = told(HEADER + lines);
+    assertEquals(told(`${HEADER}${lines}\n${HEADER}`), alone);
+    assertEquals(told(`${HEADER}\n${HEADER}${lines}`), alone);
+    assertEquals(told(`${HEADER}${lines}\n${HEADER}${lines}`), alone);
+  });
+}
+
+Deno.test("two listings that tell different things are one that tells both", () => {
+  const names = Object.keys(PARTS).filter((name) => name !== "bars" && name !== "registers");
+  for (const [place, one] of names.entries()) {
+    for (const other of names.slice(place + 1)) {
+      const [first, second] = [`${HEADER}${PARTS[one]}`, `${HEADER}${PARTS[other]}`];
+      const both = told(`${HEADER}${PARTS[one]}${PARTS[other]}`);
+      assertEquals(told(`${first}\n${second}`), both, `${one}, then ${other}`);
+      assertEquals(told(`${second}\n${first}`), both, `${other}, then ${one}`);
+    }
+  }
+});
+
+Deno.test("a header without numbers takes those of the other listing", () => {
+  const words = "02:00.0 Ethernet controller: Maker Model\n";
+  const whole = onlyOne(HEADER);
+  for (const text of [`${words}\n${HEADER}`, `${HEADER}\n${words}`]) {
+    const { classCode, device, name, vendor } = onlyOne(text);
+    assertEquals([classCode, device, vendor], [0x0200, 0x1533, 0x8086]);
+    assertEquals(name, whole.name);
+  }
+});
+
+Deno.test("each BAR takes the address or the size that it lacks, from a BAR of its number and space", () => {
+  const bars = (...lines: readonly string[]) =>
+    onlyOne(lines.map((each) => `${HEADER}${each}\n`).join("\n")).bars
+      .map(({ base, index, sizeBytes, space }) => [index, space, base, sizeBytes]);
+  const address = "\tRegion 0: Memory at f7d00000 (32-bit, non-prefetchable)";
+  const size = "\tRegion 0: Memory at <unassigned> (32-bit, non-prefetchable) [size=512K]";
+  const ports = "\tRegion 0: I/O ports at e000 [size=32]";
+  const second = "\tRegion 1: Memory at f7e00000 (32-bit, non-prefetchable) [size=4K]";
+  assertEquals(bars(address), [[0, "memory", 0xf7d0_0000, null]]);
+  assertEquals(bars(address, size), [[0, "memory", 0xf7d0_0000, 524_288]]);
+  assertEquals(bars(size, address), [[0, "memory", 0xf7d0_0000, 524_288]]);
+  // What is told first stays, and a BAR of another kind has nothing to tell of it.
+  assertEquals(bars(address, ports), [[0, "memory", 0xf7d0_0000, null]]);
+  assertEquals(bars(ports, size), [[0, "io", 0xe000, 32]]);
+  assertEquals(bars(address, second), [[0, "memory", 0xf7d0_0000, null]]);
+  assertEquals(bars(second, address), [[1, "memory", 0xf7e0_0000, 4096]]);
+});
+
+Deno.test("a function has six BARs: lines that tell of more are somebody's mistake", () => {
+  const region = "\tRegion 0: Memory at f7d00000 (32-bit, non-prefetchable) [size=4K]\n";
+  assertEquals(onlyOne(HEADER + region.repeat(5)).bars.length, 5);
+  assertEquals(onlyOne(HEADER + region.repeat(6)).bars.length, 6);
+  assertEquals(onlyOne(HEADER + region.repeat(7)).bars.length, 6);
+  // Without numbers each of 64 bits takes two.
+  const wide = "\tMemory at f7d00000 (64-bit, non-prefetchable) [size=4K]\n";
+  assertEquals(onlyOne(HEADER + wide.repeat(4)).bars.map(({ index }) => index), [0, 2, 4]);
+});
+
+Deno.test("numbers of a header that was wrapped stand in its next line", () => {
+  const { device, vendor } = onlyOne(
+    "02:00.0 Ethernet controller [0200]: Maker\nModel [8086:1533]\n",
+  );
+  assertEquals([vendor, device], [0x8086, 0x1533]);
+  // Once there are details, numbers in brackets are something else's.
+  const late = onlyOne(
+    "02:00.0 Ethernet controller [0200]: Maker\n\tControl: I/O- Mem+ BusMaster+\nModel [8086:1533]\n",
+  );
+  assertEquals([late.vendor, late.device], [null, null]);
+});
+
+Deno.test("a tree's names have numbers by -nn, and none without", () => {
+  const tree = (name: string) => onlyOne(`-[0000:00]---02.0  ${name}\n`);
+  const numbered = tree("Maker Model [8086:1533]");
+  assertEquals([numbered.vendor, numbered.device, numbered.name], [0x8086, 0x1533, "Maker Model"]);
+  const plain = tree("Maker Model");
+  assertEquals([plain.vendor, plain.device, plain.name], [null, null, "Maker Model"]);
+});
+
+Deno.test("details of one function are not taken for those of the next", () => {
+  const cut = "\t\tACSCtl:\tSrcValid+ TransBlk- ReqRedir+\n";
+  const next = HEADER.replace("02:00.0", "03:00.0");
+  const text = `${HEADER}${PARTS["access control"]!.split("\n")[0]}\n${cut}${next}` +
+    "\tCmpltRedir+ UpstreamFwd+ EgressCtrl- DirectTrans-\n";
+  const { functions } = readListing(text);
+  assertEquals(functions.map(({ acs }) => [acs.state, acs.enabled]), [
+    ["present", null],
+    ["unknown", null],
+  ]);
+});
+
+Deno.test("an address alone is no function", () => {
+  assertEquals(readListing(BARE).functions.length, 0);
+});
