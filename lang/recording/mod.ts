@@ -25,7 +25,7 @@ export {
 } from "./diff.ts";
 export { type Answer, LookError, type Question } from "./look.ts";
 export { move, type Moved, type Step, type StepUnit } from "./moves.ts";
-export { type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
+export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
 export {
   atLine,
   atOutput,

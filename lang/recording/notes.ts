@@ -8,6 +8,8 @@ import type { OutputLine } from "./recording.ts";
 export class RunNotes implements MarkListener {
   readonly output: OutputLine[];
   readonly machine: MachineRecording;
+  /** Statements that may start before the run is paused: the last of them then only stands there. */
+  left = Infinity;
 
   /**
    * Begins before anything has run, or goes on from what another run of the same kept.
@@ -32,7 +34,7 @@ export class RunNotes implements MarkListener {
 
   started(statement: number): boolean {
     this.machine.statements.note(this.vm.world.stream.seq, statement, this.vm.depth);
-    return false;
+    return --this.left <= 0;
   }
 
   line(text: string): void {

@@ -17,6 +17,7 @@ import { RunWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
 import { Looker } from "./look.ts";
 import { RunNotes } from "./notes.ts";
+import type { Position } from "./position.ts";
 import { Recording, type RunName } from "./recording.ts";
 import { Reruns } from "./reruns.ts";
 
@@ -53,6 +54,59 @@ export function runsOf(program: Program): readonly RunChoice[] {
   return runs;
 }
 
+/** What recording a run is made of, once its machine is ready. */
+interface OpenParts {
+  readonly prepared: TestMachine;
+  readonly notes: RunNotes;
+  readonly run: TestRun;
+}
+
+/** A run that is recorded bit by bit: what there is of it can be asked about in between. */
+export class OpenRun {
+  readonly recording: Recording;
+  /** Nothing more happens. */
+  isOver = false;
+  readonly #parts: OpenParts;
+
+  constructor(recording: Recording, parts: OpenParts) {
+    this.recording = recording;
+    this.#parts = parts;
+    const { prepared, run } = parts;
+    if (prepared.failure !== null) this.#end(prepared.failure);
+    else prepared.vm.start(run.functionIndex, run.args);
+  }
+
+  /** How far it is: where a statement starts, until it is over. */
+  get end(): Position {
+    return this.isOver ? this.recording.last : this.#parts.notes.at;
+  }
+
+  /** Goes on until so many more statements have started, or to its end. */
+  grow(statements: number): void {
+    if (this.isOver) return;
+    const { notes, prepared: { vm } } = this.#parts;
+    notes.left = statements;
+    if (vm.resume() !== "paused") this.#end(vm.failure);
+  }
+
+  #end(broken: Failure | null): void {
+    const { notes, prepared: { vm }, run } = this.#parts;
+    const { recording } = this;
+    const failure = broken ?? judgeEnd(vm, leftoversOf(vm));
+    notes.stop();
+    const { last } = recording;
+    const { operands, slots } = recording.code.functions[run.functionIndex]!;
+    // What the outermost code has bound stands on the stack still, and is not written over.
+    vm.fp = 0;
+    vm.sp = slots + operands;
+    const outermost = lastOutermost(recording);
+    const frames = outermost === null ? [] : [{ statement: outermost, fp: 0 }];
+    recording.reruns.live = () => ({ vm, at: last, frames: () => frames });
+    recording.failure = reported(failure);
+    this.isOver = true;
+  }
+}
+
 /**
  * Does a run and keeps it.
  *
@@ -65,26 +119,39 @@ export function recordRun(
   choice: RunChoice,
   options: RecordOptions = {},
 ): Recording {
+  const open = openRun(program, choice, options);
+  open.grow(Infinity);
+  return open.recording;
+}
+
+/**
+ * The same for a run that may have no end: it is prepared, and does what it is told to.
+ *
+ * @throws {Error} When the program was not loaded to be followed.
+ */
+export function openRun(
+  program: Program,
+  choice: RunChoice,
+  options: RecordOptions = {},
+): OpenRun {
   const { follow } = program;
   if (follow === null) throw new Error("The program was not loaded to be followed");
   const { limits = DEFAULT_LIMITS, seed, strict, watch } = options;
   const run = runOf(program, choice, options);
-  let notes: RunNotes | null = null;
+  let known: RunNotes | null = null;
   const output = new LimitedOutput(limits, (line) => {
-    notes?.line(line);
+    known?.line(line);
     options.onLine?.(line);
   });
   const machineOptions: MachineOptions = { limits, output, seed, strict, record: true };
   const prepared = prepareRun(program, run, {
     ...machineOptions,
     watch: watch && new RunWatch(watch, limits),
-    onVm: (vm) => notes = new RunNotes(vm),
+    onVm: (vm) => known = new RunNotes(vm),
   });
   if (!(prepared instanceof TestMachine)) throw new Error(prepared.diagnostic.message);
-  const broken = prepared.run(run.functionIndex, run.args);
-  const failure = broken ?? judgeEnd(prepared.vm, leftoversOf(prepared.vm));
-  const { machine, output: lines, stop } = bound(notes!);
-  stop();
+  const notes = known as RunNotes | null;
+  const { machine, output: lines } = notes!;
   const recording = new Recording({
     name: { ...choice.name, seed: seed ?? choice.name.seed },
     code: program.code,
@@ -96,21 +163,7 @@ export function recordRun(
     ),
     looker: new Looker(lookParts(program.registry, follow)),
   });
-  const { last } = recording;
-  const { vm } = prepared;
-  const { operands, slots } = program.code.functions[run.functionIndex]!;
-  // What the outermost code has bound stands on the stack still, and is not written over.
-  vm.fp = 0;
-  vm.sp = slots + operands;
-  const outermost = lastOutermost(recording);
-  const frames = outermost === null ? [] : [{ statement: outermost, fp: 0 }];
-  recording.reruns.live = () => ({ vm, at: last, frames: () => frames });
-  recording.failure = reported(failure);
-  return recording;
-}
-
-function bound(notes: RunNotes) {
-  return { machine: notes.machine, output: notes.output, stop: () => notes.stop() };
+  return new OpenRun(recording, { prepared, notes: notes!, run });
 }
 
 /** The statement of the outermost code that started last; null when none did. */

@@ -5,7 +5,7 @@ import { SourceFile, spanText } from "../source.ts";
 import { memoryFiles } from "../syntax/load_files.ts";
 import { LookError } from "./look.ts";
 import { move, type Step } from "./moves.ts";
-import { recordRun, runsOf } from "./open.ts";
+import { openRun, recordRun, runsOf } from "./open.ts";
 import { atLine, atOutput, atTime, momentBefore, nextMoment } from "./places.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 import type { Recording } from "./recording.ts";
@@ -291,4 +291,38 @@ Deno.test("somebody can end a search, and is where they were", () => {
     () => until(recording, START, recording.looker.question("1 == 2")),
     Interrupted,
   );
+});
+
+Deno.test("a run without an end grows as it is told to, and what there is of it can be asked about", () => {
+  const text = "let sum = 0\nwhile true {\n  sum += 1\n}\n";
+  const { program } = loadProgram(new SourceFile("t.dma", text), memoryFiles({}), BUILTINS, true);
+  const open = openRun(program!, runsOf(program!)[0]!);
+  open.grow(1);
+  assertEquals(open.end, { seq: 0, statement: 1 });
+  open.grow(1000);
+  const { end, isOver, recording } = open;
+  assertEquals([end.statement, isOver], [1001, false]);
+  // One statement begins the list, one the loop, and then every one adds.
+  assertEquals(line(recording, end), 3);
+  assertEquals(ask(recording, end, "sum"), String(1001 - 3));
+  open.grow(500);
+  assertEquals(ask(recording, open.end, "sum"), String(1501 - 3));
+  assertEquals(ask(recording, end, "sum"), String(1001 - 3));
+});
+
+Deno.test("a run that is recorded in pieces is the one that is recorded in one go", () => {
+  const text = SCRIPT;
+  const { program } = loadProgram(new SourceFile("t.dma", text), memoryFiles({}), BUILTINS, true);
+  for (const choice of runsOf(program!)) {
+    const whole = recordRun(program!, choice);
+    const open = openRun(program!, choice);
+    for (let pieces = 0; !open.isOver; pieces++) {
+      assert(pieces < 1000);
+      open.grow(2);
+    }
+    const { log, output, failure, last } = open.recording;
+    assertEquals(last, whole.last);
+    assertEquals(log.between(0, log.count), whole.log.between(0, whole.log.count));
+    assertEquals([output, failure?.lines], [whole.output, whole.failure?.lines]);
+  }
 });

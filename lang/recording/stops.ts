@@ -16,6 +16,8 @@ export type StopCause =
   | { readonly kind: "line"; readonly file?: string; readonly line: number }
   /** Events by name; a kernel function's bare name is its call. */
   | { readonly kind: "event"; readonly names: readonly string[] }
+  /** One event, by its number. */
+  | { readonly kind: "moment"; readonly seq: number }
   /** Faults of the IOMMU, reports of the checker, warnings of the kernel. */
   | { readonly kind: "incident"; readonly of: readonly ("fault" | "report" | "warning")[] }
   /** The moment at which the run fails. */
@@ -147,6 +149,8 @@ function placesOf(recording: Recording, stop: Stop): Places {
       return { ...common, statements: statementsOnLine(recording, cause).numbers };
     case "event":
       return { ...common, kinds: kindsNamed(cause.names) };
+    case "moment":
+      return { ...common, events: new Set([cause.seq]) };
     case "incident":
       return { ...common, kinds: kindsNamed(cause.of.map((each) => INCIDENT_EVENTS[each])) };
     case "failure":

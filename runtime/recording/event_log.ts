@@ -125,12 +125,11 @@ export class EventLog {
     const { names, forms, width } = this.#layouts[kind]!;
     const start = this.#head(seq, HEAD.START);
     const shape = this.#shapes[this.#head(seq, HEAD.WHY)]!;
-    const device = this.#head(seq, HEAD.DEVICE);
     const event = {
       seq,
       at_ns: this.atNs(seq),
-      cpu: this.#head(seq, HEAD.CPU),
-      device: device === NOBODY ? null : this.pool.value(device),
+      cpu: this.cpuAt(seq),
+      device: this.deviceAt(seq),
       request: this.requestAt(seq),
       site: this.siteAt(seq),
       name: EVENT_NAMES[kind]!,
@@ -157,6 +156,17 @@ export class EventLog {
   /** The statement that led to an event, or null. */
   siteAt(seq: number): number | null {
     return known(this.#head(seq, HEAD.SITE));
+  }
+
+  /** The CPU whose event it is. */
+  cpuAt(seq: number): number {
+    return this.#head(seq, HEAD.CPU);
+  }
+
+  /** The device that an event is about, or null. */
+  deviceAt(seq: number): string | null {
+    const device = this.#head(seq, HEAD.DEVICE);
+    return device === NOBODY ? null : this.pool.value(device) as string;
   }
 
   /** The request that an event belongs to, or null. */
