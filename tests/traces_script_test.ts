@@ -47,6 +47,15 @@ Deno.test("a run with mistakes becomes a scenario that runs and is told the same
       "unmap_size",
       "unmap_unknown",
     ], 1],
+    // The range that names no device, destroyed short and come to afterwards, among them.
+    ["72-lazy-2cpu-mistakes", [
+      "destroy_short",
+      "not_present",
+      "not_present",
+      "not_present",
+      "unmap_size",
+      "unmap_unknown",
+    ], 0],
     ["72-scalable-faults", ["not_present", "not_present", "not_readable"], 0],
   ];
   for (const [run, expected, leaks] of runs) {
@@ -65,10 +74,33 @@ Deno.test("a clean run becomes a scenario that is silent, and one finding a scen
   for (const run of ["72-strict-small", "612-strict-small", "72-passthrough", "72-bounce"]) {
     const script = await scriptOf(run, WHOLE);
     assertEquals(expectations(script), [], run);
-    assert(script.split("dma_map_").length > 10, run);
+    const calls = script.match(/ dma_(?:map_phys|map_sg|alloc_coherent)\(|\.submit\(/g) ?? [];
+    assert(calls.length > 10, run);
     assertEquals(runScenarioText(script), { end: "held" }, run);
   }
   const around = await scriptOf("72-strict-mistakes", { around: 46, shrink: true });
   assertEquals(expectations(around), ["unmap_direction"]);
   assertEquals(runScenarioText(around), { end: "held" });
+});
+
+Deno.test("reads and writes of a disk become requests of the same blocks, and two-step ranges links of the same sizes", async () => {
+  const requests: readonly (readonly [string, number])[] = [
+    ["72-strict-small", 4],
+    ["612-strict-small", 6],
+    ["72-lazy-2cpu-mistakes", 320],
+  ];
+  for (const [run, count] of requests) {
+    const script = await scriptOf(run, WHOLE);
+    const submits = [...script.matchAll(/submit\((?:read|write), lba: (\d+), .*bytes: (\d+)B\)/g)];
+    assertEquals(submits.length, count, run);
+    assertEquals(script.split("\n").filter((line) => /^ *wait io/.test(line)).length, count, run);
+    const trace = (await readGolden(`real/${run}.trace.txt.gz`))!;
+    for (const [, lba, bytes] of submits) {
+      const command = `slba=${lba}, len=${Number(bytes) / 512 - 1},`;
+      assert(trace.includes(command), `${run}: ${command}`);
+    }
+  }
+  const script = await scriptOf("72-lazy-2cpu-mistakes", WHOLE);
+  const sizes = [...script.matchAll(/dma_iova_link\(.* size: (\d+)B, dir: bidirectional/g)];
+  assert(sizes.length >= 4 && sizes.every(([, bytes]) => Number(bytes) % 4096 === 0));
 });

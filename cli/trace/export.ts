@@ -1,6 +1,6 @@
 /** `dmalab trace export`: a trace in other forms, for other programs. */
 import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import type { Step } from "../../instruments/traces/script/recorder.ts";
+import type { MappingStep } from "../../instruments/traces/script/recorder.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { refuse, type Screen } from "../screen.ts";
@@ -52,7 +52,7 @@ async function writeText(source: LineSource, screen: Screen): Promise<void> {
 async function writeSlices(source: LineSource, check: TraceCheck, screen: Screen): Promise<void> {
   let isFirst = true;
   const devices = new Map<string, number>();
-  const write = (ph: "b" | "e", { life }: Step, seconds: number) => {
+  const write = (ph: "b" | "e", { life }: MappingStep, seconds: number) => {
     const device = life.device!.name;
     if (!devices.has(device)) devices.set(device, devices.size + 1);
     const slice = {

@@ -20,25 +20,25 @@ import {
   pageOf,
 } from "./life.ts";
 import {
-  addLife,
   bestLife,
   type Born,
   count,
+  dropLife,
   type Ended,
-  foldOldest,
   ghostKey,
   isAnothers,
   isIdentity,
   isSameList,
+  keepLife,
   makeLife,
   noteBirth,
   rangeLife,
-  removeLife,
   siblingKey,
   TaskNames,
   unfold,
 } from "./lives.ts";
 import type { PageHistory } from "./page_history.ts";
+import { Requests } from "./requests.ts";
 import { checkSync } from "./sync_check.ts";
 import { type Context, type EndedRange, PageTable, type TableUnmap } from "./page_table.ts";
 
@@ -60,6 +60,7 @@ export class Ledger {
   readonly table: PageTable;
   readonly findings = new Findings();
   readonly #history: PageHistory;
+  readonly #requests = new Requests();
   readonly #tasks = new TaskNames();
   readonly #ghosts = new Map<string, Ghost>();
   /** Deaths by device, kind, direction and size: how many, and when the last one was born. */
@@ -80,22 +81,15 @@ export class Ledger {
     const isCall = CALLS.test(line.event);
     if (isCall) this.edges.pass(now);
     const context = this.table.context(line.pid, line.cpu, line.context);
-    let isGood = true;
-    if (isDmaEvent(line.event)) {
-      const event = readDmaEvent(line.event, line.payload);
-      if (event === null) {
-        this.damaged.push(number);
-        this.edges.lostLine = number;
-        isGood = false;
-      } else this.#event(event, line, now, context);
-    } else if (line.event === "nvme_setup_cmd") {
-      const match = /^(nvme\d+): .*?qid=(\d+), cmdid=(\d+)/.exec(line.payload);
-      context.request = match === null ? null : `${match[1]} qid ${match[2]} cmdid ${match[3]}`;
-    } else if (line.event === "block_rq_issue") context.request = null;
-    else if (line.event === "nvme_complete_rq") this.table.settle(context);
+    const event = isDmaEvent(line.event) ? readDmaEvent(line.event, line.payload) : undefined;
+    if (event === null) {
+      this.damaged.push(number);
+      this.edges.lostLine = number;
+    } else if (event !== undefined) this.#event(event, line, now, context);
+    else if (isCall) this.#requests.take(line, number, context, this.table, this.recorder);
     if (isCall) context.lastLine = number;
     if (line.event !== "map" && line.event !== "swiotlb_bounced") context.isRunOver = true;
-    return isGood;
+    return event !== null;
   }
 
   /** Events of a CPU are missing here. @see behaviour/traces.md T.68 */
@@ -179,28 +173,18 @@ export class Ledger {
       (start, end) => ranges.some(([first, last]) => start >= first! && end <= last!),
     );
     const task = this.#tasks.of(line.pid, line.task);
-    const by = { born: now, pid: line.pid, task, request: context.request };
+    const by = { born: now, pid: line.pid, task, request: context.request?.name ?? null };
     const life = makeLife(event, device, tableLine, by);
     noteBirth(life);
+    this.#requests.note(context.request, device);
     if (this.#meetsOlder(life, context)) return;
-    this.#keep(life);
+    this.recorder?.({ op: "birth", line: now.line, life });
+    keepLife(life);
     if (event.op === "map_sg") {
       event.dmaAddrs.forEach((addr, index) =>
         this.#history.add(life, addr, event.sizesBytes[index]!)
       );
     } else this.#history.add(life);
-  }
-
-  #keep(life: Life): void {
-    if (isIdentity(life)) foldOldest(life);
-    this.recorder?.({ op: "birth", line: life.born.line, life });
-    addLife(life.device!.byPage, pageOf(life.addr), life);
-    if (life.kind === "sg") addLife(life.device!.lists, life.phys!, life);
-  }
-
-  #drop(life: Life): void {
-    removeLife(life.device!.byPage, pageOf(life.addr), life);
-    if (life.kind === "sg") removeLife(life.device!.lists, life.phys!, life);
   }
 
   /**
@@ -232,7 +216,7 @@ export class Ledger {
       this.#endUncertain(older);
       return false;
     }
-    this.#drop(older);
+    dropLife(older);
     const key = ghostKey(life.device!, older.addr);
     const before = this.#ghosts.get(key);
     if (before !== undefined) this.#neverDied(before);
@@ -269,7 +253,7 @@ export class Ledger {
   }
 
   #endUncertain(life: Life): void {
-    this.#drop(life);
+    dropLife(life);
     life.device!.uncertain++;
   }
 
@@ -353,7 +337,7 @@ export class Ledger {
   }
 
   #die(life: Life, now: Moment): void {
-    this.#drop(life);
+    dropLife(life);
     life.died = now;
     const device = life.device!;
     device.deaths++;
@@ -489,12 +473,22 @@ export class Ledger {
     const last = this.#lastDeath(device.deadLists.get(physAddrs[0]!));
     const dead = last !== null && isSameList(last, physAddrs, false) ? last : null;
     context.expected = null;
-    const unknown = () => this.findings.listUnknown(device, physAddrs[0]!, now);
-    this.#endOfNobody(device, dead, now, context, unknown);
+    this.#endOfNobody(
+      device,
+      dead,
+      now,
+      context,
+      () => this.findings.listUnknown(device, physAddrs[0]!, now),
+    );
   }
 
   #rangeEnded(range: EndedRange): void {
-    const life = rangeLife(range);
-    if (life !== null) this.#history.add(life);
+    const life = rangeLife(range, this.#requests.deviceOf(range.run.request));
+    if (life === null) return;
+    this.#history.add(life);
+    const linksBytes = range.run.maps.map(({ end, start }) => end - start);
+    const destroyedBytes = range.unmap.end - life.addr;
+    this.recorder?.({ op: "range", line: life.born.line, life, linksBytes, destroyedBytes });
+    this.recorder?.({ op: "destroy", line: range.unmap.line, life, destroyedBytes });
   }
 }

@@ -1,5 +1,5 @@
 /** Which mapping a line is about, and how mappings are kept. */
-import type { DmaEvent } from "../line/dma_event.ts";
+import type { Direction, DmaEvent } from "../line/dma_event.ts";
 import { type Device, type Life, pageOf, pagesOf } from "./life.ts";
 import type { EndedRange } from "./page_table.ts";
 
@@ -116,7 +116,22 @@ export function count(device: Device, name: string, by = 1): void {
   device.counts[name] = (device.counts[name] ?? 0) + by;
 }
 
-export function addLife(map: Map<number, Life[]>, key: number, life: Life): void {
+/** Keeps a mapping that lives. */
+export function keepLife(life: Life): void {
+  if (isIdentity(life)) foldOldest(life);
+  const { byPage, lists } = life.device!;
+  addLife(byPage, pageOf(life.addr), life);
+  if (life.kind === "sg") addLife(lists, life.phys!, life);
+}
+
+/** Keeps it no more. */
+export function dropLife(life: Life): void {
+  const { byPage, lists } = life.device!;
+  removeLife(byPage, pageOf(life.addr), life);
+  if (life.kind === "sg") removeLife(lists, life.phys!, life);
+}
+
+function addLife(map: Map<number, Life[]>, key: number, life: Life): void {
   const lives = map.get(key);
   if (lives === undefined) map.set(key, [life]);
   else lives.push(life);
@@ -131,7 +146,7 @@ export function isIdentity({ addr, phys, tableLine }: Life): boolean {
 const MOST_IDENTITIES = 4;
 
 /** Makes room for one more at an address. @see behaviour/traces.md T.23, T.64 */
-export function foldOldest({ addr, device, kind }: Life): void {
+function foldOldest({ addr, device, kind }: Life): void {
   const { byPage, folded } = device!;
   const lives = byPage.get(pageOf(addr));
   if (lives === undefined || lives.length < MOST_IDENTITIES || kind !== "map") return;
@@ -157,7 +172,7 @@ export function unfold(device: Device, addr: number): boolean {
   return true;
 }
 
-export function removeLife(map: Map<number, Life[]>, key: number, life: Life): void {
+function removeLife(map: Map<number, Life[]>, key: number, life: Life): void {
   const lives = map.get(key);
   if (lives === undefined) return;
   const at = lives.indexOf(life);
@@ -166,25 +181,33 @@ export function removeLife(map: Map<number, Life[]>, key: number, life: Life): v
   else lives.splice(at, 1);
 }
 
-/** A two-step range as a life: it names no device and no direction. */
-export function rangeLife({ maps, run, unmap }: EndedRange): Life | null {
+/**
+ * A two-step range as a life: it names no device and no direction, unless its request does.
+ *
+ * @see behaviour/traces.md T.26, T.30
+ */
+export function rangeLife({ maps, run, unmap }: EndedRange, device: Device | null): Life | null {
   const [first] = maps;
   if (first === undefined) return null;
   return {
-    device: null,
+    device,
     kind: "two_step",
     addr: first.start,
     sizeBytes: maps.at(-1)!.end - first.start,
-    dir: null,
+    dir: directionOf(run.request?.verb),
     phys: first.phys,
     born: first,
     pid: -1,
     task: "",
-    request: run.request,
+    request: run.request?.name ?? null,
     tableLine: first.line,
     entries: maps.length,
     physAddrs: [],
     died: unmap,
     isUncertain: false,
   };
+}
+
+function directionOf(verb: string | undefined): Direction | null {
+  return verb === "read" ? "FROM_DEVICE" : verb === "write" ? "TO_DEVICE" : null;
 }

@@ -7,6 +7,7 @@
  *
  * @see behaviour/traces.md T.25 to T.30
  */
+import type { NvmeCommand } from "../script/recorder.ts";
 import { type Moment, PAGE_BYTES, pageEnd, pageOf } from "./life.ts";
 
 interface TableMap extends Moment {
@@ -30,7 +31,7 @@ interface Extent {
 export interface Run {
   readonly context: Context;
   /** The request it was made for, or null. */
-  readonly request: string | null;
+  readonly request: NvmeCommand | null;
   /** Where it began, before a part of it was ended. */
   readonly first: number;
   /** The unmap that has ended only the part before it, or null. */
@@ -58,7 +59,7 @@ export class Context {
   /** The range whose unmap should follow, and what it means when it does not. */
   expected: ExpectedUnmap | null = null;
   /** Between `nvme_setup_cmd` and `block_rq_issue`: the request. */
-  request: string | null = null;
+  request: NvmeCommand | null = null;
   /** Its last line that is one of a call. */
   lastLine = 0;
 }

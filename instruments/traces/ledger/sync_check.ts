@@ -38,6 +38,8 @@ export function checkSync(event: Sync, device: Device, now: Moment, ledger: Book
     if (ledger.table.isLinkedSince(event.addr, dead.died!.line)) return;
     const isWeak = modeOf(device) === "direct" || dead.died!.line < edges.silenceLine;
     const sure = isWeak ? "possible" : "proved";
+    const { dir, sizeBytes } = event;
+    ledger.recorder?.({ op: "sync", line: now.line, life: dead, dir, sizeBytes, offsetBytes: 0 });
     findings.syncUnknown(dead, event.addr, now, sure);
     return;
   }

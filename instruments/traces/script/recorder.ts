@@ -2,8 +2,27 @@
 import type { Direction } from "../line/dma_event.ts";
 import type { Life } from "../ledger/life.ts";
 
+/** A command of NVMe, as the line of its setup has it. @see behaviour/traces.md T.34 */
+export interface NvmeCommand {
+  /** `nvme0 qid 1 cmdid 962`: one of its kind while it is under way. */
+  readonly name: string;
+  /** `nvme0`. */
+  readonly controller: string;
+  /** `read`, `write`, or another word of the kernel's. */
+  readonly verb: string;
+  readonly lba: number;
+  /** 0 where the command has none. */
+  readonly blocks: number;
+}
+
 /** One step of the run. */
-export type Step =
+export type Step = MappingStep | RequestStep;
+
+export type RequestStep =
+  | { readonly op: "request"; readonly line: number; readonly command: NvmeCommand }
+  | { readonly op: "completion"; readonly line: number; readonly name: string };
+
+export type MappingStep =
   | { readonly op: "birth"; readonly line: number; readonly life: Life }
   | {
     readonly op: "death";
@@ -13,6 +32,20 @@ export type Step =
     readonly dir: Direction;
     /** Of a list: the entries it was unmapped with. */
     readonly entries: number;
+  }
+  /** A two-step range is made, told when it ends: its links, and how much of them is destroyed then. */
+  | {
+    readonly op: "range";
+    readonly line: number;
+    readonly life: Life;
+    readonly linksBytes: readonly number[];
+    readonly destroyedBytes: number;
+  }
+  | {
+    readonly op: "destroy";
+    readonly line: number;
+    readonly life: Life;
+    readonly destroyedBytes: number;
   }
   /** What has ended is ended once more. */
   | { readonly op: "again"; readonly line: number; readonly life: Life }
@@ -25,5 +58,10 @@ export type Step =
     /** From the beginning of the mapping on. */
     readonly offsetBytes: number;
   };
+
+/** Whether a step is of a mapping, and not of a request. */
+export function isMappingStep(step: Step): step is MappingStep {
+  return step.op !== "request" && step.op !== "completion";
+}
 
 export type StepSink = (step: Step) => void;

@@ -4,7 +4,8 @@
  */
 import type { Finding, Life } from "../ledger/life.ts";
 import { PAGE_BYTES, pageOf } from "../ledger/life.ts";
-import type { Step } from "./recorder.ts";
+import { isMappingStep, type MappingStep, type Step } from "./recorder.ts";
+import { RequestLines } from "./request_lines.ts";
 
 export interface ScriptOptions {
   /** Only mappings that a finding at this line is about, or that the line is of; or null. */
@@ -27,7 +28,10 @@ const WARNED: Readonly<Record<string, string>> = {
   double_unmap: "unmap_unknown",
   sync_size: "sync_size",
   sync_direction: "sync_direction",
+  sync_unknown: "sync_unknown",
 };
+/** Stands for a device that a trace does not name. */
+const NO_DEVICE = "unnamed";
 
 /** The scenario's text. */
 export function traceScript(
@@ -44,6 +48,7 @@ class ScriptWriter {
   readonly #options: ScriptOptions;
   readonly #names = new Map<Life, string>();
   readonly #devices = new Map<string, string>();
+  readonly #disks = new Set<string>();
   readonly #guesses = new Set<string>();
   readonly #body: string[] = [];
   #nextPhys = FIRST_PHYS;
@@ -55,17 +60,29 @@ class ScriptWriter {
     this.#options = options;
   }
 
-  write(steps: readonly Step[], source: string): string {
-    const wanted = steps.filter((step) => this.#isWanted(step)).slice(0, MOST_STEPS);
+  write(unsorted: readonly Step[], source: string): string {
+    // What ends a two-step range tells how it began.
+    const steps = [...unsorted].sort((a, b) => a.line - b.line);
+    const { around, shrink } = this.#options;
+    const isWhole = around === null && !shrink;
+    const requests = new RequestLines(isWhole ? steps : [], (life) => this.#isWrong(life));
+    for (const device of requests.disks) this.#disks.add(device.name);
+    const wanted = isWhole ? steps : steps.filter((step) => this.#isWanted(step));
     const alive = new Set<Life>();
-    for (const step of wanted) {
-      const name = step.life.device!.name;
-      if (!this.#devices.has(name)) {
-        if (this.#devices.size === MOST_DEVICES) continue;
-        this.#devices.set(name, `dev_${name.replace(/^0000:/, "").replace(/\W/g, "_")}`);
+    for (const step of wanted.slice(0, MOST_STEPS)) {
+      if (isMappingStep(step)) {
+        const isBegin = step.op === "birth" || step.op === "range";
+        if (isBegin && requests.covers(step.life)) continue;
+        if (!this.#hasDevice(step.life.device?.name ?? NO_DEVICE)) continue;
+        this.#step(step, alive);
+        this.#accessesAt(step);
+      } else if (step.op === "completion") this.#sayAll(requests.complete(step.name));
+      else {
+        const device = requests.deviceAt(step.line);
+        if (device === null || !this.#hasDevice(device.name)) continue;
+        this.#guesses.add("blocks of 512 bytes, and where in memory the data of requests is");
+        this.#sayAll(requests.begin(step, this.#devices.get(device.name)!));
       }
-      this.#step(step, alive);
-      this.#accessesAt(step);
     }
     this.#accessesAnywhere();
     for (const life of alive) {
@@ -79,14 +96,31 @@ class ScriptWriter {
     return this.#text(source);
   }
 
+  /** Gives a device its name in the scenario; false when there are too many. */
+  #hasDevice(name: string): boolean {
+    if (this.#devices.has(name)) return true;
+    if (this.#devices.size === MOST_DEVICES) return false;
+    this.#devices.set(name, `dev_${name.replace(/^0000:/, "").replace(/\W/g, "_")}`);
+    return true;
+  }
+
+  /** Whether a finding is about a mapping. */
+  #isWrong({ born, died }: Life): boolean {
+    const lines = [born.line, died?.line ?? -1];
+    return this.#findings.some(({ line, otherLine }) =>
+      lines.includes(line ?? -2) || lines.includes(otherLine ?? -2)
+    );
+  }
+
   /** Whether a finding says that nobody has ended it. */
   #isLeft(life: Life): boolean {
     return this.#findings.some(({ kind, line }) => kind === "leak" && line === life.born.line);
   }
 
-  #isWanted({ life, line }: Step): boolean {
-    const { around, shrink } = this.#options;
-    if (around === null && !shrink) return true;
+  #isWanted(step: Step): boolean {
+    if (!isMappingStep(step)) return false;
+    const { life, line } = step;
+    const { around } = this.#options;
     const lines = [life.born.line, life.died?.line ?? -1, line];
     const isFound = this.#findings.some((finding) =>
       (around === null || around === finding.line || around === finding.otherLine ||
@@ -96,11 +130,15 @@ class ScriptWriter {
     return isFound || around !== null && lines.includes(around);
   }
 
-  #step(step: Step, alive: Set<Life>): void {
+  #step(step: MappingStep, alive: Set<Life>): void {
     const { life } = step;
     if (step.op === "birth") {
       this.#birth(life);
       alive.add(life);
+      return;
+    }
+    if (step.op === "range") {
+      this.#range(step);
       return;
     }
     // Its birth is no part of the scenario.
@@ -111,6 +149,9 @@ class ScriptWriter {
       case "death":
         alive.delete(life);
         this.#end(life, step.sizeBytes, step.dir, step.entries, warns);
+        return;
+      case "destroy":
+        this.#destroy(step);
         return;
       case "again":
         if (life.kind === "map") this.#end(life, life.sizeBytes, life.dir!, life.entries, warns);
@@ -127,8 +168,65 @@ class ScriptWriter {
     }
   }
 
+  /** Whether a range is ended short in this line. */
+  #isShort(line: number): boolean {
+    return this.#findings.some(({ kind, otherLine }) =>
+      kind === "two_step_destroy_short" && otherLine === line
+    );
+  }
+
+  #range({ destroyedBytes, life, linksBytes }: Extract<MappingStep, { op: "range" }>): void {
+    const name = `r${life.born.line}`;
+    this.#names.set(life, name);
+    const isShort = this.#isShort(life.died!.line);
+    const { device } = this.#nameOf(life);
+    if (life.device === null) {
+      this.#guesses.add("a device of their own for two-step ranges, which name none");
+    }
+    let end = 0;
+    const links: string[] = [];
+    const start = this.#nextPhys;
+    const dir = rangeDirection(life);
+    if (life.dir === null) this.#guesses.add("the direction of two-step ranges: both ways");
+    for (const bytes of linksBytes) {
+      if (!isShort && end + bytes > destroyedBytes) break;
+      const phys = hex(this.#memory(0, bytes));
+      links.push(
+        `dma_iova_link(${device}, ${name}, ${phys}, offset: ${end}B, size: ${bytes}B, dir: ${dir})`,
+      );
+      end += bytes;
+    }
+    this.#sayAll([
+      `let ${name} = iova_state()`,
+      `assert dma_iova_try_alloc(${device}, ${name}, phys: ${hex(start)}, size: ${end}B)`,
+      ...links,
+      `dma_iova_sync(${device}, ${name}, offset: 0, size: ${end}B)`,
+    ]);
+  }
+
+  #destroy({ destroyedBytes, life, line }: Extract<MappingStep, { op: "destroy" }>): void {
+    const { device, name } = this.#nameOf(life);
+    const warns = this.#isShort(line) ? " warns destroy_short" : "";
+    const late = this.#findings.filter((finding) =>
+      finding.kind === "use_after_unmap" && finding.logLine !== null &&
+      (finding.line === line || finding.line === life.born.line)
+    );
+    if (late.length > 0) this.#say(`let ${name}_at = ${name}.addr`);
+    this.#say(
+      `dma_iova_destroy(${device}, ${name}, mapped: ${destroyedBytes}B, dir: ${
+        rangeDirection(life)
+      })${warns}`,
+    );
+    for (const finding of late) {
+      this.#access(device, `${name}_at + ${finding.address! - life.addr}B`, finding, "not_present");
+    }
+  }
+
   #nameOf(life: Life): { readonly name: string; readonly device: string } {
-    return { name: this.#names.get(life)!, device: this.#devices.get(life.device!.name)! };
+    return {
+      name: this.#names.get(life)!,
+      device: this.#devices.get(life.device?.name ?? NO_DEVICE)!,
+    };
   }
 
   #birth(life: Life): void {
@@ -191,9 +289,10 @@ class ScriptWriter {
   }
 
   /** Accesses of the device that a fault line is about, where they became possible. */
-  #accessesAt(step: Step): void {
+  #accessesAt(step: MappingStep): void {
     for (const finding of this.#findings) {
       if (finding.line !== step.line || finding.logLine === null) continue;
+      if (step.life.kind === "two_step") continue;
       if (!this.#names.has(step.life)) continue;
       const { device, name } = this.#nameOf(step.life);
       const at = step.life.kind === "sg" ? `${name}.mapped[0].addr` : `${name}.addr`;
@@ -227,6 +326,10 @@ class ScriptWriter {
     this.#say(`${device}.${call} faults ${reason}   # log line ${logLine}`);
   }
 
+  #sayAll(lines: readonly string[]): void {
+    for (const line of lines) this.#say(line);
+  }
+
   #say(line: string): void {
     this.#body.push(`  ${line}`);
   }
@@ -237,8 +340,8 @@ class ScriptWriter {
       "the IOMMU's mode: strict, whatever the machine had",
       ...this.#guesses,
     ];
-    const ports = [...this.#devices.values()].map((name, index) =>
-      `    root_port rp${index} { endpoint ${name} { } }`
+    const ports = [...this.#devices].map(([device, name], index) =>
+      `    root_port rp${index} { ${this.#disks.has(device) ? "nvme" : "endpoint"} ${name} { } }`
     );
     return [
       `# Made from ${source}.`,
@@ -262,6 +365,10 @@ class ScriptWriter {
 
 function hex(address: number): string {
   return `0x${address.toString(16)}`;
+}
+
+function rangeDirection({ dir }: Life): string {
+  return dir === null ? "bidirectional" : word(dir);
 }
 
 function word(dir: string): string {
