@@ -158,11 +158,13 @@ export class KernelError extends Error {
    * @param errno The errno's name.
    * @param what What was attempted, as a sentence without a final period.
    * @param blkStatus The block status, where the failure came as one.
+   * @param deviceStatus What the device answered, in its own numbers, where that made the failure.
    */
   constructor(
     readonly errno: ErrnoName,
     readonly what: string,
     readonly blkStatus: BlkStatusName | null = null,
+    readonly deviceStatus: number | null = null,
   ) {
     super(`${what}: ${errno}`);
   }

@@ -60,6 +60,11 @@ export class Io implements RequestOwner {
     return this.statusCode === BLK_STS.OK ? null : blkStatusErrno(this.status);
   }
 
+  /** What the controller answered to the first piece that failed; null while none has. */
+  get deviceStatus(): number | null {
+    return this.#requests.find(({ nvmeStatus }) => nvmeStatus !== 0)?.nvmeStatus ?? null;
+  }
+
   /**
    * Takes one more piece: a request, of which other bios may be a part too.
    * @internal

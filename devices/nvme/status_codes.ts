@@ -81,6 +81,9 @@ export type StatusCode = keyof typeof CODE_ROWS;
 export const STATUS_CODES: Readonly<Record<StatusCode, readonly [code: number, says: string]>> =
   CODE_ROWS;
 
+/** The bits of a status that tell type and code. */
+export const STATUS_CODE_MASK = 0x7ff;
+
 const TYPE_NAMES = new Map(
   Object.entries(STATUS_TYPES).map(([name, { number }]) => [number, name as StatusType]),
 );
@@ -102,7 +105,7 @@ export interface NvmeStatus {
 export function readStatus(status: number): NvmeStatus {
   return {
     type: TYPE_NAMES.get((status >> 8) & 7) ?? null,
-    code: CODE_NAMES.get(status & 0x7ff) ?? null,
+    code: CODE_NAMES.get(status & STATUS_CODE_MASK) ?? null,
     doNotRetry: (status & 0x4000) !== 0,
   };
 }

@@ -8,7 +8,8 @@ import type { RaisedError } from "../values/raised_error.ts";
 /** Null for an error the script cannot expect: a bug, or a script's mistake. */
 export function errorKind(error: unknown): RaisedError | null {
   if (error instanceof KernelError) {
-    return { kind: "kernel", errno: error.errno, what: error.what, blkStatus: error.blkStatus };
+    const { blkStatus, deviceStatus, errno, what } = error;
+    return { kind: "kernel", errno, what, blkStatus, deviceStatus };
   }
   if (error instanceof AddressLimitError) return { kind: "address_limit", what: error.message };
   if (error instanceof NotInReleaseError) {

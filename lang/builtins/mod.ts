@@ -68,7 +68,7 @@ import { SWIOTLB } from "./things/dma/swiotlb.ts";
 import { TOPOLOGY } from "./things/pci/topology.ts";
 import { TRACE } from "./things/trace.ts";
 import { DIRTY_TRACKER, VFIO, VFIO_BUFFER } from "./things/vfio/vfio.ts";
-import { thing } from "./arguments.ts";
+import { isThing, thing } from "./arguments.ts";
 import { LIST } from "./values/list.ts";
 import { DURATION, INT, RANGE, SIZE, WORD } from "./values/numbers.ts";
 import { DMA_ADDRESS, PHYS_ADDRESS, VIRT_ADDRESS } from "./values/addresses.ts";
@@ -84,6 +84,7 @@ import {
 } from "../../runtime/event_vocabulary.ts";
 import { wordsOf } from "../../runtime/vocabulary/fields.ts";
 import { FAULT_REASON, REPORT_CLASS } from "../../runtime/vocabulary/shared_words.ts";
+import { STATUS_CODE_MASK, STATUS_CODES } from "../../devices/nvme/status_codes.ts";
 import { FAULT_POINTS } from "../../runtime/faults.ts";
 import { Random } from "../../runtime/random.ts";
 import { buildConfig } from "../machine/build_config.ts";
@@ -214,6 +215,11 @@ export const BUILTINS: Registry = {
   words: WORDS,
   errnoNames: new Set(Object.keys(ERRNO)),
   blockStatusNames: new Set(Object.keys(BLK_STS)),
+  deviceStatuses: new Map(
+    Object.entries(STATUS_CODES).map(([name, [code]]) => [name, code]),
+  ),
+  deviceStatusMask: STATUS_CODE_MASK,
+  deviceStatusOf: (value) => isThing(value, IO) ? value.target.deviceStatus : null,
   faultReasons: new Set(wordsOf(FAULT_REASON)),
   reportClasses: new Set(wordsOf(REPORT_CLASS)),
   eventNames: EVENT_NAMES,

@@ -1,5 +1,6 @@
 /** Statements → instructions. */
 import { eventsNamed } from "../check/names/event_names.ts";
+import { expectedStatus } from "../check/names/outcome_names.ts";
 import type { Span } from "../source.ts";
 import type {
   AssertStatement,
@@ -405,6 +406,7 @@ export class StatementCompiler extends TrialCompiler {
       outcome: expected.outcome,
       // An alias such as BLK_STS_INVAL means the status it is another spelling of.
       code: this.tables.registry.words.get(written)?.name ?? written,
+      deviceStatus: expectedStatus(written, this.tables.registry),
       oneCall,
       expectation: this.expectation(span),
     }) - 1;

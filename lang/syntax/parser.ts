@@ -469,7 +469,7 @@ export class DmaParser extends RecoveringParser {
         {
           ALT: () => {
             this.CONSUME(t.OutcomeNoun);
-            this.CONSUME(t.Name, named("outcomeName"));
+            this.CONSUME(t.OutcomeCode, named("outcomeName"));
             this.SUBRULE(this.block);
           },
         },
@@ -566,7 +566,7 @@ export class DmaParser extends RecoveringParser {
     this.SUBRULE(this.expression);
     this.OPTION2(() => {
       this.CONSUME(t.OutcomeVerb);
-      this.CONSUME(t.Name, named("outcomeName"));
+      this.CONSUME(t.OutcomeCode, named("outcomeName"));
     });
   });
 

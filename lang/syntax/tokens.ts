@@ -71,7 +71,9 @@ function category(name: string, label: string, ...categories: TokenType[]): Toke
 
 /** All that can stand inside a line: neither braces nor the end of a statement. */
 export const Inline = category("Inline", "anything");
-export const Name = category("Name", "a name", Inline);
+/** What `fails` and the like name: a word, or the number of a status. */
+export const OutcomeCode = category("OutcomeCode", "a name", Inline);
+export const Name = category("Name", "a name", Inline, OutcomeCode);
 export const Literal = category("Literal", "a value", Inline);
 export const InfixOperator = category("InfixOperator", "an operator", Inline);
 export const PrefixOperator = category("PrefixOperator", "an operator", Inline);
@@ -189,7 +191,7 @@ export const NumberToken = token(
   "Number",
   /[0-9][0-9A-Za-z_\u00b5\u03bc]*(?:\.[0-9][0-9A-Za-z_]*)?/y,
   "a number",
-  [Literal],
+  [Literal, OutcomeCode],
   characters("0", "9"),
 );
 export const Text = token(
@@ -317,6 +319,7 @@ export const VOCABULARY: TokenType[] = [
   ...LEXED,
   ...SOFT_WORDS.map((word) => Soft[word]),
   Inline,
+  OutcomeCode,
   Name,
   Literal,
   InfixOperator,

@@ -8,6 +8,8 @@ export interface Raised {
   /** What was attempted, as a sentence without a final period. */
   readonly what: string;
   readonly blkStatus: string | null;
+  /** What the device answered, in its own numbers. */
+  readonly deviceStatus: number | null;
 }
 
 export type RaisedError =

@@ -40,6 +40,12 @@ export interface Registry {
   readonly errnoNames: ReadonlySet<string>;
   /** Block status names that they take too, canonical (`RESOURCE`); aliases go through `words`. */
   readonly blockStatusNames: ReadonlySet<string>;
+  /** What devices answer with, by the names that `fails` takes: each with its number. */
+  readonly deviceStatuses: ReadonlyMap<string, number>;
+  /** The bits of an answer that tell which it is. */
+  readonly deviceStatusMask: number;
+  /** What a device answered to what a value stands for; null where it is nothing of that kind, or went well. */
+  deviceStatusOf(value: Value): number | null;
   /** Reasons of `iommu.fault`, for `faults`. */
   readonly faultReasons: ReadonlySet<string>;
   /** Classes of `dma.report`, for `warns`. */

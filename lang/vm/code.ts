@@ -67,11 +67,19 @@ export interface AssertionInfo {
   readonly expectation: number | null;
 }
 
+/** An answer of a device: a number, as far as a mask says. */
+export interface ExpectedStatus {
+  readonly status: number;
+  readonly mask: number;
+}
+
 export interface OutcomeInfo {
   /** The error, fault or report that is named. */
   readonly codeSpan: Span;
   readonly outcome: OutcomeKind;
   readonly code: string;
+  /** What a device has to answer, in the bits of the mask, where that is named. */
+  readonly deviceStatus: ExpectedStatus | null;
   /** True for `fails`, `faults` and `warns`, false for `expect … { }`. */
   readonly oneCall: boolean;
   readonly expectation: number;

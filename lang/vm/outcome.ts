@@ -6,13 +6,20 @@ import { afterColon } from "../diagnostics/render.ts";
 import type { OutcomeInfo } from "./code.ts";
 import { ExpectationError } from "./failure.ts";
 
+/** The value of the one call. */
+export interface CallValue {
+  readonly text: string;
+  /** What a device answered to what it stands for; null when it went well, or is nothing of that kind. */
+  readonly deviceStatus: number | null;
+}
+
 /** What a call or block did: how it ended, and what the machine reported meanwhile. */
 export interface Happened {
   readonly raised: Raised | null;
   /** Where it was raised, and who called there, innermost first; empty when nothing was. */
   readonly raisedAt: readonly RelatedSpan[];
-  /** The value of the one call, as text; null for a block or a call that gives none. */
-  readonly value: string | null;
+  /** Null for a block. */
+  readonly value: CallValue | null;
   /** Faults and reports meanwhile, oldest first. */
   readonly incidents: readonly IncidentEvent[];
   /** The statement that was running at the end. */
@@ -40,8 +47,10 @@ export function settleOutcome(info: OutcomeInfo, happened: Happened): readonly I
 }
 
 function settleError(info: OutcomeInfo, happened: Happened): readonly IncidentEvent[] {
-  const { raised } = happened;
-  if (raised === null || !isCode(raised, info.code)) {
+  const { raised, value } = happened;
+  // Who sends commands of his own is told how they ended by the value.
+  const answered = raised?.deviceStatus ?? value?.deviceStatus ?? null;
+  if (!(raised !== null && isCode(raised, info.code)) && !isStatus(answered, info)) {
     const subject = info.oneCall ? "the call" : "the block";
     throw new ExpectationError(
       "E0903",
@@ -62,16 +71,28 @@ function placesIn(info: OutcomeInfo, { raisedAt }: Happened): readonly RelatedSp
 
 function returned(info: OutcomeInfo, happened: Happened): string {
   if (!info.oneCall) return "came to its end";
-  return happened.value === null ? "did not fail" : `returned ${happened.value}`;
+  if (happened.value === null) return "did not fail";
+  const { deviceStatus, text } = happened.value;
+  return `returned ${text}${answerText(deviceStatus)}`;
 }
 
 function isCode(raised: Raised, code: string): boolean {
   return raised.errno === code || raised.blkStatus === code;
 }
 
+/** As `.nvme_status` has it. */
+function answerText(status: number | null): string {
+  return status === null ? "" : `, answered with 0x${status.toString(16).padStart(4, "0")}`;
+}
+
+function isStatus(status: number | null, { deviceStatus: expected }: OutcomeInfo): boolean {
+  return status !== null && expected !== null && (status & expected.mask) === expected.status;
+}
+
 function errorText(raised: Raised): string {
   const status = raised.blkStatus === null ? "" : ` (${raised.blkStatus})`;
-  return `${raised.errno}${status} was raised: ${afterColon(raised.what)}`;
+  const answer = answerText(raised.deviceStatus);
+  return `${raised.errno}${status} was raised: ${afterColon(raised.what)}${answer}`;
 }
 
 function settleIncident(

@@ -20,6 +20,7 @@ import { expectEvents } from "./expected_events.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Looks } from "./looks.ts";
 import type { Members } from "./members.ts";
+import type { CallValue } from "./outcome.ts";
 import { outputLines } from "./output.ts";
 import type { RaceEntry, Races } from "./races.ts";
 import type { Sweeps } from "./sweeps.ts";
@@ -117,7 +118,7 @@ export interface RareVm extends Control {
   /** Has kernel errors taken from here on; null is `try`. */
   handle(outcome: OutcomeInfo | null, pc: number): void;
   /** The block or call of an expected outcome came to its end. */
-  settle(outcome: OutcomeInfo, incidentsBefore: number, value: string | null): void;
+  settle(outcome: OutcomeInfo, incidentsBefore: number, value: CallValue | null): void;
   /** Ends the innermost scopes. */
   leaveScopes(count: number): void;
 }
@@ -188,8 +189,14 @@ export function rare(vm: RareVm, op: RareOp): void {
       const { incidents, outcome } = vm.handlers.pop()!;
       // The value of the one call is still on the stack; a block leaves none.
       const value = outcome!.oneCall ? stack[--vm.sp]! : null;
-      const text = value === null ? null : formatInSentence(value, vm);
-      vm.settle(outcome!, incidents, text);
+      vm.settle(
+        outcome!,
+        incidents,
+        value === null ? null : {
+          text: formatInSentence(value, vm),
+          deviceStatus: vm.registry.deviceStatusOf(value),
+        },
+      );
       break;
     }
     case RareOp.DropHandlers:

@@ -48,7 +48,7 @@ import {
 } from "./mistakes.ts";
 import { separated } from "../values/changes.ts";
 import { describeValue } from "../values/operators.ts";
-import { settleOutcome } from "./outcome.ts";
+import { type CallValue, settleOutcome } from "./outcome.ts";
 import { Races } from "./races.ts";
 import type { RunWatch } from "./run_watch.ts";
 import { Sweeps } from "./sweeps.ts";
@@ -398,7 +398,7 @@ export class Vm implements LoopVm, SideRun {
   settle(
     info: OutcomeInfo,
     incidentsBefore: number,
-    value: string | null,
+    value: CallValue | null,
     raising: Raising | null = null,
     site: number | null = this.world.stream.context.site,
   ): void {

@@ -2,6 +2,7 @@
 import type { Registry } from "../../values/registry.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { didYouMean, listed } from "../../diagnostics/suggest.ts";
+import { readNumber } from "../../syntax/tree/literals.ts";
 import type { ExpectedOutcome, FailStatement, OutcomeKind } from "../../syntax/tree/ast.ts";
 
 /** Reports an error, fault or report that does not exist. */
@@ -12,6 +13,7 @@ export function checkOutcomeName(
 ): void {
   const written = expected.code.text;
   const name = registry.words.get(written)?.name ?? written;
+  if (isNumber(written)) return checkStatusNumber(expected, registry, bag);
   const known = namesOf(expected.outcome, registry);
   if (known.includes(name)) return;
   bag.error(
@@ -20,6 +22,55 @@ export function checkOutcomeName(
     `${NOUNS[expected.outcome]} is called \`${written}\``,
     otherOutcome(name, registry) ?? didYouMean(written, known) ??
       `there are ${listed(known, written)}`,
+  );
+}
+
+/** The phase bit shifted out, a status has 15 bits. */
+const MOST_STATUS = 0x7fff;
+
+const isNumber = (written: string) => /^\d/.test(written);
+
+/** The answer of a device that a name or a number stands for; null for any other outcome. */
+export function expectedStatus(
+  written: string,
+  { deviceStatusMask, deviceStatuses }: Registry,
+): { readonly status: number; readonly mask: number } | null {
+  const code = deviceStatuses.get(written);
+  if (code !== undefined) return { status: code, mask: deviceStatusMask };
+  if (!isNumber(written)) return null;
+  const number = readNumber(written);
+  return number.kind === "Integer" ? { status: number.value, mask: MOST_STATUS } : null;
+}
+
+/** Reports a number that is no answer of a device, with the nearest that is one. */
+function checkStatusNumber(
+  { code: { span, text }, outcome }: ExpectedOutcome,
+  registry: Registry,
+  bag: DiagnosticBag,
+): void {
+  const number = readNumber(text);
+  const status = number.kind === "Integer" ? number.value : MOST_STATUS + 1;
+  const { deviceStatusMask, deviceStatuses } = registry;
+  const codes = [...deviceStatuses].filter(([, code]) => code !== 0);
+  if (outcome !== "error" || status > MOST_STATUS) {
+    return bag.error(
+      "E0313",
+      span,
+      `${NOUNS[outcome]} is called \`${text}\``,
+      outcome === "error" ? "the status of an NVMe command is a number of 15 bits" : undefined,
+    );
+  }
+  const code = status & deviceStatusMask;
+  if (codes.some(([, each]) => each === code)) return;
+  const [name, nearest] = codes.reduce((best, each) =>
+    Math.abs(each[1] - code) < Math.abs(best[1] - code) ? each : best
+  );
+  const whole = (status & ~deviceStatusMask) | nearest;
+  bag.error(
+    "E0313",
+    span,
+    `No answer of a controller is \`${text}\``,
+    `the nearest is \`0x${whole.toString(16).padStart(4, "0")}\`, ${name}`,
   );
 }
 
@@ -32,7 +83,11 @@ const NOUNS: Readonly<Record<OutcomeKind, string>> = {
 function namesOf(outcome: OutcomeKind, registry: Registry): readonly string[] {
   switch (outcome) {
     case "error":
-      return [...registry.errnoNames, ...registry.blockStatusNames].filter((name) => name !== "OK");
+      return [
+        ...registry.errnoNames,
+        ...registry.blockStatusNames,
+        ...registry.deviceStatuses.keys(),
+      ].filter((name) => name !== "OK" && registry.deviceStatuses.get(name) !== 0);
     case "fault":
       return [...registry.faultReasons];
     case "warning":

@@ -168,7 +168,7 @@ function waitUntilDone(run: Run, io: Io, what: string): Io {
 function waitAndRaise(run: Run, io: Io, what: string): Io {
   waitUntilDone(run, io, what);
   if (io.error !== null) {
-    throw new KernelError(io.error, `${what} ended with ${io.status}`, io.status);
+    throw new KernelError(io.error, `${what} ended with ${io.status}`, io.status, io.deviceStatus);
   }
   return io;
 }

@@ -1,0 +1,53 @@
+/** `fails` with what a controller answered, by name and by number. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { errorsOf, failureOf, load, run } from "../testing/test_support.ts";
+
+const hintOf = (text: string) => load(text).diagnostics[0]?.hint;
+
+const MACHINE = "machine { pci { root_port rp0 { nvme ssd { queues = 1 } } } }\n";
+
+Deno.test("fails takes an NVMe status by its name and by its number, of a raise and of a raw command", () => {
+  const { outcomes } = run(`${MACHINE}test "t" {
+    let page = alloc_pages(1)
+    ssd.raw(nvme_command(0x7f)) fails invalid_command_opcode
+    ssd.raw(nvme_command(0x7f)) fails 0x4001
+    inject device.status {
+      ssd.read(lba: 0, into: page) fails unrecovered_read_error
+      ssd.read(lba: 0, into: page) fails 0x4281
+      ssd.read(lba: 0, into: page) fails MEDIUM
+      expect error unrecovered_read_error { ssd.read(lba: 0, into: page) }
+    }
+  }`).report;
+  assertEquals(outcomes.map(({ failure }) => failure?.lines.join("\n") ?? null), [null]);
+});
+
+Deno.test("another status than the one that is expected is told by its number", () => {
+  for (const code of ["invalid_field_in_command", "0x0001"]) {
+    assertStringIncludes(
+      failureOf(`${MACHINE}test "t" { ssd.raw(nvme_command(0x7f)) fails ${code} }`) ?? "",
+      "NOTSUPP, answered with 0x4001",
+    );
+  }
+  assertStringIncludes(
+    failureOf(`${MACHINE}test "t" {
+      inject device.status { ssd.read(lba: 0, into: alloc_pages(1)) fails lba_out_of_range }
+    }`) ?? "",
+    "answered with 0x4281",
+  );
+  assertStringIncludes(
+    failureOf(`${MACHINE}test "t" { ssd.read(lba: 0, into: alloc_pages(1)) fails 0x4080 }`) ?? "",
+    "Expected 0x4080, but the call returned io",
+  );
+});
+
+Deno.test("a number that is no status is an error before the run, with the nearest that is one", () => {
+  const raw = (outcome: string) => `${MACHINE}ssd.raw(nvme_command(1)) ${outcome}`;
+  assertEquals(errorsOf(raw("fails 0x4005")), ["E0313 2:32 No answer of a controller is `0x4005`"]);
+  assertEquals(hintOf(raw("fails 0x4005")), "the nearest is `0x4004`, data_transfer_error");
+  assertEquals(errorsOf(raw("fails 0x8001")), ["E0313 2:32 No error is called `0x8001`"]);
+  assertEquals(errorsOf(raw("faults 0x4001")), [
+    "E0313 2:33 No fault of the IOMMU is called `0x4001`",
+  ]);
+  assertEquals(hintOf(raw("fails lba_out_of_rang")), "did you mean `lba_out_of_range`?");
+  assertEquals(errorsOf(raw("fails successful_completion")).length, 1);
+});
