@@ -1,6 +1,8 @@
 /** The machines a test runs on: `with` changes one, `matrix` makes a test for each combination. */
 import type { LabConfig } from "../../devices/lab_config.ts";
+import { formatValue } from "../render/value_text.ts";
 import type { Registry } from "../values/registry.ts";
+import { ListValue, type Value } from "../values/value.ts";
 import type { ProgramMachine } from "../check/check_files.ts";
 import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
@@ -49,7 +51,7 @@ export function combinationsOf(
   const axes: Axis[] = [];
   for (const modifier of modifiers) {
     for (const entry of modifier.entries) {
-      if (modifier.kind === "With") fixed.push(setting(entry, entry.value));
+      if (modifier.kind === "With") fixed.push(setting(entry, { value: entry.value }));
       else axes.push({ entry, choices: choicesOf(entry, "matrix", scope, bag) });
     }
   }
@@ -74,7 +76,8 @@ export function variantIn(
     settings,
     evaluator(bag) {
       const constants = new ConstantEvaluator(scope, bag);
-      return (expression) => constants.evaluate(expression);
+      const known = new Map(settings.map((each) => [each.value, each.known]));
+      return (expression) => known.get(expression) ?? constants.evaluate(expression);
     },
   };
 }
@@ -129,10 +132,13 @@ function variantConfig(
   return registry.buildConfig(machine.declaration, settings, evaluate, bag);
 }
 
+/** One value to try. */
+type Choice = Pick<ConfigModifier, "known" | "value">;
+
 /** One key and the values to try. */
 interface Axis {
   readonly entry: PathEntry;
-  readonly choices: readonly Expression[];
+  readonly choices: readonly Choice[];
 }
 
 function tooMany(axes: readonly Axis[], noun: string, span: Span, bag: DiagnosticBag): boolean {
@@ -145,21 +151,21 @@ function tooMany(axes: readonly Axis[], noun: string, span: Span, bag: Diagnosti
 /** Every way to take one value for each key. */
 function choose(axes: readonly Axis[]): ConfigModifier[][] {
   return product(axes.map(({ choices }) => choices)).map((chosen) =>
-    chosen.map((value, index) => setting(axes[index]!.entry, value))
+    chosen.map((choice, index) => setting(axes[index]!.entry, choice))
   );
 }
 
-function setting(entry: PathEntry, value: Expression): ConfigModifier {
-  return { path: entry.path, value, span: entry.span };
+function setting(entry: PathEntry, choice: Choice): ConfigModifier {
+  return { path: entry.path, ...choice, span: entry.span };
 }
 
-/** The choices of `key = [a, b]`; the list may have a name. */
+/** The choices of `key = [a, b]`; the list may have a name, or be data that was read. */
 function choicesOf(
   entry: PathEntry,
   word: "matrix" | "compare",
   scope: FileScope,
   bag: DiagnosticBag,
-): readonly Expression[] {
+): readonly Choice[] {
   let { value } = entry;
   while (value.kind === "Name") {
     const binding = scope.find(value.name, false);
@@ -168,31 +174,45 @@ function choicesOf(
     value = binding.declaration.value;
   }
   if (value.kind !== "List") {
+    const found = new ConstantEvaluator(scope, new DiagnosticBag()).evaluate(entry.value);
+    if (found instanceof ListValue && found.items.length > 0) {
+      return found.items.map((item) => ({
+        known: wordOf(item, scope.registry),
+        value: { ...entry.value },
+      }));
+    }
     bag.error(
       "E0318",
       entry.value.span,
       `\`${word}\` takes a list of values`,
       word === "matrix" ? "`with` is for one value" : "`[…]` around it makes a list of one",
     );
-    return [entry.value];
+    return [{ value: entry.value }];
   }
   if (value.items.length === 0) {
     bag.error("E0318", entry.value.span, "The list is empty, so nothing would be run");
   }
-  return value.items;
+  return value.items.map((item) => ({ value: item }));
 }
 
-function product(axes: readonly (readonly Expression[])[]): Expression[][] {
-  return axes.reduce<Expression[][]>(
+/** Data has texts alone: one that is spelt as a word is that word. */
+function wordOf(item: Value, { words }: Registry): Value {
+  return typeof item === "string" ? words.get(item) ?? item : item;
+}
+
+function product(axes: readonly (readonly Choice[])[]): Choice[][] {
+  return axes.reduce<Choice[][]>(
     (rows, choices) => rows.flatMap((row) => choices.map((choice) => [...row, choice])),
     [[]],
   );
 }
 
-function settingText({ path, value }: ConfigModifier): MachineSetting {
+function settingText({ known, path, value }: ConfigModifier): MachineSetting {
   return {
     key: path.map(({ text }) => text).join("."),
-    value: spanText(value.span).replace(/\s+/g, " "),
+    value: known === undefined
+      ? spanText(value.span).replace(/\s+/g, " ")
+      : formatValue(known, null, true),
   };
 }
 

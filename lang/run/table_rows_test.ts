@@ -59,3 +59,23 @@ Deno.test("what a row has is known to the checker", () => {
   assertEquals(errorsOf(`${head}{ c.n = 3 }`), []);
   assertEquals(errorsOf(`${head}{ print c.n + 4KiB + 1us }`).length, 1);
 });
+
+Deno.test("a matrix takes lists that were read: numbers, and texts as words or as texts", () => {
+  const text = `machine {
+    iommu { mode = strict }
+    pci { root_port rp0 { nvme ssd { } } }
+  }
+  const DATA = read_json("d.json")
+  test "t" matrix { iommu.mode = DATA.modes, kernel = DATA.kernels } matrix { cpus = read_json("d.json").cpus } {
+    print "{iommu.mode}"
+  }`;
+  const data = { modes: ["strict", "lazy"], kernels: ["7.2"], cpus: [1, 2] };
+  const { lines, report } = run(text, {}, { "d.json": JSON.stringify(data) });
+  assertEquals(report.outcomes.map(({ combination, failure }) => [combination, failure]), [
+    ['iommu.mode = strict, kernel = "7.2", cpus = 1', null],
+    ['iommu.mode = strict, kernel = "7.2", cpus = 2', null],
+    ['iommu.mode = lazy, kernel = "7.2", cpus = 1', null],
+    ['iommu.mode = lazy, kernel = "7.2", cpus = 2', null],
+  ]);
+  assertEquals(lines, ["strict", "strict", "lazy", "lazy"]);
+});

@@ -9,6 +9,8 @@ import type { Value } from "./value.ts";
 export interface ConfigModifier {
   readonly path: readonly Name[];
   readonly value: Expression;
+  /** What that comes to, where it is one item of a list that was worked out. */
+  readonly known?: Value;
   readonly span: Span;
 }
 
