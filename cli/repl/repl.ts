@@ -2,7 +2,6 @@
  * The REPL's core: lines in, text out. It knows no terminal, so that tests drive it as a person
  * would, and a screen can be put around it.
  */
-import { hasPrices } from "../../runtime/prices.ts";
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { formatEvents } from "../../lang/render/event_line.ts";
@@ -10,9 +9,12 @@ import { formatTimeRounded } from "../../lang/text/numbers.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { Limits } from "../../lang/values/limits.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
-import { Session } from "../../lang/session.ts";
+import { openWorkbench } from "../../lang/session.ts";
+import { Interrupted, LookError } from "../../lang/recording/mod.ts";
+import type { Workbench, WorkResult } from "../../lang/recording/workbench.ts";
+import type { Session } from "../../lang/run/session.ts";
 import { brokenOff } from "../../lang/run/program.ts";
-import type { FeedResult, UnrunPart } from "../../lang/run/session_types.ts";
+import type { UnrunPart } from "../../lang/run/session_types.ts";
 import { SourceFile } from "../../lang/source.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
@@ -20,7 +22,8 @@ import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { codeOfFailure, codeOfProblems } from "../scenario/load_scenario.ts";
 import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
-import { type CommandTarget, isReplCommand, runReplCommand } from "./commands.ts";
+import type { CommandTarget } from "./command_target.ts";
+import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { completeLine, type Completion } from "./completion.ts";
 import { describeName } from "./describe_name.ts";
 
@@ -50,7 +53,7 @@ export interface ReplOptions {
 }
 
 export class Repl implements CommandTarget {
-  readonly session: Session;
+  readonly bench: Workbench;
   readonly paint: Paint;
   readonly columns: number;
   lastMoveSeq = 0;
@@ -66,15 +69,22 @@ export class Repl implements CommandTarget {
     this.#console = console;
     this.paint = painter(colour);
     this.columns = columns;
-    this.session = new Session({
+    this.bench = openWorkbench({
       loader,
       ...seed === undefined ? {} : { seed },
       ...limits === undefined ? {} : { limits },
       ...watch === undefined ? {} : { watch },
-      onLine: (line) => this.say(printable(line)),
       columns,
       style: diagnosticStyle(this.paint),
-    });
+    }, (line) => this.say(printable(line)));
+  }
+
+  get place(): Workbench {
+    return this.bench;
+  }
+
+  get session(): Session {
+    return this.bench.session;
   }
 
   /** Reads and does lines until they end or `:quit`. */
@@ -89,7 +99,7 @@ export class Repl implements CommandTarget {
 
   /** Begins with a scenario: its declarations become the session's, its statements are run. */
   start(source: SourceFile): void {
-    this.#show(this.#work(() => this.session.feedSource(source)), source.name);
+    this.#show(this.#work(() => this.bench.feedSource(source)), source.name);
   }
 
   #work<T>(task: () => T): T {
@@ -125,6 +135,14 @@ export class Repl implements CommandTarget {
       return this.#answer(line);
     } catch (error) {
       this.#pending = "";
+      if (error instanceof Interrupted) {
+        this.refuse("Interrupted; you are where you were");
+        return true;
+      }
+      if (error instanceof LookError) {
+        this.refuse(error.hint === null ? error.message : `${error.message}; ${error.hint}`);
+        return true;
+      }
       const broken = brokenOff(error, new SourceFile("input", line));
       this.say(renderDiagnostics([broken], { style: diagnosticStyle(this.paint) }));
       return true;
@@ -141,7 +159,8 @@ export class Repl implements CommandTarget {
     if (isReplCommand(text)) this.#pending = "";
     if (this.#pending === "") {
       if (text === "") return true;
-      if (text.startsWith(":")) return runReplCommand(text, this);
+      const command = text.startsWith(":") ? text : this.#bare(text);
+      if (command !== null) return this.#work(() => runReplCommand(command, this));
       if (text.startsWith("?")) {
         const told = describeName(text.slice(1).trim(), this);
         if (!told.found) this.#count(WRONG);
@@ -149,22 +168,33 @@ export class Repl implements CommandTarget {
         return true;
       }
     }
-    const before = this.session.summary().seq;
     const input = this.#pending + line;
-    const result = this.#work(() => this.session.feed(input));
+    const { seq: before } = this.bench.at;
+    const result = this.#work(() => this.bench.feed(input));
     if (result.incomplete) {
       this.#pending = `${input}\n`;
       return true;
     }
     this.#pending = "";
-    this.lastMoveSeq = result.newMachine ? 0 : before;
+    this.lastMoveSeq = result.newMachine ? 0 : result.branch?.origin?.at.seq ?? before;
     this.#show(result);
     return true;
   }
 
+  /** `exit`, `help`: what means something else is left alone. */
+  #bare(text: string): string | null {
+    return this.session.valueOf(text) === undefined ? bareCommand(text) : null;
+  }
+
   /** @param file Where the input came from; null for lines. */
-  #show(result: FeedResult, file: string | null = null): void {
-    const { diagnostics, failure, newMachine, notRun, tests, undone, values } = result;
+  #show(result: WorkResult, file: string | null = null): void {
+    const { branch, diagnostics, dropped, failure, newMachine, notRun, tests, undone, values } =
+      result;
+    if (branch !== null) {
+      const { at, branch: from } = branch.origin!;
+      const began = `branch ${branch.name} begins at event ${at.seq} of ${from.name}`;
+      this.say(this.paint("dim", `${began}; \`:switch ${from.name}\` goes back to it`));
+    }
     for (const each of [failure, ...tests.map((test) => test.failure)]) {
       this.#count(codeOfFailure(each));
     }
@@ -186,13 +216,20 @@ export class Repl implements CommandTarget {
     if (newMachine) {
       const names = this.session.summary().machineNames.join(", ");
       this.say(this.paint("dim", `a new machine, with ${names}`));
+      const gone = `gone with the old machine: ${dropped.join(", ")}`;
+      if (dropped.length > 0) this.say(this.paint("dim", gone));
     }
   }
 
+  /** `dma[24/133 @ 2us]> `: where one is, of how much where there is more; on which branch. */
   #ask(): void {
-    const { seq, nowNs } = this.session.summary();
-    const isTimed = nowNs > 0 || hasPrices(this.session.world.lab.machine.config);
-    const prompt = `dma[${seq}${isTimed ? ` @ ${formatTimeRounded(nowNs)}` : ""}]> `;
+    const { at, branch, isPast, recording } = this.bench;
+    const nowNs = isPast ? recording.nowNs(at) : this.session.world.nowNs();
+    const name = branch.origin === null ? "" : `${branch.name} `;
+    const more = isPast ? `/${recording.last.seq}` : "";
+    const isTimed = nowNs > 0 || this.session.world.isPriced;
+    const time = isTimed ? ` @ ${formatTimeRounded(nowNs)}` : "";
+    const prompt = `dma[${name}${at.seq}${more}${time}]> `;
     this.#console.prompt(this.#pending === "" ? prompt : "...> ".padStart(prompt.length));
   }
 }

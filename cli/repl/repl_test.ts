@@ -81,15 +81,17 @@ Deno.test(":step runs the machine and shows what happened", async () => {
     "req.mapped",
   );
   assertStringIncludes(answers[2]!, "seq");
-  assertStringIncludes(answers[2]!, "iova.alloc");
-  assertEquals(answers[4], "true\n");
+  assertMatch(answers[2]!, /^event 1\/\d+ {2}input 2:1/m);
+  assertStringIncludes(answers[3]!, "iova.alloc");
+  assertMatch(answers[3]!, /^event 6\/\d+/m);
+  assertEquals(answers[4], "false\n", "the activity goes on behind it");
 });
 
 Deno.test(":step says when nothing is left to do", async () => {
   assertEquals((await talk(":step")).last, "Nothing is left to do\n");
 });
 
-Deno.test(":back undoes inputs and steps", async () => {
+Deno.test(":back goes back by events, and what is typed there begins a branch", async () => {
   const { answers, prompts } = await talk(
     MACHINE,
     "let a = 1",
@@ -97,21 +99,93 @@ Deno.test(":back undoes inputs and steps", async () => {
     "a = 2",
     ":back 2",
     "a",
+    "a = 5",
+    ":branches",
+    ":switch main",
+    "a",
+    ":switch nobody",
   );
-  assertEquals(
-    answers[4],
-    "undone: a = 2\nundone: ssd.read(lba: 0, into: alloc_pages(1))\n",
-  );
-  assertEquals(answers[5], "1\n");
-  assertEquals(prompts[5], "dma[0]> ");
-  assertEquals((await talk(":back")).last, "This is the beginning\n");
+  assertMatch(answers[4]!, /^event \d+\/\d+ {2}input 3:1 {2}ssd\.read/);
+  assertMatch(prompts[5]!, /^dma\[(\d+)\/(\d+)\]> $/);
+  assertEquals([answers[5], prompts[6]], ["1\n", prompts[5]], "looking is free");
+  assertMatch(answers[6]!, /^branch b1 begins at event 0 of main; `:switch main` goes back/);
+  assertEquals(prompts[7], "dma[b1 0]> ");
+  assertMatch(answers[7]!, /^ {2}main.*\n\* b1 +main at event 0 +0 +a = 5$/m);
+  assertEquals(answers[9], "2\n");
+  assertStringIncludes(answers[10]!, 'No branch is called "nobody": main, b1');
+  assertStringIncludes((await talk(":back")).last, "This is the beginning\n");
 });
 
-Deno.test("going back and doing the same again gives the same events", async () => {
-  const read = "ssd.read(lba: 0, into: alloc_pages(3, contiguous: false))";
-  const { answers } = await talk(MACHINE, read, ":trace", ":back", read, ":trace");
-  assert(answers[2]!.length > 200);
-  assertEquals(answers[5], answers[2]);
+Deno.test("a run is gone through by statement, place and condition, both ways", async () => {
+  const map = "dma_map_phys(ssd, page.phys, 4KiB, to_device)";
+  const { answers } = await talk(
+    MACHINE,
+    "let page = alloc_pages(1)",
+    `let m = ${map}`,
+    "dma_unmap_phys(ssd, m, 4KiB, to_device)",
+    ":rewind iommu.live_mappings",
+    ":prev",
+    ":goto end",
+    ":goto start",
+    ":until iommu.live_mappings == 1",
+    ":who pte m",
+    ":goto nowhere",
+    ":goto 999",
+    ":break iommu.unmap",
+    ":continue",
+    ":rcontinue",
+    ":who pte m.addr",
+    ":who pte m.addr --all",
+    ":eval m.size * 2",
+    ":eval dma_map_phys(ssd, page.phys, 4KiB, to_device)",
+    ":bytes page.phys 16",
+  );
+  assertMatch(answers[4]!, /^iommu\.live_mappings: 1 → 0\nevent \d+\/\d+ {2}input 4:1/);
+  assertMatch(answers[5]!, /^event \d+\/\d+ {2}input 4:1/);
+  assertMatch(answers[6]!, /^event (\d+)\/\1 {2}end\n/);
+  assertStringIncludes(answers[7]!, "start");
+  assertMatch(answers[8]!, /false → true[^]*^\+ mappings /m);
+  assertStringIncludes(answers[9]!, "has no value there yet");
+  assertStringIncludes(answers[10]!, '"nowhere" is no place');
+  assertStringIncludes(answers[11]!, "There is no event 999");
+  assertStringIncludes(answers[12]!, "breakpoint 1: iommu.unmap");
+  assertMatch(answers[13]!, /stopped by breakpoint 1\n.*\n {2}iommu\.unmap [^]*^- page_table /m);
+  assertStringIncludes(answers[14]!, "This is the beginning");
+  assertStringIncludes(answers[15]!, "has no value there yet");
+  assertStringIncludes(answers[17]!, "has no value there yet");
+  assertStringIncludes(answers[18]!, "page");
+});
+
+Deno.test(":diff tells the first event that differs, then the tables", async () => {
+  const { answers } = await talk(
+    MACHINE,
+    "let page = alloc_pages(2)",
+    "let m = dma_map_phys(ssd, page.phys, 4KiB, to_device)",
+    ":prev",
+    "let m = dma_map_phys(ssd, page.phys, 8KiB, to_device)",
+    ":diff",
+    ":diff main b1",
+    ":diff b1 b1",
+    ":diff nobody",
+  );
+  assertMatch(answers[4]!, /^branch b1 begins/);
+  assertMatch(answers[5]!, /The first event that differs is \d+:\n- main .*4KiB.*\n\+ b1 .*8KiB/);
+  assertMatch(answers[5]!, /page_table: \d rows? differ/);
+  assertEquals(answers[6], answers[5]);
+  assertEquals(answers[7], "No table differs\n");
+  assertStringIncludes(answers[8]!, '"nobody" is no branch and no place');
+});
+
+Deno.test("a word for a command that has lost its colon is understood", async () => {
+  assertStringIncludes((await talk("help")).last, ":goto PLACE");
+  const { answers } = await talk("exit", "1 + 1");
+  assertEquals(answers.filter((answer) => answer === "2\n"), []);
+  assertEquals((await talk("let help = 3", "help")).last, "3\n");
+});
+
+Deno.test("another machine says which variables go with the old one", async () => {
+  const { last } = await talk(MACHINE, "let a = 1", "let b = 2", MACHINE);
+  assertStringIncludes(last, "gone with the old machine: a, b");
 });
 
 Deno.test(":state tells of machine, time, mappings and variables", async () => {
@@ -145,7 +219,7 @@ Deno.test(":who lists what is mapped, and tells the story of an address", async 
   assertStringIncludes(answers[5]!, "born");
   assertStringIncludes(answers[6]!, "dma_map_phys");
   assertStringIncludes(answers[7]!, "no mapping ever covered it");
-  assertStringIncludes(answers[8]!, '"nobody" is no address');
+  assertStringIncludes(answers[8]!, "Nothing is called `nobody`");
 });
 
 Deno.test(":trace shows the last input's events, the last ones, or all from now on", async () => {

@@ -16,6 +16,7 @@ import {
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import { HeldResources } from "../../runtime/held_resources.ts";
 import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
+import { hasPrices } from "../../runtime/prices.ts";
 import { EventRecorder } from "../../runtime/recorder.ts";
 import type { EventLog } from "../../runtime/recording/event_log.ts";
 import { MachineRecording, type Past } from "../../runtime/recording/machine_recording.ts";
@@ -76,6 +77,10 @@ class LabWorld implements World {
     this.leaksFail = leaks === "fail" || (strict && leaks === "report");
     this.#beginning = new Beginning(machine);
     this.globals = globalsOf(this.lab, this.recorder);
+  }
+
+  get isPriced(): boolean {
+    return hasPrices(this.lab.machine.config);
   }
 
   get cpus(): number {

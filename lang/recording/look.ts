@@ -16,7 +16,7 @@ import { describeKind, kindOf } from "../values/kinds.ts";
 import type { Registry } from "../values/registry.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { Closure, type Value } from "../values/value.ts";
-import { Raising } from "../vm/control.ts";
+import { LookRefused, Raising } from "../vm/control.ts";
 import { ScriptFailure } from "../vm/failure.ts";
 import { lookOnly } from "../vm/look_only.ts";
 import type { Vm } from "../vm/vm.ts";
@@ -34,6 +34,8 @@ export class LookError extends Error {
     message: string,
     readonly hint: string | null = null,
     readonly diagnostics: readonly Diagnostic[] = [],
+    /** The text is right, but is no look: it would change something. */
+    readonly wouldChange = false,
   ) {
     super(message);
   }
@@ -190,14 +192,16 @@ function asked<T>(ask: () => T): T {
     return ask();
   } catch (error) {
     if (error instanceof ScriptFailure) {
-      const { hint, message } = error.failure.diagnostic;
-      throw new LookError(message, hint ?? null);
+      const { code, hint, message } = error.failure.diagnostic;
+      throw new LookError(message, hint ?? null, [], code === "E0924");
     }
     if (error instanceof Raising) {
       const { errno, what } = error.raised;
       throw new LookError(`${errno}: ${what}`);
     }
-    if (error instanceof ScriptError) throw new LookError(error.message, error.hint);
+    if (error instanceof ScriptError) {
+      throw new LookError(error.message, error.hint, [], error instanceof LookRefused);
+    }
     throw error;
   }
 }

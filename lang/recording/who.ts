@@ -4,6 +4,7 @@
  * What tables hold is looked up; variables and bytes of memory are known to the machine alone, which
  * is asked at each moment before.
  */
+import { formatFieldValue } from "../render/event_line.ts";
 import type { Span } from "../source.ts";
 import { type Cell, type CellChange, changesOf } from "./cells.ts";
 import type { Question } from "./look.ts";
@@ -58,8 +59,10 @@ export function writersOf(recording: Recording, at: Position, cell: Cell): reado
     const position = recording.afterEvent(change.seq);
     return {
       at: position,
-      before: before === undefined || before.what === "ended" ? null : textOf(before),
-      after: change.what === "ended" ? null : textOf(change),
+      before: before === undefined || before.what === "ended"
+        ? null
+        : textOf(recording, cell, before),
+      after: change.what === "ended" ? null : textOf(recording, cell, change),
       span: change.seq === 0 ? null : spanOfEvent(recording, change.seq),
       change,
     };
@@ -79,8 +82,10 @@ function spanAt(recording: Recording, at: Position): Span | null {
   return at.statement < 2 ? null : recording.started(at.statement - 1).span;
 }
 
-function textOf({ version: { fields } }: CellChange): string {
-  return Object.entries(fields).map(([name, value]) => `${name} ${value}`).join(" ");
+function textOf(recording: Recording, { table }: Cell, { version }: CellChange): string {
+  return Object.entries(recording.table(table).spec.fields)
+    .filter(([name]) => version.fields[name] !== null)
+    .map(([name, field]) => `${name} ${formatFieldValue(field, version.fields[name])}`).join(" ");
 }
 
 function byteText({ vm }: Seen, phys: number): string | null {

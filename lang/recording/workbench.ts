@@ -8,11 +8,32 @@ import { parse } from "../syntax/parse.ts";
 import { SourceFile } from "../source.ts";
 import type { Session } from "../run/session.ts";
 import type { FeedResult } from "../run/session_types.ts";
+import { type HostWatch, RunWatch } from "../vm/run_watch.ts";
 import { Branch, type SessionHooks } from "./branch.ts";
+import type { Place } from "./cursor.ts";
+import { LookError } from "./look.ts";
 import { move, type Moved, type Step } from "./moves.ts";
 import { comparePositions, type Position } from "./position.ts";
+import { evaluate, type ShownVariable } from "./questions.ts";
 import type { Recording } from "./recording.ts";
 import { Stops } from "./stops.ts";
+
+/** A search is ended by somebody, and by nothing else. */
+const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
+
+const NOTHING: WorkResult = {
+  incomplete: false,
+  diagnostics: [],
+  values: [],
+  failure: null,
+  tests: [],
+  notRun: [],
+  events: [],
+  newMachine: false,
+  undone: false,
+  branch: null,
+  dropped: [],
+};
 
 /** What came of an input. */
 export interface WorkResult extends FeedResult {
@@ -22,11 +43,12 @@ export interface WorkResult extends FeedResult {
   readonly dropped: readonly string[];
 }
 
-export class Workbench {
+export class Workbench implements Place {
   /** Breakpoints, of whatever branch. */
   readonly stops: Stops = new Stops();
   readonly #branches: Branch[] = [];
   readonly #onLine: (text: string) => void;
+  readonly #watch: HostWatch | null;
   #branch: Branch;
   /** A past place; null at the end. */
   #past: Position | null = null;
@@ -35,8 +57,14 @@ export class Workbench {
   /**
    * @param make Makes the session, which is to tell what it does.
    * @param onLine Gets the lines that it writes.
+   * @param watch Who may want a search to end.
    */
-  constructor(make: (hooks: SessionHooks) => Session, onLine: (text: string) => void) {
+  constructor(
+    make: (hooks: SessionHooks) => Session,
+    onLine: (text: string) => void,
+    watch: HostWatch | null = null,
+  ) {
+    this.#watch = watch;
     this.#onLine = onLine;
     this.#branch = Branch.first(make, onLine);
     this.#branches.push(this.#branch);
@@ -56,7 +84,25 @@ export class Workbench {
   }
 
   get recording(): Recording {
-    return this.#branch.recording;
+    const { recording } = this.#branch;
+    recording.reruns.watch = this.#watch && new RunWatch(this.#watch, NO_LIMITS);
+    return recording;
+  }
+
+  /** The session's variables that have a value there. */
+  variables(): readonly ShownVariable[] {
+    const { recording, session } = this;
+    const { looker } = recording;
+    return recording.reruns.look(
+      this.at,
+      (seen) =>
+        session.globals().flatMap(({ global, name }) => {
+          const value = seen.vm.globals[global];
+          if (value === undefined) return [];
+          const { kind, text } = looker.answer(value, seen);
+          return [{ name, kind, text }];
+        }),
+    );
   }
 
   /** Where one is. */
@@ -74,8 +120,10 @@ export class Workbench {
     this.#past = comparePositions(at, this.recording.last) >= 0 ? null : at;
   }
 
-  /** Does what a text says: at a past place on a branch of its own. */
+  /** Does what a text says: at a past place on a branch of its own, unless it only looks. */
   feed(text: string): WorkResult {
+    const looked = this.#look(text);
+    if (looked !== null) return looked;
     const variables = this.session.summary().variables.map(({ name }) => name);
     const isWhole = this.#past === null ||
       !parse(new SourceFile("input", text), { mode: "repl" }).incomplete;
@@ -87,6 +135,21 @@ export class Workbench {
     else if (isDone) this.#past = null;
     const dropped = result.newMachine ? variables : [];
     return { ...result, branch: isDone ? branch : null, dropped };
+  }
+
+  /** What an expression is at a past place; null for anything else that is typed, and at the end. */
+  #look(text: string): WorkResult | null {
+    if (this.#past === null || !isExpression(text)) return null;
+    try {
+      const shown = evaluate(this.recording, this.#past, text);
+      return { ...NOTHING, values: shown.value === null ? [] : [shown] };
+    } catch (error) {
+      // What is wrong is told by the session, and what would change something begins a branch.
+      if (error instanceof LookError && (error.wouldChange || error.diagnostics.length > 0)) {
+        return null;
+      }
+      throw error;
+    }
   }
 
   /** Begins with a file. */
@@ -134,4 +197,11 @@ export class Workbench {
     this.goTo(moved.at);
     return moved;
   }
+}
+
+function isExpression(text: string): boolean {
+  const { diagnostics, file } = parse(new SourceFile("input", text), { mode: "repl" });
+  const [only, ...more] = file.items;
+  return diagnostics.length === 0 && more.length === 0 && only?.kind === "Expression" &&
+    only.expected === null;
 }

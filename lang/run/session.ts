@@ -197,6 +197,18 @@ export class Session {
     return this.#state.valueOf(name);
   }
 
+  /**
+   * Its variables, with where their values are.
+   * @internal
+   */
+  globals(): readonly { readonly name: string; readonly global: number }[] {
+    const { compiler: { tables } } = this.code;
+    return [...this.#state.names.scope.variables].map(([name, variable]) => ({
+      name,
+      global: tables.variableGlobal(variable),
+    }));
+  }
+
   /** What there is to know of it at a glance. */
   summary(): SessionSummary {
     return { moves: this.#moves.length, ...this.#state.summary() };

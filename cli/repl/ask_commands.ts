@@ -1,0 +1,268 @@
+/** Commands that ask what there is at a place of a run, and who wrote it. */
+import { explainAddress, mappingsAt, readLedger } from "../../lang/builtins/ledger.ts";
+import { readSubject, SUBJECT_FORMS } from "../../lang/recording/place_text.ts";
+import {
+  evaluate,
+  LookError,
+  readMemory,
+  type Subject,
+  who,
+  type Writer,
+  writersOf,
+} from "../../lang/recording/mod.ts";
+import { clip, pairLines, tableLines } from "../../lang/text/columns.ts";
+import {
+  formatAddress,
+  formatCount,
+  formatSize,
+  formatTimeRounded,
+} from "../../lang/text/numbers.ts";
+import { firstLine, linePlace } from "../../lang/views/moment.ts";
+import { tableAt, tableSizes } from "../../lang/views/tables.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { readWholeNumber } from "../numbers.ts";
+import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
+
+/** Bytes of a line of `:bytes`, and how many are shown when nobody says. */
+const LINE_BYTES = 16;
+const SHOWN_BYTES = 64;
+
+export const ASK_COMMANDS: readonly ReplCommand[] = [
+  {
+    name: "state",
+    takes: "[TABLE]",
+    doc: "the machine and the variables at a glance; or a table's rows",
+    run: state,
+  },
+  {
+    name: "who",
+    takes: "[WHAT]",
+    doc: `what is mapped; or who changed this last: ${SUBJECT_FORMS}`,
+    run: whoChanged,
+  },
+  {
+    name: "eval",
+    takes: "EXPR",
+    doc: "what an expression is here; changes nothing",
+    run: evalHere,
+  },
+  { name: "bytes", takes: "ADDRESS [N]", doc: "bytes of memory, by the CPU's address", run: bytes },
+  {
+    name: "trace",
+    takes: "[N|NAME|on|off]",
+    doc: "events of the last input or move; the last N; those of a name; of every input",
+    run: trace,
+  },
+];
+
+function state(repl: CommandTarget, argument: string): true {
+  if (argument === "") return answering(repl, () => glance(repl));
+  const { at, recording } = repl.place;
+  const names = recording.tables.map(({ spec }) => spec.name);
+  const meant = names.includes(argument)
+    ? argument
+    : names.find((name) => name.startsWith(argument));
+  if (meant === undefined) {
+    repl.refuse(`No table is called "${argument}": ${names.join(", ")}`);
+    return true;
+  }
+  const { columns, rows } = tableAt(recording, meant, at);
+  if (rows.length === 0) repl.say(`${meant} is empty`);
+  else {
+    const cells = rows.map(({ born, cells }) => [...cells, born === 0 ? "ready" : `#${born}`]);
+    for (const line of tableLines([...columns, "by"], cells, [], repl.columns)) repl.say(line);
+  }
+  return true;
+}
+
+function glance(repl: CommandTarget): void {
+  const { place } = repl;
+  const { at, recording } = place;
+  const counts = recording.table("incidents").rowsAt(at.seq)
+    .map((row) => recording.table("incidents").value(row, "kind"));
+  const count = (kind: string) => counts.filter((each) => each === kind).length;
+  const mappings = recording.table("mappings");
+  const live = mappings.rowsAt(at.seq);
+  const mapped = live.reduce((sum, row) => sum + Number(mappings.value(row, "size_bytes")), 0);
+  const machine = recording.reruns.look(at, ({ vm }) => {
+    const { cpus, iommu, kernel } = vm.lab.machine.config;
+    return {
+      text: `kernel ${kernel}, iommu ${iommu.mode}, ${formatCount(cpus, "CPU")}`,
+      toDo: vm.world.pendingActivities(),
+      cpu: vm.world.stream.context.cpu,
+    };
+  });
+  const pairs: (readonly [string, string])[] = [
+    ["machine", machine.text],
+    [
+      "time",
+      `${formatTimeRounded(recording.nowNs(at))}, event ${at.seq}, on CPU ${machine.cpu}`,
+    ],
+    ["to do", formatCount(machine.toDo, "activity", "activities")],
+    ["mapped", `${formatCount(live.length, "mapping")}, ${formatSize(mapped)}`],
+    ["found", `${formatCount(count("fault"), "fault")}, ${formatCount(count("report"), "report")}`],
+    [
+      "tables",
+      tableSizes(recording, at).filter(({ rows }) => rows > 0)
+        .map(({ name, rows }) => `${name} ${rows}`).join(", "),
+    ],
+  ];
+  const summary = repl.bench?.session.summary();
+  if (summary !== undefined) {
+    pairs.push(["names", summary.machineNames.join(", ")]);
+    if (summary.declared.length > 0) pairs.push(["declared", summary.declared.join(", ")]);
+  }
+  const layout = { columns: repl.columns, indent: 0 };
+  for (const line of pairLines(pairs, layout)) repl.say(line);
+  const variables = place.variables();
+  if (variables.length > 0) repl.say("");
+  for (const line of pairLines(variables.map(({ name, text }) => [name, text] as const), layout)) {
+    repl.say(line);
+  }
+}
+
+function whoChanged(repl: CommandTarget, argument: string): true {
+  if (argument === "") {
+    listMappings(repl);
+    return true;
+  }
+  return answering(repl, () => {
+    const [, text = argument, all] = argument.match(/^(.*?)(\s+--all)?$/)!;
+    const { at, recording } = repl.place;
+    const address = addressOf(repl, text);
+    if (address !== null) {
+      storyOf(repl, address);
+      return;
+    }
+    const subject = readSubject(recording, at, text);
+    if (all !== undefined && subject.kind === "cell") {
+      const writers = writersOf(recording, at, subject.cell);
+      for (const writer of writers) sayWriter(repl, writer);
+      if (writers.length > 0) return;
+    }
+    sayFound(repl, text, subject);
+  });
+}
+
+function sayFound(repl: CommandTarget, text: string, subject: Subject): void {
+  const { at, recording } = repl.place;
+  const writer = who(recording, at, subject);
+  if (writer === null) repl.say(`${text}: nothing has changed it`);
+  else sayWriter(repl, writer);
+}
+
+function sayWriter(repl: CommandTarget, { after, at, before, change, span }: Writer): void {
+  const what = after === null
+    ? `ended: ${before}`
+    : before === null
+    ? after
+    : `${before} → ${after}`;
+  const event = change === null || at.seq === 0
+    ? ""
+    : `  ${repl.place.recording.event(at.seq).name}`;
+  const where = span === null
+    ? change?.seq === 0 ? "since the machine was ready" : "before the first statement"
+    : `${linePlace(span)}  ${firstLine(span)}`;
+  repl.say(clip(`event ${at.seq}${event}: ${what}`, repl.columns));
+  repl.say(clip(`  ${where}`, repl.columns));
+}
+
+/** An address that a number or an expression is; null for what is none. */
+function addressOf(repl: CommandTarget, text: string): number | null {
+  const plain = readWholeNumber(text);
+  if (plain !== null || /^\w+ /.test(text)) return plain;
+  const { at, recording } = repl.place;
+  const { kind, text: told } = evaluate(recording, at, text);
+  return /\baddress\b/.test(kind) ? readWholeNumber(told) : null;
+}
+
+/** Who mapped an address, and what became of it; and of the page table what led there last. */
+function storyOf(repl: CommandTarget, address: number): void {
+  const { at, recording } = repl.place;
+  const lines = recording.reruns.look(at, ({ vm }) => {
+    const ledger = readLedger(vm.recorder.events);
+    return (["dma", "phys"] as const).flatMap((space) =>
+      mappingsAt(ledger, space, address).length > 0 ? explainAddress(space, address, vm) : []
+    );
+  });
+  if (lines.length === 0) {
+    // What devices share with their drivers is in the page table, and no mapping that anybody ends.
+    const covers = { field: "iova", address };
+    const cell = { table: "page_table", equal: {}, covers };
+    const writer = who(recording, at, { kind: "cell", cell });
+    if (writer !== null) return sayWriter(repl, writer);
+    repl.say(`${formatAddress(address)}: no mapping ever covered it`);
+  }
+  for (const line of lines) repl.say(line);
+}
+
+function listMappings(repl: CommandTarget): void {
+  const { at, recording } = repl.place;
+  const mappings = recording.table("mappings");
+  const rows = mappings.rowsAt(at.seq).map((row) => mappings.row(row));
+  if (rows.length === 0) return repl.say("Nothing is mapped");
+  const cells = rows.map(({ api, born, device, dir, dma, path, phys, size_bytes }) => {
+    const request = recording.log.requestAt(born);
+    return [
+      String(device),
+      request === null ? "" : `#${request}`,
+      formatAddress(Number(dma)),
+      formatSize(Number(size_bytes)),
+      formatAddress(Number(phys)),
+      String(dir),
+      String(path),
+      `${api} #${born}`,
+    ];
+  });
+  const header = ["device", "req", "device sees", "size", "physical", "direction", "path", "by"];
+  for (const line of tableLines(header, cells, [], repl.columns)) repl.say(line);
+}
+
+function evalHere(repl: CommandTarget, argument: string): true {
+  return answering(
+    repl,
+    () => repl.say(evaluate(repl.place.recording, repl.place.at, argument).text),
+  );
+}
+
+function bytes(repl: CommandTarget, argument: string): true {
+  const [, where = "", count] = argument.match(/^(.*?)(?:\s+(\d+))?$/)!;
+  return answering(repl, () => {
+    const { at, recording } = repl.place;
+    const plain = readWholeNumber(where);
+    const phys = plain ?? readWholeNumber(evaluate(recording, at, where).text);
+    if (phys === null) throw new LookError(`"${where}" is no address`);
+    const read = readMemory(recording, at, phys, count === undefined ? SHOWN_BYTES : Number(count));
+    for (let from = 0; from < read.length; from += LINE_BYTES) {
+      const line = [...read.subarray(from, from + LINE_BYTES)];
+      const hex = line.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+      repl.say(`${formatAddress(phys + from)}  ${hex}`);
+    }
+  });
+}
+
+function trace(repl: CommandTarget, argument: string): true {
+  if (argument === "on" || argument === "off") {
+    repl.traceAlways = argument === "on";
+    return true;
+  }
+  const { at, recording } = repl.place;
+  const { eventNames } = recording.looker.registry;
+  const isName = eventNames.some((name) => named(name, argument));
+  const count = argument === "" || isName ? null : countOf(argument, repl);
+  if (argument !== "" && !isName && count === null) return true;
+  const from = isName ? 0 : count === null ? repl.lastMoveSeq : Math.max(0, at.seq - count);
+  const events: MachineEvent[] = [];
+  for (let seq = from + 1; seq <= at.seq; seq++) {
+    if (!isName || named(recording.eventNameAt(seq), argument)) events.push(recording.event(seq));
+  }
+  if (events.length === 0) repl.say("No events");
+  repl.sayEvents(events);
+  return true;
+}
+
+/** `iommu.map`, all below `iommu`, or a call by its bare name. */
+function named(name: string, meant: string): boolean {
+  return meant !== "" &&
+    (name === meant || name === `call.${meant}` || name.startsWith(`${meant}.`));
+}

@@ -1,0 +1,121 @@
+/** Commands about branches: which there are, going on with another, and what differs. */
+import { diffMoments, firstDifferentEvent, type Moment } from "../../lang/recording/mod.ts";
+import { readPlace } from "../../lang/recording/place_text.ts";
+import type { Branch } from "../../lang/recording/branch.ts";
+import { formatEventText } from "../../lang/render/event_line.ts";
+import { clip, tableLines } from "../../lang/text/columns.ts";
+import { rowTexts } from "../../lang/views/tables.ts";
+import type { FactRow } from "../../runtime/recording/fact_table.ts";
+import { answering, type CommandTarget, type ReplCommand } from "./command_target.ts";
+import { sayPlace } from "./move_commands.ts";
+
+/** Rows of a table that `:diff` shows. */
+const SHOWN_ROWS = 12;
+
+export const BRANCH_COMMANDS: readonly ReplCommand[] = [
+  {
+    name: "branches",
+    takes: "",
+    doc: "all branches, and where each began",
+    needsBench: true,
+    run: list,
+  },
+  {
+    name: "switch",
+    takes: "NAME",
+    doc: "go on with another branch",
+    needsBench: true,
+    run: switchTo,
+  },
+  {
+    name: "diff",
+    takes: "[A] [B]",
+    doc: "what differs: of two branches, of two events, or of an event and here",
+    run: diff,
+  },
+];
+
+function list(repl: CommandTarget): true {
+  const bench = repl.bench!;
+  const rows = bench.branches.map((branch) => {
+    const { name, origin, recording } = branch;
+    return [
+      branch === bench.branch ? `* ${name}` : `  ${name}`,
+      origin === null ? "" : `${origin.branch.name} at event ${origin.at.seq}`,
+      String(recording.last.seq),
+      branch.moves.at(-1)?.kind === "input" ? lastInput(branch) : "",
+    ];
+  });
+  for (
+    const line of tableLines(["  branch", "from", "events", "last input"], rows, [], repl.columns)
+  ) {
+    repl.say(line);
+  }
+  return true;
+}
+
+function lastInput(branch: Branch): string {
+  const input = branch.moves.findLast((move) => move.kind === "input");
+  return input === undefined ? "" : input.source.text.trim().split("\n")[0]!;
+}
+
+function switchTo(repl: CommandTarget, name: string): true {
+  const bench = repl.bench!;
+  if (bench.switchTo(name)) {
+    repl.lastMoveSeq = bench.recording.last.seq;
+    sayPlace(repl);
+  } else {repl.refuse(`No branch is called "${name}": ${
+      bench.branches.map((each) => each.name).join(", ")
+    }`);}
+  return true;
+}
+
+function diff(repl: CommandTarget, argument: string): true {
+  const words = argument.split(/\s+/).filter((word) => word !== "");
+  return answering(repl, () => {
+    const moments = words.map((word) => momentOf(repl, word));
+    const wrong = moments.indexOf(null);
+    if (wrong >= 0) return repl.refuse(`"${words[wrong]}" is no branch and no place`);
+    const here: Moment = { recording: repl.place.recording, at: repl.place.at };
+    const origin = repl.bench?.branch.origin ?? null;
+    const other = origin === null
+      ? { recording: here.recording, at: here.recording.afterEvent(repl.lastMoveSeq) }
+      : { recording: origin.branch.recording, at: origin.branch.recording.last };
+    const [one = other, two = here] = moments as Moment[];
+    sayDifferences(repl, one, two);
+  });
+}
+
+function momentOf(repl: CommandTarget, word: string): Moment | null {
+  const branch = repl.bench?.branches.find(({ name }) => name === word);
+  if (branch !== undefined) return { recording: branch.recording, at: branch.recording.last };
+  const { at, recording } = repl.place;
+  const place = readPlace(recording, at, word);
+  return place === null ? null : { recording, at: place };
+}
+
+function sayDifferences(repl: CommandTarget, one: Moment, other: Moment): void {
+  const clipped = (text: string) => repl.say(clip(text, repl.columns));
+  if (one.recording !== other.recording) {
+    const seq = firstDifferentEvent(one.recording, other.recording);
+    if (seq === null) repl.say("Event by event the same");
+    else {
+      repl.say(`The first event that differs is ${seq}:`);
+      for (const [mark, { recording }] of [["-", one], ["+", other]] as const) {
+        const text = seq <= recording.last.seq ? formatEventText(recording.event(seq)) : "the end";
+        clipped(`${mark} ${recording.name.name}  ${text}`);
+      }
+    }
+  }
+  const tables = diffMoments(one, other);
+  if (tables.length === 0) repl.say("No table differs");
+  for (const { rows, table } of tables) {
+    const cells = (row: FactRow) => rowTexts(table, row).join(" ");
+    const { length } = rows;
+    repl.say(`${table.spec.name}: ${length} ${length === 1 ? "row differs" : "rows differ"}`);
+    for (const row of rows.slice(0, SHOWN_ROWS)) {
+      clipped(`${row.mark} ${cells(row.after ?? row.before!)}`);
+    }
+    if (length > SHOWN_ROWS) repl.say(`  … and ${length - SHOWN_ROWS} more`);
+  }
+}

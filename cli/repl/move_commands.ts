@@ -1,0 +1,216 @@
+/** Commands that go through a run, and what is said where they lead. */
+import { PLACE_FORMS, readPlace } from "../../lang/recording/place_text.ts";
+import {
+  type ExpressionChange,
+  type Moved,
+  type Position,
+  rewind,
+  type Step,
+  type StopSpec,
+  until,
+} from "../../lang/recording/mod.ts";
+import { formatTimeRounded } from "../../lang/text/numbers.ts";
+import { clip } from "../../lang/text/columns.ts";
+import { momentView } from "../../lang/views/moment.ts";
+import { changedRows } from "../../lang/views/tables.ts";
+import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
+
+/** Events of a move that are shown, and rows that it changed. */
+const SHOWN_EVENTS = 40;
+const SHOWN_ROWS = 8;
+
+export const MOVE_COMMANDS: readonly ReplCommand[] = [
+  {
+    name: "step",
+    takes: "[N]",
+    doc: "N events on (1); at the end the machine runs on",
+    run: (repl, argument) => stepEvents(repl, argument),
+  },
+  moving("back", "N events back (1)", { unit: "event", way: "back" }),
+  moving("next", "N statements on, calls in them included", { unit: "over", way: "forward" }),
+  moving("prev", "N statements back, calls in them included", { unit: "over", way: "back" }),
+  moving("into", "on to the next statement, wherever it is", { unit: "into", way: "forward" }),
+  moving("out", "on to the code that called", { unit: "out", way: "forward" }),
+  moving("activity", "N jobs of host or devices on", { unit: "activity", way: "forward" }),
+  moving("continue", "on to the next breakpoint, or to the end", { unit: "run", way: "forward" }),
+  moving("rcontinue", "back to the breakpoint before, or to the start", {
+    unit: "run",
+    way: "back",
+  }),
+  { name: "goto", takes: "PLACE", doc: `to ${PLACE_FORMS}`, run: goTo },
+  {
+    name: "until",
+    takes: "EXPR",
+    doc: "on to where an expression changes, or is true",
+    run: (repl, argument) => search(repl, argument, until),
+  },
+  {
+    name: "rewind",
+    takes: "EXPR",
+    doc: "back to where an expression came to be what it is",
+    run: (repl, argument) => search(repl, argument, rewind),
+  },
+  {
+    name: "break",
+    takes: "[WHERE [if EXPR]]",
+    doc: "stop at a line or an event; none: all",
+    run: setBreak,
+  },
+  { name: "delete", takes: "N", doc: "take a breakpoint away", run: deleteBreak },
+];
+
+function moving(name: string, doc: string, step: Omit<Step, "count">): ReplCommand {
+  const takes = step.unit === "run" || step.unit === "into" || step.unit === "out" ? "" : "[N]";
+  return {
+    name,
+    takes,
+    doc,
+    run(repl, argument) {
+      const count = countOf(argument, repl);
+      if (count === null) return true;
+      return goes(repl, () => repl.place.move({ ...step, count }));
+    },
+  };
+}
+
+function stepEvents(repl: CommandTarget, argument: string): true {
+  const count = countOf(argument, repl);
+  if (count === null) return true;
+  const { place } = repl;
+  const before = place.at;
+  return answering(repl, () => {
+    const moved = place.move({ unit: "event", way: "forward", count });
+    if (moved.at.seq === before.seq) return repl.say("Nothing is left to do");
+    repl.lastMoveSeq = before.seq;
+    arrive(repl, before, moved);
+  });
+}
+
+/** Goes somewhere, and says what there is to say. */
+function goes(repl: CommandTarget, go: () => Moved): true {
+  const before = repl.place.at;
+  return answering(repl, () => {
+    const moved = go();
+    if (moved.reason === "beginning") repl.say("This is the beginning");
+    repl.lastMoveSeq = Math.min(before.seq, moved.at.seq);
+    arrive(repl, before, moved);
+  });
+}
+
+/** What a move did: the events on its way, where it led, and what is other there. */
+function arrive(repl: CommandTarget, before: Position, { logged, stop }: Moved): void {
+  const { at, recording } = repl.place;
+  for (const { text } of logged) repl.say(text);
+  const isAhead = at.seq > before.seq && at.seq - before.seq <= SHOWN_EVENTS;
+  if (isAhead) repl.sayEvents(recording.log.between(before.seq, at.seq));
+  if (stop !== null) repl.say(`stopped by breakpoint ${stop.stop.id}`);
+  sayPlace(repl);
+  sayChanges(repl, before);
+}
+
+/** Where one is, on a line. */
+export function sayPlace(repl: CommandTarget): void {
+  const { at, recording } = repl.place;
+  const { atNs, edge, event, events, place, seq, text } = momentView(recording, at);
+  const time = atNs > 0 ? ` @ ${formatTimeRounded(atNs)}` : "";
+  const where = edge === null ? [] : [edge];
+  const parts = [`event ${seq}/${events}${time}`, ...where, place ?? "", text ?? ""];
+  repl.say(clip(parts.filter((part) => part !== "").join("  "), repl.columns));
+  if (event !== null) repl.say(clip(`  ${event}`, repl.columns));
+}
+
+/** Rows that came and went since another moment. */
+function sayChanges(repl: CommandTarget, before: Position): void {
+  const { at, recording } = repl.place;
+  const rows = changedRows(recording, before, at);
+  for (const { cells, mark, table } of rows.slice(0, SHOWN_ROWS)) {
+    repl.say(clip(`${mark} ${table}  ${cells.join(" ")}`, repl.columns));
+  }
+  if (rows.length > SHOWN_ROWS) repl.say(`… and ${rows.length - SHOWN_ROWS} rows more`);
+}
+
+function goTo(repl: CommandTarget, argument: string): true {
+  const { place } = repl;
+  const before = place.at;
+  return answering(repl, () => {
+    const at = readPlace(place.recording, before, argument);
+    if (at === null) return repl.refuse(`"${argument}" is no place: ${PLACE_FORMS}`);
+    place.goTo(at);
+    repl.lastMoveSeq = Math.min(before.seq, at.seq);
+    sayPlace(repl);
+    sayChanges(repl, before);
+  });
+}
+
+function search(repl: CommandTarget, text: string, find: typeof until): true {
+  const { place } = repl;
+  const before = place.at;
+  return answering(repl, () => {
+    const { recording } = place;
+    const found: ExpressionChange | null = find(recording, before, recording.looker.question(text));
+    if (found === null) return repl.say(`${text} does not change`);
+    place.goTo(found.at);
+    repl.say(
+      found.before === null
+        ? `${text}: ${found.after}`
+        : `${text}: ${found.before} → ${found.after}`,
+    );
+    sayPlace(repl);
+    sayChanges(repl, before);
+  });
+}
+
+/** `:break 31`, `:break iommu.fault if …`, `:break fault`. */
+function setBreak(repl: CommandTarget, argument: string): true {
+  const { recording, stops } = repl.place;
+  if (argument === "") {
+    if (stops.all.length === 0) repl.say("No breakpoints");
+    for (const stop of stops.all) repl.say(`${stop.id}  ${breakText(stop)}`);
+    return true;
+  }
+  const [, what = "", condition] = argument.match(/^(.*?)(?:\s+if\s+(.+))?$/)!;
+  const cause = causeOf(repl, what);
+  if (cause === null) {
+    repl.refuse(
+      `"${what}" is nothing to stop at: a line, an event, a call, fault, report or failure`,
+    );
+    return true;
+  }
+  return answering(repl, () => {
+    if (condition !== undefined) recording.looker.question(condition);
+    const stop = stops.add({ cause, ...condition === undefined ? {} : { condition } });
+    repl.say(`breakpoint ${stop.id}: ${breakText(stop)}`);
+  });
+}
+
+function causeOf(repl: CommandTarget, text: string): StopSpec["cause"] | null {
+  const { eventNames } = repl.place.recording.looker.registry;
+  const line = text.match(/^(?:line\s+|(\S+):)?(\d+)$/);
+  if (line !== null) {
+    const [, file, number] = line;
+    return { kind: "line", line: Number(number), ...file === undefined ? {} : { file } };
+  }
+  if (text === "fault" || text === "report" || text === "warning") {
+    return { kind: "incident", of: [text] };
+  }
+  if (text === "failure") return { kind: "failure" };
+  const isEvent = [text, `call.${text}`].some((name) => eventNames.includes(name));
+  return isEvent ? { kind: "event", names: [text] } : null;
+}
+
+function breakText({ cause, condition }: StopSpec): string {
+  const what = cause.kind === "line"
+    ? `line ${cause.line}`
+    : cause.kind === "event"
+    ? cause.names.join(", ")
+    : cause.kind === "incident"
+    ? cause.of.join(", ")
+    : cause.kind;
+  return condition === undefined ? what : `${what} if ${condition}`;
+}
+
+function deleteBreak(repl: CommandTarget, argument: string): true {
+  const id = countOf(argument, repl);
+  if (id !== null && !repl.place.stops.delete(id)) repl.refuse(`There is no breakpoint ${id}`);
+  return true;
+}

@@ -1,0 +1,54 @@
+/** A moment of a run, as a line that says where one is. */
+import { formatEventText } from "../render/event_line.ts";
+import type { Position } from "../recording/position.ts";
+import type { Recording } from "../recording/recording.ts";
+import { spanOfEvent } from "../recording/who.ts";
+import { type Span, spanText } from "../source.ts";
+
+/** Where one is in a run. */
+export interface MomentView {
+  /** The last event, and how many the run has. */
+  readonly seq: number;
+  readonly events: number;
+  readonly atNs: number;
+  /** `file:line`, and the line's statement; null before the first. */
+  readonly place: string | null;
+  readonly text: string | null;
+  /** What has just happened; null where a statement starts. */
+  readonly event: string | null;
+  /** `end`, `start` or a moment between. */
+  readonly edge: "start" | "end" | null;
+}
+
+/** What there is to say of a moment. */
+export function momentView(recording: Recording, at: Position): MomentView {
+  const { last } = recording;
+  const isStart = recording.isStatementStart(at);
+  const span = isStart || at.seq === 0
+    ? recording.statement(at)?.span ?? null
+    : spanOfEvent(recording, at.seq);
+  return {
+    seq: at.seq,
+    events: last.seq,
+    atNs: recording.nowNs(at),
+    place: span === null ? null : linePlace(span),
+    text: span === null ? null : firstLine(span),
+    event: isStart || at.seq === 0 ? null : formatEventText(recording.event(at.seq)),
+    edge: at.seq === last.seq && at.statement === last.statement
+      ? "end"
+      : at.seq === 0 && at.statement === 0
+      ? "start"
+      : null,
+  };
+}
+
+/** `file:line` of a span's start. */
+export function linePlace({ source, start }: Span): string {
+  return `${source.name}:${source.position(start).line}`;
+}
+
+/** The first line of a span's text. */
+export function firstLine(span: Span): string {
+  const [first, ...more] = spanText(span).split("\n");
+  return more.length === 0 ? first! : `${first} …`;
+}

@@ -1,0 +1,96 @@
+/** Rows of a recording's tables as text, the same in every view. */
+import type { FactRow, FactTable } from "../../runtime/recording/fact_table.ts";
+import { formatFieldValue } from "../render/event_line.ts";
+import type { Position } from "../recording/position.ts";
+import type { Recording } from "../recording/recording.ts";
+
+/** A row of a table at a moment. */
+export interface RowView {
+  /** The row's number in its table. */
+  readonly row: number;
+  /** Its fields as text, by the table's columns. */
+  readonly cells: readonly string[];
+  /** The event that wrote it; 0: it was there when the machine was ready. */
+  readonly born: number;
+  /** The event that ended it; null while it holds. */
+  readonly died: number | null;
+}
+
+/** A table at a moment. */
+export interface TableView {
+  readonly name: string;
+  /** What a row says. */
+  readonly doc: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly RowView[];
+}
+
+/** A row that came or went between two moments. */
+export interface ChangedRow extends RowView {
+  readonly table: string;
+  readonly mark: "+" | "-";
+}
+
+/** A table as it is at a moment, sorted by its key. */
+export function tableAt(recording: Recording, name: string, at: Position): TableView {
+  const table = recording.table(name);
+  const rows = sortedByKey(table, table.rowsAt(at.seq)).map((row) => rowView(table, row));
+  return { name, doc: table.spec.doc, columns: Object.keys(table.spec.fields), rows };
+}
+
+/** How many rows each table has at a moment. */
+export function tableSizes(
+  recording: Recording,
+  at: Position,
+): readonly { readonly name: string; readonly rows: number }[] {
+  return recording.tables.map((table) => ({
+    name: table.spec.name,
+    rows: table.rowsAt(at.seq).length,
+  }));
+}
+
+/** Rows that are there at one of two moments, in the order of the tables. */
+export function changedRows(
+  recording: Recording,
+  from: Position,
+  to: Position,
+): readonly ChangedRow[] {
+  const [first, last] = from.seq <= to.seq ? [from, to] : [to, from];
+  return recording.tables.flatMap((table) => {
+    const now = new Set(table.rowsAt(to.seq));
+    return sortedByKey(table, table.changedBetween(first.seq, last.seq)).map((row) => ({
+      ...rowView(table, row),
+      table: table.spec.name,
+      mark: now.has(row) ? "+" as const : "-" as const,
+    }));
+  });
+}
+
+function rowView(table: FactTable, number: number): RowView {
+  const row = table.row(number);
+  return { row: number, cells: rowTexts(table, row), born: row.born, died: row.died };
+}
+
+/** A row's fields as text, by the table's columns. */
+export function rowTexts({ spec: { fields } }: FactTable, row: FactRow): readonly string[] {
+  return Object.entries(fields).map(([name, field]) => formatFieldValue(field, row[name] ?? null));
+}
+
+function sortedByKey(table: FactTable, rows: readonly number[]): readonly number[] {
+  const { key } = table.spec;
+  const keys = new Map(rows.map((row) => [row, key.map((name) => table.value(row, name))]));
+  return rows.toSorted((one, other) => {
+    const left = keys.get(one)!;
+    const right = keys.get(other)!;
+    for (let index = 0; index < key.length; index++) {
+      const order = compareValues(left[index], right[index]);
+      if (order !== 0) return order;
+    }
+    return one - other;
+  });
+}
+
+function compareValues(one: unknown, other: unknown): number {
+  if (typeof one === "number" && typeof other === "number") return one - other;
+  return String(one).localeCompare(String(other), "en");
+}
