@@ -79,3 +79,10 @@ export class ProcessScreen implements Screen {
     }
   }
 }
+
+/** The same screen, all of it on the error stream. */
+export function errorScreen(screen: Screen): Screen {
+  const { colour, columns } = screen;
+  const err = (text: string) => screen.err(text);
+  return { colour, columns, out: err, err, data: err };
+}

@@ -417,3 +417,25 @@ Deno.test("the line that repeats a failure repeats that test alone", async () =>
     }
   });
 });
+
+Deno.test("--trace json gives every event of all files to programs, and all else to people", async () => {
+  await inFolder({ "a.dma": TEXT, "b.dma": FAILS }, async (folder) => {
+    const { code, errors, output } = await dmalab("test", folder, "--trace", "json", "--jobs", "2");
+    assertEquals(code, 1);
+    const lines = output.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assertEquals(lines[0].dmatrace, 1);
+    const runs = lines.filter((line) => "run" in line);
+    assertEquals(runs.map(({ name, run }) => `${run} ${name}`), [
+      "1 maps & <unmaps>",
+      "2 maps & <unmaps>",
+      "3 refuses",
+      "4 is wrong",
+    ]);
+    const events = lines.filter((line) => "seq" in line);
+    assertEquals(lines.at(-1), { runs: 4, events: events.length });
+    assertEquals(events.filter(({ name }) => name === "dma.map").length, 2);
+    assertEquals(lines.filter(({ outcome }) => outcome === "failed").length, 1);
+    assertStringIncludes(errors, "maps & <unmaps> [iommu.mode = strict] ... ok");
+    assertStringIncludes(errors, "1 failed");
+  });
+});

@@ -12,11 +12,6 @@ export const SCENARIOS = {
   count: "some",
 } as const satisfies ArgumentSpec;
 
-export const TRACE = {
-  kind: "flag",
-  doc: "print every event, one line each",
-} as const satisfies OptionSpec;
-
 export const TRACE_FORM = {
   kind: "form",
   placeholder: "FORM",

@@ -1,10 +1,11 @@
 // `deno test` takes a file that is called test for a module of tests.
+import { errorScreen } from "../screen.ts";
 import { command } from "../command.ts";
 import { HELD, WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, oneOf, SCENARIOS, SEED, STRICT, TRACE } from "./scenario_options.ts";
+import { LIMITS, MATCH, oneOf, SCENARIOS, SEED, STRICT, TRACE_FORM } from "./scenario_options.ts";
 
 const REPORTERS = ["pretty", "dot", "tap", "junit", "json"] as const;
 
@@ -37,7 +38,7 @@ export const TEST = command({
     snapshot: { kind: "text", placeholder: "WHAT", doc: "check or update what tests print" },
     coverage: { kind: "flag", doc: "count the rules and exits that the tests come by" },
     strict: STRICT,
-    trace: TRACE,
+    trace: TRACE_FORM,
     ...LIMITS,
   },
   examples: [
@@ -47,6 +48,7 @@ export const TEST = command({
     { line: 'test --match "/^maps/" --list', doc: "the tests whose names begin so" },
     { line: "test --jobs 4 --reporter junit > tests.xml", doc: "for CI" },
     { line: "test --strict", doc: "what nobody expects fails" },
+    { line: "test lab.dma --trace json > events.dmatrace.jsonl", doc: "every event, for programs" },
     { line: "test --shard 1/3", doc: "a third of the tests" },
     { line: "test examples --coverage", doc: "which rules nobody exercises" },
   ],
@@ -95,7 +97,8 @@ export const TEST = command({
           snapshot,
           coverage: options.coverage,
         },
-        makeReporter(reporter, screen),
+        // Lines of JSON are for programs: what is for people goes the other way.
+        makeReporter(reporter, options.trace === "json" ? errorScreen(screen) : screen),
         screen,
       );
     };

@@ -10,7 +10,7 @@ import { sayBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, FAILED, HELD, STOPPED, worseExitCode, WRONG } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { painter } from "../../lang/render/paint.ts";
-import { refuse, type Screen } from "../screen.ts";
+import { errorScreen, refuse, type Screen } from "../screen.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
 import { allLimits, type LimitOptions } from "./limit_options.ts";
 import { loadScenario } from "./load_scenario.ts";
@@ -67,13 +67,6 @@ async function openOutputs(
   const outputs = new TraceOutputs();
   if (trace === "json") outputs.toScreen(screen);
   return (exportPath !== null && outputs.toFile(exportPath, screen)) || outputs;
-}
-
-/** The same screen, all of it on the error stream. */
-function errorScreen(screen: Screen): Screen {
-  const { colour, columns } = screen;
-  const err = (text: string) => screen.err(text);
-  return { colour, columns, out: err, err, data: err };
 }
 
 async function runAll(

@@ -1,6 +1,8 @@
 /** One file of tests: what it is asked, and what comes of it. All of it can go to a worker and back. */
 import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
 import type { NameMatch } from "../../lang/run/name_match.ts";
+import type { Program } from "../../lang/run/program.ts";
+import type { RunOptions } from "../../lang/run/run_options.ts";
 import { runProgramWith } from "../../lang/run/runner.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import type { ExitCode } from "../exit_code.ts";
@@ -10,6 +12,7 @@ import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
 import { codeOf, engineFor } from "../scenario/run_scenarios.ts";
+import type { TraceForm } from "../scenario/trace_form.ts";
 import { TracePrinter } from "../scenario/trace_printer.ts";
 import { type CoverageRecord, CoverageRecorder } from "./coverage/recorder.ts";
 
@@ -24,7 +27,7 @@ export interface FileJob {
   readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;
   /** What nobody expects fails the test. */
   readonly strict: boolean;
-  readonly trace: boolean;
+  readonly trace: TraceForm | null;
   readonly limits: LimitOptions;
   readonly colour: boolean;
   /** Note which rules and exits the tests come by. */
@@ -57,11 +60,17 @@ export type FileEvent =
     readonly coverage: CoverageRecord | null;
   };
 
+/** What the runs of a program tell. */
+export type ListenersOf = (
+  program: Program,
+) => Required<Pick<RunOptions, "onRun" | "onEvent" | "onOutcome">>;
+
 /** Runs the tests of one file. */
 export async function runFile(
   job: FileJob,
   tell: (event: FileEvent) => void,
   watch?: HostWatch,
+  listeners: ListenersOf | null = null,
 ): Promise<void> {
   const paint = painter(job.colour);
   const problems = new MemoryScreen();
@@ -77,6 +86,7 @@ export async function runFile(
   const { outputBytes } = allLimits(job.limits);
   const trace = new TracePrinter((text) => tell({ kind: "trace", text }), paint, outputBytes);
   const recorder = job.coverage ? new CoverageRecorder(program) : null;
+  const told = listeners?.(program) ?? null;
   let printed: string[] = [];
   let began = performance.now();
   const { shard } = job;
@@ -89,11 +99,13 @@ export async function runFile(
     ...shard === null
       ? {}
       : { select: (number) => (shard.first + number) % shard.count === shard.index },
-    ...job.trace || recorder !== null
+    onRun: told?.onRun,
+    ...job.trace !== null || recorder !== null
       ? {
         onEvent: (event) => {
           recorder?.event(event);
-          if (job.trace) trace.print(event);
+          told?.onEvent(event);
+          if (job.trace === "text") trace.print(event);
         },
       }
       : {},
@@ -104,6 +116,7 @@ export async function runFile(
     },
     onOutcome: (outcome) => {
       recorder?.outcome(outcome);
+      told?.onOutcome(outcome);
       const now = performance.now();
       tell({ kind: "outcome", outcome, printed, wallMs: now - began });
       printed = [];

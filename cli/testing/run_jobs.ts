@@ -1,7 +1,7 @@
 /** Files of tests in this process or in several workers; either way their events come file by file. */
 import type { Interrupts } from "../interrupts.ts";
 import { TEST_WORKER } from "../package/places.ts";
-import { type FileEvent, type FileJob, runFile } from "./file_run.ts";
+import { type FileEvent, type FileJob, type ListenersOf, runFile } from "./file_run.ts";
 import type { WorkerJob } from "./worker.ts";
 
 /** Who hears of jobs and can end them. */
@@ -11,6 +11,8 @@ export interface JobWatch {
   readonly interrupts: Interrupts;
   /** Asked before each job. */
   readonly mayGoOn: () => boolean;
+  /** Who hears the events themselves; only where the jobs run here. */
+  readonly listeners: ListenersOf | null;
 }
 
 /**
@@ -21,12 +23,12 @@ export interface JobWatch {
 export async function runJobs(
   jobs: readonly FileJob[],
   workers: number,
-  { interrupts, mayGoOn, tell }: JobWatch,
+  { interrupts, listeners, mayGoOn, tell }: JobWatch,
 ): Promise<void> {
   if (workers <= 1 || jobs.length <= 1) {
     for (const job of jobs) {
       if (interrupts.interrupted() || !mayGoOn()) return;
-      await runFile(job, tell, interrupts);
+      await runFile(job, tell, interrupts, listeners);
     }
     return;
   }

@@ -9,7 +9,9 @@ import { openScenario } from "../scenario/load_scenario.ts";
 import type { LimitOptions } from "../scenario/limit_options.ts";
 import { sayBug } from "../bug/say_bug.ts";
 import { noTestText } from "../scenario/run_scenarios.ts";
-import type { Screen } from "../screen.ts";
+import { errorScreen, type Screen } from "../screen.ts";
+import type { TraceForm } from "../scenario/trace_form.ts";
+import type { TraceOutputs } from "../scenario/trace_outputs.ts";
 import { coverageLines, coverageReport } from "./coverage/report.ts";
 import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";
 import type { FileEvent, FileJob } from "./file_run.ts";
@@ -30,7 +32,8 @@ export interface TestOptions {
   readonly workers: number;
   /** What nobody expects fails the test. */
   readonly strict: boolean;
-  readonly trace: boolean;
+  /** Print every event: as a line to read, or as JSON, for which files run here, one after the other. */
+  readonly trace: TraceForm | null;
   readonly limits: LimitOptions;
   /** Hold what is printed against the file beside the scenario, or write that file. */
   readonly snapshot: "check" | "update" | null;
@@ -43,6 +46,22 @@ export async function runTests(
   options: TestOptions,
   reporter: Reporter,
   screen: Screen,
+): Promise<ExitCode> {
+  if (options.trace !== "json") return await runFiles(paths, options, reporter, screen, null);
+  const { TraceOutputs } = await import("../scenario/trace_outputs.ts");
+  const outputs = new TraceOutputs();
+  outputs.toScreen(screen);
+  const exitCode = await runFiles(paths, options, reporter, errorScreen(screen), outputs);
+  outputs.end();
+  return exitCode;
+}
+
+async function runFiles(
+  paths: readonly string[],
+  options: TestOptions,
+  reporter: Reporter,
+  screen: Screen,
+  outputs: TraceOutputs | null,
 ): Promise<ExitCode> {
   const { failed, failFast, matches, seed, shard, strict, trace, limits, coverage } = options;
   const firsts = shard === null ? null : await countTests(paths);
@@ -62,7 +81,8 @@ export async function runTests(
   const results = new Results(options, screen);
   const interrupts = new Interrupts();
   try {
-    await runJobs(jobs, options.workers, {
+    await runJobs(jobs, outputs === null ? options.workers : 1, {
+      listeners: outputs === null ? null : (program) => outputs.listeners(program),
       tell: (event) => {
         results.event(event);
         reporter.event(event);
