@@ -36,7 +36,7 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
       seed: null,
       shard: null,
       strict: false,
-      trace: false,
+      trace: null,
       limits: {
         steps: null,
         memoryBytes: null,

@@ -60,4 +60,17 @@ Deno.test(`${GENERATED} generated programs parse, most are sound, and formatting
   assert(sound > GENERATED * 0.9, `only ${sound} are sound`);
   assert(changed > GENERATED / 2, "the generator is meant to be messy");
   assertEquals(generateProgram(7), generateProgram(7));
+  const texts = Array.from({ length: GENERATED }, (_, seed) => generateProgram(seed));
+  for (
+    const form of [
+      /test "row .*\bfor /,
+      /\bsequence\(/,
+      /\bwith\s+\{\s*head/,
+      /\.push\(/,
+      /\.remove\(/,
+    ]
+  ) {
+    const count = texts.filter((text) => form.test(text)).length;
+    assert(count >= GENERATED / 50, `${form} is in ${count} of ${GENERATED} programs`);
+  }
 });

@@ -63,6 +63,7 @@ class ProgramGenerator {
     parts.push(...choices.times(0, 2, () => this.#const()));
     parts.push(...choices.times(0, 2, () => this.#function()));
     parts.push(...choices.times(1, 3, () => this.#test()));
+    if (choices.oneIn(3)) parts.push(this.#tableOfTests());
     if (choices.oneIn(4)) parts.push(this.#property());
     if (choices.oneIn(4)) parts.push(this.#bench());
     return parts.map((part) => `${part}\n${choices.oneIn(2) ? "\n" : ""}`).join("");
@@ -150,9 +151,57 @@ class ProgramGenerator {
     return this.#inScope(() => {
       this.#where = "test";
       this.#values.scope.push({ name, kind: "int" });
+      if (this.choices.oneIn(3)) return this.#propertyOfSequences(name);
       const values = this.choices.pick(["0..3", "1..=2", "[1, 2]"]);
       return `property "p ${this.#names++}" forall ${name} in ${values} ${this.#block()}`;
     });
+  }
+
+  /** A test for each row: of a list that is there, of one that has a name, or of a range. */
+  #tableOfTests(): string {
+    const { choices } = this;
+    const { one, open } = this.#blanks;
+    const row = this.#name();
+    const rows = choices.times(1, 3, (index) => `{ n: ${index}, size: ${index + 1} * 4KiB }`);
+    const list = `[${open}${rows.join(`,${open}`)}${open}]`;
+    const table = this.#name();
+    const isNamed = choices.oneIn(2);
+    const modifier = choices.oneIn(3) ? ` matrix { ssd.queues = [1, 2] }` : "";
+    return this.#inScope(() => {
+      this.#where = "test";
+      const number = this.#names++;
+      if (choices.oneIn(4)) {
+        this.#values.scope.push({ name: row, kind: "int" });
+        return `test "row ${number} {${row}}" for ${row} in 0..${
+          choices.between(1, 3)
+        } ${this.#block()}`;
+      }
+      const block = `{${open}assert ${row}.size${one}==${open}(${row}.n + 1) * 4KiB` +
+        `${this.#blanks.end}${this.#statements()}${open}}`;
+      const head = `test "row ${number} {${row}.n}"${modifier} for ${row}`;
+      return isNamed
+        ? `const ${table} = ${list}\n${head} in ${table} ${block}`
+        : `${head} in ${list} ${block}`;
+    });
+  }
+
+  /** What may happen to a driver's ring, in any order. */
+  #propertyOfSequences(ops: string): string {
+    const { choices } = this;
+    const { end, one, open } = this.#blanks;
+    const choice = choices.pick([
+      "{ op: [map, unmap], page: 0..8 }",
+      "[{ op: map, page: 0..8 }, { op: unmap }]",
+    ]);
+    const steps = `sequence(${choices.pick(["0..=4", "2", "0..3"])}, ${choice})`;
+    const ring = this.#name();
+    const undo = `${ring}.slots.remove(0)`;
+    return `property "p ${this.#names++}" forall ${ops} in ${steps} {${open}` +
+      `let ${ring} = { head: 0, slots: [] }${end}` +
+      `for o in ${ops} {${open}` +
+      `if o.op == map {${open}${ring}.slots.push(o.page)${end}${ring}.head${one}+=${open}1${open}}` +
+      `${one}else if ${ring}.slots.length > 0 {${open}${undo}${open}}${open}}${end}` +
+      `assert ${ring}.slots.length <= ${ring}.head${end}${this.#statements()}${open}}`;
   }
 
   #bench(): string {
@@ -227,6 +276,8 @@ class ProgramGenerator {
         }: alloc_pages(1))`,
       () => `${values.call("dma_set_mask", ["ssd", choices.pick(["32", "64"])])}`,
       () => `ssd.dma_read(0x7000, 16B) faults ${choices.pick(["not_present", "blocked"])}`,
+      () =>
+        `ssd.raw(nvme_command(0x7f)) fails ${choices.pick(["0x4001", "invalid_command_opcode"])}`,
       () => "inject dma_map_phys { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) fails ENOMEM }",
       () => this.#events(),
       ...this.#loops > 0 ? [() => choices.pick(["break", "continue"])] : [],
@@ -293,6 +344,9 @@ class ProgramGenerator {
       () => `${name}.slots[${choices.below(2)}]${sign}${values.of("int", 1)}`,
       () => `${name}.slots.push(${values.of(choices.pick(VALUE_KINDS), 1)})`,
       () => `assert ${name}.slots.pop() == 8 or true`,
+      () => `${name}.slots.insert(${choices.below(3)}, ${values.of("int", 1)})`,
+      () => `${name}.set("more", ${values.of(choices.pick(VALUE_KINDS), 1)})`,
+      () => `let other${name} = ${name}.copy()${end}other${name}.slots.remove(0)`,
     ]);
     const record = `{ head: 0, size: 4KiB, slots: [7, 8] }`;
     const use = choices.oneIn(2) ? name : `${name}${one}with {${open}head: 1${open}}`;
