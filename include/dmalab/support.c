@@ -9,7 +9,9 @@ IMPORT(touch) void dmalab_touch(double at, double bytes, int writes);
 IMPORT(burnt) int dmalab_burnt(void);
 extern void __wasm_call_ctors(void);
 
-/* One byte for eight: 0 where all of them may be used, 1 to 7 where the first ones may, else a mark. */
+/* One byte for eight: 0 where all of them may be used, 1 to 7 where the first ones may, else a mark.
+ * It is kept with its top bit turned round, so that untouched memory means what was never given out. */
+#define TURNED 0x80
 static unsigned char *shadow;
 static word limit;
 static int fuel;
@@ -28,10 +30,10 @@ RAW static inline __attribute__((always_inline)) int is_open(word at, word bytes
 	signed char mark;
 	if (last >= limit || last < at)
 		return 0;
-	mark = (signed char)shadow[last >> 3];
+	mark = (signed char)(shadow[last >> 3] ^ TURNED);
 	if (__builtin_expect(mark != 0, 0) && (mark < 0 || mark > 7 || (int)(last & 7) >= mark))
 		return 0;
-	return last >> 3 == at >> 3 || shadow[at >> 3] == 0;
+	return last >> 3 == at >> 3 || shadow[at >> 3] == TURNED;
 }
 
 RAW static __attribute__((noinline)) int span_is_open(word at, word bytes)
@@ -42,7 +44,7 @@ RAW static __attribute__((noinline)) int span_is_open(word at, word bytes)
 	if (last >= limit || last < at)
 		return 0;
 	for (granule = at >> 3; granule < last >> 3; granule++)
-		if (shadow[granule])
+		if (shadow[granule] != TURNED)
 			return 0;
 	return is_open(last, 1);
 }

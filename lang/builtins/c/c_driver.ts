@@ -70,6 +70,8 @@ export class CDriver {
       border[call.prototype.name] = cached === null ? plain : (at: number, ...args: number[]) => {
         cached.give();
         const result = plain(at, ...args);
+        // What the kernel has written for the driver, such as an address, it has written by the CPU.
+        cached.give();
         cached.take();
         return result;
       };

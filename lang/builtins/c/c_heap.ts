@@ -176,9 +176,8 @@ export class CHeap {
   find(at: number): Block | null {
     let best: Block | null = null;
     const look = (block: Block) => {
-      if (at >= block.at && at < block.at + 2 * block.roomBytes && (best?.at ?? -1) < block.at) {
-        best = block;
-      }
+      const endAt = block.at + (block.isPages ? 1 : 2) * block.roomBytes;
+      if (at >= block.at && at < endAt && (best?.at ?? -1) < block.at) best = block;
     };
     for (const block of this.#resting) look(block);
     for (const block of this.#live.values()) look(block);

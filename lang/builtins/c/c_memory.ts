@@ -37,6 +37,11 @@ export const MARK = {
 
 const { BEHIND, CLOSED, LOOK, NULL } = MARK;
 const LOOK_WORD = LOOK * 0x01010101;
+/**
+ * The shadow keeps marks with their top bit turned round: memory that is all zero is closed, and the
+ * host need not make what nobody comes to.
+ */
+const TURNED = 0x80;
 /** Bytes of memory of which one word of the shadow tells. */
 const WORD_SPAN = 4 * GRANULE_BYTES;
 
@@ -83,8 +88,8 @@ export class CMemory {
     this.shadow = new Uint8Array(buffer, this.shadowAt);
     this.#shadowWords = new Uint32Array(buffer, this.shadowAt, this.shadow.length / 4);
     this.cached = machine.caches === null ? null : new CachedView(machine.caches, this);
-    this.shadow.fill(CLOSED, this.windowAt / GRANULE_BYTES);
-    this.shadow.fill(NULL, 0, NULL_BYTES / GRANULE_BYTES);
+    this.open(NULL_BYTES, staticBytes - NULL_BYTES);
+    this.close(0, NULL_BYTES, NULL);
     this.#placeStatics(staticBytes);
   }
 
@@ -188,9 +193,9 @@ export class CMemory {
   open(at: number, sizeBytes: number): void {
     const first = at / GRANULE_BYTES;
     const whole = Math.floor(sizeBytes / GRANULE_BYTES);
-    this.shadow.fill(0, first, first + whole);
+    this.shadow.fill(TURNED, first, first + whole);
     const rest = sizeBytes % GRANULE_BYTES;
-    if (rest !== 0) this.shadow[first + whole] = rest;
+    if (rest !== 0) this.shadow[first + whole] = rest ^ TURNED;
   }
 
   /** Bytes that are there, whoever looks at them: what was open stays as it is. */
@@ -198,24 +203,24 @@ export class CMemory {
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
     const { shadow } = this;
     for (let granule = Math.floor(at / GRANULE_BYTES); granule < end; granule++) {
-      if (shadow[granule]! >= CLOSED) shadow[granule] = 0;
+      if ((shadow[granule]! ^ TURNED) >= CLOSED) shadow[granule] = TURNED;
     }
   }
 
   /** Bytes that may not be touched any more, with the reason. */
   close(at: number, sizeBytes: number, mark: number): void {
     const first = at / GRANULE_BYTES;
-    this.shadow.fill(mark, first, Math.ceil((at + sizeBytes) / GRANULE_BYTES));
+    this.shadow.fill(mark ^ TURNED, first, Math.ceil((at + sizeBytes) / GRANULE_BYTES));
   }
 
   /** What lies right behind what was given out. */
   guard(at: number, sizeBytes: number): void {
-    this.shadow.fill(BEHIND, Math.ceil(at / GRANULE_BYTES), (at + sizeBytes) / GRANULE_BYTES);
+    this.shadow.fill(BEHIND ^ TURNED, Math.ceil(at / GRANULE_BYTES), (at + sizeBytes) / GRANULE_BYTES);
   }
 
   /** The mark of a byte. */
   markAt(at: number): number {
-    return this.shadow[Math.floor(at / GRANULE_BYTES)]!;
+    return this.shadow[Math.floor(at / GRANULE_BYTES)]! ^ TURNED;
   }
 
   /** Has every access of a span be looked at. */

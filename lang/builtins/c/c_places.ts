@@ -90,10 +90,12 @@ export class CPlaces {
   }
 }
 
-/** Where a call's name stands in its line, from 1; 0 where it does not. */
+/** Where a call's name stands in its line, from 1; 0 where none does. */
 function columnOf(line: string, call: string): number {
-  // A form with less arguments is a macro over the one that takes attributes.
-  const found = new RegExp(`\\b${call.replace(/_attrs$/, "")}`).exec(line);
+  // A form with less arguments is a macro over the one that takes attributes; of others, such as
+  // kzalloc() over kmalloc(), it is the first call of the line.
+  const found = new RegExp(`\\b${call.replace(/_attrs$/, "")}`).exec(line) ??
+    /\b(?!if\b|while\b|for\b|return\b|switch\b|sizeof\b)\w+(?=\s*\()/.exec(line);
   return found === null ? 0 : found.index + 1;
 }
 
