@@ -64,16 +64,22 @@ export const ARGUMENTS: readonly string[] = [
   "-Wl,--error-limit=50",
 ];
 
+/** Sources that make one driver. */
+export interface CompileJob {
+  /** Paths of what is compiled. */
+  readonly sources: readonly string[];
+  /** All texts by their paths; the headers lie in `include/`. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
 /**
- * Compiles sources together; the headers lie in `include/`.
+ * Compiles some drivers, each by itself: starting the compiler takes longer than that.
  *
- * @param files Texts by their paths.
- * @returns What the compiler made, or a sentence that says why it could not be started.
+ * @returns What the compiler made of each, or a sentence that says why it could not be started.
  */
 export async function compileC(
-  sources: readonly string[],
-  files: Readonly<Record<string, string>>,
-): Promise<Compiled | { readonly problem: string }> {
+  jobs: readonly CompileJob[],
+): Promise<readonly Compiled[] | { readonly problem: string }> {
   if (COMPILER === null) return { problem: "The package has no compiler of C: a checkout has" };
   if (host.permissions.querySync({ name: "run", command: host.execPath() }).state !== "granted") {
     return {
@@ -96,19 +102,26 @@ export async function compileC(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const job = { arguments: [...ARGUMENTS, ...sources, "-o", OUTPUT], files, output: OUTPUT };
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(JSON.stringify(job)));
-  await writer.close();
   const late = setTimeout(() => child.kill("SIGKILL"), MOST_MS);
+  const writer = child.stdin.getWriter();
+  const orders = jobs.map(({ files, sources }) => ({
+    arguments: [...ARGUMENTS, ...sources, "-o", OUTPUT],
+    files,
+    output: OUTPUT,
+  }));
+  await writer.write(new TextEncoder().encode(JSON.stringify(orders)));
+  await writer.close();
   const { code, stderr, stdout } = await child.output();
   clearTimeout(late);
   if (code !== 0) return { problem: `The compiler of C ends with ${code}: ${firstLine(stderr)}` };
-  const { module, said } = JSON.parse(new TextDecoder().decode(stdout)) as {
+  const made = JSON.parse(new TextDecoder().decode(stdout)) as readonly {
     readonly module: string | null;
     readonly said: string;
-  };
-  return { module: module === null ? null : Uint8Array.fromBase64(module), said };
+  }[];
+  return made.map(({ module, said }) => ({
+    module: module === null ? null : Uint8Array.fromBase64(module),
+    said,
+  }));
 }
 
 function firstLine(bytes: Uint8Array): string {

@@ -5,62 +5,92 @@
  * includes, ours, the arguments, and the compiler's version.
  */
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
-import { derivedHeaders } from "../../lang/builtins/c/header_text.ts";
+import { type CTarget, derivedHeaders } from "../../lang/builtins/c/header_text.ts";
 import { makeCModule } from "../../lang/builtins/c/c_module.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
-import type { CompiledC } from "../../lang/values/c_module.ts";
-import type { HostLoader } from "../host_loader.ts";
+import type { CLoader } from "../../lang/values/c_module.ts";
 import { COMPILER, readCompilerLock, readHeaders, SUPPORT } from "../package/places.ts";
 import { keepModule, keptModule } from "./c_cache.ts";
-import { ARGUMENTS, compileC } from "./clang.ts";
+import { ARGUMENTS, compileC, type Compiled, type CompileJob } from "./clang.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
-import type { WantedC } from "./c_shelf.ts";
+import type { HostShelf, WantedC } from "./c_shelf.ts";
 
 const INCLUDE = "include";
 /** Headers of a driver's own, of which there may be many but not without end. */
 const MOST_SOURCES = 200;
 const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;
 
-/** Compiles everything that a loader was asked for and does not have. */
-export async function compileWanted(loader: HostLoader): Promise<void> {
-  for (const wanted of loader.shelf.wanted) {
-    loader.shelf.put(wanted, await compiledOf(wanted, loader));
-  }
+/** A loader with the shelf that is filled here. */
+export interface WantingLoader extends CLoader {
+  readonly shelf: HostShelf;
 }
 
-async function compiledOf(wanted: WantedC, loader: HostLoader): Promise<CompiledC> {
+/** What a wanted driver is made from. */
+interface Recipe {
+  readonly wanted: WantedC;
+  readonly loader: WantingLoader;
+  readonly sources: ReadonlyMap<string, SourceFile>;
+  readonly target: CTarget;
+  readonly job: CompileJob;
+  /** The hash of all that. */
+  readonly key: string;
+}
+
+/** Compiles everything that loaders were asked for and do not have. */
+export async function compileWanted(loaders: readonly WantingLoader[]): Promise<void> {
+  const recipes: Recipe[] = [];
+  for (const loader of loaders) {
+    for (const wanted of loader.shelf.wanted) recipes.push(await recipeOf(wanted, loader));
+  }
+  const missing = recipes.filter((recipe) => {
+    const kept = keptModule(recipe.key);
+    if (kept !== null) putMade(recipe, kept);
+    return kept === null;
+  });
+  if (missing.length === 0) return;
+  const made = await compileC(missing.map(({ job }) => job));
+  missing.forEach((recipe, index) => {
+    if ("problem" in made) {
+      const diagnostics = [notCompiled(recipe.wanted, made)];
+      recipe.loader.shelf.put(recipe.wanted, { module: null, diagnostics });
+      return;
+    }
+    const { module, said } = made[index]!;
+    if (module !== null) keepModule(recipe.key, module, said);
+    putMade(recipe, made[index]!);
+  });
+}
+
+async function recipeOf(wanted: WantedC, loader: WantingLoader): Promise<Recipe> {
   const { config, source } = wanted;
-  const { pageSizeBytes } = config;
   const { strategies } = resolveKernel(config);
-  const target = { kernel: config.kernel, pageSizeBytes, strategies };
+  const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, strategies };
   const sources = sourcesFrom(source, loader);
   const headers = { ...readHeaders(), ...derivedHeaders(target) };
-  const texts = [...sources].map(([name, { text }]) => [name, text]);
+  const files: Record<string, string> = {};
+  for (const [name, { text }] of sources) files[name] = text;
+  for (const [name, text] of Object.entries(headers)) files[`${INCLUDE}/${name}`] = text;
+  const job = { sources: [[...sources.keys()][0]!, `${INCLUDE}/${SUPPORT}`], files };
   const compiler = COMPILER === null ? "" : readCompilerLock();
-  const parts = [compiler, ARGUMENTS, texts, Object.entries(headers)];
-  const key = await hashOf(JSON.stringify(parts));
-  const main = [...sources.keys()][0]!;
-  let made = keptModule(key);
-  if (made === null) {
-    const files: Record<string, string> = {};
-    for (const [name, { text }] of sources) files[name] = text;
-    for (const [name, text] of Object.entries(headers)) files[`${INCLUDE}/${name}`] = text;
-    const compiled = await compileC([main, `${INCLUDE}/${SUPPORT}`], files);
-    if ("problem" in compiled) {
-      return { module: null, diagnostics: [notCompiled(wanted, compiled)] };
-    }
-    made = compiled;
-    if (made.module !== null) keepModule(key, made.module, made.said);
-  }
-  const diagnostics = saidDiagnostics(made.said, { main: source, sources, target });
-  if (made.module === null) return { module: null, diagnostics };
-  return { module: makeCModule(source.name, made.module, sources), diagnostics };
+  const key = await hashOf(JSON.stringify([compiler, ARGUMENTS, job]));
+  return { wanted, loader, sources, target, job, key };
+}
+
+function putMade({ loader, sources, target, wanted }: Recipe, { module, said }: Compiled): void {
+  const { source } = wanted;
+  const diagnostics = saidDiagnostics(said, { main: source, sources, target });
+  loader.shelf.put(
+    wanted,
+    module === null
+      ? { module, diagnostics }
+      : { module: makeCModule(source.name, module, sources), diagnostics },
+  );
 }
 
 /** A source and the headers beside it, by names that lead nowhere else. */
-function sourcesFrom(main: SourceFile, loader: HostLoader): ReadonlyMap<string, SourceFile> {
+function sourcesFrom(main: SourceFile, loader: WantingLoader): ReadonlyMap<string, SourceFile> {
   const sources = new Map<string, SourceFile>();
   const add = (source: SourceFile): void => {
     const name = innerName(source.name);

@@ -6,7 +6,7 @@ export async function withCompiled<T>(loader: HostLoader, load: () => T): Promis
   let loaded = load();
   while (loader.shelf.wanted.length > 0) {
     const { compileWanted } = await import("./compile_wanted.ts");
-    await compileWanted(loader);
+    await compileWanted([loader]);
     loaded = load();
   }
   return loaded;

@@ -2,11 +2,11 @@
  * The compiler of C, a program of its own: clang as a WebAssembly module from npm. Its package is
  * large, and is downloaded by whoever compiles C, and by nobody else.
  *
- * Reads a job as JSON from the standard input, and writes what came of it as JSON.
+ * Reads a list of jobs as JSON from the standard input, and writes what came of each as JSON.
  */
 import { commands, runLLVM, type Tree } from "@yowasp/clang";
 
-/** What is to be compiled. */
+/** One driver that is to be compiled. */
 interface Job {
   readonly arguments: readonly string[];
   /** Texts by their paths. */
@@ -33,8 +33,6 @@ async function compile(job: Job): Promise<{ module: string | null; said: string 
   const hear = (bytes: Uint8Array | null) => {
     if (bytes !== null) said += decoder.decode(bytes, { stream: true });
   };
-  // By itself it says how much of it is read.
-  await runLLVM(undefined, {}, { fetchProgress: () => {} });
   try {
     const options = { stdout: hear, stderr: hear };
     const made = await commands["clang"]([...job.arguments], treeOf(job.files), options);
@@ -46,5 +44,9 @@ async function compile(job: Job): Promise<{ module: string | null; said: string 
   }
 }
 
-const job = JSON.parse(await new Response(Deno.stdin.readable).text()) as Job;
-await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(await compile(job))));
+const jobs = JSON.parse(await new Response(Deno.stdin.readable).text()) as readonly Job[];
+// By itself it says how much of it is read.
+await runLLVM(undefined, {}, { fetchProgress: () => {} });
+const made: Awaited<ReturnType<typeof compile>>[] = [];
+for (const job of jobs) made.push(await compile(job));
+await new Blob([JSON.stringify(made)]).stream().pipeTo(Deno.stdout.writable);

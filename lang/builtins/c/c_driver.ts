@@ -2,6 +2,7 @@
  * A driver in C on one machine: its memory, its data as they are at the beginning, and the calls of
  * its functions.
  */
+import type { PhysAddr } from "../../../runtime/address.ts";
 import { KernelError } from "../../../runtime/errno.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import { formatAddress, formatCount } from "../../text/numbers.ts";
@@ -19,7 +20,7 @@ import { IO_BASE } from "./c_addresses.ts";
 import type { CCode } from "./c_code.ts";
 import { CKernel, hex } from "./c_kernel.ts";
 import { CMemory, MARK } from "./c_memory.ts";
-import { CPlaces } from "./c_places.ts";
+import { type CPlace, CPlaces } from "./c_places.ts";
 import type { Signature, ValueType } from "./wasm_reader.ts";
 import type { LabDevice } from "../../../devices/lab.ts";
 import { toDirection } from "../arguments.ts";
@@ -38,7 +39,6 @@ export class CDriver {
   readonly #kernel: CKernel;
   readonly #functions: Readonly<Record<string, Exported>>;
   readonly #stackPointer: WebAssembly.Global;
-  #running = false;
 
   constructor(code: CCode, machine: Machine) {
     this.#code = code;
@@ -90,13 +90,11 @@ export class CDriver {
     const given = args.map((value, index) => this.#argument(value, parameters[index]!));
     const stackPointer = this.#stackPointer.value;
     this.#memory.cached?.take();
-    this.#running = true;
     try {
       return resultOf(this.#functions[name]!(...given), { parameters, result });
     } catch (error) {
       throw this.#explained(error);
     } finally {
-      this.#running = false;
       this.#stackPointer.value = stackPointer;
       this.#memory.cached?.give();
       context.site = site;
@@ -151,30 +149,30 @@ export class CDriver {
 
   /** C is about to touch bytes that it may not touch, or that somebody wants to look at. */
   #touch(at: number, bytes: number, writes: boolean): void {
-    const kernel = this.#kernel;
     const memory = this.#memory;
-    const place = kernel.places.fromStack(new Error().stack ?? "");
-    const marked = at < memory.shadowAt ? this.#worstMark(at, bytes) : MARK.CLOSED;
-    if (marked >= MARK.CLOSED || at >= memory.shadowAt || at < 0) {
-      throw new KernelError("EFAULT", this.#wildText(at, bytes, writes, place.text));
+    const marked = at >= 0 && at < memory.shadowAt ? this.#worstMark(at, bytes) : MARK.CLOSED;
+    if (marked >= MARK.CLOSED) {
+      const { text } = this.#placeHere();
+      throw new KernelError("EFAULT", this.#wildText(at, bytes, writes, text));
     }
-    const phys = memory.physOf(at);
+    const phys = memory.physOf(at) as PhysAddr;
+    const lent = this.#kernel.lent.find(phys, bytes, writes);
+    if (lent === null && (writes || memory.cached === null)) return;
     const { context } = this.#machine.events;
     const { site } = context;
-    if (place.span !== null) context.site = kernel.run.siteOf(place.span);
-    const lent = kernel.lent.find(phys, bytes, writes);
+    const place = this.#placeHere();
+    if (place.span !== null) context.site = this.#kernel.run.siteOf(place.span);
     if (lent !== null) {
-      const { phys: first } = lent;
-      this.#machine.checker?.cpu.touched(
-        lent,
-        Math.max(phys, first) as never,
-        bytes,
-        writes,
-        place.text,
-      );
+      const first = Math.max(phys, lent.phys) as PhysAddr;
+      this.#machine.checker?.cpu.touched(lent, first, bytes, writes, place.text);
     }
-    if (!writes) memory.cached?.reads(phys as never, bytes);
+    if (!writes) memory.cached?.reads(phys, bytes);
     context.site = site;
+  }
+
+  /** Where in C it is just now. */
+  #placeHere(): CPlace {
+    return this.#kernel.places.fromStack(new Error().stack ?? "");
   }
 
   /** What stands against an access: the first mark of all its bytes that does. */
@@ -235,11 +233,6 @@ export class CDriver {
     }
     if (!(error instanceof WebAssembly.RuntimeError)) return error;
     return new KernelError("EFAULT", `${TRAPS[error.message] ?? error.message} (${text})`);
-  }
-
-  /** Whether a function of it is under way. */
-  get running(): boolean {
-    return this.#running;
   }
 }
 

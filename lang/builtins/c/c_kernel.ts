@@ -108,6 +108,21 @@ export class CKernel {
     this.#roomEnd = at + pages.pageSizeBytes;
   }
 
+  /**
+   * Memory goes back to the allocator.
+   * @param given What the caller gave, for a message.
+   */
+  free(at: number, given: number = at): void {
+    const block = this.heap.blockAt(at);
+    const lent = block === null ? null : this.lent.mappingOf(block.phys, block.sizeBytes);
+    if (block !== null && lent !== null) {
+      const { text } = this.place;
+      this.machine.checker?.cpu.freed(lent, block.phys, block.sizeBytes, text);
+    }
+    const wrong = this.heap.free(at);
+    if (wrong !== null) throw this.crash(`${this.#call}() is given ${hex(given)}: ${wrong}`);
+  }
+
   /** The physical address of what a pointer leads to. */
   phys(at: number): PhysAddr {
     const phys = this.memory.physOf(at);

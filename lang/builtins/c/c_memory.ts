@@ -215,7 +215,11 @@ export class CMemory {
 
   /** What lies right behind what was given out. */
   guard(at: number, sizeBytes: number): void {
-    this.shadow.fill(BEHIND ^ TURNED, Math.ceil(at / GRANULE_BYTES), (at + sizeBytes) / GRANULE_BYTES);
+    this.shadow.fill(
+      BEHIND ^ TURNED,
+      Math.ceil(at / GRANULE_BYTES),
+      (at + sizeBytes) / GRANULE_BYTES,
+    );
   }
 
   /** The mark of a byte. */

@@ -17,6 +17,8 @@ interface Mapped {
   readonly phys: PhysAddr;
   readonly sizeBytes: number;
   readonly dir: DmaDirection;
+  /** The statement that mapped it. */
+  readonly site: number | null;
   /** The parts of it that are the device's. */
   lent: LentMemory[];
 }
@@ -40,7 +42,8 @@ export class LentRanges {
 
   /** A buffer is mapped. */
   add(device: DmaDevice, dma: number, phys: PhysAddr, sizeBytes: number, dir: DmaDirection): void {
-    const mapped: Mapped = { device, dma, phys, sizeBytes, dir, lent: [] };
+    const { site } = this.#machine.events.context;
+    const mapped: Mapped = { device, dma, phys, sizeBytes, dir, site, lent: [] };
     mapped.lent = [this.#lentOf(mapped, phys, sizeBytes)];
     const there = this.#mapped.get(dma);
     if (there === undefined) this.#mapped.set(dma, [mapped]);
@@ -83,6 +86,18 @@ export class LentRanges {
         if (!writes && dir === DMA_TO_DEVICE) continue;
         for (const part of lent) {
           if (phys < part.phys + part.sizeBytes && part.phys < phys + sizeBytes) return part;
+        }
+      }
+    }
+    return null;
+  }
+
+  /** A mapping of some bytes, whoever may touch them now; null when there is none. */
+  mappingOf(phys: number, sizeBytes: number): LentMemory | null {
+    for (const there of this.#mapped.values()) {
+      for (const mapped of there) {
+        if (phys < mapped.phys + mapped.sizeBytes && mapped.phys < phys + sizeBytes) {
+          return { ...mapped, device: mapped.device.name };
         }
       }
     }

@@ -54,4 +54,17 @@ export class CpuChecks {
       lent.site,
     );
   }
+
+  /** Memory goes back to the allocator. @param place Where in the source, as a sentence fragment. */
+  freed(lent: LentMemory, phys: PhysAddr, sizeBytes: Bytes, place: string): void {
+    this.#ledger.report(
+      "freed_while_mapped",
+      `Memory of ${sizeBytes} bytes at ${hexAddress(phys)} is given back ${place} while device ` +
+        `"${lent.device}" has it at ${hexAddress(lent.dma)}, ${
+          directionWord(lent.dir)
+        }: who gets it ` +
+        "next shares it with the device",
+      lent.site,
+    );
+  }
 }

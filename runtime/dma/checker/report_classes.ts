@@ -190,6 +190,10 @@ const REPORT_CLASS_TABLE = {
     "dma.1.6",
     "The CPU touched a buffer that is mapped for a device and was not synchronised back.",
   ),
+  freed_while_mapped: hazard(
+    "dma.1.6",
+    "Memory was given back that a device still has a mapping of.",
+  ),
   private_memory_access: hazard(
     "dma.1.5",
     "A device touched memory of a confidential guest that is not shared.",

@@ -28,8 +28,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
       c: "void kfree(const void *ptr)",
       run(kernel, [ptr]) {
         if (ptr === 0 || ptr === ZERO_SIZE) return;
-        const wrong = kernel.heap.free(ptr);
-        if (wrong !== null) throw kernel.crash(`kfree() is given ${hex(ptr)}: ${wrong}`);
+        kernel.free(ptr);
       },
     },
   ],
@@ -47,8 +46,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
       run(kernel, [page, _order]) {
         if (page === 0) return;
         const at = kernel.memory.pointerTo(kernel.pagePhys(page));
-        const wrong = kernel.heap.free(at);
-        if (wrong !== null) throw kernel.crash(`__free_pages() is given ${hex(page)}: ${wrong}`);
+        kernel.free(at, page);
       },
     },
     {
@@ -61,9 +59,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
     {
       c: "void free_pages(unsigned long at, unsigned int order)",
       run(kernel, [at, _order]) {
-        if (at === 0) return;
-        const wrong = kernel.heap.free(at);
-        if (wrong !== null) throw kernel.crash(`free_pages() is given ${hex(at)}: ${wrong}`);
+        if (at !== 0) kernel.free(at);
       },
     },
     {

@@ -1,0 +1,82 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { applyPatch, loadPatched } from "../cli/c/patched.ts";
+import { renderDiagnostics } from "../lang/diagnostics/render.ts";
+import type { Program } from "../lang/run/program.ts";
+import { runProgramWith } from "../lang/run/runner.ts";
+import { ROOT } from "./source_text.ts";
+
+const FOLDER = join(ROOT, "drivers/nic");
+
+/** How each planted bug is found: by which test, and what is said of it. */
+const FOUND: Readonly<Record<string, { readonly by: string; readonly says: RegExp }>> = {
+  "01-wrong-length": { by: "frames go out", says: /report\[unmap_size\]/ },
+  "02-missing-sync": { by: "frames go out", says: /report\[cpu_touches_device_buffer\]/ },
+  "03-leak-in-error-path": { by: "can fail", says: /Something leaks when `dma_map_page` fails/ },
+  "04-freed-while-mapped": { by: "frames go out", says: /report\[freed_while_mapped\]/ },
+  "05-read-before-sync": { by: "frames go out", says: /report\[cpu_touches_device_buffer\]/ },
+  "06-one-descriptor-too-few": { by: "full ring", says: /E090\d|leak/ },
+  "07-error-unchecked": { by: "frames go out", says: /report\[error_unchecked\]/ },
+  "08-wrong-direction": { by: "frames go out", says: /report\[unmap_direction\]/ },
+  "09-one-slot-too-many": {
+    by: "frames go out",
+    says:
+      /reads 8 bytes 0 bytes behind a block of 64 bytes .*ring_nic\.c:\d+:\d+ \(in nic_rx_empty\(\)/,
+  },
+  "10-use-after-free": {
+    by: "frames go out",
+    says:
+      /after the end of a block of 80 bytes .*in nic_free_rings\(\) at drivers\/nic\/ring_nic\.c/,
+  },
+  "11-page-kept": { by: "frames go out", says: /4096 bytes of memory at .* were not given back/ },
+  "12-not-unmapped-at-close": { by: "full ring", says: /report\[freed_while_mapped\]/ },
+  "13-head-in-every-slot": { by: "frames go out", says: /kfree\(\) is given .*given back before/ },
+};
+
+/** All that is said of the tests of a program whose names have a text in them; empty when they hold. */
+function saidOf(program: Program, by: string): string {
+  const { outcomes } = runProgramWith(null, program, { only: "tests", match: [by] });
+  return outcomes.filter(({ failure }) => failure !== null).flatMap(({ failure, incidents }) => [
+    `${failure!.code} ${failure!.message}`,
+    ...failure!.lines,
+    ...incidents.flatMap(({ kind, name, text }) => `${kind}[${name}] ${text}`),
+  ]).join("\n");
+}
+
+Deno.test("the NIC in C: right in every mode, and each planted bug is found as it is said", async (t) => {
+  const names = [...Deno.readDirSync(join(FOLDER, "bugs"))]
+    .map(({ name }) => name.replace(/\.patch$/, "")).toSorted();
+  assertEquals(names, Object.keys(FOUND));
+  const patches = names.map((name) => ({
+    file: "ring_nic.c",
+    text: Deno.readTextFileSync(join(FOLDER, "bugs", `${name}.patch`)),
+  }));
+  const loaded = await loadPatched(join(FOLDER, "ring_nic.dma"), [null, ...patches]);
+  const programs = loaded.map(({ diagnostics, program }) => {
+    assert(program !== null, renderDiagnostics(diagnostics));
+    return program;
+  });
+  await t.step("as it is", () => {
+    const { outcomes } = runProgramWith(null, programs[0]!, { only: "tests" });
+    assertEquals(outcomes.length, 14);
+    assertEquals(outcomes.filter(({ failure }) => failure !== null).map(({ name }) => name), []);
+  });
+  for (const [index, name] of names.entries()) {
+    await t.step(name, () => {
+      const { by, says } = FOUND[name]!;
+      assertMatch(saidOf(programs[index + 1]!, by), says);
+    });
+  }
+});
+
+Deno.test("applyPatch() changes what the patch says, and refuses another text", () => {
+  const patch = "--- a/x\n+++ b/x\n@@ -2,2 +2,2 @@\n b\n-c\n+d\n";
+  assertEquals(applyPatch("a\nb\nc\ne", patch), "a\nb\nd\ne");
+  let message = "";
+  try {
+    applyPatch("a\nb\nx\ne", patch);
+  } catch (error) {
+    message = (error as Error).message;
+  }
+  assertEquals(message, "The patch does not fit line 3");
+});
