@@ -35,7 +35,7 @@ export const TRACE = command({
     as: {
       kind: "text",
       placeholder: "FORM",
-      doc: "for export: ftrace, the kernel's own text, or chrome, a slice for each mapping",
+      doc: "for export: ftrace (the kernel's own text), chrome, perfetto or dmatrace",
     },
     shrink: { kind: "flag", doc: "for script: only the mappings that findings are about" },
   },

@@ -1,27 +1,47 @@
 /** `dmalab trace export`: a trace in other forms, for other programs. */
+import { ChromeSlices } from "../../instruments/traces/export/chrome_slices.ts";
+import { type LineTime, writeEventFile } from "../../instruments/traces/export/event_file.ts";
+import { MappingSlices } from "../../instruments/traces/export/mapping_slices.ts";
+import { PerfettoSlices } from "../../instruments/traces/export/perfetto_slices.ts";
 import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import type { MappingStep } from "../../instruments/traces/script/recorder.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
+import type { Step, StepSink } from "../../instruments/traces/script/recorder.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
+import { host } from "../host.ts";
+import { VERSION } from "../package_version.ts";
 import { refuse, type Screen } from "../screen.ts";
-import { openTrace } from "./check.ts";
+import { type OpenedTrace, openTrace } from "./check.ts";
 import { type LineSource, UnreadableFile } from "./read_lines.ts";
 
-const US_PER_S = 1e6;
 /** Columns of the task's name in the kernel's own text. */
 const TASK_COLUMNS = 16;
 
-/** @param form `ftrace` for the kernel's own text, `chrome` for viewers of async slices. */
+/** Writes a trace in one form. */
+type Export = (opened: OpenedTrace, screen: Screen) => Promise<void>;
+
+/** The forms, by the words for them. */
+const FORMS: Readonly<Record<string, Export>> = {
+  ftrace: ({ trace }, screen) => writeText(trace, screen),
+  chrome: writeChrome,
+  perfetto: writePerfetto,
+  dmatrace: writeEvents,
+};
+
+/** @param form One of `FORMS`. */
 export async function runExport(
   paths: readonly string[],
   form: string | null,
   screen: Screen,
 ): Promise<ExitCode> {
+  const write = form === null ? undefined : FORMS[form];
+  if (write === undefined) {
+    return refuse(`trace export needs --as and one of ${Object.keys(FORMS).join(", ")}`, screen);
+  }
+  if (form === "perfetto" && host.stdout.isTerminal()) {
+    return refuse("a trace of Perfetto is no text: send it to a file with >", screen);
+  }
   try {
-    const { log, trace } = await openTrace(paths);
-    if (form === "ftrace") await writeText(trace, screen);
-    else if (form === "chrome") await writeSlices(trace, new TraceCheck(log), screen);
-    else return refuse("trace export needs --as ftrace or --as chrome", screen);
+    await write(await openTrace(paths), screen);
     return HELD;
   } catch (error) {
     if (error instanceof UnreadableFile) return refuse(error.message, screen);
@@ -32,51 +52,80 @@ export async function runExport(
 /** The kernel's own text, whatever the dialect was; what was lost stays marked as lost. */
 async function writeText(source: LineSource, screen: Screen): Promise<void> {
   const line = new TraceLine();
-  screen.out("# tracer: nop\n#\n");
+  screen.data("# tracer: nop\n#\n");
   await source.each((text) => {
     const kind = line.read(text);
     if (kind === "lost") {
       const count = line.lost === null ? "" : ` ${line.lost}`;
-      screen.out(`CPU:${line.cpu} [LOST${count} EVENTS]\n`);
+      screen.data(`CPU:${line.cpu} [LOST${count} EVENTS]\n`);
     }
+    if (kind === "header" && line.written > line.inBuffer) {
+      screen.data(`# entries-in-buffer/entries-written: ${line.inBuffer}/${line.written}\n`);
+    }
+    if (kind === "started") screen.data(`##### CPU ${line.cpu} buffer started ####\n`);
     if (kind !== "event") return;
     const task = `${line.task}-${line.pid}`.padStart(TASK_COLUMNS);
     const cpu = `${line.cpu}`.padStart(3, "0");
     const flags = line.context === " " ? "....." : `..${line.context}..`;
-    const seconds = line.seconds.toFixed(6).padStart(12);
-    screen.out(`${task}  [${cpu}] ${flags} ${seconds}: ${line.event}: ${line.payload}\n`);
+    const event = KERNEL_NAMES[line.event] ?? line.event;
+    screen.data(
+      `${task}  [${cpu}] ${flags} ${line.time.padStart(12)}: ${event}: ${line.payload}\n`,
+    );
   });
 }
 
-/** One async slice for each mapping, from its birth to its end: the Trace Event Format of Chrome. */
-async function writeSlices(source: LineSource, check: TraceCheck, screen: Screen): Promise<void> {
-  let isFirst = true;
-  const devices = new Map<string, number>();
-  const write = (ph: "b" | "e", { life }: MappingStep, seconds: number) => {
-    const device = life.device!.name;
-    if (!devices.has(device)) devices.set(device, devices.size + 1);
-    const slice = {
-      name: `0x${life.addr.toString(16)}`,
-      cat: life.kind,
-      ph,
-      id: life.born.line,
-      pid: devices.get(device)!,
-      tid: life.born.cpu,
-      ts: seconds * US_PER_S,
-      args: { device, bytes: life.sizeBytes, dir: life.dir, line: life.born.line },
-    };
-    screen.out(`${isFirst ? "[\n" : ",\n"}${JSON.stringify(slice)}`);
-    isFirst = false;
-  };
-  let seconds = 0;
-  check.ledger.recorder = (step) => {
-    if (step.op === "birth") write("b", step, step.life.born.seconds);
-    if (step.op === "death") write("e", step, seconds);
-  };
+/** Events that user space calls otherwise than the kernel's text. @see behaviour/traces.md T.8 */
+const KERNEL_NAMES: Readonly<Record<string, string>> = { print: "tracing_mark_write" };
+
+/** Goes through a trace, and tells of each step with the time of its line. */
+async function eachStep(
+  { log, trace }: OpenedTrace,
+  sink: (step: Step, time: LineTime) => void,
+): Promise<TraceCheck> {
+  const check = new TraceCheck(log);
   const line = new TraceLine();
-  await source.each((text, number) => {
-    if (line.read(text) === "event") seconds = line.seconds;
+  let time: LineTime = { seconds: 0, cpu: 0 };
+  const recorder: StepSink = (step) => sink(step, time);
+  check.ledger.recorder = recorder;
+  await trace.each((text, number) => {
+    if (line.read(text) === "event") time = { seconds: line.seconds, cpu: line.cpu };
     check.push(text, number);
   });
-  screen.out(isFirst ? "[]\n" : "\n]\n");
+  check.end();
+  return check;
+}
+
+async function writeChrome(opened: OpenedTrace, screen: Screen): Promise<void> {
+  const sink = new ChromeSlices((text) => screen.data(text));
+  const slices = new MappingSlices(sink);
+  const { ledger } = await eachStep(opened, (step, { seconds }) => slices.take(step, seconds));
+  slices.finish(ledger.edges.lastSeconds);
+  sink.finish();
+}
+
+async function writePerfetto(opened: OpenedTrace): Promise<void> {
+  const sink = new PerfettoSlices(writeBytes);
+  const slices = new MappingSlices(sink);
+  const { ledger } = await eachStep(opened, (step, { seconds }) => slices.take(step, seconds));
+  slices.finish(ledger.edges.lastSeconds);
+  sink.finish();
+}
+
+/** Bytes that are no text, to the standard output; a reader that goes away wants no more. */
+function writeBytes(bytes: Uint8Array): void {
+  try {
+    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(host.stdout.writeSync(rest));
+  } catch (error) {
+    if (!(error instanceof host.errors.BrokenPipe)) throw error;
+  }
+}
+
+async function writeEvents(opened: OpenedTrace, screen: Screen): Promise<void> {
+  const steps: (readonly [Step, LineTime])[] = [];
+  await eachStep(opened, (step, time) => {
+    const born = step.op === "range" ? step.life.born : time;
+    steps.push([step, born]);
+  });
+  const { name } = opened.trace;
+  writeEventFile(steps, name, `dmalab ${VERSION}`, (text) => screen.data(text));
 }

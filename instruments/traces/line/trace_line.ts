@@ -67,10 +67,17 @@ export class TraceLine {
   written = 0;
   #text = "";
   #nameEnd = 0;
+  #timeStart = 0;
+  #timeEnd = 0;
 
   /** Name of the task, as printed. */
   get task(): string {
     return this.#text.slice(0, this.#nameEnd).trim();
+  }
+
+  /** The time, as printed. */
+  get time(): string {
+    return this.#text.slice(this.#timeStart, this.#timeEnd);
   }
 
   /** Reads one line. @returns Its kind, which `kind` keeps. */
@@ -136,6 +143,8 @@ export class TraceLine {
     const isTicks = text.charCodeAt(end) !== POINT;
     if (!isTicks) end = digitsEnd(text, end + 1);
     if (text.charCodeAt(end) !== COLON) return false;
+    this.#timeStart = at;
+    this.#timeEnd = end;
     const seconds = Number(text.slice(at, end)) * (isTicks ? TICK_SECONDS : 1);
     at = skipBlanks(text, end + 1);
     let nameEnd = nameEndOf(text, at);

@@ -1,0 +1,129 @@
+/**
+ * Mappings of a real machine as events of the lab's vocabulary: a `.dmatrace.jsonl` file like those of
+ * scenarios, which the same programs read.
+ *
+ * @see docs/trace-files.md
+ */
+import { defaultLabConfig } from "../../../devices/lab_config.ts";
+import type { EventName } from "../../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
+import type { DirectionWord } from "../../../runtime/dma/attributes.ts";
+import type { MappingPath } from "../../../runtime/vocabulary/shared_words.ts";
+import { TraceLineWriter, type WriteText } from "../../trace_file/trace_writer.ts";
+import type { Life } from "../ledger/life.ts";
+import { isMappingStep, type MappingStep, type Step } from "../script/recorder.ts";
+
+const NS_PER_S = 1e9;
+
+/** When a line was written, in seconds, and on which CPU. */
+export interface LineTime {
+  readonly seconds: number;
+  readonly cpu: number;
+}
+
+/** What a call leaves of itself in the file: its name and its fields. */
+type Told = readonly [name: EventName, fields: Readonly<Record<string, unknown>>];
+
+/**
+ * Writes a whole file.
+ *
+ * @param steps Of the run, each with the time of its line.
+ * @param file The trace's name.
+ * @param by Who writes: program and version.
+ */
+export function writeEventFile(
+  steps: readonly (readonly [Step, LineTime])[],
+  file: string,
+  by: string,
+  write: WriteText,
+): void {
+  const writer = new TraceLineWriter(write, by);
+  // What a real machine is built from no trace tells: it has what a machine has when nothing is said.
+  const names = { kind: "main" as const, name: "", combination: "", place: `${file}:1:1` };
+  writer.run(file, { ...names, machine: defaultLabConfig() }, () => null);
+  const requests = new Map<string, number>();
+  let seq = 0;
+  const sorted = [...steps].sort(([a], [b]) => a.line - b.line);
+  for (const [step, { cpu, seconds }] of sorted) {
+    if (!isMappingStep(step)) continue;
+    const { life } = step;
+    const { request } = life;
+    if (request !== null && !requests.has(request)) requests.set(request, requests.size + 1);
+    for (const [name, fields] of toldOf(step)) {
+      writer.event({
+        seq: ++seq,
+        at_ns: Math.round(seconds * NS_PER_S),
+        cpu,
+        device: life.device?.name ?? null,
+        request: request === null ? null : requests.get(request)!,
+        site: null,
+        name,
+        fields,
+        why: null,
+      } as object as MachineEvent);
+    }
+  }
+  writer.end();
+}
+
+function toldOf(step: MappingStep): Told[] {
+  const { life, op } = step;
+  switch (op) {
+    case "birth":
+      return life.kind === "alloc"
+        ? [
+          ["call.dma_alloc_coherent", { dev: device(life), size: life.sizeBytes }],
+          ["ret.dma_alloc_coherent", { result: life.addr, error: null }],
+        ]
+        : [["dma.map", {
+          api: life.kind === "sg" ? "dma_map_sg" : "dma_map_phys",
+          ...extent(life),
+        }]];
+    case "range":
+      return [["dma.map", { api: "dma_iova_link", ...extent(life) }]];
+    case "destroy":
+      return [["dma.unmap", {
+        api: "dma_iova_destroy",
+        ...extent(life),
+        size_bytes: step.destroyedBytes,
+      }]];
+    case "death":
+      return life.kind === "alloc"
+        ? [["call.dma_free_coherent", {
+          dev: device(life),
+          size: step.sizeBytes,
+          dma: life.addr,
+        }], ["ret.dma_free_coherent", { result: null, error: null }]]
+        : [["dma.unmap", {
+          ...extent(life),
+          api: life.kind === "sg" ? "dma_unmap_sg" : "dma_unmap_phys",
+          size_bytes: step.sizeBytes,
+          dir: word(step.dir),
+        }]];
+    default:
+      return [];
+  }
+}
+
+function device(life: Life): string {
+  return life.device?.name ?? "";
+}
+
+function extent(life: Life) {
+  return {
+    phys: life.phys ?? 0,
+    dma: life.addr,
+    size_bytes: life.sizeBytes,
+    dir: word(life.dir ?? "BIDIRECTIONAL"),
+    path: pathOf(life),
+  };
+}
+
+function pathOf({ addr, phys, tableLine }: Life): MappingPath {
+  if (tableLine > 0) return "iommu";
+  return phys === addr ? "direct" : "swiotlb";
+}
+
+function word(dir: string): DirectionWord {
+  return dir.toLowerCase() as DirectionWord;
+}
