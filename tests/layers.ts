@@ -50,7 +50,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   // Nobody may import it: it is in no other row.
   conformance: { layers: ANYTHING, packages: ["@std/"] },
   mod: { layers: ["instruments", "lang", "devices", "runtime"], packages: [] },
-  instruments: { layers: ["lang", "devices", "runtime"], packages: ["fast-check"] },
+  instruments: { layers: ["lang", "devices", "runtime"], packages: ["fast-check", "pbf"] },
   lang: {
     layers: ["devices", "runtime"],
     packages: ["chevrotain", "d3-dsv", "fast-check", "prettier/doc"],
@@ -61,7 +61,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
 };
 
 /** What any test file may use besides what its layer may. */
-const TEST_PACKAGES = ["@std/", "fast-check", "node:"];
+const TEST_PACKAGES = ["@std/", "fast-check", "node:", "pbf"];
 
 /** The places in `lang/` where a language name meets the runtime: these load it, others only name its types. */
 const MEETING_PLACES = [

@@ -16,7 +16,7 @@ export interface SliceSink {
 }
 
 /** Name of what a two-step range is of, where no request tells. */
-export const NO_DEVICE = "two-step ranges";
+const NO_DEVICE = "two-step ranges";
 
 export function deviceName(life: Life): string {
   return life.device?.name ?? NO_DEVICE;
