@@ -128,6 +128,10 @@ function worlds(count: number, kind: string, run: (seed: number, sink: Sink) => 
 
 /** All but the examples. */
 export const WORLDS: readonly World[] = [
+  { name: "all faults", run: allFaults },
+  { name: "tables", run: tellTables },
+  { name: "vectors", run: (sink) => sink(JSON.stringify(makeVectorFile(6, 1))) },
+  { name: "negative vectors", run: (sink) => sink(JSON.stringify(makeNegativeFile())) },
   ...worlds(150, "requests", runRequests),
   ...worlds(50, "soak", runSoak),
   ...worlds(60, "mappings", runMappings),
@@ -139,8 +143,4 @@ export const WORLDS: readonly World[] = [
   ...worlds(60, "process", runProcess),
   ...worlds(120, "listing", damagedListing),
   ...worlds(100, "faults", damagedFaults),
-  { name: "all faults", run: allFaults },
-  { name: "tables", run: tellTables },
-  { name: "vectors", run: (sink) => sink(JSON.stringify(makeVectorFile(6, 1))) },
-  { name: "negative vectors", run: (sink) => sink(JSON.stringify(makeNegativeFile())) },
 ];
