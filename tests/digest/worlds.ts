@@ -21,6 +21,7 @@ import { runCommands } from "./command_world.ts";
 import { type Sink, watchMachine } from "./digest.ts";
 import { tellTables } from "./table_world.ts";
 import { allFaults, damagedFaults, damagedListing } from "./text_worlds.ts";
+import { runLab } from "./lab_world.ts";
 import { runProcess } from "./process_world.ts";
 
 /** One run. */
@@ -141,6 +142,7 @@ export const WORLDS: readonly World[] = [
   ),
   ...worlds(60, "commands", runCommands),
   ...worlds(60, "process", runProcess),
+  ...worlds(140, "lab", runLab),
   ...worlds(120, "listing", damagedListing),
   ...worlds(100, "faults", damagedFaults),
 ];
