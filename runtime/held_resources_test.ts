@@ -175,6 +175,32 @@ Deno.test("memory that mappings cost is told by its use, pages of pools and desc
   assertEquals(held.leaks(), []);
 });
 
+Deno.test("of pieces of memory that are alike the one taken last goes back first", () => {
+  const { machine } = testBench();
+  const { events } = machine;
+  const held = new HeldResources(machine);
+  const tell = (event: "mem.alloc" | "mem.free", request: number | null, device: string | null) => {
+    const { context } = events;
+    const { cpu, device: outerDevice, request: outerRequest, site } = context;
+    context.become(cpu, device, request, site);
+    const id = eventId(event);
+    const fields = { size_bytes: 512, what: "dma_vecs", from: "mempool" } as const;
+    if (events.tick(id)) events.emit(id, fields);
+    context.become(cpu, outerDevice, outerRequest, site);
+  };
+  const takers = () => held.leaks().map(({ taken }) => [taken?.seq, taken?.device, taken?.request]);
+  for (const request of [1, 2, 2, 3]) tell("mem.alloc", request, "ssd");
+  assertEquals(takers(), [[1, "ssd", 1]]);
+  // What is of the same request goes before what was taken last.
+  tell("mem.free", 1, "ssd");
+  assertEquals(takers(), [[2, "ssd", 2]]);
+  tell("mem.free", null, "ssd");
+  tell("mem.free", 2, "ssd");
+  assertEquals(takers(), [[2, "ssd", 2]]);
+  tell("mem.free", null, null);
+  assertEquals(takers(), []);
+});
+
 Deno.test("what is held side by side is told in one sentence", () => {
   const bench = testBench();
   const held = new HeldResources(bench.machine);

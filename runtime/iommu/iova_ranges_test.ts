@@ -19,3 +19,19 @@ Deno.test("what was freed is used again: room for the most ranges at a time is e
   // Bounds, links and the hash of the first 64 nodes.
   assertEquals(hostBytes, 64 * (16 + 8) + 128 * 4);
 });
+
+Deno.test("a failed size is forgotten when a range below 4 GiB goes back, and by none at or above (dma.md 4.3, 4.4)", () => {
+  const frees = (pfn: number, pfns: number) => {
+    const ranges = new IovaRanges(1, DMA32_PFN);
+    ranges.reserve(1, DMA32_PFN - 2);
+    assertEquals(ranges.alloc(2, TOP_PFN, false), 0);
+    assertEquals(ranges.max32AllocPfns, 2);
+    ranges.reserve(pfn, pfn + pfns - 1);
+    assertEquals(ranges.free(pfn), true);
+    return ranges.max32AllocPfns;
+  };
+  assertEquals(frees(DMA32_PFN - 1, 1), DMA32_PFN);
+  assertEquals(frees(DMA32_PFN, 1), 2);
+  assertEquals(frees(DMA32_PFN + 1, 1), 2);
+  assertEquals(frees(DMA32_PFN, 512), 2);
+});

@@ -304,6 +304,14 @@ Deno.test("decodeFaultLog() takes the dump of the page table behind VT-d's line 
   assertStringIncludes(other.means, "mapped, but the other way");
   const large = decoded(dump(at, "0x8000000004a01083", 2));
   assertEquals(formatWord64(large.details.dump!.phys!), "0x4a0_0000");
+  // The larger the page, the more of its address's lower bits mean something else (VT-d 9.8).
+  const phys = (leaf: string, level: number) =>
+    formatWord64(decoded(dump(at, leaf, level)).details.dump!.phys!);
+  assertEquals(phys("0x00000ffffffff083", 1), "0xfff_ffff_f000");
+  assertEquals(phys("0x00000fffffffffff", 2), "0xfff_ffe0_0000");
+  assertEquals(phys("0x00000fffffffffff", 3), "0xfff_c000_0000");
+  assertEquals(phys("0x00000fffffffffff", 4), "0xf80_0000_0000");
+  assertEquals(phys("0xffffffffffffffff", 4), "0xf_ff80_0000_0000");
   // A walk of another address, and one that was cut off, say nothing of this one.
   assertEquals(decoded(dump("0xff001000", "0x0")).details.dump, null);
   assertEquals(decoded(dump(at, "0x000000000450c003", 2)).details.dump, null);
