@@ -204,6 +204,7 @@ Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls u
     "dirty_cacheline_lost",
     "device_write_lost",
     "cpu_touches_device_buffer",
+    "freed_while_mapped",
     "private_memory_access",
     "peer_misrouted",
     "peer_memory_without_pool",
