@@ -8,6 +8,7 @@ import { MAPPING_COSTS } from "./mapping_cost.ts";
 import { NVME_READS } from "./nvme_read.ts";
 import { P2P_MATRIX } from "./p2p_matrix.ts";
 import { RECORDING } from "./recording.ts";
+import { REPL_MOVES } from "./repl_moves.ts";
 import { START_CHECKOUT, START_COLD } from "./start_cold.ts";
 import { START_STAGES } from "./start_stages.ts";
 import { TRACE_CHECKS } from "./trace_check.ts";
@@ -24,5 +25,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   DRIVER_HUNT,
   ...NVME_READS,
   ...RECORDING,
+  ...REPL_MOVES,
   ...TRACE_CHECKS,
 ];

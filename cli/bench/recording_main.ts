@@ -1,16 +1,19 @@
 /**
  * Prints what `recording.ts` measures, for a process of its own: `rate` the events a second of a
  * run, `recorded` those of the same run recorded, `bytes` what the recording takes by event, `look`
- * and `worst` the milliseconds of a look at a moment.
+ * and `worst` the milliseconds of a look at a moment, `back` and `live` those of lines in the REPL.
  */
 import { measureBytes, measureLooks, measureRate } from "./recording.ts";
+import { measureBack, measureLive } from "./repl_moves.ts";
 
-const MEASURES: Readonly<Record<string, () => number>> = {
+const MEASURES: Readonly<Record<string, () => number | Promise<number>>> = {
   rate: () => measureRate(false),
   recorded: () => measureRate(true),
   bytes: measureBytes,
   look: () => measureLooks().medianMs,
   worst: () => measureLooks().worstMs,
+  back: measureBack,
+  live: measureLive,
 };
 
-console.log(MEASURES[Deno.args[0]!]!());
+console.log(await MEASURES[Deno.args[0]!]!());

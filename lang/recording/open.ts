@@ -19,7 +19,7 @@ import { Looker } from "./look.ts";
 import { RunNotes } from "./notes.ts";
 import type { Position } from "./position.ts";
 import { Recording, type RunName } from "./recording.ts";
-import { Reruns } from "./reruns.ts";
+import { keepOutermost, Reruns } from "./reruns.ts";
 
 /** A run that can be recorded. */
 export interface RunChoice {
@@ -95,10 +95,7 @@ export class OpenRun {
     const failure = broken ?? judgeEnd(vm, leftoversOf(vm));
     notes.stop();
     const { last } = recording;
-    const { operands, slots } = recording.code.functions[run.functionIndex]!;
-    // What the outermost code has bound stands on the stack still, and is not written over.
-    vm.fp = 0;
-    vm.sp = slots + operands;
+    keepOutermost(vm, run.functionIndex);
     const outermost = lastOutermost(recording);
     const frames = outermost === null ? [] : [{ statement: outermost, fp: 0 }];
     recording.reruns.live = () => ({ vm, at: last, frames: () => frames });

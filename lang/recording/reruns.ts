@@ -119,6 +119,8 @@ class Replay implements MarkListener, Seen {
     } while (this.#target !== null && !this.isOver);
     if (this.#target !== null && this.#isEnd(this.#target)) {
       this.at = this.#target;
+      const [outermost] = this.#frames;
+      if (outermost !== undefined) keepOutermost(this.vm, outermost.code);
       this.#reach();
     }
     if (this.#target === null) return this.#done();
@@ -163,6 +165,7 @@ class Replay implements MarkListener, Seen {
 
   frames(): readonly SeenFrame[] {
     const { vm } = this;
+    if (this.isOver) return this.#frames.slice(0, 1);
     return this.#frames.filter(({ code, depth }) =>
       depth <= vm.depth && functionAt(vm, depth) === code
     ).reverse();
@@ -325,6 +328,13 @@ export class Reruns {
     });
     this.#parked.splice(nearest, 1);
   }
+}
+
+/** What the outermost code of a run that is over has bound stands on the stack: it is not written over. */
+export function keepOutermost(vm: Vm, functionIndex: number): void {
+  const { operands, slots } = vm.code.functions[functionIndex]!;
+  vm.fp = 0;
+  vm.sp = slots + operands;
 }
 
 /** The function of a running call, counted from 1. */

@@ -1,0 +1,115 @@
+/** What it costs to go back in a long session, and to type something there. */
+import { LoadError } from "../../lang/syntax/load_files.ts";
+import { INTERRUPT, Repl } from "../repl/repl.ts";
+import { plainBenchmark } from "./benchmark.ts";
+import { measureInChild } from "./child.ts";
+
+/** A million events: reads of 64 KiB, 103 events each. */
+const LINES = [
+  "machine { checker = off; iommu { mode = strict }; " +
+  "pci { root_port rp0 { nvme ssd { queues = 1, depth = 64 } } } }",
+  "let buf = buffer(size: 64KiB)",
+  "let done = 0",
+  "repeat 4800 { wait ssd.submit(read, lba: 0, into: buf); done += 1 }",
+  "let half = done",
+  "repeat 4909 { wait ssd.submit(read, lba: 0, into: buf); done += 1 }",
+];
+const ROUNDS = 9;
+
+/** Lines that somebody types, and what comes back. */
+class Typist {
+  readonly #lines: string[] = [];
+  #wake = () => {};
+  #answered = () => {};
+  answer = "";
+
+  async *lines(): AsyncGenerator<string> {
+    for (;;) {
+      while (this.#lines.length === 0) await new Promise<void>((resolve) => this.#wake = resolve);
+      yield this.#lines.shift()!;
+    }
+  }
+
+  /** Types a line and waits for the next prompt. */
+  async type(line: string): Promise<string> {
+    this.answer = "";
+    const answered = new Promise<void>((resolve) => this.#answered = resolve);
+    this.#lines.push(line);
+    this.#wake();
+    await answered;
+    return this.answer;
+  }
+
+  prompt(): void {
+    this.#answered();
+  }
+}
+
+async function longSession(): Promise<Typist> {
+  const typist = new Typist();
+  const repl = new Repl({
+    lines: typist.lines(),
+    write: (text) => void (typist.answer += text),
+    prompt: () => typist.prompt(),
+  }, {
+    loader: { load: (path) => new LoadError("not_found", `Cannot read "${path}"`) },
+    colour: false,
+    columns: 80,
+  });
+  repl.run();
+  await typist.type(INTERRUPT);
+  for (const line of LINES) await typist.type(line);
+  const { seq } = repl.bench.at;
+  if (seq < 1_000_000) throw new Error(`Only ${seq} events`);
+  return typist;
+}
+
+/** Milliseconds from the line to the next prompt: the median of some, each from the end. */
+async function measureLine(line: string, between: string): Promise<number> {
+  const typist = await longSession();
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    await typist.type(between);
+    const start = performance.now();
+    await typist.type(line);
+    times.push(performance.now() - start);
+  }
+  return times.sort((one, other) => one - other)[ROUNDS >> 1]!;
+}
+
+/** One event back from the end, with what changed. */
+export function measureBack(): Promise<number> {
+  return measureLine(":back", ":goto end");
+}
+
+/** A statement typed at a past event: it begins a branch. */
+export async function measureLive(): Promise<number> {
+  const typist = await longSession();
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    await typist.type(":switch main");
+    await typist.type(`:goto ${494_500 + round}`);
+    const start = performance.now();
+    const answer = await typist.type("let here = done");
+    times.push(performance.now() - start);
+    if (!answer.includes("branch")) throw new Error(answer);
+  }
+  return times.sort((one, other) => one - other)[ROUNDS >> 1]!;
+}
+
+const MAIN = "cli/bench/recording_main.ts";
+
+export const REPL_MOVES = [
+  plainBenchmark(
+    "repl.back1m",
+    "ms",
+    "one event back from a million in the REPL, with what changed, up to the prompt",
+    () => measureInChild(MAIN, ["back"]),
+  ),
+  plainBenchmark(
+    "record.live1m",
+    "ms",
+    "a statement typed in the midst of a million events, which begins a branch",
+    () => measureInChild(MAIN, ["live"]),
+  ),
+];
