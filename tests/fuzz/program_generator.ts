@@ -193,7 +193,7 @@ class ProgramGenerator {
       "{ op: [map, unmap], page: 0..8 }",
       "[{ op: map, page: 0..8 }, { op: unmap }]",
     ]);
-    const steps = `sequence(${choices.pick(["0..=4", "2", "0..3"])}, ${choice})`;
+    const steps = `sequence(${choices.pick(["0..=4", "1..=2", "0..3"])}, ${choice})`;
     const ring = this.#name();
     const undo = `${ring}.slots.remove(0)`;
     return `property "p ${this.#names++}" forall ${ops} in ${steps} {${open}` +
