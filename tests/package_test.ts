@@ -352,6 +352,15 @@ Deno.test("the package installs and works without this project (docs/install.md)
         const bad = shell(base, project, "npx dmalab test bad.dma");
         assertEquals(bad.code, 1);
         assertStringIncludes(bad.output, "--> bad.dma:1:19");
+        // By what Node 20 lacks of the language.
+        const typed = shell(
+          base,
+          project,
+          "printf 'let a = 1\\nassert a == 2\\n' | npx dmalab repl",
+        );
+        assertEquals(typed.code, 1, typed.output);
+        const releases = shell(base, project, "npx dmalab releases ../two.dma");
+        assertEquals(releases.code, 0, releases.output);
         Deno.writeTextFileSync(
           join(project, "scenarios.test.js"),
           'import { registerScenarios } from "dmalab/test";\nregisterScenarios("bad.dma");\n',
