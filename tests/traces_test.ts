@@ -175,3 +175,21 @@ Deno.test("damaged lines of every kind are read without an exception, and change
   assert(damagedLines > 100, `${damagedLines}`);
   for (let seed = 1; seed <= 10; seed++) readDamaged(corpus, 500, seed);
 });
+
+Deno.test("the log of an emulator is tied to the trace by the commands that both have (T.43)", async () => {
+  const log = new LogPass();
+  const lines = linesOf((await readGolden("real/72-mono-clock.qemu.log.gz"))!);
+  lines.forEach((line, index) => log.push(line, index + 1));
+  log.end();
+  const check = new TraceCheck(log);
+  const trace = linesOf((await readGolden("real/72-mono-clock.trace.txt.gz"))!);
+  trace.forEach((line, index) => check.push(line, index + 1));
+  const { qemu } = checkJson(check, log, check.end()).summary;
+  assertEquals([qemu?.pairs, Math.floor(qemu!.qemu_minus_trace_seconds!)], [3, 1795197555]);
+  // Delays only add; in this run to at most 17 milliseconds.
+  assert(qemu!.spread_seconds! > 0.001 && qemu!.spread_seconds! < 0.018, `${qemu!.spread_seconds}`);
+  assertEquals(
+    qemu!.refused_accesses,
+    lines.filter((line) => /:vtd_dmar_fault /.test(line)).length,
+  );
+});

@@ -2,6 +2,7 @@
 import { formatCount } from "../../../lang/text/numbers.ts";
 import { wrapText } from "../../../lang/text/columns.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { limitsSeen } from "./queue_use.ts";
 import { type Device, type Finding, modeOf } from "./life.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 
@@ -23,6 +24,7 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
         : ledger.edges.lastSeconds - ledger.edges.firstSeconds,
       gaps: check.gaps,
       overwritten: check.overwritten,
+      overrun: log.facts.overrun,
       damaged_lines: ledger.damaged,
       other_lines: check.otherLines,
       failed_to_parse: check.rawRecords,
@@ -32,10 +34,21 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
         pairs: offset.pairs,
         source: offset.source,
       },
+      qemu: qemuJson(log),
       findings: certainties,
+      limits: limitsSeen(ledger.requests.uses, log.facts.limits)
+        .map(({ disk, isOver, limit, line, name, seen }) => ({
+          disk,
+          name,
+          limit,
+          seen,
+          line,
+          over: isOver,
+        })),
       devices: Object.fromEntries(
         [...ledger.devices.values()].map((device) => [device.name, {
           mode: modeOf(device),
+          iommu_group_type: log.facts.groupTypes.get(device.name) ?? null,
           ...device.counts,
         }]),
       ),
@@ -48,6 +61,18 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
 
 function round(seconds: number): number {
   return Math.round(seconds * 1e6) / 1e6;
+}
+
+/** The emulator's log beside the trace; null without one. */
+function qemuJson({ qemu }: LogPass) {
+  const offset = qemu.offset();
+  if (offset === null && qemu.refusals === 0) return null;
+  return {
+    refused_accesses: qemu.refusals,
+    qemu_minus_trace_seconds: offset === null ? null : round(offset.seconds),
+    spread_seconds: offset === null ? null : round(offset.spreadSeconds),
+    pairs: offset?.pairs ?? 0,
+  };
 }
 
 /** Births = deaths + alive + uncertain, for each device; two-step ranges beside them. */
@@ -149,10 +174,12 @@ export function checkLines(
       : `${names.log}:${finding.logLine ?? 0}`;
   return [
     `${names.trace}: ${span}${summary.kernel === null ? "" : `, kernel ${summary.kernel}`}`,
-    ...missingLines(check),
+    ...missingLines(check, log.facts.overrun),
     ...offsetLines(summary.clock_offset),
+    ...qemuLines(summary.qemu),
     "",
-    ...balanceLines(json.balance, [...ledger.devices.values()]),
+    ...balanceLines(json.balance, [...ledger.devices.values()], log),
+    ...limitLines(summary.limits, names.trace),
     "",
     wrong.length === 0
       ? "Nothing is proved or likely to be wrong."
@@ -184,7 +211,7 @@ function findingText(finding: Finding, names: { readonly trace: string; readonly
   return parts.filter((part) => part !== "").join("; ");
 }
 
-function missingLines(check: TraceCheck): string[] {
+function missingLines(check: TraceCheck, overrun: number): string[] {
   const lost = check.gaps.reduce((sum, { count }) => sum + (count ?? 0), 0);
   return [
     ...check.gaps.length === 0
@@ -193,6 +220,9 @@ function missingLines(check: TraceCheck): string[] {
     ...check.overwritten === 0
       ? []
       : [`  ${formatCount(check.overwritten, "event")} overwritten before the first line`],
+    ...overrun === 0
+      ? []
+      : [`  ${formatCount(overrun, "event")} overwritten in the ring buffers, by their counts`],
     ...check.ledger.damaged.length === 0
       ? []
       : [`  ${formatCount(check.ledger.damaged.length, "damaged line")}`],
@@ -218,15 +248,43 @@ function offsetLines(
   ];
 }
 
+function qemuLines(qemu: ReturnType<typeof qemuJson>): string[] {
+  if (qemu === null) return [];
+  const { pairs, qemu_minus_trace_seconds: seconds, refused_accesses, spread_seconds } = qemu;
+  const refused = `${formatCount(refused_accesses, "refusal")} in the emulator's log`;
+  if (seconds === null) return [`  ${refused}`];
+  return [
+    `  clock of the emulator's log minus clock of the trace: ${seconds.toFixed(6)} s at least, by ${
+      formatCount(pairs, "command")
+    } that both have, spread ${(spread_seconds! * 1000).toFixed(3)} ms; ${refused}`,
+  ];
+}
+
+/** The largest requests beside what their queues allow. */
+function limitLines(
+  limits: ReturnType<typeof checkJson>["summary"]["limits"],
+  trace: string,
+): string[] {
+  return limits.map(({ disk, limit, line, name, over, seen }) =>
+    `${disk} ${name}: ${seen} seen of at most ${limit}${over ? ", MORE than that" : ""}, ` +
+    `${trace}:${line}`
+  );
+}
+
 function balanceLines(
   balance: ReturnType<typeof balanceOf>,
   devices: readonly Device[],
+  { facts }: LogPass,
 ): string[] {
+  const modes = (device: Device) => {
+    const type = facts.groupTypes.get(device.name);
+    return type === undefined ? modeOf(device) : `${modeOf(device)} (${type})`;
+  };
   const rows = devices.map((device) => {
     const { alive, births, deaths, uncertain } = balance.devices[device.name]!;
     return [
       device.name,
-      modeOf(device),
+      modes(device),
       `${births}`,
       `${deaths}`,
       `${alive}`,

@@ -60,7 +60,7 @@ export class Ledger {
   readonly table: PageTable;
   readonly findings = new Findings();
   readonly #history: PageHistory;
-  readonly #requests = new Requests();
+  readonly requests = new Requests();
   readonly #tasks = new TaskNames();
   readonly #ghosts = new Map<string, Ghost>();
   /** Deaths by device, kind, direction and size: how many, and when the last one was born. */
@@ -86,7 +86,7 @@ export class Ledger {
       this.damaged.push(number);
       this.edges.lostLine = number;
     } else if (event !== undefined) this.#event(event, line, now, context);
-    else if (isCall) this.#requests.take(line, number, context, this.table, this.recorder);
+    else if (isCall) this.requests.take(line, number, context, this.table, this.recorder);
     if (isCall) context.lastLine = number;
     if (line.event !== "map" && line.event !== "swiotlb_bounced") context.isRunOver = true;
     return event !== null;
@@ -176,7 +176,7 @@ export class Ledger {
     const by = { born: now, pid: line.pid, task, request: context.request?.name ?? null };
     const life = makeLife(event, device, tableLine, by);
     noteBirth(life);
-    this.#requests.note(context.request, device);
+    this.requests.note(context, device, life.kind === "alloc" ? 0 : life.entries);
     if (this.#meetsOlder(life, context)) return;
     this.recorder?.({ op: "birth", line: now.line, life });
     keepLife(life);
@@ -483,7 +483,7 @@ export class Ledger {
   }
 
   #rangeEnded(range: EndedRange): void {
-    const life = rangeLife(range, this.#requests.deviceOf(range.run.request));
+    const life = rangeLife(range, this.requests.deviceOf(range.run.request));
     if (life === null) return;
     this.#history.add(life);
     const linksBytes = range.run.maps.map(({ end, start }) => end - start);

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { checkJson } from "./check_report.ts";
 import { LogPass, TraceCheck } from "./trace_check.ts";
 
 /** Lines of one task on one CPU, a millisecond apart; `@N ` before a text is another CPU. */
@@ -141,4 +142,36 @@ Deno.test("marks that stand in the trace and in the log tie their clocks (T.61)"
     findings.map(({ certainty, kind, line, logLine }) => `${certainty} ${kind} ${line} ${logLine}`),
     ["proved use_after_unmap 5 2"],
   );
+});
+
+Deno.test("the largest requests are held to the limits of their queues (T.37)", () => {
+  const log = new LogPass();
+  const facts = [
+    "nvme0n1 max_sectors_kb 16",
+    "nvme0n1 max_segments 2",
+    "group 2 type DMA-FQ devs 0000:00:04.0 ",
+    "per_cpu/cpu0 entries: 333 overrun: 7 commit overrun: 0 dropped events: 0 ",
+  ];
+  facts.forEach((line, index) => log.push(line, index + 1));
+  log.end();
+  const check = new TraceCheck(log);
+  const setup = "nvme0: disk=nvme0n1, qid=1, cmdid=5, nsid=1, flags=0x0, meta=0x0, " +
+    "cmd=(nvme_cmd_write slba=8, len=47, ctrl=0x0, dsmgmt=0, reftag=0)";
+  const head = "    kworker/0:1H-32      [000] .....     6.406929: ";
+  const lines = [
+    `${head}nvme_setup_cmd: ${setup}`,
+    ...["8", "a", "c"].map((page, index) => {
+      const end = ["a", "c", "e"][index];
+      return `${head}map: IOMMU: iova=0x00000000fffd${page}000 - 0x00000000fffd${end}000 ` +
+        "paddr=0x0000000007546000 size=8192";
+    }),
+    `${head}block_rq_issue: 259,0 WS 24576 () 8 + 48 be,0,4 [kworker/0:1H]`,
+  ];
+  lines.forEach((line, index) => check.push(line, index + 1));
+  const { summary } = checkJson(check, log, check.end());
+  assertEquals(summary.limits, [
+    { disk: "nvme0n1", name: "max_sectors_kb", limit: 16384, seen: 24576, line: 5, over: true },
+    { disk: "nvme0n1", name: "max_segments", limit: 2, seen: 3, line: 5, over: true },
+  ]);
+  assertEquals(summary.overrun, 7);
 });

@@ -60,6 +60,8 @@ export class Context {
   expected: ExpectedUnmap | null = null;
   /** Between `nvme_setup_cmd` and `block_rq_issue`: the request. */
   request: NvmeCommand | null = null;
+  /** What calls have mapped for it so far. */
+  pieces = 0;
   /** Its last line that is one of a call. */
   lastLine = 0;
 }

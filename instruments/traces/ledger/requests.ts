@@ -8,8 +8,10 @@ import type { TraceLine } from "../line/trace_line.ts";
 import type { NvmeCommand, StepSink } from "../script/recorder.ts";
 import type { Device } from "./life.ts";
 import type { Context, PageTable } from "./page_table.ts";
+import { issuedBytes, QueueUses } from "./queue_use.ts";
 
 export class Requests {
+  readonly uses = new QueueUses();
   readonly #controllers = new Map<string, Device>();
 
   /** Takes a line of NVMe or of the block layer: between the setup and the issue a task maps. */
@@ -23,10 +25,11 @@ export class Requests {
     switch (event) {
       case "nvme_setup_cmd":
         context.request = readSetup(payload);
+        context.pieces = 0;
         if (context.request !== null) recorder?.({ op: "request", line, command: context.request });
         return;
       case "block_rq_issue":
-        context.request = null;
+        this.#issue(payload, line, context);
         return;
       case "nvme_complete_rq": {
         table.settle(context);
@@ -36,9 +39,22 @@ export class Requests {
     }
   }
 
+  /** All that is mapped for a request is mapped before it is issued. */
+  #issue(payload: string, line: number, context: Context): void {
+    const { pieces, request, run } = context;
+    context.request = null;
+    const bytes = issuedBytes(payload);
+    if (request === null || request.disk === null || bytes === null || bytes === 0) return;
+    const links = run?.request === request ? run.maps.length : 0;
+    this.uses.note(request.disk, bytes, pieces + links, line);
+  }
+
   /** A mapping that names its device tells which one the controller of its request is. */
-  note(request: NvmeCommand | null, device: Device): void {
-    if (request !== null) this.#controllers.set(request.controller, device);
+  note(context: Context, device: Device, pieces: number): void {
+    const { request } = context;
+    if (request === null) return;
+    this.#controllers.set(request.controller, device);
+    context.pieces += pieces;
   }
 
   deviceOf(request: NvmeCommand | null): Device | null {

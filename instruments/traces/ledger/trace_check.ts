@@ -11,6 +11,8 @@ import { faultPages, type JudgedLog, judgeLog } from "./judge_log.ts";
 import { Ledger } from "./ledger.ts";
 import { type Certainty, type Finding, type Life, modeOf } from "./life.ts";
 import { siblingKey } from "./lives.ts";
+import { MachineFacts } from "./machine_facts.ts";
+import { QemuClock } from "./qemu_clock.ts";
 import { PageHistory } from "./page_history.ts";
 
 export interface Gap {
@@ -39,6 +41,8 @@ export class LogPass {
   bootSeconds: number | null = null;
   /** When the collector's marks stand in the log, by their numbers. */
   readonly marks = new Map<string, number>();
+  readonly facts = new MachineFacts();
+  readonly qemu = new QemuClock();
   readonly #line = new TraceLine();
   readonly #reader = new KernelLogReader({
     entry: (entry) => this.entries.push(entry),
@@ -56,6 +60,8 @@ export class LogPass {
       return;
     }
     this.#reader.push(text, number);
+    this.facts.push(text);
+    this.qemu.pushLog(text);
     this.bootSeconds ??= bootOffset(text);
     const mark = markIn(text);
     const seconds = mark === null ? null : logSeconds(text);
@@ -129,6 +135,9 @@ export class TraceCheck {
     const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
     const marked = mark === null ? undefined : this.#log.marks.get(mark);
     if (marked !== undefined) this.#marks.push(line.seconds - marked);
+    if (line.event === "nvme_setup_cmd" && !this.#log.qemu.isEmpty) {
+      this.#log.qemu.pushSetup(line.payload, line.seconds);
+    }
     this.ledger.push(line, number);
     const { list } = this.ledger.findings;
     while (this.#newestFinding < list.length) {

@@ -22,7 +22,7 @@ const FIO = /^\[[\w.-]+\]\s*$|^(?:rw|bs|bsrange|size|iodepth|numjobs|direct|offs
 /** Where a dialect writes the system before the event. */
 const WITH_SYSTEM = /: +[a-z0-9_]+:[a-z0-9_]+: /;
 const QUEUE_LIMIT =
-  /^(\S+) (max_hw_sectors_kb|max_sectors_kb|max_segments|max_segment_size|virt_boundary_mask|dma_alignment) (\d+)$/;
+  /^(\S+) (max_hw_sectors_kb|max_sectors_kb|max_segments|max_segment_size|virt_boundary_mask|dma_alignment|logical_block_size) (\d+)$/;
 
 export interface ToldLine {
   readonly origin: LineOrigin;

@@ -6,6 +6,7 @@
 import type { NvmeCommand } from "../script/recorder.ts";
 
 const SETUP = /^(nvme\d+): .*?qid=(\d+), cmdid=(\d+)(?:,.*?cmd=\((\w+))?/;
+const DISK = / disk=([^,\s]+)/;
 const EXTENT = / slba=(\d+), len=(\d+)/;
 const COMPLETE = /^(nvme\d+): .*?qid=(\d+), cmdid=(\d+)/;
 const VERBS: Readonly<Record<string, string>> = { nvme_cmd_read: "read", nvme_cmd_write: "write" };
@@ -19,6 +20,7 @@ export function readSetup(payload: string): NvmeCommand | null {
   return {
     name: nameOf(controller!, qid!, cmdid!),
     controller: controller!,
+    disk: DISK.exec(payload)?.[1] ?? null,
     verb: VERBS[opcode ?? ""] ?? opcode ?? "",
     lba: extent === null ? 0 : Number(extent[1]),
     // The length is zero-based.

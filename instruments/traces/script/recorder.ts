@@ -8,6 +8,8 @@ export interface NvmeCommand {
   readonly name: string;
   /** `nvme0`. */
   readonly controller: string;
+  /** `nvme0n1`; null for a command that is for no disk. */
+  readonly disk: string | null;
   /** `read`, `write`, or another word of the kernel's. */
   readonly verb: string;
   readonly lba: number;
