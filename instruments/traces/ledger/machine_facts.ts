@@ -7,7 +7,7 @@
 import { queueLimitOf } from "../line/line_source.ts";
 
 const GROUP = /^group \d+ type (\S+) devs (.+)$/;
-const OVERRUN = /^per_cpu\/cpu\d+ .*\boverrun: (\d+)/;
+const OVERRUN = /^per_cpu\/cpu\d+ .*?\boverrun: (\d+)/;
 
 export class MachineFacts {
   /** By disk: its limits by their names in sysfs. */
