@@ -38,6 +38,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
       "@optique/",
       "@yowasp/clang",
       "@std/",
+      "@vscode/",
       "node:",
       "chevrotain",
       "core-js/",

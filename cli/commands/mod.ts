@@ -2,6 +2,7 @@
 import type { Command } from "../command.ts";
 import { BENCH } from "./bench.ts";
 import { CHECK } from "./check.ts";
+import { DAP } from "./dap.ts";
 import { EXPLAIN } from "./explain.ts";
 import { FMT } from "./fmt.ts";
 import { HUNT } from "./hunt.ts";
@@ -21,6 +22,7 @@ export const COMMANDS: readonly Command[] = [
   FMT,
   BENCH,
   REPL,
+  DAP,
   EXPLAIN,
   TOPOLOGY,
   TRACE,

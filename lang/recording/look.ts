@@ -110,6 +110,11 @@ export class Looker {
     };
   }
 
+  /** Whether an expression is right where such names are bound. @throws {LookError} When it is not. */
+  check(text: string, names: readonly string[]): void {
+    this.#compile(text, names);
+  }
+
   /** A value that the machine holds at a moment. */
   answer(value: Value, { vm }: Seen): Answer {
     return { text: formatValue(value, vm, true), kind: describeKind(kindOf(value)), value };

@@ -26,6 +26,7 @@ export {
 export { type Answer, LookError, type Question } from "./look.ts";
 export { move, type Moved, type Step, type StepUnit } from "./moves.ts";
 export { OpenRun, openRun, type RecordOptions, recordRun, type RunChoice, runsOf } from "./open.ts";
+export { type OpenValue, openValue, openVariables, partsOf, type ValuePart } from "./parts.ts";
 export {
   atLine,
   atOutput,

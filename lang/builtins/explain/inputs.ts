@@ -6,8 +6,13 @@ import { DMA, type Field, INT, SIZE } from "../../../runtime/vocabulary/fields.t
 /** Inputs of a decision on one line: `payload 128KiB, segments 32`. */
 export function formatInputs(inputs: Why["inputs"]): string {
   return Object.entries(inputs).map(([name, input]) =>
-    `${name.replace(/_bytes$/, "")} ${formatFieldValue(inputField(name), input)}`
+    `${name.replace(/_bytes$/, "")} ${formatInput(name, input)}`
   ).join(", ");
+}
+
+/** One of them: `128KiB`. */
+export function formatInput(name: string, input: Why["inputs"][string]): string {
+  return formatFieldValue(inputField(name), input);
 }
 
 function inputField(name: string): Field {

@@ -1,0 +1,253 @@
+/** What one client debugs: a run with a place in it, and what the client was shown of that place. */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { formatEventText } from "../../lang/render/event_line.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
+import { type Position, type Recording, type Step, Stops } from "../../lang/recording/mod.ts";
+import { codeOfFailure } from "../scenario/load_scenario.ts";
+import { Breakpoints } from "./breakpoints.ts";
+import { Debuggee, type Halt } from "./debuggee.ts";
+import { launch, type LaunchArguments } from "./launch.ts";
+import { RequestError } from "./request_error.ts";
+import { type ShownFrame, Threads } from "./stack.ts";
+import { Sources } from "./sources.ts";
+import { Variables } from "./variables.ts";
+
+/** Sends an event to the client. */
+export type Send = (event: string, body?: object) => void;
+
+type Category = DebugProtocol.OutputEvent["body"]["category"];
+
+/** A run that was launched. */
+export interface Target {
+  readonly debuggee: Debuggee;
+  readonly breakpoints: Breakpoints;
+  readonly threads: Threads;
+  readonly variables: Variables;
+}
+
+export class Adapter {
+  sources: Sources = new Sources({});
+  /** Work for when the answer to a request has been sent. */
+  readonly #later: (() => Promise<void>)[] = [];
+  readonly #send: Send;
+  readonly #stops = new Stops();
+  #target: Target | null = null;
+  #launched: LaunchArguments = {};
+  #isGoing = false;
+  #hasEnded = false;
+  #saidResult = false;
+  /** What the client was shown, by the numbers that it was given. */
+  #frames: ShownFrame[] = [];
+  readonly #places: Position[] = [];
+  /** The last halt. */
+  #halt: Halt | null = null;
+
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  /** What is debugged. @throws {RequestError} While nothing was launched. */
+  get target(): Target {
+    if (this.#target === null) throw new RequestError("Nothing was launched yet");
+    return this.#target;
+  }
+
+  /** The same, when it stands somewhere. @throws {RequestError} While it runs. */
+  get standing(): Target {
+    if (this.#isGoing) throw new RequestError("The run goes on: it can be asked when it stands");
+    return this.target;
+  }
+
+  get recording(): Recording {
+    return this.target.debuggee.recording;
+  }
+
+  /** Where one is. */
+  get at(): Position {
+    return this.target.debuggee.at;
+  }
+
+  get lastHalt(): Halt | null {
+    return this.#halt;
+  }
+
+  get isGoing(): boolean {
+    return this.#isGoing;
+  }
+
+  /** Does what waits for the answer to be sent. */
+  async answered(): Promise<void> {
+    for (const work of this.#later.splice(0)) await work();
+  }
+
+  /** Loads a scenario, and stands at the beginning of a run of it. */
+  launch(args: LaunchArguments): void {
+    this.#launched = args;
+    const { clock, names, run, warnings } = launch(args);
+    if (warnings !== "") this.say("stderr", warnings);
+    const [own, ...others] = names;
+    if (others.length > 0) {
+      this.say(
+        "console",
+        `run: ${own}; the file has ${formatCount(others.length, "other")}: ` +
+          `${others.slice(0, 20).join("; ")}\n`,
+      );
+    }
+    const debuggee = new Debuggee(run, clock, {
+      printed: ({ at, text }) => this.say("stdout", `${text}\n`, at),
+      logged: (text, at) => this.say("console", `${text}\n`, at),
+    }, this.#stops);
+    const breakpoints = this.#target?.breakpoints ?? new Breakpoints(debuggee, this.sources);
+    debuggee.stopsAtFailure = this.#target?.debuggee.stopsAtFailure ?? false;
+    breakpoints.debuggee = debuggee;
+    const { recording } = run;
+    this.#target = {
+      debuggee,
+      breakpoints,
+      threads: new Threads(recording, this.sources),
+      variables: new Variables(recording),
+    };
+    this.#saidResult = false;
+  }
+
+  /** Loads it again as it is now, and begins anew. Breakpoints stay. */
+  restart(args: LaunchArguments): void {
+    this.launch({ ...this.#launched, ...args });
+    this.start();
+  }
+
+  /** Begins to run: to the first statement when that was asked for, or to the first breakpoint. */
+  start(): void {
+    const { noDebug, stopOnEntry } = this.#launched;
+    if (stopOnEntry === true && noDebug !== true) {
+      this.go({ unit: "into", way: "forward" }, "entry");
+    } else this.go({ unit: "run", way: "forward" }, "step");
+  }
+
+  /** Goes, when the request has been answered, and says where it stands then. */
+  go(step: Step, reason: string): void {
+    const { debuggee } = this.standing;
+    const isRun = step.unit === "run" && step.way === "forward";
+    this.#later.push(async () => {
+      if (isRun && debuggee.isAtEnd) return this.end();
+      this.#isGoing = true;
+      const noDebug = this.#launched.noDebug === true;
+      const halt = await debuggee.go(step, noDebug || reason === "entry" ? null : undefined);
+      this.#isGoing = false;
+      if (!this.#hasEnded) this.#stand(halt, reason);
+    });
+  }
+
+  /** Goes to a moment at once. */
+  goTo(at: Position, reason: string): void {
+    this.standing.debuggee.goTo(at);
+    this.#later.push(() => {
+      this.#stand({ reason: "arrived", hit: null, problem: null }, reason);
+      return Promise.resolve();
+    });
+  }
+
+  #stand(halt: Halt, reason: string): void {
+    this.#halt = halt;
+    this.#frames = [];
+    this.target.variables.clear();
+    const { noDebug, stopAtEnd } = this.#launched;
+    if (halt.reason === "end" || halt.reason === "failed") this.#sayResult();
+    if (halt.reason === "end" && (noDebug === true || stopAtEnd === false)) return this.end();
+    if (halt.problem !== null) this.say("stderr", `${halt.problem}\n`);
+    this.#send("stopped", {
+      ...this.#told(halt, reason),
+      threadId: this.target.threads.at(this.at),
+      allThreadsStopped: true,
+    });
+  }
+
+  #told(
+    { hit, problem, reason }: Halt,
+    asked: string,
+  ): Partial<DebugProtocol.StoppedEvent["body"]> {
+    switch (reason) {
+      case "arrived":
+        return { reason: asked };
+      case "paused":
+        return { reason: "pause" };
+      case "wrong":
+        return { reason: "pause", description: "A condition cannot be asked", text: problem! };
+      case "beginning":
+        return { reason: "entry", description: "The beginning of the run" };
+      case "end":
+        return { reason: "end", description: "The run is over", text: this.#result() };
+      case "failed":
+        return { reason: "exception", description: "The run failed", text: this.#result() };
+      case "stop": {
+        const { at, stop } = hit!;
+        return {
+          reason: this.target.breakpoints.reasonOf(stop),
+          hitBreakpointIds: [stop.id],
+          ...stop.cause.kind === "line"
+            ? {}
+            : { text: formatEventText(this.recording.event(at.seq)) },
+        };
+      }
+    }
+  }
+
+  #result(): string {
+    const { failure, log } = this.recording;
+    return failure === null ? `ok (${formatCount(log.count, "event")})` : failure.message;
+  }
+
+  #sayResult(): void {
+    if (this.#saidResult) return;
+    this.#saidResult = true;
+    const { failure } = this.recording;
+    if (failure === null) this.say("console", `${this.#result()}\n`);
+    else this.say("stderr", `${failure.lines.join("\n")}\n`, this.at);
+  }
+
+  /** Writes to the client's console, with the place that it comes from. */
+  say(category: Category, output: string, at: Position | null = null): void {
+    const statement = at === null ? null : this.#target?.debuggee.recording.statement(at) ?? null;
+    const place = statement === null ? null : this.sources.place(statement.span);
+    this.#send("output", {
+      category,
+      output,
+      ...place === null ? {} : { source: place.source, line: place.line, column: place.column },
+      ...at === null ? {} : { data: { seq: at.seq, statement: at.statement } },
+    });
+  }
+
+  /** Says that it is over. */
+  end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#target?.debuggee.pause();
+    const failure = this.#target?.debuggee.recording.failure ?? null;
+    if (this.#target !== null) this.#send("exited", { exitCode: codeOfFailure(failure) });
+    this.#send("terminated");
+  }
+
+  /** Gives frames numbers to ask by. */
+  numberFrames(frames: readonly ShownFrame[]): DebugProtocol.StackFrame[] {
+    return frames.map((frame) => ({ id: this.#frames.push(frame), ...frame.shown }));
+  }
+
+  /** A frame that was shown. @throws {RequestError} When it was of another place. */
+  frame(id: number): ShownFrame {
+    const frame = this.#frames[id - 1];
+    if (frame === undefined) throw new RequestError("That frame was of another place of the run");
+    return frame;
+  }
+
+  /** Gives a place a number to go by. */
+  numberPlace(at: Position): number {
+    return this.#places.push(at);
+  }
+
+  /** A place that was offered. @throws {RequestError} When none was. */
+  place(id: number): Position {
+    const at = this.#places[id - 1];
+    if (at === undefined) throw new RequestError("There is no such place to go to");
+    return at;
+  }
+}

@@ -1,0 +1,260 @@
+/** The kinds of breakpoints that clients set, as stops of the core. */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { quoted } from "../../lang/render/source_text.ts";
+import {
+  type Cell,
+  LookError,
+  type Recording,
+  statementsOnLine,
+  type Stop,
+  type StopCause,
+  type StopSpec,
+} from "../../lang/recording/mod.ts";
+import type { Debuggee } from "./debuggee.ts";
+import { eventNumber } from "./event_list.ts";
+import type { Sources } from "./sources.ts";
+
+/** What may stop a run that is no mistake of the script's form: by the names that clients show. */
+export const EXCEPTION_FILTERS: readonly DebugProtocol.ExceptionBreakpointsFilter[] = [
+  {
+    filter: "fault",
+    label: "Faults of the IOMMU",
+    description: "A device used an address that leads nowhere, or in a way it may not",
+    default: false,
+    supportsCondition: true,
+  },
+  {
+    filter: "report",
+    label: "Reports of the checker",
+    description: "A driver broke a rule of the DMA API",
+    default: false,
+    supportsCondition: true,
+  },
+  {
+    filter: "warning",
+    label: "Warnings of the kernel",
+    description: "The kernel's code met what must not be",
+    default: false,
+    supportsCondition: true,
+  },
+  {
+    filter: "failure",
+    label: "Failure of the run",
+    description: "An assertion does not hold, or the run is ended by an error or a limit",
+    default: true,
+  },
+];
+
+const INCIDENTS = ["fault", "report", "warning"] as const;
+type Incident = typeof INCIDENTS[number];
+
+type Answer = DebugProtocol.Breakpoint;
+
+/** Conditions as clients write them. */
+interface Wishes {
+  readonly condition?: string | undefined;
+  readonly hitCondition?: string | undefined;
+  readonly logMessage?: string | undefined;
+}
+
+export class Breakpoints {
+  /** Another one when the run is begun anew; it has the same stops. */
+  debuggee: Debuggee;
+  readonly #sources: Sources;
+  /** The stops of each request that sets all of its kind anew. */
+  readonly #groups = new Map<string, readonly Stop[]>();
+
+  constructor(debuggee: Debuggee, sources: Sources) {
+    this.debuggee = debuggee;
+    this.#sources = sources;
+  }
+
+  get #recording(): Recording {
+    return this.debuggee.recording;
+  }
+
+  /** Breakpoints on lines of a file, instead of those that were there. */
+  setLines({ breakpoints = [], source }: DebugProtocol.SetBreakpointsArguments): Answer[] {
+    const file = this.#sources.fileOf(source);
+    const key = `line ${file}`;
+    this.#clear(key);
+    return breakpoints.map((wanted) => {
+      if (file === null) return refused("There is no such file");
+      const line = this.#sources.ownLine(wanted.line);
+      const cause = { kind: "line", file, line } as const;
+      const found = statementsOnLine(this.#recording, cause);
+      const [number] = found.numbers;
+      if (found.line === null || number === undefined) {
+        return refused("No statement of this run begins there or below");
+      }
+      const { span, variables } = this.#recording.code.statements[number]!;
+      const names = variables.map(({ name }) => name);
+      return this.#add(key, cause, wanted, names, this.#sources.place(span));
+    });
+  }
+
+  /** Breakpoints on events, on calls of the kernel, and on functions of the script. */
+  setFunctions(wanted: readonly DebugProtocol.FunctionBreakpoint[]): Answer[] {
+    this.#clear("function");
+    return wanted.map((each) => {
+      const cause = this.#functionCause(each.name.trim());
+      if (cause === null) {
+        return refused(`Neither an event, a call of the kernel nor a function is called so`);
+      }
+      return this.#add("function", cause, each);
+    });
+  }
+
+  #functionCause(name: string): StopCause | null {
+    const { code, looker: { registry: { eventNames } } } = this.#recording;
+    if (eventNames.includes(name) || eventNames.includes(`call.${name}`)) {
+      return { kind: "event", names: [name] };
+    }
+    const own = code.functions.find((each) => each.name === name && each.role !== "lambda");
+    if (own === undefined) return null;
+    const { source, start } = own.span;
+    return { kind: "line", file: source.name, line: source.position(start).line };
+  }
+
+  /** Which mistakes stop, instead of those that did. */
+  setExceptions(
+    { filterOptions = [], filters }: DebugProtocol.SetExceptionBreakpointsArguments,
+  ): Answer[] {
+    this.#clear("exception");
+    const wanted = [...filters.map((filterId) => ({ filterId })), ...filterOptions];
+    this.debuggee.stopsAtFailure = wanted.some(({ filterId }) => filterId === "failure");
+    return wanted.map((each: DebugProtocol.ExceptionFilterOptions) => {
+      const of = each.filterId as Incident;
+      if (each.filterId === "failure") return { verified: true };
+      if (!INCIDENTS.includes(of)) return refused("There is no such filter");
+      return this.#add("exception", { kind: "incident", of: [of] }, each);
+    });
+  }
+
+  /** Breakpoints on rows of tables and on addresses: what {@linkcode dataId} has named. */
+  setData(wanted: readonly DebugProtocol.DataBreakpoint[]): Answer[] {
+    this.#clear("data");
+    return wanted.map((each) => {
+      if (each.accessType === "read" || each.accessType === "readWrite") {
+        return refused("Only changes stop: reading leaves nothing in the tables");
+      }
+      const cell = cellOf(each.dataId, this.#recording);
+      if (cell === null) return refused("There is no such row");
+      return this.#add("data", { kind: "data", cell }, each);
+    });
+  }
+
+  /** Breakpoints on single events. */
+  setInstructions(wanted: readonly DebugProtocol.InstructionBreakpoint[]): Answer[] {
+    this.#clear("instruction");
+    return wanted.map((each) => {
+      const seq = eventNumber(each.instructionReference, each.offset);
+      if (seq === null || seq < 1) return refused("There is no such event");
+      return this.#add("instruction", { kind: "moment", seq }, each);
+    });
+  }
+
+  /** Why a stop stops, as clients name it. */
+  reasonOf(stop: Stop): DebugProtocol.StoppedEvent["body"]["reason"] {
+    const names: Readonly<Record<string, string>> = {
+      function: "function breakpoint",
+      exception: "exception",
+      data: "data breakpoint",
+      instruction: "instruction breakpoint",
+    };
+    for (const [key, stops] of this.#groups) {
+      if (stops.some(({ id }) => id === stop.id)) return names[key] ?? "breakpoint";
+    }
+    return "breakpoint";
+  }
+
+  #clear(key: string): void {
+    for (const { id } of this.#groups.get(key) ?? []) this.debuggee.stops.delete(id);
+    this.#groups.set(key, []);
+  }
+
+  #add(
+    key: string,
+    cause: StopCause,
+    wishes: Wishes,
+    names: readonly string[] | null = null,
+    place: Partial<Answer> = {},
+  ): Answer {
+    const spec = this.#specOf(cause, wishes, names);
+    if (typeof spec === "string") return { ...refused(spec), ...place };
+    const stop = this.debuggee.stops.add(spec);
+    this.#groups.set(key, [...this.#groups.get(key) ?? [], stop]);
+    return { id: stop.id, verified: true, ...place };
+  }
+
+  /** @param names What an expression sees there; null where that is not known before. */
+  #specOf(
+    cause: StopCause,
+    { condition, hitCondition, logMessage }: Wishes,
+    names: readonly string[] | null,
+  ): StopSpec | string {
+    const hits = hitsOf(hitCondition);
+    if (hits === null) return `"${hitCondition}" is no number of times, such as 3 or >= 3`;
+    const log = logMessage === undefined ? undefined : messageExpression(logMessage);
+    for (const text of [condition, log]) {
+      if (text === undefined) continue;
+      const problem = this.#problemOf(text, names);
+      if (problem !== null) return problem;
+    }
+    return {
+      cause,
+      ...condition === undefined ? {} : { condition },
+      ...hits === undefined ? {} : { hits },
+      ...log === undefined ? {} : { log },
+    };
+  }
+
+  #problemOf(text: string, names: readonly string[] | null): string | null {
+    const { looker } = this.#recording;
+    try {
+      if (names === null) looker.question(text);
+      else looker.check(text, names);
+      return null;
+    } catch (error) {
+      if (error instanceof LookError) return error.message;
+      throw error;
+    }
+  }
+}
+
+function refused(message: string): Answer {
+  return { verified: false, message };
+}
+
+/** From which time on it stops; undefined for the first, null for what is no number of times. */
+function hitsOf(text: string | undefined): number | null | undefined {
+  if (text === undefined || text.trim() === "") return undefined;
+  const match = /^\s*(>=|>)?\s*(\d{1,9})\s*$/.exec(text);
+  if (match === null) return null;
+  return Math.max(1, Number(match[2]) + (match[1] === ">" ? 1 : 0));
+}
+
+/** What a client shows: text with expressions in braces, which strings of the language have, too. */
+function messageExpression(message: string): string {
+  const parts = message.split(/(\{[^{}]*\})/);
+  const inner = parts.map((part) => /^\{.+\}$/.test(part) ? part : quoted(part).slice(1, -1));
+  return `"${inner.join("")}"`;
+}
+
+/** The name of a cell, for clients to give back. */
+export function dataId(cell: Cell): string {
+  return JSON.stringify(cell);
+}
+
+/** The cell of a name; null when it is none of this run's. */
+function cellOf(id: string, recording: Recording): Cell | null {
+  try {
+    const { covers, equal, table } = JSON.parse(id) as Partial<Cell>;
+    const { spec: { fields } } = recording.table(String(table));
+    const names = [...Object.keys(equal ?? {}), ...covers ? [covers.field] : []];
+    if (!names.every((name) => name in fields)) return null;
+    return { table: String(table), equal: equal ?? {}, covers: covers ?? null };
+  } catch {
+    return null;
+  }
+}

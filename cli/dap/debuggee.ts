@@ -1,0 +1,218 @@
+/**
+ * A run with a place in it: moves, in pieces that can be paused.
+ *
+ * The core does one move in one go. Here each is done in pieces, and a run that is not over yet grows
+ * as far as the move needs it, so that one without an end stops at its breakpoints all the same.
+ */
+import {
+  comparePositions,
+  LookError,
+  move,
+  nextMoment,
+  type OpenRun,
+  type OutputLine,
+  type Position,
+  type Recording,
+  START,
+  type Step,
+  type StopHit,
+  type Stops,
+} from "../../lang/recording/mod.ts";
+import { Pace } from "./pace.ts";
+
+/** Where a move ended, and why. */
+export interface Halt {
+  /** `failed`: at the moment at which the run fails; `wrong`: a condition cannot be asked. */
+  readonly reason: "arrived" | "stop" | "failed" | "end" | "beginning" | "paused" | "wrong";
+  /** The breakpoint that stopped it. */
+  readonly hit: StopHit | null;
+  /** What is wrong, as a sentence. */
+  readonly problem: string | null;
+}
+
+/** Who hears what a run says on the way. */
+export interface DebuggeeListener {
+  /** A line that the run wrote, the first time that one comes by. */
+  printed(line: OutputLine): void;
+  /** What a breakpoint that only logs has to say. */
+  logged(text: string, at: Position): void;
+}
+
+/** Counts the time that a run has taken, apart from what passes while it stands. */
+export class RunClock {
+  #beforeMs = 0;
+  #startedMs: number | null = null;
+
+  nowMs(): number {
+    return this.#beforeMs + (this.#startedMs === null ? 0 : performance.now() - this.#startedMs);
+  }
+
+  /** Does something that counts. */
+  count<T>(work: () => T): T {
+    this.#startedMs = performance.now();
+    try {
+      return work();
+    } finally {
+      this.#beforeMs = this.nowMs();
+      this.#startedMs = null;
+    }
+  }
+}
+
+export class Debuggee {
+  readonly stops: Stops;
+  /** Where one is. */
+  at: Position = START;
+  /** Whether the moment at which the run fails stops it. */
+  stopsAtFailure = false;
+  readonly #run: OpenRun;
+  readonly #clock: RunClock;
+  readonly #listener: DebuggeeListener;
+  #pauses = false;
+  /** Lines that have been told. */
+  #printed = 0;
+
+  constructor(run: OpenRun, clock: RunClock, listener: DebuggeeListener, stops: Stops) {
+    this.stops = stops;
+    this.#run = run;
+    this.#clock = clock;
+    this.#listener = listener;
+  }
+
+  get recording(): Recording {
+    return this.#run.recording;
+  }
+
+  /** There is nothing behind this place, and never will be. */
+  get isAtEnd(): boolean {
+    return this.#run.isOver && comparePositions(this.at, this.recording.last) >= 0;
+  }
+
+  /** Ends the move that goes on, as soon as it hears of it. */
+  pause(): void {
+    this.#pauses = true;
+  }
+
+  /** Goes to a moment that there is. */
+  goTo(at: Position): void {
+    this.at = at;
+    this.#tell(at);
+  }
+
+  /** Goes a step, or less when something on the way stops it. */
+  async go(step: Step, stops: Stops | null = this.stops): Promise<Halt> {
+    this.#pauses = false;
+    try {
+      return await (step.way === "forward" ? this.#ahead(step, stops) : this.#back(step, stops));
+    } catch (error) {
+      if (!(error instanceof LookError)) throw error;
+      const hint = error.hint === null ? "" : ` (${error.hint})`;
+      return { reason: "wrong", hit: null, problem: `${error.message}${hint}` };
+    }
+  }
+
+  async #ahead(step: Step, stops: Stops | null): Promise<Halt> {
+    const { recording } = this;
+    const run = this.#run;
+    const from = this.at;
+    const growing = new Pace();
+    const checking = new Pace();
+    for (;;) {
+      const moved = move(recording, from, step);
+      const isThere = moved.reason === "arrived" || run.isOver;
+      const limit = isThere ? moved.at : run.end;
+      while (comparePositions(this.at, limit) < 0) {
+        const to = stops === null || stops.all.length === 0
+          ? limit
+          : momentAhead(recording, this.at, checking.size, limit);
+        const passed = checking.piece(() => stops?.between(recording, this.at, to));
+        for (const { at, text } of passed?.logged ?? []) this.#listener.logged(text, at);
+        this.goTo(passed?.hit?.at ?? to);
+        if (passed?.hit) return halt("stop", passed.hit);
+        await checking.breathe();
+        if (this.#pauses) return halt("paused");
+      }
+      if (isThere) return this.#arrived(from, moved.reason === "arrived");
+      growing.piece((size) => this.#clock.count(() => run.grow(size)));
+      await growing.breathe();
+      if (this.#pauses) return halt("paused");
+    }
+  }
+
+  /** At the failure of the run one stops once more than at its end. */
+  #arrived(from: Position, isThere: boolean): Halt {
+    if (isThere) return halt("arrived");
+    const { failedAt } = this.recording;
+    const failsHere = this.stopsAtFailure && failedAt !== null &&
+      comparePositions(from, failedAt) < 0;
+    if (!failsHere) return halt("end");
+    this.at = failedAt;
+    return halt("failed");
+  }
+
+  async #back(step: Step, stops: Stops | null): Promise<Halt> {
+    const { recording } = this;
+    const { failedAt } = recording;
+    const isBehindFailure = failedAt !== null && comparePositions(this.at, failedAt) > 0;
+    if (step.unit === "run" && this.stopsAtFailure && isBehindFailure) {
+      this.at = failedAt;
+      return halt("failed");
+    }
+    const checking = new Pace();
+    const moved = move(recording, this.at, step);
+    let after = this.at;
+    while (comparePositions(this.at, moved.at) > 0) {
+      const to = stops === null || stops.all.length === 0
+        ? moved.at
+        : momentBehind(recording, this.at, checking.size, moved.at);
+      const passed = checking.piece(() => stops?.between(recording, after, to));
+      this.at = passed?.hit?.at ?? to;
+      if (passed?.hit) return halt("stop", passed.hit);
+      // A stretch has neither of its ends: the next one begins with this one's.
+      after = nextMoment(recording, to) ?? recording.last;
+      await checking.breathe();
+      if (this.#pauses) return halt("paused");
+    }
+    return halt(moved.reason === "arrived" ? "arrived" : "beginning");
+  }
+
+  #tell(at: Position): void {
+    const lines = this.recording.outputUpTo(at);
+    for (; this.#printed < lines.length; this.#printed++) {
+      this.#listener.printed(lines[this.#printed]!);
+    }
+  }
+}
+
+function halt(reason: Halt["reason"], hit: StopHit | null = null): Halt {
+  return { reason, hit, problem: null };
+}
+
+/** The first of: so many events on, so many statements on, a limit. */
+function momentAhead(
+  recording: Recording,
+  { seq, statement }: Position,
+  moments: number,
+  limit: Position,
+): Position {
+  const { log, statements } = recording;
+  const ends = [limit];
+  if (seq + moments <= log.count) ends.push(recording.afterEvent(seq + moments));
+  if (statement + moments <= statements.count) {
+    ends.push(recording.atStatement(statement + moments));
+  }
+  return ends.sort(comparePositions)[0]!;
+}
+
+/** The last of: so many events back, so many statements back, a limit. */
+function momentBehind(
+  recording: Recording,
+  { seq, statement }: Position,
+  moments: number,
+  limit: Position,
+): Position {
+  const ends = [limit];
+  if (seq > moments) ends.push(recording.afterEvent(seq - moments));
+  if (statement > moments) ends.push(recording.atStatement(statement - moments));
+  return ends.sort(comparePositions).at(-1)!;
+}

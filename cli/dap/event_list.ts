@@ -1,0 +1,62 @@
+/** The events of a run as a list of instructions, so that a client can go through them one by one. */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { formatEventText } from "../../lang/render/event_line.ts";
+import { formatDuration } from "../../lang/text/numbers.ts";
+import { type Recording, spanOfEvent } from "../../lang/recording/mod.ts";
+import type { Sources } from "./sources.ts";
+
+/** The most that are listed at once. */
+const MOST_LISTED = 10_000;
+
+/** What clients call an event: instructions have addresses, and one event is one byte long. */
+export function eventReference(seq: number): string {
+  return `0x${seq.toString(16)}`;
+}
+
+/** The number of the event that a client means; null for none. */
+export function eventNumber(reference: string, offset = 0): number | null {
+  if (!/^(?:0x[\da-f]+|\d+)$/i.test(reference)) return null;
+  const seq = Number(reference) + offset;
+  return Number.isSafeInteger(seq) ? seq : null;
+}
+
+/** Events around one. What lies before the first and behind the last is said to be nothing. */
+export function listEvents(
+  recording: Recording,
+  sources: Sources,
+  { instructionCount, instructionOffset = 0, memoryReference, offset = 0 }:
+    DebugProtocol.DisassembleArguments,
+): DebugProtocol.DisassembledInstruction[] {
+  const first = eventNumber(memoryReference, offset + instructionOffset);
+  if (first === null) return [];
+  const count = Math.max(0, Math.min(instructionCount, MOST_LISTED));
+  return Array.from(
+    { length: count },
+    (_, index) => instruction(recording, sources, first + index),
+  );
+}
+
+function instruction(
+  recording: Recording,
+  sources: Sources,
+  seq: number,
+): DebugProtocol.DisassembledInstruction {
+  if (seq < 0 || seq > recording.log.count) {
+    return {
+      address: eventReference(Math.max(0, seq)),
+      instruction: "",
+      presentationHint: "invalid",
+    };
+  }
+  if (seq === 0) return { address: eventReference(0), instruction: "the machine is ready" };
+  const event = recording.event(seq);
+  const span = spanOfEvent(recording, seq);
+  const place = span === null ? null : sources.place(span);
+  return {
+    address: eventReference(seq),
+    instructionBytes: `${seq} ${formatDuration(event.at_ns)} cpu${event.cpu} ${event.device ?? ""}`
+      .trimEnd(),
+    instruction: formatEventText(event),
+    ...place === null ? {} : { location: place.source, line: place.line, column: place.column },
+  };
+}

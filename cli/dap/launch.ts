@@ -1,0 +1,141 @@
+/** What a client wants to be launched, made ready. */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
+import { nearestNames } from "../../lang/diagnostics/suggest.ts";
+import { loadFollowed } from "../../lang/language.ts";
+import {
+  OpenRun,
+  openRun,
+  type RecordOptions,
+  type RunChoice,
+  runsOf,
+} from "../../lang/recording/mod.ts";
+import { HostLoader } from "../host_loader.ts";
+import { HostMemory } from "../host_memory.ts";
+import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
+import { RunClock } from "./debuggee.ts";
+import { RequestError } from "./request_error.ts";
+
+/** What a launch may say. */
+export interface LaunchArguments extends DebugProtocol.LaunchRequestArguments {
+  /** The scenario. */
+  readonly program?: unknown;
+  /** The name of a test; of whatever machine of its matrix comes first. */
+  readonly run?: unknown;
+  /** The machine's part of the name: `iommu.mode = lazy`. */
+  readonly combination?: unknown;
+  /** Instead of a name: a line of the test. */
+  readonly line?: unknown;
+  readonly stopOnEntry?: unknown;
+  /** Stops once more where the run is over, from where one can go back. True when left out. */
+  readonly stopAtEnd?: unknown;
+  readonly seed?: unknown;
+  readonly strict?: unknown;
+  /** By the names of the options of the command line: `{ "max-steps": 1000000 }`. */
+  readonly limits?: unknown;
+}
+
+/** A run that is ready to go. */
+export interface Launched {
+  readonly run: OpenRun;
+  readonly clock: RunClock;
+  /** The names of all runs of the file, this one's first. */
+  readonly names: readonly string[];
+  /** Warnings, as text; empty for none. */
+  readonly warnings: string;
+}
+
+type Wanted = "boolean" | "number" | "string";
+
+/** An argument of its kind; undefined when it was left out. @throws {RequestError} */
+function argument<W extends Wanted>(
+  name: keyof LaunchArguments,
+  value: unknown,
+  wanted: W,
+): { boolean: boolean; number: number; string: string }[W] | undefined {
+  if (value === undefined || value === null) return undefined;
+  const kind: string = typeof value;
+  if (kind !== wanted) {
+    throw new RequestError(`"${name}" takes a ${wanted}, not ${JSON.stringify(value)}`);
+  }
+  return value as { boolean: boolean; number: number; string: string }[W];
+}
+
+/** Loads a scenario and opens one of its runs. @throws {RequestError} With what is wrong. */
+export function launch(args: LaunchArguments): Launched {
+  const path = argument("program", args.program, "string");
+  if (path === undefined) throw new RequestError('"program" is missing: the path of a scenario');
+  const opened = HostLoader.open(path);
+  if (typeof opened === "string") throw new RequestError(opened);
+  const { diagnostics, program } = loadFollowed(opened.entry, opened.loader);
+  const told = diagnostics.length === 0 ? "" : `${renderDiagnostics(diagnostics)}\n`;
+  if (program === null) throw new RequestError(told.trimEnd());
+  const choices = runsOf(program);
+  const choice = chosen(choices, args);
+  const clock = new RunClock();
+  const run = openRun(program, choice, recordOptions(args, clock));
+  const others = choices.filter((each) => each !== choice);
+  return { run, clock, names: [choice, ...others].map(nameOf), warnings: told };
+}
+
+/** What a run is called. */
+export function nameOf({ name: { combination, kind, name } }: Pick<RunChoice, "name">): string {
+  if (kind === "main") return "statements at the top";
+  return combination === "" ? name : `${name} [${combination}]`;
+}
+
+function recordOptions(args: LaunchArguments, clock: RunClock): RecordOptions {
+  const seed = argument("seed", args.seed, "number");
+  const strict = argument("strict", args.strict, "boolean");
+  return {
+    limits: allLimits(limitsOf(limitNamed(args))),
+    ...seed === undefined ? {} : { seed },
+    ...strict === undefined ? {} : { strict },
+    watch: { nowMs: () => clock.nowMs(), interrupted: () => false, memory: new HostMemory() },
+  };
+}
+
+function limitNamed({ limits = {} }: LaunchArguments): (option: LimitOption) => number | null {
+  if (typeof limits !== "object" || limits === null) {
+    throw new RequestError('"limits" takes an object, such as { "max-steps": 1000000 }');
+  }
+  for (const [name, value] of Object.entries(limits)) {
+    if (!(name in LIMIT_OPTIONS)) {
+      const names = Object.keys(LIMIT_OPTIONS);
+      const [near = names.join(", ")] = nearestNames(name, names, 1);
+      throw new RequestError(`There is no limit "${name}"`, `did you mean ${near}?`);
+    }
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new RequestError(`"${name}" takes a whole number from 1 on`);
+    }
+  }
+  const named = new Map<string, number>(Object.entries(limits));
+  return (option) => named.get(option) ?? null;
+}
+
+/** The run that is meant: by its name, by a line, or else the first. */
+function chosen(choices: readonly RunChoice[], args: LaunchArguments): RunChoice {
+  const wanted = argument("run", args.run, "string");
+  const combination = argument("combination", args.combination, "string");
+  const line = argument("line", args.line, "number");
+  const [first] = choices;
+  if (first === undefined) throw new RequestError("It has no statements and no tests to run");
+  const named = choices.filter((each) =>
+    (wanted === undefined || each.name.name === wanted || nameOf(each) === wanted) &&
+    (combination === undefined || each.name.combination === combination)
+  );
+  const [found] = line === undefined || wanted !== undefined ? named : aroundLine(named, line);
+  if (found !== undefined) return found;
+  const names = choices.map(nameOf);
+  const [near] = nearestNames(wanted ?? combination ?? "", names, 1);
+  const hint = near === undefined ? `there are: ${names.join("; ")}` : `did you mean "${near}"?`;
+  throw new RequestError(`It has no run ${JSON.stringify(wanted ?? combination)}`, hint);
+}
+
+/** The tests that begin nearest above a line, or all the rest. */
+function aroundLine(choices: readonly RunChoice[], line: number): readonly RunChoice[] {
+  const lineOf = ({ place }: RunChoice) => Number(place.split(":").at(-2));
+  const above = choices.filter((each) => each.test !== null && lineOf(each) <= line);
+  const nearest = Math.max(...above.map(lineOf));
+  return [...above.filter((each) => lineOf(each) === nearest), ...choices];
+}

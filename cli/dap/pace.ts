@@ -1,0 +1,39 @@
+/** How much is done at once, so that who waits for an answer or presses pause need not wait long. */
+
+/** What one piece of work should take. */
+const PIECE_MS = 10;
+/** After so long the host may hear what has come in. */
+const BREATH_MS = 20;
+
+const LEAST = 256;
+const MOST = 2 ** 18;
+
+/** Pieces of work that grow and shrink with the time that they take. */
+export class Pace {
+  /** Moments, or statements, of the next piece. */
+  size = 4 * LEAST;
+  #breathedMs: number;
+  readonly #clock: () => number;
+
+  constructor(clock: () => number = () => performance.now()) {
+    this.#clock = clock;
+    this.#breathedMs = clock();
+  }
+
+  /** Does a piece. */
+  piece<T>(work: (size: number) => T): T {
+    const startMs = this.#clock();
+    const done = work(this.size);
+    const tookMs = this.#clock() - startMs;
+    if (tookMs < PIECE_MS / 2) this.size = Math.min(MOST, 2 * this.size);
+    else if (tookMs > 2 * PIECE_MS) this.size = Math.max(LEAST, this.size >>> 1);
+    return done;
+  }
+
+  /** Lets the host hear what has come in, when it is time to. */
+  async breathe(): Promise<void> {
+    if (this.#clock() - this.#breathedMs < BREATH_MS) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#breathedMs = this.#clock();
+  }
+}

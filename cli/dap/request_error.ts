@@ -1,0 +1,9 @@
+/** A request that cannot be done. */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+
+  /** @param message For the person at the client: a sentence without its end. */
+  constructor(message: string, readonly hint: string | null = null) {
+    super(message);
+  }
+}

@@ -1,0 +1,315 @@
+/** The requests of the protocol, each by its name. */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import {
+  atLine,
+  comparePositions,
+  LookError,
+  type Position,
+  readMemory,
+  START,
+  type Step,
+} from "../../lang/recording/mod.ts";
+import type { Adapter } from "./adapter.ts";
+import { EXCEPTION_FILTERS } from "./breakpoints.ts";
+import { listEvents } from "./event_list.ts";
+import type { LaunchArguments } from "./launch.ts";
+import { RequestError } from "./request_error.ts";
+import { Sources } from "./sources.ts";
+import { cellAt, dataBreakpointInfo } from "./variables.ts";
+
+/** What the adapter can do, as clients ask before anything else. */
+const CAPABILITIES: DebugProtocol.Capabilities = {
+  supportsConfigurationDoneRequest: true,
+  supportsFunctionBreakpoints: true,
+  supportsConditionalBreakpoints: true,
+  supportsHitConditionalBreakpoints: true,
+  supportsEvaluateForHovers: true,
+  exceptionBreakpointFilters: [...EXCEPTION_FILTERS],
+  supportsStepBack: true,
+  supportsGotoTargetsRequest: true,
+  supportsRestartRequest: true,
+  supportsExceptionInfoRequest: true,
+  supportsExceptionFilterOptions: true,
+  supportsLogPoints: true,
+  supportsTerminateRequest: true,
+  supportsDataBreakpoints: true,
+  supportsDataBreakpointBytes: true,
+  supportsReadMemoryRequest: true,
+  supportsDisassembleRequest: true,
+  supportsSteppingGranularity: true,
+  supportsInstructionBreakpoints: true,
+  supportsLoadedSourcesRequest: true,
+  supportsDelayedStackTraceLoading: true,
+  supportsBreakpointLocationsRequest: true,
+  supportTerminateDebuggee: true,
+};
+
+type Granular = { readonly granularity?: DebugProtocol.SteppingGranularity };
+
+/** Bytes that are read at once at most. */
+const MOST_BYTES = 2 ** 20;
+
+/** A method for each request. What one gives is the body of the answer. */
+export class Requests {
+  readonly #adapter: Adapter;
+  readonly #event: (name: string) => void;
+
+  constructor(adapter: Adapter, event: (name: string) => void) {
+    this.#adapter = adapter;
+    this.#event = event;
+  }
+
+  initialize(args: DebugProtocol.InitializeRequestArguments) {
+    this.#adapter.sources = new Sources(args);
+    return CAPABILITIES;
+  }
+
+  launch(args: LaunchArguments) {
+    this.#adapter.launch(args);
+    // Not before: until a run is known, no breakpoint can be told where it is.
+    this.#event("initialized");
+  }
+
+  configurationDone() {
+    this.#adapter.start();
+  }
+
+  restart({ arguments: args = {} }: DebugProtocol.RestartArguments) {
+    if (this.#adapter.isGoing) throw new RequestError("The run goes on: pause it first");
+    this.#adapter.restart(args as LaunchArguments);
+  }
+
+  terminate() {
+    this.#adapter.end();
+  }
+
+  disconnect() {
+    this.#adapter.end();
+  }
+
+  // Breakpoints.
+
+  setBreakpoints(args: DebugProtocol.SetBreakpointsArguments) {
+    return { breakpoints: this.#adapter.target.breakpoints.setLines(args) };
+  }
+
+  setFunctionBreakpoints({ breakpoints }: DebugProtocol.SetFunctionBreakpointsArguments) {
+    return { breakpoints: this.#adapter.target.breakpoints.setFunctions(breakpoints) };
+  }
+
+  setExceptionBreakpoints(args: DebugProtocol.SetExceptionBreakpointsArguments) {
+    return { breakpoints: this.#adapter.target.breakpoints.setExceptions(args) };
+  }
+
+  setInstructionBreakpoints({ breakpoints }: DebugProtocol.SetInstructionBreakpointsArguments) {
+    return { breakpoints: this.#adapter.target.breakpoints.setInstructions(breakpoints) };
+  }
+
+  dataBreakpointInfo(args: DebugProtocol.DataBreakpointInfoArguments) {
+    const { asAddress, name, variablesReference = 0 } = args;
+    const { variables } = this.#adapter.target;
+    const isAddress = asAddress === true || variablesReference === 0;
+    return dataBreakpointInfo(
+      isAddress ? cellAt(name) : variables.cellOf(variablesReference, name),
+    );
+  }
+
+  setDataBreakpoints({ breakpoints }: DebugProtocol.SetDataBreakpointsArguments) {
+    return { breakpoints: this.#adapter.target.breakpoints.setData(breakpoints) };
+  }
+
+  breakpointLocations({ endLine, line, source }: DebugProtocol.BreakpointLocationsArguments) {
+    const { recording, sources } = this.#adapter;
+    const file = sources.fileOf(source);
+    const first = sources.ownLine(line);
+    const last = sources.ownLine(endLine ?? line);
+    const lines = file === null ? [] : [...new Set(recording.linesOf(file).values())];
+    const within = lines.filter((each) => each >= first && each <= last);
+    return {
+      breakpoints: within.sort((one, other) => one - other)
+        .map((each) => ({ line: sources.line(each) })),
+    };
+  }
+
+  // Moves.
+
+  continue() {
+    this.#go({ unit: "run", way: "forward" });
+    return { allThreadsContinued: true };
+  }
+
+  reverseContinue() {
+    this.#go({ unit: "run", way: "back" });
+  }
+
+  next({ granularity }: Granular) {
+    this.#go({ unit: granularity === "instruction" ? "event" : "over", way: "forward" });
+  }
+
+  stepIn({ granularity }: Granular) {
+    this.#go({ unit: granularity === "instruction" ? "event" : "into", way: "forward" });
+  }
+
+  stepOut({ granularity }: Granular) {
+    this.#go({ unit: granularity === "instruction" ? "activity" : "out", way: "forward" });
+  }
+
+  stepBack({ granularity }: Granular) {
+    this.#go({ unit: granularity === "instruction" ? "event" : "over", way: "back" });
+  }
+
+  /** What the protocol has no request for: any step of the core, both ways. */
+  "dmalab.move"({ count = 1, unit, way }: Partial<Step>) {
+    const units = ["event", "over", "into", "out", "activity", "run"];
+    const isStep = units.includes(unit!) && (way === "forward" || way === "back") &&
+      Number.isSafeInteger(count) && count > 0;
+    if (!isStep) {
+      throw new RequestError(`"unit" is one of ${units.join(", ")}, "way" forward or back`);
+    }
+    this.#go({ unit: unit!, way: way!, count });
+  }
+
+  pause() {
+    const { debuggee } = this.#adapter.target;
+    if (this.#adapter.isGoing) debuggee.pause();
+    else this.#adapter.goTo(debuggee.at, "pause");
+  }
+
+  gotoTargets({ line, source }: DebugProtocol.GotoTargetsArguments) {
+    const adapter = this.#adapter;
+    const { debuggee: { at } } = adapter.standing;
+    const file = adapter.sources.fileOf(source);
+    if (file === null) return { targets: [] };
+    const place = { file, line: adapter.sources.ownLine(line) };
+    const first = atLine(adapter.recording, place, START);
+    const next = atLine(adapter.recording, place, at);
+    const target = (label: string, position: Position) => ({
+      id: adapter.numberPlace(position),
+      label: `${label}: event ${position.seq}`,
+      line: adapter.sources.line(this.#lineOf(position)),
+    });
+    return {
+      targets: [
+        ...next === null
+          ? []
+          : [target(isAfter(next, at) ? "the next time" : "the first time", next)],
+        ...first === null || next === null || comparePositions(first, next) === 0
+          ? []
+          : [target("the first time", first)],
+      ],
+    };
+  }
+
+  goto({ targetId }: DebugProtocol.GotoArguments) {
+    this.#adapter.goTo(this.#adapter.place(targetId), "goto");
+  }
+
+  /** To an event by its number. */
+  "dmalab.goto"({ seq }: { readonly seq?: number }) {
+    const { recording } = this.#adapter;
+    if (!Number.isSafeInteger(seq) || seq! < 0 || seq! > recording.log.count) {
+      throw new RequestError(`There is no event ${seq}: the last is ${recording.log.count}`);
+    }
+    this.#adapter.goTo(recording.afterEvent(seq!), "goto");
+  }
+
+  #go(step: Step): void {
+    this.#adapter.go(step, "step");
+  }
+
+  #lineOf(at: Position): number {
+    const { source, start } = this.#adapter.recording.statement(at)!.span;
+    return source.position(start).line;
+  }
+
+  // Questions.
+
+  threads() {
+    return { threads: this.#adapter.target.threads.list() };
+  }
+
+  stackTrace({ levels = 0, startFrame = 0, threadId }: DebugProtocol.StackTraceArguments) {
+    const { debuggee, threads } = this.#adapter.standing;
+    const all = threads.frames(threadId, debuggee.at);
+    const wanted = all.slice(startFrame, levels === 0 ? undefined : startFrame + levels);
+    return { stackFrames: this.#adapter.numberFrames(wanted), totalFrames: all.length };
+  }
+
+  scopes({ frameId }: DebugProtocol.ScopesArguments) {
+    return { scopes: this.#adapter.standing.variables.scopes(this.#adapter.frame(frameId)) };
+  }
+
+  variables(args: DebugProtocol.VariablesArguments) {
+    return { variables: this.#adapter.standing.variables.list(args) };
+  }
+
+  evaluate({ expression, frameId }: DebugProtocol.EvaluateArguments) {
+    const { debuggee, variables } = this.#adapter.standing;
+    const { at, call } = frameId === undefined
+      ? { at: debuggee.at, call: 0 }
+      : this.#adapter.frame(frameId);
+    return variables.evaluate(at, call ?? 0, expression);
+  }
+
+  exceptionInfo() {
+    const { failure } = this.#adapter.recording;
+    const halt = this.#adapter.lastHalt;
+    if (halt?.reason === "failed" && failure !== null) {
+      const { code, lines, message } = failure;
+      return {
+        exceptionId: code,
+        description: message,
+        breakMode: "always",
+        details: { message, typeName: failure.kind, stackTrace: lines.join("\n") },
+      };
+    }
+    if (halt?.hit?.stop.cause.kind !== "incident") {
+      throw new RequestError("Nothing went wrong here");
+    }
+    const { fields, name, why } = this.#adapter.recording.event(halt.hit.at.seq);
+    const told = Object.values<unknown>(fields).find((each) => typeof each === "string");
+    return {
+      exceptionId: name,
+      description: String(told ?? name),
+      breakMode: "always",
+      ...why === null ? {} : { details: { message: why.rule } },
+    };
+  }
+
+  readMemory({ count, memoryReference, offset = 0 }: DebugProtocol.ReadMemoryArguments) {
+    const phys = Number(memoryReference) + offset;
+    if (!Number.isSafeInteger(phys) || phys < 0) {
+      throw new RequestError(`"${memoryReference}" is no physical address`);
+    }
+    const address = `0x${phys.toString(16)}`;
+    const { debuggee: { at, recording } } = this.#adapter.standing;
+    try {
+      const bytes = readMemory(recording, at, phys, Math.max(0, Math.min(count, MOST_BYTES)));
+      return { address, data: base64(bytes) };
+    } catch (error) {
+      if (!(error instanceof LookError)) throw error;
+      return { address, unreadableBytes: count };
+    }
+  }
+
+  disassemble(args: DebugProtocol.DisassembleArguments) {
+    const { recording, sources } = this.#adapter;
+    return { instructions: listEvents(recording, sources, args) };
+  }
+
+  loadedSources() {
+    const { recording, sources } = this.#adapter;
+    const names = new Set(recording.code.statements.map(({ span }) => span.source.name));
+    return { sources: [...names].map((name) => sources.source(name)) };
+  }
+}
+
+function isAfter(one: Position, other: Position): boolean {
+  return comparePositions(one, other) > 0;
+}
+
+function base64(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}

@@ -1,0 +1,32 @@
+/** Where clients come from: the standard streams, or a port of this host. */
+import { createServer } from "node:net";
+import process from "node:process";
+import { type ExitCode, HELD } from "../exit_code.ts";
+import { hostReason } from "../host_error.ts";
+import { refuse, type Screen } from "../screen.ts";
+import { Session } from "./session.ts";
+
+/** Only programs of this host may debug: whoever launches has files read. */
+const HOST = "127.0.0.1";
+
+/** Serves the client at the other end of the standard streams, until it is gone. */
+export async function serveStreams(): Promise<ExitCode> {
+  await new Session().serve(process.stdin, process.stdout);
+  // What was answered last is written before the process ends.
+  await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+  return HELD;
+}
+
+/** Serves whoever comes to a port, each with a session of its own, until the process is ended. */
+export function servePort(port: number, screen: Screen): Promise<ExitCode> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => {
+      socket.setNoDelay(true);
+      new Session().serve(socket, socket).finally(() => socket.end());
+    });
+    server.on("error", (error) => {
+      resolve(refuse(`Cannot listen on port ${port}: ${hostReason(error)}`, screen));
+    });
+    server.listen(port, HOST, () => screen.err(`listening on ${HOST}:${port}\n`));
+  });
+}

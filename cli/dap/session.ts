@@ -1,0 +1,94 @@
+/**
+ * One client's session: messages of the Debug Adapter Protocol, answered by {@linkcode Requests}.
+ *
+ * Nothing is worked out in this folder. A request is a question or a move of `lang/recording/`; what
+ * comes back is written as the protocol wants it.
+ */
+import { ProtocolServer } from "@vscode/debugadapter/lib/protocol.js";
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { LookError } from "../../lang/recording/mod.ts";
+import { BUG_CODE, bugMessage } from "../../lang/diagnostics/bug.ts";
+import { Adapter } from "./adapter.ts";
+import { RequestError } from "./request_error.ts";
+import { Requests } from "./requests.ts";
+import { lookProblem } from "./variables.ts";
+
+/** Streams as Node has them. */
+type Input = Parameters<ProtocolServer["start"]>[0];
+type Output = Parameters<ProtocolServer["start"]>[1];
+
+export class Session extends ProtocolServer {
+  /** Fulfilled when the client has gone, or has said that it goes. */
+  readonly closed: Promise<void>;
+  #close: () => void = () => {};
+  readonly #adapter: Adapter;
+  readonly #requests: Requests;
+  readonly #names = new Set(Object.getOwnPropertyNames(Requests.prototype));
+
+  constructor() {
+    super();
+    this.closed = new Promise((resolve) => this.#close = resolve);
+    const send = (event: string, body?: object) =>
+      this.sendEvent({ seq: 0, type: "event", event, ...body === undefined ? {} : { body } });
+    this.#adapter = new Adapter(send);
+    this.#requests = new Requests(this.#adapter, send);
+    this.#names.delete("constructor");
+  }
+
+  /** Serves a client until it is gone. */
+  async serve(input: Input, output: Output): Promise<void> {
+    this.on("close", () => this.#gone());
+    this.on("error", (event: { readonly body?: unknown }) => {
+      this.#adapter.say("stderr", `A message could not be understood: ${String(event.body)}\n`);
+    });
+    input.on("end", () => this.#gone());
+    this.start(input, output);
+    await this.closed;
+  }
+
+  #gone(): void {
+    this.#adapter.end();
+    this.#close();
+  }
+
+  protected override dispatchRequest(request: DebugProtocol.Request): void {
+    const { arguments: args, command } = request;
+    const response: DebugProtocol.Response = {
+      seq: 0,
+      type: "response",
+      request_seq: request.seq,
+      success: true,
+      command,
+    };
+    try {
+      if (!this.#names.has(command)) throw new RequestError(`There is no request "${command}"`);
+      const answer: unknown = Reflect.get(this.#requests, command).call(this.#requests, args ?? {});
+      if (answer !== undefined) response.body = answer;
+    } catch (error) {
+      response.success = false;
+      response.message = problemOf(error);
+      response.body = { error: { id: 1, format: bracesDoubled(response.message), showUser: true } };
+    }
+    this.sendResponse(response);
+    // What a request starts comes after its answer.
+    this.#adapter.answered().catch((error) => {
+      this.#adapter.say("stderr", `${problemOf(error)}\n`);
+      this.#adapter.end();
+    });
+    if (command === "disconnect") this.#close();
+  }
+}
+
+/** What went wrong, for the person at the client. */
+function problemOf(error: unknown): string {
+  if (error instanceof LookError) return lookProblem(error);
+  if (error instanceof RequestError) {
+    return error.hint === null ? error.message : `${error.message} (${error.hint})`;
+  }
+  return `error[${BUG_CODE}]: ${bugMessage(error)}`;
+}
+
+/** Clients put variables into the braces of a format. */
+function bracesDoubled(text: string): string {
+  return text.replaceAll(/[{}]/g, "");
+}

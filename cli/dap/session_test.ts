@@ -1,0 +1,237 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import type { Client } from "../../tests/dap/client.ts";
+import { withClient } from "../../tests/dap/in_process.ts";
+
+const EXAMPLE = fromFileUrl(new URL("../../examples/04-two-step-basic.dma", import.meta.url));
+const RUN = "three pieces, one range, one sync";
+
+/** Launches a run, and stands at its first statement. */
+async function launch(client: Client, args: object = {}) {
+  await client.body("launch", { program: EXAMPLE, run: RUN, stopOnEntry: true, ...args });
+  await client.event("initialized");
+}
+
+const setLines = (client: Client, breakpoints: readonly object[], path = EXAMPLE) =>
+  client.body("setBreakpoints", { source: { path }, breakpoints });
+
+/** Where the client would show that one stands: line and names of the frames. */
+async function stack(client: Client, threadId = 1) {
+  const { stackFrames } = await client.body("stackTrace", { threadId });
+  return stackFrames as { id: number; name: string; line: number }[];
+}
+
+async function line(client: Client): Promise<number> {
+  return (await stack(client)).at(-1)!.line;
+}
+
+/** What a scope holds, by names. */
+async function scope(client: Client, name: string): Promise<Map<string, string>> {
+  const { id } = (await stack(client))[0]!;
+  const { scopes } = await client.body("scopes", { frameId: id });
+  const found = scopes.find((each: { name: string }) => each.name === name);
+  const { variables } = await client.body("variables", found);
+  return new Map(variables.map((each: { name: string; value: string }) => [each.name, each.value]));
+}
+
+Deno.test("a run begins at its first statement, goes by statements both ways, and ends twice", async () => {
+  await withClient(async (client) => {
+    await launch(client);
+    assertEquals((await client.move("configurationDone")).reason, "entry");
+    assertEquals(await line(client), 18);
+    const lines: number[] = [];
+    for (let step = 0; step < 6; step++) {
+      assertEquals((await client.move("next")).reason, "step");
+      lines.push(await line(client));
+    }
+    assertEquals(lines, [19, 21, 22, 24, 25, 26]);
+    const back: number[] = [];
+    for (let step = 0; step < 6; step++) {
+      assertEquals((await client.move("stepBack")).reason, "step");
+      back.push(await line(client));
+    }
+    assertEquals(back, [25, 24, 22, 21, 19, 18]);
+    const end = await client.move("continue");
+    assertEquals([end.reason, end.text], ["end", "ok (29 events)"]);
+    assertEquals((await stack(client)).map(({ name }) => name), ["the run is over"]);
+    assertEquals((await scope(client, "Locals")).get("start"), "0xfffd_c000");
+    assertEquals((await client.move("reverseContinue")).description, "The beginning of the run");
+    assertEquals((await client.move("continue")).reason, "end");
+    const exited = client.event("exited");
+    const terminated = client.event("terminated");
+    await client.body("continue", { threadId: 1 });
+    assertEquals((await exited).exitCode, 0);
+    await terminated;
+  });
+});
+
+Deno.test("an event is an instruction: stepped to both ways, listed, and waited for", async () => {
+  await withClient(async (client) => {
+    await launch(client);
+    await client.move("configurationDone");
+    const event = { threadId: 1, granularity: "instruction" };
+    const seen: string[] = [];
+    for (let step = 0; step < 5; step++) {
+      await client.move(step % 2 === 0 ? "next" : "stepIn", event);
+      seen.push((await stack(client)).map(({ name }) => name.split(" ")[0]).join(" < "));
+    }
+    assertEquals(seen, [
+      "#1 < three",
+      "#2 < dma_iova_try_alloc() < three",
+      "#3 < three",
+      "#4 < three",
+      "#5 < dma_iova_link() < three",
+    ]);
+    await client.move("stepBack", event);
+    assertEquals(
+      (await stack(client))[0]!.name,
+      "#4 dma_iova_link(0x4000_0000, offset 0B, 4KiB, to_device)",
+    );
+    const { instructions } = await client.body("disassemble", {
+      memoryReference: "0x1c",
+      instructionOffset: -1,
+      instructionCount: 4,
+    });
+    assertEquals(
+      instructions.map((each: { address: string; instruction: string; line?: number }) =>
+        `${each.address} ${each.instruction} ${each.line ?? ""}`.trim()
+      ),
+      [
+        "0x1b dma.unmap  0xfffd_c000 → 0x4000_0000 dma_iova_destroy 12KiB to_device iommu 50",
+        "0x1c = done 50",
+        "0x1d iommu.fault  dma 0xfffd_c000 read not_present 53",
+        "0x1e",
+      ],
+    );
+    const { breakpoints } = await client.body("setInstructionBreakpoints", {
+      breakpoints: [{ instructionReference: "0x1b" }, { instructionReference: "0x10000" }],
+    });
+    assertEquals(breakpoints.map((each: { verified: boolean }) => each.verified), [true, true]);
+    assertEquals((await client.move("continue")).reason, "instruction breakpoint");
+    assertEquals((await scope(client, "Event")).get("number"), "27");
+  });
+});
+
+Deno.test("a moment shows names of the script, its event with the reason, and tables page by page", async () => {
+  await withClient(async (client) => {
+    await launch(client);
+    await client.move("configurationDone");
+    await client.body("setFunctionBreakpoints", { breakpoints: [{ name: "iommu.sync_map" }] });
+    const stopped = await client.move("continue");
+    assertEquals(
+      [stopped.reason, stopped.text],
+      ["function breakpoint", "iommu.sync_map  iova 0xfffd_c000 12KiB"],
+    );
+    const locals = await scope(client, "Locals");
+    assertEquals([...locals.keys()], ["pieces", "at", "state", "start"]);
+    assertEquals(locals.get("pieces"), "buffer of 12KiB at 0x4000_0000 in 3 pieces");
+    const event = await scope(client, "Event");
+    assertEquals(
+      ["event", "number", "cpu", "device", "from"].map((name) => event.get(name)),
+      ["iommu.sync_map", "18", "0", "ssd", "examples/04-two-step-basic.dma:41:3"],
+    );
+    const { id } = (await stack(client))[0]!;
+    const { scopes } = await client.body("scopes", { frameId: id });
+    const machine = scopes.find((each: { name: string }) => each.name === "Machine");
+    const { variables: tables } = await client.body("variables", machine);
+    const pages = tables.find((each: { name: string }) => each.name === "page_table");
+    assertEquals([pages.value, pages.indexedVariables], ["25 rows", 25]);
+    const page = async (start: number, count: number) => {
+      const { variablesReference } = pages;
+      const args = { variablesReference, filter: "indexed", start, count };
+      const { variables } = await client.body("variables", args);
+      return variables as { name: string; value: string; variablesReference: number }[];
+    };
+    const last = await page(23, 10);
+    assertEquals(last.map(({ name, value }) => `${name}: ${value}`), [
+      "ssd 0xfffd_d000: phys 0x4000_2000  size_bytes 4KiB  prot read",
+      "ssd 0xfffd_e000: phys 0x4000_4000  size_bytes 4KiB  prot read",
+    ]);
+    assertEquals((await page(0, 20)).length, 20);
+    const { variables: row } = await client.body("variables", last[1]);
+    assertEquals(
+      row.map((each: { name: string; value: string }) => `${each.name} ${each.value}`).slice(-2),
+      ["written by #13", "ended by #24"],
+    );
+    const { variables: parts } = await client.body("variables", {
+      variablesReference: (await client.body("evaluate", { expression: "at", frameId: id }))
+        .variablesReference,
+      start: 1,
+      count: 1,
+    });
+    assertEquals(parts.map((each: { evaluateName: string }) => each.evaluateName), ["at[1]"]);
+  });
+});
+
+Deno.test("breakpoints stop on lines, with conditions, counts and messages, in either direction", async () => {
+  await withClient(async (client) => {
+    await launch(client, { run: "the same three pieces mapped one by one cost three syncs" });
+    const { breakpoints } = await setLines(client, [
+      { line: 60, condition: "piece.phys == pieces.segments[2].phys" },
+      { line: 61, hitCondition: "2" },
+      { line: 59, logMessage: "live {iommu.live_mappings}" },
+      { line: 61, condition: "nobody == 1" },
+      { line: 64, hitCondition: "often" },
+      { line: 9999 },
+    ]);
+    assertEquals(
+      breakpoints.map((each: { verified: boolean; line?: number }) => [each.verified, each.line]),
+      [[true, 60], [true, 61], [true, 59], [false, 61], [false, 64], [false, undefined]],
+    );
+    assertMatch(breakpoints[3].message, /nobody/);
+    await client.move("configurationDone");
+    const places: string[] = [];
+    for (let turn = 0; turn < 3; turn++) {
+      const { hitBreakpointIds, reason } = await client.move("continue");
+      places.push(`${reason} ${await line(client)} ${hitBreakpointIds ?? ""}`.trim());
+    }
+    const [third, second] = breakpoints as { id: number }[];
+    assertEquals(places, [
+      `breakpoint 61 ${second!.id}`,
+      `breakpoint 60 ${third!.id}`,
+      `breakpoint 61 ${second!.id}`,
+    ]);
+    assertEquals(client.output("console").split("\n").slice(1, -1), ["live 0"]);
+    assertEquals((await client.move("reverseContinue")).hitBreakpointIds, [third!.id]);
+    assertEquals((await client.move("reverseContinue")).hitBreakpointIds, [second!.id]);
+    await setLines(client, []);
+    assertEquals((await client.move("continue")).reason, "end");
+  });
+});
+
+Deno.test("mistakes stop when they are asked for, and say what they are", async () => {
+  await withClient(async (client) => {
+    await launch(client, { stopOnEntry: false });
+    const filters = { filters: ["fault", "failure"] };
+    const { breakpoints } = await client.body("setExceptionBreakpoints", filters);
+    assertEquals(breakpoints.map((each: { verified: boolean }) => each.verified), [true, true]);
+    const { reason, text } = await client.move("configurationDone");
+    assertEquals([reason, text], ["exception", "iommu.fault  dma 0xfffd_c000 read not_present"]);
+    const info = await client.body("exceptionInfo", { threadId: 1 });
+    assertEquals([info.exceptionId, info.breakMode], ["iommu.fault", "always"]);
+    assert(!(await client.ask("exceptionInfoo", {})).success);
+  });
+});
+
+Deno.test("a row and an address are waited for, and their makers and enders stop", async () => {
+  await withClient(async (client) => {
+    await launch(client);
+    await client.move("configurationDone");
+    const info = await client.body("dataBreakpointInfo", { name: "0xfffd_d800", asAddress: true });
+    assertEquals(info.description, "page_table iova 0xfffd_d800");
+    await client.body("setDataBreakpoints", { breakpoints: [{ dataId: info.dataId }] });
+    const texts: string[] = [];
+    for (let turn = 0; turn < 2; turn++) {
+      const { reason, text } = await client.move("continue");
+      texts.push(`${reason}: ${text.split(" ")[0]}`);
+    }
+    assertEquals(texts, ["data breakpoint: iommu.map", "data breakpoint: iommu.unmap"]);
+    assertEquals((await client.move("reverseContinue")).text.split(" ")[0], "iommu.map");
+    const local = await client.body("dataBreakpointInfo", { name: "state" });
+    assertEquals(local.dataId, null);
+    const { breakpoints } = await client.body("setDataBreakpoints", {
+      breakpoints: [{ dataId: "{}" }, { dataId: info.dataId, accessType: "read" }],
+    });
+    assertEquals(breakpoints.map((each: { verified: boolean }) => each.verified), [false, false]);
+  });
+});

@@ -1,0 +1,127 @@
+/**
+ * Threads and their frames. A machine's threads are its CPUs, and the devices that have done
+ * something. Where one stands, the CPU whose event it is has all calls that run; of the others one
+ * sees what they did last.
+ */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { formatEventText } from "../../lang/render/event_line.ts";
+import type { Span } from "../../lang/source.ts";
+import { type Position, type Recording, spanOfEvent } from "../../lang/recording/mod.ts";
+import { eventReference } from "./event_list.ts";
+import { nameOf } from "./launch.ts";
+import type { Sources } from "./sources.ts";
+
+/** The numbers of devices begin here, those of CPUs with 1. */
+const FIRST_DEVICE = 1000;
+/** How far back the last event of a thread is looked for. */
+const LAST_EVENT_EVENTS = 100_000;
+
+/** A frame, as it is asked about. */
+export interface ShownFrame {
+  readonly at: Position;
+  /** The call of the script whose names are seen, 0 for the innermost; null for none. */
+  readonly call: number | null;
+  readonly shown: Omit<DebugProtocol.StackFrame, "id">;
+}
+
+export class Threads {
+  readonly #recording: Recording;
+  readonly #sources: Sources;
+  readonly #cpus = new Set([0]);
+  readonly #devices: string[] = [];
+  #seen = 0;
+
+  constructor(recording: Recording, sources: Sources) {
+    this.#recording = recording;
+    this.#sources = sources;
+  }
+
+  /** All threads that have done something in what is known of the run. */
+  list(): DebugProtocol.Thread[] {
+    const { log } = this.#recording;
+    for (; this.#seen < log.count; this.#seen++) {
+      this.#cpus.add(log.cpuAt(this.#seen + 1));
+      const device = log.deviceAt(this.#seen + 1);
+      if (device !== null && !this.#devices.includes(device)) this.#devices.push(device);
+    }
+    return [
+      ...[...this.#cpus].sort((one, other) => one - other)
+        .map((cpu) => ({ id: threadOfCpu(cpu), name: `CPU ${cpu}` })),
+      ...this.#devices.map((name, index) => ({ id: FIRST_DEVICE + index, name })),
+    ];
+  }
+
+  /** The thread that a moment is one of. */
+  at({ seq }: Position): number {
+    return threadOfCpu(seq === 0 ? 0 : this.#recording.log.cpuAt(seq));
+  }
+
+  /** The frames of a thread, the innermost first. */
+  frames(thread: number, at: Position): readonly ShownFrame[] {
+    if (thread === this.at(at)) return this.#running(at);
+    const seq = this.#lastEvent(thread, at);
+    return seq === null ? [] : [this.#eventFrame(this.#recording.afterEvent(seq))];
+  }
+
+  #lastEvent(thread: number, { seq }: Position): number | null {
+    const { log } = this.#recording;
+    const device = this.#devices[thread - FIRST_DEVICE];
+    const isOwn = (event: number) =>
+      thread < FIRST_DEVICE
+        ? threadOfCpu(log.cpuAt(event)) === thread
+        : log.deviceAt(event) === device;
+    const last = Math.max(0, seq - LAST_EVENT_EVENTS);
+    for (let event = seq; event > last; event--) if (isOwn(event)) return event;
+    return null;
+  }
+
+  #running(at: Position): readonly ShownFrame[] {
+    const recording = this.#recording;
+    const frames: ShownFrame[] = [];
+    const isEvent = !recording.isStatementStart(at) && at.seq > 0;
+    if (isEvent) frames.push(this.#eventFrame(at));
+    const reference = { instructionPointerReference: eventReference(at.seq) };
+    for (const { name, seq } of recording.kernelFrames(at)) {
+      // The call itself is the event that one stands at.
+      if (isEvent && seq === at.seq) continue;
+      frames.push(this.#frame(at, 0, `${name}()`, spanOfEvent(recording, seq), {
+        presentationHint: "subtle",
+        instructionPointerReference: eventReference(seq),
+      }));
+    }
+    recording.frames(at).forEach(({ name, span }, call) => {
+      frames.push(this.#frame(at, call, name === "" ? nameOf(recording) : name, span, reference));
+    });
+    if (recording.statement(at) !== null) return frames;
+    const label = at.statement === 0 ? "the machine is ready" : "the run is over";
+    return [this.#frame(at, at.statement === 0 ? null : 0, label, null, reference)];
+  }
+
+  #eventFrame(at: Position): ShownFrame {
+    const text = `#${at.seq} ${formatEventText(this.#recording.event(at.seq))}`;
+    return this.#frame(
+      at,
+      at.statement === 0 ? null : 0,
+      text,
+      spanOfEvent(this.#recording, at.seq),
+      {
+        instructionPointerReference: eventReference(at.seq),
+      },
+    );
+  }
+
+  #frame(
+    at: Position,
+    call: number | null,
+    name: string,
+    span: Span | null,
+    more: Partial<DebugProtocol.StackFrame>,
+  ): ShownFrame {
+    const place = span === null ? { line: 0, column: 0 } : this.#sources.place(span);
+    return { at, call, shown: { name, ...place, ...more } };
+  }
+}
+
+function threadOfCpu(cpu: number): number {
+  return 1 + cpu;
+}

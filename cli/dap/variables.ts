@@ -1,0 +1,266 @@
+/** What a client sees of a moment: names of the script, the event, its request, tables, counters. */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+import { formatInput } from "../../lang/builtins/explain/inputs.ts";
+import { formatFieldValue } from "../../lang/render/event_line.ts";
+import { formatAddress, formatDuration } from "../../lang/text/numbers.ts";
+import {
+  type Cell,
+  LookError,
+  type OpenValue,
+  openValue,
+  openVariables,
+  partsOf,
+  type Position,
+  type Recording,
+  spanOfEvent,
+} from "../../lang/recording/mod.ts";
+import { spanPlace } from "../../lang/source.ts";
+import { dataId } from "./breakpoints.ts";
+import type { ShownFrame } from "./stack.ts";
+
+type Variable = DebugProtocol.Variable;
+
+/** Something that can be opened. */
+interface Container {
+  readonly count: number;
+  /** What is in it has numbers instead of names. */
+  readonly isIndexed: boolean;
+  list(first: number, count: number): readonly Variable[];
+  /** The cell of what has a name in it; null where nothing waits for changes. */
+  cell?(name: string): Cell | null;
+}
+
+/** The most that are listed for a client that does not ask page by page. */
+const MOST_LISTED = 1000;
+
+type Table = Recording["tables"][number];
+
+export class Variables {
+  readonly #recording: Recording;
+  /** By their numbers, from 1. */
+  #containers: Container[] = [];
+
+  constructor(recording: Recording) {
+    this.#recording = recording;
+  }
+
+  /** Forgets what was opened at another moment. */
+  clear(): void {
+    this.#containers = [];
+  }
+
+  /** What can be seen from a frame. */
+  scopes({ at, call }: ShownFrame): DebugProtocol.Scope[] {
+    const scopes: DebugProtocol.Scope[] = [];
+    const add = (
+      name: string,
+      container: Container,
+      more: Partial<DebugProtocol.Scope> = {},
+    ) => scopes.push({ name, expensive: false, ...this.#reference(container), ...more });
+    if (call !== null) {
+      add("Locals", this.#locals(at, call), { presentationHint: "locals" });
+    }
+    if (at.seq > 0) {
+      add("Event", this.#event(at.seq));
+      const request = this.#recording.log.requestAt(at.seq);
+      if (request !== null) add(`Request ${request}`, this.#request(at, request));
+    }
+    add("Machine", this.#tables(at, this.#recording.tables));
+    return scopes;
+  }
+
+  /** What is in something that was shown. */
+  list({ count, filter, start = 0, variablesReference }: DebugProtocol.VariablesArguments) {
+    const container = this.#containers[variablesReference - 1];
+    if (container === undefined) return [];
+    const isOther = filter !== undefined && (filter === "indexed") !== container.isIndexed;
+    if (isOther) return [];
+    return container.list(start, count === undefined || count === 0 ? MOST_LISTED : count);
+  }
+
+  /** The cell behind a name that was shown in something; null when it has none. */
+  cellOf(reference: number, name: string): Cell | null {
+    return this.#containers[reference - 1]?.cell?.(name) ?? null;
+  }
+
+  /** What an expression is, to be opened further. */
+  evaluate(at: Position, call: number, expression: string) {
+    const value = openValue(this.#recording, at, expression, call);
+    const { value: result, ...rest } = this.#value(at, call, expression, value);
+    return { result, ...rest };
+  }
+
+  #reference(container: Container) {
+    const variablesReference = this.#containers.push(container);
+    const { count, isIndexed } = container;
+    return isIndexed
+      ? { variablesReference, indexedVariables: count }
+      : { variablesReference, namedVariables: count };
+  }
+
+  #value(at: Position, call: number, expression: string | null, open: OpenValue) {
+    const { isList, kind, partCount, phys, text } = open;
+    return {
+      value: text,
+      type: kind,
+      ...partCount === 0 || expression === null ? { variablesReference: 0 } : this.#reference({
+        count: partCount,
+        isIndexed: isList,
+        list: (first, count) => this.#parts(at, call, expression, first, count),
+      }),
+      ...phys === null ? {} : { memoryReference: `0x${phys.toString(16)}` },
+    };
+  }
+
+  #locals(at: Position, call: number): Container {
+    const variables = openVariables(this.#recording, at, call);
+    return {
+      count: variables.length,
+      isIndexed: false,
+      list: (first, count) =>
+        variables.slice(first, first + count).map(({ expression, name, ...open }) => ({
+          name,
+          ...this.#value(at, call, expression, open),
+          ...expression === null ? {} : { evaluateName: expression },
+        })),
+    };
+  }
+
+  #parts(at: Position, call: number, whole: string, first: number, count: number): Variable[] {
+    const parts = partsOf(this.#recording, at, whole, call, { first, count });
+    return parts.map(({ expression, name, ...open }) => ({
+      name,
+      ...this.#value(at, call, expression, open),
+      ...expression === null ? {} : { evaluateName: expression },
+    }));
+  }
+
+  #event(seq: number): Container {
+    const recording = this.#recording;
+    const event = recording.event(seq);
+    const kinds = recording.looker.registry.eventFields(event.name);
+    const span = spanOfEvent(recording, seq);
+    const fields = Object.entries<unknown>(event.fields)
+      .map(([name, value]) => plain(name, formatFieldValue(kinds[name]!, value)));
+    const why = event.why;
+    const all: Variable[] = [
+      plain("event", event.name),
+      plain("number", String(seq)),
+      plain("time", formatDuration(event.at_ns)),
+      plain("cpu", String(event.cpu)),
+      plain("device", event.device ?? "none"),
+      plain("request", event.request === null ? "none" : String(event.request)),
+      ...span === null ? [] : [plain("from", spanPlace(span))],
+      ...fields,
+      ...why === null ? [] : [{
+        name: "why",
+        value: why.rule,
+        ...this.#reference(fixed(
+          Object.entries(why.inputs).map(([name, input]) => plain(name, formatInput(name, input))),
+        )),
+      }],
+    ];
+    return fixed(all);
+  }
+
+  #request({ seq }: Position, request: number): Container {
+    const tables = this.#recording.tables.filter(({ spec }) => "request" in spec.fields);
+    const rows = (table: Table) =>
+      table.rowsAt(seq).filter((row) => table.value(row, "request") === request);
+    const own = tables.map((table) => [table, rows(table)] as const)
+      .filter(([, own]) => own.length > 0);
+    return fixed(own.map(([table, own]) => this.#table(table, own)));
+  }
+
+  #tables({ seq }: Position, tables: readonly Table[]): Container {
+    return fixed(tables.map((table) => this.#table(table, table.rowsAt(seq))));
+  }
+
+  #table(table: Table, unordered: readonly number[]): Variable {
+    const rows = unordered.toSorted((one, other) => one - other);
+    const { spec } = table;
+    const container: Container = {
+      count: rows.length,
+      isIndexed: true,
+      list: (first, count) => rows.slice(first, first + count).map((row) => this.#row(table, row)),
+      cell: (name) => {
+        const row = rows.find((each) => keyText(table, each) === name);
+        if (row === undefined) return null;
+        const equal = spec.key.map((field) => [field, table.value(row, field)]);
+        return { table: spec.name, equal: Object.fromEntries(equal), covers: null };
+      },
+    };
+    return {
+      name: spec.name,
+      value: `${rows.length} ${rows.length === 1 ? "row" : "rows"}`,
+      type: spec.doc,
+      ...rows.length === 0 ? { variablesReference: 0 } : this.#reference(container),
+    };
+  }
+
+  #row(table: Table, row: number): Variable {
+    const { fields, key } = table.spec;
+    const { born, died, ...values } = table.row(row);
+    const textOf = (name: string) =>
+      formatFieldValue(fields[name]!, (values as Readonly<Record<string, unknown>>)[name]);
+    const others = Object.keys(fields).filter((name) => !key.includes(name));
+    return {
+      name: keyText(table, row),
+      value: others.map((name) => `${name} ${textOf(name)}`).join("  "),
+      ...this.#reference(fixed([
+        ...Object.keys(fields).map((name) => plain(name, textOf(name))),
+        plain("written by", born === 0 ? "what there was at first" : `#${born}`),
+        plain("ended by", died === null ? "nothing in what is known of the run" : `#${died}`),
+      ])),
+    };
+  }
+}
+
+/** What tells a row from the others, as text. */
+function keyText(table: Table, row: number): string {
+  const { fields, key } = table.spec;
+  return key.map((name) => formatFieldValue(fields[name]!, table.value(row, name))).join(" ");
+}
+
+function plain(name: string, value: string): Variable {
+  return { name, value, variablesReference: 0 };
+}
+
+function fixed(all: readonly Variable[]): Container {
+  return {
+    count: all.length,
+    isIndexed: false,
+    list: (first, count) => all.slice(first, first + count),
+  };
+}
+
+/** The cell that a device address is in: whatever leads it to memory, of any device. */
+export function cellAt(text: string): Cell | null {
+  const digits = text.trim().replaceAll("_", "");
+  if (!/^(?:0x[\da-f]+|\d+)$/i.test(digits)) return null;
+  const address = Number(digits);
+  if (!Number.isSafeInteger(address)) return null;
+  return { table: "page_table", equal: {}, covers: { field: "iova", address } };
+}
+
+/** What a client is told of something that may be waited for. */
+export function dataBreakpointInfo(
+  cell: Cell | null,
+): DebugProtocol.DataBreakpointInfoResponse["body"] {
+  if (cell === null) {
+    return {
+      dataId: null,
+      description: "only rows of tables and device addresses can be waited for",
+    };
+  }
+  const { covers, equal, table } = cell;
+  const where = covers === null
+    ? Object.values(equal).join(" ")
+    : `${covers.field} ${formatAddress(covers.address)}`;
+  return { dataId: dataId(cell), description: `${table} ${where}`, accessTypes: ["write"] };
+}
+
+/** What is wrong with an expression, as a sentence with its hint. */
+export function lookProblem(error: LookError): string {
+  return error.hint === null ? error.message : `${error.message} (${error.hint})`;
+}

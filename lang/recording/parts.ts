@@ -1,0 +1,155 @@
+/** The values of a moment with what is in them, one level at a time: what a debugger opens. */
+import { typeAndTarget, typeChain } from "../values/types.ts";
+import { Handle, ListValue, Quantity, RecordValue, type Value } from "../values/value.ts";
+import { LookError } from "./look.ts";
+import type { Position } from "./position.ts";
+import { evaluate } from "./questions.ts";
+import type { Recording } from "./recording.ts";
+import { boundValues, type Seen, type SeenFrame } from "./reruns.ts";
+
+/** A value at a moment, and how much is in it. */
+export interface OpenValue {
+  /** "an int", "a request" … */
+  readonly kind: string;
+  /** As `print` writes it; strings in quotes. */
+  readonly text: string;
+  /** Items of a list, entries of a record, fields of a thing of the machine; 0 for nothing. */
+  readonly partCount: number;
+  /** The parts have numbers instead of names. */
+  readonly isList: boolean;
+  /** The CPU's address of the memory that it is, or that it names; null for none. */
+  readonly phys: number | null;
+}
+
+/** A value that is in another one, or has a name of its own. */
+export interface ValuePart extends OpenValue {
+  readonly name: string;
+  /** What asks for it; null where no expression does. */
+  readonly expression: string | null;
+}
+
+const NAME = /^[A-Za-z_]\w*$/;
+
+/**
+ * What an expression is at a moment.
+ *
+ * @param frame In which call of the script, 0 for the innermost.
+ * @throws {LookError} When it is no expression, has no value there, or would change something.
+ */
+export function openValue(
+  recording: Recording,
+  at: Position,
+  expression: string,
+  frame = 0,
+): OpenValue {
+  return evaluate(
+    recording,
+    at,
+    expression,
+    frame,
+    ({ value }, seen) => opened(recording, value, seen),
+  );
+}
+
+/** The names that a call of the script sees. @param frame Which call, 0 for the innermost. */
+export function openVariables(
+  recording: Recording,
+  at: Position,
+  frame = 0,
+): readonly ValuePart[] {
+  return recording.reruns.look(at, (seen) => {
+    const found = seen.frames()[frame];
+    if (found === undefined) return [];
+    return boundValues(seen, found).map(({ name, value }) => ({
+      name,
+      expression: name,
+      ...opened(recording, value, seen),
+    }));
+  });
+}
+
+/**
+ * What is in the value of an expression. A part that cannot be told has the reason as its text.
+ *
+ * @param frame In which call of the script, 0 for the innermost.
+ * @param window The first part and how many; all when left out.
+ * @throws {LookError} As {@linkcode openValue} does.
+ */
+export function partsOf(
+  recording: Recording,
+  at: Position,
+  expression: string,
+  frame = 0,
+  window: { readonly first: number; readonly count: number } = { first: 0, count: Infinity },
+): readonly ValuePart[] {
+  return evaluate(recording, at, expression, frame, ({ value }, seen) => {
+    const asked = seen.frames()[frame] ?? null;
+    const within = <T>(all: readonly T[]) => all.slice(window.first, window.first + window.count);
+    const whole = NAME.test(expression) ? expression : `(${expression})`;
+    if (value instanceof ListValue) {
+      return within(value.items).map((item, index) => {
+        const number = window.first + index;
+        const expression = `${whole}[${number}]`;
+        return { name: String(number), expression, ...opened(recording, item, seen) };
+      });
+    }
+    if (value instanceof RecordValue) {
+      return within([...value.entries]).map(([name, entry]) => {
+        const expression = NAME.test(name) ? `${whole}.${name}` : null;
+        return { name, expression, ...opened(recording, entry, seen) };
+      });
+    }
+    return within(fieldNames(value)).map((name) => {
+      const expression = `${whole}.${name}`;
+      return { name, expression, ...fieldOf(recording, expression, seen, asked) };
+    });
+  });
+}
+
+function fieldOf(
+  recording: Recording,
+  expression: string,
+  seen: Seen,
+  frame: SeenFrame | null,
+): OpenValue {
+  try {
+    return opened(recording, recording.looker.question(expression).ask(seen, frame).value, seen);
+  } catch (error) {
+    if (!(error instanceof LookError)) throw error;
+    return { kind: "nothing", text: error.message, partCount: 0, isList: false, phys: null };
+  }
+}
+
+function opened(recording: Recording, value: Value, seen: Seen): OpenValue {
+  const { kind, text } = recording.looker.answer(value, seen);
+  return {
+    kind,
+    text,
+    partCount: value instanceof ListValue
+      ? value.items.length
+      : value instanceof RecordValue
+      ? value.entries.size
+      : fieldNames(value).length,
+    isList: value instanceof ListValue,
+    phys: physOf(recording, value, seen),
+  };
+}
+
+/** The fields of a thing of the machine; of other values the text says all. */
+function fieldNames(value: Value): readonly string[] {
+  if (!(value instanceof Handle)) return [];
+  const names = new Set<string>();
+  for (const type of typeChain(value.type)) {
+    for (const { name } of type.fields()) names.add(name);
+  }
+  return [...names];
+}
+
+function physOf(recording: Recording, value: Value, { vm }: Seen): number | null {
+  if (value instanceof Quantity) return value.kind === "phys" ? value.value : null;
+  if (!(value instanceof Handle)) return null;
+  const { type, target } = typeAndTarget(value, recording.looker.registry.types)!;
+  const field = type.fields().find(({ kind, name }) => name === "phys" && kind === "phys");
+  const phys = field?.get(target, vm);
+  return phys instanceof Quantity ? phys.value : null;
+}

@@ -1,0 +1,116 @@
+/** A client of the Debug Adapter Protocol, for tests. */
+import type { DebugProtocol } from "@vscode/debugprotocol";
+
+/** A message of the adapter. */
+type Message = DebugProtocol.Response | DebugProtocol.Event;
+
+/** What stops a client from waiting for ever. */
+const PATIENCE_MS = 20_000;
+
+export class Client {
+  /** Everything that came, in order. */
+  readonly events: DebugProtocol.Event[] = [];
+  readonly #write: (bytes: Uint8Array) => void;
+  readonly #answers = new Map<number, (response: DebugProtocol.Response) => void>();
+  #waiting: { readonly name: string; readonly take: (event: DebugProtocol.Event) => void }[] = [];
+  /** Events before this one were waited for. */
+  #taken = 0;
+  #seq = 0;
+  #pending = new Uint8Array();
+
+  constructor(write: (bytes: Uint8Array) => void) {
+    this.#write = write;
+  }
+
+  /** Takes what the adapter writes, however it is cut. */
+  receive(bytes: Uint8Array): void {
+    const joined = new Uint8Array(this.#pending.length + bytes.length);
+    joined.set(this.#pending);
+    joined.set(bytes, this.#pending.length);
+    this.#pending = joined;
+    for (;;) {
+      const head = new TextDecoder().decode(this.#pending.subarray(0, 100));
+      const match = /^Content-Length: (\d+)\r\n\r\n/.exec(head);
+      if (match === null) return;
+      const start = match[0].length;
+      const end = start + Number(match[1]);
+      if (this.#pending.length < end) return;
+      const text = new TextDecoder().decode(this.#pending.subarray(start, end));
+      this.#pending = this.#pending.slice(end);
+      this.#hear(JSON.parse(text));
+    }
+  }
+
+  #hear(message: Message): void {
+    if (message.type === "response") {
+      const response = message as DebugProtocol.Response;
+      this.#answers.get(response.request_seq)?.(response);
+      this.#answers.delete(response.request_seq);
+      return;
+    }
+    this.events.push(message as DebugProtocol.Event);
+    this.#serve();
+  }
+
+  #serve(): void {
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    for (; this.#taken < this.events.length; this.#taken++) {
+      const event = this.events[this.#taken]!;
+      if (event.event !== first.name) continue;
+      this.#taken++;
+      this.#waiting.shift();
+      first.take(event);
+      return this.#serve();
+    }
+  }
+
+  /** Sends a request. @returns The whole answer, also one that says no. */
+  ask(command: string, args?: object): Promise<DebugProtocol.Response> {
+    const seq = ++this.#seq;
+    const text = JSON.stringify({ seq, type: "request", command, arguments: args });
+    const body = new TextEncoder().encode(text);
+    const head = new TextEncoder().encode(`Content-Length: ${body.length}\r\n\r\n`);
+    // The answer may be there before the writing is over.
+    const answer = new Promise<DebugProtocol.Response>((take) => this.#answers.set(seq, take));
+    this.#write(new Uint8Array([...head, ...body]));
+    return patient(command, answer);
+  }
+
+  /** The body of an answer that says yes. */
+  // deno-lint-ignore no-explicit-any
+  async body(command: string, args?: object): Promise<any> {
+    const { body, message, success } = await this.ask(command, args);
+    if (!success) throw new Error(`${command}: ${message}`);
+    return body;
+  }
+
+  /** The next event of a name, from where one was waited for last. */
+  // deno-lint-ignore no-explicit-any
+  event(name: string): Promise<any> {
+    const came = new Promise<DebugProtocol.Event>((take) => this.#waiting.push({ name, take }));
+    this.#serve();
+    return patient(name, came).then(({ body }) => body);
+  }
+
+  /** Sends a request that moves. @returns What the adapter says where it stands then. */
+  async move(command: string, args: object = { threadId: 1 }) {
+    const stopped = this.event("stopped");
+    await this.body(command, args);
+    return await stopped;
+  }
+
+  /** What was printed so far, of a category. */
+  output(category: string): string {
+    return this.events.filter(({ body, event }) => event === "output" && body.category === category)
+      .map(({ body }) => body.output).join("");
+  }
+}
+
+function patient<T>(what: string, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`"${what}" did not come`)), PATIENCE_MS);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
