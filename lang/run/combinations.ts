@@ -25,6 +25,11 @@ import {
 /** More combinations than anybody would wait for. */
 const COMBINATION_LIMIT = 1000;
 
+/** Names that stand for values: that of a row, in a test for each of a table. */
+export type Bound = ReadonlyMap<string, Value>;
+
+const NOTHING_BOUND: Bound = new Map();
+
 /** One machine of a test. */
 export interface Combination {
   /** `iommu.mode = lazy, cpus = 2`; empty for a test without a matrix. */
@@ -43,6 +48,7 @@ export function combinationsOf(
   scope: FileScope,
   registry: Registry,
   bag: DiagnosticBag,
+  bound: Bound = NOTHING_BOUND,
 ): readonly Combination[] {
   if (modifiers.length === 0) {
     return [{ label: "", settings: [], config: machine.config, variant: variantIn(scope) }];
@@ -52,14 +58,14 @@ export function combinationsOf(
   for (const modifier of modifiers) {
     for (const entry of modifier.entries) {
       if (modifier.kind === "With") fixed.push(setting(entry, { value: entry.value }));
-      else axes.push({ entry, choices: choicesOf(entry, "matrix", scope, bag) });
+      else axes.push({ entry, choices: choicesOf(entry, "matrix", scope, bag, bound) });
     }
   }
   if (tooMany(axes, "matrix", modifiers[0]!.span, bag)) return [];
   const reported = new Set<string>();
   return choose(axes).map((varied) => {
     const own = new DiagnosticBag();
-    const variant = variantIn(scope, [...fixed, ...varied]);
+    const variant = variantIn(scope, [...fixed, ...varied], bound);
     const config = variantConfig(machine, [variant], registry, own);
     addNew(own, bag, reported);
     const settings = varied.map(settingText);
@@ -71,11 +77,12 @@ export function combinationsOf(
 export function variantIn(
   scope: FileScope,
   settings: readonly ConfigModifier[] = [],
+  bound: Bound = NOTHING_BOUND,
 ): MachineVariant {
   return {
     settings,
     evaluator(bag) {
-      const constants = new ConstantEvaluator(scope, bag);
+      const constants = new ConstantEvaluator(scope, bag, bound);
       const known = new Map(settings.map((each) => [each.value, each.known]));
       return (expression) => known.get(expression) ?? constants.evaluate(expression);
     },
@@ -165,6 +172,7 @@ function choicesOf(
   word: "matrix" | "compare",
   scope: FileScope,
   bag: DiagnosticBag,
+  bound: Bound = NOTHING_BOUND,
 ): readonly Choice[] {
   let { value } = entry;
   while (value.kind === "Name") {
@@ -174,7 +182,7 @@ function choicesOf(
     value = binding.declaration.value;
   }
   if (value.kind !== "List") {
-    const found = new ConstantEvaluator(scope, new DiagnosticBag()).evaluate(entry.value);
+    const found = new ConstantEvaluator(scope, new DiagnosticBag(), bound).evaluate(entry.value);
     if (found instanceof ListValue && found.items.length > 0) {
       return found.items.map((item) => ({
         known: wordOf(item, scope.registry),

@@ -306,9 +306,8 @@ export type AnyTest = TestDeclaration | PropertyDeclaration | BenchDeclaration;
 
 /** What is known of a test before it is compiled. */
 export interface TestVariants {
-  readonly combinations: readonly Combination[];
-  /** A test for each row of its table; one for a test without. */
-  readonly rows: readonly TableRow[];
+  /** A test for each row of its table, one for a test without, and for each the machines it runs on. */
+  readonly rows: readonly (TableRow & { readonly combinations: readonly Combination[] })[];
   readonly forall: readonly ForallValues[];
 }
 
@@ -349,13 +348,37 @@ export function testVariants(
   registry: Registry,
   bag: DiagnosticBag,
 ): TestVariants {
+  const rows = test.kind === "Test" && test.table !== null
+    ? tableRows(test, test.table, scope, bag)
+    : [{ name: test.name, args: [], bound: new Map() }];
   return {
-    combinations: combinationsOf(test.modifiers, machine, scope, registry, bag),
-    rows: test.kind === "Test" && test.table !== null
-      ? tableRows(test, test.table, scope, bag)
-      : [{ name: test.name, args: [] }],
+    rows: withCombinations(test, rows, machine, scope, registry, bag),
     forall: test.kind === "Property" ? forallValues(test, scope, bag) : [],
   };
+}
+
+/** Rows with their machines: the same for all, unless what changes the machine names the row. */
+function withCombinations(
+  test: AnyTest,
+  rows: readonly TableRow[],
+  machine: ProgramMachine,
+  scope: FileScope,
+  registry: Registry,
+  bag: DiagnosticBag,
+): TestVariants["rows"] {
+  const combinations = ({ bound }: TableRow, own: DiagnosticBag) =>
+    combinationsOf(test.modifiers, machine, scope, registry, own, bound);
+  const [first] = rows;
+  if (first === undefined) return [];
+  const ofFirst = combinations(first, bag);
+  const isRow = (inner: Expression) => inner.kind === "Name" && first.bound.has(inner.name);
+  const namesRow = test.modifiers.some(({ entries }) =>
+    entries.some(({ value }) => someExpression(value, isRow))
+  );
+  return rows.map((row) => {
+    if (row === first || !namesRow || bag.hasErrors) return { ...row, combinations: ofFirst };
+    return { ...row, combinations: combinations(row, bag) };
+  });
 }
 
 function forallValues(
@@ -434,10 +457,11 @@ export function compileTest(
     usesEvents: usesEvents(test),
     kind: test.kind.toLowerCase() as TestEntry["kind"],
   };
-  return variants.rows.flatMap((row) =>
-    variants.combinations.map(({ config, label, settings, variant }) => ({
+  return variants.rows.flatMap(({ args, combinations, name }) =>
+    combinations.map(({ config, label, settings, variant }) => ({
       ...common,
-      ...row,
+      args,
+      name,
       combination: label,
       settings,
       config,

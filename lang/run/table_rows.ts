@@ -15,6 +15,8 @@ export interface TableRow {
   readonly name: string;
   /** What the test's function is called with. */
   readonly args: readonly Value[];
+  /** What the row is called, for the test's modifiers. */
+  readonly bound: ReadonlyMap<string, Value>;
 }
 
 /** The rows of a test's table, each with the name of its test; what is wrong goes into the bag. */
@@ -54,7 +56,7 @@ export function tableRows(
       return [];
     }
     names.add(name);
-    named.push({ name, args: [row] });
+    named.push({ name, args: [row], bound: new Map([[table.name.text, row]]) });
   }
   return named;
 }

@@ -79,3 +79,30 @@ Deno.test("a matrix takes lists that were read: numbers, and texts as words or a
   ]);
   assertEquals(lines, ["strict", "strict", "lazy", "lazy"]);
 });
+
+Deno.test("what changes the machine may name the row: each has machines of its own", () => {
+  const rows = "depth,modes\n16,strict\n32,lazy\n";
+  const table = (modifier: string) =>
+    `machine { iommu { mode = off }
+  pci { root_port rp0 { nvme ssd { } } } }
+test "{c.depth}" for c in read_csv("d.csv") ${modifier} { print [ssd.queue(1).depth] }
+`;
+  const { lines, report } = run(
+    table("with { ssd.depth = c.depth } matrix { cpus = [1, c.depth / 16] }"),
+    {},
+    { "d.csv": rows },
+  );
+  assertEquals(report.outcomes.map(({ failure }) => failure), [null, null, null, null]);
+  assertEquals(report.names, [
+    "16 [cpus = 1]",
+    "16 [cpus = c.depth / 16]",
+    "32 [cpus = 1]",
+    "32 [cpus = c.depth / 16]",
+  ]);
+  assertEquals(lines, ["[16]", "[16]", "[32]", "[32]"]);
+  // The second row is wrong, and is told of.
+  assertEquals(
+    errorsOf(table("with { ssd.depth = c.depth }"), { "d.csv": "depth\n16\nmany\n" }),
+    ['E0502 3:64 Cannot use a string ("many") as depth of nvme "ssd"'],
+  );
+});
