@@ -104,3 +104,22 @@ Deno.test("reads and writes of a disk become requests of the same blocks, and tw
   const sizes = [...script.matchAll(/dma_iova_link\(.* size: (\d+)B, dir: bidirectional/g)];
   assert(sizes.length >= 4 && sizes.every(([, bytes]) => Number(bytes) % 4096 === 0));
 });
+
+Deno.test("example 39 is what its trace becomes", async () => {
+  const folder = new URL("../examples/", import.meta.url);
+  const example = await Deno.readTextFile(new URL("39-trace-to-scenario.dma", folder));
+  const trace = await Deno.readTextFile(new URL("data/leaky-driver.trace.txt", folder));
+  const check = new TraceCheck(new LogPass());
+  const steps: Step[] = [];
+  check.ledger.recorder = (step) => steps.push(step);
+  trace.split("\n").forEach((line, index) => check.push(line, index + 1));
+  const { findings } = check.end();
+  for (const shrink of [false, true]) {
+    const script = traceScript(steps, findings, "trace", { around: null, shrink });
+    const body = script.slice(
+      script.indexOf('as the trace has it" {\n') + 23,
+      script.lastIndexOf("}"),
+    );
+    assert(example.includes(body), `${shrink}\n${body}`);
+  }
+});

@@ -29,7 +29,7 @@ export function readTranscript(block: CodeBlock): Transcript[] {
 
 /** Commands that a page may show: they read the project and write nothing. */
 const SAFE =
-  /^deno (?:run -R=\. (?:dma )?[\w./-]+\.dma(?: |$)|task (?:demo|dmalab (?:run|test|check|explain|hunt|releases|topology|--help|--version|\w+ --help))(?: |$))/;
+  /^deno (?:run -R=\. (?:dma )?[\w./-]+\.dma(?: |$)|task (?:demo|dmalab (?:run|test|check|explain|hunt|releases|topology|trace (?:check|show|import)|--help|--version|\w+ --help))(?: |$))/;
 
 /** Runs a command of a transcript, and gives what it prints. */
 export async function runTranscript(command: string): Promise<string> {

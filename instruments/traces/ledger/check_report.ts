@@ -193,8 +193,12 @@ export function checkLines(
       ? ["", `… and ${formatCount(told.length - MOST_TOLD, "finding")} more, which --json has`]
       : [],
     "",
-    `Not known: ${summary.findings.unknown} that a missing line or the edge of the trace explains, or that are alive as they should be. ` +
-    "No trace tells whether a sync is missing: it has no accesses of the CPU (trace.T.66).",
+    ...wrapText(
+      `Not known: ${summary.findings.unknown} that a missing line or the edge of the trace ` +
+        "explains, or that are alive as they should be. No trace tells whether a sync is missing: " +
+        "it has no accesses of the CPU (trace.T.66).",
+      COLUMNS,
+    ),
   ];
 }
 
