@@ -1,5 +1,6 @@
 /** The benchmarks of `deno task bench`, in the order in which they run. */
 import type { Benchmark } from "./benchmark.ts";
+import { C_DRIVERS } from "./c_driver.ts";
 import { DRIVER_HUNT } from "./driver_hunt.ts";
 import { IOVA_PAIRS } from "./iova_pair.ts";
 import { LANGUAGE } from "./language.ts";
@@ -27,4 +28,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...RECORDING,
   ...REPL_MOVES,
   ...TRACE_CHECKS,
+  ...C_DRIVERS,
 ];

@@ -51,7 +51,7 @@ export const ARGUMENTS: readonly string[] = [
   "-mllvm",
   "-asan-stack=0",
   "-mllvm",
-  "-asan-globals=0",
+  "-asan-globals=1",
   "-fno-caret-diagnostics",
   "-fno-color-diagnostics",
   "-ferror-limit=50",

@@ -7,6 +7,7 @@ typedef unsigned long word;
 
 IMPORT(touch) void dmalab_touch(double at, double bytes, int writes);
 IMPORT(burnt) int dmalab_burnt(void);
+IMPORT(globals) void dmalab_globals(double table, double count);
 extern void __wasm_call_ctors(void);
 
 /* One byte for eight: 0 where all of them may be used, 1 to 7 where the first ones may, else a mark.
@@ -76,6 +77,52 @@ HOOK void __asan_storeN(word at, word bytes)
 {
 	if (!span_is_open(at, bytes))
 		dmalab_touch((double)at, (double)bytes, 1);
+}
+
+/* A static variable, with room behind it that nobody may touch. */
+struct global {
+	word at, bytes, room, name, module, has_init, place, odr;
+};
+
+#define BEHIND 0x82
+
+HOOK void __asan_register_globals(word table, word count)
+{
+	const struct global *globals = (const struct global *)table;
+	word index, at;
+
+	for (index = 0; index < count; index++) {
+		word end = globals[index].at + globals[index].bytes;
+
+		if (end & 7)
+			shadow[end >> 3] = (end & 7) ^ TURNED;
+		for (at = (end + 7) & ~(word)7; at < globals[index].at + globals[index].room; at += 8)
+			shadow[at >> 3] = BEHIND ^ TURNED;
+	}
+	dmalab_globals((double)table, (double)count);
+}
+
+HOOK void __asan_unregister_globals(word table, word count)
+{
+	(void)table;
+	(void)count;
+}
+
+HOOK void __asan_before_dynamic_init(word module)
+{
+	(void)module;
+}
+
+HOOK void __asan_after_dynamic_init(void)
+{
+}
+
+HOOK int __cxa_atexit(void (*run)(void *), void *with, void *handle)
+{
+	(void)run;
+	(void)with;
+	(void)handle;
+	return 0;
 }
 
 HOOK void __asan_handle_no_return(void)

@@ -166,4 +166,19 @@ u64 long_bits(void)
 	return BIT(40) | GENMASK(3, 2);
 }
 
+static int table[5];
+
+int table_at(int i)
+{
+	table[i & 1] = 0;
+	return table[i];
+}
+
+int local_at(int i)
+{
+	int row[4] = { 1, 2, 3, 4 };
+
+	return row[i & 3] + (i > 3);
+}
+
 MODULE_LICENSE("GPL");

@@ -21,7 +21,6 @@ import type { CCode } from "./c_code.ts";
 import { CKernel, hex } from "./c_kernel.ts";
 import { CMemory, MARK } from "./c_memory.ts";
 import { type CPlace, CPlaces } from "./c_places.ts";
-import type { Signature, ValueType } from "./wasm_reader.ts";
 import type { LabDevice } from "../../../devices/lab.ts";
 import { toDirection } from "../arguments.ts";
 
@@ -29,6 +28,9 @@ import { toDirection } from "../arguments.ts";
 const FUEL_TURNS = 4096;
 /** What a turn is charged, in steps. */
 const TURN_STEPS = 2;
+
+/** What the compiler says of a static variable: eight words, of which the first four are read here. */
+const GLOBAL_BYTES = 64;
 
 type Exported = (...args: (number | bigint)[]) => number | bigint | undefined;
 
@@ -39,6 +41,9 @@ export class CDriver {
   readonly #kernel: CKernel;
   readonly #functions: Readonly<Record<string, Exported>>;
   readonly #stackPointer: WebAssembly.Global;
+  readonly #stackAtRest: bigint;
+  /** Where the compiler describes the static variables. */
+  readonly #globals: number[] = [];
 
   constructor(code: CCode, machine: Machine) {
     this.#code = code;
@@ -48,6 +53,7 @@ export class CDriver {
     const { exports } = new WebAssembly.Instance(code.module, this.#imports());
     this.#functions = exports as Record<string, Exported>;
     this.#stackPointer = exports["__stack_pointer"] as WebAssembly.Global;
+    this.#stackAtRest = this.#stackPointer.value;
     const { memory } = this.#memory;
     const below = this.#memory.shadowAt;
     this.#functions["dmalab_start"]!(BigInt(below), BigInt(below), FUEL_TURNS);
@@ -60,6 +66,9 @@ export class CDriver {
     const { cached } = this.#memory;
     const border: Record<string, WebAssembly.ImportValue> = {
       touch: (at: number, bytes: number, writes: number) => this.#touch(at, bytes, writes !== 0),
+      globals: (at: number, count: number) => {
+        for (let index = 0; index < count; index++) this.#globals.push(at + index * GLOBAL_BYTES);
+      },
       burnt: () => {
         kernel.run.work(FUEL_TURNS * TURN_STEPS);
         return FUEL_TURNS;
@@ -83,35 +92,32 @@ export class CDriver {
   call(run: Run, name: string, args: readonly Value[]): Value {
     const { parameters, result } = this.#code.shape.functions.get(name)!;
     const { context } = this.#machine.events;
-    const kernel = this.#kernel;
+    const { cached } = this.#memory;
     const { site } = context;
-    const outer = kernel.run;
-    kernel.run = run;
-    const given = args.map((value, index) => this.#argument(value, parameters[index]!));
-    const stackPointer = this.#stackPointer.value;
-    this.#memory.cached?.take();
+    this.#kernel.run = run;
+    const given: (number | bigint)[] = [];
+    for (let index = 0; index < args.length; index++) {
+      const value = args[index]!;
+      const number = typeof value === "number" ? value : this.#numberOf(value);
+      given.push(parameters[index] === "i64" ? BigInt(number) : number);
+    }
+    cached?.take();
     try {
-      return resultOf(this.#functions[name]!(...given), { parameters, result });
+      const returned = this.#functions[name]!(...given);
+      return result === null ? null : numberOf(returned!);
     } catch (error) {
+      // Frames that were left in the middle have not given their stack back.
+      this.#stackPointer.value = this.#stackAtRest;
       throw this.#explained(error);
     } finally {
-      this.#stackPointer.value = stackPointer;
-      this.#memory.cached?.give();
+      cached?.give();
       context.site = site;
-      kernel.run = outer;
     }
   }
 
   /** What C has for a value of the script. */
-  #argument(value: Value, type: ValueType): number | bigint {
-    const number = this.#numberOf(value);
-    if (type !== "i64") return number;
-    return BigInt(number);
-  }
-
   #numberOf(value: Value): number {
     const kernel = this.#kernel;
-    if (typeof value === "number") return value;
     if (value === null) return 0;
     if (typeof value === "boolean") return Number(value);
     if (value instanceof Quantity) return value.value;
@@ -150,7 +156,7 @@ export class CDriver {
   /** C is about to touch bytes that it may not touch, or that somebody wants to look at. */
   #touch(at: number, bytes: number, writes: boolean): void {
     const memory = this.#memory;
-    const marked = at >= 0 && at < memory.shadowAt ? this.#worstMark(at, bytes) : MARK.CLOSED;
+    const marked = memory.worstMark(at, bytes);
     if (marked >= MARK.CLOSED) {
       const { text } = this.#placeHere();
       throw new KernelError("EFAULT", this.#wildText(at, bytes, writes, text));
@@ -175,26 +181,14 @@ export class CDriver {
     return this.#kernel.places.fromStack(new Error().stack ?? "");
   }
 
-  /** What stands against an access: the first mark of all its bytes that does. */
-  #worstMark(at: number, bytes: number): number {
-    const memory = this.#memory;
-    let look = 0;
-    for (let byte = at; byte < Math.min(at + bytes, memory.shadowAt); byte++) {
-      const mark = memory.markAt(byte);
-      if (mark >= MARK.CLOSED) return mark;
-      look |= mark & MARK.LOOK;
-      const open = mark & ~MARK.LOOK;
-      if (open !== 0 && byte % 8 >= open) return MARK.BEHIND;
-    }
-    return look;
-  }
-
   #wildText(at: number, bytes: number, writes: boolean, place: string): string {
     const does = `${writes ? "Writes" : "Reads"} ${formatCount(bytes, "byte")}`;
     const end = place === "" ? "" : ` (${place})`;
     if (at >= 0 && at < 4096) return `${does} at ${hex(at)}: a null pointer${end}`;
     const block = at < this.#memory.shadowAt ? this.#kernel.heap.find(at) : null;
     if (block === null) {
+      const behind = this.#globalBefore(at);
+      if (behind !== null) return `${does} ${behind}${end}`;
       if (at >= IO_BASE && at < 2 * IO_BASE) {
         return `${does} at a device's registers, which only readl() and its like reach${end}`;
       }
@@ -211,6 +205,21 @@ export class CDriver {
       : `${does} ${
         offset - sizeBytes < 0 ? offset : offset - sizeBytes
       } bytes behind ${what}${end}`;
+  }
+
+  /** Of which static variable an address lies behind the end; null where of none. */
+  #globalBefore(at: number): string | null {
+    const memory = this.#memory;
+    for (const entry of this.#globals) {
+      const start = memory.wordAt(entry);
+      const sizeBytes = memory.wordAt(entry + 8);
+      if (at < start + sizeBytes || at >= start + memory.wordAt(entry + 16)) continue;
+      const name = memory.textAt(memory.wordAt(entry + 24));
+      return `${at - start - sizeBytes} bytes behind ${name}, which has ${
+        formatCount(sizeBytes, "byte")
+      }`;
+    }
+    return null;
   }
 
   #placeText(site: number | null, did: string): string {
@@ -258,9 +267,7 @@ function importOf(
   };
 }
 
-/** What a script gets of what C returned. */
-function resultOf(result: number | bigint | undefined, { result: type }: Signature): Value {
-  if (result === undefined || type === null) return null;
-  if (typeof result === "number") return result;
-  return Number(BigInt.asIntN(64, result));
+/** What a script gets of what C returned: 64 bits are signed. */
+function numberOf(returned: number | bigint): number {
+  return typeof returned === "number" ? returned : Number(BigInt.asIntN(64, returned));
 }

@@ -227,6 +227,25 @@ export class CMemory {
     return this.shadow[Math.floor(at / GRANULE_BYTES)]! ^ TURNED;
   }
 
+  /** The first mark that stands against touching some bytes; or `LOOK`, or 0. */
+  worstMark(at: number, sizeBytes: number): number {
+    if (!(at >= 0 && at + sizeBytes <= this.shadowAt)) return CLOSED;
+    let look = 0;
+    for (let byte = at; byte < at + sizeBytes; byte++) {
+      const mark = this.markAt(byte);
+      if (mark >= CLOSED) return mark;
+      look |= mark & LOOK;
+      const open = mark & ~LOOK;
+      if (open !== 0 && byte % GRANULE_BYTES >= open) return BEHIND;
+    }
+    return look;
+  }
+
+  /** Whether the driver may touch some bytes, whoever looks at that. */
+  isOpen(at: number, sizeBytes: number): boolean {
+    return this.worstMark(at, sizeBytes) < CLOSED;
+  }
+
   /** Has every access of a span be looked at. */
   watch(at: number, sizeBytes: number): void {
     const { shadow } = this;

@@ -79,7 +79,7 @@ export const DEVICE_CALLS: Readonly<
       c: "void dmalab_lock(int *held)",
       run(kernel, [held]) {
         const { view } = kernel.memory;
-        if (kernel.memory.markAt(held) !== 0) throw kernel.crash("There is no lock");
+        if (!kernel.memory.isOpen(held, 4)) throw kernel.crash("There is no lock");
         // The only CPU that could give it back is the one that waits.
         if (view.getInt32(held, true) !== 0) throw kernel.crash("A lock is taken that is held");
         view.setInt32(held, 1, true);
@@ -90,7 +90,7 @@ export const DEVICE_CALLS: Readonly<
       c: "void dmalab_unlock(int *held)",
       run(kernel, [held]) {
         const { view } = kernel.memory;
-        if (kernel.memory.markAt(held) !== 0 || view.getInt32(held, true) !== 1) {
+        if (!kernel.memory.isOpen(held, 4) || view.getInt32(held, true) !== 1) {
           throw kernel.crash("A lock is given back that nobody holds");
         }
         view.setInt32(held, 0, true);

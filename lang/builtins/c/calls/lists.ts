@@ -30,7 +30,7 @@ function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
   const { memory } = kernel;
   for (let index = 0; index < entries; index++) {
     const entry = at + index * SG_BYTES;
-    if (memory.markAt(entry) !== 0) throw kernel.crash(`The list has no entry ${index}`);
+    if (!memory.isOpen(entry, SG_BYTES)) throw kernel.crash(`The list has no entry ${index}`);
     const link = memory.wordAt(entry + SG.page_link);
     const page = kernel.pagePhys(link - link % LINK_MARKS);
     const offset = memory.view.getUint32(entry + SG.offset, true);

@@ -164,7 +164,7 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
       }
       kernel.memory.open(row, size);
       kernel.coherent.set(row, { memory, at: row });
-      if (kernel.memory.markAt(handle) !== 0) {
+      if (!kernel.memory.isOpen(handle, 8)) {
         throw kernel.crash("dma_alloc_coherent() is given no place for the address");
       }
       kernel.memory.putWord(handle, memory.dma);

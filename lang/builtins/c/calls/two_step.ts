@@ -24,7 +24,7 @@ function show(kernel: CKernel, at: number, state: DmaIovaState): void {
 
 /** The state that C has at an address. */
 function stateAt(kernel: CKernel, at: number): DmaIovaState {
-  if (kernel.memory.markAt(at) !== 0) throw kernel.crash("There is no dma_iova_state");
+  if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
   const state = kernel.state(at);
   const { memory } = kernel;
   const high = memory.view.getUint32(at + IOVA_STATE.__size + 4, true);
@@ -46,7 +46,7 @@ export const TWO_STEP_CALLS: readonly CCallEntry[] = [
     run(kernel, [dev, at, phys, size]) {
       const device = kernel.device(dev);
       // It is cleared first, whatever was there.
-      if (kernel.memory.markAt(at) !== 0) throw kernel.crash("There is no dma_iova_state");
+      if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
       const state = kernel.state(at);
       kernel.exact(phys + size, "address");
       const taken = kernel.machine.dma.dmaIovaTryAlloc(device, state, phys as PhysAddr, size);

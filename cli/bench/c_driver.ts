@@ -1,0 +1,102 @@
+/** What a driver in C costs: a call from the script, a mapping call from C, and a start. */
+import { buildLab } from "../../devices/lab.ts";
+import { DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
+import type { Program } from "../../lang/run/program.ts";
+import { TestMachine } from "../../lang/run/test_machine.ts";
+import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
+import { openScenario } from "../scenario/load_scenario.ts";
+import { type Benchmark, type BenchResult, median, medianOf, rounded } from "./benchmark.ts";
+import { runDeno } from "./child.ts";
+
+const FILE = "benches/c_calls.dma";
+/** As in that file. */
+const TURNS = 100_000;
+const PAGE_BYTES = 4096;
+
+const ROUNDS = 5;
+const WARM_UPS = 2;
+const STARTS = 9;
+
+async function load(): Promise<Program> {
+  const opened = await openScenario(FILE);
+  if ("problem" in opened || opened.program === null) throw new Error(`${FILE} cannot be loaded`);
+  return opened.program;
+}
+
+/** Nanoseconds that one test of the file takes on a machine that keeps no events. */
+function timeTest(program: Program, name: string): number {
+  const test = program.tests.find((each) => each.name === name)!;
+  const output = { write: () => {} };
+  const options = { record: false, limits: DEFAULT_LIMITS, output };
+  const machine = new TestMachine(program, test.config, options);
+  const start = performance.now();
+  const failure = machine.run(test.functionIndex);
+  if (failure !== null) throw new Error(failure.diagnostic.message);
+  return (performance.now() - start) * 1e6;
+}
+
+/** Nanoseconds that the same maps and unmaps take without C. */
+function timeMaps(machine: Machine, dev: DmaDevice): number {
+  const [phys] = machine.pages.alloc(1, { contiguous: true })!;
+  const start = performance.now();
+  for (let turn = 0; turn < TURNS; turn++) {
+    const dma = machine.dma.dmaMapSingle(dev, phys!, PAGE_BYTES, DMA_TO_DEVICE);
+    machine.dma.dmaMappingError(dev, dma);
+    machine.dma.dmaUnmapSingle(dev, dma, PAGE_BYTES, DMA_TO_DEVICE);
+  }
+  return (performance.now() - start) * 1e6;
+}
+
+const CALLS: Benchmark = {
+  name: "c.call",
+  doc: "a call from a script into C and back, warm",
+  async run(): Promise<BenchResult> {
+    const program = await load();
+    const calls = medianOf(ROUNDS, WARM_UPS, () => timeTest(program, "calls"));
+    const none = medianOf(ROUNDS, WARM_UPS, () => timeTest(program, "no calls"));
+    const value = rounded((calls - none) / TURNS);
+    return { name: "c.call", value, unit: "ns", ratio: rounded(calls / none), to: "an addition" };
+  },
+};
+
+const MAPS: Benchmark = {
+  name: "c.map",
+  doc: "map, test and unmap from C, beyond what the same three calls take from TypeScript",
+  async run(): Promise<BenchResult> {
+    const program = await load();
+    const lab = buildLab({ ...program.machine.config });
+    const device = lab.devices.get("nic")!;
+    const fromC = medianOf(ROUNDS, WARM_UPS, () => timeTest(program, "mappings")) / TURNS;
+    const here = medianOf(ROUNDS, WARM_UPS, () => timeMaps(lab.machine, device.dma)) / TURNS;
+    const value = rounded((fromC - here) / 3);
+    const to = "the same from TypeScript";
+    return { name: "c.map", value, unit: "ns a call more", ratio: rounded(fromC / here), to };
+  },
+};
+
+const STARTED: Benchmark = {
+  name: "c.start",
+  doc: "the second start of a scenario with a driver in C, beyond one without",
+  async run(): Promise<BenchResult> {
+    await load();
+    const time = (words: readonly string[]): number => {
+      const start = performance.now();
+      runDeno(["-R", "-W=.dmalab", "--allow-run", "cli/main.ts", ...words]);
+      return performance.now() - start;
+    };
+    const withC: number[] = [];
+    const without: number[] = [];
+    for (let round = -1; round < STARTS; round++) {
+      const one = time(["test", FILE, "--match", "start"]);
+      const other = time(["test", "benches/start.dma"]);
+      if (round >= 0) withC.push(one), without.push(other);
+    }
+    const value = rounded(median(withC) - median(without));
+    const ratio = rounded(median(withC) / median(without));
+    return { name: "c.start", value, unit: "ms more", ratio, to: "a scenario without C" };
+  },
+};
+
+export const C_DRIVERS: readonly Benchmark[] = [CALLS, MAPS, STARTED];
