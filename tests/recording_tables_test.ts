@@ -19,6 +19,7 @@ import type { Lab } from "../devices/lab.ts";
 import type { ControllerRings } from "../devices/nvme/controller/queues.ts";
 import type { NvmeCommandView } from "../devices/nvme/driver/command/command_view.ts";
 import type { Iod } from "../devices/nvme/driver/command/iod.ts";
+import type { NvmeRequest } from "../devices/nvme/driver/command/nvme_request.ts";
 import type { QueuePair } from "../devices/nvme/driver/queues/queue_pair.ts";
 import { SGL_TYPE } from "../devices/nvme/driver/protocol.ts";
 import { ROOT } from "./source_text.ts";
@@ -76,6 +77,8 @@ interface Watched {
   activities: number;
   /** The checker's last record when the machine was ready. */
   readonly serial: number;
+  /** Requests that were ever seen on their way. */
+  readonly seen: Map<number, NvmeRequest>;
   /** It has been long enough: nothing more is recorded. */
   ended: boolean;
 }
@@ -96,6 +99,7 @@ class Watch {
       recording,
       serial,
       events: [],
+      seen: new Map(),
       activities: 0,
       ended: false,
     };
@@ -124,9 +128,10 @@ class Watch {
     assertEquals(watched.recording.log.count, watched.machine.events.seq);
   }
 
-  look({ lab, machine, recording, serial }: Watched): void {
+  look(watched: Watched): void {
+    const { machine, recording, serial } = watched;
     this.looks++;
-    lookAtDisks(lab, recording);
+    lookAtDisks(watched);
     for (const spec of this.specs) {
       const real = realRows(spec, machine, serial);
       if (real === null) continue;
@@ -143,7 +148,7 @@ class Watch {
 }
 
 /** Queues and lists in memory against the tables, command by command. */
-function lookAtDisks(lab: Lab, recording: MachineRecording): void {
+function lookAtDisks({ lab, recording, seen }: Watched): void {
   const now = recording.log.count;
   const rows = (table: string): Row[] =>
     recording.table(table).rowsAt(now).map((row) => recording.table(table).row(row));
@@ -156,6 +161,7 @@ function lookAtDisks(lab: Lab, recording: MachineRecording): void {
   const sent = new Set<unknown>(
     commands!.filter(({ queue }) => queue === 0).map(({ request }) => request),
   );
+  const admin = new Set(sent);
   for (const device of lab.devices.values()) {
     if (device.kind !== "nvme") continue;
     const { controller, disk: { driver } } = device;
@@ -167,12 +173,16 @@ function lookAtDisks(lab: Lab, recording: MachineRecording): void {
       // While the controller is stopped, nothing that the driver has written to it counts.
       if (rings === null) continue;
       lookAtDoorbells(queue, doorbells!.filter(own), at);
-      for (const { request } of queue.sent()) sent.add(request!.id);
+      for (const { request } of queue.sent()) {
+        sent.add(request!.id);
+        seen.set(request!.id, request!);
+      }
       // A bug of the kernel's may have ended the driver before it sent what it has a tag for.
       const all = queue.sent().filter(({ request }) =>
         slots!.some((row) => own(row) && row.request === request!.id)
       );
       lookAtCommands(queue, all, rings, commands!.filter(own), at);
+      lookAtPhases(all, commands!.filter(own), rows("requests"), at);
       for (const iod of all) {
         // The driver makes no lists for commands written by hand.
         if (iod.request!.template !== null) continue;
@@ -180,8 +190,44 @@ function lookAtDisks(lab: Lab, recording: MachineRecording): void {
       }
     }
   }
+  const requests = rows("requests").filter(({ request }) => !admin.has(request));
+  lookAtRequests(seen, requests, `after event ${now}`);
   for (const request of [...entries.prp.keys(), ...entries.sgl.keys()]) {
     assert(sent.has(request), `request ${request} has entries after event ${now}`);
+  }
+}
+
+/** A request whose command is on its way is as far as that. */
+function lookAtPhases(
+  sent: readonly Iod[],
+  commands: readonly Row[],
+  requests: readonly Row[],
+  at: string,
+): void {
+  const phases: Readonly<Record<string, string>> = {
+    put: "sent",
+    fetched: "fetched",
+    completed: "completed",
+  };
+  for (const { request } of sent) {
+    const { cid, done, id } = request!;
+    const state = commands.find((row) => row.cid === cid)?.state as string;
+    const phase = requests.find((row) => row.request === id)?.phase;
+    if (!done) assertEquals(phase, phases[state], `request ${id} ${at}`);
+  }
+}
+
+/** Requests that were ever sent, as their own fields tell. */
+function lookAtRequests(
+  seen: ReadonlyMap<number, NvmeRequest>,
+  rows: readonly Row[],
+  at: string,
+): void {
+  const kept = new Map(rows.map((row) => [row.request, row]));
+  for (const [id, { done, status }] of seen) {
+    const row = kept.get(id);
+    assertEquals(row?.phase === "ended", done, `request ${id} is ${row?.phase} ${at}`);
+    if (done) assertEquals(row?.status, status, `request ${id} ${at}`);
   }
 }
 

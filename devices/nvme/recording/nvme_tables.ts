@@ -14,6 +14,9 @@ import {
   word,
 } from "../../../runtime/vocabulary/fields.ts";
 import { CTRL_PAGE_BYTES } from "../driver/protocol.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
+import type { AllHold } from "../../../runtime/vocabulary/fields.ts";
+import { STATUS } from "../../../runtime/vocabulary/shared_words.ts";
 import { DISK_EVENTS } from "../../../runtime/vocabulary/disk_events.ts";
 
 const QUEUE_SLOT_FIELDS = {
@@ -150,7 +153,47 @@ const SGL_ENTRIES: FactTableSpec<typeof SGL_FIELDS> = {
   read: () => {},
 };
 
+const REQUEST_FIELDS = {
+  request: INT,
+  device: TEXT,
+  phase: word("how far a request is", {
+    sent: "Its command stands in a submission queue.",
+    fetched: "The controller has read its command.",
+    completed: "The controller has posted its completion.",
+    ended: "Whoever submitted it has been told.",
+  }),
+  status: optional(STATUS),
+};
+
+type RequestPhase = AllHold<typeof REQUEST_FIELDS>["phase"];
+
+/** A request comes to its next phase; what belongs to none has no row. */
+function reach(phase: RequestPhase) {
+  return (rows: FactTable<typeof REQUEST_FIELDS>, { seq, device, request }: MachineEvent): void => {
+    if (request !== null) rows.begin(seq, { request, device: device!, phase, status: null });
+  };
+}
+
+const REQUESTS: FactTableSpec<typeof REQUEST_FIELDS> = {
+  name: "requests",
+  doc: "A request was sent to a disk, and so far it came. It stays as it ended.",
+  fields: REQUEST_FIELDS,
+  key: ["request"],
+  changes: {
+    "nvme.submit": reach("sent"),
+    "nvme.fetch": reach("fetched"),
+    "nvme.complete": reach("completed"),
+    "block.status": (rows, { seq, device, request, fields: { status } }) => {
+      if (request !== null && device !== null) {
+        rows.begin(seq, { request, device, phase: "ended", status });
+      }
+    },
+  },
+  read: () => {},
+};
+
 export const NVME_TABLES: readonly AnyTableSpec[] = [
+  REQUESTS,
   QUEUE_SLOTS,
   COMMANDS,
   DOORBELLS,
