@@ -5,4 +5,4 @@
  */
 import type { GrammarPlan } from "./grammar_plan.ts";
 
-export const PLAN: GrammarPlan | null = null;
+export const PLAN: (() => GrammarPlan) | null = null;
