@@ -1,7 +1,7 @@
 /** Who holds bounce buffers, and why the last request for one failed: read out of the events. */
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { BouncedBuffer, SwiotlbPool } from "../../runtime/memory/swiotlb/swiotlb.ts";
-import { clip, PICTURE_COLUMNS, wrapText } from "../text/columns.ts";
+import { clip, wrapText } from "../text/columns.ts";
 import { formatCount, formatDuration, formatSize } from "../text/numbers.ts";
 import type { Run } from "../values/run.ts";
 import { formatInputs } from "./explain/inputs.ts";
@@ -40,19 +40,21 @@ export function explainPool(pool: SwiotlbPool, run: Run): string[] {
   return [
     `${pool.usedSlots} of ${formatCount(pool.slots, "slot")} in use` +
     (sorted.length === 0 ? "" : `, held by ${formatCount(sorted.length, "statement")}`),
-    ...sorted.slice(0, SHOWN_HOLDERS).flatMap((holder) => holderLines(holder, nowNs)),
+    ...sorted.slice(0, SHOWN_HOLDERS).flatMap((holder) => holderLines(holder, nowNs, run)),
     ...rest > 0 ? [`  ⋮ ${formatCount(rest, "more statement")}`] : [],
     ...refusalLines(events, run),
-  ].map((line) => clip(line, PICTURE_COLUMNS));
+  ].map((line) => clip(line, run.columns));
 }
 
 /** What a statement holds, and its place: on a line of its own where it would be cut off. */
-function holderLines({ place, buffers, slots, oldestNs }: Holder, nowNs: number): string[] {
+function holderLines(
+  { place, buffers, slots, oldestNs }: Holder,
+  nowNs: number,
+  { columns }: Run,
+): string[] {
   const what = `  ${formatCount(slots, "slot")} in ${formatCount(buffers, "buffer")}, ` +
     `up to ${formatDuration(nowNs - oldestNs)} old: `;
-  return what.length + place.length <= PICTURE_COLUMNS
-    ? [what + place]
-    : [what.trimEnd(), `    ${place}`];
+  return what.length + place.length <= columns ? [what + place] : [what.trimEnd(), `    ${place}`];
 }
 
 /** The newest `swiotlb.map` of each address. */
@@ -85,8 +87,8 @@ function refusalLines(events: readonly MachineEvent[], run: Run): string[] {
     `last refusal: ${formatSize(wanted)} for ${last.device ?? "?"}, ${
       siteText(last.site, run) ?? "the machine"
     }`,
-    ...wrapText(`${cause}: ${POOL_VERDICTS[cause]}`, PICTURE_COLUMNS - 2)
+    ...wrapText(`${cause}: ${POOL_VERDICTS[cause]}`, run.columns - 2)
       .map((line) => `  ${line}`),
-    ...wrapText(inputs, PICTURE_COLUMNS - 4).map((line) => `    ${line}`),
+    ...wrapText(inputs, run.columns - 4).map((line) => `    ${line}`),
   ];
 }

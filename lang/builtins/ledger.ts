@@ -6,7 +6,7 @@
  */
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
-import { clip, PICTURE_COLUMNS, spread, wrapText } from "../text/columns.ts";
+import { clip, spread, wrapText } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
 import type { Run } from "../values/run.ts";
@@ -121,7 +121,7 @@ export function explainAddress(
     live.length === 0
       ? "now      nothing is mapped there"
       : `now      ${live.map((entry) => pointsTo(entry, address, space)).join(", ")}`,
-  ].map((line) => clip(line, PICTURE_COLUMNS));
+  ].map((line) => clip(line, run.columns));
 }
 
 function pointsTo(entry: LedgerEntry, address: number, space: "phys" | "dma"): string {
@@ -144,7 +144,7 @@ function lifeLines(
     `┌ ${momentText("born", entry.born, entry.api, run)}`,
     `│        ${formatAddress(entry.phys)} ${formatSize(entry.sizeBytes)} ${entry.dir}, ` +
     `${entry.device} sees ${formatAddress(entry.dma)}, path ${entry.path}`,
-    ...branchLine(entry.born),
+    ...branchLine(entry.born, run),
   ];
   const last = entry.died?.seq ?? Infinity;
   let uses = 0;
@@ -154,7 +154,7 @@ function lifeLines(
       if (event.seq >= entry.born.seq && event.seq <= last) uses++;
     } else if (LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry)) {
       const text = `│        #${String(event.seq).padEnd(5)} ${formatEventText(event, 14)}`;
-      lines.push(spread(text, event.why?.rule ?? ""));
+      lines.push(spread(text, event.why?.rule ?? "", run.columns));
     }
   }
   if (uses > 0) {
@@ -167,12 +167,12 @@ function lifeLines(
 }
 
 /** Which branch a map took, where there was one to take. */
-function branchLine({ why }: MachineEvent): string[] {
+function branchLine({ why }: MachineEvent, { columns }: Run): string[] {
   const branch = why?.inputs.branch;
   if (why === null || typeof branch !== "string") return [];
   return [
-    spread(`│        branch ${branch}`, why.rule),
-    ...wrapText(branchDoc(branch) ?? "", PICTURE_COLUMNS - 9).filter((line) => line !== "")
+    spread(`│        branch ${branch}`, why.rule, columns),
+    ...wrapText(branchDoc(branch) ?? "", columns - 9).filter((line) => line !== "")
       .map((line) => `│        ${line}`),
   ];
 }

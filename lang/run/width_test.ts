@@ -14,6 +14,8 @@ let io = ssd.read(lba: 0, into: alloc_pages(40, contiguous: false))
 let read = trace { ssd.read(lba: 0, into: alloc_pages(40, contiguous: false)) }
 show read
 explain read
+explain ssd.limits
+explain alloc_pages(1).phys
 let both = fork { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) } and { }
 show both
 `.replaceAll(/word \* (\d+)/g, (_, times) => Array(Number(times)).fill("word").join(" + "));

@@ -2,7 +2,7 @@
 import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
 import { PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
-import { PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
+import { spread, wrapText } from "../../text/columns.ts";
 import { formatSize } from "../../text/numbers.ts";
 import { formatInputs } from "./inputs.ts";
 
@@ -16,29 +16,42 @@ export interface NamedLimit {
 const INDENT = "    ";
 
 /** Every limit that somebody chose, in the order in which one follows from the other. */
-export function limitsStory(limits: QueueLimits, named: readonly NamedLimit[]): string[] {
+export function limitsStory(
+  limits: QueueLimits,
+  named: readonly NamedLimit[],
+  columns: number,
+): string[] {
   return [
-    ...named.flatMap((limit) => chosenLines(limits, limit)),
+    ...named.flatMap((limit) => chosenLines(limits, limit, columns)),
     "what that comes to",
-    ...capacity(limits),
+    ...capacity(limits).flatMap((line) => indented(line, columns)),
   ];
 }
 
 /** One limit: what it is, and who chose it, by what; or that nobody did. */
-export function limitStory(limits: QueueLimits, limit: NamedLimit, doc: string): string[] {
+export function limitStory(
+  limits: QueueLimits,
+  limit: NamedLimit,
+  doc: string,
+  columns: number,
+): string[] {
   const nobody = [
     `${limit.name} = ${limit.text}`,
-    ...indented("nobody states it: the layer's default"),
+    ...indented("nobody states it: the layer's default", columns),
   ];
-  const chosen = chosenLines(limits, limit);
+  const chosen = chosenLines(limits, limit, columns);
   const [head, ...reasons] = chosen.length > 0 ? chosen : nobody;
-  return [head!, ...indented(doc), ...reasons];
+  return [head!, ...indented(doc, columns), ...reasons];
 }
 
-function chosenLines(limits: QueueLimits, { key, name, text }: NamedLimit): string[] {
+function chosenLines(
+  limits: QueueLimits,
+  { key, name, text }: NamedLimit,
+  columns: number,
+): string[] {
   return limits.why.filter(({ limit }) => limit === key).flatMap((reason, index) => [
-    spread(`${name} = ${text}${index === 0 ? "" : ", lowered"}`, placeOf(reason)),
-    ...sentences(reason),
+    spread(`${name} = ${text}${index === 0 ? "" : ", lowered"}`, placeOf(reason), columns),
+    ...reasonsOf(reason).flatMap((sentence) => indented(sentence, columns)),
   ]);
 }
 
@@ -53,12 +66,8 @@ function placeOf(reason: LimitReason): string {
   return by === "" ? reason.rule : `set by ${by}  ${reason.rule}`;
 }
 
-function sentences(reason: LimitReason): string[] {
-  return reasonsOf(reason).flatMap((text) => indented(text));
-}
-
-function indented(text: string): string[] {
-  return wrapText(text, PICTURE_COLUMNS - INDENT.length).map((line) => INDENT + line);
+function indented(text: string, columns: number): string[] {
+  return wrapText(text, columns - INDENT.length).map((line) => INDENT + line);
 }
 
 function sizeIn(inputs: LimitReason["inputs"], name: string): string {
@@ -177,5 +186,5 @@ function capacity(limits: QueueLimits): string[] {
   if (soft < transfer) {
     lines.push(`a read or write is cut at ${formatSize(soft)}; a user's own command is not`);
   }
-  return lines.flatMap((line) => indented(line));
+  return lines;
 }

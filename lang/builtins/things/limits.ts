@@ -1,4 +1,5 @@
 /** The limits of a device's queues, and who set each. */
+import type { Run } from "../../values/run.ts";
 import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import { tableLines } from "../../text/columns.ts";
@@ -98,8 +99,8 @@ export const LIMITS: TypeSpec<LimitsTarget> = {
     ...Object.fromEntries(
       SHOWN.map((shown) => [shown.name, {
         ...f[shown.kind](shown.doc, ({ limits }) => shown.value(limits)),
-        explain: ({ limits }: LimitsTarget) =>
-          limitStory(limits, namedLimit(limits, shown), shown.doc),
+        explain: ({ limits }: LimitsTarget, { columns }: Run) =>
+          limitStory(limits, namedLimit(limits, shown), shown.doc, columns),
       }]),
     ),
     why: f.of(
@@ -121,6 +122,7 @@ export const LIMITS: TypeSpec<LimitsTarget> = {
       ["left", "right"],
     ),
   ],
-  explain: ({ limits }) => limitsStory(limits, SHOWN.map((shown) => namedLimit(limits, shown))),
+  explain: ({ limits }, { columns }) =>
+    limitsStory(limits, SHOWN.map((shown) => namedLimit(limits, shown)), columns),
   equals: (target, other) => isThing(other, LIMITS) && other.target.limits === target.limits,
 };
