@@ -37,10 +37,15 @@ export const TRACE = command({
       placeholder: "FORM",
       doc: "for export: ftrace (the kernel's own text), chrome, perfetto or dmatrace",
     },
+    events: {
+      kind: "flag",
+      doc: "for import: every event with its file and line, one JSON object a line",
+    },
     shrink: { kind: "flag", doc: "for script: only the mappings that findings are about" },
   },
   examples: [
     { line: "trace import trace.txt.gz dmesg.txt", doc: "what is in them" },
+    { line: "trace import --events trace.txt blkparse.txt", doc: "all of it as one log of events" },
     { line: "trace check trace.txt.gz dmesg.txt", doc: "what was wrong, and whose fault it was" },
     { line: "trace check --json trace.txt", doc: "the same for programs" },
     { line: "trace show trace.txt --at 0xfffff000", doc: "every mapping that an address had" },
@@ -60,7 +65,8 @@ export const TRACE = command({
     if (paths.length === 0) return refuse(`trace ${action} needs a file, or -`, screen);
     if (action === "import") {
       const { runImport } = await import("../trace/import.ts");
-      return runImport(paths, options.json, screen);
+      const form = { asJson: options.json, asEvents: options.events };
+      return runImport(paths, form, screen);
     }
     if (action === "show") {
       const { runShow } = await import("../trace/show.ts");

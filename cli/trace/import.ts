@@ -1,4 +1,7 @@
 /** `dmalab trace import`: what is in the records of a real machine. */
+import { KernelLogReader } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
+import { eventOf, logEvent, type LoggedEvent } from "../../instruments/traces/line/event_log.ts";
+import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
 import { ImportPass } from "../../instruments/traces/line/import_pass.ts";
 import { LogPass } from "../../instruments/traces/ledger/trace_check.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
@@ -10,13 +13,49 @@ import { lineSource, UnreadableFile } from "./read_lines.ts";
 /** Bytes between two words of progress. */
 const PROGRESS_BYTES = 16 << 20;
 
+/** Every event of all files, a JSON object a line, in the order of the files. */
+async function writeEvents(paths: readonly string[], screen: Screen): Promise<void> {
+  const line = new TraceLine();
+  const write = (event: LoggedEvent) => screen.data(`${JSON.stringify(event)}\n`);
+  for (const path of paths) {
+    const source = lineSource(path);
+    const reader = new KernelLogReader({
+      entry: (entry) => write(logEvent(entry, source.name)),
+      unreadable: () => {},
+    });
+    let isInJob = false;
+    await source.each((text, number) => {
+      const kind = line.read(text);
+      if (kind === "lost") {
+        const { cpu, lost } = line;
+        const gap = { seconds: null, event: "gap", cpu, lost };
+        write({ file: source.name, line: number, origin: "kernel text", ...gap });
+      }
+      const event = eventOf(text, line, source.name, number, isInJob);
+      isInJob = event?.origin === "fio job" || isInJob && text.trim() === "";
+      if (event !== null) write(event);
+      else if (kind !== "event") reader.push(text, number);
+    });
+    reader.end();
+  }
+}
+
 export async function runImport(
   paths: readonly string[],
-  asJson: boolean,
+  form: { readonly asJson: boolean; readonly asEvents: boolean },
   screen: Screen,
 ): Promise<ExitCode> {
   const pass = new ImportPass();
   const log = new LogPass();
+  if (form.asEvents) {
+    try {
+      await writeEvents(paths, screen);
+      return HELD;
+    } catch (error) {
+      if (error instanceof UnreadableFile) return refuse(error.message, screen);
+      throw error;
+    }
+  }
   const showsProgress = host.stderr.isTerminal();
   let shown = 0;
   try {
@@ -42,7 +81,7 @@ export async function runImport(
   if (pass.origins.size === 0 && log.entries.length === 0) {
     return refuse(`nothing of a trace or a log in ${paths.join(", ")}`, screen);
   }
-  if (asJson) screen.out(`${JSON.stringify(importJson(pass, log))}\n`);
+  if (form.asJson) screen.out(`${JSON.stringify(importJson(pass, log))}\n`);
   else for (const line of importLines(pass, log)) screen.out(`${line}\n`);
   return HELD;
 }

@@ -1,0 +1,159 @@
+/**
+ * All that is recorded as one log of events: each with its file and line, its own clock's time, and
+ * what its line says.
+ *
+ * @see behaviour/traces.md T.1, T.40 to T.43, T.57 to T.59
+ */
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import { type DmaEvent, isDmaEvent, readDmaEvent } from "./dma_event.ts";
+import { type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
+import { readSetup } from "./nvme_event.ts";
+import type { TraceLine } from "./trace_line.ts";
+
+/** One event; what else it has are the fields of its line. */
+export interface LoggedEvent {
+  readonly file: string;
+  readonly line: number;
+  readonly origin: LineOrigin;
+  /** By the clock of its stream, or null where the line has no time. */
+  readonly seconds: number | null;
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+const QEMU_HEAD = /^(?:\d+@(\d+\.\d+):)?(\w+) ?(.*)$/;
+const BLKPARSE =
+  /^\s*(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)(?: (\d+) ([+/]) (\d+))?(.*)$/;
+/** Behind a range or in its place: who it was, or how it ended. */
+const BLKPARSE_END = /\[(-?\w[^\]]*)\]/;
+const FIO_OPTION = /^([a-z_]+)=(.*)$/;
+const FIO_SECTION = /^\[([\w.-]+)\]\s*$/;
+/** Options of a job that say what it does to memory and to the disk; others are told as ignored. */
+const FIO_USED: ReadonlySet<string> = new Set([
+  "rw",
+  "bs",
+  "bsrange",
+  "size",
+  "iodepth",
+  "numjobs",
+  "direct",
+  "offset",
+  "rwmixread",
+  "verify",
+]);
+const FIO_UNITS: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/**
+ * What a line says as an event; null for one that is none, and for lines of a kernel's log.
+ *
+ * @param isInJob The line before is of a job for fio: then this may be an option that nobody knows.
+ */
+export function eventOf(
+  text: string,
+  line: TraceLine,
+  file: string,
+  number: number,
+  isInJob: boolean,
+): LoggedEvent | null {
+  const isOption = isInJob && FIO_OPTION.test(text.trim());
+  const told = isOption ? { origin: "fio job" as const } : originOf(text, line);
+  if (told === null) return null;
+  const { origin } = told;
+  const place = { file, line: number, origin };
+  switch (origin) {
+    case "QEMU log":
+      return { ...place, ...qemuFields(text) };
+    case "blkparse":
+      return { ...place, ...blkparseFields(text) };
+    case "fio job":
+      return { ...place, seconds: null, ...fioFields(text.trim()) };
+    case "facts":
+      return { ...place, seconds: null, event: "queue_limit", ...queueLimitOf(text) };
+    case "kernel log":
+      return null;
+    default:
+      return { ...place, ...traceFields(line) };
+  }
+}
+
+/** A record of a kernel's log as an event. */
+export function logEvent(
+  { facts, kind, line, seconds }: KernelLogEntry,
+  file: string,
+): LoggedEvent {
+  const { event: record = null, ...others } = facts;
+  return { file, line, origin: "kernel log", seconds, event: kind, record, ...others };
+}
+
+function traceFields(line: TraceLine) {
+  const { context, cpu, event, payload, pid, seconds, task } = line;
+  const common = { seconds, event, cpu, task, pid, context: context === " " ? null : context };
+  if (isDmaEvent(event)) {
+    const read = readDmaEvent(event, payload);
+    return read === null
+      ? { ...common, damaged: true, payload }
+      : { ...common, ...addressesAsHex(read) };
+  }
+  const command = event === "nvme_setup_cmd" ? readSetup(payload) : null;
+  return command === null ? { ...common, payload } : { ...common, ...command };
+}
+
+/** Addresses as people write them; sizes and counts stay numbers. */
+function addressesAsHex(event: DmaEvent): Record<string, unknown> {
+  const shown = Object.entries(event).map(([name, value]) => {
+    const field = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const isAddress = /^(?:addr|phys|start|end)$/.test(name) && typeof value === "number";
+    if (isAddress) return [field, hex(value)];
+    return /Addrs$/.test(name) ? [field, (value as readonly number[]).map(hex)] : [field, value];
+  });
+  return Object.fromEntries(shown);
+}
+
+function hex(address: number): string | null {
+  return address < 0 ? null : `0x${address.toString(16)}`;
+}
+
+/** `cid 4 nsid 0x1 …`: words in pairs; a name in quotes is one word. */
+function qemuFields(text: string) {
+  const [, seconds, event, payload] = QEMU_HEAD.exec(text)!;
+  const words = payload!.match(/'[^']*'|\S+/g) ?? [];
+  const fields: Record<string, string | number> = {};
+  for (let at = 0; at + 1 < words.length; at += 2) {
+    const value = words[at + 1]!.replace(/^'|'$/g, "");
+    fields[words[at]!] = /^\d{1,15}$/.test(value) ? Number(value) : value;
+  }
+  return { seconds: seconds === undefined ? null : Number(seconds), event: event!, ...fields };
+}
+
+function blkparseFields(text: string) {
+  const match = BLKPARSE.exec(text);
+  if (match === null) return { seconds: null, event: "damaged", payload: text };
+  const [, device, cpu, sequence, seconds, pid, action, rwbs, sector, mark, count, rest] = match;
+  const end = BLKPARSE_END.exec(rest ?? "")?.[1] ?? null;
+  const range = sector === undefined
+    ? {}
+    : mark === "+"
+    ? { sector: Number(sector), sectors: Number(count) }
+    : { sector: Number(sector), new_sector: Number(count) };
+  return {
+    seconds: Number(seconds),
+    event: action!,
+    device: device!,
+    cpu: Number(cpu),
+    sequence: Number(sequence),
+    pid: Number(pid),
+    rwbs: rwbs!,
+    ...range,
+    ...action === "C" ? { errno: end === null ? null : Number(end) } : { task: end },
+  };
+}
+
+function fioFields(text: string) {
+  const section = FIO_SECTION.exec(text);
+  if (section !== null) return { event: "job", name: section[1]! };
+  const [, option, value] = FIO_OPTION.exec(text)!;
+  if (!FIO_USED.has(option!)) return { event: "ignored", option: option!, value: value! };
+  const size = /^(\d+)([kmg]?)b?$/i.exec(value!);
+  const bytes = size === null ? null : Number(size[1]) * (FIO_UNITS[size[2]!.toLowerCase()] ?? 1);
+  return { event: "option", option: option!, value: bytes ?? value! };
+}
