@@ -57,3 +57,10 @@ Deno.test("what the compiler says is shown as what we say", async () => {
   );
   assertEquals(said.slice(0, 3), ["E0711 error 6", "E0711 error 6", "E0711 error 11"]);
 });
+
+Deno.test("docs/c-drivers.md shows the driver that it runs", () => {
+  const page = Deno.readTextFileSync(join(ROOT, "docs/c-drivers.md"));
+  for (const file of ["drivers/map/map.c", "drivers/map/map.dma"]) {
+    assertStringIncludes(page, Deno.readTextFileSync(join(ROOT, file)).trimEnd());
+  }
+});

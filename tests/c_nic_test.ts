@@ -4,6 +4,7 @@ import { applyPatch, loadPatched } from "../cli/c/patched.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import type { Program } from "../lang/run/program.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
+import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 
 const FOLDER = join(ROOT, "drivers/nic");
@@ -67,6 +68,17 @@ Deno.test("the NIC in C: right in every mode, and each planted bug is found as i
       assertMatch(saidOf(programs[index + 1]!, by), says);
     });
   }
+});
+
+Deno.test("deno task demo-c shows the leak of the planted bug, with its line of C", async () => {
+  const { code, output } = await runDeno(["task", "--quiet", "demo-c"], {
+    folder: ROOT,
+    env: { NO_COLOR: "1" },
+  });
+  assertEquals(code, 0);
+  assertMatch(output, /everything that can fail fails once \[iommu.mode = strict\] \.\.\. ok/);
+  assertMatch(output, /something leaks when `dma_map_page` fails the 5th time/);
+  assertMatch(output, /--> drivers\/nic\/ring_nic\.c:213:8\n/);
 });
 
 Deno.test("applyPatch() changes what the patch says, and refuses another text", () => {

@@ -131,7 +131,7 @@ const TYPESCRIPT = [INSTALL, "docs/typescript.md"];
 
 Deno.test("shell commands in the pages are ones that are known to work", () => {
   const known = [
-    /^npx -y deno@2\.9\.6 task (?:demo|test)$/,
+    /^npx -y deno@2\.9\.6 task (?:demo|demo-c|test)$/,
     // Of the README: package_test.ts builds the package and installs it so.
     /^npx -y deno@2\.9\.6 task package$/,
     /^npm install -g \.\/dist$/,
@@ -148,7 +148,8 @@ Deno.test("shell commands in the pages are ones that are known to work", () => {
 
 Deno.test("a block says what it is: fences without a language do not occur", () => {
   for (const block of BLOCKS) {
-    const languages = ["dma", "console", "sh", "text", "json", "mermaid"];
+    // Text in C is held to its file by c_driver_test.ts.
+    const languages = ["c", "dma", "console", "sh", "text", "json", "mermaid"];
     if (TYPESCRIPT.includes(block.page)) languages.push("ts");
     assert(languages.includes(block.language), place(block));
   }
