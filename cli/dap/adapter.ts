@@ -17,6 +17,9 @@ export type Send = (event: string, body?: object) => void;
 
 type Category = DebugProtocol.OutputEvent["body"]["category"];
 
+/** How long nobody has asked before later answers are prepared. */
+const QUIET_MS = 20;
+
 /** A run that was launched. */
 export interface Target {
   readonly debuggee: Debuggee;
@@ -36,6 +39,7 @@ export class Adapter {
   #isGoing = false;
   #hasEnded = false;
   #saidResult = false;
+  #idle: ReturnType<typeof setTimeout> | undefined;
   /** What the client was shown, by the numbers that it was given. */
   #frames: ShownFrame[] = [];
   readonly #places: Position[] = [];
@@ -78,6 +82,7 @@ export class Adapter {
   /** Does what waits for the answer to be sent. */
   async answered(): Promise<void> {
     for (const work of this.#later.splice(0)) await work();
+    this.#prepare();
   }
 
   /** Loads a scenario, and stands at the beginning of a run of it. */
@@ -217,8 +222,19 @@ export class Adapter {
     });
   }
 
+  /** Does what makes later answers short, a little at a time. */
+  #prepare(): void {
+    clearTimeout(this.#idle);
+    if (this.#hasEnded) return;
+    this.#idle = setTimeout(() => {
+      if (this.#hasEnded || this.#isGoing || this.#target === null) return;
+      if (this.target.debuggee.prepare()) this.#prepare();
+    }, QUIET_MS);
+  }
+
   /** Says that it is over. */
   end(): void {
+    clearTimeout(this.#idle);
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#target?.debuggee.pause();

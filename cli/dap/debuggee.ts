@@ -20,6 +20,16 @@ import {
 } from "../../lang/recording/mod.ts";
 import { Pace } from "./pace.ts";
 
+/** What a run grows by, and what is searched for breakpoints, before somebody may interrupt. */
+const LEAST_STATEMENTS = 512;
+const LEAST_MOMENTS = 16_384;
+
+/** Machines that wait along a long run, for questions about its moments; a short one needs none. */
+const WAITING_MACHINES = 32;
+const LONG_RUN_EVENTS = 20_000;
+/** What is done for that at once. */
+const IDLE_MS = 10;
+
 /** Where a move ended, and why. */
 export interface Halt {
   /** `failed`: at the moment at which the run fails; `wrong`: a condition cannot be asked. */
@@ -69,6 +79,8 @@ export class Debuggee {
   readonly #clock: RunClock;
   readonly #listener: DebuggeeListener;
   #pauses = false;
+  /** Events that there were when machines were spread over the run. */
+  #preparedFor = 0;
   /** Lines that have been told. */
   #printed = 0;
 
@@ -115,8 +127,8 @@ export class Debuggee {
     const { recording } = this;
     const run = this.#run;
     const from = this.at;
-    const growing = new Pace();
-    const checking = new Pace();
+    const growing = new Pace(LEAST_STATEMENTS);
+    const checking = new Pace(LEAST_MOMENTS);
     for (;;) {
       const moved = move(recording, from, step);
       const isThere = moved.reason === "arrived" || run.isOver;
@@ -158,7 +170,7 @@ export class Debuggee {
       this.at = failedAt;
       return halt("failed");
     }
-    const checking = new Pace();
+    const checking = new Pace(LEAST_MOMENTS);
     const moved = move(recording, this.at, step);
     let after = this.at;
     while (comparePositions(this.at, moved.at) > 0) {
@@ -174,6 +186,22 @@ export class Debuggee {
       if (this.#pauses) return halt("paused");
     }
     return halt(moved.reason === "arrived" ? "arrived" : "beginning");
+  }
+
+  /**
+   * Prepares for questions while nobody asks: a look is short when a machine waits near its moment.
+   *
+   * @returns Whether there is more to do.
+   */
+  prepare(): boolean {
+    const { log, reruns } = this.recording;
+    const { end } = this.#run;
+    if (log.count < LONG_RUN_EVENTS || this.#preparedFor === log.count) return false;
+    const endMs = performance.now() + IDLE_MS;
+    let isDone = true;
+    reruns.spread(end, WAITING_MACHINES, () => isDone = performance.now() < endMs);
+    if (isDone) this.#preparedFor = log.count;
+    return !isDone;
   }
 
   #tell(at: Position): void {

@@ -5,17 +5,19 @@ const PIECE_MS = 10;
 /** After so long the host may hear what has come in. */
 const BREATH_MS = 20;
 
-const LEAST = 256;
 const MOST = 2 ** 18;
 
 /** Pieces of work that grow and shrink with the time that they take. */
 export class Pace {
   /** Moments, or statements, of the next piece. */
-  size = 4 * LEAST;
+  size: number;
+  readonly #least: number;
   #breathedMs: number;
   readonly #clock: () => number;
 
-  constructor(clock: () => number = () => performance.now()) {
+  /** @param least What is done in one go however long it takes. */
+  constructor(least: number, clock: () => number = () => performance.now()) {
+    this.size = this.#least = least;
     this.#clock = clock;
     this.#breathedMs = clock();
   }
@@ -26,7 +28,7 @@ export class Pace {
     const done = work(this.size);
     const tookMs = this.#clock() - startMs;
     if (tookMs < PIECE_MS / 2) this.size = Math.min(MOST, 2 * this.size);
-    else if (tookMs > 2 * PIECE_MS) this.size = Math.max(LEAST, this.size >>> 1);
+    else if (tookMs > 2 * PIECE_MS) this.size = Math.max(this.#least, this.size >>> 1);
     return done;
   }
 

@@ -1,6 +1,6 @@
 /** Places of the source, as the client counts lines and writes paths. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { fromFileUrl, toFileUrl } from "@std/path";
+import { fromFileUrl, isAbsolute, toFileUrl } from "@std/path";
 import type { Span } from "../../lang/source.ts";
 import { host } from "../host.ts";
 import { currentFolder } from "../host_file.ts";
@@ -46,7 +46,8 @@ export class Sources {
 
   /** What the client calls a file. @param name As sources are named. */
   source(name: string): DebugProtocol.Source {
-    const path = this.#paths.get(name) ?? joinPath(currentFolder(), name);
+    const path = this.#paths.get(name) ??
+      (isAbsolute(name) ? name : joinPath(currentFolder(), name));
     const shown = name.slice(name.lastIndexOf("/") + 1);
     return { name: shown, path: this.#areUrls ? toFileUrl(path).href : path };
   }

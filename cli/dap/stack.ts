@@ -6,7 +6,12 @@
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import type { Span } from "../../lang/source.ts";
-import { type Position, type Recording, spanOfEvent } from "../../lang/recording/mod.ts";
+import {
+  comparePositions,
+  type Position,
+  type Recording,
+  spanOfEvent,
+} from "../../lang/recording/mod.ts";
 import { eventReference } from "./event_list.ts";
 import { nameOf } from "./launch.ts";
 import type { Sources } from "./sources.ts";
@@ -39,10 +44,16 @@ export class Threads {
   /** All threads that have done something in what is known of the run. */
   list(): DebugProtocol.Thread[] {
     const { log } = this.#recording;
+    let lastCpu = 0;
+    let lastDevice: string | null = null;
     for (; this.#seen < log.count; this.#seen++) {
-      this.#cpus.add(log.cpuAt(this.#seen + 1));
+      const cpu = log.cpuAt(this.#seen + 1);
       const device = log.deviceAt(this.#seen + 1);
-      if (device !== null && !this.#devices.includes(device)) this.#devices.push(device);
+      // Events of one come together.
+      if (cpu !== lastCpu) this.#cpus.add(lastCpu = cpu);
+      if (device === lastDevice || device === null) continue;
+      lastDevice = device;
+      if (!this.#devices.includes(device)) this.#devices.push(device);
     }
     return [
       ...[...this.#cpus].sort((one, other) => one - other)
@@ -89,12 +100,26 @@ export class Threads {
         instructionPointerReference: eventReference(seq),
       }));
     }
-    recording.frames(at).forEach(({ name, span }, call) => {
-      frames.push(this.#frame(at, call, name === "" ? nameOf(recording) : name, span, reference));
+    const returned = this.#returned(at);
+    recording.frames(at).forEach(({ depth, name, span }, call) => {
+      if (call < returned) return;
+      frames.push(this.#frame(at, call, depth === 1 ? nameOf(recording) : name, span, reference));
     });
     if (recording.statement(at) !== null) return frames;
     const label = at.statement === 0 ? "the machine is ready" : "the run is over";
     return [this.#frame(at, at.statement === 0 ? null : 0, label, null, reference)];
+  }
+
+  /** Calls of the statement that fails have returned: nothing has started since that would tell. */
+  #returned(at: Position): number {
+    const { failedAt, failure } = this.#recording;
+    if (failure === null || failedAt === null || comparePositions(at, failedAt) !== 0) return 0;
+    const [, file, line] = /^(.*):(\d+):\d+$/.exec(failure.place) ?? [];
+    const found = this.#recording.frames(at).findIndex(({ span: { end, source, start } }) =>
+      source.name === file && source.position(start).line <= Number(line) &&
+      Number(line) <= source.position(end).line
+    );
+    return Math.max(0, found);
   }
 
   #eventFrame(at: Position): ShownFrame {

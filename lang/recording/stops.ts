@@ -58,9 +58,18 @@ const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "
 /** Moments between two looks at whether somebody wants a search to end. */
 const WINDOW_MOMENTS = 4096;
 
+/** How often a breakpoint was come to, as far as that was counted. */
+interface Counted {
+  count: number;
+  upTo: Position;
+  /** From where on it stops; null while it was not come to often enough. */
+  enoughAt: Position | null;
+}
+
 /** Which moments a breakpoint could stop at, without its condition. */
 interface Places {
   readonly stop: Stop;
+  readonly counted: Counted;
   readonly condition: Question | null;
   readonly log: Question | null;
   /** Statements of the code, by number. */
@@ -75,6 +84,8 @@ interface Places {
 export class Stops {
   readonly #stops = new Map<number, Stop>();
   #lastId = 0;
+  /** By the numbers of the breakpoints. */
+  readonly #counted = new WeakMap<Recording, Map<number, Counted>>();
 
   /** All that are set, in the order in which they were. */
   get all(): readonly Stop[] {
@@ -111,7 +122,10 @@ export class Stops {
     to: Position,
   ): { readonly hit: StopHit | null; readonly logged: readonly LoggedLine[] } {
     if (this.#stops.size === 0) return { hit: null, logged: [] };
-    const places = this.all.map((stop) => placesOf(recording, stop));
+    const places = this.all.map((stop) => ({
+      ...placesOf(recording, stop),
+      counted: this.#countedOf(recording, stop),
+    }));
     const stopping = places.filter(({ log }) => log === null);
     const forward = comparePositions(from, to) <= 0;
     const hit = forward
@@ -122,13 +136,21 @@ export class Stops {
     return { hit, logged };
   }
 
+  #countedOf(recording: Recording, { id }: Stop): Counted {
+    const all = this.#counted.get(recording) ?? new Map<number, Counted>();
+    this.#counted.set(recording, all);
+    const counted = all.get(id) ?? { count: 0, upTo: START, enoughAt: null };
+    all.set(id, counted);
+    return counted;
+  }
+
   /** Where a breakpoint is on a line that starts a statement; null for none, and for other causes. */
   lineOf(recording: Recording, { cause }: StopSpec): number | null {
     return cause.kind === "line" ? statementsOnLine(recording, cause).line : null;
   }
 }
 
-function placesOf(recording: Recording, stop: Stop): Places {
+function placesOf(recording: Recording, stop: Stop): Omit<Places, "counted"> {
   const { cause, condition, log } = stop;
   const { eventNames } = recording.looker.registry;
   const kindsNamed = (names: readonly string[]) =>
@@ -293,18 +315,18 @@ function holds(condition: Question, seen: Parameters<Question["ask"]>[0]): boole
   }
 }
 
-/** Whether a breakpoint has been come to so often that it stops. */
+/** Whether a breakpoint has been come to so often that it stops. Each stretch is counted once. */
 function countsEnough(recording: Recording, places: Places, at: Position): boolean {
-  const { hits } = places.stop;
-  if (hits === undefined || hits <= 1) return true;
-  const uncounted = { ...places, stop: { ...places.stop, hits: 1 } };
-  let from = START;
-  for (let count = 1;; count++) {
-    const hit = firstHit(recording, [uncounted], from, at);
-    if (hit === null) return false;
-    if (count >= hits) return true;
-    from = hit.at;
+  const { counted, stop } = places;
+  const { hits = 1 } = stop;
+  if (hits <= 1) return true;
+  const uncounted = { ...places, stop: { ...stop, hits: 1 } };
+  while (counted.enoughAt === null && comparePositions(counted.upTo, at) < 0) {
+    const hit = firstHit(recording, [uncounted], counted.upTo, at);
+    counted.upTo = hit?.at ?? at;
+    if (hit !== null && ++counted.count === hits) counted.enoughAt = hit.at;
   }
+  return counted.enoughAt !== null && comparePositions(counted.enoughAt, at) <= 0;
 }
 
 function loggedBetween(

@@ -1,0 +1,408 @@
+/** `dmalab dap` over its streams: what a client asks, against examples, in processes of their own. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import type { Client } from "./dap/client.ts";
+import { withClient } from "./dap/in_process.ts";
+import { withProcess } from "./dap/process.ts";
+import { ROOT } from "./source_text.ts";
+
+/** A run of an example, with what `dmalab run --trace` prints of it, counted. */
+interface Known {
+  readonly file: string;
+  readonly run: string;
+  readonly events: number;
+  /** Statements that `next` stops at, the first one too. */
+  readonly statements: number;
+  /** An event, or a call of the kernel, and how often it happens. */
+  readonly stop: string;
+  readonly times: number;
+  /** Rows of a table at the end. */
+  readonly table: string;
+  readonly rows: number;
+}
+
+const KNOWN: readonly Known[] = [
+  {
+    file: "04-two-step-basic.dma",
+    run: "three pieces, one range, one sync",
+    events: 29,
+    statements: 24,
+    stop: "iommu.map",
+    times: 3,
+    table: "page_table",
+    rows: 22,
+  },
+  {
+    file: "12-flush-queue.dma",
+    run: "255 unmaps wait, the 256th flushes, the 257th waits again",
+    events: 3345,
+    statements: 13,
+    stop: "iova.free",
+    times: 514,
+    table: "mappings",
+    rows: 0,
+  },
+  {
+    file: "32-hmm-odp.dma",
+    run: "fault, map, use, invalidate, fault again",
+    events: 61,
+    statements: 30,
+    stop: "dma_iova_link",
+    times: 2,
+    table: "incidents",
+    rows: 1,
+  },
+  {
+    file: "50-first-look.dma",
+    run: "40 KiB from scattered pages: one IOVA range, one PRP list",
+    events: 130,
+    statements: 13,
+    stop: "nvme.prp",
+    times: 11,
+    table: "doorbells",
+    rows: 2,
+  },
+  {
+    file: "57-doorbells-interrupts.dma",
+    run: "one doorbell a command, one interrupt and one more doorbell a result",
+    events: 1664,
+    statements: 4,
+    stop: "nvme.complete",
+    times: 64,
+    table: "commands",
+    rows: 64,
+  },
+];
+
+const pathOf = (file: string) => join(ROOT, "examples", file);
+
+async function frames(client: Client, threadId: number) {
+  const { stackFrames } = await client.body("stackTrace", { threadId });
+  return stackFrames as { id: number; name: string; line: number }[];
+}
+
+/** Moves until that is no step any more. @returns The lines that it came by. */
+async function walk(client: Client, command: string): Promise<readonly number[]> {
+  const lines: number[] = [];
+  for (;;) {
+    const { reason, threadId } = await client.move(command);
+    if (reason !== "step") return lines;
+    lines.push((await frames(client, threadId)).at(-1)!.line);
+  }
+}
+
+/** Goes to each stop. @returns The numbers of the events at which it stood. */
+async function stops(client: Client, command: string): Promise<readonly number[]> {
+  const events: number[] = [];
+  for (;;) {
+    const { reason, threadId } = await client.move(command);
+    if (reason !== "function breakpoint") return events;
+    const [top] = await frames(client, threadId);
+    events.push(Number(/^#(\d+) /.exec(top!.name)![1]));
+  }
+}
+
+async function tableRows(client: Client, frameId: number, name: string): Promise<number> {
+  const { scopes } = await client.body("scopes", { frameId });
+  const machine = scopes.find((each: { name: string }) => each.name === "Machine");
+  const { variables } = await client.body("variables", machine);
+  const found = variables.find((each: { name: string }) => each.name === name);
+  return found.indexedVariables ?? 0;
+}
+
+async function walkedThrough(client: Client, known: Known): Promise<void> {
+  const { events, file, rows, run, statements, stop, table, times } = known;
+  await client.body("launch", { program: pathOf(file), run, stopOnEntry: true });
+  await client.event("initialized");
+  await client.body("setExceptionBreakpoints", { filters: [] });
+  const entry = await client.move("configurationDone");
+  assertEquals(entry.reason, "entry");
+  const first = (await frames(client, entry.threadId))[0]!.line;
+  const ahead = [first, ...await walk(client, "next")];
+  assertEquals(ahead.length, statements);
+  const [end] = await frames(client, 1);
+  assertEquals(end!.name, "the run is over");
+  assertEquals(await tableRows(client, end!.id, table), rows);
+  assertEquals(await walk(client, "stepBack"), ahead.toReversed());
+  await client.body("setFunctionBreakpoints", { breakpoints: [{ name: stop }] });
+  const there = await stops(client, "continue");
+  assertEquals(there.length, times);
+  assertEquals(await stops(client, "reverseContinue"), there.toReversed());
+  const { instructions } = await client.body("disassemble", {
+    memoryReference: "0x1",
+    instructionCount: events + 1,
+  });
+  const isEvent = (each: { presentationHint?: string }) => each.presentationHint !== "invalid";
+  assertEquals(instructions.filter(isEvent).length, events);
+  const named = (each: { instruction: string }) =>
+    /^[a-z_.\d]+/.exec(each.instruction)?.[0] === stop;
+  assertEquals(instructions.filter(named).length, times);
+}
+
+for (const known of KNOWN) {
+  Deno.test(`a client goes through ${known.file}, there and back`, async () => {
+    await withClient((client) => walkedThrough(client, known));
+  });
+}
+
+Deno.test("two processes serve two clients at once, and end with them", async () => {
+  const codes = await Promise.all([
+    withProcess(async (client) => {
+      await client.body("initialize", {});
+      await walkedThrough(client, KNOWN[0]!);
+      await client.body("disconnect");
+    }),
+    withProcess(async (client) => {
+      await client.body("initialize", {});
+      await walkedThrough(client, KNOWN[3]!);
+    }),
+  ]);
+  assertEquals(codes, [0, 0]);
+});
+
+/** Writes scenarios into a folder that is gone afterwards. */
+async function withScenario(text: string, work: (path: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-dap-" });
+  try {
+    const path = join(folder, "lab.dma");
+    Deno.writeTextFileSync(path, text);
+    await work(path);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const ENDLESS = `machine { pci { root_port rp0 { nvme ssd { } } } }
+let page = alloc_pages(1)
+let turns = 0
+while true {
+  let m = dma_map_phys(ssd, page.phys, 4KiB, to_device)
+  turns += 1
+  dma_unmap_phys(ssd, m, 4KiB, to_device)
+}
+`;
+
+Deno.test("a run without an end stops at breakpoints, is paused, gone back in, and ended", async () => {
+  await withScenario(ENDLESS, async (program) => {
+    const code = await withProcess(async (client) => {
+      await client.body("initialize", {});
+      await client.body("launch", { program });
+      const { breakpoints } = await client.body("setBreakpoints", {
+        source: { path: program },
+        breakpoints: [{ line: 7, condition: "turns == 2000" }],
+      });
+      const stopped = await client.move("configurationDone");
+      assertEquals(stopped.hitBreakpointIds, [breakpoints[0].id]);
+      const evaluate = async (expression: string) =>
+        Number((await client.body("evaluate", { expression })).result);
+      assertEquals(await evaluate("turns"), 2000);
+      await client.body("continue", { threadId: 1 });
+      const refused = await client.ask("stackTrace", { threadId: 1 });
+      assertEquals([refused.success, refused.message], [
+        false,
+        "The run goes on: it can be asked when it stands",
+      ]);
+      assertEquals((await client.move("pause")).reason, "pause");
+      const paused = await evaluate("turns");
+      assert(paused >= 2000, String(paused));
+      assertEquals((await client.move("reverseContinue")).hitBreakpointIds, [breakpoints[0].id]);
+      assertEquals(await evaluate("turns"), 2000);
+      await client.body("setBreakpoints", { source: { path: program }, breakpoints: [] });
+      await client.body("continue", { threadId: 1 });
+      const terminated = client.event("terminated");
+      await client.body("terminate");
+      await terminated;
+      await client.body("disconnect");
+    });
+    assertEquals(code, 0);
+  });
+});
+
+Deno.test("limits end a run at the debugger, too, and the time that one looks does not count", async () => {
+  await withScenario(ENDLESS, async (program) => {
+    await withClient(async (client) => {
+      await client.body("launch", { program, limits: { "max-steps": 100_000 } });
+      await client.body("setExceptionBreakpoints", { filters: ["failure"] });
+      const { reason, text } = await client.move("configurationDone");
+      assertEquals(reason, "exception");
+      assertMatch(text, /100_000/);
+      const { details, exceptionId } = await client.body("exceptionInfo", { threadId: 1 });
+      assertEquals([exceptionId, details.typeName], ["E0801", "limit"]);
+      assertEquals((await client.move("continue")).reason, "end");
+      const exited = client.event("exited");
+      await client.body("continue", { threadId: 1 });
+      assertEquals((await exited).exitCode, 3);
+    });
+  });
+});
+
+Deno.test("what a client gets wrong is said in a sentence, and the session goes on", async () => {
+  await withScenario(ENDLESS, async (program) => {
+    await withClient(async (client) => {
+      const refusals: readonly [string, object | undefined, RegExp][] = [
+        ["threads", undefined, /Nothing was launched/],
+        ["launch", {}, /"program" is missing/],
+        ["launch", { program: 7 }, /"program" takes a string, not 7/],
+        ["launch", { program: `${program}x` }, /Cannot read/],
+        ["launch", { program, run: "statement" }, /no run "statement"/],
+        ["launch", { program, limits: { "max-step": 1 } }, /did you mean max-steps/],
+        ["launch", { program, limits: { "max-steps": -1 } }, /whole number/],
+        ["frobnicate", {}, /no request "frobnicate"/],
+      ];
+      for (const [command, args, problem] of refusals) {
+        const { body, message, success } = await client.ask(command, args);
+        assertEquals(success, false, command);
+        assertMatch(message!, problem);
+        assertMatch(body.error.format, problem);
+      }
+      await client.body("launch", { program, stopOnEntry: true });
+      await client.move("configurationDone");
+      const asked: readonly [string, object, RegExp][] = [
+        [
+          "evaluate",
+          { expression: "alloc_pages(1)" },
+          /alloc_pages/,
+        ],
+        ["evaluate", { expression: "nobody" }, /nobody/],
+        ["evaluate", { expression: "" }, /./],
+        ["scopes", { frameId: 99 }, /another place/],
+        ["goto", { targetId: 5 }, /no such place/],
+        ["dmalab.move", { unit: "mile", way: "back" }, /"unit" is one of/],
+        ["dmalab.goto", { seq: 1e9 }, /There is no event/],
+        ["exceptionInfo", {}, /Nothing went wrong/],
+        ["readMemory", { memoryReference: "page", count: 4 }, /no physical address/],
+      ];
+      for (const [command, args, problem] of asked) {
+        const { message, success } = await client.ask(command, args);
+        assertEquals(success, false, command);
+        assertMatch(message!, problem);
+      }
+      assertEquals((await client.body("variables", { variablesReference: 99 })).variables, []);
+      assertEquals(
+        await client.body("readMemory", { memoryReference: "0xffffffffff000", count: 16 }),
+        { address: "0xffffffffff000", unreadableBytes: 16 },
+      );
+    });
+  });
+});
+
+const WRONG = `let size = 4KiB + 10us\n`;
+
+Deno.test("a scenario that is wrong is not launched, and says where it is wrong", async () => {
+  await withScenario(WRONG, async (program) => {
+    await withClient(async (client) => {
+      const { message, success } = await client.ask("launch", { program });
+      assertEquals(success, false);
+      assertMatch(message!, /error\[E0401\][^]*lab\.dma:1:17/);
+    });
+  });
+});
+
+const SEVERAL = `const SHARED = 1
+fn twice(number) {
+  let sum = number + number
+  return sum
+}
+test "first" { print twice(SHARED) }
+test "second" matrix { iommu.mode = [strict, lazy] } {
+  let page = alloc_pages(1)
+  page.fill(counting)
+  assert twice(2) == 5
+}
+`;
+
+Deno.test("a run is chosen by its name, by a line, or is the first; it is begun anew as it is then", async () => {
+  await withScenario(SEVERAL, async (program) => {
+    const nameOf = async (args: object) => {
+      let name = "";
+      await withClient(async (client) => {
+        await client.body("launch", { program, stopOnEntry: true, ...args });
+        await client.move("configurationDone");
+        name = (await frames(client, 1))[0]!.name;
+      });
+      return name;
+    };
+    assertEquals(await nameOf({}), "first");
+    assertEquals(await nameOf({ run: "second" }), "second [iommu.mode = strict]");
+    assertEquals(
+      await nameOf({ run: "second", combination: "iommu.mode = lazy" }),
+      "second [iommu.mode = lazy]",
+    );
+    assertEquals(await nameOf({ run: "second [iommu.mode = lazy]" }), "second [iommu.mode = lazy]");
+    assertEquals(await nameOf({ line: 9 }), "second [iommu.mode = strict]");
+    await withClient(async (client) => {
+      await client.body("launch", { program, run: "first" });
+      await client.body("setBreakpoints", {
+        source: { path: program },
+        breakpoints: [{ line: 3 }],
+      });
+      await client.move("configurationDone");
+      assertEquals((await frames(client, 1)).map(({ name }) => name), ["twice", "first"]);
+      assertEquals((await client.move("stepOut")).reason, "end");
+      assertEquals(client.output("stdout"), "2\n");
+      Deno.writeTextFileSync(program, SEVERAL.replace("SHARED = 1", "SHARED = 21"));
+      assertEquals((await client.move("restart", {})).reason, "breakpoint");
+      await client.move("continue");
+      assertEquals(client.output("stdout"), "2\n42\n");
+    });
+  });
+});
+
+Deno.test("functions of the script, memory, places to go to and the failure are at hand", async () => {
+  await withScenario(SEVERAL, async (program) => {
+    await withClient(async (client) => {
+      const source = { path: program };
+      await client.body("launch", { program, run: "second" });
+      await client.body("setExceptionBreakpoints", { filters: ["failure"] });
+      const { breakpoints } = await client.body("setFunctionBreakpoints", {
+        breakpoints: [{ name: "twice" }, { name: "thrice" }],
+      });
+      assertEquals(
+        breakpoints.map((each: { verified: boolean; line?: number }) => each.verified),
+        [true, false],
+      );
+      assertEquals((await client.move("configurationDone")).reason, "function breakpoint");
+      const calls = await frames(client, 1);
+      assertEquals(calls.map(({ line, name }) => `${name} ${line}`), [
+        "twice 3",
+        "second [iommu.mode = strict] 10",
+      ]);
+      const inner = { expression: "number", frameId: calls[0]!.id };
+      assertEquals((await client.body("evaluate", inner)).result, "2");
+      const outer = { expression: "page", frameId: calls[1]!.id };
+      const { memoryReference } = await client.body("evaluate", outer);
+      assertEquals(
+        await client.body("readMemory", { memoryReference, offset: 4, count: 4 }),
+        {
+          address: `0x${(Number(memoryReference) + 4).toString(16)}`,
+          data: btoa("\x04\x05\x06\x07"),
+        },
+      );
+      const { breakpoints: places } = await client.body("breakpointLocations", {
+        source,
+        line: 8,
+        endLine: 10,
+      });
+      assertEquals(places, [{ line: 8 }, { line: 9 }, { line: 10 }]);
+      const { targets } = await client.body("gotoTargets", { source, line: 9 });
+      assertEquals(targets.map((each: { label: string }) => each.label.split(":")[0]), [
+        "the first time",
+      ]);
+      const went = await client.move("goto", { threadId: 1, targetId: targets[0].id });
+      assertEquals([went.reason, (await frames(client, 1))[0]!.line], ["goto", 9]);
+      const zero = await client.body("readMemory", { memoryReference, offset: 4, count: 4 });
+      assertEquals(zero.data, btoa("\0\0\0\0"));
+      await client.body("setFunctionBreakpoints", { breakpoints: [] });
+      const failed = await client.move("continue");
+      assertEquals(failed.reason, "exception");
+      const { details, exceptionId } = await client.body("exceptionInfo", { threadId: 1 });
+      assertEquals([exceptionId, details.typeName], ["E0901", "failed"]);
+      assertMatch(client.output("stderr"), /E0901/);
+      assertEquals((await frames(client, 1))[0]!.line, 10);
+      const { sources } = await client.body("loadedSources");
+      assertEquals(sources, [{ name: "lab.dma", path: program }]);
+      const back = await client.move("dmalab.move", { unit: "into", way: "back", count: 3 });
+      assertEquals([back.reason, (await frames(client, 1))[0]!.line], ["step", 9]);
+    });
+  });
+});
