@@ -552,3 +552,14 @@ Deno.test("trace export gives the kernel's own text, which is the same trace aga
   assertEquals([count("b"), count("e")], [55, 54]);
   assertEquals((await dmalab("trace", "export", trace)).code, 2);
 });
+
+Deno.test("what a scenario shows is as wide as the screen, and 80 columns where nobody knows", async () => {
+  const widest = async (columns: number | null) => {
+    const screen = new MemoryScreen(columns);
+    const words = ["run", "examples/24-blk-coalesce.dma", "--match", "with one gap"];
+    assertEquals(await main(words, screen), 0, screen.errors);
+    const lines = screen.output.split("\n").filter((line) => line.startsWith("  #"));
+    return Math.max(...lines.map(({ length }) => length));
+  };
+  assertEquals([await widest(null), await widest(132), await widest(64)], [80, 132, 64]);
+});
