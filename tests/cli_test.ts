@@ -142,6 +142,13 @@ Deno.test("a failure ends with the line that repeats it, and the line does", asy
     const again = await dmalab(...words);
     assertEquals(again.code, 1);
     assertStringIncludes(again.output, "FAILED | 0 passed | 1 failed | 1 filtered out");
+    const debug = output.match(/^debug it: dmalab (debug \S+ --match "[^"]*" --seed \S+)$/m)?.[1];
+    assert(debug !== undefined, output);
+    const opened = await dmalab(
+      ...debug.match(/"[^"]*"|\S+/g)!.map((word) => word.replaceAll('"', "")),
+    );
+    assertStringIncludes(opened.output, "error[E0901]");
+    assertMatch(opened.output, /^event \d+\/\d+ {2}\S*fails\.dma:\d+ {2}assert/m);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Command } from "../command.ts";
 import { BENCH } from "./bench.ts";
 import { CHECK } from "./check.ts";
 import { DAP } from "./dap.ts";
+import { DEBUG } from "./debug.ts";
 import { EXPLAIN } from "./explain.ts";
 import { FMT } from "./fmt.ts";
 import { HUNT } from "./hunt.ts";
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   FMT,
   BENCH,
   REPL,
+  DEBUG,
   DAP,
   EXPLAIN,
   TOPOLOGY,

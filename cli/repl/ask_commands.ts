@@ -3,7 +3,6 @@ import { explainAddress, mappingsAt, readLedger } from "../../lang/builtins/ledg
 import { readSubject, SUBJECT_FORMS } from "../../lang/recording/place_text.ts";
 import {
   evaluate,
-  LookError,
   readMemory,
   type Subject,
   who,
@@ -229,9 +228,9 @@ function bytes(repl: CommandTarget, argument: string): true {
   const [, where = "", count] = argument.match(/^(.*?)(?:\s+(\d+))?$/)!;
   return answering(repl, () => {
     const { at, recording } = repl.place;
-    const plain = readWholeNumber(where);
-    const phys = plain ?? readWholeNumber(evaluate(recording, at, where).text);
-    if (phys === null) throw new LookError(`"${where}" is no address`);
+    const told = () => readWholeNumber(evaluate(recording, at, where).text);
+    const phys = readWholeNumber(where) ?? told() ??
+      readWholeNumber(evaluate(recording, at, `phys_of(${where})`).text)!;
     const read = readMemory(recording, at, phys, count === undefined ? SHOWN_BYTES : Number(count));
     for (let from = 0; from < read.length; from += LINE_BYTES) {
       const line = [...read.subarray(from, from + LINE_BYTES)];

@@ -9,24 +9,68 @@ import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { readHistory, writeHistory } from "./history.ts";
 import { LineQueue } from "./line_queue.ts";
-import { INTERRUPT, Repl } from "./repl.ts";
+import type { Completion } from "./completion.ts";
+import { INTERRUPT, Repl, type ReplConsole, type ReplOptions } from "./repl.ts";
 import { TerminalSignals } from "./terminal_signals.ts";
 
 const DEFAULT_COLUMNS = 80;
+
+/** What is driven line by line: the REPL, or the debugger. */
+export interface LineTool {
+  readonly exitCode: ExitCode;
+  /** Done before the first prompt. */
+  start?(): void;
+  /** Reads and does lines until they end. */
+  run(): Promise<void>;
+  complete(line: string): Completion;
+}
+
+/** What a tool is made with. */
+export type ToolOptions = Pick<ReplOptions, "colour" | "columns" | "watch">;
 
 /**
  * Runs the REPL until its input ends.
  *
  * @returns From a pipe the worst of what the lines came to; a person at a terminal has seen it.
  */
-export async function runTerminalRepl(
+export function runTerminalRepl(
   path: string | null,
   seed: number | null,
   limits: LimitOptions,
-  screen: Screen & { flush?(): void },
+  screen: LineScreen,
 ): Promise<ExitCode> {
   const opened = path === null ? null : HostLoader.open(path);
-  if (typeof opened === "string") return refuse(opened, screen);
+  if (typeof opened === "string") return Promise.resolve(refuse(opened, screen));
+  return runLineTool(screen, ":help lists the commands, Ctrl-D ends.", (console, options) => {
+    const repl = new Repl(console, {
+      ...options,
+      loader: opened?.loader ?? HostLoader.here(),
+      ...seed === null ? {} : { seed },
+      limits: allLimits(limits),
+    });
+    return {
+      get exitCode() {
+        return repl.exitCode;
+      },
+      start: () => opened !== null && repl.start(opened.entry),
+      run: () => repl.run(),
+      complete: (line) => repl.complete(line),
+    };
+  });
+}
+
+type LineScreen = Screen & { flush?(): void };
+
+/**
+ * Runs a tool on a terminal, or from a pipe, until its lines end.
+ *
+ * @param greeting What a person is told first.
+ */
+export async function runLineTool(
+  screen: LineScreen,
+  greeting: string,
+  make: (console: ReplConsole, options: ToolOptions) => LineTool,
+): Promise<ExitCode> {
   // Not by its columns: a terminal may not know them.
   const isTerminal = host.stdin.isTerminal() && host.stdout.isTerminal();
   const lines = new LineQueue();
@@ -41,12 +85,9 @@ export async function runTerminalRepl(
     interrupts.reset();
     return task();
   };
-  const repl = new Repl({ lines, write, prompt: (text) => ask(text), work }, {
-    loader: opened?.loader ?? HostLoader.here(),
-    ...seed === null ? {} : { seed },
+  const tool = make({ lines, write, prompt: (text) => ask(text), work }, {
     colour: screen.colour,
     columns: screen.columns ?? DEFAULT_COLUMNS,
-    limits: allLimits(limits),
     watch: interrupts,
   });
   const history = isTerminal ? readHistory() : [];
@@ -56,7 +97,7 @@ export async function runTerminalRepl(
     ...isTerminal ? { output: process.stdout } : {},
     terminal: isTerminal,
     history: [...history].reverse(),
-    completer: (line: string) => repl.complete(line),
+    completer: (line: string) => tool.complete(line),
   });
   const giveUpLine = () => {
     // What ended an input is no word about the line after it.
@@ -80,7 +121,7 @@ export async function runTerminalRepl(
       terminal.setPrompt(text);
       terminal.prompt();
     };
-    write(`dmalab, a laboratory for DMA mapping. :help lists the commands, Ctrl-D ends.\n`);
+    write(`dmalab, a laboratory for DMA mapping. ${greeting}\n`);
   }
   const typed: string[] = [];
   terminal.on("line", (line: string) => {
@@ -88,13 +129,13 @@ export async function runTerminalRepl(
     lines.push(line);
   });
   terminal.on("close", () => lines.end());
-  if (opened !== null) repl.start(opened.entry);
-  await repl.run();
+  tool.start?.();
+  await tool.run();
   terminal.close();
   const isEnded = interrupts.interrupted();
   interrupts.close();
   signals?.close();
-  if (!isTerminal) return isEnded ? INTERRUPTED : repl.exitCode;
+  if (!isTerminal) return isEnded ? INTERRUPTED : tool.exitCode;
   writeHistory([...history, ...typed]);
   return HELD;
 }

@@ -60,17 +60,27 @@ export function failureLines(reports: readonly RunReport[], paint: Paint): strin
       `${paint("strong", nameOf(outcome))} ${paint("dim", `=> ${outcome.place}`)}`,
       ...outcome.failure!.lines,
       paint("dim", `repeat it: ${repeatCommand(report, outcome)}`),
+      paint("dim", `debug it: ${debugCommand(report, outcome)}`),
     ]),
   ];
 }
 
 /** The command that runs one test again, with the same seed. */
-function repeatCommand({ file, names }: RunReport, outcome: TestOutcome): string {
+function repeatCommand(report: RunReport, outcome: TestOutcome): string {
+  const isMain = outcome.kind === "main";
+  return `dmalab ${isMain ? "run" : "test"} ${runWords(report, outcome, "")}`;
+}
+
+/** The command that goes through the run, from where it failed. */
+function debugCommand(report: RunReport, outcome: TestOutcome): string {
+  return `dmalab debug ${runWords(report, outcome, " --run 1")}`;
+}
+
+/** @param main What means the statements at the top of the file. */
+function runWords({ file, names }: RunReport, outcome: TestOutcome, main: string): string {
   const seed = `--seed 0x${outcome.seed.toString(16)}${outcome.strict ? " --strict" : ""}`;
-  if (outcome.kind === "main") return `dmalab run ${shellWord(file)} ${seed}`;
-  return `dmalab test ${shellWord(file)} --match ${
-    wordThatFinds(displayName(outcome), names)
-  } ${seed}`;
+  if (outcome.kind === "main") return `${shellWord(file)}${main} ${seed}`;
+  return `${shellWord(file)} --match ${wordThatFinds(displayName(outcome), names)} ${seed}`;
 }
 
 /** What makes a run fail and is no test. */

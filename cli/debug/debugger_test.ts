@@ -1,0 +1,86 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { loadFollowed } from "../../lang/language.ts";
+import { recordRun, runsOf } from "../../lang/recording/mod.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { memoryFiles } from "../../lang/syntax/load_files.ts";
+import { Debugger } from "./debugger.ts";
+
+const SCRIPT =
+  `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
+fn both(buf) {
+  let one = dma_map_phys(ssd, buf.phys, 4KiB, to_device)
+  let two = dma_map_phys(ssd, buf.phys, 4KiB, to_device)
+  dma_unmap_phys(ssd, one, 4KiB, to_device)
+  return two
+}
+test "all is unmapped" {
+  let buf = alloc_pages(1)
+  let left = both(buf)
+  assert iommu.live_mappings == 0
+}
+`;
+
+/** What the debugger says to some lines, each with its prompt behind it. */
+async function talk(...lines: string[]) {
+  const { program } = loadFollowed(new SourceFile("left.dma", SCRIPT), memoryFiles({}));
+  const recording = recordRun(program!, runsOf(program!)[0]!);
+  const answers: string[] = [];
+  let output = "";
+  const tool = new Debugger(recording, {
+    lines: (async function* () {
+      for (const line of lines) {
+        output = "";
+        yield line;
+        answers.push(output);
+      }
+    })(),
+    write: (text) => void (output += text),
+    prompt: (text) => void (output += text),
+  }, { colour: false, columns: 80 });
+  tool.start();
+  const greeting = output;
+  await tool.run();
+  return { answers, greeting, tool };
+}
+
+Deno.test("the debugger opens where a test fails, with its variables in sight", async () => {
+  const { answers, greeting } = await talk("left", "iommu.live_mappings", "buf.size * 2");
+  assertMatch(greeting, /^left\.dma: "all is unmapped", \d+ events\nerror\[E0901\]/);
+  assertMatch(greeting, /^event (\d+)\/\1 {2}left\.dma:11 {2}assert iommu/m);
+  assertMatch(answers[0]!, /^mapping of 4KiB at .*\ndma\[18\/18\]> $/);
+  assertMatch(answers[1]!, /^1\n/);
+  assertMatch(answers[2]!, /^8KiB\n/);
+});
+
+Deno.test("the mapping that was left is found in three commands", async () => {
+  const { answers, tool } = await talk(
+    ":state mappings",
+    ":who mapping left.addr",
+    ":goto 11",
+    ":state",
+  );
+  const [, address] = answers[0]!.match(/ssd +(0x[\da-f_]+)/)!;
+  assertMatch(answers[1]!, /^event 11 {2}dma\.map: .*\n {2}left\.dma:4 {2}let two = dma_map_phys/);
+  assertStringIncludes(answers[1]!, address!);
+  assertMatch(answers[2]!, /^\+ mappings|^- mappings/m);
+  assertStringIncludes(answers[3]!, "mapped   2 mappings, 8KiB");
+  assertMatch(answers[3]!, /^one +mapping/m);
+  assertEquals(tool.exitCode, 0);
+});
+
+Deno.test("an empty line does the last command again; what would change the run is refused", async () => {
+  const { answers, tool } = await talk(
+    ":goto start",
+    ":step 2",
+    "",
+    "dma_map_phys(ssd, 0x1000, 4KiB, to_device)",
+    ":switch main",
+    ":into",
+  );
+  assertMatch(answers[1]!, /dma\[2\/18\]> $/);
+  assertMatch(answers[2]!, /dma\[4\/18\]> $/);
+  assertStringIncludes(answers[3]!, "would change by looking");
+  assertStringIncludes(answers[4]!, "There is no command :switch");
+  assertEquals(tool.exitCode, 2);
+  assert(tool.complete(":re")[0].includes(":rewind"));
+});
