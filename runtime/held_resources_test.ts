@@ -201,6 +201,32 @@ Deno.test("of pieces of memory that are alike the one taken last goes back first
   assertEquals(takers(), []);
 });
 
+Deno.test("of memory that several statements took nobody is named once one of them may have given it back", () => {
+  const { machine } = testBench();
+  const { events } = machine;
+  const held = new HeldResources(machine);
+  const tell = (event: "mem.alloc" | "mem.free", site: number | null, size_bytes = 512) => {
+    const { context } = events;
+    const outer = context.site;
+    context.site = site;
+    const id = eventId(event);
+    if (events.tick(id)) events.emit(id, { size_bytes, what: "dma_vecs", from: "mempool" });
+    context.site = outer;
+  };
+  const leaks = () => held.leaks().map(({ amount, taken }) => [amount, taken?.site ?? null]);
+  tell("mem.alloc", 1);
+  tell("mem.alloc", 1);
+  tell("mem.alloc", 2);
+  assertEquals(leaks(), [[1024, 1], [512, 2]]);
+  // Of another size: it belongs to none of these, and says nothing of them.
+  tell("mem.alloc", 3, 64);
+  tell("mem.free", null, 64);
+  tell("mem.free", null, 32);
+  assertEquals(leaks(), [[1024, 1], [512, 2]]);
+  tell("mem.free", null);
+  assertEquals(leaks(), [[1024, null]]);
+});
+
 Deno.test("what is held side by side is told in one sentence", () => {
   const bench = testBench();
   const held = new HeldResources(bench.machine);

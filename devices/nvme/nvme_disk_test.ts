@@ -329,3 +329,24 @@ Deno.test("a status that the controller is told to give ends the request, and is
     assertEquals([io.status, io.requests[0]!.retries], [status, 0]);
   }
 });
+
+Deno.test("blocks behind 2^32 are discarded and zeroed where they are, and those before stay (NVMe 6.7)", () => {
+  const far = 2 ** 32 + 8;
+  for (const op of ["discard", "write_zeroes"] as const) {
+    const rig = new DriverRig({ capacityBytes: 2 ** 42 });
+    const { machine } = rig;
+    const bytes = allocateBuffer(machine, { sizeBytes: 8192, fill: "random" });
+    for (const lba of [8, far]) {
+      assertEquals(rig.finish(rig.disk.submit("write", { lba, buffer: bytes })).status, "OK");
+    }
+    assertEquals(rig.finish(rig.disk.submit(op, { lba: far, sizeBytes: 4096 })).status, "OK");
+    const read = (lba: number) => {
+      const into = allocateBuffer(machine, { sizeBytes: 4096, fill: 0xaa });
+      assertEquals(rig.finish(rig.disk.submit("read", { lba, buffer: into })).status, "OK");
+      return into.readAll();
+    };
+    assertEquals(read(far), new Uint8Array(4096), op);
+    assertEquals(read(8), bytes.readAll().slice(0, 4096), op);
+    assertEquals(read(far + 8), bytes.readAll().slice(4096), op);
+  }
+});

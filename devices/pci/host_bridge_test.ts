@@ -92,3 +92,24 @@ Deno.test("since 7.3 the list has four bridges of NVIDIA, for any two of them (v
   }
   assertEquals(pair(true, "10de:2f99", "10de:2f95"), "refused at 10de:2f99: not_listed");
 });
+
+Deno.test("the list has these devices and no others (p2p.md 9.4, v7.3.md 5.3)", () => {
+  const listed = (vendor: number, wanted: string, listsNvidia: boolean) =>
+    Array.from({ length: 0x1_0000 }, (_, device) => device)
+      .filter((device) => listingOf({ vendor, device }, listsNvidia) === wanted)
+      .map((device) => device.toString(16).padStart(4, "0"));
+  for (const listsNvidia of [false, true]) {
+    assertEquals(listed(0x8086, "same_bridge_only", listsNvidia), ["2f00", "2f01", "3c00", "3c01"]);
+    // Accelerators by the PCI ID registry: IAX 0cfe, DSA 0b25 and 11fb and 1212, IAA 1216, QAT 494x.
+    assertEquals(listed(0x8086, "any", listsNvidia), [
+      ...["09a2", "0b25", "0cfe", "11fb", "1212", "1216", "2020", "2030", "2031", "2032", "2033"],
+      ...["4940", "4942", "4944", "4946", "4948"],
+    ]);
+    for (const vendor of [0x1022, 0x8085, 0x8087, 0x10dd, 0x10df, 0x1ae1, 0x1adf]) {
+      assertEquals(listed(vendor, "not_listed", listsNvidia).length, 0x1_0000);
+    }
+    assertEquals(listed(0x1ae0, "any", listsNvidia).length, 0x1_0000);
+  }
+  assertEquals(listed(0x10de, "any", true), ["2f95", "2f96", "2f97", "2f98"]);
+  assertEquals(listed(0x10de, "any", false), []);
+});

@@ -125,3 +125,65 @@ Deno.test("PageAllocator never hands a page out twice, whatever is taken and fre
     }
   }));
 });
+
+/** Free are 8 pages from 1 MiB, where searches begin in the end, and 8 from 1.5 GiB, where drivers' do. */
+function twoIslands(): PageAllocator {
+  const [low, high] = [MIB, 0x6000_0000];
+  const ranges = layOutMemory({ ramSizeBytes: high + 8 * 4096, windows: [], regions: [] });
+  const pages = new PageAllocator(new PhysicalMemory(ranges), []);
+  assertEquals(pages.claim(at(low + 8 * 4096), high - low - 8 * 4096), true);
+  return pages;
+}
+
+/** Numbers of pages: 0 to 7 of the high island, and as -8 to -1 those of the low one. */
+const numbers = (found: readonly PhysAddr[]) =>
+  found.map((phys) => phys >= 0x6000_0000 ? (phys - 0x6000_0000) / 4096 : (phys - MIB) / 4096 - 8);
+
+Deno.test("PageAllocator.allocEach() goes up to the top, then from the bottom, then into the gaps", () => {
+  const each = (count: number, apart: boolean, before: PhysAddr[] = []) => {
+    const into = [...before];
+    twoIslands().allocEach(into, count, apart, () => true);
+    return numbers(into.slice(before.length));
+  };
+  assertEquals(each(3, false), [0, 1, 2]);
+  assertEquals(each(10, false), [0, 1, 2, 3, 4, 5, 6, 7, -8, -7]);
+  assertEquals(each(20, false), [0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1]);
+  assertEquals(each(3, true), [0, 2, 4]);
+  assertEquals(each(7, true), [0, 2, 4, 6, -8, -6, -4]);
+  // The second round meets what the first has left between its pages.
+  assertEquals(each(20, true), [0, 2, 4, 6, -8, -6, -4, -2, 1, 3, 5, 7, -7, -5, -3, -1]);
+  // Apart from what the user has already; and where they need not be, from the beginning.
+  assertEquals(each(2, true, [at(0x6000_2000)]), [4, 6]);
+  assertEquals(each(2, false, [at(0x6000_2000)]), [0, 1]);
+});
+
+Deno.test("PageAllocator.allocEach() asks before each page, and stops when it may not go on", () => {
+  const pages = twoIslands();
+  const before = pages.takenBytes;
+  const into: PhysAddr[] = [];
+  let left = 3;
+  pages.allocEach(into, 8, false, () => left-- > 0);
+  assertEquals(numbers(into), [0, 1, 2]);
+  assertEquals(pages.takenBytes - before, 3 * 4096);
+});
+
+Deno.test("PageAllocator.allocApart() leaves a page between blocks, wraps once, and gives all back when they do not fit", () => {
+  const apart = (counts: readonly number[], owner: "driver" | "script" = "driver") => {
+    const pages = twoIslands();
+    const before = pages.takenBytes;
+    const found = pages.allocApart(counts, { owner });
+    const taken = counts.reduce((sum, count) => sum + count, 0) * 4096;
+    assertEquals(pages.takenBytes - before, found === null ? 0 : taken);
+    return found === null ? null : numbers(found);
+  };
+  assertEquals(apart([1, 1, 1]), [0, 2, 4]);
+  assertEquals(apart([2, 3, 1]), [0, 3, 7]);
+  assertEquals(apart([8]), [0]);
+  assertEquals(apart([9]), null);
+  // The second time from the bottom; the two islands do not touch.
+  assertEquals(apart([4, 4]), [0, -8]);
+  assertEquals(apart([4, 4, 3]), [0, -8, -3]);
+  assertEquals(apart([4, 4, 4]), null);
+  assertEquals(apart([8, 8]), [0, -8]);
+  assertEquals(apart([8, 8, 1]), null);
+});

@@ -115,6 +115,42 @@ Deno.test("a huge page comes as one, with the order in each of its entries (hmm-
   assertEquals([list.order(0), list.order(511)], [0, 0]);
 });
 
+Deno.test("memory of small and huge pages goes back whole, by each way to give it back (hmm-rdma-vfio.md 1.1)", () => {
+  const end = at(START + 512 * PAGE);
+  const ways: readonly ((mm: AddressSpace) => unknown)[] = [
+    (mm) => mm.unmap(START, end),
+    (mm) => mm.discard(START, end, true),
+    (mm) => mm.exit(),
+  ];
+  for (const order of [0, HUGE_ORDER]) {
+    for (const giveBack of ways) {
+      const { machine, mm } = process(512, order);
+      const before = machine.pages.takenBytes;
+      for (let page = 0; page < 512; page += 2 ** order) mm.faultIn(START + page * PAGE, true);
+      assertEquals(machine.pages.takenBytes - before, 512 * PAGE);
+      giveBack(mm);
+      assertEquals(machine.pages.takenBytes, before);
+    }
+  }
+});
+
+Deno.test("an area that moves takes its pages along; a part of one, or of two, does not (hmm-rdma-vfio.md 1.5)", () => {
+  const { mm } = process(8);
+  mm.faultIn(START + PAGE, true);
+  const { phys } = mm.pageAt(START + PAGE)!;
+  const { told } = watch(mm);
+  assertEquals(mm.remap(START, at(START + 9 * PAGE)), -ERRNO.EFAULT);
+  assertEquals(mm.remap(at(START - PAGE), START), -ERRNO.EFAULT);
+  assertEquals(told, []);
+  const to = mm.remap(START, at(START + 4 * PAGE));
+  assertEquals(mm.pageAt(START + PAGE), null);
+  assertEquals([mm.pageAt(to + PAGE)!.phys, mm.pageAt(to)], [phys, null]);
+  assertEquals([mm.areaAt(START), mm.areaAt(START + 4 * PAGE)?.start], [null, START + 4 * PAGE]);
+  assertEquals([mm.areaAt(to)?.start, mm.areaAt(to)?.end], [to, at(to + 4 * PAGE)]);
+  assertEquals(mm.faultIn(START, true), -ERRNO.EFAULT);
+  assertEquals(mm.faultIn(to + 3 * PAGE, true), 0);
+});
+
 Deno.test("who watches is told before the page table changes, and the change takes place after it (hmm-rdma-vfio.md 1.5)", () => {
   const { mm } = process();
   mm.faultIn(START, true);

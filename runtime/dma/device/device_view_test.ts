@@ -100,6 +100,15 @@ Deno.test("one range of three pages and three ranges of one page are the same vi
   assertEquals(sameView(view(single), moved), true);
 });
 
+Deno.test("a view is what it says, in whatever order its ranges come", () => {
+  const three = view(mapped({}, [0x10_2000, 0x10_5000, 0x10_0000]));
+  assertEquals(three.length, 3);
+  const [first, second, third] = three as [typeof three[0], typeof three[0], typeof three[0]];
+  assertEquals(sameView(three, [third, first, second]), true);
+  assertEquals(sameView([second, third, first], three), true);
+  assertEquals(sameView([third, second], three), false);
+});
+
 Deno.test("what a device may do at an address is part of the view", () => {
   const dirs = [DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_BIDIRECTIONAL] as const;
   const views = dirs.map((dir) => {

@@ -51,6 +51,23 @@ Deno.test("gaps lie between and above the ranges; overlaps and a foreign apertur
     { start: 0x2000_0000, end: 0x4000_0000 },
     { start: 0x4000_1000, end: 2 ** 32 },
   ]);
+  // In whatever order the ranges are told.
+  assertEquals(
+    map([GIB, 0x4000_0000, 0x1000], [0, 0x1000_0000, 0x1000_0000], [2 * GIB, 0, 0x1000]).gaps(last),
+    [
+      { start: 0x1000, end: 0x1000_0000 },
+      { start: 0x2000_0000, end: 0x4000_0000 },
+      { start: 0x4000_1000, end: 2 ** 32 },
+    ],
+  );
+  assertEquals(map([0, 0x1000, 2 ** 32 - 0x1000]).gaps(last), [{ start: 0, end: 0x1000 }]);
+  assertEquals(map([0, 0x1000, 2 ** 32 - 0x2000]).gaps(last), [
+    { start: 0, end: 0x1000 },
+    { start: 2 ** 32 - 0x1000, end: 2 ** 32 },
+  ]);
+  // A gap up to the last address is one; a range that begins behind it is out of reach.
+  assertEquals(map([0, last, 1]).gaps(last), [{ start: 0, end: last }]);
+  assertEquals(map([0, last + 1, 1]).gaps(last), -ERRNO.EFAULT);
   assertEquals(map([0, 0, 4 * GIB]).gaps(last), []);
   assertEquals(map([0, 0, 0x2000], [GIB, 0x1000, 0x1000]).gaps(last), -ERRNO.EINVAL);
   assertEquals(map([0, 2 ** 32, GIB]).gaps(last), -ERRNO.EFAULT);
