@@ -117,7 +117,7 @@ export class BioSplitter {
 
   #nextWithData(bio: Bio): Bio | null {
     const passthrough = bio.op === "drv_in" || bio.op === "drv_out";
-    const maxBytes = passthrough ? this.#passthroughBytes() : this.#maxBytes(bio);
+    const maxBytes = passthrough ? this.#limits.maxHwSectors * SECTOR_BYTES : this.#maxBytes(bio);
     const lengthMask = passthrough ? 0 : this.#limits.dmaAlignmentMask;
     if (!this.#walk(bio, maxBytes, lengthMask)) {
       return this.#refuse(BLK_STS.INVAL, "alignment");
@@ -129,11 +129,6 @@ export class BioSplitter {
     if (passthrough) return this.#refuse(BLK_STS.INVAL, "uncut_command");
     const fitting = alignDown(this.#fittingBytes, this.#limits.logicalBlockSizeBytes);
     return this.#cut(bio, fitting);
-  }
-
-  #passthroughBytes(): Bytes {
-    this.#byteRule = "max_hw_sectors";
-    return this.#limits.maxHwSectors * SECTOR_BYTES;
   }
 
   /** The most bytes one bio may have where this one starts (1.3, maximum bytes). */

@@ -294,8 +294,12 @@ class LabUse {
         return providers.publish(func, pick(true, false));
       case 7:
         return random.below(8) === 0 && providers.unbind(func);
-      default:
-        return providers.busAddress(func, this.#lent.at(-1)?.[1] ?? null);
+      default: {
+        const lent = this.#lent.at(-1);
+        return lent === undefined
+          ? providers.busAddress(func, null)
+          : providers.busAddress(...lent);
+      }
     }
   }
 
