@@ -75,3 +75,83 @@ Deno.test("times of day and other numbers are no headers", () => {
     ]
   ) assertEquals(readHeader(line), null, line);
 });
+
+/** By base class: names of the PCI ID registry, and the sub-classes of the PCI Code and ID Assignment Specification. */
+const CLASSES: Readonly<Record<number, Readonly<Record<string, number>>>> = {
+  0x01: {
+    "SCSI storage controller": 0x00,
+    "IDE interface": 0x01,
+    "RAID bus controller": 0x04,
+    "SATA controller": 0x06,
+    "Serial Attached SCSI controller": 0x07,
+    "Non-Volatile memory controller": 0x08,
+    "Mass storage controller": 0x80,
+  },
+  0x02: { "Ethernet controller": 0x00, "Infiniband controller": 0x07, "Network controller": 0x80 },
+  0x03: { "VGA compatible controller": 0x00, "3D controller": 0x02, "Display controller": 0x80 },
+  0x04: { "Multimedia audio controller": 0x01, "Audio device": 0x03 },
+  0x05: { "RAM memory": 0x00, "CXL": 0x02, "Memory controller": 0x80 },
+  0x06: {
+    "Host bridge": 0x00,
+    "ISA bridge": 0x01,
+    "PCI bridge": 0x04,
+    "CardBus bridge": 0x07,
+    "Bridge": 0x80,
+  },
+  0x07: { "Serial controller": 0x00, "Communication controller": 0x80 },
+  0x08: { "PIC": 0x00, "IOMMU": 0x06, "System peripheral": 0x80 },
+  0x0b: { "Co-processor": 0x40 },
+  0x0c: {
+    "FireWire (IEEE 1394)": 0x00,
+    "USB controller": 0x03,
+    "Fibre Channel": 0x04,
+    "SMBus": 0x05,
+    "InfiniBand": 0x06,
+    "Serial bus controller": 0x80,
+  },
+  0x10: { "Encryption controller": 0x80 },
+  0x11: { "Performance counters": 0x01, "Signal processing controller": 0x80 },
+  0x12: { "Processing accelerators": 0x00 },
+  0xff: { "Unassigned class": 0x00 },
+};
+
+Deno.test("a class is known by its name and by its number, in every form of header", () => {
+  for (const [base, names] of Object.entries(CLASSES)) {
+    for (const [name, sub] of Object.entries(names)) {
+      const code = Number(base) * 256 + sub;
+      const digits = code.toString(16).padStart(4, "0");
+      const forms = [
+        `02:00.0 ${name}: Maker Model`,
+        `02:00.0 "${name}" "Maker" "Model"`,
+        `02:00.0 "${name} [${digits}]" "Maker [8086]" "Model [1533]"`,
+        `02:00.0 ${name} [${digits}]: Maker Model [8086:1533]`,
+      ];
+      for (const form of forms) {
+        const header = readHeader(form);
+        assertEquals([header?.classCode, header?.className], [code, name], form);
+        assertEquals(header?.name, "Maker Model", form);
+      }
+      const bare = readHeader(`02:00.0 ${digits}: 8086:1533`);
+      assertEquals([bare?.classCode, bare?.className, bare?.name], [code, name, null]);
+      assertEquals(readHeader(`02:00.0 Class ${digits}: 8086:1533 (rev 01)`)?.className, name);
+    }
+  }
+  // A number without a name here is a class all the same; a name without a number is none.
+  for (const digits of ["0109", "0c09", "1302", "0605"]) {
+    const header = readHeader(`02:00.0 ${digits}: 8086:1533`);
+    assertEquals([header?.classCode, header?.className], [parseInt(digits, 16), null]);
+  }
+  assertEquals(readHeader("02:00.0 Strange thing: Maker Model"), null);
+});
+
+Deno.test("what stands behind a device's name is no part of it", () => {
+  const name = (rest: string) => readHeader(`02:00.0 Ethernet controller: ${rest}`)?.name;
+  assertEquals(name("Maker Model (rev 1f)"), "Maker Model");
+  assertEquals(name("Maker Model (prog-if 02 [NVM Express])"), "Maker Model");
+  assertEquals(name("Maker Model (rev 01) (prog-if 00 [Normal decode])"), "Maker Model");
+  assertEquals(name("Maker [M] Model (A) (rev 01)"), "Maker [M] Model (A)");
+  assertEquals(name("Maker Model [8086:1533]"), "Maker Model");
+  assertEquals(name("[8086:1533]"), null);
+  const both = readHeader("02:00.0 Ethernet controller [0200]: Maker [8086:1533] (rev 01)");
+  assertEquals([both?.name, both?.vendor, both?.device], ["Maker", 0x8086, 0x1533]);
+});
