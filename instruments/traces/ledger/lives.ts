@@ -142,25 +142,18 @@ export function isIdentity({ addr, phys, tableLine }: Life): boolean {
   return phys === addr && tableLine === 0;
 }
 
-/** Identity mappings of one address that are kept: of more only the number, as nobody may end them. */
-const MOST_IDENTITIES = 4;
+/** Mappings of one page that are kept: of more identities only the number, as nobody may end them. */
+const MOST_OF_A_PAGE = 8;
 
-/** Makes room for one more at an address. @see behaviour/traces.md T.23, T.64 */
-function foldOldest({ addr, device, kind }: Life): void {
+/** Makes room for one more in a page. @see behaviour/traces.md T.23, T.64 */
+function foldOldest({ addr, device }: Life): void {
   const { byPage, folded } = device!;
   const lives = byPage.get(pageOf(addr));
-  if (lives === undefined || lives.length < MOST_IDENTITIES || kind !== "map") return;
-  let oldest = -1;
-  let count = 0;
-  for (let index = lives.length - 1; index >= 0; index--) {
-    const life = lives[index]!;
-    if (life.addr !== addr || life.kind !== kind) continue;
-    oldest = index;
-    count++;
-  }
-  if (count < MOST_IDENTITIES) return;
-  lives.splice(oldest, 1);
-  folded.set(addr, (folded.get(addr) ?? 0) + 1);
+  if (lives === undefined || lives.length < MOST_OF_A_PAGE) return;
+  const oldest = lives.findIndex((life) => life.kind === "map" && isIdentity(life));
+  if (oldest < 0) return;
+  const [life] = lives.splice(oldest, 1);
+  folded.set(life!.addr, (folded.get(life!.addr) ?? 0) + 1);
 }
 
 /** Ends one of those of which only the number is kept. @returns False when there is none. */
