@@ -2,6 +2,9 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { openScenario } from "../cli/scenario/load_scenario.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
+import { loadText } from "../lang/language.ts";
+import { Session } from "../lang/session.ts";
+import { memoryFiles } from "../lang/syntax/load_files.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -63,4 +66,16 @@ Deno.test("docs/c-drivers.md shows the driver that it runs", () => {
   for (const file of ["drivers/map/map.c", "drivers/map/map.dma"]) {
     assertStringIncludes(page, Deno.readTextFileSync(join(ROOT, file)).trimEnd());
   }
+});
+
+Deno.test("a session, and who has no compiler, says so", () => {
+  const text = 'driver ring = c "ring.c"';
+  const { diagnostics } = loadText(text, { files: { "ring.c": "" } });
+  assertEquals(diagnostics.map(({ code, message }) => `${code} ${message}`), [
+    "E0710 There is nobody here who compiles C",
+  ]);
+  const session = new Session({ loader: memoryFiles({ "ring.c": "" }) });
+  assertEquals(session.feed(text).diagnostics.map(({ message }) => message), [
+    "A session does not compile C",
+  ]);
 });

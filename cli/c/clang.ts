@@ -68,6 +68,8 @@ export const ARGUMENTS: readonly string[] = [
 export interface CompileJob {
   /** Paths of what is compiled. */
   readonly sources: readonly string[];
+  /** What else the compiler is told. */
+  readonly more?: readonly string[];
   /** All texts by their paths; the headers lie in `include/`. */
   readonly files: Readonly<Record<string, string>>;
 }
@@ -104,8 +106,8 @@ export async function compileC(
   }).spawn();
   const late = setTimeout(() => child.kill("SIGKILL"), MOST_MS);
   const writer = child.stdin.getWriter();
-  const orders = jobs.map(({ files, sources }) => ({
-    arguments: [...ARGUMENTS, ...sources, "-o", OUTPUT],
+  const orders = jobs.map(({ files, more = [], sources }) => ({
+    arguments: [...ARGUMENTS, ...more, ...sources, "-o", OUTPUT],
     files,
     output: OUTPUT,
   }));

@@ -13,7 +13,8 @@ import type { DriverEntry } from "../../lang/run/driver_entry.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { afterColon } from "../../lang/diagnostics/render.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
-import type { SourceLoader } from "../../lang/syntax/load_files.ts";
+import { withCompiled } from "../c/with_compiled.ts";
+import type { HostLoader } from "../host_loader.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
 import type { Interrupts } from "../interrupts.ts";
 import { refuse, type Screen } from "../screen.ts";
@@ -25,7 +26,7 @@ export interface DriverHuntSettings {
   readonly program: Program;
   /** How a scenario beside it calls the file. */
   readonly file: string;
-  readonly loader: SourceLoader;
+  readonly loader: HostLoader;
   readonly seed: number;
   /** Of each driver. */
   readonly cases: number;
@@ -34,16 +35,17 @@ export interface DriverHuntSettings {
 }
 
 /** Hunts in each driver of a file, and prints what is found. */
-export function runDriverHunt(
+export async function runDriverHunt(
   settings: DriverHuntSettings,
   screen: Screen,
   interrupts: Pick<Interrupts, "interrupted">,
-): ExitCode {
+): Promise<ExitCode> {
   const until = performance.now() + 1000 * settings.seconds;
   let exitCode = HELD;
   for (const driver of settings.program.drivers) {
     if (interrupts.interrupted()) break;
-    const space = machineVariations(settings.file, driver.device, settings.loader);
+    const { file, loader } = settings;
+    const space = await withCompiled(loader, () => machineVariations(file, driver.device, loader));
     if (typeof space === "string") return refuse(space, screen);
     const progress = new Progress(driver.name, screen);
     const result = huntOrRefuse({

@@ -5,6 +5,7 @@ import { type ReleasesResult, turnsOf } from "../../instruments/releases/turns.t
 import { painter } from "../../lang/render/paint.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";
+import { withCompiled } from "../c/with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { allLimits, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
@@ -32,9 +33,10 @@ export async function runReleases(
   if (typeof opened === "string") return refuse(opened, screen);
   const { matches } = read;
   const limits = allLimits(limitsOf((option) => options[option]));
-  return await withInterrupts((watch) => {
+  return await withInterrupts(async (watch) => {
     try {
-      const result = turnsOf({ ...opened, limits, matches, watch });
+      const turns = () => turnsOf({ ...opened, limits, matches, watch });
+      const result = await withCompiled(opened.loader, turns);
       return print(result, path, options, screen, noTestText(matches));
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;

@@ -3,13 +3,15 @@ import { AddressLimitError } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import { NotInReleaseError } from "../../runtime/kernels/features.ts";
 import { MemoryLimitError } from "../../runtime/host_budget.ts";
+import { PlacedKernelError } from "./placed_error.ts";
 import type { RaisedError } from "../values/raised_error.ts";
 
 /** Null for an error the script cannot expect: a bug, or a script's mistake. */
 export function errorKind(error: unknown): RaisedError | null {
   if (error instanceof KernelError) {
     const { blkStatus, deviceStatus, errno, what } = error;
-    return { kind: "kernel", errno, what, blkStatus, deviceStatus };
+    const at = error instanceof PlacedKernelError ? error.at : null;
+    return { kind: "kernel", errno, what, blkStatus, deviceStatus, at };
   }
   if (error instanceof AddressLimitError) return { kind: "address_limit", what: error.message };
   if (error instanceof NotInReleaseError) {

@@ -49,6 +49,17 @@ function compiles(loader: SourceLoader): loader is CLoader {
   return "shelf" in loader;
 }
 
+/** Says of each driver in C that a session has none. */
+export function refuseCDrivers(files: readonly LoadedFile[], bag: DiagnosticBag): void {
+  for (const { file } of files) {
+    for (const item of file.items) {
+      if (item.kind !== "CDriver") continue;
+      const hint = "run the file by `dmalab run` or `dmalab test`";
+      bag.error("E0710", item.pathSpan, "A session does not compile C", hint);
+    }
+  }
+}
+
 class CRegistry {
   readonly #types: Map<string, TypeSpec>;
   readonly #told = new Set<string>();

@@ -19,6 +19,7 @@ import type { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
 import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
 import { parse } from "../syntax/parse.ts";
+import { refuseCDrivers } from "./c_drivers.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
 import { driversOf, findComparedMachines } from "./program.ts";
 
@@ -120,6 +121,7 @@ export class SessionCode {
     const loader = new FileLoader(this.loader, bag);
     const data = new DataFiles(this.loader, bag);
     const loaded = loader.parsed(file);
+    refuseCDrivers(loader.files, bag);
     if (bag.hasErrors) return null;
     const uses = new Map<Owner, Set<Owner>>();
     const scope = new FileScope(registry, data, known.scope.declared, known.scope.variables);

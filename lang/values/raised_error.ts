@@ -1,5 +1,6 @@
 /** What `Registry.classifyError` makes of something thrown by a builtin. */
 import type { ErrnoName } from "../../runtime/errno.ts";
+import type { Span } from "../source.ts";
 
 /** A `KernelError`: what `fails`, `expect error` and `try` take. */
 export interface Raised {
@@ -10,6 +11,8 @@ export interface Raised {
   readonly blkStatus: string | null;
   /** What the device answered, in its own numbers. */
   readonly deviceStatus: number | null;
+  /** Where in another source, as in that of a driver in C; null where there is none. */
+  readonly at: Span | null;
 }
 
 export type RaisedError =

@@ -67,6 +67,21 @@ export function describeFailure(thrown: unknown, context: FailureContext): Failu
   }
   const { events, raised } = context;
   if (raised === null) return describeBug(error, context);
+  const failure = describeRaised(raised, context, events);
+  if (raised.at === null) return failure;
+  const { diagnostic } = failure;
+  const place = { span: raised.at, message: "in C, here" };
+  return {
+    ...failure,
+    diagnostic: { ...diagnostic, related: [place, ...diagnostic.related ?? []] },
+  };
+}
+
+function describeRaised(
+  raised: Raised,
+  context: FailureContext,
+  events: readonly MachineEvent[],
+): Failure {
   const status = raised.blkStatus === null ? "" : ` (${raised.blkStatus})`;
   return failureOf(context, {
     code: "E0902",

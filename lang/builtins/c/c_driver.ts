@@ -3,7 +3,7 @@
  * its functions.
  */
 import type { PhysAddr } from "../../../runtime/address.ts";
-import { KernelError } from "../../../runtime/errno.ts";
+import { PlacedKernelError } from "../placed_error.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import { formatAddress, formatCount } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
@@ -158,8 +158,8 @@ export class CDriver {
     const memory = this.#memory;
     const marked = memory.worstMark(at, bytes);
     if (marked >= MARK.CLOSED) {
-      const { text } = this.#placeHere();
-      throw new KernelError("EFAULT", this.#wildText(at, bytes, writes, text));
+      const { span, text } = this.#placeHere();
+      throw new PlacedKernelError("EFAULT", this.#wildText(at, bytes, writes, text), span);
     }
     const phys = memory.physOf(at) as PhysAddr;
     const lent = this.#kernel.lent.find(phys, bytes, writes);
@@ -236,12 +236,13 @@ export class CDriver {
       const { text } = this.#kernel.places.fromStack(error.stack ?? "");
       return new LimitError("E0803", `Functions of C call each other too deep ${text}`);
     }
-    const { text } = this.#kernel.places.fromStack(error.stack ?? "");
+    const { span, text } = this.#kernel.places.fromStack(error.stack ?? "");
     if (error instanceof LimitError) {
       return new LimitError(error.code, `${error.message}, the last of them ${text}`, error.hint);
     }
     if (!(error instanceof WebAssembly.RuntimeError)) return error;
-    return new KernelError("EFAULT", `${TRAPS[error.message] ?? error.message} (${text})`);
+    const what = TRAPS[error.message] ?? error.message;
+    return new PlacedKernelError("EFAULT", `${what} (${text})`, span);
   }
 }
 

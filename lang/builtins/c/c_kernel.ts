@@ -6,7 +6,8 @@ import type { CoherentMemory } from "../../../runtime/dma/calls/coherent.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
 import type { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
-import { type ErrnoName, KernelError } from "../../../runtime/errno.ts";
+import type { ErrnoName, KernelError } from "../../../runtime/errno.ts";
+import { PlacedKernelError } from "../placed_error.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { Run } from "../../values/run.ts";
 import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
@@ -68,8 +69,9 @@ export class CKernel {
 
   /** What a kernel would not survive. @param what As a sentence without its end. */
   crash(what: string, errno: ErrnoName = "EFAULT"): KernelError {
-    const { text } = this.place;
-    return new KernelError(errno, `${what} ${text === "" ? "" : `(${text})`}`.trim());
+    const { span, text } = this.place;
+    const where = text === "" ? "" : ` (${text})`;
+    return new PlacedKernelError(errno, `${what}${where}`, span);
   }
 
   /** What a `struct device *` means. */

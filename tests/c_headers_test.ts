@@ -1,0 +1,55 @@
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { compileC, type CompileJob } from "../cli/c/clang.ts";
+import { readHeaders, SUPPORT } from "../cli/package/places.ts";
+import { C_CALLS } from "../lang/builtins/c/calls.ts";
+import { derivedHeaders } from "../lang/builtins/c/header_text.ts";
+import { KERNELS } from "../runtime/kernels/kernels.ts";
+import { ROOT } from "./source_text.ts";
+
+/** A folder that is no system's, so that nothing is kept quiet. */
+const FOLDER = "plain";
+const LOUD = ["-Wextra", "-Wshadow", `-I${FOLDER}`];
+
+function jobFor(file: string, text: string, kernel: "6.12" | "7.2", standard: string): CompileJob {
+  const { strategies } = KERNELS[kernel];
+  const target = { kernel, strategies, pageSizeBytes: 4096 };
+  const headers = { ...readHeaders(), ...derivedHeaders(target) };
+  const files: Record<string, string> = { [file]: text };
+  for (const [name, content] of Object.entries(headers)) files[`${FOLDER}/${name}`] = content;
+  const first = Deno.readTextFileSync(join(ROOT, "tests/c/first.h"));
+  return {
+    sources: [file, ...file.endsWith(".c") ? [`${FOLDER}/${SUPPORT}`] : []],
+    // What drivers are written in is no standard's: `%pad`, and sums with pointers to nothing.
+    more: [...LOUD, `-std=${standard}`, ...file.startsWith("all") ? ["-Wpedantic"] : []],
+    files: { ...files, "first.h": first },
+  };
+}
+
+Deno.test("the headers and what they make of a driver draw no warning, as C11 and as C++17", async () => {
+  const includes = Object.keys(readHeaders()).filter((name) => /^(?:linux|asm)\//.test(name))
+    .map((name) => `#include <${name}>\n`);
+  assert(includes.length >= 25, `${includes.length}`);
+  const all = includes.join("");
+  const driver = Deno.readTextFileSync(join(ROOT, "tests/c/first.c"));
+  const jobs = [
+    jobFor("all.c", all, "7.2", "c11"),
+    jobFor("all.c", includes.toReversed().join(""), "6.12", "gnu11"),
+    jobFor("driver.c", driver, "7.2", "gnu11"),
+    jobFor("all.cpp", all, "7.2", "c++17"),
+  ];
+  const made = await compileC(jobs);
+  assert(!("problem" in made), "problem" in made ? made.problem : "");
+  assertEquals(made.map(({ said }) => said.replace(/^wasm-ld: .*\n/gm, "")), ["", "", "", ""]);
+});
+
+Deno.test("every call of the record is one line of C, and says once what it is", () => {
+  const names = C_CALLS.map(({ prototype }) => prototype.name);
+  assertEquals(names.length, new Set(names).size);
+  assert(names.length >= 50, `${names.length}`);
+  for (const { c, prototype: { name, parameters, result } } of C_CALLS) {
+    const written = parameters.map((each) => `${each.type.text} ${each.name}`).join(", ");
+    const plain = (text: string) => text.replaceAll("* ", "*");
+    assertEquals(plain(`${result.text} ${name}(${written})`), plain(c));
+  }
+});
