@@ -1,10 +1,13 @@
 /** `dmalab dap` over its streams: what a client asks, against examples, in processes of their own. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import type { Client } from "./dap/client.ts";
+import { PassThrough } from "node:stream";
+import { Session } from "../cli/dap/session.ts";
+import { Client } from "./dap/client.ts";
 import { withClient } from "./dap/in_process.ts";
 import { withProcess } from "./dap/process.ts";
-import { ROOT } from "./source_text.ts";
+import { importsOf } from "./layers.ts";
+import { readSources, ROOT } from "./source_text.ts";
 
 /** A run of an example, with what `dmalab run --trace` prints of it, counted. */
 interface Known {
@@ -286,6 +289,30 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
   });
 });
 
+Deno.test("what is no message is told, and the next one is answered", async () => {
+  const input = new PassThrough();
+  const output = new PassThrough();
+  const client = new Client((bytes) => input.write(bytes));
+  output.on("data", (bytes: Uint8Array) => client.receive(bytes));
+  const served = new Session().serve(input, output);
+  input.write("Content-Length: 9\r\n\r\n{ no json");
+  input.write("Content-Length: much\r\n\r\n");
+  await client.body("initialize", {});
+  assertMatch(client.output("stderr"), /could not be understood/);
+  // Who goes without a word is gone, too.
+  input.end();
+  await served;
+});
+
+Deno.test("the adapter asks the recording, and loads neither machines nor what runs them", () => {
+  const sources = readSources(["cli/dap"]).filter(({ path }) => !path.endsWith("_test.ts"));
+  assert(sources.length > 10);
+  const imports = sources.flatMap(importsOf).map(({ target }) => target ?? "");
+  const below = /^(?:runtime|devices|lang\/(?:vm|machine|run|compile|values))\//;
+  assertEquals(imports.filter((target) => below.test(target)), []);
+  assert(imports.some((target) => target === "lang/recording/mod.ts"));
+});
+
 const WRONG = `let size = 4KiB + 10us\n`;
 
 Deno.test("a scenario that is wrong is not launched, and says where it is wrong", async () => {
@@ -330,6 +357,7 @@ Deno.test("a run is chosen by its name, by a line, or is the first; it is begun 
     );
     assertEquals(await nameOf({ run: "second [iommu.mode = lazy]" }), "second [iommu.mode = lazy]");
     assertEquals(await nameOf({ line: 9 }), "second [iommu.mode = strict]");
+    assertEquals(await nameOf({ line: "6" }), "first");
     await withClient(async (client) => {
       await client.body("launch", { program, run: "first" });
       await client.body("setBreakpoints", {

@@ -1,6 +1,7 @@
 /** The benchmarks of `deno task bench`, in the order in which they run. */
 import type { Benchmark } from "./benchmark.ts";
 import { C_DRIVERS } from "./c_driver.ts";
+import { DEBUG_ANSWERS } from "./debug/answers.ts";
 import { DRIVER_HUNT } from "./driver_hunt.ts";
 import { IOVA_PAIRS } from "./iova_pair.ts";
 import { LANGUAGE } from "./language.ts";
@@ -27,6 +28,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...NVME_READS,
   ...RECORDING,
   ...REPL_MOVES,
+  ...DEBUG_ANSWERS,
   ...TRACE_CHECKS,
   ...C_DRIVERS,
 ];

@@ -1,8 +1,10 @@
 /**
  * Prints what `recording.ts` measures, for a process of its own: `rate` the events a second of a
  * run, `recorded` those of the same run recorded, `bytes` what the recording takes by event, `look`
- * and `worst` the milliseconds of a look at a moment, `back` and `live` those of lines in the REPL.
+ * and `worst` the milliseconds of a look at a moment, `back` and `live` those of lines in the REPL, `answer` and
+ * `worst-answer` those of the debug adapter.
  */
+import { measureAnswers } from "./debug/answers.ts";
 import { measureBytes, measureLooks, measureRate } from "./recording.ts";
 import { measureBack, measureLive } from "./repl_moves.ts";
 
@@ -14,6 +16,12 @@ const MEASURES: Readonly<Record<string, () => number | Promise<number>>> = {
   worst: () => measureLooks().worstMs,
   back: measureBack,
   live: measureLive,
+  answer: async () => middleOf(await measureAnswers()),
+  "worst-answer": async () => (await measureAnswers()).at(-1)!,
 };
 
 console.log(await MEASURES[Deno.args[0]!]!());
+
+function middleOf(sorted: readonly number[]): number {
+  return sorted[sorted.length >> 1]!;
+}

@@ -113,11 +113,16 @@ function limitNamed({ limits = {} }: LaunchArguments): (option: LimitOption) => 
   return (option) => named.get(option) ?? null;
 }
 
+/** Some clients put what they fill in into quotes. */
+function lineNumber(line: unknown): unknown {
+  return typeof line === "string" && /^\d{1,9}$/.test(line) ? Number(line) : line;
+}
+
 /** The run that is meant: by its name, by a line, or else the first. */
 function chosen(choices: readonly RunChoice[], args: LaunchArguments): RunChoice {
   const wanted = argument("run", args.run, "string");
   const combination = argument("combination", args.combination, "string");
-  const line = argument("line", args.line, "number");
+  const line = argument("line", lineNumber(args.line), "number");
   const [first] = choices;
   if (first === undefined) throw new RequestError("It has no statements and no tests to run");
   const named = choices.filter((each) =>
