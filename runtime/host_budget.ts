@@ -65,10 +65,11 @@ export class HostBudget {
   /**
    * Says beforehand what is going to be held: what is too much is not even begun.
    *
+   * @param asked What was asked for before, of the same whole.
    * @throws {MemoryLimitError} When it would exceed the limit.
    */
-  demand(sizeBytes: Bytes): void {
-    if (!this.fits(sizeBytes)) throw new MemoryLimitError(this.limitBytes);
+  demand(sizeBytes: Bytes, asked: Bytes = 0): void {
+    if (!this.fits(asked + sizeBytes)) throw new MemoryLimitError(this.limitBytes);
     this.work(sizeBytes / WORK_BYTES);
   }
 

@@ -93,6 +93,9 @@ export interface RawOptions {
 }
 
 /** Bits 0 and 1 of an opcode say which way its data goes. */
+/** What a request takes of the host that was cut off a bio, with what it is done with. */
+const REQUEST_COST_BYTES = 1024;
+
 const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
 
@@ -192,7 +195,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     }
     if (!this.#payload.fits(bio)) return this.#refuseMetadataLength(io, bio);
     const splitter = this.#splitter;
-    for (;;) {
+    for (let cuts = 0;; cuts++) {
       const piece = this.#nextPiece(splitter, bio);
       if (piece === null) return this.#refuseUnfit(io, splitter, bio);
       if (piece !== bio) this.#payload.cut(piece, bio);
@@ -207,6 +210,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
         this.driver.queueRequest(request);
       }
       if (piece === bio) break;
+      this.machine.budget.demand(REQUEST_COST_BYTES, cuts * REQUEST_COST_BYTES);
     }
     io.close(BLK_STS.OK);
     return io;
