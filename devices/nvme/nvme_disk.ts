@@ -94,7 +94,7 @@ export interface RawOptions {
 
 /** Bits 0 and 1 of an opcode say which way its data goes. */
 /** What a request takes of the host that was cut off a bio, with what it is done with. */
-const REQUEST_COST_BYTES = 1024;
+const REQUEST_COST_BYTES = 1536;
 
 const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
