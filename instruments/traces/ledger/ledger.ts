@@ -42,8 +42,8 @@ import { Requests } from "./requests.ts";
 import { checkSync } from "./sync_check.ts";
 import { type Context, type EndedRange, PageTable, type TableUnmap } from "./page_table.ts";
 
-/** A death that is printed this late behind a birth on another CPU is no race of two lines. */
-const RACE_SECONDS = 0.01;
+/** A death that is printed this late behind a birth on another CPU is no race of two lines: a CPU of a guest can stand still. */
+const RACE_SECONDS = 0.1;
 /** Events that stand beside a call, and not within it as those of an IOMMU's queue do. */
 const CALLS = /^(?:dma_|nvme_|block_|map$|unmap$)/;
 
