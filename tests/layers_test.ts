@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { importsOf, layerViolations } from "./layers.ts";
-import { readSources } from "./source_text.ts";
+import { readSources, type SourceText } from "./source_text.ts";
 
 const planted = (path: string, text: string) => layerViolations([{ path, text }]);
 
@@ -130,4 +130,27 @@ Deno.test("starting a scenario loads nothing that only some scenarios need", () 
   assert(known.size > 200, `only ${known.size} files`);
   // Tables are read while a scenario is checked, which waits for nothing: d3-dsv is a millisecond.
   assertEquals([...packages].sort(), ["chevrotain", "d3-dsv"]);
+});
+
+/** Front ends that show runs: they ask the recording, and nothing behind it. */
+const FRONT_ENDS =
+  /^cli\/(?:dap|debug)\/|^cli\/repl\/(?:repl|commands|command_target|\w+_commands)\.ts$/;
+const BEHIND = /^(?:runtime|devices|lang\/(?:vm|check|compile|machine|syntax))\//;
+
+/** What a front end loads that only the recording may ask. */
+function behindTheRecording(sources: readonly SourceText[]): string[] {
+  return sources.filter(({ path }) => FRONT_ENDS.test(path) && !path.endsWith("_test.ts"))
+    .flatMap(importsOf)
+    .filter(({ target, typeOnly }) => !typeOnly && target !== null && BEHIND.test(target))
+    .map(({ line, path, target }) => `${path}:${line} loads ${target}`);
+}
+
+Deno.test("no front end of runs loads the runtime, the devices or the VM", () => {
+  const sources = readSources(["cli"]);
+  assert(sources.filter(({ path }) => FRONT_ENDS.test(path)).length > 10);
+  assertEquals(behindTheRecording(sources), []);
+  const text = 'import { Vm } from "../../lang/vm/vm.ts";';
+  assertEquals(behindTheRecording([{ path: "cli/debug/x.ts", text }]), [
+    "cli/debug/x.ts:1 loads lang/vm/vm.ts",
+  ]);
 });

@@ -10,7 +10,6 @@ import {
 import { formatEvents } from "../../lang/render/event_line.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import { formatTimeRounded } from "../../lang/text/numbers.ts";
-import { RunWatch } from "../../lang/vm/run_watch.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import type { CommandTarget } from "../repl/command_target.ts";
@@ -19,9 +18,6 @@ import type { Completion } from "../repl/completion.ts";
 import { sayPlace } from "../repl/move_commands.ts";
 import { INTERRUPT, type ReplConsole } from "../repl/repl.ts";
 import type { ToolOptions } from "../repl/terminal.ts";
-
-/** A search is ended by somebody, and by nothing else. */
-const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
 
 export class Debugger implements CommandTarget {
   readonly bench = null;
@@ -93,7 +89,7 @@ export class Debugger implements CommandTarget {
     if (line === INTERRUPT) return true;
     const text = line.trim() === "" ? this.#last : line.trim();
     const command = text.startsWith(":") ? text : bareCommand(text);
-    this.#recording.reruns.watch = this.#watch ? new RunWatch(this.#watch, NO_LIMITS) : null;
+    this.#recording.reruns.interruptedBy = this.#watch ?? null;
     try {
       if (command === null) this.#work(() => this.#tell(text));
       else {

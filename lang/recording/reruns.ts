@@ -10,7 +10,7 @@ import type { EventLog } from "../../runtime/recording/event_log.ts";
 import type { StatementLog } from "../../runtime/recording/statement_log.ts";
 import type { BoundName, Code } from "../vm/code.ts";
 import { FRAME_NUMBERS } from "../vm/loop.ts";
-import type { RunWatch } from "../vm/run_watch.ts";
+import { type HostWatch, RunWatch } from "../vm/run_watch.ts";
 import type { MarkListener } from "../vm/control.ts";
 import type { Vm } from "../vm/vm.ts";
 import { comparePositions, type Position, START } from "./position.ts";
@@ -58,6 +58,9 @@ const PARKED_BYTES = 64 * 2 ** 20;
 const MACHINE_BYTES = 2 ** 19;
 /** What its values may count for: what a run was charged for is more than what it still holds. */
 const VALUE_BYTES = 2 ** 20;
+
+/** A search is ended by somebody, and by nothing else. */
+const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
 
 /** The events and statements that the run is known to come to. */
 export interface KnownRun {
@@ -223,6 +226,11 @@ export class Reruns {
   watch: RunWatch | null = null;
 
   constructor(readonly known: KnownRun, readonly start: StartRerun) {}
+
+  /** Has searches end when somebody wants it; null to let them go on. */
+  set interruptedBy(host: HostWatch | null) {
+    this.watch = host === null ? null : new RunWatch(host, NO_LIMITS);
+  }
 
   /** How many machines are parked. */
   get parked(): number {

@@ -8,7 +8,7 @@ import { parse } from "../syntax/parse.ts";
 import { SourceFile } from "../source.ts";
 import type { Session } from "../run/session.ts";
 import type { FeedResult } from "../run/session_types.ts";
-import { type HostWatch, RunWatch } from "../vm/run_watch.ts";
+import type { HostWatch } from "../vm/run_watch.ts";
 import { Branch, type SessionHooks } from "./branch.ts";
 import type { Place } from "./cursor.ts";
 import { LookError } from "./look.ts";
@@ -17,9 +17,6 @@ import { comparePositions, type Position } from "./position.ts";
 import { evaluate, type ShownVariable } from "./questions.ts";
 import type { Recording } from "./recording.ts";
 import { Stops } from "./stops.ts";
-
-/** A search is ended by somebody, and by nothing else. */
-const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
 
 const NOTHING: WorkResult = {
   incomplete: false,
@@ -85,7 +82,7 @@ export class Workbench implements Place {
 
   get recording(): Recording {
     const { recording } = this.#branch;
-    recording.reruns.watch = this.#watch && new RunWatch(this.#watch, NO_LIMITS);
+    recording.reruns.interruptedBy = this.#watch;
     return recording;
   }
 

@@ -1,0 +1,280 @@
+/**
+ * Who changed this last: ten kinds of things on three kinds of machines, before, at and after a change,
+ * against what the machine itself is seen to hold at every moment of the run.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { RUNTIME_TABLES } from "../runtime/recording/tables/runtime_tables.ts";
+import { loadFollowed } from "../lang/language.ts";
+import {
+  momentBefore,
+  nextMoment,
+  type Position,
+  type Recording,
+  recordRun,
+  runsOf,
+  START,
+  who,
+} from "../lang/recording/mod.ts";
+import { readSubject } from "../lang/recording/place_text.ts";
+import { boundValues, type Seen } from "../lang/recording/reruns.ts";
+import { SourceFile } from "../lang/source.ts";
+import { memoryFiles } from "../lang/syntax/load_files.ts";
+
+const MODES = [["7.2", "strict"], ["7.2", "lazy"], ["6.12", "strict"]] as const;
+
+const script = (kernel: string, mode: string) =>
+  `machine {
+  kernel = "${kernel}"
+  iommu { mode = ${mode} }
+  swiotlb { size = 256KiB }
+  pci {
+    root_port inside { nvme ssd { queues = 1, depth = 8 }; nvme wide { queues = 1, depth = 8, sgl = true } }
+    root_port outside { external = true; nvme stick { } }
+  }
+}
+let n = 1
+let buf = alloc_pages(3, contiguous: false)
+let big = alloc_pages(16, contiguous: false)
+wait ssd.submit(read, lba: 0, into: buf)
+n = 2
+let m = dma_map_phys(ssd, buf.pages[0], 4KiB, bidirectional)
+ssd.dma_write(m.addr, bytes"2a")
+dma_unmap_phys(ssd, m, 4KiB, bidirectional)
+let b = dma_map_phys(stick, buf.pages[1] + 512B, 512B, to_device)
+dma_unmap_phys(stick, b, 512B, to_device)
+wait wide.submit(read, lba: 0, into: big)
+wait ssd.submit(read, lba: 8, into: buf)
+n = 3
+`;
+
+/** What the machine holds, as a text; \`-\` for nothing. */
+type Probe = (seen: Seen) => string;
+
+/** A thing as somebody asks about it, and how the machine is looked at for it. */
+interface Kind {
+  readonly name: string;
+  /** From what the run is known to have done. */
+  readonly subject: (recording: Recording) => string;
+  readonly probe: (recording: Recording) => Probe;
+}
+
+/** Rows that a table reads off the machine itself, for one address of a field. */
+function rowProbe(name: string, field: string, at: (recording: Recording) => number) {
+  const spec = RUNTIME_TABLES.find((each) => each.name === name)!;
+  return (recording: Recording): Probe => {
+    const address = at(recording);
+    return ({ vm }) => {
+      let found = "-";
+      spec.read(vm.lab.machine, (row: Readonly<Record<string, unknown>>) => {
+        const first = Number(row[field]);
+        const size = spec.size === undefined || field === "slot" ? 1 : Number(row[spec.size]);
+        if (address >= first && address < first + size) found = JSON.stringify(row);
+      });
+      return found;
+    };
+  };
+}
+
+/** The first event of a name that a test is true for. */
+function eventOf(
+  { log }: Recording,
+  name: string,
+  isMeant: (fields: Record<string, unknown>, request: number | null) => boolean = () => true,
+) {
+  const found = log.between(0, log.count).find((event) =>
+    event.name === name && isMeant(event.fields, event.request)
+  );
+  assert(found !== undefined, `no event ${name}`);
+  return found;
+}
+
+const field = (recording: Recording, name: string, key: string, api?: string): number =>
+  Number(
+    (eventOf(recording, name, (fields) => api === undefined || fields.api === api)
+      .fields as Record<string, unknown>)[key],
+  );
+
+const mapped = (recording: Recording) => field(recording, "dma.map", "dma", "dma_map_phys");
+
+/** The last event by the vocabulary's own word: what lists and queues hold is written by it. */
+function eventProbe(
+  names: readonly string[],
+  isMeant: (fields: Record<string, unknown>, request: number | null) => boolean,
+) {
+  return (recording: Recording): Probe => ({ vm }) => {
+    const { seq } = vm.world.stream;
+    for (let at = seq; at > 0; at--) {
+      const { fields, name, request } = recording.event(at);
+      if (names.includes(name) && isMeant(fields as never, request)) return `${at}`;
+    }
+    return "-";
+  };
+}
+
+const driverOf = ({ vm }: Seen, name: string) => {
+  const device = vm.lab.devices.get(name);
+  assert(device?.kind === "nvme");
+  return device.disk.driver;
+};
+
+const KINDS: readonly Kind[] = [
+  {
+    name: "page-table entry",
+    subject: (recording) => `pte ${mapped(recording)}`,
+    probe: rowProbe("page_table", "iova", mapped),
+  },
+  {
+    name: "IO address",
+    subject: (recording) => `iova ${mapped(recording)}`,
+    probe: rowProbe("iova", "start", mapped),
+  },
+  {
+    name: "mapping",
+    subject: (recording) => `mapping ${mapped(recording)}`,
+    probe: (recording) => {
+      const address = mapped(recording);
+      return ({ vm }) => {
+        let found = "-";
+        vm.lab.machine.checker!.forEachMapping(0, (_device, dma, sizeBytes) => {
+          if (address >= dma && address < dma + sizeBytes) found = `${dma} ${sizeBytes}`;
+        });
+        return found;
+      };
+    },
+  },
+  {
+    name: "bounce slot",
+    subject: (recording) => `bounce ${field(recording, "swiotlb.map", "slot")}`,
+    probe: rowProbe("swiotlb", "slot", (recording) => field(recording, "swiotlb.map", "slot")),
+  },
+  {
+    name: "PRP entry",
+    subject: () => "prp -1 of req 1",
+    probe: eventProbe(
+      ["nvme.prp", "nvme.unmap"],
+      ({ index }, request) => request === 1 && (index === undefined || index === -1),
+    ),
+  },
+  {
+    name: "SGL descriptor",
+    subject: (recording) => {
+      const { fields, request } = eventOf(
+        recording,
+        "nvme.sgl",
+        ({ type }) => type === "data_block",
+      );
+      return `sgl ${(fields as { address: number }).address} of req ${request}`;
+    },
+    probe: (recording) => {
+      const { fields, request: own } = eventOf(
+        recording,
+        "nvme.sgl",
+        ({ type }) => type === "data_block",
+      );
+      const { address } = fields as { address: number };
+      return eventProbe(
+        ["nvme.sgl", "nvme.unmap"],
+        (each, request) =>
+          request === own && (each.address === undefined || each.address === address),
+      )(recording);
+    },
+  },
+  {
+    name: "queue slot",
+    subject: () => "slot 1",
+    probe: eventProbe(["nvme.submit"], ({ slot }) => slot === 1),
+  },
+  {
+    name: "doorbell",
+    subject: () => "doorbell sq_tail",
+    probe: () => (seen) =>
+      ["ssd", "wide"].map((name) => driverOf(seen, name).ioQueues[0]!.rings.sqRung).join(" "),
+  },
+  {
+    name: "byte of memory",
+    subject: (recording) => `byte ${field(recording, "dma.map", "phys", "dma_map_phys")}`,
+    probe: (recording) => {
+      const phys = field(recording, "dma.map", "phys", "dma_map_phys");
+      return ({ vm }) => {
+        const byte = new Uint8Array(1);
+        vm.world.readMemory(phys, byte);
+        return String(byte[0]);
+      };
+    },
+  },
+  {
+    name: "variable",
+    subject: () => "n",
+    probe: (recording) => (seen) => {
+      const frame = seen.frames()[0];
+      const found = frame === undefined
+        ? undefined
+        : boundValues(seen, frame).find(({ name }) => name === "n");
+      return found === undefined ? "-" : recording.looker.answer(found.value, seen).text;
+    },
+  },
+];
+
+/** Every moment at which what is seen changes, with what it is then. */
+function changesSeen(recording: Recording, probe: Probe): readonly Position[] {
+  const changes: Position[] = [];
+  let known: string | null = null;
+  recording.reruns.visit(START, (seen) => {
+    const told = probe(seen);
+    if (known !== null && told !== known) changes.push(seen.at);
+    known = told;
+    return nextMoment(recording, seen.at);
+  });
+  return changes;
+}
+
+/** Whether an event and what is seen of it are the same moment, or stand in one call of the kernel. */
+function isOneChange(recording: Recording, told: number, seen: number): boolean {
+  const [first, last] = told < seen ? [told, seen] : [seen, told];
+  if (last - first <= 1) return true;
+  const calls = recording.kernelFrames(recording.afterEvent(first));
+  const still = recording.kernelFrames(recording.afterEvent(last - 1));
+  return calls.some(({ seq }) => still.some((each) => each.seq === seq));
+}
+
+for (const [kernel, mode] of MODES) {
+  Deno.test(`who changed each of ten things last, on ${kernel} with iommu.mode = ${mode}`, () => {
+    const { diagnostics, program } = loadFollowed(
+      new SourceFile("who.dma", script(kernel, mode)),
+      memoryFiles({}),
+    );
+    assert(program !== null, diagnostics.map(({ message }) => message).join("\n"));
+    const recording = recordRun(program, runsOf(program)[0]!);
+    assertEquals(recording.failure, null);
+    for (const { name, probe, subject } of KINDS) {
+      const changes = changesSeen(recording, probe(recording));
+      const open: string[] = [];
+      assert(changes.length > 0, `${name} never changes`);
+      const last = changes.at(-1)!;
+      const meant = readSubject(recording, recording.last, subject(recording));
+      for (const at of [momentBefore(recording, last)!, last, recording.last]) {
+        const seen = changes.findLast((each) =>
+          each.seq < at.seq || each.seq === at.seq && each.statement <= at.statement
+        );
+        const told = who(recording, at, meant);
+        const where = `${name} at ${at.seq}.${at.statement}`;
+        if (seen === undefined) {
+          assert(told === null || told.at.seq <= 1, `${where}: ${told?.at.seq}`);
+          continue;
+        }
+        // What an event tells of is there when it is told, or in the moment after it.
+        const next = changes[changes.indexOf(seen) + 1] ?? seen;
+        const isSeen = [seen, next].some(({ seq }) =>
+          told !== null && isOneChange(recording, told.at.seq, seq)
+        );
+        if (isSeen) continue;
+        // In the midst of a call that changes it, the event that says so may be yet to come.
+        const isUnderWay = told !== null && told.at.seq < seen.seq &&
+          recording.kernelFrames(at).length > 0;
+        assert(isUnderWay, `${where}: told ${told?.at.seq}, seen ${seen.seq}`);
+        open.push(where);
+      }
+      assert(open.length <= 1, open.join(", "));
+    }
+  });
+}
