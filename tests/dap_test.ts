@@ -313,6 +313,31 @@ Deno.test("the adapter asks the recording, and loads neither machines nor what r
   assert(imports.some((target) => target === "lang/recording/mod.ts"));
 });
 
+Deno.test("the console of a client takes the commands of the REPL, and moves with them", async () => {
+  await withClient(async (client) => {
+    const { file, run } = KNOWN[0]!;
+    await client.body("launch", { program: pathOf(file), run });
+    await client.body("setExceptionBreakpoints", { filters: [] });
+    await client.move("configurationDone");
+    const say = async (expression: string) =>
+      (await client.body("evaluate", { expression, context: "repl" })).result as string;
+    const went = client.event("stopped");
+    assertMatch(await say(":rewind iommu.live_mappings"), /1 → 0/);
+    assertEquals((await went).reason, "goto");
+    assertEquals((await frames(client, 1))[0]!.name.split(" ")[0], "#26");
+    assertMatch(await say(":who pte 0xfffd_d000"), /iommu\.unmap/);
+    assertMatch(await say(":state page_table"), /0x6001_0000/);
+    assertMatch(await say(":frobnicate"), /no command :frobnicate/);
+    const back = client.event("stopped");
+    await say(":goto 12");
+    assertEquals((await back).reason, "goto");
+    assertEquals((await frames(client, 1))[0]!.name.split(" ")[0], "#12");
+    const terminated = client.event("terminated");
+    await say(":quit");
+    await terminated;
+  });
+});
+
 const WRONG = `let size = 4KiB + 10us\n`;
 
 Deno.test("a scenario that is wrong is not launched, and says where it is wrong", async () => {

@@ -8,15 +8,19 @@ import {
   comparePositions,
   LookError,
   move,
+  type Moved,
   nextMoment,
   type OpenRun,
   type OutputLine,
+  type Place,
   type Position,
   type Recording,
+  type ShownVariable,
   START,
   type Step,
   type StopHit,
   type Stops,
+  variablesAt,
 } from "../../lang/recording/mod.ts";
 import { Pace } from "./pace.ts";
 
@@ -69,7 +73,7 @@ export class RunClock {
   }
 }
 
-export class Debuggee {
+export class Debuggee implements Place {
   readonly stops: Stops;
   /** Where one is. */
   at: Position = START;
@@ -105,10 +109,22 @@ export class Debuggee {
     this.#pauses = true;
   }
 
-  /** Goes to a moment that there is. */
+  /** Goes to a moment, or as far as the run is. */
   goTo(at: Position): void {
-    this.at = at;
-    this.#tell(at);
+    const { end } = this.#run;
+    this.at = comparePositions(at, end) > 0 ? end : at;
+    this.#tell(this.at);
+  }
+
+  /** Goes a step in one go, in what is known of the run. */
+  move(step: Step): Moved {
+    const moved = move(this.recording, this.at, step, this.stops);
+    this.goTo(moved.at);
+    return { ...moved, at: this.at };
+  }
+
+  variables(): readonly ShownVariable[] {
+    return variablesAt(this.recording, this.at);
   }
 
   /** Goes a step, or less when something on the way stops it. */

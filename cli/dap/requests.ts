@@ -11,6 +11,7 @@ import {
 } from "../../lang/recording/mod.ts";
 import type { Adapter } from "./adapter.ts";
 import { EXCEPTION_FILTERS } from "./breakpoints.ts";
+import { runConsoleCommand } from "./console.ts";
 import { listEvents } from "./event_list.ts";
 import type { LaunchArguments } from "./launch.ts";
 import { RequestError } from "./request_error.ts";
@@ -243,12 +244,21 @@ export class Requests {
     return { variables: this.#adapter.standing.variables.list(args) };
   }
 
-  evaluate({ expression, frameId }: DebugProtocol.EvaluateArguments) {
+  evaluate({ context, expression, frameId }: DebugProtocol.EvaluateArguments) {
     const { debuggee, variables } = this.#adapter.standing;
+    if (context === "repl" && expression.startsWith(":")) return this.#command(expression);
     const { at, call } = frameId === undefined
       ? { at: debuggee.at, call: 0 }
       : this.#adapter.frame(frameId);
     return variables.evaluate(at, call ?? 0, expression);
+  }
+
+  #command(line: string) {
+    const { debuggee } = this.#adapter.target;
+    const { goesOn, moved, text } = runConsoleCommand(line, debuggee);
+    if (!goesOn) this.#adapter.end();
+    else if (moved) this.#adapter.goTo(debuggee.at, "goto");
+    return { result: text, variablesReference: 0 };
   }
 
   exceptionInfo() {

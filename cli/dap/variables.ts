@@ -2,7 +2,8 @@
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatInput } from "../../lang/builtins/explain/inputs.ts";
 import { formatFieldValue } from "../../lang/render/event_line.ts";
-import { formatAddress, formatDuration } from "../../lang/text/numbers.ts";
+import { formatAddress, formatCount, formatDuration } from "../../lang/text/numbers.ts";
+import { type RowView, tableAt } from "../../lang/views/tables.ts";
 import {
   type Cell,
   LookError,
@@ -163,52 +164,62 @@ export class Variables {
     return fixed(all);
   }
 
-  #request({ seq }: Position, request: number): Container {
+  #request(at: Position, request: number): Container {
     const tables = this.#recording.tables.filter(({ spec }) => "request" in spec.fields);
-    const rows = (table: Table) =>
-      table.rowsAt(seq).filter((row) => table.value(row, "request") === request);
-    const own = tables.map((table) => [table, rows(table)] as const)
-      .filter(([, own]) => own.length > 0);
-    return fixed(own.map(([table, own]) => this.#table(table, own)));
+    const own = tables.map((table) => {
+      const rows = table.rowsAt(at.seq).filter((row) => table.value(row, "request") === request);
+      return [table, new Set(rows)] as const;
+    });
+    return fixed(
+      own.filter(([, rows]) => rows.size > 0)
+        .map(([table, rows]) => this.#table(at, table, rows.size, (row) => rows.has(row))),
+    );
   }
 
-  #tables({ seq }: Position, tables: readonly Table[]): Container {
-    return fixed(tables.map((table) => this.#table(table, table.rowsAt(seq))));
+  #tables(at: Position, tables: readonly Table[]): Container {
+    return fixed(tables.map((table) => this.#table(at, table, table.rowsAt(at.seq).length)));
   }
 
-  #table(table: Table, unordered: readonly number[]): Variable {
-    const rows = unordered.toSorted((one, other) => one - other);
-    const { spec } = table;
+  /** A table, whose rows are put into words when it is opened. */
+  #table(
+    at: Position,
+    table: Table,
+    count: number,
+    isMeant: (row: number) => boolean = () => true,
+  ): Variable {
+    const { doc, key, name } = table.spec;
+    let opened: readonly RowView[] | null = null;
+    const rows = () =>
+      opened ??= tableAt(this.#recording, name, at).rows.filter(({ row }) => isMeant(row));
     const container: Container = {
-      count: rows.length,
+      count,
       isIndexed: true,
-      list: (first, count) => rows.slice(first, first + count).map((row) => this.#row(table, row)),
-      cell: (name) => {
-        const row = rows.find((each) => keyText(table, each) === name);
-        if (row === undefined) return null;
-        const equal = spec.key.map((field) => [field, table.value(row, field)]);
-        return { table: spec.name, equal: Object.fromEntries(equal), covers: null };
+      list: (first, most) => rows().slice(first, first + most).map((row) => this.#row(table, row)),
+      cell: (text) => {
+        const found = rows().find((each) => keyText(table, each) === text);
+        if (found === undefined) return null;
+        const equal = key.map((field) => [field, table.value(found.row, field)]);
+        return { table: name, equal: Object.fromEntries(equal), covers: null };
       },
     };
     return {
-      name: spec.name,
-      value: `${rows.length} ${rows.length === 1 ? "row" : "rows"}`,
-      type: spec.doc,
-      ...rows.length === 0 ? { variablesReference: 0 } : this.#reference(container),
+      name,
+      value: formatCount(count, "row"),
+      type: doc,
+      ...count === 0 ? { variablesReference: 0 } : this.#reference(container),
     };
   }
 
-  #row(table: Table, row: number): Variable {
+  #row(table: Table, row: RowView): Variable {
     const { fields, key } = table.spec;
-    const { born, died, ...values } = table.row(row);
-    const textOf = (name: string) =>
-      formatFieldValue(fields[name]!, (values as Readonly<Record<string, unknown>>)[name]);
-    const others = Object.keys(fields).filter((name) => !key.includes(name));
+    const { born, cells, died } = row;
+    const named = Object.keys(fields).map((name, index) => plain(name, cells[index]!));
     return {
       name: keyText(table, row),
-      value: others.map((name) => `${name} ${textOf(name)}`).join("  "),
+      value: named.filter(({ name }) => !key.includes(name))
+        .map(({ name, value }) => `${name} ${value}`).join("  "),
       ...this.#reference(fixed([
-        ...Object.keys(fields).map((name) => plain(name, textOf(name))),
+        ...named,
         plain("written by", born === 0 ? "what there was at first" : `#${born}`),
         plain("ended by", died === null ? "nothing in what is known of the run" : `#${died}`),
       ])),
@@ -217,9 +228,9 @@ export class Variables {
 }
 
 /** What tells a row from the others, as text. */
-function keyText(table: Table, row: number): string {
-  const { fields, key } = table.spec;
-  return key.map((name) => formatFieldValue(fields[name]!, table.value(row, name))).join(" ");
+function keyText({ spec: { fields, key } }: Table, { cells }: RowView): string {
+  const names = Object.keys(fields);
+  return key.map((name) => cells[names.indexOf(name)]).join(" ");
 }
 
 function plain(name: string, value: string): Variable {

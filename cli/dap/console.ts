@@ -1,0 +1,56 @@
+/** The commands of the REPL in a client's console: what the protocol has no request for. */
+import { comparePositions, type Place } from "../../lang/recording/mod.ts";
+import { formatEvents } from "../../lang/render/event_line.ts";
+import { type Paint, painter } from "../../lang/render/paint.ts";
+import type { CommandTarget } from "../repl/command_target.ts";
+import { runReplCommand } from "../repl/commands.ts";
+
+/** Consoles wrap what is longer. */
+const COLUMNS = 100;
+
+/** Collects what a command says. */
+class Lines implements CommandTarget {
+  readonly bench = null;
+  readonly paint: Paint = painter(false);
+  readonly columns = COLUMNS;
+  readonly all: string[] = [];
+  traceAlways = false;
+  lastMoveSeq: number;
+
+  constructor(readonly place: Place) {
+    this.lastMoveSeq = place.at.seq;
+  }
+
+  say(line: string): void {
+    this.all.push(line);
+  }
+
+  refuse(line: string): void {
+    this.all.push(line);
+  }
+
+  sayEvents(events: Parameters<CommandTarget["sayEvents"]>[0]): void {
+    if (events.length > 0) this.all.push(...formatEvents(events, this.columns));
+  }
+}
+
+/** What came of a command. */
+export interface CommandResult {
+  readonly text: string;
+  /** One stands elsewhere now. */
+  readonly moved: boolean;
+  /** It wants the session to go on. */
+  readonly goesOn: boolean;
+}
+
+/** Does a command, which begins with a colon. */
+export function runConsoleCommand(line: string, place: Place): CommandResult {
+  const lines = new Lines(place);
+  const before = place.at;
+  const goesOn = runReplCommand(line, lines);
+  return {
+    text: lines.all.join("\n"),
+    moved: comparePositions(before, place.at) !== 0,
+    goesOn,
+  };
+}
