@@ -128,9 +128,13 @@ function answers(): string[] {
   return names.map((name) => Deno.readTextFileSync(join(FOLDER, name.replace(/\.dma$/, ".txt"))));
 }
 
+/** What a compiler of C says: `c_driver_test.ts` shows it. */
+const OF_A_COMPILER = ["E0711", "W0308"];
+
 Deno.test("every code has a script that shows it", () => {
   const said = answers().join("\n");
-  const missing = Object.keys(DIAGNOSTIC_CODES).filter((code) => !said.includes(`[${code}]`));
+  const missing = Object.keys(DIAGNOSTIC_CODES)
+    .filter((code) => !said.includes(`[${code}]`) && !OF_A_COMPILER.includes(code));
   assertEquals(missing, []);
 });
 
