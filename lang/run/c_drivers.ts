@@ -35,7 +35,7 @@ export function withCDrivers(
     for (const { pathSpan } of declarations) {
       bag.error("E0710", pathSpan, "There is nobody here who compiles C");
     }
-    return registry;
+    return { ...registry, globalKinds: (config) => withNames(registry, config, declarations) };
   }
   const declared = declarations.flatMap((declaration): Declared[] => {
     const { path, pathSpan } = declaration;
@@ -43,6 +43,16 @@ export function withCDrivers(
     return source === null ? [] : [{ declaration, source }];
   });
   return new CRegistry(registry, declared, loader.shelf, bag).registry;
+}
+
+/** What the machine binds, and the names of drivers of which nothing else is known. */
+function withNames(
+  registry: Registry,
+  config: LabConfig,
+  declarations: readonly CDriverDeclaration[],
+): ReadonlyMap<string, Kind> {
+  const names = declarations.map(({ name }) => [name.text, "any"] as const);
+  return new Map([...names, ...registry.globalKinds(config)]);
 }
 
 function compiles(loader: SourceLoader): loader is CLoader {
