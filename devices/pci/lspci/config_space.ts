@@ -76,7 +76,8 @@ function readBars(view: DataView, count: number): FoundBar[] {
     const register = view.getUint32(FIRST_BAR + 4 * index, true);
     if (register === 0) continue;
     if (register % 2 === 1) {
-      const base = register - register % 4;
+      const address = register - register % 4;
+      const base = address === 0 ? null : address;
       bars.push({ index, space: "io", bits: 32, prefetchable: false, base, sizeBytes: null });
       continue;
     }
