@@ -168,3 +168,178 @@ Deno.test("lists of capabilities that run in a circle end", () => {
 Deno.test("all ones are a function that does not answer", () => {
   assertEquals(decode(64, [0x00, 0xff, 0xff, 0xff, 0xff]).gone, true);
 });
+
+Deno.test("the kind of port is the number in bits 7 to 4 of the capability's register (PCIe 7.5.3.2)", () => {
+  const kinds = Array.from(
+    { length: 16 },
+    (_, kind) =>
+      decode(256, IDS, HAS_CAPABILITIES, [0x34, 0x40], [0x40, 0x10, 0x00, 0x02 + 16 * kind, 0x01])
+        .portType,
+  );
+  assertEquals(kinds, [
+    "endpoint",
+    "legacy_endpoint",
+    null,
+    null,
+    "root_port",
+    "upstream_port",
+    "downstream_port",
+    "pcie_to_pci",
+    "pci_to_pcie",
+    "integrated_endpoint",
+    "event_collector",
+    ...new Array(5).fill(null),
+  ]);
+});
+
+Deno.test("a function has six BARs, a bridge two; the last cannot be one of 64 bits (PCIe 7.5.1.2.1)", () => {
+  const at = (index: number, ...bytes: number[]) => [0x10 + 4 * index, ...bytes];
+  const told = (...registers: readonly (readonly number[])[]) =>
+    decode(64, IDS, ...registers).bars.map(({ base, bits, index }) => [index, bits, base]);
+  const all = Array.from({ length: 6 }, (_, index) => at(index, 0, 0, 0, 0xa0 + index));
+  assertEquals(told(...all), all.map((_, index) => [index, 32, (0xa0 + index) * 2 ** 24]));
+  assertEquals(told(BRIDGE, ...all).map(([index]) => index), [0, 1]);
+  assertEquals(told(at(4, 4, 0, 0, 0xb0, 1)), [[4, 64, 0x1_b000_0000]]);
+  assertEquals(told(at(5, 4, 0, 0, 0xb0)), [[5, 32, 0xb000_0000]]);
+  assertEquals(told(BRIDGE, at(1, 4, 0, 0, 0xb0)), [[1, 32, 0xb000_0000]]);
+  // A type that is reserved has 32 bits, and one without an address has not got it yet.
+  assertEquals(told(at(0, 2, 0, 0, 0xb0)), [[0, 32, 0xb000_0000]]);
+  assertEquals(told(at(0, 1)), [[0, 32, null]]);
+  assertEquals(told(at(0, 0x0c)), [[0, 64, null]]);
+  // Up to 2^53 a number is exact.
+  assertEquals(told(at(0, 4, 0, 0, 0, 0, 0, 0x10, 0)), [[0, 64, 2 ** 52]]);
+  assertEquals(told(at(0, 4, 0, 0, 0, 0, 0, 0x20, 0)), [[0, 64, null]]);
+});
+
+Deno.test("an I/O BAR's two lowest bits are no address", () => {
+  const { bars } = decode(64, IDS, [0x10, 0xff, 0xff, 0, 0]);
+  assertEquals(
+    bars.map(({ base, bits, prefetchable, space }) => [space, bits, prefetchable, base]),
+    [
+      ["io", 32, false, 0xfffc],
+    ],
+  );
+});
+
+Deno.test("windows of a bridge end with the last byte of their unit: 4 KiB of I/O, 1 MiB of memory (PCIe 7.5.1.3)", () => {
+  const windows = (...registers: readonly (readonly number[])[]) =>
+    decode(64, IDS, BRIDGE, ...registers).windows
+      .filter(({ space }) => space !== "prefetchable" || registers.some(([at]) => at === 0x24))
+      .map(({ base, limit, space }) => [space, base, limit]);
+  const off = [[0x1c, 0x10, 0x00], [0x20, 0x10, 0x00, 0x00, 0x00]];
+  assertEquals(windows(...off, [0x24, 0x10, 0x00, 0x00, 0x00]), []);
+  // Base and limit of one unit are a window of that unit.
+  assertEquals(windows([0x1c, 0x10, 0x10], off[1]!), [["io", 0x1000, 0x1fff]]);
+  assertEquals(windows(off[0]!, [0x20, 0x10, 0x00, 0x10, 0x00]), [[
+    "memory",
+    0x10_0000,
+    0x1f_ffff,
+  ]]);
+  assertEquals(windows(...off, [0x24, 0x10, 0x00, 0x10, 0x00]), [
+    ["prefetchable", 0x10_0000, 0x1f_ffff],
+  ]);
+  // Upper halves count only where the lower ones say so.
+  const halves = [0x28, 1, 0, 0, 0, 2, 0, 0, 0];
+  assertEquals(windows(...off, [0x24, 0x10, 0x00, 0x10, 0x00], halves), [
+    ["prefetchable", 0x10_0000, 0x1f_ffff],
+  ]);
+  assertEquals(windows(...off, [0x24, 0x11, 0x00, 0x11, 0x00], halves), [
+    ["prefetchable", 0x1_0010_0000, 0x2_001f_ffff],
+  ]);
+});
+
+Deno.test("headers of other kinds have no BARs here, and a header that is not all shown tells nothing", () => {
+  const bar = [0x10, 0, 0, 0, 0xa0];
+  assertEquals(decode(64, IDS, bar).bars.length, 1);
+  assertEquals(decode(63, IDS, bar).bars.length, 0);
+  assertEquals(decode(63, IDS, bar).vendor, null);
+  assertEquals(decode(64, IDS, bar, [0x0e, 0x80]).bars.length, 1);
+  for (const kind of [0x02, 0x82, 0x7f]) {
+    const other = decode(64, IDS, bar, [0x0e, kind]);
+    assertEquals([other.bars.length, other.buses, other.vendor], [0, null, 0x8086]);
+  }
+  assertEquals(decode(64, IDS, [0x0a, 0x04, 0x06]).classCode, 0x0604);
+});
+
+/** An endpoint with Access Control Services at a place of extended space. */
+function guarded(shownBytes: number, at: number, capable: number, enabled: number) {
+  return decode(
+    shownBytes,
+    IDS,
+    HAS_CAPABILITIES,
+    [0x34, 0x40],
+    [0x40, 0x10, 0x00, 0x02, 0x00],
+    [0x100, 0x01, 0x00, 0x01 + ((at % 16) << 4), at >> 4],
+    [at, 0x0d, 0x00, 0x01, 0x00, capable, 0x00, enabled, 0x00],
+  ).acs;
+}
+
+Deno.test("each service has its bit in both registers, and the eighth means something else (PCIe 7.7.11)", () => {
+  const services = [
+    "source_validation",
+    "translation_blocking",
+    "request_redirect",
+    "completion_redirect",
+    "upstream_forwarding",
+    "egress_control",
+    "direct_translated",
+  ];
+  for (const [bit, service] of services.entries()) {
+    const one = guarded(4096, 0x148, 2 ** bit, 0);
+    assertEquals([[...one.capable!], [...one.enabled!]] as unknown, [[service], []]);
+    const other = guarded(4096, 0x148, 0, 2 ** bit);
+    assertEquals([[...other.capable!], [...other.enabled!]] as unknown, [[], [service]]);
+  }
+  const eighth = guarded(4096, 0x148, 0x80, 0x80);
+  assertEquals([eighth.state, eighth.capable!.size, eighth.enabled!.size], ["present", 0, 0]);
+});
+
+Deno.test("a capability whose registers were not all shown is not known", () => {
+  assertEquals(guarded(0x150, 0x148, 0x1f, 0x1d).state, "present");
+  assertEquals(guarded(0x14f, 0x148, 0x1f, 0x1d).state, "unknown");
+  // The list in conventional space: an entry's first word must be there.
+  const express = (shown: number) =>
+    decode(shown, IDS, HAS_CAPABILITIES, [0x34, 0x80], [0x80, 0x10, 0x00, 0x42, 0x00]).portType;
+  assertEquals([express(0x83), express(0x84)], [null, "root_port"]);
+  // Without the bit of the status register there is no list, whatever stands there.
+  assertEquals(decode(256, IDS, ...ROOT_PORT).portType, null);
+  // Below 64 bytes there is the header.
+  assertEquals(
+    decode(256, IDS, HAS_CAPABILITIES, [0x34, 0x3c], [0x3c, 0x10, 0x00, 0x42, 0x00]).portType,
+    null,
+  );
+});
+
+Deno.test("Resizable BAR has an entry for each of up to six BARs, with number and size (PCIe 7.8.6)", () => {
+  const sizes = (...entries: readonly (readonly [control: number, size: number])[]) =>
+    decode(
+      4096,
+      IDS,
+      HAS_CAPABILITIES,
+      [0x10, 0, 0, 0, 0xa0],
+      [0x14, 0, 0, 0, 0xa1],
+      [0x18, 0x01, 0xe0, 0, 0],
+      [0x1c, 0x04, 0, 0, 0xa2, 1],
+      [0x34, 0x40],
+      [0x40, 0x10, 0x00, 0x02, 0x00],
+      [0x100, 0x15, 0x00, 0x01, 0x00],
+      ...entries.map(([control, size], index) => [0x108 + 8 * index, control, size, 0, 0]),
+    ).bars.map(({ index, sizeBytes }) => [index, sizeBytes]);
+  const none = [[0, null], [1, null], [2, null], [3, null]];
+  const MIB = 2 ** 20;
+  assertEquals(sizes([0x00, 5]), none);
+  assertEquals(sizes([0x20, 0]), [[0, MIB], ...none.slice(1)]);
+  assertEquals(sizes([0x21, 1]), [[0, null], [1, 2 * MIB], [2, null], [3, null]]);
+  assertEquals(sizes([0x23, 31]), [...none.slice(0, 3), [3, 2 ** 51]]);
+  assertEquals(sizes([0x23, 32]), [...none.slice(0, 3), [3, 2 ** 52]]);
+  // Larger than any address is none, and an I/O BAR has no size there.
+  assertEquals(sizes([0x23, 33]), none);
+  assertEquals(sizes([0x22, 3]), none);
+  assertEquals(sizes([0x40, 0], [0x01, 3]), [[0, MIB], [1, 8 * MIB], [2, null], [3, null]]);
+  // How many there are says the first entry alone; what is told first stays.
+  assertEquals(sizes([0x20, 0], [0x01, 3]), [[0, MIB], ...none.slice(1)]);
+  assertEquals(sizes([0x40, 0], [0x00, 3]), [[0, MIB], ...none.slice(1)]);
+  const seven = Array.from({ length: 7 }, (_, at): [number, number] => [at === 6 ? 1 : 5, 1]);
+  seven[0] = [0xe5, 1];
+  assertEquals(sizes(...seven), none);
+});
