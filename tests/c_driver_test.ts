@@ -61,6 +61,21 @@ Deno.test("what the compiler says is shown as what we say", async () => {
   assertEquals(said.slice(0, 3), ["E0711 error 6", "E0711 error 6", "E0711 error 11"]);
 });
 
+Deno.test("a warning of the compiler is one of ours, and the driver is run all the same", async () => {
+  const opened = await openScenario(join(ROOT, "tests/c/doubtful.dma"));
+  assert(!("problem" in opened) && opened.program !== null);
+  const [only, ...more] = opened.diagnostics;
+  assertEquals(more, []);
+  assertEquals([only!.code, only!.severity, only!.message], [
+    "W0308",
+    "warning",
+    "unused variable 'unused'",
+  ]);
+  assertEquals(only!.span.source.position(only!.span.start), { line: 5, column: 6 });
+  const { outcomes } = runProgramWith(null, opened.program, {});
+  assertEquals(outcomes.map(({ failure }) => failure), [null]);
+});
+
 Deno.test("docs/c-drivers.md shows the driver that it runs", () => {
   const page = Deno.readTextFileSync(join(ROOT, "docs/c-drivers.md"));
   for (const file of ["drivers/map/map.c", "drivers/map/map.dma"]) {

@@ -1,0 +1,7 @@
+#include <linux/types.h>
+
+int doubtful(int n)
+{
+	int unused;
+	return n;
+}
