@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { PassThrough } from "node:stream";
 import { Session } from "../cli/dap/session.ts";
+import { codeBlocks } from "./code_blocks.ts";
 import { Client } from "./dap/client.ts";
 import { withClient } from "./dap/in_process.ts";
 import { withProcess } from "./dap/process.ts";
@@ -335,6 +336,43 @@ Deno.test("the console of a client takes the commands of the REPL, and moves wit
     const terminated = client.event("terminated");
     await say(":quit");
     await terminated;
+  });
+});
+
+Deno.test("the hunt of docs/debugging.md goes as the page tells it", async () => {
+  const page = "docs/debugging.md";
+  const blocks = codeBlocks(page, Deno.readTextFileSync(join(ROOT, page)));
+  const scenario = blocks.find(({ language }) => language === "dma")!.code;
+  const told = blocks.find(({ code }) => code.startsWith("> "))!.code;
+  await withScenario(scenario, async (program) => {
+    await withClient(async (client) => {
+      await client.body("launch", { program });
+      await client.body("setExceptionBreakpoints", { filters: ["failure"] });
+      assertEquals((await client.move("configurationDone")).reason, "exception");
+      assertEquals((await frames(client, 1))[0]!.line, 20);
+      const lines: string[] = [];
+      for (const [, expression] of told.matchAll(/^> (.*)$/gm)) {
+        const { result } = await client.body("evaluate", { expression, context: "repl" });
+        lines.push(`> ${expression}`, result.replaceAll(program, "lab.dma"));
+      }
+      assertEquals(lines.join("\n"), told.trimEnd());
+      assertEquals((await client.event("stopped")).reason, "goto");
+      // The same by clicking on the row.
+      const { id } = (await frames(client, 1))[0]!;
+      const { scopes } = await client.body("scopes", { frameId: id });
+      const machine = scopes.find((each: { name: string }) => each.name === "Machine");
+      const { variables } = await client.body("variables", machine);
+      const table = variables.find((each: { name: string }) => each.name === "mappings");
+      const { variables: rows } = await client.body("variables", table);
+      const row = rows.find((each: { name: string }) => each.name === "ssd 0xffff_d000");
+      const { variablesReference } = table;
+      const asked = { variablesReference, name: row.name };
+      const { dataId } = await client.body("dataBreakpointInfo", asked);
+      await client.body("setDataBreakpoints", { breakpoints: [{ dataId }] });
+      const { reason, text } = await client.move("reverseContinue");
+      assertEquals([reason, text.split(" ")[0]], ["data breakpoint", "dma.map"]);
+      assertMatch((await frames(client, 1))[0]!.name, /^#5 /);
+    });
   });
 });
 

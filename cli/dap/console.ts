@@ -6,7 +6,7 @@ import type { CommandTarget } from "../repl/command_target.ts";
 import { runReplCommand } from "../repl/commands.ts";
 
 /** Consoles wrap what is longer. */
-const COLUMNS = 100;
+const COLUMNS = 160;
 
 /** Collects what a command says. */
 class Lines implements CommandTarget {
