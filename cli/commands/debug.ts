@@ -33,8 +33,8 @@ export const DEBUG = command({
     ...LIMITS,
   },
   examples: [
-    { line: "debug examples/06-unaligned.dma", doc: "lists its runs" },
-    { line: "debug examples/06-unaligned.dma --run 1", doc: "goes through the first" },
+    { line: "debug examples/02-directions.dma", doc: "lists its runs" },
+    { line: "debug examples/02-directions.dma --run 1", doc: "goes through the first" },
   ],
   async run({ words, options, screen }) {
     const match = readMatches(options.match);
