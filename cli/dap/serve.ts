@@ -2,6 +2,7 @@
 import { createServer } from "node:net";
 import process from "node:process";
 import { type ExitCode, HELD } from "../exit_code.ts";
+import { host } from "../host.ts";
 import { hostReason } from "../host_error.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { Session } from "./session.ts";
@@ -19,6 +20,11 @@ export async function serveStreams(): Promise<ExitCode> {
 
 /** Serves whoever comes to a port, each with a session of its own, until the process is ended. */
 export function servePort(port: number, screen: Screen): Promise<ExitCode> {
+  const { state } = host.permissions.querySync({ name: "net", host: `${HOST}:${port}` });
+  if (state !== "granted") {
+    const problem = `Deno was not permitted to listen; \`--allow-net=${HOST}\` permits it`;
+    return Promise.resolve(refuse(problem, screen));
+  }
   return new Promise((resolve) => {
     const server = createServer((socket) => {
       socket.setNoDelay(true);
