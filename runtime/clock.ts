@@ -19,7 +19,6 @@ export interface TimerHandler {
 
 interface Timer {
   readonly atNs: Nanoseconds;
-  readonly order: number;
   readonly handler: TimerHandler;
   /** Whose work it is: that of whoever armed it. The CPU is the one that takes the timer. */
   readonly device: string | null;
@@ -39,7 +38,6 @@ export class VirtualClock {
   #timers: Timer[] = [];
   /** When the first timer expires: asked after every activity, and mostly far away. */
   #nextNs: Nanoseconds = Infinity;
-  #armed = 0;
 
   /** The number of timers waiting. */
   get pendingTimers(): number {
@@ -60,8 +58,9 @@ export class VirtualClock {
     );
     const atNs = Math.ceil((this.nowNs + delayNs) / tickNs) * tickNs;
     const { device, request, site } = this.context;
-    this.#timers.push({ atNs, order: this.#armed++, handler, device, request, site });
-    this.#timers.sort((a, b) => a.atNs - b.atNs || a.order - b.order);
+    this.#timers.push({ atNs, handler, device, request, site });
+    // Sorting is stable: of those of one time the one that was armed first stays first.
+    this.#timers.sort((a, b) => a.atNs - b.atNs);
     this.#noteNext();
   }
 

@@ -32,6 +32,20 @@ Deno.test("HostBudget asks what values there still are before it refuses", () =>
   assertEquals([asked, budget.usedBytes], [1, 300]);
 });
 
+Deno.test("HostBudget lends its last byte, also after a count", () => {
+  const budget = new HostBudget(1000);
+  budget.onFull = () => {
+    budget.valueBytes = 100;
+  };
+  budget.valueBytes = 900;
+  assertEquals([budget.fits(900), budget.valueBytes], [true, 100]);
+  budget.valueBytes = 900;
+  assertEquals(budget.fits(901), false);
+  budget.hold(900);
+  assertEquals([budget.usedBytes, budget.leftBytes], [1000, 0]);
+  assertThrows(() => budget.hold(1), MemoryLimitError);
+});
+
 Deno.test("HostBudget has who set the limits look after so much work, and not at every unit", () => {
   const budget = new HostBudget();
   const looks: number[] = [];

@@ -95,6 +95,20 @@ Deno.test("each format refuses with its own errno (dma.md 5.1)", () => {
   });
 });
 
+Deno.test("the last addresses that a table maps, and memory's last ones (dma.md 5.1)", () => {
+  const last = 2 ** 48 - KIB_4;
+  const lastPhys = 2 ** 52 - KIB_4;
+  for (const table of [vtd(), arm()]) {
+    assertEquals(table.map(last, lastPhys, KIB_4, RW), 0);
+    assertEquals(table.walk(2 ** 48 - 1), true);
+    assertEquals(table.walkPhys, 2 ** 52 - 1);
+    assertEquals(table.map(last, 0x1000, 2 * KIB_4, RW), -ERRNO.ERANGE);
+    assertEquals(table.map(0x1000, lastPhys, 2 * KIB_4, RW), -ERRNO.ERANGE);
+    assertEquals(table.map(0x1000, 2 ** 52, KIB_4, RW), -ERRNO.ERANGE);
+    assertEquals(table.walk(0x1000), false);
+  }
+});
+
 Deno.test("a failed map undoes itself and flushes what it undid (dma.md 5.1)", () => {
   const table = vtd();
   table.map(0x3000, 0x9000, 0x1000, RW);
