@@ -180,7 +180,12 @@ export {
 // Scenarios.
 export { DIAGNOSTIC_CODES, type DiagnosticCode } from "./lang/diagnostics/codes.ts";
 export { type CodeEntry } from "./lang/diagnostics/codes/entry.ts";
-export { type Diagnostic, type RelatedSpan, type Severity } from "./lang/diagnostics/diagnostic.ts";
+export {
+  type BugIdentity,
+  type Diagnostic,
+  type RelatedSpan,
+  type Severity,
+} from "./lang/diagnostics/diagnostic.ts";
 export {
   renderDiagnostic,
   renderDiagnostics,

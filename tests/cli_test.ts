@@ -554,9 +554,11 @@ Deno.test("trace export gives the kernel's own text, which is the same trace aga
     assertEquals(after.summary.findings, before.summary.findings, run);
   }
   const trace = `${folder}/real/72-strict-small.trace.txt.gz`;
-  const slices = JSON.parse((await dmalab("trace", "export", trace, "--as", "chrome")).output);
+  const { traceEvents: slices } = JSON.parse(
+    (await dmalab("trace", "export", trace, "--as", "chrome")).output,
+  );
   const count = (ph: string) => slices.filter((slice: { ph: string }) => slice.ph === ph).length;
-  assertEquals([count("b"), count("e")], [55, 54]);
+  assertEquals([count("b"), count("e"), count("M")], [57, 57, 4]);
   assertEquals((await dmalab("trace", "export", trace)).code, 2);
 });
 

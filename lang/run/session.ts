@@ -293,7 +293,10 @@ export class Session {
     });
   }
 
-  /** What the session knew before a move. @internal */
+  /**
+   * What the session knew before a move.
+   * @internal
+   */
   namesBefore(move: number): SessionNames {
     for (let index = move - 1; index >= 0; index--) {
       const each = this.#moves[index]!;

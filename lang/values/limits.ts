@@ -67,7 +67,7 @@ export const RECORD_BYTES = 288;
 export const ENTRY_BYTES = 40;
 export const CLOSURE_BYTES = 96;
 /** A call that has not returned, with what is told about it when something fails inside. */
-export const CALL_BYTES = 200;
+export const CALL_BYTES = 256;
 /** A variable of it: the stack has room for more, and grows by copying. */
 export const SLOT_BYTES = 24;
 /** A statement that an order of a race has run. */
