@@ -188,3 +188,22 @@ Deno.test("an input that somebody ends, or that takes too long, is undone", () =
   assertEquals([failed.failure?.code, failed.undone], ["E0901", false]);
   assertEquals(texts(s.feed("i")), ["5"]);
 });
+
+Deno.test("a session whose memory is full takes another input, which fails for itself", () => {
+  const s = new Session({
+    loader: memoryLoader({}),
+    limits: { ...DEFAULT_LIMITS, memoryBytes: 2 ** 20 },
+  });
+  const full = s.feed("let held = []\nwhile true { held.push(0) }");
+  assertEquals(full.failure?.code, "E0802");
+  // Its outermost code has more variables than any before it.
+  const names = Array.from({ length: 40 }, (_, index) => `if true { let v${index} = ${index}`).join(
+    "\n",
+  );
+  const next = s.feed(`${names}${"\n}".repeat(40)}`);
+  assertEquals([next.diagnostics.filter(({ severity }) => severity === "error"), next.undone], [
+    [],
+    false,
+  ]);
+  assertEquals([null, "E0802"].includes(next.failure?.code ?? null), true);
+});

@@ -92,7 +92,7 @@ export class Vm implements LoopVm, SideRun {
   readonly scopes: RunScope[] = [];
   broken: Error | null = null;
   depth = 0;
-  deepest = 0;
+  deepest = 1;
   pc = 0;
   sp = 0;
   fp = 0;
@@ -294,31 +294,33 @@ export class Vm implements LoopVm, SideRun {
     return this.#spanAt(this.pc);
   }
 
-  // Frames.
-
   #reserve(length: number): void {
-    const { stack } = this;
-    if (stack.length >= length) return;
-    this.chargeMemory(SLOT_BYTES * (length - stack.length));
-    while (stack.length < length) stack.push(undefined);
+    while (this.stack.length < length) this.stack.push(undefined);
   }
 
   enter(functionIndex: number, count: number, returnPc: number): void {
     if (this.depth >= this.limits.depth) throw tooDeep(this.limits);
     const code = this.code.functions[functionIndex]!;
     const frame = FRAME_NUMBERS * this.depth++;
-    if (this.depth > this.deepest) {
-      this.deepest = this.depth;
-      this.chargeMemory(CALL_BYTES);
-    }
     this.frames[frame] = returnPc;
     this.frames[frame + 1] = this.fp;
     this.frames[frame + 2] = functionIndex;
     const fp = this.sp - count;
-    this.#reserve(fp + code.slots + code.operands);
+    const length = fp + code.slots + code.operands;
+    // The outermost code is nobody's call: it starts, however full the memory is.
+    if (this.depth > 1) this.#chargeCall(length);
+    this.#reserve(length);
     this.fp = fp;
     this.sp = fp + code.slots;
     this.pc = code.entry;
+  }
+
+  /** What a call takes of the host that goes deeper than any before it. */
+  #chargeCall(length: number): void {
+    const slots = Math.max(0, length - this.stack.length);
+    const calls = Math.max(0, this.depth - this.deepest);
+    this.deepest += calls;
+    if (slots + calls > 0) this.chargeMemory(SLOT_BYTES * slots + CALL_BYTES * calls);
   }
 
   /** Puts a closure's captured values behind the parameters of the frame just entered. */
