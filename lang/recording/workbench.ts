@@ -7,7 +7,7 @@
 import { parse } from "../syntax/parse.ts";
 import { SourceFile } from "../source.ts";
 import type { Session } from "../run/session.ts";
-import type { FeedResult } from "../run/session_types.ts";
+import { type FeedResult, NOTHING_DONE } from "../run/session_types.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
 import { Branch, type SessionHooks } from "./branch.ts";
 import type { Place } from "./cursor.ts";
@@ -18,19 +18,7 @@ import { evaluate, type ShownVariable } from "./questions.ts";
 import type { Recording } from "./recording.ts";
 import { Stops } from "./stops.ts";
 
-const NOTHING: WorkResult = {
-  incomplete: false,
-  diagnostics: [],
-  values: [],
-  failure: null,
-  tests: [],
-  notRun: [],
-  events: [],
-  newMachine: false,
-  undone: false,
-  branch: null,
-  dropped: [],
-};
+const NOTHING: WorkResult = { ...NOTHING_DONE, branch: null, dropped: [] };
 
 /** What came of an input. */
 export interface WorkResult extends FeedResult {

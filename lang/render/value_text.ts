@@ -20,7 +20,7 @@ import {
   formatSize,
 } from "../text/numbers.ts";
 import { deeper } from "../values/depth.ts";
-import { CHARACTER_BYTES, FORMAT_STEPS } from "../values/limits.ts";
+import { CHARACTER_BYTES, FORMAT_STEPS, VALUE_DEPTH } from "../values/limits.ts";
 import { quoted } from "./source_text.ts";
 
 /** Items of a list, entries of a record and bytes shown before the rest is only counted. */
@@ -67,16 +67,24 @@ export function formatStart(value: Value, run: Run | null, characters: number): 
   return { text: writer.text, whole: !writer.stopped };
 }
 
+/** Characters of a value that somebody is shown who asks for it. */
+export const SHOWN_CHARACTERS = 2 ** 16;
+
 /** Characters of a value that a sentence of ours repeats. */
 const SENTENCE_CHARACTERS = 1000;
+
+/** The text of {@linkcode formatStart}, with an ellipsis where there is more. */
+export function formatClipped(value: Value, run: Run | null, characters: number): string {
+  const { text, whole } = formatStart(value, run, characters);
+  return whole ? text : `${text}…`;
+}
 
 /** A value as a part of a sentence: its text, or the beginning of a long one. */
 export function formatInSentence(value: Value, run: Run | null): string {
   if (typeof value === "string") {
     return value.length <= SENTENCE_CHARACTERS ? value : `${value.slice(0, SENTENCE_CHARACTERS)}…`;
   }
-  const { text, whole } = formatStart(value, run, SENTENCE_CHARACTERS);
-  return whole ? text : `${text}…`;
+  return formatClipped(value, run, SENTENCE_CHARACTERS);
 }
 
 /** Writes values one behind the other, and stops when it has enough. */
@@ -106,6 +114,10 @@ class ValueWriter {
     if (this.#isEnough()) return;
     if (this.enough === null) this.run?.work(FORMAT_STEPS);
     if (value instanceof ListValue || value instanceof RecordValue) {
+      if (this.enough !== null && this.#depth === VALUE_DEPTH) {
+        this.stopped = true;
+        return;
+      }
       this.#depth = deeper(this.#depth);
       if (value instanceof ListValue) this.#list(value);
       else this.#record(value);

@@ -25,6 +25,7 @@ import { innerBlocks, statementExpressions } from "../syntax/tree/statement_kind
 import { comparisonsIn, someExpression } from "../syntax/tree/walk.ts";
 import type { Code } from "../vm/code.ts";
 import { hostLimit } from "../vm/host_limits.ts";
+import { LimitError } from "../values/script_error.ts";
 import { ListValue, RangeValue, type Value } from "../values/value.ts";
 import { isSequenceCall } from "../check/kinds/sequence_call.ts";
 import { type SequenceChoices, sequenceChoices } from "../values/sequences.ts";
@@ -185,9 +186,10 @@ export function checkProgram(
 /** Why a text could not be read to its end: it is too much for the host, or dmalab is wrong. */
 export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
   const span = { source, start: 0, end: 0 };
-  const limit = hostLimit(error);
+  const limit = error instanceof LimitError ? error : hostLimit(error);
   if (limit === null) return bugDiagnostic(error, span);
-  return { code: limit.code, severity: "error", span, message: limit.message };
+  const hint = limit.hint ?? undefined;
+  return { code: limit.code, severity: "error", span, message: limit.message, hint };
 }
 
 function readProgram(

@@ -17,7 +17,13 @@ import type { RunOptions } from "./run_options.ts";
 import { runTest } from "./run_program.ts";
 import { type PreparedInput, SessionCode, type SessionNames } from "./session_check.ts";
 import { type Move, type Repetition, SessionState } from "./session_state.ts";
-import type { FeedResult, SessionParts, SessionSummary, UnrunPart } from "./session_types.ts";
+import {
+  type FeedResult,
+  NOTHING_DONE,
+  type SessionParts,
+  type SessionSummary,
+  type UnrunPart,
+} from "./session_types.ts";
 import type { World } from "../values/world.ts";
 
 /** Failures that depend on when somebody looked. */
@@ -93,7 +99,7 @@ export class Session {
     } catch (error) {
       this.#rest();
       this.#again();
-      return { ...NOTHING, diagnostics: [brokenOff(error, source)], undone: true };
+      return { ...NOTHING_DONE, diagnostics: [brokenOff(error, source)], undone: true };
     }
     const move = this.#current;
     this.#rest();
@@ -115,8 +121,8 @@ export class Session {
   #input(source: SourceFile, isFile: boolean): FeedResult {
     const state = this.#state;
     const read = this.code.read(source, isFile, state.names);
-    if (read.kind === "incomplete") return { ...NOTHING, incomplete: true };
-    if (read.kind === "wrong") return { ...NOTHING, diagnostics: read.diagnostics };
+    if (read.kind === "incomplete") return { ...NOTHING_DONE, incomplete: true };
+    if (read.kind === "wrong") return { ...NOTHING_DONE, diagnostics: read.diagnostics };
     const { input } = read;
     // What it comes to is known when it is done; until then it may be done again in part.
     const { length: statements } = input.statements;
@@ -380,15 +386,3 @@ function unrunParts({ items }: FileNode, runsTests: boolean): UnrunPart[] {
     }
   });
 }
-
-const NOTHING: FeedResult = {
-  incomplete: false,
-  diagnostics: [],
-  values: [],
-  failure: null,
-  tests: [],
-  notRun: [],
-  events: [],
-  newMachine: false,
-  undone: false,
-};

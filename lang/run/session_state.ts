@@ -1,7 +1,7 @@
 /** A machine of a session with its variables: lost and made anew when the session goes back. */
 import type { MachineEvent } from "../../runtime/events.ts";
 import { FileScope } from "../check/names/file_scope.ts";
-import { formatValue } from "../render/value_text.ts";
+import { formatClipped, SHOWN_CHARACTERS } from "../render/value_text.ts";
 import { SourceFile } from "../source.ts";
 import { describeKind, kindOf } from "../values/kinds.ts";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
@@ -143,7 +143,9 @@ export class SessionState {
       failure = drained(this.#run(functionIndex));
       const { result } = this.vm;
       if (failure === null && shown && result !== null) {
-        values.push({ value: result, text: formatValue(result, this.vm, true) });
+        // No value of the script: it costs nothing that doing the input again would not cost too.
+        const text = formatClipped(result, this.vm, SHOWN_CHARACTERS);
+        values.push({ value: result, text });
       }
     }
     if (failure !== null) this.#withdrawNames(before);
@@ -242,7 +244,11 @@ export class SessionState {
   #variables(): SessionVariable[] {
     return [...this.names.scope.variables.keys()].map((name) => {
       const value = this.valueOf(name) ?? null;
-      return { name, kind: describeKind(kindOf(value)), text: formatValue(value, this.vm, true) };
+      return {
+        name,
+        kind: describeKind(kindOf(value)),
+        text: formatClipped(value, this.vm, SHOWN_CHARACTERS),
+      };
     });
   }
 

@@ -207,3 +207,18 @@ Deno.test("a session whose memory is full takes another input, which fails for i
   ]);
   assertEquals([null, "E0802"].includes(next.failure?.code ?? null), true);
 });
+
+Deno.test("a memory that is full is no reason not to show what a variable is", () => {
+  const s = new Session({
+    loader: memoryLoader({}),
+    limits: { ...DEFAULT_LIMITS, memoryBytes: 2 ** 20 },
+    onLine: () => {},
+  });
+  s.feed("let small = [1, 2]\nlet kept = []");
+  const { failure } = s.feed('for i in 0..1_000_000 { kept.push("{i}") }');
+  assertEquals(failure?.kind, "limit");
+  const { diagnostics, undone, values } = s.feed("small");
+  assertEquals([diagnostics, undone, values.map(({ text }) => text)], [[], false, ["[1, 2]"]]);
+  const { text } = s.summary().variables.find(({ name }) => name === "kept")!;
+  assertEquals(text.startsWith('["0", "1", "2", '), true);
+});

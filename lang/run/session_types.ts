@@ -74,6 +74,22 @@ export interface FeedResult {
   readonly undone: boolean;
 }
 
+/**
+ * What came of an input that did nothing.
+ * @internal
+ */
+export const NOTHING_DONE: FeedResult = {
+  incomplete: false,
+  diagnostics: [],
+  values: [],
+  failure: null,
+  tests: [],
+  notRun: [],
+  events: [],
+  newMachine: false,
+  undone: false,
+};
+
 /** A part of an input that a session does not run: a command does. */
 export interface UnrunPart {
   readonly kind: "test" | "bench" | "driver";

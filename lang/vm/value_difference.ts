@@ -2,7 +2,7 @@
 import type { Run } from "../values/run.ts";
 import { formatCount, groupThousands } from "../text/numbers.ts";
 import { quoted } from "../render/source_text.ts";
-import { formatStart } from "../render/value_text.ts";
+import { formatClipped } from "../render/value_text.ts";
 import { valuesEqual } from "../values/equality.ts";
 import { COMPARE_STEPS } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
@@ -166,7 +166,9 @@ class Places {
       this.#compareEntries(path, left, right);
     } else if (!sameValue(left, right, this.run)) {
       this.#add(() => {
-        const [one, other] = [left, right].map((value) => formatPlace(value, this.run));
+        const [one, other] = [left, right].map((value) =>
+          formatClipped(value, this.run, PLACE_CHARACTERS)
+        );
         return `${path}: ${one} is not ${other}`;
       });
     }
@@ -197,11 +199,6 @@ class Places {
       if (!left.entries.has(key)) this.#add(() => `${path}.${key}: only on the right`);
     }
   }
-}
-
-function formatPlace(value: Value, run: Run): string {
-  const { text, whole } = formatStart(value, run, PLACE_CHARACTERS);
-  return whole ? text : `${text}…`;
 }
 
 /** Kinds that cannot be compared are different here: the comparison of the whole went by them. */

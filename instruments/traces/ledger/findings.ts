@@ -18,18 +18,20 @@ export class Findings {
     else this.dropped++;
   }
 
-  /** A finding about a mapping, at its address. */
+  /** A finding about a mapping, at its address where no other one is said. */
   #of(
     life: Life,
-    told: Pick<Finding, "kind" | "line" | "otherLine" | "certainty" | "text" | "more">,
+    told:
+      & Pick<Finding, "kind" | "line" | "otherLine" | "certainty" | "text" | "more">
+      & Partial<Pick<Finding, "address" | "since">>,
   ): void {
     const { addr, born, device } = life;
     this.add({
       since: born.line,
+      address: addr,
       ...told,
       logLine: null,
       device: device?.name ?? null,
-      address: addr,
       rule: LEDGER_RULE,
     });
   }
@@ -38,6 +40,20 @@ export class Findings {
   #unlike(kind: string, life: Life, now: Moment, text: string, more: Finding["more"]): void {
     const otherLine = life.born.line;
     this.#of(life, { kind, line: now.line, otherLine, certainty: "proved", text, more });
+  }
+
+  /** A call for what has died, whose line is the other one. */
+  #afterDeath(
+    dead: Life,
+    told: Pick<Finding, "kind" | "address" | "certainty" | "text" | "since">,
+    now: Moment,
+  ): void {
+    this.#of(dead, {
+      ...told,
+      line: now.line,
+      otherLine: dead.died!.line,
+      more: { born_line: dead.born.line },
+    });
   }
 
   wrongSize(life: Life, sizeBytes: number, now: Moment): void {
@@ -68,19 +84,8 @@ export class Findings {
     certainty: Certainty,
     since: number,
   ): void {
-    this.add({
-      kind: "double_unmap",
-      since,
-      line: now.line,
-      otherLine: dead.died!.line,
-      logLine: null,
-      device: dead.device!.name,
-      address,
-      certainty,
-      rule: LEDGER_RULE,
-      text: "unmapped a second time, without a birth in between",
-      more: { born_line: dead.born.line },
-    });
+    const text = "unmapped a second time, without a birth in between";
+    this.#afterDeath(dead, { kind: "double_unmap", address, certainty, text, since }, now);
   }
 
   unmapUnknown(
@@ -165,19 +170,9 @@ export class Findings {
   }
 
   syncUnknown(dead: Life, address: number, now: Moment, certainty: Certainty): void {
-    this.add({
-      since: dead.died!.line,
-      kind: "sync_unknown",
-      line: now.line,
-      otherLine: dead.died!.line,
-      logLine: null,
-      device: dead.device!.name,
-      address,
-      certainty,
-      rule: LEDGER_RULE,
-      text: "synchronised after it was unmapped",
-      more: { born_line: dead.born.line },
-    });
+    const text = "synchronised after it was unmapped";
+    const since = dead.died!.line;
+    this.#afterDeath(dead, { kind: "sync_unknown", address, certainty, text, since }, now);
   }
 
   syncSize(life: Life, address: number, sizeBytes: number, now: Moment): void {

@@ -19,7 +19,7 @@ import {
 } from "./amd_events.ts";
 import { addressIn } from "./log_address.ts";
 import type { LogCursor } from "./log_cursor.ts";
-import { type LoggedFault, type LoggedSource, NO_DETAILS } from "./logged_fault.ts";
+import { type LoggedFault, type LoggedSource, NO_DETAILS, UNTOLD } from "./logged_fault.ts";
 import { PCI_PLACE, sourceOf } from "./pci_source.ts";
 import { digitCount, HEX_DIGITS, type Word64, WORD64_DIGITS } from "./word64.ts";
 
@@ -119,22 +119,7 @@ function withoutAddress(
   event: string,
   source: LoggedSource,
 ): Omit<LoggedFault, "reason" | "name" | "means"> {
-  return {
-    format: "amd",
-    event,
-    code: null,
-    source,
-    streamId: null,
-    access: null,
-    accessCertain: true,
-    address: null,
-    addressUnitBytes: 1,
-    domainId: null,
-    pasid: null,
-    flags: [],
-    details: NO_DETAILS,
-    spec: `${SPEC}: ${event}`,
-  };
+  return { ...UNTOLD, format: "amd", event, code: null, source, spec: `${SPEC}: ${event}` };
 }
 
 /** What stands behind a key: text, and where it begins. */

@@ -140,6 +140,20 @@ export interface LoggedFault extends ReasonEntry {
   readonly spec: string;
 }
 
+/** What a record says that says nothing: each reader puts in what its lines have. */
+export const UNTOLD = {
+  source: null,
+  streamId: null,
+  access: null,
+  accessCertain: true,
+  address: null,
+  addressUnitBytes: 1,
+  domainId: null,
+  pasid: null,
+  flags: [],
+  details: NO_DETAILS,
+} as const satisfies Partial<LoggedFault>;
+
 /** Why a line could not be read. */
 export interface FaultLogProblem {
   /** What is wrong there, as a sentence without a final period. */

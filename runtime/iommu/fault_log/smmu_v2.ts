@@ -12,7 +12,7 @@
 import type { DeviceAccess } from "../iommu.ts";
 import { addressIn } from "./log_address.ts";
 import type { LogCursor } from "./log_cursor.ts";
-import { type LoggedFault, NO_DETAILS, type ReasonEntry } from "./logged_fault.ts";
+import { type LoggedFault, NO_DETAILS, type ReasonEntry, UNTOLD } from "./logged_fault.ts";
 import { noPermission } from "./smmu_events.ts";
 
 const SPEC = "Arm SMMUv2 specification";
@@ -97,18 +97,7 @@ function contextFault(cursor: LogCursor): LoggedFault {
   };
 }
 
-const COMMON = {
-  format: "arm_v2",
-  source: null,
-  access: null,
-  accessCertain: true,
-  address: null,
-  addressUnitBytes: 1,
-  domainId: null,
-  pasid: null,
-  flags: [],
-  details: NO_DETAILS,
-} as const;
+const COMMON = { ...UNTOLD, format: "arm_v2" } as const;
 
 function numberAfter(line: string, key: string, radix: 10 | 16): number | null {
   const digits = radix === 16 ? "(?:0x)?([0-9a-f]{1,8})\\b" : "(\\d{1,9})(?![0-9a-fx])";

@@ -2,6 +2,7 @@
  * Plays sessions of generated calls, and holds every text that comes of them to one rule: it is
  * neither a bug of dmalab nor nonsense.
  */
+import { BUG_CODE } from "../../../lang/diagnostics/bug.ts";
 import { renderDiagnostic } from "../../../lang/diagnostics/render.ts";
 import { LoadError } from "../../../lang/syntax/load_files.ts";
 import { Session } from "../../../lang/run/session.ts";
@@ -154,6 +155,8 @@ class Player {
 
   #problemOf({ diagnostics, failure, incomplete, undone, values }: FeedResult, text: string) {
     if (incomplete) return `wants more input after ${text}`;
+    const bug = diagnostics.find(({ code }) => code === BUG_CODE);
+    if (bug !== undefined) return bug.message;
     if (undone) return `takes longer than ${PATIENCE_MS / 1000} s`;
     if (failure?.kind === "bug") return failure.lines.join("\n");
     const said = [
