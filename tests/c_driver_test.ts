@@ -31,7 +31,23 @@ Deno.test("leaks, endless loops, endless recursion and stray pointers in C end w
   const outcomes = await outcomesOf("wrong.dma");
   assertStringIncludes(outcomes.get("leaks")!, "E0926 24 bytes of memory at 0x4000_0000");
   assertStringIncludes(outcomes.get("endless")!, "in spin() at tests/c/first.c:100:4");
-  assertStringIncludes(outcomes.get("too deep")!, "in recurse() at tests/c/first.c:105:");
+  const deep = "E0803 Functions of C call each other deeper than a stack of 16KiB bears, ";
+  assertStringIncludes(
+    outcomes.get("too deep")!,
+    `${deep}the last of them in recurse() at tests/c/first.c:105:`,
+  );
+  assertStringIncludes(
+    outcomes.get("large frame")!,
+    `${deep}the last of them in large_frame() at tests/c/first.c:`,
+  );
+  assertStringIncludes(
+    outcomes.get("as deep as goes")!,
+    `${deep}the last of them in descend() at tests/c/first.c:111:`,
+  );
+  assertStringIncludes(
+    outcomes.get("behind an array")!,
+    "Writes beyond its variables on the stack, which is seen when it returns (in smash() at tests/c/first.c:",
+  );
   assertStringIncludes(
     outcomes.get("after the end")!,
     "given back at tests/c/first.c:62:2 (in use_after_free() at tests/c/first.c:63:9)",

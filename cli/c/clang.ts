@@ -43,6 +43,8 @@ export const ARGUMENTS: readonly string[] = [
   "-fsanitize-coverage=trace-pc-guard",
   "-mllvm",
   "-sanitizer-coverage-prune-blocks=0",
+  // Each function has a frame: so many fit into the stack wherever the code runs.
+  "-fstack-protector-all",
   // Each load and store is announced by a call.
   "-Xclang",
   "-fsanitize=kernel-address",

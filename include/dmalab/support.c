@@ -1,12 +1,15 @@
 /* Compiled with every driver: looks at each load and store before it happens, and counts the turns. */
-#define RAW __attribute__((no_sanitize("kernel-address", "coverage")))
-#define HOOK __attribute__((no_sanitize("kernel-address", "coverage"), visibility("hidden"), used))
+#define PLAIN no_sanitize("kernel-address", "coverage"), no_stack_protector
+#define RAW __attribute__((PLAIN))
+#define HOOK __attribute__((PLAIN, visibility("hidden"), used))
 #define IMPORT(name) extern __attribute__((import_module("dmalab"), import_name(#name)))
 
 typedef unsigned long word;
 
 IMPORT(touch) void dmalab_touch(double at, double bytes, int writes);
 IMPORT(burnt) int dmalab_burnt(void);
+IMPORT(deep) void dmalab_deep(void);
+IMPORT(smashed) void dmalab_smashed(void);
 IMPORT(globals) void dmalab_globals(double table, double count);
 extern void __wasm_call_ctors(void);
 
@@ -16,11 +19,16 @@ extern void __wasm_call_ctors(void);
 static unsigned char *shadow;
 static word limit;
 static int fuel;
+static word stack_end;
+/* Each function keeps it behind its arrays, so that each has a frame, and looks at it when it returns. */
+word __stack_chk_guard = 0x5ca1ab1e0ddba11;
 
-__attribute__((export_name("dmalab_start"))) RAW void dmalab_start(word shadow_at, word limit_at, int turns)
+__attribute__((export_name("dmalab_start"))) RAW void dmalab_start(word shadow_at, word limit_at,
+								   word stack_end_at, int turns)
 {
 	shadow = (unsigned char *)shadow_at;
 	limit = limit_at;
+	stack_end = stack_end_at;
 	fuel = turns;
 	__wasm_call_ctors();
 }
@@ -138,8 +146,15 @@ HOOK void __sanitizer_cov_trace_pc_guard_init(unsigned *first, unsigned *end)
 HOOK void __sanitizer_cov_trace_pc_guard(unsigned *guard)
 {
 	(void)guard;
+	if (__builtin_expect((long)__builtin_frame_address(0) < (long)stack_end, 0))
+		dmalab_deep();
 	if (__builtin_expect(--fuel < 0, 0))
 		fuel = dmalab_burnt();
+}
+
+HOOK void __stack_chk_fail(void)
+{
+	dmalab_smashed();
 }
 
 HOOK void *memcpy(void *to, const void *from, word bytes)

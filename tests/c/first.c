@@ -106,6 +106,34 @@ int recurse(int n)
 	return n ? recurse(n) + recurse(n - 1) : 0;
 }
 
+/* How deep it goes: n calls more. */
+int descend(int n)
+{
+	return n ? 1 + descend(n - 1) * (n | 1) / (n | 1) : 0;
+}
+
+int large_frame(int n)
+{
+	volatile char bytes[64 * 1024];
+
+	bytes[n] = 1;
+	return descend(bytes[n]);
+}
+
+static void fill(char *bytes, int count)
+{
+	while (count--)
+		bytes[count] = 1;
+}
+
+int smash(int count)
+{
+	char bytes[16];
+
+	fill(bytes, count);
+	return bytes[0];
+}
+
 int divide(int n)
 {
 	return 7 / n;

@@ -18,8 +18,10 @@ export const ALIAS_BYTES = 16 * MIB;
 export const GRANULE_BYTES = 8;
 /** Nothing may be used below: a null pointer with an offset. */
 export const NULL_BYTES = 4 * KIB;
-/** The driver's stack. */
-export const STACK_BYTES = 64 * KIB;
+/** What a driver's calls may take: as much as a kernel's stack has on x86-64. */
+export const KERNEL_STACK_BYTES = 16 * KIB;
+/** The driver's stack, which grows downwards, and what may not be used below. */
+export const STACK_BYTES = NULL_BYTES + KERNEL_STACK_BYTES;
 
 /** Where `struct page` of page 0 would be. */
 export const PAGE_MAP = 16 * TIB;

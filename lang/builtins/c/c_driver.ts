@@ -5,7 +5,7 @@
 import type { PhysAddr } from "../../../runtime/address.ts";
 import { PlacedKernelError } from "../placed_error.ts";
 import type { Machine } from "../../../runtime/machine.ts";
-import { formatAddress, formatCount } from "../../text/numbers.ts";
+import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { LimitError, ScriptError } from "../../values/script_error.ts";
 import { Quantity, type Value, Word } from "../../values/value.ts";
@@ -16,7 +16,7 @@ import { DEVICE } from "../things/device.ts";
 import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
 import { REGION } from "../things/region.ts";
 import { C_CALLS, type CCall } from "./calls.ts";
-import { IO_BASE } from "./c_addresses.ts";
+import { IO_BASE, KERNEL_STACK_BYTES, NULL_BYTES } from "./c_addresses.ts";
 import type { CCode } from "./c_code.ts";
 import { CKernel, hex } from "./c_kernel.ts";
 import { CMemory, MARK } from "./c_memory.ts";
@@ -56,7 +56,7 @@ export class CDriver {
     this.#stackAtRest = this.#stackPointer.value;
     const { memory } = this.#memory;
     const below = this.#memory.shadowAt;
-    this.#functions["dmalab_start"]!(BigInt(below), BigInt(below), FUEL_TURNS);
+    this.#functions["dmalab_start"]!(BigInt(below), BigInt(below), BigInt(NULL_BYTES), FUEL_TURNS);
     this.#memory.cached?.reset();
     machine.budget.hold(memory.buffer.byteLength / GIVEN_PART);
   }
@@ -72,6 +72,17 @@ export class CDriver {
       burnt: () => {
         kernel.run.work(FUEL_TURNS * TURN_STEPS);
         return FUEL_TURNS;
+      },
+      deep: () => {
+        throw new LimitError("E0803", TOO_DEEP);
+      },
+      smashed: () => {
+        const { span, text } = this.#placeHere();
+        throw new PlacedKernelError(
+          "EFAULT",
+          `Writes beyond its variables on the stack, which is seen when it returns (${text})`,
+          span,
+        );
       },
     };
     for (const call of C_CALLS) {
@@ -106,9 +117,10 @@ export class CDriver {
       const returned = this.#functions[name]!(...given);
       return result === null ? null : numberOf(returned!);
     } catch (error) {
+      const explained = this.#explained(error);
       // Frames that were left in the middle have not given their stack back.
       this.#stackPointer.value = this.#stackAtRest;
-      throw this.#explained(error);
+      throw explained;
     } finally {
       cached?.give();
       context.site = site;
@@ -232,11 +244,11 @@ export class CDriver {
   /** What has stopped the driver, with its place. */
   #explained(error: unknown): unknown {
     if (!(error instanceof Error)) return error;
-    if (error instanceof RangeError && /call stack/.test(error.message)) {
-      const { text } = this.#kernel.places.fromStack(error.stack ?? "");
-      return new LimitError("E0803", `Functions of C call each other too deep ${text}`);
-    }
     const { span, text } = this.#kernel.places.fromStack(error.stack ?? "");
+    // A frame that is larger than all that is left ends where there is no memory.
+    const isFull = error instanceof WebAssembly.RuntimeError &&
+      this.#stackPointer.value < BigInt(NULL_BYTES);
+    if (isFull) return new LimitError("E0803", `${TOO_DEEP}, the last of them ${text}`);
     if (error instanceof LimitError) {
       return new LimitError(error.code, `${error.message}, the last of them ${text}`, error.hint);
     }
@@ -248,6 +260,9 @@ export class CDriver {
 
 /** Nobody touches all of the window: what is charged for it is a part. */
 const GIVEN_PART = 64;
+
+const TOO_DEEP =
+  `Functions of C call each other deeper than a stack of ${formatSize(KERNEL_STACK_BYTES)} bears`;
 
 /** What the host says of a trap, in words of C. */
 const TRAPS: Readonly<Record<string, string>> = {
