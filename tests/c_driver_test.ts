@@ -46,7 +46,7 @@ Deno.test("leaks, endless loops, endless recursion and stray pointers in C end w
   );
   assertStringIncludes(
     outcomes.get("behind an array")!,
-    "Writes beyond its variables on the stack, which is seen when it returns (in smash() at tests/c/first.c:",
+    "E0902 Unexpected EFAULT: writes beyond its variables on the stack, which is seen when it returns (in smash() at tests/c/first.c:134:9)",
   );
   assertStringIncludes(
     outcomes.get("after the end")!,

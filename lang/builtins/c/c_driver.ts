@@ -261,8 +261,9 @@ export class CDriver {
 /** Nobody touches all of the window: what is charged for it is a part. */
 const GIVEN_PART = 64;
 
-const TOO_DEEP =
-  `Functions of C call each other deeper than a stack of ${formatSize(KERNEL_STACK_BYTES)} bears`;
+const TOO_DEEP = `Functions of C call each other deeper than a stack of ${
+  formatSize(KERNEL_STACK_BYTES)
+} bears`;
 
 /** What the host says of a trap, in words of C. */
 const TRAPS: Readonly<Record<string, string>> = {

@@ -19,7 +19,7 @@ export interface CPlace {
 const FRAME = /at (?:(\S+) \()?wasm:\/\/[^)\s]*?:0x([0-9a-f]+)\)?/g;
 /** Functions of the support file. */
 const OWN_FUNCTION =
-  /^(?:__asan_|__sanitizer_|dmalab_|mem(?:cpy|move|set|cmp)$|str(?:len|cmp)$|span_is_open$)/;
+  /^(?:__asan_|__sanitizer_|__stack_|dmalab_|mem(?:cpy|move|set|cmp)$|str(?:len|cmp)$|span_is_open$)/;
 
 /** The span of a word in a line; of all of it where the word does not stand there. */
 function spanInLine(source: SourceFile, line: number, column: number): Span {

@@ -1,7 +1,8 @@
 /** Streaming mappings, shared memory, and what a driver asks about both. @see behaviour/c-api.md 3, 5, 6 */
-import type { DmaAddr } from "../../../../runtime/address.ts";
-import { DMA_ATTR } from "../../../../runtime/dma/attributes.ts";
+import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
+import { DMA_ATTR, type DmaDirection } from "../../../../runtime/dma/attributes.ts";
 import { CoherentMemory } from "../../../../runtime/dma/calls/coherent.ts";
+import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { KernelStrategies } from "../../../../runtime/kernels/kernels.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
@@ -17,18 +18,36 @@ const { MMIO, SKIP_CPU_SYNC } = DMA_ATTR;
 /** How C says 64 bits where there is no limit. */
 const ALL_BITS = 64;
 
+/** One call that maps, after what its own arguments mean. */
+interface Mapping {
+  readonly device: DmaDevice;
+  readonly phys: PhysAddr;
+  readonly sizeBytes: number;
+  readonly dir: DmaDirection;
+  readonly attrs: number;
+}
+
 /** Notes a mapping that was made, and gives its address to C. */
 function mapped(
-  kernel: CKernel,
+  { lent }: CKernel,
   dma: DmaAddr,
-  [device, phys, sizeBytes, dir, attrs]: readonly [number, number, number, number, number],
+  { attrs, device, dir, phys, sizeBytes }: Mapping,
 ): number {
   if (dma < 0) return ERROR;
-  if ((attrs & (MMIO | SKIP_CPU_SYNC)) === 0) {
-    kernel.lent.add(kernel.device(device!), dma, phys as never, sizeBytes!, dir as never);
-  }
+  if ((attrs & (MMIO | SKIP_CPU_SYNC)) === 0) lent.add(device, dma, phys, sizeBytes, dir);
   return dma;
 }
+
+/** The calls that unmap take the same, and differ in which way of the runtime's they go. */
+const unmapWith = (unmap: Unmap): CCallEntry["run"] => (kernel, [dev, addr, size, dir, attrs]) => {
+  const device = kernel.device(dev);
+  const dma = kernel.dma(addr);
+  kernel.lent.end(device, dma);
+  kernel.exact(size, "size");
+  kernel.machine.dma[unmap](device, dma, size, kernel.direction(dir), attrs);
+};
+
+type Unmap = "dmaUnmapSingle" | "dmaUnmapPage" | "dmaUnmapPhys";
 
 /** How many bits a mask has; it must be ones from the lowest up. */
 function maskBits(kernel: CKernel, mask: number): number {
@@ -45,79 +64,47 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
       const device = kernel.device(dev);
       const phys = kernel.phys(ptr);
       kernel.exact(size, "size");
-      const dma = kernel.machine.dma.dmaMapSingle(
-        device,
-        phys,
-        size,
-        kernel.direction(dir),
-        attrs,
-      );
-      return mapped(kernel, dma, [dev, phys, size, dir, attrs]);
+      const direction = kernel.direction(dir);
+      const dma = kernel.machine.dma.dmaMapSingle(device, phys, size, direction, attrs);
+      return mapped(kernel, dma, { device, phys, sizeBytes: size, dir: direction, attrs });
     },
   },
   {
     c: "void dma_unmap_single_attrs(struct device *dev, dma_addr_t addr, size_t size, enum dma_data_direction dir, unsigned long attrs)",
-    run(kernel, [dev, addr, size, dir, attrs]) {
-      const device = kernel.device(dev);
-      const dma = kernel.dma(addr);
-      kernel.lent.end(device, dma);
-      kernel.exact(size, "size");
-      kernel.machine.dma.dmaUnmapSingle(device, dma, size, kernel.direction(dir), attrs);
-    },
+    run: unmapWith("dmaUnmapSingle"),
   },
   {
     c: "dma_addr_t dma_map_page_attrs(struct device *dev, struct page *page, size_t offset, size_t size, enum dma_data_direction dir, unsigned long attrs)",
     run(kernel, [dev, page, offset, size, dir, attrs]) {
       const device = kernel.device(dev);
-      const phys = kernel.pagePhys(page);
+      const first = kernel.pagePhys(page);
       kernel.exact(offset + size, "size");
-      const dma = kernel.machine.dma.dmaMapPage(
-        device,
-        phys,
-        offset,
-        size,
-        kernel.direction(dir),
-        attrs,
-      );
-      return mapped(kernel, dma, [dev, phys + offset, size, dir, attrs]);
+      const direction = kernel.direction(dir);
+      const dma = kernel.machine.dma.dmaMapPage(device, first, offset, size, direction, attrs);
+      const phys = first + offset as PhysAddr;
+      return mapped(kernel, dma, { device, phys, sizeBytes: size, dir: direction, attrs });
     },
   },
   {
     c: "void dma_unmap_page_attrs(struct device *dev, dma_addr_t addr, size_t size, enum dma_data_direction dir, unsigned long attrs)",
-    run(kernel, [dev, addr, size, dir, attrs]) {
-      const device = kernel.device(dev);
-      const dma = kernel.dma(addr);
-      kernel.lent.end(device, dma);
-      kernel.exact(size, "size");
-      kernel.machine.dma.dmaUnmapPage(device, dma, size, kernel.direction(dir), attrs);
-    },
+    run: unmapWith("dmaUnmapPage"),
   },
   {
     c: "dma_addr_t dma_map_phys(struct device *dev, phys_addr_t phys, size_t size, enum dma_data_direction dir, unsigned long attrs)",
     isIn: since72,
-    run(kernel, [dev, phys, size, dir, attrs]) {
+    run(kernel, [dev, at, size, dir, attrs]) {
       const device = kernel.device(dev);
-      kernel.exact(phys + size, "address");
-      const dma = kernel.machine.dma.dmaMapPhys(
-        device,
-        phys as never,
-        size,
-        kernel.direction(dir),
-        attrs,
-      );
-      return mapped(kernel, dma, [dev, phys, size, dir, attrs]);
+      kernel.exact(at + size, "address");
+      const phys = at as PhysAddr;
+      const direction = kernel.direction(dir);
+      const dma = kernel.machine.dma.dmaMapPhys(device, phys, size, direction, attrs);
+      return mapped(kernel, dma, { device, phys, sizeBytes: size, dir: direction, attrs });
     },
   },
   {
     c: "void dma_unmap_phys(struct device *dev, dma_addr_t addr, size_t size, enum dma_data_direction dir, unsigned long attrs)",
     isIn: since72,
-    run(kernel, [dev, addr, size, dir, attrs]) {
-      const device = kernel.device(dev);
-      const dma = kernel.dma(addr);
-      kernel.lent.end(device, dma);
-      kernel.exact(size, "size");
-      kernel.machine.dma.dmaUnmapPhys(device, dma, size, kernel.direction(dir), attrs);
-    },
+    run: unmapWith("dmaUnmapPhys"),
   },
   {
     c: "int dma_mapping_error(struct device *dev, dma_addr_t addr)",
