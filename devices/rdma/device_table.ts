@@ -7,7 +7,8 @@
  *
  * @see behaviour/hmm-rdma-vfio.md 2.2 (7), 2.3 (3)
  */
-import type { DmaAddr } from "../../runtime/address.ts";
+import type { Bytes, DmaAddr, VirtAddr } from "../../runtime/address.ts";
+import type { EventFields } from "../../runtime/event_vocabulary.ts";
 
 /** What an entry lets the device do; 0 is an entry that is not there. */
 export const TABLE_READ = 1;
@@ -16,6 +17,15 @@ export const TABLE_WRITE = 2;
 /** Entries are written in blocks of 64 bytes. */
 export const ENTRIES_OF_BLOCK = 8;
 export const TABLE_ENTRY_BYTES = 8;
+
+/** Entries side by side that lead to addresses side by side, and allow the same. */
+type Run = EventFields<"odp.table">["runs"][number];
+
+/** What entries are of: the first one, and each. */
+interface TableOf {
+  readonly start: VirtAddr;
+  readonly pageBytes: Bytes;
+}
 
 export class DeviceTable {
   readonly #addresses: Float64Array;
@@ -42,6 +52,24 @@ export class DeviceTable {
   write(index: number, address: DmaAddr, access: number): void {
     this.#addresses[index] = address;
     this.#access[index] = access;
+  }
+
+  /** The entries that are there, of some. */
+  runs(first: number, count: number, { pageBytes, start }: TableOf): readonly Run[] {
+    const runs: Run[] = [];
+    for (let index = first; index < Math.min(first + count, this.length); index++) {
+      const access = this.access(index);
+      if (access === 0) continue;
+      const prot = (access & TABLE_WRITE) === 0 ? "read" : "read_write";
+      const virt = start + index * pageBytes as VirtAddr;
+      const dma = this.address(index);
+      const [ownVirt, ownDma, sizeBytes, ownProt] = runs.at(-1) ?? [];
+      const goesOn = sizeBytes !== undefined && ownProt === prot &&
+        ownVirt! + sizeBytes === virt && ownDma! + sizeBytes === dma;
+      if (goesOn) runs[runs.length - 1] = [ownVirt!, ownDma!, sizeBytes + pageBytes, prot];
+      else runs.push([virt, dma, pageBytes, prot]);
+    }
+    return runs;
   }
 
   /** Entries that are not there any more; those behind the table's end never were. */

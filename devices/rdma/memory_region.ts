@@ -14,7 +14,7 @@ import {
 } from "../../runtime/address.ts";
 import { peerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
 import { ERRNO } from "../../runtime/errno.ts";
-import { eventId } from "../../runtime/event_vocabulary.ts";
+import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type {
   ChangedRange,
@@ -32,6 +32,7 @@ import type { UmemOdp } from "./umem_odp.ts";
 
 const TABLE = eventId("odp.table");
 const INVALIDATE = eventId("odp.invalidate");
+const REGION = eventId("odp.region");
 
 /** What a region counts. @see behaviour/hmm-rdma-vfio.md 2.4 */
 export interface RegionStatistics {
@@ -103,6 +104,16 @@ export class MemoryRegion implements IntervalClient {
   attach(umem: UmemOdp): void {
     this.#umem = umem;
     this.table = umem.dev === null ? null : new DeviceTable(umem.entries);
+    this.#tellRegion("registered");
+  }
+
+  #tellRegion(state: EventFields<"odp.region">["state"]): void {
+    const { events } = this.#machine;
+    if (!events.tick(REGION)) return;
+    const { end, start } = this.umem;
+    const outer = events.context.enterDevice(this.#init.device);
+    events.emit(REGION, { region: this.name, state, virt: start, size_bytes: end - start });
+    events.context.leaveDevice(outer);
   }
 
   /** True when the device may use these addresses. */
@@ -187,10 +198,21 @@ export class MemoryRegion implements IntervalClient {
   #tellTable(index: number, entries: number, valid: number, rule: string): void {
     const { events } = this.#machine;
     if (!events.tick(TABLE)) return;
-    events.emit(TABLE, { region: this.name, index, entries, valid }, {
+    const { umem } = this;
+    const outer = events.context.enterDevice(this.#init.device);
+    events.emit(TABLE, {
+      region: this.name,
+      index,
+      entries,
+      valid,
+      virt: umem.start + index * umem.pageBytes as VirtAddr,
+      size_bytes: entries * umem.pageBytes,
+      runs: valid === 0 ? [] : this.table!.runs(index, entries, umem),
+    }, {
       rule: `hmm-rdma-vfio.${rule}`,
-      inputs: { block: ENTRIES_OF_BLOCK, npages: this.umem.npages },
+      inputs: { block: ENTRIES_OF_BLOCK, npages: umem.npages },
     });
+    events.context.leaveDevice(outer);
   }
 
   /**
@@ -301,6 +323,7 @@ export class MemoryRegion implements IntervalClient {
     this.released = true;
     const { umem } = this;
     this.table?.zap(0, this.table.length);
+    this.#tellRegion("released");
     umem.lock("ib_umem_odp_free");
     umem.unmapPages(0, umem.entries, this.name);
     umem.unlock();

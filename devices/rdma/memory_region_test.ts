@@ -1,10 +1,17 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type DmaAddr, KIB } from "../../runtime/address.ts";
 import { ERRNO, KernelError } from "../../runtime/errno.ts";
+import type { EventFields } from "../../runtime/event_vocabulary.ts";
 import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import { MIB, PAGE, rig, START, virt } from "./_rig.ts";
 import { TABLE_READ, TABLE_WRITE } from "./device_table.ts";
 import { PageFault } from "./page_fault.ts";
+
+/** What the update of one block of eight entries says. */
+function block(index: number, valid: number, runs: EventFields<"odp.table">["runs"] = []) {
+  const at = virt(START + index * PAGE);
+  return { region: "mr1", index, entries: 8, valid, virt: at, size_bytes: 8 * PAGE, runs };
+}
 
 Deno.test("a region of 1 MiB that begins inside a page has 257 entries, and a range for all of them (hmm-rdma-vfio.md 2.1, assertion 1)", () => {
   const { fields, region } = rig({ pages: 512 });
@@ -18,7 +25,9 @@ Deno.test("a fault on one page writes a block of eight entries, of which one is 
   const { count, fault, fields, region } = rig();
   const mr = region();
   assertEquals(fault(mr, 9), 1);
-  assertEquals(fields("odp.table"), [{ region: "mr1", index: 8, entries: 8, valid: 1 }]);
+  const dma = mr.table!.address(9);
+  const run = [virt(START + 9 * PAGE), dma, PAGE, "read_write"] as const;
+  assertEquals(fields("odp.table"), [block(8, 1, [run])]);
   assertEquals(
     [count("call.dma_iova_link"), count("call.dma_iova_sync"), count("iova.alloc")],
     [1, 1, 1],
@@ -33,7 +42,8 @@ Deno.test("its neighbour is told again with it, and npages drifts (hmm-rdma-vfio
   const mr = region();
   fault(mr, 9);
   fault(mr, 10);
-  assertEquals(fields("odp.table")[1], { region: "mr1", index: 8, entries: 8, valid: 2 });
+  const run = [virt(START + 9 * PAGE), mr.table!.address(9), 2 * PAGE, "read_write"] as const;
+  assertEquals(fields("odp.table")[1], block(8, 2, [run]));
   assertEquals(count("call.dma_iova_link"), 2);
   assertEquals(mr.umem.npages, 3);
 });
@@ -44,7 +54,7 @@ Deno.test("a run that ends at a block is zapped to there, and counted one longer
   fault(mr, 0, 4);
   forget();
   discard(0, 16);
-  assertEquals(fields("odp.table"), [{ region: "mr1", index: 0, entries: 8, valid: 0 }]);
+  assertEquals(fields("odp.table"), [block(0, 0)]);
   const { invalidations, invalidationsHandled } = mr.statistics;
   assertEquals([invalidations, invalidationsHandled], [9, 1]);
   assertEquals([count("call.dma_iova_unlink"), count("iotlb.sync")], [4, 4]);
@@ -57,7 +67,7 @@ Deno.test("a run that ends with the range is counted right (hmm-rdma-vfio.md 2.3
   fault(mr, 0, 4);
   forget();
   discard(0, 8);
-  assertEquals(fields("odp.table"), [{ region: "mr1", index: 0, entries: 8, valid: 0 }]);
+  assertEquals(fields("odp.table"), [block(0, 0)]);
   assertEquals(mr.statistics.invalidations, 8);
 });
 

@@ -4,7 +4,7 @@
  *
  * Nothing here knows of any defect.
  */
-import { buildLab } from "../../devices/lab.ts";
+import { buildLab, type Lab } from "../../devices/lab.ts";
 import type { Media } from "../../devices/nvme/controller/media/media.ts";
 import type { Io } from "../../devices/nvme/io.ts";
 import type { NvmeDisk } from "../../devices/nvme/nvme_disk.ts";
@@ -65,9 +65,18 @@ export class CaseRun {
   /** How the requests of the last step ended. */
   ends: readonly BlkStatusName[] = [];
 
-  /** @param mostBytes What is left of a request that is longer. */
-  constructor(spec: HuntMachine, release: HuntRelease, mostBytes: number = MOST_BYTES) {
+  /**
+   * @param mostBytes What is left of a request that is longer.
+   * @param onLab Gets the machine with its devices before anything happens on it.
+   */
+  constructor(
+    spec: HuntMachine,
+    release: HuntRelease,
+    mostBytes: number = MOST_BYTES,
+    onLab: (lab: Lab) => void = () => {},
+  ) {
     const lab = buildLab(caseConfig(spec, release));
+    onLab(lab);
     const device = lab.device(spec.given?.disk ?? "ssd", "nvme");
     this.machine = lab.machine;
     this.machine.startAudit({ every: AUDIT_EVERY, driversAreRight: release.quirks.size === 0 });

@@ -175,6 +175,7 @@ function fitsField(value: unknown, field: Field): boolean {
     case "names":
     case "leaves":
     case "segments":
+    case "table_runs":
       return Array.isArray(value);
     case "nothing":
       return false;

@@ -46,12 +46,15 @@ function valueOf({ kind }: Field, raw: unknown, run: Run): Value {
       return new ListValue((raw as readonly Pair[]).map(leafValue));
     case "segments":
       return new ListValue((raw as readonly Pair[]).map(segmentValue));
+    case "table_runs":
+      return new ListValue((raw as readonly TableRun[]).map(tableRunValue));
     case "nothing":
       return null;
   }
 }
 
 type Pair = readonly [number, number];
+type TableRun = readonly [virt: number, dma: number, sizeBytes: number, prot: string];
 
 /** An input of a decision: a number, a truth, a word, or text for a list. */
 export function plainInput(input: FieldValue): Value {
@@ -66,5 +69,16 @@ function leafValue([sizeBytes, count]: Pair): Value {
 function segmentValue([phys, sizeBytes]: Pair): Value {
   return new RecordValue(
     new Map<string, Value>([["phys", new Quantity("phys", phys)], ["size", size(sizeBytes)]]),
+  );
+}
+
+function tableRunValue([virt, dma, sizeBytes, prot]: TableRun): Value {
+  return new RecordValue(
+    new Map<string, Value>([
+      ["virt", new Quantity("virt", virt)],
+      ["dma", new Quantity("dma", dma)],
+      ["size", size(sizeBytes)],
+      ["prot", word(prot)],
+    ]),
   );
 }

@@ -106,6 +106,7 @@ function holds(field: Field, value: unknown): boolean {
     case "names":
     case "leaves":
     case "segments":
+    case "table_runs":
       return Array.isArray(value);
     case "bool":
       return typeof value === "boolean";

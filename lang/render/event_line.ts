@@ -268,11 +268,18 @@ export function formatFieldValue(field: Field, value: unknown): string {
       return pairs.map(([phys, sizeBytes]) => `${formatAddress(phys)} ${formatSize(sizeBytes)}`)
         .join(" + ");
     }
+    if (field.kind === "table_runs") return tableRunsText(value);
     return value.join("+");
   }
   if (typeof value !== "number") return String(value);
   if (isAddress(field)) return formatAddress(value);
   return field.kind === "size" ? formatSize(value) : String(value);
+}
+
+function tableRunsText(runs: readonly (readonly [number, number, number, string])[]): string {
+  return runs.map(([virt, dma, sizeBytes, prot]) =>
+    `${formatAddress(virt)} → ${formatAddress(dma)} ${formatSize(sizeBytes)} ${prot}`
+  ).join(" + ");
 }
 
 function isEmpty(value: unknown): boolean {

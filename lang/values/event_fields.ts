@@ -19,6 +19,7 @@ const KINDS: Readonly<Record<FieldKind, Kind>> = {
   names: "list",
   leaves: "list",
   segments: "list",
+  table_runs: "list",
   nothing: "nothing",
 };
 

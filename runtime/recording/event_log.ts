@@ -272,6 +272,7 @@ function formOfField({ kind }: Field): Form {
     case "names":
     case "leaves":
     case "segments":
+    case "table_runs":
       return "list";
     case "nothing":
       return "none";

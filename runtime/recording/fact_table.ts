@@ -372,9 +372,13 @@ export class FactTable<F extends FieldTable = FieldTable> {
   }
 
   #descend(owner: readonly (number | string)[]): Level | null {
-    let level: Level | number | undefined = this.#root;
-    for (const value of owner) level = (level as Level).get(this.#keyNumber(value));
-    return level === undefined ? null : level as Level;
+    let level: Level = this.#root;
+    for (const value of owner) {
+      const next = level.get(this.#keyNumber(value)) as Level | undefined;
+      if (next === undefined) return null;
+      level = next;
+    }
+    return level;
   }
 
   #keyNumber(value: number | string): number {

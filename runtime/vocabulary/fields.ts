@@ -25,6 +25,8 @@ export type FieldKind =
   | "leaves"
   /** Pairs of an address and a size. */
   | "segments"
+  /** Runs of an RDMA device's table: a process's address, a device's, a size, and what is allowed. */
+  | "table_runs"
   /** What a call gives that gives nothing. */
   | "nothing";
 
@@ -86,6 +88,14 @@ export const LEAVES: Field<readonly (readonly [sizeBytes: number, count: number]
 export const SEGMENTS: Field<readonly (readonly [phys: PhysAddr, sizeBytes: number])[]> = plain(
   "segments",
 );
+export const TABLE_RUNS: Field<
+  readonly (readonly [
+    virt: VirtAddr,
+    dma: DmaAddr,
+    sizeBytes: number,
+    prot: "read" | "read_write",
+  ])[]
+> = plain("table_runs");
 export const NOTHING: Field<null> = plain("nothing");
 
 /** A field that holds one of some words. */

@@ -9,6 +9,7 @@ import {
   optional,
   PHYS,
   SIZE,
+  TABLE_RUNS,
   TEXT,
   told,
   VIRT,
@@ -210,6 +211,18 @@ export const SHARING_EVENTS = {
       }),
     },
   },
+  "odp.region": {
+    when: "memory of a process was registered for an RDMA device, or is not any more",
+    fields: {
+      region: TEXT,
+      state: word("what became of a memory region", {
+        registered: "The device may use it; no page of it is in its table.",
+        released: "The device has forgotten it, and its table.",
+      }),
+      virt: VIRT,
+      size_bytes: SIZE,
+    },
+  },
   "odp.table": {
     when: "the host wrote entries of an RDMA device's table",
     fields: {
@@ -217,6 +230,9 @@ export const SHARING_EVENTS = {
       index: INT,
       entries: INT,
       valid: told(INT, "0: they are taken out"),
+      virt: told(VIRT, "what the first entry is of"),
+      size_bytes: told(SIZE, "what all of them are of"),
+      runs: told(TABLE_RUNS, "those that are there now, side by side ones as one"),
     },
   },
   "odp.invalidate": {

@@ -1,0 +1,180 @@
+/** A machine that is recorded while it runs, and its tables held to what it holds. */
+import { assertEquals, AssertionError } from "@std/assert";
+import type { Lab } from "../../devices/lab.ts";
+import { LAB_TABLES } from "../../devices/lab_tables.ts";
+import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import type { AnyTableSpec } from "../../runtime/recording/fact_table.ts";
+import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
+import { lookAtDisks } from "./disk_rows.ts";
+import { realRows, type Row, translates } from "./real_rows.ts";
+
+export type { Row } from "./real_rows.ts";
+
+/** Activities of one machine after each of which its tables are compared; then every so many. */
+const ALL_UP_TO = 100;
+const THEN_EVERY = 211;
+
+/** A run is looked at up to about so many events: the longest of all has 4.4 million. */
+const RECORDED_EVENTS = 50_000;
+
+/** Events of one machine that are compared with what the log gives back. */
+const COMPARED_EVENTS = 5000;
+
+/** A row as a text by which tables are compared. */
+type RowText = (row: Row) => string;
+
+/** What of a row a machine can be asked for, where that is not all of it. */
+const COMPARED: Readonly<Record<string, readonly string[]>> = {
+  // Caches keep ranges in sizes of powers of two: what was asked for is not kept.
+  iova: ["device", "start"],
+  // Links that lie side by side are one record, wherever their memory is.
+  mappings: ["device", "dma", "size_bytes"],
+};
+
+/** Fields that move with a row's beginning, where the machine puts together what lies side by side. */
+const JOINED: Readonly<Record<string, readonly string[]>> = {
+  page_table: ["iova", "phys"],
+  odp_pages: ["virt", "dma"],
+  mappings: ["dma"],
+};
+
+export interface Watched {
+  readonly lab: Lab;
+  readonly machine: Machine;
+  readonly recording: MachineRecording;
+  readonly events: MachineEvent[];
+  activities: number;
+  /** The checker's last record when the machine was ready. */
+  readonly serial: number;
+  /** Requests that were ever seen on their way. */
+  readonly seen: Map<number, NvmeRequest>;
+  /** It has been long enough: nothing more is recorded. */
+  ended: boolean;
+}
+
+/** Watches machines: after each activity every table is compared with what the machine holds. */
+export class Watch {
+  readonly watched: Watched[] = [];
+  looks = 0;
+  /** Rows of the machines that were compared. */
+  rows = 0;
+
+  constructor(readonly specs: readonly AnyTableSpec[] = LAB_TABLES) {}
+
+  attach(lab: Lab): void {
+    const { machine } = lab;
+    const recording = new MachineRecording(machine, this.specs);
+    const serial = machine.checker?.lastSerial ?? 0;
+    const watched: Watched = {
+      lab,
+      machine,
+      recording,
+      serial,
+      events: [],
+      seen: new Map(),
+      activities: 0,
+      ended: false,
+    };
+    const stop = machine.events.listen((event) => {
+      if (watched.events.length < COMPARED_EVENTS) watched.events.push(event);
+      if (event.seq < RECORDED_EVENTS) return;
+      stop();
+      watched.recording.stop();
+      watched.ended = true;
+    });
+    const runNext = machine.activities.runNext.bind(machine.activities);
+    machine.activities.runNext = () => {
+      const ran = runNext();
+      if (watched.ended) return ran;
+      const count = ++watched.activities;
+      if (count <= ALL_UP_TO || count % THEN_EVERY === 0) this.look(watched);
+      return ran;
+    };
+    this.watched.push(watched);
+  }
+
+  /** Looks once more. */
+  end(watched: Watched): void {
+    if (watched.ended) return;
+    this.look(watched);
+    assertEquals(watched.recording.log.count, watched.machine.events.seq);
+  }
+
+  look(watched: Watched): void {
+    const { machine, recording, serial } = watched;
+    this.looks++;
+    lookAtDisks(watched);
+    for (const spec of this.specs) {
+      const real = realRows(spec, watched.lab, serial);
+      if (real === null) continue;
+      const table = recording.table(spec.name);
+      const kept = table.rowsAt(recording.log.count).map((row) => table.row(row))
+        .filter((row) => spec.name !== "mappings" || translates(machine, row.device));
+      const at = `table ${spec.name} after event ${recording.log.count}`;
+      this.rows += real.length;
+      sameRows(spec, kept, real, at);
+    }
+  }
+}
+
+/** @throws {AssertionError} At the first row that differs, by its table, its fields and the event. */
+function sameRows(
+  spec: AnyTableSpec,
+  kept: readonly Row[],
+  real: readonly Row[],
+  at: string,
+): void {
+  const [ours, own] = [texts(spec, kept), texts(spec, real)];
+  if (ours.length === own.length && ours.every((row, index) => row === own[index])) return;
+  const extra = ours.find((row) => !own.includes(row));
+  const missing = own.find((row) => !ours.includes(row));
+  throw new AssertionError(
+    `${at}: ${
+      [
+        ...extra === undefined ? [] : [`the machine has no row ${extra}`],
+        ...missing === undefined ? [] : [`the machine has a row more: ${missing}`],
+        ...extra === undefined && missing === undefined
+          ? [`${ours.length} rows, and the machine has ${own.length}`]
+          : [],
+      ].join("; ")
+    }`,
+  );
+}
+
+function texts(spec: AnyTableSpec, rows: readonly Row[]): string[] {
+  const fields = COMPARED[spec.name] ?? Object.keys(spec.fields);
+  const text: RowText = (row) => fields.map((field) => String(row[field])).join(" ");
+  const moving = JOINED[spec.name];
+  return (moving === undefined ? rows : joined(spec, moving, fields, rows)).map(text).sort();
+}
+
+/** Rows that go on where another one ends, as one: leaves of a table are smaller than mappings. */
+function joined(
+  spec: AnyTableSpec,
+  moving: readonly string[],
+  fields: readonly string[],
+  rows: readonly Row[],
+): Row[] {
+  const start = spec.key.at(-1) as string;
+  const owner = (row: Row) => spec.key.slice(0, -1).map((field) => row[field as string]).join(" ");
+  const size = spec.size as string;
+  const sorted = rows.toSorted((a, b) =>
+    owner(a).localeCompare(owner(b)) || Number(a[start]) - Number(b[start])
+  );
+  const out: Record<string, unknown>[] = [];
+  for (const row of sorted) {
+    const last = out.at(-1);
+    const goesOn = last !== undefined &&
+      fields.every((field) =>
+        field === size ||
+        (moving.includes(field)
+          ? Number(last[field]) + Number(last[size]) === row[field]
+          : last[field] === row[field])
+      );
+    if (goesOn) last[size] = Number(last[size]) + Number(row[size]);
+    else out.push({ ...row });
+  }
+  return out;
+}
