@@ -65,6 +65,8 @@ export const BLK_STS = {
   RESOURCE: 9,
   IOERR: 10,
   AGAIN: 12,
+  /** Something of this device's own is in use, which its completions give back. */
+  DEV_RESOURCE: 13,
   ZONE_OPEN_RESOURCE: 14,
   ZONE_ACTIVE_RESOURCE: 15,
   OFFLINE: 16,
@@ -119,6 +121,8 @@ export function errnoToBlkStatus(errno: number): BlkStatus {
       return BLK_STS.RESOURCE;
     case ERRNO.EAGAIN:
       return BLK_STS.AGAIN;
+    case ERRNO.EBUSY:
+      return BLK_STS.DEV_RESOURCE;
     case ERRNO.ENODEV:
       return BLK_STS.OFFLINE;
     case ERRNO.EINVAL:
@@ -138,6 +142,7 @@ const STATUS_ERRNO: Readonly<Partial<Record<BlkStatusName, ErrnoName>>> = {
   PROTECTION: "EILSEQ",
   RESOURCE: "ENOMEM",
   AGAIN: "EAGAIN",
+  DEV_RESOURCE: "EBUSY",
   OFFLINE: "ENODEV",
   INVAL: "EINVAL",
   P2PDMA: "EREMOTEIO",

@@ -10,14 +10,19 @@ import { ROOT } from "./source_text.ts";
 
 /** What each test of a scenario came to: its message, or that it held. */
 async function outcomesOf(name: string): Promise<ReadonlyMap<string, string>> {
+  return new Map(await runsOf(name));
+}
+
+/** The same, with a pair for each run of a test that has several. */
+async function runsOf(name: string): Promise<readonly (readonly [string, string])[]> {
   const opened = await openScenario(join(ROOT, "tests/c", name));
   assert(!("problem" in opened));
   assert(opened.program !== null, renderDiagnostics(opened.diagnostics));
   const { outcomes } = runProgramWith(null, opened.program, {});
-  return new Map(outcomes.map(({ failure, name: test }) => [
+  return outcomes.map(({ failure, name: test }) => [
     test,
     failure === null ? "held" : `${failure.code} ${failure.message}`,
-  ]));
+  ]);
 }
 
 Deno.test("a driver in C maps, is called with buffers and devices, and shares its memory", async () => {
@@ -66,6 +71,22 @@ Deno.test("the two-step API from C, on releases that have it", async () => {
   const [first] = older.diagnostics;
   assertEquals(first!.message, "There is no dma_iova_try_alloc() in 6.12");
   assertEquals(first!.hint, "it exists since 7.2, of the releases that are modelled");
+});
+
+Deno.test("requests, pools and memory of peers from C, on releases that have them", async () => {
+  const runs = await runsOf("requests.dma");
+  assertEquals(runs.length, 13);
+  assertEquals(runs.filter(([, outcome]) => outcome !== "held"), []);
+  const older = await openScenario(join(ROOT, "tests/c/older_requests.dma"));
+  assert(!("problem" in older) && older.program === null);
+  assertEquals(older.diagnostics.map(({ message }) => message), [
+    "There is no blk_rq_dma_map_iter_start() in 6.12",
+    "There is no blk_rq_dma_map_coalesce() in 6.12",
+    "There is no blk_rq_dma_map_iter_next() in 6.12",
+    "There is no blk_rq_dma_unmap() in 6.12",
+    "There is no pci_p2pdma_state() in 6.12",
+    "There is no pci_p2pdma_bus_addr_map() in 6.12",
+  ]);
 });
 
 Deno.test("what the compiler says is shown as what we say", async () => {

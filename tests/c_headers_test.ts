@@ -32,15 +32,17 @@ Deno.test("the headers and what they make of a driver draw no warning, as C11 an
   assert(includes.length >= 25, `${includes.length}`);
   const all = includes.join("");
   const driver = Deno.readTextFileSync(join(ROOT, "tests/c/first.c"));
+  const requests = Deno.readTextFileSync(join(ROOT, "tests/c/requests.c"));
   const jobs = [
     jobFor("all.c", all, "7.2", "c11"),
     jobFor("all.c", includes.toReversed().join(""), "6.12", "gnu11"),
     jobFor("driver.c", driver, "7.2", "gnu11"),
+    jobFor("requests.c", requests, "7.2", "gnu11"),
     jobFor("all.cpp", all, "7.2", "c++17"),
   ];
   const made = await compileC(jobs);
   assert(!("problem" in made), "problem" in made ? made.problem : "");
-  assertEquals(made.map(({ said }) => said.replace(/^wasm-ld: .*\n/gm, "")), ["", "", "", ""]);
+  assertEquals(made.map(({ said }) => said.replace(/^wasm-ld: .*\n/gm, "")), jobs.map(() => ""));
 });
 
 Deno.test("every call of the record is one line of C, and says once what it is", () => {

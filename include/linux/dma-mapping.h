@@ -29,6 +29,8 @@ DMALAB_INLINE bool valid_dma_direction(int dir)
 #define dma_unmap_single(dev, dma, size, dir) dma_unmap_single_attrs(dev, dma, size, dir, 0)
 #define dma_map_page(dev, page, offset, size, dir) dma_map_page_attrs(dev, page, offset, size, dir, 0)
 #define dma_unmap_page(dev, dma, size, dir) dma_unmap_page_attrs(dev, dma, size, dir, 0)
+#define dma_map_bvec(dev, bv, dir, attrs) \
+	dma_map_page_attrs(dev, (bv)->bv_page, (bv)->bv_offset, (bv)->bv_len, dir, attrs)
 #define dma_map_sg(dev, sg, nents, dir) dma_map_sg_attrs(dev, sg, nents, dir, 0)
 #define dma_unmap_sg(dev, sg, nents, dir) dma_unmap_sg_attrs(dev, sg, nents, dir, 0)
 #define dma_alloc_attrs(dev, size, handle, gfp, attrs) dma_alloc_coherent(dev, size, handle, gfp)

@@ -8,6 +8,7 @@
  */
 import { errorKind } from "./error_kind.ts";
 import { BLOCK_CALLS } from "./calls/block.ts";
+import { BLOCK_REQUEST_CALLS } from "./calls/block_request.ts";
 import { BLOCK_ITERATOR_CALLS } from "./calls/block_iterator.ts";
 import { COHERENCE_CALLS } from "./calls/coherence.ts";
 import { DATA_CALLS } from "./calls/data_files.ts";
@@ -127,7 +128,12 @@ export const GROUPS: readonly BuiltinGroup[] = [
   {
     page: "block",
     title: "The block layer",
-    functions: [...BLOCK_CALLS, ...PLUGGED_BIO_CALLS, ...BLOCK_ITERATOR_CALLS],
+    functions: [
+      ...BLOCK_CALLS,
+      ...BLOCK_REQUEST_CALLS,
+      ...PLUGGED_BIO_CALLS,
+      ...BLOCK_ITERATOR_CALLS,
+    ],
     types: [BIO, REQUEST, DMA_ITER],
   },
   {

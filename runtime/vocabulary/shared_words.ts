@@ -43,6 +43,7 @@ export const STATUS: Field<BlkStatusName> = word("status", {
   RESOURCE: "Memory or another resource was missing; the block layer tries again.",
   IOERR: "Any other input or output error.",
   AGAIN: "It would have had to wait.",
+  DEV_RESOURCE: "Something of the device's own was missing, which its completions give back.",
   ZONE_OPEN_RESOURCE: "Too many zones are open.",
   ZONE_ACTIVE_RESOURCE: "Too many zones are active.",
   OFFLINE: "The device is offline.",

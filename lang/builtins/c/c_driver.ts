@@ -14,6 +14,7 @@ import { isThing } from "../arguments.ts";
 import { BUFFER } from "../things/buffer.ts";
 import { DEVICE } from "../things/device.ts";
 import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
+import { REQUEST } from "../things/nvme/request.ts";
 import { REGION } from "../things/region.ts";
 import { C_CALLS, type CCall } from "./calls.ts";
 import { IO_BASE, KERNEL_STACK_BYTES, NULL_BYTES } from "./c_addresses.ts";
@@ -112,6 +113,8 @@ export class CDriver {
       const number = typeof value === "number" ? value : this.#numberOf(value);
       given.push(parameters[index] === "i64" ? BigInt(number) : number);
     }
+    // What the kernel has written for the driver, such as a request, it has written by the CPU.
+    cached?.give();
     cached?.take();
     try {
       const returned = this.#functions[name]!(...given);
@@ -139,6 +142,7 @@ export class CDriver {
       const { basePhys, sizeBytes, type } = value.target;
       return type === "mmio" ? IO_BASE + basePhys : kernel.lend(basePhys, sizeBytes);
     }
+    if (isThing(value, REQUEST)) return kernel.requests.pointerTo(value.target);
     if (isThing(value, COHERENT_MEMORY)) {
       const { memory } = value.target;
       const at = this.#memory.shareRow(memory.pages, memory.pageSizeBytes);
@@ -161,7 +165,7 @@ export class CDriver {
     throw new ScriptError(
       "E0911",
       `Cannot give C ${describeValue(value)}`,
-      "C takes numbers, sizes, addresses, devices, buffers and regions",
+      "C takes numbers, sizes, addresses, devices, buffers, regions and requests",
     );
   }
 
@@ -199,6 +203,8 @@ export class CDriver {
     if (at >= 0 && at < 4096) return `${does} at ${hex(at)}: a null pointer${end}`;
     const block = at < this.#memory.shadowAt ? this.#kernel.heap.find(at) : null;
     if (block === null) {
+      const ended = this.#kernel.requests.endedText(at);
+      if (ended !== null) return `${does} ${ended}${end}`;
       const behind = this.#globalBefore(at);
       if (behind !== null) return `${does} ${behind}${end}`;
       if (at >= IO_BASE && at < 2 * IO_BASE) {

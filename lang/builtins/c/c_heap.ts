@@ -16,7 +16,7 @@ const FREE = eventId("driver.free");
 
 const SMALLEST_BLOCK_BYTES = 32;
 /** What a byte holds that nobody has written yet, and one that was given back. */
-const UNWRITTEN = 0xa5;
+export const UNWRITTEN = 0xa5;
 const GIVEN_BACK = 0x6b;
 /** Blocks that were given back and are not used again yet. */
 const RESTING_BLOCKS = 64;

@@ -1,6 +1,6 @@
 /** What the functions of the simulated kernel see that a driver in C calls. */
 import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
-import { PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
+import { alignUp, PAGE_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
 import type { CoherentMemory } from "../../../runtime/dma/calls/coherent.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
@@ -9,16 +9,23 @@ import type { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import type { ErrnoName, KernelError } from "../../../runtime/errno.ts";
 import { PlacedKernelError } from "../placed_error.ts";
 import type { Machine } from "../../../runtime/machine.ts";
+import type { LabDevice } from "../../../devices/lab.ts";
 import type { Run } from "../../values/run.ts";
 import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
 import type { CMemory } from "./c_memory.ts";
-import { NOWHERE } from "./c_memory.ts";
+import { MARK, NOWHERE } from "./c_memory.ts";
+import { CPeers } from "./c_peers.ts";
 import type { CPlace, CPlaces } from "./c_places.ts";
+import { CPools } from "./c_pools.ts";
+import { CRequests } from "./c_requests.ts";
 import { LentRanges } from "./lent_ranges.ts";
 
-/** A `struct device` and its name. */
-const DEVICE_BYTES = 64;
+/** A `struct pci_dev`, which begins with its `struct device`. */
+const DEVICE_BYTES = 128;
+const NAME_BYTES = 64;
+/** What pieces of the kernel's own memory are multiples of. */
+const ROOM_UNIT_BYTES = 32;
 /** Bits of `gfp_t`. @see behaviour/c-api.md 1 */
 export const GFP = { ZERO: 0x100, DIRECT_RECLAIM: 0x400 } as const;
 
@@ -31,6 +38,9 @@ export interface SharedBlock {
 export class CKernel {
   readonly heap: CHeap;
   readonly lent: LentRanges;
+  readonly pools: CPools;
+  readonly peers: CPeers;
+  readonly requests: CRequests;
   /** By the address that C has for it. */
   readonly coherent = new Map<number, SharedBlock>();
   /** Lists that are mapped, by the address of their first entry. */
@@ -50,6 +60,9 @@ export class CKernel {
   constructor(readonly machine: Machine, readonly memory: CMemory, readonly places: CPlaces) {
     this.heap = new CHeap(machine, memory);
     this.lent = new LentRanges(machine, memory);
+    this.pools = new CPools(this);
+    this.peers = new CPeers(this);
+    this.requests = new CRequests(this);
   }
 
   /** A function is called, at a place. */
@@ -87,27 +100,50 @@ export class CKernel {
   pointerTo(device: DmaDevice): number {
     const known = this.#pointers.get(device);
     if (known !== undefined) return known;
-    if (this.#roomAt + 2 * DEVICE_BYTES > this.#roomEnd) this.#makeRoom();
-    const at = this.#roomAt;
-    this.#roomAt += 2 * DEVICE_BYTES;
+    const at = this.room(DEVICE_BYTES);
+    const nameAt = this.room(NAME_BYTES);
     const { bytes } = this.memory;
-    const name = new TextEncoder().encode(device.name).subarray(0, DEVICE_BYTES - 1);
-    this.memory.open(at, 2 * DEVICE_BYTES);
-    bytes.fill(0, at, at + 2 * DEVICE_BYTES);
-    bytes.set(name, at + DEVICE_BYTES);
-    this.memory.putWord(at, at + DEVICE_BYTES);
+    bytes.set(new TextEncoder().encode(device.name).subarray(0, NAME_BYTES - 1), nameAt);
+    this.memory.putWord(at, nameAt);
     this.#devices.set(at, device);
     this.#pointers.set(device, at);
     return at;
   }
 
-  #makeRoom(): void {
+  /** The device of the lab that does a device's DMA. */
+  labDevice(device: DmaDevice): LabDevice {
+    return this.run.lab.devices.get(device.name)!;
+  }
+
+  /**
+   * Memory of the kernel's own that C may read and write, zeroed; it stays. Behind it lies some that
+   * nobody may touch.
+   */
+  room(sizeBytes: number): number {
+    const wantedBytes = alignUp(sizeBytes, ROOM_UNIT_BYTES) + ROOM_UNIT_BYTES;
+    if (this.#roomAt + wantedBytes > this.#roomEnd) this.#makeRoom(wantedBytes);
+    const at = this.#roomAt;
+    this.#roomAt += wantedBytes;
+    this.memory.open(at, sizeBytes);
+    this.memory.bytes.fill(0, at, at + sizeBytes);
+    return at;
+  }
+
+  /** An address for something of the kernel's own, of which C can do no more than give it back. */
+  handle(): number {
+    const at = this.room(ROOM_UNIT_BYTES);
+    this.memory.close(at, ROOM_UNIT_BYTES, MARK.CLOSED);
+    return at;
+  }
+
+  #makeRoom(sizeBytes: number): void {
     const { pages } = this.machine;
-    const taken = pages.alloc(1, { contiguous: true, owner: "driver" });
+    const count = Math.ceil(sizeBytes / pages.pageSizeBytes);
+    const taken = pages.alloc(count, { contiguous: true, owner: "driver" });
     const at = taken === null ? NOWHERE : this.memory.shareRow(taken, pages.pageSizeBytes);
-    if (at === NOWHERE) throw this.crash("There is no memory for a device", "ENOMEM");
+    if (at === NOWHERE) throw this.crash("There is no memory for what the kernel keeps", "ENOMEM");
     this.#roomAt = at;
-    this.#roomEnd = at + pages.pageSizeBytes;
+    this.#roomEnd = at + count * pages.pageSizeBytes;
   }
 
   /**

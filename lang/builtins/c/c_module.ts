@@ -22,7 +22,7 @@ function parameter(index: number): ParameterSpec {
   return {
     name: `argument ${index + 1}`,
     kind: "any",
-    doc: "A number, a size, an address, a device, a buffer or a region.",
+    doc: "A number, a size, an address, a device, a buffer, a region or a request.",
   };
 }
 

@@ -9,6 +9,9 @@ import { DEVICE_CALLS } from "./calls/device.ts";
 import { LIST_CALLS } from "./calls/lists.ts";
 import { MAPPING_CALLS } from "./calls/mapping.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
+import { PEER_CALLS } from "./calls/peers.ts";
+import { POOL_CALLS } from "./calls/pools.ts";
+import { REQUEST_CALLS, REQUEST_MAPPING_CALLS } from "./calls/requests.ts";
 import { TWO_STEP_CALLS } from "./calls/two_step.ts";
 import { type Prototype, prototypeOf } from "./prototype.ts";
 
@@ -20,6 +23,10 @@ export interface CCall extends CCallEntry {
 
 const HEADERS: Readonly<Record<string, readonly CCallEntry[]>> = {
   "dma-mapping": [...MAPPING_CALLS, ...LIST_CALLS, ...TWO_STEP_CALLS],
+  "dmapool": POOL_CALLS,
+  "blk-mq": REQUEST_CALLS,
+  "blk-mq-dma": REQUEST_MAPPING_CALLS,
+  "pci-p2pdma": PEER_CALLS,
   ...MEMORY_CALLS,
   ...DEVICE_CALLS,
 };

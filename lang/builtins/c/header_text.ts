@@ -3,12 +3,15 @@
  * runtime has already. The rest of `include/` is written by hand.
  */
 import { DMA_ATTR } from "../../../runtime/dma/attributes.ts";
-import { ERRNO } from "../../../runtime/errno.ts";
+import { BLK_STS, ERRNO } from "../../../runtime/errno.ts";
 import type { KernelStrategies } from "../../../runtime/kernels/kernels.ts";
 import { C_CALLS, type CCall } from "./calls.ts";
 import { SG, SG_BYTES } from "./calls/lists.ts";
+import { DMA_ITER } from "./calls/requests.ts";
 import { IOVA_STATE } from "./calls/two_step.ts";
 import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
+import { MAP_STATE, mapTypesOf, PROVIDER } from "./c_peers.ts";
+import { BIO_VEC, PDU, REQ_OP, REQUEST, RQF_SPECIAL_PAYLOAD } from "./c_requests.ts";
 import { type CType, isPointer, type Prototype } from "./prototype.ts";
 
 /** What C text is compiled for. */
@@ -18,6 +21,14 @@ export interface CTarget {
   readonly strategies: KernelStrategies;
   readonly pageSizeBytes: number;
 }
+
+/** Headers of types that calls name and that cannot be declared by a name alone. */
+const TYPES_OF: Readonly<Record<string, readonly string[]>> = {
+  "dma-mapping": ["linux/dma-direction.h"],
+  "blk-mq": ["linux/blk_types.h"],
+  "blk-mq-dma": ["linux/blk_types.h", "dmalab/peer_types.h"],
+  "pci-p2pdma": ["dmalab/peer_types.h"],
+};
 
 /** Bits that a version number of three parts has for the second and the third. */
 const MINOR_UNIT = 256;
@@ -106,13 +117,37 @@ export function derivedHeaders(target: CTarget): Readonly<Record<string, string>
       `BUILD_BUG_ON(sizeof(struct scatterlist) != ${SG_BYTES});`,
       ...layoutOf("dma_iova_state", IOVA_STATE),
     ]),
+    "dmalab/block_layouts.h": guarded("block_layouts", [
+      ...layoutOf("bio_vec", BIO_VEC),
+      ...layoutOf("request", REQUEST),
+    ]),
+    "dmalab/iter_layouts.h": guarded("iter_layouts", layoutOf("blk_dma_iter", DMA_ITER)),
+    "dmalab/peer_layouts.h": guarded("peer_layouts", [
+      ...layoutOf("p2pdma_provider", PROVIDER),
+      ...layoutOf("pci_p2pdma_map_state", MAP_STATE),
+    ]),
+    "dmalab/peer_types.h": guarded("peer_types", [
+      "enum pci_p2pdma_map_type {",
+      ...mapTypesOf(target.strategies).map((name) => `\tPCI_P2PDMA_MAP_${name},`),
+      "};",
+    ]),
+    "dmalab/block_words.h": guarded("block_words", [
+      ...Object.entries(BLK_STS).map(([name, number]) =>
+        `#define BLK_STS_${name} ((blk_status_t)${number})`
+      ),
+      ...Object.entries(REQ_OP).map(([name, number]) =>
+        `#define REQ_OP_${name.toUpperCase()} ${number}`
+      ),
+      `#define RQF_SPECIAL_PAYLOAD ${RQF_SPECIAL_PAYLOAD}u`,
+      `#define DMALAB_PDU_AT ${PDU.at}`,
+    ]),
     "dmalab/version.h": guarded("version", [versionOf(target.kernel)]),
   };
   for (const [header, calls] of Map.groupBy(C_CALLS, ({ header }) => header)) {
     const own = calls.filter(({ isIn }) => isIn === undefined || isIn(target.strategies));
     headers[`dmalab/calls/${header}.h`] = guarded(`calls_${header}`, [
       "#include <linux/types.h>",
-      ...header === "dma-mapping" ? ["#include <linux/dma-direction.h>"] : [],
+      ...TYPES_OF[header]?.map((name) => `#include <${name}>`) ?? [],
       ...structsOf(own),
       "",
       ...own.flatMap(({ prototype }) => declarationOf(prototype)),

@@ -67,6 +67,17 @@ export class LentRanges {
     for (const at of inside) this.end(device, at);
   }
 
+  /** Every mapping of a device has ended that has some of these bytes. */
+  endMemory(device: DmaDevice, phys: number, sizeBytes: number): void {
+    const touching = [...this.#mapped].filter(([, there]) =>
+      there.some((mapped) =>
+        mapped.device === device && phys < mapped.phys + mapped.sizeBytes &&
+        mapped.phys < phys + sizeBytes
+      )
+    );
+    for (const [dma] of touching) this.end(device, dma);
+  }
+
   /** A part of a mapping is the CPU's from now on, or the device's. */
   hand(device: DmaDevice, dma: number, sizeBytes: number, toCpu: boolean): void {
     const mapped = this.#around(device, dma);

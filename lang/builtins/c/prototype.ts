@@ -26,8 +26,10 @@ export interface Prototype {
 
 /** Types that fit into 32 bits; every other one is 64 wide, or a pointer. */
 const NARROW: ReadonlySet<string> = new Set([
+  "blk_status_t",
   "bool",
   "enum dma_data_direction",
+  "enum pci_p2pdma_map_type",
   "gfp_t",
   "int",
   "u8",
@@ -42,7 +44,7 @@ export function isPointer({ text }: CType): boolean {
 }
 
 function typeOf(written: string): CType {
-  const text = written.trim().replace(/\s+/g, " ").replace(/ ?\*$/, " *");
+  const text = written.trim().replace(/\s+/g, " ").replace(/ ?(\*+)$/, " $1");
   return { text, wire: text === "void" ? "none" : NARROW.has(text) ? "int" : "wide" };
 }
 

@@ -115,7 +115,7 @@ function refuseJoin(refusal: RequestRefusal): never {
 }
 
 /** A bio must fit into one request as it is. */
-function checkWhole(splitter: BioSplitter, bio: Bio): void {
+export function checkWhole(splitter: BioSplitter, bio: Bio): void {
   const piece = splitter.next(bio);
   if (piece === null) {
     const status = blkStatusName(splitter.status);

@@ -60,6 +60,7 @@ export class DmaPool implements DescriptorPool {
   readonly blockSizeBytes: Bytes;
   readonly #machine: Machine;
   readonly #device: DmaDevice;
+  readonly #boundaryBytes: Bytes;
   readonly #calls: CallEvents;
   readonly #pages: CoherentMemory[] = [];
   readonly #blocks = new Set<PoolBlock>();
@@ -72,6 +73,8 @@ export class DmaPool implements DescriptorPool {
    * @param name As events call it.
    * @param blockSizeBytes Size of a block, at most a page.
    * @param alignBytes Alignment of a block, a power of two; the size is rounded up to it.
+   * @param boundaryBytes No block lies across a multiple of it: a power of two, not below a block.
+   * @see behaviour/c-api.md 5
    */
   constructor(
     machine: Machine,
@@ -79,11 +82,17 @@ export class DmaPool implements DescriptorPool {
     readonly name: PoolName,
     blockSizeBytes: Bytes,
     alignBytes: Bytes,
+    boundaryBytes: Bytes = PAGE_SIZE_BYTES,
   ) {
     this.#machine = machine;
     this.#device = dev;
     this.#calls = new CallEvents(machine.events);
     this.blockSizeBytes = alignUp(blockSizeBytes, alignBytes);
+    this.#boundaryBytes = Math.min(boundaryBytes, PAGE_SIZE_BYTES);
+    invariant(
+      this.blockSizeBytes <= this.#boundaryBytes,
+      `A block of ${blockSizeBytes} bytes lies across a boundary of ${boundaryBytes}`,
+    );
     invariant(
       this.blockSizeBytes > 0 && this.blockSizeBytes <= PAGE_SIZE_BYTES,
       `Cannot make a pool of ${blockSizeBytes} byte blocks aligned to ${alignBytes}`,
@@ -173,9 +182,11 @@ export class DmaPool implements DescriptorPool {
           from: this.name,
         });
       }
-      const blocks = Math.floor(PAGE_SIZE_BYTES / this.blockSizeBytes);
+      const perBoundary = Math.floor(this.#boundaryBytes / this.blockSizeBytes);
+      const blocks = perBoundary * PAGE_SIZE_BYTES / this.#boundaryBytes;
       for (let block = blocks - 1; block >= 0; block--) {
-        const offset = block * this.blockSizeBytes;
+        const offset = Math.floor(block / perBoundary) * this.#boundaryBytes +
+          block % perBoundary * this.blockSizeBytes;
         const own = { phys: page.physOf(offset), dma: page.dma + offset as DmaAddr, used: false };
         this.#blocks.add(own);
         this.#free.push(own);

@@ -16,8 +16,9 @@ export const SG = {
 } as const;
 export const SG_BYTES = 32;
 
-/** Low bits of `page_link`. */
+/** Low bits of `page_link`: 1 leads to another list, 2 is the last entry. */
 const LINK_MARKS = 4;
+export const LINK_END = 2;
 /** More entries than any list has. */
 const MOST_ENTRIES = 4096;
 

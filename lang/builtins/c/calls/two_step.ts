@@ -1,5 +1,5 @@
 /** Mapping in two steps: reserve addresses once, link pieces. @see behaviour/c-api.md 4, trap 6 */
-import type { PhysAddr } from "../../../../runtime/address.ts";
+import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
 import type { DmaIovaState } from "../../../../runtime/dma/iova_state.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
@@ -13,7 +13,7 @@ const BOUNCED = 0x80000000;
 /**
  * Has C see a state as it is. What C itself writes there, such as zeroes, counts from the next call on.
  */
-function show(kernel: CKernel, at: number, state: DmaIovaState): void {
+export function showState(kernel: CKernel, at: number, state: DmaIovaState): void {
   const { memory } = kernel;
   memory.putWord(at + IOVA_STATE.addr, state.addr);
   memory.putWord(at + IOVA_STATE.__size, state.sizeBytes);
@@ -22,15 +22,35 @@ function show(kernel: CKernel, at: number, state: DmaIovaState): void {
   memory.view.setUint32(at + IOVA_STATE.__size + 4, (high | BOUNCED) >>> 0, true);
 }
 
-/** The state that C has at an address. */
-function stateAt(kernel: CKernel, at: number): DmaIovaState {
-  if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
+/** What C has at an address as the kernel reads it, whoever wrote it. */
+export function stateAsItIs(kernel: CKernel, at: number): DmaIovaState {
+  const { memory } = kernel;
+  if (!memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
   const state = kernel.state(at);
+  const { addr, bounced, sizeBytes } = readState(kernel, at);
+  if (sizeBytes === state.sizeBytes && addr === state.addr) return state;
+  state.clear();
+  state.addr = addr as DmaAddr;
+  state.sizeBytes = sizeBytes;
+  state.bounced = bounced;
+  return state;
+}
+
+function readState(kernel: CKernel, at: number) {
   const { memory } = kernel;
   const high = memory.view.getUint32(at + IOVA_STATE.__size + 4, true);
-  const sizeBytes = memory.view.getUint32(at + IOVA_STATE.__size, true) +
-    (high & ~BOUNCED) * 2 ** 32;
-  const addr = memory.wordAt(at + IOVA_STATE.addr);
+  return {
+    addr: memory.wordAt(at + IOVA_STATE.addr),
+    bounced: (high & BOUNCED) !== 0,
+    sizeBytes: memory.view.getUint32(at + IOVA_STATE.__size, true) + (high & ~BOUNCED) * 2 ** 32,
+  };
+}
+
+/** The state that C has at an address. */
+export function stateAt(kernel: CKernel, at: number): DmaIovaState {
+  if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
+  const state = kernel.state(at);
+  const { addr, sizeBytes } = readState(kernel, at);
   // A state that C has cleared, or copied elsewhere, is another one.
   if (sizeBytes !== state.sizeBytes || addr !== state.addr) {
     if (sizeBytes === 0 && addr === 0) state.clear();
@@ -50,7 +70,7 @@ export const TWO_STEP_CALLS: readonly CCallEntry[] = [
       const state = kernel.state(at);
       kernel.exact(phys + size, "address");
       const taken = kernel.machine.dma.dmaIovaTryAlloc(device, state, phys as PhysAddr, size);
-      show(kernel, at, state);
+      showState(kernel, at, state);
       return Number(taken);
     },
   },
@@ -72,7 +92,7 @@ export const TWO_STEP_CALLS: readonly CCallEntry[] = [
         direction,
         attrs,
       );
-      show(kernel, at, state);
+      showState(kernel, at, state);
       if (error === 0) {
         kernel.lent.add(device, state.addr + offset, phys as PhysAddr, size, direction);
       }
@@ -96,7 +116,7 @@ export const TWO_STEP_CALLS: readonly CCallEntry[] = [
       kernel.lent.endWithin(device, state.addr + offset, size);
       const direction = kernel.direction(dir);
       kernel.machine.dma.dmaIovaUnlink(device, state, offset, size, direction, attrs);
-      show(kernel, at, state);
+      showState(kernel, at, state);
     },
   },
   {
@@ -108,7 +128,7 @@ export const TWO_STEP_CALLS: readonly CCallEntry[] = [
       kernel.lent.endWithin(device, state.addr, mappedBytes);
       const direction = kernel.direction(dir);
       kernel.machine.dma.dmaIovaDestroy(device, state, mappedBytes, direction, attrs);
-      show(kernel, at, state);
+      showState(kernel, at, state);
     },
   },
   {
@@ -117,7 +137,7 @@ export const TWO_STEP_CALLS: readonly CCallEntry[] = [
     run(kernel, [dev, at]) {
       const state = stateAt(kernel, at);
       kernel.machine.dma.dmaIovaFree(kernel.device(dev), state);
-      show(kernel, at, state);
+      showState(kernel, at, state);
     },
   },
 ];

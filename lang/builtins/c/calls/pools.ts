@@ -1,0 +1,53 @@
+/** Pools of blocks for descriptor lists. @see behaviour/c-api.md 5 */
+import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { type CKernel, GFP } from "../c_kernel.ts";
+import { since72 } from "./mapping.ts";
+
+function create(
+  kernel: CKernel,
+  [name, dev, sizeBytes, alignBytes, boundaryBytes]: CArguments,
+): number {
+  kernel.maySleep();
+  return kernel.pools.create(kernel.device(dev), {
+    name: kernel.memory.textAt(name),
+    sizeBytes: kernel.exact(sizeBytes, "size"),
+    alignBytes,
+    boundaryBytes,
+  });
+}
+
+export const POOL_CALLS: readonly CCallEntry[] = [
+  {
+    c: "struct dma_pool *dma_pool_create(const char *name, struct device *dev, size_t size, size_t align, size_t boundary)",
+    run: create,
+  },
+  {
+    c: "struct dma_pool *dma_pool_create_node(const char *name, struct device *dev, size_t size, size_t align, size_t boundary, int node)",
+    isIn: since72,
+    run: create,
+  },
+  {
+    c: "void *dma_pool_alloc(struct dma_pool *pool, gfp_t gfp, dma_addr_t *handle)",
+    run(kernel, [pool, gfp, handle]) {
+      kernel.maySleepBy(gfp);
+      if (!kernel.memory.isOpen(handle, 8)) {
+        throw kernel.crash("dma_pool_alloc() is given no place for the address");
+      }
+      const block = kernel.pools.alloc(pool, (gfp & GFP.ZERO) !== 0);
+      if (block === null) return 0;
+      kernel.memory.putWord(handle, block.dma);
+      return block.at;
+    },
+  },
+  {
+    c: "void dma_pool_free(struct dma_pool *pool, void *cpu, dma_addr_t handle)",
+    run: (kernel, [pool, cpu, handle]) => kernel.pools.free(pool, cpu, handle),
+  },
+  {
+    c: "void dma_pool_destroy(struct dma_pool *pool)",
+    run(kernel, [pool]) {
+      kernel.maySleep();
+      kernel.pools.destroy(pool);
+    },
+  },
+];

@@ -1,0 +1,121 @@
+/** A request for any device: what a block layer would hand to a driver that the script has. */
+import type { LabDevice } from "../../../devices/lab.ts";
+import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+import { Bio } from "../../../runtime/block/bio.ts";
+import { blockRules } from "../../../runtime/block/block_rules.ts";
+import { integritySegments } from "../../../runtime/block/merge.ts";
+import { deriveLimits, type QueueLimits } from "../../../runtime/block/queue_limits.ts";
+import { BioSplitter } from "../../../runtime/block/split.ts";
+import { isPowerOfTwo, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import type { Run } from "../../values/run.ts";
+import { ScriptError } from "../../values/script_error.ts";
+import type { FunctionSpec } from "../../values/spec.ts";
+import { builtin } from "../describe/builtin.ts";
+import { named, param } from "../describe/parameters.ts";
+import { BUFFER } from "../things/buffer.ts";
+import { DEVICE } from "../things/device.ts";
+import { DATA, LBA, onlyMemory, OP } from "../things/nvme/nvme_submit.ts";
+import { REQUEST } from "../things/nvme/request.ts";
+import { checkWhole } from "./block.ts";
+
+/** Sectors that a queue takes at once when nothing else is said: 4 MiB. */
+const HW_SECTORS = 8192;
+const MOST_SEGMENTS = 65_535;
+
+/** What a driver would tell the block layer of its queue. */
+interface QueueWish {
+  readonly virtBoundaryBytes: number;
+  readonly maxSegmentSizeBytes: number;
+  readonly maxSegments: number;
+}
+
+function limitsOf(run: Run, wish: QueueWish): QueueLimits {
+  const { block } = run.lab.machine.kernel.strategies;
+  const { maxSegments, maxSegmentSizeBytes, virtBoundaryBytes } = wish;
+  if (virtBoundaryBytes !== 0 && !isPowerOfTwo(virtBoundaryBytes)) {
+    throw new ScriptError("E0919", "A virt_boundary is a power of two");
+  }
+  const limits = deriveLimits({
+    maxHwSectors: HW_SECTORS,
+    maxSegments,
+    maxSegmentSizeBytes,
+    virtBoundaryMask: Math.max(0, virtBoundaryBytes - 1),
+    dmaAlignmentMask: 3,
+    joinsInsideBio: block.joinsInsideBio,
+  }, block.softCapSectors);
+  if (typeof limits !== "number") return limits;
+  throw new ScriptError("E0919", "The block layer takes no queue with such limits");
+}
+
+/** Whoever it is for maps it and ends it. */
+function requestFor(run: Run, device: LabDevice, bio: Bio, wish: QueueWish): NvmeRequest {
+  const { machine } = run.lab;
+  const { events } = machine;
+  const limits = limitsOf(run, wish);
+  const splitter = new BioSplitter(limits, blockRules(machine.kernel).gap, events);
+  checkWhole(splitter, bio);
+  const request = new NvmeRequest(device.name, bio.op, [bio], limits);
+  request.id = ++events.lastRequest;
+  request.nrPhysSegments = splitter.nrSegments;
+  request.nrIntegritySegments = integritySegments(bio, limits);
+  request.gapBit = bio.gapBit;
+  request.site = events.context.site;
+  request.cpu = events.context.cpu;
+  return request;
+}
+
+export const BLOCK_REQUEST_CALLS: readonly FunctionSpec[] = [
+  builtin({
+    name: "block_request",
+    parameters: [
+      param.thing("dev", DEVICE, "The device that will move the data."),
+      OP,
+      LBA,
+      named(param.thing("into", BUFFER, "Where data goes.")),
+      named(param.thing("from", BUFFER, "Where data comes from.")),
+      DATA,
+      named(
+        param.size(
+          "virt_boundary",
+          "Where pieces must meet: a power of two; 0B, the default, where they need not.",
+        ),
+        0,
+      ),
+      named(
+        param.size(
+          "max_segment_size",
+          "The longest segment. Default 64KiB, or no bound with a virt_boundary.",
+        ),
+        0,
+      ),
+      named(param.int("max_segments", "The most segments. Default 128.", 1, MOST_SEGMENTS), 128),
+    ],
+    result: REQUEST,
+    doc:
+      "Makes a request for a device of any kind, by blocks of 512 bytes, as its block layer would " +
+      "hand it to a driver; EINVAL when it would be cut. A driver in C is given it as its struct " +
+      "request, and ends it by blk_mq_end_request().",
+    example: `machine { iommu { mode = strict }\n  pci { root_port rp0 { endpoint hba { } } } }
+let req = block_request(hba, read, lba: 8, into: alloc_pages(3, contiguous: false))
+assert req.phys_segments == 3 and req.bytes == 12KiB and not req.done
+let state = iova_state()
+assert blk_rq_dma_map_iter_start(req, hba, state, dma_iter())
+assert blk_rq_dma_unmap(req, hba, state, 12KiB)`,
+    raises: ["EINVAL"],
+    run(
+      run,
+      [device, op, lba, into, from, data, virtBoundaryBytes, maxSegmentSizeBytes, maxSegments],
+    ) {
+      const vecs = onlyMemory(op, { into, from, data })?.segments ?? [];
+      if (vecs.length === 0 && (op === "read" || op === "write")) {
+        throw new ScriptError("E0917", `A request that is a ${op} has memory`);
+      }
+      const sizeBytes = vecs.reduce((sum, vec) => sum + vec.sizeBytes, 0);
+      const bio = new Bio(op, lba, [...vecs], sizeBytes);
+      if (sizeBytes % SECTOR_SIZE_BYTES !== 0) {
+        throw new ScriptError("E0919", "A request has whole blocks of 512 bytes");
+      }
+      return requestFor(run, device, bio, { virtBoundaryBytes, maxSegmentSizeBytes, maxSegments });
+    },
+  }),
+];

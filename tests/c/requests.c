@@ -1,0 +1,151 @@
+#include <linux/blk-mq-dma.h>
+#include <linux/dmapool.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+/* What a driver does with a request, step by step, for the tests of the headers. */
+
+struct area {
+	struct dma_iova_state state;
+	struct blk_dma_iter iter;
+	unsigned int ranges;
+	size_t mapped;
+};
+
+long facts(struct request *req, int which)
+{
+	struct req_iterator it;
+	struct bio_vec bv;
+	long count = 0;
+
+	switch (which) {
+	case 0: return blk_rq_bytes(req);
+	case 1: return blk_rq_nr_phys_segments(req);
+	case 2: return (long)blk_rq_pos(req);
+	case 3: return req_op(req) * 10 + rq_data_dir(req);
+	case 4: return rq_dma_dir(req);
+	case 5: rq_for_each_bvec(bv, req, it) count++; return count;
+	case 6: rq_for_each_segment(bv, req, it) count++; return count;
+	case 7: rq_for_each_segment(bv, req, it) count += bv.bv_len; return count;
+	case 8: return req->tag;
+	case 9: bv = req_bvec(req); return (long)bvec_phys(&bv);
+	case 10: return blk_mq_rq_from_pdu(blk_mq_rq_to_pdu(req)) == req;
+	case 11: return blk_status_to_errno(BLK_STS_RESOURCE) + errno_to_blk_status(-EINVAL);
+	default: return -1;
+	}
+}
+
+/* Gives how many ranges the request became, or minus its block status. */
+int map_all(struct request *req, struct device *dev)
+{
+	struct area *area = blk_mq_rq_to_pdu(req);
+
+	area->ranges = 0;
+	area->mapped = 0;
+	if (!blk_rq_dma_map_iter_start(req, dev, &area->state, &area->iter))
+		return -area->iter.status;
+	do {
+		area->ranges++;
+		area->mapped += area->iter.len;
+	} while (!blk_rq_dma_map_coalesce(&area->state) && blk_rq_dma_map_iter_next(req, dev, &area->iter));
+	return (int)area->ranges;
+}
+
+u64 first_address(struct request *req)
+{
+	struct area *area = blk_mq_rq_to_pdu(req);
+
+	return area->iter.addr;
+}
+
+u32 kind(struct request *req)
+{
+	struct area *area = blk_mq_rq_to_pdu(req);
+
+	return area->iter.p2pdma.map == PCI_P2PDMA_MAP_BUS_ADDR;
+}
+
+int unmap_all(struct request *req, struct device *dev)
+{
+	struct area *area = blk_mq_rq_to_pdu(req);
+
+	return blk_rq_dma_unmap(req, dev, &area->state, area->mapped, area->iter.p2pdma.map);
+}
+
+void end(struct request *req, int status)
+{
+	blk_mq_end_request(req, (blk_status_t)status);
+}
+
+static struct request *kept;
+
+void keep(struct request *req)
+{
+	kept = req;
+}
+
+u32 late(void)
+{
+	return blk_rq_bytes(kept);
+}
+
+int pools(struct device *dev, size_t size, size_t align, size_t boundary)
+{
+	struct dma_pool *pool = dma_pool_create("blocks", dev, size, align, boundary);
+	dma_addr_t first, second;
+	u32 *one, *other;
+	int zero, far;
+
+	if (!pool)
+		return -EINVAL;
+	one = dma_pool_alloc(pool, GFP_KERNEL, &first);
+	other = dma_pool_zalloc(pool, GFP_KERNEL, &second);
+	if (!one || !other)
+		return -ENOMEM;
+	zero = other[0] == 0 && one[0] != 0;
+	far = (int)(second - first);
+	dma_pool_free(pool, one, first);
+	dma_pool_free(pool, other, second);
+	dma_pool_destroy(pool);
+	return zero ? far : -EIO;
+}
+
+int pool_mistake(struct device *dev, int which)
+{
+	struct dma_pool *pool = dma_pool_create("blocks", dev, 64, 64, 0);
+	dma_addr_t dma;
+	u32 *block = dma_pool_alloc(pool, GFP_KERNEL, &dma);
+
+	switch (which) {
+	case 0: dma_pool_free(pool, block, dma); dma_pool_free(pool, block, dma); break;
+	case 1: dma_pool_free(pool, block, dma + 64); break;
+	case 2: dma_pool_free(pool, block, dma); return (int)block[3];
+	case 3: return (int)block[16];
+	case 4: dma_pool_destroy(pool); return 0;
+	case 5: return *(int *)pool;
+	}
+	return 0;
+}
+
+u64 peer(struct device *dev, struct device *owner, size_t size)
+{
+	struct pci_dev *pdev = to_pci_dev(owner);
+	struct pci_p2pdma_map_state state = { 0 };
+	u32 *memory = pci_alloc_p2pmem(pdev, size);
+	struct page *page;
+	u64 bus;
+
+	if (!memory)
+		return 0;
+	memory[1] = 0x55667788;
+	page = virt_to_page(memory);
+	if (!is_pci_p2pdma_page(page) || pci_p2pdma_distance(pdev, dev, true) < 0)
+		return 1;
+	if (pci_p2pdma_state(&state, dev, page) != PCI_P2PDMA_MAP_BUS_ADDR)
+		return 2;
+	bus = pci_p2pdma_bus_addr_map(state.mem, page_to_phys(page));
+	if (bus != pci_p2pmem_virt_to_bus(pdev, memory) || pci_p2pmem_find(dev) != pdev)
+		return 3;
+	pci_free_p2pmem(pdev, memory, size);
+	return bus;
+}
