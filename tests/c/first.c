@@ -120,17 +120,17 @@ int large_frame(int n)
 	return descend(bytes[n]);
 }
 
-static void fill(char *bytes, int count)
+static void fill(char *bytes, int left)
 {
-	while (count--)
-		bytes[count] = 1;
+	while (left--)
+		bytes[left] = 1;
 }
 
-int smash(int count)
+int smash(int length)
 {
 	char bytes[16];
 
-	fill(bytes, count);
+	fill(bytes, length);
 	return bytes[0];
 }
 

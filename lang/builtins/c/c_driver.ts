@@ -21,6 +21,7 @@ import { IO_BASE, KERNEL_STACK_BYTES, NULL_BYTES } from "./c_addresses.ts";
 import type { CCode } from "./c_code.ts";
 import { CKernel, hex } from "./c_kernel.ts";
 import { CMemory, MARK } from "./c_memory.ts";
+import { CRequests } from "./c_requests.ts";
 import { type CPlace, CPlaces } from "./c_places.ts";
 import type { LabDevice } from "../../../devices/lab.ts";
 import { toDirection } from "../arguments.ts";
@@ -142,7 +143,7 @@ export class CDriver {
       const { basePhys, sizeBytes, type } = value.target;
       return type === "mmio" ? IO_BASE + basePhys : kernel.lend(basePhys, sizeBytes);
     }
-    if (isThing(value, REQUEST)) return kernel.requests.pointerTo(value.target);
+    if (isThing(value, REQUEST)) return kernel.part(CRequests).pointerTo(value.target);
     if (isThing(value, COHERENT_MEMORY)) {
       const { memory } = value.target;
       const at = this.#memory.shareRow(memory.pages, memory.pageSizeBytes);
@@ -203,7 +204,7 @@ export class CDriver {
     if (at >= 0 && at < 4096) return `${does} at ${hex(at)}: a null pointer${end}`;
     const block = at < this.#memory.shadowAt ? this.#kernel.heap.find(at) : null;
     if (block === null) {
-      const ended = this.#kernel.requests.endedText(at);
+      const ended = this.#kernel.part(CRequests).endedText(at);
       if (ended !== null) return `${does} ${ended}${end}`;
       const behind = this.#globalBefore(at);
       if (behind !== null) return `${does} ${behind}${end}`;

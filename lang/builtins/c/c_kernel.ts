@@ -15,10 +15,7 @@ import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
 import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
-import { CPeers } from "./c_peers.ts";
 import type { CPlace, CPlaces } from "./c_places.ts";
-import { CPools } from "./c_pools.ts";
-import { CRequests } from "./c_requests.ts";
 import { LentRanges } from "./lent_ranges.ts";
 
 /** A `struct pci_dev`, which begins with its `struct device`. */
@@ -38,15 +35,14 @@ export interface SharedBlock {
 export class CKernel {
   readonly heap: CHeap;
   readonly lent: LentRanges;
-  readonly pools: CPools;
-  readonly peers: CPeers;
-  readonly requests: CRequests;
   /** By the address that C has for it. */
   readonly coherent = new Map<number, SharedBlock>();
   /** Lists that are mapped, by the address of their first entry. */
   readonly lists = new Map<number, Scatterlist>();
   /** States of the two-step API, by their addresses. */
   readonly #states = new Map<number, DmaIovaState>();
+  /** Parts of the kernel that keep something of their own, by their classes. */
+  readonly #parts = new Map<unknown, unknown>();
   readonly #devices = new Map<number, DmaDevice>();
   readonly #pointers = new Map<DmaDevice, number>();
   /** Room for `struct device`s. */
@@ -60,9 +56,15 @@ export class CKernel {
   constructor(readonly machine: Machine, readonly memory: CMemory, readonly places: CPlaces) {
     this.heap = new CHeap(machine, memory);
     this.lent = new LentRanges(machine, memory);
-    this.pools = new CPools(this);
-    this.peers = new CPeers(this);
-    this.requests = new CRequests(this);
+  }
+
+  /** A part of the kernel that keeps something of its own, made when it is first asked for. */
+  part<T>(Part: new (kernel: CKernel) => T): T {
+    const known = this.#parts.get(Part);
+    if (known !== undefined) return known as T;
+    const made = new Part(this);
+    this.#parts.set(Part, made);
+    return made;
   }
 
   /** A function is called, at a place. */

@@ -1,7 +1,7 @@
 /** Memory of peers. @see behaviour/c-api.md 9, trap 8 */
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
-import { MAP_STATE, mapTypeNumber } from "../c_peers.ts";
+import { CPeers, MAP_STATE, mapTypeNumber } from "../c_peers.ts";
 import { since72 } from "./mapping.ts";
 
 /** More than any topology has. */
@@ -14,12 +14,13 @@ function clientsAt(kernel: CKernel, at: number, count: number) {
   }
   return Array.from(
     { length: count },
-    (_, index) => kernel.peers.functionAt(kernel.memory.wordAt(at + 8 * index)),
+    (_, index) => kernel.part(CPeers).functionAt(kernel.memory.wordAt(at + 8 * index)),
   );
 }
 
 function state(kernel: CKernel, [at, dev, page]: CArguments): number {
-  const { machine, memory, peers } = kernel;
+  const { machine, memory } = kernel;
+  const peers = kernel.part(CPeers);
   const device = kernel.device(dev);
   if (!memory.isOpen(at, 16)) throw kernel.crash("There is no pci_p2pdma_map_state");
   const phys = kernel.pagePhys(page);
@@ -36,19 +37,19 @@ export const PEER_CALLS: readonly CCallEntry[] = [
     run(kernel, [pdev, bar, size, offset]) {
       kernel.maySleep();
       const { providers } = kernel.run.lab.topology;
-      return providers.addResource(kernel.peers.functionAt(pdev), bar, size, offset);
+      return providers.addResource(kernel.part(CPeers).functionAt(pdev), bar, size, offset);
     },
   },
   {
     c: "void *pci_alloc_p2pmem(struct pci_dev *pdev, size_t size)",
     run: (kernel, [pdev, size]) =>
-      kernel.peers.alloc(kernel.peers.functionAt(pdev), kernel.exact(size, "size")),
+      kernel.part(CPeers).alloc(kernel.part(CPeers).functionAt(pdev), kernel.exact(size, "size")),
   },
   {
     c: "void pci_free_p2pmem(struct pci_dev *pdev, void *addr, size_t size)",
     run(kernel, [pdev, addr, size]) {
-      const func = kernel.peers.functionAt(pdev);
-      if (kernel.peers.free(func, addr, size)) return;
+      const func = kernel.part(CPeers).functionAt(pdev);
+      if (kernel.part(CPeers).free(func, addr, size)) return;
       throw kernel.crash(
         `pci_free_p2pmem() is given ${hex(addr)}, which ${func.name} has not lent`,
       );
@@ -58,7 +59,7 @@ export const PEER_CALLS: readonly CCallEntry[] = [
     c: "u64 pci_p2pmem_virt_to_bus(struct pci_dev *pdev, void *addr)",
     run(kernel, [pdev, addr]) {
       const { providers } = kernel.run.lab.topology;
-      const func = kernel.peers.functionAt(pdev);
+      const func = kernel.part(CPeers).functionAt(pdev);
       const phys = addr === 0 ? null : kernel.phys(addr);
       const range = phys === null ? null : providers.of(func)?.rangeOf(phys) ?? null;
       return range === null ? 0 : providers.busAddress(func, phys);
@@ -68,7 +69,7 @@ export const PEER_CALLS: readonly CCallEntry[] = [
     c: "void pci_p2pmem_publish(struct pci_dev *pdev, bool publish)",
     run(kernel, [pdev, publish]) {
       const { providers } = kernel.run.lab.topology;
-      providers.publish(kernel.peers.functionAt(pdev), publish !== 0);
+      providers.publish(kernel.part(CPeers).functionAt(pdev), publish !== 0);
     },
   },
   {
@@ -77,7 +78,7 @@ export const PEER_CALLS: readonly CCallEntry[] = [
       kernel.maySleep();
       const functions = clientsAt(kernel, clients, count);
       const { topology } = kernel.run.lab;
-      return topology.distance(kernel.peers.functionAt(provider), functions, verbose !== 0);
+      return topology.distance(kernel.part(CPeers).functionAt(provider), functions, verbose !== 0);
     },
   },
   {
@@ -91,7 +92,7 @@ export const PEER_CALLS: readonly CCallEntry[] = [
   },
   {
     c: "bool is_pci_p2pdma_page(const struct page *page)",
-    run: (kernel, [page]) => Number(kernel.peers.providerOf(kernel.pagePhys(page)) !== null),
+    run: (kernel, [page]) => Number(kernel.part(CPeers).providerOf(kernel.pagePhys(page)) !== null),
   },
   {
     c: "enum pci_p2pdma_map_type pci_p2pdma_state(struct pci_p2pdma_map_state *state, struct device *dev, struct page *page)",
@@ -102,14 +103,14 @@ export const PEER_CALLS: readonly CCallEntry[] = [
     c: "dma_addr_t pci_p2pdma_bus_addr_map(struct p2pdma_provider *provider, phys_addr_t phys)",
     isIn: since72,
     run: (kernel, [provider, phys]) =>
-      kernel.exact(phys, "address") + kernel.peers.providerAt(provider).busOffset,
+      kernel.exact(phys, "address") + kernel.part(CPeers).providerAt(provider).busOffset,
   },
   {
     c: "int pcim_p2pdma_init(struct pci_dev *pdev)",
     isIn: since72,
     run(kernel, [pdev]) {
       kernel.maySleep();
-      kernel.run.lab.topology.providers.init(kernel.peers.functionAt(pdev));
+      kernel.run.lab.topology.providers.init(kernel.part(CPeers).functionAt(pdev));
       return 0;
     },
   },
@@ -118,16 +119,16 @@ export const PEER_CALLS: readonly CCallEntry[] = [
     isIn: since72,
     run(kernel, [pdev, bar]) {
       const { providers } = kernel.run.lab.topology;
-      const found = providers.barProvider(kernel.peers.functionAt(pdev), bar);
-      return found === null ? 0 : kernel.peers.pointerTo(found);
+      const found = providers.barProvider(kernel.part(CPeers).functionAt(pdev), bar);
+      return found === null ? 0 : kernel.part(CPeers).pointerTo(found);
     },
   },
   {
     c: "enum pci_p2pdma_map_type pci_p2pdma_map_type(struct p2pdma_provider *provider, struct device *dev)",
     isIn: since72,
     run(kernel, [provider, dev]) {
-      const { func } = kernel.peers.providerAt(provider);
-      const kind = kernel.run.lab.topology.kind(func, kernel.peers.functionAt(dev));
+      const { func } = kernel.part(CPeers).providerAt(provider);
+      const kind = kernel.run.lab.topology.kind(func, kernel.part(CPeers).functionAt(dev));
       return mapTypeNumber(kernel.machine.kernel.strategies, kind);
     },
   },

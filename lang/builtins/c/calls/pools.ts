@@ -1,6 +1,7 @@
 /** Pools of blocks for descriptor lists. @see behaviour/c-api.md 5 */
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP } from "../c_kernel.ts";
+import { CPools } from "../c_pools.ts";
 import { since72 } from "./mapping.ts";
 
 function create(
@@ -8,7 +9,7 @@ function create(
   [name, dev, sizeBytes, alignBytes, boundaryBytes]: CArguments,
 ): number {
   kernel.maySleep();
-  return kernel.pools.create(kernel.device(dev), {
+  return kernel.part(CPools).create(kernel.device(dev), {
     name: kernel.memory.textAt(name),
     sizeBytes: kernel.exact(sizeBytes, "size"),
     alignBytes,
@@ -33,7 +34,7 @@ export const POOL_CALLS: readonly CCallEntry[] = [
       if (!kernel.memory.isOpen(handle, 8)) {
         throw kernel.crash("dma_pool_alloc() is given no place for the address");
       }
-      const block = kernel.pools.alloc(pool, (gfp & GFP.ZERO) !== 0);
+      const block = kernel.part(CPools).alloc(pool, (gfp & GFP.ZERO) !== 0);
       if (block === null) return 0;
       kernel.memory.putWord(handle, block.dma);
       return block.at;
@@ -41,13 +42,13 @@ export const POOL_CALLS: readonly CCallEntry[] = [
   },
   {
     c: "void dma_pool_free(struct dma_pool *pool, void *cpu, dma_addr_t handle)",
-    run: (kernel, [pool, cpu, handle]) => kernel.pools.free(pool, cpu, handle),
+    run: (kernel, [pool, cpu, handle]) => kernel.part(CPools).free(pool, cpu, handle),
   },
   {
     c: "void dma_pool_destroy(struct dma_pool *pool)",
     run(kernel, [pool]) {
       kernel.maySleep();
-      kernel.pools.destroy(pool);
+      kernel.part(CPools).destroy(pool);
     },
   },
 ];

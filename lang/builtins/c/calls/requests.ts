@@ -15,7 +15,8 @@ import {
 import type { KernelStrategies } from "../../../../runtime/kernels/kernels.ts";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
-import { mapTypeOf } from "../c_peers.ts";
+import { CPeers, mapTypeOf } from "../c_peers.ts";
+import { CRequests } from "../c_requests.ts";
 import { LINK_END, SG, SG_BYTES } from "./lists.ts";
 import { showState, stateAsItIs, stateAt } from "./two_step.ts";
 
@@ -35,7 +36,7 @@ function forRequest<T>(
   at: number,
   work: (blk: BlkDma, request: BlockRequest) => T,
 ): T {
-  const request = kernel.requests.requestAt(at);
+  const request = kernel.part(CRequests).requestAt(at);
   const { events, kernel: release } = kernel.machine;
   const outer = events.context.enterRequest(request.id);
   try {
@@ -51,8 +52,8 @@ function showIter(kernel: CKernel, at: number, iter: BlkDmaIter): void {
   memory.putWord(at + DMA_ITER.addr, iter.addr);
   memory.view.setUint32(at + DMA_ITER.len, iter.lengthBytes, true);
   memory.view.setUint8(at + DMA_ITER.status, iter.status);
-  const provider = iter.kind === "none" ? null : kernel.peers.providerOf(iter.segments.phys);
-  kernel.peers.putState(at + DMA_ITER.p2pdma, provider, iter.kind);
+  const provider = iter.kind === "none" ? null : kernel.part(CPeers).providerOf(iter.segments.phys);
+  kernel.part(CPeers).putState(at + DMA_ITER.p2pdma, provider, iter.kind);
 }
 
 /** What a step has mapped is the device's. */
@@ -95,7 +96,7 @@ function starting(method: Start) {
       if (state.addr !== addr || state.sizeBytes !== sizeBytes) {
         showState(kernel, stateAddress, state);
       }
-      kernel.requests.walks.set(at, iter);
+      kernel.part(CRequests).walks.set(at, iter);
       kernel.memory.putWord(at + DMA_ITER.dmalab_iter, at);
       showIter(kernel, at, iter);
       if (started && iter.kind === "none") {
@@ -112,7 +113,7 @@ function starting(method: Start) {
 function stepping(method: Next) {
   return (kernel: CKernel, [req, dev, at]: CArguments): number => {
     const device = kernel.device(dev);
-    const iter = kernel.requests.walks.get(at);
+    const iter = kernel.part(CRequests).walks.get(at);
     const isOwn = kernel.memory.isOpen(at, DMA_ITER_BYTES) &&
       kernel.memory.wordAt(at + DMA_ITER.dmalab_iter) === at;
     if (iter === undefined || !isOwn) {
@@ -129,7 +130,7 @@ function stepping(method: Next) {
 
 /** Fills a list with a request's memory; gives how many entries it took. @see behaviour/block.md 2.1 */
 function fillList(kernel: CKernel, [req, at]: CArguments): number {
-  const segments = kernel.requests.requestAt(req).segments();
+  const segments = kernel.part(CRequests).requestAt(req).segments();
   const { memory } = kernel;
   segments.forEach(({ phys, sizeBytes }, index) => {
     const entry = at + index * SG_BYTES;
@@ -150,7 +151,7 @@ function fillList(kernel: CKernel, [req, at]: CArguments): number {
 export const REQUEST_CALLS: readonly CCallEntry[] = [
   {
     c: "void blk_mq_end_request(struct request *req, blk_status_t status)",
-    run: (kernel, [req, status]) => kernel.requests.end(req, status),
+    run: (kernel, [req, status]) => kernel.part(CRequests).end(req, status),
   },
   {
     c: "int dmalab_rq_map_sg(struct request *req, struct scatterlist *sg)",
