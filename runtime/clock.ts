@@ -45,6 +45,14 @@ export class VirtualClock {
   }
 
   /**
+   * When the first timer expires; Infinity where none waits.
+   * @internal
+   */
+  get nextTimerNs(): Nanoseconds {
+    return this.#nextNs;
+  }
+
+  /**
    * Arms a timer that expires `delayNs` from now, rounded up to the next tick as the kernel does.
    * A handler may be armed only once at a time.
    *

@@ -1,5 +1,6 @@
 /**
- * What the code that runs may do: sleep, or not while it holds a spin lock.
+ * What the code that runs may do: sleep, or not while it holds a spin lock, in an interrupt handler, or
+ * with interrupts off.
  *
  * @see behaviour/c-api.md 14 (no sleep while held), and its column C
  */
@@ -7,15 +8,47 @@ import { invariant } from "./errno.ts";
 
 export class CpuContext {
   #locks = 0;
+  #interrupts = 0;
+  #disabled = 0;
 
   /** Spin locks that are held. */
   get locks(): number {
     return this.#locks;
   }
 
+  /** A handler of an interrupt runs. */
+  get inInterrupt(): boolean {
+    return this.#interrupts > 0;
+  }
+
+  /** Interrupts have to wait. */
+  get irqsOff(): boolean {
+    return this.#interrupts > 0 || this.#disabled > 0;
+  }
+
   /** Nothing may sleep now. */
   get isAtomic(): boolean {
-    return this.#locks > 0;
+    return this.#locks > 0 || this.irqsOff;
+  }
+
+  enterInterrupt(): void {
+    this.#interrupts++;
+  }
+
+  leaveInterrupt(): void {
+    this.#interrupts--;
+  }
+
+  /** Turns interrupts off. */
+  disableIrqs(): void {
+    this.#disabled++;
+  }
+
+  /** Ends one of these. @returns False when none had to be ended. */
+  enableIrqs(): boolean {
+    if (this.#disabled === 0) return false;
+    this.#disabled--;
+    return true;
   }
 
   lock(): void {

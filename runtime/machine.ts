@@ -23,11 +23,13 @@ import { CpuContext } from "./cpu_context.ts";
 import { KernelAreas } from "./dma/kernel_areas.ts";
 import { CpuCaches } from "./memory/cpu_caches.ts";
 import type { HostBudget } from "./host_budget.ts";
+import { Interrupts } from "./interrupts.ts";
 import type { HostMemory } from "./memory/host_memory.ts";
 import { layOutMemory } from "./memory/layout.ts";
 import { MemoryEncryption } from "./memory/memory_encryption.ts";
 import { PageAllocator } from "./memory/page_allocator.ts";
 import { PhysicalMemory } from "./memory/physical_memory.ts";
+import { RegisterPorts } from "./memory/register_ports.ts";
 import { SwiotlbPool } from "./memory/swiotlb/swiotlb.ts";
 import { swiotlbCopyRules } from "./memory/swiotlb/swiotlb_copy_rules.ts";
 import {
@@ -129,6 +131,16 @@ export class Machine {
    */
   readonly context = new CpuContext();
   /**
+   * Who handles which interrupt.
+   * @internal
+   */
+  readonly interrupts: Interrupts;
+  /**
+   * Windows of devices that answer by themselves.
+   * @internal
+   */
+  readonly registers = new RegisterPorts();
+  /**
    * The bounce buffers.
    * @internal
    */
@@ -184,6 +196,7 @@ export class Machine {
     this.#injector = new FaultInjector(this.events);
     this.activities = new ActivityQueue(this.clock.context);
     this.warnings = new KernelWarnings(this.events, this.clock);
+    this.interrupts = new Interrupts(this.context, this.warnings);
     this.charges = new Charges(this.clock);
     this.memory = new PhysicalMemory(layOutMemory(config));
     this.pages = new PageAllocator(

@@ -63,6 +63,8 @@ export const ARGUMENTS: readonly string[] = [
   `-Wl,-z,stack-size=${STACK_BYTES}`,
   "-Wl,--export-dynamic",
   "-Wl,--export=__stack_pointer",
+  // Handlers of interrupts are called by their pointers.
+  "-Wl,--export-table",
   "-Wl,--error-limit=50",
 ];
 

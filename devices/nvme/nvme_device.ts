@@ -13,6 +13,7 @@ import {
   size,
   word,
 } from "../../runtime/settings.ts";
+import type { Machine } from "../../runtime/machine.ts";
 import type { NoMerges } from "../../runtime/block/merge.ts";
 import type { DeviceBase, DeviceBlock, DeviceKind } from "../device_kind.ts";
 import {
@@ -34,7 +35,7 @@ import { NvmeDisk } from "./nvme_disk.ts";
 const REGISTERS_BAR_INDEX = 0;
 const MIN_REGISTERS_BAR_BYTES = 16 * KIB;
 const DOORBELLS_OFFSET_BYTES = 4 * KIB;
-/** Both doorbells of one queue pair. */
+/** Both doorbells of one queue pair, where they lie side by side. */
 const DOORBELL_PAIR_BYTES = 8;
 /** Peer memory is a 64-bit BAR behind the 64-bit BAR of the registers. */
 const PEER_BAR_INDEX = 2;
@@ -58,6 +59,11 @@ export interface NvmeDevice extends DeviceBase<"nvme"> {
    * @internal
    */
   readonly media: Media;
+  /**
+   * The kernel's driver is bound to it; else a driver in C may be.
+   * @internal
+   */
+  readonly isBound: boolean;
 }
 
 const SETTINGS = {
@@ -111,6 +117,12 @@ const SETTINGS = {
   shadowDoorbells: setting("shadow_doorbells", BOOL, false, {
     doc: "The controller takes doorbells from memory, so that few registers are written.",
   }),
+  driver: setting("driver", word("nvme", "none"), "nvme", {
+    doc: "What is bound to it: the kernel's driver, or nothing, so that a driver in C can be.",
+  }),
+  doorbellStride: setting("doorbell_stride", int(0, 8), 0, {
+    doc: "Doorbells are 4 << this bytes apart (CAP.DSTRD).",
+  }),
   timeoutNs: setting("timeout", duration(TICK_NS), DEFAULT_IO_TIMEOUT_NS, {
     doc: "How long a read or write may take before the driver does something about it.",
   }),
@@ -130,10 +142,11 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
   role: "nvme",
   settings: SETTINGS,
 
-  bars({ settings: { p2pmemBytes, pollQueues, queues } }) {
+  bars({ settings: { doorbellStride, p2pmemBytes, pollQueues, queues } }) {
     const pairs = queues + pollQueues + 1;
+    const doorbellsBytes = pairs * DOORBELL_PAIR_BYTES * 2 ** doorbellStride;
     const registersBytes = roundUpPowerOfTwo(
-      Math.max(MIN_REGISTERS_BAR_BYTES, DOORBELLS_OFFSET_BYTES + pairs * DOORBELL_PAIR_BYTES),
+      Math.max(MIN_REGISTERS_BAR_BYTES, DOORBELLS_OFFSET_BYTES + doorbellsBytes),
     );
     const bars = [{ index: REGISTERS_BAR_INDEX, sizeBytes: registersBytes, peerBytes: 0 }];
     if (p2pmemBytes > 0) {
@@ -184,6 +197,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
           mostChunks: settings.hmbMaxChunks,
         },
         shadowDoorbells: settings.shadowDoorbells,
+        doorbellStride: settings.doorbellStride,
         depth,
       },
     });
@@ -204,14 +218,21 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
     controller.interruptCpu = (vector) => driver.cpuOfVector(vector);
     controller.ledger = driver;
     bringUp(device, () => bringUpDisk(driver));
+    const disk = new NvmeDisk(driver, settings.nomerges);
+    const isBound = settings.driver === "nvme";
+    if (!isBound) unbindDriver(machine, controller, driver);
+    const [{ basePhys, sizeBytes }] = func.bars as [Bar, ...Bar[]];
+    machine.registers.add(basePhys, sizeBytes, controller);
+    func.vectors = queues + pollQueues + 1;
     return {
       name,
       kind: "nvme",
       dma,
       function: func,
-      disk: new NvmeDisk(driver, settings.nomerges),
+      disk,
       controller,
       media,
+      isBound,
       sentRequests: () => driver.sentRequests(),
       onUnrecorded() {
         driver.keepCommands = false;
@@ -228,6 +249,16 @@ function bringUpDisk(driver: NvmeDriver): void {
   driver.bringUp();
   if (driver.namespace !== null) return;
   throw new KernelError("ENODEV", "The controller answers nothing that names a namespace");
+}
+
+/** The kernel's driver lets go of the controller, whose interrupts are the machine's from then on. */
+function unbindDriver(machine: Machine, controller: NvmeController, driver: NvmeDriver): void {
+  const { name } = driver.dev;
+  controller.resetFunction();
+  driver.remove();
+  controller.interrupt = { raise: (vector) => machine.interrupts.raise(name, vector) };
+  controller.interruptCpu = () => machine.cpu;
+  controller.ledger = null;
 }
 
 /** @throws {ConfigError} When a key needs another one. */

@@ -1,4 +1,5 @@
 /** Surprise removal: the disk is pulled while it is in use. */
+import { KernelError } from "../../runtime/errno.ts";
 import type { PciTopology } from "../pci/topology.ts";
 import type { NvmeDevice } from "./nvme_device.ts";
 
@@ -10,10 +11,13 @@ import type { NvmeDevice } from "./nvme_device.ts";
  * @throws {KernelError} ENODEV when it was pulled before.
  */
 export function unplugNvme(device: NvmeDevice, topology: PciTopology): void {
-  const { controller, disk, dma, function: func } = device;
+  const { controller, disk, dma, function: func, isBound } = device;
+  if (!isBound && !func.present) {
+    throw new KernelError("ENODEV", `Cannot remove ${device.name}: it is gone already`);
+  }
   controller.unplug();
   dma.cutOff = true;
-  disk.driver.remove();
+  if (isBound) disk.driver.remove();
   // Its memory answers nobody any more; what it has lent to peers goes with the last of them.
   topology.unplug(func);
 }

@@ -54,6 +54,8 @@ export class PciFunction {
   readonly chain: readonly PciFunction[];
   /** The function's BARs; set once, when the windows are laid out. */
   bars: readonly Bar[] = [];
+  /** Interrupts that it can raise. */
+  vectors = 1;
   /** It is in its slot: what is not answers nobody. */
   present = true;
   /** Its access control; software may switch services at any time. */

@@ -15,5 +15,8 @@
 #define be16_to_cpu(x) __builtin_bswap16((u16)(x))
 #define be32_to_cpu(x) __builtin_bswap32((u32)(x))
 #define be64_to_cpu(x) __builtin_bswap64((u64)(x))
+#define le16_to_cpup(p) le16_to_cpu(*(const __le16 *)(p))
+#define le32_to_cpup(p) le32_to_cpu(*(const __le32 *)(p))
+#define le64_to_cpup(p) le64_to_cpu(*(const __le64 *)(p))
 
 #endif

@@ -2,6 +2,7 @@
 #define DMALAB_LINUX_SPINLOCK_H
 
 #include <linux/types.h>
+#include <linux/interrupt.h>
 #include <dmalab/calls/spinlock.h>
 
 typedef struct spinlock {
@@ -12,19 +13,27 @@ typedef struct spinlock {
 #define spin_lock_init(lock) ((void)((lock)->dmalab_held = 0))
 #define spin_lock(lock) dmalab_lock(&(lock)->dmalab_held)
 #define spin_unlock(lock) dmalab_unlock(&(lock)->dmalab_held)
-#define spin_lock_irq spin_lock
-#define spin_unlock_irq spin_unlock
 #define spin_lock_bh spin_lock
 #define spin_unlock_bh spin_unlock
+#define spin_lock_irq(lock)          \
+	do {                         \
+		local_irq_disable(); \
+		spin_lock(lock);     \
+	} while (0)
+#define spin_unlock_irq(lock)       \
+	do {                        \
+		spin_unlock(lock);  \
+		local_irq_enable(); \
+	} while (0)
 #define spin_lock_irqsave(lock, flags) \
 	do {                           \
-		(flags) = 0;           \
+		local_irq_save(flags); \
 		spin_lock(lock);       \
 	} while (0)
 #define spin_unlock_irqrestore(lock, flags) \
 	do {                                \
-		(void)(flags);              \
 		spin_unlock(lock);          \
+		local_irq_restore(flags);   \
 	} while (0)
 
 #endif

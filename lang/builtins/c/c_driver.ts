@@ -43,6 +43,8 @@ export class CDriver {
   readonly #kernel: CKernel;
   readonly #functions: Readonly<Record<string, Exported>>;
   readonly #stackPointer: WebAssembly.Global;
+  /** Functions of which the driver has pointers. */
+  readonly #table: WebAssembly.Table | undefined;
   readonly #stackAtRest: bigint;
   /** Where the compiler describes the static variables. */
   readonly #globals: number[] = [];
@@ -56,6 +58,8 @@ export class CDriver {
     this.#functions = exports as Record<string, Exported>;
     this.#stackPointer = exports["__stack_pointer"] as WebAssembly.Global;
     this.#stackAtRest = this.#stackPointer.value;
+    this.#table = exports["__indirect_function_table"] as WebAssembly.Table | undefined;
+    this.#kernel.call = (at, args) => this.#callBack(at, args);
     const { memory } = this.#memory;
     const below = this.#memory.shadowAt;
     this.#functions["dmalab_start"]!(BigInt(below), BigInt(below), BigInt(NULL_BYTES), FUEL_TURNS);
@@ -128,6 +132,26 @@ export class CDriver {
     } finally {
       cached?.give();
       context.site = site;
+    }
+  }
+
+  /** Calls a function by its pointer, in the midst of another or for nobody. */
+  #callBack(at: number, args: readonly [number, bigint]): number {
+    const { cached } = this.#memory;
+    const { value: stackBefore } = this.#stackPointer;
+    cached?.take();
+    try {
+      // A table of 64-bit indexes, which the types do not know of.
+      const called = this.#table?.get(BigInt(at) as bigint & number) as Exported | null | undefined;
+      if (typeof called !== "function") {
+        throw this.#kernel.crash(`Calls ${hex(at)}, which is no function`);
+      }
+      return numberOf(called(...args) ?? 0);
+    } catch (error) {
+      this.#stackPointer.value = stackBefore;
+      throw this.#explained(error);
+    } finally {
+      cached?.give();
     }
   }
 

@@ -45,11 +45,15 @@ export class CKernel {
   readonly #parts = new Map<unknown, unknown>();
   readonly #devices = new Map<number, DmaDevice>();
   readonly #pointers = new Map<DmaDevice, number>();
+  /** Functions of PCI whose windows the driver has claimed. */
+  readonly regionsOf = new Set<string>();
   /** Room for `struct device`s. */
   #roomAt = 0;
   #roomEnd = 0;
   /** The call of the script that the driver runs in. */
   run!: Run;
+  /** Calls a function of the driver by its pointer. */
+  call!: (at: number, args: readonly [number, bigint]) => number;
   #at = 0;
   #call = "";
 
@@ -73,6 +77,21 @@ export class CKernel {
     this.#call = call;
     const site = this.places.siteAt(at, call, this.run);
     if (site !== null) this.machine.events.context.site = site;
+  }
+
+  /** A handler of an interrupt runs, in the midst of whatever else does. */
+  callBack(handler: number, number: number, cookie: number): number {
+    const at = this.#at;
+    const call = this.#call;
+    const { context } = this.machine.events;
+    const { site } = context;
+    try {
+      return this.call(handler, [number, BigInt(cookie)]);
+    } finally {
+      this.#at = at;
+      this.#call = call;
+      context.site = site;
+    }
   }
 
   /** The place of the call that runs. */

@@ -6,9 +6,11 @@
  */
 import type { CCallEntry } from "./call_entry.ts";
 import { DEVICE_CALLS } from "./calls/device.ts";
+import { INTERRUPT_CALLS } from "./calls/interrupt.ts";
 import { LIST_CALLS } from "./calls/lists.ts";
 import { MAPPING_CALLS } from "./calls/mapping.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
+import { PCI_CALLS } from "./calls/pci.ts";
 import { PEER_CALLS } from "./calls/peers.ts";
 import { POOL_CALLS } from "./calls/pools.ts";
 import { REQUEST_CALLS, REQUEST_MAPPING_CALLS } from "./calls/requests.ts";
@@ -29,6 +31,8 @@ const HEADERS: Readonly<Record<string, readonly CCallEntry[]>> = {
   "pci-p2pdma": PEER_CALLS,
   ...MEMORY_CALLS,
   ...DEVICE_CALLS,
+  ...PCI_CALLS,
+  ...INTERRUPT_CALLS,
 };
 
 /** All of them, by header. */

@@ -3,6 +3,7 @@
  *
  * @see behaviour/c-api.md, column C
  */
+import type { CpuContext } from "../../cpu_context.ts";
 import type { Ledger } from "./ledger.ts";
 
 export class ContextChecks {
@@ -16,7 +17,12 @@ export class ContextChecks {
   maySleep(what: string): void {
     const { context } = this.#ledger.machine;
     if (!context.isAtomic) return;
-    const locks = context.locks === 1 ? "a spin lock is" : `${context.locks} spin locks are`;
-    this.#ledger.report("sleep_in_atomic", `${what} may sleep, but ${locks} held`, null);
+    this.#ledger.report("sleep_in_atomic", `${what} may sleep, but ${whyAtomic(context)}`, null);
   }
+}
+
+function whyAtomic({ inInterrupt, locks }: CpuContext): string {
+  if (locks > 1) return `${locks} spin locks are held`;
+  if (locks === 1) return "a spin lock is held";
+  return inInterrupt ? "an interrupt is handled" : "interrupts are off";
 }

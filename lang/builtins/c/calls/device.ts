@@ -24,22 +24,33 @@ export const DEVICE_CALLS: Readonly<
   io: [
     {
       c: "u32 readl(const volatile void *addr)",
-      run: (kernel, [at]) => kernel.machine.memory.readU32(register(kernel, at, 4)),
+      run(kernel, [at]) {
+        const phys = register(kernel, at, 4);
+        return kernel.machine.registers.read(phys, 4) ?? kernel.machine.memory.readU32(phys);
+      },
     },
     {
       c: "void writel(u32 value, volatile void *addr)",
-      run: (kernel, [value, at]) =>
-        kernel.machine.memory.writeU32(register(kernel, at, 4), value >>> 0),
+      run(kernel, [value, at]) {
+        const { memory, registers } = kernel.machine;
+        const phys = register(kernel, at, 4);
+        if (!registers.write(phys, 4, value)) memory.writeU32(phys, value >>> 0);
+      },
     },
     {
       c: "u64 readq(const volatile void *addr)",
-      run: (kernel, [at]) => kernel.machine.memory.readU64(register(kernel, at, 8)),
+      run(kernel, [at]) {
+        const phys = register(kernel, at, 8);
+        return kernel.machine.registers.read(phys, 8) ?? kernel.machine.memory.readU64(phys);
+      },
     },
     {
       c: "void writeq(u64 value, volatile void *addr)",
       run(kernel, [value, at]) {
+        const { memory, registers } = kernel.machine;
         const exact = kernel.exact(value, "value");
-        kernel.machine.memory.writeU64(register(kernel, at, 8), exact);
+        const phys = register(kernel, at, 8);
+        if (!registers.write(phys, 8, exact)) memory.writeU64(phys, exact);
       },
     },
     {

@@ -1,0 +1,34 @@
+#ifndef DMALAB_LINUX_INTERRUPT_H
+#define DMALAB_LINUX_INTERRUPT_H
+
+#include <linux/types.h>
+#include <dmalab/calls/interrupt.h>
+
+enum irqreturn {
+	IRQ_NONE = 0,
+	IRQ_HANDLED = 1,
+	IRQ_WAKE_THREAD = 2,
+};
+
+typedef enum irqreturn irqreturn_t;
+typedef irqreturn_t (*irq_handler_t)(int irq, void *dev_id);
+
+#define IRQ_RETVAL(handled) ((handled) ? IRQ_HANDLED : IRQ_NONE)
+#define IRQF_SHARED 0x80
+
+#define request_irq(irq, handler, flags, name, dev_id)                                      \
+	__extension__({                                                                     \
+		irq_handler_t irq_handler_ = (handler);                                     \
+		dmalab_request_irq(irq, (void *)(unsigned long)irq_handler_, flags, name, dev_id); \
+	})
+
+#define local_irq_save(flags) ((void)((flags) = (unsigned long)dmalab_irq_save()))
+#define local_irq_restore(flags)             \
+	do {                                 \
+		(void)(flags);               \
+		dmalab_irq_restore();        \
+	} while (0)
+#define local_irq_disable() ((void)dmalab_irq_save())
+#define local_irq_enable() dmalab_irq_restore()
+
+#endif

@@ -1,0 +1,110 @@
+/** Functions of PCI: their windows and vectors. @see behaviour/c-api.md 11 */
+import type { Bar, PciFunction } from "../../../../devices/pci/pci_function.ts";
+import { ERRNO } from "../../../../runtime/errno.ts";
+import { IO_BASE } from "../c_addresses.ts";
+import type { CCallEntry } from "../call_entry.ts";
+import type { CKernel } from "../c_kernel.ts";
+
+/** Bits of `pci_alloc_irq_vectors`. */
+const INTX = 1;
+const MESSAGES = 2 | 4;
+
+function functionOf(kernel: CKernel, at: number): PciFunction {
+  return kernel.run.lab.devices.get(kernel.device(at).name)!.function;
+}
+
+function barOf(kernel: CKernel, at: number, index: number): Bar | null {
+  return functionOf(kernel, at).bars.find((bar) => bar.index === index) ?? null;
+}
+
+export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
+  pci: [
+    {
+      c: "int pci_enable_device_mem(struct pci_dev *pdev)",
+      run(kernel, [pdev]) {
+        kernel.maySleep();
+        return functionOf(kernel, pdev).present ? 0 : -ERRNO.ENODEV;
+      },
+    },
+    {
+      c: "void pci_disable_device(struct pci_dev *pdev)",
+      run(kernel, [pdev]) {
+        kernel.maySleep();
+        functionOf(kernel, pdev);
+      },
+    },
+    {
+      c: "int pci_request_mem_regions(struct pci_dev *pdev, const char *name)",
+      run(kernel, [pdev]) {
+        kernel.maySleep();
+        const { name } = functionOf(kernel, pdev);
+        if (kernel.regionsOf.has(name)) return -ERRNO.EBUSY;
+        kernel.regionsOf.add(name);
+        return 0;
+      },
+    },
+    {
+      c: "void pci_release_mem_regions(struct pci_dev *pdev)",
+      run(kernel, [pdev]) {
+        kernel.maySleep();
+        kernel.regionsOf.delete(functionOf(kernel, pdev).name);
+      },
+    },
+    {
+      c: "resource_size_t pci_resource_start(struct pci_dev *pdev, int bar)",
+      run: (kernel, [pdev, bar]) => barOf(kernel, pdev, bar)?.basePhys ?? 0,
+    },
+    {
+      c: "resource_size_t pci_resource_len(struct pci_dev *pdev, int bar)",
+      run: (kernel, [pdev, bar]) => barOf(kernel, pdev, bar)?.sizeBytes ?? 0,
+    },
+    {
+      c: "void *pci_iomap(struct pci_dev *pdev, int bar, unsigned long maxlen)",
+      run(kernel, [pdev, bar, _maxlen]) {
+        kernel.maySleep();
+        const window = barOf(kernel, pdev, bar);
+        return window === null ? 0 : IO_BASE + window.basePhys;
+      },
+    },
+    {
+      c: "void pci_iounmap(struct pci_dev *pdev, volatile void *addr)",
+      run(kernel) {
+        kernel.maySleep();
+      },
+    },
+    {
+      c: "int pci_alloc_irq_vectors(struct pci_dev *pdev, unsigned int min, unsigned int max, unsigned int flags)",
+      run(kernel, [pdev, min, max, flags]) {
+        kernel.maySleep();
+        const { name, vectors } = functionOf(kernel, pdev);
+        const there = (flags & MESSAGES) !== 0 ? vectors : Math.min(flags & INTX, vectors);
+        const count = Math.min(max >>> 0, there);
+        if (count < min >>> 0 || count === 0) return -ERRNO.ENOSPC;
+        return kernel.machine.interrupts.alloc(name, count) ? count : -ERRNO.EINVAL;
+      },
+    },
+    {
+      c: "int pci_irq_vector(struct pci_dev *pdev, unsigned int nr)",
+      run(kernel, [pdev, nr]) {
+        const { name } = functionOf(kernel, pdev);
+        return kernel.machine.interrupts.numberOf(name, nr) ?? -ERRNO.EINVAL;
+      },
+    },
+    {
+      c: "void pci_free_irq_vectors(struct pci_dev *pdev)",
+      run(kernel, [pdev]) {
+        kernel.maySleep();
+        const handled = kernel.machine.interrupts.free(functionOf(kernel, pdev).name);
+        if (handled !== null) {
+          throw kernel.crash(`pci_free_irq_vectors() while irq ${handled} has a handler`);
+        }
+      },
+    },
+    {
+      c: "void dmalab_unbind(struct device *dev)",
+      run(kernel, [dev]) {
+        kernel.machine.dma.unbind(kernel.device(dev));
+      },
+    },
+  ],
+};

@@ -1,0 +1,132 @@
+/**
+ * Interrupts: the vectors that devices have, and who handles them.
+ *
+ * One that is raised while interrupts are off, or while a handler runs, waits; else the handler has run
+ * when `raise` returns.
+ *
+ * @see behaviour/c-api.md 11 (request_irq, free_irq)
+ */
+import type { CpuContext } from "./cpu_context.ts";
+import type { ErrnoName } from "./errno.ts";
+import type { KernelWarnings } from "./warnings.ts";
+
+/** Numbers below belong to the machine itself. */
+const FIRST_NUMBER = 32;
+/** IRQF_SHARED. */
+export const IRQ_SHARED = 0x80;
+const IRQ_NONE = 0;
+
+/** Somebody who handles an interrupt. */
+export interface IrqHandler {
+  /** As the handler was registered with; tells several of a shared number apart. */
+  readonly cookie: number;
+  readonly flags: number;
+  /** Runs it. @returns What it returned: 0 for "not mine". */
+  run(number: number): number;
+}
+
+interface Line {
+  readonly device: string;
+  readonly vector: number;
+  handlers: IrqHandler[];
+}
+
+/** The interrupts of a machine. */
+export class Interrupts {
+  readonly #context: CpuContext;
+  readonly #warnings: KernelWarnings;
+  readonly #lines = new Map<number, Line>();
+  readonly #waiting: number[] = [];
+  #next = FIRST_NUMBER;
+
+  constructor(context: CpuContext, warnings: KernelWarnings) {
+    this.#context = context;
+    this.#warnings = warnings;
+  }
+
+  /** Gives a device so many vectors. @returns False when it has some already. */
+  alloc(device: string, count: number): boolean {
+    if (this.numberOf(device, 0) !== null) return false;
+    for (let vector = 0; vector < count; vector++) {
+      this.#lines.set(this.#next++, { device, vector, handlers: [] });
+    }
+    return true;
+  }
+
+  /** Takes a device's vectors back. @returns The number of one that is still handled, or null. */
+  free(device: string): number | null {
+    for (const [number, line] of this.#lines) {
+      if (line.device === device && line.handlers.length > 0) return number;
+    }
+    for (const [number, line] of this.#lines) {
+      if (line.device === device) this.#lines.delete(number);
+    }
+    return null;
+  }
+
+  /** The number of a device's vector, or null. */
+  numberOf(device: string, vector: number): number | null {
+    for (const [number, line] of this.#lines) {
+      if (line.device === device && line.vector === vector) return number;
+    }
+    return null;
+  }
+
+  /** Registers a handler. @returns What is wrong, or null. */
+  request(number: number, handler: IrqHandler): ErrnoName | null {
+    const line = this.#lines.get(number);
+    if (line === undefined) return "EINVAL";
+    const shared = [handler, ...line.handlers].every(({ flags }) => (flags & IRQ_SHARED) !== 0);
+    if (line.handlers.length > 0 && !shared) return "EBUSY";
+    line.handlers.push(handler);
+    return null;
+  }
+
+  /** Removes a handler. @returns False when there is none with this cookie. */
+  release(number: number, cookie: number): boolean {
+    const line = this.#lines.get(number);
+    const index = line?.handlers.findIndex((handler) => handler.cookie === cookie) ?? -1;
+    if (line === undefined || index < 0) return false;
+    line.handlers.splice(index, 1);
+    return true;
+  }
+
+  /** A device raises a vector. */
+  raise(device: string, vector: number): void {
+    const number = this.numberOf(device, vector);
+    if (number === null) {
+      this.#warnings.warn("irq", `No interrupt vector ${vector} of ${device} is set up`);
+      return;
+    }
+    if (this.#context.irqsOff) {
+      if (!this.#waiting.includes(number)) this.#waiting.push(number);
+    } else this.#deliver(number);
+  }
+
+  /** Runs what has waited: interrupts are on again. */
+  deliverWaiting(): void {
+    while (!this.#context.irqsOff) {
+      const number = this.#waiting.shift();
+      if (number === undefined) return;
+      this.#deliver(number);
+    }
+  }
+
+  #deliver(number: number): void {
+    const line = this.#lines.get(number);
+    if (line === undefined) return;
+    this.#context.enterInterrupt();
+    let handled = false;
+    try {
+      for (const handler of [...line.handlers]) {
+        if (handler.run(number) !== IRQ_NONE) handled = true;
+      }
+    } finally {
+      this.#context.leaveInterrupt();
+    }
+    if (!handled) {
+      this.#warnings.warn("irq", `irq ${number} of ${line.device}: nobody cared`);
+    }
+    this.deliverWaiting();
+  }
+}

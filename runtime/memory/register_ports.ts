@@ -1,0 +1,71 @@
+/**
+ * Registers: windows of devices that answer reads and writes by themselves, and keep nothing as memory
+ * would.
+ */
+import type { Bytes, PhysAddr } from "../address.ts";
+import { invariant } from "../errno.ts";
+
+/** A device as its registers are reached, in words of 32 bits. */
+export interface RegisterPort {
+  /** Reads the register at a byte offset, a multiple of 4. A register that does not exist reads as 0. */
+  read32(offset: number): number;
+  /** Writes the register at a byte offset, a multiple of 4. */
+  write32(offset: number, value: number): void;
+}
+
+interface Window {
+  readonly basePhys: PhysAddr;
+  readonly sizeBytes: Bytes;
+  readonly port: RegisterPort;
+}
+
+/** What the second word of 64 bits counts. */
+const HIGH = 2 ** 32;
+
+/** The windows of a machine behind which something answers. */
+export class RegisterPorts {
+  readonly #windows: Window[] = [];
+
+  /** A window answers from now on; it does not overlap another that does. */
+  add(basePhys: PhysAddr, sizeBytes: Bytes, port: RegisterPort): void {
+    invariant(
+      this.#find(basePhys) === null && this.#find(basePhys + sizeBytes - 1) === null,
+      "Two devices answer at one address",
+    );
+    this.#windows.push({ basePhys, sizeBytes, port });
+  }
+
+  #find(phys: number): Window | null {
+    for (const window of this.#windows) {
+      if (phys >= window.basePhys && phys < window.basePhys + window.sizeBytes) return window;
+    }
+    return null;
+  }
+
+  /**
+   * Reads a register of 4 or 8 bytes, the lower half first.
+   * @returns Its value, -1 for 64 bits that are all ones; null where nobody answers.
+   */
+  read(phys: number, sizeBytes: 4 | 8): number | null {
+    const window = this.#find(phys);
+    if (window === null) return null;
+    const offset = phys - window.basePhys;
+    const low = window.port.read32(offset) >>> 0;
+    if (sizeBytes === 4) return low;
+    const high = window.port.read32(offset + 4) >>> 0;
+    return low === HIGH - 1 && high === HIGH - 1 ? -1 : high * HIGH + low;
+  }
+
+  /**
+   * Writes a register of 4 or 8 bytes, the lower half first.
+   * @returns False where nobody answers.
+   */
+  write(phys: number, sizeBytes: 4 | 8, value: number): boolean {
+    const window = this.#find(phys);
+    if (window === null) return false;
+    const offset = phys - window.basePhys;
+    window.port.write32(offset, value >>> 0);
+    if (sizeBytes === 8) window.port.write32(offset + 4, Math.floor(value / HIGH));
+    return true;
+  }
+}
