@@ -13,7 +13,7 @@ import type { KernelWarnings } from "./warnings.ts";
 /** Numbers below belong to the machine itself. */
 const FIRST_NUMBER = 32;
 /** IRQF_SHARED. */
-export const IRQ_SHARED = 0x80;
+const IRQ_SHARED = 0x80;
 const IRQ_NONE = 0;
 
 /** Somebody who handles an interrupt. */
