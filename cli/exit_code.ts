@@ -1,6 +1,9 @@
 /** What the shell is told: docs/language.md, Running. */
 
-export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130;
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130 | EndedBySignal;
+
+/** A signal has ended a session at a terminal: 128 and its number, as shells say it. */
+export type EndedBySignal = 129 | 131 | 143;
 
 /** All held. */
 export const HELD: ExitCode = 0;

@@ -14,8 +14,9 @@ import { type ExitCode, INTERRUPTED } from "./exit_code.ts";
 /** How long a run goes on before somebody listens. */
 const DEAF_MS = 300;
 
-const LISTENER = `onmessage = ({ data }) => {
-  Deno.addSignalListener("SIGINT", () => Atomics.store(new Int32Array(data), 0, 1));
+const LISTENER = `onmessage = ({ data: { shared, signals } }) => {
+  const raise = () => Atomics.store(new Int32Array(shared), 0, 1);
+  for (const signal of signals) Deno.addSignalListener(signal, raise);
 };`;
 
 export class Interrupts implements HostWatch {
@@ -25,8 +26,14 @@ export class Interrupts implements HostWatch {
   readonly shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   readonly #flag = new Int32Array(this.shared);
   readonly #raise = () => void Atomics.store(this.#flag, 0, 1);
+  readonly #signals: readonly Deno.Signal[];
   #worker: Worker | null = null;
   #listening = false;
+
+  /** @param others Signals that end a run too, besides that of Ctrl-C. */
+  constructor(others: readonly Deno.Signal[] = []) {
+    this.#signals = ["SIGINT", ...others];
+  }
 
   nowMs(): number {
     return performance.now();
@@ -38,7 +45,7 @@ export class Interrupts implements HostWatch {
     if (deaf && "Worker" in globalThis && performance.now() - this.#startMs > DEAF_MS) {
       const url = `data:application/javascript,${encodeURIComponent(LISTENER)}`;
       this.#worker = new Worker(url, { type: "module" });
-      this.#worker.postMessage(this.shared);
+      this.#worker.postMessage({ shared: this.shared, signals: this.#signals });
     }
     return Atomics.load(this.#flag, 0) === 1;
   }

@@ -27,6 +27,14 @@ export function writeOwnLines(name: string, lines: readonly string[]): void {
   host.writeTextFileSync(`${OWN_FOLDER}/${name}`, lines.map((line) => `${line}\n`).join(""));
 }
 
+/** Keeps lines behind those that are there, where that is permitted. */
+export function appendOwnLines(name: string, lines: readonly string[]): void {
+  if (!permitted("write")) return;
+  host.mkdirSync(OWN_FOLDER, { recursive: true });
+  const text = lines.map((line) => `${line}\n`).join("");
+  host.writeTextFileSync(`${OWN_FOLDER}/${name}`, text, { append: true });
+}
+
 /** Whether the folder may be read, or written. */
 export function permitted(name: "read" | "write"): boolean {
   return host.permissions.querySync({ name, path: OWN_FOLDER }).state === "granted";

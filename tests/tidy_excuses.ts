@@ -29,8 +29,6 @@ export const LONG_FILES: Excuses = {
 };
 
 export const LONG_FUNCTIONS: Excuses = {
-  "cli/repl/terminal.ts runLineTool":
-    "what a terminal sends, wired in one place: the parts share its state",
   "devices/nvme/driver/nvme_limits.ts ioLimits": TABLE,
   "devices/nvme/nvme_device.ts create": "a device is put together in one order, step by step",
   "lang/check/kinds/statement_check.ts StatementChecker.#statement": CASES,

@@ -1,6 +1,7 @@
 /** What it costs to go back in a long session, and to type something there. */
 import { LoadError } from "../../lang/syntax/load_files.ts";
-import { INTERRUPT, Repl } from "../repl/repl.ts";
+import { Repl } from "../repl/repl.ts";
+import { INTERRUPT } from "../terminal/line_console.ts";
 import { plainBenchmark } from "./benchmark.ts";
 import { measureInChild } from "./child.ts";
 

@@ -1,4 +1,4 @@
-/** A run of a scenario that is gone through line by line: the commands of the REPL, without typing. */
+/** A run of a scenario that is gone through: the commands of the REPL, without typing. */
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import {
   Cursor,
@@ -12,44 +12,91 @@ import { type Paint, painter } from "../../lang/render/paint.ts";
 import { formatTimeRounded } from "../../lang/text/numbers.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
-import type { CommandTarget } from "../repl/command_target.ts";
-import { bareCommand, REPL_COMMANDS, runReplCommand } from "../repl/commands.ts";
-import type { Completion } from "../repl/completion.ts";
+import type { CommandTarget, Kept, RunList, ScreenView } from "../repl/command_target.ts";
+import { bareCommand, runReplCommand } from "../repl/commands.ts";
+import { suggestWords } from "../repl/completion.ts";
+import { describeName, type KnownNames } from "../repl/describe_name.ts";
 import { sayPlace } from "../repl/move_commands.ts";
-import { INTERRUPT, type ReplConsole } from "../repl/repl.ts";
 import type { ToolOptions } from "../repl/terminal.ts";
+import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
+import type { Suggestions } from "../terminal/line_editor.ts";
+import { NamesInSight } from "./names_in_sight.ts";
+
+/** The runs of a file, recorded when they are wanted. */
+export interface DebugRuns {
+  readonly names: readonly string[];
+  /** Which one is gone through first, from 0. */
+  readonly first: number;
+  record(index: number): Recording;
+}
 
 export class Debugger implements CommandTarget {
   readonly bench = null;
-  readonly place: Cursor;
   readonly paint: Paint;
-  readonly columns: number;
+  columns: number;
+  readonly kept: Kept = { watches: [], marks: new Map() };
+  readonly runs: RunList | null;
+  /** Set by a screen with panes. */
+  view: ScreenView | null = null;
   lastMoveSeq = 0;
   traceAlways = false;
   exitCode: ExitCode = HELD;
-  readonly #console: ReplConsole;
-  readonly #recording: Recording;
+  readonly #console: LineConsole;
   readonly #watch: ToolOptions["watch"];
+  #place: Cursor;
   /** What an empty line does again. */
   #last = ":step";
 
-  constructor(recording: Recording, console: ReplConsole, options: ToolOptions) {
-    this.place = new Cursor(recording);
-    this.#recording = recording;
+  constructor(
+    recording: Recording,
+    console: LineConsole,
+    options: ToolOptions,
+    runs: DebugRuns | null = null,
+  ) {
+    this.#place = new Cursor(recording);
     this.#console = console;
     this.paint = painter(options.colour);
     this.columns = options.columns;
     this.#watch = options.watch;
+    this.runs = runs === null ? null : this.#runList(runs);
+  }
+
+  get place(): Cursor {
+    return this.#place;
+  }
+
+  get session(): KnownNames {
+    return new NamesInSight(this.#place);
+  }
+
+  #runList({ first, names, record }: DebugRuns): RunList {
+    let current = first;
+    return {
+      names,
+      get current() {
+        return current;
+      },
+      open: (index) => {
+        const { stops } = this.#place;
+        this.#place = new Cursor(this.#work(() => record(index)), stops);
+        current = index;
+        this.kept.marks.clear();
+        this.start();
+      },
+    };
   }
 
   /** Says which run it is, and begins where it failed, or at its start. */
   start(): void {
-    const { failedAt, failure, last, name } = this.#recording;
+    const { failedAt, failure, last, name } = this.#place.recording;
     const what = name.name === "" ? "the statements" : `"${name.name}"`;
     const combination = name.combination === "" ? "" : ` [${name.combination}]`;
-    this.say(printable(`${name.file}: ${what}${combination}, ${last.seq} events`));
+    const line = printable(`${name.file}: ${what}${combination}, ${last.seq} events`);
+    // A screen has a line of its own that says so.
+    if (this.view === null) this.say(line);
     for (const line of failure?.lines ?? []) this.say(line);
     if (failedAt !== null) this.place.goTo(failedAt);
+    this.lastMoveSeq = this.place.at.seq;
     sayPlace(this);
   }
 
@@ -57,17 +104,18 @@ export class Debugger implements CommandTarget {
   async run(): Promise<void> {
     this.#ask();
     for await (const line of this.#console.lines) {
-      if (!this.#answer(line)) return;
+      if (!this.answer(line)) return;
       this.#ask();
     }
   }
 
-  complete(line: string): Completion {
-    const part = line.match(/:?\w*$/)![0];
-    const names = part.startsWith(":")
-      ? REPL_COMMANDS.filter(({ needsBench }) => needsBench !== true).map(({ name }) => `:${name}`)
-      : this.place.variables().map(({ name }) => name);
-    return [part === "" ? [] : names.filter((name) => name.startsWith(part)).sort(), part];
+  suggest(before: string): Suggestions {
+    return suggestWords(before, this);
+  }
+
+  /** Nothing but single lines can be asked. */
+  isWhole(): boolean {
+    return true;
   }
 
   say(line: string): void {
@@ -85,11 +133,11 @@ export class Debugger implements CommandTarget {
   }
 
   /** An empty line does the last command again; what has no colon is an expression. */
-  #answer(line: string): boolean {
+  answer(line: string): boolean {
     if (line === INTERRUPT) return true;
     const text = line.trim() === "" ? this.#last : line.trim();
     const command = text.startsWith(":") ? text : bareCommand(text);
-    this.#recording.reruns.interruptedBy = this.#watch ?? null;
+    this.#place.recording.reruns.interruptedBy = this.#watch ?? null;
     try {
       if (command === null) this.#work(() => this.#tell(text));
       else {
@@ -106,7 +154,11 @@ export class Debugger implements CommandTarget {
   }
 
   #tell(text: string): void {
-    this.say(printable(evaluate(this.#recording, this.place.at, text).text));
+    if (text.startsWith("?")) {
+      const told = describeName(text.slice(1).trim(), this);
+      if (!told.found) this.exitCode = WRONG;
+      for (const line of told.lines) this.say(line);
+    } else this.say(printable(evaluate(this.#place.recording, this.place.at, text).text));
   }
 
   #work<T>(task: () => T): T {
@@ -114,10 +166,9 @@ export class Debugger implements CommandTarget {
   }
 
   #ask(): void {
-    const { at } = this.place;
-    const { last } = this.#recording;
-    const nowNs = this.#recording.nowNs(at);
+    const { at, recording } = this.#place;
+    const nowNs = recording.nowNs(at);
     const time = nowNs > 0 ? ` @ ${formatTimeRounded(nowNs)}` : "";
-    this.#console.prompt(`dma[${at.seq}/${last.seq}${time}]> `);
+    this.#console.prompt(`dma[${at.seq}/${recording.last.seq}${time}]> `);
   }
 }

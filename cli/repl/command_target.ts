@@ -3,8 +3,18 @@ import type { Place } from "../../lang/recording/cursor.ts";
 import { LookError } from "../../lang/recording/mod.ts";
 import type { Workbench } from "../../lang/recording/workbench.ts";
 import type { Paint } from "../../lang/render/paint.ts";
+import type { Position } from "../../lang/recording/mod.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { readWholeNumber } from "../numbers.ts";
+import type { Suggestion } from "../terminal/line_editor.ts";
+
+/** What one keeps while going through a run, besides the place. */
+export interface Kept {
+  /** Expressions that are told whenever they change. */
+  readonly watches: string[];
+  /** Places with a name. */
+  readonly marks: Map<string, Position>;
+}
 
 export interface CommandTarget {
   /** The place in a run that commands move. */
@@ -14,6 +24,14 @@ export interface CommandTarget {
   readonly paint: Paint;
   /** How wide the screen is. */
   readonly columns: number;
+  /** Null where nothing is kept from one command to the next. */
+  readonly kept?: Kept | null;
+  /** The runs of the file; null where there is no other. */
+  readonly runs?: RunList | null;
+  /** What commands about the screen work with; null where lines are written one after the other. */
+  readonly view?: ScreenView | null;
+  /** Who is asked for what only the host can do; null where nobody is. */
+  readonly host?: CommandHost | null;
   /** The number of the last event before the last input or step: `:trace` begins after it. */
   lastMoveSeq: number;
   /** Show the events of every input. */
@@ -26,6 +44,48 @@ export interface CommandTarget {
   sayEvents(events: readonly MachineEvent[]): void;
 }
 
+/** The runs of a file, one of which is gone through. */
+export interface RunList {
+  /** Each as a line. */
+  readonly names: readonly string[];
+  /** Which one it is, from 0. */
+  readonly current: number;
+  /** Goes through another. */
+  open(index: number): void;
+}
+
+/** A screen with panes: what there is to choose. */
+export interface ScreenView {
+  /** Names of the panes. */
+  readonly panes: readonly string[];
+  /** The pane that keys go to. */
+  showPane(name: string): void;
+  /** The pane after it, or before. */
+  turnPane(way: 1 | -1): void;
+  /** Goes up or down in it: a row, or as many as it shows. */
+  select(rows: number, isPages: boolean): void;
+  /** Goes to what wrote the row that is chosen. */
+  enter(): void;
+  /** Goes back to where one was before the last jump. */
+  goBack(): void;
+  /** Shows a table; null: what has changed. */
+  showTable(name: string | null): void;
+  /** The next table that has rows. */
+  turnTable(): void;
+  /** All keys, with what they do. */
+  showKeys(): void;
+  /** Draws all of it anew. */
+  redraw(): void;
+}
+
+/** What commands ask the host for. */
+export interface CommandHost {
+  /** Lets somebody edit a text in their editor; null, after saying why, where there is none. */
+  edit(text: string): void;
+  /** Writes a file; false, after saying why, where it cannot be. */
+  save(path: string, text: string): boolean;
+}
+
 export interface ReplCommand {
   readonly name: string;
   /** What may follow, for the help. */
@@ -33,6 +93,12 @@ export interface ReplCommand {
   readonly doc: string;
   /** It belongs to typing statements: a run that has ended knows no such thing. */
   readonly needsBench?: true;
+  /** It needs a part of who runs it that is not everywhere. */
+  readonly needs?: "host" | "kept" | "runs" | "view";
+  /** An expression may follow. */
+  readonly expression?: true;
+  /** Words that may follow. */
+  words?(repl: CommandTarget): readonly Suggestion[];
   /** Does it; false ends the REPL. */
   run(repl: CommandTarget, argument: string): boolean;
 }
@@ -43,6 +109,12 @@ export function countOf(argument: string, repl: CommandTarget): number | null {
   if (count !== null && count > 0) return count;
   repl.refuse(`"${argument}" is no count`);
   return null;
+}
+
+/** Whether a command can be done there. */
+export function isKnown({ needs, needsBench }: ReplCommand, repl: CommandTarget): boolean {
+  return (repl.bench !== null || needsBench !== true) &&
+    (needs === undefined || (repl[needs] ?? null) !== null);
 }
 
 /** Does something that may ask what has no answer; says so. */

@@ -3,13 +3,18 @@ import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { wrappedPairs } from "../../lang/text/columns.ts";
 import { ASK_COMMANDS } from "./ask_commands.ts";
 import { BRANCH_COMMANDS } from "./branch_commands.ts";
-import type { CommandTarget, ReplCommand } from "./command_target.ts";
+import { type CommandTarget, isKnown, type ReplCommand } from "./command_target.ts";
+import { KEEP_COMMANDS } from "./keep_commands.ts";
 import { MOVE_COMMANDS } from "./move_commands.ts";
+import { SCREEN_COMMANDS } from "./screen_commands.ts";
+import type { Suggestion } from "../terminal/line_editor.ts";
 
-export const REPL_COMMANDS: readonly ReplCommand[] = [
+const REPL_COMMANDS: readonly ReplCommand[] = [
   ...MOVE_COMMANDS,
   ...ASK_COMMANDS,
   ...BRANCH_COMMANDS,
+  ...KEEP_COMMANDS,
+  ...SCREEN_COMMANDS,
   { name: "help", takes: "", doc: "this list", run: help },
   { name: "quit", takes: "", doc: "end (also Ctrl-D)", run: () => false },
 ];
@@ -25,7 +30,7 @@ const BARE: Readonly<Record<string, string>> = { exit: "quit", quit: "quit", hel
  */
 export function runReplCommand(line: string, repl: CommandTarget): boolean {
   const [, name, argument] = line.match(/^:(\S*)\s*(.*)$/s)!;
-  const known = REPL_COMMANDS.filter((each) => repl.bench !== null || each.needsBench !== true);
+  const known = REPL_COMMANDS.filter((each) => isKnown(each, repl));
   const command = findCommand(name!, known);
   if (command !== null) return command.run(repl, argument!.trim());
   const [nearest] = nearestNames(name!, known.map((each) => each.name), 1);
@@ -45,6 +50,23 @@ export function bareCommand(line: string): string | null {
   return Object.hasOwn(BARE, line) ? `:${BARE[line]}` : null;
 }
 
+/** The commands that can be done there, with their colons. */
+export function commandWords(repl: CommandTarget): readonly Suggestion[] {
+  return REPL_COMMANDS.filter((each) => isKnown(each, repl))
+    .map(({ doc, name }) => ({ text: `:${name}`, doc }));
+}
+
+/** The command that a text begins with, and what stands behind it; null for none. */
+export function commandAt(
+  text: string,
+  repl: CommandTarget,
+): { readonly command: ReplCommand; readonly argument: string } | null {
+  const [, name, argument] = text.match(/^\s*:(\w+)\s+(.*)$/s) ?? [];
+  if (name === undefined) return null;
+  const command = findCommand(name, REPL_COMMANDS.filter((each) => isKnown(each, repl)));
+  return command === null ? null : { command, argument: argument! };
+}
+
 function findCommand(name: string, known: readonly ReplCommand[]): ReplCommand | null {
   const exact = known.find((command) => command.name === name);
   if (exact !== undefined) return exact;
@@ -53,7 +75,7 @@ function findCommand(name: string, known: readonly ReplCommand[]): ReplCommand |
 }
 
 function help(repl: CommandTarget): true {
-  const commands = REPL_COMMANDS.filter((each) => repl.bench !== null || each.needsBench !== true)
+  const commands = REPL_COMMANDS.filter((each) => isKnown(each, repl))
     .map(({ name, takes, doc }) => [`:${name} ${takes}`, doc] as const);
   const pairs = [...commands, ["?NAME", "what a name of the language means"] as const];
   for (const line of wrappedPairs(pairs, repl.columns, 0)) repl.say(line);

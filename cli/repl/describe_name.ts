@@ -14,7 +14,8 @@ import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { defaultText, keyName, keysNamed, shapeText } from "../../lang/machine/key_text.ts";
 import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
 import { firstSentence, wrappedPairs, wrapText } from "../../lang/text/columns.ts";
-import type { Session } from "../../lang/run/session.ts";
+import type { SessionSummary } from "../../lang/run/session_types.ts";
+import type { Value } from "../../lang/values/value.ts";
 import { describeKind, kindOf } from "../../lang/values/kinds.ts";
 import {
   findField,
@@ -28,8 +29,16 @@ import { eventEntry } from "../../runtime/event_vocabulary.ts";
 import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
 import { fieldText } from "../../runtime/vocabulary/fields.ts";
 
+/** What is known by name besides the language: a session's, or what a place of a run sees. */
+export interface KnownNames {
+  summary(): Pick<SessionSummary, "declared" | "machineNames" | "variables">;
+  /** What a variable holds; undefined when there is none. */
+  valueOf(name: string): Value | undefined;
+  readonly world: { readonly globals: ReadonlyMap<string, Value> };
+}
+
 export interface Describer {
-  readonly session: Session;
+  readonly session: KnownNames;
   readonly columns: number;
 }
 
@@ -54,12 +63,23 @@ export function describeName(name: string, { session, columns }: Describer): Nam
 }
 
 /** Every name that could be asked for or typed. */
-export function* knownNames(session: Session): Generator<string> {
+export function* knownNames(session: KnownNames): Generator<string> {
   const { variables, declared, machineNames } = session.summary();
   for (const { name } of variables) yield name;
   yield* declared;
   yield* machineNames;
   yield* languageNames();
+}
+
+/** What a name means, in a sentence; empty where that is not known. */
+export function nameDoc(name: string, session: KnownNames): string {
+  const { variables } = session.summary();
+  const variable = variables.find((each) => each.name === name);
+  if (variable !== undefined) return `${variable.kind}: ${variable.text}`;
+  const doc = FUNCTIONS.get(name)?.doc ?? typeOf(name, session)?.doc ?? TYPES.get(name)?.doc ??
+    wordRow(name)?.doc ?? FAULT_POINTS.find((point) => point.name === name)?.doc ??
+    wordSpecs().find((word) => word.name === name || word.aliases.includes(name))?.doc;
+  return doc === undefined ? "" : firstSentence(doc);
 }
 
 /** The members of all types, behind what a name has before its last dot. */
@@ -191,7 +211,7 @@ function wordText({ aliases, doc, group, name }: WordSpec): string {
   return `${name}${aliases.length === 0 ? "" : ` (${aliases.join(", ")})`}, ${group}: ${doc}`;
 }
 
-function describeOwn(name: string, session: Session): string[] | null {
+function describeOwn(name: string, session: KnownNames): string[] | null {
   const { variables, declared } = session.summary();
   const variable = variables.find((each) => each.name === name);
   if (variable !== undefined) return [`${name} is ${variable.kind}: ${variable.text}`];
@@ -199,7 +219,7 @@ function describeOwn(name: string, session: Session): string[] | null {
 }
 
 /** A name the machine binds, or `name.member`. */
-function describeMember(name: string, session: Session, columns: number): string[] | null {
+function describeMember(name: string, session: KnownNames, columns: number): string[] | null {
   const [owner, member, ...more] = name.split(".");
   const type = typeOf(owner!, session);
   if (type === undefined || more.length > 0) return null;
@@ -208,7 +228,7 @@ function describeMember(name: string, session: Session, columns: number): string
 }
 
 /** Keys of the machine block: `iommu.mode`, `nvme.mdts`, and `ssd.mdts` of an `nvme ssd`. */
-function describeKeys(name: string, session: Session, columns: number): string[] {
+function describeKeys(name: string, session: KnownNames, columns: number): string[] {
   const [owner, ...key] = name.split(".");
   const kind = typeOf(owner!, session)?.name ?? owner!;
   const keys = keysNamed([MACHINE_SCHEMA.has(kind) ? kind : owner!, ...key].join("."));
@@ -223,7 +243,7 @@ function describeKeys(name: string, session: Session, columns: number): string[]
 }
 
 /** The type of a variable, or of what the machine binds to a name. */
-export function typeOf(name: string, session: Session): TypeSpec | undefined {
+export function typeOf(name: string, session: KnownNames): TypeSpec | undefined {
   const value = session.valueOf(name) ?? session.world.globals.get(name);
   return value === undefined ? undefined : typeOfKind(kindOf(value), TYPES);
 }

@@ -1,14 +1,37 @@
 /** What was typed in earlier sessions of the REPL, in the current folder. */
-import { HISTORY, readOwnLines, writeOwnLines } from "../own_folder.ts";
+import { appendOwnLines, HISTORY, readOwnLines, writeOwnLines } from "../own_folder.ts";
+import { InputHistory } from "../terminal/input_history.ts";
 
-const KEPT_LINES = 1000;
+const KEPT_INPUTS = 1000;
 
-/** Lines of earlier sessions, oldest first. */
-export function readHistory(): readonly string[] {
-  return readOwnLines(HISTORY) ?? [];
+/** A further line of an input begins with it, which no typed input does. */
+const FURTHER = "\t";
+
+/**
+ * The inputs of earlier sessions; each new one is kept at once, where that is permitted: a session
+ * may end in any way, and others may run beside it.
+ */
+export function openHistory(): InputHistory {
+  const inputs = inputsOf(readOwnLines(HISTORY) ?? []);
+  const kept = inputs.slice(-KEPT_INPUTS);
+  if (kept.length < inputs.length) writeOwnLines(HISTORY, kept.flatMap(linesOf));
+  const history = new InputHistory(kept);
+  history.onAdd = (input) => appendOwnLines(HISTORY, linesOf(input));
+  return history;
 }
 
-/** Keeps the last lines, where that is permitted. */
-export function writeHistory(lines: readonly string[]): void {
-  writeOwnLines(HISTORY, lines.filter((line) => line.trim() !== "").slice(-KEPT_LINES));
+/** An input as lines of a file. */
+export function linesOf(input: string): readonly string[] {
+  return input.trim().split("\n").map((line, index) => index === 0 ? line : `${FURTHER}${line}`);
+}
+
+/** The inputs that lines of a file are. */
+export function inputsOf(lines: readonly string[]): readonly string[] {
+  const inputs: string[] = [];
+  for (const line of lines) {
+    const isFurther = line.startsWith(FURTHER) && inputs.length > 0;
+    if (isFurther) inputs.push(`${inputs.pop()}\n${line.slice(FURTHER.length)}`);
+    else inputs.push(line);
+  }
+  return inputs;
 }

@@ -2,6 +2,8 @@
 import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
 import { keyName, keysNamed, MACHINE_KEYS } from "../../lang/machine/key_text.ts";
 import { MACHINE_SCHEMA, type ValueShape } from "../../lang/machine/schema.ts";
+import { firstSentence } from "../../lang/text/columns.ts";
+import type { Suggestion } from "../terminal/line_editor.ts";
 
 /** What stands before a block of the machine, or before settings by their full names. */
 const OPENERS = /\b(machine|with|matrix|compare)\s*$/;
@@ -14,20 +16,30 @@ const BEFORE_VALUE = /([\w.]+)\s*=\s*(?:\[[^\]]*?)?"?$/;
  *
  * @param text From the beginning of the statement, without the word that is being typed.
  */
-export function machineWords(text: string): readonly string[] | null {
+export function machineWords(text: string): readonly Suggestion[] | null {
   const path = openBlocks(text);
   if (path === null) return null;
   const key = text.match(BEFORE_VALUE)?.[1];
   const owner = path.at(-1) ?? "machine";
   if (key !== undefined) {
     const name = owner === "machine" ? key : `${owner}.${key}`;
-    return keysNamed(name).flatMap(({ spec: { shape } }) => wordsOf(shape));
+    return keysNamed(name).flatMap(({ spec: { shape } }) =>
+      wordsOf(shape).map((word) => ({ text: word, doc: "" }))
+    );
   }
-  if (path.length === 0) return MACHINE_KEYS.map(keyName);
+  if (path.length === 0) {
+    return MACHINE_KEYS.map((key) => suggestion(keyName(key), key.spec.doc));
+  }
   const block = MACHINE_SCHEMA.get(owner);
-  return block === undefined
-    ? []
-    : [...block.settings.map((setting) => setting.key), ...block.children];
+  if (block === undefined) return [];
+  return [
+    ...block.settings.map(({ doc, key: text }) => suggestion(text, doc)),
+    ...block.children.map((text) => suggestion(text, MACHINE_SCHEMA.get(text)?.doc ?? "")),
+  ];
+}
+
+function suggestion(text: string, doc: string): Suggestion {
+  return { text, doc: firstSentence(doc) };
 }
 
 /**

@@ -13,6 +13,7 @@ import { formatTimeRounded } from "../../lang/text/numbers.ts";
 import { clip } from "../../lang/text/columns.ts";
 import { momentView } from "../../lang/views/moment.ts";
 import { changedRows } from "../../lang/views/tables.ts";
+import { changedWatches } from "./keep_commands.ts";
 import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
 
 /** Events of a move that are shown, and rows that it changed. */
@@ -101,6 +102,8 @@ function goes(repl: CommandTarget, go: () => Moved): true {
 function arrive(repl: CommandTarget, before: Position, { logged, stop }: Moved): void {
   const { at, recording } = repl.place;
   for (const { text } of logged) repl.say(text);
+  if (stop !== null && repl.view) repl.say(`stopped by breakpoint ${stop.stop.id}`);
+  if (repl.view) return;
   const isAhead = at.seq > before.seq && at.seq - before.seq <= SHOWN_EVENTS;
   if (isAhead) repl.sayEvents(recording.log.between(before.seq, at.seq));
   if (stop !== null) repl.say(`stopped by breakpoint ${stop.stop.id}`);
@@ -108,8 +111,9 @@ function arrive(repl: CommandTarget, before: Position, { logged, stop }: Moved):
   sayChanges(repl, before);
 }
 
-/** Where one is, on a line. */
+/** Where one is, on a line. A screen shows it anyway. */
 export function sayPlace(repl: CommandTarget): void {
+  if (repl.view) return;
   const { at, recording } = repl.place;
   const { atNs, edge, event, events, place, seq, text } = momentView(recording, at);
   const time = atNs > 0 ? ` @ ${formatTimeRounded(atNs)}` : "";
@@ -121,6 +125,8 @@ export function sayPlace(repl: CommandTarget): void {
 
 /** Rows that came and went since another moment. */
 function sayChanges(repl: CommandTarget, before: Position): void {
+  if (repl.view) return;
+  for (const line of changedWatches(repl, before)) repl.say(clip(line, repl.columns));
   const { at, recording } = repl.place;
   const rows = changedRows(recording, before, at);
   for (const { cells, mark, table } of rows.slice(0, SHOWN_ROWS)) {
@@ -133,7 +139,7 @@ function goTo(repl: CommandTarget, argument: string): true {
   const { place } = repl;
   const before = place.at;
   return answering(repl, () => {
-    const at = readPlace(place.recording, before, argument);
+    const at = repl.kept?.marks.get(argument) ?? readPlace(place.recording, before, argument);
     if (at === null) return repl.refuse(`"${argument}" is no place: ${PLACE_FORMS}`);
     place.goTo(at);
     repl.lastMoveSeq = Math.min(before.seq, at.seq);

@@ -22,25 +22,12 @@ import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { codeOfFailure, codeOfProblems } from "../scenario/load_scenario.ts";
 import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
-import type { CommandTarget } from "./command_target.ts";
+import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
+import type { Suggestions } from "../terminal/line_editor.ts";
+import type { CommandTarget, Kept } from "./command_target.ts";
 import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
-import { completeLine, type Completion } from "./completion.ts";
+import { suggestWords } from "./completion.ts";
 import { describeName } from "./describe_name.ts";
-
-/** Where the REPL's lines come from and where its text goes. */
-export interface ReplConsole {
-  /** Lines without their ends; `INTERRUPT` when somebody gave up a line. */
-  readonly lines: AsyncIterable<string>;
-  /** Writes text as it is. */
-  write(text: string): void;
-  /** Asks for the next line. */
-  prompt(text: string): void;
-  /** Does what was typed, which may take long; what watches it hears Ctrl-C meanwhile. */
-  work?<T>(task: () => T): T;
-}
-
-/** Stands for Ctrl-C in the lines: what was typed so far is dropped. */
-export const INTERRUPT = "\x03";
 
 export interface ReplOptions {
   readonly loader: SourceLoader;
@@ -56,15 +43,16 @@ export class Repl implements CommandTarget {
   readonly bench: Workbench;
   readonly paint: Paint;
   readonly columns: number;
+  readonly kept: Kept = { watches: [], marks: new Map() };
   lastMoveSeq = 0;
   traceAlways = false;
   /** The worst of what was typed so far: what a script that pipes lines in is told. */
   exitCode: ExitCode = HELD;
-  readonly #console: ReplConsole;
+  readonly #console: LineConsole;
   /** Lines of a statement that is not complete yet. */
   #pending = "";
 
-  constructor(console: ReplConsole, options: ReplOptions) {
+  constructor(console: LineConsole, options: ReplOptions) {
     const { loader, seed, colour, columns, limits, watch } = options;
     this.#console = console;
     this.paint = painter(colour);
@@ -124,9 +112,16 @@ export class Repl implements CommandTarget {
     for (const line of formatEvents(events, this.columns)) this.say(line);
   }
 
-  /** What the Tab key would add to a line. */
-  complete(line: string): Completion {
-    return completeLine(line, this.session, this.#pending);
+  /** What could stand where a text ends. */
+  suggest(before: string): Suggestions {
+    return suggestWords(this.#pending + before, this);
+  }
+
+  /** Whether a text is an input; else Enter goes on with a line. */
+  isWhole(text: string): boolean {
+    const line = text.trim();
+    if (line === "" || line.startsWith("?") || line.startsWith(":")) return true;
+    return this.bench.isWhole(text);
   }
 
   /** False when the REPL is to end. A bug of dmalab ends a line, and never the session. */

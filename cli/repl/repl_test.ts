@@ -2,7 +2,8 @@ import { LANGUAGE_WORDS } from "../../lang/syntax/language_words.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
 import { SourceFile } from "../../lang/source.ts";
-import { INTERRUPT, Repl } from "./repl.ts";
+import { INTERRUPT } from "../terminal/line_console.ts";
+import { Repl } from "./repl.ts";
 
 const MACHINE =
   "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1, depth = 32 } } } }";
@@ -10,6 +11,12 @@ const MACHINE =
 const NO_FILES: SourceLoader = {
   load: (path) => new LoadError("not_found", `Cannot read "${path}": there is no such file`),
 };
+
+/** The words that Tab offers, and the part of the line that they stand for. */
+function complete(repl: Repl, line: string): [readonly string[], string] {
+  const { all, part } = repl.suggest(line);
+  return [all.map(({ text }) => text), part];
+}
 
 /** What the REPL writes for some lines, prompts included, and the prompts alone. */
 async function talk(...lines: string[]) {
@@ -272,62 +279,62 @@ Deno.test("?name explains functions, constants, events, variables, things and th
 
 Deno.test("Tab completes commands, names and members", async () => {
   const { repl } = await talk(MACHINE, "let payload = 1");
-  assertEquals(repl.complete(":st"), [[":state", ":step"], ":st"]);
-  assertEquals(repl.complete("let b = payl"), [["payload"], "payl"]);
-  assertEquals(repl.complete("iommu.live"), [["live_mappings"], "live"]);
-  assertEquals(repl.complete("x + "), [[], ""]);
-  assert(repl.complete("dma_iova_")[0].includes("dma_iova_link"));
+  assertEquals(complete(repl, ":st"), [[":state", ":step"], ":st"]);
+  assertEquals(complete(repl, "let b = payl"), [["payload"], "payl"]);
+  assertEquals(complete(repl, "iommu.live"), [["live_mappings"], "live"]);
+  assertEquals(complete(repl, "x + "), [[], ""]);
+  assert(complete(repl, "dma_iova_")[0].includes("dma_iova_link"));
   const missing = Object.keys(LANGUAGE_WORDS).filter((word) =>
-    !repl.complete(word.slice(0, -1))[0].includes(word)
+    !complete(repl, word.slice(0, -1))[0].includes(word)
   );
   assertEquals(missing, [], "every word of the language");
-  assertEquals(repl.complete("invar"), [["invariant"], "invar"]);
+  assertEquals(complete(repl, "invar"), [["invariant"], "invar"]);
 });
 
 Deno.test("Tab completes parts of counters and of what variables hold", async () => {
   const { repl } = await talk(MACHINE, "let io = ssd.read(lba: 0, into: alloc_pages(1))");
-  assertEquals(repl.complete("counters.iova.fr"), [["free"], "fr"]);
-  assert(repl.complete("print counters.iot")[0].includes("iotlb"));
-  assertEquals(repl.complete("assert counters.iova.nothing."), [[], ""]);
-  assertEquals(repl.complete("io.unmapped_b"), [["unmapped_by"], "unmapped_b"]);
-  assert(repl.complete("ssd.limits.max_t")[0].includes("max_transfer"));
+  assertEquals(complete(repl, "counters.iova.fr"), [["free"], "fr"]);
+  assert(complete(repl, "print counters.iot")[0].includes("iotlb"));
+  assertEquals(complete(repl, "assert counters.iova.nothing."), [[], ""]);
+  assertEquals(complete(repl, "io.unmapped_b"), [["unmapped_by"], "unmapped_b"]);
+  assert(complete(repl, "ssd.limits.max_t")[0].includes("max_transfer"));
 });
 
 Deno.test("Tab completes the names of a call's arguments, and what they take", async () => {
   const { repl } = await talk(MACHINE, "let page = alloc_pages(1)");
   const ofRead = ["bytes:", "into:", "lba:", "metadata:", "queue:"];
-  assertEquals(repl.complete("ssd.read("), [ofRead, ""]);
-  assertEquals(repl.complete("ssd.read(lba: 0, "), [ofRead.filter((name) => name !== "lba:"), ""]);
-  assert(repl.complete("ssd.read(lba: 0, in")[0].includes("into:"));
-  assertEquals(repl.complete("ssd.read(lba: 0, into: pag")[0][0], "page");
-  assertEquals(repl.complete("let p = alloc_pages(2, contiguous: "), [["false", "true"], ""]);
+  assertEquals(complete(repl, "ssd.read("), [ofRead, ""]);
+  assertEquals(complete(repl, "ssd.read(lba: 0, "), [ofRead.filter((name) => name !== "lba:"), ""]);
+  assert(complete(repl, "ssd.read(lba: 0, in")[0].includes("into:"));
+  assertEquals(complete(repl, "ssd.read(lba: 0, into: pag")[0][0], "page");
+  assertEquals(complete(repl, "let p = alloc_pages(2, contiguous: "), [["false", "true"], ""]);
   // Places that are taken without a name are not offered by theirs.
-  assert(!repl.complete("dma_map_phys(ssd, ")[0].includes("dev:"));
-  assert(repl.complete('events.count("iova.al')[0].includes("iova.alloc"));
-  assertEquals(repl.complete("print (1, "), [[], ""]);
+  assert(!complete(repl, "dma_map_phys(ssd, ")[0].includes("dev:"));
+  assert(complete(repl, 'events.count("iova.al')[0].includes("iova.alloc"));
+  assertEquals(complete(repl, "print (1, "), [[], ""]);
 });
 
 Deno.test("Tab completes keys of the machine, and the words that a setting takes", async () => {
   const { repl } = await talk(MACHINE);
-  assertEquals(repl.complete("machine { iommu { mode = la"), [["lazy"], "la"]);
-  assertEquals(repl.complete("machine { iommu { cach"), [["caching_mode"], "cach"]);
-  assertEquals(repl.complete("machine { sw"), [["swiotlb"], "sw"]);
-  assertEquals(repl.complete("machine { pci { root_port rp0 { nvme ssd { mdt"), [["mdts"], "mdt"]);
-  assertEquals(repl.complete('machine { kernel = "6'), [["6.12"], "6"]);
+  assertEquals(complete(repl, "machine { iommu { mode = la"), [["lazy"], "la"]);
+  assertEquals(complete(repl, "machine { iommu { cach"), [["caching_mode"], "cach"]);
+  assertEquals(complete(repl, "machine { sw"), [["swiotlb"], "sw"]);
+  assertEquals(complete(repl, "machine { pci { root_port rp0 { nvme ssd { mdt"), [["mdts"], "mdt"]);
+  assertEquals(complete(repl, 'machine { kernel = "6'), [["6.12"], "6"]);
   const whole = 'test "t" with { iommu.mo';
-  assertEquals(repl.complete(whole), [["iommu.model", "iommu.mode"].sort(), "iommu.mo"]);
-  assertEquals(repl.complete("compare { iommu.mode = [off, str"), [["strict"], "str"]);
+  assertEquals(complete(repl, whole), [["iommu.model", "iommu.mode"].sort(), "iommu.mo"]);
+  assertEquals(complete(repl, "compare { iommu.mode = [off, str"), [["strict"], "str"]);
   assertEquals(
-    repl.complete('bench "b" matrix { quirks = [not half'),
+    complete(repl, 'bench "b" matrix { quirks = [not half'),
     [["half_linked_on_error"], "half"],
   );
   // Behind the settings the language goes on.
-  assertEquals(repl.complete('test "t" with { cpus = 2 } { asse'), [["assert"], "asse"]);
+  assertEquals(complete(repl, 'test "t" with { cpus = 2 } { asse'), [["assert"], "asse"]);
 });
 
 Deno.test("Tab knows the lines of the statement that were typed before", async () => {
   const { repl } = await talk("machine {", "  iommu {");
-  assertEquals(repl.complete("    mode = pass"), [["passthrough"], "pass"]);
+  assertEquals(complete(repl, "    mode = pass"), [["passthrough"], "pass"]);
 });
 
 Deno.test("explain of one limit of a device says what it is and what it comes from (nvme.md 1.1)", async () => {

@@ -1,4 +1,4 @@
-/** The REPL on a terminal, or reading from a pipe: `node:readline` around the core. */
+/** The REPL on a terminal, or reading from a pipe. */
 import { host } from "../host.ts";
 import * as readline from "node:readline";
 import process from "node:process";
@@ -6,12 +6,15 @@ import { HostLoader } from "../host_loader.ts";
 import { type ExitCode, HELD, INTERRUPTED } from "../exit_code.ts";
 import { Interrupts } from "../interrupts.ts";
 import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
-import { refuse, type Screen } from "../screen.ts";
-import { readHistory, writeHistory } from "./history.ts";
-import { LineQueue } from "./line_queue.ts";
-import type { Completion } from "./completion.ts";
-import { INTERRUPT, Repl, type ReplConsole, type ReplOptions } from "./repl.ts";
-import { TerminalSignals } from "./terminal_signals.ts";
+import { refuse } from "../screen.ts";
+import type { InputHistory } from "../terminal/input_history.ts";
+import type { LineConsole } from "../terminal/line_console.ts";
+import { LineEditor, type Suggestions } from "../terminal/line_editor.ts";
+import { LineReader } from "../terminal/line_reader.ts";
+import { ENDINGS, Terminal, type TerminalScreen } from "../terminal/terminal.ts";
+import { openHistory } from "./history.ts";
+import { withoutPrompts } from "./prompts.ts";
+import { Repl, type ReplOptions } from "./repl.ts";
 
 const DEFAULT_COLUMNS = 80;
 
@@ -22,7 +25,10 @@ export interface LineTool {
   start?(): void;
   /** Reads and does lines until they end. */
   run(): Promise<void>;
-  complete(line: string): Completion;
+  /** What could stand where a text ends. */
+  suggest(before: string): Suggestions;
+  /** Whether a text is an input, and not only its beginning. */
+  isWhole(text: string): boolean;
 }
 
 /** What a tool is made with. */
@@ -37,7 +43,7 @@ export function runTerminalRepl(
   path: string | null,
   seed: number | null,
   limits: LimitOptions,
-  screen: LineScreen,
+  screen: TerminalScreen,
 ): Promise<ExitCode> {
   const opened = path === null ? null : HostLoader.open(path);
   if (typeof opened === "string") return Promise.resolve(refuse(opened, screen));
@@ -54,12 +60,14 @@ export function runTerminalRepl(
       },
       start: () => opened !== null && repl.start(opened.entry),
       run: () => repl.run(),
-      complete: (line) => repl.complete(line),
+      suggest: (before) => repl.suggest(before),
+      isWhole: (text) => repl.isWhole(text),
     };
   });
 }
 
-type LineScreen = Screen & { flush?(): void };
+/** Makes a tool that works with a console. */
+type MakeTool = (console: LineConsole, options: ToolOptions) => LineTool;
 
 /**
  * Runs a tool on a terminal, or from a pipe, until its lines end.
@@ -67,75 +75,81 @@ type LineScreen = Screen & { flush?(): void };
  * @param greeting What a person is told first.
  */
 export async function runLineTool(
-  screen: LineScreen,
+  screen: TerminalScreen,
   greeting: string,
-  make: (console: ReplConsole, options: ToolOptions) => LineTool,
+  make: MakeTool,
 ): Promise<ExitCode> {
   // Not by its columns: a terminal may not know them.
   const isTerminal = host.stdin.isTerminal() && host.stdout.isTerminal();
-  const lines = new LineQueue();
-  const write = (text: string) => {
-    screen.out(text);
-    screen.flush?.();
-  };
-  // Filled in below: each side needs the other.
-  let ask = (_text: string) => {};
-  const interrupts = new Interrupts();
-  const work = <T>(task: () => T): T => {
-    interrupts.reset();
-    return task();
-  };
-  const tool = make({ lines, write, prompt: (text) => ask(text), work }, {
+  const interrupts = new Interrupts(isTerminal ? Object.keys(ENDINGS) as Deno.Signal[] : []);
+  const options: ToolOptions = {
     colour: screen.colour,
     columns: screen.columns ?? DEFAULT_COLUMNS,
     watch: interrupts,
-  });
-  const history = isTerminal ? readHistory() : [];
-  const terminal = readline.createInterface({
-    input: process.stdin,
-    // Without a terminal nobody sees a prompt, and echoed input would be noise.
-    ...isTerminal ? { output: process.stdout } : {},
-    terminal: isTerminal,
-    history: [...history].reverse(),
-    completer: (line: string) => tool.complete(line),
-  });
-  const giveUpLine = () => {
-    // What ended an input is no word about the line after it.
-    if (interrupts.interrupted()) return interrupts.reset();
-    // What stands on the line is given up: to both sides of the cursor.
-    terminal.write(null, { ctrl: true, name: "k" });
-    terminal.write(null, { ctrl: true, name: "u" });
-    write("^C\n");
-    lines.push(INTERRUPT);
   };
-  const askAgain = () => terminal.prompt(true);
-  const notStopped = () => {
-    write("\n^Z would stop this, and not who started it: start dmalab itself to have it\n");
-    askAgain();
-  };
-  const signals = isTerminal
-    ? new TerminalSignals(terminal, { interrupted: giveUpLine, resumed: askAgain, notStopped })
-    : null;
-  if (isTerminal) {
-    ask = (text) => {
-      terminal.setPrompt(text);
-      terminal.prompt();
-    };
-    write(`dmalab, a laboratory for DMA mapping. ${greeting}\n`);
+  try {
+    if (isTerminal) return await atTerminal(screen, greeting, interrupts, make, options);
+    return await fromPipe(screen, interrupts, make, options);
+  } finally {
+    interrupts.close();
   }
-  const typed: string[] = [];
-  terminal.on("line", (line: string) => {
-    typed.push(line);
-    lines.push(line);
-  });
-  terminal.on("close", () => lines.end());
+}
+
+const writing = (screen: TerminalScreen) => (text: string) => {
+  screen.out(text);
+  screen.flush?.();
+};
+
+/** Without a terminal nobody sees a prompt, and echoed input would be noise. */
+async function fromPipe(
+  screen: TerminalScreen,
+  interrupts: Interrupts,
+  make: MakeTool,
+  options: ToolOptions,
+): Promise<ExitCode> {
+  const lines = readline.createInterface({ input: process.stdin, terminal: false });
+  const tool = make({ lines, write: writing(screen), prompt: () => {} }, options);
   tool.start?.();
   await tool.run();
-  terminal.close();
-  const isEnded = interrupts.interrupted();
-  interrupts.close();
-  signals?.close();
-  if (!isTerminal) return isEnded ? INTERRUPTED : tool.exitCode;
-  writeHistory([...history, ...typed]);
-  return HELD;
+  lines.close();
+  return interrupts.interrupted() ? INTERRUPTED : tool.exitCode;
+}
+
+async function atTerminal(
+  screen: TerminalScreen,
+  greeting: string,
+  interrupts: Interrupts,
+  make: MakeTool,
+  options: ToolOptions,
+): Promise<ExitCode> {
+  const history: InputHistory = openHistory();
+  const terminal = new Terminal(screen, { whole: false });
+  try {
+    // Each side needs the other.
+    let tool: LineTool | null = null;
+    const editor = new LineEditor({
+      history,
+      suggest: (before) => tool!.suggest(before),
+      isWhole: (text) => tool!.isWhole(text),
+      pasted: withoutPrompts,
+    });
+    const reader = new LineReader(terminal, editor);
+    tool = make({
+      lines: reader.lines(),
+      write: writing(screen),
+      prompt: (text) => reader.prompt(text),
+      work: (task) => {
+        interrupts.reset();
+        return terminal.work(task);
+      },
+      lend: (task) => terminal.lend(task),
+      begin: (text) => reader.begin(text),
+    }, options);
+    writing(screen)(`dmalab, a laboratory for DMA mapping. ${greeting}\n`);
+    tool.start?.();
+    await tool.run();
+    return reader.endedBy ?? HELD;
+  } finally {
+    terminal.close();
+  }
 }

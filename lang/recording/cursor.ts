@@ -18,10 +18,10 @@ export interface Place {
 
 /** A place in a run that has ended. */
 export class Cursor implements Place {
-  readonly stops: Stops = new Stops();
   at: Position = START;
 
-  constructor(readonly recording: Recording) {}
+  /** @param stops Breakpoints that are set already. */
+  constructor(readonly recording: Recording, readonly stops: Stops = new Stops()) {}
 
   goTo(at: Position): void {
     this.at = at;

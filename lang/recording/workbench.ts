@@ -110,9 +110,7 @@ export class Workbench implements Place {
     const looked = this.#look(text);
     if (looked !== null) return looked;
     const variables = this.session.summary().variables.map(({ name }) => name);
-    const isWhole = this.#past === null ||
-      !parse(new SourceFile("input", text), { mode: "repl" }).incomplete;
-    const branch = isWhole ? this.#begin() : null;
+    const branch = this.#past === null || this.isWhole(text) ? this.#begin() : null;
     const result = (branch ?? this.#branch).feed(text);
     const isDone = !result.incomplete &&
       !result.diagnostics.some(({ severity }) => severity === "error");
@@ -120,6 +118,11 @@ export class Workbench implements Place {
     else if (isDone) this.#past = null;
     const dropped = result.newMachine ? variables : [];
     return { ...result, branch: isDone ? branch : null, dropped };
+  }
+
+  /** Whether a text is an input, and not only its beginning. */
+  isWhole(text: string): boolean {
+    return !parse(new SourceFile("input", text), { mode: "repl" }).incomplete;
   }
 
   /** What an expression is at a past place; null for anything else that is typed, and at the end. */

@@ -1,0 +1,118 @@
+/** Commands about what one keeps: expressions that are watched, places with a name, runs of the file. */
+import { evaluate, LookError, type Position } from "../../lang/recording/mod.ts";
+import { clip } from "../../lang/text/columns.ts";
+import { linePlace } from "../../lang/views/moment.ts";
+import { readWholeNumber } from "../numbers.ts";
+import { answering, type CommandTarget, type ReplCommand } from "./command_target.ts";
+
+export const KEEP_COMMANDS: readonly ReplCommand[] = [
+  {
+    name: "watch",
+    takes: "[EXPR]",
+    doc: "tell an expression whenever a move changes it; none: all that are watched",
+    needs: "kept",
+    expression: true,
+    run: watch,
+  },
+  {
+    name: "unwatch",
+    takes: "N",
+    doc: "watch the N-th no more",
+    needs: "kept",
+    run: unwatch,
+  },
+  {
+    name: "mark",
+    takes: "NAME",
+    doc: "keep this place under a name, for :goto NAME",
+    needs: "kept",
+    run: mark,
+  },
+  { name: "marks", takes: "", doc: "the places that are kept", needs: "kept", run: listMarks },
+  {
+    name: "runs",
+    takes: "[N]",
+    doc: "the runs of the file; goes through the N-th",
+    needs: "runs",
+    run: runs,
+  },
+];
+
+/** What a watched expression is at a place, or why it is nothing there. */
+function watchText({ place }: CommandTarget, text: string, at = place.at): string {
+  try {
+    return evaluate(place.recording, at, text).text;
+  } catch (error) {
+    if (error instanceof LookError) return `(${error.message})`;
+    throw error;
+  }
+}
+
+/** Watched expressions that a move has changed, as lines. */
+export function changedWatches(repl: CommandTarget, before: Position): readonly string[] {
+  return (repl.kept?.watches ?? []).flatMap((text) => {
+    const was = watchText(repl, text, before);
+    const is = watchText(repl, text);
+    return was === is ? [] : [`~ ${text}: ${was} → ${is}`];
+  });
+}
+
+function watch(repl: CommandTarget, text: string): true {
+  const { watches } = repl.kept!;
+  return answering(repl, () => {
+    if (text !== "") {
+      repl.place.recording.looker.question(text);
+      if (!watches.includes(text)) watches.push(text);
+    } else if (watches.length === 0) repl.say("Nothing is watched");
+    watches.forEach((each, index) => {
+      if (text === "" || each === text) {
+        repl.say(clip(`${index + 1}  ${each}: ${watchText(repl, each)}`, repl.columns));
+      }
+    });
+  });
+}
+
+function unwatch(repl: CommandTarget, argument: string): true {
+  const { watches } = repl.kept!;
+  const number = readWholeNumber(argument);
+  if (number === null || watches[number - 1] === undefined) {
+    repl.refuse(`"${argument}" is no number of what is watched: 1 to ${watches.length}`);
+  } else watches.splice(number - 1, 1);
+  return true;
+}
+
+function mark(repl: CommandTarget, name: string): true {
+  if (!/^[A-Za-z_]\w*$/.test(name)) repl.refuse(`"${name}" is no name for a place`);
+  else {
+    repl.kept!.marks.set(name, repl.place.at);
+    sayMark(repl, name, repl.place.at);
+  }
+  return true;
+}
+
+function listMarks(repl: CommandTarget): true {
+  const { marks } = repl.kept!;
+  if (marks.size === 0) repl.say("No place is kept");
+  for (const [name, at] of marks) sayMark(repl, name, at);
+  return true;
+}
+
+function sayMark(repl: CommandTarget, name: string, at: Position): void {
+  const statement = repl.place.recording.statement(at);
+  const where = statement === null ? "" : `  ${linePlace(statement.span)}`;
+  repl.say(clip(`${name}  event ${at.seq}${where}`, repl.columns));
+}
+
+function runs(repl: CommandTarget, argument: string): true {
+  const { current, names, open } = repl.runs!;
+  const number = readWholeNumber(argument);
+  if (argument === "") {
+    names.forEach((name, index) => {
+      const line = `${index === current ? "*" : " "} ${String(index + 1).padStart(3)}  ${name}`;
+      repl.say(clip(line, repl.columns));
+    });
+  } else if (number === null || names[number - 1] === undefined) {
+    repl.refuse(`"${argument}" is no number of a run: 1 to ${names.length}`);
+  } else open.call(repl.runs, number - 1);
+  return true;
+}

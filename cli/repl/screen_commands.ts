@@ -1,0 +1,95 @@
+/** Commands about what a screen with panes shows. */
+import { type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
+import { tableWords } from "./words_in_sight.ts";
+
+export const SCREEN_COMMANDS: readonly ReplCommand[] = [
+  {
+    name: "pane",
+    takes: "[NAME|back]",
+    doc: "the pane that :select and :enter go to; the next one",
+    needs: "view",
+    words: ({ view }) => view!.panes.map((text) => ({ text, doc: "" })),
+    run: pane,
+  },
+  {
+    name: "select",
+    takes: "[up|down] [N|page]",
+    doc: "another row of the pane",
+    needs: "view",
+    run: select,
+  },
+  {
+    name: "enter",
+    takes: "",
+    doc: "to the event that wrote the row, or that stands there",
+    needs: "view",
+    run: (repl) => does(() => repl.view!.enter()),
+  },
+  {
+    name: "return",
+    takes: "",
+    doc: "to where one was before the last jump",
+    needs: "view",
+    run: (repl) => does(() => repl.view!.goBack()),
+  },
+  {
+    name: "table",
+    takes: "[NAME|changed]",
+    doc: "the table that is shown; the next one that has rows; what has changed",
+    needs: "view",
+    words: ({ place }) => [...tableWords(place), { text: CHANGED, doc: "rows of all tables" }],
+    run: table,
+  },
+  {
+    name: "keys",
+    takes: "",
+    doc: "all keys, with what they do",
+    needs: "view",
+    run: (repl) => does(() => repl.view!.showKeys()),
+  },
+  {
+    name: "redraw",
+    takes: "",
+    doc: "draw the screen anew",
+    needs: "view",
+    run: (repl) => does(() => repl.view!.redraw()),
+  },
+];
+
+const CHANGED = "changed";
+
+function does(task: () => void): true {
+  task();
+  return true;
+}
+
+function pane(repl: CommandTarget, argument: string): true {
+  const view = repl.view!;
+  if (argument === "") view.turnPane(1);
+  else if (argument === "back") view.turnPane(-1);
+  else if (view.panes.includes(argument)) view.showPane(argument);
+  else repl.refuse(`No pane is called "${argument}": ${view.panes.join(", ")}`);
+  return true;
+}
+
+function select(repl: CommandTarget, argument: string): true {
+  const [way = "down", many = ""] = argument.split(/\s+/).filter((word) => word !== "");
+  if (way !== "up" && way !== "down") {
+    repl.refuse(`"${way}" is no way: up or down`);
+    return true;
+  }
+  const isPages = many === "page";
+  const count = isPages ? 1 : countOf(many, repl);
+  if (count !== null) repl.view!.select(way === "up" ? -count : count, isPages);
+  return true;
+}
+
+function table(repl: CommandTarget, argument: string): true {
+  const view = repl.view!;
+  const names = tableWords(repl.place).map(({ text }) => text);
+  if (argument === "") view.turnTable();
+  else if (argument === CHANGED) view.showTable(null);
+  else if (names.includes(argument)) view.showTable(argument);
+  else repl.refuse(`No table is called "${argument}": ${names.join(", ")}`);
+  return true;
+}

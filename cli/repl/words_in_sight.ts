@@ -1,0 +1,43 @@
+/** Words that mean something at a place of a run: addresses, events, tables, marks. */
+import type { Place } from "../../lang/recording/cursor.ts";
+import { firstSentence } from "../../lang/text/columns.ts";
+import { tableAt } from "../../lang/views/tables.ts";
+import { EVENT_NAMES, eventEntry } from "../../runtime/event_vocabulary.ts";
+import type { Suggestion } from "../terminal/line_editor.ts";
+
+/** Rows of a table that are looked at. */
+const MOST_ROWS = 200;
+
+/** The addresses in the rows of all tables, each with the first row that has it. */
+export function addressesInSight({ at, recording }: Place): readonly Suggestion[] {
+  const found = new Map<string, string>();
+  for (const { spec: { fields, name } } of recording.tables) {
+    const kinds = Object.values(fields);
+    const columns = kinds.flatMap((field, index) =>
+      field.kind === "dma" || field.kind === "phys" ? [index] : []
+    );
+    if (columns.length === 0) continue;
+    for (const { cells } of tableAt(recording, name, at).rows.slice(0, MOST_ROWS)) {
+      for (const column of columns) {
+        const text = cells[column]!;
+        if (text.startsWith("0x") && !found.has(text)) {
+          found.set(text, `${name}: ${cells.join(" ")}`);
+        }
+      }
+    }
+  }
+  return [...found].map(([text, doc]) => ({ text, doc }));
+}
+
+/** Every event, with when it happens. */
+export function eventWords(): readonly Suggestion[] {
+  return EVENT_NAMES.map((text) => {
+    const when = eventEntry(text)?.when;
+    return { text, doc: when === undefined ? "" : firstSentence(when) };
+  });
+}
+
+/** Every table, with what a row of it says. */
+export function tableWords({ recording }: Place): readonly Suggestion[] {
+  return recording.tables.map(({ spec: { doc, name } }) => ({ text: name, doc }));
+}

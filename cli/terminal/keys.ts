@@ -1,0 +1,109 @@
+/**
+ * Keys out of what a terminal sends. Node's own decoder reads the sequences of keys; what was pasted
+ * comes between marks that it does not know on every host, and is taken out before.
+ */
+import { EventEmitter } from "node:events";
+import { emitKeypressEvents } from "node:readline";
+
+/** A key that was pressed, or a text that was pasted. */
+export interface Key {
+  /** `up`, `ctrl-r`, `alt-b`, `shift-tab`, `enter`; `text` for what is typed, `paste` for what was pasted. */
+  readonly name: string;
+  /** What is typed or pasted; empty for all other keys. */
+  readonly text: string;
+}
+
+const PASTE_BEGIN = "\x1b[200~";
+const PASTE_END = "\x1b[201~";
+
+/** How long an Escape may be the beginning of another key. */
+const ESCAPE_MS = 50;
+
+/** Sent by `node:readline`. */
+interface Pressed {
+  readonly name?: string;
+  readonly sequence: string;
+  readonly ctrl: boolean;
+  readonly meta: boolean;
+  readonly shift: boolean;
+}
+
+/** Takes bytes as they come, and gives keys. */
+export class KeyDecoder {
+  readonly #decoder = new TextDecoder();
+  readonly #stream = new EventEmitter();
+  readonly #onKey: (key: Key) => void;
+  /** What may be the beginning of a mark. */
+  #held = "";
+  /** What was pasted so far; null while nothing is. */
+  #pasted: string | null = null;
+
+  constructor(onKey: (key: Key) => void) {
+    this.#onKey = onKey;
+    const timing: object = { escapeCodeTimeout: ESCAPE_MS };
+    type Streams = Parameters<typeof emitKeypressEvents>;
+    emitKeypressEvents(this.#stream as Streams[0], timing as Streams[1]);
+    this.#stream.on("keypress", (text: string | undefined, key: Pressed) => {
+      onKey(keyOf(text ?? "", key));
+    });
+  }
+
+  push(bytes: Uint8Array): void {
+    let text = this.#held + this.#decoder.decode(bytes, { stream: true });
+    this.#held = "";
+    while (text !== "") {
+      const mark = this.#pasted === null ? PASTE_BEGIN : PASTE_END;
+      const at = text.indexOf(mark);
+      const end = at >= 0 ? at : text.length - this.#beginningOf(mark, text);
+      this.#take(text.slice(0, end));
+      if (at < 0) {
+        this.#held = text.slice(end);
+        return;
+      }
+      this.#turn();
+      text = text.slice(at + mark.length);
+    }
+  }
+
+  #take(text: string): void {
+    if (this.#pasted !== null) this.#pasted += text;
+    else if (text !== "") this.#stream.emit("data", new TextEncoder().encode(text));
+  }
+
+  /**
+   * How many letters at the end of a text begin a mark. While nothing is pasted an Escape alone is
+   * none: it is a key, which nobody would ever see.
+   */
+  #beginningOf(mark: string, text: string): number {
+    const least = this.#pasted === null ? 2 : 1;
+    for (let length = Math.min(mark.length - 1, text.length); length >= least; length--) {
+      if (text.endsWith(mark.slice(0, length))) return length;
+    }
+    return 0;
+  }
+
+  #turn(): void {
+    const pasted = this.#pasted;
+    this.#pasted = pasted === null ? "" : null;
+    if (pasted !== null) {
+      this.#onKey({ name: "paste", text: pasted.replace(/\r\n?/g, "\n") });
+    }
+  }
+}
+
+function keyOf(text: string, { ctrl, meta, name, sequence, shift }: Pressed): Key {
+  const isTyped = text !== "" && !ctrl && !meta && text >= " " && text !== "\x7f";
+  if (isTyped) return { name: "text", text };
+  const own = name === undefined || name === "undefined"
+    ? sequence
+    : name === "return"
+    ? "enter"
+    : name;
+  // An Escape says of itself that it was pressed with one.
+  const marks = [
+    ...ctrl ? ["ctrl"] : [],
+    ...meta && own !== "escape" ? ["alt"] : [],
+    ...shift ? ["shift"] : [],
+  ];
+  return { name: [...marks, own].join("-"), text: "" };
+}

@@ -1,0 +1,298 @@
+/**
+ * An input that is typed, over one line or several: what each key does to it. It knows no terminal.
+ *
+ * `node:readline` edits single lines only, searches no history and takes what is pasted for keys;
+ * its decoder of keys is used, and the rest is here.
+ */
+import type { InputHistory } from "./input_history.ts";
+import type { Key } from "./keys.ts";
+import * as place from "./line_text.ts";
+
+/** A word that could stand at the cursor. */
+export interface Suggestion {
+  readonly text: string;
+  /** What it means, in a sentence; empty where nobody knows. */
+  readonly doc: string;
+}
+
+/** Words that could stand at the cursor, for the part of one that is there. */
+export interface Suggestions {
+  readonly all: readonly Suggestion[];
+  readonly part: string;
+}
+
+/** What an editor asks who uses it. */
+export interface EditorParts {
+  readonly history: InputHistory;
+  /** What could stand where a text ends. */
+  suggest(before: string): Suggestions;
+  /** Whether Enter ends the input; else it goes on with a line. */
+  isWhole(text: string): boolean;
+  /** What is meant by a text that was pasted. */
+  pasted?(text: string): string;
+}
+
+/** What a key came to: the text may be other; it is ready; it is dropped; there will be no other. */
+export type EditorAction = "edited" | "entered" | "dropped" | "ended" | "suspended" | "cleared";
+
+/** A search in what was typed before. */
+interface Search {
+  query: string;
+  /** The number of the input that has it. */
+  index: number;
+  isFound: boolean;
+  /** What stood there before the search. */
+  readonly before: { readonly text: string; readonly cursor: number };
+}
+
+const INDENT = "  ";
+
+export class LineEditor {
+  readonly #parts: EditorParts;
+  #text = "";
+  #cursor = 0;
+  /** Which input of the history stands there; its length: none. */
+  #index: number;
+  /** What was typed before somebody went back in the history. */
+  #draft = "";
+  #search: Search | null = null;
+  /** What was cut last. */
+  #cut = "";
+  #suggestions: readonly Suggestion[] = [];
+
+  constructor(parts: EditorParts) {
+    this.#parts = parts;
+    this.#index = parts.history.length;
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** How many UTF-16 units stand before the cursor. */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  /** What is looked for in the history, and whether it is there; null while nothing is. */
+  get search(): { readonly query: string; readonly isFound: boolean } | null {
+    return this.#search;
+  }
+
+  /** What the last Tab has found, where it was more than one. */
+  get suggestions(): readonly Suggestion[] {
+    return this.#suggestions;
+  }
+
+  /** Puts a text there, the cursor behind it. */
+  set(text: string): void {
+    this.#text = text;
+    this.#cursor = text.length;
+  }
+
+  /** The text, which is done and kept; the next one is empty. */
+  take(): string {
+    const text = this.#text;
+    this.#parts.history.add(text);
+    this.drop();
+    return text;
+  }
+
+  /** Gives up what stands there. */
+  drop(): void {
+    this.set("");
+    this.#search = null;
+    this.#suggestions = [];
+    this.#draft = "";
+    this.#index = this.#parts.history.length;
+  }
+
+  press(key: Key): EditorAction {
+    this.#suggestions = [];
+    if (this.#search !== null) {
+      const action = this.#searching(this.#search, key);
+      if (action !== null) return action;
+    }
+    if (key.name === "text") this.#insert(key.text);
+    else if (key.name === "paste") {
+      const text = this.#parts.pasted?.(key.text) ?? key.text;
+      this.#insert(text.replaceAll("\t", INDENT));
+    } else return KEYS[key.name]?.(this.#hand) ?? "edited";
+    return "edited";
+  }
+
+  /** What the keys of the table can do. */
+  readonly #hand = {
+    place: () => ({ text: this.#text, at: this.#cursor }),
+    go: (at: number): void => void (this.#cursor = at),
+    insert: (text: string): void => this.#insert(text),
+    yank: (): void => this.#insert(this.#cut),
+    erase: (from: number, to: number, keeps = false): void => this.#erase(from, to, keeps),
+    enter: (): EditorAction => this.#enter(),
+    line: (way: 1 | -1): void => this.#line(way),
+    search: (): void => this.#beginSearch(),
+    complete: (): void => this.#complete(),
+  };
+
+  #insert(text: string): void {
+    this.#text = this.#text.slice(0, this.#cursor) + text + this.#text.slice(this.#cursor);
+    this.#cursor += text.length;
+  }
+
+  #erase(from: number, to: number, keeps: boolean): void {
+    if (keeps && to > from) this.#cut = this.#text.slice(from, to);
+    this.#text = this.#text.slice(0, from) + this.#text.slice(to);
+    this.#cursor = from;
+  }
+
+  #enter(): EditorAction {
+    if (this.#parts.isWhole(this.#text)) return "entered";
+    const [indent] = this.#text.slice(place.lineStart(this.#text, this.#cursor)).match(/^ */)!;
+    const opens = /[[({]\s*$/.test(this.#text.slice(0, this.#cursor));
+    this.#insert(`\n${indent}${opens ? INDENT : ""}`);
+    return "edited";
+  }
+
+  /** To the line above or below, or to the input before or after. */
+  #line(way: 1 | -1): void {
+    const at = way < 0
+      ? place.above(this.#text, this.#cursor)
+      : place.below(this.#text, this.#cursor);
+    if (at !== null) {
+      this.#cursor = at;
+      return;
+    }
+    const { history } = this.#parts;
+    const index = this.#index + way;
+    if (index < 0 || index > history.length) return;
+    if (this.#index === history.length) this.#draft = this.#text;
+    this.#index = index;
+    this.set(history.at(index) ?? this.#draft);
+  }
+
+  #beginSearch(): void {
+    const before = { text: this.#text, cursor: this.#cursor };
+    this.#search = { query: "", index: this.#parts.history.length, isFound: true, before };
+  }
+
+  /** A key while something is searched; null for one that ends the search and does its own. */
+  #searching(search: Search, key: Key): EditorAction | null {
+    const typed = key.name === "text" ? key.text : key.name === "paste" ? key.text : "";
+    if (typed !== "") {
+      search.query += typed;
+      this.#find(search, Math.min(search.index, this.#parts.history.length - 1), -1);
+    } else if (key.name === "backspace") {
+      search.query = search.query.slice(0, place.before(search.query, search.query.length));
+      this.#find(search, this.#parts.history.length - 1, -1);
+    } else if (key.name === "ctrl-r") this.#find(search, search.index - 1, -1);
+    else if (key.name === "ctrl-s") this.#find(search, search.index + 1, 1);
+    else {
+      this.#search = null;
+      if (key.name === "ctrl-g" || key.name === "ctrl-c") {
+        this.#text = search.before.text;
+        this.#cursor = search.before.cursor;
+        return "edited";
+      }
+      if (key.name === "escape") return "edited";
+      return null;
+    }
+    return "edited";
+  }
+
+  #find(search: Search, from: number, way: 1 | -1): void {
+    if (search.query === "") {
+      search.isFound = true;
+      return;
+    }
+    const index = this.#parts.history.find(search.query, from, way);
+    search.isFound = index >= 0;
+    if (index < 0) return;
+    search.index = index;
+    this.#index = index;
+    this.#text = this.#parts.history.at(index)!;
+    this.#cursor = this.#text.indexOf(search.query);
+  }
+
+  #complete(): void {
+    const before = this.#text.slice(0, this.#cursor);
+    const { all, part } = this.#parts.suggest(before);
+    // At the beginning of a line Tab makes room.
+    if (all.length === 0 && /(^|\n)\s*$/.test(before) && before !== "") this.#insert(INDENT);
+    const common = commonBeginning(all.map(({ text }) => text));
+    if (common.length > part.length) this.#insert(common.slice(part.length));
+    if (all.length > 1) this.#suggestions = all;
+  }
+}
+
+function commonBeginning(texts: readonly string[]): string {
+  let common = texts[0] ?? "";
+  for (const text of texts) while (!text.startsWith(common)) common = common.slice(0, -1);
+  return common;
+}
+
+/** What a key can do to an editor. */
+interface Hand {
+  place(): { readonly text: string; readonly at: number };
+  go(at: number): void;
+  insert(text: string): void;
+  yank(): void;
+  /** @param keeps To be put back by Ctrl-Y. */
+  erase(from: number, to: number, keeps?: boolean): void;
+  enter(): EditorAction;
+  line(way: 1 | -1): void;
+  search(): void;
+  complete(): void;
+}
+
+type Act = (hand: Hand) => EditorAction | void;
+
+const going = (where: (text: string, at: number) => number): Act => (hand) => {
+  const { at, text } = hand.place();
+  hand.go(where(text, at));
+};
+
+const erasing = (where: (text: string, at: number) => number, keeps = true): Act => (hand) => {
+  const { at, text } = hand.place();
+  const to = where(text, at);
+  hand.erase(Math.min(at, to), Math.max(at, to), keeps);
+};
+
+const deleteOrEnd: Act = (hand) =>
+  hand.place().text === "" ? "ended" : erasing(place.after, false)(hand);
+
+/** What keys do that type nothing: those of shells and of `node:readline`. */
+const KEYS: Readonly<Record<string, Act>> = {
+  "left": going(place.before),
+  "ctrl-b": going(place.before),
+  "right": going(place.after),
+  "ctrl-f": going(place.after),
+  "home": going(place.lineStart),
+  "ctrl-a": going(place.lineStart),
+  "end": going(place.lineEnd),
+  "ctrl-e": going(place.lineEnd),
+  "ctrl-left": going(place.wordStart),
+  "alt-b": going(place.wordStart),
+  "ctrl-right": going(place.wordEnd),
+  "alt-f": going(place.wordEnd),
+  "backspace": erasing(place.before, false),
+  "ctrl-h": erasing(place.before, false),
+  "delete": erasing(place.after, false),
+  "ctrl-k": erasing(place.lineEnd),
+  "ctrl-u": erasing(place.lineStart),
+  "ctrl-w": erasing(place.wordStart),
+  "alt-backspace": erasing(place.wordStart),
+  "alt-d": erasing(place.wordEnd),
+  "ctrl-y": (hand) => hand.yank(),
+  "up": (hand) => hand.line(-1),
+  "ctrl-p": (hand) => hand.line(-1),
+  "down": (hand) => hand.line(1),
+  "ctrl-n": (hand) => hand.line(1),
+  "ctrl-r": (hand) => hand.search(),
+  "tab": (hand) => hand.complete(),
+  "enter": (hand) => hand.enter(),
+  "alt-enter": (hand) => hand.insert("\n"),
+  "ctrl-c": () => "dropped",
+  "ctrl-d": deleteOrEnd,
+  "ctrl-l": () => "cleared",
+  "ctrl-z": () => "suspended",
+};

@@ -1,0 +1,101 @@
+/** Reads inputs at a terminal, one after the other, with all that its keys do. */
+import { host } from "../host.ts";
+import type { EndedBySignal } from "../exit_code.ts";
+import { INTERRUPT } from "./line_console.ts";
+import type { LineEditor } from "./line_editor.ts";
+import { LineView } from "./line_view.ts";
+import type { Terminal, TerminalInput } from "./terminal.ts";
+
+const CLEAR_SCREEN = "\x1b[H\x1b[2J";
+
+export class LineReader {
+  /** What a signal wants the process to end with; null while none does. */
+  endedBy: EndedBySignal | null = null;
+  readonly #terminal: Terminal;
+  readonly #editor: LineEditor;
+  readonly #view: LineView;
+  readonly #inputs: AsyncIterator<TerminalInput>;
+  #prompt = "";
+
+  constructor(terminal: Terminal, editor: LineEditor) {
+    this.#terminal = terminal;
+    this.#editor = editor;
+    this.#view = new LineView((text) => terminal.write(text));
+    this.#inputs = terminal.inputs[Symbol.asyncIterator]();
+  }
+
+  /** The prompt of the next input. */
+  prompt(text: string): void {
+    this.#prompt = text;
+  }
+
+  /** A text that the next input begins with. */
+  begin(text: string): void {
+    this.#editor.set(text);
+  }
+
+  /** Inputs until there are no more: a text of one line or several, or {@linkcode INTERRUPT}. */
+  async *lines(): AsyncGenerator<string> {
+    for (;;) {
+      const input = await this.#read();
+      if (input === null) return;
+      yield input;
+    }
+  }
+
+  async #read(): Promise<string | null> {
+    this.#draw();
+    for (;;) {
+      const next = await this.#inputs.next();
+      const told = next.done === true ? null : this.#answer(next.value);
+      if (told !== undefined) return told;
+    }
+  }
+
+  /** What an input of the terminal comes to; undefined while nothing is ready. */
+  #answer(input: TerminalInput): string | null | undefined {
+    if (input.kind === "signal") {
+      this.endedBy = input.exitCode;
+      this.#finish();
+      return null;
+    }
+    if (input.kind === "redraw") return this.#draw();
+    const { columns } = this.#terminal.size;
+    switch (this.#editor.press(input.key)) {
+      case "entered":
+        this.#finish();
+        return this.#editor.take();
+      case "dropped":
+        this.#view.finish(this.#editor, this.#prompt, columns, "^C");
+        this.#editor.drop();
+        return INTERRUPT;
+      case "ended":
+        this.#finish();
+        return null;
+      case "suspended":
+        this.#stop();
+        break;
+      case "cleared":
+        this.#view.forget();
+        this.#terminal.write(CLEAR_SCREEN);
+    }
+    return this.#draw();
+  }
+
+  #stop(): void {
+    this.#finish();
+    if (host.build.os !== "windows" && !this.#terminal.stop()) {
+      this.#terminal.write(
+        "^Z would stop this, and not who started it: start dmalab itself to have it\r\n",
+      );
+    }
+  }
+
+  #finish(): void {
+    this.#view.finish(this.#editor, this.#prompt, this.#terminal.size.columns);
+  }
+
+  #draw(): undefined {
+    this.#view.draw(this.#editor, this.#prompt, this.#terminal.size);
+  }
+}

@@ -1,0 +1,132 @@
+/** An input that is edited, as it stands on a terminal: its prompt, its lines, what could be meant. */
+import { characterWidth, printable } from "../../lang/diagnostics/display_width.ts";
+import { clip, wrappedPairs } from "../../lang/text/columns.ts";
+import type { LineEditor, Suggestion } from "./line_editor.ts";
+
+/** Rows of text on a screen, and where the cursor is among them. */
+export interface LaidOut {
+  readonly rows: readonly string[];
+  readonly row: number;
+  readonly column: number;
+}
+
+/** Suggestions that are told one by one, with what they mean. */
+const TOLD_SUGGESTIONS = 12;
+
+/** The prompt of all lines but the first, as wide as that one's. */
+function continuation(prompt: string): string {
+  return "...> ".padStart(prompt.length);
+}
+
+/** Breaks a text into rows of some columns, each line of it behind its prompt. */
+export function layOut(
+  prompt: string,
+  text: string,
+  cursor: number,
+  columns: number,
+): LaidOut {
+  const rows: string[] = [];
+  let at = { row: 0, column: 0 };
+  let offset = 0;
+  for (const line of text.split("\n")) {
+    let row = offset === 0 ? prompt : continuation(prompt);
+    let width = row.length;
+    for (const character of [...line, ""]) {
+      const own = character === "" ? 1 : characterWidth(character);
+      if (width + own > columns) {
+        rows.push(row);
+        [row, width] = ["", 0];
+      }
+      if (offset === cursor) at = { row: rows.length, column: width };
+      row += printable(character);
+      width += character === "" ? 0 : own;
+      offset += character.length;
+    }
+    rows.push(row);
+    // The line's end.
+    offset++;
+  }
+  return { rows, ...at };
+}
+
+/** What could stand at the cursor: each with what it means, or many by their names alone. */
+export function suggestionLines(
+  suggestions: readonly Suggestion[],
+  { columns, rows }: { readonly columns: number; readonly rows: number },
+): readonly string[] {
+  const room = Math.max(1, rows - 2);
+  if (suggestions.length <= Math.min(TOLD_SUGGESTIONS, room)) {
+    const pairs = suggestions.map(({ doc, text }) => [text, doc] as const);
+    const lines = wrappedPairs(pairs, columns);
+    const told = lines.length <= room
+      ? lines
+      : suggestions.map(({ doc, text }) => `  ${text}  ${doc}`.trimEnd());
+    return told.map((line) => clip(printable(line), columns));
+  }
+  const width = Math.max(...suggestions.map(({ text }) => text.length)) + 2;
+  const across = Math.max(1, Math.floor(columns / width));
+  const lines: string[] = [];
+  for (let first = 0; first < suggestions.length; first += across) {
+    const names = suggestions.slice(first, first + across).map(({ text }) => text.padEnd(width));
+    lines.push(clip(printable(names.join("").trimEnd()), columns));
+  }
+  if (lines.length <= room) return lines;
+  const hidden = suggestions.length - (room - 1) * across;
+  return [...lines.slice(0, room - 1), `… and ${hidden} more`];
+}
+
+/** The prompt while the history is searched. */
+function searchPrompt({ search }: LineEditor, prompt: string): string {
+  if (search === null) return prompt;
+  return `${search.isFound ? "search back" : "nothing like"} "${printable(search.query)}": `;
+}
+
+/** Draws an input where the cursor stands, and again over itself. */
+export class LineView {
+  readonly #write: (text: string) => void;
+  /** On which row of what was drawn the cursor is. */
+  #row = 0;
+
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  /** Draws it anew. */
+  draw(
+    editor: LineEditor,
+    prompt: string,
+    size: { readonly columns: number; readonly rows: number },
+  ): void {
+    const shown = searchPrompt(editor, prompt);
+    const { column, row, rows } = layOut(shown, editor.text, editor.cursor, size.columns);
+    const below = suggestionLines(editor.suggestions, size);
+    // Of what is higher than the screen, the rows around the cursor.
+    const first = Math.max(0, Math.min(row, rows.length - size.rows));
+    const seen = [...rows.slice(first, first + size.rows), ...below].slice(0, size.rows);
+    const up = seen.length - 1 - (row - first);
+    this.#write(
+      `${this.#home()}${seen.join("\r\n")}${up > 0 ? `\x1b[${up}A` : ""}\r` +
+        (column > 0 ? `\x1b[${column}C` : ""),
+    );
+    this.#row = row - first;
+  }
+
+  /** The input is done: what follows stands below it. */
+  finish(editor: LineEditor, prompt: string, columns: number, mark = ""): void {
+    const { rows } = layOut(prompt, editor.text, editor.text.length, columns);
+    this.#write(`${this.#home()}${rows.slice(-MOST_ROWS).join("\r\n")}${mark}\r\n`);
+    this.#row = 0;
+  }
+
+  /** The cursor stands at the beginning of a row that nothing is on. */
+  forget(): void {
+    this.#row = 0;
+  }
+
+  #home(): string {
+    return `${this.#row > 0 ? `\x1b[${this.#row}A` : ""}\r\x1b[J`;
+  }
+}
+
+/** Rows of an input that stay when it is done. */
+const MOST_ROWS = 1000;

@@ -1,0 +1,195 @@
+/**
+ * The terminal of this process while somebody works at it key by key, and as it was before whenever
+ * nobody does: at the end, at a signal, while we are stopped, and when something is thrown.
+ *
+ * While keys are waited for they all come as letters, Ctrl-C and Ctrl-Z too. While something is worked
+ * out nobody reads letters: then the terminal makes signals of these two, as it does for everybody.
+ */
+import process from "node:process";
+import { host } from "../host.ts";
+import type { EndedBySignal } from "../exit_code.ts";
+import type { Screen } from "../screen.ts";
+import { type Key, KeyDecoder } from "./keys.ts";
+import { Queue } from "./queue.ts";
+
+/** What a terminal has to tell. */
+export type TerminalInput =
+  | { readonly kind: "key"; readonly key: Key }
+  /** It is as wide and high as it says now; or somebody else has written on it. */
+  | { readonly kind: "redraw" }
+  /** The process is to end, with the exit code that shells expect of that signal. */
+  | { readonly kind: "signal"; readonly exitCode: EndedBySignal };
+
+/** Signals that end the process. */
+export const ENDINGS = { SIGHUP: 129, SIGQUIT: 131, SIGTERM: 143 } as const satisfies Partial<
+  Record<Deno.Signal, EndedBySignal>
+>;
+
+/** Set by `deno task` and npm, which wait for us and would go on waiting when we are stopped. */
+const STARTER = "INIT_CWD";
+
+const PASTE_MARKS = ["\x1b[?2004h", "\x1b[?2004l"] as const;
+/** The alternate screen, and no cursor until it is wanted. */
+const WHOLE_SCREEN = ["\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"] as const;
+
+/** Where a terminal does not know its size. */
+const DEFAULT_SIZE = { columns: 80, rows: 24 };
+
+type Mode = "as before" | "keys" | "work";
+
+/** A screen that can be written to at once. */
+export type TerminalScreen = Screen & { flush?(): void };
+
+export class Terminal {
+  readonly inputs: Queue<TerminalInput> = new Queue();
+  readonly #screen: TerminalScreen;
+  readonly #marks: readonly [enter: string, leave: string];
+  readonly #decoder: KeyDecoder;
+  readonly #listeners: readonly (readonly [name: string, listener: () => void])[];
+  #mode: Mode = "as before";
+
+  /** @param whole Whether all of the screen is drawn, on a page of its own. */
+  constructor(screen: TerminalScreen, { whole }: { readonly whole: boolean }) {
+    this.#screen = screen;
+    this.#marks = whole
+      ? [PASTE_MARKS[0] + WHOLE_SCREEN[0], WHOLE_SCREEN[1] + PASTE_MARKS[1]]
+      : PASTE_MARKS;
+    this.#decoder = new KeyDecoder((key) => this.inputs.push({ kind: "key", key }));
+    const pressed = (name: string) => () =>
+      this.inputs.push({ kind: "key", key: { name, text: "" } });
+    this.#listeners = [
+      // What came while something was worked out has ended that; else it is the key.
+      ["SIGINT", () => this.#mode === "keys" && !this.#worked && pressed("ctrl-c")()],
+      ["SIGWINCH", () => this.inputs.push({ kind: "redraw" })],
+      ["SIGCONT", () => this.#resumed()],
+      ["SIGTSTP", pressed("ctrl-z")],
+      ...Object.entries(ENDINGS).map(([name, exitCode]) =>
+        [name, () => this.inputs.push({ kind: "signal", exitCode })] as const
+      ),
+    ];
+    for (const [name, listener] of this.#listeners) process.on(name, listener);
+    // Whatever ends the process, even what nobody has thought of.
+    process.on("exit", this.#leave);
+    process.stdin.on("data", this.#take);
+    process.stdin.on("end", this.#ended);
+    this.#enter();
+  }
+
+  /** A signal may be told of after the work that it came in. */
+  get #worked(): boolean {
+    return performance.now() - this.#workedAtMs < SETTLED_MS;
+  }
+
+  #workedAtMs = -Infinity;
+
+  get size(): { readonly columns: number; readonly rows: number } {
+    const { columns, rows } = sizeOf();
+    return { columns: columns || DEFAULT_SIZE.columns, rows: rows || DEFAULT_SIZE.rows };
+  }
+
+  /** Writes what commands the terminal: as it is. */
+  write(text: string): void {
+    this.#screen.data(text);
+    this.#screen.flush?.();
+  }
+
+  /** Works something out; Ctrl-C is a signal meanwhile. */
+  work<T>(task: () => T): T {
+    this.#set("work");
+    try {
+      return task();
+    } finally {
+      this.#workedAtMs = performance.now();
+      this.#set("keys");
+    }
+  }
+
+  /** Lets somebody else have the terminal. */
+  async lend<T>(task: () => Promise<T>): Promise<T> {
+    this.#leave();
+    process.stdin.pause();
+    try {
+      return await task();
+    } finally {
+      this.#enter();
+    }
+  }
+
+  /** Stops this process, as Ctrl-Z does. False where nobody could go on. */
+  stop(): boolean {
+    if (host.build.os === "windows" || hasStarter()) return false;
+    this.#leave();
+    process.kill(process.pid, "SIGSTOP");
+    this.#enter();
+    return true;
+  }
+
+  /** Leaves the terminal as it was. */
+  close(): void {
+    this.#leave();
+    for (const [name, listener] of this.#listeners) process.off(name, listener);
+    process.off("exit", this.#leave);
+    process.stdin.off("data", this.#take);
+    process.stdin.off("end", this.#ended);
+    process.stdin.pause();
+    this.inputs.end();
+  }
+
+  readonly #take = (bytes: Uint8Array): void => this.#decoder.push(bytes);
+  readonly #ended = (): void => this.inputs.end();
+
+  #enter(): void {
+    if (this.#mode !== "as before") return;
+    this.#set("keys");
+    this.write(this.#marks[0]);
+    process.stdin.resume();
+  }
+
+  readonly #leave = (): void => {
+    if (this.#mode === "as before") return;
+    this.write(this.#marks[1]);
+    this.#set("as before");
+  };
+
+  /** A shell has had the terminal meanwhile. */
+  #resumed(): void {
+    this.#leave();
+    this.#enter();
+    this.inputs.push({ kind: "redraw" });
+  }
+
+  #set(mode: Mode): void {
+    this.#mode = mode;
+    try {
+      setKeys(mode);
+    } catch {
+      // The terminal has gone away.
+      this.inputs.end();
+    }
+  }
+}
+
+/** How long a signal may take to be told of. */
+const SETTLED_MS = 50;
+
+/** Has the terminal hand over each key as it comes, or whole lines as before. */
+function setKeys(mode: Mode): void {
+  if (!("Deno" in globalThis)) process.stdin.setRawMode(mode !== "as before");
+  else if (mode === "as before" || host.build.os === "windows") {
+    host.stdin.setRaw(mode !== "as before");
+  } else host.stdin.setRaw(true, { cbreak: mode === "work" });
+}
+
+function sizeOf(): { readonly columns: number; readonly rows: number } {
+  try {
+    return host.consoleSize();
+  } catch {
+    return { columns: 0, rows: 0 };
+  }
+}
+
+/** Whether a shell would not learn that we are stopped. False where the environment is not ours to see. */
+function hasStarter(): boolean {
+  const { state } = host.permissions.querySync({ name: "env", variable: STARTER });
+  return state === "granted" && host.env.get(STARTER) !== undefined;
+}
