@@ -154,6 +154,11 @@ export class IovaCache {
     return true;
   }
 
+  /** Bytes of host memory held for the magazines. */
+  get hostBytes(): number {
+    return this.#pfns.byteLength + this.#next.byteLength;
+  }
+
   /** How many full magazines of a class all CPUs share. */
   depotSize(sizeClass: number): number {
     return this.#depotSize[sizeClass]!;
