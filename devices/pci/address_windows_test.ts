@@ -113,3 +113,85 @@ Deno.test("the window above RAM lies above regions there too", () => {
   );
   assertEquals(plan.windows[0]!.basePhys, physAddr(66 * GIB));
 });
+
+const LOW_UNIT = 16 * MIB;
+
+/** Where the small window of one device lies beside regions of memory-mapped devices. */
+function lowBase(
+  sizes: readonly number[],
+  ...regions: readonly (readonly [first: number, end: number])[]
+): number {
+  const plan = planAddressWindows(
+    config({
+      regions: regions.map(([first, end], index) => ({
+        name: `r${index}`,
+        basePhys: physAddr(first),
+        sizeBytes: end - first,
+        type: "mmio" as const,
+      })),
+    }),
+    [bridge({ a: [...sizes] })],
+  );
+  assertEquals(plan.windows.map(({ name }) => name), ["pci.mem32"]);
+  return plan.windows[0]!.basePhys;
+}
+
+Deno.test("the window below 4 GiB fits to the byte between regions, and before the interrupt controllers", () => {
+  const start = 3 * GIB;
+  const end = 0xfec0_0000;
+  const one = [16 * KIB];
+  assertEquals(lowBase(one, [start - MIB, start]), start);
+  assertEquals(lowBase(one, [start, start + LOW_UNIT]), start + LOW_UNIT);
+  assertEquals(lowBase(one, [start + LOW_UNIT, end]), start);
+  assertEquals(lowBase(one, [start + LOW_UNIT - 4 * KIB, end]), start - LOW_UNIT);
+  assertEquals(lowBase(one, [start + 4 * KIB, start + 8 * KIB]), start + LOW_UNIT);
+  // The last whole units before the interrupt controllers end where those begin, or 12 MiB earlier.
+  const last = 0xfd00_0000;
+  assertEquals(lowBase(one, [start, last]), last);
+  assertEquals(lowBase(one, [start, last + 4 * KIB]), start - LOW_UNIT);
+  assertEquals(lowBase([4 * MIB, 16 * MIB], [start, 0xfc00_0000]), 0xfc00_0000);
+  assertEquals(lowBase([4 * MIB, 16 * MIB], [start, last]), start - 2 * LOW_UNIT);
+  // BARs are aligned to the largest of them.
+  assertEquals(lowBase([64 * MIB], [start, start + LOW_UNIT]), start + 64 * MIB);
+});
+
+Deno.test("below 3 GiB the highest place is taken, down to 1 MiB", () => {
+  const top: readonly [number, number] = [3 * GIB, 4 * GIB];
+  const one = [16 * KIB];
+  assertEquals(lowBase(one, top), 3 * GIB - LOW_UNIT);
+  assertEquals(lowBase(one, top, [2 * GIB, 3 * GIB]), 2 * GIB - LOW_UNIT);
+  assertEquals(lowBase(one, top, [2 * GIB + 4 * KIB, 3 * GIB]), 2 * GIB - LOW_UNIT);
+  assertEquals(lowBase(one, top, [LOW_UNIT * 2, 3 * GIB]), LOW_UNIT);
+  const error = assertThrows(() => lowBase(one, top, [LOW_UNIT, 3 * GIB]), ConfigError);
+  assertEquals([error.message, error.hint], [
+    "No room below 4 GiB for 16777216 bytes of PCI memory",
+    "make the regions below 4 GiB smaller, or move them",
+  ]);
+});
+
+Deno.test("BARs of up to 64 MiB are small, as long as all are no more than 512 MiB", () => {
+  const names = (...sizes: readonly number[]) =>
+    planAddressWindows(config(), [bridge({ a: [...sizes] })]).windows.map(({ name, sizeBytes }) =>
+      `${name} ${sizeBytes / MIB}`
+    );
+  assertEquals(names(64 * MIB), ["pci.mem32 64"]);
+  assertEquals(names(128 * MIB), ["pci.mem64 1024"]);
+  assertEquals(names(...new Array<number>(8).fill(64 * MIB)), ["pci.mem32 512"]);
+  assertEquals(names(...new Array<number>(8).fill(64 * MIB), 4 * KIB), [
+    "pci.mem32 512",
+    "pci.mem64 1024",
+  ]);
+  assertEquals(names(4 * KIB), ["pci.mem32 16"]);
+  assertEquals(names(16 * MIB, 4 * KIB), ["pci.mem32 32"]);
+});
+
+Deno.test("PCI memory ends at 2^52 at the latest", () => {
+  const plan = (sizeBytes: number) =>
+    planAddressWindows(config(), [bridge({ a: [sizeBytes] })]).windows[0]!;
+  assertEquals([plan(2 ** 51).basePhys, plan(2 ** 51).sizeBytes], [physAddr(2 ** 51), 2 ** 51]);
+  const error = assertThrows(() => plan(2 ** 52), ConfigError);
+  assertEquals([error.path, error.message], [
+    ["a"],
+    "The PCI memory does not fit below 2^52",
+  ]);
+});
