@@ -81,7 +81,7 @@ export class ArmPageTable implements PageTable {
     const shift = Math.log2(options.granuleBytes);
     this.#levels = Math.ceil((options.addressBits - shift) / (shift - 3));
     this.#spans = Array.from(
-      { length: this.#levels + 1 },
+      { length: this.#levels },
       (_, level) => options.granuleBytes * this.#entries ** level,
     );
     this.#tables = new TablePages(this.#entries, options.charge);

@@ -143,10 +143,7 @@ export class GenericPageTable implements PageTable {
       const count = left < ENTRIES - first ? left : ENTRIES - first;
       let value = phys + done + flags;
       for (let index = first; index < first + count; index++) {
-        if (page[index] !== 0) {
-          if (index > first) this.leaves.add(GRANULE_BYTES, index - first);
-          return done + (index - first) * GRANULE_BYTES;
-        }
+        if (page[index] !== 0) return done + (index - first) * GRANULE_BYTES;
         page[index] = value;
         value += GRANULE_BYTES;
       }
@@ -231,9 +228,8 @@ export class GenericPageTable implements PageTable {
     this.#releasedTables = false;
     let unmapped = this.#unmapInOneTable(iova, sizeBytes);
     if (unmapped < 0) {
-      this.#stopped = false;
       this.leaves.count = 0;
-      const end = Math.min(iova + sizeBytes, this.lastAddress + 1);
+      const end = iova + sizeBytes;
       const levels = this.#levels;
       unmapped = iova >= entryBytes(levels)
         ? 0

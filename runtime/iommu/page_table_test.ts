@@ -2,7 +2,14 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { ERRNO } from "../errno.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
-import { PageSizeChoice, type PageTable, PTE_READ, PTE_WRITE } from "./page_table.ts";
+import {
+  LeafRuns,
+  PageSizeChoice,
+  type PageTable,
+  PTE_READ,
+  PTE_WRITE,
+  SyncRanges,
+} from "./page_table.ts";
 
 const KIB_4 = 4096;
 const MIB_2 = 2 ** 21;
@@ -168,4 +175,86 @@ Deno.test("each table page is told to whoever counts host memory, and none when 
   taken.length = 0;
   new ArmPageTable({ ...options, granuleBytes: KIB_4 });
   assertEquals(taken, [KIB_4]);
+});
+
+Deno.test("a leaf at physical 0 that can only be read is a leaf like any other (dma.md 5.1)", () => {
+  for (const make of [vtd, arm]) {
+    for (const sizeBytes of [KIB_4, MIB_2, GIB_1]) {
+      const table = make();
+      assertEquals(table.map(0, 0, sizeBytes, PTE_READ), 0);
+      assertEquals([table.walk(0), table.walkPhys, table.walkFlags], [true, 0, PTE_READ]);
+      const leaves: number[][] = [];
+      table.forEachLeaf(0, GIB_1, (...leaf) => leaves.push(leaf));
+      assertEquals(leaves, [[0, 0, sizeBytes, PTE_READ]]);
+      // Nothing comes in its place, large or small, and it goes as others do.
+      const occupied = table.map(0, MIB_2, KIB_4, RW);
+      assertEquals([-ERRNO.EADDRINUSE, -ERRNO.EEXIST].includes(occupied), true);
+      assertEquals(table.map(0, GIB_1, GIB_1, RW) === 0, make === arm && sizeBytes < GIB_1);
+      if (make === arm) continue;
+      assertEquals(table.unmap(0, sizeBytes), sizeBytes);
+      assertEquals(table.walk(0), false);
+    }
+  }
+});
+
+Deno.test("AMD v1 grows by a level where an address needs it, and not without memory (dma.md 5.1)", () => {
+  const table = new GenericPageTable({
+    pageSizesBytes: STANDARD,
+    addressBits: 64,
+    growsOnDemand: true,
+  });
+  const at = 2 ** 39;
+  let left = 0;
+  table.outOfMemory = () => left-- <= 0;
+  assertEquals(table.map(at, 0, KIB_4, RW), -ERRNO.ENOMEM);
+  assertEquals(table.tables, 1);
+  // Looking and unmapping make nothing.
+  left = 10;
+  assertEquals([table.walk(at), table.unmap(at, KIB_4), table.tables, left], [false, 0, 1, 10]);
+  assertEquals(table.map(at - KIB_4, 0, KIB_4, RW), 0);
+  assertEquals([table.tables, left], [3, 8]);
+  // One above the three, and three below it.
+  assertEquals(table.map(at, KIB_4, KIB_4, RW), 0);
+  assertEquals([table.tables, left], [7, 4]);
+  assertEquals([table.walk(at), table.walkPhys], [true, KIB_4]);
+  assertEquals([table.walk(at - 1), table.walkPhys], [true, KIB_4 - 1]);
+  table.clear();
+  assertEquals([table.tables, table.walk(at), table.walk(at - 1)], [1, false, false]);
+});
+
+Deno.test("tables hold as much of the host as they have entries, those given back too", () => {
+  for (const [table, entries] of [[vtd(), 512], [arm(), 512]] as const) {
+    assertEquals([table.tables, table.hostBytes], [1, entries * 8]);
+    assertEquals(table.map(0, 0, KIB_4, RW), 0);
+    assertEquals([table.tables, table.hostBytes], [4, 4 * entries * 8]);
+    table.clear();
+    assertEquals([table.tables, table.hostBytes], [1, 4 * entries * 8]);
+  }
+  const large = new ArmPageTable({
+    granuleBytes: 2 ** 16,
+    pageSizesBytes: [2 ** 16],
+    addressBits: 48,
+  });
+  assertEquals([large.tables, large.hostBytes], [1, 2 ** 16]);
+});
+
+Deno.test("runs of leaves and ranges to flush are told however many there are", () => {
+  const runs = new LeafRuns();
+  const syncs = new SyncRanges();
+  const expected: [number, number][] = [];
+  for (let index = 0; index < 40; index++) {
+    const sizeBytes = index % 2 === 0 ? KIB_4 : MIB_2;
+    runs.add(sizeBytes, index + 1);
+    runs.add(sizeBytes, 2);
+    expected.push([sizeBytes, index + 3]);
+    syncs.add(index, 100 + index, index % 3);
+  }
+  assertEquals([runs.count, runs.toList()], [40, expected]);
+  assertEquals(runs.total(), expected.reduce((sum, [, leaves]) => sum + leaves, 0));
+  assertEquals(runs.totalBytes(), expected.reduce((sum, [size, leaves]) => sum + size * leaves, 0));
+  assertEquals(syncs.count, 40);
+  for (let index = 0; index < 40; index++) {
+    const range = [syncs.first(index), syncs.last(index), syncs.kind(index)];
+    assertEquals(range, [index, 100 + index, index % 3]);
+  }
 });

@@ -149,7 +149,7 @@ export const EQUIVALENT: readonly Equivalent[] = [
   {
     path: "runtime/iommu/iova_ranges.ts",
     line: "let node = this.#links[2 * FLOOR + 1]!;",
-    changes: ["2 → 2 + 1"],
+    changes: ["2 → 2 + 1", "2 → 2 - 1"],
     reason: "the floor is node 0, whatever it is multiplied with",
   },
   {
@@ -297,5 +297,192 @@ export const EQUIVALENT: readonly Equivalent[] = [
     line: "if (getU64(view, 8) === 0) return null;",
     changes: ["8 → 8 + 1"],
     reason: "the byte behind the capacity is the first of its use, which is as much",
+  },
+  {
+    path: "runtime/iommu/arm_page_table.ts",
+    line: "if (iova + sizeBytes - 1 > this.lastAddress || phys + sizeBytes > PHYS_LIMIT) {",
+    changes: ["1 → 1 + 1"],
+    reason: "addresses and sizes are whole granules here, and the last address ends one",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "if (iova + sizeBytes - 1 > this.lastAddress || phys + sizeBytes > PHYS_LIMIT) {",
+    changes: ["1 → 1 + 1"],
+    reason: "addresses and sizes are whole granules, and the last address ends one",
+  },
+  {
+    path: "runtime/iommu/arm_page_table.ts",
+    line: "this.#choice.choose(iova + done, phys + done, sizeBytes - done);",
+    changes: [
+      "this.#choice.choose(iova + done, phys + done, sizeBytes - done) → this.#choice.choose(phys + done, iova + done, sizeBytes - done)",
+    ],
+    reason: "the rule treats both addresses alike",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "this.#choice.choose(iova + done, phys + done, sizeBytes - done);",
+    changes: [
+      "this.#choice.choose(iova + done, phys + done, sizeBytes - done) → this.#choice.choose(phys + done, iova + done, sizeBytes - done)",
+    ],
+    reason: "the rule treats both addresses alike",
+  },
+  {
+    path: "runtime/iommu/arm_page_table.ts",
+    line: "if (this.#gatherLast < this.#gatherFirst) this.#gatherFirst = iova;",
+    changes: ["this.#gatherLast < this.#gatherFirst → this.#gatherLast <= this.#gatherFirst"],
+    reason: "what is gathered is a granule at least",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "if (sizeBytes <= 0 || (flags & ACCESSIBLE) === 0) return -ERRNO.EINVAL;",
+    changes: ["0 → 0 + 1"],
+    reason: "sizes are whole granules",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "if (entryBase < this.#replacedFirst) this.#replacedFirst = entryBase;",
+    changes: ["entryBase < this.#replacedFirst → entryBase <= this.#replacedFirst"],
+    reason: "what is equal is set to itself",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "if (doneBytes > 0) this.#unmapRange(iova, doneBytes);",
+    changes: ["0 → 0 + 1"],
+    reason: "what was written is a granule at least",
+  },
+  {
+    path: "runtime/iommu/arm_page_table.ts",
+    line: "if (done > 0) this.#unmapRange(iova, done);",
+    changes: ["0 → 0 + 1"],
+    reason: "what was written is a granule at least",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "if (iova < last || last < 0) {",
+    changes: ["0 → 0 + 1", "iova < last → iova <= last", "last < 0 → last <= 0"],
+    reason: "what went is a granule at least, or nothing",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "if (this.#multiEntryLeaves) return -1;",
+    changes: ["1 → 1 + 1"],
+    reason: "any number below 0 sends it the general way",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "if (page === null) return -1;",
+    changes: ["1 → 1 + 1"],
+    reason: "any number below 0 sends it the general way",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "if (first + count > ENTRIES || count === ENTRIES || iova > this.lastAddress) return -1;",
+    changes: [
+      "first + count > ENTRIES → first + count >= ENTRIES",
+      "1 → 1 + 1",
+      "iova > this.lastAddress → iova >= this.lastAddress",
+    ],
+    reason: "the general way comes to the same, slower; addresses are whole granules",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "if (level === 1) return iova >>> 21 & INDEX_MASK;",
+    changes: ["1 → 1 - 1"],
+    reason: "the general way comes to the same, slower",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "return bits < ORDER_UNIT ? 0 : Math.floor(bits / ORDER_UNIT);",
+    changes: ["bits < ORDER_UNIT → bits <= ORDER_UNIT"],
+    reason: "a leaf has at least one flag below the order",
+  },
+  {
+    path: "runtime/iommu/generic_page_table.ts",
+    line: "const high = Math.floor(iova * INVERSE_2_32);",
+    changes: ["iova * INVERSE_2_32 → iova / INVERSE_2_32"],
+    reason: "the table used last is found less often: the two products differ but for 0",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line:
+      "return pfns <= 2 ** 31 ? 32 - Math.clz32(pfns - 1) : Math.log2(roundUpPowerOfTwo(pfns));",
+    changes: ["pfns <= 2 ** 31 → pfns < 2 ** 31"],
+    reason: "2^31 has 31 bits either way",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line: "this.#bounds[2 * FLOOR] = this.#bounds[2 * FLOOR + 1] = -1;",
+    changes: ["2 → 2 - 1", "2 → 2 + 1"],
+    reason: "the floor is node 0, whatever it is multiplied with",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line: "this.#links[2 * FLOOR + 1] = ANCHOR;",
+    changes: ["2 → 2 - 1", "2 → 2 + 1"],
+    reason: "the floor is node 0, whatever it is multiplied with",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line: "this.#bounds[2 * ANCHOR] = this.#bounds[2 * ANCHOR + 1] = ANCHOR_PFN;",
+    changes: ["2 * ANCHOR → 2 / ANCHOR"],
+    reason: "the anchor is node 1",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line: "this.#links[2 * ANCHOR] = FLOOR;",
+    changes: ["2 * ANCHOR → 2 / ANCHOR"],
+    reason: "the anchor is node 1",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line: "for (let slot = (hole + 1) & mask; slots[slot] !== FLOOR; slot = (slot + 1) & mask) {",
+    changes: ["1 → 1 - 1"],
+    reason: "the hole itself is looked at first, and moved into itself",
+  },
+  {
+    path: "runtime/iommu/iotlb.ts",
+    line: "#sizes = 0;",
+    changes: ["0 → 0 + 1"],
+    reason: "one size more is looked for, which no entry has",
+  },
+  {
+    path: "runtime/iommu/iotlb.ts",
+    line: "const bits = Math.max(1, Math.ceil(Math.log2(2 * Math.max(1, entries))));",
+    changes: [
+      "1 → 1 + 1",
+      "2 → 2 + 1",
+      "2 → 2 - 1",
+      "2 * Math.max(1, entries) → 2 / Math.max(1, entries)",
+    ],
+    reason: "how many buckets there are: a longer chain is searched as well",
+  },
+  {
+    path: "runtime/iommu/iotlb.ts",
+    line:
+      "return Math.imul((page | 0) ^ (domain << 6) ^ sizeBit, HASH_MULTIPLIER) >>> this.#shift;",
+    changes: [
+      "page | 0 → page & 0",
+      "(page | 0) ^ (domain << 6) ^ sizeBit → (page | 0) ^ (domain << 6) & sizeBit",
+      "6 → 6 + 1",
+      "6 → 6 - 1",
+      "0 → 0 + 1",
+      "domain << 6 → domain >> 6",
+    ],
+    reason: "how evenly entries lie in the buckets: a longer chain is searched as well",
+  },
+  {
+    path: "runtime/iommu/iommu.ts",
+    line: "phys = -1;",
+    changes: ["1 → 1 - 1", "1 → 1 + 1", "-1 → 1"],
+    reason: "without a flag the access faults, and nobody asks for the address",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line: "return (Math.imul(pfn | 0, HASH_MULTIPLIER) >>> shift) | 0;",
+    changes: [
+      "Math.imul(pfn | 0, HASH_MULTIPLIER) → Math.imul(HASH_MULTIPLIER, pfn | 0)",
+      "0 → 0 + 1",
+    ],
+    reason: "how evenly nodes lie in the slots, and a product is the same both ways",
   },
 ];
