@@ -428,7 +428,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
     io.refusal = { rule, inputs };
     if (events.tick(BLOCK_STATUS)) {
       const outer = events.context.enterDevice(this.name);
-      events.emit(BLOCK_STATUS, { status: blkStatusName(status) }, io.refusal);
+      events.emit(BLOCK_STATUS, { status: blkStatusName(status), ended: "bio" }, io.refusal);
       events.context.leaveDevice(outer);
     }
     io.close(status);

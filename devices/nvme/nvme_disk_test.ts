@@ -93,9 +93,9 @@ Deno.test("a bio that cannot be is refused at once, with a status", () => {
     assertEquals([nowait.done, nowait.status, nowait.error], [true, "AGAIN", "EAGAIN"]);
   }, ["block.status"]);
   assertEquals(statuses.map(({ fields }) => fields), [
-    { status: "INVAL" },
-    { status: "INVAL" },
-    { status: "AGAIN" },
+    { status: "INVAL", ended: "bio" },
+    { status: "INVAL", ended: "bio" },
+    { status: "AGAIN", ended: "bio" },
   ]);
   assertEquals(statuses.map(({ why }) => [why!.rule, why!.inputs["reason"]]), [
     ["block.1.3", "no_whole_blocks"],

@@ -367,7 +367,8 @@ export class BlkDma {
 
   #reportStatus(status: BlkStatus): void {
     const events = this.#machine.events;
-    if (events.tick(BLOCK_STATUS)) events.emit(BLOCK_STATUS, { status: blkStatusName(status) });
+    if (!events.tick(BLOCK_STATUS)) return;
+    events.emit(BLOCK_STATUS, { status: blkStatusName(status), ended: "iterator" });
   }
 }
 

@@ -411,7 +411,7 @@ Deno.test("iterator calls, segments and ends are events", () => {
     ["ret.blk_rq_dma_map_iter_start", { result: true, error: null }],
     ["call.blk_rq_dma_map_iter_next", { req: 5, dev: "ssd" }],
     ["ret.blk_rq_dma_map_iter_next", { result: false, error: null }],
-    ["block.status", { status: "OK" }],
+    ["block.status", { status: "OK", ended: "iterator" }],
     ["call.blk_rq_dma_unmap", { req: 5, dev: "ssd", mapped: 4096 }],
     ["ret.blk_rq_dma_unmap", { result: true, error: null }],
   ]);

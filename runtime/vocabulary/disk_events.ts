@@ -47,8 +47,15 @@ export const DISK_EVENTS = {
     fields: { phys: PHYS, size_bytes: SIZE, dma: DMA, path: PATH },
   },
   "block.status": {
-    when: "an iterator or request ended with a status",
-    fields: { status: STATUS },
+    when: "an iterator, a request or a bio ended with a status",
+    fields: {
+      status: STATUS,
+      ended: word("what ended with a status", {
+        iterator: "No segment of the request is left, or the next one cannot be mapped.",
+        request: "Whoever submitted it is told.",
+        bio: "It was refused before there was a request.",
+      }),
+    },
   },
   "nvme.choose": {
     when: "the data pointer format was chosen",

@@ -588,7 +588,9 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   #end(request: NvmeRequest, status: BlkStatus): void {
     const { events } = this.machine;
-    if (events.tick(BLOCK_STATUS)) events.emit(BLOCK_STATUS, { status: blkStatusName(status) });
+    if (events.tick(BLOCK_STATUS)) {
+      events.emit(BLOCK_STATUS, { status: blkStatusName(status), ended: "request" });
+    }
     if (this.scheduler !== null) this.scheduler.ended(request);
     request.end(status);
   }

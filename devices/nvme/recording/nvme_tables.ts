@@ -183,8 +183,8 @@ const REQUESTS: FactTableSpec<typeof REQUEST_FIELDS> = {
     "nvme.submit": reach("sent"),
     "nvme.fetch": reach("fetched"),
     "nvme.complete": reach("completed"),
-    "block.status": (rows, { seq, device, request, fields: { status } }) => {
-      if (request !== null && device !== null) {
+    "block.status": (rows, { seq, device, request, fields: { ended, status } }) => {
+      if (ended === "request" && request !== null && device !== null) {
         rows.begin(seq, { request, device, phase: "ended", status });
       }
     },
