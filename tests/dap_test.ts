@@ -50,7 +50,7 @@ const KNOWN: readonly Known[] = [
   {
     file: "32-hmm-odp.dma",
     run: "fault, map, use, invalidate, fault again",
-    events: 62,
+    events: 63,
     statements: 30,
     stop: "dma_iova_link",
     times: 2,
