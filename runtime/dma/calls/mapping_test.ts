@@ -373,3 +373,17 @@ Deno.test("map then unmap restores everything, whatever the order, in strict and
     { numRuns: 40 },
   );
 });
+
+Deno.test("the required mask ends at the last byte of RAM, on either side of a power of two (dma.md 1.7)", () => {
+  const mask = (ramSizeBytes: number) => {
+    const { machine, dev } = testBench({ iommu: OFF, machine: { ramSizeBytes } });
+    return requiredMask(machine, dev);
+  };
+  assertEquals([2 * GIB - MIB, 2 * GIB, 2 * GIB + MIB, 8 * GIB, 8 * GIB + MIB].map(mask), [
+    2 ** 31 - 1,
+    2 ** 31 - 1,
+    2 ** 32 - 1,
+    2 ** 33 - 1,
+    2 ** 34 - 1,
+  ]);
+});

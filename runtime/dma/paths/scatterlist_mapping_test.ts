@@ -145,3 +145,57 @@ Deno.test("a bus address needs no reach (dma.md 7.1)", () => {
   }
   assertEquals(mapFarPeer("7.2", "not_supported", false).error, -ERRNO.EREMOTEIO);
 });
+
+Deno.test("undoing gives back what was mapped before the entry that failed, wherever that stands (dma.md 7.1)", () => {
+  const bounced = (index: number): Part => [4 * GIB + index * 0x1_0000, 0x1000];
+  for (let good = 0; good < 4; good++) {
+    const { machine, dev, fields } = testBench(NARROW);
+    // Longer than any buffer of the pool can be.
+    const parts = Array.from({ length: good }, (_, index) => bounced(index));
+    const list = listOf(...parts, [5 * GIB, 300 * KIB], bounced(9));
+    assertEquals(machine.dma.dmaMapSgtable(dev, list, DMA_TO_DEVICE), -ERRNO.EIO);
+    assertEquals(fields("swiotlb.map").length, good);
+    assertEquals(fields("swiotlb.unmap").length, good);
+    assertEquals([machine.swiotlb.usedSlots, dev.mappings], [0, 0]);
+  }
+});
+
+Deno.test("a peer that cannot be reached ends a map, and nothing before it stays (dma.md 7.1)", () => {
+  for (let good = 0; good < 4; good++) {
+    const bench = testBench({
+      ...NARROW,
+      machine: {
+        ramSizeBytes: 8 * GIB,
+        windows: [{ name: "peers", basePhys: at(0xf000_0000), sizeBytes: 0x10_0000 }],
+      },
+    });
+    const { machine, dev } = bench;
+    machine.peers = {
+      isPeerMemory: (phys) => phys >= 0xf000_0000 && phys < 4 * GIB,
+      providerAt: () => "peer",
+      mapType: (): PeerMapType => "not_supported",
+      busAddress: (phys) => phys as number as DmaAddr,
+      resolveBusAddress: () => -1,
+      passesRoot: () => false,
+    };
+    const parts = Array.from(
+      { length: good },
+      (_, index): Part => [4 * GIB + index * 0x1_0000, 0x1000],
+    );
+    const list = listOf(...parts, [0xf000_0000, 0x1000]);
+    assertEquals(machine.dma.dmaMapSgtable(dev, list, DMA_TO_DEVICE), -ERRNO.EREMOTEIO);
+    assertEquals([machine.swiotlb.usedSlots, dev.mappings], [0, 0]);
+    assertEquals(bench.fields("swiotlb.map").length, good);
+  }
+});
+
+Deno.test("a list that is unmapped with fewer entries gives back only those, and keeps its count (dma.md 8.2, row 6)", () => {
+  const { machine, dev, fields } = testBench(NARROW);
+  const list = listOf([4 * GIB, 0x1000], [5 * GIB, 0x1000], [6 * GIB, 0x1000]);
+  assertEquals(machine.dma.dmaMapSg(dev, list, DMA_TO_DEVICE), 3);
+  const { usedSlots } = machine.swiotlb;
+  machine.dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE, 0, 2);
+  assertEquals([list.count, fields("swiotlb.unmap").length], [3, 2]);
+  assertEquals(machine.swiotlb.usedSlots, usedSlots / 3);
+  assertEquals(machine.dma.dmaMapSg(dev, list, DMA_TO_DEVICE), 3);
+});

@@ -52,4 +52,9 @@ Deno.test("its size is told in the largest unit that leaves more than one", () =
   assertEquals(told(MIB), [16, 1, 0x19]);
   assertEquals(told(96 * KIB), [24, 0, 0x19]);
   assertEquals(told(256 * KIB), [4, 1, 0x19]);
+  assertEquals(told(16 * MIB), [16, 2, 0x19]);
+  // Twenty bits of units, and what does not fit is cut to the unit.
+  assertEquals(told(4 * GIB - 4 * KIB), [2 ** 20 - 1, 0, 0x19]);
+  assertEquals(told(4 * GIB + 100 * KIB), [2 ** 16 + 1, 1, 0x19]);
+  assertEquals(told(64 * GIB), [16, 5, 0x19]);
 });

@@ -1,0 +1,214 @@
+/** The register file by the numbers of the NVM Express Base Specification 1.4, section 3.1. */
+import { assertEquals } from "@std/assert";
+import { type AdminQueueSetup, Registers } from "./registers.ts";
+
+const MEMORY = { location: 0x0123_4002, size: 0x0765_4319, controlLow: 0, controlHigh: 0 };
+
+function bench({ withMemory = true, mayStop = true, doorbellStride = 0 } = {}) {
+  const told: string[] = [];
+  const setups: AdminQueueSetup[] = [];
+  const localMemory = {
+    ...MEMORY,
+    control(low: number, high: number) {
+      this.controlLow = low;
+      this.controlHigh = high;
+      told.push(`memory ${low} ${high}`);
+    },
+  };
+  const registers = new Registers({
+    localMemory: withMemory ? localMemory : null,
+    maxQueueEntries: 1024,
+    doorbellStride,
+    version: 0x1_0400,
+  }, {
+    enable: (setup) => {
+      setups.push(setup);
+      told.push("enable");
+    },
+    mayStop: () => mayStop,
+    disable: () => told.push("disable"),
+    submissionDoorbell: (queue, tail) => told.push(`SQ ${queue} tail ${tail}`),
+    completionDoorbell: (queue, head) => told.push(`CQ ${queue} head ${head}`),
+  });
+  return { registers, setups, told: () => told.splice(0) };
+}
+
+/** What every register reads, by its offset, but those that read 0. */
+function readAll(registers: Registers): Record<string, number> {
+  const all: Record<string, number> = {};
+  for (let offset = 0; offset < 0x1010; offset++) {
+    const value = registers.read32(offset);
+    if (value !== 0) all[offset.toString(16)] = value;
+  }
+  return all;
+}
+
+/** CAP: 1024 entries, contiguous queues, 15 × 500 ms; stride 0 and the NVM command set. */
+const CAP = { "0": 1023 + 2 ** 16 + 15 * 2 ** 24, "4": 0x20, "8": 0x1_0400 };
+const CMB = { "38": MEMORY.location, "3c": MEMORY.size };
+/** CC: enabled; submission entries of 2^6 bytes, completion entries of 2^4. */
+const CC = 0x0046_0001;
+
+/** Writes AQA, ASQ and ACQ. */
+function setUp(registers: Registers, changes: Record<number, number> = {}): void {
+  const values = {
+    0x24: 31 * 2 ** 16 + 63,
+    0x28: 0x1000_3000,
+    0x2c: 0x12,
+    0x30: 0xf000_5000,
+    0x34: 0x34,
+    ...changes,
+  };
+  for (const [offset, value] of Object.entries(values)) registers.write32(Number(offset), value);
+}
+
+Deno.test("after power-on the registers say what the controller can do, and nothing else", () => {
+  assertEquals(readAll(bench().registers), { ...CAP, "4": 0x20 + 2 ** 25, ...CMB });
+  assertEquals(readAll(bench({ withMemory: false }).registers), CAP);
+  const wide = bench({ withMemory: false, doorbellStride: 3 });
+  assertEquals(readAll(wide.registers), { ...CAP, "4": 0x23 });
+});
+
+Deno.test("each register that a host writes keeps all 32 bits, and the others none", () => {
+  const writable = [0x24, 0x28, 0x2c, 0x30, 0x34];
+  for (let offset = 0; offset < 0x60; offset += 4) {
+    if (offset === 0x14) continue;
+    const { registers, told } = bench();
+    const before = readAll(registers);
+    for (const value of [0xffff_ffff, 0xfedc_ba98]) {
+      registers.write32(offset, value);
+      const keeps = writable.includes(offset) || offset === 0x50 || offset === 0x54;
+      const expected = keeps ? { ...before, [offset.toString(16)]: value } : before;
+      assertEquals(readAll(registers), expected, `0x${offset.toString(16)}`);
+    }
+    const control = offset === 0x50
+      ? [`memory ${0xffff_ffff} 0`, `memory ${0xfedc_ba98} 0`]
+      : offset === 0x54
+      ? [`memory 0 ${0xffff_ffff}`, `memory 0 ${0xfedc_ba98}`]
+      : [];
+    assertEquals(told(), control);
+  }
+  const without = bench({ withMemory: false });
+  without.registers.write32(0x50, 3);
+  assertEquals([readAll(without.registers), without.told()], [CAP, []]);
+});
+
+Deno.test("a controller that is enabled takes its queues from AQA, ASQ and ACQ (3.1.5)", () => {
+  const { registers, setups, told } = bench();
+  setUp(registers);
+  registers.write32(0x14, CC);
+  assertEquals([told(), registers.isReady, registers.hasFailed], [["enable"], true, false]);
+  assertEquals(setups, [{
+    submissionDepth: 64,
+    completionDepth: 32,
+    submissionBase: 0x12_1000_3000,
+    completionBase: 0x34_f000_5000,
+  }]);
+  assertEquals([registers.read32(0x14), registers.read32(0x1c)], [CC, 1]);
+  // A second time is none; clearing the bit stops it, and leaves the registers as they are.
+  registers.write32(0x14, CC);
+  assertEquals(told(), []);
+  registers.write32(0x14, CC - 1);
+  assertEquals([told(), registers.isReady, registers.read32(0x1c)], [["disable"], false, 0]);
+  assertEquals(registers.read32(0x28), 0x1000_3000);
+  registers.write32(0x14, CC - 1);
+  assertEquals(told(), []);
+});
+
+Deno.test("what a controller cannot be enabled with leaves it failed, not ready (3.1.5, 3.1.6)", () => {
+  const status = (cc: number, changes: Record<number, number> = {}) => {
+    const { registers, told } = bench();
+    setUp(registers, changes);
+    registers.write32(0x14, cc);
+    assertEquals(told(), registers.isReady ? ["enable"] : []);
+    return registers.read32(0x1c);
+  };
+  const [READY, FATAL] = [1, 2];
+  assertEquals(status(CC), READY);
+  // Entry sizes, page sizes, command sets: each bit of their fields.
+  for (const bit of [4, 5, 6, 7, 8, 9, 10, 16, 17, 18, 19, 20, 21, 22, 23]) {
+    assertEquals(status((CC ^ 2 ** bit) >>> 0), FATAL, `bit ${bit}`);
+  }
+  // How it shuts down and chooses among queues is not about being enabled.
+  for (const bit of [11, 12, 13, 24, 31]) assertEquals(status(CC + 2 ** bit), READY, `bit ${bit}`);
+  assertEquals(status(CC, { 0x24: 1 * 2 ** 16 + 1 }), READY);
+  assertEquals(status(CC, { 0x24: 0 * 2 ** 16 + 1 }), FATAL);
+  assertEquals(status(CC, { 0x24: 1 * 2 ** 16 + 0 }), FATAL);
+  assertEquals(status(CC, { 0x24: 0xfff * 2 ** 16 + 0xfff }), READY);
+  assertEquals(status(CC, { 0x24: 0x1000 * 2 ** 16 + 1 }), FATAL);
+  for (const offset of [0x28, 0x30]) {
+    for (const low of [0x800, 0x1001, 0x1ff8]) assertEquals(status(CC, { [offset]: low }), FATAL);
+    assertEquals(status(CC, { [offset]: 0xffff_f000 }), READY);
+  }
+  for (const offset of [0x2c, 0x34]) {
+    assertEquals(status(CC, { [offset]: 2 ** 21 - 1 }), READY);
+    assertEquals(status(CC, { [offset]: 2 ** 21 }), FATAL);
+  }
+});
+
+Deno.test("a shutdown is complete at once, and one that may not stop goes on (3.1.5, 3.1.6)", () => {
+  for (const kind of [0x4000, 0x8000, 0xc000]) {
+    const { registers } = bench();
+    setUp(registers);
+    registers.write32(0x14, CC);
+    registers.write32(0x14, CC + kind);
+    assertEquals(registers.read32(0x1c), 1 + 8);
+  }
+  const { registers, told } = bench({ mayStop: false });
+  setUp(registers);
+  registers.write32(0x14, CC);
+  registers.write32(0x14, 0);
+  assertEquals([told(), registers.isReady], [["enable"], true]);
+});
+
+Deno.test("doorbells lie 4 bytes shifted by the stride apart, tail and head by turns (3.1.24, 3.1.25)", () => {
+  for (const doorbellStride of [0, 1, 3]) {
+    const { registers, told } = bench({ doorbellStride });
+    const at = (doorbell: number) => 0x1000 + doorbell * (4 << doorbellStride);
+    registers.write32(at(0), 1);
+    assertEquals(told(), [], "not ready");
+    setUp(registers);
+    registers.write32(0x14, CC);
+    told();
+    for (const doorbell of [0, 1, 2, 3, 8, 9]) registers.write32(at(doorbell), 5 + doorbell);
+    assertEquals(told(), [
+      "SQ 0 tail 5",
+      "CQ 0 head 6",
+      "SQ 1 tail 7",
+      "CQ 1 head 8",
+      "SQ 4 tail 13",
+      "CQ 4 head 14",
+    ]);
+    for (const beside of [1, 2, 3]) registers.write32(at(2) + beside, 1);
+    if (doorbellStride > 0) registers.write32(at(2) + 4, 1);
+    registers.write32(0xffc, 1);
+    assertEquals(told(), []);
+  }
+});
+
+Deno.test("one that is gone reads all ones and takes nothing; reset is as power-on", () => {
+  const { registers, told } = bench();
+  setUp(registers);
+  registers.write32(0x50, 0x1003);
+  registers.write32(0x14, CC);
+  registers.failFatally();
+  assertEquals([registers.read32(0x1c), registers.hasFailed, registers.isReady], [3, true, true]);
+  told();
+  registers.reset();
+  assertEquals(told(), ["memory 0 0"]);
+  assertEquals(readAll(registers), { ...CAP, "4": 0x20 + 2 ** 25, ...CMB });
+  assertEquals([registers.hasFailed, registers.isReady], [false, false]);
+  setUp(registers);
+  registers.write32(0x14, CC);
+  assertEquals(told(), ["enable"]);
+  registers.unplug();
+  assertEquals([registers.read32(0), registers.read32(0x1c), registers.read32(0x99)], [
+    0xffff_ffff,
+    0xffff_ffff,
+    0xffff_ffff,
+  ]);
+  registers.write32(0x14, 0);
+  registers.write32(0x50, 5);
+  registers.write32(0x1000, 1);
+  assertEquals([told(), registers.isReady, registers.hasFailed], [[], false, false]);
+});
