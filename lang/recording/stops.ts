@@ -230,6 +230,45 @@ function* candidates(
   if (isPassed) yield { at: failedAt, places: failed };
 }
 
+/**
+ * Candidates that stop, in order, until there are so many. Conditions are asked in one go over all of
+ * them: a machine that has answered goes on to the next, and never begins anew.
+ */
+function hitsWithin(
+  recording: Recording,
+  all: readonly Places[],
+  from: Position,
+  to: Position,
+  most = Infinity,
+): readonly StopHit[] {
+  const hits: StopHit[] = [];
+  const queue = candidates(recording, all, from, to);
+  let next = queue.next();
+  while (!next.done && hits.length < most) {
+    const holding: Candidate[] = [];
+    const passPlain = () => {
+      while (!next.done && next.value.places.condition === null && holding.length < most) {
+        holding.push(next.value);
+        next = queue.next();
+      }
+      return next.done || holding.length >= most ? null : next.value;
+    };
+    const asked = passPlain();
+    if (asked !== null) {
+      recording.reruns.visit(asked.at, (seen) => {
+        const candidate = next.value as Candidate;
+        next = queue.next();
+        if (holds(candidate.places.condition!, seen)) holding.push(candidate);
+        return passPlain()?.at ?? null;
+      });
+    }
+    for (const { at, places } of holding) {
+      if (countsEnough(recording, places, at)) hits.push({ at, stop: places.stop });
+    }
+  }
+  return hits;
+}
+
 /** The first candidate that stops. */
 function firstHit(
   recording: Recording,
@@ -237,34 +276,7 @@ function firstHit(
   from: Position,
   to: Position,
 ): StopHit | null {
-  const found = candidates(recording, all, from, to);
-  for (let next = found.next(); !next.done;) {
-    const { at, places } = next.value;
-    if (places.condition === null) {
-      if (countsEnough(recording, places, at)) return { at, stop: places.stop };
-      next = found.next();
-      continue;
-    }
-    let hit: Candidate | null = null;
-    let pending = next.value;
-    recording.reruns.visit(at, (seen) => {
-      if (holds(pending.places.condition!, seen)) hit = pending;
-      else {
-        next = found.next();
-        if (!next.done && next.value.places.condition !== null) {
-          pending = next.value;
-          return pending.at;
-        }
-      }
-      return null;
-    });
-    if (hit !== null) {
-      const { at, places } = hit as Candidate;
-      if (countsEnough(recording, places, at)) return { at, stop: places.stop };
-      next = found.next();
-    }
-  }
-  return null;
+  return hitsWithin(recording, all, from, to, 1)[0] ?? null;
 }
 
 /** The last candidate of `(from, to)` that stops: looked for in ever longer stretches. */
@@ -279,16 +291,11 @@ function lastHit(
     const first = Math.max(from.seq, end.seq - moments);
     const statement = Math.max(from.statement, end.statement - moments);
     const begin = laterOf(recording, { seq: first, statement }, from);
-    const hits: StopHit[] = [];
-    let at = begin;
-    for (;;) {
-      const hit = firstHit(recording, all, at, end);
-      if (hit === null || comparePositions(hit.at, to) >= 0) break;
-      hits.push(hit);
-      at = hit.at;
-    }
+    const hits = hitsWithin(recording, all, begin, end)
+      .filter(({ at }) => comparePositions(at, to) < 0);
     const last = hits.at(-1);
-    if (last !== undefined) return last;
+    // Of several at one moment it is the same as on the way ahead.
+    if (last !== undefined) return hits.find(({ at }) => comparePositions(at, last.at) === 0)!;
     end = begin;
   }
   return null;

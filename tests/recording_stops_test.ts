@@ -1,0 +1,156 @@
+/**
+ * Breakpoints of every kind in runs of examples: going backwards finds what going forwards finds, in
+ * the opposite order, and that is what the events themselves say.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { HostLoader } from "../cli/host_loader.ts";
+import { loadFollowed } from "../lang/language.ts";
+import {
+  comparePositions,
+  move,
+  type Position,
+  type Recording,
+  recordRun,
+  runsOf,
+  START,
+  Stops,
+  type StopSpec,
+} from "../lang/recording/mod.ts";
+import { Random } from "../runtime/random.ts";
+import { SourceFile } from "../lang/source.ts";
+import { memoryFiles } from "../lang/syntax/load_files.ts";
+import { scenariosBelow } from "./examples.ts";
+import { ROOT } from "./source_text.ts";
+
+/** Runs of an example that are searched, each with as many breakpoints, and how long they are at most. */
+const RUNS = 2;
+const BREAKPOINTS = 4;
+const MOST_EVENTS = 20_000;
+/** Stops of one search: a loop makes very many. */
+const MOST_STOPS = 60;
+/** Moments at which a condition is asked: each is put to the machine. */
+const MOST_ASKED = 400;
+
+function* recordings(path: string, draws: Random): Generator<Recording> {
+  const opened = HostLoader.open(join(ROOT, path));
+  if (typeof opened === "string") throw new Error(opened);
+  const { program } = loadFollowed(opened.entry, opened.loader);
+  const runs = runsOf(program!).filter(({ skip }) => !skip);
+  for (let turn = 0; turn < Math.min(RUNS, runs.length); turn++) {
+    const recording = recordRun(program!, runs[draws.below(runs.length)]!);
+    const { count } = recording.log;
+    if (count > 0 && count <= MOST_EVENTS) yield recording;
+  }
+}
+
+/** A breakpoint that there is something for, of a kind; null where there is not. */
+type Draw = (recording: Recording, draws: Random) => StopSpec | null;
+
+const someEvent = ({ log }: Recording, draws: Random) => 1 + draws.below(log.count);
+
+const onLine: Draw = (recording, draws) => {
+  const { count } = recording.statements;
+  if (count === 0) return null;
+  const { span: { source, start } } = recording.started(1 + draws.below(count));
+  return { cause: { kind: "line", file: source.name, line: source.position(start).line } };
+};
+
+const onEvent: Draw = (recording, draws) => ({
+  cause: { kind: "event", names: [recording.eventNameAt(someEvent(recording, draws))] },
+});
+
+const onRow: Draw = ({ tables }, draws) => {
+  const filled = tables.filter(({ count, spec }) => count > 0 && spec.name !== "incidents");
+  if (filled.length === 0) return null;
+  const table = filled[draws.below(filled.length)]!;
+  const row = draws.below(table.count);
+  const key = table.spec.key.map((name) => [name, table.value(row, name)]);
+  const cell = { table: table.spec.name, equal: Object.fromEntries(key), covers: null };
+  return { cause: { kind: "data", cell } };
+};
+
+const DRAWS: Readonly<Record<string, Draw>> = {
+  line: onLine,
+  event: onEvent,
+  row: onRow,
+  moment: (recording, draws) => ({ cause: { kind: "moment", seq: someEvent(recording, draws) } }),
+  incident: () => ({ cause: { kind: "incident", of: ["fault", "report", "warning"] } }),
+  counted: (recording, draws) => ({
+    ...onEvent(recording, draws)!,
+    hits: 2 + draws.below(3),
+  }),
+  conditional: (recording, draws) => {
+    const spec = onEvent(recording, draws)!;
+    const [name] = spec.cause.kind === "event" ? spec.cause.names : [];
+    const times = eventsNamed(recording, name!).length;
+    return times > MOST_ASKED ? null : { ...spec, condition: "iommu.live_mappings > 0" };
+  },
+};
+
+function eventsNamed(recording: Recording, name: string): readonly number[] {
+  const found: number[] = [];
+  for (let seq = 1; seq <= recording.log.count; seq++) {
+    if (recording.eventNameAt(seq) === name) found.push(seq);
+  }
+  return found;
+}
+
+/** Where a search stops, one stop after the other. */
+function stopsOf(
+  recording: Recording,
+  stops: Stops,
+  way: "forward" | "back",
+): readonly Position[] {
+  const found: Position[] = [];
+  let at = way === "forward" ? START : recording.last;
+  while (found.length < MOST_STOPS) {
+    const moved = move(recording, at, { unit: "run", way }, stops);
+    if (moved.reason !== "stop") break;
+    assert(comparePositions(moved.at, at) * (way === "forward" ? 1 : -1) > 0, "it went on");
+    found.push(at = moved.at);
+  }
+  return found;
+}
+
+const times = new Map<string, number>();
+
+for (const path of scenariosBelow("examples")) {
+  Deno.test(`breakpoints of ${path} stop at the same moments both ways`, () => {
+    const draws = new Random(path.length);
+    for (const recording of recordings(path, draws)) {
+      for (let turn = 0; turn < BREAKPOINTS; turn++) {
+        const kinds = Object.keys(DRAWS);
+        const kind = kinds[draws.below(kinds.length)]!;
+        const spec = DRAWS[kind]!(recording, draws);
+        if (spec === null) continue;
+        const stops = new Stops();
+        stops.add(spec);
+        const what = `${recording.name.name}: ${JSON.stringify(spec)}`;
+        const ahead = stopsOf(recording, stops, "forward");
+        const behind = stopsOf(recording, stops, "back");
+        if (ahead.length < MOST_STOPS) assertEquals(behind.toReversed(), ahead, what);
+        times.set(kind, (times.get(kind) ?? 0) + ahead.length);
+        const { cause } = spec;
+        if (cause.kind !== "event" || spec.condition !== undefined) continue;
+        const said = eventsNamed(recording, cause.names[0]!).slice((spec.hits ?? 1) - 1);
+        assertEquals(ahead.map(({ seq }) => seq), said.slice(0, MOST_STOPS), what);
+      }
+    }
+  });
+}
+
+Deno.test("the failure of a run stops once, both ways", () => {
+  const text = `machine { }\nlet n = 1\nassert n == 1\nassert n == 2\nn = 3\n`;
+  const { program } = loadFollowed(new SourceFile("fails.dma", text), memoryFiles({}));
+  const recording = recordRun(program!, runsOf(program!)[0]!);
+  const stops = new Stops();
+  stops.add({ cause: { kind: "failure" } });
+  const found = [{ seq: 0, statement: 3 }];
+  assertEquals(stopsOf(recording, stops, "forward"), found);
+  assertEquals(stopsOf(recording, stops, "back"), found);
+});
+
+Deno.test("breakpoints of every kind have stopped", () => {
+  for (const kind of Object.keys(DRAWS)) assert((times.get(kind) ?? 0) > 0, `${kind} never`);
+});
