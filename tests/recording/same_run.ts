@@ -1,0 +1,204 @@
+/**
+ * Whether a run is the same when it is recorded, when it is recorded again, when nobody records it,
+ * and wherever one has been in it in between.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { HostLoader } from "../../cli/host_loader.ts";
+import { loadFollowed, loadProgram } from "../../lang/language.ts";
+import {
+  comparePositions,
+  move,
+  type Position,
+  type Recording,
+  recordRun,
+  runsOf,
+  START,
+  type Step,
+} from "../../lang/recording/mod.ts";
+import { boundValues, Reruns, type Seen } from "../../lang/recording/reruns.ts";
+import { runProgram } from "../../lang/run/run_program.ts";
+import { Random } from "../../runtime/random.ts";
+import type { FactTable } from "../../runtime/recording/fact_table.ts";
+import { ROOT } from "../source_text.ts";
+
+/** How much of each run is compared. */
+export interface Thoroughness {
+  /** Events, statements and rows that are compared one by one. */
+  readonly compared: number;
+  /** Moves that are made there and back, by each unit. */
+  readonly moves: number;
+  /** Looks at random moments. */
+  readonly looks: number;
+}
+
+/** What was compared. */
+export interface Compared {
+  runs: number;
+  events: number;
+  moves: number;
+  looks: number;
+}
+
+function open(path: string) {
+  const opened = HostLoader.open(join(ROOT, path));
+  if (typeof opened === "string") throw new Error(opened);
+  return opened;
+}
+
+/** Every run of a scenario that is not skipped, recorded one at a time. */
+export function* recordingsOf(path: string): Generator<Recording> {
+  const { entry, loader } = open(path);
+  const { program } = loadFollowed(entry, loader);
+  for (const run of runsOf(program!)) if (!run.skip) yield recordRun(program!, run);
+}
+
+/** All that a run says of itself, piece by piece, each with a name for where it is. */
+function* told({ log, output, statements, tables }: Recording, compared: number) {
+  yield ["counts", [log.count, statements.count, output.length]];
+  for (let seq = 1; seq <= Math.min(log.count, compared); seq++) {
+    yield [`event ${seq}`, log.event(seq)];
+  }
+  for (let started = 1; started <= Math.min(statements.count, compared); started++) {
+    yield [`statement ${started}`, [
+      statements.seqAt(started),
+      statements.numberAt(started),
+      statements.depthAt(started),
+    ]];
+  }
+  yield ["output", output];
+  for (const table of tables) yield* rowsOf(table, compared);
+}
+
+/** All rows that a table ever had. */
+function* rowsOf(table: FactTable, compared: number) {
+  const { count, spec: { name } } = table;
+  yield [`${name}`, count];
+  for (let row = 0; row < Math.min(count, compared); row++) {
+    yield [`row ${row} of ${name}`, [table.since(row), table.row(row)]];
+  }
+}
+
+function sameRun(one: Recording, other: Recording, compared: number): void {
+  assertEquals(one.failure?.lines ?? null, other.failure?.lines ?? null);
+  const others = told(other, compared);
+  for (const [where, what] of told(one, compared)) {
+    const { value } = others.next();
+    const [text, otherText] = [JSON.stringify(what), JSON.stringify(value?.[1])];
+    if (text !== otherText) assertEquals(text, otherText, `${one.name.name}: ${where}`);
+  }
+}
+
+/** A short name for all that a run says of itself. */
+function digestOf(recording: Recording, compared: number): number {
+  let hash = 0;
+  for (const [, what] of told(recording, compared)) {
+    const text = JSON.stringify(what);
+    for (let at = 0; at < text.length; at++) hash = (hash * 31 + text.charCodeAt(at)) | 0;
+  }
+  return hash;
+}
+
+/** A step and its reverse, as often as there is somewhere to go; returns how many steps. */
+function circle(recording: Recording, unit: Step["unit"], moves: number): number {
+  const trail: Position[] = [START];
+  for (let turn = 0; turn < moves; turn++) {
+    const { at, reason } = move(recording, trail.at(-1)!, { unit, way: "forward" });
+    if (reason !== "arrived") break;
+    trail.push(at);
+  }
+  let at = trail.at(-1)!;
+  for (const place of trail.toReversed().slice(1)) {
+    if (unit === "into" && place.statement === 0) break;
+    at = move(recording, at, { unit, way: "back" }).at;
+    assertEquals(at, place, `${recording.name.name}, back by ${unit}`);
+  }
+  return 2 * trail.length;
+}
+
+/** What the machine itself says at a moment. */
+function seenThere(recording: Recording, reruns: Reruns, at: Position): unknown {
+  return reruns.look(at, (seen: Seen) => {
+    const { iommu } = seen.vm.lab.machine;
+    const frame = seen.frames()[0];
+    const names = frame === undefined ? [] : boundValues(seen, frame);
+    return {
+      seq: seen.vm.world.stream.seq,
+      nowNs: seen.vm.world.nowNs(),
+      toDo: seen.vm.world.pendingActivities(),
+      ptes: iommu.domains.map((domain) => {
+        let leaves = 0;
+        domain.table.forEachLeaf(0, domain.table.lastAddress, () => leaves++);
+        return leaves;
+      }),
+      names: names.map(({ name, value }) => `${name} ${recording.looker.answer(value, seen).text}`),
+    };
+  });
+}
+
+/** A look from the machines that are parked says what a fresh run says. */
+function sameLook(recording: Recording, at: Position): void {
+  const { known, start } = recording.reruns;
+  assertEquals(
+    seenThere(recording, recording.reruns, at),
+    seenThere(recording, new Reruns(known, start), at),
+    `${recording.name.name} at ${at.seq}.${at.statement}`,
+  );
+}
+
+/**
+ * Compares every run of a scenario with itself, recorded again and plain, before and after one has
+ * been through it there and back.
+ *
+ * @throws {AssertionError} At the first thing that differs.
+ */
+export function compareRuns(path: string, { compared, looks, moves }: Thoroughness): Compared {
+  const { entry, loader } = open(path);
+  const plain = runProgram(loadProgram(entry, loader).program!);
+  const outcomes = plain.outcomes.filter(({ outcome }) => outcome !== "skipped");
+  const again = recordingsOf(path);
+  const draws = new Random(path.length);
+  const done: Compared = { runs: 0, events: 0, moves: 0, looks: 0 };
+  for (const recording of recordingsOf(path)) {
+    const { cases, events, failure } = outcomes[done.runs++]!;
+    if (cases === 1) assertEquals(recording.log.count, events, recording.name.name);
+    assertEquals(recording.failure?.code, failure?.code);
+    sameRun(recording, again.next().value!, compared);
+    const before = digestOf(recording, compared);
+    for (const unit of ["event", "into", "activity"] as const) {
+      done.moves += circle(recording, unit, moves);
+    }
+    for (let look = 0; look < looks; look++) {
+      sameLook(recording, recording.afterEvent(draws.below(recording.log.count + 1)));
+    }
+    assertEquals(digestOf(recording, compared), before, recording.name.name);
+    done.events += recording.log.count;
+    done.looks += looks;
+  }
+  assertEquals(done.runs, outcomes.length);
+  return done;
+}
+
+/**
+ * Random moves in a run; after every so many the machine there is compared with a fresh run's.
+ *
+ * @returns How many places were visited.
+ */
+export function moveAtRandom(recording: Recording, moves: number, lookEvery: number): number {
+  const units = ["event", "over", "into", "out", "activity"] as const;
+  const draws = new Random(28);
+  let at = START;
+  const visited = new Set<string>();
+  for (let turn = 0; turn < moves; turn++) {
+    const unit = units[draws.below(units.length)]!;
+    const way = draws.below(2) === 0 ? "forward" : "back";
+    const moved = move(recording, at, { unit, way, count: 1 + draws.below(9) });
+    const order = comparePositions(moved.at, at);
+    assert(way === "forward" ? order >= 0 : order <= 0, `${way} by ${unit} from ${at.seq}`);
+    assert(recording.has(moved.at));
+    at = moved.at;
+    visited.add(`${at.seq} ${at.statement}`);
+    if (turn % lookEvery === 0) sameLook(recording, at);
+  }
+  return visited.size;
+}
