@@ -53,3 +53,54 @@ Deno.test("two letters of five are near only where the word begins as the other 
   assertEquals(nearestNames("abcde", ["abcxy"]), ["abcxy"]);
   assertEquals(nearestNames("abcdef", ["xycdef"]), ["xycdef"]);
 });
+
+/** The same distance by its definition: what is left after the last letters are dealt with. */
+function distanceOf(a: string, b: string): number {
+  if (a === "" || b === "") return a.length + b.length;
+  const [shortA, shortB] = [a.slice(0, -1), b.slice(0, -1)];
+  const exchanged = a.length > 1 && b.length > 1 && a.at(-1) === b.at(-2) && a.at(-2) === b.at(-1);
+  return Math.min(
+    distanceOf(shortA, b) + 1,
+    distanceOf(a, shortB) + 1,
+    distanceOf(shortA, shortB) + (a.at(-1) === b.at(-1) ? 0 : 1),
+    ...exchanged ? [distanceOf(a.slice(0, -2), b.slice(0, -2)) + 1] : [],
+  );
+}
+
+/** Every word of up to four letters out of three. */
+function words(): string[] {
+  const all = [""];
+  for (const word of all) {
+    if (word.length < 4) {
+      for (const letter of "abc") all.push(word + letter);
+    }
+  }
+  return all;
+}
+
+Deno.test("editDistance() is the least number of changes, and infinite only past the most", () => {
+  const all = words();
+  assertEquals(all.length, 1 + 3 + 9 + 27 + 81);
+  for (const [index, a] of all.entries()) {
+    for (const b of all.slice(index % 5).filter((_, at) => at % 5 === 0)) {
+      const distance = distanceOf(a, b);
+      assertEquals([editDistance(a, b), editDistance(b, a)], [distance, distance], `${a} ${b}`);
+      for (let most = 0; most <= 4; most++) {
+        const bounded = editDistance(a, b, most);
+        assertEquals(
+          distance <= most ? bounded : bounded > most,
+          distance <= most ? distance : true,
+        );
+      }
+    }
+  }
+});
+
+Deno.test("looking for far names ends as soon as two rows are past the most", () => {
+  // After so many letters nothing can come back below the most; the answer is no number.
+  for (let length = 4; length < 12; length++) {
+    const [a, b] = ["x".repeat(length), "y".repeat(length)];
+    for (let most = 0; most < length - 1; most++) assertEquals(editDistance(a, b, most), Infinity);
+    assertEquals(editDistance(a, b, length), length);
+  }
+});
