@@ -1,5 +1,6 @@
 /** Commands that ask what there is at a place of a run, and who wrote it. */
 import { explainAddress, mappingsAt, readLedger } from "../../lang/builtins/ledger.ts";
+import { toldLines } from "../../lang/builtins/explain/told.ts";
 import { readSubject, SUBJECT_FORMS } from "../../lang/recording/place_text.ts";
 import {
   evaluate,
@@ -18,6 +19,7 @@ import {
 } from "../../lang/text/numbers.ts";
 import { firstLine, linePlace } from "../../lang/views/moment.ts";
 import { tableAt, tableSizes } from "../../lang/views/tables.ts";
+import { whyView } from "../../lang/views/why.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { readWholeNumber } from "../numbers.ts";
 import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
@@ -38,6 +40,12 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
     takes: "[WHAT]",
     doc: `what is mapped; or who changed this last: ${SUBJECT_FORMS}`,
     run: whoChanged,
+  },
+  {
+    name: "why",
+    takes: "[N]",
+    doc: "why the last decision here fell, or that of event N: its rule and what it looked at",
+    run: why,
   },
   {
     name: "eval",
@@ -215,6 +223,26 @@ function listMappings(repl: CommandTarget): void {
   });
   const header = ["device", "req", "device sees", "size", "physical", "direction", "path", "by"];
   for (const line of tableLines(header, cells, [], repl.columns)) repl.say(line);
+}
+
+function why(repl: CommandTarget, argument: string): true {
+  const { at, recording } = repl.place;
+  return answering(repl, () => {
+    const seq = argument === "" ? null : countOf(argument.replace(/^#/, ""), repl);
+    if (argument !== "" && seq === null) return;
+    if (seq !== null && seq > recording.log.count) {
+      repl.refuse(`There is no event ${seq}: the last is ${recording.log.count}`);
+      return;
+    }
+    const view = whyView(recording, seq === null ? at : recording.afterEvent(seq));
+    if (view === null) return repl.say("Nothing has been decided yet");
+    for (const line of toldLines(view, view.seq, view.rule, repl.columns)) repl.say(line);
+    const inputs = view.inputs.map(([name, value]) => `${name} ${value}`).join(", ");
+    if (inputs !== "") repl.say(clip(`  it looked at: ${inputs}`, repl.columns));
+    if (view.span !== null) {
+      repl.say(clip(`  ${linePlace(view.span)}  ${firstLine(view.span)}`, repl.columns));
+    }
+  });
 }
 
 function evalHere(repl: CommandTarget, argument: string): true {

@@ -169,6 +169,11 @@ export class EventLog {
     return device === NOBODY ? null : this.pool.value(device) as string;
   }
 
+  /** Whether an event has a reason: something was decided. */
+  hasWhy(seq: number): boolean {
+    return this.#head(seq, HEAD.WHY) !== 0;
+  }
+
   /** The request that an event belongs to, or null. */
   requestAt(seq: number): number | null {
     return known(this.#head(seq, HEAD.REQUEST));

@@ -1,0 +1,62 @@
+/** A defect of the museum, told only by its failing test, is found as docs/debugging.md tells it. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { Debugger } from "../cli/debug/debugger.ts";
+import { loadFollowed } from "../lang/language.ts";
+import { recordRun, runsOf } from "../lang/recording/mod.ts";
+import { SourceFile } from "../lang/source.ts";
+import { memoryFiles } from "../lang/syntax/load_files.ts";
+import { codeBlocks } from "./code_blocks.ts";
+import { ROOT } from "./source_text.ts";
+
+const PAGE = "docs/debugging.md";
+const HEADING = "A defect of the museum, in four commands";
+const COLUMNS = 100;
+const MOST_COMMANDS = 6;
+
+function blocks() {
+  const [scenario, transcript] = codeBlocks(PAGE, Deno.readTextFileSync(join(ROOT, PAGE)))
+    .filter(({ heading }) => heading === HEADING);
+  return { scenario: scenario!.code, transcript: transcript!.code };
+}
+
+function recordingOf(text: string) {
+  const { program } = loadFollowed(new SourceFile("lab.dma", text), memoryFiles({}));
+  return recordRun(program!, runsOf(program!)[0]!);
+}
+
+/** What the debugger's screen has when some lines were typed, from the first prompt on. */
+async function typed(text: string, lines: readonly string[]): Promise<string> {
+  let screen = "";
+  const tool = new Debugger(recordingOf(text), {
+    lines: (async function* () {
+      for (const line of lines) {
+        screen += `${line}\n`;
+        yield line;
+      }
+    })(),
+    write: (text) => void (screen += text),
+    prompt: (text) => void (screen += text),
+  }, { colour: false, columns: COLUMNS });
+  tool.start();
+  screen = "";
+  await tool.run();
+  return screen;
+}
+
+Deno.test("a defect of the museum is found by :rewind, :who and :why as the page tells it", async () => {
+  const { scenario, transcript } = blocks();
+  const commands = [...transcript.matchAll(/^dma\[\S+\]> (.+)$/gm)].map(([, line]) => line!);
+  assert(commands.length > 0 && commands.length <= MOST_COMMANDS, `${commands.length} commands`);
+  for (const command of commands) assertMatch(command, /^:(?:rewind|who|why)\b/);
+  const screen = await typed(scenario, commands);
+  assertEquals(screen.replace(/\n[^\n]*$/, ""), transcript);
+});
+
+Deno.test("the defect of the page is told by the test alone, and without its switch there is none", () => {
+  const { scenario } = blocks();
+  const broken = recordingOf(scenario);
+  assertEquals(broken.failure?.code, "E0901");
+  assertEquals(broken.table("incidents").count, 0);
+  assertEquals(recordingOf(scenario.replace(/ {2}quirks = .*\n/, "")).failure, null);
+});
