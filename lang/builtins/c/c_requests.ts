@@ -219,11 +219,23 @@ export class CRequests {
     for (const { phys, sizeBytes } of request.segments()) {
       if (isEndedSo) kernel.lent.endMemory(device, phys, sizeBytes);
       const lent = kernel.lent.mappingOf(phys, sizeBytes);
-      if (lent === null) continue;
+      if (lent === null || this.#isOthers(request, phys, sizeBytes)) continue;
       const { text } = kernel.place;
       kernel.machine.checker?.cpu.freed(lent, phys, sizeBytes, text);
       return;
     }
+  }
+
+  /** Whether some memory is another live request's too: then a mapping of it may be that one's. */
+  #isOthers(request: BlockRequest, phys: number, sizeBytes: number): boolean {
+    for (const { request: other } of this.#slots.values()) {
+      if (other === null || other === request) continue;
+      const shares = other.segments().some((segment) =>
+        phys < segment.phys + segment.sizeBytes && segment.phys < phys + sizeBytes
+      );
+      if (shares) return true;
+    }
+    return false;
   }
 
   /** What stands in the way of an access to a request's memory; null where that is none. */
