@@ -75,6 +75,8 @@ int hba_open(struct device *dev, void __iomem *regs, int how)
 	error = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(64));
 	if (error)
 		goto free;
+	/* A bounced piece must keep its place in the IOMMU's page, or it cannot be linked. */
+	dma_set_min_align_mask(dev, SZ_4K - 1);
 	error = -ENOMEM;
 	hba->pool = dma_pool_create("segments", dev, HBA_SEGS * sizeof(struct hba_seg), 64, 0);
 	if (!hba->pool)

@@ -43,6 +43,8 @@ export interface AccessingDevice {
   readonly coherent: boolean;
 }
 
+const NO_LINES: readonly Bytes[] = [];
+
 export class CpuCaches implements HostMemory {
   readonly owners = new LineOwners();
   readonly #memory: PhysicalMemory;
@@ -209,6 +211,17 @@ export class CpuCaches implements HostMemory {
       });
     }
     return lines;
+  }
+
+  /** Where in a page lie lines that a device has written behind the CPU's back, in bytes. */
+  oldLinesIn(page: PhysAddr): readonly Bytes[] {
+    const states = this.#pages.get(page / PAGE_SIZE_BYTES)?.states;
+    if (states === undefined) return NO_LINES;
+    const old: Bytes[] = [];
+    for (let line = 0; line < states.length; line++) {
+      if ((states[line]! & OVERWRITTEN) !== 0) old.push(line * CACHE_LINE_BYTES);
+    }
+    return old;
   }
 
   /** Memory, with the caches' lines over it. */

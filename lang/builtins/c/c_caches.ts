@@ -9,6 +9,8 @@ import { PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
 import type { CpuCaches } from "../../../runtime/memory/cpu_caches.ts";
 import { CACHE_LINE_BYTES } from "../../../runtime/memory/line_owners.ts";
 
+const WORD_BYTES = 4;
+
 /** The memory of a driver. */
 interface DriverMemory {
   readonly bytes: Uint8Array;
@@ -22,6 +24,9 @@ interface SharedPage {
   readonly at: number;
   /** What it held when it was exchanged last. */
   readonly before: Uint8Array;
+  /** The driver's bytes and those before, four at a time: there are many to compare. */
+  readonly words: Int32Array;
+  readonly wordsBefore: Int32Array;
   /** Lines that accesses are looked at in, because they are old. */
   readonly old: Set<number>;
 }
@@ -40,7 +45,16 @@ export class CachedView {
   add(phys: PhysAddr, at: number): void {
     const known = this.#pages.findIndex((page) => page.phys === phys);
     if (known >= 0) this.#pages.splice(known, 1);
-    const page = { phys, at, before: new Uint8Array(PAGE_SIZE_BYTES), old: new Set<number>() };
+    const { buffer } = this.#memory.bytes;
+    const before = new Uint8Array(PAGE_SIZE_BYTES);
+    const page = {
+      phys,
+      at,
+      before,
+      words: new Int32Array(buffer, at, PAGE_SIZE_BYTES / WORD_BYTES),
+      wordsBefore: new Int32Array(before.buffer),
+      old: new Set<number>(),
+    };
     this.#pages.push(page);
     this.#take(page);
   }
@@ -60,8 +74,10 @@ export class CachedView {
   give(): void {
     const { bytes } = this.#memory;
     for (const page of this.#pages) {
-      for (let line = 0; line < PAGE_SIZE_BYTES; line += CACHE_LINE_BYTES) {
-        this.#giveLine(page, line, bytes);
+      const { words, wordsBefore } = page;
+      for (let word = 0; word < words.length; word++) {
+        if (words[word] === wordsBefore[word]) continue;
+        this.#giveLine(page, word * WORD_BYTES - word * WORD_BYTES % CACHE_LINE_BYTES, bytes);
       }
     }
   }
@@ -89,9 +105,7 @@ export class CachedView {
     before.set(memory.bytes.subarray(at, at + PAGE_SIZE_BYTES));
     for (const line of old) memory.unwatch(at + line, CACHE_LINE_BYTES);
     old.clear();
-    for (const { phys: start, state } of this.#caches.linesOf(phys, PAGE_SIZE_BYTES)) {
-      if (state !== "stale" && state !== "conflict") continue;
-      const line = start - phys;
+    for (const line of this.#caches.oldLinesIn(phys)) {
       old.add(line);
       memory.watch(at + line, CACHE_LINE_BYTES);
     }

@@ -7,6 +7,7 @@
 import type { CCallEntry } from "./call_entry.ts";
 import { DEVICE_CALLS } from "./calls/device.ts";
 import { INTERRUPT_CALLS } from "./calls/interrupt.ts";
+import { LIMIT_CALLS } from "./calls/limits.ts";
 import { LIST_CALLS } from "./calls/lists.ts";
 import { MAPPING_CALLS } from "./calls/mapping.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
@@ -24,7 +25,7 @@ export interface CCall extends CCallEntry {
 }
 
 const HEADERS: Readonly<Record<string, readonly CCallEntry[]>> = {
-  "dma-mapping": [...MAPPING_CALLS, ...LIST_CALLS, ...TWO_STEP_CALLS],
+  "dma-mapping": [...MAPPING_CALLS, ...LIMIT_CALLS, ...LIST_CALLS, ...TWO_STEP_CALLS],
   "dmapool": POOL_CALLS,
   "blk-mq": REQUEST_CALLS,
   "blk-mq-dma": REQUEST_MAPPING_CALLS,
