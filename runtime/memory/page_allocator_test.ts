@@ -187,3 +187,21 @@ Deno.test("PageAllocator.allocApart() leaves a page between blocks, wraps once, 
   assertEquals(apart([8, 8]), [0, -8]);
   assertEquals(apart([8, 8, 1]), null);
 });
+
+Deno.test("PageAllocator takes a page exactly where its bytes lie between the first and the last address", () => {
+  const page = (firstPhys: number, lastPhys: number) =>
+    allocator(8 * GIB).alloc(1, {
+      contiguous: true,
+      firstPhys: at(firstPhys),
+      lastPhys: at(lastPhys),
+    })?.[0] ?? null;
+  const base = 2 * MIB;
+  assertEquals(page(base, base + 4095), at(base));
+  assertEquals(page(base, base + 4094), null);
+  assertEquals(page(base + 1, base + 4095), null);
+  assertEquals(page(base + 1, base + 8190), null);
+  assertEquals(page(base + 1, base + 8191), at(base + 4096));
+  assertEquals(page(base - 4095, base + 4095), at(base));
+  assertEquals(page(0, MIB + 4095), at(MIB));
+  assertEquals(page(0, MIB + 4094), null);
+});

@@ -124,3 +124,37 @@ Deno.test("a fault is told as a missing sync where the IOMMU remembers that noth
   assertEquals(bench.read(bench.state.addr, 4), true);
   assertEquals(bench.classes(), []);
 });
+
+Deno.test("what is told beside an access lies in the same granule, to the byte", () => {
+  const beside = (phys: number, sizeBytes: number): string => {
+    const bench = checkerBench();
+    bench.tryAlloc(0, 0x3000);
+    // The middle granule is mapped whole through its first bytes.
+    bench.link(0x10_1000, 0x1000, 0x10);
+    bench.sync(0x1000, 0x10);
+    const mapped = bench.map(phys, sizeBytes);
+    bench.read(mapped + sizeBytes, 1);
+    const [report] = bench.reports();
+    assertEquals(report?.class, "device_outside_buffer");
+    return report!.text.replace(/^.*every mapped buffer, /, "").replace(/ at 0x.*$/, "");
+  };
+  assertEquals(beside(0x20_0000, 0x800), "beside the mapping of 2048 bytes");
+  assertEquals(beside(0x20_0ff0, 0x8), "beside the mapping of 8 bytes");
+  assertEquals(beside(0x20_0000, 0xfff), "beside the mapping of 4095 bytes");
+});
+
+Deno.test("of two buffers in neighbouring granules the one in the granule of the access is told", () => {
+  for (const newestFirst of [false, true]) {
+    const bench = checkerBench();
+    // One range of two granules, each mapped whole through a part of it.
+    bench.tryAlloc(0, 0x2000);
+    const links = [[0x10_0000, 0, 0x1000], [0x20_0000, 0x1000, 0x20]] as const;
+    for (const [phys, offset, sizeBytes] of newestFirst ? links.toReversed() : links) {
+      bench.link(phys, offset, sizeBytes);
+      bench.sync(offset, sizeBytes);
+    }
+    bench.read(bench.state.addr + 0x1020, 1);
+    const [report] = bench.reports();
+    assertMatch(report!.text, /beside .*32 bytes/);
+  }
+});

@@ -1,0 +1,89 @@
+import { assertEquals } from "@std/assert";
+import type { VirtAddr } from "../address.ts";
+import { type ChangeEvent, IntervalNotifiers } from "./interval_notifier.ts";
+
+const at = (address: number): VirtAddr => address as VirtAddr;
+
+/** Three intervals, of which the second begins where the first ends. */
+const INTERVALS = [[10, 20], [20, 30], [25, 40]] as const;
+
+function bench(refuses: (index: number) => boolean = () => false) {
+  const notifiers = new IntervalNotifiers();
+  const told: number[] = [];
+  const made = INTERVALS.map(([start, end], index) =>
+    notifiers.insert(at(start), at(end), {
+      invalidate: (notifier) => {
+        told.push(index);
+        notifier.advance();
+        return !refuses(index);
+      },
+    })
+  );
+  const begin = (start: number, end: number, event?: ChangeEvent) =>
+    notifiers.begin({
+      start: at(start),
+      end: at(end),
+      blockable: true,
+      ...event === undefined ? {} : { event },
+    });
+  return { notifiers, made, begin, told: () => told.splice(0) };
+}
+
+Deno.test("everybody whose interval a change touches is told, and nobody beside it (hmm-rdma-vfio.md 2.2)", () => {
+  const { begin, told } = bench();
+  for (let start = 5; start < 45; start++) {
+    for (let end = start + 1; end <= 46; end++) {
+      assertEquals(begin(start, end), true);
+      const touched = INTERVALS.flatMap(([first, last], index) =>
+        first < end && start < last ? [index] : []
+      );
+      assertEquals(told(), touched, `${start} to ${end}`);
+    }
+  }
+});
+
+Deno.test("who refuses is the last to be told, and nothing is under way (hmm-rdma-vfio.md 2.2)", () => {
+  const { begin, made, notifiers, told } = bench((index) => index === 1);
+  assertEquals([begin(0, 50), told()], [false, [0, 1]]);
+  assertEquals(made.map(({ sequence }) => sequence), [1, 1, 0]);
+  assertEquals([notifiers.isChanging(at(0), at(50)), notifiers.end(at(0), at(50))], [false, false]);
+  assertEquals([begin(10, 20), told()], [true, [0]]);
+  assertEquals(notifiers.isChanging(at(0), at(50)), true);
+});
+
+Deno.test("a change is under way from its beginning to its end, for each address of it", () => {
+  const { begin, notifiers } = bench();
+  begin(12, 16, "unmap");
+  begin(14, 30);
+  const changing = (start: number, end: number) => notifiers.isChanging(at(start), at(end));
+  assertEquals(
+    [[11, 12], [11, 13], [15, 17], [29, 31], [30, 31]].map(([a, b]) => changing(a!, b!)),
+    [false, true, true, true, false],
+  );
+  const byHand = (start: number, end: number) => notifiers.coversByHand(at(start), at(end));
+  assertEquals(
+    [[14, 30], [15, 29], [13, 30], [14, 31], [12, 16], [31, 32], [2, 3]].map(([a, b]) =>
+      byHand(a!, b!)
+    ),
+    [true, true, false, false, false, false, false],
+  );
+  assertEquals([notifiers.end(at(14), at(29)), notifiers.end(at(13), at(30))], [false, false]);
+  assertEquals(notifiers.end(at(14), at(30)), true);
+  assertEquals([changing(15, 17), changing(16, 17), byHand(14, 30)], [true, false, false]);
+  assertEquals([notifiers.end(at(12), at(16)), changing(0, 99)], [true, false]);
+});
+
+Deno.test("what was read holds until the interval changes, and no longer than its notifier is there", () => {
+  const { begin, made, notifiers, told } = bench();
+  const [first, second] = made;
+  const read = [first!.readBegin(), second!.readBegin()];
+  begin(12, 13);
+  assertEquals([first!.readRetry(read[0]!), second!.readRetry(read[1]!)], [true, false]);
+  assertEquals(first!.readRetry(first!.readBegin()), false);
+  told();
+  notifiers.remove(first!);
+  notifiers.remove(first!);
+  assertEquals(notifiers.count, 2);
+  begin(12, 22);
+  assertEquals(told(), [1]);
+});
