@@ -228,3 +228,28 @@ Deno.test("the largest address below 2^53 is walked like any other", () => {
   const top = 2 ** 53 - 4096;
   assertEquals(walk(memory, top, 0, 4096).ranges, [[top, 4096]]);
 });
+
+Deno.test("both halves of an address count, in the command and in a list", () => {
+  const wide = [2n ** 32n, 0x12_3456_7000n, 0xffff_ffff_f000n, 2n ** 52n + 0x8000n];
+  for (const address of wide) {
+    const at = Number(address);
+    const memory = new FlatMemory();
+    assertEquals(walk(memory, address, 0, 4096).ranges, [[at, 4096]]);
+    assertEquals(walk(memory, DATA, address, 8192).ranges, [[DATA, 4096], [at, 4096]]);
+    memory.putU64(0x1000, address);
+    memory.putU64(0x1008, DATA);
+    assertEquals(walk(memory, DATA, 0x1000, 3 * 4096).ranges, [
+      [DATA, 4096],
+      [at, 4096],
+      [DATA, 4096],
+    ]);
+    assertEquals(memory.faults, []);
+    assertEquals(walk(memory, DATA, address, 3 * 4096).status, 4);
+    assertEquals(memory.faults.splice(0), [`read 0x${address.toString(16)}`]);
+    // A link from the last entry of a page of the list.
+    memory.putU64(0x2ff0, DATA);
+    memory.putU64(0x2ff8, address);
+    assertEquals(walk(memory, DATA, 0x2ff0, 4 * 4096).status, 4);
+    assertEquals(memory.faults, [`read 0x${address.toString(16)}`]);
+  }
+});
