@@ -1,10 +1,11 @@
-/** A shell at a pseudo-terminal, as a person has it: with jobs, signals and a window. */
+/** A shell at a pseudo-terminal, as a person has it: with jobs, signals, a window and a screen. */
 import { assertMatch } from "@std/assert";
+import xterm from "@xterm/headless";
 
 /** Whether this machine has what makes one (util-linux), and a shell that knows jobs. */
 export function hasPty(): boolean {
   return new Deno.Command("sh", {
-    args: ["-c", "command -v script && command -v bash"],
+    args: ["-c", "command -v script && command -v bash && command -v stty"],
     stdout: "null",
   })
     .outputSync().success;
@@ -22,11 +23,17 @@ function textOf(written: string): string {
   return written.replace(/\x1b\[[?\d;]*[A-Za-z]|\r/g, "");
 }
 
+/** Modes that a program sets and has to set back: each with how it is before. */
+const MODES = { "25": "h", "1049": "l", "2004": "l" } as const;
+
 export class Pty {
   readonly #child: Deno.ChildProcess;
   readonly #keys: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reading: Promise<void>;
+  readonly #screen = new xterm.Terminal({ allowProposedApi: true, cols: 80, rows: 24 });
   #seen = "";
+  /** All that was written since somebody asked. */
+  #written = "";
 
   /** @param env Everything that the shell finds in its environment, `TERM` apart. */
   constructor(folder: string, env: Readonly<Record<string, string>>) {
@@ -46,11 +53,14 @@ export class Pty {
   async #read(): Promise<void> {
     const decoder = new TextDecoder();
     for await (const bytes of this.#child.stdout) {
-      this.#seen += decoder.decode(bytes, { stream: true });
+      const text = decoder.decode(bytes, { stream: true });
+      this.#seen += text;
+      this.#written += text;
+      await new Promise<void>((done) => this.#screen.write(text, done));
     }
   }
 
-  /** Waits until something is on the screen, and forgets all up to it. @returns What was forgotten. */
+  /** Waits until something is written, and forgets all up to it. @returns What was forgotten. */
   async see(wanted: RegExp): Promise<string> {
     for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += LOOK_MS) {
       const text = textOf(this.#seen);
@@ -67,6 +77,51 @@ export class Pty {
     return text;
   }
 
+  /** The lines of the screen, as a person sees them now. */
+  get lines(): readonly string[] {
+    const { active } = this.#screen.buffer;
+    return Array.from(
+      { length: this.#screen.rows },
+      (_, row) => active.getLine(active.viewportY + row)?.translateToString(true).trimEnd() ?? "",
+    );
+  }
+
+  /** Where the cursor is, from 0. */
+  get cursor(): { readonly row: number; readonly column: number } {
+    const { cursorX, cursorY } = this.#screen.buffer.active;
+    return { row: cursorY, column: cursorX };
+  }
+
+  /** Waits until the screen has something. @returns The screen then. */
+  async seeScreen(wanted: RegExp): Promise<string> {
+    for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += LOOK_MS) {
+      const text = this.lines.join("\n");
+      if (wanted.test(text)) return text;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+    const text = this.lines.join("\n");
+    assertMatch(text, wanted);
+    return text;
+  }
+
+  /** Gives the terminal another size, as a window does; what runs at it is told by the system. */
+  async resize(columns: number, rows: number, device: string): Promise<void> {
+    this.#screen.resize(columns, rows);
+    const args = ["-F", device, "cols", String(columns), "rows", String(rows)];
+    await new Deno.Command("stty", { args }).output();
+  }
+
+  /** Modes of the terminal that are not as they were before anybody set one. */
+  get changedModes(): readonly string[] {
+    const last = new Map<string, string>();
+    // deno-lint-ignore no-control-regex
+    for (const [, mode, way] of this.#written.matchAll(/\x1b\[\?(\d+)([hl])/g)) {
+      last.set(mode!, way!);
+    }
+    return Object.entries(MODES).filter(([mode, way]) => (last.get(mode) ?? way) !== way)
+      .map(([mode]) => mode);
+  }
+
   /** Presses keys. A signal's key throws away what nobody has read yet: see something before it. */
   async press(keys: string): Promise<void> {
     await this.#keys.write(new TextEncoder().encode(keys));
@@ -79,10 +134,18 @@ export class Pty {
     await this.#reading;
     // Nobody reads keys any more.
     await this.#keys.abort().catch(() => {});
+    this.#screen.dispose();
   }
 }
 
 export const CTRL_C = "\x03";
 export const CTRL_D = "\x04";
+export const CTRL_R = "\x12";
 export const CTRL_Z = "\x1a";
 export const TAB = "\t";
+export const ENTER = "\r";
+export const ESCAPE = "\x1b";
+export const UP = "\x1b[A";
+export const DOWN = "\x1b[B";
+export const RIGHT = "\x1b[C";
+export const LEFT = "\x1b[D";

@@ -11,9 +11,11 @@ export const DEBUG = command({
   description:
     "Runs one test of a file, or the statements at its top, and goes through what happened by the " +
     "commands of the REPL: by event, statement or breakpoint, forwards and backwards. It begins " +
-    "where the run failed, or at its start. Where the file has several runs that are meant, they " +
-    "are listed. An expression is told as it was there; nothing that is asked changes the run. " +
-    "Lines may come from a pipe. Exit code 0; 2: the file, or a line from a pipe, is wrong.",
+    "where the run failed, or at its start. On a terminal it fills the screen: source, events, " +
+    "tables, watches and IO addresses follow each move, every key is a command, and ? lists the " +
+    "keys. Where the file has several runs that are meant, one is chosen from a list. With --plain, " +
+    "or from a pipe, the same commands are lines, and the runs are listed. An expression is told as " +
+    "it was there; nothing that is asked changes the run. Exit code 0; 2: the file, or a line from a pipe, is wrong.",
   argument: {
     placeholder: "FILE",
     doc: "a scenario",
@@ -28,6 +30,7 @@ export const DEBUG = command({
       placeholder: "N",
       doc: "the N-th of the runs that are listed",
     },
+    plain: { kind: "flag", doc: "line by line, as from a pipe" },
     strict: STRICT,
     seed: SEED,
     ...LIMITS,
@@ -42,9 +45,9 @@ export const DEBUG = command({
     const [path] = words;
     if (path === undefined) return WRONG;
     const { runDebug } = await import("../debug/run_debug.ts");
-    const { run, seed, strict } = options;
+    const { plain, run, seed, strict } = options;
     const limits = allLimits(limitsOf((option) => options[option]));
     const record = { limits, strict, ...seed === null ? {} : { seed } };
-    return await runDebug(path, { match: match.matches, run, record }, screen);
+    return await runDebug(path, { match: match.matches, plain, run, record }, screen);
   },
 });

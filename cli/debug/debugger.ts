@@ -13,7 +13,7 @@ import { formatTimeRounded } from "../../lang/text/numbers.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import type { CommandTarget, Kept, RunList, ScreenView } from "../repl/command_target.ts";
-import { bareCommand, runReplCommand } from "../repl/commands.ts";
+import { bareCommand, commandWords, runReplCommand } from "../repl/commands.ts";
 import { suggestWords } from "../repl/completion.ts";
 import { describeName, type KnownNames } from "../repl/describe_name.ts";
 import { sayPlace } from "../repl/move_commands.ts";
@@ -111,6 +111,11 @@ export class Debugger implements CommandTarget {
 
   suggest(before: string): Suggestions {
     return suggestWords(before, this);
+  }
+
+  /** The commands that there are, with their colons, and what each does. */
+  commandDocs(): readonly (readonly [string, string])[] {
+    return commandWords(this).map(({ doc, text }) => [text, doc]);
   }
 
   /** Nothing but single lines can be asked. */

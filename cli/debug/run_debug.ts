@@ -1,5 +1,11 @@
 /** Picks the run of a scenario that is gone through, and records it. */
-import { type RecordOptions, recordRun, type RunChoice, runsOf } from "../../lang/recording/mod.ts";
+import {
+  type Recording,
+  type RecordOptions,
+  recordRun,
+  type RunChoice,
+  runsOf,
+} from "../../lang/recording/mod.ts";
 import { isNamed } from "../../lang/run/name_match.ts";
 import type { NameMatch } from "../../lang/run/name_match.ts";
 import { loadFollowed } from "../../lang/language.ts";
@@ -9,10 +15,13 @@ import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { painter } from "../../lang/render/paint.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import { host } from "../host.ts";
 import { HostLoader } from "../host_loader.ts";
 import { runLineTool } from "../repl/terminal.ts";
-import { refuse, type Screen } from "../screen.ts";
-import { Debugger } from "./debugger.ts";
+import { refuse } from "../screen.ts";
+import type { TerminalScreen } from "../terminal/terminal.ts";
+import { Debugger, type DebugRuns } from "./debugger.ts";
+import { runFullScreen } from "./screen/run_full_screen.ts";
 
 /** What may be said about a run that is debugged. */
 export interface DebugOptions {
@@ -20,13 +29,15 @@ export interface DebugOptions {
   /** The number of a run, as the list has it; null to be found by its name. */
   readonly run: number | null;
   readonly record: RecordOptions;
+  /** Line by line, on a terminal too. */
+  readonly plain: boolean;
 }
 
-/** Runs the debugger until its lines end. */
+/** Runs the debugger until its lines end, or its keys. */
 export async function runDebug(
   path: string,
-  { match, record, run }: DebugOptions,
-  screen: Screen & { flush?(): void },
+  { match, plain, record, run }: DebugOptions,
+  screen: TerminalScreen,
 ): Promise<ExitCode> {
   const opened = HostLoader.open(path);
   if (typeof opened === "string") return refuse(opened, screen);
@@ -36,39 +47,60 @@ export async function runDebug(
     screen.err(`${renderDiagnostics(diagnostics, { style })}\n`);
     return WRONG;
   }
-  const runs = runsOf(program);
+  const choices = runsOf(program);
   const meant = run === null
-    ? runs.filter(({ name }) => isNamed(name, match))
-    : runs.slice(run - 1, run);
-  const [choice, ...others] = meant;
-  if (choice === undefined) return refuse(`${path} has no such run; it has ${runs.length}`, screen);
-  if (others.length > 0) {
-    listRuns(runs, meant, screen);
+    ? choices.filter(({ name }) => isNamed(name, match))
+    : choices.slice(run - 1, run);
+  const [first] = meant;
+  if (first === undefined) {
+    return refuse(`${path} has no such run; it has ${choices.length}`, screen);
+  }
+  const runs = runsFrom(program, choices, record, choices.indexOf(first));
+  const isTerminal = host.stdin.isTerminal() && host.stdout.isTerminal();
+  if (isTerminal && !plain) {
+    const indices = meant.map((choice) => choices.indexOf(choice));
+    return await runFullScreen(path, runs, indices, screen);
+  }
+  if (meant.length > 1) {
+    listRuns(runs, choices, meant, screen);
     return HELD;
   }
-  return await debugRun(program, choice, record, screen);
+  return await debugLines(runs, screen);
+}
+
+function runsFrom(
+  program: Program,
+  choices: readonly RunChoice[],
+  options: RecordOptions,
+  first: number,
+): DebugRuns {
+  return {
+    names: choices.map(({ name }) => name.kind === "main" ? "(statements)" : displayName(name)),
+    first,
+    record: (index): Recording => recordRun(program, choices[index]!, options),
+  };
 }
 
 /** Says which runs there are, to choose one. */
-function listRuns(runs: readonly RunChoice[], meant: readonly RunChoice[], screen: Screen): void {
+function listRuns(
+  { names }: DebugRuns,
+  choices: readonly RunChoice[],
+  meant: readonly RunChoice[],
+  screen: TerminalScreen,
+): void {
   for (const choice of meant) {
-    const name = choice.name.kind === "main" ? "(statements)" : displayName(choice.name);
-    screen.out(`${String(runs.indexOf(choice) + 1).padStart(4)}  ${name}\n`);
+    const index = choices.indexOf(choice);
+    screen.out(`${String(index + 1).padStart(4)}  ${names[index]!}\n`);
   }
   screen.out("`--run N` debugs one of them\n");
 }
 
-function debugRun(
-  program: Program,
-  choice: RunChoice,
-  record: RecordOptions,
-  screen: Screen & { flush?(): void },
-): Promise<ExitCode> {
-  const recording = recordRun(program, choice, record);
+function debugLines(runs: DebugRuns, screen: TerminalScreen): Promise<ExitCode> {
+  const recording = runs.record(runs.first);
   const greeting = "An empty line does the last command again, :help lists them, Ctrl-D ends.";
   return runLineTool(
     screen,
     greeting,
-    (console, options) => new Debugger(recording, console, options),
+    (console, options) => new Debugger(recording, console, options, runs),
   );
 }

@@ -20,9 +20,10 @@ import {
 import { firstLine, linePlace } from "../../lang/views/moment.ts";
 import { tableAt, tableSizes } from "../../lang/views/tables.ts";
 import { whyView } from "../../lang/views/why.ts";
-import type { MachineEvent } from "../../runtime/events.ts";
 import { readWholeNumber } from "../numbers.ts";
 import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
+import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
+import { eventWords, tableWords } from "./words_in_sight.ts";
 
 /** Bytes of a line of `:bytes`, and how many are shown when nobody says. */
 const LINE_BYTES = 16;
@@ -33,12 +34,14 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
     name: "state",
     takes: "[TABLE]",
     doc: "the machine and the variables at a glance; or a table's rows",
+    words: ({ place }) => tableWords(place),
     run: state,
   },
   {
     name: "who",
     takes: "[WHAT]",
     doc: `what is mapped; or who changed this last: ${SUBJECT_FORMS}`,
+    expression: true,
     run: whoChanged,
   },
   {
@@ -51,15 +54,24 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
     name: "eval",
     takes: "EXPR",
     doc: "what an expression is here; changes nothing",
+    expression: true,
     run: evalHere,
   },
-  { name: "bytes", takes: "ADDRESS [N]", doc: "bytes of memory, by the CPU's address", run: bytes },
+  {
+    name: "bytes",
+    takes: "ADDRESS [N]",
+    doc: "bytes of memory, by the CPU's address",
+    expression: true,
+    run: bytes,
+  },
   {
     name: "trace",
-    takes: "[N|NAME|on|off]",
-    doc: "events of the last input or move; the last N; those of a name; of every input",
+    takes: `[N] [${EVENT_FILTER_FORMS}] | on | off`,
+    doc: "events of the last input or move; the last N; those that are meant; of every input",
+    words: eventWords,
     run: trace,
   },
+  { name: "seed", takes: "", doc: "the seed of this machine", run: seed },
 ];
 
 function state(repl: CommandTarget, argument: string): true {
@@ -274,22 +286,26 @@ function trace(repl: CommandTarget, argument: string): true {
     return true;
   }
   const { at, recording } = repl.place;
-  const { eventNames } = recording.looker.registry;
-  const isName = eventNames.some((name) => named(name, argument));
-  const count = argument === "" || isName ? null : countOf(argument, repl);
-  if (argument !== "" && !isName && count === null) return true;
-  const from = isName ? 0 : count === null ? repl.lastMoveSeq : Math.max(0, at.seq - count);
-  const events: MachineEvent[] = [];
-  for (let seq = from + 1; seq <= at.seq; seq++) {
-    if (!isName || named(recording.eventNameAt(seq), argument)) events.push(recording.event(seq));
+  const [, many = "", filterText = ""] = argument.match(/^(\d+\b)?\s*(.*)$/)!;
+  const count = many === "" ? null : countOf(many, repl);
+  if (many !== "" && count === null) return true;
+  const filter = readEventFilter(recording, filterText);
+  if (typeof filter === "string") {
+    repl.refuse(filter);
+    return true;
   }
-  if (events.length === 0) repl.say("No events");
-  repl.sayEvents(events);
+  // A filter alone asks for all that there was.
+  const least = filterText === "" && count === null ? repl.lastMoveSeq : 0;
+  const found: number[] = [];
+  for (let seq = at.seq; seq > least && found.length < (count ?? Infinity); seq--) {
+    if (filter(seq)) found.push(seq);
+  }
+  if (found.length === 0) repl.say("No events");
+  repl.sayEvents(found.reverse().map((seq) => recording.event(seq)));
   return true;
 }
 
-/** `iommu.map`, all below `iommu`, or a call by its bare name. */
-function named(name: string, meant: string): boolean {
-  return meant !== "" &&
-    (name === meant || name === `call.${meant}` || name.startsWith(`${meant}.`));
+function seed(repl: CommandTarget): true {
+  repl.say(`seed 0x${repl.place.recording.name.seed.toString(16)}`);
+  return true;
 }

@@ -74,6 +74,8 @@ export interface ScreenView {
   turnTable(): void;
   /** All keys, with what they do. */
   showKeys(): void;
+  /** All that the last command has said. */
+  showSaid(): void;
   /** Draws all of it anew. */
   redraw(): void;
 }

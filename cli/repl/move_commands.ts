@@ -14,6 +14,8 @@ import { clip } from "../../lang/text/columns.ts";
 import { momentView } from "../../lang/views/moment.ts";
 import { changedRows } from "../../lang/views/tables.ts";
 import { changedWatches } from "./keep_commands.ts";
+import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
+import { eventWords } from "./words_in_sight.ts";
 import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
 
 /** Events of a move that are shown, and rows that it changed. */
@@ -38,23 +40,52 @@ export const MOVE_COMMANDS: readonly ReplCommand[] = [
     unit: "run",
     way: "back",
   }),
-  { name: "goto", takes: "PLACE", doc: `to ${PLACE_FORMS}`, run: goTo },
+  {
+    name: "goto",
+    takes: "PLACE",
+    doc: `to ${PLACE_FORMS}`,
+    words: ({ kept }) => [
+      ...["start", "end", "line", "output"].map((text) => ({ text, doc: "" })),
+      ...[...kept?.marks ?? []].map(([text, { seq }]) => ({ text, doc: `event ${seq}` })),
+    ],
+    run: goTo,
+  },
+  {
+    name: "find",
+    takes: EVENT_FILTER_FORMS,
+    doc: "on to the next event of that kind",
+    words: eventWords,
+    run: (repl, argument) => findEvent(repl, argument, 1),
+  },
+  {
+    name: "rfind",
+    takes: EVENT_FILTER_FORMS,
+    doc: "back to the event of that kind before",
+    words: eventWords,
+    run: (repl, argument) => findEvent(repl, argument, -1),
+  },
   {
     name: "until",
     takes: "EXPR",
     doc: "on to where an expression changes, or is true",
+    expression: true,
     run: (repl, argument) => search(repl, argument, until),
   },
   {
     name: "rewind",
     takes: "EXPR",
     doc: "back to where an expression came to be what it is",
+    expression: true,
     run: (repl, argument) => search(repl, argument, rewind),
   },
   {
     name: "break",
     takes: "[WHERE [if EXPR]]",
     doc: "stop at a line or an event; none: all",
+    words: () => [
+      ...["fault", "report", "warning", "failure"].map((text) => ({ text, doc: "" })),
+      ...eventWords(),
+    ],
     run: setBreak,
   },
   { name: "delete", takes: "N", doc: "take a breakpoint away", run: deleteBreak },
@@ -146,6 +177,27 @@ function goTo(repl: CommandTarget, argument: string): true {
     sayPlace(repl);
     sayChanges(repl, before);
   });
+}
+
+function findEvent(repl: CommandTarget, text: string, way: 1 | -1): true {
+  const { place } = repl;
+  const { at: before, recording } = place;
+  const filter = readEventFilter(recording, text);
+  if (typeof filter === "string") {
+    repl.refuse(filter);
+    return true;
+  }
+  let seq = before.seq + way;
+  while (seq >= 1 && seq <= recording.last.seq && !filter(seq)) seq += way;
+  if (seq < 1 || seq > recording.last.seq) {
+    repl.say(`No such event ${way > 0 ? "after" : "before"} this one`);
+    return true;
+  }
+  place.goTo(recording.afterEvent(seq));
+  repl.lastMoveSeq = Math.min(before.seq, seq);
+  sayPlace(repl);
+  sayChanges(repl, before);
+  return true;
 }
 
 function search(repl: CommandTarget, text: string, find: typeof until): true {

@@ -48,6 +48,13 @@ export const SCREEN_COMMANDS: readonly ReplCommand[] = [
     run: (repl) => does(() => repl.view!.showKeys()),
   },
   {
+    name: "said",
+    takes: "",
+    doc: "all that the last command has said",
+    needs: "view",
+    run: (repl) => does(() => repl.view!.showSaid()),
+  },
+  {
     name: "redraw",
     takes: "",
     doc: "draw the screen anew",

@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { painter } from "../../lang/render/paint.ts";
 import { type Key, KeyDecoder } from "./keys.ts";
+import { fitLine } from "./styled.ts";
 
 /** The keys that chunks of bytes are. */
 async function keysOf(...chunks: (string | Uint8Array)[]): Promise<readonly Key[]> {
@@ -46,3 +48,14 @@ function keysOfNow(...chunks: string[]): readonly Key[] {
   for (const chunk of chunks) decoder.push(new TextEncoder().encode(chunk));
   return keys;
 }
+Deno.test("fitLine() fills or cuts to its columns, by how wide characters are", () => {
+  const plain = painter(false);
+  assertEquals(fitLine(["ab", ["bad", "cd"]], 6, plain), "abcd  ");
+  assertEquals(fitLine(["ab", ["bad", "cd"]], 3, plain), "ab…");
+  assertEquals(fitLine(["漢字"], 4, plain), "漢字");
+  assertEquals(fitLine(["漢字"], 3, plain), "漢…");
+  assertEquals(fitLine(["漢字"], 2, plain), "… ");
+  assertEquals(fitLine(["a\x1b[2Jb\tc"], 12, plain), "a␛[2Jb  c   ");
+  assertEquals(fitLine([["bad", "x"]], 2, painter(true)), "\x1b[31mx\x1b[0m ");
+  assertEquals(fitLine(["abc"], 0, plain), "");
+});

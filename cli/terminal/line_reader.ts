@@ -59,6 +59,7 @@ export class LineReader {
       this.#finish();
       return null;
     }
+    if (input.kind === "thrown") throw input.error;
     if (input.kind === "redraw") return this.#draw();
     const { columns } = this.#terminal.size;
     switch (this.#editor.press(input.key)) {

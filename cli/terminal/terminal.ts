@@ -17,6 +17,8 @@ export type TerminalInput =
   | { readonly kind: "key"; readonly key: Key }
   /** It is as wide and high as it says now; or somebody else has written on it. */
   | { readonly kind: "redraw" }
+  /** Something was thrown where nobody waits for it: to be thrown again by who reads this. */
+  | { readonly kind: "thrown"; readonly error: unknown }
   /** The process is to end, with the exit code that shells expect of that signal. */
   | { readonly kind: "signal"; readonly exitCode: EndedBySignal };
 
@@ -68,6 +70,7 @@ export class Terminal {
       ),
     ];
     for (const [name, listener] of this.#listeners) process.on(name, listener);
+    for (const name of NOBODYS) process.on(name, this.#thrown);
     // Whatever ends the process, even what nobody has thought of.
     process.on("exit", this.#leave);
     process.stdin.on("data", this.#take);
@@ -128,6 +131,7 @@ export class Terminal {
   close(): void {
     this.#leave();
     for (const [name, listener] of this.#listeners) process.off(name, listener);
+    for (const name of NOBODYS) process.off(name, this.#thrown);
     process.off("exit", this.#leave);
     process.stdin.off("data", this.#take);
     process.stdin.off("end", this.#ended);
@@ -136,6 +140,7 @@ export class Terminal {
   }
 
   readonly #take = (bytes: Uint8Array): void => this.#decoder.push(bytes);
+  readonly #thrown = (error: unknown): void => this.inputs.push({ kind: "thrown", error });
   readonly #ended = (): void => this.inputs.end();
 
   #enter(): void {
@@ -168,6 +173,9 @@ export class Terminal {
     }
   }
 }
+
+/** What was thrown in a timer, or in a promise that nobody waits for. */
+const NOBODYS = ["uncaughtException", "unhandledRejection"] as const;
 
 /** How long a signal may take to be told of. */
 const SETTLED_MS = 50;

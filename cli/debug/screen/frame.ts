@@ -1,0 +1,140 @@
+/** A whole screen as rows of text: the panes of a place, what was said, and the line that is typed. */
+import { momentView } from "../../../lang/views/moment.ts";
+import { displayWidth } from "../../../lang/diagnostics/display_width.ts";
+import type { Paint } from "../../../lang/render/paint.ts";
+import { formatTimeRounded } from "../../../lang/text/numbers.ts";
+import type { RunName } from "../../../lang/recording/mod.ts";
+import { fitLine, type StyledLine, textOf } from "../../terminal/styled.ts";
+import { addressPane } from "./address_pane.ts";
+import { eventsPane } from "./events_pane.ts";
+import type { Area, Layout, PaneName } from "./layout.ts";
+import { PANES } from "./layout.ts";
+import type { Moment, PaneView } from "./moment.ts";
+import { sourcePane } from "./source_pane.ts";
+import { statePane } from "./state_pane.ts";
+import { watchPane } from "./watch_pane.ts";
+
+/** What somebody has chosen to see. */
+export interface Chosen {
+  pane: PaneName;
+  /** The table that is shown; null: what has changed. */
+  table: string | null;
+  /** By pane: the row that is chosen; of source and events from the current one. */
+  readonly rows: Record<PaneName, number>;
+}
+
+/** What is drawn. */
+export interface Shown {
+  readonly moment: Moment;
+  readonly chosen: Chosen;
+  readonly watches: readonly string[];
+  /** Which run of how many, from 1. */
+  readonly run: { readonly number: number; readonly of: number };
+  readonly message: readonly string[];
+}
+
+/** The rows of a screen without its last. Those of the message are the last ones. */
+export function frameRows(shown: Shown, layout: Layout, columns: number, paint: Paint): string[] {
+  const rows: string[] = [fitLine(headLine(shown), columns, paint)];
+  const areas = PANES.flatMap((name) => {
+    const area = layout.panes[name];
+    return area === undefined ? [] : [{ name, area }];
+  });
+  const drawn = areas.map(({ area, name }) => ({
+    area,
+    lines: paneLines(name, paneOf(name, shown, area), { area, layout, paint, shown }),
+  }));
+  for (let row = 1; row < layout.message.row; row++) {
+    const here = drawn.filter(({ area }) => row >= area.row && row < area.row + area.rows)
+      .sort((one, other) => one.area.column - other.area.column);
+    rows.push(here.map(({ area, lines }) => lines[row - area.row]!).join("│"));
+  }
+  const { message } = layout;
+  for (let row = 0; row < message.rows; row++) {
+    rows.push(fitLine([shown.message[row] ?? ""], columns, paint));
+  }
+  return rows;
+}
+
+/** A pane as it is at its place. */
+export function paneOf(name: PaneName, shown: Shown, area: Area): PaneView {
+  const { chosen: { rows, table }, moment, watches } = shown;
+  const room = { rows: area.rows - 1, columns: area.columns - 2 };
+  const row = rows[name];
+  switch (name) {
+    case "source":
+      return sourcePane(moment, row, room);
+    case "events":
+      return eventsPane(moment, row, room);
+    case "state":
+      return statePane(moment, table, row, room);
+    case "watches":
+      return watchPane(moment, watches, row, room);
+    case "addresses":
+      return addressPane(moment, row, room);
+  }
+}
+
+function paneLines(
+  name: PaneName,
+  view: PaneView,
+  { area, layout, paint, shown }: {
+    readonly area: Area;
+    readonly layout: Layout;
+    readonly paint: Paint;
+    readonly shown: Shown;
+  },
+): readonly string[] {
+  const hasFocus = shown.chosen.pane === name;
+  const lines = [titleLine(name, view.title, hasFocus, layout.isPaged)];
+  for (let row = 0; row < area.rows - 1; row++) {
+    const content = view.lines[row]?.line ?? [];
+    // What Enter goes to is marked in the pane that has the keys.
+    const isChosen = hasFocus && row === view.chosen;
+    lines.push([isChosen ? ["strong", "»"] : " ", ...content]);
+  }
+  return lines.map((line) => ruled(line, area.columns, paint));
+}
+
+/** The title of the pane that has the keys is in brackets; where there are pages, all are named. */
+function titleLine(
+  name: PaneName,
+  title: string,
+  hasFocus: boolean,
+  isPaged: boolean,
+): StyledLine {
+  if (!isPaged || name === "source" && !hasFocus) {
+    return [["dim", "─"], ["strong", hasFocus ? `[${title}]` : ` ${title} `], RULE];
+  }
+  const others = PANES.map((each) => each === name ? `[${each}]` : ` ${each} `).join("");
+  const rest = title.startsWith(name) ? title.slice(name.length).replace(/^:? /, "") : title;
+  return [["strong", others], ` ${rest} `, RULE];
+}
+
+/** Fills what is left of a line. */
+const RULE = "\0";
+
+function ruled(line: StyledLine, columns: number, paint: Paint): string {
+  if (line.at(-1) !== RULE) return fitLine(line, columns, paint);
+  const text = line.slice(0, -1);
+  const width = text.reduce((sum, piece) => sum + displayWidth(textOf(piece)), 0);
+  return fitLine([...text, ["dim", "─".repeat(Math.max(0, columns - width))]], columns, paint);
+}
+
+function headLine({ moment, run }: Shown): StyledLine {
+  const { at, recording } = moment;
+  const { atNs, edge, events, seq } = momentView(recording, at);
+  const { failedAt, name } = recording;
+  const isFailure = failedAt !== null && failedAt.seq === at.seq &&
+    failedAt.statement === at.statement;
+  const where = isFailure ? "FAILED" : edge === "end" ? "END" : edge === "start" ? "START" : "PAST";
+  const of = run.of > 1 ? `  run ${run.number}/${run.of}` : "";
+  const parts = [`event ${seq}/${events}`, formatTimeRounded(atNs), where];
+  // The place comes first: a long name may be cut.
+  return [["strong", ` ${parts.join("  ")}`], `  ${name.file}${of}  ${runText(name)}`];
+}
+
+function runText({ combination, kind, name }: RunName): string {
+  const what = kind === "main" ? "(statements)" : `"${name}"`;
+  return combination === "" ? what : `${what} [${combination}]`;
+}

@@ -1,0 +1,294 @@
+/** The debugger on a whole screen: keys are commands, and the panes follow where they lead. */
+import { comparePositions, type Position } from "../../../lang/recording/mod.ts";
+import type { Paint } from "../../../lang/render/paint.ts";
+import { wrappedPairs } from "../../../lang/text/columns.ts";
+import { tableSizes } from "../../../lang/views/tables.ts";
+import { type EndedBySignal, type ExitCode, HELD } from "../../exit_code.ts";
+import type { ScreenView } from "../../repl/command_target.ts";
+import { InputHistory } from "../../terminal/input_history.ts";
+import type { Key } from "../../terminal/keys.ts";
+import { LineEditor } from "../../terminal/line_editor.ts";
+import { layOut, suggestionLines } from "../../terminal/line_view.ts";
+import { ScreenPainter } from "../../terminal/screen_painter.ts";
+import { fitLine } from "../../terminal/styled.ts";
+import type { Terminal } from "../../terminal/terminal.ts";
+import type { Debugger } from "../debugger.ts";
+import { countStrips } from "./address_pane.ts";
+import { type Chosen, frameRows, paneOf, type Shown } from "./frame.ts";
+import { BOUND_KEYS, keyText } from "./keys.ts";
+import { type Layout, layOutScreen, PANES } from "./layout.ts";
+import { Moment } from "./moment.ts";
+import { ScrolledPage } from "./page.ts";
+
+/** Looks that are kept: of a place and the one before. */
+const MOST_ANSWERS = 200;
+
+export class FullScreen implements ScreenView {
+  readonly panes = PANES;
+  readonly #terminal: Terminal;
+  readonly #tool: Debugger;
+  readonly #paint: Paint;
+  readonly #painter: ScreenPainter;
+  readonly #editor: LineEditor;
+  readonly #chosen: Chosen = {
+    pane: "events",
+    table: null,
+    rows: { source: 0, events: 0, state: 0, watches: 0, addresses: 0 },
+  };
+  /** A command is being typed. */
+  #isTyping = false;
+  /** What the last command has said. */
+  #said: string[];
+  #page: ScrolledPage | null = null;
+  /** Where the last move began. */
+  #before: Position;
+  readonly #jumps: Position[] = [];
+  #answers = new Map<string, unknown>();
+
+  /** @param said What commands say: filled by the console of the debugger. */
+  constructor(terminal: Terminal, tool: Debugger, said: string[]) {
+    this.#terminal = terminal;
+    this.#tool = tool;
+    this.#said = said;
+    this.#paint = tool.paint;
+    this.#painter = new ScreenPainter((text) => terminal.write(text));
+    this.#before = tool.place.at;
+    this.#editor = new LineEditor({
+      history: new InputHistory(),
+      suggest: (before) => tool.suggest(before),
+      isWhole: () => true,
+      pasted: (text) => text.trim().replaceAll("\n", " "),
+    });
+    tool.view = this;
+  }
+
+  /** Does what keys say until one of them ends it, or a signal does. */
+  async run(): Promise<ExitCode> {
+    this.#follow(() => this.#tool.start());
+    this.#before = this.#tool.place.at;
+    this.#draw();
+    for await (const input of this.#terminal.inputs) {
+      if (input.kind === "signal") return input.exitCode satisfies EndedBySignal;
+      if (input.kind === "thrown") throw input.error;
+      if (input.kind === "redraw") this.redraw();
+      else if (!this.#press(input.key)) return HELD;
+      if (this.#terminal.inputs.length === 0) this.#draw();
+    }
+    return HELD;
+  }
+
+  #press(key: Key): boolean {
+    if (this.#isTyping) return this.#type(key);
+    if (key.name === "ctrl-z") {
+      if (!this.#terminal.stop()) this.#said.splice(0, Infinity, "Nobody could go on");
+      this.redraw();
+      return true;
+    }
+    if (this.#page !== null) {
+      if (this.#page.press(key)) return true;
+      this.#page = null;
+      if (key.name === "escape" || key.name === "enter" || key.text === "q") return true;
+    }
+    const pressed = key.name === "text" ? key.text : key.name;
+    if (pressed === ":") return this.#begin(":");
+    const bound = BOUND_KEYS.find(({ keys }) => keys.includes(pressed));
+    if (bound === undefined) return true;
+    return bound.asks === true ? this.#begin(`${bound.command} `) : this.#do(bound.command, false);
+  }
+
+  #begin(text: string): true {
+    this.#isTyping = true;
+    this.#editor.set(text);
+    return true;
+  }
+
+  #type(key: Key): boolean {
+    const isGivenUp = key.name === "escape" && this.#editor.search === null ||
+      key.name === "backspace" && this.#editor.text === ":";
+    const action = isGivenUp ? "dropped" : this.#editor.press(key);
+    if (action === "cleared") this.redraw();
+    if (action === "edited" || action === "cleared" || action === "suspended") return true;
+    this.#isTyping = false;
+    if (action === "entered") return this.#do(this.#editor.take().trim(), true);
+    this.#editor.drop();
+    return true;
+  }
+
+  /** Does a command. @param isTyped What it says is read, and not only glanced at. */
+  #do(command: string, isTyped: boolean): boolean {
+    if (command === "" || command === ":") return true;
+    const said = this.#said.splice(0, Infinity);
+    const { at } = this.#tool.place;
+    const goesOn = this.#follow(() => this.#tool.answer(command));
+    // Who looks round has not done with what was said.
+    const isSilent = this.#said.length === 0 && comparePositions(at, this.#tool.place.at) === 0;
+    if (isSilent) this.#said.push(...said);
+    const { message } = this.#layout();
+    if (this.#said.length > message.rows && isTyped) this.#show(command, this.#said);
+    return goesOn;
+  }
+
+  /** Does something that may move, and keeps what it moved from. */
+  #follow<T>(task: () => T): T {
+    const { at, recording } = this.#tool.place;
+    this.#tool.columns = this.#terminal.size.columns;
+    const result = task();
+    const { place } = this.#tool;
+    if (place.recording !== recording) {
+      this.#answers.clear();
+      this.#jumps.length = 0;
+      this.#before = place.at;
+    } else if (comparePositions(place.at, at) !== 0) {
+      this.#before = at;
+    } else return result;
+    for (const pane of PANES) this.#chosen.rows[pane] = 0;
+    return result;
+  }
+
+  #show(title: string, lines: readonly string[]): void {
+    this.#page = new ScrolledPage(title, [...lines]);
+  }
+
+  #layout(): Layout {
+    return layOutScreen(this.#terminal.size, this.#chosen.pane, countStrips(this.#moment()));
+  }
+
+  #moment(): Moment {
+    if (this.#answers.size > MOST_ANSWERS) this.#answers.clear();
+    return new Moment(this.#tool.place, this.#before, this.#answers);
+  }
+
+  #shown(layout: Layout): Shown {
+    const { runs } = this.#tool;
+    const { rows } = layout.message;
+    const isLong = this.#said.length > rows;
+    const hidden = `… v shows all ${this.#said.length} lines`;
+    return {
+      moment: this.#moment(),
+      chosen: this.#chosen,
+      watches: this.#tool.kept.watches,
+      run: { number: (runs?.current ?? 0) + 1, of: runs?.names.length ?? 1 },
+      message: isLong ? [...this.#said.slice(0, rows - 1), hidden] : this.#said,
+    };
+  }
+
+  #draw(): void {
+    const { columns, rows } = this.#terminal.size;
+    // What ended a command is no word about drawing.
+    this.#tool.place.recording.reruns.interruptedBy = null;
+    const layout = this.#layout();
+    const drawn = this.#page === null
+      ? frameRows(this.#shown(layout), layout, columns, this.#paint)
+      : this.#page.rows({ columns, rows: rows - 1 }, this.#paint);
+    const input = this.#inputLine(columns);
+    const suggested = this.#isTyping
+      ? suggestionLines(this.#editor.suggestions, { columns, rows: Math.ceil(rows / 2) })
+      : [];
+    const above = drawn.slice(0, rows - 1 - suggested.length);
+    const below = suggested.map((line) => fitLine([line], columns, this.#paint));
+    const cursor = this.#isTyping ? { row: rows - 1, column: input.column } : null;
+    this.#painter.paint([...above, ...below, input.text].slice(-rows), cursor);
+  }
+
+  /** The command that is typed, or what the keys are for. */
+  #inputLine(columns: number): { readonly text: string; readonly column: number } {
+    if (!this.#isTyping) {
+      const hints = BOUND_KEYS.flatMap((key) =>
+        key.hint === undefined ? [] : [`${keyText(key)} ${key.hint}`]
+      );
+      const text = fitLine([["dim", ` ${hints.join("  ")}  : command`]], columns, this.#paint);
+      return { text, column: 0 };
+    }
+    const { cursor, search, text } = this.#editor;
+    const prompt = search === null
+      ? ""
+      : `${search.isFound ? "search back" : "nothing like"} "${search.query}": `;
+    // The row that the cursor is on, where the text is wider than the screen.
+    const laid = layOut(prompt, text.replaceAll("\n", " "), cursor, columns);
+    return {
+      text: fitLine([laid.rows[laid.row]!], columns, this.#paint),
+      column: laid.column,
+    };
+  }
+
+  showPane(name: string): void {
+    const pane = PANES.find((each) => each === name);
+    if (pane !== undefined) this.#chosen.pane = pane;
+  }
+
+  turnPane(way: 1 | -1): void {
+    const index = PANES.indexOf(this.#chosen.pane) + way;
+    this.#chosen.pane = PANES.at(index % PANES.length)!;
+  }
+
+  select(rows: number, isPages: boolean): void {
+    const { pane } = this.#chosen;
+    const area = this.#layout().panes[pane]!;
+    const step = isPages ? rows * Math.max(1, area.rows - 2) : rows;
+    const { chosen, lines } = paneOf(pane, this.#shown(this.#layout()), area);
+    // No further than there is something.
+    const isList = pane !== "source" && pane !== "events";
+    const most = isList ? this.#chosen.rows[pane] + lines.length - chosen + step : Infinity;
+    const row = Math.min(this.#chosen.rows[pane] + step, most);
+    this.#chosen.rows[pane] = isList ? Math.max(0, row) : row;
+  }
+
+  enter(): void {
+    const layout = this.#layout();
+    const { pane } = this.#chosen;
+    const { chosen, lines } = paneOf(pane, this.#shown(layout), layout.panes[pane]!);
+    const command = lines[chosen]?.enter ?? null;
+    if (command === null) return;
+    const { at } = this.#tool.place;
+    this.#tool.answer(command);
+    if (comparePositions(at, this.#tool.place.at) !== 0) this.#jumps.push(at);
+  }
+
+  goBack(): void {
+    const at = this.#jumps.pop();
+    if (at === undefined) this.#tool.refuse("There was no jump");
+    else this.#tool.place.goTo(at);
+  }
+
+  showTable(name: string | null): void {
+    this.#chosen.table = name;
+    this.#chosen.rows.state = 0;
+    this.#chosen.pane = "state";
+  }
+
+  turnTable(): void {
+    const { at, recording } = this.#tool.place;
+    const names = [
+      null,
+      ...tableSizes(recording, at).filter(({ rows }) => rows > 0).map(({ name }) => name),
+    ];
+    const index = names.indexOf(this.#chosen.table) + 1;
+    this.showTable(names[index % names.length]!);
+  }
+
+  showKeys(): void {
+    const docs = new Map(this.#tool.commandDocs());
+    const pairs = BOUND_KEYS.map((key) => {
+      const [word] = key.command.split(" ");
+      const doc = docs.get(word!) ?? "";
+      return [`${keyText(key)}`.padEnd(10) + key.command + (key.asks ? " …" : ""), doc] as const;
+    });
+    this.#show("keys", [
+      ...wrappedPairs(
+        [[":         command", "type any command; Tab completes"], ...pairs],
+        this.#terminal.size.columns - 2,
+        0,
+      ),
+      "",
+      "`:help` lists all commands.",
+    ]);
+  }
+
+  showSaid(): void {
+    if (this.#said.length > 0) this.#show("said last", this.#said);
+  }
+
+  redraw(): void {
+    this.#painter.forget();
+  }
+}

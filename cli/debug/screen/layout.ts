@@ -1,0 +1,83 @@
+/** Where the panes are on a screen of some size. */
+
+/** The panes, in the order in which one goes round them. */
+export const PANES = ["source", "events", "state", "watches", "addresses"] as const;
+export type PaneName = typeof PANES[number];
+
+/** A part of the screen, its title included; from 0. */
+export interface Area {
+  readonly row: number;
+  readonly column: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export interface Layout {
+  readonly panes: Readonly<Partial<Record<PaneName, Area>>>;
+  /** Panes share one place, which a row of their names is the title of. */
+  readonly isPaged: boolean;
+  /** Lines that say what a command had to say. */
+  readonly message: Area;
+  /** The last row: where commands are typed. */
+  readonly inputRow: number;
+}
+
+/** Below this, panes become pages. */
+const LEAST = { columns: 80, rows: 20 };
+/** Below this there is no room for the source above a page. */
+const LEAST_ROWS_OF_TWO = 14;
+
+/** @param focus The pane that keys go to. @param strips How many lines of addresses there are. */
+export function layOutScreen(
+  size: { readonly columns: number; readonly rows: number },
+  focus: PaneName,
+  strips: number,
+): Layout {
+  const isPaged = size.columns < LEAST.columns || size.rows < LEAST.rows;
+  return isPaged ? pages(size, focus) : panes(size, strips);
+}
+
+function panes({ columns, rows }: { columns: number; rows: number }, strips: number): Layout {
+  const messageRows = 3;
+  const inputRow = rows - 1;
+  const bottom = inputRow - messageRows;
+  const addresses = 1 + Math.max(1, Math.min(strips, Math.floor(rows / 8)));
+  const addressRow = bottom - addresses;
+  const body = addressRow - 1;
+  const top = Math.ceil(body * 0.55);
+  const left = Math.floor((columns - 1) / 2);
+  const right = { column: left + 1, columns: columns - left - 1 };
+  const upper = { row: 1, rows: top };
+  const lower = { row: 1 + top, rows: body - top };
+  return {
+    isPaged: false,
+    inputRow,
+    message: { row: bottom, column: 0, rows: messageRows, columns },
+    panes: {
+      source: { ...upper, column: 0, columns: left },
+      events: { ...upper, ...right },
+      state: { ...lower, column: 0, columns: left },
+      watches: { ...lower, ...right },
+      addresses: { row: addressRow, column: 0, rows: addresses, columns },
+    },
+  };
+}
+
+function pages({ columns, rows }: { columns: number; rows: number }, focus: PaneName): Layout {
+  const messageRows = Math.max(1, Math.min(2, rows - 4));
+  const inputRow = rows - 1;
+  const bottom = inputRow - messageRows;
+  const body = Math.max(1, bottom - 1);
+  const hasTwo = rows >= LEAST_ROWS_OF_TWO && focus !== "source";
+  const top = hasTwo ? Math.floor(body * 0.45) : 0;
+  const whole = { column: 0, columns };
+  return {
+    isPaged: true,
+    inputRow,
+    message: { ...whole, row: bottom, rows: messageRows },
+    panes: {
+      ...hasTwo ? { source: { ...whole, row: 1, rows: top } } : {},
+      [focus]: { ...whole, row: 1 + top, rows: body - top },
+    },
+  };
+}

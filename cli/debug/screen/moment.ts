@@ -1,0 +1,95 @@
+/** What panes are drawn of: a place of a run, and the place that the last move began at. */
+import {
+  LookError,
+  type Place,
+  type Position,
+  type Recording,
+  type ShownVariable,
+  type Stops,
+  variablesAt,
+} from "../../../lang/recording/mod.ts";
+import { evaluate } from "../../../lang/recording/mod.ts";
+import type { StyledLine } from "../../terminal/styled.ts";
+
+/** How much room a pane has. */
+export interface Room {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** A line of a pane. */
+export interface PaneLine {
+  readonly line: StyledLine;
+  /** The command that Enter does there; null for none. */
+  readonly enter: string | null;
+}
+
+/** A pane, drawn. */
+export interface PaneView {
+  readonly title: string;
+  readonly lines: readonly PaneLine[];
+  /** Which of these lines is chosen; -1 for none. */
+  readonly chosen: number;
+}
+
+/** Looks that were answered, by what was asked. */
+type Answers = Map<string, unknown>;
+
+export class Moment {
+  readonly recording: Recording;
+  readonly at: Position;
+  readonly stops: Stops;
+
+  /**
+   * @param before Where one stood before the last move.
+   * @param answers Of looks at this place and the last one: each is put to the machine once.
+   */
+  constructor(
+    { at, recording, stops }: Place,
+    readonly before: Position,
+    readonly answers: Answers,
+  ) {
+    this.recording = recording;
+    this.at = at;
+    this.stops = stops;
+  }
+
+  variables(at: Position = this.at): readonly ShownVariable[] {
+    return this.#once("", at, () => variablesAt(this.recording, at));
+  }
+
+  /** What an expression is; why it is nothing, in brackets. */
+  value(text: string, at: Position = this.at): string {
+    return this.#once(text, at, () => {
+      try {
+        return evaluate(this.recording, at, text).text;
+      } catch (error) {
+        if (error instanceof LookError) return `(${error.message})`;
+        throw error;
+      }
+    });
+  }
+
+  #once<T>(what: string, { seq, statement }: Position, ask: () => T): T {
+    const key = `${seq} ${statement} ${what}`;
+    if (!this.answers.has(key)) this.answers.set(key, ask());
+    return this.answers.get(key) as T;
+  }
+}
+
+/** The first of some lines that are shown, so that one of them is in sight. */
+export function firstShown(count: number, seen: number, rows: number): number {
+  return Math.max(0, Math.min(seen - Math.floor(rows / 2), count - rows));
+}
+
+/** The lines that there is room for around the chosen one. */
+export function shownPart(
+  title: string,
+  lines: readonly PaneLine[],
+  chosen: number,
+  { rows }: Room,
+): PaneView {
+  const within = Math.max(0, Math.min(chosen, lines.length - 1));
+  const first = firstShown(lines.length, within, rows);
+  return { title, lines: lines.slice(first, first + rows), chosen: within - first };
+}

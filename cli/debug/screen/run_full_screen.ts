@@ -1,0 +1,66 @@
+/** The debugger on all of a terminal, which is as before afterwards, however it ends. */
+import { painter } from "../../../lang/render/paint.ts";
+import { type ExitCode, HELD } from "../../exit_code.ts";
+import { Interrupts } from "../../interrupts.ts";
+import { ENDINGS, Terminal, type TerminalScreen } from "../../terminal/terminal.ts";
+import { Debugger, type DebugRuns } from "../debugger.ts";
+import { FullScreen } from "./full_screen.ts";
+import { pickRun } from "./run_picker.ts";
+
+/**
+ * Debugs a run.
+ *
+ * @param title What the runs belong to.
+ * @param meant Which runs there are to choose from.
+ */
+export async function runFullScreen(
+  title: string,
+  runs: DebugRuns,
+  meant: readonly number[],
+  screen: TerminalScreen,
+): Promise<ExitCode> {
+  const interrupts = new Interrupts(Object.keys(ENDINGS) as Deno.Signal[]);
+  const terminal = new Terminal(screen, { whole: true });
+  try {
+    const picked = await choose(title, runs, meant, terminal, screen);
+    if (picked.kind === "signal") return picked.exitCode;
+    if (picked.kind === "none") return HELD;
+    const said: string[] = [];
+    const work = <T>(task: () => T): T => {
+      interrupts.reset();
+      return terminal.work(task);
+    };
+    const console = {
+      lines: (async function* () {})(),
+      write: (text: string) => void said.push(...text.replace(/\n$/, "").split("\n")),
+      prompt: () => {},
+      work,
+    };
+    const recording = work(() => runs.record(picked.index));
+    const options = {
+      colour: screen.colour,
+      columns: terminal.size.columns,
+      watch: interrupts,
+    };
+    const tool = new Debugger(recording, console, options, { ...runs, first: picked.index });
+    return await new FullScreen(terminal, tool, said).run();
+  } finally {
+    terminal.close();
+    interrupts.close();
+  }
+}
+
+function choose(
+  title: string,
+  { names }: DebugRuns,
+  meant: readonly number[],
+  terminal: Terminal,
+  { colour }: TerminalScreen,
+): ReturnType<typeof pickRun> {
+  const [only, ...others] = meant;
+  if (only !== undefined && others.length === 0) {
+    return Promise.resolve({ kind: "run", index: only });
+  }
+  const named = new Map(meant.map((index) => [index, names[index]!]));
+  return pickRun(terminal, title, named, painter(colour));
+}

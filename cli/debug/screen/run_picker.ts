@@ -1,0 +1,112 @@
+/** A list of runs, to choose one of. */
+import type { Paint } from "../../../lang/render/paint.ts";
+import type { EndedBySignal } from "../../exit_code.ts";
+import { ScreenPainter } from "../../terminal/screen_painter.ts";
+import { fitLine, type StyledLine } from "../../terminal/styled.ts";
+import type { Key } from "../../terminal/keys.ts";
+import type { Terminal } from "../../terminal/terminal.ts";
+import { firstShown } from "./moment.ts";
+
+/** The index of a run; or how it ended without one. */
+export type PickedRun =
+  | { readonly kind: "run"; readonly index: number }
+  | { readonly kind: "none" }
+  | { readonly kind: "signal"; readonly exitCode: EndedBySignal };
+
+/** Lets somebody choose. @param names Of the runs that are meant, by their index. */
+export async function pickRun(
+  terminal: Terminal,
+  title: string,
+  names: ReadonlyMap<number, string>,
+  paint: Paint,
+): Promise<PickedRun> {
+  const painter = new ScreenPainter((text) => terminal.write(text));
+  const list = new RunPicker(title, names);
+  const draw = () => painter.paint(list.rows(terminal.size, paint), null);
+  draw();
+  for await (const input of terminal.inputs) {
+    if (input.kind === "signal") return input;
+    if (input.kind === "thrown") throw input.error;
+    if (input.kind === "redraw") painter.forget();
+    else if (input.key.name === "ctrl-z") {
+      terminal.stop();
+      painter.forget();
+    } else {
+      const picked = list.press(input.key);
+      if (picked !== null) return picked;
+    }
+    draw();
+  }
+  return { kind: "none" };
+}
+
+const GIVING_UP: ReadonlySet<string> = new Set(["escape", "ctrl-c", "ctrl-d"]);
+
+class RunPicker {
+  readonly #title: string;
+  readonly #names: ReadonlyMap<number, string>;
+  #filter = "";
+  #chosen = 0;
+
+  constructor(title: string, names: ReadonlyMap<number, string>) {
+    this.#title = title;
+    this.#names = names;
+  }
+
+  /** Those that have what was typed in their names. */
+  get #fitting(): readonly (readonly [number, string])[] {
+    const wanted = this.#filter.toLowerCase();
+    return [...this.#names].filter(([, name]) => name.toLowerCase().includes(wanted));
+  }
+
+  press(key: Key): PickedRun | null {
+    if (GIVING_UP.has(key.name)) return { kind: "none" };
+    const fitting = this.#fitting;
+    if (key.name === "enter") {
+      const found = fitting[this.#chosen];
+      return found === undefined ? null : { kind: "run", index: found[0] };
+    }
+    if (key.text !== "") this.#type(this.#filter + key.text.split("\n")[0]!);
+    else if (key.name === "backspace") this.#type(this.#filter.slice(0, -1));
+    else {
+      const steps: Readonly<Record<string, number>> = {
+        up: -1,
+        down: 1,
+        pageup: -10,
+        pagedown: 10,
+        home: -Infinity,
+        end: Infinity,
+      };
+      const chosen = this.#chosen + (steps[key.name] ?? 0);
+      this.#chosen = Math.max(0, Math.min(chosen, fitting.length - 1));
+    }
+    return null;
+  }
+
+  #type(filter: string): void {
+    this.#filter = filter;
+    this.#chosen = 0;
+  }
+
+  rows(size: { readonly columns: number; readonly rows: number }, paint: Paint): string[] {
+    const fitting = this.#fitting;
+    const room = Math.max(1, size.rows - 3);
+    const first = firstShown(fitting.length, this.#chosen, room);
+    const width = String(Math.max(0, ...this.#names.keys()) + 1).length;
+    const runs = fitting.slice(first, first + room).map(([index, name], row): StyledLine => {
+      const text = `${String(index + 1).padStart(width)}  ${name}`;
+      return first + row === this.#chosen ? [["strong", `» ${text}`]] : [`  ${text}`];
+    });
+    const count = `${fitting.length} of ${this.#names.size} runs`;
+    const lines: StyledLine[] = [
+      [["strong", ` ${this.#title}: which run?`], `  ${count}`],
+      ...runs,
+    ];
+    while (lines.length < size.rows - 2) lines.push([]);
+    lines.push([` with "${this.#filter}" in its name`], [[
+      "dim",
+      " ↑ ↓ choose  Enter opens  type to find one  Esc quits",
+    ]]);
+    return lines.slice(-size.rows).map((line) => fitLine(line, size.columns, paint));
+  }
+}

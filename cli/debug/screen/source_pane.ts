@@ -1,0 +1,50 @@
+/** The source around the statement one stands at, with breakpoints. */
+import { spanOfEvent } from "../../../lang/recording/mod.ts";
+import type { SourceFile, Span } from "../../../lang/source.ts";
+import { firstShown, type Moment, type PaneLine, type PaneView, type Room } from "./moment.ts";
+
+/** @param scroll Lines below the current one that the chosen line is. */
+export function sourcePane(moment: Moment, scroll: number, { rows }: Room): PaneView {
+  const span = spanHere(moment);
+  const source = span?.source ?? moment.recording.code.statements[0]?.span.source;
+  if (source === undefined) return { title: "source", lines: [], chosen: -1 };
+  const current = span === null ? null : source.position(span.start).line;
+  const texts = linesOf(source);
+  const chosen = Math.max(1, Math.min((current ?? firstLine(moment)) + scroll, texts.length));
+  const first = firstShown(texts.length, chosen - 1, rows);
+  const breaks = breakLines(moment);
+  const width = String(texts.length).length;
+  const lines = texts.slice(first, first + rows).map((text, index): PaneLine => {
+    const number = first + index + 1;
+    const marks = `${number === current ? ">" : " "}${breaks.has(number) ? "*" : " "}`;
+    const head = `${marks}${String(number).padStart(width)}  `;
+    return {
+      line: number === current ? [["strong", head + text]] : [["dim", head], text],
+      enter: `:goto ${source.name}:${number}`,
+    };
+  });
+  return { title: `source ${source.name}`, lines, chosen: chosen - 1 - first };
+}
+
+/** Where the run begins. */
+function firstLine({ recording }: Moment): number {
+  if (recording.statements.count === 0) return 1;
+  const { source, start } = recording.started(1).span;
+  return source.position(start).line;
+}
+
+function linesOf({ text }: SourceFile): readonly string[] {
+  const lines = text.split("\n");
+  return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
+}
+
+/** The statement that a moment belongs to. */
+function spanHere({ at, recording }: Moment): Span | null {
+  if (recording.isStatementStart(at) || at.seq === 0) return recording.statement(at)?.span ?? null;
+  return spanOfEvent(recording, at.seq);
+}
+
+/** The lines with breakpoints on statements. */
+function breakLines({ recording, stops }: Moment): ReadonlySet<number> {
+  return new Set(stops.all.flatMap((stop) => stops.lineOf(recording, stop) ?? []));
+}

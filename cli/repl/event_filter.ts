@@ -1,0 +1,39 @@
+/** Which events are meant: by name, request and device. */
+import type { Recording } from "../../lang/recording/mod.ts";
+
+/** What {@linkcode readEventFilter} takes. */
+export const EVENT_FILTER_FORMS = "NAME [in req N] [of DEVICE]";
+
+/** Whether the event of a number is meant. */
+export type EventFilter = (seq: number) => boolean;
+
+/**
+ * Reads `iommu.map`, `nvme in req 2`, `dma_map_phys of ssd`; nothing means every event.
+ *
+ * @returns What is wrong with it, as a sentence without its end, where it means nothing.
+ */
+export function readEventFilter(recording: Recording, text: string): EventFilter | string {
+  const form =
+    /^([\w.]+(?:\s*,\s*[\w.]+)*)?(?:\s*\bin\s+req(?:uest)?\s+(\d+))?(?:\s*\bof\s+(\w+))?$/;
+  const read = text.trim().match(form);
+  if (read === null) return `"${text}" says no events: ${EVENT_FILTER_FORMS}`;
+  const [, names = "", request, device] = read;
+  const { eventNames } = recording.looker.registry;
+  const kinds = new Set<number>();
+  for (const meant of names.split(/\s*,\s*/).filter((name) => name !== "")) {
+    const own = eventNames.flatMap((name, kind) => isNamed(name, meant) ? [kind] : []);
+    if (own.length === 0) return `"${meant}" is no event and no call`;
+    for (const kind of own) kinds.add(kind);
+  }
+  const { log } = recording;
+  const wanted = request === undefined ? null : Number(request);
+  return (seq) =>
+    (kinds.size === 0 || kinds.has(log.kindAt(seq))) &&
+    (wanted === null || log.requestAt(seq) === wanted) &&
+    (device === undefined || recording.event(seq).device === device);
+}
+
+/** `iommu.map`, all below `iommu`, or a call by its bare name. */
+function isNamed(name: string, meant: string): boolean {
+  return name === meant || name === `call.${meant}` || name.startsWith(`${meant}.`);
+}

@@ -1,0 +1,224 @@
+/** The debugger at a pseudo-terminal: what its panes show, and that the terminal is always as before. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { CTRL_Z, DOWN, ENTER, ESCAPE, hasPty, LEFT, Pty, RIGHT, TAB, UP } from "./pty.ts";
+import { ROOT } from "./source_text.ts";
+
+const SCRIPT =
+  `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
+fn both(buf) {
+  let one = dma_map_phys(ssd, buf.phys, 4KiB, to_device)
+  let two = dma_map_phys(ssd, buf.phys, 4KiB, to_device)
+  dma_unmap_phys(ssd, one, 4KiB, to_device)
+  return two
+}
+test "all is unmapped" {
+  let buf = alloc_pages(1)
+  let left = both(buf)
+  assert iommu.live_mappings == 0
+}
+test "goes on for long" {
+  let n = 0
+  while n < 3000000 { n += 1 }
+  print "\\u{1b}[2J\\u{1b}]0;mine\\u{7}"
+}
+`;
+
+const DEBUG = `"${Deno.execPath()}" run --no-prompt -R "${
+  join(ROOT, "cli/main.ts")
+}" debug left.dma`;
+const THROWS = `"${Deno.execPath()}" run --no-prompt -A "${
+  join(ROOT, "tests/debugger_throws_main.ts")
+}"`;
+
+interface Shell {
+  readonly pty: Pty;
+  /** The device of the terminal. */
+  readonly device: string;
+  /** The settings of the terminal, as the system has them. */
+  settings(): Promise<string>;
+  resize(columns: number, rows: number): Promise<void>;
+  /** Waits for the shell, and holds the terminal to what it was. @returns The exit code. */
+  left(): Promise<number>;
+}
+
+async function withShell(
+  columns: number,
+  rows: number,
+  talk: (shell: Shell) => Promise<void>,
+): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-screen-" });
+  Deno.writeTextFileSync(join(folder, "left.dma"), SCRIPT);
+  const { PATH = "", HOME = "" } = Deno.env.toObject();
+  const cache = Deno.env.get("DENO_DIR");
+  const pty = new Pty(folder, { PATH, HOME, ...cache === undefined ? {} : { DENO_DIR: cache } });
+  try {
+    await pty.see(/\$ /);
+    // The shell marks what is pasted at its own prompt, which is not ours to change.
+    await pty.press("bind 'set enable-bracketed-paste off'\ntty\n");
+    const device = (await pty.see(/\/dev\/pts\/\d+/)).match(/\/dev\/pts\/\d+/)![0];
+    const resize = (columns: number, rows: number) => pty.resize(columns, rows, device);
+    await resize(columns, rows);
+    const settings = async () => {
+      await pty.press("stty -g\n");
+      return (await pty.see(/^[\da-f:]{40,}$/m)).match(/[\da-f:]{40,}/)![0];
+    };
+    const before = await settings();
+    await talk({
+      pty,
+      device,
+      resize,
+      settings,
+      async left() {
+        // What is pressed before its prompt is there, nobody may read.
+        await pty.see(/\$ $/);
+        await pty.press("echo left with $?.\n");
+        const code = Number((await pty.see(/left with \d+\./)).match(/left with (\d+)\./)![1]);
+        assertEquals(pty.changedModes, [], "alternate screen, cursor, marks of what is pasted");
+        assertEquals(await settings(), before, "settings of the terminal");
+        return code;
+      },
+    });
+  } finally {
+    await pty.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const ignore = !hasPty();
+
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, ignore, fn });
+}
+
+test("80 by 24: a run is chosen, opens where it failed, and its leak is found by keys", () =>
+  withShell(80, 24, async ({ left, pty }) => {
+    await pty.press(`${DEBUG}\n`);
+    await pty.seeScreen(/which run\? +2 of 2 runs\n» 1 +all is unmapped\n +2 +goes on/);
+    await pty.press("goes");
+    await pty.seeScreen(/1 of 2 runs\n» 2 +goes on/);
+    await pty.press("\x7f\x7f\x7f\x7f" + ENTER);
+    const opened = await pty.seeScreen(/error\[E0901\]/);
+    const lines = opened.split("\n");
+    assertEquals(lines.length, 24);
+    assertMatch(lines[0]!, /^ event 18\/18 +0ns +FAILED +left\.dma +run 1\/2 +"all is unmapped"/);
+    assertMatch(opened, /^ > 11 {4}assert iommu\.live_mappings/m);
+    assertMatch(opened, /│»>18 {3}= done/);
+    assertMatch(opened, /│ {3}left: mapping of 4KiB at 0xfffd_f000/);
+    assertMatch(opened, /^─ addresses .*\n ssd 0xfffd_f000 #+\.+#/m);
+    await pty.press(LEFT.repeat(5));
+    const back = await pty.seeScreen(/event 13\/18/);
+    assertMatch(back, /│ {2}14 {3}iommu\.unmap/);
+    await pty.press(RIGHT);
+    const changed = await pty.seeScreen(/event 14\/18/);
+    assertMatch(changed, /- page_table ssd 0xffff_d000 .*│/, "what the move has ended");
+    assertMatch(changed, /0xfffd_f000 #+\.+#+\.-#+ 0xffff_ffff/, "and where");
+    // Every command can be typed, and Tab completes it.
+    await pty.press(":mapp");
+    await pty.seeScreen(/^:mapp/m);
+    await pty.press(`${ESCAPE}`);
+    await pty.seeScreen(/\? f1 keys/);
+    await pty.press(`:tab${TAB} mapp${TAB}${ENTER}`);
+    await pty.seeScreen(/\[state: mappings, 2 rows\]/);
+    // Enter goes to what made the row; u comes back.
+    await pty.press(ENTER);
+    await pty.seeScreen(/event 11\/18/);
+    assertMatch(pty.lines.join("\n"), /^ > {2}4 {4}let two = dma_map_phys/m);
+    await pty.press("u");
+    await pty.seeScreen(/event 14\/18/);
+    await pty.press(UP);
+    await pty.seeScreen(/^ > {2}5 {4}dma_unmap_phys/m);
+    await pty.press("q");
+    assertEquals(await left(), 0);
+    assertStringIncludes(pty.lines.join("\n"), "debug left.dma", "the shell's own screen is back");
+  }));
+
+test("200 by 60 has every pane, 60 by 20 has pages, and the screen follows its window", () =>
+  withShell(200, 60, async ({ left, pty, resize }) => {
+    await pty.press(`${DEBUG} --run 1\n`);
+    const wide = await pty.seeScreen(/error\[E0901\]/);
+    assertEquals(wide.split("\n").length, 60);
+    for (
+      const title of ["source left.dma", "[events 1 to 18]", "state: ", "watches: ", "addresses "]
+    ) {
+      assertStringIncludes(wide, title);
+    }
+    assertMatch(wide, /^ {4}1 {2}machine \{ iommu \{ mode = strict \} pci .*│/m);
+    await resize(60, 20);
+    const small = await pty.seeScreen(/^ source \[events\] state {2}watches {2}addresses/m);
+    const lines = small.split("\n");
+    assertEquals(lines.length, 20);
+    assert(lines.every((line) => line.length <= 60));
+    assertMatch(small, /^ > 11 {4}assert iommu\.live_mappings == 0/m);
+    await pty.press(TAB + TAB);
+    await pty.seeScreen(/ source {2}events {2}state \[watches\] addresses/);
+    assertMatch(pty.lines.join("\n"), /^» {2}buf: buffer of 4KiB/m);
+    await resize(20, 5);
+    await pty.seeScreen(/^ event 18\/18 {2}0ns/m);
+    await resize(80, 24);
+    await pty.seeScreen(/─ source left\.dma ─+│/);
+    await pty.press("?");
+    const keys = await pty.seeScreen(/── keys {2}lines 1 to/);
+    assertMatch(keys, /^→ +:step +N events on/m);
+    await pty.press("qq");
+    assertEquals(await left(), 0);
+  }));
+
+test("Ctrl-Z gives the shell its screen, and fg goes on", () =>
+  withShell(80, 24, async ({ device, left, pty, settings }) => {
+    const before = await settings();
+    await pty.press(`${DEBUG} --run 1\n`);
+    await pty.seeScreen(/event 18\/18/);
+    await pty.press(CTRL_Z);
+    await pty.see(/Stopped/);
+    assertEquals(pty.changedModes, [], device);
+    assertEquals(await settings(), before);
+    await pty.press("fg\n");
+    await pty.seeScreen(/^ event 18\/18/m);
+    assertEquals(pty.changedModes.includes("1049"), true);
+    await pty.press(LEFT);
+    await pty.seeScreen(/event 17\/18/);
+    await pty.press("q");
+    assertEquals(await left(), 0);
+  }));
+
+for (const [signal, code] of [["TERM", 143], ["HUP", 129], ["QUIT", 131]] as const) {
+  test(`a debugger that SIG${signal} ends leaves the terminal as it was`, () =>
+    withShell(80, 24, async ({ left, pty }) => {
+      await pty.press(`${DEBUG} --run 1 & pid=$!; fg\n`);
+      await pty.seeScreen(/event 18\/18/);
+      const pids = await new Deno.Command("pgrep", { args: ["-f", "debug left.dma --run 1"] })
+        .output();
+      const own = new TextDecoder().decode(pids.stdout).trim().split("\n").map(Number);
+      assert(own.length > 0);
+      for (const pid of own) Deno.kill(pid, `SIG${signal}`);
+      assertEquals(await left(), code);
+    }));
+}
+
+for (const where of ["frame", "timer", "promise"] as const) {
+  test(`a mistake of our own, thrown in a ${where}, leaves the terminal as it was`, () =>
+    withShell(80, 24, async ({ left, pty }) => {
+      await pty.press(`${THROWS} ${where}\n`);
+      await pty.seeScreen(/planted\.dma/);
+      await pty.press(DOWN);
+      await pty.seeScreen(/> 2 {4}let page/);
+      await pty.press(DOWN);
+      await pty.see(new RegExp(`error\\[E0999\\]: bug in dmalab: planted in a ${where}`));
+      assertEquals(await left(), 5);
+    }));
+}
+
+test("what a script prints does not command the terminal, and Ctrl-C ends a search", () =>
+  withShell(80, 24, async ({ left, pty }) => {
+    await pty.press(`${DEBUG} --run 2\n`);
+    await pty.seeScreen(/event 0\/0 +0ns +START/);
+    await pty.press(":goto end" + ENTER + ":rewind n == 17" + ENTER);
+    // Nobody listens before it has taken a while.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await pty.press("\x03");
+    await pty.seeScreen(/Interrupted; you are where you were/);
+    await pty.seeScreen(/event 0\/0 +0ns +END/);
+    await pty.press("q");
+    assertEquals(await left(), 0);
+  }));

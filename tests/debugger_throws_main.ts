@@ -1,0 +1,52 @@
+/**
+ * The full-screen debugger, with a mistake planted in it: it is thrown where a frame is drawn, in a
+ * timer, or in a promise that nobody waits for, at the third key.
+ */
+import { loadFollowed } from "../lang/language.ts";
+import { type Recording, recordRun, runsOf } from "../lang/recording/mod.ts";
+import { SourceFile } from "../lang/source.ts";
+import { memoryFiles } from "../lang/syntax/load_files.ts";
+import { runFullScreen } from "../cli/debug/screen/run_full_screen.ts";
+import { toItsEnd } from "../cli/process_end.ts";
+import { ProcessScreen } from "../cli/screen.ts";
+
+const SCRIPT = `test "some events" {
+  let page = alloc_pages(1)
+  let size = page.size
+  let twice = size * 2
+  assert twice == 8KiB
+}
+`;
+
+class Planted extends Error {}
+
+const THROWERS: Readonly<Record<string, () => void>> = {
+  frame: () => {
+    throw new Planted("planted in a frame");
+  },
+  timer: () =>
+    void setTimeout(() => {
+      throw new Planted("planted in a timer");
+    }),
+  promise: () => void Promise.reject(new Planted("planted in a promise")),
+};
+
+/** A recording that does something of its own when it is asked the third time where a statement is. */
+function planted(recording: Recording, act: () => void): Recording {
+  let moves = 0;
+  let last = -1;
+  const { statement } = recording;
+  recording.statement = (at) => {
+    if (at.statement !== last && ++moves === 3) act();
+    last = at.statement;
+    return statement.call(recording, at);
+  };
+  return recording;
+}
+
+const { program } = loadFollowed(new SourceFile("planted.dma", SCRIPT), memoryFiles({}));
+const choice = runsOf(program!)[0]!;
+const act = THROWERS[Deno.args[0]!]!;
+const screen = new ProcessScreen();
+const runs = { names: ["one"], first: 0, record: () => planted(recordRun(program!, choice), act) };
+Deno.exit(await toItsEnd(() => runFullScreen("planted.dma", runs, [0], screen), screen));
