@@ -3,6 +3,7 @@
  * controller is dmalab's, behind its registers. */
 #include <linux/completion.h>
 #include <linux/dma-mapping.h>
+#include <linux/dmapool.h>
 #include <linux/iopoll.h>
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -17,7 +18,7 @@
 /* Pieces of a buffer, and what they come to at most. */
 #define MOST_PIECES NVME_SGLS
 #define MOST_BYTES (8 * 1024 * 1024)
-/* A list in the queue's own memory, so that short ones take no page. */
+/* Short lists take no page each. */
 #define SHORT_LIST 256
 #define SHORT_PRPS (SHORT_LIST / 8)
 #define SHORT_SGLS (SHORT_LIST / 16)
@@ -39,7 +40,7 @@ struct nvme_range {
 	u32 len;
 };
 
-/* Pages of a list, taken when they are needed for the first time and kept. */
+/* A piece of a list that the command leads to. */
 struct nvme_list {
 	void *cpu;
 	dma_addr_t dma;
@@ -50,6 +51,8 @@ struct nvme_io {
 	struct completion done;
 	bool busy;
 	bool has_data;
+	bool is_short;
+	u8 nr_lists;
 	u16 status;
 	u32 result;
 	enum dma_data_direction dir;
@@ -71,8 +74,6 @@ struct nvme_queue {
 	dma_addr_t commands_dma;
 	struct nvme_completion *completions;
 	dma_addr_t completions_dma;
-	void *short_lists;
-	dma_addr_t short_lists_dma;
 	void __iomem *doorbell;
 	struct nvme_io *ios;
 	u16 id;
@@ -88,6 +89,8 @@ struct nvme_dev {
 	struct device *dev;
 	void __iomem *regs;
 	u64 cap;
+	struct dma_pool *short_lists;
+	struct dma_pool *page_lists;
 	u32 most_bytes;
 	bool has_sgl;
 	u32 block_shift;
@@ -127,11 +130,26 @@ static void unmap_ranges(struct nvme_dev *nvme, struct nvme_io *io, u32 count)
 	io->ranges = NULL;
 }
 
+static struct dma_pool *pool_of(struct nvme_dev *nvme, struct nvme_io *io)
+{
+	return io->is_short ? nvme->short_lists : nvme->page_lists;
+}
+
+static void free_lists(struct nvme_dev *nvme, struct nvme_io *io)
+{
+	while (io->nr_lists) {
+		struct nvme_list *list = &io->lists[--io->nr_lists];
+
+		dma_pool_free(pool_of(nvme, io), list->cpu, list->dma);
+	}
+}
+
 static void unmap_data(struct nvme_dev *nvme, struct nvme_io *io)
 {
 	if (!io->has_data)
 		return;
 	io->has_data = false;
+	free_lists(nvme, io);
 #if HAS_TWO_STEP
 	if (dma_use_iova(&io->iova)) {
 		dma_iova_destroy(nvme->dev, &io->iova, io->len, io->dir, 0);
@@ -184,7 +202,9 @@ static int map_as_one(struct nvme_dev *nvme, struct nvme_io *io, unsigned long g
 	if (!error)
 		error = dma_iova_sync(nvme->dev, &io->iova, 0, mapped);
 	if (error) {
-		dma_iova_destroy(nvme->dev, &io->iova, mapped, io->dir, 0);
+		if (mapped)
+			dma_iova_unlink(nvme->dev, &io->iova, 0, mapped, io->dir, 0);
+		dma_iova_free(nvme->dev, &io->iova);
 		memset(&io->iova, 0, sizeof(io->iova));
 		return error;
 	}
@@ -227,35 +247,18 @@ static int map_pieces(struct nvme_dev *nvme, struct nvme_io *io)
 
 /* ---- Describing it ---------------------------------------------------------------------------- */
 
-/* The memory of the command's first list: the queue's, where that is enough, or a page. */
-static int first_list(struct nvme_queue *queue, struct nvme_io *io, bool is_short,
-		      struct nvme_list *list)
+/* One more piece of the command's list; the first says whether it is a short one. */
+static struct nvme_list *add_list(struct nvme_dev *nvme, struct nvme_io *io)
 {
-	u32 tag = (u32)(io - queue->ios);
+	struct nvme_list *list = &io->lists[io->nr_lists];
 
-	if (!is_short) {
-		if (!io->lists[0].cpu)
-			io->lists[0].cpu = dma_alloc_coherent(queue->nvme->dev, NVME_PAGE,
-							      &io->lists[0].dma, GFP_ATOMIC);
-		*list = io->lists[0];
-		return list->cpu ? 0 : -ENOMEM;
-	}
-	list->cpu = (u8 *)queue->short_lists + tag * SHORT_LIST;
-	list->dma = queue->short_lists_dma + tag * SHORT_LIST;
-	return 0;
-}
-
-/* Page `number` of a chain of PRP entries. */
-static int next_list(struct nvme_queue *queue, struct nvme_io *io, u32 number,
-		     struct nvme_list *list)
-{
-	if (number >= MOST_LISTS)
-		return -EINVAL;
-	if (!io->lists[number].cpu)
-		io->lists[number].cpu = dma_alloc_coherent(queue->nvme->dev, NVME_PAGE,
-							   &io->lists[number].dma, GFP_ATOMIC);
-	*list = io->lists[number];
-	return list->cpu ? 0 : -ENOMEM;
+	if (io->nr_lists == MOST_LISTS)
+		return NULL;
+	list->cpu = dma_pool_alloc(pool_of(nvme, io), GFP_ATOMIC, &list->dma);
+	if (!list->cpu)
+		return NULL;
+	io->nr_lists++;
+	return list;
 }
 
 /* Where the next PRP entry leads. */
@@ -275,15 +278,14 @@ static dma_addr_t walk_by(struct prp_walk *walk, u32 bytes)
 }
 
 /* PRP1 leads to the first page, from any byte on; PRP2 to the second, or to a list of all others. */
-static int put_prps(struct nvme_queue *queue, struct nvme_io *io, struct nvme_command *command)
+static int put_prps(struct nvme_dev *nvme, struct nvme_io *io, struct nvme_command *command)
 {
 	struct prp_walk walk = { io->ranges, 0 };
 	u32 first = NVME_PAGE - (u32)(io->ranges[0].addr & (NVME_PAGE - 1));
-	struct nvme_list list;
-	u32 left, entries, at = 0, number = 0;
+	struct nvme_list *list;
+	u32 left, at = 0;
 	dma_addr_t addr;
 	__le64 *prps;
-	int error;
 
 	command->prp1 = cpu_to_le64(io->ranges[0].addr);
 	command->prp2 = 0;
@@ -295,21 +297,21 @@ static int put_prps(struct nvme_queue *queue, struct nvme_io *io, struct nvme_co
 		command->prp2 = cpu_to_le64(addr);
 		return 0;
 	}
-	entries = DIV_ROUND_UP(left, NVME_PAGE);
-	error = first_list(queue, io, entries <= SHORT_PRPS, &list);
-	if (error)
-		return error;
-	command->prp2 = cpu_to_le64(list.dma);
-	prps = list.cpu;
+	io->is_short = DIV_ROUND_UP(left, NVME_PAGE) <= SHORT_PRPS;
+	list = add_list(nvme, io);
+	if (!list)
+		return -ENOMEM;
+	command->prp2 = cpu_to_le64(list->dma);
+	prps = list->cpu;
 	for (;;) {
 		if (at == NVME_PRPS) {
 			__le64 last = prps[NVME_PRPS - 1];
 
-			error = next_list(queue, io, ++number, &list);
-			if (error)
-				return error;
-			prps[NVME_PRPS - 1] = cpu_to_le64(list.dma);
-			prps = list.cpu;
+			list = add_list(nvme, io);
+			if (!list)
+				return -ENOMEM;
+			prps[NVME_PRPS - 1] = cpu_to_le64(list->dma);
+			prps = list->cpu;
 			prps[0] = last;
 			at = 1;
 		}
@@ -330,32 +332,31 @@ static void put_sgl(struct nvme_sgl *sgl, dma_addr_t addr, u32 length, u8 type)
 }
 
 /* One descriptor in the command, or one that leads to a list of them. */
-static int put_sgls(struct nvme_queue *queue, struct nvme_io *io, struct nvme_command *command)
+static int put_sgls(struct nvme_dev *nvme, struct nvme_io *io, struct nvme_command *command)
 {
-	struct nvme_list list;
+	struct nvme_list *list;
 	struct nvme_sgl *sgls;
 	u32 index;
-	int error;
 
 	command->flags = NVME_CMD_SGL;
 	if (io->nr_ranges == 1) {
 		put_sgl(&command->sgl, io->ranges[0].addr, io->len, NVME_SGL_DATA);
 		return 0;
 	}
-	error = first_list(queue, io, io->nr_ranges <= SHORT_SGLS, &list);
-	if (error)
-		return error;
-	sgls = list.cpu;
+	io->is_short = io->nr_ranges <= SHORT_SGLS;
+	list = add_list(nvme, io);
+	if (!list)
+		return -ENOMEM;
+	sgls = list->cpu;
 	for (index = 0; index < io->nr_ranges; index++)
 		put_sgl(&sgls[index], io->ranges[index].addr, io->ranges[index].len, NVME_SGL_DATA);
-	put_sgl(&command->sgl, list.dma, io->nr_ranges * (u32)sizeof(*sgls), NVME_SGL_LAST_SEGMENT);
+	put_sgl(&command->sgl, list->dma, io->nr_ranges * (u32)sizeof(*sgls), NVME_SGL_LAST_SEGMENT);
 	return 0;
 }
 
 /* Maps the buffer that was told piece by piece, and has the command lead to it. */
-static int map_data(struct nvme_queue *queue, struct nvme_io *io, struct nvme_command *command)
+static int map_data(struct nvme_dev *nvme, struct nvme_io *io, struct nvme_command *command)
 {
-	struct nvme_dev *nvme = queue->nvme;
 	unsigned long gaps = gaps_of(nvme->pieces, nvme->nr_pieces);
 	bool is_alone = nvme->nr_pieces == 1;
 	u32 span = io->len + (u32)(nvme->pieces[0].phys & (NVME_PAGE - 1));
@@ -379,9 +380,9 @@ static int map_data(struct nvme_queue *queue, struct nvme_io *io, struct nvme_co
 		by_sgl = (gaps & (NVME_PAGE - 1)) ||
 			 (sgl_threshold && DIV_ROUND_UP(io->len, io->nr_ranges) >= sgl_threshold);
 	if (nvme->has_sgl && by_sgl)
-		error = put_sgls(queue, io, command);
+		error = put_sgls(nvme, io, command);
 	else
-		error = put_prps(queue, io, command);
+		error = put_prps(nvme, io, command);
 	if (error)
 		unmap_data(nvme, io);
 	return error;
@@ -407,6 +408,7 @@ static struct nvme_io *take_io(struct nvme_queue *queue)
 		init_completion(&found->done);
 		found->status = 0;
 		found->has_data = false;
+		found->nr_lists = 0;
 	}
 	return found;
 }
@@ -491,18 +493,7 @@ static irqreturn_t nvme_irq(int irq, void *data)
 static void free_queue(struct nvme_queue *queue)
 {
 	struct device *dev = queue->nvme->dev;
-	u32 tag, number;
 
-	for (tag = 0; queue->ios && tag < queue->depth; tag++)
-		for (number = 0; number < MOST_LISTS; number++) {
-			struct nvme_list *list = &queue->ios[tag].lists[number];
-
-			if (list->cpu)
-				dma_free_coherent(dev, NVME_PAGE, list->cpu, list->dma);
-		}
-	if (queue->short_lists)
-		dma_free_coherent(dev, queue->depth * SHORT_LIST, queue->short_lists,
-				  queue->short_lists_dma);
 	if (queue->completions)
 		dma_free_coherent(dev, queue->depth * sizeof(*queue->completions),
 				  queue->completions, queue->completions_dma);
@@ -533,11 +524,20 @@ static int alloc_queue(struct nvme_dev *nvme, struct nvme_queue *queue, u16 id, 
 		return -ENOMEM;
 	queue->completions = dma_alloc_coherent(dev, depth * sizeof(*queue->completions),
 						&queue->completions_dma, GFP_KERNEL);
-	if (!queue->completions)
-		return -ENOMEM;
-	queue->short_lists = dma_alloc_coherent(dev, depth * SHORT_LIST, &queue->short_lists_dma,
-						GFP_KERNEL);
-	return queue->short_lists ? 0 : -ENOMEM;
+	return queue->completions ? 0 : -ENOMEM;
+}
+
+static int create_pools(struct nvme_dev *nvme)
+{
+	nvme->short_lists = dma_pool_create("short lists", nvme->dev, SHORT_LIST, SHORT_LIST, 0);
+	nvme->page_lists = dma_pool_create("page lists", nvme->dev, NVME_PAGE, NVME_PAGE, 0);
+	return nvme->short_lists && nvme->page_lists ? 0 : -ENOMEM;
+}
+
+static void destroy_pools(struct nvme_dev *nvme)
+{
+	dma_pool_destroy(nvme->page_lists);
+	dma_pool_destroy(nvme->short_lists);
 }
 
 static int request_queue_irq(struct nvme_queue *queue)
@@ -803,6 +803,8 @@ static int nvme_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!error)
 		error = alloc_queue(nvme, &nvme->io, 1, depth);
 	if (!error)
+		error = create_pools(nvme);
+	if (!error)
 		error = alloc_irqs(nvme);
 	if (!error)
 		error = start(nvme);
@@ -815,6 +817,7 @@ static int nvme_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 stop:
 	disable_controller(nvme);
 	free_irqs(nvme);
+	destroy_pools(nvme);
 	if (nvme->io.nvme)
 		free_queue(&nvme->io);
 	free_queue(&nvme->admin);
@@ -840,6 +843,7 @@ static void nvme_remove(struct pci_dev *pdev)
 	reset_queue(&nvme->io);
 	reset_queue(&nvme->admin);
 	free_irqs(nvme);
+	destroy_pools(nvme);
 	free_queue(&nvme->io);
 	free_queue(&nvme->admin);
 	pci_iounmap(pdev, nvme->regs);
@@ -902,7 +906,7 @@ int submit(bool is_write, u64 block)
 	command.cdw10 = cpu_to_le32(lower_32_bits(block));
 	command.cdw11 = cpu_to_le32(upper_32_bits(block));
 	command.cdw12 = cpu_to_le32((len >> nvme->block_shift) - 1);
-	error = map_data(&nvme->io, io, &command);
+	error = map_data(nvme, io, &command);
 	if (error) {
 		io->busy = false;
 		goto out;
