@@ -46,6 +46,8 @@ export class CDriver {
   /** Functions of which the driver has pointers. */
   readonly #table: WebAssembly.Table | undefined;
   readonly #stackAtRest: bigint;
+  /** Errors that say their place already: of a function that was called in the midst of another. */
+  readonly #told = new WeakSet<Error>();
   /** Where the compiler describes the static variables. */
   readonly #globals: number[] = [];
 
@@ -281,7 +283,14 @@ export class CDriver {
       this.#stackPointer.value < BigInt(NULL_BYTES);
     if (isFull) return new LimitError("E0803", `${TOO_DEEP}, the last of them ${text}`);
     if (error instanceof LimitError) {
-      return new LimitError(error.code, `${error.message}, the last of them ${text}`, error.hint);
+      if (this.#told.has(error)) return error;
+      const told = new LimitError(
+        error.code,
+        `${error.message}, the last of them ${text}`,
+        error.hint,
+      );
+      this.#told.add(told);
+      return told;
     }
     if (!(error instanceof WebAssembly.RuntimeError)) return error;
     const what = TRAPS[error.message] ?? error.message;

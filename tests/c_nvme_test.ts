@@ -1,0 +1,102 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { loadPatched } from "../cli/c/patched.ts";
+import { renderDiagnostics } from "../lang/diagnostics/render.ts";
+import type { Program } from "../lang/run/program.ts";
+import { runProgramWith } from "../lang/run/runner.ts";
+import { ROOT } from "./source_text.ts";
+
+const FOLDER = join(ROOT, "drivers/nvme");
+
+const DIRECT = "reads and writes [iommu.mode = off, ssd.sgl = false]";
+const TRANSLATED = "reads and writes [iommu.mode = strict, ssd.sgl = true]";
+const SWEEP = "can fail fails once [iommu.mode = strict, ssd.sgl = true]";
+
+/** How each planted bug is found: by which test, and what is said of it. */
+const FOUND: Readonly<Record<string, { readonly by: string; readonly says: RegExp }>> = {
+  "01-wrong-length-at-unmap": { by: DIRECT, says: /report\[unmap_size\]/ },
+  "02-missing-sync": { by: TRANSLATED, says: /report\[sync_missing\]/ },
+  "03-leak-in-error-path": {
+    by: "second page of a list cannot be had [iommu.mode = off]",
+    says: /report\[leak_at_unbind\].*1 mapping is live/,
+  },
+  "04-freed-while-mapped": {
+    by: "can fail fails once [iommu.mode = off, ssd.sgl = true]",
+    says: /report freed_while_mapped when `device\.write` fails the 1st time/,
+  },
+  "05-read-before-unmap": {
+    by: DIRECT,
+    says: /report\[cpu_touches_device_buffer\].*in identify\(\) at drivers\/nvme\/lab_nvme\.c/,
+  },
+  "06-short-list-too-long": {
+    by: DIRECT,
+    says: /EFAULT: writes 8 bytes at .*in put_prps\(\) at drivers\/nvme\/lab_nvme\.c/,
+  },
+  "07-one-entry-too-few": { by: DIRECT, says: /E0901 Assertion failed/ },
+  "08-wrong-offset": { by: DIRECT, says: /E0901 Assertion failed/ },
+  "09-list-page-boundary": {
+    by: "list of more than a page [iommu.mode = off]",
+    says: /E0901 Assertion failed/,
+  },
+  "10-use-after-free": {
+    by: DIRECT,
+    says: /after the end of a block of .*given back at drivers\/nvme\/lab_nvme\.c.*in free_queue/,
+  },
+  "11-not-unmapped-at-reset": {
+    by: "without an answer has the controller reset [iommu.mode = off]",
+    says: /report\[leak_at_unbind\].*8 mappings are live/,
+  },
+  "12-wrong-pool": { by: DIRECT, says: /EFAULT: writes 8 bytes at .*in put_prps\(\)/ },
+  "13-range-destroyed-in-part": {
+    by: SWEEP,
+    says: /Something leaks when `dma_iova_link` fails the 2nd time/,
+  },
+  "14-error-unchecked": { by: DIRECT, says: /report\[error_unchecked\]/ },
+  "15-unwinds-one-too-few": {
+    by: "can fail fails once [iommu.mode = off, ssd.sgl = true]",
+    says: /report leak_at_unbind when `dma_map_page` fails the 2nd time/,
+  },
+  "16-lists-kept": { by: DIRECT, says: /a block of 256 bytes of the pool .* was not given back/ },
+  "17-phase-kept": {
+    by: "time and again [iommu.mode = off]",
+    says: /E0801 .* the last of them in take_completions\(\) at drivers\/nvme\/lab_nvme\.c/,
+  },
+  "18-irq-kept": { by: DIRECT, says: /pci_free_irq_vectors\(\) while irq 32 has a handler/ },
+  "19-wrong-direction": { by: DIRECT, says: /report\[unmap_direction\]/ },
+};
+
+/** All that is said of the tests of a program whose names have a text in them; empty when they hold. */
+function saidOf(program: Program, by: string): string {
+  const { outcomes } = runProgramWith(null, program, { only: "tests", match: [by] });
+  return outcomes.filter(({ failure }) => failure !== null).flatMap(({ failure, incidents }) => [
+    `${failure!.code} ${failure!.message}`,
+    ...failure!.lines,
+    ...incidents.flatMap(({ kind, name, text }) => `${kind}[${name}] ${text}`),
+  ]).join("\n");
+}
+
+Deno.test("the NVMe driver in C: right in every mode, and each planted bug is found as it is said", async (t) => {
+  const names = [...Deno.readDirSync(join(FOLDER, "bugs"))]
+    .map(({ name }) => name.replace(/\.patch$/, "")).toSorted();
+  assertEquals(names, Object.keys(FOUND));
+  const patches = names.map((name) => ({
+    file: "lab_nvme.c",
+    text: Deno.readTextFileSync(join(FOLDER, "bugs", `${name}.patch`)),
+  }));
+  const loaded = await loadPatched(join(FOLDER, "lab_nvme.dma"), [null, ...patches]);
+  const programs = loaded.map(({ diagnostics, program }) => {
+    assert(program !== null, renderDiagnostics(diagnostics));
+    return program;
+  });
+  await t.step("as it is", () => {
+    const { outcomes } = runProgramWith(null, programs[0]!, { only: "tests" });
+    assertEquals(outcomes.length, 38);
+    assertEquals(outcomes.filter(({ failure }) => failure !== null).map(({ name }) => name), []);
+  });
+  for (const [index, name] of names.entries()) {
+    await t.step(name, () => {
+      const { by, says } = FOUND[name]!;
+      assertMatch(saidOf(programs[index + 1]!, by), says);
+    });
+  }
+});
