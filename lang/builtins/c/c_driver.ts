@@ -150,8 +150,9 @@ export class CDriver {
       }
       return numberOf(called(...args) ?? 0);
     } catch (error) {
+      const explained = this.#explained(error);
       this.#stackPointer.value = stackBefore;
-      throw this.#explained(error);
+      throw explained;
     } finally {
       cached?.give();
     }
