@@ -149,3 +149,33 @@ Deno.test("passthrough takes any length", () => {
   assertEquals(sizes(byte.next("drv_in", 0)!), [1, 1]);
   assertEquals([byte.leftBytes, byte.leftPages], [0, 0]);
 });
+
+Deno.test("what is left is counted in pages, those that are begun among them", () => {
+  const pieces = [
+    [run(0x10_0200, 0x1000), run(0x20_0000, 0x800)],
+    [run(0x30_0e00, 0x400), run(0x40_0000, 0x3000), run(0x50_0000, 0x200)],
+    [run(0x60_0fff, 0x1001)],
+  ];
+  const pagesOf = (phys: number, sizeBytes: number) =>
+    sizeBytes === 0 ? 0 : Math.floor((phys + sizeBytes - 1) / 4096) - Math.floor(phys / 4096) + 1;
+  const builder = new BioBuilder(pieces, "folio", 1);
+  assertEquals(builder.leftPages, 2 + 1 + 2 + 3 + 1 + 2);
+  assertEquals(builder.leftBytes, 0x1000 + 0x800 + 0x400 + 0x3000 + 0x200 + 0x1001);
+  // A block of so many bytes makes every bio end inside a page, a run or a buffer.
+  for (const blockBytes of [0x600, 0x700, 0xa00, 0x1100, 0x1900]) {
+    const cut = new BioBuilder(pieces, "folio", blockBytes);
+    const all = pieces.flat();
+    for (let taken = 0; cut.next("read", 0) !== null;) {
+      const left = cut.leftBytes;
+      taken = builder.leftBytes - left;
+      let before = taken;
+      let pages = 0;
+      for (const { phys, sizeBytes } of all) {
+        const gone = Math.min(before, sizeBytes);
+        before -= gone;
+        pages += pagesOf(phys + gone, sizeBytes - gone);
+      }
+      assertEquals(cut.leftPages, pages, `${blockBytes}, ${taken}`);
+    }
+  }
+});

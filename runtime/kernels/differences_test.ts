@@ -48,3 +48,16 @@ Deno.test("a release that is given one thing differs from itself in that alone",
     assert(others.length === 0);
   }
 });
+
+Deno.test("what releases differ in is a sentence, with a rule of a page", () => {
+  const all = KERNEL_NAMES.flatMap((one) =>
+    KERNEL_NAMES.flatMap((other) => differencesOf(KERNELS[one], KERNELS[other]))
+  );
+  assert(all.length > 50);
+  for (const { change, doc, name, rule } of all) {
+    assert(/^\S.{15,}[^ ]\.?$/.test(doc), `${name}: "${doc}"`);
+    if (change === "other way") {
+      assert(/^[a-z0-9-]+(\.\d+)+$/.test(rule.replace(/^v7\.3/, "v73")), rule);
+    }
+  }
+});

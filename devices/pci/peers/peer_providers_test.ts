@@ -188,3 +188,18 @@ Deno.test("p2p.provider tells each state once (docs/events.md)", () => {
   const told = bench.events.filter(({ name }) => name === "p2p.provider");
   assertEquals(told.map(({ fields }) => Reflect.get(fields, "state")), ["unbinding", "unbound"]);
 });
+
+Deno.test("parts of a BAR may lie side by side, and share no byte (p2p.md 9.3)", () => {
+  const PAGE = 4096;
+  const status = (offset: number, size: number) => {
+    const { bench, providers } = benchOf();
+    const plain = bench.func("plain");
+    assertEquals(providers.addResource(plain, 0, 2 * PAGE, 4 * PAGE), 0);
+    return providers.addResource(plain, 0, size, offset);
+  };
+  assertEquals(status(2 * PAGE, 2 * PAGE), 0);
+  assertEquals(status(6 * PAGE, PAGE), 0);
+  for (const [offset, pages] of [[2, 3], [4, 1], [5, 1], [5, 4], [0, 8], [4, 2]] as const) {
+    assertEquals(status(offset * PAGE, pages * PAGE), -ERRNO.EEXIST);
+  }
+});

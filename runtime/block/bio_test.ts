@@ -1,0 +1,41 @@
+import { assertEquals } from "@std/assert";
+import type { PhysAddr } from "../address.ts";
+import { Bio, BIO_FLAG } from "./bio.ts";
+
+const VECS = [
+  { phys: 0x10_0200 as PhysAddr, sizeBytes: 0x600 },
+  { phys: 0x20_0e00 as PhysAddr, sizeBytes: 0x1400 },
+  { phys: 0x30_0000 as PhysAddr, sizeBytes: 0x200 },
+];
+const WHOLE = 0x600 + 0x1400 + 0x200;
+
+Deno.test("a window that moves begins at the byte that it has come to, in memory and on the disk", () => {
+  for (let done = 0; done < WHOLE; done += 0x200) {
+    for (const first of [done, done / 0x400 | 0].map((bytes) => bytes - bytes % 0x200)) {
+      const bio = new Bio("read", 1000, VECS, WHOLE, BIO_FLAG.NOMERGE);
+      bio.advance(first);
+      bio.advance(done - first);
+      let index = 0;
+      let rest = done;
+      while (rest >= VECS[index]!.sizeBytes) rest -= VECS[index++]!.sizeBytes;
+      const { phys } = VECS[index]!;
+      assertEquals([bio.sector, bio.sizeBytes], [1000 + done / 512, WHOLE - done]);
+      assertEquals([bio.vecIndex, bio.vecDoneBytes], [index, rest]);
+      assertEquals([bio.firstPhys, bio.firstOffset], [phys + rest, phys % 4096 + rest]);
+      const clone = bio.clone(0x200);
+      bio.advance(0x200);
+      assertEquals([clone.op, clone.sector, clone.sizeBytes], ["read", 1000 + done / 512, 0x200]);
+      assertEquals([clone.firstPhys, clone.flags, clone.vecs], [
+        phys + rest,
+        BIO_FLAG.NOMERGE,
+        VECS,
+      ]);
+    }
+  }
+});
+
+Deno.test("a window without memory moves on the disk alone", () => {
+  const bio = new Bio("discard", 8, [], 0x2000);
+  bio.advance(0x1000);
+  assertEquals([bio.sector, bio.sizeBytes, bio.vecIndex, bio.vecDoneBytes], [16, 0x1000, 0, 0]);
+});
