@@ -286,3 +286,71 @@ Deno.test("memory of a device is held in whole pages, from its call to the one t
   }
   assertEquals(held.leaks(), []);
 });
+
+Deno.test("memory of drivers in C is held byte by byte, until it is given back", () => {
+  const { machine: { events }, machine } = testBench();
+  const held = new HeldResources(machine);
+  const tell = (name: "driver.alloc" | "driver.free", phys: number, size_bytes: number) => {
+    const id = eventId(name);
+    if (events.tick(id)) events.emit(id, { phys: at(phys), size_bytes });
+  };
+  tell("driver.alloc", 0x10_0000, 96);
+  tell("driver.alloc", 0x20_0000, 4096);
+  assertEquals(held.leaks().map(({ device, kind, span, text }) => [kind, device, span, text]), [
+    [
+      "driver_memory",
+      null,
+      { start: 0x10_0000, end: 0x10_0060 },
+      "96 bytes of memory at 0x10_0000 were not given back",
+    ],
+    [
+      "driver_memory",
+      null,
+      { start: 0x20_0000, end: 0x20_1000 },
+      "4096 bytes of memory at 0x20_0000 were not given back",
+    ],
+  ]);
+  tell("driver.free", 0x10_0000, 96);
+  assertEquals(held.leaks().map(({ amount, taken }) => [amount, taken?.name]), [
+    [4096, "driver.alloc"],
+  ]);
+  tell("driver.free", 0x20_0000, 4096);
+  assertEquals(held.leaks(), []);
+});
+
+Deno.test("blocks of two pools, and of one pool of two devices, are told apart", () => {
+  const { machine, dev } = testBench();
+  const other = new DmaDevice("other");
+  machine.iommu.attach(other);
+  const pools = [
+    new DmaPool(machine, dev, "small", 256, 256),
+    new DmaPool(machine, dev, "large", 512, 512),
+    new DmaPool(machine, other, "small", 128, 128),
+  ];
+  const held = new HeldResources(machine);
+  const blocks = pools.map((pool) => pool.alloc()!);
+  // Each goes back under an address that no block of its pool has: the pool's own is back.
+  for (const [index, pool] of pools.entries()) {
+    assertEquals(
+      held.leaks().map(({ amount, device }) => [device, amount]),
+      [
+        ["dev", 256],
+        ["dev", 512],
+        ["other", 128],
+      ].slice(index),
+    );
+    const block = blocks[index]!;
+    pool.free(block, block.dma + 8 as typeof block.dma);
+  }
+  assertEquals(held.leaks(), []);
+});
+
+Deno.test("one slot and one mapping are told as one, and what counts is asked of each event", () => {
+  const { machine, dev } = testBench({
+    iommu: { mode: "off" },
+    machine: { swiotlb: swiotlbConfig({ force: true, areas: 1 }) },
+  });
+  const held = new HeldResources(machine);
+  machine.dma.dmaMapPhys(dev, at(0x10_0000), KIB, DMA_FROM_DEVICE);
+  assertEquals(held.leaks().map(({ text }) => text), ["bounce slot 0 was not given back"]);
+});

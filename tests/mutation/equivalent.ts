@@ -241,7 +241,7 @@ export const EQUIVALENT: readonly Equivalent[] = [
   {
     path: "runtime/dma/iova_state.ts",
     line: "lastLinkRecord = -1;",
-    changes: ["1 → 1 + 1"],
+    changes: ["1 → 1 + 1", "1 → 1 - 1"],
     reason: "the checker sets it when it notes the range, before it asks for it",
   },
   {
@@ -490,5 +490,100 @@ export const EQUIVALENT: readonly Equivalent[] = [
     line: "if (++this.#count > this.#hashLimit) this.#growHash();",
     changes: ["++this.#count > this.#hashLimit → ++this.#count >= this.#hashLimit"],
     reason: "when the hash grows: by one range more or less, which is found all the same",
+  },
+  {
+    path: "runtime/activity.ts",
+    line: "const args = new Float64Array(capacity * 2);",
+    changes: ["2 → 2 + 1"],
+    reason: "more room than there are slots, which no slot uses",
+  },
+  {
+    path: "runtime/dma/paths/two_step.ts",
+    line: "if (middle > 0 || empty) {",
+    changes: ["0 → 0 + 1"],
+    reason: "what lies between head and tail is whole granules",
+  },
+  {
+    path: "runtime/dma/paths/two_step.ts",
+    line: "if (!state.held && before > 0 && state.linkedBytes === 0) forget(machine, dev);",
+    changes: ["0 → 0 + 1"],
+    reason: "what is linked is counted in whole granules",
+  },
+  {
+    path: "runtime/dma/checker/record_table.ts",
+    line: "if (sizeBytes <= 2 ** 31) return 32 - Math.clz32(sizeBytes - 1);",
+    changes: ["31 → 31 + 1", "31 → 31 - 1"],
+    reason: "from 2^30 to 2^32 both ways to count the bits come to the same",
+  },
+  {
+    path: "runtime/dma/checker/record_table.ts",
+    line: "return Math.imul(key, HASH_MULTIPLIER) >>> this.#shift;",
+    changes: ["Math.imul(key, HASH_MULTIPLIER) >>> this.#shift → 0"],
+    reason: "how evenly records lie in the buckets: a longer chain is searched as well",
+  },
+  {
+    path: "runtime/dma/checker/cache_lines.ts",
+    line: "if (this.#next.length < this.#table.capacity) this.#follow();",
+    changes: [
+      "this.#next.length < this.#table.capacity → this.#next.length <= this.#table.capacity",
+    ],
+    reason: "what is as long as the table is copied once more, and stays what it is",
+  },
+  {
+    path: "runtime/dma/checker/cache_lines.ts",
+    line: "this.#buckets = new Int32Array(2 * this.#buckets.length).fill(NONE);",
+    changes: ["2 → 2 + 1"],
+    reason: "how evenly records lie in the buckets: a longer chain is searched as well",
+  },
+  {
+    path: "runtime/dma/kernel_areas.ts",
+    line: "if ((end - first) / PAGE_SIZE_BYTES > pages.size) {",
+    changes: [
+      "(end - first) / PAGE_SIZE_BYTES > pages.size → (end - first) / PAGE_SIZE_BYTES >= pages.size",
+    ],
+    reason: "which of two ways is taken, where both are as long, and both answer alike",
+  },
+  {
+    path: "runtime/memory/swiotlb/swiotlb.ts",
+    line: "#padSlots = new Uint16Array(0);",
+    changes: ["0 → 0 + 1"],
+    reason: "the first buffer replaces it by one that is as long as the pool",
+  },
+  {
+    path: "runtime/nearest_names.ts",
+    line: "const exchanged = i > 1 && j > 1 && a.charCodeAt(i - 1) === b.charCodeAt(j - 2) &&",
+    changes: ["1 → 1 - 1"],
+    reason: "before the first letter there is none, and no number is equal to that",
+  },
+  {
+    path: "runtime/block/plug.ts",
+    line: "let end = start + 1;",
+    changes: ["1 → 1 - 1"],
+    reason: "the first of a run is of its own queue, and looked at once more",
+  },
+  {
+    path: "runtime/price_presets.ts",
+    line: "const TLP_BYTES = 12 + 4 + 4 + 4;",
+    changes: ["12 → 12 - 1", "4 → 4 - 1"],
+    reason: "a price is rounded to nanoseconds: 23 bytes come to three as 24 do",
+  },
+  {
+    path: "runtime/price_presets.ts",
+    line: "const LINK_BYTES_PER_NS = 16 / 8 * 4 * 128 / 130;",
+    changes: ["130 → 130 - 1", "130 → 130 + 1", "128 → 128 + 1", "128 → 128 - 1"],
+    reason: "a price is rounded to nanoseconds: less than a hundredth of one is not to be seen",
+  },
+  {
+    path: "devices/nvme/driver/queues/queue_pair.ts",
+    line:
+      "const result = iod.request.template === null ? 0 : this.#cqEntries.word(slot, RESULT_WORD);",
+    changes: ["0 → 0 + 1"],
+    reason: "only commands that somebody wrote by hand have a result that is looked at",
+  },
+  {
+    path: "runtime/block/dma_iterator.ts",
+    line: 'return kind === "thru_host_bridge" ? DMA_ATTR.MMIO : 0;',
+    changes: ["0 → 0 + 1"],
+    reason: "the lowest bit of the attributes means nothing",
   },
 ];

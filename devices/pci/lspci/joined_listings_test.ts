@@ -142,3 +142,55 @@ Deno.test("details of one function are not taken for those of the next", () => {
 Deno.test("an address alone is no function", () => {
   assertEquals(readListing(BARE).functions.length, 0);
 });
+
+Deno.test("that there is no access control is known only where all capabilities were to be seen", () => {
+  const state = (...listings: readonly string[]) =>
+    onlyOne(listings.map((each) => `${HEADER}${each}\n`).join("")).acs.state;
+  const denied = "\tCapabilities: <access denied>\n";
+  const promised = "\tControl: I/O- Mem+ BusMaster+\n\tStatus: Cap+ 66MHz- UDF-\n";
+  const plain = "\tControl: I/O- Mem+ BusMaster+\n\tStatus: Cap- 66MHz- UDF-\n";
+  const some = "\tCapabilities: [40] Power Management version 3\n";
+  // By itself, and beside a listing that tells nothing more.
+  for (
+    const [listing, expected] of [
+      ["", "unknown"],
+      [denied, "unknown"],
+      [promised, "unknown"],
+      [promised + denied, "unknown"],
+      [plain, "absent"],
+      [some, "absent"],
+      [promised + some, "absent"],
+    ] as const
+  ) {
+    assertEquals(state(listing), expected, listing);
+    assertEquals(state(listing, ""), expected, `${listing} first`);
+    assertEquals(state("", listing), expected, `${listing} second`);
+    assertEquals(state(listing, listing), expected, `${listing} twice`);
+  }
+  // What one listing lacks the other shows, whichever comes first.
+  for (
+    const [one, other] of [[denied, some], [promised, some], [promised + denied, promised + some]]
+  ) {
+    assertEquals([state(one!, other!), state(other!, one!)], ["absent", "absent"]);
+  }
+  for (
+    const [one, other] of [[denied, promised], [denied, denied], [promised, promised + denied]]
+  ) {
+    assertEquals([state(one!, other!), state(other!, one!)], ["unknown", "unknown"]);
+  }
+});
+
+Deno.test("a dump ends with a header, one of CardBus, conventional or extended space; any other is cut off", () => {
+  const dump = (bytes: number) =>
+    Array.from({ length: bytes / 16 }, (_, row) => {
+      const first = row === 0 ? "86 80 33 15" : "00 00 00 00";
+      return `${(16 * row).toString(16).padStart(2, "0")}: ${first}${" 00".repeat(12)}\n`;
+    }).join("");
+  const cut = (bytes: number) =>
+    readListing(HEADER + dump(bytes)).findings.some(({ message }) =>
+      message === "The listing of 0000:02:00.0 breaks off in its middle"
+    );
+  for (let bytes = 16; bytes <= 4096; bytes += bytes < 512 ? 16 : 256) {
+    assertEquals(cut(bytes), ![64, 128, 256, 4096].includes(bytes), `${bytes} bytes`);
+  }
+});
