@@ -6,11 +6,11 @@ import { goldenPath, readExpected } from "./golden_traces.ts";
 
 type Event = Readonly<Record<string, unknown>>;
 
-async function eventsOf(paths: readonly string[]): Promise<Event[]> {
+async function eventsOf(paths: readonly string[], said: string[] = []): Promise<Event[]> {
   const parts: string[] = [];
   const screen: Screen = {
     out: (text) => parts.push(text),
-    err: (text) => parts.push(`error: ${text}`),
+    err: (text) => said.push(text),
     data: (text) => parts.push(text),
     colour: false,
     columns: null,
@@ -18,6 +18,9 @@ async function eventsOf(paths: readonly string[]): Promise<Event[]> {
   assertEquals(await runImport(paths, { asJson: false, asEvents: true }, screen), 0);
   return parts.join("").trimEnd().split("\n").map((line) => JSON.parse(line));
 }
+
+const filesOf = (run: string, kinds: readonly string[]) =>
+  kinds.map((kind) => goldenPath(`real/${run}.${kind}.gz`)!);
 
 function countsBy(events: readonly Event[], name: string): Record<string, number> {
   const counts: Record<string, number> = {};
@@ -55,6 +58,7 @@ Deno.test("blkparse, an emulator's log and a kernel's log stand in the same log 
     line: 4,
     origin: "blkparse",
     seconds: 0.00293407,
+    at: null,
     event: "C",
     device: "259,0",
     cpu: 1,
@@ -93,4 +97,66 @@ Deno.test("a job for fio is read option by option, and what is not used is told 
     ],
   );
   await Deno.remove(path);
+});
+
+Deno.test("trace, kernel's log and emulator's log come in one order, by the trace's clock (T.61)", async () => {
+  const files = filesOf("72-strict-mistakes", ["dmesg.txt", "trace.txt"]);
+  const said: string[] = [];
+  const events = await eventsOf(files, said);
+  assertEquals(said, [
+    "clock of the trace minus clock of the log: 1.627749 s, by 5 calls that both have, spread 0.318 ms\n",
+  ]);
+  const [log] = files;
+  let least = -Infinity;
+  const lines: Record<string, number> = {};
+  for (const { at, file, line, seconds } of events) {
+    if (typeof at !== "number") continue;
+    assert(at >= least, `${file}:${line} is ${least - at} s late`);
+    least = at;
+    const offset = file === log ? 1.627749 : 0;
+    assert(Math.abs(at - Number(seconds) - offset) < 1e-6, `${file}:${line}`);
+    assert(Number(line) > (lines[String(file)] ?? 0), "a file's own order stays");
+    lines[String(file)] = Number(line);
+  }
+  // What the DMA API checker says of a call stands right behind the line of the call.
+  const wrong = events.findIndex(({ event, file }) => file === log && event === "dma_debug");
+  const { address, device } = events[wrong]!;
+  const before = events.slice(0, wrong).findLast(({ file }) => file !== log)!;
+  assertEquals([before.event, before.addr, before.device], ["dma_unmap_phys", address, device]);
+});
+
+Deno.test("an emulator's times are tied by the commands that both have (T.43)", async () => {
+  const said: string[] = [];
+  const events = await eventsOf(filesOf("72-mono-clock", ["trace.txt", "qemu.log"]), said);
+  assertEquals(said, [
+    "clock of the emulator's log minus clock of the trace: 1795197555.673748 s at least, by 3 " +
+    "commands that both have, spread 16.930 ms\n",
+  ]);
+  const commands = events.filter(({ event, qid, sqid }) =>
+    event === "nvme_setup_cmd" && qid !== 0 || event === "pci_nvme_io_cmd" && sqid === 1
+  ).slice(-6);
+  // A command comes to the controller after it was set up, and before the next one is.
+  assertEquals(commands.map(({ event }) => event), [
+    "nvme_setup_cmd",
+    "pci_nvme_io_cmd",
+    "nvme_setup_cmd",
+    "pci_nvme_io_cmd",
+    "nvme_setup_cmd",
+    "pci_nvme_io_cmd",
+  ]);
+});
+
+Deno.test("two traces have no clock in common: each is written by itself", async () => {
+  const files = [
+    ...filesOf("72-strict-small", ["trace.txt"]),
+    ...filesOf("72-amd", ["trace.txt"]),
+  ];
+  const said: string[] = [];
+  const events = await eventsOf(files, said);
+  assertEquals(said, []);
+  assertEquals(events.filter(({ at }) => at !== null), []);
+  assertEquals(
+    events.findIndex(({ file }) => file === files[1]),
+    events.findLastIndex(({ file }) => file === files[0]) + 1,
+  );
 });

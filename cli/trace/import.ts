@@ -3,41 +3,163 @@ import { KernelLogReader } from "../../instruments/traces/kernel_log/kernel_log_
 import { eventOf, logEvent, type LoggedEvent } from "../../instruments/traces/line/event_log.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
 import { ImportPass } from "../../instruments/traces/line/import_pass.ts";
-import { LogPass } from "../../instruments/traces/ledger/trace_check.ts";
+import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
+import {
+  clockLines,
+  clocksOf,
+  tiedClocks,
+  type TraceClocks,
+  UNTIED,
+} from "../../instruments/traces/ledger/trace_clocks.ts";
+import {
+  type JoinedEvent,
+  joinEvents,
+  placeEvent,
+  type TiedClocks,
+} from "../../instruments/traces/line/joined_events.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { refuse, type Screen } from "../screen.ts";
-import { lineSource, UnreadableFile } from "./read_lines.ts";
+import {
+  type LineSink,
+  type LineSource,
+  lineSource,
+  type ProgressSink,
+  UnreadableFile,
+} from "./read_lines.ts";
 
 /** Bytes between two words of progress. */
 const PROGRESS_BYTES = 16 << 20;
 
-/** Every event of all files, a JSON object a line, in the order of the files. */
-async function writeEvents(paths: readonly string[], screen: Screen): Promise<void> {
+/** Every event of a file, in the order of its lines. */
+async function* eventsOf(source: LineSource): AsyncGenerator<LoggedEvent> {
   const line = new TraceLine();
-  const write = (event: LoggedEvent) => screen.data(`${JSON.stringify(event)}\n`);
-  for (const path of paths) {
-    const source = lineSource(path);
-    const reader = new KernelLogReader({
-      entry: (entry) => write(logEvent(entry, source.name)),
-      unreadable: () => {},
-    });
-    let isInJob = false;
-    await source.each((text, number) => {
+  const { name } = source;
+  let told: LoggedEvent[] = [];
+  const reader = new KernelLogReader({
+    entry: (entry) => told.push(logEvent(entry, name)),
+    unreadable: () => {},
+  });
+  let isInJob = false;
+  let number = 0;
+  for await (const batch of source.lines()) {
+    for (const text of batch) {
+      number++;
       const kind = line.read(text);
       if (kind === "lost") {
         const { cpu, lost } = line;
         const gap = { seconds: null, event: "gap", cpu, lost };
-        write({ file: source.name, line: number, origin: "kernel text", ...gap });
+        told.push({ file: name, line: number, origin: "kernel text", ...gap });
       }
-      const event = eventOf(text, line, source.name, number, isInJob);
+      const event = eventOf(text, line, name, number, isInJob);
       isInJob = event?.origin === "fio job" || isInJob && text.trim() === "";
-      if (event !== null) write(event);
+      if (event !== null) told.push(event);
       else if (kind !== "event") reader.push(text, number);
-    });
-    reader.end();
+    }
+    // A record of the log is whole some lines behind its first one, and stands there.
+    reader.passTo(number);
+    const whole = told.filter((event) => event.line < reader.openLine);
+    told = told.filter((event) => event.line >= reader.openLine);
+    yield* whole.sort(byLine);
   }
+  reader.end();
+  yield* told.sort(byLine);
+}
+
+const byLine = (a: LoggedEvent, b: LoggedEvent) => a.line - b.line;
+
+async function* placed(
+  source: LineSource,
+  clocks: TiedClocks,
+): AsyncGenerator<JoinedEvent> {
+  for await (const event of eventsOf(source)) yield placeEvent(event, clocks);
+}
+
+/** Every event of all files, a JSON object a line, by the clock of the trace. */
+async function writeEvents(sources: readonly LineSource[], screen: Screen): Promise<void> {
+  const log = new LogPass();
+  const traces = new Set<LineSource>();
+  for (const source of sources) await readLog(source, log, traces);
+  const clocks = await tie(log, traces);
+  for (const line of clockLines(clocks)) screen.err(`${line}\n`);
+  const tied = traces.size > 1 ? {} : tiedClocks(clocks);
+  // Of one time, what the trace tells comes first: the others tell what came of it.
+  const files = [...traces, ...sources.filter((source) => !traces.has(source))];
+  for await (const event of joinEvents(files.map((source) => placed(source, tied)))) {
+    screen.data(`${JSON.stringify(event)}\n`);
+  }
+}
+
+/** Reads what stands beside a trace, and notes whether the trace is in this one. */
+async function readLog(
+  source: LineSource,
+  log: LogPass,
+  traces: Set<LineSource>,
+  also: LineSink = () => {},
+  progress?: ProgressSink,
+): Promise<void> {
+  const before = log.events;
+  await source.each((text, number) => {
+    log.push(text, number);
+    also(text, number);
+  }, progress);
+  log.end();
+  if (log.events > before) traces.add(source);
+}
+
+/** Ties the clocks of the other records to that of the trace, where there is one of it. */
+async function tie(log: LogPass, traces: ReadonlySet<LineSource>): Promise<TraceClocks> {
+  const [trace, another] = traces;
+  const isAlone = log.entries.length === 0 && log.qemu.isEmpty;
+  if (trace === undefined || another !== undefined || isAlone) return UNTIED;
+  const check = new TraceCheck(log);
+  await trace.each((text, number) => check.push(text, number));
+  return clocksOf(log, check);
+}
+
+/** Says on a terminal how far a file is read. */
+class Progress {
+  #shown = 0;
+
+  constructor(readonly screen: Screen) {}
+
+  of(name: string): ProgressSink | undefined {
+    if (!host.stderr.isTerminal()) return undefined;
+    return (bytes, ofBytes) => {
+      if (bytes - this.#shown < PROGRESS_BYTES) return;
+      this.#shown = bytes;
+      const share = ofBytes === null ? "" : ` ${Math.floor(bytes / ofBytes * 100)} %`;
+      this.screen.err(`\r${name}${share}`);
+    };
+  }
+
+  /** The file is read. */
+  end(): void {
+    if (this.#shown > 0) this.screen.err("\r\x1b[K");
+    this.#shown = 0;
+  }
+}
+
+/** What was counted, and how the clocks of what was counted are tied. */
+interface Imported {
+  readonly pass: ImportPass;
+  readonly log: LogPass;
+  readonly clocks: TraceClocks;
+}
+
+async function countAll(sources: readonly LineSource[], screen: Screen): Promise<Imported> {
+  const pass = new ImportPass();
+  const log = new LogPass();
+  const traces = new Set<LineSource>();
+  const progress = new Progress(screen);
+  for (const source of sources) {
+    const { name } = source;
+    const count: LineSink = (text, number) => pass.push(text, number, name);
+    await readLog(source, log, traces, count, progress.of(name));
+    progress.end();
+  }
+  return { pass, log, clocks: await tie(log, traces) };
 }
 
 export async function runImport(
@@ -45,48 +167,27 @@ export async function runImport(
   form: { readonly asJson: boolean; readonly asEvents: boolean },
   screen: Screen,
 ): Promise<ExitCode> {
-  const pass = new ImportPass();
-  const log = new LogPass();
-  if (form.asEvents) {
-    try {
-      await writeEvents(paths, screen);
-      return HELD;
-    } catch (error) {
-      if (error instanceof UnreadableFile) return refuse(error.message, screen);
-      throw error;
-    }
-  }
-  const showsProgress = host.stderr.isTerminal();
-  let shown = 0;
+  const sources = paths.map(lineSource);
   try {
-    for (const path of paths) {
-      const source = lineSource(path);
-      await source.each((text, number) => {
-        pass.push(text, number, source.name);
-        log.push(text, number);
-      }, (bytes, ofBytes) => {
-        if (!showsProgress || bytes - shown < PROGRESS_BYTES) return;
-        shown = bytes;
-        const share = ofBytes === null ? "" : ` ${Math.floor(bytes / ofBytes * 100)} %`;
-        screen.err(`\r${source.name}${share}`);
-      });
-      log.end();
-      if (shown > 0) screen.err("\r\x1b[K");
-      shown = 0;
+    if (form.asEvents) {
+      await writeEvents(sources, screen);
+      return HELD;
     }
+    const imported = await countAll(sources, screen);
+    const { log, pass } = imported;
+    if (pass.origins.size === 0 && log.entries.length === 0) {
+      return refuse(`nothing of a trace or a log in ${paths.join(", ")}`, screen);
+    }
+    if (form.asJson) screen.out(`${JSON.stringify(importJson(imported))}\n`);
+    else for (const line of importLines(imported)) screen.out(`${line}\n`);
+    return HELD;
   } catch (error) {
     if (error instanceof UnreadableFile) return refuse(error.message, screen);
     throw error;
   }
-  if (pass.origins.size === 0 && log.entries.length === 0) {
-    return refuse(`nothing of a trace or a log in ${paths.join(", ")}`, screen);
-  }
-  if (form.asJson) screen.out(`${JSON.stringify(importJson(pass, log))}\n`);
-  else for (const line of importLines(pass, log)) screen.out(`${line}\n`);
-  return HELD;
 }
 
-function importJson(pass: ImportPass, log: LogPass) {
+function importJson({ clocks, log, pass }: Imported) {
   return {
     lines: pass.lines,
     origins: Object.fromEntries(pass.origins),
@@ -100,6 +201,8 @@ function importJson(pass: ImportPass, log: LogPass) {
     first_seconds: pass.firstSeconds,
     last_seconds: pass.lastSeconds,
     queue_limits: pass.limits,
+    trace_minus_dmesg_seconds: clocks.log?.seconds ?? null,
+    qemu_minus_trace_seconds: clocks.qemu?.seconds ?? null,
     kernel_log: log.entries.map(({ facts, kind, line, seconds }) => ({
       kind,
       line,
@@ -109,7 +212,7 @@ function importJson(pass: ImportPass, log: LogPass) {
   };
 }
 
-function importLines(pass: ImportPass, log: LogPass): string[] {
+function importLines({ clocks, log, pass }: Imported): string[] {
   const byCount = (counts: ReadonlyMap<string, number>) =>
     [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) =>
       `  ${`${count}`.padStart(8)}  ${name}`
@@ -124,6 +227,7 @@ function importLines(pass: ImportPass, log: LogPass): string[] {
       "kernel log",
       ...byCount(countBy(log.entries.map(({ kind }) => kind))),
     ],
+    ...clockLines(clocks),
     ...pass.gaps.map(({ count, cpu, file, line }) =>
       `gap at ${file}:${line}: CPU ${cpu} lost ${count ?? "some"} events`
     ),

@@ -18,36 +18,41 @@ export type LineSink = (text: string, number: number) => void;
 export type ProgressSink = (bytes: number, ofBytes: number | null) => void;
 
 /** A source of lines that may be read more than once. */
-export interface LineSource {
-  readonly name: string;
-  readonly each: (sink: LineSink, progress?: ProgressSink) => Promise<void>;
+export class LineSource {
+  /** @param lines Its lines from the first one on, without their ends, in batches. */
+  constructor(
+    readonly name: string,
+    readonly lines: (progress?: ProgressSink) => AsyncIterable<readonly string[]>,
+  ) {}
+
+  /** Reads it to its end. @throws {UnreadableFile} */
+  async each(sink: LineSink, progress?: ProgressSink): Promise<void> {
+    let number = 0;
+    for await (const batch of this.lines(progress)) {
+      for (const line of batch) sink(line, ++number);
+    }
+  }
 }
 
 /** @param path A file, or `-` for the standard input. */
 export function lineSource(path: string): LineSource {
-  if (path !== "-") {
-    return { name: path, each: (sink, progress) => eachLineOfFile(path, sink, progress) };
-  }
+  if (path !== "-") return new LineSource(path, (progress) => linesOfFile(path, progress));
   // The standard input comes only once, and may be asked for again.
   const kept: Uint8Array<ArrayBuffer>[] = [];
   let isRead = false;
-  return {
-    name: "standard input",
-    async each(sink) {
-      if (!isRead) {
-        for await (const chunk of host.stdin.readable) kept.push(chunk);
-        isRead = true;
-      }
-      await eachLine(new Blob(kept).stream(), sink);
-    },
-  };
+  return new LineSource("standard input", async function* () {
+    if (!isRead) {
+      for await (const chunk of host.stdin.readable) kept.push(chunk);
+      isRead = true;
+    }
+    yield* linesOf(new Blob(kept).stream());
+  });
 }
 
-async function eachLineOfFile(
+async function* linesOfFile(
   path: string,
-  sink: LineSink,
   progress?: ProgressSink,
-): Promise<void> {
+): AsyncGenerator<readonly string[]> {
   const found = findHostFile(path);
   if (!found.found) throw new UnreadableFile(found.problem);
   const file = await host.open(found.realPath);
@@ -63,29 +68,33 @@ async function eachLineOfFile(
     }),
   );
   try {
-    await eachLine(counted, sink);
+    yield* linesOf(counted);
   } catch (error) {
     if (error instanceof UnreadableFile) throw error;
     throw new UnreadableFile(`Cannot read "${printable(path)}": ${hostReason(error)}`);
   }
 }
 
-async function eachLine(
+async function* linesOf(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  sink: LineSink,
-): Promise<void> {
+): AsyncGenerator<readonly string[]> {
   const decoder = new TextDecoder();
   let rest = "";
-  let number = 0;
-  const take = (text: string) => {
+  const take = (text: string): readonly string[] => {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
-    for (const line of lines) sink(line.endsWith("\r") ? line.slice(0, -1) : line, ++number);
     if (rest.length > LONGEST_LINE) rest = rest.slice(0, LONGEST_LINE);
+    return lines.map(withoutReturn);
   };
-  for await (const chunk of await plain(stream)) take(decoder.decode(chunk, { stream: true }));
-  take(decoder.decode());
-  if (rest !== "") sink(rest.replace(/\r$/, ""), ++number);
+  for await (const chunk of await plain(stream)) {
+    yield take(decoder.decode(chunk, { stream: true }));
+  }
+  yield take(decoder.decode());
+  if (rest !== "") yield [withoutReturn(rest)];
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith("\r") ? line.slice(0, -1) : line;
 }
 
 /** Unpacks what begins like gzip, whatever its name. */

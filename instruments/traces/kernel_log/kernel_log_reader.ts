@@ -88,6 +88,17 @@ export class KernelLogReader {
     }
   }
 
+  /** Comes to a line, which need not be one of the log: records that it is too far from are whole. */
+  passTo(line: number): void {
+    this.#faults.passTo(line);
+    if (this.#open !== null && line - this.#open.entry.line > REACH_LINES) this.#close();
+  }
+
+  /** The first line of those records of which more may come; Infinity without any. */
+  get openLine(): number {
+    return Math.min(this.#faults.openLine, this.#open?.entry.line ?? Infinity);
+  }
+
   end(): void {
     this.#faults.end();
     this.#close();

@@ -5,6 +5,7 @@ import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { limitsSeen } from "./queue_use.ts";
 import { type Device, type Finding, modeOf } from "./life.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
+import { clockLines } from "./trace_clocks.ts";
 
 const hex = (address: number | null) => address === null ? null : `0x${address.toString(16)}`;
 
@@ -175,8 +176,7 @@ export function checkLines(
   return [
     `${names.trace}: ${span}${summary.kernel === null ? "" : `, kernel ${summary.kernel}`}`,
     ...missingLines(check, log.facts.overrun),
-    ...offsetLines(summary.clock_offset),
-    ...qemuLines(summary.qemu),
+    ...clockReport(log, result),
     "",
     ...balanceLines(json.balance, [...ledger.devices.values()], log),
     ...limitLines(summary.limits, names.trace),
@@ -233,35 +233,15 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
   ];
 }
 
-function offsetLines(
-  offset: ReturnType<typeof checkJson>["summary"]["clock_offset"],
-): string[] {
-  if (offset === null) return [];
-  const sources = {
-    marks: `${formatCount(offset.pairs, "mark")} of the collector`,
-    calls: `${formatCount(offset.pairs, "call")} that both have, spread ${
-      (offset.spread_seconds * 1000).toFixed(3)
-    } ms${offset.pairs < 3 ? ": by few pairs" : ""}`,
-    boot: "what the kernel said of its clock at boot",
-    faults: "the faults themselves: by order only",
-  };
-  return [
-    `  clock of the trace minus clock of the log: ${
-      offset.trace_minus_dmesg_seconds.toFixed(6)
-    } s, by ${sources[offset.source]}`,
-  ];
-}
-
-function qemuLines(qemu: ReturnType<typeof qemuJson>): string[] {
-  if (qemu === null) return [];
-  const { pairs, qemu_minus_trace_seconds: seconds, refused_accesses, spread_seconds } = qemu;
-  const refused = `${formatCount(refused_accesses, "refusal")} in the emulator's log`;
-  if (seconds === null) return [`  ${refused}`];
-  return [
-    `  clock of the emulator's log minus clock of the trace: ${seconds.toFixed(6)} s at least, by ${
-      formatCount(pairs, "command")
-    } that both have, spread ${(spread_seconds! * 1000).toFixed(3)} ms; ${refused}`,
-  ];
+/** How the other records' clocks are tied, and what the emulator has refused. */
+function clockReport(log: LogPass, { judged }: CheckResult): string[] {
+  const { qemu } = log;
+  const offset = qemu.offset();
+  const refused = offset === null && qemu.refusals === 0
+    ? []
+    : [`${formatCount(qemu.refusals, "refusal")} in the emulator's log`];
+  return [...clockLines({ log: judged.offset, qemu: offset }), ...refused]
+    .map((line) => `  ${line}`);
 }
 
 /** The largest requests beside what their queues allow. */

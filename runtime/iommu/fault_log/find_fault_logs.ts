@@ -40,7 +40,7 @@ export class FaultLogReader {
 
   /** Takes one line. @param line Its number, from 1. */
   push(text: string, line: number): void {
-    if (this.#open.size > 0) this.#closeBefore(line - REACH_LINES);
+    this.passTo(line);
     const head = faultHead(text);
     if (head === null && this.#open.size === 0) return;
     const maker = makerOf(text);
@@ -63,6 +63,18 @@ export class FaultLogReader {
     const fault = { line, texts: [text], isTold: isToldEvent(text) };
     this.#open.set(key, fault);
     this.#newest = fault;
+  }
+
+  /** Comes to a line, which need not be one of the log: faults that it is too far from are whole. */
+  passTo(line: number): void {
+    if (this.#open.size > 0) this.#closeBefore(line - REACH_LINES);
+  }
+
+  /** The first line of those faults of which more may come; Infinity without any. */
+  get openLine(): number {
+    let least = Infinity;
+    for (const { line } of this.#open.values()) if (line < least) least = line;
+    return least;
   }
 
   /** The log has ended. */

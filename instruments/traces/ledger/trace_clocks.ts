@@ -1,0 +1,67 @@
+/**
+ * How the clocks of records that belong together are tied to that of the trace.
+ *
+ * @see behaviour/traces.md T.43, T.61
+ */
+import { formatCount } from "../../../lang/text/numbers.ts";
+import type { TiedClocks } from "../line/joined_events.ts";
+import type { ClockOffset } from "./clock_offset.ts";
+import type { QemuOffset } from "./qemu_clock.ts";
+import type { LogPass, TraceCheck } from "./trace_check.ts";
+
+/** Null where there is no such record beside a trace, or nothing that ties it. */
+export interface TraceClocks {
+  readonly log: ClockOffset | null;
+  readonly qemu: QemuOffset | null;
+}
+
+export const UNTIED: TraceClocks = { log: null, qemu: null };
+
+/** What a check of the trace beside its records comes to; what the kernel said at boot is enough here. */
+export function clocksOf(log: LogPass, check: TraceCheck): TraceClocks {
+  const { judged: { offset } } = check.end();
+  const boot: ClockOffset | null = log.bootSeconds === null
+    ? null
+    : { seconds: log.bootSeconds, spreadSeconds: 0, pairs: 0, source: "boot" };
+  return { log: offset ?? boot, qemu: log.qemu.offset() };
+}
+
+/** What makes each record's times those of the trace. */
+export function tiedClocks({ log, qemu }: TraceClocks): TiedClocks {
+  return {
+    "kernel text": 0,
+    "trace-cmd report": 0,
+    "perf script": 0,
+    ...log === null ? {} : { "kernel log": log.seconds },
+    ...qemu === null ? {} : { "QEMU log": -qemu.seconds },
+  };
+}
+
+/** How far apart they are, by what, and how sure: a line for each that is tied. */
+export function clockLines({ log, qemu }: TraceClocks): string[] {
+  return [...log === null ? [] : [logLine(log)], ...qemu === null ? [] : [qemuLine(qemu)]];
+}
+
+function logLine({ pairs, seconds, source, spreadSeconds }: ClockOffset): string {
+  const sources = {
+    marks: `${formatCount(pairs, "mark")} of the collector`,
+    calls: `${formatCount(pairs, "call")} that both have, ${spread(spreadSeconds)}${
+      pairs < 3 ? ": by few pairs" : ""
+    }`,
+    boot: "what the kernel said of its clock at boot",
+    faults: "the faults themselves: by order only",
+  };
+  return `clock of the trace minus clock of the log: ${seconds.toFixed(6)} s, by ${
+    sources[source]
+  }`;
+}
+
+function qemuLine({ pairs, seconds, spreadSeconds }: QemuOffset): string {
+  return `clock of the emulator's log minus clock of the trace: ${
+    seconds.toFixed(6)
+  } s at least, by ${formatCount(pairs, "command")} that both have, ${spread(spreadSeconds)}`;
+}
+
+function spread(seconds: number): string {
+  return `spread ${(seconds * 1000).toFixed(3)} ms`;
+}
