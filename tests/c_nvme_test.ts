@@ -4,6 +4,7 @@ import { loadPatched } from "../cli/c/patched.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import type { Program } from "../lang/run/program.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
+import { requestsProgram, runRequests } from "./c_requests.ts";
 import { ROOT } from "./source_text.ts";
 
 const FOLDER = join(ROOT, "drivers/nvme");
@@ -108,4 +109,27 @@ Deno.test("the NVMe driver in C: right in every mode, and each planted bug is fo
       assertMatch(saidOf(programs[index + 1]!, by), says);
     });
   }
+});
+
+Deno.test("the NVMe driver in C and the kernel's give the same commands and lists for random requests", async () => {
+  // `deno task c-requests` tries ten thousand in each mode.
+  const program = await requestsProgram(12);
+  const outcomes = runRequests(program, (name) => !/bounced|trusted/.test(name));
+  assertEquals(
+    outcomes.flatMap(({ different, failure }) => [...different, failure ?? []].flat()),
+    [],
+  );
+  assertEquals(outcomes.length, 15);
+  assertEquals(outcomes.reduce((sum, { compared }) => sum + compared, 0), 13 * 12);
+  // Every way to describe data was among them.
+  const formats = new Set(outcomes.flatMap(({ formats }) => [...formats.keys()]));
+  assertEquals([...formats].toSorted(), ["prp", "prp, list", "sgl", "sgl list"]);
+});
+
+Deno.test("a command that differs is found, wherever it does", async () => {
+  const program = await requestsProgram(4);
+  // Bounced buffers lie where each disk has its own: the comparison has to see that.
+  const outcomes = runRequests(program, (name) => /bounced/.test(name));
+  const [bounced] = outcomes.filter(({ compared }) => compared > 0);
+  assertEquals([bounced!.compared, bounced!.different.length > 0], [4, true]);
 });
