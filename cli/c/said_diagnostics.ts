@@ -15,6 +15,8 @@ interface Compilation {
 }
 
 const PLACED = /^(.+?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$/;
+/** How the compiler names what lies beside a source of no folder. */
+const HERE = /^\.\//;
 /** The linker has no place in a source. */
 const LINKED = /^wasm-ld: error: .*?(undefined symbol: .*)$/;
 /** The name of the option that a warning came by. */
@@ -25,7 +27,7 @@ const UNDECLARED = /^(?:call to undeclared function|use of undeclared identifier
 export function saidDiagnostics(said: string, compilation: Compilation): readonly Diagnostic[] {
   const found: Diagnostic[] = [];
   for (const line of said.split("\n")) {
-    const placed = PLACED.exec(line);
+    const placed = PLACED.exec(line.replace(HERE, ""));
     if (placed !== null) {
       const [, file, row, column, kind, text] = placed;
       const span = spanAt(compilation, file!, Number(row), Number(column));

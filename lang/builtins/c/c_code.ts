@@ -28,6 +28,11 @@ export class CCode {
     this.functionNames = [...this.shape.functions.keys()].filter((name) => !OWN.test(name));
   }
 
+  /** A source by the name that the compiler has for it, which may say that it lies in this folder. */
+  source(name: string): SourceFile | undefined {
+    return this.sources.get(name.replace(/^\.\//, ""));
+  }
+
   /** What an offset is a line of. Read when a place is asked for the first time. */
   get lines(): LineTable {
     if (this.#lines === null) {

@@ -278,7 +278,9 @@ export class CDriver {
   /** What has stopped the driver, with its place. */
   #explained(error: unknown): unknown {
     if (!(error instanceof Error)) return error;
-    const { span, text } = this.#kernel.places.fromStack(error.stack ?? "");
+    const found = this.#kernel.places.fromStack(error.stack ?? "");
+    // Deep in a call of the kernel's, the host shows no frame of C any more.
+    const { span, text } = found.text === "" ? this.#kernel.place : found;
     // A frame that is larger than all that is left ends where there is no memory.
     const isFull = error instanceof WebAssembly.RuntimeError &&
       this.#stackPointer.value < BigInt(NULL_BYTES);

@@ -56,7 +56,7 @@ export class CPlaces {
     const known = this.#spans.get(at);
     if (known !== undefined) return known;
     const memory = this.#memory;
-    const source = this.#code.sources.get(memory.textAt(memory.wordAt(at)));
+    const source = this.#code.source(memory.textAt(memory.wordAt(at)));
     const line = memory.view.getInt32(at + LINE_AT, true);
     const span = source === undefined ? null : spanInLine(
       source,
@@ -80,7 +80,7 @@ export class CPlaces {
     for (const [, name = "", offset] of stack.matchAll(FRAME)) {
       if (OWN_FUNCTION.test(name)) continue;
       const place = this.#code.lines.find(parseInt(offset!, 16) - this.#code.shape.codeAt);
-      const source = place === null ? undefined : this.#code.sources.get(place.file);
+      const source = place === null ? undefined : this.#code.source(place.file);
       const span = source === undefined || place === null
         ? null
         : spanInLine(source, place.line, place.column);
