@@ -17,6 +17,7 @@ const DEAF_MS = 300;
 const LISTENER = `onmessage = ({ data: { shared, signals } }) => {
   const raise = () => Atomics.store(new Int32Array(shared), 0, 1);
   for (const signal of signals) Deno.addSignalListener(signal, raise);
+  postMessage("listening");
 };`;
 
 export class Interrupts implements HostWatch {
@@ -27,12 +28,17 @@ export class Interrupts implements HostWatch {
   readonly #flag = new Int32Array(this.shared);
   readonly #raise = () => void Atomics.store(this.#flag, 0, 1);
   readonly #signals: readonly Deno.Signal[];
+  readonly #onWorker: () => void;
   #worker: Worker | null = null;
   #listening = false;
 
-  /** @param others Signals that end a run too, besides that of Ctrl-C. */
-  constructor(others: readonly Deno.Signal[] = []) {
+  /**
+   * @param others Signals that end a run too, besides that of Ctrl-C.
+   * @param onWorker Called when the worker listens: Deno clears a line of the terminal for its start.
+   */
+  constructor(others: readonly Deno.Signal[] = [], onWorker: () => void = () => {}) {
     this.#signals = ["SIGINT", ...others];
+    this.#onWorker = onWorker;
   }
 
   nowMs(): number {
@@ -45,6 +51,7 @@ export class Interrupts implements HostWatch {
     if (deaf && "Worker" in globalThis && performance.now() - this.#startMs > DEAF_MS) {
       const url = `data:application/javascript,${encodeURIComponent(LISTENER)}`;
       this.#worker = new Worker(url, { type: "module" });
+      this.#worker.onmessage = () => this.#onWorker();
       this.#worker.postMessage({ shared: this.shared, signals: this.#signals });
     }
     return Atomics.load(this.#flag, 0) === 1;

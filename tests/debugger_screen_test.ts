@@ -222,3 +222,16 @@ test("what a script prints does not command the terminal, and Ctrl-C ends a sear
     await pty.press("q");
     assertEquals(await left(), 0);
   }));
+
+test("dmalab test --debug opens where the first test failed, and ends as the tests did", () =>
+  withShell(80, 24, async ({ left, pty }) => {
+    await pty.press(`${DEBUG.replace(" debug left.dma", " test left.dma --debug")}\n`);
+    const opened = await pty.seeScreen(/^ event 18\/18 +0ns +FAILED +left\.dma +run 1\/2/m);
+    assertMatch(opened, /^ > 11 {4}assert iommu\.live_mappings/m);
+    await pty.press(LEFT);
+    await pty.seeScreen(/event 17\/18/);
+    await pty.press("q");
+    assertEquals(await left(), 1);
+    const told = pty.lines.join("\n");
+    assertMatch(told, /debug it: dmalab debug left\.dma --match "all is unmapped" --seed 0x1/);
+  }));

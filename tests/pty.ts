@@ -140,6 +140,7 @@ export class Pty {
 
 export const CTRL_C = "\x03";
 export const CTRL_D = "\x04";
+export const CTRL_G = "\x07";
 export const CTRL_R = "\x12";
 export const CTRL_Z = "\x1a";
 export const TAB = "\t";

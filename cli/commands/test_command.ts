@@ -3,7 +3,7 @@ import { errorScreen } from "../screen.ts";
 import { command } from "../command.ts";
 import { HELD, WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
-import { limitsOf } from "../scenario/limit_options.ts";
+import { allLimits, limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import { LIMITS, MATCH, oneOf, SCENARIOS, SEED, STRICT, TRACE_FORM } from "./scenario_options.ts";
 
@@ -15,7 +15,8 @@ export const TEST = command({
   description: "Runs the tests and properties of each file, not the statements at its top. " +
     "Without a FILE everything below the current folder is run. Finding no test is a failure. " +
     "--snapshot update writes what the tests print to FILE.snap beside the scenario; " +
-    "--snapshot check holds them to it. --failed runs what failed the last time, which is kept in " +
+    "--snapshot check holds them to it. --debug opens " +
+    "`dmalab debug` at what made the first test fail, with its past at hand. --failed runs what failed the last time, which is kept in " +
     ".dmalab/failed of the current folder where Deno may write. --coverage counts the rules of " +
     "docs/behaviour and the ways to say no that the passing tests come by. Exit code 0: all held; " +
     "1: a test failed, a snapshot differs, or there is no test; 2: a file is wrong; 3: a limit " +
@@ -29,6 +30,7 @@ export const TEST = command({
     seed: SEED,
     shard: { kind: "text", placeholder: "I/N", doc: "only the I-th of N equal parts of the tests" },
     jobs: { kind: "integer", least: 1, placeholder: "N", doc: "files at the same time (1)" },
+    debug: { kind: "flag", doc: "go through the first that fails, from where it failed" },
     watch: { kind: "flag", doc: "run again whenever a scenario changes" },
     reporter: {
       kind: "text",
@@ -44,6 +46,7 @@ export const TEST = command({
   examples: [
     { line: "test examples", doc: "all tests of a folder" },
     { line: 'test lab.dma --match "unmap" --seed 0x1', doc: "what a failure's last line says" },
+    { line: "test lab.dma --debug", doc: "opens the debugger where the first test fails" },
     { line: "test --failed --fail-fast", doc: "what failed the last time, up to the first" },
     { line: 'test --match "/^maps/" --list', doc: "the tests whose names begin so" },
     { line: "test --jobs 4 --reporter junit > tests.xml", doc: "for CI" },
@@ -53,11 +56,11 @@ export const TEST = command({
     { line: "test examples --coverage", doc: "which rules nobody exercises" },
   ],
   async run({ words, options, screen }) {
-    const reporter = oneOf("reporter", REPORTERS, options.reporter, screen);
+    const reporterName = oneOf("reporter", REPORTERS, options.reporter, screen);
     const snapshot = options.snapshot === null
       ? null
       : oneOf("snapshot", ["check", "update"], options.snapshot, screen);
-    if (reporter === null || (snapshot === null && options.snapshot !== null)) return WRONG;
+    if (reporterName === null || (snapshot === null && options.snapshot !== null)) return WRONG;
     const { readShard } = await import("../testing/shard.ts");
     const shard = options.shard === null ? null : readShard(options.shard);
     if (shard === null && options.shard !== null) {
@@ -70,7 +73,12 @@ export const TEST = command({
     const places = words.length === 0 ? ["."] : words;
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
+    const { FirstFailure } = await import("../testing/first_failure.ts");
+    // Lines of JSON are for programs: what is for people goes the other way.
+    const made = () =>
+      makeReporter(reporterName, options.trace === "json" ? errorScreen(screen) : screen);
     const run = async () => {
+      const first = new FirstFailure();
       const paths = findScenarios(places, screen);
       if (paths === null) return WRONG;
       if (options.list) {
@@ -82,7 +90,8 @@ export const TEST = command({
         screen.out("Nothing failed in the last run of this folder\n");
         return HELD;
       }
-      return await runTests(
+      const reporter = made();
+      const exitCode = await runTests(
         paths,
         {
           ...match,
@@ -97,10 +106,16 @@ export const TEST = command({
           snapshot,
           coverage: options.coverage,
         },
-        // Lines of JSON are for programs: what is for people goes the other way.
-        makeReporter(reporter, options.trace === "json" ? errorScreen(screen) : screen),
+        options.debug ? first.hearing(reporter) : reporter,
         screen,
       );
+      if (first.failed === null) return exitCode;
+      const { runDebug } = await import("../debug/run_debug.ts");
+      const { path, seed } = first.failed;
+      const { strict } = options;
+      const record = { limits: allLimits(limitsOf((option) => options[option])), seed, strict };
+      await runDebug(path, { ...first.failed, record, plain: false }, screen);
+      return exitCode;
     };
     if (!options.watch) return await run();
     const { watchScenarios } = await import("../testing/watch.ts");

@@ -78,8 +78,8 @@ export class Repl implements CommandTarget {
   /** Reads and does lines until they end or `:quit`. */
   async run(): Promise<void> {
     this.#ask();
-    for await (const line of this.#console.lines) {
-      if (!this.#line(line)) return;
+    for await (const input of this.#console.lines) {
+      for (const line of this.#piecesOf(input)) if (!this.#line(line)) return;
       this.#ask();
     }
     if (this.#pending !== "") this.refuse("The input ended in the middle of a statement");
@@ -122,6 +122,14 @@ export class Repl implements CommandTarget {
     const line = text.trim();
     if (line === "" || line.startsWith("?") || line.startsWith(":")) return true;
     return this.bench.isWhole(text);
+  }
+
+  /** Commands are lines of their own, among statements that were pasted with them too. */
+  #piecesOf(input: string): readonly string[] {
+    const lines = input.split("\n");
+    const isMixed = lines.length > 1 &&
+      lines.some((line) => isReplCommand(line.trim()) || line.startsWith("?"));
+    return isMixed ? lines : [input];
   }
 
   /** False when the REPL is to end. A bug of dmalab ends a line, and never the session. */

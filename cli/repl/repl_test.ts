@@ -440,3 +440,17 @@ Deno.test("a driver that is typed in is checked, and told who tries it", async (
 Deno.test("input that ends in the middle of a statement is told of", async () => {
   assertStringIncludes((await talk("let a = [")).rest, "ended in the middle");
 });
+
+Deno.test("_ is the last value that was shown, also where something is tried in the past", async () => {
+  const { answers } = await talk("6 * 7", "let a = _ + 1", "print 1", "_", ":back", "_ + a");
+  assertEquals(answers.slice(0, 4), ["42\n", "", "1\n", "42\n"]);
+  assertEquals((await talk(MACHINE, "alloc_pages(1)", "_.size", "_ * 2")).last, "8KiB\n");
+  assertStringIncludes((await talk("_")).last, "nothing is called `_`");
+  const dropped = await talk("1", "let a = 2", MACHINE);
+  assertStringIncludes(dropped.last, "gone with the old machine: a\n");
+});
+
+Deno.test("commands among pasted statements are lines of their own", async () => {
+  const { last } = await talk("let a = [\n 1 ]\n:seed\na[0]");
+  assertMatch(last, /^seed 0x[\da-f]+\n1\n$/);
+});

@@ -81,16 +81,23 @@ export async function runLineTool(
 ): Promise<ExitCode> {
   // Not by its columns: a terminal may not know them.
   const isTerminal = host.stdin.isTerminal() && host.stdout.isTerminal();
-  const interrupts = new Interrupts(isTerminal ? Object.keys(ENDINGS) as Deno.Signal[] : []);
+  let terminal: Terminal | null = null;
+  const interrupts = isTerminal
+    ? new Interrupts(Object.keys(ENDINGS) as Deno.Signal[], () => terminal?.redraw())
+    : new Interrupts();
   const options: ToolOptions = {
     colour: screen.colour,
     columns: screen.columns ?? DEFAULT_COLUMNS,
     watch: interrupts,
   };
   try {
-    if (isTerminal) return await atTerminal(screen, greeting, interrupts, make, options);
+    if (isTerminal) {
+      terminal = new Terminal(screen, { whole: false });
+      return await atTerminal({ screen, terminal, interrupts }, greeting, make, options);
+    }
     return await fromPipe(screen, interrupts, make, options);
   } finally {
+    terminal?.close();
     interrupts.close();
   }
 }
@@ -116,40 +123,38 @@ async function fromPipe(
 }
 
 async function atTerminal(
-  screen: TerminalScreen,
+  { interrupts, screen, terminal }: {
+    readonly screen: TerminalScreen;
+    readonly terminal: Terminal;
+    readonly interrupts: Interrupts;
+  },
   greeting: string,
-  interrupts: Interrupts,
   make: MakeTool,
   options: ToolOptions,
 ): Promise<ExitCode> {
   const history: InputHistory = openHistory();
-  const terminal = new Terminal(screen, { whole: false });
-  try {
-    // Each side needs the other.
-    let tool: LineTool | null = null;
-    const editor = new LineEditor({
-      history,
-      suggest: (before) => tool!.suggest(before),
-      isWhole: (text) => tool!.isWhole(text),
-      pasted: withoutPrompts,
-    });
-    const reader = new LineReader(terminal, editor);
-    tool = make({
-      lines: reader.lines(),
-      write: writing(screen),
-      prompt: (text) => reader.prompt(text),
-      work: (task) => {
-        interrupts.reset();
-        return terminal.work(task);
-      },
-      lend: (task) => terminal.lend(task),
-      begin: (text) => reader.begin(text),
-    }, options);
-    writing(screen)(`dmalab, a laboratory for DMA mapping. ${greeting}\n`);
-    tool.start?.();
-    await tool.run();
-    return reader.endedBy ?? HELD;
-  } finally {
-    terminal.close();
-  }
+  // Each side needs the other.
+  let tool: LineTool | null = null;
+  const editor = new LineEditor({
+    history,
+    suggest: (before) => tool!.suggest(before),
+    isWhole: (text) => tool!.isWhole(text),
+    pasted: withoutPrompts,
+  });
+  const reader = new LineReader(terminal, editor);
+  tool = make({
+    lines: reader.lines(),
+    write: writing(screen),
+    prompt: (text) => reader.prompt(text),
+    work: (task) => {
+      interrupts.reset();
+      return terminal.work(task);
+    },
+    lend: (task) => terminal.lend(task),
+    begin: (text) => reader.begin(text),
+  }, options);
+  writing(screen)(`dmalab, a laboratory for DMA mapping. ${greeting}\n`);
+  tool.start?.();
+  await tool.run();
+  return reader.endedBy ?? HELD;
 }

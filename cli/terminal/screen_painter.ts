@@ -12,6 +12,7 @@ export interface ScreenPlace {
 export class ScreenPainter {
   readonly #write: (text: string) => void;
   #shown: readonly string[] = [];
+  #isForgotten = false;
 
   constructor(write: (text: string) => void) {
     this.#write = write;
@@ -28,15 +29,17 @@ export class ScreenPainter {
       row === this.#shown[index] ? [] : [`\x1b[${index + 1};1H${row}`]
     );
     this.#shown = rows;
+    const clear = this.#isForgotten ? "\x1b[2J" : "";
+    this.#isForgotten = false;
     const end = cursor === null
       ? "\x1b[?25l"
       : `\x1b[${cursor.row + 1};${cursor.column + 1}H\x1b[?25h`;
-    this.#write(`${AT_ONCE[0]}\x1b[?25l${changed.join("")}${end}${AT_ONCE[1]}`);
+    this.#write(`${AT_ONCE[0]}\x1b[?25l${clear}${changed.join("")}${end}${AT_ONCE[1]}`);
   }
 
   /** Forgets what is on the screen: the next frame is drawn whole. */
   forget(): void {
     this.#shown = [];
-    this.#write("\x1b[2J");
+    this.#isForgotten = true;
   }
 }

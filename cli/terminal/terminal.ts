@@ -96,6 +96,16 @@ export class Terminal {
     this.#screen.flush?.();
   }
 
+  /** Has all drawn again, now and when what others write on the terminal has settled. */
+  redraw(): void {
+    for (const waitMs of [0, DISTURBED_MS]) {
+      const timer = setTimeout(() => this.inputs.push({ kind: "redraw" }), waitMs);
+      this.#timers.add(timer);
+    }
+  }
+
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+
   /** Works something out; Ctrl-C is a signal meanwhile. */
   work<T>(task: () => T): T {
     this.#set("work");
@@ -136,6 +146,7 @@ export class Terminal {
     process.stdin.off("data", this.#take);
     process.stdin.off("end", this.#ended);
     process.stdin.pause();
+    for (const timer of this.#timers) clearTimeout(timer);
     this.inputs.end();
   }
 
@@ -173,6 +184,9 @@ export class Terminal {
     }
   }
 }
+
+/** How long the starter of this process may go on writing on the terminal. */
+const DISTURBED_MS = 250;
 
 /** What was thrown in a timer, or in a promise that nobody waits for. */
 const NOBODYS = ["uncaughtException", "unhandledRejection"] as const;

@@ -7,6 +7,7 @@
 import { parse } from "../syntax/parse.ts";
 import { SourceFile } from "../source.ts";
 import type { Session } from "../run/session.ts";
+import { LAST_VALUE } from "../run/session_check.ts";
 import { type FeedResult, NOTHING_DONE } from "../run/session_types.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
 import { Branch, type SessionHooks } from "./branch.ts";
@@ -109,7 +110,8 @@ export class Workbench implements Place {
   feed(text: string): WorkResult {
     const looked = this.#look(text);
     if (looked !== null) return looked;
-    const variables = this.session.summary().variables.map(({ name }) => name);
+    const variables = this.session.summary().variables.map(({ name }) => name)
+      .filter((name) => name !== LAST_VALUE);
     const branch = this.#past === null || this.isWhole(text) ? this.#begin() : null;
     const result = (branch ?? this.#branch).feed(text);
     const isDone = !result.incomplete &&

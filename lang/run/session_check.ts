@@ -6,7 +6,7 @@ import {
   type ProgramMachine,
   resolveFile,
 } from "../check/check_files.ts";
-import { Resolution } from "../check/names/bindings.ts";
+import { Resolution, Variable } from "../check/names/bindings.ts";
 import { orderConsts } from "../check/names/const_order.ts";
 import { DataFiles } from "../check/names/data_files.ts";
 import { FileScope } from "../check/names/file_scope.ts";
@@ -22,6 +22,9 @@ import { parse } from "../syntax/parse.ts";
 import { refuseCDrivers } from "./c_drivers.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
 import { driversOf, findComparedMachines } from "./program.ts";
+
+/** The name of the last value that was shown. */
+export const LAST_VALUE = "_";
 
 /** What a session knows after an input: the next one is checked against it. */
 export interface SessionNames {
@@ -50,6 +53,8 @@ export interface PreparedInput {
   /** Its own consts. */
   readonly consts: readonly ConstCode[];
   readonly statements: readonly PreparedStatement[];
+  /** The global that keeps the last value that was shown; null where none is. */
+  readonly lastValue: number | null;
   /** Warnings. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -109,11 +114,22 @@ export class SessionCode {
     }));
     const { machine, scope } = checked;
     const newMachine = machine !== known.machine;
-    const input = { file, scope, machine, newMachine, consts, statements };
+    const lastValue = !isFile && statements.some(({ shown }) => shown)
+      ? this.#lastValue(file, scope)
+      : null;
+    const input = { file, scope, machine, newMachine, consts, statements, lastValue };
     return {
       kind: "prepared",
       input: { ...input, diagnostics: firstMistakes(bag.sorted()) },
     };
+  }
+
+  /** Declares the name of the last value, for the inputs to come. @returns Its global. */
+  #lastValue({ span }: FileNode, scope: FileScope): number {
+    const variable = scope.variables.get(LAST_VALUE) ??
+      new Variable(LAST_VALUE, span, null, "let", null);
+    scope.variables.set(LAST_VALUE, variable);
+    return this.compiler.tables.variableGlobal(variable);
   }
 
   #check(file: FileNode, known: SessionNames, bag: DiagnosticBag): Checked | null {

@@ -142,6 +142,7 @@ export class SessionState {
       this.onRest(index);
       failure = drained(this.#run(functionIndex));
       const { result } = this.vm;
+      if (failure === null && shown) this.#keepValue(prepared);
       if (failure === null && shown && result !== null) {
         // No value of the script: it costs nothing that doing the input again would not cost too.
         const text = formatClipped(result, this.vm, SHOWN_CHARACTERS);
@@ -183,6 +184,9 @@ export class SessionState {
       let step = run.next();
       for (; !step.done; step = run.next()) yield index;
       failure = step.value;
+      if (failure === null && move.prepared.statements[index]!.shown) {
+        this.#keepValue(move.prepared);
+      }
     }
     this.settle(move.after);
   }
@@ -260,6 +264,12 @@ export class SessionState {
     if (newMachine) this.#vm = this.#buildVm();
     bindMachine(this.vm, this.#parts.code.compiler.tables.machineGlobals);
     return newMachine || isFirst ? all : consts;
+  }
+
+  /** Keeps the value of a statement, if it has one, under the name of the last value. */
+  #keepValue({ lastValue }: PreparedInput): void {
+    const { globals, result } = this.vm;
+    if (lastValue !== null) globals[lastValue] = result ?? globals[lastValue] ?? null;
   }
 
   /** What the input declared and has no value is not declared. */

@@ -19,8 +19,11 @@ export async function runFullScreen(
   meant: readonly number[],
   screen: TerminalScreen,
 ): Promise<ExitCode> {
-  const interrupts = new Interrupts(Object.keys(ENDINGS) as Deno.Signal[]);
   const terminal = new Terminal(screen, { whole: true });
+  const interrupts = new Interrupts(
+    Object.keys(ENDINGS) as Deno.Signal[],
+    () => terminal.redraw(),
+  );
   try {
     const picked = await choose(title, runs, meant, terminal, screen);
     if (picked.kind === "signal") return picked.exitCode;
