@@ -89,6 +89,12 @@ Deno.test("requests, pools and memory of peers from C, on releases that have the
   ]);
 });
 
+Deno.test("a driver in C from probe to remove, with registers and interrupts that a script describes", async () => {
+  const outcomes = await outcomesOf("wire.dma");
+  assertEquals(outcomes.size, 12);
+  assertEquals([...outcomes].filter(([, outcome]) => outcome !== "held"), []);
+});
+
 Deno.test("what the compiler says is shown as what we say", async () => {
   const wrong = await openScenario(join(ROOT, "tests/c/mistakes.dma"));
   assert(!("problem" in wrong) && wrong.program === null);

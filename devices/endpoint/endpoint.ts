@@ -1,17 +1,35 @@
 /** A plain PCI endpoint: it does DMA when told to, and may lend memory to its peers. */
 import { isPowerOfTwo, KIB, roundUpPowerOfTwo, TIB } from "../../runtime/address.ts";
-import { pages, setting } from "../../runtime/settings.ts";
+import { eventId } from "../../runtime/event_vocabulary.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import { int, pages, setting } from "../../runtime/settings.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { attachDmaDevice, deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
+import type { PciFunction } from "../pci/pci_function.ts";
+import { EndpointRegisters } from "./endpoint_registers.ts";
+
+const IRQ = eventId("irq");
 
 /** A plain function of a lab. */
-export type EndpointDevice = DeviceBase<"endpoint">;
+export interface EndpointDevice extends DeviceBase<"endpoint"> {
+  /**
+   * Its window; null for one without.
+   * @internal
+   */
+  readonly registers: EndpointRegisters | null;
+  /**
+   * Raises one of its interrupts.
+   * @internal
+   */
+  raise(vector: number): void;
+}
 
 const SETTINGS = {
   barBytes: setting("bar", pages(4 * KIB, TIB, { none: 0 }), 0, {
     doc: "Its window of memory that CPUs and peers can address.",
   }),
   p2pmemBytes: P2PMEM,
+  vectors: setting("vectors", int(1, 2048), 1, { doc: "Interrupts that it can raise." }),
   ...deviceSettings({ minAlignBytes: 1, maxSegmentSizeBytes: 64 * KIB }),
 };
 
@@ -43,10 +61,29 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
     return [{ index: 0, sizeBytes, peerBytes }];
   },
 
-  create: (machine, device) => ({
-    name: device.name,
-    kind: "endpoint",
-    dma: attachDmaDevice(machine, device),
-    function: device.func,
-  }),
+  create(machine, device) {
+    const { func, name, settings } = device;
+    func.vectors = settings.vectors;
+    return {
+      name,
+      kind: "endpoint",
+      dma: attachDmaDevice(machine, device),
+      function: func,
+      registers: registersOf(machine, func),
+      raise(vector) {
+        const { events } = machine;
+        const outer = events.context.enterDevice(name);
+        if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: machine.cpu });
+        machine.interrupts.raise(name, vector);
+        events.context.leaveDevice(outer);
+      },
+    };
+  },
 };
+
+function registersOf(machine: Machine, { bars: [bar] }: PciFunction): EndpointRegisters | null {
+  if (bar === undefined) return null;
+  const registers = new EndpointRegisters(machine.memory, bar.basePhys, bar.sizeBytes);
+  machine.registers.add(bar.basePhys, bar.sizeBytes, registers);
+  return registers;
+}

@@ -24,6 +24,7 @@ import { PLUGGED_BIO_CALLS } from "./calls/plugged_bios.ts";
 import { P2P_LENDING_CALLS } from "./calls/p2p_lending.ts";
 import { P2P_MEMORY_CALLS } from "./calls/p2p_memory.ts";
 import { QUERY_CALLS } from "./calls/queries.ts";
+import { REGISTER_CALLS } from "./calls/registers.ts";
 import { SCATTERLIST_CALLS } from "./calls/scatterlist.ts";
 import { STREAMING_CALLS } from "./calls/streaming.ts";
 import { TWO_STEP_CALLS } from "./calls/two_step.ts";
@@ -122,7 +123,7 @@ export const GROUPS: readonly BuiltinGroup[] = [
   {
     page: "memory",
     title: "Memory, caches, contexts",
-    functions: [...MEMORY_CALLS, ...COHERENCE_CALLS, ...KERNEL_CALLS_OF_DRIVERS],
+    functions: [...MEMORY_CALLS, ...COHERENCE_CALLS, ...KERNEL_CALLS_OF_DRIVERS, ...REGISTER_CALLS],
     types: [BUFFER, REGION, CACHE_LINES],
   },
   {

@@ -33,6 +33,7 @@ const KEPT: ReadonlySet<string> = new Set([
   "bus",
   "capacityBytes",
   "checker",
+  "driver",
   "granuleBytes",
   "pageSizeBytes",
   "pageSizesBytes",

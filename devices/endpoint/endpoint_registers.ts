@@ -1,0 +1,45 @@
+/**
+ * The registers of an endpoint, as a scenario describes them: what is written to its window stays there
+ * as in memory, and somebody hears of it; what is read comes from there, or from somebody.
+ */
+import type { PhysAddr } from "../../runtime/address.ts";
+import type { PhysicalMemory } from "../../runtime/memory/physical_memory.ts";
+import type { RegisterPort } from "../../runtime/memory/register_ports.ts";
+
+/** Hears what is written to a register. */
+export type WriteHandler = (value: number) => void;
+/** Says what a register holds. @returns 32 bits without a sign. */
+export type ReadHandler = () => number;
+
+export class EndpointRegisters implements RegisterPort {
+  readonly #memory: PhysicalMemory;
+  readonly #writes = new Map<number, WriteHandler>();
+  readonly #reads = new Map<number, ReadHandler>();
+
+  /** @param basePhys Where the window begins. */
+  constructor(memory: PhysicalMemory, readonly basePhys: PhysAddr, readonly sizeBytes: number) {
+    this.#memory = memory;
+  }
+
+  /** Has each write to a register heard of, in place of who heard of it before. */
+  onWrite(offset: number, handler: WriteHandler): void {
+    this.#writes.set(offset, handler);
+  }
+
+  /** Has each read of a register answered, in place of who answered before. */
+  onRead(offset: number, handler: ReadHandler): void {
+    this.#reads.set(offset, handler);
+  }
+
+  read32(offset: number): number {
+    const handler = this.#reads.get(offset);
+    return handler === undefined
+      ? this.#memory.readU32(this.basePhys + offset as PhysAddr)
+      : handler();
+  }
+
+  write32(offset: number, value: number): void {
+    this.#memory.writeU32(this.basePhys + offset as PhysAddr, value);
+    this.#writes.get(offset)?.(value >>> 0);
+  }
+}

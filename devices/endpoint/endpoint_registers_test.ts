@@ -1,0 +1,38 @@
+import { assertEquals } from "@std/assert";
+import type { PhysAddr } from "../../runtime/address.ts";
+import { PhysicalMemory } from "../../runtime/memory/physical_memory.ts";
+import { EndpointRegisters } from "./endpoint_registers.ts";
+
+const BASE = 0x1_0000 as PhysAddr;
+
+function rig() {
+  const memory = new PhysicalMemory([
+    { name: "nic", basePhys: BASE, sizeBytes: 4096, type: "mmio" },
+  ]);
+  return { memory, registers: new EndpointRegisters(memory, BASE, 4096) };
+}
+
+Deno.test("a register that nobody describes is memory", () => {
+  const { memory, registers } = rig();
+  registers.write32(0x10, 7);
+  assertEquals([registers.read32(0x10), memory.readU32(BASE + 0x10 as PhysAddr)], [7, 7]);
+  assertEquals(registers.read32(0x14), 0);
+});
+
+Deno.test("a write is heard of once it stands there, without a sign, by the last who asked for it", () => {
+  const { registers } = rig();
+  const heard: string[] = [];
+  registers.onWrite(0x10, (value) => void heard.push(`first ${value}`));
+  registers.onWrite(0x10, (value) => void heard.push(`${value} ${registers.read32(0x10)}`));
+  registers.write32(0x10, -1);
+  registers.write32(0x14, 3);
+  assertEquals(heard, ["4294967295 4294967295"]);
+});
+
+Deno.test("what a register is said to hold is read in place of what was written", () => {
+  const { registers } = rig();
+  let reads = 0;
+  registers.onRead(0x20, () => ++reads);
+  registers.write32(0x20, 99);
+  assertEquals([registers.read32(0x20), registers.read32(0x20)], [1, 2]);
+});
