@@ -69,8 +69,11 @@ export function isReturn(event: MachineEvent): event is MachineEvent<`ret.${Kern
   return event.name.startsWith("ret.");
 }
 
-/** Somebody who reads events. It must not change the machine. */
-export type EventListener<N extends EventName = EventName> = (event: MachineEvent<N>) => void;
+/** Somebody who reads events, each with the number of its name. It must not change the machine. */
+export type EventListener<N extends EventName = EventName> = (
+  event: MachineEvent<N>,
+  number: number,
+) => void;
 
 /** What happens on one machine: counted always, delivered to who listens. */
 export class EventStream {
@@ -175,7 +178,7 @@ export class EventStream {
     };
     for (const { wants, listener } of this.#listeners) {
       // The number leads to the name, and `fields` to the same name: no type can say so.
-      if (wants[id] !== 0) listener(event as unknown as MachineEvent);
+      if (wants[id] !== 0) listener(event as unknown as MachineEvent, id);
     }
     if (event.seq === this.#wakeSeq) this.#wake();
   }

@@ -1,60 +1,114 @@
-/** Rows of numbers that grow: what a recording is kept in, at a few bytes a number. */
+/**
+ * Rows of numbers that grow: what a recording is kept in, at a few bytes a number.
+ *
+ * They lie in chunks, so that growing copies nothing but the beginning of a first chunk, and no more
+ * room waits unused than one chunk has.
+ */
 
-/** Rows that there is room for at first. */
+/** Rows that there is room for at first; a chunk has so many bits in its rows' numbers. */
 const FIRST_ROWS = 256;
+const CHUNK_BITS = 13;
+const CHUNK_ROWS = 2 ** CHUNK_BITS;
+const CHUNK_MASK = CHUNK_ROWS - 1;
 
-/** Rows of floating-point numbers, which hold addresses and sizes exactly. */
-export class FloatRows {
-  /** Row by row; what lies behind the owner's last row means nothing. Another array after growth. */
-  values: Float64Array;
+type Numbers = Float64Array | Int32Array;
+
+/** Rows of one kind of numbers. */
+abstract class Rows<T extends Numbers> {
+  readonly #chunks: T[] = [];
+  /** Rows that there is room for. */
+  #room = 0;
 
   /** @param width Numbers of one row. */
-  constructor(readonly width: number) {
-    this.values = new Float64Array(FIRST_ROWS * width);
+  constructor(readonly width: number) {}
+
+  /** Numbers for so many, all of them 0. */
+  protected abstract make(numbers: number): T;
+
+  /**
+   * Makes room for a row.
+   * @returns The chunk that it lies in, from `offset(row)` on. Another one after growth.
+   */
+  reach(row: number): T {
+    if (row >= this.#room) this.#grow(row);
+    return this.#chunks[row >>> CHUNK_BITS]!;
   }
 
-  /** Makes room for a row. */
-  reach(row: number): void {
-    const end = (row + 1) * this.width;
-    if (end <= this.values.length) return;
-    const grown = new Float64Array(Math.max(end, this.values.length * 2));
-    grown.set(this.values);
-    this.values = grown;
+  /** Where a row begins in its chunk. */
+  offset(row: number): number {
+    return (row & CHUNK_MASK) * this.width;
+  }
+
+  /**
+   * Of rows of one number: from which row on so many, in a row, lie in one chunk.
+   * @returns The row itself, or the first one of the next chunk.
+   */
+  together(row: number, count: number): number {
+    const left = CHUNK_ROWS - (row & CHUNK_MASK);
+    return left >= count ? row : row + left;
+  }
+
+  get(row: number, field: number): number {
+    return this.#chunks[row >>> CHUNK_BITS]![(row & CHUNK_MASK) * this.width + field]!;
+  }
+
+  set(row: number, field: number, value: number): void {
+    this.#chunks[row >>> CHUNK_BITS]![(row & CHUNK_MASK) * this.width + field] = value;
+  }
+
+  /** Takes over the first rows of others. */
+  protected take(other: Rows<T>, rows: number): this {
+    for (let first = 0; first < rows; first += CHUNK_ROWS) {
+      const from = other.#chunks[first >>> CHUNK_BITS]!;
+      const count = Math.min(CHUNK_ROWS, rows - first);
+      const own = this.make(Math.max(count, FIRST_ROWS) * this.width);
+      own.set(from.subarray(0, count * this.width));
+      this.#chunks.push(own);
+      this.#room = first + own.length / this.width;
+    }
+    return this;
+  }
+
+  /** Bytes of host memory, room to grow included. */
+  get hostBytes(): number {
+    return this.#chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  #grow(row: number): void {
+    const chunk = row >>> CHUNK_BITS;
+    const before = this.#chunks[chunk];
+    // The first chunk grows to its size: most runs are short.
+    const rows = chunk > 0 ? CHUNK_ROWS : Math.min(
+      CHUNK_ROWS,
+      Math.max(FIRST_ROWS, row + 1, before === undefined ? 0 : 2 * before.length / this.width),
+    );
+    const grown = this.make(rows * this.width);
+    if (before !== undefined) grown.set(before);
+    this.#chunks[chunk] = grown;
+    this.#room = chunk * CHUNK_ROWS + rows;
+  }
+}
+
+/** Rows of floating-point numbers, which hold addresses and sizes exactly. */
+export class FloatRows extends Rows<Float64Array> {
+  protected make(numbers: number): Float64Array {
+    return new Float64Array(numbers);
   }
 
   /** The first rows, in rows of their own. */
   copy(rows: number): FloatRows {
-    const copied = new FloatRows(this.width);
-    if (rows > 0) copied.reach(rows - 1);
-    copied.values.set(this.values.subarray(0, rows * this.width));
-    return copied;
+    return new FloatRows(this.width).take(this, rows);
   }
 }
 
 /** Rows of whole numbers of 32 bits. */
-export class WholeRows {
-  /** Row by row; what lies behind the owner's last row means nothing. Another array after growth. */
-  values: Int32Array;
-
-  /** @param width Numbers of one row. */
-  constructor(readonly width: number) {
-    this.values = new Int32Array(FIRST_ROWS * width);
-  }
-
-  /** Makes room for a row. */
-  reach(row: number): void {
-    const end = (row + 1) * this.width;
-    if (end <= this.values.length) return;
-    const grown = new Int32Array(Math.max(end, this.values.length * 2));
-    grown.set(this.values);
-    this.values = grown;
+export class WholeRows extends Rows<Int32Array> {
+  protected make(numbers: number): Int32Array {
+    return new Int32Array(numbers);
   }
 
   /** The first rows, in rows of their own. */
   copy(rows: number): WholeRows {
-    const copied = new WholeRows(this.width);
-    if (rows > 0) copied.reach(rows - 1);
-    copied.values.set(this.values.subarray(0, rows * this.width));
-    return copied;
+    return new WholeRows(this.width).take(this, rows);
   }
 }

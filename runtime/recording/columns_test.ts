@@ -2,40 +2,65 @@ import { assertEquals } from "@std/assert";
 import { FloatRows, WholeRows } from "./columns.ts";
 
 const KINDS = [
-  { name: "FloatRows", make: (width: number) => new FloatRows(width), factor: 2 ** 33 + 0.5 },
-  { name: "WholeRows", make: (width: number) => new WholeRows(width), factor: 7 },
+  {
+    name: "FloatRows",
+    make: (width: number) => new FloatRows(width),
+    factor: 2 ** 33 + 0.5,
+    bytes: 8,
+  },
+  { name: "WholeRows", make: (width: number) => new WholeRows(width), factor: 7, bytes: 4 },
 ];
+/** Rows of a chunk. */
+const CHUNK = 8192;
 
-for (const { name, make, factor } of KINDS) {
-  Deno.test(`${name} has room for every row that was reached, and twice as much when it grows`, () => {
+for (const { bytes, factor, make, name } of KINDS) {
+  Deno.test(`${name} has room for every row that was reached: twice as much, then by chunks`, () => {
     for (const width of [1, 3]) {
       const rows = make(width);
-      assertEquals(rows.values.length, 256 * width);
-      rows.reach(255);
-      assertEquals(rows.values.length, 256 * width);
-      rows.values[256 * width - 1] = factor;
-      rows.reach(256);
-      assertEquals([rows.values.length, rows.values[256 * width - 1]], [512 * width, factor]);
-      rows.reach(511);
-      assertEquals(rows.values.length, 512 * width);
-      rows.reach(5_000);
-      assertEquals([rows.values.length, rows.values[256 * width - 1]], [5_001 * width, factor]);
+      const roomOf = (row: number) => {
+        rows.reach(row);
+        return rows.hostBytes / (bytes * width);
+      };
+      assertEquals([0, 255, 256, 511, 512, 5_000].map(roomOf), [256, 256, 512, 512, 1024, 5_001]);
+      assertEquals([CHUNK - 1, CHUNK].map(roomOf), [CHUNK, 2 * CHUNK]);
     }
+  });
+
+  Deno.test(`${name} gives back what was set, in every chunk`, () => {
+    const rows = make(2);
+    for (let row = 0; row < 2 * CHUNK + 10; row++) {
+      const chunk = rows.reach(row);
+      chunk[rows.offset(row)] = row * factor;
+      rows.set(row, 1, -row);
+    }
+    for (let row = 0; row < 2 * CHUNK + 10; row++) {
+      assertEquals([rows.get(row, 0), rows.get(row, 1)], [row * factor, 0 - row]);
+    }
+  });
+
+  Deno.test(`${name}.together() leaves the end of a chunk where not all fits`, () => {
+    const rows = make(1);
+    assertEquals(rows.together(0, 10), 0);
+    assertEquals(rows.together(CHUNK - 10, 10), CHUNK - 10);
+    assertEquals(rows.together(CHUNK - 10, 11), CHUNK);
+    assertEquals(rows.together(2 * CHUNK - 1, 2), 2 * CHUNK);
   });
 
   Deno.test(`${name}.copy() has the first rows, and is nobody else's`, () => {
     const rows = make(2);
-    rows.reach(299);
-    for (let at = 0; at < 600; at++) rows.values[at] = at * factor;
-    for (const count of [0, 1, 255, 256, 257, 300]) {
+    for (let row = 0; row < CHUNK + 300; row++) {
+      rows.reach(row);
+      rows.set(row, 0, row * factor);
+    }
+    for (const count of [0, 1, 255, 256, 257, CHUNK, CHUNK + 1, CHUNK + 300]) {
       const copied = rows.copy(count);
       assertEquals(copied.width, 2);
-      assertEquals(copied.values.length, count <= 256 ? 512 : 1024);
-      const expected = Array.from({ length: 2 * count }, (_, at) => at * factor);
-      assertEquals([...copied.values.subarray(0, 2 * count)], expected);
-      assertEquals(copied.values.subarray(2 * count).every((value) => value === 0), true);
-      copied.values[0] = -1;
-      assertEquals(rows.values[0], 0);
+      for (let row = 0; row < count; row++) assertEquals(copied.get(row, 0), row * factor);
+      copied.reach(count);
+      copied.set(count, 0, 5);
+      assertEquals(copied.get(count, 0), 5);
+      if (count > 0) copied.set(0, 0, -1);
+      assertEquals(rows.get(0, 0), 0);
     }
   });
 }

@@ -14,24 +14,43 @@ import { ValuePool } from "./value_pool.ts";
 /** How a value is kept: as itself, as 0 or 1, by its number in the pool, or not at all. */
 type Form = "number" | "truth" | "text" | "list" | "none";
 
-/** What an event's reason is made of: kept once for all events that have the same inputs. */
-interface WhyShape {
-  readonly rule: string;
+/** Values that have names, in the order in which they are kept. */
+interface Shape {
   readonly names: readonly string[];
   readonly forms: readonly Form[];
+  /** By place: the text that came last, and its number. Those that follow each other are mostly the same. */
+  readonly lastTexts: (string | null)[];
+  readonly lastNumbers: number[];
 }
 
-interface Layout {
-  readonly names: readonly string[];
-  readonly forms: readonly Form[];
+/** What an event's reason is made of: kept once for all events that have the same inputs. */
+interface WhyShape extends Shape {
+  readonly rule: string;
+}
+
+/** An event's fields, in the order in which the first one of its kind had them. */
+interface Layout extends Shape {
   /** How many numbers its fields take. */
   readonly width: number;
-  /** The shapes of its reasons so far. */
+  /** The shapes of its reasons so far, the one that came last in front. */
   readonly whys: number[];
 }
 
-/** Where what stands in the head of each event; the last is how many there are. */
-const HEAD = { KIND: 0, CPU: 1, DEVICE: 2, REQUEST: 3, SITE: 4, WHY: 5, START: 6, WIDTH: 7 };
+/**
+ * Where what stands in the head of each event; the last is how many there are. Its kind and the shape
+ * of its reason are one number.
+ */
+const HEAD = { WHAT: 0, CONTEXT: 1, START: 2, WIDTH: 3 };
+/** More kinds of events than there are. */
+const KINDS = 1024;
+
+/** Where what stands of a context: what events that follow each other have in common, beside the time. */
+const CONTEXT = { CPU: 0, DEVICE: 1, REQUEST: 2, SITE: 3, WIDTH: 4 };
+
+/** The most that a decision looks at. */
+const WHY_ROOM = 64;
+
+type Values = Readonly<Record<string, FieldValue | undefined>>;
 
 /** The number of a device, a request or a statement that there is not. */
 const NOBODY = -1;
@@ -43,12 +62,14 @@ export class EventLog {
   count = 0;
 
   #heads = new WholeRows(HEAD.WIDTH);
+  #contexts = new WholeRows(CONTEXT.WIDTH);
   #times = new FloatRows(1);
+  #contextCount = 0;
+  /** The event that the last context was made for; null before there is one. */
+  #lastOf: MachineEvent | null = null;
   #values = new FloatRows(1);
   readonly #built: MachineEvent[] = [];
   #valueCount = 0;
-  #lastDevice: string | null = null;
-  #lastDeviceNumber = NOBODY;
   readonly #layouts: (Layout | undefined)[];
   /** Shape 0 is that of an event without a reason. */
   readonly #shapes: WhyShape[];
@@ -57,7 +78,7 @@ export class EventLog {
   constructor(like: EventLog | null = null) {
     this.pool = like?.pool ?? new ValuePool();
     this.#layouts = like === null ? [] : like.#layouts;
-    this.#shapes = like === null ? [{ rule: "", names: [], forms: [] }] : like.#shapes;
+    this.#shapes = like === null ? [{ rule: "", ...shapeOf([], []) }] : like.#shapes;
   }
 
   /** A log of its own that begins with the same events, up to one. */
@@ -65,7 +86,9 @@ export class EventLog {
     const copied = new EventLog(this);
     copied.count = seq;
     copied.#heads = this.#heads.copy(seq);
-    copied.#times = this.#times.copy(seq);
+    copied.#contextCount = seq === 0 ? 0 : this.#head(seq, HEAD.CONTEXT) + 1;
+    copied.#contexts = this.#contexts.copy(copied.#contextCount);
+    copied.#times = this.#times.copy(copied.#contextCount);
     const isAll = seq === this.count;
     copied.#valueCount = isAll ? this.#valueCount : this.#head(seq + 1, HEAD.START);
     copied.#values = this.#values.copy(copied.#valueCount);
@@ -83,31 +106,82 @@ export class EventLog {
       throw new RangeError(`Event ${event.seq} comes after ${this.count}: one is missing`);
     }
     const row = this.count++;
-    const layout = this.#layouts[kind] ??= layoutOf(kind);
-    this.#heads.reach(row);
-    this.#times.reach(row);
-    const { values: heads } = this.#heads;
-    const at = row * HEAD.WIDTH;
-    heads[at + HEAD.KIND] = kind;
-    heads[at + HEAD.CPU] = event.cpu;
-    heads[at + HEAD.DEVICE] = this.#deviceNumber(event.device);
-    heads[at + HEAD.REQUEST] = event.request ?? NOBODY;
-    heads[at + HEAD.SITE] = event.site ?? NOBODY;
+    const layout = this.#layouts[kind] ??= layoutOf(kind, event.fields);
+    const heads = this.#heads.reach(row);
+    const at = this.#heads.offset(row);
+    const room = layout.width + (event.why === null ? 0 : WHY_ROOM);
+    // What belongs to one event lies together.
+    this.#valueCount = this.#values.together(this.#valueCount, room);
+    const values = this.#values.reach(this.#valueCount + Math.max(room, 1) - 1);
+    heads[at + HEAD.CONTEXT] = this.#contextOf(event);
     heads[at + HEAD.START] = this.#valueCount;
-    this.#times.values[row] = event.at_ns;
-    const fields = event.fields as Readonly<Record<string, FieldValue | undefined>>;
-    const { forms, names } = layout;
-    this.#values.reach(this.#valueCount + names.length);
-    const { values } = this.#values;
+    const fields = event.fields as Values;
+    if (!this.#keep(values, layout, fields)) this.#keepByName(values, layout, fields);
+    const why = event.why === null ? 0 : this.#appendWhy(values, layout, event.why);
+    heads[at + HEAD.WHAT] = kind + why * KINDS;
+  }
+
+  /** The number of the context of the next event: mostly the last one's. */
+  #contextOf(event: MachineEvent): number {
+    const last = this.#lastOf;
+    if (
+      last !== null && last.at_ns === event.at_ns && last.request === event.request &&
+      last.device === event.device && last.site === event.site && last.cpu === event.cpu
+    ) return this.#contextCount - 1;
+    this.#lastOf = event;
+    const row = this.#contextCount++;
+    const contexts = this.#contexts.reach(row);
+    const at = this.#contexts.offset(row);
+    contexts[at + CONTEXT.CPU] = event.cpu;
+    contexts[at + CONTEXT.DEVICE] = event.device === null ? NOBODY : this.pool.text(event.device);
+    contexts[at + CONTEXT.REQUEST] = event.request ?? NOBODY;
+    contexts[at + CONTEXT.SITE] = event.site ?? NOBODY;
+    this.#times.reach(row)[this.#times.offset(row)] = event.at_ns;
+    return row;
+  }
+
+  /**
+   * Keeps values that come in the order of a shape, as nearly all do.
+   * @returns False when they come in another order, or are others: nothing was kept then.
+   */
+  #keep(
+    values: Float64Array,
+    { forms, lastNumbers, lastTexts, names }: Shape,
+    given: Values,
+  ): boolean {
+    const start = this.#values.offset(this.#valueCount);
+    let at = start;
+    let index = 0;
+    // The engine reads the properties of such a loop by their place, whatever object it is.
+    for (const name in given) {
+      if (name !== names[index]) return false;
+      const value = given[name];
+      if (typeof value === "number") values[at++] = value;
+      else if (typeof value === "string") {
+        if (lastTexts[index] !== value) {
+          lastTexts[index] = value;
+          lastNumbers[index] = this.pool.text(value);
+        }
+        values[at++] = lastNumbers[index]!;
+      } else if (forms[index] !== "none") {
+        values[at++] = this.#numberOf(forms[index]!, value ?? null);
+      }
+      index++;
+    }
+    if (index !== names.length) return false;
+    this.#valueCount += at - start;
+    return true;
+  }
+
+  #keepByName(values: Float64Array, { forms, names }: Shape, given: Values): void {
+    let at = this.#values.offset(this.#valueCount);
     for (let index = 0; index < names.length; index++) {
       const form = forms[index]!;
       if (form === "none") continue;
-      const value = fields[names[index]!];
-      values[this.#valueCount++] = typeof value === "number"
-        ? value
-        : this.#numberOf(form, value ?? null);
+      const value = given[names[index]!] ?? null;
+      values[at++] = typeof value === "number" ? value : this.#numberOf(form, value);
+      this.#valueCount++;
     }
-    heads[at + HEAD.WHY] = event.why === null ? 0 : this.#appendWhy(layout, event.why);
   }
 
   /** The events of `(after, upTo]`. Those that were asked for once stay built. */
@@ -124,7 +198,7 @@ export class EventLog {
     const kind = this.kindAt(seq);
     const { names, forms, width } = this.#layouts[kind]!;
     const start = this.#head(seq, HEAD.START);
-    const shape = this.#shapes[this.#head(seq, HEAD.WHY)]!;
+    const shape = this.#shapes[this.#whyAt(seq)]!;
     const event = {
       seq,
       at_ns: this.atNs(seq),
@@ -145,44 +219,44 @@ export class EventLog {
 
   /** The number of an event's kind, which `eventNumber` gives for its name. */
   kindAt(seq: number): number {
-    return this.#head(seq, HEAD.KIND);
+    return this.#head(seq, HEAD.WHAT) % KINDS;
   }
 
   /** Virtual time at an event. */
   atNs(seq: number): number {
-    return this.#times.values[this.#rowOf(seq)]!;
+    return this.#times.get(this.#head(seq, HEAD.CONTEXT), 0);
   }
 
   /** The statement that led to an event, or null. */
   siteAt(seq: number): number | null {
-    return known(this.#head(seq, HEAD.SITE));
+    return known(this.#context(seq, CONTEXT.SITE));
   }
 
   /** The CPU whose event it is. */
   cpuAt(seq: number): number {
-    return this.#head(seq, HEAD.CPU);
+    return this.#context(seq, CONTEXT.CPU);
   }
 
   /** The device that an event is about, or null. */
   deviceAt(seq: number): string | null {
-    const device = this.#head(seq, HEAD.DEVICE);
+    const device = this.#context(seq, CONTEXT.DEVICE);
     return device === NOBODY ? null : this.pool.value(device) as string;
   }
 
   /** Whether an event has a reason: something was decided. */
   hasWhy(seq: number): boolean {
-    return this.#head(seq, HEAD.WHY) !== 0;
+    return this.#whyAt(seq) !== 0;
   }
 
   /** The request that an event belongs to, or null. */
   requestAt(seq: number): number | null {
-    return known(this.#head(seq, HEAD.REQUEST));
+    return known(this.#context(seq, CONTEXT.REQUEST));
   }
 
   /** Bytes of host memory that it takes, room to grow included. */
   get hostBytes(): number {
-    return this.#heads.values.byteLength + this.#times.values.byteLength +
-      this.#values.values.byteLength + this.pool.hostBytes;
+    return this.#heads.hostBytes + this.#contexts.hostBytes + this.#times.hostBytes +
+      this.#values.hostBytes + this.pool.hostBytes;
   }
 
   #rowOf(seq: number): number {
@@ -193,14 +267,16 @@ export class EventLog {
   }
 
   #head(seq: number, field: number): number {
-    return this.#heads.values[this.#rowOf(seq) * HEAD.WIDTH + field]!;
+    return this.#heads.get(this.#rowOf(seq), field);
   }
 
-  /** A device's number in the pool; events of one device come together. */
-  #deviceNumber(device: string | null): number {
-    if (device === this.#lastDevice) return this.#lastDeviceNumber;
-    this.#lastDevice = device;
-    return this.#lastDeviceNumber = device === null ? NOBODY : this.pool.text(device);
+  #context(seq: number, field: number): number {
+    return this.#contexts.get(this.#head(seq, HEAD.CONTEXT), field);
+  }
+
+  /** The shape of an event's reason; 0 for none. */
+  #whyAt(seq: number): number {
+    return Math.floor(this.#head(seq, HEAD.WHAT) / KINDS);
   }
 
   #numberOf(form: Form, value: FieldValue): number {
@@ -215,24 +291,24 @@ export class EventLog {
     }
   }
 
-  #appendWhy(layout: Layout, { rule, inputs }: Why): number {
-    let index = layout.whys.find((each) => fits(this.#shapes[each]!, rule, inputs));
+  #appendWhy(values: Float64Array, { whys }: Layout, { rule, inputs }: Why): number {
+    const last = whys[0];
+    if (last !== undefined) {
+      const shape = this.#shapes[last]!;
+      if (shape.rule === rule && fits(shape, rule, inputs) && this.#keep(values, shape, inputs)) {
+        return last;
+      }
+    }
+    const place = whys.findIndex((each) => fits(this.#shapes[each]!, rule, inputs));
+    let index = whys[place];
     if (index === undefined) {
       const names = Object.keys(inputs);
+      if (names.length > WHY_ROOM) throw new RangeError(`Rule ${rule} looks at too much`);
       const forms = names.map((name) => formOf(inputs[name]!));
-      index = this.#shapes.push({ rule, names, forms }) - 1;
-      layout.whys.push(index);
-    }
-    const { names, forms } = this.#shapes[index]!;
-    this.#values.reach(this.#valueCount + names.length);
-    const { values } = this.#values;
-    for (let at = 0; at < names.length; at++) {
-      const value = inputs[names[at]!]!;
-      if (value === null) continue;
-      values[this.#valueCount++] = typeof value === "number"
-        ? value
-        : this.#numberOf(forms[at]!, value);
-    }
+      index = this.#shapes.push({ rule, ...shapeOf(names, forms) }) - 1;
+    } else whys.splice(place, 1);
+    whys.unshift(index);
+    this.#keep(values, this.#shapes[index]!, inputs);
     return index;
   }
 
@@ -241,9 +317,7 @@ export class EventLog {
     let at = start;
     for (let index = 0; index < names.length; index++) {
       const form = forms[index]!;
-      read[names[index]!] = form === "none"
-        ? null
-        : this.#valueOf(form, this.#values.values[at++]!);
+      read[names[index]!] = form === "none" ? null : this.#valueOf(form, this.#values.get(at++, 0));
     }
     return read;
   }
@@ -259,11 +333,18 @@ function known(number: number): number | null {
   return number === NOBODY ? null : number;
 }
 
-function layoutOf(kind: number): Layout {
+function shapeOf(names: readonly string[], forms: readonly Form[]): Shape {
+  return { names, forms, lastTexts: names.map(() => null), lastNumbers: names.map(() => 0) };
+}
+
+/** @param first The fields of the first event of a kind: others come in the same order. */
+function layoutOf(kind: number, first: object): Layout {
   const fields = eventFields(EVENT_NAMES[kind]!);
-  const names = Object.keys(fields);
+  const names = Object.keys(first);
+  for (const name of Object.keys(fields)) if (!names.includes(name)) names.push(name);
   const forms = names.map((name) => formOfField(fields[name]!));
-  return { names, forms, width: forms.filter((form) => form !== "none").length, whys: [] };
+  const width = forms.filter((form) => form !== "none").length;
+  return { ...shapeOf(names, forms), width, whys: [] };
 }
 
 function formOfField({ kind }: Field): Form {

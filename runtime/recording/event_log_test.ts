@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import type { DmaAddr, Nanoseconds, PhysAddr } from "../address.ts";
 import type { MachineEvent } from "../events.ts";
 import { EventLog } from "./event_log.ts";
 
@@ -65,6 +66,97 @@ Deno.test("equal words and lists are kept once, however many events have them", 
       fields: { iova: 4096 * seq, size_bytes: 4096, unmapped_bytes: 4096, leaves: [[4096, 1]] },
     }));
   }
-  // 28 bytes of head, 8 of time and 32 of fields, in arrays of a power of two; one name, one list.
-  assertEquals(log.hostBytes, 1024 * (28 + 8) + 4096 * 8 + (64 + 2 * 3) + (64 + 2 * 10));
+  // 12 bytes of head and 32 of fields, in arrays of a power of two; one context, one name, one list.
+  const contexts = 256 * (16 + 8);
+  assertEquals(log.hostBytes, 1024 * 12 + contexts + 4096 * 8 + (64 + 2 * 3) + (64 + 2 * 10));
+});
+
+Deno.test("events keep device, request, site, CPU and time, whichever of them changes", () => {
+  const log = new EventLog();
+  const heads = [
+    [0, null, null, null, 0],
+    [0, null, null, null, 0],
+    [1, null, null, null, 0],
+    [1, "ssd", null, null, 0],
+    [1, "ssd", 7, null, 0],
+    [1, "ssd", 7, 3, 0],
+    [1, "ssd", 7, 3, 0.5],
+    [1, "ssd", 7, 4, 0.5],
+    [1, "nic", 7, 4, 0.5],
+    [1, "nic", null, 4, 0.5],
+    [0, null, null, null, 0],
+  ] as const;
+  const events = heads.map(([cpu, device, request, site, at_ns], index): MachineEvent => ({
+    seq: index + 1,
+    at_ns: at_ns as Nanoseconds,
+    cpu,
+    device,
+    request,
+    site,
+    name: "flush_queue.add",
+    fields: { pending: index },
+    why: index % 3 === 0 ? { rule: `dma.${index}`, inputs: { index } } : null,
+  }));
+  for (const event of events) log.append(event);
+  for (let upTo = 0; upTo <= events.length; upTo++) {
+    const copied = log.copy(upTo);
+    assertEquals(copied.between(0, upTo), events.slice(0, upTo));
+    for (const event of events.slice(upTo)) copied.append(event);
+    assertEquals(copied.between(0, events.length), events);
+  }
+  assertEquals(events.map(({ seq }) => log.hasWhy(seq)), events.map(({ why }) => why !== null));
+});
+
+Deno.test("fields that come in another order, and reasons of other inputs, are kept all the same", () => {
+  const log = new EventLog();
+  const head = { at_ns: 0 as Nanoseconds, cpu: 0, device: null, request: null, site: null };
+  const name = "flush_queue.flush";
+  const events: MachineEvent[] = [
+    { seq: 1, ...head, name, fields: { entries: 2, reason: "full" }, why: null },
+    { seq: 2, ...head, name, fields: { reason: "timer", entries: 3 }, why: null },
+    {
+      seq: 3,
+      ...head,
+      name,
+      fields: { entries: 4, reason: "full" },
+      why: { rule: "dma.4.1", inputs: { a: 1, b: "x", c: null, d: true } },
+    },
+    {
+      seq: 4,
+      ...head,
+      name,
+      fields: { entries: 5, reason: "full" },
+      why: { rule: "dma.4.1", inputs: { b: 2, a: "x" } },
+    },
+    {
+      seq: 5,
+      ...head,
+      name,
+      fields: { entries: 6, reason: "full" },
+      why: { rule: "dma.4.1", inputs: { a: 3, b: "y", c: null, d: false } },
+    },
+  ];
+  for (const event of events) log.append(event);
+  assertEquals(log.between(0, 5), events);
+});
+
+Deno.test("no event is cut where a chunk of numbers ends", () => {
+  const log = new EventLog();
+  const event = (seq: number): MachineEvent => ({
+    seq,
+    at_ns: 0 as Nanoseconds,
+    cpu: 0,
+    device: "ssd",
+    request: null,
+    site: null,
+    name: "iommu.translate",
+    fields: { dma: seq as DmaAddr, phys: 2 * seq as PhysAddr, access: "read", hit: "walk" },
+    // Without reasons the last event of a chunk ends where the chunk does.
+    why: seq % 5 === 0 && seq > 4096 ? { rule: "dma.1", inputs: { seq } } : null,
+  });
+  for (let seq = 1; seq <= 10_000; seq++) log.append(event(seq));
+  for (let seq = 1; seq <= 10_000; seq++) assertEquals(log.event(seq), event(seq));
+  const copied = log.copy(9_000);
+  for (let seq = 9_001; seq <= 9_100; seq++) copied.append(event(seq));
+  for (let seq = 8_000; seq <= 9_100; seq++) assertEquals(copied.event(seq), event(seq));
 });

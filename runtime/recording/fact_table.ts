@@ -96,6 +96,11 @@ export class FactTable<F extends FieldTable = FieldTable> {
   /** By field: the text that came last, and its number. */
   readonly #lastTexts: string[] = [];
   readonly #lastNumbers: number[] = [];
+  /** Names in the order in which values were given last, and which field each of them is; -1 for none. */
+  #order: { readonly names: readonly string[]; readonly places: readonly number[] } = {
+    names: [],
+    places: [],
+  };
   /** Which fields are the key, and the size of a row; -1 for a table without sizes. */
   readonly #key: readonly number[];
   readonly #size: number;
@@ -139,14 +144,42 @@ export class FactTable<F extends FieldTable = FieldTable> {
   /** A row begins. One with the same key ends, unless several may hold. */
   begin(seq: number, values: AllHold<F>): void {
     const row = this.#make(seq, seq);
-    const { values: numbers } = this.#values;
-    const first = row * this.#width;
-    for (let index = 0; index < this.#width; index++) {
-      const value = (values as Readonly<Record<string, unknown>>)[this.#names[index]!];
-      numbers[first + index] = typeof value === "number" ? value : this.#numberOf(index, value);
+    if (!this.#fill(row, values)) {
+      this.#learnOrder(values);
+      this.#fill(row, values);
     }
     const { place } = this.spec;
     this.#enter(row, place === undefined ? this.#lastOf(row) : place(values), seq);
+  }
+
+  /**
+   * Keeps the values of a row, which come in the order of the row before.
+   * @returns False when they do not.
+   */
+  #fill(row: number, given: Readonly<Record<string, unknown>>): boolean {
+    const numbers = this.#values.reach(row);
+    const first = this.#values.offset(row);
+    const { names, places } = this.#order;
+    let at = 0;
+    // The engine reads the properties of such a loop by their place, whatever object it is.
+    for (const name in given) {
+      if (name !== names[at]) return false;
+      const index = places[at++]!;
+      if (index < 0) continue;
+      const value = given[name];
+      numbers[first + index] = typeof value === "number" ? value : this.#numberOf(index, value);
+    }
+    return at === names.length;
+  }
+
+  #learnOrder(given: Readonly<Record<string, unknown>>): void {
+    const names = Object.keys(given);
+    const places = names.map((name) => this.#names.indexOf(name as FieldName<F>));
+    const missing = this.#names.find((_, index) => !places.includes(index));
+    if (missing !== undefined) {
+      throw new RangeError(`A row of table ${this.spec.name} has no "${missing}"`);
+    }
+    this.#order = { names, places };
   }
 
   /**
@@ -297,7 +330,7 @@ export class FactTable<F extends FieldTable = FieldTable> {
 
   get hostBytes(): number {
     const lists = this.#lists.reduce((sum, { rows }) => sum + rows.byteLength, 0);
-    return lists + this.#values.values.byteLength + this.#lives.values.byteLength;
+    return lists + this.#values.hostBytes + this.#lives.hostBytes;
   }
 
   #indexOf(field: FieldName<F>): number {
@@ -307,24 +340,23 @@ export class FactTable<F extends FieldTable = FieldTable> {
   }
 
   #number(row: number, index: number): number {
-    return this.#values.values[row * this.#width + index]!;
+    return this.#values.get(row, index);
   }
 
   #life(row: number, what: number): number {
-    return this.#lives.values[row * LIFE.WIDTH + what]!;
+    return this.#lives.get(row, what);
   }
 
   #setLife(row: number, what: number, value: number): void {
-    this.#lives.values[row * LIFE.WIDTH + what] = value;
+    this.#lives.set(row, what, value);
   }
 
   #make(since: number, born: number): number {
     this.#list(since);
     const row = this.count++;
     this.#values.reach(row);
-    this.#lives.reach(row);
-    const { values: lives } = this.#lives;
-    const at = row * LIFE.WIDTH;
+    const lives = this.#lives.reach(row);
+    const at = this.#lives.offset(row);
     lives[at + LIFE.SINCE] = since;
     lives[at + LIFE.BORN] = born;
     lives[at + LIFE.DIED] = FOREVER;
@@ -337,6 +369,15 @@ export class FactTable<F extends FieldTable = FieldTable> {
   #enter(row: number, last: number, seq: number): void {
     const { isBag, place } = this.spec;
     const owners = place === undefined ? this.#key.length - 1 : this.#key.length;
+    const level = this.#levelOf(row, owners);
+    const before = level.get(last) as number | undefined;
+    level.set(last, row);
+    if (before === undefined) return;
+    if (isBag === true) this.#setLife(row, LIFE.BELOW, before);
+    else this.#kill(before, seq);
+  }
+
+  #levelOf(row: number, owners: number): Level {
     let level = this.#root;
     for (let index = 0; index < owners; index++) {
       const value = this.#keyOf(row, index);
@@ -344,11 +385,7 @@ export class FactTable<F extends FieldTable = FieldTable> {
       if (next === undefined) level.set(value, next = new Map());
       level = next;
     }
-    const before = level.get(last) as number | undefined;
-    level.set(last, row);
-    if (before === undefined) return;
-    if (isBag === true) this.#setLife(row, LIFE.BELOW, before);
-    else this.#kill(before, seq);
+    return level;
   }
 
   /** The last number of a row's key. */
@@ -433,7 +470,7 @@ export class FactTable<F extends FieldTable = FieldTable> {
       const name = this.#names[index]!;
       const value = this.#number(of, index);
       const moved = moving.includes(name) ? value + offset : value;
-      this.#values.values[row * this.#width + index] = name === size ? sizeBytes : moved;
+      this.#values.set(row, index, name === size ? sizeBytes : moved);
     }
     level.set(this.#lastOf(row), row);
   }

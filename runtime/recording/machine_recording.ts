@@ -12,7 +12,10 @@ import { Ends, StatementLog } from "./statement_log.ts";
 import { type AnyTableSpec, FactTable } from "./fact_table.ts";
 
 /** What one table does at one kind of event. */
-type Change = (event: MachineEvent) => void;
+interface Change {
+  readonly table: FactTable;
+  readonly make: (rows: FactTable, event: MachineEvent) => void;
+}
 
 /** The beginning of another run that was the same so far. */
 export interface Past {
@@ -56,12 +59,12 @@ export class MachineRecording {
       if (known === undefined) spec.read(machine, (row) => table.begin(0, row));
       for (const name of Object.keys(spec.changes) as EventName[]) {
         // The name leads to the event's type, here as in the stream: no type can say so.
-        const change = spec.changes[name] as (rows: FactTable, event: MachineEvent) => void;
-        this.#changes[eventNumber(name)]!.push((event) => change(table, event));
+        const make = spec.changes[name] as Change["make"];
+        this.#changes[eventNumber(name)]!.push({ table, make });
       }
     }
     this.tables = tables;
-    const stop = machine.events.listen((event) => this.#note(event));
+    const stop = machine.events.listen((event, kind) => this.#note(event, kind));
     machine.onActivity = () => this.activities.note(this.log.count);
     this.#stop = () => {
       machine.onActivity = null;
@@ -88,10 +91,12 @@ export class MachineRecording {
     return bytes;
   }
 
-  #note(event: MachineEvent): void {
-    const kind = eventNumber(event.name);
+  #note(event: MachineEvent, kind: number): void {
     this.log.append(event, kind);
     const changes = this.#changes[kind]!;
-    for (let index = 0; index < changes.length; index++) changes[index]!(event);
+    for (let index = 0; index < changes.length; index++) {
+      const { make, table } = changes[index]!;
+      make(table, event);
+    }
   }
 }

@@ -33,9 +33,8 @@ export class StatementLog {
   note(seq: number, number: number, depth: number): void {
     if (this.count >= ALL_UP_TO && !this.isNoted(this.count, this.seqAt(this.count), seq)) return;
     const row = this.count++;
-    this.#rows.reach(row);
-    const { values } = this.#rows;
-    const at = row * STARTED.WIDTH;
+    const values = this.#rows.reach(row);
+    const at = this.#rows.offset(row);
     values[at + STARTED.SEQ] = seq;
     values[at + STARTED.NUMBER] = number;
     values[at + STARTED.DEPTH] = depth;
@@ -78,14 +77,14 @@ export class StatementLog {
 
   /** Bytes of host memory that it takes, room to grow included. */
   get hostBytes(): number {
-    return this.#rows.values.byteLength;
+    return this.#rows.hostBytes;
   }
 
   #value(started: number, what: number): number {
     if (started < 1 || started > this.count) {
       throw new RangeError(`No statement ${started} started`);
     }
-    return this.#rows.values[(started - 1) * STARTED.WIDTH + what]!;
+    return this.#rows.get(started - 1, what);
   }
 }
 
@@ -96,21 +95,21 @@ export class Ends {
 
   /** Notes an end, unless there was one already. */
   note(seq: number): void {
-    if (this.count > 0 && this.#rows.values[this.count - 1]! >= seq) return;
-    this.#rows.reach(this.count);
-    this.#rows.values[this.count++] = seq;
+    if (this.count > 0 && this.#rows.get(this.count - 1, 0) >= seq) return;
+    this.#rows.reach(this.count)[this.#rows.offset(this.count)] = seq;
+    this.count++;
   }
 
   /** The first end after an event; null when there is none. */
   after(seq: number): number | null {
     const index = this.#indexAfter(seq);
-    return index === this.count ? null : this.#rows.values[index]!;
+    return index === this.count ? null : this.#rows.get(index, 0);
   }
 
   /** The last end before an event; null when there is none. */
   before(seq: number): number | null {
     const index = this.#indexAfter(seq - 1);
-    return index === 0 ? null : this.#rows.values[index - 1]!;
+    return index === 0 ? null : this.#rows.get(index - 1, 0);
   }
 
   /** Ends of their own that begin with those up to an event. */
@@ -128,7 +127,7 @@ export class Ends {
 
   /** Bytes of host memory that it takes, room to grow included. */
   get hostBytes(): number {
-    return this.#rows.values.byteLength;
+    return this.#rows.hostBytes;
   }
 
   #indexAfter(seq: number): number {
@@ -136,7 +135,7 @@ export class Ends {
     let high = this.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#rows.values[middle]! <= seq) low = middle + 1;
+      if (this.#rows.get(middle, 0) <= seq) low = middle + 1;
       else high = middle;
     }
     return low;
