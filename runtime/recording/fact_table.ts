@@ -10,6 +10,7 @@ import type { MachineEvent } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import type { AllHold, Field, FieldTable } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
+import { LiveLists } from "./live_lists.ts";
 import type { ValuePool } from "./value_pool.ts";
 
 /** What every row carries beside its own fields. */
@@ -72,17 +73,6 @@ const NO_ROW = -1;
  * and of a bag the row with the same key that was there before. The last is how many there are.
  */
 const LIFE = { SINCE: 0, BORN: 1, DIED: 2, BELOW: 3, WIDTH: 4 };
-/** Changes after which the rows that hold are listed, beside as many as there are such rows. */
-const LIST_EVERY = 512;
-
-/** The rows that held at one moment. */
-interface LiveList {
-  readonly seq: number;
-  /** Rows made until then. */
-  readonly made: number;
-  readonly rows: Uint32Array;
-}
-
 export class FactTable<F extends FieldTable = FieldTable> {
   readonly spec: FactTableSpec<F>;
   /** Rows made so far, in the order of their beginnings. */
@@ -108,8 +98,7 @@ export class FactTable<F extends FieldTable = FieldTable> {
   #values: FloatRows;
   #lives = new WholeRows(LIFE.WIDTH);
   readonly #root: Level = new Map();
-  #lists: LiveList[] = [];
-  #changesSinceList = 0;
+  #lists = new LiveLists();
 
   constructor(spec: FactTableSpec<F>, pool: ValuePool) {
     this.spec = spec;
@@ -130,7 +119,7 @@ export class FactTable<F extends FieldTable = FieldTable> {
     copied.count = count;
     copied.#values = this.#values.copy(count);
     copied.#lives = this.#lives.copy(count);
-    copied.#lists = this.#lists.filter((list) => list.seq <= seq);
+    copied.#lists = this.#lists.upTo(seq);
     for (let row = 0; row < count; row++) {
       if (this.#life(row, LIFE.DIED) <= seq) continue;
       copied.#setLife(row, LIFE.DIED, FOREVER);
@@ -276,7 +265,7 @@ export class FactTable<F extends FieldTable = FieldTable> {
   /** The rows that held after an event, in no order that means something. */
   rowsAt(seq: number): number[] {
     const held: number[] = [];
-    const list = this.#listBefore(seq);
+    const list = this.#lists.before(seq);
     if (list !== null) {
       for (const row of list.rows) if (this.#life(row, LIFE.DIED) > seq) held.push(row);
     }
@@ -329,8 +318,7 @@ export class FactTable<F extends FieldTable = FieldTable> {
   }
 
   get hostBytes(): number {
-    const lists = this.#lists.reduce((sum, { rows }) => sum + rows.byteLength, 0);
-    return lists + this.#values.hostBytes + this.#lives.hostBytes;
+    return this.#lists.hostBytes + this.#values.hostBytes + this.#lives.hostBytes;
   }
 
   #indexOf(field: FieldName<F>): number {
@@ -362,7 +350,7 @@ export class FactTable<F extends FieldTable = FieldTable> {
     lives[at + LIFE.DIED] = FOREVER;
     lives[at + LIFE.BELOW] = NO_ROW;
     this.live++;
-    this.#changesSinceList++;
+    this.#lists.changes++;
     return row;
   }
 
@@ -479,30 +467,15 @@ export class FactTable<F extends FieldTable = FieldTable> {
     this.#list(seq);
     this.#setLife(row, LIFE.DIED, seq);
     this.live--;
-    this.#changesSinceList++;
+    this.#lists.changes++;
   }
 
   /** Lists the rows that hold, before the first change of an event, where the last list is far. */
   #list(seq: number): void {
-    if (this.#changesSinceList < LIST_EVERY + this.live) return;
-    const last = this.#lists.at(-1);
-    if (last !== undefined && last.seq >= seq - 1) return;
-    const rows = Uint32Array.from(this.rowsAt(seq - 1));
+    if (!this.#lists.isDue(seq, this.live)) return;
     let made = this.count;
     while (made > 0 && this.#life(made - 1, LIFE.SINCE) >= seq) made--;
-    this.#lists.push({ seq: seq - 1, made, rows });
-    this.#changesSinceList = 0;
-  }
-
-  #listBefore(seq: number): LiveList | null {
-    let low = 0;
-    let high = this.#lists.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#lists[middle]!.seq <= seq) low = middle + 1;
-      else high = middle;
-    }
-    return this.#lists[low - 1] ?? null;
+    this.#lists.add({ seq: seq - 1, made, rows: Uint32Array.from(this.rowsAt(seq - 1)) });
   }
 
   #numberOf(index: number, value: unknown): number {

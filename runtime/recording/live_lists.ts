@@ -1,0 +1,55 @@
+/** Which rows of a table held, listed now and then: any moment is a list and a short scan behind it. */
+
+/** Changes after which the rows that hold are listed, beside as many as there are such rows. */
+const LIST_EVERY = 512;
+
+/** The rows that held at one moment. */
+interface LiveList {
+  /** The moment: after this event. */
+  readonly seq: number;
+  /** Rows made until then. */
+  readonly made: number;
+  readonly rows: Uint32Array;
+}
+
+export class LiveLists {
+  /** Changes since the last list. */
+  changes = 0;
+  #lists: LiveList[] = [];
+
+  /** Whether there is to be a list before the first change of an event. @param live Rows that hold. */
+  isDue(seq: number, live: number): boolean {
+    if (this.changes < LIST_EVERY + live) return false;
+    const last = this.#lists.at(-1);
+    return last === undefined || last.seq < seq - 1;
+  }
+
+  add(list: LiveList): void {
+    this.#lists.push(list);
+    this.changes = 0;
+  }
+
+  /** The last list up to a moment; null for none. */
+  before(seq: number): LiveList | null {
+    let low = 0;
+    let high = this.#lists.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#lists[middle]!.seq <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return this.#lists[low - 1] ?? null;
+  }
+
+  /** Lists of their own, up to a moment. */
+  upTo(seq: number): LiveLists {
+    const copied = new LiveLists();
+    copied.#lists = this.#lists.filter((list) => list.seq <= seq);
+    return copied;
+  }
+
+  /** Bytes of host memory that they take. */
+  get hostBytes(): number {
+    return this.#lists.reduce((sum, { rows }) => sum + rows.byteLength, 0);
+  }
+}
