@@ -10,16 +10,8 @@ import type { MachineEvent } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import type { AllHold, Field, FieldTable } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
-import { LiveLists } from "./live_lists.ts";
+import { type Lifetime, LiveLists } from "./live_lists.ts";
 import type { ValuePool } from "./value_pool.ts";
-
-/** What every row carries beside its own fields. */
-export interface Lifetime {
-  /** The event that wrote it; 0 for what there was when the machine was ready. */
-  readonly born: number;
-  /** The event that ended it; null while it holds. */
-  readonly died: number | null;
-}
 
 /** One row of a table. */
 export type FactRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetime;

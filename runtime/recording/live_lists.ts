@@ -1,5 +1,13 @@
 /** Which rows of a table held, listed now and then: any moment is a list and a short scan behind it. */
 
+/** What every row carries beside its own fields. */
+export interface Lifetime {
+  /** The event that wrote it; 0 for what there was when the machine was ready. */
+  readonly born: number;
+  /** The event that ended it; null while it holds. */
+  readonly died: number | null;
+}
+
 /** Changes after which the rows that hold are listed, beside as many as there are such rows. */
 const LIST_EVERY = 512;
 
