@@ -5,7 +5,7 @@
  */
 import { type AuditOptions, MachineAudit } from "./audit/machine_audit.ts";
 import { ActivityQueue } from "./activity.ts";
-import type { DmaAddr, Nanoseconds, PhysAddr } from "./address.ts";
+import type { Bytes, DmaAddr, Nanoseconds, PhysAddr } from "./address.ts";
 import { VirtualClock } from "./clock.ts";
 import { DeviceBus } from "./dma/device/bus_access.ts";
 import { DmaChecker } from "./dma/checker/dma_checker.ts";
@@ -47,6 +47,15 @@ import type { PeerMapType } from "./vocabulary/shared_words.ts";
 import { KernelWarnings } from "./warnings.ts";
 
 export type { PeerMapType };
+
+/** Who wants to know which memory devices read. @internal */
+export interface FetchWatcher {
+  /**
+   * A device reads memory, which lies in one page.
+   * @param dma Where, as the device sees it.
+   */
+  fetched(dev: DmaDevice, dma: number, phys: PhysAddr, sizeBytes: Bytes): void;
+}
 
 /** What the runtime asks of the PCI tree, which lives above it. */
 export interface PeerRouter {
@@ -161,6 +170,11 @@ export class Machine {
    * @internal
    */
   peers: PeerRouter | null = null;
+  /**
+   * Those who want to know what devices read; nearly always nobody.
+   * @internal
+   */
+  readonly fetchWatchers: FetchWatcher[] = [];
   /**
    * What is told to fail, and who counts what could; null while there is neither, as nearly always.
    * @internal

@@ -26,7 +26,11 @@ const FOUND: Readonly<Record<string, { readonly by: string; readonly says: RegEx
     says: /Something leaks when `dma_iova_link` fails[\s\S]*IO addresses at .* were not given back/,
   },
   "05-stale-state": { by: "on the disk", says: /report\[destroy_twice\]/ },
-  "06-one-segment-too-few": { by: "on the disk", says: /E0901/ },
+  "06-one-segment-too-few": {
+    by: "on the disk",
+    says:
+      /report\[unwritten_memory_fetched\] .*nobody has written 16 since their memory was taken at \S*block_hba\.c:\d+/,
+  },
   "07-ended-before-unmap": {
     by: "on the disk",
     says: /of the driver's area after the end of the request of tag 0 \(in hba_unmap\(\) at .*:\d+/,

@@ -161,9 +161,10 @@ function describeReport(
 /** The statement that made what a report is about, where that is another one. */
 function relatedTo(event: IncidentEvent, vm: SideRun): RelatedSpan[] {
   if (event.name !== "dma.report") return [];
-  const { first_site: first, rule, second_site: second } = event.fields;
+  const { class: reportClass, first_site: first, rule, second_site: second } = event.fields;
   const span = first === null ? null : vm.siteCall(first);
   if (span === null || first === second) return [];
+  if (reportClass === "unwritten_memory_fetched") return [{ span, message: "taken here" }];
   // The rules of the two-step API are about ranges.
   return [{ span, message: rule.startsWith("dma.3") ? "reserved or linked here" : "mapped here" }];
 }

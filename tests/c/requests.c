@@ -149,3 +149,25 @@ u64 peer(struct device *dev, struct device *owner, size_t size)
 	pci_free_p2pmem(pdev, memory, size);
 	return bus;
 }
+
+/* A descriptor as `how` says: 0 whole, 1 without its last word, 2 not at all; gives where it is. */
+u64 descriptor(struct device *dev, int from, int how)
+{
+	static struct dma_pool *pool;
+	dma_addr_t dma = 0;
+	u64 *desc;
+
+	if (!pool)
+		pool = dma_pool_create("descriptors", dev, 32, 32, 0);
+	if (from == 0)
+		desc = dma_pool_alloc(pool, GFP_KERNEL, &dma);
+	else if (from == 1)
+		desc = dma_alloc_coherent(dev, 32, &dma, GFP_KERNEL);
+	else
+		desc = kmalloc(32, GFP_KERNEL);
+	if (how < 2)
+		memset(desc, 1, how ? 28 : 32);
+	if (from == 2)
+		dma = dma_map_single(dev, desc, 32, DMA_TO_DEVICE);
+	return dma_mapping_error(dev, dma) ? 0 : dma;
+}

@@ -205,6 +205,8 @@ export class CDriver {
       const { span, text } = this.#placeHere();
       throw new PlacedKernelError("EFAULT", this.#wildText(at, bytes, writes, text), span);
     }
+    if (writes && (marked & MARK.FRESH) !== 0) memory.fresh.write(at, bytes);
+    if ((marked & MARK.LOOK) === 0) return;
     const phys = memory.physOf(at) as PhysAddr;
     const lent = this.#kernel.lent.find(phys, bytes, writes);
     if (lent === null && (writes || memory.cached === null)) return;

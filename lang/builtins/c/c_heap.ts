@@ -9,14 +9,14 @@ import { eventId } from "../../../runtime/event_vocabulary.ts";
 import { FAULT } from "../../../runtime/faults.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import { WINDOW_BYTES } from "./c_addresses.ts";
+import { UNWRITTEN } from "./c_fresh.ts";
 import { type CMemory, MARK } from "./c_memory.ts";
 
 const ALLOC = eventId("driver.alloc");
 const FREE = eventId("driver.free");
 
 const SMALLEST_BLOCK_BYTES = 32;
-/** What a byte holds that nobody has written yet, and one that was given back. */
-export const UNWRITTEN = 0xa5;
+/** What a byte holds that was given back. */
 const GIVEN_BACK = 0x6b;
 /** Blocks that were given back and are not used again yet. */
 const RESTING_BLOCKS = 64;
@@ -130,6 +130,7 @@ export class CHeap {
     memory.guard(at, isPages ? roomBytes : 2 * roomBytes);
     memory.open(at, sizeBytes);
     memory.bytes.fill(zeroed ? 0 : UNWRITTEN, at, at + sizeBytes);
+    memory.fresh.take(at, sizeBytes, zeroed, block.site);
     this.#live.set(at, block);
     if (events.tick(ALLOC)) events.emit(ALLOC, { phys, size_bytes: sizeBytes });
     return block;
@@ -148,6 +149,7 @@ export class CHeap {
     this.#live.delete(at);
     block.freedAt = events.context.site ?? 0;
     memory.bytes.fill(GIVEN_BACK, at, at + block.sizeBytes);
+    memory.fresh.give(at);
     memory.close(at, block.sizeBytes, MARK.FREED);
     if (events.tick(FREE)) events.emit(FREE, { phys: block.phys, size_bytes: block.sizeBytes });
     this.#resting.push(block);

@@ -8,8 +8,9 @@ import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
 import type { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import type { ErrnoName, KernelError } from "../../../runtime/errno.ts";
 import { PlacedKernelError } from "../placed_error.ts";
-import type { Machine } from "../../../runtime/machine.ts";
+import type { FetchWatcher, Machine } from "../../../runtime/machine.ts";
 import type { LabDevice } from "../../../devices/lab.ts";
+import { spanPlace } from "../../source.ts";
 import type { Run } from "../../values/run.ts";
 import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
@@ -32,7 +33,7 @@ export interface SharedBlock {
   readonly at: number;
 }
 
-export class CKernel {
+export class CKernel implements FetchWatcher {
   readonly heap: CHeap;
   readonly lent: LentRanges;
   /** By the address that C has for it. */
@@ -60,6 +61,7 @@ export class CKernel {
   constructor(readonly machine: Machine, readonly memory: CMemory, readonly places: CPlaces) {
     this.heap = new CHeap(machine, memory);
     this.lent = new LentRanges(machine, memory);
+    machine.fetchWatchers.push(this);
   }
 
   /** A part of the kernel that keeps something of its own, made when it is first asked for. */
@@ -69,6 +71,21 @@ export class CKernel {
     const made = new Part(this);
     this.#parts.set(Part, made);
     return made;
+  }
+
+  /** A device reads memory: not what this driver has taken and never written, one hopes. */
+  fetched(device: DmaDevice, dma: number, phys: PhysAddr, sizeBytes: number): void {
+    const at = this.memory.pointerTo(phys);
+    if (at === NOWHERE || !this.memory.isFresh(at, sizeBytes)) return;
+    const unwritten = this.memory.fresh.fetched(at, sizeBytes);
+    if (unwritten === null) return;
+    const { site } = unwritten;
+    const taken = site === null ? null : this.run.siteSpan(site);
+    const where = taken === null ? "" : ` at ${spanPlace(taken)}`;
+    this.machine.checker?.cpu.unwritten(device.name, { dma, phys, sizeBytes }, {
+      ...unwritten,
+      where,
+    });
   }
 
   /** A function is called, at a place. */

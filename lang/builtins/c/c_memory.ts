@@ -21,12 +21,15 @@ import {
   WASM_PAGE_BYTES,
   WINDOW_BYTES,
 } from "./c_addresses.ts";
+import { FreshMemory } from "./c_fresh.ts";
 import { CachedView } from "./c_caches.ts";
 
 /** What a byte of the shadow says beside 0, all eight bytes, and 1 to 7, so many of them. */
 export const MARK = {
   /** Somebody wants to look at each access: the bytes are a device's, or old. */
   LOOK: 0x40,
+  /** Not all of the bytes are written: stores are looked at. */
+  FRESH: 0x20,
   /** Never given out. */
   CLOSED: 0x80,
   FREED: 0x81,
@@ -35,7 +38,8 @@ export const MARK = {
   NULL: 0x83,
 } as const;
 
-const { BEHIND, CLOSED, LOOK, NULL } = MARK;
+const { BEHIND, CLOSED, FRESH, LOOK, NULL } = MARK;
+const LOOKED_AT = LOOK | FRESH;
 const LOOK_WORD = LOOK * 0x01010101;
 /**
  * The shadow keeps marks with their top bit turned round: memory that is all zero is closed, and the
@@ -58,6 +62,8 @@ export class CMemory {
   /** First byte of the window, for C and as a physical address. */
   readonly windowAt: number;
   readonly windowPhys: PhysAddr;
+  /** What of it nobody has written. */
+  readonly fresh: FreshMemory;
   /** The driver's own bytes against those of the CPU's caches; null where devices see the caches. */
   readonly cached: CachedView | null;
   readonly #machine: Machine;
@@ -87,6 +93,7 @@ export class CMemory {
     this.view = new DataView(buffer, 0, this.shadowAt);
     this.shadow = new Uint8Array(buffer, this.shadowAt);
     this.#shadowWords = new Uint32Array(buffer, this.shadowAt, this.shadow.length / 4);
+    this.fresh = new FreshMemory(this, FRESH);
     this.cached = machine.caches === null ? null : new CachedView(machine.caches, this);
     this.open(NULL_BYTES, staticBytes - NULL_BYTES);
     this.close(0, NULL_BYTES, NULL);
@@ -227,15 +234,15 @@ export class CMemory {
     return this.shadow[Math.floor(at / GRANULE_BYTES)]! ^ TURNED;
   }
 
-  /** The first mark that stands against touching some bytes; or `LOOK`, or 0. */
+  /** The first mark that stands against touching some bytes; else `LOOK`, `FRESH`, both or 0. */
   worstMark(at: number, sizeBytes: number): number {
     if (!(at >= 0 && at + sizeBytes <= this.shadowAt)) return CLOSED;
     let look = 0;
     for (let byte = at; byte < at + sizeBytes; byte++) {
       const mark = this.markAt(byte);
       if (mark >= CLOSED) return mark;
-      look |= mark & LOOK;
-      const open = mark & ~LOOK;
+      look |= mark & LOOKED_AT;
+      const open = mark & ~LOOKED_AT;
       if (open !== 0 && byte % GRANULE_BYTES >= open) return BEHIND;
     }
     return look;
@@ -244,6 +251,25 @@ export class CMemory {
   /** Whether the driver may touch some bytes, whoever looks at that. */
   isOpen(at: number, sizeBytes: number): boolean {
     return this.worstMark(at, sizeBytes) < CLOSED;
+  }
+
+  /** Whether some byte of a span may be one that nobody has written. */
+  isFresh(at: number, sizeBytes: number): boolean {
+    const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
+    for (let granule = Math.floor(at / GRANULE_BYTES); granule < end; granule++) {
+      if (((this.shadow[granule]! ^ TURNED) & (CLOSED | FRESH)) === FRESH) return true;
+    }
+    return false;
+  }
+
+  /** Has every store into a span be looked at until all of its bytes are written, or no more. */
+  markFresh(at: number, sizeBytes: number, isFresh: boolean): void {
+    const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
+    const { shadow } = this;
+    for (let granule = Math.floor(at / GRANULE_BYTES); granule < end; granule++) {
+      if (isFresh) shadow[granule]! |= FRESH;
+      else shadow[granule]! &= ~FRESH;
+    }
   }
 
   /** Has every access of a span be looked at. */

@@ -4,7 +4,7 @@ import { DmaPool, type PoolBlock } from "../../../runtime/dma/calls/pool.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { formatCount } from "../../text/numbers.ts";
 import { GRANULE_BYTES } from "./c_addresses.ts";
-import { UNWRITTEN } from "./c_heap.ts";
+import { UNWRITTEN } from "./c_fresh.ts";
 import { type CKernel, hex } from "./c_kernel.ts";
 import { MARK } from "./c_memory.ts";
 
@@ -58,6 +58,7 @@ export class CPools {
     const start = this.#kernel.share(page as PhysAddr, PAGE_SIZE_BYTES) + (block.phys - page);
     memory.open(start, blockBytes);
     memory.bytes.fill(zeroed ? 0 : UNWRITTEN, start, start + blockBytes);
+    memory.fresh.take(start, blockBytes, zeroed, this.#kernel.machine.events.context.site);
     used.set(start, block);
     return { at: start, dma: block.dma };
   }
@@ -78,6 +79,7 @@ export class CPools {
       );
     }
     used.delete(start);
+    this.#kernel.memory.fresh.give(start);
     this.#kernel.memory.close(start, blockBytes, MARK.FREED);
     pool.free(block, block.dma);
   }
@@ -93,7 +95,10 @@ export class CPools {
         `Pool "${name}" is destroyed with ${count} that nobody has given back ${text}`,
       );
     }
-    for (const start of used.keys()) this.#kernel.memory.close(start, blockBytes, MARK.FREED);
+    for (const start of used.keys()) {
+      this.#kernel.memory.fresh.give(start);
+      this.#kernel.memory.close(start, blockBytes, MARK.FREED);
+    }
     pool.destroy();
     this.#pools.delete(at);
   }

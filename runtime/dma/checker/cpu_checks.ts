@@ -67,4 +67,30 @@ export class CpuChecks {
       lent.site,
     );
   }
+
+  /**
+   * A device has fetched bytes that nobody has written since their memory was taken.
+   * @param fetch All that it fetched.
+   * @param bytes Which of them; `where` as a sentence fragment, with where they were taken.
+   */
+  unwritten(
+    device: string,
+    fetch: { readonly dma: number; readonly phys: PhysAddr; readonly sizeBytes: Bytes },
+    bytes: {
+      readonly offset: Bytes;
+      readonly count: Bytes;
+      readonly site: number | null;
+      readonly where: string;
+    },
+  ): void {
+    const { count, offset, site, where } = bytes;
+    this.#ledger.report(
+      "unwritten_memory_fetched",
+      `Device "${device}" reads ${fetch.sizeBytes} bytes at ${hexAddress(fetch.dma)} (physical ${
+        hexAddress(fetch.phys)
+      }), of which nobody has written ${count} since their memory was taken${where}: the first is ` +
+        `byte ${offset}`,
+      site,
+    );
+  }
 }

@@ -205,6 +205,7 @@ Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls u
     "device_write_lost",
     "cpu_touches_device_buffer",
     "freed_while_mapped",
+    "unwritten_memory_fetched",
     "private_memory_access",
     "peer_misrouted",
     "peer_memory_without_pool",

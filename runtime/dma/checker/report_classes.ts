@@ -194,6 +194,10 @@ const REPORT_CLASS_TABLE = {
     "dma.1.6",
     "Memory was given back that a device still has a mapping of.",
   ),
+  unwritten_memory_fetched: hazard(
+    "c-api.5",
+    "A device read bytes that nobody has written since their memory was taken.",
+  ),
   private_memory_access: hazard(
     "dma.1.5",
     "A device touched memory of a confidential guest that is not shared.",

@@ -150,6 +150,7 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
         return 0;
       }
       kernel.memory.open(row, size);
+      kernel.memory.fresh.take(row, size, true, kernel.machine.events.context.site);
       kernel.coherent.set(row, { memory, at: row });
       if (!kernel.memory.isOpen(handle, 8)) {
         throw kernel.crash("dma_alloc_coherent() is given no place for the address");
@@ -180,6 +181,7 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
       const said = new CoherentMemory(dma, size, pages, pageSizeBytes, owned);
       kernel.machine.dma.dmaFreeCoherent(device, said, memory);
       kernel.coherent.delete(at);
+      kernel.memory.fresh.give(at);
       kernel.memory.close(at, pages.length * pageSizeBytes, MARK.FREED);
     },
   },
