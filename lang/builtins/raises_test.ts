@@ -126,6 +126,10 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   request: {
     EINVAL: `${STRICT}request(bio(read, into: buffer(size: 512B, offset: 2B))) fails EINVAL`,
   },
+  block_request: {
+    EINVAL: `${STRICT}block_request(ssd, read, into: alloc_pages(3, contiguous: false),
+      max_segments: 2) fails EINVAL`,
+  },
   pci_alloc_p2pmem: { ENOMEM: `${STRICT}pci_alloc_p2pmem(ssd, 4KiB) fails ENOMEM` },
   pci_p2pdma_add_resource: {
     EINVAL: `${PEER}pci_p2pdma_add_resource(gpu, 0, 2MiB) fails EINVAL`,

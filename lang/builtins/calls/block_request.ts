@@ -96,7 +96,8 @@ export const BLOCK_REQUEST_CALLS: readonly FunctionSpec[] = [
       "hand it to a driver; EINVAL when it would be cut. A driver in C is given it as its struct " +
       "request, and ends it by blk_mq_end_request().",
     example: `machine { iommu { mode = strict }\n  pci { root_port rp0 { endpoint hba { } } } }
-let req = block_request(hba, read, lba: 8, into: alloc_pages(3, contiguous: false))
+let mem = alloc_pages(3, contiguous: false)
+let req = block_request(hba, read, lba: 8, into: mem)
 assert req.phys_segments == 3 and req.bytes == 12KiB and not req.done
 let state = iova_state()
 assert blk_rq_dma_map_iter_start(req, hba, state, dma_iter())
