@@ -90,3 +90,13 @@ export function command<const O extends OptionSpecs>(spec: CommandSpec<O>): Comm
       spec.run({ words, options: options as Invocation<O>["options"], screen }),
   };
 }
+
+/** What options are that nobody gave. */
+export function unsetOptions(options: OptionSpecs): OptionValues {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, { kind }]) => [
+      name,
+      kind === "flag" ? false : kind === "texts" ? [] : null,
+    ]),
+  );
+}

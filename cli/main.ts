@@ -4,31 +4,37 @@
  *     deno task dmalab run examples/01-hello-map.dma
  */
 import { host } from "./host.ts";
-import { parseCommandLine } from "./command_line.ts";
-import { COMMANDS } from "./commands/mod.ts";
+import { unsetOptions } from "./command.ts";
 import type { ExitCode } from "./exit_code.ts";
-import { VERSION } from "./package_version.ts";
 import { toItsEnd } from "./process_end.ts";
 import { ProcessScreen, type Screen } from "./screen.ts";
 
-const PROGRAM = {
-  name: "dmalab",
-  version: VERSION,
-  brief: "dmalab: a laboratory for DMA mapping",
-  commands: COMMANDS,
-};
-
 /** Does what a command line says. */
 export async function main(words: readonly string[], screen: Screen): Promise<ExitCode> {
-  const parsed = parseCommandLine(PROGRAM, words, screen);
+  const [name, ...rest] = words;
+  // Without options there is nothing that the framework would read, and who types waits for its start.
+  if (name === "repl" && rest.length <= 1 && rest.every((word) => /^[^-]/.test(word))) {
+    const { REPL } = await import("./commands/repl.ts");
+    return await REPL.run({ words: rest, options: unsetOptions(REPL.options), screen });
+  }
+  const { parseCommandLine } = await import("./command_line.ts");
+  const { COMMANDS } = await import("./commands/mod.ts");
+  const { VERSION } = await import("./package_version.ts");
+  const program = {
+    name: "dmalab",
+    version: VERSION,
+    brief: "dmalab: a laboratory for DMA mapping",
+    commands: COMMANDS,
+  };
+  const parsed = parseCommandLine(program, words, screen);
   if (typeof parsed === "number") return parsed;
   return await parsed.command.run({ ...parsed, screen });
 }
 
 /** Does what this process was started with, and ends it. */
-export async function runMain(): Promise<never> {
+export async function runMain(): Promise<void> {
   const screen = new ProcessScreen();
-  host.exit(await toItsEnd(() => main(host.args, screen), screen));
+  host.exitCode = await toItsEnd(() => main(host.args, screen), screen);
 }
 
 if (import.meta.main) await runMain();

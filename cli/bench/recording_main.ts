@@ -1,12 +1,13 @@
 /**
  * Prints what `recording.ts` measures, for a process of its own: `rate` the events a second of a
  * run, `recorded` those of the same run recorded, `bytes` what the recording takes by event, `look`
- * and `worst` the milliseconds of a look at a moment, `back` and `live` those of lines in the REPL, `answer` and
+ * and `worst` the milliseconds of a look at a moment, `back` and `live` those of lines in the REPL, `left` the bytes
+ * that a thousand of them leave, `answer` and
  * `worst-answer` those of the debug adapter.
  */
 import { measureAnswers } from "./debug/answers.ts";
 import { measureBytes, measureLooks, measureRate } from "./recording.ts";
-import { measureBack, measureLive } from "./repl_moves.ts";
+import { measureBack, measureLeft, measureLive } from "./repl_moves.ts";
 
 const MEASURES: Readonly<Record<string, () => number | Promise<number>>> = {
   rate: () => measureRate(false),
@@ -16,6 +17,7 @@ const MEASURES: Readonly<Record<string, () => number | Promise<number>>> = {
   worst: () => measureLooks().worstMs,
   back: measureBack,
   live: measureLive,
+  left: measureLeft,
   answer: async () => middleOf(await measureAnswers()),
   "worst-answer": async () => (await measureAnswers()).at(-1)!,
 };

@@ -98,6 +98,28 @@ export async function measureLive(): Promise<number> {
   return times.sort((one, other) => one - other)[ROUNDS >> 1]!;
 }
 
+const STEPS = 1000;
+
+/** What so many lines of going back and forth leave behind, in bytes: each pair ends where it began. */
+export async function measureLeft(): Promise<number> {
+  const typist = await longSession();
+  const walk = async (pairs: number, pairsALook: number) => {
+    for (let pair = 0; pair < pairs; pair++) {
+      await typist.type(":back 7");
+      // Something that only a machine can tell: machines are parked for it, up to their budget.
+      if (pair % pairsALook === 0) await typist.type("done");
+      await typist.type(":step 7");
+    }
+    // There only when V8 was started with --expose-gc.
+    const collect: unknown = Reflect.get(globalThis, "gc");
+    if (typeof collect === "function") collect();
+    const { external, heapUsed } = Deno.memoryUsage();
+    return heapUsed + external;
+  };
+  const before = await walk(STEPS / 2, 4);
+  return await walk(STEPS / 2, 10) - before;
+}
+
 const MAIN = "cli/bench/recording_main.ts";
 
 export const REPL_MOVES = [
@@ -106,6 +128,12 @@ export const REPL_MOVES = [
     "ms",
     "one event back from a million in the REPL, with what changed, up to the prompt",
     () => measureInChild(MAIN, ["back"]),
+  ),
+  plainBenchmark(
+    "repl.left1k",
+    "bytes",
+    "what 1,000 further lines of :back and :step leave in memory, behind a million events",
+    () => measureInChild(MAIN, ["left"], ["--expose-gc"]),
   ),
   plainBenchmark(
     "record.live1m",

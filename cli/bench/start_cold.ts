@@ -72,3 +72,58 @@ export const START_CHECKOUT: Benchmark = {
   doc: "the same in this project, from its sources",
   run: () => measureStart(START_CHECKOUT.name, PROJECT, SCENARIO),
 };
+
+/** Wall time of one process that reads no input, in milliseconds. @throws {Error} When it fails. */
+function timeProcess(args: readonly string[], folder: string): number {
+  const start = performance.now();
+  const { success } = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd: folder,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).outputSync();
+  if (!success) throw new Error(`deno ${args.join(" ")} failed`);
+  return performance.now() - start;
+}
+
+/** Times both in turn. */
+function measureRepl(name: string, folder: string, program: string): BenchResult {
+  const ownMs: number[] = [];
+  const denoMs: number[] = [];
+  for (let round = -WARM_UPS; round < ROUNDS; round++) {
+    const deno = timeProcess(["repl"], folder);
+    const own = timeProcess(["run", "--no-prompt", "-R=.", program, "repl"], folder);
+    if (round < 0) continue;
+    denoMs.push(deno);
+    ownMs.push(own);
+  }
+  return {
+    name,
+    value: rounded(median(ownMs)),
+    unit: "ms",
+    ratio: rounded(median(ownMs) / median(denoMs)),
+    to: "deno repl",
+  };
+}
+
+export const REPL_START: Benchmark = {
+  name: "repl.start",
+  doc: "the REPL with dmalab as a package, up to the end of an empty input, against deno repl",
+  run() {
+    const folder = Deno.makeTempDirSync({ prefix: "dmalab-start-" });
+    try {
+      const built = buildPackage(folder, false);
+      if (!built.done) throw new Error(built.problem);
+      return Promise.resolve(measureRepl(REPL_START.name, folder, "bin.js"));
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+};
+
+export const REPL_START_CHECKOUT: Benchmark = {
+  name: "repl.start_checkout",
+  doc: "the same in this project, from its sources",
+  run: () => Promise.resolve(measureRepl(REPL_START_CHECKOUT.name, PROJECT, "cli/main.ts")),
+};
