@@ -8,6 +8,7 @@ import { HostLoader } from "../cli/host_loader.ts";
 import { loadFollowed } from "../lang/language.ts";
 import {
   comparePositions,
+  evaluate,
   move,
   type Position,
   type Recording,
@@ -149,6 +150,48 @@ Deno.test("the failure of a run stops once, both ways", () => {
   const found = [{ seq: 0, statement: 3 }];
   assertEquals(stopsOf(recording, stops, "forward"), found);
   assertEquals(stopsOf(recording, stops, "back"), found);
+});
+
+const COUNTING = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
+fn twice(n) {
+  let doubled = n * 2
+  return doubled
+}
+let buf = alloc_pages(2)
+let maps = []
+let n = 0
+for page in buf.pages {
+  maps.push(dma_map_phys(ssd, page, 4KiB, to_device))
+  n += 1
+}
+n = twice(n)
+for map in maps { dma_unmap_phys(ssd, map, 4KiB, to_device) }
+`;
+
+Deno.test("a change of an expression stops both ways, wherever it can be asked", () => {
+  const { program } = loadFollowed(new SourceFile("changes.dma", COUNTING), memoryFiles({}));
+  const recording = recordRun(program!, runsOf(program!)[0]!);
+  assertEquals(recording.failure, null);
+  const both = (spec: Omit<StopSpec, "cause">, ...expressions: readonly string[]) => {
+    const stops = new Stops();
+    for (const expression of expressions) {
+      stops.add({ ...spec, cause: { kind: "change", expression } });
+    }
+    const ahead = stopsOf(recording, stops, "forward");
+    assertEquals(stopsOf(recording, stops, "back").toReversed(), ahead);
+    return ahead;
+  };
+  const values = (at: readonly Position[], text: string) =>
+    at.map((each) => evaluate(recording, each, text).text);
+  assertEquals(values(both({}, "n"), "n"), ["1", "2", "4"]);
+  const live = both({}, "iommu.live_mappings");
+  assertEquals(values(live, "iommu.live_mappings"), ["1", "2", "1", "0"]);
+  assertEquals(both({}, "n", "iommu.live_mappings").length, 7);
+  assertEquals(values(both({ hits: 3 }, "n"), "n"), ["4"]);
+  assertEquals(values(both({ condition: "n > 1" }, "n"), "n"), ["2", "4"]);
+  assertEquals(both({}, "buf.size"), []);
+  // What is seen in one function only is no change for being out of sight in between.
+  assertEquals(both({}, "doubled"), []);
 });
 
 Deno.test("breakpoints of every kind have stopped", () => {

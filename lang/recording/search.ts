@@ -107,8 +107,55 @@ function lastChangeWithin(
   return lastChangeOf(recording, begin, tell)?.after === first.after ? null : first;
 }
 
+/**
+ * Each moment of a stretch, without its beginning, at which an expression came to be something else
+ * than it was before, until there are so many. Where it cannot be asked it has not changed, and the
+ * first time that it can be asked is no change.
+ *
+ * @throws {Interrupted} When somebody ended the search.
+ */
+export function changesWithin(
+  recording: Recording,
+  from: Position,
+  to: Position,
+  question: Question,
+  most = Infinity,
+): readonly Position[] {
+  const found: Position[] = [];
+  let known: string | null = null;
+  recording.reruns.visit(from, (seen) => {
+    const { at } = seen;
+    const told = tell(question, seen);
+    if (comparePositions(at, from) === 0) {
+      known = told ?? lastToldBefore(recording, from, question);
+    } else {
+      if (told !== null && known !== null && told !== known) found.push(at);
+      known = told ?? known;
+    }
+    const goesOn = comparePositions(at, to) < 0 && found.length < most;
+    return goesOn ? nextMoment(recording, at) : null;
+  });
+  return found;
+}
+
+/** What an expression was when it could be asked last before a moment; null when it never could. */
+function lastToldBefore(recording: Recording, at: Position, question: Question): string | null {
+  let end = at;
+  for (let moments = FIRST_MOMENTS; comparePositions(end, START) > 0; moments *= 4) {
+    const begin = stretchBefore(recording, end, moments);
+    let last: string | null = null;
+    recording.reruns.visit(begin, (seen) => {
+      last = tell(question, seen) ?? last;
+      return comparePositions(seen.at, end) < 0 ? nextMoment(recording, seen.at) : null;
+    });
+    if (last !== null) return last;
+    end = begin;
+  }
+  return null;
+}
+
 /** A moment that is some moments before another, or the beginning. */
-function stretchBefore(recording: Recording, end: Position, moments: number): Position {
+export function stretchBefore(recording: Recording, end: Position, moments: number): Position {
   let at = end;
   for (let turn = 0; turn < moments; turn++) {
     const before = momentBefore(recording, at);

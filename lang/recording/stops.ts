@@ -8,6 +8,7 @@
 import { type Cell, changesOf } from "./cells.ts";
 import { LookError, type Question } from "./look.ts";
 import { statementsOnLine } from "./places.ts";
+import { changesWithin, stretchBefore } from "./search.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 import type { Recording } from "./recording.ts";
 
@@ -23,7 +24,9 @@ export type StopCause =
   /** The moment at which the run fails. */
   | { readonly kind: "failure" }
   /** A row of a table begins, is written anew, or ends. */
-  | { readonly kind: "data"; readonly cell: Cell };
+  | { readonly kind: "data"; readonly cell: Cell }
+  /** An expression comes to be something else. Such a breakpoint has no message. */
+  | { readonly kind: "change"; readonly expression: string };
 
 /** A breakpoint, as somebody sets it. */
 export interface StopSpec {
@@ -57,6 +60,9 @@ const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "
 
 /** Moments between two looks at whether somebody wants a search to end. */
 const WINDOW_MOMENTS = 4096;
+
+/** Moments of the first stretch in which a change is looked for backwards. */
+const FIRST_MOMENTS = 1024;
 
 /** How often a breakpoint was come to, as far as that was counted. */
 interface Counted {
@@ -128,12 +134,33 @@ export class Stops {
     }));
     const stopping = places.filter(({ log }) => log === null);
     const forward = comparePositions(from, to) <= 0;
-    const hit = forward
+    const known = forward
       ? firstHit(recording, stopping, from, to)
       : lastHit(recording, stopping, to, from);
+    const hit = this.#changeBefore(recording, from, known, to) ?? known;
     const logging = forward ? places.filter(({ log }) => log !== null) : [];
     const logged = loggedBetween(recording, logging, from, hit?.at ?? to);
     return { hit, logged };
+  }
+
+  /** A change of an expression that is on the way before something else that stops. */
+  #changeBefore(
+    recording: Recording,
+    from: Position,
+    other: StopHit | null,
+    to: Position,
+  ): StopHit | null {
+    let nearest: StopHit | null = null;
+    for (const stop of this.all) {
+      if (stop.cause.kind !== "change") continue;
+      const limit: Position = (nearest ?? other)?.at ?? to;
+      const question = recording.looker.question(stop.cause.expression);
+      const at: Position | null = comparePositions(from, to) <= 0
+        ? firstChange(recording, stop, question, from, limit)
+        : lastChange(recording, stop, question, limit, from);
+      if (at !== null) nearest = { at, stop };
+    }
+    return nearest;
   }
 
   #countedOf(recording: Recording, { id }: Stop): Counted {
@@ -176,6 +203,7 @@ function placesOf(recording: Recording, stop: Stop): Omit<Places, "counted"> {
     case "incident":
       return { ...common, kinds: kindsNamed(cause.of.map((each) => INCIDENT_EVENTS[each])) };
     case "failure":
+    case "change":
       return common;
     case "data":
       return { ...common, events: new Set(changesOf(recording, cause.cell).map(({ seq }) => seq)) };
@@ -310,6 +338,58 @@ function laterOf(recording: Recording, rough: Position, from: Position): Positio
   const byStatement = { seq: statements.seqAt(rough.statement), statement: rough.statement };
   const later = comparePositions(bySeq, byStatement) > 0 ? bySeq : byStatement;
   return comparePositions(later, from) > 0 ? later : from;
+}
+
+/** The first change of `(from, to)`, or at the end of the run, at which a breakpoint stops. */
+function firstChange(
+  recording: Recording,
+  stop: Stop,
+  question: Question,
+  from: Position,
+  to: Position,
+): Position | null {
+  for (let at = from;;) {
+    const [change] = changesWithin(recording, at, to, question, 1);
+    if (change === undefined) return null;
+    if (stopsAtChange(recording, stop, question, change)) return change;
+    at = change;
+  }
+}
+
+/** The last change of `(from, to)` at which a breakpoint stops: looked for in ever longer stretches. */
+function lastChange(
+  recording: Recording,
+  stop: Stop,
+  question: Question,
+  from: Position,
+  to: Position,
+): Position | null {
+  let end = to;
+  for (let moments = FIRST_MOMENTS; comparePositions(end, from) > 0; moments *= 4) {
+    const rough = stretchBefore(recording, end, moments);
+    const begin = comparePositions(rough, from) < 0 ? from : rough;
+    const last = changesWithin(recording, begin, end, question)
+      .findLast((at) =>
+        comparePositions(at, to) < 0 && stopsAtChange(recording, stop, question, at)
+      );
+    if (last !== undefined) return last;
+    end = begin;
+  }
+  return null;
+}
+
+/** Whether a change is one that its condition and its hit count mean. */
+function stopsAtChange(
+  recording: Recording,
+  { condition, hits = 1 }: Stop,
+  question: Question,
+  at: Position,
+): boolean {
+  if (condition !== undefined) {
+    const asked = recording.looker.question(condition);
+    if (!recording.reruns.look(at, (seen) => holds(asked, seen))) return false;
+  }
+  return hits <= 1 || changesWithin(recording, START, at, question).length >= hits;
 }
 
 function holds(condition: Question, seen: Parameters<Question["ask"]>[0]): boolean {
