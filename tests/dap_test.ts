@@ -384,6 +384,73 @@ Deno.test("the hunt of docs/debugging.md goes as the page tells it", async () =>
   });
 });
 
+const COUNTING = `machine { pci { root_port rp0 { nvme ssd { } } } }
+let n = 1
+let sizes = { first: 4KiB, second: 8KiB }
+for turn in 0..3 {
+  n = n + turn
+}
+sizes.second = 16KiB
+print "{n}"
+`;
+
+Deno.test("an expression is waited for, both ways, and words are offered in the console", async () => {
+  await withScenario(COUNTING, async (program) => {
+    await withClient(async (client) => {
+      await client.body("launch", { program, stopOnEntry: true });
+      await client.event("initialized");
+      await client.move("configurationDone");
+      await client.move("next");
+      const values = async (command: string, expression: string) => {
+        const found: string[] = [];
+        for (;;) {
+          const { reason } = await client.move(command);
+          if (reason !== "data breakpoint") return found;
+          found.push((await client.body("evaluate", { expression })).result);
+        }
+      };
+      // Behind the run's end its names are still in sight.
+      const info = await client.body("dataBreakpointInfo", { name: "n * 2" });
+      assertEquals([info.description, info.accessTypes], ["n * 2", ["write"]]);
+      await client.body("setDataBreakpoints", { breakpoints: [{ dataId: info.dataId }] });
+      assertEquals(await values("continue", "n"), ["2", "4"]);
+      assertEquals(await values("reverseContinue", "n"), ["4", "2"]);
+      const unknown = await client.body("dataBreakpointInfo", { name: "frobnicate" });
+      assertEquals(unknown.dataId, null);
+      assertMatch(unknown.description, /^Nothing is called `frobnicate`/);
+
+      // The same by clicking on a part of a variable.
+      await client.body("setDataBreakpoints", { breakpoints: [] });
+      const { threadId } = await client.move("dmalab.move", {
+        unit: "over",
+        way: "forward",
+        count: 3,
+      });
+      const { id } = (await frames(client, threadId))[0]!;
+      const { scopes } = await client.body("scopes", { frameId: id });
+      const locals = scopes.find((each: { name: string }) => each.name === "Locals");
+      const { variables } = await client.body("variables", locals);
+      const sizes = variables.find((each: { name: string }) => each.name === "sizes");
+      const part = { variablesReference: sizes.variablesReference, name: "second" };
+      const { dataId, description } = await client.body("dataBreakpointInfo", part);
+      assertEquals(description, "sizes.second");
+      await client.body("setDataBreakpoints", { breakpoints: [{ dataId }] });
+      assertEquals(await values("continue", "sizes.second"), ["16KiB"]);
+
+      const offered = async (text: string) => {
+        const { targets } = await client.body("completions", { text, column: text.length + 1 });
+        return targets.map(({ label, length, start }: Record<string, unknown>) =>
+          `${label} ${start} ${length}`
+        );
+      };
+      assertEquals(await offered(":rew"), [":rewind 1 4"]);
+      assertEquals(await offered("siz"), ["size 1 3", "sizes 1 3"]);
+      assert((await offered("1 + iommu.li")).includes("live_mappings 11 2"));
+      assertEquals(await offered(":state page_t"), ["page_table 8 6"]);
+    });
+  });
+});
+
 const WRONG = `let size = 4KiB + 10us\n`;
 
 Deno.test("a scenario that is wrong is not launched, and says where it is wrong", async () => {

@@ -2,7 +2,13 @@
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
-import { type Position, type Recording, type Step, Stops } from "../../lang/recording/mod.ts";
+import {
+  type Position,
+  type Recording,
+  type Step,
+  type Stop,
+  Stops,
+} from "../../lang/recording/mod.ts";
 import { codeOfFailure } from "../scenario/load_scenario.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { Debuggee, type Halt } from "./debuggee.ts";
@@ -189,12 +195,17 @@ export class Adapter {
         return {
           reason: this.target.breakpoints.reasonOf(stop),
           hitBreakpointIds: [stop.id],
-          ...stop.cause.kind === "line"
-            ? {}
-            : { text: formatEventText(this.recording.event(at.seq)) },
+          ...this.#stopText(stop, at),
         };
       }
     }
+  }
+
+  /** What a stop is at, where that is no line: an event, or what has changed. */
+  #stopText({ cause }: Stop, { seq }: Position): { readonly text?: string } {
+    if (cause.kind === "line") return {};
+    if (cause.kind === "change") return { text: cause.expression };
+    return { text: formatEventText(this.recording.event(seq)) };
   }
 
   #result(): string {

@@ -131,16 +131,20 @@ export class Breakpoints {
     });
   }
 
-  /** Breakpoints on rows of tables and on addresses: what {@linkcode dataId} has named. */
+  /** Breakpoints on rows, addresses and expressions: what {@linkcode dataId} has named. */
   setData(wanted: readonly DebugProtocol.DataBreakpoint[]): Answer[] {
     this.#clear("data");
     return wanted.map((each) => {
       if (each.accessType === "read" || each.accessType === "readWrite") {
         return refused("Only changes stop: reading leaves nothing in the tables");
       }
-      const cell = cellOf(each.dataId, this.#recording);
-      if (cell === null) return refused("There is no such row");
-      return this.#add("data", { kind: "data", cell }, each);
+      const cause = watchedOf(each.dataId, this.#recording);
+      if (cause === null) return refused("There is no such row");
+      if (cause.kind === "change") {
+        const problem = this.#problemOf(cause.expression, null);
+        if (problem !== null) return refused(problem);
+      }
+      return this.#add("data", cause, each);
     });
   }
 
@@ -241,19 +245,27 @@ function messageExpression(message: string): string {
   return `"${inner.join("")}"`;
 }
 
-/** The name of a cell, for clients to give back. */
-export function dataId(cell: Cell): string {
-  return JSON.stringify(cell);
+/** What may be waited for: a row or an address, or an expression. */
+export type Watched = Extract<StopCause, { readonly kind: "data" | "change" }>;
+
+/** The name of something that may be waited for, for clients to give back. */
+export function dataId(watched: Watched): string {
+  return JSON.stringify(
+    watched.kind === "data" ? watched.cell : { expression: watched.expression },
+  );
 }
 
-/** The cell of a name; null when it is none of this run's. */
-function cellOf(id: string, recording: Recording): Cell | null {
+/** What a name stands for; null when it is nothing of this run's. */
+function watchedOf(id: string, recording: Recording): Watched | null {
   try {
-    const { covers, equal, table } = JSON.parse(id) as Partial<Cell>;
+    const parts = JSON.parse(id) as Partial<Cell> & { readonly expression?: unknown };
+    const { covers, equal, expression, table } = parts;
+    if (typeof expression === "string") return { kind: "change", expression };
     const { spec: { fields } } = recording.table(String(table));
     const names = [...Object.keys(equal ?? {}), ...covers ? [covers.field] : []];
     if (!names.every((name) => name in fields)) return null;
-    return { table: String(table), equal: equal ?? {}, covers: covers ?? null };
+    const cell = { table: String(table), equal: equal ?? {}, covers: covers ?? null };
+    return { kind: "data", cell };
   } catch {
     return null;
   }

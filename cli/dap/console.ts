@@ -4,6 +4,8 @@ import { formatEvents } from "../../lang/render/event_line.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import type { CommandTarget } from "../repl/command_target.ts";
 import { runReplCommand } from "../repl/commands.ts";
+import { suggestWords } from "../repl/completion.ts";
+import { NamesInSight } from "../debug/names_in_sight.ts";
 
 /** Consoles wrap what is longer. */
 const COLUMNS = 160;
@@ -17,7 +19,11 @@ class Lines implements CommandTarget {
   traceAlways = false;
   lastMoveSeq: number;
 
+  /** Names that can be typed. */
+  readonly session: NamesInSight;
+
   constructor(readonly place: Place) {
+    this.session = new NamesInSight(place);
     this.lastMoveSeq = place.at.seq;
   }
 
@@ -53,4 +59,9 @@ export function runConsoleCommand(line: string, place: Place): CommandResult {
     moved: comparePositions(before, place.at) !== 0,
     goesOn,
   };
+}
+
+/** What could stand where a line ends that somebody types. */
+export function completionsOf(typed: string, place: Place): ReturnType<typeof suggestWords> {
+  return suggestWords(typed, new Lines(place));
 }

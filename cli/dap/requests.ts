@@ -11,12 +11,12 @@ import {
 } from "../../lang/recording/mod.ts";
 import type { Adapter } from "./adapter.ts";
 import { EXCEPTION_FILTERS } from "./breakpoints.ts";
-import { runConsoleCommand } from "./console.ts";
+import { completionsOf, runConsoleCommand } from "./console.ts";
 import { listEvents } from "./event_list.ts";
 import type { LaunchArguments } from "./launch.ts";
 import { RequestError } from "./request_error.ts";
 import { Sources } from "./sources.ts";
-import { cellAt, dataBreakpointInfo } from "./variables.ts";
+import { dataBreakpointInfo } from "./variables.ts";
 
 /** What the adapter can do, as clients ask before anything else. */
 const CAPABILITIES: DebugProtocol.Capabilities = {
@@ -42,6 +42,8 @@ const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsLoadedSourcesRequest: true,
   supportsDelayedStackTraceLoading: true,
   supportsBreakpointLocationsRequest: true,
+  supportsCompletionsRequest: true,
+  completionTriggerCharacters: [":", "."],
   supportTerminateDebuggee: true,
 };
 
@@ -49,6 +51,8 @@ type Granular = { readonly granularity?: DebugProtocol.SteppingGranularity };
 
 /** Bytes that are read at once at most. */
 const MOST_BYTES = 2 ** 20;
+/** Words that are offered at once at most. */
+const MOST_COMPLETIONS = 200;
 
 /** A method for each request. What one gives is the body of the answer. */
 export class Requests {
@@ -108,10 +112,13 @@ export class Requests {
 
   dataBreakpointInfo(args: DebugProtocol.DataBreakpointInfoArguments) {
     const { asAddress, name, variablesReference = 0 } = args;
-    const { variables } = this.#adapter.target;
-    const isAddress = asAddress === true || variablesReference === 0;
+    const { debuggee, variables } = this.#adapter.target;
+    const isText = asAddress === true || variablesReference === 0;
     return dataBreakpointInfo(
-      isAddress ? cellAt(name) : variables.cellOf(variablesReference, name),
+      isText
+        ? variables.watchedBy(debuggee.at, name)
+        : variables.watchedIn(variablesReference, name) ??
+          "only rows, device addresses and expressions can be waited for",
     );
   }
 
@@ -242,6 +249,20 @@ export class Requests {
 
   variables(args: DebugProtocol.VariablesArguments) {
     return { variables: this.#adapter.standing.variables.list(args) };
+  }
+
+  completions({ column, line = 1, text }: DebugProtocol.CompletionsArguments) {
+    const { debuggee } = this.#adapter.standing;
+    const typed = (text.split("\n")[line - 1] ?? "").slice(0, column - 1);
+    const { all, part } = completionsOf(typed, debuggee);
+    return {
+      targets: all.slice(0, MOST_COMPLETIONS).map(({ doc, text: label }) => ({
+        label,
+        detail: doc,
+        start: column - part.length,
+        length: part.length,
+      })),
+    };
   }
 
   evaluate({ context, expression, frameId }: DebugProtocol.EvaluateArguments) {

@@ -227,8 +227,8 @@ Deno.test("a row and an address are waited for, and their makers and enders stop
     }
     assertEquals(texts, ["data breakpoint: iommu.map", "data breakpoint: iommu.unmap"]);
     assertEquals((await client.move("reverseContinue")).text.split(" ")[0], "iommu.map");
-    const local = await client.body("dataBreakpointInfo", { name: "state" });
-    assertEquals(local.dataId, null);
+    const unknown = await client.body("dataBreakpointInfo", { name: "nothing_at_all" });
+    assertEquals(unknown.dataId, null);
     const { breakpoints } = await client.body("setDataBreakpoints", {
       breakpoints: [{ dataId: "{}" }, { dataId: info.dataId, accessType: "read" }],
     });

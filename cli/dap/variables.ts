@@ -16,7 +16,7 @@ import {
   spanOfEvent,
 } from "../../lang/recording/mod.ts";
 import { spanPlace } from "../../lang/source.ts";
-import { dataId } from "./breakpoints.ts";
+import { dataId, type Watched } from "./breakpoints.ts";
 import type { ShownFrame } from "./stack.ts";
 
 type Variable = DebugProtocol.Variable;
@@ -79,9 +79,27 @@ export class Variables {
     return container.list(start, count === undefined || count === 0 ? MOST_LISTED : count);
   }
 
-  /** The cell behind a name that was shown in something; null when it has none. */
-  cellOf(reference: number, name: string): Cell | null {
-    return this.#containers[reference - 1]?.cell?.(name) ?? null;
+  /** What may be waited for behind a name that was shown in something; null for nothing. */
+  watchedIn(reference: number, name: string): Watched | null {
+    const container = this.#containers[reference - 1];
+    const cell = container?.cell?.(name) ?? null;
+    if (cell !== null) return { kind: "data", cell };
+    const shown = container?.list(0, MOST_LISTED).find((each) => each.name === name);
+    const expression = shown?.evaluateName;
+    return expression === undefined ? null : { kind: "change", expression };
+  }
+
+  /** An address, or an expression that has a value at a moment; null, or why it has none. */
+  watchedBy(at: Position, text: string): Watched | string {
+    const cell = cellAt(text);
+    if (cell !== null) return { kind: "data", cell };
+    try {
+      openValue(this.#recording, at, text);
+      return { kind: "change", expression: text };
+    } catch (error) {
+      if (error instanceof LookError) return lookProblem(error);
+      throw error;
+    }
   }
 
   /** What an expression is, to be opened further. */
@@ -246,7 +264,7 @@ function fixed(all: readonly Variable[]): Container {
 }
 
 /** The cell that a device address is in: whatever leads it to memory, of any device. */
-export function cellAt(text: string): Cell | null {
+function cellAt(text: string): Cell | null {
   const digits = text.trim().replaceAll("_", "");
   if (!/^(?:0x[\da-f]+|\d+)$/i.test(digits)) return null;
   const address = Number(digits);
@@ -254,21 +272,20 @@ export function cellAt(text: string): Cell | null {
   return { table: "page_table", equal: {}, covers: { field: "iova", address } };
 }
 
-/** What a client is told of something that may be waited for. */
+/** What a client is told of something that may be waited for. @param watched Or why there is nothing. */
 export function dataBreakpointInfo(
-  cell: Cell | null,
+  watched: Watched | string,
 ): DebugProtocol.DataBreakpointInfoResponse["body"] {
-  if (cell === null) {
-    return {
-      dataId: null,
-      description: "only rows of tables and device addresses can be waited for",
-    };
+  if (typeof watched === "string") return { dataId: null, description: watched };
+  if (watched.kind === "change") {
+    const { expression } = watched;
+    return { dataId: dataId(watched), description: expression, accessTypes: ["write"] };
   }
-  const { covers, equal, table } = cell;
+  const { covers, equal, table } = watched.cell;
   const where = covers === null
     ? Object.values(equal).join(" ")
     : `${covers.field} ${formatAddress(covers.address)}`;
-  return { dataId: dataId(cell), description: `${table} ${where}`, accessTypes: ["write"] };
+  return { dataId: dataId(watched), description: `${table} ${where}`, accessTypes: ["write"] };
 }
 
 /** What is wrong with an expression, as a sentence with its hint. */

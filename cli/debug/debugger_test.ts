@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { loadFollowed } from "../../lang/language.ts";
 import { recordRun, runsOf } from "../../lang/recording/mod.ts";
 import { SourceFile } from "../../lang/source.ts";
@@ -50,6 +50,23 @@ Deno.test("the debugger opens where a test fails, with its variables in sight", 
   assertMatch(answers[0]!, /^mapping of 4KiB at .*\ndma\[18\/18\]> $/);
   assertMatch(answers[1]!, /^1\n/);
   assertMatch(answers[2]!, /^8KiB\n/);
+});
+
+Deno.test("a change of an expression stops, both ways", async () => {
+  const { answers } = await talk(
+    ":goto start",
+    ":break changed iommu.live_mappings",
+    ":continue",
+    ":continue",
+    ":rcontinue",
+    ":break changed 1 +",
+  );
+  assertMatch(answers[1]!, /^breakpoint 1: changed iommu\.live_mappings\n/);
+  assertMatch(answers[2]!, /^stopped by breakpoint 1\n/m);
+  const eventOf = (answer: string) => /^event (\d+)\//m.exec(answer)![1];
+  assertEquals(eventOf(answers[4]!), eventOf(answers[2]!));
+  assert(Number(eventOf(answers[3]!)) > Number(eventOf(answers[2]!)));
+  assertMatch(answers[5]!, /expected|expression/i);
 });
 
 Deno.test("the mapping that was left is found in three commands", async () => {

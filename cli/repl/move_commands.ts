@@ -230,12 +230,13 @@ function setBreak(repl: CommandTarget, argument: string): true {
   const cause = causeOf(repl, what);
   if (cause === null) {
     repl.refuse(
-      `"${what}" is nothing to stop at: a line, an event, a call, fault, report or failure`,
+      `"${what}" is nothing to stop at: a line, an event, a call, fault, report, failure or changed EXPR`,
     );
     return true;
   }
   return answering(repl, () => {
     if (condition !== undefined) recording.looker.question(condition);
+    if (cause.kind === "change") recording.looker.question(cause.expression);
     const stop = stops.add({ cause, ...condition === undefined ? {} : { condition } });
     repl.say(`breakpoint ${stop.id}: ${breakText(stop)}`);
   });
@@ -252,6 +253,8 @@ function causeOf(repl: CommandTarget, text: string): StopSpec["cause"] | null {
     return { kind: "incident", of: [text] };
   }
   if (text === "failure") return { kind: "failure" };
+  const changed = text.match(/^changed\s+(.+)$/)?.[1];
+  if (changed !== undefined) return { kind: "change", expression: changed };
   const isEvent = [text, `call.${text}`].some((name) => eventNames.includes(name));
   return isEvent ? { kind: "event", names: [text] } : null;
 }
@@ -263,6 +266,8 @@ function breakText({ cause, condition }: StopSpec): string {
     ? cause.names.join(", ")
     : cause.kind === "incident"
     ? cause.of.join(", ")
+    : cause.kind === "change"
+    ? `changed ${cause.expression}`
     : cause.kind;
   return condition === undefined ? what : `${what} if ${condition}`;
 }
