@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { readRulePage } from "../cli/package/places.ts";
+import { CoverageRecorder } from "../cli/testing/coverage/recorder.ts";
+import { coverageLines, coverageReport } from "../cli/testing/coverage/report.ts";
 import { openScenario } from "../cli/scenario/load_scenario.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { loadText } from "../lang/language.ts";
@@ -93,6 +96,23 @@ Deno.test("a driver in C from probe to remove, with registers and interrupts tha
   const outcomes = await outcomesOf("wire.dma");
   assertEquals(outcomes.size, 12);
   assertEquals([...outcomes].filter(([, outcome]) => outcome !== "held"), []);
+});
+
+Deno.test("which lines of C have run, on whichever machine", async () => {
+  const opened = await openScenario(join(ROOT, "tests/c/branches.dma"));
+  assert(!("problem" in opened) && opened.program !== null);
+  const { program } = opened;
+  const recorder = new CoverageRecorder(program);
+  const record = recorder.record(runProgramWith(null, program, { only: "tests" }));
+  const { files } = coverageReport(record, readRulePage);
+  assertEquals(files.map(({ file, open }) => [file.replace(/^.*tests/, "tests"), open]), [
+    // What is never called, what follows from too large numbers, and from three.
+    ["tests/c/branches.c", [9, 10, 18, 24, 30, 31]],
+  ]);
+  const { lines, run } = files[0]!;
+  assertEquals([lines, run], [15, 9]);
+  const text = coverageLines(coverageReport(record, readRulePage)).join("\n");
+  assertStringIncludes(text, "branches.c: 9-10, 18, 24, 30-31\n");
 });
 
 Deno.test("what the compiler says is shown as what we say", async () => {

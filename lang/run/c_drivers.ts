@@ -10,7 +10,7 @@ import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { SourceFile } from "../source.ts";
 import { type LoadedFile, loadNamedFile, type SourceLoader } from "../syntax/load_files.ts";
 import type { CDriverDeclaration } from "../syntax/tree/ast.ts";
-import type { CLoader, CompiledC, CShelf } from "../values/c_module.ts";
+import type { CLoader, CModule, CompiledC, CShelf } from "../values/c_module.ts";
 import type { Registry } from "../values/registry.ts";
 import type { Kind, TypeSpec } from "../values/spec.ts";
 import type { Value } from "../values/value.ts";
@@ -73,6 +73,7 @@ export function refuseCDrivers(files: readonly LoadedFile[], bag: DiagnosticBag)
 class CRegistry {
   readonly #types: Map<string, TypeSpec>;
   readonly #told = new Set<string>();
+  readonly #modules = new Set<CModule>();
 
   constructor(
     readonly inner: Registry,
@@ -88,6 +89,7 @@ class CRegistry {
     return {
       ...inner,
       types: this.#types,
+      cModules: () => this.#modules,
       buildConfig: (...parts) => {
         const config = inner.buildConfig(...parts);
         for (const each of this.declared) this.#find(each, config);
@@ -99,6 +101,7 @@ class CRegistry {
         const globals = world.globals as Map<string, Value>;
         for (const each of this.declared) {
           const module = this.#find(each, config)?.module ?? null;
+          if (module !== null) this.#modules.add(module);
           if (module !== null) globals.set(each.declaration.name.text, module.start(world));
         }
         return world;

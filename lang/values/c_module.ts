@@ -10,10 +10,19 @@ import type { TypeSpec } from "./spec.ts";
 import type { Value } from "./value.ts";
 import type { World } from "./world.ts";
 
+/** Lines of a source, ascending. */
+export interface LinesRun {
+  /** Those that there is code of. */
+  readonly all: readonly number[];
+  readonly run: readonly number[];
+}
+
 /** A compiled driver. */
 export interface CModule {
   /** Its functions as the methods of a type of its own. */
   readonly type: TypeSpec;
+  /** Which lines of its sources have run, by their names. */
+  linesRun(): ReadonlyMap<string, LinesRun>;
   /** The driver on a machine of its own, with its data as it is at the beginning. */
   start(world: World): Value;
 }

@@ -13,6 +13,7 @@ import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { Run } from "./run.ts";
 import type { World, WorldOptions } from "./world.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
+import type { CModule } from "./c_module.ts";
 import type { BranchOutcome } from "./branch_outcome.ts";
 import type { ConfigModifier, EvaluateConstant } from "./machine_variant.ts";
 import type { RaisedError } from "./raised_error.ts";
@@ -60,6 +61,9 @@ export interface Registry {
   eventFields(eventName: string): FieldTable;
   /** What every event carries besides. */
   readonly commonFields: FieldTable;
+
+  /** Drivers in C that machines were built with; absent where a program has none. */
+  readonly cModules?: () => Iterable<CModule>;
 
   /**
    * The machine that a block and its modifiers describe. What is wrong goes into the bag with its

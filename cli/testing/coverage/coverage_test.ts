@@ -52,6 +52,7 @@ Deno.test("a rule that was decided and cited is exercised once; the rest is list
     decided: ["dma.2.1.8", "dma.2.1.3"],
     cited: ["dma.2.1", "nvme.2.6"],
     exits: ["dma_iova_link EIO", "no such exit"],
+    lines: {},
   }, readRulePage);
   const dma = report.pages.find(({ page }) => page === "dma")!;
   assertEquals([dma.decided, dma.cited, dma.exercised], [1, 1, 1]);

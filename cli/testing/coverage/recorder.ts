@@ -10,6 +10,7 @@ import type { Program } from "../../../lang/run/program.ts";
 import type { RunReport, TestOutcome } from "../../../lang/run/report.ts";
 import { parse } from "../../../lang/syntax/parse.ts";
 import { isReturn, type MachineEvent } from "../../../runtime/events.ts";
+import type { LinesRun } from "../../../lang/values/c_module.ts";
 import { citedRules } from "./citations.ts";
 
 /** Names as events and texts give them, for any number of files. */
@@ -17,6 +18,8 @@ export interface CoverageRecord {
   readonly decided: readonly string[];
   readonly cited: readonly string[];
   readonly exits: readonly string[];
+  /** Lines of drivers in C that there is code of, and those that some test came by. */
+  readonly lines: Readonly<Record<string, LinesRun>>;
 }
 
 export class CoverageRecorder {
@@ -77,6 +80,11 @@ export class CoverageRecorder {
       decided: [...this.#decided],
       cited: citationsOf(this.program, passed, complete),
       exits: [...this.#exits],
+      lines: joinLines(
+        [...this.program.registry.cModules?.() ?? []].map((module) =>
+          Object.fromEntries(module.linesRun())
+        ),
+      ),
     };
   }
 }
@@ -108,5 +116,21 @@ export function joinRecords(records: readonly CoverageRecord[]): CoverageRecord 
     decided: all(({ decided }) => decided),
     cited: all(({ cited }) => cited),
     exits: all(({ exits }) => exits),
+    lines: joinLines(records.map(({ lines }) => lines)),
   };
+}
+
+/** A source that is compiled for several machines is one file: what has run on one of them has run. */
+function joinLines(parts: readonly CoverageRecord["lines"][]): CoverageRecord["lines"] {
+  const ascending = (lines: readonly number[]) => [...new Set(lines)].toSorted((a, b) => a - b);
+  const files = new Set(parts.flatMap((part) => Object.keys(part)));
+  return Object.fromEntries(
+    [...files].toSorted().map((file) => {
+      const own = parts.flatMap((part) => part[file] ?? []);
+      return [file, {
+        all: ascending(own.flatMap(({ all }) => all)),
+        run: ascending(own.flatMap(({ run }) => run)),
+      }];
+    }),
+  );
 }

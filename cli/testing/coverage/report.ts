@@ -9,6 +9,16 @@ export interface CoverageReport {
   /** Rules that nothing decided by and no passing test cites. */
   readonly openRules: readonly Rule[];
   readonly openExits: readonly Exit[];
+  /** Of drivers in C. */
+  readonly files: readonly FileCoverage[];
+}
+
+/** A source in C: how many lines there is code of, how many have run, and which have not. */
+export interface FileCoverage {
+  readonly file: string;
+  readonly lines: number;
+  readonly run: number;
+  readonly open: readonly number[];
 }
 
 /** Numbers of rules. A rule that was decided and cited counts in both. */
@@ -57,12 +67,18 @@ export function coverageReport(
     })),
     openRules: rules.filter((rule) => !decided.has(rule) && !cited.has(rule)),
     openExits: exits.filter(({ name }) => !reached.has(name)),
+    files: Object.entries(record.lines).map(([file, { all, run }]) => ({
+      file,
+      lines: all.length,
+      run: run.length,
+      open: all.filter((line) => !run.includes(line)),
+    })),
   };
 }
 
 /** The table, the numbers, and what nobody exercises. */
 export function coverageLines(report: CoverageReport): string[] {
-  const { pages, exits, openRules, openExits } = report;
+  const { pages, exits, files, openRules, openExits } = report;
   const sum = <T>(rows: readonly T[], of: (row: T) => number) =>
     rows.reduce((total, row) => total + of(row), 0);
   const rules = sum(pages, (page) => page.rules);
@@ -83,6 +99,7 @@ export function coverageLines(report: CoverageReport): string[] {
       }`
     ),
     "",
+    ...linesOfC(files),
     ...NOT_MODELLED.length === 0 ? [] : [`told, not modelled: ${NOT_MODELLED.join(", ")}`, ""],
     ...openRules.length === 0 ? [] : [
       "rules that nobody exercises:",
@@ -97,6 +114,40 @@ export function coverageLines(report: CoverageReport): string[] {
     `rule coverage ${exercised} of ${rules} (${percent(exercised, rules)}), ` +
     `exits ${reached} of ${ways} (${percent(reached, ways)})`,
   ];
+}
+
+/** What of drivers in C has run; nothing where there are none. */
+function linesOfC(files: readonly FileCoverage[]): string[] {
+  if (files.length === 0) return [];
+  const open = files.filter((row) => row.open.length > 0);
+  const width = Math.max(23, ...files.map(({ file }) => file.length));
+  return [
+    `lines of C  ${" ".repeat(width - 10)} lines      run`,
+    ...files.map((row) =>
+      `  ${row.file.padEnd(width)} ${cell(row.lines, 5)} ${cell(row.run, 8)}  ${
+        percent(row.run, row.lines)
+      }`
+    ),
+    "",
+    ...open.length === 0 ? [] : [
+      "lines of C that nobody comes by:",
+      ...open.map(({ file, open }) => `  ${file}: ${spans(open)}`),
+      "",
+    ],
+  ];
+}
+
+/** Numbers, with those that follow each other as one: `3, 7-9`. */
+function spans(lines: readonly number[]): string {
+  const parts: { first: number; last: number }[] = [];
+  for (const line of lines) {
+    const part = parts.at(-1);
+    if (part?.last === line - 1) part.last = line;
+    else parts.push({ first: line, last: line });
+  }
+  return parts.map(({ first, last }) => first === last ? `${first}` : `${first}-${last}`).join(
+    ", ",
+  );
 }
 
 function cell(value: number, width: number): string {

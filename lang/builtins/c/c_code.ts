@@ -1,5 +1,7 @@
 /** A driver in C as the compiler gave it: its code, and what is known of it. */
 import type { SourceFile } from "../../source.ts";
+import type { LinesRun } from "../../values/c_module.ts";
+import { CCoverage } from "./c_coverage.ts";
 import { LineTable } from "./line_table.ts";
 import { type ModuleShape, shapeOf } from "./wasm_reader.ts";
 
@@ -13,6 +15,7 @@ export class CCode {
   readonly sources: ReadonlyMap<string, SourceFile>;
   /** Names of its functions that scripts may call. */
   readonly functionNames: readonly string[];
+  readonly coverage: CCoverage;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   #lines: LineTable | null = null;
 
@@ -24,6 +27,7 @@ export class CCode {
     this.#bytes = bytes;
     this.module = new WebAssembly.Module(bytes);
     this.shape = shapeOf(bytes);
+    this.coverage = new CCoverage(bytes, this.shape);
     this.sources = sources;
     this.functionNames = [...this.shape.functions.keys()].filter((name) => !OWN.test(name));
   }
@@ -40,6 +44,16 @@ export class CCode {
       this.#lines = new LineTable(new Uint8Array(section ?? new ArrayBuffer(0)));
     }
     return this.#lines;
+  }
+
+  /** Which lines of its sources have run; before it was called first, none is known. */
+  linesRun(): ReadonlyMap<string, LinesRun> {
+    const lines = new Map<string, LinesRun>();
+    for (const [file, run] of this.coverage.lines(this.lines)) {
+      const source = this.source(file);
+      if (source !== undefined) lines.set(source.name, run);
+    }
+    return lines;
   }
 
   /** How many bytes the compiled module takes. */

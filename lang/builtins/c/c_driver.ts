@@ -77,6 +77,9 @@ export class CDriver {
       globals: (at: number, count: number) => {
         for (let index = 0; index < count; index++) this.#globals.push(at + index * GLOBAL_BYTES);
       },
+      guards: (first: number, end: number) =>
+        this.#code.coverage.arm(this.#memory.view, first, end),
+      passed: (guard: number) => this.#code.coverage.pass(guard),
       burnt: () => {
         kernel.run.work(FUEL_TURNS * TURN_STEPS);
         return FUEL_TURNS;

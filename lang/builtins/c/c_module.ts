@@ -61,6 +61,7 @@ export function makeCModule(
   };
   return {
     type: type as TypeSpec,
+    linesRun: () => code.linesRun(),
     start: (world) => new Handle(type as TypeSpec, new DriverOfWorld(code, world)),
   };
 }

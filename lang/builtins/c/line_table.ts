@@ -57,6 +57,13 @@ export class LineTable {
     this.#rows = rows.sort((a, b) => a.address - b.address || Number(b.isEnd) - Number(a.isEnd));
   }
 
+  /** What places some code is of, each where it begins. */
+  rowsIn(start: number, end: number): readonly (LinePlace & { readonly address: number })[] {
+    return this.#rows.filter((row) =>
+      row.address >= start && row.address < end && row.line > 0 && !row.isEnd
+    );
+  }
+
   /** The place of an address in the code section; null where nothing is known. */
   find(address: number): LinePlace | null {
     let low = 0;

@@ -23,12 +23,20 @@ export interface Signature {
   readonly result: ValueType | null;
 }
 
+/** From its first byte to the one behind its last. */
+export interface CodeSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** What is known of a module. */
 export interface ModuleShape {
   /** Functions by the names they are exported under. */
   readonly functions: ReadonlyMap<string, Signature>;
   /** Offset of the code section's content: line tables count from there. */
   readonly codeAt: number;
+  /** Where the code of each function lies, from there. */
+  readonly bodies: readonly CodeSpan[];
   /** Bytes of memory that its stack and its data take. */
   readonly staticBytes: number;
 }
@@ -104,6 +112,7 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
   const functions: (Signature | undefined)[] = [];
   const exported = new Map<string, Signature>();
   let codeAt = 0;
+  let bodies: readonly CodeSpan[] = [];
   let staticBytes = 0;
   while (!reader.isAtEnd) {
     const section = reader.byte();
@@ -128,10 +137,20 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
         const signature = functions[reader.unsigned()];
         if (kind === EXTERNAL.FUNCTION && signature !== undefined) exported.set(name, signature);
       });
-    } else if (section === SECTION.CODE) codeAt = reader.at;
+    } else if (section === SECTION.CODE) {
+      codeAt = reader.at;
+      bodies = reader.many(() => bodyIn(reader, codeAt));
+    }
     reader.at = end;
   }
-  return { functions: exported, codeAt, staticBytes };
+  return { functions: exported, codeAt, bodies, staticBytes };
+}
+
+function bodyIn(reader: ByteReader, codeAt: number): CodeSpan {
+  const sizeBytes = reader.unsigned();
+  const start = reader.at - codeAt;
+  reader.at += sizeBytes;
+  return { start, end: start + sizeBytes };
 }
 
 function signatureIn(reader: ByteReader): Signature {
