@@ -354,3 +354,49 @@ Deno.test("one slot and one mapping are told as one, and what counts is asked of
   machine.dma.dmaMapPhys(dev, at(0x10_0000), KIB, DMA_FROM_DEVICE);
   assertEquals(held.leaks().map(({ text }) => text), ["bounce slot 0 was not given back"]);
 });
+
+Deno.test("of several pieces of a device's memory only the one that is given back goes", () => {
+  const { machine: { events }, machine } = testBench();
+  const held = new HeldResources(machine);
+  const [call, ret, free] = [
+    eventId("call.pci_alloc_p2pmem"),
+    eventId("ret.pci_alloc_p2pmem"),
+    eventId("call.pci_free_p2pmem"),
+  ];
+  events.context.enterDevice("cmb");
+  const places = [0x1000, 0x8000, 0xc000_0000, 0xd000_0000];
+  for (const [index, phys] of places.entries()) {
+    const size = 4096 * (index + 1);
+    if (events.tick(call)) events.emit(call, { dev: "cmb", size });
+    if (events.tick(ret)) events.emit(ret, { result: at(phys), error: null });
+  }
+  for (const [gone, index] of [2, 0, 3, 1].entries()) {
+    assertEquals(held.leaks().length, places.length - gone);
+    const phys = at(places[index]!);
+    if (events.tick(free)) events.emit(free, { dev: "cmb", phys, size: 4096 * (index + 1) });
+    assertEquals(held.leaks().some(({ span }) => span?.start === phys), false);
+  }
+  assertEquals(held.leaks(), []);
+});
+
+Deno.test("memory goes back as that of the device and the request that give it back, where there is any", () => {
+  const { machine: { events }, machine } = testBench();
+  const held = new HeldResources(machine);
+  const tell = (event: "mem.alloc" | "mem.free", device: string, request: number) => {
+    const outer = events.context.enter({ cpu: 0, device, request, site: request });
+    const id = eventId(event);
+    const fields = { size_bytes: 512, what: "dma_vecs", from: "mempool" } as const;
+    if (events.tick(id)) events.emit(id, fields);
+    events.context.leave(outer);
+  };
+  const left = () => held.leaks().map(({ taken }) => `${taken?.device} ${taken?.request}`);
+  tell("mem.alloc", "a", 1);
+  tell("mem.alloc", "b", 2);
+  tell("mem.alloc", "a", 3);
+  tell("mem.free", "b", 9);
+  assertEquals(left(), ["a 1", "a 3"]);
+  tell("mem.free", "a", 1);
+  assertEquals(left(), ["a 3"]);
+  tell("mem.free", "c", 7);
+  assertEquals(left(), []);
+});

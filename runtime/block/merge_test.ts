@@ -418,3 +418,27 @@ Deno.test("gap_bits_without_data: a discard that joins another has no vector to 
   // A release without gap bits has nothing to get wrong.
   assertEquals(old.join(old.request(discard(0)), discard(8)), true);
 });
+
+Deno.test("what meets on the queue's boundary leaves no gap, whatever the boundary is (block.md 1.6)", () => {
+  for (const virtBoundaryMask of [511, 1023, 4095]) {
+    const unit = virtBoundaryMask + 1;
+    for (const begin of [0, 512, 1024]) {
+      for (const length of [512, 1024, 3584, 4096]) {
+        for (const next of [0, 512, 1024, 2048]) {
+          const queue = new Queue({ virtBoundaryMask });
+          const request = queue.request(bio(80, [vec(A + begin, length)]));
+          const joins = queue.join(request, bio(80 + length / 512, [vec(B + next, 512)]));
+          const meets = [begin, begin + length, next].every((at) => at % unit === 0);
+          const says = `${unit}: ${begin} to ${begin + length}, ${next}`;
+          assertEquals([joins, queue.rule], [meets, meets ? "back" : "gap"], says);
+          assertEquals(request.closed, false);
+        }
+      }
+      // What touches has none, if the request begins on the boundary.
+      const queue = new Queue({ virtBoundaryMask });
+      const request = queue.request(bio(80, [vec(A + begin, 512)]));
+      const joins = queue.join(request, bio(81, [vec(A + begin + 512, 512)]));
+      assertEquals(joins, begin % unit === 0, `${unit}: ${begin}`);
+    }
+  }
+});

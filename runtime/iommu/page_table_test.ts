@@ -258,3 +258,19 @@ Deno.test("runs of leaves and ranges to flush are told however many there are", 
     assertEquals(range, [index, 100 + index, index % 3]);
   }
 });
+
+Deno.test("a table says what it is made of, and where its addresses end", () => {
+  for (const pageSizesBytes of [[KIB_4], [KIB_4, MIB_2], STANDARD]) {
+    for (const addressBits of [39, 48, 57]) {
+      const options = { pageSizesBytes, addressBits };
+      const tables = [
+        new GenericPageTable(options),
+        new ArmPageTable({ ...options, granuleBytes: KIB_4 }),
+      ];
+      for (const table of tables) {
+        assertEquals([table.granuleBytes, table.pageSizesBytes], [KIB_4, pageSizesBytes]);
+        assertEquals([table.lastAddress, table.warnings], [2 ** addressBits - 1, 0]);
+      }
+    }
+  }
+});

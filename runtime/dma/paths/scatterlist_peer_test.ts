@@ -159,3 +159,23 @@ Deno.test("the design of 2021 has its mark in the link to the page (p2p.md 9.1)"
     assertEquals(list.isBusAddressAt(1), false);
   }
 });
+
+Deno.test("a list of nothing but peers' memory takes no IO addresses, and maps nothing (dma.md 7.2)", () => {
+  for (const count of [1, 2, 5]) {
+    const { machine, dev, fields, names } = withPeers("strict");
+    const list = listOf(new Array<EntryKind>(count).fill("near"));
+    const { ranges } = dev.domain!.iova;
+    const before = ranges.count;
+    assertEquals(machine.dma.dmaMapSg(dev, list, DMA_FROM_DEVICE), count);
+    assertEquals(names("iova.alloc", "iommu.map", "iommu.sync_map"), []);
+    const addresses = Array.from({ length: count }, (_, index) => NEAR + index * 2 * PAGE);
+    assertEquals(
+      list.mapped().map(({ dma }): number => dma),
+      addresses.map((phys) => phys + BUS_OFFSET),
+    );
+    assertEquals(ranges.count, before);
+    machine.dma.dmaUnmapSg(dev, list, DMA_FROM_DEVICE);
+    assertEquals([names("iommu.unmap", "iova.free"), fields("dma.unmap").length], [[], count]);
+    assertEquals([dev.mappings, machine.iommu.liveMappings], [0, 0]);
+  }
+});
