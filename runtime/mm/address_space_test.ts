@@ -254,3 +254,91 @@ Deno.test("no memory for a page is ENOMEM since 7.3, and EFAULT before; a read-o
   assertEquals(ends("7.2"), [-ERRNO.EFAULT, -ERRNO.EPERM]);
   assertEquals(ends("7.3"), [-ERRNO.ENOMEM, -ERRNO.EPERM]);
 });
+
+Deno.test("a huge page moves as one, every page of it with its own bytes (hmm-rdma-vfio.md 1.5)", () => {
+  const { machine, mm } = process(512, HUGE_ORDER);
+  mm.faultIn(START, true);
+  const before = mm.pageAt(START)!.phys;
+  const taken = machine.pages.takenBytes;
+  for (let page = 0; page < 512; page++) {
+    const { phys } = mm.pageAt(START + page * PAGE)!;
+    machine.memory.write(phys, new Uint8Array([page % 256, page >> 8, 0x5a]), 0, 3);
+  }
+  assertEquals(mm.migrate(at(START + 300 * PAGE + 5)), 0);
+  const first = mm.pageAt(START)!.phys;
+  assertEquals([first === before, first % (512 * PAGE)], [false, 0]);
+  for (let page = 0; page < 512; page++) {
+    const { order, phys } = mm.pageAt(START + page * PAGE)!;
+    assertEquals([phys - first, order], [page * PAGE, HUGE_ORDER]);
+    const bytes = new Uint8Array(3);
+    machine.memory.read(phys, bytes, 0, 3);
+    assertEquals([...bytes], [page % 256, page >> 8, 0x5a]);
+  }
+  assertEquals(machine.pages.takenBytes, taken);
+  assert(!machine.pages.inUse(before));
+});
+
+Deno.test("what moves goes to addresses that nobody has, at a multiple of 2 MiB", () => {
+  const { mm } = process(4);
+  const places = [START as number];
+  for (const pages of [1, 3, 512, 513, 1]) {
+    const start = mm.map({ sizeBytes: pages * PAGE, writable: true, order: 0 }) as VirtAddr;
+    const to = mm.remap(start, at(start + pages * PAGE)) as number;
+    assertEquals([start % (2 * MIB), to % (2 * MIB)], [0, 0]);
+    for (const place of places) assert(place + pages * PAGE <= start || start > place);
+    assert(to >= start + pages * PAGE);
+    assertEquals([mm.areaAt(to)?.start, mm.areaAt(to)?.end], [at(to), at(to + pages * PAGE)]);
+    places.push(to);
+  }
+  // Each where the one before ends, rounded up.
+  const spans = places.slice(1).map((place) => (place - places[1]!) / (2 * MIB));
+  assertEquals(spans, [0, 2, 4, 7, 10]);
+});
+
+Deno.test("a hole in a file takes its own pages, and leaves those before and behind it", () => {
+  for (const kind of ["shared", "private_file"] as const) {
+    const { machine, mm } = process(1);
+    const before = machine.pages.takenBytes;
+    const start = mm.map({ sizeBytes: 6 * PAGE, writable: true, order: 0, kind }) as VirtAddr;
+    for (let page = 0; page < 6; page++) assertEquals(mm.faultIn(start + page * PAGE, true), 0);
+    const frames = Array.from({ length: 6 }, (_, page) => mm.pageAt(start + page * PAGE)!.phys);
+    const taken = machine.pages.takenBytes;
+    if (kind === "shared") assertEquals(taken - before, 6 * PAGE);
+    assertEquals(mm.punchHole(at(start + 2 * PAGE), at(start + 4 * PAGE)), 0);
+    const left = frames.map((_, page) => mm.pageAt(start + page * PAGE)?.phys ?? null);
+    assertEquals(left, frames.map((phys, page) => page === 2 || page === 3 ? null : phys), kind);
+    // A page that only the file has is there again when it is asked for, with its bytes.
+    mm.discard(at(start), at(start + PAGE), true);
+    mm.faultIn(start, false);
+    if (kind === "shared") {
+      assertEquals([mm.pageAt(start)!.phys, taken - machine.pages.takenBytes], [
+        frames[0],
+        2 * PAGE,
+      ]);
+    }
+  }
+});
+
+Deno.test("a change is told from the first area that it concerns to the end of the last", () => {
+  const concerned = (from: number, to: number) => {
+    const { mm } = process(4);
+    for (const [first, pages] of [[6, 2], [10, 1]] as const) {
+      mm.map({
+        start: at(START + first * PAGE),
+        sizeBytes: pages * PAGE,
+        writable: true,
+        order: 0,
+      });
+    }
+    for (const page of [0, 3, 6, 7, 10]) mm.faultIn(START + page * PAGE, true);
+    const { told } = watch(mm, at(START - MIB), at(START + MIB));
+    mm.unmap(at(START + from * PAGE), at(START + to * PAGE));
+    return told.map(({ end, start }) => [(start - START) / PAGE, (end - START) / PAGE]);
+  };
+  assertEquals(concerned(-5, 50), [[0, 11]]);
+  assertEquals(concerned(0, 4), [[0, 4]]);
+  assertEquals(concerned(2, 7), [[2, 7]]);
+  assertEquals(concerned(-5, 9), [[0, 8]]);
+  assertEquals(concerned(5, 20), [[6, 11]]);
+  assertEquals(concerned(9, 11), [[10, 11]]);
+});

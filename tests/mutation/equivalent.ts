@@ -586,4 +586,34 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ["0 → 0 + 1"],
     reason: "the lowest bit of the attributes means nothing",
   },
+  {
+    path: "runtime/iommu/arm_page_table.ts",
+    line: "if (value > 0) {",
+    changes: ["value > 0 → value >= 0"],
+    reason: "an empty entry has been answered in the line above",
+  },
+  {
+    path: "runtime/recording/columns.ts",
+    line: "if (rows > 0) copied.reach(rows - 1);",
+    changes: ["0 → 0 + 1"],
+    reason: "there is room for 256 rows from the beginning",
+  },
+  {
+    path: "runtime/nearest_names.ts",
+    line: "const exchanged = i > 1 && j > 1 && a.charCodeAt(i - 1) === b.charCodeAt(j - 2) &&",
+    changes: ["i > 1 && j > 1 → i > 1 || j > 1"],
+    reason: "before the first letter there is none, and no number is equal to that",
+  },
+  {
+    path: "runtime/nearest_names.ts",
+    line: "found.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));",
+    changes: ["1 → 1 + 1"],
+    reason: "any number above 0, and any below, sorts alike",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "let hole = -1;",
+    changes: ["1 → 1 + 1"],
+    reason: "any number below 0 is none",
+  },
 ];
