@@ -616,4 +616,22 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ["1 → 1 + 1"],
     reason: "any number below 0 is none",
   },
+  {
+    path: "devices/nvme/controller/media/pattern_store.ts",
+    line: "if (end - first < before) {",
+    changes: ["end - first < before → end - first <= before"],
+    reason: "which of two ways is taken, where both are as long, and both drop the same",
+  },
+  {
+    path: "runtime/recording/fact_table.ts",
+    line: "this.#lastTexts[index] = value as string;",
+    changes: ["this.#lastTexts[index] = value as string; → nothing"],
+    reason: "the pool knows the text's number as well, and takes longer",
+  },
+  {
+    path: "devices/nvme/controller/data/host_transfer.ts",
+    line: "const buffer = this.#bufferFor(piece, 0);",
+    changes: ["0 → 0 + 1"],
+    reason: "which of two buffers, and either has the room",
+  },
 ];

@@ -227,3 +227,24 @@ Deno.test("a command refused for its metadata has delivered its data (tests/gold
   assertEquals(rig.io(wide).status, 0x0004);
   assertEquals(rig.memory.bytes.slice(BUFFER, BUFFER + 512), fresh(16 * 512, 512));
 });
+
+Deno.test("a compare fails for any byte that differs, in the first range and in later ones", () => {
+  const rig = new Rig();
+  const { bytes } = rig.memory;
+  const second = 0x20_0000;
+  const fields = { prp1: BUFFER + 0xe00, prp2: second, lba: 40, blocks: 5 };
+  const status = () => rig.io({ opcode: COMPARE, ...fields }).status;
+  assertEquals(rig.io({ opcode: READ, ...fields }).status, 0);
+  assertEquals(status(), 0);
+  const first = [0, 1, 255, 511].map((at) => BUFFER + 0xe00 + at);
+  const later = [0, 1, 1023, 4 * 512 - 1].map((at) => second + at);
+  for (const at of [...first, ...later]) {
+    bytes[at]! ^= 0x10;
+    assertEquals(status(), 0x4285, `0x${at.toString(16)}`);
+    bytes[at]! ^= 0x10;
+  }
+  for (const beside of [BUFFER + 0xdff, second + 4 * 512]) {
+    bytes[beside]! ^= 0xff;
+    assertEquals(status(), 0);
+  }
+});

@@ -103,6 +103,21 @@ Deno.test("unmap_rebuilt_from_prps: pages that lie apart are unmapped one by one
   );
 });
 
+Deno.test("unmap_rebuilt_from_prps: lists of several pages are read to their ends, and links are no data (defects.md M1)", () => {
+  for (const entries of [511, 512, 513, 1022, 1023]) {
+    const rig = rigWith(NOT_COHERENT, "unmap_rebuilt_from_prps");
+    // A page alone, so that the rest is a run of its own.
+    const memory = [vec(0x1000_0000, 0x1000), vec(0x2000_0000, entries * 4096)];
+    const unmapped = rig.record(() => rig.read(memory), ["call.dma_unmap_phys"])
+      .map(({ fields }) => fields as { dma: number; size: number });
+    assertEquals(
+      unmapped.map(({ dma, size }) => [dma, size]),
+      memory.map(({ phys, sizeBytes }) => [phys as number, sizeBytes]),
+      `${entries} entries`,
+    );
+  }
+});
+
 // M2
 
 Deno.test("vectors_allocated_for_iova: each range costs an array of 4 KiB for ever (defects.md M2)", () => {

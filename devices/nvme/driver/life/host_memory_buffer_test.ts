@@ -149,3 +149,22 @@ Deno.test("pulled: the memory goes back; nothing of the device is left for the c
     assertEquals(rig.calls("dma_free_coherent") - frees, 4 + pieces + 1);
   }
 });
+
+Deno.test("what is too little for the controller goes back to the last byte, whatever was tried (nvme.md 5.3)", () => {
+  for (const minimumBytes of [9 * MIB, 8 * MIB + 4 * KIB]) {
+    const rig = new DriverRig();
+    const { pages } = rig.machine;
+    const taken = pages.takenBytes;
+    const needs = { ...NEEDS, mostChunks: 2, minimumBytes };
+    const allocated = rig.calls("dma_alloc_coherent");
+    const freed = rig.calls("dma_free_coherent");
+    assertEquals(allocateHostMemoryBuffer(rig.machine, rig.dev, needs), null);
+    const tried = rig.calls("dma_alloc_coherent") - allocated;
+    assertEquals([tried > 2, rig.calls("dma_free_coherent") - freed], [true, tried]);
+    assertEquals(pages.takenBytes, taken);
+  }
+  const enough = new DriverRig();
+  const needs = { ...NEEDS, mostChunks: 2, minimumBytes: 8 * MIB };
+  const memory = allocateHostMemoryBuffer(enough.machine, enough.dev, needs);
+  assertEquals(memory?.sizeBytes, 8 * MIB);
+});
