@@ -208,6 +208,7 @@ Deno.test("a page of a peer out of reach is EFAULT; what stands before it stays 
   discard(0, 2);
   assertEquals([flags(mr, 0), mr.umem.npages], ["", 0]);
   mr.release();
+  assertEquals([mr.released, mr.umem.locked], [true, false]);
   assertEquals(machine.iommu.liveMappings, 0);
 });
 
@@ -244,6 +245,7 @@ Deno.test("release unmaps everything and gives the range back once (hmm-rdma-vfi
   const mr = region();
   fault(mr, 0, 16);
   mr.release();
+  assertEquals([mr.released, mr.umem.locked], [true, false]);
   assertEquals([count("call.dma_iova_unlink"), count("iova.free")], [16, 1]);
   assertEquals([mm.notifiers.count, machine.iommu.liveMappings], [0, 0]);
 });

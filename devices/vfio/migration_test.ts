@@ -1,8 +1,9 @@
 /** Migration buffers: the rules of hmm-rdma-vfio.md chapter 3, with numbers. */
 import { swiotlbConfig } from "../../runtime/machine_config.ts";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KIB, MIB } from "../../runtime/address.ts";
 import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../../runtime/dma/attributes.ts";
+import { KernelError } from "../../runtime/errno.ts";
 import type { EventName } from "../../runtime/event_vocabulary.ts";
 import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import { errnoOf, MigrationBench } from "./_bench.ts";
@@ -404,8 +405,15 @@ Deno.test("the receive buffer of the dirty tracker is registered like any other 
     assertEquals(tracker.report().length, 600);
     assertEquals(bench.fields("vfio.dirty", "records").slice(-2), [512, 88]);
     bench.function.noteWrite(0x10_0000, 1);
-    const errno = bench.failing("device.write", [1, 1], () => errnoOf(() => tracker.report()));
-    assertEquals(errno, "EIO");
+    const error = bench.failing(
+      "device.write",
+      [1, 1],
+      () => assertThrows(() => tracker.report(), KernelError),
+    );
+    assertEquals([error.errno, error.message], [
+      "EIO",
+      `${bench.driver.dev.name} cannot write its report of dirty pages: EIO`,
+    ]);
     assertEquals(tracker.report().length, 1, "what was not told is kept");
     tracker.stop();
     // A buffer of two pages holds all 600, and is read page by page.
