@@ -593,12 +593,6 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "an empty entry has been answered in the line above",
   },
   {
-    path: "runtime/recording/columns.ts",
-    line: "if (rows > 0) copied.reach(rows - 1);",
-    changes: ["0 → 0 + 1"],
-    reason: "there is room for 256 rows from the beginning",
-  },
-  {
     path: "runtime/nearest_names.ts",
     line: "const exchanged = i > 1 && j > 1 && a.charCodeAt(i - 1) === b.charCodeAt(j - 2) &&",
     changes: ["i > 1 && j > 1 → i > 1 || j > 1"],
