@@ -97,7 +97,9 @@ test("80 by 24: a run is chosen, opens where it failed, and its leak is found by
     await pty.seeScreen(/which run\? +2 of 2 runs\n» 1 +all is unmapped\n +2 +goes on/);
     await pty.press("goes");
     await pty.seeScreen(/1 of 2 runs\n» 2 +goes on/);
-    await pty.press("\x7f\x7f\x7f\x7f" + ENTER);
+    await pty.press("\x7f\x7f\x7f\x7f2");
+    await pty.seeScreen(/1 of 2 runs\n» 2 +goes on/);
+    await pty.press("\x7f" + ENTER);
     const opened = await pty.seeScreen(/error\[E0901\]/);
     const lines = opened.split("\n");
     assertEquals(lines.length, 24);

@@ -53,10 +53,16 @@ class RunPicker {
     this.#names = names;
   }
 
-  /** Those that have what was typed in their names. */
+  /** Those that have what was typed as their number, or in their names. */
   get #fitting(): readonly (readonly [number, string])[] {
     const wanted = this.#filter.toLowerCase();
-    return [...this.#names].filter(([, name]) => name.toLowerCase().includes(wanted));
+    return [...this.#names].filter(([index, name]) =>
+      this.#isNumbered(index) || name.toLowerCase().includes(wanted)
+    );
+  }
+
+  #isNumbered(index: number): boolean {
+    return String(index + 1) === this.#filter;
   }
 
   press(key: Key): PickedRun | null {
@@ -85,7 +91,7 @@ class RunPicker {
 
   #type(filter: string): void {
     this.#filter = filter;
-    this.#chosen = 0;
+    this.#chosen = Math.max(0, this.#fitting.findIndex(([index]) => this.#isNumbered(index)));
   }
 
   rows(size: { readonly columns: number; readonly rows: number }, paint: Paint): string[] {
@@ -103,9 +109,9 @@ class RunPicker {
       ...runs,
     ];
     while (lines.length < size.rows - 2) lines.push([]);
-    lines.push([` with "${this.#filter}" in its name`], [[
+    lines.push(this.#filter === "" ? [] : [` ${this.#filter}`], [[
       "dim",
-      " ↑ ↓ choose  Enter opens  type to find one  Esc quits",
+      " ↑ ↓ choose  Enter opens  type a number or part of a name  Esc quits",
     ]]);
     return lines.slice(-size.rows).map((line) => fitLine(line, size.columns, paint));
   }
