@@ -628,4 +628,26 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ["0 → 0 + 1"],
     reason: "which of two buffers, and either has the room",
   },
+  {
+    path: "runtime/block/segment_iterator.ts",
+    line:
+      "return this.#vecDoneBytes === (this.#vecIndex === this.#startIndex ? this.#startBytes : 0);",
+    changes: [
+      "this.#vecDoneBytes === (this.#vecIndex === this.#startIndex ? this.#startBytes : 0) → true",
+    ],
+    reason:
+      "inside a vector a segment is as long as it may be, and what would be too long ends it next",
+  },
+  {
+    path: "runtime/dma/calls/mapping_queries.ts",
+    line: "const last = dev.rangeMap?.lastRamAddress(ranges) ?? ramEndPhys(ranges) - 1;",
+    changes: ["1 → 1 + 1"],
+    reason: "RAM ends with a page: its last two bytes have the same highest bit",
+  },
+  {
+    path: "runtime/dma/checker/cache_lines.ts",
+    line: "const FIRST_BUCKETS = 256;",
+    changes: ["256 → 256 - 1", "256 → 256 + 1"],
+    reason: "how evenly records lie in the buckets: a longer chain is searched as well",
+  },
 ];

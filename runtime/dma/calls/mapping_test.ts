@@ -387,3 +387,16 @@ Deno.test("the required mask ends at the last byte of RAM, on either side of a p
     2 ** 34 - 1,
   ]);
 });
+
+Deno.test("an unmap of what is not mapped leaves the device with no mappings, and not with less", () => {
+  for (const iommu of [OFF, { mode: "strict" }] as const) {
+    const { machine, dev } = testBench({ iommu });
+    const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4096, DMA_TO_DEVICE);
+    for (let times = 0; times < 3; times++) {
+      machine.dma.dmaUnmapPhys(dev, dma, 4096, DMA_TO_DEVICE);
+      assertEquals(dev.mappings, 0);
+    }
+    machine.dma.dmaMapPhys(dev, at(0x10_0000), 4096, DMA_TO_DEVICE);
+    assertEquals(dev.mappings, 1);
+  }
+});
