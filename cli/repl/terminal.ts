@@ -11,7 +11,7 @@ import type { InputHistory } from "../terminal/input_history.ts";
 import type { LineConsole } from "../terminal/line_console.ts";
 import { LineEditor, type Suggestions } from "../terminal/line_editor.ts";
 import { LineReader } from "../terminal/line_reader.ts";
-import { ENDINGS, Terminal, type TerminalScreen } from "../terminal/terminal.ts";
+import { ENDING_SIGNALS, Terminal, type TerminalScreen } from "../terminal/terminal.ts";
 import { openHistory } from "./history.ts";
 import { withoutPrompts } from "./prompts.ts";
 import { Repl, type ReplOptions } from "./repl.ts";
@@ -83,7 +83,7 @@ export async function runLineTool(
   const isTerminal = host.stdin.isTerminal() && host.stdout.isTerminal();
   let terminal: Terminal | null = null;
   const interrupts = isTerminal
-    ? new Interrupts(Object.keys(ENDINGS) as Deno.Signal[], () => terminal?.redraw())
+    ? new Interrupts(ENDING_SIGNALS, () => terminal?.redraw())
     : new Interrupts();
   const options: ToolOptions = {
     colour: screen.colour,

@@ -23,9 +23,14 @@ export type TerminalInput =
   | { readonly kind: "signal"; readonly exitCode: EndedBySignal };
 
 /** Signals that end the process. */
-export const ENDINGS = { SIGHUP: 129, SIGQUIT: 131, SIGTERM: 143 } as const satisfies Partial<
+const ENDINGS = { SIGHUP: 129, SIGQUIT: 131, SIGTERM: 143 } as const satisfies Partial<
   Record<Deno.Signal, EndedBySignal>
 >;
+
+/** The same for who listens elsewhere; Windows has none of them. */
+export const ENDING_SIGNALS: readonly Deno.Signal[] = host.build.os === "windows"
+  ? []
+  : Object.keys(ENDINGS) as Deno.Signal[];
 
 /** Set by `deno task` and npm, which wait for us and would go on waiting when we are stopped. */
 const STARTER = "INIT_CWD";

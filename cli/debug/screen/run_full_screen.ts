@@ -2,7 +2,7 @@
 import { painter } from "../../../lang/render/paint.ts";
 import { type ExitCode, HELD } from "../../exit_code.ts";
 import { Interrupts } from "../../interrupts.ts";
-import { ENDINGS, Terminal, type TerminalScreen } from "../../terminal/terminal.ts";
+import { ENDING_SIGNALS, Terminal, type TerminalScreen } from "../../terminal/terminal.ts";
 import { Debugger, type DebugRuns } from "../debugger.ts";
 import { FullScreen } from "./full_screen.ts";
 import { pickRun } from "./run_picker.ts";
@@ -20,10 +20,7 @@ export async function runFullScreen(
   screen: TerminalScreen,
 ): Promise<ExitCode> {
   const terminal = new Terminal(screen, { whole: true });
-  const interrupts = new Interrupts(
-    Object.keys(ENDINGS) as Deno.Signal[],
-    () => terminal.redraw(),
-  );
+  const interrupts = new Interrupts(ENDING_SIGNALS, () => terminal.redraw());
   try {
     const picked = await choose(title, runs, meant, terminal, screen);
     if (picked.kind === "signal") return picked.exitCode;
