@@ -78,7 +78,7 @@ Deno.test("the two-step API from C, on releases that have it", async () => {
 
 Deno.test("requests, pools and memory of peers from C, on releases that have them", async () => {
   const runs = await runsOf("requests.dma");
-  assertEquals(runs.length, 16);
+  assertEquals(runs.length, 20);
   assertEquals(runs.filter(([, outcome]) => outcome !== "held"), []);
   const older = await openScenario(join(ROOT, "tests/c/older_requests.dma"));
   assert(!("problem" in older) && older.program === null);
@@ -89,6 +89,10 @@ Deno.test("requests, pools and memory of peers from C, on releases that have the
     "There is no blk_rq_dma_unmap() in 6.12",
     "There is no pci_p2pdma_state() in 6.12",
     "There is no pci_p2pdma_bus_addr_map() in 6.12",
+    "There is no hmm_dma_map_alloc() in 6.12",
+    "There is no hmm_dma_map_pfn() in 6.12",
+    "There is no hmm_dma_unmap_pfn() in 6.12",
+    "There is no hmm_dma_map_free() in 6.12",
   ]);
 });
 

@@ -35,6 +35,7 @@ const INCLUDES = [
   "delay",
   "dma-mapping",
   "dmapool",
+  "hmm-dma",
   "interrupt",
   "io",
   "list",

@@ -1,5 +1,6 @@
 #include <linux/blk-mq-dma.h>
 #include <linux/dmapool.h>
+#include <linux/hmm-dma.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 
@@ -170,4 +171,32 @@ u64 descriptor(struct device *dev, int from, int how)
 	if (from == 2)
 		dma = dma_map_single(dev, desc, 32, DMA_TO_DEVICE);
 	return dma_mapping_error(dev, dma) ? 0 : dma;
+}
+
+/* Maps pages one by one, the last first; gives how many could be, or an error. */
+int pages_one_by_one(struct device *dev, void *first, int pages)
+{
+	struct pci_p2pdma_map_state peers = { 0 };
+	struct hmm_dma_map map;
+	int error, index, mapped = 0;
+
+	error = hmm_dma_map_alloc(dev, &map, (size_t)pages, PAGE_SIZE);
+	if (error)
+		return error;
+	for (index = pages - 1; index >= 0; index--) {
+		phys_addr_t phys = virt_to_phys(first) + (phys_addr_t)index * PAGE_SIZE;
+
+		map.pfn_list[index] = PHYS_PFN(phys) | HMM_PFN_VALID | HMM_PFN_WRITE;
+		if (dma_mapping_error(dev, hmm_dma_map_pfn(dev, &map, (size_t)index, &peers)))
+			continue;
+		if (!(map.pfn_list[index] & HMM_PFN_DMA_MAPPED) || hmm_pfn_to_phys(map.pfn_list[index]) != phys)
+			return -EIO;
+		mapped++;
+	}
+	for (index = 0; index < pages; index++)
+		hmm_dma_unmap_pfn(dev, &map, (size_t)index);
+	if (map.pfn_list[0] & HMM_PFN_DMA_MAPPED)
+		return -EIO;
+	hmm_dma_map_free(dev, &map);
+	return mapped;
 }

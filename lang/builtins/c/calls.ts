@@ -7,6 +7,7 @@
 import type { CCallEntry } from "./call_entry.ts";
 import { DEVICE_CALLS } from "./calls/device.ts";
 import { INTERRUPT_CALLS } from "./calls/interrupt.ts";
+import { HMM_CALLS } from "./calls/hmm.ts";
 import { LIMIT_CALLS } from "./calls/limits.ts";
 import { LIST_CALLS } from "./calls/lists.ts";
 import { MAPPING_CALLS } from "./calls/mapping.ts";
@@ -30,6 +31,7 @@ const HEADERS: Readonly<Record<string, readonly CCallEntry[]>> = {
   "blk-mq": REQUEST_CALLS,
   "blk-mq-dma": REQUEST_MAPPING_CALLS,
   "pci-p2pdma": PEER_CALLS,
+  "hmm-dma": HMM_CALLS,
   ...MEMORY_CALLS,
   ...DEVICE_CALLS,
   ...PCI_CALLS,

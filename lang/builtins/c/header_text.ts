@@ -6,6 +6,7 @@ import { DMA_ATTR } from "../../../runtime/dma/attributes.ts";
 import { BLK_STS, ERRNO } from "../../../runtime/errno.ts";
 import type { KernelStrategies } from "../../../runtime/kernels/kernels.ts";
 import { C_CALLS, type CCall } from "./calls.ts";
+import { HMM_MAP } from "./calls/hmm.ts";
 import { SG, SG_BYTES } from "./calls/lists.ts";
 import { DMA_ITER } from "./calls/requests.ts";
 import { IOVA_STATE } from "./calls/two_step.ts";
@@ -121,6 +122,7 @@ export function derivedHeaders(target: CTarget): Readonly<Record<string, string>
       ...layoutOf("bio_vec", BIO_VEC),
       ...layoutOf("request", REQUEST),
     ]),
+    "dmalab/hmm_layouts.h": guarded("hmm_layouts", layoutOf("hmm_dma_map", HMM_MAP)),
     "dmalab/iter_layouts.h": guarded("iter_layouts", layoutOf("blk_dma_iter", DMA_ITER)),
     "dmalab/peer_layouts.h": guarded("peer_layouts", [
       ...layoutOf("p2pdma_provider", PROVIDER),
