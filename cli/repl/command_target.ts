@@ -6,6 +6,7 @@ import type { Paint } from "../../lang/render/paint.ts";
 import type { Position } from "../../lang/recording/mod.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { readWholeNumber } from "../numbers.ts";
+import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { Suggestion } from "../terminal/line_editor.ts";
 
 /** What one keeps while going through a run, besides the place. */
@@ -82,8 +83,8 @@ export interface ScreenView {
 
 /** What commands ask the host for. */
 export interface CommandHost {
-  /** Lets somebody edit a text in their editor; null, after saying why, where there is none. */
-  edit(text: string): void;
+  /** Where files come from that a scenario uses. */
+  readonly loader: SourceLoader;
   /** Writes a file; false, after saying why, where it cannot be. */
   save(path: string, text: string): boolean;
 }

@@ -6,6 +6,7 @@ import { BRANCH_COMMANDS } from "./branch_commands.ts";
 import { type CommandTarget, isKnown, type ReplCommand } from "./command_target.ts";
 import { KEEP_COMMANDS } from "./keep_commands.ts";
 import { MOVE_COMMANDS } from "./move_commands.ts";
+import { SAVE_COMMANDS } from "./save_commands.ts";
 import { SCREEN_COMMANDS } from "./screen_commands.ts";
 import type { Suggestion } from "../terminal/line_editor.ts";
 
@@ -14,6 +15,7 @@ const REPL_COMMANDS: readonly ReplCommand[] = [
   ...ASK_COMMANDS,
   ...BRANCH_COMMANDS,
   ...KEEP_COMMANDS,
+  ...SAVE_COMMANDS,
   ...SCREEN_COMMANDS,
   { name: "help", takes: "", doc: "this list", run: help },
   { name: "quit", takes: "", doc: "end (also Ctrl-D)", run: () => false },

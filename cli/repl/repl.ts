@@ -24,13 +24,15 @@ import { codeOfFailure, codeOfProblems } from "../scenario/load_scenario.ts";
 import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
 import type { Suggestions } from "../terminal/line_editor.ts";
-import type { CommandTarget, Kept } from "./command_target.ts";
+import type { CommandHost, CommandTarget, Kept } from "./command_target.ts";
 import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { suggestWords } from "./completion.ts";
 import { describeName } from "./describe_name.ts";
 
 export interface ReplOptions {
   readonly loader: SourceLoader;
+  /** Writes a file; false, after saying why, where it cannot be. */
+  readonly save?: (path: string, text: string) => boolean;
   readonly seed?: number;
   readonly colour: boolean;
   /** Columns for tables and events. */
@@ -43,6 +45,7 @@ export class Repl implements CommandTarget {
   readonly bench: Workbench;
   readonly paint: Paint;
   readonly columns: number;
+  readonly host: CommandHost | null;
   readonly kept: Kept = { watches: [], marks: new Map() };
   lastMoveSeq = 0;
   traceAlways = false;
@@ -53,8 +56,9 @@ export class Repl implements CommandTarget {
   #pending = "";
 
   constructor(console: LineConsole, options: ReplOptions) {
-    const { loader, seed, colour, columns, limits, watch } = options;
+    const { loader, save, seed, colour, columns, limits, watch } = options;
     this.#console = console;
+    this.host = save === undefined ? null : { loader, save };
     this.paint = painter(colour);
     this.columns = columns;
     this.bench = openWorkbench({

@@ -454,3 +454,40 @@ Deno.test("commands among pasted statements are lines of their own", async () =>
   const { last } = await talk("let a = [\n 1 ]\n:seed\na[0]");
   assertMatch(last, /^seed 0x[\da-f]+\n1\n$/);
 });
+
+Deno.test(":save writes what was typed as a scenario that passes, without what failed", async () => {
+  const saved = new Map<string, string>();
+  const lines = [
+    "let early = 1",
+    MACHINE,
+    "let page = alloc_pages(1)",
+    "1 / 0",
+    "fn twice(x) {\n  return 2 * x\n}",
+    "let m = dma_map_phys(ssd, page.phys, twice(2KiB), to_device)",
+    "assert iommu.live_mappings == 7",
+    ":save nowhere",
+    ":save lab.dma",
+  ];
+  let output = "";
+  const repl = new Repl({
+    lines: (async function* () {
+      yield* lines;
+    })(),
+    write: (text) => void (output += text),
+    prompt: () => {},
+  }, {
+    loader: NO_FILES,
+    colour: false,
+    columns: 80,
+    save: (path, text) => {
+      saved.set(path, text);
+      return true;
+    },
+  });
+  await repl.run();
+  assertStringIncludes(output, '"nowhere" is no name for a scenario');
+  assertStringIncludes(output, "left out: 1 / 0\nleft out: assert iommu.live_mappings == 7\n");
+  assertStringIncludes(output, `lab.dma: 4 inputs, ${repl.bench.recording.last.seq} events\n`);
+  const kept = [lines[1]!, lines[2]!, lines[4]!, lines[5]!];
+  assertEquals(saved.get("lab.dma"), kept.map((line) => `${line}\n`).join(""));
+});

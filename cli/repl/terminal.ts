@@ -2,6 +2,7 @@
 import { host } from "../host.ts";
 import * as readline from "node:readline";
 import process from "node:process";
+import { writeHostFile } from "../host_file.ts";
 import { HostLoader } from "../host_loader.ts";
 import { type ExitCode, HELD, INTERRUPTED } from "../exit_code.ts";
 import { Interrupts } from "../interrupts.ts";
@@ -51,6 +52,7 @@ export function runTerminalRepl(
     const repl = new Repl(console, {
       ...options,
       loader: opened?.loader ?? HostLoader.here(),
+      save: (path, text) => writeHostFile(path, text, screen),
       ...seed === null ? {} : { seed },
       limits: allLimits(limits),
     });

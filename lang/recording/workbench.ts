@@ -122,6 +122,13 @@ export class Workbench implements Place {
     return { ...result, branch: isDone ? branch : null, dropped };
   }
 
+  /** What was typed and stepped since the machine there is was declared, the declaration included. */
+  sinceMachine(): readonly string[] {
+    const { inputs, moves } = this.session;
+    const first = moves.findLastIndex((move) => move.kind === "input" && move.prepared.newMachine);
+    return inputs.slice(Math.max(0, first));
+  }
+
   /** Whether a text is an input, and not only its beginning. */
   isWhole(text: string): boolean {
     return !parse(new SourceFile("input", text), { mode: "repl" }).incomplete;
