@@ -132,7 +132,8 @@ test("80 by 24: a run is chosen, opens where it failed, and its leak is found by
     await pty.seeScreen(/^ > {2}5 {4}dma_unmap_phys/m);
     await pty.press("q");
     assertEquals(await left(), 0);
-    assertStringIncludes(pty.lines.join("\n"), "debug left.dma", "the shell's own screen is back");
+    // However long the command is before it: a terminal breaks lines anywhere.
+    assertStringIncludes(pty.lines.join(""), "debug left.dma", "the shell's own screen is back");
   }));
 
 test("200 by 60 has every pane, 60 by 20 has pages, and the screen follows its window", () =>
