@@ -102,6 +102,27 @@ Deno.test("a driver in C from probe to remove, with registers and interrupts tha
   assertEquals([...outcomes].filter(([, outcome]) => outcome !== "held"), []);
 });
 
+Deno.test("dmalab debug stops at calls inside C, and says their lines", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "cli/main.ts", "debug", "tests/c/first.dma", "--match", "numbers, buffers"],
+    cwd: ROOT,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(":break call.dma_unmap_single\n:continue\n"));
+  await writer.close();
+  const { code, stdout } = await child.output();
+  const text = new TextDecoder().decode(stdout);
+  const line = 1 + Deno.readTextFileSync(join(ROOT, "tests/c/first.c")).split("\n")
+    .findIndex((each) => each.includes("dma_unmap_single("));
+  assertStringIncludes(text, "stopped by breakpoint 1");
+  assertStringIncludes(text, `tests/c/first.c:${line}  dma_unmap_single`);
+  assertEquals(code, 0);
+});
+
 Deno.test("which lines of C have run, on whichever machine", async () => {
   const opened = await openScenario(join(ROOT, "tests/c/branches.dma"));
   assert(!("problem" in opened) && opened.program !== null);

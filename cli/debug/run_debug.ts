@@ -8,6 +8,7 @@ import {
 } from "../../lang/recording/mod.ts";
 import { isNamed } from "../../lang/run/name_match.ts";
 import type { NameMatch } from "../../lang/run/name_match.ts";
+import { withCompiled } from "../c/with_compiled.ts";
 import { loadFollowed } from "../../lang/language.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { displayName } from "../../lang/run/report.ts";
@@ -41,7 +42,8 @@ export async function runDebug(
 ): Promise<ExitCode> {
   const opened = HostLoader.open(path);
   if (typeof opened === "string") return refuse(opened, screen);
-  const { diagnostics, program } = loadFollowed(opened.entry, opened.loader);
+  const { entry, loader } = opened;
+  const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));
   if (program === null) {
     const style = diagnosticStyle(painter(screen.colour));
     screen.err(`${renderDiagnostics(diagnostics, { style })}\n`);
