@@ -25,6 +25,7 @@ export type HeldKind =
   | "peer_memory"
   | "memory"
   | "driver_memory"
+  | "interrupt"
   | "mapping";
 
 /** Something that was taken and not given back. */
@@ -59,6 +60,8 @@ const HELD_EVENTS = [
   "mem.free",
   "driver.alloc",
   "driver.free",
+  "driver.request_irq",
+  "driver.free_irq",
   "vfio.add_pages",
   "vfio.free_pages",
   "call.dma_alloc_coherent",
@@ -76,6 +79,8 @@ const HELD_EVENTS = [
 function sizeClass(pfns: number): number {
   return Math.ceil(Math.log2(pfns));
 }
+
+type DriverEvent = "driver.alloc" | "driver.free" | "driver.request_irq" | "driver.free_irq";
 
 /** A block of a pool that is handed out. */
 interface PoolBlock {
@@ -116,6 +121,8 @@ export class HeldBooks {
   readonly #peerMemory = new RangeBook();
   /** Memory that drivers in C have taken. */
   readonly #driverMemory = new RangeBook();
+  /** Interrupts that drivers in C handle, by their numbers. */
+  readonly #handlers = new RangeBook();
   /** The call of a pool that is running, and the size of its blocks. */
   #growing: MachineEvent<"call.dma_pool_alloc"> | null = null;
   /** How much memory of a device, and how much shared memory, is being asked for. */
@@ -179,6 +186,18 @@ export class HeldBooks {
         taken: event,
       })),
       ...[...this.#memory.values()].flatMap(memoryLeft),
+      ...this.#driverLeaks(),
+      ...memoryLeft({
+        what: MIGRATION_PAGES,
+        blocks: [...this.#migration.values()].filter(({ sizeBytes }) => sizeBytes > 0),
+        mixed: false,
+      }),
+    ];
+    return leaks.filter(({ taken }) => taken === null || counts(taken));
+  }
+
+  #driverLeaks(): Leak[] {
+    return [
       ...this.#driverMemory.left().map(({ end, event, start }): Leak => ({
         kind: "driver_memory",
         device: null,
@@ -187,13 +206,33 @@ export class HeldBooks {
         text: `${end - start} bytes of memory at ${hexAddress(start)} were not given back`,
         taken: event,
       })),
-      ...memoryLeft({
-        what: MIGRATION_PAGES,
-        blocks: [...this.#migration.values()].filter(({ sizeBytes }) => sizeBytes > 0),
-        mixed: false,
-      }),
+      ...this.#handlers.left().map(({ event, start }): Leak => ({
+        kind: "interrupt",
+        device: event.device,
+        amount: 1,
+        span: { start, end: start + 1 },
+        text: `the handler of irq ${start} was not taken away`,
+        taken: event,
+      })),
     ];
-    return leaks.filter(({ taken }) => taken === null || counts(taken));
+  }
+
+  /** What a driver in C takes and gives back by itself. */
+  #readDriver(event: MachineEvent<DriverEvent>): void {
+    switch (event.name) {
+      case "driver.alloc":
+        this.#driverMemory.take(event.fields.phys, event.fields.size_bytes, event);
+        return;
+      case "driver.free":
+        this.#driverMemory.give(event.fields.phys, event.fields.size_bytes);
+        return;
+      case "driver.request_irq":
+        this.#handlers.take(event.fields.irq, 1, event);
+        return;
+      case "driver.free_irq":
+        this.#handlers.give(event.fields.irq, 1);
+        return;
+    }
   }
 
   /** Takes note of an event; those that are not of `HELD_EVENTS` say nothing of what is held. */
@@ -235,10 +274,10 @@ export class HeldBooks {
         giveBlock(this.#useOf(event.fields.what), event);
         return;
       case "driver.alloc":
-        this.#driverMemory.take(event.fields.phys, event.fields.size_bytes, event);
-        return;
       case "driver.free":
-        this.#driverMemory.give(event.fields.phys, event.fields.size_bytes);
+      case "driver.request_irq":
+      case "driver.free_irq":
+        this.#readDriver(event);
         return;
       case "vfio.add_pages":
         this.#addPages(event, event.fields.pages);

@@ -8,7 +8,12 @@
  */
 import type { CpuContext } from "./cpu_context.ts";
 import type { ErrnoName } from "./errno.ts";
+import { eventId } from "./event_vocabulary.ts";
+import type { EventStream } from "./events.ts";
 import type { KernelWarnings } from "./warnings.ts";
+
+const IRQ_REQUEST = eventId("driver.request_irq");
+const IRQ_FREE = eventId("driver.free_irq");
 
 /** Numbers below belong to the machine itself. */
 const FIRST_NUMBER = 32;
@@ -35,11 +40,13 @@ interface Line {
 export class Interrupts {
   readonly #context: CpuContext;
   readonly #warnings: KernelWarnings;
+  readonly #events: EventStream;
   readonly #lines = new Map<number, Line>();
   readonly #waiting: number[] = [];
   #next = FIRST_NUMBER;
 
-  constructor(context: CpuContext, warnings: KernelWarnings) {
+  constructor(context: CpuContext, warnings: KernelWarnings, events: EventStream) {
+    this.#events = events;
     this.#context = context;
     this.#warnings = warnings;
   }
@@ -79,6 +86,7 @@ export class Interrupts {
     const shared = [handler, ...line.handlers].every(({ flags }) => (flags & IRQ_SHARED) !== 0);
     if (line.handlers.length > 0 && !shared) return "EBUSY";
     line.handlers.push(handler);
+    this.#tell(IRQ_REQUEST, line, number);
     return null;
   }
 
@@ -88,7 +96,16 @@ export class Interrupts {
     const index = line?.handlers.findIndex((handler) => handler.cookie === cookie) ?? -1;
     if (line === undefined || index < 0) return false;
     line.handlers.splice(index, 1);
+    this.#tell(IRQ_FREE, line, number);
     return true;
+  }
+
+  #tell(id: typeof IRQ_REQUEST | typeof IRQ_FREE, { device }: Line, irq: number): void {
+    const events = this.#events;
+    if (!events.tick(id)) return;
+    const outer = events.context.enterDevice(device);
+    events.emit(id, { irq });
+    events.context.leaveDevice(outer);
   }
 
   /** A device raises a vector. */

@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { VirtualClock } from "./clock.ts";
 import { CpuContext } from "./cpu_context.ts";
+import { EventStream } from "./events.ts";
 import { Interrupts } from "./interrupts.ts";
 import type { KernelWarnings } from "./warnings.ts";
 
@@ -16,7 +18,11 @@ function rig(): Rig {
   return {
     context,
     said,
-    interrupts: new Interrupts(context, warnings as never as KernelWarnings),
+    interrupts: new Interrupts(
+      context,
+      warnings as never as KernelWarnings,
+      new EventStream(new VirtualClock()),
+    ),
   };
 }
 

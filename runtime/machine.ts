@@ -210,7 +210,7 @@ export class Machine {
     this.#injector = new FaultInjector(this.events);
     this.activities = new ActivityQueue(this.clock.context);
     this.warnings = new KernelWarnings(this.events, this.clock);
-    this.interrupts = new Interrupts(this.context, this.warnings);
+    this.interrupts = new Interrupts(this.context, this.warnings, this.events);
     this.charges = new Charges(this.clock);
     this.memory = new PhysicalMemory(layOutMemory(config));
     this.pages = new PageAllocator(

@@ -100,6 +100,11 @@ Deno.test("a driver in C from probe to remove, with registers and interrupts tha
   const outcomes = await outcomesOf("wire.dma");
   assertEquals(outcomes.size, 12);
   assertEquals([...outcomes].filter(([, outcome]) => outcome !== "held"), []);
+  const left = await outcomesOf("wire_left.dma");
+  assertStringIncludes(
+    [...left.values()].join(),
+    'device "nic": the handler of irq 32 was not taken away',
+  );
 });
 
 Deno.test("dmalab debug stops at calls inside C, and says their lines", async () => {

@@ -34,6 +34,7 @@ export const LEAK_KINDS = {
   pool_block: { doc: "A block of a DMA pool that was not given back.", rule: "dma.1.2" },
   memory: { doc: "Memory of a driver's own, such as an array of addresses.", rule: null },
   driver_memory: { doc: "Memory that a driver in C took and nobody has given back.", rule: null },
+  interrupt: { doc: "A handler that a driver in C registered and has not taken away.", rule: null },
 } as const satisfies Partial<Record<HeldKind | "range", LeakKindEntry>>;
 
 export type LeakKind = keyof typeof LEAK_KINDS;

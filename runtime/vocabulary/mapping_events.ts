@@ -284,6 +284,14 @@ export const MAPPING_EVENTS = {
     when: "a driver in C gave memory back",
     fields: { phys: PHYS, size_bytes: SIZE },
   },
+  "driver.request_irq": {
+    when: "a driver in C registered a handler of an interrupt",
+    fields: { irq: INT },
+  },
+  "driver.free_irq": {
+    when: "a driver in C took such a handler away",
+    fields: { irq: INT },
+  },
   "mem.alloc": {
     when: "host memory that a mapping costs was taken",
     fields: { what: COST, size_bytes: SIZE, from: MEMORY_SOURCE },

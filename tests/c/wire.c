@@ -153,6 +153,12 @@ int forgets_its_handler(struct pci_dev *pdev)
 	return 0;
 }
 
+/* Everything but the handler goes. */
+void forgets_it(struct pci_dev *pdev)
+{
+	kfree(pci_get_drvdata(pdev));
+}
+
 static struct pci_driver wire_driver = {
 	.name = "wire",
 	.probe = wire_probe,

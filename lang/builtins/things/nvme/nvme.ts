@@ -30,8 +30,23 @@ function mediaBlocks(
 
 const method = methodsOf<NvmeDevice>();
 
+/** What goes through the kernel's driver, which has to be bound to the disk. */
+function throughDriver(spec: MethodSpec<NvmeDevice>): MethodSpec<NvmeDevice> {
+  return {
+    ...spec,
+    run(run, device, args) {
+      if (device.isBound) return spec.run(run, device, args);
+      throw new ScriptError(
+        "E0919",
+        `No driver of the kernel is bound to ${device.name}: it takes no requests`,
+        "a driver in C drives it; without `driver = none` the kernel's does",
+      );
+    },
+  };
+}
+
 const METHODS: readonly MethodSpec<NvmeDevice>[] = [
-  ...SUBMIT_METHODS,
+  ...SUBMIT_METHODS.map(throughDriver),
   method({
     name: "media",
     looks: true,
