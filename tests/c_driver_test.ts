@@ -103,7 +103,7 @@ Deno.test("a driver in C from probe to remove, with registers and interrupts tha
   const left = await outcomesOf("wire_left.dma");
   assertStringIncludes(
     [...left.values()].join(),
-    'device "nic": the handler of irq 32 was not taken away',
+    'Device "nic": the handler of irq 32 was not taken away',
   );
 });
 
