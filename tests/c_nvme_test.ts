@@ -4,7 +4,7 @@ import { loadPatched } from "../cli/c/patched.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import type { Program } from "../lang/run/program.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
-import { requestsProgram, runRequests } from "./c_requests.ts";
+import { requestsProgram, runRequests } from "./c_nvme_requests.ts";
 import { ROOT } from "./source_text.ts";
 
 const FOLDER = join(ROOT, "drivers/nvme");
@@ -112,7 +112,7 @@ Deno.test("the NVMe driver in C: right in every mode, and each planted bug is fo
 });
 
 Deno.test("the NVMe driver in C and the kernel's give the same commands and lists for random requests", async () => {
-  // `deno task c-requests` tries ten thousand in each mode.
+  // `deno task nvme-requests` tries ten thousand in each mode.
   const program = await requestsProgram(12);
   const outcomes = runRequests(program, (name) => !/bounced|trusted/.test(name));
   assertEquals(

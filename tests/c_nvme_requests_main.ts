@@ -1,8 +1,8 @@
 /**
- * `deno task c-requests [N]`: N random requests in every mode through the NVMe driver in C, and the same
+ * `deno task nvme-requests [N]`: N random requests in every mode through the NVMe driver in C, and the same
  * through the kernel's, with their commands compared. 10000 when nothing is said.
  */
-import { requestsProgram, runRequests } from "./c_requests.ts";
+import { requestsProgram, runRequests } from "./c_nvme_requests.ts";
 
 const count = Number(Deno.args[0] ?? 10_000);
 const program = await requestsProgram(count);
