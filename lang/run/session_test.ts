@@ -27,7 +27,10 @@ Deno.test("a session shows the values of expressions and keeps its variables", (
   assertEquals(texts(s.feed("a")), ["4097B"]);
   s.feed("let a = none");
   assertEquals(texts(s.feed("a")), [], "none is not shown");
-  assertEquals(s.summary().variables, [{ name: "a", kind: "none", text: "none" }]);
+  assertEquals(s.summary().variables, [
+    { name: "_", kind: "a size", text: "4097B" },
+    { name: "a", kind: "none", text: "none" },
+  ]);
 });
 
 Deno.test("a session asks for more when a text is incomplete", () => {
@@ -128,7 +131,7 @@ Deno.test("a name of a session whose value was not come to means what it meant b
   assertEquals(texts(s.feed("a")), ["1"]);
   assertEquals(diagnosticLines(s.feed("b").diagnostics), ["E0301 1:1 Nothing is called `b`"]);
   assert(s.feed("let c = 3\nlet d = 1 / 0").failure !== null);
-  assertEquals(s.summary().variables.map(({ name }) => name), ["a", "c"]);
+  assertEquals(s.summary().variables.map(({ name }) => name), ["a", "_", "c"]);
   // A const of which later inputs know nothing; each new machine works the others out.
   s.feed("const limit = 4");
   assert(s.feed("const limit = [1][2]\nfn twice() { return limit }").failure !== null);
