@@ -37,10 +37,8 @@ old_clock=$(sed 's/.*\[\(.*\)\].*/\1/' "$tracing/trace_clock")
 old_size=$(sed 's/.*expanded: \([0-9]*\).*/\1/; s/[^0-9].*//' "$tracing/buffer_size_kb")
 cp "$tracing/set_event" "$work/set_event"
 
-sleeper=
 restore() {
   trap - EXIT
-  [ -z "$sleeper" ] || kill "$sleeper" 2>/dev/null
   echo 0 >"$tracing/tracing_on"
   : >"$tracing/set_event"
   while read -r event; do
@@ -78,11 +76,14 @@ echo mono >"$tracing/trace_clock"
 : >"$tracing/trace"
 echo 1 >"$tracing/tracing_on"
 mark "$$1"
-# Waited for in the background: a signal is then answered at once.
-sleep "$seconds" &
-sleeper=$!
-wait "$sleeper"
-sleeper=
+# Waited for in the background: a signal is then answered at once. What is left behind then ends by
+# itself: a process cannot be killed surely just after its start.
+left=$seconds
+while [ "$left" -gt 0 ]; do
+  sleep 1 >/dev/null 2>&1 &
+  wait "$!"
+  left=$((left - 1))
+done
 mark "$$2"
 echo 0 >"$tracing/tracing_on"
 
