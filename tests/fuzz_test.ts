@@ -10,7 +10,7 @@ import { generateProgram } from "./fuzz/program_generator.ts";
 import { trySlips } from "./fuzz/slips.ts";
 
 const CASES = 3_000;
-const CALLS = 6_000;
+const CALLS = 8_000;
 /** Every so many slips one is tried. */
 const SLIP_STEP = 197;
 const GENERATED = 200;
