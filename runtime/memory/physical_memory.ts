@@ -43,11 +43,7 @@ export class MemoryPage {
 
   /** The page as 1024 words of 32 bits. */
   get words(): Int32Array {
-    return this.#words ??= new Int32Array(
-      this.bytes.buffer,
-      this.bytes.byteOffset,
-      PAGE_SIZE_BYTES / WORD_BYTES,
-    );
+    return this.#words ?? this.#viewWords();
   }
 
   /** The page as 512 words of 64 bits. */
@@ -56,6 +52,15 @@ export class MemoryPage {
       this.bytes.buffer,
       this.bytes.byteOffset,
       PAGE_SIZE_BYTES / DOUBLE_BYTES,
+    );
+  }
+
+  /** Not in the getter: that is called for every word, and has to be small to be inlined. */
+  #viewWords(): Int32Array {
+    return this.#words = new Int32Array(
+      this.bytes.buffer,
+      this.bytes.byteOffset,
+      PAGE_SIZE_BYTES / WORD_BYTES,
     );
   }
 }
