@@ -1,20 +1,15 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert } from "@std/assert";
 import { join } from "@std/path";
-import { HostLoader } from "../cli/host_loader.ts";
-import { loadPatched } from "../cli/c/patched.ts";
 import { withCompiled } from "../cli/c/with_compiled.ts";
-import { openScenario } from "../cli/scenario/load_scenario.ts";
+import { HostLoader } from "../cli/host_loader.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { loadProgram } from "../lang/language.ts";
-import { runProgram } from "../lang/run/run_program.ts";
-import type { Program } from "../lang/run/program.ts";
 import { SourceFile } from "../lang/source.ts";
+import { assertHolds, findPlanted, type FoundBug, loadDriver } from "./planted_bugs.ts";
 import { ROOT } from "./source_text.ts";
 
-const FOLDER = join(ROOT, "drivers/block");
-
 /** How each planted bug is found: by which test, and what is said of it. */
-const FOUND: Readonly<Record<string, { readonly by: string; readonly says: RegExp }>> = {
+const FOUND: Readonly<Record<string, FoundBug>> = {
   "01-wrong-length": { by: "on the disk", says: /report\[free_while_linked\]/ },
   "02-missing-iova-sync": { by: "on the disk", says: /report\[sync_missing\]/ },
   "03-leak-in-error-path": {
@@ -48,54 +43,17 @@ const FOUND: Readonly<Record<string, { readonly by: string; readonly says: RegEx
   "15-phase-of-the-first-round": { by: "several rounds", says: /E0901[\s\S]*hba_poll/ },
 };
 
-/** All that is said of the tests of a program whose names have a text in them; empty when they hold. */
-function saidOf(program: Program, by: string): string {
-  const { outcomes } = runProgram(program, { only: "tests", match: [by] });
-  return outcomes.filter(({ failure }) => failure !== null).flatMap(({ failure, incidents }) => [
-    `${failure!.code} ${failure!.message}`,
-    ...failure!.lines,
-    ...incidents.flatMap(({ kind, name, text }) => `${kind}[${name}] ${text}`),
-  ]).join("\n");
-}
-
-/** Names of the tests of a program that do not hold, and how many tests there are. */
-function failuresOf(
-  program: Program,
-): { readonly failed: readonly string[]; readonly all: number } {
-  const { outcomes } = runProgram(program, { only: "tests" });
-  const failed = outcomes.filter(({ failure }) => failure !== null)
-    .map(({ failure, name }) => `${name}: ${failure!.message}`);
-  return { failed, all: outcomes.length };
-}
-
-Deno.test("the block driver in C: right in every mode, and each planted bug is found as it is said", async (t) => {
-  const names = [...Deno.readDirSync(join(FOLDER, "bugs"))]
-    .map(({ name }) => name.replace(/\.patch$/, "")).toSorted();
-  assertEquals(names, Object.keys(FOUND));
-  const patches = names.map((name) => ({
-    file: "block_hba.c",
-    text: Deno.readTextFileSync(join(FOLDER, "bugs", `${name}.patch`)),
+Deno.test("the block driver in C: right in every mode, and each planted bug is found as it is said", (t) =>
+  findPlanted(t, {
+    folder: "drivers/block",
+    scenario: "block_hba.dma",
+    cFile: "block_hba.c",
+    testCount: 16,
+    found: FOUND,
   }));
-  const loaded = await loadPatched(join(FOLDER, "block_hba.dma"), [null, ...patches]);
-  const programs = loaded.map(({ diagnostics, program }) => {
-    assert(program !== null, renderDiagnostics(diagnostics));
-    return program;
-  });
-  await t.step("as it is", () => {
-    assertEquals(failuresOf(programs[0]!), { failed: [], all: 16 });
-  });
-  for (const [index, name] of names.entries()) {
-    await t.step(name, () => {
-      const { by, says } = FOUND[name]!;
-      assertMatch(saidOf(programs[index + 1]!, by), says);
-    });
-  }
-});
 
 Deno.test("the block driver in C on other releases, and with pages of 64 KiB", async () => {
-  const opened = await openScenario(join(FOLDER, "block_releases.dma"));
-  assert(!("problem" in opened) && opened.program !== null);
-  assertEquals(failuresOf(opened.program), { failed: [], all: 7 });
+  assertHolds(await loadDriver("drivers/block/block_releases.dma"), 7);
 });
 
 /** The scenarios with ten thousand of something in each mode: here it is a hundred. */
@@ -115,6 +73,6 @@ for (
     const load = () => loadProgram(source, loader);
     const { diagnostics, program } = await withCompiled(loader, load);
     assert(program !== null, renderDiagnostics(diagnostics));
-    assertEquals(failuresOf(program), { failed: [], all: 10 });
+    assertHolds(program, 10);
   });
 }

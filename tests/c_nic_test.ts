@@ -1,16 +1,11 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { join } from "@std/path";
-import { applyPatch, loadPatched } from "../cli/c/patched.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import type { Program } from "../lang/run/program.ts";
-import { runProgramWith } from "../lang/run/runner.ts";
+import { assertEquals, assertMatch } from "@std/assert";
+import { applyPatch } from "../cli/c/patched.ts";
 import { runDeno } from "./deno_process.ts";
+import { findPlanted, type FoundBug } from "./planted_bugs.ts";
 import { ROOT } from "./source_text.ts";
 
-const FOLDER = join(ROOT, "drivers/nic");
-
 /** How each planted bug is found: by which test, and what is said of it. */
-const FOUND: Readonly<Record<string, { readonly by: string; readonly says: RegExp }>> = {
+const FOUND: Readonly<Record<string, FoundBug>> = {
   "01-wrong-length": { by: "frames go out", says: /report\[unmap_size\]/ },
   "02-missing-sync": { by: "frames go out", says: /report\[cpu_touches_device_buffer\]/ },
   "03-leak-in-error-path": { by: "can fail", says: /Something leaks when `dma_map_page` fails/ },
@@ -34,41 +29,14 @@ const FOUND: Readonly<Record<string, { readonly by: string; readonly says: RegEx
   "13-head-in-every-slot": { by: "frames go out", says: /kfree\(\) is given .*given back before/ },
 };
 
-/** All that is said of the tests of a program whose names have a text in them; empty when they hold. */
-function saidOf(program: Program, by: string): string {
-  const { outcomes } = runProgramWith(null, program, { only: "tests", match: [by] });
-  return outcomes.filter(({ failure }) => failure !== null).flatMap(({ failure, incidents }) => [
-    `${failure!.code} ${failure!.message}`,
-    ...failure!.lines,
-    ...incidents.flatMap(({ kind, name, text }) => `${kind}[${name}] ${text}`),
-  ]).join("\n");
-}
-
-Deno.test("the NIC in C: right in every mode, and each planted bug is found as it is said", async (t) => {
-  const names = [...Deno.readDirSync(join(FOLDER, "bugs"))]
-    .map(({ name }) => name.replace(/\.patch$/, "")).toSorted();
-  assertEquals(names, Object.keys(FOUND));
-  const patches = names.map((name) => ({
-    file: "ring_nic.c",
-    text: Deno.readTextFileSync(join(FOLDER, "bugs", `${name}.patch`)),
+Deno.test("the NIC in C: right in every mode, and each planted bug is found as it is said", (t) =>
+  findPlanted(t, {
+    folder: "drivers/nic",
+    scenario: "ring_nic.dma",
+    cFile: "ring_nic.c",
+    testCount: 14,
+    found: FOUND,
   }));
-  const loaded = await loadPatched(join(FOLDER, "ring_nic.dma"), [null, ...patches]);
-  const programs = loaded.map(({ diagnostics, program }) => {
-    assert(program !== null, renderDiagnostics(diagnostics));
-    return program;
-  });
-  await t.step("as it is", () => {
-    const { outcomes } = runProgramWith(null, programs[0]!, { only: "tests" });
-    assertEquals(outcomes.length, 14);
-    assertEquals(outcomes.filter(({ failure }) => failure !== null).map(({ name }) => name), []);
-  });
-  for (const [index, name] of names.entries()) {
-    await t.step(name, () => {
-      const { by, says } = FOUND[name]!;
-      assertMatch(saidOf(programs[index + 1]!, by), says);
-    });
-  }
-});
 
 Deno.test("deno task demo-c shows the leak of the planted bug, with its line of C", async () => {
   const { code, output } = await runDeno(["task", "--quiet", "demo-c"], {

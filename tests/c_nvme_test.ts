@@ -1,20 +1,13 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { join } from "@std/path";
-import { loadPatched } from "../cli/c/patched.ts";
-import { renderDiagnostics } from "../lang/diagnostics/render.ts";
-import type { Program } from "../lang/run/program.ts";
-import { runProgramWith } from "../lang/run/runner.ts";
+import { assertEquals } from "@std/assert";
 import { requestsProgram, runRequests } from "./c_nvme_requests.ts";
-import { ROOT } from "./source_text.ts";
-
-const FOLDER = join(ROOT, "drivers/nvme");
+import { assertHolds, findPlanted, type FoundBug, loadDriver } from "./planted_bugs.ts";
 
 const DIRECT = "reads and writes [iommu.mode = off, ssd.sgl = false]";
 const TRANSLATED = "reads and writes [iommu.mode = strict, ssd.sgl = true]";
 const SWEEP = "can fail fails once [iommu.mode = strict, ssd.sgl = true]";
 
 /** How each planted bug is found: by which test, and what is said of it. */
-const FOUND: Readonly<Record<string, { readonly by: string; readonly says: RegExp }>> = {
+const FOUND: Readonly<Record<string, FoundBug>> = {
   "01-wrong-length-at-unmap": { by: DIRECT, says: /report\[unmap_size\]/ },
   "02-missing-sync": { by: TRANSLATED, says: /report\[sync_missing\]/ },
   "03-leak-in-error-path": {
@@ -66,55 +59,23 @@ const FOUND: Readonly<Record<string, { readonly by: string; readonly says: RegEx
   "19-wrong-direction": { by: DIRECT, says: /report\[unmap_direction\]/ },
 };
 
-/** All that is said of the tests of a program whose names have a text in them; empty when they hold. */
-function saidOf(program: Program, by: string): string {
-  const { outcomes } = runProgramWith(null, program, { only: "tests", match: [by] });
-  return outcomes.filter(({ failure }) => failure !== null).flatMap(({ failure, incidents }) => [
-    `${failure!.code} ${failure!.message}`,
-    ...failure!.lines,
-    ...incidents.flatMap(({ kind, name, text }) => `${kind}[${name}] ${text}`),
-  ]).join("\n");
-}
-
-/** All tests of a program hold. */
-function holds(program: Program, count: number): void {
-  const { outcomes } = runProgramWith(null, program, { only: "tests" });
-  assertEquals(outcomes.filter(({ failure }) => failure !== null).map(({ name }) => name), []);
-  assertEquals(outcomes.length, count);
-}
-
 Deno.test("the NVMe driver in C with pages of 64 KiB, and on a release without the two-step API", async () => {
-  const [loaded] = await loadPatched(join(FOLDER, "other_kernels.dma"), [null]);
-  assert(loaded!.program !== null, renderDiagnostics(loaded!.diagnostics));
-  holds(loaded!.program, 2);
+  assertHolds(await loadDriver("drivers/nvme/other_kernels.dma"), 2);
 });
 
-Deno.test("the NVMe driver in C: right in every mode, and each planted bug is found as it is said", async (t) => {
-  const names = [...Deno.readDirSync(join(FOLDER, "bugs"))]
-    .map(({ name }) => name.replace(/\.patch$/, "")).toSorted();
-  assertEquals(names, Object.keys(FOUND));
-  const patches = names.map((name) => ({
-    file: "lab_nvme.c",
-    text: Deno.readTextFileSync(join(FOLDER, "bugs", `${name}.patch`)),
+Deno.test("the NVMe driver in C: right in every mode, and each planted bug is found as it is said", (t) =>
+  findPlanted(t, {
+    folder: "drivers/nvme",
+    scenario: "lab_nvme.dma",
+    cFile: "lab_nvme.c",
+    testCount: 36,
+    found: FOUND,
   }));
-  const loaded = await loadPatched(join(FOLDER, "lab_nvme.dma"), [null, ...patches]);
-  const programs = loaded.map(({ diagnostics, program }) => {
-    assert(program !== null, renderDiagnostics(diagnostics));
-    return program;
-  });
-  await t.step("as it is", () => holds(programs[0]!, 36));
-  for (const [index, name] of names.entries()) {
-    await t.step(name, () => {
-      const { by, says } = FOUND[name]!;
-      assertMatch(saidOf(programs[index + 1]!, by), says);
-    });
-  }
-});
 
 Deno.test("the NVMe driver in C and the kernel's give the same commands and lists for random requests", async () => {
   // `deno task nvme-requests` tries ten thousand in each mode.
   const program = await requestsProgram(12);
-  const outcomes = runRequests(program, (name) => !/bounced|trusted/.test(name));
+  const outcomes = runRequests(program);
   assertEquals(
     outcomes.flatMap(({ different, failure }) => [...different, failure ?? []].flat()),
     [],
@@ -129,7 +90,7 @@ Deno.test("the NVMe driver in C and the kernel's give the same commands and list
 Deno.test("a command that differs is found, wherever it does", async () => {
   const program = await requestsProgram(4);
   // Bounced buffers lie where each disk has its own: the comparison has to see that.
-  const outcomes = runRequests(program, (name) => /bounced/.test(name));
-  const [bounced] = outcomes.filter(({ compared }) => compared > 0);
-  assertEquals([bounced!.compared, bounced!.different.length > 0], [4, true]);
+  const outcomes = runRequests(program, "all");
+  assertEquals(outcomes.map(({ compared }) => compared), Array(15).fill(4));
+  assertEquals(outcomes.filter(({ different }) => different.length > 0).length, 2);
 });

@@ -65,7 +65,7 @@ function rowProbe(name: string, field: string, at: (recording: Recording) => num
     const address = at(recording);
     return ({ vm }) => {
       let found = "-";
-      spec.read(vm.lab.machine, (row: Readonly<Record<string, unknown>>) => {
+      spec.read!(vm.lab.machine, (row: Readonly<Record<string, unknown>>) => {
         const first = Number(row[field]);
         const size = spec.size === undefined || field === "slot" ? 1 : Number(row[spec.size]);
         if (address >= first && address < first + size) found = JSON.stringify(row);

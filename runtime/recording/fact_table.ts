@@ -43,8 +43,8 @@ export interface FactTableSpec<F extends FieldTable = FieldTable> {
   /** Rows are ranges that can be cut: the fields that move with a row's beginning. */
   readonly moving?: readonly FieldName<F>[];
   readonly changes: Changes<F>;
-  /** Reads the rows that hold now off the machine itself. */
-  readonly read: (machine: Machine, add: (row: AllHold<F>) => void) => void;
+  /** Reads the rows that hold now off the machine itself; of a machine just made there are none without. */
+  readonly read?: (machine: Machine, add: (row: AllHold<F>) => void) => void;
 }
 
 /**

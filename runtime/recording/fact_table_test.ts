@@ -14,7 +14,6 @@ const RANGES: FactTableSpec<typeof RANGE_FIELDS> = {
   size: "size_bytes",
   moving: ["iova", "phys"],
   changes: {},
-  read: () => {},
 };
 
 const BAG_FIELDS = { at: INT, size_bytes: SIZE };
@@ -25,7 +24,6 @@ const BAG: FactTableSpec<typeof BAG_FIELDS> = {
   key: ["at"],
   isBag: true,
   changes: {},
-  read: () => {},
 };
 
 function range(iova: number, sizeBytes: number, phys = 0x10_0000 + iova, device = "ssd") {

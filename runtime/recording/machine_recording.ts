@@ -56,7 +56,7 @@ export class MachineRecording {
       const known = past?.recording.table(spec.name).copy(seq);
       const table = known ?? new FactTable(spec, this.log.pool);
       tables.set(spec.name, table);
-      if (known === undefined) spec.read(machine, (row) => table.begin(0, row));
+      if (known === undefined) spec.read?.(machine, (row) => table.begin(0, row));
       for (const name of Object.keys(spec.changes) as EventName[]) {
         // The name leads to the event's type, here as in the stream: no type can say so.
         const make = spec.changes[name] as Change["make"];

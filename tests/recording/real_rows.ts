@@ -7,9 +7,6 @@ import type { AnyTableSpec } from "../../runtime/recording/fact_table.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Tables that read all their rows off the machine themselves. */
-const SELF_READING: ReadonlySet<string> = new Set(["page_table", "iova", "flush_queue", "swiotlb"]);
-
 /** What else is asked for all that it has of a kind. */
 const ASKED: Readonly<Record<string, (lab: Lab, serial: number) => Row[] | null>> = {
   mappings: mappingRows,
@@ -28,7 +25,7 @@ const ENDS_RECORDS = [eventId("dma.report"), eventId("nvme.state")];
  * @param serial The checker's last record when the machine was ready.
  */
 export function realRows(spec: AnyTableSpec, lab: Lab, serial: number): Row[] | null {
-  if (!SELF_READING.has(spec.name)) return ASKED[spec.name]?.(lab, serial) ?? null;
+  if (spec.read === undefined) return ASKED[spec.name]?.(lab, serial) ?? null;
   const real: Row[] = [];
   spec.read(lab.machine, (row: Row) => real.push(row));
   return real;

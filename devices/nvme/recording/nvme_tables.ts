@@ -38,7 +38,6 @@ const QUEUE_SLOTS: FactTableSpec<typeof QUEUE_SLOT_FIELDS> = {
       rows.begin(seq, { device: device!, request, ...fields });
     },
   },
-  read: () => {},
 };
 
 const COMMAND_FIELDS = {
@@ -72,7 +71,6 @@ const COMMANDS: FactTableSpec<typeof COMMAND_FIELDS> = {
       rows.end(seq, [device!, queue, cid]);
     },
   },
-  read: () => {},
 };
 
 const DOORBELL_FIELDS = {
@@ -99,7 +97,6 @@ const DOORBELLS: FactTableSpec<typeof DOORBELL_FIELDS> = {
       if (state !== "live") rows.endAll(seq, [device!]);
     },
   },
-  read: () => {},
 };
 
 /** A request's data is described no more. */
@@ -127,7 +124,6 @@ const PRP_ENTRIES: FactTableSpec<typeof PRP_FIELDS> = {
     },
     "nvme.unmap": (rows, { seq, request }) => endOf(rows, seq, request),
   },
-  read: () => {},
 };
 
 const SGL_FIELDS = {
@@ -150,7 +146,6 @@ const SGL_ENTRIES: FactTableSpec<typeof SGL_FIELDS> = {
     },
     "nvme.unmap": (rows, { seq, request }) => endOf(rows, seq, request),
   },
-  read: () => {},
 };
 
 const REQUEST_FIELDS = {
@@ -189,7 +184,6 @@ const REQUESTS: FactTableSpec<typeof REQUEST_FIELDS> = {
       }
     },
   },
-  read: () => {},
 };
 
 export const NVME_TABLES: readonly AnyTableSpec[] = [

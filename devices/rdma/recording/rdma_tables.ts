@@ -17,7 +17,6 @@ const REGIONS: FactTableSpec<typeof REGION_FIELDS> = {
       else rows.end(seq, [device!, region]);
     },
   },
-  read: () => {},
 };
 
 const PAGE_FIELDS = {
@@ -54,7 +53,6 @@ const PAGES: FactTableSpec<typeof PAGE_FIELDS> = {
       if (state === "released") rows.endAll(seq, [device!, region]);
     },
   },
-  read: () => {},
 };
 
 export const RDMA_TABLES: readonly AnyTableSpec[] = [REGIONS, PAGES];

@@ -29,7 +29,6 @@ const BUFFERS: FactTableSpec<typeof BUFFER_FIELDS> = {
       }
     },
   },
-  read: () => {},
 };
 
 const MAPPING_FIELDS = {
@@ -53,7 +52,6 @@ const MAPPINGS: FactTableSpec<typeof MAPPING_FIELDS> = {
       rows.end(seq, [device!, buffer]);
     },
   },
-  read: () => {},
 };
 
 const KEY_FIELDS = { device: TEXT, key: INT, buffer: INT, entries: INT, size_bytes: SIZE };
@@ -69,7 +67,6 @@ const KEYS: FactTableSpec<typeof KEY_FIELDS> = {
       else rows.begin(seq, { device: device!, key, buffer, entries, size_bytes });
     },
   },
-  read: () => {},
 };
 
 export const VFIO_TABLES: readonly AnyTableSpec[] = [BUFFERS, MAPPINGS, KEYS];

@@ -29,5 +29,4 @@ export const INCIDENTS: FactTableSpec<typeof FIELDS> = {
       rows.begin(seq, { kind: "warning", device, text });
     },
   },
-  read: () => {},
 };

@@ -37,5 +37,4 @@ export const MAPPINGS: FactTableSpec<typeof FIELDS> = {
     },
   },
   // Bringing a machine up maps nothing that streams: what devices share with drivers is coherent.
-  read: () => {},
 };
