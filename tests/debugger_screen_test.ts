@@ -1,23 +1,11 @@
 /** The debugger at a pseudo-terminal: what its panes show, and that the terminal is always as before. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { LEFT_MAPPED } from "../cli/debug/_left_mapped.ts";
 import { CTRL_Z, DOWN, ENTER, ESCAPE, hasPty, LEFT, Pty, RIGHT, TAB, UP } from "./pty.ts";
 import { ROOT } from "./source_text.ts";
 
-const SCRIPT =
-  `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
-fn both(buf) {
-  let one = dma_map_phys(ssd, buf.phys, 4KiB, to_device)
-  let two = dma_map_phys(ssd, buf.phys, 4KiB, to_device)
-  dma_unmap_phys(ssd, one, 4KiB, to_device)
-  return two
-}
-test "all is unmapped" {
-  let buf = alloc_pages(1)
-  let left = both(buf)
-  assert iommu.live_mappings == 0
-}
-test "goes on for long" {
+const SCRIPT = `${LEFT_MAPPED}test "goes on for long" {
   let n = 0
   while n < 3000000 { n += 1 }
   print "\\u{1b}[2J\\u{1b}]0;mine\\u{7}"
@@ -49,9 +37,7 @@ async function withShell(
 ): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-screen-" });
   Deno.writeTextFileSync(join(folder, "left.dma"), SCRIPT);
-  const { PATH = "", HOME = "" } = Deno.env.toObject();
-  const cache = Deno.env.get("DENO_DIR");
-  const pty = new Pty(folder, { PATH, HOME, ...cache === undefined ? {} : { DENO_DIR: cache } });
+  const pty = new Pty(folder);
   try {
     await pty.see(/\$ /);
     // The shell marks what is pasted at its own prompt, which is not ours to change.

@@ -23,6 +23,12 @@ function textOf(written: string): string {
   return written.replace(/\x1b\[[?\d;]*[A-Za-z]|\r/g, "");
 }
 
+/** What a shell of a test needs of this process's environment. */
+function shellEnvironment(): Record<string, string> {
+  const { PATH = "", HOME = "", DENO_DIR } = Deno.env.toObject();
+  return { PATH, HOME, ...DENO_DIR === undefined ? {} : { DENO_DIR } };
+}
+
 /** Modes that a program sets and has to set back: each with how it is before. */
 const MODES = { "25": "h", "1049": "l", "2004": "l" } as const;
 
@@ -35,8 +41,11 @@ export class Pty {
   /** All that was written since somebody asked. */
   #written = "";
 
-  /** @param env Everything that the shell finds in its environment, `TERM` apart. */
-  constructor(folder: string, env: Readonly<Record<string, string>>) {
+  /**
+   * @param folder Where the shell begins.
+   * @param env Everything that the shell finds in its environment, `TERM` apart.
+   */
+  constructor(folder: string, env: Readonly<Record<string, string>> = shellEnvironment()) {
     this.#child = new Deno.Command("script", {
       args: ["-qfec", "bash --norc --noprofile -i", "/dev/null"],
       cwd: folder,

@@ -117,9 +117,7 @@ const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [
 
 async function inFolder(talk: (pty: Pty) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-session-" });
-  const { PATH = "", HOME = "" } = Deno.env.toObject();
-  const cache = Deno.env.get("DENO_DIR");
-  const pty = new Pty(folder, { PATH, HOME, ...cache === undefined ? {} : { DENO_DIR: cache } });
+  const pty = new Pty(folder);
   try {
     await pty.see(/\$ /);
     await pty.press("bind 'set enable-bracketed-paste off'; stty cols 80 rows 24\n");

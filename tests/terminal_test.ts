@@ -12,9 +12,7 @@ const START = `stty cols 80; "${Deno.execPath()}" run --no-prompt -R "${
 
 async function withRepl(talk: (pty: Pty) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-terminal-" });
-  const { PATH = "", HOME = "" } = Deno.env.toObject();
-  const deno = Deno.env.get("DENO_DIR");
-  const pty = new Pty(folder, { PATH, HOME, ...deno === undefined ? {} : { DENO_DIR: deno } });
+  const pty = new Pty(folder);
   try {
     await pty.see(/\$ /);
     await pty.press(START);

@@ -3,26 +3,12 @@ import { loadFollowed } from "../../lang/language.ts";
 import { recordRun, runsOf } from "../../lang/recording/mod.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { memoryFiles } from "../../lang/syntax/load_files.ts";
+import { LEFT_MAPPED } from "./_left_mapped.ts";
 import { Debugger } from "./debugger.ts";
-
-const SCRIPT =
-  `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
-fn both(buf) {
-  let one = dma_map_phys(ssd, buf.phys, 4KiB, to_device)
-  let two = dma_map_phys(ssd, buf.phys, 4KiB, to_device)
-  dma_unmap_phys(ssd, one, 4KiB, to_device)
-  return two
-}
-test "all is unmapped" {
-  let buf = alloc_pages(1)
-  let left = both(buf)
-  assert iommu.live_mappings == 0
-}
-`;
 
 /** What the debugger says to some lines, each with its prompt behind it. */
 async function talk(...lines: string[]) {
-  const { program } = loadFollowed(new SourceFile("left.dma", SCRIPT), memoryFiles({}));
+  const { program } = loadFollowed(new SourceFile("left.dma", LEFT_MAPPED), memoryFiles({}));
   const recording = recordRun(program!, runsOf(program!)[0]!);
   const answers: string[] = [];
   let output = "";
