@@ -12,7 +12,7 @@ export function hasPty(): boolean {
 }
 
 /** How long somebody waits for an answer. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 45_000;
 
 /** Waits between the looks at what was written. */
 const LOOK_MS = 20;
