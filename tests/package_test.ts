@@ -219,6 +219,53 @@ async function tryRepl(
   }
 }
 
+/**
+ * How many functions, no methods, of the package's files a scenario runs: in parentheses, which V8
+ * compiles with their file, and others.
+ */
+function functionsThatRan(base: string, scenario: string) {
+  const folder = Deno.makeTempDirSync({ dir: base });
+  const command = `deno run -R=. --coverage=${folder} dist/run.js ${scenario}`;
+  const { code, output } = shell(base, base, command);
+  assertEquals(code, 0, output);
+  let early = 0;
+  let late = 0;
+  for (const { name } of Deno.readDirSync(folder)) {
+    const { functions, url } = JSON.parse(Deno.readTextFileSync(join(folder, name)));
+    // A long run starts a worker whose text is its address.
+    if (!url.startsWith("file:")) continue;
+    const text = Deno.readTextFileSync(new URL(url));
+    for (const { ranges: [{ count, endOffset, startOffset }] } of functions) {
+      const own = text.slice(startOffset, endOffset);
+      if (count === 0 || !/^(async )?(function\b|[\w$]+=>|\([^()]*\)=>)/.test(own)) continue;
+      if (text[startOffset - 1] === "(" && text[endOffset] === ")") early++;
+      else late++;
+    }
+  }
+  return { early, late };
+}
+
+Deno.test("the package's files are compiled early where every start comes by", () => {
+  const base = Deno.makeTempDirSync({ prefix: "dmalab-package-" });
+  try {
+    makeTools(base);
+    assertEquals(buildPackage(join(base, "dist"), false), { done: true });
+    Deno.copyFileSync(join(ROOT, "benches/start.dma"), join(base, "plain.dma"));
+    Deno.copyFileSync(join(ROOT, "examples/04-two-step-basic.dma"), join(base, "two.dma"));
+    const plain = functionsThatRan(base, "plain.dma");
+    // On a busy host a run takes so long that somebody listens for Ctrl-C.
+    assert(plain.early > 450 && plain.late <= 10, `${plain.early} early, ${plain.late} late`);
+    // One that does more comes by others, which are compiled when they are called.
+    const other = functionsThatRan(base, "two.dma");
+    assert(
+      other.early > plain.early && other.late > 20,
+      `${other.early} early, ${other.late} late`,
+    );
+  } finally {
+    Deno.removeSync(base, { recursive: true });
+  }
+});
+
 Deno.test("the package installs and works without this project (docs/install.md)", async (t) => {
   const base = Deno.makeTempDirSync({ prefix: "dmalab-package-" });
   try {

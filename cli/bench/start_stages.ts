@@ -1,9 +1,10 @@
 /** Where the time of a start goes, from the shell's call to the end of the process. */
 import { join } from "@std/path";
 import { withBundler } from "../package/bundle.ts";
+import { markEagerFunctions, USUAL_SCENARIOS } from "../package/eager_functions.ts";
 import type { Benchmark, BenchResult } from "./benchmark.ts";
 import { rounded } from "./benchmark.ts";
-import { PROJECT, runDeno } from "./child.ts";
+import { runDeno } from "./child.ts";
 import { nowMs } from "./start_clock.ts";
 
 /** Runs of each program that count; of each stage the shortest does, as nothing else is its own. */
@@ -14,6 +15,7 @@ const WARM_UPS = 2;
 /** Milliseconds by stage, in their order; they add up to the whole run. */
 type Stages = Map<string, number>;
 
+/** The name of the scenario in the folder. */
 const SCENARIO = "start.dma";
 const EMPTY = new URL("./start_empty_main.ts", import.meta.url);
 const STARTED = new URL("./start_stages_main.ts", import.meta.url);
@@ -22,8 +24,7 @@ const PROGRAMS = [EMPTY, STARTED];
 /** One run of a program that prints when each of its stages ended. */
 function runStages(folder: string, program: URL): Stages {
   const start = nowMs();
-  const bundled = program.pathname.split("/").at(-1)!.replace(/ts$/, "js");
-  const printed = runDeno(["-R=.", bundled, SCENARIO], folder);
+  const printed = runDeno(["-R=.", bundledName(program), SCENARIO], folder);
   const end = nowMs();
   const stages: Stages = new Map();
   let before = start;
@@ -33,6 +34,11 @@ function runStages(folder: string, program: URL): Stages {
   }
   stages.set("end", end - before);
   return stages;
+}
+
+/** The name of a program of this project in a folder of bundles. */
+function bundledName(program: URL): string {
+  return program.pathname.split("/").at(-1)!.replace(/ts$/, "js");
 }
 
 /** What stands for each stage in the result: its name, and what Deno takes for it by itself. */
@@ -60,11 +66,12 @@ export const START_STAGES: Benchmark = {
   run() {
     const folder = Deno.makeTempDirSync({ prefix: "dmalab-stages-" });
     try {
-      const problem = withBundler((bundle) => bundle(PROGRAMS, folder));
+      const problem = withBundler((bundle) => bundle(PROGRAMS, folder)) ??
+        markEagerFunctions(folder, [[bundledName(STARTED), ...USUAL_SCENARIOS]]);
       if (problem !== null) throw new Error(problem);
       // As in a folder of scenarios: it is the root.
       Deno.writeTextFileSync(join(folder, "deno.json"), "{}\n");
-      Deno.copyFileSync(join(PROJECT, "benches", SCENARIO), join(folder, SCENARIO));
+      Deno.copyFileSync(USUAL_SCENARIOS[0]!, join(folder, SCENARIO));
       const runs = PROGRAMS.map((): Stages[] => []);
       for (let round = -WARM_UPS; round < ROUNDS; round++) {
         for (const [index, program] of PROGRAMS.entries()) {

@@ -9,6 +9,7 @@
 import { fromFileUrl, join } from "@std/path";
 import { VERSION } from "../package_version.ts";
 import { PROJECT, runProjectDeno, withBundler } from "./bundle.ts";
+import { markEagerFunctions, type Start, USUAL_SCENARIOS } from "./eager_functions.ts";
 
 /** Bundles, each of some entries that share their code. */
 const BUNDLES: readonly (readonly URL[])[] = [
@@ -20,6 +21,14 @@ const BUNDLES: readonly (readonly URL[])[] = [
     new URL("./entries/scenarios.ts", import.meta.url),
     new URL("./entries/worker.ts", import.meta.url),
   ],
+];
+
+/** What people wait for. */
+const STARTS: readonly Start[] = [
+  ["run.js", ...USUAL_SCENARIOS],
+  ["bin.js", "run", ...USUAL_SCENARIOS],
+  ["bin.js", "test", ...USUAL_SCENARIOS],
+  ["bin.js", "repl"],
 ];
 
 /** What users import: the bundle, and the module that its types are those of. */
@@ -64,6 +73,7 @@ export function buildPackage(folder: string, withTypes = true): BuildOutcome {
   Deno.mkdirSync(folder, { recursive: true });
   const made = [
     ...withBundler((bundle) => BUNDLES.map((entries) => bundle(entries, folder))),
+    markEagerFunctions(folder, STARTS),
     ...withTypes ? [declare(Object.values(LIBRARY), join(folder, TYPES))] : [],
   ];
   const problem = made.find((each) => each !== null);

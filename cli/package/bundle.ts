@@ -12,6 +12,12 @@ const WORKED_OUT: Readonly<Record<string, () => string>> = {
   // A text is read much quicker than as many lists in a program.
   "lang/syntax/plan.ts": () =>
     `export const PLAN = () => JSON.parse(${JSON.stringify(JSON.stringify(planOfGrammar()))});\n`,
+  // A bundle runs a module that is required when it comes to that, and one that is imported at once.
+  "lang/syntax/make_parser.ts": () => {
+    const parser = new URL("lang/syntax/parser.ts", toFileUrl(PROJECT)).href;
+    return `export const makeParser = (options) =>
+  new (require(${JSON.stringify(parser)}).DmaParser)(options);\n`;
+  },
 };
 
 /** Bundles some entries, which share their code, into a folder. @returns What went wrong; or null. */
@@ -38,8 +44,14 @@ export function runProjectDeno(
   args: readonly string[],
   config = join(PROJECT, "deno.json"),
 ): string | null {
+  return runQuietly([command, "--quiet", "--config", config, ...args]);
+}
+
+/** Runs Deno without any input. @returns What it said when it failed; or null. */
+export function runQuietly(args: readonly string[]): string | null {
   const { success, stderr } = new Deno.Command(Deno.execPath(), {
-    args: [command, "--quiet", "--config", config, ...args],
+    args: [...args],
+    stdin: "null",
     stdout: "null",
     stderr: "piped",
   }).outputSync();

@@ -1,6 +1,7 @@
 /** Tokens → the parser's own tree, by the quickest of its sorts. */
 import type { CstNode, IRecognitionException, IToken } from "chevrotain";
-import { DmaParser } from "./parser.ts";
+import { makeParser } from "./make_parser.ts";
+import type { DmaParser } from "./parser.ts";
 import { PLAN } from "./plan.ts";
 import { PlanReader } from "./plan_reader.ts";
 import { numberTokens } from "./tokens.ts";
@@ -26,7 +27,7 @@ export interface ParsedTokens {
 export function parseByRule(rule: Start, tokens: IToken[]): ParsedTokens {
   const tree = parsePlainly(rule, tokens);
   if (tree !== null) return { tree, errors: [] };
-  recovering ??= new DmaParser();
+  recovering ??= makeParser();
   numberTokens(tokens);
   recovering.input = tokens;
   return { tree: recovering[rule](), errors: recovering.errors };
@@ -34,7 +35,7 @@ export function parseByRule(rule: Start, tokens: IToken[]): ParsedTokens {
 
 /** Parses tokens by a rule; `null` when there is an error in them. */
 export function parsePlainly(rule: Start, tokens: IToken[]): CstNode | null {
-  plain ??= PLAN === null ? new DmaParser({ recover: false }) : new PlanReader(PLAN());
+  plain ??= PLAN === null ? makeParser({ recover: false }) : new PlanReader(PLAN());
   if (plain instanceof PlanReader) return plain.read(rule, tokens);
   numberTokens(tokens);
   plain.input = tokens;

@@ -3,6 +3,6 @@
  * and Chevrotain's parser reads all files; in the package a file with the plan stands in this one's
  * place.
  */
-import type { GrammarPlan } from "./grammar_plan.ts";
+import type { GrammarPlan } from "./plan_reader.ts";
 
 export const PLAN: (() => GrammarPlan) | null = null;

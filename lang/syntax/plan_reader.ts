@@ -3,8 +3,31 @@
  * makes of them. Of a text with a mistake it says only that: the parser that recovers tells more.
  */
 import type { CstElement, CstNode, IToken, TokenType } from "chevrotain";
-import { FIRST_WAY, type GrammarPlan, type Leads, type Step, type Steps } from "./grammar_plan.ts";
 import { kindsOf, VOCABULARY } from "./tokens.ts";
+
+/**
+ * One step: a token of a type or another rule, each under a label; one of several ways; or steps that
+ * may be left out, come any number of times, or at least once. Types and rules go by their numbers.
+ */
+export type Step =
+  | readonly [kind: "token" | "rule", number: number, label: string]
+  | readonly [kind: "choice", leads: Leads, ways: readonly Steps[]]
+  | readonly [kind: "option" | "many" | "some", leads: Leads, steps: Steps];
+
+export type Steps = readonly Step[];
+
+/** For each token of the vocabulary a letter: the way that it leads to, or a blank. */
+export type Leads = string;
+
+export interface PlannedRule {
+  readonly name: string;
+  readonly steps: Steps;
+}
+
+export type GrammarPlan = readonly PlannedRule[];
+
+/** Ways count from here. */
+export const FIRST_WAY = "0".charCodeAt(0);
 
 type Children = Record<string, CstElement[]>;
 
