@@ -140,6 +140,13 @@ Deno.test("queues in memory that a disk does not have are an error of the config
   assertThrows(() => lab({ cmbQueues: true }), ConfigError, "no memory for its queues");
 });
 
+Deno.test("metadata beyond what a disk can hold is an error of the configuration, to the byte", () => {
+  const wide = (capacityBytes: number) => ({ capacityBytes, metadataBytes: 1024 });
+  // 2^42 blocks of 1 KiB of metadata are 2^52 bytes; the next block's are too many.
+  assertEquals(ssdOf(lab(wide(2 ** 51))).controller.media.blockCount, 2 ** 42);
+  assertThrows(() => lab(wide(2 ** 51 + 512)), ConfigError, "1024 bytes of metadata each");
+});
+
 Deno.test("CMBSZ counts in the largest unit that leaves more than one; nothing shows before CRE", () => {
   for (const sizeBytes of [4 * KIB, 64 * KIB, MIB, 3 * MIB, 64 * MIB, 1024 * MIB, 2 ** 40]) {
     const on = lab({}, "off");

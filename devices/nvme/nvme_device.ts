@@ -26,6 +26,7 @@ import {
 import type { Bar, PciFunction } from "../pci/pci_function.ts";
 import type { PeerProviders } from "../pci/peers/peer_providers.ts";
 import { Media } from "./controller/media/media.ts";
+import { MOST_BYTES } from "./controller/media/pattern_store.ts";
 import { TUPLE_BYTES } from "./controller/media/protection.ts";
 import { NvmeController } from "./controller/nvme_controller.ts";
 import type { ControllerMemoryBar } from "./driver/life/controller_memory.ts";
@@ -263,13 +264,22 @@ function unbindDriver(machine: Machine, controller: NvmeController, driver: Nvme
 
 /** @throws {ConfigError} When a key needs another one. */
 function checkTogether(device: NvmeBlock, lent: Bar | null): void {
-  const { name, settings: { cmbQueues, metadataBytes, protectionType } } = device;
+  const { name, settings } = device;
+  const { blockSizeBytes, capacityBytes, cmbQueues, metadataBytes, protectionType } = settings;
   if (protectionType !== 0 && metadataBytes < TUPLE_BYTES) {
     throw settingError(
       device,
       "protection",
       `Protection information of "${name}" needs ${TUPLE_BYTES} bytes of metadata`,
       "metadata = 8B",
+    );
+  }
+  if (Math.floor(capacityBytes / blockSizeBytes) * metadataBytes > MOST_BYTES) {
+    throw settingError(
+      device,
+      "metadata",
+      `The blocks of "${name}" have ${metadataBytes} bytes of metadata each, more together than a disk can hold`,
+      "fewer bytes of it, larger blocks, or a smaller capacity",
     );
   }
   if (lent === null && cmbQueues) {

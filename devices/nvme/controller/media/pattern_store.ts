@@ -24,6 +24,9 @@ const CHUNK_WORDS = CHUNK_BYTES / WORD_BYTES;
 /** What a zeroed range is charged: two array slots, with room for growth. */
 const EXTENT_BYTES = 32;
 
+/** A store's most: from there on `tag + x` is not exact. */
+export const MOST_BYTES: Bytes = 2 ** 52;
+
 export class PatternStore {
   readonly capacityBytes: Bytes;
   readonly #budget: HostBudget;
@@ -38,13 +41,13 @@ export class PatternStore {
 
   /**
    * @param tagHigh The upper 32 bits of the tag: below 2^31, its lower 20 bits zero.
-   * @param capacityBytes At most 2^52.
+   * @param capacityBytes At most {@linkcode MOST_BYTES}.
    * @param budget What the store's own memory is taken from.
    * @param ones What was not written, or was zeroed, reads as bytes of 0xff instead.
    */
   constructor(tagHigh: number, capacityBytes: Bytes, budget: HostBudget, ones = false) {
     invariant(tagHigh % 2 ** 20 === 0 && tagHigh < 2 ** 31, `Tag 0x${tagHigh.toString(16)}`);
-    invariant(capacityBytes <= 2 ** 52, `Capacity ${capacityBytes}`);
+    invariant(capacityBytes <= MOST_BYTES, `Capacity ${capacityBytes}`);
     this.capacityBytes = capacityBytes;
     this.#budget = budget;
     this.#ones = ones;
