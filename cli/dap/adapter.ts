@@ -92,9 +92,9 @@ export class Adapter {
   }
 
   /** Loads a scenario, and stands at the beginning of a run of it. */
-  launch(args: LaunchArguments): void {
+  async launch(args: LaunchArguments): Promise<void> {
     this.#launched = args;
-    const { clock, names, run, warnings } = launch(args);
+    const { clock, names, run, warnings } = await launch(args);
     if (warnings !== "") this.say("stderr", warnings);
     const [own, ...others] = names;
     if (others.length > 0) {
@@ -122,8 +122,8 @@ export class Adapter {
   }
 
   /** Loads it again as it is now, and begins anew. Breakpoints stay. */
-  restart(args: LaunchArguments): void {
-    this.launch({ ...this.#launched, ...args });
+  async restart(args: LaunchArguments): Promise<void> {
+    await this.launch({ ...this.#launched, ...args });
     this.start();
   }
 

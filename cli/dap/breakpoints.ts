@@ -3,6 +3,7 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { quoted } from "../../lang/render/source_text.ts";
 import {
   type Cell,
+  functionPlace,
   LookError,
   type Recording,
   statementsOnLine,
@@ -106,14 +107,12 @@ export class Breakpoints {
   }
 
   #functionCause(name: string): StopCause | null {
-    const { code, looker: { registry: { eventNames } } } = this.#recording;
+    const { looker: { registry: { eventNames } } } = this.#recording;
     if (eventNames.includes(name) || eventNames.includes(`call.${name}`)) {
       return { kind: "event", names: [name] };
     }
-    const own = code.functions.find((each) => each.name === name && each.role !== "lambda");
-    if (own === undefined) return null;
-    const { source, start } = own.span;
-    return { kind: "line", file: source.name, line: source.position(start).line };
+    const place = functionPlace(this.#recording, name);
+    return place === null ? null : { kind: "line", ...place };
   }
 
   /** Which mistakes stop, instead of those that did. */

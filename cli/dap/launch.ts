@@ -10,6 +10,7 @@ import {
   type RunChoice,
   runsOf,
 } from "../../lang/recording/mod.ts";
+import { withCompiled } from "../c/with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import { HostMemory } from "../host_memory.ts";
 import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
@@ -62,12 +63,13 @@ function argument<W extends Wanted>(
 }
 
 /** Loads a scenario and opens one of its runs. @throws {RequestError} With what is wrong. */
-export function launch(args: LaunchArguments): Launched {
+export async function launch(args: LaunchArguments): Promise<Launched> {
   const path = argument("program", args.program, "string");
   if (path === undefined) throw new RequestError('"program" is missing: the path of a scenario');
   const opened = HostLoader.open(path);
   if (typeof opened === "string") throw new RequestError(opened);
-  const { diagnostics, program } = loadFollowed(opened.entry, opened.loader);
+  const { entry, loader } = opened;
+  const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));
   const told = diagnostics.length === 0 ? "" : `${renderDiagnostics(diagnostics)}\n`;
   if (program === null) throw new RequestError(told.trimEnd());
   const choices = runsOf(program);

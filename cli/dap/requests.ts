@@ -69,8 +69,8 @@ export class Requests {
     return CAPABILITIES;
   }
 
-  launch(args: LaunchArguments) {
-    this.#adapter.launch(args);
+  async launch(args: LaunchArguments) {
+    await this.#adapter.launch(args);
     // Not before: until a run is known, no breakpoint can be told where it is.
     this.#event("initialized");
   }
@@ -79,9 +79,9 @@ export class Requests {
     this.#adapter.start();
   }
 
-  restart({ arguments: args = {} }: DebugProtocol.RestartArguments) {
+  async restart({ arguments: args = {} }: DebugProtocol.RestartArguments) {
     if (this.#adapter.isGoing) throw new RequestError("The run goes on: pause it first");
-    this.#adapter.restart(args as LaunchArguments);
+    await this.#adapter.restart(args as LaunchArguments);
   }
 
   terminate() {

@@ -23,6 +23,8 @@ export class Session extends ProtocolServer {
   #close: () => void = () => {};
   readonly #adapter: Adapter;
   readonly #requests: Requests;
+  /** Requests are answered one after the other: a launch may have to wait for the compiler of C. */
+  #answering: Promise<void> = Promise.resolve();
   readonly #names = new Set(Object.getOwnPropertyNames(Requests.prototype));
 
   constructor() {
@@ -52,6 +54,10 @@ export class Session extends ProtocolServer {
   }
 
   protected override dispatchRequest(request: DebugProtocol.Request): void {
+    this.#answering = this.#answering.then(() => this.#answer(request));
+  }
+
+  async #answer(request: DebugProtocol.Request): Promise<void> {
     const { arguments: args, command } = request;
     const response: DebugProtocol.Response = {
       seq: 0,
@@ -62,7 +68,10 @@ export class Session extends ProtocolServer {
     };
     try {
       if (!this.#names.has(command)) throw new RequestError(`There is no request "${command}"`);
-      const answer: unknown = Reflect.get(this.#requests, command).call(this.#requests, args ?? {});
+      const answer: unknown = await Reflect.get(this.#requests, command).call(
+        this.#requests,
+        args ?? {},
+      );
       if (answer !== undefined) response.body = answer;
     } catch (error) {
       response.success = false;

@@ -2,6 +2,8 @@
 import { PLACE_FORMS, readPlace } from "../../lang/recording/place_text.ts";
 import {
   type ExpressionChange,
+  fileNamed,
+  functionPlace,
   type Moved,
   type Position,
   rewind,
@@ -223,14 +225,14 @@ function setBreak(repl: CommandTarget, argument: string): true {
   const { recording, stops } = repl.place;
   if (argument === "") {
     if (stops.all.length === 0) repl.say("No breakpoints");
-    for (const stop of stops.all) repl.say(`${stop.id}  ${breakText(stop)}`);
+    for (const stop of stops.all) repl.say(`${stop.id}  ${breakText(repl, stop)}`);
     return true;
   }
   const [, what = "", condition] = argument.match(/^(.*?)(?:\s+if\s+(.+))?$/)!;
   const cause = causeOf(repl, what);
   if (cause === null) {
     repl.refuse(
-      `"${what}" is nothing to stop at: a line, an event, a call, fault, report, failure or changed EXPR`,
+      `"${what}" is nothing to stop at: a line, an event, a call, a function, fault, report, failure or changed EXPR`,
     );
     return true;
   }
@@ -238,16 +240,18 @@ function setBreak(repl: CommandTarget, argument: string): true {
     if (condition !== undefined) recording.looker.question(condition);
     if (cause.kind === "change") recording.looker.question(cause.expression);
     const stop = stops.add({ cause, ...condition === undefined ? {} : { condition } });
-    repl.say(`breakpoint ${stop.id}: ${breakText(stop)}`);
+    repl.say(`breakpoint ${stop.id}: ${breakText(repl, stop)}`);
   });
 }
 
 function causeOf(repl: CommandTarget, text: string): StopSpec["cause"] | null {
-  const { eventNames } = repl.place.recording.looker.registry;
+  const { recording } = repl.place;
+  const { eventNames } = recording.looker.registry;
   const line = text.match(/^(?:line\s+|(\S+):)?(\d+)$/);
   if (line !== null) {
     const [, file, number] = line;
-    return { kind: "line", line: Number(number), ...file === undefined ? {} : { file } };
+    if (file === undefined) return { kind: "line", line: Number(number) };
+    return { kind: "line", line: Number(number), file: fileNamed(recording, file) ?? file };
   }
   if (text === "fault" || text === "report" || text === "warning") {
     return { kind: "incident", of: [text] };
@@ -256,12 +260,26 @@ function causeOf(repl: CommandTarget, text: string): StopSpec["cause"] | null {
   const changed = text.match(/^changed\s+(.+)$/)?.[1];
   if (changed !== undefined) return { kind: "change", expression: changed };
   const isEvent = [text, `call.${text}`].some((name) => eventNames.includes(name));
-  return isEvent ? { kind: "event", names: [text] } : null;
+  if (isEvent) return { kind: "event", names: [text] };
+  const place = functionPlace(recording, text);
+  return place === null ? null : { kind: "line", ...place };
 }
 
-function breakText({ cause, condition }: StopSpec): string {
+/** A line, and where a statement begins that it stops at. */
+function lineText({ place: { recording, stops } }: CommandTarget, spec: StopSpec): string {
+  const { cause } = spec;
+  if (cause.kind !== "line") return "";
+  const own = stops.lineOf(recording, spec);
+  const text = cause.file === undefined ? `line ${cause.line}` : `${cause.file}:${cause.line}`;
+  return own === null || own === cause.line
+    ? text
+    : `${text}, the next statement is on line ${own}`;
+}
+
+function breakText(repl: CommandTarget, spec: StopSpec): string {
+  const { cause, condition } = spec;
   const what = cause.kind === "line"
-    ? `line ${cause.line}`
+    ? lineText(repl, spec)
     : cause.kind === "event"
     ? cause.names.join(", ")
     : cause.kind === "incident"

@@ -12,6 +12,7 @@ IMPORT(guards) void dmalab_guards(double first, double end);
 IMPORT(passed) void dmalab_passed(double guard);
 IMPORT(deep) void dmalab_deep(void);
 IMPORT(smashed) void dmalab_smashed(void);
+IMPORT(line) void dmalab_line(int line, double stack_at);
 IMPORT(globals) void dmalab_globals(double table, double count);
 extern void __wasm_call_ctors(void);
 
@@ -155,6 +156,12 @@ HOOK void __sanitizer_cov_trace_pc_guard(unsigned *guard)
 		dmalab_deep();
 	if (__builtin_expect(--fuel < 0, 0))
 		fuel = dmalab_burnt();
+}
+
+/* Who follows a run has calls of it put into the compiled code, where lines begin. */
+__attribute__((export_name("dmalab_reached"))) RAW void dmalab_reached(int line)
+{
+	dmalab_line(line, (double)(word)__builtin_frame_address(0));
 }
 
 HOOK void __stack_chk_fail(void)

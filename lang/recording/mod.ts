@@ -31,6 +31,8 @@ export {
   atLine,
   atOutput,
   atTime,
+  fileNamed,
+  functionPlace,
   type LinePlace,
   momentBefore,
   nextMoment,

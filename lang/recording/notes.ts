@@ -33,7 +33,7 @@ export class RunNotes implements MarkListener {
   }
 
   started(statement: number): boolean {
-    this.machine.statements.note(this.vm.world.stream.seq, statement, this.vm.depth);
+    this.machine.statements.note(this.vm.world.stream.seq, statement, this.vm.following.calls);
     return --this.left <= 0;
   }
 

@@ -147,6 +147,10 @@ export function openRun(
     onVm: (vm) => known = new RunNotes(vm),
   });
   if (!(prepared instanceof TestMachine)) throw new Error(prepared.diagnostic.message);
+  // Lines of C can be stopped at before any of them has run.
+  for (const module of program.registry.cModules?.() ?? []) {
+    for (const line of module.lines()) program.code.numberOf(line);
+  }
   const notes = known as RunNotes | null;
   const { machine, output: lines } = notes!;
   const recording = new Recording({

@@ -1,7 +1,7 @@
 /** Places of a run and things of a machine, as people write them after a command. */
 import type { Cell } from "./cells.ts";
 import { LookError } from "./look.ts";
-import { atLine, atOutput, atTime } from "./places.ts";
+import { atLine, atOutput, atTime, fileNamed } from "./places.ts";
 import { type Position, START } from "./position.ts";
 import { evaluate } from "./questions.ts";
 import type { Recording } from "./recording.ts";
@@ -36,7 +36,10 @@ export function readPlace(recording: Recording, from: Position, text: string): P
     const { length } = recording.output;
     return found(atOutput(recording, Number(number)), `${length} lines were printed`);
   }
-  const line = { line: Number(number), ...file === undefined ? {} : { file } };
+  const line = {
+    line: Number(number),
+    ...file === undefined ? {} : { file: fileNamed(recording, file) ?? file },
+  };
   return found(atLine(recording, line, from), `No statement of line ${number} was run`);
 }
 

@@ -37,6 +37,23 @@ export function statementsOnLine(recording: Recording, place: LinePlace): {
   return { line: line === Infinity ? null : line, numbers };
 }
 
+/** The file that a text means: its name, or the end of it behind a slash; null for none. */
+export function fileNamed({ code }: Recording, text: string): string | null {
+  const names = new Set(code.statements.map(({ span }) => span.source.name));
+  if (names.has(text)) return text;
+  const [only, second] = [...names].filter((name) => name.endsWith(`/${text}`));
+  return second === undefined ? only ?? null : null;
+}
+
+/** Where a function begins, of the script or of C; null when none is called so. */
+export function functionPlace({ code }: Recording, name: string): Required<LinePlace> | null {
+  const own = code.functions.find((each) => each.name === name && each.role !== "lambda") ??
+    code.statements.find(({ foreign }) => foreign === name);
+  if (own === undefined) return null;
+  const { source, start } = own.span;
+  return { file: source.name, line: source.position(start).line };
+}
+
 /** The first moment at or after another at which a line starts; from the beginning when there is none. */
 export function atLine(recording: Recording, place: LinePlace, from: Position): Position | null {
   const { numbers } = statementsOnLine(recording, place);

@@ -173,10 +173,13 @@ export class Recording {
       const own = this.statements.depthAt(started);
       if (own >= depth) continue;
       depth = own;
-      const found = this.started(started);
-      frames.push({ ...found, name: this.functionAt(found.span)?.name ?? "" });
+      frames.push({ ...this.started(started), name: this.#functionName(this.marked(started)) });
     }
     return frames;
+  }
+
+  #functionName({ foreign, span }: MarkedStatement): string {
+    return foreign ?? this.functionAt(span)?.name ?? "";
   }
 
   /** The function whose code a piece of the source is. */
@@ -184,11 +187,15 @@ export class Recording {
     return innermostFunction(this.code, span);
   }
 
-  /** The line on which each statement of the code begins, by its number; of one file, or of all. */
+  /**
+   * The line on which each statement of the code begins, by its number; of one file, or of all of the
+   * script's.
+   */
   linesOf(file: string | null = null): ReadonlyMap<number, number> {
     const lines = new Map<number, number>();
-    this.code.statements.forEach(({ span: { source, start } }, number) => {
-      if (file === null || source.name === file) lines.set(number, source.position(start).line);
+    this.code.statements.forEach(({ foreign, span: { source, start } }, number) => {
+      const isMeant = file === null ? foreign === undefined : source.name === file;
+      if (isMeant) lines.set(number, source.position(start).line);
     });
     return lines;
   }

@@ -56,6 +56,8 @@ const MOST_PARKED = 32;
 const PARKED_BYTES = 64 * 2 ** 20;
 /** What a machine takes beside what its budget counts. */
 const MACHINE_BYTES = 2 ** 19;
+/** Instead of the number of a function of the script's. */
+const FOREIGN = -1;
 /** What its values may count for: what a run was charged for is more than what it still holds. */
 const VALUE_BYTES = 2 ** 20;
 
@@ -85,7 +87,16 @@ class Replay implements MarkListener, Seen {
   /** The number of the last event before the last statement started. */
   #startedSeq = 0;
   /** The statement that each call has come to, the outermost first. */
-  readonly #frames: { statement: number; fp: number; depth: number; code: number }[] = [];
+  readonly #frames: {
+    statement: number;
+    fp: number;
+    /** Calls that ran: of the script, of other code in between, and both. */
+    calls: number;
+    depth: number;
+    foreignDepth: number;
+    /** Its function; {@linkcode FOREIGN} for what is no script's. */
+    code: number;
+  }[] = [];
 
   constructor(known: KnownRun, start: StartRerun) {
     this.#known = known;
@@ -143,10 +154,12 @@ class Replay implements MarkListener, Seen {
 
   started(statement: number): boolean {
     const { vm } = this;
-    const { depth, fp } = vm;
+    const { depth, following: { calls, foreignDepth }, fp } = vm;
     const frames = this.#frames;
-    while (frames.length > 0 && frames.at(-1)!.depth >= depth) frames.pop();
-    frames.push({ statement, fp, depth, code: functionAt(vm, depth) });
+    while (frames.length > 0 && frames.at(-1)!.calls >= calls) frames.pop();
+    const isForeign = vm.code.statements[statement]!.foreign !== undefined;
+    const code = isForeign ? FOREIGN : functionAt(vm, depth);
+    frames.push({ statement, fp, calls, depth, foreignDepth, code });
     const { seq } = vm.world.stream;
     if (!this.#known.statements.isNoted(this.at.statement, this.#startedSeq, seq)) return false;
     this.#startedSeq = seq;
@@ -155,7 +168,8 @@ class Replay implements MarkListener, Seen {
     if (target !== null && target.statement === this.at.statement && target.seq === seq) {
       this.#reach();
     }
-    return this.isAtStart = this.#target === null;
+    this.isAtStart = this.#target === null && !isForeign;
+    return this.isAtStart;
   }
 
   /** Lets the machine go. */
@@ -169,8 +183,10 @@ class Replay implements MarkListener, Seen {
   frames(): readonly SeenFrame[] {
     const { vm } = this;
     if (this.isOver) return this.#frames.slice(0, 1);
-    return this.#frames.filter(({ code, depth }) =>
-      depth <= vm.depth && functionAt(vm, depth) === code
+    return this.#frames.filter(({ code, depth, foreignDepth }) =>
+      code === FOREIGN
+        ? foreignDepth <= vm.following.foreignDepth
+        : depth <= vm.depth && functionAt(vm, depth) === code
     ).reverse();
   }
 

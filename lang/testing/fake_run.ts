@@ -14,6 +14,7 @@ export function runOf(): { readonly run: Run; readonly spent: Spent } {
     throw new Error("There is no machine");
   };
   const run: Run = {
+    follower: null,
     get lab() {
       return refuse();
     },

@@ -6,6 +6,7 @@ import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { SourceFile } from "../source.ts";
 import type { SourceLoader } from "../syntax/load_files.ts";
+import type { ForeignLine } from "./run.ts";
 import type { TypeSpec } from "./spec.ts";
 import type { Value } from "./value.ts";
 import type { World } from "./world.ts";
@@ -23,6 +24,8 @@ export interface CModule {
   readonly type: TypeSpec;
   /** Which lines of its sources have run, by their names. */
   linesRun(): ReadonlyMap<string, LinesRun>;
+  /** Lines of its functions at which somebody who follows a run can stop. */
+  lines(): readonly ForeignLine[];
   /** The driver on a machine of its own, with its data as it is at the beginning. */
   start(world: World): Value;
 }

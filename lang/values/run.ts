@@ -8,7 +8,26 @@ import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { Span } from "../source.ts";
 import type { Closure, Value } from "./value.ts";
 
+/** A line of code that is no script's, as of C. */
+export interface ForeignLine {
+  readonly span: Span;
+  /** The function that it is a line of. */
+  readonly functionName: string;
+}
+
+/** Somebody who follows a run statement by statement, through code that is no script's, too. */
+export interface Follower {
+  /** Calls of such code that have not returned. */
+  foreignDepth: number;
+  /** The number of a line: the same whenever it is asked for. */
+  numberOf(line: ForeignLine): number;
+  /** A line starts. @param number Of the line. */
+  started(number: number): void;
+}
+
 export interface Run {
+  /** Who follows the run; null where nobody does. */
+  readonly follower: Follower | null;
   /** The machine and its devices, as the `machine` block declared them. */
   readonly lab: Lab;
   /** The events of this run. */

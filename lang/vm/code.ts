@@ -6,6 +6,7 @@
  */
 import type { FunctionSpec } from "../values/spec.ts";
 import type { ComparedMachine } from "../values/machine_variant.ts";
+import type { ForeignLine } from "../values/run.ts";
 import type { SourceFile, Span } from "../source.ts";
 import type { OutcomeKind } from "../syntax/tree/ast.ts";
 import type { EventMatcher } from "../patterns/event_pattern.ts";
@@ -137,6 +138,8 @@ export interface Site {
 
 /** A statement of code that is compiled with marks. */
 export interface MarkedStatement {
+  /** The function that it is a line of, where that is no function of the script's. */
+  readonly foreign?: string;
   readonly span: Span;
   /** Names that are bound when it starts, the innermost last, each with its slot of the frame. */
   readonly variables: readonly BoundName[];
@@ -180,6 +183,19 @@ export class CodeTables {
   /** Statements, by the number in their marks; none in code without marks. */
   readonly statements: MarkedStatement[] = [];
   readonly #placeSites = new Map<SourceFile, Map<number, number>>();
+  readonly #lineNumbers = new Map<SourceFile, Map<string, number>>();
+
+  /** The number of a line that is no script's as a statement: the same whenever it is asked for. */
+  readonly numberOf = ({ functionName, span }: ForeignLine): number => {
+    const ofSource = this.#lineNumbers.get(span.source) ?? new Map<string, number>();
+    this.#lineNumbers.set(span.source, ofSource);
+    const key = `${span.start} ${functionName}`;
+    const known = ofSource.get(key);
+    if (known !== undefined) return known;
+    const number = this.statements.push({ span, variables: [], foreign: functionName }) - 1;
+    ofSource.set(key, number);
+    return number;
+  };
 
   /** The number of a place that is no statement, as one in C: the same whenever it is asked for. */
   readonly siteOf = (span: Span): number => {

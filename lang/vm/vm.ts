@@ -13,12 +13,14 @@ import type { Lab } from "../../devices/lab.ts";
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { Registry } from "../values/registry.ts";
-import type { Output } from "../values/run.ts";
+import type { Follower, Output } from "../values/run.ts";
 import type { World } from "../values/world.ts";
-import { isInside, type Span } from "../source.ts";
+import type { Span } from "../source.ts";
 import { Activities } from "./activities.ts";
 import { Branches, type SideRun } from "./branches.ts";
+import { callersOf, spanAt } from "./call_stack.ts";
 import { Calls } from "./calls.ts";
+import { Following } from "./following.ts";
 import type { CallShape, Code, OutcomeInfo } from "./code.ts";
 import type { Walk } from "./collections.ts";
 import {
@@ -30,7 +32,7 @@ import {
   type RunScope,
 } from "./control.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
-import { type CallerPlace, describeFailure, raisedPlaces } from "./failure_report.ts";
+import { describeFailure, raisedPlaces } from "./failure_report.ts";
 import { HeldValues } from "./held_values.ts";
 import { CALL_BYTES, type Limits, NATIVE_DEPTH, SLOT_BYTES, STEP_BYTES } from "../values/limits.ts";
 import { Invariants } from "./invariants.ts";
@@ -72,6 +74,7 @@ export class Vm implements LoopVm, SideRun {
   watch: RunWatch | null = null;
   /** Hears of each statement that starts. */
   marks: MarkListener | null = null;
+  readonly following: Following = new Following(this);
   looking = false;
   result: Value = null;
   /** Why the last run failed. */
@@ -229,6 +232,10 @@ export class Vm implements LoopVm, SideRun {
 
   siteOf = (span: Span): number => this.code.siteOf(span);
 
+  get follower(): Follower | null {
+    return this.marks === null ? null : this.following;
+  }
+
   siteCall(site: number): Span | null {
     return this.code.sites[site - 1]?.call ?? null;
   }
@@ -291,7 +298,7 @@ export class Vm implements LoopVm, SideRun {
 
   /** Where the next instruction stands in the source. */
   get span(): Span {
-    return this.#spanAt(this.pc);
+    return spanAt(this.code, this.pc);
   }
 
   #reserve(length: number): void {
@@ -334,30 +341,10 @@ export class Vm implements LoopVm, SideRun {
 
   // Errors.
 
-  #spanAt(pc: number): Span {
-    const { spanIndexes, spans } = this.code;
-    return spans[spanIndexes[Math.max(0, pc - 1)]!]!;
-  }
-
-  #callers(): CallerPlace[] {
-    const callers: CallerPlace[] = [];
-    for (let depth = this.depth - 1; depth >= 0; depth--) {
-      const frame = FRAME_NUMBERS * depth;
-      const returnPc = this.frames[frame]!;
-      if (returnPc === TO_NATIVE) continue;
-      const isNative = returnPc < TO_NATIVE;
-      const span = this.#spanAt(isNative ? TO_NATIVE - 1 - returnPc : returnPc);
-      // A lambda that stands in the very call that calls it is seen there.
-      if (isNative && isInside(callers.at(-1)?.span ?? this.#spanAt(this.pc), span)) continue;
-      callers.push({ span, callee: this.code.functions[this.frames[frame + 2]!]!.name });
-    }
-    return callers;
-  }
-
   #describe(error: unknown): Failure {
     const { callers, raised, span } = error instanceof Raising
       ? error
-      : { callers: this.#callers(), raised: null, span: this.span };
+      : { callers: callersOf(this), raised: null, span: this.span };
     return describeFailure(error, { callers, raised, span, events: this.recorder.events });
   }
 
@@ -375,7 +362,7 @@ export class Vm implements LoopVm, SideRun {
       if (known.kind !== "kernel") {
         throw new ScriptFailure(this.#describe(notExpected(known, this.limits)));
       }
-      raising = new Raising(known, this.#spanAt(this.pc), this.#callers());
+      raising = new Raising(known, spanAt(this.code, this.pc), callersOf(this));
     }
     const handler = this.handlers.at(-1);
     if (handler === undefined || handler.depth <= floor) throw raising;
@@ -410,7 +397,7 @@ export class Vm implements LoopVm, SideRun {
     try {
       const raisedAt = raising === null
         ? []
-        : raisedPlaces(raising, raising.callers.length - this.#callers().length);
+        : raisedPlaces(raising, raising.callers.length - callersOf(this).length);
       expected = settleOutcome(info, { raised, raisedAt, value, incidents, site });
     } catch (error) {
       throw new ScriptFailure(this.#describe(error));

@@ -1,5 +1,5 @@
 /** The source around the statement one stands at, with breakpoints. */
-import { spanOfEvent } from "../../../lang/recording/mod.ts";
+import { spanOfEvent, type Stop } from "../../../lang/recording/mod.ts";
 import type { SourceFile, Span } from "../../../lang/source.ts";
 import { firstShown, type Moment, type PaneLine, type PaneView, type Room } from "./moment.ts";
 
@@ -12,7 +12,7 @@ export function sourcePane(moment: Moment, scroll: number, { rows }: Room): Pane
   const texts = linesOf(source);
   const chosen = Math.max(1, Math.min((current ?? firstLine(moment)) + scroll, texts.length));
   const first = firstShown(texts.length, chosen - 1, rows);
-  const breaks = breakLines(moment);
+  const breaks = breakLines(moment, source);
   const width = String(texts.length).length;
   const lines = texts.slice(first, first + rows).map((text, index): PaneLine => {
     const number = first + index + 1;
@@ -44,7 +44,15 @@ function spanHere({ at, recording }: Moment): Span | null {
   return spanOfEvent(recording, at.seq);
 }
 
-/** The lines with breakpoints on statements. */
-function breakLines({ recording, stops }: Moment): ReadonlySet<number> {
-  return new Set(stops.all.flatMap((stop) => stops.lineOf(recording, stop) ?? []));
+/** The lines of a source with breakpoints on statements. */
+function breakLines({ recording, stops }: Moment, source: SourceFile): ReadonlySet<number> {
+  const { statements } = recording.code;
+  const isHere = ({ cause }: Stop) =>
+    cause.kind === "line" &&
+    (cause.file === undefined
+      ? statements.some(({ foreign, span }) => span.source === source && foreign === undefined)
+      : cause.file === source.name);
+  return new Set(
+    stops.all.filter(isHere).flatMap((stop) => stops.lineOf(recording, stop) ?? []),
+  );
 }

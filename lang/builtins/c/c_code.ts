@@ -3,12 +3,13 @@ import type { SourceFile } from "../../source.ts";
 import type { LinesRun } from "../../values/c_module.ts";
 import { CCoverage } from "./c_coverage.ts";
 import { LineTable } from "./line_table.ts";
+import { CLines, type MarkedModule, type RunnableCode } from "./marked_module.ts";
 import { type ModuleShape, shapeOf } from "./wasm_reader.ts";
 
 /** Functions of the support file that are exported. */
 const OWN = /^(?:dmalab_|__)/;
 
-export class CCode {
+export class CCode implements RunnableCode {
   readonly module: WebAssembly.Module;
   readonly shape: ModuleShape;
   /** Every source of it, by the name that the compiler calls it. */
@@ -16,15 +17,15 @@ export class CCode {
   /** Names of its functions that scripts may call. */
   readonly functionNames: readonly string[];
   readonly coverage: CCoverage;
-  readonly #bytes: Uint8Array<ArrayBuffer>;
   #lines: LineTable | null = null;
+  #statements: CLines | null = null;
+  #marked: MarkedModule | null = null;
 
   constructor(
     readonly name: string,
-    bytes: Uint8Array<ArrayBuffer>,
+    readonly bytes: Uint8Array<ArrayBuffer>,
     sources: ReadonlyMap<string, SourceFile>,
   ) {
-    this.#bytes = bytes;
     this.module = new WebAssembly.Module(bytes);
     this.shape = shapeOf(bytes);
     this.coverage = new CCoverage(bytes, this.shape);
@@ -46,6 +47,20 @@ export class CCode {
     return this.#lines;
   }
 
+  /** The lines of its functions: read when somebody wants to stop at one. */
+  get statements(): CLines {
+    return this.#statements ??= new CLines(this);
+  }
+
+  /** Its code for those who follow a run line by line. */
+  get marked(): MarkedModule {
+    return this.#marked ??= this.statements.marked();
+  }
+
+  addressOf(offset: number): number {
+    return offset - this.shape.codeAt;
+  }
+
   /** Which lines of its sources have run; before it was called first, none is known. */
   linesRun(): ReadonlyMap<string, LinesRun> {
     const lines = new Map<string, LinesRun>();
@@ -58,6 +73,6 @@ export class CCode {
 
   /** How many bytes the compiled module takes. */
   get sizeBytes(): number {
-    return this.#bytes.length;
+    return this.bytes.length;
   }
 }

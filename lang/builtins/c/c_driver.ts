@@ -19,6 +19,7 @@ import { REGION } from "../things/region.ts";
 import { C_CALLS, type CCall } from "./calls.ts";
 import { IO_BASE, KERNEL_STACK_BYTES, NULL_BYTES } from "./c_addresses.ts";
 import type { CCode } from "./c_code.ts";
+import { CFrames } from "./c_frames.ts";
 import { CKernel, hex } from "./c_kernel.ts";
 import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
@@ -46,17 +47,22 @@ export class CDriver {
   /** Functions of which the driver has pointers. */
   readonly #table: WebAssembly.Table | undefined;
   readonly #stackAtRest: bigint;
+  /** Its calls, where somebody follows them. */
+  readonly #frames: CFrames | null;
   /** Errors that say their place already: of a function that was called in the midst of another. */
   readonly #told = new WeakSet<Error>();
   /** Where the compiler describes the static variables. */
   readonly #globals: number[] = [];
 
-  constructor(code: CCode, machine: Machine) {
+  constructor(code: CCode, machine: Machine, run: Run) {
     this.#code = code;
     this.#machine = machine;
     this.#memory = new CMemory(machine, code.shape.staticBytes);
-    this.#kernel = new CKernel(machine, this.#memory, new CPlaces(code, this.#memory));
-    const { exports } = new WebAssembly.Instance(code.module, this.#imports());
+    const { follower } = run;
+    this.#frames = follower === null ? null : new CFrames(code.marked.lines, follower);
+    const running = follower === null ? code : code.marked;
+    this.#kernel = new CKernel(machine, this.#memory, new CPlaces(code, running, this.#memory));
+    const { exports } = new WebAssembly.Instance(running.module, this.#imports());
     this.#functions = exports as Record<string, Exported>;
     this.#stackPointer = exports["__stack_pointer"] as WebAssembly.Global;
     this.#stackAtRest = this.#stackPointer.value;
@@ -84,6 +90,7 @@ export class CDriver {
         kernel.run.work(FUEL_TURNS * TURN_STEPS);
         return FUEL_TURNS;
       },
+      line: (line: number, stackAt: number) => this.#frames?.reached(line, stackAt),
       deep: () => {
         throw new LimitError("E0803", TOO_DEEP);
       },
@@ -116,6 +123,7 @@ export class CDriver {
     const { context } = this.#machine.events;
     const { cached } = this.#memory;
     const { site } = context;
+    const depth = this.#frames?.enter() ?? 0;
     this.#kernel.run = run;
     const given: (number | bigint)[] = [];
     for (let index = 0; index < args.length; index++) {
@@ -135,6 +143,7 @@ export class CDriver {
       this.#stackPointer.value = this.#stackAtRest;
       throw explained;
     } finally {
+      this.#frames?.leave(depth);
       cached?.give();
       context.site = site;
     }
@@ -145,6 +154,7 @@ export class CDriver {
     const { cached } = this.#memory;
     const { value: stackBefore } = this.#stackPointer;
     cached?.take();
+    const depth = this.#frames?.enter() ?? 0;
     try {
       // A table of 64-bit indexes, which the types do not know of.
       const called = this.#table?.get(BigInt(at) as bigint & number) as Exported | null | undefined;
@@ -157,6 +167,7 @@ export class CDriver {
       this.#stackPointer.value = stackBefore;
       throw explained;
     } finally {
+      this.#frames?.leave(depth);
       cached?.give();
     }
   }

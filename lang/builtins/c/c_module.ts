@@ -5,6 +5,7 @@ import type { MethodSpec, ParameterSpec, TypeSpec } from "../../values/spec.ts";
 import { Handle, type Value } from "../../values/value.ts";
 import type { World } from "../../values/world.ts";
 import { CCode } from "./c_code.ts";
+import type { Run } from "../../values/run.ts";
 import { CDriver } from "./c_driver.ts";
 
 /** The driver of one machine, made when its first function is called. */
@@ -13,8 +14,9 @@ class DriverOfWorld {
 
   constructor(readonly code: CCode, readonly world: World) {}
 
-  get driver(): CDriver {
-    return this.#driver ??= new CDriver(this.code, this.world.lab.machine);
+  /** @param run Its first call tells whether somebody follows it. */
+  driver(run: Run): CDriver {
+    return this.#driver ??= new CDriver(this.code, this.world.lab.machine, run);
   }
 }
 
@@ -34,7 +36,7 @@ function methodOf(code: CCode, name: string): MethodSpec<DriverOfWorld> {
     result: result === null ? "nothing" : "int",
     doc: `A function of ${code.name}.`,
     example: "",
-    run: (run, target, args) => target.driver.call(run, name, args as readonly Value[]),
+    run: (run, target, args) => target.driver(run).call(run, name, args as readonly Value[]),
   };
 }
 
@@ -62,6 +64,7 @@ export function makeCModule(
   return {
     type: type as TypeSpec,
     linesRun: () => code.linesRun(),
+    lines: () => code.statements.all,
     start: (world) => new Handle(type as TypeSpec, new DriverOfWorld(code, world)),
   };
 }

@@ -3,6 +3,7 @@ import type { SourceFile, Span } from "../../source.ts";
 import type { Run } from "../../values/run.ts";
 import type { CMemory } from "./c_memory.ts";
 import type { CCode } from "./c_code.ts";
+import type { RunnableCode } from "./marked_module.ts";
 
 /** Offsets in a `struct dmalab_place`. */
 const FUNCTION_AT = 8;
@@ -32,12 +33,15 @@ function spanInLine(source: SourceFile, line: number, column: number): Span {
 
 export class CPlaces {
   readonly #code: CCode;
+  readonly #running: RunnableCode;
   readonly #memory: CMemory;
   readonly #spans = new Map<number, Span | null>();
   readonly #sites = new Map<number, number>();
 
-  constructor(code: CCode, memory: CMemory) {
+  /** @param running The code as it runs, in which stacks tell where it is. */
+  constructor(code: CCode, running: RunnableCode, memory: CMemory) {
     this.#code = code;
+    this.#running = running;
     this.#memory = memory;
   }
 
@@ -79,7 +83,7 @@ export class CPlaces {
   fromStack(stack: string): CPlace {
     for (const [, name = "", offset] of stack.matchAll(FRAME)) {
       if (OWN_FUNCTION.test(name)) continue;
-      const place = this.#code.lines.find(parseInt(offset!, 16) - this.#code.shape.codeAt);
+      const place = this.#code.lines.find(this.#running.addressOf(parseInt(offset!, 16)));
       const source = place === null ? undefined : this.#code.source(place.file);
       const span = source === undefined || place === null
         ? null

@@ -27,12 +27,20 @@ export interface LinePlace {
   readonly column: number;
 }
 
-interface Row extends LinePlace {
+/** Code of a line, from its address on. */
+export interface LineRow extends LinePlace {
   readonly address: number;
+  /** The compiler says that a statement begins there. */
+  readonly isStatement: boolean;
+}
+
+interface Row extends LineRow {
   readonly isEnd: boolean;
 }
 
 interface Header {
+  /** Whether rows begin statements until one says otherwise. */
+  readonly areStatements: boolean;
   readonly files: readonly string[];
   readonly unit: number;
   readonly lineBase: number;
@@ -58,7 +66,7 @@ export class LineTable {
   }
 
   /** What places some code is of, each where it begins. */
-  rowsIn(start: number, end: number): readonly (LinePlace & { readonly address: number })[] {
+  rowsIn(start: number, end: number): readonly LineRow[] {
     return this.#rows.filter((row) =>
       row.address >= start && row.address < end && row.line > 0 && !row.isEnd
     );
@@ -88,7 +96,7 @@ function headerIn(reader: ByteReader): Header {
   const end = reader.at + length;
   const unit = reader.byte();
   reader.byte();
-  reader.byte();
+  const areStatements = reader.byte() !== 0;
   const base = reader.byte();
   const lineRange = reader.byte();
   const opcodeBase = reader.byte();
@@ -104,16 +112,16 @@ function headerIn(reader: ByteReader): Header {
   }
   reader.at = end;
   const lineBase = base < 128 ? base : base - 256;
-  return { files, unit, lineBase, lineRange, opcodeBase, lengths };
+  return { areStatements, files, unit, lineBase, lineRange, opcodeBase, lengths };
 }
 
 function readProgram(reader: ByteReader, end: number, rows: Row[]): void {
-  const { files, lengths, lineBase, lineRange, opcodeBase, unit } = headerIn(reader);
-  const start = { address: 0, file: 1, line: 1, column: 0 };
+  const { areStatements, files, lengths, lineBase, lineRange, opcodeBase, unit } = headerIn(reader);
+  const start = { address: 0, file: 1, line: 1, column: 0, isStatement: areStatements };
   let state = { ...start };
   const add = (isEnd: boolean) => {
-    const { address, column, file, line } = state;
-    rows.push({ address, column, line, file: files[file] ?? "", isEnd });
+    const { file, ...known } = state;
+    rows.push({ ...known, file: files[file] ?? "", isEnd });
   };
   while (reader.at < end) {
     const opcode = reader.byte();
@@ -141,7 +149,8 @@ function readProgram(reader: ByteReader, end: number, rows: Row[]): void {
     else if (opcode === OP.CONST_ADD_PC) {
       state.address += Math.floor((LAST_OPCODE - opcodeBase) / lineRange) * unit;
     } else if (opcode === OP.FIXED_ADVANCE_PC) state.address += reader.u16();
-    else if (opcode !== OP.NEGATE_STATEMENT) {
+    else if (opcode === OP.NEGATE_STATEMENT) state.isStatement = !state.isStatement;
+    else {
       for (let left = lengths[opcode - 1] ?? 0; left > 0; left--) reader.unsigned();
     }
   }

@@ -4,7 +4,17 @@
  * @see WebAssembly Core Specification, 5.5 (modules)
  */
 
-const SECTION = { TYPE: 1, IMPORT: 2, FUNCTION: 3, MEMORY: 5, EXPORT: 7, CODE: 10 } as const;
+const SECTION = {
+  CUSTOM: 0,
+  TYPE: 1,
+  IMPORT: 2,
+  FUNCTION: 3,
+  MEMORY: 5,
+  EXPORT: 7,
+  CODE: 10,
+} as const;
+/** The part of the section "name" that has the names of functions. */
+const FUNCTION_NAMES = 1;
 const HEADER_BYTES = 8;
 const EXTERNAL = { FUNCTION: 0, TABLE: 1, MEMORY: 2, GLOBAL: 3 } as const;
 const HAS_MAXIMUM = 1;
@@ -18,13 +28,21 @@ const VALUE_TYPES: Readonly<Record<number, ValueType>> = {
 export type ValueType = "i32" | "i64" | "f32" | "f64";
 
 /** What a function takes and gives. */
-export interface Signature {
+interface FunctionType {
   readonly parameters: readonly ValueType[];
   readonly result: ValueType | null;
 }
 
-/** From its first byte to the one behind its last. */
+/** A function that others may call. */
+export interface Signature extends FunctionType {
+  /** Its number in the module. */
+  readonly index: number;
+}
+
+/** The code of a function: from its first byte to the one behind its last. */
 export interface CodeSpan {
+  /** As the source names it; empty where that is not known. */
+  readonly name: string;
   readonly start: number;
   readonly end: number;
 }
@@ -35,6 +53,9 @@ export interface ModuleShape {
   readonly functions: ReadonlyMap<string, Signature>;
   /** Offset of the code section's content: line tables count from there. */
   readonly codeAt: number;
+  /** The code section, its head included: from its first byte to the one behind its last. */
+  readonly codeFrom: number;
+  readonly codeTo: number;
   /** Where the code of each function lies, from there. */
   readonly bodies: readonly CodeSpan[];
   /** Bytes of memory that its stack and its data take. */
@@ -108,13 +129,17 @@ export class ByteReader {
 export function shapeOf(bytes: Uint8Array): ModuleShape {
   const reader = new ByteReader(bytes);
   reader.at = HEADER_BYTES;
-  let types: Signature[] = [];
-  const functions: (Signature | undefined)[] = [];
+  let types: FunctionType[] = [];
+  const functions: (FunctionType | undefined)[] = [];
+  const names = new Map<number, string>();
   const exported = new Map<string, Signature>();
   let codeAt = 0;
-  let bodies: readonly CodeSpan[] = [];
+  let codeFrom = 0;
+  let codeTo = 0;
+  let bodies: readonly Omit<CodeSpan, "name">[] = [];
   let staticBytes = 0;
   while (!reader.isAtEnd) {
+    const from = reader.at;
     const section = reader.byte();
     const length = reader.unsigned();
     const end = reader.at + length;
@@ -134,26 +159,48 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
       reader.many(() => {
         const name = reader.name();
         const kind = reader.byte();
-        const signature = functions[reader.unsigned()];
-        if (kind === EXTERNAL.FUNCTION && signature !== undefined) exported.set(name, signature);
+        const index = reader.unsigned();
+        const type = functions[index];
+        if (kind === EXTERNAL.FUNCTION && type !== undefined) {
+          exported.set(name, { ...type, index });
+        }
       });
     } else if (section === SECTION.CODE) {
       codeAt = reader.at;
+      codeFrom = from;
+      codeTo = end;
       bodies = reader.many(() => bodyIn(reader, codeAt));
+    } else if (section === SECTION.CUSTOM && reader.name() === "name") {
+      namesIn(reader, end, names);
     }
     reader.at = end;
   }
-  return { functions: exported, codeAt, bodies, staticBytes };
+  const imported = functions.length - bodies.length;
+  const named = bodies.map((body, index) => ({ ...body, name: names.get(imported + index) ?? "" }));
+  return { functions: exported, codeAt, codeFrom, codeTo, bodies: named, staticBytes };
 }
 
-function bodyIn(reader: ByteReader, codeAt: number): CodeSpan {
+/** @see WebAssembly Core Specification, 7.4.1 (name section) */
+function namesIn(reader: ByteReader, end: number, names: Map<number, string>): void {
+  while (reader.at < end) {
+    const part = reader.byte();
+    const length = reader.unsigned();
+    const next = reader.at + length;
+    if (part === FUNCTION_NAMES) {
+      reader.many(() => names.set(reader.unsigned(), reader.name()));
+    }
+    reader.at = next;
+  }
+}
+
+function bodyIn(reader: ByteReader, codeAt: number): Omit<CodeSpan, "name"> {
   const sizeBytes = reader.unsigned();
   const start = reader.at - codeAt;
   reader.at += sizeBytes;
   return { start, end: start + sizeBytes };
 }
 
-function signatureIn(reader: ByteReader): Signature {
+function signatureIn(reader: ByteReader): FunctionType {
   reader.byte();
   const types = () => reader.many(() => VALUE_TYPES[reader.byte()] ?? "i32");
   const parameters = types();

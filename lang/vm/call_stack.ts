@@ -1,0 +1,33 @@
+/** The calls of the script that run: numbers in `frames`, from the outermost on. */
+import { isInside, type Span } from "../source.ts";
+import type { Code } from "./code.ts";
+import type { CallerPlace } from "./failure_report.ts";
+import { FRAME_NUMBERS, TO_NATIVE } from "./loop.ts";
+
+interface CallStack {
+  readonly code: Code;
+  readonly depth: number;
+  readonly frames: Int32Array;
+  readonly pc: number;
+}
+
+/** Where an instruction stands in the source. @param pc The place behind it. */
+export function spanAt({ spanIndexes, spans }: Code, pc: number): Span {
+  return spans[spanIndexes[Math.max(0, pc - 1)]!]!;
+}
+
+/** Where the calls that run were made, the innermost first. */
+export function callersOf({ code, depth, frames, pc }: CallStack): CallerPlace[] {
+  const callers: CallerPlace[] = [];
+  for (let call = depth - 1; call >= 0; call--) {
+    const frame = FRAME_NUMBERS * call;
+    const returnPc = frames[frame]!;
+    if (returnPc === TO_NATIVE) continue;
+    const isNative = returnPc < TO_NATIVE;
+    const span = spanAt(code, isNative ? TO_NATIVE - 1 - returnPc : returnPc);
+    // A lambda that stands in the very call that calls it is seen there.
+    if (isNative && isInside(callers.at(-1)?.span ?? spanAt(code, pc), span)) continue;
+    callers.push({ span, callee: code.functions[frames[frame + 2]!]!.name });
+  }
+  return callers;
+}

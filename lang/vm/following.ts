@@ -1,0 +1,29 @@
+/** Lines of code that is no script's, for somebody who follows a run statement by statement. */
+import type { Follower, ForeignLine } from "../values/run.ts";
+import type { Code } from "./code.ts";
+import type { MarkListener } from "./control.ts";
+
+interface FollowedVm {
+  readonly code: Code;
+  readonly marks: MarkListener | null;
+  readonly depth: number;
+}
+
+export class Following implements Follower {
+  foreignDepth = 0;
+
+  constructor(readonly vm: FollowedVm) {}
+
+  /** How many calls run, those of code that is no script's included. */
+  get calls(): number {
+    return this.vm.depth + this.foreignDepth;
+  }
+
+  numberOf(line: ForeignLine): number {
+    return this.vm.code.numberOf(line);
+  }
+
+  started(number: number): void {
+    this.vm.marks?.started(number);
+  }
+}

@@ -1,0 +1,282 @@
+/** Going through runs with drivers in C line by line, both ways, and stopping at their lines. */
+import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { withCompiled } from "../cli/c/with_compiled.ts";
+import { Debugger } from "../cli/debug/debugger.ts";
+import { HostLoader } from "../cli/host_loader.ts";
+import { renderDiagnostics } from "../lang/diagnostics/render.ts";
+import { loadFollowed } from "../lang/language.ts";
+import {
+  evaluate,
+  move,
+  type Position,
+  type Recording,
+  recordRun,
+  runsOf,
+  START,
+  type StopCause,
+  Stops,
+} from "../lang/recording/mod.ts";
+import type { Program } from "../lang/run/program.ts";
+import { displayName } from "../lang/run/report.ts";
+import { runProgramWith } from "../lang/run/runner.ts";
+import { codeBlocks } from "./code_blocks.ts";
+import { withClient } from "./dap/in_process.ts";
+import { ROOT } from "./source_text.ts";
+
+async function opened(path: string): Promise<Program> {
+  const files = HostLoader.open(join(ROOT, path));
+  assert(typeof files !== "string");
+  const { entry, loader } = files;
+  const loaded = await withCompiled(loader, () => loadFollowed(entry, loader));
+  assert(loaded.program !== null, renderDiagnostics(loaded.diagnostics));
+  return loaded.program;
+}
+
+async function recorded(path: string, name: string): Promise<Recording> {
+  const program = await opened(path);
+  return recordRun(program, runsOf(program).find((run) => displayName(run.name) === name)!);
+}
+
+/** `wire.c:31`. */
+function lineAt(recording: Recording, at: Position): string {
+  const { span: { source, start } } = recording.statement(at)!;
+  return `${source.name.split("/").at(-1)}:${source.position(start).line}`;
+}
+
+/** Calls at a moment, the innermost first. */
+function callsAt(recording: Recording, at: Position): string {
+  return recording.frames(at).map(({ name, span: { source, start } }) =>
+    `${name}:${source.position(start).line}`
+  ).join(" < ");
+}
+
+/** All moments at which something stops, from one end of the run to the other. */
+function stopsOf(recording: Recording, cause: StopCause, way: "forward" | "back"): Position[] {
+  const stops = new Stops();
+  stops.add({ cause });
+  const found: Position[] = [];
+  let at = way === "forward" ? START : recording.last;
+  for (;;) {
+    const moved = move(recording, at, { unit: "run", way }, stops);
+    if (moved.stop === null) return found;
+    found.push(at = moved.at);
+  }
+}
+
+Deno.test("a run with a driver in C is gone through line by line, handlers of interrupts included", async () => {
+  const recording = await recorded(
+    "tests/c/wire.dma",
+    "what is in the buffer is sent [iommu.mode = strict]",
+  );
+  const lines: string[] = [];
+  for (let started = 1; started <= recording.statements.count; started++) {
+    const at = recording.atStatement(started);
+    if (lineAt(recording, at).startsWith("wire.c")) lines.push(lineAt(recording, at).slice(7));
+  }
+  const probe = "168 38 39 42 44 45 46 49 50 52 53 54 56 57 58 60 61 72";
+  const send = "88 89 91 92 94 95 96 97 98 25 28 30 31 32 33 35 99 104";
+  const remove = "168 75 76 78 79 80 81 82 83 84";
+  assertEquals(lines.join(" "), `${probe} ${send} ${remove}`);
+});
+
+Deno.test("a line of C stops forwards and backwards, with the calls of both languages", async () => {
+  const recording = await recorded(
+    "tests/c/wire.dma",
+    "what is in the buffer is sent [iommu.mode = strict]",
+  );
+  const file = join("tests/c/wire.c");
+  const [at, ...others] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");
+  assertEquals(others, []);
+  assertEquals(lineAt(recording, at!), "wire.c:31");
+  assertEquals(stopsOf(recording, { kind: "line", file, line: 31 }, "back"), [at!]);
+  const calls = "wire_irq:31 < rings:23 < send:98 < sends:35 < what is in the buffer is sent:45";
+  assertEquals(callsAt(recording, at!), calls);
+  // The mapping is there, and after the line it is gone: its unmapping is six events.
+  assertEquals(evaluate(recording, at!, "iommu.live_mappings").text, "1");
+  const next = move(recording, at!, { unit: "over", way: "forward" }).at;
+  assertEquals([lineAt(recording, next), next.seq - at!.seq], ["wire.c:32", 6]);
+  assertEquals(evaluate(recording, next, "iommu.live_mappings").text, "0");
+  // Names of the script are those of the call that they are asked in.
+  assertEquals(evaluate(recording, at!, "addr", 1).text, "0xffff_f000");
+  assertEquals(evaluate(recording, at!, "buf.size", 3).text, "1000B");
+  // Line 29 is the second half of nothing that has code: the next one that has stops.
+  const moved = stopsOf(recording, { kind: "line", file, line: 29 }, "forward");
+  assertEquals(moved.map((each) => lineAt(recording, each)), ["wire.c:30"]);
+  // A line without a file is one of the script.
+  const own = stopsOf(recording, { kind: "line", line: 31 }, "forward");
+  assertEquals(own.map((each) => lineAt(recording, each)), ["wire.dma:32"]);
+});
+
+Deno.test("steps go over calls of C, into them and out of them, both ways", async () => {
+  const recording = await recorded(
+    "tests/c/wire.dma",
+    "what is in the buffer is sent [iommu.mode = strict]",
+  );
+  const file = "tests/c/wire.c";
+  const [bell] = stopsOf(recording, { kind: "line", file, line: 98 }, "forward");
+  const [irq] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");
+  const to = (from: Position, unit: "into" | "over" | "out", way: "forward" | "back") =>
+    lineAt(recording, move(recording, from, { unit, way }).at);
+  assertEquals(to(bell!, "into", "forward"), "wire.dma:19");
+  assertEquals(to(bell!, "over", "forward"), "wire.c:99");
+  assertEquals(to(bell!, "out", "forward"), "wire.dma:36");
+  assertEquals(to(bell!, "over", "back"), "wire.c:97");
+  assertEquals(to(bell!, "out", "back"), "wire.dma:35");
+  assertEquals(to(irq!, "out", "forward"), "wire.c:99");
+  assertEquals(to(irq!, "out", "back"), "wire.dma:23");
+  // An event inside of C, and the line that led to it.
+  const event = recording.afterEvent(irq!.seq + 1);
+  assertEquals(recording.eventNameAt(event.seq), "call.dma_unmap_single");
+  assertEquals(callsAt(recording, event).split(" < ")[0], "wire_irq:31");
+});
+
+/** Numbers that are spread, the same each time. */
+function* spread(count: number, below: number): Generator<number> {
+  for (let index = 1; index <= count; index++) yield Math.floor(((index * 0.618034) % 1) * below);
+}
+
+const RUNS: readonly (readonly [path: string, runs: number])[] = [
+  ["tests/c/first.dma", 11],
+  ["tests/c/requests.dma", 20],
+  ["tests/c/two_step.dma", 4],
+  ["tests/c/wire.dma", 14],
+  ["drivers/nic/ring_nic.dma", 14],
+];
+
+Deno.test("who follows a run in C changes nothing in it: events, failures and places are the same", async (t) => {
+  for (const [path, runs] of RUNS) {
+    await t.step(path, async () => {
+      const program = await opened(path);
+      const plain = runProgramWith(null, program, {}).outcomes;
+      const choices = runsOf(program);
+      assertEquals(choices.length, runs);
+      let foreign = 0;
+      choices.forEach((choice, index) => {
+        const recording = recordRun(program, choice);
+        const { events, failure, name } = plain[index]!;
+        assertEquals(
+          [recording.log.count, recording.failure?.lines],
+          [events, failure?.lines],
+          name,
+        );
+        const { count } = recording.statements;
+        for (let started = 1; started <= count; started++) {
+          if (recording.marked(started).foreign !== undefined) foreign++;
+        }
+        // The run that is done again comes to the very same lines, in whatever order one asks.
+        for (const place of spread(20, count)) {
+          const at = recording.atStatement(place + 1);
+          const before = Array.from({ length: at.seq }, (_, seq) => recording.eventNameAt(seq + 1));
+          const maps = before.filter((each) => each === "dma.map").length;
+          assertEquals(evaluate(recording, at, "counters.dma.map").text, String(maps));
+        }
+      });
+      assert(foreign > 5 * runs);
+    });
+  }
+});
+
+Deno.test("a fault in C is where it is, however its code was made longer for those who follow", async () => {
+  const program = await opened("tests/c/wrong.dma");
+  const names = ["after the end", "behind a table", "behind an array", "too deep", "leaks"];
+  const plain = runProgramWith(null, program, {}).outcomes;
+  for (const choice of runsOf(program).filter(({ name }) => names.includes(name.name))) {
+    const { failure } = recordRun(program, choice);
+    assertNotEquals(failure, null);
+    assertEquals(failure, plain.find(({ name }) => name === choice.name.name)!.failure);
+  }
+});
+
+Deno.test("an adapter stops at lines and functions of C, says which, and shows their source", async () => {
+  await withClient(async (client) => {
+    const program = join(ROOT, "drivers/nic/ring_nic.dma");
+    const source = { path: join(ROOT, "drivers/nic/ring_nic.c") };
+    const lines = Deno.readTextFileSync(source.path).split("\n");
+    const mapped = lines.findIndex((line) => line.includes("dma_map_single(nic->dev, head")) + 1;
+    const empty = lines.findLastIndex((line, index) => line === "" && index < mapped) + 1;
+    await client.body("launch", {
+      program,
+      run: "frames go out and come in [iommu.mode = strict]",
+      stopOnEntry: true,
+    });
+    const { breakpoints } = await client.body("setBreakpoints", {
+      source,
+      breakpoints: [{ line: mapped }, { line: empty }, { line: lines.length }],
+    });
+    assertEquals(breakpoints[0].verified, true);
+    assertEquals([breakpoints[0].line, breakpoints[0].source.path], [mapped, source.path]);
+    assertEquals(breakpoints[1].verified, true);
+    assert(breakpoints[1].line > empty);
+    assertEquals(breakpoints[2].verified, false);
+    await client.body("setBreakpoints", { source, breakpoints: [{ line: mapped }] });
+    await client.move("configurationDone");
+    const first = await client.move("continue");
+    assertEquals(first.reason, "breakpoint");
+    const { threadId } = first;
+    const { stackFrames } = await client.body("stackTrace", { threadId });
+    const names = stackFrames.map(({ name }: { name: string }) => name);
+    assertEquals(names.slice(0, 2), ["nic_send", "nic_xmit"]);
+    assertEquals([stackFrames[0].line, stackFrames[0].source.path], [mapped, source.path]);
+    const script = stackFrames.find((each: { source: { path: string } }) =>
+      each.source.path === program
+    );
+    assert(script !== undefined);
+    const [frame] = stackFrames;
+    const { result } = await client.body("evaluate", {
+      expression: "nic.mappings.length",
+      frameId: frame.id,
+    });
+    assertEquals((await client.move("next", { threadId })).reason, "step");
+    const later = await client.body("stackTrace", { threadId });
+    const after = await client.body("evaluate", {
+      expression: "nic.mappings.length",
+      frameId: later.stackFrames[0].id,
+    });
+    assertEquals(Number(after.result), Number(result) + 1);
+    // From the end back to the last time, and forwards no more.
+    await client.body("setBreakpoints", { source, breakpoints: [] });
+    const { breakpoints: [xmit] } = await client.body("setFunctionBreakpoints", {
+      breakpoints: [{ name: "nic_xmit" }],
+    });
+    assertEquals(xmit.verified, true);
+    assertEquals(
+      (await client.move("reverseContinue", { threadId })).reason,
+      "function breakpoint",
+    );
+    assertEquals((await client.body("stackTrace", { threadId })).stackFrames[0].name, "nic_xmit");
+    const { sources } = await client.body("loadedSources");
+    assert(sources.some(({ path }: { path: string }) => path === source.path));
+  });
+});
+
+Deno.test("the debugger says what docs/c-drivers.md has it say", async () => {
+  const page = Deno.readTextFileSync(join(ROOT, "docs/c-drivers.md"));
+  const block = codeBlocks("docs/c-drivers.md", page).find(({ code }) =>
+    code.startsWith("> :break")
+  )!;
+  const talk = block.code.split(/^> /m).slice(1).map((part) => {
+    const end = part.indexOf("\n");
+    return { line: part.slice(0, end), answer: part.slice(end + 1) };
+  });
+  assert(talk.length >= 5);
+  const recording = await recorded("drivers/map/map.dma", "what the device writes arrives");
+  let output = "";
+  const answers: string[] = [];
+  const tool = new Debugger(recording, {
+    lines: (async function* () {
+      for (const { line } of talk) {
+        output = "";
+        yield line;
+        answers.push(output);
+      }
+    })(),
+    write: (text) => void (output += text),
+    prompt: () => {},
+  }, { colour: false, columns: 100 });
+  await tool.run();
+  talk.forEach(({ answer, line }, index) => {
+    assertEquals(answers[index]!.trimEnd(), answer.trimEnd(), line);
+  });
+  assertStringIncludes(answers.join(""), "drivers/map/map.c:14");
+});
