@@ -484,6 +484,33 @@ Deno.test("repl tells a pipe what its lines came to", () => {
   assertEquals(piped("let a = [\\n"), [2, "The input ended in the middle of a statement"]);
 });
 
+Deno.test("repl reads lines from a pipe, whatever ends them and wherever a letter is cut", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "-R", "cli/main.ts", "repl"],
+    cwd: ROOT,
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  const bytes = new TextEncoder().encode(
+    'print "1"\r\nprint "2"\rprint "3"\n\nprint "é"\nprint "5"\r',
+  );
+  // In the middle of the line end, and of the letter.
+  const [end, letter] = [bytes.indexOf(10), bytes.indexOf(0xc3) + 1];
+  for (const piece of [bytes.slice(0, end), bytes.slice(end, letter), bytes.slice(letter)]) {
+    await writer.write(piece);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  // Longer than what is read at once.
+  await writer.write(
+    new TextEncoder().encode(`\nprint "${"é".repeat(100_000)}".length\nprint "6"`),
+  );
+  await writer.close();
+  const { code, stdout } = await child.output();
+  const printed = new TextDecoder().decode(stdout).trimEnd().split("\n");
+  assertEquals([code, printed], [0, ["1", "2", "3", "é", "5", "100000", "6"]]);
+});
+
 Deno.test("trace check exits 1 only for what is proved or likely, and prints its balance and findings as JSON", async () => {
   const real = "tests/golden/traces/real";
   const wrong = [

@@ -17,7 +17,7 @@ import { bareCommand, commandWords, runReplCommand } from "../repl/commands.ts";
 import { suggestWords } from "../repl/completion.ts";
 import { describeName, type KnownNames } from "../repl/describe_name.ts";
 import { sayPlace } from "../repl/move_commands.ts";
-import type { ToolOptions } from "../repl/terminal.ts";
+import type { ToolOptions } from "../repl/line_tool.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
 import type { Suggestions } from "../terminal/line_editor.ts";
 import { NamesInSight } from "./names_in_sight.ts";

@@ -1,0 +1,77 @@
+/**
+ * A tool at a terminal, with keys, history and completion. Only who has a terminal loads it: it needs
+ * Deno's modules for Node, whose start takes longer than that of Deno itself.
+ */
+import { type ExitCode, HELD } from "../exit_code.ts";
+import { Interrupts } from "../interrupts.ts";
+import type { InputHistory } from "../terminal/input_history.ts";
+import { LineEditor } from "../terminal/line_editor.ts";
+import { LineReader } from "../terminal/line_reader.ts";
+import { ENDING_SIGNALS, Terminal, type TerminalScreen } from "../terminal/terminal.ts";
+import { openHistory } from "./history.ts";
+import type { LineTool, MakeTool, ToolOptions } from "./line_tool.ts";
+import { withoutPrompts } from "./prompts.ts";
+
+/**
+ * Runs a tool at the terminal until its lines end.
+ *
+ * @param greeting What a person is told first.
+ */
+export async function runAtTerminal(
+  screen: TerminalScreen,
+  greeting: string,
+  make: MakeTool,
+  options: ToolOptions,
+): Promise<ExitCode> {
+  let terminal: Terminal | null = null;
+  const interrupts = new Interrupts(ENDING_SIGNALS, () => terminal?.redraw());
+  try {
+    terminal = new Terminal(screen, { whole: false });
+    const watched = { ...options, watch: interrupts };
+    return await atTerminal({ screen, terminal, interrupts }, greeting, make, watched);
+  } finally {
+    terminal?.close();
+    interrupts.close();
+  }
+}
+
+async function atTerminal(
+  { interrupts, screen, terminal }: {
+    readonly screen: TerminalScreen;
+    readonly terminal: Terminal;
+    readonly interrupts: Interrupts;
+  },
+  greeting: string,
+  make: MakeTool,
+  options: ToolOptions,
+): Promise<ExitCode> {
+  const history: InputHistory = openHistory();
+  const write = (text: string) => {
+    screen.out(text);
+    screen.flush?.();
+  };
+  // Each side needs the other.
+  let tool: LineTool | null = null;
+  const editor = new LineEditor({
+    history,
+    suggest: (before) => tool!.suggest(before),
+    isWhole: (text) => tool!.isWhole(text),
+    pasted: withoutPrompts,
+  });
+  const reader = new LineReader(terminal, editor);
+  tool = make({
+    lines: reader.lines(),
+    write,
+    prompt: (text) => reader.prompt(text),
+    work: (task) => {
+      interrupts.reset();
+      return terminal.work(task);
+    },
+    lend: (task) => terminal.lend(task),
+    begin: (text) => reader.begin(text),
+  }, options);
+  write(`dmalab, a laboratory for DMA mapping. ${greeting}\n`);
+  tool.start?.();
+  await tool.run();
+  return reader.endedBy ?? HELD;
+}

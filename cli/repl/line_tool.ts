@@ -1,0 +1,23 @@
+/** What is driven line by line, at a terminal or from a pipe: the REPL, or the debugger. */
+import type { ExitCode } from "../exit_code.ts";
+import type { LineConsole } from "../terminal/line_console.ts";
+import type { Suggestions } from "../terminal/line_editor.ts";
+import type { ReplOptions } from "./repl.ts";
+
+export interface LineTool {
+  readonly exitCode: ExitCode;
+  /** Done before the first prompt. */
+  start?(): void;
+  /** Reads and does lines until they end. */
+  run(): Promise<void>;
+  /** What could stand where a text ends. */
+  suggest(before: string): Suggestions;
+  /** Whether a text is an input, and not only its beginning. */
+  isWhole(text: string): boolean;
+}
+
+/** What a tool is made with. */
+export type ToolOptions = Pick<ReplOptions, "colour" | "columns" | "watch">;
+
+/** Makes a tool that works with a console. */
+export type MakeTool = (console: LineConsole, options: ToolOptions) => LineTool;
