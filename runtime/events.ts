@@ -11,7 +11,7 @@
  */
 import type { Nanoseconds } from "./address.ts";
 import type { VirtualClock } from "./clock.ts";
-import type { EventContext } from "./event_context.ts";
+import type { EventContext, EventOrigin } from "./event_context.ts";
 import {
   EVENT_NAMES,
   type EventFields,
@@ -75,6 +75,34 @@ export type EventListener<N extends EventName = EventName> = (
   number: number,
 ) => void;
 
+/**
+ * Somebody who keeps every event in a form of its own: it is given the parts, so that no event need
+ * be built for it.
+ * @internal
+ */
+export interface EventKeeper {
+  /**
+   * The next event.
+   * @param seq Its number.
+   * @param atNs Virtual time.
+   * @param origin Whose work it is: to be read now, for it changes.
+   * @param kind The number of its name.
+   */
+  keep(
+    seq: number,
+    atNs: Nanoseconds,
+    origin: EventOrigin,
+    kind: number,
+    fields: object,
+    why: Why | null,
+  ): void;
+}
+
+/** What of `#wanted` says that the event must be built for a listener. */
+const LISTENED = 1;
+/** And that somebody keeps it. */
+const KEPT = 2;
+
 /** What happens on one machine: counted always, delivered to who listens. */
 export class EventStream {
   /**
@@ -105,6 +133,7 @@ export class EventStream {
   #wakeSeq = 0;
   #wake: () => void = () => {};
   #listeners: { readonly wants: Uint8Array; readonly listener: EventListener }[] = [];
+  #keepers: readonly EventKeeper[] = [];
 
   /** @internal */
   constructor(clock: VirtualClock) {
@@ -155,7 +184,8 @@ export class EventStream {
   }
 
   #refreshAttention(): void {
-    const attentive = this.#priced || this.#listeners.length > 0 || this.#wakeSeq > 0;
+    const attentive = this.#priced || this.#wakeSeq > 0 ||
+      this.#listeners.length + this.#keepers.length > 0;
     if (attentive && !this.#attentive) this.#seq = this.#countAll();
     this.#attentive = attentive;
   }
@@ -165,6 +195,15 @@ export class EventStream {
    * @internal
    */
   emit<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null = null): void {
+    const keepers = this.#keepers;
+    for (let index = 0; index < keepers.length; index++) {
+      keepers[index]!.keep(this.#seq, this.#clock.nowNs, this.context, id, fields, why);
+    }
+    if ((this.#wanted[id]! & LISTENED) !== 0) this.#deliver(id, fields, why);
+    if (this.#seq === this.#wakeSeq) this.#wake();
+  }
+
+  #deliver<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null): void {
     const event: EventOf<N> = {
       seq: this.#seq,
       at_ns: this.#clock.nowNs,
@@ -180,7 +219,6 @@ export class EventStream {
       // The number leads to the name, and `fields` to the same name: no type can say so.
       if (wants[id] !== 0) listener(event as unknown as MachineEvent, id);
     }
-    if (event.seq === this.#wakeSeq) this.#wake();
   }
 
   /**
@@ -227,6 +265,21 @@ export class EventStream {
   }
 
   /**
+   * Hands the parts of every event to somebody, before anybody who listens hears of it.
+   *
+   * @returns A function that ends that.
+   * @internal
+   */
+  keepIn(keeper: EventKeeper): () => void {
+    this.#keepers = [...this.#keepers, keeper];
+    this.#refreshWanted();
+    return () => {
+      this.#keepers = this.#keepers.filter((other) => other !== keeper);
+      this.#refreshWanted();
+    };
+  }
+
+  /**
    * Forgets what happened so far, counters included: the machine has just come up.
    * @internal
    */
@@ -239,9 +292,9 @@ export class EventStream {
 
   #refreshWanted(): void {
     this.#refreshAttention();
-    this.#wanted.fill(0);
+    this.#wanted.fill(this.#keepers.length > 0 ? KEPT : 0);
     for (const { wants } of this.#listeners) {
-      for (let id = 0; id < wants.length; id++) if (wants[id] !== 0) this.#wanted[id] = 1;
+      for (let id = 0; id < wants.length; id++) if (wants[id] !== 0) this.#wanted[id]! |= LISTENED;
     }
   }
 }

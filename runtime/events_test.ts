@@ -1,10 +1,20 @@
 import { assertEquals } from "@std/assert";
 import { VirtualClock } from "./clock.ts";
-import { eventId } from "./event_vocabulary.ts";
+import type { DmaAddr, PhysAddr } from "./address.ts";
+import { type EventFields, eventId } from "./event_vocabulary.ts";
 import { EventStream, type MachineEvent } from "./events.ts";
 
 const MAP = eventId("dma.map");
 const IRQ = eventId("irq");
+
+const MAPPED: EventFields<"dma.map"> = {
+  dma: 0x1000 as DmaAddr,
+  phys: 0x2000 as PhysAddr,
+  size_bytes: 4096,
+  dir: "to_device",
+  path: "iommu",
+  api: "dma_map_phys",
+};
 
 function stream() {
   const clock = new VirtualClock();
@@ -38,4 +48,28 @@ Deno.test("a price moves virtual time with nobody listening; reset() begins agai
   assertEquals([clock.nowNs, events.seq], [2.5, 3]);
   events.reset();
   assertEquals([events.seq, events.count(MAP)], [0, 0]);
+});
+
+Deno.test("who keeps events is given the parts of each, before any listener and until told to stop", () => {
+  const { clock, events } = stream();
+  const told: unknown[] = [];
+  const stop = events.keepIn({
+    keep: (seq, atNs, { cpu, device }, kind, fields, why) => {
+      told.push(["kept", seq, atNs, cpu, device, kind, fields, why]);
+    },
+  });
+  events.listen(({ seq }) => told.push(["heard", seq]), ["irq"]);
+  clock.nowNs += 2;
+  assertEquals(events.tick(MAP), true);
+  events.emit(MAP, MAPPED);
+  assertEquals(events.tick(IRQ), true);
+  const why = { rule: "dma.1.1", inputs: { cpu: 0 } };
+  events.emit(IRQ, { vector: 1, cpu: 0 }, why);
+  stop();
+  assertEquals(events.tick(MAP), false);
+  assertEquals(told, [
+    ["kept", 1, 2, 0, null, MAP, MAPPED, null],
+    ["kept", 2, 2, 0, null, IRQ, { vector: 1, cpu: 0 }, why],
+    ["heard", 2],
+  ]);
 });

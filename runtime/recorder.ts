@@ -68,7 +68,7 @@ export class EventRecorder {
   readFrom(log: EventLog, charges: boolean): void {
     this.stop();
     this.#log = log;
-    if (charges) this.stream.listen(() => this.#charge());
+    if (charges) this.stream.keepIn({ keep: () => this.#charge() });
   }
 
   /** It keeps events now. */

@@ -6,10 +6,11 @@
  * by its name.
  */
 import { EVENT_NAMES, eventFields, eventNumber, type FieldValue } from "../event_vocabulary.ts";
-import type { MachineEvent, Why } from "../events.ts";
+import type { EventOrigin } from "../event_context.ts";
+import type { EventKeeper, MachineEvent, Why } from "../events.ts";
 import type { Field } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
-import { ValuePool } from "./value_pool.ts";
+import { sameList, ValuePool } from "./value_pool.ts";
 
 /** How a value is kept: as itself, as 0 or 1, by its number in the pool, or not at all. */
 type Form = "number" | "truth" | "text" | "list" | "none";
@@ -18,8 +19,9 @@ type Form = "number" | "truth" | "text" | "list" | "none";
 interface Shape {
   readonly names: readonly string[];
   readonly forms: readonly Form[];
-  /** By place: the text that came last, and its number. Those that follow each other are mostly the same. */
+  /** By place: the text or list that came last, and its number. Those that follow each other are mostly the same. */
   readonly lastTexts: (string | null)[];
+  readonly lastLists: (readonly unknown[] | null)[];
   readonly lastNumbers: number[];
 }
 
@@ -52,10 +54,14 @@ const WHY_ROOM = 64;
 
 type Values = Readonly<Record<string, FieldValue | undefined>>;
 
+/** What there is to write to before the first event. */
+const NO_HEADS = new Int32Array(0);
+const NO_VALUES = new Float64Array(0);
+
 /** The number of a device, a request or a statement that there is not. */
 const NOBODY = -1;
 
-export class EventLog {
+export class EventLog implements EventKeeper {
   /** Texts and lists of the events; tables name their own by the same numbers. */
   readonly pool: ValuePool;
   /** How many events are kept: the number of the last one. */
@@ -65,8 +71,18 @@ export class EventLog {
   #contexts = new WholeRows(CONTEXT.WIDTH);
   #times = new FloatRows(1);
   #contextCount = 0;
-  /** The event that the last context was made for; null before there is one. */
-  #lastOf: MachineEvent | null = null;
+  /** What the last context is; a time that is no number before there is one. */
+  #lastNs = NaN;
+  #lastCpu = 0;
+  #lastDevice: string | null = null;
+  #lastRequest: number | null = null;
+  #lastSite: number | null = null;
+  /** Where the next head goes: a chunk of heads, and a place in it. */
+  #headChunk: Int32Array = NO_HEADS;
+  #headAt = 0;
+  /** Where the next values go. */
+  #valueChunk: Float64Array = NO_VALUES;
+  #valueAt = 0;
   #values = new FloatRows(1);
   readonly #built: MachineEvent[] = [];
   #valueCount = 0;
@@ -98,45 +114,75 @@ export class EventLog {
   /**
    * Keeps an event.
    * @param event The next of its machine: its number is one above the last one's.
-   * @param kind The number of its name, where the caller knows it.
    * @throws {RangeError} When one before it is missing.
    */
-  append(event: MachineEvent, kind: number = eventNumber(event.name)): void {
-    if (event.seq !== this.count + 1) {
-      throw new RangeError(`Event ${event.seq} comes after ${this.count}: one is missing`);
+  append(event: MachineEvent): void {
+    const { at_ns, fields, name, seq, why } = event;
+    this.keep(seq, at_ns, event, eventNumber(name), fields, why);
+  }
+
+  /**
+   * Keeps an event that is given in parts.
+   * @throws {RangeError} When one before it is missing.
+   */
+  keep(
+    seq: number,
+    atNs: number,
+    origin: EventOrigin,
+    kind: number,
+    fields: object,
+    why: Why | null,
+  ): void {
+    if (seq !== this.count + 1) {
+      throw new RangeError(`Event ${seq} comes after ${this.count}: one is missing`);
     }
     const row = this.count++;
-    const layout = this.#layouts[kind] ??= layoutOf(kind, event.fields);
-    const heads = this.#heads.reach(row);
-    const at = this.#heads.offset(row);
-    const room = layout.width + (event.why === null ? 0 : WHY_ROOM);
-    // What belongs to one event lies together.
-    this.#valueCount = this.#values.together(this.#valueCount, room);
-    const values = this.#values.reach(this.#valueCount + Math.max(room, 1) - 1);
-    heads[at + HEAD.CONTEXT] = this.#contextOf(event);
+    const layout = this.#layouts[kind] ??= layoutOf(kind, fields);
+    if (this.#headAt === this.#headChunk.length) {
+      this.#headChunk = this.#heads.reach(row);
+      this.#headAt = this.#heads.offset(row);
+    }
+    const heads = this.#headChunk;
+    const at = this.#headAt;
+    this.#headAt += HEAD.WIDTH;
+    const room = layout.width + (why === null ? 0 : WHY_ROOM);
+    if (this.#valueAt + room > this.#valueChunk.length) this.#makeRoom(room);
+    heads[at + HEAD.CONTEXT] = this.#contextOf(atNs, origin);
     heads[at + HEAD.START] = this.#valueCount;
-    const fields = event.fields as Values;
-    if (!this.#keep(values, layout, fields)) this.#keepByName(values, layout, fields);
-    const why = event.why === null ? 0 : this.#appendWhy(values, layout, event.why);
-    heads[at + HEAD.WHAT] = kind + why * KINDS;
+    const values = this.#valueChunk;
+    if (!this.#keep(values, layout, fields as Values)) {
+      this.#keepByName(values, layout, fields as Values);
+    }
+    const whyShape = why === null ? 0 : this.#appendWhy(values, layout, why);
+    heads[at + HEAD.WHAT] = kind + whyShape * KINDS;
+  }
+
+  /** Goes to where so many values have room: what belongs to one event lies together. */
+  #makeRoom(room: number): void {
+    this.#valueCount = this.#values.together(this.#valueCount, room);
+    this.#valueChunk = this.#values.reach(this.#valueCount + Math.max(room, 1) - 1);
+    this.#valueAt = this.#values.offset(this.#valueCount);
   }
 
   /** The number of the context of the next event: mostly the last one's. */
-  #contextOf(event: MachineEvent): number {
-    const last = this.#lastOf;
+  #contextOf(atNs: number, { cpu, device, request, site }: EventOrigin): number {
     if (
-      last !== null && last.at_ns === event.at_ns && last.request === event.request &&
-      last.device === event.device && last.site === event.site && last.cpu === event.cpu
+      this.#lastNs === atNs && this.#lastRequest === request && this.#lastDevice === device &&
+      this.#lastSite === site && this.#lastCpu === cpu
     ) return this.#contextCount - 1;
-    this.#lastOf = event;
+    this.#lastNs = atNs;
+    this.#lastRequest = request;
+    this.#lastDevice = device;
+    this.#lastSite = site;
+    this.#lastCpu = cpu;
     const row = this.#contextCount++;
     const contexts = this.#contexts.reach(row);
     const at = this.#contexts.offset(row);
-    contexts[at + CONTEXT.CPU] = event.cpu;
-    contexts[at + CONTEXT.DEVICE] = event.device === null ? NOBODY : this.pool.text(event.device);
-    contexts[at + CONTEXT.REQUEST] = event.request ?? NOBODY;
-    contexts[at + CONTEXT.SITE] = event.site ?? NOBODY;
-    this.#times.reach(row)[this.#times.offset(row)] = event.at_ns;
+    contexts[at + CONTEXT.CPU] = cpu;
+    contexts[at + CONTEXT.DEVICE] = device === null ? NOBODY : this.pool.text(device);
+    contexts[at + CONTEXT.REQUEST] = request ?? NOBODY;
+    contexts[at + CONTEXT.SITE] = site ?? NOBODY;
+    this.#times.reach(row)[this.#times.offset(row)] = atNs;
     return row;
   }
 
@@ -146,10 +192,11 @@ export class EventLog {
    */
   #keep(
     values: Float64Array,
-    { forms, lastNumbers, lastTexts, names }: Shape,
+    shape: Shape,
     given: Values,
   ): boolean {
-    const start = this.#values.offset(this.#valueCount);
+    const { forms, lastNumbers, lastTexts, names } = shape;
+    const start = this.#valueAt;
     let at = start;
     let index = 0;
     // The engine reads the properties of such a loop by their place, whatever object it is.
@@ -164,22 +211,22 @@ export class EventLog {
         }
         values[at++] = lastNumbers[index]!;
       } else if (forms[index] !== "none") {
-        values[at++] = this.#numberOf(forms[index]!, value ?? null);
+        values[at++] = this.#numberAt(shape, index, value ?? null);
       }
       index++;
     }
     if (index !== names.length) return false;
+    this.#valueAt = at;
     this.#valueCount += at - start;
     return true;
   }
 
   #keepByName(values: Float64Array, { forms, names }: Shape, given: Values): void {
-    let at = this.#values.offset(this.#valueCount);
     for (let index = 0; index < names.length; index++) {
       const form = forms[index]!;
       if (form === "none") continue;
       const value = given[names[index]!] ?? null;
-      values[at++] = typeof value === "number" ? value : this.#numberOf(form, value);
+      values[this.#valueAt++] = typeof value === "number" ? value : this.#numberOf(form, value);
       this.#valueCount++;
     }
   }
@@ -279,6 +326,15 @@ export class EventLog {
     return Math.floor(this.#head(seq, HEAD.WHAT) / KINDS);
   }
 
+  /** What is neither a number nor a text, of one place of a shape. */
+  #numberAt({ forms, lastLists, lastNumbers }: Shape, index: number, value: FieldValue): number {
+    if (!Array.isArray(value)) return this.#numberOf(forms[index]!, value);
+    const last = lastLists[index]!;
+    if (last !== null && sameList(value, last)) return lastNumbers[index]!;
+    lastLists[index] = value;
+    return lastNumbers[index] = this.pool.list(value);
+  }
+
   #numberOf(form: Form, value: FieldValue): number {
     if (value === null) return NaN;
     switch (form) {
@@ -334,7 +390,14 @@ function known(number: number): number | null {
 }
 
 function shapeOf(names: readonly string[], forms: readonly Form[]): Shape {
-  return { names, forms, lastTexts: names.map(() => null), lastNumbers: names.map(() => 0) };
+  const nothing = names.map(() => null);
+  return {
+    names,
+    forms,
+    lastTexts: [...nothing],
+    lastLists: nothing,
+    lastNumbers: names.map(() => 0),
+  };
 }
 
 /** @param first The fields of the first event of a kind: others come in the same order. */

@@ -5,57 +5,19 @@
  * A table is declared: which events begin rows, and which end them. It repeats no rule of the
  * kernel; where an event says too little, the event gets a field.
  */
-import type { EventName } from "../event_vocabulary.ts";
-import type { MachineEvent } from "../events.ts";
-import type { Machine } from "../machine.ts";
 import type { AllHold, Field, FieldTable } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
-import { type Lifetime, LiveLists } from "./live_lists.ts";
+import type { FactRow, FactRows, FactTableSpec, FieldName } from "./fact_table_spec.ts";
+import { LiveLists } from "./live_lists.ts";
 import type { ValuePool } from "./value_pool.ts";
 
-/** One row of a table. */
-export type FactRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetime;
-
-type FieldName<F extends FieldTable> = Extract<keyof F, string>;
-
-/** What an event of one name does to a table. */
-export type Changes<F extends FieldTable> = {
-  readonly [N in EventName]?: (rows: FactTable<F>, event: MachineEvent<N>) => void;
-};
-
-/** What a table is: once, for everything that fills, reads or prints it. */
-export interface FactTableSpec<F extends FieldTable = FieldTable> {
-  readonly name: string;
-  /** What a row says, as a sentence. */
-  readonly doc: string;
-  readonly fields: F;
-  /**
-   * The fields that tell a row from any other that holds at the same moment, unless `isBag` is
-   * set; `place` comes behind them. Of a table of ranges the last one is where the range begins.
-   */
-  readonly key: readonly FieldName<F>[];
-  /** A last number of the key that is made of several fields. */
-  readonly place?: (values: AllHold<F>) => number;
-  /** Several rows with the same key may hold at once. */
-  readonly isBag?: boolean;
-  /** How many bytes a row covers, from each of its addresses on. */
-  readonly size?: FieldName<F>;
-  /** Rows are ranges that can be cut: the fields that move with a row's beginning. */
-  readonly moving?: readonly FieldName<F>[];
-  readonly changes: Changes<F>;
-  /** Reads the rows that hold now off the machine itself; of a machine just made there are none without. */
-  readonly read?: (machine: Machine, add: (row: AllHold<F>) => void) => void;
-}
-
-/**
- * A table of whatever fields, for those who ask no table by its name. What reads or changes it is
- * given rows of its own, which a type for all tables cannot say.
- */
-// deno-lint-ignore no-explicit-any
-export type AnyTableSpec = FactTableSpec<any>;
+export type { AnyTableSpec, FactRow, FactRows, FactTableSpec } from "./fact_table_spec.ts";
 
 /** Rows by the values of the key, one level for each; at the last one a row's number. */
 type Level = Map<number, Level | number>;
+
+/** What there is to write to before the first row. */
+const NO_VALUES = new Float64Array(0);
 
 const FOREVER = 0x7fff_ffff;
 const NO_ROW = -1;
@@ -65,7 +27,7 @@ const NO_ROW = -1;
  * and of a bag the row with the same key that was there before. The last is how many there are.
  */
 const LIFE = { SINCE: 0, BORN: 1, DIED: 2, BELOW: 3, WIDTH: 4 };
-export class FactTable<F extends FieldTable = FieldTable> {
+export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F> {
   readonly spec: FactTableSpec<F>;
   /** Rows made so far, in the order of their beginnings. */
   count = 0;
@@ -91,6 +53,12 @@ export class FactTable<F extends FieldTable = FieldTable> {
   #lives = new WholeRows(LIFE.WIDTH);
   readonly #root: Level = new Map();
   #lists = new LiveLists();
+  /** Where the row that was made last has its values: a chunk, and a place in it. */
+  #chunk: Float64Array = NO_VALUES;
+  #chunkAt = 0;
+  /** The level that the last row with one owner lies in: those that follow each other share it mostly. */
+  #lastOwner = NaN;
+  #lastLevel: Level = this.#root;
 
   constructor(spec: FactTableSpec<F>, pool: ValuePool) {
     this.spec = spec;
@@ -122,24 +90,23 @@ export class FactTable<F extends FieldTable = FieldTable> {
     return copied;
   }
 
-  /** A row begins. One with the same key ends, unless several may hold. */
   begin(seq: number, values: AllHold<F>): void {
     const row = this.#make(seq, seq);
-    if (!this.#fill(row, values)) {
+    if (!this.#fill(values)) {
       this.#learnOrder(values);
-      this.#fill(row, values);
+      this.#fill(values);
     }
     const { place } = this.spec;
     this.#enter(row, place === undefined ? this.#lastOf(row) : place(values), seq);
   }
 
   /**
-   * Keeps the values of a row, which come in the order of the row before.
+   * Keeps the values of the row made last, which come in the order of the row before.
    * @returns False when they do not.
    */
-  #fill(row: number, given: Readonly<Record<string, unknown>>): boolean {
-    const numbers = this.#values.reach(row);
-    const first = this.#values.offset(row);
+  #fill(given: Readonly<Record<string, unknown>>): boolean {
+    const numbers = this.#chunk;
+    const first = this.#chunkAt;
     const { names, places } = this.#order;
     let at = 0;
     // The engine reads the properties of such a loop by their place, whatever object it is.
@@ -163,10 +130,6 @@ export class FactTable<F extends FieldTable = FieldTable> {
     this.#order = { names, places };
   }
 
-  /**
-   * The row with a key ends, if there is one.
-   * @param prefers Of a bag: how well a row fits; of the best the newest ends.
-   */
   end(
     seq: number,
     key: readonly (number | string)[],
@@ -185,11 +148,6 @@ export class FactTable<F extends FieldTable = FieldTable> {
     return true;
   }
 
-  /**
-   * Of a bag: what makes up `[first, first + sizeBytes)` ends, the row that fits at each place, as
-   * one call ends what many have put side by side.
-   * @param owner The values of the key before its last.
-   */
   endRun(
     seq: number,
     owner: readonly (number | string)[],
@@ -219,11 +177,6 @@ export class FactTable<F extends FieldTable = FieldTable> {
     }
   }
 
-  /**
-   * Of a table of ranges: what lies in `[first, end)` ends. A row that reaches beyond is cut, and
-   * what is left of it holds on, written by the same event as before.
-   * @param owner The values of the key before its last.
-   */
   endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void {
     const { level, last } = this.#find([...owner, first]);
     if (level === null) return;
@@ -241,7 +194,6 @@ export class FactTable<F extends FieldTable = FieldTable> {
     }
   }
 
-  /** Every row that holds ends whose values begin like that. */
   endAll(seq: number, owner: readonly (number | string)[]): void {
     const { level: outer, last } = this.#find(owner);
     const level = outer?.get(last) as Level | undefined;
@@ -249,6 +201,7 @@ export class FactTable<F extends FieldTable = FieldTable> {
     const rows: number[] = [];
     collect(level, rows);
     outer.delete(last);
+    this.#lastOwner = NaN;
     for (const top of rows) {
       for (let row = top; row !== NO_ROW; row = this.#life(row, LIFE.BELOW)) this.#kill(row, seq);
     }
@@ -334,7 +287,8 @@ export class FactTable<F extends FieldTable = FieldTable> {
   #make(since: number, born: number): number {
     this.#list(since);
     const row = this.count++;
-    this.#values.reach(row);
+    this.#chunk = this.#values.reach(row);
+    this.#chunkAt = this.#values.offset(row);
     const lives = this.#lives.reach(row);
     const at = this.#lives.offset(row);
     lives[at + LIFE.SINCE] = since;
@@ -358,6 +312,14 @@ export class FactTable<F extends FieldTable = FieldTable> {
   }
 
   #levelOf(row: number, owners: number): Level {
+    if (owners !== 1) return this.#levelBelow(row, owners);
+    const owner = this.#keyOf(row, 0);
+    if (owner === this.#lastOwner) return this.#lastLevel;
+    this.#lastOwner = owner;
+    return this.#lastLevel = this.#levelBelow(row, 1);
+  }
+
+  #levelBelow(row: number, owners: number): Level {
     let level = this.#root;
     for (let index = 0; index < owners; index++) {
       const value = this.#keyOf(row, index);
@@ -464,10 +426,13 @@ export class FactTable<F extends FieldTable = FieldTable> {
 
   /** Lists the rows that hold, before the first change of an event, where the last list is far. */
   #list(seq: number): void {
-    if (!this.#lists.isDue(seq, this.live)) return;
+    if (this.#lists.isDue(seq, this.live)) this.#addList(seq);
+  }
+
+  #addList(seq: number): void {
     let made = this.count;
     while (made > 0 && this.#life(made - 1, LIFE.SINCE) >= seq) made--;
-    this.#lists.add({ seq: seq - 1, made, rows: Uint32Array.from(this.rowsAt(seq - 1)) });
+    this.#lists.add({ seq: seq - 1, made, rows: new Uint32Array(this.rowsAt(seq - 1)) });
   }
 
   #numberOf(index: number, value: unknown): number {

@@ -64,11 +64,14 @@ export class MachineRecording {
       }
     }
     this.tables = tables;
-    const stop = machine.events.listen((event, kind) => this.#note(event, kind));
+    const stopKeeping = machine.events.keepIn(this.log);
+    const changing = EVENT_NAMES.filter((_, kind) => this.#changes[kind]!.length > 0);
+    const stopChanging = machine.events.listen((event, kind) => this.#note(event, kind), changing);
     machine.onActivity = () => this.activities.note(this.log.count);
     this.#stop = () => {
       machine.onActivity = null;
-      stop();
+      stopKeeping();
+      stopChanging();
     };
   }
 
@@ -92,7 +95,6 @@ export class MachineRecording {
   }
 
   #note(event: MachineEvent, kind: number): void {
-    this.log.append(event, kind);
     const changes = this.#changes[kind]!;
     for (let index = 0; index < changes.length; index++) {
       const { make, table } = changes[index]!;

@@ -11,8 +11,6 @@ export class ValuePool {
   readonly #texts = new Map<string, number>();
   readonly #lists = new Map<string, number>();
   #hostBytes = 0;
-  #lastList: readonly unknown[] | null = null;
-  #lastNumber = 0;
 
   /** The number of a text. */
   text(text: string): number {
@@ -21,13 +19,6 @@ export class ValuePool {
 
   /** The number of a list of texts, of numbers or of pairs; equal lists have the same. */
   list(list: readonly unknown[]): number {
-    // Mappings that follow each other have mostly the same leaves.
-    if (sameList(list, this.#lastList)) return this.#lastNumber;
-    this.#lastList = list;
-    return this.#lastNumber = this.#numberOf(list);
-  }
-
-  #numberOf(list: readonly unknown[]): number {
     const key = JSON.stringify(list);
     return this.#lists.get(key) ?? this.#add(this.#lists, key, list);
   }
@@ -50,10 +41,11 @@ export class ValuePool {
 }
 
 /** Whether two lists have the same items, which may be lists themselves. */
-function sameList(one: readonly unknown[], other: readonly unknown[] | null): boolean {
-  if (other === null || one.length !== other.length) return false;
+export function sameList(one: readonly unknown[], other: readonly unknown[]): boolean {
+  if (one.length !== other.length) return false;
   for (let index = 0; index < one.length; index++) {
-    const [a, b] = [one[index], other[index]];
+    const a = one[index];
+    const b = other[index];
     if (a === b) continue;
     if (!Array.isArray(a) || !Array.isArray(b) || !sameList(a, b)) return false;
   }

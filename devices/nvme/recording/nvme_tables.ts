@@ -1,7 +1,7 @@
 /** The tables of NVMe disks: what stands in queues, lists and doorbells. */
 import type {
   AnyTableSpec,
-  FactTable,
+  FactRows,
   FactTableSpec,
 } from "../../../runtime/recording/fact_table.ts";
 import {
@@ -86,8 +86,8 @@ const DOORBELLS: FactTableSpec<typeof DOORBELL_FIELDS> = {
   fields: DOORBELL_FIELDS,
   key: ["device", "queue", "which"],
   changes: {
-    "nvme.doorbell": (rows, { seq, device, fields }) => {
-      rows.begin(seq, { device: device!, ...fields });
+    "nvme.doorbell": (rows, { seq, device, fields: { queue, value, which } }) => {
+      rows.begin(seq, { device: device!, queue, which, value });
     },
     "nvme.shadow_doorbell": (rows, { seq, device, fields: { queue, value, which } }) => {
       rows.begin(seq, { device: device!, queue, value, which });
@@ -100,7 +100,7 @@ const DOORBELLS: FactTableSpec<typeof DOORBELL_FIELDS> = {
 };
 
 /** A request's data is described no more. */
-function endOf<F extends FieldTable>(rows: FactTable<F>, seq: number, request: number | null) {
+function endOf<F extends FieldTable>(rows: FactRows<F>, seq: number, request: number | null) {
   if (request !== null) rows.endAll(seq, [request]);
 }
 
@@ -119,8 +119,9 @@ const PRP_ENTRIES: FactTableSpec<typeof PRP_FIELDS> = {
   // PRP1 and PRP2 have the indexes -1 and -2, so that page -1 is the command's.
   place: ({ index, list_page }) => ((list_page ?? -1) + 1) * CTRL_PAGE_BYTES + index,
   changes: {
-    "nvme.prp": (rows, { seq, request, fields }) => {
-      if (request !== null) rows.begin(seq, { request, ...fields });
+    // Written out, for there are many: a spread copies property by property.
+    "nvme.prp": (rows, { seq, request, fields: { entry, index, list_page } }) => {
+      if (request !== null) rows.begin(seq, { request, list_page, index, entry });
     },
     "nvme.unmap": (rows, { seq, request }) => endOf(rows, seq, request),
   },
@@ -164,7 +165,7 @@ type RequestPhase = AllHold<typeof REQUEST_FIELDS>["phase"];
 
 /** A request comes to its next phase; what belongs to none has no row. */
 function reach(phase: RequestPhase) {
-  return (rows: FactTable<typeof REQUEST_FIELDS>, { seq, device, request }: MachineEvent): void => {
+  return (rows: FactRows<typeof REQUEST_FIELDS>, { seq, device, request }: MachineEvent): void => {
     if (request !== null) rows.begin(seq, { request, device: device!, phase, status: null });
   };
 }

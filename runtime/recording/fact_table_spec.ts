@@ -1,0 +1,83 @@
+/** What a table of facts is: its fields, its key, and the events that change it. */
+import type { EventName } from "../event_vocabulary.ts";
+import type { MachineEvent } from "../events.ts";
+import type { Machine } from "../machine.ts";
+import type { AllHold, FieldTable } from "../vocabulary/fields.ts";
+import type { Lifetime } from "./live_lists.ts";
+
+/** One row of a table. */
+export type FactRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetime;
+
+/** A field of a table. */
+export type FieldName<F extends FieldTable> = Extract<keyof F, string>;
+
+/** What an event can do to a table. Keys are values of the key's fields; `seq` is the event's number. */
+export interface FactRows<F extends FieldTable> {
+  /** A row begins. One with the same key ends, unless several may hold. */
+  begin(seq: number, values: AllHold<F>): void;
+  /**
+   * The row with a key ends, if there is one.
+   * @param prefers Of a bag: how well a row fits; of the best the newest ends.
+   */
+  end(
+    seq: number,
+    key: readonly (number | string)[],
+    prefers?: (row: FactRow<F>) => number,
+  ): boolean;
+  /**
+   * Of a bag: what makes up `[first, first + sizeBytes)` ends, the row that fits at each place, as
+   * one call ends what many have put side by side.
+   * @param owner The values of the key before its last.
+   */
+  endRun(
+    seq: number,
+    owner: readonly (number | string)[],
+    first: number,
+    sizeBytes: number,
+    prefers: (row: FactRow<F>) => number,
+  ): void;
+  /**
+   * Of a table of ranges: what lies in `[first, end)` ends. A row that reaches beyond is cut, and
+   * what is left of it holds on, written by the same event as before.
+   * @param owner The values of the key before its last.
+   */
+  endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void;
+  /** Every row that holds ends whose values begin like that. */
+  endAll(seq: number, owner: readonly (number | string)[]): void;
+}
+
+/** What an event of one name does to a table. */
+export type Changes<F extends FieldTable> = {
+  readonly [N in EventName]?: (rows: FactRows<F>, event: MachineEvent<N>) => void;
+};
+
+/** What a table is: once, for everything that fills, reads or prints it. */
+export interface FactTableSpec<F extends FieldTable = FieldTable> {
+  readonly name: string;
+  /** What a row says, as a sentence. */
+  readonly doc: string;
+  readonly fields: F;
+  /**
+   * The fields that tell a row from any other that holds at the same moment, unless `isBag` is
+   * set; `place` comes behind them. Of a table of ranges the last one is where the range begins.
+   */
+  readonly key: readonly FieldName<F>[];
+  /** A last number of the key that is made of several fields. */
+  readonly place?: (values: AllHold<F>) => number;
+  /** Several rows with the same key may hold at once. */
+  readonly isBag?: boolean;
+  /** How many bytes a row covers, from each of its addresses on. */
+  readonly size?: FieldName<F>;
+  /** Rows are ranges that can be cut: the fields that move with a row's beginning. */
+  readonly moving?: readonly FieldName<F>[];
+  readonly changes: Changes<F>;
+  /** Reads the rows that hold now off the machine itself; of a machine just made there are none without. */
+  readonly read?: (machine: Machine, add: (row: AllHold<F>) => void) => void;
+}
+
+/**
+ * A table of whatever fields, for those who ask no table by its name. What reads or changes it is
+ * given rows of its own, which a type for all tables cannot say.
+ */
+// deno-lint-ignore no-explicit-any
+export type AnyTableSpec = FactTableSpec<any>;
