@@ -4,9 +4,10 @@
  */
 import type { PhysAddr } from "../../runtime/address.ts";
 import type { PhysicalMemory } from "../../runtime/memory/physical_memory.ts";
+import { readLittleEndian, writeLittleEndian } from "../../runtime/memory/register_access.ts";
 import type { RegisterPort } from "../../runtime/memory/register_ports.ts";
 
-/** Hears what is written to a register. */
+/** Hears what is written to a register, in as many bits as were written. */
 export type WriteHandler = (value: number) => void;
 /** Says what a register holds. @returns 32 bits without a sign. */
 export type ReadHandler = () => number;
@@ -41,5 +42,19 @@ export class EndpointRegisters implements RegisterPort {
   write32(offset: number, value: number): void {
     this.#memory.writeU32(this.basePhys + offset as PhysAddr, value);
     this.#writes.get(offset)?.(value >>> 0);
+  }
+
+  /** What answers for a register gives its lower bits. */
+  readNarrow(offset: number, sizeBytes: 1 | 2): number {
+    const handler = this.#reads.get(offset);
+    const phys = this.basePhys + offset as PhysAddr;
+    if (handler !== undefined) return handler() & (2 ** (8 * sizeBytes) - 1);
+    return readLittleEndian(this.#memory, phys, sizeBytes);
+  }
+
+  writeNarrow(offset: number, sizeBytes: 1 | 2, value: number): void {
+    const phys = this.basePhys + offset as PhysAddr;
+    writeLittleEndian(this.#memory, phys, sizeBytes, value);
+    this.#writes.get(offset)?.(value);
   }
 }

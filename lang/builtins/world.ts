@@ -24,6 +24,8 @@ import type { Run } from "../values/run.ts";
 import type {
   FaultCount,
   FaultOrder,
+  RegisterHandler,
+  RegisterName,
   ResourceWatch,
   World,
   WorldOptions,
@@ -35,6 +37,7 @@ import type { Kind } from "../values/spec.ts";
 import { deviceValue, nodeType } from "./node_types.ts";
 import { COUNTERS } from "./things/counters.ts";
 import { DEVICE } from "./things/device.ts";
+import { describeRegister } from "./described_registers.ts";
 import { IO } from "./things/nvme/io.ts";
 import { IOMMU } from "./things/dma/iommu.ts";
 import { REGION } from "./things/region.ts";
@@ -93,6 +96,10 @@ class LabWorld implements World {
 
   pendingActivities(): number {
     return this.lab.machine.activities.length;
+  }
+
+  describeRegister({ access, device, offsetBytes }: RegisterName, handler: RegisterHandler): void {
+    describeRegister(this.lab.devices.get(device), access, offsetBytes, handler);
   }
 
   maySleep(what: string): void {

@@ -10,13 +10,14 @@ import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { FileLoader, LoadedFile } from "../syntax/load_files.ts";
 import type { FileNode, MachineDeclaration } from "../syntax/tree/ast.ts";
 import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
-import { type ConstBinding, Resolution } from "./names/bindings.ts";
+import { type ConstBinding, type MachineParts, Resolution } from "./names/bindings.ts";
 import { checkKinds } from "./kinds/check_kinds.ts";
 import { withoutEchoes } from "./consequences.ts";
 import { orderConsts } from "./names/const_order.ts";
 import { ConstantEvaluator } from "./kinds/constant_value.ts";
 import { DataFiles } from "./names/data_files.ts";
 import { FileScope } from "./names/file_scope.ts";
+import { machineParts } from "./names/machine_parts.ts";
 import type { Owner } from "./names/name_resolver.ts";
 import { Resolver } from "./names/resolve.ts";
 
@@ -26,6 +27,8 @@ export interface ProgramMachine {
   /** The scope of the file that declares it. */
   readonly scope: FileScope;
   readonly config: LabConfig;
+  /** What stands in its blocks besides keys. */
+  readonly parts: MachineParts;
 }
 
 export interface CheckedFiles {
@@ -61,7 +64,7 @@ export function checkFiles(
   const resolution = new Resolution();
   const uses = new Map<Owner, Set<Owner>>();
   for (const [{ file }, scope] of scopes) {
-    resolveFile(file, scope, kinds, resolution, uses, bag);
+    resolveFile(file, scope, { kinds, parts: machine.parts }, resolution, uses, bag);
     if (file !== entry.file) warnStatements(file, bag);
   }
   const consts = orderConsts(uses, bag);
@@ -73,17 +76,24 @@ export function checkFiles(
   return { entry, scope, scopes, resolution, machine, machineIsRight, consts };
 }
 
+/** What a machine binds: its things, with their kinds, and its variables. */
+interface MachineNames {
+  readonly kinds: ReadonlyMap<string, Kind>;
+  readonly parts: MachineParts;
+}
+
 /** Resolves one file; `uses` collects which consts and functions need which. */
 export function resolveFile(
   file: FileNode,
   scope: FileScope,
-  kinds: ReadonlyMap<string, Kind>,
+  { kinds, parts }: MachineNames,
   resolution: Resolution,
   uses: Map<Owner, Set<Owner>>,
   bag: DiagnosticBag,
   session = false,
 ): void {
   scope.machineKinds = kinds;
+  scope.machine = parts;
   scope.checkMachineNames(file, bag);
   const resolver = new Resolver(scope, bag, resolution, uses);
   resolver.file(file, session);
@@ -128,11 +138,22 @@ function findMachine(
   }
   const scope = scopes.get(first?.loaded ?? entry)!;
   const declaration = first?.declaration ?? null;
-  return { declaration, scope, config: buildMachine(declaration, scope, registry, bag) };
+  return programMachine(declaration, scope, registry, bag);
+}
+
+/** A machine block with what it comes to. */
+export function programMachine(
+  declaration: MachineDeclaration | null,
+  scope: FileScope,
+  registry: Registry,
+  bag: DiagnosticBag,
+): ProgramMachine {
+  const config = buildMachine(declaration, scope, registry, bag);
+  return { declaration, scope, config, parts: machineParts(declaration, scope) };
 }
 
 /** The configuration a machine block describes. */
-export function buildMachine(
+function buildMachine(
   declaration: MachineDeclaration | null,
   scope: FileScope,
   registry: Registry,

@@ -1,6 +1,6 @@
 /** Checked files → the code of a program. */
 import type { Registry } from "../values/registry.ts";
-import type { ConstBinding, Resolution, Variable } from "../check/names/bindings.ts";
+import type { ConstBinding, MachineParts, Resolution, Variable } from "../check/names/bindings.ts";
 import type { Span } from "../source.ts";
 import type {
   BenchBudget,
@@ -9,6 +9,7 @@ import type {
   FileNode,
   FunctionDeclaration,
   PropertyDeclaration,
+  RegisterAccess,
   Statement,
   TestDeclaration,
 } from "../syntax/tree/ast.ts";
@@ -21,10 +22,23 @@ import { ProgramTables } from "./program_tables.ts";
 import { isTable, StatementCompiler } from "./statement_compiler.ts";
 import { endFunction } from "./trial_compiler.ts";
 
-/** A const that is worked out when a machine is ready, before anything else runs on it. */
+/**
+ * A const, or a variable of the machine, that is worked out when a machine is ready, before anything
+ * else runs on it.
+ */
 export interface ConstCode {
-  readonly global: number;
+  /** Where its value goes; null for a variable, whose code puts it there. */
+  readonly global: number | null;
   readonly functionIndex: number;
+}
+
+/** What a device does when one of its registers is read or written. */
+export interface RegisterCode {
+  readonly device: string;
+  readonly access: RegisterAccess;
+  readonly offsetBytes: number;
+  readonly functionIndex: number;
+  readonly name: string;
 }
 
 /** Compiles functions one by one into one program. */
@@ -50,6 +64,30 @@ export class ProgramCompiler {
       });
       return { global: this.tables.constGlobal(binding), functionIndex };
     });
+  }
+
+  /** The variables of a machine, in the order in which they get their values; its registers, too. */
+  machine({ registers, variables }: MachineParts): readonly ConstCode[] {
+    for (const { register } of registers) this.function(register.handler);
+    return [...variables.keys()].map((statement) => {
+      const { name, span } = statement;
+      const functionIndex = this.#compile("constant", name.text, span, [], (compiler) => {
+        compiler.statement(statement);
+        endFunction(compiler.builder);
+      });
+      return { global: null, functionIndex };
+    });
+  }
+
+  /** What the registers of a machine do, once it is compiled. */
+  registers({ registers }: MachineParts): readonly RegisterCode[] {
+    return registers.map(({ block, offsetBytes, register: { access, handler } }) => ({
+      device: block!.name!.text,
+      access,
+      offsetBytes,
+      functionIndex: this.tables.functionIndex(handler),
+      name: handler.name.text,
+    }));
   }
 
   function(declaration: FunctionDeclaration): void {

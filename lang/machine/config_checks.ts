@@ -104,7 +104,9 @@ function checkPageSizes(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag
 /** Builds the lab once and throws it away: what only the devices know is wrong is told by them. */
 function checkBuilds(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
   try {
-    checkRamRegions(tree, buildLab(config), bag);
+    const lab = buildLab(config);
+    checkRamRegions(tree, lab, bag);
+    checkRegisters(tree, lab, bag);
   } catch (error) {
     if (error instanceof ConfigError) {
       bag.error("E0511", spanOfPath(tree, error.path), error.message, error.hint ?? undefined);
@@ -134,6 +136,24 @@ function checkRamRegions(tree: ConfigBlock, lab: Lab, bag: DiagnosticBag): void 
       `Region "${region.name}" (${extent(region)}) does not lie in RAM`,
       `RAM is at ${ram.map(extent).join(", ")}; \`type = mmio\` makes a window of it`,
     );
+  }
+}
+
+/** What registers do is said of registers that there are. */
+function checkRegisters(block: ConfigBlock, lab: Lab, bag: DiagnosticBag): void {
+  for (const child of block.children) checkRegisters(child, lab, bag);
+  const device = block.name === null ? undefined : lab.devices.get(block.name.text);
+  if (device?.kind !== "endpoint") return;
+  const { name, registers } = device;
+  for (const { offsetBytes, span } of block.registers.values()) {
+    if (registers === null) {
+      const hint = `give it one: \`endpoint ${name} { bar = 4KiB … }\``;
+      bag.error("E0511", span, `${name} has no window of registers`, hint);
+    } else if (offsetBytes >= registers.sizeBytes) {
+      const size = formatSize(registers.sizeBytes);
+      const message = `${name} has no register at ${formatAddress(offsetBytes)}`;
+      bag.error("E0511", span, message, `its window has ${size}`);
+    }
   }
 }
 

@@ -6,16 +6,26 @@
  */
 import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { Span } from "../source.ts";
+import { type Span, spanText } from "../source.ts";
 import type {
   Expression,
   MachineBlock,
   MachineDeclaration,
   MachineEntry,
   Name,
+  RegisterDeclaration,
 } from "../syntax/tree/ast.ts";
+import { TIB } from "../../runtime/address.ts";
+import { required, size } from "../../runtime/settings.ts";
 import { groupThousands } from "../text/numbers.ts";
-import { type BlockSpec, blockSpec, MACHINE_SCHEMA, placesOf, type SettingSpec } from "./schema.ts";
+import {
+  type BlockSpec,
+  blockSpec,
+  blocksWithRegisters,
+  MACHINE_SCHEMA,
+  placesOf,
+  type SettingSpec,
+} from "./schema.ts";
 import { oneOf, SettingReader, type SettingValue, suggestOr } from "./setting_value.ts";
 
 /** One key with its value and where it was given. */
@@ -35,6 +45,8 @@ export interface ConfigBlock {
   /** Every key that was written, also those whose value was refused. */
   readonly given: Set<string>;
   readonly children: ConfigBlock[];
+  /** What its registers do, by access and offset: `on write 16`. */
+  readonly registers: Map<string, { readonly offsetBytes: number; readonly span: Span }>;
 }
 
 /** What every machine has under these names; no device may take them. */
@@ -46,6 +58,9 @@ const MACHINE_NAMES: ReadonlySet<string> = new Set([
   "pci",
 ]);
 
+/** Where a register lies in its window. */
+const OFFSET = required<number | null>("offset", size<null>(0, TIB), "Which register.");
+
 /** Keys, blocks and items of lists that a machine may have: each is read, looked up and built. */
 const MOST_ENTRIES = 10_000;
 
@@ -53,6 +68,7 @@ const MOST_ENTRIES = 10_000;
 function countEntries(entries: readonly MachineEntry[]): number {
   return entries.reduce((sum, entry) => {
     if (entry.kind === "Block") return sum + 1 + countEntries(entry.entries);
+    if (entry.kind !== "Setting") return sum + 1;
     return sum + 1 + (entry.value.kind === "List" ? entry.value.items.length : 0);
   }, 0);
 }
@@ -86,6 +102,7 @@ export class ConfigTreeReader {
       settings: new Map(),
       given: new Set(),
       children: [],
+      registers: new Map(),
     };
     const entries = declaration?.entries ?? [];
     if (declaration !== null && countEntries(entries) > MOST_ENTRIES) {
@@ -103,6 +120,8 @@ export class ConfigTreeReader {
   #readEntries(block: ConfigBlock, entries: readonly MachineEntry[]): void {
     for (const entry of entries) {
       if (entry.kind === "Block") this.#readBlock(block, entry);
+      else if (entry.kind === "Let") this.#refuseOutside(block, "A variable", entry.name.span);
+      else if (entry.kind === "Register") this.#readRegister(block, entry);
       else {
         const spec = this.#findSetting(block, entry.key.text);
         if (spec === null) this.#unknownKey(block, entry.key);
@@ -113,6 +132,31 @@ export class ConfigTreeReader {
         }
       }
     }
+  }
+
+  /** Only what has registers does something by itself. @returns True where it does. */
+  #refuseOutside(block: ConfigBlock, what: string, span: Span): boolean {
+    if (block.spec.hasRegisters) return true;
+    const hint = `it belongs into ${placesList(blocksWithRegisters())}`;
+    this.#bag.error("E0505", span, `${what} cannot stand inside ${describe(block)}`, hint);
+    return false;
+  }
+
+  #readRegister(block: ConfigBlock, { access, offset, wordsSpan }: RegisterDeclaration): void {
+    if (!this.#refuseOutside(block, "A register", wordsSpan)) return;
+    const value = this.#reader.read(
+      OFFSET,
+      `the offset of a register of ${describe(block)}`,
+      offset,
+    );
+    if (typeof value !== "number") return;
+    const key = `on ${access} ${value}`;
+    const earlier = block.registers.get(key);
+    if (earlier === undefined) block.registers.set(key, { offsetBytes: value, span: offset.span });
+    else {this.#twice(
+        { text: `on ${access} ${spanText(offset.span)}`, span: wordsSpan },
+        earlier.span,
+      );}
   }
 
   #findSetting(block: ConfigBlock, key: string): SettingSpec | null {
@@ -161,6 +205,7 @@ export class ConfigTreeReader {
       settings: new Map(),
       given: new Set(),
       children: [],
+      registers: new Map(),
     };
     if (entry.name !== null) this.#named.set(entry.name.text, block);
     parent.children.push(block);
@@ -274,7 +319,15 @@ export class ConfigTreeReader {
     let block = root.children.find((child) => child.spec === spec);
     if (block === undefined) {
       // The file leaves the block out; a modifier may still set its keys.
-      block = { spec, name: null, span: null, settings: new Map(), given: new Set(), children: [] };
+      block = {
+        spec,
+        name: null,
+        span: null,
+        settings: new Map(),
+        given: new Set(),
+        children: [],
+        registers: new Map(),
+      };
       root.children.push(block);
     }
     return block;
@@ -295,6 +348,10 @@ export function describe(block: ConfigBlock): string {
 }
 
 function placesText(keyword: string): string {
-  const names = placesOf(keyword).map((each) => each === "machine" ? "the machine" : each);
+  return placesList(placesOf(keyword));
+}
+
+function placesList(keywords: readonly string[]): string {
+  const names = keywords.map((each) => each === "machine" ? "the machine" : each);
   return names.length === 1 ? names[0]! : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 }

@@ -6,6 +6,7 @@
  * REPL and the tables of language.md come from here.
  */
 import { CPU_SETTINGS } from "../../devices/pci/host_bridge.ts";
+import { ENDPOINT } from "../../devices/endpoint/endpoint.ts";
 import { PCI_BLOCKS, PCI_ROOT_HOLDS } from "../../devices/registry.ts";
 import {
   IOMMU_SETTINGS,
@@ -42,6 +43,8 @@ export interface BlockSpec {
   /** Keywords of the blocks that may stand inside. */
   readonly children: readonly string[];
   readonly doc: string;
+  /** Whether a scenario says what its registers do. */
+  readonly hasRegisters: boolean;
 }
 
 export const KERNEL = setting<KernelProfile>(
@@ -71,7 +74,7 @@ function block(
   more: Partial<BlockSpec> = {},
 ): BlockSpec {
   const rows = Object.values(settings);
-  return { keyword, doc, named: false, children: [], settings: rows, ...more };
+  return { keyword, doc, named: false, children: [], settings: rows, hasRegisters: false, ...more };
 }
 
 const BLOCKS: readonly BlockSpec[] = [
@@ -100,15 +103,21 @@ const BLOCKS: readonly BlockSpec[] = [
     { preset: PRESET, ...PRICE_SETTINGS },
   ),
   block("pci", "The PCI tree.", {}, { children: PCI_ROOT_HOLDS }),
-  ...[...PCI_BLOCKS].map(([keyword, { doc, holds, settings }]) =>
-    block(keyword, doc, settings, { named: true, children: holds })
-  ),
+  ...[...PCI_BLOCKS].map(([keyword, { doc, holds, settings }]) => {
+    const hasRegisters = keyword === ENDPOINT.kind;
+    return block(keyword, doc, settings, { named: true, children: holds, hasRegisters });
+  }),
 ];
 
 /** Every block by its keyword. */
 export const MACHINE_SCHEMA: ReadonlyMap<string, BlockSpec> = new Map(
   BLOCKS.map((each): [string, BlockSpec] => [each.keyword, each]),
 );
+
+/** The keywords of the blocks whose registers a scenario describes. */
+export function blocksWithRegisters(): readonly string[] {
+  return BLOCKS.filter(({ hasRegisters }) => hasRegisters).map(({ keyword }) => keyword);
+}
 
 /** The keywords of the blocks that one may stand in. */
 export function placesOf(keyword: string): readonly string[] {

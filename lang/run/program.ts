@@ -7,7 +7,7 @@ import { withoutConsequences } from "../check/consequences.ts";
 import type { FunctionBinding } from "../check/names/bindings.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import { warnUnused } from "../check/names/unused.ts";
-import { type ConstCode, ProgramCompiler } from "../compile/compile_program.ts";
+import { type ConstCode, ProgramCompiler, type RegisterCode } from "../compile/compile_program.ts";
 import { bugDiagnostic } from "../diagnostics/bug.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { firstMistakes } from "../diagnostics/first_mistakes.ts";
@@ -122,6 +122,8 @@ export interface Program {
   readonly machineGlobals: ReadonlyMap<string, number>;
   /** @internal */
   readonly consts: readonly ConstCode[];
+  /** @internal */
+  readonly registers: readonly RegisterCode[];
   /**
    * The machine block as it stands: what the top-level statements run on.
    * @internal
@@ -252,7 +254,8 @@ function compiledProgram(
   if (right === null) return { program: null, diagnostics };
   const { checked, drivers, files, loaded, registry, variants } = right;
   const compiler = new ProgramCompiler(registry, checked.resolution, followed);
-  const consts = compiler.consts(checked.consts);
+  const { parts } = checked.machine;
+  const consts = [...compiler.consts(checked.consts), ...compiler.machine(parts)];
   for (const { file } of files) {
     for (const item of file.items) if (item.kind === "Function") compiler.function(item);
   }
@@ -264,6 +267,7 @@ function compiledProgram(
     machine: checked.machine,
     machineGlobals: compiler.tables.machineGlobals,
     consts,
+    registers: compiler.registers(parts),
     variant: variantIn(checked.scope),
     main: compiler.main(loaded.file),
     tests: [...variants].flatMap(([declaration, variant]) =>

@@ -1,9 +1,9 @@
 /** An input of a session, checked and compiled: all that is needed to do it, and to do it again. */
 import type { Registry } from "../values/registry.ts";
 import {
-  buildMachine,
   declareNames,
   type ProgramMachine,
+  programMachine,
   resolveFile,
 } from "../check/check_files.ts";
 import { Resolution, Variable } from "../check/names/bindings.ts";
@@ -83,11 +83,12 @@ export class SessionCode {
   firstNames(): SessionNames {
     const { registry } = this;
     const scope = new FileScope(registry, new DataFiles(this.loader, new DiagnosticBag()));
-    const config = buildMachine(null, scope, registry, new DiagnosticBag());
-    scope.machineKinds = registry.globalKinds(config);
+    const machine = programMachine(null, scope, registry, new DiagnosticBag());
+    scope.machineKinds = registry.globalKinds(machine.config);
+    scope.machine = machine.parts;
     return {
       scope,
-      machine: { declaration: null, scope, config },
+      machine,
       consts: [],
       valueless: new Set(),
     };
@@ -104,7 +105,11 @@ export class SessionCode {
       return { kind: "wrong", diagnostics: firstMistakes(bag.sorted()) };
     }
     const { compiler } = this;
-    const consts = compiler.consts(checked.consts);
+    const newMachine = checked.machine !== known.machine;
+    const consts = [
+      ...compiler.consts(checked.consts),
+      ...newMachine ? compiler.machine(checked.machine.parts) : [],
+    ];
     for (const { file } of checked.files) {
       for (const item of file.items) if (item.kind === "Function") compiler.function(item);
     }
@@ -113,7 +118,6 @@ export class SessionCode {
       shown: shownExpression(statement) !== null,
     }));
     const { machine, scope } = checked;
-    const newMachine = machine !== known.machine;
     const lastValue = !isFile && statements.some(({ shown }) => shown)
       ? this.#lastValue(file, scope)
       : null;
@@ -154,7 +158,8 @@ export class SessionCode {
     // The machine's things that variables hold would belong to the old machine.
     if (machine !== known.machine) scope.variables.clear();
     for (const [{ file }, each] of scopes) {
-      resolveFile(file, each, kinds, resolution, uses, bag, each === scope);
+      const names = { kinds, parts: machine.parts };
+      resolveFile(file, each, names, resolution, uses, bag, each === scope);
     }
     const consts = orderConsts(uses, bag);
     if (bag.hasErrors) return null;
@@ -176,8 +181,7 @@ export class SessionCode {
       const declaration = candidate.file.items.find((item) => item.kind === "Machine");
       if (declaration === undefined) continue;
       const own = scopes.get(candidate) ?? scope;
-      const config = buildMachine(declaration, own, this.registry, bag);
-      return { declaration, scope: own, config };
+      return programMachine(declaration, own, this.registry, bag);
     }
     return null;
   }

@@ -206,6 +206,7 @@ export class SessionState {
     const { declared, machineKinds, variables } = prepared.scope;
     const scope = new FileScope(registry, before.scope.data, declared, variables);
     scope.machineKinds = machineKinds;
+    scope.machine = prepared.scope.machine;
     this.names = { ...this.names, scope };
     this.#withdrawNames(before.scope);
   }
@@ -258,11 +259,15 @@ export class SessionState {
 
   /** @returns The consts that have to be worked out first. */
   #begin({ consts, machine, newMachine, scope }: PreparedInput): SessionNames["consts"] {
-    const all = [...this.names.consts, ...consts];
+    // The variables of the machine before go with it.
+    const before = this.names.consts.filter(({ global }) => !newMachine || global !== null);
+    const all = [...before, ...consts];
     this.names = { ...this.names, scope, machine, consts: all };
     const isFirst = this.#vm === null;
     if (newMachine) this.#vm = this.#buildVm();
-    bindMachine(this.vm, this.#parts.code.compiler.tables.machineGlobals);
+    const { compiler } = this.#parts.code;
+    const { machineGlobals } = compiler.tables;
+    bindMachine(this.vm, { machineGlobals, registers: compiler.registers(machine.parts) });
     return newMachine || isFirst ? all : consts;
   }
 
@@ -279,7 +284,7 @@ export class SessionState {
     const without = withdrawNames(before, scope, tables, this.vm.globals);
     this.names = {
       ...this.names,
-      consts: consts.filter(({ global }) => !without.has(global)),
+      consts: consts.filter(({ global }) => global === null || !without.has(global)),
       valueless: valueless.union(without),
     };
   }
@@ -310,6 +315,7 @@ export class SessionState {
     const { compiler, registry } = this.#parts.code;
     const { consts, machine, scope } = this.names;
     return {
+      registers: compiler.registers(machine.parts),
       source,
       files: [source],
       registry,

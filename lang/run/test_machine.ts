@@ -7,7 +7,7 @@ import type { Failure } from "../vm/failure.ts";
 import { describeFailure } from "../vm/failure_report.ts";
 import type { Limits } from "../values/limits.ts";
 import { freeze } from "../values/changes.ts";
-import type { Value } from "../values/value.ts";
+import { Closure, type Value } from "../values/value.ts";
 import { Vm } from "../vm/vm.ts";
 import type { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../values/run.ts";
@@ -63,7 +63,7 @@ export class TestMachine {
     this.vm = new Vm(code, registry, this.world, options.limits, options.output);
     this.vm.watch = options.watch ?? null;
     this.vm.branches.heard = options.heard ?? true;
-    bindMachine(this.vm, program.machineGlobals);
+    bindMachine(this.vm, program);
     options.onVm?.(this.vm);
     this.failure = workOutConsts(this.vm, program.consts, (functionIndex) => {
       this.vm.start(functionIndex);
@@ -81,7 +81,7 @@ export class TestMachine {
   }
 }
 
-/** Gives consts their values; what `run` says of the first that has none. */
+/** Gives consts and the machine's variables their values; what `run` says of the first that has none. */
 export function workOutConsts<F>(
   vm: Vm,
   consts: readonly ConstCode[],
@@ -90,7 +90,7 @@ export function workOutConsts<F>(
   for (const { functionIndex, global } of consts) {
     const failure = run(functionIndex);
     if (failure !== null) return failure;
-    vm.globals[global] = freeze(vm.result);
+    if (global !== null) vm.globals[global] = freeze(vm.result);
   }
   return null;
 }
@@ -114,9 +114,16 @@ export function startMachine(
   }
 }
 
-/** Gives the names that the machine binds their values. */
-export function bindMachine(vm: Vm, machineGlobals: ReadonlyMap<string, number>): void {
+/** Gives the names that the machine binds their values, and its registers what they do. */
+export function bindMachine(
+  vm: Vm,
+  { machineGlobals, registers }: Pick<Program, "machineGlobals" | "registers">,
+): void {
   for (const [name, global] of machineGlobals) {
     vm.globals[global] = vm.world.globals.get(name) ?? null;
+  }
+  for (const { access, device, functionIndex, name, offsetBytes } of registers) {
+    const closure = new Closure(functionIndex, [], name);
+    vm.world.describeRegister({ device, access, offsetBytes }, (given) => vm.call(closure, given));
   }
 }

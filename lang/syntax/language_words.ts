@@ -335,11 +335,20 @@ const ROWS = {
     form: "advance 10ms",
     example: "advance 10ms\nprint now()",
   }),
-  on: soft("statement", "head and block", "Runs its block on that CPU.", {
-    form: "on cpu n { … }",
-    example: "on cpu 0 { print 1 }",
-  }),
+  on: soft(
+    "statement",
+    "head and block",
+    "Runs its block on that CPU, or when a register is used.",
+    {
+      form: "on cpu n { … } · in an endpoint on write 0x10 { … } · on read 0x14 { return e }",
+      example:
+        "machine { pci { root_port rp0 { endpoint nic { bar = 4KiB, on read 4 { return 7 } } } } }" +
+        "\non cpu 0 { assert readl(nic.bar.at + 4B) == 7 }",
+    },
+  ),
   cpu: soft({ after: "on" }, "value and block", "`on cpu n { … }`: the number of a CPU."),
+  write: soft({ after: "on" }, "value and block", "Runs when this register is written `value`."),
+  read: soft({ after: "on" }, "value and block", "Returns what is read from this register."),
   trace: soft("block value", "block", "A value: the events that the block caused.", {
     form: "trace { … }",
     example: `${DISK}let t = trace { ssd.read(lba: 0, into: alloc_pages(1)) }\nprint t.length`,

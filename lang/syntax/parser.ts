@@ -316,10 +316,26 @@ export class DmaParser extends RecoveringParser {
     this.MANY(() => {
       this.OR([
         { ALT: () => this.CONSUME(t.Separator, ITEM) },
+        { ALT: () => this.SUBRULE(this.registerEntry, ITEM), IGNORE_AMBIGUITIES: true },
+        { ALT: () => this.SUBRULE(this.letStatement, ITEM) },
         { ALT: () => this.SUBRULE(this.machineEntry, ITEM) },
       ]);
     });
     this.CONSUME(t.RBrace);
+  });
+
+  /** `on write 0x10 { … }`, `on read 0x14 { … }`. */
+  readonly registerEntry = this.RULE("registerEntry", () => {
+    this.CONSUME(Soft.on);
+    this.OR({
+      DEF: [
+        { ALT: () => this.CONSUME(Soft.write), IGNORE_AMBIGUITIES: true },
+        { ALT: () => this.CONSUME(Soft.read), IGNORE_AMBIGUITIES: true },
+      ],
+      ...due("registerAccess"),
+    });
+    this.SUBRULE(this.expression);
+    this.SUBRULE(this.block);
   });
 
   readonly machineEntry = this.RULE("machineEntry", () => {
@@ -519,7 +535,7 @@ export class DmaParser extends RecoveringParser {
 
   readonly onStatement = this.RULE("onStatement", () => {
     this.CONSUME(Soft.on);
-    this.CONSUME(Soft.cpu);
+    this.CONSUME(Soft.cpu, due("onCpu"));
     this.SUBRULE(this.expression);
     this.SUBRULE(this.block);
   });

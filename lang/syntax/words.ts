@@ -158,7 +158,7 @@ export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IT
       const atLineStart = previous === undefined || isA(previous, End) ||
         previous.tokenType === LBrace || previous.tokenType === FatArrow;
       const atStart = atLineStart || previous?.tokenType === RBrace ||
-        previous?.tokenType === Soft.skip;
+        previous?.tokenType === Soft.skip || opensRegister(token, previous, next);
       const inBench = benchDepth >= 0 && depth === benchDepth + 1;
       const place = { tokens, index, previous, next, atStart, atLineStart, inBench };
       classify(place, token, reporter);
@@ -174,6 +174,16 @@ export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IT
     }
   }
   return result;
+}
+
+/** `bar = 4KiB, on read 0x10 { … }`: entries of a machine may stand on one line. */
+function opensRegister(
+  { image }: IToken,
+  previous: IToken | undefined,
+  next: IToken | undefined,
+): boolean {
+  return image === "on" && previous?.tokenType === Comma &&
+    (next?.image === "read" || next?.image === "write");
 }
 
 /** `ring with { head: 1 }`, and not the `with` behind a test's name or another of its options. */
@@ -291,6 +301,8 @@ function reportMissing(token: IToken, brace: IToken, reporter: Reporter): void {
     ? "a count"
     : token.tokenType === Soft.cpu
     ? "a CPU's number"
+    : token.tokenType === Soft.read || token.tokenType === Soft.write
+    ? "the offset of a register"
     : token.tokenType === Hard.if || token.tokenType === Hard.while
     ? "a condition"
     : "a value";

@@ -146,6 +146,8 @@ export interface TypeSpec<T = never> {
   /** Its fields. Made when first asked for: a start would wait for those of all types. */
   readonly fields: () => readonly FieldSpec<T>[];
   readonly methods: readonly MethodSpec<T>[];
+  /** Members that it had, by name: what is written instead. */
+  readonly gone?: Readonly<Record<string, string>>;
   /** The value on one line, for `print` and failed assertions. */
   format(target: T, run: Run): string;
   /** The value as a picture or table of at most 80 columns, for `show`; lines without colour. */

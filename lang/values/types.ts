@@ -60,17 +60,21 @@ export function memberNames(type: TypeSpec): readonly string[] {
 /**
  * What is said of a name behind a dot that is no field, or no method.
  *
- * @returns Besides the message, how a member of the other sort is used; undefined for no member.
+ * @returns Besides the message, how a member of the other sort is used, or what stands for one that is
+ *   gone; undefined for no member.
  */
 export function memberProblem(
   object: Kind,
   name: string,
   members: readonly string[],
   wanted: "field" | "method",
+  types: ReadonlyMap<string, TypeSpec>,
 ): { readonly message: string; readonly use: string | undefined } {
   const noun = describeKind(object);
   if (!members.includes(name)) {
-    return { message: `${capitalized(noun)} has no ${wanted} \`${name}\``, use: undefined };
+    const gone = typeOfKind(object, types)?.gone ?? {};
+    const use = Object.hasOwn(gone, name) ? gone[name] : undefined;
+    return { message: `${capitalized(noun)} has no ${wanted} \`${name}\``, use };
   }
   return wanted === "field"
     ? { message: `\`${name}\` of ${noun} is a method`, use: `call it: \`.${name}(…)\`` }

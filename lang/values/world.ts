@@ -13,6 +13,7 @@ import type { EventListener, EventStream } from "../../runtime/events.ts";
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
 import type { Leftover } from "../../runtime/leaks/leftovers.ts";
+import type { RegisterAccess } from "../syntax/tree/ast.ts";
 import type { Value } from "./value.ts";
 
 /** The part of the event stream the VM writes into or reads: plain properties, no calls. */
@@ -27,6 +28,16 @@ export interface FaultOrder {
   /** Null for the point's natural error. */
   readonly error: string | null;
 }
+
+/** A register of a device, and whether it is about reading or writing it. */
+export interface RegisterName {
+  readonly device: string;
+  readonly access: RegisterAccess;
+  readonly offsetBytes: number;
+}
+
+/** Is called with what is written, or with nothing and says what is read. */
+export type RegisterHandler = (given: readonly Value[]) => Value;
 
 /** One place where something could fail: the `nth` passing of a point. */
 export interface FaultPlaceName {
@@ -76,6 +87,8 @@ export interface World {
   pendingActivities(): number;
   /** Runs one activity, then the timers it made due. False when there was none to run. */
   runNextActivity(): boolean;
+  /** Has a device do something when one of its registers is read or written. */
+  describeRegister(register: RegisterName, handler: RegisterHandler): void;
   /** What runs next may sleep: a statement or a call of this name. */
   maySleep(what: string): void;
   /** Moves virtual time forward, firing timers on the way. */

@@ -90,7 +90,7 @@ function noMember(
   const found = typeAndTarget(value, types);
   const own = value instanceof RecordValue ? value.entries.keys() : [];
   const names = [...new Set([...own, ...found === null ? [] : memberNames(found.type)])];
-  const { message, use } = memberProblem(kindOf(value), name, names, what);
+  const { message, use } = memberProblem(kindOf(value), name, names, what, types);
   return new ScriptError("E0914", message, use ?? didYouMean(name, names) ?? hintFor(value, names));
 }
 

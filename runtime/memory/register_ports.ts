@@ -5,12 +5,22 @@
 import type { Bytes, PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
 
+/** How many bytes an access to registers has. */
+export type RegisterBytes = 1 | 2 | 4 | 8;
+
 /** A device as its registers are reached, in words of 32 bits. */
 export interface RegisterPort {
   /** Reads the register at a byte offset, a multiple of 4. A register that does not exist reads as 0. */
   read32(offset: number): number;
   /** Writes the register at a byte offset, a multiple of 4. */
   write32(offset: number, value: number): void;
+  /**
+   * Reads 8 or 16 bits at any offset that they divide. Of a device without this they are a part of the
+   * word around.
+   */
+  readNarrow?(offset: number, sizeBytes: 1 | 2): number;
+  /** Writes 8 or 16 bits. A device without this takes whole words only, and does not hear of it. */
+  writeNarrow?(offset: number, sizeBytes: 1 | 2, value: number): void;
 }
 
 interface Window {
@@ -43,13 +53,14 @@ export class RegisterPorts {
   }
 
   /**
-   * Reads a register of 4 or 8 bytes, the lower half first.
+   * Reads a register; one of 8 bytes by its halves, the lower one first.
    * @returns Its value, -1 for 64 bits that are all ones; null where nobody answers.
    */
-  read(phys: number, sizeBytes: 4 | 8): number | null {
+  read(phys: number, sizeBytes: RegisterBytes): number | null {
     const window = this.#find(phys);
     if (window === null) return null;
     const offset = phys - window.basePhys;
+    if (sizeBytes < 4) return narrowRead(window.port, offset, sizeBytes as 1 | 2);
     const low = window.port.read32(offset) >>> 0;
     if (sizeBytes === 4) return low;
     const high = window.port.read32(offset + 4) >>> 0;
@@ -57,15 +68,26 @@ export class RegisterPorts {
   }
 
   /**
-   * Writes a register of 4 or 8 bytes, the lower half first.
+   * Writes a register; one of 8 bytes by its halves, the lower one first.
    * @returns False where nobody answers.
    */
-  write(phys: number, sizeBytes: 4 | 8, value: number): boolean {
+  write(phys: number, sizeBytes: RegisterBytes, value: number): boolean {
     const window = this.#find(phys);
     if (window === null) return false;
     const offset = phys - window.basePhys;
+    if (sizeBytes < 4) {
+      const narrow = value & (2 ** (8 * sizeBytes) - 1);
+      window.port.writeNarrow?.(offset, sizeBytes as 1 | 2, narrow);
+      return true;
+    }
     window.port.write32(offset, value >>> 0);
     if (sizeBytes === 8) window.port.write32(offset + 4, Math.floor(value / HIGH));
     return true;
   }
+}
+
+function narrowRead(port: RegisterPort, offset: number, sizeBytes: 1 | 2): number {
+  if (port.readNarrow !== undefined) return port.readNarrow(offset, sizeBytes);
+  const word = port.read32(offset - offset % 4);
+  return word >>> 8 * (offset % 4) & (2 ** (8 * sizeBytes) - 1);
 }

@@ -325,7 +325,7 @@ export class KindInference {
   ): void {
     const name = expression.field.text;
     const meant = didYouMean(name, names) ?? this.#meantEvent(expression);
-    const { message, use } = memberProblem(object, name, names, what);
+    const { message, use } = memberProblem(object, name, names, what, this.registry.types);
     const hint = use ?? meant ?? (names.length === 0 ? undefined : itHas(names));
     const error = { code: "E0315" as const, span: expression.field.span, message, hint };
     // A misspelled member is no mistake of the line that made the value.

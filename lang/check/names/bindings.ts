@@ -10,11 +10,14 @@ import type {
   FunctionDeclaration,
   InvariantStatement,
   LambdaExpression,
+  LetStatement,
+  MachineDeclaration,
   Name,
   NameExpression,
   Statement,
   StepStatement,
 } from "../../syntax/tree/ast.ts";
+import type { PlacedRegister } from "../../syntax/tree/machine_entries.ts";
 import type { ComparedMachine } from "../../values/machine_variant.ts";
 import type { Value, Word } from "../../values/value.ts";
 
@@ -56,12 +59,26 @@ export class Variable {
   constructor(
     readonly name: string,
     readonly span: Span,
-    /** Null for a variable of a session, which outlives the code that made it. */
+    /** Null for a variable of a session or of a machine, which outlives the code that made it. */
     readonly owner: CodeScope | null,
-    readonly role: "let" | "parameter" | "loop" | "forall",
+    readonly role: "let" | "machine" | "parameter" | "loop" | "forall",
     /** Where its value comes from: the whole for `let`, what is walked for a loop. */
     readonly source: Expression | null,
   ) {}
+}
+
+/** A register with its offset in its window, in bytes. */
+export interface DescribedRegister extends PlacedRegister {
+  readonly offsetBytes: number;
+}
+
+export interface MachineParts {
+  /** The block; null for the default machine. */
+  readonly declaration: MachineDeclaration | null;
+  /** Its variables, in the order of the text: every machine has its own, which all of its code sees. */
+  readonly variables: ReadonlyMap<LetStatement, Variable>;
+  /** Those whose offset is known; who reads the block has told what is wrong with the others. */
+  readonly registers: readonly DescribedRegister[];
 }
 
 export interface ConstBinding {

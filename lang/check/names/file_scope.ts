@@ -5,11 +5,13 @@ import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { FileNode } from "../../syntax/tree/ast.ts";
 import type { DataFiles } from "./data_files.ts";
-import type { Binding, Declared, Variable } from "./bindings.ts";
+import type { Binding, Declared, MachineParts, Variable } from "./bindings.ts";
 
 export class FileScope {
   /** Names the machine binds, with their kinds; known once the machine block is read. */
   machineKinds: ReadonlyMap<string, Kind> = new Map();
+  /** What stands in the machine's blocks besides keys. */
+  machine: MachineParts | null = null;
   /** Consts and functions: the file's own and, from files it uses, all that those see. */
   readonly declared: Map<string, Declared>;
   /** Variables of a session, or of the file's top level while it is checked. */
@@ -97,6 +99,14 @@ export class FileScope {
     }
   }
 
+  /** The variable of the machine that has this name. */
+  machineVariable(name: string): Variable | null {
+    for (const variable of this.machine?.variables.values() ?? []) {
+      if (variable.name === name) return variable;
+    }
+    return null;
+  }
+
   /**
    * What a name means outside any block.
    *
@@ -121,6 +131,7 @@ export class FileScope {
     return didYouMean(name, [
       ...locals,
       ...this.variables.keys(),
+      ...[...this.machine?.variables.values() ?? []].map((variable) => variable.name),
       ...this.declared.keys(),
       ...(called ? functions : this.machineKinds.keys()),
       ...(called ? this.machineKinds.keys() : this.registry.words.keys()),

@@ -251,9 +251,11 @@ export abstract class NameResolver {
   protected find(name: string, scope: Scope): Variable | null {
     const local = scope.find(name);
     if (local !== null) return local;
-    return outermost(scope.code).role === "main"
-      ? this.fileScope.variables.get(name) ?? null
-      : null;
+    const { role } = outermost(scope.code);
+    // Consts are worked out before there is a machine.
+    if (role === "constant") return null;
+    const ofSession = role === "main" ? this.fileScope.variables.get(name) : undefined;
+    return ofSession ?? this.fileScope.machineVariable(name);
   }
 
   /** @param call The call whose function the name is. */
@@ -335,6 +337,8 @@ export abstract class NameResolver {
 
   /** Notes that the closures between a variable's owner and its use must carry its value. */
   #capture(variable: Variable, user: CodeScope, offset: number): void {
+    // A machine's variables are there wherever its code runs.
+    if (variable.role === "machine") return;
     // A session's variables are seen from everywhere, but not from another machine.
     const owner = variable.owner ?? outsideCompare(user);
     for (let code: CodeScope | null = user; code !== null && code !== owner;) {
@@ -351,6 +355,9 @@ export abstract class NameResolver {
     const inside = outermost(scope.code).role !== "main";
     if (inside && (this.fileScope.variables.has(name) || this.topLevelLets.has(name))) {
       return "functions and tests do not see a top-level `let`: write `const`, or pass it on";
+    }
+    if (this.fileScope.machineVariable(name) !== null) {
+      return "it is a variable of the machine, and consts are known before there is a machine";
     }
     if (called && isCalledWord(name)) {
       return `\`${name}\` is a statement: leave the parentheses out`;

@@ -11,6 +11,7 @@ import type {
   FieldExpression,
   FileNode,
   IndexExpression,
+  MachineDeclaration,
   Name,
   PropertyDeclaration,
   Statement,
@@ -22,6 +23,7 @@ import { eventNameOf } from "./event_names.ts";
 import { codeScope, NameResolver, type Owner } from "./name_resolver.ts";
 import { checkFail, checkOutcomeName } from "./outcome_names.ts";
 import { checkPatternNames } from "./pattern_names.ts";
+import { registersOf } from "../../syntax/tree/machine_entries.ts";
 import { patternFields } from "../../syntax/tree/pattern_events.ts";
 import { innerBlocks, roleOf, statementExpressions } from "../../syntax/tree/statement_kinds.ts";
 
@@ -62,6 +64,40 @@ export class Resolver extends NameResolver {
   }
 
   // Declarations.
+
+  /** The variables of a machine and what its registers do. Of one that is not used nothing is known. */
+  #machine(declaration: MachineDeclaration): void {
+    const { machine } = this.fileScope;
+    if (machine?.declaration !== declaration) return;
+    const names = new Map<string, Variable>();
+    for (const [statement, variable] of machine.variables) {
+      this.#checkMachineVariable(variable, names);
+      names.set(variable.name, variable);
+      this.expression(statement.value, new Scope(codeScope("main", null), null));
+      this.resolution.variables.set(statement, variable);
+    }
+    for (const { register } of registersOf(declaration)) {
+      this.#function({ kind: "function", declaration: register.handler, reads: 1 });
+      // What is written need not be looked at.
+      for (const name of register.handler.parameters) this.resolution.variables.get(name)!.reads++;
+    }
+  }
+
+  #checkMachineVariable({ name, span }: Variable, before: ReadonlyMap<string, Variable>): void {
+    const { declared, machineKinds } = this.fileScope;
+    const first = before.get(name)?.span ?? declared.get(name)?.declaration.name.span;
+    if (first === undefined && !machineKinds.has(name)) return;
+    this.bag.add({
+      code: "E0302",
+      severity: "error",
+      span,
+      message: first === undefined
+        ? `\`${name}\` is already the name of a part of the machine`
+        : `\`${name}\` is already declared`,
+      hint: "choose another name",
+      related: first === undefined ? [] : [{ span: first, message: "declared here first" }],
+    });
+  }
 
   #const(binding: ConstBinding): void {
     this.#ownedBy(binding, () => {
@@ -157,6 +193,8 @@ export class Resolver extends NameResolver {
   #statement(statement: Statement, place: Place, session: boolean): void {
     const { scope } = place;
     switch (statement.kind) {
+      case "Machine":
+        return this.#machine(statement);
       case "Const":
         return this.#const(this.#bindingOf(statement, "const"));
       case "Function":

@@ -130,6 +130,18 @@ const ROWS = {
         ? "a record in a block has braces of its own: `if e { { a: 1 } } else { … }`"
         : "a block that is a value holds one expression; `if` as a statement has any number of lines",
   },
+  onCpu: {
+    text: "`cpu`",
+    hint: ({ tokenType }) =>
+      tokenType === Soft.read || tokenType === Soft.write
+        ? "what a register does stands in its endpoint: `endpoint nic { on write 0x10 { … } }`"
+        : undefined,
+  },
+  registerAccess: {
+    text: "`read` or `write`",
+    hint: ({ tokenType }) =>
+      tokenType === Soft.cpu ? "`on cpu n { … }` stands in a test or a function" : undefined,
+  },
   otherBlock: { text: "`and` with the other block", hint: TWO_BLOCKS },
   otherBlockStart: { text: "`{` to begin the other block", hint: TWO_BLOCKS },
   parameters: { text: "`(` and the function's parameters" },

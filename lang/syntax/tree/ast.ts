@@ -36,8 +36,22 @@ export interface MachineDeclaration extends Node {
   readonly entries: readonly MachineEntry[];
 }
 
-/** `key = value`, or `keyword name { … }`, inside a machine block. */
-export type MachineEntry = MachineSetting | MachineBlock;
+/** What stands inside a machine block. */
+export type MachineEntry = MachineSetting | MachineBlock | LetStatement | RegisterDeclaration;
+
+/** `on write 0x10 { … }`, inside an endpoint: what it does when a register of its is written or read. */
+export interface RegisterDeclaration extends Node {
+  readonly kind: "Register";
+  readonly access: RegisterAccess;
+  /** The words before the offset. */
+  readonly wordsSpan: Span;
+  /** Which register: its offset in the window. */
+  readonly offset: Expression;
+  /** Its block as a function: of what is written, or of nothing. */
+  readonly handler: FunctionDeclaration;
+}
+
+export type RegisterAccess = "read" | "write";
 
 export interface MachineSetting extends Node {
   readonly kind: "Setting";

@@ -152,7 +152,11 @@ export class DeclarationBuilder {
   #machine(node: CstNode | undefined): readonly MachineEntry[] {
     if (node === undefined) return [];
     return this.context.separated(children(node, "item")).flatMap((entry) => {
-      const built = this.#machineEntry(entry);
+      const built = entry.name === "registerEntry"
+        ? this.#register(entry)
+        : entry.name === "letStatement"
+        ? this.#machineLet(entry)
+        : this.#machineEntry(entry);
       return built === null ? [] : [built];
     });
   }
@@ -175,6 +179,33 @@ export class DeclarationBuilder {
       entries: this.#machine(childNode(node, "machineBody")),
       span,
     };
+  }
+
+  /** A variable of the machine: each machine has its own. */
+  #machineLet(node: CstNode): MachineEntry {
+    const value = this.builder.value(node);
+    const span = this.context.nodeSpan(node);
+    return { kind: "Let", name: this.builder.declaredName(node), value, span };
+  }
+
+  /** `on write 0x10 { … }`: its block is a function, of `value` where something is written. */
+  #register(node: CstNode): MachineEntry | null {
+    const span = this.context.nodeSpan(node);
+    const on = childToken(node, "On");
+    const write = childToken(node, "Write");
+    const word = write ?? childToken(node, "Read");
+    if (on === undefined || word === undefined) return null;
+    const access = write === undefined ? "read" : "write";
+    const wordsSpan = this.context.span(on.startOffset, tokenEnd(word));
+    const offset = this.builder.value(node);
+    const name = {
+      text: spanText(this.context.span(span.start, offset.span.end)),
+      span: wordsSpan,
+    };
+    const parameters = access === "write" ? [{ text: "value", span: wordsSpan }] : [];
+    const body = this.#body(node);
+    const handler = { kind: "Function", name, parameters, body, span } as const;
+    return { kind: "Register", access, wordsSpan, offset, handler, span };
   }
 
   /** A key that is an event's name has dots in it: `iotlb.sync`. */

@@ -3,6 +3,7 @@
  * statement is a row, and none of them goes past it.
  */
 import type { Block, Expression, Statement } from "./ast.ts";
+import { machineLets, registersOf } from "./machine_entries.ts";
 import { patternFields } from "./pattern_events.ts";
 
 /** What a statement is for those who do not care which one it is. */
@@ -38,7 +39,11 @@ const itsCondition = ({ condition }: { readonly condition: Expression }) => [con
 
 const KINDS: { readonly [K in Kind]: StatementKind<Extract<Statement, { kind: K }>> } = {
   Use: { role: "declaration" },
-  Machine: { role: "declaration" },
+  Machine: {
+    role: "declaration",
+    expressions: (machine) => machineLets(machine).map(({ value }) => value),
+    blocks: (machine) => registersOf(machine).map(({ register }) => register.handler.body),
+  },
   Const: { role: "declaration", expressions: itsValue },
   Function: { role: "declaration", blocks },
   Test: {

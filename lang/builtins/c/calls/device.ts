@@ -1,5 +1,6 @@
 /** Registers, messages, warnings and locks. @see behaviour/c-api.md 12, 14 */
 import type { PhysAddr } from "../../../../runtime/address.ts";
+import { readRegister, writeRegister } from "../../../../runtime/memory/register_access.ts";
 import { IO_BASE } from "../c_addresses.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
@@ -22,37 +23,21 @@ export const DEVICE_CALLS: Readonly<
   Record<"io" | "printk" | "bug" | "spinlock", readonly CCallEntry[]>
 > = {
   io: [
-    {
-      c: "u32 readl(const volatile void *addr)",
-      run(kernel, [at]) {
-        const phys = register(kernel, at, 4);
-        return kernel.machine.registers.read(phys, 4) ?? kernel.machine.memory.readU32(phys);
-      },
-    },
-    {
-      c: "void writel(u32 value, volatile void *addr)",
-      run(kernel, [value, at]) {
-        const { memory, registers } = kernel.machine;
-        const phys = register(kernel, at, 4);
-        if (!registers.write(phys, 4, value)) memory.writeU32(phys, value >>> 0);
-      },
-    },
-    {
-      c: "u64 readq(const volatile void *addr)",
-      run(kernel, [at]) {
-        const phys = register(kernel, at, 8);
-        return kernel.machine.registers.read(phys, 8) ?? kernel.machine.memory.readU64(phys);
-      },
-    },
-    {
-      c: "void writeq(u64 value, volatile void *addr)",
-      run(kernel, [value, at]) {
-        const { memory, registers } = kernel.machine;
-        const exact = kernel.exact(value, "value");
-        const phys = register(kernel, at, 8);
-        if (!registers.write(phys, 8, exact)) memory.writeU64(phys, exact);
-      },
-    },
+    ...([["b", "u8", 1], ["w", "u16", 2], ["l", "u32", 4], ["q", "u64", 8]] as const)
+      .flatMap(([letter, type, sizeBytes]): CCallEntry[] => [
+        {
+          c: `${type} read${letter}(const volatile void *addr)`,
+          run: (kernel, [at]) =>
+            readRegister(kernel.machine, register(kernel, at, sizeBytes), sizeBytes),
+        },
+        {
+          c: `void write${letter}(${type} value, volatile void *addr)`,
+          run(kernel, [value, at]) {
+            const exact = sizeBytes === 8 ? kernel.exact(value, "value") : value;
+            writeRegister(kernel.machine, register(kernel, at, sizeBytes), sizeBytes, exact);
+          },
+        },
+      ]),
     {
       c: "void *ioremap(phys_addr_t phys, size_t size)",
       run: (kernel, [phys, size]) => kernel.machine.memory.covers(phys, size) ? IO_BASE + phys : 0,
