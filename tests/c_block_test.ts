@@ -36,7 +36,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
     by: "on the disk",
     says: /a block of 512 bytes of the pool .* not given back/,
   },
-  "11-no-min-align": { by: "not trusted", says: /E0901[\s\S]*works\(new_disk/ },
+  "11-no-min-align": { by: "not trusted", says: /E0901[\s\S]*works\(shapes/ },
   "12-gaps-not-looked-at": { by: "on the disk", says: /report\[link_unaligned\]/ },
   "13-list-unmapped-by-its-device-side": { by: "on the disk", says: /report\[unmap_entries\]/ },
   "14-no-unmap-without-an-iommu": { by: "bounced", says: /report\[freed_while_mapped\]/ },

@@ -1,11 +1,7 @@
 /** What stands in the blocks of a machine besides keys: its variables, and what registers do. */
 import { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { MachineDeclaration } from "../../syntax/tree/ast.ts";
-import {
-  machineLets,
-  type PlacedRegister,
-  registersOf,
-} from "../../syntax/tree/machine_entries.ts";
+import { machineLets, registersOf } from "../../syntax/tree/machine_entries.ts";
 import { Quantity } from "../../values/value.ts";
 import { ConstantEvaluator } from "../kinds/constant_value.ts";
 import { type DescribedRegister, type MachineParts, Variable } from "./bindings.ts";
