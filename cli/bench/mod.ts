@@ -2,6 +2,7 @@
 import type { Benchmark } from "./benchmark.ts";
 import { C_DRIVERS } from "./c_driver.ts";
 import { DEBUG_ANSWERS } from "./debug/answers.ts";
+import { DEBUG_FRAMES } from "./debug/frames.ts";
 import { DRIVER_HUNT } from "./driver_hunt.ts";
 import { IOVA_PAIRS } from "./iova_pair.ts";
 import { LANGUAGE } from "./language.ts";
@@ -30,6 +31,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...NVME_READS,
   ...RECORDING,
   ...REPL_MOVES,
+  ...DEBUG_FRAMES,
   ...DEBUG_ANSWERS,
   ...TRACE_CHECKS,
   ...C_DRIVERS,

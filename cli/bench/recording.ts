@@ -81,7 +81,7 @@ const LOOKED_BYTES = 64;
 const PARKED = 24;
 
 /** A recorded run of some million events. @throws {Error} When the script is wrong. */
-function recordReads(): Recording {
+export function recordReads(): Recording {
   const { program } = loadFollowed(new SourceFile("reads.dma", READS), memoryFiles({}));
   const [main] = runsOf(program!);
   const recording = recordRun(program!, main!);

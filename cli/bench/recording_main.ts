@@ -2,10 +2,11 @@
  * Prints what `recording.ts` measures, for a process of its own: `rate` the events a second of a
  * run, `recorded` those of the same run recorded, `bytes` what the recording takes by event, `look`
  * and `worst` the milliseconds of a look at a moment, `back` and `live` those of lines in the REPL, `left` the bytes
- * that a thousand of them leave, `answer` and
- * `worst-answer` those of the debug adapter.
+ * that a thousand of them leave, `screen-back` and `frame` those of the full-screen debugger,
+ * `answer` and `worst-answer` those of the debug adapter.
  */
 import { measureAnswers } from "./debug/answers.ts";
+import { measureFrame, measureScreenBack } from "./debug/frames.ts";
 import { measureBytes, measureLooks, measureRate } from "./recording.ts";
 import { measureBack, measureLeft, measureLive } from "./repl_moves.ts";
 
@@ -18,6 +19,8 @@ const MEASURES: Readonly<Record<string, () => number | Promise<number>>> = {
   back: measureBack,
   live: measureLive,
   left: measureLeft,
+  "screen-back": measureScreenBack,
+  frame: measureFrame,
   answer: async () => middleOf(await measureAnswers()),
   "worst-answer": async () => (await measureAnswers()).at(-1)!,
 };

@@ -14,6 +14,7 @@ import {
   type OutputLine,
   type Place,
   type Position,
+  prepareLooks,
   type Recording,
   type ShownVariable,
   START,
@@ -27,12 +28,6 @@ import { Pace } from "./pace.ts";
 /** What a run grows by, and what is searched for breakpoints, before somebody may interrupt. */
 const LEAST_STATEMENTS = 512;
 const LEAST_MOMENTS = 16_384;
-
-/** Machines that wait along a long run, for questions about its moments; a short one needs none. */
-const WAITING_MACHINES = 32;
-const LONG_RUN_EVENTS = 20_000;
-/** What is done for that at once. */
-const IDLE_MS = 10;
 
 /** Where a move ended, and why. */
 export interface Halt {
@@ -83,8 +78,6 @@ export class Debuggee implements Place {
   readonly #clock: RunClock;
   readonly #listener: DebuggeeListener;
   #pauses = false;
-  /** Events that there were when machines were spread over the run. */
-  #preparedFor = 0;
   /** Lines that have been told. */
   #printed = 0;
 
@@ -210,14 +203,7 @@ export class Debuggee implements Place {
    * @returns Whether there is more to do.
    */
   prepare(): boolean {
-    const { log, reruns } = this.recording;
-    const { end } = this.#run;
-    if (log.count < LONG_RUN_EVENTS || this.#preparedFor === log.count) return false;
-    const endMs = performance.now() + IDLE_MS;
-    let isDone = true;
-    reruns.spread(end, WAITING_MACHINES, () => isDone = performance.now() < endMs);
-    if (isDone) this.#preparedFor = log.count;
-    return !isDone;
+    return prepareLooks(this.recording, this.#run.end, this.at);
   }
 
   #tell(at: Position): void {

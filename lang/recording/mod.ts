@@ -39,6 +39,7 @@ export {
   statementsOnLine,
 } from "./places.ts";
 export { comparePositions, type Position, START } from "./position.ts";
+export { prepareLooks } from "./prepare_looks.ts";
 export { evaluate, readMemory, type ShownVariable, variablesAt } from "./questions.ts";
 export {
   type KernelFrame,

@@ -190,6 +190,41 @@ Deno.test("a parked machine answers as a fresh one does, at every moment", () =>
   assert(recording.reruns.parked > 0 && recording.reruns.parked <= 32);
 });
 
+Deno.test("machines wait at even distances and close before a place, and are replaced when looks take them", () => {
+  const recording = recorded("let n = 0\nrepeat 3000 { n += 1 }\n");
+  const { known, start } = recording.reruns;
+  let reruns = 0;
+  const waiting = new Reruns(known, (begin) => {
+    reruns++;
+    return start(begin);
+  });
+  const near = recording.atStatement(1500);
+  const spread = () => {
+    let stretches = 0;
+    return waiting.spread(recording.last, 5, () => stretches++ < 2, near);
+  };
+  // One stretch at a time, until all are there.
+  for (let turn = 0; !spread(); turn++) assert(turn < 60);
+  // The one close before the place is the one of the middle.
+  assertEquals(waiting.parked, 5);
+  const before = reruns;
+  const question = recording.looker.question("n");
+  for (const back of [1, 2]) {
+    const at = recording.atStatement(1500 - back);
+    assertEquals(
+      waiting.look(at, (seen) => question.ask(seen).text),
+      new Reruns(known, start).look(at, (seen) => question.ask(seen).text),
+    );
+  }
+  // Both came from machines that waited; what they left is filled again, once.
+  assertEquals(reruns, before);
+  while (!spread());
+  const filled = reruns;
+  assert(filled > before);
+  assert(spread());
+  assertEquals(reruns, filled);
+});
+
 Deno.test("a search goes both ways, to where an expression changes", () => {
   const recording = recorded();
   const question = recording.looker.question("total");

@@ -232,6 +232,15 @@ class Replay implements MarkListener, Seen {
   }
 }
 
+/** How much closer a machine waits before where somebody stands than along the run. */
+const CLOSER = 16;
+
+/** A machine on its way to a statement. */
+interface UnderWay {
+  readonly replay: Replay;
+  readonly statement: number;
+}
+
 /** Machines of one run, parked on the way, and the run done again from them. */
 export class Reruns {
   /** By where they are. */
@@ -260,6 +269,8 @@ export class Reruns {
    */
   visit(target: Position, ask: Ask): void {
     if (this.#askLive(target, ask)) return;
+    // What is asked may make room: one more is tried.
+    this.#mostPlaces++;
     const replay = this.#take(target);
     replay.visit(target, this.watch, ask);
     this.#park(replay);
@@ -284,23 +295,69 @@ export class Reruns {
   }
 
   /**
-   * Parks machines at even distances, as long as there is time: looks then have a short way.
+   * Parks machines at even distances, as long as there is time: looks then have a short way. Those
+   * that looks have taken elsewhere are replaced.
    *
    * @param last The last moment of the run.
-   * @param goesOn Asked before each.
+   * @param goesOn Asked before each stretch, which is as long as the distance between two.
+   * @param near Where somebody stands: one waits close before it, for the next step back; null for nobody.
+   * @returns Whether there is one at every place.
    */
-  spread(last: Position, places: number, goesOn: () => boolean): void {
-    for (let place = 1; place <= places && goesOn(); place++) {
-      const statement = Math.floor((place * last.statement) / (places + 1));
-      if (statement < 1) continue;
-      const at = { seq: this.known.statements.seqAt(statement), statement };
-      const before = this.#before(at);
-      const from = before < 0 ? 0 : this.#parked[before]!.at.statement;
-      if (statement - from < last.statement / (2 * places)) continue;
-      const replay = new Replay(this.known, this.start);
-      replay.visit(at, this.watch, () => null);
-      this.#park(replay);
+  spread(
+    last: Position,
+    places: number,
+    goesOn: () => boolean,
+    near: Position | null = null,
+  ): boolean {
+    while (goesOn()) {
+      const distance = last.statement / (Math.min(places, this.#mostPlaces) + 1);
+      this.#underWay ??= this.#missingNear(near, distance) ?? this.#missing(last, distance);
+      if (this.#underWay === null) return true;
+      const { replay, statement } = this.#underWay;
+      const next = Math.min(statement, replay.at.statement + Math.ceil(distance / 2));
+      replay.visit(this.#atStatement(next), this.watch, () => null);
+      if (next < statement) continue;
+      this.#underWay = null;
+      // Where there is no room for so many there are to be fewer, or one would drop the other for ever.
+      if (!this.#park(replay)) {
+        this.#mostPlaces = Math.min(this.#mostPlaces, this.#parked.length) - 1;
+      }
     }
+    return false;
+  }
+
+  /** The machine on its way to where none waits. */
+  #underWay: UnderWay | null = null;
+  /** There is room for so many at even distances, as far as is known. */
+  #mostPlaces = Infinity;
+
+  /** A machine for close before a place, from the nearest one before; null when one waits there. */
+  #missingNear(near: Position | null, distance: number): UnderWay | null {
+    const close = distance / CLOSER;
+    if (near === null || near.statement <= close + 1) return null;
+    const latest = this.#before(this.#atStatement(near.statement - 1));
+    if (latest >= 0 && this.#parked[latest]!.at.statement >= near.statement - 2 * close - 1) {
+      return null;
+    }
+    const statement = Math.floor(near.statement - close);
+    return { replay: this.#take(this.#atStatement(statement)), statement };
+  }
+
+  #atStatement(statement: number): Position {
+    return { seq: this.known.statements.seqAt(statement), statement };
+  }
+
+  /** A machine for the first place that has none before it for half a distance; null for no such. */
+  #missing(last: Position, distance: number): UnderWay | null {
+    for (let place = 1; place * distance < last.statement; place++) {
+      const statement = Math.floor(place * distance);
+      if (statement < 1) continue;
+      const before = this.#before(this.#atStatement(statement));
+      const from = before < 0 ? 0 : this.#parked[before]!.at.statement;
+      if (statement - from < distance / 2) continue;
+      return { replay: new Replay(this.known, this.start), statement };
+    }
+    return null;
   }
 
   /** The parked machine with the shortest way to a moment; a new one when none is before it. */
@@ -329,11 +386,17 @@ export class Reruns {
     return replay.released();
   }
 
-  #park(replay: Replay): void {
-    if (replay.isOver) return;
+  /** @returns Whether there was room for all. */
+  #park(replay: Replay): boolean {
+    if (replay.isOver) return true;
     const after = this.#parked.findIndex(({ at }) => comparePositions(at, replay.at) > 0);
     this.#parked.splice(after < 0 ? this.#parked.length : after, 0, replay);
-    while (this.#parked.length > MOST_PARKED || this.#tooLarge()) this.#drop();
+    let hasRoom = true;
+    while (this.#parked.length > MOST_PARKED || this.#tooLarge()) {
+      this.#drop();
+      hasRoom = false;
+    }
+    return hasRoom;
   }
 
   #tooLarge(): boolean {

@@ -222,9 +222,10 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
 
   /** The rows that begin or end with events of `(after, upTo]`. */
   changedBetween(after: number, upTo: number): number[] {
-    const before = new Set(this.rowsAt(after));
-    const now = new Set(this.rowsAt(upTo));
-    return [...now.difference(before), ...before.difference(now)];
+    const [low, high] = after <= upTo ? [after, upTo] : [upTo, after];
+    const ended = this.rowsAt(low).filter((row) => this.#life(row, LIFE.DIED) <= high);
+    const begun = this.rowsAt(high).filter((row) => this.#life(row, LIFE.SINCE) > low);
+    return after <= upTo ? [...begun, ...ended] : [...ended, ...begun];
   }
 
   /** A row as an object. */

@@ -2,7 +2,7 @@
  * The IO addresses that devices have, as strips: a letter for as many pages as fit. Addresses far
  * from each other have strips of their own.
  */
-import { changedRows, tableAt } from "../../../lang/views/tables.ts";
+import { tableAt } from "../../../lang/views/tables.ts";
 import { formatAddress, formatSize } from "../../../lang/text/numbers.ts";
 import { type Moment, type PaneLine, type PaneView, type Room, shownPart } from "./moment.ts";
 
@@ -52,7 +52,8 @@ export function countStrips(moment: Moment): number {
   return stripsOf(piecesOf(moment)).length;
 }
 
-function piecesOf({ at, before, recording }: Moment): readonly Piece[] {
+function piecesOf(moment: Moment): readonly Piece[] {
+  const { at, recording } = moment;
   const known = new Set(recording.tables.map(({ spec }) => spec.name));
   const pieces: Piece[] = [];
   for (const [table, { kind, start }] of Object.entries(TABLES)) {
@@ -66,7 +67,7 @@ function piecesOf({ at, before, recording }: Moment): readonly Piece[] {
     };
     for (const { born, row } of tableAt(recording, table, at).rows) add(row, born, kind);
     if (kind !== "mapped") continue;
-    for (const { born, died, mark, row, table: own } of changedRows(recording, before, at)) {
+    for (const { born, died, mark, row, table: own } of moment.changedRows()) {
       if (own === table) {
         add(row, mark === "-" ? died ?? born : born, mark === "+" ? "new" : "gone");
       }

@@ -1,5 +1,5 @@
 /** The debugger on a whole screen: keys are commands, and the panes follow where they lead. */
-import { comparePositions, type Position } from "../../../lang/recording/mod.ts";
+import { comparePositions, type Position, prepareLooks } from "../../../lang/recording/mod.ts";
 import type { Paint } from "../../../lang/render/paint.ts";
 import { wrappedPairs } from "../../../lang/text/columns.ts";
 import { tableSizes } from "../../../lang/views/tables.ts";
@@ -23,9 +23,15 @@ import { ScrolledPage } from "./page.ts";
 /** Looks that are kept: of a place and the one before. */
 const MOST_ANSWERS = 200;
 
+/** How long nobody presses anything until looks to come are prepared. */
+const QUIET_MS = 100;
+
+/** What of a terminal is drawn on. */
+export type DrawnTerminal = Pick<Terminal, "inputs" | "size" | "stop" | "write">;
+
 export class FullScreen implements ScreenView {
   readonly panes = PANES;
-  readonly #terminal: Terminal;
+  readonly #terminal: DrawnTerminal;
   readonly #tool: Debugger;
   readonly #paint: Paint;
   readonly #painter: ScreenPainter;
@@ -44,9 +50,11 @@ export class FullScreen implements ScreenView {
   #before: Position;
   readonly #jumps: Position[] = [];
   #answers = new Map<string, unknown>();
+  /** Waits until nobody presses anything. */
+  #idle: ReturnType<typeof setTimeout> | undefined;
 
   /** @param said What commands say: filled by the console of the debugger. */
-  constructor(terminal: Terminal, tool: Debugger, said: string[]) {
+  constructor(terminal: DrawnTerminal, tool: Debugger, said: string[]) {
     this.#terminal = terminal;
     this.#tool = tool;
     this.#said = said;
@@ -67,14 +75,36 @@ export class FullScreen implements ScreenView {
     this.#follow(() => this.#tool.start());
     this.#before = this.#tool.place.at;
     this.#draw();
+    this.#prepareSoon();
+    try {
+      return await this.#answerInputs();
+    } finally {
+      clearTimeout(this.#idle);
+    }
+  }
+
+  async #answerInputs(): Promise<ExitCode> {
     for await (const input of this.#terminal.inputs) {
+      clearTimeout(this.#idle);
       if (input.kind === "signal") return input.exitCode satisfies EndedBySignal;
       if (input.kind === "thrown") throw input.error;
       if (input.kind === "redraw") this.redraw();
       else if (!this.#press(input.key)) return HELD;
-      if (this.#terminal.inputs.length === 0) this.#draw();
+      if (this.#terminal.inputs.length === 0) {
+        this.#draw();
+        this.#prepareSoon();
+      }
     }
     return HELD;
+  }
+
+  /** Makes the way of looks to come short while nobody asks, a stretch at a time. */
+  #prepareSoon(quietMs = QUIET_MS): void {
+    this.#idle = setTimeout(() => {
+      if (this.#terminal.inputs.length > 0) return;
+      const { at, recording } = this.#tool.place;
+      if (prepareLooks(recording, recording.last, at)) this.#prepareSoon(0);
+    }, quietMs);
   }
 
   #press(key: Key): boolean {

@@ -9,6 +9,7 @@ import {
   variablesAt,
 } from "../../../lang/recording/mod.ts";
 import { evaluate } from "../../../lang/recording/mod.ts";
+import { type ChangedRow, changedRows } from "../../../lang/views/tables.ts";
 import type { StyledLine } from "../../terminal/styled.ts";
 
 /** How much room a pane has. */
@@ -68,6 +69,16 @@ export class Moment {
         throw error;
       }
     });
+  }
+
+  /** Rows that the last move has changed. */
+  changedRows(): readonly ChangedRow[] {
+    const { seq, statement } = this.before;
+    return this.#once(
+      `changed since ${seq} ${statement}`,
+      this.at,
+      () => changedRows(this.recording, this.before, this.at),
+    );
   }
 
   #once<T>(what: string, { seq, statement }: Position, ask: () => T): T {

@@ -1,6 +1,6 @@
 /** What the tables hold at a place: what the last move has changed, or the rows of one of them. */
 import type { Role } from "../../../lang/render/paint.ts";
-import { type ChangedRow, changedRows, tableAt, tableSizes } from "../../../lang/views/tables.ts";
+import { type ChangedRow, tableAt, tableSizes } from "../../../lang/views/tables.ts";
 import { type Moment, type PaneLine, type PaneView, type Room, shownPart } from "./moment.ts";
 
 /** A row with what the last move did to it. */
@@ -77,10 +77,10 @@ function rowLine({ born, died, mark, was }: MarkedRow, text: string): PaneLine {
 }
 
 /** What the last move has changed: a row that went and one that came with the same key are one. */
-function markedRows({ at, before, recording }: Moment): readonly MarkedRow[] {
-  const rows = changedRows(recording, before, at);
+function markedRows(moment: Moment): readonly MarkedRow[] {
+  const rows = moment.changedRows();
   const keyOf = ({ cells, table }: ChangedRow) => {
-    const { fields, isBag, key } = recording.table(table).spec;
+    const { fields, isBag, key } = moment.recording.table(table).spec;
     const names = Object.keys(fields);
     const shown = isBag === true ? cells : key.map((name) => cells[names.indexOf(name)]!);
     return [table, ...shown].join("\n");

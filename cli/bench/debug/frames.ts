@@ -1,0 +1,119 @@
+/** How long somebody at the full-screen debugger waits for all its panes, behind a million events. */
+import { Debugger } from "../../debug/debugger.ts";
+import { FullScreen } from "../../debug/screen/full_screen.ts";
+import { prepareLooks } from "../../../lang/recording/mod.ts";
+import type { Key } from "../../terminal/keys.ts";
+import { Queue } from "../../terminal/queue.ts";
+import type { TerminalInput } from "../../terminal/terminal.ts";
+import { median, plainBenchmark } from "../benchmark.ts";
+import { measureInChild } from "../child.ts";
+import { recordReads } from "../recording.ts";
+
+/** A large terminal: each pane has room for all that it can show. */
+const SIZE = { columns: 200, rows: 60 };
+const EVENT = 1_000_000;
+const ROUNDS = 9;
+/** Apart, so that no answer of a round before can be used again. */
+const STRIDE = 997;
+
+/** Somebody who presses keys and waits for the frame. */
+class Presser {
+  readonly #inputs = new Queue<TerminalInput>();
+  #drawn = () => {};
+  /** Bytes of the last frame. */
+  frameBytes = 0;
+  readonly #said: string[] = [];
+  readonly tool: Debugger;
+  readonly #end: Promise<unknown>;
+
+  constructor() {
+    const write = (text: string) => void this.#said.push(...text.trimEnd().split("\n"));
+    const console = { lines: (async function* () {})(), write, prompt: () => {} };
+    this.tool = new Debugger(recordReads(), console, { colour: true, columns: SIZE.columns });
+    const terminal = {
+      inputs: this.#inputs,
+      size: SIZE,
+      stop: () => false,
+      write: (text: string) => {
+        this.frameBytes = text.length;
+        this.#drawn();
+      },
+    };
+    this.#end = new FullScreen(terminal, this.tool, this.#said).run();
+  }
+
+  /** Presses keys and waits until all is drawn. */
+  press(...keys: readonly Key[]): Promise<void> {
+    const drawn = new Promise<void>((resolve) => this.#drawn = resolve);
+    for (const key of keys) this.#inputs.push({ kind: "key", key });
+    return drawn;
+  }
+
+  /** Types a command. */
+  type(command: string): Promise<void> {
+    return this.press({ name: "text", text: ":" }, { name: "text", text: command.slice(1) }, ENTER);
+  }
+
+  /** Leaves the debugger alone until it has prepared looks, as a person does who looks. */
+  async rest(): Promise<void> {
+    const { recording } = this.tool.place;
+    while (prepareLooks(recording, recording.last, this.tool.place.at)) {
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+
+  async leave(): Promise<void> {
+    this.#inputs.end();
+    await this.#end;
+  }
+}
+
+const ENTER: Key = { name: "enter", text: "" };
+const LEFT: Key = { name: "left", text: "" };
+const REDRAW: Key = { name: "ctrl-l", text: "" };
+
+/** Milliseconds from a key to the frame that it leads to: the median of some, each at another event. */
+async function measure(key: Key, expected: (seq: number) => number): Promise<number> {
+  const presser = new Presser();
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const seq = EVENT - round * STRIDE;
+    await presser.type(`:goto ${seq}`);
+    await presser.rest();
+    const startMs = performance.now();
+    await presser.press(key);
+    times.push(performance.now() - startMs);
+    const { at } = presser.tool.place;
+    if (at.seq !== expected(seq)) throw new Error(`It stands at ${at.seq}`);
+    if (presser.frameBytes < 500) throw new Error(`A frame of ${presser.frameBytes} bytes`);
+  }
+  await presser.leave();
+  return median(times);
+}
+
+/** One event back from a million: source, events, state, watches and addresses follow. */
+export function measureScreenBack(): Promise<number> {
+  return measure(LEFT, (seq) => seq - 1);
+}
+
+/** All of the screen once more, where one stands. */
+export function measureFrame(): Promise<number> {
+  return measure(REDRAW, (seq) => seq);
+}
+
+const MAIN = "cli/bench/recording_main.ts";
+
+export const DEBUG_FRAMES = [
+  plainBenchmark(
+    "debug.back1m",
+    "ms",
+    "one event back from a million in the full-screen debugger, up to the frame with all panes",
+    () => measureInChild(MAIN, ["screen-back"]),
+  ),
+  plainBenchmark(
+    "debug.frame",
+    "ms",
+    "one redraw of the full-screen debugger of 200 by 60 behind a million events",
+    () => measureInChild(MAIN, ["frame"]),
+  ),
+];

@@ -1,0 +1,24 @@
+/** Short ways for questions to come, made while nobody asks: machines that wait along a long run. */
+import type { Position } from "./position.ts";
+import type { Recording } from "./recording.ts";
+
+/** Machines that wait; a short run needs none. */
+const WAITING_MACHINES = 24;
+const LONG_RUN_EVENTS = 20_000;
+
+/**
+ * Prepares a stretch for looks: to be called again and again while nobody asks.
+ *
+ * @param end Up to where moments may be asked about.
+ * @param near Where somebody stands.
+ * @returns Whether there is more to do.
+ */
+export function prepareLooks(
+  { log, reruns }: Recording,
+  end: Position,
+  near: Position,
+): boolean {
+  if (log.count < LONG_RUN_EVENTS) return false;
+  let stretches = 0;
+  return !reruns.spread(end, WAITING_MACHINES, () => stretches++ === 0, near);
+}
