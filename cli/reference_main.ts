@@ -1,10 +1,12 @@
 /** `deno task reference`: writes what of `docs/` is made from the sources. */
 import { builtinsPages } from "./reference/builtins_page.ts";
+import { withDebuggerKeys } from "./reference/debugger_keys.ts";
 import { eventsPage } from "./reference/events_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
 
 const DOCS = new URL("../docs/", import.meta.url);
 const EVENTS = new URL("../docs/events.md", import.meta.url);
+const TERMINAL = new URL("../docs/terminal.md", import.meta.url);
 const LANGUAGE = new URL("../docs/language.md", import.meta.url);
 
 // A group that is gone takes its page with it.
@@ -14,6 +16,8 @@ for (const { name } of Deno.readDirSync(PAGES)) Deno.removeSync(new URL(name, PA
 for (const [path, text] of builtinsPages()) Deno.writeTextFileSync(new URL(path, DOCS), text);
 Deno.writeTextFileSync(EVENTS, eventsPage(Deno.readTextFileSync(EVENTS)));
 Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)));
+Deno.writeTextFileSync(TERMINAL, withDebuggerKeys(Deno.readTextFileSync(TERMINAL)));
 console.log(
-  "docs/builtins.md, docs/builtins/, docs/events.md and the keys in docs/language.md are written",
+  "docs/builtins.md, docs/builtins/, docs/events.md and the keys in docs/language.md and " +
+    "docs/terminal.md are written",
 );

@@ -4,11 +4,13 @@ import { toldLines } from "../../lang/builtins/explain/told.ts";
 import { readSubject, SUBJECT_FORMS } from "../../lang/recording/place_text.ts";
 import {
   evaluate,
+  LookError,
   readMemory,
   type Subject,
   who,
   type Writer,
   writersOf,
+  writesOf,
 } from "../../lang/recording/mod.ts";
 import { clip, pairLines, tableLines } from "../../lang/text/columns.ts";
 import {
@@ -28,6 +30,11 @@ import { eventWords, tableWords } from "./words_in_sight.ts";
 /** Bytes of a line of `:bytes`, and how many are shown when nobody says. */
 const LINE_BYTES = 16;
 const SHOWN_BYTES = 64;
+/** Changes that `:writes` tells of, and bytes of each. */
+const SHOWN_WRITES = 20;
+const WRITTEN_BYTES = 4;
+/** They are compared at every event. */
+const MOST_WATCHED_BYTES = 4096;
 
 export const ASK_COMMANDS: readonly ReplCommand[] = [
   {
@@ -63,6 +70,13 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
     doc: "bytes of memory, by the CPU's address",
     expression: true,
     run: bytes,
+  },
+  {
+    name: "writes",
+    takes: "ADDRESS [N]",
+    doc: "who wrote these bytes, each time, by the CPU's address; of many the last 20",
+    expression: true,
+    run: writes,
   },
   {
     name: "trace",
@@ -265,19 +279,60 @@ function evalHere(repl: CommandTarget, argument: string): true {
 }
 
 function bytes(repl: CommandTarget, argument: string): true {
-  const [, where = "", count] = argument.match(/^(.*?)(?:\s+(\d+))?$/)!;
   return answering(repl, () => {
+    const { phys, sizeBytes } = rangeOf(repl, argument);
     const { at, recording } = repl.place;
-    const told = () => readWholeNumber(evaluate(recording, at, where).text);
-    const phys = readWholeNumber(where) ?? told() ??
-      readWholeNumber(evaluate(recording, at, `phys_of(${where})`).text)!;
-    const read = readMemory(recording, at, phys, count === undefined ? SHOWN_BYTES : Number(count));
+    const read = readMemory(recording, at, phys, sizeBytes);
     for (let from = 0; from < read.length; from += LINE_BYTES) {
       const line = [...read.subarray(from, from + LINE_BYTES)];
       const hex = line.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
       repl.say(`${formatAddress(phys + from)}  ${hex}`);
     }
   });
+}
+
+/** A range of memory: an address or an expression, then how many bytes. @throws {LookError} */
+function rangeOf(repl: CommandTarget, argument: string) {
+  const [, where = "", count] = argument.match(/^(.*?)(?:\s+(\d+))?$/)!;
+  const { at, recording } = repl.place;
+  const told = () => readWholeNumber(evaluate(recording, at, where).text);
+  const phys = readWholeNumber(where) ?? told() ??
+    readWholeNumber(evaluate(recording, at, `phys_of(${where})`).text)!;
+  return { phys, sizeBytes: count === undefined ? SHOWN_BYTES : Number(count) };
+}
+
+function writes(repl: CommandTarget, argument: string): true {
+  return answering(repl, () => {
+    const { phys, sizeBytes } = rangeOf(repl, argument);
+    if (sizeBytes < 1 || sizeBytes > MOST_WATCHED_BYTES) {
+      throw new LookError(`${sizeBytes} bytes`, `1 to ${MOST_WATCHED_BYTES} can be watched`);
+    }
+    const { at, recording } = repl.place;
+    const { left, writes } = writesOf(recording, at, phys, sizeBytes, SHOWN_WRITES);
+    if (writes.length === 0) {
+      repl.say(
+        `${formatCount(sizeBytes, "byte")} at ${formatAddress(phys)}: nothing has changed them`,
+      );
+    }
+    if (left > 0) repl.say(`${formatCount(left, "change")} before these`);
+    for (const { after, at, before, phys, span } of writes) {
+      const what = `${formatAddress(phys)} ${hexOf(before)} → ${hexOf(after)}`;
+      repl.say(
+        clip(`event ${at.seq}: ${formatCount(after.length, "byte")} at ${what}`, repl.columns),
+      );
+      const where = span === null
+        ? "before the first statement"
+        : `${linePlace(span)}  ${firstLine(span)}`;
+      repl.say(clip(`  ${where}`, repl.columns));
+    }
+  });
+}
+
+/** The first of some bytes. */
+function hexOf(bytes: Uint8Array): string {
+  const shown = [...bytes.subarray(0, WRITTEN_BYTES)];
+  const hex = shown.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  return bytes.length > WRITTEN_BYTES ? `${hex} …` : hex;
 }
 
 function trace(repl: CommandTarget, argument: string): true {

@@ -10,7 +10,8 @@ import { SAVE_COMMANDS } from "./save_commands.ts";
 import { SCREEN_COMMANDS } from "./screen_commands.ts";
 import type { Suggestion } from "../terminal/line_editor.ts";
 
-const REPL_COMMANDS: readonly ReplCommand[] = [
+/** All of them, wherever they can be done. */
+export const REPL_COMMANDS: readonly ReplCommand[] = [
   ...MOVE_COMMANDS,
   ...ASK_COMMANDS,
   ...BRANCH_COMMANDS,

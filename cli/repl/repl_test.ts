@@ -1,5 +1,6 @@
 import { LANGUAGE_WORDS } from "../../lang/syntax/language_words.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { writesOf } from "../../lang/recording/mod.ts";
 import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { INTERRUPT } from "../terminal/line_console.ts";
@@ -490,4 +491,34 @@ Deno.test(":save writes what was typed as a scenario that passes, without what f
   assertStringIncludes(output, `lab.dma: 4 inputs, ${repl.bench.recording.last.seq} events\n`);
   const kept = [lines[1]!, lines[2]!, lines[4]!, lines[5]!];
   assertEquals(saved.get("lab.dma"), kept.map((line) => `${line}\n`).join(""));
+});
+
+Deno.test(":writes tells each change of some bytes, with what was there and who did it", async () => {
+  const { answers, repl } = await talk(
+    MACHINE,
+    "let page = alloc_pages(1)",
+    "let m = dma_map_phys(ssd, page.phys, 4KiB, bidirectional)",
+    'ssd.dma_write(m.addr, bytes"2a00002b")',
+    'ssd.dma_write(m.addr + 1, bytes"07")',
+    ":writes page.phys 8",
+    ":writes page.phys + 64 8",
+    ":writes page.phys 5000",
+    ":writes 0xffff_ffff_0000 8",
+    ":back 1000",
+    ":writes 0x4000_0000 8",
+  );
+  assertEquals(answers.slice(5, 9), [
+    "event 7: 4 bytes at 0x4000_0000 00 00 00 00 → 2a 00 00 2b\n" +
+    '  input 4:1  ssd.dma_write(m.addr, bytes"2a00002b")\n' +
+    "event 8: 1 byte at 0x4000_0001 00 → 07\n" +
+    '  input 5:1  ssd.dma_write(m.addr + 1, bytes"07")\n',
+    "8 bytes at 0x4000_0040: nothing has changed them\n",
+    "5000 bytes; 1 to 4096 can be watched\n",
+    "There is no memory from 0xffffffff0000 on\n",
+  ]);
+  // At the beginning nothing has happened yet.
+  assertEquals(answers[10], "8 bytes at 0x4000_0000: nothing has changed them\n");
+  const { recording } = repl.place;
+  const { left, writes } = writesOf(recording, recording.last, 0x4000_0000, 8, 1);
+  assertEquals([left, writes.map(({ at, phys }) => [at.seq, phys])], [1, [[8, 0x4000_0001]]]);
 });

@@ -59,7 +59,15 @@ export {
   Stops,
   type StopSpec,
 } from "./stops.ts";
-export { spanOfEvent, type Subject, who, type Writer, writersOf } from "./who.ts";
+export {
+  type ByteWrite,
+  spanOfEvent,
+  type Subject,
+  who,
+  type Writer,
+  writersOf,
+  writesOf,
+} from "./who.ts";
 export { Branch, type Origin, type SessionHooks } from "./branch.ts";
 export { Cursor, type Place } from "./cursor.ts";
 export { Workbench, type WorkResult } from "./workbench.ts";

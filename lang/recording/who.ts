@@ -8,7 +8,9 @@ import { formatFieldValue } from "../render/event_line.ts";
 import type { Span } from "../source.ts";
 import { type Cell, type CellChange, changesOf } from "./cells.ts";
 import type { Question } from "./look.ts";
-import type { Position } from "./position.ts";
+import { nextMoment } from "./places.ts";
+import { comparePositions, type Position, START } from "./position.ts";
+import { readMemory } from "./questions.ts";
 import type { Recording } from "./recording.ts";
 import type { Seen } from "./reruns.ts";
 import { lastChangeOf, rewind } from "./search.ts";
@@ -67,6 +69,62 @@ export function writersOf(recording: Recording, at: Position, cell: Cell): reado
       change,
     };
   });
+}
+
+/** A change of some bytes of memory that lie together. */
+export interface ByteWrite {
+  /** The moment right after it. */
+  readonly at: Position;
+  /** Where the first byte that changed lies, by the CPU's address. */
+  readonly phys: number;
+  /** From the first byte that changed to the last one, as they were and as they are from here on. */
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+  /** The statement that led to it; null for what was there when the machine was ready. */
+  readonly span: Span | null;
+}
+
+/**
+ * Everybody who changed bytes of memory up to a moment, oldest first: of many only the last ones. The
+ * machine is asked at each event and each statement, for no table has what memory holds.
+ *
+ * @param phys Address of the first byte.
+ * @param most How many changes are kept.
+ * @throws {LookError} When there is no such memory.
+ * @throws {Interrupted} When somebody ended the search.
+ */
+export function writesOf(
+  recording: Recording,
+  upTo: Position,
+  phys: number,
+  sizeBytes: number,
+  most: number,
+): { readonly writes: readonly ByteWrite[]; readonly left: number } {
+  let known: Uint8Array = readMemory(recording, START, phys, sizeBytes);
+  let now: Uint8Array = new Uint8Array(sizeBytes);
+  const writes: ByteWrite[] = [];
+  let left = 0;
+  recording.reruns.visit(START, ({ at, vm }) => {
+    vm.world.readMemory(phys, now);
+    const first = now.findIndex((byte, index) => byte !== known[index]);
+    if (first >= 0) {
+      const last = now.findLastIndex((byte, index) => byte !== known[index]);
+      writes.push({
+        at,
+        phys: phys + first,
+        before: known.slice(first, last + 1),
+        after: now.slice(first, last + 1),
+        span: spanAt(recording, at),
+      });
+      if (writes.length > most) {
+        writes.shift();
+        left++;
+      }
+      [known, now] = [now, known];
+    }
+    return comparePositions(at, upTo) < 0 ? nextMoment(recording, at) : null;
+  });
+  return { writes, left };
 }
 
 /** The statement that led to an event: where an activity was posted, for what it does. */
