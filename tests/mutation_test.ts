@@ -5,6 +5,7 @@ import { type Candidate, findCandidates } from "./mutation/candidates.ts";
 import { EQUIVALENT } from "./mutation/equivalent.ts";
 import { sample } from "./mutation/plan.ts";
 import { withSwitches } from "./mutation/schemata.ts";
+import { findUses } from "./mutation/uses.ts";
 import { Judged, Score } from "./mutation/verdict.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -64,7 +65,7 @@ Deno.test("changes: borders, choices, constants, arguments of one type, statemen
 
 Deno.test("all changes stand in one text, each behind its switch, on the lines that they had", () => {
   const mutants = candidatesOf(SOURCE).map((candidate, id) => ({ ...candidate, id }));
-  const text = withSwitches(SOURCE, mutants, "./switches.ts");
+  const text = withSwitches(SOURCE, mutants, [], "./switches.ts");
   assertEquals(text.split("\n").length, SOURCE.split("\n").length);
   const lines = text.split("\n");
   assertEquals(
@@ -76,7 +77,75 @@ Deno.test("all changes stand in one text, each behind its switch, on the lines t
       " } }",
     ].join(""),
   );
-  assertEquals(withSwitches(SOURCE, [], "./switches.ts"), SOURCE);
+  assertEquals(withSwitches(SOURCE, [], [], "./switches.ts"), SOURCE);
+});
+
+/** By line of `sizes.ts`: the lines of the other files where a test may notice what it changes. */
+function usesIn(files: Readonly<Record<string, string>>): Record<number, string[]> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const paths = Object.keys(files);
+    for (const path of paths) Deno.writeTextFileSync(join(folder, path), files[path]!);
+    const mutants = findCandidates(`${folder}/`, ["sizes.ts"]).map((each, id) => ({ ...each, id }));
+    const { marks, of } = findUses(`${folder}/`, paths, mutants);
+    return Object.fromEntries(mutants.map(({ id, line }) => {
+      const use = of.get(id)!;
+      const places = [...use.marks].map((mark) => {
+        const { path, start } = marks[mark]!;
+        return `${path}:${files[path]!.slice(0, start).split("\n").length}`;
+      });
+      return [line, [...places, ...use.testFiles, ...use.isOpen ? ["anybody"] : []].toSorted()];
+    }));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("what acts at load is followed to who uses it: by name, by entry, by what is made of it", () => {
+  const uses = usesIn({
+    "sizes.ts": `export const PAGE = 4096;
+export const TABLE = { first: 1 } as const;
+const HALF = halved(PAGE);
+function halved(value: number) {
+  return value / 2;
+}
+export class Ring {
+  static depth = 64;
+  room() {
+    return HALF;
+  }
+}
+`,
+    "ring.ts": `import { PAGE as SIZE, Ring, TABLE } from "./sizes.ts";
+export const first = () => TABLE.first;
+export const all = (key: "first") => [TABLE[key], TABLE.second];
+export const depth = () => Ring.depth;
+export const entry = (PAGE: number) => PAGE;
+export const size = () => ({ SIZE });
+`,
+    "ring_test.ts": `import { PAGE } from "./sizes.ts";
+for (let at = 0; at < PAGE; at++) Deno.test("at", () => {});
+`,
+  });
+  assertEquals(uses, {
+    1: ["ring.ts:6", "ring_test.ts", "sizes.ts:10"],
+    2: ["ring.ts:2", "ring.ts:3"],
+    5: ["sizes.ts:10"],
+    8: ["ring.ts:4"],
+    10: [],
+  });
+});
+
+Deno.test("a marked name tells that it is used, and stands for what it stood for", () => {
+  const mark = { id: 3, path: "", isShorthand: false };
+  const text = withSwitches("f(SIZE, { SIZE });", [], [
+    { ...mark, start: 2, end: 6 },
+    { ...mark, start: 10, end: 14, isShorthand: true },
+  ], "./switches.ts");
+  assertEquals(
+    text.slice(text.indexOf("; ") + 2),
+    "f((used__[3] = 1, SIZE), { SIZE: (used__[3] = 1, SIZE) });",
+  );
 });
 
 Deno.test("a sample is that of its seed, and stays when lines come elsewhere", () => {

@@ -66,7 +66,7 @@ const CHOICES: ReadonlySet<ts.SyntaxKind> = new Set([
   ts.SyntaxKind.QuestionQuestionToken,
 ]);
 
-const COMPILER: ts.CompilerOptions = {
+export const COMPILER: ts.CompilerOptions = {
   allowImportingTsExtensions: true,
   exactOptionalPropertyTypes: true,
   module: ts.ModuleKind.ESNext,

@@ -1,10 +1,11 @@
 /** Trying mutants on all the processes that it is given. */
 import type { Candidate } from "./candidates.ts";
 import { type Choice, Plan } from "./plan.ts";
-import type { Measured } from "./protocol.ts";
-import { Runner } from "./runner.ts";
+import { type Clean, NO_MUTANT, type Order, type TestName } from "./protocol.ts";
+import { type Outcome, Runner } from "./runner.ts";
 import type { Mutant } from "./schemata.ts";
-import { writeTree } from "./tree.ts";
+import { allSources, writeTree } from "./tree.ts";
+import { findUses, type Use } from "./uses.ts";
 
 export type Fate = "killed" | "survived" | "not reached";
 
@@ -25,8 +26,8 @@ export interface Stage {
   /** From the project's folder. */
   readonly testFiles: readonly string[];
   readonly choice: Choice;
-  /** A test that notices is run again without the change, and must pass. */
-  readonly confirm: boolean;
+  /** What notices a change at load is run again without it, in another process, and must pass. */
+  readonly confirmAtLoad: boolean;
 }
 
 export interface MutationRun {
@@ -43,7 +44,7 @@ export interface MutationRun {
 }
 
 /** A test is at an end when it takes so long, and so many times as long as it took unchanged. */
-const SLACK_MS = 15_000;
+const SLACK_MS = 8_000;
 const SLOWER = 10;
 /** What Deno says where a process may start no other. */
 const STARTS_PROCESS = "Requires run access";
@@ -53,14 +54,18 @@ const LOAD_LIMIT_MS = 120_000;
 export async function mutate(run: MutationRun): Promise<void> {
   const tree = Deno.makeTempDirSync({ prefix: "dmalab-mutate-" });
   const mutants = run.candidates.map((candidate, id) => ({ ...candidate, id }));
-  const runners = Array.from({ length: run.jobs }, () => new Runner(tree, mutants.length));
+  const uses = findUses(run.root, allSources(run.root), mutants);
+  const runners = Array.from(
+    { length: run.jobs },
+    () => new Runner(tree, mutants.length, uses.marks.length),
+  );
   try {
-    writeTree(run.root, tree, mutants);
+    writeTree(run.root, tree, mutants, uses.marks);
     let left: readonly Mutant[] = mutants;
     const results = new Map<number, Result>();
     for (const [index, stage] of run.stages.entries()) {
       const isLast = index === run.stages.length - 1;
-      left = await tryStage(run, { ...stage, isLast }, left, runners, results);
+      left = await tryStage(run, { ...stage, isLast, uses: uses.of }, left, runners, results);
     }
     // The time may be over before the last stage comes to them.
     for (const result of results.values()) run.done(result);
@@ -68,6 +73,13 @@ export async function mutate(run: MutationRun): Promise<void> {
     for (const runner of runners) await runner.end();
     Deno.removeSync(tree, { recursive: true });
   }
+}
+
+/** A stage of this run. */
+interface RunStage extends Stage {
+  readonly isLast: boolean;
+  /** By mutant, who uses what it changes at load. */
+  readonly uses: ReadonlyMap<number, Use>;
 }
 
 /**
@@ -78,7 +90,7 @@ export async function mutate(run: MutationRun): Promise<void> {
  */
 async function tryStage(
   run: MutationRun,
-  stage: Stage & { readonly isLast: boolean },
+  stage: RunStage,
   mutants: readonly Mutant[],
   runners: readonly Runner[],
   results: Map<number, Result>,
@@ -120,7 +132,7 @@ async function measureAll(
   const changed = new Set(mutants.map(({ path }) => path));
   const waiting = testFiles.filter((file) => plan.loadsAny(file, changed)).toReversed();
   let processes = 0;
-  const measured = new Map<string, [[number, number][], readonly Measured[]]>();
+  const measured = new Map<string, Clean>();
   await Promise.all(runners.map(async (runner) => {
     for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
       const outcome = await runner.obey({ kind: "measure", file }, LOAD_LIMIT_MS);
@@ -133,17 +145,17 @@ async function measureAll(
         if (failure?.startsWith(STARTS_PROCESS)) processes++;
         else if (failure !== null) run.note(`left out: ${file}: ${name}: ${failure}`);
       }
-      measured.set(file, [[...outcome.asksAtLoad], outcome.tests]);
+      measured.set(file, outcome);
     }
   }));
   if (processes > 0) run.note(`left out: ${processes} tests that start processes`);
   let count = 0;
   let ms = 0;
   for (const file of testFiles) {
-    const [asksAtLoad, tests] = measured.get(file) ?? [[], []];
-    plan.add(file, asksAtLoad, tests);
-    count += tests.length;
-    ms += tests.reduce((sum, test) => sum + test.ms, 0);
+    const clean = measured.get(file) ?? { asksAtLoad: [], usedAtLoad: [], tests: [] };
+    plan.add(file, clean);
+    count += clean.tests.length;
+    ms += clean.tests.reduce((sum, test) => sum + test.ms, 0);
   }
   run.note(
     `${name}: ${mutants.length} changes, ${
@@ -167,7 +179,7 @@ function inOrder(mutants: readonly Mutant[], plan: Plan): Mutant[] {
 
 async function tryMutant(
   mutant: Mutant,
-  { confirm, name }: Stage,
+  { confirmAtLoad, name, uses }: RunStage,
   plan: Plan,
   runner: Runner,
 ): Promise<Result> {
@@ -179,29 +191,79 @@ async function tryMutant(
     stage: fate === "killed" ? name : null,
     ms: Math.round(performance.now() - start),
   });
+  const asksOfClean = plan.mostAsks(mutant.id);
+  const limitMs = SLACK_MS + SLOWER * plan.mostMs(mutant.id);
   const tests = plan.testsOf(mutant.id, mutant.path);
   if (tests.length > 0) {
-    const outcome = await runner.obey({
-      kind: "try",
-      mutant: mutant.id,
-      asksOfClean: plan.mostAsks(mutant.id),
-      confirm,
-      tests,
-    }, SLACK_MS + SLOWER * plan.mostMs(mutant.id));
-    if (outcome.kind === "lost") return result("killed", `${outcome.reason}: ${outcome.at}`);
-    if (outcome.kind === "tried" && outcome.killer !== null) {
-      return result("killed", outcome.killer);
-    }
+    const order = { kind: "try", mutant: mutant.id, asksOfClean, atLoad: false, tests } as const;
+    const killer = await killerOf(order, limitMs, runner, true);
+    if (killer !== null) return result("killed", killer);
   }
   if (plan.actsAtLoad(mutant.id)) {
-    const files = plan.filesThatLoad(mutant.path);
-    const order = { kind: "try at load", mutant: mutant.id, files } as const;
-    const outcome = await runner.obey(order, LOAD_LIMIT_MS);
-    if (outcome.kind === "lost") return result("killed", `${outcome.reason}: ${outcome.at}`);
-    if (outcome.kind === "tried" && outcome.killer !== null) {
-      return result("killed", outcome.killer);
-    }
+    const atLoad = plan.testsAtLoad(uses.get(mutant.id)!, mutant.path);
+    const order = { kind: "try", mutant: mutant.id, asksOfClean, atLoad: true, tests: atLoad };
+    const killer = await killerOf(order as TryOrder, LOAD_LIMIT_MS, runner, confirmAtLoad);
+    if (killer !== null) return result("killed", killer);
     return result("survived", null);
   }
   return result(tests.length > 0 ? "survived" : "not reached", null);
+}
+
+type TryOrder = Order & { readonly kind: "try" };
+
+/**
+ * The first test that notices a mutant, and what it ended with. One that took too long, or whose
+ * process broke off, may have met a busy host: it counts when it does the same in a new process, and
+ * passes in one without the mutant.
+ *
+ * @param confirm A test that fails must pass without the mutant.
+ */
+async function killerOf(
+  order: TryOrder,
+  limitMs: number,
+  runner: Runner,
+  confirm: boolean,
+): Promise<string | null> {
+  let { tests } = order;
+  while (tests.length > 0) {
+    const outcome = await runner.obey({ ...order, tests }, limitMs);
+    const suspect = suspectOf(outcome);
+    if (suspect === null) return null;
+    const { test, name, isSure } = suspect;
+    if (isSure || (!confirm && outcome.kind !== "lost")) return name;
+    // It was lost before any test began, which no mutant does: there is nothing to know.
+    if (test === null) return null;
+    if (await isNoticedAlone({ ...order, tests: [test] }, limitMs, runner)) return name;
+    const at = tests.findIndex(({ file, index }) => file === test.file && index === test.index);
+    tests = tests.slice(at + 1);
+  }
+  return null;
+}
+
+interface Suspect {
+  readonly test: TestName | null;
+  readonly name: string;
+  readonly isSure: boolean;
+}
+
+/** What an order has come to: null when all tests have passed. */
+function suspectOf(outcome: Outcome): Suspect | null {
+  if (outcome.kind === "lost") {
+    const { test, reason, at } = outcome;
+    return { test, name: `${reason}: ${at}`, isSure: false };
+  }
+  if (outcome.kind === "measured" || outcome.failed === null) return null;
+  const { test, name, passesWithout } = outcome.failed;
+  return { test, name, isSure: passesWithout === true };
+}
+
+/** Whether one test passes in a process without the mutant, and does not in another with it. */
+async function isNoticedAlone(order: TryOrder, limitMs: number, runner: Runner): Promise<boolean> {
+  await runner.end();
+  const without = await runner.obey({ ...order, mutant: NO_MUTANT }, limitMs);
+  await runner.end();
+  if (suspectOf(without) !== null) return false;
+  const again = await runner.obey(order, 2 * limitMs);
+  await runner.end();
+  return suspectOf(again) !== null;
 }

@@ -1,6 +1,6 @@
 /**
  * `deno task mutate [--file PATH] [--sample N] [--seed S] [--seconds N] [--jobs N] [--results FILE]
- * [--nearest] [--others PATH,PATH] [--thorough]`:
+ * [--nearest] [--tests PATH,PATH] [--others PATH,PATH] [--thorough]`:
  * small changes of `runtime/` and `devices/`, each tried against the tests that come by it.
  *
  * Without a sample every change of the chosen files is tried. What survives is printed with its place
@@ -44,18 +44,27 @@ function chosenFiles(): string[] {
   return chosen.length > 0 ? chosen : fail(`no source of runtime/ or devices/ is called ${wanted}`);
 }
 
+/** The test files of an option; undefined when it is not given. */
+function testsOption(name: string): string[] | undefined {
+  const paths = textOption(name)?.split(",");
+  const known = new Set([...nearestTestFiles(ROOT), ...otherTestFiles(ROOT)]);
+  const wrong = paths?.find((path) => !known.has(path));
+  return wrong === undefined ? paths : fail(`--${name}: there are no tests ${wrong}`);
+}
+
 /** The nearest tests, and the suite's others unless they are not wanted. */
 function stages(): Stage[] {
+  const chosen = testsOption("tests");
   const nearest: Stage = {
-    name: "nearest",
-    testFiles: nearestTestFiles(ROOT),
+    name: chosen === undefined ? "nearest" : "chosen",
+    testFiles: chosen ?? nearestTestFiles(ROOT),
     choice: NEAREST,
-    confirm: false,
+    confirmAtLoad: false,
   };
-  if (Deno.args.includes("--nearest")) return [nearest];
-  const only = textOption("others")?.split(",");
+  if (chosen !== undefined || Deno.args.includes("--nearest")) return [nearest];
+  const only = testsOption("others");
   const testFiles = only ?? otherTestFiles(ROOT);
-  return [nearest, { name: "others", testFiles, choice: others(FIRST), confirm: true }];
+  return [nearest, { name: "others", testFiles, choice: others(FIRST), confirmAtLoad: true }];
 }
 
 const start = performance.now();

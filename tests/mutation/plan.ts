@@ -1,8 +1,9 @@
 /** Which mutants are tried, and which tests of each, in which order. */
 import { dirname } from "@std/path";
 import type { Candidate } from "./candidates.ts";
-import type { Measured, TestName } from "./protocol.ts";
+import type { Clean, TestName } from "./protocol.ts";
 import { Imports } from "./tree.ts";
+import type { Use } from "./uses.ts";
 
 /**
  * So many of the candidates, the same for the same seed. Each is drawn by what it says, not by where
@@ -50,7 +51,7 @@ export interface Choice {
   readonly rank: (mutatedPath: string, testFile: string) => number;
   /** The time for those of another rank, of what all tests of the stage take. */
   readonly budgetMs: (wholeMs: number) => number;
-  /** The same for what acts at load: all that load it could tell, and no switch says which do. */
+  /** The same for what acts at load where no mark says who uses it. */
   readonly budgetAtLoadMs: (wholeMs: number) => number;
 }
 
@@ -73,17 +74,26 @@ export function others(first: readonly string[]): Choice {
   };
 }
 
+/** A test with how long it takes, and how far it is from what is changed. */
+interface Entry {
+  readonly test: TestName;
+  readonly ms: number;
+}
+
 /** What the clean run has shown: who asks for which mutant. */
 export class Plan {
   readonly #imports: Imports;
   readonly #choice: Choice;
   readonly #thorough: boolean;
   /** By mutant, then the tests in the order in which they are run. */
-  readonly #tests = new Map<number, { test: TestName; ms: number; asks: number }[]>();
+  readonly #tests = new Map<number, (Entry & { readonly asks: number })[]>();
+  /** By mark. */
+  readonly #using = new Map<number, Entry[]>();
+  readonly #usedAtLoad = new Set<number>();
   readonly #atLoad = new Set<number>();
   readonly #fileMs = new Map<string, number>();
   /** By file, the tests that pass. */
-  readonly #passing = new Map<string, readonly number[]>();
+  readonly #passing = new Map<string, readonly Entry[]>();
   readonly #reach = new Map<string, ReadonlyMap<string, number>>();
 
   /** @param thorough Every test that comes by a mutant is run, however long that takes. */
@@ -113,30 +123,51 @@ export class Plan {
   }
 
   /** Takes in what the tests of a file have asked for. */
-  add(file: string, asksAtLoad: readonly [number, number][], tests: readonly Measured[]): void {
+  add(file: string, { asksAtLoad, usedAtLoad, tests }: Clean): void {
     this.#reach.set(file, this.#imports.reach(file));
     for (const [mutant] of asksAtLoad) this.#atLoad.add(mutant);
+    for (const mark of usedAtLoad) this.#usedAtLoad.add(mark);
     let fileMs = 0;
-    for (const { index, ms, failure, asks } of tests) {
+    const passing: Entry[] = [];
+    for (const { index, ms, failure, asks, used } of tests) {
       fileMs += ms;
       if (failure !== null) continue;
-      for (const [mutant, count] of asks) {
-        const entries = this.#tests.get(mutant) ?? [];
-        entries.push({ test: { file, index }, ms, asks: count });
-        this.#tests.set(mutant, entries);
-      }
+      const entry = { test: { file, index }, ms };
+      passing.push(entry);
+      for (const [mutant, count] of asks) put(this.#tests, mutant, { ...entry, asks: count });
+      for (const mark of used) put(this.#using, mark, entry);
     }
     this.#fileMs.set(file, fileMs);
-    const passing = tests.filter(({ failure }) => failure === null);
-    this.#passing.set(file, passing.map(({ index }) => index));
+    this.#passing.set(file, passing);
   }
 
   /** The tests that come by a mutant, by their rank, the fastest first. */
   testsOf(mutant: number, path: string): TestName[] {
-    const entries = (this.#tests.get(mutant) ?? [])
+    return this.#chosen(this.#tests.get(mutant) ?? [], path);
+  }
+
+  /**
+   * The tests for what acts at load: those that come by a mark, by their rank, the fastest first. Where
+   * there are none, or a mark was met while modules were loaded, then those of the files that load it.
+   */
+  testsAtLoad({ marks, testFiles, isOpen }: Use, path: string): TestName[] {
+    const entries = new Map<string, Entry>();
+    const take = (entry: Entry) => entries.set(`${entry.test.file} ${entry.test.index}`, entry);
+    for (const mark of marks) this.#using.get(mark)?.forEach(take);
+    for (const file of testFiles) this.#passing.get(file)?.forEach(take);
+    const chosen = this.#chosen([...entries.values()], path);
+    const isComplete = !isOpen && entries.size > 0 && this.#usedAtLoad.isDisjointFrom(marks);
+    if (isComplete) return chosen;
+    const names = new Set(chosen.map(({ file, index }) => `${file} ${index}`));
+    const more = this.#testsThatLoad(path);
+    return [...chosen, ...more.filter(({ file, index }) => !names.has(`${file} ${index}`))];
+  }
+
+  #chosen(entries: readonly Entry[], path: string): TestName[] {
+    const sorted = entries
       .map(({ test, ms }) => ({ test, ms, far: this.#choice.rank(path, test.file) }))
       .toSorted((a, b) => a.far - b.far || a.ms - b.ms);
-    return this.#fitting(entries, this.#choice.budgetMs).map(({ test }) => test);
+    return this.#fitting(sorted, this.#choice.budgetMs).map(({ test }) => test);
   }
 
   /** How long one of its tests takes at most. */
@@ -154,8 +185,8 @@ export class Plan {
     return this.#atLoad.has(mutant);
   }
 
-  /** The test files that load a file, the nearest first, with those of their tests that pass. */
-  filesThatLoad(path: string): (readonly [file: string, indices: readonly number[]])[] {
+  /** Tests of the files that load a file, the nearest first. */
+  #testsThatLoad(path: string): TestName[] {
     const entries = [...this.#reach]
       .filter(([file, steps]) => steps.has(path) && this.#passing.get(file)!.length > 0)
       .map(([file, steps]) => ({
@@ -165,10 +196,15 @@ export class Plan {
         ms: this.#fileMs.get(file)!,
       }))
       .toSorted((a, b) => a.far - b.far || a.steps - b.steps || a.ms - b.ms);
-    return this.#fitting(entries, this.#choice.budgetAtLoadMs).map(({ file }) =>
-      [file, this.#passing.get(file)!] as const
-    );
+    return this.#fitting(entries, this.#choice.budgetAtLoadMs)
+      .flatMap(({ file }) => this.#passing.get(file)!.map(({ test }) => test));
   }
+}
+
+function put<T>(lists: Map<number, T[]>, key: number, value: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
 }
 
 /** 0 for one folder, 1 for one below the other or beside it, 2 for anywhere else. */

@@ -12,19 +12,15 @@ export type Order =
   /** Run tests with a mutant on until one fails. */
   | {
     readonly kind: "try";
+    /** `NO_MUTANT` for the sources as they are. */
     readonly mutant: number;
     readonly asksOfClean: number;
-    /** What fails is run again with the mutant off, and counts only when it passes then. */
-    readonly confirm: boolean;
+    /** It acts while modules are loaded: nothing may be loaded before. */
+    readonly atLoad: boolean;
     readonly tests: readonly TestName[];
-  }
-  /** As above, for a mutant that acts while modules are loaded: nothing may be loaded before. */
-  | {
-    readonly kind: "try at load";
-    readonly mutant: number;
-    /** By file, those that pass on the sources as they are. */
-    readonly files: readonly (readonly [file: string, indices: readonly number[]])[];
   };
+
+export const NO_MUTANT = -1;
 
 /** One test of a clean run. */
 export interface Measured {
@@ -34,18 +30,33 @@ export interface Measured {
   /** What it failed with; null when it passed. */
   readonly failure: string | null;
   readonly asks: readonly [id: number, count: number][];
+  /** Marks of names that it uses. */
+  readonly used: readonly number[];
+}
+
+/** A clean run of a file. */
+export interface Clean {
+  /** Asked for while the file and what it needs were loaded. */
+  readonly asksAtLoad: readonly [id: number, count: number][];
+  /** Marks of names that were used then. */
+  readonly usedAtLoad: readonly number[];
+  readonly tests: readonly Measured[];
 }
 
 export type Answer =
-  | { readonly kind: "begins"; readonly what: string }
-  | {
-    readonly kind: "measured";
-    /** Asked for while the file and what it needs were loaded. */
-    readonly asksAtLoad: readonly [id: number, count: number][];
-    readonly failure: string | null;
-    readonly tests: readonly Measured[];
-  }
-  | { readonly kind: "tried"; readonly killer: string | null; readonly failure: string | null };
+  /** At a test, or at loading its file. */
+  | { readonly kind: "begins"; readonly what: string; readonly test: TestName }
+  | (Clean & { readonly kind: "measured"; readonly failure: string | null })
+  | { readonly kind: "tried"; readonly failed: Failed | null };
+
+/** The test that failed. */
+export interface Failed {
+  readonly test: TestName;
+  readonly name: string;
+  readonly failure: string;
+  /** Whether it passes beside it, with the mutant off; null where that takes another process. */
+  readonly passesWithout: boolean | null;
+}
 
 /** Before each answer: tests may write lines of their own. */
 export const ANSWER = "\u0001";

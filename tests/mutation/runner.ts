@@ -1,12 +1,14 @@
 /** A process that tries mutants, seen from outside: it is ended when it hangs, and begun anew. */
 import { join } from "@std/path";
-import { ANSWER, type Answer, linesOf, type Order } from "./protocol.ts";
+import { ANSWER, type Answer, linesOf, type Order, type TestName } from "./protocol.ts";
 
 /** How an order ended: with its answer, or without one. */
 export type Outcome = Exclude<Answer, { kind: "begins" }> | {
   readonly kind: "lost";
-  /** The test that it was at. */
+  /** The test that it was at, or its file. */
   readonly at: string;
+  /** Null when it came to none. */
+  readonly test: TestName | null;
   readonly reason: "time" | "crash";
 };
 
@@ -17,25 +19,29 @@ const MOST_MEMORY_MIB = 2048;
 export class Runner {
   readonly #tree: string;
   readonly #mutants: number;
+  readonly #marks: number;
   #child: Deno.ChildProcess | null = null;
   #lines: AsyncGenerator<string> | null = null;
 
   /**
    * @param tree The folder of the copy with the switches.
    * @param mutants How many these are.
+   * @param marks How many names are marked.
    */
-  constructor(tree: string, mutants: number) {
+  constructor(tree: string, mutants: number, marks: number) {
     this.#tree = tree;
     this.#mutants = mutants;
+    this.#marks = marks;
   }
 
   /**
-   * @param limitMs Of one test, or of one file where a mutant acts at load.
+   * @param limitMs Of one test, or of loading one file.
    */
   async obey(order: Order, limitMs: number): Promise<Outcome> {
-    if (order.kind === "try at load") await this.end();
+    const takesOwnProcess = order.kind === "try" && order.atLoad;
+    if (takesOwnProcess) await this.end();
     const outcome = await this.#obey(order, limitMs);
-    if (order.kind === "try at load" || outcome.kind === "lost") await this.end();
+    if (takesOwnProcess || outcome.kind === "lost") await this.end();
     return outcome;
   }
 
@@ -43,6 +49,7 @@ export class Runner {
     const lines = this.#begin();
     const writer = this.#child!.stdin.getWriter();
     let at = "the load";
+    let test: TestName | null = null;
     let timeIsOver = false;
     const overTime = () => {
       timeIsOver = true;
@@ -56,6 +63,7 @@ export class Runner {
         const answer = JSON.parse(next.value.slice(ANSWER.length)) as Answer;
         if (answer.kind !== "begins") return answer;
         at = answer.what;
+        test = answer.test;
         clearTimeout(timer);
         timer = setTimeout(overTime, limitMs);
       }
@@ -65,7 +73,7 @@ export class Runner {
       clearTimeout(timer);
       writer.releaseLock();
     }
-    return { kind: "lost", at, reason: timeIsOver ? "time" : "crash" };
+    return { kind: "lost", at, test, reason: timeIsOver ? "time" : "crash" };
   }
 
   #begin(): AsyncGenerator<string> {
@@ -79,6 +87,7 @@ export class Runner {
         ...PERMISSIONS,
         join(this.#tree, "tests/mutation/runner_main.ts"),
         String(this.#mutants),
+        String(this.#marks),
       ],
       cwd: this.#tree,
       stdin: "piped",

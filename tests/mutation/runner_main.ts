@@ -9,12 +9,12 @@ import fc from "fast-check";
 import {
   ANSWER,
   type Answer,
+  type Failed,
   linesOf,
   type Measured,
   type Order,
-  type TestName,
 } from "./protocol.ts";
-import { reserve, takeAsks, turnOff, turnOn } from "./switches.ts";
+import { reserve, takeAsks, takeUsed, turnOff, turnOn } from "./switches.ts";
 
 type TestBody = (context: StepContext) => unknown;
 
@@ -81,81 +81,62 @@ function firstLine(error: unknown): string {
 
 async function measure(file: string): Promise<Answer> {
   takeAsks();
+  takeUsed();
   let tests: readonly CapturedTest[] = [];
   try {
     tests = await load(file);
   } catch (error) {
-    return { kind: "measured", asksAtLoad: [], failure: firstLine(error), tests: [] };
+    const failure = firstLine(error);
+    return { kind: "measured", asksAtLoad: [], usedAtLoad: [], failure, tests: [] };
   }
-  const asksAtLoad = takeAsks();
+  const [asksAtLoad, usedAtLoad] = [takeAsks(), takeUsed()];
   const measured: Measured[] = [];
   for (const [index, test] of tests.entries()) {
-    answer({ kind: "begins", what: test.name });
+    const { name } = test;
+    answer({ kind: "begins", what: name, test: { file, index } });
     const start = performance.now();
     const failure = await failureOf(test);
     const ms = performance.now() - start;
-    measured.push({ index, name: test.name, ms, failure, asks: takeAsks() });
+    measured.push({ index, name, ms, failure, asks: takeAsks(), used: takeUsed() });
   }
-  return { kind: "measured", asksAtLoad, failure: null, tests: measured };
+  return { kind: "measured", asksAtLoad, usedAtLoad, failure: null, tests: measured };
 }
 
-/** @param passesWithout Whether a test passes on the sources as they are. */
-async function tryTests(
-  tests: readonly TestName[],
-  passesWithout: (test: CapturedTest) => Promise<boolean> | true,
-): Promise<Answer> {
-  for (const { file, index } of tests) {
-    const test = (await load(file))[index]!;
-    answer({ kind: "begins", what: test.name });
-    const failure = await failureOf(test);
-    if (failure !== null && await passesWithout(test)) {
-      return { kind: "tried", killer: test.name, failure };
-    }
-  }
-  return { kind: "tried", killer: null, failure: null };
-}
-
-async function tryAtLoad(
-  files: (Order & { kind: "try at load" })["files"],
-): Promise<Answer> {
-  for (const [file, indices] of files) {
-    answer({ kind: "begins", what: file });
+async function tryTests(order: Order & { kind: "try" }): Promise<Answer> {
+  const { mutant, asksOfClean, atLoad, tests } = order;
+  // Otherwise loading comes first: a mutant that is on then would stay in what the modules have made.
+  if (!atLoad) { for (const { file } of tests) await load(file); }
+  turnOn(mutant, atLoad ? Infinity : asksOfClean);
+  for (const test of tests) {
+    answer({ kind: "begins", what: test.file, test });
+    let known: CapturedTest;
     try {
-      await load(file);
+      known = (await load(test.file))[test.index]!;
     } catch (error) {
-      return { kind: "tried", killer: file, failure: firstLine(error) };
+      return failed({ test, name: test.file, failure: firstLine(error), passesWithout: null });
     }
-    const tried = await tryTests(indices.map((index) => ({ file, index })), () => true);
-    if (tried.kind === "tried" && tried.killer !== null) return tried;
+    const { name } = known;
+    answer({ kind: "begins", what: name, test });
+    const failure = await failureOf(known);
+    if (failure === null) continue;
+    turnOff();
+    const passesWithout = atLoad ? null : await failureOf(known) === null;
+    return failed({ test, name, failure, passesWithout });
   }
-  return { kind: "tried", killer: null, failure: null };
+  turnOff();
+  return { kind: "tried", failed: null };
 }
 
-async function obey(order: Order): Promise<Answer> {
-  if (order.kind === "measure") return await measure(order.file);
-  if (order.kind === "try at load") {
-    turnOn(order.mutant, Infinity);
-    return await tryAtLoad(order.files);
-  }
-  // Loading comes first: a mutant that is on then would stay in what the modules have made.
-  for (const { file } of order.tests) await load(file);
-  turnOn(order.mutant, order.asksOfClean);
-  const passesWithout = async (test: CapturedTest) => {
-    turnOff();
-    const failure = await failureOf(test);
-    turnOn(order.mutant, order.asksOfClean);
-    return failure === null;
-  };
-  const tried = await tryTests(order.tests, order.confirm ? passesWithout : () => true);
-  turnOff();
-  return tried;
+function failed(what: Failed): Answer {
+  return { kind: "tried", failed: what };
 }
 
 Object.assign(Deno, { test: capture });
 for (const method of ["log", "error", "warn", "info", "debug"] as const) console[method] = () => {};
 // The same cases each time, and no search for the smallest one that fails: any is enough.
 fc.configureGlobal({ seed: 1, endOnFailure: true });
-reserve(Number(Deno.args[0]));
+reserve(Number(Deno.args[0]), Number(Deno.args[1]));
 for await (const line of linesOf(Deno.stdin.readable)) {
-  answer(await obey(JSON.parse(line) as Order));
+  const order = JSON.parse(line) as Order;
+  answer(order.kind === "measure" ? await measure(order.file) : await tryTests(order));
 }

@@ -3,52 +3,65 @@
  * changes can be tried without transpiling or loading anything again.
  */
 import type { Candidate } from "./candidates.ts";
+import type { Mark } from "./uses.ts";
 
 /** A change with the number of its switch. */
 export interface Mutant extends Candidate {
   readonly id: number;
 }
 
-/** Mutants of one place, and what lies inside that place. */
+/** Mutants of one place, or the mark of a name, and what lies inside that place. */
 interface Place {
   readonly start: number;
   readonly end: number;
   readonly mutants: Mutant[];
+  readonly marks: Mark[];
   readonly inner: Place[];
 }
 
 /**
- * The text of a file with a switch at each mutant; lines keep their numbers.
+ * The text of a file with a switch at each mutant, and what notes that a marked name is used; lines
+ * keep their numbers.
  *
  * @param switchUrl Of the module that has the switches.
  */
 export function withSwitches(
   text: string,
   mutants: readonly Mutant[],
+  marks: readonly Mark[],
   switchUrl: string,
 ): string {
-  if (mutants.length === 0) return text;
-  const top: Place = { start: 0, end: text.length, mutants: [], inner: nested(mutants) };
-  return `import { isOn as isOn__ } from ${JSON.stringify(switchUrl)}; ${inside(text, top)}`;
+  if (mutants.length + marks.length === 0) return text;
+  const inner = nested(mutants, marks);
+  const top: Place = { start: 0, end: text.length, mutants: [], marks: [], inner };
+  const imported = `import { isOn as isOn__, used as used__ } from ${JSON.stringify(switchUrl)}`;
+  return `${imported}; ${inside(text, top)}`;
 }
 
 /** Places in the order of the text, the wider first: what a place has inside follows it. */
-function nested(mutants: readonly Mutant[]): Place[] {
-  const sorted = mutants.toSorted((a, b) => a.start - b.start || b.end - a.end);
+function nested(mutants: readonly Mutant[], marks: readonly Mark[]): Place[] {
+  const places: Place[] = [
+    ...mutants.map((each) => ({ ...rangeOf(each), mutants: [each], marks: [], inner: [] })),
+    ...marks.map((each) => ({ ...rangeOf(each), mutants: [], marks: [each], inner: [] })),
+  ];
   const top: Place[] = [];
   const open: Place[] = [];
-  for (const mutant of sorted) {
-    while (open.length > 0 && open.at(-1)!.end <= mutant.start) open.pop();
+  for (const place of places.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    while (open.length > 0 && open.at(-1)!.end <= place.start) open.pop();
     const around = open.at(-1);
-    if (around !== undefined && around.start === mutant.start && around.end === mutant.end) {
-      around.mutants.push(mutant);
+    if (around !== undefined && around.start === place.start && around.end === place.end) {
+      around.mutants.push(...place.mutants);
+      around.marks.push(...place.marks);
       continue;
     }
-    const place = { start: mutant.start, end: mutant.end, mutants: [mutant], inner: [] };
     (around?.inner ?? top).push(place);
     open.push(place);
   }
   return top;
+}
+
+function rangeOf({ start, end }: { readonly start: number; readonly end: number }) {
+  return { start, end };
 }
 
 /** The text of a place, with the switches of what is inside it. */
@@ -64,6 +77,9 @@ function inside(text: string, place: Place): string {
 
 function switched(text: string, place: Place): string {
   let out = inside(text, place);
+  for (const { id, isShorthand } of place.marks) {
+    out = `${isShorthand ? `${out}: ` : ""}(used__[${id}] = 1, ${out})`;
+  }
   for (const { id, replacement } of place.mutants) {
     out = replacement === null
       ? `{ if (!isOn__(${id})) { ${out} } }`

@@ -14,6 +14,9 @@ let active = NONE;
 let asksLeft = Infinity;
 let asks = new Uint32Array(0);
 
+/** By mark, 1 where the marked name was used. @see uses.ts */
+export let used = new Uint8Array(0);
+
 /** True when the sources are to behave as the mutant does. */
 export function isOn(id: number): boolean {
   asks[id]!++;
@@ -22,9 +25,10 @@ export function isOn(id: number): boolean {
   return true;
 }
 
-/** Makes room for so many mutants, all off. */
-export function reserve(count: number): void {
+/** Makes room for so many mutants, all off, and marks. */
+export function reserve(count: number, marks: number): void {
   asks = new Uint32Array(count);
+  used = new Uint8Array(marks);
   active = NONE;
 }
 
@@ -47,5 +51,13 @@ export function takeAsks(): [id: number, count: number][] {
   const taken: [number, number][] = [];
   for (let id = 0; id < asks.length; id++) if (asks[id]! > 0) taken.push([id, asks[id]!]);
   asks.fill(0);
+  return taken;
+}
+
+/** The marks whose names were used since the last time. */
+export function takeUsed(): number[] {
+  const taken: number[] = [];
+  for (let id = 0; id < used.length; id++) if (used[id] === 1) taken.push(id);
+  used.fill(0);
   return taken;
 }

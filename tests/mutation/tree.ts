@@ -3,6 +3,7 @@ import { dirname, join } from "@std/path";
 import ts from "typescript";
 import { filesBelow } from "../source_text.ts";
 import { type Mutant, withSwitches } from "./schemata.ts";
+import type { Mark } from "./uses.ts";
 
 /** What the tests read, beside `tests/golden`, which is large and only read. */
 const COPIED = [
@@ -85,22 +86,40 @@ export function otherTestFiles(root: string): string[] {
   return [...FIRST, ...others.filter((path) => !FIRST.includes(path))];
 }
 
-/** Copies the project, with a switch at each mutant. */
-export function writeTree(root: string, tree: string, mutants: readonly Mutant[]): void {
+/** Every source that a test may load, and the tests. */
+export function allSources(root: string): string[] {
+  const golden = LINKED.map((place) => join(root, place));
+  return [...new Set([...MUTATED, ...OTHERS])]
+    .flatMap((folder) => filesWithout(join(root, folder), golden))
+    .map((path) => path.slice(root.length))
+    .filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts") && !isOwn(path));
+}
+
+/** What tries the changes is not among what is changed. */
+function isOwn(path: string): boolean {
+  return path.startsWith("tests/mutation/") && path !== REPLAYED;
+}
+
+/** Copies the project, with a switch at each mutant and a mark at each name that one changes. */
+export function writeTree(
+  root: string,
+  tree: string,
+  mutants: readonly Mutant[],
+  marks: readonly Mark[],
+): void {
   const byFile = Map.groupBy(mutants, ({ path }) => path);
+  const marksByFile = Map.groupBy(marks, ({ path }) => path);
   const switchUrl = `file://${join(tree, "tests/mutation/switches.ts")}`;
   for (const place of COPIED) {
     for (const path of filesWithout(join(root, place), LINKED.map((each) => join(root, each)))) {
       const name = path.slice(root.length);
       const target = join(tree, name);
       Deno.mkdirSync(dirname(target), { recursive: true });
-      const changed = byFile.get(name);
-      if (changed === undefined) Deno.copyFileSync(path, target);
+      const [changed, marked] = [byFile.get(name) ?? [], marksByFile.get(name) ?? []];
+      if (changed.length + marked.length === 0) Deno.copyFileSync(path, target);
       else {
-        Deno.writeTextFileSync(
-          target,
-          withSwitches(Deno.readTextFileSync(path), changed, switchUrl),
-        );
+        const text = withSwitches(Deno.readTextFileSync(path), changed, marked, switchUrl);
+        Deno.writeTextFileSync(target, text);
       }
     }
   }
