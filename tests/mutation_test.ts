@@ -80,7 +80,7 @@ Deno.test("all changes stand in one text, each behind its switch, on the lines t
   assertEquals(withSwitches(SOURCE, [], [], "./switches.ts"), SOURCE);
 });
 
-/** By line of `sizes.ts`: the lines of the other files where a test may notice what it changes. */
+/** By line of the changed file: the lines where a test may notice what it changes. */
 function usesIn(files: Readonly<Record<string, string>>): Record<number, string[]> {
   const folder = Deno.makeTempDirSync();
   try {
