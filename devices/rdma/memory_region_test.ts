@@ -125,8 +125,13 @@ Deno.test("a page that may be written is marked dirty once, one that may only be
   mm.faultIn(virt(START + 8 * PAGE), false);
   adapter.prefetch(mr, virt(START + 8 * PAGE), PAGE, true, true);
   assertEquals(mr.table!.access(8), TABLE_READ);
+  const frames = [phys, mm.pageAt(virt(START + 8 * PAGE))!.phys].map((at) =>
+    mm.frameOf(at / PAGE)!
+  );
+  assertEquals(frames.map(({ dirty }) => dirty), [false, false]);
   discard(0, 16);
   assertEquals(fields("odp.dirty"), [{ region: "mr1", phys }]);
+  assertEquals(frames.map(({ dirty }) => dirty), [true, false]);
 });
 
 Deno.test("the device's table goes first, then the IOMMU's, then the page (hmm-rdma-vfio.md 2.3)", () => {
@@ -383,4 +388,23 @@ Deno.test("a stretch that was read and not yet mapped is told to the device by i
   assertEquals([slow.begin(), slow.readPages(), slow.map()], [0, 0, 0]);
   const led = machine.iommu.lookup(mr.umem.dev!, mr.table!.address(0));
   assertEquals([led === before, led === mm.pageAt(START)!.phys], [true, false]);
+});
+
+Deno.test("each invalidation tells what it was counted as, whatever was taken back before (hmm-rdma-vfio.md 2.3)", () => {
+  const { discard, fault, machine, region } = rig();
+  const mr = region();
+  const told: unknown[] = [];
+  machine.events.listen((event) => {
+    if (event.name === "odp.invalidate") {
+      told.push([event.why?.inputs.counted, event.fields.unmapped]);
+    }
+  });
+  // A run that ends with its block is counted one longer.
+  fault(mr, 0, 4);
+  discard(0, 16);
+  assertEquals(mr.statistics.invalidations, 9);
+  fault(mr, 0, 2);
+  discard(0, 16);
+  assertEquals(mr.statistics.invalidations, 18);
+  assertEquals(told, [[9, 4], [9, 2]]);
 });

@@ -206,6 +206,12 @@ Deno.test("a cut inside a vector tells the vector, how much of it is done, and w
     ends_at_bytes: 0x200,
     begins_at_bytes: 0x600,
   });
+  const odd = split([vec(0x100_0200, 0xa00), vec(0x200_0600, 0x600)], {
+    maxUserSectors: 8,
+    virtBoundaryMask: 4095,
+  });
+  const { ends_at_bytes, begins_at_bytes, piece } = odd.events[0]!.why?.inputs ?? {};
+  assertEquals([piece, ends_at_bytes, begins_at_bytes], [1, 0xc00, 0x600]);
 });
 
 Deno.test("an offset against the DMA alignment is refused with INVAL (block.md ch. 1, assertion 7)", () => {

@@ -54,3 +54,40 @@ Deno.test("calls that fail one after the other look at all ranges once (dma.md 4
   assertEquals(domain.allocIova(0x100_0000, false), 0);
   assertEquals([causes.slice(1000), looks], [["beyond_limit", "beyond_limit"], 3]);
 });
+
+Deno.test("what a search was limited by is the bus where its limit is the lower one, else the mask (dma.md 4.4)", () => {
+  const limited = (options: { maskBits: number; busLimitBits?: number }) => {
+    const base = defaultMachineConfig();
+    const machine = new Machine({
+      ...base,
+      iommu: { ...base.iommu, mode: "strict", model: "vtd" },
+    });
+    const dev = new DmaDevice("nic", options);
+    machine.iommu.attach(dev);
+    const told: unknown[] = [];
+    machine.events.listen((event) => told.push(event.why?.inputs.limited_by), [
+      "iova.alloc_failed",
+    ]);
+    assertEquals(dev.domain!.allocIova(2 ** 32, false), 0);
+    return told;
+  };
+  assertEquals(limited({ maskBits: 32, busLimitBits: 24 }), ["bus"]);
+  assertEquals(limited({ maskBits: 24, busLimitBits: 32 }), ["mask"]);
+  assertEquals(limited({ maskBits: 24 }), ["mask"]);
+});
+
+Deno.test("a domain that is made new prefers what its device preferred when it was attached", () => {
+  for (const prefer32Bit of [true, false]) {
+    const base = defaultMachineConfig();
+    const machine = new Machine({
+      ...base,
+      iommu: { ...base.iommu, mode: "strict", model: "vtd" },
+    });
+    const dev = new DmaDevice("nic", { prefer32Bit });
+    machine.iommu.attach(dev);
+    const first = dev.prefer32Bit;
+    dev.prefer32Bit = !first;
+    dev.domain!.renew();
+    assertEquals([dev.prefer32Bit, first], [first, prefer32Bit]);
+  }
+});

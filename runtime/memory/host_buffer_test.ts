@@ -113,5 +113,9 @@ Deno.test("HostBuffer knows its pages and where each byte lies", () => {
     at(0x10_10ff),
     at(0x20_0000),
   ]);
-  assertThrows(() => host.physAt(0x1a00), RangeError);
+  assertThrows(
+    () => host.physAt(0x1a00),
+    RangeError,
+    `Cannot find byte 6656 of a buffer: it has ${host.sizeBytes} bytes`,
+  );
 });

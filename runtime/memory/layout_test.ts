@@ -73,3 +73,19 @@ Deno.test("layOutMemory() refuses windows that overlap", () => {
     'window "b" overlaps "a"',
   );
 });
+
+Deno.test("layOutMemory() keeps a window of one byte, and leaves out one of none", () => {
+  const ranges = layOutMemory({
+    ramSizeBytes: MIB,
+    windows: [
+      { name: "port", basePhys: at(0x8_0200), sizeBytes: 1 },
+      { name: "nothing", basePhys: at(0x4_0000), sizeBytes: 0 },
+    ],
+    regions: [],
+  });
+  assertEquals(ranges.map(({ name, basePhys, sizeBytes }) => [name, basePhys, sizeBytes]), [
+    ["ram", 0, 0x8_0000],
+    ["port", 0x8_0200, 1],
+    ["ram", 0x8_1000, 0x8_0000],
+  ]);
+});

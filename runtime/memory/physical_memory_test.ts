@@ -152,3 +152,14 @@ Deno.test("reading words where nothing was written makes no page", () => {
   assertEquals([...words], [0, 0]);
   assertEquals(ram.budget.usedBytes, 0);
 });
+
+Deno.test("forEachPage() comes by pages in the order of their addresses, however far apart", () => {
+  const ram = new PhysicalMemory(
+    layOutMemory({ ramSizeBytes: 512 * GIB, windows: [], regions: [] }),
+  );
+  const written = [300 * GIB, 70 * GIB, 5 * MIB, 400 * GIB, 64 * GIB, 64 * GIB - 4096, 0];
+  for (const phys of written) ram.write(at(phys), new Uint8Array([1]), 0, 1);
+  const visited: number[] = [];
+  ram.forEachPage((phys) => visited.push(phys));
+  assertEquals(visited, written.toSorted((a, b) => a - b));
+});

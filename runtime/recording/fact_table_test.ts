@@ -194,3 +194,16 @@ Deno.test("a table takes eight bytes a field, four of each number of a life, and
   table.begin(1, range(0x1000 * 256, 0x1000));
   assertEquals(table.hostBytes, 2 * first);
 });
+
+Deno.test("what has ended with its owner ends once, and what begins anew is another row", () => {
+  const table = new FactTable(RANGES, new ValuePool());
+  table.begin(1, range(0x1000, 0x1000));
+  table.begin(1, range(0x3000, 0x1000));
+  table.begin(1, range(0x1000, 0x1000, 0x5000, "nic"));
+  table.endAll(2, ["ssd"]);
+  assertEquals([table.live, rowsAt(table, 2)], [1, ["4096+4096=>20480 #1"]]);
+  table.endAll(3, ["ssd"]);
+  assertEquals([table.live, table.row(0).died, table.row(1).died], [1, 2, 2]);
+  table.begin(4, range(0x1000, 0x1000, 0x9000));
+  assertEquals([table.live, rowsAt(table, 4)], [2, ["4096+4096=>20480 #1", "4096+4096=>36864 #4"]]);
+});

@@ -564,8 +564,8 @@ export const EQUIVALENT: readonly Equivalent[] = [
   {
     path: "runtime/price_presets.ts",
     line: "const TLP_BYTES = 12 + 4 + 4 + 4;",
-    changes: ["12 → 12 - 1", "4 → 4 - 1"],
-    reason: "a price is rounded to nanoseconds: 23 bytes come to three as 24 do",
+    changes: ["12 → 12 - 1", "12 → 12 + 1", "4 → 4 - 1", "4 → 4 + 1"],
+    reason: "a price is rounded to nanoseconds: 23 bytes and 25 come to three as 24 do",
   },
   {
     path: "runtime/price_presets.ts",
@@ -649,5 +649,49 @@ export const EQUIVALENT: readonly Equivalent[] = [
     line: "const FIRST_BUCKETS = 256;",
     changes: ["256 → 256 - 1", "256 → 256 + 1"],
     reason: "how evenly records lie in the buckets: a longer chain is searched as well",
+  },
+  {
+    path: "runtime/block/merge.ts",
+    line: "if (integrity !== 0 && integrity > limits.maxIntegritySegments) return false;",
+    changes: ["0 → 0 + 1"],
+    reason: "either both requests have integrity segments, which makes two at least, or none has",
+  },
+  {
+    path: "runtime/iommu/fault_log/find_fault_logs.ts",
+    line: "for (const { line } of this.#open.values()) if (line < least) least = line;",
+    changes: ["line < least → line <= least"],
+    reason: "what is equal is set to itself",
+  },
+  {
+    path: "runtime/memory/page_allocator.ts",
+    line: "if (free < 0) return -1;",
+    changes: ["free < 0 → free <= 0", "0 → 0 + 1"],
+    reason: "it is looked for behind a page that is in the way, and so is never page 0",
+  },
+  {
+    path: "devices/nvme/driver/data_6_12/scatterlist_pool.ts",
+    line: "return this.#free.pop() ?? new Scatterlist([], this.#capacityEntries);",
+    changes: [
+      "this.#free.pop() ?? new Scatterlist([], this.#capacityEntries) → new Scatterlist([], this.#capacityEntries)",
+    ],
+    reason: "a used list is empty as a new one is: a benchmark shows the garbage, no test does",
+  },
+  {
+    path: "devices/nvme/driver/nvme_driver.ts",
+    line: "discard: false,",
+    changes: ["false → true"],
+    reason: "set by what the controller says of itself, before limits of a disk are made of it",
+  },
+  {
+    path: "devices/nvme/driver/nvme_driver.ts",
+    line: "writeZeroes: false,",
+    changes: ["false → true"],
+    reason: "set by what the controller says of itself, before limits of a disk are made of it",
+  },
+  {
+    path: "devices/nvme/driver/nvme_driver.ts",
+    line: "volatileWriteCache: false,",
+    changes: ["false → true"],
+    reason: "set by what the controller says of itself, before limits of a disk are made of it",
   },
 ];

@@ -248,3 +248,27 @@ Deno.test("a compare fails for any byte that differs, in the first range and in 
     assertEquals(status(), 0);
   }
 });
+
+Deno.test("a compare of more than a piece of 1 MiB reads on where the piece ended", () => {
+  const rig = new Rig({ sgl: true });
+  const size = 2 ** 20 + 4096;
+  const fields = {
+    flags: 0x40,
+    sgl: [0x40_0000, size, 0] as const,
+    lba: 5,
+    blocks: size / 512,
+  };
+  assertEquals(rig.io({ ...fields, opcode: READ }).status, 0);
+  assertEquals(rig.io({ ...fields, opcode: COMPARE }).status, 0);
+  rig.memory.bytes[0x40_0000 + size - 1]! ^= 1;
+  assertEquals(rig.io({ ...fields, opcode: COMPARE }).status, 0x4285);
+});
+
+Deno.test("with an SGL for the data the metadata pointer may lie anywhere, with PRPs at a dword (NVM Express 1.4, figure 105)", () => {
+  const rig = new Rig({ metadataBytes: 8, sgl: true });
+  const read = { lba: 10, blocks: 4, mptr: 0x30_0003 };
+  assertEquals(rig.io({ ...read, flags: 0x40, sgl: [BUFFER, 2048, 0] }).status, 0);
+  assertEquals(rig.memory.bytes.slice(0x30_0003, 0x30_0023), fresh(80, 32, METADATA_TAG));
+  assertEquals(rig.io({ ...read, prp1: BUFFER }).status & 0x7ff, 0x02);
+  assertEquals(rig.io({ ...read, mptr: 0x30_0002, prp1: BUFFER }).status & 0x7ff, 0x02);
+});

@@ -110,3 +110,15 @@ Deno.test("what is unknown and could change an answer is a doubt, and nothing el
   const guest = `${ROOT}${disks}00:05.0 0100: 1af4:1042\n\n`;
   assertEquals(doubts(machineOf(guest)), ["the CPU is unknown: from AMD's Zen on it would pass"]);
 });
+
+Deno.test("a bus between those of a bridge hangs below one that is missing, in the bridge's own domain alone", () => {
+  const assumed = (text: string) =>
+    linkListing(readListing(text)).roots
+      .map(({ domain, bus, assumed }) => [domain, bus, assumed]);
+  const at = (domain: string) =>
+    bridge("00:01.0", "8086:6f02", [1, 4]).replace("00:01.0", `${domain}:00:01.0`);
+  const port = "\tCapabilities: [40] Express (v2) Root Complex Integrated Endpoint\n";
+  const endpoint = (domain: string) => `${domain}:03:00.0 0108: 144d:a822\n${port}\n`;
+  assertEquals(assumed(at("0001") + endpoint("0001")), [[1, 0, false], [1, 3, true]]);
+  assertEquals(assumed(at("0001") + endpoint("0000")), [[0, 3, false], [1, 0, false]]);
+});

@@ -12,6 +12,7 @@ import {
 } from "../attributes.ts";
 import { UNLIMITED_BYTES } from "./mapping.ts";
 import { requiredMask } from "./mapping_queries.ts";
+import { DmaIovaState } from "../iova_state.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, testBench } from "../testing.ts";
 
@@ -399,4 +400,32 @@ Deno.test("an unmap of what is not mapped leaves the device with no mappings, an
     machine.dma.dmaMapPhys(dev, at(0x10_0000), 4096, DMA_TO_DEVICE);
     assertEquals(dev.mappings, 1);
   }
+});
+
+Deno.test("dma_map_sg gives the number of outputs, dma_map_sgtable 0; told to fail, 0 and its errno (dma.md 7.1)", () => {
+  const bench = testBench();
+  const { machine, dev } = bench;
+  const list = () =>
+    new Scatterlist(
+      [0x10_0000, 0x20_0000, 0x30_0200].map((phys) => ({ phys: at(phys), sizeBytes: 0x200 })),
+    );
+  assertEquals(machine.dma.dmaMapSg(dev, list(), DMA_TO_DEVICE), 3);
+  assertEquals(machine.dma.dmaMapSgtable(dev, list(), DMA_TO_DEVICE), 0);
+  assertEquals(bench.fields("ret.dma_map_sg"), [{ result: 3, error: null }]);
+  assertEquals(bench.fields("ret.dma_map_sgtable"), [{ result: 0, error: null }]);
+  bench.forget();
+  machine.armFault(new ArmedFault(FAULT.dma_map_sg, 1, 1));
+  assertEquals(machine.dma.dmaMapSg(dev, list(), DMA_TO_DEVICE), 0);
+  assertEquals(bench.fields("ret.dma_map_sg"), [{ result: 0, error: "ENOMEM" }]);
+});
+
+Deno.test("a reservation that is told to fail leaves a state with nothing in it (dma.md 3.2)", () => {
+  const { machine, dev } = testBench();
+  const state = new DmaIovaState();
+  assertEquals(machine.dma.dmaIovaTryAlloc(dev, state, at(0x10_0000), 0x3000), true);
+  const { addr, sizeBytes } = state;
+  assertEquals([addr !== 0, sizeBytes], [true, 0x3000]);
+  machine.armFault(new ArmedFault(FAULT.dma_iova_try_alloc, 1, 1));
+  assertEquals(machine.dma.dmaIovaTryAlloc(dev, state, at(0x10_0000), 0x3000), false);
+  assertEquals([state.addr as number, state.sizeBytes, state.held], [0, 0, false]);
 });
