@@ -44,7 +44,7 @@ export interface MutationRun {
 }
 
 /** A test is at an end when it takes so long, and so many times as long as it took unchanged. */
-const SLACK_MS = 8_000;
+const SLACK_MS = 10_000;
 const SLOWER = 10;
 /** What Deno says where a process may start no other. */
 const STARTS_PROCESS = "Requires run access";
@@ -135,7 +135,7 @@ async function measureAll(
   const measured = new Map<string, Clean>();
   await Promise.all(runners.map(async (runner) => {
     for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
-      const outcome = await runner.obey({ kind: "measure", file }, LOAD_LIMIT_MS);
+      const outcome = await runner.obey({ kind: "measure", file }, () => LOAD_LIMIT_MS);
       if (outcome.kind === "lost") {
         run.note(`left out: ${file}: ${outcome.reason} in ${outcome.at}`);
       }
@@ -192,7 +192,8 @@ async function tryMutant(
     ms: Math.round(performance.now() - start),
   });
   const asksOfClean = plan.mostAsks(mutant.id);
-  const limitMs = SLACK_MS + SLOWER * plan.mostMs(mutant.id);
+  const limitMs: Limit = (test) =>
+    test === null ? LOAD_LIMIT_MS : SLACK_MS + SLOWER * plan.msOf(test);
   const tests = plan.testsOf(mutant.id, mutant.path);
   if (tests.length > 0) {
     const order = { kind: "try", mutant: mutant.id, asksOfClean, atLoad: false, tests } as const;
@@ -202,7 +203,7 @@ async function tryMutant(
   if (plan.actsAtLoad(mutant.id)) {
     const atLoad = plan.testsAtLoad(uses.get(mutant.id)!, mutant.path);
     const order = { kind: "try", mutant: mutant.id, asksOfClean, atLoad: true, tests: atLoad };
-    const killer = await killerOf(order as TryOrder, LOAD_LIMIT_MS, runner, confirmAtLoad);
+    const killer = await killerOf(order as TryOrder, limitMs, runner, confirmAtLoad);
     if (killer !== null) return result("killed", killer);
     return result("survived", null);
   }
@@ -210,6 +211,7 @@ async function tryMutant(
 }
 
 type TryOrder = Order & { readonly kind: "try" };
+type Limit = (test: TestName | null) => number;
 
 /**
  * The first test that notices a mutant, and what it ended with. One that took too long, or whose
@@ -220,7 +222,7 @@ type TryOrder = Order & { readonly kind: "try" };
  */
 async function killerOf(
   order: TryOrder,
-  limitMs: number,
+  limitMs: Limit,
   runner: Runner,
   confirm: boolean,
 ): Promise<string | null> {
@@ -258,12 +260,12 @@ function suspectOf(outcome: Outcome): Suspect | null {
 }
 
 /** Whether one test passes in a process without the mutant, and does not in another with it. */
-async function isNoticedAlone(order: TryOrder, limitMs: number, runner: Runner): Promise<boolean> {
+async function isNoticedAlone(order: TryOrder, limitMs: Limit, runner: Runner): Promise<boolean> {
   await runner.end();
   const without = await runner.obey({ ...order, mutant: NO_MUTANT }, limitMs);
   await runner.end();
   if (suspectOf(without) !== null) return false;
-  const again = await runner.obey(order, 2 * limitMs);
+  const again = await runner.obey(order, (test) => 2 * limitMs(test));
   await runner.end();
   return suspectOf(again) !== null;
 }

@@ -170,9 +170,9 @@ export class Plan {
     return this.#fitting(sorted, this.#choice.budgetMs).map(({ test }) => test);
   }
 
-  /** How long one of its tests takes at most. */
-  mostMs(mutant: number): number {
-    return Math.max(0, ...(this.#tests.get(mutant) ?? []).map(({ ms }) => ms));
+  /** How long a test that passes takes. */
+  msOf({ file, index }: TestName): number {
+    return this.#passing.get(file)?.find(({ test }) => test.index === index)?.ms ?? 0;
   }
 
   /** How often a test asks for it at most. */

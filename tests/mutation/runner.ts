@@ -35,9 +35,9 @@ export class Runner {
   }
 
   /**
-   * @param limitMs Of one test, or of loading one file.
+   * @param limitMs Of one test, or of loading its file; of what comes before any test for null.
    */
-  async obey(order: Order, limitMs: number): Promise<Outcome> {
+  async obey(order: Order, limitMs: (test: TestName | null) => number): Promise<Outcome> {
     const takesOwnProcess = order.kind === "try" && order.atLoad;
     if (takesOwnProcess) await this.end();
     const outcome = await this.#obey(order, limitMs);
@@ -45,7 +45,7 @@ export class Runner {
     return outcome;
   }
 
-  async #obey(order: Order, limitMs: number): Promise<Outcome> {
+  async #obey(order: Order, limitMs: (test: TestName | null) => number): Promise<Outcome> {
     const lines = this.#begin();
     const writer = this.#child!.stdin.getWriter();
     let at = "the load";
@@ -55,7 +55,7 @@ export class Runner {
       timeIsOver = true;
       this.#child?.kill("SIGKILL");
     };
-    let timer = setTimeout(overTime, limitMs);
+    let timer = setTimeout(overTime, limitMs(null));
     try {
       await writer.write(new TextEncoder().encode(`${JSON.stringify(order)}\n`));
       for (let next = await lines.next(); next.done !== true; next = await lines.next()) {
@@ -65,7 +65,7 @@ export class Runner {
         at = answer.what;
         test = answer.test;
         clearTimeout(timer);
-        timer = setTimeout(overTime, limitMs);
+        timer = setTimeout(overTime, limitMs(test));
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
