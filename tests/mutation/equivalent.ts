@@ -694,4 +694,28 @@ export const EQUIVALENT: readonly Equivalent[] = [
     changes: ["false → true"],
     reason: "set by what the controller says of itself, before limits of a disk are made of it",
   },
+  {
+    path: "runtime/iommu/iotlb.ts",
+    line: "const HASH_MULTIPLIER = 0x9e3779b1;",
+    changes: ["0x9e3779b1 → 0x9e3779b1 - 1"],
+    reason: "what is hashed is found wherever it lies; it decides how evenly it lies",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line: "const HASH_MULTIPLIER = 0x9e3779b1;",
+    changes: ["0x9e3779b1 → 0x9e3779b1 + 1", "0x9e3779b1 → 0x9e3779b1 - 1"],
+    reason: "what is hashed is found wherever it lies; it decides how evenly it lies",
+  },
+  {
+    path: "runtime/dma/checker/record_table.ts",
+    line: "const HASH_MULTIPLIER = 0x9e3779b1;",
+    changes: ["0x9e3779b1 → 0x9e3779b1 + 1", "0x9e3779b1 → 0x9e3779b1 - 1"],
+    reason: "what is hashed is found wherever it lies; it decides how evenly it lies",
+  },
+  {
+    path: "runtime/dma/checker/cache_lines.ts",
+    line: "const HASH_MULTIPLIER = 0x9e3779b1;",
+    changes: ["0x9e3779b1 → 0x9e3779b1 + 1", "0x9e3779b1 → 0x9e3779b1 - 1"],
+    reason: "what is hashed is found wherever it lies; it decides how evenly it lies",
+  },
 ];
