@@ -91,3 +91,23 @@ Deno.test("an interrupt that nobody handles, and one of no vector, are told of",
     "irq 32 of ssd: nobody cared",
   ]);
 });
+
+Deno.test("a handler that comes and one that goes are told with the line's number, as the device's", () => {
+  const events = new EventStream(new VirtualClock());
+  const told: unknown[] = [];
+  events.listen(({ device, fields, name }) => told.push([name, device, fields]));
+  const interrupts = new Interrupts(
+    new CpuContext(),
+    { warn: () => {} } as never as KernelWarnings,
+    events,
+  );
+  interrupts.alloc("ssd", 2);
+  told.length = 0;
+  interrupts.request(33, { cookie: 7, flags: 0, run: () => 1 });
+  assertEquals(interrupts.request(33, { cookie: 8, flags: 0, run: () => 1 }), "EBUSY");
+  assertEquals([interrupts.release(33, 8), interrupts.release(33, 7)], [false, true]);
+  assertEquals(told, [["driver.request_irq", "ssd", { irq: 33 }], ["driver.free_irq", "ssd", {
+    irq: 33,
+  }]]);
+  assertEquals(events.context.device, null);
+});

@@ -35,6 +35,14 @@ Deno.test("HostBuffer.fill('random') depends on the machine's seed alone", () =>
   assertNotEquals(host.readAll(), first);
 });
 
+Deno.test("HostBuffer.fill('random') draws one number for four bytes, and no more", () => {
+  const [used, fresh] = [new Random(1), new Random(1)];
+  const home = { memory, pages: new PageAllocator(memory), random: used };
+  new HostBuffer(home, [{ phys: at(0x10_0000), sizeBytes: 0x200 }]).fill("random");
+  for (let draws = 0; draws < 0x200 / 4; draws++) fresh.nextU32();
+  assertEquals(used.nextU32(), fresh.nextU32());
+});
+
 Deno.test("HostBuffer.fill() with a byte sets every byte and nothing around", () => {
   const host = buffer();
   memory.fill(at(0x10_0000), 0x2000, 1);
