@@ -327,6 +327,21 @@ Deno.test("the package installs and works without this project (docs/install.md)
       assertStringIncludes(missing.output, 'Cannot read "three.dma": there is no such file');
     });
 
+    await t.step("compiles a driver in C and runs it, and says what to do where it cannot", () => {
+      for (const name of ["map.c", "map.dma"]) {
+        Deno.copyFileSync(join(ROOT, "drivers/map", name), join(base, name));
+      }
+      const found = /^ok \| 1 passed \| 0 failed \| 2 assertions \| 1 unexpected report$/m;
+      assertMatch(shell(base, base, "dmalab run map.dma").output, found);
+      // What is compiled is kept.
+      assertMatch(shell(base, base, "deno run -R=. dist/run.js map.dma").output, found);
+      const node = has("node") ? shell(base, base, "node dist/bin.js run map.dma") : null;
+      if (node !== null) {
+        assertMatch(node.output, /drivers in C are compiled and run by Deno, not by Node/);
+        assertEquals(node.code, 2);
+      }
+    });
+
     await t.step("makes a folder", async (t) => {
       const lab = join(base, "lab");
       Deno.removeSync(lab, { recursive: true });

@@ -4,7 +4,7 @@
  */
 import { STACK_BYTES } from "../../lang/builtins/c/c_addresses.ts";
 import { host } from "../host.ts";
-import { COMPILER } from "../package/places.ts";
+import { areHeadersReadable, COMPILER_CONFIG, compilerProgram } from "../package/places.ts";
 
 /** No driver takes so long: first the package is downloaded. */
 const MOST_MS = 300_000;
@@ -78,31 +78,50 @@ export interface CompileJob {
   readonly files: Readonly<Record<string, string>>;
 }
 
+/** Why the compiler could not be started, and what to do. */
+export interface NoCompiler {
+  readonly problem: string;
+  readonly hint: string;
+}
+
+const WITH_DENO =
+  "install dmalab for Deno, as its README says: `npx -y deno` is one for whom Node is all there is";
+
+/** Why nothing in C can be run here, compiled or not; null where it can. */
+export function noDrivers(): NoCompiler | null {
+  if (!("Deno" in globalThis)) {
+    return { problem: "Drivers in C are compiled and run by Deno, not by Node", hint: WITH_DENO };
+  }
+  if (areHeadersReadable()) return null;
+  const problem = "The headers that C is compiled with may not be read here";
+  return { problem, hint: "start with `-R -W --allow-run`: `deno task dmalab` does" };
+}
+
 /**
  * Compiles some drivers, each by itself: starting the compiler takes longer than that.
  *
- * @returns What the compiler made of each, or a sentence that says why it could not be started.
+ * @returns What the compiler made of each, or why it could not be started.
  */
 export async function compileC(
   jobs: readonly CompileJob[],
-): Promise<readonly Compiled[] | { readonly problem: string }> {
-  if (COMPILER === null) return { problem: "The package has no compiler of C: a checkout has" };
+): Promise<readonly Compiled[] | NoCompiler> {
   if (host.permissions.querySync({ name: "run", command: host.execPath() }).state !== "granted") {
     return {
-      problem: "Compiling C takes a process: start with --allow-run, as `deno task dmalab`",
+      problem: "Compiling C takes a process, which is not allowed here",
+      hint:
+        "start with `--allow-run`, and with `-W` to compile it once only: `deno task dmalab` does",
     };
   }
-  const { config, program } = COMPILER;
   const child = new host.Command(host.execPath(), {
     args: [
       "run",
       "--no-prompt",
       "--quiet",
       "--frozen",
-      `--config=${config}`,
+      `--config=${COMPILER_CONFIG}`,
       "-R",
       "--allow-env",
-      program,
+      compilerProgram(),
     ],
     stdin: "piped",
     stdout: "piped",
@@ -119,7 +138,10 @@ export async function compileC(
   await writer.close();
   const { code, stderr, stdout } = await child.output();
   clearTimeout(late);
-  if (code !== 0) return { problem: `The compiler of C ends with ${code}: ${firstLine(stderr)}` };
+  if (code !== 0) {
+    const problem = `The compiler of C ends with ${code}: ${firstLine(stderr)}`;
+    return { problem, hint: "it is downloaded the first time: 27 MB, from where npm packages are" };
+  }
   const made = JSON.parse(new TextDecoder().decode(stdout)) as readonly {
     readonly module: string | null;
     readonly said: string;

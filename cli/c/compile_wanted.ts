@@ -11,9 +11,16 @@ import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
 import type { CLoader } from "../../lang/values/c_module.ts";
-import { COMPILER, readCompilerLock, readHeaders, SUPPORT } from "../package/places.ts";
+import { readCompilerLock, readHeaders, SUPPORT } from "../package/places.ts";
 import { keepModule, keptModule } from "./c_cache.ts";
-import { ARGUMENTS, compileC, type Compiled, type CompileJob } from "./clang.ts";
+import {
+  ARGUMENTS,
+  compileC,
+  type Compiled,
+  type CompileJob,
+  type NoCompiler,
+  noDrivers,
+} from "./clang.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import type { HostShelf, WantedC } from "./c_shelf.ts";
 
@@ -40,6 +47,15 @@ interface Recipe {
 
 /** Compiles everything that loaders were asked for and do not have. */
 export async function compileWanted(loaders: readonly WantingLoader[]): Promise<void> {
+  const problem = noDrivers();
+  if (problem !== null) {
+    for (const { shelf } of loaders) {
+      for (const wanted of shelf.wanted) {
+        shelf.put(wanted, { module: null, diagnostics: [notCompiled(wanted, problem)] });
+      }
+    }
+    return;
+  }
   const recipes: Recipe[] = [];
   for (const loader of loaders) {
     for (const wanted of loader.shelf.wanted) recipes.push(await recipeOf(wanted, loader));
@@ -73,8 +89,7 @@ async function recipeOf(wanted: WantedC, loader: WantingLoader): Promise<Recipe>
   for (const [name, { text }] of sources) files[name] = text;
   for (const [name, text] of Object.entries(headers)) files[`${INCLUDE}/${name}`] = text;
   const job = { sources: [[...sources.keys()][0]!, `${INCLUDE}/${SUPPORT}`], files };
-  const compiler = COMPILER === null ? "" : readCompilerLock();
-  const key = await hashOf(JSON.stringify([compiler, ARGUMENTS, job]));
+  const key = await hashOf(JSON.stringify([readCompilerLock(), ARGUMENTS, job]));
   return { wanted, loader, sources, target, job, key };
 }
 
@@ -111,9 +126,9 @@ function innerName(name: string): string {
   return name.replaceAll("\\", "/").replace(/^\/+/, "root/").replaceAll("../", "above/");
 }
 
-function notCompiled({ source }: WantedC, { problem }: { readonly problem: string }): Diagnostic {
+function notCompiled({ source }: WantedC, { hint, problem }: NoCompiler): Diagnostic {
   const span = { source, start: 0, end: 0 };
-  return { code: "E0710", severity: "error", span, message: problem };
+  return { code: "E0710", severity: "error", span, message: problem, hint };
 }
 
 async function hashOf(text: string): Promise<string> {

@@ -37,6 +37,9 @@ const LIBRARY = {
   scenarios: "cli/testing/register_scenarios.ts",
 } as const;
 
+/** Folders that are read as they are: the rules, and what drivers in C are compiled with. */
+const AS_THEY_ARE = ["docs/behaviour", "include", "cli/c/compiler"];
+
 /** The folder of the declarations. */
 const TYPES = "types";
 
@@ -86,7 +89,7 @@ export function buildPackage(folder: string, withTypes = true): BuildOutcome {
   );
   Deno.copyFileSync(join(PROJECT, "LICENSE"), join(folder, "LICENSE"));
   Deno.copyFileSync(join(PROJECT, "docs/install.md"), join(folder, "README.md"));
-  copyRulePages(folder);
+  for (const path of AS_THEY_ARE) copyFiles(path, folder);
   if (withTypes) {
     for (const entry of Object.keys(LIBRARY) as (keyof typeof LIBRARY)[]) {
       nameTypes(join(folder, `${entry}.js`), typesOf(entry));
@@ -109,12 +112,13 @@ function declare(modules: readonly string[], folder: string): string | null {
   ]);
 }
 
-/** `dmalab explain` prints the rules from the pages themselves. */
-function copyRulePages(folder: string): void {
-  const pages = "docs/behaviour";
-  Deno.mkdirSync(join(folder, pages), { recursive: true });
-  for (const { name } of Deno.readDirSync(join(PROJECT, pages))) {
-    Deno.copyFileSync(join(PROJECT, pages, name), join(folder, pages, name));
+/** Copies all files of a folder of the project to the same place. */
+function copyFiles(path: string, folder: string): void {
+  Deno.mkdirSync(join(folder, path), { recursive: true });
+  for (const { isDirectory, name } of Deno.readDirSync(join(PROJECT, path))) {
+    const inner = `${path}/${name}`;
+    if (isDirectory) copyFiles(inner, folder);
+    else Deno.copyFileSync(join(PROJECT, inner), join(folder, inner));
   }
 }
 

@@ -8,7 +8,7 @@ import { host } from "../host.ts";
 /** A bundle is JavaScript, and all its files lie in the package's folder. */
 const IS_PACKAGE = import.meta.url.endsWith(".js");
 
-/** In both: `docs/behaviour/`, `include/`, `LICENSE`. */
+/** In both: `docs/behaviour/`, `include/`, `cli/c/compiler/`, `LICENSE`. */
 const ROOT = new URL(IS_PACKAGE ? "./" : "../../", import.meta.url);
 
 /** The text of a page of `docs/behaviour/`, by its name without the ending. */
@@ -19,19 +19,35 @@ export function readRulePage(name: string): string {
 /** The header folder that drivers in C are compiled with. */
 const HEADERS = new URL("include/", ROOT);
 
-/** The program that compiles C, and what says which package it is; none in the package. */
-export const COMPILER = IS_PACKAGE ? null : {
-  program: new URL("cli/c/compiler/compile_main.ts", ROOT).href,
-  config: new URL("cli/c/compiler/deno.json", ROOT).pathname,
-};
+/** The program that compiles C. */
+const COMPILER = new URL("cli/c/compiler/compile_main.ts", ROOT);
+
+/** What pins the compiler: a file of settings, and beside it the lock. */
+export const COMPILER_CONFIG: string = decodeURIComponent(
+  new URL("deno.json", COMPILER).pathname,
+);
+
+/**
+ * The address of the program. A folder of packages may lie around this one, where Deno neither runs
+ * TypeScript nor loads packages that nobody has installed: the address has the text in it.
+ */
+export function compilerProgram(): string {
+  const program = host.readTextFileSync(COMPILER);
+  return `data:application/typescript,${encodeURIComponent(program)}`;
+}
 
 /** The package of the compiler, with its version and its hash. */
 export function readCompilerLock(): string {
-  return host.readTextFileSync(new URL("cli/c/compiler/deno.lock", ROOT));
+  return host.readTextFileSync(new URL("deno.lock", COMPILER));
 }
 
 /** What is compiled with every driver in C, in that folder. */
 export const SUPPORT = "dmalab/support.c";
+
+/** Whether this program may read them. */
+export function areHeadersReadable(): boolean {
+  return host.permissions.querySync({ name: "read", path: HEADERS }).state === "granted";
+}
 
 /** The headers written by hand, by their paths. */
 export function readHeaders(): Readonly<Record<string, string>> {
