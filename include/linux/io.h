@@ -20,6 +20,33 @@
 #define iowrite16 writew
 #define ioread32 readl
 #define iowrite32 writel
+/* Halves of 64 bits, in the order that a device wants. */
+DMALAB_INLINE u64 lo_hi_readq(const volatile void *addr)
+{
+	u64 low = readl(addr);
+
+	return low | (u64)readl((const volatile char *)addr + 4) << 32;
+}
+
+DMALAB_INLINE u64 hi_lo_readq(const volatile void *addr)
+{
+	u64 high = readl((const volatile char *)addr + 4);
+
+	return high << 32 | readl(addr);
+}
+
+DMALAB_INLINE void lo_hi_writeq(u64 value, volatile void *addr)
+{
+	writel((u32)value, addr);
+	writel((u32)(value >> 32), (volatile char *)addr + 4);
+}
+
+DMALAB_INLINE void hi_lo_writeq(u64 value, volatile void *addr)
+{
+	writel((u32)(value >> 32), (volatile char *)addr + 4);
+	writel((u32)value, addr);
+}
+
 #define ioread64 readq
 #define iowrite64 writeq
 

@@ -91,6 +91,19 @@ DMALAB_INLINE int dmalab_sg_alloc(struct sg_table *table, void *entries, unsigne
 	return 0;
 }
 
+/* The first entries lie where the driver has room for them; where that is too small, all lie elsewhere. */
+#define sg_alloc_table_chained(table, count, first, room)                                       \
+	((first) && (unsigned int)(count) <= (unsigned int)(room)                               \
+		 ? dmalab_sg_alloc(table, first, (unsigned int)(count))                         \
+		 : dmalab_sg_alloc(table, kcalloc((size_t)(count), sizeof(struct scatterlist), GFP_ATOMIC), \
+				   (unsigned int)(count)))
+#define sg_free_table_chained(table, room)                        \
+	do {                                                      \
+		if ((table)->orig_nents > (unsigned int)(room))   \
+			kfree((table)->sgl);                      \
+		(table)->sgl = NULL;                              \
+	} while (0)
+
 #define sg_free_table(table)             \
 	do {                             \
 		kfree((table)->sgl);     \

@@ -2,6 +2,7 @@
 #define DMALAB_LINUX_SLAB_H
 
 #include <linux/kernel.h>
+#include <linux/bug.h>
 #include <linux/gfp.h>
 #include <linux/string.h>
 #include <dmalab/calls/slab.h>
@@ -20,5 +21,90 @@
 #define kvcalloc(n, size, gfp) kvmalloc(size_mul(n, size), (gfp) | __GFP_ZERO)
 #define vfree(p) kfree(p)
 #define kvfree(p) kfree(p)
+
+/* A cache of blocks of one size. Each block is seen by itself, as one of kmalloc() is. */
+struct kmem_cache {
+	size_t bytes;
+	void (*ctor)(void *);
+	unsigned long out;
+};
+
+struct kmem_cache_args {
+	unsigned int align;
+	void (*ctor)(void *);
+};
+
+#define SLAB_HWCACHE_ALIGN 0x01u
+#define SLAB_PANIC 0x02u
+
+DMALAB_INLINE struct kmem_cache *dmalab_cache(void *room, size_t bytes, void (*ctor)(void *))
+{
+	struct kmem_cache *cache = (struct kmem_cache *)room;
+
+	if (cache) {
+		cache->bytes = bytes;
+		cache->ctor = ctor;
+		cache->out = 0;
+	}
+	return cache;
+}
+
+DMALAB_INLINE void *dmalab_cache_took(struct kmem_cache *cache, void *block)
+{
+	if (block) {
+		cache->out++;
+		if (cache->ctor)
+			cache->ctor(block);
+	}
+	return block;
+}
+
+DMALAB_INLINE void (*dmalab_cache_ctor(const struct kmem_cache_args *args))(void *)
+{
+	void (*none)(void *) = 0;
+
+	return args ? args->ctor : none;
+}
+
+#define DMALAB_CACHE_5(name, bytes, align, flags, ctor) \
+	((void)(name), (void)(align), (void)(flags),    \
+	 dmalab_cache(kmalloc(sizeof(struct kmem_cache), GFP_KERNEL), bytes, ctor))
+#define DMALAB_CACHE_4(name, bytes, args, flags) \
+	((void)(name), (void)(flags),            \
+	 dmalab_cache(kmalloc(sizeof(struct kmem_cache), GFP_KERNEL), bytes, dmalab_cache_ctor(args)))
+#define DMALAB_CACHE_OF(a, b, c, d, e, form, ...) form
+/* By name, size, align, flags and ctor; or by name, size, arguments and flags. */
+#define kmem_cache_create(...) \
+	DMALAB_CACHE_OF(__VA_ARGS__, DMALAB_CACHE_5, DMALAB_CACHE_4, 0)(__VA_ARGS__)
+#define KMEM_CACHE(type, flags) \
+	kmem_cache_create(#type, sizeof(struct type), __alignof__(struct type), flags, 0)
+
+#define kmem_cache_alloc(cache, gfp)                                                        \
+	__extension__({                                                                     \
+		struct kmem_cache *dmalab_from_ = (cache);                                  \
+		dmalab_cache_took(dmalab_from_, kmalloc(dmalab_from_->bytes, gfp));         \
+	})
+#define kmem_cache_zalloc(cache, gfp) kmem_cache_alloc(cache, (gfp) | __GFP_ZERO)
+#define kmem_cache_free(cache, block)                     \
+	do {                                              \
+		void *dmalab_block_ = (block);            \
+		if (dmalab_block_)                        \
+			(cache)->out--;                   \
+		kfree(dmalab_block_);                     \
+	} while (0)
+#define kmem_cache_destroy(cache)                             \
+	do {                                                  \
+		struct kmem_cache *dmalab_cache_ = (cache);   \
+		if (dmalab_cache_)                            \
+			WARN_ON(dmalab_cache_->out != 0);     \
+		kfree(dmalab_cache_);                         \
+	} while (0)
+
+#define kmemdup(from, bytes, gfp) dmalab_copied(kmalloc(bytes, gfp), from, bytes)
+
+DMALAB_INLINE void *dmalab_copied(void *to, const void *from, size_t bytes)
+{
+	return to ? memcpy(to, from, bytes) : to;
+}
 
 #endif
