@@ -22,6 +22,20 @@
 #define vfree(p) kfree(p)
 #define kvfree(p) kfree(p)
 
+/* Room for what a variable or a type is; the flags may be left out. */
+#define DMALAB_FIRST(a, ...) a
+#define DMALAB_SECOND(a, b, ...) b
+#define DMALAB_THIRD(a, b, c, ...) c
+#define DMALAB_OBJ(of, gfp) ((__typeof__(of) *)kmalloc(sizeof(of), gfp))
+#define DMALAB_OBJS(of, n, gfp) ((__typeof__(of) *)kmalloc_array(n, sizeof(of), gfp))
+#define kmalloc_obj(...) \
+	DMALAB_OBJ(DMALAB_FIRST(__VA_ARGS__, 0), DMALAB_SECOND(__VA_ARGS__, GFP_KERNEL, 0))
+#define kzalloc_obj(...) \
+	DMALAB_OBJ(DMALAB_FIRST(__VA_ARGS__, 0), (DMALAB_SECOND(__VA_ARGS__, GFP_KERNEL, 0)) | __GFP_ZERO)
+#define kzalloc_objs(...)                                                                \
+	DMALAB_OBJS(DMALAB_FIRST(__VA_ARGS__, 0), DMALAB_SECOND(__VA_ARGS__, 0),         \
+		    (DMALAB_THIRD(__VA_ARGS__, GFP_KERNEL, 0)) | __GFP_ZERO)
+
 /* A cache of blocks of one size. Each block is seen by itself, as one of kmalloc() is. */
 struct kmem_cache {
 	size_t bytes;

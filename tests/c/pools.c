@@ -90,6 +90,23 @@ void pool_close(void)
 	kmem_cache_destroy(cache);
 }
 
+/* Blocks by what they are for. */
+int objects(void)
+{
+	struct entry *one = kzalloc_obj(*one), *some = kzalloc_objs(struct entry, 3, GFP_ATOMIC);
+	u64 *number = kmalloc_obj(u64);
+	int holds = 0;
+
+	if (one && some && number) {
+		*number = 7;
+		holds = (one->made == 0) + 2 * (some[2].rest[6] == 0) + 4 * (*number == 7);
+	}
+	kfree(one);
+	kfree(some);
+	kfree(number);
+	return holds;
+}
+
 /* A list of that many entries, of which three have room here. */
 int chained(int count)
 {
