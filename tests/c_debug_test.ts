@@ -90,7 +90,8 @@ Deno.test("a line of C stops forwards and backwards, with the calls of both lang
   assertEquals(others, []);
   assertEquals(lineAt(recording, at!), "wire.c:31");
   assertEquals(stopsOf(recording, { kind: "line", file, line: 31 }, "back"), [at!]);
-  const calls = "wire_irq:31 < rings:23 < send:98 < sends:35 < what is in the buffer is sent:45";
+  const calls =
+    "wire_irq:31 < on write 0x14:26 < send:98 < sends:45 < what is in the buffer is sent:55";
   assertEquals(callsAt(recording, at!), calls);
   // The mapping is there, and after the line it is gone: its unmapping is six events.
   assertEquals(evaluate(recording, at!, "iommu.live_mappings").text, "1");
@@ -104,8 +105,8 @@ Deno.test("a line of C stops forwards and backwards, with the calls of both lang
   const moved = stopsOf(recording, { kind: "line", file, line: 29 }, "forward");
   assertEquals(moved.map((each) => lineAt(recording, each)), ["wire.c:30"]);
   // A line without a file is one of the script.
-  const own = stopsOf(recording, { kind: "line", line: 31 }, "forward");
-  assertEquals(own.map((each) => lineAt(recording, each)), ["wire.dma:32"]);
+  const own = stopsOf(recording, { kind: "line", line: 43 }, "forward");
+  assertEquals(own.map((each) => lineAt(recording, each)), ["wire.dma:44"]);
 });
 
 Deno.test("steps go over calls of C, into them and out of them, both ways", async () => {
@@ -118,13 +119,13 @@ Deno.test("steps go over calls of C, into them and out of them, both ways", asyn
   const [irq] = stopsOf(recording, { kind: "line", file, line: 31 }, "forward");
   const to = (from: Position, unit: "into" | "over" | "out", way: "forward" | "back") =>
     lineAt(recording, move(recording, from, { unit, way }).at);
-  assertEquals(to(bell!, "into", "forward"), "wire.dma:19");
+  assertEquals(to(bell!, "into", "forward"), "wire.dma:20");
   assertEquals(to(bell!, "over", "forward"), "wire.c:99");
-  assertEquals(to(bell!, "out", "forward"), "wire.dma:36");
+  assertEquals(to(bell!, "out", "forward"), "wire.dma:46");
   assertEquals(to(bell!, "over", "back"), "wire.c:97");
-  assertEquals(to(bell!, "out", "back"), "wire.dma:35");
+  assertEquals(to(bell!, "out", "back"), "wire.dma:45");
   assertEquals(to(irq!, "out", "forward"), "wire.c:99");
-  assertEquals(to(irq!, "out", "back"), "wire.dma:23");
+  assertEquals(to(irq!, "out", "back"), "wire.dma:26");
   // An event inside of C, and the line that led to it.
   const event = recording.afterEvent(irq!.seq + 1);
   assertEquals(recording.eventNameAt(event.seq), "call.dma_unmap_single");

@@ -69,10 +69,11 @@ export class ProgramCompiler {
   /** The variables of a machine, in the order in which they get their values; its registers, too. */
   machine({ registers, variables }: MachineParts): readonly ConstCode[] {
     for (const { register } of registers) this.function(register.handler);
-    return [...variables.keys()].map((statement) => {
-      const { name, span } = statement;
+    return [...variables].map(([{ name, span, value }, variable]) => {
+      // No statement of a run: it is worked out before one begins.
       const functionIndex = this.#compile("constant", name.text, span, [], (compiler) => {
-        compiler.statement(statement);
+        compiler.expression(value);
+        compiler.builder.emit(-1, Op.StoreGlobal, this.tables.variableGlobal(variable));
         endFunction(compiler.builder);
       });
       return { global: null, functionIndex };
