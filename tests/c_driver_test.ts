@@ -98,8 +98,8 @@ Deno.test("requests, pools and memory of peers from C, on releases that have the
 
 Deno.test("caches, pools of elements and registers of all widths are what drivers in C take them for", async () => {
   const outcomes = await outcomesOf("pools.dma");
-  assertEquals(outcomes.length, 10);
-  for (const { failure, name } of outcomes) assertEquals(failure?.lines, undefined, name);
+  assertEquals(outcomes.size, 10);
+  assertEquals([...outcomes].filter(([, outcome]) => outcome !== "held"), []);
 });
 
 Deno.test("a driver in C from probe to remove, with registers and interrupts that a script describes", async () => {
