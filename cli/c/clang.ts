@@ -134,9 +134,11 @@ export async function compileC(
     files,
     output: OUTPUT,
   }));
-  await writer.write(new TextEncoder().encode(JSON.stringify(orders)));
-  await writer.close();
+  const written = writer.write(new TextEncoder().encode(JSON.stringify(orders)))
+    // One that ends before it has read all says why itself.
+    .then(() => writer.close(), () => {});
   const { code, stderr, stdout } = await child.output();
+  await written;
   clearTimeout(late);
   if (code !== 0) {
     const problem = `The compiler of C ends with ${code}: ${firstLine(stderr)}`;
