@@ -134,6 +134,17 @@ console.log(answer + devices);
     assertMatch(sh("deno test -R=. --parallel").output, /^ok \| 2 passed/m);
     assertMatch(sh("deno task test").output, /^ok \| 2 passed/m);
 
+    Deno.writeTextFileSync(
+      join(lab, "answer_test.ts"),
+      'import { answer } from "./below/answer.ts";\nDeno.test("answer", () => void answer);\n',
+    );
+    const covered = sh(`deno test -R=. --coverage=${base}/coverage`).output;
+    Deno.removeSync(join(lab, "answer_test.ts"));
+    Deno.removeSync(join(base, "coverage"), { recursive: true });
+    // None of the files in the table is one of ours.
+    const files = [...covered.matchAll(/^\| ([\w./-]+\.[jt]s) /gm)].map(([, file]) => file);
+    assertEquals(files, ["answer.ts"], covered);
+
     const second = join(lab, "below/second.dma");
     const text = Deno.readTextFileSync(second);
     Deno.writeTextFileSync(second, text.replace(...BROKEN));
@@ -397,6 +408,7 @@ Deno.test("the package installs and works without this project (docs/install.md)
         const project = join(base, "project");
         Deno.mkdirSync(project);
         Deno.writeTextFileSync(join(project, "package.json"), '{ "type": "module" }\n');
+        assertEquals(shell(base, project, `npm publish --dry-run ${dist}`).code, 0);
         const packed = shell(base, project, `npm pack --silent ${dist} && npm install ./*.tgz`);
         assertEquals(packed.code, 0, packed.output);
         const run = shell(base, project, "npx dmalab run ../two.dma");
