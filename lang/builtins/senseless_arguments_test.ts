@@ -198,6 +198,7 @@ for (let seed = 1; seed <= MACHINES; seed++) {
     let budget = 64 * 1048576;
     const run: Run = {
       follower: null,
+      between: null,
       lab: world.lab,
       recorder: world.recorder,
       call: () => random.below(2) === 0,

@@ -15,6 +15,7 @@ export function runOf(): { readonly run: Run; readonly spent: Spent } {
   };
   const run: Run = {
     follower: null,
+    between: null,
     get lab() {
       return refuse();
     },

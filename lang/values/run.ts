@@ -25,7 +25,20 @@ export interface Follower {
   started(number: number): void;
 }
 
+/** Lets other blocks of a `race` come in between, in the midst of a statement of one. */
+export interface Between {
+  /**
+   * Code that is no script's comes to a call.
+   * @param place Where it goes on after that: asked when something has come in between.
+   */
+  comeBetween(place: () => Span | null): void;
+  /** Nothing can go on but other blocks: orders in which they do are tried by themselves. */
+  waitsForEver(): void;
+}
+
 export interface Run {
+  /** Who may let something come in between; null where no `race` runs. */
+  readonly between: Between | null;
   /** Who follows the run; null where nobody does. */
   readonly follower: Follower | null;
   /** The machine and its devices, as the `machine` block declared them. */

@@ -3,6 +3,7 @@ import { didYouMean } from "../diagnostics/suggest.ts";
 import { type Callable, positionalParameters } from "../values/call_arguments.ts";
 import type { CallShape } from "./code.ts";
 import { ScriptError } from "../values/script_error.ts";
+import { Closure, RecordValue, type Value } from "../values/value.ts";
 
 /** Where the arguments of a call go. */
 export interface Binding {
@@ -43,4 +44,18 @@ export function bindShape(callable: Callable, shape: CallShape): Binding {
     places.push(place);
   }
   return { places, length: Math.max(parameters.length, ...places.map((place) => place + 1)) };
+}
+
+/** Puts the function into the place of a record that is called by the name of its entry. */
+export function entryClosure(
+  stack: (Value | undefined)[],
+  shape: CallShape,
+  first: number,
+): boolean {
+  const receiver = stack[first];
+  if (!(receiver instanceof RecordValue)) return false;
+  const entry = receiver.entries.get(shape.name);
+  if (!(entry instanceof Closure)) return false;
+  stack[first] = entry;
+  return true;
 }

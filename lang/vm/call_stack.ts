@@ -2,6 +2,9 @@
 import { isInside, type Span } from "../source.ts";
 import type { Code } from "./code.ts";
 import type { CallerPlace } from "./failure_report.ts";
+import type { Limits } from "../values/limits.ts";
+import type { Value } from "../values/value.ts";
+import { tooDeep } from "./mistakes.ts";
 import { FRAME_NUMBERS, TO_NATIVE } from "./loop.ts";
 
 interface CallStack {
@@ -9,6 +12,16 @@ interface CallStack {
   readonly depth: number;
   readonly frames: Int32Array;
   readonly pc: number;
+}
+
+/** Calls that can be made. */
+interface OpenStack extends CallStack {
+  depth: number;
+  pc: number;
+  fp: number;
+  readonly sp: number;
+  readonly stack: (Value | undefined)[];
+  readonly limits: Limits;
 }
 
 /** Where an instruction stands in the source. @param pc The place behind it. */
@@ -30,4 +43,21 @@ export function callersOf({ code, depth, frames, pc }: CallStack): CallerPlace[]
     callers.push({ span, callee: code.functions[frames[frame + 2]!]!.name });
   }
   return callers;
+}
+
+/** Enters a frame once more that is below the innermost one: its operands stand on top of all. */
+export function enterAgain(vm: OpenStack, pc: number, fp: number): void {
+  if (vm.depth >= vm.limits.depth) throw tooDeep(vm.limits);
+  let own = vm.fp;
+  let caller = FRAME_NUMBERS * (vm.depth - 1);
+  for (; own !== fp; caller -= FRAME_NUMBERS) own = vm.frames[caller + 1]!;
+  const index = vm.frames[caller + 2]!;
+  const frame = FRAME_NUMBERS * vm.depth++;
+  vm.frames[frame] = TO_NATIVE - 1 - vm.pc;
+  vm.frames[frame + 1] = vm.fp;
+  vm.frames[frame + 2] = index;
+  const { operands } = vm.code.functions[index]!;
+  while (vm.stack.length < vm.sp + operands) vm.stack.push(undefined);
+  vm.fp = fp;
+  vm.pc = pc;
 }

@@ -35,6 +35,9 @@ export interface RunScope {
 /** A run that was to do one branch only has come to the end of it. */
 export class BranchEnded extends Error {}
 
+/** A statement that was run in the midst of another one is over. */
+export class StatementOver extends Error {}
+
 /** A kernel error on its way to somebody who takes it. */
 export class Raising extends Error {
   constructor(readonly raised: Raised, readonly span: Span, readonly callers: CallerPlace[]) {
@@ -95,6 +98,15 @@ export interface Control extends Run {
   jump(pc: number): void;
   /** Leaves an operand for the next instruction. */
   push(value: Value): void;
+  /** The frame that runs: how many are below it, and where it and its operands end. */
+  readonly depth: number;
+  readonly sp: number;
+  readonly fp: number;
+  /**
+   * Runs code of a frame in the midst of a call of the innermost one's, until it says that its
+   * statement is over. An error that it does not take ends the run.
+   */
+  runBetween(pc: number, fp: number): void;
   /** The call that an event's `site` is about, or its statement where that has several. */
   siteCall(site: number): Span | null;
   readonly limits: Limits;

@@ -26,6 +26,7 @@ import {
 } from "../values/operators.ts";
 import { ListValue, RangeValue, RecordValue, type Value } from "../values/value.ts";
 import type { Calls } from "./calls.ts";
+import { entryClosure } from "./call_shape.ts";
 import type { CallShape } from "./code.ts";
 import type { Members } from "./members.ts";
 import { rare, type RareOp, type RareVm } from "./rare_ops.ts";
@@ -160,8 +161,6 @@ export interface LoopVm extends RareVm {
   enter(functionIndex: number, count: number, returnPc: number): void;
   /** Enters the closure that stands below its arguments. */
   enterClosure(shape: CallShape, returnPc: number): void;
-  /** Puts a record's entry in the place of the record when it is a function to be called. */
-  entryClosure(shape: CallShape, first: number): boolean;
 }
 
 /** Does instructions until the frame above `floor` returns, or there is a reason to stop. */
@@ -597,7 +596,7 @@ export function loop(vm: LoopVm, floor: number): VmState {
           vm.fp = fp;
           fuel -= BUILTIN_STEPS;
           const first = sp - shape.positional - shape.named.length - 1;
-          if (vm.entryClosure(shape, first)) {
+          if (entryClosure(stack, shape, first)) {
             // An entry of a record that holds a function is called like one.
             vm.enterClosure(shape, pc);
             pc = vm.pc;

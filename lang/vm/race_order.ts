@@ -28,6 +28,8 @@ const STATEMENT_CHARACTERS = 60;
 export class RaceOrder {
   readonly choices: RaceChoice[] = [];
   readonly steps: RaceStep[] = [];
+  /** It comes to where only another block could go on: there is no such order. */
+  isNone = false;
 
   constructor(readonly wanted: readonly number[]) {}
 

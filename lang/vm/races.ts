@@ -5,6 +5,10 @@
  * is no more than another program counter. What a block has open (a CPU that it runs on, errors it
  * takes, points that fail) is put aside while another one runs. Orders are tried one by one, each in
  * a run of its own from the very same state.
+ *
+ * Code that is no script's is left in the midst of a statement, at each of its calls: there whole
+ * statements of other blocks may be run before it goes on. It has a stack of the host's, so that it
+ * goes on only when they are over.
  */
 import { type IncidentEvent, incidentName, isIncident } from "../values/incident.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
@@ -18,7 +22,15 @@ import { RACE_STEP_BYTES } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import { ListValue, RecordValue, type Value } from "../values/value.ts";
 import { type Branches, RaceWay, type SideRun, withNote } from "./branches.ts";
-import { BranchEnded, type Control, type Handler, type RunScope } from "./control.ts";
+import {
+  BranchEnded,
+  type Control,
+  type Handler,
+  type RunScope,
+  StatementOver,
+} from "./control.ts";
+import type { Between } from "../values/run.ts";
+import type { Span } from "../source.ts";
 
 /** The statement that a block comes to next. */
 export interface RaceEntry {
@@ -35,6 +47,8 @@ interface RaceBlock {
   handlers: Handler[];
   scopes: RunScope[];
   cpu: number;
+  /** It is in the midst of a statement that another block has come in. */
+  waits: boolean;
 }
 
 /** A race that is running. */
@@ -48,6 +62,10 @@ interface RunningRace {
   readonly handlers: number;
   readonly scopes: number;
   readonly cpu: number;
+  /** The frame of its blocks, and where their operands begin. */
+  readonly depth: number;
+  readonly sp: number;
+  readonly fp: number;
   /** The race that this one is a statement of. */
   readonly outer: RunningRace | null;
   current: RaceBlock | null;
@@ -83,13 +101,15 @@ export interface RaceIncident {
 /** What came of all orders. */
 interface Explored {
   readonly runs: number;
+  /** Null when there was no time for any. */
+  readonly first: RaceOrder | null;
   readonly failed: readonly FailedOrder[];
   readonly ends: readonly RaceEnd[];
   /** The limit that was reached before all orders were tried. */
   readonly limit: Error | null;
 }
 
-export class Races {
+export class Races implements Between {
   /** What happened in orders of races, but not in the first, which this run has gone on with. */
   readonly incidents: RaceIncident[] = [];
   #race: RunningRace | null = null;
@@ -112,9 +132,10 @@ export class Races {
       branches.raceOrder = new RaceOrder(wanted);
       this.#enter(branches.raceOrder, whole, target, entries);
     } else if (info.whole) {
-      if (!branches.known.has(branching)) this.#tryOrders(info, branching);
-      branches.known.set(branching, null);
-      this.#enter(new RaceOrder([]), true, target, entries);
+      const known = branches.known.get(branching) ?? this.#tryOrders(info, branching);
+      branches.known.set(branching, known);
+      const wanted = (known as ListValue).items as readonly number[];
+      this.#enter(new RaceOrder(wanted), true, target, entries);
     } else {
       const value = branches.known.get(branching) ?? this.#raceValue(branching);
       branches.known.set(branching, value);
@@ -125,8 +146,51 @@ export class Races {
 
   /** A block comes to its next statement, or with null to its end: whose turn it is goes on. */
   comeTo(next: RaceEntry | null): void {
-    this.#race!.current!.next = next;
-    this.#goOn(this.#race!);
+    const race = this.#race!;
+    race.current!.next = next;
+    if (race.blocks.some(({ waits }) => waits)) throw new StatementOver();
+    this.#goOn(race);
+  }
+
+  get isRunning(): boolean {
+    return this.#race !== null;
+  }
+
+  comeBetween(place: () => Span | null): void {
+    const race = this.#race!;
+    const own = race.current!;
+    // What awaits errors around the race would have to leave code in the midst of its call.
+    if (race.handlers > 0) return;
+    for (let hasCome = false;; hasCome = true) {
+      const able = race.blocks.filter((each) => each !== own && !each.waits && each.next !== null);
+      const taken = race.order.choose(able.length + 1);
+      if (taken === 0) {
+        const span = hasCome ? place() : null;
+        if (span !== null) {
+          race.order.steps.push({ block: race.blocks.indexOf(own), statement: span });
+        }
+        return;
+      }
+      this.#runBetween(race, own, able[taken - 1]!);
+    }
+  }
+
+  #runBetween(race: RunningRace, own: RaceBlock, other: RaceBlock): void {
+    const { vm } = this;
+    const { pc } = this.#step(race, other);
+    own.waits = true;
+    other.handlers = movedTo(other.handlers, vm.depth + 1, vm.sp);
+    this.#change(race, other);
+    vm.runBetween(pc, race.fp);
+    this.#change(race, own);
+    other.handlers = movedTo(other.handlers, race.depth, race.sp);
+    own.waits = false;
+  }
+
+  waitsForEver(): void {
+    const { blocks, current, handlers, order } = this.#race!;
+    const canCome = ({ next, waits }: RaceBlock) => waits || handlers === 0 && next !== null;
+    if (blocks.some((block) => block !== current && canCome(block))) order.isNone = true;
   }
 
   /** A handler was taken off to take an error: one that no block takes ends the race for all. */
@@ -147,15 +211,18 @@ export class Races {
     target: number,
     entries: readonly (RaceEntry | null)[],
   ): void {
-    const { handlers, scopes, world: { stream: { context: { cpu } } } } = this.vm;
+    const { depth, fp, handlers, scopes, sp, world: { stream: { context: { cpu } } } } = this.vm;
     const race: RunningRace = {
-      blocks: entries.map((next) => ({ next, handlers: [], scopes: [], cpu })),
+      blocks: entries.map((next) => ({ next, handlers: [], scopes: [], cpu, waits: false })),
       order,
       whole,
       target,
       handlers: handlers.length,
       scopes: scopes.length,
       cpu,
+      depth,
+      sp,
+      fp,
       outer: this.#race,
       current: null,
     };
@@ -174,15 +241,19 @@ export class Races {
       this.vm.jump(race.target);
       return;
     }
-    this.vm.holdMemory(RACE_STEP_BYTES);
     const block = able[race.order.choose(able.length)]!;
-    const { pc, point } = block.next!;
-    race.order.steps.push({
-      block: race.blocks.indexOf(block),
-      statement: this.vm.code.racePoints[point]!,
-    });
+    const { pc } = this.#step(race, block);
     if (block !== race.current) this.#change(race, block);
     this.vm.jump(pc);
+  }
+
+  /** Notes that a block goes on with its next statement. */
+  #step({ blocks, order }: RunningRace, block: RaceBlock): RaceEntry {
+    this.vm.holdMemory(RACE_STEP_BYTES);
+    const { next } = block;
+    const statement = this.vm.code.racePoints[next!.point]!;
+    order.steps.push({ block: blocks.indexOf(block), statement });
+    return next!;
   }
 
   #change(race: RunningRace, block: RaceBlock): void {
@@ -209,12 +280,15 @@ export class Races {
 
   // Trying all orders.
 
-  /** Runs everything that follows, too, in every order but the first, which this run goes on with. */
-  #tryOrders(info: RaceInfo, branching: number): void {
-    const { failed, limit, runs } = this.#explore(branching, true);
+  /**
+   * Runs everything that follows, too, in every order.
+   * @returns The choices of the first, which this run goes on with.
+   */
+  #tryOrders(info: RaceInfo, branching: number): ListValue {
+    const { failed, first, limit, runs } = this.#explore(branching, true);
     if (failed.length === 0) {
       if (limit !== null) throw tooManyOrders(limit, runs);
-      return;
+      return new ListValue([...first!.wanted]);
     }
     const simplest = failed.reduce((best, one) =>
       one.order.changes < best.order.changes ? one : best
@@ -240,30 +314,44 @@ export class Races {
 
   #explore(branching: number, whole: boolean): Explored {
     const failed: FailedOrder[] = [];
+    let stuck: { readonly order: RaceOrder; readonly side: SideRun } | null = null;
     const ends: RaceEnd[] = [];
     const incidents = new Map<string, RaceIncident>();
     let runs = 0;
+    let first: RaceOrder | null = null;
     for (let wanted: readonly number[] | null = []; wanted !== null;) {
       let side: SideRun;
       try {
         side = this.branches.again({ branching, way: new RaceWay(wanted, whole) }, false, "race");
       } catch (error) {
         if (!isLimit(error)) throw error;
-        return { runs, failed, ends, limit: error as Error };
+        return { runs, first, failed, ends, limit: error as Error };
+      }
+      const order = side.branches.raceOrder!;
+      wanted = nextOrder(order.choices);
+      if (order.isNone) {
+        stuck ??= { order, side };
+        continue;
       }
       runs++;
-      const order = side.branches.raceOrder!;
+      first ??= order;
       if (side.failure !== null) failed.push({ order, failure: side.failure });
       else if (whole) this.#addIncidents(incidents, side, order);
       else this.#addEnd(ends, side, order);
-      wanted = nextOrder(order.choices);
     }
-    // The first order is this run's own, which tells what happens in it.
+    // This run goes on with the first one, and tells what happens in it.
     for (const incident of incidents.values()) {
       incident.runs = runs;
-      if (incident.order.wanted.length > 0) this.incidents.push(incident);
+      if (incident.order !== first) this.incidents.push(incident);
     }
-    return { runs, failed, ends, limit: null };
+    if (first === null && stuck !== null) {
+      // Each waits for another one, whoever comes first.
+      const { order, side: { failure } } = stuck;
+      if (failure !== null) failed.push({ order, failure });
+      else this.#addEnd(ends, stuck.side, order);
+      return { runs: 1, first: order, failed, ends, limit: null };
+    }
+    return { runs, first, failed, ends, limit: null };
   }
 
   /** Counts what happened to nobody's surprise but the script's: once for each place and kind. */
@@ -297,6 +385,11 @@ export class Races {
     if (same === undefined) ends.push({ order, incidents, outcome, orders: 1 });
     else same.orders++;
   }
+}
+
+/** What takes errors, in a frame as deep as it is now. */
+function movedTo(handlers: readonly Handler[], depth: number, sp: number): Handler[] {
+  return handlers.map((handler) => ({ ...handler, depth, sp }));
 }
 
 function record(entries: Readonly<Record<string, Value>>): RecordValue {

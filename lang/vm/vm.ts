@@ -13,12 +13,12 @@ import type { Lab } from "../../devices/lab.ts";
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { Registry } from "../values/registry.ts";
-import type { Follower, Output } from "../values/run.ts";
+import type { Between, Follower, Output } from "../values/run.ts";
 import type { World } from "../values/world.ts";
 import type { Span } from "../source.ts";
 import { Activities } from "./activities.ts";
 import { Branches, type SideRun } from "./branches.ts";
-import { callersOf, spanAt } from "./call_stack.ts";
+import { callersOf, enterAgain, spanAt } from "./call_stack.ts";
 import { Calls } from "./calls.ts";
 import { Following } from "./following.ts";
 import type { CallShape, Code, OutcomeInfo } from "./code.ts";
@@ -30,6 +30,7 @@ import {
   type MarkListener,
   Raising,
   type RunScope,
+  StatementOver,
 } from "./control.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import { describeFailure, raisedPlaces } from "./failure_report.ts";
@@ -55,7 +56,7 @@ import { Races } from "./races.ts";
 import type { RunWatch } from "./run_watch.ts";
 import { Sweeps } from "./sweeps.ts";
 import { type LimitError, ScriptError } from "../values/script_error.ts";
-import { Closure, RecordValue, type Value, Word } from "../values/value.ts";
+import { Closure, type Value, Word } from "../values/value.ts";
 
 /** Instructions between two looks at the limits. */
 const SLICE_STEPS = 20_000;
@@ -199,7 +200,30 @@ export class Vm implements LoopVm, SideRun {
     this.invariants.wantChange();
   }
 
+  get between(): Between | null {
+    return this.races.isRunning ? this.races : null;
+  }
+
   // What its parts do with it.
+
+  runBetween(pc: number, fp: number): void {
+    const before = { pc: this.pc, sp: this.sp, fp: this.fp, depth: this.depth };
+    enterAgain(this, pc, fp);
+    try {
+      this.#execute(before.depth);
+    } catch (error) {
+      if (!(error instanceof StatementOver)) throw this.#ended(error);
+    } finally {
+      Object.assign(this, before);
+    }
+  }
+
+  /** What ends the run, whatever handlers are outside. */
+  #ended(error: unknown): Error {
+    if (error instanceof ScriptFailure || error instanceof BranchEnded) return error;
+    const branched = error instanceof Raising && this.branches.endedBy(error.raised);
+    return branched ? new BranchEnded() : new ScriptFailure(this.#describe(error));
+  }
 
   atRest(): void {
     const { broken } = this;
@@ -226,9 +250,7 @@ export class Vm implements LoopVm, SideRun {
     this.stack[this.sp++] = value;
   }
 
-  siteSpan(site: number): Span | null {
-    return this.code.sites[site - 1]?.span ?? null;
-  }
+  siteSpan = (site: number): Span | null => this.code.sites[site - 1]?.span ?? null;
 
   siteOf = (span: Span): number => this.code.siteOf(span);
 
@@ -236,9 +258,7 @@ export class Vm implements LoopVm, SideRun {
     return this.marks === null ? null : this.following;
   }
 
-  siteCall(site: number): Span | null {
-    return this.code.sites[site - 1]?.call ?? null;
-  }
+  siteCall = (site: number): Span | null => this.code.sites[site - 1]?.call ?? null;
 
   // What the runner does with the VM.
 
@@ -351,6 +371,7 @@ export class Vm implements LoopVm, SideRun {
   /** Gives a kernel error to the handler that takes it; throws everything else. */
   #recover(error: unknown, floor: number): void {
     if (error instanceof ScriptFailure || error instanceof BranchEnded) throw error;
+    if (error instanceof StatementOver) throw error;
     let raising: Raising;
     if (error instanceof Raising) {
       raising = error;
@@ -424,15 +445,6 @@ export class Vm implements LoopVm, SideRun {
     this.sp--;
     this.enter(callee.functionIndex, count, returnPc);
     this.#bindCaptured(callee);
-  }
-
-  entryClosure(shape: CallShape, first: number): boolean {
-    const receiver = this.stack[first];
-    if (!(receiver instanceof RecordValue)) return false;
-    const entry = receiver.entries.get(shape.name);
-    if (!(entry instanceof Closure)) return false;
-    this.stack[first] = entry;
-    return true;
   }
 
   // Fuel.

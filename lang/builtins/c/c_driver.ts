@@ -46,7 +46,6 @@ export class CDriver {
   readonly #stackPointer: WebAssembly.Global;
   /** Functions of which the driver has pointers. */
   readonly #table: WebAssembly.Table | undefined;
-  readonly #stackAtRest: bigint;
   /** Its calls, where somebody follows them. */
   readonly #frames: CFrames | null;
   /** Errors that say their place already: of a function that was called in the midst of another. */
@@ -65,7 +64,6 @@ export class CDriver {
     const { exports } = new WebAssembly.Instance(running.module, this.#imports());
     this.#functions = exports as Record<string, Exported>;
     this.#stackPointer = exports["__stack_pointer"] as WebAssembly.Global;
-    this.#stackAtRest = this.#stackPointer.value;
     this.#table = exports["__indirect_function_table"] as WebAssembly.Table | undefined;
     this.#kernel.call = (at, args) => this.#callBack(at, args);
     const { memory } = this.#memory;
@@ -123,6 +121,7 @@ export class CDriver {
     const { context } = this.#machine.events;
     const { cached } = this.#memory;
     const { site } = context;
+    const { value: stackBefore } = this.#stackPointer;
     const depth = this.#frames?.enter() ?? 0;
     this.#kernel.run = run;
     const given: (number | bigint)[] = [];
@@ -140,7 +139,7 @@ export class CDriver {
     } catch (error) {
       const explained = this.#explained(error);
       // Frames that were left in the middle have not given their stack back.
-      this.#stackPointer.value = this.#stackAtRest;
+      this.#stackPointer.value = stackBefore;
       throw explained;
     } finally {
       this.#frames?.leave(depth);

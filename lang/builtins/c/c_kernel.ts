@@ -10,13 +10,14 @@ import type { ErrnoName, KernelError } from "../../../runtime/errno.ts";
 import { PlacedKernelError } from "../placed_error.ts";
 import type { FetchWatcher, Machine } from "../../../runtime/machine.ts";
 import type { LabDevice } from "../../../devices/lab.ts";
-import { spanPlace } from "../../source.ts";
+import { type Span, spanPlace } from "../../source.ts";
 import type { Run } from "../../values/run.ts";
 import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
 import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
 import type { CPlace, CPlaces } from "./c_places.ts";
+import { lineSpan } from "./marked_module.ts";
 import { LentRanges } from "./lent_ranges.ts";
 
 /** A `struct pci_dev`, which begins with its `struct device`. */
@@ -93,7 +94,21 @@ export class CKernel implements FetchWatcher {
     this.#at = at;
     this.#call = call;
     const site = this.places.siteAt(at, call, this.run);
-    if (site !== null) this.machine.events.context.site = site;
+    const { context } = this.machine.events;
+    if (site !== null) context.site = site;
+    const { between } = this.run;
+    // Who holds a lock or has interrupts off would let others wait, who cannot wait here.
+    if (between === null || this.machine.context.isAtomic) return;
+    const { site: siteHere } = context;
+    between.comeBetween(() => this.#lineOf(site));
+    this.#at = at;
+    this.#call = call;
+    context.site = siteHere;
+  }
+
+  #lineOf(site: number | null): Span | null {
+    const span = site === null ? null : this.run.siteSpan(site);
+    return span === null ? null : lineSpan(span.source, span.source.position(span.start).line);
   }
 
   /** A handler of an interrupt runs, in the midst of whatever else does. */

@@ -109,7 +109,7 @@ function insideLoop(address: number, end: number, reader: ByteReader): number {
 }
 
 /** A line without the space around it. */
-function lineSpan(source: SourceFile, line: number): Span {
+export function lineSpan(source: SourceFile, line: number): Span {
   const text = source.line(line);
   const start = (source.lineStarts[line - 1] ?? 0) + text.length - text.trimStart().length;
   return { source, start, end: start + Math.max(1, text.trim().length) };

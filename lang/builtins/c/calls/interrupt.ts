@@ -20,6 +20,7 @@ function pass(kernel: CKernel, untilNs: number): boolean {
   if (kernel.machine.runNextActivity()) return true;
   const nextNs = Math.min(untilNs, clock.nextTimerNs);
   if (nextNs === Infinity) {
+    kernel.run.between?.waitsForEver();
     throw kernel.crash("Waits for ever: nothing is left to do that could end it");
   }
   kernel.machine.advance(Math.max(0, nextNs - clock.nowNs));
