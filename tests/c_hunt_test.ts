@@ -1,0 +1,33 @@
+/** The hunt over map and unmap of a driver in C: nothing in the intact one, the smallest case in the other. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { withCompiled } from "../cli/c/with_compiled.ts";
+import { HostLoader } from "../cli/host_loader.ts";
+import { caseText } from "../instruments/driver_hunt/case_text.ts";
+import { huntDriver } from "../instruments/driver_hunt/hunt_driver.ts";
+import { machineVariations } from "../instruments/driver_hunt/variations.ts";
+import { runScenarioText } from "../instruments/hunt/scenario_check.ts";
+import { loadProgram } from "../lang/language.ts";
+import { ROOT } from "./source_text.ts";
+
+Deno.test("the hunt finds the smallest case of a driver in C that is wrong, and none of one that is right", async () => {
+  const files = HostLoader.open(join(ROOT, "tests/c/hunted.dma"));
+  assert(typeof files !== "string");
+  const { entry, loader } = files;
+  const { program } = await withCompiled(loader, () => loadProgram(entry, loader));
+  assert(program !== null);
+  const [right, wrong] = program.drivers;
+  const file = "hunted.dma";
+  const space = await withCompiled(loader, () => machineVariations(file, right!.device, loader));
+  assert(typeof space !== "string");
+  const common = { program, machines: space.machines, seed: 1, mayGoOn: () => true };
+  const intact = huntDriver({ ...common, driver: right!, cases: 300 });
+  assertEquals([intact.cases, intact.finding], [300, null]);
+  const { cases, finding } = huntDriver({ ...common, driver: wrong!, cases: 300 });
+  assert(cases < 300 && finding !== null);
+  const text = caseText(finding, { driver: wrong!, file, highSetting: space.highSetting });
+  assertMatch(text, /^# 4096 bytes at 0xffff_f000 are still mapped; /);
+  assertMatch(text, /^test "forgets the first: 2 pieces, to_device, \S+ fails the 2nd time"/m);
+  // As a test of its own it fails.
+  assertEquals(runScenarioText(`${text}\n`, loader).end, "failed");
+});
