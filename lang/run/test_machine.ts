@@ -67,7 +67,8 @@ export class TestMachine {
     options.onVm?.(this.vm);
     this.failure = workOutConsts(this.vm, program.consts, (functionIndex) => {
       this.vm.start(functionIndex);
-      this.vm.resume();
+      // Who follows the run may want to wait at a variable of the machine: it is no place to stay at.
+      while (this.vm.resume() === "paused");
       return this.vm.failure;
     });
   }
