@@ -46,6 +46,9 @@ export class CDriver {
   readonly #stackPointer: WebAssembly.Global;
   /** Functions of which the driver has pointers. */
   readonly #table: WebAssembly.Table | undefined;
+  readonly #stackAtRest: bigint;
+  /** Calls into it that have not returned. */
+  #calls = 0;
   /** Its calls, where somebody follows them. */
   readonly #frames: CFrames | null;
   /** Errors that say their place already: of a function that was called in the midst of another. */
@@ -64,6 +67,7 @@ export class CDriver {
     const { exports } = new WebAssembly.Instance(running.module, this.#imports());
     this.#functions = exports as Record<string, Exported>;
     this.#stackPointer = exports["__stack_pointer"] as WebAssembly.Global;
+    this.#stackAtRest = this.#stackPointer.value;
     this.#table = exports["__indirect_function_table"] as WebAssembly.Table | undefined;
     this.#kernel.call = (at, args) => this.#callBack(at, args);
     const { memory } = this.#memory;
@@ -121,8 +125,6 @@ export class CDriver {
     const { context } = this.#machine.events;
     const { cached } = this.#memory;
     const { site } = context;
-    const { value: stackBefore } = this.#stackPointer;
-    const depth = this.#frames?.enter() ?? 0;
     this.#kernel.run = run;
     const given: (number | bigint)[] = [];
     for (let index = 0; index < args.length; index++) {
@@ -133,6 +135,9 @@ export class CDriver {
     // What the kernel has written for the driver, such as a request, it has written by the CPU.
     cached?.give();
     cached?.take();
+    // Reading it takes longer than the call: in the midst of another one only.
+    const stackBefore = this.#calls++ === 0 ? this.#stackAtRest : this.#stackPointer.value;
+    const depth = this.#frames?.enter() ?? 0;
     try {
       const returned = this.#functions[name]!(...given);
       return result === null ? null : numberOf(returned!);
@@ -142,6 +147,7 @@ export class CDriver {
       this.#stackPointer.value = stackBefore;
       throw explained;
     } finally {
+      this.#calls--;
       this.#frames?.leave(depth);
       cached?.give();
       context.site = site;
@@ -153,6 +159,7 @@ export class CDriver {
     const { cached } = this.#memory;
     const { value: stackBefore } = this.#stackPointer;
     cached?.take();
+    this.#calls++;
     const depth = this.#frames?.enter() ?? 0;
     try {
       // A table of 64-bit indexes, which the types do not know of.
@@ -166,6 +173,7 @@ export class CDriver {
       this.#stackPointer.value = stackBefore;
       throw explained;
     } finally {
+      this.#calls--;
       this.#frames?.leave(depth);
       cached?.give();
     }
