@@ -341,9 +341,10 @@ const ROWS = {
     "Runs its block on that CPU, or when a register is used.",
     {
       form: "on cpu n { … } · in an endpoint on write 0x10 { … } · on read 0x14 { return e }",
-      example:
-        "machine { pci { root_port rp0 { endpoint nic { bar = 4KiB, on read 4 { return 7 } } } } }" +
-        "\non cpu 0 { assert readl(nic.bar.at + 4B) == 7 }",
+      example: "machine { pci { root_port rp0 {\n" +
+        "  endpoint nic { bar = 4KiB, on read 4 { return 7 } }\n" +
+        "} } }\n" +
+        "on cpu 0 { assert readl(nic.bar.at + 4B) == 7 }",
     },
   ),
   cpu: soft({ after: "on" }, "value and block", "`on cpu n { … }`: the number of a CPU."),
