@@ -109,15 +109,16 @@ export function measureLooks(): { readonly medianMs: number; readonly worstMs: n
   return { medianMs: times[LOOKS / 2]!, worstMs: times.at(-1)! };
 }
 
-const MAIN = "cli/bench/recording_main.ts";
+/** The program that measures what needs a process of its own. */
+export const RECORDING_MAIN = "cli/bench/recording_main.ts";
 
 export const RECORDING: readonly Benchmark[] = [
   {
     name: "record.ratio",
     doc: "time of a recorded run of a million events, by that of the same run silent",
     run: () => {
-      const silent = measureInChild(MAIN, ["rate"], ONE_THREAD);
-      const recorded = measureInChild(MAIN, ["recorded"], ONE_THREAD);
+      const silent = measureInChild(RECORDING_MAIN, ["rate"], ONE_THREAD);
+      const recorded = measureInChild(RECORDING_MAIN, ["recorded"], ONE_THREAD);
       return {
         name: "record.ratio",
         value: rounded(recorded),
@@ -131,18 +132,18 @@ export const RECORDING: readonly Benchmark[] = [
     "record.bytes_per_event",
     "B",
     "host memory of a recording of a million events, by event",
-    () => measureInChild(MAIN, ["bytes"]),
+    () => measureInChild(RECORDING_MAIN, ["bytes"]),
   ),
   plainBenchmark(
     "record.look1m",
     "ms",
     "a variable and 64 bytes at a random event of a million: the median",
-    () => measureInChild(MAIN, ["look"]),
+    () => measureInChild(RECORDING_MAIN, ["look"]),
   ),
   plainBenchmark(
     "record.look1m.worst",
     "ms",
     "the same: the longest of a thousand",
-    () => measureInChild(MAIN, ["worst"]),
+    () => measureInChild(RECORDING_MAIN, ["worst"]),
   ),
 ];

@@ -4,6 +4,7 @@ import { Repl } from "../repl/repl.ts";
 import { INTERRUPT } from "../terminal/line_console.ts";
 import { plainBenchmark } from "./benchmark.ts";
 import { measureInChild } from "./child.ts";
+import { RECORDING_MAIN } from "./recording.ts";
 
 /** A million events: reads of 64 KiB, 103 events each. */
 const LINES = [
@@ -120,25 +121,23 @@ export async function measureLeft(): Promise<number> {
   return await walk(STEPS / 2, 10) - before;
 }
 
-const MAIN = "cli/bench/recording_main.ts";
-
 export const REPL_MOVES = [
   plainBenchmark(
     "repl.back1m",
     "ms",
     "one event back from a million in the REPL, with what changed, up to the prompt",
-    () => measureInChild(MAIN, ["back"]),
+    () => measureInChild(RECORDING_MAIN, ["back"]),
   ),
   plainBenchmark(
     "repl.left1k",
     "bytes",
     "what 1,000 further lines of :back and :step leave in memory, behind a million events",
-    () => measureInChild(MAIN, ["left"], ["--expose-gc"]),
+    () => measureInChild(RECORDING_MAIN, ["left"], ["--expose-gc"]),
   ),
   plainBenchmark(
     "record.live1m",
     "ms",
     "a statement typed in the midst of a million events, which begins a branch",
-    () => measureInChild(MAIN, ["live"]),
+    () => measureInChild(RECORDING_MAIN, ["live"]),
   ),
 ];

@@ -152,11 +152,12 @@ export class ConfigTreeReader {
     if (typeof value !== "number") return;
     const key = `on ${access} ${value}`;
     const earlier = block.registers.get(key);
-    if (earlier === undefined) block.registers.set(key, { offsetBytes: value, span: offset.span });
-    else {this.#twice(
-        { text: `on ${access} ${spanText(offset.span)}`, span: wordsSpan },
-        earlier.span,
-      );}
+    if (earlier === undefined) {
+      block.registers.set(key, { offsetBytes: value, span: offset.span });
+    } else {
+      const text = `on ${access} ${spanText(offset.span)}`;
+      this.#twice({ text, span: wordsSpan }, earlier.span);
+    }
   }
 
   #findSetting(block: ConfigBlock, key: string): SettingSpec | null {

@@ -3,6 +3,7 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { Session } from "../../dap/session.ts";
 import { plainBenchmark } from "../benchmark.ts";
 import { runDeno } from "../child.ts";
+import { RECORDING_MAIN } from "../recording.ts";
 
 const SCENARIO = "benches/long_run.dma";
 const EVENTS = 120_000;
@@ -71,11 +72,9 @@ export async function measureAnswers(): Promise<readonly number[]> {
   return times.sort((one, other) => one - other);
 }
 
-const MAIN = "cli/bench/recording_main.ts";
-
 /** In a process that may read scenarios, as an editor starts it. */
 function measure(what: string): number {
-  return Number(runDeno(["-R=.", MAIN, what]));
+  return Number(runDeno(["-R=.", RECORDING_MAIN, what]));
 }
 
 export const DEBUG_ANSWERS = [

@@ -7,7 +7,7 @@ import { Queue } from "../../terminal/queue.ts";
 import type { TerminalInput } from "../../terminal/terminal.ts";
 import { median, plainBenchmark } from "../benchmark.ts";
 import { measureInChild } from "../child.ts";
-import { recordReads } from "../recording.ts";
+import { RECORDING_MAIN, recordReads } from "../recording.ts";
 
 /** A large terminal: each pane has room for all that it can show. */
 const SIZE = { columns: 200, rows: 60 };
@@ -101,19 +101,17 @@ export function measureFrame(): Promise<number> {
   return measure(REDRAW, (seq) => seq);
 }
 
-const MAIN = "cli/bench/recording_main.ts";
-
 export const DEBUG_FRAMES = [
   plainBenchmark(
     "debug.back1m",
     "ms",
     "one event back from a million in the full-screen debugger, up to the frame with all panes",
-    () => measureInChild(MAIN, ["screen-back"]),
+    () => measureInChild(RECORDING_MAIN, ["screen-back"]),
   ),
   plainBenchmark(
     "debug.frame",
     "ms",
     "one redraw of the full-screen debugger of 200 by 60 behind a million events",
-    () => measureInChild(MAIN, ["frame"]),
+    () => measureInChild(RECORDING_MAIN, ["frame"]),
   ),
 ];

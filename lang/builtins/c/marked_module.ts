@@ -10,10 +10,9 @@
 import type { SourceFile, Span } from "../../source.ts";
 import type { ForeignLine } from "../../values/run.ts";
 import type { LineRow, LineTable } from "./line_table.ts";
-import { ByteReader, type CodeSpan, type ModuleShape } from "./wasm_reader.ts";
+import { ByteReader, type CodeSpan, type ModuleShape, SECTION } from "./wasm_reader.ts";
 
 const OP = { BLOCK: 0x02, LOOP: 0x03, CALL: 0x10, I32_CONST: 0x41 } as const;
-const CODE_SECTION = 10;
 /** What the support file has for it. */
 const REACHED = "dmalab_reached";
 
@@ -165,7 +164,7 @@ export class MarkedModule implements RunnableCode {
     ];
     const before = [
       { ...head([]), bytes: bytes.subarray(0, codeFrom) },
-      head([CODE_SECTION, ...unsigned(sizeOf(parts))]),
+      head([SECTION.CODE, ...unsigned(sizeOf(parts))]),
     ];
     const all = [...before, ...parts, { ...head([]), bytes: bytes.subarray(codeTo) }];
     const made = new Uint8Array(sizeOf(all));

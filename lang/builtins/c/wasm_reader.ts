@@ -4,7 +4,8 @@
  * @see WebAssembly Core Specification, 5.5 (modules)
  */
 
-const SECTION = {
+/** Numbers of sections. */
+export const SECTION = {
   CUSTOM: 0,
   TYPE: 1,
   IMPORT: 2,
