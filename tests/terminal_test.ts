@@ -5,17 +5,23 @@ import { ROOT } from "./source_text.ts";
 
 const PROMPT = /dma\[\d+( @ \w+)?\]> /;
 
-/** The least that the REPL is started with, and no right to send signals. */
-const START = `stty cols 80; "${Deno.execPath()}" run --no-prompt -R "${
-  join(ROOT, "cli/main.ts")
-}" repl\n`;
+/** What starts the REPL; with nothing more it may not even send signals. */
+function start(permissions: string): string {
+  const main = join(ROOT, "cli/main.ts");
+  return `stty cols 80; "${Deno.execPath()}" run --no-prompt ${permissions} "${main}" repl\n`;
+}
 
-async function withRepl(talk: (pty: Pty) => Promise<void>): Promise<void> {
+async function withRepl(talk: (pty: Pty) => Promise<void>, permissions = "-R"): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-terminal-" });
+  // An editor that takes its first line from the keyboard.
+  const editor = '#!/bin/bash\necho editing\nread -r line\necho "$line + $(cat "$1")" > "$1"\n';
+  Deno.writeTextFileSync(join(folder, "edit.sh"), editor, { mode: 0o755 });
   const pty = new Pty(folder);
   try {
     await pty.see(/\$ /);
-    await pty.press(START);
+    await pty.press("export EDITOR=./edit.sh\n");
+    await pty.see(/\$ /);
+    await pty.press(start(permissions));
     await pty.see(PROMPT);
     await talk(pty);
   } finally {
@@ -77,4 +83,55 @@ Deno.test({
       await pty.press("echo left with $?\n");
       await pty.see(/^left with 0$/m);
     }),
+});
+
+Deno.test({
+  name: "`:edit` lends the terminal to an editor, and what that has written stands at the prompt",
+  ignore,
+  fn: () =>
+    withRepl(async (pty) => {
+      await pty.press("40 + 1\n");
+      await pty.see(/^41$/m);
+      await pty.see(PROMPT);
+      await pty.press(":edit\n");
+      await pty.see(/^editing$/m);
+      // Ctrl-Z stops both, and fg lets both go on.
+      await pty.press(CTRL_Z);
+      await pty.see(/Stopped/);
+      await pty.press("fg\n");
+      await pty.see(/repl\s/);
+      await pty.press("59\n");
+      await pty.see(/dma\[0\]> 59 \+ 40 \+ 1/);
+      await pty.press("\n");
+      await pty.see(/^100$/m);
+      await pty.see(PROMPT);
+    }, "-R -W --allow-env=VISUAL,EDITOR --allow-run"),
+});
+
+Deno.test({
+  name: "`:edit` says which permission or name is missing, and the REPL goes on",
+  ignore,
+  fn: async () => {
+    const ways = [
+      ["-R", /^Deno was not permitted to read .*; --allow-env=VISUAL,EDITOR permits it/m],
+      ["-R --allow-env=VISUAL", /^No editor is named: set VISUAL or EDITOR/m],
+      [
+        "-R --allow-env=EDITOR",
+        /^Deno was not permitted to start .*; --allow-run=.*edit.sh permits/m,
+      ],
+      [
+        "-R --allow-env=EDITOR --allow-run",
+        /^Deno was not permitted to keep .* -W=.dmalab permits it/m,
+      ],
+    ] as const;
+    for (const [permissions, told] of ways) {
+      await withRepl(async (pty) => {
+        await pty.press(":edit\n");
+        await pty.see(told);
+        await pty.see(PROMPT);
+        await pty.press("40 + 2\n");
+        await pty.see(/^42$/m);
+      }, permissions);
+    }
+  },
 });

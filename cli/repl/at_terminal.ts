@@ -7,6 +7,7 @@ import { Interrupts } from "../interrupts.ts";
 import type { InputHistory } from "../terminal/input_history.ts";
 import { LineEditor } from "../terminal/line_editor.ts";
 import { LineReader } from "../terminal/line_reader.ts";
+import { editText, findEditor } from "../terminal/text_editor.ts";
 import { ENDING_SIGNALS, Terminal, type TerminalScreen } from "../terminal/terminal.ts";
 import { openHistory } from "./history.ts";
 import type { LineTool, MakeTool, ToolOptions } from "./line_tool.ts";
@@ -67,8 +68,14 @@ async function atTerminal(
       interrupts.reset();
       return terminal.work(task);
     },
-    lend: (task) => terminal.lend(task),
-    begin: (text) => reader.begin(text),
+    edit: async (text) => {
+      const program = findEditor();
+      if ("problem" in program) return program.problem;
+      const edited = await terminal.lend(() => editText(program, text));
+      if ("problem" in edited) return edited.problem;
+      reader.begin(edited.text);
+      return null;
+    },
   }, options);
   write(`dmalab, a laboratory for DMA mapping. ${greeting}\n`);
   tool.start?.();

@@ -31,6 +31,8 @@ export interface CommandTarget {
   readonly runs?: RunList | null;
   /** What commands about the screen work with; null where lines are written one after the other. */
   readonly view?: ScreenView | null;
+  /** Begins the next input with a text that is edited first; null where there is no terminal for that. */
+  readonly edit?: ((text: string) => void) | null;
   /** Who is asked for what only the host can do; null where nobody is. */
   readonly host?: CommandHost | null;
   /** The number of the last event before the last input or step: `:trace` begins after it. */

@@ -4,6 +4,7 @@ import { wrappedPairs } from "../../lang/text/columns.ts";
 import { ASK_COMMANDS } from "./ask_commands.ts";
 import { BRANCH_COMMANDS } from "./branch_commands.ts";
 import { type CommandTarget, isKnown, type ReplCommand } from "./command_target.ts";
+import { EDIT_COMMANDS } from "./edit_commands.ts";
 import { KEEP_COMMANDS } from "./keep_commands.ts";
 import { MOVE_COMMANDS } from "./move_commands.ts";
 import { SAVE_COMMANDS } from "./save_commands.ts";
@@ -16,6 +17,7 @@ export const REPL_COMMANDS: readonly ReplCommand[] = [
   ...ASK_COMMANDS,
   ...BRANCH_COMMANDS,
   ...KEEP_COMMANDS,
+  ...EDIT_COMMANDS,
   ...SAVE_COMMANDS,
   ...SCREEN_COMMANDS,
   { name: "help", takes: "", doc: "this list", run: help },

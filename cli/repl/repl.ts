@@ -46,6 +46,7 @@ export class Repl implements CommandTarget {
   readonly paint: Paint;
   readonly columns: number;
   readonly host: CommandHost | null;
+  readonly edit: ((text: string) => void) | null;
   readonly kept: Kept = { watches: [], marks: new Map() };
   lastMoveSeq = 0;
   traceAlways = false;
@@ -54,10 +55,13 @@ export class Repl implements CommandTarget {
   readonly #console: LineConsole;
   /** Lines of a statement that is not complete yet. */
   #pending = "";
+  /** What a command wants to be edited before the next input. */
+  #toEdit: string | null = null;
 
   constructor(console: LineConsole, options: ReplOptions) {
     const { loader, save, seed, colour, columns, limits, watch } = options;
     this.#console = console;
+    this.edit = console.edit === undefined ? null : (text) => void (this.#toEdit = text);
     this.host = save === undefined ? null : { loader, save };
     this.paint = painter(colour);
     this.columns = columns;
@@ -84,9 +88,18 @@ export class Repl implements CommandTarget {
     this.#ask();
     for await (const input of this.#console.lines) {
       for (const line of this.#piecesOf(input)) if (!this.#line(line)) return;
+      await this.#editWanted();
       this.#ask();
     }
     if (this.#pending !== "") this.refuse("The input ended in the middle of a statement");
+  }
+
+  async #editWanted(): Promise<void> {
+    const text = this.#toEdit;
+    if (text === null) return;
+    this.#toEdit = null;
+    const problem = await this.#console.edit!(text);
+    if (problem !== null) this.refuse(problem);
   }
 
   /** Begins with a scenario: its declarations become the session's, its statements are run. */

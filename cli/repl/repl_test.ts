@@ -522,3 +522,40 @@ Deno.test(":writes tells each change of some bytes, with what was there and who 
   const { left, writes } = writesOf(recording, recording.last, 0x4000_0000, 8, 1);
   assertEquals([left, writes.map(({ at, phys }) => [at.seq, phys])], [1, [[8, 0x4000_0001]]]);
 });
+
+Deno.test(":edit hands the last input or all declarations to an editor, and in a pipe says why not", async () => {
+  const { answers } = await talk("let a = 40", ":edit", ":edit everything");
+  assertEquals(answers.slice(1, 3), [
+    "There is no terminal for an editor here: lines come from a pipe\n",
+    '"everything" is nothing to edit: declarations, or nothing for the last input\n',
+  ]);
+  const edited: string[] = [];
+  let output = "";
+  const lines = [
+    "fn gone() {\n  return 1\n}",
+    MACHINE,
+    "# Twice as much.\nfn twice(x) {\n  return 2 * x\n}\nlet a = twice(2)",
+    "const PIECE = 4KiB",
+    "fn twice(x) {\n  return x + x\n}",
+    "let b = 3",
+    ":edit",
+    ":edit declarations",
+  ];
+  const repl = new Repl({
+    lines: (async function* () {
+      yield* lines;
+    })(),
+    write: (text) => void (output += text),
+    prompt: () => {},
+    edit: (text) => {
+      edited.push(text);
+      return Promise.resolve(edited.length === 1 ? null : "The editor ended with 3");
+    },
+  }, { loader: NO_FILES, colour: false, columns: 80 });
+  await repl.run();
+  const declared = [MACHINE, "const PIECE = 4KiB", "fn twice(x) {\n  return x + x\n}"];
+  assertEquals(edited, ["let b = 3", declared.join("\n")]);
+  assert(output.endsWith("The editor ended with 3\n"));
+  assertEquals(repl.exitCode, 2);
+  assertEquals(complete(repl, ":edit d"), [["declarations"], "d"]);
+});

@@ -12,8 +12,11 @@ export interface LineConsole {
   prompt(text: string): void;
   /** Does what was typed, which may take long; what watches it hears Ctrl-C meanwhile. */
   work?<T>(task: () => T): T;
-  /** Lets another program have the terminal; nowhere else is one. */
-  lend?<T>(task: () => Promise<T>): Promise<T>;
-  /** A text that the next input begins with. */
-  begin?(text: string): void;
+  /**
+   * Has a text edited by a program that has the terminal meanwhile: the next input begins with what
+   * it has become. Nowhere else is such a program.
+   *
+   * @returns What is wrong, as a sentence; null when it was edited.
+   */
+  edit?(text: string): Promise<string | null>;
 }

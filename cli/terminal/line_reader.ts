@@ -29,9 +29,9 @@ export class LineReader {
     this.#prompt = text;
   }
 
-  /** A text that the next input begins with. */
+  /** A text that the next input begins with, as if somebody had pasted it. */
   begin(text: string): void {
-    this.#editor.set(text);
+    this.#editor.press({ name: "paste", text });
   }
 
   /** Inputs until there are no more: a text of one line or several, or {@linkcode INTERRUPT}. */

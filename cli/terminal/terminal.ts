@@ -69,7 +69,7 @@ export class Terminal {
       ["SIGINT", () => this.#mode === "keys" && !this.#worked && pressed("ctrl-c")()],
       ["SIGWINCH", () => this.inputs.push({ kind: "redraw" })],
       ["SIGCONT", () => this.#resumed()],
-      ["SIGTSTP", pressed("ctrl-z")],
+      ["SIGTSTP", () => this.#isLent ? this.stop() : pressed("ctrl-z")()],
       ...Object.entries(ENDINGS).map(([name, exitCode]) =>
         [name, () => this.inputs.push({ kind: "signal", exitCode })] as const
       ),
@@ -126,12 +126,17 @@ export class Terminal {
   async lend<T>(task: () => Promise<T>): Promise<T> {
     this.#leave();
     process.stdin.pause();
+    this.#isLent = true;
     try {
       return await task();
     } finally {
+      this.#isLent = false;
       this.#enter();
     }
   }
+
+  /** Somebody else has it: what stops and resumes us all is theirs to hear too. */
+  #isLent = false;
 
   /** Stops this process, as Ctrl-Z does. False where nobody could go on. */
   stop(): boolean {
@@ -160,7 +165,7 @@ export class Terminal {
   readonly #ended = (): void => this.inputs.end();
 
   #enter(): void {
-    if (this.#mode !== "as before") return;
+    if (this.#mode !== "as before" || this.#isLent) return;
     this.#set("keys");
     this.write(this.#marks[0]);
     process.stdin.resume();

@@ -5,7 +5,9 @@
  * a branch; the old future stays, and can be switched to.
  */
 import { parse } from "../syntax/parse.ts";
-import { SourceFile } from "../source.ts";
+import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
+import type { Statement } from "../syntax/tree/ast.ts";
+import { SourceFile, spanText } from "../source.ts";
 import type { Session } from "../run/session.ts";
 import { LAST_VALUE } from "../run/session_check.ts";
 import { type FeedResult, NOTHING_DONE } from "../run/session_types.ts";
@@ -129,6 +131,27 @@ export class Workbench implements Place {
     return inputs.slice(Math.max(0, first));
   }
 
+  /**
+   * What was declared since, each name as it was declared last, with the comments before it: the
+   * machine, functions, consts.
+   */
+  declarations(): readonly string[] {
+    const declared = new Map<string, string>();
+    for (const text of this.sinceMachine()) {
+      const { file: { items } } = parse(new SourceFile("input", text), { mode: "repl" });
+      let before = 0;
+      for (const item of items) {
+        if (isDeclaration(item)) {
+          const name = declaredName(item);
+          declared.delete(name);
+          declared.set(name, text.slice(before, item.span.end).trim());
+        }
+        before = item.span.end;
+      }
+    }
+    return [...declared.values()];
+  }
+
   /** Whether a text is an input, and not only its beginning. */
   isWhole(text: string): boolean {
     return !parse(new SourceFile("input", text), { mode: "repl" }).incomplete;
@@ -194,6 +217,13 @@ export class Workbench implements Place {
     this.goTo(moved.at);
     return moved;
   }
+}
+
+/** What tells one declaration from another: there is one machine, and files are used by their paths. */
+function declaredName(item: Statement): string {
+  if (item.kind === "Const" || item.kind === "Function") return item.name.text;
+  if (item.kind === "Use") return item.path;
+  return item.kind === "Machine" ? item.kind : spanText(item.span);
 }
 
 function isExpression(text: string): boolean {

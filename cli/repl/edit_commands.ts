@@ -1,0 +1,28 @@
+/** Editing in a program of one's own what was typed before. */
+import type { CommandTarget, ReplCommand } from "./command_target.ts";
+
+const DECLARATIONS = "declarations";
+
+export const EDIT_COMMANDS: readonly ReplCommand[] = [
+  {
+    name: "edit",
+    takes: `[${DECLARATIONS}]`,
+    doc:
+      "the last input in $VISUAL or $EDITOR, or all that is declared; it then stands at the prompt",
+    needsBench: true,
+    words: () => [{ text: DECLARATIONS, doc: "the machine, functions and consts that were typed" }],
+    run: edit,
+  },
+];
+
+function edit(repl: CommandTarget, argument: string): true {
+  const { bench } = repl;
+  if (argument !== "" && argument !== DECLARATIONS) {
+    repl.refuse(`"${argument}" is nothing to edit: ${DECLARATIONS}, or nothing for the last input`);
+  } else if (!repl.edit) {
+    repl.refuse("There is no terminal for an editor here: lines come from a pipe");
+  } else if (argument === "") {
+    repl.edit(bench!.session.inputs.at(-1) ?? "");
+  } else repl.edit(bench!.declarations().join("\n"));
+  return true;
+}
