@@ -4,7 +4,15 @@
  */
 import { C_CALLS, type CCall } from "../lang/builtins/c/calls.ts";
 import { type CType, isPointer } from "../lang/builtins/c/prototype.ts";
+import { KERNELS } from "../runtime/kernels/kernels.ts";
 import { Random } from "../runtime/random.ts";
+
+/** The release that the files are compiled for. */
+export const HOSTILE_KERNEL = "7.2";
+
+const CALLS = C_CALLS.filter(({ isIn }) =>
+  isIn === undefined || isIn(KERNELS[HOSTILE_KERNEL].strategies)
+);
 
 /** A file, and how it must end. */
 export interface HostileFile {
@@ -39,6 +47,7 @@ const INCLUDES = [
   "interrupt",
   "io",
   "list",
+  "mutex",
   "pci",
   "pci-p2pdma",
   "slab",
@@ -265,6 +274,12 @@ const FATALS: readonly ((draw: Draw) => Act)[] = [
     line: "kfree(p);",
     exact: true,
   }),
+  () => ({
+    kind: "takes a mutex twice",
+    before: ["mutex_lock(&gate);"],
+    line: "mutex_lock(&gate);",
+    exact: true,
+  }),
   (draw) => ({
     kind: "gives back what is none",
     before: ["char *p = kmalloc(48, GFP_KERNEL);"],
@@ -347,7 +362,7 @@ function callOf({ prototype: { name, parameters } }: CCall, draw: Draw): string 
 
 /** Calls with arguments of every kind; what survives them touches what is not there. */
 function callsAct(first: CCall, draw: Draw): Act {
-  const more = Array.from({ length: draw.below(3) }, () => draw.of(C_CALLS));
+  const more = Array.from({ length: draw.below(3) }, () => draw.of(CALLS));
   const voidless = ({ prototype: { result } }: CCall) => result.wire !== "none";
   const lines = [first, ...more].map((call) => {
     const text = callOf(call, draw);
@@ -380,7 +395,7 @@ function fileOf(index: number, act: Act, draw: Draw): HostileFile {
   const lines = [
     `/* ${act.kind} */`,
     ...INCLUDES.map((header) => `#include <linux/${header}.h>`),
-    ...["area", "seen", "scratch", "nodes", "guard", "deep", "other", "again"].map((own) =>
+    ...["area", "seen", "scratch", "nodes", "guard", "gate", "deep", "other", "again"].map((own) =>
       `#define ${own} ${own}_${index}`
     ),
     "static char area[48];",
@@ -389,10 +404,11 @@ function fileOf(index: number, act: Act, draw: Draw): HostileFile {
     "static volatile long seen;",
     "static LIST_HEAD(nodes);",
     "static DEFINE_SPINLOCK(guard);",
+    "static DEFINE_MUTEX(gate);",
     ...act.helpers ?? [],
     `static long ${name}_inner(${parameters})`,
     "{",
-    "(void)dev; (void)regs; (void)req; (void)area; (void)guard; (void)nodes;",
+    "(void)dev; (void)regs; (void)req; (void)area; (void)guard; (void)gate; (void)nodes;",
     ...act.before ?? [],
     ...draw.of(act.before === undefined ? WRAPS : WRAPS.filter((_wrap, at) => at !== 2))(act.line),
     `return *(volatile long *)${draw.wild()};`,
@@ -412,7 +428,7 @@ export function hostileFiles(count: number, seed: number): readonly HostileFile[
   const draw = new Draw(seed);
   return Array.from({ length: count }, (_, index) => {
     const act = index % 2 === 0
-      ? callsAct(C_CALLS[index / 2 % C_CALLS.length]!, draw)
+      ? callsAct(CALLS[index / 2 % CALLS.length]!, draw)
       : index % 4 === 1
       ? memoryAct(draw)
       : draw.of(draw.of([LOOPS, RECURSIONS, FATALS, HUGE]))(draw);

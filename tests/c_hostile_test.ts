@@ -10,10 +10,11 @@ import { withCompiled } from "../cli/c/with_compiled.ts";
 import { HostShelf } from "../cli/c/c_shelf.ts";
 import { compileWanted, type WantingLoader } from "../cli/c/compile_wanted.ts";
 import { LoadError } from "../lang/syntax/load_files.ts";
-import { hostileFiles } from "./c_hostile_files.ts";
+import { HOSTILE_KERNEL, hostileFiles } from "./c_hostile_files.ts";
 import { ROOT } from "./source_text.ts";
 
 const MACHINE = `machine {
+  kernel = "${HOSTILE_KERNEL}"
   iommu { mode = strict }
   region window { at = 0xe000_0000, size = 4KiB, type = mmio }
   pci { root_port rp0 { endpoint nic { } } }

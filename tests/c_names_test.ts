@@ -9,11 +9,13 @@ import { ROOT } from "./source_text.ts";
 /** Names that are missing, by the reason. A name that is built has to go from here. */
 const MISSING: Readonly<Record<string, string>> = {
   "the runtime has no such allocation yet":
-    "dma_alloc_wc dma_free_wc dma_alloc_noncoherent dma_free_noncoherent dma_alloc_pages dma_free_pages " +
-    "dma_alloc_noncontiguous dma_free_noncontiguous dma_vmap_noncontiguous dma_vunmap_noncontiguous",
+    "dma_alloc_wc dma_free_wc dma_alloc_noncoherent dma_free_noncoherent dma_alloc_pages " +
+    "dma_free_pages dma_alloc_noncontiguous dma_free_noncontiguous dma_vmap_noncontiguous " +
+    "dma_vunmap_noncontiguous",
   "nothing is given back when a device goes: there are no managed resources":
-    "dmam_alloc_coherent dmam_alloc_attrs dmam_free_coherent dmam_pool_create pcim_enable_device " +
-    "pcim_iomap pcim_iomap_region devm_request_irq devm_kzalloc devm_kcalloc devm_add_action_or_reset",
+    "dmam_alloc_coherent dmam_alloc_attrs dmam_free_coherent dmam_pool_create " +
+    "pcim_enable_device pcim_iomap pcim_iomap_region devm_request_irq devm_kzalloc " +
+    "devm_kcalloc devm_add_action_or_reset",
   "a driver has no process whose memory it maps, nor faults of its pages":
     "dma_mmap_coherent dma_can_mmap dma_get_sgtable hmm_range_fault",
   "not asked for by a driver yet; the runtime has what it takes":
@@ -21,36 +23,34 @@ const MISSING: Readonly<Record<string, string>> = {
     "dma_pci_p2pdma_supported phys_vec dma_vec blk_rq_cur_bytes req_phys_gap_mask " +
     "blk_mq_complete_request rq_integrity_vec blk_integrity_rq blk_rq_map_integrity_sg",
   "a scatterlist lies in one piece, and is not chained or walked by pages":
-    "sg_set_folio sg_assign_page sg_unmark_end sg_chain for_each_sg_page for_each_sg_dma_page " +
-    "for_each_sgtable_page for_each_sgtable_dma_page sg_alloc_table_from_pages sg_nents " +
-    "sg_nents_for_len sg_nents_for_dma sg_copy_from_buffer sg_copy_to_buffer sg_miter_start sg_last " +
-    "sg_is_chain sg_dma_is_bus_address",
+    "sg_set_folio sg_assign_page sg_unmark_end sg_chain for_each_sg_page " +
+    "for_each_sg_dma_page for_each_sgtable_page for_each_sgtable_dma_page " +
+    "sg_alloc_table_from_pages sg_nents sg_nents_for_len sg_nents_for_dma " +
+    "sg_copy_from_buffer sg_copy_to_buffer sg_miter_start sg_last sg_is_chain " +
+    "sg_dma_is_bus_address",
   "drivers are registered by module_pci_driver, and handlers run to their end":
-    "pci_register_driver pci_unregister_driver PCI_VDEVICE pci_request_irq pci_free_irq " +
+    "pci_register_driver pci_unregister_driver pci_request_irq pci_free_irq " +
     "request_threaded_irq synchronize_irq disable_irq enable_irq",
   "configuration space is not read from C": "pci_read_config_byte",
   "a short form of kmalloc, or memory that is not taken so":
-    "kzalloc_flex krealloc vmalloc_to_page is_vmalloc_addr " +
-    "alloc_pages_node alloc_pages_bulk_array alloc_pages_bulk get_page page_size compound_order page_folio",
+    "vmalloc_to_page is_vmalloc_addr get_page page_size compound_order page_folio",
   "one CPU at a time: there is nobody to wait for but devices":
-    "dev_WARN_ONCE spin_trylock mutex_init mutex_lock mutex_unlock mutex_trylock mutex_lock_interruptible " +
-    "DEFINE_MUTEX init_waitqueue_head wake_up wake_up_all wait_event wait_event_timeout " +
-    "wait_event_interruptible ktime_get atomic_t atomic_read add_return inc_return dec_and_test " +
-    "refcount_set inc_not_zero INIT_WORK schedule_work queue_work cancel_work_sync timer_setup mod_timer " +
-    "timer_delete_sync timer_container_of from_timer del_timer_sync",
+    "init_waitqueue_head wake_up wake_up_all wait_event wait_event_timeout " +
+    "wait_event_interruptible INIT_WORK schedule_work queue_work cancel_work_sync " +
+    "timer_setup mod_timer timer_delete_sync timer_container_of from_timer del_timer_sync",
   "containers that no mapping code in sight is written with":
-    "bitmap_zero bitmap_zalloc bitmap_free list_splice_init list_move_tail kref_init kref_get kref_put " +
-    "kref_get_unless_zero idr_init idr_alloc idr_find idr_remove idr_destroy ida_alloc ida_free xa_init " +
-    "DEFINE_XARRAY xa_store xa_err xa_load xa_erase xa_alloc xa_for_each xa_destroy cmpxchg",
+    "idr_init idr_alloc idr_find idr_remove idr_destroy ida_alloc ida_free xa_init " +
+    "DEFINE_XARRAY xa_store xa_err xa_load xa_erase xa_alloc xa_for_each xa_destroy",
   "the network's structures have no headers":
-    "skb_headlen data_len skb_shinfo nr_frags skb_frag_size skb_frag_off skb_frag_page skb_frag_dma_map " +
-    "page_pool_create page_pool_destroy page_pool_dev_alloc_pages page_pool_get_dma_addr " +
-    "page_pool_put_full_page page_pool_recycle_direct",
+    "skb_headlen data_len skb_shinfo nr_frags skb_frag_size skb_frag_off skb_frag_page " +
+    "skb_frag_dma_map page_pool_create page_pool_destroy page_pool_dev_alloc_pages " +
+    "page_pool_get_dma_addr page_pool_put_full_page page_pool_recycle_direct",
 };
 
 /** Words of the tables that are no names: ends of them, and what stands between. */
 const NO_NAMES: ReadonlySet<string> = new Set(
-  "set inc dec old forms released clear dword skb frags xchg le16 atomic64_".split(" "),
+  ("set inc dec add_return inc_return dec_and_test inc_not_zero old forms released clear dword " +
+    "skb frags xchg le16 atomic64_").split(" "),
 );
 
 /** The names in the first columns; what only continues another, as `_free`, is none. */

@@ -3,7 +3,7 @@ import { C_CALLS, type CCall } from "../../lang/builtins/c/calls.ts";
 import type { CTarget } from "../../lang/builtins/c/header_text.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../../lang/source.ts";
-import { KERNELS } from "../../runtime/kernels/kernels.ts";
+import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
 
 /** What is known of a compilation. */
 interface Compilation {
@@ -67,7 +67,7 @@ function diagnosticOf(
     severity: "error",
     span,
     message: `There is no ${unknown}() in ${target.kernel}`,
-    hint: `it exists since ${firstRelease(call)}, of the releases that are modelled`,
+    hint: `it exists ${whenItIs(call)}, of the releases that are modelled`,
   };
 }
 
@@ -75,10 +75,12 @@ function callNamed(name: string): CCall | undefined {
   return C_CALLS.find(({ prototype }) => prototype.name === name);
 }
 
-function firstRelease({ isIn }: CCall): string {
-  const releases = Object.entries(KERNELS).filter(([, { strategies }]) => isIn?.(strategies));
+/** Since which release, or until which one. */
+function whenItIs({ isIn }: CCall): string {
+  const releases = KERNEL_NAMES.filter((name) => isIn?.(KERNELS[name].strategies));
+  if (!releases.includes(KERNEL_NAMES.at(-1)!)) return `until ${releases.at(-1)}`;
   // Of releases with a third number there is an earlier one with two.
-  return releases.map(([name]) => name).toSorted((a, b) => a.length - b.length)[0] ?? "none";
+  return `since ${releases.toSorted((a, b) => a.length - b.length)[0]}`;
 }
 
 function spanAt({ main, sources }: Compilation, file: string, line: number, column: number): Span {

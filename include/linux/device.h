@@ -43,6 +43,17 @@ DMALAB_INLINE int dev_to_node(struct device *dev)
 #define dev_warn_ratelimited dev_warn
 #define dev_err_once dev_err
 #define dev_warn_once dev_warn
+#define dev_WARN_ONCE(dev, condition, ...)                   \
+	__extension__({                                      \
+		static bool dev_warned_;                     \
+		bool dev_warn_ = !!(condition);              \
+		if (unlikely(dev_warn_ && !dev_warned_)) {   \
+			dev_warned_ = true;                  \
+			dev_warn(dev, __VA_ARGS__);          \
+			dmalab_warn(#condition);             \
+		}                                            \
+		unlikely(dev_warn_);                         \
+	})
 #define dev_err_probe(dev, error, ...)                       \
 	__extension__({                                      \
 		int probe_error_ = (error);                  \

@@ -4,6 +4,7 @@
 #include <dmalab/errno.h>
 
 /* What no call here gives, and drivers do. */
+#define EINTR 4
 #define E2BIG 7
 #define EBADE 52
 #define ETIME 62

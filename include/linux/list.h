@@ -54,6 +54,35 @@ DMALAB_INLINE bool list_empty(const struct list_head *head)
 	return head->next == head;
 }
 
+DMALAB_INLINE void list_move(struct list_head *node, struct list_head *head)
+{
+	list_del_init(node);
+	list_add(node, head);
+}
+
+DMALAB_INLINE void list_move_tail(struct list_head *node, struct list_head *head)
+{
+	list_del_init(node);
+	list_add_tail(node, head);
+}
+
+/* All of a list comes before what is in the other, and the list is empty. */
+DMALAB_INLINE void list_splice_init(struct list_head *list, struct list_head *head)
+{
+	if (list_empty(list))
+		return;
+	list->prev->next = head->next;
+	head->next->prev = list->prev;
+	list->next->prev = head;
+	head->next = list->next;
+	INIT_LIST_HEAD(list);
+}
+
+DMALAB_INLINE void list_splice_tail_init(struct list_head *list, struct list_head *head)
+{
+	list_splice_init(list, head->prev);
+}
+
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 #define list_first_entry_or_null(head, type, member) \

@@ -41,6 +41,7 @@ DMALAB_INLINE struct page *phys_to_page(phys_addr_t phys)
 }
 
 #define alloc_page(gfp) alloc_pages(gfp, 0)
+#define alloc_pages_node(node, gfp, order) ((void)(node), alloc_pages(gfp, order))
 #define dev_alloc_page() alloc_pages(GFP_ATOMIC | __GFP_NOWARN, 0)
 #define __free_page(page) __free_pages(page, 0)
 #define put_page(page) __free_pages(page, 0)

@@ -5,6 +5,7 @@
 #include <linux/errno.h>
 #include <linux/interrupt.h>
 #include <linux/io.h>
+#include <linux/pci_ids.h>
 
 /* A function of the PCI tree: every device of a scenario is one, with the same pointer. */
 struct pci_dev {
@@ -37,10 +38,13 @@ DMALAB_INLINE bool dev_is_pci(const struct device *dev)
 #define PCI_ANY_ID (~0U)
 #define PCI_DEVICE(vend, dev) \
 	.vendor = (vend), .device = (dev), .subvendor = PCI_ANY_ID, .subdevice = PCI_ANY_ID
+/* What follows it in braces is the data of the driver. */
+#define PCI_VDEVICE(vend, dev)                                                  \
+	.vendor = PCI_VENDOR_ID_##vend, .device = (dev), .subvendor = PCI_ANY_ID, \
+	.subdevice = PCI_ANY_ID, 0, 0
 #define PCI_DEVICE_CLASS(code, mask)                                            \
 	.vendor = PCI_ANY_ID, .device = PCI_ANY_ID, .subvendor = PCI_ANY_ID,    \
 	.subdevice = PCI_ANY_ID, .class_code = (code), .class_mask = (mask)
-#define PCI_CLASS_STORAGE_EXPRESS 0x010802
 
 #define PCI_IRQ_INTX 1
 #define PCI_IRQ_MSI 2

@@ -32,9 +32,21 @@
 	DMALAB_OBJ(DMALAB_FIRST(__VA_ARGS__, 0), DMALAB_SECOND(__VA_ARGS__, GFP_KERNEL, 0))
 #define kzalloc_obj(...) \
 	DMALAB_OBJ(DMALAB_FIRST(__VA_ARGS__, 0), (DMALAB_SECOND(__VA_ARGS__, GFP_KERNEL, 0)) | __GFP_ZERO)
+#define kmalloc_objs(...)                                                                \
+	DMALAB_OBJS(DMALAB_FIRST(__VA_ARGS__, 0), DMALAB_SECOND(__VA_ARGS__, 0),         \
+		    DMALAB_THIRD(__VA_ARGS__, GFP_KERNEL, 0))
 #define kzalloc_objs(...)                                                                \
 	DMALAB_OBJS(DMALAB_FIRST(__VA_ARGS__, 0), DMALAB_SECOND(__VA_ARGS__, 0),         \
 		    (DMALAB_THIRD(__VA_ARGS__, GFP_KERNEL, 0)) | __GFP_ZERO)
+
+/* Room for a structure that ends in an array, and so many elements of it. */
+#define DMALAB_FLEX(of, member, n, gfp) \
+	((__typeof__(of) *)kmalloc(struct_size((__typeof__(of) *)NULL, member, n), gfp))
+#define kmalloc_flex(of, member, ...) \
+	DMALAB_FLEX(of, member, DMALAB_FIRST(__VA_ARGS__, 0), DMALAB_SECOND(__VA_ARGS__, GFP_KERNEL, 0))
+#define kzalloc_flex(of, member, ...)                           \
+	DMALAB_FLEX(of, member, DMALAB_FIRST(__VA_ARGS__, 0),   \
+		    (DMALAB_SECOND(__VA_ARGS__, GFP_KERNEL, 0)) | __GFP_ZERO)
 
 /* A cache of blocks of one size. Each block is seen by itself, as one of kmalloc() is. */
 struct kmem_cache {

@@ -13,6 +13,7 @@ typedef struct spinlock {
 #define spin_lock_init(lock) ((void)((lock)->dmalab_held = 0))
 #define spin_lock(lock) dmalab_lock(&(lock)->dmalab_held)
 #define spin_unlock(lock) dmalab_unlock(&(lock)->dmalab_held)
+#define spin_trylock(lock) dmalab_trylock(&(lock)->dmalab_held)
 #define spin_lock_bh spin_lock
 #define spin_unlock_bh spin_unlock
 #define spin_lock_irq(lock)          \

@@ -10,6 +10,7 @@ import { INTERRUPT_CALLS } from "./calls/interrupt.ts";
 import { HMM_CALLS } from "./calls/hmm.ts";
 import { LIMIT_CALLS } from "./calls/limits.ts";
 import { LIST_CALLS } from "./calls/lists.ts";
+import { LOCK_CALLS } from "./calls/locks.ts";
 import { MAPPING_CALLS } from "./calls/mapping.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
 import { PCI_CALLS } from "./calls/pci.ts";
@@ -34,6 +35,7 @@ const HEADERS: Readonly<Record<string, readonly CCallEntry[]>> = {
   "hmm-dma": HMM_CALLS,
   ...MEMORY_CALLS,
   ...DEVICE_CALLS,
+  ...LOCK_CALLS,
   ...PCI_CALLS,
   ...INTERRUPT_CALLS,
 };

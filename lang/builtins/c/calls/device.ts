@@ -1,4 +1,4 @@
-/** Registers, messages, warnings and locks. @see behaviour/c-api.md 12, 14 */
+/** Registers, messages and warnings. @see behaviour/c-api.md 12, 14 */
 import type { PhysAddr } from "../../../../runtime/address.ts";
 import { readRegister, writeRegister } from "../../../../runtime/memory/register_access.ts";
 import { IO_BASE } from "../c_addresses.ts";
@@ -19,9 +19,7 @@ function register(kernel: CKernel, at: number, bytes: number): PhysAddr {
   throw kernel.crash(`${hex(at)} is no register of ${bytes} bytes`);
 }
 
-export const DEVICE_CALLS: Readonly<
-  Record<"io" | "printk" | "bug" | "spinlock", readonly CCallEntry[]>
-> = {
+export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCallEntry[]>> = {
   io: [
     ...([["b", "u8", 1], ["w", "u16", 2], ["l", "u32", 4], ["q", "u64", 8]] as const)
       .flatMap(([letter, type, sizeBytes]): CCallEntry[] => [
@@ -67,30 +65,6 @@ export const DEVICE_CALLS: Readonly<
       c: "void dmalab_bug(const char *what)",
       run(kernel, [what]) {
         throw kernel.crash(`BUG_ON(${kernel.memory.textAt(what)})`);
-      },
-    },
-  ],
-  spinlock: [
-    {
-      c: "void dmalab_lock(int *held)",
-      run(kernel, [held]) {
-        const { view } = kernel.memory;
-        if (!kernel.memory.isOpen(held, 4)) throw kernel.crash("There is no lock");
-        // The only CPU that could give it back is the one that waits.
-        if (view.getInt32(held, true) !== 0) throw kernel.crash("A lock is taken that is held");
-        view.setInt32(held, 1, true);
-        kernel.machine.context.lock();
-      },
-    },
-    {
-      c: "void dmalab_unlock(int *held)",
-      run(kernel, [held]) {
-        const { view } = kernel.memory;
-        if (!kernel.memory.isOpen(held, 4) || view.getInt32(held, true) !== 1) {
-          throw kernel.crash("A lock is given back that nobody holds");
-        }
-        view.setInt32(held, 0, true);
-        kernel.machine.context.unlock();
       },
     },
   ],

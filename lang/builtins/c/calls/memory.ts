@@ -1,10 +1,47 @@
 /** The kernel's allocators, and where memory lies. @see behaviour/c-api.md 13 */
+import type { KernelStrategies } from "../../../../runtime/kernels/kernels.ts";
 import type { CCallEntry } from "../call_entry.ts";
-import { GFP, hex } from "../c_kernel.ts";
+import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { NOWHERE } from "../c_memory.ts";
 
 /** What `kmalloc(0)` gives: a pointer that is none, and is no failure. @see behaviour/c-api.md 13 */
 const ZERO_SIZE = 16;
+const POINTER_BYTES = 8;
+/** More pages than are asked for at once. */
+const MOST_PAGES = 4096;
+
+const sinceBulk = ({ dma }: KernelStrategies): boolean => dma.hasTwoStep;
+
+/** The same bytes in a block of another size; the old one stays where there is none. */
+function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean): number {
+  const old = kernel.heap.blockAt(ptr);
+  if (old === null) throw kernel.crash(`krealloc() is given ${hex(ptr)}, which is no block`);
+  const block = kernel.heap.take(sizeBytes, zeroed);
+  if (block === null) return 0;
+  const { bytes, fresh } = kernel.memory;
+  const keptBytes = Math.min(old.sizeBytes, sizeBytes);
+  bytes.copyWithin(block.at, ptr, ptr + keptBytes);
+  fresh.write(block.at, keptBytes);
+  kernel.free(ptr);
+  return block.at;
+}
+
+/** Fills the slots of a list of pages that are empty. @returns How many from its start are full. */
+function fillPages(kernel: CKernel, gfp: number, count: number, listAt: number): number {
+  kernel.maySleepBy(gfp);
+  const { heap, memory } = kernel;
+  if (!(count >= 0 && count <= MOST_PAGES && memory.isOpen(listAt, count * POINTER_BYTES))) {
+    throw kernel.crash(`There is no list of ${count} pages at ${hex(listAt)}`);
+  }
+  for (let slot = 0; slot < count; slot++) {
+    const at = listAt + slot * POINTER_BYTES;
+    if (memory.wordAt(at) !== 0) continue;
+    const block = heap.takePages(0, (gfp & GFP.ZERO) !== 0);
+    if (block === null) return slot;
+    memory.putWord(at, kernel.pageAt(block.phys));
+  }
+  return count;
+}
 
 export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>> = {
   slab: [
@@ -25,6 +62,21 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
       },
     },
     {
+      c: "void *krealloc(const void *ptr, size_t size, gfp_t gfp)",
+      run(kernel, [ptr, size, gfp]) {
+        kernel.maySleepBy(gfp);
+        const zeroed = (gfp & GFP.ZERO) !== 0;
+        const isBlock = ptr !== 0 && ptr !== ZERO_SIZE;
+        if (size !== 0) {
+          return isBlock
+            ? resize(kernel, ptr, size, zeroed)
+            : kernel.heap.take(size, zeroed)?.at ?? 0;
+        }
+        if (isBlock) kernel.free(ptr);
+        return ZERO_SIZE;
+      },
+    },
+    {
       c: "void kfree(const void *ptr)",
       run(kernel, [ptr]) {
         if (ptr === 0 || ptr === ZERO_SIZE) return;
@@ -40,6 +92,16 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
         const block = kernel.heap.takePages(order, (gfp & GFP.ZERO) !== 0);
         return block === null ? 0 : kernel.pageAt(block.phys);
       },
+    },
+    {
+      c: "unsigned long alloc_pages_bulk_array(gfp_t gfp, unsigned long count, struct page **pages)",
+      isIn: (strategies) => !sinceBulk(strategies),
+      run: (kernel, [gfp, count, pages]) => fillPages(kernel, gfp, count, pages),
+    },
+    {
+      c: "unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long count, struct page **pages)",
+      isIn: sinceBulk,
+      run: (kernel, [gfp, count, pages]) => fillPages(kernel, gfp, count, pages),
     },
     {
       c: "void __free_pages(struct page *page, unsigned int order)",

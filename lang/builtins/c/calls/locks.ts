@@ -1,0 +1,94 @@
+/**
+ * Locks. Whoever takes one that is held would wait for a caller who waits itself: outside of a `race`
+ * there is only one, and in it another block can give a mutex back, before this order's statement.
+ *
+ * @see behaviour/c-api.md 14
+ */
+import type { CCallEntry } from "../call_entry.ts";
+import type { CKernel } from "../c_kernel.ts";
+
+const FREE = 0;
+const HELD = 1;
+
+/** Every lock begins with a word that says whether it is held. */
+function stateOf(kernel: CKernel, at: number): number {
+  if (!kernel.memory.isOpen(at, 4)) throw kernel.crash("There is no lock");
+  return kernel.memory.view.getInt32(at, true);
+}
+
+function setState(kernel: CKernel, at: number, state: number): void {
+  kernel.memory.view.setInt32(at, state, true);
+}
+
+function giveBack(kernel: CKernel, at: number): void {
+  if (stateOf(kernel, at) !== HELD) throw kernel.crash("A lock is given back that nobody holds");
+  setState(kernel, at, FREE);
+}
+
+function takeMutex(kernel: CKernel, at: number): void {
+  kernel.maySleep();
+  if (stateOf(kernel, at) !== FREE) {
+    kernel.run.between?.waitsForEver();
+    throw kernel.crash("A mutex is taken that is held, and who holds it cannot go on");
+  }
+  setState(kernel, at, HELD);
+}
+
+/** @returns Whether it was free, and is held now. */
+function tryTake(kernel: CKernel, at: number): boolean {
+  if (stateOf(kernel, at) !== FREE) return false;
+  setState(kernel, at, HELD);
+  return true;
+}
+
+export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEntry[]>> = {
+  spinlock: [
+    {
+      c: "void dmalab_lock(int *held)",
+      run(kernel, [held]) {
+        // The only CPU that could give it back is the one that waits.
+        if (!tryTake(kernel, held)) throw kernel.crash("A lock is taken that is held");
+        kernel.machine.context.lock();
+      },
+    },
+    {
+      c: "int dmalab_trylock(int *held)",
+      run(kernel, [held]) {
+        if (!tryTake(kernel, held)) return 0;
+        kernel.machine.context.lock();
+        return 1;
+      },
+    },
+    {
+      c: "void dmalab_unlock(int *held)",
+      run(kernel, [held]) {
+        giveBack(kernel, held);
+        kernel.machine.context.unlock();
+      },
+    },
+  ],
+  mutex: [
+    { c: "void mutex_lock(struct mutex *lock)", run: (kernel, [lock]) => takeMutex(kernel, lock) },
+    {
+      c: "int mutex_lock_interruptible(struct mutex *lock)",
+      run(kernel, [lock]) {
+        takeMutex(kernel, lock);
+        return 0;
+      },
+    },
+    {
+      c: "int mutex_trylock(struct mutex *lock)",
+      run(kernel, [lock]) {
+        kernel.maySleep();
+        return Number(tryTake(kernel, lock));
+      },
+    },
+    {
+      c: "void mutex_unlock(struct mutex *lock)",
+      run(kernel, [lock]) {
+        kernel.maySleep();
+        giveBack(kernel, lock);
+      },
+    },
+  ],
+};

@@ -1,0 +1,298 @@
+/* Helpers that drivers are written with, and that map nothing: counts, bitmaps, lists, locks, blocks. */
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/dma-mapping.h>
+#include <linux/kref.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/version.h>
+
+struct item {
+	struct list_head node;
+	struct kref kref;
+	int value;
+};
+
+static DEFINE_MUTEX(gate);
+static DEFINE_SPINLOCK(lock);
+static struct item *left;
+static int released;
+
+/* What they give stands in the results, two digits each. */
+int counts(void)
+{
+	atomic_t v = ATOMIC_INIT(3);
+	int seen = atomic_add_return(4, &v);
+
+	seen = seen * 100 + atomic_inc_return(&v);
+	seen = seen * 100 + atomic_cmpxchg(&v, 8, 20);
+	seen = seen * 100 + atomic_cmpxchg(&v, 8, 30);
+	return seen * 100 + atomic_xchg(&v, 1) + atomic_dec_and_test(&v);
+}
+
+u64 wide_counts(void)
+{
+	atomic64_t v;
+	u64 word = 5;
+
+	atomic64_set(&v, 1LL << 40);
+	atomic64_add(2, &v);
+	atomic64_dec(&v);
+	if (atomic64_inc_not_zero(&v) && cmpxchg(&word, 5, 9) == 5 && xchg(&word, 11) == 9)
+		return (u64)atomic64_read(&v) + word;
+	return 0;
+}
+
+static void item_release(struct kref *kref)
+{
+	released = container_of(kref, struct item, kref)->value;
+	kfree(container_of(kref, struct item, kref));
+}
+
+int references(void)
+{
+	struct item *item = kzalloc(sizeof(*item), GFP_KERNEL);
+	int first, unless;
+
+	if (!item)
+		return -ENOMEM;
+	item->value = 7;
+	kref_init(&item->kref);
+	kref_get(&item->kref);
+	unless = kref_get_unless_zero(&item->kref);
+	first = kref_put(&item->kref, item_release) + kref_put(&item->kref, item_release);
+	return 100 * unless + 10 * first + kref_put(&item->kref, item_release) + released;
+}
+
+int reference_of_none(void)
+{
+	refcount_t count;
+
+	refcount_set(&count, 1);
+	if (!refcount_dec_and_test(&count) || refcount_inc_not_zero(&count))
+		return -EINVAL;
+	refcount_inc(&count);
+	return (int)refcount_read(&count);
+}
+
+/* Sum of the bits that are set. */
+int bits(unsigned int size, unsigned int start, unsigned int count)
+{
+	unsigned long *map = bitmap_zalloc(size, GFP_KERNEL);
+	unsigned int bit, sum = 0;
+
+	if (!map)
+		return -ENOMEM;
+	bitmap_set(map, start, count);
+	bitmap_clear(map, start, 1);
+	for_each_set_bit(bit, map, size)
+		sum += bit;
+	bitmap_zero(map, size);
+	if (find_first_bit(map, size) != size)
+		sum = 0;
+	bitmap_free(map);
+	return (int)sum;
+}
+
+/* The numbers of two lists as digits, after all of one has come before the other. */
+int lists(void)
+{
+	LIST_HEAD(one);
+	LIST_HEAD(other);
+	struct item items[4], *item;
+	int index, digits = 0;
+
+	for (index = 0; index < 4; index++) {
+		items[index].value = index + 1;
+		list_add_tail(&items[index].node, index < 2 ? &one : &other);
+	}
+	list_move_tail(&items[0].node, &one);
+	list_splice_init(&one, &other);
+	list_splice_init(&one, &other);
+	if (!list_empty(&one))
+		return -EINVAL;
+	list_for_each_entry(item, &other, node)
+		digits = digits * 10 + item->value;
+	return digits;
+}
+
+static int guarded(int value)
+{
+	guard(mutex)(&gate);
+	return value + 2 * mutex_is_locked(&gate);
+}
+
+int mutexes(void)
+{
+	int got, twice;
+
+	mutex_lock(&gate);
+	got = mutex_trylock(&gate);
+	mutex_unlock(&gate);
+	twice = mutex_trylock(&gate);
+	mutex_unlock(&gate);
+	if (mutex_lock_interruptible(&gate))
+		return -EINTR;
+	mutex_unlock(&gate);
+	return got * 100 + twice * 10 + guarded(1) + 4 * mutex_is_locked(&gate);
+}
+
+void mutex_twice(void)
+{
+	mutex_lock(&gate);
+	mutex_lock(&gate);
+}
+
+void mutex_of_nobody(void)
+{
+	mutex_unlock(&gate);
+}
+
+void mutex_under_lock(void)
+{
+	spin_lock(&lock);
+	mutex_lock(&gate);
+	mutex_unlock(&gate);
+	spin_unlock(&lock);
+}
+
+int tries(void)
+{
+	int got = spin_trylock(&lock), twice = spin_trylock(&lock);
+
+	if (got)
+		spin_unlock(&lock);
+	return got * 10 + twice;
+}
+
+void sleeps_after_try(void)
+{
+	if (spin_trylock(&lock))
+		msleep(1);
+	spin_unlock(&lock);
+}
+
+/* Two statements of a race: what is between stays as it was. */
+static int slots;
+
+int add_under_mutex(struct device *dev, void *data)
+{
+	dma_addr_t dma;
+	int slot;
+
+	mutex_lock(&gate);
+	slot = slots;
+	dma = dma_map_single(dev, data, 64, DMA_TO_DEVICE);
+	if (dma_mapping_error(dev, dma)) {
+		mutex_unlock(&gate);
+		return -ENOMEM;
+	}
+	dma_unmap_single(dev, dma, 64, DMA_TO_DEVICE);
+	slots = slot + 1;
+	mutex_unlock(&gate);
+	return 0;
+}
+
+int slots_taken(void)
+{
+	return slots;
+}
+
+int grows(void)
+{
+	char *p = kmalloc(40, GFP_KERNEL), *q;
+	int held;
+
+	if (!p)
+		return -ENOMEM;
+	memset(p, 3, 40);
+	q = krealloc(p, 400, GFP_KERNEL | __GFP_ZERO);
+	if (!q) {
+		held = p[39];
+		kfree(p);
+		return -held;
+	}
+	held = q[39] * 10 + q[40];
+	q = krealloc(q, 0, GFP_KERNEL);
+	return held + (krealloc(NULL, 0, GFP_KERNEL) == q);
+}
+
+int after_it_grew(void)
+{
+	char *p = kzalloc(40, GFP_KERNEL);
+
+	left = krealloc(p, 80, GFP_KERNEL);
+	return p[0];
+}
+
+struct flexible {
+	int count;
+	u64 entries[];
+};
+
+int flexible(u32 count)
+{
+	struct flexible *one = kzalloc_flex(*one, entries, count);
+	struct flexible *other = kzalloc_flex(struct flexible, entries, count, GFP_ATOMIC);
+	int holds = -ENOMEM;
+
+	if (one && other)
+		holds = (int)(one->entries[count - 1] + other->entries[0] + struct_size(one, entries, count));
+	kfree(one);
+	kfree(other);
+	return holds;
+}
+
+int bulk(void)
+{
+	struct page *pages[4] = { NULL, alloc_pages_node(-1, GFP_KERNEL, 0), NULL, NULL };
+	struct page *own = pages[1];
+	int index, got;
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
+	got = (int)alloc_pages_bulk_array(GFP_KERNEL, 4, pages);
+#else
+	got = (int)alloc_pages_bulk(GFP_KERNEL, 4, pages);
+#endif
+	if (pages[1] != own)
+		got = -EINVAL;
+	for (index = 0; index < 4; index++)
+		if (pages[index])
+			__free_page(pages[index]);
+	return got;
+}
+
+/* Warned twice, told once. */
+int warns_once(struct device *dev)
+{
+	int turn, seen = 0;
+
+	for (turn = 0; turn < 2; turn++)
+		seen += dev_WARN_ONCE(dev, turn < 5, "turn %d\n", turn);
+	return seen;
+}
+
+s64 slept_ns(void)
+{
+	ktime_t before = ktime_get();
+
+	usleep_range(30, 50);
+	return ktime_get() - before;
+}
+
+static const struct pci_device_id ids[] = {
+	{ PCI_VDEVICE(INTEL, 0x10d3), 42 },
+	{ PCI_DEVICE(0x1af4, 0x1000), .driver_data = 43 },
+	{ 0 },
+};
+
+u64 ids_sum(void)
+{
+	return ids[0].vendor + ids[0].device + ids[0].class_code + ids[0].driver_data +
+	       ids[1].driver_data + ids[2].vendor;
+}

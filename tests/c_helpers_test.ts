@@ -1,0 +1,32 @@
+/** What drivers in C are written with beside mapping calls, as C that is run. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { openScenario } from "../cli/scenario/load_scenario.ts";
+import { renderDiagnostics } from "../lang/diagnostics/render.ts";
+import { runProgramWith } from "../lang/run/runner.ts";
+import { ROOT } from "./source_text.ts";
+
+/** How many tests a scenario has, and which of them did not hold. */
+async function heldIn(name: string): Promise<readonly [number, readonly string[]]> {
+  const opened = await openScenario(join(ROOT, "tests/c", name));
+  assert(!("problem" in opened));
+  assert(opened.program !== null, renderDiagnostics(opened.diagnostics));
+  const { outcomes } = runProgramWith(null, opened.program, {});
+  const wrong = outcomes.flatMap(({ failure, incidents, name: test }) =>
+    failure === null && incidents.length === 0 ? [] : [`${test}: ${failure?.message}`]
+  );
+  return [outcomes.length, wrong];
+}
+
+Deno.test("counts, bitmaps, lists, mutexes and blocks give what a kernel's would", async () => {
+  assertEquals(await heldIn("helpers.dma"), [19, []]);
+});
+
+Deno.test("what a release does not have any more is told with the last that had it", async () => {
+  const opened = await openScenario(join(ROOT, "tests/c/gone.dma"));
+  assert(!("problem" in opened) && opened.program === null);
+  assertEquals(opened.diagnostics.map(({ hint, message }) => [message, hint]), [[
+    "There is no alloc_pages_bulk_array() in 7.2",
+    "it exists until 6.12, of the releases that are modelled",
+  ]]);
+});
