@@ -3,7 +3,9 @@
  * folder anew that the coverage, in V8's own form, tells of.
  *
  * A function that is declared becomes a variable at the top of its file, and so is there before
- * anybody calls it, as it was. Methods stay what they are: V8 compiles none of them early.
+ * anybody calls it, as it was. V8 compiles no method early that is written as one: a method becomes a
+ * function that its class gives its prototype, first of all that the class does by itself. One that is
+ * private has a name then that nobody else has.
  */
 import { fromFileUrl, join, toFileUrl } from "@std/path";
 import ts from "typescript";
@@ -30,41 +32,57 @@ interface Edit {
 
 type PlainFunction = ts.FunctionDeclaration | ts.FunctionExpression | ts.ArrowFunction;
 
+/** A method that is moved, with the name that it has then. */
+interface MovedMethod {
+  readonly method: ts.MethodDeclaration;
+  readonly name: string;
+}
+
 class EagerMarker {
   readonly #file: ts.SourceFile;
   readonly #text: string;
   readonly #ran: ReadonlySet<string>;
-  /** Parentheses, in the order of their places. */
-  readonly #parentheses: Edit[] = [];
+  /** A word that is nowhere in the file: what names of our own begin with. */
+  readonly #ownWord: string;
+  readonly #edits: Edit[] = [];
   readonly #declarations: ts.FunctionDeclaration[] = [];
+  /** The new names of private methods of the classes around, the innermost last; null keeps a name. */
+  readonly #renamed: ReadonlyMap<string, string | null>[] = [];
+  #moved = 0;
 
-  /** @param ran The places of the functions that ran, as `rangeOf` writes them. */
-  constructor(text: string, ran: ReadonlySet<string>) {
+  /**
+   * @param name The file's: no other one of the package has it.
+   * @param ran The places of the functions that ran, as `rangeOf` writes them.
+   */
+  constructor(name: string, text: string, ran: ReadonlySet<string>) {
     this.#file = ts.createSourceFile("bundle.js", text, ts.ScriptTarget.ESNext, true);
     this.#text = text;
     this.#ran = ran;
+    let word = `$${name.replace(/\W/g, "_")}$`;
+    while (text.includes(word)) word += "$";
+    this.#ownWord = word;
   }
 
   marked(): string {
     ts.forEachChild(this.#file, (node) => this.#visit(node));
     const top = this.#top();
     const early = this.#declarations.map((declaration) => this.#asVariable(declaration));
-    const moved = this.#declarations.map((declaration): Edit => ({
-      ...this.#placeOf(declaration),
-      text: "",
-    }));
-    const outside = this.#parentheses.filter(({ start }) =>
-      !moved.some((edit) => edit.start <= start && start < edit.end)
-    );
-    const edits = [...outside, ...moved, { start: top, end: top, text: early.join("") }];
-    return this.#edited(0, this.#text.length, edits);
+    if (this.#moved > 0) early.unshift(`var ${this.#ownWord}=${GIVE_METHODS};\n`);
+    for (const declaration of this.#declarations) this.#remove(declaration);
+    this.#edits.push({ start: top, end: top, text: early.join("") });
+    return this.#edited(0, this.#text.length);
   }
 
   #visit(node: ts.Node): void {
-    const isPlain = ts.isFunctionDeclaration(node) || ts.isFunctionExpression(node) ||
-      ts.isArrowFunction(node);
-    if (isPlain && this.#ran.has(this.#rangeOf(node))) this.#mark(node);
+    if (ts.isClassLike(node)) return this.#visitClass(node);
+    if (ts.isPrivateIdentifier(node)) return this.#rename(node);
+    if (isPlain(node) && this.#hasRun(node)) this.#mark(node);
     ts.forEachChild(node, (child) => this.#visit(child));
+  }
+
+  #hasRun(node: ts.Node): boolean {
+    const { start, end } = this.#placeOf(node);
+    return this.#ran.has(rangeOf(start, end));
   }
 
   #mark(node: PlainFunction): void {
@@ -72,17 +90,68 @@ class EagerMarker {
       if (ts.isSourceFile(node.parent)) this.#declarations.push(node);
     } else if (!ts.isParenthesizedExpression(node.parent)) {
       const { start, end } = this.#placeOf(node);
-      this.#parentheses.push({ start, end: start, text: "(" }, { start: end, end, text: ")" });
+      this.#edits.push({ start, end: start, text: "(" }, { start: end, end, text: ")" });
     }
+  }
+
+  #visitClass(node: ts.ClassLikeDeclaration): void {
+    const moved = this.#movedOf(node);
+    this.#renamed.push(newNames(node, moved));
+    ts.forEachChild(node, (child) => {
+      const own = moved.find(({ method }) => method === child)?.method;
+      if (own === undefined) return this.#visit(child);
+      // The name goes where the method goes.
+      ts.forEachChild(own, (part) => part === own.name ? undefined : this.#visit(part));
+    });
+    this.#renamed.pop();
+    if (moved.length === 0) return;
+    const methods = moved.map((each) => this.#asFunction(each)).join(",");
+    // Before all fields: what a class makes of itself may call its methods.
+    const { pos } = node.members;
+    const text = `static{${this.#ownWord}(this.prototype,{${methods}})}`;
+    this.#edits.push({ start: pos, end: pos, text });
+    for (const { method } of moved) this.#remove(method);
+  }
+
+  /** The methods of a class that ran and can be moved. */
+  #movedOf(node: ts.ClassLikeDeclaration): readonly MovedMethod[] {
+    return node.members.flatMap((member) => {
+      if (!ts.isMethodDeclaration(member) || !this.#hasRun(member)) return [];
+      if (isStatic(member) || holds(member, ts.SyntaxKind.SuperKeyword)) return [];
+      const { name } = member;
+      // `__proto__` in a record is no field of it.
+      if (ts.isIdentifier(name) && name.text !== "__proto__") {
+        this.#moved++;
+        return [{ method: member, name: name.text }];
+      }
+      if (!ts.isPrivateIdentifier(name) || isLookedFor(node, name.text)) return [];
+      return [{ method: member, name: `${this.#ownWord}${this.#moved++}` }];
+    });
+  }
+
+  /** A name of a private method, wherever it stands. */
+  #rename(node: ts.PrivateIdentifier): void {
+    const name = this.#renamed.findLast((names) => names.has(node.text))?.get(node.text) ?? null;
+    if (name !== null) this.#edits.push({ ...this.#placeOf(node), text: name });
+  }
+
+  /** `async m(a) {}` as `m:(async function(a) {})`. */
+  #asFunction({ method, name }: MovedMethod): string {
+    const isAsync = method.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword);
+    const keyword = `${isAsync ? "async " : ""}function${method.asteriskToken ? "*" : ""}`;
+    return `${name}:(${keyword}${this.#edited(method.name.end, method.end)})`;
   }
 
   /** `function f(a) {}` as `var f=(function(a) {});`. */
   #asVariable(declaration: ts.FunctionDeclaration): string {
     const { start, end } = this.#placeOf(declaration);
     const name = declaration.name!;
-    const inside = this.#parentheses.filter((edit) => start < edit.start && edit.start < end);
-    const unnamed = { start: name.getStart(this.#file), end: name.end, text: "" };
-    return `var ${name.text}=(${this.#edited(start, end, [unnamed, ...inside])});\n`;
+    const keyword = this.#text.slice(start, name.getStart(this.#file));
+    return `var ${name.text}=(${keyword}${this.#edited(name.end, end)});\n`;
+  }
+
+  #remove(node: ts.Node): void {
+    this.#edits.push({ ...this.#placeOf(node), text: "" });
   }
 
   /** Where the first statement begins that is no import. */
@@ -91,10 +160,14 @@ class EagerMarker {
     return statement?.getStart(this.#file) ?? this.#text.length;
   }
 
-  #edited(start: number, end: number, edits: readonly Edit[]): string {
+  /** A piece of the text with the edits in it. */
+  #edited(start: number, end: number): string {
+    const edits = this.#edits.filter((edit) => start <= edit.start && edit.end <= end);
     let written = "";
     let next = start;
     for (const edit of edits.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
+      // What is inside of a larger edit has its place there.
+      if (edit.start < next) continue;
       written += this.#text.slice(next, edit.start) + edit.text;
       next = edit.end;
     }
@@ -104,11 +177,45 @@ class EagerMarker {
   #placeOf(node: ts.Node): { readonly start: number; readonly end: number } {
     return { start: node.getStart(this.#file), end: node.end };
   }
+}
 
-  #rangeOf(node: ts.Node): string {
-    const { start, end } = this.#placeOf(node);
-    return rangeOf(start, end);
-  }
+/** Gives a prototype what stands in a record, as methods of a class are given. */
+const GIVE_METHODS =
+  "(function(to,all){for(let name in all)Object.defineProperty(to,name,{value:all[name],writable:!0,configurable:!0})})";
+
+function isPlain(node: ts.Node): node is PlainFunction {
+  return ts.isFunctionDeclaration(node) || ts.isFunctionExpression(node) ||
+    ts.isArrowFunction(node);
+}
+
+function isStatic(member: ts.MethodDeclaration): boolean {
+  return member.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword) === true;
+}
+
+function holds(node: ts.Node, kind: ts.SyntaxKind): boolean {
+  return node.kind === kind ||
+    ts.forEachChild(node, (child) => holds(child, kind) || undefined) === true;
+}
+
+/** Whether a class asks for a private name: `#m in other`. */
+function isLookedFor(node: ts.Node, name: string): boolean {
+  if (
+    ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.InKeyword &&
+    ts.isPrivateIdentifier(node.left) && node.left.text === name
+  ) return true;
+  return ts.forEachChild(node, (child) => isLookedFor(child, name) || undefined) === true;
+}
+
+/** What becomes of the private names of a class; null for those that stay. */
+function newNames(
+  node: ts.ClassLikeDeclaration,
+  moved: readonly MovedMethod[],
+): ReadonlyMap<string, string | null> {
+  return new Map(node.members.flatMap((member) => {
+    if (member.name === undefined || !ts.isPrivateIdentifier(member.name)) return [];
+    const name = moved.find(({ method }) => method === member)?.name ?? null;
+    return [[member.name.text, name] as const];
+  }));
 }
 
 function rangeOf(start: number, end: number): string {
@@ -133,5 +240,7 @@ const home = toFileUrl(join(Deno.realPathSync(folder), "/")).href;
 for (const [url, ran] of readCoverage(coverage)) {
   if (!url.startsWith(home)) continue;
   const path = fromFileUrl(url);
-  Deno.writeTextFileSync(path, new EagerMarker(Deno.readTextFileSync(path), ran).marked());
+  const name = url.slice(home.length).replace(/\.js$/, "");
+  const marker = new EagerMarker(name, Deno.readTextFileSync(path), ran);
+  Deno.writeTextFileSync(path, marker.marked());
 }
