@@ -7,6 +7,7 @@ import { HostLoader } from "../cli/host_loader.ts";
 import { withCompiled } from "../cli/c/with_compiled.ts";
 import { loadProgram } from "../lang/language.ts";
 import type { Program } from "../lang/run/program.ts";
+import { displayName } from "../lang/run/report.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
 import { SourceFile } from "../lang/source.ts";
 import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
@@ -131,10 +132,12 @@ function wide(view: DataView, at: number): number {
  *
  * @param machines Which are compared: those where nothing was bounced, as each disk has bounce buffers
  * of its own; or all.
+ * @param tell Is given each outcome as its test ends.
  */
 export function runRequests(
   program: Program,
   machines: "unbounced" | "all" = "unbounced",
+  tell: (outcome: RequestsOutcome) => void = () => {},
 ): readonly RequestsOutcome[] {
   let fetched = new Map<string, string[]>();
   let bounces = (): boolean => false;
@@ -150,12 +153,13 @@ export function runRequests(
     runProgramWith(null, program, {
       only: "tests",
       limits: { ...DEFAULT_LIMITS, steps: 1e12 },
-      onOutcome: ({ failure, name }) =>
-        found.push({
-          name,
-          failure: failure?.message ?? null,
-          ...comparison(fetched, machines === "all" || !bounces()),
-        }),
+      onOutcome(test) {
+        const compared = comparison(fetched, machines === "all" || !bounces());
+        const failure = test.failure?.message ?? null;
+        const outcome = { name: displayName(test), failure, ...compared };
+        found.push(outcome);
+        tell(outcome);
+      },
     });
   } finally {
     Machine.prototype.markReady = markReady;

@@ -10,6 +10,7 @@ import {
   type RunChoice,
   runsOf,
 } from "../../lang/recording/mod.ts";
+import { displayName } from "../../lang/run/report.ts";
 import { withCompiled } from "../c/with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import { HostMemory } from "../host_memory.ts";
@@ -81,9 +82,8 @@ export async function launch(args: LaunchArguments): Promise<Launched> {
 }
 
 /** What a run is called. */
-export function nameOf({ name: { combination, kind, name } }: Pick<RunChoice, "name">): string {
-  if (kind === "main") return "statements at the top";
-  return combination === "" ? name : `${name} [${combination}]`;
+export function nameOf({ name }: Pick<RunChoice, "name">): string {
+  return name.kind === "main" ? "statements at the top" : displayName(name);
 }
 
 function recordOptions(args: LaunchArguments, clock: RunClock): RecordOptions {

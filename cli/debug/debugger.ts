@@ -10,6 +10,7 @@ import {
 import { formatEvents } from "../../lang/render/event_line.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import { formatTimeRounded } from "../../lang/text/numbers.ts";
+import { displayName } from "../../lang/run/report.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import type { CommandTarget, Kept, RunList, ScreenView } from "../repl/command_target.ts";
@@ -90,8 +91,8 @@ export class Debugger implements CommandTarget {
   start(): void {
     const { failedAt, failure, last, name } = this.#place.recording;
     const what = name.name === "" ? "the statements" : `"${name.name}"`;
-    const combination = name.combination === "" ? "" : ` [${name.combination}]`;
-    const line = printable(`${name.file}: ${what}${combination}, ${last.seq} events`);
+    const run = displayName({ name: what, combination: name.combination });
+    const line = printable(`${name.file}: ${run}, ${last.seq} events`);
     // A screen has a line of its own that says so.
     if (this.view === null) this.say(line);
     for (const line of failure?.lines ?? []) this.say(line);

@@ -4,6 +4,7 @@ import { displayWidth } from "../../../lang/diagnostics/display_width.ts";
 import type { Paint } from "../../../lang/render/paint.ts";
 import { formatTimeRounded } from "../../../lang/text/numbers.ts";
 import type { RunName } from "../../../lang/recording/mod.ts";
+import { displayName } from "../../../lang/run/report.ts";
 import { fitLine, type StyledLine, textOf } from "../../terminal/styled.ts";
 import { addressPane } from "./address_pane.ts";
 import { eventsPane } from "./events_pane.ts";
@@ -136,5 +137,5 @@ function headLine({ moment, run }: Shown): StyledLine {
 
 function runText({ combination, kind, name }: RunName): string {
   const what = kind === "main" ? "(statements)" : `"${name}"`;
-  return combination === "" ? what : `${what} [${combination}]`;
+  return displayName({ name: what, combination });
 }
