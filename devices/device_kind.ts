@@ -59,6 +59,8 @@ export interface DeviceKind<
   readonly doc: string;
   /** What its function is in the PCI tree. */
   readonly role: PciRole;
+  /** Whether a scenario says what its registers do; false when left out. */
+  readonly hasRegisters?: boolean;
   /** The keys its block takes, `deviceSettings` among them. */
   readonly settings: R;
   /**

@@ -61,17 +61,21 @@ export interface PciBlockKind {
   readonly title: string;
   readonly settings: SettingRows;
   readonly holds: readonly string[];
+  /** Whether a scenario says what its registers do. */
+  readonly hasRegisters: boolean;
 }
 
 /** Every block of a PCI tree by its keyword. */
 export const PCI_BLOCKS: ReadonlyMap<string, PciBlockKind> = new Map<string, PciBlockKind>([
   ...Object.entries(PORT_KINDS).map(([word, kind]): [string, PciBlockKind] => [
     word,
-    { ...kind, holds: withDevices(kind.holds) },
+    { ...kind, holds: withDevices(kind.holds), hasRegisters: false },
   ]),
-  ...DEVICE_KINDS.map(({ doc, kind, settings }): [string, PciBlockKind] => [
+  ...(DEVICE_KINDS as readonly AnyDeviceKind[]).map((
+    { doc, hasRegisters = false, kind, settings },
+  ): [string, PciBlockKind] => [
     kind,
-    { doc, title: kind, settings, holds: [] },
+    { doc, title: kind, settings, holds: [], hasRegisters },
   ]),
 ]);
 

@@ -37,6 +37,7 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
   kind: "endpoint",
   doc: "Any other PCI function that does DMA.",
   role: "endpoint",
+  hasRegisters: true,
   settings: SETTINGS,
 
   bars(device) {

@@ -6,7 +6,6 @@
  * REPL and the tables of language.md come from here.
  */
 import { CPU_SETTINGS } from "../../devices/pci/host_bridge.ts";
-import { ENDPOINT } from "../../devices/endpoint/endpoint.ts";
 import { PCI_BLOCKS, PCI_ROOT_HOLDS } from "../../devices/registry.ts";
 import {
   IOMMU_SETTINGS,
@@ -103,10 +102,9 @@ const BLOCKS: readonly BlockSpec[] = [
     { preset: PRESET, ...PRICE_SETTINGS },
   ),
   block("pci", "The PCI tree.", {}, { children: PCI_ROOT_HOLDS }),
-  ...[...PCI_BLOCKS].map(([keyword, { doc, holds, settings }]) => {
-    const hasRegisters = keyword === ENDPOINT.kind;
-    return block(keyword, doc, settings, { named: true, children: holds, hasRegisters });
-  }),
+  ...[...PCI_BLOCKS].map(([keyword, { doc, hasRegisters, holds, settings }]) =>
+    block(keyword, doc, settings, { named: true, children: holds, hasRegisters })
+  ),
 ];
 
 /** Every block by its keyword. */
