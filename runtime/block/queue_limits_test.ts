@@ -111,6 +111,23 @@ Deno.test("who settled the soft limit is told, with what it looked at (block.md 
   }
 });
 
+Deno.test("where metadata is what limits a transfer, that is told last (block.md 1.2)", () => {
+  const told = (metadataBytes: number) =>
+    derive({
+      maxHwSectors: 2 ** 20,
+      maxUserSectors: 2 ** 20,
+      metadataBytes,
+      maxSegmentSizeBytes: 2 ** 31,
+    }).why
+      .filter(({ limit }) => limit === "maxSectors")
+      .map(({ inputs, rule, value }) => [rule, value, inputs["set_by"], inputs["metadata_bytes"]]);
+  assertEquals(told(0), [["block.1.1", 2 ** 20, "max_transfer", undefined]]);
+  assertEquals(told(64), [
+    ["block.1.1", 2 ** 20, "max_transfer", undefined],
+    ["block.1.2", 32768, "metadata", 64],
+  ]);
+});
+
 Deno.test("metadata limits a transfer by its buffer of 2 MiB and by the longest segment (block.md 1.2)", () => {
   const most = (
     metadataBytes: number,

@@ -1,6 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { DmaAddr } from "../../address.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { Scatterlist } from "../scatterlist.ts";
+import { at } from "../testing.ts";
 import { checkerBench, DIRECT } from "./_bench.ts";
 
 function syncBench(dir: 0 | 1 | 2, options = {}) {
@@ -119,5 +121,19 @@ Deno.test("of two mappings of the same memory the one that is long enough counts
   assertEquals(bench.classes(), ["sync_direction"]);
   dma.dmaSyncSingleForDevice(dev, short, 0x1000, DMA_BIDIRECTIONAL);
   dma.dmaSyncSingleForDevice(dev, long, 0x1000, DMA_TO_DEVICE);
+  assertEquals(bench.classes(), []);
+});
+
+Deno.test("of a mapping and a list at the same memory a list's sync means the list, and one of its entries' count", () => {
+  const bench = checkerBench(DIRECT);
+  const { machine: { dma }, dev } = bench;
+  const listAt = (...places: readonly number[]) =>
+    new Scatterlist(places.map((phys) => ({ phys: at(phys), sizeBytes: 0x1000 })));
+  const two = listAt(0x10_0000, 0x20_0000);
+  const three = listAt(0x10_0000, 0x20_0000, 0x30_0000);
+  for (const place of [0x10_0000, 0x20_0000]) bench.map(place, 0x1000, DMA_TO_DEVICE);
+  dma.dmaMapSg(dev, two, DMA_TO_DEVICE);
+  dma.dmaMapSg(dev, three, DMA_TO_DEVICE);
+  for (const list of [two, three]) dma.dmaSyncSgForDevice(dev, list, DMA_TO_DEVICE);
   assertEquals(bench.classes(), []);
 });
