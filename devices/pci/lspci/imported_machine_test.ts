@@ -69,8 +69,18 @@ Deno.test("the list is asked about the first device if it is 00.0 or a root port
 
 Deno.test("a Zen is known by its root complex, and everything by lscpu", () => {
   const root = (ids: string) => `00:00.0 0600: ${ids}\n\n`;
-  assertEquals(machineOf(root("1022:1480")).cpu, { vendor: "amd", family: 0x17 });
-  assertEquals(machineOf(root("1022:14a4")).cpu, { vendor: "amd", family: 0x19 });
+  const families: readonly (readonly [family: number, devices: readonly string[]])[] = [
+    [0x17, ["1450", "15d0", "1480", "1630"]],
+    [0x19, ["14b5", "14a4", "14d8", "14e8"]],
+    [0x1a, ["1507", "153a"]],
+  ];
+  for (const [family, devices] of families) {
+    for (const device of devices) {
+      assertEquals(machineOf(root(`1022:${device}`)).cpu, { vendor: "amd", family }, device);
+    }
+  }
+  assertEquals(machineOf(root("1022:1451")).cpu, null);
+  assertEquals(machineOf(root("1d94:1450")).cpu, { vendor: "hygon", family: 0x18 });
   assertEquals(machineOf(root("8086:2020")).cpu, null);
   const told = `${root("8086:29c0")}$ lscpu\nVendor ID:   AuthenticAMD\nCPU family:  25\n`;
   assertEquals(machineOf(told).cpu, { vendor: "amd", family: 25 });
@@ -107,8 +117,12 @@ Deno.test("what is unknown and could change an answer is a doubt, and nothing el
   const disks = bridge("00:01.0", "8086:6f02", [1, 1]) + DISK("01:00.0") +
     bridge("00:02.0", "8086:6f04", [2, 2]) + DISK("02:00.0");
   assertEquals(doubts(machineOf(ROOT + disks)), []);
-  const guest = `${ROOT}${disks}00:05.0 0100: 1af4:1042\n\n`;
-  assertEquals(doubts(machineOf(guest)), ["the CPU is unknown: from AMD's Zen on it would pass"]);
+  const guest = (vendor: string) => `${ROOT}${disks}00:05.0 0100: ${vendor}:1042\n\n`;
+  for (const vendor of ["1af4", "1b36", "15ad", "1414", "80ee"]) {
+    const told = doubts(machineOf(guest(vendor)));
+    assertEquals(told, ["the CPU is unknown: from AMD's Zen on it would pass"], vendor);
+  }
+  assertEquals(doubts(machineOf(guest("1b37"))), []);
 });
 
 Deno.test("a bus between those of a bridge hangs below one that is missing, in the bridge's own domain alone", () => {
