@@ -1,5 +1,6 @@
 /** The tables that pages, help and messages are made from, with every sentence and number of them. */
 import { LAB_TABLES } from "../../devices/lab_tables.ts";
+import { MALFORMED_COMMANDS } from "../../devices/nvme/malformed_commands.ts";
 import { STATUS_CODES, STATUS_TYPES } from "../../devices/nvme/status_codes.ts";
 import { CPU_SETTINGS } from "../../devices/pci/host_bridge.ts";
 import { FUNCTION_SETTINGS } from "../../devices/pci/function_settings.ts";
@@ -46,6 +47,7 @@ const TABLES: Readonly<Record<string, unknown>> = {
   kernels: KERNELS,
   leaks: LEAK_KINDS,
   machine: MACHINE_SETTINGS,
+  malformed: MALFORMED_COMMANDS,
   models: IOMMU_MODELS,
   ports: PORT_KINDS,
   presets: PRICE_PRESETS,
@@ -60,8 +62,9 @@ const TABLES: Readonly<Record<string, unknown>> = {
   swiotlb: SWIOTLB_SETTINGS,
 };
 
-/** Sets and maps, which JSON has not; of functions that there are some. */
+/** Sets, maps and large numbers, which JSON has not; of functions that there are some. */
 function plain(_: string, value: unknown): unknown {
+  if (typeof value === "bigint") return `${value}n`;
   if (value instanceof Set || value instanceof Map) return [...value];
   return typeof value === "function" ? "a function" : value;
 }
