@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { dmaAddr, GIB, KIB, MIB, type PhysAddr, physAddr } from "../runtime/address.ts";
 import { allocateBuffer, type BufferRequest } from "../runtime/memory/allocate_buffer.ts";
 import type { HostBuffer } from "../runtime/memory/host_buffer.ts";
@@ -247,6 +247,24 @@ Deno.test("machines that cannot be are refused at the block or key to blame", ()
     const error = assertThrows(() => buildLab(config("off", pci)), ConfigError);
     assertEquals(error.path.join("."), path, error.message);
   }
+});
+
+Deno.test("a BAR that cannot be is told with its numbers, and with what may stand there", () => {
+  const told = (...pci: PciNodeConfig[]) => {
+    const error = assertThrows(() => buildLab(config("off", pci)), ConfigError);
+    return [error.message, error.hint];
+  };
+  const gpu = (settings: BlockSettings) =>
+    block("root_port", "rp0", {}, [block("endpoint", "gpu", settings)]);
+  assertEquals(told(gpu({ barBytes: 12 * MIB })), [
+    'The BAR of "gpu" cannot be 12582912 bytes: it is no power of two',
+    "16777216 is the next one",
+  ]);
+  const [message, hint] = told(
+    block("host_bridge", "h", { busOffset: -GIB * 4 }, [gpu({ barBytes: MIB })]),
+  );
+  assertMatch(message!, /^The BAR of "gpu" would lie at bus address -\d+$/);
+  assertEquals(hint, "choose an offset that keeps bus addresses from 0 to 2^53");
 });
 
 Deno.test("memory that overlaps is refused as a configuration, not as a crash", () => {

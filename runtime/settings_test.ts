@@ -5,6 +5,7 @@ import {
   defaultsOf,
   duration,
   int,
+  numberProblem,
   optional,
   PHYS,
   RANGES,
@@ -63,4 +64,13 @@ Deno.test("wantedInstead() takes what a row describes, `none` and the default, a
   for (const [row, value, wanted] of cases) {
     assertEquals(wantedInstead(row, value), wanted, `${row.key} ${value}`);
   }
+});
+
+Deno.test("what is wrong with a number is one thing, the first of them", () => {
+  const shape = { kind: "int", min: 4, max: 64, multipleOf: 4, powerOfTwo: true } as const;
+  assertEquals(
+    [3, NaN, 65, 4.5, 12, 8].map((value) => numberProblem(shape, value)),
+    ["too small", "too small", "too large", "no whole number", "no power of two", null],
+  );
+  assertEquals(numberProblem({ kind: "int", min: 4, max: 64, multipleOf: 4 }, 13), "no multiple");
 });

@@ -98,6 +98,11 @@ Deno.test("the list lies on 16 bytes, its pieces on pages, and all within 53 bit
   }
   assertEquals(bench().grant([[2n ** 53n, 4]]), INVALID_FIELD);
   assertEquals(bench().grant([[2n ** 53n - 4096n, 4]]), SUCCESS);
+  // A piece above 4 GiB is looked at where it lies.
+  const high = bench();
+  assertEquals(high.grant([[0x3_0010_0000, 4]]), SUCCESS);
+  high.lookUp(1);
+  assertEquals(high.memory.faults[0], "read 0x300100008");
 });
 
 Deno.test("memory is granted once at a time", () => {
