@@ -43,8 +43,20 @@ export function bufferCost(segments: number, pages: number): Bytes {
   return SEGMENT_COST_BYTES * segments + PAGE_COST_BYTES * pages;
 }
 
+/** After so many bytes a pattern that counts begins anew. */
+const PATTERN_BYTES = 256;
 /** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. */
-const COUNTING = Uint8Array.from({ length: PAGE_SIZE_BYTES + 256 }, (_, index) => index & 255);
+const COUNTING = countingBytes(PAGE_SIZE_BYTES + PATTERN_BYTES);
+
+/** Bytes that count. By copies of what is there: every start comes by here, and does not wait. */
+function countingBytes(sizeBytes: Bytes): Uint8Array {
+  const bytes = new Uint8Array(sizeBytes);
+  for (let index = 0; index < PATTERN_BYTES; index++) bytes[index] = index;
+  for (let filled = PATTERN_BYTES; filled < sizeBytes; filled *= 2) {
+    bytes.copyWithin(filled, 0, filled);
+  }
+  return bytes;
+}
 
 export class HostBuffer {
   readonly sizeBytes: Bytes;
@@ -183,7 +195,7 @@ export class HostBuffer {
       for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) {
         const count = Math.min(PAGE_SIZE_BYTES, sizeBytes - at);
         if (pattern === "random") this.#randomBytes(chunk, count);
-        const from = pattern === "random" ? 0 : done % 256;
+        const from = pattern === "random" ? 0 : done % PATTERN_BYTES;
         this.#memory.write(phys + at as PhysAddr, chunk, from, count);
         done += count;
       }

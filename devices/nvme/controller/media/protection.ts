@@ -24,11 +24,18 @@ const CHECK_REFERENCE = 0x1;
 
 /** CRC-16 of T10: x^16 + x^15 + x^11 + x^9 + x^8 + x^7 + x^5 + x^4 + x^2 + x + 1. */
 const POLYNOMIAL = 0x8bb7;
-const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte << 8;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? crc << 1 ^ POLYNOMIAL : crc << 1;
-  return crc;
-});
+const CRC_TABLE = crcTable();
+
+/** The CRC of each byte: the CRCs of its bits, added. Each further bit makes the table twice as long. */
+function crcTable(): Uint16Array {
+  const table = new Uint16Array(256);
+  let crc = POLYNOMIAL;
+  for (let power = 1; power < table.length; power *= 2) {
+    for (let low = 0; low < power; low++) table[power + low] = crc ^ table[low]!;
+    crc = crc & 0x8000 ? crc << 1 & 0xffff ^ POLYNOMIAL : crc << 1;
+  }
+  return table;
+}
 
 /** Goes on with a CRC over some bytes; a new one starts from 0. */
 export function crc16(bytes: Uint8Array, start: number, end: number, crc = 0): number {
