@@ -171,6 +171,7 @@ export {
   TraceReader,
 } from "./instruments/trace_file/trace_reader.ts";
 export {
+  type RunOutcome,
   type SitePlaces,
   TraceLineWriter,
   type TraceWriter,

@@ -147,16 +147,21 @@ function why(error: unknown, path: string): string {
 }
 
 /** Writes a file; false, after saying why not. */
-export function writeHostFile(path: string, text: string, screen: Screen): boolean {
+export function writeHostFile(path: string, text: string, screen: Pick<Screen, "err">): boolean {
   return putText(path, text, false, screen);
 }
 
 /** Writes at the end of a file; false, after saying why not. */
-export function appendHostFile(path: string, text: string, screen: Screen): boolean {
+export function appendHostFile(path: string, text: string, screen: Pick<Screen, "err">): boolean {
   return putText(path, text, true, screen);
 }
 
-function putText(path: string, text: string, append: boolean, screen: Screen): boolean {
+function putText(
+  path: string,
+  text: string,
+  append: boolean,
+  screen: Pick<Screen, "err">,
+): boolean {
   try {
     host.writeTextFileSync(path, text, { append });
     return true;

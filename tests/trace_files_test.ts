@@ -6,9 +6,13 @@ import { ChromeTraceWriter } from "../instruments/trace_file/chrome_trace.ts";
 import type { TraceEvent, TraceLine, TraceRun } from "../instruments/trace_file/trace_line.ts";
 import { labConfigOf, TraceReader } from "../instruments/trace_file/trace_reader.ts";
 import { runProgram } from "../lang/run/run_program.ts";
-import { spanPlace } from "../lang/source.ts";
+import { SourceFile, spanPlace } from "../lang/source.ts";
 import { EVENT_NAMES, eventFields } from "../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../runtime/events.ts";
+import { HostLoader } from "../cli/host_loader.ts";
+import { exportRecording } from "../cli/scenario/export_recording.ts";
+import { loadFollowed } from "../lang/language.ts";
+import { recordRun, runsOf } from "../lang/recording/mod.ts";
 import { readScenario } from "../cli/scenario/load_scenario.ts";
 import { codeBlocks } from "./code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
@@ -128,6 +132,58 @@ Deno.test("both options are refused where they make no sense, and said to be mis
   assertStringIncludes(denied.output, "start it with -W=DIR for the file's folder");
   const wrong = await runDeno([...run, "--trace=jsn"], { folder: ROOT });
   assertStringIncludes(wrong.output, '--trace takes text or json, not "jsn"');
+});
+
+Deno.test("what the debugger exports of its runs is what --export writes of them", async () => {
+  for (const path of [TWO_STEP, "examples/69-leaks-and-strict.dma"]) {
+    const opened = HostLoader.open(join(ROOT, path));
+    assert(typeof opened !== "string");
+    const { program } = loadFollowed(new SourceFile(path, opened.entry.text), opened.loader);
+    const written = readLines(await exported(path, ".dmatrace.jsonl"));
+    const outcomes = written.filter((line) => "outcome" in line);
+    const kept = runsOf(program!).filter(({ skip }) => !skip).map((run) =>
+      recordRun(program!, run)
+    );
+    assertEquals(kept.length, outcomes.length);
+    const folder = Deno.makeTempDirSync({ prefix: "dmalab-trace-" });
+    const lines = kept.flatMap((recording, index) => {
+      const file = join(folder, "run.dmatrace.jsonl");
+      assertEquals(exportRecording(file, recording, true), null);
+      const [head, run, ...rest] = readLines(Deno.readTextFileSync(file));
+      assertEquals(head, written[0]);
+      assertEquals(rest.pop(), { runs: 1, events: recording.log.count });
+      return [{ ...run, run: index + 1 } as TraceLine, ...rest];
+    });
+    Deno.removeSync(folder, { recursive: true });
+    assert(lines.length > 40);
+    assertEquals(lines, written.slice(1, -1));
+  }
+});
+
+Deno.test("a scenario that is wrong leaves no trace behind, and the trace of another as it was", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-trace-" });
+  try {
+    const wrong = join(folder, "wrong.dma");
+    Deno.writeTextFileSync(wrong, "let a = (\n");
+    for (const name of ["trace.json", "trace.dmatrace.jsonl"]) {
+      const file = join(folder, name);
+      for (const path of [wrong, join(folder, "nowhere.dma")]) {
+        const { code } = await dmalab("run", path, "--export", file);
+        assertEquals(code, 2);
+      }
+      assertEquals([...Deno.readDirSync(folder)].map((each) => each.name), ["wrong.dma"]);
+    }
+    const file = join(folder, "trace.json");
+    Deno.writeTextFileSync(file, "{}");
+    assertEquals((await dmalab("run", wrong, "--export", file)).code, 2);
+    assertEquals(Deno.readTextFileSync(file), "{}");
+    // With one that is right beside it the file is its own.
+    const { code } = await dmalab("run", wrong, TWO_STEP, "--export", file);
+    assertEquals(code, 2);
+    assert(JSON.parse(Deno.readTextFileSync(file)).traceEvents.length > 29);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 interface ChromeEntry {

@@ -141,7 +141,7 @@ function chosen(choices: readonly RunChoice[], args: LaunchArguments): RunChoice
 
 /** The tests that begin nearest above a line, or all the rest. */
 function aroundLine(choices: readonly RunChoice[], line: number): readonly RunChoice[] {
-  const lineOf = ({ place }: RunChoice) => Number(place.split(":").at(-2));
+  const lineOf = ({ name: { place } }: RunChoice) => Number(place.split(":").at(-2));
   const above = choices.filter((each) => each.test !== null && lineOf(each) <= line);
   const nearest = Math.max(...above.map(lineOf));
   return [...above.filter((each) => lineOf(each) === nearest), ...choices];

@@ -13,7 +13,13 @@ import { formatTimeRounded } from "../../lang/text/numbers.ts";
 import { displayName } from "../../lang/run/report.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
-import type { CommandTarget, Kept, RunList, ScreenView } from "../repl/command_target.ts";
+import type {
+  CommandTarget,
+  ExportRun,
+  Kept,
+  RunList,
+  ScreenView,
+} from "../repl/command_target.ts";
 import { bareCommand, commandWords, runReplCommand } from "../repl/commands.ts";
 import { suggestWords } from "../repl/completion.ts";
 import { describeName, type KnownNames } from "../repl/describe_name.ts";
@@ -39,6 +45,8 @@ export class Debugger implements CommandTarget {
   readonly runs: RunList | null;
   /** Set by a screen with panes. */
   view: ScreenView | null = null;
+  /** Set by who may write files. */
+  exportRun: ExportRun | null = null;
   lastMoveSeq = 0;
   traceAlways = false;
   exitCode: ExitCode = HELD;

@@ -17,6 +17,7 @@ import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { painter } from "../../lang/render/paint.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { host } from "../host.ts";
+import { exportRecording } from "../scenario/export_recording.ts";
 import { HostLoader } from "../host_loader.ts";
 import { runLineTool } from "../repl/terminal.ts";
 import { refuse } from "../screen.ts";
@@ -103,6 +104,10 @@ function debugLines(runs: DebugRuns, screen: TerminalScreen): Promise<ExitCode> 
   return runLineTool(
     screen,
     greeting,
-    (console, options) => new Debugger(recording, console, options, runs),
+    (console, options) => {
+      const tool = new Debugger(recording, console, options, runs);
+      tool.exportRun = exportRecording;
+      return tool;
+    },
   );
 }

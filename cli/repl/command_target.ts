@@ -1,6 +1,6 @@
 /** What the commands of the REPL and of the debugger know of who runs them. */
 import type { Place } from "../../lang/recording/cursor.ts";
-import { LookError } from "../../lang/recording/mod.ts";
+import { LookError, type Recording } from "../../lang/recording/mod.ts";
 import type { Workbench } from "../../lang/recording/workbench.ts";
 import type { Paint } from "../../lang/render/paint.ts";
 import type { Position } from "../../lang/recording/mod.ts";
@@ -35,6 +35,8 @@ export interface CommandTarget {
   readonly edit?: ((text: string) => void) | null;
   /** Who is asked for what only the host can do; null where nobody is. */
   readonly host?: CommandHost | null;
+  /** Null where no files are written. */
+  readonly exportRun?: ExportRun | null;
   /** The number of the last event before the last input or step: `:trace` begins after it. */
   lastMoveSeq: number;
   /** Show the events of every input. */
@@ -83,6 +85,14 @@ export interface ScreenView {
   redraw(): void;
 }
 
+/**
+ * Writes a run's events to a file of the format that its name says.
+ *
+ * @param isOver Whether the run has come to what it comes to.
+ * @returns What is wrong, as a sentence without its end; null when it is written.
+ */
+export type ExportRun = (path: string, recording: Recording, isOver: boolean) => string | null;
+
 /** What commands ask the host for. */
 export interface CommandHost {
   /** Where files come from that a scenario uses. */
@@ -99,11 +109,11 @@ export interface ReplCommand {
   /** It belongs to typing statements: a run that has ended knows no such thing. */
   readonly needsBench?: true;
   /** It needs a part of who runs it that is not everywhere. */
-  readonly needs?: "host" | "kept" | "runs" | "view";
+  readonly needs?: "exportRun" | "host" | "kept" | "runs" | "view";
   /** An expression may follow. */
   readonly expression?: true;
-  /** Words that may follow. */
-  words?(repl: CommandTarget): readonly Suggestion[];
+  /** Words that may follow. @param before What stands before the word that is typed. */
+  words?(repl: CommandTarget, before: string): readonly Suggestion[];
   /** Does it; false ends the REPL. */
   run(repl: CommandTarget, argument: string): boolean;
 }

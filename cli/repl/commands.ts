@@ -5,6 +5,7 @@ import { ASK_COMMANDS } from "./ask_commands.ts";
 import { BRANCH_COMMANDS } from "./branch_commands.ts";
 import { type CommandTarget, isKnown, type ReplCommand } from "./command_target.ts";
 import { EDIT_COMMANDS } from "./edit_commands.ts";
+import { EXPORT_COMMANDS } from "./export_commands.ts";
 import { KEEP_COMMANDS } from "./keep_commands.ts";
 import { MOVE_COMMANDS } from "./move_commands.ts";
 import { SAVE_COMMANDS } from "./save_commands.ts";
@@ -19,6 +20,7 @@ export const REPL_COMMANDS: readonly ReplCommand[] = [
   ...KEEP_COMMANDS,
   ...EDIT_COMMANDS,
   ...SAVE_COMMANDS,
+  ...EXPORT_COMMANDS,
   ...SCREEN_COMMANDS,
   { name: "help", takes: "", doc: "this list", run: help },
   { name: "quit", takes: "", doc: "end (also Ctrl-D)", run: () => false },

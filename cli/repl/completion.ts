@@ -23,8 +23,8 @@ export function suggestWords(text: string, repl: Suggesting): Suggestions {
   const begun = commandAt(text, repl);
   if (begun === null) return inStatement(text, repl);
   const { argument, command: { expression, words } } = begun;
-  const own = words?.(repl) ?? [];
   const part = argument.match(/\S*$/)![0];
+  const own = words?.(repl, argument.slice(0, argument.length - part.length)) ?? [];
   const fitting = matching(own, part);
   if (fitting.all.length > 0 || expression !== true) return fitting;
   return inStatement(argument, repl);

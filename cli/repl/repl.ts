@@ -24,7 +24,7 @@ import { codeOfFailure, codeOfProblems } from "../scenario/load_scenario.ts";
 import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
 import type { Suggestions } from "../terminal/line_editor.ts";
-import type { CommandHost, CommandTarget, Kept } from "./command_target.ts";
+import type { CommandHost, CommandTarget, ExportRun, Kept } from "./command_target.ts";
 import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { suggestWords } from "./completion.ts";
 import { describeName } from "./describe_name.ts";
@@ -33,6 +33,7 @@ export interface ReplOptions {
   readonly loader: SourceLoader;
   /** Writes a file; false, after saying why, where it cannot be. */
   readonly save?: (path: string, text: string) => boolean;
+  readonly exportRun?: ExportRun;
   readonly seed?: number;
   readonly colour: boolean;
   /** Columns for tables and events. */
@@ -46,6 +47,7 @@ export class Repl implements CommandTarget {
   readonly paint: Paint;
   readonly columns: number;
   readonly host: CommandHost | null;
+  readonly exportRun: ExportRun | null;
   readonly edit: ((text: string) => void) | null;
   readonly kept: Kept = { watches: [], marks: new Map() };
   lastMoveSeq = 0;
@@ -59,10 +61,11 @@ export class Repl implements CommandTarget {
   #toEdit: string | null = null;
 
   constructor(console: LineConsole, options: ReplOptions) {
-    const { loader, save, seed, colour, columns, limits, watch } = options;
+    const { exportRun, loader, save, seed, colour, columns, limits, watch } = options;
     this.#console = console;
     this.edit = console.edit === undefined ? null : (text) => void (this.#toEdit = text);
     this.host = save === undefined ? null : { loader, save };
+    this.exportRun = exportRun ?? null;
     this.paint = painter(colour);
     this.columns = columns;
     this.bench = openWorkbench({

@@ -1,10 +1,12 @@
 import { LANGUAGE_WORDS } from "../../lang/syntax/language_words.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { writesOf } from "../../lang/recording/mod.ts";
+import { loadFollowed } from "../../lang/language.ts";
+import { recordRun, runsOf, writesOf } from "../../lang/recording/mod.ts";
 import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { INTERRUPT } from "../terminal/line_console.ts";
-import { Repl } from "./repl.ts";
+import type { ExportRun } from "./command_target.ts";
+import { Repl, type ReplOptions } from "./repl.ts";
 
 const MACHINE =
   "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1, depth = 32 } } } }";
@@ -20,7 +22,12 @@ function complete(repl: Repl, line: string): [readonly string[], string] {
 }
 
 /** What the REPL writes for some lines, prompts included, and the prompts alone. */
-async function talk(...lines: string[]) {
+function talk(...lines: string[]) {
+  return talkWith({}, ...lines);
+}
+
+/** The same with more that the host can do. */
+async function talkWith(more: Partial<ReplOptions>, ...lines: string[]) {
   let output = "";
   const prompts: string[] = [];
   // Each answer is kept with the line it belongs to.
@@ -36,7 +43,7 @@ async function talk(...lines: string[]) {
     lines: feed(),
     write: (text) => void (output += text),
     prompt: (text) => void prompts.push(text),
-  }, { loader: NO_FILES, colour: false, columns: 80 });
+  }, { loader: NO_FILES, colour: false, columns: 80, ...more });
   output = "";
   await repl.run();
   answers.push(output);
@@ -491,6 +498,83 @@ Deno.test(":save writes what was typed as a scenario that passes, without what f
   assertStringIncludes(output, `lab.dma: 4 inputs, ${repl.bench.recording.last.seq} events\n`);
   const kept = [lines[1]!, lines[2]!, lines[4]!, lines[5]!];
   assertEquals(saved.get("lab.dma"), kept.map((line) => `${line}\n`).join(""));
+});
+
+/** What the statements of a text come to. */
+function runText(text: string) {
+  const { program } = loadFollowed(new SourceFile("lab.dma", text), NO_FILES);
+  const [main] = runsOf(program!);
+  return recordRun(program!, main!);
+}
+
+Deno.test(":save FILE expect writes a scenario that passes, and fails when anything else happens", async () => {
+  const saved = new Map<string, string>();
+  const { answers, repl } = await talkWith(
+    { save: (path, text) => Boolean(saved.set(path, text)) },
+    MACHINE,
+    "let page = alloc_pages(1)",
+    "let m = dma_map_phys(ssd, page.phys, 2KiB, to_device)",
+    "dma_unmap_phys(ssd, m, 2KiB, to_device)",
+    "ssd.read(lba: 0, into: alloc_pages(3, contiguous: false))",
+    "let big = 2KiB",
+    "dma_map_phys(ssd, page.phys, 0B, to_device)",
+    ":save lab.dma expected",
+    ":save lab.dma expect",
+  );
+  const told = '"lab.dma expected" is no name for a scenario, such as lab.dma, or lab.dma expect\n';
+  assertEquals(answers[7], told);
+  const text = saved.get("lab.dma")!;
+  const { failure, log: { count } } = runText(text);
+  assertEquals(failure, null);
+  assert(count > 60 && count < repl.bench.recording.last.seq);
+  const line = `lab.dma: 6 inputs, ${count} events, all of them expected\n`;
+  assertStringIncludes(answers[8]!, line);
+  assertEquals([...text.matchAll(/^ {2}[a-z]/gm)].length, count);
+  assertMatch(text, /^ {2}# let m = .*\n {2}dma_map_phys\(.*size: 2KiB, dir: "to_device"/m);
+  const changes = [
+    // Another size, one call less, and something new of a kind that nothing was of before.
+    [", 2KiB, to_device)\ndma", ", 1KiB, to_device)\ndma", "E0906"],
+    ["dma_unmap_phys(ssd, m, 2KiB, to_device)\n", "\n", "E0906"],
+    ["let big", "ssd.dma_read(0x1000 as dma, 4B) faults not_present\nlet big", "E0901"],
+  ] as const;
+  for (const [from, to, code] of changes) {
+    assertStringIncludes(text, from);
+    assertEquals(runText(text.replace(from, to)).failure?.code, code, to);
+  }
+  assertEquals(complete(repl, ":save lab.dma e"), [["expect"], "e"]);
+  assertEquals(complete(repl, ":save e"), [[], "e"]);
+});
+
+Deno.test(":save FILE expect of nothing that happened expects nothing", async () => {
+  const saved = new Map<string, string>();
+  const save = (path: string, text: string) => Boolean(saved.set(path, text));
+  await talkWith({ save }, "let a = 2", ":save a.dma expect");
+  assertEquals(saved.get("a.dma"), "let a = 2\n\nassert events.length == 0\n");
+  const many =
+    "repeat 700 { dma_unmap_phys(ssd, dma_map_phys(ssd, alloc_pages(1).phys, 4KiB, to_device), 4KiB, to_device) }";
+  const { answers } = await talkWith({ save }, MACHINE, many, ":save b.dma expect");
+  assertMatch(answers[2]!, /^It has [\d_]+ events: 5_000 events can be expected\n$/);
+  assertEquals([...saved.keys()], ["a.dma"]);
+});
+
+Deno.test(":export hands over all of the run, and says what is wrong", async () => {
+  const asked: (readonly [string, number, boolean])[] = [];
+  const exportRun: ExportRun = (path, { log }, isOver) => {
+    asked.push([path, log.count, isOver]);
+    return path === "" ? "a file has a name" : null;
+  };
+  const { answers } = await talkWith(
+    { exportRun },
+    MACHINE,
+    "let m = dma_map_phys(ssd, alloc_pages(1).phys, 4KiB, to_device)",
+    ":back",
+    ":export lab.json",
+    ":export",
+  );
+  assertEquals(answers.slice(3, 5), ["lab.json: 6 events\n", "a file has a name\n"]);
+  assertEquals(asked, [["lab.json", 6, false], ["", 6, false]]);
+  const { last } = await talk(":export lab.json");
+  assertStringIncludes(last, "There is no command :export");
 });
 
 Deno.test(":writes tells each change of some bytes, with what was there and who did it", async () => {

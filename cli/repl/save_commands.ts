@@ -1,17 +1,27 @@
 /** Writing what was typed as a scenario, which passes by itself. */
-import { recordRun, runsOf } from "../../lang/recording/mod.ts";
+import { type Recording, recordRun, runsOf } from "../../lang/recording/mod.ts";
 import { loadFollowed } from "../../lang/language.ts";
 import { clip } from "../../lang/text/columns.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
 import { SourceFile } from "../../lang/source.ts";
 import type { CommandTarget, ReplCommand } from "./command_target.ts";
+import { expectedEvents, MOST_EXPECTED } from "./expected_events.ts";
+
+/** Behind the file's name: with what happened. */
+const EXPECT = "expect";
 
 export const SAVE_COMMANDS: readonly ReplCommand[] = [
   {
     name: "save",
-    takes: "FILE",
-    doc: "write what was typed on this branch as a scenario that passes",
+    takes: `FILE [${EXPECT}]`,
+    doc:
+      "write what was typed on this branch as a scenario that passes, with the events it expects",
     needsBench: true,
     needs: "host",
+    words: (_, before) =>
+      before.trim() === ""
+        ? []
+        : [{ text: EXPECT, doc: "every event with its fields, or else the scenario fails" }],
     run: save,
   },
 ];
@@ -23,60 +33,98 @@ interface Part {
   readonly last: number;
 }
 
-function save(repl: CommandTarget, path: string): true {
-  const bench = repl.bench!;
-  if (!/^\S+\.dma$/.test(path)) {
-    repl.refuse(`"${path}" is no name for a scenario, such as lab.dma`);
+/** What running a text has come to. */
+interface Tried {
+  /** The line of what is wrong; null when it passes. */
+  readonly wrongLine: number | null;
+  /** What was run; null where nothing was. */
+  readonly recording: Recording | null;
+}
+
+function save(repl: CommandTarget, argument: string): true {
+  const [, path, expects] = argument.match(/^(\S+\.dma)(?:\s+(\S+))?$/) ?? [];
+  if (path === undefined || (expects ?? EXPECT) !== EXPECT) {
+    repl.refuse(`"${argument}" is no name for a scenario, such as lab.dma, or lab.dma ${EXPECT}`);
     return true;
   }
-  let inputs = bench.sinceMachine();
+  const passing = passingInputs(repl);
+  if (typeof passing === "string") {
+    repl.refuse(passing);
+    return true;
+  }
+  const { inputs, left, recording, text } = passing;
+  const events = recording?.log.count ?? 0;
+  const more = expects === undefined || recording === null
+    ? ""
+    : expectation(repl, text, recording);
+  if (more === null || !repl.host!.save(path, text + more)) return true;
+  for (const text of left) repl.say(clip(`left out: ${text.split("\n")[0]}`, repl.columns));
+  const expected = more === "" ? "" : ", all of them expected";
+  repl.say(
+    `${path}: ${formatCount(inputs.length, "input")}, ${formatCount(events, "event")}${expected}`,
+  );
+  const here = repl.bench!.recording.last.seq;
+  if (events !== here) repl.say(`here there were ${formatCount(here, "event")}`);
+  return true;
+}
+
+/** The inputs that pass as a file, without those that fail; or why there are none, as a sentence. */
+function passingInputs(repl: CommandTarget) {
+  let inputs = repl.bench!.sinceMachine();
   const left: string[] = [];
   for (;;) {
-    const tried = tryOut(repl, inputs);
-    if (tried.wrongLine === null) {
-      if (!repl.host!.save(path, tried.text)) return true;
-      for (const text of left) repl.say(clip(`left out: ${text.split("\n")[0]}`, repl.columns));
-      const same = tried.events === bench.recording.last.seq;
-      repl.say(`${path}: ${inputs.length} inputs, ${tried.events} events`);
-      if (!same) repl.say(`here there were ${bench.recording.last.seq} events`);
-      return true;
-    }
-    const { wrongLine } = tried;
-    const wrong = tried.parts.findIndex(({ first, last }) =>
+    const text = inputs.map((input) => `${input}\n`).join("");
+    const { recording, wrongLine } = tryOut(repl, text);
+    if (wrongLine === null) return { inputs, left, recording, text };
+    const wrong = partsOf(inputs).findIndex(({ first, last }) =>
       first <= wrongLine && wrongLine <= last
     );
     if (wrong < 0) {
-      repl.refuse(`What was typed makes no scenario that passes; line ${wrongLine} is wrong`);
-      return true;
+      return `What was typed makes no scenario that passes; line ${wrongLine} is wrong`;
     }
     left.push(inputs[wrong]!);
     inputs = inputs.toSpliced(wrong, 1);
   }
 }
 
-/** Runs inputs as a file. @returns The line of what is wrong with it; null when it passes. */
-function tryOut(repl: CommandTarget, inputs: readonly string[]) {
-  const parts: Part[] = [];
+function partsOf(inputs: readonly string[]): readonly Part[] {
   let line = 1;
-  for (const text of inputs) {
-    const lines = text.split("\n").length;
-    parts.push({ text, first: line, last: line + lines - 1 });
-    line += lines;
+  return inputs.map((text) => {
+    const first = line;
+    line += text.split("\n").length;
+    return { text, first, last: line - 1 };
+  });
+}
+
+/** What a scenario that passes expects of its events; null, after saying so, where it cannot. */
+function expectation(repl: CommandTarget, text: string, recording: Recording): string | null {
+  if (recording.log.count > MOST_EXPECTED) {
+    const most = formatCount(MOST_EXPECTED, "event");
+    repl.refuse(`It has ${formatCount(recording.log.count, "event")}: ${most} can be expected`);
+    return null;
   }
-  const text = inputs.map((input) => `${input}\n`).join("");
+  const more = `\n${expectedEvents(recording)}`;
+  const { wrongLine } = tryOut(repl, text + more);
+  if (wrongLine === null) return more;
+  const line = `${text}${more}`.split("\n")[wrongLine - 1]!.trim();
+  repl.refuse(clip(`Its events cannot be expected: \`${line}\` fails`, repl.columns));
+  return null;
+}
+
+/** Runs a text as a file. */
+function tryOut(repl: CommandTarget, text: string): Tried {
   const source = new SourceFile("saved.dma", text);
-  const tried = { text, parts, events: 0 };
   const { diagnostics, program } = loadFollowed(source, repl.host!.loader);
   if (program === null) {
     const wrong = diagnostics.find(({ severity }) => severity === "error")!;
-    return { ...tried, wrongLine: source.position(wrong.span.start).line };
+    return { recording: null, wrongLine: source.position(wrong.span.start).line };
   }
   const [main] = runsOf(program);
-  if (main?.test !== null) return { ...tried, wrongLine: null };
-  const recording = recordRun(program, main, { seed: repl.place.recording.name.seed });
+  if (main?.test !== null) return { recording: null, wrongLine: null };
+  // As who runs the file has it: with the seed that stands in it.
+  const recording = recordRun(program, main);
   const { failedAt, failure } = recording;
-  if (failure === null) return { ...tried, events: recording.last.seq, wrongLine: null };
-  const statement = recording.statement(failedAt!);
-  const start = statement?.span.start ?? 0;
-  return { ...tried, wrongLine: source.position(start).line };
+  if (failure === null) return { recording, wrongLine: null };
+  const start = recording.statement(failedAt!)?.span.start ?? 0;
+  return { recording, wrongLine: source.position(start).line };
 }

@@ -5,6 +5,7 @@ import { HostLoader } from "../host_loader.ts";
 import { type ExitCode, INTERRUPTED } from "../exit_code.ts";
 import { Interrupts } from "../interrupts.ts";
 import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
+import { exportRecording } from "../scenario/export_recording.ts";
 import { refuse } from "../screen.ts";
 import { pipedLines } from "../terminal/piped_lines.ts";
 import type { TerminalScreen } from "../terminal/terminal.ts";
@@ -31,6 +32,7 @@ export function runTerminalRepl(
       ...options,
       loader: opened?.loader ?? HostLoader.here(),
       save: (path, text) => writeHostFile(path, text, screen),
+      exportRun: exportRecording,
       ...seed === null ? {} : { seed },
       limits: allLimits(limits),
     });

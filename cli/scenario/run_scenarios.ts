@@ -66,7 +66,8 @@ async function openOutputs(
   const { TraceOutputs } = await import("./trace_outputs.ts");
   const outputs = new TraceOutputs();
   if (trace === "json") outputs.toScreen(screen);
-  return (exportPath !== null && outputs.toFile(exportPath, screen)) || outputs;
+  const problem = exportPath === null ? null : outputs.toFile(exportPath, screen);
+  return problem === null ? outputs : `--export ${problem}`;
 }
 
 async function runAll(

@@ -6,8 +6,10 @@ import {
   type TraceWriter,
   type WriteText,
 } from "../../instruments/trace_file/trace_writer.ts";
+import { START } from "../../lang/recording/position.ts";
+import type { Recording } from "../../lang/recording/recording.ts";
 import type { Program } from "../../lang/run/program.ts";
-import type { RunOptions } from "../../lang/run/run_options.ts";
+import type { RunStart } from "../../lang/run/run_options.ts";
 import { spanPlace } from "../../lang/source.ts";
 import { appendHostFile, writeHostFile } from "../host_file.ts";
 import { VERSION } from "../package_version.ts";
@@ -18,21 +20,39 @@ const CHROME_SUFFIX = ".json";
 /** Characters collected before they are written. */
 const CHUNK_LENGTH = 65_536;
 
+/** What hears of files that cannot be written. */
+type ErrorScreen = Pick<Screen, "err">;
+
+/** What a run tells. */
+interface RunListeners {
+  readonly onRun: (run: RunStart) => void;
+  readonly onEvent: TraceWriter["event"];
+  readonly onOutcome: TraceWriter["outcome"];
+}
+
+/** What of a program is asked about its runs. */
+interface Listened {
+  readonly code: Program["code"];
+  readonly source: { readonly name: string };
+}
+
 /** The writers of one command. */
 export class TraceOutputs {
   readonly #writers: TraceWriter[] = [];
   readonly #files: TraceFile[] = [];
+  /** Something is there to be run: what is wrong leaves no file behind. */
+  #isWanted = false;
 
   /** Lines of `.dmatrace.jsonl` to the screen. */
   toScreen(screen: Screen): void {
     this.#writers.push(lineWriter((text) => screen.out(text)));
   }
 
-  /** A file of the format that its name says. @returns What is wrong with the name; null for nothing. */
-  toFile(path: string, screen: Screen): string | null {
+  /** A file of the format that its name says. @returns What is wrong with the name, behind who takes it; null for nothing. */
+  toFile(path: string, screen: ErrorScreen): string | null {
     const isLines = path.endsWith(TRACE_SUFFIX);
     if (!isLines && !path.endsWith(CHROME_SUFFIX)) {
-      return `--export takes a name that ends in ${TRACE_SUFFIX} (lines of JSON, docs/trace-files.md) or ` +
+      return `takes a name that ends in ${TRACE_SUFFIX} (lines of JSON, docs/trace-files.md) or ` +
         `in ${CHROME_SUFFIX} (for Perfetto and chrome://tracing), not "${path}"`;
     }
     const file = new TraceFile(path, screen);
@@ -43,19 +63,32 @@ export class TraceOutputs {
   }
 
   /** What a run of a program tells them. */
-  listeners(program: Program): Required<Pick<RunOptions, "onRun" | "onEvent" | "onOutcome">> {
-    const places = placesOf(program);
+  listeners({ code, source }: Listened): RunListeners {
+    const places = placesOf(code);
     const writers = this.#writers;
+    this.#isWanted = true;
     return {
-      onRun: (run) => writers.forEach((each) => each.run(program.source.name, run, places)),
+      onRun: (run) => writers.forEach((each) => each.run(source.name, run, places)),
       onEvent: (event) => writers.forEach((each) => each.event(event)),
       onOutcome: (outcome) => writers.forEach((each) => each.outcome(outcome)),
     };
   }
 
+  /** What was recorded of a run. @param isOver Whether it has come to what it comes to. */
+  recorded(recording: Recording, isOver: boolean): void {
+    const { code, failure, log, name: { file, seed, ...name }, reruns } = recording;
+    const { onEvent, onOutcome, onRun } = this.listeners({ code, source: { name: file } });
+    const machine = reruns.look(START, ({ vm }) => vm.lab.config);
+    onRun({ ...name, machine: { ...machine, seed } });
+    for (let seq = 1; seq <= log.count; seq++) onEvent(log.event(seq));
+    const outcome = failure === null ? "passed" : "failed";
+    if (isOver) onOutcome({ ...name, outcome, failure });
+  }
+
   /** Nothing comes any more. False, after saying why, when a file could not be written. */
   end(): boolean {
     for (const writer of this.#writers) writer.end();
+    if (!this.#isWanted) return true;
     for (const file of this.#files) file.flush();
     return this.#files.every(({ failed }) => !failed);
   }
@@ -66,7 +99,7 @@ function lineWriter(write: WriteText): TraceWriter {
 }
 
 /** `file:line:column` of each statement, worked out once. */
-function placesOf({ code }: Program): (site: number) => string | null {
+function placesOf(code: Program["code"]): (site: number) => string | null {
   const known = new Map<number, string | null>();
   return (site) => {
     const before = known.get(site);
@@ -84,7 +117,7 @@ class TraceFile {
   #pending = "";
   #begun = false;
 
-  constructor(readonly path: string, readonly screen: Screen) {}
+  constructor(readonly path: string, readonly screen: ErrorScreen) {}
 
   write(text: string): void {
     this.#pending += text;

@@ -11,10 +11,16 @@
  * passes from event to event.
  */
 import { formatEventText } from "../../lang/render/event_line.ts";
-import { displayName, type TestOutcome } from "../../lang/run/report.ts";
+import { displayName } from "../../lang/run/report.ts";
 import type { RunStart } from "../../lang/run/run_options.ts";
 import { isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
-import { placedFields, type SitePlaces, type TraceWriter, type WriteText } from "./trace_writer.ts";
+import {
+  placedFields,
+  type RunOutcome,
+  type SitePlaces,
+  type TraceWriter,
+  type WriteText,
+} from "./trace_writer.ts";
 
 /** What every entry of the file says of where and when it stands. */
 interface Point {
@@ -83,7 +89,7 @@ export class ChromeTraceWriter implements TraceWriter {
     this.#writeMapping(event, point);
   }
 
-  outcome({ failure, outcome }: TestOutcome): void {
+  outcome({ failure, outcome }: RunOutcome): void {
     if (failure === null) return;
     const point = { ts: this.#lastTs, pid: this.#pid, tid: 1 };
     const args = { message: failure.message, place: failure.place };

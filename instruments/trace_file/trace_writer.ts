@@ -1,6 +1,6 @@
 /** Runs and their events as text of some format, while they happen. */
 import type { RunStart } from "../../lang/run/run_options.ts";
-import type { TestOutcome } from "../../lang/run/report.ts";
+import type { RunNames, TestOutcome } from "../../lang/run/report.ts";
 import { eventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Field } from "../../runtime/vocabulary/fields.ts";
@@ -20,10 +20,13 @@ export interface TraceWriter {
   /** Something has happened on the machine that began last. */
   event(event: MachineEvent): void;
   /** A test is over. */
-  outcome(outcome: TestOutcome): void;
+  outcome(outcome: RunOutcome): void;
   /** Nothing comes any more. */
   end(): void;
 }
+
+/** What a run has come to. */
+export type RunOutcome = Pick<TestOutcome, keyof RunNames | "failure" | "outcome">;
 
 /** `file:line:column` of a statement's number; null for one that nobody knows. */
 export type SitePlaces = (site: number) => string | null;
@@ -66,7 +69,7 @@ export class TraceLineWriter implements TraceWriter {
     });
   }
 
-  outcome({ combination, failure, kind, name, outcome, place }: TestOutcome): void {
+  outcome({ combination, failure, kind, name, outcome, place }: RunOutcome): void {
     this.#line<TraceOutcome>({
       outcome,
       kind,

@@ -114,8 +114,9 @@ export class Branch {
       frames: () => [],
     });
     const { seed } = this.session.world.lab.machine.config;
+    const place = "session:1:1";
     return new Recording({
-      name: { file: "session", kind: "main", name: this.name, combination: "", seed },
+      name: { file: "session", kind: "main", name: this.name, combination: "", place, seed },
       code: compiler.code,
       machine,
       output,

@@ -24,8 +24,6 @@ import { keepOutermost, Reruns } from "./reruns.ts";
 /** A run that can be recorded. */
 export interface RunChoice {
   readonly name: RunName;
-  /** Where it stands: `file:line:column`. */
-  readonly place: string;
   /** Declared `skip`: nobody runs it who is not asked to. */
   readonly skip: boolean;
   /** The test; null for the statements at the top of the file. */
@@ -42,14 +40,14 @@ export function runsOf(program: Program): readonly RunChoice[] {
   if (program.main !== null) {
     const { seed } = program.machine.config;
     const place = spanPlace(program.code.functions[program.main]!.span);
-    const name: RunName = { file, kind: "main", name: "", combination: "", seed };
-    runs.push({ name, place, skip: false, test: null });
+    const name: RunName = { file, kind: "main", name: "", combination: "", place, seed };
+    runs.push({ name, skip: false, test: null });
   }
   for (const test of program.tests) {
     const { combination, config: { seed }, kind, name, skip, span } = test;
     if (kind === "bench") continue;
-    const run: RunName = { file, kind, name, combination, seed };
-    runs.push({ name: run, place: spanPlace(span), skip, test });
+    const run: RunName = { file, kind, name, combination, place: spanPlace(span), seed };
+    runs.push({ name: run, skip, test });
   }
   return runs;
 }

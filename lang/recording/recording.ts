@@ -28,6 +28,8 @@ export interface RunName {
   readonly name: string;
   /** `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
+  /** Where it stands: `file:line:column`. */
+  readonly place: string;
   readonly seed: number;
 }
 

@@ -2,6 +2,7 @@
 import { painter } from "../../../lang/render/paint.ts";
 import { type ExitCode, HELD } from "../../exit_code.ts";
 import { Interrupts } from "../../interrupts.ts";
+import { exportRecording } from "../../scenario/export_recording.ts";
 import { ENDING_SIGNALS, Terminal, type TerminalScreen } from "../../terminal/terminal.ts";
 import { Debugger, type DebugRuns } from "../debugger.ts";
 import { FullScreen } from "./full_screen.ts";
@@ -43,6 +44,7 @@ export async function runFullScreen(
       watch: interrupts,
     };
     const tool = new Debugger(recording, console, options, { ...runs, first: picked.index });
+    tool.exportRun = exportRecording;
     return await new FullScreen(terminal, tool, said).run();
   } finally {
     terminal.close();

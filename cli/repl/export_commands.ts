@@ -1,0 +1,21 @@
+/** Writing the events of a run for other programs. */
+import { formatCount } from "../../lang/text/numbers.ts";
+import type { CommandTarget, ReplCommand } from "./command_target.ts";
+
+export const EXPORT_COMMANDS: readonly ReplCommand[] = [
+  {
+    name: "export",
+    takes: "FILE",
+    doc: "all events of this run as FILE.dmatrace.jsonl, or as FILE.json for Perfetto",
+    needs: "exportRun",
+    run: exportEvents,
+  },
+];
+
+function exportEvents(repl: CommandTarget, path: string): true {
+  const { recording } = repl.place;
+  const problem = repl.exportRun!(path, recording, repl.bench === null);
+  if (problem !== null) repl.refuse(problem);
+  else repl.say(`${path}: ${formatCount(recording.log.count, "event")}`);
+  return true;
+}
