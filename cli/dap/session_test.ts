@@ -65,6 +65,41 @@ Deno.test("a run begins at its first statement, goes by statements both ways, an
   });
 });
 
+Deno.test("a function that has returned is on the stack no more, and its caller has the names", async () => {
+  const program = Deno.makeTempFileSync({ suffix: ".dma" });
+  Deno.writeTextFileSync(
+    program,
+    `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
+fn half(size) {
+  let result = size / 2
+  return result
+}
+test "maps" {
+  let page = alloc_pages(1)
+  let whole = 8KiB
+  dma_map_phys(ssd, page.phys, half(whole), to_device)
+}
+`,
+  );
+  await withClient(async (client) => {
+    await launch(client, { program, run: "maps" });
+    await client.body("setFunctionBreakpoints", { breakpoints: [{ name: "half" }] });
+    await client.move("configurationDone");
+    await client.move("continue");
+    assertEquals((await stack(client)).map(({ line, name }) => [name, line]), [
+      ["half", 3],
+      ["maps", 9],
+    ]);
+    const event = { threadId: 1, granularity: "instruction" };
+    await client.move("next", event);
+    const told = (await stack(client)).map(({ line, name }) => [name.split("(")[0], line]);
+    assertEquals(told, [["#1 dma_map_phys", 9], ["maps", 9]]);
+    assertEquals((await scope(client, "Locals")).get("whole"), "8KiB");
+    await client.move("stepBack", event);
+    assertEquals((await stack(client))[0]!.name, "half");
+  }).finally(() => Deno.removeSync(program));
+});
+
 Deno.test("an event is an instruction: stepped to both ways, listed, and waited for", async () => {
   await withClient(async (client) => {
     await launch(client);

@@ -96,7 +96,7 @@ export class ProgramCompiler {
     const compiler = new StatementCompiler(this.tables);
     for (const name of parameters) compiler.bind(this.#variable(name));
     compiler.block(body);
-    endFunction(compiler.builder);
+    endFunction(compiler.builder, this.tables.marked);
     this.code.finish(this.tables.functionIndex(declaration), compiler.builder);
   }
 

@@ -21,7 +21,7 @@ import type {
 } from "../syntax/tree/ast.ts";
 import { roleOf } from "../syntax/tree/statement_kinds.ts";
 import { callsSomething, isCall, onlyCall, someExpression } from "../syntax/tree/walk.ts";
-import type { Site } from "../vm/code.ts";
+import { RETURNING, type Site } from "../vm/code.ts";
 import { ChangeBy } from "../vm/changes.ts";
 import { Op } from "../vm/loop.ts";
 import { RareOp } from "../vm/rare_ops.ts";
@@ -112,6 +112,7 @@ export class StatementCompiler extends TrialCompiler {
         if (statement.value === null) builder.emit(1, Op.PushNone);
         else this.rootExpression(statement.value);
         this.#cleanUp(0);
+        if (this.tables.marked) builder.emit(0, Op.Mark, RETURNING);
         builder.emit(-1, Op.Return);
         return;
       case "Break":

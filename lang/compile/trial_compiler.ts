@@ -1,4 +1,5 @@
 /** Statements that try things out → instructions: blocks that run more than once, or elsewhere. */
+import { RETURNING } from "../vm/code.ts";
 import type { Span } from "../source.ts";
 import type {
   Block,
@@ -183,7 +184,8 @@ export abstract class TrialCompiler extends ExpressionCompiler {
 }
 
 /** The code of a whole function: its body, and a return for those who reach its end. */
-export function endFunction(builder: FunctionBuilder): void {
+export function endFunction(builder: FunctionBuilder, isMarked = false): void {
   builder.emit(1, Op.PushNone);
+  if (isMarked) builder.emit(0, Op.Mark, RETURNING);
   builder.emit(-1, Op.Return);
 }

@@ -111,7 +111,7 @@ function behind(recording: Recording, from: Position, unit: StepUnit): Position 
 }
 
 /** Calls that run at a moment; before the first statement, as many as at it; at the end the outermost. */
-function depthAt({ statements }: Recording, { statement }: Position): number {
+function depthAt({ statements }: Recording, { seq, statement }: Position): number {
   if (statement === 0) return Infinity;
-  return statement > statements.count ? 1 : statements.depthAt(statement);
+  return statement > statements.count ? 1 : statements.depthAfter(seq, statement);
 }

@@ -37,6 +37,10 @@ export class RunNotes implements MarkListener {
     return --this.left <= 0;
   }
 
+  returned(calls: number): void {
+    if (calls > 0) this.machine.statements.noteReturn(this.vm.world.stream.seq, calls);
+  }
+
   line(text: string): void {
     this.output.push({ text, at: this.at });
   }

@@ -167,10 +167,10 @@ export class Recording {
   }
 
   /** Calls of the script that run at a moment, the innermost first. */
-  frames({ statement }: Position): readonly ScriptFrame[] {
+  frames({ seq, statement }: Position): readonly ScriptFrame[] {
     const frames: ScriptFrame[] = [];
-    if (statement > this.statements.count) return frames;
-    let depth = Infinity;
+    if (statement === 0 || statement > this.statements.count) return frames;
+    let depth = this.statements.depthAfter(seq, statement) + 1;
     for (let started = statement; started > 0 && depth > 1; started--) {
       const own = this.statements.depthAt(started);
       if (own >= depth) continue;

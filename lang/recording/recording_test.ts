@@ -361,3 +361,52 @@ Deno.test("a run that is recorded in pieces is the one that is recorded in one g
     assertEquals([output, failure?.lines], [whole.output, whole.failure?.lines]);
   }
 });
+
+const RETURNS =
+  `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
+const page = alloc_pages(1)
+fn take(n) {
+  let m = dma_map_phys(ssd, page.phys, 4KiB, to_device)
+  dma_unmap_phys(ssd, m, 4KiB, to_device)
+  return n
+}
+fn deep(n) {
+  if n == 0 { return take(n) }
+  return deep(n - 1) + take(n)
+}
+fn fails_in_it() {
+  deep(0)
+  dma_map_phys(ssd, page.phys, 0B, to_device)
+}
+let sum = deep(3) + dma_map_phys(ssd, page.phys, 4KiB, to_device).size / 4KiB
+let both = [(try fails_in_it()).ok, dma_map_phys(ssd, page.phys, take(2) * 2KiB, to_device)]
+`;
+
+Deno.test("the calls that run at an event are those of the machine, whatever has returned before", () => {
+  const recording = recorded(RETURNS);
+  assertEquals(recording.failure, null);
+  let hasReturned = 0;
+  const depths = new Set<number>();
+  for (let seq = 1; seq <= recording.log.count; seq++) {
+    const at = recording.afterEvent(seq);
+    const told = recording.frames(at).map(({ started }) => recording.statements.numberAt(started));
+    const real = recording.reruns.look(
+      at,
+      (seen) => seen.frames().map(({ statement }) => statement),
+    );
+    assertEquals(told, real, `event ${seq}`);
+    if (told.length < recording.statements.depthAt(at.statement)) hasReturned++;
+    depths.add(told.length);
+  }
+  assertEquals([...depths].sort(), [1, 2, 3, 4, 5, 6]);
+  assertEquals(hasReturned, 12);
+  // A step over from there leads to the caller's next statement, and one out to who called that.
+  const call = recording.atStatement(recording.statements.count);
+  const mapped = recording.last;
+  assertEquals(recording.frames(recording.afterEvent(mapped.seq)).length, 1);
+  assertEquals(
+    move(recording, recording.afterEvent(mapped.seq), { unit: "over", way: "forward" }).reason,
+    "end",
+  );
+  assert(comparePositions(call, mapped) < 0);
+});

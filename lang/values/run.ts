@@ -23,6 +23,8 @@ export interface Follower {
   numberOf(line: ForeignLine): number;
   /** A line starts. @param number Of the line. */
   started(number: number): void;
+  /** Some of these calls have returned. */
+  returned(): void;
 }
 
 /** Lets other blocks of a `race` come in between, in the midst of a statement of one. */

@@ -136,6 +136,9 @@ export interface Site {
   readonly call: Span;
 }
 
+/** Instead of a statement's number in a mark: the function returns. */
+export const RETURNING = -1;
+
 /** A statement of code that is compiled with marks. */
 export interface MarkedStatement {
   /** The function that it is a line of, where that is no function of the script's. */

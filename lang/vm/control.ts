@@ -53,6 +53,8 @@ export interface MarkListener {
    * @returns True to have the run paused before it does anything; inside a builtin it goes on.
    */
   started(statement: number): boolean;
+  /** Calls have returned, or are given up. @param calls How many run still. */
+  returned?(calls: number): void;
 }
 
 /** Something that only looks would change what it looks at. */

@@ -1,6 +1,6 @@
 /** Lines of code that is no script's, for somebody who follows a run statement by statement. */
 import type { Follower, ForeignLine } from "../values/run.ts";
-import type { Code } from "./code.ts";
+import { type Code, RETURNING } from "./code.ts";
 import type { MarkListener } from "./control.ts";
 
 interface FollowedVm {
@@ -23,7 +23,17 @@ export class Following implements Follower {
     return this.vm.code.numberOf(line);
   }
 
-  started(number: number): void {
-    this.vm.marks?.started(number);
+  returned(): void {
+    this.vm.marks?.returned?.(this.calls);
+  }
+
+  /** @returns Whether the run is to be paused before it. */
+  started(number: number): boolean {
+    const { marks } = this.vm;
+    if (number === RETURNING) {
+      marks?.returned?.(this.calls - 1);
+      return false;
+    }
+    return marks?.started(number) ?? false;
   }
 }

@@ -243,7 +243,7 @@ export class Vm implements LoopVm, SideRun {
 
   mark(statement: number, floor: number): boolean {
     if (this.marks === null || this.looking) return false;
-    return this.marks.started(statement) && floor === 0;
+    return this.following.started(statement) && floor === 0;
   }
 
   push(value: Value): void {
@@ -391,6 +391,7 @@ export class Vm implements LoopVm, SideRun {
     this.races.handlerTaken();
     const site = this.world.stream.context.site;
     this.depth = handler.depth;
+    if (!this.looking) this.following.returned();
     this.fp = handler.fp;
     this.sp = handler.sp;
     this.world.stream.context.cpu = handler.cpu;

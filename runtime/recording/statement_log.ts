@@ -4,6 +4,9 @@ import { WholeRows } from "./columns.ts";
 /** Where what stands of a statement that started; the last is how many there are. */
 const STARTED = { SEQ: 0, NUMBER: 1, DEPTH: 2, WIDTH: 3 };
 
+/** Where what stands of calls that have returned before something more happened. */
+const RETURNED = { STATEMENT: 0, SEQ: 1, DEPTH: 2, WIDTH: 3 };
+
 /** Statements that are all noted; of those behind them only such as come after an event. */
 const ALL_UP_TO = 4_000_000;
 
@@ -12,6 +15,8 @@ export class StatementLog {
   /** How many have started. */
   count = 0;
   #rows = new WholeRows(STARTED.WIDTH);
+  #returned = new WholeRows(RETURNED.WIDTH);
+  #returnedCount = 0;
 
   /**
    * Whether a statement is noted: a loop without events would fill the memory.
@@ -31,6 +36,8 @@ export class StatementLog {
    * @param depth How many calls are running, itself counted: 1 for what is called by nobody.
    */
   note(seq: number, number: number, depth: number): void {
+    // Nothing has happened since: the statement tells it.
+    if (this.#lastReturned(RETURNED.SEQ) === seq) this.#returnedCount--;
     if (this.count >= ALL_UP_TO && !this.isNoted(this.count, this.seqAt(this.count), seq)) return;
     const row = this.count++;
     const values = this.#rows.reach(row);
@@ -38,6 +45,45 @@ export class StatementLog {
     values[at + STARTED.SEQ] = seq;
     values[at + STARTED.NUMBER] = number;
     values[at + STARTED.DEPTH] = depth;
+  }
+
+  /**
+   * Notes that calls have returned in the midst of a statement.
+   * @param seq The number of the last event before.
+   * @param depth How many calls are running still.
+   */
+  noteReturn(seq: number, depth: number): void {
+    if (this.count === 0) return;
+    if (this.#lastReturned(RETURNED.SEQ) === seq) this.#returnedCount--;
+    const row = this.#returnedCount++;
+    const values = this.#returned.reach(row);
+    const at = this.#returned.offset(row);
+    values[at + RETURNED.STATEMENT] = this.count;
+    values[at + RETURNED.SEQ] = seq;
+    values[at + RETURNED.DEPTH] = depth;
+  }
+
+  /** What was noted of the last calls that have returned since the last statement; null for none. */
+  #lastReturned(what: number): number | null {
+    const row = this.#returnedCount - 1;
+    if (row < 0 || this.#returned.get(row, RETURNED.STATEMENT) !== this.count) return null;
+    return this.#returned.get(row, what);
+  }
+
+  /** How many calls were running after an event, since which no other statement than that had started. */
+  depthAfter(seq: number, started: number): number {
+    let low = 0;
+    let high = this.#returnedCount;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const statement = this.#returned.get(middle, RETURNED.STATEMENT);
+      const isBefore = statement < started ||
+        statement === started && this.#returned.get(middle, RETURNED.SEQ) < seq;
+      if (isBefore) low = middle + 1;
+      else high = middle;
+    }
+    const isOwn = low > 0 && this.#returned.get(low - 1, RETURNED.STATEMENT) === started;
+    return isOwn ? this.#returned.get(low - 1, RETURNED.DEPTH) : this.depthAt(started);
   }
 
   /** The number of the last event before a statement started. */
@@ -72,12 +118,17 @@ export class StatementLog {
     const copied = new StatementLog();
     copied.count = count;
     copied.#rows = this.#rows.copy(count);
+    while (copied.#returnedCount < this.#returnedCount) {
+      if (this.#returned.get(copied.#returnedCount, RETURNED.STATEMENT) > count) break;
+      copied.#returnedCount++;
+    }
+    copied.#returned = this.#returned.copy(copied.#returnedCount);
     return copied;
   }
 
   /** Bytes of host memory that it takes, room to grow included. */
   get hostBytes(): number {
-    return this.#rows.hostBytes;
+    return this.#rows.hostBytes + this.#returned.hostBytes;
   }
 
   #value(started: number, what: number): number {

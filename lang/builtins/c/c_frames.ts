@@ -34,6 +34,7 @@ export class CFrames {
     const returned = this.#stack.length - this.#below;
     this.#stack.length = this.#below;
     this.follower.foreignDepth -= returned;
+    this.follower.returned();
     this.#below = below;
     this.#isOpening = false;
   }
