@@ -230,6 +230,80 @@ Deno.test("a run without an end stops at breakpoints, is paused, gone back in, a
   });
 });
 
+/** So long that an answer has to be waited for. */
+const LONG = `let x = 0
+let still = 7
+for i in 0..400_000 { x += 1 }
+print x + still
+`;
+
+Deno.test("a search is given up when its answer is not wanted or a pause is, and one is where one was", async () => {
+  await withScenario(LONG, async (program) => {
+    const code = await withProcess(async (client) => {
+      await client.body("initialize", {});
+      await client.body("launch", { program });
+      const source = { path: program };
+      await client.body("setBreakpoints", { source, breakpoints: [{ line: 4 }] });
+      await client.move("configurationDone");
+      const soon = () => new Promise((resolve) => setTimeout(resolve, 300));
+      const search = () => client.ask("evaluate", { context: "repl", expression: ":rewind still" });
+      const cancelled = search();
+      await soon();
+      await client.body("cancel", { requestId: client.lastSent });
+      const { message, success } = await cancelled;
+      assertEquals([success, message], [false, "cancelled"]);
+      const paused = search();
+      await soon();
+      const stopped = await client.move("pause");
+      assertEquals(stopped.reason, "pause");
+      assertEquals((await paused).message, "Interrupted; you are where you were");
+      // A condition is such a search, too.
+      const breakpoints = [{ line: 3, condition: "x < 0" }];
+      await client.body("setBreakpoints", { source, breakpoints });
+      await client.body("reverseContinue", { threadId: 1 });
+      await soon();
+      assertEquals((await client.move("pause")).reason, "pause");
+      await client.body("setBreakpoints", { source, breakpoints: [] });
+      const { result } = await client.body("evaluate", { expression: "still" });
+      assertEquals(result, "7");
+      // One that waits is not begun.
+      const first = search();
+      const second = client.ask("evaluate", { expression: "x" });
+      const requests = [client.lastSent - 1, client.lastSent];
+      const both = requests.map((requestId) => client.ask("cancel", { requestId }));
+      assertEquals((await first).message, "cancelled");
+      assertEquals((await second).message, "cancelled");
+      await Promise.all(both);
+      assertEquals((await client.body("evaluate", { expression: "still" })).result, "7");
+    });
+    assertEquals(code, 0);
+  });
+});
+
+Deno.test("a run is ended in the midst of a builtin that calls the script for ever", async () => {
+  const spinning = `fn spin(n) {
+  let y = 0
+  while y < n { y += 1 }
+  return y
+}
+let all = [1].map(n => spin(100_000_000_000))
+print all
+`;
+  await withScenario(spinning, async (program) => {
+    const code = await withProcess(async (client) => {
+      await client.body("initialize", {});
+      await client.body("launch", { program, limits: { "max-steps": 1e15, "max-time": 3600 } });
+      await client.body("configurationDone");
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const terminated = client.event("terminated");
+      await client.body("terminate");
+      await terminated;
+      assertEquals(client.events.filter(({ event }) => event === "stopped"), []);
+    });
+    assertEquals(code, 0);
+  });
+});
+
 Deno.test("limits end a run at the debugger, too, and the time that one looks does not count", async () => {
   await withScenario(ENDLESS, async (program) => {
     await withClient(async (client) => {

@@ -9,6 +9,7 @@ import {
   type Stop,
   Stops,
 } from "../../lang/recording/mod.ts";
+import type { ClientWishes } from "./client_wishes.ts";
 import { codeOfFailure } from "../scenario/load_scenario.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { Debuggee, type Halt } from "./debuggee.ts";
@@ -39,6 +40,7 @@ export class Adapter {
   /** Work for when the answer to a request has been sent. */
   readonly #later: (() => Promise<void>)[] = [];
   readonly #send: Send;
+  readonly #wishes: ClientWishes;
   readonly #stops = new Stops();
   #target: Target | null = null;
   #launched: LaunchArguments = {};
@@ -52,8 +54,10 @@ export class Adapter {
   /** The last halt. */
   #halt: Halt | null = null;
 
-  constructor(send: Send) {
+  /** @param wishes What the client wants to stop meanwhile. */
+  constructor(send: Send, wishes: ClientWishes) {
     this.#send = send;
+    this.#wishes = wishes;
   }
 
   /** What is debugged. @throws {RequestError} While nothing was launched. */
@@ -94,7 +98,8 @@ export class Adapter {
   /** Loads a scenario, and stands at the beginning of a run of it. */
   async launch(args: LaunchArguments): Promise<void> {
     this.#launched = args;
-    const { clock, names, run, warnings } = await launch(args);
+    const { clock, names, run, warnings } = await launch(args, () => this.#wishes.isEnding);
+    run.recording.reruns.interruptedBy = this.#wishes;
     if (warnings !== "") this.say("stderr", warnings);
     const [own, ...others] = names;
     if (others.length > 0) {
@@ -145,7 +150,7 @@ export class Adapter {
       const noDebug = this.#launched.noDebug === true;
       const halt = await debuggee.go(step, noDebug || reason === "entry" ? null : undefined);
       this.#isGoing = false;
-      if (!this.#hasEnded) this.#stand(halt, reason);
+      if (!this.#hasEnded && !this.#wishes.isEnding) this.#stand(halt, reason);
     });
   }
 

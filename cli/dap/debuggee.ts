@@ -6,6 +6,7 @@
  */
 import {
   comparePositions,
+  Interrupted,
   LookError,
   move,
   type Moved,
@@ -77,6 +78,8 @@ export class Debuggee implements Place {
   readonly #run: OpenRun;
   readonly #clock: RunClock;
   readonly #listener: DebuggeeListener;
+  /** The last move has ended by a wish to stop that is still on its way. */
+  hasHeard = false;
   #pauses = false;
   /** Lines that have been told. */
   #printed = 0;
@@ -123,9 +126,14 @@ export class Debuggee implements Place {
   /** Goes a step, or less when something on the way stops it. */
   async go(step: Step, stops: Stops | null = this.stops): Promise<Halt> {
     this.#pauses = false;
+    this.hasHeard = false;
     try {
       return await (step.way === "forward" ? this.#ahead(step, stops) : this.#back(step, stops));
     } catch (error) {
+      if (error instanceof Interrupted) {
+        this.hasHeard = true;
+        return halt("paused");
+      }
       if (!(error instanceof LookError)) throw error;
       const hint = error.hint === null ? "" : ` (${error.hint})`;
       return { reason: "wrong", hit: null, problem: `${error.message}${hint}` };
@@ -203,7 +211,15 @@ export class Debuggee implements Place {
    * @returns Whether there is more to do.
    */
   prepare(): boolean {
-    return prepareLooks(this.recording, this.#run.end, this.at);
+    const { reruns } = this.recording;
+    const { watch } = reruns;
+    // Nobody waits for it.
+    reruns.watch = null;
+    try {
+      return prepareLooks(this.recording, this.#run.end, this.at);
+    } finally {
+      reruns.watch = watch;
+    }
   }
 
   #tell(at: Position): void {

@@ -63,8 +63,13 @@ function argument<W extends Wanted>(
   return value as { boolean: boolean; number: number; string: string }[W];
 }
 
-/** Loads a scenario and opens one of its runs. @throws {RequestError} With what is wrong. */
-export async function launch(args: LaunchArguments): Promise<Launched> {
+/**
+ * Loads a scenario and opens one of its runs.
+ *
+ * @param isEnding Whether nobody wants the run to go on.
+ * @throws {RequestError} With what is wrong.
+ */
+export async function launch(args: LaunchArguments, isEnding: () => boolean): Promise<Launched> {
   const path = argument("program", args.program, "string");
   if (path === undefined) throw new RequestError('"program" is missing: the path of a scenario');
   const opened = HostLoader.open(path);
@@ -76,7 +81,7 @@ export async function launch(args: LaunchArguments): Promise<Launched> {
   const choices = runsOf(program);
   const choice = chosen(choices, args);
   const clock = new RunClock();
-  const run = openRun(program, choice, recordOptions(args, clock));
+  const run = openRun(program, choice, recordOptions(args, clock, isEnding));
   const others = choices.filter((each) => each !== choice);
   return { run, clock, names: [choice, ...others].map(nameOf), warnings: told };
 }
@@ -86,14 +91,18 @@ export function nameOf({ name }: Pick<RunChoice, "name">): string {
   return name.kind === "main" ? "statements at the top" : displayName(name);
 }
 
-function recordOptions(args: LaunchArguments, clock: RunClock): RecordOptions {
+function recordOptions(
+  args: LaunchArguments,
+  clock: RunClock,
+  isEnding: () => boolean,
+): RecordOptions {
   const seed = argument("seed", args.seed, "number");
   const strict = argument("strict", args.strict, "boolean");
   return {
     limits: allLimits(limitsOf(limitNamed(args))),
     ...seed === undefined ? {} : { seed },
     ...strict === undefined ? {} : { strict },
-    watch: { nowMs: () => clock.nowMs(), interrupted: () => false, memory: new HostMemory() },
+    watch: { nowMs: () => clock.nowMs(), interrupted: isEnding, memory: new HostMemory() },
   };
 }
 

@@ -45,6 +45,7 @@ const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsCompletionsRequest: true,
   completionTriggerCharacters: [":", "."],
   supportTerminateDebuggee: true,
+  supportsCancelRequest: true,
 };
 
 type Granular = { readonly granularity?: DebugProtocol.SteppingGranularity };
@@ -91,6 +92,9 @@ export class Requests {
   disconnect() {
     this.#adapter.end();
   }
+
+  /** Heard when it came: what was meant has its answer by now. */
+  cancel() {}
 
   // Breakpoints.
 
@@ -180,6 +184,7 @@ export class Requests {
   pause() {
     const { debuggee } = this.#adapter.target;
     if (this.#adapter.isGoing) debuggee.pause();
+    else if (debuggee.hasHeard) debuggee.hasHeard = false;
     else this.#adapter.goTo(debuggee.at, "pause");
   }
 

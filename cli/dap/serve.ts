@@ -5,6 +5,7 @@ import { type ExitCode, HELD } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { hostReason } from "../host_error.ts";
 import { refuse, type Screen } from "../screen.ts";
+import { HeardInput } from "./heard_input.ts";
 import { Session } from "./session.ts";
 
 /** Only programs of this host may debug: whoever launches has files read. */
@@ -12,7 +13,9 @@ const HOST = "127.0.0.1";
 
 /** Serves the client at the other end of the standard streams, until it is gone. */
 export async function serveStreams(): Promise<ExitCode> {
-  await new Session().serve(process.stdin, process.stdout);
+  const heard = HeardInput.open();
+  await new Session(heard).serve(heard?.stream ?? process.stdin, process.stdout);
+  heard?.close();
   // What was answered last is written before the process ends.
   await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
   return HELD;

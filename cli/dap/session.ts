@@ -6,9 +6,11 @@
  */
 import { ProtocolServer } from "@vscode/debugadapter/lib/protocol.js";
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { LookError } from "../../lang/recording/mod.ts";
+import { Interrupted, LookError } from "../../lang/recording/mod.ts";
 import { BUG_CODE, bugMessage } from "../../lang/diagnostics/bug.ts";
 import { Adapter } from "./adapter.ts";
+import { ClientWishes } from "./client_wishes.ts";
+import type { Arrivals } from "./heard_input.ts";
 import { RequestError } from "./request_error.ts";
 import { Requests } from "./requests.ts";
 import { lookProblem } from "./variables.ts";
@@ -27,12 +29,16 @@ export class Session extends ProtocolServer {
   #answering: Promise<void> = Promise.resolve();
   readonly #names = new Set(Object.getOwnPropertyNames(Requests.prototype));
 
-  constructor() {
+  readonly #wishes: ClientWishes;
+
+  /** @param arrivals What has come from the client while this thread did not listen; null where nobody knows. */
+  constructor(arrivals: Arrivals | null = null) {
     super();
+    this.#wishes = new ClientWishes(arrivals);
     this.closed = new Promise((resolve) => this.#close = resolve);
     const send = (event: string, body?: object) =>
       this.sendEvent({ seq: 0, type: "event", event, ...body === undefined ? {} : { body } });
-    this.#adapter = new Adapter(send);
+    this.#adapter = new Adapter(send, this.#wishes);
     this.#requests = new Requests(this.#adapter, send);
     this.#names.delete("constructor");
   }
@@ -54,6 +60,7 @@ export class Session extends ProtocolServer {
   }
 
   protected override dispatchRequest(request: DebugProtocol.Request): void {
+    this.#wishes.came(request.seq, request.command, request.arguments?.requestId);
     this.#answering = this.#answering.then(() => this.#answer(request));
   }
 
@@ -66,7 +73,9 @@ export class Session extends ProtocolServer {
       success: true,
       command,
     };
+    this.#wishes.begins(request.seq, command);
     try {
+      if (this.#wishes.isCancelled) throw new Interrupted("Cancelled");
       if (!this.#names.has(command)) throw new RequestError(`There is no request "${command}"`);
       const answer: unknown = await Reflect.get(this.#requests, command).call(
         this.#requests,
@@ -75,9 +84,12 @@ export class Session extends ProtocolServer {
       if (answer !== undefined) response.body = answer;
     } catch (error) {
       response.success = false;
-      response.message = problemOf(error);
-      response.body = { error: { id: 1, format: bracesDoubled(response.message), showUser: true } };
+      const isCancelled = this.#wishes.isCancelled;
+      response.message = isCancelled ? CANCELLED : problemOf(error);
+      const format = bracesDoubled(response.message);
+      response.body = { error: { id: 1, format, showUser: !isCancelled } };
     }
+    this.#wishes.ended(request.seq);
     this.sendResponse(response);
     // What a request starts comes after its answer.
     this.#adapter.answered().catch((error) => {
@@ -88,8 +100,12 @@ export class Session extends ProtocolServer {
   }
 }
 
+/** What the protocol says of what nobody wants any more. */
+const CANCELLED = "cancelled";
+
 /** What went wrong, for the person at the client. */
 function problemOf(error: unknown): string {
+  if (error instanceof Interrupted) return "Interrupted; you are where you were";
   if (error instanceof LookError) return lookProblem(error);
   if (error instanceof RequestError) {
     return error.hint === null ? error.message : `${error.message} (${error.hint})`;

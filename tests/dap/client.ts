@@ -65,6 +65,11 @@ export class Client {
     }
   }
 
+  /** The number of the request that was sent last. */
+  get lastSent(): number {
+    return this.#seq;
+  }
+
   /** Sends a request. @returns The whole answer, also one that says no. */
   ask(command: string, args?: object): Promise<DebugProtocol.Response> {
     const seq = ++this.#seq;
