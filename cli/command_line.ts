@@ -14,10 +14,12 @@ import type { Suggestion } from "@optique/core/parser";
 import { argument, command as commandParser, constant, option } from "@optique/core/primitives";
 import { string, type ValueParser } from "@optique/core/valueparser";
 import { nearestNames } from "../lang/diagnostics/suggest.ts";
+import { wrappedPairs } from "../lang/text/columns.ts";
 import type { ArgumentSpec, Command, OptionSpec, OptionValues } from "./command.ts";
 import { type ExitCode, HELD, WRONG } from "./exit_code.ts";
 import { readWholeNumber } from "./numbers.ts";
 import type { Screen } from "./screen.ts";
+import { withUsage } from "./usage_lines.ts";
 
 /** What the program says about itself. */
 export interface Program {
@@ -65,19 +67,20 @@ export function parseCommandLine(
     screen.out(written);
     return exitCode;
   };
+  const columns = screen.columns ?? DEFAULT_COLUMNS;
   const options: RunOptions<Parsed, Parsed> = {
     brief: plain(program.brief),
     colors: screen.colour,
-    maxWidth: screen.columns ?? DEFAULT_COLUMNS,
+    maxWidth: columns,
     termWidth: "auto",
     usageLine: [{ type: "literal", value: "COMMAND" }, { type: "ellipsis" }],
     aboveError: "none",
-    stdout: (text) => void (written += `${text.trimEnd()}\n`),
+    stdout: (text) => void (written += `${withUsage(text.trimEnd(), columns)}\n`),
     stderr: () => {},
     help: {
       option: { names: ["-h", "--help"] },
       onShow: () => {
-        written += examplesText(program, words);
+        written += examplesText(program, words, columns);
         return said(HELD);
       },
     },
@@ -138,17 +141,18 @@ function meant(name: string, candidates: readonly string[]): string {
 }
 
 /** The examples of the command asked about; one of each when it is about the program. */
-function examplesText(program: Program, words: readonly string[]): string {
+function examplesText(program: Program, words: readonly string[], columns: number): string {
   if (words[0] === COMPLETIONS) return "";
   const command = program.commands.find(({ name }) => words.includes(name));
   const examples = command === undefined
     ? program.commands.flatMap((each) => each.examples.slice(0, 1))
     : command.examples;
-  const width = Math.max(...examples.map(({ line }) => line.length));
-  const lines = examples.map(({ line, doc }) =>
-    `  ${program.name} ${line.padEnd(width)}  ${doc}\n`
-  );
-  return `\nExamples:\n${lines.join("")}`;
+  const pairs = examples.map(({ doc, line }) => [`${program.name} ${line}`, doc] as const);
+  const width = Math.max(...pairs.map(([line]) => line.length));
+  const beside = pairs.map(([line, doc]) => `  ${line.padEnd(width)}  ${doc}`);
+  const fits = beside.every(({ length }) => length <= columns);
+  const lines = fits ? beside : wrappedPairs(pairs, columns);
+  return `\nExamples:\n${lines.map((line) => `${line}\n`).join("")}`;
 }
 
 function commandOf(spec: Command) {

@@ -1,6 +1,6 @@
 /** The REPL at a pseudo-terminal: what its keys do, with the shell that started it around it. */
 import { join } from "@std/path";
-import { CTRL_C, CTRL_D, CTRL_Z, hasPty, Pty, TAB } from "./pty.ts";
+import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, CTRL_Z, hasPty, LEFT, Pty, TAB, UP } from "./pty.ts";
 import { ROOT } from "./source_text.ts";
 
 const PROMPT = /dma\[\d+( @ \w+)?\]> /;
@@ -55,6 +55,30 @@ Deno.test({
       await pty.see(/t/);
       await pty.press(" 6 * 8\n");
       await pty.see(/^48$/m);
+      await pty.see(PROMPT);
+      // Stopped once more, and all keys are keys still: the history, a search in it, giving up, the end.
+      await pty.press(CTRL_Z);
+      await pty.see(/Stopped/);
+      await pty.press("fg\n");
+      await pty.see(PROMPT);
+      await pty.press(UP);
+      await pty.see(/print 6 \* 8/);
+      await pty.press(`${LEFT}1\n`);
+      await pty.see(/^108$/m);
+      await pty.see(PROMPT);
+      await pty.press(CTRL_R);
+      await pty.press("3 +");
+      await pty.see(/3 \+ 39/);
+      await pty.press(CTRL_G);
+      await pty.press("let gone = [");
+      await pty.see(/let gone/);
+      await pty.press(CTRL_C);
+      await pty.see(/\^C/);
+      await pty.see(PROMPT);
+      await pty.press(CTRL_D);
+      await pty.see(/\$ /);
+      await pty.press("echo left with $?\n");
+      await pty.see(/^left with 0$/m);
     }),
 });
 

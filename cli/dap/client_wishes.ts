@@ -1,11 +1,10 @@
 /** What the client wants to stop while something is worked out. */
-import type { HostWatch } from "../../lang/vm/run_watch.ts";
 import type { Arrivals } from "./heard_input.ts";
 
 /** Requests that want what goes on to stop. */
 const STOPPING: ReadonlySet<string> = new Set(["pause", "terminate", "disconnect"]);
 
-export class ClientWishes implements HostWatch {
+export class ClientWishes {
   readonly #arrivals: Arrivals | null;
   /** Requests that wait for their answers. */
   readonly #waiting = new Set<number>();

@@ -108,6 +108,13 @@ function moving(name: string, doc: string, step: Omit<Step, "count">): ReplComma
 }
 
 function stepEvents(repl: CommandTarget, argument: string): true {
+  if (/^until\b/.test(argument)) {
+    const onward = repl.bench === null
+      ? ""
+      : "; the statement `step until EXPR` runs the machine on";
+    repl.refuse(`\`:until EXPR\` goes on in the run to where it changes or is true${onward}`);
+    return true;
+  }
   const count = countOf(argument, repl);
   if (count === null) return true;
   const { place } = repl;

@@ -643,3 +643,20 @@ Deno.test(":edit hands the last input or all declarations to an editor, and in a
   assertEquals(repl.exitCode, 2);
   assertEquals(complete(repl, ":edit d"), [["declarations"], "d"]);
 });
+
+Deno.test("what held only in the midst of an activity is found, by the statement and in the past", async () => {
+  const { answers, repl } = await talk(
+    MACHINE,
+    "let io = ssd.submit(read, lba: 0, into: alloc_pages(3, contiguous: false))",
+    "step until counters.iommu.map == 2",
+    "counters.iommu.map",
+    ":goto start",
+    ":until counters.iommu.map == 2",
+    ":step until counters.iommu.map == 2",
+  );
+  // Four have been mapped when the activity is over, in which two were for a while.
+  assertEquals(answers[3], "4\n");
+  assertMatch(answers[5]!, /^counters\.iommu\.map == 2: false → true\nevent 11\//);
+  assertEquals(repl.place.at.seq, 11);
+  assertMatch(answers[6]!, /^`:until EXPR` goes on .*; the statement `step until EXPR` runs/);
+});
