@@ -1,6 +1,6 @@
 /** What a table of facts is: its fields, its key, and the events that change it. */
 import type { EventName } from "../event_vocabulary.ts";
-import type { MachineEvent } from "../events.ts";
+import type { EventOf } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import type { AllHold, FieldTable } from "../vocabulary/fields.ts";
 import type { Lifetime } from "./live_lists.ts";
@@ -46,9 +46,15 @@ export interface FactRows<F extends FieldTable> {
   endAll(seq: number, owner: readonly (number | string)[]): void;
 }
 
+/** What a table is told of an event: made once for all tables, and for none where none changes. */
+export type Told<N extends EventName = EventName> = Pick<
+  EventOf<N>,
+  "seq" | "device" | "request" | "fields"
+>;
+
 /** What an event of one name does to a table. */
 export type Changes<F extends FieldTable> = {
-  readonly [N in EventName]?: (rows: FactRows<F>, event: MachineEvent<N>) => void;
+  readonly [N in EventName]?: (rows: FactRows<F>, event: Told<N>) => void;
 };
 
 /** What a table is: once, for everything that fills, reads or prints it. */

@@ -4,17 +4,20 @@
  * Recording begins when the machine is ready. Tables begin with what they read off the machine
  * then; from there on only events change them.
  */
+import type { Nanoseconds } from "../address.ts";
 import { EVENT_NAMES, type EventName, eventNumber } from "../event_vocabulary.ts";
-import type { MachineEvent } from "../events.ts";
+import type { EventOrigin } from "../event_context.ts";
+import type { EventKeeper, Why } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import { EventLog } from "./event_log.ts";
 import { Ends, StatementLog } from "./statement_log.ts";
 import { type AnyTableSpec, FactTable } from "./fact_table.ts";
+import type { Told } from "./fact_table_spec.ts";
 
 /** What one table does at one kind of event. */
 interface Change {
   readonly table: FactTable;
-  readonly make: (rows: FactTable, event: MachineEvent) => void;
+  readonly make: (rows: FactTable, event: Told) => void;
 }
 
 /** The beginning of another run that was the same so far. */
@@ -26,7 +29,7 @@ export interface Past {
   readonly statements: number;
 }
 
-export class MachineRecording {
+export class MachineRecording implements EventKeeper {
   readonly log: EventLog;
   /** The statements of the script, as whoever runs it notes them. */
   readonly statements: StatementLog;
@@ -64,15 +67,35 @@ export class MachineRecording {
       }
     }
     this.tables = tables;
-    const stopKeeping = machine.events.keepIn(this.log);
-    const changing = EVENT_NAMES.filter((_, kind) => this.#changes[kind]!.length > 0);
-    const stopChanging = machine.events.listen((event, kind) => this.#note(event, kind), changing);
+    const stopKeeping = machine.events.keepIn(this);
     machine.onActivity = () => this.activities.note(this.log.count);
     this.#stop = () => {
       machine.onActivity = null;
       stopKeeping();
-      stopChanging();
     };
+  }
+
+  /**
+   * Keeps an event that is given in parts, in the log and in every table that it changes.
+   * @internal
+   */
+  keep(
+    seq: number,
+    atNs: Nanoseconds,
+    origin: EventOrigin,
+    kind: number,
+    fields: object,
+    why: Why | null,
+  ): void {
+    this.log.keep(seq, atNs, origin, kind, fields, why);
+    const changes = this.#changes[kind]!;
+    if (changes.length === 0) return;
+    // The kind leads to the fields, as the name does in the stream: no type can say so.
+    const told = { seq, device: origin.device, request: origin.request, fields } as Told;
+    for (let index = 0; index < changes.length; index++) {
+      const { make, table } = changes[index]!;
+      make(table, told);
+    }
   }
 
   /** Records nothing more; what there is stays. */
@@ -92,13 +115,5 @@ export class MachineRecording {
     let bytes = this.log.hostBytes + this.statements.hostBytes + this.activities.hostBytes;
     for (const table of this.tables.values()) bytes += table.hostBytes;
     return bytes;
-  }
-
-  #note(event: MachineEvent, kind: number): void {
-    const changes = this.#changes[kind]!;
-    for (let index = 0; index < changes.length; index++) {
-      const { make, table } = changes[index]!;
-      make(table, event);
-    }
   }
 }
