@@ -9,18 +9,18 @@ import type { AllHold, Field, FieldTable } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
 import type { FactRow, FactRows, FactTableSpec, FieldName } from "./fact_table_spec.ts";
 import { LiveLists } from "./live_lists.ts";
+import { NO_ROW, RowIndex } from "./row_index.ts";
 import type { ValuePool } from "./value_pool.ts";
 
 export type { AnyTableSpec, FactRow, FactRows, FactTableSpec } from "./fact_table_spec.ts";
 
-/** Rows by the values of the key, one level for each; at the last one a row's number. */
-type Level = Map<number, Level | number>;
+/** Rows by the values of the key, one level for each. */
+type Level = Map<number, Level | RowIndex>;
 
 /** What there is to write to before the first row. */
 const NO_VALUES = new Float64Array(0);
 
 const FOREVER = 0x7fff_ffff;
-const NO_ROW = -1;
 
 /**
  * Where what stands of a row's life: from which event on it holds, which wrote it, which ended it;
@@ -51,14 +51,18 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   readonly #width: number;
   #values: FloatRows;
   #lives = new WholeRows(LIFE.WIDTH);
-  readonly #root: Level = new Map();
+  /** How many values of a row's key come before its last number. */
+  readonly #owners: number;
+  readonly #root: Level | RowIndex;
+  /** Those whose owner has ended: the next one takes them. */
+  readonly #spare: RowIndex[] = [];
   #lists = new LiveLists();
   /** Where the row that was made last has its values: a chunk, and a place in it. */
   #chunk: Float64Array = NO_VALUES;
   #chunkAt = 0;
-  /** The level that the last row with one owner lies in: those that follow each other share it mostly. */
+  /** Where the last row with one owner lies: those that follow each other share it mostly. */
   #lastOwner = NaN;
-  #lastLevel: Level = this.#root;
+  #lastIndex: RowIndex | null = null;
 
   constructor(spec: FactTableSpec<F>, pool: ValuePool) {
     this.spec = spec;
@@ -69,6 +73,8 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     this.#values = new FloatRows(this.#width);
     this.#key = spec.key.map((name) => this.#indexOf(name));
     this.#size = spec.size === undefined ? -1 : this.#indexOf(spec.size);
+    this.#owners = this.#key.length - (spec.place === undefined ? 1 : 0);
+    this.#root = this.#owners === 0 ? new RowIndex() : new Map();
   }
 
   /** A table of its own that begins with what this one held up to an event. */
@@ -135,15 +141,16 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     key: readonly (number | string)[],
     prefers?: (row: FactRow<F>) => number,
   ): boolean {
-    const { level, last } = this.#find(key);
-    const top = level?.get(last) as number | undefined;
-    if (level === null || top === undefined) return false;
+    const index = this.#descend(key, key.length - 1) as RowIndex | null;
+    const last = this.#keyNumber(key.at(-1)!);
+    const top = index?.get(last) ?? NO_ROW;
+    if (index === null || top === NO_ROW) return false;
     if (this.spec.isBag !== true) {
-      level.delete(last);
+      index.delete(last);
       this.#kill(top, seq);
       return true;
     }
-    this.#takeOut(level, last, top, this.#best(top, prefers));
+    this.#takeOut(index, last, top, this.#best(top, prefers));
     this.#kill(this.#taken, seq);
     return true;
   }
@@ -155,14 +162,14 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     sizeBytes: number,
     prefers: (row: FactRow<F>) => number,
   ): void {
-    const level = this.#descend(owner);
-    if (level === null) return;
+    const index = this.#descend(owner, owner.length) as RowIndex | null;
+    if (index === null) return;
     const end = first + sizeBytes;
     let at = first;
     while (at < end) {
-      const top = level.get(at) as number | undefined;
-      if (top === undefined) break;
-      this.#takeOut(level, at, top, this.#best(top, prefers));
+      const top = index.get(at);
+      if (top === NO_ROW) break;
+      this.#takeOut(index, at, top, this.#best(top, prefers));
       this.#kill(this.#taken, seq);
       const taken = this.#sizeOf(this.#taken);
       if (taken === 0) break;
@@ -170,41 +177,52 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     }
     if (at >= end) return;
     // Rare: something in between has gone before.
-    for (const [start, top] of [...level] as [number, number][]) {
+    for (const top of rowsOf(index)) {
+      const start = this.#lastOf(top);
       if (start < at || start >= end) continue;
-      this.#takeOut(level, start, top, this.#best(top, prefers));
+      this.#takeOut(index, start, top, this.#best(top, prefers));
       this.#kill(this.#taken, seq);
     }
   }
 
   endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void {
-    const { level, last } = this.#find([...owner, first]);
-    if (level === null) return;
+    const index = this.#descend(owner, owner.length) as RowIndex | null;
+    if (index === null) return;
     let at = first;
     while (at < end) {
-      const row = (at === first ? level.get(last) : level.get(at)) as number | undefined;
-      if (row === undefined) break;
+      const row = index.get(at);
+      if (row === NO_ROW) break;
       at += this.#sizeOf(row);
-      this.#cut(level, row, seq, first, end);
+      this.#cut(index, row, seq, first, end);
     }
     if (at >= end) return;
     // Rare: the range begins or goes on in the middle of a row.
-    for (const [start, row] of [...level] as [number, number][]) {
-      if (start < end && start + this.#sizeOf(row) > first) this.#cut(level, row, seq, first, end);
+    for (const row of rowsOf(index)) {
+      const start = this.#lastOf(row);
+      if (start < end && start + this.#sizeOf(row) > first) this.#cut(index, row, seq, first, end);
     }
   }
 
   endAll(seq: number, owner: readonly (number | string)[]): void {
-    const { level: outer, last } = this.#find(owner);
-    const level = outer?.get(last) as Level | undefined;
+    const outer = this.#descend(owner, owner.length - 1) as Level | null;
+    const last = this.#keyNumber(owner.at(-1)!);
+    const level = outer?.get(last);
     if (outer === null || level === undefined) return;
-    const rows: number[] = [];
-    collect(level, rows);
     outer.delete(last);
     this.#lastOwner = NaN;
-    for (const top of rows) {
-      for (let row = top; row !== NO_ROW; row = this.#life(row, LIFE.BELOW)) this.#kill(row, seq);
+    this.#endLevel(level, seq);
+  }
+
+  #endLevel(level: Level | RowIndex, seq: number): void {
+    if (!(level instanceof RowIndex)) {
+      for (const inner of level.values()) this.#endLevel(inner, seq);
+      return;
     }
+    level.forEach((top) => {
+      for (let row = top; row !== NO_ROW; row = this.#life(row, LIFE.BELOW)) this.#kill(row, seq);
+    });
+    level.clear();
+    this.#spare.push(level);
   }
 
   /** The rows that held after an event, in no order that means something. */
@@ -302,33 +320,31 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   }
 
   #enter(row: number, last: number, seq: number): void {
-    const { isBag, place } = this.spec;
-    const owners = place === undefined ? this.#key.length - 1 : this.#key.length;
-    const level = this.#levelOf(row, owners);
-    const before = level.get(last) as number | undefined;
-    level.set(last, row);
-    if (before === undefined) return;
-    if (isBag === true) this.#setLife(row, LIFE.BELOW, before);
+    const before = this.#indexFor(row).put(last, row);
+    if (before === NO_ROW) return;
+    if (this.spec.isBag === true) this.#setLife(row, LIFE.BELOW, before);
     else this.#kill(before, seq);
   }
 
-  #levelOf(row: number, owners: number): Level {
-    if (owners !== 1) return this.#levelBelow(row, owners);
+  /** Where a row lies. */
+  #indexFor(row: number): RowIndex {
+    if (this.#owners !== 1) return this.#indexBelow(row);
     const owner = this.#keyOf(row, 0);
-    if (owner === this.#lastOwner) return this.#lastLevel;
+    if (owner === this.#lastOwner) return this.#lastIndex!;
     this.#lastOwner = owner;
-    return this.#lastLevel = this.#levelBelow(row, 1);
+    return this.#lastIndex = this.#indexBelow(row);
   }
 
-  #levelBelow(row: number, owners: number): Level {
+  #indexBelow(row: number): RowIndex {
     let level = this.#root;
-    for (let index = 0; index < owners; index++) {
-      const value = this.#keyOf(row, index);
-      let next = level.get(value) as Level | undefined;
-      if (next === undefined) level.set(value, next = new Map());
-      level = next;
+    for (let depth = 1; depth <= this.#owners; depth++) {
+      const value = this.#keyOf(row, depth - 1);
+      const inner: Level | RowIndex = (level as Level).get(value) ??
+        (depth === this.#owners ? this.#spare.pop() ?? new RowIndex() : new Map());
+      (level as Level).set(value, inner);
+      level = inner;
     }
-    return level;
+    return level as RowIndex;
   }
 
   /** The last number of a row's key. */
@@ -346,15 +362,11 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     return this.#number(row, this.#key[index]!);
   }
 
-  #find(key: readonly (number | string)[]): { level: Level | null; last: number } {
-    const level = this.#descend(key.slice(0, -1));
-    return { level, last: this.#keyNumber(key.at(-1)!) };
-  }
-
-  #descend(owner: readonly (number | string)[]): Level | null {
-    let level: Level = this.#root;
-    for (const value of owner) {
-      const next = level.get(this.#keyNumber(value)) as Level | undefined;
+  /** What lies below the first values of a key. */
+  #descend(key: readonly (number | string)[], depth: number): Level | RowIndex | null {
+    let level = this.#root;
+    for (let index = 0; index < depth; index++) {
+      const next = (level as Level).get(this.#keyNumber(key[index]!));
       if (next === undefined) return null;
       level = next;
     }
@@ -379,12 +391,12 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   #taken = NO_ROW;
 
   /** Takes one row of a bag out of those with its key. */
-  #takeOut(level: Level, last: number, top: number, row: number): void {
+  #takeOut(index: RowIndex, last: number, top: number, row: number): void {
     this.#taken = row;
     const below = this.#life(row, LIFE.BELOW);
     if (row === top) {
-      if (below === NO_ROW) level.delete(last);
-      else level.set(last, below);
+      if (below === NO_ROW) index.delete(last);
+      else index.put(last, below);
       return;
     }
     let above = top;
@@ -397,25 +409,25 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   }
 
   /** Ends what of a row lies in a range; what lies outside holds on. */
-  #cut(level: Level, row: number, seq: number, first: number, end: number): void {
+  #cut(index: RowIndex, row: number, seq: number, first: number, end: number): void {
     const start = this.#lastOf(row);
     const sizeBytes = this.#sizeOf(row);
-    level.delete(start);
+    index.delete(start);
     this.#kill(row, seq);
-    if (start < first) this.#keep(level, row, seq, 0, first - start);
-    if (start + sizeBytes > end) this.#keep(level, row, seq, end - start, start + sizeBytes - end);
+    if (start < first) this.#keep(index, row, seq, 0, first - start);
+    if (start + sizeBytes > end) this.#keep(index, row, seq, end - start, start + sizeBytes - end);
   }
 
-  #keep(level: Level, of: number, seq: number, offset: number, sizeBytes: number): void {
+  #keep(index: RowIndex, of: number, seq: number, offset: number, sizeBytes: number): void {
     const { size, moving = [] } = this.spec;
     const row = this.#make(seq, this.#life(of, LIFE.BORN));
-    for (let index = 0; index < this.#names.length; index++) {
-      const name = this.#names[index]!;
-      const value = this.#number(of, index);
+    for (let field = 0; field < this.#names.length; field++) {
+      const name = this.#names[field]!;
+      const value = this.#number(of, field);
       const moved = moving.includes(name) ? value + offset : value;
-      this.#values.set(row, index, name === size ? sizeBytes : moved);
+      this.#values.set(row, field, name === size ? sizeBytes : moved);
     }
-    level.set(this.#lastOf(row), row);
+    index.put(this.#lastOf(row), row);
   }
 
   #kill(row: number, seq: number): void {
@@ -456,9 +468,9 @@ function isText({ kind }: Field): boolean {
   return kind === "word" || kind === "text";
 }
 
-function collect(level: Level, rows: number[]): void {
-  for (const entry of level.values()) {
-    if (typeof entry === "number") rows.push(entry);
-    else collect(entry, rows);
-  }
+/** The rows of an index, for who changes it meanwhile. */
+function rowsOf(index: RowIndex): number[] {
+  const rows: number[] = [];
+  index.forEach((row) => void rows.push(row));
+  return rows;
 }

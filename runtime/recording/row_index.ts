@@ -1,0 +1,124 @@
+/**
+ * Which row has which number: what a table finds its rows by. Unlike a `Map` it can be emptied and
+ * used again without leaving anything for the garbage collector, and makes no object for a number.
+ */
+
+/** What stands for no row. */
+export const NO_ROW = -1;
+
+/** Places at first, as a power of two; a half of them is used at most, and an eighth at least. */
+const FIRST_BITS = 5;
+/** Room that is kept for those who come next. */
+const SPARE_BITS = 8;
+/** 2^32 by the golden ratio: numbers in a row, and multiples of a page, come to lie far apart. */
+const SPREAD = 0x9e37_79b1;
+const HIGH_SPREAD = 0x85eb_ca6b;
+const WORD = 2 ** 32;
+
+export class RowIndex {
+  /** How many rows it has. */
+  count = 0;
+  #bits = FIRST_BITS;
+  #keys = new Float64Array(1 << FIRST_BITS);
+  /** The row of each place, or none. */
+  #rows = new Int32Array(1 << FIRST_BITS).fill(NO_ROW);
+
+  /** The row of a number, or `NO_ROW`. */
+  get(number: number): number {
+    const key = keyOf(number);
+    const rows = this.#rows;
+    const keys = this.#keys;
+    const mask = rows.length - 1;
+    for (let at = home(key, this.#bits);; at = (at + 1) & mask) {
+      const row = rows[at]!;
+      if (row === NO_ROW || keys[at] === key) return row;
+    }
+  }
+
+  /**
+   * Gives a number a row.
+   * @returns The row that it had, or `NO_ROW`.
+   */
+  put(number: number, row: number): number {
+    const key = keyOf(number);
+    const rows = this.#rows;
+    const keys = this.#keys;
+    const mask = rows.length - 1;
+    let at = home(key, this.#bits);
+    for (; rows[at] !== NO_ROW; at = (at + 1) & mask) {
+      if (keys[at] !== key) continue;
+      const before = rows[at]!;
+      rows[at] = row;
+      return before;
+    }
+    rows[at] = row;
+    keys[at] = key;
+    if (2 * ++this.count > mask + 1) this.#resize(this.#bits + 1);
+    return NO_ROW;
+  }
+
+  /** Forgets a number, if it has a row. */
+  delete(number: number): void {
+    const key = keyOf(number);
+    const rows = this.#rows;
+    const keys = this.#keys;
+    const mask = rows.length - 1;
+    let free = home(key, this.#bits);
+    for (; keys[free] !== key || rows[free] === NO_ROW; free = (free + 1) & mask) {
+      if (rows[free] === NO_ROW) return;
+    }
+    this.count--;
+    // What lies behind moves up where a free place would hide it.
+    for (let at = (free + 1) & mask; rows[at] !== NO_ROW; at = (at + 1) & mask) {
+      const wanted = home(keys[at]!, this.#bits);
+      if (((at - wanted) & mask) < ((at - free) & mask)) continue;
+      rows[free] = rows[at]!;
+      keys[free] = keys[at]!;
+      free = at;
+    }
+    rows[free] = NO_ROW;
+    if (8 * this.count <= mask && this.#bits > FIRST_BITS) this.#resize(this.#bits - 1);
+  }
+
+  /** Calls back with every number and its row, in no order; nothing may change meanwhile. */
+  forEach(visit: (row: number, number: number) => void): void {
+    for (let at = 0; at < this.#rows.length; at++) {
+      if (this.#rows[at] !== NO_ROW) visit(this.#rows[at]!, this.#keys[at]!);
+    }
+  }
+
+  /** Bytes of host memory that it takes. */
+  get hostBytes(): number {
+    return this.#keys.byteLength + this.#rows.byteLength;
+  }
+
+  /** Forgets everything, and all but little of the room for it. */
+  clear(): void {
+    this.#rows.fill(NO_ROW);
+    this.count = 0;
+    if (this.#bits > SPARE_BITS) this.#resize(FIRST_BITS);
+  }
+
+  #resize(bits: number): void {
+    const keys = this.#keys;
+    const rows = this.#rows;
+    this.#bits = bits;
+    this.#keys = new Float64Array(1 << bits);
+    this.#rows = new Int32Array(1 << bits).fill(NO_ROW);
+    this.count = 0;
+    for (let at = 0; at < rows.length; at++) {
+      if (rows[at] !== NO_ROW) this.put(keys[at]!, rows[at]!);
+    }
+  }
+}
+
+/** A number as it is compared: what is no number is one of its own, equal to itself. */
+function keyOf(number: number): number {
+  return number === number ? number : -Infinity;
+}
+
+/** The first place where a key may lie. */
+function home(key: number, bits: number): number {
+  const word = (key | 0) ^ Math.imul(key / WORD | 0, HIGH_SPREAD);
+  return Math.imul(word, SPREAD) >>> (32 - bits);
+}

@@ -1,0 +1,58 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { NO_ROW, RowIndex } from "./row_index.ts";
+
+/** Numbers that lie side by side, pages apart, and where halves of 32 bits meet. */
+const NUMBER = fc.oneof(
+  fc.integer({ min: -2, max: 40 }),
+  fc.integer({ min: 0, max: 60 }).map((page) => page * 4096),
+  fc.integer({ min: -3, max: 3 }).map((step) => 2 ** 32 + step),
+  fc.constantFrom(2 ** 53 - 1, 2 ** 52, NaN),
+);
+
+Deno.test("any history of puts and deletes is as a Map has it", () => {
+  const step = fc.record({
+    what: fc.constantFrom("put", "put", "delete", "clear"),
+    number: NUMBER,
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 400, size: "max" }), (steps) => {
+      const index = new RowIndex();
+      const model = new Map<number, number>();
+      for (const [row, { number, what }] of steps.entries()) {
+        if (what === "put") {
+          assertEquals(index.put(number, row), model.get(number) ?? NO_ROW);
+          model.set(number, row);
+        } else if (what === "delete") {
+          index.delete(number);
+          model.delete(number);
+        } else if (row % 50 === 0) {
+          index.clear();
+          model.clear();
+        }
+        assertEquals(index.count, model.size);
+        assertEquals(index.get(number), model.get(number) ?? NO_ROW);
+      }
+      for (const [number, row] of model) assertEquals(index.get(number), row);
+      const rows: number[] = [];
+      index.forEach((row) => void rows.push(row));
+      assertEquals(rows.sort(), [...model.values()].sort());
+    }),
+    { numRuns: 200, seed: 21 },
+  );
+});
+
+Deno.test("a hundred thousand pages are found, and room for them is given back with them", () => {
+  const index = new RowIndex();
+  const first = index.hostBytes;
+  const count = 100_000;
+  for (let page = 0; page < count; page++) index.put(0xffff_0000 - page * 4096, page);
+  for (let page = 0; page < count; page += 7) {
+    assertEquals(index.get(0xffff_0000 - page * 4096), page);
+  }
+  assertEquals(index.get(1), NO_ROW);
+  // Twelve bytes a place, and twice to four times as many places as rows.
+  assert(index.hostBytes >= 24 * count && index.hostBytes <= 48 * count, `${index.hostBytes}`);
+  for (let page = 0; page < count; page++) index.delete(0xffff_0000 - page * 4096);
+  assertEquals([index.count, index.hostBytes], [0, first]);
+});
