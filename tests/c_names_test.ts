@@ -9,8 +9,8 @@ import { ROOT } from "./source_text.ts";
 /** Names that are missing, by the reason. A name that is built has to go from here. */
 const MISSING: Readonly<Record<string, string>> = {
   "the runtime has no such allocation yet":
-    "dma_alloc_wc dma_free_wc dma_alloc_noncoherent dma_free_noncoherent dma_alloc_pages " +
-    "dma_free_pages dma_alloc_noncontiguous dma_free_noncontiguous dma_vmap_noncontiguous " +
+    "dma_alloc_noncoherent dma_free_noncoherent dma_alloc_pages dma_free_pages " +
+    "dma_alloc_noncontiguous dma_free_noncontiguous dma_vmap_noncontiguous " +
     "dma_vunmap_noncontiguous",
   "nothing is given back when a device goes: there are no managed resources":
     "dmam_alloc_coherent dmam_alloc_attrs dmam_free_coherent dmam_pool_create " +
@@ -19,21 +19,12 @@ const MISSING: Readonly<Record<string, string>> = {
   "a driver has no process whose memory it maps, nor faults of its pages":
     "dma_mmap_coherent dma_can_mmap dma_get_sgtable hmm_range_fault",
   "not asked for by a driver yet; the runtime has what it takes":
-    "dma_map_resource dma_unmap_resource dma_need_sync dma_coerce_mask_and_coherent " +
-    "dma_pci_p2pdma_supported phys_vec dma_vec blk_rq_cur_bytes req_phys_gap_mask " +
-    "blk_mq_complete_request rq_integrity_vec blk_integrity_rq blk_rq_map_integrity_sg",
-  "a scatterlist lies in one piece, and is not chained or walked by pages":
-    "sg_set_folio sg_assign_page sg_unmark_end sg_chain for_each_sg_page " +
-    "for_each_sg_dma_page for_each_sgtable_page for_each_sgtable_dma_page " +
-    "sg_alloc_table_from_pages sg_nents sg_nents_for_len sg_nents_for_dma " +
-    "sg_copy_from_buffer sg_copy_to_buffer sg_miter_start sg_last sg_is_chain " +
-    "sg_dma_is_bus_address",
+    "phys_vec dma_vec blk_rq_cur_bytes req_phys_gap_mask blk_mq_complete_request " +
+    "rq_integrity_vec blk_integrity_rq blk_rq_map_integrity_sg",
   "drivers are registered by module_pci_driver, and handlers run to their end":
     "pci_register_driver pci_unregister_driver pci_request_irq pci_free_irq " +
     "request_threaded_irq synchronize_irq disable_irq enable_irq",
   "configuration space is not read from C": "pci_read_config_byte",
-  "a short form of kmalloc, or memory that is not taken so":
-    "vmalloc_to_page is_vmalloc_addr get_page page_size compound_order page_folio",
   "one CPU at a time: there is nobody to wait for but devices":
     "init_waitqueue_head wake_up wake_up_all wait_event wait_event_timeout " +
     "wait_event_interruptible INIT_WORK schedule_work queue_work cancel_work_sync " +
@@ -45,6 +36,7 @@ const MISSING: Readonly<Record<string, string>> = {
     "skb_headlen data_len skb_shinfo nr_frags skb_frag_size skb_frag_off skb_frag_page " +
     "skb_frag_dma_map page_pool_create page_pool_destroy page_pool_dev_alloc_pages " +
     "page_pool_get_dma_addr page_pool_put_full_page page_pool_recycle_direct",
+  "folios are not modelled: a page belongs to none": "sg_set_folio page_folio",
 };
 
 /** Words of the tables that are no names: ends of them, and what stands between. */

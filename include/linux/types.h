@@ -18,7 +18,7 @@ typedef u64 __le64, __be64;
 
 typedef __SIZE_TYPE__ size_t;
 typedef long ssize_t;
-typedef long loff_t;
+typedef long loff_t, off_t;
 typedef unsigned long uintptr_t, ulong;
 typedef long intptr_t, ptrdiff_t;
 

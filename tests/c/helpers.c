@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/version.h>
+#include <linux/vmalloc.h>
 
 struct item {
 	struct list_head node;
@@ -295,4 +296,80 @@ u64 ids_sum(void)
 {
 	return ids[0].vendor + ids[0].device + ids[0].class_code + ids[0].driver_data +
 	       ids[1].driver_data + ids[2].vendor;
+}
+
+/* Memory that is contiguous for the CPU only: it is mapped page by page. */
+static int was;
+
+void apart(struct device *dev)
+{
+	char *p = vzalloc(3 * PAGE_SIZE), *near = kmalloc(64, GFP_KERNEL);
+	dma_addr_t whole, page;
+	int seen = -ENOMEM;
+
+	if (!p || !near)
+		goto free;
+	whole = dma_map_single(dev, p, 2 * PAGE_SIZE, DMA_TO_DEVICE);
+	seen = (dma_mapping_error(dev, whole) != 0) + 10 * is_vmalloc_addr(p + PAGE_SIZE) + 100 * is_vmalloc_addr(near) +
+	       1000 * is_vmalloc_addr(dev);
+	page = dma_map_page(dev, vmalloc_to_page(p + PAGE_SIZE), 0, PAGE_SIZE, DMA_TO_DEVICE);
+	if (dma_mapping_error(dev, page))
+		seen = -ENOMEM;
+	else
+		dma_unmap_page(dev, page, PAGE_SIZE, DMA_TO_DEVICE);
+free:
+	vfree(p);
+	kfree(near);
+	was = seen;
+}
+
+int apart_was(void)
+{
+	return was;
+}
+
+void no_vmalloc(void)
+{
+	char *near = kmalloc(64, GFP_KERNEL);
+
+	vmalloc_to_page(near);
+}
+
+/* Pages that are held twice: of a compound one any page stands for all. */
+int held_pages(void)
+{
+	struct page *compound = alloc_pages(GFP_KERNEL | __GFP_COMP, 2), *plain = alloc_pages(GFP_KERNEL, 1);
+	int seen = -ENOMEM;
+
+	if (compound && plain) {
+		get_page(compound + 3);
+		get_page(plain);
+		__free_pages(compound, 2);
+		__free_pages(plain, 1);
+		*(char *)page_address(compound) = *(char *)page_address(plain) = 1;
+		seen = (int)(page_size(compound) / PAGE_SIZE) * 100 + (int)(page_size(plain) / PAGE_SIZE) * 10 +
+		       (int)compound_order(compound + 1);
+	}
+	if (plain)
+		put_page(plain);
+	if (compound)
+		put_page(compound);
+	return seen;
+}
+
+int after_the_last(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	get_page(page);
+	put_page(page);
+	put_page(page);
+	return *(char *)page_address(page);
+}
+
+/* A page of the script's: what is taken is given back, and it stays. */
+void borrow(void *data)
+{
+	get_page(virt_to_page(data));
+	put_page(virt_to_page(data));
 }

@@ -23,6 +23,10 @@ const RESTING_BLOCKS = 64;
 /** More than any kernel gives as one. @see behaviour/c-api.md 13 */
 const MOST_BYTES = 2 ** 22;
 
+/** What is particular about pages that are taken. */
+type Particular = Pick<Block, "compoundOrder" | "isVmalloc">;
+const PLAIN: Particular = { compoundOrder: 0, isVmalloc: false };
+
 /** Something that was taken. */
 export interface Block {
   readonly at: number;
@@ -32,6 +36,10 @@ export interface Block {
   /** What it takes of memory. */
   readonly roomBytes: number;
   readonly isPages: boolean;
+  /** Of pages that were taken as one, so that each of them knows the first; 0 for all others. */
+  readonly compoundOrder: number;
+  /** Contiguous for the CPU only, as drivers have to take it. */
+  readonly isVmalloc: boolean;
   /** The statement that took it, and the one that gave it back. */
   readonly site: number | null;
   freedAt: number | null;
@@ -57,29 +65,55 @@ export class CHeap {
     if (roomBytes > PAGE_SIZE_BYTES / 2) return this.#takePages(sizeBytes, 0, zeroed);
     const free = this.#freeBlocks(roomBytes);
     const at = free.shift();
-    return at === undefined ? null : this.#give(at, sizeBytes, roomBytes, false, zeroed);
+    return at === undefined ? null : this.#give(
+      at,
+      sizeBytes,
+      roomBytes,
+      zeroed,
+      { ...PLAIN, isPages: false },
+    );
   }
 
-  /** Pages side by side, aligned to their number; null when there are none. */
-  takePages(order: number, zeroed: boolean): Block | null {
+  /**
+   * Pages side by side, aligned to their number; null when there are none.
+   *
+   * @param isCompound Whether each of them knows the first.
+   */
+  takePages(order: number, zeroed: boolean, isCompound = false): Block | null {
     const sizeBytes = 2 ** order * this.#machine.pages.pageSizeBytes;
     if (!(sizeBytes <= MOST_BYTES) || this.#refuses()) return null;
-    return this.#takePages(sizeBytes, order, zeroed);
+    const particular = isCompound ? { compoundOrder: order, isVmalloc: false } : PLAIN;
+    return this.#takePages(sizeBytes, order, zeroed, particular);
   }
 
-  #refuses(): boolean {
+  /** Pages that may not be mapped as one buffer; null when there are none. */
+  takeVmalloc(sizeBytes: number, zeroed: boolean): Block | null {
+    const isTooMuch = !(sizeBytes > 0 && sizeBytes <= MOST_BYTES);
+    if (isTooMuch || this.#refuses(FAULT.kvmalloc)) return null;
+    const particular = { compoundOrder: 0, isVmalloc: true };
+    const block = this.#takePages(sizeBytes, 0, zeroed, particular);
+    if (block !== null) this.#machine.areas.addVmalloc(framesOf(block));
+    return block;
+  }
+
+  #refuses(point: typeof FAULT.alloc_pages | typeof FAULT.kvmalloc = FAULT.alloc_pages): boolean {
     const { faults } = this.#machine;
-    return faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0;
+    return faults !== null && faults.errnoAt(point) !== 0;
   }
 
-  #takePages(sizeBytes: number, order: number, zeroed: boolean): Block | null {
+  #takePages(
+    sizeBytes: number,
+    order: number,
+    zeroed: boolean,
+    particular: Particular = PLAIN,
+  ): Block | null {
     const { pages } = this.#machine;
     const count = Math.ceil(sizeBytes / pages.pageSizeBytes);
     const first = this.#findPages(count + 1, order);
     if (first === null) return null;
     const roomBytes = (count + 1) * pages.pageSizeBytes;
     const at = this.#memory.share(first, roomBytes);
-    return this.#give(at, sizeBytes, roomBytes, true, zeroed);
+    return this.#give(at, sizeBytes, roomBytes, zeroed, { ...particular, isPages: true });
   }
 
   /** Pages of the window, of which the last is nobody's. */
@@ -112,8 +146,8 @@ export class CHeap {
     at: number,
     sizeBytes: number,
     roomBytes: number,
-    isPages: boolean,
     zeroed: boolean,
+    kind: Particular & Pick<Block, "isPages">,
   ): Block {
     const { events } = this.#machine;
     const memory = this.#memory;
@@ -123,11 +157,11 @@ export class CHeap {
       phys,
       sizeBytes,
       roomBytes,
-      isPages,
+      ...kind,
       site: events.context.site,
       freedAt: null,
     };
-    memory.guard(at, isPages ? roomBytes : 2 * roomBytes);
+    memory.guard(at, kind.isPages ? roomBytes : 2 * roomBytes);
     memory.open(at, sizeBytes);
     memory.bytes.fill(zeroed ? 0 : UNWRITTEN, at, at + sizeBytes);
     memory.fresh.take(at, sizeBytes, zeroed, block.site);
@@ -147,6 +181,7 @@ export class CHeap {
     const { events } = this.#machine;
     const memory = this.#memory;
     this.#live.delete(at);
+    if (block.isVmalloc) this.#machine.areas.removeVmalloc(framesOf(block));
     block.freedAt = events.context.site ?? 0;
     memory.bytes.fill(GIVEN_BACK, at, at + block.sizeBytes);
     memory.fresh.give(at);
@@ -185,4 +220,11 @@ export class CHeap {
     for (const block of this.#live.values()) look(block);
     return best;
   }
+}
+
+function framesOf({ phys, sizeBytes }: Block): readonly PhysAddr[] {
+  return Array.from(
+    { length: Math.ceil(sizeBytes / PAGE_SIZE_BYTES) },
+    (_, frame) => phys + frame * PAGE_SIZE_BYTES as PhysAddr,
+  );
 }

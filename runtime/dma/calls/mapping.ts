@@ -36,6 +36,7 @@ import {
   addressingLimited,
   maxMappingSize,
   mergeBoundary,
+  needSync,
   needUnmap,
   optMappingSize,
   requiredMask,
@@ -413,6 +414,11 @@ export class DmaMapping {
     const needed = needUnmap(this.#machine, dev);
     if (!needed && this.#checker !== null) this.#checker.mappings.needsNoUnmap(dev);
     return needed;
+  }
+
+  /** True when a mapping has to be synchronised before its memory is handed over. Ask after mapping. */
+  dmaNeedSync(dev: DmaDevice, dma: DmaAddr): boolean {
+    return needSync(this.#machine, dev, dma);
   }
 
   /** Largest single mapping, or `UNLIMITED_BYTES`. */

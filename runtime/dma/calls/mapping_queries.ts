@@ -3,7 +3,7 @@
  *
  * @see behaviour/dma.md 1.2, 1.7
  */
-import { type Bytes, DMA_MAPPING_ERROR } from "../../address.ts";
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { Why } from "../../events.ts";
 import type { Machine } from "../../machine.ts";
@@ -76,6 +76,19 @@ export function mergeBoundary(dev: DmaDevice): number {
 /** True when mappings must be unmapped for anything to happen. Ask after mapping. */
 export function needUnmap(machine: Machine, dev: DmaDevice): boolean {
   return dev.domain !== null || !dev.skipSync || machine.config.dmaDebug;
+}
+
+/**
+ * True when handing a mapping over takes a sync: it is looked up, its caches are cleaned or it is
+ * copied. Sync calls do nothing while the device sees the caches and has bounced nothing yet.
+ *
+ * @see behaviour/dma.md 1.6 (sync), 1.7 (need-unmap), 2.2
+ */
+export function needSync(machine: Machine, dev: DmaDevice, dma: DmaAddr): boolean {
+  if (dev.skipSync && !machine.config.dmaDebug) return false;
+  if (!dev.coherent || dev.domain !== null) return true;
+  const phys = dev.rangeMap === null ? dma : dev.rangeMap.physOf(dma);
+  return machine.swiotlb.contains(phys);
 }
 
 /**

@@ -4,6 +4,7 @@ import { Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
 import type { PhysAddr } from "../../../../runtime/address.ts";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
+import { since72 } from "./mapping.ts";
 
 /** Where the members of `struct scatterlist` lie; `include/linux/scatterlist.h` has the same. */
 export const SG = {
@@ -18,9 +19,32 @@ export const SG_BYTES = 32;
 
 /** Low bits of `page_link`: 1 leads to another list, 2 is the last entry. */
 const LINK_MARKS = 4;
+const LINK_CHAIN = 1;
 export const LINK_END = 2;
+/** The bit of `dma_flags` of what has an address of the bus; the header has the same. */
+const BUS_ADDRESS = 1;
 /** More entries than any list has. */
 const MOST_ENTRIES = 4096;
+
+/**
+ * Where the first so many entries of a list lie, which may go on elsewhere.
+ *
+ * @throws {KernelError} Where there is no memory for one.
+ */
+export function* entriesOf(kernel: CKernel, at: number, count: number): Generator<number> {
+  const { memory } = kernel;
+  let entry = at;
+  for (let index = 0; index < count; index++, entry += SG_BYTES) {
+    // A list that only leads on is a ring: none is longer than what a kernel takes.
+    for (let links = 0; links <= MOST_ENTRIES; links++) {
+      if (!memory.isOpen(entry, SG_BYTES)) throw kernel.crash(`The list has no entry ${index}`);
+      const link = memory.wordAt(entry + SG.page_link);
+      if (link % LINK_END !== LINK_CHAIN) break;
+      entry = link - link % LINK_MARKS;
+    }
+    yield entry;
+  }
+}
 
 /** The list that C has at an address, read anew; what is mapped of it stays as it is. */
 function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
@@ -29,9 +53,7 @@ function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
   }
   const list = new Scatterlist([], Math.max(1, entries));
   const { memory } = kernel;
-  for (let index = 0; index < entries; index++) {
-    const entry = at + index * SG_BYTES;
-    if (!memory.isOpen(entry, SG_BYTES)) throw kernel.crash(`The list has no entry ${index}`);
+  for (const entry of entriesOf(kernel, at, entries)) {
     const link = memory.wordAt(entry + SG.page_link);
     const page = kernel.pagePhys(link - link % LINK_MARKS);
     const offset = memory.view.getUint32(entry + SG.offset, true);
@@ -43,10 +65,17 @@ function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
 /** Tells C where the device sees the list. */
 function writeOutputs(kernel: CKernel, at: number, list: Scatterlist): void {
   const { memory } = kernel;
-  for (let index = 0; index < list.outputs; index++) {
-    const entry = at + index * SG_BYTES;
+  let index = 0;
+  for (const entry of entriesOf(kernel, at, list.outputs)) {
     memory.putWord(entry + SG.dma_address, list.dmaAddressAt(index));
     memory.view.setUint32(entry + SG.dma_length, list.dmaLengthAt(index), true);
+    const flags = memory.view.getUint32(entry + SG.dma_flags, true) & ~BUS_ADDRESS;
+    memory.view.setUint32(
+      entry + SG.dma_flags,
+      list.isBusAddressAt(index) ? flags | BUS_ADDRESS : flags,
+      true,
+    );
+    index++;
   }
 }
 
@@ -121,6 +150,19 @@ export const LIST_CALLS: readonly CCallEntry[] = [
       kernel.machine.dma.dmaSyncSgForDevice(kernel.device(dev), list, direction);
       handAll(kernel, dev, list, null);
       handAll(kernel, dev, list, direction);
+    },
+  },
+  {
+    c: "int sg_nents_for_dma(struct scatterlist *sg, unsigned int n, size_t max)",
+    isIn: since72,
+    run(kernel, [at, count, mostBytes]) {
+      if (!(mostBytes > 0)) throw kernel.crash("sg_nents_for_dma() with pieces of no bytes");
+      const { memory } = kernel;
+      let pieces = 0;
+      for (const entry of entriesOf(kernel, at, Math.min(count >>> 0, MOST_ENTRIES))) {
+        pieces += Math.ceil(memory.view.getUint32(entry + SG.dma_length, true) / mostBytes);
+      }
+      return pieces;
     },
   },
 ];

@@ -47,7 +47,7 @@ const unmapWith = (unmap: Unmap): CCallEntry["run"] => (kernel, [dev, addr, size
   kernel.machine.dma[unmap](device, dma, size, kernel.direction(dir), attrs);
 };
 
-type Unmap = "dmaUnmapSingle" | "dmaUnmapPage" | "dmaUnmapPhys";
+type Unmap = "dmaUnmapSingle" | "dmaUnmapPage" | "dmaUnmapPhys" | "dmaUnmapResource";
 
 /** How many bits a mask has; it must be ones from the lowest up. */
 function maskBits(kernel: CKernel, mask: number): number {
@@ -55,6 +55,28 @@ function maskBits(kernel: CKernel, mask: number): number {
   const bits = Math.round(Math.log2(mask + 1));
   if (mask > 0 && 2 ** bits - 1 === mask || bits >= 53) return bits;
   throw kernel.crash(`${hex(mask)} is no mask`);
+}
+
+type Mask = "streaming" | "coherent";
+const BOTH_MASKS: readonly Mask[] = ["streaming", "coherent"];
+
+/** Devices whose two masks are one. */
+class SharedMasks {
+  readonly of = new Set<DmaDevice>();
+}
+
+function setMasks(kernel: CKernel, dev: number, mask: number, which: readonly Mask[]): number {
+  kernel.maySleep();
+  const device = kernel.device(dev);
+  const bits = maskBits(kernel, mask);
+  const { dma } = kernel.machine;
+  for (const each of kernel.part(SharedMasks).of.has(device) ? BOTH_MASKS : which) {
+    const error = each === "streaming"
+      ? dma.dmaSetMask(device, bits)
+      : dma.dmaSetCoherentMask(device, bits);
+    if (error !== 0) return error;
+  }
+  return 0;
 }
 
 export const MAPPING_CALLS: readonly CCallEntry[] = [
@@ -107,6 +129,26 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
     run: unmapWith("dmaUnmapPhys"),
   },
   {
+    c: "dma_addr_t dma_map_resource(struct device *dev, phys_addr_t phys, size_t size, enum dma_data_direction dir, unsigned long attrs)",
+    run(kernel, [dev, at, size, dir, attrs]) {
+      const device = kernel.device(dev);
+      kernel.exact(at + size, "address");
+      const direction = kernel.direction(dir);
+      const dma = kernel.machine.dma.dmaMapResource(
+        device,
+        at as PhysAddr,
+        size,
+        direction,
+        attrs,
+      );
+      return dma < 0 ? ERROR : dma;
+    },
+  },
+  {
+    c: "void dma_unmap_resource(struct device *dev, dma_addr_t addr, size_t size, enum dma_data_direction dir, unsigned long attrs)",
+    run: unmapWith("dmaUnmapResource"),
+  },
+  {
     c: "int dma_mapping_error(struct device *dev, dma_addr_t addr)",
     run: (kernel, [dev, addr]) =>
       kernel.machine.dma.dmaMappingError(kernel.device(dev), kernel.dma(addr)),
@@ -130,6 +172,11 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
       kernel.machine.dma.dmaSyncSingleForDevice(device, dma, size, kernel.direction(dir));
       kernel.lent.hand(device, dma, size, false);
     },
+  },
+  {
+    c: "bool dma_need_sync(struct device *dev, dma_addr_t addr)",
+    run: (kernel, [dev, addr]) =>
+      Number(kernel.machine.dma.dmaNeedSync(kernel.device(dev), kernel.dma(addr))),
   },
   {
     c: "bool dma_need_unmap(struct device *dev)",
@@ -187,26 +234,21 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
   },
   {
     c: "int dma_set_mask(struct device *dev, u64 mask)",
-    run(kernel, [dev, mask]) {
-      kernel.maySleep();
-      return kernel.machine.dma.dmaSetMask(kernel.device(dev), maskBits(kernel, mask));
-    },
+    run: (kernel, [dev, mask]) => setMasks(kernel, dev, mask, ["streaming"]),
   },
   {
     c: "int dma_set_coherent_mask(struct device *dev, u64 mask)",
-    run(kernel, [dev, mask]) {
-      kernel.maySleep();
-      return kernel.machine.dma.dmaSetCoherentMask(kernel.device(dev), maskBits(kernel, mask));
-    },
+    run: (kernel, [dev, mask]) => setMasks(kernel, dev, mask, ["coherent"]),
   },
   {
     c: "int dma_set_mask_and_coherent(struct device *dev, u64 mask)",
+    run: (kernel, [dev, mask]) => setMasks(kernel, dev, mask, BOTH_MASKS),
+  },
+  {
+    c: "int dma_coerce_mask_and_coherent(struct device *dev, u64 mask)",
     run(kernel, [dev, mask]) {
-      kernel.maySleep();
-      const device = kernel.device(dev);
-      const bits = maskBits(kernel, mask);
-      const error = kernel.machine.dma.dmaSetMask(device, bits);
-      return error !== 0 ? error : kernel.machine.dma.dmaSetCoherentMask(device, bits);
+      kernel.part(SharedMasks).of.add(kernel.device(dev));
+      return setMasks(kernel, dev, mask, BOTH_MASKS);
     },
   },
   {
@@ -238,5 +280,13 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
   {
     c: "unsigned long dma_get_merge_boundary(struct device *dev)",
     run: (kernel, [dev]) => kernel.machine.dma.dmaGetMergeBoundary(kernel.device(dev)),
+  },
+  {
+    c: "bool dma_pci_p2pdma_supported(struct device *dev)",
+    // Devices with operations of their own cannot: there are none here.
+    run(kernel, [dev]) {
+      kernel.device(dev);
+      return 1;
+    },
   },
 ];

@@ -1,4 +1,5 @@
 /** The kernel's allocators, and where memory lies. @see behaviour/c-api.md 13 */
+import type { PhysAddr } from "../../../../runtime/address.ts";
 import type { KernelStrategies } from "../../../../runtime/kernels/kernels.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
@@ -24,6 +25,33 @@ function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean
   fresh.write(block.at, keptBytes);
   kernel.free(ptr);
   return block.at;
+}
+
+function isVmalloc({ machine, memory }: CKernel, ptr: number): boolean {
+  const phys = memory.physOf(ptr);
+  return phys !== NOWHERE && machine.areas.find(phys as PhysAddr, 1) === "vmalloc";
+}
+
+/** References of pages beyond the one that taking them gives, by where C finds the page. */
+class PageReferences {
+  readonly extra = new Map<number, number>();
+}
+
+/** The page that a reference counts for: of pages taken as one it is the first. */
+function firstOf(kernel: CKernel, page: number): number {
+  const at = kernel.memory.pointerTo(kernel.pagePhys(page));
+  const block = kernel.heap.find(at);
+  return block !== null && block.compoundOrder > 0 ? block.at : at;
+}
+
+/** Gives a reference back, and with the last one the memory. */
+function putPage(kernel: CKernel, page: number): void {
+  const at = firstOf(kernel, page);
+  const { extra } = kernel.part(PageReferences);
+  const more = extra.get(at) ?? 0;
+  if (more === 0) kernel.free(at, page);
+  else if (more === 1) extra.delete(at);
+  else extra.set(at, more - 1);
 }
 
 /** Fills the slots of a list of pages that are empty. @returns How many from its start are full. */
@@ -62,6 +90,24 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
       },
     },
     {
+      c: "void *dmalab_vmalloc(size_t size, gfp_t gfp)",
+      run(kernel, [size, gfp]) {
+        kernel.maySleep();
+        return kernel.heap.takeVmalloc(size, (gfp & GFP.ZERO) !== 0)?.at ?? 0;
+      },
+    },
+    {
+      c: "bool is_vmalloc_addr(const void *ptr)",
+      run: (kernel, [ptr]) => Number(isVmalloc(kernel, ptr)),
+    },
+    {
+      c: "struct page *vmalloc_to_page(const void *ptr)",
+      run(kernel, [ptr]) {
+        if (isVmalloc(kernel, ptr)) return kernel.pageAt(kernel.phys(ptr));
+        throw kernel.crash(`vmalloc_to_page() is given ${hex(ptr)}, which is no such memory`);
+      },
+    },
+    {
       c: "void *krealloc(const void *ptr, size_t size, gfp_t gfp)",
       run(kernel, [ptr, size, gfp]) {
         kernel.maySleepBy(gfp);
@@ -89,7 +135,8 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
       c: "struct page *alloc_pages(gfp_t gfp, unsigned int order)",
       run(kernel, [gfp, order]) {
         kernel.maySleepBy(gfp);
-        const block = kernel.heap.takePages(order, (gfp & GFP.ZERO) !== 0);
+        const isCompound = (gfp & GFP.COMP) !== 0;
+        const block = kernel.heap.takePages(order, (gfp & GFP.ZERO) !== 0, isCompound);
         return block === null ? 0 : kernel.pageAt(block.phys);
       },
     },
@@ -106,9 +153,23 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
     {
       c: "void __free_pages(struct page *page, unsigned int order)",
       run(kernel, [page, _order]) {
-        if (page === 0) return;
-        const at = kernel.memory.pointerTo(kernel.pagePhys(page));
-        kernel.free(at, page);
+        if (page !== 0) putPage(kernel, page);
+      },
+    },
+    {
+      c: "void get_page(struct page *page)",
+      run(kernel, [page]) {
+        const { extra } = kernel.part(PageReferences);
+        const at = firstOf(kernel, page);
+        extra.set(at, (extra.get(at) ?? 0) + 1);
+      },
+    },
+    { c: "void put_page(struct page *page)", run: (kernel, [page]) => putPage(kernel, page) },
+    {
+      c: "unsigned int compound_order(struct page *page)",
+      run(kernel, [page]) {
+        const block = kernel.heap.blockAt(kernel.memory.pointerTo(kernel.pagePhys(page)));
+        return block?.compoundOrder ?? 0;
       },
     },
     {
@@ -121,7 +182,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
     {
       c: "void free_pages(unsigned long at, unsigned int order)",
       run(kernel, [at, _order]) {
-        if (at !== 0) kernel.free(at);
+        if (at !== 0) putPage(kernel, kernel.pageAt(kernel.phys(at)));
       },
     },
     {

@@ -17,7 +17,7 @@ import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { CPeers, mapTypeOf } from "../c_peers.ts";
 import { CRequests } from "../c_requests.ts";
-import { LINK_END, SG, SG_BYTES } from "./lists.ts";
+import { entriesOf, LINK_END, SG } from "./lists.ts";
 import { showState, stateAsItIs, stateAt } from "./two_step.ts";
 
 /** Calls that came with the iterator. */
@@ -132,19 +132,15 @@ function stepping(method: Next) {
 function fillList(kernel: CKernel, [req, at]: CArguments): number {
   const segments = kernel.part(CRequests).requestAt(req).segments();
   const { memory } = kernel;
-  segments.forEach(({ phys, sizeBytes }, index) => {
-    const entry = at + index * SG_BYTES;
-    if (!memory.isOpen(entry, SG_BYTES)) {
-      throw kernel.crash(
-        `The list has no entry ${index}, and the request needs ${segments.length}`,
-      );
-    }
-    const pageBytes = kernel.machine.pages.pageSizeBytes;
-    const isLast = index === segments.length - 1;
+  const pageBytes = kernel.machine.pages.pageSizeBytes;
+  let index = 0;
+  for (const entry of entriesOf(kernel, at, segments.length)) {
+    const { phys, sizeBytes } = segments[index++]!;
+    const isLast = index === segments.length;
     memory.putWord(entry + SG.page_link, kernel.pageAt(phys) + (isLast ? LINK_END : 0));
     memory.view.setUint32(entry + SG.offset, phys % pageBytes, true);
     memory.view.setUint32(entry + SG.length, sizeBytes, true);
-  });
+  }
   return segments.length;
 }
 
