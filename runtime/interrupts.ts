@@ -34,6 +34,8 @@ interface Line {
   readonly device: string;
   readonly vector: number;
   handlers: IrqHandler[];
+  /** How often it was disabled and not enabled again. */
+  disabled: number;
 }
 
 /** The interrupts of a machine. */
@@ -55,7 +57,7 @@ export class Interrupts {
   alloc(device: string, count: number): boolean {
     if (this.numberOf(device, 0) !== null) return false;
     for (let vector = 0; vector < count; vector++) {
-      this.#lines.set(this.#next++, { device, vector, handlers: [] });
+      this.#lines.set(this.#next++, { device, vector, handlers: [], disabled: 0 });
     }
     return true;
   }
@@ -115,17 +117,42 @@ export class Interrupts {
       this.#warnings.warn("irq", `No interrupt vector ${vector} of ${device} is set up`);
       return;
     }
-    if (this.#context.irqsOff) {
+    if (this.#context.irqsOff || this.#isDisabled(number)) {
       if (!this.#waiting.includes(number)) this.#waiting.push(number);
     } else this.#deliver(number);
+  }
+
+  /** Has a number wait, whoever raises it. @returns False when there is none. */
+  disable(number: number): boolean {
+    const line = this.#lines.get(number);
+    if (line !== undefined) line.disabled++;
+    return line !== undefined;
+  }
+
+  /** Ends one of these, and handles what has waited. @returns False when none had to be ended. */
+  enable(number: number): boolean {
+    const line = this.#lines.get(number);
+    if (line === undefined || line.disabled === 0) return false;
+    line.disabled--;
+    this.deliverWaiting();
+    return true;
+  }
+
+  /** Who handles a number. */
+  handlersOf(number: number): readonly IrqHandler[] {
+    return this.#lines.get(number)?.handlers ?? [];
+  }
+
+  #isDisabled(number: number): boolean {
+    return (this.#lines.get(number)?.disabled ?? 0) > 0;
   }
 
   /** Runs what has waited: interrupts are on again. */
   deliverWaiting(): void {
     while (!this.#context.irqsOff) {
-      const number = this.#waiting.shift();
-      if (number === undefined) return;
-      this.#deliver(number);
+      const index = this.#waiting.findIndex((number) => !this.#isDisabled(number));
+      if (index < 0) return;
+      this.#deliver(this.#waiting.splice(index, 1)[0]!);
     }
   }
 

@@ -35,6 +35,7 @@ Deno.test("the headers and what they make of a driver draw no warning, as C11 an
   const requests = Deno.readTextFileSync(join(ROOT, "tests/c/requests.c"));
   const helpers = Deno.readTextFileSync(join(ROOT, "tests/c/helpers.c"));
   const lists = Deno.readTextFileSync(join(ROOT, "tests/c/lists.c"));
+  const waits = Deno.readTextFileSync(join(ROOT, "tests/c/waits.c"));
   const jobs = [
     jobFor("all.c", all, "7.2", "c11"),
     jobFor("all.c", includes.toReversed().join(""), "6.12", "gnu11"),
@@ -42,6 +43,7 @@ Deno.test("the headers and what they make of a driver draw no warning, as C11 an
     jobFor("requests.c", requests, "7.2", "gnu11"),
     jobFor("helpers.c", helpers, "7.2", "gnu11"),
     jobFor("lists.c", lists, "7.2", "gnu11"),
+    jobFor("waits.c", waits, "7.2", "gnu11"),
     jobFor("all.cpp", all, "7.2", "c++17"),
   ];
   const made = await compileC(jobs);

@@ -26,6 +26,10 @@ Deno.test("lists in parts, by pages and by bytes, and calls that map beside the 
   assertEquals(await heldIn("lists.dma"), [18, []]);
 });
 
+Deno.test("wait queues, work, timers and threads of interrupts let each other go on", async () => {
+  assertEquals(await heldIn("waits.dma"), [15, []]);
+});
+
 Deno.test("what a release does not have any more is told with the last that had it", async () => {
   const opened = await openScenario(join(ROOT, "tests/c/gone.dma"));
   assert(!("problem" in opened) && opened.program === null);

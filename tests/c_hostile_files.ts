@@ -52,6 +52,9 @@ const INCLUDES = [
   "pci-p2pdma",
   "slab",
   "spinlock",
+  "timer",
+  "wait",
+  "workqueue",
 ];
 
 /** Draws from a seed. */

@@ -22,13 +22,8 @@ const MISSING: Readonly<Record<string, string>> = {
     "phys_vec dma_vec blk_rq_cur_bytes req_phys_gap_mask blk_mq_complete_request " +
     "rq_integrity_vec blk_integrity_rq blk_rq_map_integrity_sg",
   "drivers are registered by module_pci_driver, and handlers run to their end":
-    "pci_register_driver pci_unregister_driver pci_request_irq pci_free_irq " +
-    "request_threaded_irq synchronize_irq disable_irq enable_irq",
+    "pci_register_driver pci_unregister_driver",
   "configuration space is not read from C": "pci_read_config_byte",
-  "one CPU at a time: there is nobody to wait for but devices":
-    "init_waitqueue_head wake_up wake_up_all wait_event wait_event_timeout " +
-    "wait_event_interruptible INIT_WORK schedule_work queue_work cancel_work_sync " +
-    "timer_setup mod_timer timer_delete_sync timer_container_of from_timer del_timer_sync",
   "containers that no mapping code in sight is written with":
     "idr_init idr_alloc idr_find idr_remove idr_destroy ida_alloc ida_free xa_init " +
     "DEFINE_XARRAY xa_store xa_err xa_load xa_erase xa_alloc xa_for_each xa_destroy",

@@ -15,12 +15,17 @@ typedef irqreturn_t (*irq_handler_t)(int irq, void *dev_id);
 
 #define IRQ_RETVAL(handled) ((handled) ? IRQ_HANDLED : IRQ_NONE)
 #define IRQF_SHARED 0x80
+#define IRQF_ONESHOT 0x2000
 
-#define request_irq(irq, handler, flags, name, dev_id)                                      \
+/* A handler, and what it leaves to a thread; without the one all is left to the other. */
+#define request_threaded_irq(irq, handler, thread_fn, flags, name, dev_id)                  \
 	__extension__({                                                                     \
-		irq_handler_t irq_handler_ = (handler);                                     \
-		dmalab_request_irq(irq, (void *)(unsigned long)irq_handler_, flags, name, dev_id); \
+		irq_handler_t irq_handler_ = (handler), irq_thread_ = (thread_fn);          \
+		dmalab_request_irq(irq, (void *)(unsigned long)irq_handler_,                \
+				   (void *)(unsigned long)irq_thread_, flags, name, dev_id); \
 	})
+#define request_irq(irq, handler, flags, name, dev_id) \
+	request_threaded_irq(irq, handler, NULL, flags, name, dev_id)
 
 #define local_irq_save(flags) ((void)((flags) = (unsigned long)dmalab_irq_save()))
 #define local_irq_restore(flags)             \

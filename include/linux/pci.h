@@ -60,6 +60,12 @@ DMALAB_INLINE bool dev_is_pci(const struct device *dev)
 #define pci_resource_end(pdev, bar)                                 \
 	(pci_resource_start(pdev, bar) + pci_resource_len(pdev, bar) - 1)
 #define pci_ioremap_bar(pdev, bar) pci_iomap(pdev, bar, 0)
+/* By the number of the vector; the name may be a format. */
+#define pci_request_irq(pdev, nr, handler, thread_fn, id, ...)                           \
+	request_threaded_irq((unsigned int)pci_irq_vector(pdev, nr), handler, thread_fn, \
+			     IRQF_SHARED, DMALAB_NAME_OF(__VA_ARGS__, 0), id)
+#define DMALAB_NAME_OF(format, ...) format
+#define pci_free_irq(pdev, nr, id) free_irq((unsigned int)pci_irq_vector(pdev, nr), id)
 /* What a function may do on the bus is not held against it here. */
 #define pci_set_master(pdev) ((void)(pdev))
 #define pci_clear_master(pdev) ((void)(pdev))

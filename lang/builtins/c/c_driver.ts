@@ -155,7 +155,7 @@ export class CDriver {
   }
 
   /** Calls a function by its pointer, in the midst of another or for nobody. */
-  #callBack(at: number, args: readonly [number, bigint]): number {
+  #callBack(at: number, args: readonly (number | bigint)[]): number {
     const { cached } = this.#memory;
     const { value: stackBefore } = this.#stackPointer;
     cached?.take();

@@ -55,7 +55,7 @@ export class CKernel implements FetchWatcher {
   /** The call of the script that the driver runs in. */
   run!: Run;
   /** Calls a function of the driver by its pointer. */
-  call!: (at: number, args: readonly [number, bigint]) => number;
+  call!: (at: number, args: readonly (number | bigint)[]) => number;
   #at = 0;
   #call = "";
 
@@ -111,14 +111,14 @@ export class CKernel implements FetchWatcher {
     return span === null ? null : lineSpan(span.source, span.source.position(span.start).line);
   }
 
-  /** A handler of an interrupt runs, in the midst of whatever else does. */
-  callBack(handler: number, number: number, cookie: number): number {
+  /** A function of the driver runs by its pointer, in the midst of whatever else does. */
+  callBack(handler: number, args: readonly (number | bigint)[]): number {
     const at = this.#at;
     const call = this.#call;
     const { context } = this.machine.events;
     const { site } = context;
     try {
-      return this.call(handler, [number, BigInt(cookie)]);
+      return this.call(handler, args);
     } finally {
       this.#at = at;
       this.#call = call;
@@ -251,9 +251,9 @@ export class CKernel implements FetchWatcher {
     throw this.crash(`${this.#call}() with the direction ${dir}, which is none`);
   }
 
-  /** A call that may sleep. */
-  maySleep(): void {
-    this.machine.checker?.contexts.maySleep(`${this.#call}()`);
+  /** A call that may sleep. @param call Its name, where it is another than who calls the kernel says. */
+  maySleep(call: string = this.#call): void {
+    this.machine.checker?.contexts.maySleep(`${call}()`);
   }
 
   /** A call that sleeps where its flags allow it to. */

@@ -5,6 +5,7 @@
  * @see behaviour/c-api.md
  */
 import type { CCallEntry } from "./call_entry.ts";
+import { DEFERRED_CALLS } from "./calls/deferred.ts";
 import { DEVICE_CALLS } from "./calls/device.ts";
 import { INTERRUPT_CALLS } from "./calls/interrupt.ts";
 import { HMM_CALLS } from "./calls/hmm.ts";
@@ -36,6 +37,7 @@ const HEADERS: Readonly<Record<string, readonly CCallEntry[]>> = {
   ...MEMORY_CALLS,
   ...DEVICE_CALLS,
   ...LOCK_CALLS,
+  ...DEFERRED_CALLS,
   ...PCI_CALLS,
   ...INTERRUPT_CALLS,
 };

@@ -1,0 +1,142 @@
+/**
+ * What a driver puts off: work that is queued, threads of interrupts, and timers. Work is an activity of
+ * the machine: it runs when who waits lets others go on, or when the script has the machine do so.
+ *
+ * Nothing of it comes in under a spin lock, with interrupts off or in a handler of an interrupt, where
+ * a kernel's CPU would not run it either: it waits for the next tick.
+ *
+ * @see behaviour/c-api.md 11 (request_threaded_irq), 14 (INIT_WORK, timer_setup)
+ */
+import type { ActivityHandler } from "../../../runtime/activity.ts";
+import type { TimerHandler } from "../../../runtime/clock.ts";
+import { PlacedKernelError } from "../placed_error.ts";
+import type { CKernel } from "./c_kernel.ts";
+
+/** Enough for a timer to expire at a tick that is not over yet. */
+const NEXT_TICK_NS = 1;
+const NS_PER_JIFFY = 1_000_000;
+/** Where the function of a `struct work_struct` or of a `struct timer_list` lies, which begin with it. */
+const FUNCTION_BYTES = 8;
+
+/** Something that waits for its turn. */
+interface Job {
+  readonly key: string;
+  run(): void;
+}
+
+/** Jobs that have a process of their own, of which none waits twice. */
+export class CDeferred implements ActivityHandler, TimerHandler {
+  readonly #kernel: CKernel;
+  readonly #waiting = new Map<string, number>();
+  readonly #jobs = new Map<number, Job>();
+  #held: number[] = [];
+  #next = 0;
+
+  constructor(kernel: CKernel) {
+    this.#kernel = kernel;
+  }
+
+  /** @returns False when it waits already. */
+  post(key: string, run: () => void): boolean {
+    if (this.#waiting.has(key)) return false;
+    const number = this.#next++;
+    this.#waiting.set(key, number);
+    this.#jobs.set(number, { key, run });
+    this.#kernel.machine.activities.post(this, 0, number);
+    return true;
+  }
+
+  /** Takes a job away that waits. @returns What it would have run; null when none waits. */
+  take(key: string): (() => void) | null {
+    const number = this.#waiting.get(key);
+    if (number === undefined) return null;
+    const { run } = this.#jobs.get(number)!;
+    this.#waiting.delete(key);
+    this.#jobs.delete(number);
+    return run;
+  }
+
+  runActivity(_kind: number, number: number): void {
+    const job = this.#jobs.get(number);
+    if (job === undefined) return;
+    if (!this.#kernel.machine.context.isAtomic) {
+      this.take(job.key)!();
+      return;
+    }
+    this.#held.push(number);
+    if (this.#held.length === 1) this.#kernel.machine.clock.arm(this, NEXT_TICK_NS);
+  }
+
+  timerExpired(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const number of held) this.#kernel.machine.activities.post(this, 0, number);
+  }
+}
+
+/** Calls the function that stands at the beginning of a structure, with the structure. */
+export function callOwn(kernel: CKernel, what: string, at: number, site: number | null): void {
+  if (!kernel.memory.isOpen(at, FUNCTION_BYTES)) {
+    const span = site === null ? null : kernel.run.siteSpan(site);
+    const text = `${what} that waits to run lies in memory that was given back`;
+    throw new PlacedKernelError("EFAULT", text, span);
+  }
+  kernel.callBack(kernel.memory.wordAt(at), [BigInt(at)]);
+}
+
+/** A timer of the driver's, which runs as a handler of an interrupt does. */
+class CTimer implements TimerHandler {
+  isArmed = false;
+  site: number | null = null;
+
+  constructor(readonly kernel: CKernel, readonly at: number) {}
+
+  timerExpired(): void {
+    const { clock, context, interrupts } = this.kernel.machine;
+    if (context.isAtomic) {
+      clock.arm(this, NEXT_TICK_NS);
+      return;
+    }
+    this.isArmed = false;
+    context.enterInterrupt();
+    try {
+      callOwn(this.kernel, "A timer", this.at, this.site);
+    } finally {
+      context.leaveInterrupt();
+    }
+    interrupts.deliverWaiting();
+  }
+}
+
+/** The timers of a driver, by where they lie. */
+export class CTimers {
+  readonly #kernel: CKernel;
+  readonly #timers = new Map<number, CTimer>();
+
+  constructor(kernel: CKernel) {
+    this.#kernel = kernel;
+  }
+
+  /** Has a timer expire at a tick, or at the next one where that is over. @returns Whether it waited. */
+  arm(at: number, expiresJiffies: number): boolean {
+    const wasArmed = this.disarm(at);
+    const { clock, events } = this.#kernel.machine;
+    const timer = new CTimer(this.#kernel, at);
+    timer.isArmed = true;
+    timer.site = events.context.site;
+    this.#timers.set(at, timer);
+    const delayNs = expiresJiffies * NS_PER_JIFFY - clock.nowNs;
+    clock.arm(timer, Math.max(NEXT_TICK_NS, delayNs));
+    return wasArmed;
+  }
+
+  /** @returns Whether it waited. */
+  disarm(at: number): boolean {
+    const timer = this.#timers.get(at);
+    if (timer === undefined || !timer.isArmed) return false;
+    timer.isArmed = false;
+    this.#kernel.machine.clock.disarm(timer);
+    this.#timers.delete(at);
+    return true;
+  }
+}
