@@ -23,11 +23,15 @@ Deno.test("counts, bitmaps, lists, mutexes and blocks give what a kernel's would
 });
 
 Deno.test("lists in parts, by pages and by bytes, and calls that map beside the usual ones", async () => {
-  assertEquals(await heldIn("lists.dma"), [18, []]);
+  assertEquals(await heldIn("lists.dma"), [27, []]);
 });
 
 Deno.test("wait queues, work, timers and threads of interrupts let each other go on", async () => {
   assertEquals(await heldIn("waits.dma"), [15, []]);
+});
+
+Deno.test("what is a device's goes with its driver, and with a probe that fails", async () => {
+  assertEquals(await heldIn("managed.dma"), [9, []]);
 });
 
 Deno.test("what a release does not have any more is told with the last that had it", async () => {

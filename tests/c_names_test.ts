@@ -8,23 +8,16 @@ import { ROOT } from "./source_text.ts";
 
 /** Names that are missing, by the reason. A name that is built has to go from here. */
 const MISSING: Readonly<Record<string, string>> = {
-  "the runtime has no such allocation yet":
-    "dma_alloc_noncoherent dma_free_noncoherent dma_alloc_pages dma_free_pages " +
+  "one range over pages that lie apart: a list of them is cut at the device's segment limits":
     "dma_alloc_noncontiguous dma_free_noncontiguous dma_vmap_noncontiguous " +
     "dma_vunmap_noncontiguous",
-  "nothing is given back when a device goes: there are no managed resources":
-    "dmam_alloc_coherent dmam_alloc_attrs dmam_free_coherent dmam_pool_create " +
-    "pcim_enable_device pcim_iomap pcim_iomap_region devm_request_irq devm_kzalloc " +
-    "devm_kcalloc devm_add_action_or_reset",
   "a driver has no process whose memory it maps, nor faults of its pages":
     "dma_mmap_coherent dma_can_mmap dma_get_sgtable hmm_range_fault",
   "not asked for by a driver yet; the runtime has what it takes":
-    "phys_vec dma_vec blk_rq_cur_bytes req_phys_gap_mask blk_mq_complete_request " +
-    "rq_integrity_vec blk_integrity_rq blk_rq_map_integrity_sg",
-  "drivers are registered by module_pci_driver, and handlers run to their end":
-    "pci_register_driver pci_unregister_driver",
+    "phys_vec dma_vec blk_rq_cur_bytes req_phys_gap_mask rq_integrity_vec blk_integrity_rq " +
+    "blk_rq_map_integrity_sg",
   "configuration space is not read from C": "pci_read_config_byte",
-  "containers that no mapping code in sight is written with":
+  "containers that are larger than a header":
     "idr_init idr_alloc idr_find idr_remove idr_destroy ida_alloc ida_free xa_init " +
     "DEFINE_XARRAY xa_store xa_err xa_load xa_erase xa_alloc xa_for_each xa_destroy",
   "the network's structures have no headers":
@@ -32,6 +25,7 @@ const MISSING: Readonly<Record<string, string>> = {
     "skb_frag_dma_map page_pool_create page_pool_destroy page_pool_dev_alloc_pages " +
     "page_pool_get_dma_addr page_pool_put_full_page page_pool_recycle_direct",
   "folios are not modelled: a page belongs to none": "sg_set_folio page_folio",
+  "there are no tag sets, in which a driver names what is called then": "blk_mq_complete_request",
 };
 
 /** Words of the tables that are no names: ends of them, and what stands between. */

@@ -3,6 +3,7 @@
 
 #include <linux/kernel.h>
 #include <linux/gfp.h>
+#include <dmalab/calls/devres.h>
 
 /* Drivers use the accessors; the simulated kernel has the rest. */
 struct device {
@@ -32,6 +33,16 @@ DMALAB_INLINE int dev_to_node(struct device *dev)
 	(void)dev;
 	return -1;
 }
+
+/* What is given back when the driver leaves its device. */
+#define devm_kzalloc(dev, size, gfp) devm_kmalloc(dev, size, (gfp) | __GFP_ZERO)
+#define devm_kmalloc_array(dev, n, size, gfp) devm_kmalloc(dev, size_mul(n, size), gfp)
+#define devm_kcalloc(dev, n, size, gfp) devm_kzalloc(dev, size_mul(n, size), gfp)
+#define devm_add_action_or_reset(dev, action, data)                                  \
+	__extension__({                                                              \
+		void (*devm_action_)(void *) = (action);                             \
+		dmalab_devm_action(dev, (void *)(unsigned long)devm_action_, data);  \
+	})
 
 #define get_device(dev) (dev)
 #define put_device(dev) ((void)(dev))

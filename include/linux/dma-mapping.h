@@ -18,6 +18,7 @@ struct dma_iova_state {
 };
 
 #include <dmalab/calls/dma-mapping.h>
+#include <dmalab/calls/dmam.h>
 #include <dmalab/layouts.h>
 
 DMALAB_INLINE bool valid_dma_direction(int dir)
@@ -39,6 +40,8 @@ DMALAB_INLINE bool valid_dma_direction(int dir)
 	dma_alloc_attrs(dev, size, handle, gfp, DMA_ATTR_WRITE_COMBINE)
 #define dma_free_wc(dev, size, cpu, handle) \
 	dma_free_attrs(dev, size, cpu, handle, DMA_ATTR_WRITE_COMBINE)
+#define dmam_alloc_attrs(dev, size, handle, gfp, attrs) \
+	((void)(attrs), dmam_alloc_coherent(dev, size, handle, gfp))
 #define dma_sync_single_range_for_cpu(dev, dma, offset, size, dir) \
 	dma_sync_single_for_cpu(dev, (dma) + (offset), size, dir)
 #define dma_sync_single_range_for_device(dev, dma, offset, size, dir) \

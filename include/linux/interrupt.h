@@ -2,6 +2,7 @@
 #define DMALAB_LINUX_INTERRUPT_H
 
 #include <linux/types.h>
+#include <dmalab/calls/devm_irq.h>
 #include <dmalab/calls/interrupt.h>
 
 enum irqreturn {
@@ -26,6 +27,15 @@ typedef irqreturn_t (*irq_handler_t)(int irq, void *dev_id);
 	})
 #define request_irq(irq, handler, flags, name, dev_id) \
 	request_threaded_irq(irq, handler, NULL, flags, name, dev_id)
+
+#define devm_request_threaded_irq(dev, irq, handler, thread_fn, flags, name, dev_id)     \
+	__extension__({                                                                  \
+		irq_handler_t irq_handler_ = (handler), irq_thread_ = (thread_fn);       \
+		dmalab_devm_irq(dev, irq, (void *)(unsigned long)irq_handler_,           \
+				(void *)(unsigned long)irq_thread_, flags, name, dev_id); \
+	})
+#define devm_request_irq(dev, irq, handler, flags, name, dev_id) \
+	devm_request_threaded_irq(dev, irq, handler, NULL, flags, name, dev_id)
 
 #define local_irq_save(flags) ((void)((flags) = (unsigned long)dmalab_irq_save()))
 #define local_irq_restore(flags)             \

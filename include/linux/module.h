@@ -11,4 +11,22 @@
 #define EXPORT_SYMBOL_GPL(name) struct device
 #define THIS_MODULE NULL
 
+/* The module as scenarios see it: load() and unload(), and what its bus calls. */
+#ifndef DMALAB_BUS_FUNCTIONS
+#define DMALAB_BUS_FUNCTIONS
+#endif
+#define module_init(start)         \
+	int load(void)             \
+	{                          \
+		return start();    \
+	}                          \
+	DMALAB_BUS_FUNCTIONS       \
+	DMALAB_C int load(void)
+#define module_exit(end)           \
+	void unload(void)          \
+	{                          \
+		end();             \
+	}                          \
+	DMALAB_C void unload(void)
+
 #endif

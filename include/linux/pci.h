@@ -15,6 +15,7 @@ struct pci_dev {
 };
 
 #include <dmalab/calls/pci.h>
+#include <dmalab/calls/pcim.h>
 
 struct pci_device_id {
 	u32 vendor, device, subvendor, subdevice;
@@ -80,17 +81,53 @@ DMALAB_INLINE void pci_set_drvdata(struct pci_dev *pdev, void *data)
 	dev_set_drvdata(&pdev->dev, data);
 }
 
+/* What a bus does with a driver: what is managed is given back after a remove, and after a probe that has
+ * failed. The parentheses leave places to the lines of the driver. */
+DMALAB_INLINE int dmalab_pci_probe(const struct pci_driver *driver, struct pci_dev *pdev)
+{
+	int error = driver->probe(pdev, driver->id_table);
+
+	if (error < 0)
+		(dmalab_release)(&pdev->dev);
+	return error;
+}
+
+DMALAB_INLINE void dmalab_pci_remove(const struct pci_driver *driver, struct pci_dev *pdev)
+{
+	if (driver->remove)
+		driver->remove(pdev);
+	(dmalab_release)(&pdev->dev);
+	(dmalab_unbind)(&pdev->dev);
+}
+
 /* The driver as scenarios see it: probe(device) and remove(device). */
-#define module_pci_driver(driver)                                   \
-	int probe(struct pci_dev *pdev)                             \
-	{                                                           \
-		return (driver).probe(pdev, (driver).id_table);     \
-	}                                                           \
-	void remove(struct pci_dev *pdev)                           \
-	{                                                           \
-		(driver).remove(pdev);                              \
-		dmalab_unbind(&pdev->dev);                          \
-	}                                                           \
+#define module_pci_driver(driver)                           \
+	int probe(struct pci_dev *pdev)                     \
+	{                                                   \
+		return dmalab_pci_probe(&(driver), pdev);   \
+	}                                                   \
+	void remove(struct pci_dev *pdev)                   \
+	{                                                   \
+		dmalab_pci_remove(&(driver), pdev);         \
+	}                                                   \
 	DMALAB_C int probe(struct pci_dev *pdev)
+
+/* The same for a driver that registers itself: `module_init()` makes the two functions. */
+static __attribute__((unused)) const struct pci_driver *dmalab_pci_driver;
+
+#define pci_register_driver(driver) (dmalab_pci_driver = (driver), 0)
+#define pci_unregister_driver(driver) ((void)(driver), (void)(dmalab_pci_driver = NULL))
+
+#undef DMALAB_BUS_FUNCTIONS
+#define DMALAB_BUS_FUNCTIONS                                                                      \
+	int probe(struct pci_dev *pdev)                                                           \
+	{                                                                                         \
+		return dmalab_pci_driver ? dmalab_pci_probe(dmalab_pci_driver, pdev) : -ENODEV;   \
+	}                                                                                         \
+	void remove(struct pci_dev *pdev)                                                         \
+	{                                                                                         \
+		if (dmalab_pci_driver)                                                            \
+			dmalab_pci_remove(dmalab_pci_driver, pdev);                               \
+	}
 
 #endif

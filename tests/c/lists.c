@@ -290,3 +290,56 @@ int bus_addresses(struct pci_dev *pdev, struct pci_dev *peer)
 		pci_free_p2pmem(peer, there, 4096);
 	return seen;
 }
+
+/* Memory that is handed over by syncs; zeroed, and the device's or the driver's by turns. */
+static u32 *handed;
+static dma_addr_t handed_dma;
+
+int take_handed(struct device *dev, size_t size, u32 flags)
+{
+	handed = dma_alloc_noncoherent(dev, size, &handed_dma, DMA_BIDIRECTIONAL, GFP_KERNEL | flags);
+	return handed ? (int)handed[size / 4 - 1] : -ENOMEM;
+}
+
+u64 hand_over(struct device *dev, u32 word)
+{
+	handed[0] = word;
+	dma_sync_single_for_device(dev, handed_dma, 64, DMA_BIDIRECTIONAL);
+	return handed_dma;
+}
+
+int take_back(struct device *dev)
+{
+	dma_sync_single_for_cpu(dev, handed_dma, 64, DMA_BIDIRECTIONAL);
+	return (int)handed[0];
+}
+
+int peek_early(void)
+{
+	return (int)handed[0];
+}
+
+void give_handed(struct device *dev, size_t size)
+{
+	dma_free_noncoherent(dev, size, handed, handed_dma, DMA_BIDIRECTIONAL);
+}
+
+int after_handed(void)
+{
+	return (int)handed[0];
+}
+
+int handed_pages(struct device *dev)
+{
+	dma_addr_t dma;
+	struct page *pages = dma_alloc_pages(dev, 3 * PAGE_SIZE, &dma, DMA_FROM_DEVICE, GFP_KERNEL);
+	u32 *words;
+	int last;
+
+	if (!pages)
+		return -ENOMEM;
+	words = page_address(pages);
+	last = (int)words[3 * PAGE_SIZE / 4 - 1] + (page_to_phys(pages + 2) == virt_to_phys(words) + 2 * PAGE_SIZE);
+	dma_free_pages(dev, 3 * PAGE_SIZE, pages, dma, DMA_FROM_DEVICE);
+	return last;
+}

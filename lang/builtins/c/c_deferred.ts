@@ -126,7 +126,8 @@ export class CTimers {
     timer.site = events.context.site;
     this.#timers.set(at, timer);
     const delayNs = expiresJiffies * NS_PER_JIFFY - clock.nowNs;
-    clock.arm(timer, Math.max(NEXT_TICK_NS, delayNs));
+    // Nobody's clock goes on for so long.
+    if (delayNs < Number.MAX_SAFE_INTEGER) clock.arm(timer, Math.max(NEXT_TICK_NS, delayNs));
     return wasArmed;
   }
 

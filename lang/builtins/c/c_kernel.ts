@@ -26,7 +26,7 @@ const NAME_BYTES = 64;
 /** What pieces of the kernel's own memory are multiples of. */
 const ROOM_UNIT_BYTES = 32;
 /** Bits of `gfp_t`. @see behaviour/c-api.md 1 */
-export const GFP = { ZERO: 0x100, DIRECT_RECLAIM: 0x400, COMP: 0x40000 } as const;
+export const GFP = { ZERO: 0x100, DIRECT_RECLAIM: 0x400, COMP: 0x40000, ZONES: 0x7 } as const;
 
 /** Memory of `dma_alloc_coherent` as C has it. */
 export interface SharedBlock {
@@ -47,7 +47,7 @@ export class CKernel implements FetchWatcher {
   readonly #parts = new Map<unknown, unknown>();
   readonly #devices = new Map<number, DmaDevice>();
   readonly #pointers = new Map<DmaDevice, number>();
-  /** Functions of PCI whose windows the driver has claimed. */
+  /** Functions of PCI whose windows the driver has claimed; with a number behind it, of one window. */
   readonly regionsOf = new Set<string>();
   /** Room for `struct device`s. */
   #roomAt = 0;

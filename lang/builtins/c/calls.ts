@@ -12,8 +12,10 @@ import { HMM_CALLS } from "./calls/hmm.ts";
 import { LIMIT_CALLS } from "./calls/limits.ts";
 import { LIST_CALLS } from "./calls/lists.ts";
 import { LOCK_CALLS } from "./calls/locks.ts";
+import { MANAGED_CALLS } from "./calls/managed.ts";
 import { MAPPING_CALLS } from "./calls/mapping.ts";
 import { MEMORY_CALLS } from "./calls/memory.ts";
+import { PAGE_MEMORY_CALLS } from "./calls/page_memory.ts";
 import { PCI_CALLS } from "./calls/pci.ts";
 import { PEER_CALLS } from "./calls/peers.ts";
 import { POOL_CALLS } from "./calls/pools.ts";
@@ -28,7 +30,13 @@ export interface CCall extends CCallEntry {
 }
 
 const HEADERS: Readonly<Record<string, readonly CCallEntry[]>> = {
-  "dma-mapping": [...MAPPING_CALLS, ...LIMIT_CALLS, ...LIST_CALLS, ...TWO_STEP_CALLS],
+  "dma-mapping": [
+    ...MAPPING_CALLS,
+    ...PAGE_MEMORY_CALLS,
+    ...LIMIT_CALLS,
+    ...LIST_CALLS,
+    ...TWO_STEP_CALLS,
+  ],
   "dmapool": POOL_CALLS,
   "blk-mq": REQUEST_CALLS,
   "blk-mq-dma": REQUEST_MAPPING_CALLS,
@@ -38,6 +46,7 @@ const HEADERS: Readonly<Record<string, readonly CCallEntry[]>> = {
   ...DEVICE_CALLS,
   ...LOCK_CALLS,
   ...DEFERRED_CALLS,
+  ...MANAGED_CALLS,
   ...PCI_CALLS,
   ...INTERRUPT_CALLS,
 };

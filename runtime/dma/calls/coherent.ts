@@ -74,7 +74,12 @@ export function allocCoherent(
   return new CoherentMemory(dma, sizeBytes, pages, pageSizeBytes, owned);
 }
 
-function takePages(machine: Machine, dev: DmaDevice, count: number): readonly PhysAddr[] | null {
+/** Pages side by side that a device reaches; null when there are none. */
+export function takePages(
+  machine: Machine,
+  dev: DmaDevice,
+  count: number,
+): readonly PhysAddr[] | null {
   const { faults, pages } = machine;
   if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;
   for (const within of reachableSpans(dev)) {

@@ -72,7 +72,7 @@ function endThread(kernel: CKernel, irq: number, cookie: number): void {
 
 /** Handlers have run before anybody could wait for them; their threads run now. */
 function waitForThreads(kernel: CKernel, irq: number): void {
-  for (const { cookie } of kernel.machine.interrupts.handlersOf(irq)) {
+  for (const { cookie } of [...kernel.machine.interrupts.handlersOf(irq)]) {
     endThread(kernel, irq, cookie);
   }
 }
@@ -83,34 +83,51 @@ function disable(kernel: CKernel, irq: number): void {
   }
 }
 
+/** What a handler is registered with. */
+interface IrqRequest extends IrqThread {
+  /** Its function; 0 where the thread does all. */
+  readonly handler: number;
+  readonly flags: number;
+}
+
+/** @returns 0 or a negative errno. */
+export function requestIrq(kernel: CKernel, request: IrqRequest): number {
+  const { cookie, flags, handler, irq, thread } = request;
+  kernel.maySleep("request_irq");
+  if (handler === 0 && thread === 0) throw kernel.crash("request_irq() is given no handler");
+  const error = kernel.machine.interrupts.request(irq, {
+    cookie,
+    flags,
+    run(number) {
+      const args = [number, BigInt(cookie)];
+      const result = handler === 0 ? WAKE_THREAD : kernel.callBack(handler, args);
+      if (result === WAKE_THREAD) wakeThread(kernel, request);
+      return result;
+    },
+  });
+  return error === null ? 0 : -ERRNO[error];
+}
+
+/** Takes a handler away, once its thread has run. */
+export function freeIrq(kernel: CKernel, irq: number, cookie: number): void {
+  kernel.maySleep("free_irq");
+  endThread(kernel, irq, cookie);
+  if (!kernel.machine.interrupts.release(irq, cookie)) {
+    throw kernel.crash(`free_irq() of irq ${irq}, which has no such handler`);
+  }
+}
+
 export const INTERRUPT_CALLS: Readonly<Record<"interrupt" | "sleep", readonly CCallEntry[]>> = {
   interrupt: [
     {
       c: "int dmalab_request_irq(unsigned int irq, void *handler, void *thread_fn, unsigned long flags, const char *name, void *dev_id)",
-      run(kernel, [irq, handler, thread, flags, _name, cookie]) {
-        kernel.maySleep("request_irq");
-        if (handler === 0 && thread === 0) throw kernel.crash("request_irq() is given no handler");
-        const error = kernel.machine.interrupts.request(irq, {
-          cookie,
-          flags,
-          run(number) {
-            const args = [number, BigInt(cookie)];
-            const result = handler === 0 ? WAKE_THREAD : kernel.callBack(handler, args);
-            if (result === WAKE_THREAD) wakeThread(kernel, { irq, thread, cookie });
-            return result;
-          },
-        });
-        return error === null ? 0 : -ERRNO[error];
-      },
+      run: (kernel, [irq, handler, thread, flags, _name, cookie]) =>
+        requestIrq(kernel, { irq, handler, thread, flags, cookie }),
     },
     {
       c: "const void *free_irq(unsigned int irq, void *dev_id)",
       run(kernel, [irq, cookie]) {
-        kernel.maySleep();
-        endThread(kernel, irq, cookie);
-        if (!kernel.machine.interrupts.release(irq, cookie)) {
-          throw kernel.crash(`free_irq() of irq ${irq}, which has no such handler`);
-        }
+        freeIrq(kernel, irq, cookie);
         return 0;
       },
     },

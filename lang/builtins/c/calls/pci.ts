@@ -17,14 +17,54 @@ function barOf(kernel: CKernel, at: number, index: number): Bar | null {
   return functionOf(kernel, at).bars.find((bar) => bar.index === index) ?? null;
 }
 
+/** @returns 0, or -ENODEV for a function that is gone. */
+export function enableDevice(kernel: CKernel, pdev: number): number {
+  kernel.maySleep();
+  return functionOf(kernel, pdev).present ? 0 : -ERRNO.ENODEV;
+}
+
+/** Where C finds a window; 0 where there is none. */
+export function mapBar(kernel: CKernel, pdev: number, bar: number): number {
+  kernel.maySleep();
+  const window = barOf(kernel, pdev, bar);
+  return window === null ? 0 : IO_BASE + window.basePhys;
+}
+
+/** Whether what was claimed is a function's, all of it or one window. */
+function isOf(claimed: string, name: string): boolean {
+  return claimed === name || claimed.startsWith(`${name} `);
+}
+
+/** Claims one window. @returns What gives it back, or null where it is claimed already. */
+export function claimBar(kernel: CKernel, pdev: number, bar: number): (() => void) | null {
+  const { name } = functionOf(kernel, pdev);
+  const own = `${name} ${bar}`;
+  const { regionsOf } = kernel;
+  if (regionsOf.has(name) || regionsOf.has(own)) return null;
+  regionsOf.add(own);
+  return () => {
+    regionsOf.delete(own);
+  };
+}
+
+/** What was claimed of all windows at once is nobody's again. */
+export function giveRegionsBack(kernel: CKernel, pdev: number): void {
+  kernel.regionsOf.delete(functionOf(kernel, pdev).name);
+}
+
+export function freeVectors(kernel: CKernel, pdev: number): void {
+  kernel.maySleep();
+  const handled = kernel.machine.interrupts.free(functionOf(kernel, pdev).name);
+  if (handled !== null) {
+    throw kernel.crash(`pci_free_irq_vectors() while irq ${handled} has a handler`);
+  }
+}
+
 export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
   pci: [
     {
       c: "int pci_enable_device_mem(struct pci_dev *pdev)",
-      run(kernel, [pdev]) {
-        kernel.maySleep();
-        return functionOf(kernel, pdev).present ? 0 : -ERRNO.ENODEV;
-      },
+      run: (kernel, [pdev]) => enableDevice(kernel, pdev),
     },
     {
       c: "void pci_disable_device(struct pci_dev *pdev)",
@@ -38,7 +78,7 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
       run(kernel, [pdev]) {
         kernel.maySleep();
         const { name } = functionOf(kernel, pdev);
-        if (kernel.regionsOf.has(name)) return -ERRNO.EBUSY;
+        if ([...kernel.regionsOf].some((each) => isOf(each, name))) return -ERRNO.EBUSY;
         kernel.regionsOf.add(name);
         return 0;
       },
@@ -47,7 +87,7 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
       c: "void pci_release_mem_regions(struct pci_dev *pdev)",
       run(kernel, [pdev]) {
         kernel.maySleep();
-        kernel.regionsOf.delete(functionOf(kernel, pdev).name);
+        giveRegionsBack(kernel, pdev);
       },
     },
     {
@@ -60,11 +100,7 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
     },
     {
       c: "void *pci_iomap(struct pci_dev *pdev, int bar, unsigned long maxlen)",
-      run(kernel, [pdev, bar, _maxlen]) {
-        kernel.maySleep();
-        const window = barOf(kernel, pdev, bar);
-        return window === null ? 0 : IO_BASE + window.basePhys;
-      },
+      run: (kernel, [pdev, bar]) => mapBar(kernel, pdev, bar),
     },
     {
       c: "void pci_iounmap(struct pci_dev *pdev, volatile void *addr)",
@@ -92,13 +128,7 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
     },
     {
       c: "void pci_free_irq_vectors(struct pci_dev *pdev)",
-      run(kernel, [pdev]) {
-        kernel.maySleep();
-        const handled = kernel.machine.interrupts.free(functionOf(kernel, pdev).name);
-        if (handled !== null) {
-          throw kernel.crash(`pci_free_irq_vectors() while irq ${handled} has a handler`);
-        }
-      },
+      run: (kernel, [pdev]) => freeVectors(kernel, pdev),
     },
     {
       c: "void dmalab_unbind(struct device *dev)",

@@ -4,7 +4,7 @@ import { type CKernel, GFP } from "../c_kernel.ts";
 import { CPools } from "../c_pools.ts";
 import { since72 } from "./mapping.ts";
 
-function create(
+export function createPool(
   kernel: CKernel,
   [name, dev, sizeBytes, alignBytes, boundaryBytes]: CArguments,
 ): number {
@@ -20,12 +20,12 @@ function create(
 export const POOL_CALLS: readonly CCallEntry[] = [
   {
     c: "struct dma_pool *dma_pool_create(const char *name, struct device *dev, size_t size, size_t align, size_t boundary)",
-    run: create,
+    run: createPool,
   },
   {
     c: "struct dma_pool *dma_pool_create_node(const char *name, struct device *dev, size_t size, size_t align, size_t boundary, int node)",
     isIn: since72,
-    run: create,
+    run: createPool,
   },
   {
     c: "void *dma_pool_alloc(struct dma_pool *pool, gfp_t gfp, dma_addr_t *handle)",
