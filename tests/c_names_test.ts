@@ -17,9 +17,6 @@ const MISSING: Readonly<Record<string, string>> = {
     "phys_vec dma_vec blk_rq_cur_bytes req_phys_gap_mask rq_integrity_vec blk_integrity_rq " +
     "blk_rq_map_integrity_sg",
   "configuration space is not read from C": "pci_read_config_byte",
-  "containers that are larger than a header":
-    "idr_init idr_alloc idr_find idr_remove idr_destroy ida_alloc ida_free xa_init " +
-    "DEFINE_XARRAY xa_store xa_err xa_load xa_erase xa_alloc xa_for_each xa_destroy",
   "the network's structures have no headers":
     "skb_headlen data_len skb_shinfo nr_frags skb_frag_size skb_frag_off skb_frag_page " +
     "skb_frag_dma_map page_pool_create page_pool_destroy page_pool_dev_alloc_pages " +

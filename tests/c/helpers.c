@@ -3,6 +3,7 @@
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
+#include <linux/idr.h>
 #include <linux/kref.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
@@ -372,4 +373,51 @@ void borrow(void *data)
 {
 	get_page(virt_to_page(data));
 	put_page(virt_to_page(data));
+}
+
+/* What is kept by index, in the order of the indexes, as digits; then what the calls gave. */
+int tables(void)
+{
+	DEFINE_XARRAY_ALLOC(xa);
+	static int values[4] = { 1, 2, 3, 4 };
+	unsigned long index;
+	int *entry, digits = 0;
+	u32 id = 99;
+
+	if (xa_err(xa_store(&xa, 70, &values[0], GFP_KERNEL)) || xa_err(xa_store(&xa, 5, &values[1], GFP_KERNEL)) ||
+	    xa_err(xa_store(&xa, 1UL << 40, &values[2], GFP_KERNEL))) {
+		xa_destroy(&xa);
+		return -ENOMEM;
+	}
+	if (xa_store(&xa, 5, &values[3], GFP_KERNEL) != &values[1] || xa_load(&xa, 6) || xa_erase(&xa, 6))
+		digits = 9;
+	xa_for_each(&xa, index, entry)
+		digits = digits * 10 + *entry;
+	if (xa_erase(&xa, 70) != &values[0] || xa_load(&xa, 70))
+		digits = 0;
+	if (xa_alloc(&xa, &id, &values[0], XA_LIMIT(5, 6), GFP_KERNEL) == 0)
+		digits = digits * 100 + (int)id * 10 + (xa_alloc(&xa, &id, &values[0], XA_LIMIT(5, 6), GFP_KERNEL) == -EBUSY);
+	xa_destroy(&xa);
+	return digits * 10 + xa_empty(&xa);
+}
+
+int numbers(void)
+{
+	DEFINE_IDR(idr);
+	DEFINE_IDA(ida);
+	static int value;
+	int first = idr_alloc(&idr, &value, 3, 5, GFP_KERNEL), second = idr_alloc(&idr, &value, 3, 5, GFP_KERNEL);
+	int third = idr_alloc(&idr, &value, 3, 5, GFP_KERNEL), alone = ida_alloc(&ida, GFP_KERNEL), next;
+
+	next = ida_alloc(&ida, GFP_KERNEL);
+	if (first >= 0 && idr_find(&idr, first) != &value)
+		first = 9;
+	idr_remove(&idr, first);
+	if (idr_find(&idr, first))
+		first = 9;
+	ida_free(&ida, (unsigned int)alone);
+	alone = ida_alloc(&ida, GFP_KERNEL);
+	idr_destroy(&idr);
+	ida_destroy(&ida);
+	return third == -ENOSPC ? first * 1000 + second * 100 + alone * 10 + next : third;
 }
