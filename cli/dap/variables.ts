@@ -3,7 +3,7 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatInput } from "../../lang/builtins/explain/inputs.ts";
 import { formatFieldValue } from "../../lang/render/event_line.ts";
 import { formatAddress, formatCount, formatDuration } from "../../lang/text/numbers.ts";
-import { type RowView, tableAt } from "../../lang/views/tables.ts";
+import { keyText, rowsByKey, rowView } from "../../lang/views/tables.ts";
 import {
   type Cell,
   LookError,
@@ -206,17 +206,16 @@ export class Variables {
     isMeant: (row: number) => boolean = () => true,
   ): Variable {
     const { doc, key, name } = table.spec;
-    let opened: readonly RowView[] | null = null;
-    const rows = () =>
-      opened ??= tableAt(this.#recording, name, at).rows.filter(({ row }) => isMeant(row));
+    let opened: readonly number[] | null = null;
+    const rows = () => opened ??= rowsByKey(table, at).filter(isMeant);
     const container: Container = {
       count,
       isIndexed: true,
       list: (first, most) => rows().slice(first, first + most).map((row) => this.#row(table, row)),
       cell: (text) => {
-        const found = rows().find((each) => keyText(table, each) === text);
+        const found = rows().find((row) => keyText(table, row) === text);
         if (found === undefined) return null;
-        const equal = key.map((field) => [field, table.value(found.row, field)]);
+        const equal = key.map((field) => [field, table.value(found, field)]);
         return { table: name, equal: Object.fromEntries(equal), covers: null };
       },
     };
@@ -228,9 +227,9 @@ export class Variables {
     };
   }
 
-  #row(table: Table, row: RowView): Variable {
+  #row(table: Table, row: number): Variable {
     const { fields, key } = table.spec;
-    const { born, cells, died } = row;
+    const { born, cells, died } = rowView(table, row);
     const named = Object.keys(fields).map((name, index) => plain(name, cells[index]!));
     return {
       name: keyText(table, row),
@@ -243,12 +242,6 @@ export class Variables {
       ])),
     };
   }
-}
-
-/** What tells a row from the others, as text. */
-function keyText({ spec: { fields, key } }: Table, { cells }: RowView): string {
-  const names = Object.keys(fields);
-  return key.map((name) => cells[names.indexOf(name)]).join(" ");
 }
 
 function plain(name: string, value: string): Variable {

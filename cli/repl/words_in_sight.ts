@@ -17,7 +17,8 @@ export function addressesInSight({ at, recording }: Place): readonly Suggestion[
       field.kind === "dma" || field.kind === "phys" ? [index] : []
     );
     if (columns.length === 0) continue;
-    for (const { cells } of tableAt(recording, name, at).rows.slice(0, MOST_ROWS)) {
+    const { rows } = tableAt(recording, name, at, { first: 0, count: MOST_ROWS });
+    for (const { cells } of rows) {
       for (const column of columns) {
         const text = cells[column]!;
         if (text.startsWith("0x") && !found.has(text)) {

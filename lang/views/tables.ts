@@ -22,8 +22,17 @@ export interface TableView {
   /** What a row says. */
   readonly doc: string;
   readonly columns: readonly string[];
+  /** Those that were asked for. */
   readonly rows: readonly RowView[];
 }
+
+/** A part of a table's rows: from which one on, and how many at most. */
+export interface Window {
+  readonly first: number;
+  readonly count: number;
+}
+
+const ALL: Window = { first: 0, count: Infinity };
 
 /** A row that came or went between two moments. */
 export interface ChangedRow extends RowView {
@@ -31,11 +40,21 @@ export interface ChangedRow extends RowView {
   readonly mark: "+" | "-";
 }
 
-/** A table as it is at a moment, sorted by its key. */
-export function tableAt(recording: Recording, name: string, at: Position): TableView {
+/** A table as it is at a moment, sorted by its key; only rows in a window are put into words. */
+export function tableAt(
+  recording: Recording,
+  name: string,
+  at: Position,
+  { count, first }: Window = ALL,
+): TableView {
   const table = recording.table(name);
-  const rows = sortedByKey(table, table.rowsAt(at.seq)).map((row) => rowView(table, row));
+  const rows = rowsByKey(table, at).slice(first, first + count).map((row) => rowView(table, row));
   return { name, doc: table.spec.doc, columns: Object.keys(table.spec.fields), rows };
+}
+
+/** The numbers of a table's rows at a moment, sorted by its key. */
+export function rowsByKey(table: FactTable, at: Position): readonly number[] {
+  return sortedByKey(table, table.rowsAt(at.seq));
 }
 
 /** How many rows each table has at a moment. */
@@ -66,7 +85,8 @@ export function changedRows(
   });
 }
 
-function rowView(table: FactTable, number: number): RowView {
+/** A row of a table, by its number. */
+export function rowView(table: FactTable, number: number): RowView {
   const row = table.row(number);
   return { row: number, cells: rowTexts(table, row), born: row.born, died: row.died };
 }
@@ -74,6 +94,13 @@ function rowView(table: FactTable, number: number): RowView {
 /** A row's fields as text, by the table's columns. */
 export function rowTexts({ spec: { fields } }: FactTable, row: FactRow): readonly string[] {
   return Object.entries(fields).map(([name, field]) => formatFieldValue(field, row[name] ?? null));
+}
+
+/** What tells a row from the others, as text. */
+export function keyText(table: FactTable, row: number): string {
+  const { fields, key } = table.spec;
+  return key.map((name) => formatFieldValue(fields[name]!, table.value(row, name)))
+    .join(" ");
 }
 
 function sortedByKey(table: FactTable, rows: readonly number[]): readonly number[] {
@@ -91,6 +118,8 @@ function sortedByKey(table: FactTable, rows: readonly number[]): readonly number
 }
 
 function compareValues(one: unknown, other: unknown): number {
+  // Most rows are of one device: asking a language about it takes longer than all the rest.
+  if (one === other) return 0;
   if (typeof one === "number" && typeof other === "number") return one - other;
   return String(one).localeCompare(String(other), "en");
 }

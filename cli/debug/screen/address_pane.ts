@@ -2,7 +2,6 @@
  * The IO addresses that devices have, as strips: a letter for as many pages as fit. Addresses far
  * from each other have strips of their own.
  */
-import { tableAt } from "../../../lang/views/tables.ts";
 import { formatAddress, formatSize } from "../../../lang/text/numbers.ts";
 import { type Moment, type PaneLine, type PaneView, type Room, shownPart } from "./moment.ts";
 
@@ -65,7 +64,7 @@ function piecesOf(moment: Moment): readonly Piece[] {
       const device = String(facts.value(row, "device"));
       pieces.push({ device, start: from, end: from + size, kind, born });
     };
-    for (const { born, row } of tableAt(recording, table, at).rows) add(row, born, kind);
+    for (const row of facts.rowsAt(at.seq)) add(row, facts.row(row).born, kind);
     if (kind !== "mapped") continue;
     for (const { born, died, mark, row, table: own } of moment.changedRows()) {
       if (own === table) {
