@@ -3,14 +3,14 @@
  * run, `recorded` those of the same run recorded, `bytes` what the recording takes by event, `look`
  * and `worst` the milliseconds of a look at a moment, `back` and `live` those of lines in the REPL, `left` the bytes
  * that a thousand of them leave, `screen-back` and `frame` those of the full-screen debugger,
- * `answer` and `worst-answer` those of the debug adapter.
+ * `answers SCENARIO` those of each request to the debug adapter, as an object.
  */
 import { measureAnswers } from "./debug/answers.ts";
 import { measureFrame, measureScreenBack } from "./debug/frames.ts";
 import { measureBytes, measureLooks, measureRate } from "./recording.ts";
 import { measureBack, measureLeft, measureLive } from "./repl_moves.ts";
 
-const MEASURES: Readonly<Record<string, () => number | Promise<number>>> = {
+const MEASURES: Readonly<Record<string, () => number | Promise<number | string>>> = {
   rate: () => measureRate(false),
   recorded: () => measureRate(true),
   bytes: measureBytes,
@@ -21,12 +21,7 @@ const MEASURES: Readonly<Record<string, () => number | Promise<number>>> = {
   left: measureLeft,
   "screen-back": measureScreenBack,
   frame: measureFrame,
-  answer: async () => middleOf(await measureAnswers()),
-  "worst-answer": async () => (await measureAnswers()).at(-1)!,
+  answers: async () => JSON.stringify(await measureAnswers(Deno.args[1]!)),
 };
 
 console.log(await MEASURES[Deno.args[0]!]!());
-
-function middleOf(sorted: readonly number[]): number {
-  return sorted[sorted.length >> 1]!;
-}

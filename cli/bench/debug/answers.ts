@@ -1,93 +1,212 @@
-/** How long a client of the debug adapter waits for answers about moments of a long run. */
+/** How long a client of the debug adapter waits for answers about moments of long runs. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { Session } from "../../dap/session.ts";
-import { plainBenchmark } from "../benchmark.ts";
+import { type Benchmark, type BenchResult, median, rounded } from "../benchmark.ts";
 import { runDeno } from "../child.ts";
+import { cpuSeconds } from "../cpu_time.ts";
 import { RECORDING_MAIN } from "../recording.ts";
 
-const SCENARIO = "benches/long_run.dma";
-const EVENTS = 120_000;
-const PLACES = 200;
+/** Runs of 100,000 to 180,000 events, each long in a way of its own. */
+const SCENARIOS = [
+  "benches/long_run.dma",
+  "benches/long_live.dma",
+  "benches/long_reads.dma",
+  "benches/long_calls.dma",
+  "benches/long_output.dma",
+];
+const EVENTS = 100_000;
+const PLACES = 12;
 /** Coprime to the number of events: places in no order. */
-const STRIDE = 77_773;
-/** How long the adapter is left alone first, as it is by a person who looks. */
+const STRIDE = 61_803;
+/** How long the adapter is left alone first, and where one stands: a person looks at what is there. */
 const QUIET_MS = 3000;
+const LOOKS_MS = 1000;
+/** The longest that somebody should wait. */
+const WANTED_MS = 50;
+/** How many of many clients ask for at once. */
+const PAGE = 100;
 
-/** Asks without pipes: what is measured is the adapter. */
+function now(): { readonly wallMs: number; readonly cpuMs: number } {
+  return { wallMs: performance.now(), cpuMs: 1000 * cpuSeconds() };
+}
+
+/** Asks without pipes, and takes the time: what is measured is the adapter. */
 class Asker {
+  /** Milliseconds of each answer, by request. */
+  readonly times: Record<string, number[]> = {};
   readonly #session = new Session();
-  readonly #waiting = new Map<string, (body: unknown) => void>();
+  readonly #waiting = new Map<string, (message: DebugProtocol.Response) => void>();
   #seq = 0;
 
   constructor() {
     this.#session.onDidSendMessage((message) => {
-      const { body, command, event, type } = message as
+      const { command, event, type } = message as
         & Partial<DebugProtocol.Response>
         & Partial<DebugProtocol.Event>;
       const name = type === "event" ? event! : command!;
-      this.#waiting.get(name)?.(body);
+      this.#waiting.get(name)?.(message as DebugProtocol.Response);
       this.#waiting.delete(name);
     });
   }
 
-  /** Waits for the event, where one is named, else for the answer. */
+  /**
+   * Waits for the event, where one is named, else for the answer.
+   * @param label Under which its time is kept; the request's name when left out.
+   * @throws {Error} When the adapter refuses it: an answer that says so is no answer.
+   */
   // deno-lint-ignore no-explicit-any
-  ask(command: string, args: object, until = command): Promise<any> {
-    const answer = new Promise((resolve) => this.#waiting.set(until, resolve));
+  async ask(command: string, args: object, until = command, label = command): Promise<any> {
+    const response = new Promise<DebugProtocol.Response>((resolve) =>
+      this.#waiting.set(command, (message) => {
+        // What was only accepted is answered by the event.
+        if (!message.success || until === command) resolve(message);
+      })
+    );
+    const event = new Promise<DebugProtocol.Response>((resolve) => {
+      if (until !== command) this.#waiting.set(until, resolve);
+    });
+    const start = now();
     const request = { seq: ++this.#seq, type: "request", command, arguments: args };
     this.#session.handleMessage(request as DebugProtocol.Request);
-    return answer;
+    const { body, message, success } = await Promise.race([response, event]);
+    const end = now();
+    // A busy host lengthens the one, threads of the collector the other.
+    const tookMs = Math.min(end.wallMs - start.wallMs, end.cpuMs - start.cpuMs);
+    (this.times[label] ??= []).push(tookMs);
+    if (success === false) throw new Error(`${command} ${JSON.stringify(args)}: ${message}`);
+    return body;
+  }
+
+  /** What a moment shows, opened as far as a client opens it by itself and one level more. */
+  async open(frameId: number): Promise<void> {
+    const { scopes } = await this.ask("scopes", { frameId });
+    for (const { variablesReference } of scopes as DebugProtocol.Scope[]) {
+      const { variables } = await this.ask("variables", { variablesReference });
+      for (const inner of variables as DebugProtocol.Variable[]) {
+        if (inner.variablesReference > 0) await this.#page(inner);
+      }
+    }
+  }
+
+  /** The last page of something, and all of it. */
+  async #page(
+    { indexedVariables: count = 0, variablesReference }: DebugProtocol.Variable,
+  ): Promise<void> {
+    const start = Math.max(0, count - PAGE);
+    await this.ask("variables", { variablesReference, start, count: PAGE });
+    await this.ask("variables", { variablesReference });
   }
 }
 
-/** Milliseconds of each answer, the shortest first. */
-export async function measureAnswers(): Promise<readonly number[]> {
+/** What a client sets before it starts, and asks of a file. */
+async function prepare(asker: Asker, path: string): Promise<void> {
+  const source = { path };
+  await asker.ask("setBreakpoints", { source, breakpoints: [{ line: 9, condition: "false" }] });
+  await asker.ask("setBreakpoints", { source, breakpoints: [] });
+  await asker.ask("setFunctionBreakpoints", { breakpoints: [] });
+  await asker.ask("breakpointLocations", { source, line: 1, endLine: 99 });
+  await asker.ask("loadedSources", {});
+}
+
+/** All that a client may ask where one stands. */
+async function askAt(asker: Asker, seq: number, path: string): Promise<void> {
+  await asker.ask("dmalab.goto", { seq }, "stopped");
+  await asker.ask("threads", {});
+  const { stackFrames: [{ id: frameId }] } = await asker.ask("stackTrace", { threadId: 1 });
+  await asker.open(frameId);
+  await asker.ask("evaluate", { expression: "iommu.live_mappings", frameId });
+  for (const expression of [":state page_table", ":why", ":trace 20", ":who iommu.live_mappings"]) {
+    const label = `console ${expression.split(" ")[0]}`;
+    await asker.ask("evaluate", { expression, frameId, context: "repl" }, "evaluate", label);
+  }
+  await asker.ask("completions", { text: "iommu.", column: 7, frameId });
+  await asker.ask("dataBreakpointInfo", { name: "iommu.live_mappings" });
+  await asker.ask("gotoTargets", { source: { path }, line: 9 });
+  await asker.ask("readMemory", { memoryReference: "0x40000000", count: 4096 });
+  await asker.ask("disassemble", {
+    memoryReference: `0x${seq.toString(16)}`,
+    instructionOffset: -PAGE,
+    instructionCount: 2 * PAGE,
+  });
+  for (const granularity of ["instruction", "statement"]) {
+    for (const step of ["stepBack", "stepIn", "next", "stepOut"]) {
+      await asker.ask(step, { granularity }, "stopped");
+    }
+  }
+}
+
+function rest(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Milliseconds of each answer about a run, by request. */
+export async function measureAnswers(
+  scenario: string,
+): Promise<Readonly<Record<string, readonly number[]>>> {
   const asker = new Asker();
   await asker.ask("initialize", {});
-  await asker.ask("launch", { program: SCENARIO });
+  await asker.ask("launch", { program: scenario });
+  await prepare(asker, scenario);
   await asker.ask("configurationDone", {}, "stopped");
-  await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-  const times: number[] = [];
-  const timed = async (command: string, args: object, until?: string) => {
-    const startMs = performance.now();
-    const body = await asker.ask(command, args, until);
-    times.push(performance.now() - startMs);
-    return body;
-  };
+  await rest(QUIET_MS);
   for (let place = 0; place < PLACES; place++) {
-    const seq = (place * STRIDE) % EVENTS;
-    await timed("dmalab.goto", { seq }, "stopped");
-    const { stackFrames: [{ id }] } = await timed("stackTrace", { threadId: 1 });
-    const { scopes } = await timed("scopes", { frameId: id });
-    for (const scope of scopes) await timed("variables", scope);
-    await timed("evaluate", { expression: "iommu.live_mappings", frameId: id });
-    await timed("disassemble", {
-      memoryReference: `0x${seq.toString(16)}`,
-      instructionOffset: -25,
-      instructionCount: 50,
-    });
-    await timed("stepBack", { granularity: "instruction" }, "stopped");
+    await askAt(asker, 1 + (place * STRIDE) % EVENTS, scenario);
+    await rest(LOOKS_MS);
   }
   await asker.ask("disconnect", {});
-  return times.sort((one, other) => one - other);
+  // They do the run itself, as long as it takes.
+  const { configurationDone: _, launch: __, ...times } = asker.times;
+  return times;
 }
 
-/** In a process that may read scenarios, as an editor starts it. */
-function measure(what: string): number {
-  return Number(runDeno(["-R=.", RECORDING_MAIN, what]));
+/** Of a request: all its times, and the scenario that it took longest in. */
+interface Answers {
+  readonly request: string;
+  readonly times: readonly number[];
+  readonly worstMs: number;
+  readonly scenario: string;
 }
 
-export const DEBUG_ANSWERS = [
-  plainBenchmark(
-    "dap.answer",
-    "ms",
-    "an answer of the debug adapter about a moment of 120,000 events: the median",
-    () => measure("answer"),
-  ),
-  plainBenchmark(
-    "dap.answer.worst",
-    "ms",
-    "the longest of some 2,000 of them",
-    () => measure("worst-answer"),
-  ),
-];
+/** Each scenario in a process of its own that may read it, as an editor starts one. */
+function measureAll(): readonly Answers[] {
+  const all = new Map<string, Answers>();
+  for (const scenario of SCENARIOS) {
+    const text = runDeno(["-R=.", RECORDING_MAIN, "answers", scenario]);
+    for (const [request, times] of Object.entries<number[]>(JSON.parse(text))) {
+      const before = all.get(request);
+      const worstMs = Math.max(...times);
+      const isWorse = before === undefined || worstMs > before.worstMs;
+      all.set(request, {
+        request,
+        times: [...before?.times ?? [], ...times],
+        ...isWorse ? { worstMs, scenario } : { worstMs: before.worstMs, scenario: before.scenario },
+      });
+    }
+  }
+  return [...all.values()].sort((one, other) => other.worstMs - one.worstMs);
+}
+
+function result(name: string, milliseconds: number, worst: Answers | null = null): BenchResult {
+  return {
+    name,
+    value: rounded(milliseconds),
+    unit: "ms",
+    ratio: worst === null ? null : rounded(milliseconds / WANTED_MS),
+    to: worst === null ? null : `${WANTED_MS} ms: ${worst.request} in ${worst.scenario}`,
+  };
+}
+
+export const DEBUG_ANSWERS: readonly Benchmark[] = [{
+  name: "dap.answer",
+  doc: "answers of the debug adapter about runs of 100,000 events: the median, and the longest " +
+    "of all and of each request",
+  run: () => {
+    const all = measureAll();
+    const [worst] = all;
+    return [
+      result("dap.answer", median(all.flatMap(({ times }) => times))),
+      result("dap.answer.worst", worst!.worstMs, worst),
+      ...all.map((each) => result(`dap.answer.${each.request}`, each.worstMs, each)),
+    ];
+  },
+}];
