@@ -4,13 +4,13 @@ import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { loadFollowed } from "../../lang/language.ts";
 import {
+  displayName,
   OpenRun,
   openRun,
   type RecordOptions,
   type RunChoice,
   runsOf,
 } from "../../lang/recording/mod.ts";
-import { displayName } from "../../lang/run/report.ts";
 import { withCompiled } from "../c/with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import { HostMemory } from "../host_memory.ts";

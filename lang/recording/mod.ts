@@ -71,3 +71,4 @@ export {
 export { Branch, type Origin, type SessionHooks } from "./branch.ts";
 export { Cursor, type Place } from "./cursor.ts";
 export { Workbench, type WorkResult } from "./workbench.ts";
+export { displayName } from "../run/report.ts";
