@@ -242,12 +242,12 @@ async function tryRepl(
 
 /** A function, or a method of a class, as it begins. */
 const FUNCTION =
-  /^(?!constructor\()(async )?(function\b|[\w$]+=>|\([^()]*\)=>|\*?#?[\w$]+\([^()]*\)\{)/;
+  /^(?!constructor\()(async )?(function\b|[\w$]+=>|\([^()]*\)=>|\*?[\w$]+\([^()]*\)\{)/;
 
 /**
  * How many functions of the package's files a scenario runs: in parentheses, which V8 compiles with
  * their file, and others. Left out is what V8 cannot be told of: constructors, accessors, and methods
- * that call the one above them.
+ * that are private or call the one above them.
  */
 function functionsThatRan(base: string, scenario: string) {
   const folder = Deno.makeTempDirSync({ dir: base });

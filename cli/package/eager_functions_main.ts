@@ -4,8 +4,8 @@
  *
  * A function that is declared becomes a variable at the top of its file, and so is there before
  * anybody calls it, as it was. V8 compiles no method early that is written as one: a method becomes a
- * function that its class gives its prototype, first of all that the class does by itself. One that is
- * private has a name then that nobody else has.
+ * function that its class gives its prototype, first of all that the class does by itself. Private ones
+ * stay: with a name instead, by which each call looks for them, a long run takes a sixth longer.
  */
 import { fromFileUrl, join, toFileUrl } from "@std/path";
 import ts from "typescript";
@@ -32,52 +32,43 @@ interface Edit {
 
 type PlainFunction = ts.FunctionDeclaration | ts.FunctionExpression | ts.ArrowFunction;
 
-/** A method that is moved, with the name that it has then. */
-interface MovedMethod {
-  readonly method: ts.MethodDeclaration;
-  readonly name: string;
-}
+type NamedMethod = ts.MethodDeclaration & { readonly name: ts.Identifier };
 
 class EagerMarker {
   readonly #file: ts.SourceFile;
   readonly #text: string;
   readonly #ran: ReadonlySet<string>;
-  /** A word that is nowhere in the file: what names of our own begin with. */
-  readonly #ownWord: string;
+  /** A name that is nowhere in the file: what gives prototypes their methods. */
+  readonly #giver: string;
   readonly #edits: Edit[] = [];
   readonly #declarations: ts.FunctionDeclaration[] = [];
-  /** The new names of private methods of the classes around, the innermost last; null keeps a name. */
-  readonly #renamed: ReadonlyMap<string, string | null>[] = [];
-  #moved = 0;
+  #moves = false;
 
-  /**
-   * @param name The file's: no other one of the package has it.
-   * @param ran The places of the functions that ran, as `rangeOf` writes them.
-   */
-  constructor(name: string, text: string, ran: ReadonlySet<string>) {
+  /** @param ran The places of the functions that ran, as `rangeOf` writes them. */
+  constructor(text: string, ran: ReadonlySet<string>) {
     this.#file = ts.createSourceFile("bundle.js", text, ts.ScriptTarget.ESNext, true);
     this.#text = text;
     this.#ran = ran;
-    let word = `$${name.replace(/\W/g, "_")}$`;
-    while (text.includes(word)) word += "$";
-    this.#ownWord = word;
+    let giver = "$give";
+    while (text.includes(giver)) giver += "$";
+    this.#giver = giver;
   }
 
   marked(): string {
     ts.forEachChild(this.#file, (node) => this.#visit(node));
     const top = this.#top();
     const early = this.#declarations.map((declaration) => this.#asVariable(declaration));
-    if (this.#moved > 0) early.unshift(`var ${this.#ownWord}=${GIVE_METHODS};\n`);
+    if (this.#moves) early.unshift(`var ${this.#giver}=${GIVE_METHODS};\n`);
     for (const declaration of this.#declarations) this.#remove(declaration);
     this.#edits.push({ start: top, end: top, text: early.join("") });
     return this.#edited(0, this.#text.length);
   }
 
   #visit(node: ts.Node): void {
-    if (ts.isClassLike(node)) return this.#visitClass(node);
-    if (ts.isPrivateIdentifier(node)) return this.#rename(node);
     if (isPlain(node) && this.#hasRun(node)) this.#mark(node);
     ts.forEachChild(node, (child) => this.#visit(child));
+    // What is inside of its methods is marked by now, and moves along.
+    if (ts.isClassLike(node)) this.#moveMethods(node);
   }
 
   #hasRun(node: ts.Node): boolean {
@@ -94,52 +85,31 @@ class EagerMarker {
     }
   }
 
-  #visitClass(node: ts.ClassLikeDeclaration): void {
-    const moved = this.#movedOf(node);
-    this.#renamed.push(newNames(node, moved));
-    ts.forEachChild(node, (child) => {
-      const own = moved.find(({ method }) => method === child)?.method;
-      if (own === undefined) return this.#visit(child);
-      // The name goes where the method goes.
-      ts.forEachChild(own, (part) => part === own.name ? undefined : this.#visit(part));
-    });
-    this.#renamed.pop();
+  #moveMethods(node: ts.ClassLikeDeclaration): void {
+    const moved = node.members.filter((member) => this.#canMove(member));
     if (moved.length === 0) return;
-    const methods = moved.map((each) => this.#asFunction(each)).join(",");
+    this.#moves = true;
+    const methods = moved.map((method) => this.#asFunction(method)).join(",");
     // Before all fields: what a class makes of itself may call its methods.
     const { pos } = node.members;
-    const text = `static{${this.#ownWord}(this.prototype,{${methods}})}`;
+    const text = `static{${this.#giver}(this.prototype,{${methods}})}`;
     this.#edits.push({ start: pos, end: pos, text });
-    for (const { method } of moved) this.#remove(method);
+    for (const method of moved) this.#remove(method);
   }
 
-  /** The methods of a class that ran and can be moved. */
-  #movedOf(node: ts.ClassLikeDeclaration): readonly MovedMethod[] {
-    return node.members.flatMap((member) => {
-      if (!ts.isMethodDeclaration(member) || !this.#hasRun(member)) return [];
-      if (isStatic(member) || holds(member, ts.SyntaxKind.SuperKeyword)) return [];
-      const { name } = member;
+  /** Whether something of a class is a method that ran, and does not depend on being written as one. */
+  #canMove(member: ts.ClassElement): member is NamedMethod {
+    return ts.isMethodDeclaration(member) && this.#hasRun(member) && !isStatic(member) &&
       // `__proto__` in a record is no field of it.
-      if (ts.isIdentifier(name) && name.text !== "__proto__") {
-        this.#moved++;
-        return [{ method: member, name: name.text }];
-      }
-      if (!ts.isPrivateIdentifier(name) || isLookedFor(node, name.text)) return [];
-      return [{ method: member, name: `${this.#ownWord}${this.#moved++}` }];
-    });
-  }
-
-  /** A name of a private method, wherever it stands. */
-  #rename(node: ts.PrivateIdentifier): void {
-    const name = this.#renamed.findLast((names) => names.has(node.text))?.get(node.text) ?? null;
-    if (name !== null) this.#edits.push({ ...this.#placeOf(node), text: name });
+      ts.isIdentifier(member.name) && member.name.text !== "__proto__" &&
+      !holds(member, ts.SyntaxKind.SuperKeyword);
   }
 
   /** `async m(a) {}` as `m:(async function(a) {})`. */
-  #asFunction({ method, name }: MovedMethod): string {
+  #asFunction(method: NamedMethod): string {
     const isAsync = method.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword);
     const keyword = `${isAsync ? "async " : ""}function${method.asteriskToken ? "*" : ""}`;
-    return `${name}:(${keyword}${this.#edited(method.name.end, method.end)})`;
+    return `${method.name.text}:(${keyword}${this.#edited(method.name.end, method.end)})`;
   }
 
   /** `function f(a) {}` as `var f=(function(a) {});`. */
@@ -197,27 +167,6 @@ function holds(node: ts.Node, kind: ts.SyntaxKind): boolean {
     ts.forEachChild(node, (child) => holds(child, kind) || undefined) === true;
 }
 
-/** Whether a class asks for a private name: `#m in other`. */
-function isLookedFor(node: ts.Node, name: string): boolean {
-  if (
-    ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.InKeyword &&
-    ts.isPrivateIdentifier(node.left) && node.left.text === name
-  ) return true;
-  return ts.forEachChild(node, (child) => isLookedFor(child, name) || undefined) === true;
-}
-
-/** What becomes of the private names of a class; null for those that stay. */
-function newNames(
-  node: ts.ClassLikeDeclaration,
-  moved: readonly MovedMethod[],
-): ReadonlyMap<string, string | null> {
-  return new Map(node.members.flatMap((member) => {
-    if (member.name === undefined || !ts.isPrivateIdentifier(member.name)) return [];
-    const name = moved.find(({ method }) => method === member)?.name ?? null;
-    return [[member.name.text, name] as const];
-  }));
-}
-
 function rangeOf(start: number, end: number): string {
   return `${start} ${end}`;
 }
@@ -240,7 +189,6 @@ const home = toFileUrl(join(Deno.realPathSync(folder), "/")).href;
 for (const [url, ran] of readCoverage(coverage)) {
   if (!url.startsWith(home)) continue;
   const path = fromFileUrl(url);
-  const name = url.slice(home.length).replace(/\.js$/, "");
-  const marker = new EagerMarker(name, Deno.readTextFileSync(path), ran);
+  const marker = new EagerMarker(Deno.readTextFileSync(path), ran);
   Deno.writeTextFileSync(path, marker.marked());
 }
