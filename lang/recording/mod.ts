@@ -49,6 +49,7 @@ export {
   type ScriptFrame,
   type StartedStatement,
 } from "./recording.ts";
+export { displayName } from "../run/report.ts";
 export { Interrupted } from "./reruns.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
 export {
