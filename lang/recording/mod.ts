@@ -72,4 +72,3 @@ export {
 export { Branch, type Origin, type SessionHooks } from "./branch.ts";
 export { Cursor, type Place } from "./cursor.ts";
 export { Workbench, type WorkResult } from "./workbench.ts";
-export { displayName } from "../run/report.ts";
