@@ -1,8 +1,5 @@
 /** What the client wants to stop while something is worked out. */
-import type { Arrivals } from "./heard_input.ts";
-
-/** Requests that want what goes on to stop. */
-const STOPPING: ReadonlySet<string> = new Set(["pause", "terminate", "disconnect"]);
+import { type Arrivals, STOPPING } from "./heard_input.ts";
 
 export class ClientWishes {
   readonly #arrivals: Arrivals | null;
@@ -21,7 +18,7 @@ export class ClientWishes {
   /** A request has come. */
   came(seq: number, command: string, cancelled: unknown): void {
     this.#waiting.add(seq);
-    if (STOPPING.has(command)) this.#stops++;
+    if (STOPPING.includes(command)) this.#stops++;
     const isMeant = command === "cancel" && typeof cancelled === "number";
     if (isMeant && this.#waiting.has(cancelled)) this.#cancelled.add(cancelled);
   }
@@ -29,7 +26,7 @@ export class ClientWishes {
   /** Its answer is worked out from now on. */
   begins(seq: number, command: string): void {
     this.#current = seq;
-    if (STOPPING.has(command)) this.#stops--;
+    if (STOPPING.includes(command)) this.#stops--;
   }
 
   /** It has its answer. */

@@ -16,6 +16,11 @@ export interface Arrivals {
   cancels(request: number): boolean;
 }
 
+/** Requests that end the session. */
+const ENDING: readonly string[] = ["terminate", "disconnect"];
+/** Requests that want what goes on to stop. */
+export const STOPPING: readonly string[] = ["pause", ...ENDING];
+
 /** What the two threads share, as numbers. */
 const SLOTS = { STOPS: 0, ENDS: 1, CANCELS: 2, CANCELLED: 3, COUNT: 19 } as const;
 /** The last requests that nobody wants an answer to any more, in turn. */
@@ -30,14 +35,14 @@ interface Handed {
   readonly ends: number;
 }
 
-const READER = String.raw`onmessage = async ({ data: { mostCancelled, shared, slots } }) => {
+const READER = String
+  .raw`onmessage = async ({ data: { ending, mostCancelled, shared, slots, stopping } }) => {
   const heard = new Int32Array(shared);
   const latin = new TextDecoder("latin1");
   let text = "";
   const hear = ({ arguments: args, command }) => {
-    const ends = command === "terminate" || command === "disconnect";
-    if (ends || command === "pause") Atomics.add(heard, slots.STOPS, 1);
-    if (ends) Atomics.add(heard, slots.ENDS, 1);
+    if (stopping.includes(command)) Atomics.add(heard, slots.STOPS, 1);
+    if (ending.includes(command)) Atomics.add(heard, slots.ENDS, 1);
     if (command === "cancel") {
       const turn = Atomics.add(heard, slots.CANCELS, 1) % mostCancelled;
       Atomics.store(heard, slots.CANCELLED + turn, args?.requestId ?? 0);
@@ -70,7 +75,7 @@ const READER = String.raw`onmessage = async ({ data: { mostCancelled, shared, sl
     follow(bytes);
     give(bytes);
   }
-  hear({ command: "disconnect" });
+  hear({ command: ending[0] });
   give(null);
 };`;
 
@@ -92,7 +97,13 @@ export class HeardInput implements Arrivals {
     const url = `data:application/javascript,${encodeURIComponent(READER)}`;
     this.#worker = new Worker(url, { type: "module" });
     this.#worker.onmessage = ({ data }: MessageEvent<Handed>) => this.#take(data);
-    this.#worker.postMessage({ mostCancelled: MOST_CANCELLED, shared, slots: SLOTS });
+    this.#worker.postMessage({
+      ending: ENDING,
+      mostCancelled: MOST_CANCELLED,
+      shared,
+      slots: SLOTS,
+      stopping: STOPPING,
+    });
   }
 
   #take({ bytes, ends, stops }: Handed): void {
