@@ -18,31 +18,43 @@ const ROUNDS = 15;
 /** Pairs before those, to fill the caches of Deno and of the disk. */
 const WARM_UPS = 2;
 
-/** Wall time of one `deno run`, in milliseconds. @throws {Error} When the run fails. */
-function timeRun(args: readonly string[], folder: string): number {
+/** Starts a program and waits for its end: milliseconds of wall time. */
+type Start = () => number;
+
+function timed(run: () => void): number {
   const start = performance.now();
-  runDeno(args, folder);
+  run();
   return performance.now() - start;
 }
 
-/** Times both files in turn, so that a change in the machine's load meets both. */
-function measureStart(name: string, folder: string, scenario: string): BenchResult {
-  const scenarioMs: number[] = [];
-  const emptyMs: number[] = [];
+/** Times both in turn, so that a change in the machine's load meets both. */
+function measureStart(name: string, own: Start, other: Start, to: string): BenchResult {
+  const ownMs: number[] = [];
+  const otherMs: number[] = [];
   for (let round = -WARM_UPS; round < ROUNDS; round++) {
-    const empty = timeRun([EMPTY], folder);
-    const started = timeRun(["-R=.", scenario], folder);
+    const otherTook = other();
+    const ownTook = own();
     if (round < 0) continue;
-    emptyMs.push(empty);
-    scenarioMs.push(started);
+    otherMs.push(otherTook);
+    ownMs.push(ownTook);
   }
   return {
     name,
-    value: rounded(median(scenarioMs)),
+    value: rounded(median(ownMs)),
     unit: "ms",
-    ratio: rounded(median(scenarioMs) / median(emptyMs)),
-    to: "deno run of an empty file",
+    ratio: rounded(median(ownMs) / median(otherMs)),
+    to,
   };
+}
+
+/** A scenario in a folder against an empty file there. */
+function measureScenario(name: string, folder: string, scenario: string): BenchResult {
+  return measureStart(
+    name,
+    () => timed(() => void runDeno(["-R=.", scenario], folder)),
+    () => timed(() => void runDeno([EMPTY], folder)),
+    "deno run of an empty file",
+  );
 }
 
 /** Nobody reads types here. */
@@ -60,7 +72,7 @@ export const START_COLD: Benchmark = {
       const made = await initFolder(folder, withoutTypes);
       if (!made.done) throw new Error(made.problem);
       Deno.copyFileSync(join(PROJECT, SCENARIO), join(folder, "start.dma"));
-      return measureStart(START_COLD.name, folder, "start.dma");
+      return measureScenario(START_COLD.name, folder, "start.dma");
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
@@ -70,12 +82,11 @@ export const START_COLD: Benchmark = {
 export const START_CHECKOUT: Benchmark = {
   name: "start.checkout",
   doc: "the same in this project, from its sources",
-  run: () => measureStart(START_CHECKOUT.name, PROJECT, SCENARIO),
+  run: () => measureScenario(START_CHECKOUT.name, PROJECT, SCENARIO),
 };
 
-/** Wall time of one process that reads no input, in milliseconds. @throws {Error} When it fails. */
-function timeProcess(args: readonly string[], folder: string): number {
-  const start = performance.now();
+/** A process that reads no input. @throws {Error} When it fails. */
+function runWithoutInput(args: readonly string[], folder: string): void {
   const { success } = new Deno.Command(Deno.execPath(), {
     args: [...args],
     cwd: folder,
@@ -84,27 +95,17 @@ function timeProcess(args: readonly string[], folder: string): number {
     stderr: "null",
   }).outputSync();
   if (!success) throw new Error(`deno ${args.join(" ")} failed`);
-  return performance.now() - start;
 }
 
-/** Times both in turn. */
+/** The REPL of a program in a folder against Deno's own. */
 function measureRepl(name: string, folder: string, program: string): BenchResult {
-  const ownMs: number[] = [];
-  const denoMs: number[] = [];
-  for (let round = -WARM_UPS; round < ROUNDS; round++) {
-    const deno = timeProcess(["repl"], folder);
-    const own = timeProcess(["run", "--no-prompt", "-R=.", program, "repl"], folder);
-    if (round < 0) continue;
-    denoMs.push(deno);
-    ownMs.push(own);
-  }
-  return {
+  const repl = ["run", "--no-prompt", "-R=.", program, "repl"];
+  return measureStart(
     name,
-    value: rounded(median(ownMs)),
-    unit: "ms",
-    ratio: rounded(median(ownMs) / median(denoMs)),
-    to: "deno repl",
-  };
+    () => timed(() => runWithoutInput(repl, folder)),
+    () => timed(() => runWithoutInput(["repl"], folder)),
+    "deno repl",
+  );
 }
 
 export const REPL_START: Benchmark = {
