@@ -17,6 +17,48 @@ export interface Equivalent {
 
 export const EQUIVALENT: readonly Equivalent[] = [
   {
+    path: "runtime/kernels/differences.ts",
+    line: "return [...quirkDifferences(older, newer), ...strategyDifferences(older, newer)];",
+    changes: ["strategyDifferences(older, newer) → strategyDifferences(newer, older)"],
+    reason: "what two releases do in other ways is the same from either side",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "record = inside;",
+    changes: ["record = inside; → nothing"],
+    reason: "the record that was just cut off is the next one then, and handed over again",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "return reached < end ? reached : -1;",
+    changes: ["1 → 1 + 1"],
+    reason: "any number below 0 says that there is no hole",
+  },
+  {
+    path: "runtime/recording/value_pool.ts",
+    line: "if (!Array.isArray(a) || !Array.isArray(b) || !sameList(a, b)) return false;",
+    changes: ["sameList(a, b) → sameList(b, a)"],
+    reason: "two lists are alike from either side",
+  },
+  {
+    path: "devices/nvme/controller/media/protection.ts",
+    line: "tuples.setUint16(at + GUARD, this.#guard(blocks, block), false);",
+    changes: ["at + GUARD → at - GUARD"],
+    reason: "the guard is the first field, at 0",
+  },
+  {
+    path: "runtime/iommu/fault_log/vtd_reasons.ts",
+    line: 'if (code >= 0x70 && code < 0x78) return "scalable mode, first-stage table";',
+    changes: ["code < 0x78 → code <= 0x78"],
+    reason: "0x78 has a reason of its own, and asks for no group",
+  },
+  {
+    path: "runtime/iommu/iova_ranges.ts",
+    line: "for (let alignment = 2; alignment <= pfn; alignment *= 2) {",
+    changes: ["2 → 2 - 1"],
+    reason: "one place more is looked at first: a range that starts there is found later, too",
+  },
+  {
     path: "runtime/dma/checker/range_checks.ts",
     line: "this.#ledger.table.describe(state.rangeRecord, addr, DMA_BIDIRECTIONAL, 0);",
     changes: [
