@@ -341,6 +341,9 @@ export class IommuDomain implements FlushQueueOwner {
         size_bytes: sizeBytes,
         undone_bytes: this.table.undoneBytes,
         error: errnoName(-error),
+      }, {
+        rule: "dma.5.1",
+        inputs: { granule_bytes: this.granuleBytes, last_address: this.table.lastAddress },
       });
     }
     if (this.table.syncs.count !== 0) this.#syncTable(true);

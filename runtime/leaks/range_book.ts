@@ -12,7 +12,9 @@ export interface Held {
 export class RangeBook {
   readonly #held = new Map<number, Held>();
 
+  /** Nothing is taken by a size of 0, such as a link of no bytes that nobody refuses. */
   take(start: number, size: number, event: MachineEvent): void {
+    if (size === 0) return;
     this.#held.set(start, { start, end: start + size, event });
   }
 

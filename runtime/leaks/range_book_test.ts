@@ -45,3 +45,12 @@ Deno.test("neighbours of one statement are one, with the first of their events",
   book.forgetAfter(7);
   assertEquals(left(book), [[0x1000, 0x3000, 5]]);
 });
+
+Deno.test("no bytes are nothing to give back, and leave what is held at their address", () => {
+  const book = new RangeBook();
+  book.take(0x1000, 0, event(1));
+  assertEquals(left(book), []);
+  book.take(0x1000, 0x1000, event(2));
+  book.take(0x1000, 0, event(3));
+  assertEquals(left(book), [[0x1000, 0x2000, 2]]);
+});

@@ -19,6 +19,7 @@ import {
   iovaFreeTold,
   mapTold,
   poolFullTold,
+  tableRefusalTold,
   warningTold,
 } from "./mapping_told.ts";
 import {
@@ -62,6 +63,7 @@ const TELLERS: { readonly [N in EventName]?: (facts: Facts<N>) => Told } = {
   "iova.alloc": iovaAllocTold,
   "iova.alloc_failed": iovaAllocFailedTold,
   "iova.free": iovaFreeTold,
+  "iommu.map_failed": tableRefusalTold,
   "iotlb.sync": iotlbTold,
   "flush_queue.flush": flushTold,
   "swiotlb.full": poolFullTold,

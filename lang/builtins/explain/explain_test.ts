@@ -301,3 +301,56 @@ explain beyond`,
   assertStringIncludes(text, "the process has no memory there, or it is broken");
   assertEquals(text.split("hmm_dma_map_alloc").length, 2, "the other device's map is not told");
 });
+
+/** What `explain` says of a link that fails, in a range of 4 pages whose first two are linked. */
+function refusedLink(machine: string, where: string): string {
+  return sentence(
+    `leaks = allow, checker = off, ${machine} pci { root_port rp0 { endpoint nic { } } }`,
+    `let state = iova_state()
+    assert dma_iova_try_alloc(nic, state, 0, 16KiB)
+    dma_iova_link(nic, state, 0x7000_0000, 0, 8KiB, to_device)
+    let tried = try dma_iova_link(nic, state, 0x7000_0000, ${where}, to_device)
+    explain tried`,
+  );
+}
+
+Deno.test("explain says what a page table has against a link (dma.md 5.1)", () => {
+  const generic = "iommu { mode = strict }";
+  const arm = "iommu { mode = strict, model = arm }";
+  const told = [
+    refusedLink(generic, "8KiB, 0B"),
+    refusedLink(generic, "10KiB, 2KiB"),
+    refusedLink(generic, "4KiB, 4KiB"),
+    refusedLink(generic, "8KiB, 256TiB"),
+    refusedLink(arm, "10KiB, 2KiB"),
+    refusedLink(arm, "4KiB, 4KiB"),
+  ].map((text) => text.match(/the page table refuses: .* #\d+ /)?.[0].replace(/ #\d+ $/, ""));
+  assertEquals(told, [
+    "the page table refuses: EINVAL dma.5.1 0xffff_e000 → 0x7000_0000, 0B: no bytes are no mapping",
+    "the page table refuses: ENXIO dma.5.1 0xffff_e800 → 0x7000_0000, 4KiB: the IO address is not " +
+    "where a page of 4KiB begins",
+    "the page table refuses: EADDRINUSE dma.5.1 0xffff_d000 → 0x7000_0000, 4KiB: something is " +
+    "mapped at these IO addresses already",
+    "the page table refuses: ERANGE dma.5.1 0xffff_e000 → 0x7000_0000, 256TiB: the table has IO " +
+    "addresses up to 0xffff_ffff_ffff, and its entries hold physical ones of 52 bits",
+    "the page table refuses: EINVAL dma.5.1 0xffff_e800 → 0x7000_0000, 4KiB: the IO address is not " +
+    "where a page of 4KiB begins",
+    "the page table refuses: EEXIST dma.5.1 0xffff_d000 → 0x7000_0000, 4KiB: something is mapped " +
+    "at these IO addresses already",
+  ]);
+});
+
+Deno.test("explain of a bounced head says that its slot is not where a page begins (dma.md 3.4)", () => {
+  const text = sentence(
+    "leaks = allow, iommu { mode = strict } swiotlb { at = 0x6000_0000 } " +
+      "pci { root_port rp0 { endpoint nic { untrusted = true } } }",
+    `let state = iova_state()
+    assert dma_iova_try_alloc(nic, state, 0x1000_0600, 8KiB)
+    let tried = try dma_iova_link(nic, state, 0x1000_0600, 0, 8KiB, to_device)
+    explain tried`,
+  );
+  assertStringIncludes(
+    text,
+    "0xffff_c000 → 0x5fff_fa00, 4KiB: the physical address is not where a page of 4KiB begins",
+  );
+});

@@ -274,10 +274,46 @@ function linkReason(facts: Facts, error: string): string {
       return "a part of a page would have to be bounced, which an attribute forbids";
     case "ENOMEM":
       return "there is no memory for the page table, or no bounce buffer";
-    case "EADDRINUSE":
-      return "something is mapped in that place of the range already";
     default:
-      return `the page table refuses: offset ${offset} of the range is not where a page of ${page} ` +
-        "begins";
+      return "the page table refuses";
+  }
+}
+
+/** What a page table refused to write, and what of it stands in the way. @see behaviour/dma.md 5.1 */
+export function tableRefusalTold(facts: Facts<"iommu.map_failed">): Told {
+  return {
+    title: `the page table refuses: ${facts.fields.error}`,
+    why: `${facts.address("iova")} → ${facts.address("phys")}, ${facts.size("size_bytes")}: ${
+      tableReason(facts)
+    }`,
+  };
+}
+
+function tableReason(facts: Facts<"iommu.map_failed">): string {
+  const { iova, phys, size_bytes } = facts.fields;
+  const granule = facts.inputNumber("granule_bytes");
+  const page = facts.inputSize("granule_bytes");
+  switch (facts.fields.error) {
+    case "EADDRINUSE":
+    case "EEXIST":
+      return "something is mapped at these IO addresses already";
+    case "ENOMEM":
+      return "there is no memory for a table";
+    case "ERANGE":
+      return `the table has IO addresses up to ${
+        formatAddress(facts.inputNumber("last_address"))
+      }, and its entries hold physical ones of 52 bits`;
+    default: {
+      const misplaced = [
+        iova % granule === 0 ? "" : "the IO address",
+        phys % granule === 0 ? "" : "the physical address",
+      ].filter((what) => what !== "");
+      if (misplaced.length > 0) {
+        return `${misplaced.join(" and ")} is not where a page of ${page} begins`;
+      }
+      return size_bytes === 0
+        ? "no bytes are no mapping"
+        : "neither reading nor writing is allowed";
+    }
   }
 }
