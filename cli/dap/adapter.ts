@@ -238,14 +238,14 @@ export class Adapter {
     });
   }
 
-  /** Does what makes later answers short, a little at a time. */
-  #prepare(): void {
+  /** Does what makes later answers short, a little at a time: who asks meanwhile is heard in between. */
+  #prepare(quietMs = QUIET_MS): void {
     clearTimeout(this.#idle);
     if (this.#hasEnded) return;
     this.#idle = setTimeout(() => {
       if (this.#hasEnded || this.#isGoing || this.#target === null) return;
-      if (this.target.debuggee.prepare()) this.#prepare();
-    }, QUIET_MS);
+      if (this.target.debuggee.prepare()) this.#prepare(0);
+    }, quietMs);
   }
 
   /** Says that it is over. */

@@ -1,6 +1,6 @@
 /** The names that a place of a run sees: those of its call, and of the machine. */
-import { evaluate, LookError, type Place } from "../../lang/recording/mod.ts";
-import type { Value } from "../../lang/values/value.ts";
+import { namesAt, type Place } from "../../lang/recording/mod.ts";
+import type { Kind } from "../../lang/values/spec.ts";
 import type { KnownNames } from "../repl/describe_name.ts";
 
 export class NamesInSight implements KnownNames {
@@ -11,26 +11,16 @@ export class NamesInSight implements KnownNames {
   }
 
   summary(): ReturnType<KnownNames["summary"]> {
-    return {
-      variables: [...this.#place.variables()],
-      declared: [],
-      machineNames: [...this.world.globals.keys()],
-    };
+    const { machineNames, variables } = this.#names;
+    return { variables: [...variables], declared: [], machineNames: [...machineNames] };
   }
 
-  valueOf(name: string): Value | undefined {
-    const { at, recording } = this.#place;
-    if (!this.#place.variables().some((each) => each.name === name)) return undefined;
-    try {
-      return evaluate(recording, at, name, 0, ({ value }) => value);
-    } catch (error) {
-      if (error instanceof LookError) return undefined;
-      throw error;
-    }
+  kindOf(name: string): Kind | undefined {
+    return this.#names.kinds.get(name);
   }
 
-  get world(): KnownNames["world"] {
+  get #names() {
     const { at, recording } = this.#place;
-    return recording.reruns.look(at, ({ vm }) => ({ globals: new Map(vm.world.globals) }));
+    return namesAt(recording, at);
   }
 }

@@ -6,6 +6,7 @@ import type { WordSpec } from "../../lang/builtins/words.ts";
 import {
   CALL_CONTEXTS,
   type FunctionSpec,
+  type Kind,
   type MethodSpec,
   type ParameterSpec,
   type TypeSpec,
@@ -15,8 +16,7 @@ import { defaultText, keyName, keysNamed, shapeText } from "../../lang/machine/k
 import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
 import { firstSentence, wrappedPairs, wrapText } from "../../lang/text/columns.ts";
 import type { SessionSummary } from "../../lang/run/session_types.ts";
-import type { Value } from "../../lang/values/value.ts";
-import { describeKind, kindOf } from "../../lang/values/kinds.ts";
+import { describeKind } from "../../lang/values/kinds.ts";
 import {
   findField,
   findMethod,
@@ -32,9 +32,8 @@ import { fieldText } from "../../runtime/vocabulary/fields.ts";
 /** What is known by name besides the language: a session's, or what a place of a run sees. */
 export interface KnownNames {
   summary(): Pick<SessionSummary, "declared" | "machineNames" | "variables">;
-  /** What a variable holds; undefined when there is none. */
-  valueOf(name: string): Value | undefined;
-  readonly world: { readonly globals: ReadonlyMap<string, Value> };
+  /** Of what a variable holds, or of what the machine binds to the name; undefined for neither. */
+  kindOf(name: string): Kind | undefined;
 }
 
 export interface Describer {
@@ -244,8 +243,8 @@ function describeKeys(name: string, session: KnownNames, columns: number): strin
 
 /** The type of a variable, or of what the machine binds to a name. */
 export function typeOf(name: string, session: KnownNames): TypeSpec | undefined {
-  const value = session.valueOf(name) ?? session.world.globals.get(name);
-  return value === undefined ? undefined : typeOfKind(kindOf(value), TYPES);
+  const kind = session.kindOf(name);
+  return kind === undefined ? undefined : typeOfKind(kind, TYPES);
 }
 
 function describeFunction(

@@ -20,10 +20,10 @@ import { LookRefused, Raising } from "../vm/control.ts";
 import { ScriptFailure } from "../vm/failure.ts";
 import { lookOnly } from "../vm/look_only.ts";
 import type { Vm } from "../vm/vm.ts";
-import { boundValues, type Seen, type SeenFrame } from "./reruns.ts";
+import { boundValues, type Seen, type SeenFrame } from "./replay.ts";
 
 /** Steps that one look may take: a fraction of a second. */
-const LOOK_STEPS = 20_000_000;
+export const LOOK_STEPS = 20_000_000;
 
 /** A look that has no answer: what is wrong with it, as lines of text. */
 export class LookError extends Error {
@@ -54,8 +54,12 @@ export interface Answer {
 /** An expression, ready to be asked. */
 export interface Question {
   readonly text: string;
-  /** @throws {LookError} When there is no answer, or it would change something. */
-  ask(seen: Seen, frame?: SeenFrame | null): Answer;
+  /**
+   * @param frame The call whose names it sees; the innermost one when left out.
+   * @param steps How many it may take; of a look when left out.
+   * @throws {LookError} When there is no answer, or it would change something.
+   */
+  ask(seen: Seen, frame?: SeenFrame | null, steps?: number): Answer;
 }
 
 /** An expression as code. */
@@ -85,12 +89,17 @@ export class Looker {
     this.registry = parts.registry;
   }
 
+  /** What expressions see at the top level. */
+  get scope(): FileScope {
+    return this.#parts.scope();
+  }
+
   /** An expression of the language, which may ask and change nothing. @throws {LookError} When it is none. */
   question(text: string): Question {
     this.#parse(text);
     return {
       text,
-      ask: (seen, frame = seen.frames()[0] ?? null) => {
+      ask: (seen, frame = seen.frames()[0] ?? null, steps = LOOK_STEPS) => {
         const bound = frame === null ? [] : boundValues(seen, frame);
         const { code, globals } = this.#compile(text, bound.map(({ name }) => name));
         return asked(() => {
@@ -100,7 +109,7 @@ export class Looker {
             if (vm.globals[global] !== undefined) continue;
             throw new LookError(`\`${name}\` has no value there yet`);
           }
-          return lookOnly(vm, LOOK_STEPS, () => {
+          return lookOnly(vm, steps, () => {
             const closure = new Closure(code, [], "look");
             const value = vm.call(closure, bound.map((each) => each.value));
             return this.answer(value, seen);
@@ -162,7 +171,7 @@ export class Looker {
 
   #compile(text: string, names: readonly string[]): Compiled {
     const { compiler, registry, resolution } = this.#parts;
-    const scope = this.#parts.scope();
+    const { scope } = this;
     const known = this.#compiled.get(scope) ?? new Map<string, Compiled>();
     this.#compiled.set(scope, known);
     const key = [text, ...names].join("\n");

@@ -40,7 +40,15 @@ export {
 } from "./places.ts";
 export { comparePositions, type Position, START } from "./position.ts";
 export { prepareLooks } from "./prepare_looks.ts";
-export { evaluate, readMemory, type ShownVariable, variablesAt } from "./questions.ts";
+export {
+  evaluate,
+  namesAt,
+  readMemory,
+  type Said,
+  type SeenNames,
+  type ShownVariable,
+  variablesAt,
+} from "./questions.ts";
 export {
   type KernelFrame,
   type OutputLine,
@@ -50,7 +58,7 @@ export {
   type StartedStatement,
 } from "./recording.ts";
 export { displayName } from "../run/report.ts";
-export { Interrupted } from "./reruns.ts";
+export { Interrupted } from "./replay.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
 export {
   type LoggedLine,

@@ -3,9 +3,9 @@ import { typeAndTarget, typeChain } from "../values/types.ts";
 import { Handle, ListValue, Quantity, RecordValue, type Value } from "../values/value.ts";
 import { LookError } from "./look.ts";
 import type { Position } from "./position.ts";
-import { evaluate } from "./questions.ts";
+import { askValue, sizeOfTexts } from "./questions.ts";
 import type { Recording } from "./recording.ts";
-import { boundValues, type Seen, type SeenFrame } from "./reruns.ts";
+import { boundValues, type Seen, type SeenFrame } from "./replay.ts";
 
 /** A value at a moment, and how much is in it. */
 export interface OpenValue {
@@ -42,13 +42,11 @@ export function openValue(
   expression: string,
   frame = 0,
 ): OpenValue {
-  return evaluate(
-    recording,
-    at,
-    expression,
-    frame,
-    ({ value }, seen) => opened(recording, value, seen),
-  );
+  return askValue(recording, at, expression, frame, {
+    name: "open",
+    then: ({ value }, seen) => opened(recording, value, seen),
+    sizeOf: (open) => sizeOfTexts([open]),
+  });
 }
 
 /** The names that a call of the script sees. @param frame Which call, 0 for the innermost. */
@@ -57,14 +55,18 @@ export function openVariables(
   at: Position,
   frame = 0,
 ): readonly ValuePart[] {
-  return recording.reruns.look(at, (seen) => {
-    const found = seen.frames()[frame];
-    if (found === undefined) return [];
-    return boundValues(seen, found).map(({ name, value }) => ({
-      name,
-      expression: name,
-      ...opened(recording, value, seen),
-    }));
+  return recording.answers.at<readonly ValuePart[]>(at, {
+    key: `open names ${frame}`,
+    ask(seen) {
+      const found = seen.frames()[frame];
+      if (found === undefined) return [];
+      return boundValues(seen, found).map(({ name, value }) => ({
+        name,
+        expression: name,
+        ...opened(recording, value, seen),
+      }));
+    },
+    sizeOf: sizeOfTexts,
   });
 }
 
@@ -82,28 +84,46 @@ export function partsOf(
   frame = 0,
   window: { readonly first: number; readonly count: number } = { first: 0, count: Infinity },
 ): readonly ValuePart[] {
-  return evaluate(recording, at, expression, frame, ({ value }, seen) => {
-    const asked = seen.frames()[frame] ?? null;
-    const within = <T>(all: readonly T[]) => all.slice(window.first, window.first + window.count);
-    const whole = NAME.test(expression) ? expression : `(${expression})`;
-    if (value instanceof ListValue) {
-      return within(value.items).map((item, index) => {
-        const number = window.first + index;
-        const expression = `${whole}[${number}]`;
-        return { name: String(number), expression, ...opened(recording, item, seen) };
-      });
-    }
-    if (value instanceof RecordValue) {
-      return within([...value.entries]).map(([name, entry]) => {
-        const expression = NAME.test(name) ? `${whole}.${name}` : null;
-        return { name, expression, ...opened(recording, entry, seen) };
-      });
-    }
-    return within(fieldNames(value)).map((name) => {
-      const expression = `${whole}.${name}`;
-      return { name, expression, ...fieldOf(recording, expression, seen, asked) };
-    });
+  const { count, first } = window;
+  return askValue<readonly ValuePart[]>(recording, at, expression, frame, {
+    name: `parts ${first} ${count}`,
+    then({ value }, seen) {
+      const asked = seen.frames()[frame] ?? null;
+      const whole = NAME.test(expression) ? expression : `(${expression})`;
+      return namedParts(value, whole, first, count).map((part) => ({
+        name: part.name,
+        expression: part.expression,
+        ...part.value === undefined
+          ? fieldOf(recording, part.expression!, seen, asked)
+          : opened(recording, part.value, seen),
+      }));
+    },
+    sizeOf: sizeOfTexts,
   });
+}
+
+/** What is in a value, by name; without a value where an expression tells it. */
+function namedParts(value: Value, whole: string, first: number, count: number): readonly {
+  readonly name: string;
+  readonly expression: string | null;
+  readonly value?: Value;
+}[] {
+  const within = <T>(all: readonly T[]) => all.slice(first, first + count);
+  if (value instanceof ListValue) {
+    return within(value.items).map((item, index) => ({
+      name: String(first + index),
+      expression: `${whole}[${first + index}]`,
+      value: item,
+    }));
+  }
+  if (value instanceof RecordValue) {
+    return within([...value.entries]).map(([name, entry]) => ({
+      name,
+      expression: NAME.test(name) ? `${whole}.${name}` : null,
+      value: entry,
+    }));
+  }
+  return within(fieldNames(value)).map((name) => ({ name, expression: `${whole}.${name}` }));
 }
 
 function fieldOf(

@@ -1,9 +1,10 @@
 /** What is asked most: values of names, of an expression, and bytes. */
-import type { Answer } from "./look.ts";
-import { LookError } from "./look.ts";
+import { kindOf } from "../values/kinds.ts";
+import type { Kind } from "../values/spec.ts";
+import { type Answer, LookError } from "./look.ts";
 import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
-import { boundValues, type Seen, type SeenFrame } from "./reruns.ts";
+import { boundValues, type Seen } from "./replay.ts";
 
 /** A name with its value at a moment. */
 export interface ShownVariable {
@@ -14,6 +15,17 @@ export interface ShownVariable {
   readonly text: string;
 }
 
+/** What is said of a value, as text. */
+export type Said = Omit<ShownVariable, "name">;
+
+/** The names that a call of the script sees. */
+export interface SeenNames {
+  readonly variables: readonly ShownVariable[];
+  /** Of each variable, and of what the machine binds to a name. */
+  readonly kinds: ReadonlyMap<string, Kind>;
+  readonly machineNames: readonly string[];
+}
+
 /** The most bytes that are read at once. */
 const MOST_BYTES = 2 ** 20;
 
@@ -22,39 +34,81 @@ const MOST_BYTES = 2 ** 20;
  *
  * @param frame Which call, 0 for the innermost.
  */
+export function namesAt(recording: Recording, at: Position, frame = 0): SeenNames {
+  return recording.answers.at(at, {
+    key: `names ${frame}`,
+    ask(seen) {
+      const { globals } = seen.vm.world;
+      const found = seen.frames()[frame];
+      const bound = found === undefined ? [] : boundValues(seen, found);
+      const variables = bound.map(({ name, value }) => {
+        const { kind, text } = recording.looker.answer(value, seen);
+        return { name, kind, text };
+      });
+      const kinds = new Map([...globals].map(([name, value]) => [name, kindOf(value)]));
+      for (const { name, value } of bound) kinds.set(name, kindOf(value));
+      return { variables, kinds, machineNames: [...globals.keys()] };
+    },
+    sizeOf: ({ variables }) => sizeOfTexts(variables),
+  });
+}
+
+/** The names that a call of the script sees, with their values. @param frame Which call, 0 for the innermost. */
 export function variablesAt(
   recording: Recording,
   at: Position,
   frame = 0,
 ): readonly ShownVariable[] {
-  return recording.reruns.look(at, (seen) => {
-    const found = seen.frames()[frame];
-    if (found === undefined) return [];
-    return boundValues(seen, found).map(({ name, value }) => {
-      const { kind, text } = recording.looker.answer(value, seen);
-      return { name, kind, text };
-    });
-  });
+  return namesAt(recording, at, frame).variables;
+}
+
+/** What texts take, in bytes. */
+export function sizeOfTexts(all: readonly Said[]): number {
+  return all.reduce((sum, { text }) => sum + 2 * text.length, 0);
 }
 
 /**
- * What an expression is at a moment.
+ * What an expression is at a moment, as text.
  *
  * @param frame In which call of the script, 0 for the innermost.
- * @param then Gets the value while the machine still stands there, for its parts.
  * @throws {LookError} When it is no expression, has no value there, or would change something.
  */
-export function evaluate<T = Answer>(
+export function evaluate(recording: Recording, at: Position, text: string, frame = 0): Said {
+  return askValue(recording, at, text, frame, {
+    name: "value",
+    then: ({ kind, text }) => ({ kind, text }),
+    sizeOf: (said) => sizeOfTexts([said]),
+  });
+}
+
+/** What is made of the value of an expression while the machine still stands there. */
+export interface Made<T> {
+  /** Tells what is made from everything else that is. */
+  readonly name: string;
+  /** @returns What lasts when the machine goes on. */
+  then(answer: Answer, seen: Seen): T;
+  /** About how many bytes that takes. */
+  sizeOf(made: T): number;
+}
+
+/**
+ * What is made of the value of an expression at a moment.
+ *
+ * @param frame In which call of the script, 0 for the innermost.
+ * @throws {LookError} When it is no expression, has no value there, or would change something.
+ */
+export function askValue<T>(
   recording: Recording,
   at: Position,
   text: string,
-  frame = 0,
-  then: (answer: Answer, seen: Seen) => T = (answer) => answer as T,
+  frame: number,
+  { name, sizeOf, then }: Made<T>,
 ): T {
   const question = recording.looker.question(text);
-  return recording.reruns.look(at, (seen) => {
-    const found: SeenFrame | null = seen.frames()[frame] ?? null;
-    return then(question.ask(seen, found), seen);
+  return recording.answers.at(at, {
+    key: `${name} ${frame} ${text}`,
+    ask: (seen, steps) => then(question.ask(seen, seen.frames()[frame] ?? null, steps), seen),
+    sizeOf,
   });
 }
 
@@ -72,14 +126,20 @@ export function readMemory(
   if (!(sizeBytes >= 0 && sizeBytes <= MOST_BYTES)) {
     throw new LookError(`Cannot read ${sizeBytes} bytes`, `from 0 to ${MOST_BYTES} at once`);
   }
-  return recording.reruns.look(at, ({ vm }) => {
-    const into = new Uint8Array(sizeBytes);
-    try {
-      vm.world.readMemory(phys, into);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new LookError(`There is no memory from 0x${phys.toString(16)} on`);
-    }
-    return into;
+  const bytes = recording.answers.at(at, {
+    key: `bytes ${phys} ${sizeBytes}`,
+    ask({ vm }) {
+      const into = new Uint8Array(sizeBytes);
+      try {
+        vm.world.readMemory(phys, into);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        throw new LookError(`There is no memory from 0x${phys.toString(16)} on`);
+      }
+      return into;
+    },
+    sizeOf: ({ length }) => length,
   });
+  // They are the caller's, who may write to them.
+  return bytes.slice();
 }

@@ -13,6 +13,7 @@ import type { StatementLog } from "../../runtime/recording/statement_log.ts";
 import type { FailureReport } from "../run/report.ts";
 import { type Span, spanText } from "../source.ts";
 import type { Code, FunctionCode, MarkedStatement } from "../vm/code.ts";
+import { Answers } from "./answers.ts";
 import { innermostFunction } from "./functions.ts";
 import type { Looker } from "./look.ts";
 import { comparePositions, type Position, START } from "./position.ts";
@@ -86,6 +87,8 @@ export class Recording {
   readonly machine: MachineRecording;
   readonly reruns: Reruns;
   readonly looker: Looker;
+  /** What was asked of the machine at some place. */
+  readonly answers: Answers;
   /** What ended the run; null while it goes on, and when everything held. */
   failure: FailureReport | null = null;
 
@@ -98,6 +101,7 @@ export class Recording {
     this.output = output;
     this.reruns = reruns;
     this.looker = looker;
+    this.answers = new Answers(reruns, () => looker.scope);
   }
 
   /** The end: the next statement would start there. */

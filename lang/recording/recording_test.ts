@@ -9,7 +9,8 @@ import { openRun, recordRun, runsOf } from "./open.ts";
 import { atLine, atOutput, atTime, momentBefore, nextMoment } from "./places.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 import type { Recording } from "./recording.ts";
-import { Interrupted, Reruns, type Seen } from "./reruns.ts";
+import { Interrupted, type Seen } from "./replay.ts";
+import { Reruns } from "./reruns.ts";
 import { rewind, until } from "./search.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import { Stops } from "./stops.ts";
@@ -205,24 +206,44 @@ Deno.test("machines wait at even distances and close before a place, and are rep
   };
   // One stretch at a time, until all are there.
   for (let turn = 0; !spread(); turn++) assert(turn < 60);
-  // The one close before the place is the one of the middle.
-  assertEquals(waiting.parked, 5);
+  // Three close before the place, of which one is that of the middle.
+  assertEquals(waiting.parked, 7);
   const before = reruns;
   const question = recording.looker.question("n");
-  for (const back of [1, 2]) {
-    const at = recording.atStatement(1500 - back);
+  for (const further of [1, 2]) {
+    const at = recording.atStatement(1500 + further);
     assertEquals(
       waiting.look(at, (seen) => question.ask(seen).text),
       new Reruns(known, start).look(at, (seen) => question.ask(seen).text),
     );
   }
-  // Both came from machines that waited; what they left is filled again, once.
+  // Both came from machines that waited close by; what they left is filled again, once.
   assertEquals(reruns, before);
   while (!spread());
   const filled = reruns;
   assert(filled > before);
   assert(spread());
   assertEquals(reruns, filled);
+});
+
+Deno.test("where not all machines have room fewer wait, and preparing comes to an end", () => {
+  // Bytes that are written take room in each machine.
+  const recording = recorded(
+    "let large = buffer(size: 8MiB, fill: counting)\nlet n = 0\nrepeat 3000 { n += 1 }\n",
+  );
+  const { known, start } = recording.reruns;
+  for (const near of [null, recording.atStatement(1500)]) {
+    const waiting = new Reruns(known, start);
+    const spread = () => {
+      let stretches = 0;
+      return waiting.spread(recording.last, 24, () => stretches++ < 1, near);
+    };
+    for (let turn = 0; !spread(); turn++) assert(turn < 200);
+    assert(waiting.parked >= 4 && waiting.parked < 8, `${waiting.parked}`);
+    const { stretches } = waiting;
+    assert(spread());
+    assertEquals(waiting.stretches, stretches);
+  }
 });
 
 Deno.test("a search goes both ways, to where an expression changes", () => {

@@ -1,239 +1,32 @@
 /**
- * The same run again, for what only the real machine can answer.
- *
- * A machine is never copied: it would need a line for each of its parts. Since a run is the same
- * each time, it is done again up to the moment asked about, which the machine answers at that very
- * event or statement. After that it goes on to its next statement and is parked there, for the next
- * question about a later moment.
+ * The same run again, for what only the real machine can answer: machines are parked along the run,
+ * and the nearest one goes on to the moment that is asked about.
  */
-import type { EventLog } from "../../runtime/recording/event_log.ts";
-import type { StatementLog } from "../../runtime/recording/statement_log.ts";
-import type { BoundName, Code } from "../vm/code.ts";
-import { FRAME_NUMBERS } from "../vm/loop.ts";
 import { type HostWatch, RunWatch } from "../vm/run_watch.ts";
-import type { MarkListener } from "../vm/control.ts";
 import type { Vm } from "../vm/vm.ts";
-import { comparePositions, type Position, START } from "./position.ts";
-
-/** A run that is done again. */
-export interface Rerun {
-  /** Goes on. @returns False when it is over: else it was paused, where a statement starts or between activities. */
-  resume(): boolean;
-}
-
-/**
- * Prepares the run once more, on a new machine.
- * @param onVm Gets the VM when the machine is ready and nothing has run on it.
- */
-export type StartRerun = (onVm: (vm: Vm) => void) => Rerun;
-
-/** Asks the machine at a moment. @returns The next moment to ask at, no earlier one; null for none. */
-export type Ask = (seen: Seen) => Position | null;
-
-/** The machine at a moment. It may be looked at, and not changed. */
-export interface Seen {
-  readonly vm: Vm;
-  readonly at: Position;
-  /** Calls of the script that run, the innermost first. */
-  frames(): readonly SeenFrame[];
-}
-
-/** A call of the script, with the values of its names. */
-export interface SeenFrame {
-  /** Its statement in `Code.statements`. */
-  readonly statement: number;
-  /** Where its values begin on the stack. */
-  readonly fp: number;
-}
-
-/** A search or a look was given up because somebody asked for it. */
-export class Interrupted extends Error {
-  override readonly name = "Interrupted";
-}
+import { comparePositions, type Position } from "./position.ts";
+import {
+  type Ask,
+  type KnownRun,
+  Replay,
+  type Rerun,
+  type Seen,
+  type StartRerun,
+} from "./replay.ts";
+import { neededMachines, nextErrand, type WaitingPlan } from "./waiting_plan.ts";
 
 /** What machines that are parked may take: the ones left are spread over the run. */
 const MOST_PARKED = 32;
 const PARKED_BYTES = 64 * 2 ** 20;
-/** What a machine takes beside what its budget counts. */
-const MACHINE_BYTES = 2 ** 19;
-/** Instead of the number of a function of the script's. */
-const FOREIGN = -1;
-/** What its values may count for: what a run was charged for is more than what it still holds. */
-const VALUE_BYTES = 2 ** 20;
 
 /** A search is ended by somebody, and by nothing else. */
 const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
 
-/** The events and statements that the run is known to come to. */
-export interface KnownRun {
-  readonly code: Code;
-  readonly log: EventLog;
-  readonly statements: StatementLog;
-}
-
-/** One machine that does the run again. */
-class Replay implements MarkListener, Seen {
-  at: Position = START;
-  /** It stands where a statement starts, and not behind the activity of an event. */
-  isAtStart = false;
-  isOver = false;
-  readonly #known: KnownRun;
-  readonly #start: StartRerun;
-  #vm: Vm | null = null;
-  #rerun: Rerun | null = null;
-  #ask: Ask = () => null;
-  #target: Position | null = null;
-  #error: unknown = null;
-  /** The number of the last event before the last statement started. */
-  #startedSeq = 0;
-  /** The statement that each call has come to, the outermost first. */
-  readonly #frames: {
-    statement: number;
-    fp: number;
-    /** Calls that ran: of the script, of other code in between, and both. */
-    calls: number;
-    depth: number;
-    foreignDepth: number;
-    /** Its function; {@linkcode FOREIGN} for what is no script's. */
-    code: number;
-  }[] = [];
-
-  constructor(known: KnownRun, start: StartRerun) {
-    this.#known = known;
-    this.#start = start;
-  }
-
-  get vm(): Vm {
-    return this.#vm!;
-  }
-
-  get hostBytes(): number {
-    const { heldBytes, valueBytes } = this.vm.world.budget;
-    return MACHINE_BYTES + heldBytes + Math.min(valueBytes, VALUE_BYTES);
-  }
-
-  /** Goes to a moment that is not before where it is, asks there, and at the moments that it is told. */
-  visit(target: Position, watch: RunWatch | null, ask: Ask): void {
-    this.#ask = ask;
-    this.#error = null;
-    this.#aim(target);
-    if (this.#rerun === null) this.#rerun = this.#start((vm) => this.#begin(vm, watch));
-    else {
-      this.vm.watch = watch;
-      if (comparePositions(this.at, target) === 0) {
-        this.#reach();
-        if (this.#target === null) return this.#done();
-      }
-    }
-    do {
-      this.isAtStart = false;
-      this.isOver = !this.#rerun.resume();
-      // An activity may have ended after the event that was waited for.
-      this.at = { seq: this.vm.world.stream.seq, statement: this.at.statement };
-    } while (this.#target !== null && !this.isOver);
-    if (this.#target !== null && this.#isEnd(this.#target)) {
-      this.at = this.#target;
-      const [outermost] = this.#frames;
-      if (outermost !== undefined) keepOutermost(this.vm, outermost.code);
-      this.#reach();
-    }
-    if (this.#target === null) return this.#done();
-    if (watch?.host.interrupted() === true) throw new Interrupted("Interrupted");
-    throw new Error(`The run did not come to event ${target.seq} when it was done again`);
-  }
-
-  /** Nothing more happens there, and no statement starts. */
-  #isEnd({ seq, statement }: Position): boolean {
-    const { log, statements } = this.#known;
-    return seq === log.count && statement > statements.count;
-  }
-
-  #done(): void {
-    if (this.#error !== null) throw this.#error;
-  }
-
-  started(statement: number): boolean {
-    const { vm } = this;
-    const { depth, following: { calls, foreignDepth }, fp } = vm;
-    const frames = this.#frames;
-    while (frames.length > 0 && frames.at(-1)!.calls >= calls) frames.pop();
-    const isForeign = vm.code.statements[statement]!.foreign !== undefined;
-    const code = isForeign ? FOREIGN : functionAt(vm, depth);
-    frames.push({ statement, fp, calls, depth, foreignDepth, code });
-    const { seq } = vm.world.stream;
-    if (!this.#known.statements.isNoted(this.at.statement, this.#startedSeq, seq)) return false;
-    this.#startedSeq = seq;
-    this.at = { seq, statement: this.at.statement + 1 };
-    const target = this.#target;
-    if (target !== null && target.statement === this.at.statement && target.seq === seq) {
-      this.#reach();
-    }
-    this.isAtStart = this.#target === null && !isForeign;
-    return this.isAtStart;
-  }
-
-  /** Lets the machine go. */
-  released(): { readonly vm: Vm; readonly rerun: Rerun } {
-    const { vm } = this;
-    vm.marks = null;
-    vm.world.wakeAt(0, () => {});
-    return { vm, rerun: this.#rerun! };
-  }
-
-  frames(): readonly SeenFrame[] {
-    const { vm } = this;
-    if (this.isOver) return this.#frames.slice(0, 1);
-    return this.#frames.filter(({ code, depth, foreignDepth }) =>
-      code === FOREIGN
-        ? foreignDepth <= vm.following.foreignDepth
-        : depth <= vm.depth && functionAt(vm, depth) === code
-    ).reverse();
-  }
-
-  #begin(vm: Vm, watch: RunWatch | null): void {
-    this.#vm = vm;
-    vm.marks = this;
-    vm.watch = watch;
-    vm.world.readEventsFrom(this.#known.log);
-    if (this.#target !== null && comparePositions(this.#target, START) === 0) this.#reach();
-    else this.#wake();
-  }
-
-  /** An answer's error must not go through the machine: it would look like one of the run's own. */
-  #reach(): void {
-    try {
-      let next = this.#ask(this);
-      while (next !== null && comparePositions(next, this.at) === 0) next = this.#ask(this);
-      this.#aim(next);
-    } catch (error) {
-      this.#error = error;
-      this.#aim(null);
-    }
-  }
-
-  #aim(target: Position | null): void {
-    this.#target = target;
-    if (this.#vm !== null) this.#wake();
-  }
-
-  /** Events are waited for where no statement starts. */
-  #wake(): void {
-    const target = this.#target;
-    const { stream } = this.vm.world;
-    if (target === null || target.seq <= stream.seq) return this.vm.world.wakeAt(0, () => {});
-    const { statements } = this.#known;
-    const starts = this.#isEnd(target) ||
-      target.statement > 0 && statements.seqAt(target.statement) === target.seq;
-    if (starts) return this.vm.world.wakeAt(0, () => {});
-    this.vm.world.wakeAt(target.seq, () => {
-      this.at = { seq: target.seq, statement: this.at.statement };
-      this.#reach();
-    });
-  }
-}
-
-/** How much closer a machine waits before where somebody stands than along the run. */
+/** How much closer machines wait before where somebody stands than along the run, and how many do. */
 const CLOSER = 16;
+const NEAR_MACHINES = 3;
+/** What is gone in one stretch: some milliseconds. */
+const STRETCH_WAY = 8192;
 
 /** A machine on its way to a statement. */
 interface UnderWay {
@@ -257,6 +50,9 @@ export class Reruns {
     this.watch = host === null ? null : new RunWatch(host, NO_LIMITS);
   }
 
+  /** How many machines went where something was asked. */
+  visits = 0;
+
   /** How many machines are parked. */
   get parked(): number {
     return this.#parked.length;
@@ -270,10 +66,17 @@ export class Reruns {
   visit(target: Position, ask: Ask): void {
     if (this.#askLive(target, ask)) return;
     // What is asked may make room: one more is tried.
-    this.#mostPlaces++;
+    this.#mostMachines++;
+    this.visits++;
     const replay = this.#take(target);
     replay.visit(target, this.watch, ask);
     this.#park(replay);
+  }
+
+  /** Whether the machine that stands at the end of the run stands at a moment. */
+  standsAt(target: Position): boolean {
+    const seen = this.live?.() ?? null;
+    return seen !== null && comparePositions(seen.at, target) === 0;
   }
 
   /** The last moment is asked of the machine that stands there. */
@@ -299,8 +102,9 @@ export class Reruns {
    * that looks have taken elsewhere are replaced.
    *
    * @param last The last moment of the run.
-   * @param goesOn Asked before each stretch, which is as long as the distance between two.
-   * @param near Where somebody stands: one waits close before it, for the next step back; null for nobody.
+   * @param goesOn Asked before each stretch, which takes some milliseconds.
+   * @param near Where somebody stands: some wait close before it, for looks there and the next step back;
+   *   null for nobody.
    * @returns Whether there is one at every place.
    */
   spread(
@@ -310,54 +114,102 @@ export class Reruns {
     near: Position | null = null,
   ): boolean {
     while (goesOn()) {
-      const distance = last.statement / (Math.min(places, this.#mostPlaces) + 1);
-      this.#underWay ??= this.#missingNear(near, distance) ?? this.#missing(last, distance);
+      this.#plan = this.#planFor(last, places, near);
+      this.#underWay ??= this.#nextUnderWay(this.#plan);
       if (this.#underWay === null) return true;
-      const { replay, statement } = this.#underWay;
-      const next = Math.min(statement, replay.at.statement + Math.ceil(distance / 2));
-      replay.visit(this.#atStatement(next), this.watch, () => null);
-      if (next < statement) continue;
-      this.#underWay = null;
-      // Where there is no room for so many there are to be fewer, or one would drop the other for ever.
-      if (!this.#park(replay)) {
-        this.#mostPlaces = Math.min(this.#mostPlaces, this.#parked.length) - 1;
-      }
+      if (this.#stretch(this.#underWay)) this.#underWay = null;
     }
     return false;
   }
 
+  /** @returns Whether the machine is where it is to wait, and was parked. */
+  #stretch({ replay, statement }: UnderWay): boolean {
+    const reached = this.#statementAt(wayOf(replay.at) + STRETCH_WAY);
+    const next = Math.min(statement, Math.max(replay.at.statement + 1, reached));
+    if (next > replay.at.statement) {
+      replay.visit(this.#atStatement(next), this.watch, () => null);
+      this.stretches++;
+    }
+    if (replay.at.statement < statement && !replay.isOver) return false;
+    this.#lands.set(statement, replay.isOver ? Infinity : wayOf(replay.at));
+    // Where there is no room for so many there are to be fewer, or one would drop the other for ever.
+    if (!this.#park(replay)) {
+      this.#mostMachines = Math.min(this.#mostMachines, this.#parked.length) - 1;
+    }
+    return true;
+  }
+
+  /** Stretches that were gone to where machines wait. */
+  stretches = 0;
+  /** Where machines are to wait, as was last said. */
+  #plan: WaitingPlan | null = null;
   /** The machine on its way to where none waits. */
   #underWay: UnderWay | null = null;
-  /** There is room for so many at even distances, as far as is known. */
-  #mostPlaces = Infinity;
+  /** There is room for so many where they are to wait, as far as is known. */
+  #mostMachines = Infinity;
+  /** The way to where a machine stops that is to go to a statement: in the midst of C none does. */
+  readonly #lands = new Map<number, number>();
+  /** The statements to go to, by the ways to where that leads. */
+  #statements: ReadonlyMap<number, number> = new Map();
 
-  /** A machine for close before a place, from the nearest one before; null when one waits there. */
-  #missingNear(near: Position | null, distance: number): UnderWay | null {
+  #planFor(last: Position, most: number, near: Position | null): WaitingPlan {
+    const nearCount = near === null
+      ? 0
+      : Math.min(NEAR_MACHINES, Math.ceil(this.#mostMachines / (MOST_PARKED / NEAR_MACHINES)));
+    const count = Math.max(0, Math.min(most, this.#mostMachines - nearCount));
+    const distance = wayOf(last) / (count + 1);
+    const statements = new Map<number, number>();
+    for (let place = 1; place <= count; place++) this.#addPlace(statements, place * distance);
+    const places = [...statements.keys()];
     const close = distance / CLOSER;
-    if (near === null || near.statement <= close + 1) return null;
-    const latest = this.#before(this.#atStatement(near.statement - 1));
-    if (latest >= 0 && this.#parked[latest]!.at.statement >= near.statement - 2 * close - 1) {
-      return null;
+    const way = nearCount === 0 ? null : this.#addPlace(statements, wayOf(near!) - close);
+    this.#statements = statements;
+    const end = near === null ? 0 : wayOf(near);
+    return {
+      places,
+      slack: distance / 2,
+      near: way === null || way >= end ? null : { way, slack: close, end, count: nearCount },
+    };
+  }
+
+  /** @returns The way to where a machine waits that has gone about so far; null for nowhere. */
+  #addPlace(statements: Map<number, number>, about: number): number | null {
+    const statement = this.#statementAt(about);
+    if (statement < 1) return null;
+    const way = this.#lands.get(statement) ?? wayOf(this.#atStatement(statement));
+    if (way === Infinity) return null;
+    statements.set(way, statement);
+    return way;
+  }
+
+  #nextUnderWay(plan: WaitingPlan): UnderWay | null {
+    const errand = nextErrand(this.#ways(), plan);
+    if (errand === null) return null;
+    const replay = errand.from === null
+      ? new Replay(this.known, this.start)
+      : this.#parked.splice(errand.from, 1)[0]!;
+    return { replay, statement: this.#statements.get(errand.to)! };
+  }
+
+  #ways(): readonly number[] {
+    return this.#parked.map(({ at }) => wayOf(at));
+  }
+
+  /** The last statement that has started after so long a way; 0 for none. */
+  #statementAt(way: number): number {
+    const { statements } = this.known;
+    let low = 0;
+    let high = statements.count;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (wayOf(this.#atStatement(middle)) <= way) low = middle;
+      else high = middle - 1;
     }
-    const statement = Math.floor(near.statement - close);
-    return { replay: this.#take(this.#atStatement(statement)), statement };
+    return low;
   }
 
   #atStatement(statement: number): Position {
     return { seq: this.known.statements.seqAt(statement), statement };
-  }
-
-  /** A machine for the first place that has none before it for half a distance; null for no such. */
-  #missing(last: Position, distance: number): UnderWay | null {
-    for (let place = 1; place * distance < last.statement; place++) {
-      const statement = Math.floor(place * distance);
-      if (statement < 1) continue;
-      const before = this.#before(this.#atStatement(statement));
-      const from = before < 0 ? 0 : this.#parked[before]!.at.statement;
-      if (statement - from < distance / 2) continue;
-      return { replay: new Replay(this.known, this.start), statement };
-    }
-    return null;
   }
 
   /** The parked machine with the shortest way to a moment; a new one when none is before it. */
@@ -386,15 +238,14 @@ export class Reruns {
     return replay.released();
   }
 
-  /** @returns Whether there was room for all. */
+  /** @returns Whether there was room for all that wait where they are to. */
   #park(replay: Replay): boolean {
     if (replay.isOver) return true;
     const after = this.#parked.findIndex(({ at }) => comparePositions(at, replay.at) > 0);
     this.#parked.splice(after < 0 ? this.#parked.length : after, 0, replay);
     let hasRoom = true;
     while (this.#parked.length > MOST_PARKED || this.#tooLarge()) {
-      this.#drop();
-      hasRoom = false;
+      if (this.#drop()) hasRoom = false;
     }
     return hasRoom;
   }
@@ -404,40 +255,25 @@ export class Reruns {
     return this.#parked.reduce((sum, { hostBytes }) => sum + hostBytes, 0) > PARKED_BYTES;
   }
 
-  /** Drops the machine that is nearest behind another one: it spares the shortest way. */
-  #drop(): void {
-    let nearest = 0;
-    let shortest = Infinity;
-    this.#parked.forEach(({ at }, index) => {
-      const from = index === 0 ? START : this.#parked[index - 1]!.at;
-      const way = at.seq - from.seq;
-      if (way < shortest) [nearest, shortest] = [index, way];
-    });
-    this.#parked.splice(nearest, 1);
+  /**
+   * Drops the machine that is nearest behind another one: it spares the shortest way. One that waits
+   * where it is to goes last.
+   * @returns Whether it was such a one.
+   */
+  #drop(): boolean {
+    const ways = this.#ways();
+    const needed = this.#plan === null ? null : neededMachines(ways, this.#plan);
+    const mayGo = needed === null || needed.size === ways.length
+      ? [...ways.keys()]
+      : [...ways.keys()].filter((index) => !needed.has(index));
+    const spared = (index: number) => ways[index]! - (index === 0 ? 0 : ways[index - 1]!);
+    const dropped = mayGo.reduce((one, other) => spared(other) < spared(one) ? other : one);
+    this.#parked.splice(dropped, 1);
+    return needed?.has(dropped) ?? false;
   }
 }
 
-/** What the outermost code of a run that is over has bound stands on the stack: it is not written over. */
-export function keepOutermost(vm: Vm, functionIndex: number): void {
-  const { operands, slots } = vm.code.functions[functionIndex]!;
-  vm.fp = 0;
-  vm.sp = slots + operands;
-}
-
-/** The function of a running call, counted from 1. */
-function functionAt({ frames }: Vm, depth: number): number {
-  return frames[FRAME_NUMBERS * (depth - 1) + 2]!;
-}
-
-/** Names with their values in a call of the script, an inner one instead of an outer. */
-export function boundValues(
-  { vm }: Seen,
-  { fp, statement }: SeenFrame,
-): readonly (BoundName & { readonly value: Vm["result"] })[] {
-  const names = new Map<string, BoundName>();
-  for (const each of vm.code.statements[statement]!.variables) names.set(each.name, each);
-  return [...names.values()].map((each) => ({
-    ...each,
-    value: vm.stack[fp + each.slot] ?? null,
-  }));
+/** How far a moment is from the beginning: events and statements take time alike. */
+function wayOf({ seq, statement }: Position): number {
+  return seq + statement;
 }

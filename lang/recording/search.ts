@@ -5,8 +5,9 @@
 import { LookError, type Question } from "./look.ts";
 import { momentBefore, nextMoment } from "./places.ts";
 import { comparePositions, type Position, START } from "./position.ts";
+import { evaluate } from "./questions.ts";
 import type { Recording } from "./recording.ts";
-import type { Seen } from "./reruns.ts";
+import type { Seen } from "./replay.ts";
 
 /** Moments of the first stretch that is searched backwards. */
 const FIRST_MOMENTS = 1024;
@@ -61,7 +62,7 @@ export function rewind(
   question: Question,
 ): ExpressionChange | null {
   // Who asks for what there is not is told so, and not that it never changed.
-  recording.reruns.look(from, (seen) => question.ask(seen).text);
+  evaluate(recording, from, question.text);
   return lastChangeOf(recording, from, (seen) => tell(question, seen));
 }
 

@@ -12,7 +12,7 @@ import { nextMoment } from "./places.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 import { readMemory } from "./questions.ts";
 import type { Recording } from "./recording.ts";
-import type { Seen } from "./reruns.ts";
+import type { Seen } from "./replay.ts";
 import { lastChangeOf, rewind } from "./search.ts";
 
 /** A thing that somebody can ask about. */

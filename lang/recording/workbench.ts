@@ -17,7 +17,7 @@ import type { Place } from "./cursor.ts";
 import { LookError } from "./look.ts";
 import { move, type Moved, type Step } from "./moves.ts";
 import { comparePositions, type Position } from "./position.ts";
-import { evaluate, type ShownVariable } from "./questions.ts";
+import type { ShownVariable } from "./questions.ts";
 import type { Recording } from "./recording.ts";
 import { Stops } from "./stops.ts";
 
@@ -161,7 +161,9 @@ export class Workbench implements Place {
   #look(text: string): WorkResult | null {
     if (this.#past === null || !isExpression(text)) return null;
     try {
-      const shown = evaluate(this.recording, this.#past, text);
+      const { looker, reruns } = this.recording;
+      const question = looker.question(text);
+      const shown = reruns.look(this.#past, (seen) => question.ask(seen));
       return { ...NOTHING, values: shown.value === null ? [] : [shown] };
     } catch (error) {
       // What is wrong is told by the session, and what would change something begins a branch.

@@ -9,6 +9,8 @@ import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { SourceFile } from "../source.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
 import type { Runs } from "../vm/branches.ts";
+import { kindOf } from "../values/kinds.ts";
+import type { Kind } from "../values/spec.ts";
 import type { Value } from "../values/value.ts";
 import type { Vm } from "../vm/vm.ts";
 import { brokenOff, compileTest, type TestEntry, testVariants } from "./program.ts";
@@ -201,6 +203,15 @@ export class Session {
    */
   valueOf(name: string): Value | undefined {
     return this.#state.valueOf(name);
+  }
+
+  /**
+   * Of what a variable holds, or of what the machine binds to the name; undefined for neither.
+   * @internal
+   */
+  kindOf(name: string): Kind | undefined {
+    const value = this.valueOf(name) ?? this.world.globals.get(name);
+    return value === undefined ? undefined : kindOf(value);
   }
 
   /**

@@ -1,0 +1,107 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { BUILTINS } from "../builtins/mod.ts";
+import { loadProgram } from "../run/program.ts";
+import { memoryFiles } from "../syntax/load_files.ts";
+import { SourceFile } from "../source.ts";
+import { LookError } from "./look.ts";
+import { recordRun, runsOf } from "./open.ts";
+import { openValue, openVariables, partsOf } from "./parts.ts";
+import type { Position } from "./position.ts";
+import { evaluate, readMemory, variablesAt } from "./questions.ts";
+import type { Recording } from "./recording.ts";
+import { Reruns } from "./reruns.ts";
+
+const SOURCE = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd {} } } }
+
+let page = alloc_pages(1)
+let sizes = [4KiB, 8KiB]
+fn slow(n) {
+  let sum = 0
+  for turn in 0..n { sum += turn }
+  return sum
+}
+for turn in 0..40 {
+  let mapping = dma_map_phys(ssd, page.phys, 4KiB, to_device)
+  dma_unmap_phys(ssd, mapping, 4KiB, to_device)
+}
+`;
+
+function recorded(): Recording {
+  const { program } = loadProgram(
+    new SourceFile("lab.dma", SOURCE),
+    memoryFiles({}),
+    BUILTINS,
+    true,
+  );
+  return recordRun(program!, runsOf(program!)[0]!);
+}
+
+/** Moments after events in the midst of statements, from where a machine cannot answer twice. */
+function places(recording: Recording): readonly Position[] {
+  return [60, 200, 130, 300].map((seq) => recording.afterEvent(seq));
+}
+
+/** All that somebody may want to see of a moment. */
+function askAll(recording: Recording, at: Position): unknown {
+  return [
+    openVariables(recording, at),
+    variablesAt(recording, at),
+    evaluate(recording, at, "iommu.live_mappings"),
+    openValue(recording, at, "page"),
+    partsOf(recording, at, "page"),
+    partsOf(recording, at, "sizes"),
+    [...readMemory(recording, at, 0x4000_0000, 16)],
+  ];
+}
+
+Deno.test("what is asked at one place is asked along at the next: one machine answers all of it", () => {
+  const recording = recorded();
+  const { known, start } = recording.reruns;
+  const visits = places(recording).map((at) => {
+    const before = recording.reruns.visits;
+    const told = askAll(recording, at);
+    // Once more, and nobody is asked.
+    const after = recording.reruns.visits;
+    assertEquals(askAll(recording, at), told);
+    assertEquals(recording.reruns.visits, after);
+    // Nothing was asked before of a fresh one.
+    const fresh = recorded();
+    assertEquals(askAll(fresh, at), told);
+    assert(new Reruns(known, start).look(at, (seen) => seen.at.seq === at.seq));
+    return after - before;
+  });
+  assertEquals(visits, [7, 1, 1, 1]);
+});
+
+Deno.test("what nobody has wanted at some places is asked along no more", () => {
+  const recording = recorded();
+  const visitsOf = (seq: number, text: string) => {
+    const before = recording.reruns.visits;
+    evaluate(recording, recording.afterEvent(seq), text);
+    return recording.reruns.visits - before;
+  };
+  assertEquals([visitsOf(50, "page"), visitsOf(50, "sizes")], [1, 1]);
+  // Asked along at 60, 70 and 80, and at 90 once more.
+  for (const seq of [60, 70, 80]) assertEquals(visitsOf(seq, "page"), 1);
+  assertEquals([visitsOf(90, "page"), visitsOf(90, "sizes")], [1, 0]);
+  for (const seq of [60, 100, 110, 120, 130]) visitsOf(seq, "page");
+  assertEquals([visitsOf(140, "page"), visitsOf(140, "sizes")], [1, 1]);
+});
+
+Deno.test("what takes long is asked for only when somebody wants it, and why there is no answer is kept", () => {
+  const recording = recorded();
+  const [one, other] = places(recording) as [Position, Position];
+  const visits = (work: () => void) => {
+    const before = recording.reruns.visits;
+    work();
+    return recording.reruns.visits - before;
+  };
+  const long = (at: Position) => evaluate(recording, at, "slow(5000)").text;
+  const wrong = (at: Position) => assertThrows(() => evaluate(recording, at, "nobody"), LookError);
+  assertEquals(visits(() => assertEquals(long(one), "12497500")), 1);
+  assertEquals(visits(() => assertEquals(long(one), "12497500")), 0);
+  assertEquals(visits(() => wrong(one)), 1);
+  assertEquals(visits(() => wrong(other)), 1);
+  assertEquals(visits(() => assertEquals(long(other), "12497500")), 1);
+  assertEquals(visits(() => wrong(other)), 0);
+});
