@@ -56,6 +56,44 @@ Deno.test("a mapping that has ended is unmapped_early, by the call that ended it
   );
 });
 
+Deno.test("an unmap of less ends the mapping where it was, and leaves the rest within reach", () => {
+  const partOf = (unmap: string, body: string) =>
+    holds(
+      "mode = strict, model = amd",
+      `let m = dma_map_phys(nic, alloc_pages(2), 8KiB, from_device)
+      ${unmap}
+      ${body}`,
+    );
+  const second = partOf(
+    "dma_unmap_phys(nic, m.addr + 4KiB, 4KiB, from_device) warns unmap_unknown",
+    `nic.dma_write(m.addr + 4KiB, bytes"00") faults not_present
+    nic.dma_write(m.addr, bytes"00")
+    let line = fault_log(iommu.faults[0].log)
+    assert line.verdict == unmapped_early and line.after == 0ns and line.mapping == m
+    assert line.culprit == "dma_unmap_phys at script.dma:17:7"
+    assert amd_line("0000:02:00.0", m.addr, "0x0020").verdict == access_allowed
+    explain line
+    explain m.addr + 4KiB
+    explain m.addr`,
+  );
+  assertStringIncludes(second, "└ died   #12       0ns   dma_unmap_phys     script.dma:17:7\nnow ");
+  assertStringIncludes(second, "now      nothing is mapped there\n");
+  assertStringIncludes(second, "┆ lives\nnow      nic reaches physical ");
+  assertEquals(second.includes("or else"), false, second);
+  const first = partOf(
+    "dma_unmap_phys(nic, m, 4KiB, from_device) warns unmap_size",
+    `nic.dma_write(m.addr + 4KiB, bytes"00")
+    nic.dma_write(m.addr, bytes"00") faults not_present
+    assert fault_log(iommu.faults[0].log).verdict == unmapped_early
+    assert amd_line("0000:02:00.0", m.addr + 4KiB, "0x0020").verdict == access_allowed
+    explain m.addr + 4KiB`,
+  );
+  assertStringIncludes(
+    first,
+    "dma_unmap_phys     script.dma:17:7\nnow      nic still reaches physical ",
+  );
+});
+
 Deno.test("the last mapping of an address counts, not an earlier one that is gone too", () => {
   holds(
     "mode = strict",

@@ -14,7 +14,7 @@ import {
 } from "../../runtime/iommu/fault_log/logged_fault.ts";
 import { numberOf, type Word64 } from "../../runtime/iommu/fault_log/word64.ts";
 import type { Run } from "../values/run.ts";
-import { type LedgerEntry, readLedger } from "./ledger.ts";
+import { endAt, type LedgerEntry, readLedger } from "./ledger.ts";
 
 export type FaultVerdict =
   | "never_mapped"
@@ -44,6 +44,8 @@ export interface JudgedFault {
   readonly fault: FaultEvent | null;
   /** The mapping that the verdict is about, or null. */
   readonly mapping: LedgerEntry | null;
+  /** What ended that mapping, at the line's address where it covered that, or null. */
+  readonly ended: MachineEvent | null;
   /** The call that is to blame: its mapping's birth or end, or a range's reservation. */
   readonly culprit: MachineEvent | null;
   /** Beside a mapping that has ended: one that lives and ends or begins near by, or null. */
@@ -83,6 +85,7 @@ export function judgeFault(
     device,
     fault: null,
     mapping: null,
+    ended: null,
     culprit: null,
     neighbour: null,
     offByBytes: null,
@@ -211,12 +214,14 @@ class Judgement {
       .sort((a, b) => a.born.seq - b.born.seq);
     const ours = all.filter(({ device }) => device === this.#device.name);
     const there = ours.filter((entry) => this.#isIn(entry.dma, entry.sizeBytes));
-    const live = there.findLast(({ died }) => died === null);
+    const endOf = (entry: LedgerEntry) => endAt(entry, this.#address, this.#events, this.#run);
+    const live = there.findLast((entry) => endOf(entry) === null);
     if (live !== undefined) return this.#living(found, live);
     const dead = there.at(-1);
     if (dead !== undefined) {
-      const neighbour = this.#beside(found, ours.filter(({ died }) => died === null));
-      return { ...this.#dead(found, dead), neighbour };
+      const neighbours = ours.filter((entry) => entry.died === null && !there.includes(entry));
+      const neighbour = this.#beside(found, neighbours);
+      return { ...this.#dead(found, dead, endOf(dead)!), neighbour };
     }
     return this.#untold(found) ?? this.#reserved(found) ?? this.#beside(found, ours) ??
       this.#elsewhere(found, all, ours);
@@ -237,7 +242,13 @@ class Judgement {
       ? "read"
       : null;
     if (accessCertain && access !== null && access === forbidden) {
-      return { ...found, verdict: "wrong_direction", mapping, culprit: mapping.born };
+      return {
+        ...found,
+        verdict: "wrong_direction",
+        mapping,
+        ended: mapping.died,
+        culprit: mapping.born,
+      };
     }
     const isHidden = this.#own?.fields.reason === "not_present" &&
       this.#device.dma.domain!.cachingMode;
@@ -245,12 +256,13 @@ class Judgement {
       ...found,
       verdict: isHidden ? "not_visible" : "access_allowed",
       mapping,
+      ended: mapping.died,
       culprit: isHidden ? mapping.born : null,
     };
   }
 
-  #dead(found: JudgedFault, mapping: LedgerEntry): JudgedFault {
-    const died = mapping.died!;
+  /** @param died What put it out of reach at the line's address. */
+  #dead(found: JudgedFault, mapping: LedgerEntry, died: MachineEvent): JudgedFault {
     const after = this.#events.filter(({ seq }) => seq > died.seq);
     const staleUses = after.filter((event) => {
       if (event.name !== "iommu.translate" || event.device !== mapping.device) return false;
@@ -269,6 +281,7 @@ class Judgement {
       ...found,
       verdict: isCached ? "still_cached" : "unmapped_early",
       mapping,
+      ended: died,
       culprit: died,
       staleUses,
       forgotten,
@@ -324,7 +337,14 @@ class Judgement {
       const limitBytes = Math.max(mapping.sizeBytes, this.#granuleBytes);
       if (offByBytes > limitBytes || !isBetter(mapping, offByBytes)) continue;
       const verdict = isBehind ? "past_end" : "before_start";
-      best = { ...found, verdict, mapping, culprit: mapping.born, offByBytes };
+      best = {
+        ...found,
+        verdict,
+        mapping,
+        ended: mapping.died,
+        culprit: mapping.born,
+        offByBytes,
+      };
     }
     return best;
   }
@@ -337,7 +357,13 @@ class Judgement {
   ): JudgedFault {
     const byPhys = ours.findLast((entry) => this.#isIn(entry.phys, entry.sizeBytes));
     if (byPhys !== undefined) {
-      return { ...found, verdict: "physical_address", mapping: byPhys, culprit: byPhys.born };
+      return {
+        ...found,
+        verdict: "physical_address",
+        mapping: byPhys,
+        ended: byPhys.died,
+        culprit: byPhys.born,
+      };
     }
     const others = all.findLast((entry) =>
       entry.died === null && this.#isIn(entry.dma, entry.sizeBytes)
@@ -347,12 +373,4 @@ class Judgement {
     }
     return { ...found, verdict: "never_mapped" };
   }
-}
-
-/** The function of the kernel's API that an event is of. */
-export function apiOf(event: MachineEvent): string {
-  const match = /^(?:call|ret)\.(.+)$/.exec(event.name);
-  if (match !== null) return match[1]!;
-  const { api } = event.fields as { readonly api?: unknown };
-  return typeof api === "string" ? api : event.name;
 }

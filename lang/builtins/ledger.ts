@@ -75,6 +75,36 @@ function endMappings(
   return live.filter((entry) => entry.died === null);
 }
 
+/**
+ * What put a mapping's page at an address out of the device's reach; null while it is within. Where
+ * the device is translated each page has an end of its own: an unmap of less than was mapped leaves
+ * the entries of the rest.
+ */
+export function endAt(
+  entry: LedgerEntry,
+  dma: number,
+  events: readonly MachineEvent[],
+  run: Run,
+): MachineEvent | null {
+  if (!throughTable(entry, run)) return entry.died;
+  const after = events.filter(({ device, seq }) => device === entry.device && seq > entry.born.seq);
+  const cleared = after.findIndex((event) =>
+    event.name === "iommu.unmap" && dma >= event.fields.iova &&
+    dma < event.fields.iova + event.fields.unmapped_bytes
+  );
+  if (cleared < 0) return null;
+  // The call tells of itself behind the entries that it has cleared.
+  const next = after.slice(cleared + 1).find(({ name }) =>
+    name === "dma.unmap" || name === "iommu.unmap" || name.startsWith("call.")
+  );
+  return next?.name === "dma.unmap" ? next : entry.died ?? after[cleared]!;
+}
+
+/** Whether the device comes to a mapping by a page table. */
+function throughTable({ device, path }: LedgerEntry, { lab }: Run): boolean {
+  return path !== "bus" && (lab.devices.get(device)?.dma.domain ?? null) !== null;
+}
+
 /** The mappings through which a device could reach an address, oldest first. */
 export function mappingsAt(
   ledger: readonly LedgerEntry[],
@@ -103,6 +133,7 @@ export function explainAddress(
   space: "phys" | "dma",
   address: number,
   run: Run,
+  columns: number = run.columns,
 ): string[] {
   const events = run.recorder.events;
   const found = mappingsAt(readLedger(events), space, address);
@@ -114,21 +145,34 @@ export function explainAddress(
       : [`  as a ${space === "phys" ? "device" : "physical"} address it was mapped`];
     return [`${formatAddress(address)}: no mapping ever covered this ${seenAs}`, ...hint];
   }
-  const live = found.filter((entry) => entry.died === null);
+  const now = found.flatMap((entry) => nowTold(entry, address, space, run));
   return [
     `${formatAddress(address)}, a ${seenAs}: ${formatCount(found.length, "mapping")} so far`,
-    ...found.flatMap((entry) => lifeLines(entry, address, space, events, run)),
-    live.length === 0
-      ? "now      nothing is mapped there"
-      : `now      ${live.map((entry) => pointsTo(entry, address, space)).join(", ")}`,
-  ].map((line) => clip(line, run.columns));
+    ...found.flatMap((entry) => lifeLines(entry, address, space, columns, run)),
+    `now      ${now.length === 0 ? "nothing is mapped there" : now.join(", ")}`,
+  ].map((line) => clip(line, columns));
 }
 
-function pointsTo(entry: LedgerEntry, address: number, space: "phys" | "dma"): string {
-  const offset = address - (space === "phys" ? entry.phys : entry.dma);
-  return space === "dma"
-    ? `${entry.device} reaches physical ${formatAddress(entry.phys + offset)}`
-    : `${entry.device} sees it at ${formatAddress(entry.dma + offset)}`;
+/** Where a mapping leads now, unless the page of the address is out of the device's reach. */
+function nowTold(
+  entry: LedgerEntry,
+  address: number,
+  space: "phys" | "dma",
+  run: Run,
+): readonly string[] {
+  const dma = dmaOf(entry, address, space);
+  if (endAt(entry, dma, run.recorder.events, run) !== null) return [];
+  const still = entry.died === null ? "" : "still ";
+  return [
+    space === "dma"
+      ? `${entry.device} ${still}reaches physical ${formatAddress(entry.phys + dma - entry.dma)}`
+      : `${entry.device} ${still}sees it at ${formatAddress(dma)}`,
+  ];
+}
+
+/** Where the device sees an address that a mapping covers. */
+function dmaOf(entry: LedgerEntry, address: number, space: "phys" | "dma"): number {
+  return entry.dma + (address - (space === "phys" ? entry.phys : entry.dma));
 }
 
 /** A life as a bracket: its birth at the top, its death at the bottom. */
@@ -136,38 +180,40 @@ function lifeLines(
   entry: LedgerEntry,
   address: number,
   space: "phys" | "dma",
-  events: readonly MachineEvent[],
+  columns: number,
   run: Run,
 ): string[] {
-  const dma = entry.dma + (address - (space === "phys" ? entry.phys : entry.dma));
+  const { events } = run.recorder;
+  const dma = dmaOf(entry, address, space);
+  const died = endAt(entry, dma, events, run) ?? entry.died;
   const lines = [
     `┌ ${momentText("born", entry.born, entry.api, run)}`,
     `│        ${formatAddress(entry.phys)} ${formatSize(entry.sizeBytes)} ${entry.dir}, ` +
     `${entry.device} sees ${formatAddress(entry.dma)}, path ${entry.path}`,
-    ...branchLine(entry.born, run),
+    ...branchLine(entry.born, columns),
   ];
-  const last = entry.died?.seq ?? Infinity;
+  const last = died?.seq ?? Infinity;
   let uses = 0;
   for (const event of events) {
     if (event.device !== entry.device) continue;
     if (event.name === "iommu.translate" && covers(event, dma)) {
       if (event.seq >= entry.born.seq && event.seq <= last) uses++;
-    } else if (LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry)) {
+    } else if (LIFE_EVENTS.has(event.name) && covers(event, dma) && near(event, entry.born, died)) {
       const text = `│        #${String(event.seq).padEnd(5)} ${formatEventText(event, 14)}`;
-      lines.push(spread(text, event.why?.rule ?? "", run.columns));
+      lines.push(spread(text, event.why?.rule ?? "", columns));
     }
   }
   if (uses > 0) {
     lines.push(`│ used   ${formatCount(uses, "translated access", "translated accesses")}`);
   }
   lines.push(
-    entry.died === null ? "┆ lives" : `└ ${momentText("died", entry.died, apiOf(entry.died), run)}`,
+    died === null ? "┆ lives" : `└ ${momentText("died", died, apiOf(died), run)}`,
   );
   return lines;
 }
 
 /** Which branch a map took, where there was one to take. */
-function branchLine({ why }: MachineEvent, { columns }: Run): string[] {
+function branchLine({ why }: MachineEvent, columns: number): string[] {
   const branch = why?.inputs.branch;
   if (why === null || typeof branch !== "string") return [];
   return [
@@ -184,17 +230,21 @@ function momentText(what: string, event: MachineEvent, api: string, run: Run): s
     .trimEnd();
 }
 
-function apiOf(event: NonNullable<LedgerEntry["died"]>): string {
-  return event.name === "dma.unmap" ? event.fields.api : event.name.slice("call.".length);
+/** The function of the kernel's API that an event is of. */
+export function apiOf(event: MachineEvent): string {
+  const match = /^(?:call|ret)\.(.+)$/.exec(event.name);
+  if (match !== null) return match[1]!;
+  const { api } = event.fields as { readonly api?: unknown };
+  return typeof api === "string" ? api : event.name;
 }
 
 /** Events of the same call belong to a life although they come just before or after it. */
-function near(event: MachineEvent, entry: LedgerEntry): boolean {
-  if (event.seq >= entry.born.seq && event.seq <= (entry.died?.seq ?? Infinity)) return true;
+function near(event: MachineEvent, born: MachineEvent, died: MachineEvent | null): boolean {
+  if (event.seq >= born.seq && event.seq <= (died?.seq ?? Infinity)) return true;
   const sameCall = (other: MachineEvent | null) =>
     other !== null && other.site === event.site && other.request === event.request &&
     Math.abs(other.seq - event.seq) <= CALL_EVENTS;
-  return sameCall(entry.born) || sameCall(entry.died);
+  return sameCall(born) || sameCall(died);
 }
 
 /** A mapping call causes at most so many events around its `dma.map` or `dma.unmap`. */

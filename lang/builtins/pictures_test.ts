@@ -221,6 +221,17 @@ Deno.test("explain of a mapping tells its birth, its uses and its death, with th
   assert(told.endsWith("nothing is mapped there"), told);
 });
 
+Deno.test("explain iommu tells the life of a fault's address with whole names of rules", () => {
+  const { output } = runScript(`machine { ${MACHINES[0]} }
+    let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
+    dma_unmap_phys(ssd, m, 4KiB, to_device)
+    ssd.dma_read(m.addr, 16) faults not_present
+    explain iommu`);
+  const told = output.join("\n");
+  assert(/^ {2}│ +branch translated +dma\.1\.6$/m.test(told), told);
+  assert(/^ {2}│ +#\d+ +iotlb\.sync .* dma\.5\.2$/m.test(told), told);
+});
+
 Deno.test("explain of a request names the rule that chose the format, with its inputs", () => {
   const { output } = runScript(`machine { ${MACHINES[1]} }
     let io = ssd.read(lba: 0, into: alloc_pages(32, contiguous: false))

@@ -17,8 +17,8 @@ import {
   formatTimeRounded,
 } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
-import { apiOf, type FaultVerdict, type JudgedFault } from "../fault_verdict.ts";
-import type { LedgerEntry } from "../ledger.ts";
+import type { FaultVerdict, JudgedFault } from "../fault_verdict.ts";
+import { apiOf, type LedgerEntry } from "../ledger.ts";
 import { siteText } from "../things/event.ts";
 
 const MAKERS: Readonly<Record<FaultLogFormat, string>> = {
@@ -136,16 +136,15 @@ function momentLines(label: string, event: MachineEvent, text: string): string[]
 }
 
 function mappingLines(mapping: LedgerEntry, judged: JudgedFault, run: Run): string[] {
-  const { fault, forgotten, staleUses } = judged;
-  const { born, died } = mapping;
+  const { ended, fault, forgotten, staleUses } = judged;
   const owner = judged.verdict === "other_device" ? `for ${mapping.device}: ` : "";
   return [
     ...row(
       "  mapping",
       `${owner}${mappingText(mapping)}, physical ${formatAddress(mapping.phys)}`,
     ),
-    ...momentLines("  made", born, callText(born, run)),
-    ...died === null ? [] : momentLines("  ended", died, callText(died, run)),
+    ...momentLines("  made", mapping.born, callText(mapping.born, run)),
+    ...ended === null ? [] : momentLines("  ended", ended, callText(ended, run)),
     ...staleUses === 0 ? [] : row(
       "",
       `${formatCount(staleUses, "access", "accesses")} after that still went through the IOTLB`,
@@ -153,12 +152,12 @@ function mappingLines(mapping: LedgerEntry, judged: JudgedFault, run: Run): stri
     ...forgotten === null ? [] : momentLines("  forgotten", forgotten, "by the IOTLB"),
     ...fault === null
       ? []
-      : momentLines("  fault", fault, died === null ? "" : afterText(died, fault)),
+      : momentLines("  fault", fault, ended === null ? "" : afterText(ended, fault)),
   ];
 }
 
-function afterText(died: MachineEvent, fault: MachineEvent): string {
-  return `${formatDuration(fault.at_ns - died.at_ns)} after the mapping's end`;
+function afterText(ended: MachineEvent, fault: MachineEvent): string {
+  return `${formatDuration(fault.at_ns - ended.at_ns)} after the mapping's end`;
 }
 
 function besideText({ line, offByBytes, verdict }: JudgedFault): string {

@@ -1,6 +1,5 @@
 /** How an IOMMU translates each device, and what its faults were about. */
 import type { Machine } from "../../../runtime/machine.ts";
-import { clip } from "../../text/columns.ts";
 import { formatCount } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { explainAddress } from "../ledger.ts";
@@ -10,6 +9,9 @@ import { factLines } from "./told.ts";
 
 /** Faults that are told of before the rest is only counted. */
 const SHOWN_FAULTS = 4;
+
+/** Where the story of a fault's address begins. */
+const FAULT_INDENT = "  ";
 
 /** The devices, then the newest faults, each with the story of its address. */
 export function iommuStory(machine: Machine, run: Run): string[] {
@@ -31,8 +33,12 @@ function faultLines(run: Run): string[] {
   return [
     ...faults.slice(-SHOWN_FAULTS).flatMap((fault) => [
       ...decisionList([fault], run.columns),
-      ...explainAddress("dma", (fault.fields as { readonly dma: number }).dma, run)
-        .map((line) => clip(`  ${line}`, run.columns)),
+      ...explainAddress(
+        "dma",
+        (fault.fields as { readonly dma: number }).dma,
+        run,
+        run.columns - FAULT_INDENT.length,
+      ).map((line) => FAULT_INDENT + line),
     ]),
     ...rest > 0 ? [`  ⋮ ${formatCount(rest, "fault")} before`] : [],
   ];

@@ -6,7 +6,8 @@ import { formatWord64, numberOf } from "../../../runtime/iommu/fault_log/word64.
 import type { Run } from "../../values/run.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import { accessText, faultStory, loggedFaultLines } from "../explain/fault_story.ts";
-import { apiOf, judgeFault } from "../fault_verdict.ts";
+import { judgeFault } from "../fault_verdict.ts";
+import { apiOf } from "../ledger.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { EVENT, siteText } from "./event.ts";
 import { ledgerMapping } from "./dma/ledger_mapping.ts";
@@ -113,9 +114,8 @@ const RUN_FIELDS = fieldsOf<LoggedFault>((f) => ({
     "How long the mapping had been gone when the device came; none where it had not, and " +
       "where this run had no such fault.",
     (fault, run) => {
-      const { fault: own, mapping } = judgeFault(fault, run);
-      const died = mapping?.died ?? null;
-      return own === null || died === null ? null : own.at_ns - died.at_ns;
+      const { ended, fault: own } = judgeFault(fault, run);
+      return own === null || ended === null ? null : own.at_ns - ended.at_ns;
     },
   ),
   off_by: f.size(

@@ -47,7 +47,8 @@ export const IOMMU: TypeSpec<Machine> = {
     ),
     granule: f.size("The smallest page it maps.", (machine) => machine.iommu.granuleBytes),
     live_mappings: f.int(
-      "Streaming and two-step mappings that are live; coherent memory does not count.",
+      "Streaming and two-step mappings that are live; coherent memory does not count. A call that " +
+        "unmaps takes one off, whatever it covers.",
       (machine) => machine.iommu.liveMappings,
     ),
     faults: f.list(
