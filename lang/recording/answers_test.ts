@@ -6,7 +6,8 @@ import { SourceFile } from "../source.ts";
 import { LookError } from "./look.ts";
 import { recordRun, runsOf } from "./open.ts";
 import { openValue, openVariables, partsOf } from "./parts.ts";
-import type { Position } from "./position.ts";
+import { nextMoment } from "./places.ts";
+import { type Position, START } from "./position.ts";
 import { evaluate, readMemory, variablesAt } from "./questions.ts";
 import type { Recording } from "./recording.ts";
 import { Reruns } from "./reruns.ts";
@@ -104,4 +105,26 @@ Deno.test("what takes long is asked for only when somebody wants it, and why the
   assertEquals(visits(() => wrong(other)), 1);
   assertEquals(visits(() => assertEquals(long(other), "12497500")), 1);
   assertEquals(visits(() => wrong(other)), 0);
+});
+
+Deno.test("an expression that is asked at many moments says at each what it says when asked once", () => {
+  const recording = recorded();
+  for (const text of ["iommu.live_mappings", "mapping", "turn + 1", "nobody", "slow(turn)"]) {
+    const many = recording.looker.question(text);
+    const told: string[] = [];
+    recording.reruns.visit(START, (seen) => {
+      const once = (ask: () => string) => {
+        try {
+          return ask();
+        } catch (error) {
+          return (error as Error).message;
+        }
+      };
+      told.push(once(() => many.said(seen)));
+      assertEquals(told.at(-1), once(() => recording.looker.question(text).ask(seen).text));
+      assertEquals(seen.innermost()?.statement, seen.frames()[0]?.statement);
+      return nextMoment(recording, seen.at);
+    });
+    assertEquals(told.length, recording.log.count + recording.statements.count + 2);
+  }
 });

@@ -113,6 +113,7 @@ export class Branch {
       vm: this.session.vm,
       at: this.#track.notes!.end,
       frames: () => [],
+      innermost: () => null,
     });
     const { seed } = this.session.world.lab.machine.config;
     const place = "session:1:1";

@@ -19,8 +19,9 @@ import { Closure, type Value } from "../values/value.ts";
 import { LookRefused, Raising } from "../vm/control.ts";
 import { ScriptFailure } from "../vm/failure.ts";
 import { lookOnly } from "../vm/look_only.ts";
+import type { Code } from "../vm/code.ts";
 import type { Vm } from "../vm/vm.ts";
-import { boundValues, type Seen, type SeenFrame } from "./replay.ts";
+import { boundNames, type Seen, type SeenFrame } from "./replay.ts";
 
 /** Steps that one look may take: a fraction of a second. */
 export const LOOK_STEPS = 20_000_000;
@@ -60,14 +61,28 @@ export interface Question {
    * @throws {LookError} When there is no answer, or it would change something.
    */
   ask(seen: Seen, frame?: SeenFrame | null, steps?: number): Answer;
+  /**
+   * Only the answer's text, in the innermost call: to be asked at many moments, one after the other.
+   * @throws {LookError} As `ask` does.
+   */
+  said(seen: Seen): string;
 }
 
 /** An expression as code. */
 interface Compiled {
-  readonly code: number;
+  readonly closure: Closure;
   /** Names that may have no value yet, each with its global. */
-  readonly globals: ReadonlyMap<string, number>;
+  readonly globals: readonly (readonly [string, number])[];
 }
+
+/** An expression as code for where some statement is, with where the values are that it takes. */
+interface Placed extends Compiled {
+  readonly slots: readonly number[];
+}
+
+/** Where no statement is. */
+const NOWHERE = -1;
+const NAMES = /[A-Za-z_]\w*/g;
 
 /** What looks are compiled with. */
 export interface LookParts {
@@ -83,6 +98,8 @@ export class Looker {
   readonly registry: Registry;
   readonly #parts: LookParts;
   readonly #compiled = new Map<FileScope, Map<string, Compiled>>();
+  /** How many names of the machine each one that was looked at has bound. */
+  readonly #boundNames = new WeakMap<Vm, number>();
 
   constructor(parts: LookParts) {
     this.#parts = parts;
@@ -97,26 +114,76 @@ export class Looker {
   /** An expression of the language, which may ask and change nothing. @throws {LookError} When it is none. */
   question(text: string): Question {
     this.#parse(text);
+    let known: { readonly value: Value; readonly text: string } | null = null;
+    const valueOf = this.#valueOf(text);
     return {
       text,
-      ask: (seen, frame = seen.frames()[0] ?? null, steps = LOOK_STEPS) => {
-        const bound = frame === null ? [] : boundValues(seen, frame);
-        const { code, globals } = this.#compile(text, bound.map(({ name }) => name));
-        return asked(() => {
-          const { vm } = seen;
-          this.#bindNew(vm);
-          for (const [name, global] of globals) {
-            if (vm.globals[global] !== undefined) continue;
-            throw new LookError(`\`${name}\` has no value there yet`);
-          }
-          return lookOnly(vm, steps, () => {
-            const closure = new Closure(code, [], "look");
-            const value = vm.call(closure, bound.map((each) => each.value));
-            return this.answer(value, seen);
-          });
-        });
-      },
+      ask: (seen, frame = seen.innermost(), steps = LOOK_STEPS) =>
+        valueOf(seen, frame, steps, (value) => this.answer(value, seen)),
+      said: (seen) =>
+        valueOf(seen, seen.innermost(), LOOK_STEPS, (value) => {
+          // Other values may change and be the same.
+          const isSame = known !== null && typeof value !== "object" && value === known.value;
+          if (!isSame) known = { value, text: formatValue(value, seen.vm, true) };
+          return known!.text;
+        }),
     };
+  }
+
+  /** What gives the value of an expression to somebody, while the machine may only be looked at. */
+  #valueOf(text: string) {
+    const words = new Set(text.match(NAMES));
+    const places = new Map<number, Placed | LookError>();
+    let placesScope: FileScope | null = null;
+    return <T>(
+      seen: Seen,
+      frame: SeenFrame | null,
+      steps: number,
+      then: (value: Value) => T,
+    ): T => {
+      const { vm } = seen;
+      const { scope } = this;
+      if (scope !== placesScope) places.clear();
+      placesScope = scope;
+      const statement = frame?.statement ?? NOWHERE;
+      let placed = places.get(statement);
+      if (placed === undefined) {
+        placed = this.#placed(text, words, vm.code, statement);
+        places.set(statement, placed);
+      }
+      if (placed instanceof LookError) throw placed;
+      const { closure, globals, slots } = placed;
+      return asked(() => {
+        this.#bindNew(vm);
+        for (const [name, global] of globals) {
+          if (vm.globals[global] !== undefined) continue;
+          throw new LookError(`\`${name}\` has no value there yet`);
+        }
+        return lookOnly(vm, steps, () => {
+          const values = slots.map((slot) => vm.stack[frame!.fp + slot] ?? null);
+          return then(vm.call(closure, values));
+        });
+      });
+    };
+  }
+
+  /** Of the names that are bound at a statement it takes those that may be meant. */
+  #placed(
+    text: string,
+    words: ReadonlySet<string>,
+    code: Code,
+    statement: number,
+  ): Placed | LookError {
+    const bound = statement === NOWHERE ? [] : boundNames(code, statement);
+    const used = bound.filter(({ name }) => words.has(name));
+    try {
+      const compiled = this.#compile(text, used.map(({ name }) => name));
+      return { ...compiled, slots: used.map(({ slot }) => slot) };
+    } catch (error) {
+      // It is wrong each time that somebody comes to the statement.
+      if (error instanceof LookError) return error;
+      throw error;
+    }
   }
 
   /** Whether an expression is right where such names are bound. @throws {LookError} When it is not. */
@@ -131,9 +198,14 @@ export class Looker {
 
   /** Names of the machine that no code had asked for before have no value yet. */
   #bindNew(vm: Vm): void {
-    for (const [name, global] of this.#parts.compiler.tables.machineGlobals) {
-      vm.globals[global] ??= vm.world.globals.get(name) ?? null;
+    const { machineGlobals } = this.#parts.compiler.tables;
+    if (this.#boundNames.get(vm) === machineGlobals.size) return;
+    let isWhole = true;
+    for (const [name, global] of machineGlobals) {
+      const value = vm.globals[global] ??= vm.world.globals.get(name) ?? null;
+      isWhole &&= value !== null;
     }
+    if (isWhole) this.#boundNames.set(vm, machineGlobals.size);
   }
 
   /** Consts and variables of a session that an expression uses, each with its global. */
@@ -189,7 +261,10 @@ export class Looker {
     if (!bag.hasErrors) checkKinds([{ file, uses: [] }], resolution, registry, bag);
     if (bag.hasErrors) throw wrong(firstMistakes(bag.sorted()));
     const code = compiler.look(expression, variables);
-    const made = { code, globals: this.#usedGlobals(expression) };
+    const made = {
+      closure: new Closure(code, [], "look"),
+      globals: [...this.#usedGlobals(expression)],
+    };
     known.set(key, made);
     return made;
   }

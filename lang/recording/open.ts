@@ -96,8 +96,13 @@ export class OpenRun {
     const { last } = recording;
     keepOutermost(vm, run.functionIndex);
     const outermost = lastOutermost(recording);
-    const frames = outermost === null ? [] : [{ statement: outermost, fp: 0 }];
-    recording.reruns.live = () => ({ vm, at: last, frames: () => frames });
+    const frame = outermost === null ? null : { statement: outermost, fp: 0 };
+    recording.reruns.live = () => ({
+      vm,
+      at: last,
+      frames: () => frame === null ? [] : [frame],
+      innermost: () => frame,
+    });
     recording.failure = reported(failure);
     this.isOver = true;
   }

@@ -35,6 +35,8 @@ export interface Seen {
   readonly at: Position;
   /** Calls of the script that run, the innermost first. */
   frames(): readonly SeenFrame[];
+  /** The first of them; null for none. */
+  innermost(): SeenFrame | null;
 }
 
 /** A call of the script, with the values of its names. */
@@ -64,9 +66,20 @@ export interface KnownRun {
   readonly statements: StatementLog;
 }
 
+/** The statement that a call has come to. */
+interface CallNote {
+  statement: number;
+  fp: number;
+  /** Calls that ran: of the script, of other code in between, and both. */
+  calls: number;
+  depth: number;
+  foreignDepth: number;
+  /** Its function; {@linkcode FOREIGN} for what is no script's. */
+  code: number;
+}
+
 /** One machine that does the run again. */
 export class Replay implements MarkListener, Seen {
-  at: Position = START;
   /** It stands where a statement starts, and not behind the activity of an event. */
   isAtStart = false;
   isOver = false;
@@ -77,19 +90,18 @@ export class Replay implements MarkListener, Seen {
   #ask: Ask = () => null;
   #target: Position | null = null;
   #error: unknown = null;
+  /** Where it is. */
+  #seq = START.seq;
+  #statement = START.statement;
   /** The number of the last event before the last statement started. */
   #startedSeq = 0;
-  /** The statement that each call has come to, the outermost first. */
-  readonly #frames: {
-    statement: number;
-    fp: number;
-    /** Calls that ran: of the script, of other code in between, and both. */
-    calls: number;
-    depth: number;
-    foreignDepth: number;
-    /** Its function; {@linkcode FOREIGN} for what is no script's. */
-    code: number;
-  }[] = [];
+  /** The outermost call first; notes behind the count are used again: one is taken for each statement. */
+  readonly #notes: CallNote[] = [];
+  #noteCount = 0;
+  readonly #woken = () => {
+    this.#seq = this.#target!.seq;
+    this.#reach();
+  };
 
   constructor(known: KnownRun, start: StartRerun) {
     this.#known = known;
@@ -98,6 +110,10 @@ export class Replay implements MarkListener, Seen {
 
   get vm(): Vm {
     return this.#vm!;
+  }
+
+  get at(): Position {
+    return { seq: this.#seq, statement: this.#statement };
   }
 
   get hostBytes(): number {
@@ -122,12 +138,11 @@ export class Replay implements MarkListener, Seen {
       this.isAtStart = false;
       this.isOver = !this.#rerun.resume();
       // An activity may have ended after the event that was waited for.
-      this.at = { seq: this.vm.world.stream.seq, statement: this.at.statement };
+      this.#seq = this.vm.world.stream.seq;
     } while (this.#target !== null && !this.isOver);
     if (this.#target !== null && this.#isEnd(this.#target)) {
-      this.at = this.#target;
-      const [outermost] = this.#frames;
-      if (outermost !== undefined) keepOutermost(this.vm, outermost.code);
+      ({ seq: this.#seq, statement: this.#statement } = this.#target);
+      if (this.#noteCount > 0) keepOutermost(this.vm, this.#notes[0]!.code);
       this.#reach();
     }
     if (this.#target === null) return this.#done();
@@ -147,40 +162,68 @@ export class Replay implements MarkListener, Seen {
 
   started(statement: number): boolean {
     const { vm } = this;
-    const { depth, following: { calls, foreignDepth }, fp } = vm;
-    const frames = this.#frames;
-    while (frames.length > 0 && frames.at(-1)!.calls >= calls) frames.pop();
     const isForeign = vm.code.statements[statement]!.foreign !== undefined;
-    const code = isForeign ? FOREIGN : functionAt(vm, depth);
-    frames.push({ statement, fp, calls, depth, foreignDepth, code });
+    this.#note(statement, isForeign);
     const { seq } = vm.world.stream;
-    if (!this.#known.statements.isNoted(this.at.statement, this.#startedSeq, seq)) return false;
-    this.#startedSeq = seq;
-    this.at = { seq, statement: this.at.statement + 1 };
+    if (!this.#known.statements.isNoted(this.#statement, this.#startedSeq, seq)) return false;
+    this.#startedSeq = this.#seq = seq;
+    this.#statement++;
     const target = this.#target;
-    if (target !== null && target.statement === this.at.statement && target.seq === seq) {
+    if (target !== null && target.statement === this.#statement && target.seq === seq) {
       this.#reach();
     }
     this.isAtStart = this.#target === null && !isForeign;
     return this.isAtStart;
   }
 
+  #note(statement: number, isForeign: boolean): void {
+    const { vm } = this;
+    const { depth, following: { foreignDepth }, fp } = vm;
+    const calls = depth + foreignDepth;
+    const notes = this.#notes;
+    let count = this.#noteCount;
+    while (count > 0 && notes[count - 1]!.calls >= calls) count--;
+    const code = isForeign ? FOREIGN : functionAt(vm, depth);
+    const note = notes[count];
+    if (note === undefined) notes.push({ statement, fp, calls, depth, foreignDepth, code });
+    else {
+      note.statement = statement;
+      note.fp = fp;
+      note.calls = calls;
+      note.depth = depth;
+      note.foreignDepth = foreignDepth;
+      note.code = code;
+    }
+    this.#noteCount = count + 1;
+  }
+
   /** Lets the machine go. */
   released(): { readonly vm: Vm; readonly rerun: Rerun } {
     const { vm } = this;
     vm.marks = null;
-    vm.world.wakeAt(0, () => {});
+    vm.world.wakeAt(0, nobody);
     return { vm, rerun: this.#rerun! };
   }
 
   frames(): readonly SeenFrame[] {
+    const notes = this.#notes.slice(0, this.#noteCount);
+    const running = this.isOver ? notes.slice(0, 1) : notes.filter((note) => this.#runs(note));
+    // The notes themselves are of another statement soon.
+    return running.map(({ fp, statement }) => ({ fp, statement })).reverse();
+  }
+
+  innermost(): SeenFrame | null {
+    if (this.isOver) return this.#noteCount === 0 ? null : this.#notes[0]!;
+    for (let index = this.#noteCount - 1; index >= 0; index--) {
+      if (this.#runs(this.#notes[index]!)) return this.#notes[index]!;
+    }
+    return null;
+  }
+
+  #runs({ code, depth, foreignDepth }: CallNote): boolean {
     const { vm } = this;
-    if (this.isOver) return this.#frames.slice(0, 1);
-    return this.#frames.filter(({ code, depth, foreignDepth }) =>
-      code === FOREIGN
-        ? foreignDepth <= vm.following.foreignDepth
-        : depth <= vm.depth && functionAt(vm, depth) === code
-    ).reverse();
+    if (code === FOREIGN) return foreignDepth <= vm.following.foreignDepth;
+    return depth <= vm.depth && functionAt(vm, depth) === code;
   }
 
   #begin(vm: Vm, watch: RunWatch | null): void {
@@ -213,17 +256,16 @@ export class Replay implements MarkListener, Seen {
   #wake(): void {
     const target = this.#target;
     const { stream } = this.vm.world;
-    if (target === null || target.seq <= stream.seq) return this.vm.world.wakeAt(0, () => {});
+    if (target === null || target.seq <= stream.seq) return this.vm.world.wakeAt(0, nobody);
     const { statements } = this.#known;
     const starts = this.#isEnd(target) ||
       target.statement > 0 && statements.seqAt(target.statement) === target.seq;
-    if (starts) return this.vm.world.wakeAt(0, () => {});
-    this.vm.world.wakeAt(target.seq, () => {
-      this.at = { seq: target.seq, statement: this.at.statement };
-      this.#reach();
-    });
+    if (starts) this.vm.world.wakeAt(0, nobody);
+    else this.vm.world.wakeAt(target.seq, this.#woken);
   }
 }
+
+function nobody(): void {}
 
 /** What the outermost code of a run that is over has bound stands on the stack: it is not written over. */
 export function keepOutermost(vm: Vm, functionIndex: number): void {
@@ -237,14 +279,19 @@ function functionAt({ frames }: Vm, depth: number): number {
   return frames[FRAME_NUMBERS * (depth - 1) + 2]!;
 }
 
-/** Names with their values in a call of the script, an inner one instead of an outer. */
+/** The names that a statement sees, an inner one instead of an outer. */
+export function boundNames({ statements }: Code, statement: number): readonly BoundName[] {
+  const names = new Map<string, BoundName>();
+  for (const each of statements[statement]!.variables) names.set(each.name, each);
+  return [...names.values()];
+}
+
+/** Names with their values in a call of the script. */
 export function boundValues(
   { vm }: Seen,
   { fp, statement }: SeenFrame,
 ): readonly (BoundName & { readonly value: Vm["result"] })[] {
-  const names = new Map<string, BoundName>();
-  for (const each of vm.code.statements[statement]!.variables) names.set(each.name, each);
-  return [...names.values()].map((each) => ({
+  return boundNames(vm.code, statement).map((each) => ({
     ...each,
     value: vm.stack[fp + each.slot] ?? null,
   }));

@@ -36,7 +36,7 @@ export function until(
   let found: ExpressionChange | null = null;
   recording.reruns.visit(from, (seen) => {
     const { at } = seen;
-    if (comparePositions(at, from) === 0) known = question.ask(seen).text;
+    if (comparePositions(at, from) === 0) known = question.said(seen);
     else {
       const told = tell(question, seen);
       if (told !== null && told !== known) {
@@ -168,7 +168,7 @@ export function stretchBefore(recording: Recording, end: Position, moments: numb
 
 function tell(question: Question, seen: Seen): string | null {
   try {
-    return question.ask(seen).text;
+    return question.said(seen);
   } catch (error) {
     if (error instanceof LookError) return null;
     throw error;
