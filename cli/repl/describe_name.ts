@@ -101,10 +101,16 @@ export function* languageNames(): Generator<string> {
   yield* TYPES.keys();
 }
 
-/** A function, an event, a type or a constant; null for a name that is none. */
+/** A function, a statement, a type or a constant, and an event; null for a name that is none. */
 export function describeBuiltin(name: string, columns: number): string[] | null {
+  const language = describeLanguage(name, columns);
+  const event = describeEvent(name, columns);
+  return language === null || event === null ? language ?? event : [...language, "", ...event];
+}
+
+function describeEvent(name: string, columns: number): string[] | null {
   const event = eventEntry(name);
-  if (event === null) return describeLanguage(name, columns);
+  if (event === null) return null;
   const fields = Object.entries(event.fields).map(([name, field]) =>
     [name, fieldText(field)] as const
   );
@@ -128,8 +134,8 @@ export function describeLanguage(name: string, columns: number): string[] | null
   if (point !== undefined) found.push(wrapText(pointText(point), columns));
   const words = wordSpecs().filter((word) =>
     (word.name === name || word.aliases.includes(name)) &&
-    // A kernel function is told as what it is.
-    !(word.group === "kernel function" && spec !== undefined)
+    // A kernel function and an event are told as what they are.
+    !(word.group === "kernel function" && spec !== undefined) && word.group !== "event"
   );
   if (words.length > 0) {
     found.push(words.flatMap((word) => wrapText(wordText(word), columns)));
@@ -148,6 +154,8 @@ function describeMembers(name: string, columns: number): string[][] {
     const lines = describeMemberOf(own, member, name, columns);
     return lines === null ? [] : [lines];
   }
+  // `iova.free` is an event, and nothing that a type has.
+  if (dot >= 0 && eventEntry(name) !== null) return [];
   const fields: string[] = [];
   const methods: string[][] = [];
   for (const type of TYPES.values()) {

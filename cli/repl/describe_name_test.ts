@@ -1,7 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TYPES } from "../../lang/builtins/mod.ts";
 import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
-import { describeBuiltin, languageNames } from "./describe_name.ts";
+import { describeBuiltin, describeLanguage, languageNames } from "./describe_name.ts";
 
 /** Everything that `?name` and `dmalab explain` can be asked, members included. */
 const NAMES = new Set([
@@ -32,4 +32,13 @@ Deno.test("?type tells each member in a sentence, and those of the type it exten
   assert(at("  .remove()") < at("of every device:") && at("of every device:") < at("  .gather("));
   assertEquals(lines.at(-1), "Ask for one, such as nvme.submit, for all of it");
   assert(lines.length <= 55, `${lines.length} lines`);
+});
+
+Deno.test("?inject tells the statement and the event, and ?iova.free the event alone", () => {
+  const told = (name: string) => describeBuiltin(name, 80)!.join("\n");
+  assertMatch(told("inject"), /^inject POINT \{ … \}\n[^]*\n\nevent inject: /);
+  assertMatch(told("iova.free"), /^event iova\.free: /);
+  assertEquals(told("inject").match(/a fault was injected/g)!.length, 1);
+  // The same by `dmalab explain`, which has words of its own for events.
+  assertEquals(describeLanguage("iova.free", 80), null);
 });
