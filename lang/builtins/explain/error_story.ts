@@ -82,6 +82,7 @@ function leadsTo(event: MachineEvent, last: MachineEvent): boolean {
   if (SHORTAGES.has(event.name)) return true;
   if (event.why === null) return false;
   if (event.name === "hmm.fault") return event.fields.result !== "OK";
+  if (event.name === "p2p.route") return event.fields.map_type === "not_supported";
   const { error, result } = event.fields as { readonly error?: unknown; readonly result?: unknown };
   return typeof error === "string" || result === false;
 }

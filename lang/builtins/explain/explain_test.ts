@@ -354,3 +354,26 @@ Deno.test("explain of a bounced head says that its slot is not where a page begi
     "0xffff_c000 → 0x5fff_fa00, 4KiB: the physical address is not where a page of 4KiB begins",
   );
 });
+
+Deno.test("explain of a list that was refused names the peers, or what is not coherent (dma.md 1.8)", () => {
+  const refused = sentence(
+    "iommu { mode = strict } pci { root_port rp0 { endpoint lender { p2pmem = 64KiB } } " +
+      "host_bridge far { root_port rp1 { endpoint nic { coherent = false } } } }",
+    `let memory = pci_alloc_p2pmem(lender, 4KiB)
+    dma_map_sgtable(nic, scatterlist(memory), to_device) fails EREMOTEIO
+    explain EREMOTEIO
+    let list = scatterlist(alloc_pages(1))
+    dma_map_sgtable(nic, list, to_device, [require_coherent]) fails EOPNOTSUPP
+    explain EOPNOTSUPP`,
+  );
+  assertStringIncludes(refused, "memory of lender: not_supported p2p.9.4");
+  assertStringIncludes(
+    refused,
+    "dma_map_sgtable fails: EREMOTEIO dma.1.8 a list has peer memory that the device cannot reach",
+  );
+  assertStringIncludes(
+    refused,
+    "dma_map_sgtable fails: EOPNOTSUPP dma.1.4.3 coherent memory is required for a device that " +
+      "is not coherent: refused",
+  );
+});

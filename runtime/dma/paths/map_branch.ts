@@ -193,6 +193,12 @@ export const MAP_FAILURE = {
     "dma.7.3",
     "Peer memory that would have to bounce, in 6.12: refused with a warning.",
   ),
+  PEER_UNREACHABLE: branch(
+    "peer_memory_unreachable",
+    "refuse",
+    "dma.1.8",
+    "A list has peer memory that the device cannot reach: refused.",
+  ),
   MIN_ALIGN: branch(
     "min_align_beyond_granule",
     "refuse",

@@ -20,6 +20,7 @@ import {
   leafFlags,
   maintainsCaches,
 } from "./iommu_path.ts";
+import { MAP_FAILURE } from "./map_branch.ts";
 import { APART, type Apart, type Scatterlist } from "../scatterlist.ts";
 import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
@@ -77,6 +78,7 @@ function layOut(
     const bus = memo === null ? null : peerBusAddress(machine, dev, phys, memo);
     if (bus === PEER_REFUSED) {
       restoreFromOutputs(list, index);
+      machine.dma.refusal = MAP_FAILURE.PEER_UNREACHABLE;
       return invalidate(list, -ERRNO.EREMOTEIO);
     }
     if (bus !== null && bus !== PEER_BEHIND_BRIDGE) {

@@ -9,6 +9,7 @@ import type { Machine } from "../../machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
 import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
+import { MAP_BRANCH, MAP_FAILURE } from "./map_branch.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { iommuMapSg, iommuSyncSg, iommuUnmapSg } from "./scatterlist_iommu.ts";
 import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
@@ -25,7 +26,10 @@ export function mapSg(
   attrs: number,
 ): number {
   list.outputs = 0;
-  if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) return -ERRNO.EOPNOTSUPP;
+  if (!dev.coherent && (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0) {
+    machine.dma.refusal = MAP_BRANCH.NEEDS_COHERENT;
+    return -ERRNO.EOPNOTSUPP;
+  }
   const { domain } = dev;
   const outputs = isTranslated(dev)
     ? iommuMapSg(machine, dev, list, dir, attrs)
@@ -56,6 +60,7 @@ function directMapSg(
     const bus = memo === null ? null : peerBusAddress(machine, dev, phys, memo);
     if (bus === PEER_REFUSED) {
       undoDirect(machine, dev, list, index, dir, attrs);
+      machine.dma.refusal = MAP_FAILURE.PEER_UNREACHABLE;
       return -ERRNO.EREMOTEIO;
     }
     if (bus === PEER_BEHIND_BRIDGE) {
