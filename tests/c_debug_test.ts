@@ -139,7 +139,7 @@ function* spread(count: number, below: number): Generator<number> {
 
 const RUNS: readonly (readonly [path: string, runs: number])[] = [
   ["tests/c/first.dma", 11],
-  ["tests/c/requests.dma", 20],
+  ["tests/c/requests.dma", 22],
   ["tests/c/two_step.dma", 4],
   ["tests/c/wire.dma", 14],
   ["drivers/nic/ring_nic.dma", 14],

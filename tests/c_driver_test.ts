@@ -78,7 +78,7 @@ Deno.test("the two-step API from C, on releases that have it", async () => {
 
 Deno.test("requests, pools and memory of peers from C, on releases that have them", async () => {
   const runs = await runsOf("requests.dma");
-  assertEquals(runs.length, 20);
+  assertEquals(runs.length, 22);
   assertEquals(runs.filter(([, outcome]) => outcome !== "held"), []);
   const older = await openScenario(join(ROOT, "tests/c/older_requests.dma"));
   assert(!("problem" in older) && older.program === null);

@@ -17,7 +17,8 @@
 				break;                                                    \
 			}                                                                 \
 			if (sleep_us)                                                     \
-				dmalab_sleep((u64)(sleep_us) * NSEC_PER_USEC);            \
+				dmalab_sleep(#read "_poll_timeout",                       \
+					     (u64)(sleep_us) * NSEC_PER_USEC);            \
 			else                                                              \
 				cpu_relax();                                              \
 		}                                                                         \

@@ -5,6 +5,7 @@
 #include <dmalab/calls/sleep.h>
 
 #define HZ 1000
+#define NSEC_PER_SEC 1000000000UL
 #define NSEC_PER_MSEC 1000000UL
 #define NSEC_PER_USEC 1000UL
 #define jiffies ((unsigned long)(dmalab_now() / NSEC_PER_MSEC))

@@ -91,6 +91,10 @@ DMALAB_INLINE void list_splice_tail_init(struct list_head *list, struct list_hea
 #define list_for_each_entry(pos, head, member)                                 \
 	for ((pos) = list_first_entry(head, __typeof__(*(pos)), member);       \
 	     &(pos)->member != (head); (pos) = list_next_entry(pos, member))
+#define list_for_each_entry_reverse(pos, head, member)                         \
+	for ((pos) = list_entry((head)->prev, __typeof__(*(pos)), member);      \
+	     &(pos)->member != (head);                                          \
+	     (pos) = list_entry((pos)->member.prev, __typeof__(*(pos)), member))
 #define list_for_each_entry_safe(pos, n, head, member)                         \
 	for ((pos) = list_first_entry(head, __typeof__(*(pos)), member),       \
 	    (n) = list_next_entry(pos, member);                                \

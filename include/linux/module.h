@@ -7,6 +7,15 @@
 #define MODULE_LICENSE(text) struct device
 #define MODULE_AUTHOR(text) struct device
 #define MODULE_DESCRIPTION(text) struct device
+#define MODULE_VERSION(text) struct device
+#define MODULE_ALIAS(text) struct device
+#define MODULE_DEVICE_TABLE(bus, ids) \
+	static __attribute__((unused)) const void *const dmalab_##bus##_##ids = (ids)
+#define MODULE_PARM_DESC(name, text) struct device
+/* A parameter has the value that the text gives it. */
+#define KBUILD_MODNAME "module"
+#define module_param(name, type, mode) struct device
+#define module_param_named(name, value, type, mode) struct device
 #define EXPORT_SYMBOL(name) struct device
 #define EXPORT_SYMBOL_GPL(name) struct device
 #define THIS_MODULE NULL

@@ -1,6 +1,7 @@
 #ifndef DMALAB_LINUX_MUTEX_H
 #define DMALAB_LINUX_MUTEX_H
 
+#include <linux/atomic.h>
 #include <linux/cleanup.h>
 #include <linux/types.h>
 #include <dmalab/calls/mutex.h>

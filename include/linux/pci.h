@@ -53,6 +53,10 @@ DMALAB_INLINE bool dev_is_pci(const struct device *dev)
 #define PCI_IRQ_AFFINITY 8
 #define PCI_IRQ_ALL_TYPES (PCI_IRQ_INTX | PCI_IRQ_MSI | PCI_IRQ_MSIX)
 
+#define pci_err(pdev, ...) dev_err(&(pdev)->dev, __VA_ARGS__)
+#define pci_warn(pdev, ...) dev_warn(&(pdev)->dev, __VA_ARGS__)
+#define pci_info(pdev, ...) dev_info(&(pdev)->dev, __VA_ARGS__)
+#define pci_dbg(pdev, ...) dev_dbg(&(pdev)->dev, __VA_ARGS__)
 #define to_pci_dev(device) container_of(device, struct pci_dev, dev)
 #define pci_name(pdev) dev_name(&(pdev)->dev)
 #define pci_enable_device pci_enable_device_mem

@@ -1,5 +1,6 @@
 /* Helpers that drivers are written with, and that map nothing: counts, bitmaps, lists, locks, blocks. */
 #include <linux/atomic.h>
+#include <linux/bitfield.h>
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
@@ -7,6 +8,7 @@
 #include <linux/kref.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -420,4 +422,70 @@ int numbers(void)
 	idr_destroy(&idr);
 	ida_destroy(&ida);
 	return third == -ENOSPC ? first * 1000 + second * 100 + alone * 10 + next : third;
+}
+
+#define FIELD_LOW GENMASK(7, 0)
+#define FIELD_HIGH GENMASK_ULL(47, 44)
+
+/* A word of two fields, what is in them, and what does not fit. */
+u64 fields(void)
+{
+	u64 word = FIELD_PREP(FIELD_LOW, 0x1ab) | FIELD_PREP(FIELD_HIGH, 0x5);
+
+	if (FIELD_GET(FIELD_LOW, word) != 0xab || FIELD_GET(FIELD_HIGH, word) != 5 || FIELD_MAX(FIELD_HIGH) != 15)
+		return 0;
+	return FIELD_FIT(FIELD_HIGH, 16) || !FIELD_FIT(FIELD_HIGH, 15) ? 0 : word;
+}
+
+static int by_block(int how)
+{
+	if (how == 0) {
+		guard(spinlock)(&lock);
+		lockdep_assert_held(&lock);
+		return 1;
+	}
+	guard(spinlock_irqsave)(&lock);
+	if (how == 2)
+		usleep_range(10, 20);
+	return 2;
+}
+
+/* Locks that are given back where their block ends, however it does. */
+int guards(int sleeps)
+{
+	int seen = by_block(0) * 10 + by_block(sleeps ? 2 : 1);
+
+	msleep(1);
+	return seen * 10 + !spin_is_locked(&lock);
+}
+
+/* The last first. */
+int backwards(void)
+{
+	struct item items[3] = { { .value = 1 }, { .value = 2 }, { .value = 3 } };
+	struct item *item;
+	LIST_HEAD(list);
+	int digits = 0, at;
+
+	for (at = 0; at < 3; at++)
+		list_add_tail(&items[at].node, &list);
+	list_for_each_entry_reverse(item, &list, node)
+		digits = digits * 10 + item->value;
+	return digits;
+}
+
+static int speed = 3;
+module_param(speed, int, 0444);
+MODULE_PARM_DESC(speed, "how fast");
+MODULE_VERSION("1");
+
+static const struct pci_device_id helper_ids[] = {
+	{ PCI_DEVICE(1, 2) },
+	{ 0 },
+};
+MODULE_DEVICE_TABLE(pci, helper_ids);
+
+int parameter(void)
+{
+	return speed;
 }

@@ -52,6 +52,24 @@ int map_all(struct request *req, struct device *dev)
 	return (int)area->ranges;
 }
 
+/* What the CPU finds in a request: its bytes added up; then each becomes another. */
+u64 by_cpu(struct request *req, u8 then)
+{
+	struct req_iterator it;
+	struct bio_vec bv;
+	u64 sum = 0;
+	u32 at;
+
+	rq_for_each_segment(bv, req, it) {
+		u8 *bytes = bvec_virt(&bv);
+
+		for (at = 0; at < bv.bv_len; at++)
+			sum += bytes[at];
+		memset(bytes, then, bv.bv_len);
+	}
+	return sum;
+}
+
 u64 first_address(struct request *req)
 {
 	struct area *area = blk_mq_rq_to_pdu(req);

@@ -257,7 +257,6 @@ void work_of_nobody(void)
 	schedule_work(&waiter->work);
 	pci_free_irq(waiter->pdev, 0, waiter);
 	kfree(waiter);
-	msleep(1);
 }
 
 void timer_of_nobody(void)
@@ -265,7 +264,42 @@ void timer_of_nobody(void)
 	mod_timer(&waiter->timer, jiffies + 1);
 	pci_free_irq(waiter->pdev, 0, waiter);
 	kfree(waiter);
+}
+
+static struct delayed_work delayed;
+static int delayed_runs;
+
+static void delayed_work(struct work_struct *work)
+{
+	if (to_delayed_work(work) == &delayed)
+		delayed_runs++;
+}
+
+/* Work that waits for a time: queued once, taken away, queued at once, queued later than it was. */
+int work_later(void)
+{
+	int result;
+
+	INIT_DELAYED_WORK(&delayed, delayed_work);
+	result = schedule_delayed_work(&delayed, 3);
+	result = result * 10 + schedule_delayed_work(&delayed, 1);
 	msleep(2);
+	result = result * 10 + delayed_runs;
+	msleep(2);
+	result = result * 10 + delayed_runs;
+	schedule_delayed_work(&delayed, 3);
+	result = result * 10 + cancel_delayed_work_sync(&delayed);
+	msleep(5);
+	result = result * 10 + cancel_delayed_work(&delayed);
+	schedule_delayed_work(&delayed, 0);
+	msleep(1);
+	result = result * 10 + delayed_runs;
+	schedule_delayed_work(&delayed, 1);
+	result = result * 10 + mod_delayed_work(system_wq, &delayed, 4);
+	msleep(2);
+	result = result * 10 + delayed_runs;
+	flush_delayed_work(&delayed);
+	return result * 10 + delayed_runs;
 }
 
 void work_without_function(void)

@@ -10,7 +10,7 @@
 import type { ActivityHandler } from "../../../runtime/activity.ts";
 import type { TimerHandler } from "../../../runtime/clock.ts";
 import { PlacedKernelError } from "../placed_error.ts";
-import type { CKernel } from "./c_kernel.ts";
+import type { CKernel, Waiting } from "./c_kernel.ts";
 
 /** Enough for a timer to expire at a tick that is not over yet. */
 const NEXT_TICK_NS = 1;
@@ -21,6 +21,9 @@ const FUNCTION_BYTES = 8;
 /** Something that waits for its turn. */
 interface Job {
   readonly key: string;
+  /** Where it lies, in memory of C; 0 for nowhere. */
+  readonly at: number;
+  readonly site: number | null;
   run(): void;
 }
 
@@ -34,14 +37,23 @@ export class CDeferred implements ActivityHandler, TimerHandler {
 
   constructor(kernel: CKernel) {
     this.#kernel = kernel;
+    kernel.deferred.push((at, end) => this.#waitingIn(at, end));
   }
 
-  /** @returns False when it waits already. */
-  post(key: string, run: () => void): boolean {
+  #waitingIn(at: number, end: number): Waiting | null {
+    for (const job of this.#jobs.values()) {
+      if (job.at >= at && job.at < end) return { what: "work", site: job.site };
+    }
+    return null;
+  }
+
+  /** @param at Where it lies, in memory of C. @returns False when it waits already. */
+  post(key: string, run: () => void, at = 0): boolean {
     if (this.#waiting.has(key)) return false;
     const number = this.#next++;
     this.#waiting.set(key, number);
-    this.#jobs.set(number, { key, run });
+    const { site } = this.#kernel.machine.events.context;
+    this.#jobs.set(number, { key, at, site, run });
     this.#kernel.machine.activities.post(this, 0, number);
     return true;
   }
@@ -115,6 +127,14 @@ export class CTimers {
 
   constructor(kernel: CKernel) {
     this.#kernel = kernel;
+    kernel.deferred.push((at, end) => this.#waitingIn(at, end));
+  }
+
+  #waitingIn(at: number, end: number): Waiting | null {
+    for (const { at: timerAt, isArmed, site } of this.#timers.values()) {
+      if (isArmed && timerAt >= at && timerAt < end) return { what: "a timer", site };
+    }
+    return null;
   }
 
   /** Has a timer expire at a tick, or at the next one where that is over. @returns Whether it waited. */

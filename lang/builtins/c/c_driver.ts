@@ -341,9 +341,10 @@ const TRAPS: Readonly<Record<string, string>> = {
 
 /** A function of the kernel as the module imports it. */
 function importOf(
-  { prototype: { name }, run }: CCall,
+  { as, prototype, run }: CCall,
   kernel: CKernel,
 ): (at: number, ...args: number[]) => number | void {
+  const name = as ?? prototype.name;
   return (at, ...args) => {
     kernel.enter(at, name);
     return run(kernel, args as [number, number, number, number, number, number, number]);

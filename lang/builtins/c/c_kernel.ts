@@ -34,6 +34,13 @@ export interface SharedBlock {
   readonly at: number;
 }
 
+/** Something that lies in memory of C and waits to run. */
+export interface Waiting {
+  readonly what: string;
+  /** The statement that has put it off. */
+  readonly site: number | null;
+}
+
 export class CKernel implements FetchWatcher {
   readonly heap: CHeap;
   readonly lent: LentRanges;
@@ -45,6 +52,8 @@ export class CKernel implements FetchWatcher {
   readonly #states = new Map<number, DmaIovaState>();
   /** Parts of the kernel that keep something of their own, by their classes. */
   readonly #parts = new Map<unknown, unknown>();
+  /** Who has something in memory of C that runs later. */
+  readonly deferred: ((at: number, end: number) => Waiting | null)[] = [];
   readonly #devices = new Map<number, DmaDevice>();
   readonly #pointers = new Map<DmaDevice, number>();
   /** Functions of PCI whose windows the driver has claimed; with a number behind it, of one window. */
@@ -205,6 +214,7 @@ export class CKernel implements FetchWatcher {
    */
   free(at: number, given: number = at): void {
     const block = this.heap.blockAt(at);
+    if (block !== null) this.#checkNothingWaits(block.at, block.sizeBytes);
     const lent = block === null ? null : this.lent.mappingOf(block.phys, block.sizeBytes);
     if (block !== null && lent !== null) {
       const { text } = this.place;
@@ -212,6 +222,19 @@ export class CKernel implements FetchWatcher {
     }
     const wrong = this.heap.free(at);
     if (wrong !== null) throw this.crash(`${this.#call}() is given ${hex(given)}: ${wrong}`);
+  }
+
+  /** What waits to run would be called out of memory that is another's by then. */
+  #checkNothingWaits(at: number, sizeBytes: number): void {
+    for (const waitingIn of this.deferred) {
+      const waiting = waitingIn(at, at + sizeBytes);
+      if (waiting === null) continue;
+      const span = waiting.site === null ? null : this.run.siteSpan(waiting.site);
+      const since = span === null ? "" : ` since ${spanPlace(span)}`;
+      throw this.crash(
+        `${this.#call}() is given memory in which ${waiting.what} waits to run${since}`,
+      );
+    }
   }
 
   /** The physical address of what a pointer leads to. */

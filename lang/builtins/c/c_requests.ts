@@ -69,6 +69,8 @@ interface Slot {
   /** Of the vectors, and how many there is room for. */
   vecsAt: number;
   vecsRoom: number;
+  /** Its memory that C cannot touch yet, by page; null until C asks for the first. */
+  hidden: Map<number, readonly BioVec[]> | null;
 }
 
 /** What a device's requests share. */
@@ -97,6 +99,7 @@ export class CRequests {
     const queue = this.#queueOf(device);
     const slot = queue.slots.find((each) => each.request === null) ?? this.#newSlot(queue);
     slot.request = request;
+    slot.hidden = null;
     kernel.memory.open(slot.at, REQUEST_BYTES);
     kernel.memory.open(slot.at + PDU.at, PDU.bytes);
     this.#fill(slot, queue, request);
@@ -118,7 +121,14 @@ export class CRequests {
   #newSlot(queue: Queue): Slot {
     const at = this.#kernel.room(PDU.at + PDU.bytes);
     this.#kernel.memory.close(at + REQUEST_BYTES, PDU.at - REQUEST_BYTES, MARK.BEHIND);
-    const slot = { at, tag: queue.slots.length, request: null, vecsAt: 0, vecsRoom: 0 };
+    const slot: Slot = {
+      at,
+      tag: queue.slots.length,
+      request: null,
+      vecsAt: 0,
+      vecsRoom: 0,
+      hidden: null,
+    };
     queue.slots.push(slot);
     this.#slots.set(at, slot);
     return slot;
@@ -157,6 +167,17 @@ export class CRequests {
     kernel.memory.close(slot.vecsAt, slot.vecsRoom * BIO_VEC_BYTES, MARK.BEHIND);
     kernel.memory.open(slot.vecsAt, vecs.length * BIO_VEC_BYTES);
     vecs.forEach((vec, index) => this.#putVec(slot.vecsAt + index * BIO_VEC_BYTES, vec));
+  }
+
+  /** Lets C touch what requests have in a page: who asks for its address wants to. */
+  showPage(page: PhysAddr): void {
+    const kernel = this.#kernel;
+    for (const slot of this.#slots.values()) {
+      if (slot.request === null) continue;
+      slot.hidden ??= byPage(vecsOf(slot.request), kernel.machine.pages.pageSizeBytes);
+      for (const { phys, sizeBytes } of slot.hidden.get(page) ?? []) kernel.lend(phys, sizeBytes);
+      slot.hidden.delete(page);
+    }
   }
 
   #putVec(at: number, { phys, sizeBytes }: BioVec): void {
@@ -210,14 +231,21 @@ export class CRequests {
     request.end(known as BlkStatus);
   }
 
+  /** The driver is through with a request's mappings: those that need no unmap end without one. */
+  takeBack(request: BlockRequest, device: DmaDevice): void {
+    const { lent, machine } = this.#kernel;
+    if (machine.dma.dmaNeedUnmap(device)) return;
+    for (const { phys, sizeBytes } of request.segments()) {
+      lent.endMemory(device, phys, sizeBytes);
+    }
+  }
+
   /** Nobody may end a request whose memory a device still has. */
   #checkUnmapped(request: BlockRequest): void {
     const kernel = this.#kernel;
     const device = kernel.run.lab.devices.get(request.device)!.dma;
-    // What needs no unmap is the CPU's again when the device is through.
-    const isEndedSo = !kernel.machine.dma.dmaNeedUnmap(device);
+    this.takeBack(request, device);
     for (const { phys, sizeBytes } of request.segments()) {
-      if (isEndedSo) kernel.lent.endMemory(device, phys, sizeBytes);
       const lent = kernel.lent.mappingOf(phys, sizeBytes);
       if (lent === null || this.#isOthers(request, phys, sizeBytes)) continue;
       const { text } = kernel.place;
@@ -267,4 +295,22 @@ function vecsOf(request: BlockRequest): readonly BioVec[] {
     }
     return vecs;
   });
+}
+
+/** Memory cut at pages, by where these begin. */
+function byPage(vecs: readonly BioVec[], pageSizeBytes: number): Map<number, BioVec[]> {
+  const pages = new Map<number, BioVec[]>();
+  for (const { phys, sizeBytes } of vecs) {
+    const end = phys + sizeBytes;
+    for (let at: number = phys; at < end;) {
+      const page = at - at % pageSizeBytes;
+      const next = Math.min(end, page + pageSizeBytes);
+      const piece = { phys: at as PhysAddr, sizeBytes: next - at };
+      const known = pages.get(page);
+      if (known === undefined) pages.set(page, [piece]);
+      else known.push(piece);
+      at = next;
+    }
+  }
+  return pages;
 }

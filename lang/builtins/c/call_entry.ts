@@ -18,6 +18,8 @@ export type CArguments = readonly [
 export interface CCallEntry {
   /** In C. */
   readonly c: string;
+  /** What drivers call it by, where the headers have a macro of that name over it. */
+  readonly as?: string;
   /** Which releases have it; all when left out. */
   readonly isIn?: (strategies: KernelStrategies) => boolean;
   readonly run: (kernel: CKernel, args: CArguments) => number | void;

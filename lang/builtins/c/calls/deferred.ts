@@ -34,8 +34,12 @@ export const DEFERRED_CALLS: Readonly<Record<"workqueue" | "timer", readonly CCa
         const at = checked(kernel, "work_struct", work);
         const { site } = kernel.machine.events.context;
         const run = () => callOwn(kernel, "Work", at, site);
-        return Number(kernel.part(CDeferred).post(workKey(at), run));
+        return Number(kernel.part(CDeferred).post(workKey(at), run, at));
       },
+    },
+    {
+      c: "bool cancel_work(struct work_struct *work)",
+      run: (kernel, [work]) => Number(kernel.part(CDeferred).take(workKey(work)) !== null),
     },
     {
       c: "bool cancel_work_sync(struct work_struct *work)",

@@ -121,6 +121,7 @@ export const INTERRUPT_CALLS: Readonly<Record<"interrupt" | "sleep", readonly CC
   interrupt: [
     {
       c: "int dmalab_request_irq(unsigned int irq, void *handler, void *thread_fn, unsigned long flags, const char *name, void *dev_id)",
+      as: "request_threaded_irq",
       run: (kernel, [irq, handler, thread, flags, _name, cookie]) =>
         requestIrq(kernel, { irq, handler, thread, flags, cookie }),
     },
@@ -169,6 +170,7 @@ export const INTERRUPT_CALLS: Readonly<Record<"interrupt" | "sleep", readonly CC
     },
     {
       c: "void dmalab_irq_restore(void)",
+      as: "local_irq_restore",
       run(kernel) {
         const { context, interrupts } = kernel.machine;
         if (!context.enableIrqs()) throw kernel.crash("Interrupts are turned on that are on");
@@ -201,9 +203,9 @@ export const INTERRUPT_CALLS: Readonly<Record<"interrupt" | "sleep", readonly CC
       run: (kernel, [what]) => kernel.maySleep(kernel.memory.textAt(what)),
     },
     {
-      c: "void dmalab_sleep(u64 ns)",
-      run(kernel, [ns]) {
-        kernel.maySleep();
+      c: "void dmalab_sleep(const char *what, u64 ns)",
+      run(kernel, [what, ns]) {
+        kernel.maySleep(kernel.memory.textAt(what));
         passAll(kernel, ns);
       },
     },

@@ -122,6 +122,7 @@ export const LIST_CALLS: readonly CCallEntry[] = [
   },
   {
     c: "int dmalab_map_sgtable(struct device *dev, struct scatterlist *sg, int nents, enum dma_data_direction dir, unsigned long attrs)",
+    as: "dma_map_sgtable",
     run: (kernel, args) => map(kernel, "dmaMapSgtable", args),
   },
   {

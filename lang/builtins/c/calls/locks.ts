@@ -45,6 +45,7 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
   spinlock: [
     {
       c: "void dmalab_lock(int *held)",
+      as: "spin_lock",
       run(kernel, [held]) {
         // The only CPU that could give it back is the one that waits.
         if (!tryTake(kernel, held)) throw kernel.crash("A lock is taken that is held");
@@ -53,6 +54,7 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
     },
     {
       c: "int dmalab_trylock(int *held)",
+      as: "spin_trylock",
       run(kernel, [held]) {
         if (!tryTake(kernel, held)) return 0;
         kernel.machine.context.lock();
@@ -61,6 +63,7 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
     },
     {
       c: "void dmalab_unlock(int *held)",
+      as: "spin_unlock",
       run(kernel, [held]) {
         giveBack(kernel, held);
         kernel.machine.context.unlock();

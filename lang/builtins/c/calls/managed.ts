@@ -97,6 +97,7 @@ export const MANAGED_CALLS: Readonly<
     },
     {
       c: "int dmalab_devm_action(struct device *dev, void *action, void *data)",
+      as: "devm_add_action_or_reset",
       run(kernel, [dev, action, data]) {
         kernel.maySleep("devm_add_action_or_reset");
         const device = kernel.device(dev);
@@ -178,6 +179,7 @@ export const MANAGED_CALLS: Readonly<
   devm_irq: [
     {
       c: "int dmalab_devm_irq(struct device *dev, unsigned int irq, void *handler, void *thread_fn, unsigned long flags, const char *name, void *dev_id)",
+      as: "devm_request_threaded_irq",
       run(kernel, [dev, irq, handler, thread, flags, _name, cookie]) {
         const device = kernel.device(dev);
         const error = requestIrq(kernel, { irq, handler, thread, flags, cookie });

@@ -4,6 +4,7 @@ import type { KernelStrategies } from "../../../../runtime/kernels/kernels.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { NOWHERE } from "../c_memory.ts";
+import { CRequests } from "../c_requests.ts";
 
 /** What `kmalloc(0)` gives: a pointer that is none, and is no failure. @see behaviour/c-api.md 13 */
 const ZERO_SIZE = 16;
@@ -91,6 +92,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
     },
     {
       c: "void *dmalab_vmalloc(size_t size, gfp_t gfp)",
+      as: "vmalloc",
       run(kernel, [size, gfp]) {
         kernel.maySleep();
         return kernel.heap.takeVmalloc(size, (gfp & GFP.ZERO) !== 0)?.at ?? 0;
@@ -187,7 +189,11 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
     },
     {
       c: "void *page_address(const struct page *page)",
-      run: (kernel, [page]) => kernel.share(kernel.pagePhys(page), 1),
+      run(kernel, [page]) {
+        const phys = kernel.pagePhys(page);
+        kernel.part(CRequests).showPage(phys);
+        return kernel.share(phys, 1);
+      },
     },
     {
       c: "phys_addr_t virt_to_phys(const void *ptr)",
@@ -198,6 +204,9 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
       run(kernel, [phys]) {
         const at = kernel.memory.pointerTo(kernel.exact(phys, "address"));
         if (at === NOWHERE) throw kernel.crash(`phys_to_virt() is given ${hex(phys)}`);
+        kernel.part(CRequests).showPage(
+          phys - phys % kernel.machine.pages.pageSizeBytes as PhysAddr,
+        );
         return at;
       },
     },

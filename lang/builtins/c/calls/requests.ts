@@ -151,6 +151,7 @@ export const REQUEST_CALLS: readonly CCallEntry[] = [
   },
   {
     c: "int dmalab_rq_map_sg(struct request *req, struct scatterlist *sg)",
+    as: "blk_rq_map_sg",
     run: fillList,
   },
   {
@@ -205,6 +206,7 @@ export const REQUEST_MAPPING_CALLS: readonly CCallEntry[] = [
         kernel.exact(mappedBytes, "length");
         kernel.lent.endWithin(device, state.addr, mappedBytes);
         const isDone = blk.unmap(request, device, state, mappedBytes, kind);
+        if (isDone) kernel.part(CRequests).takeBack(request, device);
         showState(kernel, stateAddress, state);
         return Number(isDone);
       });
