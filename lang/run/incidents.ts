@@ -2,7 +2,6 @@
 import { type IncidentEvent, incidentName } from "../values/incident.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Leftover } from "../../runtime/leaks/leftovers.ts";
-import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress } from "../text/numbers.ts";
@@ -10,6 +9,7 @@ import { logLine, reportSentence } from "../render/report_text.ts";
 import { type Span, spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { SideRun } from "../vm/branches.ts";
+import { relatedTo } from "../vm/report_places.ts";
 import type { SweepIncident } from "../vm/sweeps.ts";
 import type { RaceIncident } from "../vm/races.ts";
 import { describeLeak, judgeLeaks } from "./leaks.ts";
@@ -156,17 +156,6 @@ function describeReport(
     place: placeOf(event.site, vm),
     lines,
   };
-}
-
-/** The statement that made what a report is about, where that is another one. */
-function relatedTo(event: IncidentEvent, vm: SideRun): RelatedSpan[] {
-  if (event.name !== "dma.report") return [];
-  const { class: reportClass, first_site: first, rule, second_site: second } = event.fields;
-  const span = first === null ? null : vm.siteCall(first);
-  if (span === null || first === second) return [];
-  if (reportClass === "unwritten_memory_fetched") return [{ span, message: "taken here" }];
-  // The rules of the two-step API are about ranges.
-  return [{ span, message: rule.startsWith("dma.3") ? "reserved or linked here" : "mapped here" }];
 }
 
 function describeFault(

@@ -157,6 +157,10 @@ Deno.test("`inject each` tells of a mistake that is made only when something fai
     failureOf(machine("fail")),
     "E0908 Unexpected report unlink_unlinked when `dma_iova_link` fails the 1st time",
   );
+  const { failure } = onlyOutcome(machine("fail"));
+  assertEquals(failure!.lines.filter((line) => line.includes("= note")), [
+    "   = note: drawn here",
+  ]);
   const mended = onlyOutcome(strict(`test "t" with { quirks = [none] } { ${body} }`));
   assertEquals([mended.failure, mended.unexpectedReports], [null, 0]);
   // What the block does without a fault is told once.

@@ -13,6 +13,7 @@ import { ScriptError } from "../values/script_error.ts";
 import { remembered } from "../values/remembered.ts";
 import { RangeValue, type Value } from "../values/value.ts";
 import { type Branches, type SideRun, withNote } from "./branches.ts";
+import { relatedTo } from "./report_places.ts";
 import { BranchEnded, type Control, type RunScope } from "./control.ts";
 
 /** A mistake that the checker reported only because something failed. */
@@ -143,10 +144,16 @@ export class Sweeps {
   #judgeReports(info: FailEachInfo, reported: ReadonlyMap<string, SweepIncident>): void {
     const [first] = reported.values();
     if (first === undefined) return;
-    const { event, places, tried, when } = first;
-    const { class: reportClass, text } = event.fields;
+    const { event, places, run, tried, when } = first;
+    const { class: reportClass, second_site: second, text } = event.fields;
+    const site = second ?? event.site;
+    const drawn = site === null ? null : run.siteCall(site);
     throw new ExpectationError("E0908", `Unexpected report ${reportClass} when ${when}`, {
       span: headOf(info.span),
+      related: [
+        ...drawn === null ? [] : [{ span: drawn, message: "drawn here" }],
+        ...relatedTo(event, run),
+      ],
       notes: [text, `${places} of ${tried} places draw it`],
       hint: `where it is meant, write \`warns ${reportClass}\` after the call`,
     });

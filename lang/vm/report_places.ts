@@ -1,0 +1,25 @@
+/** Which other statements a report of the checker is about. */
+import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
+import type { IncidentEvent } from "../values/incident.ts";
+import type { SideRun } from "./branches.ts";
+
+/** Reports about memory that was taken, or written, rather than mapped. */
+const FIRST_STATEMENTS: Readonly<Record<string, string>> = {
+  unwritten_memory_fetched: "taken here",
+  stale_cacheline_read: "written here",
+  stale_memory_read: "written here",
+  dirty_cacheline_lost: "written here",
+  device_write_lost: "written here",
+};
+
+/** The statement that made what a report is about, where that is another one. */
+export function relatedTo(event: IncidentEvent, vm: SideRun): RelatedSpan[] {
+  if (event.name !== "dma.report") return [];
+  const { class: reportClass, first_site: first, rule, second_site: second } = event.fields;
+  const span = first === null ? null : vm.siteCall(first);
+  if (span === null || first === second) return [];
+  // The rules of the two-step API are about ranges.
+  const message = FIRST_STATEMENTS[reportClass] ??
+    (rule.startsWith("dma.3") ? "reserved or linked here" : "mapped here");
+  return [{ span, message }];
+}
