@@ -25,7 +25,8 @@ const DATA_BLOCK = 0;
 export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest {
   const { command } = request;
   const segments = request.segments();
-  const pointer = command === null || request.payloadBytes === 0
+  // What carries no data has pointers that lead nowhere.
+  const pointer = command === null || segments.length === 0
     ? { entries: [], pages: [], pointer: null, showsSizes: false }
     : command.format === "prp"
     ? prpEntries(command, request.payloadBytes)

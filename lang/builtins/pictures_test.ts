@@ -240,3 +240,17 @@ Deno.test("explain of a request names the rule that chose the format, with its i
   assert(/an SGL +nvme\.2\.1\.C/.test(told), told);
   assert(/128KiB on average, not below the threshold of\n +32KiB/.test(told), told);
 });
+
+Deno.test("a request without data has no picture of memory, and a disk shows its MDTS by name", () => {
+  const { output } = runScript(`machine { ${MACHINES[0]} }
+    let io = ssd.submit(write_zeroes, lba: 0, bytes: 4KiB)
+    wait io
+    show io
+    show ssd
+    print ssd.limits.max_transfer`);
+  const told = output.join("\n");
+  assertEquals(told.includes("PRP1"), false, told);
+  assert(told.includes("OK; the command's 64 bytes:"), told);
+  // The queues take 128 KiB behind an IOMMU, whatever the controller could.
+  assert(/^ {2}MDTS +none$/m.test(told) && told.endsWith("128KiB"), told);
+});

@@ -151,7 +151,7 @@ export const NVME: TypeSpec<NvmeDevice> = {
       ["disk", `${formatSize(disk.capacityBytes)} in blocks of ${formatSize(disk.blockSizeBytes)}`],
       ["queues", formatCount(disk.queueCount, "queue")],
       ["formats", controller.sgl ? "PRP and SGL" : "PRP only"],
-      ["transfer", controller.mdtsBytes === 0 ? "no limit" : formatSize(controller.mdtsBytes)],
+      ["MDTS", controller.mdtsBytes === 0 ? "none" : formatSize(controller.mdtsBytes)],
     ]);
   },
 };
