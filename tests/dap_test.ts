@@ -333,6 +333,11 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
         ["launch", { program, run: "statement" }, /no run "statement"/],
         ["launch", { program, limits: { "max-step": 1 } }, /did you mean max-steps/],
         ["launch", { program, limits: { "max-steps": -1 } }, /whole number/],
+        ["launch", { program, limits: [] }, /"limits" takes an object/],
+        ["launch", { program, seed: -1 }, /"seed" takes a whole number from 0 on, not -1/],
+        ["launch", { program, seed: 0.5 }, /"seed" takes a whole number/],
+        ["launch", { program, stopOnEntry: "yes" }, /"stopOnEntry" takes a boolean, not "yes"/],
+        ["launch", { program, stopAtEnd: 1 }, /"stopAtEnd" takes a boolean/],
         ["frobnicate", {}, /no request "frobnicate"/],
       ];
       for (const [command, args, problem] of refusals) {
@@ -344,6 +349,24 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
       await client.body("launch", { program, stopOnEntry: true });
       await client.move("configurationDone");
       const asked: readonly [string, object, RegExp][] = [
+        ["launch", { program }, /launched already/],
+        ["configurationDone", {}, /has begun already/],
+        ["evaluate", {}, /^"expression" is missing: a string$/],
+        ["evaluate", { expression: 5 }, /^"expression" takes a string, not 5$/],
+        ["gotoTargets", { line: 3 }, /^"source" is missing: an object$/],
+        ["completions", { column: 1 }, /"text" is missing/],
+        ["setBreakpoints", { breakpoints: [] }, /"source" is missing/],
+        ["setBreakpoints", { source: { path: program }, breakpoints: [{}] }, /"line" is missing/],
+        ["setBreakpoints", { source: { path: program }, breakpoints: [7] }, /has 7, which is no/],
+        ["setFunctionBreakpoints", {}, /"breakpoints" is missing/],
+        ["setFunctionBreakpoints", { breakpoints: [{}] }, /"name" is missing/],
+        ["setExceptionBreakpoints", {}, /"filters" is missing/],
+        ["dataBreakpointInfo", {}, /"name" is missing/],
+        ["breakpointLocations", { line: 1 }, /"source" is missing/],
+        ["readMemory", { memoryReference: "", count: 4 }, /no physical address/],
+        ["readMemory", { memoryReference: "0x1000", count: "4" }, /"count" takes a number/],
+        ["disassemble", { memoryReference: "x", instructionCount: 1 }, /"x" is no event/],
+        ["restart", { arguments: { program: `${program}x` } }, /Cannot read/],
         [
           "evaluate",
           { expression: "alloc_pages(1)" },
@@ -380,7 +403,11 @@ Deno.test("what is no message is told, and the next one is answered", async () =
   const served = new Session().serve(input, output);
   input.write("Content-Length: 9\r\n\r\n{ no json");
   input.write("Content-Length: much\r\n\r\n");
+  for (const text of ['{"type":"request","command":"threads"}', '{"type":"request","seq":7}']) {
+    input.write(`Content-Length: ${text.length}\r\n\r\n${text}`);
+  }
   await client.body("initialize", {});
+  assertEquals(client.output("stderr").match(/a request has a number, "seq"/g)?.length, 2);
   assertMatch(client.output("stderr"), /could not be understood/);
   // Who goes without a word is gone, too.
   input.end();
@@ -643,6 +670,30 @@ Deno.test("functions of the script, memory, places to go to and the failure are 
       assertEquals(sources, [{ name: "lab.dma", path: program }]);
       const back = await client.move("dmalab.move", { unit: "into", way: "back", count: 3 });
       assertEquals([back.reason, (await frames(client, 1))[0]!.line], ["step", 9]);
+    });
+  });
+});
+
+Deno.test("numbers of frames and variables are of one moment: others do not get them", async () => {
+  await withScenario(COUNTING, async (program) => {
+    await withClient(async (client) => {
+      await client.body("launch", { program, stopOnEntry: true });
+      await client.move("configurationDone");
+      const look = async () => {
+        const { stackFrames: [frame] } = await client.body("stackTrace", { threadId: 1 });
+        const { scopes } = await client.body("scopes", { frameId: frame.id });
+        return { frameId: frame.id, variablesReference: scopes.at(-1).variablesReference };
+      };
+      const before = await look();
+      await client.move("next");
+      const after = await look();
+      assert(after.frameId > before.frameId);
+      assert(after.variablesReference > before.variablesReference);
+      const { message } = await client.ask("scopes", before);
+      assertMatch(message!, /another place/);
+      assertEquals((await client.body("variables", before)).variables, []);
+      await client.body("terminate");
+      assertMatch((await client.ask("next", { threadId: 1 })).message!, /session is over/);
     });
   });
 });

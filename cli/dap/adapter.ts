@@ -45,11 +45,14 @@ export class Adapter {
   #target: Target | null = null;
   #launched: LaunchArguments = {};
   #isGoing = false;
+  #hasStarted = false;
   #hasEnded = false;
   #saidResult = false;
   #idle: ReturnType<typeof setTimeout> | undefined;
   /** What the client was shown, by the numbers that it was given. */
   #frames: ShownFrame[] = [];
+  /** Numbers that frames of other places had: they are not given again. */
+  #frameNumbers = 0;
   readonly #places: Position[] = [];
   /** The last halt. */
   #halt: Halt | null = null;
@@ -68,6 +71,7 @@ export class Adapter {
 
   /** The same, when it stands somewhere. @throws {RequestError} While it runs. */
   get standing(): Target {
+    if (this.#hasEnded) throw new RequestError("The session is over");
     if (this.#isGoing) throw new RequestError("The run goes on: it can be asked when it stands");
     return this.target;
   }
@@ -85,6 +89,15 @@ export class Adapter {
     return this.#halt;
   }
 
+  /** A run was launched, and is not to be launched once more. */
+  get isLaunched(): boolean {
+    return this.#target !== null;
+  }
+
+  get hasStarted(): boolean {
+    return this.#hasStarted;
+  }
+
   get isGoing(): boolean {
     return this.#isGoing;
   }
@@ -97,8 +110,8 @@ export class Adapter {
 
   /** Loads a scenario, and stands at the beginning of a run of it. */
   async launch(args: LaunchArguments): Promise<void> {
-    this.#launched = args;
     const { clock, names, run, warnings } = await launch(args, () => this.#wishes.isEnding);
+    this.#launched = args;
     run.recording.reruns.interruptedBy = this.#wishes;
     if (warnings !== "") this.say("stderr", warnings);
     const [own, ...others] = names;
@@ -134,6 +147,7 @@ export class Adapter {
 
   /** Begins to run: to the first statement when that was asked for, or to the first breakpoint. */
   start(): void {
+    this.#hasStarted = true;
     const { noDebug, stopOnEntry } = this.#launched;
     if (stopOnEntry === true && noDebug !== true) {
       this.go({ unit: "into", way: "forward" }, "entry");
@@ -165,6 +179,7 @@ export class Adapter {
 
   #stand(halt: Halt, reason: string): void {
     this.#halt = halt;
+    this.#frameNumbers += this.#frames.length;
     this.#frames = [];
     this.target.variables.clear();
     const { noDebug, stopAtEnd } = this.#launched;
@@ -261,12 +276,15 @@ export class Adapter {
 
   /** Gives frames numbers to ask by. */
   numberFrames(frames: readonly ShownFrame[]): DebugProtocol.StackFrame[] {
-    return frames.map((frame) => ({ id: this.#frames.push(frame), ...frame.shown }));
+    return frames.map((frame) => ({
+      id: this.#frameNumbers + this.#frames.push(frame),
+      ...frame.shown,
+    }));
   }
 
   /** A frame that was shown. @throws {RequestError} When it was of another place. */
   frame(id: number): ShownFrame {
-    const frame = this.#frames[id - 1];
+    const frame = this.#frames[id - this.#frameNumbers - 1];
     if (frame === undefined) throw new RequestError("That frame was of another place of the run");
     return frame;
   }

@@ -3,6 +3,7 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { formatDuration } from "../../lang/text/numbers.ts";
 import { type Recording, spanOfEvent } from "../../lang/recording/mod.ts";
+import { RequestError } from "./request_error.ts";
 import type { Sources } from "./sources.ts";
 
 /** The most that are listed at once. */
@@ -28,7 +29,7 @@ export function listEvents(
     DebugProtocol.DisassembleArguments,
 ): DebugProtocol.DisassembledInstruction[] {
   const first = eventNumber(memoryReference, offset + instructionOffset);
-  if (first === null) return [];
+  if (first === null) throw new RequestError(`"${memoryReference}" is no event`);
   const count = Math.max(0, Math.min(instructionCount, MOST_LISTED));
   return Array.from(
     { length: count },

@@ -70,6 +70,9 @@ function argument<W extends Wanted>(
  * @throws {RequestError} With what is wrong.
  */
 export async function launch(args: LaunchArguments, isEnding: () => boolean): Promise<Launched> {
+  for (const name of ["stopOnEntry", "stopAtEnd", "noDebug"] as const) {
+    argument(name, args[name], "boolean");
+  }
   const path = argument("program", args.program, "string");
   if (path === undefined) throw new RequestError('"program" is missing: the path of a scenario');
   const opened = HostLoader.open(path);
@@ -97,6 +100,9 @@ function recordOptions(
   isEnding: () => boolean,
 ): RecordOptions {
   const seed = argument("seed", args.seed, "number");
+  if (seed !== undefined && (!Number.isSafeInteger(seed) || seed < 0)) {
+    throw new RequestError(`"seed" takes a whole number from 0 on, not ${seed}`);
+  }
   const strict = argument("strict", args.strict, "boolean");
   return {
     limits: allLimits(limitsOf(limitNamed(args))),
@@ -107,7 +113,7 @@ function recordOptions(
 }
 
 function limitNamed({ limits = {} }: LaunchArguments): (option: LimitOption) => number | null {
-  if (typeof limits !== "object" || limits === null) {
+  if (typeof limits !== "object" || limits === null || Array.isArray(limits)) {
     throw new RequestError('"limits" takes an object, such as { "max-steps": 1000000 }');
   }
   for (const [name, value] of Object.entries(limits)) {

@@ -71,12 +71,16 @@ export class Requests {
   }
 
   async launch(args: LaunchArguments) {
+    if (this.#adapter.isLaunched) {
+      throw new RequestError("A run was launched already", "restart begins anew");
+    }
     await this.#adapter.launch(args);
     // Not before: until a run is known, no breakpoint can be told where it is.
     this.#event("initialized");
   }
 
   configurationDone() {
+    if (this.#adapter.hasStarted) throw new RequestError("The run has begun already");
     this.#adapter.start();
   }
 
@@ -313,7 +317,7 @@ export class Requests {
   }
 
   readMemory({ count, memoryReference, offset = 0 }: DebugProtocol.ReadMemoryArguments) {
-    const phys = Number(memoryReference) + offset;
+    const phys = /^\w+$/.test(memoryReference) ? Number(memoryReference) + offset : NaN;
     if (!Number.isSafeInteger(phys) || phys < 0) {
       throw new RequestError(`"${memoryReference}" is no physical address`);
     }

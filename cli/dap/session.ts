@@ -9,6 +9,7 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { Interrupted, LookError } from "../../lang/recording/mod.ts";
 import { BUG_CODE, bugMessage } from "../../lang/diagnostics/bug.ts";
 import { Adapter } from "./adapter.ts";
+import { checkArguments } from "./arguments.ts";
 import { ClientWishes } from "./client_wishes.ts";
 import type { Arrivals } from "./heard_input.ts";
 import { RequestError } from "./request_error.ts";
@@ -47,11 +48,15 @@ export class Session extends ProtocolServer {
   async serve(input: Input, output: Output): Promise<void> {
     this.on("close", () => this.#gone());
     this.on("error", (event: { readonly body?: unknown }) => {
-      this.#adapter.say("stderr", `A message could not be understood: ${String(event.body)}\n`);
+      this.#notUnderstood(String(event.body));
     });
     input.on("end", () => this.#gone());
     this.start(input, output);
     await this.closed;
+  }
+
+  #notUnderstood(why: string): void {
+    this.#adapter.say("stderr", `A message could not be understood: ${why}\n`);
   }
 
   #gone(): void {
@@ -60,6 +65,11 @@ export class Session extends ProtocolServer {
   }
 
   protected override dispatchRequest(request: DebugProtocol.Request): void {
+    // Nobody could tell whose answer it is.
+    if (!Number.isSafeInteger(request.seq) || typeof request.command !== "string") {
+      this.#notUnderstood('a request has a number, "seq", and a name, "command"');
+      return;
+    }
     this.#wishes.came(request.seq, request.command, request.arguments?.requestId);
     this.#answering = this.#answering.then(() => this.#answer(request));
   }
@@ -77,9 +87,12 @@ export class Session extends ProtocolServer {
     try {
       if (this.#wishes.isCancelled) throw new Interrupted("Cancelled");
       if (!this.#names.has(command)) throw new RequestError(`There is no request "${command}"`);
+      const given: unknown = args ?? {};
+      if (typeof given !== "object") throw new RequestError('"arguments" takes an object');
+      checkArguments(command, given!);
       const answer: unknown = await Reflect.get(this.#requests, command).call(
         this.#requests,
-        args ?? {},
+        given,
       );
       if (answer !== undefined) response.body = answer;
     } catch (error) {

@@ -38,8 +38,9 @@ type Table = Recording["tables"][number];
 
 export class Variables {
   readonly #recording: Recording;
-  /** By their numbers, from 1. */
+  /** By their numbers, behind those of other moments. */
   #containers: Container[] = [];
+  #numbers = 0;
 
   constructor(recording: Recording) {
     this.#recording = recording;
@@ -47,7 +48,13 @@ export class Variables {
 
   /** Forgets what was opened at another moment. */
   clear(): void {
+    this.#numbers += this.#containers.length;
     this.#containers = [];
+  }
+
+  /** What was given a number at this moment. */
+  #container(reference: number): Container | undefined {
+    return this.#containers[reference - this.#numbers - 1];
   }
 
   /** What can be seen from a frame. */
@@ -72,7 +79,7 @@ export class Variables {
 
   /** What is in something that was shown. */
   list({ count, filter, start = 0, variablesReference }: DebugProtocol.VariablesArguments) {
-    const container = this.#containers[variablesReference - 1];
+    const container = this.#container(variablesReference);
     if (container === undefined) return [];
     const isOther = filter !== undefined && (filter === "indexed") !== container.isIndexed;
     if (isOther) return [];
@@ -81,7 +88,7 @@ export class Variables {
 
   /** What may be waited for behind a name that was shown in something; null for nothing. */
   watchedIn(reference: number, name: string): Watched | null {
-    const container = this.#containers[reference - 1];
+    const container = this.#container(reference);
     const cell = container?.cell?.(name) ?? null;
     if (cell !== null) return { kind: "data", cell };
     const shown = container?.list(0, MOST_LISTED).find((each) => each.name === name);
@@ -110,7 +117,7 @@ export class Variables {
   }
 
   #reference(container: Container) {
-    const variablesReference = this.#containers.push(container);
+    const variablesReference = this.#numbers + this.#containers.push(container);
     const { count, isIndexed } = container;
     return isIndexed
       ? { variablesReference, indexedVariables: count }
