@@ -17,7 +17,7 @@ import {
   who,
 } from "../lang/recording/mod.ts";
 import { readSubject } from "../lang/recording/place_text.ts";
-import { boundValues, type Seen } from "../lang/recording/replay.ts";
+import { boundValues, type Seen } from "../lang/recording/machines/replay.ts";
 import { SourceFile } from "../lang/source.ts";
 import { memoryFiles } from "../lang/syntax/load_files.ts";
 

@@ -102,6 +102,8 @@ export class Variables {
     if (cell !== null) return { kind: "data", cell };
     try {
       openValue(this.#recording, at, text);
+      // Who waits for changes asks for the last one as well.
+      this.#recording.histories.of(text);
       return { kind: "change", expression: text };
     } catch (error) {
       if (error instanceof LookError) return lookProblem(error);

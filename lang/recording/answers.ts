@@ -9,8 +9,8 @@
 import type { FileScope } from "../check/names/file_scope.ts";
 import { LOOK_STEPS, LookError } from "./look.ts";
 import type { Position } from "./position.ts";
-import type { Seen } from "./replay.ts";
-import type { Reruns } from "./reruns.ts";
+import type { Seen } from "./machines/replay.ts";
+import type { Reruns } from "./machines/reruns.ts";
 
 /** A question with a plain answer: one that lasts when the machine that gave it goes on. */
 export interface PlainQuestion<T> {

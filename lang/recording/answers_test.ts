@@ -6,11 +6,11 @@ import { SourceFile } from "../source.ts";
 import { LookError } from "./look.ts";
 import { recordRun, runsOf } from "./open.ts";
 import { openValue, openVariables, partsOf } from "./parts.ts";
-import { nextMoment } from "./places.ts";
+import { nextMoment } from "./machines/way.ts";
 import { type Position, START } from "./position.ts";
 import { evaluate, readMemory, variablesAt } from "./questions.ts";
 import type { Recording } from "./recording.ts";
-import { Reruns } from "./reruns.ts";
+import { Reruns } from "./machines/reruns.ts";
 
 const SOURCE = `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd {} } } }
 

@@ -8,8 +8,8 @@ import { Looker } from "./look.ts";
 import { RunNotes } from "./notes.ts";
 import { comparePositions, type Position } from "./position.ts";
 import { Recording } from "./recording.ts";
-import { type Seen } from "./replay.ts";
-import { Reruns } from "./reruns.ts";
+import { type Seen } from "./machines/replay.ts";
+import { Reruns } from "./machines/reruns.ts";
 
 /** What a session tells who keeps it. */
 export type SessionHooks = Required<Pick<SessionParts, "onLine" | "onRest" | "onVm">>;

@@ -21,7 +21,7 @@ import { ScriptFailure } from "../vm/failure.ts";
 import { lookOnly } from "../vm/look_only.ts";
 import type { Code } from "../vm/code.ts";
 import type { Vm } from "../vm/vm.ts";
-import { boundNames, type Seen, type SeenFrame } from "./replay.ts";
+import { boundNames, type Seen, type SeenFrame } from "./machines/replay.ts";
 
 /** Steps that one look may take: a fraction of a second. */
 export const LOOK_STEPS = 20_000_000;
@@ -37,6 +37,8 @@ export class LookError extends Error {
     readonly diagnostics: readonly Diagnostic[] = [],
     /** The text is right, but is no look: it would change something. */
     readonly wouldChange = false,
+    /** It took more steps than it might. */
+    readonly tookTooLong = false,
   ) {
     super(message);
   }
@@ -65,7 +67,7 @@ export interface Question {
    * Only the answer's text, in the innermost call: to be asked at many moments, one after the other.
    * @throws {LookError} As `ask` does.
    */
-  said(seen: Seen): string;
+  said(seen: Seen, steps?: number): string;
 }
 
 /** An expression as code. */
@@ -120,8 +122,8 @@ export class Looker {
       text,
       ask: (seen, frame = seen.innermost(), steps = LOOK_STEPS) =>
         valueOf(seen, frame, steps, (value) => this.answer(value, seen)),
-      said: (seen) =>
-        valueOf(seen, seen.innermost(), LOOK_STEPS, (value) => {
+      said: (seen, steps = LOOK_STEPS) =>
+        valueOf(seen, seen.innermost(), steps, (value) => {
           // Other values may change and be the same.
           const isSame = known !== null && typeof value !== "object" && value === known.value;
           if (!isSame) known = { value, text: formatValue(value, seen.vm, true) };
@@ -282,14 +284,15 @@ function asked<T>(ask: () => T): T {
   } catch (error) {
     if (error instanceof ScriptFailure) {
       const { code, hint, message } = error.failure.diagnostic;
-      throw new LookError(message, hint ?? null, [], code === "E0924");
+      throw new LookError(message, hint ?? null, [], code === "E0924", code === "E0801");
     }
     if (error instanceof Raising) {
       const { errno, what } = error.raised;
       throw new LookError(`${errno}: ${what}`);
     }
     if (error instanceof ScriptError) {
-      throw new LookError(error.message, error.hint, [], error instanceof LookRefused);
+      const { code, hint, message } = error;
+      throw new LookError(message, hint, [], error instanceof LookRefused, code === "E0801");
     }
     throw error;
   }

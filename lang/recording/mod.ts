@@ -35,9 +35,9 @@ export {
   functionPlace,
   type LinePlace,
   momentBefore,
-  nextMoment,
   statementsOnLine,
 } from "./places.ts";
+export { nextMoment } from "./machines/way.ts";
 export { comparePositions, type Position, START } from "./position.ts";
 export { prepareLooks } from "./prepare_looks.ts";
 export {
@@ -58,7 +58,7 @@ export {
   type StartedStatement,
 } from "./recording.ts";
 export { displayName } from "../run/report.ts";
-export { Interrupted } from "./replay.ts";
+export { Interrupted } from "./machines/replay.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
 export {
   type LoggedLine,

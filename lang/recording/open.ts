@@ -19,8 +19,8 @@ import { Looker } from "./look.ts";
 import { RunNotes } from "./notes.ts";
 import type { Position } from "./position.ts";
 import { Recording, type RunName } from "./recording.ts";
-import { keepOutermost } from "./replay.ts";
-import { Reruns } from "./reruns.ts";
+import { keepOutermost } from "./machines/replay.ts";
+import { Reruns } from "./machines/reruns.ts";
 
 /** A run that can be recorded. */
 export interface RunChoice {

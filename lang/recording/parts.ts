@@ -5,7 +5,7 @@ import { LookError } from "./look.ts";
 import type { Position } from "./position.ts";
 import { askValue, sizeOfTexts } from "./questions.ts";
 import type { Recording } from "./recording.ts";
-import { boundValues, type Seen, type SeenFrame } from "./replay.ts";
+import { boundValues, type Seen, type SeenFrame } from "./machines/replay.ts";
 
 /** A value at a moment, and how much is in it. */
 export interface OpenValue {

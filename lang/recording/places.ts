@@ -2,15 +2,6 @@
 import { comparePositions, type Position, START } from "./position.ts";
 import type { Recording } from "./recording.ts";
 
-/** The moment right after another: the next event, or the next statement; null at the end. */
-export function nextMoment(recording: Recording, { seq, statement }: Position): Position | null {
-  const { log, statements } = recording;
-  const starts = statement < statements.count && statements.seqAt(statement + 1) === seq;
-  const isDone = statement === statements.count && seq === log.count;
-  if (starts || isDone) return { seq, statement: statement + 1 };
-  return seq < log.count ? { seq: seq + 1, statement } : null;
-}
-
 /** The moment right before another; null at the beginning. */
 export function momentBefore(recording: Recording, at: Position): Position | null {
   if (comparePositions(at, START) === 0) return null;

@@ -7,18 +7,20 @@ const WAITING_MACHINES = 24;
 const LONG_RUN_EVENTS = 20_000;
 
 /**
- * Prepares a stretch for looks: to be called again and again while nobody asks.
+ * Prepares a stretch for looks, and one for who asks when an expression changed: to be called again
+ * and again while nobody asks.
  *
  * @param end Up to where moments may be asked about.
  * @param near Where somebody stands.
  * @returns Whether there is more to do.
  */
 export function prepareLooks(
-  { log, reruns }: Recording,
+  { histories, log, reruns }: Recording,
   end: Position,
   near: Position,
 ): boolean {
   if (log.count < LONG_RUN_EVENTS) return false;
   let stretches = 0;
-  return !reruns.spread(end, WAITING_MACHINES, () => stretches++ === 0, near);
+  const allWait = reruns.spread(end, WAITING_MACHINES, () => stretches++ === 0, near);
+  return histories.grow() || !allWait;
 }

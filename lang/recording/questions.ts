@@ -4,7 +4,7 @@ import type { Kind } from "../values/spec.ts";
 import { type Answer, LookError } from "./look.ts";
 import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
-import { boundValues, type Seen } from "./replay.ts";
+import { boundValues, type Seen } from "./machines/replay.ts";
 
 /** A name with its value at a moment. */
 export interface ShownVariable {

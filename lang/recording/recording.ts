@@ -15,9 +15,10 @@ import { type Span, spanText } from "../source.ts";
 import type { Code, FunctionCode, MarkedStatement } from "../vm/code.ts";
 import { Answers } from "./answers.ts";
 import { innermostFunction } from "./functions.ts";
+import { Histories } from "./history.ts";
 import type { Looker } from "./look.ts";
 import { comparePositions, type Position, START } from "./position.ts";
-import type { Reruns } from "./reruns.ts";
+import type { Reruns } from "./machines/reruns.ts";
 
 /** Which run of a file it is: enough to make it again. */
 export interface RunName {
@@ -89,6 +90,8 @@ export class Recording {
   readonly looker: Looker;
   /** What was asked of the machine at some place. */
   readonly answers: Answers;
+  /** When expressions changed that somebody asked about. */
+  readonly histories: Histories;
   /** What ended the run; null while it goes on, and when everything held. */
   failure: FailureReport | null = null;
 
@@ -101,6 +104,7 @@ export class Recording {
     this.output = output;
     this.reruns = reruns;
     this.looker = looker;
+    this.histories = new Histories(reruns, looker);
     this.answers = new Answers(reruns, () => looker.scope);
   }
 

@@ -2,12 +2,14 @@
  * Where an expression changes. Nothing but the machine knows: the run is done again and asked at each
  * event and each statement, backwards in ever longer stretches.
  */
+import type { History, KnownChange } from "./history.ts";
 import { LookError, type Question } from "./look.ts";
-import { momentBefore, nextMoment } from "./places.ts";
+import { momentBefore } from "./places.ts";
+import { nextMoment } from "./machines/way.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 import { evaluate } from "./questions.ts";
 import type { Recording } from "./recording.ts";
-import type { Seen } from "./replay.ts";
+import type { Seen } from "./machines/replay.ts";
 
 /** Moments of the first stretch that is searched backwards. */
 const FIRST_MOMENTS = 1024;
@@ -63,25 +65,47 @@ export function rewind(
 ): ExpressionChange | null {
   // Who asks for what there is not is told so, and not that it never changed.
   evaluate(recording, from, question.text);
-  return lastChangeOf(recording, from, (seen) => tell(question, seen));
+  const history = recording.histories.of(question.text);
+  return lastChangeOf(recording, from, (seen) => tell(question, seen), history);
 }
 
 /** What is told at each moment: null where it cannot be. */
 export type Tell = (seen: Seen) => string | null;
 
-/** The last moment up to one at which something told came to be what it is then. */
+/**
+ * The last moment up to one at which something told came to be what it is then.
+ * @param history What is known of its changes; null for nothing.
+ */
 export function lastChangeOf(
   recording: Recording,
   from: Position,
   tell: Tell,
+  history: History | null = null,
 ): ExpressionChange | null {
   let end = from;
   for (let moments = FIRST_MOMENTS;; moments *= 4) {
-    const begin = stretchBefore(recording, end, moments);
+    const isKnown = history?.covers(end) === true;
+    const known = isKnown ? history.lastChange(end) : undefined;
+    if (known !== undefined) return known && changeTold(recording, known, tell);
+    const begin = isKnown ? history.beforeChunk(end) : stretchBefore(recording, end, moments);
     const found = lastChangeWithin(recording, begin, end, tell);
     if (found !== null || comparePositions(begin, START) === 0) return found;
     end = begin;
   }
+}
+
+/** A change that is known, with what it was about. */
+function changeTold(
+  recording: Recording,
+  { at, before }: KnownChange,
+  tell: Tell,
+): ExpressionChange {
+  const told: (string | null)[] = [];
+  recording.reruns.visit(before ?? at, (seen) => {
+    told.push(tell(seen));
+    return comparePositions(seen.at, at) < 0 ? at : null;
+  });
+  return { at, before: before === null ? null : told[0]!, after: told.at(-1)! };
 }
 
 function lastChangeWithin(
@@ -105,7 +129,8 @@ function lastChangeWithin(
   // The first that was told in the stretch may be what it was before.
   const first = last as ExpressionChange | null;
   if (first === null || first.before !== null || comparePositions(begin, START) === 0) return first;
-  return lastChangeOf(recording, begin, tell)?.after === first.after ? null : first;
+  const before = lastToldBefore(recording, begin, tell);
+  return before === first.after ? null : { ...first, before };
 }
 
 /**
@@ -128,7 +153,7 @@ export function changesWithin(
     const { at } = seen;
     const told = tell(question, seen);
     if (comparePositions(at, from) === 0) {
-      known = told ?? lastToldBefore(recording, from, question);
+      known = told ?? lastToldBefore(recording, from, (each) => tell(question, each));
     } else {
       if (told !== null && known !== null && told !== known) found.push(at);
       known = told ?? known;
@@ -139,14 +164,14 @@ export function changesWithin(
   return found;
 }
 
-/** What an expression was when it could be asked last before a moment; null when it never could. */
-function lastToldBefore(recording: Recording, at: Position, question: Question): string | null {
+/** What was told last before a moment; null when nothing was. */
+function lastToldBefore(recording: Recording, at: Position, tell: Tell): string | null {
   let end = at;
   for (let moments = FIRST_MOMENTS; comparePositions(end, START) > 0; moments *= 4) {
     const begin = stretchBefore(recording, end, moments);
     let last: string | null = null;
     recording.reruns.visit(begin, (seen) => {
-      last = tell(question, seen) ?? last;
+      last = tell(seen) ?? last;
       return comparePositions(seen.at, end) < 0 ? nextMoment(recording, seen.at) : null;
     });
     if (last !== null) return last;

@@ -8,11 +8,11 @@ import { formatFieldValue } from "../render/event_line.ts";
 import type { Span } from "../source.ts";
 import { type Cell, type CellChange, changesOf } from "./cells.ts";
 import type { Question } from "./look.ts";
-import { nextMoment } from "./places.ts";
+import { nextMoment } from "./machines/way.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 import { readMemory } from "./questions.ts";
 import type { Recording } from "./recording.ts";
-import type { Seen } from "./replay.ts";
+import type { Seen } from "./machines/replay.ts";
 import { lastChangeOf, rewind } from "./search.ts";
 
 /** A thing that somebody can ask about. */

@@ -16,8 +16,8 @@ import {
   START,
   type Step,
 } from "../../lang/recording/mod.ts";
-import { boundValues, type Seen } from "../../lang/recording/replay.ts";
-import { Reruns } from "../../lang/recording/reruns.ts";
+import { boundValues, type Seen } from "../../lang/recording/machines/replay.ts";
+import { Reruns } from "../../lang/recording/machines/reruns.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { Random } from "../../runtime/random.ts";
 import type { FactTable } from "../../runtime/recording/fact_table.ts";

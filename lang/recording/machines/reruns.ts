@@ -2,9 +2,9 @@
  * The same run again, for what only the real machine can answer: machines are parked along the run,
  * and the nearest one goes on to the moment that is asked about.
  */
-import { type HostWatch, RunWatch } from "../vm/run_watch.ts";
-import type { Vm } from "../vm/vm.ts";
-import { comparePositions, type Position } from "./position.ts";
+import { type HostWatch, RunWatch } from "../../vm/run_watch.ts";
+import type { Vm } from "../../vm/vm.ts";
+import { comparePositions, type Position } from "../position.ts";
 import {
   type Ask,
   type KnownRun,
@@ -13,6 +13,7 @@ import {
   type Seen,
   type StartRerun,
 } from "./replay.ts";
+import { statementAtWay, wayOf } from "./way.ts";
 import { neededMachines, nextErrand, type WaitingPlan } from "./waiting_plan.ts";
 
 /** What machines that are parked may take: the ones left are spread over the run. */
@@ -52,6 +53,13 @@ export class Reruns {
 
   /** How many machines went where something was asked. */
   visits = 0;
+  /** At how many moments. */
+  moments = 0;
+
+  /** A machine that has done nothing yet, and is nobody else's. */
+  fresh(): Replay {
+    return new Replay(this.known, this.start);
+  }
 
   /** How many machines are parked. */
   get parked(): number {
@@ -69,7 +77,10 @@ export class Reruns {
     this.#mostMachines++;
     this.visits++;
     const replay = this.#take(target);
-    replay.visit(target, this.watch, ask);
+    replay.visit(target, this.watch, (seen) => {
+      this.moments++;
+      return ask(seen);
+    });
     this.#park(replay);
   }
 
@@ -124,7 +135,7 @@ export class Reruns {
 
   /** @returns Whether the machine is where it is to wait, and was parked. */
   #stretch({ replay, statement }: UnderWay): boolean {
-    const reached = this.#statementAt(wayOf(replay.at) + STRETCH_WAY);
+    const reached = statementAtWay(this.known, wayOf(replay.at) + STRETCH_WAY);
     const next = Math.min(statement, Math.max(replay.at.statement + 1, reached));
     if (next > replay.at.statement) {
       replay.visit(this.#atStatement(next), this.watch, () => null);
@@ -174,7 +185,7 @@ export class Reruns {
 
   /** @returns The way to where a machine waits that has gone about so far; null for nowhere. */
   #addPlace(statements: Map<number, number>, about: number): number | null {
-    const statement = this.#statementAt(about);
+    const statement = statementAtWay(this.known, about);
     if (statement < 1) return null;
     const way = this.#lands.get(statement) ?? wayOf(this.#atStatement(statement));
     if (way === Infinity) return null;
@@ -185,27 +196,12 @@ export class Reruns {
   #nextUnderWay(plan: WaitingPlan): UnderWay | null {
     const errand = nextErrand(this.#ways(), plan);
     if (errand === null) return null;
-    const replay = errand.from === null
-      ? new Replay(this.known, this.start)
-      : this.#parked.splice(errand.from, 1)[0]!;
+    const replay = errand.from === null ? this.fresh() : this.#parked.splice(errand.from, 1)[0]!;
     return { replay, statement: this.#statements.get(errand.to)! };
   }
 
   #ways(): readonly number[] {
     return this.#parked.map(({ at }) => wayOf(at));
-  }
-
-  /** The last statement that has started after so long a way; 0 for none. */
-  #statementAt(way: number): number {
-    const { statements } = this.known;
-    let low = 0;
-    let high = statements.count;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (wayOf(this.#atStatement(middle)) <= way) low = middle;
-      else high = middle - 1;
-    }
-    return low;
   }
 
   #atStatement(statement: number): Position {
@@ -215,7 +211,7 @@ export class Reruns {
   /** The parked machine with the shortest way to a moment; a new one when none is before it. */
   #take(target: Position): Replay {
     const index = this.#before(target);
-    if (index < 0) return new Replay(this.known, this.start);
+    if (index < 0) return this.fresh();
     return this.#parked.splice(index, 1)[0]!;
   }
 
@@ -271,9 +267,4 @@ export class Reruns {
     this.#parked.splice(dropped, 1);
     return needed?.has(dropped) ?? false;
   }
-}
-
-/** How far a moment is from the beginning: events and statements take time alike. */
-function wayOf({ seq, statement }: Position): number {
-  return seq + statement;
 }
