@@ -34,6 +34,7 @@ export class Threads {
   readonly #sources: Sources;
   readonly #cpus = new Set([0]);
   readonly #devices: string[] = [];
+  /** What of the log was looked at for them. */
   #seen = 0;
 
   constructor(recording: Recording, sources: Sources) {
@@ -43,18 +44,15 @@ export class Threads {
 
   /** All threads that have done something in what is known of the run. */
   list(): DebugProtocol.Thread[] {
-    const { log } = this.#recording;
     let lastCpu = 0;
     let lastDevice: string | null = null;
-    for (; this.#seen < log.count; this.#seen++) {
-      const cpu = log.cpuAt(this.#seen + 1);
-      const device = log.deviceAt(this.#seen + 1);
+    this.#seen = this.#recording.log.forEachOrigin(this.#seen, (cpu, device) => {
       // Events of one come together.
       if (cpu !== lastCpu) this.#cpus.add(lastCpu = cpu);
-      if (device === lastDevice || device === null) continue;
+      if (device === lastDevice || device === null) return;
       lastDevice = device;
       if (!this.#devices.includes(device)) this.#devices.push(device);
-    }
+    });
     return [
       ...[...this.#cpus].sort((one, other) => one - other)
         .map((cpu) => ({ id: threadOfCpu(cpu), name: `CPU ${cpu}` })),

@@ -290,6 +290,24 @@ export class EventLog implements EventKeeper {
     return device === NOBODY ? null : this.pool.value(device) as string;
   }
 
+  /**
+   * The CPUs and the devices of events, in order: events that follow each other and have all but what
+   * happened in common are one entry.
+   *
+   * @param from The first entry.
+   * @returns How many entries there are.
+   */
+  forEachOrigin(from: number, visit: (cpu: number, device: string | null) => void): number {
+    for (let row = from; row < this.#contextCount; row++) {
+      const device = this.#contexts.get(row, CONTEXT.DEVICE);
+      visit(
+        this.#contexts.get(row, CONTEXT.CPU),
+        device === NOBODY ? null : this.pool.value(device) as string,
+      );
+    }
+    return this.#contextCount;
+  }
+
   /** Whether an event has a reason: something was decided. */
   hasWhy(seq: number): boolean {
     return this.#whyAt(seq) !== 0;
