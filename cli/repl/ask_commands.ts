@@ -30,6 +30,8 @@ import { eventWords, tableWords } from "./words_in_sight.ts";
 /** Bytes of a line of `:bytes`, and how many are shown when nobody says. */
 const LINE_BYTES = 16;
 const SHOWN_BYTES = 64;
+/** Rows of a table that are shown at once. */
+const SHOWN_ROWS = 1000;
 /** Changes that `:writes` tells of, and bytes of each. */
 const SHOWN_WRITES = 20;
 const WRITTEN_BYTES = 4;
@@ -39,8 +41,9 @@ const MOST_WATCHED_BYTES = 4096;
 export const ASK_COMMANDS: readonly ReplCommand[] = [
   {
     name: "state",
-    takes: "[TABLE]",
-    doc: "the machine and the variables at a glance; or a table's rows",
+    takes: "[TABLE] [N]",
+    doc:
+      "the machine and the variables at a glance; or a table's rows, of many a thousand from row N on",
     words: ({ place }) => tableWords(place),
     run: state,
   },
@@ -91,19 +94,24 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
 function state(repl: CommandTarget, argument: string): true {
   if (argument === "") return answering(repl, () => glance(repl));
   const { at, recording } = repl.place;
+  const [, wanted = argument, from = "1"] = argument.match(/^(\S+)\s+(\d+)$/) ?? [];
   const names = recording.tables.map(({ spec }) => spec.name);
-  const meant = names.includes(argument)
-    ? argument
-    : names.find((name) => name.startsWith(argument));
+  const meant = names.includes(wanted) ? wanted : names.find((name) => name.startsWith(wanted));
   if (meant === undefined) {
-    repl.refuse(`No table is called "${argument}": ${names.join(", ")}`);
+    repl.refuse(`No table is called "${wanted}": ${names.join(", ")}`);
     return true;
   }
-  const { columns, rows } = tableAt(recording, meant, at);
-  if (rows.length === 0) repl.say(`${meant} is empty`);
+  const first = Math.max(0, Number(from) - 1);
+  const { columns, count, rows } = tableAt(recording, meant, at, { first, count: SHOWN_ROWS });
+  if (count === 0) repl.say(`${meant} is empty`);
+  else if (rows.length === 0) repl.say(`${meant} has ${formatCount(count, "row")}`);
   else {
     const cells = rows.map(({ born, cells }) => [...cells, born === 0 ? "ready" : `#${born}`]);
     for (const line of tableLines([...columns, "by"], cells, [], repl.columns)) repl.say(line);
+    const next = first + rows.length + 1;
+    if (next <= count) {
+      repl.say(`rows ${first + 1} to ${next - 1} of ${count}; \`:state ${meant} ${next}\` goes on`);
+    }
   }
   return true;
 }

@@ -577,6 +577,25 @@ Deno.test(":export hands over all of the run, and says what is wrong", async () 
   assertStringIncludes(last, "There is no command :export");
 });
 
+Deno.test(":state shows a thousand rows of a table at once, and says how to go on", async () => {
+  const { answers } = await talk(
+    MACHINE,
+    "let page = alloc_pages(1)",
+    "for turn in 0..1203 { dma_map_phys(ssd, page.phys, 4KiB, to_device) }",
+    ":state mappings",
+    ":state mappings 1001",
+    ":state mapp 1203",
+    ":state mappings 1204",
+  );
+  const [first, second, last, behind] = answers.slice(3).map((answer) => answer.split("\n"));
+  // A header with its line, the rows, how to go on, and what is behind the last line's end.
+  assertEquals(first!.length, 2 + 1000 + 1 + 1);
+  assertEquals(first!.at(-2), "rows 1 to 1000 of 1203; `:state mappings 1001` goes on");
+  assertEquals(second!.length, 2 + 203 + 1);
+  assertEquals(last![2], second!.at(-2));
+  assertEquals(behind, ["mappings has 1_203 rows", ""]);
+});
+
 Deno.test(":writes tells each change of some bytes, with what was there and who did it", async () => {
   const { answers, repl } = await talk(
     MACHINE,

@@ -118,6 +118,29 @@ for turn in 0..3000 { dma_unmap_phys(ssd, dma_map_phys(ssd, page.phys, 4KiB, to_
   }
 });
 
+Deno.test("what a machine passes that cannot be paused, as in a builtin's lambda, is asked of another", () => {
+  const recording = recorded(`${MACHINE}
+let page = alloc_pages(1)
+fn twice(phys) {
+  dma_unmap_phys(ssd, dma_map_phys(ssd, phys, 4KiB, to_device), 4KiB, to_device)
+  return phys
+}
+let all = (0..1200).map(n => twice(page.phys))
+let end = 0
+`);
+  const text = "iommu.live_mappings";
+  const expected = [...changesOf(recording, text)];
+  const history = recording.histories.of(text);
+  while (recording.histories.grow());
+  assert(history.covers(recording.last));
+  const question = recording.looker.question(text);
+  for (let index = 0; index < 40; index++) {
+    const way = (index * 4999) % expected.length;
+    const at = positionAt(recording.reruns.known, way);
+    assertEquals(rewind(recording, at, question), expected[way], `${way}`);
+  }
+});
+
 Deno.test("what takes long at each moment has no history, and is searched for all the same", () => {
   const recording = recorded(`${MACHINE}
 fn slow(n) {

@@ -22,6 +22,8 @@ export interface TableView {
   /** What a row says. */
   readonly doc: string;
   readonly columns: readonly string[];
+  /** How many rows there are in all. */
+  readonly count: number;
   /** Those that were asked for. */
   readonly rows: readonly RowView[];
 }
@@ -48,8 +50,15 @@ export function tableAt(
   { count, first }: Window = ALL,
 ): TableView {
   const table = recording.table(name);
-  const rows = rowsByKey(table, at).slice(first, first + count).map((row) => rowView(table, row));
-  return { name, doc: table.spec.doc, columns: Object.keys(table.spec.fields), rows };
+  const all = rowsByKey(table, at);
+  const rows = all.slice(first, first + count).map((row) => rowView(table, row));
+  return {
+    name,
+    doc: table.spec.doc,
+    columns: Object.keys(table.spec.fields),
+    count: all.length,
+    rows,
+  };
 }
 
 /** The numbers of a table's rows at a moment, sorted by its key. */
@@ -105,16 +114,15 @@ export function keyText(table: FactTable, row: number): string {
 
 function sortedByKey(table: FactTable, rows: readonly number[]): readonly number[] {
   const { key } = table.spec;
-  const keys = new Map(rows.map((row) => [row, key.map((name) => table.value(row, name))]));
-  return rows.toSorted((one, other) => {
-    const left = keys.get(one)!;
-    const right = keys.get(other)!;
+  const keyed = rows.map((row) => ({ row, values: key.map((name) => table.value(row, name)) }));
+  keyed.sort((one, other) => {
     for (let index = 0; index < key.length; index++) {
-      const order = compareValues(left[index], right[index]);
+      const order = compareValues(one.values[index], other.values[index]);
       if (order !== 0) return order;
     }
-    return one - other;
+    return one.row - other.row;
   });
+  return keyed.map(({ row }) => row);
 }
 
 function compareValues(one: unknown, other: unknown): number {
