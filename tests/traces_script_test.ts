@@ -4,6 +4,8 @@ import { runScenarioText } from "../instruments/hunt/scenario_check.ts";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
 import type { Step } from "../instruments/traces/script/recorder.ts";
 import { type ScriptOptions, traceScript } from "../instruments/traces/script/trace_script.ts";
+import { formatSource } from "../lang/format/format.ts";
+import { SourceFile } from "../lang/source.ts";
 import { readGolden } from "./golden_traces.ts";
 
 async function scriptOf(run: string, options: ScriptOptions): Promise<string> {
@@ -121,5 +123,14 @@ Deno.test("example 39 is what its trace becomes", async () => {
       script.lastIndexOf("}"),
     );
     assert(example.includes(body), `${shrink}\n${body}`);
+  }
+});
+
+Deno.test("a scenario of a trace is in the style of `dmalab fmt`", async () => {
+  for (const run of ["72-strict-small", "612-strict-small", "72-bounce"]) {
+    const script = await scriptOf(run, WHOLE);
+    assert(script.includes("= scatterlist([\n"), `${run} has a list of several lines`);
+    const formatted = formatSource(new SourceFile("run.dma", script));
+    assertEquals(formatted.ok ? formatted.text : formatted.diagnostics, script);
   }
 });

@@ -15,14 +15,9 @@ import { alignComments } from "./comment_columns.ts";
 import { groupWords } from "./groups.ts";
 import { findLandmarks } from "./landmarks.ts";
 import { layOutFile } from "./layout.ts";
+import { INDENT_WIDTH, LINE_WIDTH } from "./line_width.ts";
 import { sameTree } from "./same_tree.ts";
 import { readWords, type Words } from "./words_and_comments.ts";
-
-/** Columns of a line. Longer ones are broken where that is possible. */
-export const LINE_WIDTH = 100;
-
-/** Columns of one step inwards. */
-const INDENT_WIDTH = 2;
 
 /** Most turns until nothing changes: a line broken in one may be seen as the author's in the next. */
 const MAX_TURNS = 6;

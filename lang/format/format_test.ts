@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { SourceFile } from "../source.ts";
 import { parse } from "../syntax/parse.ts";
 import { SAMPLES } from "../syntax/testing_samples.ts";
-import { formatSource, LINE_WIDTH } from "./format.ts";
+import { formatSource } from "./format.ts";
+import { LINE_WIDTH } from "./line_width.ts";
 import { sameTree } from "./same_tree.ts";
 
 function format(text: string): string {

@@ -2,6 +2,7 @@
  * A run of a real machine as a scenario: the same mappings in the same order, and for each finding
  * the same mistake. What a trace does not tell is guessed, and said in a comment.
  */
+import { INDENT_WIDTH, LINE_WIDTH } from "../../../lang/format/line_width.ts";
 import type { Finding, Life } from "../ledger/life.ts";
 import { PAGE_BYTES, pageOf } from "../ledger/life.ts";
 import { isMappingStep, type MappingStep, type Step } from "./recorder.ts";
@@ -240,8 +241,7 @@ class ScriptWriter {
     }
     if (life.kind === "sg") {
       this.#guesses.add("lengths of a list's entries: a trace has only those of its ranges");
-      const entries = this.#entries(life);
-      this.#say(`let ${name} = scatterlist([${entries.join(", ")}])`);
+      this.#sayAll(listLines(name, this.#entries(life)));
       this.#say(`dma_map_sg(${device}, ${name}, ${word(life.dir!)})`);
       return;
     }
@@ -373,4 +373,23 @@ function rangeDirection({ dir }: Life): string {
 
 function word(dir: string): string {
   return dir.toLowerCase();
+}
+
+/** A list as `dmalab fmt` has it: on a line where it fits, else in rows between the brackets. */
+function listLines(name: string, entries: readonly string[]): string[] {
+  // Both stand a step inwards, and rows one more.
+  const line = `let ${name} = scatterlist([${entries.join(", ")}])`;
+  if (INDENT_WIDTH + line.length <= LINE_WIDTH) return [line];
+  const rows: string[] = [];
+  let row = "";
+  for (const entry of entries) {
+    const longer = row === "" ? entry : `${row}, ${entry}`;
+    if (row !== "" && 2 * INDENT_WIDTH + longer.length + 1 > LINE_WIDTH) {
+      rows.push(`${row},`);
+      row = entry;
+    } else row = longer;
+  }
+  rows.push(`${row},`);
+  const inwards = " ".repeat(INDENT_WIDTH);
+  return [`let ${name} = scatterlist([`, ...rows.map((each) => inwards + each), "])"];
 }
