@@ -19,6 +19,7 @@ import {
   formatSize,
   formatTimeRounded,
 } from "../../lang/text/numbers.ts";
+import { describeKind } from "../../lang/values/kinds.ts";
 import { firstLine, linePlace } from "../../lang/views/moment.ts";
 import { tableAt, tableSizes } from "../../lang/views/tables.ts";
 import { whyView } from "../../lang/views/why.ts";
@@ -302,11 +303,24 @@ function bytes(repl: CommandTarget, argument: string): true {
 /** A range of memory: an address or an expression, then how many bytes. @throws {LookError} */
 function rangeOf(repl: CommandTarget, argument: string) {
   const [, where = "", count] = argument.match(/^(.*?)(?:\s+(\d+))?$/)!;
-  const { at, recording } = repl.place;
-  const told = () => readWholeNumber(evaluate(recording, at, where).text);
-  const phys = readWholeNumber(where) ?? told() ??
-    readWholeNumber(evaluate(recording, at, `phys_of(${where})`).text)!;
+  const phys = readWholeNumber(where) ?? physOf(repl, where);
   return { phys, sizeBytes: count === undefined ? SHOWN_BYTES : Number(count) };
+}
+
+/** Addresses that are none of the CPU's. */
+const OTHER_ADDRESSES: readonly string[] = [describeKind("dma"), describeKind("virt")];
+
+/** The CPU's address that an expression is, or that of the memory it stands for. @throws {LookError} */
+function physOf({ place: { at, recording } }: CommandTarget, where: string): number {
+  const { kind, text } = evaluate(recording, at, where);
+  if (OTHER_ADDRESSES.includes(kind)) {
+    throw new LookError(
+      `${where} is ${kind}`,
+      "bytes have the CPU's address, such as `iommu.translate(device, address)`",
+    );
+  }
+  return readWholeNumber(text) ??
+    readWholeNumber(evaluate(recording, at, `phys_of(${where})`).text)!;
 }
 
 function writes(repl: CommandTarget, argument: string): true {

@@ -211,8 +211,8 @@ export class Repl implements CommandTarget {
 
   /** @param file Where the input came from; null for lines. */
   #show(result: WorkResult, file: string | null = null): void {
-    const { branch, diagnostics, dropped, failure, newMachine, notRun, tests, undone, values } =
-      result;
+    const { branch, diagnostics, dropped, failure, newMachine, notRun, tests } = result;
+    const { undone, unexpected, values } = result;
     if (branch !== null) {
       const { at, branch: from } = branch.origin!;
       const began = `branch ${branch.name} begins at event ${at.seq} of ${from.name}`;
@@ -227,6 +227,7 @@ export class Repl implements CommandTarget {
     }
     if (this.traceAlways) this.sayEvents(result.events);
     for (const { text } of values) this.say(printable(text));
+    for (const incident of incidentLines(unexpected, this.paint)) this.say(incident);
     for (const line of failure?.lines ?? []) this.say(line);
     for (const outcome of tests) {
       const line = outcomeLine(outcome, this.paint);

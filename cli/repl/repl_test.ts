@@ -679,3 +679,41 @@ Deno.test("what held only in the midst of an activity is found, by the statement
   assertEquals(repl.place.at.seq, 11);
   assertMatch(answers[6]!, /^`:until EXPR` goes on .*; the statement `step until EXPR` runs/);
 });
+
+Deno.test("an input tells the faults and reports that it did not expect, and a test its own alone", async () => {
+  const { answers, repl } = await talk(
+    MACHINE,
+    "let m = dma_map_phys(ssd, 0x10_0000, 8KiB, to_device)",
+    "dma_unmap_phys(ssd, m, 4KiB, to_device)",
+    "ssd.dma_read(0x1000, 4B)",
+    "ssd.dma_read(0x1000, 4B) faults not_present",
+    "for i in 0..30 { ssd.dma_read(0x1000, 4B) }",
+    "1 + 1",
+  );
+  assertMatch(answers[2]!, /^ {2}unexpected report\[unmap_size\]: [^]*--> input 3:1:1\n/);
+  assertStringIncludes(answers[2]!, "= hint: where it is meant, write `warns unmap_size`");
+  assertMatch(answers[3]!, /^ {2}unexpected fault\[not_present\]: [^]*--> input 4:1:1\n/);
+  assertEquals(answers[4], "");
+  assertMatch(answers[5]!, /… 19 times more\n {2}… and 10 others\n$/);
+  assertEquals([answers[6], repl.exitCode], ["2\n", 0]);
+});
+
+Deno.test(":bytes refuses an address of a device: it would be other memory", async () => {
+  const { answers } = await talk(
+    MACHINE,
+    "let page = buffer(size: 4KiB, fill: 0x5a)",
+    "let m = dma_map_phys(ssd, page, 4KiB, to_device)",
+    ":bytes m.addr 4",
+    ":writes m.addr",
+    ":bytes m.phys 4",
+    ":bytes iommu.translate(ssd, m.addr) 4",
+    ":bytes page.phys 4",
+  );
+  for (const refused of [answers[3]!, answers[4]!]) {
+    assertStringIncludes(refused, "m.addr is a device address (dma)");
+    assertStringIncludes(refused, "`iommu.translate(device, address)`");
+  }
+  const [byMapping, byTable, byPhys] = answers.slice(5, 8);
+  assertMatch(byPhys!, /^0x[0-9a-f_]+ {2}5a 5a 5a 5a\n$/);
+  assertEquals([byMapping, byTable], [byPhys, byPhys]);
+});

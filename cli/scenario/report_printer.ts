@@ -1,7 +1,12 @@
 /** What a run says about its tests: one line each in the words of `deno test`, and a summary. */
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { exactMatch } from "../../lang/run/name_match.ts";
-import { displayName, type RunReport, type TestOutcome } from "../../lang/run/report.ts";
+import {
+  displayName,
+  type RunReport,
+  type TestOutcome,
+  type Unexpected,
+} from "../../lang/run/report.ts";
 import type { Paint } from "../../lang/render/paint.ts";
 
 /** What stands above the lines of a file's tests. */
@@ -23,7 +28,7 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
 const SHOWN_INCIDENTS = 5;
 
 /** Faults, reports and leaks that nobody expected, the same one of the same statement once. */
-export function incidentLines(outcome: TestOutcome, paint: Paint): string[] {
+export function incidentLines(outcome: Unexpected, paint: Paint): string[] {
   const groups = new Map<string, { readonly lines: readonly string[]; times: number }>();
   for (const { kind, lines, name, place } of outcome.incidents) {
     const key = `${kind} ${name} ${place}`;

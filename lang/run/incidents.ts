@@ -12,9 +12,13 @@ import type { SideRun } from "../vm/branches.ts";
 import { relatedTo } from "../vm/report_places.ts";
 import type { SweepIncident } from "../vm/sweeps.ts";
 import type { RaceIncident } from "../vm/races.ts";
+import type { Vm } from "../vm/vm.ts";
 import { describeLeak, judgeLeaks } from "./leaks.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { Incident } from "./report.ts";
+
+/** Incidents of one run that are listed; the others are counted. */
+export const LISTED_INCIDENTS = 20;
 
 /** Faults and reports that no statement expected. */
 export function unexpectedIncidents(vm: SideRun): readonly IncidentEvent[] {
@@ -52,6 +56,12 @@ export function judgeEnd(vm: SideRun, leaks: readonly Leftover[]): Failure | nul
 /** What nobody expected, or what is left. */
 export type Finding = IncidentEvent | Leftover;
 
+/** What it counts as. */
+export function kindOfFinding(finding: Finding): Incident["kind"] {
+  if (!("name" in finding)) return "leak";
+  return finding.name === "iommu.fault" ? "fault" : "report";
+}
+
 /** What it is called, and the statement it happened at, or that left it. */
 export function findingKey(finding: Finding): string {
   return "name" in finding
@@ -67,14 +77,23 @@ export interface FoundIncident {
   readonly where: { readonly label: "orders" | "at"; readonly text: string } | null;
 }
 
+/** All that nobody expected in a run so far, of its races and its `inject each` too. */
+export function foundIncidents(vm: Vm): readonly FoundIncident[] {
+  return [
+    ...unexpectedIncidents(vm).map((finding) => ({ finding, run: vm, where: null })),
+    ...vm.races.incidents.map(raceIncident),
+    ...vm.sweeps.incidents.map(sweepIncident),
+  ];
+}
+
 /** An incident of some orders of a race. */
-export function raceIncident({ finding, order, orders, run, runs }: RaceIncident): FoundIncident {
+function raceIncident({ finding, order, orders, run, runs }: RaceIncident): FoundIncident {
   const text = `${orders} of ${runs} of the race, such as ${order.letters}`;
   return { finding, run, where: { label: "orders", text } };
 }
 
 /** An incident of some places of a `inject each`. */
-export function sweepIncident(
+function sweepIncident(
   { event, places, run, tried, when }: SweepIncident,
 ): FoundIncident {
   const text = `${places} of ${tried} places of \`inject each\`, such as when ${when}`;

@@ -52,16 +52,8 @@ export interface EntryOutcome {
   readonly seed: number;
 }
 
-/** What a test came to, or a property with its cases, or the statements at the top of the file. */
-export interface TestOutcome extends EntryOutcome {
-  /** The run was told that what nobody expects fails. */
-  readonly strict: boolean;
-  /** `main`: the statements at the top of the file. */
-  readonly kind: "main" | "test" | "property";
-  /** Assertions and expectations that were checked. */
-  readonly assertions: number;
-  /** Cases a property was tried with; 1 for a test. */
-  readonly cases: number;
+/** What nobody expected of a run. */
+export interface Unexpected {
   /** Faults and reports that nobody expected, and what is left at the end: the first ones. */
   readonly incidents: readonly Incident[];
   /** Faults of the IOMMU that nobody expected. */
@@ -70,6 +62,18 @@ export interface TestOutcome extends EntryOutcome {
   readonly unexpectedReports: number;
   /** Things that were left at the end. */
   readonly leaks: number;
+}
+
+/** What a test came to, or a property with its cases, or the statements at the top of the file. */
+export interface TestOutcome extends EntryOutcome, Unexpected {
+  /** The run was told that what nobody expects fails. */
+  readonly strict: boolean;
+  /** `main`: the statements at the top of the file. */
+  readonly kind: "main" | "test" | "property";
+  /** Assertions and expectations that were checked. */
+  readonly assertions: number;
+  /** Cases a property was tried with; 1 for a test. */
+  readonly cases: number;
   /** Expectations in its own body that it never came to. */
   readonly unreached: readonly Place[];
   /** Virtual time. */

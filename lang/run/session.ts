@@ -13,8 +13,15 @@ import { kindOf } from "../values/kinds.ts";
 import type { Kind } from "../values/spec.ts";
 import type { Value } from "../values/value.ts";
 import type { Vm } from "../vm/vm.ts";
+import {
+  describeIncident,
+  type FoundIncident,
+  kindOfFinding,
+  LISTED_INCIDENTS,
+} from "./incidents.ts";
 import { brokenOff, compileTest, type TestEntry, testVariants } from "./program.ts";
-import type { TestOutcome } from "./report.ts";
+import type { FailureStyle } from "./render_failure.ts";
+import type { TestOutcome, Unexpected } from "./report.ts";
 import type { RunOptions } from "./run_options.ts";
 import { runTest } from "./run_program.ts";
 import { type PreparedInput, SessionCode, type SessionNames } from "./session_check.ts";
@@ -129,7 +136,7 @@ export class Session {
     // What it comes to is known when it is done; until then it may be done again in part.
     const { length: statements } = input.statements;
     this.#current = { kind: "input", source, prepared: input, statements, after: state.names };
-    const { done, events, failure, values } = state.perform(source, input);
+    const { done, events, failure, found, values } = state.perform(source, input);
     this.#current = done;
     const runsTests = !isFile && this.#options.runsTests !== false;
     return {
@@ -137,6 +144,7 @@ export class Session {
       values,
       failure,
       events,
+      unexpected: unexpectedOf(found, this.#options.style),
       newMachine: input.newMachine,
       undone: false,
       tests: runsTests ? this.#runTests(input) : [],
@@ -370,6 +378,20 @@ export class Session {
       style,
     };
   }
+}
+
+/** What nobody expected of an input, as plain data. */
+function unexpectedOf(
+  found: readonly FoundIncident[],
+  style: FailureStyle | undefined,
+): Unexpected {
+  const unexpectedFaults = found.filter(({ finding }) => kindOfFinding(finding) === "fault").length;
+  return {
+    incidents: found.slice(0, LISTED_INCIDENTS).map((each) => describeIncident(each, null, style)),
+    unexpectedFaults,
+    unexpectedReports: found.length - unexpectedFaults,
+    leaks: 0,
+  };
 }
 
 /** What a session goes on from. */

@@ -11,6 +11,7 @@ import type { AgainRequest, Runs } from "../vm/branches.ts";
 import { RunWatch } from "../vm/run_watch.ts";
 import { Vm } from "../vm/vm.ts";
 import { variantIn } from "./combinations.ts";
+import { type FoundIncident, foundIncidents } from "./incidents.ts";
 import type { Program, TestEntry } from "./program.ts";
 import type { FailureReport } from "./report.ts";
 import { LimitedOutput } from "./run_options.ts";
@@ -49,6 +50,8 @@ export interface Performed {
   readonly values: readonly ShownValue[];
   readonly failure: FailureReport | null;
   readonly events: readonly MachineEvent[];
+  /** What nobody expected meanwhile. */
+  readonly found: readonly FoundIncident[];
 }
 
 /** A state that is made by doing again what was done before. */
@@ -135,6 +138,7 @@ export class SessionState {
     const before = this.names.scope;
     const pending = this.#begin(prepared);
     const { seq } = this.world.stream;
+    const known = new Set(foundIncidents(this.vm).map(({ finding }) => finding));
     let failure = workOutConsts(this.vm, pending, (index) => drained(this.#run(index)));
     const values: ShownValue[] = [];
     for (const [index, { functionIndex, shown }] of prepared.statements.entries()) {
@@ -156,6 +160,7 @@ export class SessionState {
       values,
       failure,
       events: this.world.recorder.after(seq),
+      found: foundIncidents(this.vm).filter(({ finding }) => !known.has(finding)),
     };
   }
 

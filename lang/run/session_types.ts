@@ -8,7 +8,7 @@ import type { Value } from "../values/value.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
 import type { Vm } from "../vm/vm.ts";
 import type { FailureStyle } from "./render_failure.ts";
-import type { FailureReport, TestOutcome } from "./report.ts";
+import type { FailureReport, TestOutcome, Unexpected } from "./report.ts";
 
 /** What a session may be told. */
 export interface SessionOptions {
@@ -68,6 +68,8 @@ export interface FeedResult {
   readonly notRun: readonly UnrunPart[];
   /** What happened on the session's machine meanwhile. */
   readonly events: readonly MachineEvent[];
+  /** Faults and reports of it that no statement expected. */
+  readonly unexpected: Unexpected;
   /** True when the input declared another machine: the variables of the old one are gone. */
   readonly newMachine: boolean;
   /** True when it took too long, or somebody ended it: then it is as if it had not been. */
@@ -86,6 +88,7 @@ export const NOTHING_DONE: FeedResult = {
   tests: [],
   notRun: [],
   events: [],
+  unexpected: { incidents: [], unexpectedFaults: 0, unexpectedReports: 0, leaks: 0 },
   newMachine: false,
   undone: false,
 };

@@ -7,11 +7,10 @@ import { RunWatch } from "../vm/run_watch.ts";
 import type { Output } from "../values/run.ts";
 import {
   describeIncident,
-  type Finding,
   type FoundIncident,
-  raceIncident,
-  sweepIncident,
-  unexpectedIncidents,
+  foundIncidents,
+  kindOfFinding,
+  LISTED_INCIDENTS,
 } from "./incidents.ts";
 import type { Program } from "./program.ts";
 import { type FailureStyle, renderFailure } from "./render_failure.ts";
@@ -20,9 +19,6 @@ import type { RunStart, SharedOptions } from "./run_options.ts";
 import { type Attempt, Remedies } from "./remedies.ts";
 import { attemptRun, type TestRun } from "./attempt.ts";
 import type { MachineOptions, TestMachine } from "./test_machine.ts";
-
-/** Incidents of one test that are listed; the others are counted. */
-const LISTED_INCIDENTS = 20;
 
 /** Where the lines of runs go that are done again to look at something else. */
 export const SILENCE: Output = { write: () => {} };
@@ -170,25 +166,17 @@ export class Tally {
   }
 
   #addIncidents({ vm }: TestMachine, leaks: readonly Leftover[], remedies: Remedies): void {
-    const own = (finding: Finding) => ({ finding, run: vm, where: null });
     const incidents: readonly FoundIncident[] = [
-      ...unexpectedIncidents(vm).map(own),
-      ...vm.races.incidents.map(raceIncident),
-      ...vm.sweeps.incidents.map(sweepIncident),
-      ...leaks.map(own),
+      ...foundIncidents(vm),
+      ...leaks.map((leak) => ({ finding: leak, run: vm, where: null })),
     ];
     for (const found of incidents) {
-      this.#found[kindOf(found.finding)]++;
+      this.#found[kindOfFinding(found.finding)]++;
       if (this.#incidents.length === LISTED_INCIDENTS) continue;
       const gone = remedies.ofFinding(found.finding);
       this.#incidents.push(describeIncident(found, gone, this.options.style));
     }
   }
-}
-
-function kindOf(finding: Finding): Incident["kind"] {
-  if (!("name" in finding)) return "leak";
-  return finding.name === "iommu.fault" ? "fault" : "report";
 }
 
 /** A failure as plain data. */

@@ -64,6 +64,7 @@ export const IOMMU: TypeSpec<Machine> = {
   methods: [
     method({
       name: "translate",
+      looks: true,
       parameters: [
         param.thing("device", DEVICE, "Whose address."),
         param.of(
