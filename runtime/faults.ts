@@ -111,6 +111,11 @@ const POINTS = [
   ),
   point("device.interrupt", ["ETIMEDOUT"], "an interrupt of a device is lost", false),
   point("device.stop", ["ETIMEDOUT"], "a controller goes on when it is told to stop", false),
+  point("pci_enable_device", ["EIO"], "a device cannot be switched on"),
+  point("pci_request_regions", ["EBUSY"], "a window of a device is somebody else's"),
+  point("pci_iomap", NO_MEMORY, "no addresses for a window of a device can be had"),
+  point("pci_alloc_irq_vectors", ["ENOSPC"], "no interrupt vectors can be had"),
+  point("request_irq", NO_MEMORY, "no handler can be registered for an interrupt"),
   point("vfio.key", ["EIO", "ENOMEM", "EINVAL"], "a device makes no key to a migration buffer"),
 ] as const;
 

@@ -31,7 +31,7 @@ Deno.test("wait queues, work, timers and threads of interrupts let each other go
 });
 
 Deno.test("what is a device's goes with its driver, and with a probe that fails", async () => {
-  assertEquals(await heldIn("managed.dma"), [9, []]);
+  assertEquals(await heldIn("managed.dma"), [10, []]);
 });
 
 Deno.test("what a release does not have any more is told with the last that had it", async () => {

@@ -8,6 +8,7 @@ import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
 import type { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
 import type { ErrnoName, KernelError } from "../../../runtime/errno.ts";
 import { PlacedKernelError } from "../placed_error.ts";
+import type { FaultPoint } from "../../../runtime/faults.ts";
 import type { FetchWatcher, Machine } from "../../../runtime/machine.ts";
 import type { LabDevice } from "../../../devices/lab.ts";
 import { type Span, spanPlace } from "../../source.ts";
@@ -170,6 +171,12 @@ export class CKernel implements FetchWatcher {
     this.#devices.set(at, device);
     this.#pointers.set(device, at);
     return at;
+  }
+
+  /** An errno, negative as C has it, where a point is told to fail; else 0. */
+  refused(point: FaultPoint): number {
+    const { faults } = this.machine;
+    return faults === null ? 0 : faults.errnoAt(point);
   }
 
   /** The device of the lab that does a device's DMA. */

@@ -5,6 +5,7 @@
  * @see behaviour/c-api.md 11, 14
  */
 import { ERRNO } from "../../../../runtime/errno.ts";
+import { FAULT } from "../../../../runtime/faults.ts";
 import { ACTIVITY_STEPS } from "../../../values/limits.ts";
 import { CDeferred } from "../c_deferred.ts";
 import type { CCallEntry } from "../call_entry.ts";
@@ -95,6 +96,8 @@ export function requestIrq(kernel: CKernel, request: IrqRequest): number {
   const { cookie, flags, handler, irq, thread } = request;
   kernel.maySleep("request_irq");
   if (handler === 0 && thread === 0) throw kernel.crash("request_irq() is given no handler");
+  const refused = kernel.refused(FAULT.request_irq);
+  if (refused !== 0) return refused;
   const error = kernel.machine.interrupts.request(irq, {
     cookie,
     flags,

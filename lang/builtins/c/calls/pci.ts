@@ -1,6 +1,7 @@
 /** Functions of PCI: their windows and vectors. @see behaviour/c-api.md 11 */
 import type { Bar, PciFunction } from "../../../../devices/pci/pci_function.ts";
 import { ERRNO } from "../../../../runtime/errno.ts";
+import { FAULT } from "../../../../runtime/faults.ts";
 import { IO_BASE } from "../c_addresses.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
@@ -20,14 +21,15 @@ function barOf(kernel: CKernel, at: number, index: number): Bar | null {
 /** @returns 0, or -ENODEV for a function that is gone. */
 export function enableDevice(kernel: CKernel, pdev: number): number {
   kernel.maySleep();
-  return functionOf(kernel, pdev).present ? 0 : -ERRNO.ENODEV;
+  if (!functionOf(kernel, pdev).present) return -ERRNO.ENODEV;
+  return kernel.refused(FAULT.pci_enable_device);
 }
 
 /** Where C finds a window; 0 where there is none. */
 export function mapBar(kernel: CKernel, pdev: number, bar: number): number {
   kernel.maySleep();
   const window = barOf(kernel, pdev, bar);
-  return window === null ? 0 : IO_BASE + window.basePhys;
+  return window === null || kernel.refused(FAULT.pci_iomap) !== 0 ? 0 : IO_BASE + window.basePhys;
 }
 
 /** Whether what was claimed is a function's, all of it or one window. */
@@ -41,6 +43,7 @@ export function claimBar(kernel: CKernel, pdev: number, bar: number): (() => voi
   const own = `${name} ${bar}`;
   const { regionsOf } = kernel;
   if (regionsOf.has(name) || regionsOf.has(own)) return null;
+  if (kernel.refused(FAULT.pci_request_regions) !== 0) return null;
   regionsOf.add(own);
   return () => {
     regionsOf.delete(own);
@@ -79,6 +82,8 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
         kernel.maySleep();
         const { name } = functionOf(kernel, pdev);
         if ([...kernel.regionsOf].some((each) => isOf(each, name))) return -ERRNO.EBUSY;
+        const refused = kernel.refused(FAULT.pci_request_regions);
+        if (refused !== 0) return refused;
         kernel.regionsOf.add(name);
         return 0;
       },
@@ -116,6 +121,8 @@ export const PCI_CALLS: Readonly<Record<"pci", readonly CCallEntry[]>> = {
         const there = (flags & MESSAGES) !== 0 ? vectors : Math.min(flags & INTX, vectors);
         const count = Math.min(max >>> 0, there);
         if (count < min >>> 0 || count === 0) return -ERRNO.ENOSPC;
+        const refused = kernel.refused(FAULT.pci_alloc_irq_vectors);
+        if (refused !== 0) return refused;
         return kernel.machine.interrupts.alloc(name, count) ? count : -ERRNO.EINVAL;
       },
     },
