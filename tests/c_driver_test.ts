@@ -104,7 +104,7 @@ Deno.test("caches, pools of elements and registers of all widths are what driver
 
 Deno.test("a driver in C from probe to remove, with registers and interrupts that a script describes", async () => {
   const outcomes = await outcomesOf("wire.dma");
-  assertEquals(outcomes.size, 12);
+  assertEquals(outcomes.size, 13);
   assertEquals([...outcomes].filter(([, outcome]) => outcome !== "held"), []);
   const left = await outcomesOf("wire_left.dma");
   assertStringIncludes(

@@ -23,7 +23,7 @@ Deno.test("counts, bitmaps, lists, mutexes and blocks give what a kernel's would
 });
 
 Deno.test("lists in parts, by pages and by bytes, and calls that map beside the usual ones", async () => {
-  assertEquals(await heldIn("lists.dma"), [27, []]);
+  assertEquals(await heldIn("lists.dma"), [33, []]);
 });
 
 Deno.test("wait queues, work, timers and threads of interrupts let each other go on", async () => {

@@ -34,14 +34,10 @@ DMALAB_INLINE bool valid_dma_direction(int dir)
 	dma_map_page_attrs(dev, (bv)->bv_page, (bv)->bv_offset, (bv)->bv_len, dir, attrs)
 #define dma_map_sg(dev, sg, nents, dir) dma_map_sg_attrs(dev, sg, nents, dir, 0)
 #define dma_unmap_sg(dev, sg, nents, dir) dma_unmap_sg_attrs(dev, sg, nents, dir, 0)
-#define dma_alloc_attrs(dev, size, handle, gfp, attrs) dma_alloc_coherent(dev, size, handle, gfp)
-#define dma_free_attrs(dev, size, cpu, handle, attrs) dma_free_coherent(dev, size, cpu, handle)
 #define dma_alloc_wc(dev, size, handle, gfp) \
 	dma_alloc_attrs(dev, size, handle, gfp, DMA_ATTR_WRITE_COMBINE)
 #define dma_free_wc(dev, size, cpu, handle) \
 	dma_free_attrs(dev, size, cpu, handle, DMA_ATTR_WRITE_COMBINE)
-#define dmam_alloc_attrs(dev, size, handle, gfp, attrs) \
-	((void)(attrs), dmam_alloc_coherent(dev, size, handle, gfp))
 #define dma_sync_single_range_for_cpu(dev, dma, offset, size, dir) \
 	dma_sync_single_for_cpu(dev, (dma) + (offset), size, dir)
 #define dma_sync_single_range_for_device(dev, dma, offset, size, dir) \

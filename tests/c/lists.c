@@ -343,3 +343,34 @@ int handed_pages(struct device *dev)
 	dma_free_pages(dev, 3 * PAGE_SIZE, pages, dma, DMA_FROM_DEVICE);
 	return last;
 }
+
+/* Memory that is shared: taken with attributes, used or not, given back with these or with others. */
+int shared(struct device *dev, u32 attrs, u32 attrs_back, int uses)
+{
+	dma_addr_t dma;
+	u32 *words = dma_alloc_attrs(dev, 8192, &dma, GFP_KERNEL, attrs);
+
+	if (!words)
+		return -ENOMEM;
+	if (uses)
+		words[1] = (u32)dma;
+	dma_free_attrs(dev, 8192, words, dma, attrs_back);
+	return 0;
+}
+
+int shared_compound(struct device *dev)
+{
+	dma_addr_t dma;
+
+	return dma_alloc_coherent(dev, 4096, &dma, GFP_KERNEL | __GFP_COMP) ? 0 : -ENOMEM;
+}
+
+void shared_back_with_irqs_off(struct device *dev)
+{
+	dma_addr_t dma;
+	void *words = dma_alloc_wc(dev, 4096, &dma, GFP_KERNEL);
+
+	local_irq_disable();
+	dma_free_wc(dev, 4096, words, dma);
+	local_irq_enable();
+}

@@ -18,6 +18,7 @@ import { REQUEST } from "../things/nvme/request.ts";
 import { REGION } from "../things/region.ts";
 import { C_CALLS, type CCall } from "./calls.ts";
 import { IO_BASE, KERNEL_STACK_BYTES, NULL_BYTES } from "./c_addresses.ts";
+import { unmappedText } from "./calls/shared_memory.ts";
 import type { CCode } from "./c_code.ts";
 import { CFrames } from "./c_frames.ts";
 import { CKernel, hex } from "./c_kernel.ts";
@@ -256,6 +257,8 @@ export class CDriver {
     if (block === null) {
       const ended = this.#kernel.part(CRequests).endedText(at);
       if (ended !== null) return `${does} ${ended}${end}`;
+      const unmapped = unmappedText(this.#kernel, at);
+      if (unmapped !== null) return `${does} ${unmapped}${end}`;
       const behind = this.#globalBefore(at);
       if (behind !== null) return `${does} ${behind}${end}`;
       if (at >= IO_BASE && at < 2 * IO_BASE) {

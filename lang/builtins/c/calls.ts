@@ -20,6 +20,7 @@ import { PCI_CALLS } from "./calls/pci.ts";
 import { PEER_CALLS } from "./calls/peers.ts";
 import { POOL_CALLS } from "./calls/pools.ts";
 import { REQUEST_CALLS, REQUEST_MAPPING_CALLS } from "./calls/requests.ts";
+import { SHARED_MEMORY_CALLS } from "./calls/shared_memory.ts";
 import { TWO_STEP_CALLS } from "./calls/two_step.ts";
 import { type Prototype, prototypeOf } from "./prototype.ts";
 
@@ -32,6 +33,7 @@ export interface CCall extends CCallEntry {
 const HEADERS: Readonly<Record<string, readonly CCallEntry[]>> = {
   "dma-mapping": [
     ...MAPPING_CALLS,
+    ...SHARED_MEMORY_CALLS,
     ...PAGE_MEMORY_CALLS,
     ...LIMIT_CALLS,
     ...LIST_CALLS,

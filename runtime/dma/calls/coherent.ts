@@ -20,6 +20,7 @@ export class CoherentMemory {
    * @param sizeBytes Length in bytes, as asked.
    * @param pages Physical addresses, one a page.
    * @param owned Whether the pages came from the machine's allocator and go back there.
+   * @param attrs What was asked of it, as bits of `DMA_ATTR`.
    * @internal
    */
   constructor(
@@ -28,6 +29,7 @@ export class CoherentMemory {
     readonly pages: readonly PhysAddr[],
     readonly pageSizeBytes: Bytes,
     readonly owned: boolean,
+    readonly attrs: number = 0,
   ) {}
 
   /** Where the CPU finds a byte. */
@@ -50,6 +52,7 @@ export function allocCoherent(
   dev: DmaDevice,
   sizeBytes: Bytes,
   givenPages: readonly PhysAddr[] | null,
+  attrs: number,
 ): CoherentMemory | null {
   const { pageSizeBytes } = machine.pages;
   const { domain } = dev;
@@ -61,7 +64,7 @@ export function allocCoherent(
   const owned = givenPages === null;
   const dma = domain === null
     ? directAddress(dev, pages[0]!)
-    : mapPages(dev, domain, pages, pageSizeBytes);
+    : mapPages(dev, domain, pages, pageSizeBytes, attrs);
   if (dma === null) {
     if (owned) machine.pages.free(pages);
     return null;
@@ -71,7 +74,7 @@ export function allocCoherent(
     machine.caches?.makeUncached(page, pageSizeBytes);
     machine.memory.fill(page, pageSizeBytes, 0);
   }
-  return new CoherentMemory(dma, sizeBytes, pages, pageSizeBytes, owned);
+  return new CoherentMemory(dma, sizeBytes, pages, pageSizeBytes, owned, attrs);
 }
 
 /** Pages side by side that a device reaches; null when there are none. */
@@ -111,11 +114,12 @@ function mapPages(
   domain: IommuDomain,
   pages: readonly PhysAddr[],
   pageSizeBytes: Bytes,
+  attrs: number,
 ): DmaAddr | null {
   const totalBytes = pages.length * pageSizeBytes;
   const iova = domain.allocIova(totalBytes, true);
   if (iova === 0) return null;
-  const flags = leafFlags(dev, DMA_BIDIRECTIONAL, 0);
+  const flags = leafFlags(dev, DMA_BIDIRECTIONAL, attrs);
   let done = 0;
   while (done < pages.length) {
     const first = pages[done]!;

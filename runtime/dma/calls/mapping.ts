@@ -488,12 +488,14 @@ export class DmaMapping {
   /**
    * Allocates zeroed memory that CPU and device share.
    * @param pages Physical pages to use, one address a page; the allocator's when left out.
+   * @param attrs What is asked of it, as bits; only `PRIVILEGED` changes how it is mapped.
    * @returns Null when there is no memory the device reaches, or no IO addresses.
    */
   dmaAllocCoherent(
     dev: DmaDevice,
     sizeBytes: Bytes,
     pages: readonly PhysAddr[] | null = null,
+    attrs = 0,
   ): CoherentMemory | null {
     const events = this.#events;
     const outer = this.#calls.enter(dev);
@@ -502,7 +504,7 @@ export class DmaMapping {
     }
     const memory = this.#injected(ALLOC_COHERENT) !== 0
       ? null
-      : allocCoherent(this.#machine, dev, sizeBytes, pages);
+      : allocCoherent(this.#machine, dev, sizeBytes, pages, attrs);
     if (memory !== null) this.#checker?.mappings.allocated(dev, memory);
     this.#calls.leaveWithAddress(ALLOC_COHERENT, memory?.dma ?? ERROR, outer);
     return memory;

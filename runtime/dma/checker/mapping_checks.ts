@@ -146,10 +146,10 @@ export class MappingChecks {
   /** Shared memory was allocated. */
   allocated(dev: DmaDevice, memory: CoherentMemory): void {
     const ledger = this.#ledger;
-    const { dma, sizeBytes, pages } = memory;
+    const { attrs, dma, sizeBytes, pages } = memory;
     const device = ledger.deviceOf(dev);
     const record = ledger.add(device, MADE.COHERENT, dma, sizeBytes);
-    ledger.table.describe(record, pages[0]!, DMA_BIDIRECTIONAL, 0);
+    ledger.table.describe(record, pages[0]!, DMA_BIDIRECTIONAL, attrs);
     ledger.table.mark(record, TESTED);
   }
 
@@ -160,7 +160,7 @@ export class MappingChecks {
     ending.dma = memory.dma;
     ending.sizeBytes = memory.sizeBytes;
     ending.dir = DMA_BIDIRECTIONAL;
-    ending.attrs = 0;
+    ending.attrs = memory.attrs;
     ending.phys = freed.pages[0]!;
     checkEnd(this.#ledger, this.#ledger.deviceOf(dev), ending);
   }

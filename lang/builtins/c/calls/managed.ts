@@ -11,9 +11,9 @@ import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { CPools } from "../c_pools.ts";
 import { freeIrq, requestIrq } from "./interrupt.ts";
-import { allocShared, freeShared } from "./mapping.ts";
 import { claimBar, enableDevice, freeVectors, giveRegionsBack, mapBar } from "./pci.ts";
 import { createPool } from "./pools.ts";
+import { allocShared, freeShared } from "./shared_memory.ts";
 
 /** Something that is a device's for as long as it has its driver. */
 interface Managed {
@@ -64,14 +64,14 @@ function giveNow(kernel: CKernel, dev: number, key: number): void {
 }
 
 function allocManaged(kernel: CKernel, args: CArguments): number {
-  const [dev, size, handle] = args;
+  const [dev, size, handle, _gfp, attrs = 0] = args;
   const cpu = allocShared(kernel, args);
   if (cpu === 0) return 0;
   const dma = kernel.memory.wordAt(handle);
   kernel.part(CManaged).add(
     kernel.device(dev),
     cpu,
-    () => freeShared(kernel, [dev, size, cpu, dma, 0, 0, 0]),
+    () => freeShared(kernel, [dev, size, cpu, dma, attrs, 0, 0]),
   );
   return cpu;
 }
@@ -120,6 +120,10 @@ export const MANAGED_CALLS: Readonly<
   dmam: [
     {
       c: "void *dmam_alloc_coherent(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp)",
+      run: allocManaged,
+    },
+    {
+      c: "void *dmam_alloc_attrs(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp, unsigned long attrs)",
       run: allocManaged,
     },
     {

@@ -1,12 +1,10 @@
-/** Streaming mappings, shared memory, and what a driver asks about both. @see behaviour/c-api.md 3, 5, 6 */
+/** Streaming mappings, and what a driver asks about them. @see behaviour/c-api.md 3, 6 */
 import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
 import { DMA_ATTR, type DmaDirection } from "../../../../runtime/dma/attributes.ts";
-import { CoherentMemory } from "../../../../runtime/dma/calls/coherent.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { KernelStrategies } from "../../../../runtime/kernels/kernels.ts";
-import type { CArguments, CCallEntry } from "../call_entry.ts";
+import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
-import { MARK, NOWHERE } from "../c_memory.ts";
 
 /** Calls that came with the two-step API. */
 export const since72 = ({ dma }: KernelStrategies): boolean => dma.hasTwoStep;
@@ -77,53 +75,6 @@ function setMasks(kernel: CKernel, dev: number, mask: number, which: readonly Ma
     if (error !== 0) return error;
   }
   return 0;
-}
-
-/** Memory that the CPU and a device share. @returns Where C has it; 0 where there is none. */
-export function allocShared(kernel: CKernel, [dev, size, handle, gfp]: CArguments): number {
-  kernel.maySleepBy(gfp);
-  const device = kernel.device(dev);
-  kernel.exact(size, "size");
-  const memory = kernel.machine.dma.dmaAllocCoherent(device, size);
-  if (memory === null) return 0;
-  const row = kernel.memory.shareRow(memory.pages, memory.pageSizeBytes);
-  if (row === NOWHERE) {
-    kernel.machine.dma.dmaFreeCoherent(device, memory);
-    return 0;
-  }
-  kernel.memory.open(row, size);
-  kernel.memory.fresh.take(row, size, true, kernel.machine.events.context.site);
-  kernel.coherent.set(row, { memory, at: row });
-  if (!kernel.memory.isOpen(handle, 8)) {
-    throw kernel.crash("dma_alloc_coherent() is given no place for the address");
-  }
-  kernel.memory.putWord(handle, memory.dma);
-  return row;
-}
-
-/** Gives it back, with what `allocShared` was given and has given. */
-export function freeShared(kernel: CKernel, [dev, size, cpu, handle]: CArguments): void {
-  if (cpu === 0) return;
-  const device = kernel.device(dev);
-  const block = kernel.coherent.get(cpu);
-  if (block === undefined) {
-    throw kernel.crash(`dma_free_coherent() is given ${hex(cpu)}, which it never gave`);
-  }
-  const { at, memory } = block;
-  if (handle !== memory.dma) {
-    throw kernel.crash(
-      `dma_free_coherent() is given ${hex(handle)} with ${hex(cpu)}, whose address is ${
-        hex(memory.dma)
-      }`,
-    );
-  }
-  const { dma, owned, pageSizeBytes, pages } = memory;
-  // The size that the caller says is what the checker holds against its record.
-  const said = new CoherentMemory(dma, size, pages, pageSizeBytes, owned);
-  kernel.machine.dma.dmaFreeCoherent(device, said, memory);
-  kernel.coherent.delete(at);
-  kernel.memory.fresh.give(at);
-  kernel.memory.close(at, pages.length * pageSizeBytes, MARK.FREED);
 }
 
 export const MAPPING_CALLS: readonly CCallEntry[] = [
@@ -229,14 +180,6 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
     c: "bool dma_need_unmap(struct device *dev)",
     isIn: since72,
     run: (kernel, [dev]) => Number(kernel.machine.dma.dmaNeedUnmap(kernel.device(dev))),
-  },
-  {
-    c: "void *dma_alloc_coherent(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp)",
-    run: allocShared,
-  },
-  {
-    c: "void dma_free_coherent(struct device *dev, size_t size, void *cpu, dma_addr_t handle)",
-    run: freeShared,
   },
   {
     c: "int dma_set_mask(struct device *dev, u64 mask)",
