@@ -128,18 +128,26 @@ const LIFE_EVENTS: ReadonlySet<string> = new Set([
   "iommu.fault",
 ]);
 
+/** Which of the mappings at an address are told of, and how wide. */
+export interface AddressScope {
+  /** Of one device alone; each has IO addresses of its own. */
+  readonly device?: string | null;
+  readonly columns?: number;
+}
+
 /** Why an address means what it means: its mappings, and what happened to it in between. */
 export function explainAddress(
   space: "phys" | "dma",
   address: number,
   run: Run,
-  columns: number = run.columns,
+  { columns = run.columns, device = null }: AddressScope = {},
 ): string[] {
   const events = run.recorder.events;
-  const found = mappingsAt(readLedger(events), space, address);
+  const ledger = readLedger(events).filter((entry) => device === null || entry.device === device);
+  const found = mappingsAt(ledger, space, address);
   const seenAs = space === "phys" ? "physical address" : "device address";
   if (found.length === 0) {
-    const other = mappingsAt(readLedger(events), space === "phys" ? "dma" : "phys", address);
+    const other = mappingsAt(ledger, space === "phys" ? "dma" : "phys", address);
     const hint = other.length === 0
       ? []
       : [`  as a ${space === "phys" ? "device" : "physical"} address it was mapped`];

@@ -254,3 +254,27 @@ Deno.test("a request without data has no picture of memory, and a disk shows its
   // The queues take 128 KiB behind an IOMMU, whatever the controller could.
   assert(/^ {2}MDTS +none$/m.test(told) && told.endsWith("128KiB"), told);
 });
+
+Deno.test("explain of a mapping and of a fault tells of its own device, of an address of all", () => {
+  const { output } = runScript(`machine {
+      iommu { mode = strict }, leaks = allow
+      pci { root_port rp0 { endpoint a { } endpoint b { } } }
+    }
+    let one = dma_map_phys(a, 0x5000_0000, 4KiB, to_device)
+    let two = dma_map_phys(b, 0x6000_0000, 4KiB, to_device)
+    dma_unmap_phys(a, one, 4KiB, to_device)
+    a.dma_read(one.addr, 4B) faults not_present
+    explain one
+    print "---"
+    explain iommu
+    print "---"
+    explain one.addr
+    print two.addr == one.addr`);
+  const [mapping, iommu, address] = output.join("\n").split("---\n");
+  for (const own of [mapping!, iommu!]) {
+    assert(own.includes(": 1 mapping so far") && !own.includes("b sees"), own);
+    assert(own.includes("now      nothing is mapped there"), own);
+  }
+  assert(address!.includes(": 2 mappings so far"), address);
+  assert(address!.endsWith("now      b reaches physical 0x6000_0000\ntrue"), address);
+});

@@ -37,7 +37,7 @@ function faultLines(run: Run): string[] {
         "dma",
         (fault.fields as { readonly dma: number }).dma,
         run,
-        run.columns - FAULT_INDENT.length,
+        { columns: run.columns - FAULT_INDENT.length, device: fault.device },
       ).map((line) => FAULT_INDENT + line),
     ]),
     ...rest > 0 ? [`  ⋮ ${formatCount(rest, "fault")} before`] : [],

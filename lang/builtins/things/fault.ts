@@ -78,7 +78,10 @@ export const FAULT: TypeSpec<IommuFault> = {
     const log = logOf(fault, run);
     const read = log === null ? null : decodeFaultLog(log);
     if (read === null || !read.ok) {
-      return [formatFault(fault), ...explainAddress("dma", fault.dma, run)];
+      return [
+        formatFault(fault),
+        ...explainAddress("dma", fault.dma, run, { device: fault.device }),
+      ];
     }
     return faultStory(read.fault, judgeFault(read.fault, run, eventOf(fault, run)), run);
   },

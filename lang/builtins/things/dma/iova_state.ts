@@ -108,7 +108,7 @@ export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
       : [`written for request ${state.writtenBy}: ${formatSize(state.sizeBytes)}`],
     ...state.sizeBytes === 0
       ? ["the state has no range", ...lastRefusal(device, run)]
-      : explainAddress("dma", state.addr, run),
+      : explainAddress("dma", state.addr, run, { device: device?.name ?? null }),
   ],
   equals: ({ state }, other) => isThing(other, IOVA_STATE) && other.target.state === state,
 };

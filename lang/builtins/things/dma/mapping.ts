@@ -68,7 +68,9 @@ export const MAPPING: TypeSpec<Mapping> = {
       `  ${formatSize(mapping.sizeBytes)} ${mapping.dir}, ${PATHS[mapping.path] ?? mapping.path}`,
     ],
   explain: (mapping, run) =>
-    mapping.addr < 0 ? [formatMapping(mapping)] : explainAddress("dma", mapping.addr, run),
+    mapping.addr < 0
+      ? [formatMapping(mapping)]
+      : explainAddress("dma", mapping.addr, run, { device: mapping.device }),
   equals: (mapping, other) =>
     isThing(other, MAPPING) && other.target.device === mapping.device &&
     other.target.addr === mapping.addr && other.target.phys === mapping.phys &&
