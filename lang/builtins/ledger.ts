@@ -171,10 +171,13 @@ function nowTold(
   const dma = dmaOf(entry, address, space);
   if (endAt(entry, dma, run.recorder.events, run) !== null) return [];
   const still = entry.died === null ? "" : "still ";
+  const copied = entry.path === "swiotlb";
   return [
     space === "dma"
-      ? `${entry.device} ${still}reaches physical ${formatAddress(entry.phys + dma - entry.dma)}`
-      : `${entry.device} ${still}sees it at ${formatAddress(dma)}`,
+      ? `${entry.device} ${still}reaches ${copied ? "a copy of " : ""}physical ${
+        formatAddress(entry.phys + dma - entry.dma)
+      }`
+      : `${entry.device} ${still}sees ${copied ? "a copy of " : ""}it at ${formatAddress(dma)}`,
   ];
 }
 

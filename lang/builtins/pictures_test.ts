@@ -278,3 +278,13 @@ Deno.test("explain of a mapping and of a fault tells of its own device, of an ad
   assert(address!.includes(": 2 mappings so far"), address);
   assert(address!.endsWith("now      b reaches physical 0x6000_0000\ntrue"), address);
 });
+
+Deno.test("explain of a bounced mapping leads to a copy, from either side", () => {
+  const { output } = runScript(`machine { ${MACHINES[4]} }
+    let m = dma_map_phys(ssd, 0x5000_0000, 4KiB, to_device)
+    explain m
+    explain m.phys`);
+  const told = output.join("\n");
+  assert(told.includes("now      ssd reaches a copy of physical 0x5000_0000\n"), told);
+  assert(/now {6}ssd sees a copy of it at 0x[0-9a-f_]+$/.test(told), told);
+});
