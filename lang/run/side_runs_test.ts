@@ -84,11 +84,14 @@ Deno.test("an error that leaves the block ends the fault with it", () => {
   assertEquals(printed(strict(text)), ["1"]);
 });
 
-Deno.test("`nth` below 1 is refused", () => {
-  assertEquals(
-    failureOf(strict("let n = 0\nfail dma_map_phys nth n { print 1 }")),
-    "E0919 Cannot fail at occurrence the int 0",
-  );
+Deno.test("`nth` below 1 and an empty range are refused", () => {
+  const refusal = (nth: string) =>
+    failureOf(strict(`let n = ${nth}\ninject dma_map_phys nth n { print 1 }`));
+  assertEquals(["0", "5..=2", "0..2"].map(refusal), [
+    "E0919 There is no passing number 0",
+    "E0919 There are no passings 5..=2",
+    "E0919 There is no passing number 0",
+  ]);
 });
 
 // inject each

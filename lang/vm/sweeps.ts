@@ -211,8 +211,12 @@ function passings(nth: Value): readonly [first: number, last: number] {
   if (typeof first !== "number" || typeof last !== "number" || first < 1 || last < first) {
     throw new ScriptError(
       "E0919",
-      `Cannot fail at occurrence ${describeValue(nth)}`,
-      "`nth` takes an int from 1 on, or a range such as `2..=4`",
+      typeof first !== "number" || typeof last !== "number"
+        ? `Cannot count passings by ${describeValue(nth)}`
+        : last < first
+        ? `There are no passings ${first}..=${last}`
+        : `There is no passing number ${first}`,
+      "`nth` counts from 1: an int, or a range such as `2..=4`",
     );
   }
   return [first, last];
