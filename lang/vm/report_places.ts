@@ -5,6 +5,7 @@ import type { SideRun } from "./branches.ts";
 
 /** Reports about memory that was taken, or written, rather than mapped. */
 const FIRST_STATEMENTS: Readonly<Record<string, string>> = {
+  lock_order: "taken the other way round here",
   unwritten_memory_fetched: "taken here",
   stale_cacheline_read: "written here",
   stale_memory_read: "written here",

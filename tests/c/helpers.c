@@ -489,3 +489,76 @@ int parameter(void)
 {
 	return speed;
 }
+
+static DEFINE_MUTEX(outer);
+static DEFINE_SPINLOCK(inner);
+
+void one_way(void)
+{
+	mutex_lock(&gate);
+	mutex_lock(&outer);
+	mutex_unlock(&outer);
+	mutex_unlock(&gate);
+}
+
+void other_way(void)
+{
+	mutex_lock(&outer);
+	mutex_lock(&gate);
+	mutex_unlock(&gate);
+	mutex_unlock(&outer);
+}
+
+/* Who takes the second one only where it is free waits for nobody. */
+int other_way_tried(void)
+{
+	int got;
+
+	mutex_lock(&outer);
+	got = mutex_trylock(&gate);
+	if (got)
+		mutex_unlock(&gate);
+	mutex_unlock(&outer);
+	return got;
+}
+
+/* Over a third one: the gate before the inner one, that one before the outer one. */
+void by_a_third(int last)
+{
+	guard(mutex)(last ? &outer : &gate);
+	if (last) {
+		guard(mutex)(&gate);
+	} else {
+		mutex_lock(&outer);
+		spin_lock(&inner);
+		spin_unlock(&inner);
+		mutex_unlock(&outer);
+	}
+}
+
+struct locked {
+	struct mutex mutex;
+};
+
+/* The second time the two lie where the others lay, the other way round. */
+int in_memory(void)
+{
+	int turn;
+
+	for (turn = 0; turn < 2; turn++) {
+		struct locked *a = kzalloc(sizeof(*a), GFP_KERNEL), *b = kzalloc(sizeof(*b), GFP_KERNEL);
+		struct locked *first = turn && a < b ? b : a, *second = first == a ? b : a;
+
+		if (!a || !b)
+			return -ENOMEM;
+		mutex_init(&a->mutex);
+		mutex_init(&b->mutex);
+		mutex_lock(&first->mutex);
+		mutex_lock(&second->mutex);
+		mutex_unlock(&second->mutex);
+		mutex_unlock(&first->mutex);
+		kfree(b);
+		kfree(a);
+	}
+	return 0;
+}

@@ -2,6 +2,7 @@
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -264,6 +265,26 @@ void timer_of_nobody(void)
 	mod_timer(&waiter->timer, jiffies + 1);
 	pci_free_irq(waiter->pdev, 0, waiter);
 	kfree(waiter);
+}
+
+static DEFINE_MUTEX(gate);
+
+static void gate_work(struct work_struct *work)
+{
+	(void)work;
+	mutex_lock(&gate);
+	mutex_unlock(&gate);
+}
+
+static DECLARE_WORK(gate_later, gate_work);
+
+/* What is put off wants what who waits for it holds. */
+void work_wants_the_gate(void)
+{
+	schedule_work(&gate_later);
+	mutex_lock(&gate);
+	msleep(1);
+	mutex_unlock(&gate);
 }
 
 static struct delayed_work delayed;

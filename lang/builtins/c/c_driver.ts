@@ -139,6 +139,7 @@ export class CDriver {
     // Reading it takes longer than the call: in the midst of another one only.
     const stackBefore = this.#calls++ === 0 ? this.#stackAtRest : this.#stackPointer.value;
     const depth = this.#frames?.enter() ?? 0;
+    this.#kernel.locks.enter();
     try {
       const returned = this.#functions[name]!(...given);
       return result === null ? null : numberOf(returned!);
@@ -150,6 +151,7 @@ export class CDriver {
     } finally {
       this.#calls--;
       this.#frames?.leave(depth);
+      this.#kernel.locks.leave();
       cached?.give();
       context.site = site;
     }
@@ -162,6 +164,7 @@ export class CDriver {
     cached?.take();
     this.#calls++;
     const depth = this.#frames?.enter() ?? 0;
+    this.#kernel.locks.enter();
     try {
       // A table of 64-bit indexes, which the types do not know of.
       const called = this.#table?.get(BigInt(at) as bigint & number) as Exported | null | undefined;
@@ -176,6 +179,7 @@ export class CDriver {
     } finally {
       this.#calls--;
       this.#frames?.leave(depth);
+      this.#kernel.locks.leave();
       cached?.give();
     }
   }

@@ -19,6 +19,7 @@ import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
 import type { CPlace, CPlaces } from "./c_places.ts";
 import { lineSpan } from "./marked_module.ts";
+import { LockOrder } from "./calls/lock_order.ts";
 import { LentRanges } from "./lent_ranges.ts";
 
 /** A `struct pci_dev`, which begins with its `struct device`. */
@@ -45,6 +46,7 @@ export interface Waiting {
 export class CKernel implements FetchWatcher {
   readonly heap: CHeap;
   readonly lent: LentRanges;
+  readonly locks: LockOrder;
   /** By the address that C has for it. */
   readonly coherent = new Map<number, SharedBlock>();
   /** Lists that are mapped, by the address of their first entry. */
@@ -72,6 +74,7 @@ export class CKernel implements FetchWatcher {
   constructor(readonly machine: Machine, readonly memory: CMemory, readonly places: CPlaces) {
     this.heap = new CHeap(machine, memory);
     this.lent = new LentRanges(machine, memory);
+    this.locks = new LockOrder(machine, (site) => this.#placeOf(site));
     machine.fetchWatchers.push(this);
   }
 
@@ -114,6 +117,11 @@ export class CKernel implements FetchWatcher {
     this.#at = at;
     this.#call = call;
     context.site = siteHere;
+  }
+
+  #placeOf(site: number | null): string {
+    const span = site === null ? null : this.run.siteSpan(site);
+    return span === null ? "a place that is not known" : spanPlace(span);
   }
 
   #lineOf(site: number | null): Span | null {
@@ -221,7 +229,10 @@ export class CKernel implements FetchWatcher {
    */
   free(at: number, given: number = at): void {
     const block = this.heap.blockAt(at);
-    if (block !== null) this.#checkNothingWaits(block.at, block.sizeBytes);
+    if (block !== null) {
+      this.#checkNothingWaits(block.at, block.sizeBytes);
+      this.locks.forget(block.at, block.at + block.sizeBytes);
+    }
     const lent = block === null ? null : this.lent.mappingOf(block.phys, block.sizeBytes);
     if (block !== null && lent !== null) {
       const { text } = this.place;

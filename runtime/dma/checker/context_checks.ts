@@ -19,6 +19,11 @@ export class ContextChecks {
     if (!context.isAtomic) return;
     this.#ledger.report("sleep_in_atomic", `${what} may sleep, but ${whyAtomic(context)}`, null);
   }
+
+  /** Locks are taken in an order in which two can wait for each other. @param before Who took them so first. */
+  lockOrder(text: string, before: number | null): void {
+    this.#ledger.report("lock_order", text, before);
+  }
 }
 
 function whyAtomic({ inInterrupt, locks }: CpuContext): string {

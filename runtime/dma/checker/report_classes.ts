@@ -209,6 +209,13 @@ const REPORT_CLASS_TABLE = {
     counted: false,
     log: null,
   },
+  lock_order: {
+    doc: "Took two locks the other way round than before.",
+    rule: "c-api.14",
+    beyondKernel: false,
+    counted: false,
+    log: null,
+  },
   peer_misrouted: hazard("p2p.9.2", "An address meant for a peer's memory led to the host's."),
   peer_memory_without_pool: hazard(
     "p2p.9.7",

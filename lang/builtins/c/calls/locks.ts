@@ -23,21 +23,30 @@ function setState(kernel: CKernel, at: number, state: number): void {
 function giveBack(kernel: CKernel, at: number): void {
   if (stateOf(kernel, at) !== HELD) throw kernel.crash("A lock is given back that nobody holds");
   setState(kernel, at, FREE);
+  kernel.locks.given(at);
 }
 
 function takeMutex(kernel: CKernel, at: number): void {
   kernel.maySleep();
   if (stateOf(kernel, at) !== FREE) {
     kernel.run.between?.waitsForEver();
-    throw kernel.crash("A mutex is taken that is held, and who holds it cannot go on");
+    const { since, waits } = kernel.locks.heldBy(at);
+    throw kernel.crash(
+      waits
+        ? `A mutex is taken that is held${since} by who waits meanwhile: what is put off would wait for ` +
+          "it, and here it runs to its end at once"
+        : `A mutex is taken that is held${since}, and who holds it cannot go on`,
+    );
   }
   setState(kernel, at, HELD);
+  kernel.locks.taken(at);
 }
 
 /** @returns Whether it was free, and is held now. */
 function tryTake(kernel: CKernel, at: number): boolean {
   if (stateOf(kernel, at) !== FREE) return false;
   setState(kernel, at, HELD);
+  kernel.locks.tried(at);
   return true;
 }
 
@@ -48,7 +57,11 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
       as: "spin_lock",
       run(kernel, [held]) {
         // The only CPU that could give it back is the one that waits.
-        if (!tryTake(kernel, held)) throw kernel.crash("A lock is taken that is held");
+        if (stateOf(kernel, held) !== FREE) {
+          throw kernel.crash(`A lock is taken that is held${kernel.locks.heldBy(held).since}`);
+        }
+        setState(kernel, held, HELD);
+        kernel.locks.taken(held);
         kernel.machine.context.lock();
       },
     },
