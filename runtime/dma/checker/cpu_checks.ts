@@ -8,6 +8,7 @@
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { directionWord, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
+import { bytes as inWords } from "./describe.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** Memory that a driver has mapped for a device, as the CPU sees it. */
@@ -45,10 +46,10 @@ export class CpuChecks {
       : "what it reads may be what was there before the device wrote";
     this.#ledger.report(
       "cpu_touches_device_buffer",
-      `The CPU ${writes ? "writes" : "reads"} ${sizeBytes} bytes at ${
+      `The CPU ${writes ? "writes" : "reads"} ${inWords(sizeBytes)} at ${
         hexAddress(phys)
       } ${place}, ` +
-        `${phys - lent.phys} bytes into a buffer that is device "${device}"'s: ${
+        `${inWords(phys - lent.phys)} into a buffer that is device "${device}"'s: ${
           hexAddress(dma)
         }, ${directionWord(dir)}, not synchronised back since: ${what}`,
       lent.site,
@@ -59,7 +60,9 @@ export class CpuChecks {
   freed(lent: LentMemory, phys: PhysAddr, sizeBytes: Bytes, place: string): void {
     this.#ledger.report(
       "freed_while_mapped",
-      `Memory of ${sizeBytes} bytes at ${hexAddress(phys)} is given back ${place} while device ` +
+      `Memory of ${inWords(sizeBytes)} at ${
+        hexAddress(phys)
+      } is given back ${place} while device ` +
         `"${lent.device}" has it at ${hexAddress(lent.dma)}, ${
           directionWord(lent.dir)
         }: who gets it ` +
@@ -86,7 +89,7 @@ export class CpuChecks {
     const { count, offset, site, where } = bytes;
     this.#ledger.report(
       "unwritten_memory_fetched",
-      `Device "${device}" reads ${fetch.sizeBytes} bytes at ${hexAddress(fetch.dma)} (physical ${
+      `Device "${device}" reads ${inWords(fetch.sizeBytes)} at ${hexAddress(fetch.dma)} (physical ${
         hexAddress(fetch.phys)
       }), of which nobody has written ${count} since their memory was taken${where}: the first is ` +
         `byte ${offset}`,

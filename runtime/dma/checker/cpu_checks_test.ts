@@ -19,8 +19,10 @@ Deno.test("a touched buffer is told with the byte in it, its device and what may
   const { cpu } = bench.machine.checker!;
   cpu.touched(LENT, at(0x10_0210), 4, false, "in finish()");
   cpu.touched({ ...LENT, dir: DMA_BIDIRECTIONAL }, at(0x10_0200), 8, true, "in start()");
+  cpu.touched(LENT, at(0x10_0201), 1, false, "in finish()");
   const reports = bench.reports();
   assertEquals(reports.map((report) => [report.class, report.first_site]), [
+    ["cpu_touches_device_buffer", 7],
     ["cpu_touches_device_buffer", 7],
     ["cpu_touches_device_buffer", 7],
   ]);
@@ -31,6 +33,9 @@ Deno.test("a touched buffer is told with the byte in it, its device and what may
     "The CPU writes 8 bytes at 0x10_0200 in start(), 0 bytes into a buffer that is device " +
     `"nic"'s: 0xffff_f200, bidirectional, not synchronised back since: what it writes may not ` +
     "reach the device, or destroy what the device has written",
+    "The CPU reads 1 byte at 0x10_0201 in finish(), 1 byte into a buffer that is device " +
+    `"nic"'s: 0xffff_f200, from_device, not synchronised back since: what it reads may be what ` +
+    "was there before the device wrote",
   ]);
 });
 

@@ -86,7 +86,8 @@ export class MappingChecks {
     this.#ledger.report(
       "map_vmalloc",
       `Device "${dev.name}" is to map ${bytes(sizeBytes)} at physical ${hexAddress(phys)} as one ` +
-        "buffer, but that is vmalloc memory: its pages need not lie side by side",
+        "buffer, but that is vmalloc memory, as a stack and the static data of a module are: its " +
+        "pages need not lie side by side",
       null,
     );
   }

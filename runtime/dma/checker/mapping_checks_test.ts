@@ -340,7 +340,7 @@ Deno.test("row 13: vmalloc memory is refused before debugging could see it (dma.
   assertEquals(
     reports[0]!.text,
     'Device "dev" is to map 64 bytes at physical 0x400_0000 as one buffer, but that is vmalloc ' +
-      "memory: its pages need not lie side by side",
+      "memory, as a stack and the static data of a module are: its pages need not lie side by side",
   );
 });
 
