@@ -22,7 +22,7 @@ export const REPL_COMMANDS: readonly ReplCommand[] = [
   ...SAVE_COMMANDS,
   ...EXPORT_COMMANDS,
   ...SCREEN_COMMANDS,
-  { name: "help", takes: "", doc: "this list", run: help },
+  { name: "help", takes: "[NAME]", doc: "this list, or a command of it", run: help },
   { name: "quit", takes: "", doc: "end (also Ctrl-D)", run: () => false },
 ];
 
@@ -37,13 +37,23 @@ const BARE: Readonly<Record<string, string>> = { exit: "quit", quit: "quit", hel
  */
 export function runReplCommand(line: string, repl: CommandTarget): boolean {
   const [, name, argument] = line.match(/^:(\S*)\s*(.*)$/s)!;
+  const words = argument!.trim();
+  const command = commandNamed(name!, repl);
+  if (command === null) return true;
+  if (command.takes !== "" || words === "") return command.run(repl, words);
+  repl.refuse(`:${command.name} takes nothing, and stands before "${words}"`);
+  return true;
+}
+
+/** The command that is called so or begins so; null where there is none, which has then been said. */
+function commandNamed(name: string, repl: CommandTarget): ReplCommand | null {
   const known = REPL_COMMANDS.filter((each) => isKnown(each, repl));
-  const command = findCommand(name!, known);
-  if (command !== null) return command.run(repl, argument!.trim());
-  const [nearest] = nearestNames(name!, known.map((each) => each.name), 1);
+  const command = findCommand(name, known);
+  if (command !== null) return command;
+  const [nearest] = nearestNames(name, known.map((each) => each.name), 1);
   const hint = nearest === undefined ? ":help lists the commands" : `did you mean :${nearest}?`;
   repl.refuse(`There is no command :${name}; ${hint}`);
-  return true;
+  return null;
 }
 
 /** Whether a line is a command, its name written in full. */
@@ -81,10 +91,15 @@ function findCommand(name: string, known: readonly ReplCommand[]): ReplCommand |
   return begun.length === 1 ? begun[0]! : null;
 }
 
-function help(repl: CommandTarget): true {
-  const commands = REPL_COMMANDS.filter((each) => isKnown(each, repl))
-    .map(({ name, takes, doc }) => [`:${name} ${takes}`, doc] as const);
-  const pairs = [...commands, ["?NAME", "what a name of the language means"] as const];
-  for (const line of wrappedPairs(pairs, repl.columns, 0)) repl.say(line);
+function help(repl: CommandTarget, word: string): true {
+  const wanted = word === "" ? null : commandNamed(word.replace(/^:/, ""), repl);
+  if (wanted === null && word !== "") return true;
+  const commands = REPL_COMMANDS.filter((each) =>
+    wanted === null ? isKnown(each, repl) : each === wanted
+  );
+  const pairs = commands.map(({ name, takes, doc }) => [`:${name} ${takes}`, doc] as const);
+  const names = ["?NAME", "what a name of the language means"] as const;
+  const shown = wanted === null ? [...pairs, names] : pairs;
+  for (const line of wrappedPairs(shown, repl.columns, 0)) repl.say(line);
   return true;
 }

@@ -47,6 +47,9 @@ export interface NameDescription {
   readonly lines: readonly string[];
 }
 
+/** How rules of the kernel are cited: `dma.3.3`. */
+const RULE = /^\w+(?:\.\d+)+$/;
+
 /** Explains a name. */
 export function describeName(name: string, { session, columns }: Describer): NameDescription {
   if (name === "") {
@@ -56,6 +59,10 @@ export function describeName(name: string, { session, columns }: Describer): Nam
     describeBuiltin(name, columns);
   const keys = describeKeys(name, session, columns);
   if (found !== null || keys.length > 0) return { found: true, lines: [...found ?? [], ...keys] };
+  if (RULE.test(name)) {
+    const told = `\`dmalab explain ${name}\` tells a rule`;
+    return { found: false, lines: [`The language calls nothing "${name}"; ${told}`] };
+  }
   const [nearest] = nearestNames(name, [...knownNames(session), ...membersLike(name)], 1);
   const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
   return { found: false, lines: [`Nothing is called "${name}"${hint}`] };

@@ -264,6 +264,22 @@ Deno.test("commands may be shortened, and a mistyped one gets a hint", async () 
   assertStringIncludes((await talk(":help")).last, ":back [N]");
 });
 
+Deno.test("a command that takes nothing refuses what follows it, and :help tells of one", async () => {
+  assertEquals((await talk(":seed 4")).last, ':seed takes nothing, and stands before "4"\n');
+  assertEquals((await talk(":help :seed")).last, ":seed   the seed of this machine\n");
+  assertEquals(
+    (await talk(":help sede")).last,
+    "There is no command :sede; did you mean :seed?\n",
+  );
+});
+
+Deno.test("?dma.3.3 names what tells a rule", async () => {
+  assertEquals(
+    (await talk("?dma.3.3")).last,
+    'The language calls nothing "dma.3.3"; `dmalab explain dma.3.3` tells a rule\n',
+  );
+});
+
 Deno.test(":quit ends before the lines that follow", async () => {
   const { answers } = await talk("1", ":quit", "2");
   assertEquals(answers.filter((answer) => answer === "2\n"), []);

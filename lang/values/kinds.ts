@@ -157,7 +157,6 @@ export function castable(kind: Kind): boolean {
   return kind === "int" || kind === "size" || kind === "phys" || kind === "dma";
 }
 
-/** A kind in the words of a message: "a size", "an int", "a device". */
 /** How the types of counters begin that stand for a group of events: `counters.iotlb`. */
 const COUNTERS_OF = "@counters_";
 
@@ -166,6 +165,7 @@ export function capitalized(text: string): string {
   return text[0]!.toUpperCase() + text.slice(1);
 }
 
+/** A kind in the words of a message: "a size", "an int", "a device". */
 export function describeKind(kind: Kind): string {
   switch (kind) {
     case "any":
