@@ -20,7 +20,7 @@ import {
   TablePages,
 } from "./page_table.ts";
 
-/** Physical addresses of the format have 48 bits, 52 with a granule of 64 KiB. */
+/** Physical addresses of the format have at most 52 bits; how many an SMMU has is its own. */
 const PHYS_LIMIT = 2 ** 52;
 
 /** One call of the core to the format: arguments and the bytes it did. Kept for conformance. */
@@ -46,6 +46,7 @@ export class ArmPageTable implements PageTable {
   readonly granuleBytes: number;
   readonly pageSizesBytes: readonly number[];
   readonly lastAddress: number;
+  readonly lastPhys = PHYS_LIMIT - 1;
   readonly syncs = new SyncRanges();
   readonly leaves = new LeafRuns();
   warnings = 0;

@@ -343,7 +343,11 @@ export class IommuDomain implements FlushQueueOwner {
         error: errnoName(-error),
       }, {
         rule: "dma.5.1",
-        inputs: { granule_bytes: this.granuleBytes, last_address: this.table.lastAddress },
+        inputs: {
+          granule_bytes: this.granuleBytes,
+          last_address: this.table.lastAddress,
+          last_phys: this.table.lastPhys,
+        },
       });
     }
     if (this.table.syncs.count !== 0) this.#syncTable(true);

@@ -56,6 +56,7 @@ export class GenericPageTable implements PageTable {
   readonly granuleBytes = GRANULE_BYTES;
   readonly pageSizesBytes: readonly number[];
   readonly lastAddress: number;
+  readonly lastPhys = PHYS_LIMIT - 1;
   readonly syncs = new SyncRanges();
   readonly leaves = new LeafRuns();
   readonly warnings = 0;

@@ -133,6 +133,8 @@ export interface PageTable {
   readonly pageSizesBytes: readonly number[];
   /** Last IO address the table can translate. */
   readonly lastAddress: number;
+  /** Last physical address an entry can hold. */
+  readonly lastPhys: number;
   /** Table pages in existence, the top one included. */
   readonly tables: number;
   /** Bytes of host memory held for tables. */

@@ -332,7 +332,7 @@ Deno.test("explain says what a page table has against a link (dma.md 5.1)", () =
     "the page table refuses: EADDRINUSE dma.5.1 0xffff_d000 → 0x7000_0000, 4KiB: something is " +
     "mapped at these IO addresses already",
     "the page table refuses: ERANGE dma.5.1 0xffff_e000 → 0x7000_0000, 256TiB: the table has IO " +
-    "addresses up to 0xffff_ffff_ffff, and its entries hold physical ones of 52 bits",
+    "addresses up to 0xffff_ffff_ffff and physical ones up to 0xf_ffff_ffff_ffff",
     "the page table refuses: EINVAL dma.5.1 0xffff_e800 → 0x7000_0000, 4KiB: the IO address is not " +
     "where a page of 4KiB begins",
     "the page table refuses: EEXIST dma.5.1 0xffff_d000 → 0x7000_0000, 4KiB: something is mapped " +

@@ -302,7 +302,7 @@ function tableReason(facts: Facts<"iommu.map_failed">): string {
     case "ERANGE":
       return `the table has IO addresses up to ${
         formatAddress(facts.inputNumber("last_address"))
-      }, and its entries hold physical ones of 52 bits`;
+      } and physical ones up to ${formatAddress(facts.inputNumber("last_phys"))}`;
     default: {
       const misplaced = [
         iova % granule === 0 ? "" : "the IO address",
