@@ -1,54 +1,9 @@
-import { LANGUAGE_WORDS } from "../../lang/syntax/language_words.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { loadFollowed } from "../../lang/language.ts";
-import { recordRun, runsOf, writesOf } from "../../lang/recording/mod.ts";
-import { LoadError, type SourceLoader } from "../../lang/syntax/load_files.ts";
+import { writesOf } from "../../lang/recording/mod.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { INTERRUPT } from "../terminal/line_console.ts";
-import type { ExportRun } from "./command_target.ts";
-import { Repl, type ReplOptions } from "./repl.ts";
-
-const MACHINE =
-  "machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1, depth = 32 } } } }";
-
-const NO_FILES: SourceLoader = {
-  load: (path) => new LoadError("not_found", `Cannot read "${path}": there is no such file`),
-};
-
-/** The words that Tab offers, and the part of the line that they stand for. */
-function complete(repl: Repl, line: string): [readonly string[], string] {
-  const { all, part } = repl.suggest(line);
-  return [all.map(({ text }) => text), part];
-}
-
-/** What the REPL writes for some lines, prompts included, and the prompts alone. */
-function talk(...lines: string[]) {
-  return talkWith({}, ...lines);
-}
-
-/** The same with more that the host can do. */
-async function talkWith(more: Partial<ReplOptions>, ...lines: string[]) {
-  let output = "";
-  const prompts: string[] = [];
-  // Each answer is kept with the line it belongs to.
-  const answers: string[] = [];
-  async function* feed() {
-    for (const line of lines) {
-      output = "";
-      yield line;
-      answers.push(output);
-    }
-  }
-  const repl = new Repl({
-    lines: feed(),
-    write: (text) => void (output += text),
-    prompt: (text) => void prompts.push(text),
-  }, { loader: NO_FILES, colour: false, columns: 80, ...more });
-  output = "";
-  await repl.run();
-  answers.push(output);
-  return { answers, prompts, last: answers[lines.length - 1] ?? "", rest: output, repl };
-}
+import { Repl } from "./repl.ts";
+import { MACHINE, NO_FILES, talk } from "./_talk.ts";
 
 Deno.test("the REPL prints the value of an expression and nothing for a statement", async () => {
   const { answers } = await talk("4KiB * 32", "let a = 2", "a + 1");
@@ -301,66 +256,6 @@ Deno.test("?name explains functions, constants, events, variables, things and th
   assertStringIncludes(await ask(""), "Write a name");
 });
 
-Deno.test("Tab completes commands, names and members", async () => {
-  const { repl } = await talk(MACHINE, "let payload = 1");
-  assertEquals(complete(repl, ":st"), [[":state", ":step"], ":st"]);
-  assertEquals(complete(repl, "let b = payl"), [["payload"], "payl"]);
-  assertEquals(complete(repl, "iommu.live"), [["live_mappings"], "live"]);
-  assertEquals(complete(repl, "x + "), [[], ""]);
-  assert(complete(repl, "dma_iova_")[0].includes("dma_iova_link"));
-  const missing = Object.keys(LANGUAGE_WORDS).filter((word) =>
-    !complete(repl, word.slice(0, -1))[0].includes(word)
-  );
-  assertEquals(missing, [], "every word of the language");
-  assertEquals(complete(repl, "invar"), [["invariant"], "invar"]);
-});
-
-Deno.test("Tab completes parts of counters and of what variables hold", async () => {
-  const { repl } = await talk(MACHINE, "let io = ssd.read(lba: 0, into: alloc_pages(1))");
-  assertEquals(complete(repl, "counters.iova.fr"), [["free"], "fr"]);
-  assert(complete(repl, "print counters.iot")[0].includes("iotlb"));
-  assertEquals(complete(repl, "assert counters.iova.nothing."), [[], ""]);
-  assertEquals(complete(repl, "io.unmapped_b"), [["unmapped_by"], "unmapped_b"]);
-  assert(complete(repl, "ssd.limits.max_t")[0].includes("max_transfer"));
-});
-
-Deno.test("Tab completes the names of a call's arguments, and what they take", async () => {
-  const { repl } = await talk(MACHINE, "let page = alloc_pages(1)");
-  const ofRead = ["bytes:", "into:", "lba:", "metadata:", "queue:"];
-  assertEquals(complete(repl, "ssd.read("), [ofRead, ""]);
-  assertEquals(complete(repl, "ssd.read(lba: 0, "), [ofRead.filter((name) => name !== "lba:"), ""]);
-  assert(complete(repl, "ssd.read(lba: 0, in")[0].includes("into:"));
-  assertEquals(complete(repl, "ssd.read(lba: 0, into: pag")[0][0], "page");
-  assertEquals(complete(repl, "let p = alloc_pages(2, contiguous: "), [["false", "true"], ""]);
-  // Places that are taken without a name are not offered by theirs.
-  assert(!complete(repl, "dma_map_phys(ssd, ")[0].includes("dev:"));
-  assert(complete(repl, 'events.count("iova.al')[0].includes("iova.alloc"));
-  assertEquals(complete(repl, "print (1, "), [[], ""]);
-});
-
-Deno.test("Tab completes keys of the machine, and the words that a setting takes", async () => {
-  const { repl } = await talk(MACHINE);
-  assertEquals(complete(repl, "machine { iommu { mode = la"), [["lazy"], "la"]);
-  assertEquals(complete(repl, "machine { iommu { cach"), [["caching_mode"], "cach"]);
-  assertEquals(complete(repl, "machine { sw"), [["swiotlb"], "sw"]);
-  assertEquals(complete(repl, "machine { pci { root_port rp0 { nvme ssd { mdt"), [["mdts"], "mdt"]);
-  assertEquals(complete(repl, 'machine { kernel = "6'), [["6.12"], "6"]);
-  const whole = 'test "t" with { iommu.mo';
-  assertEquals(complete(repl, whole), [["iommu.model", "iommu.mode"].sort(), "iommu.mo"]);
-  assertEquals(complete(repl, "compare { iommu.mode = [off, str"), [["strict"], "str"]);
-  assertEquals(
-    complete(repl, 'bench "b" matrix { quirks = [not half'),
-    [["half_linked_on_error"], "half"],
-  );
-  // Behind the settings the language goes on.
-  assertEquals(complete(repl, 'test "t" with { cpus = 2 } { asse'), [["assert"], "asse"]);
-});
-
-Deno.test("Tab knows the lines of the statement that were typed before", async () => {
-  const { repl } = await talk("machine {", "  iommu {");
-  assertEquals(complete(repl, "    mode = pass"), [["passthrough"], "pass"]);
-});
-
 Deno.test("explain of one limit of a device says what it is and what it comes from (nvme.md 1.1)", async () => {
   const { last } = await talk(MACHINE, "explain ssd.limits.max_transfer");
   assertStringIncludes(last, "max_transfer = 128KiB");
@@ -479,120 +374,6 @@ Deno.test("commands among pasted statements are lines of their own", async () =>
   assertMatch(last, /^seed 0x[\da-f]+\n1\n$/);
 });
 
-Deno.test(":save writes what was typed as a scenario that passes, without what failed", async () => {
-  const saved = new Map<string, string>();
-  const lines = [
-    "let early = 1",
-    MACHINE,
-    "let page = alloc_pages(1)",
-    "1 / 0",
-    "fn twice(x) {\n  return 2 * x\n}",
-    "let m = dma_map_phys(ssd, page.phys, twice(2KiB), to_device)",
-    "assert iommu.live_mappings == 7",
-    ":save nowhere",
-    ":save lab.dma",
-  ];
-  let output = "";
-  const repl = new Repl({
-    lines: (async function* () {
-      yield* lines;
-    })(),
-    write: (text) => void (output += text),
-    prompt: () => {},
-  }, {
-    loader: NO_FILES,
-    colour: false,
-    columns: 80,
-    save: (path, text) => {
-      saved.set(path, text);
-      return true;
-    },
-  });
-  await repl.run();
-  assertStringIncludes(output, '"nowhere" is no name for a scenario');
-  assertStringIncludes(output, "left out: 1 / 0\nleft out: assert iommu.live_mappings == 7\n");
-  assertStringIncludes(output, `lab.dma: 4 inputs, ${repl.bench.recording.last.seq} events\n`);
-  const kept = [lines[1]!, lines[2]!, lines[4]!, lines[5]!];
-  assertEquals(saved.get("lab.dma"), kept.map((line) => `${line}\n`).join(""));
-});
-
-/** What the statements of a text come to. */
-function runText(text: string) {
-  const { program } = loadFollowed(new SourceFile("lab.dma", text), NO_FILES);
-  const [main] = runsOf(program!);
-  return recordRun(program!, main!);
-}
-
-Deno.test(":save FILE expect writes a scenario that passes, and fails when anything else happens", async () => {
-  const saved = new Map<string, string>();
-  const { answers, repl } = await talkWith(
-    { save: (path, text) => Boolean(saved.set(path, text)) },
-    MACHINE,
-    "let page = alloc_pages(1)",
-    "let m = dma_map_phys(ssd, page.phys, 2KiB, to_device)",
-    "dma_unmap_phys(ssd, m, 2KiB, to_device)",
-    "ssd.read(lba: 0, into: alloc_pages(3, contiguous: false))",
-    "let big = 2KiB",
-    "dma_map_phys(ssd, page.phys, 0B, to_device)",
-    ":save lab.dma expected",
-    ":save lab.dma expect",
-  );
-  const told = '"lab.dma expected" is no name for a scenario, such as lab.dma, or lab.dma expect\n';
-  assertEquals(answers[7], told);
-  const text = saved.get("lab.dma")!;
-  const { failure, log: { count } } = runText(text);
-  assertEquals(failure, null);
-  assert(count > 60 && count < repl.bench.recording.last.seq);
-  const line = `lab.dma: 6 inputs, ${count} events, all of them expected\n`;
-  assertStringIncludes(answers[8]!, line);
-  assertEquals([...text.matchAll(/^ {2}[a-z]/gm)].length, count);
-  assertMatch(text, /^ {2}# let m = .*\n {2}dma_map_phys\(.*size: 2KiB, dir: "to_device"/m);
-  const changes = [
-    // Another size, one call less, and something new of a kind that nothing was of before.
-    [", 2KiB, to_device)\ndma", ", 1KiB, to_device)\ndma", "E0906"],
-    ["dma_unmap_phys(ssd, m, 2KiB, to_device)\n", "\n", "E0906"],
-    ["let big", "ssd.dma_read(0x1000 as dma, 4B) faults not_present\nlet big", "E0901"],
-  ] as const;
-  for (const [from, to, code] of changes) {
-    assertStringIncludes(text, from);
-    assertEquals(runText(text.replace(from, to)).failure?.code, code, to);
-  }
-  assertEquals(complete(repl, ":save lab.dma e"), [["expect"], "e"]);
-  assertEquals(complete(repl, ":save e"), [[], "e"]);
-});
-
-Deno.test(":save FILE expect of nothing that happened expects nothing", async () => {
-  const saved = new Map<string, string>();
-  const save = (path: string, text: string) => Boolean(saved.set(path, text));
-  await talkWith({ save }, "let a = 2", ":save a.dma expect");
-  assertEquals(saved.get("a.dma"), "let a = 2\n\nassert events.length == 0\n");
-  const many =
-    "repeat 700 { dma_unmap_phys(ssd, dma_map_phys(ssd, alloc_pages(1).phys, 4KiB, to_device), 4KiB, to_device) }";
-  const { answers } = await talkWith({ save }, MACHINE, many, ":save b.dma expect");
-  assertMatch(answers[2]!, /^It has [\d_]+ events: 5_000 events can be expected\n$/);
-  assertEquals([...saved.keys()], ["a.dma"]);
-});
-
-Deno.test(":export hands over all of the run, and says what is wrong", async () => {
-  const asked: (readonly [string, number, boolean])[] = [];
-  const exportRun: ExportRun = (path, { log }, isOver) => {
-    asked.push([path, log.count, isOver]);
-    return path === "" ? "a file has a name" : null;
-  };
-  const { answers } = await talkWith(
-    { exportRun },
-    MACHINE,
-    "let m = dma_map_phys(ssd, alloc_pages(1).phys, 4KiB, to_device)",
-    ":back",
-    ":export lab.json",
-    ":export",
-  );
-  assertEquals(answers.slice(3, 5), ["lab.json: 6 events\n", "a file has a name\n"]);
-  assertEquals(asked, [["lab.json", 6, false], ["", 6, false]]);
-  const { last } = await talk(":export lab.json");
-  assertStringIncludes(last, "There is no command :export");
-});
-
 Deno.test(":state shows a thousand rows of a table at once, and says how to go on", async () => {
   const { answers } = await talk(
     MACHINE,
@@ -640,43 +421,6 @@ Deno.test(":writes tells each change of some bytes, with what was there and who 
   const { recording } = repl.place;
   const { left, writes } = writesOf(recording, recording.last, 0x4000_0000, 8, 1);
   assertEquals([left, writes.map(({ at, phys }) => [at.seq, phys])], [1, [[8, 0x4000_0001]]]);
-});
-
-Deno.test(":edit hands the last input or all declarations to an editor, and in a pipe says why not", async () => {
-  const { answers } = await talk("let a = 40", ":edit", ":edit everything");
-  assertEquals(answers.slice(1, 3), [
-    "There is no terminal for an editor here: lines come from a pipe\n",
-    '"everything" is nothing to edit: declarations, or nothing for the last input\n',
-  ]);
-  const edited: string[] = [];
-  let output = "";
-  const lines = [
-    "fn gone() {\n  return 1\n}",
-    MACHINE,
-    "# Twice as much.\nfn twice(x) {\n  return 2 * x\n}\nlet a = twice(2)",
-    "const PIECE = 4KiB",
-    "fn twice(x) {\n  return x + x\n}",
-    "let b = 3",
-    ":edit",
-    ":edit declarations",
-  ];
-  const repl = new Repl({
-    lines: (async function* () {
-      yield* lines;
-    })(),
-    write: (text) => void (output += text),
-    prompt: () => {},
-    edit: (text) => {
-      edited.push(text);
-      return Promise.resolve(edited.length === 1 ? null : "The editor ended with 3");
-    },
-  }, { loader: NO_FILES, colour: false, columns: 80 });
-  await repl.run();
-  const declared = [MACHINE, "const PIECE = 4KiB", "fn twice(x) {\n  return x + x\n}"];
-  assertEquals(edited, ["let b = 3", declared.join("\n")]);
-  assert(output.endsWith("The editor ended with 3\n"));
-  assertEquals(repl.exitCode, 2);
-  assertEquals(complete(repl, ":edit d"), [["declarations"], "d"]);
 });
 
 Deno.test("what held only in the midst of an activity is found, by the statement and in the past", async () => {

@@ -335,6 +335,7 @@ export class IommuDomain implements FlushQueueOwner {
         });
       }
     } else if (events.tick(IOMMU_MAP_FAILED)) {
+      const { lastAddress: last_address, lastPhys: last_phys } = this.table;
       events.emit(IOMMU_MAP_FAILED, {
         iova: iova as DmaAddr,
         phys,
@@ -343,11 +344,7 @@ export class IommuDomain implements FlushQueueOwner {
         error: errnoName(-error),
       }, {
         rule: "dma.5.1",
-        inputs: {
-          granule_bytes: this.granuleBytes,
-          last_address: this.table.lastAddress,
-          last_phys: this.table.lastPhys,
-        },
+        inputs: { granule_bytes: this.granuleBytes, last_address, last_phys },
       });
     }
     if (this.table.syncs.count !== 0) this.#syncTable(true);
