@@ -209,6 +209,7 @@ export {
   type RunNames,
   type RunReport,
   type TestOutcome,
+  type Unexpected,
 } from "./lang/run/report.ts";
 export { type RunOptions, type RunStart } from "./lang/run/run_options.ts";
 export { runProgram, runTest } from "./lang/run/run_program.ts";
