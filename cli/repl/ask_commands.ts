@@ -4,6 +4,7 @@ import { toldLines } from "../../lang/builtins/explain/told.ts";
 import { readSubject, SUBJECT_FORMS } from "../../lang/recording/place_text.ts";
 import {
   evaluate,
+  evaluateKind,
   LookError,
   readMemory,
   type Subject,
@@ -19,7 +20,7 @@ import {
   formatSize,
   formatTimeRounded,
 } from "../../lang/text/numbers.ts";
-import { describeKind } from "../../lang/values/kinds.ts";
+import { describeKind, isAddress } from "../../lang/values/kinds.ts";
 import { firstLine, linePlace } from "../../lang/views/moment.ts";
 import { tableAt, tableSizes } from "../../lang/views/tables.ts";
 import { whyView } from "../../lang/views/why.ts";
@@ -214,8 +215,8 @@ function addressOf(repl: CommandTarget, text: string): number | null {
   const plain = readWholeNumber(text);
   if (plain !== null || /^\w+ /.test(text)) return plain;
   const { at, recording } = repl.place;
-  const { kind, text: told } = evaluate(recording, at, text);
-  return /\baddress\b/.test(kind) ? readWholeNumber(told) : null;
+  const { kind, text: told } = evaluateKind(recording, at, text);
+  return isAddress(kind) ? readWholeNumber(told) : null;
 }
 
 /** Who mapped an address, and what became of it; and of the page table what led there last. */
@@ -307,15 +308,12 @@ function rangeOf(repl: CommandTarget, argument: string) {
   return { phys, sizeBytes: count === undefined ? SHOWN_BYTES : Number(count) };
 }
 
-/** Addresses that are none of the CPU's. */
-const OTHER_ADDRESSES: readonly string[] = [describeKind("dma"), describeKind("virt")];
-
 /** The CPU's address that an expression is, or that of the memory it stands for. @throws {LookError} */
 function physOf({ place: { at, recording } }: CommandTarget, where: string): number {
-  const { kind, text } = evaluate(recording, at, where);
-  if (OTHER_ADDRESSES.includes(kind)) {
+  const { kind, text } = evaluateKind(recording, at, where);
+  if (isAddress(kind) && kind !== "phys") {
     throw new LookError(
-      `${where} is ${kind}`,
+      `${where} is ${describeKind(kind)}`,
       "bytes have the CPU's address, such as `iommu.translate(device, address)`",
     );
   }

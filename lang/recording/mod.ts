@@ -42,6 +42,7 @@ export { comparePositions, type Position, START } from "./position.ts";
 export { prepareLooks } from "./prepare_looks.ts";
 export {
   evaluate,
+  evaluateKind,
   namesAt,
   readMemory,
   type Said,

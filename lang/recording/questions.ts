@@ -81,6 +81,19 @@ export function evaluate(recording: Recording, at: Position, text: string, frame
   });
 }
 
+/** What an expression in the innermost call is at a moment, for who decides by its kind. @throws {LookError} */
+export function evaluateKind(
+  recording: Recording,
+  at: Position,
+  text: string,
+): { readonly kind: Kind; readonly text: string } {
+  return askValue(recording, at, text, 0, {
+    name: "kind",
+    then: ({ text, value }) => ({ kind: kindOf(value), text }),
+    sizeOf: (said) => sizeOfTexts([said]),
+  });
+}
+
 /** What is made of the value of an expression while the machine still stands there. */
 export interface Made<T> {
   /** Tells what is made from everything else that is. */
