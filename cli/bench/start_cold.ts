@@ -18,13 +18,14 @@ const ROUNDS = 15;
 /** Pairs before those, to fill the caches of Deno and of the disk. */
 const WARM_UPS = 2;
 
-/** Starts a program and waits for its end: milliseconds of wall time. */
-type Start = () => number;
+/** Starts a program, and waits for its end. */
+type Start = () => void;
 
-function timed(run: () => void): number {
-  const start = performance.now();
-  run();
-  return performance.now() - start;
+/** Milliseconds of wall time. */
+function timed(start: Start): number {
+  const began = performance.now();
+  start();
+  return performance.now() - began;
 }
 
 /** Times both in turn, so that a change in the machine's load meets both. */
@@ -32,8 +33,8 @@ function measureStart(name: string, own: Start, other: Start, to: string): Bench
   const ownMs: number[] = [];
   const otherMs: number[] = [];
   for (let round = -WARM_UPS; round < ROUNDS; round++) {
-    const otherTook = other();
-    const ownTook = own();
+    const otherTook = timed(other);
+    const ownTook = timed(own);
     if (round < 0) continue;
     otherMs.push(otherTook);
     ownMs.push(ownTook);
@@ -51,8 +52,8 @@ function measureStart(name: string, own: Start, other: Start, to: string): Bench
 function measureScenario(name: string, folder: string, scenario: string): BenchResult {
   return measureStart(
     name,
-    () => timed(() => void runDeno(["-R=.", scenario], folder)),
-    () => timed(() => void runDeno([EMPTY], folder)),
+    () => void runDeno(["-R=.", scenario], folder),
+    () => void runDeno([EMPTY], folder),
     "deno run of an empty file",
   );
 }
@@ -102,8 +103,8 @@ function measureRepl(name: string, folder: string, program: string): BenchResult
   const repl = ["run", "--no-prompt", "-R=.", program, "repl"];
   return measureStart(
     name,
-    () => timed(() => runWithoutInput(repl, folder)),
-    () => timed(() => runWithoutInput(["repl"], folder)),
+    () => runWithoutInput(repl, folder),
+    () => runWithoutInput(["repl"], folder),
     "deno repl",
   );
 }

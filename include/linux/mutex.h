@@ -3,6 +3,7 @@
 
 #include <linux/atomic.h>
 #include <linux/cleanup.h>
+#include <linux/lockdep.h>
 #include <linux/types.h>
 #include <dmalab/calls/mutex.h>
 

@@ -2,8 +2,8 @@
 #define DMALAB_LINUX_SPINLOCK_H
 
 #include <linux/atomic.h>
-#include <linux/bug.h>
 #include <linux/cleanup.h>
+#include <linux/lockdep.h>
 #include <linux/types.h>
 #include <linux/interrupt.h>
 #include <dmalab/calls/spinlock.h>
@@ -67,8 +67,5 @@ DMALAB_INLINE void dmalab_spin_guard_ends(struct dmalab_spin_guard *guard)
 #define DMALAB_GUARD_spinlock_bh(lock) DMALAB_SPIN_GUARD(lock, false)
 #define DMALAB_GUARD_spinlock_irq(lock) DMALAB_SPIN_GUARD(lock, true)
 #define DMALAB_GUARD_spinlock_irqsave(lock) DMALAB_SPIN_GUARD(lock, true)
-
-/* Of a spin lock or of a mutex. */
-#define lockdep_assert_held(lock) ((void)WARN_ON(!(lock)->dmalab_held))
 
 #endif

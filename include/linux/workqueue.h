@@ -38,6 +38,12 @@ DMALAB_INLINE void dmalab_delay_ends(struct timer_list *timer)
 	(schedule_work)(&delayed->work);
 }
 
+/* It waits for its time, or for its turn. */
+DMALAB_INLINE bool delayed_work_pending(const struct delayed_work *delayed)
+{
+	return delayed->dmalab_armed || (work_pending)(&delayed->work);
+}
+
 #define INIT_DELAYED_WORK(delayed, function)                              \
 	do {                                                              \
 		INIT_WORK(&(delayed)->work, function);                    \
@@ -48,7 +54,7 @@ DMALAB_INLINE void dmalab_delay_ends(struct timer_list *timer)
 	__extension__({                                                                   \
 		struct delayed_work *delayed_ = (delayed);                                \
 		unsigned long ticks_ = (ticks);                                           \
-		bool queued_ = !delayed_->dmalab_armed;                                   \
+		bool queued_ = !delayed_work_pending(delayed_);                           \
 		if (queued_ && ticks_ == 0) {                                             \
 			queued_ = schedule_work(&delayed_->work);                         \
 		} else if (queued_) {                                                     \
@@ -68,22 +74,16 @@ DMALAB_INLINE void dmalab_delay_ends(struct timer_list *timer)
 		schedule_delayed_work(mod_, ticks);              \
 		waited_;                                         \
 	})
-#define cancel_delayed_work(delayed)                                      \
+#define DMALAB_CANCEL_DELAYED(delayed, sync)                              \
 	__extension__({                                                   \
 		struct delayed_work *cancel_ = (delayed);                 \
 		bool armed_ = cancel_->dmalab_armed;                      \
 		cancel_->dmalab_armed = false;                            \
-		timer_delete(&cancel_->timer);                            \
-		cancel_work(&cancel_->work) || armed_;                    \
+		timer_delete##sync(&cancel_->timer);                      \
+		cancel_work##sync(&cancel_->work) || armed_;              \
 	})
-#define cancel_delayed_work_sync(delayed)                                 \
-	__extension__({                                                   \
-		struct delayed_work *cancel_ = (delayed);                 \
-		bool armed_ = cancel_->dmalab_armed;                      \
-		cancel_->dmalab_armed = false;                            \
-		timer_delete_sync(&cancel_->timer);                       \
-		cancel_work_sync(&cancel_->work) || armed_;               \
-	})
+#define cancel_delayed_work(delayed) DMALAB_CANCEL_DELAYED(delayed, )
+#define cancel_delayed_work_sync(delayed) DMALAB_CANCEL_DELAYED(delayed, _sync)
 #define flush_delayed_work(delayed)                                       \
 	__extension__({                                                   \
 		struct delayed_work *flush_ = (delayed);                  \

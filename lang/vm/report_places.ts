@@ -1,10 +1,11 @@
 /** Which other statements a report of the checker is about. */
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
+import type { ReportClass } from "../../runtime/dma/checker/report_classes.ts";
 import type { IncidentEvent } from "../values/incident.ts";
 import type { SideRun } from "./branches.ts";
 
-/** Reports about memory that was taken, or written, rather than mapped. */
-const FIRST_STATEMENTS: Readonly<Record<string, string>> = {
+/** Of reports about something that was not mapped: what the other statement has done. */
+const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
   lock_order: "taken the other way round here",
   unwritten_memory_fetched: "taken here",
   stale_cacheline_read: "written here",

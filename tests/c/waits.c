@@ -323,6 +323,21 @@ int work_later(void)
 	return result * 10 + delayed_runs;
 }
 
+/* What waits for its turn already waits for no time. */
+int work_waits(void)
+{
+	int result;
+
+	INIT_DELAYED_WORK(&delayed, delayed_work);
+	delayed_runs = 0;
+	result = schedule_delayed_work(&delayed, 0);
+	result = result * 10 + schedule_delayed_work(&delayed, 3);
+	result = result * 10 + delayed_work_pending(&delayed);
+	msleep(5);
+	result = result * 10 + delayed_runs;
+	return result * 10 + delayed_work_pending(&delayed);
+}
+
 void work_without_function(void)
 {
 	struct work_struct work = { 0 };

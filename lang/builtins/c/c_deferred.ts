@@ -49,13 +49,17 @@ export class CDeferred implements ActivityHandler, TimerHandler {
 
   /** @param at Where it lies, in memory of C. @returns False when it waits already. */
   post(key: string, run: () => void, at = 0): boolean {
-    if (this.#waiting.has(key)) return false;
+    if (this.waits(key)) return false;
     const number = this.#next++;
     this.#waiting.set(key, number);
     const { site } = this.#kernel.machine.events.context;
     this.#jobs.set(number, { key, at, site, run });
     this.#kernel.machine.activities.post(this, 0, number);
     return true;
+  }
+
+  waits(key: string): boolean {
+    return this.#waiting.has(key);
   }
 
   /** Takes a job away that waits. @returns What it would have run; null when none waits. */

@@ -43,6 +43,22 @@ export class Reruns {
   live: (() => Seen) | null = null;
   /** Asked now and then whether somebody wants a search to end. */
   watch: RunWatch | null = null;
+  /** How many machines went where something was asked. */
+  visits = 0;
+  /** At how many moments. */
+  moments = 0;
+  /** Stretches that were gone to where machines wait. */
+  stretches = 0;
+  /** Where machines are to wait, as was last said. */
+  #plan: WaitingPlan | null = null;
+  /** The machine on its way to where none waits. */
+  #underWay: UnderWay | null = null;
+  /** There is room for so many where they are to wait, as far as is known. */
+  #mostMachines = Infinity;
+  /** The way to where a machine stops that is to go to a statement: in the midst of C none does. */
+  readonly #lands = new Map<number, number>();
+  /** The statements to go to, by the ways to where that leads. */
+  #statements: ReadonlyMap<number, number> = new Map();
 
   constructor(readonly known: KnownRun, readonly start: StartRerun) {}
 
@@ -50,11 +66,6 @@ export class Reruns {
   set interruptedBy(host: HostWatch | null) {
     this.watch = host === null ? null : new RunWatch(host, NO_LIMITS);
   }
-
-  /** How many machines went where something was asked. */
-  visits = 0;
-  /** At how many moments. */
-  moments = 0;
 
   /** A machine that has done nothing yet, and is nobody else's. */
   fresh(): Replay {
@@ -149,19 +160,6 @@ export class Reruns {
     }
     return true;
   }
-
-  /** Stretches that were gone to where machines wait. */
-  stretches = 0;
-  /** Where machines are to wait, as was last said. */
-  #plan: WaitingPlan | null = null;
-  /** The machine on its way to where none waits. */
-  #underWay: UnderWay | null = null;
-  /** There is room for so many where they are to wait, as far as is known. */
-  #mostMachines = Infinity;
-  /** The way to where a machine stops that is to go to a statement: in the midst of C none does. */
-  readonly #lands = new Map<number, number>();
-  /** The statements to go to, by the ways to where that leads. */
-  #statements: ReadonlyMap<number, number> = new Map();
 
   #planFor(last: Position, most: number, near: Position | null): WaitingPlan {
     const nearCount = near === null

@@ -38,6 +38,10 @@ export const DEFERRED_CALLS: Readonly<Record<"workqueue" | "timer", readonly CCa
       },
     },
     {
+      c: "bool work_pending(const struct work_struct *work)",
+      run: (kernel, [work]) => Number(kernel.part(CDeferred).waits(workKey(work))),
+    },
+    {
       c: "bool cancel_work(struct work_struct *work)",
       run: (kernel, [work]) => Number(kernel.part(CDeferred).take(workKey(work)) !== null),
     },

@@ -38,6 +38,11 @@ function takeMutex(kernel: CKernel, at: number): void {
         : `A mutex is taken that is held${since}, and who holds it cannot go on`,
     );
   }
+  take(kernel, at);
+}
+
+/** One that is free is taken, as somebody does who would have waited for it. */
+function take(kernel: CKernel, at: number): void {
   setState(kernel, at, HELD);
   kernel.locks.taken(at);
 }
@@ -60,8 +65,7 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
         if (stateOf(kernel, held) !== FREE) {
           throw kernel.crash(`A lock is taken that is held${kernel.locks.heldBy(held).since}`);
         }
-        setState(kernel, held, HELD);
-        kernel.locks.taken(held);
+        take(kernel, held);
         kernel.machine.context.lock();
       },
     },

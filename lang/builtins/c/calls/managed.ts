@@ -53,8 +53,8 @@ class CManaged {
 }
 
 /** Has the kernel note something: that takes memory itself, of which there may be none. */
-function refusesNote({ machine: { faults } }: CKernel): boolean {
-  return faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0;
+function refusesNote(kernel: CKernel): boolean {
+  return kernel.refused(FAULT.alloc_pages) !== 0;
 }
 
 function giveNow(kernel: CKernel, dev: number, key: number): void {
@@ -99,7 +99,7 @@ export const MANAGED_CALLS: Readonly<
       c: "int dmalab_devm_action(struct device *dev, void *action, void *data)",
       as: "devm_add_action_or_reset",
       run(kernel, [dev, action, data]) {
-        kernel.maySleep("devm_add_action_or_reset");
+        kernel.maySleep();
         const device = kernel.device(dev);
         const run = () => {
           kernel.callBack(action, [BigInt(data)]);
