@@ -1,15 +1,62 @@
 /** What requests have to say, as the protocol has it: who leaves something out is told what. */
+import type { DebugProtocol } from "@vscode/debugprotocol";
 import { RequestError } from "./request_error.ts";
 
-/** Kinds of values; what has a question mark may be left out. */
-type Kind = "string" | "number" | "object" | "list" | "string?" | "number?" | "list?";
-type Shape = Readonly<Record<string, Kind>>;
+/** What a value may be asked to be. */
+export interface Kinds {
+  readonly string: string;
+  readonly number: number;
+  readonly boolean: boolean;
+  readonly list: readonly unknown[];
+  readonly object: object;
+}
+type Kind = keyof Kinds;
+/** What has a question mark may be left out. */
+type Wanted = Kind | `${Kind}?`;
+type Shape = Readonly<Record<string, Wanted>>;
 
-const LINE: Shape = { source: "object", line: "number" };
-const WISHES: Shape = { condition: "string?", hitCondition: "string?" };
+type KindOf<V> = V extends string ? "string"
+  : V extends number ? "number"
+  : V extends boolean ? "boolean"
+  : V extends readonly unknown[] ? "list"
+  : "object";
+/** What is read of something of the protocol: no other names, kinds and gaps than it has there. */
+type ShapeOf<A> = {
+  readonly [F in keyof A]?: undefined extends A[F] ? `${KindOf<NonNullable<A[F]>>}?` : KindOf<A[F]>;
+};
+/** The same of what is in the lists of something of the protocol. */
+type EntriesOf<A> = {
+  readonly [F in keyof A as ListName<A, F>]?: NonNullable<A[F]> extends readonly (infer E)[]
+    ? ShapeOf<E>
+    : never;
+};
+type ListName<A, F extends keyof A> = NonNullable<A[F]> extends readonly unknown[] ? F : never;
+
+/** Requests whose arguments are held to the protocol. */
+interface Requests {
+  readonly setBreakpoints: DebugProtocol.SetBreakpointsArguments;
+  readonly setFunctionBreakpoints: DebugProtocol.SetFunctionBreakpointsArguments;
+  readonly setExceptionBreakpoints: DebugProtocol.SetExceptionBreakpointsArguments;
+  readonly setDataBreakpoints: DebugProtocol.SetDataBreakpointsArguments;
+  readonly setInstructionBreakpoints: DebugProtocol.SetInstructionBreakpointsArguments;
+  readonly dataBreakpointInfo: DebugProtocol.DataBreakpointInfoArguments;
+  readonly breakpointLocations: DebugProtocol.BreakpointLocationsArguments;
+  readonly gotoTargets: DebugProtocol.GotoTargetsArguments;
+  readonly goto: DebugProtocol.GotoArguments;
+  readonly stackTrace: DebugProtocol.StackTraceArguments;
+  readonly scopes: DebugProtocol.ScopesArguments;
+  readonly variables: DebugProtocol.VariablesArguments;
+  readonly evaluate: DebugProtocol.EvaluateArguments;
+  readonly completions: DebugProtocol.CompletionsArguments;
+  readonly readMemory: DebugProtocol.ReadMemoryArguments;
+  readonly disassemble: DebugProtocol.DisassembleArguments;
+}
+
+const LINE = { source: "object", line: "number" } as const;
+const WISHES = { condition: "string?", hitCondition: "string?" } as const;
 
 /** By the names of requests. What nobody reads is not asked for. */
-const SHAPES: Readonly<Record<string, Shape>> = {
+const SHAPES: { readonly [R in keyof Requests]: ShapeOf<Requests[R]> } = {
   setBreakpoints: { source: "object", breakpoints: "list?" },
   setFunctionBreakpoints: { breakpoints: "list" },
   setExceptionBreakpoints: { filters: "list", filterOptions: "list?" },
@@ -39,7 +86,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
 };
 
 /** What is in the lists that are named so, by the names of requests. */
-const ENTRIES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
+const ENTRIES: { readonly [R in keyof Requests]?: EntriesOf<Requests[R]> } = {
   setBreakpoints: { breakpoints: { line: "number", logMessage: "string?", ...WISHES } },
   setFunctionBreakpoints: { breakpoints: { name: "string", ...WISHES } },
   setExceptionBreakpoints: { filterOptions: { filterId: "string", condition: "string?" } },
@@ -49,17 +96,21 @@ const ENTRIES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   },
 };
 
-/** Some clients write null for what they leave out. */
-function isLeftOut(value: unknown): value is null | undefined {
+/** Whether a value was left out: some clients write null for that. */
+export function isLeftOut(value: unknown): value is null | undefined {
   return value === undefined || value === null;
 }
 
-function isOf(kind: string, value: unknown): boolean {
-  if (kind === "list") return Array.isArray(value);
-  return typeof value === kind && (kind !== "number" || Number.isFinite(value));
+/** @throws {RequestError} When a value is of another kind. */
+export function checkKind(name: string, value: unknown, kind: Kind): void {
+  const isOf = kind === "list"
+    ? Array.isArray(value)
+    : typeof value === kind && (kind !== "number" || Number.isFinite(value));
+  if (isOf) return;
+  throw new RequestError(`"${name}" takes ${withArticle(kind)}, not ${JSON.stringify(value)}`);
 }
 
-function withArticle(kind: string): string {
+function withArticle(kind: Kind): string {
   return kind === "object" ? "an object" : `a ${kind}`;
 }
 
@@ -67,12 +118,9 @@ function withArticle(kind: string): string {
 function checkFields(fields: object, shape: Shape): void {
   for (const [name, wanted] of Object.entries(shape)) {
     const value: unknown = Reflect.get(fields, name);
-    const kind = wanted.replace("?", "");
-    if (isLeftOut(value)) {
-      if (kind === wanted) throw new RequestError(`"${name}" is missing: ${withArticle(kind)}`);
-    } else if (!isOf(kind, value)) {
-      throw new RequestError(`"${name}" takes ${withArticle(kind)}, not ${JSON.stringify(value)}`);
-    }
+    const kind = wanted.replace("?", "") as Kind;
+    if (!isLeftOut(value)) checkKind(name, value, kind);
+    else if (kind === wanted) throw new RequestError(`"${name}" is missing: ${withArticle(kind)}`);
   }
 }
 
@@ -82,8 +130,9 @@ function checkFields(fields: object, shape: Shape): void {
  * @throws {RequestError} With the first that is wrong.
  */
 export function checkArguments(command: string, args: object): void {
-  checkFields(args, SHAPES[command] ?? {});
-  for (const [name, shape] of Object.entries(ENTRIES[command] ?? {})) {
+  if (!isHeld(command)) return;
+  checkFields(args, SHAPES[command]);
+  for (const [name, shape] of Object.entries<Shape>(ENTRIES[command] ?? {})) {
     const list: unknown = Reflect.get(args, name);
     for (const entry of Array.isArray(list) ? list : []) {
       if (typeof entry !== "object" || entry === null) {
@@ -92,4 +141,8 @@ export function checkArguments(command: string, args: object): void {
       checkFields(entry, shape);
     }
   }
+}
+
+function isHeld(command: string): command is keyof Requests {
+  return Object.hasOwn(SHAPES, command);
 }

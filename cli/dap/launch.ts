@@ -15,6 +15,7 @@ import { withCompiled } from "../c/with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import { HostMemory } from "../host_memory.ts";
 import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
+import { checkKind, isLeftOut, type Kinds } from "./arguments.ts";
 import { RunClock } from "./debuggee.ts";
 import { RequestError } from "./request_error.ts";
 
@@ -47,20 +48,15 @@ export interface Launched {
   readonly warnings: string;
 }
 
-type Wanted = "boolean" | "number" | "string";
-
 /** An argument of its kind; undefined when it was left out. @throws {RequestError} */
-function argument<W extends Wanted>(
+function argument<K extends keyof Kinds>(
   name: keyof LaunchArguments,
   value: unknown,
-  wanted: W,
-): { boolean: boolean; number: number; string: string }[W] | undefined {
-  if (value === undefined || value === null) return undefined;
-  const kind: string = typeof value;
-  if (kind !== wanted) {
-    throw new RequestError(`"${name}" takes a ${wanted}, not ${JSON.stringify(value)}`);
-  }
-  return value as { boolean: boolean; number: number; string: string }[W];
+  kind: K,
+): Kinds[K] | undefined {
+  if (isLeftOut(value)) return undefined;
+  checkKind(name, value, kind);
+  return value as Kinds[K];
 }
 
 /**

@@ -14,23 +14,10 @@ import {
   type MachineKey,
   shapeText,
 } from "../../lang/machine/key_text.ts";
+import { pageOf, RULE_PAGES } from "./rule_pages.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
-
-/** The pages of `docs/behaviour/`. */
-export const RULE_PAGES = [
-  "block",
-  "c-api",
-  "captured",
-  "defects",
-  "dma",
-  "hmm-rdma-vfio",
-  "nvme",
-  "p2p",
-  "traces",
-  "v7.3",
-] as const;
 
 /** Rules that the pages tell and no machine follows, by the names they are cited by. */
 export const NOT_MODELLED: readonly string[] = ["dma.6.4"];
@@ -80,7 +67,7 @@ export function explain(
     return { found: false, message: `There is no code "${question}"; ${nearCodes(code)}` };
   }
 
-  const page = RULE_PAGES.find((each) => `${name}.`.toLowerCase().startsWith(`${each}.`));
+  const page = pageOf(name);
   if (page !== undefined) {
     const rules = new RulePage(page, readPage(page));
     const section = rules.find(name.slice(page.length + 1));

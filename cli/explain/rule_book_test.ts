@@ -4,7 +4,8 @@ import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
 import { REPORT_CLASSES } from "../../runtime/dma/checker/report_classes.ts";
 import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
-import { allNames, explain, RULE_PAGES } from "./lookup.ts";
+import { allNames, explain } from "./lookup.ts";
+import { RULE_PAGES } from "./rule_pages.ts";
 import { RulePage } from "./rule_book.ts";
 import { readRulePage } from "../package/places.ts";
 

@@ -11,6 +11,7 @@ import {
   type ParameterSpec,
   type TypeSpec,
 } from "../../lang/values/spec.ts";
+import { pageOf } from "../explain/rule_pages.ts";
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { defaultText, keyName, keysNamed, shapeText } from "../../lang/machine/key_text.ts";
 import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
@@ -47,9 +48,6 @@ export interface NameDescription {
   readonly lines: readonly string[];
 }
 
-/** How rules of the kernel are cited: `dma.3.3`. */
-const RULE = /^\w+(?:\.\d+)+$/;
-
 /** Explains a name. */
 export function describeName(name: string, { session, columns }: Describer): NameDescription {
   if (name === "") {
@@ -59,8 +57,8 @@ export function describeName(name: string, { session, columns }: Describer): Nam
     describeBuiltin(name, columns);
   const keys = describeKeys(name, session, columns);
   if (found !== null || keys.length > 0) return { found: true, lines: [...found ?? [], ...keys] };
-  if (RULE.test(name)) {
-    const told = `\`dmalab explain ${name}\` tells a rule`;
+  if (pageOf(name) !== undefined) {
+    const told = `\`dmalab explain ${name}\` tells rules`;
     return { found: false, lines: [`The language calls nothing "${name}"; ${told}`] };
   }
   const [nearest] = nearestNames(name, [...knownNames(session), ...membersLike(name)], 1);

@@ -231,7 +231,7 @@ Deno.test("a command that takes nothing refuses what follows it, and :help tells
 Deno.test("?dma.3.3 names what tells a rule", async () => {
   assertEquals(
     (await talk("?dma.3.3")).last,
-    'The language calls nothing "dma.3.3"; `dmalab explain dma.3.3` tells a rule\n',
+    'The language calls nothing "dma.3.3"; `dmalab explain dma.3.3` tells rules\n',
   );
 });
 

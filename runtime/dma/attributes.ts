@@ -37,6 +37,9 @@ export const DMA_ATTR = {
   CC_SHARED: 1 << 13,
 } as const;
 
+/** How the names begin that C has for attributes. */
+export const ATTRIBUTE_PREFIX = "DMA_ATTR_";
+
 /** The word that events and scripts use for an attribute. */
 export type AttributeWord = Lowercase<keyof typeof DMA_ATTR>;
 

@@ -4,7 +4,7 @@
  * Where another record has the words already, it types the docs, so that neither can have one that
  * the other has not.
  */
-import type { AttributeWord, DirectionWord } from "../dma/attributes.ts";
+import { ATTRIBUTE_PREFIX, type AttributeWord, type DirectionWord } from "../dma/attributes.ts";
 import { REPORT_CLASSES } from "../dma/checker/report_classes.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
 import { either, type Field, type Holds, only, word } from "./fields.ts";
@@ -28,7 +28,7 @@ export const ATTRIBUTE: Field<AttributeWord> = word("attribute", {
   debugging_ignore_cachelines: "The checker does not look for overlaps in a cache line.",
   require_coherent: "Fail rather than bounce or maintain caches.",
   cc_shared: "The memory of a confidential guest is shared with the host.",
-}, "DMA_ATTR_");
+}, ATTRIBUTE_PREFIX);
 
 export const STATUS: Field<BlkStatusName> = word("status", {
   OK: "It worked.",

@@ -2,7 +2,7 @@
  * The parts of the headers that are made from records: what calls there are, and numbers that the
  * runtime has already. The rest of `include/` is written by hand.
  */
-import { DMA_ATTR } from "../../../runtime/dma/attributes.ts";
+import { ATTRIBUTE_PREFIX, DMA_ATTR } from "../../../runtime/dma/attributes.ts";
 import { BLK_STS, ERRNO } from "../../../runtime/errno.ts";
 import type { KernelStrategies } from "../../../runtime/kernels/kernels.ts";
 import { C_CALLS, type CCall } from "./calls.ts";
@@ -102,7 +102,7 @@ function versionOf(kernel: string): string {
 export function derivedHeaders(target: CTarget): Readonly<Record<string, string>> {
   const errors = Object.entries(ERRNO).map(([name, number]) => `#define ${name} ${number}`);
   const attributes = Object.entries(DMA_ATTR).map(([name, bits]) =>
-    `#define DMA_ATTR_${name} ${bits}UL`
+    `#define ${ATTRIBUTE_PREFIX}${name} ${bits}UL`
   );
   const map = [
     `#define PAGE_SHIFT ${Math.log2(target.pageSizeBytes)}`,

@@ -1,5 +1,5 @@
 /** Memory that the CPU and a device share, with attributes. @see behaviour/c-api.md 5, behaviour/dma.md 1.5 */
-import { attributeWords, DMA_ATTR } from "../../../../runtime/dma/attributes.ts";
+import { ATTRIBUTE_PREFIX, attributeWords, DMA_ATTR } from "../../../../runtime/dma/attributes.ts";
 import { CoherentMemory } from "../../../../runtime/dma/calls/coherent.ts";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
@@ -15,7 +15,7 @@ function checkAttributes(kernel: CKernel, attrs: number): void {
   const others = attrs & ~OF_ALLOCATIONS;
   if (others === 0) return;
   const [name = hex(others)] = attributeWords(others).map((word) =>
-    `DMA_ATTR_${word.toUpperCase()}`
+    `${ATTRIBUTE_PREFIX}${word.toUpperCase()}`
   );
   throw kernel.crash(`Memory is asked for with ${name}, which says nothing of an allocation`);
 }
