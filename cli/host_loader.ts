@@ -16,6 +16,12 @@ import { folderOf, isInside, joinPath, shortPath } from "./paths.ts";
 
 const ROOT_MARKS: ReadonlySet<string> = new Set(["deno.json", "package.json"]);
 
+/** A scenario, and what loads what it uses. */
+export interface OpenedFile {
+  readonly loader: HostLoader;
+  readonly entry: SourceFile;
+}
+
 /** Loads what scenarios use from below one root. */
 export class HostLoader implements CLoader {
   readonly shelf = new HostShelf();
@@ -42,7 +48,7 @@ export class HostLoader implements CLoader {
    * @param path As the user wrote it.
    * @returns The loader and the scenario, or what is wrong with the path.
    */
-  static open(path: string): { readonly loader: HostLoader; readonly entry: SourceFile } | string {
+  static open(path: string): OpenedFile | string {
     const file = readHostFile(path);
     if (!file.found) return file.problem;
     const loader = new HostLoader(folderOf(file.realPath), currentFolder());

@@ -33,6 +33,23 @@ async function withRepl(talk: (pty: Pty) => Promise<void>, permissions = "-R"): 
 const ignore = !hasPty();
 
 Deno.test({
+  name: "keys that are pressed while the REPL is still loaded wait for it, Ctrl-C too",
+  ignore,
+  fn: () =>
+    withRepl(async (pty) => {
+      // Nothing is waited for in between: the prompt stands there before the REPL does.
+      await pty.press("40 + ");
+      await pty.press(CTRL_C);
+      await pty.press("20 + 3\n");
+      await pty.see(/40 \+ \^C\n/);
+      await pty.see(/^23$/m);
+      await pty.see(PROMPT);
+      await pty.press(CTRL_D);
+      await pty.see(/\$ $/);
+    }),
+});
+
+Deno.test({
   name: "Ctrl-Z stops the REPL and fg goes on with the line that stood there",
   ignore,
   fn: () =>

@@ -12,16 +12,16 @@ import { NVME_READS } from "./nvme_read.ts";
 import { P2P_MATRIX } from "./p2p_matrix.ts";
 import { RECORDING } from "./recording.ts";
 import { REPL_MOVES } from "./repl_moves.ts";
-import { REPL_START, REPL_START_CHECKOUT, START_CHECKOUT, START_COLD } from "./start_cold.ts";
-import { START_STAGES } from "./start_stages.ts";
+import { REPL_STARTS } from "./start/repl.ts";
+import { START_CHECKOUT, START_COLD } from "./start/cold.ts";
+import { START_STAGES } from "./start/stages.ts";
 import { TRACE_CHECKS } from "./trace_check.ts";
 
 export const BENCHMARKS: readonly Benchmark[] = [
   START_COLD,
   START_STAGES,
   START_CHECKOUT,
-  REPL_START,
-  REPL_START_CHECKOUT,
+  ...REPL_STARTS,
   ...LANGUAGE,
   ...IOVA_PAIRS,
   ...LIVE_BYTES,

@@ -22,11 +22,7 @@ export const REPL = command({
   ],
   async run({ words, options, screen }) {
     const { runTerminalRepl } = await import("../repl/terminal.ts");
-    return await runTerminalRepl(
-      words[0] ?? null,
-      options.seed,
-      limitsOf((option) => options[option]),
-      screen,
-    );
+    const limits = limitsOf((option) => options[option]);
+    return await runTerminalRepl(words[0] ?? null, { seed: options.seed, limits }, screen);
   },
 });

@@ -9,7 +9,6 @@ import {
 } from "../../lang/recording/mod.ts";
 import { formatEvents } from "../../lang/render/event_line.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
-import { formatTimeRounded } from "../../lang/text/numbers.ts";
 import { displayName } from "../../lang/run/report.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
@@ -25,6 +24,7 @@ import { suggestWords } from "../repl/completion.ts";
 import { describeName, type KnownNames } from "../repl/describe_name.ts";
 import { sayPlace } from "../repl/move_commands.ts";
 import type { ToolOptions } from "../repl/line_tool.ts";
+import { promptText } from "../repl/prompts.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
 import type { Suggestions } from "../terminal/line_editor.ts";
 import { NamesInSight } from "./names_in_sight.ts";
@@ -182,7 +182,7 @@ export class Debugger implements CommandTarget {
   #ask(): void {
     const { at, recording } = this.#place;
     const nowNs = recording.nowNs(at);
-    const time = nowNs > 0 ? ` @ ${formatTimeRounded(nowNs)}` : "";
-    this.#console.prompt(`dma[${at.seq}/${recording.last.seq}${time}]> `);
+    const time = nowNs > 0 ? { nowNs } : {};
+    this.#console.prompt(promptText({ seq: at.seq, lastSeq: recording.last.seq, ...time }));
   }
 }

@@ -19,7 +19,7 @@ import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { exportRecording } from "../scenario/export_recording.ts";
 import { HostLoader } from "../host_loader.ts";
-import { runLineTool } from "../repl/terminal.ts";
+import { runLineTool } from "../repl/run_line_tool.ts";
 import { refuse } from "../screen.ts";
 import type { TerminalScreen } from "../terminal/terminal.ts";
 import { Debugger, type DebugRuns } from "./debugger.ts";
@@ -100,14 +100,14 @@ function listRuns(
 
 function debugLines(runs: DebugRuns, screen: TerminalScreen): Promise<ExitCode> {
   const recording = runs.record(runs.first);
-  const greeting = "An empty line does the last command again, :help lists them, Ctrl-D ends.";
-  return runLineTool(
-    screen,
-    greeting,
-    (console, options) => {
-      const tool = new Debugger(recording, console, options, runs);
-      tool.exportRun = exportRecording;
-      return tool;
-    },
-  );
+  return runLineTool(screen, {
+    greeting: "An empty line does the last command again, :help lists them, Ctrl-D ends.",
+    firstPrompt: null,
+    load: () =>
+      Promise.resolve((console, options) => {
+        const tool = new Debugger(recording, console, options, runs);
+        tool.exportRun = exportRecording;
+        return tool;
+      }),
+  });
 }

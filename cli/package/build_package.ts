@@ -28,7 +28,8 @@ const STARTS: readonly Start[] = [
   ["run.js", ...USUAL_SCENARIOS],
   ["bin.js", "run", ...USUAL_SCENARIOS],
   ["bin.js", "test", ...USUAL_SCENARIOS],
-  ["bin.js", "repl"],
+  // Without a scenario it would wait for its first input before it loads.
+  ["bin.js", "repl", ...USUAL_SCENARIOS.slice(0, 1)],
 ];
 
 /** What users import: the bundle, and the module that its types are those of. */

@@ -10,18 +10,13 @@ import { LineReader } from "../terminal/line_reader.ts";
 import { editText, findEditor } from "../terminal/text_editor.ts";
 import { ENDING_SIGNALS, Terminal, type TerminalScreen } from "../terminal/terminal.ts";
 import { openHistory } from "./history.ts";
-import type { LineTool, MakeTool, ToolOptions } from "./line_tool.ts";
+import type { LineTool, LineToolPlan, ToolOptions } from "./line_tool.ts";
 import { withoutPrompts } from "./prompts.ts";
 
-/**
- * Runs a tool at the terminal until its lines end.
- *
- * @param greeting What a person is told first.
- */
+/** Runs a tool at the terminal until its lines end. */
 export async function runAtTerminal(
   screen: TerminalScreen,
-  greeting: string,
-  make: MakeTool,
+  plan: LineToolPlan,
   options: ToolOptions,
 ): Promise<ExitCode> {
   let terminal: Terminal | null = null;
@@ -29,7 +24,7 @@ export async function runAtTerminal(
   try {
     terminal = new Terminal(screen, { whole: false });
     const watched = { ...options, watch: interrupts };
-    return await atTerminal({ screen, terminal, interrupts }, greeting, make, watched);
+    return await atTerminal({ screen, terminal, interrupts }, plan, watched);
   } finally {
     terminal?.close();
     interrupts.close();
@@ -42,8 +37,7 @@ async function atTerminal(
     readonly terminal: Terminal;
     readonly interrupts: Interrupts;
   },
-  greeting: string,
-  make: MakeTool,
+  { firstPrompt, greeting, load }: LineToolPlan,
   options: ToolOptions,
 ): Promise<ExitCode> {
   const history: InputHistory = openHistory();
@@ -60,6 +54,10 @@ async function atTerminal(
     pasted: withoutPrompts,
   });
   const reader = new LineReader(terminal, editor);
+  write(`dmalab, a laboratory for DMA mapping. ${greeting}\n`);
+  // What is typed while the tool is loaded waits for it.
+  if (firstPrompt !== null) reader.show(firstPrompt);
+  const make = await load();
   tool = make({
     lines: reader.lines(),
     write,
@@ -77,7 +75,6 @@ async function atTerminal(
       return null;
     },
   }, options);
-  write(`dmalab, a laboratory for DMA mapping. ${greeting}\n`);
   tool.start?.();
   await tool.run();
   return reader.endedBy ?? HELD;

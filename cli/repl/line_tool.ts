@@ -21,3 +21,15 @@ export type ToolOptions = Pick<ReplOptions, "colour" | "columns" | "watch">;
 
 /** Makes a tool that works with a console. */
 export type MakeTool = (console: LineConsole, options: ToolOptions) => LineTool;
+
+/** A tool that is to be run. */
+export interface LineToolPlan {
+  /** What a person is told first. */
+  readonly greeting: string;
+  /**
+   * The first prompt of a tool that does nothing before its first input, and is not loaded before
+   * somebody could type; null of one that has something to do or to say.
+   */
+  readonly firstPrompt: string | null;
+  load(): Promise<MakeTool>;
+}

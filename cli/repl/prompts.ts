@@ -1,4 +1,26 @@
-/** Prompts of a session that somebody pastes back, in part or whole. */
+/** The prompt of a session, and what somebody means who pastes a piece of one back. */
+import { formatTimeRounded } from "../../lang/text/numbers.ts";
+
+/** Where somebody stands in a run. */
+export interface PromptPlace {
+  /** The name of a branch; left out for the first one. */
+  readonly branch?: string;
+  readonly seq: number;
+  /** The last event, where one stands before it. */
+  readonly lastSeq?: number;
+  readonly nowNs?: number;
+}
+
+/** `dma[24/133 @ 2us]> `: where one is, of how much where there is more; on which branch. */
+export function promptText({ branch, lastSeq, nowNs, seq }: PromptPlace): string {
+  const name = branch === undefined ? "" : `${branch} `;
+  const more = lastSeq === undefined ? "" : `/${lastSeq}`;
+  const time = nowNs === undefined ? "" : ` @ ${formatTimeRounded(nowNs)}`;
+  return `dma[${name}${seq}${more}${time}]> `;
+}
+
+/** Before anything has happened. */
+export const FIRST_PROMPT: string = promptText({ seq: 0 });
 
 const PROMPT = /^(?:dma\[[^\]\n]*\]> ?| *\.\.\.> ?)/;
 

@@ -5,7 +5,6 @@
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { formatEvents } from "../../lang/render/event_line.ts";
-import { formatTimeRounded } from "../../lang/text/numbers.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { Limits } from "../../lang/values/limits.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";
@@ -28,6 +27,7 @@ import type { CommandHost, CommandTarget, ExportRun, Kept } from "./command_targ
 import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { suggestWords } from "./completion.ts";
 import { describeName } from "./describe_name.ts";
+import { promptText } from "./prompts.ts";
 
 export interface ReplOptions {
   readonly loader: SourceLoader;
@@ -245,15 +245,16 @@ export class Repl implements CommandTarget {
     }
   }
 
-  /** `dma[24/133 @ 2us]> `: where one is, of how much where there is more; on which branch. */
   #ask(): void {
     const { at, branch, isPast, recording } = this.bench;
     const nowNs = isPast ? recording.nowNs(at) : this.session.world.nowNs();
-    const name = branch.origin === null ? "" : `${branch.name} `;
-    const more = isPast ? `/${recording.last.seq}` : "";
     const isTimed = nowNs > 0 || this.session.world.isPriced;
-    const time = isTimed ? ` @ ${formatTimeRounded(nowNs)}` : "";
-    const prompt = `dma[${name}${at.seq}${more}${time}]> `;
+    const prompt = promptText({
+      ...branch.origin === null ? {} : { branch: branch.name },
+      seq: at.seq,
+      ...isPast ? { lastSeq: recording.last.seq } : {},
+      ...isTimed ? { nowNs } : {},
+    });
     this.#console.prompt(this.#pending === "" ? prompt : "...> ".padStart(prompt.length));
   }
 }

@@ -29,6 +29,12 @@ export class LineReader {
     this.#prompt = text;
   }
 
+  /** Shows the prompt of the next input before it is read. */
+  show(prompt: string): void {
+    this.prompt(prompt);
+    this.#draw();
+  }
+
   /** A text that the next input begins with, as if somebody had pasted it. */
   begin(text: string): void {
     this.#editor.press({ name: "paste", text });

@@ -24,3 +24,16 @@ export async function* pipedLines(): AsyncGenerator<string> {
   }
   if (rest !== "") yield rest.replace(/\r$/, "");
 }
+
+/** Waits for the first of some lines. @returns All of them; null when there is none. */
+export async function begunLines(
+  lines: AsyncGenerator<string>,
+): Promise<AsyncGenerator<string> | null> {
+  const first = await lines.next();
+  return first.done === true ? null : withFirst(first.value, lines);
+}
+
+async function* withFirst(first: string, rest: AsyncGenerator<string>): AsyncGenerator<string> {
+  yield first;
+  yield* rest;
+}

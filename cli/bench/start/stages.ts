@@ -1,11 +1,11 @@
 /** Where the time of a start goes, from the shell's call to the end of the process. */
 import { join } from "@std/path";
-import { withBundler } from "../package/bundle.ts";
-import { markEagerFunctions, USUAL_SCENARIOS } from "../package/eager_functions.ts";
-import type { Benchmark, BenchResult } from "./benchmark.ts";
-import { rounded } from "./benchmark.ts";
-import { runDeno } from "./child.ts";
-import { nowMs } from "./start_clock.ts";
+import { withBundler } from "../../package/bundle.ts";
+import { markEagerFunctions, USUAL_SCENARIOS } from "../../package/eager_functions.ts";
+import type { Benchmark, BenchResult } from "../benchmark.ts";
+import { rounded } from "../benchmark.ts";
+import { runDeno } from "../child.ts";
+import { nowMs } from "./clock.ts";
 
 /** Runs of each program that count; of each stage the shortest does, as nothing else is its own. */
 const ROUNDS = 15;
@@ -17,8 +17,8 @@ type Stages = Map<string, number>;
 
 /** The name of the scenario in the folder. */
 const SCENARIO = "start.dma";
-const EMPTY = new URL("./start_empty_main.ts", import.meta.url);
-const STARTED = new URL("./start_stages_main.ts", import.meta.url);
+const EMPTY = new URL("./empty_main.ts", import.meta.url);
+const STARTED = new URL("./stages_main.ts", import.meta.url);
 const PROGRAMS = [EMPTY, STARTED];
 
 /** One run of a program that prints when each of its stages ended. */

@@ -1,15 +1,15 @@
 /**
- * The start of a scenario, stage by stage: `start_stages_main.js SCENARIO` runs it as the runner does,
+ * The start of a scenario, stage by stage: `stages_main.js SCENARIO` runs it as the runner does,
  * and prints when each stage ended.
  */
 // Before all others: the stages are told apart by when modules are run.
-import { BEGUN_MS, nowMs } from "./start_clock.ts";
-import { parse } from "../../lang/syntax/parse.ts";
-import { SourceFile } from "../../lang/source.ts";
-import { runProgramWith } from "../../lang/run/runner.ts";
-import { buildTestWorld } from "../../lang/run/test_machine.ts";
-import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
-import { readScenario } from "../scenario/load_scenario.ts";
+import { BEGUN_MS, nowMs } from "./clock.ts";
+import { parse } from "../../../lang/syntax/parse.ts";
+import { SourceFile } from "../../../lang/source.ts";
+import { runProgramWith } from "../../../lang/run/runner.ts";
+import { buildTestWorld } from "../../../lang/run/test_machine.ts";
+import { DEFAULT_LIMITS } from "../../../lang/values/limits.ts";
+import { readScenario } from "../../scenario/load_scenario.ts";
 
 /** Runs a scenario. @returns When each stage ended. */
 function timeStages(path: string): readonly (readonly [stage: string, ms: number])[] {

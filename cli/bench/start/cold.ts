@@ -1,0 +1,53 @@
+/**
+ * How long a scenario of five lines takes from the shell's point of view.
+ *
+ * `start.cold` is what users have: dmalab as the package that `dmalab init` and npm install, one
+ * bundle. `start.checkout` is the same scenario in this project, from some three hundred sources.
+ */
+import { join } from "@std/path";
+import { initFolder } from "../../init/init_folder.ts";
+import { buildPackage } from "../../package/build_package.ts";
+import type { Benchmark, BenchResult } from "../benchmark.ts";
+import { PROJECT, runDeno } from "../child.ts";
+import { measureStart, timed } from "./pairs.ts";
+
+const EMPTY = join(PROJECT, "cli/bench/start/empty.ts");
+const SCENARIO = "benches/start.dma";
+
+/** A scenario in a folder against an empty file there. */
+function measureScenario(name: string, folder: string, scenario: string): Promise<BenchResult> {
+  return measureStart(
+    name,
+    () => timed(() => runDeno(["-R=.", scenario], folder)),
+    () => timed(() => runDeno([EMPTY], folder)),
+    "deno run of an empty file",
+  );
+}
+
+/** Nobody reads types here. */
+function withoutTypes(folder: string): Promise<string | null> {
+  const built = buildPackage(folder, false);
+  return Promise.resolve(built.done ? null : built.problem);
+}
+
+export const START_COLD: Benchmark = {
+  name: "start.cold",
+  doc: "a scenario of five lines with dmalab as a package, against an empty file",
+  async run() {
+    const folder = Deno.makeTempDirSync({ prefix: "dmalab-start-" });
+    try {
+      const made = await initFolder(folder, withoutTypes);
+      if (!made.done) throw new Error(made.problem);
+      Deno.copyFileSync(join(PROJECT, SCENARIO), join(folder, "start.dma"));
+      return await measureScenario(START_COLD.name, folder, "start.dma");
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+};
+
+export const START_CHECKOUT: Benchmark = {
+  name: "start.checkout",
+  doc: "the same in this project, from its sources",
+  run: () => measureScenario(START_CHECKOUT.name, PROJECT, SCENARIO),
+};

@@ -1,0 +1,42 @@
+/** Two programs that are started in turn, so that a change in the machine's load meets both. */
+import { type BenchResult, median, rounded } from "../benchmark.ts";
+
+/** Starts a program. @returns Milliseconds until it had done what is waited for. */
+export type Start = () => number | Promise<number>;
+
+/** Pairs of starts that count. */
+const ROUNDS = 15;
+/** Pairs before those, to fill the caches of Deno and of the disk. */
+const WARM_UPS = 2;
+
+/** Milliseconds of wall time. */
+export function timed(work: () => void): number {
+  const began = performance.now();
+  work();
+  return performance.now() - began;
+}
+
+/** The median of our program, against that of another. */
+export async function measureStart(
+  name: string,
+  own: Start,
+  other: Start,
+  to: string,
+): Promise<BenchResult> {
+  const ownMs: number[] = [];
+  const otherMs: number[] = [];
+  for (let round = -WARM_UPS; round < ROUNDS; round++) {
+    const otherTook = await other();
+    const ownTook = await own();
+    if (round < 0) continue;
+    otherMs.push(otherTook);
+    ownMs.push(ownTook);
+  }
+  return {
+    name,
+    value: rounded(median(ownMs)),
+    unit: "ms",
+    ratio: rounded(median(ownMs) / median(otherMs)),
+    to,
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * How long somebody waits for the REPL, against that of Deno.
+ *
+ * `repl.start` is the time to the prompt at a terminal, from where on keys are taken; what the first
+ * input needs is loaded while it is typed. `repl.answer` is the time to the answer of an input that is
+ * there from the beginning, in a pipe: nothing can be loaded beside it.
+ */
+import { buildPackage } from "../../package/build_package.ts";
+import { FIRST_PROMPT } from "../../repl/prompts.ts";
+import type { Benchmark, BenchResult } from "../benchmark.ts";
+import { PROJECT } from "../child.ts";
+import { measureStart, timed } from "./pairs.ts";
+
+const DENO_PROMPT = "> ";
+const INPUT = "1 + 1";
+const ANSWER = "2";
+
+/** Milliseconds until a program at a terminal asks for input. @throws {Error} When it never does. */
+async function promptMs(args: readonly string[], folder: string, prompt: string): Promise<number> {
+  const command = [Deno.execPath(), ...args].join(" ");
+  const began = performance.now();
+  const child = new Deno.Command("script", {
+    args: ["-qfec", command, "/dev/null"],
+    cwd: folder,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const decoder = new TextDecoder();
+  let shown = "";
+  let tookMs: number | null = null;
+  for await (const bytes of child.stdout) {
+    shown += decoder.decode(bytes, { stream: true });
+    if (tookMs !== null || !shown.includes(prompt)) continue;
+    tookMs = performance.now() - began;
+    child.kill();
+  }
+  await child.stdin.abort().catch(() => {});
+  await child.status;
+  if (tookMs === null) throw new Error(`${command} shows no prompt`);
+  return tookMs;
+}
+
+/** Milliseconds until a program has answered what is piped in, and ended. @throws {Error} When it fails. */
+function answerMs(args: readonly string[], folder: string): number {
+  return timed(() => {
+    const command = `echo '${INPUT}' | '${Deno.execPath()}' ${args.join(" ")}`;
+    const { stdout, success } = new Deno.Command("sh", {
+      args: ["-c", command],
+      cwd: folder,
+      stderr: "null",
+    }).outputSync();
+    const said = new TextDecoder().decode(stdout);
+    if (!success || !said.includes(ANSWER)) throw new Error(`${command} answers: ${said}`);
+  });
+}
+
+/** The REPL of a program in a folder. */
+interface Program {
+  readonly folder: string;
+  readonly file: string;
+}
+
+const TO = "deno repl";
+
+function replOf({ file }: Program): readonly string[] {
+  return ["run", "--no-prompt", "-R=.", file, "repl"];
+}
+
+function measurePrompt(name: string, program: Program): Promise<BenchResult> {
+  const { folder } = program;
+  return measureStart(
+    name,
+    () => promptMs(replOf(program), folder, FIRST_PROMPT.trim()),
+    () => promptMs(["repl"], folder, DENO_PROMPT),
+    TO,
+  );
+}
+
+function measureAnswer(name: string, program: Program): Promise<BenchResult> {
+  const { folder } = program;
+  return measureStart(
+    name,
+    () => answerMs(replOf(program), folder),
+    () => answerMs(["repl"], folder),
+    TO,
+  );
+}
+
+type Measure = (name: string, program: Program) => Promise<BenchResult>;
+
+/** Measures what users have: a package. */
+async function inPackage(name: string, measure: Measure): Promise<BenchResult> {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-start-" });
+  try {
+    const built = buildPackage(folder, false);
+    if (!built.done) throw new Error(built.problem);
+    return await measure(name, { folder, file: "bin.js" });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const CHECKOUT: Program = { folder: PROJECT, file: "cli/main.ts" };
+
+/** A benchmark of the package, and the same in this project. */
+function pair(name: string, doc: string, measure: Measure): readonly Benchmark[] {
+  const checkout = `${name}_checkout`;
+  return [
+    { name, doc, run: () => inPackage(name, measure) },
+    {
+      name: checkout,
+      doc: "the same in this project, from its sources",
+      run: () => measure(checkout, CHECKOUT),
+    },
+  ];
+}
+
+export const REPL_STARTS: readonly Benchmark[] = [
+  ...pair(
+    "repl.start",
+    "the REPL with dmalab as a package, up to its prompt at a terminal, against deno repl",
+    measurePrompt,
+  ),
+  ...pair(
+    "repl.answer",
+    "the REPL with dmalab as a package, up to the first answer in a pipe, against deno repl",
+    measureAnswer,
+  ),
+];

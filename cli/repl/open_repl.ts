@@ -1,0 +1,41 @@
+/** The REPL, with all that it needs: this is what takes time to load. */
+import { writeHostFile } from "../host_file.ts";
+import { HostLoader, type OpenedFile } from "../host_loader.ts";
+import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
+import { exportRecording } from "../scenario/export_recording.ts";
+import type { Screen } from "../screen.ts";
+import type { MakeTool } from "./line_tool.ts";
+import { Repl } from "./repl.ts";
+
+/** What a session is begun with. */
+export interface ReplStart {
+  readonly seed: number | null;
+  readonly limits: LimitOptions;
+}
+
+/** What makes the REPL. @param opened A scenario to begin with. */
+export function replMaker(
+  { limits, seed }: ReplStart,
+  screen: Screen,
+  opened: OpenedFile | null = null,
+): MakeTool {
+  return (console, options) => {
+    const repl = new Repl(console, {
+      ...options,
+      loader: opened?.loader ?? HostLoader.here(),
+      save: (path, text) => writeHostFile(path, text, screen),
+      exportRun: exportRecording,
+      ...seed === null ? {} : { seed },
+      limits: allLimits(limits),
+    });
+    return {
+      get exitCode() {
+        return repl.exitCode;
+      },
+      start: () => opened !== null && repl.start(opened.entry),
+      run: () => repl.run(),
+      suggest: (before) => repl.suggest(before),
+      isWhole: (text) => repl.isWhole(text),
+    };
+  };
+}
