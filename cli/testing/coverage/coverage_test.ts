@@ -24,6 +24,8 @@ Deno.test("rules are the numbered sections without numbered sections in them", (
   for (const name of ["dma.3.3", "block.2.3", "nvme.2.6", "p2p.9.4"]) assert(names.includes(name));
   for (const name of ["dma.3", "dma.3.assertions"]) assert(!names.includes(name));
   for (const { title } of rules) assert(/^[\w"`]/.test(title) && !title.includes("["), title);
+  const [split] = rules.filter(({ name }) => name === "block.1.3");
+  assertEquals(split!.title, "Bio splitting (read/write)");
 });
 
 Deno.test("a row of a rule's table counts for the rule; an unknown number for none", () => {

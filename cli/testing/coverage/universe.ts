@@ -41,9 +41,9 @@ export function allRules(readPage: (name: string) => string): Rule[] {
   });
 }
 
-/** A heading without its number and without the sources it names. */
+/** A heading without its number and without the sources it names, which stand in brackets. */
 function titleOf(heading: string): string {
-  return heading.replace(/^#+ (?:[\d.]+ )?/, "").replace(/ [[(].*$/, "");
+  return heading.replace(/^#+ (?:[\d.]+ )?/, "").replace(/ \[.*$/, "");
 }
 
 /** The rule that a citation means, which may name a row of its table; null when there is none. */
