@@ -16,6 +16,16 @@ export interface PciPlace {
   readonly func: number;
 }
 
+/** Where a function is, of all domains. */
+export interface DomainPlace extends PciPlace {
+  readonly domain: number;
+}
+
+/** A place as one number: domain above bit 16, bus, device and function below. */
+export function placeKey({ domain, bus, device, func }: DomainPlace): number {
+  return domain * 65536 + bus * 256 + device * 8 + func;
+}
+
 /** Reads `3b:00.0`, or returns null for what is no such place. */
 export function parsePlace(text: string): PciPlace | null {
   const match = /^([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/i.exec(text);
@@ -51,9 +61,9 @@ export class PciAddress {
     );
   }
 
-  /** The address as one number: domain above bit 16, bus, device and function below. */
+  /** The address as one number, by which addresses are sorted. @see placeKey */
   get key(): number {
-    return this.domain * 65536 + this.bus * 256 + this.device * 8 + this.func;
+    return placeKey(this);
   }
 
   /** `0000:03:00.1` */

@@ -17,6 +17,66 @@ export interface Equivalent {
 
 export const EQUIVALENT: readonly Equivalent[] = [
   {
+    path: "devices/pci/lspci/config_space.ts",
+    line: "if (base < limit && limit < ADDRESS_LIMIT) windows.push({ space, base, limit });",
+    changes: ["base < limit → base <= limit", "limit < ADDRESS_LIMIT → limit <= ADDRESS_LIMIT"],
+    reason: "a limit is odd, and neither a base nor 2^53 is",
+  },
+  {
+    path: "devices/pci/lspci/config_space.ts",
+    line: "let at = has ? view.getUint8(CAPABILITIES) & 0xfc : 0;",
+    changes: ["0 → 0 + 1"],
+    reason: "anything below the end of the header ends the list",
+  },
+  {
+    path: "devices/pci/lspci/config_space.ts",
+    line: "if (at + 12 > known) return;",
+    changes: ["12 → 12 - 1"],
+    reason: "the first entry is looked at again, and the space ends with a whole register",
+  },
+  {
+    path: "devices/pci/lspci/config_space.ts",
+    line: "export const CONFIG_SPACE_BYTES = 4096;",
+    changes: ["4096 → 4096 + 1"],
+    reason: "the byte behind the last one is never written, nor known to be there",
+  },
+  {
+    path: "devices/pci/lspci/hex_dump.ts",
+    line: "const offset = parseInt(match[1]!, 16);",
+    changes: ["1 → 1 - 1"],
+    reason: "a number is read up to the colon behind it",
+  },
+  {
+    path: "devices/pci/lspci/read_listing.ts",
+    line: "else if (isOther(known, mention)) return twoMachines(known, mention);",
+    changes: ["isOther(known, mention) → isOther(mention, known)"],
+    reason: "two differ from either side",
+  },
+  {
+    path: "devices/pci/lspci/read_listing.ts",
+    line: "return differ(one.vendor, other.vendor) || differ(one.device, other.device) ||",
+    changes: [
+      "differ(one.vendor, other.vendor) → differ(other.vendor, one.vendor)",
+      "differ(one.device, other.device) → differ(other.device, one.device)",
+    ],
+    reason: "two differ from either side",
+  },
+  {
+    path: "devices/pci/lspci/read_listing.ts",
+    line: "differ(one.classCode, other.classCode) ||",
+    changes: ["differ(one.classCode, other.classCode) → differ(other.classCode, one.classCode)"],
+    reason: "two differ from either side",
+  },
+  {
+    path: "devices/pci/lspci/read_listing.ts",
+    line: "differ(one.buses?.secondary ?? null, other.buses?.secondary ?? null);",
+    changes: [
+      "differ(one.buses?.secondary ?? null, other.buses?.secondary ?? null) → " +
+      "differ(other.buses?.secondary ?? null, one.buses?.secondary ?? null)",
+    ],
+    reason: "two differ from either side",
+  },
+  {
     path: "runtime/kernels/differences.ts",
     line: "return [...quirkDifferences(older, newer), ...strategyDifferences(older, newer)];",
     changes: ["strategyDifferences(older, newer) → strategyDifferences(newer, older)"],

@@ -128,15 +128,11 @@ function readWindows(view: DataView): BridgeWindow[] {
 function readCapabilities(into: GrowingFunction, view: DataView, known: number): void {
   let express = false;
   // A dump of the header alone does not tell what stands behind it.
-  let complete = known >= CONVENTIONAL_BYTES;
+  const complete = known >= CONVENTIONAL_BYTES;
   const has = (view.getUint16(STATUS, true) & STATUS_HAS_CAPABILITIES) !== 0;
   const seen = new Set<number>();
   let at = has ? view.getUint8(CAPABILITIES) & 0xfc : 0;
-  while (at >= HEADER_BYTES && !seen.has(at)) {
-    if (at + 4 > known) {
-      complete = false;
-      break;
-    }
+  while (at >= HEADER_BYTES && at + 4 <= known && !seen.has(at)) {
     seen.add(at);
     if (view.getUint8(at) === PCI_EXPRESS) {
       express = true;
@@ -156,13 +152,13 @@ function readExtended(into: GrowingFunction, view: DataView, known: number): voi
     if (at + 8 > known) return;
     seen.add(at);
     const header = view.getUint32(at, true);
-    // No extended space, or nothing in it.
-    if (header === 0 || header === 0xffff_ffff) break;
+    // No extended space.
+    if (header === 0xffff_ffff) break;
     const id = header % 65536;
     if (id === ACS) {
       into.acsListed = true;
-      into.acsCapable ??= servicesOf(view.getUint16(at + 4, true) % 128);
-      into.acsEnabled ??= servicesOf(view.getUint16(at + 6, true) % 128);
+      into.acsCapable ??= servicesOf(view.getUint16(at + 4, true));
+      into.acsEnabled ??= servicesOf(view.getUint16(at + 6, true));
     } else if (id === RESIZABLE_BAR) readResizable(into, view, at, known);
     at = Math.floor(header / 2 ** 20) & 0xffc;
   }

@@ -343,3 +343,68 @@ Deno.test("Resizable BAR has an entry for each of up to six BARs, with number an
   seven[0] = [0xe5, 1];
   assertEquals(sizes(...seven), none);
 });
+
+Deno.test("pointers of both lists lead to multiples of four: their two lowest bits mean nothing (PCIe 7.5.3.1, 7.6.3)", () => {
+  for (let at = 0x40; at <= 0xfc; at += 4) {
+    for (let low = 0; low < 4; low++) {
+      const express = [at, 0x10, 0x00, 0x42, 0x00];
+      const first = decode(256, IDS, HAS_CAPABILITIES, [0x34, at + low], express);
+      assertEquals(first.portType, "root_port", `first at ${at + low}`);
+      if (at < 0x44) continue;
+      const next = decode(256, IDS, HAS_CAPABILITIES, [0x34, 0x40], [0x40, 5, at + low], express);
+      assertEquals(next.portType, "root_port", `next at ${at + low}`);
+    }
+  }
+});
+
+Deno.test("bit 4 of the status register alone says that there are capabilities (PCIe 7.5.1.1.4)", () => {
+  for (let bit = 0; bit < 16; bit++) {
+    const status = [0x06, bit < 8 ? 1 << bit : 0, bit < 8 ? 0 : 1 << (bit - 8)];
+    const expected = bit === 4 ? "root_port" : null;
+    assertEquals(decode(256, IDS, status, ...ROOT_PORT).portType, expected, `bit ${bit}`);
+  }
+});
+
+Deno.test("extended space that is not there reads as all ones, and one without capabilities as zeroes (PCIe 7.6.3)", () => {
+  const state = (...header: readonly number[]) =>
+    decode(4096, IDS, BRIDGE, HAS_CAPABILITIES, ...ROOT_PORT, [0x100, ...header]).acs.state;
+  assertEquals(state(0xff, 0xff, 0xff, 0xff), "absent");
+  assertEquals(state(0, 0, 0, 0), "absent");
+});
+
+Deno.test("Resizable BAR tells the size of the sixth BAR too, and of entries that are shown whole (PCIe 7.8.6.3)", () => {
+  const bars = Array.from({ length: 6 }, (_, index) => [0x10 + 4 * index, 0, 0, 0, 0xa0 + index]);
+  const entries = bars.map((_, index) => [0x108 + 8 * index, index + 6 * 32, 2 * index]);
+  const sizes = (shown: number, ...more: readonly (readonly number[])[]) =>
+    decode(
+      shown,
+      IDS,
+      HAS_CAPABILITIES,
+      ...bars,
+      [0x34, 0x40],
+      [0x40, 0x10, 0x00, 0x02, 0x00],
+      [0x100, 0x15, 0x00, 0x01, 0x00],
+      ...more,
+    ).bars.map(({ sizeBytes }) => sizeBytes);
+  const all = bars.map((_, index) => 2 ** 20 * 4 ** index);
+  assertEquals(sizes(4096, ...entries), all);
+  // The last of them ends at 0x134.
+  assertEquals(sizes(0x134, ...entries), all);
+  assertEquals(sizes(0x133, ...entries), [...all.slice(0, 5), null]);
+  // What stands above the six bits of the size is reserved.
+  assertEquals(sizes(4096, [0x108, 0x20, 0xc5])[0], 32 * 2 ** 20);
+});
+
+Deno.test("a capability that begins with the last bytes of extended space has no registers", () => {
+  const { acs, bars } = decode(
+    4096,
+    IDS,
+    HAS_CAPABILITIES,
+    [0x10, 0, 0, 0, 0xa0],
+    [0x34, 0x40],
+    [0x40, 0x10, 0x00, 0x02, 0x00],
+    [0x100, 0x01, 0x00, 0x81, 0xff],
+    [0xff8, 0x15, 0x00, 0x01, 0x00],
+  );
+  assertEquals([bars[0]!.sizeBytes, acs.state], [null, "absent"]);
+});

@@ -10,7 +10,7 @@ import type { FoundBar, GrowingFunction } from "./growing_function.ts";
 import type { PortType } from "./listed_function.ts";
 
 /** `Capabilities: [40] Express (v2) Root Port`, `Capabilities: <access denied>`. */
-const CAPABILITY = /^[^:[\]]{2,30}: (?:\[([0-9a-f]{2,3})(?: v\d+)?\] ?(.*)|<[^>]*>)$/i;
+const CAPABILITY = /^[^:[\]]{2,30}: (?:\[[0-9a-f]{2,3}(?: v\d+)?\] ?(.*)|<[^>]*>)$/i;
 /** `ACSCtl: SrcValid+ TransBlk- …` */
 const ACS_REGISTER = /^ACS(Cap|Ctl):\s*(.*)$/;
 const ACS_FLAG =
@@ -22,7 +22,7 @@ const REGION =
   /^(?:\p{L}[\p{L}.]{1,15} ([0-5]):)?\s*(?:\[[^\]]*\] )?([^:()<[\]]{2,40}) ([0-9a-f]{4,16}|<[^>]{1,30}>)((?: (?:\([^)]*\)|\[[^\]]*\]))*)$/iu;
 const SIZE = /\[[^\]=]{1,20}=(\d{1,5}) ?([KMGT])?\]/;
 /** `Memory behind bridge: 92000000-923fffff [size=4M]` */
-const WINDOW = /^([^:]{4,40}):\s*([0-9a-f]{4,16})-([0-9a-f]{4,16})(?: |$)/i;
+const WINDOW = /^[^:]{4,40}:\s*([0-9a-f]{4,16})-([0-9a-f]{4,16})(?: |$)/i;
 const GROUP = /^(?:.*[,;] |\p{L}{2,12} )?IOMMU[^\d,]{1,20}?(\d{1,6})(?:,|$)/u;
 const NODE = /^(?:.*[,;] |\p{L}{2,12} )?NUMA[^\d,]{1,20}?(\d{1,4})(?:,|$)/u;
 const DRIVER = /^Kernel driver in use: (\S+)/;
@@ -79,7 +79,7 @@ export class DetailReader {
     if (this.#readRegister(into, text)) return true;
     const capability = CAPABILITY.exec(text);
     if (capability !== null) {
-      readCapability(into, capability[1], capability[2] ?? "");
+      readCapability(into, capability[1]);
       return true;
     }
     return readPlain(into, text);
@@ -107,9 +107,10 @@ export class DetailReader {
   }
 }
 
-function readCapability(into: GrowingFunction, offset: string | undefined, text: string): void {
+/** @param text Behind the offset in brackets; undefined where something else stands in its place. */
+function readCapability(into: GrowingFunction, text: string | undefined): void {
   into.sight.detailed = into.sight.begun = true;
-  if (offset === undefined) into.sight.denied = true;
+  if (text === undefined) into.sight.denied = true;
   else if (/^Express\b/i.test(text)) {
     into.portType ??= PORT_TYPES.find(([words]) => words.test(text))?.[1] ?? null;
   } else if (/^Access Control Services/i.test(text)) into.acsListed = true;
@@ -148,13 +149,9 @@ function readPlain(into: GrowingFunction, text: string): boolean {
 function readWindow(into: GrowingFunction, text: string): boolean {
   const match = WINDOW.exec(text);
   if (match === null || into.windows.length >= 3) return match !== null;
-  const base = parseInt(match[2]!, 16);
-  const limit = parseInt(match[3]!, 16);
-  const space = /^I\/O/i.test(match[1]!)
-    ? "io"
-    : /^Prefetch/i.test(match[1]!)
-    ? "prefetchable"
-    : "memory";
+  const base = parseInt(match[1]!, 16);
+  const limit = parseInt(match[2]!, 16);
+  const space = /^I\/O/i.test(text) ? "io" : /^Prefetch/i.test(text) ? "prefetchable" : "memory";
   if (base < limit && limit < ADDRESS_LIMIT) into.windows.push({ space, base, limit });
   return true;
 }

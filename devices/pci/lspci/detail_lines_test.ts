@@ -131,3 +131,115 @@ Deno.test("windows of bridges are read, those that are switched off are not", ()
     { space: "prefetchable", base: 0x3800_0000_0000, limit: 0x380f_ffff_ffff },
   ]);
 });
+
+/** Whether a line, by itself, says something that is known. */
+function says(line: string): boolean {
+  return new DetailReader().read(
+    new GrowingFunction({ domain: 0, bus: 0, device: 0, func: 0 }, 1),
+    line,
+  );
+}
+
+Deno.test("a line that says something is told from one that says nothing known", () => {
+  for (
+    const line of [
+      "\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl+ DirectTrans+",
+      CONTROL,
+      "\tACSCtl:\tSrcValid+ Tr",
+      "\tCapabilities: [40] Express (v2) Root Port",
+      "\tCapabilities: [110 v1] Access Control Services",
+      "\tCapabilities: <access denied>",
+      "\tCapabilities:",
+      "\tBus: primary=3a, secondary=3b, subordinate=41, sec-latency=0",
+      "\t!!! Unknown header type 7f",
+      "\tControl: I/O- Mem+ BusMaster+",
+      "\tFlags: bus master, fast devsel, latency 0",
+      "\tKernel driver in use: nvme",
+      "\tKernel modules: nvme",
+      "\tIOMMU group: 12",
+      "\tNUMA node: 1",
+      "\tMemory behind bridge: b8000000-b9ffffff [size=32M] [32-bit]",
+      "\tMemory behind bridge: fff00000-000fffff [disabled]",
+      "\tRegion 0: Memory at b8000000 (32-bit, non-prefetchable) [size=16M]",
+      "\tMemory at b8000000 (32-bit, non-prefetchable) [size=16M]",
+    ]
+  ) assertEquals(says(line), true, line);
+  for (
+    const line of [
+      "",
+      "Model [8086:1533]",
+      "\tLatency: 0, Cache Line Size: 64 bytes",
+      "\tInterrupt: pin A routed to IRQ 16",
+      "\tExpansion ROM at 92000000 [disabled] [size=512K]",
+      // Without a number a region is known by its English words alone.
+      "\tSpeicher at b8000000 (32-bit, non-prefetchable) [size=16M]",
+      "UpstreamFwd+ EgressCtrl- DirectTrans-",
+    ]
+  ) assertEquals(says(line), false, line);
+});
+
+Deno.test("a register that goes on does so in the next line, and in no line of the next function", () => {
+  const cut = "ACSCtl: SrcValid+ ReqRedir+";
+  const rest = "CmpltRedir- EgressCtrl-";
+  assertEquals([...read(cut, rest).acs.enabled!], ["source_validation", "request_redirect"]);
+  assertEquals(read(cut, "Kernel modules: igb", rest).acs.enabled, null);
+  const reader = new DetailReader();
+  const functions = [1, 2].map((line) =>
+    new GrowingFunction({ domain: 0, bus: line, device: 0, func: 0 }, line)
+  );
+  reader.read(functions[0]!, cut);
+  reader.reset();
+  assertEquals(reader.read(functions[1]!, rest), false);
+  assertEquals(functions[1]!.acsEnabled, null);
+});
+
+Deno.test("either register shows that there is access control, and so does the capability's name", () => {
+  const capable = "ACSCap: SrcValid+ TransBlk- ReqRedir+ CmpltRedir+ EgressCtrl- DirectTrans-";
+  assertEquals(read(CONTROL).acs.state, "present");
+  const { acs } = read(capable);
+  assertEquals([acs.state, [...acs.capable!], acs.enabled], [
+    "present",
+    ["source_validation", "request_redirect", "completion_redirect"],
+    null,
+  ]);
+  assertEquals(read("Capabilities: [110 v1] Access Control Services").acs, {
+    state: "present",
+    capable: null,
+    enabled: null,
+  });
+});
+
+Deno.test("what does not answer, and which driver it has, is told", () => {
+  assertEquals(read("\t!!! Unknown header type 7f").gone, true);
+  assertEquals(read("\t!!! Unknown header type 7e").gone, false);
+  assertEquals(read("\tKernel driver in use: vfio-pci").driver, "vfio-pci");
+  assertEquals(read("\tKernel modules: nvme").driver, null);
+});
+
+Deno.test("a bridge has three windows, each with a last byte behind its first and below 2^53", () => {
+  const windows = (...lines: readonly string[]) =>
+    read(...lines).windows.map(({ space, base, limit }) => [space, base, limit]);
+  const memory = (span: string) => `\tMemory behind bridge: ${span}`;
+  assertEquals(windows("\tI/O behind bridge: 2000-3fff [size=8K]"), [["io", 0x2000, 0x3fff]]);
+  // As those that are switched off were written before there was a word for it.
+  assertEquals(windows(memory("fff00000-000fffff")), []);
+  assertEquals(windows(memory("00100000-00100000")), []);
+  assertEquals(windows(memory("00100000-00100001")), [["memory", 0x10_0000, 0x10_0001]]);
+  assertEquals(windows(memory("0000000000000000-001fffffffffffff")), [["memory", 0, 2 ** 53 - 1]]);
+  assertEquals(windows(memory("0000000000000000-0020000000000000")), []);
+  const four = [1, 2, 3, 4].map((megabyte) => memory(`00${megabyte}00000-00${megabyte}fffff`));
+  assertEquals(windows(...four).map(([, base]) => base), [0x10_0000, 0x20_0000, 0x30_0000]);
+  const growing = new GrowingFunction({ domain: 0, bus: 0, device: 0, func: 0 }, 1);
+  const reader = new DetailReader();
+  assertEquals(four.map((line) => reader.read(growing, line)), [true, true, true, true]);
+});
+
+Deno.test("a region's size has its unit behind it, and an address of 2^53 or more is none", () => {
+  const bar = (address: string, size: string) =>
+    read(`\tRegion 0: Memory at ${address} (64-bit, prefetchable) [size=${size}]`).bars[0]!;
+  const sizes = ["16", "4K", "32M", "2G", "1T"].map((size) => bar("1000", size).sizeBytes);
+  assertEquals(sizes, [16, 4 * 2 ** 10, 32 * 2 ** 20, 2 * 2 ** 30, 2 ** 40]);
+  const bases = ["001ffffffffff000", "0020000000000000", "<unassigned>"]
+    .map((address) => bar(address, "4K").base);
+  assertEquals(bases, [2 ** 53 - 4096, null, null]);
+});

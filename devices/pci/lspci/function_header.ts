@@ -120,16 +120,16 @@ function readRest(rest: string): Rest | null {
   const words = WORDS.exec(rest);
   if (words === null) return null;
   // Any sentence may begin with a time of day; only a class that is known shows what this is.
-  const code = CLASSES.find(([name]) => words[1]!.startsWith(name))?.[1];
+  const code = CLASSES.find(([name]) => rest.startsWith(name))?.[1];
   return code === undefined ? null : named(words[1]!, code, words[2]!);
 }
 
-function named(className: string, classCode: number | null, description: string): Rest {
+function named(className: string, classCode: number, description: string): Rest {
   const ids = readIds(description);
   const name = description.replace(IDS, "").replace(BEHIND_NAME, "").trim();
   return {
     classCode,
-    className: className.trim() || (classCode === null ? null : classNameOf(classCode)),
+    className: className.trim() || classNameOf(classCode),
     vendor: ids?.vendor ?? null,
     device: ids?.device ?? null,
     name: name === "" ? null : name,

@@ -155,3 +155,13 @@ Deno.test("what stands behind a device's name is no part of it", () => {
   const both = readHeader("02:00.0 Ethernet controller [0200]: Maker [8086:1533] (rev 01)");
   assertEquals([both?.name, both?.vendor, both?.device], ["Maker", 0x8086, 0x1533]);
 });
+
+Deno.test("a class without words gets its name by its number", () => {
+  const header = readHeader("02:00.0 [0604]: Maker Model [8086:1533]");
+  assertEquals([header?.classCode, header?.className, header?.name], [
+    0x0604,
+    "PCI bridge",
+    "Maker Model",
+  ]);
+  assertEquals(readHeader("02:00.0 [0605]: Maker Model")?.className, null);
+});

@@ -71,3 +71,28 @@ Deno.test("behind a port all but bridges are peers; on a root bus storage, netwo
     }
   }
 });
+
+Deno.test("a function of which only the place is known is a peer behind a port, and none on a root bus", () => {
+  const machine = importMachine(
+    linkListing(readListing("-[0000:00]-+-01.0-[01]----00.0\n           \\-02.0\n")),
+  );
+  assertEquals(machine.functions.map(({ name }) => name), ["rp0", "dev1", "dev0"]);
+  assertEquals(peersOf(machine).map(({ address }) => `${address}`), ["0000:01:00.0"]);
+});
+
+Deno.test("a bridge between PCI Express and PCI is one wherever it stands (PCIe 7.5.3.2)", () => {
+  for (
+    const [words, role] of [
+      ["Root Port", "root_port"],
+      ["PCI-Express to PCI/PCI-X Bridge", "pci_bridge"],
+      ["PCI/PCI-X to PCI-Express Bridge", "pci_bridge"],
+    ] as const
+  ) {
+    const machine = importMachine(
+      linkListing(
+        readListing(`${PORT.trimEnd()}\n\tCapabilities: [40] Express (v2) ${words}\n\n`),
+      ),
+    );
+    assertEquals(machine.functions.map(({ role }) => role), [role], words);
+  }
+});

@@ -16,9 +16,8 @@ export function readDumpLine(line: string): DumpLine | null {
   if (match === null) return null;
   const offset = parseInt(match[1]!, 16);
   const bytes = match[2]!.trim().split(" ").map((digits) => parseInt(digits, 16));
-  return offset % BYTES_A_LINE === 0 && offset + bytes.length <= CONFIG_SPACE_BYTES
-    ? { offset, bytes }
-    : null;
+  // The last line that three digits can name ends where the space does.
+  return offset % BYTES_A_LINE === 0 ? { offset, bytes } : null;
 }
 
 /** Puts a line's bytes in their place; what follows a gap is not used. */

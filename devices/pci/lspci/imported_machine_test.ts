@@ -136,3 +136,137 @@ Deno.test("a bus between those of a bridge hangs below one that is missing, in t
   assertEquals(assumed(at("0001") + endpoint("0001")), [[1, 0, false], [1, 3, true]]);
   assertEquals(assumed(at("0001") + endpoint("0000")), [[0, 3, false], [1, 0, false]]);
 });
+
+Deno.test("a function keeps its domain and its number", () => {
+  const disks = ["0001:00:03.0", "0001:00:03.5", "0002:00:03.1"].map(DISK).join("");
+  const { functions } = machineOf(disks);
+  assertEquals(functions.map(({ address }) => [address.domain, address.func]), [
+    [1, 0],
+    [1, 5],
+    [2, 1],
+  ]);
+});
+
+Deno.test("access control is what its two registers say: what there is, and what is switched on (PCIe 7.7.11)", () => {
+  const flags = (on: readonly string[]) =>
+    ["SrcValid", "TransBlk", "ReqRedir", "CmpltRedir", "UpstreamFwd", "EgressCtrl", "DirectTrans"]
+      .map((name) => `${name}${on.includes(name) ? "+" : "-"}`).join(" ");
+  const acsOf = (...lines: readonly string[]) => {
+    const details = ["Capabilities: [110 v1] Access Control Services", ...lines];
+    const text = bridge(
+      "00:01.0",
+      "8086:6f02",
+      [1, 1],
+      details.map((line) => `\t${line}\n`).join(""),
+    );
+    const { presence, enabled, supported } = machineOf(text).functions[0]!.acs;
+    return [presence, [...supported].sort(), [...enabled].sort()];
+  };
+  const capable = `ACSCap: ${flags(["SrcValid", "ReqRedir", "CmpltRedir"])}`;
+  const enabled = `ACSCtl: ${flags(["ReqRedir"])}`;
+  const all = [
+    "completion_redirect",
+    "direct_translated",
+    "egress_control",
+    "request_redirect",
+    "source_validation",
+    "translation_blocking",
+    "upstream_forwarding",
+  ];
+  assertEquals(acsOf(capable, enabled), [
+    "present",
+    ["completion_redirect", "request_redirect", "source_validation"],
+    ["request_redirect"],
+  ]);
+  assertEquals(acsOf(enabled), ["present", all, ["request_redirect"]]);
+  assertEquals(acsOf(capable), ["unknown", [], []]);
+  const { presence } = machineOf(bridge("00:01.0", "8086:6f02", [1, 1])).functions[0]!.acs;
+  assertEquals(presence, "absent");
+});
+
+Deno.test("the list is asked about no device of a bus that may lie below a bridge", () => {
+  const { assumed, hostBridges } = machineOf(ROOT + DISK("09:00.0"));
+  assertEquals(
+    hostBridges.map((bridge) => [bridge.rootDevice?.device ?? null, assumed.has(bridge)]),
+    [
+      [0x6f00, false],
+      [null, true],
+    ],
+  );
+});
+
+Deno.test("a CPU may be told by its maker alone, and by no function that is no root complex", () => {
+  const told = (text: string) => machineOf(text).cpu;
+  assertEquals(told(`${ROOT}Vendor ID: AuthenticAMD\n`), { vendor: "amd", family: 0 });
+  assertEquals(told(`${ROOT}Vendor ID: CentaurHauls\nCPU family: 7\n`), {
+    vendor: "other",
+    family: 7,
+  });
+  assertEquals(told("00:00.0 0600: 1022:1480\n\n"), { vendor: "amd", family: 0x17 });
+  assertEquals(told("00:00.0 0601: 1022:1480\n\n"), null);
+  assertEquals(told("00:00.0 0601: 1d94:1450\n\n"), null);
+  // Numbers that a quoted header lacks.
+  const quoted = (vendor: string, device: string) =>
+    told(`00:00.0 "Host bridge [0600]" "${vendor}" "${device}"\n\n`);
+  assertEquals(quoted("AMD [1022]", "Root Complex [1480]"), { vendor: "amd", family: 0x17 });
+  assertEquals(quoted("AMD", "Root Complex [1480]"), null);
+  assertEquals(quoted("Hygon [1d94]", "Root Complex"), null);
+});
+
+Deno.test("which device is first on a root bus is a doubt where it could change what the list says (p2p.md 9.4)", () => {
+  const doubts = (first: string, second: string) => {
+    const tree = "-+-[0000:80]-+-00.0\n |           \\-01.0-[81]----00.0\n" +
+      " \\-[0000:00]-+-00.0\n             \\-01.0-[01]----00.0\n\n";
+    const machine = machineOf(
+      `${tree}${first}${second}${DISK("01:00.0")}${DISK("81:00.0")}` +
+        "Vendor ID: GenuineIntel\nCPU family: 6\n",
+    );
+    const [provider, client] = peersOf(machine);
+    const both = [findRoute(provider!, client!), findRoute(client!, provider!)]
+      .map((route) => doubtsAbout(route, machine));
+    assertEquals(both[0], both[1]);
+    return both[0];
+  };
+  const at = (place: string, ids: string) => `${place} 0600: ${ids}\n\n`;
+  const first = "which device is first on the root bus is unknown: the list may have it";
+  // 3c00 and 3c01 are listed for traffic below one of them, 2020 for any, 6f00 is not.
+  assertEquals(doubts("", ""), [first]);
+  assertEquals(doubts(at("00:00.0", "8086:2020"), ""), [first]);
+  assertEquals(doubts(at("00:00.0", "8086:3c00"), ""), [first]);
+  assertEquals(doubts("", at("80:00.0", "8086:2020")), [first]);
+  // One that is refused for certain settles it.
+  assertEquals(doubts(at("00:00.0", "8086:6f00"), ""), []);
+  assertEquals(doubts("", at("80:00.0", "8086:6f00")), []);
+  assertEquals(doubts(at("00:00.0", "8086:6f00"), at("80:00.0", "8086:6f00")), []);
+  // Both are known, and neither is refused by itself.
+  assertEquals(doubts(at("00:00.0", "8086:3c00"), at("80:00.0", "8086:3c01")), []);
+  assertEquals(doubts(at("00:00.0", "8086:2020"), at("80:00.0", "8086:2020")), []);
+  // A bridge may be missing above one, whatever is first on it.
+  const apart = machineOf(
+    `${at("00:00.0", "8086:2020")}${bridge("00:01.0", "8086:6f02", [1, 1])}${DISK("01:00.0")}` +
+      `${DISK("09:00.0")}Vendor ID: GenuineIntel\nCPU family: 6\n`,
+  );
+  const [near, far] = peersOf(apart);
+  assertEquals(doubtsAbout(findRoute(near!, far!), apart), [
+    "what is above bus 0000:09 is not in the text",
+    first,
+  ]);
+  // A maker without a number is no device that is known.
+  const quoted = '00:00.0 "Host bridge [0600]" "Intel [8086]" "Thing"\n\n';
+  assertEquals(doubts(quoted, ""), [first]);
+  assertEquals(doubts(quoted, at("80:00.0", "8086:2020")), [first]);
+});
+
+Deno.test("one bridge of which nobody knows whether it redirects is a doubt in the singular", () => {
+  const port = (at: string, bus: number, acs: string) =>
+    bridge(at, "10b5:8747", [bus, bus], `\tCapabilities: ${acs}\n`);
+  const machine = machineOf(
+    ROOT + bridge("00:01.0", "8086:6f02", [1, 4]) + bridge("01:00.0", "10b5:8747", [2, 4]) +
+      port("02:01.0", 3, "<access denied>") + DISK("03:00.0") +
+      port("02:02.0", 4, "[70] Express (v2) Downstream Port") + DISK("04:00.0"),
+  );
+  const [provider, client] = peersOf(machine);
+  assertEquals(doubtsAbout(findRoute(provider!, client!), machine), [
+    "whether 0000:02:01.0 redirects is unknown",
+  ]);
+});

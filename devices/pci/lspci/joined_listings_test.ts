@@ -44,6 +44,9 @@ const PARTS: Readonly<Record<string, string>> = {
   "access control": "\tCapabilities: [110 v1] Access Control Services\n" +
     "\t\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl+ DirectTrans+\n" +
     "\t\tACSCtl:\tSrcValid+ TransBlk- ReqRedir+ CmpltRedir+ UpstreamFwd- EgressCtrl- DirectTrans-\n",
+  buses: "\tBus: primary=02, secondary=03, subordinate=04, sec-latency=0\n",
+  window: "\tMemory behind bridge: f7d00000-f7dfffff\n",
+  "that it does not answer": "\t!!! Unknown header type 7f\n",
   "kind of port": "\tCapabilities: [40] Express (v2) Endpoint, IntMsgNum 0\n",
   registers: DUMP,
 };
@@ -113,10 +116,12 @@ Deno.test("numbers of a header that was wrapped stand in its next line", () => {
   );
   assertEquals([vendor, device], [0x8086, 0x1533]);
   // Once there are details, numbers in brackets are something else's.
-  const late = onlyOne(
-    "02:00.0 Ethernet controller [0200]: Maker\n\tControl: I/O- Mem+ BusMaster+\nModel [8086:1533]\n",
-  );
-  assertEquals([late.vendor, late.device], [null, null]);
+  for (const detail of ["Control: I/O- Mem+ BusMaster+", "Capabilities:", "Flags: fast devsel"]) {
+    const late = onlyOne(
+      `02:00.0 Ethernet controller [0200]: Maker\n\t${detail}\nModel [8086:1533]\n`,
+    );
+    assertEquals([late.vendor, late.device], [null, null], detail);
+  }
 });
 
 Deno.test("a tree's names have numbers by -nn, and none without", () => {
@@ -132,11 +137,11 @@ Deno.test("details of one function are not taken for those of the next", () => {
   const next = HEADER.replace("02:00.0", "03:00.0");
   const text = `${HEADER}${PARTS["access control"]!.split("\n")[0]}\n${cut}${next}` +
     "\tCmpltRedir+ UpstreamFwd+ EgressCtrl- DirectTrans-\n";
-  const { functions } = readListing(text);
-  assertEquals(functions.map(({ acs }) => [acs.state, acs.enabled]), [
-    ["present", null],
-    ["unknown", null],
-  ]);
+  const told = (listing: string) =>
+    readListing(listing).functions.map(({ acs }) => [acs.state, acs.enabled]);
+  assertEquals(told(text), [["present", null], ["unknown", null]]);
+  const named = `${text}\tCapabilities: [110 v1] Access Control Services\n`;
+  assertEquals(told(named), [["present", null], ["present", null]]);
 });
 
 Deno.test("an address alone is no function", () => {
@@ -193,4 +198,69 @@ Deno.test("a dump ends with a header, one of CardBus, conventional or extended s
   for (let bytes = 16; bytes <= 4096; bytes += bytes < 512 ? 16 : 256) {
     assertEquals(cut(bytes), ![64, 128, 256, 4096].includes(bytes), `${bytes} bytes`);
   }
+});
+
+Deno.test("a function of a tree takes its class and its words from a list, whichever comes first", () => {
+  const tree = "-[0000:02]---00.0\n";
+  for (const text of [`${tree}\n${HEADER}`, `${HEADER}\n${tree}`]) {
+    const { classCode, className, device, name, vendor } = onlyOne(text);
+    assertEquals([classCode, className, name], [0x0200, "Ethernet controller", "Maker Model"]);
+    assertEquals([vendor, device], [0x8086, 0x1533]);
+  }
+});
+
+Deno.test("(rev ff) in one of two listings is a function that does not answer", () => {
+  const gone = HEADER.replace("\n", " (rev ff)\n");
+  assertEquals([onlyOne(HEADER).gone, onlyOne(gone).gone], [false, true]);
+  for (const text of [`${gone}\n${HEADER}`, `${HEADER}\n${gone}`]) {
+    assertEquals(onlyOne(text).gone, true);
+  }
+});
+
+Deno.test("what follows one of two listings closes the function: nothing was cut off", () => {
+  const plain = "\tControl: I/O- Mem+ BusMaster+\n\tStatus: Cap- 66MHz- UDF-\n";
+  const state = (text: string) => onlyOne(text).acs.state;
+  assertEquals(state(`${HEADER}${plain.trimEnd()}`), "unknown", "the text may be cut");
+  assertEquals(state(`${HEADER}${plain}\n`), "absent");
+  assertEquals(state(`${HEADER}${plain}${HEADER}${plain}\n`), "absent");
+  assertEquals(state(`${HEADER}${plain}\tKernel modules: igb`), "absent");
+});
+
+for (
+  const [what, line] of [
+    ["a command", "lspci -t"],
+    ["a prompt", "[root@host ~]# cat notes"],
+    ["a fence", "```"],
+    ["a tree", "-[0000:05]---00.0"],
+  ] as const
+) {
+  Deno.test(`details behind ${what} are of no function above it`, () => {
+    const { functions } = readListing(`${HEADER}${line}\n\tIOMMU group: 5\n`);
+    const [first] = functions;
+    assertEquals([first!.vendor, first!.iommuGroup], [0x8086, null]);
+    const { iommuGroup } = onlyOne(`${HEADER}\tIOMMU group: 5\n${line.replace(/^-.*/, "")}\n`);
+    assertEquals(iommuGroup, 5);
+  });
+}
+
+Deno.test("a dump's bytes stand where its lines say, up to the first line that is missing", () => {
+  const lines = DUMP.split("\n");
+  const told = (...rows: readonly string[]) => {
+    const { acs, device, vendor } = onlyOne(
+      `02:00.0 Ethernet controller: Maker Model\n${rows.join("\n")}\n\n`,
+    );
+    return [vendor, device, acs.state];
+  };
+  assertEquals(told(...lines), [0x8086, 0x1533, "absent"]);
+  assertEquals(told(...lines.slice(0, 4)), [0x8086, 0x1533, "unknown"]);
+  assertEquals(told(...lines.slice(0, 3)), [null, null, "unknown"]);
+  // The first three lines, and no fourth one.
+  assertEquals(told(...lines.slice(0, 3), ...lines.slice(4)), [null, null, "unknown"]);
+  assertEquals(told(...lines.slice(1)), [null, null, "unknown"]);
+  // A class is in the line's first twelve bytes, and a line has its place by its offset.
+  assertEquals(told(lines[0]!, lines[0]!.replace("86 80", "00 00"), ...lines.slice(1)), [
+    0x8086,
+    0x1533,
+    "absent",
+  ]);
 });

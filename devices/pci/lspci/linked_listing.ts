@@ -2,9 +2,9 @@
  * Puts the functions of a listing below each other: a function lies below the bridge whose
  * secondary bus is its own.
  */
+import { placeKey } from "../pci_address.ts";
 import type { Finding } from "./finding.ts";
 import {
-  addressKey,
   formatListedAddress,
   hex,
   HOST_BRIDGE_CLASS,
@@ -39,8 +39,6 @@ export interface LinkedListing {
 /** Links a listing; one with errors comes back without functions. */
 export function linkListing(listing: Listing): LinkedListing {
   const findings = [...listing.findings];
-  if (findings.some(({ severity }) => severity === "error")) return refusal(listing, findings);
-
   const leads = leadingBridges(listing.functions, findings);
   const byBus = new Map<number, ListedFunction[]>();
   for (const each of listing.functions) {
@@ -81,20 +79,20 @@ export function linkListing(listing: Listing): LinkedListing {
   const linked: LinkedFunction[] = [];
   const grow = (bus: number): LinkedFunction[] =>
     (byBus.get(bus) ?? []).map((each) => {
-      const below = each.buses === null ? -1 : busKey(each.address.domain, each.buses.secondary);
-      const children = leads.get(below) === each ? grow(below) : [];
+      const below = each.buses && busKey(each.address.domain, each.buses.secondary);
+      const children = below !== null && leads.get(below) === each ? grow(below) : [];
       const found = { ...each, children };
       linked.push(found);
       return found;
     });
   const unsure = new Set(orphans);
-  const roots = rootKeys.sort((a, b) => a - b).map((bus) => ({
+  const roots = rootKeys.map((bus) => ({
     domain: Math.floor(bus / 256),
     bus: bus % 256,
     assumed: unsure.has(bus),
     functions: grow(bus),
   }));
-  linked.sort((a, b) => addressKey(a.address) - addressKey(b.address));
+  linked.sort((a, b) => placeKey(a.address) - placeKey(b.address));
   return { roots, functions: linked, cpu: listing.cpu, findings };
 }
 

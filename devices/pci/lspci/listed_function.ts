@@ -1,14 +1,10 @@
 /** What a listing tells about one PCI function. Null is what it does not tell. */
 import type { Bytes } from "../../../runtime/address.ts";
+import type { DomainPlace } from "../pci_address.ts";
 import type { AcsService } from "../peers/access_control.ts";
 
 /** Where a function is. */
-export interface ListedAddress {
-  readonly domain: number;
-  readonly bus: number;
-  readonly device: number;
-  readonly func: number;
-}
+export type ListedAddress = DomainPlace;
 
 /** Device or port type of the PCI Express capability. @see PCI Express Base Specification, 7.5.3.2 */
 export type PortType =
@@ -87,11 +83,6 @@ export interface ListedFunction {
 /** `0000:3b:00.0` */
 export function formatListedAddress({ domain, bus, device, func }: ListedAddress): string {
   return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(device, 2)}.${func}`;
-}
-
-/** Sorts as buses are counted. */
-export function addressKey({ domain, bus, device, func }: ListedAddress): number {
-  return domain * 65536 + bus * 256 + device * 8 + func;
 }
 
 /** Lower-case hex digits, at least as many as said. */

@@ -31,3 +31,17 @@ Deno.test("lines keep their numbers and the blanks in front, which trees need", 
 Deno.test("a window title that never ends takes its line and no more", () => {
   assertEquals(linesOf("\x1b]0;title\x07a\n\x1b]0;title\nb"), ["a", "", "b"]);
 });
+
+Deno.test("a text may begin and end with empty lines", () => {
+  assertEquals(linesOf("\na\n\n"), ["", "a", "", ""]);
+  assertEquals(linesOf("\n"), ["", ""]);
+  assertEquals(linesOf(""), [""]);
+});
+
+Deno.test("a line has 2000 characters at most: what is behind them is not read", () => {
+  assertEquals(linesOf(`${"a".repeat(2000)}\n${"b".repeat(2001)}\nc`).map(({ length }) => length), [
+    2000,
+    2000,
+    1,
+  ]);
+});

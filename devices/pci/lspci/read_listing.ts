@@ -12,9 +12,10 @@ import type { Finding, ListingCode } from "./finding.ts";
 import { readHeader, readIds } from "./function_header.ts";
 import { GrowingFunction } from "./growing_function.ts";
 import { readDumpLine, takeDumpLine } from "./hex_dump.ts";
+import { placeKey } from "../pci_address.ts";
 import {
-  addressKey,
   formatListedAddress,
+  hex,
   type ListedAddress,
   type ListedFunction,
 } from "./listed_function.ts";
@@ -30,6 +31,7 @@ export interface Listing {
   readonly drawnRoots: readonly { readonly domain: number; readonly bus: number }[];
   /** What `lscpu` or `/proc/cpuinfo` in the same text says. */
   readonly cpu: ListedCpu | null;
+  /** Where one of them is an error there are no functions. */
   readonly findings: readonly Finding[];
 }
 
@@ -193,7 +195,7 @@ class ListingReader {
   #join(): readonly ListedFunction[] | Finding {
     const byKey = new Map<number, GrowingFunction>();
     for (const mention of this.#mentions) {
-      const key = addressKey(mention.address);
+      const key = placeKey(mention.address);
       const known = byKey.get(key);
       if (known === undefined) byKey.set(key, mention);
       else if (isOther(known, mention)) return twoMachines(known, mention);
@@ -262,7 +264,7 @@ function twoMachines(first: GrowingFunction, second: GrowingFunction): Finding {
 }
 
 function idsOf({ vendor, device, buses }: GrowingFunction): string {
-  const digits = (value: number | null) => (value ?? 0).toString(16).padStart(4, "0");
-  const leads = buses === null ? "" : ` (to bus ${buses.secondary.toString(16).padStart(2, "0")})`;
+  const digits = (value: number | null) => value === null ? "????" : hex(value, 4);
+  const leads = buses === null ? "" : ` (to bus ${hex(buses.secondary, 2)})`;
   return vendor === null ? `a function${leads}` : `${digits(vendor)}:${digits(device)}${leads}`;
 }

@@ -59,3 +59,43 @@ Deno.test("a line that goes on from no fork is no part of a tree", () => {
   assertEquals(new TreeReader().read("           +-01.0"), null);
   assertEquals(new TreeReader().read("+-01.0"), null);
 });
+
+Deno.test("a fork ends with its tree, and with the branch that it is on", () => {
+  const fork = "-[0000:00]-+-00.0";
+  const branch = "           \\-1f.0";
+  assertEquals(functionsOf([fork, branch]), ["00:00.0", "00:1f.0"]);
+  assertEquals(functionsOf([fork, "-[0000:01]---00.0", branch]), ["00:00.0", "01:00.0"]);
+  const reader = new TreeReader();
+  reader.read(fork);
+  reader.reset();
+  assertEquals(reader.read(branch), null);
+  const deep = "           |               \\-10.0";
+  const [first, next] = ["           +-01.0-[1a-2f]--+-08.0", "           +-02.0"];
+  assertEquals(functionsOf([fork, first!, deep]), [
+    "00:00.0",
+    "00:01.0>1a-2f",
+    "1a:08.0",
+    "1a:10.0",
+  ]);
+  assertEquals(functionsOf([fork, first!, next!, deep]), [
+    "00:00.0",
+    "00:01.0>1a-2f",
+    "1a:08.0",
+    "00:02.0",
+  ]);
+});
+
+Deno.test("a root bus may have no functions, and a bus behind no bridge is a root bus", () => {
+  const bus = (number: number) => ({ domain: 0, bus: number });
+  const read = (line: string) => new TreeReader().read(line);
+  assertEquals(read("-[0000:3a]-"), { roots: [bus(0x3a)], functions: [] });
+  assertEquals(read("-[0000:3a]-[3b]-"), { roots: [bus(0x3a), bus(0x3b)], functions: [] });
+  assertEquals(read("-[here]-"), null);
+});
+
+Deno.test("as many buses as there are may lie below each other", () => {
+  const nested = Array.from({ length: 255 }, (_, bus) => `00.0-[${hex(bus + 1, 2)}]--`).join("--");
+  const functions = functionsOf([`-[0000:00]---${nested}--00.0`]);
+  assertEquals(functions.length, 256);
+  assertEquals(functions.slice(-2), ["fe:00.0>ff-ff", "ff:00.0"]);
+});

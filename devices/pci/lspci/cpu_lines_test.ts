@@ -1,0 +1,22 @@
+import { assertEquals } from "@std/assert";
+import { CpuReader } from "./cpu_lines.ts";
+
+Deno.test("a line about the CPU is told from any other, and the first CPU told about counts", () => {
+  const reader = new CpuReader();
+  assertEquals(reader.found, null);
+  assertEquals(reader.read("CPU family: 6"), true);
+  assertEquals(reader.found, null, "a family alone is nobody's");
+  assertEquals(reader.read("vendor_id : GenuineIntel"), true);
+  assertEquals(reader.read("Vendor ID: AuthenticAMD"), true);
+  assertEquals(reader.read("cpu family : 25"), true);
+  assertEquals(reader.found, { vendor: "GenuineIntel", family: 6 });
+  for (const line of ["Model name: EPYC", "CPU family", "GenuineIntel", "CPU family: many"]) {
+    assertEquals(reader.read(line), false, line);
+  }
+});
+
+Deno.test("a CPU's maker may be all that is told", () => {
+  const reader = new CpuReader();
+  reader.read("Vendor ID: HygonGenuine");
+  assertEquals(reader.found, { vendor: "HygonGenuine", family: null });
+});
