@@ -166,6 +166,14 @@ export class Rig {
     controller.write32(0x14, 0x0046_0001);
   }
 
+  /** A reset by CC.EN: the admin rings are empty, and there are no I/O queues. */
+  restart(): void {
+    this.memory.bytes.fill(0, 0, 0x10000);
+    for (const indexes of [this.#tails, this.#heads]) indexes.fill(0);
+    this.#phases.fill(1);
+    this.enable();
+  }
+
   /** Runs an admin command to its end. */
   admin(fields: CommandFields): Completion {
     return this.#one(0, { nsid: 0, ...fields });
@@ -178,9 +186,12 @@ export class Rig {
 
   /** Puts commands into the I/O queue with one doorbell, without running anything. */
   queueIo(...commands: CommandFields[]): number[] {
-    const cids = commands.map((fields) => this.#put(1, fields));
-    this.#ring(1);
-    return cids;
+    return this.#queue(1, commands);
+  }
+
+  /** Puts commands into the admin queue with one doorbell, without running anything. */
+  queueAdmin(...commands: CommandFields[]): number[] {
+    return this.#queue(0, commands);
   }
 
   run(): void {
@@ -236,6 +247,12 @@ export class Rig {
     const cq = this.admin({ opcode: 0x05, prp1: IO_CQ, dwords: { 10: depth, 11: 0x1_0003 } });
     const sq = this.admin({ opcode: 0x01, prp1: IO_SQ, dwords: { 10: depth, 11: 0x1_0001 } });
     if (cq.status !== 0 || sq.status !== 0) throw new Error("I/O queues were refused");
+  }
+
+  #queue(queue: 0 | 1, commands: readonly CommandFields[]): number[] {
+    const cids = commands.map((fields) => this.#put(queue, fields));
+    this.#ring(queue);
+    return cids;
   }
 
   #one(queue: 0 | 1, fields: CommandFields): Completion {

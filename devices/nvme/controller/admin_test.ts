@@ -1,0 +1,467 @@
+/** What admin commands answer, by the NVM Express Base Specification 1.4, section 5: borders, and every feature. */
+import { assertEquals } from "@std/assert";
+import { commandBytes, type CommandFields } from "../command_bytes.ts";
+import { AdminCommands, type AdminOptions } from "./admin.ts";
+import { QueueTable } from "./queues.ts";
+import { Rig, type RigOptions } from "./_rig.ts";
+
+const BUFFER = 0x10_0000;
+const LIST = 0x3_0000;
+const PAGE = 4096;
+/** 2^53, from which on an address is no number, and the last page below it. */
+const WIDE = 2n ** 53n;
+const LAST_PAGE = WIDE - 4096n;
+
+const SUCCESS = 0;
+const TRANSFER_ERROR = 0x0004;
+const INVALID_OPCODE = 0x4001;
+const INVALID_FIELD = 0x4002;
+const INTERNAL_ERROR = 0x4006;
+const INVALID_NAMESPACE = 0x400b;
+const SEQUENCE_ERROR = 0x400c;
+const PRP_OFFSET = 0x4013;
+const NO_COMPLETION_QUEUE = 0x4100;
+const QUEUE_ID = 0x4101;
+const QUEUE_SIZE = 0x4102;
+const INTERRUPT_VECTOR = 0x4108;
+const LOG_PAGE = 0x4109;
+const NOT_SAVEABLE = 0x410d;
+
+/** An admin queue, and what it answers: [status, dword 0 of the completion]. */
+function bench(options: RigOptions = {}) {
+  const rig = new Rig({ adminOnly: true, ...options });
+  const answer = (fields: CommandFields): [status: number, result: number] => {
+    const { status, result } = rig.admin(fields);
+    return [status, result];
+  };
+  const set = (feature: number, value: number, more: Record<number, number> = {}) =>
+    answer({ opcode: 0x09, dwords: { 10: feature, 11: value, ...more } });
+  const get = (feature: number, value = 0) =>
+    answer({ opcode: 0x0a, prp1: BUFFER, dwords: { 10: feature, 11: value } });
+  return { rig, answer, set, get };
+}
+
+const ALL_FEATURES = Array.from({ length: 256 }, (_, feature) => feature);
+/** Those that only keep what they are given. */
+const KEPT = [0x01, 0x02, 0x04, 0x05, 0x06, 0x0a, 0x0b];
+
+Deno.test("a feature that is only kept has its own value of 32 bits, 0 until it is set and after a reset (NVMe 5.21.1)", () => {
+  const { get, rig, set } = bench();
+  const value = (feature: number) => 0xfedc_ba00 + feature;
+  for (const feature of KEPT) {
+    assertEquals(get(feature), [SUCCESS, 0], `${feature}`);
+    assertEquals(set(feature, value(feature)), [SUCCESS, 0], `${feature}`);
+  }
+  for (const feature of KEPT) assertEquals(get(feature), [SUCCESS, value(feature)]);
+  rig.restart();
+  for (const feature of KEPT) assertEquals(get(feature), [SUCCESS, 0]);
+});
+
+Deno.test("a feature that the controller does not have is neither set nor told (NVMe 5.14, 5.21)", () => {
+  const { get, rig, set } = bench();
+  const known = [...KEPT, 0x07, 0x08, 0x09];
+  for (const feature of ALL_FEATURES.filter((each) => !known.includes(each))) {
+    rig.restart();
+    const found = [set(feature, 1), get(feature)];
+    assertEquals(found, [[INVALID_FIELD, 0], [INVALID_FIELD, 0]], `${feature}`);
+  }
+});
+
+Deno.test("no feature is saved, and only current values are told (NVMe 5.14, 5.21: SV, SEL)", () => {
+  const { get, set } = bench();
+  set(0x01, 5);
+  const save = 2 ** 31;
+  assertEquals(set(0x01 + save, 6), [NOT_SAVEABLE, 0]);
+  assertEquals(get(0x01), [SUCCESS, 5]);
+  // The seven bits below SV are reserved.
+  assertEquals(set(0x7f00_0001, 7), [SUCCESS, 0]);
+  for (const select of [1, 2, 3, 4, 7]) {
+    assertEquals(get(0x01 + select * 256), [INVALID_FIELD, 0], `SEL ${select}`);
+  }
+});
+
+Deno.test("queues are granted by the larger of the two numbers, zero-based, up to what there are (NVMe 5.21.1.7)", () => {
+  const granted: [asked: number, result: number][] = [
+    [0x0000_0000, 0x0000_0000],
+    [0x0000_0002, 0x0002_0002],
+    [0x0002_0000, 0x0002_0002],
+    [0x0001_0002, 0x0002_0002],
+    [0x0003_0003, 0x0003_0003],
+    [0x0004_0000, 0x0003_0003],
+    [0xfffe_fffe, 0x0003_0003],
+  ];
+  const { get, rig, set } = bench({ maxQueues: 4 });
+  assertEquals(get(0x07), [SUCCESS, 0x0003_0003]);
+  for (const [asked, result] of granted) {
+    assertEquals(set(0x07, asked), [SUCCESS, result], `0x${asked.toString(16)}`);
+    assertEquals(get(0x07), [SUCCESS, result]);
+  }
+  set(0x07, 0x0001_0001);
+  // FFFFh is none, in either half.
+  for (const asked of [0x0000_ffff, 0xffff_0000, 0xffff_ffff]) {
+    assertEquals(set(0x07, asked), [INVALID_FIELD, 0], `0x${asked.toString(16)}`);
+    assertEquals(get(0x07), [SUCCESS, 0x0001_0001]);
+  }
+  rig.restart();
+  assertEquals(get(0x07), [SUCCESS, 0x0003_0003]);
+});
+
+Deno.test("queues are made with numbers up to what was granted, and a reset grants all (NVMe 5.3, 5.4)", () => {
+  const { answer, rig, set } = bench({ maxQueues: 3 });
+  const create = (opcode: number, id: number, completion: number) =>
+    answer({
+      opcode,
+      prp1: 0x2_0000 + id * 0x4000 + opcode * 0x1000,
+      dwords: { 10: 0x0001_0000 + id, 11: 1 + completion * 0x1_0000 },
+    });
+  set(0x07, 0x0001_0001);
+  for (const opcode of [0x05, 0x01]) {
+    for (const id of [0, 3, 4]) assertEquals(create(opcode, id, 1)[0], QUEUE_ID);
+    // The completion queues are there when submission queues are made.
+    for (const id of [1, 2]) assertEquals(create(opcode, id, id), [SUCCESS, 0]);
+  }
+  assertEquals(set(0x07, 0x0001_0001), [SEQUENCE_ERROR, 0]);
+  rig.restart();
+  assertEquals([create(0x05, 3, 3)[0], create(0x05, 4, 3)[0]], [SUCCESS, QUEUE_ID]);
+});
+
+Deno.test("a submission queue asks for a completion queue that can be and is (NVMe 5.4)", () => {
+  const { answer } = bench({ maxQueues: 2 });
+  const create = (completion: number) =>
+    answer({
+      opcode: 0x01,
+      prp1: 0x4000,
+      dwords: { 10: 0x0001_0001, 11: 1 + completion * 0x1_0000 },
+    })[0];
+  answer({ opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x0001_0001, 11: 1 } });
+  // Number 0 is the admin queue's, 3 can never be, 2 could be and is not.
+  assertEquals([0, 3, 2, 1].map(create), [QUEUE_ID, QUEUE_ID, NO_COMPLETION_QUEUE, SUCCESS]);
+});
+
+Deno.test("both kinds of queue have the same borders for size, memory and flags (NVMe 5.3, 5.4)", () => {
+  const rows: [fields: { prp1?: number | bigint; depth?: number; flags?: number }, number][] = [
+    [{ depth: 1 }, QUEUE_SIZE],
+    [{ depth: 2 }, SUCCESS],
+    [{ depth: 64 }, SUCCESS],
+    [{ depth: 65 }, QUEUE_SIZE],
+    [{ depth: 65536 }, QUEUE_SIZE],
+    [{ flags: 0 }, INVALID_FIELD],
+    [{ flags: 2 }, INVALID_FIELD],
+    [{ flags: 3 }, SUCCESS],
+    ...[4, 0x200, 0x800, 0xffc].map((beside) => [{ prp1: 0x4000 + beside }, PRP_OFFSET] as const),
+    [{ prp1: LAST_PAGE }, SUCCESS],
+    [{ prp1: WIDE }, INVALID_FIELD],
+    [{ prp1: 2n ** 63n }, INVALID_FIELD],
+  ].map((row) => row as [{ prp1?: number | bigint; depth?: number; flags?: number }, number]);
+  for (const opcode of [0x05, 0x01]) {
+    for (const [{ prp1 = 0x4000, depth = 4, flags = 1 }, status] of rows) {
+      const { answer } = bench({ depth: 64, maxQueues: 2 });
+      if (opcode === 0x01) {
+        answer({ opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x0003_0002, 11: 1 } });
+      }
+      // Vector 2, or completion queue 2.
+      const dwords = { 10: (depth - 1) * 0x1_0000 + 1, 11: 0x2_0000 + flags };
+      const told = `opcode ${opcode}, ${prp1}, ${depth} entries, flags ${flags}`;
+      assertEquals(answer({ opcode, prp1, dwords }), [status, 0], told);
+    }
+  }
+});
+
+Deno.test("a completion queue may have any vector up to the number of queues (NVMe 5.3)", () => {
+  for (
+    const [vector, status] of [[0, 0], [1, 0], [2, 0], [3, INTERRUPT_VECTOR], [0xffff, 0x4108]]
+  ) {
+    const { answer } = bench({ maxQueues: 2 });
+    const dwords = { 10: 0x0003_0001, 11: 3 + vector! * 0x1_0000 };
+    assertEquals(answer({ opcode: 0x05, prp1: 0x8000, dwords }), [status!, 0], `${vector}`);
+  }
+});
+
+Deno.test("the admin queues, and those that are not, cannot be deleted (NVMe 5.5, 5.6)", () => {
+  for (const opcode of [0x00, 0x04]) {
+    const { answer } = bench();
+    for (const id of [0, 1, 2, 0xffff]) {
+      assertEquals(answer({ opcode, dwords: { 10: id } }), [QUEUE_ID, 0], `${opcode}, ${id}`);
+    }
+  }
+});
+
+Deno.test("Interrupt Coalescing keeps its 16 bits, and a vector whether it is excepted (NVMe 5.21.1.8, 5.21.1.9)", () => {
+  const { get, rig, set } = bench({ maxQueues: 2 });
+  const untouched = () => {
+    assertEquals(get(0x08), [SUCCESS, 0]);
+    assertEquals([0, 1, 2].map((vector) => get(0x09, vector)), [
+      [SUCCESS, 0],
+      [SUCCESS, 1],
+      [SUCCESS, 2],
+    ]);
+  };
+  untouched();
+  assertEquals(set(0x08, 0xffff_a5c3), [SUCCESS, 0]);
+  assertEquals(set(0x09, 0xffff_0001), [SUCCESS, 0]);
+  assertEquals(set(0x09, 0xfffe_0002), [SUCCESS, 0]);
+  assertEquals(get(0x08), [SUCCESS, 0xa5c3]);
+  assertEquals([0, 1, 2].map((vector) => get(0x09, vector)), [
+    [SUCCESS, 0],
+    [SUCCESS, 0x1_0001],
+    [SUCCESS, 2],
+  ]);
+  for (const vector of [3, 0xffff]) {
+    assertEquals(set(0x09, 0x1_0000 + vector), [INVALID_FIELD, 0]);
+    assertEquals(get(0x09, vector), [INVALID_FIELD, 0]);
+  }
+  rig.restart();
+  untouched();
+});
+
+/** A controller that wants memory of the host, and the granting of it. */
+function lender() {
+  const found = bench({
+    adminOnly: false,
+    hostMemory: {
+      preferredBytes: 8 * PAGE,
+      minimumBytes: 2 * PAGE,
+      smallestChunkBytes: PAGE,
+      mostChunks: 4,
+    },
+  });
+  const { rig, set } = found;
+  const lend = (flags: number, list = LIST) => {
+    rig.memory.putU64(LIST, 0x40_0000);
+    rig.memory.view.setUint32(LIST + 8, 3, true);
+    return set(0x0d, flags, { 12: 3, 13: list, 14: 0, 15: 1 });
+  };
+  /** The feature's value, and its data. */
+  const told = () => {
+    rig.memory.bytes.fill(0xa5, BUFFER, BUFFER + PAGE + 1);
+    const answer = found.get(0x0d);
+    assertEquals(rig.memory.bytes[BUFFER + PAGE], 0xa5);
+    return [answer, [...new Uint32Array(rig.memory.bytes.slice(BUFFER, BUFFER + PAGE).buffer)]];
+  };
+  /** Whether a block is known, each time that it is read. */
+  const read = (lba: number) =>
+    rig.record(["nvme.host_memory"], () => rig.io({ prp1: BUFFER, lba }))
+      .map(({ fields }) => (fields as { hit: boolean }).hit);
+  return { ...found, lend, told, read };
+}
+const words = (...first: number[]) => [...first, ...new Array(PAGE / 4 - first.length).fill(0)];
+
+Deno.test("Host Memory Buffer tells what was granted, and after it was taken back nothing (NVMe 5.21.1.13)", () => {
+  const { lend, told } = lender();
+  const none = [[SUCCESS, 0], words()];
+  assertEquals(told(), none);
+  assertEquals(lend(1), [SUCCESS, 0]);
+  // HSIZE, HMDLAL, HMDLAU, HMDLEC.
+  assertEquals(told(), [[SUCCESS, 1], words(3, LIST, 0, 1)]);
+  assertEquals(lend(1), [SEQUENCE_ERROR, 0]);
+  // Without EHM; what else is said does not count.
+  for (const flags of [0, 2, 0xffff_fffe]) {
+    assertEquals([lend(flags), told()], [[SUCCESS, 0], none]);
+    assertEquals(lend(1), [SUCCESS, 0]);
+  }
+  assertEquals([lend(0), lend(1, LIST + 8), told()], [[SUCCESS, 0], [INVALID_FIELD, 0], none]);
+});
+
+Deno.test("a list above 4 GiB is looked for with both halves of its address, and told so (NVMe 5.21.1.13)", () => {
+  const { get, rig, set } = lender();
+  const far = { 12: 3, 13: 0x1000, 14: 0x12_3456, 15: 1 };
+  assertEquals(set(0x0d, 1, far), [TRANSFER_ERROR, 0]);
+  assertEquals(rig.memory.faults, ["read 0x12345600001000"]);
+  rig.memory.read = (_dev, _dma, into) => {
+    into.fill(0);
+    new DataView(into.buffer).setUint32(8, 3, true);
+    return true;
+  };
+  rig.memory.readWords = (dev, dma, into) => {
+    const bytes = new Uint8Array(into.buffer);
+    bytes.set(rig.memory.bytes.subarray(dma, dma + bytes.length));
+    return dev.name === "ssd";
+  };
+  assertEquals(set(0x0d, 1, far), [SUCCESS, 0]);
+  assertEquals(get(0x0d), [SUCCESS, 1]);
+  assertEquals([0, 4, 8, 12].map((at) => rig.memory.view.getUint32(BUFFER + at, true)), [
+    3,
+    0x1000,
+    0x12_3456,
+    1,
+  ]);
+});
+
+Deno.test("memory that is returned holds what was in it, other memory does not (NVMe 5.21.1.13: MR)", () => {
+  for (const [flags, known] of [[3, true], [1, false], [0xffff_fffd, false]] as const) {
+    const { lend, read } = lender();
+    lend(1);
+    assertEquals([read(7), read(7)], [[false], [true]]);
+    lend(0);
+    assertEquals(read(7), []);
+    lend(flags);
+    assertEquals(read(7), [known], `${flags}`);
+  }
+});
+
+Deno.test("Doorbell Buffer Config takes two pages below 2^53 (NVMe 5.7)", () => {
+  const configure = (prp1: number | bigint, prp2: number | bigint, shadowDoorbells = true) =>
+    bench({ shadowDoorbells }).answer({ opcode: 0x7c, prp1, prp2 });
+  const [values, wakeups] = [0x20_0000, 0x21_0000];
+  assertEquals(configure(values, wakeups), [SUCCESS, 0]);
+  assertEquals(configure(values, wakeups, false), [INVALID_OPCODE, 0]);
+  for (const beside of [4, 0x200, 0x800, 0xffc]) {
+    assertEquals(configure(values + beside, wakeups), [PRP_OFFSET, 0], `${beside}`);
+    assertEquals(configure(values, wakeups + beside), [PRP_OFFSET, 0], `${beside}`);
+  }
+  for (const [far, status] of [[LAST_PAGE, SUCCESS], [WIDE, INVALID_FIELD], [2n ** 63n, 0x4002]]) {
+    assertEquals(configure(far!, wakeups), [Number(status), 0], `${far}`);
+    assertEquals(configure(values, far!), [Number(status), 0], `${far}`);
+  }
+});
+
+Deno.test("doorbells are looked for in the first page, and what wakes is noted in the second (NVMe 5.7)", () => {
+  const [values, wakeups] = [0x20_0000, 0x21_0000];
+  const rig = new Rig({ shadowDoorbells: true });
+  rig.memory.bytes.fill(0, values, wakeups + PAGE);
+  rig.memory.view.setUint32(values + 8, 1, true);
+  assertEquals(rig.admin({ opcode: 0x7c, prp1: values, prp2: wakeups }).status, SUCCESS);
+  assertEquals(rig.io({ prp1: BUFFER }).status, SUCCESS);
+  const touched = (accesses: [number, number][]) =>
+    accesses.filter(([dma]) => dma >= values && dma < wakeups + PAGE);
+  assertEquals(touched(rig.memory.reads), [[values + 8, 4], [values + 8, 4]]);
+  assertEquals(touched(rig.memory.writes), [[wakeups + 8, 4]]);
+  // Above 4 GiB, which is a fault here: where the first look goes.
+  const far = new Rig({ shadowDoorbells: true });
+  far.admin({ opcode: 0x7c, prp1: 0x3_0020_0000, prp2: wakeups });
+  far.io({ prp1: BUFFER });
+  assertEquals(far.memory.faults, ["read 0x300200008"]);
+});
+
+Deno.test("an admin command has PRPs and stands alone: no SGL, no fused operation (NVMe 4.2)", () => {
+  const { answer } = bench({ sgl: true });
+  const identify = (flags: number) =>
+    answer({ opcode: 0x06, flags, nsid: 0, prp1: BUFFER, dwords: { 10: 1 } });
+  for (const flags of [0x01, 0x02, 0x03, 0x40, 0x80, 0xc0]) {
+    assertEquals(identify(flags), [INVALID_FIELD, 0], `${flags}`);
+  }
+  assertEquals(identify(0), [SUCCESS, 0]);
+});
+
+Deno.test("opcodes that the controller does not have are refused (NVMe 5, figure 139)", () => {
+  const known = [0x00, 0x01, 0x02, 0x04, 0x05, 0x06, 0x08, 0x09, 0x0a, 0x0c];
+  const { answer, rig } = bench();
+  for (let opcode = 0; opcode < 256; opcode++) {
+    if (known.includes(opcode)) continue;
+    rig.restart();
+    assertEquals(answer({ opcode }), [INVALID_OPCODE, 0], `${opcode}`);
+  }
+});
+
+Deno.test("there are the three log pages that must be, as long as is asked for (NVMe 5.14.1)", () => {
+  const { answer, rig } = bench();
+  const log = (dword10: number, prp1: number | bigint = BUFFER) =>
+    answer({ opcode: 0x02, prp1, dwords: { 10: dword10 } });
+  for (let page = 0; page < 256; page++) {
+    rig.restart();
+    assertEquals(log(page), [[1, 2, 3].includes(page) ? SUCCESS : LOG_PAGE, 0], `page ${page}`);
+  }
+  for (const dwords of [1, 2, 128, 1024]) {
+    rig.memory.bytes.fill(0xa5, BUFFER, BUFFER + 2 * PAGE);
+    assertEquals(log(0x01 + (dwords - 1) * 0x1_0000), [SUCCESS, 0]);
+    const sent = rig.memory.bytes.slice(BUFFER, BUFFER + dwords * 4);
+    assertEquals(sent, new Uint8Array(dwords * 4));
+    assertEquals(rig.memory.bytes[BUFFER + dwords * 4], 0xa5);
+  }
+  // What the page would be written to.
+  assertEquals(log(0x01, BUFFER + 2), [PRP_OFFSET, 0]);
+  assertEquals(log(0x01, WIDE), [TRANSFER_ERROR, 0]);
+  assertEquals(rig.memory.faults, ["write wide"]);
+});
+
+Deno.test("event requests are counted anew after a reset (NVMe 5.2)", () => {
+  const { answer, rig } = bench();
+  const open = () => {
+    rig.queueAdmin(...new Array(4).fill({ opcode: 0x0c }));
+    rig.run();
+    assertEquals(rig.reap(0), []);
+  };
+  open();
+  assertEquals(answer({ opcode: 0x0c }), [0x4105, 0]);
+  rig.restart();
+  open();
+  assertEquals(answer({ opcode: 0x0c }), [0x4105, 0]);
+});
+
+Deno.test("structures of a namespace are told of number 1 alone, the list for all below FFFFFFFEh (NVMe 5.15)", () => {
+  const { answer, rig } = bench();
+  const identify = (cns: number, nsid: number) => {
+    rig.memory.bytes.fill(0xa5, BUFFER, BUFFER + PAGE);
+    const answered = answer({ opcode: 0x06, nsid, prp1: BUFFER, dwords: { 10: cns } });
+    const sent = rig.memory.bytes[BUFFER + PAGE - 1] === 0;
+    return [...answered, sent];
+  };
+  const [told, refused] = [[SUCCESS, 0, true], [INVALID_NAMESPACE, 0, false]];
+  for (const cns of [0x00, 0x03, 0x05]) {
+    assertEquals(identify(cns, 1), told, `${cns}`);
+    for (const nsid of [0, 2, 0xffff_ffff]) assertEquals(identify(cns, nsid), refused, `${cns}`);
+  }
+  for (const cns of [0x01, 0x06]) assertEquals(identify(cns, 0), told, `${cns}`);
+  for (const nsid of [0, 1, 0xffff_fffd]) assertEquals(identify(0x02, nsid), told, `${nsid}`);
+  for (const nsid of [0xffff_fffe, 0xffff_ffff]) assertEquals(identify(0x02, nsid), refused);
+  // There is no data of the NVM command set: all zeros.
+  for (const cns of [0x05, 0x06]) {
+    identify(cns, 1);
+    assertEquals(rig.memory.bytes.slice(BUFFER, BUFFER + PAGE), new Uint8Array(PAGE));
+  }
+  for (const cns of [0x04, 0x07, 0x10, 0xff]) {
+    assertEquals(identify(cns, 1), [INVALID_FIELD, 0, false], `${cns}`);
+  }
+});
+
+Deno.test("both features of coalescing act on the interrupts of I/O queues (NVMe 5.21.1.8, 5.21.1.9)", () => {
+  const { rig, set } = bench({ adminOnly: false });
+  const read = () => {
+    rig.interrupts.length = 0;
+    rig.io({ prp1: BUFFER });
+    return rig.interrupts.length;
+  };
+  assertEquals(read(), 1);
+  // Two entries, in 100 µs; the host looks before it is told.
+  set(0x08, 0x0101);
+  assertEquals(read(), 0);
+  set(0x09, 0x1_0001);
+  assertEquals(read(), 1);
+});
+
+/** The commands alone, with a part of what they need. */
+function commandsWith(options: Partial<AdminOptions>) {
+  const commands = new AdminCommands(
+    { maxQueues: 2, maxQueueEntries: 64, queues: new QueueTable(), ...options } as AdminOptions,
+  );
+  return (fields: CommandFields) => {
+    const bytes = commandBytes({ nsid: 0, ...fields });
+    return [commands.execute(new DataView(bytes.buffer)), commands.result];
+  };
+}
+
+Deno.test("Abort names a queue and a command, and tells by bit 0 that it has not caught it (NVMe 5.1)", () => {
+  const asked: [queue: number, command: number][] = [];
+  const execute = commandsWith({
+    abort: (queue, command) => {
+      asked.push([queue, command]);
+      return command === 0xfedc;
+    },
+  });
+  assertEquals(execute({ opcode: 0x08, dwords: { 10: 0xfedc_1234 } }), [SUCCESS, 0]);
+  assertEquals(execute({ opcode: 0x08, dwords: { 10: 0xfedb_1234 } }), [SUCCESS, 1]);
+  assertEquals(asked, [[0x1234, 0xfedc], [0x1234, 0xfedb]]);
+});
+
+Deno.test("a queue that a fault keeps from being made is an internal error, and is not there (NVMe 4.6.1.2.1)", () => {
+  const queues = new QueueTable();
+  let refuses = true;
+  const execute = commandsWith({ queues, refusesQueue: () => refuses });
+  for (const opcode of [0x05, 0x01]) {
+    const create = { opcode, prp1: 0x8000, dwords: { 10: 0x0003_0001, 11: 0x1_0001 } };
+    refuses = true;
+    assertEquals(execute(create), [INTERNAL_ERROR, 0]);
+    refuses = false;
+    assertEquals(execute(create), [SUCCESS, 0]);
+  }
+});
