@@ -291,6 +291,25 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "a last piece of no words",
   },
   {
+    path: "devices/nvme/controller/admin.ts",
+    line: "export const NO_COMPLETION = -1;",
+    changes: ["-1 → 1", "1 → 1 + 1"],
+    reason: "only told from the statuses, of which it is none",
+  },
+  {
+    path: "devices/nvme/controller/admin.ts",
+    line: "new CompletionQueue(id, this.#base(command), depth, interrupts ? vector : -1),",
+    changes: ["1 → 1 + 1"],
+    reason: "any number below 0 is a queue without interrupts",
+  },
+  {
+    path: "devices/nvme/controller/media/protection.ts",
+    line:
+      "request.checksGuard && tuples.getUint16(at + GUARD, false) !== this.#guard(blocks, block)",
+    changes: ["at + GUARD → at - GUARD"],
+    reason: "the guard is the first field, at 0",
+  },
+  {
     path: "devices/nvme/controller/nvme_controller.ts",
     line: "this.#postCommands(queue.id, fresh < 0 ? fresh + queue.depthEntries : fresh);",
     changes: ["0 → 0 + 1"],
