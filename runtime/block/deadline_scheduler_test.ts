@@ -21,11 +21,15 @@ function bio(sector: number, op: BlockOp = "read"): Bio {
 class Queue {
   readonly clock = new VirtualClock();
   readonly scheduler = new DeadlineScheduler<BlockRequest>(this.clock);
-  readonly merger: RequestMerger;
+  merger: RequestMerger;
 
   constructor(nomerges: NoMerges = 0) {
+    this.merger = this.mergerOf(nomerges);
+  }
+
+  mergerOf(nomerges: NoMerges): RequestMerger {
     const { gap } = blockRules({ ...KERNELS["7.2"], quirks: new Set() });
-    this.merger = new RequestMerger(limits, gap, new EventStream(this.clock), nomerges);
+    return new RequestMerger(limits, gap, new EventStream(this.clock), nomerges);
   }
 
   insert(sector: number, op: BlockOp = "read"): BlockRequest {
@@ -71,6 +75,78 @@ Deno.test("a request that has waited too long begins the next batch (block.md 1.
   queue.insert(900);
   queue.insert(700);
   assertEquals(queue.drain(), [800, 900, 700]);
+});
+
+Deno.test("a read waits 500 ms and a write 5 s before it goes first, and not a nanosecond less (block.md 1.5)", () => {
+  for (const [op, expireNs] of [["read", 500e6], ["write", 5e9]] as const) {
+    const order = (waitedNs: number) => {
+      const queue = new Queue();
+      queue.clock.advance(1e9);
+      queue.insert(800, op);
+      queue.clock.advance(waitedNs);
+      queue.insert(900, op);
+      queue.insert(700, op);
+      return queue.drain();
+    };
+    assertEquals(order(expireNs - 1), [700, 800, 900], op);
+    assertEquals(order(expireNs), [800, 900, 700], op);
+  }
+});
+
+Deno.test("of two reads at one sector the older goes first, and both directions are counted", () => {
+  const queue = new Queue();
+  queue.insert(5, "write");
+  queue.insert(9, "write");
+  const reads = [queue.insert(8), queue.insert(8)];
+  queue.insert(16);
+  assertEquals(queue.scheduler.size, 5);
+  for (const read of reads) assert(queue.scheduler.next() === read);
+  assertEquals(queue.scheduler.size, 3);
+});
+
+Deno.test("a batch of writes goes on when reads come, and reads pass the next one over twice again (block.md 1.5)", () => {
+  const queue = new Queue();
+  queue.insert(10, "write");
+  queue.insert(20, "write");
+  assertEquals(queue.scheduler.next()?.sector, 10);
+  queue.insert(5);
+  assertEquals(queue.drain(), [20, 5]);
+  const next = new Queue();
+  next.insert(9999, "write");
+  for (let index = 0; index < 100; index++) next.insert(index * 100);
+  const order: number[] = [];
+  while (order.at(-1) !== 9999) order.push(next.scheduler.next()!.sector);
+  // It lies behind the last write: a batch of its own.
+  next.insert(5, "write");
+  assertEquals([order.length, next.drain().indexOf(5)], [33, 32]);
+});
+
+Deno.test("a bio goes behind a request before it goes in front of one (block.md 1.5)", () => {
+  const queue = new Queue();
+  queue.insert(16);
+  const before = queue.insert(0);
+  assertEquals(queue.join(8), before);
+});
+
+Deno.test("what was joined last is asked first, follows its request into another and leaves with it (block.md 1.5)", () => {
+  const queue = new Queue();
+  const first = queue.insert(0);
+  const last = queue.insert(24);
+  queue.insert(100);
+  assertEquals([queue.join(16), queue.join(8)], [last, last], "and not behind the first");
+  assertEquals(queue.scheduler.joinNeighbour(queue.merger, last), { kept: first, gone: last });
+  queue.merger = queue.mergerOf(1);
+  assertEquals([queue.join(108), queue.join(32)], [null, first]);
+  // That another one is sent changes nothing.
+  const other = new Queue();
+  const kept = other.insert(50);
+  other.insert(8);
+  other.join(58);
+  assertEquals(other.scheduler.next()?.sector, 8);
+  other.merger = other.mergerOf(1);
+  assertEquals(other.join(66), kept);
+  assertEquals(other.scheduler.next(), kept);
+  assertEquals(other.join(74), null);
 });
 
 Deno.test("a bio joins whichever request it touches, and what touches then is one (block.md 1.5)", () => {

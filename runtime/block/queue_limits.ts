@@ -77,11 +77,6 @@ const MAX_LOGICAL_BLOCK_BYTES = 64 * KIB;
 const MAX_METADATA_BYTES = 2 * MIB;
 const ALL_ONES_32 = 2 ** 32 - 1;
 
-function minNotZero(a: number, b: number): number {
-  if (a === 0) return b;
-  return b === 0 ? a : Math.min(a, b);
-}
-
 /**
  * Derives the full set of limits.
  *
@@ -105,9 +100,9 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
   if (!isPowerOfTwo(logical) || logical < SECTOR_SIZE_BYTES || logical > MAX_LOGICAL_BLOCK_BYTES) {
     return -ERRNO.EINVAL;
   }
-  const physical = Math.max(input.physicalBlockSizeBytes ?? 0, logical);
+  const physical = Math.max(input.physicalBlockSizeBytes ?? logical, logical);
   if (!isPowerOfTwo(physical)) return -ERRNO.EINVAL;
-  const ioMin = Math.max(input.ioMinBytes ?? 0, physical);
+  const ioMin = Math.max(input.ioMinBytes ?? physical, physical);
   const ioOpt = alignDown(input.ioOptBytes ?? 0, physical);
 
   const logicalSectors = logical / SECTOR_SIZE_BYTES;
@@ -118,7 +113,7 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
     note("maxHwSectors", maxHwSectors, "block.1.1", { set_by: "block_layer" });
   }
 
-  const bound = minNotZero(maxHwSectors, input.maxDevSectors ?? 0);
+  const bound = Math.min(maxHwSectors, input.maxDevSectors || Infinity);
   const soft = softLimit(bound, input.maxUserSectors ?? 0, ioOpt, ioMin, softCapSectors);
   if (soft < 0) return soft;
   const softSectors = alignDown(soft, logicalSectors);
@@ -187,7 +182,7 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
     dmaAlignmentMask,
     chunkSectors: input.chunkSectors ?? 0,
     joinsInsideBio: input.joinsInsideBio ?? true,
-    maxFastSegmentSizeBytes: Math.min(PAGE_SIZE_BYTES, maxSegmentSizeBytes, segBoundaryMask + 1),
+    maxFastSegmentSizeBytes: Math.min(PAGE_SIZE_BYTES, maxSegmentSizeBytes),
     p2pdma: input.p2pdma ?? 0,
     why,
   };

@@ -32,6 +32,38 @@ Deno.test("what is left out has the kernel's default (block.md 1.1)", () => {
   assertEquals(limits.maxSegmentSizeBytes, 65536);
   assertEquals(limits.dmaAlignmentMask, 511);
   assertEquals(limits.maxFastSegmentSizeBytes, 4096);
+  assertEquals([limits.ioMinBytes, limits.ioOptBytes], [512, 0]);
+  assertEquals([limits.maxIntegritySegments, limits.metadataBytes, limits.p2pdma], [0, 0, 0]);
+  assertEquals([limits.maxDiscardSectors, limits.maxWriteZeroesSectors], [0, 0]);
+  assertEquals([limits.virtBoundaryMask, limits.chunkSectors], [0, 0]);
+  assertEquals(limits.joinsInsideBio, true);
+});
+
+Deno.test("what a driver states and nothing else bounds is kept (block.md 1.1)", () => {
+  const stated = {
+    physicalBlockSizeBytes: 4096,
+    ioMinBytes: 8192,
+    ioOptBytes: 65_536,
+    maxSegments: 33,
+    maxIntegritySegments: 7,
+    metadataBytes: 8,
+    maxDiscardSegments: 256,
+    maxDiscardSectors: 1,
+    discardGranularityBytes: 512,
+    maxWriteZeroesSectors: 100,
+    segBoundaryMask: 4095,
+    maxSegmentSizeBytes: 8192,
+    virtBoundaryMask: 4095,
+    dmaAlignmentMask: 3,
+    chunkSectors: 32,
+    joinsInsideBio: false,
+    p2pdma: 1,
+  };
+  const limits = derive(stated);
+  assertEquals({ ...limits, ...stated }, limits);
+  // What cannot be discarded has no granularity; what has none stated has 0.
+  assertEquals(derive({ discardGranularityBytes: 512 }).discardGranularityBytes, 0);
+  assertEquals(derive({ maxDiscardSectors: 8 }).discardGranularityBytes, 0);
 });
 
 Deno.test("with a virt boundary a segment may be 4 GiB - 1 long (block.md 1.1)", () => {
@@ -52,6 +84,12 @@ Deno.test("the soft limit follows user, optimal and minimal sizes in this order 
   assertEquals(derive({ ...base, ioOptBytes: 4 * 2 ** 20 }).maxSectors, sectorsOf(4));
   assertEquals(derive({ ...base, ioMinBytes: 16 * 2 ** 20 }).maxSectors, sectorsOf(16));
   assertEquals(derive({ ...base, maxDevSectors: 100 }).maxSectors, 100);
+  assertEquals(derive({ ...base, maxDevSectors: 1 }).maxSectors, 1);
+  const both = { ioOptBytes: 8 * 2 ** 20, ioMinBytes: 16 * 2 ** 20 };
+  assertEquals(derive({ ...base, ...both }).maxSectors, sectorsOf(8));
+  // A size takes the default's place above 4 MiB, not at it.
+  assertEquals(derive({ ...base, ioOptBytes: 4 * 2 ** 20 }, CAP_6_12).maxSectors, CAP_6_12);
+  assertEquals(derive({ ...base, ioMinBytes: 4 * 2 ** 20 }, CAP_6_12).maxSectors, CAP_6_12);
 });
 
 Deno.test("sizes are rounded down to the logical block (block.md 1.1)", () => {
@@ -79,6 +117,7 @@ Deno.test("the last values that make sense (block.md 1.1)", () => {
   assertEquals(derive({ logicalBlockSizeBytes: 65_536 }).logicalBlockSizeBytes, 65_536);
   refused({ logicalBlockSizeBytes: 131_072 });
   assertEquals(derive({ maxHwSectors: 8 }).maxHwSectors, 8);
+  assertEquals(derive({ maxHwSectors: 16, logicalBlockSizeBytes: 8192 }).maxHwSectors, 16);
   assertEquals(derive({ maxUserSectors: 8 }).maxSectors, 8);
   assertEquals(derive({ segBoundaryMask: 4095 }).segBoundaryMask, 4095);
   assertEquals(derive({ maxSegmentSizeBytes: 4096 }).maxSegmentSizeBytes, 4096);
@@ -170,6 +209,12 @@ Deno.test("each limit that was chosen says who chose it", () => {
     "maxSegmentSizeBytes",
     "maxSegments",
   ]);
+  assertEquals(derive({}).why[0], {
+    limit: "maxHwSectors",
+    value: 255,
+    rule: "block.1.1",
+    inputs: { set_by: "block_layer" },
+  });
   const soft = limits.why.find(({ limit }) => limit === "maxSectors");
   assertEquals(soft?.value, 256);
   assertEquals(soft?.inputs["default_sectors"], 8192);

@@ -172,8 +172,7 @@ export class BioSplitter {
       const length = Math.min(vec.sizeBytes - doneBytes, leftBytes);
       if ((offset & limits.dmaAlignmentMask) !== 0 || length % (lengthMask + 1) !== 0) return false;
       if (previousEnd >= 0) {
-        const unit = virtMask + 1;
-        if (virtMask !== 0 && (offset % unit !== 0 || previousEnd % unit !== 0)) {
+        if (((offset | previousEnd) & virtMask) !== 0) {
           this.#rule = "virt_boundary";
           break;
         }
@@ -197,7 +196,7 @@ export class BioSplitter {
             distanceToBoundary(at, limits.segBoundaryMask),
           );
           segments++;
-          unaligned = virtMask !== 0 && (offset + taken) % (virtMask + 1) !== 0;
+          unaligned = ((offset + taken) & virtMask) !== 0;
         }
         bytes += taken;
         if (taken < length) {
@@ -293,8 +292,6 @@ export class BioSplitter {
         return limits.maxSectors;
       case "chunk_sectors":
         return limits.chunkSectors;
-      case "max_hw_sectors":
-        return limits.maxHwSectors;
       case "max_segments":
         return limits.maxSegments;
       case "virt_boundary":

@@ -44,6 +44,20 @@ function scattered(...parts: [offset: number, sizeBytes: number][]): BioVec[] {
   );
 }
 
+function splitterOf(
+  limitsInput: LimitsInput,
+  events: EventStream,
+  { kernel = "7.2", quirks = [] }: { kernel?: KernelProfile; quirks?: QuirkName[] } = {},
+): BioSplitter {
+  const limits = deriveLimits({ ...WIDE, ...limitsInput }, 8192);
+  assert(typeof limits !== "number");
+  return new BioSplitter(
+    limits,
+    blockRules({ ...KERNELS[kernel], quirks: new Set(quirks) }).gap,
+    events,
+  );
+}
+
 function split(
   vecs: readonly BioVec[],
   limitsInput: LimitsInput,
@@ -59,13 +73,7 @@ function split(
   const events = new EventStream(new VirtualClock());
   const seen: MachineEvent[] = [];
   events.listen((event) => seen.push(event));
-  const limits = deriveLimits({ ...WIDE, ...limitsInput }, 8192);
-  assert(typeof limits !== "number");
-  const rules = blockRules({
-    ...KERNELS[options.kernel ?? "7.2"],
-    quirks: new Set(options.quirks ?? []),
-  });
-  const splitter = new BioSplitter(limits, rules.gap, events);
+  const splitter = splitterOf(limitsInput, events, options);
   const bio = new Bio(
     options.op ?? "read",
     options.sector ?? 0,
@@ -206,6 +214,11 @@ Deno.test("a cut inside a vector tells the vector, how much of it is done, and w
     ends_at_bytes: 0x200,
     begins_at_bytes: 0x600,
   });
+  const inside = split([vec(0x100_0200, 0xc00), vec(0x200_0600, 0x1e00)], { maxUserSectors: 8 });
+  assertEquals([
+    inside.events[0]!.why?.inputs["piece_done_bytes"],
+    inside.events[0]!.why?.inputs["begins_at_bytes"],
+  ], [0x400, 0xa00]);
   const odd = split([vec(0x100_0200, 0xa00), vec(0x200_0600, 0x600)], {
     maxUserSectors: 8,
     virtBoundaryMask: 4095,
@@ -277,13 +290,7 @@ Deno.test("no piece crosses a chunk (block.md 1.3)", () => {
 
 Deno.test("the fast path leaves the gap bit as it is (block.md 1.3, 1.6)", () => {
   const events = new EventStream(new VirtualClock());
-  const limits = deriveLimits(WIDE, 8192);
-  assert(typeof limits !== "number");
-  const splitter = new BioSplitter(
-    limits,
-    blockRules({ ...KERNELS["7.2"], quirks: new Set() }).gap,
-    events,
-  );
+  const splitter = splitterOf({}, events);
   const bio = new Bio("read", 0, [vec(0x100_0200, 0xe00)], 0xe00);
   bio.gapBit = 10;
   assertEquals(splitter.next(bio), bio);
@@ -380,6 +387,125 @@ Deno.test("a passthrough command is measured by the hardware limit and never cut
   assertEquals(split(contiguous(128), limits, { op: "drv_in" }).status, "OK");
   assertEquals(split(contiguous(132), limits, { op: "drv_in" }).status, "INVAL");
   assertEquals(split([vec(0x100_0000, 1021)], limits, { op: "drv_out" }).status, "OK");
+});
+
+/** Sector, bytes and segments of each piece. */
+function shapes({ pieces }: Outcome): number[][] {
+  return pieces.map(({ sector, bytes, segments }) => [sector, bytes, segments]);
+}
+
+/** Which rule cut, and its limit. */
+function cutBy({ events }: Outcome): unknown[][] {
+  return events.map(({ fields }) => {
+    const { limit, rule } = fields as { limit: number; rule: string };
+    return [rule, limit];
+  });
+}
+
+Deno.test("of the chunk and the soft limit the lower one cuts, and is named at each cut (block.md 1.3)", () => {
+  const both = split([vec(0x100_0000, 40 * 512)], { chunkSectors: 32, maxUserSectors: 16 }, {
+    sector: 20,
+  });
+  assertEquals(both.pieces.map(({ sector }) => sector), [20, 32, 48]);
+  assertEquals(cutBy(both), [["chunk_sectors", 32], ["max_sectors", 16]]);
+  const alike = split([vec(0x100_0000, 12 * 512)], { chunkSectors: 8, maxUserSectors: 8 });
+  assertEquals(cutBy(alike), [["max_sectors", 8]]);
+  const single = split([vec(0x100_0000, 3 * 512)], { chunkSectors: 1 }, { sector: 7 });
+  assertEquals(single.pieces.map(({ sector }) => sector), [7, 8, 9]);
+});
+
+Deno.test("where no physical block ends within the limit, whole logical blocks are taken (block.md 1.3)", () => {
+  const limits = { maxUserSectors: 8, physicalBlockSizeBytes: 8192, logicalBlockSizeBytes: 1024 };
+  const large = [vec(0x100_0000, 20 * 512)];
+  assertEquals(split(large, limits).pieces.map(({ sector }) => sector), [0, 8, 16]);
+  // At sector 12 the block's end at 16 is within reach.
+  assertEquals(split(large, limits, { sector: 12 }).pieces.map(({ sector }) => sector), [
+    12,
+    16,
+    24,
+  ]);
+});
+
+Deno.test("what is left behind a cut has nothing to look at only if it lies in one vector (block.md 1.3)", () => {
+  const vecs = [vec(0x100_0000, 0x1400), vec(0x200_0000, 0x800)];
+  assertEquals(shapes(split(vecs, { maxUserSectors: 8 })), [[0, 0x1000, 1], [8, 0xc00, 2]]);
+  const alone = [vec(0x100_0000, 0x1400)];
+  assertEquals(shapes(split(alone, { maxUserSectors: 8 })), [[0, 0x1000, 1], [8, 0x400, 1]]);
+});
+
+Deno.test("a passthrough command may end with a single byte (block.md 1.3)", () => {
+  const outcome = split([vec(0x100_0000, 4096), vec(0x200_0000, 1)], {}, { op: "drv_in" });
+  assertEquals([outcome.status, shapes(outcome)], ["OK", [[0, 4097, 2]]]);
+});
+
+Deno.test("a gap counts against the boundary's own mask, in multiples of it (block.md 1.3)", () => {
+  const limits = { virtBoundaryMask: 511 };
+  assertEquals(shapes(split(scattered([0, 0x200], [0x400, 0x200]), limits)), [[0, 0x400, 2]]);
+  const begins = split(scattered([0, 0x200], [0x100, 0x200]), limits);
+  assertEquals([shapes(begins), cutBy(begins)], [[[0, 0x200, 1], [1, 0x200, 1]], [[
+    "virt_boundary",
+    511,
+  ]]]);
+  const ends = split(scattered([0x100, 0x200], [0, 0x200]), limits);
+  assertEquals(shapes(ends), [[0, 0x200, 1], [1, 0x200, 1]]);
+});
+
+Deno.test("segments inside a vector end at the longest one or at the boundary, whichever comes first (block.md 1.3)", () => {
+  // 0x2000, then 0x1800 up to 4 GiB, 0x2000, and 0x800 that are left.
+  const outcome = split([vec(0xffff_c800, 0x6000)], { maxSegmentSizeBytes: 0x2000 });
+  assertEquals(shapes(outcome), [[0, 0x6000, 4]]);
+});
+
+Deno.test("a segment that ends off the virt boundary inside a vector is cut there (block.md 1.3)", () => {
+  const off = split([vec(0x100_0000, 0x3000)], {
+    virtBoundaryMask: 0xffff,
+    segBoundaryMask: 0xfff,
+  });
+  assertEquals(shapes(off), [[0, 0x1000, 1], [8, 0x1000, 1], [16, 0x1000, 1]]);
+  assertEquals(cutBy(off), [["virt_boundary", 0xffff], ["virt_boundary", 0xffff]]);
+  // Both boundaries at the same places: each segment but the last ends on one.
+  const on = split([vec(0x100_0200, 0x2000)], { virtBoundaryMask: 0xfff, segBoundaryMask: 0xfff });
+  assertEquals(shapes(on), [[0, 0x2000, 3]]);
+  const none = split([vec(0x100_0200, 0x2000)], { segBoundaryMask: 0xfff });
+  assertEquals(shapes(none), [[0, 0x2000, 3]]);
+});
+
+Deno.test("what has no data is whole exactly at its limit, and has its own limit told (block.md 1.3)", () => {
+  const discard = (sizeSectors: number, limits: LimitsInput, sector = 3) =>
+    split([], limits, { op: "discard", sizeBytes: sizeSectors * 512, sector });
+  const granules = { maxDiscardSectors: 100, discardGranularityBytes: 8 * 512 };
+  assertEquals(shapes(discard(96, granules)), [[3, 96 * 512, 1]]);
+  const cut = discard(97, granules);
+  assertEquals(shapes(cut), [[3, 93 * 512, 1], [96, 4 * 512, 1]]);
+  assertEquals(cutBy(cut), [["max_discard_sectors", 100]]);
+  // Without a granularity any sector ends a piece.
+  assertEquals(discard(15, { maxDiscardSectors: 7 }).pieces.map(({ sector }) => sector), [
+    3,
+    10,
+    17,
+  ]);
+  const zeroes = (sizeSectors: number) =>
+    split([], { maxWriteZeroesSectors: 100 }, {
+      op: "write_zeroes",
+      sizeBytes: sizeSectors * 512,
+    });
+  assertEquals(shapes(zeroes(100)), [[0, 100 * 512, 0]]);
+  assertEquals(shapes(zeroes(101)), [[0, 100 * 512, 0], [100, 512, 0]]);
+});
+
+Deno.test("nothing of a bio is left for the next one: neither its segments nor its gap (block.md 1.3)", () => {
+  const events = new EventStream(new VirtualClock());
+  const quirks: QuirkName[] = ["gap_of_next_piece_counts"];
+  const splitter = splitterOf({ maxWriteZeroesSectors: 8 }, events, { quirks });
+  const withGap = () => new Bio("read", 0, WITH_GAP, vecsSizeBytes(WITH_GAP));
+  const read = withGap();
+  assertEquals([splitter.next(read), splitter.nrSegments, read.gapBit], [read, 4, 10]);
+  const zeroes = new Bio("write_zeroes", 0, [], 16 * 512);
+  const front = splitter.next(zeroes)!;
+  assertEquals([front.sizeBytes, splitter.nrSegments, front.gapBit], [8 * 512, 0, 0]);
+  splitter.next(withGap());
+  splitter.next(new Bio("flush", 0, [], 0));
+  assertEquals(splitter.nrSegments, 0);
 });
 
 Deno.test("cut pieces cover the bio without hole or overlap, whatever the layout", () => {

@@ -15,7 +15,6 @@ export const DISK_EVENTS = {
       at_sectors: INT,
       rule: word("why a bio was cut", {
         max_sectors: "More than the queue takes by default.",
-        max_hw_sectors: "More than the hardware takes.",
         chunk_sectors: "It would cross a chunk of the disk.",
         max_segments: "More segments than one request carries.",
         virt_boundary: "A gap between two segments that a PRP list cannot describe.",
