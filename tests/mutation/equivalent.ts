@@ -291,6 +291,42 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "a last piece of no words",
   },
   {
+    path: "devices/nvme/controller/nvm.ts",
+    line: "return high < WIDE ? high * 2 ** 32 + view.getUint32(at, true) : Infinity;",
+    changes: ["high < WIDE → high <= WIDE"],
+    reason: "2^53 and what follows lies on no disk either",
+  },
+  {
+    path: "devices/nvme/controller/media/protection.ts",
+    line: "sum = (sum << 8 & 0xffff) ^ CRC_TABLE[(sum >> 8) ^ bytes[index]!]!;",
+    changes: ["0xffff → 0xffff - 1"],
+    reason: "the lowest bit of a number that was shifted is 0",
+  },
+  {
+    path: "devices/nvme/controller/media/protection.ts",
+    line: "for (let index = 0; index < one.length; index++) {",
+    changes: ["index < one.length → index <= one.length"],
+    reason: "behind both ends there is nothing, and it is alike",
+  },
+  {
+    path: "devices/nvme/controller/media/protection.ts",
+    line: "const table = new Uint16Array(256);",
+    changes: ["256 → 256 + 1"],
+    reason: "one entry more, which no byte asks for",
+  },
+  {
+    path: "devices/nvme/controller/media/protection.ts",
+    line: "for (let power = 1; power < table.length; power *= 2) {",
+    changes: ["power < table.length → power <= table.length"],
+    reason: "what is written behind the table's end goes nowhere",
+  },
+  {
+    path: "devices/nvme/controller/media/protection.ts",
+    line: "for (let low = 0; low < power; low++) table[power + low] = crc ^ table[low]!;",
+    changes: ["low < power → low <= power"],
+    reason: "the entry too many is the first one of the next round, or behind the end",
+  },
+  {
     path: "devices/nvme/controller/admin.ts",
     line: "export const NO_COMPLETION = -1;",
     changes: ["-1 → 1", "1 → 1 + 1"],

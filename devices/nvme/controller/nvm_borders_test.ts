@@ -1,6 +1,7 @@
 /** What NVM commands are refused for, and at which number that begins (NVM Express 1.4, sections 4.6 and 6). */
 import { assertEquals } from "@std/assert";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";
+import { blockOf } from "./nvm.ts";
 import { fresh, Rig, type RigOptions } from "./_rig.ts";
 
 const [FLUSH, WRITE, READ, COMPARE, WRITE_ZEROES, DSM] = [0x00, 0x01, 0x02, 0x05, 0x08, 0x09];
@@ -223,4 +224,14 @@ Deno.test("a disk without metadata does not look at the metadata pointer (NVMe 4
       assertEquals([found, rig.memory.faults], [[SUCCESS, SUCCESS], []]);
     }
   }
+});
+
+Deno.test("commands that move blocks have a first one, in dwords 10 and 11, and no others have (NVMe 6)", () => {
+  const first = (fields: CommandFields) => blockOf(new DataView(commandBytes(fields).buffer));
+  for (let opcode = 0; opcode < 256; opcode++) {
+    const lba = 0x12_3456_789a_bcden;
+    const expected = MOVING.includes(opcode) ? 0x12_3456_789a_bcde : null;
+    assertEquals(first({ opcode, lba }), expected, `${opcode}`);
+  }
+  assertEquals([first({ lba: WIDE - 1n }), first({ lba: WIDE })], [2 ** 53 - 1, Infinity]);
 });

@@ -177,3 +177,47 @@ Deno.test("memory that cannot be reached any more is given up", () => {
   assertEquals([lookUp(0), buffer.grant], [[], null]);
   assertEquals(lookUp(2 ** 9), []);
 });
+
+Deno.test("list and pieces reach up to 2^53, and not a page further", () => {
+  const last = 2 ** 53 - PAGE;
+  assertEquals(bench().grant([[last, 4]]), SUCCESS);
+  assertEquals(bench().grant([[2n ** 53n, 4]]), INVALID_FIELD);
+  const far = bench();
+  assertEquals(far.grant([[0x10_0000, 4]], { listHigh: 2 ** 21 - 1, listLow: 0xffff_f000 }), 4);
+  assertEquals(far.memory.faults, ["read 0x1ffffffffff000"]);
+  const wide = bench();
+  assertEquals(wide.grant([[0x10_0000, 4]], { listHigh: 2 ** 21, listLow: 0 }), INVALID_FIELD);
+  assertEquals(wide.memory.faults, []);
+});
+
+Deno.test("a piece is used with its own address and size, wherever it lies: blocks find theirs above 4 GiB", () => {
+  const { grant, lookUp, memory } = bench();
+  const touched: number[] = [];
+  memory.read = (_dev, dma, into, offset, size) => {
+    touched.push(dma);
+    if (dma >= LIST && dma < LIST + 64) into.set(memory.bytes.subarray(dma, dma + size), offset);
+    return true;
+  };
+  memory.write = () => true;
+  assertEquals(grant([[0x3_0010_0000, 2], [0x1f_ffff_0020_0000, 3]]), SUCCESS);
+  touched.length = 0;
+  for (const lba of [0, 1023, 1024, 2559, 2560]) lookUp(lba);
+  assertEquals(touched, [
+    0x3_0010_0000,
+    0x3_0010_1ff8,
+    0x1f_ffff_0020_0000,
+    0x1f_ffff_0020_2ff8,
+    0x3_0010_0000,
+  ]);
+});
+
+Deno.test("a grant that is refused changes nothing: what comes next is taken, with its own life", () => {
+  const { buffer, grant, lookUp } = bench();
+  grant([[0x10_0000, 4]]);
+  lookUp(7);
+  buffer.disable();
+  assertEquals(grant([[0x10_0000, 4]], { sizeBytes: 5 * PAGE }), INVALID_FIELD);
+  assertEquals([buffer.grant, lookUp(7)], [null, []]);
+  assertEquals(grant([[0x10_0000, 4]], { returned: true }), SUCCESS);
+  assertEquals(lookUp(7), [[0x10_0038, true]]);
+});

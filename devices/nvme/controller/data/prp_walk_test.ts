@@ -253,3 +253,27 @@ Deno.test("both halves of an address count, in the command and in a list", () =>
     assertEquals(memory.faults, [`read 0x${address.toString(16)}`]);
   }
 });
+
+Deno.test("addresses reach up to 2^53 at each of the five places that have one, and not a page further", () => {
+  const [last, wide] = [2n ** 53n - 4096n, 2n ** 53n];
+  const at = Number(last);
+  const read = `read 0x${at.toString(16)}`;
+  /** Status, the last range, and faults: with an entry and a link at the end of a page of the list. */
+  const found = (prp1: number | bigint, prp2: number | bigint, length: number, list: bigint[]) => {
+    const memory = new FlatMemory();
+    list.forEach((entry, index) => memory.putU64(0x2ff0 + 8 * index, entry));
+    const { ranges, status } = walk(memory, prp1, prp2, length);
+    return [status, ranges.at(-1)?.[0] ?? null, ...memory.faults];
+  };
+  const data = BigInt(DATA);
+  assertEquals(found(last, 0, 512, []), [0, at]);
+  assertEquals(found(wide, 0, 512, []), [4, null, "write wide"]);
+  assertEquals(found(DATA, last, 8192, []), [0, at]);
+  assertEquals(found(DATA, wide, 8192, []), [4, DATA, "write wide"]);
+  assertEquals(found(DATA, last, 3 * 4096, []), [4, DATA, read]);
+  assertEquals(found(DATA, wide, 3 * 4096, []), [4, DATA, "read wide"]);
+  assertEquals(found(DATA, 0x2ff0, 3 * 4096, [data, last]), [0, at]);
+  assertEquals(found(DATA, 0x2ff0, 3 * 4096, [data, wide]), [4, DATA, "write wide"]);
+  assertEquals(found(DATA, 0x2ff0, 4 * 4096, [data, last]), [4, DATA, read]);
+  assertEquals(found(DATA, 0x2ff0, 4 * 4096, [data, wide]), [4, DATA, "read wide"]);
+});

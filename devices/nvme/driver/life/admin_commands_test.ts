@@ -267,3 +267,20 @@ Deno.test("a controller that cannot be asked for want of a page is out of memory
   const error = assertThrows(() => commands.identifyController(0), KernelError);
   assertEquals(error.message, "Cannot allocate a page to identify ssd: ENOMEM");
 });
+
+Deno.test("a version before that of a structure does not ask for it, however late its tertiary number (nvme.md 5.2)", () => {
+  const asked = (version: number) => {
+    const { commands, sent } = bench((page, { dwords }) => namespace(page, dwords[0]!));
+    commands.identifyCommandSet(version);
+    commands.findNamespace(version);
+    return sent.map(({ dwords }) => dwords[0]);
+  };
+  assertEquals(asked(0x1_00ff), [0x00]);
+  assertEquals(asked(0x1_0100), [0x02, 0x00]);
+  assertEquals(asked(0x1_01ff), [0x02, 0x00]);
+  assertEquals(asked(0x1_0200), [0x06, 0x02, 0x00, 0x05]);
+  assertEquals(asked(0x1_02ff), [0x06, 0x02, 0x00, 0x05]);
+  assertEquals(asked(0x1_0300), [0x06, 0x02, 0x03, 0x00, 0x05]);
+  assertEquals(asked(0x1_ffff), [0x06, 0x02, 0x03, 0x00, 0x05]);
+  assertEquals(asked(0x2_0000), [0x06, 0x02, 0x03, 0x08, 0x00, 0x05]);
+});

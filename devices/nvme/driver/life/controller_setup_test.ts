@@ -250,3 +250,29 @@ Deno.test("a namespace is used only with its data", () => {
   });
   assertEquals(rig.read(pages(1)).status, "OK");
 });
+
+Deno.test("1024 entries are the most that are asked for by default, and fewer where the controller has fewer (nvme.md 1)", () => {
+  for (
+    const [depth, entries] of [[2, 2], [1023, 1023], [1024, 1024], [1025, 1024], [65536, 1024]]
+  ) {
+    const { driver } = new DriverRig({ depth: depth! });
+    assertEquals(driver.ioQueues.map(({ depthEntries, tags }) => [depthEntries, tags]), [
+      [entries!, entries! - 1],
+    ]);
+  }
+});
+
+Deno.test("the device's mask is set before anything is allocated (nvme.md 5.1)", () => {
+  for (const maskBits of [32, 48, 64]) {
+    const calls: [name: string, bits: unknown][] = [];
+    new DriverRig({ device: { maskBits } }, (events) => {
+      for (const { fields, name } of events) {
+        if (name === "call.dma_set_mask" || name === "call.dma_alloc_coherent") {
+          calls.push([name, (fields as { bits?: number }).bits]);
+        }
+      }
+    });
+    assertEquals(calls[0], ["call.dma_set_mask", maskBits]);
+    assertEquals(calls.filter(([name]) => name === "call.dma_set_mask").length, 1);
+  }
+});

@@ -1,6 +1,6 @@
 /** Host memory buffer: allocation, the feature, what the controller does there, and its return. */
 import { assert, assertEquals } from "@std/assert";
-import { KIB, MIB } from "../../../../runtime/address.ts";
+import { KIB, MIB, type PhysAddr } from "../../../../runtime/address.ts";
 import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
 import { allocateHostMemoryBuffer } from "./host_memory_buffer.ts";
 import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
@@ -167,4 +167,85 @@ Deno.test("what is too little for the controller goes back to the last byte, wha
   const needs = { ...NEEDS, mostChunks: 2, minimumBytes: 8 * MIB };
   const memory = allocateHostMemoryBuffer(enough.machine, enough.dev, needs);
   assertEquals(memory?.sizeBytes, 8 * MIB);
+});
+
+/** The sizes that are asked for, of a machine where no piece of `refused` bytes or more is had. */
+function askedFor(needs: Partial<typeof NEEDS>, refused: number): readonly number[] {
+  const { dev, machine } = new DriverRig();
+  const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
+  const asked: number[] = [];
+  machine.dma.dmaAllocCoherent = (ofDev, sizeBytes) => {
+    asked.push(sizeBytes);
+    return sizeBytes >= refused ? null : original(ofDev, sizeBytes);
+  };
+  allocateHostMemoryBuffer(machine, dev, { ...NEEDS, ...needs });
+  return asked;
+}
+
+Deno.test("pieces are halved down to the smallest that the controller can use, that one included, and to 8 KiB (nvme.md 5.3)", () => {
+  const preferredBytes = 64 * KIB;
+  const sizes = (smallestChunkBytes: number) => askedFor({ preferredBytes, smallestChunkBytes }, 1);
+  assertEquals(sizes(16 * KIB), [64 * KIB, 32 * KIB, 16 * KIB]);
+  assertEquals(sizes(16 * KIB + 1), [64 * KIB, 32 * KIB]);
+  for (const least of [0, 4 * KIB, 8 * KIB]) {
+    assertEquals(sizes(least), [64 * KIB, 32 * KIB, 16 * KIB, 8 * KIB]);
+  }
+  // Nothing is asked for that would be too small from the start.
+  assertEquals(askedFor({ preferredBytes: 4 * KIB }, 1), []);
+  assertEquals(askedFor({ preferredBytes: 8 * MIB }, 1)[0], 4 * MIB);
+});
+
+Deno.test("the least that is needed may be all that is given, 128 MiB, and exactly that is had (nvme.md 5.3)", () => {
+  const { dev, machine } = new DriverRig();
+  const all = { ...NEEDS, preferredBytes: 128 * MIB, minimumBytes: 128 * MIB };
+  const memory = allocateHostMemoryBuffer(machine, dev, all);
+  assertEquals(memory?.sizeBytes, 128 * MIB);
+  memory!.release();
+  const tooMuch = { ...all, preferredBytes: 256 * MIB, minimumBytes: 128 * MIB + 1 };
+  assertEquals(allocateHostMemoryBuffer(machine, dev, tooMuch), null);
+});
+
+Deno.test("without a list the pieces go back, and there is no buffer (nvme.md 5.3)", () => {
+  for (const options of MODES) {
+    const { dev, machine } = new DriverRig(options);
+    const taken = machine.pages.takenBytes;
+    const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
+    let [allocated, freed] = [0, 0];
+    machine.dma.dmaAllocCoherent = (ofDev, sizeBytes) => {
+      if (sizeBytes < 4096) return null;
+      allocated++;
+      return original(ofDev, sizeBytes);
+    };
+    const free = machine.dma.dmaFreeCoherent.bind(machine.dma);
+    machine.dma.dmaFreeCoherent = (ofDev, memory) => {
+      freed++;
+      free(ofDev, memory);
+    };
+    assertEquals(allocateHostMemoryBuffer(machine, dev, NEEDS), null);
+    assertEquals([freed, allocated > 0], [allocated, true]);
+    assertEquals(machine.pages.takenBytes, taken);
+  }
+});
+
+Deno.test("a descriptor is address, pages and a reserved dword of zeros, whatever lay there (NVMe 5.21.1.13)", () => {
+  const { dev, machine } = new DriverRig();
+  const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
+  machine.dma.dmaAllocCoherent = (ofDev, sizeBytes) => {
+    const memory = original(ofDev, sizeBytes);
+    if (sizeBytes < 4096) machine.hostMemory.fill(memory!.physOf(0), sizeBytes, 0xee);
+    return memory;
+  };
+  const { chunks, listDma } = allocateHostMemoryBuffer(machine, dev, NEEDS)!;
+  const list = new DataView(new ArrayBuffer(16 * chunks.length));
+  machine.hostMemory.read(
+    listDma as number as PhysAddr,
+    new Uint8Array(list.buffer),
+    0,
+    list.byteLength,
+  );
+  chunks.forEach(({ dma, sizeBytes }, index) => {
+    assertEquals(list.getBigUint64(16 * index, true), BigInt(dma));
+    assertEquals(list.getUint32(16 * index + 8, true), sizeBytes / 4096);
+    assertEquals(list.getUint32(16 * index + 12, true), 0);
+  });
 });
