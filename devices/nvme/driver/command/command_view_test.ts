@@ -121,3 +121,13 @@ Deno.test("descriptors of metadata are shown from the first on: a block alone, o
   const plain = rig.finish(rig.disk.submit("read", { buffer: { segments: pages(1) } }));
   assertEquals(plain.requests[0]!.command!.metadataSgl, []);
 });
+
+Deno.test("a command written by hand has the descriptors that its writer made, and none of the driver's", () => {
+  const rig = new DriverRig({ sgl: true, metadataBytes: 8, metadataSgl: true });
+  const io = rig.finish(
+    rig.disk.submitRaw(commandBytes({ flags: 0x80, sgl: [0x200_0000, 512, 0], mptr: 0x300_0000 })),
+  );
+  const { command } = io.requests[0]!;
+  assertEquals([command!.mptr, command!.metadataSgl], [address(0x300_0000), []]);
+  assertEquals(command!.sgl, [{ type: 0, address: address(0x200_0000), sizeBytes: 512 }]);
+});

@@ -100,7 +100,7 @@ export class ScheduledDispatch implements ActivityHandler {
     const batch: NvmeRequest[] = [];
     for (let next = this.#scheduler.next(); next !== null; next = this.#scheduler.next()) {
       if (next.op === "discard" && this.disk?.attachRanges(next) === false) {
-        this.#options.end(next, BLK_STS.RESOURCE);
+        this.#refuse(next);
         continue;
       }
       batch.push(next);
@@ -108,6 +108,14 @@ export class ScheduledDispatch implements ActivityHandler {
       if (queue !== undefined && queue.inFlight + batch.length >= queue.tags) break;
     }
     if (batch.length > 0) this.#options.dispatch(batch);
+  }
+
+  /** Ends what there is no memory for: that is told of the request, and not of the worker. */
+  #refuse(request: NvmeRequest): void {
+    const { context } = this.#options.machine.events;
+    const before = context.enter(request);
+    this.#options.end(request, BLK_STS.RESOURCE);
+    context.leave(before);
   }
 
   #insert(request: NvmeRequest): void {

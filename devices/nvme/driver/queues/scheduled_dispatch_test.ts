@@ -173,3 +173,22 @@ Deno.test("what cannot be prepared keeps its tag with the scheduler until it end
   rig.run();
   assertEquals([io.status, io.requests[0]!.schedulerTag], ["RESOURCE", -1]);
 });
+
+Deno.test("a discard without memory for its ranges ends alone, told as its own end, and gives its tag to who waits (nvme.md 2.2)", () => {
+  const rig = rigOf("mq_deadline", { depth: 4, driver: { depthEntries: 4 } });
+  const discard = rig.disk.submit("discard", { lba: 4000, sizeBytes: 4096 });
+  // The scheduler's six tags: the last two reads wait for one.
+  const reads = Array.from(
+    { length: 7 },
+    (_, index) => rig.disk.submit("read", { lba: index * 64, buffer: { segments: pages(1) } }),
+  );
+  rig.machine.armFault(new ArmedFault(FAULT.alloc_pages));
+  const ended = rig.record(() => rig.run(), ["block.status"])
+    .filter(({ request }) => request === discard.requests[0]!.id);
+  assertEquals([discard.done, discard.status], [true, "RESOURCE"]);
+  assertEquals(ended.map(({ fields }) => fields), [{ status: "RESOURCE", ended: "request" }]);
+  assertEquals(reads.map(({ status }) => status), new Array(7).fill("OK"));
+  assertEquals([discard, ...reads].map(({ requests }) => requests[0]!.schedulerTag), [
+    ...new Array(8).fill(-1),
+  ]);
+});
