@@ -77,6 +77,12 @@ const MAX_LOGICAL_BLOCK_BYTES = 64 * KIB;
 const MAX_METADATA_BYTES = 2 * MIB;
 const ALL_ONES_32 = 2 ** 32 - 1;
 
+/** The lower of two limits, of which 0 is none. */
+function minNotZero(a: number, b: number): number {
+  if (a === 0) return b;
+  return b === 0 ? a : Math.min(a, b);
+}
+
 /**
  * Derives the full set of limits.
  *
@@ -113,7 +119,7 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
     note("maxHwSectors", maxHwSectors, "block.1.1", { set_by: "block_layer" });
   }
 
-  const bound = Math.min(maxHwSectors, input.maxDevSectors || Infinity);
+  const bound = minNotZero(maxHwSectors, input.maxDevSectors ?? 0);
   const soft = softLimit(bound, input.maxUserSectors ?? 0, ioOpt, ioMin, softCapSectors);
   if (soft < 0) return soft;
   const softSectors = alignDown(soft, logicalSectors);
@@ -182,7 +188,7 @@ export function deriveLimits(input: LimitsInput, softCapSectors: number): QueueL
     dmaAlignmentMask,
     chunkSectors: input.chunkSectors ?? 0,
     joinsInsideBio: input.joinsInsideBio ?? true,
-    maxFastSegmentSizeBytes: Math.min(PAGE_SIZE_BYTES, maxSegmentSizeBytes),
+    maxFastSegmentSizeBytes: Math.min(PAGE_SIZE_BYTES, maxSegmentSizeBytes, segBoundaryMask + 1),
     p2pdma: input.p2pdma ?? 0,
     why,
   };

@@ -152,9 +152,9 @@ export function doubtsAbout(route: PeerRoute, machine: ImportedMachine): string[
   if (check?.refused != null) {
     const bridges = [...new Set([provider.hostBridge, client.hostBridge])];
     const firstKnown = (bridge: HostBridge) => {
-      const [first] = bridge.roots;
-      const { vendor, device } = machine.listed.get(first!)!;
-      return !machine.assumed.has(bridge) && vendor !== null && device !== null;
+      if (machine.assumed.has(bridge)) return false;
+      const { vendor, device } = machine.listed.get(bridge.roots[0]!)!;
+      return vendor !== null && device !== null;
     };
     // One that is refused for certain settles it, whatever the other one is.
     const settled = bridges.some((bridge) =>

@@ -38,7 +38,7 @@ function cutPlace(facts: Facts<"block.split">): string {
     `, this one begins ${begin === 0 ? "a page" : `at ${formatSize(begin)} of its page`}; `;
 }
 
-function splitReason(rule: string, limit: number): string {
+function splitReason(rule: Facts<"block.split">["fields"]["rule"], limit: number): string {
   switch (rule) {
     case "max_segments":
       return `a request has at most ${formatCount(limit, "segment")}`;
@@ -48,13 +48,11 @@ function splitReason(rule: string, limit: number): string {
       }`;
     case "chunk_sectors":
       return `no request crosses a multiple of ${sectorsText(limit)}`;
-    case "max_hw_sectors":
-      return `the hardware takes at most ${sectorsText(limit)}`;
     case "max_discard_sectors":
       return `one discard covers at most ${sectorsText(limit)}`;
     case "max_write_zeroes_sectors":
       return `one write of zeroes covers at most ${sectorsText(limit)}`;
-    default:
+    case "max_sectors":
       return `a request has at most ${sectorsText(limit)}`;
   }
 }
