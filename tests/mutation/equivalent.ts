@@ -107,12 +107,6 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "the guard is the first field, at 0",
   },
   {
-    path: "runtime/iommu/fault_log/vtd_reasons.ts",
-    line: 'if (code >= 0x70 && code < 0x78) return "scalable mode, first-stage table";',
-    changes: ["code < 0x78 → code <= 0x78"],
-    reason: "0x78 has a reason of its own, and asks for no group",
-  },
-  {
     path: "runtime/iommu/iova_ranges.ts",
     line: "for (let alignment = 2; alignment <= pfn; alignment *= 2) {",
     changes: ["2 → 2 - 1"],
@@ -991,5 +985,170 @@ export const EQUIVALENT: readonly Equivalent[] = [
     line: "const before = waiting.filter(({ sector }) => sector === endSector);",
     changes: ["sector === endSector → true"],
     reason: "they are asked last, and what the bio does not touch refuses it",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "last !== NONE && table.dma[last] === first && table.end(last) >= first + sizeBytes &&",
+    changes: [
+      "last !== NONE → last === NONE",
+      "table.end(last) >= first + sizeBytes → table.end(last) > first + sizeBytes",
+    ],
+    reason: "the general way comes to the same, slower",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "table.end(last) <= end",
+    changes: ["table.end(last) <= end → table.end(last) < end"],
+    reason: "the general way comes to the same, slower",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "return -1;",
+    changes: ["1 → 1 + 1"],
+    reason: "any number below 0 says that there is no hole",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "if (hole < 0 && table.dma[inside]! - domain.offsetOf(table.dma[inside]!) > reached) {",
+    changes: ["hole < 0 → hole <= 0", "0 → 0 + 1"],
+    reason: "no range begins at 0, which is given to nobody",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "if (hole >= 0) return hole;",
+    changes: ["hole >= 0 → hole > 0", "0 → 0 + 1"],
+    reason: "no range begins at 0, which is given to nobody",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "if (last !== NONE && table.dma[last]! <= first && first < table.end(last)) return last;",
+    changes: [
+      "last !== NONE → last === NONE",
+      "table.dma[last]! <= first → table.dma[last]! < first",
+    ],
+    reason: "the general way comes to the same, slower",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "if (sizeBytes > table.capacity * domain.granuleBytes) {",
+    changes: [
+      "sizeBytes > table.capacity * domain.granuleBytes → sizeBytes >= table.capacity * domain.granuleBytes",
+    ],
+    reason: "which of two ways is taken, where both answer alike",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "for (let at = dma; at < dma + sizeBytes && found === NONE;) {",
+    changes: ["at < dma + sizeBytes → at <= dma + sizeBytes"],
+    reason: "it is asked where something is in the way, which is found before the end",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "if (last !== NONE && table.dma[last] === first && table.end(last) <= end) {",
+    changes: ["last !== NONE → last === NONE", "table.end(last) <= end → table.end(last) < end"],
+    reason: "the general way comes to the same, slower",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "const whole = table.end(last) + domain.granuleBytes > end;",
+    changes: ["table.end(last) + domain.granuleBytes → table.end(last) - domain.granuleBytes"],
+    reason: "the general way comes to the same, slower",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "while (at < end) {",
+    changes: ["at < end → at <= end"],
+    reason: "nothing is looked for in no bytes",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "if ((end - from) / domain.granuleBytes > table.capacity) {",
+    changes: [
+      "(end - from) / domain.granuleBytes > table.capacity → (end - from) / domain.granuleBytes >= table.capacity",
+      "(end - from) / domain.granuleBytes → (end - from) * domain.granuleBytes",
+      "end - from → end + from",
+    ],
+    reason: "which of two ways is taken: both find the lowest link",
+  },
+  {
+    path: "runtime/dma/checker/link_records.ts",
+    line: "(first === NONE || table.dma[record]! < table.dma[first]!)",
+    changes: ["table.dma[record]! < table.dma[first]! → table.dma[record]! <= table.dma[first]!"],
+    reason: "no two links begin at one address",
+  },
+  {
+    path: "runtime/dma/checker/range_checks.ts",
+    line: "const from = unmappedBytes > askedBytes ? start : start + unmappedBytes;",
+    changes: ["unmappedBytes > askedBytes → unmappedBytes >= askedBytes"],
+    reason: "what is equal has been answered above",
+  },
+  {
+    path: "runtime/dma/checker/range_checks.ts",
+    line: "const splits = unmappedBytes > askedBytes || domain.table.walk(from);",
+    changes: ["unmappedBytes > askedBytes → unmappedBytes >= askedBytes"],
+    reason: "what is equal has been answered above",
+  },
+  {
+    path: "runtime/dma/checker/range_checks.ts",
+    line: "const text = unmappedBytes > askedBytes",
+    changes: ["unmappedBytes > askedBytes → unmappedBytes >= askedBytes"],
+    reason: "what is equal has been answered above",
+  },
+  {
+    path: "runtime/dma/checker/range_checks.ts",
+    line: "else if (hole >= 0 && sizeBytes > 0 && !this.#isConfused(state)) {",
+    changes: ["hole >= 0 → hole > 0", "sizeBytes > 0 → sizeBytes >= 0"],
+    reason: "no range begins at 0, and in no bytes there is no hole",
+  },
+  {
+    path: "runtime/iommu/fault_log/vtd_reasons.ts",
+    line: 'if (code < 0x40) return "scalable mode, root table";',
+    changes: ["code < 0x40 → code <= 0x40", "0x40 → 0x40 + 1"],
+    reason: "0x40 has a reason of its own, and asks for no group",
+  },
+  {
+    path: "runtime/iommu/fault_log/vtd_reasons.ts",
+    line: 'if (code < 0x50) return "scalable mode, context entry";',
+    changes: ["code < 0x50 → code <= 0x50", "0x50 → 0x50 + 1"],
+    reason: "0x50 has a reason of its own, and asks for no group",
+  },
+  {
+    path: "runtime/iommu/fault_log/vtd_reasons.ts",
+    line: 'if (code < 0x58) return "scalable mode, PASID directory";',
+    changes: ["code < 0x58 → code <= 0x58", "0x58 → 0x58 + 1"],
+    reason: "0x58 has a reason of its own, and asks for no group",
+  },
+  {
+    path: "runtime/iommu/fault_log/vtd_reasons.ts",
+    line: 'if (code >= 0x78 && code < 0x80) return "scalable mode, second-stage table";',
+    changes: [
+      "code >= 0x78 → code > 0x78",
+      "0x78 → 0x78 + 1",
+      "0x78 → 0x78 - 1",
+      "code < 0x80 → code <= 0x80",
+      "0x80 → 0x80 + 1",
+    ],
+    reason: "0x77, 0x78 and 0x80 have reasons of their own, and ask for no group",
+  },
+  {
+    path: "runtime/dma/device/device_view.ts",
+    line: "const last = Math.min(end - 1, domain.table.lastAddress);",
+    changes: ["1 → 1 - 1"],
+    reason:
+      "a leaf that begins at the end is looked at and left out, as nothing of it lies before the end",
+  },
+  {
+    path: "runtime/dma/device/device_view.ts",
+    line: "if (!sameBytes(a.read(sizeBytes), b.read(sizeBytes), sizeBytes)) return false;",
+    changes: [
+      "sameBytes(a.read(sizeBytes), b.read(sizeBytes), sizeBytes) → sameBytes(b.read(sizeBytes), a.read(sizeBytes), sizeBytes)",
+    ],
+    reason: "bytes are the same from either side",
+  },
+  {
+    path: "runtime/dma/device/device_view.ts",
+    line: "same = sameBytes(page, bytes, PAGE_SIZE_BYTES);",
+    changes: ["sameBytes(page, bytes, PAGE_SIZE_BYTES) → sameBytes(bytes, page, PAGE_SIZE_BYTES)"],
+    reason: "bytes are the same from either side",
   },
 ];

@@ -30,11 +30,8 @@ export interface Ending extends Ended {
 
 const LINKED = 1 << MADE.LINK;
 
-/**
- * Compares an ending with what was mapped, and takes the record out.
- * @returns Whether there was one.
- */
-export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending): boolean {
+/** Compares an ending with what was mapped, and takes the record out. */
+export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending): void {
   const { dma, sizeBytes, dir, entries, made } = ending;
   if (dma === ERROR && made !== LIST) {
     ledger.report(
@@ -45,7 +42,7 @@ export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending):
         "so there is nothing to end",
       null,
     );
-    return false;
+    return;
   }
   const family = ledger.rules.familyOf(made);
   const { table } = ledger;
@@ -54,7 +51,7 @@ export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending):
   if (record === NO_RECORD) record = onlyCandidate(ledger, device, dma);
   if (record === NO_RECORD) {
     reportUnknown(ledger, device, ending);
-    return false;
+    return;
   }
   // Nearly always all is well, which one comparison of each tells.
   const sameFamily = (1 << table.madeBy(record) & family) !== 0;
@@ -66,7 +63,6 @@ export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending):
     table.entries[record] !== entries || made === COHERENT
   ) compare(ledger, device, ending, record, sameFamily, otherAttrs);
   ledger.end(record);
-  return true;
 }
 
 /** The one record that begins at an address; none when there are several, as no kernel could choose. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { KIB } from "../../address.ts";
-import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { PTE_READ, PTE_WRITE } from "../../iommu/page_table.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { sameMemory, sameView, viewOf } from "./device_view.ts";
 import { DmaIovaState } from "../iova_state.ts";
 import { at, type TestBench, testBench, type TestBenchOptions } from "../testing.ts";
@@ -54,6 +55,77 @@ Deno.test("a part ends before the leaf that begins at its end", () => {
   const bench = mapped();
   assertEquals(ranges(bench, 0xffff_e000, 0xffff_f000), [[0xffff_e000, 0x1000, 0x20_0000]]);
   assertEquals(ranges(bench, 0, 0xffff_e001), [[0xffff_e000, 1, 0x20_0000]]);
+});
+
+Deno.test("a part may be a single byte, and what ends where it begins is no part of it", () => {
+  assertEquals(ranges(mapped(), 0xffff_f000, 0xffff_f001), [[0xffff_f000, 1, 0x10_0000]]);
+  const direct = mapped({ iommu: { mode: "off" } });
+  assertEquals(ranges(direct, 0x10_1000, 0x20_0001), [[0x20_0000, 1, 0x20_0000]]);
+});
+
+Deno.test("without translation a page counts from its first byte on, may be read and written, and may lie at 0", () => {
+  const bench = testBench({ iommu: { mode: "off" } });
+  const { memory } = bench.machine;
+  memory.fill(at(0), 1, 1);
+  memory.fill(at(0x10_0fff), 1, 1);
+  // Written, and zero again.
+  memory.fill(at(0x20_0000), 4 * KIB, 1);
+  memory.fill(at(0x20_0000), 4 * KIB, 0);
+  assertEquals(ranges(bench), [[0, 0x1000, 0], [0x10_0000, 0x1000, 0x10_0000]]);
+  assertEquals(view(bench).map(({ access }) => access), Array(2).fill(PTE_READ | PTE_WRITE));
+});
+
+/** A bench on which 2 MiB are mapped: at a multiple of 2 MiB with one leaf, elsewhere with 512. */
+function mappedLarge(phys: number): TestBench {
+  const bench = testBench();
+  const { dev, machine } = bench;
+  for (let page = 0; page < 512; page++) {
+    machine.memory.fill(at(phys + page * 4 * KIB), 4 * KIB, 1 + page % 200);
+  }
+  machine.dma.dmaMapPhys(dev, at(phys), 2048 * KIB, DMA_TO_DEVICE);
+  return bench;
+}
+
+Deno.test("a large leaf and the small ones of the same bytes are the same view, to any byte of them", () => {
+  const large = mappedLarge(0x1000_0000);
+  const small = mappedLarge(0x1000_1000);
+  const other = mappedLarge(0x1020_0000);
+  assertEquals([view(large), view(small), view(other)].map(({ length }) => length), [1, 512, 1]);
+  const { start } = view(large)[0]!;
+  const same = (end?: number) =>
+    [small, other].map((there) => sameView(view(large, start, end), view(there, start, end)));
+  assertEquals(same(), [true, true]);
+  for (const there of [small, other]) {
+    there.machine.memory.fill(at(view(there)[0]!.phys + 0x1800), 1, 0x77);
+  }
+  assertEquals(same(), [false, false]);
+  assertEquals(same(start + 0x1801), [false, false]);
+  assertEquals(same(start + 0x1800), [true, true], "what lies behind the end is no part of it");
+});
+
+Deno.test("a window without memory of its own is seen as zeroes", () => {
+  const window = { name: "bar", basePhys: at(0xf000_0000), sizeBytes: 0x1000 };
+  const seen = (phys: number, attrs: number) => {
+    const bench = mapped({ machine: { regions: [{ ...window, type: "mmio" }] } }, [0x10_0000]);
+    const { dev, machine } = bench;
+    machine.dma.dmaMapPhys(dev, at(phys), 4 * KIB, DMA_TO_DEVICE, attrs);
+    machine.memory.fill(at(0x20_0000), 4 * KIB, 0x11);
+    // Behind a page that is not zero, too.
+    machine.dma.dmaMapPhys(dev, at(0x20_0000), 4 * KIB, DMA_TO_DEVICE);
+    return view(bench);
+  };
+  assertEquals(sameView(seen(0xf000_0000, DMA_ATTR.MMIO), seen(0x30_0000, 0)), true);
+  assertEquals(sameView(seen(0xf000_0000, DMA_ATTR.MMIO), seen(0x10_0000, 0)), false);
+});
+
+Deno.test("memory that only one machine has is the same while it is zero", () => {
+  const large = testBench().machine;
+  const small = testBench({ machine: { ramSizeBytes: 2 ** 31 } }).machine;
+  for (const machine of [large, small]) machine.memory.fill(at(0x10_0000), 4 * KIB, 0x11);
+  large.memory.fill(at(0x9000_0000), 1, 1);
+  assertEquals([sameMemory(large, small), sameMemory(small, large)], [false, false]);
+  large.memory.fill(at(0x9000_0000), 1, 0);
+  assertEquals([sameMemory(large, small), sameMemory(small, large)], [true, true]);
 });
 
 Deno.test("the very first byte of a view counts, and so does each page's", () => {

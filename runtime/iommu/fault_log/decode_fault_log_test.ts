@@ -98,6 +98,7 @@ Deno.test("decodeFaultLog() tells reasons of scalable mode, and those that it do
     const { means, name } = reason(`0x${code.toString(16)}`);
     assert(name.length > 5, `${code}`);
     assertMatch(means, SENTENCE, `${code}`);
+    assert(means.length > name.length, `${code}: what it means says more than its name`);
   }
 });
 

@@ -321,13 +321,12 @@ const MAPPED_OTHERWISE =
 const INTERRUPT_RANGE = "The device sent an access of memory to the addresses that are interrupts";
 const TABLE_LOST = "The page table itself is damaged: freed while still in use, or overwritten";
 
-/** What a number of scalable mode is about, by where it stands. */
+/** What a number of scalable mode is about, by where it stands; those of first-stage tables are all known. */
 function groupOf(code: number): string {
   if (code < 0x40) return "scalable mode, root table";
   if (code < 0x50) return "scalable mode, context entry";
   if (code < 0x58) return "scalable mode, PASID directory";
   if (code < 0x60) return "scalable mode, PASID table";
-  if (code >= 0x70 && code < 0x78) return "scalable mode, first-stage table";
   if (code >= 0x78 && code < 0x80) return "scalable mode, second-stage table";
   return "scalable mode";
 }
