@@ -17,8 +17,8 @@ export class RdmaAccess {
   refaults = 0;
   /** The page fault that is being handled; null while there is none. */
   fault: PageFault | null = null;
-  /** Where the last page fault was; -1 before the first. */
-  faultedAt = -1;
+  /** Where the last page fault was; null before the first. */
+  faultedAt: VirtAddr | null = null;
 
   constructor(
     readonly region: MemoryRegion | ImplicitRegion,

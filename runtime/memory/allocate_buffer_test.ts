@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { GIB, KIB, MIB, type PhysAddr } from "../address.ts";
 import { KernelError } from "../errno.ts";
+import { MemoryLimitError } from "../host_budget.ts";
 import { Random } from "../random.ts";
 import { allocateBuffer, allocatePages, claimBuffer } from "./allocate_buffer.ts";
 import type { BufferHome, HostBuffer } from "./host_buffer.ts";
@@ -177,6 +178,23 @@ Deno.test("claimBuffer() takes named memory once; segments may share a page amon
   assertEquals(machine.pages.inUse(0x10_0800), false);
 });
 
+Deno.test("claimBuffer() takes memory of a window, and none between it and RAM", () => {
+  const windows = [{ name: "bar", basePhys: at(2 * GIB), sizeBytes: 4096 }];
+  const memory = new PhysicalMemory(layOutMemory({ ramSizeBytes: GIB, windows, regions: [] }));
+  const machine = { memory, pages: new PageAllocator(memory), random: new Random(1) };
+  assertEquals(shape(claimBuffer(machine, [{ phys: at(2 * GIB), sizeBytes: 16 }])), [[
+    2 * GIB,
+    16,
+  ]]);
+  for (const phys of [2 * GIB - 16, 2 * GIB + 4096, 1.5 * GIB]) {
+    assertThrows(
+      () => claimBuffer(machine, [{ phys: at(phys), sizeBytes: 17 }]),
+      RangeError,
+      "there is no memory",
+    );
+  }
+});
+
 Deno.test("claimBuffer() refuses empty segments and addresses without memory", () => {
   const refuse = (phys: number, sizeBytes: number, message: string): void => {
     assertThrows(
@@ -187,4 +205,119 @@ Deno.test("claimBuffer() refuses empty segments and addresses without memory", (
   };
   refuse(0x1000, 0, "at least one byte");
   refuse(4 * GIB - 1, 2, "there is no memory");
+});
+
+/** What requests of each kind take of the host: 96 bytes a segment, and 16 a page. */
+const COSTS: readonly (readonly [name: string, segments: number, pages: number, Take])[] = [
+  ["one run", 1, 3, (machine) => allocateBuffer(machine, { sizeBytes: 3 * 4096 })],
+  ["pieces apart", 2, 6, (machine) => allocateBuffer(machine, { pieces: 2, pieceBytes: 3 * 4096 })],
+  [
+    "pieces at a distance",
+    4,
+    1,
+    (machine) => allocateBuffer(machine, { pieces: 4, pieceBytes: 512, strideBytes: 1024 }),
+  ],
+  [
+    "long pieces at a distance",
+    2,
+    6,
+    (machine) =>
+      allocateBuffer(machine, { pieces: 2, pieceBytes: 3 * 4096, strideBytes: 8 * 4096 }),
+  ],
+  ["pages side by side", 1, 8, (machine) => allocatePages(machine, { pages: 8, contiguous: true })],
+  ["pages apart", 8, 8, (machine) => allocatePages(machine, { pages: 8, contiguous: false })],
+  [
+    "blocks of pages",
+    4,
+    8,
+    (machine) => allocatePages(machine, { pages: 8, contiguous: false, orderAligned: 1 }),
+  ],
+  [
+    "memory that is named",
+    1,
+    4,
+    (machine) => claimBuffer(machine, [{ phys: at(MIB), sizeBytes: 4 * 4096 }]),
+  ],
+];
+type Take = (machine: BufferHome) => HostBuffer;
+
+for (const [name, segments, pages, take] of COSTS) {
+  Deno.test(`${name}: what the host has no room for is not begun, and what it just has is`, () => {
+    const cost = 96 * segments + 16 * pages;
+    const machine = home();
+    const { budget } = machine.memory;
+    budget.limitBytes = budget.usedBytes + cost - 1;
+    assertThrows(() => take(machine), MemoryLimitError);
+    assertEquals([machine.pages.takenBytes, budget.usedBytes], [0, budget.limitBytes - cost + 1]);
+    budget.limitBytes++;
+    const buffer = take(machine);
+    assertEquals([buffer.segments.length, buffer.pages.length], [segments, pages]);
+    assertEquals(budget.leftBytes, 0);
+    buffer.free();
+    assertEquals([machine.pages.takenBytes, budget.leftBytes], [0, cost]);
+  });
+}
+
+Deno.test("ENOMEM says how many bytes there are not, and leaves nothing taken", () => {
+  const lacks = (bytes: number, take: Take) => {
+    const machine = home(16 * MIB);
+    const { errno, message } = assertThrows(() => take(machine), KernelError);
+    assertEquals([errno, message], ["ENOMEM", `Cannot take ${bytes} bytes of host memory: ENOMEM`]);
+    assertEquals(machine.pages.takenBytes, 0);
+  };
+  for (const strideBytes of [undefined, 8 * MIB]) {
+    const shape = { pieces: 2, pieceBytes: 7.5 * MIB, ...strideBytes && { strideBytes } };
+    lacks(15 * MIB, (machine) => allocateBuffer(machine, { ...shape }));
+  }
+  lacks(15 * MIB + 4096, (machine) => allocateBuffer(machine, { sizeBytes: 15 * MIB + 4096 }));
+  for (const contiguous of [true, false]) {
+    lacks(15 * MIB + 4096, (machine) => allocatePages(machine, { pages: 3841, contiguous }));
+    lacks(2 ** 42, (machine) => allocatePages(machine, { pages: 2 ** 30, contiguous }));
+  }
+});
+
+Deno.test("a driver's buffers come from where its pages begin, in every shape", () => {
+  const first = (request: Parameters<typeof allocateBuffer>[1]) =>
+    [undefined, "script" as const, "driver" as const].map((owner) =>
+      allocateBuffer(home(), { ...request, ...owner && { owner } }).phys as number
+    );
+  const starts = [GIB, GIB, 1.5 * GIB];
+  assertEquals(first({ sizeBytes: 4096 }), starts);
+  assertEquals(first({ pieces: 2 }), starts);
+  assertEquals(first({ pieces: 2, pieceBytes: 512, strideBytes: 8192 }), starts);
+});
+
+Deno.test("allocatePages() takes one page at least, and blocks side by side as one segment each", () => {
+  const machine = home();
+  assertEquals(shape(allocatePages(machine, { pages: 1, contiguous: false })), [[GIB, 4096]]);
+  for (const pages of [0, -1, 1.5]) {
+    assertThrows(
+      () => allocatePages(machine, { pages, contiguous: false }),
+      RangeError,
+      `Cannot take ${pages} pages: it must be at least 1`,
+    );
+  }
+  const blocks = allocatePages(machine, { pages: 5, contiguous: false, orderAligned: 1 });
+  assertEquals(shape(blocks), [
+    [GIB + 0x2000, 8192],
+    [GIB + 0x6000, 8192],
+    [GIB + 0xa000, 4096],
+  ]);
+});
+
+Deno.test("pieces at a distance take the pages that they lie in, and none between", () => {
+  const machine = home();
+  const buffer = allocateBuffer(machine, { pieces: 4, pieceBytes: 2048, strideBytes: 6144 });
+  assertEquals(buffer.pages.map((phys) => (phys - GIB) / 4096), [0, 1, 3, 4]);
+  assertEquals(machine.pages.takenBytes, 4 * 4096);
+  // One piece is behind nothing that it could overlap.
+  const alone = allocateBuffer(machine, { pieces: 1, pieceBytes: 8192, strideBytes: 4096 });
+  assertEquals(alone.pages.length, 2);
+});
+
+Deno.test("the last byte of a page takes that page, and no more", () => {
+  const machine = home();
+  const buffer = claimBuffer(machine, [{ phys: at(MIB + 4095), sizeBytes: 1 }]);
+  assertEquals([buffer.pages as readonly number[], machine.pages.takenBytes], [[MIB], 4096]);
+  assertEquals(claimBuffer(machine, [{ phys: at(MIB + 4096), sizeBytes: 1 }]).pages.length, 1);
 });

@@ -185,6 +185,50 @@ Deno.test("memory that CPU and device share is not cached, nor are windows of de
   assertEquals(bench.views(0x8000_0000), [0x26, 0x26, 0x26]);
 });
 
+Deno.test("a page that may be cached again lets no other one be", () => {
+  const bench = new Bench();
+  const next = PAGE + 4 * KIB;
+  bench.caches.makeUncached(PAGE, 8 * KIB);
+  bench.caches.makeCached(at(next), 4 * KIB);
+  bench.cpuWrites(PAGE, 0x22);
+  bench.cpuWrites(next, 0x22);
+  assertEquals([PAGE, next].map((phys) => bench.views(phys)[1]), [0x22, 0x11]);
+});
+
+Deno.test("lines that are handed back are the CPU's as they are", () => {
+  const bench = new Bench();
+  bench.caches.clean(PAGE, 256);
+  bench.deviceWrites(PAGE, 0x33, 128);
+  bench.caches.handBack(at(PAGE + 64), 64);
+  const states = bench.caches.linesOf(PAGE, 256).map(({ owner, state }) => `${owner} ${state}`);
+  assertEquals(states, ["device stale", "cpu stale", "device clean", "device clean"]);
+});
+
+Deno.test("old lines are those that a device wrote behind the CPU's back, page by page (dma.md 2.2)", () => {
+  const bench = new Bench();
+  const next = at(PAGE + 4 * KIB);
+  assertEquals(bench.caches.oldLinesIn(PAGE), []);
+  bench.deviceWrites(PAGE + 64, 0x33, 65);
+  bench.deviceWrites(PAGE + 4095, 0x33, 2);
+  bench.cpuWrites(PAGE + 1024, 0x22);
+  assertEquals(bench.caches.oldLinesIn(PAGE), [64, 128, 4032]);
+  assertEquals(bench.caches.oldLinesIn(next), [0]);
+  // What the CPU has written into the line leaves it old.
+  bench.cpuWrites(PAGE + 64, 0x22);
+  bench.caches.invalidate(at(PAGE + 128), 64);
+  assertEquals(bench.caches.oldLinesIn(PAGE), [64, 4032]);
+});
+
+Deno.test("bytes that are hidden are told with the device and the statement that wrote them", () => {
+  const bench = new Bench();
+  bench.place.site = 4;
+  bench.deviceWrites(PAGE, 0x33, 64);
+  bench.place.site = 5;
+  bench.views(PAGE);
+  const told = { kind: "stale_cacheline_read", phys: PAGE, lines: 1, device: "ssd", writtenAt: 4 };
+  assertEquals(bench.hazards, [told as CacheHazard]);
+});
+
 Deno.test("copies go through the caches, across pages and lines", () => {
   const bench = new Bench();
   bench.cpuWrites(PAGE + 4000, 0x22, 200);

@@ -17,6 +17,122 @@ export interface Equivalent {
 
 export const EQUIVALENT: readonly Equivalent[] = [
   {
+    path: "runtime/memory/cpu_caches.ts",
+    line: "this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {",
+    changes: [
+      "this.#eachHeldLine(phys, sizeBytes, (page, at, line) => { if ((page.states[line]! & DIRTY) === 0) return; const from = Math.max(at, phys); const to = Math.min(at + CACHE_LINE_BYTES, phys + sizeBytes); for (let byte = from; byte < to; byte++) { if (into[offset + byte - phys] === page.bytes[byte & (PAGE_SIZE_BYTES - 1)]) continue; old.note(page, at); return; } }) → this.#eachHeldLine(sizeBytes, phys, (page, at, line) => { if ((page.states[line]! & DIRTY) === 0) return; const from = Math.max(at, phys); const to = Math.min(at + CACHE_LINE_BYTES, phys + sizeBytes); for (let byte = from; byte < to; byte++) { if (into[offset + byte - phys] === page.bytes[byte & (PAGE_SIZE_BYTES - 1)]) continue; old.note(page, at); return; } })",
+      "this.#eachHeldLine(phys, sizeBytes, (page, at, line) => { const from = Math.max(at, phys); const to = Math.min(at + CACHE_LINE_BYTES, phys + sizeBytes); let isOld = false; for (let byte = from; byte < to; byte++) { const held = page.bytes[byte & (PAGE_SIZE_BYTES - 1)]!; if (into[offset + byte - phys] !== held) isOld = true; into[offset + byte - phys] = held; } if (isOld && (page.states[line]! & OVERWRITTEN) !== 0) stale?.note(page, at); }) → this.#eachHeldLine(sizeBytes, phys, (page, at, line) => { const from = Math.max(at, phys); const to = Math.min(at + CACHE_LINE_BYTES, phys + sizeBytes); let isOld = false; for (let byte = from; byte < to; byte++) { const held = page.bytes[byte & (PAGE_SIZE_BYTES - 1)]!; if (into[offset + byte - phys] !== held) isOld = true; into[offset + byte - phys] = held; } if (isOld && (page.states[line]! & OVERWRITTEN) !== 0) stale?.note(page, at); })",
+    ],
+    reason: "the span's lines are among those visited then, and of the others no byte is taken",
+  },
+  {
+    path: "runtime/memory/page_bitmap.ts",
+    line: "const word = page % BLOCK_PAGES >>> 5;",
+    changes: ["page % BLOCK_PAGES → page * BLOCK_PAGES"],
+    reason: "where there is no such word the pages are taken one by one",
+  },
+  {
+    path: "runtime/memory/page_bitmap.ts",
+    line: "page += WORD_PAGES;",
+    changes: ["page += WORD_PAGES; → nothing"],
+    reason: "the word is taken then, and its pages are come by one by one",
+  },
+  {
+    path: "runtime/memory/page_bitmap.ts",
+    line: "if (span.end <= from) continue;",
+    changes: ["span.end <= from → span.end < from"],
+    reason: "nothing of such a span is looked at",
+  },
+  {
+    path: "runtime/memory/page_bitmap.ts",
+    line:
+      "for (let index = 0; span !== undefined && span.end <= start; index++) span = within[index + 1];",
+    changes: ["span.end <= start → span.end < start", "1 → 1 - 1"],
+    reason:
+      "the page behind a span is no RAM, by whichever span that is found; the first span is looked at twice",
+  },
+  {
+    path: "devices/rdma/rdma_adapter.ts",
+    line: "if (mapped < 0) return mapped;",
+    changes: ["mapped < 0 → mapped <= 0", "0 → 0 + 1"],
+    reason: "a part has one page at least",
+  },
+  {
+    path: "devices/rdma/rdma_adapter.ts",
+    line: "#posted = 0;",
+    changes: ["0 → 0 + 1"],
+    reason: "a number of its own is all that an activity needs",
+  },
+  {
+    path: "devices/rdma/memory_region.ts",
+    line: "const inPage = (virt - umem.start) % umem.pageBytes;",
+    changes: ["virt - umem.start → virt + umem.start"],
+    reason: "a umem begins with a page",
+  },
+  {
+    path: "devices/rdma/memory_region.ts",
+    line: "last: umem.indexOf(Math.min(end, umem.end) - 1),",
+    changes: ["1 → 1 + 1"],
+    reason: "any of the last bytes of a page is in it",
+  },
+  {
+    path: "runtime/memory/allocate_buffer.ts",
+    line: "const last = runs.at(-1);",
+    changes: ["1 → 1 - 1"],
+    reason: "pieces touch the last run only where all of them are one, or a run of the same pages",
+  },
+  {
+    path: "runtime/memory/allocate_buffer.ts",
+    line: "if (last !== undefined && start <= last.startPage + last.pages) {",
+    changes: ["start <= last.startPage + last.pages → start < last.startPage + last.pages"],
+    reason: "two runs that touch are the same pages as one",
+  },
+  {
+    path: "runtime/memory/allocate_buffer.ts",
+    line: "if (pages > totalPages) throw noMemory(pages * pageSizeBytes);",
+    changes: ["pages > totalPages → pages >= totalPages"],
+    reason: "the pages below 1 MiB are never handed out, so that all of them are refused anyway",
+  },
+  {
+    path: "runtime/memory/cache_hazard.ts",
+    line: "phys = 0;",
+    changes: ["0 → 0 + 1"],
+    reason: "the first line that is noted takes its place",
+  },
+  {
+    path: "runtime/memory/cache_hazard.ts",
+    line: "if (this.lines++ > 0 && phys > this.phys) return;",
+    changes: ["phys > this.phys → phys >= this.phys"],
+    reason: "one operation comes by a line once",
+  },
+  {
+    path: "runtime/memory/cached_page.ts",
+    line: "return Math.floor((address & (PAGE_SIZE_BYTES - 1)) / CACHE_LINE_BYTES);",
+    changes: ["1 → 1 + 1"],
+    reason: "the lowest bit of an address does not decide about its line",
+  },
+  {
+    path: "runtime/memory/cpu_caches.ts",
+    line: "for (let done = 0; done < sizeBytes; done += PAGE_SIZE_BYTES) {",
+    changes: ["done < sizeBytes → done <= sizeBytes"],
+    reason: "a copy of no bytes follows that of the last page",
+  },
+  {
+    path: "runtime/memory/cpu_caches.ts",
+    line: "if (sizeBytes / PAGE_SIZE_BYTES > this.#pages.size) {",
+    changes: [
+      "sizeBytes / PAGE_SIZE_BYTES > this.#pages.size → " +
+      "sizeBytes / PAGE_SIZE_BYTES >= this.#pages.size",
+    ],
+    reason: "both ways come by the same lines: only how fast differs",
+  },
+  {
+    path: "devices/vfio/driver/dirty_tracker.ts",
+    line: "for (let index = 0; index < records; index += perPage) {",
+    changes: ["index < records → index <= records"],
+    reason: "no records are read behind the last page of them",
+  },
+  {
     path: "devices/pci/lspci/config_space.ts",
     line: "if (base < limit && limit < ADDRESS_LIMIT) windows.push({ space, base, limit });",
     changes: ["base < limit → base <= limit", "limit < ADDRESS_LIMIT → limit <= ADDRESS_LIMIT"],

@@ -56,13 +56,19 @@ Deno.test("adding what does not lie in the BAR is EINVAL, size 0 is the rest (p2
       add(1),
       add(6),
       add(0, 4096, 4 * MIB),
+      add(0, 0, 4 * MIB),
+      add(0, 4096, -4096),
+      add(0, -4096),
+      add(0, 4096, 100),
       add(0, 4 * MIB, 4096),
       add(0, 8 * MIB),
       add(0, 100),
     ]
   ) assertEquals(wrong, -ERRNO.EINVAL);
   assertEquals(stateOf(providers, bench, "plain"), null, "a refused call registers nothing");
-  assertEquals(add(0, 0, 3 * MIB), 0);
+  assertEquals(add(0, 0, 4 * MIB - 4096), 0, "the last page is the rest");
+  assertEquals(providers.of(plain)!.sizeBytes, 4096);
+  assertEquals(add(0, MIB - 4096, 3 * MIB), 0);
   assertEquals(providers.of(plain)!.sizeBytes, MIB);
   assertEquals(add(0, 2 * MIB, 2 * MIB), -ERRNO.EEXIST, "pages are made once");
   assertEquals(add(0, MIB), 0);

@@ -1,0 +1,416 @@
+/** Which bytes accesses move, and what is told of it (hmm-rdma-vfio.md chapter 2). */
+import { assert, assertEquals } from "@std/assert";
+import type { DmaAddr } from "../../runtime/address.ts";
+import { ERRNO } from "../../runtime/errno.ts";
+import { Random } from "../../runtime/random.ts";
+import { MIB, PAGE, type Rig, rig, START, virt } from "./_rig.ts";
+import { DeviceTable, TABLE_READ, TABLE_WRITE } from "./device_table.ts";
+import { ImplicitRegion } from "./implicit_region.ts";
+import type { MemoryRegion } from "./memory_region.ts";
+import { RdmaAccess } from "./rdma_access.ts";
+
+function implicit({ adapter, mm }: Rig): ImplicitRegion {
+  const all = adapter.registerImplicit({ mm, writable: true, huge: false, onDemand: true });
+  assert(all instanceof ImplicitRegion);
+  return all;
+}
+
+/** Reads or writes a page of a process where it is. */
+function touch(bench: Rig, at: number, bytes: Uint8Array, write: boolean): void {
+  const { hostMemory } = bench.machine;
+  for (let done = 0; done < bytes.length;) {
+    const inPage = (at + done) % PAGE;
+    const count = Math.min(PAGE - inPage, bytes.length - done);
+    bench.mm.faultIn(virt(at + done - inPage), write);
+    const { phys } = bench.mm.pageAt(virt(at + done - inPage))!;
+    const from = phys + inPage as typeof phys;
+    if (write) hostMemory.write(from, bytes, done, count);
+    else hostMemory.read(from, bytes, done, count);
+    done += count;
+  }
+}
+
+for (const software of [false, true]) {
+  for (const kind of ["of one's own", "of everything"] as const) {
+    const says = `${software ? "software" : "a device"}, a region ${kind}`;
+    Deno.test(`${says}: an access moves the process's bytes, whatever became of its pages (hmm-rdma-vfio.md 2.2, 2.3)`, () => {
+      const bench = rig({ pages: 1024, software });
+      // Around the border of two children, and from within a page on.
+      const base = START + 2 * MIB - 6 * PAGE + 0x123;
+      const sizeBytes = 12 * PAGE;
+      const region = kind === "of everything"
+        ? implicit(bench)
+        : bench.region({ virt: virt(base), sizeBytes });
+      const random = new Random(7);
+      const model = new Uint8Array(sizeBytes);
+      for (let step = 0; step < 60; step++) {
+        const size = [1, 100, PAGE, PAGE + 1, 3 * PAGE][random.below(5)]!;
+        const at = random.below(sizeBytes - size + 1);
+        const bytes = Uint8Array.from({ length: size }, () => random.below(256));
+        const where = `step ${step}`;
+        switch (random.below(5)) {
+          case 0:
+            touch(bench, base + at, bytes, true);
+            model.set(bytes, at);
+            break;
+          case 1: {
+            const first = Math.ceil((base + at) / PAGE) * PAGE;
+            const end = Math.min(first + PAGE, base + sizeBytes - PAGE);
+            if (first >= end) break;
+            bench.mm.discard(virt(first), virt(first + PAGE), true);
+            model.fill(0, first - base, first - base + PAGE);
+            break;
+          }
+          case 2:
+            bench.mm.migrate(virt(base + at - (base + at) % PAGE));
+            break;
+          default: {
+            const write = random.below(2) === 0;
+            const access = new RdmaAccess(region, write, virt(base + at), bytes.slice());
+            bench.adapter.submit(access);
+            bench.run();
+            assertEquals([access.done, access.error, access.doneBytes], [true, null, size], where);
+            if (write) model.set(bytes, at);
+            else assertEquals(access.bytes.join(), model.subarray(at, at + size).join(), where);
+          }
+        }
+        bench.run();
+      }
+      const end = new Uint8Array(sizeBytes);
+      touch(bench, base, end, false);
+      assertEquals(end.findIndex((byte, at) => byte !== model[at]), -1);
+      bench.adapter.deregister(region);
+      assertEquals([bench.adapter.regions, bench.machine.iommu.liveMappings], [[], 0]);
+    });
+  }
+}
+
+Deno.test("a region is told of in whole pages when it begins and when it goes, as its device's", () => {
+  for (const software of [false, true]) {
+    const { adapter, fields, machine, region, seen } = rig({ software });
+    const told = { region: "mr1", virt: START, size_bytes: 3 * PAGE };
+    const made = region({ virt: virt(START + 0x800), sizeBytes: 2 * PAGE });
+    assertEquals(fields("odp.region"), [{ ...told, state: "registered" }]);
+    adapter.deregister(made);
+    assertEquals(fields("odp.region")[1], { ...told, state: "released" });
+    const devices = seen.filter(({ name }) => name === "odp.region").map(({ device }) => device);
+    assertEquals([devices, machine.events.context.device], [["dev", "dev"], null]);
+    made.release();
+    assertEquals(fields("odp.region").length, 2, "it goes once");
+  }
+});
+
+Deno.test("what is done for a device is over when it is done: what comes next is nobody's", () => {
+  const { access, discard, fault, machine, region, run } = rig();
+  const mr = region();
+  const { context } = machine.events;
+  const says = () => context.device;
+  fault(mr, 0, 4);
+  assertEquals(says(), null);
+  discard(0, 4);
+  assertEquals(says(), null);
+  access(mr, 0, PAGE);
+  run();
+  assertEquals(says(), null);
+});
+
+Deno.test("a page fault tells what is left of the access and for what, and its end how many pages came (hmm-rdma-vfio.md 2.2)", () => {
+  const bench = rig({ pages: 1024 });
+  const all = implicit(bench);
+  bench.run();
+  const submit = (write: boolean) => {
+    bench.forget();
+    const at = virt(START + 2 * MIB - PAGE - 16);
+    const access = new RdmaAccess(all, write, at, new Uint8Array(PAGE + 100));
+    bench.adapter.submit(access);
+    bench.run();
+    assertEquals(access.error, null);
+    return at;
+  };
+  const at = submit(true);
+  const left = PAGE + 100;
+  assertEquals(bench.fields("odp.fault"), [
+    { region: "mr1", virt: at, size_bytes: left, access: "write" },
+    { region: "mr1", virt: virt(START + 2 * MIB), size_bytes: left - PAGE - 16, access: "write" },
+  ]);
+  assertEquals(bench.fields("odp.handled"), [
+    { region: "mr1.1", virt: at, pages: 2, result: "OK" },
+    { region: "mr1.2", virt: virt(START + 2 * MIB), pages: 1, result: "OK" },
+  ]);
+  assertEquals([all.statistics.faults, all.statistics.faultsHandled], [3, 2]);
+  bench.discard(510, 3);
+  bench.run();
+  submit(false);
+  assertEquals(bench.fields("odp.fault").map(({ access }) => access), ["read", "read"]);
+  // The children that were empty are gone, and those that came are others.
+  assertEquals(bench.fields("odp.handled").map(({ region }) => region), ["mr1.3", "mr1.4"]);
+  bench.forget();
+  bench.mm.unmap(START, virt(START + 1024 * PAGE));
+  bench.run();
+  const gone = new RdmaAccess(all, false, START, new Uint8Array(1));
+  bench.adapter.submit(gone);
+  bench.run();
+  assertEquals(gone.error, "EFAULT");
+  assertEquals(bench.fields("odp.handled").map(({ pages, result }) => [pages, result]), [
+    [0, "EFAULT"],
+  ]);
+});
+
+Deno.test("regions have numbers in their order, a refused one has none, and each goes by itself", () => {
+  const bench = rig({ pages: 1024 });
+  const { adapter, region, register } = bench;
+  const names = (regions: readonly { readonly name: string }[]) => regions.map(({ name }) => name);
+  const first = region();
+  assertEquals(register({ virt: virt(START), sizeBytes: 0 }) as number < 0, true);
+  const all = implicit(bench);
+  const third = region();
+  adapter.prefetch(all, START, PAGE, true, false);
+  adapter.prefetch(all, virt(START + 2 * MIB), PAGE, true, false);
+  assertEquals(names(adapter.regions), ["mr1", "mr2", "mr3"]);
+  assertEquals(names(adapter.pagedRegions), ["mr1", "mr2.1", "mr2.2", "mr3"]);
+  adapter.deregister(all);
+  assertEquals(names(adapter.regions), ["mr1", "mr3"]);
+  adapter.deregister(all);
+  assertEquals(names(adapter.regions), ["mr1", "mr3"], "it is gone");
+  adapter.deregister(third);
+  assertEquals(names(adapter.regions), ["mr1"]);
+  assertEquals(names([region()]), ["mr4"]);
+  adapter.deregister(first);
+  assertEquals(names(adapter.regions), ["mr4"]);
+});
+
+Deno.test("a child on its way out is among the paged regions until it is gone", () => {
+  const bench = rig({ pages: 1024 });
+  const { adapter } = bench;
+  const all = implicit(bench);
+  adapter.prefetch(all, START, PAGE, true, false);
+  bench.discard(0);
+  const names = () => adapter.pagedRegions.map(({ name }) => name);
+  assertEquals([all.children.length, names()], [0, ["mr1.1"]]);
+  bench.run();
+  assertEquals(names(), []);
+});
+
+Deno.test("a region of everything that is gone has no children, and keeps what they have counted", () => {
+  const bench = rig({ pages: 1024 });
+  const all = implicit(bench);
+  bench.adapter.prefetch(all, START, 3 * PAGE, true, false);
+  const children = all.children;
+  all.release();
+  assertEquals([all.released, all.children, all.statistics.prefetch], [true, [], 3]);
+  assertEquals(children.map(({ released }) => released), [true]);
+  all.release();
+  assertEquals(all.statistics.prefetch, 3);
+  const late = new RdmaAccess(all, false, START, new Uint8Array(1));
+  bench.adapter.submit(late);
+  bench.run();
+  assertEquals(late.error, "EACCES");
+});
+
+Deno.test("a region that may not be written refuses writes, of everything as of its own", () => {
+  const bench = rig();
+  const { adapter, mm, region, run } = bench;
+  const all = adapter.registerImplicit({ mm, writable: false, huge: false, onDemand: true });
+  assert(typeof all !== "number");
+  for (const each of [all, region({ writable: false })] as (ImplicitRegion | MemoryRegion)[]) {
+    const errors = [false, true].map((write) => {
+      const access = new RdmaAccess(each, write, START, new Uint8Array(1));
+      adapter.submit(access);
+      run();
+      return access.error;
+    });
+    assertEquals(errors, [null, "EACCES"]);
+  }
+  for (const request of [{ huge: true, onDemand: true }, { huge: false, onDemand: false }]) {
+    const refused = adapter.registerImplicit({ mm, writable: true, ...request });
+    assertEquals(refused, -ERRNO.EINVAL);
+  }
+});
+
+Deno.test("entries side by side are one run where they lead side by side and allow the same", () => {
+  const table = new DeviceTable(10);
+  const of = { start: START, pageBytes: PAGE };
+  const both = TABLE_READ | TABLE_WRITE;
+  const page = (index: number) => index * PAGE as DmaAddr;
+  const entries = [
+    [0, 100, both],
+    [1, 101, both],
+    // Leads elsewhere.
+    [2, 110, both],
+    // Allows less.
+    [3, 111, TABLE_READ],
+    [4, 112, TABLE_READ],
+    // One that is not there lies between, in the table and then in memory.
+    [6, 114, TABLE_READ],
+    [7, 115, both],
+    [9, 116, both],
+  ] as const;
+  for (const [index, to, access] of entries) table.write(index, page(to), access);
+  const at = (index: number) => virt(START + index * PAGE);
+  const all = [
+    [at(0), page(100), 2 * PAGE, "read_write"],
+    [at(2), page(110), PAGE, "read_write"],
+    [at(3), page(111), 2 * PAGE, "read"],
+    [at(6), page(114), PAGE, "read"],
+    [at(7), page(115), PAGE, "read_write"],
+    [at(9), page(116), PAGE, "read_write"],
+  ] as const;
+  assertEquals(table.runs(0, 10, of), all);
+  assertEquals(table.runs(0, 16, of), all, "nothing lies behind the last one");
+  assertEquals(table.runs(1, 3, of), [
+    [at(1), page(101), PAGE, "read_write"],
+    [at(2), page(110), PAGE, "read_write"],
+    [at(3), page(111), PAGE, "read"],
+  ]);
+  table.zap(1, 6);
+  assertEquals(table.runs(0, 10, of), [
+    [at(0), page(100), PAGE, "read_write"],
+    ...all.slice(4),
+  ]);
+  const left = Array.from(
+    { length: 10 },
+    (_, index) => [table.address(index), table.access(index)],
+  );
+  assertEquals(left, [
+    [page(100), both],
+    ...new Array(6).fill([0, 0]),
+    [page(115), both],
+    [0, 0],
+    [page(116), both],
+  ]);
+});
+
+Deno.test("what a region does by itself leaves nobody's device behind", () => {
+  const { adapter, machine, region } = rig();
+  const mr = region();
+  const { context } = machine.events;
+  const fault = adapter.pageFault(mr, START, PAGE, false);
+  assert(typeof fault !== "number");
+  assertEquals([fault.mappedEntries, fault.run(), fault.mappedEntries], [0, 1, 1]);
+  assertEquals(context.device, null);
+  mr.release();
+  assertEquals(context.device, null);
+});
+
+Deno.test("a page fault of a region that is gone is EFAULT at every step", () => {
+  for (const steps of [0, 1, 2]) {
+    const { adapter, region } = rig();
+    const mr = region();
+    const fault = adapter.pageFault(mr, START, PAGE, false);
+    assert(typeof fault !== "number");
+    const results = [() => fault.begin(), () => fault.readPages(), () => fault.map()];
+    for (const step of results.slice(0, steps)) assertEquals(step(), 0);
+    mr.release();
+    assertEquals(results[steps]!(), -ERRNO.EFAULT);
+  }
+});
+
+Deno.test("an access that has ended has no page fault, however it ended", () => {
+  const { access, adapter, region, run } = rig();
+  const mr = region();
+  const read = access(mr, 0, 1);
+  run(1);
+  assert(read.fault !== null);
+  adapter.deregister(mr);
+  run();
+  assertEquals([read.error, read.fault], ["EACCES", null]);
+});
+
+Deno.test("a block is written with what is there, and the block behind it is left alone (hmm-rdma-vfio.md 2.2)", () => {
+  const { fault, fields, forget, region } = rig({ pages: 40 });
+  const mr = region();
+  fault(mr, 8);
+  fault(mr, 1);
+  const table = mr.table!;
+  const access = Array.from({ length: 40 }, (_, index) => table.access(index));
+  const both = TABLE_READ | TABLE_WRITE;
+  assertEquals(access, Array.from({ length: 40 }, (_, index) => [1, 8].includes(index) ? both : 0));
+  // An entry that is not there leads nowhere.
+  for (const [index, can] of access.entries()) {
+    if (can === 0) assertEquals(table.address(index) as number, 0);
+  }
+  forget();
+  fault(mr, 16, 16);
+  const [told] = fields("odp.table");
+  const at = virt(START + 16 * PAGE);
+  assertEquals(told, {
+    region: "mr1",
+    index: 16,
+    entries: 16,
+    valid: 16,
+    virt: at,
+    size_bytes: 16 * PAGE,
+    runs: [[at, table.address(16), 16 * PAGE, "read_write"]],
+  });
+});
+
+Deno.test("an invalidation tells the range, what left the table, and what left the IOMMU's (hmm-rdma-vfio.md 2.3)", () => {
+  const told = (software: boolean, pages: readonly number[], first: number, count: number) => {
+    const { discard, fault, fields, forget, region } = rig({ pages: 40, software });
+    const mr = region();
+    for (const page of pages) fault(mr, page);
+    forget();
+    discard(first, count);
+    const events = fields("odp.invalidate");
+    const [{ unmapped, zapped, ...event }] = [events[0]!];
+    assertEquals([events.length, event], [1, {
+      region: "mr1",
+      virt: virt(START + first * PAGE),
+      size_bytes: count * PAGE,
+    }]);
+    const left = Array.from(
+      { length: 40 },
+      (_, index) => mr.umem.pages.access(index) !== 0 ? index : -1,
+    )
+      .filter((index) => index >= 0);
+    const inTable = left.filter((index) => mr.table === null || mr.table.access(index) !== 0);
+    assertEquals(inTable, left, "the table has what the list has");
+    return { zapped, unmapped, left, counted: mr.statistics.invalidations };
+  };
+  const pages = [0, 1, 2, 9, 20];
+  // Software has no table: nothing leaves it.
+  assertEquals(told(true, pages, 0, 3), { zapped: 0, unmapped: 3, left: [9, 20], counted: 3 });
+  assertEquals(told(true, pages, 2, 1), {
+    zapped: 0,
+    unmapped: 1,
+    left: [0, 1, 9, 20],
+    counted: 1,
+  });
+  assertEquals(told(true, pages, 2, 8), { zapped: 0, unmapped: 2, left: [0, 1, 20], counted: 2 });
+  // A run reaches up to a block or to the end of the range.
+  assertEquals(told(false, pages, 0, 3), { zapped: 3, unmapped: 3, left: [9, 20], counted: 3 });
+  assertEquals(told(false, pages, 2, 1), {
+    zapped: 1,
+    unmapped: 1,
+    left: [0, 1, 9, 20],
+    counted: 1,
+  });
+  assertEquals(told(false, pages, 9, 1), {
+    zapped: 1,
+    unmapped: 1,
+    left: [0, 1, 2, 20],
+    counted: 1,
+  });
+  assertEquals(told(false, pages, 1, 39), {
+    zapped: 7 + 7 + 4,
+    unmapped: 4,
+    left: [0],
+    counted: 8 + 8 + 5,
+  });
+});
+
+Deno.test("the device forgets a region's pages before they are given back (hmm-rdma-vfio.md 2.5)", () => {
+  const { fault, region } = rig();
+  const mr = region();
+  fault(mr, 0, 16);
+  const table = mr.table!;
+  mr.release();
+  assertEquals(
+    Array.from({ length: 16 }, (_, index) => table.access(index)),
+    new Array(16).fill(0),
+  );
+});
+
+Deno.test("an adapter is software where nothing does its DMA", () => {
+  assertEquals([true, false].map((software) => rig({ software }).adapter.software), [true, false]);
+});
