@@ -275,11 +275,19 @@ export class AddressSpace {
     const { frame, order } = page;
     const sizeBytes = PAGE_SIZE_BYTES * 2 ** order;
     const start = alignDown(virt, sizeBytes);
-    const moved = this.#pages.newFrame(order, false);
+    // What others reach by the file they find at its new place.
+    const file = frame.cached ? this.areaAt(virt)!.file : null;
+    const isInFile = file?.get(pageOf(start)) === frame;
+    const moved = isInFile ? this.#pages.newSharedFrame() : this.#pages.newFrame(order, false);
     if (moved === null) return -ERRNO.ENOMEM;
     const change = { start, end: start + sizeBytes, event: "clear", reason: "migrate" } as const;
     return this.#change(change, () => {
       moved.dirty = frame.dirty;
+      if (isInFile) {
+        file!.set(pageOf(start), moved);
+        moved.cached = true;
+        frame.cached = false;
+      }
       for (let index = 0; index < 2 ** order; index++) {
         const number = pageOf(start) + index;
         const old = this.#pages.get(number)!;

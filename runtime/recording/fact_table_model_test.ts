@@ -1,0 +1,205 @@
+/** Tables of facts against plain lists of rows: every moment of histories long enough to be listed. */
+import { assertEquals } from "@std/assert";
+import type { DmaAddr, PhysAddr } from "../address.ts";
+import { Random } from "../random.ts";
+import { DMA, INT, PHYS, SIZE, TEXT } from "../vocabulary/fields.ts";
+import { FactTable, type FactTableSpec } from "./fact_table.ts";
+import { ValuePool } from "./value_pool.ts";
+
+const FIELDS = { device: TEXT, region: TEXT, iova: DMA, phys: PHYS, size_bytes: SIZE };
+
+/** Ranges of a device; or of each region of a device. */
+const RANGES: readonly FactTableSpec<typeof FIELDS>[] =
+  ([["device", "iova"], ["device", "region", "iova"]] as const).map((key) => ({
+    name: `ranges by ${key.join(", ")}`,
+    doc: "Something is there.",
+    fields: FIELDS,
+    key,
+    size: "size_bytes",
+    moving: ["iova", "phys"],
+    changes: {},
+  }));
+
+interface Row {
+  readonly device: string;
+  readonly region: string;
+  readonly iova: number;
+  readonly phys: number;
+  readonly size: number;
+  readonly born: number;
+  readonly since: number;
+  died: number;
+}
+
+const holds = (row: Row, seq: number) => row.since <= seq && row.died > seq;
+const text = ({ born, device, died, iova, phys, region, size }: Row) =>
+  `${device}.${region} ${iova}+${size}=>${phys} #${born}-${died === Infinity ? null : died}`;
+
+function rowsAt(table: FactTable<typeof FIELDS>, seq: number): string {
+  return table.rowsAt(seq).map((row) => table.row(row))
+    .map(({ born, device, died, iova, phys, region, size_bytes }) =>
+      `${device}.${region} ${iova}+${size_bytes}=>${phys} #${born}-${died}`
+    ).sort().join("\n");
+}
+
+function compare(table: FactTable<typeof FIELDS>, rows: readonly Row[], last: number): void {
+  const at = (seq: number) => rows.filter((row) => holds(row, seq));
+  for (let seq = 0; seq <= last; seq += 1 + Math.floor(last / 25)) {
+    assertEquals(rowsAt(table, seq), at(seq).map(text).sort().join("\n"), `event ${seq}`);
+  }
+  assertEquals(rowsAt(table, last), at(last).map(text).sort().join("\n"));
+  assertEquals(table.live, at(last).length);
+}
+
+/** Some steps of a history, made to a table and to a list of rows. */
+function live(
+  random: Random,
+  table: FactTable<typeof FIELDS>,
+  rows: Row[],
+  from: number,
+  steps: number,
+): number {
+  const byRegion = table.spec.key.length === 3;
+  let seq = from;
+  for (let step = 0; step < steps; step++) {
+    seq += random.below(2);
+    const device = ["ssd", "nic", "gpu"][random.below(3)]!;
+    const region = byRegion ? ["a", "b"][random.below(2)]! : "a";
+    const owner = byRegion ? [device, region] : [device];
+    const iova = random.below(40);
+    const end = iova + 1 + random.below(9);
+    const ofOwner = rows.filter((row) =>
+      row.died === Infinity && row.device === device && row.region === region
+    );
+    const hit = ofOwner.filter((row) => row.iova < end && row.iova + row.size > iova);
+    const kind = random.below(20);
+    if (kind === 0) {
+      // Of all its regions at once, where a device has several.
+      table.endAll(seq, [device]);
+      for (const row of rows) if (row.device === device && row.died === Infinity) row.died = seq;
+    } else if (kind < 8) {
+      table.endRange(seq, owner, iova, end);
+      for (const row of hit) {
+        row.died = seq;
+        const keep = (first: number, last: number) => {
+          if (first >= last) return;
+          const phys = row.phys + first - row.iova;
+          rows.push({ ...row, iova: first, phys, size: last - first, since: seq, died: Infinity });
+        };
+        keep(row.iova, Math.min(iova, row.iova + row.size));
+        keep(Math.max(end, row.iova), row.iova + row.size);
+      }
+    } else if (hit.length === 0) {
+      const row = { device, region, iova, phys: 1000 + 50 * step, size: end - iova };
+      table.begin(seq, {
+        device,
+        region,
+        iova: row.iova as DmaAddr,
+        phys: row.phys as PhysAddr,
+        size_bytes: row.size,
+      });
+      rows.push({ ...row, born: seq, since: seq, died: Infinity });
+    } else {
+      const [row] = hit;
+      assertEquals(table.end(seq, [...owner, row!.iova]), true);
+      row!.died = seq;
+      assertEquals(table.end(seq, [...owner, row!.iova]), false);
+    }
+  }
+  return seq;
+}
+
+for (const spec of RANGES) {
+  Deno.test(`${spec.name}: each moment is as a list of rows has it, in a copy from any moment on too`, () => {
+    for (let seed = 1; seed <= 3; seed++) {
+      const random = new Random(seed);
+      const table = new FactTable(spec, new ValuePool());
+      const rows: Row[] = [];
+      const last = live(random, table, rows, 0, 2500);
+      compare(table, rows, last);
+      for (const at of [0, Math.floor(last / 3), last - 1, last]) {
+        const copied = table.copy(at);
+        const known = rows.filter(({ since }) => since <= at)
+          .map((row) => ({ ...row, died: row.died <= at ? row.died : Infinity }));
+        compare(copied, known, at);
+        compare(copied, known, live(random, copied, known, at, 300));
+      }
+      // What it was copied from knows nothing of that.
+      compare(table, rows, last);
+      for (let index = 0; index < 20; index++) {
+        const [after, upTo] = [random.below(last), random.below(last)];
+        const [low, high] = [Math.min(after, upTo), Math.max(after, upTo)];
+        const ended = rows.filter((row) => holds(row, low) && row.died <= high).map(text).sort();
+        const begun = rows.filter((row) => holds(row, high) && row.since > low).map(text).sort();
+        const changed = table.changedBetween(after, upTo).map((row) => table.row(row))
+          .map(({ born, device, died, iova, phys, region, size_bytes }) =>
+            `${device}.${region} ${iova}+${size_bytes}=>${phys} #${born}-${died}`
+          );
+        // What begins in the direction of the look comes first.
+        const [first, second] = after <= upTo ? [begun, ended] : [ended, begun];
+        assertEquals(changed.slice(0, first.length).sort(), first);
+        assertEquals(changed.slice(first.length).sort(), second);
+      }
+    }
+  });
+}
+
+const BAG_FIELDS = { at: INT, size_bytes: SIZE };
+const BAG: FactTableSpec<typeof BAG_FIELDS> = {
+  name: "bag",
+  doc: "Something is there, perhaps several times.",
+  fields: BAG_FIELDS,
+  key: ["at"],
+  isBag: true,
+  size: "size_bytes",
+  changes: {},
+};
+
+Deno.test("of rows with one key the one that fits best ends, of a run one after the other", () => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const random = new Random(seed);
+    const table = new FactTable(BAG, new ValuePool());
+    // The newest of a key last.
+    const rows: { readonly at: number; readonly size: number; readonly born: number }[] = [];
+    const take = (at: number, wanted: number | null) => {
+      const same = rows.filter((row) => row.at === at).reverse();
+      const best = same.find(({ size }) => size === wanted) ?? same[0];
+      if (best !== undefined) rows.splice(rows.indexOf(best), 1);
+      return best;
+    };
+    for (let seq = 1; seq <= 900; seq++) {
+      const at = random.below(12);
+      const size = 1 + random.below(3);
+      const fits = (row: { readonly size_bytes: number }) => row.size_bytes === size ? 1 : 0;
+      switch (random.below(5)) {
+        case 0:
+          assertEquals(table.end(seq, [at]), take(at, null) !== undefined);
+          break;
+        case 1:
+          assertEquals(table.end(seq, [at], fits), take(at, size) !== undefined);
+          break;
+        case 2: {
+          const end = at + 1 + random.below(6);
+          table.endRun(seq, [], at, end - at, fits);
+          let next = at;
+          while (next < end) {
+            const taken = take(next, size);
+            if (taken === undefined) break;
+            next += taken.size;
+          }
+          // Where one is missing, one of each of the others goes.
+          for (let other = next; next < end && other < end; other++) take(other, size);
+          break;
+        }
+        default:
+          table.begin(seq, { at, size_bytes: size });
+          rows.push({ at, size, born: seq });
+      }
+      const held = table.rowsAt(seq).map((row) => table.row(row))
+        .map(({ at, born, size_bytes }) => `${at}+${size_bytes} #${born}`).sort();
+      const expected = rows.map(({ at, born, size }) => `${at}+${size} #${born}`).sort();
+      assertEquals(held.join(), expected.join(), `seed ${seed}, event ${seq}`);
+      assertEquals(table.live, rows.length);
+    }
+  }
+});
