@@ -229,7 +229,6 @@ export class GenericPageTable implements PageTable {
     this.#releasedTables = false;
     let unmapped = this.#unmapInOneTable(iova, sizeBytes);
     if (unmapped < 0) {
-      this.leaves.count = 0;
       const end = iova + sizeBytes;
       const levels = this.#levels;
       unmapped = iova >= entryBytes(levels)

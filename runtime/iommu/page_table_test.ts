@@ -8,6 +8,8 @@ import {
   type PageTable,
   PTE_READ,
   PTE_WRITE,
+  SYNC_LEAVES,
+  SYNC_TABLES,
   SyncRanges,
 } from "./page_table.ts";
 
@@ -273,4 +275,131 @@ Deno.test("a table says what it is made of, and where its addresses end", () => 
       }
     }
   }
+});
+
+/** What a table tells the hardware to forget, as [first, last, kind]. */
+function toForget({ syncs }: PageTable): number[][] {
+  return Array.from(
+    { length: syncs.count },
+    (_, index) => [syncs.first(index), syncs.last(index), syncs.kind(index)],
+  );
+}
+
+/** Sizes of AMD v1: every power of two. */
+const EVERY_SIZE = Array.from({ length: 20 }, (_, bit) => KIB_4 * 2 ** bit);
+const amd = () =>
+  new GenericPageTable({ pageSizesBytes: EVERY_SIZE, addressBits: 64, growsOnDemand: true });
+
+/** Leaves an empty table below each of so many multiples of 2 MiB from `iova` on. */
+function emptyTables(table: PageTable, iova: number, count: number): void {
+  for (let index = 0; index < count; index++) {
+    assertEquals(table.map(iova + index * MIB_2, 0x1000, KIB_4, RW), 0);
+    assertEquals(table.unmap(iova + index * MIB_2, KIB_4), KIB_4);
+  }
+}
+
+Deno.test("large leaves take the place of empty tables, which the hardware must forget in one range (dma.md 5.1)", () => {
+  for (const [make, leaves] of [[vtd, [[MIB_2, 2]]], [amd, [[2 * MIB_2, 1]]]] as const) {
+    const table = make();
+    emptyTables(table, 2 * MIB_2, 3);
+    const { tables } = table;
+    assertEquals(table.map(2 * MIB_2, 4 * MIB_2, 2 * MIB_2, RW), 0);
+    assertEquals(table.leaves.toList(), leaves);
+    assertEquals(toForget(table), [[2 * MIB_2, 4 * MIB_2 - 1, SYNC_TABLES]]);
+    assertEquals(table.tables, tables - 2);
+    // What replaces nothing leaves nothing to forget.
+    assertEquals(table.map(8 * MIB_2, 4 * MIB_2, 2 * MIB_2, RW), 0);
+    assertEquals([toForget(table), table.tables], [[], tables - 2]);
+    assertEquals(table.map(4 * MIB_2, 4 * MIB_2, MIB_2, RW), 0);
+    assertEquals(toForget(table), [[4 * MIB_2, 5 * MIB_2 - 1, SYNC_TABLES]]);
+  }
+});
+
+Deno.test("a table in which something is mapped stays, and so does an empty one beside it (dma.md 5.1)", () => {
+  const table = amd();
+  emptyTables(table, 2 * MIB_2, 1);
+  assertEquals(table.map(3 * MIB_2 + KIB_4, 0x1000, KIB_4, RW), 0);
+  const { tables } = table;
+  assertEquals(table.map(2 * MIB_2, 4 * MIB_2, 2 * MIB_2, RW), -ERRNO.EADDRINUSE);
+  assertEquals([toForget(table), table.leaves.toList(), table.tables], [[], [], tables]);
+  assertEquals([table.walk(2 * MIB_2), table.walk(3 * MIB_2 + KIB_4)], [false, true]);
+});
+
+Deno.test("an unmap of all that a table covers gives the table back, one page less keeps it (dma.md 5.2)", () => {
+  for (
+    const [sizeBytes, tables, kind] of [
+      [MIB_2, 3, SYNC_TABLES],
+      [MIB_2 - KIB_4, 4, SYNC_LEAVES],
+    ] as const
+  ) {
+    const table = vtd();
+    assertEquals([table.map(MIB_2, 0x1000, MIB_2, RW), table.tables], [0, 4]);
+    assertEquals(table.unmap(MIB_2, sizeBytes), sizeBytes);
+    assertEquals(toForget(table), [[MIB_2, MIB_2 + sizeBytes - 1, kind]]);
+    assertEquals(table.tables, tables);
+  }
+});
+
+Deno.test("a table that was given back and serves elsewhere translates nothing where it was", () => {
+  const table = vtd();
+  table.map(MIB_2, 0x1000, MIB_2, RW);
+  assertEquals(table.walk(MIB_2), true);
+  table.unmap(MIB_2, MIB_2);
+  assertEquals(table.map(GIB_1, 0x1000, KIB_4, RW), 0);
+  assertEquals([table.walk(MIB_2), table.walk(GIB_1)], [false, true]);
+});
+
+Deno.test("each address is looked up in its own table, whichever was used last", () => {
+  for (const make of [vtd, amd, arm]) {
+    for (let bit = 12; bit < 47; bit++) {
+      const table = make();
+      assertEquals(table.map(2 ** bit, 0x1000, KIB_4, RW), 0);
+      const found: number[] = [];
+      for (let other = 12; other < 48; other++) if (table.walk(2 ** other)) found.push(other);
+      assertEquals([found, table.warnings], [[bit], 0]);
+    }
+  }
+});
+
+Deno.test("a table that is cleared is what it was at first, also one that had grown", () => {
+  for (const make of [vtd, amd, arm]) {
+    const table = make();
+    const high = 2 ** 41;
+    const first = table.tables;
+    table.map(high, 0x1000, KIB_4, RW);
+    const { tables } = table;
+    assertEquals(table.walk(high), true);
+    table.clear();
+    assertEquals([table.tables, table.walk(high)], [first, false]);
+    assertEquals(table.map(high, 0x1000, KIB_4, RW), 0);
+    assertEquals([table.tables, table.walk(high)], [tables, true]);
+  }
+});
+
+Deno.test("the Arm format unmaps whole granules only, and tells each of its calls", () => {
+  const calls: number[][] = [];
+  const table = new ArmPageTable({
+    granuleBytes: KIB_4,
+    pageSizesBytes: STANDARD,
+    addressBits: 48,
+    onCall: (...call) => calls.push(call),
+  });
+  assertEquals(table.map(0x1f_f000, 0x3f_f000, 0x20_2000, RW), 0);
+  assertEquals(calls.splice(0), [
+    [0x1f_f000, 0x3f_f000, KIB_4, 1, KIB_4],
+    [0x20_0000, 0x40_0000, MIB_2, 1, MIB_2],
+    [0x40_0000, 0x60_0000, KIB_4, 1, KIB_4],
+  ]);
+  assertEquals([table.unmap(0x1f_f800, KIB_4), table.unmap(0x1f_f000, 0x800)], [0, 0]);
+  assertEquals([calls.length, table.walk(0x1f_f000)], [0, true]);
+  // Two were asked for, and one was there.
+  assertEquals(table.unmap(0x40_0000, 2 * KIB_4), KIB_4);
+  assertEquals(calls.splice(0), [
+    [0x40_0000, -1, KIB_4, 2, KIB_4],
+    [0x40_1000, -1, KIB_4, 1, 0],
+  ]);
+});
+
+Deno.test("the last physical address of a format is what an entry of it can hold (dma.md 5.1)", () => {
+  for (const table of [vtd(), amd(), arm()]) assertEquals(table.lastPhys, 2 ** 52 - 1);
 });
