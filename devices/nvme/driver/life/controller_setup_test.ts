@@ -276,3 +276,65 @@ Deno.test("the device's mask is set before anything is allocated (nvme.md 5.1)",
     assertEquals(calls.filter(([name]) => name === "call.dma_set_mask").length, 1);
   }
 });
+
+/** The CPU that each I/O queue is for, and the group of queues that it takes lists with. */
+function places(options: RigOptions): [cpus: number[], groups: number[]] {
+  const { ioQueues } = new DriverRig(options).driver;
+  const pools = [...new Set(ioQueues.map((queue) => queue.pools))];
+  return [ioQueues.map(({ cpu }) => cpu), ioQueues.map((queue) => pools.indexOf(queue.pools))];
+}
+
+Deno.test("CPUs are dealt out to each kind of queue from the first one on, and around (nvme.md 5.2)", () => {
+  const cpusOf = (queues: number, pollQueues: number) =>
+    places({ queues, pollQueues, machine: { cpus: 4 } })[0];
+  assertEquals(cpusOf(4, 0), [0, 1, 2, 3]);
+  assertEquals(cpusOf(6, 0), [0, 1, 2, 3, 0, 1]);
+  assertEquals(cpusOf(3, 2), [0, 1, 2, 0, 1]);
+  assertEquals(cpusOf(1, 5), [0, 0, 1, 2, 3, 0]);
+});
+
+Deno.test("queues of CPUs of one node take their lists from one pool, nodes have equal runs of CPUs (nvme.md 2.4)", () => {
+  const groupsOf = (nodes: number, pollQueues = 0) =>
+    places({ queues: 4, pollQueues, machine: { cpus: 4 }, driver: { nodes } })[1];
+  assertEquals(groupsOf(1), [0, 0, 0, 0]);
+  assertEquals(groupsOf(2), [0, 0, 1, 1]);
+  assertEquals(groupsOf(4), [0, 1, 2, 3]);
+  // Each by the CPU that it is for.
+  assertEquals(groupsOf(2, 3), [0, 0, 1, 1, 0, 0, 1]);
+});
+
+Deno.test("all that a driver has taken goes back when its disk is pulled: rings, doorbells, lent memory", () => {
+  const hostMemory = {
+    preferredBytes: 64 * KIB,
+    minimumBytes: 0,
+    smallestChunkBytes: 0,
+    mostChunks: 0,
+  };
+  const taken: Record<string, number> = {};
+  const count = (name: string) => taken[name] = (taken[name] ?? 0) + 1;
+  const options = { queues: 2, pollQueues: 1, shadowDoorbells: true, hostMemory };
+  const rig = new DriverRig(options, (events) => {
+    for (const { name } of events) count(name);
+  });
+  // Two rings of each of four queues, both pages of doorbells, a piece of memory and the list of it.
+  assertEquals(taken["call.dma_alloc_coherent"], 8 + 2 + 2);
+  const given = rig.record(() => {
+    rig.controller.unplug();
+    rig.driver.remove();
+  }, ["call.dma_free_coherent"]);
+  assertEquals(given.length, 12);
+});
+
+Deno.test("an admin command is over with its interrupt: nobody looks for it besides", () => {
+  const rig = new DriverRig();
+  const io = rig.disk.passthrough({ opcode: 0x0a, admin: true, dwords: { 10: 0x0b } });
+  const told = rig.record(() => {
+    // The dispatch, and the controller's work.
+    for (const done of [false, true]) {
+      assert(rig.machine.runNextActivity());
+      assertEquals(io.done, done);
+    }
+  }, ["irq"]);
+  assertEquals(told.map(({ fields }) => fields), [{ vector: 0, cpu: 0 }]);
+  assert(!rig.machine.runNextActivity());
+});

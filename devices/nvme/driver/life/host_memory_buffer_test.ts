@@ -249,3 +249,29 @@ Deno.test("a descriptor is address, pages and a reserved dword of zeros, whateve
     assertEquals(list.getUint32(16 * index + 12, true), 0);
   });
 });
+
+Deno.test("a controller that wants none, or more than there may be, asks the machine for nothing (nvme.md 5.3)", () => {
+  const refused = [{ preferredBytes: 0 }, { minimumBytes: 128 * MIB + 1, preferredBytes: MIB }];
+  for (const needs of refused) assertEquals(askedFor(needs, Infinity), []);
+});
+
+Deno.test("one piece is enough where it is all that is wanted; the list has 16 bytes for each (nvme.md 5.3)", () => {
+  assertEquals(askedFor({ preferredBytes: 64 * KIB }, Infinity), [64 * KIB, 16]);
+  const pieces = [4 * MIB, 4 * MIB, 2 * MIB];
+  assertEquals(askedFor({}, Infinity), [...pieces, 48]);
+  // Halved from what is wanted: 7 KiB would be too small.
+  assertEquals(askedFor({ preferredBytes: 28 * KIB }, 1), [28 * KIB, 14 * KIB]);
+});
+
+Deno.test("behind an IOMMU it is pieces, too, when one range cannot be had (nvme.md 5.3)", () => {
+  const { dev, machine } = new DriverRig({ iommu: { mode: "strict" } });
+  const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
+  const asked: number[] = [];
+  machine.dma.dmaAllocCoherent = (ofDev, sizeBytes) => {
+    asked.push(sizeBytes);
+    return sizeBytes > 4 * MIB ? null : original(ofDev, sizeBytes);
+  };
+  const memory = allocateHostMemoryBuffer(machine, dev, NEEDS)!;
+  assertEquals(asked, [10 * MIB, 4 * MIB, 4 * MIB, 2 * MIB, 48]);
+  assertEquals(memory.chunks.map(({ sizeBytes }) => sizeBytes), [4 * MIB, 4 * MIB, 2 * MIB]);
+});

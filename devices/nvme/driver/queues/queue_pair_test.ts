@@ -1,9 +1,12 @@
 /** Rings, tags and doorbells of a queue, as numbers (behaviour/nvme.md 4.1 and 4.2; NVM Express 1.4, 4.1, 4.6, 3.1). */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
+import { KernelError } from "../../../../runtime/errno.ts";
 import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
 import { Plug } from "../../../../runtime/block/plug.ts";
 import { DriverRig, pages, type RigOptions, vec } from "../../_driver_rig.ts";
+import type { DescriptorPools } from "../command/descriptor_pools.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
+import { QueuePair } from "./queue_pair.ts";
 
 const SECOND_NS = 1e9;
 
@@ -63,6 +66,12 @@ Deno.test("tags are given from 0 on, the one that was freed last first (nvme.md 
   const second = Array.from({ length: 5 }, submit);
   rig.run();
   assertEquals(second.map(({ cid }) => cid! & 0xfff), [4, 3, 2, 1, 0]);
+  // All of the identifier stands in the rings: slots 5, 0, 1, 2 and 3.
+  const [queue] = rig.driver.ioQueues;
+  second.forEach(({ cid }, index) => {
+    const slot = (5 + index) % 6;
+    assertEquals([queue!.commandIdAt(slot), queue!.completionAt(slot).cid], [cid!, cid!]);
+  });
 });
 
 Deno.test("of as many entries as it has a queue uses all but one, and who comes later waits (nvme.md 4.1)", () => {
@@ -182,4 +191,31 @@ Deno.test("nobody looks after commands of a disk that was brought up, or is gone
   rig.driver.remove();
   rig.run();
   assertEquals(rig.machine.clock.pendingTimers, 0);
+});
+
+Deno.test("a queue without memory for one of its rings is out of memory (nvme.md 5.2)", () => {
+  const { dev, machine } = new DriverRig();
+  const original = machine.dma.dmaAllocCoherent.bind(machine.dma);
+  for (const refused of [8 * 16, 8 * 64]) {
+    machine.dma.dmaAllocCoherent = (ofDev, sizeBytes) =>
+      sizeBytes === refused ? null : original(ofDev, sizeBytes);
+    const error = assertThrows(
+      () =>
+        new QueuePair({
+          machine,
+          dev,
+          registers: { read32: () => 0, write32: () => {}, resetFunction: () => {} },
+          id: 7,
+          depthEntries: 8,
+          tags: 7,
+          vector: 7,
+          cpu: 0,
+          doorbellStrideBytes: 4,
+          pools: {} as DescriptorPools,
+          watch: { armed: true, start: () => {} },
+        }),
+      KernelError,
+    );
+    assertEquals(error.message, "Cannot allocate queue 7 of ssd: ENOMEM");
+  }
 });
