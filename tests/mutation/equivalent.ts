@@ -533,6 +533,24 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "of nothing no piece is asked for further on either",
   },
   {
+    path: "devices/nvme/driver/queues/queue_pair.ts",
+    line: "const RESULT_WORD = CQE.RESULT / 4;",
+    changes: ["CQE.RESULT / 4 → CQE.RESULT * 4", "4 → 4 + 1", "4 → 4 - 1"],
+    reason: "the result is the first word, 0",
+  },
+  {
+    path: "devices/nvme/driver/queues/queue_pair.ts",
+    line: "const NOT_SENT = -1;",
+    changes: ["1 → 1 + 1"],
+    reason: "only told from times, of which it is none",
+  },
+  {
+    path: "devices/nvme/driver/queues/queue_pair.ts",
+    line: "for (let index = 0; index < options.tags; index++) {",
+    changes: ["index < options.tags → index <= options.tags"],
+    reason: "what is written behind the stack's end goes nowhere",
+  },
+  {
     path: "devices/nvme/controller/admin.ts",
     line: "export const NO_COMPLETION = -1;",
     changes: ["-1 → 1", "1 → 1 + 1"],

@@ -9,6 +9,7 @@ import type { PageMaker } from "../../../runtime/dma/device/bus_access.ts";
 import { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../../runtime/events.ts";
 import type { EventName } from "../../../runtime/event_vocabulary.ts";
+import { FaultInjector } from "../../../runtime/faults.ts";
 import { MemoryPage } from "../../../runtime/memory/physical_memory.ts";
 import type { HostBus } from "./host_port.ts";
 import { Media } from "./media/media.ts";
@@ -104,6 +105,10 @@ export interface RigOptions extends Partial<ControllerSettings> {
   readonly capacityBytes?: number;
   /** Leave the I/O queues out. */
   readonly adminOnly?: boolean;
+  /** The device's; "ssd" when left out. */
+  readonly name?: string;
+  /** What may be told to fail; nothing when left out. */
+  readonly fails?: boolean;
 }
 
 export class Rig {
@@ -111,6 +116,7 @@ export class Rig {
   readonly clock = new VirtualClock();
   readonly events = new EventStream(this.clock);
   readonly activities = new ActivityQueue(this.clock.context);
+  readonly faults = new FaultInjector(this.events);
   readonly media: Media;
   readonly controller: NvmeController;
   readonly interrupts: number[] = [];
@@ -118,6 +124,7 @@ export class Rig {
   readonly #tails: number[] = [0, 0];
   readonly #heads: number[] = [0, 0];
   readonly #phases: number[] = [1, 1];
+  readonly #hasIo: boolean;
   #nextCid = 1;
 
   constructor(options: RigOptions = {}) {
@@ -135,9 +142,9 @@ export class Rig {
         activities: this.activities,
         bus: this.memory,
         clock: this.clock,
-        faults: null,
+        faults: options.fails === true ? this.faults : null,
       },
-      dev: new DmaDevice("ssd"),
+      dev: new DmaDevice(options.name ?? "ssd"),
       media: this.media,
       settings: {
         mdtsExponent: options.mdtsExponent ?? 0,
@@ -153,7 +160,8 @@ export class Rig {
     this.controller.interrupt = { raise: (vector) => this.interrupts.push(vector) };
     this.memory.bytes.fill(0, 0, 0x10000);
     this.enable();
-    if (!options.adminOnly) this.#createIoQueues();
+    this.#hasIo = !options.adminOnly;
+    if (this.#hasIo) this.#createIoQueues();
   }
 
   /** AQA, ASQ, ACQ, CC: the controller is ready. */
@@ -166,12 +174,13 @@ export class Rig {
     controller.write32(0x14, 0x0046_0001);
   }
 
-  /** A reset by CC.EN: the admin rings are empty, and there are no I/O queues. */
+  /** A reset by CC.EN: all rings are empty, and the I/O queues are made anew. */
   restart(): void {
     this.memory.bytes.fill(0, 0, 0x10000);
     for (const indexes of [this.#tails, this.#heads]) indexes.fill(0);
     this.#phases.fill(1);
     this.enable();
+    if (this.#hasIo) this.#createIoQueues();
   }
 
   /** Runs an admin command to its end. */

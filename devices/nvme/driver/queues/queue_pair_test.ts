@@ -219,3 +219,15 @@ Deno.test("a queue without memory for one of its rings is out of memory (nvme.md
     assertEquals(error.message, "Cannot allocate queue 7 of ssd: ENOMEM");
   }
 });
+
+Deno.test("a status arrives with all its 15 bits, whatever the phase is (NVMe 4.6)", () => {
+  const rig = new DriverRig();
+  const status = (opcode: number, dword10: number) =>
+    rig.finish(rig.disk.passthrough({ opcode, admin: true, dwords: { 10: dword10 } }))
+      .requests[0]!.nvmeStatus;
+  // Twice around the admin queue's ring: an invalid log page, feature and opcode.
+  for (let round = 0; round < 24; round++) {
+    const found = [status(0x02, 0xff), status(0x0a, 0xff), status(0xff, 0), status(0x0a, 0x0b)];
+    assertEquals(found, [0x4109, 0x4002, 0x4001, 0]);
+  }
+});

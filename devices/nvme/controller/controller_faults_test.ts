@@ -1,0 +1,120 @@
+/** A controller that is told to fail: what it leaves out, and what it answers instead. */
+import { assertEquals } from "@std/assert";
+import { ArmedFault, FAULT } from "../../../runtime/faults.ts";
+import { Rig, type RigOptions } from "./_rig.ts";
+
+const BUFFER = 0x10_0000;
+
+function rigFailing(fault: ArmedFault, options: RigOptions = {}): Rig {
+  const rig = new Rig({ fails: true, ...options });
+  rig.faults.arm(fault);
+  return rig;
+}
+
+Deno.test("of commands without an answer Abort ends the one that it names, with Command Abort Requested (NVMe 5.1)", () => {
+  const rig = rigFailing(new ArmedFault(FAULT["device.answer"], 1, 3));
+  const cids = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER }, { prp1: BUFFER });
+  rig.run();
+  assertEquals(rig.reap(1), []);
+  const abort = (queue: number, cid: number) =>
+    rig.admin({ opcode: 0x08, dwords: { 10: cid * 0x1_0000 + queue } }).result;
+  // Neither another queue's command of this number, nor another number of this queue.
+  assertEquals([abort(0, cids[1]!), abort(2, cids[1]!), abort(1, 999)], [1, 1, 1]);
+  assertEquals(rig.reap(1), []);
+  for (const cid of [cids[1]!, cids[0]!, cids[2]!]) {
+    rig.interrupts.length = 0;
+    assertEquals(abort(1, cid), 0);
+    assertEquals(rig.interrupts, [1, 0]);
+    const ended = rig.reap(1).map(({ cid, queue, result, status }) => [cid, queue, result, status]);
+    assertEquals(ended, [[cid, 1, 0, 0x0007]]);
+    assertEquals(abort(1, cid), 1, "it is over");
+  }
+});
+
+Deno.test("a reset forgets commands without an answer: nobody can abort them", () => {
+  const rig = rigFailing(new ArmedFault(FAULT["device.answer"], 1, 1));
+  const [cid] = rig.queueIo({ prp1: BUFFER });
+  rig.run();
+  rig.restart();
+  assertEquals(rig.admin({ opcode: 0x08, dwords: { 10: cid! * 0x1_0000 + 1 } }).result, 1);
+  assertEquals(rig.reap(1), []);
+});
+
+Deno.test("a command that is told to end otherwise does so, and moves nothing", () => {
+  const rows = [
+    ["RESV_CONFLICT", 0x4083],
+    ["ZONE_ACTIVE_RESOURCE", 0x41bd],
+    ["ZONE_OPEN_RESOURCE", 0x41be],
+    ["MEDIUM", 0x4281],
+  ] as const;
+  for (const [name, status] of rows) {
+    const rig = rigFailing(new ArmedFault(FAULT["device.status"], 1, 1, name));
+    const found = rig.io({ prp1: BUFFER });
+    assertEquals([found.status, found.result], [status, 0], name);
+    assertEquals(rig.memory.bytes[BUFFER], 0xa5);
+    assertEquals(rig.io({ prp1: BUFFER }).status, 0);
+  }
+});
+
+Deno.test("an interrupt that is lost leaves its completion, one by one and coalesced", () => {
+  for (const coalesced of [false, true]) {
+    const rig = new Rig({ fails: true });
+    if (coalesced) rig.admin({ opcode: 0x09, dwords: { 10: 0x08, 11: 0x0101 } });
+    rig.faults.arm(new ArmedFault(FAULT["device.interrupt"], 1, 1));
+    rig.interrupts.length = 0;
+    const read = () => {
+      const cids = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER });
+      const told = rig.record(["irq"], () => rig.run()).map(({ fields }) => fields);
+      assertEquals(rig.reap(1).map(({ cid }) => cid), cids);
+      return told;
+    };
+    const irq = { vector: 1, cpu: 0 };
+    assertEquals<unknown>(read(), coalesced ? [] : [irq]);
+    assertEquals<unknown>(read(), coalesced ? [irq] : [irq, irq]);
+    assertEquals(rig.interrupts, coalesced ? [1] : [1, 1, 1]);
+  }
+});
+
+Deno.test("an interrupt of several commands is the device's, and no request's", () => {
+  const rig = new Rig();
+  rig.controller.interruptCpu = (vector) => vector + 6;
+  rig.controller.ledger = { requestOf: (_queue, cid) => cid };
+  rig.admin({ opcode: 0x09, dwords: { 10: 0x08, 11: 0x0101 } });
+  const [told, ...more] = rig.record(["irq"], () => {
+    rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER });
+    rig.run();
+  });
+  assertEquals<unknown>([told!.fields, told!.device, told!.request], [
+    { vector: 1, cpu: 7 },
+    "ssd",
+    null,
+  ]);
+  assertEquals([more, rig.events.context.device, rig.events.context.request], [[], null, null]);
+});
+
+Deno.test("a controller that does not obey stays ready, and works on (NVMe 3.1.5)", () => {
+  const rig = rigFailing(new ArmedFault(FAULT["device.stop"], 1, 1));
+  rig.controller.write32(0x14, 0x0046_0000);
+  assertEquals([rig.controller.read32(0x14), rig.controller.read32(0x1c)], [0x0046_0000, 1]);
+  assertEquals(rig.io({ prp1: BUFFER }).status, 0);
+  rig.controller.write32(0x14, 0x0046_0000);
+  assertEquals([rig.controller.read32(0x1c), rig.controller.ringsOf(0)], [0, null]);
+});
+
+Deno.test("a queue that is not to be made is refused once, and can be made then (NVMe 5.3)", () => {
+  const rig = rigFailing(new ArmedFault(FAULT["queue.create"], 1, 1), { adminOnly: true });
+  const create = () =>
+    rig.admin({ opcode: 0x05, prp1: 0x8000, dwords: { 10: 0x003f_0001, 11: 0x0001_0003 } }).status;
+  assertEquals([create(), create()], [0x4006, 0]);
+});
+
+Deno.test("a namespace has eight bytes made of its device's name, the same ones each time: FNV-1a", () => {
+  const nameOf = (name: string) => {
+    const rig = new Rig({ adminOnly: true, name });
+    rig.admin({ opcode: 0x06, nsid: 1, prp1: BUFFER, dwords: { 10: 3 } });
+    return [4, 8].map((at) => rig.memory.view.getUint32(BUFFER + at, true));
+  };
+  // Published values of the hash; the second half goes on with the name.
+  assertEquals([nameOf("a")[0], nameOf("foobar")[0]], [0xe40c_292c, 0xbf9c_f968]);
+  assertEquals(nameOf("foo")[1], nameOf("foofoo")[0]);
+});

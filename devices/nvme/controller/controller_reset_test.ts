@@ -1,0 +1,184 @@
+/** What a controller forgets when it is reset, and what doorbells and completions are to it (NVM Express 1.4, 3.1, 4.6, 7.3). */
+import { assertEquals } from "@std/assert";
+import { Rig } from "./_rig.ts";
+
+const BUFFER = 0x10_0000;
+const VALUES = 0x20_0000;
+const WAKEUPS = 0x21_0000;
+const LIST = 0x3_0000;
+const PAGE = 4096;
+const HOST_MEMORY = {
+  preferredBytes: 9 * PAGE,
+  minimumBytes: 2 * PAGE,
+  smallestChunkBytes: PAGE,
+  mostChunks: 4,
+};
+
+/** Reads a block; tells how many interrupts that was, and what of the given pages was touched. */
+function read(rig: Rig, ...pages: readonly number[]): [interrupts: number, touched: number] {
+  rig.interrupts.length = 0;
+  rig.memory.reads.length = 0;
+  assertEquals(rig.io({ prp1: BUFFER }).status, 0);
+  const touched = rig.memory.reads.filter(([dma]) =>
+    pages.some((page) => dma - dma % PAGE === page)
+  );
+  return [rig.interrupts.length, touched.length];
+}
+
+Deno.test("a reset forgets doorbells in memory: their pages are the host's again (NVMe 5.7)", () => {
+  for (const doorbellStride of [0, 1]) {
+    const rig = new Rig({ shadowDoorbells: true, doorbellStride });
+    rig.memory.bytes.fill(0, VALUES, WAKEUPS + PAGE);
+    rig.memory.view.setUint32(VALUES + 2 * (4 << doorbellStride), 1, true);
+    rig.admin({ opcode: 0x7c, prp1: VALUES, prp2: WAKEUPS });
+    assertEquals(read(rig, VALUES), [1, 2], `stride ${doorbellStride}`);
+    rig.restart();
+    assertEquals(read(rig, VALUES, WAKEUPS), [1, 0]);
+  }
+});
+
+Deno.test("a reset gives memory of the host back: it is neither used nor told of (NVMe 5.21.1.13)", () => {
+  const rig = new Rig({ hostMemory: HOST_MEMORY });
+  rig.memory.putU64(LIST, 0x40_0000);
+  rig.memory.view.setUint32(LIST + 8, 3, true);
+  const lent = () => rig.admin({ opcode: 0x0a, prp1: BUFFER, dwords: { 10: 0x0d } }).result;
+  const lend = { 10: 0x0d, 11: 1, 12: 3, 13: LIST, 14: 0, 15: 1 };
+  assertEquals(rig.admin({ opcode: 0x09, dwords: lend }).status, 0);
+  assertEquals([lent(), read(rig, 0x40_0000)], [1, [1, 1]]);
+  rig.restart();
+  assertEquals([lent(), read(rig, 0x40_0000)], [0, [1, 0]]);
+});
+
+Deno.test("a block behind the disk's end is looked up nowhere", () => {
+  const rig = new Rig({ hostMemory: HOST_MEMORY, capacityBytes: 1000 * 512 });
+  rig.memory.putU64(LIST, 0x40_0000);
+  rig.memory.view.setUint32(LIST + 8, 3, true);
+  rig.admin({ opcode: 0x09, dwords: { 10: 0x0d, 11: 1, 12: 3, 13: LIST, 14: 0, 15: 1 } });
+  const lookedUp = (lba: number) =>
+    rig.record(["nvme.host_memory"], () => rig.io({ prp1: BUFFER, lba })).length;
+  assertEquals([lookedUp(0), lookedUp(999), lookedUp(1000), lookedUp(2 ** 40)], [1, 1, 0, 0]);
+});
+
+Deno.test("Identify tells the memory that a controller would like to have (NVMe 5.15: HMPRE, HMMIN)", () => {
+  const told = (rig: Rig) => {
+    rig.admin({ opcode: 0x06, nsid: 0, prp1: BUFFER, dwords: { 10: 1 } });
+    const { view } = rig.memory;
+    return [272, 276, 332].map((at) => view.getUint32(BUFFER + at, true));
+  };
+  assertEquals(told(new Rig({ adminOnly: true, hostMemory: HOST_MEMORY })), [9, 2, 1]);
+  assertEquals(told(new Rig({ adminOnly: true })), [0, 0, 0]);
+});
+
+Deno.test("a reset ends coalescing, and what was held back is told to nobody (NVMe 5.21.1.8)", () => {
+  const rig = new Rig();
+  // Three entries, or 100 µs; the host does not look meanwhile.
+  rig.admin({ opcode: 0x09, dwords: { 10: 0x08, 11: 0x0102 } });
+  rig.interrupts.length = 0;
+  rig.queueIo({ prp1: BUFFER });
+  rig.run();
+  assertEquals(rig.interrupts, []);
+  rig.restart();
+  rig.interrupts.length = 0;
+  rig.clock.advance(1e9);
+  assertEquals(rig.interrupts, []);
+  assertEquals(read(rig), [1, 0]);
+});
+
+Deno.test("a reset forgets I/O queues: their doorbells do nothing, and they can be made anew (NVMe 7.3.2)", () => {
+  const rig = new Rig({ depth: 8 });
+  rig.controller.write32(0x14, 0x0046_0000);
+  rig.controller.write32(0x14, 0x0046_0001);
+  assertEquals([rig.controller.ringsOf(1), rig.controller.ringsOf(0)?.sqTail], [null, 0]);
+  rig.controller.write32(0x1008, 1);
+  rig.controller.write32(0x100c, 1);
+  assertEquals(rig.activities.length, 0);
+  rig.restart();
+  assertEquals(rig.controller.ringsOf(1), { sqHead: 0, sqTail: 0, cqHead: 0, cqTail: 0, phase: 1 });
+});
+
+Deno.test("a function-level reset clears the registers as well (NVMe 7.3.1)", () => {
+  const rig = new Rig();
+  rig.controller.resetFunction();
+  const { controller } = rig;
+  const registers = [0x14, 0x1c, 0x24, 0x28, 0x2c, 0x30, 0x34];
+  assertEquals(registers.map((offset) => controller.read32(offset)), registers.map(() => 0));
+  assertEquals([controller.ringsOf(0), controller.ringsOf(1)], [null, null]);
+  rig.restart();
+  assertEquals(read(rig), [1, 0]);
+});
+
+Deno.test("a doorbell brings as many commands as the tail has moved, around the ring's end (NVMe 3.1.24)", () => {
+  const depth = 8;
+  const rig = new Rig({ depth });
+  const tails: [tail: number, commands: number][] = [
+    [3, 3],
+    [5, 2],
+    [5, 0],
+    [7, 2],
+    [2, 3],
+    [0, 6],
+    [7, 7],
+    // No entries: nothing is looked for.
+    [8, 0],
+    [9, 0],
+    [0, 1],
+  ];
+  for (const [tail, commands] of tails) {
+    rig.controller.write32(0x1008, tail);
+    assertEquals(rig.activities.length, commands, `tail ${tail}`);
+    rig.memory.bytes.fill(0, 0x4000, 0x4200);
+    rig.run();
+    const taken = rig.reap(1);
+    assertEquals(taken.length, commands);
+    if (tail < depth) assertEquals(rig.controller.ringsOf(1)!.sqHead, tail);
+  }
+});
+
+Deno.test("a completion doorbell behind the ring's end is none; one within it makes room (NVMe 3.1.25)", () => {
+  const rig = new Rig({ depth: 4 });
+  for (let index = 0; index < 3; index++) rig.queueIo({ prp1: BUFFER });
+  rig.run();
+  assertEquals(rig.reap(1, true).length, 3);
+  rig.queueIo({ prp1: BUFFER });
+  rig.run();
+  for (const head of [4, 5, 0xffff]) {
+    rig.controller.write32(0x100c, head);
+    assertEquals([rig.activities.length, rig.controller.ringsOf(1)!.cqHead], [0, 0], `${head}`);
+  }
+  rig.controller.write32(0x100c, 3);
+  assertEquals([rig.activities.length, rig.controller.ringsOf(1)!.cqHead], [1, 3]);
+  rig.run();
+  assertEquals(rig.reap(1).length, 1);
+});
+
+Deno.test("a completion is result, nothing, head and queue, identifier, and status above the phase (NVMe 4.6)", () => {
+  const rig = new Rig({ adminOnly: true });
+  const { memory } = rig;
+  const entry = () => [0, 4, 8, 12].map((at) => memory.view.getUint32(0x2000 + at, true));
+  rig.queueAdmin({ opcode: 0x09, dwords: { 10: 0x0b, 11: 0xfedc_ba98 } });
+  rig.run();
+  assertEquals(entry(), [0, 0, 1, 0x0001_0000 + 1]);
+  rig.restart();
+  rig.queueAdmin({ opcode: 0x0a, dwords: { 10: 0x07 } });
+  rig.run();
+  assertEquals(entry(), [0x0001_0001, 0, 1, 0x0001_0000 + 2]);
+  rig.restart();
+  // Do Not Retry is bit 31, the status code type bits 27:25, the code bits 24:17.
+  rig.queueAdmin({ opcode: 0x02, dwords: { 10: 0xff } });
+  rig.run();
+  assertEquals(entry(), [0, 0, 1, ((0x4109 * 2 + 1) * 0x1_0000 + 3) >>> 0]);
+});
+
+Deno.test("the admin queue interrupts on vector 0, an I/O queue on its own (NVMe 3.1.10, 5.3)", () => {
+  for (const vector of [0, 1, 2]) {
+    const rig = new Rig({ adminOnly: true });
+    rig.admin({
+      opcode: 0x05,
+      prp1: 0x8000,
+      dwords: { 10: 0x003f_0001, 11: vector * 0x1_0000 + 3 },
+    });
+    rig.admin({ opcode: 0x01, prp1: 0x4000, dwords: { 10: 0x003f_0001, 11: 0x0001_0001 } });
+    rig.io({ prp1: BUFFER });
+    assertEquals(rig.interrupts, [0, 0, vector]);
+  }
+});
