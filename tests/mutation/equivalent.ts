@@ -551,6 +551,42 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "what is written behind the stack's end goes nowhere",
   },
   {
+    path: "devices/nvme/controller/data/sgl_walk.ts",
+    line: "#rest: Bytes = 0;",
+    changes: ["0 → 0 + 1"],
+    reason: "set where each walk begins",
+  },
+  {
+    path: "devices/nvme/controller/data/sgl_walk.ts",
+    line: "#walked = 0;",
+    changes: ["0 → 0 + 1"],
+    reason: "set where each walk begins",
+  },
+  {
+    path: "devices/nvme/controller/data/sgl_walk.ts",
+    line: "#toHost = false;",
+    changes: ["false → true"],
+    reason: "set where each walk begins",
+  },
+  {
+    path: "devices/nvme/controller/data/sgl_walk.ts",
+    line: "#takesExcess = false;",
+    changes: ["false → true"],
+    reason: "set where each walk begins",
+  },
+  {
+    path: "devices/nvme/controller/data/sgl_walk.ts",
+    line: "if (type >> 4 === SGL_TYPE.DATA_BLOCK) {",
+    changes: ["type >> 4 → type << 4", "4 → 4 + 1", "4 → 4 - 1"],
+    reason: "of the three types that get here only that of a data block is 0, and stays so",
+  },
+  {
+    path: "devices/nvme/controller/data/sgl_walk.ts",
+    line: "return type === SGL_TYPE.DATA_BLOCK << 4 || type === SGL_TYPE.SEGMENT << 4 ||",
+    changes: ["SGL_TYPE.DATA_BLOCK << 4 → SGL_TYPE.DATA_BLOCK >> 4"],
+    reason: "a data block's type is 0",
+  },
+  {
     path: "devices/nvme/controller/admin.ts",
     line: "export const NO_COMPLETION = -1;",
     changes: ["-1 → 1", "1 → 1 + 1"],
