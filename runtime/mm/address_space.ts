@@ -23,6 +23,7 @@ import {
   type Access,
   type Area,
   type AreaKind,
+  filePageOf,
   type FilePages,
   ProcessAreas,
 } from "./process_areas.ts";
@@ -132,6 +133,7 @@ export class AddressSpace {
       order,
       kind,
       file: kind === "anonymous" ? null : new Map(),
+      fileShiftPages: 0,
       ownsPages: false,
     });
     this.#nextFree = Math.max(this.#nextFree, alignUp(end, HUGE_BYTES));
@@ -172,9 +174,10 @@ export class AddressSpace {
 
   /** A part of a file, or of shared memory, gets a hole: its pages go for everybody. */
   punchHole(start: VirtAddr, end: VirtAddr): number {
-    return this.#eachArea({ start, end, event: "clear", reason: "discard" }, (part, { file }) => {
+    return this.#eachArea({ start, end, event: "clear", reason: "discard" }, (part, area) => {
       const [first, last] = [pageOf(part.start), pageOf(part.end)];
-      if (file !== null) this.#dropFile(file, first, last);
+      const { file } = area;
+      if (file !== null) this.#dropFile(file, filePageOf(area, first), filePageOf(area, last));
       this.#pages.removeAll(first, last);
     });
   }
@@ -261,7 +264,13 @@ export class AddressSpace {
     const part = this.#areas.at(start)!;
     const gone = this.#change(change, () => this.#areas.removeBetween(start, end));
     if (gone !== 0) return gone;
-    this.#areas.add({ ...part, start: to, end: to + end - start as VirtAddr });
+    this.#areas.add({
+      ...part,
+      start: to,
+      end: to + end - start as VirtAddr,
+      // Its pages are where they were in the file.
+      fileShiftPages: filePageOf(part, pageOf(start)) - pageOf(to),
+    });
     return to;
   }
 
@@ -276,15 +285,17 @@ export class AddressSpace {
     const sizeBytes = PAGE_SIZE_BYTES * 2 ** order;
     const start = alignDown(virt, sizeBytes);
     // What others reach by the file they find at its new place.
-    const file = frame.cached ? this.areaAt(virt)!.file : null;
-    const isInFile = file?.get(pageOf(start)) === frame;
+    const area = this.areaAt(virt)!;
+    const file = frame.cached ? area.file : null;
+    const filePage = filePageOf(area, pageOf(start));
+    const isInFile = file?.get(filePage) === frame;
     const moved = isInFile ? this.#pages.newSharedFrame() : this.#pages.newFrame(order, false);
     if (moved === null) return -ERRNO.ENOMEM;
     const change = { start, end: start + sizeBytes, event: "clear", reason: "migrate" } as const;
     return this.#change(change, () => {
       moved.dirty = frame.dirty;
       if (isInFile) {
-        file!.set(pageOf(start), moved);
+        file!.set(filePage, moved);
         moved.cached = true;
         frame.cached = false;
       }

@@ -319,6 +319,35 @@ Deno.test("a hole in a file takes its own pages, and leaves those before and beh
   }
 });
 
+Deno.test("a part of a file that moved shows the same pages of it, again and again", () => {
+  for (const kind of ["shared", "private_file"] as const) {
+    const { machine, mm } = process(1);
+    const before = machine.pages.takenBytes;
+    const start = mm.map({ sizeBytes: 6 * PAGE, writable: true, order: 0, kind }) as VirtAddr;
+    const read = (virt: number) => {
+      assertEquals(mm.faultIn(virt, false), 0);
+      return mm.pageAt(virt)!.phys;
+    };
+    const frames = Array.from({ length: 6 }, (_, page) => read(start + page * PAGE));
+    const once = mm.remap(at(start + 2 * PAGE), at(start + 5 * PAGE)) as VirtAddr;
+    const twice = mm.remap(at(once + PAGE), at(once + 3 * PAGE)) as VirtAddr;
+    assertEquals(mm.discard(at(start), at(twice + 2 * PAGE), true), 0);
+    assertEquals(mm.presentPages, 0);
+    const shown = [start, start + PAGE, once, twice, twice + PAGE, start + 5 * PAGE].map(read);
+    assertEquals(shown, frames, kind);
+    // A page moves in memory, and a hole goes through the file, where they are now.
+    assertEquals(mm.migrate(twice), 0);
+    const moved = mm.pageAt(twice)!.phys;
+    assertEquals(mm.discard(twice, at(twice + PAGE), true), 0);
+    assertEquals([read(twice), moved === frames[3]], [moved, false]);
+    const taken = machine.pages.takenBytes;
+    assertEquals(mm.punchHole(twice, at(twice + 2 * PAGE)), 0);
+    assertEquals(taken - machine.pages.takenBytes, 2 * PAGE);
+    mm.exit();
+    assertEquals(machine.pages.takenBytes, before);
+  }
+});
+
 Deno.test("a change is told from the first area that it concerns to the end of the last", () => {
   const concerned = (from: number, to: number) => {
     const { mm } = process(4);

@@ -29,8 +29,15 @@ export interface Area {
   readonly order: number;
   readonly kind: AreaKind;
   readonly file: FilePages | null;
+  /** What a page's number in the file is more than that of its address: not 0 where the area has moved. */
+  readonly fileShiftPages: number;
   /** It has, or had, pages of the process's own, so that a fork has to look at it. */
   ownsPages: boolean;
+}
+
+/** The number in its file of the page at an address, by that of the address. */
+export function filePageOf({ fileShiftPages }: Area, page: number): number {
+  return page + fileShiftPages;
 }
 
 export class ProcessAreas {
@@ -86,7 +93,8 @@ export class ProcessAreas {
     for (const area of this.#areas) {
       const last = joined.at(-1);
       const alike = last !== undefined && last.end === area.start && last.kind === area.kind &&
-        last.access === area.access && last.order === area.order && last.file === area.file;
+        last.access === area.access && last.order === area.order && last.file === area.file &&
+        last.fileShiftPages === area.fileShiftPages;
       if (alike) {
         const ownsPages = last.ownsPages || area.ownsPages;
         joined[joined.length - 1] = { ...last, end: area.end, ownsPages };

@@ -7,7 +7,7 @@
 import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import type { PageFrame } from "./page_frame.ts";
-import type { Area, FilePages } from "./process_areas.ts";
+import { type Area, filePageOf, type FilePages } from "./process_areas.ts";
 import { HUGE_ORDER, type MappedPage, pageOf, type ProcessPages } from "./process_pages.ts";
 
 const HUGE_PAGES = 2 ** HUGE_ORDER;
@@ -63,12 +63,13 @@ export class ProcessFaults {
   }
 
   #bringFileIn(area: Area, file: FilePages, page: number, write: boolean): number {
-    let cached = file.get(page) ?? null;
+    const number = filePageOf(area, page);
+    let cached = file.get(number) ?? null;
     if (cached === null) {
       cached = this.#pages.newSharedFrame();
       if (cached === null) return -ERRNO.ENOMEM;
       cached.cached = true;
-      file.set(page, cached);
+      file.set(number, cached);
     }
     if (write && area.kind !== "shared") {
       const own = this.#copyOf(area, cached.phys);
@@ -91,7 +92,7 @@ export class ProcessFaults {
     const first = Math.max(window, pageOf(area.start));
     const end = Math.min(window + AROUND_PAGES, pageOf(area.end));
     for (let near = first; near < end; near++) {
-      const frame = file.get(near);
+      const frame = file.get(filePageOf(area, near));
       if (frame === undefined || this.#pages.get(near) !== null) continue;
       if (!this.#pages.isSwapped(near)) this.#putFilePage(area, near, frame);
     }
