@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { type Candidate, findCandidates } from "./mutation/candidates.ts";
-import { EQUIVALENT } from "./mutation/equivalent.ts";
+import { EQUIVALENT } from "./mutation/equivalent/mod.ts";
 import { sample } from "./mutation/plan.ts";
 import { withSwitches } from "./mutation/schemata.ts";
 import { findUses } from "./mutation/uses.ts";

@@ -9,7 +9,7 @@
 import { readWholeNumber } from "../../cli/numbers.ts";
 import { ROOT } from "../source_text.ts";
 import { findCandidates } from "./candidates.ts";
-import { EQUIVALENT } from "./equivalent.ts";
+import { EQUIVALENT } from "./equivalent/mod.ts";
 import { mutate, type Result, type Stage } from "./mutate.ts";
 import { NEAREST, others, sample } from "./plan.ts";
 import { ResultFile } from "./record.ts";
@@ -71,7 +71,7 @@ const start = performance.now();
 const seed = numberOption("seed") ?? 1;
 const all = findCandidates(ROOT, chosenFiles());
 const judged = new Judged(EQUIVALENT);
-for (const entry of judged.stale(all)) console.log(`stale entry of equivalent.ts: ${entry}`);
+for (const entry of judged.stale(all)) console.log(`stale entry of equivalent/: ${entry}`);
 const drawn = sample(all, numberOption("sample") ?? all.length, seed);
 const results = textOption("results");
 const file = results === null ? null : new ResultFile(results, ROOT, SOURCES);

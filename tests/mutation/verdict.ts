@@ -1,6 +1,6 @@
 /** What came of the mutants: who was judged before, and the score by file. */
 import type { Candidate } from "./candidates.ts";
-import type { Equivalent } from "./equivalent.ts";
+import type { Equivalent } from "./equivalent/entry.ts";
 import type { Fate } from "./mutate.ts";
 import { keyOf } from "./plan.ts";
 
