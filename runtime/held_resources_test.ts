@@ -400,3 +400,94 @@ Deno.test("memory goes back as that of the device and the request that give it b
   tell("mem.free", "c", 7);
   assertEquals(left(), []);
 });
+
+Deno.test("a handler of an interrupt is held until it is taken away, whichever its number", () => {
+  const { machine: { events }, machine } = testBench();
+  const held = new HeldResources(machine);
+  const tell = (name: "driver.request_irq" | "driver.free_irq", irq: number) => {
+    const id = eventId(name);
+    if (events.tick(id)) events.emit(id, { irq });
+  };
+  events.context.enterDevice("nic");
+  for (const irq of [24, 26, 27]) tell("driver.request_irq", irq);
+  const leaks = () =>
+    held.leaks().map(({ amount, device, kind, span, text }) => [kind, device, amount, span, text]);
+  const of = (irq: number) => [
+    "interrupt",
+    "nic",
+    1,
+    { start: irq, end: irq + 1 },
+    `the handler of irq ${irq} was not taken away`,
+  ];
+  tell("driver.free_irq", 27);
+  assertEquals(leaks(), [of(24), of(26)]);
+  tell("driver.free_irq", 24);
+  assertEquals(leaks(), [of(26)]);
+  tell("driver.free_irq", 26);
+  assertEquals(leaks(), []);
+});
+
+Deno.test("pages of migration buffers are held by buffer and device, and told as those of who took the first", () => {
+  const { machine: { events }, machine } = testBench();
+  const held = new HeldResources(machine);
+  const tell = (
+    name: "vfio.add_pages" | "vfio.free_pages",
+    device: string,
+    buffer: number,
+    pages: number,
+  ) => {
+    events.context.enterDevice(device);
+    const id = eventId(name);
+    if (events.tick(id)) events.emit(id, { buffer, pages, wanted_pages: pages });
+  };
+  const leaks = () => held.leaks().map(({ amount, device, taken }) => [amount, device, taken?.seq]);
+  tell("vfio.add_pages", "vf0", 1, 3);
+  tell("vfio.add_pages", "vf1", 1, 2);
+  tell("vfio.add_pages", "vf0", 2, 1);
+  tell("vfio.add_pages", "vf0", 2, 4);
+  const [first] = held.leaks();
+  assertEquals([first?.kind, first?.span], ["memory", null]);
+  assertEquals(leaks(), [[8 * 4 * KIB, "vf0", 1], [2 * 4 * KIB, "vf1", 2]]);
+  tell("vfio.free_pages", "vf0", 1, 3);
+  assertEquals(leaks(), [[2 * 4 * KIB, "vf1", 2], [5 * 4 * KIB, "vf0", 3]]);
+  tell("vfio.free_pages", "vf1", 1, 1);
+  tell("vfio.free_pages", "vf0", 2, 5);
+  assertEquals(leaks(), [[4 * KIB, "vf1", 2]]);
+});
+
+Deno.test("what mappings took is counted, given back or not, and what pools grew by is not", () => {
+  const { machine: { events }, machine } = testBench();
+  const held = new HeldResources(machine);
+  assertEquals(held.takenBytes, 0);
+  const tell = (
+    name: "mem.alloc" | "mem.free",
+    what: EventFields<"mem.alloc">["what"],
+    size_bytes: number,
+  ) => {
+    const id = eventId(name);
+    if (events.tick(id)) events.emit(id, { what, size_bytes, from: "kmalloc" });
+  };
+  tell("mem.alloc", "dma_vecs", 512);
+  tell("mem.free", "dma_vecs", 512);
+  tell("mem.alloc", "descriptor", 256);
+  tell("mem.alloc", "pool_page", 4096);
+  tell("mem.alloc", "metadata", 64);
+  assertEquals(held.takenBytes, 512 + 256 + 64);
+});
+
+Deno.test("shared memory and memory of a device are held in the size of their own call", () => {
+  const { machine: { events }, machine } = testBench();
+  const held = new HeldResources(machine);
+  const asked = eventId("call.pci_alloc_p2pmem");
+  const got = eventId("ret.pci_alloc_p2pmem");
+  events.context.enterDevice("cmb");
+  for (const [size, result] of [[1, 0xc000_0000], [4097, 0xc001_0000]] as const) {
+    if (events.tick(asked)) events.emit(asked, { dev: "cmb", size });
+    if (events.tick(got)) events.emit(got, { result: at(result), error: null });
+  }
+  assertEquals(kinds(held), [["peer_memory", 4 * KIB], ["peer_memory", 8 * KIB]]);
+  assertEquals(held.leaks().map(({ device, span }) => [device, span]), [
+    ["cmb", { start: 0xc000_0000, end: 0xc000_1000 }],
+    ["cmb", { start: 0xc001_0000, end: 0xc001_2000 }],
+  ]);
+});
