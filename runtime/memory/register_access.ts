@@ -2,15 +2,15 @@
 import type { PhysAddr } from "../address.ts";
 import type { Machine } from "../machine.ts";
 import type { PhysicalMemory } from "./physical_memory.ts";
-import type { RegisterBytes } from "./register_ports.ts";
+import { type RegisterBytes, wholeOf } from "./register_ports.ts";
 
-/** Reads 1 to 8 bytes as a number, the lowest byte first; 64 bits that are all ones are -1. */
+/** Reads 1 to 8 bytes as a number, the lowest byte first; 64 bits as `wholeOf` has them. */
 export function readLittleEndian(
   memory: PhysicalMemory,
   phys: PhysAddr,
   sizeBytes: RegisterBytes,
 ): number {
-  if (sizeBytes === 8) return memory.readU64(phys);
+  if (sizeBytes === 8) return wholeOf(...memory.readU64Parts(phys));
   if (sizeBytes === 4) return memory.readU32(phys);
   const bytes = new Uint8Array(sizeBytes);
   memory.read(phys, bytes, 0, sizeBytes);
@@ -29,7 +29,7 @@ export function writeLittleEndian(
   else memory.write(phys, Uint8Array.of(value, value >>> 8), 0, sizeBytes);
 }
 
-/** Reads a register. @returns Its value, -1 for 64 bits that are all ones. */
+/** Reads a register. @returns Its value, of 64 bits as `wholeOf` has it. */
 export function readRegister(
   { memory, registers }: Machine,
   phys: PhysAddr,

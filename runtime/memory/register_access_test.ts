@@ -36,6 +36,20 @@ Deno.test("of a number the lower bits are written, and all ones are -1 where the
   assertEquals(readLittleEndian(memory, PHYS, 8), 0xffff_ffff);
   memory.write(PHYS, new Uint8Array(8).fill(0xff), 0, 8);
   assertEquals(readLittleEndian(memory, PHYS, 8), -1);
+  // Beyond 2^53 where a number says it, bit for bit.
+  for (
+    const [low, high, said] of [
+      [0, 0x8000_0000, 2 ** 63],
+      [0x800, 0x8000_0000, 2 ** 63 + 2048],
+      [1, 0x8000_0000, NaN],
+      [0xffff_ff00, 0xffff_ffff, NaN],
+      [0xffff_ffff, 0x1f_ffff, 2 ** 53 - 1],
+    ] as const
+  ) {
+    memory.writeU32(PHYS, low);
+    memory.writeU32(at(PHYS + 4), high);
+    assertEquals(readLittleEndian(memory, PHYS, 8), said);
+  }
 });
 
 Deno.test("a register is a device's where one answers, and memory elsewhere", () => {

@@ -32,6 +32,13 @@ interface Window {
 /** What the second word of 64 bits counts. */
 const HIGH = 2 ** 32;
 
+/** 64 bits as a number: -1 where all are ones, NaN where they are more than a number can say. */
+export function wholeOf(low: number, high: number): number {
+  if (low === HIGH - 1 && high === HIGH - 1) return -1;
+  const whole = high * HIGH + low;
+  return whole % HIGH === low ? whole : NaN;
+}
+
 /** The windows of a machine behind which something answers. */
 export class RegisterPorts {
   readonly #windows: Window[] = [];
@@ -54,7 +61,7 @@ export class RegisterPorts {
 
   /**
    * Reads a register; one of 8 bytes by its halves, the lower one first.
-   * @returns Its value, -1 for 64 bits that are all ones; null where nobody answers.
+   * @returns Its value, of 64 bits as `wholeOf` has it; null where nobody answers.
    */
   read(phys: number, sizeBytes: RegisterBytes): number | null {
     const window = this.#find(phys);
@@ -64,7 +71,7 @@ export class RegisterPorts {
     const low = window.port.read32(offset) >>> 0;
     if (sizeBytes === 4) return low;
     const high = window.port.read32(offset + 4) >>> 0;
-    return low === HIGH - 1 && high === HIGH - 1 ? -1 : high * HIGH + low;
+    return wholeOf(low, high);
   }
 
   /**

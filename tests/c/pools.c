@@ -138,3 +138,19 @@ int narrow(struct pci_dev *pdev)
 	pci_iounmap(pdev, regs);
 	return holds;
 }
+
+/* 64 bits behind which no device answers: how many of three values come as they were written. */
+int whole(unsigned long phys, u32 low)
+{
+	void __iomem *regs = ioremap(phys, 4096);
+	int holds;
+
+	writel(0xffffffff, regs);
+	writel(0xffffffff, regs + 4);
+	holds = readq(regs) == ~0ull;
+	writel(0x800, regs);
+	writel(0x80000000, regs + 4);
+	holds += readq(regs) == 0x8000000000000800ull;
+	writel(low, regs);
+	return holds + (readq(regs) == (0x8000000000000000ull | low));
+}

@@ -25,8 +25,13 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
       .flatMap(([letter, type, sizeBytes]): CCallEntry[] => [
         {
           c: `${type} read${letter}(const volatile void *addr)`,
-          run: (kernel, [at]) =>
-            readRegister(kernel.machine, register(kernel, at, sizeBytes), sizeBytes),
+          run(kernel, [at]) {
+            const value = readRegister(kernel.machine, register(kernel, at, sizeBytes), sizeBytes);
+            if (!Number.isNaN(value)) return value;
+            throw kernel.crash(
+              `read${letter}() finds more than 53 bits, which only its halves can say`,
+            );
+          },
         },
         {
           c: `void write${letter}(${type} value, volatile void *addr)`,
