@@ -23,6 +23,7 @@ import { codeOfFailure, codeOfProblems } from "../scenario/load_scenario.ts";
 import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
 import type { Suggestions } from "../terminal/line_editor.ts";
+import { continuationPrompt } from "../terminal/line_view.ts";
 import type { CommandHost, CommandTarget, ExportRun, Kept } from "./command_target.ts";
 import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { suggestWords } from "./completion.ts";
@@ -255,7 +256,7 @@ export class Repl implements CommandTarget {
       ...isPast ? { lastSeq: recording.last.seq } : {},
       ...isTimed ? { nowNs } : {},
     });
-    this.#console.prompt(this.#pending === "" ? prompt : "...> ".padStart(prompt.length));
+    this.#console.prompt(this.#pending === "" ? prompt : continuationPrompt(prompt));
   }
 }
 

@@ -14,7 +14,7 @@ export interface LaidOut {
 const TOLD_SUGGESTIONS = 12;
 
 /** The prompt of all lines but the first, as wide as that one's. */
-function continuation(prompt: string): string {
+export function continuationPrompt(prompt: string): string {
   return "...> ".padStart(prompt.length);
 }
 
@@ -29,7 +29,7 @@ export function layOut(
   let at = { row: 0, column: 0 };
   let offset = 0;
   for (const line of text.split("\n")) {
-    let row = offset === 0 ? prompt : continuation(prompt);
+    let row = offset === 0 ? prompt : continuationPrompt(prompt);
     let width = row.length;
     for (const character of [...line, ""]) {
       const own = character === "" ? 1 : characterWidth(character);

@@ -1,5 +1,6 @@
 /** What admin commands answer, by the NVM Express Base Specification 1.4, section 5: borders, and every feature. */
 import { assertEquals } from "@std/assert";
+import { STATUS } from "./_status.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";
 import { AdminCommands, type AdminOptions } from "./admin.ts";
 import { QueueTable } from "./queues.ts";
@@ -12,20 +13,22 @@ const PAGE = 4096;
 const WIDE = 2n ** 53n;
 const LAST_PAGE = WIDE - 4096n;
 
-const SUCCESS = 0;
-const TRANSFER_ERROR = 0x0004;
-const INVALID_OPCODE = 0x4001;
-const INVALID_FIELD = 0x4002;
-const INTERNAL_ERROR = 0x4006;
-const INVALID_NAMESPACE = 0x400b;
-const SEQUENCE_ERROR = 0x400c;
-const PRP_OFFSET = 0x4013;
-const NO_COMPLETION_QUEUE = 0x4100;
-const QUEUE_ID = 0x4101;
-const QUEUE_SIZE = 0x4102;
-const INTERRUPT_VECTOR = 0x4108;
-const LOG_PAGE = 0x4109;
-const NOT_SAVEABLE = 0x410d;
+const {
+  SUCCESS,
+  TRANSFER_ERROR,
+  INVALID_OPCODE,
+  INVALID_FIELD,
+  INTERNAL_ERROR,
+  INVALID_NAMESPACE,
+  SEQUENCE_ERROR,
+  PRP_OFFSET,
+  NO_COMPLETION_QUEUE,
+  QUEUE_ID,
+  QUEUE_SIZE,
+  INTERRUPT_VECTOR,
+  LOG_PAGE,
+  NOT_SAVEABLE,
+} = STATUS;
 
 /** An admin queue, and what it answers: [status, dword 0 of the completion]. */
 function bench(options: RigOptions = {}) {

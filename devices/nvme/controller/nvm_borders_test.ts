@@ -1,5 +1,6 @@
 /** What NVM commands are refused for, and at which number that begins (NVM Express 1.4, sections 4.6 and 6). */
 import { assertEquals } from "@std/assert";
+import { STATUS } from "./_status.ts";
 import { commandBytes, type CommandFields } from "../command_bytes.ts";
 import { blockOf } from "./nvm.ts";
 import { fresh, Rig, type RigOptions } from "./_rig.ts";
@@ -13,13 +14,15 @@ const LIST = 0x3_0000;
 const BLOCKS = 1000;
 const WIDE = 2n ** 53n;
 
-const SUCCESS = 0;
-const TRANSFER_ERROR = 0x0004;
-const INVALID_OPCODE = 0x4001;
-const INVALID_FIELD = 0x4002;
-const INVALID_NAMESPACE = 0x400b;
-const PRP_OFFSET = 0x4013;
-const OUT_OF_RANGE = 0x4080;
+const {
+  SUCCESS,
+  TRANSFER_ERROR,
+  INVALID_OPCODE,
+  INVALID_FIELD,
+  INVALID_NAMESPACE,
+  PRP_OFFSET,
+  OUT_OF_RANGE,
+} = STATUS;
 
 /** A disk of 1000 blocks; a status is that of a command carried out. */
 function bench(options: RigOptions = {}) {

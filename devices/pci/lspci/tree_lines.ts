@@ -30,6 +30,9 @@ interface Bus {
   readonly bus: number;
 }
 
+/** Deeper nesting is no tree of a machine: each level takes a bus number. */
+const MAX_PARTS = 600;
+
 /** A first line; the whole tree may be indented. */
 const ROOT = /^\s*-(?:\+-)?\[/;
 /** A line that goes on from one above. */
@@ -63,8 +66,7 @@ export class TreeReader {
       at++;
     }
 
-    // Each part takes something of the line, and what is none ends it.
-    for (;;) {
+    for (let part = 0; part < MAX_PARTS && at < line.length; part++) {
       const rest = line.slice(at);
       const fork = /^-*\+/.exec(rest);
       if (fork !== null) {

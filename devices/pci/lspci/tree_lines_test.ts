@@ -99,3 +99,8 @@ Deno.test("as many buses as there are may lie below each other", () => {
   assertEquals(functions.length, 256);
   assertEquals(functions.slice(-2), ["fe:00.0>ff-ff", "ff:00.0"]);
 });
+
+Deno.test("what one line says ends where no machine has so many parts", () => {
+  const roots = (parts: number) => new TreeReader().read("-[0000:00]".repeat(parts))!.roots.length;
+  assertEquals([roots(599), roots(600), roots(601), roots(50_000)], [599, 600, 600, 600]);
+});

@@ -1,5 +1,6 @@
 /** What the controller does with memory that the host lends it (Base Specification 1.4, 5.21.1.13 and 8.9). */
 import { assertEquals } from "@std/assert";
+import { STATUS } from "../_status.ts";
 import { VirtualClock } from "../../../../runtime/clock.ts";
 import { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../../../runtime/events.ts";
@@ -19,8 +20,7 @@ const NEEDS: HostMemoryNeeds = {
   smallestChunkBytes: 2 * PAGE,
   mostChunks: 4,
 };
-const SUCCESS = 0;
-const INVALID_FIELD = 0x4002;
+const { SUCCESS, INVALID_FIELD } = STATUS;
 
 type Piece = readonly [address: number | bigint, pages: number];
 

@@ -1,5 +1,6 @@
 /** How far addresses of SGLs reach, what each walk begins with, and how many descriptors it takes (NVM Express 1.4, 4.4). */
 import { assertEquals } from "@std/assert";
+import { STATUS } from "../_status.ts";
 import { VirtualClock } from "../../../../runtime/clock.ts";
 import { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../../../runtime/events.ts";
@@ -15,9 +16,7 @@ const BUFFER = 0x10_0000;
 const WIDE = 2n ** 53n;
 const LAST_PAGE = WIDE - 4096n;
 
-const TRANSFER_ERROR = 0x0004;
-const TOO_MANY = 0x400e;
-const DATA_LENGTH = 0x400f;
+const { TRANSFER_ERROR, TOO_MANY, DATA_LENGTH } = STATUS;
 
 /** One walker for several walks; what was found before stands in the list of ranges. */
 function bench() {

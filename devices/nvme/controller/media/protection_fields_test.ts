@@ -1,5 +1,6 @@
 /** The fields of protection information in commands and tuples, and who says what they are (NVM Express 1.4, 8.3). */
 import { assertEquals } from "@std/assert";
+import { STATUS } from "../_status.ts";
 import { commandBytes } from "../../command_bytes.ts";
 import { Rig } from "../_rig.ts";
 import {
@@ -11,12 +12,14 @@ import {
   type ProtectionType,
 } from "./protection.ts";
 
-const SUCCESS = 0;
-const INVALID_FIELD = 0x4002;
-const INVALID_PROTECTION = 0x4181;
-const GUARD_CHECK = 0x4282;
-const APPLICATION_TAG_CHECK = 0x4283;
-const REFERENCE_TAG_CHECK = 0x4284;
+const {
+  SUCCESS,
+  INVALID_FIELD,
+  INVALID_PROTECTION,
+  GUARD_CHECK,
+  APPLICATION_TAG_CHECK,
+  REFERENCE_TAG_CHECK,
+} = STATUS;
 
 const NOTHING: ProtectionRequest = {
   act: false,

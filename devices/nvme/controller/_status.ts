@@ -1,0 +1,27 @@
+/**
+ * What tests expect controllers to answer, as NVM Express 1.4 numbers it (section 4.6.1): type and
+ * code, with Do Not Retry. Written down again here, and not taken from what is tested.
+ */
+export const STATUS = {
+  SUCCESS: 0x0000,
+  TRANSFER_ERROR: 0x0004,
+  INVALID_OPCODE: 0x4001,
+  INVALID_FIELD: 0x4002,
+  INTERNAL_ERROR: 0x4006,
+  INVALID_NAMESPACE: 0x400b,
+  SEQUENCE_ERROR: 0x400c,
+  TOO_MANY: 0x400e,
+  DATA_LENGTH: 0x400f,
+  PRP_OFFSET: 0x4013,
+  OUT_OF_RANGE: 0x4080,
+  NO_COMPLETION_QUEUE: 0x4100,
+  QUEUE_ID: 0x4101,
+  QUEUE_SIZE: 0x4102,
+  INTERRUPT_VECTOR: 0x4108,
+  LOG_PAGE: 0x4109,
+  NOT_SAVEABLE: 0x410d,
+  INVALID_PROTECTION: 0x4181,
+  GUARD_CHECK: 0x4282,
+  APPLICATION_TAG_CHECK: 0x4283,
+  REFERENCE_TAG_CHECK: 0x4284,
+} as const;
