@@ -4,11 +4,20 @@
  *
  * A function that is declared becomes a variable at the top of its file, and so is there before
  * anybody calls it, as it was. V8 compiles no method early that is written as one: a method becomes a
- * function that its class gives its prototype, first of all that the class does by itself. Private ones
- * stay: with a name instead, by which each call looks for them, a long run takes a sixth longer.
+ * function that its class gives its prototype, first of all that the class does by itself, and a private
+ * one a function in a variable (`private_methods.ts`). Constructors stay: what is left of one, when its
+ * body is a function, takes as long to compile.
  */
 import { fromFileUrl, join, toFileUrl } from "@std/path";
 import ts from "typescript";
+import { type Edit, edited } from "./edits.ts";
+import {
+  findOwnFunctions,
+  isStatic,
+  type OwnFunctions,
+  someWithin,
+  unusedName,
+} from "./private_methods.ts";
 
 /** V8's coverage of one file, as the inspector's protocol has it. */
 interface ScriptCoverage {
@@ -23,13 +32,6 @@ interface ScriptCoverage {
   }[];
 }
 
-/** A piece of text that takes the place of what lies between two offsets. */
-interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly text: string;
-}
-
 type PlainFunction = ts.FunctionDeclaration | ts.FunctionExpression | ts.ArrowFunction;
 
 type NamedMethod = ts.MethodDeclaration & { readonly name: ts.Identifier };
@@ -40,6 +42,7 @@ class EagerMarker {
   readonly #ran: ReadonlySet<string>;
   /** A name that is nowhere in the file: what gives prototypes their methods. */
   readonly #giver: string;
+  readonly #own: OwnFunctions;
   readonly #edits: Edit[] = [];
   readonly #declarations: ts.FunctionDeclaration[] = [];
   #moves = false;
@@ -49,9 +52,9 @@ class EagerMarker {
     this.#file = ts.createSourceFile("bundle.js", text, ts.ScriptTarget.ESNext, true);
     this.#text = text;
     this.#ran = ran;
-    let giver = "$give";
-    while (text.includes(giver)) giver += "$";
-    this.#giver = giver;
+    this.#giver = unusedName(text, "$give");
+    this.#own = findOwnFunctions(this.#file, (method) => this.#hasRun(method));
+    this.#edits.push(...this.#own.edits);
   }
 
   marked(): string {
@@ -59,6 +62,8 @@ class EagerMarker {
     const top = this.#top();
     const early = this.#declarations.map((declaration) => this.#asVariable(declaration));
     if (this.#moves) early.unshift(`var ${this.#giver}=${GIVE_METHODS};\n`);
+    const own = [...this.#own.names.values()];
+    if (own.length > 0) early.unshift(`var ${own.join(",")};\n`);
     for (const declaration of this.#declarations) this.#remove(declaration);
     this.#edits.push({ start: top, end: top, text: early.join("") });
     return this.#edited(0, this.#text.length);
@@ -86,15 +91,18 @@ class EagerMarker {
   }
 
   #moveMethods(node: ts.ClassLikeDeclaration): void {
+    const own = node.members.filter((member) => this.#own.names.has(member));
     const moved = node.members.filter((member) => this.#canMove(member));
-    if (moved.length === 0) return;
-    this.#moves = true;
-    const methods = moved.map((method) => this.#asFunction(method)).join(",");
+    const statements = own.map((method) => this.#asOwnFunction(method as ts.MethodDeclaration));
+    if (moved.length > 0) {
+      this.#moves = true;
+      statements.push(`${this.#giver}(this.prototype,${this.#asRecord(moved)})`);
+    }
+    if (statements.length === 0) return;
     // Before all fields: what a class makes of itself may call its methods.
     const { pos } = node.members;
-    const text = `static{${this.#giver}(this.prototype,{${methods}})}`;
-    this.#edits.push({ start: pos, end: pos, text });
-    for (const method of moved) this.#remove(method);
+    this.#edits.push({ start: pos, end: pos, text: `static{${statements.join(";")}}` });
+    for (const method of [...own, ...moved]) this.#remove(method);
   }
 
   /** Whether something of a class is a method that ran, and does not depend on being written as one. */
@@ -102,14 +110,24 @@ class EagerMarker {
     return ts.isMethodDeclaration(member) && this.#hasRun(member) && !isStatic(member) &&
       // `__proto__` in a record is no field of it.
       ts.isIdentifier(member.name) && member.name.text !== "__proto__" &&
-      !holds(member, ts.SyntaxKind.SuperKeyword);
+      !someWithin(member, ({ kind }) => kind === ts.SyntaxKind.SuperKeyword);
   }
 
-  /** `async m(a) {}` as `m:(async function(a) {})`. */
-  #asFunction(method: NamedMethod): string {
-    const isAsync = method.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword);
-    const keyword = `${isAsync ? "async " : ""}function${method.asteriskToken ? "*" : ""}`;
-    return `${method.name.text}:(${keyword}${this.#edited(method.name.end, method.end)})`;
+  /** `async m(a) {}`, of which there may be several, as `{m:(async function(a) {})}`. */
+  #asRecord(methods: readonly NamedMethod[]): string {
+    const fields = methods.map((method) => {
+      const rest = this.#edited(method.name.end, method.end);
+      return `${method.name.text}:(${keywordOf(method)}${rest})`;
+    });
+    return `{${fields.join(",")}}`;
+  }
+
+  /** `#m(a) {}` as `$own0=(function($self,a) {})`. */
+  #asOwnFunction(method: ts.MethodDeclaration): string {
+    const comma = method.parameters.length > 0 ? "," : "";
+    const rest = this.#edited(method.parameters.pos, method.end);
+    const name = this.#own.names.get(method);
+    return `${name}=(${keywordOf(method)}(${this.#own.self}${comma}${rest})`;
   }
 
   /** `function f(a) {}` as `var f=(function(a) {});`. */
@@ -132,16 +150,7 @@ class EagerMarker {
 
   /** A piece of the text with the edits in it. */
   #edited(start: number, end: number): string {
-    const edits = this.#edits.filter((edit) => start <= edit.start && edit.end <= end);
-    let written = "";
-    let next = start;
-    for (const edit of edits.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
-      // What is inside of a larger edit has its place there.
-      if (edit.start < next) continue;
-      written += this.#text.slice(next, edit.start) + edit.text;
-      next = edit.end;
-    }
-    return written + this.#text.slice(next, end);
+    return edited(this.#text, this.#edits, start, end);
   }
 
   #placeOf(node: ts.Node): { readonly start: number; readonly end: number } {
@@ -158,13 +167,10 @@ function isPlain(node: ts.Node): node is PlainFunction {
     ts.isArrowFunction(node);
 }
 
-function isStatic(member: ts.MethodDeclaration): boolean {
-  return member.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword) === true;
-}
-
-function holds(node: ts.Node, kind: ts.SyntaxKind): boolean {
-  return node.kind === kind ||
-    ts.forEachChild(node, (child) => holds(child, kind) || undefined) === true;
+/** What a method begins with as a function. */
+function keywordOf({ asteriskToken, modifiers }: ts.MethodDeclaration): string {
+  const isAsync = modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword);
+  return `${isAsync ? "async " : ""}function${asteriskToken ? "*" : ""}`;
 }
 
 function rangeOf(start: number, end: number): string {

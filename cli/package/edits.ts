@@ -1,0 +1,24 @@
+/** Changes of a text, by the places of what they replace. */
+
+/** A piece of text that takes the place of what lies between two offsets. */
+export interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/**
+ * A piece of a text with its edits; those that do not lie in it are left out, and so are those within
+ * a larger one, whose text has them. Of edits in the same place the first comes first.
+ */
+export function edited(text: string, edits: readonly Edit[], start: number, end: number): string {
+  const inside = edits.filter((edit) => start <= edit.start && edit.end <= end);
+  let written = "";
+  let next = start;
+  for (const edit of inside.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
+    if (edit.start < next) continue;
+    written += text.slice(next, edit.start) + edit.text;
+    next = edit.end;
+  }
+  return written + text.slice(next, end);
+}
