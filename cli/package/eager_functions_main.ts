@@ -10,14 +10,8 @@
  */
 import { fromFileUrl, join, toFileUrl } from "@std/path";
 import ts from "typescript";
-import { type Edit, edited } from "./edits.ts";
-import {
-  findOwnFunctions,
-  isStatic,
-  type OwnFunctions,
-  someWithin,
-  unusedName,
-} from "./private_methods.ts";
+import { type Edit, edited, unusedName } from "./edits.ts";
+import { findOwnFunctions, isStatic, type OwnFunctions, someWithin } from "./private_methods.ts";
 
 /** V8's coverage of one file, as the inspector's protocol has it. */
 interface ScriptCoverage {
@@ -91,9 +85,10 @@ class EagerMarker {
   }
 
   #moveMethods(node: ts.ClassLikeDeclaration): void {
-    const own = node.members.filter((member) => this.#own.names.has(member));
+    const own = node.members.filter(ts.isMethodDeclaration)
+      .filter((member) => this.#own.names.has(member));
     const moved = node.members.filter((member) => this.#canMove(member));
-    const statements = own.map((method) => this.#asOwnFunction(method as ts.MethodDeclaration));
+    const statements = own.map((method) => this.#asOwnFunction(method));
     if (moved.length > 0) {
       this.#moves = true;
       statements.push(`${this.#giver}(this.prototype,${this.#asRecord(moved)})`);
@@ -168,9 +163,9 @@ function isPlain(node: ts.Node): node is PlainFunction {
 }
 
 /** What a method begins with as a function. */
-function keywordOf({ asteriskToken, modifiers }: ts.MethodDeclaration): string {
-  const isAsync = modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword);
-  return `${isAsync ? "async " : ""}function${asteriskToken ? "*" : ""}`;
+function keywordOf(method: ts.MethodDeclaration): string {
+  const isAsync = (ts.getCombinedModifierFlags(method) & ts.ModifierFlags.Async) !== 0;
+  return `${isAsync ? "async " : ""}function${method.asteriskToken ? "*" : ""}`;
 }
 
 function rangeOf(start: number, end: number): string {

@@ -115,6 +115,20 @@ expect(await new Device().drained(), [[7, 1], [7, 2], [7, 3]]);
   assert(text.includes("  #pages() { return this; }"), "what did not run stays");
 });
 
+Deno.test("a private method that is called on what another one gave is called around it", () => {
+  const text = marked(`${EXPECT}
+class List {
+  #count = 0;
+  counted() { return this.#more()["#more"] ?? this.#twice().#more().#more(2).#count; }
+  #twice() { return this.#more().#more(this.#count); }
+  #more(by = 1) { this.#count += by; return this; }
+}
+expect(new List().counted(), 7);
+`);
+  assert(text.includes("?? $own0($own0($own1(this)),2).#count"), text);
+  assert(text.includes("return $own0($own0($self),$self.#count)"), text);
+});
+
 Deno.test("a private method's name means that of the innermost class around it", () => {
   const text = marked(`${EXPECT}
 class Bus {
@@ -127,11 +141,17 @@ class Bus {
 }
 class Other { #scan(n) { return n + 2; } run() { return this.#scan(1); } }
 expect([new Bus().run(), new Other().run()], [20, 3]);
+const made = [];
+for (const n of [1, 2]) made.push(class { #turn() { return n; } run() { return this.#turn(); } });
+class Maker { kind = class { #held(maker) { return maker; } run(maker) { return this.#held(maker); } }; }
+expect([...made.map((Kind) => new Kind().run()), new (new Maker().kind)().run(5)], [1, 2, 5]);
 `);
   assert(text.includes("return $own0(bus,n) * 10;"), text);
   assert(text.includes("return $own1(this,1);"), text);
   // There is a new class in each call, and one variable would not do.
-  assert(text.includes("#probe(n) {"), text);
+  for (const method of ["#probe(n) {", "#turn() {", "#held(maker) {"]) {
+    assert(text.includes(method), text);
+  }
 });
 
 Deno.test("private methods stay that are used in any way but a plain call, or depend on being methods", () => {

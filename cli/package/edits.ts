@@ -22,3 +22,10 @@ export function edited(text: string, edits: readonly Edit[], start: number, end:
   }
   return written + text.slice(next, end);
 }
+
+/** A name that is nowhere in a text. */
+export function unusedName(text: string, wanted: string): string {
+  let name = wanted;
+  while (text.includes(name)) name += "$";
+  return name;
+}

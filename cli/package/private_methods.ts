@@ -7,7 +7,7 @@
  * within its class still, where it may use what else is private.
  */
 import ts from "typescript";
-import type { Edit } from "./edits.ts";
+import { type Edit, unusedName } from "./edits.ts";
 
 export interface OwnFunctions {
   /** The variable that holds what a method becomes; they are the file's. */
@@ -42,7 +42,8 @@ export function findOwnFunctions(
   }
   const self = unusedName(file.text, "$self");
   const edits: Edit[] = [];
-  for (const { call, method } of calls) {
+  // A receiver that is such a call itself begins at the same place, and was found first.
+  for (const { call, method } of calls.toReversed()) {
     const name = names.get(method);
     if (name !== undefined) edits.push(...calledByName(call, name));
   }
@@ -50,14 +51,7 @@ export function findOwnFunctions(
   return { names, self, edits };
 }
 
-/** A name that is nowhere in a text. */
-export function unusedName(text: string, wanted: string): string {
-  let name = wanted;
-  while (text.includes(name)) name += "$";
-  return name;
-}
-
-/** Where private members are called, outer calls first, and which are used in any other way. */
+/** Where private members are called, and which are used in any other way. */
 function findUses(file: ts.SourceFile): {
   readonly calls: readonly OwnCall[];
   readonly otherwiseUsed: ReadonlySet<ts.ClassElement>;
@@ -73,25 +67,16 @@ function findUses(file: ts.SourceFile): {
       around.pop();
       return;
     }
-    const used = usedPrivateName(node);
-    if (used !== null) {
-      const method = around.findLast((members) => members.has(used.text))!.get(used.text)!;
-      const call = callOf(used);
+    if (ts.isPrivateIdentifier(node) && !ts.isClassElement(node.parent)) {
+      const method = around.findLast((members) => members.has(node.text))!.get(node.text)!;
+      const call = callOf(node);
       if (call === null) otherwiseUsed.add(method);
-      else if (call === node) calls.push({ call, method });
+      else calls.push({ call, method });
     }
     ts.forEachChild(node, visit);
   };
   visit(file);
   return { calls, otherwiseUsed };
-}
-
-/** The private name that a node is a use of: the name itself, or a call by it. */
-function usedPrivateName(node: ts.Node): ts.PrivateIdentifier | null {
-  if (ts.isPrivateIdentifier(node)) return ts.isClassElement(node.parent) ? null : node;
-  if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return null;
-  const { name } = node.expression;
-  return ts.isPrivateIdentifier(name) && callOf(name) === node ? name : null;
 }
 
 /** The call that a private name is used for; null for any other use. */
@@ -135,8 +120,7 @@ function isMadeOnce(node: ts.Node): boolean {
 }
 
 export function isStatic(member: ts.ClassElement): boolean {
-  return ts.canHaveModifiers(member) &&
-    ts.getModifiers(member)?.some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword) === true;
+  return (ts.getCombinedModifierFlags(member) & ts.ModifierFlags.Static) !== 0;
 }
 
 /** Whether a node, or one within it, is like this. */
