@@ -1,7 +1,7 @@
 /**
  * `dmalab`: the command line.
  *
- *     deno task dmalab run examples/01-hello-map.dma
+ *     deno task dmalab run examples/start/02-hello-map.dma
  */
 import { host } from "./host.ts";
 import { unsetOptions } from "./command.ts";

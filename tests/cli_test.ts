@@ -215,7 +215,7 @@ Deno.test("test leaves the statements out, and finding no test is a failure", as
 });
 
 Deno.test("--trace prints events aligned, with device and request", async () => {
-  const { output } = await dmalab("run", "examples/50-first-look.dma", "--trace");
+  const { output } = await dmalab("run", "examples/start/01-first-look.dma", "--trace");
   const events = output.split("\n").filter((line) => /^ +\d+ +\S+ +ssd +#1 /.test(line));
   assert(events.length > 50);
   const columns = new Set(events.map((line) => line.indexOf("#1")));
@@ -305,7 +305,7 @@ Deno.test("bench counts what a turn of a loop costs; --json prints one object a 
   assertEquals(rows[host + 1], "", "what the host did comes last");
   const wide = all.output.split("\n").filter((line) => line.length > 80);
   assertEquals(wide, []);
-  const none = await dmalab("bench", "examples/50-first-look.dma");
+  const none = await dmalab("bench", "examples/start/01-first-look.dma");
   assertEquals(none.code, 1);
   assertStringIncludes(none.errors, "No bench found");
 });
@@ -326,9 +326,9 @@ Deno.test("explain prints a rule, decodes a fault line, and exits 2 with a hint 
   assertEquals(cut.code, 2);
   assertStringIncludes(cut.errors, 'error: expected "[fault reason", the text ends');
   assertStringIncludes((await dmalab("explain", "buf.slice")).output, "buffer.slice(range)");
-  const limit = ["--in", "examples/22-limit-128k.dma", "ssd.limits.max_transfer"];
+  const limit = ["--in", "examples/block/02-limit-128k.dma", "ssd.limits.max_transfer"];
   assertStringIncludes((await dmalab("explain", ...limit)).output, "max_transfer = 8MiB");
-  const nobody = await dmalab("explain", "--in", "examples/22-limit-128k.dma", "disk.limits");
+  const nobody = await dmalab("explain", "--in", "examples/block/02-limit-128k.dma", "disk.limits");
   assertEquals([nobody.code, nobody.errors.split("\n")[0]], [
     2,
     "error[E0301]: nothing is called `disk`",
@@ -366,7 +366,7 @@ Deno.test("hunt prints what it finds as a test that fails when it is run, and ex
 });
 
 Deno.test("hunt of a file with a driver tries its cases, and prints the smallest that is wrong", async () => {
-  const source = Deno.readTextFileSync("examples/07-two-step-unwind.dma");
+  const source = Deno.readTextFileSync("examples/api/04-two-step-unwind.dma");
   const wrong = source.replace("  dma_iova_free(nic, ring.state)\n", "");
   await withFiles({ "right.dma": source, "wrong.dma": wrong }, async (folder) => {
     const right = await dmalab("hunt", join(folder, "right.dma"));
@@ -438,7 +438,7 @@ Deno.test("every command has help with examples, and every example's command exi
 
 Deno.test("dmalab without colours writes none, and into a pipe that closes it says nothing", async () => {
   const { output } = await runDeno(
-    ["run", "--no-prompt", "-R", "cli/main.ts", "run", "examples/50-first-look.dma"],
+    ["run", "--no-prompt", "-R", "cli/main.ts", "run", "examples/start/01-first-look.dma"],
     { folder: ROOT, env: { NO_COLOR: "1" } },
   );
   assert(!output.includes("\x1b"), output);
@@ -592,7 +592,7 @@ Deno.test("trace export gives the kernel's own text, which is the same trace aga
 Deno.test("what a scenario shows is as wide as the screen, and 80 columns where nobody knows", async () => {
   const widest = async (columns: number | null) => {
     const screen = new MemoryScreen(columns);
-    const words = ["run", "examples/24-blk-coalesce.dma", "--match", "with one gap"];
+    const words = ["run", "examples/block/04-coalesce.dma", "--match", "with one gap"];
     assertEquals(await main(words, screen), 0, screen.errors);
     const lines = screen.output.split("\n").filter((line) => line.startsWith("  #"));
     return Math.max(...lines.map(({ length }) => length));

@@ -1,12 +1,12 @@
 /**
- * examples/data/collect-trace.sh, run by every POSIX shell that is at hand, with a folder in the tracer's
+ * examples/traces/data/collect-trace.sh, run by every POSIX shell that is at hand, with a folder in the tracer's
  * place: it sets what it says, and leaves every setting as it was, interrupted or not.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { ROOT } from "./source_text.ts";
 
-const SCRIPT = join(ROOT, "examples/data/collect-trace.sh");
+const SCRIPT = join(ROOT, "examples/traces/data/collect-trace.sh");
 
 /** Commands that start a shell: those that are installed. */
 function shells(): string[][] {

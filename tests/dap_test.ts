@@ -28,7 +28,7 @@ interface Known {
 
 const KNOWN: readonly Known[] = [
   {
-    file: "04-two-step-basic.dma",
+    file: "api/01-two-step-basic.dma",
     run: "three pieces, one range, one sync",
     events: 29,
     statements: 24,
@@ -38,7 +38,7 @@ const KNOWN: readonly Known[] = [
     rows: 22,
   },
   {
-    file: "12-flush-queue.dma",
+    file: "iova/05-flush-queue.dma",
     run: "255 unmaps wait, the 256th flushes, the 257th waits again",
     events: 3345,
     statements: 13,
@@ -48,7 +48,7 @@ const KNOWN: readonly Known[] = [
     rows: 0,
   },
   {
-    file: "32-hmm-odp.dma",
+    file: "processes/01-hmm-odp.dma",
     run: "fault, map, use, invalidate, fault again",
     events: 63,
     statements: 30,
@@ -58,7 +58,7 @@ const KNOWN: readonly Known[] = [
     rows: 1,
   },
   {
-    file: "50-first-look.dma",
+    file: "start/01-first-look.dma",
     run: "40 KiB from scattered pages: one IOVA range, one PRP list",
     events: 130,
     statements: 13,
@@ -68,7 +68,7 @@ const KNOWN: readonly Known[] = [
     rows: 2,
   },
   {
-    file: "57-doorbells-interrupts.dma",
+    file: "nvme/06-doorbells-interrupts.dma",
     run: "one doorbell a command, one interrupt and one more doorbell a result",
     events: 1664,
     statements: 4,

@@ -135,7 +135,7 @@ Deno.test("shell commands in the pages are ones that are known to work", () => {
     // Of the README: package_test.ts builds the package and installs it so.
     /^npx -y deno@2\.9\.6 task package$/,
     /^npm install -g \.\/dist$/,
-    /^dmalab run examples\/50-first-look\.dma$/,
+    /^dmalab run examples\/start\/01-first-look\.dma$/,
   ];
   for (const block of BLOCKS.filter(({ language }) => language === "sh")) {
     // Run block by block in package_test.ts.

@@ -15,7 +15,7 @@ export function scenariosBelow(folder: string): string[] {
 }
 
 /** Scenarios that show what nobody expects. */
-const SHOW_FINDINGS: readonly string[] = ["examples/69-leaks-and-strict.dma"];
+const SHOW_FINDINGS: readonly string[] = ["examples/start/05-leaks-and-strict.dma"];
 
 /**
  * Runs a scenario: its statements, then each test, as steps. What nobody expects is no example; and

@@ -277,7 +277,7 @@ Deno.test("the package's files are compiled early where every start comes by", (
     makeTools(base);
     assertEquals(buildPackage(join(base, "dist"), false), { done: true });
     Deno.copyFileSync(join(ROOT, "benches/start.dma"), join(base, "plain.dma"));
-    Deno.copyFileSync(join(ROOT, "examples/04-two-step-basic.dma"), join(base, "two.dma"));
+    Deno.copyFileSync(join(ROOT, "examples/api/01-two-step-basic.dma"), join(base, "two.dma"));
     const plain = functionsThatRan(base, "plain.dma");
     // On a busy host a run takes so long that somebody listens for Ctrl-C.
     assert(plain.early > 650 && plain.late <= 10, `${plain.early} early, ${plain.late} late`);
@@ -298,7 +298,7 @@ Deno.test("the package installs and works without this project (docs/install.md)
     makeTools(base);
     const dist = join(base, "dist");
     assertEquals(buildPackage(dist), { done: true });
-    Deno.copyFileSync(join(ROOT, "examples/04-two-step-basic.dma"), join(base, "two.dma"));
+    Deno.copyFileSync(join(ROOT, "examples/api/01-two-step-basic.dma"), join(base, "two.dma"));
     const passes = /^ok \| 3 passed \| 0 failed \| 20 assertions$/m;
 
     await t.step("carries its types, its rules, its licence and its manual", () => {
@@ -332,7 +332,10 @@ Deno.test("the package installs and works without this project (docs/install.md)
       name: "as a command of Node's, as the README says",
       ignore: !has("npm"),
       fn: () => {
-        Deno.copyFileSync(join(ROOT, "examples/50-first-look.dma"), join(base, "first-look.dma"));
+        Deno.copyFileSync(
+          join(ROOT, "examples/start/01-first-look.dma"),
+          join(base, "first-look.dma"),
+        );
         const prefix = `export NPM_CONFIG_PREFIX=${base}/node PATH=${base}/node/bin:$PATH`;
         const install = `${prefix}; npm install -g ./dist && dmalab run first-look.dma`;
         const { code, output } = shell(base, base, install);

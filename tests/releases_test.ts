@@ -48,7 +48,7 @@ function told(tests: readonly TestTurns[]): string[] {
 const ends = ([test]: readonly TestTurns[]) => Object.values(test!.ends).map(({ end }) => end);
 
 Deno.test("a scenario that is the same everywhere says so in one line", () => {
-  const tests = turns(example("50-first-look"));
+  const tests = turns(example("start/01-first-look"));
   assertEquals(ends(tests), ["ok", "ok", "ok", "ok"]);
   assertEquals(
     releasesText("first.dma", tests, painter(false)),
@@ -57,24 +57,24 @@ Deno.test("a scenario that is the same everywhere says so in one line", () => {
 });
 
 Deno.test("07: a range is lost up to 7.2, and not by 7.3, whose destroy frees the reservation (v7.3.md 1.4)", () => {
-  const tests = turns(example("07-two-step-unwind"), "dma_iova_destroy() gives back");
+  const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() gives back");
   assertEquals(ends(tests), ["line 21", "ok", "ok", "line 139"]);
   assertEquals(told(tests), ["7.2.6: dma.hasTwoStep", "7.3: dma.destroyFrees"]);
 });
 
 Deno.test("28: unmapping one range turns at the first release with the two-step API (hmm-rdma-vfio.md 6.9)", () => {
-  const tests = turns(example("28-nvme-unmap-modes"), "one range, one call");
+  const tests = turns(example("nvme/04-unmap-modes"), "one range, one call");
   assertEquals(ends(tests).slice(1), ["ok", "ok", "ok"]);
   assertEquals(told(tests), ["7.2.6: nvme.mapsDataWith"]);
 });
 
 Deno.test("41: the state that a tag keeps shows from the first release whose queue keeps gaps", () => {
-  const tests = turns(example("41-museum-stale-state"), "three requests, one tag");
+  const tests = turns(example("museum/04-stale-state"), "three requests, one tag");
   assertEquals(told(tests), ["7.2.6: nvme.keepsVirtBoundaryWithSgl"]);
 });
 
 Deno.test("43: a list that fails turns at 7.2.6, by the defect, and at 7.3, by what a destroy frees (v7.3.md 6.1)", () => {
-  const tests = turns(example("43-museum-prp-alloc-fails"), "one range, and 31 of 32");
+  const tests = turns(example("museum/06-prp-alloc-fails"), "one range, and 31 of 32");
   assertEquals(ends(tests), ["line 39", "ok", "ok", "line 27"]);
   assertEquals(told(tests), [
     "7.2.6: partial_destroy_on_list_failure or nvme.mapsDataWith",
@@ -83,7 +83,7 @@ Deno.test("43: a list that fails turns at 7.2.6, by the defect, and at 7.3, by w
 });
 
 Deno.test("48: the lost gap bit came with 7.2.6 and went with 7.2 (defects.md)", () => {
-  const tests = turns(example("48-museum-gap-bit"), "7.2.6 behind an IOMMU");
+  const tests = turns(example("museum/11-gap-bit"), "7.2.6 behind an IOMMU");
   assertEquals(ends(tests), ["line 113", "ok", "line 113", "line 113"]);
   assertEquals(told(tests), [
     "7.2.6: gap_bit_lost_on_split or nvme.keepsVirtBoundaryWithSgl",
@@ -92,7 +92,7 @@ Deno.test("48: the lost gap bit came with 7.2.6 and went with 7.2 (defects.md)",
 });
 
 Deno.test("67: reads that fail for ever turn at 7.3 (v7.3.md 6.1)", () => {
-  const tests = turns(example("67-museum-range-reused"), "31 pages stay open");
+  const tests = turns(example("museum/15-range-reused"), "31 pages stay open");
   assertEquals(ends(tests)[3], "ok");
   assertEquals(told(tests).at(-1), "7.3: dma.destroyFrees");
 });
@@ -142,7 +142,7 @@ Deno.test("the rule of everything that two releases differ in can be explained",
 });
 
 Deno.test("the text is a table and reasons of at most 80 columns, and the JSON has all of it", () => {
-  const tests = turns(example("07-two-step-unwind"), "dma_iova_destroy() gives back");
+  const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() gives back");
   const text = releasesText("07.dma", tests, painter(false));
   for (const line of text.split("\n")) assert(line.length <= 80, line);
   assertStringIncludes(text, "07.dma: 1 of 1 test turns\n");
@@ -162,7 +162,7 @@ async function dmalab(...words: string[]) {
 Deno.test("the command refuses what it cannot run, and says what it cannot find", async () => {
   const missing = await dmalab("releases", "nowhere.dma");
   assertEquals(missing.code, 2);
-  const unmatched = await dmalab("releases", "examples/50-first-look.dma", "--match", "xyz");
+  const unmatched = await dmalab("releases", "examples/start/01-first-look.dma", "--match", "xyz");
   assertEquals([unmatched.code, unmatched.errors.includes("no name contains")], [2, true]);
   const endless = 'test "t" { while true { } }\n';
   const folder = Deno.makeTempDirSync();
@@ -174,12 +174,12 @@ Deno.test("the command refuses what it cannot run, and says what it cannot find"
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
-  const json = await dmalab("releases", "examples/50-first-look.dma", "--json");
+  const json = await dmalab("releases", "examples/start/01-first-look.dma", "--json");
   assertEquals(JSON.parse(json.output).releases, ["6.12", "7.2.6", "7.2", "7.3"]);
 });
 
 Deno.test("what turns is told in lines as wide as the screen, names in full where there is room", () => {
-  const tests = turns(example("07-two-step-unwind"), "dma_iova_destroy() gives back");
+  const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() gives back");
   const linesAt = (columns: number) =>
     releasesText("07.dma", tests, painter(false), columns).split("\n")
       .filter((line) => !line.trimStart().startsWith("dmalab explain"));

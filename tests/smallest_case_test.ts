@@ -1,4 +1,4 @@
-/** `examples/55-smallest-case.dma` says what its property prints: this holds it to that. */
+/** `examples/start/06-smallest-case.dma` says what its property prints: this holds it to that. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { LoadError } from "../lang/syntax/load_files.ts";
@@ -7,7 +7,7 @@ import { runProgram } from "../lang/run/run_program.ts";
 import { SourceFile } from "../lang/source.ts";
 import { ROOT } from "./source_text.ts";
 
-const EXAMPLE = "examples/55-smallest-case.dma";
+const EXAMPLE = "examples/start/06-smallest-case.dma";
 
 function outcomes(text: string) {
   const { program } = loadProgram(new SourceFile(EXAMPLE, text), {

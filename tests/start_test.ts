@@ -8,7 +8,7 @@ import { ROOT } from "./source_text.ts";
 
 /** Least privilege, and no question asked: what a script gets. */
 const RUN = ["run", "--no-prompt", "-R=."];
-const EXAMPLE = "examples/50-first-look.dma";
+const EXAMPLE = "examples/start/01-first-look.dma";
 
 const summary = (output: string) => output.trim().split("\n").at(-1);
 
@@ -20,7 +20,9 @@ Deno.test("deno run -R=. scenario.dma runs a scenario of this project", async ()
 });
 
 Deno.test("deno run -R=. works from inside a folder, and with an absolute path", async () => {
-  const inside = await runDeno([...RUN, "50-first-look.dma"], { folder: join(ROOT, "examples") });
+  const inside = await runDeno([...RUN, "start/01-first-look.dma"], {
+    folder: join(ROOT, "examples"),
+  });
   assertEquals(inside.code, 0, inside.output);
   const absolute = await runDeno([...RUN, join(ROOT, EXAMPLE)], { folder: ROOT });
   assertEquals(absolute.code, 0, absolute.output);

@@ -102,7 +102,7 @@ Deno.test("a name that nothing contains is one sentence and exit code 1", async 
 Deno.test("numbers of zero, and places that cannot be watched, are refused in a sentence", async () => {
   const none = await dmalab("test", "examples", "--jobs", "0");
   assertEquals([none.code, none.errors], [2, "error: `--jobs`: it takes at least 1, not 0\n"]);
-  const zero = await dmalab("run", "examples/01-hello-map.dma", "--max-time", "0");
+  const zero = await dmalab("run", "examples/start/02-hello-map.dma", "--max-time", "0");
   assertEquals([zero.code, zero.errors], [2, "error: `--max-time`: it takes at least 1, not 0\n"]);
   const gone = await dmalab("test", "no-such.dma", "--watch");
   assertEquals([gone.code, gone.errors], [2, 'error: Cannot watch: there is no "no-such.dma"\n']);
@@ -316,7 +316,7 @@ Deno.test("dmalab test needs to read and nothing else", async () => {
       "-R=.",
       "cli/main.ts",
       "test",
-      "examples/50-first-look.dma",
+      "examples/start/01-first-look.dma",
       "--jobs",
       "2",
     ],

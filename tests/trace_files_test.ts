@@ -18,7 +18,7 @@ import { codeBlocks } from "./code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 
-const TWO_STEP = "examples/04-two-step-basic.dma";
+const TWO_STEP = "examples/api/01-two-step-basic.dma";
 
 /** Reads a whole file; a line that is wrong fails the test. */
 function readLines(text: string): TraceLine[] {
@@ -67,7 +67,7 @@ async function exported(path: string, suffix: string, ...more: string[]): Promis
 }
 
 Deno.test("--export writes every event of every run, and the reader gives them back", async () => {
-  for (const path of [TWO_STEP, "examples/69-leaks-and-strict.dma"]) {
+  for (const path of [TWO_STEP, "examples/start/05-leaks-and-strict.dma"]) {
     const lines = readLines(await exported(path, ".dmatrace.jsonl"));
     const { sites } = programOf(path).code;
     const { events, runs } = eventsOf(path);
@@ -135,7 +135,7 @@ Deno.test("both options are refused where they make no sense, and said to be mis
 });
 
 Deno.test("what the debugger exports of its runs is what --export writes of them", async () => {
-  for (const path of [TWO_STEP, "examples/69-leaks-and-strict.dma"]) {
+  for (const path of [TWO_STEP, "examples/start/05-leaks-and-strict.dma"]) {
     const opened = HostLoader.open(join(ROOT, path));
     assert(typeof opened !== "string");
     const { program } = loadFollowed(new SourceFile(path, opened.entry.text), opened.loader);
@@ -198,7 +198,7 @@ interface ChromeEntry {
 }
 
 Deno.test("--export FILE.json: calls are slices that close, mappings and requests are pairs", async () => {
-  const path = "examples/50-first-look.dma";
+  const path = "examples/start/01-first-look.dma";
   const { traceEvents } = JSON.parse(await exported(path, ".json")) as {
     traceEvents: readonly ChromeEntry[];
   };
@@ -227,7 +227,7 @@ Deno.test("--export FILE.json: calls are slices that close, mappings and request
 Deno.test("on a machine with prices Chrome's axis is virtual time", () => {
   const text: string[] = [];
   const writer = new ChromeTraceWriter((part) => void text.push(part));
-  const path = "examples/04-two-step-basic.dma";
+  const path = "examples/api/01-two-step-basic.dma";
   runProgram(programOf(path), {
     onRun: (run) =>
       writer.run(

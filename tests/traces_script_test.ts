@@ -107,10 +107,10 @@ Deno.test("reads and writes of a disk become requests of the same blocks, and tw
   assert(sizes.length >= 4 && sizes.every(([, bytes]) => Number(bytes) % 4096 === 0));
 });
 
-Deno.test("example 39 is what its trace becomes", async () => {
+Deno.test("traces/02-trace-to-scenario.dma is what its trace becomes", async () => {
   const folder = new URL("../examples/", import.meta.url);
-  const example = await Deno.readTextFile(new URL("39-trace-to-scenario.dma", folder));
-  const trace = await Deno.readTextFile(new URL("data/leaky-driver.trace.txt", folder));
+  const example = await Deno.readTextFile(new URL("traces/02-trace-to-scenario.dma", folder));
+  const trace = await Deno.readTextFile(new URL("traces/data/leaky-driver.trace.txt", folder));
   const check = new TraceCheck(new LogPass());
   const steps: Step[] = [];
   check.ledger.recorder = (step) => steps.push(step);

@@ -7,13 +7,13 @@ import { medianOf, plainBenchmark } from "./benchmark.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 
 const FOLDER = "examples";
-const FILE = "07-two-step-unwind.dma";
+const FILE = "api/04-two-step-unwind.dma";
 
 /** Rounds that count, and rounds before those. */
 const ROUNDS = 3;
 const WARM_UPS = 1;
 
-/** Every case of the driver of example 07. @returns How many a second. */
+/** Every case of the driver of api/04-two-step-unwind. @returns How many a second. */
 export function measureDriverHunt(rounds: number = ROUNDS, warmUps: number = WARM_UPS): number {
   const opened = HostLoader.open(`${FOLDER}/${FILE}`);
   if (typeof opened === "string") throw new Error(opened);

@@ -36,8 +36,8 @@ export const DEBUG = command({
     ...LIMITS,
   },
   examples: [
-    { line: "debug examples/02-directions.dma", doc: "lists its runs" },
-    { line: "debug examples/02-directions.dma --run 1", doc: "goes through the first" },
+    { line: "debug examples/start/03-directions.dma", doc: "lists its runs" },
+    { line: "debug examples/start/03-directions.dma --run 1", doc: "goes through the first" },
   ],
   async run({ words, options, screen }) {
     const match = readMatches(options.match);

@@ -53,7 +53,7 @@ export const EXPLAIN = command({
     { line: "explain dma_iova_link", doc: "a function, with an example" },
     { line: "explain buffer.slice", doc: "a method; `slice` alone tells those of all types" },
     {
-      line: "explain --in examples/22-limit-128k.dma ssd.limits.max_transfer",
+      line: "explain --in examples/block/02-limit-128k.dma ssd.limits.max_transfer",
       doc: "a limit of a scenario's device: its value, and what it comes from",
     },
     { line: "explain - < dmesg.txt", doc: "what a kernel's log says of DMA" },

@@ -45,8 +45,11 @@ export const HUNT = command({
     { line: "hunt", doc: "20000 requests on 7.2" },
     { line: "hunt --kernel 7.2.6 --seconds 60", doc: "a minute on another release" },
     { line: "hunt --quirks none --cases 100000", doc: "does the intended behaviour hold?" },
-    { line: "hunt examples/48-museum-gap-bit.dma", doc: "on the machine of a scenario" },
-    { line: "hunt examples/07-two-step-unwind.dma", doc: "the driver of a scenario, every case" },
+    { line: "hunt examples/museum/11-gap-bit.dma", doc: "on the machine of a scenario" },
+    {
+      line: "hunt examples/api/04-two-step-unwind.dma",
+      doc: "the driver of a scenario, every case",
+    },
     { line: "hunt --seed 7 --shard 2/4", doc: "the second of four parts, for another core" },
   ],
   async run({ words, options, screen }) {

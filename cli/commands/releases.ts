@@ -14,7 +14,7 @@ export const RELEASES = command({
   argument: { placeholder: "FILE", doc: "a scenario", completes: "scenarios", count: "one" },
   options: { match: MATCH, json: { kind: "flag", doc: "everything as JSON" }, ...LIMITS },
   examples: [
-    { line: "releases examples/48-museum-gap-bit.dma", doc: "came with 7.2.6, and went with 7.2" },
+    { line: "releases examples/museum/11-gap-bit.dma", doc: "came with 7.2.6, and went with 7.2" },
     { line: "releases lab.dma --match unwind", doc: "only some of its tests" },
   ],
   async run({ words, options, screen }) {

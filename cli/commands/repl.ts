@@ -18,7 +18,7 @@ export const REPL = command({
   options: { seed: SEED, ...LIMITS },
   examples: [
     { line: "repl", doc: "a machine of 1 CPU and 4 GiB" },
-    { line: "repl examples/01-hello-map.dma", doc: "the machine of a scenario" },
+    { line: "repl examples/start/02-hello-map.dma", doc: "the machine of a scenario" },
   ],
   async run({ words, options, screen }) {
     const { runTerminalRepl } = await import("../repl/terminal.ts");

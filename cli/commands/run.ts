@@ -26,10 +26,10 @@ export const RUN = command({
     ...LIMITS,
   },
   examples: [
-    { line: "run examples/01-hello-map.dma", doc: "one scenario" },
-    { line: "run examples/01-hello-map.dma --trace", doc: "with every event" },
+    { line: "run examples/start/02-hello-map.dma", doc: "one scenario" },
+    { line: "run examples/start/02-hello-map.dma --trace", doc: "with every event" },
     {
-      line: "run examples/04-two-step-basic.dma --export trace.json",
+      line: "run examples/api/01-two-step-basic.dma --export trace.json",
       doc: "to look at in Perfetto",
     },
     { line: "run examples", doc: "all of a folder" },

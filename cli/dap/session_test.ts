@@ -3,7 +3,7 @@ import { fromFileUrl } from "@std/path";
 import type { Client } from "../../tests/dap/client.ts";
 import { withClient } from "../../tests/dap/in_process.ts";
 
-const EXAMPLE = fromFileUrl(new URL("../../examples/04-two-step-basic.dma", import.meta.url));
+const EXAMPLE = fromFileUrl(new URL("../../examples/api/01-two-step-basic.dma", import.meta.url));
 const RUN = "three pieces, one range, one sync";
 
 /** Launches a run, and stands at its first statement. */
@@ -163,7 +163,7 @@ Deno.test("a moment shows names of the script, its event with the reason, and ta
     const event = await scope(client, "Event");
     assertEquals(
       ["event", "number", "cpu", "device", "from"].map((name) => event.get(name)),
-      ["iommu.sync_map", "18", "0", "ssd", "examples/04-two-step-basic.dma:41:3"],
+      ["iommu.sync_map", "18", "0", "ssd", "examples/api/01-two-step-basic.dma:41:3"],
     );
     const { id } = (await stack(client))[0]!;
     const { scopes } = await client.body("scopes", { frameId: id });

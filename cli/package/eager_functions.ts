@@ -12,8 +12,8 @@ import { PROJECT, runProjectDeno, runQuietly } from "./bundle.ts";
 /** Scenarios like those that people begin with: the first needs nothing beyond what all of them need. */
 export const USUAL_SCENARIOS: readonly string[] = [
   "benches/start.dma",
-  "examples/01-hello-map.dma",
-  "examples/50-first-look.dma",
+  "examples/start/02-hello-map.dma",
+  "examples/start/01-first-look.dma",
 ].map((path) => join(PROJECT, path));
 
 /** A program of a bundle, with its arguments. */

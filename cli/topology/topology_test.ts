@@ -377,10 +377,10 @@ Deno.test("text saved as UTF-16 or Latin-1 is read too", () => {
   assertEquals(decode(new TextEncoder().encode(text)), text);
 });
 
-Deno.test("the machine of examples/36-p2p-acs-fix.dma is the one that its data imports as", () => {
-  const source = "examples/data/gpu-server.lspci.txt";
+Deno.test("the machine of examples/p2p/03-acs-fix.dma is the one that its data imports as", () => {
+  const source = "examples/traces/data/gpu-server.lspci.txt";
   const listing = linkListing(readListing(Deno.readTextFileSync(source)));
   assertEquals(listing.findings, []);
   const written = dmaText(importMachine(listing), source, false);
-  assertStringIncludes(Deno.readTextFileSync("examples/36-p2p-acs-fix.dma"), written);
+  assertStringIncludes(Deno.readTextFileSync("examples/p2p/03-acs-fix.dma"), written);
 });

@@ -13,7 +13,7 @@ import { type MachineSpace, machineVariations } from "./variations.ts";
 
 const FILE = "driver.dma";
 const EXAMPLE = Deno.readTextFileSync(
-  new URL("../../examples/07-two-step-unwind.dma", import.meta.url),
+  new URL("../../examples/api/04-two-step-unwind.dma", import.meta.url),
 );
 
 interface Hunted {
@@ -59,7 +59,7 @@ function checkFound(file: string, hunted: Hunted | null, kind: WrongKind): Drive
   return finding.case;
 }
 
-Deno.test("the driver of example 07 holds in every case, and they are as many as its rules make", () => {
+Deno.test("the driver of api/04-two-step-unwind holds in every case, and they are as many as its rules make", () => {
   const { result } = huntIn(EXAMPLE)!;
   assertEquals(result.finding, null);
   assertEquals(result.allUpTo, 4);
@@ -104,7 +104,7 @@ const REMOVED_LINES: readonly (readonly [line: string, found: WrongKind | "nothi
   ["unwind(ring)", "left"],
 ];
 
-Deno.test("example 07 with any line of its driver left out is found, by the smallest case as a test", () => {
+Deno.test("api/04-two-step-unwind with any line of its driver left out is found, by the smallest case as a test", () => {
   const lines = EXAMPLE.split("\n");
   const first = lines.findIndex((line) => line.startsWith("fn reserve("));
   const end = lines.findIndex((line) => line.startsWith("fn unmap("));
@@ -133,7 +133,7 @@ Deno.test("example 07 with any line of its driver left out is found, by the smal
   }
 });
 
-Deno.test("example 07 with a whole function of its driver emptied is found", () => {
+Deno.test("api/04-two-step-unwind with a whole function of its driver emptied is found", () => {
   const lines = EXAMPLE.split("\n");
   const emptied = (name: string, count: number) =>
     withoutLines(EXAMPLE, lines.findIndex((line) => line.startsWith(`fn ${name}(`)) + 1, count);

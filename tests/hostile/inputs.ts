@@ -349,7 +349,7 @@ export const INPUTS: readonly HostileCase[] = [
   },
   {
     name: "a full disk",
-    words: ["run", "examples/01-hello-map.dma"],
+    words: ["run", "examples/start/02-hello-map.dma"],
     ends: ["refused"],
     exit: NOT_WRITTEN,
     stdout: FULL_DISK,
@@ -357,7 +357,7 @@ export const INPUTS: readonly HostileCase[] = [
   },
   {
     name: "a full disk takes a report",
-    words: ["test", "examples/01-hello-map.dma", "--reporter", "json"],
+    words: ["test", "examples/start/02-hello-map.dma", "--reporter", "json"],
     ends: ["refused"],
     exit: NOT_WRITTEN,
     stdout: FULL_DISK,

@@ -22,7 +22,7 @@ console.log(
   `${runs} runs of ${paths.length} examples: ${events} events twice, ${moves} moves there and back, ` +
     `${looks} looks against fresh runs; nothing differs`,
 );
-for (const path of paths.filter((path) => path.startsWith("examples/28-"))) {
+for (const path of paths.filter((path) => path.startsWith("examples/nvme/04-"))) {
   const [longest] = [...recordingsOf(path)].toSorted((a, b) => b.log.count - a.log.count);
   const places = moveAtRandom(longest!, RANDOM_MOVES, 1);
   console.log(`${RANDOM_MOVES} random moves in ${path} to ${places} places, each as a fresh run`);
