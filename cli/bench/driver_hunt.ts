@@ -6,8 +6,8 @@ import { HostLoader } from "../host_loader.ts";
 import { medianOf, plainBenchmark } from "./benchmark.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 
-const FOLDER = "examples";
-const FILE = "api/04-two-step-unwind.dma";
+const FOLDER = "examples/api";
+const FILE = "04-two-step-unwind.dma";
 
 /** Rounds that count, and rounds before those. */
 const ROUNDS = 3;

@@ -9,14 +9,14 @@ export const BENCH = command({
   name: "bench",
   brief: "Run the benches of scenarios.",
   description:
-    "Runs each bench of each file on each machine of its matrix, and prints a table with a " +
-    "column for each: how much virtual time and how many events one turn of the loop costs, and " +
-    "last how fast the simulation is. Counts and virtual time depend on the file and the seed alone.",
+    "Runs each bench of each file on each machine of its matrix and prints a table: virtual time " +
+    "and event counts per loop iteration, then the speed of the simulation on this host. Counts " +
+    "and virtual time are deterministic for a given file and seed.",
   argument: SCENARIOS,
   options: {
     match: MATCH,
     seed: SEED,
-    json: { kind: "flag", doc: "one JSON object a line" },
+    json: { kind: "flag", doc: "one JSON object per line" },
     ...LIMITS,
   },
   examples: [{ line: "bench benches/nvme_read.dma", doc: "one file" }],

@@ -6,17 +6,22 @@ const FORMATS = ["pretty", "json", "sarif"] as const;
 
 export const CHECK = command({
   name: "check",
-  brief: "Read scenarios and say what is wrong, without running them.",
-  description: "Reads each file with what it uses, and prints every mistake it finds: spelling, " +
-    "names, arguments, kinds, the machine. Without a FILE everything below the current folder is " +
-    "read. Warnings change no exit code; exit code 2: a file is wrong. --format sarif writes SARIF " +
-    "2.1.0, which editors and code scanning take; json writes the same in a plainer form.",
+  brief: "Check scenarios for errors without running them.",
+  description:
+    "Reads each file and the files it uses, and prints every error: syntax, names, arguments, " +
+    "kinds, the machine. Without FILE, checks every scenario below the current folder. Warnings do " +
+    "not change the exit code; 2 means a file has errors. --format sarif writes SARIF 2.1.0 for " +
+    "editors and code scanning; json writes the same diagnostics in a simpler form.",
   argument: { ...SCENARIOS, count: "any" },
   options: {
-    format: { kind: "text", placeholder: "FORMAT", doc: "pretty (as it is), json or sarif" },
+    format: {
+      kind: "text",
+      placeholder: "FORMAT",
+      doc: "output format: pretty (default), json or sarif",
+    },
   },
   examples: [
-    { line: "check examples", doc: "all of a folder" },
+    { line: "check examples", doc: "every scenario in a folder" },
     { line: "check --format sarif > dmalab.sarif", doc: "for code scanning" },
   ],
   async run({ words, options, screen }) {

@@ -2,22 +2,22 @@ import { command } from "../command.ts";
 
 export const DAP = command({
   name: "dap",
-  brief: "Debug scenarios from an editor, forwards and backwards.",
+  brief: "Debug adapter: debug scenarios from an editor, forwards and backwards.",
   description:
-    "Speaks the Debug Adapter Protocol on its standard streams, or with whoever connects to a port " +
-    "of this host. Editors start it: docs/debugging.md has the lines for VS Code, Neovim and Emacs, " +
-    "and what a launch may say. A run is recorded, so that every step has a step back.",
+    "Serves the Debug Adapter Protocol on standard input and output, or to clients of a TCP port on " +
+    "this host. Editors start it: docs/debugging.md has the settings for VS Code, Neovim and Emacs, " +
+    "and the arguments of a launch. Runs are recorded, so every step can be reversed.",
   argument: null,
   options: {
     port: {
       kind: "integer",
       placeholder: "NUMBER",
       least: 1,
-      doc: "listen there instead, for any number of clients",
+      doc: "listen on this TCP port of localhost, for any number of clients",
     },
   },
   examples: [
-    { line: "dap", doc: "as an editor starts it" },
+    { line: "dap", doc: "on standard input and output, as an editor starts it" },
     { line: "dap --port 4711", doc: "for editors that connect" },
   ],
   async run({ options: { port }, screen }) {

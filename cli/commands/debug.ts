@@ -7,15 +7,15 @@ import { LIMITS, MATCH, SEED, STRICT } from "./scenario_options.ts";
 
 export const DEBUG = command({
   name: "debug",
-  brief: "Go through a run of a scenario, both ways.",
+  brief: "Record a run of a scenario and step through it forwards and backwards.",
   description:
-    "Runs one test of a file, or the statements at its top, and goes through what happened by the " +
-    "commands of the REPL: by event, statement or breakpoint, forwards and backwards. It begins " +
-    "where the run failed, or at its start. On a terminal it fills the screen: source, events, " +
-    "tables, watches and IO addresses follow each move, every key is a command, and ? lists the " +
-    "keys. Where the file has several runs that are meant, one is chosen from a list. With --plain, " +
-    "or from a pipe, the same commands are lines, and the runs are listed. An expression is told as " +
-    "it was there; nothing that is asked changes the run. Exit code 0; 2: the file, or a line from a pipe, is wrong.",
+    "Records one test of a file, or its top-level statements, and steps through the recording with " +
+    "the commands of the REPL: by event, statement or breakpoint, forwards and backwards. It opens " +
+    "where the run failed, else at its start. On a terminal it fills the screen: source, events, " +
+    "tables, watches and IOVAs follow each step, every key is a command, and ? lists the keys. If " +
+    "several runs match, choose one from a list. With --plain, or with piped input, commands are " +
+    "read line by line. Expressions are evaluated at the current position and cannot change the " +
+    "recording. Exit codes: 0 success; 2 the file or a piped command has errors.",
   argument: {
     placeholder: "FILE",
     doc: "a scenario",
@@ -28,16 +28,16 @@ export const DEBUG = command({
       kind: "integer",
       least: 1,
       placeholder: "N",
-      doc: "the N-th of the runs that are listed",
+      doc: "run N of the list",
     },
-    plain: { kind: "flag", doc: "line by line, as from a pipe" },
+    plain: { kind: "flag", doc: "read commands line by line, as from a pipe" },
     strict: STRICT,
     seed: SEED,
     ...LIMITS,
   },
   examples: [
-    { line: "debug examples/start/03-directions.dma", doc: "lists its runs" },
-    { line: "debug examples/start/03-directions.dma --run 1", doc: "goes through the first" },
+    { line: "debug examples/start/03-directions.dma", doc: "list its runs" },
+    { line: "debug examples/start/03-directions.dma --run 1", doc: "step through the first" },
   ],
   async run({ words, options, screen }) {
     const match = readMatches(options.match);

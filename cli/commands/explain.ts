@@ -8,13 +8,13 @@ const DEFAULT_COLUMNS = 80;
 
 export const EXPLAIN = command({
   name: "explain",
-  brief: "Print a rule, a diagnostic, an event, a function; decode a fault line of a log.",
+  brief: "Explain a rule, diagnostic, event or function; decode an IOMMU fault line.",
   description:
-    "Prints what a name means: a rule of docs/behaviour as code and tests cite it, the " +
-    "longer text of a diagnostic, an event with its fields, or a function, a statement, a type " +
-    "or a constant of the language. A line in which a kernel says that an IOMMU refused an " +
-    "access (VT-d, AMD, Arm SMMUv3) is decoded; `-` takes a whole log from the standard input. " +
-    "To learn which mapping it was, give the line to `fault_log` in a scenario.",
+    "Explains a name: a rule of docs/behaviour as code and tests cite it, a diagnostic, an event " +
+    "with its fields, or a function, statement, type or constant of the language. Decodes a line " +
+    "in which a kernel reports an IOMMU fault (VT-d, AMD, Arm SMMUv3); `-` reads a whole log from " +
+    "standard input. To find the mapping that the fault hit, pass the line to `fault_log` in a " +
+    "scenario, or a trace by --trace.",
   argument: {
     placeholder: "NAME",
     doc:
@@ -25,38 +25,38 @@ export const EXPLAIN = command({
   options: {
     json: {
       kind: "flag",
-      doc: "print each record of the log as one JSON object on a line of its own",
+      doc: "print each fault of the log as one JSON object per line",
     },
     trace: {
       kind: "texts",
       placeholder: "FILE",
-      doc: "NAME is a line of a kernel's log, or -: say by this trace who owned the address, and " +
-        "who removed it; a second FILE is the log, which ties the clocks",
+      doc: "NAME is a fault line, or -: use this trace to find the mapping that the address " +
+        "belonged to and the call that unmapped it; a second FILE is the kernel log, used to align the clocks",
     },
     in: {
       kind: "text",
       placeholder: "FILE",
-      doc: "NAME is something of the machine of this scenario, such as ssd.limits.max_transfer",
+      doc: "NAME is an object of this scenario's machine, such as ssd.limits.max_transfer",
     },
   },
   examples: [
-    { line: "explain dma.3.3", doc: "what linking into a range may answer" },
-    { line: "explain dma.3.assertions", doc: "numbers that must hold" },
+    { line: "explain dma.3.3", doc: "the outcomes of dma_iova_link()" },
+    { line: "explain dma.3.assertions", doc: "the numeric assertions of dma.md, section 3" },
     { line: "explain defects.M5", doc: "one row of a table" },
     { line: "explain E0101", doc: "a diagnostic, with an example" },
     { line: "explain iommu.map", doc: "an event and its fields" },
-    { line: "explain nvme.mdts", doc: "a key of the machine: what it takes, and its default" },
+    { line: "explain nvme.mdts", doc: "a machine key: its values and default" },
     {
       line: "explain quirks",
-      doc: "every defect that can be switched on, and the releases with it",
+      doc: "all defect switches and the releases that have them",
     },
     { line: "explain dma_iova_link", doc: "a function, with an example" },
-    { line: "explain buffer.slice", doc: "a method; `slice` alone tells those of all types" },
+    { line: "explain buffer.slice", doc: "a method; `slice` alone lists those of all types" },
     {
       line: "explain --in examples/block/02-limit-128k.dma ssd.limits.max_transfer",
-      doc: "a limit of a scenario's device: its value, and what it comes from",
+      doc: "a limit of a scenario's device and where it comes from",
     },
-    { line: "explain - < dmesg.txt", doc: "what a kernel's log says of DMA" },
+    { line: "explain - < dmesg.txt", doc: "every IOMMU fault of a kernel log" },
   ],
   async run({ words, options, screen }) {
     const question = words.join(" ");

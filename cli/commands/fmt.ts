@@ -3,23 +3,24 @@ import { WRONG } from "../exit_code.ts";
 
 export const FMT = command({
   name: "fmt",
-  brief: "Write scenarios in their one style.",
-  description: "Lays files out anew: indents, blanks, lines of at most 100 columns, comments in " +
-    "columns. Comments, literals and parentheses stay as they are, and so does what the file " +
-    "means: the result is read again and compared. A line end behind an opening bracket keeps the " +
-    "bracket open. Without a FILE everything below the current folder is formatted; `-` is the " +
-    "standard input. Exit code 1 with --check: a file is not formatted; 2: a file is wrong.",
+  brief: "Format scenarios.",
+  description:
+    "Reformats files: indentation, blank lines, lines of at most 100 columns, comments aligned in " +
+    "columns. Comments, literals and parentheses stay as written; the result is parsed again and " +
+    "compared with the source. A newline after an opening bracket keeps the list multi-line. " +
+    "Without FILE, formats every scenario below the current folder; `-` reads standard input. " +
+    "Exit codes: 1 with --check, a file is not formatted; 2 a file has errors.",
   argument: {
     placeholder: "FILE",
-    doc: "scenarios, folders to search for them, or - for the standard input",
+    doc: "scenarios, folders that contain them, or - for standard input",
     completes: "scenarios",
     count: "any",
   },
-  options: { check: { kind: "flag", doc: "write nothing, only say what would change" } },
+  options: { check: { kind: "flag", doc: "report files that are not formatted; write nothing" } },
   examples: [
-    { line: "fmt examples", doc: "all of a folder" },
-    { line: "fmt --check", doc: "is everything here formatted?" },
-    { line: "fmt - < lab.dma", doc: "as an editor does it" },
+    { line: "fmt examples", doc: "every scenario in a folder" },
+    { line: "fmt --check", doc: "check every scenario below this folder" },
+    { line: "fmt - < lab.dma", doc: "format standard input, as an editor does" },
   ],
   async run({ words, options, screen }) {
     const { formatFiles, formatInput } = await import("../format/format_files.ts");

@@ -5,19 +5,18 @@ import { SEED } from "./scenario_options.ts";
 
 export const HUNT = command({
   name: "hunt",
-  brief: "Hunt for defects: of a driver in all its cases, or with random requests.",
+  brief: "Search for defects: a driver in all its cases, or random requests.",
   description:
-    "With a file that has a `driver`: runs its map and unmap on every buffer, machine and " +
-    "failure that its declaration allows, drawn by lot where there are too many, and prints the " +
-    "smallest case in which something is wrong as a test that fails. Otherwise: " +
-    "tries random requests on random machines, with random failures, and holds them to one " +
-    "property: right bytes, a right status, no fault, nothing used outside the request's memory, " +
-    "nothing left behind. What breaks it is shrunk and printed as a test that fails when it is " +
-    "run, with the switch that it is gone without; then the hunt goes on without that switch. " +
-    "Exit code 0: nothing found; 1: something found.",
+    "With a file that declares a `driver`: tests the driver's map and unmap functions on every " +
+    "buffer layout, machine and injected failure that its declaration allows (a random sample if " +
+    "there are too many), and prints a minimal failing case as a test. Otherwise: runs random " +
+    "requests on random machines with injected failures, and checks each for correct data, correct " +
+    "status, no IOMMU fault, no access outside the request's memory and no leak. A failing case is " +
+    "minimised and printed as a failing test, with the defect switch (`quirks`) that causes it; the " +
+    "hunt then continues with that switch off. Exit codes: 0 nothing found; 1 a defect found.",
   argument: {
     placeholder: "FILE",
-    doc: "a scenario, to hunt in its drivers or on its machine; random machines when left out",
+    doc: "a scenario: test its drivers, or use its machine; default: random machines",
     completes: "scenarios",
     count: "maybe",
   },
@@ -25,32 +24,33 @@ export const HUNT = command({
     kernel: {
       kind: "text",
       placeholder: "RELEASE",
-      doc: `the release to hunt in: ${KERNEL_NAMES.join(", ")} (${DEFAULT_KERNEL})`,
+      doc: `kernel release: ${KERNEL_NAMES.join(", ")} (default: ${DEFAULT_KERNEL})`,
     },
     quirks: {
       kind: "text",
       placeholder: "LIST",
-      doc: 'defects besides the release\'s own, as in a machine: "none", "none, x", "not x"',
+      doc:
+        'defects to add to or remove from the release\'s: "x" adds, "not x" removes, "none" first: empty set',
     },
     cases: {
       kind: "integer",
       placeholder: "NUMBER",
-      doc: "requests to try (20000), or cases of a driver (1000000)",
+      doc: "requests to try (default: 20000), or cases of a driver (default: 1000000)",
     },
-    seconds: { kind: "integer", placeholder: "NUMBER", doc: "stop after so long" },
-    seed: { ...SEED, doc: "where the random choices begin (1)" },
-    shard: { kind: "text", placeholder: "I/N", doc: "only the I-th of N parts of the cases" },
+    seconds: { kind: "integer", placeholder: "NUMBER", doc: "stop after NUMBER seconds" },
+    seed: { ...SEED, doc: "random seed (default: 1)" },
+    shard: { kind: "text", placeholder: "I/N", doc: "run part I of N of the cases" },
   },
   examples: [
     { line: "hunt", doc: "20000 requests on 7.2" },
-    { line: "hunt --kernel 7.2.6 --seconds 60", doc: "a minute on another release" },
-    { line: "hunt --quirks none --cases 100000", doc: "does the intended behaviour hold?" },
+    { line: "hunt --kernel 7.2.6 --seconds 60", doc: "one minute on another release" },
+    { line: "hunt --quirks none --cases 100000", doc: "without any known defect" },
     { line: "hunt examples/museum/11-gap-bit.dma", doc: "on the machine of a scenario" },
     {
       line: "hunt examples/api/04-two-step-unwind.dma",
       doc: "the driver of a scenario, every case",
     },
-    { line: "hunt --seed 7 --shard 2/4", doc: "the second of four parts, for another core" },
+    { line: "hunt --seed 7 --shard 2/4", doc: "the second of four parts, on another core" },
   ],
   async run({ words, options, screen }) {
     const { openHunt } = await import("../hunt/open_hunt.ts");

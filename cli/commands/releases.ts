@@ -4,17 +4,22 @@ import { LIMITS, MATCH } from "./scenario_options.ts";
 
 export const RELEASES = command({
   name: "releases",
-  brief: "Say at which release a scenario's outcome turns, and by what.",
+  brief: "Bisect a scenario over kernel releases and name the change.",
   description:
-    `Runs a scenario on every release (${KERNEL_NAMES.join(", ")}), whatever its machine block ` +
-    "names. Where a test ends differently on two neighbours, each defect and each way of working " +
-    "that they differ in is given to one of them alone, until the other's outcome comes out: that " +
-    "is what the test is about. A test that names its release itself stays on it. Exit code 0: it " +
-    "was run; 2: it cannot be read, or is no scenario on one of the releases.",
+    `Runs a scenario on every modelled release (${
+      KERNEL_NAMES.join(", ")
+    }), whatever its machine ` +
+    "block names. Where a test's outcome differs between two adjacent releases, toggles each defect " +
+    "and each behaviour change between them one at a time, and reports those that reproduce the " +
+    "other outcome as the cause. A test that names its own release stays on it. Exit codes: 0 the " +
+    "scenario ran; 2 it has errors on one of the releases.",
   argument: { placeholder: "FILE", doc: "a scenario", completes: "scenarios", count: "one" },
-  options: { match: MATCH, json: { kind: "flag", doc: "everything as JSON" }, ...LIMITS },
+  options: { match: MATCH, json: { kind: "flag", doc: "print everything as JSON" }, ...LIMITS },
   examples: [
-    { line: "releases examples/museum/11-gap-bit.dma", doc: "came with 7.2.6, and went with 7.2" },
+    {
+      line: "releases examples/museum/11-gap-bit.dma",
+      doc: "reproduces on 7.2.6, not on 6.12 or 7.2.12",
+    },
     { line: "releases lab.dma --match unwind", doc: "only some of its tests" },
   ],
   async run({ words, options, screen }) {

@@ -4,14 +4,14 @@ import { LIMITS, SEED } from "./scenario_options.ts";
 
 export const REPL = command({
   name: "repl",
-  brief: "Type statements at a machine, step it, go back.",
+  brief: "Run statements interactively; step the machine forwards and backwards.",
   description:
-    "Reads statements line by line and runs them on one machine. The prompt carries the " +
-    "number of the last event and the virtual time. `:help` lists the commands. Lines may come " +
-    "from a pipe; then the exit code is that of the worst, as with `dmalab run`. At a terminal it is 0.",
+    "Reads statements line by line and runs them on one machine. The prompt shows the number of " +
+    "the last event and the virtual time. `:help` lists the commands. With piped input the exit " +
+    "code is that of the most severe error, as for `dmalab run`; at a terminal it is 0.",
   argument: {
     placeholder: "FILE",
-    doc: "a scenario to begin with: its machine, functions and statements, not its tests",
+    doc: "a scenario to load first: its machine, functions and statements, not its tests",
     completes: "scenarios",
     count: "maybe",
   },

@@ -9,9 +9,9 @@ export const RUN = command({
   name: "run",
   brief: "Run scenarios: their statements, then their tests.",
   description:
-    "Runs the statements at the top of each file, then its tests, and prints what they " +
-    "say, one line a test, and a summary. Exit code 0: all held; 1: a test or an assertion failed; " +
-    "2: a file is wrong; 3: a limit stopped the run.",
+    "Runs each file's top-level statements, then its tests; prints their output, one result line " +
+    "per test, and a summary. Exit codes: 0 success; 1 a test or an assertion failed; 2 a file has " +
+    "errors; 3 a limit was exceeded.",
   argument: SCENARIOS,
   options: {
     trace: TRACE_FORM,
@@ -27,12 +27,12 @@ export const RUN = command({
   },
   examples: [
     { line: "run examples/start/02-hello-map.dma", doc: "one scenario" },
-    { line: "run examples/start/02-hello-map.dma --trace", doc: "with every event" },
+    { line: "run examples/start/02-hello-map.dma --trace", doc: "and print every event" },
     {
       line: "run examples/api/01-two-step-basic.dma --export trace.json",
-      doc: "to look at in Perfetto",
+      doc: "write a file that Perfetto opens",
     },
-    { line: "run examples", doc: "all of a folder" },
+    { line: "run examples", doc: "every scenario in a folder" },
   ],
   async run({ words, options, screen }) {
     const { findScenarios } = await import("../scenario/find_scenarios.ts");

@@ -7,7 +7,7 @@ import type { Screen } from "../screen.ts";
 
 export const SCENARIOS = {
   placeholder: "FILE",
-  doc: "scenarios, or folders to search for them",
+  doc: "scenarios, or folders that contain them",
   completes: "scenarios",
   count: "some",
 } as const satisfies ArgumentSpec;
@@ -21,30 +21,30 @@ export const TRACE_FORM = {
 
 export const STRICT = {
   kind: "flag",
-  doc: "reports, faults and leaks that nobody expects fail the test",
+  doc: "fail a test on every checker report, IOMMU fault or leak it does not expect",
 } as const satisfies OptionSpec;
 
 export const MATCH = {
   kind: "texts",
   placeholder: "TEXT",
-  doc: "only tests whose name or machine contains TEXT, or is found by /TEXT/; also several times",
+  doc: "run only tests whose name or machine settings contain TEXT, or match /TEXT/; repeatable",
 } as const satisfies OptionSpec;
 
 export const SEED = {
   kind: "integer",
   placeholder: "NUMBER",
-  doc: "use this seed instead of the file's",
+  doc: "random seed, instead of the file's",
 } as const satisfies OptionSpec;
 
 /** The script's limits. Each has an error of its own and exit code 3. */
 export const LIMITS = {
-  "max-steps": limit("NUMBER", "instructions of one test (500000000)"),
-  "max-memory": limit("BYTES", "memory of one test (1073741824)"),
-  "max-output": limit("LINES", "lines of print, show and explain in the whole run (100000)"),
-  "max-output-bytes": limit("BYTES", "bytes of these lines (16777216)"),
-  "max-events": limit("NUMBER", "events kept of one machine (1000000)"),
-  "max-depth": limit("CALLS", "calls inside each other (1000)"),
-  "max-time": limit("SECONDS", "time of one test (60)"),
+  "max-steps": limit("NUMBER", "VM instructions per test (default: 500000000)"),
+  "max-memory": limit("BYTES", "bytes of script and machine memory per test (default: 1 GiB)"),
+  "max-output": limit("LINES", "lines of print, show and explain per run (default: 100000)"),
+  "max-output-bytes": limit("BYTES", "bytes of these lines per run (default: 16 MiB)"),
+  "max-events": limit("NUMBER", "events recorded per machine (default: 1000000)"),
+  "max-depth": limit("CALLS", "maximum call depth (default: 1000)"),
+  "max-time": limit("SECONDS", "seconds per test (default: 60)"),
 } satisfies Record<LimitOption, OptionSpec>;
 
 function limit(placeholder: string, doc: string) {

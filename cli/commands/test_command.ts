@@ -11,49 +11,62 @@ const REPORTERS = ["pretty", "dot", "tap", "junit", "json"] as const;
 
 export const TEST = command({
   name: "test",
-  brief: "Run only the tests of scenarios.",
-  description: "Runs the tests and properties of each file, not the statements at its top. " +
-    "Without a FILE everything below the current folder is run. Finding no test is a failure. " +
-    "--snapshot update writes what the tests print to FILE.snap beside the scenario; " +
-    "--snapshot check holds them to it. --debug opens " +
-    "`dmalab debug` at what made the first test fail, with its past at hand. --failed runs what failed the last time, which is kept in " +
-    ".dmalab/failed of the current folder where Deno may write. --coverage counts the rules of " +
-    "docs/behaviour and the ways to say no that the passing tests come by. Exit code 0: all held; " +
-    "1: a test failed, a snapshot differs, or there is no test; 2: a file is wrong; 3: a limit " +
-    "stopped the run.",
+  brief: "Run the tests of scenarios.",
+  description:
+    "Runs the tests and properties of each file, but not its top-level statements. Without FILE, " +
+    "runs every scenario below the current folder. Finding no test is an error. --snapshot update " +
+    "writes the output of the tests to FILE.snap beside the scenario; --snapshot check compares " +
+    "with it. --debug opens the first failing test in `dmalab debug`, at the point of failure. " +
+    "--failed reruns the tests that failed last time (recorded in .dmalab/failed in the current " +
+    "folder). --coverage reports which rules of docs/behaviour and which error exits (errnos, " +
+    "block statuses, faults, reports, injection points) the passing tests exercise. Exit codes: " +
+    "0 success; 1 a test failed, a snapshot differs, or there is no test; 2 a file has errors; " +
+    "3 a limit was exceeded.",
   argument: { ...SCENARIOS, count: "any" },
   options: {
     match: MATCH,
-    list: { kind: "flag", doc: "print the tests that are meant, and run none" },
-    failed: { kind: "flag", doc: "only those that failed in the last run" },
-    "fail-fast": { kind: "flag", doc: "no further test after one that failed" },
+    list: { kind: "flag", doc: "list the selected tests; run none" },
+    failed: { kind: "flag", doc: "run only the tests that failed in the last run" },
+    "fail-fast": { kind: "flag", doc: "stop after the first failure" },
     seed: SEED,
-    shard: { kind: "text", placeholder: "I/N", doc: "only the I-th of N equal parts of the tests" },
-    jobs: { kind: "integer", least: 1, placeholder: "N", doc: "files at the same time (1)" },
-    debug: { kind: "flag", doc: "go through the first that fails, from where it failed" },
-    watch: { kind: "flag", doc: "run again whenever a scenario changes" },
+    shard: { kind: "text", placeholder: "I/N", doc: "run part I of N equal parts of the tests" },
+    jobs: {
+      kind: "integer",
+      least: 1,
+      placeholder: "N",
+      doc: "files to run in parallel (default: 1)",
+    },
+    debug: { kind: "flag", doc: "open the debugger where the first test fails" },
+    watch: { kind: "flag", doc: "run again when a scenario changes" },
     reporter: {
       kind: "text",
       placeholder: "FORM",
-      doc: "pretty (as it is), dot, tap, junit or json",
+      doc: "output format: pretty (default), dot, tap, junit or json",
     },
-    snapshot: { kind: "text", placeholder: "WHAT", doc: "check or update what tests print" },
-    coverage: { kind: "flag", doc: "count the rules and exits that the tests come by" },
+    snapshot: {
+      kind: "text",
+      placeholder: "WHAT",
+      doc: "check or update the snapshots of the output",
+    },
+    coverage: { kind: "flag", doc: "report which rules and error exits the tests exercise" },
     strict: STRICT,
     trace: TRACE_FORM,
     ...LIMITS,
   },
   examples: [
-    { line: "test examples", doc: "all tests of a folder" },
-    { line: 'test lab.dma --match "unmap" --seed 0x1', doc: "what a failure's last line says" },
+    { line: "test examples", doc: "all tests in a folder" },
+    {
+      line: 'test lab.dma --match "unmap" --seed 0x1',
+      doc: "rerun one failure: its last line prints this command",
+    },
     { line: "test lab.dma --debug", doc: "opens the debugger where the first test fails" },
-    { line: "test --failed --fail-fast", doc: "what failed the last time, up to the first" },
-    { line: 'test --match "/^maps/" --list', doc: "the tests whose names begin so" },
+    { line: "test --failed --fail-fast", doc: "rerun last failures, stop at the first" },
+    { line: 'test --match "/^maps/" --list', doc: "list tests by a regular expression" },
     { line: "test --jobs 4 --reporter junit > tests.xml", doc: "for CI" },
-    { line: "test --strict", doc: "what nobody expects fails" },
-    { line: "test lab.dma --trace json > events.dmatrace.jsonl", doc: "every event, for programs" },
-    { line: "test --shard 1/3", doc: "a third of the tests" },
-    { line: "test examples --coverage", doc: "which rules nobody exercises" },
+    { line: "test --strict", doc: "unexpected reports, faults and leaks fail" },
+    { line: "test lab.dma --trace json > events.dmatrace.jsonl", doc: "every event as JSON lines" },
+    { line: "test --shard 1/3", doc: "the first third of the tests" },
+    { line: "test examples --coverage", doc: "list the rules that no test exercises" },
   ],
   async run({ words, options, screen }) {
     const reporterName = oneOf("reporter", REPORTERS, options.reporter, screen);

@@ -2,16 +2,16 @@ import { command } from "../command.ts";
 
 export const TOPOLOGY = command({
   name: "topology",
-  brief: "Read what lspci prints: who may reach whose memory, and why.",
+  brief: "Work out from lspci output which PCI functions can do peer-to-peer DMA, and why.",
   description:
-    "Reads the text of lspci (-D -nn -vvv with root rights tells most; -t, -xxxx and several " +
-    "behind each other will do), draws the PCI tree with BARs, access control and IOMMU groups, " +
-    "and says for all pairs how far apart they are and how one reaches the other's memory. What " +
-    "the text does not tell is unknown, and answers that depend on it have a question mark. Exit " +
-    "code 2: the text cannot be imported.",
+    "Reads the output of lspci (`lspci -D -nn -vvv` as root is most complete; -t, -xxxx and " +
+    "concatenated outputs are accepted), draws the PCI tree with BARs, ACS and IOMMU groups, and " +
+    "prints for all pairs the distance and the route of peer-to-peer DMA. Facts missing from the " +
+    'input are unknown; results that depend on them are marked "?". Exit code 2: the input cannot ' +
+    "be imported.",
   argument: {
     placeholder: "FILE",
-    doc: "the text of lspci; - reads standard input",
+    doc: "output of lspci; - reads standard input",
     completes: "files",
     count: "one",
   },
@@ -19,28 +19,32 @@ export const TOPOLOGY = command({
     as: {
       kind: "text",
       placeholder: "dma",
-      doc: "write the machine block of a scenario, which loads as the same topology",
+      doc: "write a machine block with the same topology",
     },
     from: {
       kind: "text",
       placeholder: "FUNCTION",
-      doc: "with --to: one pair hop by hop, and the smallest change for a better answer; the " +
-        "one that lends memory, as an address (05:00.0) or a name of the picture (gpu0)",
+      doc: "the provider (its BAR is the DMA target), as an address (05:00.0) or a name in the " +
+        "drawing (gpu0); with --to: the route hop by hop and the smallest ACS change that improves it",
     },
-    to: { kind: "text", placeholder: "FUNCTION", doc: "the one that reads and writes it" },
+    to: {
+      kind: "text",
+      placeholder: "FUNCTION",
+      doc: "the client (the function that issues the DMA)",
+    },
     cpu: {
       kind: "text",
       placeholder: "VENDOR:FAMILY",
-      doc: "the CPU, where the text does not tell: amd:0x19",
+      doc: "the CPU, if the input does not name it: amd:0x19",
     },
-    json: { kind: "flag", doc: "everything as JSON" },
-    all: { kind: "flag", doc: "also the functions that chipsets are made of" },
+    json: { kind: "flag", doc: "print everything as JSON" },
+    all: { kind: "flag", doc: "include chipset-internal functions" },
   },
   examples: [
     { line: "topology server.txt", doc: "the tree, and all pairs" },
     { line: "topology server.txt --from 05:00.0 --to 04:00.0", doc: "why these two, or why not" },
     { line: "topology server.txt --as dma > server.dma", doc: "the machine for scenarios" },
-    { line: "topology -", doc: "what is piped in: sudo lspci -D -nn -vvv | dmalab topology -" },
+    { line: "topology -", doc: "piped: sudo lspci -D -nn -vvv | dmalab topology -" },
   ],
   async run({ words, options, screen }) {
     const { runTopology } = await import("../topology/topology.ts");

@@ -6,17 +6,18 @@ const ACTIONS = ["check", "import", "show", "script", "export"] as const;
 
 export const TRACE = command({
   name: "trace",
-  brief: "Read what a real machine has recorded, and find what went wrong with its mappings.",
+  brief: "Analyse ftrace, perf and kernel logs of a real machine for DMA-mapping errors.",
   description:
-    "Reads traces of a kernel (the text of /sys/kernel/tracing/trace, trace-cmd report, perf " +
-    "script), kernel logs, logs of QEMU and blkparse, told apart line by line; .gz is read, and - " +
-    "is the standard input. `import` says what is in them. `check` keeps a ledger of every " +
-    "mapping from its birth to its death and says what was wrong, by which lines and which rule, " +
-    "and how sure that is: proved, likely, possible or unknown. `show` says who owns an address, " +
-    "since when, for which request, until when. `script` writes the run as a scenario, `export` in other forms. Exit code 1 only for what is proved or likely.",
+    "Reads kernel traces (the text of /sys/kernel/tracing/trace, trace-cmd report, perf script), " +
+    "kernel logs, logs of QEMU and blkparse, recognised line by line; .gz is read, - is standard " +
+    "input. `import` summarises them. `check` tracks every mapping from map to unmap and reports " +
+    "errors with the trace lines, the rule and a confidence: proved, likely, possible or unknown. " +
+    "`show` prints the mappings of an address: made when, for which request, ended when. `script` " +
+    "writes the run as a scenario, `export` in other formats. Exit code 1 only if an error is " +
+    "proved or likely.",
   argument: {
     placeholder: "check|import|show|script|export FILE",
-    doc: "what to do, and the files: a trace, and the kernel's log of the same run beside it",
+    doc: "action, then a trace file and optionally the kernel log of the same run",
     completes: "files",
     count: "some",
   },
@@ -30,35 +31,38 @@ export const TRACE = command({
     around: {
       kind: "integer",
       placeholder: "LINE",
-      doc: "for script: only the mappings that the finding at this line is about",
+      doc: "for script: only the mappings involved in the finding at LINE",
     },
     as: {
       kind: "text",
       placeholder: "FORM",
-      doc: "for export: ftrace (the kernel's own text), chrome, perfetto or dmatrace",
+      doc: "for export: ftrace (the kernel's text format), chrome, perfetto or dmatrace",
     },
     events: {
       kind: "flag",
-      doc: "for import: every event with its file and line, one JSON object a line",
+      doc: "for import: every event with its file and line, one JSON object per line",
     },
-    shrink: { kind: "flag", doc: "for script: only the mappings that findings are about" },
+    shrink: { kind: "flag", doc: "for script: only the mappings involved in findings" },
   },
   examples: [
-    { line: "trace import trace.txt.gz dmesg.txt", doc: "what is in them" },
-    { line: "trace import --events trace.txt blkparse.txt", doc: "all of it as one log of events" },
-    { line: "trace check trace.txt.gz dmesg.txt", doc: "what was wrong, and whose fault it was" },
+    { line: "trace import trace.txt.gz dmesg.txt", doc: "summarise them" },
+    {
+      line: "trace import --events trace.txt blkparse.txt",
+      doc: "merge them into one log of events",
+    },
+    { line: "trace check trace.txt.gz dmesg.txt", doc: "mapping errors and the calls responsible" },
     { line: "trace check --json trace.txt", doc: "the same for programs" },
-    { line: "trace show trace.txt --at 0xfffff000", doc: "every mapping that an address had" },
+    { line: "trace show trace.txt --at 0xfffff000", doc: "every mapping of an address" },
     {
       line: "trace script trace.txt dmesg.txt --shrink > found.dma",
-      doc: "the mistakes as a scenario that runs",
+      doc: "the errors as a scenario that runs",
     },
   ],
   async run({ words, options, screen }) {
     const [action, ...paths] = words;
     if (!(ACTIONS as readonly string[]).includes(action!)) {
       return refuse(
-        `"${action}" is nothing that is done with a trace: ${ACTIONS.join(", ")}`,
+        `unknown trace action "${action}"; expected one of: ${ACTIONS.join(", ")}`,
         screen,
       );
     }

@@ -4,33 +4,37 @@ import { writeHostFile } from "../host_file.ts";
 import { refuse } from "../screen.ts";
 import { SEED } from "./scenario_options.ts";
 
-/** Random vectors when nobody says how many. */
+/** Random vectors by default. */
 const DEFAULT_COUNT = 100;
 const DEFAULT_SEED = 1;
 
 export const VECTORS = command({
   name: "vectors",
-  brief: "Write test vectors for other builders of NVMe commands, or for controllers.",
+  brief: "Write test vectors for NVMe command builders or controllers.",
   description:
-    "Writes JSON: memory segments and limits, and what must come of them: requests, mapped " +
-    "ranges, PRP lists, SGLs, IO addresses, statuses, for both releases in every mode. The edges " +
-    "come first and are the same in every file, then random requests. With --negative: commands " +
-    "that make no sense, byte by byte, and the status that the NVMe specification has for each. " +
-    "docs/vectors.md says what each field is.",
+    "Writes JSON: memory segments and limits, and the expected requests, IOVA ranges, PRP lists, " +
+    "SGLs and statuses with scatterlists and with two-step mapping, in every IOMMU mode. " +
+    "Edge cases come first and are the same in every file, then random requests. With --negative: malformed 64-byte " +
+    "commands and the status that the NVMe specification requires. docs/vectors.md describes each " +
+    "field.",
   argument: null,
   options: {
-    out: { kind: "text", placeholder: "FILE", doc: "where to write; - is the standard output (-)" },
-    count: { kind: "integer", placeholder: "NUMBER", doc: `random requests (${DEFAULT_COUNT})` },
+    out: { kind: "text", placeholder: "FILE", doc: "output file (default: standard output)" },
+    count: {
+      kind: "integer",
+      placeholder: "NUMBER",
+      doc: `random requests (default: ${DEFAULT_COUNT})`,
+    },
     negative: {
       kind: "flag",
-      doc: "for controllers instead: malformed commands, with the status that each must have",
+      doc: "malformed commands for controllers, each with the status it must get",
     },
-    seed: { ...SEED, doc: `where the random choices begin (${DEFAULT_SEED})` },
+    seed: { ...SEED, doc: `random seed (default: ${DEFAULT_SEED})` },
   },
   examples: [
-    { line: "vectors --out vectors.json", doc: "the edges and 100 random requests" },
+    { line: "vectors --out vectors.json", doc: "the edge cases and 100 random requests" },
     { line: "vectors --negative --out negative.json", doc: "malformed commands for a controller" },
-    { line: "vectors --count 1000 --seed 7", doc: "more, to the standard output" },
+    { line: "vectors --count 1000 --seed 7", doc: "1000, to standard output" },
   ],
   async run({ options, screen }) {
     const { makeVectorFile, vectorFileText } = await import(
