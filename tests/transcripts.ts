@@ -1,12 +1,13 @@
 /**
- * Transcripts in pages: a `console` block begins with `$ command`, the rest is what it prints.
+ * Transcripts in pages: a `console` block begins with `$ dmalab …`, the rest is what it prints.
  *
  * `deno run -A tests/transcripts.ts README.md` runs the commands again and writes what they print
  * now into the page; `git diff` then shows what has changed.
  */
 import { join } from "@std/path";
+import { main } from "../cli/main.ts";
+import { MemoryScreen } from "../cli/memory_screen.ts";
 import { type CodeBlock, codeBlocks } from "./code_blocks.ts";
-import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 
 export interface Transcript {
@@ -29,16 +30,27 @@ export function readTranscript(block: CodeBlock): Transcript[] {
 
 /** Commands that a page may show: they read the project and write nothing. */
 const SAFE =
-  /^deno (?:run -R=\. (?:dma )?[\w./-]+\.dma(?: |$)|task (?:demo|dmalab (?:run|test|check|explain|hunt|releases|topology|trace (?:check|show|import)|--help|--version|\w+ --help))(?: |$))/;
+  /^dmalab (?:(?:run|test|check|explain|hunt|releases|topology|trace (?:check|show|import))(?: |$)|(?:\w+ )?--(?:help|version)$)/;
 
-/** Runs a command of a transcript, and gives what it prints. */
+/** Runs a command of a transcript in this process, and gives what it prints. */
 export async function runTranscript(command: string): Promise<string> {
+  const screen = new OneText();
+  await main(transcriptWords(command), screen);
+  return screen.output.trimEnd();
+}
+
+/** The words after `dmalab`. */
+export function transcriptWords(command: string): string[] {
   if (!SAFE.test(command)) throw new Error(`Not a command that a page may run: ${command}`);
   const [, ...words] = command.match(/"[^"]*"|\S+/g)!.map((word) => word.replace(/^"|"$/g, ""));
-  // The task's own line ("Task demo deno run …") is noise in a page.
-  const quiet = words[0] === "task" ? ["task", "--quiet", ...words.slice(1)] : words;
-  const { output } = await runDeno(quiet, { folder: ROOT, env: { NO_COLOR: "1" } });
-  return output.trimEnd();
+  return words;
+}
+
+/** Both streams, as a terminal shows them. */
+class OneText extends MemoryScreen {
+  override err(text: string): void {
+    this.out(text);
+  }
 }
 
 /** `page:line` of a block. */
@@ -61,5 +73,6 @@ async function update(page: string): Promise<void> {
 }
 
 if (import.meta.main) {
+  Deno.chdir(ROOT);
   for (const page of Deno.args) await update(page);
 }
