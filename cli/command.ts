@@ -30,8 +30,13 @@ export type OptionSpec =
       readonly placeholder: string;
       readonly forms: readonly [string, ...string[]];
     }
-    /** Decimal or hexadecimal, not below `least` (0). */
-    | { readonly kind: "integer"; readonly placeholder: string; readonly least?: number }
+    /** Decimal or hexadecimal, from `least` (0) to `most`. */
+    | {
+      readonly kind: "integer";
+      readonly placeholder: string;
+      readonly least?: number;
+      readonly most?: number;
+    }
   );
 
 export interface Example {

@@ -182,7 +182,7 @@ function optionOf(name: string, spec: OptionSpec) {
   }
   const value: ValueParser<"sync", string | number> = spec.kind === "text"
     ? string({ metavar: spec.placeholder as "TEXT" })
-    : wholeNumber(spec.placeholder, spec.least ?? 0);
+    : wholeNumber(spec);
   return withDefault(option(`--${name}`, value, description), null);
 }
 
@@ -254,7 +254,9 @@ function oneForm(
   };
 }
 
-function wholeNumber(placeholder: string, least: number): ValueParser<"sync", number> {
+function wholeNumber(
+  { least = 0, most = Infinity, placeholder }: Extract<OptionSpec, { kind: "integer" }>,
+): ValueParser<"sync", number> {
   return {
     mode: "sync",
     metavar: placeholder as "NUMBER",
@@ -264,8 +266,11 @@ function wholeNumber(placeholder: string, least: number): ValueParser<"sync", nu
       if (value === null) {
         return { success: false, error: plain(`"${input}" is no whole number such as 12 or 0x1f`) };
       }
-      return value < least
-        ? { success: false, error: plain(`it takes at least ${least}, not ${input}`) }
+      if (value < least) {
+        return { success: false, error: plain(`it takes at least ${least}, not ${input}`) };
+      }
+      return value > most
+        ? { success: false, error: plain(`it takes at most ${most}, not ${input}`) }
         : { success: true, value };
     },
     format: String,

@@ -13,6 +13,7 @@ export const DAP = command({
       kind: "integer",
       placeholder: "NUMBER",
       least: 1,
+      most: 65_535,
       doc: "listen on this TCP port of localhost, for any number of clients",
     },
   },
@@ -22,6 +23,6 @@ export const DAP = command({
   ],
   async run({ options: { port }, screen }) {
     const { servePort, serveStreams } = await import("../dap/serve.ts");
-    return port === null ? await serveStreams() : await servePort(port, screen);
+    return port === null ? await serveStreams(screen) : await servePort(port, screen);
   },
 });

@@ -96,9 +96,18 @@ const ENTRIES: { readonly [R in keyof Requests]?: EntriesOf<Requests[R]> } = {
   },
 };
 
-/** Whether a value was left out: some clients write null for that. */
-export function isLeftOut(value: unknown): value is null | undefined {
-  return value === undefined || value === null;
+/** Records and lists inside each other that the arguments of a request have at most. */
+const DEPTH = 4;
+
+/** The same without what is null: some clients write that for what they leave out. */
+export function withoutNulls(value: unknown, depth: number = DEPTH): unknown {
+  if (typeof value !== "object" || value === null || depth === 0) return value;
+  if (Array.isArray(value)) return value.map((each) => withoutNulls(each, depth - 1));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, each]) =>
+      each === null ? [] : [[name, withoutNulls(each, depth - 1)]]
+    ),
+  );
 }
 
 /** @throws {RequestError} When a value is of another kind. */
@@ -119,7 +128,7 @@ function checkFields(fields: object, shape: Shape): void {
   for (const [name, wanted] of Object.entries(shape)) {
     const value: unknown = Reflect.get(fields, name);
     const kind = wanted.replace("?", "") as Kind;
-    if (!isLeftOut(value)) checkKind(name, value, kind);
+    if (value !== undefined) checkKind(name, value, kind);
     else if (kind === wanted) throw new RequestError(`"${name}" is missing: ${withArticle(kind)}`);
   }
 }

@@ -15,7 +15,7 @@ import { withCompiled } from "../c/with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import { HostMemory } from "../host_memory.ts";
 import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
-import { checkKind, isLeftOut, type Kinds } from "./arguments.ts";
+import { checkKind, type Kinds } from "./arguments.ts";
 import { RunClock } from "./debuggee.ts";
 import { RequestError } from "./request_error.ts";
 
@@ -54,7 +54,7 @@ function argument<K extends keyof Kinds>(
   value: unknown,
   kind: K,
 ): Kinds[K] | undefined {
-  if (isLeftOut(value)) return undefined;
+  if (value === undefined) return undefined;
   checkKind(name, value, kind);
   return value as Kinds[K];
 }

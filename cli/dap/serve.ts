@@ -12,13 +12,13 @@ import { Session } from "./session.ts";
 const HOST = "127.0.0.1";
 
 /** Serves the client at the other end of the standard streams, until it is gone. */
-export async function serveStreams(): Promise<ExitCode> {
+export async function serveStreams(screen: Screen): Promise<ExitCode> {
   const heard = HeardInput.open();
-  await new Session(heard).serve(heard?.stream ?? process.stdin, process.stdout);
+  const problem = await new Session(heard).serve(heard?.stream ?? process.stdin, process.stdout);
   heard?.close();
   // What was answered last is written before the process ends.
   await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
-  return HELD;
+  return problem === null ? HELD : refuse(problem, screen);
 }
 
 /** Serves whoever comes to a port, each with a session of its own, until the process is ended. */
@@ -31,7 +31,9 @@ export function servePort(port: number, screen: Screen): Promise<ExitCode> {
   return new Promise((resolve) => {
     const server = createServer((socket) => {
       socket.setNoDelay(true);
-      new Session().serve(socket, socket).finally(() => socket.end());
+      new Session().serve(socket, socket).then((problem) => {
+        if (problem !== null) screen.err(`A client was dropped: ${problem}\n`);
+      }).finally(() => socket.destroySoon());
     });
     server.on("error", (error) => {
       resolve(refuse(`Cannot listen on port ${port}: ${hostReason(error)}`, screen));

@@ -9,9 +9,10 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { Interrupted, LookError } from "../../lang/recording/mod.ts";
 import { BUG_CODE, bugMessage } from "../../lang/diagnostics/bug.ts";
 import { Adapter } from "./adapter.ts";
-import { checkArguments } from "./arguments.ts";
+import { checkArguments, withoutNulls } from "./arguments.ts";
 import { ClientWishes } from "./client_wishes.ts";
 import type { Arrivals } from "./heard_input.ts";
+import { FrameError, MessageFrames } from "./message_frames.ts";
 import { RequestError } from "./request_error.ts";
 import { Requests } from "./requests.ts";
 import { lookProblem } from "./variables.ts";
@@ -44,15 +45,30 @@ export class Session extends ProtocolServer {
     this.#names.delete("constructor");
   }
 
-  /** Serves a client until it is gone. */
-  async serve(input: Input, output: Output): Promise<void> {
+  /**
+   * Serves a client until it is gone.
+   *
+   * @returns Why its bytes are no messages of the protocol; null when they were.
+   */
+  async serve(input: Input, output: Output): Promise<string | null> {
+    let problem: string | null = null;
     this.on("close", () => this.#gone());
     this.on("error", (event: { readonly body?: unknown }) => {
-      this.#notUnderstood(String(event.body));
+      if (problem === null) this.#notUnderstood(String(event.body));
     });
-    input.on("end", () => this.#gone());
-    this.start(input, output);
+    const frames = new MessageFrames();
+    frames.on("error", (error) => {
+      if (!(error instanceof FrameError)) return;
+      problem = error.message;
+      this.#notUnderstood(problem);
+    });
+    for (const end of ["end", "close", "error"]) input.on(end, () => this.#gone());
+    this.start(frames, output);
+    input.pipe(frames);
     await this.closed;
+    // Else what is left of the input would keep the process.
+    input.pause();
+    return problem;
   }
 
   #notUnderstood(why: string): void {
@@ -87,7 +103,7 @@ export class Session extends ProtocolServer {
     try {
       if (this.#wishes.isCancelled) throw new Interrupted("Cancelled");
       if (!this.#names.has(command)) throw new RequestError(`There is no request "${command}"`);
-      const given: unknown = args ?? {};
+      const given: unknown = withoutNulls(args ?? {});
       if (typeof given !== "object") throw new RequestError('"arguments" takes an object');
       checkArguments(command, given!);
       const answer: unknown = await Reflect.get(this.#requests, command).call(
