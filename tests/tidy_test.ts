@@ -4,6 +4,7 @@ import { join } from "@std/path";
 import { INIT_FILES } from "../cli/init/init_files.ts";
 import { LONG_TESTS } from "./run_all.ts";
 import { readSources, ROOT } from "./source_text.ts";
+import { replacedWords } from "./plain_words.ts";
 import { type Finding, House, judge } from "./tidy.ts";
 import * as excuses from "./tidy_excuses.ts";
 
@@ -179,4 +180,14 @@ Deno.test("mutableModules() sees variables, tables that are written later, and s
 Deno.test("forcedCasts() sees `as unknown as`", () => {
   const text = "const a = b as unknown as C;\nconst d = e as unknown;";
   assertEquals(keys(planted(["lang/a.ts", text]).forcedCasts()), ["lang/a.ts C"]);
+});
+
+Deno.test("replacedWords() sees words in sentences and in names, and none of the kernel's messages", () => {
+  const text = "// Nobody unmaps it.\nconst toldLines = isTold;\nirq 9: nobody cared\nIO addresses";
+  assertEquals(replacedWords("a.ts", text).map((line) => line.split('"')[1]), [
+    "Nobody",
+    "told",
+    "Told",
+    "IO addresses",
+  ]);
 });
