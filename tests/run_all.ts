@@ -1,96 +1,45 @@
 /**
- * `deno task test [OPTIONS OF deno test]`: every test of the project, the examples among them.
+ * `deno task test [OPTIONS OF deno test]`: the types, and the short suite of tests.
+ * `deno task test-all [--rest] [--times] [OPTIONS OF deno test]`: the long suite with it. `--rest` leaves
+ * out what `deno task test` runs; `--times` runs each file in a process of its own, prints those that
+ * take most processor time, and writes them to `tests/running/costs.json`.
  *
- * Checks the types, runs `deno test` with the permissions that the tests need, and ends with one line
- * that scripts can read: `N passed, N failed`.
- *
- * Deno gives every file a world of its own, and loading the sources anew for each of hundreds of
- * small files takes longer than running them. Nothing here keeps state in its modules, so a folder's
- * files share a world; long files keep their own, to run beside each other.
+ * Ends with one line that scripts can read: `N passed, N failed`.
  */
-import { join, relative, toFileUrl } from "@std/path";
-import { runDeno, testCounts } from "./deno_process.ts";
-import { filesBelow, ROOT } from "./source_text.ts";
+import { jobOf, type Ran, runJobs, shownOf, TYPES } from "./running/lanes.ts";
+import { type Size, testFiles, worldsOf } from "./running/sizes.ts";
+import { measureCosts } from "./running/times.ts";
 
-/**
- * Reading sources and data, writing temporary folders, starting Deno for the command line's own
- * tests, and what the npm packages look up in the environment.
- */
-const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys"];
-const FOLDERS = ["cli", "conformance", "devices", "instruments", "lang", "runtime", "tests"];
+const OWN = ["--all", "--rest", "--times"];
 
-/** Files of several seconds each. */
-export const LONG_TESTS = [
-  "cli/bench/bench_test.ts",
-  "devices/checker_test.ts",
-  "devices/nvme/malformed_commands_test.ts",
-  "instruments/hunt/hunt_test.ts",
-  "instruments/hunt/museum_test.ts",
-  "lang/syntax/robustness_test.ts",
-  "tests/behaviour_digest_test.ts",
-  "tests/c_block_test.ts",
-  "tests/c_debug_test.ts",
-  "tests/c_driver_test.ts",
-  "tests/c_headers_test.ts",
-  "tests/c_helpers_test.ts",
-  "tests/c_hostile_test.ts",
-  "tests/c_nic_test.ts",
-  "tests/c_nvme_test.ts",
-  "tests/cli_test.ts",
-  "tests/conformance_test.ts",
-  "tests/examples_test.ts",
-  "tests/fault_sweep_requests_test.ts",
-  "tests/fuzz_test.ts",
-  "tests/hostile/hostile_test.ts",
-  "tests/package_test.ts",
-  "tests/property/requests_property_test.ts",
-  "tests/recording_moves_test.ts",
-  "tests/recording_tables_test.ts",
-  "tests/start_test.ts",
-  "tests/test_command_test.ts",
-];
-
-/** The project's test files by the world that they share. */
-function worlds(): Map<string, string[]> {
-  const files = FOLDERS.flatMap((folder) => filesBelow(join(ROOT, folder)))
-    .filter((path) => path.endsWith("_test.ts"));
-  return Map.groupBy(files, (path) => {
-    const name = relative(ROOT, path).replaceAll("\\", "/");
-    const shared = name.split("/").slice(0, -1).slice(0, 2);
-    return (LONG_TESTS.includes(name) ? name.slice(0, -3).split("/") : shared).join("_");
-  });
-}
-
-function numbersOf(result: { success: boolean; output: string }): [passed: number, failed: number] {
-  const counts = testCounts(result.output);
-  // It may not come so far as to count: a file that cannot be loaded, say.
-  if (counts === null) return [0, 1];
-  return [counts.passed, !result.success && counts.failed === 0 ? 1 : counts.failed];
-}
-
-async function runAll(): Promise<[passed: number, failed: number]> {
-  const types = await runDeno(["check", "--quiet", "."], { folder: ROOT, show: true });
-  if (!types.success) return [0, 1];
+async function runAll(size: Size, options: readonly string[]): Promise<Ran[]> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-" });
   try {
-    const modules = [...worlds()].map(([name, files]) => {
-      const module = join(folder, `${name}.ts`);
-      const lines = files.map((file) => `import ${JSON.stringify(toFileUrl(file).href)};\n`);
-      Deno.writeTextFileSync(module, lines.join(""));
-      return module;
+    const worlds = worldsOf(testFiles(size)).map((world) => jobOf(world, folder, options));
+    const jobs = size === "rest" ? worlds : [TYPES, ...worlds];
+    return await runJobs(jobs, (ran) => {
+      if (ran.failed > 0) console.log(shownOf(ran));
     });
-    const options = ["--parallel", "--no-check", "--no-prompt", ...PERMISSIONS, ...Deno.args];
-    const config = ["--config", join(ROOT, "deno.json")];
-    return numbersOf(
-      await runDeno(["test", ...config, ...options, ...modules], { folder: ROOT, show: true }),
-    );
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
 }
 
 if (import.meta.main) {
-  const [passed, failed] = await runAll();
-  console.log(`\n${passed} passed, ${failed} failed`);
-  Deno.exit(failed === 0 && passed > 0 ? 0 : 1);
+  const wants = (option: string) => Deno.args.includes(option);
+  const size = wants("--rest") ? "rest" : wants("--all") ? "all" : "short";
+  if (wants("--times")) await measureCosts(testFiles(size));
+  else {
+    const start = performance.now();
+    const ran = await runAll(size, Deno.args.filter((option) => !OWN.includes(option)));
+    const sum = (of: (ran: Ran) => number) => ran.reduce((all, each) => all + of(each), 0);
+    const passed = sum((each) => each.passed);
+    const failed = sum((each) => each.failed);
+    for (const failure of ran.flatMap(({ failures }) => failures)) {
+      console.log(`failed: ${failure}`);
+    }
+    console.log(`\nin ${((performance.now() - start) / 1000).toFixed(0)} s`);
+    console.log(`${passed} passed, ${failed} failed`);
+    Deno.exit(failed === 0 && passed > 0 ? 0 : 1);
+  }
 }

@@ -1,0 +1,182 @@
+/** Running the processes of the suite beside each other, and saying how far it is. */
+import { join, toFileUrl } from "@std/path";
+import { runDeno, testCounts } from "../deno_process.ts";
+import { ROOT } from "../source_text.ts";
+import type { World } from "./sizes.ts";
+
+/**
+ * Reading sources and data, writing temporary folders, starting Deno for the command line's own
+ * tests, and what the npm packages look up in the environment.
+ */
+const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys"];
+
+/** One process: a world of tests, or the check of the types. */
+export interface Job {
+  readonly name: string;
+  readonly args: readonly string[];
+}
+
+/** How a job ended. */
+export interface Ran {
+  readonly job: Job;
+  readonly passed: number;
+  readonly failed: number;
+  /** What failed, each by name, file and line. */
+  readonly failures: readonly string[];
+  readonly seconds: number;
+  /** Of the processor; 0 where it is not measured. */
+  readonly cpuSeconds: number;
+  readonly output: string;
+}
+
+export const TYPES: Job = { name: "types", args: ["check", "--quiet", "."] };
+
+/**
+ * The job of a world. Files that share a process are imported by a module in a folder for such.
+ *
+ * @param options Options of `deno test`.
+ */
+export function jobOf({ files, name }: World, folder: string, options: readonly string[]): Job {
+  const [only, ...more] = files;
+  let module = only!;
+  if (more.length > 0) {
+    module = join(folder, `${name.replaceAll("/", "_")}.ts`);
+    const urls = files.map((file) => toFileUrl(join(ROOT, file)).href);
+    Deno.writeTextFileSync(module, urls.map((url) => `import ${JSON.stringify(url)};\n`).join(""));
+  }
+  const config = ["--config", join(ROOT, "deno.json"), "--no-check", "--no-prompt"];
+  const label = more.length > 0 ? `${name} (${files.length} files)` : name;
+  return { name: label, args: ["test", ...config, ...PERMISSIONS, ...options, module] };
+}
+
+/**
+ * Runs jobs in their order, as many at once as there are processors.
+ *
+ * @param note Takes each when it has ended.
+ */
+export async function runJobs(
+  jobs: readonly Job[],
+  note: (ran: Ran) => void,
+  { measured = false }: { readonly measured?: boolean } = {},
+): Promise<Ran[]> {
+  const progress = new Progress(jobs.length);
+  const waiting = jobs.toReversed();
+  const ended: Ran[] = [];
+  const lanes = Array.from({ length: Math.max(1, navigator.hardwareConcurrency) }, async () => {
+    for (let job = waiting.pop(); job !== undefined; job = waiting.pop()) {
+      progress.begin(job);
+      const ran = await runJob(job, measured);
+      ended.push(ran);
+      progress.end(ran);
+      note(ran);
+    }
+  });
+  await Promise.all(lanes);
+  progress.close();
+  return ended;
+}
+
+async function runJob(job: Job, measured: boolean): Promise<Ran> {
+  const start = performance.now();
+  const { cpuSeconds, output, success } = await runDeno(job.args, { folder: ROOT, measured });
+  const seconds = (performance.now() - start) / 1000;
+  const isTest = job.args[0] === "test";
+  const counts = isTest ? testCounts(output) : { passed: 0, failed: success ? 0 : 1 };
+  const { passed, failed } = counts ?? { passed: 0, failed: 1 };
+  const failures = failuresOf(output);
+  // A file that cannot be loaded does not come so far as to count.
+  const all = !success && failed === 0 ? 1 : failed;
+  return {
+    job,
+    passed,
+    failed: all,
+    failures: all > 0 && failures.length === 0 ? [job.name] : failures,
+    seconds,
+    cpuSeconds,
+    output,
+  };
+}
+
+/** The tests that `deno test` lists at its end, as `file:line:column name`. */
+function failuresOf(output: string): string[] {
+  const at = output.lastIndexOf("\n FAILURES \n");
+  if (at < 0) return [];
+  return [...output.slice(at).matchAll(/^(.+) => (?:\.\/)?(\S+:\d+:\d+)$/gm)]
+    .map(([, name, place]) => `${place} ${name}`);
+}
+
+/** What is shown of a failed job: from its errors on. */
+export function shownOf({ output }: Ran): string {
+  const at = output.indexOf("\n ERRORS \n");
+  return at < 0 ? output : output.slice(at);
+}
+
+/** Where nobody looks at a terminal, a line shows that it goes on, after so long without another. */
+const SILENCE_MS = 10_000;
+
+/** How many jobs are done, which run, and how long it has taken. */
+class Progress {
+  readonly #count: number;
+  readonly #running = new Set<string>();
+  readonly #start = performance.now();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #lastLine = performance.now();
+  #done = 0;
+
+  constructor(count: number) {
+    this.#count = count;
+    this.#timer = setInterval(() => this.#tick(), 1000);
+  }
+
+  begin({ name }: Job): void {
+    this.#running.add(name);
+    if (this.#done === 0) this.#line(this.#status());
+  }
+
+  end({ failed, job: { name }, passed, seconds }: Ran): void {
+    this.#running.delete(name);
+    this.#done++;
+    const counts = failed > 0 ? `${passed} passed, ${failed} FAILED` : `${passed} passed`;
+    this.#line(`${this.#place()}  ${name}: ${counts}, ${seconds.toFixed(1)} s`);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#clear();
+  }
+
+  #tick(): void {
+    if (Deno.stdout.isTerminal()) {
+      this.#clear();
+      const { columns } = Deno.consoleSize();
+      write(this.#status().slice(0, columns - 1));
+    } else if (performance.now() - this.#lastLine >= SILENCE_MS) {
+      this.#line(this.#status());
+    }
+  }
+
+  #place(): string {
+    const seconds = Math.round((performance.now() - this.#start) / 1000);
+    const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    const width = String(this.#count).length;
+    return `${clock}  ${String(this.#done).padStart(width)}/${this.#count}`;
+  }
+
+  #status(): string {
+    return `${this.#place()}  running ${[...this.#running].join(", ")}`;
+  }
+
+  #line(text: string): void {
+    this.#clear();
+    write(`${text}\n`);
+    this.#lastLine = performance.now();
+  }
+
+  #clear(): void {
+    if (Deno.stdout.isTerminal()) write("\r\x1b[K");
+  }
+}
+
+function write(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}

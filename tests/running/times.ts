@@ -1,0 +1,30 @@
+/** What each test file costs. */
+import { jobOf, runJobs } from "./lanes.ts";
+import { COSTS, readCosts, type World } from "./sizes.ts";
+
+const SHOWN = 50;
+/** Files that cost less share a process with others of their folder. */
+const LEAST_SECONDS = 1;
+
+/**
+ * Runs each file in a process of its own, prints the costliest by processor time, and writes those that
+ * get a process of their own.
+ */
+export async function measureCosts(files: readonly string[]): Promise<void> {
+  const jobs = files.map((file) => {
+    const world: World = { name: file, files: [file], seconds: 0 };
+    return jobOf(world, "", []);
+  });
+  const ran = await runJobs(jobs, () => {}, { measured: true });
+  const sorted = ran.toSorted((a, b) => b.cpuSeconds - a.cpuSeconds);
+  const whole = sorted.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+  console.log(`\nseconds of the processor: ${whole.toFixed(0)} for ${files.length} files\n`);
+  for (const { cpuSeconds, job } of sorted.slice(0, SHOWN)) {
+    console.log(`${cpuSeconds.toFixed(1).padStart(7)}  ${job.name}`);
+  }
+  const others = Object.entries(readCosts()).filter(([file]) => !files.includes(file));
+  const costly = sorted.filter(({ cpuSeconds }) => cpuSeconds >= LEAST_SECONDS)
+    .map(({ cpuSeconds, job }) => [job.name, Math.round(cpuSeconds)] as const);
+  const costs = [...others, ...costly].toSorted(([a], [b]) => a < b ? -1 : 1);
+  Deno.writeTextFileSync(COSTS, `${JSON.stringify(Object.fromEntries(costs), null, 2)}\n`);
+}
