@@ -144,18 +144,18 @@ export class HeldBooks {
       ...ofDevices(
         "shared_memory",
         this.#shared,
-        (bytes, start) => `${bytes} bytes of shared memory at ${hexAddress(start)} were not freed`,
+        (bytes, start) => `${bytes} bytes of coherent memory at ${hexAddress(start)} not freed`,
       ),
       ...ofDevices(
         "page_table",
         this.#leaves,
-        (bytes, start) => `${bytes} bytes at ${hexAddress(start)} are still mapped`,
+        (bytes, start) =>
+          `page-table entries of ${bytes} bytes at ${hexAddress(start)} not cleared`,
       ),
       ...ofDevices(
         "iova",
         this.#iova,
-        (bytes, start) =>
-          `${bytes} bytes of IO addresses at ${hexAddress(start)} were not given back`,
+        (bytes, start) => `${bytes}-byte IOVA range at ${hexAddress(start)} not freed`,
       ),
       ...this.#slots.left().map(({ end, event, start }): Leak => ({
         kind: "bounce_slots",
@@ -163,8 +163,8 @@ export class HeldBooks {
         amount: end - start,
         span: { start, end },
         text: end - start === 1
-          ? `bounce slot ${start} was not given back`
-          : `${end - start} bounce slots from ${start} on were not given back`,
+          ? `bounce slot ${start} not freed`
+          : `${end - start} bounce slots from ${start} on not freed`,
         taken: event,
       })),
       ...[...this.#blocks.values()].flat().map(({ dma, event, pool, sizeBytes }): Leak => ({
@@ -172,8 +172,7 @@ export class HeldBooks {
         device: event.device,
         amount: sizeBytes,
         span: { start: dma, end: dma + sizeBytes },
-        text: `a block of ${sizeBytes} bytes of the pool "${pool}" at ${hexAddress(dma)} was ` +
-          "not given back",
+        text: `${sizeBytes}-byte block of the pool "${pool}" at ${hexAddress(dma)} not freed`,
         taken: event,
       })),
       ...this.#peerMemory.left().map(({ end, event, start }): Leak => ({
@@ -181,8 +180,8 @@ export class HeldBooks {
         device: event.device,
         amount: end - start,
         span: { start, end },
-        text: `${end - start} bytes of memory of "${event.device}" at ${hexAddress(start)} were ` +
-          "not given back",
+        text: `${end - start} bytes of P2P memory of "${event.device}" at ${hexAddress(start)} ` +
+          "not freed",
         taken: event,
       })),
       ...[...this.#memory.values()].flatMap(memoryLeft),
@@ -203,7 +202,7 @@ export class HeldBooks {
         device: null,
         amount: end - start,
         span: { start, end },
-        text: `${end - start} bytes of memory at ${hexAddress(start)} were not given back`,
+        text: `${end - start} bytes of memory at ${hexAddress(start)} not freed`,
         taken: event,
       })),
       ...this.#handlers.left().map(({ event, start }): Leak => ({
@@ -211,7 +210,7 @@ export class HeldBooks {
         device: event.device,
         amount: 1,
         span: { start, end: start + 1 },
-        text: `the handler of irq ${start} was not taken away`,
+        text: `handler of irq ${start} not freed`,
         taken: event,
       })),
     ];
@@ -416,7 +415,7 @@ export class HeldResources {
       device: null,
       amount: mappings,
       span: null,
-      text: `${mappings} more mapping${mappings === 1 ? " is" : "s are"} live than before`,
+      text: `${mappings} more mapping${mappings === 1 ? "" : "s"} live than before`,
       taken: null,
     }];
   }
@@ -451,7 +450,7 @@ function memoryLeaks({ blocks, mixed, what }: MemoryUse): Leak[] {
       device: event.device,
       amount: bytes,
       span: null,
-      text: `${bytes} bytes of ${what} were not given back`,
+      text: `${bytes} bytes of ${what} not freed`,
       taken: mixed ? null : event,
     };
   });

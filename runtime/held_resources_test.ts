@@ -27,9 +27,9 @@ Deno.test("a mapping holds IO addresses, page-table entries and itself, until it
   const held = new HeldResources(machine);
   const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
   assertEquals(held.leaks().map(({ text }) => text), [
-    "4096 bytes at 0xffff_f000 are still mapped",
-    "4096 bytes of IO addresses at 0xffff_f000 were not given back",
-    "1 more mapping is live than before",
+    "page-table entries of 4096 bytes at 0xffff_f000 not cleared",
+    "4096-byte IOVA range at 0xffff_f000 not freed",
+    "1 more mapping live than before",
   ]);
   machine.dma.dmaUnmapPhys(dev, dma, 4 * KIB, DMA_TO_DEVICE);
   assertEquals(held.leaks(), []);
@@ -111,7 +111,7 @@ Deno.test("bounce slots are held from the copy in to the release", () => {
     3,
     "swiotlb.map",
   ]);
-  assertEquals(slots?.text, "3 bounce slots from 0 on were not given back");
+  assertEquals(slots?.text, "3 bounce slots from 0 on not freed");
   machine.dma.dmaUnmapPhys(dev, dma, 6 * KIB, DMA_FROM_DEVICE);
   assertEquals(held.leaks(), []);
 });
@@ -125,7 +125,7 @@ Deno.test("a block of a pool is held, and the page that the pool grew by is not"
   assertEquals(kinds(held), [["pool_block", 256], ["pool_block", 256]]);
   assertEquals(
     held.leaks()[0]?.text,
-    'a block of 256 bytes of the pool "small" at 0xffff_f000 was not given back',
+    '256-byte block of the pool "small" at 0xffff_f000 not freed',
   );
   pool.free(second, second.dma);
   pool.free(first, first.dma);
@@ -168,7 +168,7 @@ Deno.test("memory that mappings cost is told by its use, pages of pools and desc
   memory("mem.alloc", 256, "descriptor");
   memory("mem.free", 512, "dma_vecs");
   assertEquals(held.leaks().map(({ text }) => text), [
-    "512 bytes of dma_vecs were not given back",
+    "512 bytes of dma_vecs not freed",
   ]);
   memory("mem.free", 512, "dma_vecs");
   memory("mem.free", 512, "dma_vecs");
@@ -233,9 +233,9 @@ Deno.test("what is held side by side is told in one sentence", () => {
   linked(bench, 4 * KIB, 4 * KIB);
   linked(bench, 4 * KIB, 4 * KIB);
   assertEquals(held.leaks().map(({ text }) => text), [
-    "8192 bytes at 0xffff_e000 are still mapped",
-    "8192 bytes of IO addresses at 0xffff_e000 were not given back",
-    "2 more mappings are live than before",
+    "page-table entries of 8192 bytes at 0xffff_e000 not cleared",
+    "8192-byte IOVA range at 0xffff_e000 not freed",
+    "2 more mappings live than before",
   ]);
 });
 
@@ -279,7 +279,7 @@ Deno.test("memory of a device is held in whole pages, from its call to the one t
     if (events.tick(ret)) events.emit(ret, { result, error: null });
   }
   assertEquals(held.leaks().map(({ text }) => text), [
-    '8192 bytes of memory of "cmb" at 0xc000_0000 were not given back',
+    '8192 bytes of P2P memory of "cmb" at 0xc000_0000 not freed',
   ]);
   if (events.tick(free)) {
     events.emit(free, { dev: "cmb", phys: 0xc000_0000 as PhysAddr, size: 5000 });
@@ -301,13 +301,13 @@ Deno.test("memory of drivers in C is held byte by byte, until it is given back",
       "driver_memory",
       null,
       { start: 0x10_0000, end: 0x10_0060 },
-      "96 bytes of memory at 0x10_0000 were not given back",
+      "96 bytes of memory at 0x10_0000 not freed",
     ],
     [
       "driver_memory",
       null,
       { start: 0x20_0000, end: 0x20_1000 },
-      "4096 bytes of memory at 0x20_0000 were not given back",
+      "4096 bytes of memory at 0x20_0000 not freed",
     ],
   ]);
   tell("driver.free", 0x10_0000, 96);
@@ -352,7 +352,7 @@ Deno.test("one slot and one mapping are told as one, and what counts is asked of
   });
   const held = new HeldResources(machine);
   machine.dma.dmaMapPhys(dev, at(0x10_0000), KIB, DMA_FROM_DEVICE);
-  assertEquals(held.leaks().map(({ text }) => text), ["bounce slot 0 was not given back"]);
+  assertEquals(held.leaks().map(({ text }) => text), ["bounce slot 0 not freed"]);
 });
 
 Deno.test("of several pieces of a device's memory only the one that is given back goes", () => {
@@ -417,7 +417,7 @@ Deno.test("a handler of an interrupt is held until it is taken away, whichever i
     "nic",
     1,
     { start: irq, end: irq + 1 },
-    `the handler of irq ${irq} was not taken away`,
+    `handler of irq ${irq} not freed`,
   ];
   tell("driver.free_irq", 27);
   assertEquals(leaks(), [of(24), of(26)]);

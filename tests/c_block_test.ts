@@ -18,7 +18,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   },
   "04-destroyed-in-error-path": {
     by: "fails once [iommu.mode = strict]",
-    says: /Something leaks when `dma_iova_link` fails[\s\S]*IO addresses at .* were not given back/,
+    says: /Something leaks when `dma_iova_link` fails[\s\S]*IOVA range at .* not freed/,
   },
   "05-stale-state": { by: "on the disk", says: /report\[destroy_twice\]/ },
   "06-one-segment-too-few": {
@@ -34,7 +34,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "09-error-unchecked": { by: "on the disk", says: /report\[error_unchecked\]/ },
   "10-table-kept": {
     by: "on the disk",
-    says: /a block of 512 bytes of the pool .* not given back/,
+    says: /512-byte block of the pool .* not freed/,
   },
   "11-no-min-align": { by: "not trusted", says: /E0901[\s\S]*works\(shapes/ },
   "12-gaps-not-looked-at": { by: "on the disk", says: /report\[link_unaligned\]/ },

@@ -109,7 +109,7 @@ Deno.test("a driver in C from probe to remove, with registers and interrupts tha
   const left = await outcomesOf("wire_left.dma");
   assertStringIncludes(
     [...left.values()].join(),
-    'Device "nic": the handler of irq 32 was not taken away',
+    'Device "nic": handler of irq 32 not freed',
   );
 });
 

@@ -26,7 +26,7 @@ Deno.test("the hunt finds the smallest case of a driver in C that is wrong, and 
   const { cases, finding } = huntDriver({ ...common, driver: wrong!, cases: 300 });
   assert(cases < 300 && finding !== null);
   const text = caseText(finding, { driver: wrong!, file, highSetting: space.highSetting });
-  assertMatch(text, /^# 4096 bytes at 0xffff_f000 are still mapped; /);
+  assertMatch(text, /^# page-table entries of 4096 bytes at 0xffff_f000 not cleared; /);
   assertMatch(text, /^test "forgets the first: 2 pieces, to_device, \S+ fails the 2nd time"/m);
   // As a test of its own it fails.
   assertEquals(runScenarioText(`${text}\n`, loader).end, "failed");

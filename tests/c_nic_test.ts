@@ -24,7 +24,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
     says:
       /after the end of a block of 80 bytes .*in nic_free_rings\(\) at drivers\/nic\/ring_nic\.c/,
   },
-  "11-page-kept": { by: "frames go out", says: /4096 bytes of memory at .* were not given back/ },
+  "11-page-kept": { by: "frames go out", says: /4096 bytes of memory at .* not freed/ },
   "12-not-unmapped-at-close": { by: "full ring", says: /report\[freed_while_mapped\]/ },
   "13-head-in-every-slot": { by: "frames go out", says: /kfree\(\) is given .*given back before/ },
 };

@@ -50,7 +50,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
     by: "can fail fails once [iommu.mode = off, ssd.sgl = true]",
     says: /report leak_at_unbind when `dma_map_page` fails the 2nd time/,
   },
-  "16-lists-kept": { by: DIRECT, says: /a block of 256 bytes of the pool .* was not given back/ },
+  "16-lists-kept": { by: DIRECT, says: /256-byte block of the pool .* not freed/ },
   "17-phase-kept": {
     by: "time and again [iommu.mode = off]",
     says: /E0801 .* the last of them in take_completions\(\) at drivers\/nvme\/lab_nvme\.c/,

@@ -53,7 +53,7 @@ function presetTable(): string[] {
 
 function leakTable(): string[] {
   return [
-    "| what is left | rule | what it is |",
+    "| leak | rule | what it is |",
     "| --- | --- | --- |",
     ...Object.entries<LeakKindEntry>(LEAK_KINDS).map(([kind, { doc, rule }]) =>
       row([`\`${kind}\``, rule ?? "none", doc])

@@ -27,7 +27,7 @@ export function outcomeLine(outcome: TestOutcome, paint: Paint): string | null {
 /** Different faults and reports that are shown with their source lines; the others are counted. */
 const SHOWN_INCIDENTS = 5;
 
-/** Faults, reports and leaks that nobody expected, the same one of the same statement once. */
+/** Unexpected faults, reports and leaks, and what a failed test held; one for each statement. */
 export function incidentLines(outcome: Unexpected, paint: Paint): string[] {
   const groups = new Map<string, { readonly lines: readonly string[]; times: number }>();
   for (const { kind, lines, name, place } of outcome.incidents) {
@@ -39,7 +39,8 @@ export function incidentLines(outcome: Unexpected, paint: Paint): string[] {
   const shown = [...groups.values()].slice(0, SHOWN_INCIDENTS);
   const listed = shown.reduce((sum, { times }) => sum + times, 0);
   const { leaks, unexpectedFaults, unexpectedReports } = outcome;
-  const rest = unexpectedFaults + unexpectedReports + leaks - listed;
+  const held = outcome.incidents.filter(({ kind }) => kind === "held").length;
+  const rest = unexpectedFaults + unexpectedReports + leaks + held - listed;
   return [
     ...shown.flatMap(({ lines, times }) => [
       ...lines.map((line) => `  ${line}`),

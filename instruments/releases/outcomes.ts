@@ -91,6 +91,8 @@ function keyOf(place: Place, name: string): string {
 function endOf({ failure, incidents, outcome }: TestOutcome): string {
   if (outcome === "skipped") return "skipped";
   const [, line] = failure?.place.match(/:(\d+):\d+$/) ?? [];
-  const seen = [...new Set(incidents.map(({ name }) => name))].toSorted();
+  const seen = [
+    ...new Set(incidents.filter(({ kind }) => kind !== "held").map(({ name }) => name)),
+  ].toSorted();
   return [failure === null ? "ok" : `line ${line}`, ...seen].join(", ");
 }

@@ -56,9 +56,10 @@ export function judgeEnd(vm: SideRun, leaks: readonly Leftover[]): Failure | nul
 /** What nobody expected, or what is left. */
 export type Finding = IncidentEvent | Leftover;
 
-/** What it counts as. */
-export function kindOfFinding(finding: Finding): Incident["kind"] {
-  if (!("name" in finding)) return "leak";
+/** What a finding of a run counts as. */
+export function kindOfFinding({ finding, run, where }: FoundIncident): Incident["kind"] {
+  // An order of a race is listed for its leaks only where it reached its end.
+  if (!("name" in finding)) return where === null && run.failure !== null ? "held" : "leak";
   return finding.name === "iommu.fault" ? "fault" : "report";
 }
 
@@ -119,19 +120,21 @@ export function describeIncident(
     ...where === null ? [] : [[where.label, where.text] as const],
     ...gone === null ? [] : [["note", gone] as const],
   ];
-  const incident = describeFinding(finding, run, options, facts);
+  const kind = kindOfFinding({ finding, run, where });
+  const incident = "name" in finding
+    ? describeEvent(finding, run, options, facts)
+    : describeLeak(finding, kind === "held" ? kind : "leak", run, options, facts);
   if (where === null) return incident;
   const word = where.label === "orders" ? "in" : where.label;
   return { ...incident, text: `${incident.text} (${word} ${where.text})` };
 }
 
-function describeFinding(
-  finding: Finding,
+function describeEvent(
+  finding: IncidentEvent,
   run: SideRun,
   options: RenderOptions,
   facts: Facts,
 ): Incident {
-  if (!("name" in finding)) return describeLeak(finding, run, options, facts);
   return finding.name === "dma.report"
     ? describeReport(finding, run, options, facts)
     : describeFault(finding, run, options, facts);

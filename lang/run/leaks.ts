@@ -1,4 +1,4 @@
-/** What is left at the end of a run: as something to tell of, and as what fails the test. */
+/** Leaks of a run: as findings to print, and as what fails the test. */
 import type { Leftover } from "../../runtime/leaks/leftovers.ts";
 import { renderFinding, type RenderOptions } from "../diagnostics/render.ts";
 import { formatCount, formatTimeRounded } from "../text/numbers.ts";
@@ -7,42 +7,51 @@ import type { SideRun } from "../vm/branches.ts";
 import type { Failure } from "../vm/failure.ts";
 import type { Incident } from "./report.ts";
 
-const HINT = "give it back, or write `with { leaks = allow }` after the test's name";
+const HINT = "unmap or free it, or write `with { leaks = allow }` after the test's name";
 
 /** Leaks that a failure lists after the first. */
 const LISTED = 5;
 
-/** What a run has left; nothing of one that failed, which did not come to its end. */
+/**
+ * What a run holds at its end. One that failed is asked too: what it holds may be why it failed. One
+ * that a limit or a bug stopped is not.
+ */
 export function leftoversOf(vm: SideRun): readonly Leftover[] {
-  return vm.failure === null ? vm.world.leftovers() : [];
+  return vm.failure === null || vm.failure.kind === "failed" ? vm.world.leftovers() : [];
 }
 
-/** Something left, as plain data. @param facts More lines of it: a word and a text each. */
+/**
+ * A leak as plain data, or what a run held when it failed.
+ *
+ * @param kind `held`: the run failed, and statements that did not run may free it.
+ * @param facts More lines of it: a word and a text each.
+ */
 export function describeLeak(
   leak: Leftover,
+  kind: "leak" | "held",
   vm: SideRun,
   options: RenderOptions = {},
   facts: readonly (readonly [label: string, text: string])[] = [],
 ): Incident {
   const span = spanOf(leak, vm);
   return {
-    kind: "leak",
+    kind,
     name: leak.kind,
     text: [leak.kind, ...leak.rule === null ? [] : [leak.rule]].join(", ") + `: ${leak.text}`,
     place: span === null ? null : spanPlace(span),
     lines: renderFinding({
-      word: "leak",
+      word: kind === "leak" ? "leak" : "still held",
       severity: "warning",
       tag: leak.kind,
       message: leak.text,
       span,
       facts: [...factsOf(leak), ...facts],
-      hint: HINT,
+      ...kind === "leak" ? { hint: HINT } : {},
     }, options),
   };
 }
 
-/** With `leaks = fail` or `strict`, what is left fails a run that came to its end. */
+/** With `leaks = fail` or `strict`, a leak fails a run that reached its end. */
 export function judgeLeaks(vm: SideRun, leaks: readonly Leftover[]): Failure | null {
   const [first, ...others] = leaks;
   if (first === undefined || !vm.world.leaksFail) return null;
@@ -71,10 +80,15 @@ export function judgeLeaks(vm: SideRun, leaks: readonly Leftover[]): Failure | n
 function factsOf({ event, more, rule, with: others }: Leftover): [label: string, text: string][] {
   const facts: [string, string][] = [];
   if (event !== null) {
-    facts.push(["made", `#${event.seq}, ${formatTimeRounded(event.at_ns)}: ${event.name}`]);
+    facts.push([
+      "made by",
+      `event #${event.seq}, ${formatTimeRounded(event.at_ns)}: ${event.name}`,
+    ]);
   }
-  if (more > 0) facts.push(["and", `${formatCount(more, "other")} like it, by the same statement`]);
-  if (others.length > 0) facts.push(["with it", others.join("\n")]);
+  if (more > 0) {
+    facts.push(["and", `${formatCount(more, "other")} like it, made by the same statement`]);
+  }
+  if (others.length > 0) facts.push(["also held", others.join("\n")]);
   if (rule !== null) facts.push(["rule", rule]);
   return facts;
 }

@@ -24,9 +24,9 @@ export interface FailureReport {
 
 /** A fault of the IOMMU or a report of the checker that no statement expected, or what is left. */
 export interface Incident {
-  /** A fault of the IOMMU, a report of the checker, or what is left. */
-  readonly kind: "fault" | "report" | "leak";
-  /** The fault's reason, the report's class or the kind of what is left. */
+  /** A fault of the IOMMU, a report of the checker, a leak, or what a test held when it failed. */
+  readonly kind: "fault" | "report" | "leak" | "held";
+  /** The fault's reason, the report's class or the kind of the leak. */
   readonly name: string;
   /** The event on one line. */
   readonly text: string;
@@ -60,7 +60,7 @@ export interface Unexpected {
   readonly unexpectedFaults: number;
   /** Reports of the checker that nobody expected. */
   readonly unexpectedReports: number;
-  /** Things that were left at the end. */
+  /** Leaks at the end; of a test that failed none are counted. */
   readonly leaks: number;
 }
 

@@ -385,7 +385,7 @@ function unexpectedOf(
   found: readonly FoundIncident[],
   style: FailureStyle | undefined,
 ): Unexpected {
-  const unexpectedFaults = found.filter(({ finding }) => kindOfFinding(finding) === "fault").length;
+  const unexpectedFaults = found.filter((one) => kindOfFinding(one) === "fault").length;
   return {
     incidents: found.slice(0, LISTED_INCIDENTS).map((each) => describeIncident(each, null, style)),
     unexpectedFaults,

@@ -129,9 +129,9 @@ Deno.test("`inject each` says where something leaks, what, and who took it", () 
   const lines = failure!.lines.join("\n");
   assertStringIncludes(lines, "taken here");
   assertStringIncludes(lines, "t.dma:7:15");
-  assertStringIncludes(lines, "ssd: 4096 bytes at 0xffff_d000 are still mapped");
-  assertStringIncludes(lines, "4096 bytes of IO addresses at 0xffff_d000 were not given back");
-  assertStringIncludes(lines, "1 more mapping is live than before");
+  assertStringIncludes(lines, "ssd: page-table entries of 4096 bytes at 0xffff_d000 not cleared");
+  assertStringIncludes(lines, "4096-byte IOVA range at 0xffff_d000 not freed");
+  assertStringIncludes(lines, "1 more mapping live than before");
   assertStringIncludes(lines, "2 of 4 places leak");
 });
 
@@ -323,9 +323,9 @@ Deno.test("under the table of a fork stands what each of its blocks left behind"
     "second",
   ]);
   assertEquals(lines.slice(4), [
-    "left by first: 4096 bytes at 0xffff_d000 are still mapped",
-    "left by first: 4096 bytes of IO addresses at 0xffff_d000 were not given back",
-    "left by first: 1 more mapping is live than before",
+    "left by first: page-table entries of 4096 bytes at 0xffff_d000 not cleared",
+    "left by first: 4096-byte IOVA range at 0xffff_d000 not freed",
+    "left by first: 1 more mapping live than before",
   ]);
 });
 

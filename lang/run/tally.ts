@@ -36,7 +36,12 @@ export class Tally {
   readonly #watch: RunWatch | undefined;
   readonly #reached = new Set<number>();
   readonly #incidents: Incident[] = [];
-  readonly #found: Record<Incident["kind"], number> = { fault: 0, report: 0, leak: 0 };
+  readonly #found: Record<Incident["kind"], number> = {
+    fault: 0,
+    report: 0,
+    leak: 0,
+    held: 0,
+  };
   #failure: FailureReport | null = null;
   #assertions = 0;
   #cases = 0;
@@ -171,7 +176,7 @@ export class Tally {
       ...leaks.map((leak) => ({ finding: leak, run: vm, where: null })),
     ];
     for (const found of incidents) {
-      this.#found[kindOfFinding(found.finding)]++;
+      this.#found[kindOfFinding(found)]++;
       if (this.#incidents.length === LISTED_INCIDENTS) continue;
       const gone = remedies.ofFinding(found.finding);
       this.#incidents.push(describeIncident(found, gone, this.options.style));

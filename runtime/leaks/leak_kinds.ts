@@ -1,4 +1,4 @@
-/** What can be left at the end of a test: one row for each kind. */
+/** What can leak from a test: one row for each kind. */
 import type { HeldKind } from "../held_resources.ts";
 
 export interface LeakKindEntry {
@@ -9,32 +9,35 @@ export interface LeakKindEntry {
 }
 
 /**
- * In the order of what owns what: a mapping has its IO addresses and page-table entries, which are
- * told of by themselves only where they have lost their owner.
+ * Owners first: a mapping owns its IOVA range and page-table entries, which are findings of their own
+ * only where they have lost their owner.
  */
 export const LEAK_KINDS = {
-  mapping: { doc: "A mapping that nobody has ended.", rule: "dma.8.2.25" },
+  mapping: { doc: "A mapping that was not unmapped.", rule: "dma.8.2.25" },
   range: {
-    doc: "A range of the two-step API that nobody has given back, with what is linked there.",
+    doc: "An IOVA range of the two-step API that was not freed, with its links.",
     rule: "dma.3.6.12",
   },
   shared_memory: {
-    doc: "Memory of `dma_alloc_coherent` that nobody has freed.",
+    doc: "Memory of `dma_alloc_coherent` that was not freed.",
     rule: "dma.8.2.25",
   },
   page_table: {
-    doc: "Page-table entries that lead to memory from addresses that belong to nobody any more.",
+    doc: "Page-table entries left for IOVAs that are no longer allocated.",
     rule: "dma.3.6.10",
   },
   iova: {
-    doc: "IO addresses that were not given back with the mapping that they were for.",
+    doc: "An IOVA range that was not freed with its mapping.",
     rule: "dma.3.5",
   },
   bounce_slots: { doc: "Slots of a bounce buffer whose mapping is gone.", rule: "dma.6.3" },
-  pool_block: { doc: "A block of a DMA pool that was not given back.", rule: "dma.1.2" },
+  pool_block: { doc: "A block of a DMA pool that was not freed.", rule: "dma.1.2" },
   memory: { doc: "Memory of a driver's own, such as an array of addresses.", rule: null },
-  driver_memory: { doc: "Memory that a driver in C took and nobody has given back.", rule: null },
-  interrupt: { doc: "A handler that a driver in C registered and has not taken away.", rule: null },
+  driver_memory: { doc: "Memory that a driver in C allocated and did not free.", rule: null },
+  interrupt: {
+    doc: "An interrupt handler that a driver in C registered and did not free.",
+    rule: null,
+  },
 } as const satisfies Partial<Record<HeldKind | "range", LeakKindEntry>>;
 
 export type LeakKind = keyof typeof LEAK_KINDS;

@@ -36,11 +36,11 @@ Deno.test("a mapping that is left is told once, with its addresses and entries (
     rule: "dma.8.2.25",
     device: "dev",
     site: 7,
-    text: 'Device "dev" still has the mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, ' +
-      "to_device, dma_map_phys()), which nobody has ended",
+    text: 'Device "dev": mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, ' +
+      "to_device, dma_map_phys()), not unmapped",
     with: [
-      "4096 bytes at 0xffff_f000 are still mapped",
-      "4096 bytes of IO addresses at 0xffff_f000 were not given back",
+      "page-table entries of 4096 bytes at 0xffff_f000 not cleared",
+      "4096-byte IOVA range at 0xffff_f000 not freed",
     ],
     more: 0,
     event: "dma.map",
@@ -96,7 +96,7 @@ Deno.test("entries of a range that was freed have no owner, and say who wrote th
     "page_table",
     "dma.3.6.10",
     2,
-    'Device "dev": 8192 bytes at 0xffff_e000 are still mapped',
+    'Device "dev": page-table entries of 8192 bytes at 0xffff_e000 not cleared',
   ]]);
 });
 
@@ -117,7 +117,7 @@ Deno.test("bounce slots go with the mapping whose memory they hold", () => {
   });
   bench.dma.dmaMapPhys(bench.dev, at(0x10_0000), 6 * KIB, DMA_FROM_DEVICE);
   assertEquals(bench.left().map(({ kind, with: others }) => [kind, others]), [
-    ["mapping", ["3 bounce slots from 0 on were not given back"]],
+    ["mapping", ["3 bounce slots from 0 on not freed"]],
   ]);
 });
 

@@ -41,13 +41,13 @@ export function attributeText(attrs: number): string {
   return attrs === 0 ? "none" : attributeWords(attrs).join(", ");
 }
 
-/** A mapping: how much, where, of which memory, and by which call. */
+/** A mapping without an article: how much, where, of which memory, and by which call. */
 export function describeRecord(table: RecordTable, record: number): string {
   const made = table.madeBy(record);
   const size = bytes(table.sizeBytes[record]!);
   const at = hexAddress(table.dma[record]!);
-  if (made === MADE.RANGE) return `the range of ${size} at ${at}`;
+  if (made === MADE.RANGE) return `range of ${size} at ${at}`;
   const physical = hexAddress(table.phys[record]!);
   const direction = directionWord(table.dir(record));
-  return `the mapping of ${size} at ${at} (physical ${physical}, ${direction}, ${APIS[made]})`;
+  return `mapping of ${size} at ${at} (physical ${physical}, ${direction}, ${APIS[made]})`;
 }

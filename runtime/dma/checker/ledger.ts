@@ -200,9 +200,9 @@ export class Ledger {
     }
   }
 
-  /** A mapping in words: `4096 bytes at 0xffff_f000 (physical 0x10_0000, to_device, …)`. */
+  /** A mapping in words: `the mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, …)`. */
   describe(record: number): string {
-    return describeRecord(this.table, record);
+    return `the ${describeRecord(this.table, record)}`;
   }
 
   /**

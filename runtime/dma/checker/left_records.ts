@@ -1,8 +1,9 @@
-/** Which records nobody has ended, as a look at the end of a run tells of them. */
+/** Mappings and ranges that are live at the end of a run, for its leak report. */
 import type { Ledger } from "./ledger.ts";
+import { describeRecord } from "./describe.ts";
 import { MADE, MARK } from "./record_table.ts";
 
-/** A mapping or a range that is left. */
+/** A leaked mapping or range. */
 export interface LeftRecord {
   readonly kind: "mapping" | "range";
   readonly device: string;
@@ -19,15 +20,15 @@ export interface LeftRecord {
   readonly text: string;
 }
 
-/** Shared memory is told of by events, which know what belongs to a pool; links by their range. */
-const TOLD_ELSEWHERE: readonly number[] = [MADE.COHERENT, MADE.LINK];
+/** Coherent memory is found by events, which tell the pools' part apart; links go with their range. */
+const FOUND_ELSEWHERE: readonly number[] = [MADE.COHERENT, MADE.LINK];
 
-/** The mappings and ranges with a later serial number that nothing excuses, the oldest first. */
+/** Live mappings and ranges with a later serial number that need an unmap or a free, oldest first. */
 export function leftRecords(ledger: Ledger, serial: number): LeftRecord[] {
   const { table } = ledger;
   const found: number[] = [];
   table.each((record) => {
-    if (table.serial[record]! <= serial || TOLD_ELSEWHERE.includes(table.madeBy(record))) return;
+    if (table.serial[record]! <= serial || FOUND_ELSEWHERE.includes(table.madeBy(record))) return;
     if (!ledger.isExcused(record) && !table.has(record, MARK.LEAKED)) found.push(record);
   });
   found.sort((a, b) => table.serial[a]! - table.serial[b]!);
@@ -38,7 +39,7 @@ export function leftRecords(ledger: Ledger, serial: number): LeftRecord[] {
     const sizeBytes = table.sizeBytes[record]!;
     const inGranule = dev.domain?.offsetOf(dma) ?? 0;
     const spanBytes = dev.domain?.roundUp(inGranule + sizeBytes) ?? sizeBytes;
-    const what = ledger.describe(record);
+    const what = describeRecord(table, record);
     return {
       kind: isRange ? "range" : "mapping",
       device: dev.name,
@@ -48,8 +49,8 @@ export function leftRecords(ledger: Ledger, serial: number): LeftRecord[] {
       phys: isRange ? null : table.phys[record]!,
       site: table.site(record),
       text: isRange
-        ? `Device "${dev.name}" still has ${what}, which nobody has given back`
-        : `Device "${dev.name}" still has ${what}, which nobody has ended`,
+        ? `Device "${dev.name}": IOVA ${what}, not freed`
+        : `Device "${dev.name}": ${what}, not unmapped`,
     };
   });
 }
