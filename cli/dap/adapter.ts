@@ -14,6 +14,7 @@ import { codeOfFailure } from "../scenario/load_scenario.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { Debuggee, type Halt } from "./debuggee.ts";
 import { launch, type LaunchArguments } from "./launch.ts";
+import { Progress } from "./progress.ts";
 import { RequestError } from "./request_error.ts";
 import { type ShownFrame, Threads } from "./stack.ts";
 import { Sources } from "./sources.ts";
@@ -41,6 +42,7 @@ export class Adapter {
   readonly #later: (() => Promise<void>)[] = [];
   readonly #send: Send;
   readonly #wishes: ClientWishes;
+  readonly #progress: Progress;
   readonly #stops = new Stops();
   #target: Target | null = null;
   #launched: LaunchArguments = {};
@@ -61,6 +63,13 @@ export class Adapter {
   constructor(send: Send, wishes: ClientWishes) {
     this.#send = send;
     this.#wishes = wishes;
+    this.#progress = new Progress(send);
+  }
+
+  /** What the client can do, as it says before anything else. */
+  initialize(client: DebugProtocol.InitializeRequestArguments): void {
+    this.sources = new Sources(client);
+    this.#progress.isShown = client.supportsProgressReporting === true;
   }
 
   /** What is debugged. @throws {RequestError} While nothing was launched. */
@@ -125,6 +134,7 @@ export class Adapter {
     const debuggee = new Debuggee(run, clock, {
       printed: ({ at, text }) => this.say("stdout", `${text}\n`, at),
       logged: (text, at) => this.say("console", `${text}\n`, at),
+      progressed: (share) => this.#progress.report(share),
     }, this.#stops);
     const breakpoints = this.#target?.breakpoints ?? new Breakpoints(debuggee, this.sources);
     debuggee.stopsAtFailure = this.#target?.debuggee.stopsAtFailure ?? false;
@@ -164,6 +174,7 @@ export class Adapter {
       const noDebug = this.#launched.noDebug === true;
       const halt = await debuggee.go(step, noDebug || reason === "entry" ? null : undefined);
       this.#isGoing = false;
+      this.#progress.report(1);
       if (!this.#hasEnded && !this.#wishes.isEnding) this.#stand(halt, reason);
     });
   }

@@ -46,6 +46,8 @@ export interface DebuggeeListener {
   printed(line: OutputLine): void;
   /** What a breakpoint that only logs has to say. */
   logged(text: string, at: Position): void;
+  /** How much of a search is done; 1 at its end. */
+  progressed(share: number): void;
 }
 
 /** Counts the time that a run has taken, apart from what passes while it stands. */
@@ -188,6 +190,7 @@ export class Debuggee implements Place {
       return halt("failed");
     }
     const checking = new Pace(LEAST_MOMENTS);
+    if (stops !== null && !await this.#askConditions(stops, checking)) return halt("paused");
     const moved = move(recording, this.at, step);
     let after = this.at;
     while (comparePositions(this.at, moved.at) > 0) {
@@ -203,6 +206,17 @@ export class Debuggee implements Place {
       if (this.#pauses) return halt("paused");
     }
     return halt(moved.reason === "arrived" ? "arrived" : "beginning");
+  }
+
+  /** Conditions are asked forwards, once: backwards their answers are known. @returns Whether it got to the end. */
+  async #askConditions(stops: Stops, checking: Pace): Promise<boolean> {
+    for (let share = 0; share < 1;) {
+      share = checking.piece((size) => stops.prepare(this.recording, this.at, size));
+      this.#listener.progressed(share);
+      await checking.breathe();
+      if (this.#pauses) return false;
+    }
+    return true;
   }
 
   /**

@@ -15,7 +15,6 @@ import { completionsOf, runConsoleCommand } from "./console.ts";
 import { listEvents } from "./event_list.ts";
 import type { LaunchArguments } from "./launch.ts";
 import { RequestError } from "./request_error.ts";
-import { Sources } from "./sources.ts";
 import { dataBreakpointInfo } from "./variables.ts";
 
 /** What the adapter can do, as clients ask before anything else. */
@@ -66,7 +65,7 @@ export class Requests {
   }
 
   initialize(args: DebugProtocol.InitializeRequestArguments) {
-    this.#adapter.sources = new Sources(args);
+    this.#adapter.initialize(args);
     return CAPABILITIES;
   }
 

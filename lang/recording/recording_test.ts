@@ -305,6 +305,28 @@ Deno.test("hit counts, messages, incidents and failures stop as they should", ()
   assertEquals(run(failure).reason, "end");
 });
 
+Deno.test("a condition is asked once for each moment, whichever way is searched first", () => {
+  const recording = recorded();
+  const { reruns } = recording;
+  const stops = new Stops();
+  stops.add({ cause: { kind: "line", line: 10 }, condition: "total >= 4KiB", hits: 2 });
+  stops.add({ cause: { kind: "event", names: ["iommu.map"] }, condition: "total == 0B" });
+  assert(stops.prepare(recording, recording.last, 5) < 1);
+  const walk = (from: Position, way: "forward" | "back"): Position[] => {
+    const { at, stop } = move(recording, from, { unit: "run", way }, stops);
+    return stop === null ? [] : [at, ...walk(at, way)];
+  };
+  const back = walk(recording.last, "back");
+  const { moments } = reruns;
+  assertEquals(stops.prepare(recording, recording.last, 5), 1);
+  assertEquals(walk(START, "forward"), back.toReversed());
+  assertEquals(reruns.moments, moments);
+  assertEquals(back.map((at) => [line(recording, at), ask(recording, at, "total")]), [
+    [10, "8KiB"],
+    [5, "0B"],
+  ]);
+});
+
 Deno.test("a condition with a name that nothing has is told of, and stops nothing", () => {
   const recording = recorded();
   const stops = new Stops();

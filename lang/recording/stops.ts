@@ -1,16 +1,27 @@
 /**
- * What stops a run on its way: breakpoints on lines, events, incidents, failed assertions and changes
- * of what a table holds, with conditions, hit counts and messages.
- *
- * Which moments could stop is told by numbers alone; a condition is put to the machine there, in one
- * go over all of them. Forwards the first that holds stops, backwards the last.
+ * What stops a run: breakpoints on lines, events, incidents, the failure of the run and changes of what
+ * a table holds, with conditions, hit counts and messages. Forwards the first that holds stops,
+ * backwards the last.
  */
-import { type Cell, changesOf } from "./cells.ts";
+import type { Cell } from "./cells.ts";
 import { LookError, type Question } from "./look.ts";
 import { statementsOnLine } from "./places.ts";
 import { changesWithin, stretchBefore } from "./search.ts";
+import { positionAt, wayOf } from "./machines/way.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 import type { Recording } from "./recording.ts";
+import {
+  type Candidate,
+  candidates,
+  earliest,
+  firstHit,
+  holds,
+  lastHit,
+  learn,
+  type Pass,
+  type Places,
+  placesOf,
+} from "./stop_search.ts";
 
 /** What a breakpoint waits for. */
 export type StopCause =
@@ -56,42 +67,15 @@ export interface LoggedLine {
   readonly text: string;
 }
 
-const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "kernel.warn" };
-
-/** Moments between two looks at whether somebody wants a search to end. */
-const WINDOW_MOMENTS = 4096;
-
 /** Moments of the first stretch in which a change is looked for backwards. */
 const FIRST_MOMENTS = 1024;
-
-/** How often a breakpoint was come to, as far as that was counted. */
-interface Counted {
-  count: number;
-  upTo: Position;
-  /** From where on it stops; null while it was not come to often enough. */
-  enoughAt: Position | null;
-}
-
-/** Which moments a breakpoint could stop at, without its condition. */
-interface Places {
-  readonly stop: Stop;
-  readonly counted: Counted;
-  readonly condition: Question | null;
-  readonly log: Question | null;
-  /** Statements of the code, by number. */
-  readonly statements: ReadonlySet<number> | null;
-  /** Kinds of events, by number. */
-  readonly kinds: ReadonlySet<number> | null;
-  /** Events themselves. */
-  readonly events: ReadonlySet<number> | null;
-}
 
 /** Breakpoints, by the numbers that they were given. */
 export class Stops {
   readonly #stops = new Map<number, Stop>();
   #lastId = 0;
   /** By the numbers of the breakpoints. */
-  readonly #counted = new WeakMap<Recording, Map<number, Counted>>();
+  readonly #passes = new WeakMap<Recording, Map<number, Pass>>();
 
   /** All that are set, in the order in which they were. */
   get all(): readonly Stop[] {
@@ -128,10 +112,7 @@ export class Stops {
     to: Position,
   ): { readonly hit: StopHit | null; readonly logged: readonly LoggedLine[] } {
     if (this.#stops.size === 0) return { hit: null, logged: [] };
-    const places = this.all.map((stop) => ({
-      ...placesOf(recording, stop),
-      counted: this.#countedOf(recording, stop),
-    }));
+    const places = this.#places(recording);
     const stopping = places.filter(({ log }) => log === null);
     const forward = comparePositions(from, to) <= 0;
     const known = forward
@@ -141,6 +122,36 @@ export class Stops {
     const logging = forward ? places.filter(({ log }) => log !== null) : [];
     const logged = loggedBetween(recording, logging, from, hit?.at ?? to);
     return { hit, logged };
+  }
+
+  /**
+   * Asks conditions in a stretch of the run, so that a search backwards finds them answered.
+   *
+   * @param upTo Where the search will begin.
+   * @param moments How long the stretch is.
+   * @returns The share of the way to `upTo` that is done: 1 when nothing is left.
+   * @throws {LookError} When a condition can be asked nowhere.
+   * @throws {Interrupted} When somebody ended the search.
+   */
+  prepare(recording: Recording, upTo: Position, moments: number): number {
+    const asked = this.#places(recording).filter(({ log, pass }) => log === null && pass !== null);
+    const begin = earliest(asked, upTo);
+    if (begin === null) return 1;
+    const { reruns: { known } } = recording;
+    const reached = wayOf(begin) + moments;
+    const all = wayOf(upTo);
+    const end = reached >= all ? upTo : positionAt(known, reached);
+    learn(recording, asked, end, null);
+    return reached >= all ? 1 : reached / all;
+  }
+
+  #places(recording: Recording): readonly Places[] {
+    return this.all.map((stop) => {
+      const { condition, hits = 1 } = stop;
+      const isAsked = condition !== undefined || hits > 1;
+      const pass = isAsked ? this.#passOf(recording, stop) : null;
+      return { ...placesOf(recording, stop), pass };
+    });
   }
 
   /** A change of an expression that is on the way before something else that stops. */
@@ -163,181 +174,21 @@ export class Stops {
     return nearest;
   }
 
-  #countedOf(recording: Recording, { id }: Stop): Counted {
-    const all = this.#counted.get(recording) ?? new Map<number, Counted>();
-    this.#counted.set(recording, all);
-    const counted = all.get(id) ?? { count: 0, upTo: START, enoughAt: null };
-    all.set(id, counted);
-    return counted;
+  #passOf(recording: Recording, { id }: Stop): Pass {
+    const { looker: { scope } } = recording;
+    const all = this.#passes.get(recording) ?? new Map<number, Pass>();
+    this.#passes.set(recording, all);
+    const known = all.get(id);
+    if (known?.scope === scope) return known;
+    const pass = { ways: [], upTo: START, scope };
+    all.set(id, pass);
+    return pass;
   }
 
   /** Where a breakpoint is on a line that starts a statement; null for none, and for other causes. */
   lineOf(recording: Recording, { cause }: StopSpec): number | null {
     return cause.kind === "line" ? statementsOnLine(recording, cause).line : null;
   }
-}
-
-function placesOf(recording: Recording, stop: Stop): Omit<Places, "counted"> {
-  const { cause, condition, log } = stop;
-  const { eventNames } = recording.looker.registry;
-  const kindsNamed = (names: readonly string[]) =>
-    new Set(names.flatMap((name) => {
-      const kind = [name, `call.${name}`].map((each) => eventNames.indexOf(each))
-        .find((each) => each >= 0);
-      return kind ?? [];
-    }));
-  const nothing = { statements: null, kinds: null, events: null };
-  const common = {
-    stop,
-    condition: condition === undefined ? null : recording.looker.question(condition),
-    log: log === undefined ? null : recording.looker.question(log),
-    ...nothing,
-  };
-  switch (cause.kind) {
-    case "line":
-      return { ...common, statements: statementsOnLine(recording, cause).numbers };
-    case "event":
-      return { ...common, kinds: kindsNamed(cause.names) };
-    case "moment":
-      return { ...common, events: new Set([cause.seq]) };
-    case "incident":
-      return { ...common, kinds: kindsNamed(cause.of.map((each) => INCIDENT_EVENTS[each])) };
-    case "failure":
-    case "change":
-      return common;
-    case "data":
-      return { ...common, events: new Set(changesOf(recording, cause.cell).map(({ seq }) => seq)) };
-  }
-}
-
-/** A moment that could stop. */
-interface Candidate {
-  readonly at: Position;
-  readonly places: Places;
-}
-
-/** Moments of `(from, to]` that could stop, in order. */
-function* candidates(
-  recording: Recording,
-  all: readonly Places[],
-  from: Position,
-  to: Position,
-): Generator<Candidate> {
-  const { log, statements } = recording;
-  const lines = all.filter((each) => each.statements !== null);
-  const kinds = all.filter((each) => each.kinds !== null);
-  const events = all.filter((each) => each.events !== null);
-  const looksAtEvents = kinds.length + events.length > 0;
-  let seq = from.seq;
-  const eventsUpTo = function* (end: number, statement: number): Generator<Candidate> {
-    if (!looksAtEvents) return;
-    for (let event = seq + 1; event <= end; event++) {
-      const kind = log.kindAt(event);
-      const at = { seq: event, statement };
-      for (const places of kinds) if (places.kinds!.has(kind)) yield { at, places };
-      for (const places of events) if (places.events!.has(event)) yield { at, places };
-    }
-  };
-  const last = Math.min(to.statement, statements.count);
-  for (let started = from.statement + 1; started <= last; started++) {
-    const startSeq = statements.seqAt(started);
-    if (startSeq > seq) {
-      yield* eventsUpTo(startSeq, started - 1);
-      seq = startSeq;
-    }
-    if (lines.length === 0) continue;
-    const number = statements.numberAt(started);
-    const at = { seq: startSeq, statement: started };
-    for (const places of lines) if (places.statements!.has(number)) yield { at, places };
-  }
-  yield* eventsUpTo(to.seq, last);
-  const failed = all.find(({ stop }) => stop.cause.kind === "failure");
-  const { failedAt } = recording;
-  if (failed === undefined || failedAt === null) return;
-  const isPassed = comparePositions(from, failedAt) < 0 && comparePositions(failedAt, to) <= 0;
-  if (isPassed) yield { at: failedAt, places: failed };
-}
-
-/**
- * Candidates that stop, in order, until there are so many. Conditions are asked in one go over all of
- * them: a machine that has answered goes on to the next, and never begins anew.
- */
-function hitsWithin(
-  recording: Recording,
-  all: readonly Places[],
-  from: Position,
-  to: Position,
-  most = Infinity,
-): readonly StopHit[] {
-  const hits: StopHit[] = [];
-  const queue = candidates(recording, all, from, to);
-  let next = queue.next();
-  while (!next.done && hits.length < most) {
-    const holding: Candidate[] = [];
-    const passPlain = () => {
-      while (!next.done && next.value.places.condition === null && holding.length < most) {
-        holding.push(next.value);
-        next = queue.next();
-      }
-      return next.done || holding.length >= most ? null : next.value;
-    };
-    const asked = passPlain();
-    if (asked !== null) {
-      recording.reruns.visit(asked.at, (seen) => {
-        const candidate = next.value as Candidate;
-        next = queue.next();
-        if (holds(candidate.places.condition!, seen)) holding.push(candidate);
-        return passPlain()?.at ?? null;
-      });
-    }
-    for (const { at, places } of holding) {
-      if (countsEnough(recording, places, at)) hits.push({ at, stop: places.stop });
-    }
-  }
-  return hits;
-}
-
-/** The first candidate that stops. */
-function firstHit(
-  recording: Recording,
-  all: readonly Places[],
-  from: Position,
-  to: Position,
-): StopHit | null {
-  return hitsWithin(recording, all, from, to, 1)[0] ?? null;
-}
-
-/** The last candidate of `(from, to)` that stops: looked for in ever longer stretches. */
-function lastHit(
-  recording: Recording,
-  all: readonly Places[],
-  from: Position,
-  to: Position,
-): StopHit | null {
-  let end = to;
-  for (let moments = WINDOW_MOMENTS; comparePositions(end, from) > 0; moments *= 4) {
-    const first = Math.max(from.seq, end.seq - moments);
-    const statement = Math.max(from.statement, end.statement - moments);
-    const begin = laterOf(recording, { seq: first, statement }, from);
-    const hits = hitsWithin(recording, all, begin, end)
-      .filter(({ at }) => comparePositions(at, to) < 0);
-    const last = hits.at(-1);
-    // Of several at one moment it is the same as on the way ahead.
-    if (last !== undefined) return hits.find(({ at }) => comparePositions(at, last.at) === 0)!;
-    end = begin;
-  }
-  return null;
-}
-
-/** A moment that there is, not before a rough one's event nor its statement. */
-function laterOf(recording: Recording, rough: Position, from: Position): Position {
-  if (comparePositions(rough, from) <= 0) return from;
-  const { statements } = recording;
-  const bySeq = recording.afterEvent(rough.seq);
-  if (rough.statement === 0 || rough.statement > statements.count) return bySeq;
-  const byStatement = { seq: statements.seqAt(rough.statement), statement: rough.statement };
-  const later = comparePositions(bySeq, byStatement) > 0 ? bySeq : byStatement;
-  return comparePositions(later, from) > 0 ? later : from;
 }
 
 /** The first change of `(from, to)`, or at the end of the run, at which a breakpoint stops. */
@@ -390,30 +241,6 @@ function stopsAtChange(
     if (!recording.reruns.look(at, (seen) => holds(asked, seen))) return false;
   }
   return hits <= 1 || changesWithin(recording, START, at, question).length >= hits;
-}
-
-function holds(condition: Question, seen: Parameters<Question["ask"]>[0]): boolean {
-  try {
-    return condition.ask(seen).value === true;
-  } catch (error) {
-    // What cannot be asked there does not hold there.
-    if (error instanceof LookError && error.diagnostics.length === 0) return false;
-    throw error;
-  }
-}
-
-/** Whether a breakpoint has been come to so often that it stops. Each stretch is counted once. */
-function countsEnough(recording: Recording, places: Places, at: Position): boolean {
-  const { counted, stop } = places;
-  const { hits = 1 } = stop;
-  if (hits <= 1) return true;
-  const uncounted = { ...places, stop: { ...stop, hits: 1 } };
-  while (counted.enoughAt === null && comparePositions(counted.upTo, at) < 0) {
-    const hit = firstHit(recording, [uncounted], counted.upTo, at);
-    counted.upTo = hit?.at ?? at;
-    if (hit !== null && ++counted.count === hits) counted.enoughAt = hit.at;
-  }
-  return counted.enoughAt !== null && comparePositions(counted.enoughAt, at) <= 0;
 }
 
 function loggedBetween(

@@ -1,0 +1,269 @@
+/**
+ * Which moments of a run stop at a breakpoint. Which could is decided by numbers alone; conditions are
+ * asked of the machine in one pass forwards, whose answers are kept for every later search.
+ */
+import { changesOf } from "./cells.ts";
+import { LookError, type Question } from "./look.ts";
+import { positionAt, wayOf } from "./machines/way.ts";
+import { statementsOnLine } from "./places.ts";
+import { comparePositions, type Position } from "./position.ts";
+import type { Recording } from "./recording.ts";
+import type { Stop, StopHit } from "./stops.ts";
+
+const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "kernel.warn" };
+
+/** Moments between two looks at whether somebody wants a search to end. */
+const WINDOW_MOMENTS = 4096;
+
+/** The moments at which a breakpoint's condition holds, in one pass that only goes forwards. */
+export interface Pass {
+  /** As ways from the beginning of the run, in order. */
+  readonly ways: number[];
+  /** The part of the run that was passed. */
+  upTo: Position;
+  /** The names that the condition was asked with. */
+  readonly scope: unknown;
+}
+
+/** Which moments a breakpoint could stop at, without its condition. */
+export interface Places {
+  readonly stop: Stop;
+  /** Null where neither a condition nor a hit count decides. */
+  readonly pass: Pass | null;
+  readonly condition: Question | null;
+  readonly log: Question | null;
+  /** Statements of the code, by number. */
+  readonly statements: ReadonlySet<number> | null;
+  /** Kinds of events, by number. */
+  readonly kinds: ReadonlySet<number> | null;
+  /** Events themselves. */
+  readonly events: ReadonlySet<number> | null;
+}
+
+export function placesOf(recording: Recording, stop: Stop): Omit<Places, "pass"> {
+  const { cause, condition, log } = stop;
+  const { eventNames } = recording.looker.registry;
+  const kindsNamed = (names: readonly string[]) =>
+    new Set(names.flatMap((name) => {
+      const kind = [name, `call.${name}`].map((each) => eventNames.indexOf(each))
+        .find((each) => each >= 0);
+      return kind ?? [];
+    }));
+  const nothing = { statements: null, kinds: null, events: null };
+  const common = {
+    stop,
+    condition: condition === undefined ? null : recording.looker.question(condition),
+    log: log === undefined ? null : recording.looker.question(log),
+    ...nothing,
+  };
+  switch (cause.kind) {
+    case "line":
+      return { ...common, statements: statementsOnLine(recording, cause).numbers };
+    case "event":
+      return { ...common, kinds: kindsNamed(cause.names) };
+    case "moment":
+      return { ...common, events: new Set([cause.seq]) };
+    case "incident":
+      return { ...common, kinds: kindsNamed(cause.of.map((each) => INCIDENT_EVENTS[each])) };
+    case "failure":
+    case "change":
+      return common;
+    case "data":
+      return { ...common, events: new Set(changesOf(recording, cause.cell).map(({ seq }) => seq)) };
+  }
+}
+
+/** A moment that could stop. */
+export interface Candidate {
+  readonly at: Position;
+  readonly places: Places;
+}
+
+/** Moments of `(from, to]` that could stop, in order. */
+export function* candidates(
+  recording: Recording,
+  all: readonly Places[],
+  from: Position,
+  to: Position,
+): Generator<Candidate> {
+  const { log, statements } = recording;
+  const lines = all.filter((each) => each.statements !== null);
+  const kinds = all.filter((each) => each.kinds !== null);
+  const events = all.filter((each) => each.events !== null);
+  const looksAtEvents = kinds.length + events.length > 0;
+  let seq = from.seq;
+  const eventsUpTo = function* (end: number, statement: number): Generator<Candidate> {
+    if (!looksAtEvents) return;
+    for (let event = seq + 1; event <= end; event++) {
+      const kind = log.kindAt(event);
+      const at = { seq: event, statement };
+      for (const places of kinds) if (places.kinds!.has(kind)) yield { at, places };
+      for (const places of events) if (places.events!.has(event)) yield { at, places };
+    }
+  };
+  const last = Math.min(to.statement, statements.count);
+  for (let started = from.statement + 1; started <= last; started++) {
+    const startSeq = statements.seqAt(started);
+    if (startSeq > seq) {
+      yield* eventsUpTo(startSeq, started - 1);
+      seq = startSeq;
+    }
+    if (lines.length === 0) continue;
+    const number = statements.numberAt(started);
+    const at = { seq: startSeq, statement: started };
+    for (const places of lines) if (places.statements!.has(number)) yield { at, places };
+  }
+  yield* eventsUpTo(to.seq, last);
+  const failed = all.find(({ stop }) => stop.cause.kind === "failure");
+  const { failedAt } = recording;
+  if (failed === undefined || failedAt === null) return;
+  const isPassed = comparePositions(from, failedAt) < 0 && comparePositions(failedAt, to) <= 0;
+  if (isPassed) yield { at: failedAt, places: failed };
+}
+
+/** The earliest moment up to which some of them were passed; null where all were passed so far. */
+export function earliest(asked: readonly Places[], to: Position): Position | null {
+  const [first] = asked.map(({ pass }) => pass!.upTo).sort(comparePositions);
+  return first === undefined || comparePositions(first, to) >= 0 ? null : first;
+}
+
+/**
+ * Passes the run on to a moment, with every condition in one go: the machine that has answered goes
+ * on to the next candidate.
+ *
+ * @param after Ends the pass at the first moment after this one that stops; null: goes on to `to`.
+ */
+export function learn(
+  recording: Recording,
+  asked: readonly Places[],
+  to: Position,
+  after: Position | null,
+): void {
+  const begin = earliest(asked, to);
+  if (begin === null) return;
+  const queue = candidates(recording, asked, begin, to);
+  let found: Position | null = null;
+  let next = queue.next();
+  const take = (holds: boolean) => {
+    const { at, places: { pass, stop: { hits = 1 } } } = next.value as Candidate;
+    pass!.upTo = at;
+    if (holds && pass!.ways.push(wayOf(at)) >= hits) {
+      if (after !== null && comparePositions(at, after) > 0) found ??= at;
+    }
+    next = queue.next();
+  };
+  const isOver = () => next.done || found !== null && comparePositions(next.value.at, found) > 0;
+  // What was passed before is not asked again, and what has no condition needs no machine.
+  const nextToAsk = (): Position | null => {
+    while (!isOver()) {
+      const { at, places: { condition, pass } } = next.value as Candidate;
+      if (comparePositions(at, pass!.upTo) <= 0) next = queue.next();
+      else if (condition === null) take(true);
+      else return at;
+    }
+    return null;
+  };
+  const first = nextToAsk();
+  if (first !== null) {
+    recording.reruns.visit(first, (seen) => {
+      take(holds((next.value as Candidate).places.condition!, seen));
+      return nextToAsk();
+    });
+  }
+  for (const { pass } of asked) {
+    if (comparePositions(pass!.upTo, found ?? to) < 0) pass!.upTo = found ?? to;
+  }
+}
+
+/** Candidates that stop, in order, until there are so many. Conditions were asked before. */
+function hitsWithin(
+  recording: Recording,
+  all: readonly Places[],
+  from: Position,
+  to: Position,
+  most = Infinity,
+): readonly StopHit[] {
+  const hits: StopHit[] = [];
+  for (const { at, places } of candidates(recording, all, from, to)) {
+    if (!stopsAt(places, at)) continue;
+    hits.push({ at, stop: places.stop });
+    if (hits.length >= most) break;
+  }
+  return hits;
+}
+
+function stopsAt({ pass, stop: { hits = 1 } }: Places, at: Position): boolean {
+  if (pass === null) return true;
+  const way = wayOf(at);
+  let low = 0;
+  let high = pass.ways.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (pass.ways[middle]! < way) low = middle + 1;
+    else high = middle;
+  }
+  return pass.ways[low] === way && low + 1 >= hits;
+}
+
+/** The first candidate that stops. */
+export function firstHit(
+  recording: Recording,
+  all: readonly Places[],
+  from: Position,
+  to: Position,
+): StopHit | null {
+  const asked = all.filter(({ pass }) => pass !== null);
+  const plain = all.filter(({ pass }) => pass === null);
+  const [nearest] = hitsWithin(recording, plain, from, to, 1);
+  const end = nearest?.at ?? to;
+  const find = (upTo: Position) => hitsWithin(recording, all, from, upTo, 1)[0] ?? null;
+  const begin = earliest(asked, end);
+  const known = begin === null || comparePositions(begin, from) <= 0 ? null : find(begin);
+  if (known !== null) return known;
+  learn(recording, asked, end, from);
+  return find(end);
+}
+
+/** The last candidate of `(from, to)` that stops: looked for in ever longer stretches. */
+export function lastHit(
+  recording: Recording,
+  all: readonly Places[],
+  from: Position,
+  to: Position,
+): StopHit | null {
+  learn(recording, all.filter(({ pass }) => pass !== null), to, null);
+  let end = to;
+  for (let moments = WINDOW_MOMENTS; comparePositions(end, from) > 0; moments *= 4) {
+    const first = Math.max(from.seq, end.seq - moments);
+    const statement = Math.max(from.statement, end.statement - moments);
+    const begin = laterOf(recording, { seq: first, statement }, from);
+    const hits = hitsWithin(recording, all, begin, end)
+      .filter(({ at }) => comparePositions(at, to) < 0);
+    const last = hits.at(-1);
+    // Of several at one moment it is the same as on the way ahead.
+    if (last !== undefined) return hits.find(({ at }) => comparePositions(at, last.at) === 0)!;
+    end = begin;
+  }
+  return null;
+}
+
+/** A moment that there is, not before a rough one's event nor its statement. */
+function laterOf(recording: Recording, rough: Position, from: Position): Position {
+  if (comparePositions(rough, from) <= 0) return from;
+  const { statements } = recording;
+  const bySeq = recording.afterEvent(rough.seq);
+  if (rough.statement === 0 || rough.statement > statements.count) return bySeq;
+  const byStatement = { seq: statements.seqAt(rough.statement), statement: rough.statement };
+  const later = comparePositions(bySeq, byStatement) > 0 ? bySeq : byStatement;
+  return comparePositions(later, from) > 0 ? later : from;
+}
+
+export function holds(condition: Question, seen: Parameters<Question["ask"]>[0]): boolean {
+  try {
+    return condition.ask(seen).value === true;
+  } catch (error) {
+    // What cannot be asked there does not hold there.
+    if (error instanceof LookError && error.diagnostics.length === 0) return false;
+    throw error;
+  }
+}
