@@ -4,7 +4,7 @@
  */
 import { changesOf } from "./cells.ts";
 import { LookError, type Question } from "./look.ts";
-import { positionAt, wayOf } from "./machines/way.ts";
+import { wayOf } from "./machines/way.ts";
 import { statementsOnLine } from "./places.ts";
 import { comparePositions, type Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
