@@ -1,10 +1,12 @@
 /** Tells a client how much of a search is done, when the search takes long. */
-import type { Send } from "./adapter.ts";
 
 /** A search that takes less is not shown. */
 const QUIET_MS = 500;
 /** Between two reports. */
 const EVERY_MS = 200;
+
+/** Sends an event to the client. */
+type Send = (event: string, body?: object) => void;
 
 export class Progress {
   /** Whether the client shows progress. */

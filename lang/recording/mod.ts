@@ -61,14 +61,8 @@ export {
 export { displayName } from "../run/report.ts";
 export { Interrupted } from "./machines/replay.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
-export {
-  type LoggedLine,
-  type Stop,
-  type StopCause,
-  type StopHit,
-  Stops,
-  type StopSpec,
-} from "./stops.ts";
+export { type LoggedLine, Stops } from "./stops.ts";
+export type { Stop, StopCause, StopHit, StopSpec } from "./stop_spec.ts";
 export {
   type ByteWrite,
   spanOfEvent,

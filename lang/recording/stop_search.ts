@@ -8,7 +8,7 @@ import { wayOf } from "./machines/way.ts";
 import { statementsOnLine } from "./places.ts";
 import { comparePositions, type Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
-import type { Stop, StopHit } from "./stops.ts";
+import type { Stop, StopHit } from "./stop_spec.ts";
 
 const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "kernel.warn" };
 

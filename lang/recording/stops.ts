@@ -3,7 +3,6 @@
  * a table holds, with conditions, hit counts and messages. Forwards the first that holds stops,
  * backwards the last.
  */
-import type { Cell } from "./cells.ts";
 import { LookError, type Question } from "./look.ts";
 import { statementsOnLine } from "./places.ts";
 import { changesWithin, stretchBefore } from "./search.ts";
@@ -22,44 +21,7 @@ import {
   type Places,
   placesOf,
 } from "./stop_search.ts";
-
-/** What a breakpoint waits for. */
-export type StopCause =
-  | { readonly kind: "line"; readonly file?: string; readonly line: number }
-  /** Events by name; a kernel function's bare name is its call. */
-  | { readonly kind: "event"; readonly names: readonly string[] }
-  /** One event, by its number. */
-  | { readonly kind: "moment"; readonly seq: number }
-  /** Faults of the IOMMU, reports of the checker, warnings of the kernel. */
-  | { readonly kind: "incident"; readonly of: readonly ("fault" | "report" | "warning")[] }
-  /** The moment at which the run fails. */
-  | { readonly kind: "failure" }
-  /** A row of a table begins, is written anew, or ends. */
-  | { readonly kind: "data"; readonly cell: Cell }
-  /** An expression comes to be something else. Such a breakpoint has no message. */
-  | { readonly kind: "change"; readonly expression: string };
-
-/** A breakpoint, as somebody sets it. */
-export interface StopSpec {
-  readonly cause: StopCause;
-  /** Stops only where this holds: an expression, asked in the innermost call of the script. */
-  readonly condition?: string;
-  /** Stops from the so many-th time on. */
-  readonly hits?: number;
-  /** Never stops, and says what this expression is: a string with `{names}` in it will do. */
-  readonly log?: string;
-}
-
-/** A breakpoint that is set. */
-export interface Stop extends StopSpec {
-  readonly id: number;
-}
-
-/** A moment at which something stopped. */
-export interface StopHit {
-  readonly at: Position;
-  readonly stop: Stop;
-}
+import type { Stop, StopHit, StopSpec } from "./stop_spec.ts";
 
 /** What a breakpoint that only logs had to say. */
 export interface LoggedLine {
