@@ -17,7 +17,7 @@ import { joinLines } from "./line_joining.ts";
 import { reportParserErrors } from "./recovery/messages.ts";
 import { isShallow } from "./recovery/nesting.ts";
 import { onePerStatement } from "./recovery/one_per_statement.ts";
-import { parseByRule, parsePlainly } from "./parse_tokens.ts";
+import { parseByRule } from "./parse_tokens.ts";
 import { Reporter } from "./report.ts";
 import { CLOSERS, End, isA, OPENERS, tokenEnd, tokenize } from "./tokens.ts";
 import { classifyWords } from "./words.ts";
@@ -54,13 +54,7 @@ export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}):
     return { file: unreadable(source), diagnostics: lexical.diagnostics, incomplete: false };
   }
   const tokens = checkTokens(tokenize(source.text), lexical);
-  const balanced = balanceBrackets(
-    tokens,
-    brackets,
-    mode,
-    undefined,
-    (tried) => isRead(tried, source),
-  );
+  const balanced = balanceBrackets(tokens, brackets, mode);
   const words = classifyWords(joinLines(balanced, lexical), lexical);
   const file = isShallow(words, lexical)
     ? parseTokens(words, source, mode, syntax, meaning)
@@ -103,24 +97,6 @@ function parseTokens(
   }
   context.reportSuspects();
   return { kind: "File", items, span: { source, start: 0, end: source.text.length } };
-}
-
-/** True when tokens with balanced brackets are a file without a mistake that shows here. */
-function isRead(tokens: readonly IToken[], source: SourceFile): boolean {
-  const found = new Reporter(source);
-  // Tokens are given types on their way, and these are only tried.
-  const words = classifyWords(joinLines(tokens.map((token) => ({ ...token })), found), found);
-  if (found.diagnostics.length > 0 || !isShallow(words, found)) return false;
-  const tree = parsePlainly("file", words);
-  if (tree === null) return false;
-  const context: BuildContext = new BuildContext(
-    source,
-    found,
-    "file",
-    (start, end) => ({ kind: "ErrorExpression", span: { source, start, end } }),
-  );
-  new AstBuilder(context).file(tree);
-  return found.diagnostics.length === 0;
 }
 
 /**

@@ -289,189 +289,59 @@ Deno.test("nothing is said about a statement that holds an error", () => {
 /** Lines of a function between its braces, which stand in lines of their own. */
 const body = (...lines: string[]) => `fn f() {\n${lines.join("\n")}\n}\n`;
 
-Deno.test("of two opening brackets side by side one is too much, when it is never closed", () => {
+Deno.test("a bracket is missed where it is needed at the latest, with the place of its partner", () => {
+  const call = "Expected `)` to close the call, found";
   expectOne([
     [
       body("  expect events [ [", "    a,", "    b,", "  ] in r", "  g()"),
-      "E0203 2:17 `[` is never closed",
+      "E0203 5:9 Expected `]` to close the pattern, found end of line",
+      "2:17 `[` opened here",
     ],
-    [
-      body("  assert states.map( (s => s.addr) == [", "    1,", "    2,", "  ]"),
-      "E0203 2:20 `(` is never closed",
-      "5:4 or `)` is missing here",
-    ],
-    [body("  assert g( () == [", "    1,", "    2,", "  ]"), "E0203 2:11 `(` is never closed"],
-    [body("  g( (", "    a: 1,", "    b: 2,", "  )"), "E0203 2:4 `(` is never closed"],
-    [
-      body("  return [ [0, 1].map(i => {", "    a: 1,", "    b: 2,", "  })"),
-      "E0203 2:10 `[` is never closed",
-      "5:5 or `]` is missing here",
-    ],
-    // In one line there is nothing to choose.
     [body("  g( (a)"), "E0203 2:9 Expected `)` to close the call, found end of line"],
-    // Where both are needed nothing is too much.
     [
       body("  let x = [[1, 2],", "    [3, 4],", "    [5, 6]", "  let y = 1"),
       "E0203 4:11 Expected `]` to close the list, found end of line",
       "2:11 `[` opened here",
     ],
-  ]);
-});
-
-Deno.test("a bracket is closed in its line where the line goes on without it", () => {
-  const call = "Expected `)` to close the call, found";
-  expectOne([
-    [body("  assert g( == [", "    1,", "    2,", "  ]"), `E0203 2:12 ${call} \`==\``],
     [
-      body("  assert states.map(s => s.addr == [", "    1,", "    2,", "  ]"),
-      `E0203 2:32 ${call} \`==\``,
-      "5:4 or `)` is missing here",
+      body("  assert g( == [", "    1,", "    2,", "  ]"),
+      `E0203 5:4 ${call} end of line`,
+      "2:11 `(` opened here",
     ],
     [
       body("  return g(a +", "    g(b) +", "    g(c)"),
-      `E0203 2:13 ${call} \`+\``,
-      "4:9 or `)` is missing here",
+      `E0203 4:9 ${call} end of line`,
+      "2:11 `(` opened here",
     ],
-    [
-      body('  return life.filter(e => e.name == "x"', "    .map(e => e.size)", "    .sum()"),
-      `E0203 2:40 ${call} end of line`,
-      "4:11 or `)` is missing here",
-    ],
-    [
-      body("  return [0, 1, 2.map(i => {", "    a: i,", "    b: i,", "  })"),
-      "E0203 2:18 Expected `]` to close the list, found `.`",
-      "5:5 or `]` is missing here",
-    ],
-    // It cannot be closed behind a comma, a colon or `(`: it is missed below.
-    [
-      body("  g(a: [", "    1,", "    2,", "  ]"),
-      `E0203 5:4 ${call} end of line`,
-      "2:4 `(` opened here",
-    ],
-    [
-      body("  g(h(", "    1,", "    2,", "  )"),
-      `E0203 5:4 ${call} end of line`,
-      "2:4 `(` opened here",
-    ],
-  ]);
-});
-
-Deno.test("a block with nothing deeper below it is closed in its own line", () => {
-  const block = "Expected `}` to close the block, found";
-  expectOne([
     [
       "machine {\n  root_port rp {\n    nvme a {\n  }\n  cpus = 2\n}",
-      `E0203 3:13 ${block} end of line`,
+      "E0203 4:4 Expected `}` to close the block, found end of line",
+      "2:16 `{` opened here",
     ],
-    [
-      "machine {\n  root_port rp {\n    nvme a {\n    nvme b { }\n  }\n  cpus = 2\n}",
-      `E0203 3:13 ${block} end of line`,
-    ],
-    [body("  race {", "    g()", "  } and {", "  h()", "  h()"), `E0203 4:10 ${block} end of line`],
-    // An empty block of two lines is one.
     [
       body("  if a {", "  }", "  if b {", "    g()", "    h()"),
-      `E0203 6:8 ${block} end of line`,
+      "E0203 6:8 Expected `}` to close the block, found end of line",
       "4:8 `{` opened here",
     ],
-    // Where nothing is indented nothing is known.
-    [
-      'test "a" {\nif a {\nf()\ng()\n}',
-      `E0203 5:2 ${block} end of file`,
-      "1:10 `{` opened here",
-    ],
-  ]);
-});
-
-Deno.test("a closing bracket shows the line where its partner is missing", () => {
-  const closes = (bracket: string) => `\`${bracket}\` closes nothing without it`;
-  expectOne([
     [
       body("  return", "    a: 1,", "    b: 2,", "  }"),
-      "E0203 2:9 Expected `{` to begin the record, found end of line",
-      `5:3 ${closes("}")}`,
-    ],
-    [
-      body("  table = table + {", "    a: 1,", "    b: 2,", "  }]"),
-      "E0203 2:18 Expected `[` to begin the list, found `{`",
-      `5:4 ${closes("]")}`,
-    ],
-    [
-      body("  table = table + [", "    a: 1,", "    b: 2,", "  }]"),
-      "E0203 2:20 Expected `{` to begin the record, found end of line",
-      `5:3 ${closes("}")}`,
+      "E0204 5:3 `}` closes nothing",
+      "3:5 the statement begins here",
     ],
     [
       body("  assert x ==", "    1, 2,", "    3,", "  ]"),
-      "E0203 2:14 Expected `[` to begin the list, found end of line",
-      `5:3 ${closes("]")}`,
-    ],
-    [
-      body("  let r = {", "    a:", "      1,", "      2,", "    ],", "    b: 4,", "  }"),
-      "E0203 3:7 Expected `[` to begin the list, found end of line",
-      `6:5 ${closes("]")}`,
-    ],
-    [
-      body("  return list.map", "    x => x.a,", "    1,", "  )"),
-      "E0203 2:18 Expected `(` to begin the call, found end of line",
-      `5:3 ${closes(")")}`,
-    ],
-    [
-      body("  return list.map(x =>", "    a: 1,", "    b: 2,", "  })"),
-      "E0203 2:23 Expected `{` to begin the record, found end of line",
-      `5:3 ${closes("}")}`,
-    ],
-    [
-      body("  g(", "    1,", "    2,", "  ])"),
-      "E0203 2:5 Expected `[` to begin the list, found end of line",
-      `5:3 ${closes("]")}`,
-    ],
-    [
-      body(
-        "  assert x == [",
-        "    {",
-        "      a: 1,",
-        "    },",
-        "      b: 2,",
-        "      c: 3,",
-        "    },",
-        "  ]",
-      ),
-      "E0203 5:7 Expected `{` to begin the record, found end of line",
-      `8:5 ${closes("}")}`,
-    ],
-    [
-      body("  race {", "    g()", "  } and", "    g()", "    h()", "  }"),
-      "E0203 4:8 Expected `{` to begin the block, found end of line",
-      `7:3 ${closes("}")}`,
-    ],
-    [
-      body("  let r = requestbio(x, [", "    1,", "  ]))", "  requestbio(bio, request)"),
-      "E0204 4:5 `)` closes nothing",
+      "E0204 5:3 `]` closes nothing",
       "2:3 the statement begins here",
     ],
-    // Two side by side: the second is too much.
-    [
-      body("  g([", "    1,", "    2,", "  ]])"),
-      "E0204 5:4 `]` closes nothing",
-      "2:5 the statement begins here",
-    ],
   ]);
 });
 
-Deno.test("two brackets in the wrong order are one error", () => {
-  expectOne([
-    [body("  g[(", "    1,", "    2,", "  ])"), "E0203 2:4 Expected `([`, found `[(`"],
-    [body("  g([", "    1,", "    2,", "  )]"), "E0203 5:3 Expected `])`, found `)]`"],
-    ['test "a" } {\ntest "b" { f() }\n', "E0203 1:10 Expected `{ }`, found `} {`"],
-  ]);
-});
-
-Deno.test("each declaration is thought about by itself, and those that are sound are not", () => {
+Deno.test("brackets of each declaration are put right by themselves", () => {
   const returned = body("  return", "    a: 1,", "    b: 2,", "  }");
   expectErrors([
-    [`${returned}${returned.replace("f()", "g()")}`, "E0203 2:9", "E0203 8:9"],
-    [`${returned}let = 4\n${body("  g(a")}`, "E0203 2:9", "E0201 7:5", "E0203 9:6"],
+    [`${returned}let = 4\n${body("  g(a")}`, "E0204 5:3", "E0201 7:5", "E0203 9:6"],
+    [body("  g[(", "    1,", "    2,", "  ])"), "E0203 4:7", "E0204 5:4"],
+    [body("  g([", "    1,", "    2,", "  ]])"), "E0203 5:4", "E0204 5:5"],
   ]);
 });
 

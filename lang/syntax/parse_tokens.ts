@@ -34,7 +34,7 @@ export function parseByRule(rule: Start, tokens: IToken[]): ParsedTokens {
 }
 
 /** Parses tokens by a rule; `null` when there is an error in them. */
-export function parsePlainly(rule: Start, tokens: IToken[]): CstNode | null {
+function parsePlainly(rule: Start, tokens: IToken[]): CstNode | null {
   plain ??= PLAN === null ? makeParser({ recover: false }) : new PlanReader(PLAN());
   if (plain instanceof PlanReader) return plain.read(rule, tokens);
   numberTokens(tokens);

@@ -17,26 +17,12 @@ import {
 
 /** One thing to put right. Token numbers are those of the unbalanced tokens. */
 export type BracketFix =
-  /** A closing bracket is missing before token `at`; the text reads well with it at `latest` too. */
-  | {
-    readonly kind: "close";
-    readonly at: number;
-    readonly opener: number;
-    readonly latest?: number | undefined;
-  }
-  /** An opening bracket is missing before token `at`; without it `closer` closes nothing. */
-  | {
-    readonly kind: "open";
-    readonly at: number;
-    readonly type: TokenType;
-    readonly closer?: number | undefined;
-  }
+  /** A closing bracket is missing before token `at`. */
+  | { readonly kind: "close"; readonly at: number; readonly opener: number }
+  /** A `{` is missing before token `at`. */
+  | { readonly kind: "open"; readonly at: number }
   /** A bracket that closes nothing, or a `{` that stands there twice. */
   | { readonly kind: "drop"; readonly at: number; readonly opener: number | null }
-  /** The first of two opening brackets side by side; with a partner at `latest` it reads well. */
-  | { readonly kind: "unclosed"; readonly at: number; readonly latest?: number | undefined }
-  /** Two brackets side by side, the second of which should stand first. */
-  | { readonly kind: "order"; readonly at: number }
   /** The wrong closing bracket. */
   | { readonly kind: "replace"; readonly at: number; readonly opener: number };
 
@@ -71,7 +57,7 @@ export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken
   for (const fix of fixes) {
     switch (fix.kind) {
       case "open":
-        insert(fix.at, fix.type);
+        insert(fix.at, LBrace);
         break;
       case "close":
         insert(fix.at, closerOf(fix.opener));
@@ -79,11 +65,7 @@ export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken
       case "replace":
         retyped.set(fix.at, closerOf(fix.opener));
         break;
-      case "order":
-        retyped.set(fix.at, tokens[fix.at + 1]!.tokenType);
-        retyped.set(fix.at + 1, tokens[fix.at]!.tokenType);
-        break;
-      default:
+      case "drop":
         dropped.add(fix.at);
     }
   }

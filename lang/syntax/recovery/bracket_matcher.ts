@@ -222,7 +222,7 @@ class Matcher {
       if (endsValue(last) && !this.#continuesWith(next)) this.#top.breakAt ??= index;
     } else if (this.#mayDrop > 0 && this.#lacksBrace(index, next)) {
       this.#mayDrop--;
-      this.#fixes.push({ kind: "open", at: index, type: LBrace });
+      this.#fixes.push({ kind: "open", at: index });
       this.#push(this.#lineStart, LBrace, true);
     }
   }

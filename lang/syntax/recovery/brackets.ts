@@ -5,7 +5,6 @@
  */
 import type { IToken } from "chevrotain";
 import { applyFixes, type BracketFix, endBefore, isBalanced, PARTNERS } from "./bracket_fixes.ts";
-import { type Reads, reconsider } from "./bracket_guesses.ts";
 import { continuesAfter, endsValue, matchBrackets } from "./bracket_matcher.ts";
 import { shortened } from "../token_text.ts";
 import type { Reporter } from "../report.ts";
@@ -30,14 +29,12 @@ import {
  * @param mode In the REPL an open bracket at the end means that more is to come, so neither
  * indentation nor the next line's first word close one.
  * @param endName What the end of the text is called.
- * @param reads Judges a guess; without it none is made.
  */
 export function balanceBrackets(
   tokens: readonly IToken[],
   reporter: Reporter,
   mode: "file" | "repl",
   endName = "end of file",
-  reads: Reads | null = null,
 ): readonly IToken[] {
   const { source } = reporter;
   let match = matchBrackets(source, tokens, null);
@@ -46,11 +43,7 @@ export function balanceBrackets(
   if (mode === "file" && open + close + rows > 0) {
     match = matchBrackets(source, tokens, match.surplus);
   }
-  const fixes = mode === "repl"
-    ? fixesAtTheEnd(match.fixes, tokens)
-    : reads === null
-    ? match.fixes
-    : reconsider(source, tokens, match.fixes, reads);
+  const fixes = mode === "repl" ? fixesAtTheEnd(match.fixes, tokens) : match.fixes;
   reportFixes(fixes, tokens, reporter, endName);
   return applyFixes(fixes, tokens);
 }
@@ -81,13 +74,7 @@ function reportFixes(
         places.add(place);
         break;
       case "open":
-        reportUnopened(fix, place, tokens, reporter);
-        break;
-      case "unclosed":
-        reportTwice(fix, tokens, reporter);
-        break;
-      case "order":
-        reportOrder(fix.at, tokens, reporter);
+        reportUnopened(fix.at, place, tokens, reporter);
         break;
       case "drop":
         reportStray(fix.at, tokens, reporter);
@@ -120,7 +107,6 @@ function reportUnclosed(
   const opener = tokens[fix.opener]!;
   const closer = (PARTNERS.get(opener.tokenType) ?? RBrace).LABEL;
   const found = foundAt(fix.at, tokens, endName);
-  const endsLine = tokens[fix.at]?.tokenType === Newline && found !== endName;
   reporter.error(
     "E0203",
     place,
@@ -128,12 +114,7 @@ function reportUnclosed(
     `Expected ${closer} to close ${bracketNoun(tokens, fix.opener)}, found ${found}`,
     {
       label: `expected ${closer} here`,
-      hint: opener.tokenType === LBrace && fix.at === fix.opener + 1 && endsLine
-        ? "nothing stands deeper below: an empty block is closed in its own line"
-        : undefined,
-      related: fix.latest === undefined
-        ? openedHere(opener, virtualToken(Newline, place), reporter)
-        : missedHere(`or ${closer} is missing here`, fix.latest, tokens, reporter),
+      related: openedHere(opener, virtualToken(Newline, place), reporter),
     },
   );
 }
@@ -151,77 +132,19 @@ function foundAt(at: number, tokens: readonly IToken[], endName: string): string
 }
 
 function reportUnopened(
-  fix: BracketFix & { kind: "open" },
+  at: number,
   place: number,
   tokens: readonly IToken[],
   reporter: Reporter,
 ): void {
-  const { LABEL } = fix.type;
-  const found = foundAt(fix.at, tokens, "end of file");
-  const closer = fix.closer === undefined ? undefined : tokens[fix.closer];
+  const found = foundAt(at, tokens, "end of file");
   reporter.error(
     "E0203",
     place,
     place,
-    `Expected ${LABEL} to begin ${openedNoun(fix, tokens)}, found ${found}`,
-    {
-      label: `expected ${LABEL} here`,
-      related: closer === undefined ? undefined : closedBelow(closer, reporter),
-    },
+    `Expected ${LBrace.LABEL} to begin ${openedNoun(at, tokens)}, found ${found}`,
+    { label: `expected ${LBrace.LABEL} here` },
   );
-}
-
-function closedBelow(closer: IToken, { source }: Reporter) {
-  const span = { source, start: closer.startOffset, end: tokenEnd(closer) };
-  return [{ span, message: `\`${closer.image}\` closes nothing without it` }];
-}
-
-function reportTwice(
-  { at, latest }: BracketFix & { kind: "unclosed" },
-  tokens: readonly IToken[],
-  reporter: Reporter,
-): void {
-  const token = tokens[at]!;
-  const closer = PARTNERS.get(token.tokenType)!.LABEL;
-  reporter.error(
-    "E0203",
-    token.startOffset,
-    tokenEnd(token),
-    `\`${token.image}\` is never closed`,
-    {
-      hint: `leave one of the two \`${token.image}\` out, or close both`,
-      related: latest === undefined
-        ? undefined
-        : missedHere(`or ${closer} is missing here`, latest, tokens, reporter),
-    },
-  );
-}
-
-function reportOrder(at: number, tokens: readonly IToken[], reporter: Reporter): void {
-  const [first, second] = [tokens[at]!, tokens[at + 1]!];
-  const blank = tokenEnd(first) < second.startOffset ? " " : "";
-  const wanted = `${second.image}${blank}${first.image}`;
-  reporter.error(
-    "E0203",
-    first.startOffset,
-    tokenEnd(second),
-    `Expected \`${wanted}\`, found \`${first.image}${blank}${second.image}\``,
-    {
-      hint: OPENERS.has(first.tokenType) || CLOSERS.has(second.tokenType)
-        ? "the bracket that is opened last is closed first"
-        : undefined,
-    },
-  );
-}
-
-function missedHere(
-  message: string,
-  latest: number,
-  tokens: readonly IToken[],
-  { source }: Reporter,
-) {
-  const place = endBefore(tokens, latest);
-  return [{ span: { source, start: place, end: place }, message }];
 }
 
 /** Shows the opening bracket when it stands on another line. */
@@ -271,10 +194,8 @@ function statementBegin(at: number, tokens: readonly IToken[], { source }: Repor
   return [{ span, message: "the statement begins here" }];
 }
 
-/** What a missing bracket would begin, judged by its neighbours. */
-function openedNoun({ at, type }: BracketFix & { kind: "open" }, tokens: readonly IToken[]) {
-  if (type === LBracket) return "the list";
-  if (type === LParen) return endsValue(tokens[at - 1]) ? "the call" : "the parentheses";
+/** What a missing `{` would begin, judged by what follows. */
+function openedNoun(at: number, tokens: readonly IToken[]): string {
   let next = at;
   while (tokens[next]?.tokenType === Newline) next++;
   return tokens[next + 1]?.tokenType === Colon ? "the record" : "the block";
