@@ -16,6 +16,7 @@ import { checkTokens } from "./lexical.ts";
 import { joinLines } from "./line_joining.ts";
 import { reportParserErrors } from "./recovery/messages.ts";
 import { isShallow } from "./recovery/nesting.ts";
+import { MOST_PARSER_ERRORS } from "./recovery/recovering_parser.ts";
 import { onePerStatement } from "./recovery/one_per_statement.ts";
 import { parseByRule } from "./parse_tokens.ts";
 import { Reporter } from "./report.ts";
@@ -56,7 +57,8 @@ export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}):
   const tokens = checkTokens(tokenize(source.text), lexical);
   const balanced = balanceBrackets(tokens, brackets, mode);
   const words = classifyWords(joinLines(balanced, lexical), lexical);
-  const file = isShallow(words, lexical)
+  const early = lexical.diagnostics.length + brackets.diagnostics.length;
+  const file = early < MOST_PARSER_ERRORS && isShallow(words, lexical)
     ? parseTokens(words, source, mode, syntax, meaning)
     : unreadable(source);
 
@@ -94,6 +96,7 @@ function parseTokens(
     const { tree, errors } = parseByRule("file", part);
     reportParserErrors(errors, part, syntax);
     for (const item of builder.file(tree)) items.push(item);
+    if (syntax.diagnostics.length >= MOST_PARSER_ERRORS) break;
   }
   context.reportSuspects();
   return { kind: "File", items, span: { source, start: 0, end: source.text.length } };
@@ -127,6 +130,9 @@ function* parts(tokens: readonly IToken[]): Generator<IToken[]> {
 function parseInsertion(context: BuildContext, start: number, end: number): Expression {
   const { source, reporter } = context;
   const found = new Reporter(source);
+  if (reporter.diagnostics.length >= MOST_PARSER_ERRORS) {
+    return { kind: "ErrorExpression", span: { source, start, end } };
+  }
   const raw = tokenize(source.text.slice(start, end), start);
   const balanced = balanceBrackets(checkTokens(raw, found), found, "repl", "`}`");
   const tokens = classifyWords(joinLines(balanced, found), found);

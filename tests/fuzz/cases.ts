@@ -1,4 +1,5 @@
 /** One fuzz case after the other: the same seed and number give the same text. */
+import { brokenText } from "./broken_text.ts";
 import { Choices } from "./choices.ts";
 import type { Corpus } from "./corpus.ts";
 import { mutate } from "./mutations.ts";
@@ -18,6 +19,7 @@ export function fuzzCase(seed: number, number: number, corpus: Corpus): FuzzCase
   const choices = new Choices(seed * STRIDE + number);
   const share = choices.below(100);
   const program = () => generateProgram(choices.below(STRIDE), { small: true });
+  if (share < 30) return { text: brokenText(choices, corpus.pieces), run: false };
   if (share < 74) {
     return { text: mutate(choices.pick(corpus.pieces), choices, corpus.pieces), run: false };
   }

@@ -30,8 +30,7 @@ Deno.test("a bracket that is missing in one row of a table is missed in that row
 
 Deno.test("a bracket that closes nothing shows where its statement begins", () => {
   assertEquals(errorsOf("let table = f(\n  1,\n  2,\n))\n"), ["E0204 4 note 1"]);
-  // Where it can be said what is missing there, the two change places.
-  assertEquals(errorsOf("let table = table + {\n  a: 1,\n  b: 2,\n}]\n"), ["E0203 1 note 4"]);
+  assertEquals(errorsOf("let table = table + {\n  a: 1,\n  b: 2,\n}]\n"), ["E0204 4 note 1"]);
 });
 
 Deno.test("braces that are taken for a record cost three errors at most, however long they are", () => {
@@ -88,4 +87,11 @@ Deno.test("at the prompt, too, a pair of brackets stays a pair when one inside i
     const { diagnostics } = parse(new SourceFile("x.dma", start + text), { mode: "repl" });
     assertEquals(diagnostics.length > 0, true);
   }
+});
+
+Deno.test("a list goes on in its own brackets only, and never at a later place of the same depth", () => {
+  // It was read for ever: the token to go on at stood in a block of a later statement.
+  const text = 'test "c" {\n  repeat 1 {\nshow [f(5, g(x) {\nlet parts = []\n' +
+    "for n in 0..32 {a: false )][0]\n}\n}\n";
+  assertEquals(errorsOf(text), ["E0203 3", "E0205 3", "E0204 5", "E0204 5"]);
 });

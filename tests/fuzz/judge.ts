@@ -29,13 +29,20 @@ const LIMITS = {
   timeMs: 5000,
 };
 
+/** What a text may take until it is parsed, checked and its mistakes are shown. */
+const mostMs = (text: string) => 50 + text.length / 1000;
+
+/** Times that a slow text is tried again: the first ones wait for the compiler, others for the host. */
+const TRIES = 8;
+
 /** Loads a text as `dmalab run` does and, when asked to, runs what can be run, within tight limits. */
 export function judge(text: string, run: boolean): Judgement {
   try {
     const source = new SourceFile("fuzz.dma", text);
-    const { program, diagnostics } = loadProgram(source, {
-      load: (path) => new LoadError("not_found", `Cannot find the file "${path}"`),
-    });
+    const start = performance.now();
+    const { program, diagnostics } = check(source);
+    const slow = performance.now() - start > mostMs(text) ? slowness(text) : null;
+    if (slow !== null) return bug(slow);
     for (const { code, span, message } of diagnostics) {
       if (code === BUG_CODE) return bug(message);
       const fits = span.start >= 0 && span.start <= span.end && span.end <= span.source.text.length;
@@ -44,8 +51,6 @@ export function judge(text: string, run: boolean): Judgement {
         return bug(`a message that says nothing: ${message}`);
       }
     }
-    // Eighty lines are as much as anybody reads; the rest is made of the same.
-    renderDiagnostics(diagnostics.slice(0, 20));
     const wrong = diagnostics.some(({ severity }) => severity === "error");
     // What is typed at the prompt may end anywhere.
     if (text.length % 4 === 0) parse(source, { mode: "repl" });
@@ -63,6 +68,28 @@ export function judge(text: string, run: boolean): Judgement {
   } catch (error) {
     return bug(error instanceof Error ? `${error.message}\n${error.stack}` : String(error));
   }
+}
+
+/** Does what `dmalab check` does. */
+function check(source: SourceFile): ReturnType<typeof loadProgram> {
+  const loaded = loadProgram(source, {
+    load: (path) => new LoadError("not_found", `Cannot find the file "${path}"`),
+  });
+  // Eighty lines are as much as a person reads; the rest is made of the same.
+  renderDiagnostics(loaded.diagnostics.slice(0, 20));
+  return loaded;
+}
+
+/** How much longer than it may a text takes, at its best; null when it is quick enough. */
+function slowness(text: string): string | null {
+  let leastMs = Infinity;
+  for (let left = TRIES; left > 0; left--) {
+    const start = performance.now();
+    check(new SourceFile("fuzz.dma", text));
+    leastMs = Math.min(leastMs, performance.now() - start);
+    if (leastMs <= mostMs(text)) return null;
+  }
+  return `too slow: ${text.length} characters take ${leastMs.toFixed(0)} ms`;
 }
 
 function verdict(verdict: Verdict): Judgement {

@@ -5,9 +5,21 @@
  * that is given up in the middle of a block may go on inside it and take its `}` for its own. The
  * tokens that arrive here are balanced (`brackets.ts`), so the recovery can lean on that: no
  * bracket is ever made up or left out, and a rule goes on only at a token that is as deep in
- * brackets as its first one.
+ * brackets as its first one, and before its own bracket ends.
+ *
+ * Its work is bounded by the text: a search goes forward once, what it skips is behind it for good,
+ * and with too many errors the rest of the text is left unread.
  */
-import { type CstNode, CstParser, EOF, type IToken, type TokenType } from "chevrotain";
+import {
+  type CstNode,
+  CstParser,
+  EOF,
+  type IParserErrorMessageProvider,
+  type IRecognitionException,
+  type IToken,
+  MismatchedTokenException,
+  type TokenType,
+} from "chevrotain";
 import { indexAt } from "./messages.ts";
 import * as t from "../tokens.ts";
 
@@ -24,7 +36,14 @@ interface RecoveryState {
   /** One key for each rule under way, outermost first: what may follow it where it was called. */
   buildFullFollowKeyStack(): readonly unknown[];
   getFollowSetFromFollowKey(key: unknown): readonly TokenType[];
+  importLexerState(lastConsumed: number): void;
+  getCurrRuleFullName(): string;
+  readonly errorMessageProvider: IParserErrorMessageProvider;
+  SAVE_ERROR(error: IRecognitionException): void;
 }
+
+/** With more errors in one piece of a text the rest of it is left unread: fifty are shown. */
+export const MOST_PARSER_ERRORS = 100;
 
 /** The methods of Chevrotain's parser, with those that its types leave out. */
 const METHODS = CstParser.prototype as unknown as
@@ -90,9 +109,40 @@ export abstract class RecoveringParser extends CstParser {
   #resync: ResyncPoint | null = null;
   #depths: { readonly input: readonly IToken[]; readonly values: Uint8Array } | null = null;
 
-  /** Called by Chevrotain: the type of the token to go on from. */
+  /**
+   * Called by Chevrotain where a repetition ends and what is due behind it does not follow: skips to
+   * that, or to another turn, unless a rule around it could go on earlier.
+   */
+  tryInRepetitionRecovery(
+    repetition: (...args: unknown[]) => void,
+    args: unknown[],
+    mayEnter: () => boolean,
+    expected: TokenType,
+  ): void {
+    const state = this.#state;
+    const before = state.exportLexerState();
+    const [found, previous] = [this.LA(1), this.LA(0)];
+    const resyncAt = this.#resyncSearch();
+    for (;; this.SKIP_TOKEN()) {
+      const enters = mayEnter.call(this);
+      if (enters || t.isA(this.LA(1), expected)) {
+        const ruleName = state.getCurrRuleFullName();
+        const mismatch = { expected, actual: found, previous, ruleName };
+        const message = state.errorMessageProvider.buildMismatchTokenMessage(mismatch);
+        state.SAVE_ERROR(new MismatchedTokenException(message, found, previous));
+        if (enters) repetition.apply(this, args);
+        return;
+      }
+      if (resyncAt(state.exportLexerState() + 1) !== null) {
+        state.importLexerState(before);
+        return;
+      }
+    }
+  }
+
+  /** Called by Chevrotain for each rule that an error ends: the type of the token to go on from. */
   findReSyncTokenType(): TokenType {
-    this.#resync = this.#findResync();
+    this.#resync ??= this.#findResync();
     return this.#resync.type;
   }
 
@@ -105,6 +155,7 @@ export abstract class RecoveringParser extends CstParser {
   reSyncTo(_type: TokenType): IToken[] {
     const skipped: IToken[] = [];
     const target = this.#resync?.index ?? 0;
+    this.#resync = null;
     while (this.#state.exportLexerState() + 1 < target && this.LA(1).tokenType !== EOF) {
       skipped.push(this.LA(1));
       super.SKIP_TOKEN();
@@ -117,22 +168,44 @@ export abstract class RecoveringParser extends CstParser {
   }
 
   #findResync(): ResyncPoint {
+    const resyncAt = this.#resyncSearch();
+    for (let index = this.#state.exportLexerState() + 1;; index++) {
+      const point = resyncAt(index);
+      if (point !== null) return point;
+    }
+  }
+
+  /** For tokens asked in their order from here on: the rule under way that can go on there. */
+  #resyncSearch(): (index: number) => ResyncPoint | null {
     const state = this.#state;
-    const follows = state.buildFullFollowKeyStack()
-      .map((key) => state.getFollowSetFromFollowKey(key));
     const depths = this.#bracketDepths();
+    const end = { index: this.input.length, level: 0, type: EOF };
+    if (this.errors.length >= MOST_PARSER_ERRORS) return () => end;
+    /** The rules that began so deep in brackets, outermost first. */
+    const levelsAt = new Map<number, { level: number; follows: readonly TokenType[] }[]>();
     const bases = this.#baseDepths(depths);
-    const next = state.exportLexerState() + 1;
-    for (let ahead = 1;; ahead++) {
-      const token = this.LA(ahead);
-      const index = next + ahead - 1;
+    for (const [level, key] of state.buildFullFollowKeyStack().entries()) {
+      const follows = state.getFollowSetFromFollowKey(key);
+      const others = levelsAt.get(bases[level]!);
+      if (others === undefined) levelsAt.set(bases[level]!, [{ level, follows }]);
+      else others.push({ level, follows });
+    }
+    let shallowest = Infinity;
+    return (index) => {
+      const token = this.input[index];
+      if (token === undefined) return end;
+      // Deeper ones are in a bracket that began after this place; of what began deeper it is the end.
+      if (depths[index]! > shallowest) return null;
+      shallowest = depths[index]!;
+      const levels = levelsAt.get(shallowest) ?? [];
       // The innermost rule that can go on loses least.
-      for (let level = follows.length - 1; level >= 0; level--) {
-        if (token.tokenType !== EOF && depths[index] !== bases[level]) continue;
-        const type = follows[level]!.find((follow) => t.isA(token, follow));
+      for (let at = levels.length - 1; at >= 0; at--) {
+        const { follows, level } = levels[at]!;
+        const type = follows.find((follow) => t.isA(token, follow));
         if (type !== undefined) return { index, level, type };
       }
-    }
+      return null;
+    };
   }
 
   /** How many brackets are open before each token. */
