@@ -219,19 +219,31 @@ Deno.test("an adapter stops at lines and functions of C, says which, and shows t
     const names = stackFrames.map(({ name }: { name: string }) => name);
     assertEquals(names.slice(0, 2), ["nic_send", "nic_xmit"]);
     assertEquals([stackFrames[0].line, stackFrames[0].source.path], [mapped, source.path]);
-    const script = stackFrames.find((each: { source: { path: string } }) =>
-      each.source.path === program
-    );
-    assert(script !== undefined);
     const [frame] = stackFrames;
-    const { result } = await client.body("evaluate", {
-      expression: "nic.mappings.length",
-      frameId: frame.id,
+    // In C `nic` is the parameter: the script's device of that name would be a wrong answer.
+    const refused = await client.ask("evaluate", { expression: "nic.mappings", frameId: frame.id });
+    assertEquals(
+      refused.message,
+      "`nic` is a name in drivers/nic/ring_nic.c, and values of C cannot be read " +
+        "(in a frame of the script `nic` has the script's value)",
+    );
+    const { breakpoints: [conditional] } = await client.body("setBreakpoints", {
+      source,
+      breakpoints: [{ line: mapped, condition: "nic.mappings.length > 1" }],
     });
+    assertEquals(conditional.verified, false);
+    await client.body("setBreakpoints", { source, breakpoints: [{ line: mapped }] });
+    const mapping = "iommu.live_mappings";
+    const { result } = await client.body("evaluate", { expression: mapping, frameId: frame.id });
+    const script = stackFrames.find(({ source }: { source: { path: string } }) =>
+      source.path === program
+    );
+    const { success } = await client.ask("evaluate", { expression: "nic", frameId: script.id });
+    assertEquals(success, true);
     assertEquals((await client.move("next", { threadId })).reason, "step");
     const later = await client.body("stackTrace", { threadId });
     const after = await client.body("evaluate", {
-      expression: "nic.mappings.length",
+      expression: mapping,
       frameId: later.stackFrames[0].id,
     });
     assertEquals(Number(after.result), Number(result) + 1);

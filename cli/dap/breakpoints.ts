@@ -3,6 +3,7 @@ import type { DebugProtocol } from "@vscode/debugprotocol";
 import { quoted } from "../../lang/render/source_text.ts";
 import {
   type Cell,
+  checkExpression,
   functionPlace,
   LookError,
   type Recording,
@@ -88,9 +89,8 @@ export class Breakpoints {
       if (found.line === null || number === undefined) {
         return refused("No statement of this run begins there or below");
       }
-      const { span, variables } = this.#recording.code.statements[number]!;
-      const names = variables.map(({ name }) => name);
-      return this.#add(key, cause, wanted, names, this.#sources.place(span));
+      const { span } = this.#recording.code.statements[number]!;
+      return this.#add(key, cause, wanted, number, this.#sources.place(span));
     });
   }
 
@@ -180,28 +180,28 @@ export class Breakpoints {
     key: string,
     cause: StopCause,
     wishes: Wishes,
-    names: readonly string[] | null = null,
+    statement: number | null = null,
     place: Partial<Answer> = {},
   ): Answer {
-    const spec = this.#specOf(cause, wishes, names);
+    const spec = this.#specOf(cause, wishes, statement);
     if (typeof spec === "string") return { ...refused(spec), ...place };
     const stop = this.debuggee.stops.add(spec);
     this.#groups.set(key, [...this.#groups.get(key) ?? [], stop]);
     return { id: stop.id, verified: true, ...place };
   }
 
-  /** @param names What an expression sees there; null where that is not known before. */
+  /** @param statement Where expressions are asked; null where that is not known before. */
   #specOf(
     cause: StopCause,
     { condition, hitCondition, logMessage }: Wishes,
-    names: readonly string[] | null,
+    statement: number | null,
   ): StopSpec | string {
     const hits = hitsOf(hitCondition);
     if (hits === null) return `"${hitCondition}" is no number of times, such as 3 or >= 3`;
     const log = logMessage === undefined ? undefined : messageExpression(logMessage);
     for (const text of [condition, log]) {
       if (text === undefined) continue;
-      const problem = this.#problemOf(text, names);
+      const problem = this.#problemOf(text, statement);
       if (problem !== null) return problem;
     }
     return {
@@ -212,11 +212,9 @@ export class Breakpoints {
     };
   }
 
-  #problemOf(text: string, names: readonly string[] | null): string | null {
-    const { looker } = this.#recording;
+  #problemOf(text: string, statement: number | null): string | null {
     try {
-      if (names === null) looker.question(text);
-      else looker.check(text, names);
+      checkExpression(this.#recording, text, statement);
       return null;
     } catch (error) {
       if (error instanceof LookError) return error.message;

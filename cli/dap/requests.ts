@@ -9,6 +9,7 @@ import {
   START,
   type Step,
 } from "../../lang/recording/mod.ts";
+import { incidentView } from "../../lang/views/incident.ts";
 import type { Adapter } from "./adapter.ts";
 import { EXCEPTION_FILTERS } from "./breakpoints.ts";
 import { completionsOf, runConsoleCommand } from "./console.ts";
@@ -259,9 +260,11 @@ export class Requests {
     return { variables: this.#adapter.standing.variables.list(args) };
   }
 
-  completions({ column, line = 1, text }: DebugProtocol.CompletionsArguments) {
+  completions({ column, line, text }: DebugProtocol.CompletionsArguments) {
     const { debuggee } = this.#adapter.standing;
-    const typed = (text.split("\n")[line - 1] ?? "").slice(0, column - 1);
+    const { sources } = this.#adapter;
+    const own = line === undefined ? 1 : sources.ownLine(line);
+    const typed = (text.split("\n")[own - 1] ?? "").slice(0, sources.before(column));
     const { all, part } = completionsOf(typed, debuggee);
     return {
       targets: all.slice(0, MOST_COMPLETIONS).map(({ doc, text: label }) => ({
@@ -305,13 +308,15 @@ export class Requests {
     if (halt?.hit?.stop.cause.kind !== "incident") {
       throw new RequestError("Nothing went wrong here");
     }
-    const { fields, name, why } = this.#adapter.recording.event(halt.hit.at.seq);
-    const told = Object.values<unknown>(fields).find((each) => typeof each === "string");
+    const { seq } = halt.hit.at;
+    const { id, lines, title, why } = incidentView(this.#adapter.recording, seq)!;
+    const description = why === "" ? title : `${title}\n${why}`;
+    const { name } = this.#adapter.recording.event(seq);
     return {
-      exceptionId: name,
-      description: String(told ?? name),
+      exceptionId: `${name}: ${id}`,
+      description,
       breakMode: "always",
-      ...why === null ? {} : { details: { message: why.rule } },
+      details: { message: description, typeName: name, stackTrace: lines.join("\n") },
     };
   }
 

@@ -115,8 +115,8 @@ export class Session extends ProtocolServer {
       response.success = false;
       const isCancelled = this.#wishes.isCancelled;
       response.message = isCancelled ? CANCELLED : problemOf(error);
-      const format = bracesDoubled(response.message);
-      response.body = { error: { id: 1, format, showUser: !isCancelled } };
+      const showUser = !isCancelled && USER_ACTIONS.has(command);
+      response.body = { error: { id: 1, ...formatted(response.message), showUser } };
     }
     this.#wishes.ended(request.seq);
     this.sendResponse(response);
@@ -129,8 +129,27 @@ export class Session extends ProtocolServer {
   }
 }
 
-/** What the protocol says of what nobody wants any more. */
+/** The protocol's message for a request that was cancelled. */
 const CANCELLED = "cancelled";
+
+/**
+ * Requests that the user makes by a key or a button: their errors are shown. Clients send all others
+ * by themselves, such as those for watches and hovers, and show an error in place of the value.
+ */
+const USER_ACTIONS: ReadonlySet<string> = new Set([
+  "launch",
+  "restart",
+  "continue",
+  "reverseContinue",
+  "next",
+  "stepIn",
+  "stepOut",
+  "stepBack",
+  "pause",
+  "goto",
+  "dmalab.move",
+  "dmalab.goto",
+]);
 
 /** What went wrong, for the person at the client. */
 function problemOf(error: unknown): string {
@@ -142,7 +161,11 @@ function problemOf(error: unknown): string {
   return `error[${BUG_CODE}]: ${bugMessage(error)}`;
 }
 
-/** Clients put variables into the braces of a format. */
-function bracesDoubled(text: string): string {
-  return text.replaceAll(/[{}]/g, "");
+/** Names of a format stand in braces; braces of the text itself are two such names. */
+function formatted(text: string): Pick<DebugProtocol.Message, "format" | "variables"> {
+  if (!/[{}]/.test(text)) return { format: text };
+  return {
+    format: text.replaceAll(/[{}]/g, (brace) => brace === "{" ? "{open}" : "{close}"),
+    variables: { open: "{", close: "}" },
+  };
 }

@@ -55,7 +55,16 @@ Deno.test("a run begins at its first statement, goes by statements both ways, an
     assertEquals([end.reason, end.text], ["end", "ok (29 events)"]);
     assertEquals((await stack(client)).map(({ name }) => name), ["the run is over"]);
     assertEquals((await scope(client, "Locals")).get("start"), "0xfffd_c000");
+    assertEquals((await stack(client))[0]!.line, 54);
     assertEquals((await client.move("reverseContinue")).description, "The beginning of the run");
+    const [ready] = await stack(client);
+    assertEquals([ready!.name, ready!.line], ["the machine is ready", 18]);
+    const watch = (expression: string) =>
+      client.ask("evaluate", { expression, frameId: ready!.id, context: "watch" });
+    assertEquals((await watch("iommu.live_mappings")).body.result, "0");
+    const none = await watch("{ a: start }.a");
+    assertEquals(none.success, false);
+    assertEquals(none.body.error.showUser, false);
     assertEquals((await client.move("continue")).reason, "end");
     const exited = client.event("exited");
     const terminated = client.event("terminated");
@@ -243,7 +252,11 @@ Deno.test("mistakes stop when they are asked for, and say what they are", async 
     const { reason, text } = await client.move("configurationDone");
     assertEquals([reason, text], ["exception", "iommu.fault  dma 0xfffd_c000 read not_present"]);
     const info = await client.body("exceptionInfo", { threadId: 1 });
-    assertEquals([info.exceptionId, info.breakMode], ["iommu.fault", "always"]);
+    assertEquals([info.exceptionId, info.breakMode], ["iommu.fault: not_present", "always"]);
+    const [title, verdict] = info.description.split("\n");
+    assertMatch(title, /^ssd: read of 0xfffd_c000: not_present at \S+:53:/);
+    assertMatch(verdict, /^unmapped too early: dma_iova_destroy at \S+:50:/);
+    assert(info.details.stackTrace.includes("Intel VT-d"), info.details.stackTrace);
     assert(!(await client.ask("exceptionInfoo", {})).success);
   });
 });
@@ -268,5 +281,27 @@ Deno.test("a row and an address are waited for, and their makers and enders stop
       breakpoints: [{ dataId: "{}" }, { dataId: info.dataId, accessType: "read" }],
     });
     assertEquals(breakpoints.map((each: { verified: boolean }) => each.verified), [false, false]);
+  });
+});
+
+Deno.test("a client that counts from 0 is answered from 0, and braces of a message stay", async () => {
+  await withClient(async (client) => {
+    const counting = { adapterID: "dmalab", linesStartAt1: false, columnsStartAt1: false };
+    await client.body("initialize", counting);
+    const wrong = await client.ask("launch", { program: EXAMPLE, limits: 3 });
+    const { format, showUser, variables } = wrong.body.error;
+    assertEquals(showUser, true);
+    assertEquals(
+      format.replaceAll(/\{(\w+)\}/g, (_: string, name: string) => variables[name]),
+      wrong.message,
+    );
+    assert(wrong.message!.includes('{ "max-steps": 1000000 }'));
+    await launch(client);
+    await client.move("configurationDone");
+    const [top] = (await client.body("stackTrace", { threadId: 1 })).stackFrames;
+    assertEquals([top.line, top.column], [17, 2]);
+    const text = ":sta";
+    const { targets } = await client.body("completions", { text, column: text.length, line: 0 });
+    assertEquals(targets[0], { ...targets[0], label: ":state", start: 0, length: 4 });
   });
 });

@@ -44,6 +44,11 @@ export class Sources {
     return line - this.#firstLine + 1;
   }
 
+  /** How many characters of a line are before the client's column. */
+  before(column: number): number {
+    return column - this.#firstColumn;
+  }
+
   /** What the client calls a file. @param name As sources are named. */
   source(name: string): DebugProtocol.Source {
     const path = this.#paths.get(name) ??

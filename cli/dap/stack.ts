@@ -104,8 +104,22 @@ export class Threads {
       frames.push(this.#frame(at, call, depth === 1 ? nameOf(recording) : name, span, reference));
     });
     if (recording.statement(at) !== null) return frames;
-    const label = at.statement === 0 ? "the machine is ready" : "the run is over";
-    return [this.#frame(at, at.statement === 0 ? null : 0, label, null, reference)];
+    // Clients ask watches in a frame that has a source.
+    return at.statement === 0
+      ? [this.#frame(at, null, "the machine is ready", this.#firstSpan(), reference)]
+      : [this.#frame(at, 0, "the run is over", this.#endSpan(), reference)];
+  }
+
+  #firstSpan(): Span | null {
+    const recording = this.#recording;
+    return recording.statements.count === 0 ? null : recording.started(1).span;
+  }
+
+  /** The end of the outermost code. */
+  #endSpan(): Span | null {
+    const span = this.#firstSpan();
+    const own = span === null ? null : this.#recording.functionAt(span);
+    return own === null ? span : { ...own.span, start: Math.max(0, own.span.end - 1) };
   }
 
   /** Calls of the statement that fails have returned: nothing has started since that would tell. */

@@ -3,7 +3,7 @@ import { move, type Moved, type Step } from "./moves.ts";
 import { type Position, START } from "./position.ts";
 import { type ShownVariable, variablesAt } from "./questions.ts";
 import type { Recording } from "./recording.ts";
-import { Stops } from "./stops.ts";
+import { Stops } from "./stops/stops.ts";
 
 /** What commands know of the place that they move. */
 export interface Place {

@@ -57,6 +57,8 @@ export interface Answer {
 /** An expression, ready to be asked. */
 export interface Question {
   readonly text: string;
+  /** The names in it, without those of fields and methods. */
+  readonly names: ReadonlySet<string>;
   /**
    * @param frame The call whose names it sees; the innermost one when left out.
    * @param steps How many it may take; of a look when left out.
@@ -115,11 +117,12 @@ export class Looker {
 
   /** An expression of the language, which may ask and change nothing. @throws {LookError} When it is none. */
   question(text: string): Question {
-    this.#parse(text);
+    const names = namesIn(this.#parse(text).expression);
     let known: { readonly value: Value; readonly text: string } | null = null;
     const valueOf = this.#valueOf(text);
     return {
       text,
+      names,
       ask: (seen, frame = seen.innermost(), steps = LOOK_STEPS) =>
         valueOf(seen, frame, steps, (value) => this.answer(value, seen)),
       said: (seen, steps = LOOK_STEPS) =>
@@ -270,6 +273,15 @@ export class Looker {
     known.set(key, made);
     return made;
   }
+}
+
+function namesIn(expression: Expression): ReadonlySet<string> {
+  const names = new Set<string>();
+  someExpression(expression, (each) => {
+    if (each.kind === "Name") names.add(each.name);
+    return false;
+  });
+  return names;
 }
 
 function wrong(diagnostics: readonly Diagnostic[]): LookError {

@@ -41,6 +41,7 @@ export { nextMoment } from "./machines/way.ts";
 export { comparePositions, type Position, START } from "./position.ts";
 export { prepareLooks } from "./prepare_looks.ts";
 export {
+  checkExpression,
   evaluate,
   evaluateKind,
   namesAt,
@@ -61,8 +62,8 @@ export {
 export { displayName } from "../run/report.ts";
 export { Interrupted } from "./machines/replay.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
-export { type LoggedLine, Stops } from "./stops.ts";
-export type { Stop, StopCause, StopHit, StopSpec } from "./stop_spec.ts";
+export { type LoggedLine, Stops } from "./stops/stops.ts";
+export type { Stop, StopCause, StopHit, StopSpec } from "./stops/stop_spec.ts";
 export {
   type ByteWrite,
   spanOfEvent,

@@ -1,6 +1,6 @@
 /** Going through a run, both ways: by event, statement, activity, time, line, or to a stop. */
-import type { StopHit } from "./stop_spec.ts";
-import type { LoggedLine, Stops } from "./stops.ts";
+import type { StopHit } from "./stops/stop_spec.ts";
+import type { LoggedLine, Stops } from "./stops/stops.ts";
 import { type Position, START } from "./position.ts";
 import type { Recording } from "./recording.ts";
 

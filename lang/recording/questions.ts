@@ -1,10 +1,11 @@
 /** What is asked most: values of names, of an expression, and bytes. */
 import { kindOf } from "../values/kinds.ts";
+import { refuseNamesOfC } from "./c_names.ts";
 import type { Kind } from "../values/spec.ts";
 import { type Answer, LookError } from "./look.ts";
 import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
-import { boundValues, type Seen } from "./machines/replay.ts";
+import { boundNames, boundValues, type Seen } from "./machines/replay.ts";
 
 /** A name with its value at a moment. */
 export interface ShownVariable {
@@ -120,9 +121,30 @@ export function askValue<T>(
   const question = recording.looker.question(text);
   return recording.answers.at(at, {
     key: `${name} ${frame} ${text}`,
-    ask: (seen, steps) => then(question.ask(seen, seen.frames()[frame] ?? null, steps), seen),
+    ask(seen, steps) {
+      const called = seen.frames()[frame] ?? null;
+      if (called !== null) refuseNamesOfC(recording.code, called.statement, question);
+      return then(question.ask(seen, called, steps), seen);
+    },
     sizeOf,
   });
+}
+
+/**
+ * Checks an expression that will be asked where a statement starts, such as the condition of a breakpoint.
+ *
+ * @param statement In `Code.statements`; null where that is not known before.
+ * @throws {LookError} When it is no expression, or uses a name that the statement does not see.
+ */
+export function checkExpression(
+  { code, looker }: Recording,
+  text: string,
+  statement: number | null,
+): void {
+  const question = looker.question(text);
+  if (statement === null) return;
+  refuseNamesOfC(code, statement, question);
+  looker.check(text, boundNames(code, statement).map(({ name }) => name));
 }
 
 /**

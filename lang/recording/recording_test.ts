@@ -14,7 +14,7 @@ import { Interrupted, type Seen } from "./machines/replay.ts";
 import { Reruns } from "./machines/reruns.ts";
 import { rewind, until } from "./search.ts";
 import { RunWatch } from "../vm/run_watch.ts";
-import { Stops } from "./stops.ts";
+import { Stops } from "./stops/stops.ts";
 import { who } from "./who.ts";
 
 const SCRIPT =

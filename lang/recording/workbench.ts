@@ -19,7 +19,7 @@ import { move, type Moved, type Step } from "./moves.ts";
 import { comparePositions, type Position } from "./position.ts";
 import type { ShownVariable } from "./questions.ts";
 import type { Recording } from "./recording.ts";
-import { Stops } from "./stops.ts";
+import { Stops } from "./stops/stops.ts";
 
 const NOTHING: WorkResult = { ...NOTHING_DONE, branch: null, dropped: [] };
 

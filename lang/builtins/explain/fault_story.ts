@@ -95,7 +95,7 @@ function dumpText({ leaf, phys, present, read, write }: TableDump): string {
 
 /** The line, and what this run knows of it. */
 export function faultStory(fault: LoggedFault, judged: JudgedFault, run: Run): string[] {
-  const { device, mapping, neighbour, verdict } = judged;
+  const { device, mapping, neighbour } = judged;
   const who = device === null
     ? []
     : row("  device", `${device.kind} ${device.name} at ${device.function.address}`);
@@ -103,7 +103,7 @@ export function faultStory(fault: LoggedFault, judged: JudgedFault, run: Run): s
     ...loggedFaultLines(fault),
     "─".repeat(PICTURE_COLUMNS),
     ...who,
-    ...row("  verdict", VERDICTS[verdict](judged, run)),
+    ...row("  verdict", verdictText(judged, run)),
     ...mapping === null ? [] : mappingLines(mapping, judged, run),
     ...neighbour === null ? [] : row(
       "  or else",
@@ -168,6 +168,11 @@ function besideText({ line, offByBytes, verdict }: JudgedFault): string {
 
 function culpritText({ culprit }: JudgedFault, run: Run): string {
   return culprit === null ? "a call" : callText(culprit, run);
+}
+
+/** The verdict as a sentence. */
+export function verdictText(judged: JudgedFault, run: Run): string {
+  return VERDICTS[judged.verdict](judged, run);
 }
 
 /** One sentence each, for who has to change something. */

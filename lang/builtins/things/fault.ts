@@ -7,9 +7,9 @@ import { wrapText } from "../../text/columns.ts";
 import { formatAddress, formatDuration } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { isThing } from "../arguments.ts";
-import { faultStory } from "../explain/fault_story.ts";
+import { faultStory, verdictText } from "../explain/fault_story.ts";
 import { explainAddress } from "../ledger.ts";
-import { judgeFault } from "../fault_verdict.ts";
+import { type JudgedFault, judgeFault } from "../fault_verdict.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { fieldsOf } from "../describe/fields.ts";
 
@@ -45,6 +45,36 @@ function formatFault({ access, atNs, device, dma, reason }: IommuFault): string 
   return `${access} of ${formatAddress(dma)} by ${device}: ${reason}, at ${formatDuration(atNs)}`;
 }
 
+/** Null where no IOMMU is known to record such an access. */
+function judgedOf(
+  fault: IommuFault,
+  run: Run,
+  event: MachineEvent<"iommu.fault"> | null,
+): JudgedFault | null {
+  const log = logOf(fault, run);
+  const read = log === null ? null : decodeFaultLog(log);
+  return read === null || !read.ok ? null : judgeFault(read.fault, run, event);
+}
+
+function addressStory(fault: IommuFault, run: Run): string[] {
+  return [
+    formatFault(fault),
+    ...explainAddress("dma", fault.dma, run, { device: fault.device }),
+  ];
+}
+
+/** What `explain` says of the fault that an event records: the verdict first, then all lines. */
+export function explainFaultEvent(
+  event: MachineEvent<"iommu.fault">,
+  run: Run,
+): { readonly verdict: string | null; readonly lines: readonly string[] } {
+  const fault = { ...event.fields, device: event.device!, atNs: event.at_ns };
+  const judged = judgedOf(fault, run, event);
+  return judged === null
+    ? { verdict: null, lines: addressStory(fault, run) }
+    : { verdict: verdictText(judged, run), lines: faultStory(judged.line, judged, run) };
+}
+
 export const FAULT: TypeSpec<IommuFault> = {
   name: "fault",
   doc: "An access of a device that went nowhere.",
@@ -75,15 +105,8 @@ export const FAULT: TypeSpec<IommuFault> = {
     ];
   },
   explain(fault, run) {
-    const log = logOf(fault, run);
-    const read = log === null ? null : decodeFaultLog(log);
-    if (read === null || !read.ok) {
-      return [
-        formatFault(fault),
-        ...explainAddress("dma", fault.dma, run, { device: fault.device }),
-      ];
-    }
-    return faultStory(read.fault, judgeFault(read.fault, run, eventOf(fault, run)), run);
+    const judged = judgedOf(fault, run, eventOf(fault, run));
+    return judged === null ? addressStory(fault, run) : faultStory(judged.line, judged, run);
   },
   equals: (fault, other) =>
     isThing(other, FAULT) && other.target.device === fault.device &&

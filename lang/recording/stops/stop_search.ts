@@ -2,12 +2,12 @@
  * Which moments of a run stop at a breakpoint. Which could is decided by numbers alone; conditions are
  * asked of the machine in one pass forwards, whose answers are kept for every later search.
  */
-import { changesOf } from "./cells.ts";
-import { LookError, type Question } from "./look.ts";
-import { wayOf } from "./machines/way.ts";
-import { statementsOnLine } from "./places.ts";
-import { comparePositions, type Position } from "./position.ts";
-import type { Recording } from "./recording.ts";
+import { changesOf } from "../cells.ts";
+import { LookError, type Question } from "../look.ts";
+import { wayOf } from "../machines/way.ts";
+import { statementsOnLine } from "../places.ts";
+import { comparePositions, type Position } from "../position.ts";
+import type { Recording } from "../recording.ts";
 import type { Stop, StopHit } from "./stop_spec.ts";
 
 const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "kernel.warn" };

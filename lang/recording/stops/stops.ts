@@ -3,12 +3,12 @@
  * a table holds, with conditions, hit counts and messages. Forwards the first that holds stops,
  * backwards the last.
  */
-import { LookError, type Question } from "./look.ts";
-import { statementsOnLine } from "./places.ts";
-import { changesWithin, stretchBefore } from "./search.ts";
-import { positionAt, wayOf } from "./machines/way.ts";
-import { comparePositions, type Position, START } from "./position.ts";
-import type { Recording } from "./recording.ts";
+import { LookError, type Question } from "../look.ts";
+import { statementsOnLine } from "../places.ts";
+import { changesWithin, stretchBefore } from "../search.ts";
+import { positionAt, wayOf } from "../machines/way.ts";
+import { comparePositions, type Position, START } from "../position.ts";
+import type { Recording } from "../recording.ts";
 import {
   type Candidate,
   candidates,

@@ -1,6 +1,6 @@
 /** Breakpoints as they are set. */
-import type { Cell } from "./cells.ts";
-import type { Position } from "./position.ts";
+import type { Cell } from "../cells.ts";
+import type { Position } from "../position.ts";
 
 /** What a breakpoint waits for. */
 export type StopCause =
