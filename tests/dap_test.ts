@@ -314,6 +314,9 @@ Deno.test("limits end a run at the debugger, too, and the time that one looks do
       assertMatch(text, /100_000/);
       const { details, exceptionId } = await client.body("exceptionInfo", { threadId: 1 });
       assertEquals([exceptionId, details.typeName], ["E0801", "limit"]);
+      for (const text of [details.stackTrace, client.output("stderr")]) {
+        assertMatch(text, /`"limits": \{ "max-steps": 200000 \}` allows twice as many/);
+      }
       assertEquals((await client.move("continue")).reason, "end");
       const exited = client.event("exited");
       await client.body("continue", { threadId: 1 });

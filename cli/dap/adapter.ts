@@ -13,7 +13,7 @@ import type { ClientWishes } from "./client_wishes.ts";
 import { codeOfFailure } from "../scenario/load_scenario.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { Debuggee, type Halt } from "./debuggee.ts";
-import { launch, type LaunchArguments } from "./launch.ts";
+import { launch, type LaunchArguments, withLaunchKeys } from "./launch.ts";
 import { Progress } from "./progress.ts";
 import { RequestError } from "./request_error.ts";
 import { type ShownFrame, Threads } from "./stack.ts";
@@ -249,7 +249,7 @@ export class Adapter {
     this.#saidResult = true;
     const { failure } = this.recording;
     if (failure === null) this.say("console", `${this.#result()}\n`);
-    else this.say("stderr", `${failure.lines.join("\n")}\n`, this.at);
+    else this.say("stderr", `${withLaunchKeys(failure.lines.join("\n"))}\n`, this.at);
   }
 
   /** Writes to the client's console, with the place that it comes from. */

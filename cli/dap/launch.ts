@@ -126,6 +126,15 @@ function limitNamed({ limits = {} }: LaunchArguments): (option: LimitOption) => 
   return (option) => named.get(option) ?? null;
 }
 
+/** Hints name limits as options of the command line: a launch has keys for them. */
+export function withLaunchKeys(text: string): string {
+  return text.replaceAll(
+    /--([a-z-]+) ([\d_]+)/g,
+    (option, name: string, value: string) =>
+      name in LIMIT_OPTIONS ? `"limits": { "${name}": ${value.replaceAll("_", "")} }` : option,
+  );
+}
+
 /** Some clients put what they fill in into quotes. */
 function lineNumber(line: unknown): unknown {
   return typeof line === "string" && /^\d{1,9}$/.test(line) ? Number(line) : line;

@@ -14,7 +14,7 @@ import type { Adapter } from "./adapter.ts";
 import { EXCEPTION_FILTERS } from "./breakpoints.ts";
 import { completionsOf, runConsoleCommand } from "./console.ts";
 import { listEvents } from "./event_list.ts";
-import type { LaunchArguments } from "./launch.ts";
+import { type LaunchArguments, withLaunchKeys } from "./launch.ts";
 import { RequestError } from "./request_error.ts";
 import { dataBreakpointInfo } from "./variables.ts";
 
@@ -302,7 +302,11 @@ export class Requests {
         exceptionId: code,
         description: message,
         breakMode: "always",
-        details: { message, typeName: failure.kind, stackTrace: lines.join("\n") },
+        details: {
+          message,
+          typeName: failure.kind,
+          stackTrace: withLaunchKeys(lines.join("\n")),
+        },
       };
     }
     if (halt?.hit?.stop.cause.kind !== "incident") {
