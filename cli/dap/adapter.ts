@@ -6,6 +6,7 @@ import {
   type Position,
   type Recording,
   type Step,
+  steppedOver,
   type Stop,
   Stops,
 } from "../../lang/recording/mod.ts";
@@ -171,10 +172,13 @@ export class Adapter {
     this.#later.push(async () => {
       if (isRun && debuggee.isAtEnd) return this.end();
       this.#isGoing = true;
+      const from = this.at;
       const noDebug = this.#launched.noDebug === true;
       const halt = await debuggee.go(step, noDebug || reason === "entry" ? null : undefined);
       this.#isGoing = false;
       this.#progress.report(1);
+      const note = steppedOver(this.recording, from, this.at, step);
+      if (note !== null) this.say("console", `${note}\n`, from);
       if (!this.#hasEnded && !this.#wishes.isEnding) this.#stand(halt, reason);
     });
   }

@@ -6,6 +6,7 @@ import {
   checkExpression,
   functionPlace,
   LookError,
+  neverReached,
   type Recording,
   statementsOnLine,
   type Stop,
@@ -89,8 +90,10 @@ export class Breakpoints {
       if (found.line === null || number === undefined) {
         return refused("No statement of this run begins there or below");
       }
-      const { span } = this.#recording.code.statements[number]!;
-      return this.#add(key, cause, wanted, number, this.#sources.place(span));
+      const place = this.#sources.place(this.#recording.code.statements[number]!.span);
+      const reason = neverReached(this.#recording, found.numbers);
+      if (reason !== null) return { ...refused(reason), ...place };
+      return this.#add(key, cause, wanted, number, place);
     });
   }
 

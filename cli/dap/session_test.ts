@@ -305,3 +305,28 @@ Deno.test("a client that counts from 0 is answered from 0, and braces of a messa
     assertEquals(targets[0], { ...targets[0], label: ":state", start: 0, length: 4 });
   });
 });
+
+Deno.test("a breakpoint in a block of fork says that it is never hit, and a step that it went past", async () => {
+  await withClient(async (client) => {
+    const program = fromFileUrl(
+      new URL("../../examples/museum/06-prp-alloc-fails.dma", import.meta.url),
+    );
+    const lines = Deno.readTextFileSync(program).split("\n");
+    const fork = lines.findIndex((text) => text.includes("let both = fork {")) + 1;
+    await client.body("launch", { program, run: "one range, and 31 of 32 pages stay mapped" });
+    await client.event("initialized");
+    const wanted = [{ line: fork }, { line: fork + 1 }, { line: fork + 7 }];
+    const { breakpoints } = await setLines(client, wanted, program);
+    assertEquals(breakpoints.map((each: { verified: boolean }) => each.verified), [
+      true,
+      false,
+      true,
+    ]);
+    assertMatch(breakpoints[1].message, /^Never hit: the blocks of `fork` run on machines of/);
+    assertEquals((await client.move("configurationDone")).reason, "breakpoint");
+    assertEquals((await stack(client))[0]!.line, fork);
+    await client.move("stepIn");
+    assertEquals((await stack(client))[0]!.line, fork + 7);
+    assertMatch(client.output("console"), /Stepped over the blocks of `fork`/);
+  });
+});

@@ -5,14 +5,17 @@ import {
   fileNamed,
   functionPlace,
   type Moved,
+  neverReached,
   type Position,
   rewind,
+  statementsOnLine,
   type Step,
+  steppedOver,
   type StopSpec,
   until,
 } from "../../lang/recording/mod.ts";
 import { formatTimeRounded } from "../../lang/text/numbers.ts";
-import { clip } from "../../lang/text/columns.ts";
+import { clip, wrapText } from "../../lang/text/columns.ts";
 import { momentView } from "../../lang/views/moment.ts";
 import { changedRows } from "../../lang/views/tables.ts";
 import { changedWatches } from "./keep_commands.ts";
@@ -102,7 +105,7 @@ function moving(name: string, doc: string, step: Omit<Step, "count">): ReplComma
     run(repl, argument) {
       const count = countOf(argument, repl);
       if (count === null) return true;
-      return goes(repl, () => repl.place.move({ ...step, count }));
+      return goes(repl, { ...step, count });
     },
   };
 }
@@ -128,10 +131,12 @@ function stepEvents(repl: CommandTarget, argument: string): true {
 }
 
 /** Goes somewhere, and says what there is to say. */
-function goes(repl: CommandTarget, go: () => Moved): true {
+function goes(repl: CommandTarget, step: Step): true {
   const before = repl.place.at;
   return answering(repl, () => {
-    const moved = go();
+    const moved = repl.place.move(step);
+    const note = steppedOver(repl.place.recording, before, moved.at, step);
+    if (note !== null) { for (const line of wrapText(note, repl.columns)) repl.say(line); }
     if (moved.reason === "beginning") repl.say("This is the beginning");
     repl.lastMoveSeq = Math.min(before.seq, moved.at.seq);
     arrive(repl, before, moved);
@@ -232,7 +237,9 @@ function setBreak(repl: CommandTarget, argument: string): true {
   const { recording, stops } = repl.place;
   if (argument === "") {
     if (stops.all.length === 0) repl.say("No breakpoints");
-    for (const stop of stops.all) repl.say(`${stop.id}  ${breakText(repl, stop)}`);
+    for (const stop of stops.all) {
+      repl.say(clip(`${stop.id}  ${breakText(repl, stop)}`, repl.columns));
+    }
     return true;
   }
   const [, what = "", condition] = argument.match(/^(.*?)(?:\s+if\s+(.+))?$/)!;
@@ -247,7 +254,8 @@ function setBreak(repl: CommandTarget, argument: string): true {
     if (condition !== undefined) recording.looker.question(condition);
     if (cause.kind === "change") recording.looker.question(cause.expression);
     const stop = stops.add({ cause, ...condition === undefined ? {} : { condition } });
-    repl.say(`breakpoint ${stop.id}: ${breakText(repl, stop)}`);
+    const text = `breakpoint ${stop.id}: ${breakText(repl, stop)}`;
+    for (const line of wrapText(text, repl.columns)) repl.say(line);
   });
 }
 
@@ -278,9 +286,11 @@ function lineText({ place: { recording, stops } }: CommandTarget, spec: StopSpec
   if (cause.kind !== "line") return "";
   const own = stops.lineOf(recording, spec);
   const text = cause.file === undefined ? `line ${cause.line}` : `${cause.file}:${cause.line}`;
-  return own === null || own === cause.line
+  const where = own === null || own === cause.line
     ? text
     : `${text}, the next statement is on line ${own}`;
+  const reason = neverReached(recording, statementsOnLine(recording, cause).numbers);
+  return reason === null ? where : `${where}. ${reason}`;
 }
 
 function breakText(repl: CommandTarget, spec: StopSpec): string {

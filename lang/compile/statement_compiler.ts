@@ -43,7 +43,9 @@ export function isTable(statement: Expression): boolean {
 
 export class StatementCompiler extends TrialCompiler {
   protected override nested(): StatementCompiler {
-    return new StatementCompiler(this.tables);
+    const inner = new StatementCompiler(this.tables);
+    inner.aside = this.aside;
+    return inner;
   }
 
   /** Writes the statements of a block; the slots of its variables are free again after it. */
@@ -86,7 +88,8 @@ export class StatementCompiler extends TrialCompiler {
   #mark({ span }: Statement): void {
     if (!this.tables.marked) return;
     const variables = [...this.builder.names];
-    this.builder.emit(0, Op.Mark, this.code.statements.push({ span, variables }) - 1);
+    const aside = this.aside === null ? {} : { aside: this.aside };
+    this.builder.emit(0, Op.Mark, this.code.statements.push({ span, variables, ...aside }) - 1);
   }
 
   #statement(statement: Statement): void {

@@ -1,5 +1,5 @@
 /** Statements that try things out → instructions: blocks that run more than once, or elsewhere. */
-import { RETURNING } from "../vm/code.ts";
+import { type AsideWord, RETURNING } from "../vm/code.ts";
 import type { Span } from "../source.ts";
 import type {
   Block,
@@ -17,6 +17,8 @@ import { ExpressionCompiler } from "./expression_compiler.ts";
 import { type FunctionBuilder, Label } from "./function_builder.ts";
 
 export abstract class TrialCompiler extends ExpressionCompiler {
+  /** Statements stand in a block that runs on machines of its own. */
+  protected aside: AsideWord | null = null;
   /** Statements stand in a block of a race, where another one may go on before each. */
   protected inRace = false;
   /** The race that is a statement of its own. */
@@ -79,6 +81,14 @@ export abstract class TrialCompiler extends ExpressionCompiler {
     this.site = site;
   }
 
+  /** Writes blocks that run on machines of their own; null: on this one. */
+  protected besides(word: AsideWord | null, write: () => void): void {
+    const { aside } = this;
+    this.aside = word;
+    write();
+    this.aside = aside;
+  }
+
   // Trying things out.
 
   protected failing(statement: FailStatement): void {
@@ -133,7 +143,7 @@ export abstract class TrialCompiler extends ExpressionCompiler {
     for (const entry of entries) builder.jump(0, Op.Jump, entry);
     branches.forEach((branch, index) => {
       builder.place(entries[index]!);
-      this.innerBlock(branch);
+      this.besides("fork", () => this.innerBlock(branch));
       builder.emit(0, RareOp.BranchEnd);
     });
     builder.at(span);
@@ -155,7 +165,7 @@ export abstract class TrialCompiler extends ExpressionCompiler {
     for (const entry of entries) builder.jump(0, Op.Jump, entry);
     branches.forEach((branch, index) => {
       builder.place(entries[index]!);
-      this.innerBlock(branch, true);
+      this.besides(whole ? this.aside : "race", () => this.innerBlock(branch, true));
       builder.emit(0, RareOp.RaceEnd);
       builder.take(builder.slots - builder.usedSlots);
     });
@@ -171,6 +181,7 @@ export abstract class TrialCompiler extends ExpressionCompiler {
 
   protected override compare(expression: CompareExpression): void {
     const inner = this.nested();
+    inner.aside = "compare";
     this.closure(expression, inner, [], () => {
       inner.block(expression.body);
       endFunction(inner.builder);

@@ -104,7 +104,7 @@ export class Branch {
     return this.#recording;
   }
 
-  #record({ machine, output }: RunNotes): Recording {
+  #record({ asides, machine, output }: RunNotes): Recording {
     const { code } = this.session;
     const { compiler, registry, resolution } = code;
     const known = { code: compiler.code, log: machine.log, statements: machine.statements };
@@ -122,6 +122,7 @@ export class Branch {
       code: compiler.code,
       machine,
       output,
+      asides,
       reruns,
       looker: new Looker({
         registry,

@@ -15,6 +15,7 @@
  *
  * Nothing that is asked changes the run. What would is refused with a {@linkcode LookError}.
  */
+export { neverReached, steppedOver } from "./asides.ts";
 export { type Cell, type CellChange, changesOf, type Version, versionsOf } from "./cells.ts";
 export {
   diffMoments,

@@ -1,6 +1,7 @@
 /** Notes statements and printed lines of a run while it runs, beside its events. */
 import type { MachineRecording, Past } from "../../runtime/recording/machine_recording.ts";
 import type { MarkListener } from "../vm/control.ts";
+import type { AsideWord } from "../vm/code.ts";
 import type { Vm } from "../vm/vm.ts";
 import type { Position } from "./position.ts";
 import type { OutputLine } from "./recording.ts";
@@ -8,6 +9,8 @@ import type { OutputLine } from "./recording.ts";
 export class RunNotes implements MarkListener {
   readonly output: OutputLine[];
   readonly machine: MachineRecording;
+  /** Statements that had blocks run on machines of their own, by their numbers. */
+  readonly asides: Map<number, AsideWord> = new Map();
   /** Statements that may start before the run is paused: the last of them then only stands there. */
   left = Infinity;
 
@@ -19,6 +22,7 @@ export class RunNotes implements MarkListener {
     this.machine = vm.world.record(past);
     this.output = [...output];
     vm.marks = this;
+    vm.branches.onAside = (word) => this.asides.set(this.at.statement, word);
   }
 
   /** The moment that the run has come to. */

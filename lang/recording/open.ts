@@ -156,12 +156,13 @@ export function openRun(
     for (const line of module.lines()) program.code.numberOf(line);
   }
   const notes = known as RunNotes | null;
-  const { machine, output: lines } = notes!;
+  const { asides, machine, output: lines } = notes!;
   const recording = new Recording({
     name: { ...choice.name, seed: seed ?? choice.name.seed },
     code: program.code,
     machine,
     output: lines,
+    asides,
     reruns: new Reruns(
       { code: program.code, log: machine.log, statements: machine.statements },
       rerunOf(program, run, machineOptions, prepared.vm),

@@ -12,7 +12,7 @@ import type { MachineRecording } from "../../runtime/recording/machine_recording
 import type { StatementLog } from "../../runtime/recording/statement_log.ts";
 import type { FailureReport } from "../run/report.ts";
 import { type Span, spanText } from "../source.ts";
-import type { Code, FunctionCode, MarkedStatement } from "../vm/code.ts";
+import type { AsideWord, Code, FunctionCode, MarkedStatement } from "../vm/code.ts";
 import { Answers } from "./answers.ts";
 import { innermostFunction } from "./functions.ts";
 import { Histories } from "./history.ts";
@@ -72,6 +72,8 @@ export interface RecordingParts {
   readonly machine: MachineRecording;
   /** Grows as long as the run does. */
   readonly output: readonly OutputLine[];
+  /** Statements that had blocks run on machines of their own, by their numbers. */
+  readonly asides: ReadonlyMap<number, AsideWord>;
   readonly reruns: Reruns;
   readonly looker: Looker;
 }
@@ -85,6 +87,7 @@ export class Recording {
   readonly log: EventLog;
   readonly statements: StatementLog;
   readonly output: readonly OutputLine[];
+  readonly asides: ReadonlyMap<number, AsideWord>;
   readonly machine: MachineRecording;
   readonly reruns: Reruns;
   readonly looker: Looker;
@@ -95,13 +98,14 @@ export class Recording {
   /** What ended the run; null while it goes on, and when everything held. */
   failure: FailureReport | null = null;
 
-  constructor({ code, looker, machine, name, output, reruns }: RecordingParts) {
+  constructor({ asides, code, looker, machine, name, output, reruns }: RecordingParts) {
     this.name = name;
     this.code = code;
     this.machine = machine;
     this.log = machine.log;
     this.statements = machine.statements;
     this.output = output;
+    this.asides = asides;
     this.reruns = reruns;
     this.looker = looker;
     this.histories = new Histories(reruns, looker);

@@ -17,7 +17,7 @@ import {
   type MachineSetting,
   type MachineVariant,
 } from "../values/machine_variant.ts";
-import type { CompareInfo } from "./code.ts";
+import type { AsideWord, CompareInfo } from "./code.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
 import type { Span } from "../source.ts";
 import type { Raised } from "../values/raised_error.ts";
@@ -121,6 +121,8 @@ export class Branches {
   goals: readonly Goal[] = [];
   /** Called when the wanted branch begins. */
   onBranch: () => void = () => {};
+  /** Called when blocks are about to run on machines of their own. */
+  onAside: (word: AsideWord) => void = () => {};
   /** Values of branchings that were tried out. */
   readonly known = new Map<number, Value>();
   /** The order in which the wanted race has gone so far. */
@@ -159,6 +161,7 @@ export class Branches {
     const known = this.known.get(branching);
     if (known instanceof RecordValue) return known;
     this.wantRuns("fork");
+    this.onAside("fork");
     const entries = new Map<string, Value>();
     for (let way = 0; way < branches; way++) {
       const side = this.again({ branching, way }, true);
@@ -180,6 +183,7 @@ export class Branches {
     const known = this.known.get(branching);
     if (known instanceof ListValue) return known;
     const runs = this.wantRuns("compare");
+    this.onAside("compare");
     const closure = block as Closure;
     for (const value of closure.captured) refuseForeign(value);
     const outcomes = machines.map((machine) => {

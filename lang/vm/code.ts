@@ -139,11 +139,16 @@ export interface Site {
 /** Instead of a statement's number in a mark: the function returns. */
 export const RETURNING = -1;
 
+/** What runs its blocks on machines of their own. */
+export type AsideWord = "compare" | "fork" | "race";
+
 /** A statement of code that is compiled with marks. */
 export interface MarkedStatement {
   /** The function that it is a line of, where that is no function of the script's. */
   readonly foreign?: string;
   readonly span: Span;
+  /** The word whose block it is in, where that block runs on machines of its own and never on this one. */
+  readonly aside?: AsideWord;
   /** Names that are bound when it starts, the innermost last, each with its slot of the frame. */
   readonly variables: readonly BoundName[];
 }

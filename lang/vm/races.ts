@@ -297,6 +297,7 @@ export class Races implements Between {
   }
 
   #raceValue(branching: number): RecordValue {
+    this.branches.onAside("race");
     const { ends, failed, limit, runs } = this.#explore(branching, false);
     if (limit !== null) throw tooManyOrders(limit, runs);
     return record({
