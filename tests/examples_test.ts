@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { runExample, ScenarioError, scenariosBelow } from "./examples.ts";
+import { ScenarioError } from "../cli/testing/register_scenarios.ts";
+import { scenariosBelow } from "./examples.ts";
+import { testScenario } from "./example_test_steps.ts";
 import { ROOT } from "./source_text.ts";
 
 const FOLDER = "examples";
@@ -12,7 +14,7 @@ if (mayRead !== "granted") {
   });
 } else {
   const examples = scenariosBelow(FOLDER);
-  for (const path of examples) Deno.test(path, (t) => runExample(t, path));
+  for (const path of examples) Deno.test(path, (t) => testScenario(t, path));
 
   Deno.test("the examples of each folder are numbered from 01 on without a gap", () => {
     const byFolder = Map.groupBy(examples, (path) => path.slice(0, path.lastIndexOf("/") + 1));

@@ -4,8 +4,8 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { buildPackage } from "../cli/package/build_package.ts";
 import { DENO_VERSION, VERSION } from "../cli/package_version.ts";
+import { putPackage } from "./built_package.ts";
 import { codeBlocks } from "./code_blocks.ts";
 import { ROOT } from "./source_text.ts";
 import { CTRL_D, CTRL_Z, hasPty, Pty, TAB } from "./pty.ts";
@@ -275,7 +275,7 @@ Deno.test("the package's files are compiled early where every start comes by", (
   const base = Deno.makeTempDirSync({ prefix: "dmalab-package-" });
   try {
     makeTools(base);
-    assertEquals(buildPackage(join(base, "dist"), false), { done: true });
+    putPackage(join(base, "dist"));
     Deno.copyFileSync(join(ROOT, "benches/start.dma"), join(base, "plain.dma"));
     Deno.copyFileSync(join(ROOT, "examples/api/01-two-step-basic.dma"), join(base, "two.dma"));
     const plain = functionsThatRan(base, "plain.dma");
@@ -297,7 +297,7 @@ Deno.test("the package installs and works without this project (docs/install.md)
   try {
     makeTools(base);
     const dist = join(base, "dist");
-    assertEquals(buildPackage(dist), { done: true });
+    putPackage(dist);
     Deno.copyFileSync(join(ROOT, "examples/api/01-two-step-basic.dma"), join(base, "two.dma"));
     const passes = /^ok \| 3 passed \| 0 failed \| 20 assertions$/m;
 

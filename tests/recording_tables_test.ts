@@ -1,19 +1,17 @@
 /**
- * Tables of a recording against the machine's own structures, at each activity's end of every run
- * of every example, and the event log against the events.
+ * Tables of a recording against the machine's own structures, at each activity's end; of every run of
+ * every example, tests/examples_test.ts does it.
  */
 import { assert, assertEquals, AssertionError } from "@std/assert";
 import { join } from "@std/path";
 import { HostLoader } from "../cli/host_loader.ts";
 import { LAB_TABLES } from "../devices/lab_tables.ts";
 import { BUILTINS } from "../lang/builtins/mod.ts";
-import { formatEventText } from "../lang/render/event_line.ts";
 import { SourceFile } from "../lang/source.ts";
 import { memoryFiles, type SourceLoader } from "../lang/syntax/load_files.ts";
 import { loadProgram } from "../lang/run/program.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import type { AnyTableSpec } from "../runtime/recording/fact_table.ts";
-import { scenariosBelow } from "./examples.ts";
 import { compareRandomMachines } from "./recording/random_machines.ts";
 import { Watch } from "./recording/watched_machine.ts";
 import { ROOT } from "./source_text.ts";
@@ -55,20 +53,6 @@ function watchScript(entry: SourceFile, loader: SourceLoader, watch: Watch): voi
   };
   runProgram(loadProgram(entry, loader, registry).program!);
   for (const watched of watch.watched) watch.end(watched);
-}
-
-for (const path of scenariosBelow("examples")) {
-  Deno.test(`tables of a recording are true in every run of ${path}`, () => {
-    const watch = new Watch();
-    watchExample(path, watch);
-    for (const { events, recording: { log } } of watch.watched) {
-      for (const event of events) {
-        const kept = log.event(event.seq);
-        assertEquals(kept, event);
-        assertEquals(formatEventText(kept, 0), formatEventText(event, 0));
-      }
-    }
-  });
 }
 
 Deno.test("tables of a recording are true while buffers of a migration are kept", () => {

@@ -19,7 +19,7 @@ async function runAll(size: Size, options: readonly string[]): Promise<Ran[]> {
     const jobs = size === "rest" ? worlds : [TYPES, ...worlds];
     return await runJobs(jobs, (ran) => {
       if (ran.failed > 0) console.log(shownOf(ran));
-    });
+    }, { shared: folder });
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -1,10 +1,11 @@
-/** Scenarios that nobody reads for pleasure: every way to say no that the examples have no use for. */
+/** Scenarios for errors and reports that the examples have no use for. */
 import { assertEquals } from "@std/assert";
-import { runExample, scenariosBelow } from "./examples.ts";
+import { scenariosBelow } from "./examples.ts";
+import { testScenario } from "./example_test_steps.ts";
 
 const SUITES = scenariosBelow("tests/suites");
 
-for (const path of SUITES) Deno.test(path, (t) => runExample(t, path));
+for (const path of SUITES) Deno.test(path, (t) => testScenario(t, path));
 
 Deno.test("there are suites to run", () => {
   assertEquals(SUITES.length, 5);

@@ -101,8 +101,12 @@ export class ScenarioError extends Error {
   }
 }
 
-/** Reads and checks a scenario. @throws {ScenarioError} With everything that is wrong with it. */
-async function loadWhole(path: string): Promise<Program> {
+/**
+ * Reads and checks a scenario.
+ * @throws {ScenarioError} With everything that is wrong with it.
+ * @internal
+ */
+export async function loadWhole(path: string): Promise<Program> {
   const opened = await openScenario(path);
   if ("problem" in opened) throw new ScenarioError(opened.problem, []);
   const { program, diagnostics } = opened;
@@ -113,19 +117,13 @@ async function loadWhole(path: string): Promise<Program> {
   return program;
 }
 
-/**
- * Runs a scenario: its statements, then each test, as steps.
- *
- * @param prepare What is run in place of the program that was read.
- * @internal
- */
-export async function runScenarioSteps(
+/** Runs a scenario: its statements, then each test, as steps. */
+async function runScenarioSteps(
   step: Step,
   path: string,
-  { match, seed, limits, strict }: RegisterOptions = {},
-  prepare: (program: Program) => Program = (program) => program,
+  { match, seed, limits, strict }: RegisterOptions,
 ): Promise<void> {
-  const program = prepare(await loadWhole(path));
+  const program = await loadWhole(path);
   const { name } = program.source;
   const all = program.tests.filter(({ kind }) => kind !== "bench");
   if (all.length === 0) throw new ScenarioError(`${name} has no test`, []);
@@ -156,13 +154,17 @@ export async function runScenarioSteps(
   }
 }
 
-function judge({ failure, incidents }: TestOutcome): void {
+/** @throws {ScenarioError} When a test failed. @internal */
+export function judge({ failure, incidents }: TestOutcome): void {
   for (const { lines } of incidents) console.warn(lines.join("\n"));
   if (failure !== null) throw new ScenarioError(failure.message, failure.lines);
 }
 
-/** Expectations of a test that none of its machines came to; those of failed tests do not count. */
-function neverReached(outcomes: readonly TestOutcome[]): string[] {
+/**
+ * Expectations that no machine of their test has met; those of failed tests do not count.
+ * @internal
+ */
+export function neverReached(outcomes: readonly TestOutcome[]): string[] {
   const byTest = [...Map.groupBy(outcomes, ({ place }) => place).values()];
   return byTest.flatMap(([first, ...others]) =>
     [first!, ...others].some(({ failure }) => failure !== null)

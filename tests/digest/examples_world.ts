@@ -1,40 +1,58 @@
 /** Every example and suite: what happens on each machine of it, what it prints, how it ends. */
+import type { Lab } from "../../devices/lab.ts";
 import { HostLoader } from "../../cli/host_loader.ts";
-import { BUILTINS } from "../../lang/builtins/mod.ts";
-import { loadProgram } from "../../lang/run/program.ts";
+import { loadProgram } from "../../lang/language.ts";
+import type { Program } from "../../lang/run/program.ts";
+import type { TestOutcome } from "../../lang/run/report.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { scenariosBelow } from "../examples.ts";
 import { ROOT } from "../source_text.ts";
 import { type Sink, type Watch, watchMachine } from "./digest.ts";
 import type { World } from "./worlds.ts";
 
-/** Events of one machine that are told. */
+/** Events of one machine that are part of the digest. */
 const MOST_EVENTS = 3_000;
-/** Takes longer than all others together, and asserts numbers of every run itself. */
-const LEFT_OUT = ["examples/processes/03-odp-before-after.dma"];
 
-function runExample(path: string, sink: Sink): void {
+export interface ExampleRun {
+  /** Reports, faults and leaks that no `expect` names fail a test. */
+  readonly strict?: boolean;
+  /** Gets each machine before its first event. */
+  readonly onLab?: (lab: Lab) => void;
+}
+
+/** Runs a scenario once, and gives the lines of its digest to the sink. */
+export function runWatched(
+  program: Program,
+  sink: Sink,
+  { onLab = () => {}, strict }: ExampleRun = {},
+): readonly TestOutcome[] {
   const watches: Watch[] = [];
-  const registry: typeof BUILTINS = {
-    ...BUILTINS,
+  const registry: Program["registry"] = {
+    ...program.registry,
     buildWorld: (config, options) => {
-      const world = BUILTINS.buildWorld(config, options);
+      const world = program.registry.buildWorld(config, options);
       sink("a machine");
       watches.push(watchMachine(world.lab.machine, sink, MOST_EVENTS));
+      onLab(world.lab);
       return world;
     },
   };
-  const opened = HostLoader.open(ROOT + path);
-  if (typeof opened === "string") throw new Error(opened);
-  runProgram(loadProgram(opened.entry, opened.loader, registry).program!, {
+  const { outcomes } = runProgram({ ...program, registry }, {
+    strict,
     onLine: sink,
     onOutcome: ({ failure, name, outcome }) =>
       sink(`${name}: ${outcome} ${failure?.message ?? ""}`),
   });
   for (const { end } of watches) end();
+  return outcomes;
+}
+
+function runExample(path: string, sink: Sink): void {
+  const opened = HostLoader.open(ROOT + path);
+  if (typeof opened === "string") throw new Error(opened);
+  runWatched(loadProgram(opened.entry, opened.loader).program!, sink);
 }
 
 export const EXAMPLE_WORLDS: readonly World[] = ["examples", "tests/suites"]
   .flatMap(scenariosBelow)
-  .filter((path) => !LEFT_OUT.includes(path))
   .map((path) => ({ name: path, run: (sink) => runExample(path, sink) }));

@@ -1,87 +1,13 @@
-/**
- * Scripts and inputs that somebody has made to hurt: each ends by the error of its own limit, and takes
- * no more than twice the time and 1.25 times the memory that it was given.
- *
- * A script is a file in `scripts/`, whose first lines say what it is given and how it ends; what is no
- * script is a row of `inputs.ts`. `deno test -A tests/hostile -- --only TEXT --took` runs those whose
- * name has the text in it, and prints what each took.
- */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
-import { ROOT } from "../source_text.ts";
-import { caseOfScript, exitCodeOf, givenTo, type HostileCase } from "./hostile_case.ts";
-import { INPUTS } from "./inputs.ts";
-import { type Ended, runCase, runCases, withPrograms } from "./run_case.ts";
-
-const MOST_OF_TIME = 2;
-const MOST_OF_MEMORY = 1.25;
-
-/** The process itself starts, and says how it ended, whatever it is given. */
-const START_MS = 500;
-
-const FOLDER = "tests/hostile/scripts";
-
-const SCRIPTS = [...Deno.readDirSync(join(ROOT, FOLDER))]
-  .map(({ name }) => `${FOLDER}/${name}`)
-  .sort()
-  .map((path) => caseOfScript(path, Deno.readTextFileSync(join(ROOT, path))));
-
-const [, only = ""] = Deno.args.join(" ").match(/--only (\S+)/) ?? [];
-const CASES = [...SCRIPTS, ...INPUTS].filter(({ name }) => name.includes(only));
+/** Scripts and inputs that are made to do harm: one case for each way to end. */
+import { assert } from "@std/assert";
+import { holdCases, WITNESSES } from "./hold_cases.ts";
 
 Deno.test({
-  name: "what is hostile ends by its own limit, in the time and the memory it was given",
+  name: "each hostile input ends by its own limit, in the time and the memory it was given",
   // What a process takes is read from the files of Linux.
   ignore: Deno.build.os !== "linux",
   async fn(context) {
-    const ordinary: HostileCase = {
-      name: "ordinary",
-      words: ["run", "tests/hostile/ordinary.dma"],
-      ends: ["held"],
-    };
-    const [ended, { exitCode, peakBytes: ownBytes }] = await withPrograms(async (programs) =>
-      // The first start of a program compiles it, and takes more than all others.
-      [await runCases(CASES, programs), await runCase(ordinary, programs)] as const
-    );
-    assertEquals(exitCode, 0);
-    for (const [index, hostile] of CASES.entries()) {
-      const one = ended[index]!;
-      if (Deno.args.includes("--took")) console.log(tookText(hostile, one, ownBytes));
-      await context.step(hostile.name, () => judge(hostile, one, ownBytes));
-    }
+    assert(WITNESSES.length > 20);
+    await holdCases(context, WITNESSES);
   },
 });
-
-function judge(hostile: HostileCase, ended: Ended, ownBytes: number): void {
-  const { cpuMs, exitCode, output, outputBytes, peakBytes, wallMs } = ended;
-  const start = output.slice(0, 2000);
-  // eslint-disable-next-line no-control-regex
-  assert(!/^\s+at \S.*:\d+:\d+\)?$/m.test(output), `a stack:\n${start}`);
-  assert(!output.includes("E0999"), `a bug:\n${start}`);
-  assert(exitCode !== null, `it does not end:\n${start}`);
-  assertEquals(exitCode, exitCodeOf(hostile), start);
-  const [end] = hostile.ends;
-  if (end !== "held" && end !== "refused" && hostile.stdout === undefined) {
-    const said = hostile.ends.some((code) => output.includes(code));
-    assert(said, `none of ${hostile.ends.join(", ")}:\n${start}`);
-  }
-  if (hostile.says !== undefined) assertStringIncludes(output, hostile.says);
-  const given = givenTo(hostile);
-  const took = tookText(hostile, ended, ownBytes);
-  assert(Math.min(cpuMs, wallMs) <= 1000 * MOST_OF_TIME * given.seconds + START_MS, took);
-  assert(peakBytes - ownBytes <= MOST_OF_MEMORY * given.memoryBytes, took);
-  assert(outputBytes <= given.outputBytes, `${outputBytes} bytes of output:\n${start}`);
-  assertEquals(output.match(UNCLEAN), null);
-}
-
-/** Control characters, but for the ends of lines and tabs, and what turns the direction of text. */
-// deno-lint-ignore no-control-regex
-const UNCLEAN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
-
-function tookText(hostile: HostileCase, ended: Ended, ownBytes: number): string {
-  const { memoryBytes, seconds } = givenTo(hostile);
-  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-  return `${hostile.name}: ${(Math.min(ended.cpuMs, ended.wallMs) / 1000).toFixed(2)} s of ` +
-    `${seconds} s, ${mib(ended.peakBytes - ownBytes)} of ${mib(memoryBytes)}, ` +
-    `${ended.outputBytes} bytes of output, exit code ${ended.exitCode}`;
-}

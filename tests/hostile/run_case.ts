@@ -3,27 +3,21 @@
  * start in a third of the time that a checkout takes.
  */
 import { join } from "@std/path";
-import { buildPackage } from "../../cli/package/build_package.ts";
+import { builtPackage } from "../built_package.ts";
 import { ROOT } from "../source_text.ts";
 import { givenTo, type HostileCase, type Program } from "./hostile_case.ts";
 
 /** Where the programs are. */
 export type Programs = Readonly<Record<Program, string>>;
 
-/** Builds the package, for as long as somebody works with its programs. */
-export async function withPrograms<T>(work: (programs: Programs) => Promise<T>): Promise<T> {
-  const folder = Deno.makeTempDirSync({ prefix: "dmalab-hostile-package-" });
-  try {
-    const built = buildPackage(folder, false);
-    if (!built.done) throw new Error(built.problem);
-    return await work({
-      command: join(folder, "bin.js"),
-      runner: join(folder, "run.js"),
-      replay: join(ROOT, "conformance/main.ts"),
-    });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+/** The programs of the package, and the replay of captured data. */
+export function programs(): Programs {
+  const folder = builtPackage();
+  return {
+    command: join(folder, "bin.js"),
+    runner: join(folder, "run.js"),
+    replay: join(ROOT, "conformance/main.ts"),
+  };
 }
 
 /** How a process ended, and what it took. */

@@ -1,5 +1,6 @@
 /** Running the processes of the suite beside each other, and saying how far it is. */
 import { join, toFileUrl } from "@std/path";
+import { SHARED_FOLDER } from "../built_package.ts";
 import { runDeno, testCounts } from "../deno_process.ts";
 import { ROOT } from "../source_text.ts";
 import type { World } from "./sizes.ts";
@@ -49,6 +50,13 @@ export function jobOf({ files, name }: World, folder: string, options: readonly 
   return { name: label, args: ["test", ...config, ...PERMISSIONS, ...options, module] };
 }
 
+export interface RunOptions {
+  /** A folder for what several of them want. */
+  readonly shared: string;
+  /** Whether the processor's time is measured. */
+  readonly measured?: boolean;
+}
+
 /**
  * Runs jobs in their order, as many at once as there are processors.
  *
@@ -57,7 +65,7 @@ export function jobOf({ files, name }: World, folder: string, options: readonly 
 export async function runJobs(
   jobs: readonly Job[],
   note: (ran: Ran) => void,
-  { measured = false }: { readonly measured?: boolean } = {},
+  { measured = false, shared }: RunOptions,
 ): Promise<Ran[]> {
   const progress = new Progress(jobs.length);
   const waiting = jobs.toReversed();
@@ -65,7 +73,7 @@ export async function runJobs(
   const lanes = Array.from({ length: Math.max(1, navigator.hardwareConcurrency) }, async () => {
     for (let job = waiting.pop(); job !== undefined; job = waiting.pop()) {
       progress.begin(job);
-      const ran = await runJob(job, measured);
+      const ran = await runJob(job, { measured, shared });
       ended.push(ran);
       progress.end(ran);
       note(ran);
@@ -76,9 +84,13 @@ export async function runJobs(
   return ended;
 }
 
-async function runJob(job: Job, measured: boolean): Promise<Ran> {
+async function runJob(job: Job, { measured = false, shared }: RunOptions): Promise<Ran> {
   const start = performance.now();
-  const { cpuSeconds, output, success } = await runDeno(job.args, { folder: ROOT, measured });
+  const { cpuSeconds, output, success } = await runDeno(job.args, {
+    folder: ROOT,
+    measured,
+    env: { [SHARED_FOLDER]: shared },
+  });
   const seconds = (performance.now() - start) / 1000;
   const isTest = job.args[0] === "test";
   const counts = isTest ? testCounts(output) : { passed: 0, failed: success ? 0 : 1 };

@@ -15,7 +15,9 @@ export async function measureCosts(files: readonly string[]): Promise<void> {
     const world: World = { name: file, files: [file], seconds: 0 };
     return jobOf(world, "", []);
   });
-  const ran = await runJobs(jobs, () => {}, { measured: true });
+  const shared = Deno.makeTempDirSync({ prefix: "dmalab-" });
+  const ran = await runJobs(jobs, () => {}, { measured: true, shared });
+  Deno.removeSync(shared, { recursive: true });
   const sorted = ran.toSorted((a, b) => b.cpuSeconds - a.cpuSeconds);
   const whole = sorted.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
   console.log(`\nseconds of the processor: ${whole.toFixed(0)} for ${files.length} files\n`);
