@@ -1,6 +1,6 @@
 /** Commands that ask what there is at a place of a run, and who wrote it. */
 import { explainAddress, mappingsAt, readLedger } from "../../lang/builtins/ledger.ts";
-import { toldLines } from "../../lang/builtins/explain/told.ts";
+import { explanationLines } from "../../lang/builtins/explain/explanation.ts";
 import { readSubject, SUBJECT_FORMS } from "../../lang/recording/place_text.ts";
 import {
   evaluate,
@@ -272,7 +272,7 @@ function why(repl: CommandTarget, argument: string): true {
     }
     const view = whyView(recording, seq === null ? at : recording.afterEvent(seq));
     if (view === null) return repl.say("Nothing has been decided yet");
-    for (const line of toldLines(view, view.seq, view.rule, repl.columns)) repl.say(line);
+    for (const line of explanationLines(view, view.seq, view.rule, repl.columns)) repl.say(line);
     const inputs = view.inputs.map(([name, value]) => `${name} ${value}`).join(", ");
     if (inputs !== "") repl.say(clip(`  it looked at: ${inputs}`, repl.columns));
     if (view.span !== null) {

@@ -30,10 +30,10 @@ export interface TopologyOptions {
   readonly all: boolean;
 }
 
-const LEGEND = `access control: ${
+const LEGEND = `ACS: ${
   ACS_SERVICES.map((service) => `${SERVICE_LETTERS[service]} ${service.replaceAll("_", " ")}`)
     .join(", ")
-}; off: there, nothing on; -: no such capability; ?: unknown`;
+}; off: present, all off; -: no ACS capability; ?: unknown`;
 
 const DEFAULT_COLUMNS = 80;
 const MOST_COLUMNS = 200;

@@ -188,7 +188,7 @@ Deno.test("the picture has each function's place, BARs, access control and group
   assertMatch(output, /03:10\.0 sw0p1 {2}downstream port +SV RR CR UF +33$/m);
   assertMatch(output, /05:00\.0 gpu0 {2}Tesla P100 PCIe 16GB +- +36$/m);
   assertStringIncludes(output, "BAR1 16GiB at 0x380_0000_0000");
-  assertStringIncludes(output, "0000:00  host0  8086:6f00, not on the kernel's list");
+  assertStringIncludes(output, "0000:00  host0  8086:6f00, not whitelisted");
   assertMatch(output, /for all 20 functions/);
 });
 
@@ -238,14 +238,14 @@ Deno.test("a pair is explained hop by hop, with the smallest change and what it 
   assertEquals(code, 0);
   for (
     const line of [
-      "   1 0000:03:10.0  sw0p1   downstream port                     redirects (RR CR)",
-      "   2 0000:02:00.0  sw0.up  upstream port     no access control  ◄ they meet here",
+      "   1 0000:03:10.0  sw0p1   downstream port                  ACS redirect (RR CR)",
+      "   2 0000:02:00.0  sw0.up  upstream port         no ACS  ◄ closest common bridge",
       "distance 4: 2 steps up from gpu0, 2 from ssd0                            p2p.9.4",
-      "host0: first device 8086:6f00: not on the kernel's list",
-      "answer: not_supported",
+      "host0: first device 8086:6f00: not whitelisted",
+      "result: not_supported",
       "  pci=disable_acs_redir=0000:03:08.0;0000:03:10.0",
       "then bus_addr at distance 4, below sw0.up",
-      "it costs isolation: 7 IOMMU groups become 1",
+      "isolation cost: 7 IOMMU groups become 1",
       "  before  sw0.up | sw0p0 | sw0p1 | sw0p2 | ssd0 | gpu0 | hca0",
       "  after   sw0.up sw0p0 sw0p1 sw0p2 ssd0 gpu0 hca0",
     ]
@@ -254,8 +254,8 @@ Deno.test("a pair is explained hop by hop, with the smallest change and what it 
 
 Deno.test("where no bridge is above both, no parameter helps, and that is said", async () => {
   const { output } = await topology(fileOf("full"), "--from", "gpu0", "--to", "82:00.0");
-  assertStringIncludes(output, "no setting of access control changes that");
-  assertStringIncludes(output, "put gpu1 below sw0 (at 0000:02:00.0): no port of it is free");
+  assertStringIncludes(output, "no ACS setting changes this");
+  assertStringIncludes(output, "move gpu1 below sw0 (at 0000:02:00.0): no port of it is free");
   assert(!output.includes("disable_acs_redir"));
 });
 
@@ -268,31 +268,31 @@ Deno.test("a port that is free is named as the place to move to", async () => {
     const { output } = await topology(path, "--from", "gpu0", "--to", "ssd2");
     assertStringIncludes(
       output,
-      "put ssd2 below sw0 (at 0000:02:00.0): sw0p2 (0000:03:11.0) is free\n",
+      "move ssd2 below sw0 (at 0000:02:00.0): sw0p2 (0000:03:11.0) is free\n",
     );
   } finally {
     Deno.removeSync(path);
   }
 });
 
-Deno.test("groups of several functions are told with what joins them", async () => {
+Deno.test("groups of several functions are printed with what joins them", async () => {
   const { output } = await topology(fileOf("full"));
   assertStringIncludes(
     output,
     "  chip1 hba0\n" +
-      "    chip1 has no access control: the functions of its device are not kept apart\n" +
-      "    hba0 has no access control: the functions of its device are not kept apart\n",
+      "    chip1 has no ACS: the functions of its device are not isolated\n" +
+      "    hba0 has no ACS: the functions of its device are not isolated\n",
   );
   const guest = await topology(fileOf("crlf_prompt"));
   assertStringIncludes(
     guest.output,
-    "    rp0 lacks SV RR CR UF: what is behind it and around it is not kept apart\n",
+    "    rp0 lacks SV RR CR UF: functions below it and beside it are not isolated\n",
   );
 });
 
 Deno.test("what is unknown is said with the answer", async () => {
   const { output } = await topology(fileOf("tree_only"), "--from", "3d:00.0", "--to", "41:00.0");
-  assertStringIncludes(output, "answer: bus_addr\nnot certain: whether 0000:3d:00.0, ");
+  assertStringIncludes(output, "result: bus_addr\nnot certain: whether 0000:3d:00.0, ");
 });
 
 Deno.test("--json has functions, groups and pairs", async () => {

@@ -57,7 +57,7 @@ export function dmaText(machine: ImportedMachine, source: string, all: boolean):
   }
   const text = [...lines, "  }", "}", ""].join("\n");
   const formatted = formatSource(new SourceFile(source, text));
-  // Bridges nested deeper than blocks may be are no scenario, whoever reads it will hear so.
+  // Bridges nested deeper than blocks may be do not format; the checker reports them.
   return formatted.ok ? formatted.text : text;
 }
 

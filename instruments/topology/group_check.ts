@@ -13,15 +13,15 @@ import { groupMarks } from "./tree_picture.ts";
 export function groupCheckLine(machine: ImportedMachine): string | null {
   const { functions, listed } = machine;
   const marks = groupMarks(machine);
-  const told = functions.filter((func) =>
+  const listedFunctions = functions.filter((func) =>
     listed.get(func)!.iommuGroup !== null && !marks.get(func)!.uncertain
   );
-  if (told.length < 2) return null;
-  const modelled = membersBy(told, (func) => marks.get(func)!.id);
-  const named = membersBy(told, (func) => listed.get(func)!.iommuGroup!);
-  const different = told.filter((func) => modelled.get(func) !== named.get(func));
+  if (listedFunctions.length < 2) return null;
+  const modelled = membersBy(listedFunctions, (func) => marks.get(func)!.id);
+  const named = membersBy(listedFunctions, (func) => listed.get(func)!.iommuGroup!);
+  const different = listedFunctions.filter((func) => modelled.get(func) !== named.get(func));
   if (different.length === 0) {
-    return `the groups of the listing are those of the model, for all ${told.length} functions that can be compared`;
+    return `the groups of the listing are those of the model, for all ${listedFunctions.length} functions that can be compared`;
   }
   const names = different.slice(0, 6).map(({ name }) => name).join(", ");
   return `the listing groups ${formatCount(different.length, "function")} otherwise (${names}${

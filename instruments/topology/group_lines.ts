@@ -3,7 +3,7 @@ import { type GroupCause, iommuGroups } from "../../devices/pci/iommu_groups.ts"
 import type { ImportedMachine } from "../../devices/pci/lspci/imported_machine.ts";
 import type { PciFunction } from "../../devices/pci/pci_function.ts";
 import { SERVICE_LETTERS } from "../../lang/builtins/explain/route_story.ts";
-import { groupsTold } from "./tree_picture.ts";
+import { groupsListed } from "./tree_picture.ts";
 import { wrapText } from "../../lang/text/columns.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 
@@ -23,11 +23,11 @@ export function groupLines(
   columns: number,
 ): string[] {
   const modelled = iommuGroups(machine);
-  const groups = (groupsTold(machine) ? toldGroups(machine, modelled) : modelled)
+  const groups = (groupsListed(machine) ? listedGroups(machine, modelled) : modelled)
     .filter(({ functions }) => functions.length > 1 && functions.some((func) => shown.has(func)));
   if (groups.length === 0) return ["every function shown is in a group of its own"];
   return [
-    "groups of several functions, which can be given to one guest only, all together:",
+    "groups of several functions (all functions of a group go to one guest):",
     ...groups.slice(0, MOST_GROUPS).flatMap(({ functions, causes }) => [
       ...indented(membersText(functions), columns, "  "),
       ...causes.slice(0, MOST_CAUSES).flatMap((cause) =>
@@ -49,7 +49,7 @@ interface SharedGroup {
 }
 
 /** The groups of the listing; what joins them is told where the model has the same ones. */
-function toldGroups(
+function listedGroups(
   { functions, listed }: ImportedMachine,
   modelled: readonly SharedGroup[],
 ): readonly SharedGroup[] {
@@ -71,16 +71,16 @@ function membersText(functions: readonly PciFunction[]): string {
 /** What a function lacks, and what that joins. */
 function causeText({ func, joins, missing }: GroupCause): string {
   if (joins === "conventional") {
-    return `${func.name} leads to conventional PCI: all behind it pass for it`;
+    return `${func.name} leads to conventional PCI: all functions below share its requester ID`;
   }
   const lacks = func.acs.presence === "absent"
-    ? "has no access control"
+    ? "has no ACS"
     : func.acs.presence === "unknown"
-    ? "may have access control, nobody knows"
+    ? "may have ACS (unknown)"
     : `lacks ${missing.map((service) => SERVICE_LETTERS[service]).join(" ")}`;
   return joins === "port"
-    ? `${func.name} ${lacks}: what is behind it and around it is not kept apart`
-    : `${func.name} ${lacks}: the functions of its device are not kept apart`;
+    ? `${func.name} ${lacks}: functions below it and beside it are not isolated`
+    : `${func.name} ${lacks}: the functions of its device are not isolated`;
 }
 
 function indented(text: string, columns: number, indent: string): string[] {

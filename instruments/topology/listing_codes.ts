@@ -21,10 +21,10 @@ export const LISTING_CODES: Readonly<Record<ListingCode, CodeEntry>> = {
 00:00.0 Host bridge [0600]: Advanced Micro Devices, Inc. [AMD] Root Complex [1022:1480]`,
   },
   E1003: {
-    title: "nothing tells what lies below the bridges",
+    title: "the buses below the bridges are unknown",
     explanation:
-      "Which bus lies below a bridge is told by -v and more, by -t and by -x, but not by the list " +
-      "alone. Without it no function can be put below another, and no distance is known.",
+      "`lspci -v`, -t and -x show which bus lies below a bridge; the plain list does not. Without it " +
+      "no function can be placed below another, and no distance is known.",
     example: `00:01.0 PCI bridge: Intel Corporation PCI Express Root Port
 01:00.0 3D controller: NVIDIA Corporation GP100GL
 

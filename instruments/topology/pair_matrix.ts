@@ -17,7 +17,7 @@ export interface Pair {
   readonly doubts: readonly string[];
 }
 
-/** More are not drawn: nobody reads ten thousand cells. */
+/** More are not drawn: ten thousand cells are unreadable. */
 const MAX_SHOWN = 96;
 
 /** The functions of the matrix: of those that are alike one, unless all are wanted. */

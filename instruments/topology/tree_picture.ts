@@ -46,7 +46,7 @@ export function groupMarks({ functions }: ImportedMachine): ReadonlyMap<PciFunct
 }
 
 /** The listing names the group of each function. */
-export function groupsTold({ listed }: ImportedMachine): boolean {
+export function groupsListed({ listed }: ImportedMachine): boolean {
   return [...listed.values()].every(({ iommuGroup }) => iommuGroup !== null);
 }
 
@@ -59,27 +59,27 @@ class TreePainter {
   readonly #groups: ReadonlyMap<PciFunction, GroupMark>;
   readonly #shown: ReadonlySet<PciFunction>;
   /** The listing names the group of each function: a reader knows the machine by these. */
-  readonly #groupsTold: boolean;
+  readonly #groupsListed: boolean;
 
   constructor(
     private readonly machine: ImportedMachine,
     private readonly options: TreePictureOptions,
   ) {
     this.#groups = groupMarks(machine);
-    this.#groupsTold = groupsTold(machine);
+    this.#groupsListed = groupsListed(machine);
     this.#shown = shownFunctions(machine, options.all);
   }
 
   lines(): string[] {
     return this.machine.hostBridges.flatMap((bridge, index) => [
       ...index === 0 ? [] : [""],
-      spread(this.#bridgeText(bridge), "access control  group", this.options.columns),
+      spread(this.#bridgeText(bridge), "ACS  group", this.options.columns),
       ...this.#branches(bridge.roots, ""),
     ]);
   }
 
   #groupText(func: PciFunction, { iommuGroup }: ListedFunction): string {
-    if (this.#groupsTold) return `${iommuGroup} `;
+    if (this.#groupsListed) return `${iommuGroup} `;
     const { id, uncertain } = this.#groups.get(func)!;
     return `${id}${uncertain ? "?" : " "}`;
   }
@@ -89,9 +89,9 @@ class TreePainter {
     if (this.machine.assumed.has(bridge)) return `${place}  below a bridge that is missing here`;
     if (bridge.rootDevice === null) return `${place}  ${bridge.name}  first device not known`;
     const listing = {
-      any: "on the kernel's list",
-      same_bridge_only: "on the kernel's list for itself",
-      not_listed: "not on the kernel's list",
+      any: "whitelisted",
+      same_bridge_only: "whitelisted for itself",
+      not_listed: "not whitelisted",
     }[bridgeListing(bridge)];
     return `${place}  ${bridge.name}  ${formatVendorDevice(bridge.rootDevice)}, ${listing}`;
   }

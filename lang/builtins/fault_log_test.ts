@@ -305,12 +305,12 @@ Deno.test("explain of a line and of its fault tell the same story", () => {
   const [fault, line] = output.split("\n===\n");
   assertEquals(fault, line);
   const sentence = fault!.replace(/\s+/g, " ");
-  assertStringIncludes(sentence, "unmapped too early: dma_unmap_phys at script.dma:17:5 ended");
+  assertStringIncludes(sentence, "use after unmap: dma_unmap_phys at script.dma:17:5 removed");
   assertStringIncludes(sentence, "mapping 0xffff_f000 4KiB from_device, physical 0x4000_0000");
-  assertStringIncludes(sentence, "fault #13, 0ns: 0ns after the mapping's end");
+  assertStringIncludes(sentence, "fault #13, 0ns: 0ns after the unmap");
 });
 
-Deno.test("a mapping of a request is told with the request, and the statement that submitted it", () => {
+Deno.test("a mapping of a request is printed with the request, and the statement that submitted it", () => {
   const output = holds(
     "mode = strict, model = amd",
     `let io = ssd.read(lba: 0, into: alloc_pages(4, contiguous: false))
@@ -323,12 +323,12 @@ Deno.test("a mapping of a request is told with the request, and the statement th
   const sentence = output.replace(/\s+/g, " ");
   assertStringIncludes(
     sentence,
-    "unmapped too early: dma_iova_destroy for request 1 at script.dma",
+    "use after unmap: dma_iova_destroy for request 1 at script.dma",
   );
   assertStringIncludes(sentence, "dma_iova_link for request 1 at script.dma:16:1");
 });
 
-Deno.test("a mapping that has ended beside one that lives is told with both", () => {
+Deno.test("an unmapped buffer beside a live mapping is printed with both", () => {
   const output = holds(
     "mode = strict",
     `let old = dma_map_phys(nic, alloc_pages(1), 4KiB, from_device)
@@ -338,7 +338,7 @@ Deno.test("a mapping that has ended beside one that lives is told with both", ()
     dma_unmap_phys(nic, short, 3KiB, from_device)`,
   );
   const sentence = output.replace(/\s+/g, " ");
-  assertStringIncludes(sentence, "or else it lies 1KiB behind the end of a mapping that lives");
+  assertStringIncludes(sentence, "or it lies 1KiB past the end of a live mapping");
 });
 
 Deno.test("a damaged line is an error with its place, what was expected and what was found", () => {

@@ -10,7 +10,7 @@ import { clip, spread, wrapText } from "../text/columns.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
 import type { Run } from "../values/run.ts";
-import { branchDoc } from "./explain/mapping_told.ts";
+import { branchDoc } from "./explain/explain_mapping.ts";
 import { siteText } from "./things/event.ts";
 
 /** One mapping, made by whichever API. */

@@ -30,13 +30,13 @@ explain pci_p2pdma_map_type(gpu, ssd)`,
   );
   for (
     const part of [
-      "gpu lends memory, ssd reads and writes it",
-      "redirects (RR CR)",
-      "◄ they meet here",
+      "provider gpu (BAR), client ssd (initiator)",
+      "ACS redirect (RR CR)",
+      "◄ closest common bridge",
       "distance 4: 2 steps up from gpu, 2 from ssd",
-      "2 functions on the way redirect it to the root: the host bridges are asked",
-      "hb: first device 8086:6f00: not on the kernel's list",
-      "answer: not_supported",
+      "ACS redirect on 2 ports sends it to the root complex: the whitelist decides",
+      "hb: first device 8086:6f00: not whitelisted",
+      "result: not_supported",
       "pci=disable_acs_redir=0000:02:00.0;0000:02:01.0",
       "then bus_addr at distance 4, below sw.up",
     ]
@@ -45,15 +45,15 @@ explain pci_p2pdma_map_type(gpu, ssd)`,
 
 Deno.test("explain of a map type that works says why, and offers the shorter way", () => {
   const direct = outputOf(`${machine("", "")}\nexplain pci_p2pdma_map_type(gpu, ssd)`);
-  assertStringIncludes(direct, "nothing on the way redirects: sw.up turns the traffic round");
+  assertStringIncludes(direct, "no ACS redirect on the route: sw.up forwards it directly");
   assert(!direct.includes("disable_acs_redir"));
   const listed = outputOf(
     `${machine('vendor_device = "8086:2030"', REDIRECTING)}
 explain pci_p2pdma_map_type(gpu, ssd)`,
   );
-  assertStringIncludes(listed, "hb: first device 8086:2030: the kernel's list has it");
-  assertStringIncludes(listed, "answer: thru_host_bridge");
-  assertStringIncludes(listed, "a shorter way: no redirection in 2 functions");
+  assertStringIncludes(listed, "hb: first device 8086:2030: whitelisted");
+  assertStringIncludes(listed, "result: thru_host_bridge");
+  assertStringIncludes(listed, "shorter route: disable ACS redirect in 2 functions");
 });
 
 Deno.test("explain of an answer that was remembered says so (p2p.md 9.5)", () => {
@@ -63,11 +63,11 @@ pci_p2pdma_map_type(gpu, ssd)
 set_acs(sw, [])
 explain pci_p2pdma_map_type(gpu, ssd)`,
   );
-  assertStringIncludes(text, "the answer not_supported was remembered from before something");
-  assertStringIncludes(text, "answer: bus_addr");
+  assertStringIncludes(text, "the answer not_supported was cached before something");
+  assertStringIncludes(text, "result: bus_addr");
 });
 
-Deno.test("explain of a map type that nobody was told has nothing to say", () => {
+Deno.test("explain of a map type that no route had is an error", () => {
   const { problems } = runScript(`${machine("", "")}\nexplain bus_addr`);
   assertStringIncludes(problems.join("\n"), "E0913");
 });

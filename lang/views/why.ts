@@ -1,5 +1,5 @@
 /** Why: the decision that a moment is in, with what it looked at and the rule that it fell by. */
-import { decisionTold } from "../builtins/explain/decision_told.ts";
+import { explainDecision } from "../builtins/explain/explain_decision.ts";
 import { formatInput } from "../builtins/explain/inputs.ts";
 import type { Position } from "../recording/position.ts";
 import type { Recording } from "../recording/recording.ts";
@@ -27,7 +27,7 @@ export function whyView(recording: Recording, at: Position): WhyView | null {
   for (let { seq } = at; seq > 0; seq--) {
     if (!recording.log.hasWhy(seq)) continue;
     const event = recording.event(seq);
-    const { rule = event.why!.rule, title, why } = decisionTold(event);
+    const { rule = event.why!.rule, title, why } = explainDecision(event);
     const inputs = Object.entries(event.why!.inputs)
       .map(([name, value]) => [name, formatInput(name, value)] as const);
     return { seq, title, why, rule, inputs, span: spanOfEvent(recording, seq) };

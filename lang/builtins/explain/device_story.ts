@@ -1,11 +1,11 @@
-/** Why a device maps as it does: each fact about it, with the rule it follows from. */
+/** How a device maps: each fact about it, with its rule. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import { mappingSizeInputs, UNLIMITED_BYTES } from "../../../runtime/dma/calls/mapping_queries.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
-import { factLines, type Told } from "./told.ts";
+import { type Explanation, factLines } from "./explanation.ts";
 
 /** Rules that are listed before the rest is only counted. */
 const SHOWN_RULES = 12;
@@ -14,7 +14,7 @@ const SHOWN_RULES = 12;
 export function deviceStory(device: LabDevice, title: string, run: Run): string[] {
   return [
     title,
-    ...factLines(translationTold(device, run), "dma.1.3", run.columns),
+    ...factLines(explainTranslation(device, run), "dma.1.3", run.columns),
     ...factLines(reach(device), "dma.1.2", run.columns),
     ...factLines(unmaps(device, run), "dma.1.7", run.columns),
     ...factLines(sizes(device, run), "dma.1.7", run.columns),
@@ -23,25 +23,25 @@ export function deviceStory(device: LabDevice, title: string, run: Run): string[
 }
 
 /** How a device is translated, and why not otherwise. */
-export function translationTold({ dma }: LabDevice, run: Run): Told {
+export function explainTranslation({ dma }: LabDevice, run: Run): Explanation {
   const { iommu, config } = run.lab.machine;
   const mode = iommu.modeOf(dma);
   const asked = config.iommu.mode;
   const title = `translation: ${mode}`;
   if (mode === "off") return { title, why: "the machine has no IOMMU" };
-  if (mode === "passthrough") return { title, why: "the machine asks for passthrough" };
+  if (mode === "passthrough") return { title, why: "iommu.mode is passthrough" };
   if (dma.untrusted) {
-    return { title, why: `the device is not trusted: strict, whatever is asked for (${asked})` };
+    return { title, why: `untrusted device: strict, although iommu.mode is ${asked}` };
   }
   return {
     title,
     why: mode === asked
-      ? `the machine asks for ${asked}`
-      : `the machine asks for ${asked}; the device was changed, or flushes cannot be put off`,
+      ? `iommu.mode is ${asked}`
+      : `iommu.mode is ${asked}; the device was changed, or deferred flushes are not possible`,
   };
 }
 
-function reach({ dma }: LabDevice): Told {
+function reach({ dma }: LabDevice): Explanation {
   const bus = dma.busLimitBits === 0 ? "no bus limit" : `a bus limit of ${dma.busLimitBits} bits`;
   return {
     title: `addresses up to ${formatAddress(dma.lastAddress)}`,
@@ -49,21 +49,21 @@ function reach({ dma }: LabDevice): Told {
   };
 }
 
-function unmaps({ dma }: LabDevice, run: Run): Told {
+function unmaps({ dma }: LabDevice, run: Run): Explanation {
   const needed = run.lab.machine.dma.dmaNeedUnmap(dma);
   const why = dma.domain !== null
     ? "it is translated"
     : !dma.coherent
-    ? "it does not see the CPU's caches"
+    ? "it is not coherent"
     : !dma.skipSync
     ? "it has bounced once"
     : needed
     ? "the kernel is built with DMA debugging"
-    : "it is coherent, sees physical addresses, and has not bounced";
-  return { title: `unmaps ${needed ? "have work to do" : "do nothing"}`, why };
+    : "it is coherent, not translated, and has not bounced";
+  return { title: `dma_need_unmap() is ${needed}`, why };
 }
 
-function sizes({ dma }: LabDevice, run: Run): Told {
+function sizes({ dma }: LabDevice, run: Run): Explanation {
   const { machine } = run.lab;
   const inputs = mappingSizeInputs(machine, dma);
   const boundary = machine.dma.dmaGetMergeBoundary(dma);
@@ -73,14 +73,14 @@ function sizes({ dma }: LabDevice, run: Run): Told {
   return {
     title: `mappings of ${any}${best === largest ? "" : `, best up to ${formatSize(best)}`}`,
     why: boundary === 0
-      ? "pieces are never joined: nothing is translated"
-      : `pieces are joined on pages of ${formatSize(boundary + 1)}; ranges of up to ${
+      ? "merge boundary 0: no translation, segments are not merged"
+      : `segments merge at ${formatSize(boundary + 1)} boundaries; IOVA ranges of up to ${
         String(inputs.cached_pages)
-      } pages of ${formatSize(Number(inputs.page_bytes))} are cached`,
+      } pages of ${formatSize(Number(inputs.page_bytes))} fit the rcaches`,
   };
 }
 
-/** How often each rule decided. */
+/** How often each rule applied. */
 function ruleTable(events: readonly MachineEvent[]): string[] {
   const times = new Map<string, { readonly event: string; count: number }>();
   for (const { name, why } of events) {
@@ -89,7 +89,7 @@ function ruleTable(events: readonly MachineEvent[]): string[] {
     if (known === undefined) times.set(why.rule, { event: name, count: 1 });
     else known.count++;
   }
-  if (times.size === 0) return ["  nothing was decided for it yet"];
+  if (times.size === 0) return ["  no decisions recorded for it yet"];
   const rows = [...times].sort(([, a], [, b]) => b.count - a.count);
   const rest = rows.length - SHOWN_RULES;
   return [

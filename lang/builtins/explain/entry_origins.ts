@@ -28,7 +28,7 @@ interface Mapped {
   readonly sizeBytes: number;
 }
 
-/** Entries told of before the rest is only counted, and how many stay at the ends. */
+/** Entries printed before the rest is only counted, and how many stay at the ends. */
 const SHOWN = { longest: 8, first: 4, last: 2 };
 /** `page 4 entry 511` is the longest label. */
 const LABEL_WIDTH = 16;

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { runScript } from "../../testing/run_script.ts";
 
-/** What a script says. */
-function told(machine: string, body: string): string {
+/** What a script prints. */
+function printed(machine: string, body: string): string {
   const { output, problems } = runScript(`machine { ${machine} }\n${body}`);
   assertEquals(problems, []);
   return output.join("\n");
@@ -10,7 +10,7 @@ function told(machine: string, body: string): string {
 
 /** The same with every run of blanks and line ends as one blank. */
 function sentence(machine: string, body: string): string {
-  return told(machine, body).replace(/\s+/g, " ");
+  return printed(machine, body).replace(/\s+/g, " ");
 }
 
 const STRICT = "iommu { mode = strict } pci { root_port rp0 { nvme ssd { sgl = true } } }";
@@ -22,8 +22,8 @@ const WITH_GAP = "buffer(segments: [" +
 
 Deno.test("explain of a request says why it is one range and why PRP (block.md 2.3, nvme.md 2.1)", () => {
   const text = sentence(STRICT, `explain ssd.read(lba: 0, into: ${SCATTERED})`);
-  assertStringIncludes(text, "one range of IO addresses for the data block.2.3.4");
-  assertStringIncludes(text, "gap bit 13), at the edges of the IOMMU's page of 4KiB");
+  assertStringIncludes(text, "one IOVA range for the data block.2.3.4");
+  assertStringIncludes(text, "phys_gap_bit 13), at least the 4KiB IOMMU granule");
   assertStringIncludes(text, "4 calls of dma_iova_link, 1 of dma_iova_sync");
   assertStringIncludes(text, "16KiB as one range: 16KiB on average, below the threshold of 32KiB");
   assertStringIncludes(text, "unmapped: one range of 16KiB nvme.2.6.3");
@@ -32,9 +32,12 @@ Deno.test("explain of a request says why it is one range and why PRP (block.md 2
 
 Deno.test("explain of a request says what forced an SGL, and why there is no range", () => {
   const text = sentence(STRICT, `explain ssd.read(lba: 0, into: ${WITH_GAP})`);
-  assertStringIncludes(text, "the data segment by segment, not as one range block.2.3.5");
-  assertStringIncludes(text, "512B only (gap bit 10), inside the IOMMU's page of 4KiB");
-  assertStringIncludes(text, "it must be one: pieces meet on multiples of 512B only (gap bit 10)");
+  assertStringIncludes(text, "the data mapped per segment (no IOVA coalescing) block.2.3.5");
+  assertStringIncludes(text, "512B-aligned (phys_gap_bit 10), below the 4KiB IOMMU granule");
+  assertStringIncludes(
+    text,
+    "required: segment boundaries are only 512B-aligned (phys_gap_bit 10)",
+  );
   assertStringIncludes(text, "2 calls of dma_unmap_phys, 1KiB; 2 IOTLB invalidations");
 });
 
@@ -42,13 +45,16 @@ Deno.test("explain of a null pointer says why the device has no IO addresses (dm
   const linked =
     "try dma_iova_link(ssd, iova_state(), phys: 0, offset: 0, size: 4KiB, dir: to_device)";
   const text = sentence(DIRECT, `print ${linked}\nexplain EFAULT`);
-  assertStringIncludes(text, "the kernel stops in dma_iova_link dma.3.5");
+  assertStringIncludes(text, "kernel crash in dma_iova_link dma.3.5");
   assertStringIncludes(text, 'device "ssd" has no IO address space; the machine has no IOMMU');
   const passed = sentence(
     DIRECT.replace("pci", "iommu { mode = passthrough } pci"),
     `print ${linked}\nexplain EFAULT`,
   );
-  assertStringIncludes(passed, "the IOMMU lets the device's addresses through (passthrough)");
+  assertStringIncludes(
+    passed,
+    "the IOMMU passes the device's addresses through untranslated (passthrough)",
+  );
 });
 
 Deno.test("explain says of a call that gives nothing that it is done (hmm-rdma-vfio.md 1.2)", () => {
@@ -56,7 +62,7 @@ Deno.test("explain says of a call that gives nothing that it is done (hmm-rdma-v
     "iommu { mode = strict } pci { root_port rp0 { endpoint nic { } } }",
     "hmm_dma_map_free(nic, hmm_dma_map_alloc(nic, 4))\nexplain events",
   );
-  assertStringIncludes(text, "hmm_dma_map_free is done hmm-rdma-vfio.1.2");
+  assertStringIncludes(text, "hmm_dma_map_free succeeds hmm-rdma-vfio.1.2");
 });
 
 Deno.test("explain of each limit of a device gives its value, in 80 columns (nvme.md 1.1)", () => {
@@ -64,19 +70,19 @@ Deno.test("explain of each limit of a device gives its value, in 80 columns (nvm
     .concat("dma_alignment", "max_integrity_segments", "segment_boundary", "chunk")
     .concat("logical_block_size");
   for (const name of names) {
-    const lines = told(STRICT, `explain ssd.limits.${name}`).split("\n");
+    const lines = printed(STRICT, `explain ssd.limits.${name}`).split("\n");
     assert(lines.some((line) => line.startsWith(`${name} = `)), name);
     assert(lines.every((line) => line.length <= 80), name);
   }
   const none = sentence(STRICT, "explain ssd.limits.chunk");
   assertStringIncludes(
     none,
-    "chunk = 0B No transfer crosses a multiple of this; 0 is none. nobody states it",
+    "chunk = 0B No transfer crosses a multiple of this; 0 is none. not set; block-layer default",
   );
 });
 
 Deno.test("explain of a request leads each entry back to its segment and its mapping", () => {
-  const output = told(
+  const output = printed(
     PRP_ONLY,
     `let io = ssd.read(lba: 0, into: ${SCATTERED})
     explain io
@@ -94,16 +100,19 @@ Deno.test("explain of a request leads each entry back to its segment and its map
 Deno.test("explain of a request counts on when the list has a second page (nvme.md 2.3)", () => {
   const text = sentence(PRP_ONLY, "explain ssd.read(lba: 0, into: buffer(size: 514 * 4KiB))");
   assertStringIncludes(text, "513 entries after PRP1; a small block holds 32, a page 512");
-  assertStringIncludes(text, "the page is full and 1 entry is left: its last entry moves over");
+  assertStringIncludes(
+    text,
+    "the page is full and 1 entry is left: its last entry moves to the new page and becomes the link",
+  );
 });
 
 Deno.test("explain of a request names the limit it was cut at, and its distance where it was not", () => {
   const machine = "pci { root_port rp0 { nvme ssd { mdts = 64KiB } } }";
   const text = sentence(machine, "explain ssd.read(lba: 0, into: buffer(size: 96KiB))");
-  assertStringIncludes(text, "cut after 64KiB, in 1 segment block.1.3");
+  assertStringIncludes(text, "split after 64KiB, in 1 segment block.1.3");
   assertStringIncludes(text, "max_sectors: a request has at most 128 sectors, 64KiB");
-  assertStringIncludes(text, "the cut is 64KiB into piece 0;");
-  assertStringIncludes(text, "not cut block.1.3 32KiB of at most 64KiB, 1 segment of at most 17");
+  assertStringIncludes(text, "the split is 64KiB into bio_vec 0;");
+  assertStringIncludes(text, "not split block.1.3 32KiB (limit 64KiB), 1 segment (limit 17)");
 });
 
 Deno.test("explain of a request says between which pieces a gap cut it (block.md 1.3 row 2)", () => {
@@ -113,17 +122,20 @@ Deno.test("explain of a request says between which pieces a gap cut it (block.md
       { phys: 0x10_0000, size: 4KiB }, { phys: 0x20_0200, size: 3584B },
     ]))`,
   );
-  assertStringIncludes(text, "cut after 4KiB, in 1 segment block.1.3");
+  assertStringIncludes(text, "split after 4KiB, in 1 segment block.1.3");
   assertStringIncludes(
     text,
-    "the cut is before piece 1: the one before ends with its page, this one begins at 512B of",
+    "the split is before bio_vec 1: the one before ends at a page boundary, this one begins 512B into",
   );
 });
 
 Deno.test("explain of limits derives 128 KiB behind an IOMMU from 32 pages (nvme.md 1.1, dma.md 1.7)", () => {
   const text = sentence(STRICT, "explain ssd.limits");
   assertStringIncludes(text, "max_transfer = 128KiB set by dma mapping nvme.1.1");
-  assertStringIncludes(text, "32 pages of 4KiB are 128KiB, the largest range of IO addresses");
+  assertStringIncludes(
+    text,
+    "32 pages of 4KiB are 128KiB, the largest IOVA range that rcaches hold",
+  );
   assertStringIncludes(text, "128KiB / 4KiB + 1 = 33 pages that a transfer can touch; so 33");
   assertStringIncludes(text, "33 segments × 4KiB = 132KiB, so 128KiB fit");
 });
@@ -133,16 +145,16 @@ Deno.test("explain of limits says why 8 MiB need segments of 32 KiB (nvme.md 1.1
   assertStringIncludes(text, "the driver's ceiling 8MiB, the optimal mapping size unlimited");
   assertStringIncludes(
     text,
-    "256 segments × 4KiB = 1MiB in one command, the segments end it first",
+    "256 segments × 4KiB = 1MiB in one command; the segment limit is reached first",
   );
   assertStringIncludes(text, "8MiB in one command: segments of 32KiB on average (8MiB / 256)");
-  assertStringIncludes(text, "a read or write is cut at 4MiB; a user's own command is not");
+  assertStringIncludes(text, "a read or write is split at 4MiB; a passthrough command is not");
 });
 
 Deno.test("explain of limits says what bounces leave of a transfer (nvme.md 1.1, row 2)", () => {
   const text = sentence(`swiotlb { force = true } ${DIRECT}`, "explain ssd.limits");
   assertStringIncludes(text, "max_transfer = 252KiB set by dma mapping");
-  assertStringIncludes(text, "less what the alignment mask 4095 takes");
+  assertStringIncludes(text, "less the alignment mask 4095");
 });
 
 Deno.test("explain of an error leads to the call that gave it, and to its reason (dma.md 3.3)", () => {
@@ -159,12 +171,12 @@ Deno.test("explain of an error leads to the call that gave it, and to its reason
   assertStringIncludes(text, "EIO, at script.dma:4:5");
   assertStringIncludes(
     text,
-    "dma_iova_link fails: EIO dma.3.3 only the first piece of a range may",
+    "dma_iova_link fails: EIO dma.3.3 only the first link of a range may be unaligned",
   );
-  assertStringIncludes(text, "at offset 4096 of the range, begins at byte 2048 of one");
+  assertStringIncludes(text, "at offset 4096 of the range, begins 2048 bytes into a granule");
 });
 
-Deno.test("explain of a status shows what was told to fail", () => {
+Deno.test("explain of a status shows the injected failure", () => {
   const text = sentence(
     STRICT,
     `inject dma_iova_link nth 1 with EIO {
@@ -173,8 +185,8 @@ Deno.test("explain of a status shows what was told to fail", () => {
       explain io.status
     }`,
   );
-  assertStringIncludes(text, "dma_iova_link is told to fail: EIO its passing number 1");
-  assertStringIncludes(text, "dma_iova_link fails: EIO dma.3.3 it was told to fail");
+  assertStringIncludes(text, "injected failure: dma_iova_link returns EIO hit number 1");
+  assertStringIncludes(text, "dma_iova_link fails: EIO dma.3.3 injected failure");
   assertStringIncludes(text, "one range for the data failed: IOERR block.2.3.4e");
 });
 
@@ -189,28 +201,31 @@ Deno.test("explain of a request tells each try, and what the controller answered
       }
     }`,
   );
-  assertStringIncludes(text, "device.write is told to fail: blocked its passing number 1");
+  assertStringIncludes(text, "injected failure: device.write returns blocked hit number 1");
   assertStringIncludes(
     text,
-    "the controller answers with status 0x4 nvme.4.2 Data Transfer Error: IOERR; it may be tried",
+    "completion with status 0x4 nvme.4.2 Data Transfer Error: IOERR; retryable",
   );
   assertStringIncludes(text, "1 retry");
   assertEquals(text.split("PRP1 0x").length - 1, 2, "the entries of both tries");
-  assertStringIncludes(text, "ended with OK nvme.4.2 the controller answered with status 0, #");
+  assertStringIncludes(text, "completed with OK nvme.4.2 completion with status 0, #");
 });
 
-Deno.test("explain of an io tells once what was decided about many of its requests", () => {
+Deno.test("explain of an io prints once what was decided about many of its requests", () => {
   const machine = "iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } }";
-  const text = told(machine, "explain ssd.read(lba: 0, into: alloc_pages(260, contiguous: false))");
+  const text = printed(
+    machine,
+    "explain ssd.read(lba: 0, into: alloc_pages(260, contiguous: false))",
+  );
   // Eight of 128 KiB were cut off, and a ninth of four pages was left.
   assertStringIncludes(text, "⋮ the same was decided about 7 more requests, up to request 8");
-  assertEquals(text.split("cut after 128KiB, in 32 segments").length - 1, 1);
-  assertStringIncludes(text, "16KiB of at most 128KiB, 4 segments of at most 33");
+  assertEquals(text.split("split after 128KiB, in 32 segments").length - 1, 1);
+  assertStringIncludes(text, "16KiB (limit 128KiB), 4 segments (limit 33)");
 });
 
 Deno.test("explain of what carries no data measures it by its own limit (block.md 1.3)", () => {
   const text = sentence(DIRECT, "explain ssd.discard(lba: 0, bytes: 1MiB)");
-  assertStringIncludes(text, "not cut block.1.3 1MiB of at most 2TiB - 512B");
+  assertStringIncludes(text, "not split block.1.3 1MiB (limit 2TiB - 512B)");
   assertStringIncludes(
     sentence(DIRECT, "explain ssd.write_zeroes(lba: 0, bytes: 16MiB)"),
     "max_write_zeroes_sectors: one write of zeroes covers at most 16_384 sectors, 8MiB",
@@ -220,11 +235,11 @@ Deno.test("explain of what carries no data measures it by its own limit (block.m
 Deno.test("explain of a refused io says what it has and what a request takes (block.md 1.3)", () => {
   assertStringIncludes(
     sentence(PRP_ONLY, "explain ssd.submit(read, lba: 0, into: buffer(size: 512B, offset: 2B))"),
-    "refused: INVAL block.1.3 a piece begins or ends off a multiple of 4 bytes",
+    "rejected: INVAL block.1.3 a segment does not begin and end at a multiple of 4 bytes",
   );
   assertStringIncludes(
     sentence(PRP_ONLY, "explain ssd.passthrough(2, into: alloc_pages(300, contiguous: false))"),
-    "a user's command is never cut: it has 1200KiB in 300 pieces, and a request takes 8MiB in 256",
+    "a passthrough command is never split: it has 1200KiB in 300 segments, and a request takes 8MiB in 256",
   );
 });
 
@@ -233,8 +248,8 @@ Deno.test("explain of a device says how it is translated and why (dma.md 1.3)", 
     "iommu { mode = lazy } pci { root_port rp0 { external = true\n nvme ssd { } } }";
   const text = sentence(untrusted, "explain ssd");
   assertStringIncludes(text, "translation: strict dma.1.3");
-  assertStringIncludes(text, "the device is not trusted: strict, whatever is asked for (lazy)");
-  assertStringIncludes(sentence(DIRECT, "explain ssd"), "unmaps do nothing dma.1.7");
+  assertStringIncludes(text, "untrusted device: strict, although iommu.mode is lazy");
+  assertStringIncludes(sentence(DIRECT, "explain ssd"), "dma_need_unmap() is false dma.1.7");
 });
 
 Deno.test("explain of a command reads its bytes, and tells what was decided for them", () => {
@@ -253,7 +268,7 @@ Deno.test("explain of an iterator says by which row start was left (block.md 2.3
     explain iter`,
   );
   assertStringIncludes(text, "nothing to map of the data: no segment block.2.3.1");
-  assertStringIncludes(text, "false with status OK is an end, not a failure");
+  assertStringIncludes(text, "returns false with BLK_STS_OK: end of iteration, not an error");
 });
 
 Deno.test("explain of what nothing led to is the script's mistake", () => {
@@ -264,7 +279,7 @@ Deno.test("explain of what nothing led to is the script's mistake", () => {
   }
 });
 
-Deno.test("explain of a request says what was done when nobody answered it", () => {
+Deno.test("explain of a request says what was done on a timeout", () => {
   const text = sentence(
     STRICT,
     `let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
@@ -276,9 +291,9 @@ Deno.test("explain of a request says what was done when nobody answered it", () 
     wait io
     explain io`,
   );
-  assertStringIncludes(text, "no answer in time nvme.5.2 the controller is asked to abort it");
-  assertEquals(text.split("the driver ends the command: Command Aborted By Host").length, 3);
-  assertStringIncludes(text, "ended with TRANSPORT, no controller has answered it");
+  assertStringIncludes(text, "timeout nvme.5.2 an Abort command is sent");
+  assertEquals(text.split("the driver completes the command: Command Aborted By Host").length, 3);
+  assertStringIncludes(text, "completed with TRANSPORT without a completion of the controller");
 });
 
 Deno.test("explain tells a region's pages with their rules, and why an access of it failed (hmm-rdma-vfio.md 2.2)", () => {
@@ -296,10 +311,10 @@ explain beyond`,
   );
   assertStringIncludes(text, "entries 0 to 7 of the device's table: 2 valid");
   assertStringIncludes(text, "npages is 3");
-  assertStringIncludes(text, "it is mapped already: its place in the range");
+  assertStringIncludes(text, "already mapped: its offset in the range");
   assertStringIncludes(text, "page fault at 0x7f00_0000_2000 ends with EFAULT");
-  assertStringIncludes(text, "the process has no memory there, or it is broken");
-  assertEquals(text.split("hmm_dma_map_alloc").length, 2, "the other device's map is not told");
+  assertStringIncludes(text, "no memory area of the process there, or a poisoned page");
+  assertEquals(text.split("hmm_dma_map_alloc").length, 2, "the other device's map is not printed");
 });
 
 /** What `explain` says of a link that fails, in a range of 4 pages whose first two are linked. */
@@ -317,26 +332,26 @@ function refusedLink(machine: string, where: string): string {
 Deno.test("explain says what a page table has against a link (dma.md 5.1)", () => {
   const generic = "iommu { mode = strict }";
   const arm = "iommu { mode = strict, model = arm }";
-  const told = [
+  const printed = [
     refusedLink(generic, "8KiB, 0B"),
     refusedLink(generic, "10KiB, 2KiB"),
     refusedLink(generic, "4KiB, 4KiB"),
     refusedLink(generic, "8KiB, 256TiB"),
     refusedLink(arm, "10KiB, 2KiB"),
     refusedLink(arm, "4KiB, 4KiB"),
-  ].map((text) => text.match(/the page table refuses: .* #\d+ /)?.[0].replace(/ #\d+ $/, ""));
-  assertEquals(told, [
-    "the page table refuses: EINVAL dma.5.1 0xffff_e000 → 0x7000_0000, 0B: no bytes are no mapping",
-    "the page table refuses: ENXIO dma.5.1 0xffff_e800 → 0x7000_0000, 4KiB: the IO address is not " +
-    "where a page of 4KiB begins",
-    "the page table refuses: EADDRINUSE dma.5.1 0xffff_d000 → 0x7000_0000, 4KiB: something is " +
-    "mapped at these IO addresses already",
-    "the page table refuses: ERANGE dma.5.1 0xffff_e000 → 0x7000_0000, 256TiB: the table has IO " +
-    "addresses up to 0xffff_ffff_ffff and physical ones up to 0xf_ffff_ffff_ffff",
-    "the page table refuses: EINVAL dma.5.1 0xffff_e800 → 0x7000_0000, 4KiB: the IO address is not " +
-    "where a page of 4KiB begins",
-    "the page table refuses: EEXIST dma.5.1 0xffff_d000 → 0x7000_0000, 4KiB: something is mapped " +
-    "at these IO addresses already",
+  ].map((text) => text.match(/iommu_map fails: .* #\d+ /)?.[0].replace(/ #\d+ $/, ""));
+  assertEquals(printed, [
+    "iommu_map fails: EINVAL dma.5.1 0xffff_e000 → 0x7000_0000, 0B: zero-length mapping",
+    "iommu_map fails: ENXIO dma.5.1 0xffff_e800 → 0x7000_0000, 4KiB: the IOVA is not " +
+    "aligned to 4KiB",
+    "iommu_map fails: EADDRINUSE dma.5.1 0xffff_d000 → 0x7000_0000, 4KiB: the IOVA is " +
+    "already mapped",
+    "iommu_map fails: ERANGE dma.5.1 0xffff_e000 → 0x7000_0000, 256TiB: the table covers IOVAs " +
+    "up to 0xffff_ffff_ffff and physical addresses up to 0xf_ffff_ffff_ffff",
+    "iommu_map fails: EINVAL dma.5.1 0xffff_e800 → 0x7000_0000, 4KiB: the IOVA is not " +
+    "aligned to 4KiB",
+    "iommu_map fails: EEXIST dma.5.1 0xffff_d000 → 0x7000_0000, 4KiB: the IOVA is " +
+    "already mapped",
   ]);
 });
 
@@ -351,7 +366,7 @@ Deno.test("explain of a bounced head says that its slot is not where a page begi
   );
   assertStringIncludes(
     text,
-    "0xffff_c000 → 0x5fff_fa00, 4KiB: the physical address is not where a page of 4KiB begins",
+    "0xffff_c000 → 0x5fff_fa00, 4KiB: the physical address is not aligned to 4KiB",
   );
 });
 

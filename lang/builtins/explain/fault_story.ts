@@ -1,4 +1,4 @@
-/** What the fault line of a log says, and, held against a run, whose fault the fault was. */
+/** A fault line of a log, decoded, and the mapping and call in a run that it is about. */
 import type { MachineEvent } from "../../../runtime/events.ts";
 import type {
   FaultDetails,
@@ -93,7 +93,7 @@ function dumpText({ leaf, phys, present, read, write }: TableDump): string {
   return `entry ${formatWord64(leaf)}: ${formatWord64(phys!)}, may be ${may}`;
 }
 
-/** The line, and what this run knows of it. */
+/** The line, and the mapping of this run that it is about. */
 export function faultStory(fault: LoggedFault, judged: JudgedFault, run: Run): string[] {
   const { device, mapping, neighbour } = judged;
   const who = device === null
@@ -106,13 +106,13 @@ export function faultStory(fault: LoggedFault, judged: JudgedFault, run: Run): s
     ...row("  verdict", verdictText(judged, run)),
     ...mapping === null ? [] : mappingLines(mapping, judged, run),
     ...neighbour === null ? [] : row(
-      "  or else",
-      `it ${besideText(neighbour)} of a mapping that lives: ${mappingText(neighbour.mapping!)}, ` +
+      "  or",
+      `it ${besideText(neighbour)} of a live mapping: ${mappingText(neighbour.mapping!)}, ` +
         callText(neighbour.mapping!.born, run),
     ),
     ...run.recorder.droppedEvents === 0 ? [] : row(
       "  but",
-      `${formatCount(run.recorder.droppedEvents, "event")} were not kept: a mapping may be missing`,
+      `${formatCount(run.recorder.droppedEvents, "event")} were dropped: a mapping may be missing`,
     ),
   ];
 }
@@ -127,7 +127,7 @@ function callText(event: MachineEvent, run: Run): string {
   return `${apiOf(event)}${request}${site === null ? "" : ` at ${site}`}`;
 }
 
-/** A moment of a mapping's life. */
+/** When something happened to a mapping. */
 function momentLines(label: string, event: MachineEvent, text: string): string[] {
   return row(
     label,
@@ -149,7 +149,7 @@ function mappingLines(mapping: LedgerEntry, judged: JudgedFault, run: Run): stri
       "",
       `${formatCount(staleUses, "access", "accesses")} after that still went through the IOTLB`,
     ),
-    ...forgotten === null ? [] : momentLines("  forgotten", forgotten, "by the IOTLB"),
+    ...forgotten === null ? [] : momentLines("  flushed", forgotten, "from the IOTLB"),
     ...fault === null
       ? []
       : momentLines("  fault", fault, ended === null ? "" : afterText(ended, fault)),
@@ -157,11 +157,11 @@ function mappingLines(mapping: LedgerEntry, judged: JudgedFault, run: Run): stri
 }
 
 function afterText(ended: MachineEvent, fault: MachineEvent): string {
-  return `${formatDuration(fault.at_ns - ended.at_ns)} after the mapping's end`;
+  return `${formatDuration(fault.at_ns - ended.at_ns)} after the unmap`;
 }
 
 function besideText({ line, offByBytes, verdict }: JudgedFault): string {
-  const edge = verdict === "past_end" ? "behind the end" : "before the start";
+  const edge = verdict === "past_end" ? "past the end" : "before the start";
   if (offByBytes === 0) return `lies right ${edge}`;
   return `lies ${line.addressUnitBytes > 1 ? "at least " : ""}${formatSize(offByBytes!)} ${edge}`;
 }
@@ -175,19 +175,19 @@ export function verdictText(judged: JudgedFault, run: Run): string {
   return VERDICTS[judged.verdict](judged, run);
 }
 
-/** One sentence each, for who has to change something. */
+/** One sentence each: the error and its repair. */
 const VERDICTS: Readonly<Record<FaultVerdict, (judged: JudgedFault, run: Run) => string>> = {
   never_mapped: ({ device }) =>
-    `never mapped: ${device!.name} had no mapping there, and none near by. Look at what was ` +
-    "written into the descriptor: an address from another place, or a damaged one",
+    `never mapped: ${
+      device!.name
+    } had no mapping there, and none adjacent. Check the address written into ` +
+    "the descriptor: stale, from another place, or corrupted",
   unmapped_early: (judged, run) =>
-    `unmapped too early: ${
-      culpritText(judged, run)
-    } ended the mapping while the device was still ` +
-    "going to use it. It may only be called when the device has said that it is done",
+    `use after unmap: ${culpritText(judged, run)} removed the mapping while DMA was still ` +
+    "outstanding. Unmap only after the device has signalled completion",
   still_cached: (judged, run) =>
     `unmapped by ${culpritText(judged, run)}, but still in the IOTLB: in this machine the access ` +
-    "goes through until the flush, and reaches memory that the driver has taken back",
+    "succeeds until the flush, and reaches memory that the driver already owns again",
   wrong_direction: (judged, run) =>
     `wrong direction: ${culpritText(judged, run)} mapped it ${judged.mapping!.dir}, ` +
     (judged.mapping!.dir === "to_device"
@@ -200,35 +200,34 @@ const VERDICTS: Readonly<Record<FaultVerdict, (judged: JudgedFault, run: Run) =>
     `before the start: it ${besideText(judged)} of what ${culpritText(judged, run)} mapped; the ` +
     "address given to the device is wrong",
   not_linked: (judged, run) =>
-    `not linked: ${culpritText(judged, run)} took the range of IO addresses, but nothing was ` +
-    "linked at this place of it",
+    `not linked: ${culpritText(judged, run)} allocated the IOVA range, but nothing is ` +
+    "linked at this offset",
   not_visible: (judged, run) =>
-    `not visible: ${culpritText(judged, run)} mapped it, but the hardware remembers that nothing ` +
-    "was there; the mapping was not made visible (dma_iova_sync)",
+    `missing dma_iova_sync(): ${culpritText(judged, run)} linked it, but the IOTLB still caches ` +
+    "the not-present entry",
   physical_address: (judged, run) =>
     `a physical address: this memory was mapped by ${
       culpritText(judged, run)
     }, and the device was ` +
     `given its physical address instead of ${formatAddress(judged.mapping!.dma)}`,
   other_device: (judged, run) =>
-    `mapped for another device: ${culpritText(judged, run)} was given ${
+    `mapped for another device: ${culpritText(judged, run)} mapped it for ${
       judged.mapping!.device
-    }, and ${judged.device!.name} came`,
+    }, and ${judged.device!.name} accessed it`,
   error_value: (judged, run) =>
-    "the error value of a map, all ones, was given to the device: " +
+    "DMA_MAPPING_ERROR was programmed into the device: " +
     (judged.culprit === null ? "a map failed" : `${callText(judged.culprit, run)} failed`) +
-    ", and nobody asked dma_mapping_error",
+    " and dma_mapping_error() was not checked",
   out_of_range: ({ device }) =>
     `out of range: ${device!.name} is translated up to ${
       formatAddress(device!.dma.domain!.table.lastAddress)
     }; a virtual address, or a descriptor with a damaged upper half`,
   access_allowed: () =>
-    "no fault here: as this run is now, the access would go through. The line is of another " +
-    "moment, or of another machine",
+    "not reproduced: in the current state this access is allowed; the log line is from another " +
+    "time or another machine",
   not_translated: ({ device }) =>
-    `${device!.name} is not translated in this machine: no access of it can end like this here`,
-  injected: () => "asked for: the scenario told the access to fail",
-  no_device: () =>
-    "no device of this machine has that address; `show topology()` has those there are",
-  not_a_mapping: () => "nothing that a driver maps or unmaps leads to this line",
+    `${device!.name} is not translated in this machine: none of its accesses can fault like this`,
+  injected: () => "injected: the scenario makes this access fail",
+  no_device: () => "no device of this machine has that address; `show topology()` lists them",
+  not_a_mapping: () => "not caused by a mapping or an unmap of a driver",
 };

@@ -1,13 +1,13 @@
-/** How an IOMMU translates each device, and what its faults were about. */
+/** How an IOMMU translates each device, and its faults. */
 import type { Machine } from "../../../runtime/machine.ts";
 import { formatCount } from "../../text/numbers.ts";
 import type { Run } from "../../values/run.ts";
 import { explainAddress } from "../ledger.ts";
 import { decisionList } from "./decision_list.ts";
-import { translationTold } from "./device_story.ts";
-import { factLines } from "./told.ts";
+import { explainTranslation } from "./device_story.ts";
+import { factLines } from "./explanation.ts";
 
-/** Faults that are told of before the rest is only counted. */
+/** Faults that are printed before the rest is only counted. */
 const SHOWN_FAULTS = 4;
 
 /** Where the story of a fault's address begins. */
@@ -18,10 +18,14 @@ export function iommuStory(machine: Machine, run: Run): string[] {
   const { config } = machine;
   const devices = [...run.lab.devices.values()];
   return [
-    `iommu ${config.iommu.model}, ${config.iommu.mode} asked for`,
+    `iommu ${config.iommu.model}, mode ${config.iommu.mode}`,
     ...devices.flatMap((device) => {
-      const told = translationTold(device, run);
-      return factLines({ ...told, title: `${device.name}: ${told.title}` }, "dma.1.3", run.columns);
+      const translation = explainTranslation(device, run);
+      return factLines(
+        { ...translation, title: `${device.name}: ${translation.title}` },
+        "dma.1.3",
+        run.columns,
+      );
     }),
     ...faultLines(run),
   ];

@@ -1,4 +1,4 @@
-/** What bounds a request, who said so, and how it follows: the limits with their derivation. */
+/** The limits of a request, with what set each of them. */
 import type { LimitReason, QueueLimits } from "../../../runtime/block/queue_limits.ts";
 import { PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { FieldValue } from "../../../runtime/event_vocabulary.ts";
@@ -15,7 +15,7 @@ export interface NamedLimit {
 
 const INDENT = "    ";
 
-/** Every limit that somebody chose, in the order in which one follows from the other. */
+/** Every limit that is not a default, in the order in which one follows from the other. */
 export function limitsStory(
   limits: QueueLimits,
   named: readonly NamedLimit[],
@@ -23,24 +23,24 @@ export function limitsStory(
 ): string[] {
   return [
     ...named.flatMap((limit) => chosenLines(limits, limit, columns)),
-    "what that comes to",
+    "effective limits",
     ...capacity(limits).flatMap((line) => indented(line, columns)),
   ];
 }
 
-/** One limit: what it is, and who chose it, by what; or that nobody did. */
+/** One limit: its value, and what set it; or that it is the default. */
 export function limitStory(
   limits: QueueLimits,
   limit: NamedLimit,
   doc: string,
   columns: number,
 ): string[] {
-  const nobody = [
+  const unset = [
     `${limit.name} = ${limit.text}`,
-    ...indented("nobody states it: the layer's default", columns),
+    ...indented("not set; block-layer default", columns),
   ];
   const chosen = chosenLines(limits, limit, columns);
-  const [head, ...reasons] = chosen.length > 0 ? chosen : nobody;
+  const [head, ...reasons] = chosen.length > 0 ? chosen : unset;
   return [head!, ...indented(doc, columns), ...reasons];
 }
 
@@ -55,7 +55,7 @@ function chosenLines(
   ]);
 }
 
-/** Who settled a limit, in a word or two. */
+/** What set a limit, in a word or two. */
 export function setterOf(reason: LimitReason): string {
   const by = reason.inputs.set_by;
   return typeof by === "string" ? by.replaceAll("_", " ") : "";
@@ -100,7 +100,7 @@ function reasonsOf(reason: LimitReason): string[] {
       return [
         inputs.controller_metadata_sgl === true
           ? "a small block of 16 descriptors, less the one that leads to the others"
-          : "the controller takes no SGL for metadata: one pointer, one segment",
+          : "the controller does not support SGLs for metadata: one pointer, one segment",
       ];
     case "dmaAlignmentMask":
       return ["offset and length of memory must be multiples of this mask plus one"];
@@ -128,16 +128,16 @@ function mappingReason(inputs: LimitReason["inputs"]): string {
   const largest = sizeIn(inputs, "largest_mapping_bytes");
   if (inputs.translated !== true) {
     return inputs.bounced === true
-      ? `optimal mapping size ${largest}: mappings may be bounced, and a set of slots has 256KiB, ` +
-        `less what the alignment mask ${numberIn(inputs, "min_align_mask")} takes (dma.1.7)`
-      : "optimal mapping size unlimited: nothing is translated and nothing must be bounced (dma.1.7)";
+      ? `optimal mapping size ${largest}: mappings may be bounced, and IO_TLB_SEGSIZE slots hold 256KiB, ` +
+        `less the alignment mask ${numberIn(inputs, "min_align_mask")} (dma.1.7)`
+      : "optimal mapping size unlimited: no translation and no bouncing (dma.1.7)";
   }
   const pages = numberIn(inputs, "cached_pages");
   const page = numberIn(inputs, "page_bytes");
   return `optimal mapping size: ${pages} pages of ${formatSize(page)} are ${
     formatSize(pages * page)
-  }, the largest range of IO addresses that the CPUs' caches keep; a larger one comes from the ` +
-    `tree every time (dma.1.7, dma.4.3)`;
+  }, the largest IOVA range that rcaches hold; a larger one is allocated from the ` +
+    `rbtree every time (dma.1.7, dma.4.3)`;
 }
 
 function softReason(inputs: LimitReason["inputs"]): string {
@@ -161,13 +161,13 @@ function segmentsReason({ inputs, value }: LimitReason): string {
 }
 
 function boundaryReason({ inputs, value }: LimitReason): string {
-  if (value === 0) return "the controller takes SGLs: pieces may meet anywhere";
+  if (value === 0) return "the controller supports SGLs: segment boundaries may be anywhere";
   return inputs.controller_sgl === true
-    ? `${String(inputs.kernel)} keeps it although the controller takes SGLs`
-    : "the controller takes PRP entries only: pieces must meet on its pages of 4KiB";
+    ? `${String(inputs.kernel)} keeps it although the controller supports SGLs`
+    : "the controller supports PRP entries only: segment boundaries must be aligned to its pages of 4KiB";
 }
 
-/** What scattered pages and long segments make of it. */
+/** What the limits mean for scattered pages and long segments. */
 function capacity(limits: QueueLimits): string[] {
   const transfer = limits.maxHwSectors * SECTOR_SIZE_BYTES;
   const soft = limits.maxSectors * SECTOR_SIZE_BYTES;
@@ -177,14 +177,16 @@ function capacity(limits: QueueLimits): string[] {
   }`;
   const lines = scattered < transfer
     ? [
-      `scattered pages: ${sum} in one command, the segments end it first`,
+      `scattered pages: ${sum} in one command; the segment limit is reached first`,
       `${formatSize(transfer)} in one command: segments of ${
         formatSize(Math.ceil(transfer / limits.maxSegments))
       } on average (${formatSize(transfer)} / ${limits.maxSegments})`,
     ]
-    : [`scattered pages: ${sum}, so ${formatSize(transfer)} fit, the length ends it first`];
+    : [
+      `scattered pages: ${sum}, so ${formatSize(transfer)} fit; the length limit is reached first`,
+    ];
   if (soft < transfer) {
-    lines.push(`a read or write is cut at ${formatSize(soft)}; a user's own command is not`);
+    lines.push(`a read or write is split at ${formatSize(soft)}; a passthrough command is not`);
   }
   return lines;
 }

@@ -1,4 +1,4 @@
-/** Why the kernel answered a question about two peers as it did. */
+/** Why a route between two peers is of its kind. */
 import type { MachineEvent } from "../../../runtime/events.ts";
 import { findRoute, type PeerRoute } from "../../../devices/pci/peers/route.ts";
 import type { Run } from "../../values/run.ts";
@@ -12,8 +12,8 @@ const MAP_TYPES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The story of the last answer of that kind.
- * @returns Null when the word is no kind of peer memory, or nobody was told so.
+ * Explains the last route of that kind.
+ * @returns Null when the word is no kind of peer memory, or no route was of that kind.
  */
 export function peerAnswerStory(kind: string, run: Run): string[] | null {
   if (!MAP_TYPES.has(kind)) return null;
@@ -28,8 +28,8 @@ export function peerAnswerStory(kind: string, run: Run): string[] | null {
   const route = findRoute(provider, client, topology.cpu);
   const story = peerStory(route, run);
   return route.mapType === kind ? story : [
-    `the answer ${kind} was remembered from before something changed (p2p.9.5);`,
-    "asked for the first time, it would be another:",
+    `the answer ${kind} was cached before something changed (p2p.9.5);`,
+    "computed now, it would be another:",
     "",
     ...story,
   ];

@@ -1,13 +1,15 @@
-/** Why a queue is as long as it is, and what makes its rings turn. */
+/** The depth of a queue, and the state of its rings. */
 import type { QueuePair } from "../../../devices/nvme/driver/queues/queue_pair.ts";
 import { formatCount } from "../../text/numbers.ts";
-import { factLines } from "./told.ts";
+import { factLines } from "./explanation.ts";
 
 /** The facts of a queue, each with its rule. */
 export function queueStory(queue: QueuePair, device: string, columns: number): string[] {
   const { cqHead, phase, sqDoorbell, cqDoorbell, sqRung, sqTail } = queue.rings;
   const hex = (offset: number) => `0x${offset.toString(16)}`;
-  const unrung = sqTail === sqRung ? "" : `; commands behind slot ${sqRung} wait for their ring`;
+  const unrung = sqTail === sqRung
+    ? ""
+    : `; entries from slot ${sqRung} on are not yet submitted (doorbell pending)`;
   return [
     `queue ${queue.id} of ${device}`,
     ...factLines(
@@ -25,7 +27,8 @@ export function queueStory(queue: QueuePair, device: string, columns: number): s
     ...factLines(
       {
         title: `doorbells at ${hex(sqDoorbell)} and ${hex(cqDoorbell)}`,
-        why: `0x1000 + ${2 * queue.id} and ${2 * queue.id + 1} strides; the last ring said tail ` +
+        why:
+          `0x1000 + ${2 * queue.id} and ${2 * queue.id + 1} strides; last doorbell write: tail ` +
           `${sqRung}${unrung}`,
       },
       "nvme.4.1",
@@ -33,18 +36,18 @@ export function queueStory(queue: QueuePair, device: string, columns: number): s
     ),
     ...factLines(
       {
-        title: `the completion in slot ${cqHead} is new when its phase bit is ${phase}`,
-        why: "the bit flips each time the ring is through, so that old entries need no clearing",
+        title: `the CQE in slot ${cqHead} is valid when its phase tag is ${phase}`,
+        why: "the phase tag inverts on each pass through the ring, so old entries need no clearing",
       },
       "nvme.4.2",
       columns,
     ),
     ...factLines(
       queue.polled
-        ? { title: "polled, never interrupts", why: "who submits to it looks for the answer" }
+        ? { title: "polled, no interrupts", why: "the submitter polls for completions" }
         : {
           title: `vector ${queue.vector} interrupts cpu ${queue.cpu}`,
-          why: "commands that this CPU submits go here unless a queue is named",
+          why: "commands submitted on this CPU use this queue unless one is named",
         },
       "nvme.5.1",
       columns,

@@ -1,4 +1,4 @@
-/** The story of a request, as its events tell it: every decision, with its rule and its reasons. */
+/** Why a request was mapped as it was: every decision, with its rule and its reasons. */
 import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
 import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
 import type { MachineEvent } from "../../../runtime/events.ts";
@@ -8,9 +8,9 @@ import type { Run } from "../../values/run.ts";
 import { siteText } from "../things/event.ts";
 import { decisionList } from "./decision_list.ts";
 import { entryOrigins } from "./entry_origins.ts";
-import { reasonLines, toldLines } from "./told.ts";
+import { explanationLines, reasonLines } from "./explanation.ts";
 
-/** Told although nobody decided anything: they say why what follows happened. */
+/** Events without a decision that are printed all the same: they cause what follows. */
 const CAUSES: ReadonlySet<string> = new Set([
   "inject",
   "dma.report",
@@ -51,20 +51,20 @@ export function requestStory(
       ? decisionList(decisions, run.columns, more)
       : request.done
       ? []
-      : ["  nothing was decided yet"],
+      : ["  no decisions recorded yet"],
     ...endLines(request, events, run),
     ...missingLines(run),
   ];
 }
 
-/** What cannot be told, since nobody kept the events of it. */
+/** What is missing because its events were not recorded. */
 function missingLines({ recorder }: Run): string[] {
   if (recorder.droppedEvents > 0) {
     return [
-      `  no events were kept after #${recorder.events.at(-1)?.seq}: what came later is missing`,
+      `  events after #${recorder.events.at(-1)?.seq} were dropped: later decisions are missing`,
     ];
   }
-  return recorder.recording ? [] : ["  no events are kept here: decisions are missing"];
+  return recorder.recording ? [] : ["  events are not recorded here: decisions are missing"];
 }
 
 function placeLines(request: NvmeRequest, run: Run): string[] {
@@ -78,7 +78,7 @@ function placeLines(request: NvmeRequest, run: Run): string[] {
   return [clip(`  ${place}${site === null ? "" : `, submitted by ${site}`}`, run.columns)];
 }
 
-/** A request that nobody cut: how far it is from the limits. */
+/** A request that was not split: how far it is from the limits. */
 function wholeLines(
   request: NvmeRequest,
   events: readonly MachineEvent[],
@@ -86,14 +86,12 @@ function wholeLines(
 ): string[] {
   if (request.bytes === 0 || events.some(({ name }) => name === "block.split")) return [];
   const most = formatLimit(limitSectors(request) * SECTOR_SIZE_BYTES);
-  // Only data that the caller brings is cut by its segments.
+  // Only data of the caller is split by its segments.
   const segments = request.nrPhysSegments === 0 || request.op === "discard"
     ? ""
-    : `, ${
-      formatCount(request.nrPhysSegments, "segment")
-    } of at most ${request.limits.maxSegments}`;
-  const why = `${formatSize(request.bytes)} of at most ${most}${segments}`;
-  return toldLines({ title: "not cut", why }, null, "block.1.3", columns);
+    : `, ${formatCount(request.nrPhysSegments, "segment")} (limit ${request.limits.maxSegments})`;
+  const why = `${formatSize(request.bytes)} (limit ${most})${segments}`;
+  return explanationLines({ title: "not split", why }, null, "block.1.3", columns);
 }
 
 /** The limit of its length. @see behaviour/block.md 1.3 */
@@ -167,7 +165,7 @@ function linkLines(
   );
 }
 
-/** The calls that ended the request's mappings, and what the IOTLB was told meanwhile. */
+/** The calls that unmapped the request, and the IOTLB invalidations among them. */
 function unmapLines(
   event: MachineEvent,
   events: readonly MachineEvent[],
@@ -204,11 +202,16 @@ function endLines(
   const answer = events.findLast((event) => event.name === "nvme.complete");
   if (answer === undefined) {
     const sent = events.some(({ name }) => name === "nvme.submit");
-    const when = sent ? "no controller has answered it" : "before it became a command";
-    return [`  ended with ${request.status}, ${when}`];
+    const when = sent ? "without a completion of the controller" : "before a command was built";
+    return [`  completed with ${request.status} ${when}`];
   }
   const { status } = answer.fields;
-  // Any other answer has been told where it came.
-  const why = status === 0 ? `the controller answered with status 0, #${answer.seq}` : "";
-  return toldLines({ title: `ended with ${request.status}`, why }, null, "nvme.4.2", columns);
+  // Any other status is printed where it arrived.
+  const why = status === 0 ? `completion with status 0, #${answer.seq}` : "";
+  return explanationLines(
+    { title: `completed with ${request.status}`, why },
+    null,
+    "nvme.4.2",
+    columns,
+  );
 }

@@ -1,6 +1,5 @@
 /**
- * The story of a route between two peers: hop by hop, what decided, and the smallest change that
- * would make it another.
+ * A route between two peers: hop by hop, the decision, and the smallest change that improves it.
  *
  * @see behaviour/p2p.md 9.4
  */
@@ -55,7 +54,7 @@ const ROLES: Readonly<Record<PciRole, string>> = {
 /** The route as lines of at most 80 columns. */
 export function routeStory(route: PeerRoute, setting: RouteSetting): string[] {
   return [
-    `${route.provider.name} lends memory, ${route.client.name} reads and writes it`,
+    `provider ${route.provider.name} (BAR), client ${route.client.name} (initiator)`,
     "─".repeat(PICTURE_COLUMNS),
     ...pathLines(route, setting),
     "",
@@ -77,7 +76,7 @@ function pathLines(route: PeerRoute, { label }: RouteSetting): string[] {
       );
     }
     const what = label?.(node) || ROLES[node.role];
-    const meet = node === route.commonBridge ? "  ◄ they meet here" : "";
+    const meet = node === route.commonBridge ? "  ◄ closest common bridge" : "";
     const left =
       `${INDENT}${pad(String(step++), 2, "right")} ${pad(placeText(node), placeWidth)}  ` +
       `${pad(node.name, nameWidth)}  ${what}`;
@@ -85,12 +84,12 @@ function pathLines(route: PeerRoute, { label }: RouteSetting): string[] {
   });
 }
 
-/** What a function's access control means for peers. */
+/** What a function's ACS means for peers. */
 function accessText(acs: AcsCapability): string {
-  if (acs.presence === "absent") return "no access control";
-  if (acs.presence === "unknown") return "access control unknown";
+  if (acs.presence === "absent") return "no ACS";
+  if (acs.presence === "unknown") return "ACS unknown";
   const on = redirecting(acs);
-  return on === "" ? "does not redirect" : `redirects (${on})`;
+  return on === "" ? "no ACS redirect" : `ACS redirect (${on})`;
 }
 
 function redirecting({ enabled }: AcsCapability): string {
@@ -113,18 +112,17 @@ function decisionLines(route: PeerRoute, { cpu, doubts = [] }: RouteSetting): st
     ),
   ];
   if (commonBridge === null) {
-    lines.push("no bridge is above both: the host bridges are asked");
+    lines.push("no common upstream bridge: the host-bridge whitelist decides");
   } else if (redirects.length === 0) {
-    lines.push(`nothing on the way redirects: ${commonBridge.name} turns the traffic round itself`);
+    lines.push(`no ACS redirect on the route: ${commonBridge.name} forwards it directly`);
   } else {
     lines.push(
-      `${formatCount(redirects.length, "function")} on the way ` +
-        `${redirects.length === 1 ? "redirects" : "redirect"} it to the root: ` +
-        "the host bridges are asked",
+      `ACS redirect on ${formatCount(redirects.length, "port")} sends it to the root complex: ` +
+        "the whitelist decides",
     );
   }
   if (route.check !== null) lines.push(...checkLines(route, cpu));
-  lines.push(`answer: ${mapType}`);
+  lines.push(`result: ${mapType}`);
   for (const doubt of doubts) lines.push(...wrapText(`not certain: ${doubt}`, PICTURE_COLUMNS));
   return lines;
 }
@@ -132,7 +130,7 @@ function decisionLines(route: PeerRoute, { cpu, doubts = [] }: RouteSetting): st
 function checkLines(route: PeerRoute, cpu: CpuIdentity): string[] {
   const { check, client, provider } = route;
   if (check!.reason === "cpu") {
-    return [`the CPU is AMD's, of family 0x${cpu.family.toString(16)}: any host bridge will do`];
+    return [`AMD CPU, family 0x${cpu.family.toString(16)}: every host bridge is allowed`];
   }
   return [...new Set([provider.hostBridge, client.hostBridge])].map((bridge) => {
     const listing = bridgeListing(bridge);
@@ -140,9 +138,9 @@ function checkLines(route: PeerRoute, cpu: CpuIdentity): string[] {
       ? "no known first device"
       : `first device ${formatVendorDevice(bridge.rootDevice)}`;
     const found = {
-      any: "the kernel's list has it",
-      same_bridge_only: "the kernel's list has it, for traffic that stays below it",
-      not_listed: "not on the kernel's list",
+      any: "whitelisted",
+      same_bridge_only: "whitelisted, for traffic that stays below it",
+      not_listed: "not whitelisted",
     }[listing];
     return clip(
       `${bridge.name}: ${bridge.whitelisted === null ? `${first}: ` : ""}${found}`,
@@ -151,7 +149,7 @@ function checkLines(route: PeerRoute, cpu: CpuIdentity): string[] {
   });
 }
 
-/** What would have to change for a better answer. */
+/** The smallest change that improves the route. */
 function changeLines(route: PeerRoute, setting: RouteSetting): string[] {
   if (route.mapType === "bus_addr") return [];
   const change = redirectChange(route, setting.functions, setting.cpu);
@@ -160,12 +158,10 @@ function changeLines(route: PeerRoute, setting: RouteSetting): string[] {
   const { functions, parameter, after, groupsBefore, groupsAfter } = change;
   return [
     "",
-    `${refused ? "the smallest change" : "a shorter way"}: ` +
-    `no redirection in ${formatCount(functions.length, "function")}; start the kernel with`,
+    `${refused ? "smallest change" : "shorter route"}: ` +
+    `disable ACS redirect in ${formatCount(functions.length, "function")}; boot with`,
     ...parameterLines(parameter),
-    ...functions.length > 1
-      ? [`${INDENT}(";" ends a word in shells and boot loaders: quote it)`]
-      : [],
+    ...functions.length > 1 ? [`${INDENT}(quote it: shells and boot loaders split at ";")`] : [],
     `then ${after.mapType} at distance ${after.distance}, below ${after.commonBridge!.name}`,
     ...isolationLines(groupsBefore, groupsAfter),
   ];
@@ -178,14 +174,14 @@ function parameterLines(parameter: string): string[] {
 
 function isolationLines(before: readonly IommuGroup[], after: readonly IommuGroup[]): string[] {
   if (before.length === 0 && after.length === 0) {
-    return ["it costs no isolation: the IOMMU groups stay as they are"];
+    return ["no isolation cost: the IOMMU groups stay the same"];
   }
   return [
-    `it costs isolation: ${formatCount(before.length, "IOMMU group")} ` +
+    `isolation cost: ${formatCount(before.length, "IOMMU group")} ` +
     `${before.length === 1 ? "becomes" : "become"} ${after.length}`,
     ...groupLines("before", before),
     ...groupLines("after", after),
-    "functions of one group can be given to one guest only, all together",
+    "an IOMMU group is the unit of assignment: all its functions go to one guest",
   ];
 }
 
@@ -201,7 +197,7 @@ function groupLines(when: string, groups: readonly IommuGroup[]): string[] {
 /** Where no setting helps, only another place does. */
 function moveLines(route: PeerRoute): string[] {
   const { check, client, provider } = route;
-  const lines = ["", "no setting of access control changes that: they meet in no bridge"];
+  const lines = ["", "no ACS setting changes this: they have no common upstream bridge"];
   // The switch that one of them is below already, and has room for the other.
   const switches = [[provider, client], [client, provider]].flatMap(([inside, outside]) =>
     inside!.chain.filter(({ role }) => role === "upstream_port").map((port) => ({
@@ -213,18 +209,18 @@ function moveLines(route: PeerRoute): string[] {
     }))
   );
   const [best] = [...switches.filter(({ free }) => free.length > 0), ...switches];
-  if (best === undefined) lines.push("put both below one switch");
+  if (best === undefined) lines.push("move both below one switch");
   else {
     const { free, outside, port } = best;
     lines.push(
-      `put ${outside.name} below ${switchName(port)} (at ${port.address}): ` +
+      `move ${outside.name} below ${switchName(port)} (at ${port.address}): ` +
         (free.length === 0
           ? "no port of it is free"
           : `${free[0]!.name} (${free[0]!.address}) is free`),
     );
   }
   if (check?.reason === "same_bridge_only") {
-    lines.push("or both below one host bridge: the list has it for that");
+    lines.push("or both below one host bridge, which is whitelisted for that");
   }
   return lines;
 }

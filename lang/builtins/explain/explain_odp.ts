@@ -1,56 +1,55 @@
-/** What was decided about memory that is paged on demand, in words. */
+/** Decisions about on-demand paging, in words. */
 import { formatCount } from "../../text/numbers.ts";
-import type { Facts, Told } from "./told.ts";
+import type { Explanation, Facts } from "./explanation.ts";
 
 /** @see behaviour/hmm-rdma-vfio.md 2.2 */
-export function handledTold(facts: Facts<"odp.handled">): Told {
+export function explainHandled(facts: Facts<"odp.handled">): Explanation {
   const at = facts.address("virt");
   const result = facts.fields.result;
   const refaults = facts.inputNumber("refaults");
   if (result !== "OK") return { title: `page fault at ${at} ends with ${result}`, why: "" };
   return {
-    title: `page fault at ${at}: ${formatCount(facts.fields.pages, "page")} told`,
+    title: `page fault at ${at}: ${formatCount(facts.fields.pages, "page")} mapped`,
     why: refaults === 0
       ? ""
-      : `${formatCount(refaults, "page fault")} at the very same place made no progress`,
+      : `${formatCount(refaults, "page fault")} at the same address made no progress`,
   };
 }
 
 /** @see behaviour/hmm-rdma-vfio.md 2.2 */
-export function retryTold(facts: Facts<"odp.retry">): Told {
+export function explainRetry(facts: Facts<"odp.retry">): Explanation {
   return {
-    title: "the page table was read in vain",
+    title: "mmu_interval_read_retry(): the page table is read again",
     why: facts.fields.cause === "busy"
       ? "it was changing"
       : `the sequence number was ${facts.inputNumber("sequence")} and is ${
         facts.inputNumber("sequence_now")
-      }: what was read may be gone`,
+      }: the result may be stale`,
   };
 }
 
 /** @see behaviour/hmm-rdma-vfio.md 2.2 (7), 2.3 (3) */
-export function tableTold(facts: Facts<"odp.table">): Told {
+export function explainTable(facts: Facts<"odp.table">): Explanation {
   const first = facts.fields.index;
   const last = first + facts.fields.entries - 1;
   const which = first === last
     ? `entry ${first} of the device's table`
     : `entries ${first} to ${last} of the device's table`;
   if (facts.fields.valid === 0) {
-    return { title: `${which}: taken out`, why: "before anything is unmapped" };
+    return { title: `${which}: invalidated`, why: "before the unmaps" };
   }
   return {
     title: `${which}: ${facts.fields.valid} valid`,
-    why:
-      `written in blocks of ${facts.inputNumber("block")}; each valid one counts as a page, told ` +
-      `before or not: npages is ${facts.inputNumber("npages")}`,
+    why: `written in blocks of ${facts.inputNumber("block")}; each valid one counts, ` +
+      `written before or not: npages is ${facts.inputNumber("npages")}`,
   };
 }
 
 /** @see behaviour/hmm-rdma-vfio.md 2.3 */
-export function takenBackTold(facts: Facts<"odp.invalidate">): Told {
+export function explainTakenBack(facts: Facts<"odp.invalidate">): Explanation {
   const unmapped = formatCount(facts.fields.unmapped, "page");
   return {
-    title: `${facts.address("virt")}, ${facts.size("size_bytes")}: ${unmapped} taken back`,
+    title: `${facts.address("virt")}, ${facts.size("size_bytes")}: ${unmapped} invalidated`,
     why: `${facts.fields.zapped} entries left the table, ${
       facts.inputNumber("counted")
     } are counted; npages is ${facts.inputNumber("npages")}`,

@@ -1,16 +1,16 @@
 /** How a peer's memory is reached, in words. */
-import type { Facts, Told } from "./told.ts";
+import type { Explanation, Facts } from "./explanation.ts";
 
-/** What a host bridge, or who it was asked of, said. @see behaviour/p2p.md 9.4 */
+/** The host-bridge check. @see behaviour/p2p.md 9.4 */
 const HOST_BRIDGES: Readonly<Record<string, string>> = {
-  cpu: "the CPU's host bridges are known to pass it",
-  listed: "the host bridges are listed as passing it",
-  not_listed: "a host bridge is not listed as passing it",
-  same_bridge_only: "the host bridge passes it only below itself",
+  cpu: "every host bridge of this CPU passes it",
+  listed: "the host bridges are whitelisted",
+  not_listed: "a host bridge is not whitelisted",
+  same_bridge_only: "the host bridge is whitelisted only for traffic below itself",
 };
 
 /** A route between the provider of memory and the device that is to use it. */
-export function routeTold(facts: Facts<"p2p.route">): Told {
+export function explainRoute(facts: Facts<"p2p.route">): Explanation {
   const distance = facts.fields.distance;
   const type = facts.fields.map_type;
   const title = `memory of ${facts.fields.provider}: ${type}${
@@ -24,14 +24,16 @@ function reasons(facts: Facts<"p2p.route">): string[] {
   const redirecting = facts.input("redirecting");
   const bridge = facts.input("host_bridge");
   return [
-    typeof common === "string" ? `both are below ${common}` : "no switch has both below it",
+    typeof common === "string"
+      ? `closest common upstream bridge ${common}`
+      : "no common upstream bridge",
     ...Array.isArray(redirecting) && redirecting.length > 0
-      ? [`access control redirects at ${redirecting.join(", ")}`]
+      ? [`ACS redirects at ${redirecting.join(", ")}`]
       : [],
     ...typeof bridge === "string" && HOST_BRIDGES[bridge] !== undefined
       ? [HOST_BRIDGES[bridge]]
       : [],
-    ...facts.fields.cached ? ["remembered from before"] : [],
+    ...facts.fields.cached ? ["cached from an earlier call"] : [],
     ...facts.fields.map_type === "not_supported"
       ? [`explain topology().route(${facts.fields.provider}, ${facts.fields.client}) says more`]
       : [],

@@ -1,13 +1,13 @@
-/** How a decision is told: what was decided on a line, and why in sentences below. */
+/** A decision in words: the decision on one line, its reasons below. */
 import type { EventFields, EventName, FieldValue } from "../../../runtime/event_vocabulary.ts";
 import type { Why } from "../../../runtime/events.ts";
 import { clip, spread, wrapText } from "../../text/columns.ts";
 import { formatAddress, formatSize } from "../../text/numbers.ts";
 
-export interface Told {
+export interface Explanation {
   /** What was decided. */
   readonly title: string;
-  /** Why, with the numbers that were looked at; empty where the title says it all. */
+  /** Why, with the inputs of the decision; empty where the title is enough. */
   readonly why: string;
   /** The rule, where the event does not carry it as its reason. */
   readonly rule?: string;
@@ -17,8 +17,8 @@ export interface Told {
 const INDENT = " ".repeat(10);
 
 /** A decision with its event's number at the left, its rule at the right, its reasons below. */
-export function toldLines(
-  { title, why }: Told,
+export function explanationLines(
+  { title, why }: Explanation,
   seq: number | null,
   rule: string,
   columns: number,
@@ -28,7 +28,7 @@ export function toldLines(
 }
 
 /** A fact with its rule at the right edge and its reasons below, where there is no event of it. */
-export function factLines({ title, why }: Told, rule: string, columns: number): string[] {
+export function factLines({ title, why }: Explanation, rule: string, columns: number): string[] {
   const text = why === "" ? [] : wrapText(why, columns - FACT_INDENT.length);
   return [
     clip(spread(`  ${title}`, rule, columns), columns),

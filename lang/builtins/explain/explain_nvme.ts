@@ -1,16 +1,16 @@
-/** What the NVMe driver decided, in words. */
+/** Decisions of the NVMe driver, in words. */
 import { blockStatusOf, doNotRetry } from "../../../devices/nvme/driver/command/status.ts";
 import { readStatus, STATUS_CODES } from "../../../devices/nvme/status_codes.ts";
 import { blkStatusName } from "../../../runtime/errno.ts";
 import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import { formatCount, formatSize } from "../../text/numbers.ts";
-import { type Facts, gapBitBytes, type Told } from "./told.ts";
+import { type Explanation, type Facts, gapBitBytes } from "./explanation.ts";
 
 /** The controller's page. @see behaviour/nvme.md 1 */
 const CONTROLLER_PAGE_BYTES = 4096;
 
 /** @see behaviour/nvme.md 2.1 */
-export function formatTold(facts: Facts<"nvme.choose">): Told {
+export function explainFormat(facts: Facts<"nvme.choose">): Explanation {
   const format = facts.fields.format;
   const reason = formatReason(facts, format);
   switch (format) {
@@ -32,11 +32,11 @@ function formatReason(facts: Facts, format: string): string {
     `from the start of its page${spanned}`;
   switch (facts.input("sgl")) {
     case "unsupported": {
-      const why = "the controller takes no SGL, or the queue is the admin queue";
+      const why = "the controller does not support SGLs, or this is the admin queue";
       return simple ? `${span}; ${why}` : why;
     }
     case "forced":
-      return `it must be one: ${forcedReasons(facts).join("; ")}`;
+      return `required: ${forcedReasons(facts).join("; ")}`;
     default:
       return simple ? span : thresholdReason(facts);
   }
@@ -48,11 +48,11 @@ function forcedReasons(facts: Facts): string[] {
   const meets = gapBitBytes(gapBit);
   if (meets !== 0 && meets < CONTROLLER_PAGE_BYTES) {
     reasons.push(
-      `pieces meet on multiples of ${formatSize(meets)} only (gap bit ${gapBit}), inside the ` +
-        "controller's page of 4KiB",
+      `segment boundaries are only ${formatSize(meets)}-aligned (phys_gap_bit ${gapBit}), ` +
+        "below the controller's page of 4KiB",
     );
   }
-  if (facts.inputIs("user_command")) reasons.push("it is a user's own command");
+  if (facts.inputIs("user_command")) reasons.push("it is a passthrough command");
   const metadata = facts.inputNumber("metadata_segments");
   if (metadata > 1) reasons.push(`its metadata has ${metadata} segments`);
   return reasons;
@@ -73,28 +73,29 @@ function thresholdReason(facts: Facts): string {
 }
 
 /** @see behaviour/nvme.md 3 */
-export function metadataTold(facts: Facts<"nvme.metadata">): Told {
+export function explainMetadata(facts: Facts<"nvme.metadata">): Explanation {
   const segments = facts.inputNumber("metadata_segments");
-  const pieces = `it has ${formatCount(segments, "segment")}`;
+  const metadata = `it has ${formatCount(segments, "segment")}`;
   if (facts.fields.format === "sgl") {
-    const user = facts.inputIs("user_command") ? "a user's own command" : pieces;
-    return { title: "metadata behind SGL descriptors", why: `${user}; the controller takes them` };
+    const user = facts.inputIs("user_command") ? "a passthrough command" : metadata;
+    return { title: "metadata by SGL descriptors", why: `${user}; the controller supports them` };
   }
   const why = !facts.inputIs("data_sgl")
     ? "the data is described by PRP entries"
     : !facts.inputIs("controller_metadata_sgl")
-    ? "the controller takes no SGL for metadata"
-    : pieces;
-  return { title: "metadata straight behind the pointer MPTR", why };
+    ? "the controller does not support SGLs for metadata"
+    : metadata;
+  return { title: "metadata at the address in MPTR", why };
 }
 
-/** Memory that the driver takes for a request. @see behaviour/nvme.md 2.3, 2.4 */
-export function memoryTold(facts: Facts<"mem.alloc">): Told {
+/** Memory that the driver allocates for a request. @see behaviour/nvme.md 2.3, 2.4 */
+export function explainMemory(facts: Facts<"mem.alloc">): Explanation {
   if (facts.fields.what === "dma_vecs") {
     return {
-      title: `an array of ${facts.size("size_bytes")} to save the mappings in`,
-      why: "there is no one range, the device needs its unmaps, and PRP entries do not say where " +
-        "a segment ends",
+      title: `dma_vecs array, ${facts.size("size_bytes")}`,
+      why:
+        "needed for unmap: there is no IOVA range, dma_need_unmap() is true, and PRP entries do " +
+        "not record segment lengths",
     };
   }
   const entries = facts.inputNumber("entries");
@@ -112,7 +113,7 @@ export function memoryTold(facts: Facts<"mem.alloc">): Told {
         title: `one more page of the PRP list ${pool}`,
         why: `the page is full and ${
           formatCount(entries - 1, "entry is", "entries are")
-        } left: its last entry moves over and makes room for the link`,
+        } left: its last entry moves to the new page and becomes the link`,
       };
     default:
       return {
@@ -123,57 +124,53 @@ export function memoryTold(facts: Facts<"mem.alloc">): Told {
   }
 }
 
-/** What the controller answered. @see behaviour/nvme.md 4.2 */
-export function completionTold(facts: Facts<"nvme.complete">): Told {
+/** The status of a completion. @see behaviour/nvme.md 4.2 */
+export function explainCompletion(facts: Facts<"nvme.complete">): Explanation {
   const status = facts.fields.status;
   const meaning = blkStatusName(blockStatusOf(status));
-  const retry = status === 0
-    ? ""
-    : doNotRetry(status)
-    ? "; trying again is useless, it says"
-    : "; it may be tried again";
+  const retry = status === 0 ? "" : doNotRetry(status) ? "; DNR set: not retried" : "; retryable";
   const { code } = readStatus(status);
   const name = status === 0 || code === null ? "" : `${STATUS_CODES[code][1]}: `;
   return {
-    title: `the controller answers with status 0x${status.toString(16)}`,
+    title: `completion with status 0x${status.toString(16)}`,
     why: `${name}${meaning}${retry}`,
     rule: "nvme.4.2",
   };
 }
 
 const TIMEOUT_ACTIONS: Readonly<Record<EventFields<"nvme.timeout">["action"], string>> = {
-  found: "it was answered, only the interrupt was lost",
-  abort: "the controller is asked to abort it",
-  reset: "the controller is to be reset",
-  patience: "it is given as much time again",
+  found: "the completion was posted but its interrupt was lost (completion polled)",
+  abort: "an Abort command is sent",
+  reset: "the controller is reset",
+  patience: "timer restarted (BLK_EH_RESET_TIMER), abort limit reached",
 };
 
-/** Nobody captured what a driver does then; the model's way is in docs/language.md. */
-export function timeoutTold(facts: Facts<"nvme.timeout">): Told {
+/** No capture shows a timeout; docs/language.md says what the model does. */
+export function explainTimeout(facts: Facts<"nvme.timeout">): Explanation {
   return {
-    title: "no answer in time",
+    title: "timeout",
     why: TIMEOUT_ACTIONS[facts.fields.action],
     rule: "nvme.5.2",
   };
 }
 
 /** @see behaviour/nvme.md 4.2 */
-export function cancelTold(): Told {
+export function explainCancel(): Explanation {
   return {
-    title: "the driver ends the command: Command Aborted By Host",
-    why: "its controller was stopped, or is gone; the request may be tried again",
+    title: "the driver completes the command: Command Aborted By Host",
+    why: "the controller was stopped or removed; the request may be retried",
     rule: "nvme.4.2",
   };
 }
 
 /** @see behaviour/nvme.md 2.6 */
-export function unmapTold(facts: Facts<"nvme.unmap">): Told {
+export function explainUnmap(facts: Facts<"nvme.unmap">): Explanation {
   const direct = facts.inputIs("coherent") && !facts.inputIs("translated");
   const needs = direct
-    ? "the device has bounced once, so its unmaps count"
+    ? "dma_need_unmap() is true since a mapping bounced through swiotlb"
     : facts.inputIs("translated")
-    ? "the device is translated, and there is no one range"
-    : "the device is not coherent, so its unmaps count";
+    ? "the device is translated, and there is no IOVA range"
+    : "dma_need_unmap() is true: the device is not coherent";
   switch (facts.fields.rule) {
     case "single":
       return { title: "unmapped: the one segment", why: "one mapping, one call" };
@@ -182,27 +179,27 @@ export function unmapTold(facts: Facts<"nvme.unmap">): Told {
     case "iova":
       return {
         title: `unmapped: one range of ${facts.inputSize("iova_bytes")}`,
-        why: "the state of the request says that a range is in use",
+        why: "the request's IOVA state holds a range",
       };
     case "nothing":
       return {
         title: "nothing to unmap",
-        why: "the device is coherent, sees physical addresses, and has not bounced",
+        why: "the device is coherent, not translated, and has not bounced",
       };
     case "from_sgl":
       return {
-        title: "unmapped segment by segment, read back from the SGL",
-        why: `${needs}; addresses and lengths stand in the descriptors`,
+        title: "unmapped per segment, read from the SGL",
+        why: `${needs}; the descriptors have addresses and lengths`,
       };
     case "saved":
       return {
-        title: "unmapped segment by segment, as saved when mapped",
-        why: `${needs}; PRP entries do not say where a segment ends`,
+        title: "unmapped per segment, from dma_vecs",
+        why: `${needs}; PRP entries do not record segment lengths`,
       };
     case "from_prp":
       return {
-        title: "unmapped as the PRP entries read",
-        why: `${needs}; but PRP entries do not say where a segment ends`,
+        title: "unmapped as read from the PRP entries",
+        why: `${needs}; but PRP entries do not record segment lengths`,
       };
     case "scatterlist":
       return { title: "unmapped: the scatterlist", why: "6.12 kept one for the request" };
