@@ -4,10 +4,19 @@
  * What only Node needs lies in a file of its own beside the bundle, and is named so that no bundler
  * follows: with it in sight, every start under Deno would load Deno's own modules for Node.
  */
-export const host: typeof Deno = "Deno" in globalThis ? Deno : await nodeHost();
+const node = "Deno" in globalThis ? null : await nodeHost();
 
-async function nodeHost(): Promise<typeof Deno> {
-  const module = new URL("./node_host.js", import.meta.url).href;
-  const { NODE_HOST } = await import(module) as typeof import("./node_host.ts");
-  return NODE_HOST;
+export const host: typeof Deno = node === null ? Deno : node.NODE_HOST;
+
+/** What this program uses of a worker. */
+export type HostWorker = Pick<Worker, "onerror" | "onmessage" | "postMessage" | "terminate">;
+
+/** Starts a worker from the address of a module. */
+export function startWorker(url: string | URL): HostWorker {
+  if (node === null) return new Worker(url, { type: "module" });
+  return new node.NodeWorker(url) as HostWorker;
+}
+
+async function nodeHost(): Promise<typeof import("./package/entries/node_host.ts")> {
+  return await import(new URL("./node_host.js", import.meta.url).href);
 }

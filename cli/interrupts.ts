@@ -6,39 +6,45 @@
  * over before that is worth its start: until then a signal ends the process as always. Where the
  * runs are in workers of their own, this thread is free to hear the signal itself.
  */
-import { host } from "./host.ts";
+import { host, type HostWorker, startWorker } from "./host.ts";
 import { HostMemory } from "./host_memory.ts";
 import type { HostWatch } from "../lang/vm/run_watch.ts";
 import { type ExitCode, INTERRUPTED } from "./exit_code.ts";
 
-/** How long a run goes on before somebody listens. */
+/** How long a run goes on before it listens for signals. */
 const DEAF_MS = 300;
 
 const LISTENER = `onmessage = ({ data: { shared, signals } }) => {
   const raise = () => Atomics.store(new Int32Array(shared), 0, 1);
-  for (const signal of signals) Deno.addSignalListener(signal, raise);
+  const listen = globalThis.addSignalListener ?? Deno.addSignalListener;
+  for (const signal of signals) listen(signal, raise);
   postMessage("listening");
 };`;
 
+/** What a terminal does for the work that may be interrupted. */
+export interface InterruptHooks {
+  /** Signals that end a run too, besides that of Ctrl-C. */
+  readonly signals?: readonly Deno.Signal[];
+  /** Called when the worker listens: Deno clears a line of the terminal for its start. */
+  readonly onWorker?: () => void;
+  /** Called when work has gone on so long that it listens for signals. */
+  readonly onLongWork?: () => void;
+}
+
 export class Interrupts implements HostWatch {
-  readonly #startMs = performance.now();
   readonly memory: HostMemory = new HostMemory();
   /** What {@linkcode SharedInterrupts} of other threads look at. */
   readonly shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   readonly #flag = new Int32Array(this.shared);
   readonly #raise = () => void Atomics.store(this.#flag, 0, 1);
-  readonly #signals: readonly Deno.Signal[];
-  readonly #onWorker: () => void;
-  #worker: Worker | null = null;
+  readonly #hooks: InterruptHooks;
+  #startMs = performance.now();
+  #isLong = false;
+  #worker: HostWorker | null = null;
   #listening = false;
 
-  /**
-   * @param others Signals that end a run too, besides that of Ctrl-C.
-   * @param onWorker Called when the worker listens: Deno clears a line of the terminal for its start.
-   */
-  constructor(others: readonly Deno.Signal[] = [], onWorker: () => void = () => {}) {
-    this.#signals = ["SIGINT", ...others];
-    this.#onWorker = onWorker;
+  constructor(hooks: InterruptHooks = {}) {
+    this.#hooks = hooks;
   }
 
   nowMs(): number {
@@ -46,15 +52,20 @@ export class Interrupts implements HostWatch {
   }
 
   interrupted(): boolean {
-    const deaf = this.#worker === null && !this.#listening;
-    // Node has no such workers: a signal always ends it.
-    if (deaf && "Worker" in globalThis && performance.now() - this.#startMs > DEAF_MS) {
-      const url = `data:application/javascript,${encodeURIComponent(LISTENER)}`;
-      this.#worker = new Worker(url, { type: "module" });
-      this.#worker.onmessage = () => this.#onWorker();
-      this.#worker.postMessage({ shared: this.shared, signals: this.#signals });
+    if (!this.#isLong && performance.now() - this.#startMs > DEAF_MS) {
+      this.#isLong = true;
+      if (!this.#listening) this.#worker ??= this.#startListener();
+      this.#hooks.onLongWork?.();
     }
     return Atomics.load(this.#flag, 0) === 1;
+  }
+
+  #startListener(): HostWorker {
+    const worker = startWorker(`data:text/javascript,${encodeURIComponent(LISTENER)}`);
+    worker.onmessage = () => this.#hooks.onWorker?.();
+    const signals: readonly Deno.Signal[] = ["SIGINT", ...this.#hooks.signals ?? []];
+    worker.postMessage({ shared: this.shared, signals });
+    return worker;
   }
 
   /** Hears the signal in this thread from now on: it only waits for others. */
@@ -63,9 +74,11 @@ export class Interrupts implements HostWatch {
     host.addSignalListener("SIGINT", this.#raise);
   }
 
-  /** Forgets what was heard: what is done next is another matter. */
+  /** Begins with other work: a signal of before does not end it. */
   reset(): void {
     Atomics.store(this.#flag, 0, 0);
+    this.#startMs = performance.now();
+    this.#isLong = false;
   }
 
   /** Stops listening: else the process would not end. */

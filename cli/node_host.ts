@@ -3,6 +3,7 @@
  * not have.
  */
 import { Deno as shim } from "@deno/shim-deno";
+import { spawnSync } from "node:child_process";
 import process from "node:process";
 
 /** Files of a user who runs Node: nobody asks for permissions there. */
@@ -30,8 +31,47 @@ function errorClass(name: string, codes: readonly string[]): unknown {
   };
 }
 
+/** The standard input. The library's own waits for ever at the end of a file. */
+class Input {
+  #pieces: AsyncIterator<Uint8Array> | null = null;
+  #rest: Uint8Array = new Uint8Array();
+  #hasSignals = false;
+
+  async read(chunk: Uint8Array): Promise<number | null> {
+    this.#pieces ??= process.stdin[Symbol.asyncIterator]();
+    while (this.#rest.length === 0) {
+      const next = await this.#pieces.next();
+      if (next.done === true) return null;
+      this.#rest = next.value;
+    }
+    const piece = this.#rest.subarray(0, chunk.length);
+    chunk.set(piece);
+    this.#rest = this.#rest.subarray(piece.length);
+    return piece.length;
+  }
+
+  setRaw(isRaw: boolean, { cbreak = false } = {}): void {
+    if (cbreak) {
+      // Node has no such mode.
+      spawnSync("stty", ["isig"], { stdio: "inherit" });
+      this.#hasSignals = true;
+      return;
+    }
+    // Node remembers the mode that it has set, and would leave the terminal as it is.
+    if (this.#hasSignals) process.stdin.setRawMode(false);
+    this.#hasSignals = false;
+    process.stdin.setRawMode(isRaw);
+  }
+}
+
+const input = new Input();
+
 const OWN = {
   permissions: PERMISSIONS,
+  stdin: Object.assign(Object.create(shim.stdin), {
+    read: input.read.bind(input),
+    setRaw: input.setRaw.bind(input),
+  }),
   errors: Object.fromEntries(
     Object.entries(CODES).map(([name, codes]) => [name, errorClass(name, codes)]),
   ),

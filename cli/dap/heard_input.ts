@@ -5,6 +5,7 @@
  * other thread reads on meanwhile, and counts what has come of such wishes in memory that both share.
  */
 import { PassThrough } from "node:stream";
+import { type HostWorker, startWorker } from "../host.ts";
 
 /** What has come in from a client that this thread has not been handed yet. */
 export interface Arrivals {
@@ -69,11 +70,14 @@ const READER = String
   };
   const give = (bytes) =>
     postMessage({ bytes, stops: heard[slots.STOPS], ends: heard[slots.ENDS] });
-  const chunk = new Uint8Array(65536);
-  for (let count; (count = await Deno.stdin.read(chunk)) !== null;) {
-    const bytes = chunk.slice(0, count);
-    follow(bytes);
-    give(bytes);
+  const input = globalThis.inputStream?.() ?? Deno.stdin.readable;
+  try {
+    for await (const bytes of input) {
+      follow(bytes);
+      give(bytes);
+    }
+  } catch {
+    // The client has gone.
   }
   hear({ command: ending[0] });
   give(null);
@@ -82,20 +86,14 @@ const READER = String
 export class HeardInput implements Arrivals {
   readonly stream: PassThrough = new PassThrough();
   readonly #heard: Int32Array;
-  readonly #worker: Worker;
+  readonly #worker: HostWorker;
   #stops = 0;
   #ends = 0;
 
-  /** The input as it comes; null where there are no such threads, as on Node. */
-  static open(): HeardInput | null {
-    return "Worker" in globalThis ? new HeardInput() : null;
-  }
-
-  private constructor() {
+  constructor() {
     const shared = new SharedArrayBuffer(SLOTS.COUNT * Int32Array.BYTES_PER_ELEMENT);
     this.#heard = new Int32Array(shared);
-    const url = `data:application/javascript,${encodeURIComponent(READER)}`;
-    this.#worker = new Worker(url, { type: "module" });
+    this.#worker = startWorker(`data:text/javascript,${encodeURIComponent(READER)}`);
     this.#worker.onmessage = ({ data }: MessageEvent<Handed>) => this.#take(data);
     this.#worker.postMessage({
       ending: ENDING,

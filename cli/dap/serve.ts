@@ -13,11 +13,14 @@ const HOST = "127.0.0.1";
 
 /** Serves the client at the other end of the standard streams, until it is gone. */
 export async function serveStreams(screen: Screen): Promise<ExitCode> {
-  const heard = HeardInput.open();
-  const problem = await new Session(heard).serve(heard?.stream ?? process.stdin, process.stdout);
-  heard?.close();
-  // What was answered last is written before the process ends.
-  await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+  const heard = new HeardInput();
+  const problem = await new Session(heard).serve(heard.stream, process.stdout);
+  heard.close();
+  // The last answer is written before the process ends.
+  await new Promise<void>((resolve) => {
+    process.stdout.on("error", () => resolve());
+    process.stdout.write("", () => resolve());
+  });
   return problem === null ? HELD : refuse(problem, screen);
 }
 

@@ -62,7 +62,12 @@ export class Session extends ProtocolServer {
       problem = error.message;
       this.#notUnderstood(problem);
     });
-    for (const end of ["end", "close", "error"]) input.on(end, () => this.#gone());
+    // Before the server listens: an error of the output (EPIPE) means that the client has gone.
+    output.on("error", () => {
+      this.#isGone = true;
+      this.#gone();
+    });
+    for (const ending of ["end", "close", "error"]) input.on(ending, () => this.#gone());
     this.start(frames, output);
     input.pipe(frames);
     await this.closed;
@@ -78,6 +83,17 @@ export class Session extends ProtocolServer {
   #gone(): void {
     this.#adapter.end();
     this.#close();
+  }
+
+  #isGone = false;
+
+  // What is written to a client that has gone fails, and every failure would be reported to it again.
+  override sendEvent(event: DebugProtocol.Event): void {
+    if (!this.#isGone) super.sendEvent(event);
+  }
+
+  override sendResponse(response: DebugProtocol.Response): void {
+    if (!this.#isGone) super.sendResponse(response);
   }
 
   protected override dispatchRequest(request: DebugProtocol.Request): void {

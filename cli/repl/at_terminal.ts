@@ -20,7 +20,11 @@ export async function runAtTerminal(
   options: ToolOptions,
 ): Promise<ExitCode> {
   let terminal: Terminal | null = null;
-  const interrupts = new Interrupts(ENDING_SIGNALS, () => terminal?.redraw());
+  const interrupts = new Interrupts({
+    signals: ENDING_SIGNALS,
+    onWorker: () => terminal?.redraw(),
+    onLongWork: () => terminal?.takeSignals(),
+  });
   try {
     terminal = new Terminal(screen, { whole: false });
     const watched = { ...options, watch: interrupts };

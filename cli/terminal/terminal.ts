@@ -122,7 +122,12 @@ export class Terminal {
     }
   }
 
-  /** Lets somebody else have the terminal. */
+  /** Makes signals of Ctrl-C and Ctrl-Z in long work; on Node that costs too much for all work. */
+  takeSignals(): void {
+    if (this.#mode === "work" && !("Deno" in globalThis)) host.stdin.setRaw(true, CBREAK);
+  }
+
+  /** Lends the terminal to another program. */
   async lend<T>(task: () => Promise<T>): Promise<T> {
     this.#leave();
     process.stdin.pause();
@@ -204,12 +209,14 @@ const NOBODYS = ["uncaughtException", "unhandledRejection"] as const;
 /** How long a signal may take to be told of. */
 const SETTLED_MS = 50;
 
+/** Signals of Ctrl-C and Ctrl-Z, but no echo and no lines. */
+const CBREAK = { cbreak: true };
+
 /** Has the terminal hand over each key as it comes, or whole lines as before. */
 function setKeys(mode: Mode): void {
-  if (!("Deno" in globalThis)) process.stdin.setRawMode(mode !== "as before");
-  else if (mode === "as before" || host.build.os === "windows") {
-    host.stdin.setRaw(mode !== "as before");
-  } else host.stdin.setRaw(true, { cbreak: mode === "work" });
+  const isCbreak = mode === "work" && "Deno" in globalThis && host.build.os !== "windows";
+  if (isCbreak) host.stdin.setRaw(true, CBREAK);
+  else host.stdin.setRaw(mode !== "as before");
 }
 
 function sizeOf(): { readonly columns: number; readonly rows: number } {

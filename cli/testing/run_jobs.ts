@@ -1,5 +1,6 @@
 /** Files of tests in this process or in several workers; either way their events come file by file. */
 import type { Interrupts } from "../interrupts.ts";
+import { type HostWorker, startWorker } from "../host.ts";
 import { TEST_WORKER } from "../package/places.ts";
 import { type FileEvent, type FileJob, type ListenersOf, runFile } from "./file_run.ts";
 import type { WorkerJob } from "./worker.ts";
@@ -47,7 +48,7 @@ export async function runJobs(
   };
   interrupts.listen();
   const lanes = Array.from({ length: Math.min(workers, jobs.length) }, async () => {
-    const worker = new Worker(TEST_WORKER, { type: "module" });
+    const worker = startWorker(TEST_WORKER);
     try {
       while (next < jobs.length && !interrupts.interrupted() && mayGoOn()) {
         const index = next++;
@@ -61,7 +62,11 @@ export async function runJobs(
   await Promise.all(lanes);
 }
 
-function runIn(worker: Worker, job: WorkerJob, tell: (event: FileEvent) => void): Promise<void> {
+function runIn(
+  worker: HostWorker,
+  job: WorkerJob,
+  tell: (event: FileEvent) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }: MessageEvent<FileEvent>) => {
       tell(data);

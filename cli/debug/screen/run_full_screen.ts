@@ -21,7 +21,11 @@ export async function runFullScreen(
   screen: TerminalScreen,
 ): Promise<ExitCode> {
   const terminal = new Terminal(screen, { whole: true });
-  const interrupts = new Interrupts(ENDING_SIGNALS, () => terminal.redraw());
+  const interrupts = new Interrupts({
+    signals: ENDING_SIGNALS,
+    onWorker: () => terminal.redraw(),
+    onLongWork: () => terminal.takeSignals(),
+  });
   try {
     const picked = await choose(title, runs, meant, terminal, screen);
     if (picked.kind === "signal") return picked.exitCode;
