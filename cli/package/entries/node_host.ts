@@ -1,3 +1,3 @@
 /** What stands for Deno on Node; see `cli/host.ts`. */
-export * from "../../node_host.ts";
-export * from "../../node_worker.ts";
+export * from "../../node/host.ts";
+export * from "../../node/worker.ts";
