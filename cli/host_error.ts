@@ -11,10 +11,13 @@ export function isHostError(error: unknown): error is Error {
     error instanceof host.errors.PermissionDenied;
 }
 
+/** What systems say when there is no room: on the disk, for this user, for a file of this size. */
+const NO_ROOM = /^(?:ENOSPC|EDQUOT|EFBIG)$|\(os error (?:28|122|27)\)/;
+
 /** True when there is no room for what was to be written. */
 export function isFullDisk(error: unknown): boolean {
   return error instanceof Error &&
-    (Reflect.get(error, "code") === "ENOSPC" || /\(os error 28\)/.test(error.message));
+    (NO_ROOM.test(String(Reflect.get(error, "code"))) || NO_ROOM.test(error.message));
 }
 
 /** What it says, in few words. */

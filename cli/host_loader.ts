@@ -70,7 +70,7 @@ export class HostLoader implements CLoader {
     if (limitBytes !== undefined && sizeBytes > limitBytes) {
       return tooLong(path, sizeBytes, limitBytes);
     }
-    const file = readHostFile(wanted, path);
+    const file = readHostFile(wanted, { shown: path });
     if (!file.found) {
       const hint = file.reason === "not_found" ? meantFile(wanted, path) : undefined;
       return new LoadError(file.reason, file.problem, hint);

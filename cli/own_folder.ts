@@ -1,5 +1,9 @@
-/** What dmalab keeps in the current folder, where Deno was started with `-W`. */
+/** What dmalab keeps in the current folder, where Deno was started with `-R` and `-W`. */
+import { FileError } from "./file_error.ts";
+import { READ_LIMITS } from "./file_limits.ts";
 import { host } from "./host.ts";
+import { readHostFile } from "./host_file.ts";
+import { appendFile, writeFile } from "./write_file.ts";
 
 /** Where: beside the package that `dmalab init` put there. */
 export const OWN_FOLDER = ".dmalab";
@@ -9,30 +13,50 @@ export const HISTORY = "history";
 /** The file with the tests that failed in the last run. */
 export const FAILED_TESTS = "failed";
 
-/** The lines of a file of ours that are not empty; null when there is none, or it may not be read. */
+const HINT = `remove it; dmalab keeps regular files in ${OWN_FOLDER}`;
+
+/**
+ * The lines of a file of ours that are not empty; null when there is none, or it may not be read.
+ *
+ * @throws {FileError} When it is none of ours.
+ */
 export function readOwnLines(name: string): readonly string[] | null {
   if (!permitted("read")) return null;
+  const path = `${OWN_FOLDER}/${name}`;
+  if (isLink(OWN_FOLDER)) {
+    throw new FileError(`Cannot read "${path}": "${OWN_FOLDER}" is a symbolic link`, "E1101", HINT);
+  }
+  const file = readHostFile(path, { followsLinks: false, mostBytes: READ_LIMITS.own });
+  if (file.found) return file.text.split("\n").filter((line) => line !== "");
+  if (file.reason === "not_found") return null;
+  throw new FileError(file.problem, file.code, HINT);
+}
+
+function isLink(path: string): boolean {
   try {
-    return host.readTextFileSync(`${OWN_FOLDER}/${name}`).split("\n").filter((line) => line !== "");
-  } catch (error) {
-    if (error instanceof host.errors.NotFound) return null;
-    throw error;
+    return host.lstatSync(path).isSymlink;
+  } catch {
+    return false;
   }
 }
 
-/** Keeps lines, where that is permitted. */
+/** Keeps lines, where that is permitted. @throws {FileError} */
 export function writeOwnLines(name: string, lines: readonly string[]): void {
-  if (!permitted("write")) return;
-  host.mkdirSync(OWN_FOLDER, { recursive: true });
-  host.writeTextFileSync(`${OWN_FOLDER}/${name}`, lines.map((line) => `${line}\n`).join(""));
+  if (permitted("read") && permitted("write")) writeFile(ownFile(name), textOf(lines));
 }
 
-/** Keeps lines behind those that are there, where that is permitted. */
+/** Keeps lines behind those that are there, where that is permitted. @throws {FileError} */
 export function appendOwnLines(name: string, lines: readonly string[]): void {
-  if (!permitted("write")) return;
-  host.mkdirSync(OWN_FOLDER, { recursive: true });
-  const text = lines.map((line) => `${line}\n`).join("");
-  host.writeTextFileSync(`${OWN_FOLDER}/${name}`, text, { append: true });
+  if (permitted("read") && permitted("write")) appendFile(ownFile(name), textOf(lines));
+}
+
+/** The place of a file of ours. */
+export function ownFile(name: string): { readonly folder: string; readonly name: string } {
+  return { folder: ".", name: `${OWN_FOLDER}/${name}` };
+}
+
+function textOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 /** Whether the folder may be read, or written. */

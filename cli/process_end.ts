@@ -7,6 +7,7 @@ import { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "../lang/diagnostics/bu
 import { afterColon } from "../lang/diagnostics/render.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
 import { BUG, type ExitCode, NOT_WRITTEN, WRONG } from "./exit_code.ts";
+import { FileError } from "./file_error.ts";
 import { hostReason, isFullDisk, isHostError } from "./host_error.ts";
 import type { ProcessScreen, Screen } from "./screen.ts";
 
@@ -33,6 +34,10 @@ export async function toItsEnd(
 
 /** Says what was thrown where nobody took it. @returns What the shell is told. */
 function sayThrown(error: unknown, screen: Screen): ExitCode {
+  if (error instanceof FileError) {
+    screen.err(error.lines);
+    return WRONG;
+  }
   if (isHostError(error)) {
     screen.err(`error: The system did not do what was needed: ${hostReason(error)}\n`);
     return isFullDisk(error) ? NOT_WRITTEN : WRONG;

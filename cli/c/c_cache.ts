@@ -1,6 +1,7 @@
 /** Compiled drivers in the folder `.dmalab/c`, where that may be read and written. */
 import { host } from "../host.ts";
-import { OWN_FOLDER, permitted } from "../own_folder.ts";
+import { OWN_FOLDER, ownFile, permitted } from "../own_folder.ts";
+import { writeFile } from "../write_file.ts";
 import type { Compiled } from "./clang.ts";
 
 const FOLDER = `${OWN_FOLDER}/c`;
@@ -24,10 +25,6 @@ export function keptModule(key: string): Compiled | null {
 /** Keeps a module and what the compiler said of it. */
 export function keepModule(key: string, module: Uint8Array, said: string): void {
   if (!permitted("write")) return;
-  host.mkdirSync(FOLDER, { recursive: true });
-  host.writeTextFileSync(pathOf(key, "txt"), said);
-  // Under its name only when it is whole: somebody else may look for it at this moment.
-  const draft = `${pathOf(key, "wasm")}.${crypto.randomUUID()}`;
-  host.writeFileSync(draft, module);
-  host.renameSync(draft, pathOf(key, "wasm"));
+  writeFile(ownFile(`c/${key}.txt`), said);
+  writeFile(ownFile(`c/${key}.wasm`), module);
 }

@@ -26,7 +26,7 @@ export const FMT = command({
     const { formatFiles, formatInput } = await import("../format/format_files.ts");
     if (words.length === 1 && words[0] === "-") return await formatInput(options, screen);
     const { findScenarios } = await import("../scenario/find_scenarios.ts");
-    const paths = findScenarios(words.length === 0 ? ["."] : words, screen);
+    const paths = findScenarios(words.length === 0 ? ["."] : words, screen, true);
     return paths === null ? WRONG : formatFiles(paths, options, screen);
   },
 });

@@ -1,7 +1,7 @@
 import { command } from "../command.ts";
 import { HELD, WRONG } from "../exit_code.ts";
-import { writeHostFile } from "../host_file.ts";
 import { refuse } from "../screen.ts";
+import { writeOrSay } from "../write_file.ts";
 import { SEED } from "./scenario_options.ts";
 
 /** Random vectors by default. */
@@ -52,7 +52,7 @@ export const VECTORS = command({
       screen.out(text);
       return HELD;
     }
-    if (!writeHostFile(options.out, text, screen)) return WRONG;
+    if (!writeOrSay(options.out, text, screen)) return WRONG;
     screen.out(`Wrote ${file.vectors.length} vectors to ${options.out}.\n`);
     return HELD;
   },

@@ -16,14 +16,19 @@ import {
 } from "../../lang/machine/key_text.ts";
 import { pageOf, RULE_PAGES } from "./rule_pages.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
+import { FILE_CODES } from "../file_codes.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
 
 /** Rules that the pages tell and no machine follows, by the names they are cited by. */
 export const NOT_MODELLED: readonly string[] = ["dma.6.4"];
 
-/** Diagnostics of scripts, and findings of `dmalab topology`. */
-const CODES: Readonly<Record<string, CodeEntry>> = { ...DIAGNOSTIC_CODES, ...LISTING_CODES };
+/** Diagnostics of scripts, findings of `dmalab topology`, files that are refused. */
+const CODES: Readonly<Record<string, CodeEntry>> = {
+  ...DIAGNOSTIC_CODES,
+  ...LISTING_CODES,
+  ...FILE_CODES,
+};
 
 /** Reads a page of `docs/behaviour/` by its name. */
 export type PageReader = (name: string) => string;

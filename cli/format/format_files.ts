@@ -1,13 +1,14 @@
 /** `dmalab fmt`: files in their one style, or the list of those that are not. */
 import { SourceFile } from "../../lang/source.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { readHostFile, readHostInput, writeHostFile } from "../host_file.ts";
+import { readHostFile, readHostInput } from "../host_file.ts";
 import { painter } from "../../lang/render/paint.ts";
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { counted } from "../scenario/report_printer.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { formatSource } from "../../lang/format/format.ts";
+import { writeOrSay } from "../write_file.ts";
 
 /** Formats files in place; with `check` it writes nothing and says which it would change. */
 export function formatFiles(
@@ -37,7 +38,7 @@ export function formatFiles(
           }\n`,
         );
         exitCode = worseExitCode(exitCode, FAILED);
-      } else if (writeHostFile(path, text, screen)) {
+      } else if (writeOrSay(path, text, screen)) {
         screen.out(`${paint("good", "formatted")}  ${printable(path)}\n`);
       } else exitCode = WRONG;
     }

@@ -44,7 +44,7 @@ async function atTerminal(
   { firstPrompt, greeting, load }: LineToolPlan,
   options: ToolOptions,
 ): Promise<ExitCode> {
-  const history: InputHistory = openHistory();
+  const history: InputHistory = openHistory((lines) => screen.err(lines));
   const write = (text: string) => {
     screen.out(text);
     screen.flush?.();

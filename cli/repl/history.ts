@@ -1,5 +1,6 @@
 /** What was typed in earlier sessions of the REPL, in the current folder. */
 import { appendOwnLines, HISTORY, readOwnLines, writeOwnLines } from "../own_folder.ts";
+import { FileError } from "../file_error.ts";
 import { InputHistory } from "../terminal/input_history.ts";
 
 const KEPT_INPUTS = 1000;
@@ -10,14 +11,35 @@ const FURTHER = "\t";
 /**
  * The inputs of earlier sessions; each new one is kept at once, where that is permitted: a session
  * may end in any way, and others may run beside it.
+ *
+ * @param say Takes why inputs are not kept: the session goes on without a file.
  */
-export function openHistory(): InputHistory {
+export function openHistory(say: (lines: string) => void): InputHistory {
+  const earlier = orSay(say, earlierInputs);
+  const history = new InputHistory(earlier ?? []);
+  if (earlier === null) return history;
+  history.onAdd = (input) => {
+    const isKept = orSay(say, () => (appendOwnLines(HISTORY, linesOf(input)), true));
+    if (!isKept) history.onAdd = () => {};
+  };
+  return history;
+}
+
+function earlierInputs(): readonly string[] {
   const inputs = inputsOf(readOwnLines(HISTORY) ?? []);
   const kept = inputs.slice(-KEPT_INPUTS);
   if (kept.length < inputs.length) writeOwnLines(HISTORY, kept.flatMap(linesOf));
-  const history = new InputHistory(kept);
-  history.onAdd = (input) => appendOwnLines(HISTORY, linesOf(input));
-  return history;
+  return kept;
+}
+
+function orSay<T>(say: (lines: string) => void, work: () => T): T | null {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    say(error.lines);
+    return null;
+  }
 }
 
 /** An input as lines of a file. */

@@ -1,9 +1,9 @@
 /** The REPL, with all that it needs: this is what takes time to load. */
-import { writeHostFile } from "../host_file.ts";
 import { HostLoader, type OpenedFile } from "../host_loader.ts";
 import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
 import { exportRecording } from "../scenario/export_recording.ts";
 import type { Screen } from "../screen.ts";
+import { writeOrSay } from "../write_file.ts";
 import type { MakeTool } from "./line_tool.ts";
 import { Repl } from "./repl.ts";
 
@@ -23,7 +23,7 @@ export function replMaker(
     const repl = new Repl(console, {
       ...options,
       loader: opened?.loader ?? HostLoader.here(),
-      save: (path, text) => writeHostFile(path, text, screen),
+      save: (path, text) => writeOrSay(path, text, screen),
       exportRun: exportRecording,
       ...seed === null ? {} : { seed },
       limits: allLimits(limits),

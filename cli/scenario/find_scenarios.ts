@@ -1,8 +1,9 @@
 /** The scenarios that a command line means: files as they are, folders searched for `*.dma`. */
 import { printable } from "../../lang/diagnostics/display_width.ts";
+import { FileError } from "../file_error.ts";
 import { host } from "../host.ts";
 import { isFolder } from "../host_file.ts";
-import { joinPath } from "../paths.ts";
+import { isInside, joinPath } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
 /** Folders that hold no scenarios of the user's. */
@@ -10,14 +11,25 @@ const SKIPPED = new Set(["node_modules", ".git"]);
 
 /**
  * Every file named, and every `*.dma` below every folder named, sorted. A file that is not there
- * stays in the list, for whoever reads it to say so.
+ * stays in the list: reading it reports that.
  *
- * @returns Null, after saying so, when a folder holds none.
+ * @param isToWrite Leaves links out that a folder holds: what they lead to is there itself.
+ * @returns Null, after saying so, when a folder holds none, or a link that leads out of it.
  */
-export function findScenarios(places: readonly string[], screen: Screen): string[] | null {
+export function findScenarios(
+  places: readonly string[],
+  screen: Screen,
+  isToWrite = false,
+): string[] | null {
   const found: string[] = [];
   for (const place of places) {
-    const paths = isFolder(place) ? below(place) : [place];
+    const all = isFolder(place) ? below(place) : [{ path: place, isLink: false }];
+    const outside = all.find(({ isLink, path }) => isLink && leadsOut(path, place));
+    if (outside !== undefined) {
+      screen.err(linkError(outside.path, place).lines);
+      return null;
+    }
+    const paths = all.filter(({ isLink }) => !isLink || !isToWrite).map(({ path }) => path);
     if (paths.length === 0) {
       screen.err(`error: There is no scenario (*.dma) in "${printable(place)}"\n`);
       return null;
@@ -27,11 +39,35 @@ export function findScenarios(places: readonly string[], screen: Screen): string
   return found;
 }
 
-function below(folder: string): string[] {
+interface Found {
+  readonly path: string;
+  readonly isLink: boolean;
+}
+
+function below(folder: string): Found[] {
   const entries = [...host.readDirSync(folder)].sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
     const path = folder === "." ? entry.name : joinPath(folder, entry.name);
     if (entry.isDirectory) return SKIPPED.has(entry.name) ? [] : below(path);
-    return entry.name.endsWith(".dma") ? [path] : [];
+    return entry.name.endsWith(".dma") ? [{ path, isLink: entry.isSymlink }] : [];
   });
+}
+
+/** Whether a link leads out of a folder; one that leads nowhere does not. */
+function leadsOut(path: string, folder: string): boolean {
+  try {
+    return !isInside(host.realPathSync(path), host.realPathSync(folder));
+  } catch {
+    return false;
+  }
+}
+
+function linkError(path: string, folder: string): FileError {
+  return new FileError(
+    `Cannot read "${printable(path)}": it is a symbolic link that leads out of "${
+      printable(folder)
+    }"`,
+    "E1101",
+    "remove it, or name the file that it leads to",
+  );
 }

@@ -11,9 +11,10 @@ import type { Recording } from "../../lang/recording/recording.ts";
 import type { Program } from "../../lang/run/program.ts";
 import type { RunStart } from "../../lang/run/run_options.ts";
 import { spanPlace } from "../../lang/source.ts";
-import { appendHostFile, writeHostFile } from "../host_file.ts";
+import { FileError } from "../file_error.ts";
 import { VERSION } from "../package_version.ts";
 import type { Screen } from "../screen.ts";
+import { FileDraft } from "../write_file.ts";
 
 /** What names of files in Chrome's format end with. */
 const CHROME_SUFFIX = ".json";
@@ -89,7 +90,7 @@ export class TraceOutputs {
   end(): boolean {
     for (const writer of this.#writers) writer.end();
     if (!this.#isWanted) return true;
-    for (const file of this.#files) file.flush();
+    for (const file of this.#files) file.keep();
     return this.#files.every(({ failed }) => !failed);
   }
 }
@@ -111,25 +112,42 @@ function placesOf(code: Program["code"]): (site: number) => string | null {
   };
 }
 
-/** A file that grows; after a failure, which is said once, nothing more is written. */
+/** A file that grows, and is there when it is whole; after a failure, which is said once, nothing more is written. */
 class TraceFile {
   failed = false;
   #pending = "";
-  #begun = false;
+  #draft: FileDraft | null = null;
 
   constructor(readonly path: string, readonly screen: ErrorScreen) {}
 
   write(text: string): void {
     this.#pending += text;
-    if (this.#pending.length >= CHUNK_LENGTH) this.flush();
+    if (this.#pending.length >= CHUNK_LENGTH) this.#flush();
   }
 
-  flush(): void {
+  /** All is written. */
+  keep(): void {
+    this.#flush();
+    this.#orFail(() => this.#draft!.keep());
+  }
+
+  #flush(): void {
     const text = this.#pending;
     this.#pending = "";
+    this.#orFail(() => {
+      this.#draft ??= new FileDraft(this.path);
+      this.#draft.write(text);
+    });
+  }
+
+  #orFail(work: () => void): void {
     if (this.failed) return;
-    const put = this.#begun ? appendHostFile : writeHostFile;
-    this.#begun = true;
-    this.failed = !put(this.path, text, this.screen);
+    try {
+      work();
+    } catch (error) {
+      this.failed = true;
+      if (!(error instanceof FileError)) throw error;
+      this.screen.err(error.lines);
+    }
   }
 }

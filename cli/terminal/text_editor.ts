@@ -1,9 +1,11 @@
 /** Has a text edited in the program that the environment names for that, as other tools do. */
 import process from "node:process";
+import { FileError } from "../file_error.ts";
 import { host } from "../host.ts";
 import { hostReason, isHostError } from "../host_error.ts";
 import { readHostFile } from "../host_file.ts";
-import { OWN_FOLDER, permitted } from "../own_folder.ts";
+import { OWN_FOLDER, ownFile, permitted } from "../own_folder.ts";
+import { removeFile, writeFile } from "../write_file.ts";
 
 /** Where a program for texts is named: the first one that is set. */
 const VARIABLES = ["VISUAL", "EDITOR"] as const;
@@ -69,20 +71,21 @@ export async function editText(
   text: string,
 ): Promise<EditedText | EditProblem> {
   // One for each session: others may run in the same folder.
-  const path = `${OWN_FOLDER}/input-${process.pid}.dma`;
+  const name = `input-${process.pid}.dma`;
+  const path = `${OWN_FOLDER}/${name}`;
   try {
-    host.mkdirSync(OWN_FOLDER, { recursive: true });
-    host.writeTextFileSync(path, text === "" ? "" : `${text}\n`);
+    writeFile(ownFile(name), text === "" ? "" : `${text}\n`);
     try {
       const problem = await runEditor(command, [...args, path]);
       if (problem !== null) return { problem };
-      const file = readHostFile(path);
+      const file = readHostFile(path, { followsLinks: false });
       if (!file.found) return { problem: file.problem };
       return { text: file.text.replaceAll("\r\n", "\n").trimEnd() };
     } finally {
-      host.removeSync(path);
+      removeFile(ownFile(name));
     }
   } catch (error) {
+    if (error instanceof FileError) return { problem: error.message };
     if (!isHostError(error)) throw error;
     return { problem: `Cannot edit a text with ${command}: ${hostReason(error)}` };
   }

@@ -1,9 +1,18 @@
 /** `dmalab test`: finds, runs, reports, and compares with what was printed before. */
 import { exactMatch, type NameMatch } from "../../lang/run/name_match.ts";
 import { displayName, type RunReport } from "../../lang/run/report.ts";
-import { BUG, type ExitCode, FAILED, HELD, INTERRUPTED, worseExitCode } from "../exit_code.ts";
+import {
+  BUG,
+  type ExitCode,
+  FAILED,
+  HELD,
+  INTERRUPTED,
+  worseExitCode,
+  WRONG,
+} from "../exit_code.ts";
 import { readRulePage } from "../package/places.ts";
-import { readHostFile, writeHostFile } from "../host_file.ts";
+import { FileError } from "../file_error.ts";
+import { readHostFile } from "../host_file.ts";
 import { Interrupts } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
 import type { LimitOptions } from "../scenario/limit_options.ts";
@@ -12,6 +21,7 @@ import { noTestText } from "../scenario/run_scenarios.ts";
 import { errorScreen, type Screen } from "../screen.ts";
 import type { TraceForm } from "../scenario/trace_form.ts";
 import type { TraceOutputs } from "../scenario/trace_outputs.ts";
+import { beside, writeOrSay } from "../write_file.ts";
 import { coverageLines, coverageReport } from "./coverage/report.ts";
 import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";
 import type { FileEvent, FileJob } from "./file_run.ts";
@@ -181,11 +191,17 @@ class Results {
       // There is no snapshot of tests that print nothing.
       if ([...this.#printed.values()].every((lines) => lines.length === 0)) return;
       const text = snapshotText(this.#printed);
-      if (!writeHostFile(snapshotPath(path), text, this.screen)) this.exitCode = FAILED;
+      const isWritten = writeOrSay(beside(snapshotPath(path)), text, this.screen);
+      if (!isWritten) this.exitCode = worseExitCode(this.exitCode, WRONG);
       return;
     }
-    const before = readHostFile(snapshotPath(path));
+    const before = readHostFile(snapshotPath(path), { followsLinks: false });
     const text = before.found ? before.text : null;
+    if (!before.found && before.reason === "unreadable") {
+      this.screen.err(new FileError(before.problem, before.code).lines);
+      this.exitCode = worseExitCode(this.exitCode, WRONG);
+      return;
+    }
     const problems = this.options.snapshot === "update"
       ? [{ place: snapshotPath(path), lines: ["not written: not all tests of the file passed"] }]
       : compareSnapshot(path, text, this.#printed, complete);

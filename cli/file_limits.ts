@@ -1,0 +1,15 @@
+/** How much is read of each kind of file; data of scripts has its limit in `lang/values/limits.ts`. */
+export const READ_LIMITS = {
+  /** Scenarios, snapshots, listings, logs: bytes. */
+  text: 2 ** 25,
+  /** A file in `.dmalab`: bytes. */
+  own: 2 ** 22,
+  /** A trace from the standard input, which is kept because it is read twice: bytes. */
+  traceInput: 2 ** 29,
+  /** A line of a trace: characters; the rest of the line is dropped. */
+  traceLine: 2 ** 20,
+  /** A packed file unpacks to so many bytes, */
+  unpacked: 2 ** 26,
+  /** and to so many times its own size: traces pack to a tenth or a twentieth. */
+  unpackedTimes: 100,
+} as const;

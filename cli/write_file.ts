@@ -1,0 +1,238 @@
+/**
+ * Everything that the command line writes.
+ *
+ * A cloned repository can hold links, pipes and devices under any name, also under those that dmalab
+ * chooses: what is written is a regular file inside the folder that was named. It is written beside
+ * its place and renamed, so that a full disk leaves the old file whole.
+ */
+import { printable } from "../lang/diagnostics/display_width.ts";
+import { FileError } from "./file_error.ts";
+import { host } from "./host.ts";
+import { hostReason, isFullDisk } from "./host_error.ts";
+import { folderOf, isInside } from "./paths.ts";
+import type { Screen } from "./screen.ts";
+
+/** A file's place, checked. */
+interface Place {
+  readonly path: string;
+  /** How messages name it. */
+  readonly shown: string;
+  /** Whether there is a file already. */
+  readonly isThere: boolean;
+  /** Its rights; null where there are none. */
+  readonly mode: number | null;
+}
+
+/** Where a file goes. */
+export type Target =
+  /** A path that the user typed; a link is followed to a regular file of the same folder. */
+  | string
+  /** A place that dmalab chose, below a folder: no link is followed on the way. */
+  | { readonly folder: string; readonly name: string };
+
+/** A file of dmalab's own choice in the folder of another one, whose path is known to be right. */
+export function beside(path: string): Exclude<Target, string> {
+  const start = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
+  return { folder: folderOf(path), name: path.slice(start) };
+}
+
+/** Replaces a file, whole or not at all. @throws {FileError} */
+export function writeFile(target: Target, content: string | Uint8Array): void {
+  const draft = new FileDraft(target);
+  draft.write(content);
+  draft.keep();
+}
+
+/** Writes at the end of a file of ours, in folders that are made. @throws {FileError} */
+export function appendFile(target: Exclude<Target, string>, text: string): void {
+  const { isThere, path, shown } = placeOf(target);
+  attempt(shown, () => {
+    const file = host.openSync(path, { append: true, write: true, createNew: !isThere });
+    try {
+      // Between the look and the opening it may have become another file.
+      if (isThere) checkSame(host.lstatSync(path), file.statSync(), shown);
+      writeAll(file, new TextEncoder().encode(text));
+    } finally {
+      file.close();
+    }
+  });
+}
+
+/** Removes a file of ours. @throws {FileError} */
+export function removeFile(target: Exclude<Target, string>): void {
+  const { path, shown } = placeOf(target);
+  attempt(shown, () => host.removeSync(path));
+}
+
+/** A file that is written beside its place, and put there when it is whole. */
+export class FileDraft {
+  readonly #place: Place;
+  readonly #path: string;
+  #file: Deno.FsFile | null;
+
+  /** @throws {FileError} */
+  constructor(target: Target) {
+    this.#place = placeOf(target);
+    // Of a name that any file system takes, however long the file's own is.
+    this.#path = `${folderOf(this.#place.path)}/.dmalab-${crypto.randomUUID()}.tmp`;
+    this.#file = attempt(
+      this.#place.shown,
+      () => host.openSync(this.#path, { write: true, createNew: true }),
+    );
+  }
+
+  /** @throws {FileError} The draft is gone then. */
+  write(content: string | Uint8Array): void {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    this.#orDrop(() => writeAll(this.#file!, bytes));
+  }
+
+  /** Puts it in its place. @throws {FileError} The draft is gone then. */
+  keep(): void {
+    const { mode, path } = this.#place;
+    this.#orDrop(() => {
+      if (mode !== null) host.chmodSync(this.#path, mode);
+      this.#close();
+      host.renameSync(this.#path, path);
+    });
+  }
+
+  #orDrop(work: () => void): void {
+    try {
+      attempt(this.#place.shown, work);
+    } catch (error) {
+      this.#close();
+      host.removeSync(this.#path);
+      throw error;
+    }
+  }
+
+  #close(): void {
+    this.#file?.close();
+    this.#file = null;
+  }
+}
+
+/** Makes a folder below another one, and those on the way. @throws {FileError} */
+function makeFolder(folder: string, name: string): void {
+  let path = folder;
+  for (const part of name.split("/")) {
+    path = `${path}/${part}`;
+    const shown = shownPath(path);
+    const info = attempt(shown, () => entryAt(path));
+    if (info === null) attempt(shown, () => host.mkdirSync(path));
+    else if (!info.isDirectory) refuse(shown, info);
+  }
+}
+
+function placeOf(target: Target): Place {
+  if (typeof target === "string") return attempt(target, () => namedPlace(target));
+  const { folder, name } = target;
+  const path = `${folder}/${name}`;
+  const below = name.lastIndexOf("/");
+  if (below >= 0) makeFolder(folder, name.slice(0, below));
+  return attempt(shownPath(path), () => checkedPlace(path, shownPath(path)));
+}
+
+/** Where a path that the user typed leads. */
+function namedPlace(shown: string): Place {
+  if (shown === "") throw new FileError('Cannot write "": a file has a name');
+  const info = entryAt(shown);
+  if (info === null || !info.isSymlink) return checkedPlace(shown, shown);
+  const end = entryAt(shown, host.statSync);
+  if (end !== null && !end.isFile) refuse(shown, end);
+  const path = end === null ? null : host.realPathSync(shown);
+  if (path === null || !isInside(path, host.realPathSync(folderOf(shown)))) refuse(shown, info);
+  return checkedPlace(path, shown);
+}
+
+function checkedPlace(path: string, shown: string): Place {
+  const info = entryAt(path);
+  if (info === null) return { path, shown, isThere: false, mode: null };
+  if (!info.isFile || (info.nlink ?? 1) > 1) refuse(shown, info);
+  const mode = info.mode === null ? null : info.mode & 0o7777;
+  // Renaming over it would not ask.
+  if (mode !== null && (mode & 0o222) === 0) {
+    throw new FileError(
+      `Cannot write "${printable(shown)}": it is write-protected`,
+      null,
+      `chmod u+w permits it`,
+    );
+  }
+  return { path, shown, isThere: true, mode };
+}
+
+/** What is at a path, as it is there or where its links end; null for nothing. */
+function entryAt(
+  path: string,
+  look: (path: string) => Deno.FileInfo = host.lstatSync,
+): Deno.FileInfo | null {
+  try {
+    return look(path);
+  } catch (error) {
+    if (error instanceof host.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+/** @throws {FileError} Always. */
+function refuse(shown: string, info: Deno.FileInfo): never {
+  const name = `Cannot write "${printable(shown)}"`;
+  if (info.isDirectory) throw new FileError(`${name}: it is a folder`);
+  const [what, hint] = info.isSymlink
+    ? ["a symbolic link", "remove it; dmalab writes regular files of the folder that was named"]
+    : info.isFile
+    ? ["a hard link of another file", "copy it to a file of its own, as cp and mv do"]
+    : [
+      "a pipe, a socket or a device",
+      "dmalab writes regular files only; the shell's > sends its output elsewhere",
+    ];
+  throw new FileError(`${name}: it is ${what}`, "E1101", hint);
+}
+
+function checkSame(one: Deno.FileInfo, other: Deno.FileInfo, shown: string): void {
+  if (one.isSymlink || one.ino !== other.ino || one.dev !== other.dev) refuse(shown, one);
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(file.writeSync(rest));
+}
+
+/** Does something with a file. @throws {FileError} A full disk stays what it is: it has an exit code of its own. */
+function attempt<T>(shown: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof FileError || isFullDisk(error)) throw error;
+    throw new FileError(`Cannot write "${printable(shown)}": ${whyNot(error, shown)}`);
+  }
+}
+
+function whyNot(error: unknown, shown: string): string {
+  if (error instanceof host.errors.NotFound || error instanceof host.errors.NotADirectory) {
+    return `there is no folder "${printable(folderOf(shown))}"`;
+  }
+  return error instanceof host.errors.NotCapable
+    ? "Deno was not permitted to; start it with -R=DIR and -W=DIR for the file's folder"
+    : hostReason(error);
+}
+
+function shownPath(path: string): string {
+  return path.replace(/^\.\//, "");
+}
+
+/** Writes what the user wanted; false, after saying why not. */
+export function writeOrSay(
+  target: Target,
+  content: string,
+  screen: Pick<Screen, "err">,
+): boolean {
+  try {
+    writeFile(target, content);
+    return true;
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    screen.err(error.lines);
+    return false;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Does command lines one after the other, each in a folder of its own: what reads and writes places
+ * that a cloned repository chose. `places_test.ts` starts it, as one process for all of them.
+ */
+import { main } from "../../cli/main.ts";
+import { MemoryScreen } from "../../cli/memory_screen.ts";
+import { openHistory } from "../../cli/repl/history.ts";
+import { replMaker } from "../../cli/repl/open_repl.ts";
+import { editText } from "../../cli/terminal/text_editor.ts";
+import { toItsEnd } from "../../cli/process_end.ts";
+import { ProcessScreen } from "../../cli/screen.ts";
+import { limitsOf } from "../../cli/scenario/limit_options.ts";
+import type { Done, Todo } from "./places.ts";
+
+/** A process's screen that keeps what it would show. */
+class KeptScreen extends ProcessScreen {
+  readonly kept = new MemoryScreen();
+  override out(text: string): void {
+    this.kept.out(text);
+  }
+  override err(text: string): void {
+    this.kept.err(text);
+  }
+  override data(text: string): void {
+    this.kept.data(text);
+  }
+}
+
+/** What stands for a command: parts of a session at a terminal. */
+const SESSIONS: Readonly<
+  Record<string, (words: readonly string[], screen: KeptScreen) => unknown>
+> = {
+  ":history": (_, screen) => {
+    const history = openHistory((lines) => screen.err(lines));
+    history.add("print 1");
+    history.add("print 2");
+  },
+  ":edit": async (_, screen) => {
+    const edited = await editText({ command: "true", args: [] }, "print 1");
+    if ("problem" in edited) screen.err(edited.problem);
+  },
+  ":repl": async (words, screen) => {
+    const lines = (async function* () {
+      yield* words;
+    })();
+    const console = { lines, write: (text: string) => screen.out(text), prompt: () => {} };
+    const limits = limitsOf(() => null);
+    const options = { colour: false, columns: 80 };
+    await replMaker({ seed: null, limits }, screen)(console, options).run();
+  },
+};
+
+async function does({ folder, words }: Todo): Promise<Done> {
+  Deno.chdir(folder);
+  const screen = new KeptScreen();
+  const [name = "", ...rest] = words;
+  const session = Object.hasOwn(SESSIONS, name) ? SESSIONS[name]! : null;
+  const exitCode = await toItsEnd(async () => {
+    if (session === null) return await main(words, screen);
+    await session(rest, screen);
+    return 0;
+  }, screen);
+  const { errors, output } = screen.kept;
+  return { exitCode, errors, output };
+}
+
+const todo = JSON.parse(Deno.readTextFileSync(Deno.args[0]!)) as readonly Todo[];
+const done: Done[] = [];
+for (const each of todo) done.push(await does(each));
+console.log(JSON.stringify(done));
