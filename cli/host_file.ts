@@ -4,8 +4,8 @@
  */
 import { host } from "./host.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
-import type { FileCode } from "./file_codes.ts";
-import { READ_LIMITS } from "./file_limits.ts";
+import type { FileCode } from "./files/file_codes.ts";
+import { READ_LIMITS } from "./files/file_limits.ts";
 import { hostReason } from "./host_error.ts";
 
 /** A file's text and where it really is; or what is wrong, as a sentence without its end. */

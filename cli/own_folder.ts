@@ -1,9 +1,9 @@
 /** What dmalab keeps in the current folder, where Deno was started with `-R` and `-W`. */
-import { FileError } from "./file_error.ts";
-import { READ_LIMITS } from "./file_limits.ts";
+import { FileError } from "./files/file_error.ts";
+import { READ_LIMITS } from "./files/file_limits.ts";
 import { host } from "./host.ts";
 import { readHostFile } from "./host_file.ts";
-import { appendFile, writeFile } from "./write_file.ts";
+import { appendFile, writeFile } from "./files/write_file.ts";
 
 /** Where: beside the package that `dmalab init` put there. */
 export const OWN_FOLDER = ".dmalab";

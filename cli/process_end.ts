@@ -7,7 +7,7 @@ import { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "../lang/diagnostics/bu
 import { afterColon } from "../lang/diagnostics/render.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
 import { BUG, type ExitCode, NOT_WRITTEN, WRONG } from "./exit_code.ts";
-import { FileError } from "./file_error.ts";
+import { FileError } from "./files/file_error.ts";
 import { hostReason, isFullDisk, isHostError } from "./host_error.ts";
 import type { ProcessScreen, Screen } from "./screen.ts";
 

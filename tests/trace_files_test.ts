@@ -129,7 +129,7 @@ Deno.test("both options are refused where they make no sense, and said to be mis
   }
   const run = ["run", "--no-prompt", "-R=.", TWO_STEP];
   const denied = await runDeno([...run, "--export", "x.json"], { folder: ROOT });
-  assertStringIncludes(denied.output, "start it with -W=DIR for the file's folder");
+  assertStringIncludes(denied.output, "start it with -R=DIR and -W=DIR for the file's folder");
   const wrong = await runDeno([...run, "--trace=jsn"], { folder: ROOT });
   assertStringIncludes(wrong.output, '--trace takes text or json, not "jsn"');
 });

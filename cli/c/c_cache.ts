@@ -1,7 +1,7 @@
 /** Compiled drivers in the folder `.dmalab/c`, where that may be read and written. */
 import { host } from "../host.ts";
 import { OWN_FOLDER, ownFile, permitted } from "../own_folder.ts";
-import { writeFile } from "../write_file.ts";
+import { writeFile } from "../files/write_file.ts";
 import type { Compiled } from "./clang.ts";
 
 const FOLDER = `${OWN_FOLDER}/c`;

@@ -1,7 +1,7 @@
 import { command } from "../command.ts";
 import { HELD, WRONG } from "../exit_code.ts";
 import { refuse } from "../screen.ts";
-import { writeOrSay } from "../write_file.ts";
+import { writeOrSay } from "../files/write_file.ts";
 import { SEED } from "./scenario_options.ts";
 
 /** Random vectors by default. */

@@ -16,7 +16,7 @@ import {
 } from "../../lang/machine/key_text.ts";
 import { pageOf, RULE_PAGES } from "./rule_pages.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
-import { FILE_CODES } from "../file_codes.ts";
+import { FILE_CODES } from "../files/file_codes.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
 

@@ -8,7 +8,7 @@ import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { counted } from "../scenario/report_printer.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { formatSource } from "../../lang/format/format.ts";
-import { writeOrSay } from "../write_file.ts";
+import { writeOrSay } from "../files/write_file.ts";
 
 /** Formats files in place; with `check` it writes nothing and says which it would change. */
 export function formatFiles(

@@ -1,6 +1,6 @@
 /** What was typed in earlier sessions of the REPL, in the current folder. */
 import { appendOwnLines, HISTORY, readOwnLines, writeOwnLines } from "../own_folder.ts";
-import { FileError } from "../file_error.ts";
+import { FileError } from "../files/file_error.ts";
 import { InputHistory } from "../terminal/input_history.ts";
 
 const KEPT_INPUTS = 1000;

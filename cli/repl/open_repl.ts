@@ -3,7 +3,7 @@ import { HostLoader, type OpenedFile } from "../host_loader.ts";
 import { allLimits, type LimitOptions } from "../scenario/limit_options.ts";
 import { exportRecording } from "../scenario/export_recording.ts";
 import type { Screen } from "../screen.ts";
-import { writeOrSay } from "../write_file.ts";
+import { writeOrSay } from "../files/write_file.ts";
 import type { MakeTool } from "./line_tool.ts";
 import { Repl } from "./repl.ts";
 

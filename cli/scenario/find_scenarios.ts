@@ -1,6 +1,6 @@
 /** The scenarios that a command line means: files as they are, folders searched for `*.dma`. */
 import { printable } from "../../lang/diagnostics/display_width.ts";
-import { FileError } from "../file_error.ts";
+import { FileError } from "../files/file_error.ts";
 import { host } from "../host.ts";
 import { isFolder } from "../host_file.ts";
 import { isInside, joinPath } from "../paths.ts";

@@ -11,10 +11,10 @@ import type { Recording } from "../../lang/recording/recording.ts";
 import type { Program } from "../../lang/run/program.ts";
 import type { RunStart } from "../../lang/run/run_options.ts";
 import { spanPlace } from "../../lang/source.ts";
-import { FileError } from "../file_error.ts";
+import { FileError } from "../files/file_error.ts";
 import { VERSION } from "../package_version.ts";
 import type { Screen } from "../screen.ts";
-import { FileDraft } from "../write_file.ts";
+import { FileDraft } from "../files/write_file.ts";
 
 /** What names of files in Chrome's format end with. */
 const CHROME_SUFFIX = ".json";

@@ -1,11 +1,11 @@
 /** Has a text edited in the program that the environment names for that, as other tools do. */
 import process from "node:process";
-import { FileError } from "../file_error.ts";
+import { FileError } from "../files/file_error.ts";
 import { host } from "../host.ts";
 import { hostReason, isHostError } from "../host_error.ts";
 import { readHostFile } from "../host_file.ts";
 import { OWN_FOLDER, ownFile, permitted } from "../own_folder.ts";
-import { removeFile, writeFile } from "../write_file.ts";
+import { removeFile, writeFile } from "../files/write_file.ts";
 
 /** Where a program for texts is named: the first one that is set. */
 const VARIABLES = ["VISUAL", "EDITOR"] as const;

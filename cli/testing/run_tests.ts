@@ -11,7 +11,7 @@ import {
   WRONG,
 } from "../exit_code.ts";
 import { readRulePage } from "../package/places.ts";
-import { FileError } from "../file_error.ts";
+import { FileError } from "../files/file_error.ts";
 import { readHostFile } from "../host_file.ts";
 import { Interrupts } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
@@ -21,7 +21,7 @@ import { noTestText } from "../scenario/run_scenarios.ts";
 import { errorScreen, type Screen } from "../screen.ts";
 import type { TraceForm } from "../scenario/trace_form.ts";
 import type { TraceOutputs } from "../scenario/trace_outputs.ts";
-import { beside, writeOrSay } from "../write_file.ts";
+import { beside, writeOrSay } from "../files/write_file.ts";
 import { coverageLines, coverageReport } from "./coverage/report.ts";
 import { type CoverageRecord, joinRecords } from "./coverage/recorder.ts";
 import type { FileEvent, FileJob } from "./file_run.ts";

@@ -111,5 +111,5 @@ Deno.test("the command line writes files in one module only", () => {
   const sources = readSources(["cli"]).filter(({ path }) => !path.endsWith("_test.ts"));
   assert(sources.length > 100);
   const writers = sources.filter(({ text }) => WRITERS.test(text)).map(({ path }) => path);
-  assertEquals(writers, ["cli/init/init_folder.ts", "cli/write_file.ts"]);
+  assertEquals(writers, ["cli/files/write_file.ts", "cli/init/init_folder.ts"]);
 });

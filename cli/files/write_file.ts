@@ -5,12 +5,12 @@
  * chooses: what is written is a regular file inside the folder that was named. It is written beside
  * its place and renamed, so that a full disk leaves the old file whole.
  */
-import { printable } from "../lang/diagnostics/display_width.ts";
+import { printable } from "../../lang/diagnostics/display_width.ts";
 import { FileError } from "./file_error.ts";
-import { host } from "./host.ts";
-import { hostReason, isFullDisk } from "./host_error.ts";
-import { folderOf, isInside } from "./paths.ts";
-import type { Screen } from "./screen.ts";
+import { host } from "../host.ts";
+import { hostReason, isFullDisk } from "../host_error.ts";
+import { folderOf, isInside } from "../paths.ts";
+import type { Screen } from "../screen.ts";
 
 /** A file's place, checked. */
 interface Place {
