@@ -10,7 +10,7 @@ const BLOCKS = codeBlocks("README.md", README);
 Deno.test("README's Start has exactly two fenced commands, and their Deno forms as inline code", () => {
   const commands = BLOCKS.filter((block) => block.heading === "Start").map((block) => block.code);
   assertEquals(commands, ["npx -y deno@2.9.6 task demo", "npx -y deno@2.9.6 task test"]);
-  const start = README.slice(README.indexOf("## Start"), README.indexOf("## A tour"));
+  const start = README.slice(README.indexOf("## Start"), README.indexOf("## Three doors"));
   for (const form of ["`deno task demo`", "`deno task test`"]) assertStringIncludes(start, form);
 });
 
@@ -22,7 +22,7 @@ Deno.test("README names the version of Deno that .ci/run fetches", () => {
 
 Deno.test("README's transcripts are what the commands print", async (t) => {
   const transcripts = BLOCKS.filter((block) => block.language === "console");
-  assert(transcripts.length >= 3, "The tour shows no output");
+  assert(transcripts.length > 0, "README shows no output");
   for (const block of transcripts) {
     for (const { command, output } of readTranscript(block)) {
       await t.step(`${place(block)} ${command}`, async () => {
