@@ -8,6 +8,7 @@
  */
 import { host, type HostWorker, startWorker } from "./host.ts";
 import { HostMemory } from "./host_memory.ts";
+import { processorMs } from "./processor_time.ts";
 import type { HostWatch } from "../lang/vm/run_watch.ts";
 import { type ExitCode, INTERRUPTED } from "./exit_code.ts";
 
@@ -49,6 +50,10 @@ export class Interrupts implements HostWatch {
 
   nowMs(): number {
     return performance.now();
+  }
+
+  processorMs(): number {
+    return processorMs();
   }
 
   interrupted(): boolean {
@@ -114,6 +119,10 @@ export class SharedInterrupts implements HostWatch {
 
   nowMs(): number {
     return performance.now();
+  }
+
+  processorMs(): number {
+    return processorMs();
   }
 
   interrupted(): boolean {

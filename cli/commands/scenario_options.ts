@@ -1,5 +1,6 @@
 /** What commands that run scenarios have in common. */
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
+import { CLOCK_TIMES } from "../../lang/values/limits.ts";
 import type { ArgumentSpec, OptionSpec } from "../command.ts";
 import type { LimitOption } from "../scenario/limit_options.ts";
 import { TRACE_FORMS } from "../scenario/trace_form.ts";
@@ -44,7 +45,10 @@ export const LIMITS = {
   "max-output-bytes": limit("BYTES", "bytes of these lines per run (default: 16 MiB)"),
   "max-events": limit("NUMBER", "events recorded per machine (default: 1000000)"),
   "max-depth": limit("CALLS", "maximum call depth (default: 1000)"),
-  "max-time": limit("SECONDS", "seconds per test (default: 60)"),
+  "max-time": limit(
+    "SECONDS",
+    `processor seconds of this process per test (default: 60); ${CLOCK_TIMES} times as many by the clock`,
+  ),
 } satisfies Record<LimitOption, OptionSpec>;
 
 function limit(placeholder: string, doc: string) {

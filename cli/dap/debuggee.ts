@@ -24,6 +24,7 @@ import {
   type Stops,
   variablesAt,
 } from "../../lang/recording/mod.ts";
+import { processorMs } from "../processor_time.ts";
 import { Pace } from "./pace.ts";
 
 /** What a run grows by, and what is searched for breakpoints, before somebody may interrupt. */
@@ -52,22 +53,47 @@ export interface DebuggeeListener {
 
 /** Counts the time that a run has taken, apart from what passes while it stands. */
 export class RunClock {
-  #beforeMs = 0;
-  #startedMs: number | null = null;
+  readonly #clock = new Stopwatch(() => performance.now());
+  readonly #processor = new Stopwatch(processorMs);
 
   nowMs(): number {
-    return this.#beforeMs + (this.#startedMs === null ? 0 : performance.now() - this.#startedMs);
+    return this.#clock.ms;
+  }
+
+  processorMs(): number {
+    return this.#processor.ms;
   }
 
   /** Does something that counts. */
   count<T>(work: () => T): T {
-    this.#startedMs = performance.now();
+    this.#clock.start();
+    this.#processor.start();
     try {
       return work();
     } finally {
-      this.#beforeMs = this.nowMs();
-      this.#startedMs = null;
+      this.#clock.stop();
+      this.#processor.stop();
     }
+  }
+}
+
+class Stopwatch {
+  #beforeMs = 0;
+  #startedMs: number | null = null;
+
+  constructor(readonly now: () => number) {}
+
+  get ms(): number {
+    return this.#beforeMs + (this.#startedMs === null ? 0 : this.now() - this.#startedMs);
+  }
+
+  start(): void {
+    this.#startedMs = this.now();
+  }
+
+  stop(): void {
+    this.#beforeMs = this.ms;
+    this.#startedMs = null;
   }
 }
 

@@ -104,7 +104,12 @@ function recordOptions(
     limits: allLimits(limitsOf(limitNamed(args))),
     ...seed === undefined ? {} : { seed },
     ...strict === undefined ? {} : { strict },
-    watch: { nowMs: () => clock.nowMs(), interrupted: isEnding, memory: new HostMemory() },
+    watch: {
+      nowMs: () => clock.nowMs(),
+      processorMs: () => clock.processorMs(),
+      interrupted: isEnding,
+      memory: new HostMemory(),
+    },
   };
 }
 

@@ -73,6 +73,9 @@ export class Session {
       ...options,
       watch: {
         nowMs: () => this.#isBusy ? watch.nowMs() : 0,
+        ...watch.processorMs === undefined
+          ? {}
+          : { processorMs: () => this.#isBusy ? watch.processorMs!() : 0 },
         ...watch.memory === undefined ? {} : { memory: watch.memory },
         interrupted: () => this.#isBusy && watch.interrupted(),
       },

@@ -12,9 +12,15 @@ export interface Limits {
   readonly outputLines: number;
   /** Bytes of these lines, in UTF-8; and of the events that `--trace` prints beside them. */
   readonly outputBytes: number;
-  /** How long one test, or a property with all its cases, may take by the host's clock. */
+  /**
+   * Processor time of one test, or of a property with all its cases; by the clock, which a busy host
+   * does not stop, {@linkcode CLOCK_TIMES} times as much.
+   */
   readonly timeMs: number;
 }
+
+/** How many times {@linkcode Limits.timeMs} a test may take by the clock. */
+export const CLOCK_TIMES = 10;
 
 /** The limits of a run that names none. */
 export const DEFAULT_LIMITS: Limits = {

@@ -1,14 +1,19 @@
-/** Stops a run that takes too much of its host, or that somebody wants to end. */
+/** Stops a run that takes too much of its host, or that is to end. */
 import { groupThousands } from "../text/numbers.ts";
-import type { Limits } from "../values/limits.ts";
+import { CLOCK_TIMES, type Limits } from "../values/limits.ts";
 import { LimitError } from "../values/script_error.ts";
 import { memoryHint } from "./mistakes.ts";
 
 /** What a run asks of its host now and then: the language has no clock of its own. */
 export interface HostWatch {
-  /** Milliseconds since some moment. */
+  /** Milliseconds by the clock since some moment. */
   nowMs(): number;
-  /** True when somebody has asked for the end, as with Ctrl-C. */
+  /**
+   * Milliseconds of processor time since some moment: a busy host lets the clock go on, and not
+   * this. Without it the clock is the limit.
+   */
+  processorMs?(): number;
+  /** True when the run is to end, as with Ctrl-C. */
   interrupted(): boolean;
   /**
    * What the run takes of the host; without it, only what was charged for counts.
@@ -32,9 +37,19 @@ const HELD_PART = 7 / 8;
 /** The part of the limit that may be taken between two collections. */
 const GARBAGE_PART = 1 / 16;
 
+/**
+ * The part of the limit after which the processor time is first asked for: most runs are over before.
+ * Until then all of the clock's time counts, at most this part.
+ */
+const UNASKED_PART = 1 / 32;
+
 /** The watch over one test, from its beginning. */
 export class RunWatch {
-  readonly #endMs: number;
+  readonly #startMs: number;
+  /** By the clock: no limit is reached before. */
+  #lookMs: number;
+  /** The processor time at the beginning; null until it is asked for. */
+  #processorStartMs: number | null = null;
   #memoryMs = 0;
   readonly #collectAtBytes: number;
 
@@ -42,7 +57,8 @@ export class RunWatch {
     readonly host: HostWatch,
     readonly limits: Pick<Limits, "timeMs" | "memoryBytes">,
   ) {
-    this.#endMs = host.nowMs() + limits.timeMs;
+    this.#startMs = host.nowMs();
+    this.#lookMs = this.#startMs + UNASKED_PART * limits.timeMs;
     this.#collectAtBytes = (HELD_PART + GARBAGE_PART) * limits.memoryBytes;
   }
 
@@ -56,13 +72,32 @@ export class RunWatch {
       this.#memoryMs = nowMs + MEMORY_MS;
       this.#checkMemory();
     }
-    if (nowMs < this.#endMs) return;
+    if (nowMs >= this.#lookMs) this.#checkTime(nowMs);
+  }
+
+  #checkTime(nowMs: number): void {
     const { timeMs } = this.limits;
-    throw new LimitError(
-      "E0806",
-      `It took longer than ${seconds(timeMs)}`,
-      `\`--max-time ${seconds(2 * timeMs).slice(0, -1)}\` allows twice as much`,
-    );
+    const clockMs = nowMs - this.#startMs;
+    const takenMs = this.#takenMs(clockMs);
+    const hint = `\`--max-time ${seconds(2 * timeMs).slice(0, -1)}\` allows twice as much`;
+    if (takenMs >= timeMs) {
+      throw new LimitError("E0806", `It took longer than ${seconds(timeMs)}`, hint);
+    }
+    if (clockMs >= CLOCK_TIMES * timeMs) {
+      const message = `It took longer than ${seconds(CLOCK_TIMES * timeMs)} by the clock`;
+      throw new LimitError("E0806", message, hint);
+    }
+    // It takes no more processor time than passes until then.
+    this.#lookMs = Math.min(nowMs + timeMs - takenMs, this.#startMs + CLOCK_TIMES * timeMs);
+  }
+
+  /** What the run has taken since its beginning. */
+  #takenMs(clockMs: number): number {
+    const processorMs = this.host.processorMs?.();
+    if (processorMs === undefined) return clockMs;
+    const unaskedMs = Math.min(clockMs, UNASKED_PART * this.limits.timeMs);
+    this.#processorStartMs ??= processorMs - unaskedMs;
+    return processorMs - this.#processorStartMs;
   }
 
   /** What the run charges for says how much it holds; that is held to what the host itself counts. */

@@ -57,3 +57,51 @@ Deno.test("memory is looked at some hundred times a second, the clock at each lo
   }, LimitError);
   assertEquals([error.code, nowMs, looks], ["E0806", 102, 21]);
 });
+
+/** Checks at each of some moments, by the clock and the processor. @returns The error, at which of them. */
+function endOf(
+  moments: readonly (readonly [nowMs: number, processorMs: number])[],
+): readonly [index: number, message: string] | null {
+  let now: readonly [number, number] = [5000, 70_000];
+  const host = {
+    nowMs: () => now[0],
+    processorMs: () => now[1],
+    interrupted: () => false,
+  };
+  const watch = new RunWatch(host, { timeMs: 60_000, memoryBytes: 1 });
+  for (const [index, [nowMs, processorMs]] of moments.entries()) {
+    now = [5000 + nowMs, 70_000 + processorMs];
+    try {
+      watch.check();
+    } catch (error) {
+      return [index, (error as LimitError).message];
+    }
+  }
+  return null;
+}
+
+/** The moments of each second of a run that gets a part of a processor. */
+const secondsOf = (count: number, part: number) =>
+  Array.from({ length: count }, (_, second) => [1000 * second, 1000 * part * second] as const);
+
+Deno.test("the limit of time is of processor time, and ten times as much by the clock", () => {
+  // Alone on its host, it is the time by the clock, to the look that comes next.
+  assertEquals(endOf(secondsOf(1000, 1)), [61, "It took longer than 60s"]);
+  // At a load of 28 on two processors, 8 s of work take 112 s.
+  assertEquals(endOf(secondsOf(112, 8 / 112)), null);
+  // Half a processor: twice the time, but for what was not asked for at the start.
+  const [second, message] = endOf(secondsOf(1000, 0.5))!;
+  assertEquals([second >= 117 && second <= 120, message], [true, "It took longer than 60s"]);
+  // What gets no processor is ended all the same.
+  assertEquals(endOf(secondsOf(1000, 0.01)), [600, "It took longer than 600s by the clock"]);
+});
+
+Deno.test("a run whose first look comes late is not charged for what its host did meanwhile", () => {
+  assertEquals(endOf([[0, 0], [100_000, 3000], [101_000, 4000]]), null);
+  // From then on its own time counts.
+  assertEquals(endOf([[100_000, 3000], [200_000, 61_000], [300_000, 63_000]])?.[0], 2);
+});
+
+Deno.test("many threads of one process are not ended before the clock says so", () => {
+  assertEquals(endOf(secondsOf(1000, 4)), [61, "It took longer than 60s"]);
+});

@@ -36,8 +36,8 @@ export const RUN_CODES = {
   E0806: {
     title: "too much time",
     explanation:
-      "A test, or a property with all its cases, may take only so long by the clock of the host: steps alone do not say " +
-      "how much work a single call is.",
+      "A test, or a property with all its cases, may take only so much processor time, and ten times as much by the " +
+      "clock: steps alone do not say how much work a single call is.",
     example: "race { repeat 99 { advance 1s } } and { repeat 99 { advance 1s } }",
   },
   E0807: {
