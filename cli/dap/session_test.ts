@@ -255,7 +255,7 @@ Deno.test("mistakes stop when they are asked for, and say what they are", async 
     assertEquals([info.exceptionId, info.breakMode], ["iommu.fault: not_present", "always"]);
     const [title, verdict] = info.description.split("\n");
     assertMatch(title, /^ssd: read of 0xfffd_c000: not_present at \S+:53:/);
-    assertMatch(verdict, /^unmapped too early: dma_iova_destroy at \S+:50:/);
+    assertMatch(verdict, /^use after unmap: dma_iova_destroy at \S+:50:/);
     assert(info.details.stackTrace.includes("Intel VT-d"), info.details.stackTrace);
     assert(!(await client.ask("exceptionInfoo", {})).success);
   });
