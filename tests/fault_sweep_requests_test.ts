@@ -1,192 +1,25 @@
-/**
- * Requests of an NVMe disk, with every allocation, mapping and access inside them made to fail one
- * by one: without defects nothing is lost, and with those of a release exactly what
- * behaviour/defects.md says.
- */
-import { assert, assertEquals } from "@std/assert";
-import { buildLab, type Lab } from "../devices/lab.ts";
-import { type BlockSettings, defaultLabConfig, type LabConfig } from "../devices/lab_config.ts";
-import { GIB, type PhysAddr } from "../runtime/address.ts";
-import { KERNEL_NAMES, type KernelProfile, KERNELS } from "../runtime/kernels/kernels.ts";
-import type { QuirkName, QuirkSet } from "../runtime/kernels/quirks.ts";
-import type { MachineConfig } from "../runtime/machine_config.ts";
-import { allocateBuffer } from "../runtime/memory/allocate_buffer.ts";
-import { HostBuffer } from "../runtime/memory/host_buffer.ts";
-import { type Sweep, sweep, type SweepResult } from "./fault_sweep.ts";
-
-interface Environment {
-  readonly name: string;
-  readonly machine?: Partial<MachineConfig>;
-  readonly ssd?: BlockSettings<"nvme">;
-}
-
-const DEFAULTS = defaultLabConfig();
-const mode = (mode: "strict" | "lazy") => ({ iommu: { ...DEFAULTS.iommu, mode } });
-const FORCED = { swiotlb: { ...DEFAULTS.swiotlb, force: true } };
-
-const DIRECT: Environment = { name: "direct" };
-const LOW_MASK: Environment = { name: "32-bit mask", ssd: { dmaMaskBits: 32 } };
-const STRICT: Environment = { name: "strict", machine: mode("strict") };
-const LAZY: Environment = { name: "lazy", machine: mode("lazy") };
-const UNTRUSTED: Environment = {
-  name: "untrusted",
-  machine: mode("strict"),
-  ssd: { untrusted: true },
-};
-const ENVIRONMENTS = [
+/** One release of the sweeps over requests, and each leaking defect by itself. */
+import { assertEquals } from "@std/assert";
+import { type KernelProfile, KERNELS } from "../runtime/kernels/kernels.ts";
+import type { QuirkName } from "../runtime/kernels/quirks.ts";
+import {
+  at,
   DIRECT,
-  LOW_MASK,
-  { name: "forced bounce", machine: FORCED },
-  { name: "not coherent", ssd: { coherent: false } },
-  STRICT,
   LAZY,
-  UNTRUSTED,
-];
+  leaksWith,
+  LOW_MASK,
+  pages,
+  SHAPES,
+  STRICT,
+  testOwnDefects,
+  testWithoutDefects,
+} from "./sweeps/request_sweeps.ts";
 
-const CONTROLLERS: Readonly<Record<string, BlockSettings<"nvme">>> = {
-  PRPs: {},
-  SGLs: { sgl: true },
-  metadata: { metadataBytes: 8 },
-  "SGLs for metadata": { sgl: true, metadataSgl: true, metadataBytes: 8 },
-};
+/** The release of the short suite. */
+const WITNESS: KernelProfile = "7.2.6";
 
-type Shape = (lab: Lab) => HostBuffer;
-
-function pages(count: number): Shape {
-  return ({ machine }) => allocateBuffer(machine, { sizeBytes: count * 4096, pieces: count });
-}
-
-function at(sizeBytes: number, ...addresses: readonly number[]): Shape {
-  return ({ machine }) =>
-    new HostBuffer(machine, addresses.map((phys) => ({ phys: phys as PhysAddr, sizeBytes })));
-}
-
-const SHAPES: Readonly<Record<string, Shape>> = {
-  "1 page": pages(1),
-  "12 pages": pages(12),
-  unaligned: ({ machine }) => allocateBuffer(machine, { sizeBytes: 20_480, offsetBytes: 512 }),
-  gaps: at(1024, 0x4100_0000, 0x4100_3000, 0x4100_6000),
-  "low, then high": at(4096, 0x4100_0000, 0x4100_4000, 0x1_2000_0000, 0x1_2000_8000),
-};
-
-interface Case {
-  readonly kernel: KernelProfile;
-  readonly quirks: QuirkSet;
-  readonly environment: Environment;
-  readonly controller: BlockSettings<"nvme">;
-  readonly shape: Shape;
-  readonly op: "read" | "write";
-}
-
-function configOf({ controller, environment, kernel, quirks }: Case): LabConfig {
-  return {
-    ...DEFAULTS,
-    ramSizeBytes: 8 * GIB,
-    kernel,
-    quirks,
-    ...environment.machine,
-    pci: [{
-      kind: "root_port",
-      name: "rp0",
-      settings: {},
-      children: [{
-        kind: "nvme",
-        name: "ssd",
-        settings: { depth: 16, ...controller, ...environment.ssd },
-        children: [],
-      }],
-    }],
-  };
-}
-
-/** Runs a request to its end; tells its status. */
-function sweepRequest(each: Case): Sweep<string> {
-  const config = configOf(each);
-  return sweep(() => {
-    const lab = buildLab(config);
-    const { machine } = lab;
-    const { disk, media } = lab.device("ssd", "nvme");
-    const buffer = each.shape(lab);
-    if (each.op === "write") buffer.fill("random");
-    return {
-      machine,
-      run() {
-        const io = disk.submit(each.op, { lba: 8, buffer });
-        while (machine.runNextActivity());
-        assert(io.done, "the request hangs");
-        if (io.status === "OK") {
-          const stored = media!.data.bytes(8 * 512, buffer.sizeBytes);
-          assertEquals(buffer.readAll(), stored, "what was told to be done was not");
-        }
-        return io.status;
-      },
-    };
-  });
-}
-
-/** What a caller is told when one thing fails: most failures are tried again, and then succeed. */
-function expectedStatus({ nth, point }: SweepResult<string>, { controller }: Case): string[] {
-  switch (point) {
-    case "dma_iova_sync":
-      // -EIO is final; -ENOMEM would not be (block.md 2.3).
-      return ["IOERR"];
-    case "alloc_pages":
-      // The metadata's own memory is wanted by submit(), whose caller is told (block.md).
-      return controller.metadataBytes !== undefined && nth === 1
-        ? ["RESOURCE"]
-        : ["OK", "RESOURCE"];
-    case "dma_map_phys":
-    case "dma_map_page":
-    case "iova.alloc":
-    case "swiotlb.alloc":
-    case "page_table.alloc":
-      // A metadata pointer that cannot be mapped is final (nvme.md 7, case 12).
-      return controller.metadataBytes === undefined ? ["OK"] : ["OK", "IOERR"];
-    default:
-      return ["OK"];
-  }
-}
-
-function nameOf(each: Case): string {
-  const { environment, kernel, op } = each;
-  const controller = Object.keys(CONTROLLERS).find((name) => CONTROLLERS[name] === each.controller);
-  const shape = Object.keys(SHAPES).find((name) => SHAPES[name] === each.shape);
-  return `${kernel}, ${environment.name}, ${controller}, ${op} of ${shape}`;
-}
-
-const NO_QUIRKS: QuirkSet = new Set();
-
-for (const kernel of KERNEL_NAMES) {
-  Deno.test(`${kernel} without defects loses nothing, whatever fails inside a request`, () => {
-    let places = 0;
-    for (const environment of ENVIRONMENTS) {
-      for (const controller of Object.values(CONTROLLERS)) {
-        for (const [index, shape] of Object.values(SHAPES).entries()) {
-          const op = index % 2 === 0 ? "read" : "write";
-          const each: Case = { kernel, quirks: NO_QUIRKS, environment, controller, shape, op };
-          const { clean, faults } = sweepRequest(each);
-          assertEquals([clean.told, clean.leaks], ["OK", []], nameOf(each));
-          for (const result of faults) {
-            const where = `${nameOf(each)}: ${result.point} ${result.nth}`;
-            assertEquals(result.leaks.map(({ text }) => text), [], where);
-            assert(expectedStatus(result, each).includes(result.told), `${where}: ${result.told}`);
-          }
-          places += faults.length;
-        }
-      }
-    }
-    assert(places > 1000, `only ${places} places`);
-  });
-}
-
-/** What a request of 7.2 leaves behind with one defect: `point nth: kind amount …` for each place. */
-function leaksWith(quirks: QuirkSet, each: Omit<Case, "kernel" | "quirks">): string[] {
-  const { clean, faults } = sweepRequest({ ...each, kernel: "7.2", quirks });
-  assertEquals(clean.leaks, []);
-  return faults.filter(({ leaks }) => leaks.length > 0).map(({ leaks, nth, point }) =>
-    `${point} ${nth}: ${leaks.map(({ amount, kind }) => `${kind} ${amount}`).join(", ")}`
-  );
-}
+testWithoutDefects(WITNESS);
+testOwnDefects(WITNESS);
 
 Deno.test("partial_destroy_on_link_failure: of a range as much is lost as was not linked yet", () => {
   const quirks = new Set<QuirkName>(["partial_destroy_on_link_failure"]);
@@ -229,37 +62,6 @@ Deno.test("bounce_slot_lost_on_array_failure: the first bounce inside a request 
   const high = at(4096, 0x1_2000_0000, 0x1_2000_8000);
   assertEquals(leaksWith(quirks, { ...each, shape: high, environment: LOW_MASK }), []);
 });
-
-const LEAKING: readonly QuirkName[] = [
-  "partial_destroy_on_link_failure",
-  "partial_destroy_on_list_failure",
-  "bounce_slot_lost_on_array_failure",
-];
-
-for (const kernel of ["7.2", "7.2.6"] as const) {
-  Deno.test(`${kernel} loses what its own three leaking defects lose, and nothing else`, () => {
-    const own = KERNELS[kernel].quirks;
-    for (const quirk of LEAKING) assert(own.has(quirk), quirk);
-    const seen = new Set<string>();
-    for (const environment of [LOW_MASK, STRICT, LAZY, UNTRUSTED]) {
-      for (const controller of [{}, { sgl: true }]) {
-        for (const name of ["12 pages", "unaligned", "low, then high"]) {
-          const each = { environment, controller, shape: SHAPES[name]!, op: "read" as const };
-          const alone = new Map(
-            LEAKING.map((quirk) => [quirk, leaksWith(new Set([quirk]), each)] as const),
-          );
-          for (const [quirk, leaks] of alone) if (leaks.length > 0) seen.add(quirk);
-          const { faults } = sweepRequest({ ...each, kernel, quirks: own });
-          const together = faults.filter(({ leaks }) => leaks.length > 0)
-            .map(({ nth, point }) => `${point} ${nth}`);
-          const expected = [...alone.values()].flat().map((leak) => leak.split(":")[0]!);
-          assertEquals(together.toSorted(), expected.toSorted(), `${environment.name}, ${name}`);
-        }
-      }
-    }
-    assertEquals([...seen].toSorted(), LEAKING.toSorted());
-  });
-}
 
 Deno.test("6.12 has none of these defects, and loses nothing", () => {
   assertEquals([...KERNELS["6.12"].quirks], []);

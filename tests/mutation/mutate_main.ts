@@ -1,12 +1,13 @@
 /**
  * `deno task mutate [--file PATH] [--sample N] [--seed S] [--seconds N] [--jobs N] [--results FILE]
- * [--nearest] [--tests PATH,PATH] [--others PATH,PATH] [--thorough]`:
+ * [--short] [--nearest] [--tests PATH,PATH] [--others PATH,PATH] [--thorough]`:
  * small changes of `runtime/` and `devices/`, each tried against the tests that come by it.
  *
  * Without a sample every change of the chosen files is tried. What survives is printed with its place
  * and its change, then the score by file. With a file of results, a run that was interrupted goes on.
  */
 import { readWholeNumber } from "../../cli/numbers.ts";
+import { isLong } from "../running/sizes.ts";
 import { ROOT } from "../source_text.ts";
 import { findCandidates } from "./candidates.ts";
 import { EQUIVALENT } from "./equivalent/mod.ts";
@@ -63,7 +64,8 @@ function stages(): Stage[] {
   };
   if (chosen !== undefined || Deno.args.includes("--nearest")) return [nearest];
   const only = testsOption("others");
-  const testFiles = only ?? otherTestFiles(ROOT);
+  const isShort = Deno.args.includes("--short");
+  const testFiles = only ?? otherTestFiles(ROOT).filter((path) => !isShort || !isLong(path));
   return [nearest, { name: "others", testFiles, choice: others(FIRST), confirmAtLoad: true }];
 }
 

@@ -43,6 +43,7 @@ const LEFT_OUT = [
   // Its groups are replayed one by one.
   "tests/conformance_test.ts",
   // Held to a time of the host, which is another one beside other processes.
+  "tests/fuzz_long_test.ts",
   "tests/fuzz_test.ts",
   "tests/hostile/",
   // The switches themselves.

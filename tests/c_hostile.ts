@@ -1,0 +1,113 @@
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { renderDiagnostics } from "../lang/diagnostics/render.ts";
+import { runProgramWith } from "../lang/run/runner.ts";
+import { DEFAULT_LIMITS } from "../lang/values/limits.ts";
+import { SourceFile } from "../lang/source.ts";
+import { loadProgram } from "../lang/language.ts";
+import { HostLoader } from "../cli/host_loader.ts";
+import { withCompiled } from "../cli/c/with_compiled.ts";
+import { HostShelf } from "../cli/c/c_shelf.ts";
+import { compileWanted, type WantingLoader } from "../cli/c/compile_wanted.ts";
+import { LoadError } from "../lang/syntax/load_files.ts";
+import { HOSTILE_KERNEL, type HostileFile } from "./c_hostile_files.ts";
+import { ROOT } from "./source_text.ts";
+
+const MACHINE = `machine {
+  kernel = "${HOSTILE_KERNEL}"
+  iommu { mode = strict }
+  region window { at = 0xe000_0000, size = 4KiB, type = mmio }
+  pci { root_port rp0 { endpoint nic { } } }
+}`;
+/** Files that are compiled as one module: starting the compiler for each would take minutes. */
+const FILES_OF_MODULE = 50;
+
+/** Sources that are in no folder. */
+class MadeFiles implements WantingLoader {
+  readonly shelf = new HostShelf();
+  readonly #sources = new Map<string, SourceFile>();
+
+  add(name: string, text: string): void {
+    this.#sources.set(name, new SourceFile(name, text));
+  }
+
+  load(path: string): SourceFile | LoadError {
+    return this.#sources.get(path) ?? new LoadError("not_found", `There is no ${path}`);
+  }
+}
+
+/** Hostile files in C end in an error of ours each, in the line that does it. */
+export async function holdHostileFiles(files: readonly HostileFile[]): Promise<void> {
+  const loader = new MadeFiles();
+  for (const { name, text } of files) loader.add(name, text);
+  const drivers: string[] = [];
+  for (let first = 0; first < files.length; first += FILES_OF_MODULE) {
+    const own = files.slice(first, first + FILES_OF_MODULE);
+    loader.add(`bad${first}.c`, own.map(({ name }) => `#include "${name}"\n`).join(""));
+    drivers.push(`driver bad${first} = c "bad${first}.c"`);
+  }
+  const tests = files.map(({ name }, index) => {
+    const module = `bad${index - index % FILES_OF_MODULE}`;
+    const call = `${module}.${name.replace(".c", "")}`;
+    return `test "${name}" with { leaks = allow } { ${call}(nic, window, block_request(nic, read, into: alloc_pages(1))) }`;
+  });
+  const source = new SourceFile("hostile.dma", [MACHINE, ...drivers, ...tests].join("\n"));
+  const load = () => loadProgram(source, loader);
+  let { diagnostics, program } = load();
+  while (loader.shelf.wanted.length > 0) {
+    await compileWanted([loader]);
+    ({ diagnostics, program } = load());
+  }
+  const errors = diagnostics.filter(({ severity }) => severity === "error");
+  assert(program !== null, renderDiagnostics(errors));
+  const limits = { ...DEFAULT_LIMITS, steps: 300_000 };
+  // Each by itself: a limit of output ends a run of several.
+  const outcomes = files.flatMap((_file, index) => {
+    const select = (number: number) => number === index;
+    return runProgramWith(null, program, { only: "tests", limits, select }).outcomes;
+  });
+  assertEquals(outcomes.length, files.length);
+  const wrong = outcomes.flatMap(({ failure, name }, index) => {
+    const { kind, line } = files[index]!;
+    const told = failure === null ? "holds" : `${failure.code} ${failure.message}`;
+    const place = `${name}:${line ?? "\\d+"}:\\d+`;
+    const isPlaced = failure !== null && failure.kind !== "bug" && new RegExp(place).test(told);
+    return isPlaced ? [] : [
+      `${name} (${kind}, line ${line}): ${told} ${
+        failure?.kind === "bug" ? failure.lines.join(" | ") : ""
+      }`,
+    ];
+  });
+  assertEquals(wrong, []);
+}
+
+/** Ways to do harm that tests/c/hostile.c knows. */
+const KINDS = 50;
+
+/** Whatever a driver in C does to its host ends in an error of ours, with its place. */
+export async function holdHostileCalls(seeds: readonly number[]): Promise<void> {
+  const opened = HostLoader.open(join(ROOT, "tests/c/hostile.dma"));
+  assert(typeof opened !== "string");
+  const cases = Array.from({ length: KINDS * seeds.length }, (_, index) => {
+    const kind = Math.floor(index / seeds.length);
+    return `test "${index}" with { leaks = allow } { bad.hostile(nic, ${kind}, ${
+      seeds[index % seeds.length]
+    }) }`;
+  });
+  const source = new SourceFile(opened.entry.name, `${opened.entry.text}${cases.join("\n")}\n`);
+  const load = () => loadProgram(source, opened.loader);
+  const { diagnostics, program } = await withCompiled(opened.loader, load);
+  assert(program !== null, renderDiagnostics(diagnostics));
+  const limits = { ...DEFAULT_LIMITS, steps: 500_000 };
+  const { outcomes } = runProgramWith(null, program, { only: "tests", limits });
+  const wrong = outcomes.filter(({ failure }) => failure === null || failure.kind === "bug");
+  const lines = wrong.map(({ failure, name }) =>
+    `${Math.floor(Number(name) / seeds.length)} ${failure?.lines.slice(0, 1) ?? "holds"} ${
+      failure?.lines.at(-1) ?? ""
+    }`
+  );
+  assertEquals([...new Set(lines)], []);
+  const placed = outcomes.filter(({ failure }) => /hostile\.c:\d+:\d+/.test(failure!.message));
+  assertEquals(outcomes.length, KINDS * seeds.length);
+  assertEquals(placed.length, outcomes.length);
+}

@@ -1,0 +1,78 @@
+/** Parts of `deno task fuzz`, as tests. */
+import { assert, assertEquals } from "@std/assert";
+import { CALLEE_KEYS } from "./calls/call_script.ts";
+import { fuzzCalls } from "./calls/fuzz_calls.ts";
+import { fuzz } from "./fuzz.ts";
+import { tryGenerated } from "./generated.ts";
+import { generateProgram } from "./program_generator.ts";
+import { POOR_SHARE, trySlips } from "./slips.ts";
+
+/** How much is tried. */
+export interface FuzzParts {
+  readonly cases: number;
+  readonly calls: number;
+  /** The part of the builtins that a call must get a result from. */
+  readonly answeredShare: number;
+  /** Every so many slips one is tried. */
+  readonly slipStep: number;
+  readonly generated: number;
+}
+
+/** Registers a test for each part. */
+export function fuzzTests({ answeredShare, calls, cases, generated, slipStep }: FuzzParts): void {
+  Deno.test(`${cases} broken programs are answered in time: no crash, no stack trace, no hang`, async () => {
+    // One worker: other files' tests run beside this one.
+    const { verdicts, bugs } = await fuzz({ cases, seed: 1, workers: 1 });
+    for (const { number, problem, text } of bugs) {
+      console.log(number, problem, JSON.stringify(text));
+    }
+    assertEquals(verdicts.bug, 0);
+    const answered = Object.values(verdicts).reduce((sum, count) => sum + count, 0);
+    assertEquals(answered, cases);
+    // A generator that makes nothing but rubbish would test the lexer only.
+    assert(verdicts.refused > cases / 2, `${verdicts.refused} refused`);
+    assert(verdicts.held > cases / 50, `only ${verdicts.held} ran to their end`);
+    assert(verdicts.failed > 0);
+  });
+
+  Deno.test(`${calls} calls of every builtin are answered: no bug, no nonsense in any text`, async () => {
+    const { problems, tally } = await fuzzCalls({ calls, seed: 1, workers: 1 });
+    assertEquals(problems.map(({ inputs, problem }) => [problem, ...inputs].join("\n")), []);
+    // The generator reads the registry: what is new there is tried at once.
+    assertEquals(CALLEE_KEYS.filter((key) => !tally.called.has(key)), []);
+    assert(tally.run > calls / 2, `the checker lets only ${tally.run} run`);
+    const answered = [...tally.answered.values()].reduce((sum, count) => sum + count, 0);
+    assert(answered > calls / 5, `only ${answered} calls can do what they are for`);
+    assert(
+      tally.answered.size > CALLEE_KEYS.length * answeredShare,
+      `of only ${tally.answered.size} builtins`,
+    );
+  });
+
+  Deno.test("a slip of a hand in an example costs at most three errors, the first at the place", () => {
+    const { counts, poor } = trySlips(slipStep);
+    assert(counts.variants > 100_000 / slipStep, `only ${counts.variants}`);
+    assert(poor.length <= counts.variants * POOR_SHARE, poor.join("\n"));
+  });
+
+  Deno.test(`${generated} generated programs parse, most are sound, and formatting twice changes nothing`, () => {
+    const { changed, sound, wrong } = tryGenerated(generated);
+    assertEquals(wrong, []);
+    assert(sound > generated * 0.9, `only ${sound} are sound`);
+    assert(changed > generated / 2, "the generator is meant to be messy");
+    assertEquals(generateProgram(7), generateProgram(7));
+    const texts = Array.from({ length: generated }, (_, seed) => generateProgram(seed));
+    for (
+      const form of [
+        /test "row .*\bfor /,
+        /\bsequence\(/,
+        /\bwith\s+\{\s*head/,
+        /\.push\(/,
+        /\.remove\(/,
+      ]
+    ) {
+      const count = texts.filter((text) => form.test(text)).length;
+      assert(count >= generated / 50, `${form} is in ${count} of ${generated} programs`);
+    }
+  });
+}

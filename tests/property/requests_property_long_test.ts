@@ -1,0 +1,8 @@
+/** Random requests on every release. */
+import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
+import { testLongRequests, testOwnDefects } from "./requests_property.ts";
+
+for (const kernel of KERNEL_NAMES) {
+  testLongRequests(kernel, 60);
+  if (kernel !== "7.2.6") testOwnDefects(kernel, 160);
+}
