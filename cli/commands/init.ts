@@ -4,33 +4,36 @@ import { refuse } from "../screen.ts";
 
 export const INIT = command({
   name: "init",
-  brief: "Start a folder of scenarios.",
+  brief: "Create a folder of scenarios, with its tests and CI jobs.",
   description:
-    'Writes a first scenario and what makes "deno run -R=. first.dma", "deno test -R=." ' +
-    "and the tasks test, repl, check, fmt and hunt work in the folder, dmalab itself included: " +
-    "nothing is asked of a registry, and a clone works at once. Files that are there already are " +
-    "not touched: when one of them exists, nothing is written.",
+    "Writes a first scenario, a test file for `node --test` and `deno test`, the scripts and tasks " +
+    "to run them, jobs for GitHub and GitLab, a Containerfile, and dmalab itself. No registry access " +
+    "is needed, and a fresh clone works as it is. If one of the files exists, nothing is written; " +
+    "with --add existing files are kept, and configurations get the keys that they lack.",
   argument: {
     placeholder: "DIR",
-    doc: "the folder, made when it is not there; the current one when left out",
+    doc: "folder to create (default: the current folder)",
     completes: "folders",
     count: "maybe",
   },
-  options: {},
+  options: {
+    add: {
+      kind: "flag",
+      doc: "add to a folder that has some of the files, such as a package.json",
+    },
+  },
   examples: [
-    { line: "init", doc: "here" },
+    { line: "init", doc: "in the current folder" },
     { line: "init lab", doc: "in a new folder" },
+    { line: "init --add", doc: "in a project" },
   ],
-  async run({ words, screen }) {
+  async run({ words, options: { add }, screen }) {
     const { initFolder } = await import("../init/init_folder.ts");
+    const { initLines } = await import("../init/init_lines.ts");
     const folder = words[0] ?? ".";
-    const outcome = await initFolder(folder);
+    const outcome = await initFolder(folder, { add });
     if (!outcome.done) return refuse(outcome.problem, screen);
-    const enter = folder === "." ? "" : `  cd ${folder}\n`;
-    screen.out(
-      `Wrote ${outcome.written.join(", ")}.\n\nRun it, and its tests:\n${enter}` +
-        "  deno run -R=. first.dma\n  deno test -R=.\n",
-    );
+    screen.out(initLines(folder, outcome).map((line) => `${line}\n`).join(""));
     return HELD;
   },
 });

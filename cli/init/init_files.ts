@@ -1,38 +1,63 @@
 /**
- * The files of a new folder of scenarios.
+ * The files that `dmalab init` writes, besides the package itself.
  *
- * Its `package.json` names the folder itself and sends every `*.dma` to the runner, and its
- * `deno.json` sends what lies beside the main module through that name: scenarios run by
- * `deno run first.dma`, and everything else is what it always was. The package lies in the folder,
- * so that a clone of it works at once, and nothing asks a registry.
+ * In a new folder `package.json` names the folder and resolves every `*.dma` to the runner, and
+ * `deno.json` resolves a main module beside it through that name: `deno run first.dma` runs a
+ * scenario. The package lies in the folder, so that a fresh clone works and needs no registry.
  */
 import { DENO_VERSION } from "../package_version.ts";
 import { FAILED_TESTS, HISTORY, OWN_FOLDER } from "../own_folder.ts";
+import type { InitFile } from "./init_file.ts";
+import { CONTAINER_FILE, REPORT } from "./job_files.ts";
 
-/** What the folder calls itself, in both of its files; nobody else sees it. */
+/** The package name of a new folder, in both of its configurations. */
 const OWN_NAME = "lab";
 const OWN_VERSION = "0.0.0";
 
-// The variable tells that a task was started, which would not notice that Ctrl-Z stops the REPL.
+// With INIT_CWD the REPL knows that a task runner started it, which would not notice Ctrl-Z.
 const COMMAND = `deno run -R -W --allow-env=INIT_CWD ${OWN_FOLDER}/bin.js`;
 
-const DENO_JSON = {
-  nodeModulesDir: "none",
+/** What a configuration of Deno needs, in a project too. */
+const DENO_ADDED = {
   imports: {
-    "./": `npm:/${OWN_NAME}@${OWN_VERSION}/`,
     "dma": `./${OWN_FOLDER}/run.js`,
     "dmalab": `./${OWN_FOLDER}/mod.js`,
     "dmalab/test": `./${OWN_FOLDER}/scenarios.js`,
   },
+  tasks: { dmalab: COMMAND },
+  exclude: [`${OWN_FOLDER}/`],
+};
+
+const DENO_JSON = {
+  nodeModulesDir: "none",
+  imports: { "./": `npm:/${OWN_NAME}@${OWN_VERSION}/`, ...DENO_ADDED.imports },
   tasks: {
-    dmalab: COMMAND,
+    ...DENO_ADDED.tasks,
     test: "deno test -R=.",
     check: `${COMMAND} check .`,
     fmt: `${COMMAND} fmt .`,
     hunt: `${COMMAND} hunt`,
     repl: `${COMMAND} repl`,
   },
-  exclude: [`${OWN_FOLDER}/`],
+  exclude: DENO_ADDED.exclude,
+};
+
+/** What a package.json needs, in a project too. */
+const PACKAGE_ADDED = {
+  imports: {
+    "#dmalab": {
+      types: `./${OWN_FOLDER}/types/mod.d.ts`,
+      default: `./${OWN_FOLDER}/mod.js`,
+    },
+    "#dmalab/test": {
+      types: `./${OWN_FOLDER}/types/cli/testing/register_scenarios.d.ts`,
+      default: `./${OWN_FOLDER}/scenarios.js`,
+    },
+  },
+  scripts: {
+    test: "node --test",
+    dmalab: `node ${OWN_FOLDER}/bin.js`,
+  },
 };
 
 const PACKAGE_JSON = {
@@ -44,12 +69,14 @@ const PACKAGE_JSON = {
     "./*.dma": `./${OWN_FOLDER}/run.js`,
     "./*": "./*",
   },
+  ...PACKAGE_ADDED,
 };
 
 const FIRST_SCENARIO = `# first.dma: one page, mapped for a device, read by it, and unmapped.
 #
-# Run it with    deno run -R=. first.dma
-# and with       deno run -R=. first.dma --trace    to see every event.
+# Run it with Deno:  deno run -R=. first.dma
+# or with Node:      npm run dmalab run first.dma
+# Add  --trace  (npm: -- --trace)  to see every event.
 
 machine {
   iommu { mode = strict }
@@ -74,36 +101,46 @@ test "a page is mapped, seen by the device, and unmapped" {
 }
 `;
 
-const SCENARIOS_TEST = `import { registerScenarios } from "dmalab/test";
+// The ending .mjs is a module in every project, and matches what both test runners look for.
+const SCENARIOS_TEST = `import { registerScenarios } from "#dmalab/test";
 
-registerScenarios(import.meta.dirname);
+registerScenarios(new URL(".", import.meta.url), { strict: true });
 `;
 
 const README = `# A folder of dmalab scenarios
 
-Needs Deno ${DENO_VERSION} or later, nothing else: dmalab itself lies in \`${OWN_FOLDER}/\`.
-Without Deno, put \`npx -y deno@${DENO_VERSION}\` where \`deno\` stands here.
+Needs Node 20 or later, or Deno ${DENO_VERSION} or later, and no network: dmalab itself is
+in \`${OWN_FOLDER}/\`.
 
-    deno run -R=. first.dma           run a scenario; --trace shows every event
-    deno test -R=.                    run the tests of all scenarios
-    deno task repl                    try things, step by step
-    deno task check                   look for mistakes without running
-    deno task fmt                     lay out all scenarios alike
-    deno task hunt                    look for what breaks the simulated driver
-    deno task dmalab explain dma.3.3  what a rule, an error or a name means
-    deno task dmalab --help           everything else
+    npm test                            test all scenarios
+    npm run dmalab run first.dma        run one
+    npm run dmalab -- run first.dma --trace    and print every event
+    npm run dmalab repl                 run statements one by one
+    npm run dmalab check .              check without running
+    npm run dmalab fmt .                format all scenarios
+    npm run dmalab docs                 the manual: language, tutorial, examples
+    npm run dmalab explain dma.3.3      explain a rule, an error or a name
 
-\`first.dma\` is where to begin. Scenarios may lie in folders, and TypeScript
-beside them: \`import { buildLab } from "dmalab"\` is the simulation as a library.
-\`scenarios_test.ts\` registers the scenarios with \`deno test\`.
+With Deno these are \`deno test -R=.\`, \`deno run -R=. first.dma\` and
+\`deno task dmalab ...\`; repl, check, fmt and hunt are tasks of their own.
 
-Keep \`${OWN_FOLDER}/\` in the repository: a clone then works at once, without a
-network.
+Begin with \`first.dma\`. Scenarios may be in subfolders, and programs beside
+them: \`import { buildLab } from "#dmalab"\` is the simulation as a library.
+\`scenarios_test.mjs\` registers the scenarios with \`node --test\` and \`deno test\`.
+It is strict: a checker report, an IOMMU fault or a leak that a test does not
+expect fails the test.
+
+Commit \`${OWN_FOLDER}/\`: a fresh clone then works as it is.
 `;
 
 const GITIGNORE = `node_modules/
 ${OWN_FOLDER}/${HISTORY}
 ${OWN_FOLDER}/${FAILED_TESTS}
+${REPORT}
+`;
+
+// Bundles: a diff of them is megabytes that no reviewer reads.
+const GITATTRIBUTES = `${OWN_FOLDER}/** linguist-generated -diff
 `;
 
 const EDITOR = {
@@ -112,39 +149,39 @@ const EDITOR = {
   "[dma]": { "editor.tabSize": 2, "editor.insertSpaces": true },
 };
 
-const TEST_ANYWHERE = `npx -y deno@${DENO_VERSION} test -R=.`;
-
-const GITHUB = `name: scenarios
-on: [push, pull_request]
-jobs:
-  test:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-node@v4
-        with: { node-version: 22 }
-      - run: ${TEST_ANYWHERE}
-`;
-
-const GITLAB = `scenarios:
-  image: node:22
-  script:
-    - ${TEST_ANYWHERE}
-`;
-
 function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-/** The files written, and what stands in them. */
-export const INIT_FILES: Readonly<Record<string, string>> = {
-  "deno.json": json(DENO_JSON),
-  "package.json": json(PACKAGE_JSON),
-  "first.dma": FIRST_SCENARIO,
-  "scenarios_test.ts": SCENARIOS_TEST,
-  "README.md": README,
-  ".gitignore": GITIGNORE,
-  ".vscode/settings.json": json(EDITOR),
-  ".github/workflows/scenarios.yml": GITHUB,
-  ".gitlab-ci.yml": GITLAB,
-};
+const file = (path: string, text: string, merge: InitFile["merge"] = "none"): InitFile => ({
+  path,
+  text,
+  merge,
+});
+
+/** What every folder gets. */
+const FILES: readonly InitFile[] = [
+  file("first.dma", FIRST_SCENARIO),
+  file("scenarios_test.mjs", SCENARIOS_TEST),
+  file(".gitignore", GITIGNORE, "lines"),
+  file(".gitattributes", GITATTRIBUTES, "lines"),
+  CONTAINER_FILE,
+];
+
+/** The files of a folder of its own. */
+export const FOLDER_FILES: readonly InitFile[] = [
+  file("deno.json", json(DENO_JSON)),
+  file("package.json", json(PACKAGE_JSON)),
+  file("README.md", README),
+  file(".vscode/settings.json", json(EDITOR)),
+  ...FILES,
+];
+
+/** The files of a folder that is a project of Node's, of Deno's, or of both. */
+export function projectFiles(hasDenoJson: boolean): readonly InitFile[] {
+  return [
+    ...hasDenoJson ? [file("deno.json", json(DENO_ADDED), "keys")] : [],
+    file("package.json", json(PACKAGE_ADDED), "keys"),
+    ...FILES,
+  ];
+}

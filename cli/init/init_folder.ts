@@ -1,55 +1,152 @@
-/** `dmalab init`: what a folder of scenarios needs to begin. */
-import { fromFileUrl, join } from "@std/path";
+/** `dmalab init`: writes a folder of scenarios, or adds what a project needs for them. */
+import { dirname, fromFileUrl, join, normalize, relative } from "@std/path";
 import { host } from "../host.ts";
+import { hostReason } from "../host_error.ts";
 import { OWN_PACKAGE } from "../package/places.ts";
 import { FAILED_TESTS, HISTORY, OWN_FOLDER } from "../own_folder.ts";
-import { INIT_FILES } from "./init_files.ts";
+import { type InitFile, mergeTexts } from "./init_file.ts";
+import { FOLDER_FILES, projectFiles } from "./init_files.ts";
+import { type JobFile, jobFiles } from "./job_files.ts";
 
-export type InitOutcome =
-  | { readonly done: true; readonly written: readonly string[] }
-  | { readonly done: false; readonly problem: string };
+export interface Written {
+  readonly done: true;
+  /** What was written, by paths from the folder. */
+  readonly written: readonly string[];
+  /** Existing files to which something was added. */
+  readonly added: readonly string[];
+  /** Existing files that stay as they are. */
+  readonly kept: readonly string[];
+  /** Jobs that were written where no CI looks for them. */
+  readonly toCopy: readonly JobFile[];
+  /** The folder from the root of its repository; empty for the root, and where there is none. */
+  readonly inside: string;
+}
+
+export type InitOutcome = Written | { readonly done: false; readonly problem: string };
 
 /** Writes the package into a folder. @returns What went wrong; null when nothing did. */
 export type PutPackage = (folder: string) => Promise<string | null>;
 
-/**
- * Writes the files and the package they need; nothing when one of the files is there already.
- *
- * @param putPackage Where the package comes from: the one that runs, or in a checkout a new one.
- */
+export interface InitOptions {
+  /** Write into a folder that has some of the files. */
+  readonly add?: boolean;
+  /** Where the package comes from: the one that runs, or in a checkout a new one. */
+  readonly putPackage?: PutPackage;
+}
+
+/** Writes the package and the files around it; nothing when one of the files exists, unless asked to add. */
 export async function initFolder(
   folder: string,
-  putPackage: PutPackage = OWN_PACKAGE === null ? buildHere : copyOwn,
+  { add = false, putPackage = OWN_PACKAGE === null ? buildHere : copyOwn }: InitOptions = {},
 ): Promise<InitOutcome> {
   try {
-    const names = Object.keys(INIT_FILES);
-    const there = [...names, OWN_FOLDER].filter((name) => exists(join(folder, name)));
-    if (there.length > 0) {
-      return {
-        done: false,
-        problem: `"${folder}" has ${there.join(" and ")} already; nothing was written`,
-      };
-    }
-    const problem = await putPackage(join(folder, OWN_FOLDER));
-    if (problem !== null) return { done: false, problem };
-    for (const name of names) {
-      const path = join(folder, name);
-      host.mkdirSync(join(path, ".."), { recursive: true });
-      host.writeTextFileSync(path, INIT_FILES[name]!, { createNew: true });
-    }
-    return { done: true, written: [...names, OWN_FOLDER] };
+    return await writeFolder(folder, add, putPackage);
   } catch (error) {
     if (error instanceof host.errors.NotCapable) {
       const andRun = OWN_PACKAGE === null ? " and to run Deno, which makes the package" : "";
       const flags = OWN_PACKAGE === null ? "-R -W --allow-run" : "-R -W";
-      return {
-        done: false,
-        problem: `Not allowed to write "${folder}"${andRun}: start dmalab with ${flags}`,
-      };
+      return problem(`Not allowed to write "${folder}"${andRun}: start dmalab with ${flags}`);
     }
-    if (error instanceof Error) {
-      return { done: false, problem: `Cannot start a folder at "${folder}": ${error.message}` };
+    if (error instanceof Error) return problem(`Cannot write "${folder}": ${hostReason(error)}`);
+    throw error;
+  }
+}
+
+async function writeFolder(
+  folder: string,
+  add: boolean,
+  putPackage: PutPackage,
+): Promise<InitOutcome> {
+  const has = (path: string) => exists(join(folder, path));
+  const inside = pathInRepository(folder);
+  const isProject = ["package.json", "deno.json", "deno.jsonc"].some(has);
+  const jobs = jobFiles(inside);
+  const files = [...isProject ? projectFiles(has("deno.json")) : FOLDER_FILES, ...jobs];
+  const there = [...new Set([...FOLDER_FILES, ...files].map(({ path }) => path)), OWN_FOLDER]
+    .filter(has);
+  if (there.length > 0 && !add) {
+    return problem(
+      `"${folder}" has ${there.join(" and ")} already; nothing was written. ` +
+        "--add writes what is missing, and keeps what is there",
+    );
+  }
+  const texts = textsFor(folder, files);
+  if (typeof texts === "string") return problem(texts);
+  if (!has(OWN_FOLDER)) {
+    const failed = await putPackage(join(folder, OWN_FOLDER));
+    if (failed !== null) return problem(failed);
+  }
+  const changed = files.filter(({ path }) => texts.has(path));
+  for (const { path } of changed) {
+    const target = join(folder, path);
+    host.mkdirSync(dirname(target), { recursive: true });
+    host.writeTextFileSync(target, texts.get(path)!, { createNew: !there.includes(path) });
+  }
+  const isOld = ({ path }: InitFile) => there.includes(path);
+  const pathsOf = (some: readonly InitFile[]) => some.map(({ path }) => path);
+  return {
+    done: true,
+    written: [
+      ...pathsOf(changed.filter((file) => !isOld(file))),
+      ...there.includes(OWN_FOLDER) ? [] : [OWN_FOLDER],
+    ],
+    added: pathsOf(changed.filter(isOld)),
+    kept: [
+      ...pathsOf(files.filter((file) => isOld(file) && !texts.has(file.path))),
+      ...there.includes(OWN_FOLDER) ? [OWN_FOLDER] : [],
+    ],
+    toCopy: jobs.filter(({ path, read }) => path !== read),
+    inside,
+  };
+}
+
+function problem(text: string): InitOutcome {
+  return { done: false, problem: text };
+}
+
+/** The texts to write, by path, of files that are new or lack something; or what is wrong with one. */
+function textsFor(
+  folder: string,
+  files: readonly InitFile[],
+): ReadonlyMap<string, string> | string {
+  const texts = new Map<string, string>();
+  for (const file of files) {
+    const path = join(folder, file.path);
+    if (!exists(path)) texts.set(file.path, file.text);
+    else if (file.merge !== "none") {
+      // A link may lead out of the folder.
+      if (!host.lstatSync(path).isFile) return `Cannot add to "${path}": it is no regular file`;
+      const before = host.readTextFileSync(path);
+      try {
+        const after = mergeTexts(before, file);
+        if (after !== before) texts.set(file.path, after);
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        return `Cannot add to "${path}", nothing was written: ${error.message}`;
+      }
     }
+  }
+  return texts;
+}
+
+/** The folder from the root of the repository around it; empty for the root, and where there is none. */
+function pathInRepository(folder: string): string {
+  let above = folder;
+  while (!exists(above)) above = dirname(above);
+  const real = host.realPathSync(above);
+  const path = normalize(join(real, relative(above, folder)));
+  for (let root = real;; root = dirname(root)) {
+    if (mayExist(join(root, ".git"))) return relative(root, path).replaceAll("\\", "/");
+    if (dirname(root) === root) return "";
+  }
+}
+
+/** Whether there is such a file; false where Deno may not look. */
+function mayExist(path: string): boolean {
+  try {
+    return exists(path);
+  } catch (error) {
+    if (error instanceof host.errors.NotCapable) return false;
     throw error;
   }
 }
@@ -67,7 +164,7 @@ function copyOwn(folder: string): Promise<null> {
   return Promise.resolve(null);
 }
 
-/** What others put into the package's folder: a package manager, and dmalab itself as it is used. */
+/** What is not part of the package: a package manager's files, and what dmalab keeps while it is used. */
 const NOT_OURS: ReadonlySet<string> = new Set(["node_modules", HISTORY, FAILED_TESTS]);
 
 /** Copies the package's folder, or one in it. */
@@ -77,7 +174,7 @@ function copyFolder(from: string, folder: string): void {
     if (NOT_OURS.has(name)) continue;
     const [inside, target] = [join(from, name), join(folder, name)];
     if (isDirectory) copyFolder(inside, target);
-    // Not a copy of the file's rights: a package manager may have made it read-only.
+    // Without the file's permissions: a package manager may have made it read-only.
     else host.writeFileSync(target, host.readFileSync(inside));
   }
 }

@@ -12,7 +12,7 @@
  * ```
  * @module
  */
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl, resolve } from "@std/path";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";
 import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
 import type { Program } from "../../lang/run/program.ts";
@@ -34,7 +34,7 @@ export interface RegisterOptions {
   readonly match?: NameMatch;
   /** Instead of the seeds that the files name. */
   readonly seed?: number;
-  /** Reports, faults and leaks that nobody expects fail the test; otherwise they are printed. */
+  /** Fail a test on any checker report, IOMMU fault or leak it does not expect; else print them. */
   readonly strict?: boolean;
   /** Limits of each test that differ from the usual ones. */
   readonly limits?: Partial<Limits>;
@@ -57,12 +57,13 @@ export function registerScenarios(
   const paths = findWhat(path, options, screen);
   const cwd = currentFolder();
   if (paths.length === 0) {
-    registerTest(`scenarios of ${path}`, () => {
+    registerTest(`scenarios of ${path}`, null, () => {
       throw new ScenarioError(screen.errors.trim(), []);
     });
   }
   for (const each of paths) {
-    registerTest(shortPath(each, cwd), (step) => runScenarioSteps(step, each, options));
+    const place = { path: resolve(each), line: 1 };
+    registerTest(shortPath(each, cwd), place, (step) => runScenarioSteps(step, each, options));
   }
 }
 
@@ -125,6 +126,7 @@ async function runScenarioSteps(
 ): Promise<void> {
   const program = await loadWhole(path);
   const { name } = program.source;
+  const file = resolve(path);
   const all = program.tests.filter(({ kind }) => kind !== "bench");
   if (all.length === 0) throw new ScenarioError(`${name} has no test`, []);
   const tests = all.filter((test) => match === undefined || isNamed(test, [match]));
@@ -134,7 +136,8 @@ async function runScenarioSteps(
     limits: { ...DEFAULT_LIMITS, ...limits },
   };
   if (program.main !== null) {
-    await step("(statements)", false, () => {
+    const place = { path: file, line: 1 };
+    await step({ name: "(statements)", place, isSkipped: false }, () => {
       const { outcomes } = runProgram({ ...program, tests: [] }, options);
       for (const outcome of outcomes) judge(outcome);
     });
@@ -142,7 +145,8 @@ async function runScenarioSteps(
   const outcomes: TestOutcome[] = [];
   for (const test of tests) {
     const { line } = test.span.source.position(test.span.start);
-    await step(`${displayName(test)} (line ${line})`, test.skip, () => {
+    const name = `${displayName(test)} (line ${line})`;
+    await step({ name, place: { path: file, line }, isSkipped: test.skip }, () => {
       const outcome = runTest(program, test, options);
       outcomes.push(outcome);
       judge(outcome);

@@ -1,27 +1,73 @@
 /** The test runner that a program was started by: Deno's, or Node's. */
+import { compileFunction } from "node:vm";
+import { toFileUrl } from "@std/path";
 
-/** Runs a part of a test under a name, or leaves it out. Never throws: the runner counts failures. */
-export type Step = (name: string, isSkipped: boolean, run: () => void) => Promise<void>;
+/** The line of a scenario that a test is in. */
+export interface TestPlace {
+  /** Absolute. */
+  readonly path: string;
+  readonly line: number;
+}
 
-/** Names a test to the runner. */
-export const registerTest: (name: string, run: (step: Step) => void | Promise<void>) => void =
+/** Runs a part of a test, or leaves it out. Never throws: the runner counts failures. */
+export type Step = (
+  part: { readonly name: string; readonly place: TestPlace; readonly isSkipped: boolean },
+  run: () => void,
+) => Promise<void>;
+
+type TestBody = (step: Step) => void | Promise<void>;
+
+/** Registers a test with the runner. @param place What the runner's reports name as its place. */
+export const registerTest: (name: string, place: TestPlace | null, run: TestBody) => void =
   "Deno" in globalThis ? registerWithDeno : await nodeRegistration();
 
-function registerWithDeno(name: string, run: (step: Step) => void | Promise<void>): void {
-  Deno.test(name, (context) => run(stepOf(context)));
+function registerWithDeno(name: string, place: TestPlace | null, run: TestBody): void {
+  const register: (definition: Deno.TestDefinition) => void = Deno.test;
+  calledAt(place, register, { name, fn: (context) => run(stepOf(context)) });
 }
 
 /** The steps of a test of Deno's. */
 export function stepOf(context: Deno.TestContext): Step {
-  return async (name, ignore, fn) => void await context.step({ name, ignore, fn });
+  const step: (definition: Deno.TestStepDefinition) => Promise<boolean> = context.step
+    .bind(context);
+  return async ({ isSkipped: ignore, name, place }, fn) => {
+    await calledAt(place, step, { name, ignore, fn });
+  };
+}
+
+/** As much as is used here of what Node gives a test. */
+interface NodeContext {
+  test(name: string, options: { readonly skip: boolean }, fn: () => void): Promise<void>;
 }
 
 async function nodeRegistration() {
   const { test } = await import("node:test");
-  return (name: string, run: (step: Step) => void | Promise<void>): void => {
-    test(name, (context) =>
-      run(async (part, isSkipped, fn) => {
-        await context.test(part, { skip: isSkipped }, fn);
-      }));
+  const register: (name: string, fn: (context: NodeContext) => void | Promise<void>) => unknown =
+    test;
+  return (name: string, place: TestPlace | null, run: TestBody): void => {
+    calledAt(place, register, name, (context: NodeContext) => {
+      const subtest: NodeContext["test"] = context.test.bind(context);
+      return run(({ isSkipped: skip, name, place }, fn) =>
+        calledAt(place, subtest, name, { skip }, fn)
+      );
+    });
   };
 }
+
+/**
+ * Calls a function from a line of a file: a test runner takes the place of its caller for the test's,
+ * and without this its reports, JUnit's too, would name a place in dmalab.
+ */
+function calledAt<A extends unknown[], R>(
+  place: TestPlace | null,
+  call: (...args: A) => R,
+  ...args: A
+): R {
+  if (place === null) return call(...args);
+  const code = `return (${"\n".repeat(place.line - 1)}call(...args));${NO_COVERAGE}`;
+  const filename = toFileUrl(place.path).href;
+  return compileFunction(code, ["call", "args"], { filename })(call, args);
+}
+
+/** By this name Deno leaves the script out of its coverage, which knows no other name for it. */
+const NO_COVERAGE = "Deno" in globalThis ? "\n//# sourceURL=data:," : "";

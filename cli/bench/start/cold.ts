@@ -36,7 +36,7 @@ export const START_COLD: Benchmark = {
   async run() {
     const folder = Deno.makeTempDirSync({ prefix: "dmalab-start-" });
     try {
-      const made = await initFolder(folder, withoutTypes);
+      const made = await initFolder(folder, { putPackage: withoutTypes });
       if (!made.done) throw new Error(made.problem);
       Deno.copyFileSync(join(PROJECT, SCENARIO), join(folder, "start.dma"));
       return await measureScenario(START_COLD.name, folder, "start.dma");

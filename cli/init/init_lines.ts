@@ -1,0 +1,31 @@
+/** What `dmalab init` prints: what it wrote, and what to do next. */
+import { OWN_FOLDER } from "../own_folder.ts";
+import type { Written } from "./init_folder.ts";
+
+export function initLines(
+  folder: string,
+  { added, inside, kept, toCopy, written }: Written,
+): string[] {
+  const list = (verb: string, paths: readonly string[]) =>
+    paths.length === 0 ? [] : [`${verb} ${paths.join(", ")}.`];
+  return [
+    ...list("Wrote", written),
+    ...list("Added to", added),
+    ...list("Kept", kept),
+    ...toCopy.length === 0 ? [] : [
+      "",
+      `CI reads jobs in the repository's root only. From there, for GitHub or for GitLab:`,
+      ...toCopy.map(({ path, read }) => copyLine(`${inside}/${path}`, read)),
+    ],
+    "",
+    "Test the scenarios, with Node or with Deno:",
+    ...folder === "." ? [] : [`  cd ${folder}`],
+    `  node ${OWN_FOLDER}/bin.js test --strict`,
+    `  deno run -R ${OWN_FOLDER}/bin.js test --strict`,
+  ];
+}
+
+function copyLine(from: string, to: string): string {
+  const folder = to.includes("/") ? `mkdir -p ${to.slice(0, to.lastIndexOf("/"))} && ` : "";
+  return `  ${folder}cp ${from} ${to}`;
+}

@@ -1,0 +1,97 @@
+/**
+ * The jobs for CI, and the container file. Both run the package in the folder with Node alone, strict,
+ * and write a report that GitHub and GitLab keep.
+ */
+import { OWN_FOLDER } from "../own_folder.ts";
+import type { InitFile } from "./init_file.ts";
+
+/** The report of a job, in the form of JUnit. */
+export const REPORT = "scenarios.xml";
+
+/** The release of Node that jobs run. */
+export const NODE_RELEASE = 22;
+
+const ARGS = ["test", "--strict", "--junit-path", REPORT];
+const TEST = ["node", `${OWN_FOLDER}/bin.js`, ...ARGS].join(" ");
+
+/** Where a job is written, and where a repository's CI looks for it. */
+export interface JobFile extends InitFile {
+  /** Path from the repository's root. */
+  readonly read: string;
+}
+
+/**
+ * @param inside The folder's path from the root of its repository; empty for the root itself.
+ */
+export function jobFiles(inside: string): readonly JobFile[] {
+  const job = (read: string, copy: string, text: string): JobFile => ({
+    path: inside === "" ? read : copy,
+    read,
+    text,
+    merge: "none",
+  });
+  return [
+    job(".github/workflows/scenarios.yml", "ci/github.yml", github(inside)),
+    job(".gitlab-ci.yml", "ci/gitlab.yml", gitlab(inside)),
+  ];
+}
+
+function github(inside: string): string {
+  const folder = inside === "" ? "" : `
+    defaults:
+      run:
+        working-directory: ${JSON.stringify(inside)}`;
+  return `name: scenarios
+on: [push, pull_request]
+permissions:
+  contents: read
+jobs:
+  scenarios:
+    runs-on: ubuntu-latest
+    timeout-minutes: 30${folder}
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-node@v4
+        with:
+          node-version: ${NODE_RELEASE}
+      - run: ${TEST}
+      - uses: actions/upload-artifact@v4
+        if: always()
+        with:
+          name: scenarios
+          path: ${JSON.stringify(pathOf(inside))}
+`;
+}
+
+function gitlab(inside: string): string {
+  const enter = inside === "" ? "" : `
+    - ${JSON.stringify(`cd -- '${inside.replaceAll("'", "'\\''")}'`)}`;
+  const report = JSON.stringify(pathOf(inside));
+  return `scenarios:
+  image: node:${NODE_RELEASE}-slim
+  timeout: 30 minutes
+  script:${enter}
+    - ${TEST}
+  artifacts:
+    when: always
+    paths:
+      - ${report}
+    reports:
+      junit: ${report}
+`;
+}
+
+function pathOf(inside: string): string {
+  return inside === "" ? REPORT : `${inside}/${REPORT}`;
+}
+
+/** The same in a container: `podman build -t lab . && podman run --rm lab`. */
+export const CONTAINER_FILE: InitFile = {
+  path: "Containerfile",
+  text: `FROM docker.io/library/node:${NODE_RELEASE}-slim
+WORKDIR /lab
+COPY . .
+CMD ${JSON.stringify(["node", `${OWN_FOLDER}/bin.js`, ...ARGS])}
+`,
+  merge: "none",
+};
