@@ -1,7 +1,7 @@
 // `deno test` takes a file that is called test for a module of tests.
 import { errorScreen } from "../screen.ts";
 import { command } from "../command.ts";
-import { HELD, WRONG } from "../exit_code.ts";
+import { FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
@@ -43,6 +43,11 @@ export const TEST = command({
       placeholder: "FORM",
       doc: "output format: pretty (default), dot, tap, junit or json",
     },
+    "junit-path": {
+      kind: "text",
+      placeholder: "FILE",
+      doc: "also write a JUnit report to FILE",
+    },
     snapshot: {
       kind: "text",
       placeholder: "WHAT",
@@ -62,8 +67,10 @@ export const TEST = command({
     { line: "test lab.dma --debug", doc: "opens the debugger where the first test fails" },
     { line: "test --failed --fail-fast", doc: "rerun last failures, stop at the first" },
     { line: 'test --match "/^maps/" --list', doc: "list tests by a regular expression" },
-    { line: "test --jobs 4 --reporter junit > tests.xml", doc: "for CI" },
-    { line: "test --strict", doc: "unexpected reports, faults and leaks fail" },
+    {
+      line: "test --strict --junit-path tests.xml",
+      doc: "for CI: unexpected reports, faults and leaks fail",
+    },
     { line: "test lab.dma --trace json > events.dmatrace.jsonl", doc: "every event as JSON lines" },
     { line: "test --shard 1/3", doc: "the first third of the tests" },
     { line: "test examples --coverage", doc: "list the rules that no test exercises" },
@@ -86,6 +93,7 @@ export const TEST = command({
     const places = words.length === 0 ? ["."] : words;
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
+    const { JunitFile } = await import("../testing/reporters/junit_file.ts");
     const { FirstFailure } = await import("../testing/first_failure.ts");
     // Lines of JSON are for programs: what is for people goes the other way.
     const made = () =>
@@ -103,8 +111,11 @@ export const TEST = command({
         screen.out("Nothing failed in the last run of this folder\n");
         return HELD;
       }
-      const reporter = made();
-      const exitCode = await runTests(
+      const junit = options["junit-path"] === null
+        ? null
+        : new JunitFile(options["junit-path"], screen);
+      const reporter = junit?.besides(made()) ?? made();
+      const ran = await runTests(
         paths,
         {
           ...match,
@@ -122,6 +133,7 @@ export const TEST = command({
         options.debug ? first.hearing(reporter) : reporter,
         screen,
       );
+      const exitCode = junit?.failed ? worseExitCode(ran, FAILED) : ran;
       if (first.failed === null) return exitCode;
       const { runDebug } = await import("../debug/run_debug.ts");
       const { path, seed } = first.failed;

@@ -141,8 +141,29 @@ export function summaryLines(
   ];
   return [
     ...unreached.map((place) => `${paint("warning", "never reached")}  ${place}`),
+    ...toleratedLines(reports.flatMap(({ outcomes }) => outcomes), paint),
     parts.join(" | "),
   ];
+}
+
+/** A warning that tests passed with what would fail them in a strict run. */
+function toleratedLines(outcomes: readonly TestOutcome[], paint: Paint): string[] {
+  const tolerant = outcomes.filter(({ failure, leaks, unexpectedFaults, unexpectedReports }) =>
+    failure === null && leaks + unexpectedFaults + unexpectedReports > 0
+  );
+  if (tolerant.length === 0) return [];
+  const total = (of: (outcome: TestOutcome) => number) =>
+    tolerant.reduce((sum, outcome) => sum + of(outcome), 0);
+  const found = [
+    ["unexpected report", total(({ unexpectedReports }) => unexpectedReports)],
+    ["unexpected fault", total(({ unexpectedFaults }) => unexpectedFaults)],
+    ["leak", total(({ leaks }) => leaks)],
+  ] as const;
+  const list = found.flatMap(([noun, count]) => count > 0 ? [counted(count, noun)] : []).join(", ");
+  const passed = tolerant.every(({ kind }) => kind === "main")
+    ? "statements passed"
+    : `${counted(tolerant.filter(({ kind }) => kind !== "main").length, "test")} passed`;
+  return [`${paint("warning", "warning:")} ${passed} with ${list}; --strict makes that a failure`];
 }
 
 function nameOf(outcome: TestOutcome): string {

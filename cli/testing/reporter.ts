@@ -1,4 +1,4 @@
-/** What a reporter hears of a run of tests. Each writes its own form of it. */
+/** Reporters of a run of tests: each prints its events in a form of its own. */
 import type { RunReport } from "../../lang/run/report.ts";
 import type { ExitCode } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
@@ -8,18 +8,20 @@ import type { SnapshotProblem } from "./snapshots.ts";
 export interface RunSummary {
   readonly reports: readonly RunReport[];
   readonly snapshots: readonly SnapshotProblem[];
-  /** Files of which nothing was run. */
+  /** Files with errors: nothing of them was run. */
   readonly wrongFiles: number;
   readonly exitCode: ExitCode;
-  /** Why there was no test, when there was none and no file is to blame. */
+  /** Whether a test was run, or left to another shard. */
+  readonly foundTest: boolean;
+  /** Why there was no test, when there was none and no file has errors. */
   readonly noTest: string | null;
 }
 
 export interface Reporter {
-  /** Whether it writes for people: then colour is welcome. */
+  /** Whether it writes for people, and may use colour. */
   readonly forPeople: boolean;
   event(event: FileEvent): void;
-  /** All files have run; what is written is to be complete now, whatever came of them. */
+  /** All files have run: completes the output. */
   end(summary: RunSummary): void;
 }
 

@@ -66,13 +66,15 @@ export function dotReporter(screen: Screen): Reporter {
       else screen.out(paint("bad", "!"));
     },
     end(summary): void {
-      screen.out("\n");
+      if (summary.foundTest) screen.out("\n");
       writeEnd(screen, summary);
     },
   };
 }
 
-function writeEnd(screen: Screen, { reports, snapshots, wrongFiles }: RunSummary): void {
+function writeEnd(screen: Screen, summary: RunSummary): void {
+  const { foundTest, reports, snapshots, wrongFiles } = summary;
+  if (!foundTest) return;
   const paint = painter(screen.colour);
   const failures = failureLines(reports, paint);
   if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);

@@ -1,0 +1,31 @@
+/** JUnit's XML in a file, besides what another reporter prints: for a CI whose log people read. */
+import { writeHostFile } from "../../host_file.ts";
+import { MemoryScreen } from "../../memory_screen.ts";
+import type { Screen } from "../../screen.ts";
+import type { Reporter } from "../reporter.ts";
+import { junitReporter } from "./machine.ts";
+
+export class JunitFile {
+  /** Whether the report of the last run could not be written. */
+  failed = false;
+
+  constructor(readonly path: string, readonly screen: Screen) {}
+
+  /** A reporter that also writes the file. */
+  besides(reporter: Reporter): Reporter {
+    const xml = new MemoryScreen();
+    const junit = junitReporter(xml);
+    return {
+      forPeople: reporter.forPeople,
+      event(event): void {
+        reporter.event(event);
+        junit.event(event);
+      },
+      end: (summary): void => {
+        reporter.end(summary);
+        junit.end(summary);
+        this.failed = !writeHostFile(this.path, xml.output, this.screen);
+      },
+    };
+  }
+}
