@@ -102,7 +102,7 @@ console.log(answer + devices);
 `,
     );
     assertEquals(sh("deno run -R lab.ts"), { code: 0, output: "42\n" });
-    assertEquals(sh("deno check lab.ts scenarios_test.ts").code, 0);
+    assertEquals(sh("deno check lab.ts scenarios_test.mjs").code, 0);
     Deno.writeTextFileSync(
       join(lab, "wrong.ts"),
       'import { buildLab } from "dmalab";\nbuildLab(1);\n',
@@ -183,6 +183,10 @@ console.log(answer + devices);
     assertStringIncludes(sh("deno task check").output, "ok | 2 files | 0 errors | 0 warnings");
     assertStringIncludes(sh("deno task fmt").output, "ok | 2 files | 0 changed");
     assertStringIncludes(sh("deno task dmalab explain dma.3.3").output, "dma_iova_link");
+    assertStringIncludes(sh("deno task dmalab docs").output, "The dmalab language");
+    assertMatch(sh("deno task dmalab docs tutorial").output, /^1\. A test that can fail$/m);
+    const example = sh("deno task dmalab docs start/01-first-look").output;
+    assertStringIncludes(example, "# 01-first-look:");
     assertStringIncludes(sh('deno task hunt --quirks "none" --cases 50').output, "nothing found");
     assertStringIncludes(sh("echo 'print 6 * 7' | deno task repl").output, "42\n");
     assertEquals(sh("deno fmt --check && deno lint").code, 0);
@@ -309,7 +313,17 @@ Deno.test("the package installs and works without this project (docs/install.md)
       for (const path of [bin.dmalab, exports["."].types, exports["./test"].types]) {
         assert(Deno.statSync(join(dist, path)).isFile, path);
       }
-      for (const path of ["LICENSE", "README.md", "docs/behaviour/dma.md"]) {
+      for (
+        const path of [
+          "LICENSE",
+          "README.md",
+          "docs/behaviour/dma.md",
+          "docs/builtins/nvme.md",
+          "docs/language.md",
+          "docs/tutorial.md",
+          "examples/start/01-first-look.dma",
+        ]
+      ) {
         assert(Deno.statSync(join(dist, path)).size > 1000, path);
       }
     });

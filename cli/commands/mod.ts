@@ -4,6 +4,7 @@ import { BENCH } from "./bench.ts";
 import { CHECK } from "./check.ts";
 import { DAP } from "./dap.ts";
 import { DEBUG } from "./debug.ts";
+import { DOCS } from "./docs.ts";
 import { EXPLAIN } from "./explain.ts";
 import { FMT } from "./fmt.ts";
 import { HUNT } from "./hunt.ts";
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   REPL,
   DEBUG,
   DAP,
+  DOCS,
   EXPLAIN,
   TOPOLOGY,
   TRACE,

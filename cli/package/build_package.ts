@@ -38,8 +38,8 @@ const LIBRARY = {
   scenarios: "cli/testing/register_scenarios.ts",
 } as const;
 
-/** Folders that are read as they are: the rules, and what drivers in C are compiled with. */
-const AS_THEY_ARE = ["docs/behaviour", "include", "cli/c/compiler"];
+/** Folders that are copied as they are: the manual, and what drivers in C are compiled with. */
+const AS_THEY_ARE = ["docs", "examples", "include", "cli/c/compiler"];
 
 /** The folder of the declarations. */
 const TYPES = "types";

@@ -1,15 +1,20 @@
 /**
- * Where what is no code lies: around the sources in a checkout, around the bundle in the package.
+ * Where files other than code are: around the sources in a checkout, around the bundle in the package.
  *
- * `build_package.ts` lays the package out as it is said here.
+ * `build_package.ts` lays the package out in the same way.
  */
+import { fromFileUrl } from "@std/path";
 import { host } from "../host.ts";
 
 /** A bundle is JavaScript, and all its files lie in the package's folder. */
 const IS_PACKAGE = import.meta.url.endsWith(".js");
 
-/** In both: `docs/behaviour/`, `include/`, `cli/c/compiler/`, `LICENSE`. */
+/** In both: `docs/`, `examples/`, `include/`, `cli/c/compiler/`, `LICENSE`. */
 const ROOT = new URL(IS_PACKAGE ? "./" : "../../", import.meta.url);
+
+/** The folders of the manual. */
+export const DOCS: string = fromFileUrl(new URL("docs", ROOT));
+export const EXAMPLES: string = fromFileUrl(new URL("examples", ROOT));
 
 /** The text of a page of `docs/behaviour/`, by its name without the ending. */
 export function readRulePage(name: string): string {
