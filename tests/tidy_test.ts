@@ -1,7 +1,7 @@
 /** The house is tidy: what `tests/tidy.ts` finds is mended, or excused with a reason. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { INIT_FILES } from "../cli/init/init_files.ts";
+import { FOLDER_FILES } from "../cli/init/init_files.ts";
 import { readCosts } from "./running/sizes.ts";
 import { readSources, ROOT } from "./source_text.ts";
 import { replacedWords } from "./plain_words.ts";
@@ -54,7 +54,7 @@ for (const [fact, find, list] of RULES) {
 
 Deno.test("pages name sources that are there", () => {
   // A page may name what stands in a folder that `dmalab init` made.
-  const isThere = (path: string) => isFile(path) || Object.hasOwn(INIT_FILES, path);
+  const isThere = (path: string) => isFile(path) || FOLDER_FILES.some((file) => file.path === path);
   const pages = [
     "README.md",
     ...[...Deno.readDirSync(join(ROOT, "docs"))].map(({ name }) => `docs/${name}`),

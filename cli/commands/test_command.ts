@@ -111,10 +111,8 @@ export const TEST = command({
         screen.out("Nothing failed in the last run of this folder\n");
         return HELD;
       }
-      const junit = options["junit-path"] === null
-        ? null
-        : new JunitFile(options["junit-path"], screen);
-      const reporter = junit?.besides(made()) ?? made();
+      const junit = new JunitFile(options["junit-path"], screen);
+      const reporter = junit.besides(made());
       const ran = await runTests(
         paths,
         {
@@ -133,7 +131,7 @@ export const TEST = command({
         options.debug ? first.hearing(reporter) : reporter,
         screen,
       );
-      const exitCode = junit?.failed ? worseExitCode(ran, FAILED) : ran;
+      const exitCode = junit.failed ? worseExitCode(ran, FAILED) : ran;
       if (first.failed === null) return exitCode;
       const { runDebug } = await import("../debug/run_debug.ts");
       const { path, seed } = first.failed;

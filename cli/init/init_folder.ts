@@ -1,7 +1,10 @@
 /** `dmalab init`: writes a folder of scenarios, or adds what a project needs for them. */
 import { dirname, fromFileUrl, join, normalize, relative } from "@std/path";
 import { host } from "../host.ts";
+import { FileError } from "../files/file_error.ts";
+import { writeFile } from "../files/write_file.ts";
 import { hostReason } from "../host_error.ts";
+import { readHostFile } from "../host_file.ts";
 import { OWN_PACKAGE } from "../package/places.ts";
 import { FAILED_TESTS, HISTORY, OWN_FOLDER } from "../own_folder.ts";
 import { type InitFile, mergeTexts } from "./init_file.ts";
@@ -47,6 +50,7 @@ export async function initFolder(
       const flags = OWN_PACKAGE === null ? "-R -W --allow-run" : "-R -W";
       return problem(`Not allowed to write "${folder}"${andRun}: start dmalab with ${flags}`);
     }
+    if (error instanceof FileError) return problem(error.message);
     if (error instanceof Error) return problem(`Cannot write "${folder}": ${hostReason(error)}`);
     throw error;
   }
@@ -77,11 +81,7 @@ async function writeFolder(
     if (failed !== null) return problem(failed);
   }
   const changed = files.filter(({ path }) => texts.has(path));
-  for (const { path } of changed) {
-    const target = join(folder, path);
-    host.mkdirSync(dirname(target), { recursive: true });
-    host.writeTextFileSync(target, texts.get(path)!, { createNew: !there.includes(path) });
-  }
+  for (const { path } of changed) writeFile({ folder, name: path }, texts.get(path)!);
   const isOld = ({ path }: InitFile) => there.includes(path);
   const pathsOf = (some: readonly InitFile[]) => some.map(({ path }) => path);
   return {
@@ -114,12 +114,11 @@ function textsFor(
     const path = join(folder, file.path);
     if (!exists(path)) texts.set(file.path, file.text);
     else if (file.merge !== "none") {
-      // A link may lead out of the folder.
-      if (!host.lstatSync(path).isFile) return `Cannot add to "${path}": it is no regular file`;
-      const before = host.readTextFileSync(path);
+      const before = readHostFile(path, { followsLinks: false });
+      if (!before.found) return before.problem;
       try {
-        const after = mergeTexts(before, file);
-        if (after !== before) texts.set(file.path, after);
+        const after = mergeTexts(before.text, file);
+        if (after !== before.text) texts.set(file.path, after);
       } catch (error) {
         if (!(error instanceof SyntaxError)) throw error;
         return `Cannot add to "${path}", nothing was written: ${error.message}`;

@@ -9,7 +9,7 @@ import type { InitFile } from "./init_file.ts";
 export const REPORT = "scenarios.xml";
 
 /** The release of Node that jobs run. */
-export const NODE_RELEASE = 22;
+const NODE_RELEASE = 22;
 
 const ARGS = ["test", "--strict", "--junit-path", REPORT];
 const TEST = ["node", `${OWN_FOLDER}/bin.js`, ...ARGS].join(" ");

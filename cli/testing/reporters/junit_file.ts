@@ -1,5 +1,5 @@
 /** JUnit's XML in a file, besides what another reporter prints: for a CI whose log people read. */
-import { writeHostFile } from "../../host_file.ts";
+import { writeOrSay } from "../../files/write_file.ts";
 import { MemoryScreen } from "../../memory_screen.ts";
 import type { Screen } from "../../screen.ts";
 import type { Reporter } from "../reporter.ts";
@@ -9,10 +9,12 @@ export class JunitFile {
   /** Whether the report of the last run could not be written. */
   failed = false;
 
-  constructor(readonly path: string, readonly screen: Screen) {}
+  constructor(readonly path: string | null, readonly screen: Screen) {}
 
-  /** A reporter that also writes the file. */
+  /** A reporter that also writes the file; the same reporter without a file. */
   besides(reporter: Reporter): Reporter {
+    const { path } = this;
+    if (path === null) return reporter;
     const xml = new MemoryScreen();
     const junit = junitReporter(xml);
     return {
@@ -24,7 +26,7 @@ export class JunitFile {
       end: (summary): void => {
         reporter.end(summary);
         junit.end(summary);
-        this.failed = !writeHostFile(this.path, xml.output, this.screen);
+        this.failed = !writeOrSay(path, xml.output, this.screen);
       },
     };
   }
