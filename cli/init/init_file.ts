@@ -13,7 +13,7 @@ export function mergeTexts(existing: string, { merge, text }: InitFile): string 
   if (merge === "none") return existing;
   if (merge === "lines") {
     const lines = existing.split(/\r?\n/);
-    const missing = text.split("\n").filter((line) => !lines.includes(line));
+    const missing = text.trimEnd().split("\n").filter((line) => !lines.includes(line));
     if (missing.length === 0) return existing;
     const end = existing === "" || existing.endsWith("\n") ? "" : "\n";
     return `${existing}${end}${missing.join("\n")}\n`;

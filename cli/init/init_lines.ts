@@ -1,5 +1,6 @@
 /** What `dmalab init` prints: what it wrote, and what to do next. */
 import { OWN_FOLDER } from "../own_folder.ts";
+import { shellWord } from "../scenario/report_printer.ts";
 import type { Written } from "./init_folder.ts";
 
 export function initLines(
@@ -14,12 +15,12 @@ export function initLines(
     ...list("Kept", kept),
     ...toCopy.length === 0 ? [] : [
       "",
-      `CI reads jobs in the repository's root only. From there, for GitHub or for GitLab:`,
+      "CI reads jobs in the repository's root only. From there, for GitHub or for GitLab:",
       ...toCopy.map(({ path, read }) => copyLine(`${inside}/${path}`, read)),
     ],
     "",
     "Test the scenarios, with Node or with Deno:",
-    ...folder === "." ? [] : [`  cd ${folder}`],
+    ...folder === "." ? [] : [`  cd ${shellWord(folder)}`],
     `  node ${OWN_FOLDER}/bin.js test --strict`,
     `  deno run -R ${OWN_FOLDER}/bin.js test --strict`,
   ];
@@ -27,5 +28,5 @@ export function initLines(
 
 function copyLine(from: string, to: string): string {
   const folder = to.includes("/") ? `mkdir -p ${to.slice(0, to.lastIndexOf("/"))} && ` : "";
-  return `  ${folder}cp ${from} ${to}`;
+  return `  ${folder}cp ${shellWord(from)} ${to}`;
 }

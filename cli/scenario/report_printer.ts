@@ -183,7 +183,7 @@ function wordThatFinds(name: string, names: readonly string[]): string {
 }
 
 /** A word as a shell takes it. */
-function shellWord(text: string): string {
+export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : quoted(text);
 }
 
