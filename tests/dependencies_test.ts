@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { join, relative } from "@std/path";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { join, relative, toFileUrl } from "@std/path";
+import { LICENCES, writeLicences } from "../cli/package/licences.ts";
 import { broughtBy, type Dependencies, EXACT, readDependencies } from "./dependencies.ts";
 import { runDeno } from "./deno_process.ts";
 import {
@@ -72,6 +73,36 @@ Deno.test("the page says of each package that is at hand what the package says",
   }
   // What these tests themselves run with is at hand.
   assert(rows.some(({ name, version }) => licenceOf(name, version) !== null));
+});
+
+/** What no user gets: tests and builds need it, or drivers in C, which download it. */
+const NOT_BUNDLED = ["@xterm/headless", "@yowasp/clang", "deno-std", "typescript"];
+
+Deno.test("the package has a licence text for every package that is bundled", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const names = ["bin", "mod", "node_host", "run", "scenarios", "worker"];
+    const entries = names.map((name) => toFileUrl(join(ROOT, `cli/package/entries/${name}.ts`)));
+    assertEquals(writeLicences(entries, folder), null);
+    const text = Deno.readTextFileSync(join(folder, LICENCES));
+    const parts = text.split(/^={80}\n/m).slice(1);
+    const heads = parts.filter((_, index) => index % 2 === 0);
+    const bundled = dependencies.packages.filter(({ name }) => !NOT_BUNDLED.includes(name));
+    assertEquals(
+      heads.flatMap((head) => head.trim().split("\n")).toSorted(),
+      bundled.map(({ name, version }) => `${name} ${version}`).toSorted(),
+    );
+    for (const [index, part] of parts.entries()) {
+      if (index % 2 === 1) {
+        assertMatch(part, /^\n(?=[^]{300})[^]*\b(?:permi|licen[cs]e)/i, heads[index - 1]);
+      }
+    }
+    // Nothing is made up for a package that is not there.
+    const gone = [toFileUrl(join(folder, "gone.ts"))];
+    assertStringIncludes(writeLicences(gone, folder) ?? "", "gone.ts");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 Deno.test("licenceRows() follows who needs whom, and refuses to guess a licence", () => {

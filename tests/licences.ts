@@ -1,5 +1,6 @@
 /** The licences of what the project takes from npm, as a table of docs/dependencies.md. */
 import { join } from "@std/path";
+import { packagesBelow } from "../cli/package/licences.ts";
 import { broughtBy, type Dependencies } from "./dependencies.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -8,7 +9,7 @@ export const LICENCES_PAGE = join(ROOT, "docs", "dependencies.md");
 const BEGIN = "<!-- licences -->";
 const END = "<!-- end of licences -->";
 
-/** Licences that ask for no more than to be named. */
+/** Licences that ask for no more than that their text comes along. */
 export const WELCOME: ReadonlySet<string> = new Set([
   "0BSD",
   "Apache-2.0",
@@ -19,23 +20,18 @@ export const WELCOME: ReadonlySet<string> = new Set([
   "MIT",
 ]);
 
-/** What a package says of its licence; null when it is not at hand. */
+/** The licence that a package names; null when the package is not downloaded. */
 export type LicenceOf = (name: string, version: string) => string | null;
 
-/** Reads what packages in Deno's folder of downloads say. */
+/** Reads what downloaded packages say. */
 export function licencesBelow(npmCache: string): LicenceOf {
-  const registries = [...Deno.readDirSync(npmCache)].filter(({ isDirectory }) => isDirectory);
+  const folderOf = packagesBelow(npmCache);
   return (name, version) => {
-    for (const registry of registries) {
-      try {
-        const path = join(npmCache, registry.name, name, version, "package.json");
-        const { license } = JSON.parse(Deno.readTextFileSync(path)) as { license?: unknown };
-        return typeof license === "string" ? license : "none named";
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
-    }
-    return null;
+    const folder = folderOf(name, version);
+    if (folder === null) return null;
+    const text = Deno.readTextFileSync(join(folder, "package.json"));
+    const { license } = JSON.parse(text) as { readonly license?: unknown };
+    return typeof license === "string" ? license : "none named";
   };
 }
 
@@ -47,7 +43,7 @@ export interface LicenceRow {
   readonly broughtBy: string;
 }
 
-/** A row for each package, by name. @throws {Error} For a package that is not at hand. */
+/** A row for each package, by name. @throws {Error} For a package that is not downloaded. */
 export function licenceRows(dependencies: Dependencies, licenceOf: LicenceOf): LicenceRow[] {
   return dependencies.packages.map(({ name, version }) => {
     const licence = licenceOf(name, version);

@@ -9,6 +9,7 @@
 import { fromFileUrl, join } from "@std/path";
 import { VERSION } from "../package_version.ts";
 import { PROJECT, runProjectDeno, withBundler } from "./bundle.ts";
+import { writeLicences } from "./licences.ts";
 import { markEagerFunctions, type Start, USUAL_SCENARIOS } from "./eager_functions.ts";
 
 /** Bundles, each of some entries that share their code. */
@@ -78,6 +79,7 @@ export function buildPackage(folder: string, withTypes = true): BuildOutcome {
   const made = [
     ...withBundler((bundle) => BUNDLES.map((entries) => bundle(entries, folder))),
     markEagerFunctions(folder, STARTS),
+    writeLicences(BUNDLES.flat(), folder),
     ...withTypes ? [declare(Object.values(LIBRARY), join(folder, TYPES))] : [],
   ];
   const problem = made.find((each) => each !== null);

@@ -1,0 +1,117 @@
+/** The licence texts of the packages whose code is in the bundles: their licences ask for them. */
+import { join, toFileUrl } from "@std/path";
+import { PROJECT } from "./bundle.ts";
+
+/** The file of the package that has them. */
+export const LICENCES = "THIRD-PARTY-LICENSES";
+
+/** The folder of a downloaded package; null when it is not downloaded. */
+export type FolderOf = (name: string, version: string) => string | null;
+
+/** Finds packages in Deno's folder of downloads. */
+export function packagesBelow(npmCache: string): FolderOf {
+  const registries = [...Deno.readDirSync(npmCache)].filter(({ isDirectory }) => isDirectory);
+  return (name, version) => {
+    for (const registry of registries) {
+      const path = join(npmCache, registry.name, name, version);
+      if (isThere(join(path, "package.json"))) return path;
+    }
+    return null;
+  };
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** A package that entries import, by themselves or through others. */
+interface GraphPackage {
+  readonly name: string;
+  readonly version: string;
+  /** Keys of packages. */
+  readonly dependencies: readonly string[];
+}
+
+interface Graph {
+  readonly modules: readonly { readonly npmPackage?: string; readonly error?: string }[];
+  readonly npmPackages: Readonly<Record<string, GraphPackage>>;
+}
+
+/** The packages that the modules of a graph import, and those that these need, by name. @throws {Error} */
+function packagesOf({ modules, npmPackages }: Graph): readonly GraphPackage[] {
+  const found = new Set<string>();
+  const add = (key: string) => {
+    if (found.has(key)) return;
+    found.add(key);
+    npmPackages[key]!.dependencies.forEach(add);
+  };
+  for (const { error, npmPackage } of modules) {
+    if (error !== undefined) throw new Error(error);
+    if (npmPackage !== undefined) add(npmPackage);
+  }
+  return [...found].toSorted().map((key) => npmPackages[key]!);
+}
+
+/** What packages call the files that have to come along. */
+const LICENCE_FILE = /^(?:licen[cs]e|copying|notice)(?:[.-]|$)/i;
+
+/** The texts of a package's licence. @throws {Error} When it has none. */
+function textsIn(folder: string): string {
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
+    .filter((name) => LICENCE_FILE.test(name));
+  if (names.length === 0) throw new Error(`${folder} has no licence text`);
+  return names.toSorted()
+    .map((name) => Deno.readTextFileSync(join(folder, name)).replaceAll("\r\n", "\n").trim())
+    .join("\n\n");
+}
+
+const RULE = "=".repeat(80);
+
+/** Each text under the packages that it is the licence of. */
+function licenceText(packages: readonly GraphPackage[], folderOf: FolderOf): string {
+  const byText = Map.groupBy(packages, ({ name, version }) => {
+    const folder = folderOf(name, version);
+    if (folder === null) throw new Error(`${name} ${version} is not downloaded`);
+    return textsIn(folder);
+  });
+  const parts = [...byText].map(([text, those]) => {
+    const heads = those.map(({ name, version }) => `${name} ${version}`);
+    return [RULE, ...heads, RULE, "", text, ""].join("\n");
+  });
+  return ["The package dmalab contains code of these packages.", "", ...parts].join("\n");
+}
+
+/** What `deno info` says of this project, or of a program with its configuration. */
+function denoInfo(...program: string[]): unknown {
+  const { stderr, stdout, success } = new Deno.Command(Deno.execPath(), {
+    args: ["info", "--quiet", "--json", "--config", join(PROJECT, "deno.json"), ...program],
+    stdin: "null",
+  }).outputSync();
+  if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/**
+ * Writes the texts for some programs of this project into a folder.
+ *
+ * @returns What went wrong; null when nothing did.
+ */
+export function writeLicences(entries: readonly URL[], folder: string): string | null {
+  const all = Deno.makeTempFileSync({ prefix: "dmalab-entries-", suffix: ".ts" });
+  try {
+    Deno.writeTextFileSync(all, entries.map(({ href }) => `import "${href}";\n`).join(""));
+    const { npmCache } = denoInfo() as { readonly npmCache: string };
+    const packages = packagesOf(denoInfo(toFileUrl(all).href) as Graph);
+    Deno.writeTextFileSync(join(folder, LICENCES), licenceText(packages, packagesBelow(npmCache)));
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    Deno.removeSync(all);
+  }
+}
