@@ -6,6 +6,7 @@
  */
 import { dirname, fromFileUrl, join, relative } from "@std/path";
 import ts from "typescript";
+import { type Edit, edited } from "./edits.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
@@ -25,8 +26,42 @@ const OPTIONS: ts.CompilerOptions = {
   types: [],
 };
 
-/** An import of another file of ours, in a declaration. */
-const OWN_IMPORT = /(?<=\bfrom |\bimport\(|^import )"(\.[^"]+)\.ts"/gm;
+/** A file of ours that a type names where it stands. */
+const NAMED_FILE = /\bimport\("(\.[^"]+)\.ts"\)/g;
+
+/**
+ * A declaration file with the names of the files that it takes from as every compiler wants them.
+ *
+ * TypeScript takes types of `x.d.ts` by that name, and values by the name `x.js`, which Deno looks for
+ * on the disk: there a comment leads it to the types.
+ *
+ * @param taken Called with each of those files, without its ending.
+ */
+function nameFiles(path: string, text: string, taken: (name: string) => void): string {
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext);
+  const edits = file.statements.flatMap((statement): Edit[] => {
+    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return [];
+    if (statement.moduleSpecifier === undefined) return [];
+    const start = statement.getStart(file);
+    const own = statement.getText(file);
+    const name = /(?<=["'])\..*(?=\.ts["'];$)/.exec(own)?.[0];
+    if (name === undefined) return [];
+    taken(name);
+    const isType = ts.isImportDeclaration(statement) || statement.isTypeOnly;
+    const written = isType
+      ? own.replace(`${name}.ts`, `${name}.d.ts`)
+      : `// @ts-types="${name}.d.ts"\n${own.replace(`${name}.ts`, `${name}.js`)}`;
+    const isPlain = ts.isImportDeclaration(statement) && statement.importClause?.isTypeOnly !== true;
+    const typed = isPlain
+      ? written.replaceAll(/\btype (?=\w)/g, "").replace(/^import/, "import type")
+      : written;
+    return [{ start, end: statement.getEnd(), text: typed }];
+  });
+  return edited(text, edits, 0, text.length).replaceAll(NAMED_FILE, (_, name: string) => {
+    taken(name);
+    return `import("${name}.d.ts")`;
+  });
+}
 
 /**
  * Writes the declarations of some modules, and of all that these name.
@@ -46,9 +81,8 @@ function writeDeclarations(modules: readonly string[], folder: string): void {
     if (written.has(path)) continue;
     written.add(path);
     const from = dirname(path);
-    const text = texts.get(path)!.replace(OWN_IMPORT, (_, wanted: string) => {
-      waiting.push(join(from, `${wanted}.d.ts`));
-      return `"${wanted}.d.ts"`;
+    const text = nameFiles(path, texts.get(path)!, (name) => {
+      waiting.push(join(from, `${name}.d.ts`));
     });
     const target = join(folder, relative(ROOT, path));
     Deno.mkdirSync(dirname(target), { recursive: true });

@@ -26,10 +26,14 @@ function registerWithDeno(name: string, place: TestPlace | null, run: TestBody):
   calledAt(place, register, { name, fn: (context) => run(stepOf(context)) });
 }
 
+/** As much as is used here of what Deno gives a test: the package's types name nothing of Deno's. */
+interface StepContext {
+  step(step: { name: string; ignore: boolean; fn: () => void }): Promise<boolean>;
+}
+
 /** The steps of a test of Deno's. */
-export function stepOf(context: Deno.TestContext): Step {
-  const step: (definition: Deno.TestStepDefinition) => Promise<boolean> = context.step
-    .bind(context);
+export function stepOf(context: StepContext): Step {
+  const step = context.step.bind(context);
   return async ({ isSkipped: ignore, name, place }, fn) => {
     await calledAt(place, step, { name, ignore, fn });
   };
