@@ -51,7 +51,8 @@ function nameFiles(path: string, text: string, taken: (name: string) => void): s
     const written = isType
       ? own.replace(`${name}.ts`, `${name}.d.ts`)
       : `// @ts-types="${name}.d.ts"\n${own.replace(`${name}.ts`, `${name}.js`)}`;
-    const isPlain = ts.isImportDeclaration(statement) && statement.importClause?.isTypeOnly !== true;
+    const isPlain = ts.isImportDeclaration(statement) &&
+      statement.importClause?.isTypeOnly !== true;
     const typed = isPlain
       ? written.replaceAll(/\btype (?=\w)/g, "").replace(/^import/, "import type")
       : written;

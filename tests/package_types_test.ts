@@ -1,0 +1,59 @@
+/** The package's declarations, as a plain TypeScript compiler reads them: no Deno, nothing skipped. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import ts from "typescript";
+import { builtPackage } from "./built_package.ts";
+import { codeBlocks } from "./code_blocks.ts";
+import { ROOT } from "./source_text.ts";
+
+const PAGE = "docs/typescript.md";
+
+/** What `dmalab/test` exports; the page of the library has none of it. */
+const TESTS = `import { registerScenarios } from "dmalab/test";
+registerScenarios("ring.dma", { match: /wraps/, seed: 7, strict: true });
+`;
+
+const OPTIONS: ts.CompilerOptions = {
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  noEmit: true,
+  skipLibCheck: false,
+  strict: true,
+  target: ts.ScriptTarget.ES2022,
+  types: [],
+};
+
+/** What the compiler reports of some programs in a project that has the package. */
+function complaints(programs: Readonly<Record<string, string>>): readonly string[] {
+  const project = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-types-" }));
+  try {
+    Deno.mkdirSync(join(project, "node_modules"));
+    Deno.symlinkSync(builtPackage(), join(project, "node_modules/dmalab"));
+    Deno.writeTextFileSync(join(project, "package.json"), '{ "type": "module" }\n');
+    const paths = Object.entries(programs).map(([name, text]) => {
+      Deno.writeTextFileSync(join(project, name), text);
+      return join(project, name);
+    });
+    return ts.getPreEmitDiagnostics(ts.createProgram(paths, OPTIONS)).map((each) => {
+      const text = ts.flattenDiagnosticMessageText(each.messageText, "\n");
+      return `${each.file?.fileName}:${each.start}: TS${each.code} ${text}`;
+    });
+  } finally {
+    Deno.removeSync(project, { recursive: true });
+  }
+}
+
+Deno.test("tsc finds no error in the package's declarations and in programs that use them, but in wrong ones", () => {
+  const programs = codeBlocks(PAGE, Deno.readTextFileSync(join(ROOT, PAGE)))
+    .filter(({ language }) => language === "ts")
+    .map(({ code, line }) => [`program${line}.ts`, `${code}\n`]);
+  assert(programs.length > 3);
+  const found = complaints({
+    ...Object.fromEntries(programs),
+    "tests.ts": TESTS,
+    "wrong.ts": 'import { buildLab } from "dmalab";\nbuildLab(1);\n',
+  });
+  assertEquals(found.map((each) => each.replace(/^.*\/|(?<=TS\d+) [^]*/g, "")), [
+    "wrong.ts:44: TS2345",
+  ], found.join("\n"));
+});
