@@ -48,5 +48,11 @@ const { program } = loadFollowed(new SourceFile("planted.dma", SCRIPT), memoryFi
 const choice = runsOf(program!)[0]!;
 const act = THROWERS[Deno.args[0]!]!;
 const screen = new ProcessScreen();
-const runs = { names: ["one"], first: 0, record: () => planted(recordRun(program!, choice), act) };
+const runs = {
+  names: ["one"],
+  first: 0,
+  outcomes: new Map(),
+  record: () => planted(recordRun(program!, choice), act),
+  runOn: () => false,
+};
 Deno.exit(await toItsEnd(() => runFullScreen("planted.dma", runs, [0], screen), screen));

@@ -9,6 +9,7 @@ import {
 } from "../../lang/recording/mod.ts";
 import { formatEvents } from "../../lang/render/event_line.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
+import { foldLine } from "../../lang/text/columns.ts";
 import { displayName } from "../../lang/run/report.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
@@ -17,6 +18,7 @@ import type {
   ExportRun,
   Kept,
   RunList,
+  RunOutcome,
   ScreenView,
 } from "../repl/command_target.ts";
 import { bareCommand, commandWords, runReplCommand } from "../repl/commands.ts";
@@ -32,9 +34,13 @@ import { NamesInSight } from "./names_in_sight.ts";
 /** The runs of a file, recorded when they are wanted. */
 export interface DebugRuns {
   readonly names: readonly string[];
-  /** Which one is gone through first, from 0. */
+  /** Which one is debugged first, from 0. */
   readonly first: number;
   record(index: number): Recording;
+  /** How each ended, by its index; undefined for those that have not run yet. */
+  readonly outcomes: ReadonlyMap<number, RunOutcome>;
+  /** Runs a part of the first of these that has no outcome. @returns Whether there is more to run. */
+  runOn(indices: readonly number[]): boolean;
 }
 
 export class Debugger implements CommandTarget {
@@ -78,10 +84,11 @@ export class Debugger implements CommandTarget {
     return new NamesInSight(this.#place);
   }
 
-  #runList({ first, names, record }: DebugRuns): RunList {
+  #runList({ first, names, outcomes, record }: DebugRuns): RunList {
     let current = first;
     return {
       names,
+      outcomes,
       get current() {
         return current;
       },
@@ -103,7 +110,11 @@ export class Debugger implements CommandTarget {
     const line = printable(`${name.file}: ${run}, ${last.seq} events`);
     // A screen has a line of its own that says so.
     if (this.view === null) this.say(line);
-    for (const line of failure?.lines ?? []) this.say(line);
+    // A screen folds lines itself, at whatever width it has then.
+    const columns = this.view === null ? this.columns : Infinity;
+    for (const line of failure?.lines ?? []) {
+      for (const part of foldLine(line, columns)) this.say(part);
+    }
     if (failedAt !== null) this.place.goTo(failedAt);
     this.lastMoveSeq = this.place.at.seq;
     sayPlace(this);

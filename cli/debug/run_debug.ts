@@ -1,5 +1,7 @@
 /** Picks the run of a scenario that is gone through, and records it. */
 import {
+  type OpenRun,
+  openRun,
   type Recording,
   type RecordOptions,
   recordRun,
@@ -19,6 +21,7 @@ import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { exportRecording } from "../scenario/export_recording.ts";
 import { HostLoader } from "../host_loader.ts";
+import type { RunOutcome } from "../repl/command_target.ts";
 import { runLineTool } from "../repl/run_line_tool.ts";
 import { refuse } from "../screen.ts";
 import type { TerminalScreen } from "../terminal/terminal.ts";
@@ -60,16 +63,19 @@ export async function runDebug(
   }
   const runs = runsFrom(program, choices, record, choices.indexOf(first));
   const isTerminal = host.stdin.isTerminal() && host.stdout.isTerminal();
+  const indices = meant.map((choice) => choices.indexOf(choice));
   if (isTerminal && !plain) {
-    const indices = meant.map((choice) => choices.indexOf(choice));
     return await runFullScreen(path, runs, indices, screen);
   }
   if (meant.length > 1) {
-    listRuns(runs, choices, meant, screen);
+    listRuns(runs, indices, screen);
     return HELD;
   }
   return await debugLines(runs, screen);
 }
+
+/** Statements that run before keys are read again. */
+const STRETCH_STATEMENTS = 20_000;
 
 function runsFrom(
   program: Program,
@@ -77,23 +83,39 @@ function runsFrom(
   options: RecordOptions,
   first: number,
 ): DebugRuns {
+  const outcomes = new Map<number, RunOutcome>();
+  const keep = (index: number, { failure }: Recording) =>
+    outcomes.set(index, failure === null ? "ok" : "FAILED");
+  let open: { readonly index: number; readonly run: OpenRun } | null = null;
   return {
     names: choices.map(({ name }) => name.kind === "main" ? "(statements)" : displayName(name)),
     first,
-    record: (index): Recording => recordRun(program, choices[index]!, options),
+    outcomes,
+    record(index) {
+      const recording = recordRun(program, choices[index]!, options);
+      keep(index, recording);
+      return recording;
+    },
+    runOn(indices) {
+      const index = open?.index ?? indices.find((each) => !outcomes.has(each));
+      if (index === undefined) return false;
+      open ??= { index, run: openRun(program, choices[index]!, options) };
+      open.run.grow(STRETCH_STATEMENTS);
+      if (open.run.isOver) {
+        keep(index, open.run.recording);
+        open = null;
+      }
+      return true;
+    },
   };
 }
 
-/** Says which runs there are, to choose one. */
-function listRuns(
-  { names }: DebugRuns,
-  choices: readonly RunChoice[],
-  meant: readonly RunChoice[],
-  screen: TerminalScreen,
-): void {
-  for (const choice of meant) {
-    const index = choices.indexOf(choice);
-    screen.out(`${String(index + 1).padStart(4)}  ${names[index]!}\n`);
+/** Lists the runs to choose from, each with its outcome. */
+function listRuns(runs: DebugRuns, meant: readonly number[], screen: TerminalScreen): void {
+  for (const index of meant) {
+    while (!runs.outcomes.has(index)) runs.runOn([index]);
+    const outcome = runs.outcomes.get(index)!.padEnd(6);
+    screen.out(`${String(index + 1).padStart(4)}  ${outcome}  ${runs.names[index]!}\n`);
   }
   screen.out("`--run N` debugs one of them\n");
 }

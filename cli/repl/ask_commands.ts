@@ -1,6 +1,7 @@
 /** Commands that ask what there is at a place of a run, and who wrote it. */
 import { explainAddress, mappingsAt, readLedger } from "../../lang/builtins/ledger.ts";
 import { explanationLines } from "../../lang/builtins/explain/explanation.ts";
+import { formatEventText } from "../../lang/render/event_line.ts";
 import { readSubject, SUBJECT_FORMS } from "../../lang/recording/place_text.ts";
 import {
   evaluate,
@@ -13,7 +14,7 @@ import {
   writersOf,
   writesOf,
 } from "../../lang/recording/mod.ts";
-import { clip, pairLines, tableLines } from "../../lang/text/columns.ts";
+import { clip, foldLine, pairLines, PICTURE_COLUMNS, tableLines } from "../../lang/text/columns.ts";
 import {
   formatAddress,
   formatCount,
@@ -23,6 +24,7 @@ import {
 import { describeKind, isAddress } from "../../lang/values/kinds.ts";
 import { firstLine, linePlace } from "../../lang/views/moment.ts";
 import { tableAt, tableSizes } from "../../lang/views/tables.ts";
+import { incidentView } from "../../lang/views/incident.ts";
 import { whyView } from "../../lang/views/why.ts";
 import { readWholeNumber } from "../numbers.ts";
 import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
@@ -270,15 +272,37 @@ function why(repl: CommandTarget, argument: string): true {
       repl.refuse(`There is no event ${seq}: the last is ${recording.log.count}`);
       return;
     }
-    const view = whyView(recording, seq === null ? at : recording.afterEvent(seq));
-    if (view === null) return repl.say("Nothing has been decided yet");
-    for (const line of explanationLines(view, view.seq, view.rule, repl.columns)) repl.say(line);
+    const event = seq ?? (recording.isStatementStart(at) ? 0 : at.seq);
+    // Wider is no easier to read, and clients of the adapter do not say how wide they are.
+    const columns = Math.min(repl.columns, PICTURE_COLUMNS);
+    if (event > 0 && !recording.log.hasWhy(event)) {
+      if (sayIncident(repl, event, columns)) return;
+      const text = formatEventText(recording.event(event));
+      repl.say(clip(`event ${event} has no decision: ${text}`, repl.columns));
+    }
+    const view = whyView(recording, event === 0 ? at : recording.afterEvent(event));
+    if (view === null) return repl.say("No decision so far");
+    if (event > 0 && view.seq !== event) repl.say(`the last decision before it: event ${view.seq}`);
+    for (const line of explanationLines(view, view.seq, view.rule, columns)) repl.say(line);
     const inputs = view.inputs.map(([name, value]) => `${name} ${value}`).join(", ");
-    if (inputs !== "") repl.say(clip(`  it looked at: ${inputs}`, repl.columns));
+    if (inputs !== "") {
+      for (const line of foldLine(`  inputs: ${inputs}`, columns)) repl.say(line);
+    }
     if (view.span !== null) {
       repl.say(clip(`  ${linePlace(view.span)}  ${firstLine(view.span)}`, repl.columns));
     }
   });
+}
+
+/** A fault, a report or a warning is explained by what caused it. @returns False for other events. */
+function sayIncident(repl: CommandTarget, seq: number, columns: number): boolean {
+  const incident = incidentView(repl.place.recording, seq);
+  if (incident === null) return false;
+  const { title, why } = incident;
+  for (const line of [`event ${seq}  ${title}`, `  ${why}`]) {
+    if (line.trim() !== "") { for (const part of foldLine(line, columns)) repl.say(part); }
+  }
+  return true;
 }
 
 function evalHere(repl: CommandTarget, argument: string): true {

@@ -49,10 +49,15 @@ export interface CommandTarget {
   sayEvents(events: readonly MachineEvent[]): void;
 }
 
-/** The runs of a file, one of which is gone through. */
+/** How a run ended. */
+export type RunOutcome = "ok" | "FAILED";
+
+/** The runs of a file, one of which is debugged. */
 export interface RunList {
   /** Each as a line. */
   readonly names: readonly string[];
+  /** How each ended, by its index; undefined for those that have not run yet. */
+  readonly outcomes: ReadonlyMap<number, RunOutcome>;
   /** Which one it is, from 0. */
   readonly current: number;
   /** Goes through another. */

@@ -104,11 +104,13 @@ function sayMark(repl: CommandTarget, name: string, at: Position): void {
 }
 
 function runs(repl: CommandTarget, argument: string): true {
-  const { current, names, open } = repl.runs!;
+  const { current, names, open, outcomes } = repl.runs!;
   const number = readWholeNumber(argument);
   if (argument === "") {
     names.forEach((name, index) => {
-      const line = `${index === current ? "*" : " "} ${String(index + 1).padStart(3)}  ${name}`;
+      const mark = index === current ? "*" : " ";
+      const outcome = (outcomes.get(index) ?? "").padEnd(6);
+      const line = `${mark} ${String(index + 1).padStart(3)}  ${outcome}  ${name}`;
       repl.say(clip(line, repl.columns));
     });
   } else if (number === null || names[number - 1] === undefined) {

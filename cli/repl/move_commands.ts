@@ -15,7 +15,7 @@ import {
   until,
 } from "../../lang/recording/mod.ts";
 import { formatTimeRounded } from "../../lang/text/numbers.ts";
-import { clip, wrapText } from "../../lang/text/columns.ts";
+import { clip, foldLine, wrapText } from "../../lang/text/columns.ts";
 import { momentView } from "../../lang/views/moment.ts";
 import { changedRows } from "../../lang/views/tables.ts";
 import { changedWatches } from "./keep_commands.ts";
@@ -165,7 +165,7 @@ export function sayPlace(repl: CommandTarget): void {
   const where = edge === null ? [] : [edge];
   const parts = [`event ${seq}/${events}${time}`, ...where, place ?? "", text ?? ""];
   repl.say(clip(parts.filter((part) => part !== "").join("  "), repl.columns));
-  if (event !== null) repl.say(clip(`  ${event}`, repl.columns));
+  if (event !== null) { for (const line of foldLine(`  ${event}`, repl.columns)) repl.say(line); }
 }
 
 /** Rows that came and went since another moment. */

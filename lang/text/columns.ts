@@ -103,6 +103,16 @@ export function endsOf<T>(
   return [...items.slice(0, first), gap(items.slice(first, -last)), ...items.slice(-last)];
 }
 
+/** A line that is wider than `columns` as several: what follows is indented by two more than the first. */
+export function foldLine(text: string, columns: number): string[] {
+  if (text.length <= columns) return [text];
+  const { length } = /^ */.exec(text)![0];
+  const indent = length + 2 < columns / 2 ? length : 0;
+  const margin = " ".repeat(indent + 2);
+  return wrapText(text.slice(indent), columns - margin.length)
+    .map((part, index) => `${index === 0 ? " ".repeat(indent) : margin}${part}`);
+}
+
 /** Breaks text at blanks into lines of at most `columns`; a longer word stays whole. */
 export function wrapText(text: string, columns: number): string[] {
   const lines: string[] = [];

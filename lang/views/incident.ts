@@ -35,7 +35,7 @@ export function incidentView(recording: Recording, seq: number): IncidentView | 
     }
     case "dma.report": {
       const { class: id, rule, text } = event.fields;
-      return { id, title: `${device}${id}${place}`, why: text, lines: [text, rule] };
+      return { id, title: `${device}${id} (${rule})${place}`, why: text, lines: [text, rule] };
     }
     case "kernel.warn": {
       const { at, text } = event.fields;

@@ -1,7 +1,7 @@
 /** The debugger on a whole screen: keys are commands, and the panes follow where they lead. */
 import { comparePositions, type Position, prepareLooks } from "../../../lang/recording/mod.ts";
 import type { Paint } from "../../../lang/render/paint.ts";
-import { wrappedPairs } from "../../../lang/text/columns.ts";
+import { foldLine, wrappedPairs } from "../../../lang/text/columns.ts";
 import { tableSizes } from "../../../lang/views/tables.ts";
 import { type EndedBySignal, type ExitCode, HELD } from "../../exit_code.ts";
 import type { ScreenView } from "../../repl/command_target.ts";
@@ -16,7 +16,7 @@ import type { Debugger } from "../debugger.ts";
 import { countStrips } from "./address_pane.ts";
 import { type Chosen, frameRows, paneOf, type Shown } from "./frame.ts";
 import { BOUND_KEYS, keyText } from "./keys.ts";
-import { type Layout, layOutScreen, PANES } from "./layout.ts";
+import { type Layout, layOutScreen, mostMessageRows, PANES } from "./layout.ts";
 import { Moment } from "./moment.ts";
 import { ScrolledPage } from "./page.ts";
 
@@ -153,8 +153,8 @@ export class FullScreen implements ScreenView {
     // Who looks round has not done with what was said.
     const isSilent = this.#said.length === 0 && comparePositions(at, this.#tool.place.at) === 0;
     if (isSilent) this.#said.push(...said);
-    const { message } = this.#layout();
-    if (this.#said.length > message.rows && isTyped) this.#show(command, this.#said);
+    const isLong = this.#message().length > mostMessageRows(this.#terminal.size);
+    if (isLong && isTyped) this.#show(command, this.#said);
     return goesOn;
   }
 
@@ -180,7 +180,17 @@ export class FullScreen implements ScreenView {
   }
 
   #layout(): Layout {
-    return layOutScreen(this.#terminal.size, this.#chosen.pane, countStrips(this.#moment()));
+    return layOutScreen(this.#terminal.size, {
+      focus: this.#chosen.pane,
+      strips: countStrips(this.#moment()),
+      messageLines: this.#message().length,
+    });
+  }
+
+  /** What the last command has printed, at the width of the screen. */
+  #message(): readonly string[] {
+    const { columns } = this.#terminal.size;
+    return this.#said.flatMap((line) => foldLine(line, columns));
   }
 
   #moment(): Moment {
@@ -191,14 +201,14 @@ export class FullScreen implements ScreenView {
   #shown(layout: Layout): Shown {
     const { runs } = this.#tool;
     const { rows } = layout.message;
-    const isLong = this.#said.length > rows;
-    const hidden = `… v shows all ${this.#said.length} lines`;
+    const message = this.#message();
+    const hidden = `… v shows all ${message.length} lines`;
     return {
       moment: this.#moment(),
       chosen: this.#chosen,
       watches: this.#tool.kept.watches,
       run: { number: (runs?.current ?? 0) + 1, of: runs?.names.length ?? 1 },
-      message: isLong ? [...this.#said.slice(0, rows - 1), hidden] : this.#said,
+      message: message.length > rows ? [...message.slice(0, rows - 1), hidden] : message,
     };
   }
 

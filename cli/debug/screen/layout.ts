@@ -27,18 +27,34 @@ const LEAST = { columns: 80, rows: 20 };
 /** Below this there is no room for the source above a page. */
 const LEAST_ROWS_OF_TWO = 14;
 
-/** @param focus The pane that keys go to. @param strips How many lines of addresses there are. */
-export function layOutScreen(
-  size: { readonly columns: number; readonly rows: number },
-  focus: PaneName,
-  strips: number,
-): Layout {
-  const isPaged = size.columns < LEAST.columns || size.rows < LEAST.rows;
-  return isPaged ? pages(size, focus) : panes(size, strips);
+/** What there is to lay out. */
+export interface ScreenContent {
+  /** The pane that keys go to. */
+  readonly focus: PaneName;
+  /** How many lines of addresses there are. */
+  readonly strips: number;
+  /** How many lines the last command has printed. */
+  readonly messageLines: number;
 }
 
-function panes({ columns, rows }: { columns: number; rows: number }, strips: number): Layout {
-  const messageRows = 3;
+interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export function layOutScreen(size: Size, content: ScreenContent): Layout {
+  const isPaged = size.columns < LEAST.columns || size.rows < LEAST.rows;
+  return isPaged ? pages(size, content) : panes(size, content);
+}
+
+/** The most rows that a message may take: the panes keep two thirds. */
+export function mostMessageRows({ rows }: Size): number {
+  return Math.floor(rows / 3);
+}
+
+function panes(size: Size, { messageLines, strips }: ScreenContent): Layout {
+  const { columns, rows } = size;
+  const messageRows = Math.max(3, Math.min(messageLines, mostMessageRows(size)));
   const inputRow = rows - 1;
   const bottom = inputRow - messageRows;
   const addresses = 1 + Math.max(1, Math.min(strips, Math.floor(rows / 8)));
@@ -63,8 +79,10 @@ function panes({ columns, rows }: { columns: number; rows: number }, strips: num
   };
 }
 
-function pages({ columns, rows }: { columns: number; rows: number }, focus: PaneName): Layout {
-  const messageRows = Math.max(1, Math.min(2, rows - 4));
+function pages(size: Size, { focus, messageLines }: ScreenContent): Layout {
+  const { columns, rows } = size;
+  const least = Math.max(1, Math.min(2, rows - 4));
+  const messageRows = Math.max(least, Math.min(messageLines, mostMessageRows(size)));
   const inputRow = rows - 1;
   const bottom = inputRow - messageRows;
   const body = Math.max(1, bottom - 1);

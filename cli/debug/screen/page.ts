@@ -1,5 +1,6 @@
 /** Lines that fill the screen and can be scrolled. */
 import type { Paint } from "../../../lang/render/paint.ts";
+import { foldLine } from "../../../lang/text/columns.ts";
 import type { Key } from "../../terminal/keys.ts";
 import { fitLine } from "../../terminal/styled.ts";
 import type { Room } from "./moment.ts";
@@ -7,13 +8,15 @@ import type { Room } from "./moment.ts";
 export class ScrolledPage {
   readonly #title: string;
   readonly #lines: readonly string[];
+  /** The same at the width of the screen. */
+  #folded: readonly string[];
   #top = 0;
   /** Lines that were shown the last time. */
   #seen = 1;
 
   constructor(title: string, lines: readonly string[]) {
     this.#title = title;
-    this.#lines = lines;
+    this.#lines = this.#folded = lines;
   }
 
   /** Scrolls; false for a key that does not. */
@@ -31,7 +34,7 @@ export class ScrolledPage {
     };
     const step = steps[key.name === "text" ? key.text : key.name];
     if (step === undefined) return false;
-    const last = Math.max(0, this.#lines.length - this.#seen);
+    const last = Math.max(0, this.#folded.length - this.#seen);
     this.#top = Math.max(0, Math.min(this.#top + step, last));
     return true;
   }
@@ -39,13 +42,15 @@ export class ScrolledPage {
   /** The rows of a screen. */
   rows({ columns, rows }: Room, paint: Paint): string[] {
     this.#seen = Math.max(1, rows - 1);
-    const { length } = this.#lines;
+    this.#folded = this.#lines.flatMap((line) => foldLine(line, columns));
+    const { length } = this.#folded;
+    this.#top = Math.max(0, Math.min(this.#top, length - this.#seen));
     const end = Math.min(length, this.#top + this.#seen);
     const part = length > this.#seen ? `  lines ${this.#top + 1} to ${end} of ${length}` : "";
     const title = `── ${this.#title}${part}  q closes `;
     const shown = [
       [["strong", title]] as const,
-      ...this.#lines.slice(this.#top, end).map((line) => [line] as const),
+      ...this.#folded.slice(this.#top, end).map((line) => [line] as const),
     ];
     return Array.from({ length: rows }, (_, row) => fitLine(shown[row] ?? [], columns, paint));
   }

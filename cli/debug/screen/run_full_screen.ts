@@ -58,7 +58,7 @@ export async function runFullScreen(
 
 function choose(
   title: string,
-  { names }: DebugRuns,
+  runs: DebugRuns,
   meant: readonly number[],
   terminal: Terminal,
   { colour }: TerminalScreen,
@@ -67,6 +67,5 @@ function choose(
   if (only !== undefined && others.length === 0) {
     return Promise.resolve({ kind: "run", index: only });
   }
-  const named = new Map(meant.map((index) => [index, names[index]!]));
-  return pickRun(terminal, title, named, painter(colour));
+  return pickRun(terminal, title, { runs, meant }, painter(colour));
 }

@@ -5,6 +5,7 @@ import { ScreenPainter } from "../../terminal/screen_painter.ts";
 import { fitLine, type StyledLine } from "../../terminal/styled.ts";
 import type { Key } from "../../terminal/keys.ts";
 import type { Terminal } from "../../terminal/terminal.ts";
+import type { DebugRuns } from "../debugger.ts";
 import { firstShown } from "./moment.ts";
 
 /** The index of a run; or how it ended without one. */
@@ -13,31 +14,56 @@ export type PickedRun =
   | { readonly kind: "none" }
   | { readonly kind: "signal"; readonly exitCode: EndedBySignal };
 
-/** Lets somebody choose. @param names Of the runs that are meant, by their index. */
+/** The runs to choose from. */
+export interface RunsToPick {
+  readonly runs: Pick<DebugRuns, "names" | "outcomes" | "runOn">;
+  /** Their indices. */
+  readonly meant: readonly number[];
+}
+
+/** Shows the list until a run is chosen. Runs without an outcome run meanwhile. */
 export async function pickRun(
   terminal: Terminal,
   title: string,
-  names: ReadonlyMap<number, string>,
+  { meant, runs }: RunsToPick,
   paint: Paint,
 ): Promise<PickedRun> {
   const painter = new ScreenPainter((text) => terminal.write(text));
-  const list = new RunPicker(title, names);
+  const list = new RunPicker(
+    title,
+    new Map(meant.map((index) => [index, runs.names[index]!])),
+    runs,
+  );
   const draw = () => painter.paint(list.rows(terminal.size, paint), null);
+  let idle: ReturnType<typeof setTimeout> | undefined;
+  const runOn = () => {
+    idle = setTimeout(() => {
+      const known = runs.outcomes.size;
+      const hasMore = runs.runOn(meant);
+      if (runs.outcomes.size > known) draw();
+      if (hasMore) runOn();
+    }, 0);
+  };
   draw();
-  for await (const input of terminal.inputs) {
-    if (input.kind === "signal") return input;
-    if (input.kind === "thrown") throw input.error;
-    if (input.kind === "redraw") painter.forget();
-    else if (input.key.name === "ctrl-z") {
-      terminal.stop();
-      painter.forget();
-    } else {
-      const picked = list.press(input.key);
-      if (picked !== null) return picked;
+  runOn();
+  try {
+    for await (const input of terminal.inputs) {
+      if (input.kind === "signal") return input;
+      if (input.kind === "thrown") throw input.error;
+      if (input.kind === "redraw") painter.forget();
+      else if (input.key.name === "ctrl-z") {
+        terminal.stop();
+        painter.forget();
+      } else {
+        const picked = list.press(input.key);
+        if (picked !== null) return picked;
+      }
+      draw();
     }
-    draw();
+    return { kind: "none" };
+  } finally {
+    clearTimeout(idle);
   }
-  return { kind: "none" };
 }
 
 const GIVING_UP: ReadonlySet<string> = new Set(["escape", "ctrl-c", "ctrl-d"]);
@@ -45,12 +71,18 @@ const GIVING_UP: ReadonlySet<string> = new Set(["escape", "ctrl-c", "ctrl-d"]);
 class RunPicker {
   readonly #title: string;
   readonly #names: ReadonlyMap<number, string>;
+  readonly #outcomes: DebugRuns["outcomes"];
   #filter = "";
   #chosen = 0;
 
-  constructor(title: string, names: ReadonlyMap<number, string>) {
+  constructor(
+    title: string,
+    names: ReadonlyMap<number, string>,
+    { outcomes }: Pick<DebugRuns, "outcomes">,
+  ) {
     this.#title = title;
     this.#names = names;
+    this.#outcomes = outcomes;
   }
 
   /** Those that have what was typed as their number, or in their names. */
@@ -100,8 +132,15 @@ class RunPicker {
     const first = firstShown(fitting.length, this.#chosen, room);
     const width = String(Math.max(0, ...this.#names.keys()) + 1).length;
     const runs = fitting.slice(first, first + room).map(([index, name], row): StyledLine => {
-      const text = `${String(index + 1).padStart(width)}  ${name}`;
-      return first + row === this.#chosen ? [["strong", `» ${text}`]] : [`  ${text}`];
+      const isChosen = first + row === this.#chosen;
+      const outcome = this.#outcomes.get(index);
+      const state = `${(outcome ?? "").padEnd(6)}  `;
+      const number = `${isChosen ? "»" : " "} ${String(index + 1).padStart(width)}  `;
+      return [
+        isChosen ? ["strong", number] : number,
+        outcome === "FAILED" ? ["bad", state] : state,
+        isChosen ? ["strong", name] : name,
+      ];
     });
     const count = `${fitting.length} of ${this.#names.size} runs`;
     const lines: StyledLine[] = [
