@@ -80,16 +80,17 @@ function test(name: string, fn: () => Promise<void>): void {
 test("80 by 24: a run is chosen, opens where it failed, and its leak is found by keys", () =>
   withShell(80, 24, async ({ left, pty }) => {
     await pty.press(`${DEBUG}\n`);
-    await pty.seeScreen(/which run\? +2 of 2 runs\n» 1 +all is unmapped\n +2 +goes on/);
+    await pty.seeScreen(/which run\? +2 of 2 runs\n» 1 +FAILED +all is unmapped\n +2 +ok +goes on/);
     await pty.press("goes");
-    await pty.seeScreen(/1 of 2 runs\n» 2 +goes on/);
+    await pty.seeScreen(/1 of 2 runs\n» 2 +ok +goes on/);
     await pty.press("\x7f\x7f\x7f\x7f2");
-    await pty.seeScreen(/1 of 2 runs\n» 2 +goes on/);
+    await pty.seeScreen(/1 of 2 runs\n» 2 +ok +goes on/);
     await pty.press("\x7f" + ENTER);
     const opened = await pty.seeScreen(/error\[E0901\]/);
     const lines = opened.split("\n");
     assertEquals(lines.length, 24);
     assertMatch(lines[0]!, /^ event 18\/18 +0ns +FAILED +left\.dma +run 1\/2 +"all is unmapped"/);
+    assertMatch(opened, /assert iommu\.live_mappings == 0\n.*\n +\| +1 +false/, "its values");
     assertMatch(opened, /^ > 11 {4}assert iommu\.live_mappings/m);
     assertMatch(opened, /│»>18 {3}= done/);
     assertMatch(opened, /│ {3}left: mapping of 4KiB at 0xfffd_f000/);
@@ -101,6 +102,10 @@ test("80 by 24: a run is chosen, opens where it failed, and its leak is found by
     const changed = await pty.seeScreen(/event 14\/18/);
     assertMatch(changed, /- page_table ssd 0xffff_d000 .*│/, "what the move has ended");
     assertMatch(changed, /0xfffd_f000 #+\.+#+\.-#+ 0xffff_ffff/, "and where");
+    await pty.press("y");
+    await pty.seeScreen(
+      /event 14 has no decision: iommu\.unmap.*\nthe last decision before it: event 11/,
+    );
     // Every command can be typed, and Tab completes it.
     await pty.press(":mapp");
     await pty.seeScreen(/^:mapp/m);
@@ -216,6 +221,7 @@ test("dmalab test --debug opens where the first test failed, and ends as the tes
   withShell(80, 24, async ({ left, pty }) => {
     await pty.press(`${DEBUG.replace(" debug left.dma", " test left.dma --debug")}\n`);
     const opened = await pty.seeScreen(/^ event 18\/18 +0ns +FAILED +left\.dma +run 1\/2/m);
+    assertMatch(opened, /assert iommu\.live_mappings == 0\n.*\n +\| +1 +false/, "its values");
     assertMatch(opened, /^ > 11 {4}assert iommu\.live_mappings/m);
     await pty.press(LEFT);
     await pty.seeScreen(/event 17\/18/);
