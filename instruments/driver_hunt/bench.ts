@@ -9,7 +9,7 @@
  */
 import { thing } from "../../lang/builtins/arguments.ts";
 import { BUFFER } from "../../lang/builtins/things/buffer.ts";
-import { type ToldRange, toldRanges } from "../../lang/builtins/told_ranges.ts";
+import { type DmaRange, dmaRanges } from "../../lang/builtins/dma_ranges.ts";
 import type { DriverDirection, DriverEntry, DriverFunction } from "../../lang/run/driver_entry.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { TestMachine } from "../../lang/run/test_machine.ts";
@@ -188,9 +188,9 @@ export class DriverBench {
 
   /** What the device does with the buffer, while it is mapped. Points of failure do not count. */
   #move(told: Value, buffer: HostBuffer, dir: DriverDirection, number: number): Wrong | null {
-    let ranges: readonly ToldRange[];
+    let ranges: readonly DmaRange[];
     try {
-      ranges = toldRanges(told);
+      ranges = dmaRanges(told);
     } catch (error) {
       if (error instanceof ScriptError) return wrong("told", error.message);
       throw error;
@@ -208,7 +208,7 @@ export class DriverBench {
       (dir === "to_device" ? null : this.#writes(ranges, sizeBytes, number));
   }
 
-  #reads(ranges: readonly ToldRange[], sizeBytes: number): Wrong | null {
+  #reads(ranges: readonly DmaRange[], sizeBytes: number): Wrong | null {
     if (this.#scratch.length < sizeBytes) this.#scratch = new Uint8Array(sizeBytes);
     let at = 0;
     for (const range of ranges) {
@@ -222,7 +222,7 @@ export class DriverBench {
     return text === null ? null : wrong("seen", `The device sees ${text}`);
   }
 
-  #writes(ranges: readonly ToldRange[], sizeBytes: number, number: number): Wrong | null {
+  #writes(ranges: readonly DmaRange[], sizeBytes: number, number: number): Wrong | null {
     // What the CPU has written must not pass for what the device has.
     this.#content = fillWithNoise(this.#content, sizeBytes, number + 1);
     let at = 0;
@@ -236,7 +236,7 @@ export class DriverBench {
     return null;
   }
 
-  #faulted(access: string, { dma, sizeBytes }: ToldRange): Wrong {
+  #faulted(access: string, { dma, sizeBytes }: DmaRange): Wrong {
     const reason = this.machine.iommu.faults.at(-1)?.reason ?? "blocked";
     return wrong(
       "fault",

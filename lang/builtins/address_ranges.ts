@@ -1,4 +1,4 @@
-/** The IO addresses of a device as ranges: what is in use and why, what is free. */
+/** The IOVA space of a device as ranges: what is in use and why, what is free. */
 import type { IommuDomain } from "../../runtime/iommu/domain.ts";
 import { mappedRuns } from "./mapped_runs.ts";
 
@@ -8,9 +8,9 @@ export type RangeUse =
   | "mapped"
   /** Handed out, with nothing linked in it. */
   | "taken"
-  /** Given back, and kept for the next one of its size. */
+  /** Freed, and kept in an rcache for the next one of its size. */
   | "cached"
-  /** Given back in lazy mode: it waits for a flush. */
+  /** Freed in lazy mode: queued for a deferred flush. */
   | "waiting"
   /** Never handed out. */
   | "reserved";
@@ -22,13 +22,13 @@ export interface AddressRange {
   readonly use: RangeUse;
   /** The CPU whose cache or flush queue has it; -1 for a depot, null for the others. */
   readonly cpu: number | null;
-  /** What it was given back as: the class of a cache, the length in a flush queue. */
+  /** Its size when it was freed: the size class of an rcache, the length in a flush queue. */
   readonly givenBackBytes: number;
-  /** How often it lies in caches: more than once when it was given back too often. */
+  /** How often it is in rcaches: more than once after a double free. */
   readonly cachedTimes: number;
 }
 
-/** A range that was given back, by its first frame. */
+/** A freed range, by its first frame. */
 interface GivenBack {
   readonly use: "cached" | "waiting";
   readonly cpu: number;

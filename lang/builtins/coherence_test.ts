@@ -17,7 +17,7 @@ for (
       assert peek(page.phys, 2, cached: false) == bytes"00 00"`,
     ],
     [
-      "without a device that needs it, caches are nobody's business",
+      "without a device that needs it, caches are not modelled",
       `let page = alloc_pages(1)
       poke(page.phys, bytes"11")
       assert peek(page.phys, 1, cached: false) == bytes"11"

@@ -227,7 +227,7 @@ Deno.test("caching mode: what is mapped and was not made visible is not_visible 
   );
 });
 
-Deno.test("lines about nobody, about devices without translation, and about no mapping", () => {
+Deno.test("lines about no device, about devices without translation, and about no mapping", () => {
   holds(
     "mode = strict",
     `assert vtd_line("05:00.0", "Read", 0x1000).verdict == no_device

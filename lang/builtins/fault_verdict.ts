@@ -38,7 +38,7 @@ export type FaultVerdict =
 export interface JudgedFault {
   readonly line: LoggedFault;
   readonly verdict: FaultVerdict;
-  /** Who has the address of the line's source; null where nobody of this machine has. */
+  /** Who has the address of the line's source; null where no device of this machine has. */
   readonly device: LabDevice | null;
   /** The fault of this run that the line tells of, or null. */
   readonly fault: FaultEvent | null;
@@ -349,7 +349,7 @@ class Judgement {
     return best;
   }
 
-  /** Mapped for somebody else, or under another kind of address. */
+  /** Mapped for another device, or under another kind of address. */
   #elsewhere(
     found: JudgedFault,
     all: readonly LedgerEntry[],

@@ -92,13 +92,13 @@ for (const model of ["vtd", "amd", "arm"]) {
           const [, how, verdict, ...culprit] = rest;
           const wanted = expected(all, number(0), model === "vtd" ? GRANULE : 1, how!);
           const line = /script\.dma:(\d+)/.exec(culprit.join(" "))?.[1];
-          const told = verdict === "unmapped_early" ? `${verdict}:${line}` : verdict!;
+          const verdictText = verdict === "unmapped_early" ? `${verdict}:${line}` : verdict!;
           if (wanted === "beside") {
             assert(
-              ["never_mapped", "past_end", "before_start"].includes(told),
+              ["never_mapped", "past_end", "before_start"].includes(verdictText),
               text,
             );
-          } else assertEquals(told, wanted, text);
+          } else assertEquals(verdictText, wanted, text);
           seen.set(verdict!, (seen.get(verdict!) ?? 0) + 1);
         }
       }

@@ -1,7 +1,7 @@
 /**
  * The ledger: the birth and death of every mapping, read out of the events.
  *
- * It keeps nothing of its own. Whoever asks gets it worked out from what the recorder holds, so it
+ * It keeps nothing of its own. Each answer is computed from what the recorder holds, so it
  * can never disagree with the events.
  */
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
@@ -53,7 +53,7 @@ function entryOf(event: MachineEvent<"dma.map">): LedgerEntry {
 }
 
 /**
- * Ends what an unmap covers; gives back what still lives. Without an IOMMU the same memory may be
+ * Ends what an unmap covers; returns what is still live. Without an IOMMU the same memory may be
  * mapped several times at the same address: each unmap ends one of those, the best fit.
  */
 function endMappings(
@@ -117,7 +117,7 @@ export function mappingsAt(
   });
 }
 
-/** Steps of a life that are told of: those that decide whether an access works. */
+/** Steps of a mapping that are printed: those that decide whether an access works. */
 const LIFE_EVENTS: ReadonlySet<string> = new Set([
   "iova.alloc",
   "iommu.map",
@@ -128,9 +128,9 @@ const LIFE_EVENTS: ReadonlySet<string> = new Set([
   "iommu.fault",
 ]);
 
-/** Which of the mappings at an address are told of, and how wide. */
+/** Which of the mappings at an address are printed, and how wide. */
 export interface AddressScope {
-  /** Of one device alone; each has IO addresses of its own. */
+  /** Of one device alone; each has its own IOVA space. */
   readonly device?: string | null;
   readonly columns?: number;
 }
@@ -153,7 +153,7 @@ export function explainAddress(
       : [`  as a ${space === "phys" ? "device" : "physical"} address it was mapped`];
     return [`${formatAddress(address)}: no mapping ever covered this ${seenAs}`, ...hint];
   }
-  const now = found.flatMap((entry) => nowTold(entry, address, space, run));
+  const now = found.flatMap((entry) => currentLines(entry, address, space, run));
   return [
     `${formatAddress(address)}, a ${seenAs}: ${formatCount(found.length, "mapping")} so far`,
     ...found.flatMap((entry) => lifeLines(entry, address, space, columns, run)),
@@ -162,7 +162,7 @@ export function explainAddress(
 }
 
 /** Where a mapping leads now, unless the page of the address is out of the device's reach. */
-function nowTold(
+function currentLines(
   entry: LedgerEntry,
   address: number,
   space: "phys" | "dma",

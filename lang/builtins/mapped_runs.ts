@@ -2,7 +2,7 @@
 import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { PTE_MMIO, PTE_READ, PTE_WRITE } from "../../runtime/iommu/page_table.ts";
 
-/** Consecutive IO addresses that lead to consecutive physical ones. */
+/** Consecutive IOVAs that translate to consecutive physical addresses. */
 export interface MappedRun {
   readonly iova: number;
   readonly phys: number;

@@ -105,7 +105,7 @@ assert change.groups_after == [["sw.up", "sw.down0", "sw.down1", "ssd", "gpu"]]
 assert topology().groups.contains(["rp1", "far"])`);
 });
 
-Deno.test("a bit that nobody could read makes the answer uncertain", () => {
+Deno.test("a bit that could not be read makes the answer uncertain", () => {
   const text = outputOf(`machine {
   pci { root_port rp { switch sw { acs = unknown
     nvme ssd { queues = 1 }

@@ -214,11 +214,11 @@ Deno.test("explain of a mapping tells its birth, its uses and its death, with th
     ssd.dma_read(m.addr, 16)
     dma_unmap_phys(ssd, m, 4KiB, to_device)
     explain m`);
-  const told = output.join("\n");
-  assert(/born .* dma_map_phys +script\.dma:3:5/.test(told), told);
-  assert(/used +1 translated access/.test(told), told);
-  assert(/died .* dma_unmap_phys +script\.dma:5:5/.test(told), told);
-  assert(told.endsWith("nothing is mapped there"), told);
+  const text = output.join("\n");
+  assert(/born .* dma_map_phys +script\.dma:3:5/.test(text), text);
+  assert(/used +1 translated access/.test(text), text);
+  assert(/died .* dma_unmap_phys +script\.dma:5:5/.test(text), text);
+  assert(text.endsWith("nothing is mapped there"), text);
 });
 
 Deno.test("explain iommu tells the life of a fault's address with whole names of rules", () => {
@@ -227,18 +227,18 @@ Deno.test("explain iommu tells the life of a fault's address with whole names of
     dma_unmap_phys(ssd, m, 4KiB, to_device)
     ssd.dma_read(m.addr, 16) faults not_present
     explain iommu`);
-  const told = output.join("\n");
-  assert(/^ {2}│ +branch translated +dma\.1\.6$/m.test(told), told);
-  assert(/^ {2}│ +#\d+ +iotlb\.sync .* dma\.5\.2$/m.test(told), told);
+  const text = output.join("\n");
+  assert(/^ {2}│ +branch translated +dma\.1\.6$/m.test(text), text);
+  assert(/^ {2}│ +#\d+ +iotlb\.sync .* dma\.5\.2$/m.test(text), text);
 });
 
 Deno.test("explain of a request names the rule that chose the format, with its inputs", () => {
   const { output } = runScript(`machine { ${MACHINES[1]} }
     let io = ssd.read(lba: 0, into: alloc_pages(32, contiguous: false))
     explain io`);
-  const told = output.join("\n");
-  assert(/an SGL +nvme\.2\.1\.C/.test(told), told);
-  assert(/128KiB on average, not below the threshold of\n +32KiB/.test(told), told);
+  const text = output.join("\n");
+  assert(/an SGL +nvme\.2\.1\.C/.test(text), text);
+  assert(/128KiB on average, not below the threshold of\n +32KiB/.test(text), text);
 });
 
 Deno.test("a request without data has no picture of memory, and a disk shows its MDTS by name", () => {
@@ -248,11 +248,11 @@ Deno.test("a request without data has no picture of memory, and a disk shows its
     show io
     show ssd
     print ssd.limits.max_transfer`);
-  const told = output.join("\n");
-  assertEquals(told.includes("PRP1"), false, told);
-  assert(told.includes("OK; the command's 64 bytes:"), told);
+  const text = output.join("\n");
+  assertEquals(text.includes("PRP1"), false, text);
+  assert(text.includes("OK; the command's 64 bytes:"), text);
   // The queues take 128 KiB behind an IOMMU, whatever the controller could.
-  assert(/^ {2}MDTS +none$/m.test(told) && told.endsWith("128KiB"), told);
+  assert(/^ {2}MDTS +none$/m.test(text) && text.endsWith("128KiB"), text);
 });
 
 Deno.test("explain of a mapping and of a fault tells of its own device, of an address of all", () => {
@@ -284,7 +284,7 @@ Deno.test("explain of a bounced mapping leads to a copy, from either side", () =
     let m = dma_map_phys(ssd, 0x5000_0000, 4KiB, to_device)
     explain m
     explain m.phys`);
-  const told = output.join("\n");
-  assert(told.includes("now      ssd reaches a copy of physical 0x5000_0000\n"), told);
-  assert(/now {6}ssd sees a copy of it at 0x[0-9a-f_]+$/.test(told), told);
+  const text = output.join("\n");
+  assert(text.includes("now      ssd reaches a copy of physical 0x5000_0000\n"), text);
+  assert(/now {6}ssd sees a copy of it at 0x[0-9a-f_]+$/.test(text), text);
 });

@@ -51,7 +51,7 @@ explain sg`),
   );
 });
 
-Deno.test("each rule that keeps entries apart is told by its own words (dma.md 7.2 step 5)", () => {
+Deno.test("each rule that keeps entries apart has its own words (dma.md 7.2 step 5)", () => {
   const why = (entries: string, machine = MACHINE) =>
     shown(
       `let sg = sg_of(${entries})\nlet n = dma_map_sg(nic, sg, to_device)\nassert n > 0\nshow sg`,

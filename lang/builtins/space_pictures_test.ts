@@ -34,9 +34,9 @@ dma_iova_free(nic, second)
 on cpu 1 { dma_iova_free(nic, third) }
 `;
 
-Deno.test("show of a device's IO addresses draws ranges from the top, caches and the cursor (dma.md 4.4, 4.5)", () => {
+Deno.test("show of a device's IOVA space draws ranges from the top, caches and the cursor (dma.md 4.4, 4.5)", () => {
   assertEquals(shown(`${SPACE_SCRIPT}\nshow iommu.space(nic)`), [
-    "IO addresses of nic, 32 bits                           3 ranges in use, 2 cached",
+    "IOVA space of nic, 32 bits                             3 ranges in use, 2 cached",
     "────────────────────────────────────────────────────────────────────────────────",
     "  ▕░░░░░░░░░░░░░░░░░░░░░░░░░░░▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒░░░░░░░░░░░░░░██▏ 4KiB a cell",
     "   0xfffc_4000                                      0xffff_ffff",
@@ -67,7 +67,7 @@ show iommu`;
   ]);
 });
 
-Deno.test("a range given back twice or while linked is told of in the picture (dma.md 3.6)", () => {
+Deno.test("a range freed twice or while linked is marked in the picture (dma.md 3.6)", () => {
   const output = shown(`${SPACE_SCRIPT}
 dma_iova_free(nic, second)
 dma_iova_free(nic, first)

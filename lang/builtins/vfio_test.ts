@@ -79,7 +79,7 @@ Deno.test("explain of an error says what was undone, and how much of the range g
   assertStringIncludes(sync, "8 pages are unmapped");
 });
 
-Deno.test("buffers, spare ones and keys are told by the device", () => {
+Deno.test("buffers, spare ones and keys are fields of the device", () => {
   const text = output(`${STRICT}let b = vf.alloc_buffer(2, to_device)
     vf.put_buffer(vf.alloc_buffer(2, to_device))
     vf.alloc_buffer(1, none)

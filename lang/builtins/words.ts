@@ -58,7 +58,7 @@ const VERDICTS = group("verdict on a fault log", {
   wrong_direction: "A mapping is there, for the other direction.",
   past_end: "The address lies behind the end of a mapping.",
   before_start: "The address lies before the start of a mapping.",
-  not_linked: "The range of IO addresses was taken, but nothing was linked there.",
+  not_linked: "The IOVA range was allocated, but nothing was linked there.",
   not_visible: "A mapping is there, and the hardware remembers that nothing was.",
   physical_address: "It is the physical address of mapped memory, not the device's address.",
   other_device: "It is mapped for another device.",
@@ -66,7 +66,7 @@ const VERDICTS = group("verdict on a fault log", {
   out_of_range: "It has more bits than are translated.",
   access_allowed: "A mapping is there and allows the access.",
   not_translated: "The device is not translated in this machine.",
-  injected: "The scenario told the access to fail.",
+  injected: "The scenario makes the access fail.",
   no_device: "This machine has no such device.",
   not_a_mapping: "The line is about something else than what a driver maps.",
 });
@@ -119,7 +119,7 @@ const MACHINE_WORDS = [
     egress_control: "A bit vector says which ports peers may reach.",
     direct_translated: "Translated requests go straight to the peer.",
     all: "Every service that the function's access control implements.",
-    unknown: "Nobody could read whether the function has access control.",
+    unknown: "It is unknown whether the function has ACS.",
   }),
   ...group(
     "preset of prices",
@@ -153,18 +153,18 @@ const VIEW_WORDS = [
     dirty: "The CPU has written it, and memory does not have that yet.",
     conflict: "The CPU and a device have both written it: one of the two will be lost.",
   }),
-  ...group("IO address use", {
+  ...group("IOVA use", {
     mapped: "The page table leads somewhere from it.",
     taken: "Handed out, with nothing linked in it.",
-    cached: "Given back, and kept for the next one of its size.",
-    waiting: "Given back in lazy mode: it waits for a flush.",
+    cached: "Freed, and kept in an rcache for the next one of its size.",
+    waiting: "Freed in lazy mode: queued for a deferred flush.",
     reserved: "Never handed out.",
   }),
   ...group("limit setter", {
     controller: "What the controller says it takes.",
     dma_mapping: "What the mapping layer maps without extra cost.",
     driver: "What the driver allows itself.",
-    block_layer: "What the block layer sets where nobody else does.",
+    block_layer: "The block layer's default.",
     user: "What the user asked for.",
     max_transfer: "It follows from the hardware limit of one transfer.",
   }),
@@ -180,7 +180,7 @@ const VIEW_WORDS = [
     p2pdma_bus: "The page is a peer's, mapped by its bus address.",
   }),
   ...group("how a page-wise map reaches memory", {
-    iova: "One range of IO addresses.",
+    iova: "One IOVA range.",
     list: "An address for each page is kept.",
     stateless: "Nothing is kept.",
   }),

@@ -69,7 +69,7 @@ class LabWorld implements World {
     this.recorder = new EventRecorder(machine.events, options.eventLimit, machine.budget);
     if (options.record) this.recorder.start();
     else {
-      // Nobody can ask for what is not recorded, and copies of commands cost time.
+      // What is not recorded cannot be queried, and copies of commands cost time.
       for (const device of this.lab.devices.values()) device.onUnrecorded?.();
     }
     const incidents: IncidentEvent[] = [];

@@ -101,7 +101,7 @@ function checkPageSizes(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag
   );
 }
 
-/** Builds the lab once and throws it away: what only the devices know is wrong is told by them. */
+/** Builds the lab once and throws it away: errors that only the devices can see are reported by them. */
 function checkBuilds(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
   try {
     const lab = buildLab(config);

@@ -15,7 +15,7 @@ import { clip, pad } from "../text/columns.ts";
 import { shownParts } from "../text/repeats.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
 
-/** Fields whose name says no more than their value does, unless that is a plain number. */
+/** Fields whose value needs no name, unless it is a plain number. */
 const SELF_EXPLAINING: ReadonlySet<string> = new Set([
   "size_bytes",
   "size",
@@ -209,12 +209,12 @@ export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = fal
   const shown = leadsTo(fields);
   const leads = shown.length > 0;
   for (const [name, value] of fields) {
-    const told = leads && isEnd(name) || name === "api" && inCall ||
+    const isClear = leads && isEnd(name) || name === "api" && inCall ||
       // Numbers of statements, which only a run can name.
       name.endsWith("_site") ||
       // What the hardware is given is worth a word where it is more than was asked for.
       name.startsWith("hw_") && value === event.fields[name.slice(3) as never];
-    if (!told) shown.push(formatField(event.name, name, value));
+    if (!isClear) shown.push(formatField(event.name, name, value));
   }
   return `${pad(event.name, nameWidth)}  ${shown.join(" ")}`.trimEnd();
 }

@@ -1,7 +1,7 @@
 /** A report of the checker as people read it: what, which rule, and the two statements. */
 import { PICTURE_COLUMNS, spread, wrapText } from "../text/columns.ts";
 
-export interface ToldReport {
+export interface PrintedReport {
   readonly reportClass: string;
   /** Page, chapter and row of the rule, such as `dma.3.6.3`. */
   readonly rule: string;
@@ -17,7 +17,7 @@ export interface ToldReport {
 }
 
 /** The report in at most 80 columns. */
-export function reportLines(report: ToldReport): string[] {
+export function reportLines(report: PrintedReport): string[] {
   return [
     spread(
       `${report.reportClass}, ${report.rule}`,
@@ -37,7 +37,7 @@ export function logLine(log: string): string {
 }
 
 /** The report on one line, for a list that tells the place of the second statement itself. */
-export function reportSentence(report: Omit<ToldReport, "log">): string {
+export function reportSentence(report: Omit<PrintedReport, "log">): string {
   const { firstPlace, secondPlace } = report;
   const made = firstPlace === null || firstPlace === secondPlace ? "" : ` (made by ${firstPlace})`;
   return `${report.reportClass}, ${report.rule}: ${report.text}${made}`;

@@ -56,7 +56,7 @@ export interface TextStart {
 }
 
 /**
- * As much of {@linkcode formatValue} as somebody looks at: parts beyond are not even come to, so
+ * As much of {@linkcode formatValue} as is read: parts beyond are not formatted, so
  * that it costs the same however large the value is. Strings inside keep their quotes.
  *
  * @param characters How many are enough; there may be some more.
@@ -67,7 +67,7 @@ export function formatStart(value: Value, run: Run | null, characters: number): 
   return { text: writer.text, whole: !writer.stopped };
 }
 
-/** Characters of a value that somebody is shown who asks for it. */
+/** Characters of a value that are shown on request. */
 export const SHOWN_CHARACTERS = 2 ** 16;
 
 /** Characters of a value that a sentence of ours repeats. */
@@ -104,7 +104,7 @@ class ValueWriter {
     } else this.text += text.length > this.enough ? text.slice(0, this.enough) : text;
   }
 
-  /** Nobody wants what comes now. */
+  /** The rest is not needed. */
   #isEnough(): boolean {
     if (this.enough !== null && this.text.length >= this.enough) this.stopped = true;
     return this.stopped;

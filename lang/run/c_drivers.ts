@@ -2,8 +2,8 @@
  * Drivers in C that a program declares: names that every machine of it binds, each to a driver of its
  * own.
  *
- * They are put into the registry, so that nobody below knows of C: whoever asks what a machine binds
- * is told of them, and whoever builds one gets them with it.
+ * They are put into the registry, so that the rooms below do not depend on C: the query for what a machine binds
+ * lists them, and each machine is built with them.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
@@ -33,7 +33,7 @@ export function withCDrivers(
   if (declarations.length === 0) return registry;
   if (!compiles(loader)) {
     for (const { pathSpan } of declarations) {
-      bag.error("E0710", pathSpan, "There is nobody here who compiles C");
+      bag.error("E0710", pathSpan, "No C compiler is available in this context");
     }
     return { ...registry, globalKinds: (config) => withNames(registry, config, declarations) };
   }
@@ -72,7 +72,7 @@ export function refuseCDrivers(files: readonly LoadedFile[], bag: DiagnosticBag)
 
 class CRegistry {
   readonly #types: Map<string, TypeSpec>;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
   readonly #modules = new Set<CModule>();
 
   constructor(
@@ -109,7 +109,7 @@ class CRegistry {
     };
   }
 
-  /** What a source has become for a machine; what is wrong with it is told once. */
+  /** What a source has become for a machine; its errors are reported once. */
   #find({ declaration, source }: Declared, config: LabConfig): CompiledC | null {
     const compiled = this.shelf.find(source, config);
     if (compiled === null) {
@@ -127,8 +127,8 @@ class CRegistry {
   }
 
   #once(key: string, tell: () => void): void {
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
     tell();
   }
 

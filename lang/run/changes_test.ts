@@ -102,12 +102,12 @@ Deno.test("going back in a session undoes changes", () => {
   assertEquals(session.feed("ring").values[0]?.text, "{ head: 0, log: [] }");
 });
 
-Deno.test("what a list or record grows by is charged; what is let go of is given back", () => {
+Deno.test("what a list or record grows by is charged; what is dropped is credited", () => {
   const limits = { ...DEFAULT_LIMITS, memoryBytes: 100_000 };
   const grow = "let l = []\nwhile true { l.push(1) }";
   assertEquals(failureOf(grow, { limits })?.slice(0, 5), "E0802");
   const walked = "let l = [1]\nwhile true { for x in l { l[0] = x } }";
-  // Each walk leaves a copy of the list behind, which nobody holds: it is the work that ends it.
+  // Each walk leaves a copy of the list behind, which is garbage: the limit of work ends it.
   assertEquals(failureOf(walked, { limits: { ...limits, steps: 1e6 } })?.slice(0, 5), "E0801");
   const named = 'let r = {}\nlet n = 0\nwhile true { n += 1; r.set("{n}", n) }';
   assertEquals(failureOf(named, { limits })?.slice(0, 5), "E0802");

@@ -21,7 +21,7 @@ Deno.test("fails takes an NVMe status by its name and by its number, of a raise 
   assertEquals(outcomes.map(({ failure }) => failure?.lines.join("\n") ?? null), [null]);
 });
 
-Deno.test("another status than the one that is expected is told by its number", () => {
+Deno.test("another status than the one that is expected is printed as its number", () => {
   for (const code of ["invalid_field_in_command", "0x0001"]) {
     assertStringIncludes(
       failureOf(`${MACHINE}test "t" { ssd.raw(nvme_command(0x7f)) fails ${code} }`) ?? "",

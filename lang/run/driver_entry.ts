@@ -31,7 +31,7 @@ export interface DriverEntry<F = number> {
   readonly span: Span;
   /** `map(buf)` or `map(buf, dir)`: what `unmap` is given; false or none when it could not. */
   readonly map: DriverFunction<F>;
-  /** `unmap(buf, told)` or `unmap(buf, told, dir)`. */
+  /** `unmap(buf, handle)` or `unmap(buf, handle, dir)`. */
   readonly unmap: DriverFunction<F>;
   /** `takes(buf)`: false for a buffer that the driver is never given; null: it is given all. */
   readonly takes: DriverFunction<F> | null;
@@ -106,7 +106,7 @@ class DriverReader {
       );
     }
     const map = this.#function("map", "map(buf)", 1);
-    const unmap = this.#function("unmap", "unmap(buf, told)", 2);
+    const unmap = this.#function("unmap", "unmap(buf, handle)", 2);
     const takes = this.#entries.has("takes") ? this.#function("takes", "takes(buf)", 1) : null;
     const device = this.#device();
     const pieces = this.#pieces();
@@ -218,7 +218,7 @@ class DriverReader {
     } else if (!given && dirs.length > 1) {
       this.#refuse(
         this.#entries.get("dirs")!.value.span,
-        "There are several directions, but `map` is not told which",
+        "There are several directions, but `map` takes no direction",
         "give it a second parameter: `map(buf, dir)`",
       );
     }

@@ -4,7 +4,7 @@ import { DRIVER_KEYS, type DriverEntry } from "./driver_entry.ts";
 
 const HEAD = `machine { pci { root_port rp0 { endpoint nic { } } } }
 fn m(buf) { return dma_map_phys(nic, buf.phys, buf.size, to_device) }
-fn u(buf, told) { dma_unmap_phys(nic, told, buf.size, to_device) }
+fn u(buf, handle) { dma_unmap_phys(nic, handle, buf.size, to_device) }
 fn both(buf, dir) { return dma_map_phys(nic, buf.phys, buf.size, dir) }
 `;
 
@@ -40,7 +40,7 @@ Deno.test("what is wrong with a driver is an error of its own, before anything i
   );
   assertEquals(
     errorOf("map = m, unmap = m"),
-    "E0324 `m` takes 1 argument, and is called as unmap(buf, told) or unmap(buf, told, dir)",
+    "E0324 `m` takes 1 argument, and is called as unmap(buf, handle) or unmap(buf, handle, dir)",
   );
   assertEquals(errorOf("map = m, unmap = u, peaces = 3"), "E0324 A driver has no key `peaces`");
   assertEquals(errorOf("map = m, unmap = u, pieces = 0"), "E0324 `pieces` takes an int or a range");
@@ -59,7 +59,7 @@ Deno.test("what is wrong with a driver is an error of its own, before anything i
   );
   assertEquals(
     errorOf("map = m, unmap = u, dirs = [to_device, from_device]"),
-    "E0324 There are several directions, but `map` is not told which",
+    "E0324 There are several directions, but `map` takes no direction",
   );
   assertEquals(
     errorOf("map = m, unmap = u, device = rp0"),

@@ -25,7 +25,7 @@ export function unexpectedIncidents(vm: SideRun): readonly IncidentEvent[] {
   return vm.world.incidents.filter((event) => !vm.expectedIncidents.has(event));
 }
 
-/** With `checker = fail` or `strict`, incidents that nobody expected fail a run that came to its end. */
+/** With `checker = fail` or `strict`, unexpected incidents fail a run that completed. */
 function judgeIncidents(vm: SideRun): Failure | null {
   if (!vm.world.checkerFails) return null;
   const [first] = unexpectedIncidents(vm);
@@ -48,12 +48,12 @@ function judgeIncidents(vm: SideRun): Failure | null {
   };
 }
 
-/** What ends a run that came to its end after all: what nobody expected, and then what is left. */
+/** What fails a run that completed: unexpected incidents, then leaks. */
 export function judgeEnd(vm: SideRun, leaks: readonly Leftover[]): Failure | null {
   return judgeIncidents(vm) ?? judgeLeaks(vm, leaks);
 }
 
-/** What nobody expected, or what is left. */
+/** Unexpected incidents, or leaks. */
 export type Finding = IncidentEvent | Leftover;
 
 /** What a finding of a run counts as. */
@@ -78,7 +78,7 @@ export interface FoundIncident {
   readonly where: { readonly label: "orders" | "at"; readonly text: string } | null;
 }
 
-/** All that nobody expected in a run so far, of its races and its `inject each` too. */
+/** All unexpected incidents of a run so far, of its races and its `inject each` too. */
 export function foundIncidents(vm: Vm): readonly FoundIncident[] {
   return [
     ...unexpectedIncidents(vm).map((finding) => ({ finding, run: vm, where: null })),

@@ -24,7 +24,7 @@ function run(tests: string, options: RunOptions = {}, keys = "", disk = "{ }"): 
 const summary = ({ outcomes }: RunReport) =>
   outcomes.map(({ failure, leaks, outcome }) => [outcome, leaks, failure?.code ?? null]);
 
-Deno.test("what a test leaves is told, counted, and named with its statement", () => {
+Deno.test("what a test leaks is reported, counted, and named with its statement", () => {
   const report = run(`test "t" {\n  ${MAPS}\n}`);
   assertEquals(summary(report), [["passed", 1, null]]);
   assertEquals(report.counts.leaks, 1);
@@ -106,7 +106,7 @@ Deno.test("each case of a property is looked at, and the one that leaks is made 
   assertStringIncludes(outcomes[0]!.failure!.lines.join("\n"), "n = 21");
 });
 
-Deno.test("each order of a race is looked at, and the one that leaks is told", () => {
+Deno.test("each order of a race is looked at, and the one that leaks is reported", () => {
   const race = `let n = 0\nrace { n = 1 } and { if n == 1 { ${MAPS} } }`;
   const [incident] = run(`test "t" { ${race} }`).outcomes[0]!.incidents;
   assertEquals(incident?.kind, "leak");
@@ -128,7 +128,7 @@ Deno.test("a request that is under way leaves nothing, one that has ended does",
   }
 });
 
-Deno.test("more events than are kept: mappings and ranges are told all the same, and nothing false", () => {
+Deno.test("more events than are kept: mappings and ranges are reported all the same, and nothing false", () => {
   const maps =
     `let m = dma_alloc_coherent(ssd, 4KiB)\nrepeat 50 { dma_unmap_phys(ssd, ${MAPS}, 4KiB, to_device) }\n` +
     `${MAPS}\ndma_free_coherent(ssd, m)`;

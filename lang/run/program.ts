@@ -172,7 +172,7 @@ interface RightProgram {
   readonly registry: Registry;
 }
 
-/** Loads and checks a program; what is wrong comes by file and place. */
+/** Loads and checks a program; errors are ordered by file and place. */
 export function checkProgram(
   entry: SourceFile,
   loader: SourceLoader,

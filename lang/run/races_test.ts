@@ -100,7 +100,7 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`;
   ]);
 });
 
-Deno.test("outcomes of a race are told apart by how they end", () => {
+Deno.test("outcomes of a race are distinguished by how they end", () => {
   const text = `${STRICT}
 let r = race {
   dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)

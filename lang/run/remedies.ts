@@ -23,7 +23,7 @@ interface Tried {
   readonly findings: ReadonlySet<string>;
 }
 
-/** Does the run again without one defect after the other, as soon as somebody asks. */
+/** Does the run again without one defect after the other, on demand. */
 export class Remedies {
   readonly #quirks: QuirkSet;
   readonly #tried = new Map<QuirkName, Tried | null>();

@@ -83,13 +83,13 @@ Deno.test("a `inject each` tells how many of its places each defect is at fault 
   );
   const lines = failureLines(text);
   // Seven links and a list of descriptors leave something; each half is gone with its own switch.
-  const told = lines.filter((line) => line.includes("gone with")).map((line) => line.trim());
-  assertEquals(told.map((line) => line.replace(/^\d+ of \d+ /, "")), [
+  const printed = lines.filter((line) => line.includes("gone with")).map((line) => line.trim());
+  assertEquals(printed.map((line) => line.replace(/^\d+ of \d+ /, "")), [
     "gone with `quirks = [not partial_destroy_on_list_failure]`",
     "gone with `quirks = [not partial_destroy_on_link_failure]`",
   ]);
   const leaking = lines.find((line) => line.endsWith("places leak"))!.trim().split(" ")[0];
-  const [ofList, ofLinks] = told.map((line) => Number(line.split(" ")[0]));
+  const [ofList, ofLinks] = printed.map((line) => Number(line.split(" ")[0]));
   assertEquals(String(ofList! + ofLinks!), leaking);
 });
 
@@ -106,7 +106,7 @@ Deno.test("a report of the checker names the defect that it is gone without", ()
   );
 });
 
-Deno.test("runs that nobody hears do not look for defects themselves", () => {
+Deno.test("runs without a listener do not look for defects themselves", () => {
   const text = machine() + STALE + test(`let io = stale()
     fork { explain io } and { print 1 }
     explain io
@@ -121,7 +121,7 @@ Deno.test("runs that nobody hears do not look for defects themselves", () => {
   };
   runProgram(program(text, {}, counting));
   const switches = KERNELS["7.2"].quirks.size;
-  // The test with its two branches; a look for each explain that is heard, which comes by the fork; and
+  // The test with its two branches; a look for each explain that is heard, which reaches the fork; and
   // the test again for its failure, unheard.
   const looks = switches * (1 + 3);
   assert(machines <= 3 + looks + switches * 3, `${machines} machines`);

@@ -1,4 +1,4 @@
-/** What a run came to: plain data, for whoever prints it. */
+/** The result of a run as plain data. */
 
 import type { BugIdentity } from "../diagnostics/diagnostic.ts";
 import type { MachineSetting } from "../values/machine_variant.ts";
@@ -52,13 +52,13 @@ export interface EntryOutcome {
   readonly seed: number;
 }
 
-/** What nobody expected of a run. */
+/** Unexpected incidents and leaks of a run. */
 export interface Unexpected {
-  /** Faults and reports that nobody expected, and what is left at the end: the first ones. */
+  /** Unexpected faults and reports, and leaks: the first ones. */
   readonly incidents: readonly Incident[];
-  /** Faults of the IOMMU that nobody expected. */
+  /** Unexpected faults of the IOMMU. */
   readonly unexpectedFaults: number;
-  /** Reports of the checker that nobody expected. */
+  /** Unexpected reports of the checker. */
   readonly unexpectedReports: number;
   /** Leaks at the end; of a test that failed none are counted. */
   readonly leaks: number;
@@ -66,7 +66,7 @@ export interface Unexpected {
 
 /** What a test came to, or a property with its cases, or the statements at the top of the file. */
 export interface TestOutcome extends EntryOutcome, Unexpected {
-  /** The run was told that what nobody expects fails. */
+  /** Unexpected incidents and leaks fail the run. */
   readonly strict: boolean;
   /** `main`: the statements at the top of the file. */
   readonly kind: "main" | "test" | "property";
@@ -99,9 +99,9 @@ export interface RunCounts {
   readonly notRun: number;
   /** Assertions and expectations that were checked. */
   readonly assertions: number;
-  /** Reports that nobody expected. */
+  /** Unexpected reports. */
   readonly reports: number;
-  /** Faults that nobody expected. */
+  /** Unexpected faults. */
   readonly faults: number;
   /** Things that were left. */
   readonly leaks: number;

@@ -29,7 +29,7 @@ export interface RunOptions {
   readonly select?: (number: number) => boolean;
   /** Instead of the seeds the file names. */
   readonly seed?: number | undefined;
-  /** What nobody expects fails the test, whatever the file says of `strict`. */
+  /** Unexpected incidents and leaks fail the test, whatever the file says of `strict`. */
   readonly strict?: boolean | undefined;
   /** What stops a run. */
   readonly limits?: Limits;
@@ -47,7 +47,7 @@ export interface RunOptions {
   readonly onOutcome?: (outcome: TestOutcome) => void;
   /** Colours for the lines of failures. */
   readonly style?: FailureStyle | undefined;
-  /** False: nobody hears of it, so that no known defects are looked for behind what is wrong. */
+  /** False: there is no listener, so that no known defects are looked for behind what is wrong. */
   readonly heard?: boolean;
   /** A clock, and who may interrupt; without one the limit of time does not count. */
   readonly watch?: HostWatch | undefined;

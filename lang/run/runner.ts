@@ -66,7 +66,7 @@ export function runTestWith(
 }
 
 /**
- * What of a test or property somebody is shown who wants to see one run: of a property the smallest
+ * The one run of a test or property that is shown: of a property the smallest
  * case that fails, or else the last one.
  */
 export function shownRun(

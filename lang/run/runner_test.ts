@@ -99,7 +99,7 @@ Deno.test("a block expects an error at its end, a fault, or a report", () => {
   );
 });
 
-Deno.test("an error nobody expects fails the test with the device's last events", () => {
+Deno.test("an unexpected error fails the test with the device's last events", () => {
   const { failure } = onlyOutcome(inTest(`${STATE}${LINK}`));
   assertEquals(failure?.code, "E0902");
   assertEquals(failure?.message, "Unexpected EIO: dma_iova_link() refused the buffer");
@@ -114,7 +114,7 @@ Deno.test("a failure inside functions names the calls that led there", () => {
   assert(failure?.lines.some((line) => line.includes("`g` was called here")));
 });
 
-Deno.test("faults and reports nobody expects are listed and counted, and fail with checker = fail", () => {
+Deno.test("unexpected faults and reports are listed and counted, and fail with checker = fail", () => {
   const read = "ssd.dma_read(0x1000, 512B)";
   const outcome = onlyOutcome(inTest(read));
   assertEquals(outcome.outcome, "passed");
@@ -316,7 +316,7 @@ test "t" with { iommu.mode = strict } {
   assertEquals(noted(both), both);
 });
 
-Deno.test("a report nobody expects shows both of its statements, a fault the one", () => {
+Deno.test("an unexpected report shows both of its statements, a fault the one", () => {
   const { incidents } = onlyOutcome(`${MACHINE}
 test "t" with { iommu.mode = strict } {
   let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)

@@ -35,7 +35,7 @@ import {
 } from "./session_types.ts";
 import type { World } from "../values/world.ts";
 
-/** Failures that depend on when somebody looked. */
+/** Failures that depend on the moment of the query. */
 const BY_CLOCK: ReadonlySet<string> = new Set(["E0806", "E0807"]);
 
 /** A move that is being done again on a state of its own. */
@@ -258,12 +258,12 @@ export class Session {
     moves: readonly Move[],
     onRest: SessionParts["onRest"] = () => {},
   ): void {
-    // The machine without devices that every session begins with is one of those it comes by.
+    // The machine without devices that every session begins with is one of those it meets.
     state.vm;
     for (const [index, move] of moves.entries()) {
       if (state.ended) return;
       state.onRest = (part) => onRest(index, part);
-      // Nobody pauses it: it goes on to the end of the move.
+      // Without a pause it runs to the end of the move.
       for (const _pause of state.again(move));
     }
   }
@@ -383,7 +383,7 @@ export class Session {
   }
 }
 
-/** What nobody expected of an input, as plain data. */
+/** Unexpected incidents of an input, as plain data. */
 function unexpectedOf(
   found: readonly FoundIncident[],
   style: FailureStyle | undefined,

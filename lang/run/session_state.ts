@@ -50,19 +50,19 @@ export interface Performed {
   readonly values: readonly ShownValue[];
   readonly failure: FailureReport | null;
   readonly events: readonly MachineEvent[];
-  /** What nobody expected meanwhile. */
+  /** Unexpected incidents meanwhile. */
   readonly found: readonly FoundIncident[];
 }
 
 /** A state that is made by doing again what was done before. */
 export interface Repetition {
-  /** Values of branchings that need not be tried out again, for each machine it comes by. */
+  /** Values of branchings that need not be tried out again, for each machine it meets. */
   readonly known: readonly ReadonlyMap<number, Value>[];
   /** How many machines it leaves out, from the first. */
   readonly skips: number;
   /** The branch of the last machine that it is made for; null to do everything again. */
   readonly request: AgainRequest | null;
-  /** Gets the VM of each machine it comes by, before anything runs on it. */
+  /** Gets the VM of each machine it meets, before anything runs on it. */
   readonly onVm: ((vm: Vm) => void) | null;
 }
 
@@ -375,7 +375,7 @@ export class SessionState {
   }
 }
 
-/** What a run comes to that nobody stops on its way. */
+/** The result of a run without a stop. */
 function drained<T>(steps: Generator<void, T>): T {
   let step = steps.next();
   while (!step.done) step = steps.next();

@@ -162,7 +162,7 @@ Deno.test("each input of a session has the limits of a test", () => {
   assertEquals(texts(s.feed("1")), ["1"]);
 });
 
-Deno.test("an input that somebody ends, or that takes too long, is undone", () => {
+Deno.test("an input that is interrupted, or takes too long, is undone", () => {
   let looks = 0;
   let now = 0;
   let ends = true;

@@ -1,4 +1,4 @@
-/** What a session is told, and what it tells. */
+/** Inputs and results of a session. */
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { SourceLoader } from "../syntax/load_files.ts";
@@ -10,7 +10,7 @@ import type { Vm } from "../vm/vm.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { FailureReport, TestOutcome, Unexpected } from "./report.ts";
 
-/** What a session may be told. */
+/** Options of a session. */
 export interface SessionOptions {
   /** Where the files come from that an input uses. */
   readonly loader: SourceLoader;
@@ -72,7 +72,7 @@ export interface FeedResult {
   readonly unexpected: Unexpected;
   /** True when the input declared another machine: the variables of the old one are gone. */
   readonly newMachine: boolean;
-  /** True when it took too long, or somebody ended it: then it is as if it had not been. */
+  /** True when it took too long or was interrupted: its effects are rolled back. */
   readonly undone: boolean;
 }
 

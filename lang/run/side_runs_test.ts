@@ -150,10 +150,10 @@ Deno.test("`inject each` tells of a mistake that is made only when something fai
       `test "t" with { checker = ${checker}, quirks = [none, half_linked_on_error] } { ${body} }`,
     );
   // Each of four links: what was not linked is unmapped as well (defects.md M7).
-  const told = onlyOutcome(machine("report"));
-  assertEquals([told.failure, told.unexpectedReports], [null, 1]);
+  const outcome = onlyOutcome(machine("report"));
+  assertEquals([outcome.failure, outcome.unexpectedReports], [null, 1]);
   assertStringIncludes(
-    told.incidents[0]!.lines.join("\n"),
+    outcome.incidents[0]!.lines.join("\n"),
     "4 of 17 places of `inject each`, such as when `dma_iova_link` fails the 1st time",
   );
   assertEquals(
@@ -166,7 +166,7 @@ Deno.test("`inject each` tells of a mistake that is made only when something fai
   ]);
   const mended = onlyOutcome(strict(`test "t" with { quirks = [none] } { ${body} }`));
   assertEquals([mended.failure, mended.unexpectedReports], [null, 0]);
-  // What the block does without a fault is told once.
+  // What the block does without a fault is reported once.
   const always = onlyOutcome(strict(`inject each {
     let m = try dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
     if m.ok {
@@ -351,7 +351,7 @@ Deno.test("`compare` runs its block on a machine for each combination, and is sh
   );
 });
 
-Deno.test("the memory of an outcome is a sum: what one request gave back counts beside the next's", () => {
+Deno.test("the memory of an outcome is a sum: what one request freed counts beside the next's", () => {
   const reads = (times: number) =>
     `print compare { iommu.mode = [strict] } {
       repeat ${times} { ssd.read(lba: 0, into: alloc_pages(4, contiguous: false)) }

@@ -100,7 +100,7 @@ test "{c.depth}" for c in read_csv("d.csv") ${modifier} { print [ssd.queue(1).de
     "32 [cpus = c.depth / 16]",
   ]);
   assertEquals(lines, ["[16]", "[16]", "[32]", "[32]"]);
-  // The second row is wrong, and is told of.
+  // The second row is wrong, and is reported.
   assertEquals(
     errorsOf(table("with { ssd.depth = c.depth }"), { "d.csv": "depth\n16\nmany\n" }),
     ['E0502 3:64 Cannot use a string ("many") as depth of nvme "ssd"'],

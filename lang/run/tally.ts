@@ -31,7 +31,7 @@ export interface EntryNames extends RunNames {
 /** Sums up what one test did on its machine, or one property on many. */
 export class Tally {
   readonly seed: number;
-  /** The run that somebody who wants to see one is shown: the last, or the smallest that failed. */
+  /** The run that is shown: the last, or the smallest that failed. */
   shown: TestRun | null = null;
   readonly #watch: RunWatch | undefined;
   readonly #reached = new Set<number>();

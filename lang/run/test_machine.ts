@@ -17,7 +17,7 @@ import type { World } from "../values/world.ts";
 export interface MachineOptions {
   /** Instead of the configuration's. */
   readonly seed?: number | undefined;
-  /** What nobody expects fails, whatever the configuration says. */
+  /** Unexpected incidents and leaks fail, whatever the configuration says. */
   readonly strict?: boolean | undefined;
   readonly record: boolean;
   readonly limits: Limits;
@@ -28,7 +28,7 @@ export interface MachineOptions {
   readonly watch?: RunWatch | undefined;
   /** Gets the VM before anything runs on it. */
   readonly onVm?: ((vm: Vm) => void) | undefined;
-  /** Whether somebody reads what is said; so it is when this is left out. */
+  /** Whether there is a listener; the default is true. */
   readonly heard?: boolean;
 }
 

@@ -47,7 +47,7 @@ function limitsOf(run: Run, wish: QueueWish): QueueLimits {
   throw new ScriptError("E0919", "The block layer takes no queue with such limits");
 }
 
-/** Whoever it is for maps it and ends it. */
+/** The caller maps it and completes it. */
 function requestFor(run: Run, device: LabDevice, bio: Bio, wish: QueueWish): NvmeRequest {
   const { machine } = run.lab;
   const { events } = machine;

@@ -49,11 +49,11 @@ const INDEX = param.int("index", "Which entry, from 0.");
 
 const PROCESS = param.thing("mm", MM, "What address_space() gave.");
 
-/** The map behind a value, which must not have been given back. */
+/** The map behind a value, which must not have been freed. */
 function heldMap(value: Value): HmmMapTarget {
   const { target } = value as Handle<HmmMapTarget>;
   if (target.map.held) return target;
-  throw new ScriptError("E0919", "The map was given back: there are no lists any more");
+  throw new ScriptError("E0919", "The map was freed: its lists are gone");
 }
 
 /** An entry that the map has: its number is one of the device's table. */
@@ -82,7 +82,7 @@ export const HMM_CALLS: readonly FunctionSpec[] = [
     parameters: [],
     result: P2PDMA_STATE,
     doc: "What is remembered of peers along one batch of hmm_dma_map_pfn().",
-    example: `assert p2pdma_state().kind == none, "nobody was asked yet"`,
+    example: `assert p2pdma_state().kind == none, "no lookup yet"`,
     run: () => new PeerMemo(),
   }),
   builtin({
@@ -140,7 +140,7 @@ hmm_dma_map_free(nic, map)`,
     result: HMM_MAP,
     doc:
       "A map for pages of a process, with nothing mapped: a list of page frames, and a range of " +
-      "IO addresses where the device is translated. Devices that would need bounce buffers, cache " +
+      "IOVAs where the device is translated. Devices that would need bounce buffers, cache " +
       "maintenance or a wider mask are refused.",
     example: `${CARD}let map = hmm_dma_map_alloc(nic, 512)
 assert map.mode == iova and map.memory == 4KiB and map.state.size == 2MiB
@@ -224,7 +224,7 @@ hmm_dma_map_free(nic, map)`,
     parameters: [PROCESS, VIRT, SIZE],
     result: "nothing",
     doc: "Says that a part of an address space is about to change: who shares it with a device " +
-      "takes the device off, and nobody reads the page table there until " +
+      "takes the device off, and the page table is not read there until " +
       "mmu_notifier_invalidate_range_end(). What changes pages says it by itself; saying it by hand " +
       "shows what may come between.",
     example: `${MACHINE}mm.touch(at, 4KiB, write: true)

@@ -18,7 +18,7 @@ const PAGE_COST_BYTES = 64;
 
 const LENGTH = param.size("size", "How many bytes.");
 
-/** Takes memory, unless it is told not to be there. */
+/** Allocates memory, unless the allocation is injected to fail. */
 function take(
   run: Run,
   call: string,
@@ -92,7 +92,7 @@ inject alloc_pages { assert kvmalloc(16KiB).segments.length == 4 }`,
     name: "spin_lock",
     parameters: [],
     result: "nothing",
-    doc: "Takes a spin lock: until it is given back, a call that may sleep is a mistake, which " +
+    doc: "Takes a spin lock: until it is released, a call that may sleep is an error, which " +
       "the checker reports.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)
 spin_lock()

@@ -44,7 +44,7 @@ function checkCovered(
   );
 }
 
-/** A place where memory is taken, and may be told not to be there. */
+/** A place where memory is allocated, which may be injected to fail. */
 function passAllocation(run: Run): void {
   const { faults } = run.lab.machine;
   if (faults === null || faults.errnoAt(FAULT.alloc_pages) === 0) return;
@@ -140,7 +140,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
     looks: true,
     parameters: [param.int("pfn", "Number of the page frame.", 0, 2 ** 40)],
     result: BUFFER,
-    doc: "The page of a frame number, whoever owns it: a window into memory.",
+    doc: "The page of a frame number, whatever owns it: a window into memory.",
     example: `let buf = alloc_pages(1, contiguous: true)\npoke(buf.phys, bytes"2a")\n` +
       `assert buf.pages.first == buf.phys\nassert page(0x100).phys == 1MiB as phys`,
     run(run, [pfn]) {

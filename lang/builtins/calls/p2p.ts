@@ -154,7 +154,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     parameters: [CLIENTS],
     result: "@device",
     doc: "The published provider that is nearest to all clients, by chance one of those equally " +
-      "near; none when nobody's memory is reached by all. The device is kept until pci_dev_put.",
+      "near; none when no provider is reachable by all. The device is kept until pci_dev_put.",
     example: `${PEER_MACHINE}assert pci_p2pmem_find([ssd]) == cmb\npci_dev_put(cmb)`,
     context: "sleeps",
     run(run, [to]) {
@@ -181,7 +181,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     run(run, [device]) {
       const provider = run.lab.topology.providers.everOf(device.function);
       if (provider === null || provider.deviceReferences === 0) {
-        throw new ScriptError("E0919", `Nobody holds a reference to ${device.name}`);
+        throw new ScriptError("E0919", `There is no reference to ${device.name} to release`);
       }
       provider.deviceReferences--;
     },

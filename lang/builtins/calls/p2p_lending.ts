@@ -114,7 +114,7 @@ assert p2pmem(gpu).available == 1MiB and p2pmem(gpu).state == unpublished`,
     name: "pci_p2pmem_publish",
     parameters: [OWNER, param.bool("publish", "Whether pci_p2pmem_find offers it.")],
     result: "nothing",
-    doc: "Offers a device's memory to whoever looks for some, or does so no longer.",
+    doc: "Publishes a device's memory for pci_p2pmem_find(), or withdraws it.",
     example: `${PEER_MACHINE}pci_p2pmem_publish(cmb, false)\nassert pci_p2pmem_find([ssd]) == none`,
     run: (run, [dev, publish]) => run.lab.topology.providers.publish(dev.function, publish),
   }),
@@ -171,8 +171,7 @@ assert p2pmem(cmb).references == 0`,
     name: "unbind_provider",
     parameters: [OWNER],
     result: "bool",
-    doc:
-      "The driver of a device that lends memory leaves: programs lose what they mapped, nobody " +
+    doc: "The driver of a provider unbinds: programs lose what they mapped, no device " +
       "gets any more, and it waits (false) until every page has come back. Memory without pages " +
       "is gone at once. What still leads to the memory then is reported.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 4KiB)

@@ -79,7 +79,7 @@ assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
     name: "pci_free_p2pmem",
     parameters: [OWNER, MEMORY],
     result: "nothing",
-    doc: "Gives back what pci_alloc_p2pmem took.",
+    doc: "Frees memory of pci_alloc_p2pmem.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 5000B)
 assert p2pmem(cmb).available == 1MiB - 8KiB
 pci_free_p2pmem(cmb, buf)
@@ -89,7 +89,7 @@ assert p2pmem(cmb).available == 1MiB`,
       throw new ScriptError(
         "E0919",
         `Nothing that ${device.name} lent begins at this buffer`,
-        "give back the very buffer that pci_alloc_p2pmem gave, and once",
+        "free the buffer that pci_alloc_p2pmem returned, once",
       );
     },
   }),

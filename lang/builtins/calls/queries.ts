@@ -172,7 +172,7 @@ assert dma_addressing_limited(ssd)`,
         throw new ScriptError(
           "E0919",
           target.freed
-            ? "The memory was given back before"
+            ? "The memory was freed before"
             : `The memory belongs to ${target.device}, not to ${dev.name}`,
         );
       }

@@ -50,7 +50,7 @@ function accesses(letter: "b" | "w" | "l", sizeBytes: Width): readonly FunctionS
       name: `write${letter}`,
       parameters: [param.int("value", `${bits} bits.`, 0, 2 ** bits - 1), at],
       result: "nothing",
-      doc: `Writes a register of ${bits} bits, as a driver does: the device hears of it.`,
+      doc: `Writes a register of ${bits} bits, as a driver does, and runs the device's handler.`,
       example: `${BAR_MACHINE}write${letter}(5, nic.bar.at)\n` +
         `assert read${letter}(nic.bar.at) == 5`,
       run(run, [value, at]) {

@@ -103,7 +103,7 @@ assert sg.nents == 4 and sg.mapped == []`,
     name: "dma_map_sg",
     parameters: [DEV, SG, DIR, ATTRS],
     result: "int",
-    doc: "Maps all buffers of a list. Gives how many ranges the device is told, which may be " +
+    doc: "Maps all buffers of a list. Returns the number of DMA ranges, which may be " +
       "fewer than the buffers, or 0 for a failure of any kind.",
     example: `${LIST_EXAMPLE}assert dma_map_sg(ssd, sg, to_device) == 1
 assert sg.mapped[0].size == 16KiB

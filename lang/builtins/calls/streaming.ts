@@ -30,7 +30,7 @@ interface MapCall {
 
 /**
  * The value of a mapping just made. An error cookie raises ENOMEM: that is the script's own test of
- * the result, so the checker is told of it like of a driver's, unless the script does without.
+ * the result, so the checker counts it as a driver's check, unless `unchecked` is set.
  */
 function mapped(run: Run, asked: MapCall, unchecked: boolean): Mapping {
   const { dev, addr, sizeBytes } = asked;

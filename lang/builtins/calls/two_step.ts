@@ -28,7 +28,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     name: "dma_iova_try_alloc",
     parameters: [DEV, STATE, PHYS, { ...SIZE, doc: "Bytes of all buffers together." }],
     result: "bool",
-    doc: "Reserves IO addresses for buffers that are linked later. False, with the state all " +
+    doc: "Reserves an IOVA range for buffers that are linked later. False, with the state all " +
       "zero, where devices are not translated or no range fits: map each buffer by itself.",
     example: `${RANGE_EXAMPLE}assert state.size == 8KiB\ndma_iova_free(ssd, state)`,
     run: (run, [dev, state, phys, size]) =>
@@ -98,7 +98,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     name: "dma_iova_free",
     parameters: [DEV, STATE],
     result: "nothing",
-    doc: "Gives a range back at once. Nothing may be linked in it; nobody looks.",
+    doc: "Frees the range. It must contain no links; as in the kernel, this is not checked.",
     example: `${RANGE_EXAMPLE}dma_iova_free(ssd, state)\nassert counters.iova.free == 1`,
     raises: ["EFAULT"],
     run: (run, [dev, state]) => run.lab.machine.dma.dmaIovaFree(dev, givenTo(dev, state)),

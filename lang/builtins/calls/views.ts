@@ -37,12 +37,12 @@ function seenThrough(
   }
   if (isThing(value, SCATTERLIST)) {
     const { device, list } = value.target;
-    const told = device === null
+    const lines = device === null
       ? []
       : list.mapped().flatMap(({ dma, sizeBytes }) =>
         viewOf(machine, device, dma, dma + sizeBytes)
       );
-    return new Map([["", told]]);
+    return new Map([["", lines]]);
   }
   throw wrongKind(value, what, "an outcome, a device, or something that is mapped");
 }

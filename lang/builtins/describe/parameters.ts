@@ -65,7 +65,7 @@ export function named(of: Parameter<unknown>, otherwise?: unknown): Parameter<un
 const targetOf = (value: Handle) => value.target;
 const nameOf = (value: Word) => value.name;
 const bytesOf = (value: BytesValue) => value.bytes;
-/** Whoever keeps them keeps them as they are now. */
+/** A copy: the values as they are now. */
 const itemsOf = (value: ListValue) => value.walked();
 
 /** An address, which cannot be negative. */

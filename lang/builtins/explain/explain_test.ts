@@ -41,7 +41,7 @@ Deno.test("explain of a request says what forced an SGL, and why there is no ran
   assertStringIncludes(text, "2 calls of dma_unmap_phys, 1KiB; 2 IOTLB invalidations");
 });
 
-Deno.test("explain of a null pointer says why the device has no IO addresses (dma.md 3.5)", () => {
+Deno.test("explain of a null pointer says why the device has no IOVAs (dma.md 3.5)", () => {
   const linked =
     "try dma_iova_link(ssd, iova_state(), phys: 0, offset: 0, size: 4KiB, dir: to_device)";
   const text = sentence(DIRECT, `print ${linked}\nexplain EFAULT`);

@@ -175,7 +175,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
       name: "free",
       parameters: [],
       result: "nothing",
-      doc: "Gives its pages back. Whoever still uses them uses somebody else's memory.",
+      doc: "Frees its pages. Any use after that is a use after free.",
       example: `let buf = alloc_pages(1)\nbuf.free()\nassert alloc_pages(1).phys == buf.phys`,
       run: (_run, buffer) => buffer.free(),
     }),

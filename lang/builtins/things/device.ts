@@ -11,7 +11,7 @@ import { readLedger } from "../ledger.ts";
 import type { TypeSpec } from "../../values/spec.ts";
 import { ledgerMapping } from "./dma/ledger_mapping.ts";
 import { LIMITS, type LimitsTarget } from "./limits.ts";
-import { toldBytes, toldRanges } from "../told_ranges.ts";
+import { dmaRanges, rangeBytes } from "../dma_ranges.ts";
 import { mappedAddress, MAPPING, type Mapping } from "./dma/mapping.ts";
 import { DIRECT_MACHINE } from "../calls/example_machines.ts";
 import { methodsOf } from "../describe/builtin.ts";
@@ -51,7 +51,7 @@ const WHERE = param.of(
 );
 
 const TOLD = param.any(
-  "told",
+  "ranges",
   "What a driver's map gave: an iova_state, a mapping, a scatterlist, { addr, size }, a list of " +
     "these, or a record with one of them as `sees`.",
 );
@@ -130,15 +130,16 @@ export const DEVICE: TypeSpec<LabDevice> = {
       name: "gather",
       parameters: [TOLD],
       result: "bytes",
-      doc: "The device reads a whole buffer where a driver has told it to look, range after " +
+      doc:
+        "The device reads a whole buffer from the DMA ranges that its driver passed, range after " +
         "range. A fault gives none.",
       example: `${DIRECT_MACHINE}let buf = buffer(size: 8KiB, fill: counting)\n` +
         `let m = dma_map_phys(ssd, buf, 8KiB, to_device)\nassert ssd.gather(m) == buf.bytes\n` +
-        `let told = [{ addr: m.addr + 4B, size: 2B }, { addr: m.addr, size: 1B }]\nassert ssd.gather(told) ==\n` +
+        `let ranges = [{ addr: m.addr + 4B, size: 2B }, { addr: m.addr, size: 1B }]\nassert ssd.gather(ranges) ==\n` +
         `  bytes"04 05 00"\ndma_unmap_phys(ssd, m, 8KiB, to_device)`,
-      run(run, device, [told]) {
-        const ranges = toldRanges(told);
-        const bytes = new Uint8Array(toldBytes(ranges, run));
+      run(run, device, [handle]) {
+        const ranges = dmaRanges(handle);
+        const bytes = new Uint8Array(rangeBytes(ranges, run));
         let at = 0;
         for (const { dma, sizeBytes } of ranges) {
           if (!run.lab.machine.bus.read(device.dma, dma, bytes, at, sizeBytes)) return null;
@@ -151,19 +152,20 @@ export const DEVICE: TypeSpec<LabDevice> = {
       name: "scatter",
       parameters: [TOLD, param.bytes("bytes", "What it writes: as many bytes as there is room.")],
       result: "bool",
-      doc: "The device writes a whole buffer where a driver has told it to, range after range. " +
+      doc:
+        "The device writes a whole buffer to the DMA ranges that its driver passed, range after range. " +
         "False after a fault; ranges before it are written then.",
       example: `${DIRECT_MACHINE}let buf = alloc_pages(1)\n` +
         `let m = dma_map_phys(ssd, buf, 4B, from_device)\n` +
         `assert ssd.scatter(m, bytes"01 02 03 04")\n` +
         `dma_unmap_phys(ssd, m, 4B, from_device)\nassert buf[3] == 4`,
-      run(run, device, [told, bytes]) {
-        const ranges = toldRanges(told);
-        const roomBytes = toldBytes(ranges, run);
+      run(run, device, [handle, bytes]) {
+        const ranges = dmaRanges(handle);
+        const roomBytes = rangeBytes(ranges, run);
         if (roomBytes !== bytes.length) {
           throw new ScriptError(
             "E0919",
-            `Cannot write ${formatSize(bytes.length)}: the device was told of ${
+            `Cannot write ${formatSize(bytes.length)}: the DMA ranges hold ${
               formatSize(roomBytes)
             }`,
           );

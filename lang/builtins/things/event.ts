@@ -86,7 +86,7 @@ function whyValue(event: MachineEvent): Value {
   return new RecordValue(entries);
 }
 
-/** Where a statement stands, for people; null when the number is nobody's. */
+/** Where a statement stands, for people; null when there is no such statement. */
 export function siteText(site: number | null, run: Run): string | null {
   const span = site === null ? null : run.siteSpan(site);
   return span === null ? null : spanPlace(span);

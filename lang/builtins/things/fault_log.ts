@@ -135,7 +135,7 @@ export const FAULT_LOG: TypeSpec<LoggedFault> = {
   fields: fieldList(() => [...LINE_FIELDS(), ...RUN_FIELDS()]),
   methods: [],
   format(fault) {
-    const who = fault.source === null ? "somebody" : formatSource(fault.source);
+    const who = fault.source === null ? "an unnamed source" : formatSource(fault.source);
     const access = accessText(fault);
     return `${fault.event} by ${who}${access === null ? "" : `, ${access}`}: ${fault.name}`;
   },

@@ -89,7 +89,7 @@ function namedLimit(limits: QueueLimits, shown: ShownLimit): NamedLimit {
 /** Who settled a limit, and by which rule. */
 function setBy(limits: QueueLimits, shown: ShownLimit): readonly [by: string, rule: string] {
   const reason = reasonsFor(limits, shown).at(-1);
-  return reason === undefined ? ["nobody", ""] : [setterOf(reason), reason.rule];
+  return reason === undefined ? ["default", ""] : [setterOf(reason), reason.rule];
 }
 
 export const LIMITS: TypeSpec<LimitsTarget> = {
@@ -105,7 +105,7 @@ export const LIMITS: TypeSpec<LimitsTarget> = {
     ),
     why: f.of(
       "record",
-      "For each limit that somebody chose: the rule and what it looked at.",
+      "For each limit that is not a default: the rule and what it looked at.",
       ({ limits }) => whyOf(limits),
     ),
   })),

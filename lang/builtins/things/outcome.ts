@@ -86,7 +86,7 @@ function outcomeTable(
     named.every(([, { settings }]) =>
       settings.length === keys.length && settings.every(({ key }, index) => key === keys[index])
     );
-  // Where nothing has a price and nobody moved time there is nothing to tell of it.
+  // Without latencies and without `advance` no time passes.
   const timed = named.some(([, outcome]) => tellsTime(outcome));
   const columns = timed ? COLUMNS : COLUMNS.slice(0, -1);
   const short = keys.map((key) => key.slice(key.lastIndexOf(".") + 1));
@@ -147,11 +147,11 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
     calls: f.int("Calls of kernel functions in it.", (outcome) => callsOf(outcome)),
     memory: f.size(
       "Host memory that its mappings took: lists, descriptors, arrays. A sum over all of them, whatever was " +
-        "given back in between: not how much was held at once.",
+        "freed in between: not how much was held at once.",
       ({ memoryBytes }) => memoryBytes,
     ),
     invalidations: f.int(
-      "How often the IOMMU was told to forget translations.",
+      "How many IOTLB invalidations were issued.",
       ({ counts }) => counts.get("iotlb.sync") ?? 0,
     ),
     time: f.duration("The virtual time it took.", ({ durationNs }) => durationNs),
@@ -167,7 +167,7 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
     ),
     leaks: f.list(
       "string",
-      "What it took and did not give back, in words.",
+      "What it allocated and did not free, in words.",
       ({ leaks }) => leaks.map(({ text }) => text),
     ),
     live_mappings: f.int(

@@ -20,7 +20,7 @@ export interface PriceList {
 const UNITS: Readonly<Record<string, string>> = {
   iotlb_sync: "each invalidation of cached translations",
   table_write: "each page-table entry written or cleared",
-  iova_alloc: "each allocation of IO addresses",
+  iova_alloc: "each IOVA allocation",
   map_call: "each call that makes a mapping",
   copy_per_kib: "each KiB copied into or out of a bounce buffer",
   alloc: "each allocation of memory",

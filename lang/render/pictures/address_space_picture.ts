@@ -1,4 +1,4 @@
-/** A device's IO address space as a drawing: strips of cells, and the ranges from the top down. */
+/** A device's IOVA space as a drawing: strips of cells, and the ranges from the top down. */
 import { pad, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
@@ -143,7 +143,7 @@ function rangeLine(range: PicturedRange, space: PicturedSpace, columns: number):
   return spread(text, cursors.join(" "));
 }
 
-/** How many ranges right below one are of its size and use, and told of in the same words. */
+/** How many ranges right below one are of its size and use, and printed in the same words. */
 function likeIt(ranges: readonly PicturedRange[], at: number, space: PicturedSpace): number {
   const { sizeBytes, use, note } = ranges[at]!;
   let count = 0;

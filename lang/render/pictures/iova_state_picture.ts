@@ -8,7 +8,7 @@ export interface PicturedIovaState {
   readonly sizeBytes: number;
   readonly linkedBytes: number;
   readonly bounced: boolean;
-  /** The range has not been given back. */
+  /** The range has not been freed. */
   readonly held: boolean;
   /** The device's name, once the state was given to one. */
   readonly device: string | null;
@@ -34,7 +34,7 @@ export function iovaStatePicture(state: PicturedIovaState): string[] {
   const title = `iova_state ${formatAddress(state.addr)} .. ${formatAddress(end)}  ${
     formatSize(state.sizeBytes)
   }`;
-  const owner = state.held ? state.device ?? "" : "given back";
+  const owner = state.held ? state.device ?? "" : "freed";
   const lines = [spread(title, owner), "─".repeat(PICTURE_COLUMNS), bar(state)];
   for (const run of state.runs.slice(0, SHOWN_RUNS)) {
     lines.push(

@@ -54,7 +54,7 @@ Deno.test("queuePicture() shows of a long ring what lies around its focus, over 
   assertEquals(lines[5], "  host                                      ▲ tail 1");
 });
 
-Deno.test("queuePicture() says where somebody stands who cannot be seen", () => {
+Deno.test("queuePicture() prints a position that is not in view", () => {
   const lines = picture(1024, [ring({ marks: [{ who: "host", what: "tail", slot: 500 }] })]);
   assertEquals(lines[5], "  host        tail 500 →");
 });

@@ -1,4 +1,4 @@
-/** A scatterlist as a drawing: buffers on the left, what the device is told of them on the right. */
+/** A scatterlist as a drawing: buffers on the left, their DMA ranges on the right. */
 import { endsOf, pad, PICTURE_COLUMNS, spread } from "../../text/columns.ts";
 import { formatAddress, formatCount, formatSize } from "../../text/numbers.ts";
 
@@ -7,7 +7,7 @@ export interface PicturedEntry {
   readonly sizeBytes: number;
 }
 
-/** What the device is told: some entries as one range. */
+/** A DMA range of one or more entries. */
 export interface PicturedOutput {
   readonly dma: number;
   readonly sizeBytes: number;

@@ -41,7 +41,7 @@ export function runProperty(
   }
   let smallest: FailedCase | null = null;
   let smaller = 0;
-  /** Somebody wants to end the run: no smaller case would come to its end. */
+  /** The run is interrupted: no smaller case would complete. */
   let interrupted = false;
   const holds = (drawn: readonly Drawn[]): boolean => {
     const values = caseValues(forall, drawn);
@@ -72,7 +72,7 @@ export function runProperty(
   if (found === null) return;
   const { attempt, failure, values } = found;
   tally.shown = { ...entry, args: values };
-  const ended = interrupted ? ", until somebody ended the run: there may be smaller ones" : "";
+  const ended = interrupted ? ", until the run was interrupted: there may be smaller ones" : "";
   const pasted = { property: declaration, values, combination, seed: seed ?? null };
   tally.fail(failure, [
     `case ${tally.cases} of ${space.count} fails; ${

@@ -185,7 +185,7 @@ property "nothing stays mapped" forall pages in 1..=32, kept in 0..8 {
   assertEquals(smallest(failureLines(text)), "pages = 3, kept = 1");
 });
 
-Deno.test("who ends a run while smaller cases are tried is told that there may be smaller ones", () => {
+Deno.test("an interrupt while smaller cases are tried says that there may be smaller ones", () => {
   const text =
     `property "few" forall n in 0..100000 { let i = 0; while i < 2000 { i += 1 }; assert n < 5 }`;
   let looks = 0;
@@ -193,6 +193,6 @@ Deno.test("who ends a run while smaller cases are tried is told that there may b
   const lines = failureLines(text, { watch });
   assertStringIncludes(
     lines.join("\n"),
-    "tried, until somebody ended the run: there may be smaller",
+    "tried, until the run was interrupted: there may be smaller",
   );
 });

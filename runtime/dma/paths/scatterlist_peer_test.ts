@@ -65,8 +65,8 @@ function complaint(kinds: readonly EntryKind[], mode: IommuMode, quirks: readonl
   const outputs = machine.dma.dmaMapSg(dev, list, DMA_FROM_DEVICE);
   assert(outputs > 0);
   const told = list.mapped();
-  const toldBytes = told.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  if (toldBytes !== kinds.length * PAGE) return "bytes are missing";
+  const rangeBytes = told.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (rangeBytes !== kinds.length * PAGE) return "bytes are missing";
   if (told.some(({ dma }) => dma < RAM)) return "an address was never set";
   return null;
 }

@@ -48,7 +48,7 @@ function countOf(state: LineState) {
 
 export const CACHE_LINES: TypeSpec<CacheLines> = {
   name: "cache_lines",
-  doc: "Lines of 64 bytes of the CPU's caches, as they were when somebody looked.",
+  doc: "Lines of 64 bytes of the CPU's caches, as they were when they were read.",
   fields: fieldsOf<CacheLines>((f) => ({
     length: f.int("How many lines there are.", ({ lines }) => lines.length),
     lines: f.list(LINE, "Each of them: { phys, owner, state }.", ({ lines }, run) => {

@@ -8,7 +8,7 @@ export interface CoherentTarget {
   readonly memory: CoherentMemory;
   /** The device it was allocated for, by name. */
   readonly device: string;
-  /** It was given back: nobody may do so again. */
+  /** It was freed: freeing it again is a double free. */
   freed: boolean;
 }
 

@@ -24,7 +24,7 @@ export interface PoolBlockTarget {
   readonly destroyed: number;
   /** Where the device finds it while it is handed out. */
   readonly addr: DmaAddr;
-  /** It was given back: nobody may do so again. */
+  /** It was freed: freeing it again is a double free. */
   freed: boolean;
 }
 
@@ -39,7 +39,7 @@ export const POOL_BLOCK: TypeSpec<PoolBlockTarget> = {
   methods: [],
   format: ({ addr, freed, owner }) =>
     `block of ${formatSize(owner.pool.blockSizeBytes)} at ${formatAddress(addr)}${
-      freed ? ", given back" : ""
+      freed ? ", freed" : ""
     }`,
 };
 
@@ -48,7 +48,7 @@ const method = methodsOf<DmaPoolTarget>();
 export const DMA_POOL: TypeSpec<DmaPoolTarget> = {
   name: "dma_pool",
   doc: "A pool of small blocks of shared memory, as drivers keep them for descriptors. It grows " +
-    "by a page, cut from its start; the block given back last is handed out first.",
+    "by a page, cut from its start; the block freed last is allocated first.",
   fields: fieldsOf<DmaPoolTarget>((f) => ({
     block_size: f.size(
       "Size of a block, rounded up to its alignment.",
@@ -90,7 +90,7 @@ assert pool.alloc().addr == block.addr, "the last one back is the first out"`,
         const problem = target.owner !== owner
           ? "The block is another pool's"
           : target.freed
-          ? "The block was given back before"
+          ? "The block was freed before"
           : target.destroyed !== owner.destroyed
           ? "The block went with the pool, which was destroyed"
           : null;

@@ -131,17 +131,17 @@ iommu.set_mode(ssd, strict) fails EPERM`,
       looks: true,
       parameters: [param.thing("device", DEVICE, "Whose addresses.")],
       result: IOVA_SPACE,
-      doc: "The IO addresses of a device that is translated: ranges in use, in caches, free.",
+      doc: "The IOVA space of a translated device: ranges in use, in rcaches, free.",
       example: `${TRANSLATED_MACHINE}let space = iommu.space(ssd)
 let before = space.cached
 let m = dma_map_phys(ssd, alloc_pages(2), 8KiB, to_device)
 dma_unmap_phys(ssd, m, 8KiB, to_device)
-assert space.cached == before + 1, "what is given back stays in a cache"`,
+assert space.cached == before + 1, "a freed range stays in an rcache"`,
       run(_run, _machine, [{ dma: dev, name }]) {
         if (dev.domain !== null) return dev.domain;
         throw new ScriptError(
           "E0919",
-          `${name} is not translated: it has no IO addresses of its own`,
+          `${name} is not translated: it has no IOVA space`,
           "`iommu { mode = strict }` or lazy translates devices",
         );
       },

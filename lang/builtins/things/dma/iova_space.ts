@@ -1,4 +1,4 @@
-/** The IO addresses of one device: what is handed out, kept in caches, free. */
+/** The IOVA space of one device: allocated, in rcaches, free. */
 import type { PlainOf } from "../../describe/form.ts";
 import { CACHE_CLASSES } from "../../../../runtime/iommu/iova_cache.ts";
 import type { IommuDomain } from "../../../../runtime/iommu/domain.ts";
@@ -75,11 +75,11 @@ function sizeClass(sizeBytes: number, domain: IommuDomain): number {
 
 export const IOVA_SPACE: TypeSpec<IommuDomain> = {
   name: "iova_space",
-  doc: "The IO addresses of a device: ranges handed out, kept in caches, waiting, free.",
+  doc: "The IOVA space of a device: ranges allocated, in rcaches, in the flush queue, free.",
   fields: fieldsOf<IommuDomain>((f) => ({
     ranges: f.list(
       RANGE,
-      "Ranges in use, the highest first: { start, size, use, cpu }. What was given back and " +
+      "Ranges in use, the highest first: { start, size, use, cpu }. Ranges that were freed and " +
         "is cached or waiting is in use as well.",
       (domain, run) => {
         run.chargeMemory(RANGE_BYTES * domain.iova.ranges.count);
@@ -160,7 +160,7 @@ assert iommu.space(ssd).cache(8KiB) == { loaded: 1, previous: 0, depot: 0 }`,
     }),
   ],
   format: (domain) =>
-    `IO addresses of ${domain.device.name}, ${formatCount(domain.iova.ranges.count, "range")}`,
+    `IOVA space of ${domain.device.name}, ${formatCount(domain.iova.ranges.count, "range")}`,
   show: spaceLines,
 };
 
@@ -170,7 +170,7 @@ function spaceLines(domain: IommuDomain): string[] {
   const ranges = picturedRanges(domain);
   return [
     spread(
-      `IO addresses of ${domain.device.name}, ${Math.log2(last + 1)} bits`,
+      `IOVA space of ${domain.device.name}, ${Math.log2(last + 1)} bits`,
       countUses(ranges),
     ),
     "─".repeat(PICTURE_COLUMNS),

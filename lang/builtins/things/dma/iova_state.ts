@@ -44,14 +44,14 @@ function picturedRuns(device: DmaDevice, state: DmaIovaState, { lab }: Run) {
   }));
 }
 
-/** Why the device's last allocation said no, if it did. */
+/** Why the device's last allocation failed, if it did. */
 function lastRefusal(device: DmaDevice | null, run: Run): string[] {
   const { events } = run.recorder;
   const last = events.findLastIndex((event) =>
     event.name === "ret.dma_iova_try_alloc" && event.device === device?.name
   );
   return last < 0 || events[last]!.why === null
-    ? ["  nothing was allocated with it, or it was given back"]
+    ? ["  nothing was allocated with it, or it was freed"]
     : refusalLines(last, run);
 }
 

@@ -18,7 +18,7 @@ export interface Mapping {
   readonly dir: string;
   readonly path: string;
   readonly attrs: readonly string[];
-  /** The branch of the map, as a word; null where nobody knows. */
+  /** The branch of the map, as a word; null where it is unknown. */
   readonly branch: string | null;
   /** The statement that made it, as a number that a run can name. */
   readonly site: number | null;

@@ -21,7 +21,7 @@ const ENTRY_BYTES = 128;
 
 export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
   name: "scatterlist",
-  doc: "Buffers that are mapped together, and what the device is told of them.",
+  doc: "Buffers that are mapped together, and their DMA ranges.",
   fields: fieldsOf<ScatterlistTarget>((f) => ({
     entries: f.list(SEGMENT, "Its buffers: { phys, size }.", ({ list }, run) => {
       run.chargeMemory(ENTRY_BYTES * list.count);
@@ -30,7 +30,7 @@ export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
     nents: f.int("How many buffers it has.", ({ list }) => list.count),
     mapped: f.list(
       { addr: "dma", size: "size" },
-      "What the device is told: { addr, size }, fewer than buffers where some were joined; " +
+      "The DMA ranges: { addr, size }, fewer than buffers where some were joined; " +
         "empty while it is not mapped.",
       ({ list }, run) => {
         run.chargeMemory(ENTRY_BYTES * list.outputs);
@@ -82,7 +82,7 @@ export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
   equals: ({ list }, other) => isThing(other, SCATTERLIST) && other.target.list === list,
 };
 
-/** Why the device is told of as many ranges as it is. */
+/** Why there are as many DMA ranges as there are. */
 function explainRanges({ list, device }: ScatterlistTarget): string[] {
   if (device === null || list.outputs === 0) return ["the list is not mapped"];
   const ranges = scatterRanges(list, device);

@@ -110,7 +110,7 @@ assert io.status == OK and io.requests[0].retries == 1`,
     parameters: [],
     result: "nothing",
     doc: "Pulls the device out of its slot while it is in use. Every access of it faults from " +
-      "then on, every request ends with TRANSPORT, and its driver gives back what it holds. " +
+      "then on, every request ends with TRANSPORT, and its driver frees what it holds. " +
       "Memory that it lent to peers answers no more.",
     example: `${DIRECT_MACHINE}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
 step until io.mapped

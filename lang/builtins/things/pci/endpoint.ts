@@ -34,7 +34,7 @@ export const ENDPOINT: TypeSpec<EndpointDevice> = {
       doc: "Raises an interrupt. The handler that a driver in C has registered has run when this " +
         "returns, unless interrupts are off or another one is handled: then it runs after that.",
       example:
-        `${BAR_MACHINE}let told = trace { nic.raise(0) }\nexpect events [ irq(vector: 0), ... ] in told`,
+        `${BAR_MACHINE}let events = trace { nic.raise(0) }\nexpect events [ irq(vector: 0), ... ] in events`,
       run(_run, device, [vector]) {
         const { vectors } = device.function;
         if (vector < 0 || vector >= vectors) {

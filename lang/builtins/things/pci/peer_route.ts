@@ -44,7 +44,7 @@ export const PEER_ROUTE: TypeSpec<PeerRoute> = {
     ),
     uncertain: f.list(
       "string",
-      "The names of functions on the way of which nobody knows whether they do.",
+      "The names of functions on the route of which it is unknown whether they do.",
       (route) => route.uncertain.map(({ name }) => name),
     ),
     change: f.of(

@@ -100,14 +100,14 @@ function entryRows(target: HmmMapTarget): string[][] {
 }
 
 const MODES: Readonly<Record<HmmDmaMap["mode"], string>> = {
-  iova: "one range of IO addresses",
+  iova: "one IOVA range",
   list: "an address for each page is kept",
   stateless: "nothing is kept",
 };
 
 function formatMap({ device, map }: HmmMapTarget): string {
   const pages = formatCount(map.pfns.length, "page");
-  if (!map.held) return `hmm_map of ${pages}, given back`;
+  if (!map.held) return `hmm_map of ${pages}, freed`;
   return device === null
     ? `list of ${pages} for a device of software`
     : `hmm_map of ${pages} for ${device.name}, ${MODES[map.mode]}`;
@@ -136,7 +136,7 @@ export const HMM_MAP: TypeSpec<HmmMapTarget> = {
   name: "hmm_map",
   doc:
     "Pages of a process made reachable for a device one by one: a list of page frames, and one " +
-    "range of IO addresses where there is an IOMMU.",
+    "IOVA range where there is an IOMMU.",
   fields: fieldsOf<HmmMapTarget>((f) => ({
     mode: f.word(
       "How it reaches memory: iova, one range; list, an address for each page; or stateless, " +
@@ -203,7 +203,7 @@ export const P2PDMA_STATE: TypeSpec<PeerMemo> = {
   fields: fieldsOf<PeerMemo>((f) => ({
     kind: f.word(
       "How the provider asked about last is reached: bus_addr, thru_host_bridge or " +
-        "not_supported; none while nobody was asked about.",
+        "not_supported; none before the first lookup.",
       ({ kind, provider }) => provider === null ? null : kind,
     ),
   })),

@@ -49,7 +49,7 @@ function formatMm(mm: AddressSpace): string {
 
 export const MM: TypeSpec<AddressSpace> = {
   name: "mm",
-  doc: "The address space of a process: which pages it has, and who is told before one goes.",
+  doc: "The address space of a process: which pages it has, and its MMU notifiers.",
   fields: fieldsOf<AddressSpace>((f) => ({
     alive: f.bool("The process is there.", (mm) => mm.alive),
     pages: f.int("How many pages of 4 KiB are there.", (mm) => mm.presentPages),
@@ -58,7 +58,7 @@ export const MM: TypeSpec<AddressSpace> = {
       "What it may touch: a list of { start, size, writable }, in the order of addresses.",
       (mm) => mm.areas.map(({ end, start, writable }) => ({ start, size: end - start, writable })),
     ),
-    notifiers: f.int("How many drivers want to be told of changes.", (mm) => mm.notifiers.count),
+    notifiers: f.int("How many MMU notifiers are registered.", (mm) => mm.notifiers.count),
   })),
   methods: MM_METHODS,
   format: formatMm,

@@ -107,7 +107,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       ),
     ],
     result: "virt",
-    doc: "Gives the process some memory. No page is there before somebody touches it, unless " +
+    doc: "Gives the process some memory. No page is present before it is accessed, unless " +
       "`pages` says which. Pages of its own that it has only read are one page of zeroes, the same " +
       "for all of them; the first write brings one of its own.",
     example: `let mm = address_space()\nlet at = mm.mmap(16KiB, at: 0x7f00_0000_0000)\n` +
@@ -141,7 +141,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     name: "munmap",
     parameters: [VIRT, SIZE],
     result: "nothing",
-    doc: "Takes memory away from the process. Who shares it with a device is told before.",
+    doc: "Unmaps memory of the process. MMU notifiers run before.",
     example: `${PROCESS}mm.touch(at, 16KiB)\nmm.munmap(at, 4KiB)\nassert mm.pages == 3`,
     run(_run, mm, [addr, size]) {
       const { end, start } = pagesOf(addr, size);
@@ -153,7 +153,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     parameters: [
       VIRT,
       SIZE,
-      named(param.bool("blockable", "Whoever is told may wait for a lock, the default."), true),
+      named(param.bool("blockable", "MMU notifiers may sleep, the default."), true),
     ],
     result: "nothing",
     doc: "Pages go, the area stays: the next touch brings fresh ones.",
@@ -164,7 +164,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       const { end, start } = pagesOf(addr, size);
       raiseErrno(
         mm.discard(start, end, blockable),
-        "Somebody would have to wait before the pages can go",
+        "An MMU notifier would have to sleep before the pages can go",
       );
     },
   }),
@@ -172,7 +172,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     name: "free",
     parameters: [VIRT, SIZE],
     result: "nothing",
-    doc: "The contents are not wanted any more: who shares them with a device is told, and the " +
+    doc: "The contents are discarded: MMU notifiers run, and the " +
       "pages stay until they are paged out, which is their end, or written.",
     example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.free(at, 4KiB)\n` +
       `assert mm.pages == 1\nmm.page_out(at, 4KiB)\nassert mm.pages == 0`,
@@ -233,7 +233,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
       named(param.bool("readable", "Whether it may do anything there, the default."), true),
     ],
     result: "nothing",
-    doc: "Says whether the process may write. Who shares the memory with a device is told before.",
+    doc: "Sets whether the process may write. MMU notifiers run before.",
     example: `${PROCESS}mm.touch(at, 4KiB, write: true)\nmm.protect(at, 4KiB, false)\n` +
       `assert not mm.page(at).writable`,
     run(_run, mm, [addr, size, writable, readable]) {
@@ -256,7 +256,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     name: "poison",
     parameters: [VIRT],
     result: "nothing",
-    doc: "The memory behind an address breaks: whoever touches it gets EFAULT.",
+    doc: "The memory at an address is poisoned: every access gets EFAULT.",
     example: `${PROCESS}mm.touch(at, 4KiB)\nmm.poison(at)\nmm.read(at, 1B) fails EFAULT`,
     raises: ["ENOENT"],
     run(_run, mm, [addr]) {
@@ -274,7 +274,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
     ],
     result: "nothing",
     doc: "The process touches its memory, so that the pages are there. One that was only read is " +
-      "read-only until somebody writes it.",
+      "read-only until it is written.",
     example: `${PROCESS}mm.touch(at, 8KiB)\nassert mm.pages == 2 and not mm.page(at).writable`,
     raises: ["EFAULT", "EPERM", "ENOMEM"],
     run(run, mm, [addr, sizeBytes, write]) {

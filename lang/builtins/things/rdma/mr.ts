@@ -47,7 +47,7 @@ const FIELDS = fieldsOf<MrTarget>((f) => ({
     (target) => ownPages(target, "entries").umem.entries,
   ),
   npages: f.int(
-    "How many pages the kernel thinks the device has. It goes up whenever an entry is told " +
+    "How many pages the kernel counts as mapped. It increases whenever an entry is written " +
       "again, and down only once: it drifts.",
     (target) => ownPages(target, "pages").umem.npages,
   ),

@@ -30,7 +30,7 @@ const MOST_ACTIVITIES = 1_000_000;
 /** What an access is charged. */
 const ACCESS_BYTES = 512;
 
-/** The beginning of examples: a region of 16 KiB that nobody has touched. */
+/** The beginning of examples: a region of 16 KiB without an access so far. */
 const REGION = `${RDMA_PROCESS}let mr = nic.reg_mr(mm, at, 16KiB)\n`;
 
 /** The region as one with pages of its own; an implicit one has none. */
@@ -90,7 +90,7 @@ export const MR_METHODS: readonly MethodSpec<MrTarget>[] = [
     name: "read",
     parameters: [VIRT, SIZE],
     result: "bytes",
-    doc: "The device reads memory of the region, and asks for pages that it was not told of.",
+    doc: "The device reads memory of the region, with a page fault for each unmapped page.",
     example: `${REGION}mm.write(at, bytes"01 02")\nassert mr.read(at, 2B) == bytes"01 02"\n` +
       `assert mr.faults == 1\nmr.dereg()`,
     raises: ["EACCES", "EFAULT", "EPERM", "ENOMEM", "EIO", "EINVAL"],
@@ -105,7 +105,7 @@ export const MR_METHODS: readonly MethodSpec<MrTarget>[] = [
     name: "write",
     parameters: [VIRT, param.bytes("bytes", "What it writes.")],
     result: "nothing",
-    doc: "The device writes memory of the region, and asks for pages that it was not told of.",
+    doc: "The device writes memory of the region, with a page fault for each unmapped page.",
     example: `${REGION}mr.write(at, bytes"01 02")\nassert mm.read(at, 2B) == bytes"01 02"\n` +
       `mr.dereg()`,
     raises: ["EACCES", "EFAULT", "EPERM", "ENOMEM", "EIO", "EINVAL"],
@@ -167,7 +167,7 @@ mr.dereg()`,
     run(_run, { adapter, region }, [addr, sizeBytes, write, fault]) {
       const pages = adapter.prefetch(region, addr, sizeBytes, fault, !write);
       if (pages >= 0) return pages;
-      throw failure(pages, "The device cannot be told of these pages");
+      throw failure(pages, "These pages cannot be mapped for the device");
     },
   }),
   method({
@@ -232,7 +232,7 @@ mr.dereg()`,
     name: "dereg",
     parameters: [],
     result: "nothing",
-    doc: "Ends the region: the device forgets it, everything is unmapped and given back.",
+    doc: "Deregisters the region: everything is unmapped and freed.",
     example: `${REGION}mr.read(at, 16KiB)\nmr.dereg()\n` +
       `assert iommu.live_mappings == 0 and counters.iova.free == 1`,
     raises: ["ETIMEDOUT"],

@@ -60,8 +60,7 @@ export const RDMA: TypeSpec<RdmaDevice> = {
         HUGE,
       ],
       result: MR,
-      doc:
-        "Registers memory of a process. Nothing of it needs to be there; a range of IO addresses " +
+      doc: "Registers memory of a process. Nothing of it needs to be there; an IOVA range " +
         "is reserved for all of it.",
       example: `${RDMA_PROCESS}let mr = nic.reg_mr(mm, at, 16KiB)
 assert mr.entries == 4 and mr.map.mode == iova and mm.pages == 0

@@ -58,7 +58,7 @@ function begun(fault: PageFault): PageFault {
   throw new ScriptError("E0914", "The page fault has not begun", "call read_begin() first");
 }
 
-/** The beginning of examples: a region of 16 KiB that nobody has touched. */
+/** The beginning of examples: a region of 16 KiB without an access so far. */
 const FAULT = `${RDMA_PROCESS}let mr = nic.reg_mr(mm, at, 16KiB)
 let pf = mr.page_fault(at, 4KiB)
 `;
@@ -73,7 +73,10 @@ export const PAGE_FAULT: TypeSpec<PageFault> = {
       "The interval's sequence number when it began; none before.",
       ({ sequence }) => sequence,
     ),
-    pages: f.int("How many pages the device was told of.", ({ mappedEntries }) => mappedEntries),
+    pages: f.int(
+      "How many pages were mapped for the device.",
+      ({ mappedEntries }) => mappedEntries,
+    ),
   })),
   methods: [
     method({
@@ -115,7 +118,7 @@ export const PAGE_FAULT: TypeSpec<PageFault> = {
         `assert not pf.map()\nmr.dereg()`,
       raises: ["EFAULT", "EINVAL"],
       run: (_run, fault, [compare]) =>
-        stepValue(begun(fault).map(compare), "The device cannot be told of the pages"),
+        stepValue(begun(fault).map(compare), "The pages cannot be mapped for the device"),
     }),
   ],
   format: ({ mappedEntries, request }) =>

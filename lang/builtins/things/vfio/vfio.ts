@@ -35,7 +35,7 @@ const DIR = param.of(
 const CONTIGUOUS = named(
   param.bool(
     "contiguous",
-    "The pages lie side by side, as memory is when nobody has used it yet; false: no two do.",
+    "The pages are contiguous, as in fresh memory; false: no two are.",
   ),
   true,
 );
@@ -180,7 +180,7 @@ vf.free_buffer(b)`,
       parameters: [
         param.dma("start", "First address of the range, on a page."),
         param.size("size", "How long it is."),
-        named(param.size("page_size", "What is told apart; 4 KiB when left out."), 4096),
+        named(param.size("page_size", "The granularity of the bitmap; 4 KiB when left out."), 4096),
         named(
           param.int("pages", "Pages of the buffer for reports; 1 when left out.", 1, MOST_PAGES),
           1,

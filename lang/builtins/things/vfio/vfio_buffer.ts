@@ -94,7 +94,7 @@ export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
     ),
     table: f.list(
       "dma",
-      "What the device was told of each page; empty while the buffer is not mapped.",
+      "The DMA address of each page; empty while the buffer is not mapped.",
       ({ buffer: { mailbox } }, run) => {
         if (mailbox === null) return [];
         run.chargeMemory(ITEM_BYTES * mailbox.entries);
@@ -110,7 +110,7 @@ export const VFIO_BUFFER: TypeSpec<VfioBufferTarget> = {
       ({ buffer }) => buffer.key,
     ),
     key_length: f.size(
-      "How many bytes the device was told lie behind the key.",
+      "How many bytes the key covers.",
       ({ buffer }) => buffer.mailbox?.lengthBytes ?? 0,
     ),
     iova: f.of(

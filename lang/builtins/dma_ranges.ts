@@ -11,7 +11,7 @@ import { MAPPING } from "./things/dma/mapping.ts";
 import { SCATTERLIST } from "./things/dma/scatterlist.ts";
 
 /** A run of addresses as a device sees them. */
-export interface ToldRange {
+export interface DmaRange {
   readonly dma: DmaAddr;
   readonly sizeBytes: Bytes;
 }
@@ -23,13 +23,13 @@ export interface ToldRange {
  *   and `size`, a list of these, or a record with one of them as its `sees`.
  * @throws {ScriptError} E0919 when it says nothing of any place.
  */
-export function toldRanges(value: Value): readonly ToldRange[] {
-  const ranges: ToldRange[] = [];
+export function dmaRanges(value: Value): readonly DmaRange[] {
+  const ranges: DmaRange[] = [];
   collect(value, ranges);
   return ranges;
 }
 
-function collect(value: Value, ranges: ToldRange[]): void {
+function collect(value: Value, ranges: DmaRange[]): void {
   if (isThing(value, IOVA_STATE)) {
     const { addr, sizeBytes } = value.target.state;
     if (sizeBytes > 0) ranges.push({ dma: addr, sizeBytes });
@@ -45,7 +45,7 @@ function collect(value: Value, ranges: ToldRange[]): void {
   else throw noPlace(describeValue(value));
 }
 
-function collectRecord(value: RecordValue, ranges: ToldRange[]): void {
+function collectRecord(value: RecordValue, ranges: DmaRange[]): void {
   const sees = value.entries.get("sees");
   if (sees !== undefined) return collect(sees, ranges);
   const addr = value.entries.get("addr");
@@ -65,7 +65,7 @@ function noPlace(what: string): ScriptError {
 }
 
 /** How many bytes ranges have together; charged to the run that is going to look at them. */
-export function toldBytes(ranges: readonly ToldRange[], run: Run): Bytes {
+export function rangeBytes(ranges: readonly DmaRange[], run: Run): Bytes {
   const sizeBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);
   run.chargeMemory(sizeBytes + ITEM_BYTES * ranges.length);
   return sizeBytes;
