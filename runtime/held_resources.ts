@@ -11,7 +11,7 @@ import { alignUp, type Bytes, PAGE_SIZE_BYTES } from "./address.ts";
 import { hexAddress } from "./dma/hex_address.ts";
 import type { EventName } from "./event_vocabulary.ts";
 import type { MachineEvent } from "./events.ts";
-import { LARGEST_CACHED_PFNS } from "./iommu/iova_allocator.ts";
+import { freedPfns } from "./iommu/iova_allocator.ts";
 import { type Held, RangeBook } from "./leaks/range_book.ts";
 import type { Machine } from "./machine.ts";
 
@@ -74,11 +74,6 @@ const HELD_EVENTS = [
   "ret.pci_alloc_p2pmem",
   "call.pci_free_p2pmem",
 ] as const satisfies readonly EventName[];
-
-/** The power of two that a number of granules is rounded up to. */
-function sizeClass(pfns: number): number {
-  return Math.ceil(Math.log2(pfns));
-}
 
 type DriverEvent = "driver.alloc" | "driver.free" | "driver.request_irq" | "driver.free_irq";
 
@@ -244,9 +239,9 @@ export class HeldBooks {
         // A range that a flush queue sets free was given back when it was parked there.
         const { size_bytes, start } = event.fields;
         const book = bookOf(this.#iova, event);
-        const takenBytes = book.sizeAt(start);
-        const whole = this.#returnsAll(takenBytes, size_bytes);
-        book.give(start, whole ? takenBytes : size_bytes);
+        const { granuleBytes } = this.#machine.iommu;
+        const freedBytes = freedPfns(size_bytes / granuleBytes) * granuleBytes;
+        book.give(start, Math.min(book.sizeAt(start) || size_bytes, freedBytes));
         return;
       }
       case "iommu.map":
@@ -318,18 +313,6 @@ export class HeldBooks {
         this.#peerMemory.give(event.fields.phys, wholePages(event.fields.size));
         return;
     }
-  }
-
-  /**
-   * True when giving back the beginning of a range gives back all of it: the caches of ranges know
-   * only size classes, and a range beyond them goes as a whole.
-   * @see behaviour/dma.md 3.5 (size-class effect)
-   */
-  #returnsAll(takenBytes: Bytes, givenBytes: Bytes): boolean {
-    const { granuleBytes } = this.#machine.iommu;
-    const given = givenBytes / granuleBytes;
-    return given > LARGEST_CACHED_PFNS ||
-      sizeClass(given) === sizeClass(takenBytes / granuleBytes);
   }
 
   #useOf(what: string): MemoryUse {

@@ -95,7 +95,7 @@ Deno.test("queues that do not all fit are cut to their share; below 64 entries i
   const cut = of(4, 64 * KIB);
   const ios = read(cut, 600);
   run(cut);
-  assertEquals(new Set(ios.map((io) => io.status)), new Set(["OK"]));
+  assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["OK"]));
 });
 
 Deno.test("memory for peers alone holds no queue (nvme.md 5.4, SQS)", () => {

@@ -50,14 +50,15 @@ export class Io implements RequestOwner {
     return this.#pending === 0 && !this.#submitting;
   }
 
-  /** The status of the whole: `OK` until a piece fails, then that of the first failure. */
-  get status(): BlkStatusName {
-    return blkStatusName(this.statusCode);
+  /** The status of the whole: that of the first request that failed; null while one is in flight. */
+  get status(): BlkStatusName | null {
+    return this.done ? blkStatusName(this.statusCode) : null;
   }
 
-  /** The errno a synchronous caller would get; null while all is well. */
+  /** The errno a synchronous caller would get; null while it is in flight and where it is OK. */
   get error(): ErrnoName | null {
-    return this.statusCode === BLK_STS.OK ? null : blkStatusErrno(this.status);
+    const { status } = this;
+    return status === null || status === "OK" ? null : blkStatusErrno(status);
   }
 
   /** What the controller answered to the first piece that failed; null while none has. */

@@ -63,7 +63,7 @@ export class CaseRun {
   readonly #spec: HuntMachine;
   #step = 0;
   /** How the requests of the last step ended. */
-  ends: readonly BlkStatusName[] = [];
+  ends: readonly (BlkStatusName | null)[] = [];
 
   /**
    * @param mostBytes What is left of a request that is longer.
@@ -139,15 +139,16 @@ export class CaseRun {
     if (seen !== null) return seen;
     for (const [number, io] of ios.entries()) {
       const found = (kind: ViolationKind, text: string) => violation(step, kind, text, number);
-      if (!io.done) return found("hang", "the request never ends");
+      const { status } = io;
+      if (status === null) return found("hang", "the request never ends");
       const ends = allowedEnds(
         this.#spec,
         this.machine.config.kernel,
         this.disk.limits,
         placed[number]!,
       );
-      if (!ends.includes(io.status) && !(failed && io.status !== "OK")) {
-        return found("status", `it ends with ${io.status}, not ${ends.join(" or ")}`);
+      if (!ends.includes(status) && !(failed && status !== "OK")) {
+        return found("status", `it ends with ${status}, not ${ends.join(" or ")}`);
       }
       const wrong = this.#wrongBytes(placed[number]!, io);
       if (wrong !== null) return found("bytes", wrong);

@@ -80,7 +80,7 @@ export function neededBy(
 }
 
 /** How the requests of a case's last step end. */
-export function endsOf(each: HuntCase, release: HuntRelease): readonly string[] {
+export function endsOf(each: HuntCase, release: HuntRelease): readonly (string | null)[] {
   const run = new CaseRun(each.machine, release);
   for (const step of each.steps) run.step(step);
   return run.ends;

@@ -21,7 +21,7 @@ import type { Violation, ViolationKind } from "./violation.ts";
 
 export interface ScenarioOptions {
   /** How the requests of the wrong step end when they end as they should. */
-  readonly ends: readonly string[];
+  readonly ends: readonly (string | null)[];
   /** Lines above the machine, without `#`. */
   readonly comment: readonly string[];
   /** What is reported before is not what the test is about. */
@@ -106,7 +106,7 @@ class ScenarioWriter {
   constructor(
     private readonly each: HuntCase,
     private readonly violation: Violation,
-    private readonly ends: readonly string[],
+    private readonly ends: readonly (string | null)[],
     private readonly explicit: boolean,
   ) {
     this.#disk = each.machine.given?.disk ?? "ssd";

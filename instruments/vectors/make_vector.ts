@@ -4,6 +4,7 @@ import { defaultLabConfig, type LabConfig, pciNode } from "../../devices/lab_con
 import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
 import type { NvmeCommandView } from "../../devices/nvme/driver/command/command_view.ts";
 import { GIB, type PhysAddr } from "../../runtime/address.ts";
+import { InvariantError } from "../../runtime/errno.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
 import type { VectorInput } from "./edge_shapes.ts";
@@ -48,7 +49,7 @@ export function makeVector(input: VectorInput, id: number): Vector {
     op: input.op,
     lba: input.lba,
     segments: input.segments,
-    status: io.status,
+    status: statusOf(io),
     requests: io.requests.map((request) => requestOf(request, seen.get(request.id)!)),
   };
 }
@@ -123,13 +124,19 @@ function limitsOf(lab: Lab): VectorLimits {
   };
 }
 
+/** Everything has been run: what is in flight still will stay so. */
+function statusOf({ status }: { readonly status: string | null }): string {
+  if (status === null) throw new InvariantError("a vector's request never ended");
+  return status;
+}
+
 function requestOf(request: NvmeRequest, { mapped, translations }: Seen): VectorRequest {
   const command = request.command!;
   const { iova } = request;
   return {
     lba: request.lba,
     bytes: request.bytes,
-    status: request.status,
+    status: statusOf(request),
     segments: request.nrPhysSegments,
     gap_bit: request.gapBit,
     mapped,

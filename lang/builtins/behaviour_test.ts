@@ -20,6 +20,7 @@ const FACTS: readonly (readonly [string, string])[] = [
     assert io.requests.length == 2 and io.bytes == 256KiB
     assert io.requests.all(r => not r.mapped and not r.done and r.command == none)
     assert io.requests[1].lba == 256 and io.requests[1].bytes == 128KiB
+    assert io.status == none and io.requests[0].status == none, "a forgotten wait is no success"
     wait io
     assert io.done and io.status == OK and io.error == none`,
   ],
@@ -29,6 +30,27 @@ const FACTS: readonly (readonly [string, string])[] = [
     assert io.op == read and io.lba == 8 and io.queue == 1 and io.device == "ssd"
     assert io.segments.length == 2 and io.segments[0].size == 4KiB
     assert io.iova.size == 8KiB and io.format == prp and io.unmapped_by == iova`,
+  ],
+  [
+    "live_mappings counts what needs an unmap, a range once; live_ranges counts the ranges alone",
+    `${STRICT}let state = iova_state()
+    dma_iova_try_alloc(ssd, state, phys: 0, size: 8KiB)
+    assert iommu.live_mappings == 1 and iommu.live_ranges == 1
+    dma_iova_link(ssd, state, 0x10_0000, 0B, 4KiB, to_device)
+    let m = dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)
+    assert iommu.live_mappings == 2 and iommu.live_ranges == 1 and ssd.mappings.length == 2
+    dma_unmap_phys(ssd, m, 4KiB, to_device)
+    dma_iova_destroy(ssd, state, 4KiB, to_device)
+    assert iommu.live_mappings == 0 and iommu.live_ranges == 0 and ssd.live_mappings == 0`,
+  ],
+  [
+    "a mapping that needs no unmap is live nowhere when its request has ended",
+    `${DIRECT}let io = ssd.submit(read, lba: 0, into: alloc_pages(16))
+    step until io.mapped
+    assert ssd.mappings.length > 0
+    wait io
+    assert io.unmapped_by == nothing and iommu.live_mappings == 0
+    assert ssd.live_mappings == 0 and ssd.mappings.length == 0`,
   ],
   [
     "submit() and wait never raise, they leave the status; read() raises its errno",

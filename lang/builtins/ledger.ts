@@ -25,7 +25,7 @@ export interface LedgerEntry {
   readonly path: string;
   readonly born: MachineEvent;
   /** Null while it lives. */
-  died: MachineEvent<"dma.unmap" | "call.dma_free_coherent"> | null;
+  died: MachineEvent<"dma.unmap" | "call.dma_free_coherent" | "nvme.unmap"> | null;
 }
 
 /** Every mapping that the events tell of, in the order of their births. */
@@ -42,6 +42,10 @@ export function readLedger(events: readonly MachineEvent[]): LedgerEntry[] {
     } else if (event.name === "dma.unmap") {
       const device = event.device ?? "";
       live.set(device, endMappings(live.get(device) ?? [], event));
+    } else if (event.name === "nvme.unmap" && event.fields.rule === "nothing") {
+      // As in the recording's table: the driver skips an unmap that dma_need_unmap() says is not needed.
+      for (const entry of live.get(event.device ?? "") ?? []) entry.died = event;
+      live.delete(event.device ?? "");
     }
   }
   return all;

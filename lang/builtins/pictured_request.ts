@@ -32,11 +32,7 @@ export function picturedRequest(request: NvmeRequest, run: Run): PicturedRequest
     ? prpEntries(command, request.payloadBytes)
     : sglEntries(command);
   const metadata = command === null ? null : picturedMetadata(command, request);
-  const state = request.done
-    ? request.status
-    : request.mapped
-    ? "mapped"
-    : "queued, nothing mapped yet";
+  const state = request.status ?? (request.mapped ? "mapped" : "queued, nothing mapped yet");
   const format = request.format === null ? "" : `   ${request.format.toUpperCase()}`;
   const extent = request.bytes === 0 ? "" : `   lba ${request.lba}   ${formatSize(request.bytes)}`;
   const data = segments.length === 0 ? "" : ` in ${segmentCountText(segments)}`;

@@ -155,13 +155,15 @@ export class BlockRequest implements EventOrigin {
       : { start: this.iovaStart, sizeBytes: this.iovaSizeBytes };
   }
 
-  get status(): BlkStatusName {
-    return blkStatusName(this.statusCode);
+  /** How it ended; null while it is in flight. */
+  get status(): BlkStatusName | null {
+    return this.done ? blkStatusName(this.statusCode) : null;
   }
 
-  /** The errno a synchronous caller would get; null while all is well. */
+  /** The errno a synchronous caller would get; null while it is in flight and where it is OK. */
   get error(): ErrnoName | null {
-    return this.statusCode === BLK_STS.OK ? null : blkStatusErrno(this.status);
+    const { status } = this;
+    return status === null || status === "OK" ? null : blkStatusErrno(status);
   }
 
   /** One more waits for its end. */

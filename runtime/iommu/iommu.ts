@@ -52,8 +52,10 @@ export class Iommu {
   readonly iotlb: Iotlb;
   /** Accesses that went nowhere, oldest first; the first 65536 are kept. */
   readonly faults: IommuFault[] = [];
-  /** Live streaming and two-step mappings of translated devices; coherent memory does not count. */
+  /** Live mappings that need an unmap, of translated devices: single ones, lists and ranges, each once. */
   liveMappings = 0;
+  /** Ranges of the two-step API that are allocated, whether or not something is linked. */
+  liveRanges = 0;
   /** Accesses that the IOTLB let through although the page table had changed. */
   staleAccesses = 0;
 

@@ -13,6 +13,16 @@ import { IovaRanges } from "./iova_ranges.ts";
 /** Largest range that the caches keep, in granules: 128 KiB at 4 KiB. */
 export const LARGEST_CACHED_PFNS = 2 ** (CACHE_CLASSES - 1);
 
+/**
+ * How many granules become available when so many from a range's start on are freed: the caches keep
+ * powers of two, and a range that is too large for them goes as a whole.
+ *
+ * @see behaviour/dma.md 3.5 (size-class effect)
+ */
+export function freedPfns(pfns: number): number {
+  return pfns > LARGEST_CACHED_PFNS ? Infinity : 1 << classOf(pfns);
+}
+
 /** Time after which a depot that is too large gives one magazine back, in nanoseconds. */
 const DEPOT_DELAY_NS = 100_000_000;
 

@@ -203,6 +203,11 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     }
   }
 
+  beginsAt(owner: readonly (number | string)[], first: number): boolean {
+    const index = this.#descend(owner, owner.length) as RowIndex | null;
+    return index !== null && index.get(first) !== NO_ROW;
+  }
+
   endAll(seq: number, owner: readonly (number | string)[]): void {
     const outer = this.#descend(owner, owner.length - 1) as Level | null;
     const last = this.#keyNumber(owner.at(-1)!);

@@ -1,4 +1,5 @@
 /** What a table of facts is: its fields, its key, and the events that change it. */
+import type { Bytes } from "../address.ts";
 import type { EventName } from "../event_vocabulary.ts";
 import type { EventOf } from "../events.ts";
 import type { Machine } from "../machine.ts";
@@ -42,19 +43,22 @@ export interface FactRows<F extends FieldTable> {
    * @param owner The values of the key before its last.
    */
   endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void;
+  /** Whether a row begins at `first`. @param owner The values of the key before its last. */
+  beginsAt(owner: readonly (number | string)[], first: number): boolean;
   /** Every row that holds ends whose values begin like that. */
   endAll(seq: number, owner: readonly (number | string)[]): void;
 }
 
-/** What a table is told of an event: made once for all tables, and for none where none changes. */
-export type Told<N extends EventName = EventName> = Pick<
-  EventOf<N>,
-  "seq" | "device" | "request" | "fields"
->;
+/** What a table sees of an event: made once for all tables, and for none where none changes. */
+export interface ChangeEvent<N extends EventName = EventName>
+  extends Pick<EventOf<N>, "seq" | "device" | "request" | "fields"> {
+  /** The smallest page of the machine's IOMMU. */
+  readonly granuleBytes: Bytes;
+}
 
 /** What an event of one name does to a table. */
 export type Changes<F extends FieldTable> = {
-  readonly [N in EventName]?: (rows: FactRows<F>, event: Told<N>) => void;
+  readonly [N in EventName]?: (rows: FactRows<F>, event: ChangeEvent<N>) => void;
 };
 
 /** What a table is: once, for everything that fills, reads or prints it. */

@@ -4,7 +4,7 @@
  * Recording begins when the machine is ready. Tables begin with what they read off the machine
  * then; from there on only events change them.
  */
-import type { Nanoseconds } from "../address.ts";
+import type { Bytes, Nanoseconds } from "../address.ts";
 import { EVENT_NAMES, type EventName, eventNumber } from "../event_vocabulary.ts";
 import type { EventOrigin } from "../event_context.ts";
 import type { EventKeeper, Why } from "../events.ts";
@@ -12,12 +12,12 @@ import type { Machine } from "../machine.ts";
 import { EventLog } from "./event_log.ts";
 import { Ends, StatementLog } from "./statement_log.ts";
 import { type AnyTableSpec, FactTable } from "./fact_table.ts";
-import type { Told } from "./fact_table_spec.ts";
+import type { ChangeEvent } from "./fact_table_spec.ts";
 
 /** What one table does at one kind of event. */
 interface Change {
   readonly table: FactTable;
-  readonly make: (rows: FactTable, event: Told) => void;
+  readonly make: (rows: FactTable, event: ChangeEvent) => void;
 }
 
 /** The beginning of another run that was the same so far. */
@@ -38,6 +38,7 @@ export class MachineRecording implements EventKeeper {
   /** By name, in the order in which they were declared. */
   readonly tables: ReadonlyMap<string, FactTable>;
   readonly #changes: readonly Change[][];
+  readonly #granuleBytes: Bytes;
   readonly #stop: () => void;
 
   /**
@@ -55,6 +56,7 @@ export class MachineRecording implements EventKeeper {
     this.activities = past?.recording.activities.copy(seq) ?? new Ends();
     const tables = new Map<string, FactTable>();
     this.#changes = EVENT_NAMES.map(() => []);
+    this.#granuleBytes = machine.iommu.granuleBytes;
     for (const spec of specs) {
       const known = past?.recording.table(spec.name).copy(seq);
       const table = known ?? new FactTable(spec, this.log.pool);
@@ -91,10 +93,11 @@ export class MachineRecording implements EventKeeper {
     const changes = this.#changes[kind]!;
     if (changes.length === 0) return;
     // The kind leads to the fields, as the name does in the stream: no type can say so.
-    const told = { seq, device: origin.device, request: origin.request, fields } as Told;
+    const { device, request } = origin;
+    const event = { seq, device, request, fields, granuleBytes: this.#granuleBytes } as ChangeEvent;
     for (let index = 0; index < changes.length; index++) {
       const { make, table } = changes[index]!;
-      make(table, told);
+      make(table, event);
     }
   }
 

@@ -46,7 +46,7 @@ function leaksUnder(
   rig: DriverRig,
   vecs: readonly BioVec[],
   point: FaultPointName,
-): [status: string, ...leaks: string[]] {
+): [status: string | null, ...leaks: string[]] {
   const fault = new ArmedFault(FAULT[point], 1, 1);
   rig.machine.armFault(fault);
   const held = new HeldResources(rig.machine);

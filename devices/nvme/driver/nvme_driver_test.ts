@@ -229,7 +229,7 @@ Deno.test("a failing status ends as its block status, after retries if they may 
   const rig = new DriverRig();
   let nvmeStatus = 0;
   answerWith(rig, () => nvmeStatus);
-  const outcome = (status: number): [status: string, retries: number, maps: number] => {
+  const outcome = (status: number): [status: string | null, retries: number, maps: number] => {
     nvmeStatus = status;
     const before = rig.calls("dma_map_phys");
     const rq = rig.read(pages(1));

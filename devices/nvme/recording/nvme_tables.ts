@@ -14,7 +14,7 @@ import {
   word,
 } from "../../../runtime/vocabulary/fields.ts";
 import { CTRL_PAGE_BYTES } from "../driver/protocol.ts";
-import type { Told } from "../../../runtime/recording/fact_table_spec.ts";
+import type { ChangeEvent } from "../../../runtime/recording/fact_table_spec.ts";
 import type { AllHold } from "../../../runtime/vocabulary/fields.ts";
 import { STATUS } from "../../../runtime/vocabulary/shared_words.ts";
 import { DISK_EVENTS } from "../../../runtime/vocabulary/disk_events.ts";
@@ -165,7 +165,7 @@ type RequestPhase = AllHold<typeof REQUEST_FIELDS>["phase"];
 
 /** A request comes to its next phase; what belongs to none has no row. */
 function reach(phase: RequestPhase) {
-  return (rows: FactRows<typeof REQUEST_FIELDS>, { seq, device, request }: Told): void => {
+  return (rows: FactRows<typeof REQUEST_FIELDS>, { seq, device, request }: ChangeEvent): void => {
     if (request !== null) rows.begin(seq, { request, device: device!, phase, status: null });
   };
 }

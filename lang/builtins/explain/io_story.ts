@@ -43,6 +43,6 @@ function decisionsOf(requests: readonly NvmeRequest[], run: Run): string[] {
     decided.get(request)?.add(`${name} ${why.rule}`);
   }
   return requests.map((request) =>
-    [...decided.get(request.id)!, request.done ? request.status : "under way"].join(", ")
+    [...decided.get(request.id)!, request.status ?? "in flight"].join(", ")
   );
 }

@@ -76,11 +76,11 @@ export const DEVICE: TypeSpec<LabDevice> = {
     limits: f.of(LIMITS, "What its queues take.", limitsOf),
     mappings: f.list(
       MAPPING,
-      "Its live mappings, those of the two-step API included, oldest first.",
+      "Its live mappings that need an unmap, links of the two-step API included, oldest first.",
       liveMappings,
     ),
     live_mappings: f.int(
-      "How many mappings it has; also counted while no events are kept.",
+      "How many live mappings need an unmap; also counted while no events are kept.",
       (device) => device.dma.mappings,
     ),
     address: f.string(

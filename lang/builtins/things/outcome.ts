@@ -171,7 +171,7 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
       ({ leaks }) => leaks.map(({ text }) => text),
     ),
     live_mappings: f.int(
-      "Live mappings of translated devices at its end.",
+      "Live mappings of translated devices that need an unmap, at its end.",
       ({ world }) => world.lab.machine.iommu.liveMappings,
     ),
     machine: f.string(

@@ -412,7 +412,10 @@ export class DmaMapping {
   /** True when mappings must be unmapped for anything to happen. Ask after mapping. */
   dmaNeedUnmap(dev: DmaDevice): boolean {
     const needed = needUnmap(this.#machine, dev);
-    if (!needed && this.#checker !== null) this.#checker.mappings.needsNoUnmap(dev);
+    if (!needed) {
+      dev.mappings = 0;
+      this.#checker?.mappings.needsNoUnmap(dev);
+    }
     return needed;
   }
 

@@ -93,7 +93,10 @@ export class DmaDevice {
   hostBridge: string | null = null;
   /** It may not master the bus any more, or has been pulled: every access is refused. */
   cutOff = false;
-  /** Live streaming and two-step mappings; coherent memory does not count. */
+  /**
+   * Live mappings that need an unmap: single ones, lists and ranges, each once. Coherent memory does
+   * not count, nor what `dma_need_unmap()` has excused.
+   */
   mappings = 0;
   /**
    * What the checker keeps of the device; nobody else looks at it.

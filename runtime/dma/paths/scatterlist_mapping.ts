@@ -122,7 +122,8 @@ export function unmapSg(
   if (isTranslated(dev)) iommuUnmapSg(machine, dev, list, dir, attrs);
   else unmapDirect(machine, dev, list, list.count, dir, attrs);
   if (list.outputs === 0) return;
-  dev.mappings--;
+  // None counts any more after `dma_need_unmap()` has excused them all.
+  if (dev.mappings > 0) dev.mappings--;
   if (dev.domain !== null) machine.iommu.liveMappings--;
 }
 

@@ -51,6 +51,7 @@ export function iovaTryAlloc(
   state.sizeBytes = sizeBytes;
   state.held = true;
   machine.iommu.liveMappings++;
+  machine.iommu.liveRanges++;
   dev.mappings++;
   machine.checker?.ranges.reserved(dev, state);
   return true;
@@ -316,6 +317,7 @@ export function iovaDestroy(machine: Machine, part: RangePart): void {
 function letGo(machine: Machine, dev: DmaDevice, state: DmaIovaState): void {
   if (!state.held) return;
   state.held = false;
+  machine.iommu.liveRanges--;
   if (state.linkedBytes === 0) forget(machine, dev);
 }
 

@@ -1,6 +1,7 @@
-/** The table of IO virtual addresses: the ranges that drivers hold. */
+/** The table of IO virtual addresses: the ranges that drivers hold, or have lost. */
 import type { DmaAddr } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
+import { freedPfns } from "../../iommu/iova_allocator.ts";
 import { DMA, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import type { FactTableSpec } from "../fact_table.ts";
 
@@ -8,16 +9,25 @@ const FIELDS = { device: TEXT, start: DMA, size_bytes: SIZE };
 
 export const IOVA: FactTableSpec<typeof FIELDS> = {
   name: "iova",
-  doc: "A range of IO addresses is reserved, whether or not anything is mapped there.",
+  doc: "An IOVA range is allocated, whether or not anything is mapped there.",
   fields: FIELDS,
   key: ["device", "start"],
   size: "size_bytes",
+  moving: ["start"],
   changes: {
     "iova.alloc": (rows, { seq, device, fields: { size_bytes, start } }) => {
       rows.begin(seq, { device: device!, start, size_bytes });
     },
-    "iova.free": (rows, { seq, device, fields: { start } }) => {
-      rows.end(seq, [device!, start]);
+    // Freeing less than was allocated loses the rest, which stays a row.
+    "iova.free": (rows, { seq, device, granuleBytes, fields: { size_bytes, start } }) => {
+      const freedBytes = freedPfns(size_bytes / granuleBytes) * granuleBytes;
+      const owner = [device!];
+      if (freedBytes === Infinity) return void rows.end(seq, [device!, start]);
+      const end = start + size_bytes;
+      rows.endRange(seq, owner, start, end);
+      if (freedBytes > size_bytes && rows.beginsAt(owner, end)) {
+        rows.endRange(seq, owner, end, start + freedBytes);
+      }
     },
   },
   read: ({ iommu }, add) => {
@@ -31,17 +41,18 @@ export const IOVA: FactTableSpec<typeof FIELDS> = {
   },
 };
 
-/** Calls back with every range that is neither kept for the next one nor waits for a flush. */
+/** Calls back with every range, or the rest of one, that is neither cached nor queued for a flush. */
 function forEachHeld(domain: IommuDomain, visit: (pfn: number, pfns: number) => void): void {
   const { flushQueue, granuleBytes, iova, reserved } = domain;
-  const back = new Set<number>();
-  flushQueue?.forEach((pfn) => back.add(pfn));
-  iova.cache.forEach((pfn) => back.add(pfn));
+  const freed = new Map<number, number>();
+  flushQueue?.forEach((pfn, pfns) => freed.set(pfn, freedPfns(pfns)));
+  iova.cache.forEach((pfn, sizeClass) => freed.set(pfn, 1 << sizeClass));
   iova.ranges.forEach((lo, hi) => {
     const first = lo * granuleBytes;
     const end = (hi + 1) * granuleBytes;
-    if (back.has(lo)) return;
+    const held = lo + (freed.get(lo) ?? 0);
+    if (held > hi) return;
     if (reserved.some((range) => range.start < end && range.end > first)) return;
-    visit(lo, hi - lo + 1);
+    visit(held, hi - held + 1);
   });
 }

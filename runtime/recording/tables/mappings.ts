@@ -1,4 +1,4 @@
-/** The table of live mappings: what drivers have mapped for a device, by whichever call. */
+/** The table of live mappings that need an unmap: what drivers have mapped for a device, by whichever call. */
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
 import { DIRECTION, PATH } from "../../vocabulary/shared_words.ts";
@@ -16,7 +16,7 @@ const FIELDS = {
 
 export const MAPPINGS: FactTableSpec<typeof FIELDS> = {
   name: "mappings",
-  doc: "A driver has mapped memory for a device and has not unmapped it.",
+  doc: "A driver has mapped memory for a device and has to unmap it.",
   fields: FIELDS,
   // Without an IOMMU the same memory may be mapped several times at the same address.
   key: ["device", "dma"],
@@ -34,6 +34,10 @@ export const MAPPINGS: FactTableSpec<typeof FIELDS> = {
         size_bytes,
         (row) => (row.size_bytes === size_bytes ? 2 : 0) + (row.dir === dir ? 1 : 0),
       );
+    },
+    // A driver asks dma_need_unmap() and skips the unmap: so need all mappings of the device so far.
+    "nvme.unmap": (rows, { seq, device, fields: { rule } }) => {
+      if (rule === "nothing") rows.endAll(seq, [device!]);
     },
   },
   // Bringing a machine up maps nothing that streams: what devices share with drivers is coherent.

@@ -146,7 +146,7 @@ function interrupted(
   rig.machine.advance(100 * 1e6);
   held.stop();
   assertEquals(held.leaks().map(({ text }) => text), []);
-  return { statuses: ios.map((io) => io.status), activities };
+  return { statuses: ios.map((io) => String(io.status)), activities };
 }
 
 const KERNELS: readonly KernelProfile[] = ["7.2", "6.12"];
@@ -237,7 +237,7 @@ Deno.test("a reset that brings no queue back: every request ends with IOERR (nvm
   rig.run();
   // One Create command for each try: with two queues, and there is nothing to try with none.
   assertEquals([fault.fired, rig.disk.queueCount, rig.driver.state], [1, 0, "live"]);
-  assertEquals(new Set(ios.map((io) => io.status)), new Set(["IOERR"]));
+  assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["IOERR"]));
 });
 
 Deno.test("a reset that grants fewer queues than before keeps as many (nvme.md 5.2, number of queues)", () => {
@@ -254,7 +254,7 @@ Deno.test("a reset that grants fewer queues than before keeps as many (nvme.md 5
   assertEquals(rig.disk.queueCount, 2);
   const ios = workload(rig);
   rig.run();
-  assertEquals(new Set(ios.map((io) => io.status)), new Set(["OK"]));
+  assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["OK"]));
 });
 
 Deno.test("resets and removal at random moments, one after the other", () => {
@@ -523,7 +523,7 @@ Deno.test("one that never stops is cut off from memory before anything is unmapp
   assertThrows(() => rig.driver.reset(), KernelError, "did not get disabled in time");
   rig.run();
   assertEquals([resets, reachable, rig.driver.state], [2, false, "dead"]);
-  assertEquals(new Set(ios.map((io) => io.status)), new Set(["TRANSPORT"]));
+  assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["TRANSPORT"]));
   assertEquals(rig.machine.bus.read(rig.dev, 0x1000, new Uint8Array(4), 0, 4), false);
   held.stop();
   assertEquals(held.leaks(), []);

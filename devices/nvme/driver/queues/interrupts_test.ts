@@ -14,7 +14,7 @@ function coalesce(rig: DriverRig, entries: number, time: number): void {
 }
 
 /** Feature 09h: whether a vector is excepted. */
-function except(rig: DriverRig, vector: number, excepted: boolean): string {
+function except(rig: DriverRig, vector: number, excepted: boolean): string | null {
   const value = vector + (excepted ? 0x1_0000 : 0);
   return rig.finish(
     rig.disk.passthrough({ opcode: 0x09, admin: true, dwords: { 10: 0x09, 11: value } }),

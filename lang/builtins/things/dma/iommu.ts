@@ -47,9 +47,13 @@ export const IOMMU: TypeSpec<Machine> = {
     ),
     granule: f.size("The smallest page it maps.", (machine) => machine.iommu.granuleBytes),
     live_mappings: f.int(
-      "Streaming and two-step mappings that are live; coherent memory does not count. A call that " +
-        "unmaps takes one off, whatever it covers.",
+      "Live mappings that need an unmap: single mappings, lists and IOVA ranges, each once, a range " +
+        "with all its links. Coherent memory does not count. Each unmap takes one off, whatever it covers.",
       (machine) => machine.iommu.liveMappings,
+    ),
+    live_ranges: f.int(
+      "IOVA ranges of the two-step API that are allocated, linked or not: a part of live_mappings.",
+      (machine) => machine.iommu.liveRanges,
     ),
     faults: f.list(
       FAULT,

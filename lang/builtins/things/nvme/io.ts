@@ -1,6 +1,7 @@
 /** An io: one bio as its submitter sees it, however many requests it became. */
 import type { NvmeRequest } from "../../../../devices/nvme/driver/command/nvme_request.ts";
 import type { Io } from "../../../../devices/nvme/io.ts";
+import { blkStatusName } from "../../../../runtime/errno.ts";
 import { requestPicture } from "../../../render/pictures/request_picture.ts";
 import { formatCount, formatSize } from "../../../text/numbers.ts";
 import { tableLines } from "../../../text/columns.ts";
@@ -32,11 +33,14 @@ const OWN_FIELDS = fieldsOf<Io>((f) => ({
     (io) => io.requests,
   ),
   status: f.word(
-    "How it ended: the first failure of a request; OK until one fails.",
+    "How it ended: OK, or the first failure of a request; none while one is in flight.",
     (io) => io.status,
   ),
   done: f.bool("All its requests have ended.", (io) => io.done),
-  error: f.word("The errno a caller would get; none while all is well.", (io) => io.error),
+  error: f.word(
+    "The errno a caller would get; none while it is in flight, and where it is OK.",
+    (io) => io.error,
+  ),
   bytes: f.size("Its length.", (io) => io.bytes),
   events: f.of(
     TRACE,
@@ -79,7 +83,7 @@ export const IO: TypeSpec<Io> = {
   methods: [],
   format: (io) => {
     if (io.requests.length === 1) return `io: ${formatRequest(io.requests[0]!)}`;
-    const state = io.done ? io.status : "under way";
+    const state = io.status ?? "in flight";
     return `io of ${formatSize(io.bytes)} in ${
       formatCount(io.requests.length, "request")
     }, ${state}`;
@@ -100,7 +104,7 @@ export const IO: TypeSpec<Io> = {
           formatSize(request.bytes),
           String(request.nrPhysSegments),
           request.format ?? "",
-          request.done ? request.status : request.mapped ? "mapped" : "queued",
+          request.status ?? (request.mapped ? "mapped" : "queued"),
         ]),
         ["right", "right", "right", "right"],
       ),
@@ -111,7 +115,7 @@ export const IO: TypeSpec<Io> = {
     ...ioStory(io.requests, (request) => explainRequest(request, run), run),
     ...io.refusal === null ? [] : [
       io.requests.length === 0 ? `io of ${formatSize(io.bytes)}` : "what was left of it",
-      ...refusalLines(io.refusal, io.status, run.columns),
+      ...refusalLines(io.refusal, blkStatusName(io.statusCode), run.columns),
     ],
   ],
 };

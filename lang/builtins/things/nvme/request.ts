@@ -41,9 +41,9 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
     ),
     done: f.bool("It has ended, well or badly.", (request) => request.done),
     mapped: f.bool("Its memory has been mapped.", (request) => request.mapped),
-    status: f.word("How it ended; OK until it fails.", (request) => request.status),
+    status: f.word("How it ended; none while it is in flight.", (request) => request.status),
     error: f.word(
-      "The errno a caller would get; none while all is well.",
+      "The errno a caller would get; none while it is in flight, and where it is OK.",
       (request) => request.error,
     ),
     iova: f.of(
@@ -125,7 +125,7 @@ export function explainRequest(request: NvmeRequest, run: Run): string[] {
 
 /** A request on one line. */
 export function formatRequest(request: NvmeRequest): string {
-  const state = request.done ? request.status : request.mapped ? "mapped" : "queued";
+  const state = request.status ?? (request.mapped ? "mapped" : "queued");
   return `request ${request.id}: ${request.op} lba ${request.lba}, ${
     formatSize(request.bytes)
   } in ${formatCount(request.nrPhysSegments, "segment")}, ${state}`;
