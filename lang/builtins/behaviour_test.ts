@@ -45,7 +45,7 @@ const FACTS: readonly (readonly [string, string])[] = [
   ],
   [
     "a mapping that needs no unmap is live nowhere when its request has ended",
-    `${DIRECT}let io = ssd.submit(read, lba: 0, into: alloc_pages(16))
+    `${DIRECT}let io = ssd.submit(read, lba: 0, into: alloc_pages(16, contiguous: false))
     step until io.mapped
     assert ssd.mappings.length > 0
     wait io
