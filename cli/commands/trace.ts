@@ -1,8 +1,11 @@
 import { command } from "../command.ts";
 import { refuse } from "../screen.ts";
 
-/** What can be done with a trace, and what does it. */
-const ACTIONS = ["check", "import", "show", "script", "export"] as const;
+/** What can be done with a trace. */
+const ACTIONS = ["check", "summary", "show", "script", "export"] as const;
+
+/** What `summary` was called until 0.1. */
+const OLD_SUMMARY = "import";
 
 export const TRACE = command({
   name: "trace",
@@ -10,13 +13,13 @@ export const TRACE = command({
   description:
     "Reads kernel traces (the text of /sys/kernel/tracing/trace, trace-cmd report, perf script), " +
     "kernel logs, logs of QEMU and blkparse, recognised line by line; .gz is read, - is standard " +
-    "input. `import` summarises them. `check` tracks every mapping from map to unmap and reports " +
+    "input. `summary` counts what is in them. `check` tracks every mapping from map to unmap and reports " +
     "errors with the trace lines, the rule and a confidence: proved, likely, possible or unknown. " +
     "`show` prints the mappings of an address: made when, for which request, ended when. `script` " +
     "writes the run as a scenario, `export` in other formats. Exit code 1 only if an error is " +
     "proved or likely.",
   argument: {
-    placeholder: "check|import|show|script|export FILE",
+    placeholder: "check|summary|show|script|export FILE",
     doc: "action, then a trace file and optionally the kernel log of the same run",
     completes: "files",
     count: "some",
@@ -40,14 +43,14 @@ export const TRACE = command({
     },
     events: {
       kind: "flag",
-      doc: "for import: every event with its file and line, one JSON object per line",
+      doc: "for summary: every event with its file and line, one JSON object per line",
     },
     shrink: { kind: "flag", doc: "for script: only the mappings involved in findings" },
   },
   examples: [
-    { line: "trace import trace.txt.gz dmesg.txt", doc: "summarise them" },
+    { line: "trace summary trace.txt.gz dmesg.txt", doc: "summarise them" },
     {
-      line: "trace import --events trace.txt blkparse.txt",
+      line: "trace summary --events trace.txt blkparse.txt",
       doc: "merge them into one log of events",
     },
     { line: "trace check trace.txt.gz dmesg.txt", doc: "mapping errors and the calls responsible" },
@@ -59,7 +62,8 @@ export const TRACE = command({
     },
   ],
   async run({ words, options, screen }) {
-    const [action, ...paths] = words;
+    const [word, ...paths] = words;
+    const action = word === OLD_SUMMARY ? "summary" : word;
     if (!(ACTIONS as readonly string[]).includes(action!)) {
       return refuse(
         `unknown trace action "${action}"; expected one of: ${ACTIONS.join(", ")}`,
@@ -67,10 +71,10 @@ export const TRACE = command({
       );
     }
     if (paths.length === 0) return refuse(`trace ${action} needs a file, or -`, screen);
-    if (action === "import") {
-      const { runImport } = await import("../trace/import.ts");
+    if (action === "summary") {
+      const { runSummary } = await import("../trace/summary.ts");
       const form = { asJson: options.json, asEvents: options.events };
-      return runImport(paths, form, screen);
+      return runSummary(paths, form, screen);
     }
     if (action === "show") {
       const { runShow } = await import("../trace/show.ts");

@@ -288,6 +288,6 @@ function balanceLines(
     ...rows.map(line),
     `two-step: ${formatCount(links, "link")}, ${formatCount(ranges_ended, "range")} ended, ${
       formatCount(links_never_unmapped.length, "link")
-    } never`,
+    } never unmapped`,
   ];
 }

@@ -1,4 +1,4 @@
-/** `dmalab trace import`: what is in the records of a real machine. */
+/** `dmalab trace summary`: what is in the records of a real machine. */
 import { KernelLogReader } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
 import { eventOf, logEvent, type LoggedEvent } from "../../instruments/traces/line/event_log.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
@@ -162,7 +162,7 @@ async function countAll(sources: readonly LineSource[], screen: Screen): Promise
   return { pass, log, clocks: await tie(log, traces) };
 }
 
-export async function runImport(
+export async function runSummary(
   paths: readonly string[],
   form: { readonly asJson: boolean; readonly asEvents: boolean },
   screen: Screen,

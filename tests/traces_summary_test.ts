@@ -1,6 +1,6 @@
 /** Everything that is recorded, as one log of events. */
 import { assert, assertEquals } from "@std/assert";
-import { runImport } from "../cli/trace/import.ts";
+import { runSummary } from "../cli/trace/summary.ts";
 import type { Screen } from "../cli/screen.ts";
 import { goldenPath, readExpected } from "./golden_traces.ts";
 
@@ -15,7 +15,7 @@ async function eventsOf(paths: readonly string[], said: string[] = []): Promise<
     colour: false,
     columns: null,
   };
-  assertEquals(await runImport(paths, { asJson: false, asEvents: true }, screen), 0);
+  assertEquals(await runSummary(paths, { asJson: false, asEvents: true }, screen), 0);
   return parts.join("").trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
