@@ -91,8 +91,15 @@ const TELLING = [
   "processes/04-what-a-process-does",
 ];
 
+/**
+ * What a machine keeps nothing of to compare with: which mappings of a device without translation
+ * need no unmap. `runtime_tables_test.ts` has a test of its own for it.
+ */
+const KEPT_NOWHERE = "mappings nvme.unmap";
+
 for (const spec of LAB_TABLES.filter(({ name }) => name !== "incidents")) {
   for (const name of Object.keys(spec.changes)) {
+    if (`${spec.name} ${name}` === KEPT_NOWHERE) continue;
     Deno.test(`table ${spec.name} that leaves ${name} out is caught`, () => {
       const changes = { ...spec.changes, [name]: () => {} };
       const specs = LAB_TABLES.map((each) => each === spec ? { ...spec, changes } : each);
