@@ -118,7 +118,7 @@ function sweepRequest(each: Case): Sweep<string> {
           const stored = media!.data.bytes(8 * 512, buffer.sizeBytes);
           assertEquals(buffer.readAll(), stored, "what was told to be done was not");
         }
-        return io.status;
+        return String(io.status);
       },
     };
   });
