@@ -1,5 +1,6 @@
 /** What one client debugs: a run with a place in it, and what the client was shown of that place. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
+import { printableText } from "../../lang/diagnostics/display_width.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import {
@@ -262,7 +263,8 @@ export class Adapter {
     const place = statement === null ? null : this.sources.place(statement.span);
     this.#send("output", {
       category,
-      output,
+      // Clients follow the sequences of a terminal.
+      output: printableText(output, false),
       ...place === null ? {} : { source: place.source, line: place.line, column: place.column },
       ...at === null ? {} : { data: { seq: at.seq, statement: at.statement } },
     });

@@ -3,6 +3,7 @@
  *
  * Only where Deno was started with `-W`: a run without it leaves no trace.
  */
+import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import { FAILED_TESTS, readOwnLines, writeOwnLines } from "../own_folder.ts";
 
 /** A test's file, as it was named, and its name. */
@@ -26,5 +27,5 @@ function readLine(line: string): readonly FailedTest[] {
 }
 
 export function writeFailedTests(tests: readonly FailedTest[]): void {
-  writeOwnLines(FAILED_TESTS, tests.map((test) => JSON.stringify(test)));
+  writeOwnLines(FAILED_TESTS, tests.map((test) => printableJson(test, 0)));
 }

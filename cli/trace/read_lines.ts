@@ -1,5 +1,12 @@
-/** Lines of files however large: plain or gzip, or the standard input. */
-import { printable } from "../../lang/diagnostics/display_width.ts";
+/**
+ * Lines of files however large: plain or gzip, or the standard input.
+ *
+ * What a machine has recorded is text of strangers, names of tasks and devices among it: control
+ * characters become pictures here, before anything prints or exports them.
+ */
+import { hasUnprintable, printable } from "../../lang/diagnostics/display_width.ts";
+import { formatSize } from "../../lang/text/numbers.ts";
+import { READ_LIMITS } from "../files/file_limits.ts";
 import { host } from "../host.ts";
 import { hostReason } from "../host_error.ts";
 import { findHostFile } from "../host_file.ts";
@@ -7,8 +14,6 @@ import { findHostFile } from "../host_file.ts";
 /** A file that cannot be read, and why: a sentence without its end. */
 export class UnreadableFile extends Error {}
 
-/** Longer lines are cut: nothing that is read here has them, and memory stays constant. */
-const LONGEST_LINE = 1 << 20;
 const GZIP = [0x1f, 0x8b];
 
 /** Told of each line without its end, and its number from 1. */
@@ -36,16 +41,22 @@ export class LineSource {
 
 /** @param path A file, or `-` for the standard input. */
 export function lineSource(path: string): LineSource {
-  if (path !== "-") return new LineSource(path, (progress) => linesOfFile(path, progress));
+  if (path !== "-") {
+    return new LineSource(printable(path), (progress) => linesOfFile(path, progress));
+  }
   // The standard input comes only once, and may be asked for again.
   const kept: Uint8Array<ArrayBuffer>[] = [];
   let isRead = false;
   return new LineSource("standard input", async function* () {
     if (!isRead) {
-      for await (const chunk of host.stdin.readable) kept.push(chunk);
+      let sizeBytes = 0;
+      for await (const chunk of host.stdin.readable) {
+        kept.push(chunk);
+        if ((sizeBytes += chunk.length) > READ_LIMITS.traceInput) throw tooMuchInput();
+      }
       isRead = true;
     }
-    yield* linesOf(new Blob(kept).stream());
+    yield* linesOf(new Blob(kept).stream(), "the standard input");
   });
 }
 
@@ -68,29 +79,40 @@ async function* linesOfFile(
     }),
   );
   try {
-    yield* linesOf(counted);
+    yield* linesOf(counted, `"${printable(path)}"`);
   } catch (error) {
     if (error instanceof UnreadableFile) throw error;
     throw new UnreadableFile(`Cannot read "${printable(path)}": ${hostReason(error)}`);
   }
 }
 
+function tooMuchInput(): UnreadableFile {
+  const most = formatSize(READ_LIMITS.traceInput);
+  return new UnreadableFile(
+    `The standard input has more than ${most}: name the file, which is read piece by piece`,
+  );
+}
+
 async function* linesOf(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  shown: string,
 ): AsyncGenerator<readonly string[]> {
   const decoder = new TextDecoder();
+  const { traceLine: longest } = READ_LIMITS;
   let rest = "";
   const take = (text: string): readonly string[] => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    if (rest.length > LONGEST_LINE) rest = rest.slice(0, LONGEST_LINE);
-    return lines.map(withoutReturn);
+    // Of a line that is too long only the end is looked for: nothing that is read here has such lines.
+    const from = rest.length < longest ? 0 : text.indexOf("\n");
+    if (from < 0) return [];
+    const lines = (rest + text.slice(from)).split("\n");
+    rest = lines.pop()!.slice(0, longest);
+    return lines.map(withoutReturn).map((line) => hasUnprintable(line) ? printable(line) : line);
   };
-  for await (const chunk of await plain(stream)) {
+  for await (const chunk of await plain(stream, shown)) {
     yield take(decoder.decode(chunk, { stream: true }));
   }
   yield take(decoder.decode());
-  if (rest !== "") yield [withoutReturn(rest)];
+  if (rest !== "") yield [printable(withoutReturn(rest))];
 }
 
 function withoutReturn(line: string): string {
@@ -100,9 +122,11 @@ function withoutReturn(line: string): string {
 /** Unpacks what begins like gzip, whatever its name. */
 async function plain(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  shown: string,
 ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
   const reader = stream.getReader();
   const first = await reader.read();
+  let packedBytes = first.value?.length ?? 0;
   const whole = new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
       if (first.value !== undefined) controller.enqueue(first.value);
@@ -110,6 +134,7 @@ async function plain(
     },
     async pull(controller) {
       const { done, value } = await reader.read();
+      packedBytes += value?.length ?? 0;
       if (done) controller.close();
       else controller.enqueue(value);
     },
@@ -118,5 +143,25 @@ async function plain(
     },
   });
   const isGzip = GZIP.every((byte, index) => first.value?.[index] === byte);
-  return isGzip ? whole.pipeThrough(new DecompressionStream("gzip")) : whole;
+  if (!isGzip) return whole;
+  const bounded = boundedUnpacking(() => packedBytes, shown);
+  return whole.pipeThrough(new DecompressionStream("gzip")).pipeThrough(bounded);
+}
+
+/** Ends what unpacks to far more than traces do: a few bytes can hold terabytes of one letter. */
+function boundedUnpacking(packedBytes: () => number, shown: string) {
+  const { unpacked, unpackedTimes } = READ_LIMITS;
+  let bytes = 0;
+  return new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      bytes += chunk.length;
+      if (bytes > Math.max(unpacked, unpackedTimes * packedBytes())) {
+        throw new UnreadableFile(
+          `Cannot read ${shown}: it unpacks to more than ${unpackedTimes} times its size; ` +
+            "unpack it with gunzip if it is a trace",
+        );
+      }
+      controller.enqueue(chunk);
+    },
+  });
 }

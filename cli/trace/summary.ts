@@ -17,6 +17,7 @@ import {
   placeEvent,
   type TiedClocks,
 } from "../../instruments/traces/line/joined_events.ts";
+import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { host } from "../host.ts";
@@ -87,7 +88,7 @@ async function writeEvents(sources: readonly LineSource[], screen: Screen): Prom
   // Of one time, what the trace tells comes first: the others tell what came of it.
   const files = [...traces, ...sources.filter((source) => !traces.has(source))];
   for await (const event of joinEvents(files.map((source) => placed(source, tied)))) {
-    screen.data(`${JSON.stringify(event)}\n`);
+    screen.data(`${printableJson(event, 0)}\n`);
   }
 }
 

@@ -10,6 +10,7 @@
  * an event is a microsecond. Only on a machine with prices virtual time itself is told: there, time
  * passes from event to event.
  */
+import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { displayName } from "../../lang/run/report.ts";
 import type { RunStart } from "../../lang/run/run_options.ts";
@@ -185,6 +186,6 @@ export class ChromeTraceWriter implements TraceWriter {
   }
 
   #write(entry: Readonly<Record<string, unknown>>): void {
-    this.write(`${this.#entries++ === 0 ? "" : ","}\n${JSON.stringify(entry)}`);
+    this.write(`${this.#entries++ === 0 ? "" : ","}\n${printableJson(entry, 0)}`);
   }
 }

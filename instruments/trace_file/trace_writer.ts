@@ -1,4 +1,5 @@
 /** Runs and their events as text of some format, while they happen. */
+import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import type { RunStart } from "../../lang/run/run_options.ts";
 import type { RunNames, TestOutcome } from "../../lang/run/report.ts";
 import { eventFields } from "../../runtime/event_vocabulary.ts";
@@ -86,7 +87,7 @@ export class TraceLineWriter implements TraceWriter {
   }
 
   #line<T extends object>(line: T): void {
-    this.write(`${JSON.stringify(line)}\n`);
+    this.write(`${printableJson(line, 0)}\n`);
   }
 }
 

@@ -60,6 +60,11 @@ export function printable(line: string): string {
   return line.replace(UNSAFE, pictureOf);
 }
 
+/** Whether {@linkcode printable} changes a line. */
+export function hasUnprintable(line: string): boolean {
+  return line.search(UNSAFE) >= 0;
+}
+
 /**
  * Text of several lines as it may be shown: {@linkcode printable} but for line ends.
  *
@@ -77,6 +82,7 @@ export function printableText(text: string, colour: boolean): string {
 }
 
 const UNSAFE_BUT_LINE_ENDS = new RegExp(UNSAFE.source.replace("\\x0a-", "\\x0b-"));
+const UNSAFE_IN_JSON = new RegExp(UNSAFE_BUT_LINE_ENDS.source, "g");
 
 /** The picture of a character that may not be shown, as wide in UTF-16 units. */
 function pictureOf(character: string): string {
@@ -92,7 +98,7 @@ function pictureOf(character: string): string {
  */
 export function printableJson(value: unknown, indent = 2): string {
   return JSON.stringify(value, null, indent).replace(
-    new RegExp(UNSAFE.source.replace("\\x0a-", "\\x0b-"), "g"),
+    UNSAFE_IN_JSON,
     (text) =>
       text.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
         .join(""),

@@ -26,7 +26,7 @@ function makeSparse(path: string, sizeBytes: number): void {
 }
 
 /** Clears the screen, rings, goes back, hides, turns the direction of what follows. */
-const ESCAPES = "\x1b[2J\x1b[8m\x07\x08\u009b31m\u202e\u2066\u200fx";
+export const ESCAPES = "\x1b[2J\x1b[8m\x07\x08\u009b31m\u202e\u2066\u200fx";
 
 /** What a machine can have very many of: what stands before, one of them, what stands behind. */
 const ENTRIES: readonly (readonly [string, string, (index: number) => string, string])[] = [

@@ -4,11 +4,9 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { readSources, ROOT } from "../source_text.ts";
+import { readSources } from "../source_text.ts";
+import { doAll } from "./do_all.ts";
 import { type Done, SECRET, type Todo, type Trap, TRAPS, type Use, USES } from "./places.ts";
-
-/** Longer than all of them take, and shorter than anyone waits for a writer of a pipe. */
-const PATIENCE_MS = 120_000;
 
 /** What keeps sockets in their places. */
 type Open = { close(): void }[];
@@ -36,23 +34,6 @@ function outsideOf(folder: string): readonly string[] {
   return [...Deno.readDirSync(outside)].map(({ isFile, name }) =>
     isFile ? `${name}: ${Deno.readTextFileSync(join(outside, name))}` : name
   ).sort();
-}
-
-async function doAll(todo: readonly Todo[], folder: string): Promise<readonly Done[]> {
-  const list = join(folder, "todo.json");
-  Deno.writeTextFileSync(list, JSON.stringify(todo));
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "tests/hostile/places_main.ts", list],
-    cwd: ROOT,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const killer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
-  const { stdout, success } = await child.output();
-  clearTimeout(killer);
-  assert(success, "one of them waits for ever, or ends the process");
-  return JSON.parse(new TextDecoder().decode(stdout)) as readonly Done[];
 }
 
 const CASES = USES.flatMap((use) =>
