@@ -1,0 +1,141 @@
+/** Files that are too large, or become so when they are unpacked, and disks that are full. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { ROOT } from "../source_text.ts";
+import { doAll } from "./do_all.ts";
+
+const MIB = 2 ** 20;
+const TRACE = "examples/traces/data/leaky-driver.trace.txt";
+
+/** A file that is as long as wanted and takes no room. */
+function makeSparse(path: string, sizeBytes: number): void {
+  using made = Deno.createSync(path);
+  made.truncateSync(sizeBytes);
+}
+
+async function makePacked(path: string, sizeBytes: number, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text.repeat(Math.ceil(MIB / text.length)));
+  const whole = new ReadableStream({
+    start(controller) {
+      for (let at = 0; at < sizeBytes; at += bytes.length) controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+  const file = await Deno.create(path);
+  await whole.pipeThrough(new CompressionStream("gzip")).pipeTo(file.writable);
+}
+
+Deno.test("what is too large is refused by its size before it is read, and what unpacks to too much soon after", async (context) => {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-limits-" });
+  try {
+    Deno.mkdirSync(join(folder, ".dmalab"));
+    Deno.writeTextFileSync(join(folder, "a.dma"), 'test "prints" { print 1 }\n');
+    for (const name of [".dmalab/failed", ".dmalab/history", "a.dma.snap", "large.dma"]) {
+      makeSparse(join(folder, name), 300 * MIB);
+    }
+    // One line, and no end of it.
+    makeSparse(join(folder, "line.txt"), 300 * MIB);
+    await makePacked(join(folder, "bomb.txt.gz"), 128 * MIB, "\0");
+    await makePacked(join(folder, "trace.txt.gz"), MIB, Deno.readTextFileSync(join(ROOT, TRACE)));
+    const cases: readonly (readonly [words: readonly string[], exitCode: number, said: RegExp])[] =
+      [
+        [
+          ["test", "--failed", "a.dma"],
+          2,
+          /^error\[E1102\]: Cannot read "\.dmalab\/failed": it has/m,
+        ],
+        [["test", "a.dma"], 2, /^error\[E1102\]: Cannot read "\.dmalab\/failed"/m],
+        [[":history"], 0, /^error\[E1102\]: Cannot read "\.dmalab\/history"/m],
+        [
+          ["test", "--snapshot", "check", "a.dma"],
+          2,
+          /^error\[E1102\]: Cannot read "a\.dma\.snap"/m,
+        ],
+        [["run", "large.dma"], 2, /Cannot read "large\.dma": it has more than 33554432 bytes/],
+        [
+          ["trace", "import", "bomb.txt.gz"],
+          2,
+          /"bomb\.txt\.gz": it unpacks to more than 100 times/,
+        ],
+        [
+          ["trace", "check", "bomb.txt.gz"],
+          2,
+          /"bomb\.txt\.gz": it unpacks to more than 100 times/,
+        ],
+        [["trace", "import", "line.txt"], 2, /nothing of a trace or a log/],
+        [["trace", "import", "trace.txt.gz"], 0, /dma_map_phys/],
+        [["trace", "check", "large.dma"], 2, /no line of a trace/],
+      ];
+    const done = await doAll(cases.map(([words]) => ({ folder, words })), folder);
+    for (const [index, [words, code, said]] of cases.entries()) {
+      await context.step(words.join(" "), () => {
+        const { errors, exitCode, output } = done[index]!;
+        assertMatch(`${output}${errors}`, said);
+        assertEquals(exitCode, code);
+      });
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+/** Starts dmalab where no file may grow beyond so many blocks of 512 bytes: a disk with so much room. */
+async function withRoom(blocks: number, folder: string, words: readonly string[]) {
+  const script = `trap "" XFSZ; ulimit -f ${blocks}; exec "$0" "$@"`;
+  const main = join(ROOT, "cli/main.ts");
+  const { code, stderr, stdout } = await new Deno.Command("sh", {
+    args: ["-c", script, Deno.execPath(), "run", "-A", "--no-check", "--quiet", main, ...words],
+    cwd: folder,
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, said: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+Deno.test({
+  name: "a full disk leaves every old file whole, has an exit code of its own, and leaves no draft",
+  ignore: Deno.build.os === "windows",
+  async fn(context) {
+    const lines = Array.from({ length: 4000 }, (_, line) => `print   "${line}"\n`).join("");
+    const old: Readonly<Record<string, string>> = {
+      "a.dma": lines,
+      "print.dma": `test "prints" {\n${lines}}\n`,
+      "print.dma.snap": "old\n",
+      "out.json": "old\n",
+      "out.dmatrace.jsonl": "old\n",
+      "v.json": "old\n",
+    };
+    const cases: readonly (readonly string[])[] = [
+      ["fmt", "a.dma"],
+      ["test", "--snapshot", "update", "print.dma"],
+      ["run", join(ROOT, "examples/start/01-first-look.dma"), "--export", "out.json"],
+      ["run", join(ROOT, "examples/start/01-first-look.dma"), "--export", "out.dmatrace.jsonl"],
+      ["vectors", "--count", "20", "--out", "v.json"],
+    ];
+    for (const words of cases) {
+      await context.step(words[0]!, async () => {
+        const folder = Deno.makeTempDirSync({ prefix: "dmalab-full-" });
+        try {
+          for (const [name, text] of Object.entries(old)) {
+            Deno.writeTextFileSync(join(folder, name), text);
+          }
+          const { code, said } = await withRoom(16, folder, words);
+          assertEquals(code, 4, said);
+          const left = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+          assertEquals(left, Object.keys(old).sort());
+          for (const [name, text] of Object.entries(old)) {
+            assertEquals(Deno.readTextFileSync(join(folder, name)), text);
+          }
+          // With room, it is written: the test does not hold for what writes nothing.
+          assertEquals((await withRoom(1 << 20, folder, words)).code, 0);
+          assert(
+            Object.entries(old).some(([name, text]) =>
+              Deno.readTextFileSync(join(folder, name)) !== text
+            ),
+          );
+        } finally {
+          Deno.removeSync(folder, { recursive: true });
+        }
+      });
+    }
+  },
+});
