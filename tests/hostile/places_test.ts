@@ -6,7 +6,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { readSources } from "../source_text.ts";
 import { doAll } from "./do_all.ts";
-import { type Done, SECRET, type Todo, type Trap, TRAPS, type Use, USES } from "./places.ts";
+import { type Done, SECRET, type Trap, TRAPS, type Use, USES } from "./places.ts";
 
 /** What keeps sockets in their places. */
 type Open = { close(): void }[];
