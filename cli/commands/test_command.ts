@@ -1,7 +1,7 @@
 // `deno test` takes a file that is called test for a module of tests.
 import { errorScreen } from "../screen.ts";
 import { command } from "../command.ts";
-import { FAILED, HELD, worseExitCode, WRONG } from "../exit_code.ts";
+import { HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
@@ -131,7 +131,7 @@ export const TEST = command({
         options.debug ? first.hearing(reporter) : reporter,
         screen,
       );
-      const exitCode = junit.failed ? worseExitCode(ran, FAILED) : ran;
+      const exitCode = junit.failed ? worseExitCode(ran, WRONG) : ran;
       if (first.failed === null) return exitCode;
       const { runDebug } = await import("../debug/run_debug.ts");
       const { path, seed } = first.failed;

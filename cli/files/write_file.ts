@@ -113,6 +113,11 @@ export class FileDraft {
   }
 }
 
+/** Makes a folder that the user named, and those on the way. @throws {FileError} */
+export function makeNamedFolder(path: string): void {
+  attempt(path, () => host.mkdirSync(path, { recursive: true }));
+}
+
 /** Makes a folder below another one, and those on the way. @throws {FileError} */
 function makeFolder(folder: string, name: string): void {
   let path = folder;

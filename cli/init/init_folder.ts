@@ -2,7 +2,7 @@
 import { dirname, fromFileUrl, join, normalize, relative } from "@std/path";
 import { host } from "../host.ts";
 import { FileError } from "../files/file_error.ts";
-import { writeFile } from "../files/write_file.ts";
+import { makeNamedFolder, writeFile } from "../files/write_file.ts";
 import { hostReason } from "../host_error.ts";
 import { readHostFile } from "../host_file.ts";
 import { OWN_PACKAGE } from "../package/places.ts";
@@ -159,22 +159,22 @@ async function buildHere(folder: string): Promise<string | null> {
 }
 
 function copyOwn(folder: string): Promise<null> {
-  copyFolder(fromFileUrl(OWN_PACKAGE!), folder);
+  makeNamedFolder(dirname(folder));
+  copyFolder(fromFileUrl(OWN_PACKAGE!), dirname(folder), OWN_FOLDER);
   return Promise.resolve(null);
 }
 
 /** What is not part of the package: a package manager's files, and what dmalab keeps while it is used. */
 const NOT_OURS: ReadonlySet<string> = new Set(["node_modules", HISTORY, FAILED_TESTS]);
 
-/** Copies the package's folder, or one in it. */
-function copyFolder(from: string, folder: string): void {
-  host.mkdirSync(folder, { recursive: true });
+/** Copies the package's folder, or one in it, to a path below a folder. */
+function copyFolder(from: string, folder: string, path: string): void {
   for (const { name, isDirectory } of host.readDirSync(from)) {
     if (NOT_OURS.has(name)) continue;
-    const [inside, target] = [join(from, name), join(folder, name)];
-    if (isDirectory) copyFolder(inside, target);
+    const [inside, target] = [join(from, name), `${path}/${name}`];
+    if (isDirectory) copyFolder(inside, folder, target);
     // Without the file's permissions: a package manager may have made it read-only.
-    else host.writeFileSync(target, host.readFileSync(inside));
+    else writeFile({ folder, name: target }, host.readFileSync(inside));
   }
 }
 
@@ -183,9 +183,11 @@ function exists(path: string): boolean {
     host.lstatSync(path);
     return true;
   } catch (error) {
-    if (error instanceof host.errors.NotFound || error instanceof host.errors.NotADirectory) {
-      return false;
-    }
+    const { FilesystemLoop, NotADirectory, NotFound } = host.errors;
+    const isNothing = [FilesystemLoop, NotADirectory, NotFound].some((each) =>
+      error instanceof each
+    );
+    if (isNothing) return false;
     throw error;
   }
 }

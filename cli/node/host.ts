@@ -12,6 +12,7 @@ const PERMISSIONS = { querySync: () => ({ state: "granted" }) };
 /** Node's names of what its file system can say. */
 const CODES = {
   BrokenPipe: ["EPIPE"],
+  FilesystemLoop: ["ELOOP"],
   IsADirectory: ["EISDIR"],
   NotADirectory: ["ENOTDIR"],
   NotCapable: ["ERR_ACCESS_DENIED"],

@@ -84,8 +84,8 @@ function judge(hostile: HostileCase, ended: Ended, ownBytes: number): void {
 }
 
 /** Control characters, but for the ends of lines and tabs, and what turns the direction of text. */
-// deno-lint-ignore no-control-regex
 export const UNCLEAN: RegExp =
+  // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 
 function tookText(hostile: HostileCase, ended: Ended, ownBytes: number): string {

@@ -183,6 +183,28 @@ export const USES: readonly Use[] = [
     way: "reads",
   })),
   {
+    name: "init --add of a file",
+    place: "package.json",
+    files: { ".dmalab/package.json": "{}" },
+    words: ["init", ".", "--add"],
+    way: "writes",
+  },
+  {
+    name: "init --add of jobs",
+    place: ".github",
+    files: { ".git/config": "", ".dmalab/package.json": "{}" },
+    words: ["init", ".", "--add"],
+    way: "writes",
+    isFolder: true,
+  },
+  {
+    name: "test --junit-path",
+    place: "t.xml",
+    files: { "a.dma": PRINTING },
+    words: ["test", "a.dma", "--junit-path", "t.xml"],
+    way: "writes",
+  },
+  {
     name: "use of a file",
     place: "lib.dma",
     files: { "a.dma": 'use "lib.dma"\n', "deno.json": "{}" },
