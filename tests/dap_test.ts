@@ -212,7 +212,7 @@ Deno.test("a run without an end stops at breakpoints, is paused, gone back in, a
       const refused = await client.ask("stackTrace", { threadId: 1 });
       assertEquals([refused.success, refused.message], [
         false,
-        "The run goes on: it can be asked when it stands",
+        "The target is running: pause it first",
       ]);
       assertEquals((await client.move("pause")).reason, "pause");
       const paused = await evaluate("turns");
@@ -256,7 +256,7 @@ Deno.test("a search is given up when its answer is not wanted or a pause is, and
       await soon();
       const stopped = await client.move("pause");
       assertEquals(stopped.reason, "pause");
-      assertEquals((await paused).message, "Interrupted; you are where you were");
+      assertEquals((await paused).message, "Interrupted; the position is unchanged");
       // A condition is such a search, too.
       const breakpoints = [{ line: 3, condition: "x < 0" }];
       await client.body("setBreakpoints", { source, breakpoints });
@@ -329,7 +329,7 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
   await withScenario(ENDLESS, async (program) => {
     await withClient(async (client) => {
       const refusals: readonly [string, object | undefined, RegExp][] = [
-        ["threads", undefined, /Nothing was launched/],
+        ["threads", undefined, /No run is launched/],
         ["launch", {}, /"program" is missing/],
         ["launch", { program: 7 }, /"program" takes a string, not 7/],
         ["launch", { program: `${program}x` }, /Cannot read/],
@@ -352,8 +352,8 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
       await client.body("launch", { program, stopOnEntry: true });
       await client.move("configurationDone");
       const asked: readonly [string, object, RegExp][] = [
-        ["launch", { program }, /launched already/],
-        ["configurationDone", {}, /has begun already/],
+        ["launch", { program }, /already launched/],
+        ["configurationDone", {}, /has already started/],
         ["evaluate", {}, /^"expression" is missing: a string$/],
         ["evaluate", { expression: 5 }, /^"expression" takes a string, not 5$/],
         ["gotoTargets", { line: 3 }, /^"source" is missing: an object$/],
@@ -368,7 +368,7 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
         ["breakpointLocations", { line: 1 }, /"source" is missing/],
         ["readMemory", { memoryReference: "", count: 4 }, /no physical address/],
         ["readMemory", { memoryReference: "0x1000", count: "4" }, /"count" takes a number/],
-        ["disassemble", { memoryReference: "x", instructionCount: 1 }, /"x" is no event/],
+        ["disassemble", { memoryReference: "x", instructionCount: 1 }, /"x" is not an event/],
         ["restart", { arguments: { program: `${program}x` } }, /Cannot read/],
         [
           "evaluate",
@@ -377,11 +377,11 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
         ],
         ["evaluate", { expression: "nobody" }, /nobody/],
         ["evaluate", { expression: "" }, /./],
-        ["scopes", { frameId: 99 }, /another place/],
-        ["goto", { targetId: 5 }, /no such place/],
+        ["scopes", { frameId: 99 }, /Stale frame id/],
+        ["goto", { targetId: 5 }, /Unknown goto target/],
         ["dmalab.move", { unit: "mile", way: "back" }, /"unit" is one of/],
         ["dmalab.goto", { seq: 1e9 }, /There is no event/],
-        ["exceptionInfo", {}, /Nothing went wrong/],
+        ["exceptionInfo", {}, /No exception here/],
         ["readMemory", { memoryReference: "page", count: 4 }, /no physical address/],
       ];
       for (const [command, args, problem] of asked) {
@@ -410,7 +410,7 @@ Deno.test("what is no message is told, and the next one is answered", async () =
   }
   await client.body("initialize", {});
   assertEquals(client.output("stderr").match(/a request has a number, "seq"/g)?.length, 2);
-  assertMatch(client.output("stderr"), /could not be understood/);
+  assertMatch(client.output("stderr"), /Malformed message/);
   // Who goes without a word is gone, too.
   input.end();
   await served;
@@ -655,7 +655,7 @@ Deno.test("functions of the script, memory, places to go to and the failure are 
       assertEquals(places, [{ line: 8 }, { line: 9 }, { line: 10 }]);
       const { targets } = await client.body("gotoTargets", { source, line: 9 });
       assertEquals(targets.map((each: { label: string }) => each.label.split(":")[0]), [
-        "the first time",
+        "first time",
       ]);
       const went = await client.move("goto", { threadId: 1, targetId: targets[0].id });
       assertEquals([went.reason, (await frames(client, 1))[0]!.line], ["goto", 9]);
@@ -692,10 +692,10 @@ Deno.test("numbers of frames and variables are of one moment: others do not get 
       assert(after.frameId > before.frameId);
       assert(after.variablesReference > before.variablesReference);
       const { message } = await client.ask("scopes", before);
-      assertMatch(message!, /another place/);
+      assertMatch(message!, /Stale frame id/);
       assertEquals((await client.body("variables", before)).variables, []);
       await client.body("terminate");
-      assertMatch((await client.ask("next", { threadId: 1 })).message!, /session is over/);
+      assertMatch((await client.ask("next", { threadId: 1 })).message!, /session has ended/);
     });
   });
 });

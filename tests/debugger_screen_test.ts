@@ -211,7 +211,7 @@ test("what a script prints does not command the terminal, and Ctrl-C ends a sear
     // Nobody listens before it has taken a while.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     await pty.press("\x03");
-    await pty.seeScreen(/Interrupted; you are where you were/);
+    await pty.seeScreen(/Interrupted; the position is unchanged/);
     await pty.seeScreen(/event 0\/0 +0ns +END/);
     await pty.press("q");
     assertEquals(await left(), 0);

@@ -100,7 +100,7 @@ class Seen {
     const written = cells.get("written by");
     return [
       ...columns.map((column) => cells.get(column) as string),
-      written === "what there was at first" ? "ready" : written as string,
+      written === "initial state" ? "ready" : written as string,
     ];
   }
 }

@@ -68,7 +68,7 @@ const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [
   ["_", /^42$/m],
   ["4KiB * 32", /^128KiB$/m],
   ["let early = 1", /early = 1\n/],
-  [MACHINE, /a new machine, with [^]*gone with the old machine: early/],
+  [MACHINE, /a new machine, with [^]*discarded with the old machine: early/],
   ["let page = alloc_pages(1)", /alloc_pages/],
   ["page.size", /^4KiB$/m],
   ["let m = dma_map_phys(ssd, page.phys, 4KiB, to_device)", /^dma\[6\]>/m],
@@ -104,7 +104,7 @@ const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [
   [":goto end", /^event 12\/12 {2}end/m],
   [":until 1", /does not change/],
   [":unwatch 1", /:unwatch 1\n/],
-  [":watch", /^Nothing is watched$/m],
+  [":watch", /^No watches$/m],
   [":seed", /^seed 0x/m],
   [":why", /\S/],
   ["?dma_unmap_phys", /^dma_unmap_phys\(/m],
@@ -166,7 +166,7 @@ Deno.test({
       await session.give("while n < 2000000 { n += 1 }", /n \+= 1/);
       await pty.press(`:rewind n == 17${ENTER}`);
       session.inputs++;
-      await session.interrupt(/Interrupted; you are where you were/);
+      await session.interrupt(/Interrupted; the position is unchanged/);
       await session.give("n", /^2000000$/m);
 
       // A search in what was typed.

@@ -11,7 +11,7 @@ import {
   type Stop,
   Stops,
 } from "../../lang/recording/mod.ts";
-import type { ClientWishes } from "./client_wishes.ts";
+import type { Cancellation } from "./cancellation.ts";
 import { codeOfFailure } from "../scenario/load_scenario.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { Debuggee, type Halt } from "./debuggee.ts";
@@ -27,7 +27,7 @@ export type Send = (event: string, body?: object) => void;
 
 type Category = DebugProtocol.OutputEvent["body"]["category"];
 
-/** How long nobody has asked before later answers are prepared. */
+/** Idle time before machines are parked for later requests. */
 const QUIET_MS = 20;
 
 /** A run that was launched. */
@@ -43,7 +43,7 @@ export class Adapter {
   /** Work for when the answer to a request has been sent. */
   readonly #later: (() => Promise<void>)[] = [];
   readonly #send: Send;
-  readonly #wishes: ClientWishes;
+  readonly #cancellation: Cancellation;
   readonly #progress: Progress;
   readonly #stops = new Stops();
   #target: Target | null = null;
@@ -61,10 +61,10 @@ export class Adapter {
   /** The last halt. */
   #halt: Halt | null = null;
 
-  /** @param wishes What the client wants to stop meanwhile. */
-  constructor(send: Send, wishes: ClientWishes) {
+  /** @param cancellation Which requests the client has cancelled, and whether it wants a pause. */
+  constructor(send: Send, cancellation: Cancellation) {
     this.#send = send;
-    this.#wishes = wishes;
+    this.#cancellation = cancellation;
     this.#progress = new Progress(send);
   }
 
@@ -76,14 +76,14 @@ export class Adapter {
 
   /** What is debugged. @throws {RequestError} While nothing was launched. */
   get target(): Target {
-    if (this.#target === null) throw new RequestError("Nothing was launched yet");
+    if (this.#target === null) throw new RequestError("No run is launched");
     return this.#target;
   }
 
   /** The same, when it stands somewhere. @throws {RequestError} While it runs. */
   get standing(): Target {
-    if (this.#hasEnded) throw new RequestError("The session is over");
-    if (this.#isGoing) throw new RequestError("The run goes on: it can be asked when it stands");
+    if (this.#hasEnded) throw new RequestError("The session has ended");
+    if (this.#isGoing) throw new RequestError("The target is running: pause it first");
     return this.target;
   }
 
@@ -121,9 +121,9 @@ export class Adapter {
 
   /** Loads a scenario, and stands at the beginning of a run of it. */
   async launch(args: LaunchArguments): Promise<void> {
-    const { clock, names, run, warnings } = await launch(args, () => this.#wishes.isEnding);
+    const { clock, names, run, warnings } = await launch(args, () => this.#cancellation.isEnding);
     this.#launched = args;
-    run.recording.reruns.interruptedBy = this.#wishes;
+    run.recording.reruns.interruptedBy = this.#cancellation;
     if (warnings !== "") this.say("stderr", warnings);
     const [own, ...others] = names;
     if (others.length > 0) {
@@ -180,7 +180,7 @@ export class Adapter {
       this.#progress.report(1);
       const note = steppedOver(this.recording, from, this.at, step);
       if (note !== null) this.say("console", `${note}\n`, from);
-      if (!this.#hasEnded && !this.#wishes.isEnding) this.#stand(halt, reason);
+      if (!this.#hasEnded && !this.#cancellation.isEnding) this.#stand(halt, reason);
     });
   }
 
@@ -203,13 +203,13 @@ export class Adapter {
     if (halt.reason === "end" && (noDebug === true || stopAtEnd === false)) return this.end();
     if (halt.problem !== null) this.say("stderr", `${halt.problem}\n`);
     this.#send("stopped", {
-      ...this.#told(halt, reason),
+      ...this.#stoppedText(halt, reason),
       threadId: this.target.threads.at(this.at),
       allThreadsStopped: true,
     });
   }
 
-  #told(
+  #stoppedText(
     { hit, problem, reason }: Halt,
     asked: string,
   ): Partial<DebugProtocol.StoppedEvent["body"]> {
@@ -219,11 +219,11 @@ export class Adapter {
       case "paused":
         return { reason: "pause" };
       case "wrong":
-        return { reason: "pause", description: "A condition cannot be asked", text: problem! };
+        return { reason: "pause", description: "A breakpoint condition failed", text: problem! };
       case "beginning":
-        return { reason: "entry", description: "The beginning of the run" };
+        return { reason: "entry", description: "Start of the run" };
       case "end":
-        return { reason: "end", description: "The run is over", text: this.#result() };
+        return { reason: "end", description: "End of the run", text: this.#result() };
       case "failed":
         return { reason: "exception", description: "The run failed", text: this.#result() };
       case "stop": {
@@ -270,7 +270,7 @@ export class Adapter {
     });
   }
 
-  /** Does what makes later answers short, a little at a time: who asks meanwhile is heard in between. */
+  /** Parks machines for later requests, in short stretches: requests are answered in between. */
   #prepare(quietMs = QUIET_MS): void {
     clearTimeout(this.#idle);
     if (this.#hasEnded) return;
@@ -302,7 +302,7 @@ export class Adapter {
   /** A frame that was shown. @throws {RequestError} When it was of another place. */
   frame(id: number): ShownFrame {
     const frame = this.#frames[id - this.#frameNumbers - 1];
-    if (frame === undefined) throw new RequestError("That frame was of another place of the run");
+    if (frame === undefined) throw new RequestError("Stale frame id: the position has changed");
     return frame;
   }
 
@@ -314,7 +314,7 @@ export class Adapter {
   /** A place that was offered. @throws {RequestError} When none was. */
   place(id: number): Position {
     const at = this.#places[id - 1];
-    if (at === undefined) throw new RequestError("There is no such place to go to");
+    if (at === undefined) throw new RequestError("Unknown goto target");
     return at;
   }
 }

@@ -1,4 +1,4 @@
-/** What requests have to say, as the protocol has it: who leaves something out is told what. */
+/** Checks the arguments of requests against the protocol, and names what is missing or wrong. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import { RequestError } from "./request_error.ts";
 
@@ -55,7 +55,7 @@ interface Requests {
 const LINE = { source: "object", line: "number" } as const;
 const WISHES = { condition: "string?", hitCondition: "string?" } as const;
 
-/** By the names of requests. What nobody reads is not asked for. */
+/** By the names of requests. Arguments that are not read are not checked. */
 const SHAPES: { readonly [R in keyof Requests]: ShapeOf<Requests[R]> } = {
   setBreakpoints: { source: "object", breakpoints: "list?" },
   setFunctionBreakpoints: { breakpoints: "list" },
@@ -145,7 +145,7 @@ export function checkArguments(command: string, args: object): void {
     const list: unknown = Reflect.get(args, name);
     for (const entry of Array.isArray(list) ? list : []) {
       if (typeof entry !== "object" || entry === null) {
-        throw new RequestError(`"${name}" has ${JSON.stringify(entry)}, which is no object`);
+        throw new RequestError(`"${name}" has ${JSON.stringify(entry)}, which is not an object`);
       }
       checkFields(entry, shape);
     }

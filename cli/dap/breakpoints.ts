@@ -21,29 +21,29 @@ import type { Sources } from "./sources.ts";
 export const EXCEPTION_FILTERS: readonly DebugProtocol.ExceptionBreakpointsFilter[] = [
   {
     filter: "fault",
-    label: "Faults of the IOMMU",
-    description: "A device used an address that leads nowhere, or in a way it may not",
+    label: "IOMMU faults",
+    description: "IOMMU fault: unmapped address or insufficient permission",
     default: false,
     supportsCondition: true,
   },
   {
     filter: "report",
-    label: "Reports of the checker",
+    label: "Checker reports",
     description: "A driver broke a rule of the DMA API",
     default: false,
     supportsCondition: true,
   },
   {
     filter: "warning",
-    label: "Warnings of the kernel",
-    description: "The kernel's code met what must not be",
+    label: "Kernel warnings",
+    description: "WARN or BUG in kernel code",
     default: false,
     supportsCondition: true,
   },
   {
     filter: "failure",
-    label: "Failure of the run",
-    description: "An assertion does not hold, or the run is ended by an error or a limit",
+    label: "Run failure",
+    description: "A failed assertion, an error or an exceeded limit",
     default: true,
   },
 ];
@@ -82,13 +82,13 @@ export class Breakpoints {
     const key = `line ${file}`;
     this.#clear(key);
     return breakpoints.map((wanted) => {
-      if (file === null) return refused("There is no such file");
+      if (file === null) return refused("No such file");
       const line = this.#sources.ownLine(wanted.line);
       const cause = { kind: "line", file, line } as const;
       const found = statementsOnLine(this.#recording, cause);
       const [number] = found.numbers;
       if (found.line === null || number === undefined) {
-        return refused("No statement of this run begins there or below");
+        return refused("No statement of this run starts on or after this line");
       }
       const place = this.#sources.place(this.#recording.code.statements[number]!.span);
       const reason = neverReached(this.#recording, found.numbers);
@@ -103,7 +103,7 @@ export class Breakpoints {
     return wanted.map((each) => {
       const cause = this.#functionCause(each.name.trim());
       if (cause === null) {
-        return refused(`Neither an event, a call of the kernel nor a function is called so`);
+        return refused(`Not an event, a kernel call or a function of the script or of C`);
       }
       return this.#add("function", cause, each);
     });
@@ -128,7 +128,7 @@ export class Breakpoints {
     return wanted.map((each: DebugProtocol.ExceptionFilterOptions) => {
       const of = each.filterId as Incident;
       if (each.filterId === "failure") return { verified: true };
-      if (!INCIDENTS.includes(of)) return refused("There is no such filter");
+      if (!INCIDENTS.includes(of)) return refused("Unknown filter");
       return this.#add("exception", { kind: "incident", of: [of] }, each);
     });
   }
@@ -138,10 +138,10 @@ export class Breakpoints {
     this.#clear("data");
     return wanted.map((each) => {
       if (each.accessType === "read" || each.accessType === "readWrite") {
-        return refused("Only changes stop: reading leaves nothing in the tables");
+        return refused("Only writes can be watched: tables do not record reads");
       }
       const cause = watchedOf(each.dataId, this.#recording);
-      if (cause === null) return refused("There is no such row");
+      if (cause === null) return refused("No such row");
       if (cause.kind === "change") {
         const problem = this.#problemOf(cause.expression, null);
         if (problem !== null) return refused(problem);
@@ -155,7 +155,7 @@ export class Breakpoints {
     this.#clear("instruction");
     return wanted.map((each) => {
       const seq = eventNumber(each.instructionReference, each.offset);
-      if (seq === null || seq < 1) return refused("There is no such event");
+      if (seq === null || seq < 1) return refused("No such event");
       return this.#add("instruction", { kind: "moment", seq }, each);
     });
   }
@@ -200,7 +200,7 @@ export class Breakpoints {
     statement: number | null,
   ): StopSpec | string {
     const hits = hitsOf(hitCondition);
-    if (hits === null) return `"${hitCondition}" is no number of times, such as 3 or >= 3`;
+    if (hits === null) return `"${hitCondition}" is not a hit count, such as 3 or >= 3`;
     const log = logMessage === undefined ? undefined : messageExpression(logMessage);
     for (const text of [condition, log]) {
       if (text === undefined) continue;

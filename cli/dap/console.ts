@@ -61,7 +61,7 @@ export function runConsoleCommand(line: string, place: Place): CommandResult {
   };
 }
 
-/** What could stand where a line ends that somebody types. */
+/** Completions at the end of a typed line. */
 export function completionsOf(typed: string, place: Place): ReturnType<typeof suggestWords> {
   return suggestWords(typed, new Lines(place));
 }

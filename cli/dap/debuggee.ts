@@ -27,7 +27,7 @@ import {
 import { processorMs } from "../processor_time.ts";
 import { Pace } from "./pace.ts";
 
-/** What a run grows by, and what is searched for breakpoints, before somebody may interrupt. */
+/** Statements that a run grows by, and moments that are searched for breakpoints, between two checks for a pause. */
 const LEAST_STATEMENTS = 512;
 const LEAST_MOMENTS = 16_384;
 
@@ -41,11 +41,11 @@ export interface Halt {
   readonly problem: string | null;
 }
 
-/** Who hears what a run says on the way. */
+/** Receives the output of a run. */
 export interface DebuggeeListener {
-  /** A line that the run wrote, the first time that one comes by. */
+  /** A line that the run wrote, once. */
   printed(line: OutputLine): void;
-  /** What a breakpoint that only logs has to say. */
+  /** The message of a log point. */
   logged(text: string, at: Position): void;
   /** How much of a search is done; 1 at its end. */
   progressed(share: number): void;
@@ -109,7 +109,7 @@ export class Debuggee implements Place {
   /** The last move has ended by a wish to stop that is still on its way. */
   hasHeard = false;
   #pauses = false;
-  /** Lines that have been told. */
+  /** Lines that were reported. */
   #printed = 0;
 
   constructor(run: OpenRun, clock: RunClock, listener: DebuggeeListener, stops: Stops) {
@@ -128,7 +128,7 @@ export class Debuggee implements Place {
     return this.#run.isOver && comparePositions(this.at, this.recording.last) >= 0;
   }
 
-  /** Ends the move that goes on, as soon as it hears of it. */
+  /** Ends the current move at its next check. */
   pause(): void {
     this.#pauses = true;
   }
@@ -137,7 +137,7 @@ export class Debuggee implements Place {
   goTo(at: Position): void {
     const { end } = this.#run;
     this.at = comparePositions(at, end) > 0 ? end : at;
-    this.#tell(this.at);
+    this.#report(this.at);
   }
 
   /** Goes a step in one go, in what is known of the run. */
@@ -246,14 +246,14 @@ export class Debuggee implements Place {
   }
 
   /**
-   * Prepares for questions while nobody asks: a look is short when a machine waits near its moment.
+   * Parks machines while the client is idle: a look is short when one is parked near its moment.
    *
    * @returns Whether there is more to do.
    */
   prepare(): boolean {
     const { reruns } = this.recording;
     const { watch } = reruns;
-    // Nobody waits for it.
+    // No request waits for it.
     reruns.watch = null;
     try {
       return prepareLooks(this.recording, this.#run.end, this.at);
@@ -262,7 +262,7 @@ export class Debuggee implements Place {
     }
   }
 
-  #tell(at: Position): void {
+  #report(at: Position): void {
     const lines = this.recording.outputUpTo(at);
     for (; this.#printed < lines.length; this.#printed++) {
       this.#listener.printed(lines[this.#printed]!);

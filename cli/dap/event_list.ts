@@ -29,7 +29,7 @@ export function listEvents(
     DebugProtocol.DisassembleArguments,
 ): DebugProtocol.DisassembledInstruction[] {
   const first = eventNumber(memoryReference, offset + instructionOffset);
-  if (first === null) throw new RequestError(`"${memoryReference}" is no event`);
+  if (first === null) throw new RequestError(`"${memoryReference}" is not an event`);
   const count = Math.max(0, Math.min(instructionCount, MOST_LISTED));
   return Array.from(
     { length: count },

@@ -62,7 +62,7 @@ function argument<K extends keyof Kinds>(
 /**
  * Loads a scenario and opens one of its runs.
  *
- * @param isEnding Whether nobody wants the run to go on.
+ * @param isEnding Whether the client wants the session to end.
  * @throws {RequestError} With what is wrong.
  */
 export async function launch(args: LaunchArguments, isEnding: () => boolean): Promise<Launched> {
@@ -75,19 +75,19 @@ export async function launch(args: LaunchArguments, isEnding: () => boolean): Pr
   if (typeof opened === "string") throw new RequestError(opened);
   const { entry, loader } = opened;
   const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));
-  const told = diagnostics.length === 0 ? "" : `${renderDiagnostics(diagnostics)}\n`;
-  if (program === null) throw new RequestError(told.trimEnd());
+  const warnings = diagnostics.length === 0 ? "" : `${renderDiagnostics(diagnostics)}\n`;
+  if (program === null) throw new RequestError(warnings.trimEnd());
   const choices = runsOf(program);
   const choice = chosen(choices, args);
   const clock = new RunClock();
   const run = openRun(program, choice, recordOptions(args, clock, isEnding));
   const others = choices.filter((each) => each !== choice);
-  return { run, clock, names: [choice, ...others].map(nameOf), warnings: told };
+  return { run, clock, names: [choice, ...others].map(nameOf), warnings };
 }
 
 /** What a run is called. */
 export function nameOf({ name }: Pick<RunChoice, "name">): string {
-  return name.kind === "main" ? "statements at the top" : displayName(name);
+  return name.kind === "main" ? "top-level statements" : displayName(name);
 }
 
 function recordOptions(
@@ -151,7 +151,7 @@ function chosen(choices: readonly RunChoice[], args: LaunchArguments): RunChoice
   const combination = argument("combination", args.combination, "string");
   const line = argument("line", lineNumber(args.line), "number");
   const [first] = choices;
-  if (first === undefined) throw new RequestError("It has no statements and no tests to run");
+  if (first === undefined) throw new RequestError("The file has no statements and no tests");
   const named = choices.filter((each) =>
     (wanted === undefined || each.name.name === wanted || nameOf(each) === wanted) &&
     (combination === undefined || each.name.combination === combination)
@@ -161,7 +161,7 @@ function chosen(choices: readonly RunChoice[], args: LaunchArguments): RunChoice
   const names = choices.map(nameOf);
   const [near] = nearestNames(wanted ?? combination ?? "", names, 1);
   const hint = near === undefined ? `there are: ${names.join("; ")}` : `did you mean "${near}"?`;
-  throw new RequestError(`It has no run ${JSON.stringify(wanted ?? combination)}`, hint);
+  throw new RequestError(`There is no run ${JSON.stringify(wanted ?? combination)}`, hint);
 }
 
 /** The tests that begin nearest above a line, or all the rest. */

@@ -1,4 +1,4 @@
-/** How much is done at once, so that who waits for an answer or presses pause need not wait long. */
+/** How much is done at once, so that requests and pauses wait no longer than some milliseconds. */
 
 /** What one piece of work should take. */
 const PIECE_MS = 10;

@@ -72,20 +72,20 @@ export class Requests {
 
   async launch(args: LaunchArguments) {
     if (this.#adapter.isLaunched) {
-      throw new RequestError("A run was launched already", "restart begins anew");
+      throw new RequestError("A run is already launched", "use restart");
     }
     await this.#adapter.launch(args);
-    // Not before: until a run is known, no breakpoint can be told where it is.
+    // Not before: breakpoints can only be placed in a known run.
     this.#event("initialized");
   }
 
   configurationDone() {
-    if (this.#adapter.hasStarted) throw new RequestError("The run has begun already");
+    if (this.#adapter.hasStarted) throw new RequestError("The run has already started");
     this.#adapter.start();
   }
 
   async restart({ arguments: args = {} }: DebugProtocol.RestartArguments) {
-    if (this.#adapter.isGoing) throw new RequestError("The run goes on: pause it first");
+    if (this.#adapter.isGoing) throw new RequestError("The target is running: pause it first");
     await this.#adapter.restart(args as LaunchArguments);
   }
 
@@ -126,7 +126,7 @@ export class Requests {
       isText
         ? variables.watchedBy(debuggee.at, name)
         : variables.watchedIn(variablesReference, name) ??
-          "only rows, device addresses and expressions can be waited for",
+          "only table rows, device addresses and expressions can be watched",
     );
   }
 
@@ -207,12 +207,10 @@ export class Requests {
     });
     return {
       targets: [
-        ...next === null
-          ? []
-          : [target(isAfter(next, at) ? "the next time" : "the first time", next)],
+        ...next === null ? [] : [target(isAfter(next, at) ? "next time" : "first time", next)],
         ...first === null || next === null || comparePositions(first, next) === 0
           ? []
-          : [target("the first time", first)],
+          : [target("first time", first)],
       ],
     };
   }
@@ -310,7 +308,7 @@ export class Requests {
       };
     }
     if (halt?.hit?.stop.cause.kind !== "incident") {
-      throw new RequestError("Nothing went wrong here");
+      throw new RequestError("No exception here");
     }
     const { seq } = halt.hit.at;
     const { id, lines, title, why } = incidentView(this.#adapter.recording, seq)!;
@@ -327,7 +325,7 @@ export class Requests {
   readMemory({ count, memoryReference, offset = 0 }: DebugProtocol.ReadMemoryArguments) {
     const phys = /^\w+$/.test(memoryReference) ? Number(memoryReference) + offset : NaN;
     if (!Number.isSafeInteger(phys) || phys < 0) {
-      throw new RequestError(`"${memoryReference}" is no physical address`);
+      throw new RequestError(`"${memoryReference}" is not a physical address`);
     }
     const address = `0x${phys.toString(16)}`;
     const { debuggee: { at, recording } } = this.#adapter.standing;

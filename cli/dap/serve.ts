@@ -5,15 +5,15 @@ import { type ExitCode, HELD } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { hostReason } from "../host_error.ts";
 import { refuse, type Screen } from "../screen.ts";
-import { HeardInput } from "./heard_input.ts";
+import { StdinWorker } from "./stdin_worker.ts";
 import { Session } from "./session.ts";
 
-/** Only programs of this host may debug: whoever launches has files read. */
+/** Only programs of this host may connect: a launch reads files. */
 const HOST = "127.0.0.1";
 
 /** Serves the client at the other end of the standard streams, until it is gone. */
 export async function serveStreams(screen: Screen): Promise<ExitCode> {
-  const heard = new HeardInput();
+  const heard = new StdinWorker();
   const problem = await new Session(heard).serve(heard.stream, process.stdout);
   heard.close();
   // The last answer is written before the process ends.
@@ -24,7 +24,7 @@ export async function serveStreams(screen: Screen): Promise<ExitCode> {
   return problem === null ? HELD : refuse(problem, screen);
 }
 
-/** Serves whoever comes to a port, each with a session of its own, until the process is ended. */
+/** Serves the clients of a port, each in a session of its own, until the process ends. */
 export function servePort(port: number, screen: Screen): Promise<ExitCode> {
   const { state } = host.permissions.querySync({ name: "net", host: `${HOST}:${port}` });
   if (state !== "granted") {

@@ -10,8 +10,8 @@ import { Interrupted, LookError } from "../../lang/recording/mod.ts";
 import { BUG_CODE, bugMessage } from "../../lang/diagnostics/bug.ts";
 import { Adapter } from "./adapter.ts";
 import { checkArguments, withoutNulls } from "./arguments.ts";
-import { ClientWishes } from "./client_wishes.ts";
-import type { Arrivals } from "./heard_input.ts";
+import { Cancellation } from "./cancellation.ts";
+import type { Arrivals } from "./stdin_worker.ts";
 import { FrameError, MessageFrames } from "./message_frames.ts";
 import { RequestError } from "./request_error.ts";
 import { Requests } from "./requests.ts";
@@ -22,7 +22,7 @@ type Input = Parameters<ProtocolServer["start"]>[0];
 type Output = Parameters<ProtocolServer["start"]>[1];
 
 export class Session extends ProtocolServer {
-  /** Fulfilled when the client has gone, or has said that it goes. */
+  /** Fulfilled when the client has disconnected. */
   readonly closed: Promise<void>;
   #close: () => void = () => {};
   readonly #adapter: Adapter;
@@ -31,16 +31,16 @@ export class Session extends ProtocolServer {
   #answering: Promise<void> = Promise.resolve();
   readonly #names = new Set(Object.getOwnPropertyNames(Requests.prototype));
 
-  readonly #wishes: ClientWishes;
+  readonly #cancellation: Cancellation;
 
-  /** @param arrivals What has come from the client while this thread did not listen; null where nobody knows. */
+  /** @param arrivals Requests that were read while this thread was busy; null where no worker reads. */
   constructor(arrivals: Arrivals | null = null) {
     super();
-    this.#wishes = new ClientWishes(arrivals);
+    this.#cancellation = new Cancellation(arrivals);
     this.closed = new Promise((resolve) => this.#close = resolve);
     const send = (event: string, body?: object) =>
       this.sendEvent({ seq: 0, type: "event", event, ...body === undefined ? {} : { body } });
-    this.#adapter = new Adapter(send, this.#wishes);
+    this.#adapter = new Adapter(send, this.#cancellation);
     this.#requests = new Requests(this.#adapter, send);
     this.#names.delete("constructor");
   }
@@ -77,7 +77,7 @@ export class Session extends ProtocolServer {
   }
 
   #notUnderstood(why: string): void {
-    this.#adapter.say("stderr", `A message could not be understood: ${why}\n`);
+    this.#adapter.say("stderr", `Malformed message: ${why}\n`);
   }
 
   #gone(): void {
@@ -97,12 +97,12 @@ export class Session extends ProtocolServer {
   }
 
   protected override dispatchRequest(request: DebugProtocol.Request): void {
-    // Nobody could tell whose answer it is.
+    // A response needs the number and the name of its request.
     if (!Number.isSafeInteger(request.seq) || typeof request.command !== "string") {
       this.#notUnderstood('a request has a number, "seq", and a name, "command"');
       return;
     }
-    this.#wishes.came(request.seq, request.command, request.arguments?.requestId);
+    this.#cancellation.came(request.seq, request.command, request.arguments?.requestId);
     this.#answering = this.#answering.then(() => this.#answer(request));
   }
 
@@ -115,9 +115,9 @@ export class Session extends ProtocolServer {
       success: true,
       command,
     };
-    this.#wishes.begins(request.seq, command);
+    this.#cancellation.begins(request.seq, command);
     try {
-      if (this.#wishes.isCancelled) throw new Interrupted("Cancelled");
+      if (this.#cancellation.isCancelled) throw new Interrupted("Cancelled");
       if (!this.#names.has(command)) throw new RequestError(`There is no request "${command}"`);
       const given: unknown = withoutNulls(args ?? {});
       if (typeof given !== "object") throw new RequestError('"arguments" takes an object');
@@ -129,12 +129,12 @@ export class Session extends ProtocolServer {
       if (answer !== undefined) response.body = answer;
     } catch (error) {
       response.success = false;
-      const isCancelled = this.#wishes.isCancelled;
+      const isCancelled = this.#cancellation.isCancelled;
       response.message = isCancelled ? CANCELLED : problemOf(error);
       const showUser = !isCancelled && USER_ACTIONS.has(command);
       response.body = { error: { id: 1, ...formatted(response.message), showUser } };
     }
-    this.#wishes.ended(request.seq);
+    this.#cancellation.ended(request.seq);
     this.sendResponse(response);
     // What a request starts comes after its answer.
     this.#adapter.answered().catch((error) => {
@@ -169,7 +169,7 @@ const USER_ACTIONS: ReadonlySet<string> = new Set([
 
 /** What went wrong, for the person at the client. */
 function problemOf(error: unknown): string {
-  if (error instanceof Interrupted) return "Interrupted; you are where you were";
+  if (error instanceof Interrupted) return "Interrupted; the position is unchanged";
   if (error instanceof LookError) return lookProblem(error);
   if (error instanceof RequestError) {
     return error.hint === null ? error.message : `${error.message} (${error.hint})`;

@@ -56,7 +56,7 @@ Deno.test("a run begins at its first statement, goes by statements both ways, an
     assertEquals((await stack(client)).map(({ name }) => name), ["the run is over"]);
     assertEquals((await scope(client, "Locals")).get("start"), "0xfffd_c000");
     assertEquals((await stack(client))[0]!.line, 54);
-    assertEquals((await client.move("reverseContinue")).description, "The beginning of the run");
+    assertEquals((await client.move("reverseContinue")).description, "Start of the run");
     const [ready] = await stack(client);
     assertEquals([ready!.name, ready!.line], ["the machine is ready", 18]);
     const watch = (expression: string) =>

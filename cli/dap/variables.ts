@@ -246,8 +246,8 @@ export class Variables {
         .map(({ name, value }) => `${name} ${value}`).join("  "),
       ...this.#reference(fixed([
         ...named,
-        plain("written by", born === 0 ? "what there was at first" : `#${born}`),
-        plain("ended by", died === null ? "nothing in what is known of the run" : `#${died}`),
+        plain("written by", born === 0 ? "initial state" : `#${born}`),
+        plain("ended by", died === null ? "not within this recording" : `#${died}`),
       ])),
     };
   }
@@ -274,7 +274,7 @@ function cellAt(text: string): Cell | null {
   return { table: "page_table", equal: {}, covers: { field: "iova", address } };
 }
 
-/** What a client is told of something that may be waited for. @param watched Or why there is nothing. */
+/** The response about a data breakpoint. @param watched Or why there can be none. */
 export function dataBreakpointInfo(
   watched: Watched | string,
 ): DebugProtocol.DataBreakpointInfoResponse["body"] {

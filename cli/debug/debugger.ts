@@ -170,7 +170,7 @@ export class Debugger implements CommandTarget {
         return this.#work(() => runReplCommand(command, this));
       }
     } catch (error) {
-      if (error instanceof Interrupted) this.refuse("Interrupted; you are where you were");
+      if (error instanceof Interrupted) this.refuse("Interrupted; the position is unchanged");
       else if (error instanceof LookError) {
         this.refuse(error.hint === null ? error.message : `${error.message}; ${error.hint}`);
       } else throw error;

@@ -59,7 +59,7 @@ export async function runDebug(
     : choices.slice(run - 1, run);
   const [first] = meant;
   if (first === undefined) {
-    return refuse(`${path} has no such run; it has ${choices.length}`, screen);
+    return refuse(`${path} has no such run: it has ${choices.length}`, screen);
   }
   const runs = runsFrom(program, choices, record, choices.indexOf(first));
   const isTerminal = host.stdin.isTerminal() && host.stdout.isTerminal();

@@ -31,7 +31,7 @@ import { answering, type CommandTarget, countOf, type ReplCommand } from "./comm
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
 import { eventWords, tableWords } from "./words_in_sight.ts";
 
-/** Bytes of a line of `:bytes`, and how many are shown when nobody says. */
+/** Bytes of a line of `:bytes`, and how many are shown by default. */
 const LINE_BYTES = 16;
 const SHOWN_BYTES = 64;
 /** Rows of a table that are shown at once. */
@@ -46,53 +46,53 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
   {
     name: "state",
     takes: "[TABLE] [N]",
-    doc:
-      "the machine and the variables at a glance; or a table's rows, of many a thousand from row N on",
+    doc: "a summary of machine and variables; or the rows of a table, at most 1000, from row N",
     words: ({ place }) => tableWords(place),
     run: state,
   },
   {
     name: "who",
     takes: "[WHAT]",
-    doc: `what is mapped; or who changed this last: ${SUBJECT_FORMS}`,
+    doc: `list live mappings; or show the last writer of ${SUBJECT_FORMS}`,
     expression: true,
     run: whoChanged,
   },
   {
     name: "why",
     takes: "[N]",
-    doc: "why the last decision here fell, or that of event N: its rule and what it looked at",
+    doc: "explain this event or event N: its decision, the rule and the inputs",
     run: why,
   },
   {
     name: "eval",
     takes: "EXPR",
-    doc: "what an expression is here; changes nothing",
+    doc: "print the value of an expression here; changes nothing",
     expression: true,
     run: evalHere,
   },
   {
     name: "bytes",
     takes: "ADDRESS [N]",
-    doc: "bytes of memory, by the CPU's address",
+    doc: "print N bytes of memory at a physical address (default: 64)",
     expression: true,
     run: bytes,
   },
   {
     name: "writes",
     takes: "ADDRESS [N]",
-    doc: "who wrote these bytes, each time, by the CPU's address; of many the last 20",
+    doc: "list the last 20 writes to N bytes at a physical address",
     expression: true,
     run: writes,
   },
   {
     name: "trace",
     takes: `[N] [${EVENT_FILTER_FORMS}] | on | off`,
-    doc: "events of the last input or move; the last N; those that are meant; of every input",
+    doc:
+      "print events: of the last command, the last N, or the matching ones; on: after every input",
     words: eventWords,
     run: trace,
   },
-  { name: "seed", takes: "", doc: "the seed of this machine", run: seed },
+  { name: "seed", takes: "", doc: "print the seed of this machine", run: seed },
 ];
 
 function state(repl: CommandTarget, argument: string): true {
@@ -114,7 +114,9 @@ function state(repl: CommandTarget, argument: string): true {
     for (const line of tableLines([...columns, "by"], cells, [], repl.columns)) repl.say(line);
     const next = first + rows.length + 1;
     if (next <= count) {
-      repl.say(`rows ${first + 1} to ${next - 1} of ${count}; \`:state ${meant} ${next}\` goes on`);
+      repl.say(
+        `rows ${first + 1} to ${next - 1} of ${count}; \`:state ${meant} ${next}\` shows more`,
+      );
     }
   }
   return true;
@@ -192,7 +194,7 @@ function whoChanged(repl: CommandTarget, argument: string): true {
 function sayFound(repl: CommandTarget, text: string, subject: Subject): void {
   const { at, recording } = repl.place;
   const writer = who(recording, at, subject);
-  if (writer === null) repl.say(`${text}: nothing has changed it`);
+  if (writer === null) repl.say(`${text}: never changed`);
   else sayWriter(repl, writer);
 }
 
@@ -217,8 +219,8 @@ function addressOf(repl: CommandTarget, text: string): number | null {
   const plain = readWholeNumber(text);
   if (plain !== null || /^\w+ /.test(text)) return plain;
   const { at, recording } = repl.place;
-  const { kind, text: told } = evaluateKind(recording, at, text);
-  return isAddress(kind) ? readWholeNumber(told) : null;
+  const { kind, text: shown } = evaluateKind(recording, at, text);
+  return isAddress(kind) ? readWholeNumber(shown) : null;
 }
 
 /** Who mapped an address, and what became of it; and of the page table what led there last. */
@@ -236,7 +238,7 @@ function storyOf(repl: CommandTarget, address: number): void {
     const cell = { table: "page_table", equal: {}, covers };
     const writer = who(recording, at, { kind: "cell", cell });
     if (writer !== null) return sayWriter(repl, writer);
-    repl.say(`${formatAddress(address)}: no mapping ever covered it`);
+    repl.say(`${formatAddress(address)}: never mapped`);
   }
   for (const line of lines) repl.say(line);
 }
@@ -245,7 +247,7 @@ function listMappings(repl: CommandTarget): void {
   const { at, recording } = repl.place;
   const mappings = recording.table("mappings");
   const rows = mappings.rowsAt(at.seq).map((row) => mappings.row(row));
-  if (rows.length === 0) return repl.say("Nothing is mapped");
+  if (rows.length === 0) return repl.say("No live mappings");
   const cells = rows.map(({ api, born, device, dir, dma, path, phys, size_bytes }) => {
     const request = recording.log.requestAt(born);
     return [
@@ -355,7 +357,7 @@ function writes(repl: CommandTarget, argument: string): true {
     const { left, writes } = writesOf(recording, at, phys, sizeBytes, SHOWN_WRITES);
     if (writes.length === 0) {
       repl.say(
-        `${formatCount(sizeBytes, "byte")} at ${formatAddress(phys)}: nothing has changed them`,
+        `${formatCount(sizeBytes, "byte")} at ${formatAddress(phys)}: never changed`,
       );
     }
     if (left > 0) repl.say(`${formatCount(left, "change")} before these`);

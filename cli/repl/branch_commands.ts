@@ -16,21 +16,21 @@ export const BRANCH_COMMANDS: readonly ReplCommand[] = [
   {
     name: "branches",
     takes: "",
-    doc: "all branches, and where each began",
+    doc: "list the branches and where each starts",
     needsBench: true,
     run: list,
   },
   {
     name: "switch",
     takes: "NAME",
-    doc: "go on with another branch",
+    doc: "switch to another branch",
     needsBench: true,
     run: switchTo,
   },
   {
     name: "diff",
     takes: "[A] [B]",
-    doc: "what differs: of two branches, of two events, or of an event and here",
+    doc: "compare two branches, two events, or an event with the current position",
     run: diff,
   },
 ];
@@ -75,7 +75,7 @@ function diff(repl: CommandTarget, argument: string): true {
   return answering(repl, () => {
     const moments = words.map((word) => momentOf(repl, word));
     const wrong = moments.indexOf(null);
-    if (wrong >= 0) return repl.refuse(`"${words[wrong]}" is no branch and no place`);
+    if (wrong >= 0) return repl.refuse(`"${words[wrong]}" is neither a branch nor a position`);
     const here: Moment = { recording: repl.place.recording, at: repl.place.at };
     const origin = repl.bench?.branch.origin ?? null;
     const other = origin === null
@@ -98,7 +98,7 @@ function sayDifferences(repl: CommandTarget, one: Moment, other: Moment): void {
   const clipped = (text: string) => repl.say(clip(text, repl.columns));
   if (one.recording !== other.recording) {
     const seq = firstDifferentEvent(one.recording, other.recording);
-    if (seq === null) repl.say("Event by event the same");
+    if (seq === null) repl.say("All events are the same");
     else {
       repl.say(`The first event that differs is ${seq}:`);
       for (const [mark, { recording }] of [["-", one], ["+", other]] as const) {

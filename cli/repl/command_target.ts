@@ -11,7 +11,7 @@ import type { Suggestion } from "../terminal/line_editor.ts";
 
 /** What one keeps while going through a run, besides the place. */
 export interface Kept {
-  /** Expressions that are told whenever they change. */
+  /** Expressions that are printed whenever they change. */
   readonly watches: string[];
   /** Places with a name. */
   readonly marks: Map<string, Position>;
@@ -33,7 +33,7 @@ export interface CommandTarget {
   readonly view?: ScreenView | null;
   /** Begins the next input with a text that is edited first; null where there is no terminal for that. */
   readonly edit?: ((text: string) => void) | null;
-  /** Who is asked for what only the host can do; null where nobody is. */
+  /** What only the host can do; null where it cannot. */
   readonly host?: CommandHost | null;
   /** Null where no files are written. */
   readonly exportRun?: ExportRun | null;
@@ -127,7 +127,7 @@ export interface ReplCommand {
 export function countOf(argument: string, repl: CommandTarget): number | null {
   const count = argument === "" ? 1 : readWholeNumber(argument);
   if (count !== null && count > 0) return count;
-  repl.refuse(`"${argument}" is no count`);
+  repl.refuse(`"${argument}" is not a count`);
   return null;
 }
 

@@ -22,11 +22,11 @@ export const REPL_COMMANDS: readonly ReplCommand[] = [
   ...SAVE_COMMANDS,
   ...EXPORT_COMMANDS,
   ...SCREEN_COMMANDS,
-  { name: "help", takes: "[NAME]", doc: "this list, or a command of it", run: help },
-  { name: "quit", takes: "", doc: "end (also Ctrl-D)", run: () => false },
+  { name: "help", takes: "[NAME]", doc: "list the commands, or describe one", run: help },
+  { name: "quit", takes: "", doc: "quit (also Ctrl-D)", run: () => false },
 ];
 
-/** What somebody types who has not heard of the colon. */
+/** Commands that work without the colon. */
 const BARE: Readonly<Record<string, string>> = { exit: "quit", quit: "quit", help: "help" };
 
 /**
@@ -41,7 +41,7 @@ export function runReplCommand(line: string, repl: CommandTarget): boolean {
   const command = commandNamed(name!, repl);
   if (command === null) return true;
   if (command.takes !== "" || words === "") return command.run(repl, words);
-  repl.refuse(`:${command.name} takes nothing, and stands before "${words}"`);
+  repl.refuse(`:${command.name} takes no argument: "${words}"`);
   return true;
 }
 

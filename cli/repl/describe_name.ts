@@ -58,12 +58,12 @@ export function describeName(name: string, { session, columns }: Describer): Nam
   const keys = describeKeys(name, session, columns);
   if (found !== null || keys.length > 0) return { found: true, lines: [...found ?? [], ...keys] };
   if (pageOf(name) !== undefined) {
-    const told = `\`dmalab explain ${name}\` tells rules`;
-    return { found: false, lines: [`The language calls nothing "${name}"; ${told}`] };
+    const told = `\`dmalab explain ${name}\` prints rules`;
+    return { found: false, lines: [`"${name}" is not a name of the language; ${told}`] };
   }
   const [nearest] = nearestNames(name, [...knownNames(session), ...membersLike(name)], 1);
   const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
-  return { found: false, lines: [`Nothing is called "${name}"${hint}`] };
+  return { found: false, lines: [`Unknown name "${name}"${hint}`] };
 }
 
 /** Every name that could be asked for or typed. */

@@ -8,7 +8,7 @@ export const EDIT_COMMANDS: readonly ReplCommand[] = [
     name: "edit",
     takes: `[${DECLARATIONS}]`,
     doc:
-      "the last input in $VISUAL or $EDITOR, or all that is declared; it then stands at the prompt",
+      "edit the last input, or all declarations, in $VISUAL or $EDITOR and put it back on the prompt",
     needsBench: true,
     words: () => [{ text: DECLARATIONS, doc: "the machine, functions and consts that were typed" }],
     run: edit,
@@ -18,7 +18,9 @@ export const EDIT_COMMANDS: readonly ReplCommand[] = [
 function edit(repl: CommandTarget, argument: string): true {
   const { bench } = repl;
   if (argument !== "" && argument !== DECLARATIONS) {
-    repl.refuse(`"${argument}" is nothing to edit: ${DECLARATIONS}, or nothing for the last input`);
+    repl.refuse(
+      `"${argument}" cannot be edited: use ${DECLARATIONS}, or no argument for the last input`,
+    );
   } else if (!repl.edit) {
     repl.refuse("There is no terminal for an editor here: lines come from a pipe");
   } else if (argument === "") {

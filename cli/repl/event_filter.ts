@@ -16,7 +16,7 @@ export function readEventFilter(recording: Recording, text: string): EventFilter
   const form =
     /^([\w.]+(?:\s*,\s*[\w.]+)*)?(?:\s*\bin\s+req(?:uest)?\s+(\d+))?(?:\s*\bof\s+(\w+))?$/;
   const read = text.trim().match(form);
-  if (read === null) return `"${text}" says no events: ${EVENT_FILTER_FORMS}`;
+  if (read === null) return `"${text}" matches no event: ${EVENT_FILTER_FORMS}`;
   const [, names = "", request, device] = read;
   const { eventNames } = recording.looker.registry;
   const kinds = new Set<number>();

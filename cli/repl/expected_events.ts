@@ -7,7 +7,7 @@ import { eventFields } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Field } from "../../runtime/vocabulary/fields.ts";
 
-/** Longer patterns nobody reads. */
+/** Longer patterns are not readable. */
 export const MOST_EXPECTED = 5000;
 
 const CALL = "call.";

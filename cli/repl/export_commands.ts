@@ -6,7 +6,7 @@ export const EXPORT_COMMANDS: readonly ReplCommand[] = [
   {
     name: "export",
     takes: "FILE",
-    doc: "all events of this run as FILE.dmatrace.jsonl, or as FILE.json for Perfetto",
+    doc: "write the events of this run to FILE.dmatrace.jsonl, or to FILE.json for Perfetto",
     needs: "exportRun",
     run: exportEvents,
   },

@@ -9,7 +9,7 @@ export const KEEP_COMMANDS: readonly ReplCommand[] = [
   {
     name: "watch",
     takes: "[EXPR]",
-    doc: "tell an expression whenever a move changes it; none: all that are watched",
+    doc: "print an expression whenever a step changes it; without an argument, list them",
     needs: "kept",
     expression: true,
     run: watch,
@@ -17,22 +17,22 @@ export const KEEP_COMMANDS: readonly ReplCommand[] = [
   {
     name: "unwatch",
     takes: "N",
-    doc: "watch the N-th no more",
+    doc: "remove watch N",
     needs: "kept",
     run: unwatch,
   },
   {
     name: "mark",
     takes: "NAME",
-    doc: "keep this place under a name, for :goto NAME",
+    doc: "name this position, for :goto NAME",
     needs: "kept",
     run: mark,
   },
-  { name: "marks", takes: "", doc: "the places that are kept", needs: "kept", run: listMarks },
+  { name: "marks", takes: "", doc: "list the named positions", needs: "kept", run: listMarks },
   {
     name: "runs",
     takes: "[N]",
-    doc: "the runs of the file; goes through the N-th",
+    doc: "list the runs of the file with their outcomes; with N, debug that run",
     needs: "runs",
     run: runs,
   },
@@ -63,7 +63,7 @@ function watch(repl: CommandTarget, text: string): true {
     if (text !== "") {
       repl.place.recording.looker.question(text);
       if (!watches.includes(text)) watches.push(text);
-    } else if (watches.length === 0) repl.say("Nothing is watched");
+    } else if (watches.length === 0) repl.say("No watches");
     watches.forEach((each, index) => {
       if (text === "" || each === text) {
         repl.say(clip(`${index + 1}  ${each}: ${watchText(repl, each)}`, repl.columns));
@@ -76,13 +76,13 @@ function unwatch(repl: CommandTarget, argument: string): true {
   const { watches } = repl.kept!;
   const number = readWholeNumber(argument);
   if (number === null || watches[number - 1] === undefined) {
-    repl.refuse(`"${argument}" is no number of what is watched: 1 to ${watches.length}`);
+    repl.refuse(`"${argument}" is not the number of a watch: 1 to ${watches.length}`);
   } else watches.splice(number - 1, 1);
   return true;
 }
 
 function mark(repl: CommandTarget, name: string): true {
-  if (!/^[A-Za-z_]\w*$/.test(name)) repl.refuse(`"${name}" is no name for a place`);
+  if (!/^[A-Za-z_]\w*$/.test(name)) repl.refuse(`"${name}" is not a name for a position`);
   else {
     repl.kept!.marks.set(name, repl.place.at);
     sayMark(repl, name, repl.place.at);
@@ -92,7 +92,7 @@ function mark(repl: CommandTarget, name: string): true {
 
 function listMarks(repl: CommandTarget): true {
   const { marks } = repl.kept!;
-  if (marks.size === 0) repl.say("No place is kept");
+  if (marks.size === 0) repl.say("No named positions");
   for (const [name, at] of marks) sayMark(repl, name, at);
   return true;
 }
@@ -114,7 +114,7 @@ function runs(repl: CommandTarget, argument: string): true {
       repl.say(clip(line, repl.columns));
     });
   } else if (number === null || names[number - 1] === undefined) {
-    repl.refuse(`"${argument}" is no number of a run: 1 to ${names.length}`);
+    repl.refuse(`"${argument}" is not the number of a run: 1 to ${names.length}`);
   } else open.call(repl.runs, number - 1);
   return true;
 }

@@ -24,11 +24,11 @@ export type MakeTool = (console: LineConsole, options: ToolOptions) => LineTool;
 
 /** A tool that is to be run. */
 export interface LineToolPlan {
-  /** What a person is told first. */
+  /** What is printed first. */
   readonly greeting: string;
   /**
    * The first prompt of a tool that does nothing before its first input, and is not loaded before
-   * somebody could type; null of one that has something to do or to say.
+   * can be typed; null of one that has something to do or to say.
    */
   readonly firstPrompt: string | null;
   load(): Promise<MakeTool>;

@@ -31,24 +31,30 @@ export const MOVE_COMMANDS: readonly ReplCommand[] = [
   {
     name: "step",
     takes: "[N]",
-    doc: "N events on (1); at the end the machine runs on",
+    doc: "step N events forward (default: 1); at the end, run the machine on",
     run: (repl, argument) => stepEvents(repl, argument),
   },
-  moving("back", "N events back (1)", { unit: "event", way: "back" }),
-  moving("next", "N statements on, calls in them included", { unit: "over", way: "forward" }),
-  moving("prev", "N statements back, calls in them included", { unit: "over", way: "back" }),
-  moving("into", "on to the next statement, wherever it is", { unit: "into", way: "forward" }),
-  moving("out", "on to the code that called", { unit: "out", way: "forward" }),
-  moving("activity", "N jobs of host or devices on", { unit: "activity", way: "forward" }),
-  moving("continue", "on to the next breakpoint, or to the end", { unit: "run", way: "forward" }),
-  moving("rcontinue", "back to the breakpoint before, or to the start", {
+  moving("back", "step N events back (default: 1)", { unit: "event", way: "back" }),
+  moving("next", "step over N statements (default: 1)", { unit: "over", way: "forward" }),
+  moving("prev", "step back over N statements (default: 1)", { unit: "over", way: "back" }),
+  moving("into", "step into the next statement", { unit: "into", way: "forward" }),
+  moving("out", "step out to the caller", { unit: "out", way: "forward" }),
+  moving("activity", "run N pending work items of drivers, devices and timers (default: 1)", {
+    unit: "activity",
+    way: "forward",
+  }),
+  moving("continue", "run forward to the next breakpoint, or to the end", {
+    unit: "run",
+    way: "forward",
+  }),
+  moving("rcontinue", "run back to the previous breakpoint, or to the start", {
     unit: "run",
     way: "back",
   }),
   {
     name: "goto",
     takes: "PLACE",
-    doc: `to ${PLACE_FORMS}`,
+    doc: `go to ${PLACE_FORMS}`,
     words: ({ kept }) => [
       ...["start", "end", "line", "output"].map((text) => ({ text, doc: "" })),
       ...[...kept?.marks ?? []].map(([text, { seq }]) => ({ text, doc: `event ${seq}` })),
@@ -58,42 +64,42 @@ export const MOVE_COMMANDS: readonly ReplCommand[] = [
   {
     name: "find",
     takes: EVENT_FILTER_FORMS,
-    doc: "on to the next event of that kind",
+    doc: "go to the next matching event",
     words: eventWords,
     run: (repl, argument) => findEvent(repl, argument, 1),
   },
   {
     name: "rfind",
     takes: EVENT_FILTER_FORMS,
-    doc: "back to the event of that kind before",
+    doc: "go back to the previous matching event",
     words: eventWords,
     run: (repl, argument) => findEvent(repl, argument, -1),
   },
   {
     name: "until",
     takes: "EXPR",
-    doc: "on to where an expression changes, or is true",
+    doc: "run forward until an expression changes or becomes true",
     expression: true,
     run: (repl, argument) => search(repl, argument, until),
   },
   {
     name: "rewind",
     takes: "EXPR",
-    doc: "back to where an expression came to be what it is",
+    doc: "run back to where an expression got its value",
     expression: true,
     run: (repl, argument) => search(repl, argument, rewind),
   },
   {
     name: "break",
     takes: "[WHERE [if EXPR]]",
-    doc: "stop at a line or an event; none: all",
+    doc: "set a breakpoint on a line or an event; without an argument, list them",
     words: () => [
       ...["fault", "report", "warning", "failure"].map((text) => ({ text, doc: "" })),
       ...eventWords(),
     ],
     run: setBreak,
   },
-  { name: "delete", takes: "N", doc: "take a breakpoint away", run: deleteBreak },
+  { name: "delete", takes: "N", doc: "delete breakpoint N", run: deleteBreak },
 ];
 
 function moving(name: string, doc: string, step: Omit<Step, "count">): ReplCommand {
@@ -112,10 +118,10 @@ function moving(name: string, doc: string, step: Omit<Step, "count">): ReplComma
 
 function stepEvents(repl: CommandTarget, argument: string): true {
   if (/^until\b/.test(argument)) {
-    const onward = repl.bench === null
-      ? ""
-      : "; the statement `step until EXPR` runs the machine on";
-    repl.refuse(`\`:until EXPR\` goes on in the run to where it changes or is true${onward}`);
+    const onward = repl.bench === null ? "" : "; the statement `step until EXPR` runs the machine";
+    repl.refuse(
+      `\`:until EXPR\` runs forward until the expression changes or becomes true${onward}`,
+    );
     return true;
   }
   const count = countOf(argument, repl);
@@ -124,7 +130,7 @@ function stepEvents(repl: CommandTarget, argument: string): true {
   const before = place.at;
   return answering(repl, () => {
     const moved = place.move({ unit: "event", way: "forward", count });
-    if (moved.at.seq === before.seq) return repl.say("Nothing is left to do");
+    if (moved.at.seq === before.seq) return repl.say("No pending work");
     repl.lastMoveSeq = before.seq;
     arrive(repl, before, moved);
   });
@@ -137,7 +143,7 @@ function goes(repl: CommandTarget, step: Step): true {
     const moved = repl.place.move(step);
     const note = steppedOver(repl.place.recording, before, moved.at, step);
     if (note !== null) { for (const line of wrapText(note, repl.columns)) repl.say(line); }
-    if (moved.reason === "beginning") repl.say("This is the beginning");
+    if (moved.reason === "beginning") repl.say("At the start of the recording");
     repl.lastMoveSeq = Math.min(before.seq, moved.at.seq);
     arrive(repl, before, moved);
   });
@@ -185,7 +191,7 @@ function goTo(repl: CommandTarget, argument: string): true {
   const before = place.at;
   return answering(repl, () => {
     const at = repl.kept?.marks.get(argument) ?? readPlace(place.recording, before, argument);
-    if (at === null) return repl.refuse(`"${argument}" is no place: ${PLACE_FORMS}`);
+    if (at === null) return repl.refuse(`"${argument}" is not a position: ${PLACE_FORMS}`);
     place.goTo(at);
     repl.lastMoveSeq = Math.min(before.seq, at.seq);
     sayPlace(repl);
@@ -246,7 +252,7 @@ function setBreak(repl: CommandTarget, argument: string): true {
   const cause = causeOf(repl, what);
   if (cause === null) {
     repl.refuse(
-      `"${what}" is nothing to stop at: a line, an event, a call, a function, fault, report, failure or changed EXPR`,
+      `"${what}" cannot have a breakpoint: use a line, an event, a call, a function, fault, report, failure or changed EXPR`,
     );
     return true;
   }

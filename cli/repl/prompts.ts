@@ -1,7 +1,7 @@
-/** The prompt of a session, and what somebody means who pastes a piece of one back. */
+/** The prompt of a session, and the input in a pasted piece of a session. */
 import { formatTimeRounded } from "../../lang/text/numbers.ts";
 
-/** Where somebody stands in a run. */
+/** A position in a run. */
 export interface PromptPlace {
   /** The name of a branch; left out for the first one. */
   readonly branch?: string;

@@ -53,7 +53,7 @@ export class Repl implements CommandTarget {
   readonly kept: Kept = { watches: [], marks: new Map() };
   lastMoveSeq = 0;
   traceAlways = false;
-  /** The worst of what was typed so far: what a script that pipes lines in is told. */
+  /** The worst of what was typed so far: the exit code of piped input. */
   exitCode: ExitCode = HELD;
   readonly #console: LineConsole;
   /** Lines of a statement that is not complete yet. */
@@ -160,7 +160,7 @@ export class Repl implements CommandTarget {
     } catch (error) {
       this.#pending = "";
       if (error instanceof Interrupted) {
-        this.refuse("Interrupted; you are where you were");
+        this.refuse("Interrupted; the position is unchanged");
         return true;
       }
       if (error instanceof LookError) {
@@ -179,7 +179,7 @@ export class Repl implements CommandTarget {
       return true;
     }
     const text = line.trim();
-    // No statement goes on with a command's name: whoever writes one has given up the statement.
+    // No statement continues with a command's name: a command ends an unfinished statement.
     if (isReplCommand(text)) this.#pending = "";
     if (this.#pending === "") {
       if (text === "") return true;
@@ -217,7 +217,7 @@ export class Repl implements CommandTarget {
     if (branch !== null) {
       const { at, branch: from } = branch.origin!;
       const began = `branch ${branch.name} begins at event ${at.seq} of ${from.name}`;
-      this.say(this.paint("dim", `${began}; \`:switch ${from.name}\` goes back to it`));
+      this.say(this.paint("dim", `${began}; \`:switch ${from.name}\` returns to it`));
     }
     for (const each of [failure, ...tests.map((test) => test.failure)]) {
       this.#count(codeOfFailure(each));
@@ -237,11 +237,11 @@ export class Repl implements CommandTarget {
       for (const each of outcome.failure?.lines ?? []) this.say(each);
     }
     for (const line of unrunLines(notRun, file ?? "FILE")) this.say(this.paint("dim", line));
-    if (undone) this.say(this.paint("dim", "undone: the session is as it was before this input"));
+    if (undone) this.say(this.paint("dim", "input rolled back"));
     if (newMachine) {
       const names = this.session.summary().machineNames.join(", ");
       this.say(this.paint("dim", `a new machine, with ${names}`));
-      const gone = `gone with the old machine: ${dropped.join(", ")}`;
+      const gone = `discarded with the old machine: ${dropped.join(", ")}`;
       if (dropped.length > 0) this.say(this.paint("dim", gone));
     }
   }

@@ -58,7 +58,7 @@ Deno.test(":step runs the machine and shows what happened", async () => {
 });
 
 Deno.test(":step says when nothing is left to do", async () => {
-  assertEquals((await talk(":step")).last, "Nothing is left to do\n");
+  assertEquals((await talk(":step")).last, "No pending work\n");
 });
 
 Deno.test(":back goes back by events, and what is typed there begins a branch", async () => {
@@ -78,12 +78,12 @@ Deno.test(":back goes back by events, and what is typed there begins a branch", 
   assertMatch(answers[4]!, /^event \d+\/\d+ {2}input 3:1 {2}ssd\.read/);
   assertMatch(prompts[5]!, /^dma\[(\d+)\/(\d+)\]> $/);
   assertEquals([answers[5], prompts[6]], ["1\n", prompts[5]], "looking is free");
-  assertMatch(answers[6]!, /^branch b1 begins at event 0 of main; `:switch main` goes back/);
+  assertMatch(answers[6]!, /^branch b1 begins at event 0 of main; `:switch main` returns/);
   assertEquals(prompts[7], "dma[b1 0]> ");
   assertMatch(answers[7]!, /^ {2}main.*\n\* b1 +main at event 0 +0 +a = 5$/m);
   assertEquals(answers[9], "2\n");
   assertStringIncludes(answers[10]!, 'No branch is called "nobody": main, b1');
-  assertStringIncludes((await talk(":back")).last, "This is the beginning\n");
+  assertStringIncludes((await talk(":back")).last, "At the start of the recording\n");
 });
 
 Deno.test("a run is gone through by statement, place and condition, both ways", async () => {
@@ -116,11 +116,11 @@ Deno.test("a run is gone through by statement, place and condition, both ways", 
   assertStringIncludes(answers[7]!, "start");
   assertMatch(answers[8]!, /false → true[^]*^\+ mappings /m);
   assertStringIncludes(answers[9]!, "has no value there yet");
-  assertStringIncludes(answers[10]!, '"nowhere" is no place');
+  assertStringIncludes(answers[10]!, '"nowhere" is not a position');
   assertStringIncludes(answers[11]!, "There is no event 999");
   assertStringIncludes(answers[12]!, "breakpoint 1: iommu.unmap");
   assertMatch(answers[13]!, /stopped by breakpoint 1\n.*\n {2}iommu\.unmap [^]*^- page_table /m);
-  assertStringIncludes(answers[14]!, "This is the beginning");
+  assertStringIncludes(answers[14]!, "At the start of the recording");
   assertStringIncludes(answers[15]!, "has no value there yet");
   assertStringIncludes(answers[17]!, "has no value there yet");
   assertStringIncludes(answers[18]!, "page");
@@ -143,7 +143,7 @@ Deno.test(":diff tells the first event that differs, then the tables", async () 
   assertMatch(answers[5]!, /page_table: \d rows? differ/);
   assertEquals(answers[6], answers[5]);
   assertEquals(answers[7], "No table differs\n");
-  assertStringIncludes(answers[8]!, '"nobody" is no branch and no place');
+  assertStringIncludes(answers[8]!, '"nobody" is neither a branch nor a position');
 });
 
 Deno.test("a word for a command that has lost its colon is understood", async () => {
@@ -155,7 +155,7 @@ Deno.test("a word for a command that has lost its colon is understood", async ()
 
 Deno.test("another machine says which variables go with the old one", async () => {
   const { last } = await talk(MACHINE, "let a = 1", "let b = 2", MACHINE);
-  assertStringIncludes(last, "gone with the old machine: a, b");
+  assertStringIncludes(last, "discarded with the old machine: a, b");
 });
 
 Deno.test(":state tells of machine, time, mappings and variables", async () => {
@@ -181,14 +181,14 @@ Deno.test(":who lists what is mapped, and tells the story of an address", async 
     ":who 0x1234_5000",
     ":who nobody",
   );
-  assertEquals(answers[1], "Nothing is mapped\n");
+  assertEquals(answers[1], "No live mappings\n");
   assertMatch(
     answers[3]!,
     /ssd +0xffff_\w000 +4KiB +0x10_0000 +to_device +iommu +dma_map_phys #\d/,
   );
   assertStringIncludes(answers[5]!, "born");
   assertStringIncludes(answers[6]!, "dma_map_phys");
-  assertStringIncludes(answers[7]!, "no mapping ever covered it");
+  assertStringIncludes(answers[7]!, "never mapped");
   assertStringIncludes(answers[8]!, "Nothing is called `nobody`");
 });
 
@@ -220,8 +220,8 @@ Deno.test("commands may be shortened, and a mistyped one gets a hint", async () 
 });
 
 Deno.test("a command that takes nothing refuses what follows it, and :help tells of one", async () => {
-  assertEquals((await talk(":seed 4")).last, ':seed takes nothing, and stands before "4"\n');
-  assertEquals((await talk(":help :seed")).last, ":seed   the seed of this machine\n");
+  assertEquals((await talk(":seed 4")).last, ':seed takes no argument: "4"\n');
+  assertEquals((await talk(":help :seed")).last, ":seed   print the seed of this machine\n");
   assertEquals(
     (await talk(":help sede")).last,
     "There is no command :sede; did you mean :seed?\n",
@@ -231,7 +231,7 @@ Deno.test("a command that takes nothing refuses what follows it, and :help tells
 Deno.test("?dma.3.3 names what tells a rule", async () => {
   assertEquals(
     (await talk("?dma.3.3")).last,
-    'The language calls nothing "dma.3.3"; `dmalab explain dma.3.3` tells rules\n',
+    '"dma.3.3" is not a name of the language; `dmalab explain dma.3.3` prints rules\n',
   );
 });
 
@@ -366,7 +366,7 @@ Deno.test("_ is the last value that was shown, also where something is tried in 
   assertEquals((await talk(MACHINE, "alloc_pages(1)", "_.size", "_ * 2")).last, "8KiB\n");
   assertStringIncludes((await talk("_")).last, "nothing is called `_`");
   const dropped = await talk("1", "let a = 2", MACHINE);
-  assertStringIncludes(dropped.last, "gone with the old machine: a\n");
+  assertStringIncludes(dropped.last, "discarded with the old machine: a\n");
 });
 
 Deno.test("commands among pasted statements are lines of their own", async () => {
@@ -387,7 +387,7 @@ Deno.test(":state shows a thousand rows of a table at once, and says how to go o
   const [first, second, last, behind] = answers.slice(3).map((answer) => answer.split("\n"));
   // A header with its line, the rows, how to go on, and what is behind the last line's end.
   assertEquals(first!.length, 2 + 1000 + 1 + 1);
-  assertEquals(first!.at(-2), "rows 1 to 1000 of 1203; `:state mappings 1001` goes on");
+  assertEquals(first!.at(-2), "rows 1 to 1000 of 1203; `:state mappings 1001` shows more");
   assertEquals(second!.length, 2 + 203 + 1);
   assertEquals(last![2], second!.at(-2));
   assertEquals(behind, ["mappings has 1_203 rows", ""]);
@@ -412,12 +412,12 @@ Deno.test(":writes tells each change of some bytes, with what was there and who 
     '  input 4:1  ssd.dma_write(m.addr, bytes"2a00002b")\n' +
     "event 8: 1 byte at 0x4000_0001 00 → 07\n" +
     '  input 5:1  ssd.dma_write(m.addr + 1, bytes"07")\n',
-    "8 bytes at 0x4000_0040: nothing has changed them\n",
+    "8 bytes at 0x4000_0040: never changed\n",
     "5000 bytes; 1 to 4096 can be watched\n",
     "There is no memory from 0xffffffff0000 on\n",
   ]);
   // At the beginning nothing has happened yet.
-  assertEquals(answers[10], "8 bytes at 0x4000_0000: nothing has changed them\n");
+  assertEquals(answers[10], "8 bytes at 0x4000_0000: never changed\n");
   const { recording } = repl.place;
   const { left, writes } = writesOf(recording, recording.last, 0x4000_0000, 8, 1);
   assertEquals([left, writes.map(({ at, phys }) => [at.seq, phys])], [1, [[8, 0x4000_0001]]]);
@@ -437,7 +437,7 @@ Deno.test("what held only in the midst of an activity is found, by the statement
   assertEquals(answers[3], "4\n");
   assertMatch(answers[5]!, /^counters\.iommu\.map == 2: false → true\nevent 11\//);
   assertEquals(repl.place.at.seq, 11);
-  assertMatch(answers[6]!, /^`:until EXPR` goes on .*; the statement `step until EXPR` runs/);
+  assertMatch(answers[6]!, /^`:until EXPR` runs forward .*; the statement `step until EXPR` runs/);
 });
 
 Deno.test("an input tells the faults and reports that it did not expect, and a test its own alone", async () => {

@@ -25,7 +25,7 @@ export async function runLineTool(
   return await fromPipe(screen, plan, options);
 }
 
-/** Without a terminal nobody sees a prompt, and echoed input would be noise. */
+/** Without a terminal there is no prompt, and input is not echoed. */
 async function fromPipe(
   screen: TerminalScreen,
   { firstPrompt, load }: LineToolPlan,

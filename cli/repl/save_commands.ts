@@ -14,8 +14,7 @@ export const SAVE_COMMANDS: readonly ReplCommand[] = [
   {
     name: "save",
     takes: `FILE [${EXPECT}]`,
-    doc:
-      "write what was typed on this branch as a scenario that passes, with the events it expects",
+    doc: "write the inputs of this branch to a scenario that passes; expect: and its events",
     needsBench: true,
     needs: "host",
     words: (_, before) =>
@@ -44,7 +43,9 @@ interface Tried {
 function save(repl: CommandTarget, argument: string): true {
   const [, path, expects] = argument.match(/^(\S+\.dma)(?:\s+(\S+))?$/) ?? [];
   if (path === undefined || (expects ?? EXPECT) !== EXPECT) {
-    repl.refuse(`"${argument}" is no name for a scenario, such as lab.dma, or lab.dma ${EXPECT}`);
+    repl.refuse(
+      `"${argument}" is not the name of a scenario, such as lab.dma, or lab.dma ${EXPECT}`,
+    );
     return true;
   }
   const passing = passingInputs(repl);
@@ -80,7 +81,7 @@ function passingInputs(repl: CommandTarget) {
       first <= wrongLine && wrongLine <= last
     );
     if (wrong < 0) {
-      return `What was typed makes no scenario that passes; line ${wrongLine} is wrong`;
+      return `The inputs are no scenario that passes: line ${wrongLine} is wrong`;
     }
     left.push(inputs[wrong]!);
     inputs = inputs.toSpliced(wrong, 1);

@@ -36,7 +36,7 @@ Deno.test(":save writes what was typed as a scenario that passes, without what f
     },
   });
   await repl.run();
-  assertStringIncludes(output, '"nowhere" is no name for a scenario');
+  assertStringIncludes(output, '"nowhere" is not the name of a scenario');
   assertStringIncludes(output, "left out: 1 / 0\nleft out: assert iommu.live_mappings == 7\n");
   assertStringIncludes(output, `lab.dma: 4 inputs, ${repl.bench.recording.last.seq} events\n`);
   const kept = [lines[1]!, lines[2]!, lines[4]!, lines[5]!];
@@ -64,7 +64,8 @@ Deno.test(":save FILE expect writes a scenario that passes, and fails when anyth
     ":save lab.dma expected",
     ":save lab.dma expect",
   );
-  const told = '"lab.dma expected" is no name for a scenario, such as lab.dma, or lab.dma expect\n';
+  const told =
+    '"lab.dma expected" is not the name of a scenario, such as lab.dma, or lab.dma expect\n';
   assertEquals(answers[7], told);
   const text = saved.get("lab.dma")!;
   const { failure, log: { count } } = runText(text);
@@ -124,7 +125,7 @@ Deno.test(":edit hands the last input or all declarations to an editor, and in a
   const { answers } = await talk("let a = 40", ":edit", ":edit everything");
   assertEquals(answers.slice(1, 3), [
     "There is no terminal for an editor here: lines come from a pipe\n",
-    '"everything" is nothing to edit: declarations, or nothing for the last input\n',
+    '"everything" cannot be edited: use declarations, or no argument for the last input\n',
   ]);
   const edited: string[] = [];
   let output = "";

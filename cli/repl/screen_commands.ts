@@ -6,7 +6,7 @@ export const SCREEN_COMMANDS: readonly ReplCommand[] = [
   {
     name: "pane",
     takes: "[NAME|back]",
-    doc: "the pane that :select and :enter go to; the next one",
+    doc: "focus a pane; without an argument, the next one",
     needs: "view",
     words: ({ view }) => view!.panes.map((text) => ({ text, doc: "" })),
     run: pane,
@@ -14,28 +14,28 @@ export const SCREEN_COMMANDS: readonly ReplCommand[] = [
   {
     name: "select",
     takes: "[up|down] [N|page]",
-    doc: "another row of the pane",
+    doc: "select another row of the pane",
     needs: "view",
     run: select,
   },
   {
     name: "enter",
     takes: "",
-    doc: "to the event that wrote the row, or that stands there",
+    doc: "go to the event that wrote the selected row",
     needs: "view",
     run: (repl) => does(() => repl.view!.enter()),
   },
   {
     name: "return",
     takes: "",
-    doc: "to where one was before the last jump",
+    doc: "go back to the position before the last jump",
     needs: "view",
     run: (repl) => does(() => repl.view!.goBack()),
   },
   {
     name: "table",
     takes: "[NAME|changed]",
-    doc: "the table that is shown; the next one that has rows; what has changed",
+    doc: "show a table; without an argument, the next one that has rows; changed: changed rows",
     needs: "view",
     words: ({ place }) => [...tableWords(place), { text: CHANGED, doc: "rows of all tables" }],
     run: table,
@@ -43,21 +43,21 @@ export const SCREEN_COMMANDS: readonly ReplCommand[] = [
   {
     name: "keys",
     takes: "",
-    doc: "all keys, with what they do",
+    doc: "list all keys",
     needs: "view",
     run: (repl) => does(() => repl.view!.showKeys()),
   },
   {
     name: "said",
     takes: "",
-    doc: "all that the last command has said",
+    doc: "show the whole output of the last command",
     needs: "view",
     run: (repl) => does(() => repl.view!.showSaid()),
   },
   {
     name: "redraw",
     takes: "",
-    doc: "draw the screen anew",
+    doc: "redraw the screen",
     needs: "view",
     run: (repl) => does(() => repl.view!.redraw()),
   },
@@ -82,7 +82,7 @@ function pane(repl: CommandTarget, argument: string): true {
 function select(repl: CommandTarget, argument: string): true {
   const [way = "down", many = ""] = argument.split(/\s+/).filter((word) => word !== "");
   if (way !== "up" && way !== "down") {
-    repl.refuse(`"${way}" is no way: up or down`);
+    repl.refuse(`"${way}" is neither up nor down`);
     return true;
   }
   const isPages = many === "page";

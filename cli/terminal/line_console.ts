@@ -4,13 +4,13 @@
 export const INTERRUPT = "\x03";
 
 export interface LineConsole {
-  /** Inputs without their ends, of one line or several; `INTERRUPT` when somebody gave up one. */
+  /** Inputs without their ends, of one line or several; `INTERRUPT` for one that was dropped. */
   readonly lines: AsyncIterable<string>;
   /** Writes text as it is. */
   write(text: string): void;
   /** Asks for the next input. */
   prompt(text: string): void;
-  /** Does what was typed, which may take long; what watches it hears Ctrl-C meanwhile. */
+  /** Does what was typed, which may take long; Ctrl-C is noticed meanwhile. */
   work?<T>(task: () => T): T;
   /**
    * Has a text edited by a program that has the terminal meanwhile: the next input begins with what

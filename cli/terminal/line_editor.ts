@@ -11,7 +11,7 @@ import * as place from "./line_text.ts";
 /** A word that could stand at the cursor. */
 export interface Suggestion {
   readonly text: string;
-  /** What it means, in a sentence; empty where nobody knows. */
+  /** What it means, in a sentence; empty where it is unknown. */
   readonly doc: string;
 }
 
@@ -53,7 +53,7 @@ export class LineEditor {
   #cursor = 0;
   /** Which input of the history stands there; its length: none. */
   #index: number;
-  /** What was typed before somebody went back in the history. */
+  /** What was typed before the first step back in the history. */
   #draft = "";
   #search: Search | null = null;
   /** What was cut last. */

@@ -35,7 +35,7 @@ export class LineReader {
     this.#draw();
   }
 
-  /** A text that the next input begins with, as if somebody had pasted it. */
+  /** A text that the next input begins with, as if it were pasted. */
   begin(text: string): void {
     this.#editor.press({ name: "paste", text });
   }
@@ -93,7 +93,7 @@ export class LineReader {
     this.#finish();
     if (host.build.os !== "windows" && !this.#terminal.stop()) {
       this.#terminal.write(
-        "^Z would stop this, and not who started it: start dmalab itself to have it\r\n",
+        "^Z would suspend only this process: start dmalab directly to use it\r\n",
       );
     }
   }

@@ -10,7 +10,7 @@ export interface LaidOut {
   readonly column: number;
 }
 
-/** Suggestions that are told one by one, with what they mean. */
+/** Suggestions that are listed one by one, with their meanings. */
 const TOLD_SUGGESTIONS = 12;
 
 /** The prompt of all lines but the first, as wide as that one's. */

@@ -10,7 +10,7 @@ export class Queue<T> implements AsyncIterable<T> {
     this.#wake?.();
   }
 
-  /** How many nobody has taken yet. */
+  /** How many are waiting. */
   get length(): number {
     return this.#waiting.length;
   }

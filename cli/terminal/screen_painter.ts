@@ -22,7 +22,7 @@ export class ScreenPainter {
    * Draws a frame.
    *
    * @param rows Each as wide as the screen.
-   * @param cursor Where somebody types; null to show none.
+   * @param cursor Where text is typed; null to show none.
    */
   paint(rows: readonly string[], cursor: ScreenPlace | null): void {
     const changed = rows.flatMap((row, index) =>

@@ -1,6 +1,6 @@
 /**
- * The terminal of this process while somebody works at it key by key, and as it was before whenever
- * nobody does: at the end, at a signal, while we are stopped, and when something is thrown.
+ * The terminal of this process in raw mode while keys are read, and as it was before at all other times:
+ * at the end, at a signal, while we are stopped, and when something is thrown.
  *
  * While keys are waited for they all come as letters, Ctrl-C and Ctrl-Z too. While something is worked
  * out nobody reads letters: then the terminal makes signals of these two, as it does for everybody.
@@ -15,9 +15,9 @@ import { Queue } from "./queue.ts";
 /** What a terminal has to tell. */
 export type TerminalInput =
   | { readonly kind: "key"; readonly key: Key }
-  /** It is as wide and high as it says now; or somebody else has written on it. */
+  /** Its size has changed, or another process has written on it. */
   | { readonly kind: "redraw" }
-  /** Something was thrown where nobody waits for it: to be thrown again by who reads this. */
+  /** An uncaught error: the reader throws it again. */
   | { readonly kind: "thrown"; readonly error: unknown }
   /** The process is to end, with the exit code that shells expect of that signal. */
   | { readonly kind: "signal"; readonly exitCode: EndedBySignal };
@@ -76,14 +76,14 @@ export class Terminal {
     ];
     for (const [name, listener] of this.#listeners) process.on(name, listener);
     for (const name of NOBODYS) process.on(name, this.#thrown);
-    // Whatever ends the process, even what nobody has thought of.
+    // Whatever ends the process.
     process.on("exit", this.#leave);
     process.stdin.on("data", this.#take);
     process.stdin.on("end", this.#ended);
     this.#enter();
   }
 
-  /** A signal may be told of after the work that it came in. */
+  /** A signal may be delivered after the work that it arrived in. */
   get #worked(): boolean {
     return performance.now() - this.#workedAtMs < SETTLED_MS;
   }
@@ -143,7 +143,7 @@ export class Terminal {
   /** Somebody else has it: what stops and resumes us all is theirs to hear too. */
   #isLent = false;
 
-  /** Stops this process, as Ctrl-Z does. False where nobody could go on. */
+  /** Stops this process, as Ctrl-Z does. False without job control. */
   stop(): boolean {
     if (host.build.os === "windows" || hasStarter()) return false;
     this.#leave();
@@ -203,10 +203,10 @@ export class Terminal {
 /** How long the starter of this process may go on writing on the terminal. */
 const DISTURBED_MS = 250;
 
-/** What was thrown in a timer, or in a promise that nobody waits for. */
+/** What was thrown in a timer, or in a promise that is not awaited. */
 const NOBODYS = ["uncaughtException", "unhandledRejection"] as const;
 
-/** How long a signal may take to be told of. */
+/** How long a signal may take to be delivered. */
 const SETTLED_MS = 50;
 
 /** Signals of Ctrl-C and Ctrl-Z, but no echo and no lines. */

@@ -96,7 +96,7 @@ async function runEditor(command: string, args: readonly string[]): Promise<stri
   const { code, signal } =
     await ("Deno" in globalThis ? spawnByDeno(command, args) : spawnByNode(command, args));
   const how = signal === null ? `with ${code}` : `by ${signal}`;
-  return code === 0 ? null : `The editor ended ${how}: the text is as it was`;
+  return code === 0 ? null : `The editor exited ${how}: the text is unchanged`;
 }
 
 /** How a program has ended. */

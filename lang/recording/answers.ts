@@ -1,10 +1,10 @@
 /**
- * Answers about a place of a run, kept while somebody stands there.
+ * Answers about a place of a run, kept while it is the current position.
  *
  * A machine that has answered about an event goes on to its next statement: the next question about
  * the same event is one for another machine, which comes from further away. Who looks at one place
  * after the other asks the same at each: what was asked at the last places is therefore asked along
- * with the first question at a new one, and waits for whoever asks it.
+ * with the first question at a new one, and kept for the next request.
  */
 import type { FileScope } from "../check/names/file_scope.ts";
 import { LOOK_STEPS, LookError } from "./look.ts";
@@ -29,28 +29,28 @@ export interface PlainQuestion<T> {
 type Kept = { readonly answer: unknown } | { readonly error: LookError };
 
 /** A question that was asked at a place and may be asked at the next. */
-interface Wish {
+interface Prefetch {
   readonly question: PlainQuestion<unknown>;
-  /** How often it was asked along since somebody wanted its answer. */
-  inVain: number;
+  /** How often it was asked along since its answer was last used. */
+  unused: number;
 }
 
 /** Places of which answers are kept: frames of other threads stand elsewhere. */
 const MOST_PLACES = 4;
 /** A larger answer is not kept. */
 const MOST_BYTES = 2 ** 16;
-/** Questions that are asked along, and how often nobody may have wanted the answer. */
-const MOST_WISHES = 24;
-const MOST_IN_VAIN = 3;
-/** Steps that a question may take which nobody has asked yet: less than a millisecond. */
-const WISH_STEPS = 10_000;
+/** Questions that are prefetched, and how often in a row the answer may stay unused. */
+const MOST_PREFETCHED = 24;
+const MOST_UNUSED = 3;
+/** Steps that a question may take that is prefetched: less than a millisecond. */
+const PREFETCH_STEPS = 10_000;
 
 export class Answers {
   readonly #reruns: Reruns;
   readonly #scope: () => FileScope;
   /** By place, the last one last; by question. */
   readonly #places = new Map<string, Map<string, Kept>>();
-  readonly #wishes = new Map<string, Wish>();
+  readonly #prefetched = new Map<string, Prefetch>();
   #lastScope: FileScope | null = null;
 
   /** @param scope What expressions see at the top level: another one when the code has grown. */
@@ -66,7 +66,7 @@ export class Answers {
       return this.#reruns.look(at, (seen) => question.ask(seen, LOOK_STEPS));
     }
     const place = this.#place(at);
-    this.#wish(question);
+    this.#remember(question);
     const kept = place.get(question.key) ?? this.#look(at, place, question);
     if ("error" in kept) throw kept.error;
     return kept.answer as T;
@@ -84,34 +84,34 @@ export class Answers {
     return place;
   }
 
-  #wish(question: PlainQuestion<unknown>): void {
-    this.#wishes.delete(question.key);
-    this.#wishes.set(question.key, { question, inVain: 0 });
-    dropFirst(this.#wishes, MOST_WISHES);
+  #remember(question: PlainQuestion<unknown>): void {
+    this.#prefetched.delete(question.key);
+    this.#prefetched.set(question.key, { question, unused: 0 });
+    dropFirst(this.#prefetched, MOST_PREFETCHED);
   }
 
   #look(at: Position, place: Map<string, Kept>, question: PlainQuestion<unknown>): Kept {
     return this.#reruns.look(at, (seen) => {
       const kept = answered(question, seen, LOOK_STEPS);
       if ("answer" in kept && question.sizeOf(kept.answer) > MOST_BYTES) {
-        this.#wishes.delete(question.key);
+        this.#prefetched.delete(question.key);
       } else place.set(question.key, kept);
-      this.#askAlong(seen, place);
+      this.#prefetch(seen, place);
       return kept;
     });
   }
 
-  #askAlong(seen: Seen, place: Map<string, Kept>): void {
-    for (const [key, wish] of this.#wishes) {
+  #prefetch(seen: Seen, place: Map<string, Kept>): void {
+    for (const [key, prefetch] of this.#prefetched) {
       if (place.has(key)) continue;
-      const { question } = wish;
-      const kept = answered(question, seen, WISH_STEPS);
+      const { question } = prefetch;
+      const kept = answered(question, seen, PREFETCH_STEPS);
       const isKept = "answer" in kept
         ? question.sizeOf(kept.answer) <= MOST_BYTES
         // Of what is right, but has no answer, more steps may find one.
         : kept.error.diagnostics.length > 0;
       if (isKept) place.set(key, kept);
-      if (!isKept || ++wish.inVain > MOST_IN_VAIN) this.#wishes.delete(key);
+      if (!isKept || ++prefetch.unused > MOST_UNUSED) this.#prefetched.delete(key);
     }
   }
 }

@@ -1,8 +1,8 @@
 /**
- * When an expression changed, all along a run: found out by one silent run while nobody asks.
+ * When an expression changed, all along a run: found by one silent run while it is idle.
  *
  * Only the last change of each stretch of moments is kept, as numbers: what the expression was and
- * became is asked of the machine at the one change that somebody wants to know of.
+ * became is asked of the machine at the one change that is wanted.
  */
 import type { FileScope } from "../check/names/file_scope.ts";
 import { type Looker, LookError, type Question } from "./look.ts";
@@ -14,13 +14,13 @@ import { nextMoment, positionAt, wayOf } from "./machines/way.ts";
 /** Moments of which the last change is kept, and moments that are gone through in one go. */
 const CHUNK_MOMENTS = 64;
 const STRETCH_MOMENTS = 4096;
-/** Expressions whose changes are kept: those that somebody asked about last. */
+/** Expressions whose changes are kept: the ones queried last. */
 const MOST_HISTORIES = 8;
 /** Steps that an expression may take at each moment; there are many. */
 const MOST_STEPS = 1000;
 const NONE = -1;
 
-/** A change, and where the expression had been told last before; null for nowhere. */
+/** A change, and where the expression last had a value before; null for nowhere. */
 export interface KnownChange {
   readonly at: Position;
   readonly before: Position | null;
@@ -30,14 +30,14 @@ export interface KnownChange {
 export class History {
   readonly #reruns: Reruns;
   readonly #question: Question;
-  /** Of each chunk of moments: the ways to its last change, and to where it was told before. */
+  /** Of each chunk of moments: the ways to its last change, and to where it had a value before. */
   readonly #changes: number[] = [];
   readonly #befores: number[] = [];
   /** The way to the last moment at which it was asked. */
   #known = NONE;
-  /** What was told last, and the way to there. */
-  #told: string | null = null;
-  #toldWay = NONE;
+  /** The last value, and the way to there. */
+  #said: string | null = null;
+  #saidWay = NONE;
   #replay: Replay | null = null;
   #isHopeless = false;
 
@@ -123,14 +123,14 @@ export class History {
       this.#changes.push(NONE);
       this.#befores.push(NONE);
     }
-    const told = this.#tell(seen);
-    if (told === null) return;
-    if (told !== this.#told && way > 0) {
+    const said = this.#tell(seen);
+    if (said === null) return;
+    if (said !== this.#said && way > 0) {
       this.#changes[chunk] = way;
-      this.#befores[chunk] = this.#toldWay;
+      this.#befores[chunk] = this.#saidWay;
     }
-    this.#told = told;
-    this.#toldWay = way;
+    this.#said = said;
+    this.#saidWay = way;
   }
 
   #tell(seen: Seen): string | null {
@@ -144,7 +144,7 @@ export class History {
   }
 }
 
-/** The histories of expressions that somebody asked about. */
+/** The histories of queried expressions. */
 export class Histories {
   readonly #reruns: Reruns;
   readonly #looker: Looker;
@@ -168,7 +168,7 @@ export class Histories {
     return history;
   }
 
-  /** Finds out a stretch of what somebody asked about last. @returns Whether there is more to do. */
+  /** Extends the history that was queried last by a stretch. @returns Whether there is more to do. */
   grow(): boolean {
     // What may still go on has no end to know everything up to.
     if (this.#reruns.live === null) return false;

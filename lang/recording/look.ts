@@ -135,7 +135,7 @@ export class Looker {
     };
   }
 
-  /** What gives the value of an expression to somebody, while the machine may only be looked at. */
+  /** Computes the value of an expression and hands it to a callback while the machine is read-only. */
   #valueOf(text: string) {
     const words = new Set(text.match(NAMES));
     const places = new Map<number, Placed | LookError>();
@@ -185,7 +185,7 @@ export class Looker {
       const compiled = this.#compile(text, used.map(({ name }) => name));
       return { ...compiled, slots: used.map(({ slot }) => slot) };
     } catch (error) {
-      // It is wrong each time that somebody comes to the statement.
+      // It is wrong at each run of the statement.
       if (error instanceof LookError) return error;
       throw error;
     }
@@ -239,7 +239,7 @@ export class Looker {
     const [statement, ...more] = file.items;
     if (statement?.kind !== "Expression" || statement.expected !== null || more.length > 0) {
       throw new LookError(
-        "That is no expression",
+        "Not an expression",
         "a look takes one, such as `iommu.live_mappings`; statements change what is looked at",
       );
     }

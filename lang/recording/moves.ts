@@ -37,7 +37,7 @@ export interface Moved {
  * ```ts ignore
  * move(recording, recording.last, { unit: "run", way: "back" }, stops)  // reverse continue
  * ```
- * @throws {Interrupted} When somebody ended a search; one is still where one was.
+ * @throws {Interrupted} When the search was cancelled; the position is unchanged.
  */
 export function move(
   recording: Recording,

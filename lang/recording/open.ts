@@ -25,9 +25,9 @@ import { Reruns } from "./machines/reruns.ts";
 /** A run that can be recorded. */
 export interface RunChoice {
   readonly name: RunName;
-  /** Declared `skip`: nobody runs it who is not asked to. */
+  /** Declared `skip`: it runs only when it is named. */
   readonly skip: boolean;
-  /** The test; null for the statements at the top of the file. */
+  /** The test; null for the top-level statements of the file. */
   readonly test: TestEntry | null;
 }
 
@@ -126,7 +126,7 @@ export function recordRun(
 }
 
 /**
- * The same for a run that may have no end: it is prepared, and does what it is told to.
+ * The same for a run that may have no end: it is prepared, and grows on request.
  *
  * @throws {Error} When the program was not loaded to be followed.
  */

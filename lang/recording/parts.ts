@@ -71,7 +71,7 @@ export function openVariables(
 }
 
 /**
- * What is in the value of an expression. A part that cannot be told has the reason as its text.
+ * What is in the value of an expression. A part without a value has the reason as its text.
  *
  * @param frame In which call of the script, 0 for the innermost.
  * @param window The first part and how many; all when left out.

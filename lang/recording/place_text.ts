@@ -28,7 +28,10 @@ export function readPlace(recording: Recording, from: Position, text: string): P
   }
   const [, amount, unit] = text.match(/^(\d+(?:\.\d+)?)(ns|us|ms|s)$/) ?? [];
   if (amount !== undefined) {
-    return found(atTime(recording, Number(amount) * UNITS_NS[unit!]!), `It never is ${text}`);
+    return found(
+      atTime(recording, Number(amount) * UNITS_NS[unit!]!),
+      `The run ends before ${text}`,
+    );
   }
   const [, word, file, number] = text.match(/^(?:(line|output)\s+|(\S+):)(\d+)$/) ?? [];
   if (number === undefined) return null;
@@ -40,7 +43,7 @@ export function readPlace(recording: Recording, from: Position, text: string): P
     line: Number(number),
     ...file === undefined ? {} : { file: fileNamed(recording, file) ?? file },
   };
-  return found(atLine(recording, line, from), `No statement of line ${number} was run`);
+  return found(atLine(recording, line, from), `No statement on line ${number} has run`);
 }
 
 function found(at: Position | null, message: string): Position {
@@ -113,8 +116,8 @@ export function readSubject(recording: Recording, at: Position, text: string): S
 function numberOf(recording: Recording, at: Position, text: string): number {
   const plain = readNumber(text);
   if (plain !== null) return plain;
-  const { text: told } = evaluate(recording, at, text);
-  const number = readNumber(told);
+  const { text: shown } = evaluate(recording, at, text);
+  const number = readNumber(shown);
   if (number !== null) return number;
-  throw new LookError(`\`${text}\` is ${told}, and no number or address`);
+  throw new LookError(`\`${text}\` is ${shown}, not a number or an address`);
 }

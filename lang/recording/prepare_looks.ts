@@ -1,4 +1,4 @@
-/** Short ways for questions to come, made while nobody asks: machines that wait along a long run. */
+/** Parks machines along a long run while it is idle, so that later looks are short. */
 import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
 
@@ -8,10 +8,10 @@ const LONG_RUN_EVENTS = 20_000;
 
 /**
  * Prepares a stretch for looks, and one for who asks when an expression changed: to be called again
- * and again while nobody asks.
+ * and again while it is idle.
  *
  * @param end Up to where moments may be asked about.
- * @param near Where somebody stands.
+ * @param near The current position.
  * @returns Whether there is more to do.
  */
 export function prepareLooks(

@@ -1,7 +1,7 @@
 /**
  * A run, kept, that can be asked about any of its moments.
  *
- * What its events and statements tell is answered from numbers in columns. What they do not tell
+ * What its events and statements record is answered from numbers in columns. What they do not
  * (bytes, values of variables, any expression) is put to the real machine: the same run again, up to
  * that moment. Asking changes nothing, and the moment is a part of the question.
  */
@@ -24,9 +24,9 @@ import type { Reruns } from "./machines/reruns.ts";
 export interface RunName {
   /** The file's name. */
   readonly file: string;
-  /** `main`: the statements at the top of the file. */
+  /** `main`: the top-level statements of the file. */
   readonly kind: "main" | "test" | "property";
-  /** Empty for the statements at the top. */
+  /** Empty for the top-level statements. */
   readonly name: string;
   /** `iommu.mode = lazy`; empty without a matrix. */
   readonly combination: string;
@@ -54,7 +54,7 @@ export interface StartedStatement {
 
 /** A call of the script that was running, at the statement that it had come to. */
 export interface ScriptFrame extends StartedStatement {
-  /** As the source names the function; empty for the statements at the top of the file. */
+  /** As the source names the function; empty for the top-level statements of the file. */
   readonly name: string;
 }
 
@@ -93,7 +93,7 @@ export class Recording {
   readonly looker: Looker;
   /** What was asked of the machine at some place. */
   readonly answers: Answers;
-  /** When expressions changed that somebody asked about. */
+  /** When queried expressions changed. */
   readonly histories: Histories;
   /** What ended the run; null while it goes on, and when everything held. */
   failure: FailureReport | null = null;
@@ -226,7 +226,7 @@ export class Recording {
         if (returned.at(-1) === call) returned.pop();
         else frames.push({ seq: at, name: call });
       }
-      // Nothing of the kernel's lasts from one statement that nobody calls to the next.
+      // No kernel call lasts from one outermost statement to the next.
       if (returned.length === 0 && this.machine.activities.endsAt(at - 1)) break;
     }
     return frames;

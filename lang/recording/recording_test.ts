@@ -155,7 +155,7 @@ Deno.test("variables and expressions are asked at any moment, and nothing change
     const [text, message] of [
       ["dma_map_phys(ssd, page.phys, 4KiB, to_device)", "dma_map_phys"],
       ["page.fill(1)", "fill"],
-      ["let x = 1", "no expression"],
+      ["let x = 1", "Not an expression"],
       ["nobody", "nobody"],
       ["1 +", ""],
     ]

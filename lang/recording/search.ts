@@ -27,7 +27,7 @@ export interface ExpressionChange {
  * is true. Null when there is none.
  *
  * @throws {LookError} When it cannot be asked where one is.
- * @throws {Interrupted} When somebody ended the search.
+ * @throws {Interrupted} When the search was cancelled.
  */
 export function until(
   recording: Recording,
@@ -56,24 +56,24 @@ export function until(
  * was.
  *
  * @throws {LookError} When it cannot be asked where one is.
- * @throws {Interrupted} When somebody ended the search.
+ * @throws {Interrupted} When the search was cancelled.
  */
 export function rewind(
   recording: Recording,
   from: Position,
   question: Question,
 ): ExpressionChange | null {
-  // Who asks for what there is not is told so, and not that it never changed.
+  // An expression without a value is an error, and not one that never changed.
   evaluate(recording, from, question.text);
   const history = recording.histories.of(question.text);
   return lastChangeOf(recording, from, (seen) => tell(question, seen), history);
 }
 
-/** What is told at each moment: null where it cannot be. */
+/** The text of a value at a moment; null where it has none. */
 export type Tell = (seen: Seen) => string | null;
 
 /**
- * The last moment up to one at which something told came to be what it is then.
+ * The last moment, up to one, at which a value became what it is then.
  * @param history What is known of its changes; null for nothing.
  */
 export function lastChangeOf(
@@ -126,10 +126,10 @@ function lastChangeWithin(
     }
     return comparePositions(at, end) < 0 ? nextMoment(recording, at) : null;
   });
-  // The first that was told in the stretch may be what it was before.
+  // The first value of the stretch may be the one from before it.
   const first = last as ExpressionChange | null;
   if (first === null || first.before !== null || comparePositions(begin, START) === 0) return first;
-  const before = lastToldBefore(recording, begin, tell);
+  const before = lastValueBefore(recording, begin, tell);
   return before === first.after ? null : { ...first, before };
 }
 
@@ -138,7 +138,7 @@ function lastChangeWithin(
  * than it was before, until there are so many. Where it cannot be asked it has not changed, and the
  * first time that it can be asked is no change.
  *
- * @throws {Interrupted} When somebody ended the search.
+ * @throws {Interrupted} When the search was cancelled.
  */
 export function changesWithin(
   recording: Recording,
@@ -153,7 +153,7 @@ export function changesWithin(
     const { at } = seen;
     const told = tell(question, seen);
     if (comparePositions(at, from) === 0) {
-      known = told ?? lastToldBefore(recording, from, (each) => tell(question, each));
+      known = told ?? lastValueBefore(recording, from, (each) => tell(question, each));
     } else {
       if (told !== null && known !== null && told !== known) found.push(at);
       known = told ?? known;
@@ -164,8 +164,8 @@ export function changesWithin(
   return found;
 }
 
-/** What was told last before a moment; null when nothing was. */
-function lastToldBefore(recording: Recording, at: Position, tell: Tell): string | null {
+/** The last value before a moment; null for none. */
+function lastValueBefore(recording: Recording, at: Position, tell: Tell): string | null {
   let end = at;
   for (let moments = FIRST_MOMENTS; comparePositions(end, START) > 0; moments *= 4) {
     const begin = stretchBefore(recording, end, moments);

@@ -15,7 +15,7 @@ import type { Recording } from "./recording.ts";
 import type { Seen } from "./machines/replay.ts";
 import { lastChangeOf, rewind } from "./search.ts";
 
-/** A thing that somebody can ask about. */
+/** What a writer can be searched for. */
 export type Subject =
   | { readonly kind: "cell"; readonly cell: Cell }
   /** A byte of memory, by the CPU's address. */
@@ -36,7 +36,7 @@ export interface Writer {
   readonly change: CellChange | null;
 }
 
-/** Who changed something last, up to a moment; null when nobody has. @throws {LookError} */
+/** Who changed something last, up to a moment; null when it never changed. @throws {LookError} */
 export function who(recording: Recording, at: Position, subject: Subject): Writer | null {
   switch (subject.kind) {
     case "cell":
@@ -91,7 +91,7 @@ export interface ByteWrite {
  * @param phys Address of the first byte.
  * @param most How many changes are kept.
  * @throws {LookError} When there is no such memory.
- * @throws {Interrupted} When somebody ended the search.
+ * @throws {Interrupted} When the search was cancelled.
  */
 export function writesOf(
   recording: Recording,

@@ -166,7 +166,7 @@ export class Workbench implements Place {
       const shown = reruns.look(this.#past, (seen) => question.ask(seen));
       return { ...NOTHING, values: shown.value === null ? [] : [shown] };
     } catch (error) {
-      // What is wrong is told by the session, and what would change something begins a branch.
+      // The session reports mistakes, and an input that changes something starts a branch.
       if (error instanceof LookError && (error.wouldChange || error.diagnostics.length > 0)) {
         return null;
       }

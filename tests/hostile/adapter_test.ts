@@ -68,7 +68,7 @@ Deno.test("what is no client is dropped at its first line that is no header, in 
       // Of a line that has not come in whole, as much is quoted as there was.
       const expected = pieceBytes === text.length ? said : /is no header|too long|LF|more|has no/;
       assertMatch(problem ?? "nothing was wrong", expected, name);
-      assertStringIncludes(answer, "A message could not be understood", name);
+      assertStringIncludes(answer, "Malformed message", name);
       assert(!answer.includes('"command":"launch"'), `${name}: it was obeyed`);
     }
   }

@@ -1,5 +1,5 @@
 /**
- * The IO addresses that devices have, as strips: a letter for as many pages as fit. Addresses far
+ * The IOVAs of devices, as strips: a letter for as many pages as fit. Addresses far
  * from each other have strips of their own.
  */
 import { formatAddress, formatSize } from "../../../lang/text/numbers.ts";
@@ -12,7 +12,7 @@ const FREE = ".";
 const PAGE_BYTES = 4096;
 const GAP_BYTES = 64 * PAGE_BYTES;
 
-/** A piece of a device's IO addresses. */
+/** A part of a device's IOVA space. */
 interface Piece {
   readonly device: string;
   readonly start: number;

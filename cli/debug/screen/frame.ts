@@ -15,7 +15,7 @@ import { sourcePane } from "./source_pane.ts";
 import { statePane } from "./state_pane.ts";
 import { watchPane } from "./watch_pane.ts";
 
-/** What somebody has chosen to see. */
+/** What the user has selected. */
 export interface Chosen {
   pane: PaneName;
   /** The table that is shown; null: what has changed. */

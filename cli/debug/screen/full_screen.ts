@@ -23,7 +23,7 @@ import { ScrolledPage } from "./page.ts";
 /** Looks that are kept: of a place and the one before. */
 const MOST_ANSWERS = 200;
 
-/** How long nobody presses anything until looks to come are prepared. */
+/** Idle time before machines are parked for later looks. */
 const QUIET_MS = 100;
 
 /** What of a terminal is drawn on. */
@@ -50,7 +50,7 @@ export class FullScreen implements ScreenView {
   #before: Position;
   readonly #jumps: Position[] = [];
   #answers = new Map<string, unknown>();
-  /** Waits until nobody presses anything. */
+  /** Fires after the idle time. */
   #idle: ReturnType<typeof setTimeout> | undefined;
 
   /** @param said What commands say: filled by the console of the debugger. */
@@ -98,7 +98,7 @@ export class FullScreen implements ScreenView {
     return HELD;
   }
 
-  /** Makes the way of looks to come short while nobody asks, a stretch at a time. */
+  /** Parks machines for later looks while no key is pressed, a stretch at a time. */
   #prepareSoon(quietMs = QUIET_MS): void {
     this.#idle = setTimeout(() => {
       if (this.#terminal.inputs.length > 0) return;
@@ -110,7 +110,7 @@ export class FullScreen implements ScreenView {
   #press(key: Key): boolean {
     if (this.#isTyping) return this.#type(key);
     if (key.name === "ctrl-z") {
-      if (!this.#terminal.stop()) this.#said.splice(0, Infinity, "Nobody could go on");
+      if (!this.#terminal.stop()) this.#said.splice(0, Infinity, "Cannot suspend: no job control");
       this.redraw();
       return true;
     }
@@ -286,7 +286,7 @@ export class FullScreen implements ScreenView {
 
   goBack(): void {
     const at = this.#jumps.pop();
-    if (at === undefined) this.#tool.refuse("There was no jump");
+    if (at === undefined) this.#tool.refuse("No jump to return from");
     else this.#tool.place.goTo(at);
   }
 

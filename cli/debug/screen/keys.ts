@@ -1,4 +1,4 @@
-/** What the keys do: each a command, as somebody could type it. */
+/** What the keys do: each runs a command that can be typed, too. */
 
 export interface BoundKey {
   /** As the terminal calls them; what is typed is its letter. */

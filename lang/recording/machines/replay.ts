@@ -47,7 +47,7 @@ export interface SeenFrame {
   readonly fp: number;
 }
 
-/** A search or a look was given up because somebody asked for it. */
+/** A search or a look was cancelled. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
 }
@@ -121,7 +121,7 @@ export class Replay implements MarkListener, Seen {
     return MACHINE_BYTES + heldBytes + Math.min(valueBytes, VALUE_BYTES);
   }
 
-  /** Goes to a moment that is not before where it is, asks there, and at the moments that it is told. */
+  /** Goes to a moment that is not before where it is, asks there, and at the moments that the answers name. */
   visit(target: Position, watch: RunWatch | null, ask: Ask): void {
     this.#ask = ask;
     this.#error = null;
@@ -201,7 +201,7 @@ export class Replay implements MarkListener, Seen {
   released(): { readonly vm: Vm; readonly rerun: Rerun } {
     const { vm } = this;
     vm.marks = null;
-    vm.world.wakeAt(0, nobody);
+    vm.world.wakeAt(0, ignore);
     return { vm, rerun: this.#rerun! };
   }
 
@@ -256,16 +256,16 @@ export class Replay implements MarkListener, Seen {
   #wake(): void {
     const target = this.#target;
     const { stream } = this.vm.world;
-    if (target === null || target.seq <= stream.seq) return this.vm.world.wakeAt(0, nobody);
+    if (target === null || target.seq <= stream.seq) return this.vm.world.wakeAt(0, ignore);
     const { statements } = this.#known;
     const starts = this.#isEnd(target) ||
       target.statement > 0 && statements.seqAt(target.statement) === target.seq;
-    if (starts) this.vm.world.wakeAt(0, nobody);
+    if (starts) this.vm.world.wakeAt(0, ignore);
     else this.vm.world.wakeAt(target.seq, this.#woken);
   }
 }
 
-function nobody(): void {}
+function ignore(): void {}
 
 /** What the outermost code of a run that is over has bound stands on the stack: it is not written over. */
 export function keepOutermost(vm: Vm, functionIndex: number): void {

@@ -14,16 +14,16 @@ import {
   type StartRerun,
 } from "./replay.ts";
 import { statementAtWay, wayOf } from "./way.ts";
-import { neededMachines, nextErrand, type WaitingPlan } from "./waiting_plan.ts";
+import { neededMachines, nextJob, type WaitingPlan } from "./waiting_plan.ts";
 
 /** What machines that are parked may take: the ones left are spread over the run. */
 const MOST_PARKED = 32;
 const PARKED_BYTES = 64 * 2 ** 20;
 
-/** A search is ended by somebody, and by nothing else. */
+/** Only a cancellation ends a search. */
 const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
 
-/** How much closer machines wait before where somebody stands than along the run, and how many do. */
+/** How much closer machines wait before the current position than along the run, and how many do. */
 const CLOSER = 16;
 const NEAR_MACHINES = 3;
 /** What is gone in one stretch: some milliseconds. */
@@ -41,7 +41,7 @@ export class Reruns {
   readonly #parked: Replay[] = [];
   /** The machine that stands at the end of the run and goes on with it, where there is one. */
   live: (() => Seen) | null = null;
-  /** Asked now and then whether somebody wants a search to end. */
+  /** Polled for the cancellation of a search. */
   watch: RunWatch | null = null;
   /** How many machines went where something was asked. */
   visits = 0;
@@ -62,12 +62,12 @@ export class Reruns {
 
   constructor(readonly known: KnownRun, readonly start: StartRerun) {}
 
-  /** Has searches end when somebody wants it; null to let them go on. */
+  /** What cancels searches; null for nothing. */
   set interruptedBy(host: HostWatch | null) {
     this.watch = host === null ? null : new RunWatch(host, NO_LIMITS);
   }
 
-  /** A machine that has done nothing yet, and is nobody else's. */
+  /** A new machine that is not parked here. */
   fresh(): Replay {
     return new Replay(this.known, this.start);
   }
@@ -80,7 +80,7 @@ export class Reruns {
   /**
    * Asks the machine at a moment, and then at each that the answer names: every one later than the
    * one before.
-   * @throws {Interrupted} When somebody ended it.
+   * @throws {Interrupted} When it was cancelled.
    */
   visit(target: Position, ask: Ask): void {
     if (this.#askLive(target, ask)) return;
@@ -125,8 +125,8 @@ export class Reruns {
    *
    * @param last The last moment of the run.
    * @param goesOn Asked before each stretch, which takes some milliseconds.
-   * @param near Where somebody stands: some wait close before it, for looks there and the next step back;
-   *   null for nobody.
+   * @param near The current position: some wait close before it, for looks there and the next step back;
+   *   null for none.
    * @returns Whether there is one at every place.
    */
   spread(
@@ -192,10 +192,10 @@ export class Reruns {
   }
 
   #nextUnderWay(plan: WaitingPlan): UnderWay | null {
-    const errand = nextErrand(this.#ways(), plan);
-    if (errand === null) return null;
-    const replay = errand.from === null ? this.fresh() : this.#parked.splice(errand.from, 1)[0]!;
-    return { replay, statement: this.#statements.get(errand.to)! };
+    const job = nextJob(this.#ways(), plan);
+    if (job === null) return null;
+    const replay = job.from === null ? this.fresh() : this.#parked.splice(job.from, 1)[0]!;
+    return { replay, statement: this.#statements.get(job.to)! };
   }
 
   #ways(): readonly number[] {
@@ -224,7 +224,7 @@ export class Reruns {
   /**
    * Takes a machine that stands at a moment, to go on with: it is one of these no more.
    *
-   * @param target Where a statement starts, or the last event of an activity that nobody waits for.
+   * @param target Where a statement starts, or the last event of an outermost activity.
    */
   detach(target: Position): { readonly vm: Vm; readonly rerun: Rerun } {
     const replay = this.#take(target);

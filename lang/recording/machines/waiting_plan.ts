@@ -1,7 +1,7 @@
 /**
  * Where machines of a run are to wait, and which of them is to go where next.
  *
- * Where on a run something stands is told by its way: how many events have happened and how many
+ * A position of a run is given by its way: how many events have happened and how many
  * statements have started. Both take time, and a run may have many of the one and few of the other.
  */
 
@@ -10,18 +10,18 @@ export interface WaitingPlan {
   /** One is to wait at each of these, or up to `slack` before it; ascending. */
   readonly places: readonly number[];
   readonly slack: number;
-  /** So many are to wait together where somebody stands; null for nobody. */
+  /** How many are to wait together before the current position; null for none. */
   readonly near: {
     readonly way: number;
     readonly slack: number;
-    /** One that waits there or further does not wait before where somebody stands. */
+    /** One that waits there or further does not wait before the current position. */
     readonly end: number;
     readonly count: number;
   } | null;
 }
 
 /** A machine that is to go somewhere. */
-export interface Errand {
+export interface Job {
   /** Which of those that wait; null for a new one. */
   readonly from: number | null;
   /** The way to where it is to wait. */
@@ -43,12 +43,12 @@ export function neededMachines(
 
 /**
  * What is to be done next: first for who stands somewhere, then in the midst of the longest stretch
- * in which nobody waits.
+ * without a machine.
  *
  * @param ways Of the machines that wait, ascending.
  * @returns Null when every one waits where it is to.
  */
-export function nextErrand(ways: readonly number[], plan: WaitingPlan): Errand | null {
+export function nextJob(ways: readonly number[], plan: WaitingPlan): Job | null {
   const { near } = plan;
   if (near !== null && waitingNear(ways, near).length < near.count) {
     // The shortest way there: what is missing where it came from is made later.
@@ -72,7 +72,7 @@ function waitingNear(
   });
 }
 
-/** The middle one of the most places beside each other at which nobody waits; null for none. */
+/** The middle one of the most places beside each other without a machine; null for none. */
 function missingPlace(
   ways: readonly number[],
   { places, slack }: WaitingPlan,

@@ -1,23 +1,23 @@
 import { assertEquals } from "@std/assert";
-import { neededMachines, nextErrand, type WaitingPlan } from "./waiting_plan.ts";
+import { neededMachines, nextJob, type WaitingPlan } from "./waiting_plan.ts";
 
 const PLAN: WaitingPlan = { places: [100, 200, 300, 400, 500], slack: 50, near: null };
 
 /** Does errands until none is left: where each went to, and from where, null for new machines. */
-function allErrands(ways: number[], plan: WaitingPlan): readonly (readonly (number | null)[])[] {
+function allJobs(ways: number[], plan: WaitingPlan): readonly (readonly (number | null)[])[] {
   const done: (number | null)[][] = [];
   for (;;) {
-    const errand = nextErrand(ways, plan);
-    if (errand === null) return done;
-    const [from = null] = errand.from === null ? [] : ways.splice(errand.from, 1);
-    done.push([from, errand.to]);
-    ways.push(errand.to);
+    const job = nextJob(ways, plan);
+    if (job === null) return done;
+    const [from = null] = job.from === null ? [] : ways.splice(job.from, 1);
+    done.push([from, job.to]);
+    ways.push(job.to);
     ways.sort((one, other) => one - other);
   }
 }
 
 Deno.test("machines go into the midst of the longest stretch where none waits", () => {
-  assertEquals(allErrands([], PLAN), [
+  assertEquals(allJobs([], PLAN), [
     [null, 300],
     [null, 200],
     [null, 500],
@@ -29,7 +29,7 @@ Deno.test("machines go into the midst of the longest stretch where none waits", 
 Deno.test("a machine that is not needed where it waits goes where one is, and a new one only else", () => {
   const ways = [90, 95, 98, 100, 310];
   assertEquals([...neededMachines(ways, PLAN)], [3]);
-  assertEquals(allErrands(ways, PLAN), [
+  assertEquals(allJobs(ways, PLAN), [
     [310, 400],
     [98, 300],
     // What waits behind it cannot go back.
@@ -40,13 +40,13 @@ Deno.test("a machine that is not needed where it waits goes where one is, and a 
 
 Deno.test("where somebody stands machines wait first, from where the way is shortest", () => {
   const near = { way: 240, slack: 10, end: 250, count: 2 };
-  assertEquals(allErrands([100, 200, 300, 400, 500], { ...PLAN, near }), [
+  assertEquals(allJobs([100, 200, 300, 400, 500], { ...PLAN, near }), [
     [200, 240],
     [100, 240],
     [null, 200],
     [null, 100],
   ]);
   // One that has been looked at there waits before the place as well; one that stands at it does not.
-  assertEquals(nextErrand([100, 200, 240, 249, 300, 400, 500], { ...PLAN, near }), null);
-  assertEquals(nextErrand([100, 200, 240, 250, 300, 400, 500], { ...PLAN, near })?.to, 240);
+  assertEquals(nextJob([100, 200, 240, 249, 300, 400, 500], { ...PLAN, near }), null);
+  assertEquals(nextJob([100, 200, 240, 250, 300, 400, 500], { ...PLAN, near })?.to, 240);
 });

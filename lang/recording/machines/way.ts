@@ -2,7 +2,7 @@
 import type { Position } from "../position.ts";
 import type { KnownRun } from "./replay.ts";
 
-/** What a run's moments are told by. */
+/** What a run's moments are computed from. */
 type Moments = Pick<KnownRun, "log" | "statements">;
 
 /** How many moments are before one, events and statements take time alike: one is after each event, and one where each statement starts. */

@@ -12,7 +12,7 @@ import type { Stop, StopHit } from "./stop_spec.ts";
 
 const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "kernel.warn" };
 
-/** Moments between two looks at whether somebody wants a search to end. */
+/** Moments of the first stretch that is searched backwards. */
 const WINDOW_MOMENTS = 4096;
 
 /** The moments at which a breakpoint's condition holds, in one pass that only goes forwards. */

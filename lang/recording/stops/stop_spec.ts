@@ -2,14 +2,14 @@
 import type { Cell } from "../cells.ts";
 import type { Position } from "../position.ts";
 
-/** What a breakpoint waits for. */
+/** What a breakpoint stops at. */
 export type StopCause =
   | { readonly kind: "line"; readonly file?: string; readonly line: number }
   /** Events by name; a kernel function's bare name is its call. */
   | { readonly kind: "event"; readonly names: readonly string[] }
   /** One event, by its number. */
   | { readonly kind: "moment"; readonly seq: number }
-  /** Faults of the IOMMU, reports of the checker, warnings of the kernel. */
+  /** IOMMU faults, reports of the checker, warnings of the kernel. */
   | { readonly kind: "incident"; readonly of: readonly ("fault" | "report" | "warning")[] }
   /** The moment at which the run fails. */
   | { readonly kind: "failure" }
@@ -18,7 +18,7 @@ export type StopCause =
   /** An expression comes to be something else. Such a breakpoint has no message. */
   | { readonly kind: "change"; readonly expression: string };
 
-/** A breakpoint, as somebody sets it. */
+/** A breakpoint to set. */
 export interface StopSpec {
   readonly cause: StopCause;
   /** Stops only where this holds: an expression, asked in the innermost call of the script. */

@@ -63,10 +63,10 @@ export class Stops {
 
   /**
    * What stops first on the way from one moment to another, whichever is later; the one that the way
-   * begins at stops nobody.
+   * begins at never stops.
    *
    * @throws {LookError} When a condition can be asked nowhere: its names are wrong.
-   * @throws {Interrupted} When somebody ended the search.
+   * @throws {Interrupted} When the search was cancelled.
    */
   between(
     recording: Recording,
@@ -93,7 +93,7 @@ export class Stops {
    * @param moments How long the stretch is.
    * @returns The share of the way to `upTo` that is done: 1 when nothing is left.
    * @throws {LookError} When a condition can be asked nowhere.
-   * @throws {Interrupted} When somebody ended the search.
+   * @throws {Interrupted} When the search was cancelled.
    */
   prepare(recording: Recording, upTo: Position, moments: number): number {
     const asked = this.#places(recording).filter(({ log, pass }) => log === null && pass !== null);

@@ -1,37 +1,37 @@
 /**
- * The standard input, read by a thread of its own.
+ * The standard input, read by a worker.
  *
- * A search holds this thread until it is over, and would hear of nobody who wants it to end. The
- * other thread reads on meanwhile, and counts what has come of such wishes in memory that both share.
+ * A search blocks this thread, so a worker reads stdin and counts pause, end and cancel requests in
+ * shared memory.
  */
 import { PassThrough } from "node:stream";
 import { type HostWorker, startWorker } from "../host.ts";
 
-/** What has come in from a client that this thread has not been handed yet. */
+/** Requests of the client that the worker has read and this thread has not received yet. */
 export interface Arrivals {
-  /** Somebody wants what goes on to stop: a pause, or the end. */
+  /** Whether there is a request to pause or to end. */
   stops(): boolean;
-  /** Somebody wants the end. */
+  /** Whether there is a request to end. */
   ends(): boolean;
-  /** Whether nobody wants the answer to a request any more. */
+  /** Whether a request was cancelled. */
   cancels(request: number): boolean;
 }
 
 /** Requests that end the session. */
 const ENDING: readonly string[] = ["terminate", "disconnect"];
-/** Requests that want what goes on to stop. */
+/** Requests that stop the current search. */
 export const STOPPING: readonly string[] = ["pause", ...ENDING];
 
 /** What the two threads share, as numbers. */
 const SLOTS = { STOPS: 0, ENDS: 1, CANCELS: 2, CANCELLED: 3, COUNT: 19 } as const;
-/** The last requests that nobody wants an answer to any more, in turn. */
+/** The last cancelled requests, in turn. */
 const MOST_CANCELLED = SLOTS.COUNT - SLOTS.CANCELLED;
 
 /** What the other thread hands over. */
 interface Handed {
   /** Null at the end. */
   readonly bytes: Uint8Array | null;
-  /** How many wishes had come by then. */
+  /** How many such requests had been read by then. */
   readonly stops: number;
   readonly ends: number;
 }
@@ -83,7 +83,7 @@ const READER = String
   give(null);
 };`;
 
-export class HeardInput implements Arrivals {
+export class StdinWorker implements Arrivals {
   readonly stream: PassThrough = new PassThrough();
   readonly #heard: Int32Array;
   readonly #worker: HostWorker;

@@ -1,21 +1,21 @@
-/** What the client wants to stop while something is worked out. */
-import { type Arrivals, STOPPING } from "./heard_input.ts";
+/** Which requests the client has cancelled, and whether it wants the current search to stop. */
+import { type Arrivals, STOPPING } from "./stdin_worker.ts";
 
-export class ClientWishes {
+export class Cancellation {
   readonly #arrivals: Arrivals | null;
-  /** Requests that wait for their answers. */
+  /** Requests without a response. */
   readonly #waiting = new Set<number>();
   readonly #cancelled = new Set<number>();
-  /** Those that wait and want a stop. */
+  /** How many of them stop a search. */
   #stops = 0;
   #current = 0;
 
-  /** @param arrivals What has come in and was not handed over yet; null where nobody knows. */
+  /** @param arrivals Requests that were read and not received yet; null where no worker reads. */
   constructor(arrivals: Arrivals | null) {
     this.#arrivals = arrivals;
   }
 
-  /** A request has come. */
+  /** A request has arrived. */
   came(seq: number, command: string, cancelled: unknown): void {
     this.#waiting.add(seq);
     if (STOPPING.includes(command)) this.#stops++;
@@ -23,27 +23,27 @@ export class ClientWishes {
     if (isMeant && this.#waiting.has(cancelled)) this.#cancelled.add(cancelled);
   }
 
-  /** Its answer is worked out from now on. */
+  /** It is the current request from now on. */
   begins(seq: number, command: string): void {
     this.#current = seq;
     if (STOPPING.includes(command)) this.#stops--;
   }
 
-  /** It has its answer. */
+  /** Its response was sent. */
   ended(seq: number): void {
     this.#current = 0;
     this.#waiting.delete(seq);
     this.#cancelled.delete(seq);
   }
 
-  /** Nobody wants the answer that is worked out. */
+  /** The current request was cancelled. */
   get isCancelled(): boolean {
     const current = this.#current;
     return current !== 0 &&
       (this.#cancelled.has(current) || this.#arrivals?.cancels(current) === true);
   }
 
-  /** The client has gone, or goes. */
+  /** The client has disconnected, or asks to end. */
   get isEnding(): boolean {
     return this.#arrivals?.ends() ?? false;
   }
