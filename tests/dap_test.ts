@@ -366,7 +366,7 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
         ["setExceptionBreakpoints", {}, /"filters" is missing/],
         ["dataBreakpointInfo", {}, /"name" is missing/],
         ["breakpointLocations", { line: 1 }, /"source" is missing/],
-        ["readMemory", { memoryReference: "", count: 4 }, /no physical address/],
+        ["readMemory", { memoryReference: "", count: 4 }, /not a physical address/],
         ["readMemory", { memoryReference: "0x1000", count: "4" }, /"count" takes a number/],
         ["disassemble", { memoryReference: "x", instructionCount: 1 }, /"x" is not an event/],
         ["restart", { arguments: { program: `${program}x` } }, /Cannot read/],
@@ -382,7 +382,7 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
         ["dmalab.move", { unit: "mile", way: "back" }, /"unit" is one of/],
         ["dmalab.goto", { seq: 1e9 }, /There is no event/],
         ["exceptionInfo", {}, /No exception here/],
-        ["readMemory", { memoryReference: "page", count: 4 }, /no physical address/],
+        ["readMemory", { memoryReference: "page", count: 4 }, /not a physical address/],
       ];
       for (const [command, args, problem] of asked) {
         const { message, success } = await client.ask(command, args);

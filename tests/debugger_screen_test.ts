@@ -153,7 +153,7 @@ test("200 by 60 has every pane, 60 by 20 has pages, and the screen follows its w
     await pty.seeScreen(/─ source left\.dma ─+│/);
     await pty.press("?");
     const keys = await pty.seeScreen(/── keys {2}lines 1 to/);
-    assertMatch(keys, /^→ +:step +N events on/m);
+    assertMatch(keys, /^→ +:step +step N events forward/m);
     await pty.press("qq");
     assertEquals(await left(), 0);
   }));
