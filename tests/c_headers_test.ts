@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
-import { compileC, type CompileJob } from "../cli/c/clang.ts";
+import { compileC, type Compiled, type CompileJob } from "../cli/c/clang.ts";
 import { readHeaders, SUPPORT } from "../cli/package/places.ts";
 import { C_CALLS } from "../lang/builtins/c/calls.ts";
 import { derivedHeaders } from "../lang/builtins/c/header_text.ts";
@@ -19,7 +19,8 @@ function jobFor(file: string, text: string, kernel: "6.12" | "7.2", standard: st
   for (const [name, content] of Object.entries(headers)) files[`${FOLDER}/${name}`] = content;
   const first = Deno.readTextFileSync(join(ROOT, "tests/c/first.h"));
   return {
-    sources: [file, ...file.endsWith(".c") ? [`${FOLDER}/${SUPPORT}`] : []],
+    source: file,
+    support: `${FOLDER}/${SUPPORT}`,
     // What drivers are written in is no standard's: `%pad`, and sums with pointers to nothing.
     more: [...LOUD, `-std=${standard}`, ...file.startsWith("all") ? ["-Wpedantic"] : []],
     files: { ...files, "first.h": first },
@@ -44,9 +45,11 @@ Deno.test("the headers and what they make of a driver draw no warning, as C11 an
     ...drivers,
     jobFor("all.cpp", all, "7.2", "c++17"),
   ];
-  const made = await compileC(jobs);
-  assert(!("problem" in made), "problem" in made ? made.problem : "");
-  assertEquals(made.map(({ said }) => said.replace(/^wasm-ld: .*\n/gm, "")), jobs.map(() => ""));
+  const made: Compiled[] = [];
+  assertEquals(await compileC(jobs, (job, each) => made[job] = each), null);
+  // One of the drivers has a frame larger than the stack, on purpose.
+  const meant = /^(?:wasm-ld: .*|warning: driver\.c:\d+:0: stack frame size .*)\n/gm;
+  assertEquals(made.map(({ said }) => said.replace(meant, "")), jobs.map(() => ""));
 });
 
 /** The clang of the system, where it has one that makes what drivers are compiled to. */

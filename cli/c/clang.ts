@@ -2,11 +2,19 @@
  * The compiler of C: clang as a WebAssembly module, in a process of its own, which is started when
  * something is to be compiled that has not been before.
  */
-import { STACK_BYTES } from "../../lang/builtins/c/c_addresses.ts";
+import {
+  BLOCKS_AT,
+  FUEL_AT,
+  KERNEL_STACK_BYTES,
+  NULL_BYTES,
+  SHADOW_AT,
+  STACK_BYTES,
+  STATIC_BYTES,
+} from "../../lang/builtins/c/c_addresses.ts";
 import { host } from "../host.ts";
 import { areHeadersReadable, COMPILER_CONFIG, compilerProgram } from "../package/places.ts";
 
-/** No driver takes so long: first the package is downloaded. */
+/** No driver takes so long, with the download of the compiler. */
 const MOST_MS = 300_000;
 
 /** What came of a compilation. */
@@ -17,21 +25,19 @@ export interface Compiled {
   readonly said: string;
 }
 
-const OUTPUT = "driver.wasm";
+const TARGET = ["--target=wasm64", "-mbulk-memory", "-O1", "-ffreestanding", "-nostdlib"];
+const SAID = ["-fno-caret-diagnostics", "-fno-color-diagnostics", "-ferror-limit=50"];
 
-/** What the text is compiled with; all of it is a part of the key. */
-export const ARGUMENTS: readonly string[] = [
-  "--target=wasm64",
-  "-mbulk-memory",
+/** What text is made into LLVM's own language with. */
+const COMPILING: readonly string[] = [
+  ...TARGET,
+  ...SAID,
   "-std=gnu11",
-  "-O1",
   "-fno-inline",
   "-fno-strict-aliasing",
   "-fno-delete-null-pointer-checks",
   "-fwrapv",
-  "-ffreestanding",
   "-fvisibility=default",
-  "-nostdlib",
   "-gline-tables-only",
   "-gdwarf-4",
   "-Wall",
@@ -39,40 +45,51 @@ export const ARGUMENTS: readonly string[] = [
   "-Werror=implicit-function-declaration",
   "-isystem",
   "include",
-  // Each turn of a loop and each call of a function is counted.
-  "-fsanitize-coverage=trace-pc-guard",
-  "-mllvm",
-  "-sanitizer-coverage-prune-blocks=0",
-  // Each function has a frame: so many fit into the stack wherever the code runs.
+  // Behind the arrays of a function lies a word that is compared when it returns.
   "-fstack-protector-all",
-  // Each load and store is announced by a call.
+  // Behind each static variable lies room that must not be touched.
   "-Xclang",
   "-fsanitize=kernel-address",
-  "-mllvm",
-  "-asan-instrumentation-with-call-threshold=0",
-  "-mllvm",
-  "-asan-stack=0",
-  "-mllvm",
-  "-asan-globals=1",
-  "-fno-caret-diagnostics",
-  "-fno-color-diagnostics",
-  "-ferror-limit=50",
+  ...["globals=1", "stack=0", "instrument-reads=0", "instrument-writes=0", "instrument-atomics=0"]
+    .flatMap((option) => ["-mllvm", `-asan-${option}`]),
+  // What the support file checks accesses by.
+  `-DDMALAB_SHADOW_AT=${SHADOW_AT}UL`,
+  `-DDMALAB_FUEL_AT=${FUEL_AT}UL`,
+  `-DDMALAB_BLOCKS_AT=${BLOCKS_AT}UL`,
+  `-DDMALAB_STACK_END=${NULL_BYTES}UL`,
+  `-DDMALAB_STACK_TOP=${STACK_BYTES}UL`,
+  // A frame that no stack of a kernel has room for.
+  `-Wframe-larger-than=${KERNEL_STACK_BYTES}`,
+];
+
+/** What that is made into a module with, without another look at how fast it is. */
+const LINKING: readonly string[] = [
+  ...TARGET,
+  ...SAID,
+  "-Xclang",
+  "-disable-llvm-passes",
   "-Wl,--no-entry",
   "-Wl,--import-memory",
   "-Wl,--stack-first",
   `-Wl,-z,stack-size=${STACK_BYTES}`,
   "-Wl,--export-dynamic",
   "-Wl,--export=__stack_pointer",
+  "-Wl,--export=__wasm_call_ctors",
   // Handlers of interrupts are called by their pointers.
   "-Wl,--export-table",
   "-Wl,--error-limit=50",
 ];
 
-/** Sources that make one driver. */
+/** What all drivers are compiled with: a part of their keys. */
+export const ARGUMENTS: readonly (readonly string[])[] = [COMPILING, LINKING];
+
+/** A driver that is to be compiled. */
 export interface CompileJob {
-  /** Paths of what is compiled. */
-  readonly sources: readonly string[];
-  /** What else the compiler is told. */
+  /** Path of its source. */
+  readonly source: string;
+  /** Path of what is linked with it. */
+  readonly support: string;
+  /** What else the compiler is told of the driver. */
   readonly more?: readonly string[];
   /** All texts by their paths; the headers lie in `include/`. */
   readonly files: Readonly<Record<string, string>>;
@@ -97,14 +114,18 @@ export function noDrivers(): NoCompiler | null {
   return { problem, hint: "start with `-R -W --allow-run`: `deno task dmalab` does" };
 }
 
+/** Called for each driver when it is compiled, in the order of the jobs. */
+export type Take = (job: number, made: Compiled) => void;
+
 /**
- * Compiles some drivers, each by itself: starting the compiler takes longer than that.
+ * Compiles some drivers in one process: starting the compiler takes longer than most of them.
  *
- * @returns What the compiler made of each, or why it could not be started.
+ * @returns Why no more of them could be compiled; null where all were.
  */
 export async function compileC(
   jobs: readonly CompileJob[],
-): Promise<readonly Compiled[] | NoCompiler> {
+  take: Take,
+): Promise<NoCompiler | null> {
   if (host.permissions.querySync({ name: "run", command: host.execPath() }).state !== "granted") {
     return {
       problem: "Compiling C takes a process, which is not allowed here",
@@ -127,34 +148,76 @@ export async function compileC(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const late = setTimeout(() => child.kill("SIGKILL"), MOST_MS);
-  const writer = child.stdin.getWriter();
-  const orders = jobs.map(({ files, more = [], sources }) => ({
-    arguments: [...ARGUMENTS, ...more, ...sources, "-o", OUTPUT],
-    files,
-    output: OUTPUT,
-  }));
-  const written = writer.write(new TextEncoder().encode(JSON.stringify(orders)))
-    // One that ends before it has read all says why itself.
-    .then(() => writer.close(), () => {});
-  const { code, stderr, stdout } = await child.output();
-  await written;
-  clearTimeout(late);
-  if (code !== 0) {
-    const problem = `The compiler of C ends with ${code}: ${firstLine(stderr)}`;
-    return { problem, hint: "it is downloaded the first time: 27 MB, from where npm packages are" };
+  let isLate = false;
+  const late = setTimeout(() => {
+    isLate = true;
+    child.kill("SIGKILL");
+  }, MOST_MS);
+  const errors = new Response(child.stderr).text();
+  const sent = send(child.stdin, {
+    compiling: COMPILING,
+    linking: LINKING,
+    staticBytes: STATIC_BYTES,
+    jobs,
+  });
+  let begun = -1;
+  for await (const line of linesOf(child.stdout)) {
+    const { job, made } = JSON.parse(line) as Answer;
+    if (made === undefined) {
+      begun = job;
+      report(jobs, job);
+    } else {
+      const { module, said } = made;
+      take(job, { module: module === null ? null : Uint8Array.fromBase64(module), said });
+    }
   }
-  const made = JSON.parse(new TextDecoder().decode(stdout)) as readonly {
-    readonly module: string | null;
-    readonly said: string;
-  }[];
-  return made.map(({ module, said }) => ({
-    module: module === null ? null : Uint8Array.fromBase64(module),
-    said,
-  }));
+  await sent;
+  const { code, signal } = await child.status;
+  clearTimeout(late);
+  const lines = (await errors).split("\n").filter((line) => line.trim() !== "");
+  if (code === 0) return null;
+  const at = begun < 0 ? "before it has read a file" : `in ${jobs[begun]!.source}`;
+  if (isLate) {
+    return {
+      problem: `The compiler of C was stopped after ${MOST_MS / 1000} s, ${at}`,
+      hint: `${LARGE}; what was compiled before is kept`,
+    };
+  }
+  const end = signal === null ? `ends with ${code}` : `was ended by ${signal}`;
+  return {
+    problem: `The compiler of C ${end}, ${at}: ${lines[0] ?? "it printed no error"}`,
+    hint: begun < 0 ? DOWNLOAD : LARGE,
+  };
 }
 
-function firstLine(bytes: Uint8Array): string {
-  const lines = new TextDecoder().decode(bytes).split("\n").filter((line) => line.trim() !== "");
-  return lines[0] ?? "it says nothing";
+const DOWNLOAD = "it is downloaded the first time: 27 MB, from where npm packages are";
+const LARGE = "a file that is very large, or a machine with little free memory, can be the cause";
+
+/** A line of the compiler's process: of a job that begins, or of one that is done. */
+interface Answer {
+  readonly job: number;
+  readonly made?: { readonly module: string | null; readonly said: string };
+}
+
+/** Tells who waits at a terminal what takes so long. */
+function report(jobs: readonly CompileJob[], job: number): void {
+  if (!host.stderr.isTerminal()) return;
+  const text = `compiling ${jobs[job]!.source} (${job + 1} of ${jobs.length})\n`;
+  host.stderr.writeSync(new TextEncoder().encode(text));
+}
+
+async function send(stdin: WritableStream<Uint8Array>, orders: object): Promise<void> {
+  const writer = stdin.getWriter();
+  // A process that ends before it has read all says why itself.
+  await writer.write(new TextEncoder().encode(JSON.stringify(orders)))
+    .then(() => writer.close(), () => {});
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
 }

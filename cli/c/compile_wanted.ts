@@ -6,11 +6,12 @@
  */
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { type CTarget, derivedHeaders } from "../../lang/builtins/c/header_text.ts";
+import { RefusedCode } from "../../lang/builtins/c/code_checks.ts";
 import { makeCModule } from "../../lang/builtins/c/c_module.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
-import type { CLoader } from "../../lang/values/c_module.ts";
+import type { CLoader, CompiledC } from "../../lang/values/c_module.ts";
 import { readCompilerLock, readHeaders, SUPPORT } from "../package/places.ts";
 import { keepModule, keptModule } from "./c_cache.ts";
 import {
@@ -66,17 +67,18 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
     return kept === null;
   });
   if (missing.length === 0) return;
-  const made = await compileC(missing.map(({ job }) => job));
-  missing.forEach((recipe, index) => {
-    if ("problem" in made) {
-      const diagnostics = [notCompiled(recipe.wanted, made)];
-      recipe.loader.shelf.put(recipe.wanted, { module: null, diagnostics });
-      return;
-    }
-    const { module, said } = made[index]!;
-    if (module !== null) keepModule(recipe.key, module, said);
-    putMade(recipe, made[index]!);
+  const left = new Set(missing);
+  const stopped = await compileC(missing.map(({ job }) => job), (index, made) => {
+    const recipe = missing[index]!;
+    left.delete(recipe);
+    // At once: what comes after it may fail.
+    if (made.module !== null) keepModule(recipe.key, made.module, made.said);
+    putMade(recipe, made);
   });
+  for (const { loader, wanted } of left) {
+    const diagnostics = stopped === null ? [] : [notCompiled(wanted, stopped)];
+    loader.shelf.put(wanted, { module: null, diagnostics });
+  }
 }
 
 async function recipeOf(wanted: WantedC, loader: WantingLoader): Promise<Recipe> {
@@ -88,20 +90,33 @@ async function recipeOf(wanted: WantedC, loader: WantingLoader): Promise<Recipe>
   const files: Record<string, string> = {};
   for (const [name, { text }] of sources) files[name] = text;
   for (const [name, text] of Object.entries(headers)) files[`${INCLUDE}/${name}`] = text;
-  const job = { sources: [[...sources.keys()][0]!, `${INCLUDE}/${SUPPORT}`], files };
+  const job = { source: [...sources.keys()][0]!, support: `${INCLUDE}/${SUPPORT}`, files };
   const key = await hashOf(JSON.stringify([readCompilerLock(), ARGUMENTS, job]));
   return { wanted, loader, sources, target, job, key };
 }
 
-function putMade({ loader, sources, target, wanted }: Recipe, { module, said }: Compiled): void {
+function putMade({ loader, sources, target, wanted }: Recipe, made: Compiled): void {
   const { source } = wanted;
-  const diagnostics = saidDiagnostics(said, { main: source, sources, target });
-  loader.shelf.put(
-    wanted,
-    module === null
-      ? { module, diagnostics }
-      : { module: makeCModule(source.name, module, sources), diagnostics },
-  );
+  const diagnostics = saidDiagnostics(made, { main: source, sources, target });
+  loader.shelf.put(wanted, moduleOf(made, source, sources, diagnostics));
+}
+
+function moduleOf(
+  { module }: Compiled,
+  source: SourceFile,
+  sources: ReadonlyMap<string, SourceFile>,
+  diagnostics: readonly Diagnostic[],
+): CompiledC {
+  if (module === null) return { module, diagnostics };
+  try {
+    return { module: makeCModule(source.name, module, sources), diagnostics };
+  } catch (error) {
+    if (!(error instanceof RefusedCode)) throw error;
+    const { hint, message } = error;
+    const span = error.span ?? { source, start: 0, end: 0 };
+    const refused = { code: "E0711", severity: "error", span, message, hint } as const;
+    return { module: null, diagnostics: [...diagnostics, refused] };
+  }
 }
 
 /** A source and the headers beside it, by names that lead nowhere else. */

@@ -1,13 +1,17 @@
 /** What the compiler has said, as diagnostics of ours. */
 import { C_CALLS, type CCall } from "../../lang/builtins/c/calls.ts";
 import type { CTarget } from "../../lang/builtins/c/header_text.ts";
+import { STATIC_HINT } from "../../lang/builtins/c/code_checks.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../../lang/source.ts";
+import { formatSize } from "../../lang/text/numbers.ts";
+import { MIB } from "../../runtime/address.ts";
+import type { Compiled } from "./clang.ts";
 import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
 
 /** What is known of a compilation. */
 interface Compilation {
-  /** The source that was asked for: what belongs to no place is told there. */
+  /** The source that was asked for: what has no place is reported there. */
   readonly main: SourceFile;
   /** All of them, by the names that the compiler knows. */
   readonly sources: ReadonlyMap<string, SourceFile>;
@@ -17,35 +21,81 @@ interface Compilation {
 const PLACED = /^(.+?):(\d+):(\d+): (fatal error|error|warning|note): (.*)$/;
 /** How the compiler names what lies beside a source of no folder. */
 const HERE = /^\.\//;
-/** The linker has no place in a source. */
-const LINKED = /^wasm-ld: error: .*?(undefined symbol: .*)$/;
+/** A warning of what comes after the compiler has no column. */
+const UNCOLUMNED = /^(warning): (.+?):(\d+):0: (.*)$/;
+/** An error of the linker is about a name. */
+const LINKED = /^wasm-ld: error: .*?((?:undefined|duplicate) symbol: (\w+).*)$/;
+/** Static data that take too much room: in all, and the largest variable. */
+const LARGE = /^dmalab: static data: (\d+) bytes, (\d+) of them in (\w+)$/;
+/** An error that has no place. */
+const UNPLACED = /^(?:[\w.-]+: )?(?:fatal )?error: (.*)$/;
+/** More of them say the same again. */
+const MOST_UNPLACED = 5;
 /** The name of the option that a warning came by. */
 const OPTION = / \[-W[^\]]*\]$/;
 const UNDECLARED = /^(?:call to undeclared function|use of undeclared identifier) '(\w+)'/;
 
 /** Reads the lines that clang and the linker have written. */
-export function saidDiagnostics(said: string, compilation: Compilation): readonly Diagnostic[] {
+export function saidDiagnostics(
+  { module, said }: Compiled,
+  compilation: Compilation,
+): readonly Diagnostic[] {
   const found: Diagnostic[] = [];
-  for (const line of said.split("\n")) {
-    const placed = PLACED.exec(line.replace(HERE, ""));
-    if (placed !== null) {
-      const [, file, row, column, kind, text] = placed;
-      const span = spanAt(compilation, file!, Number(row), Number(column));
-      const last = found.at(-1);
-      if (kind !== "note") found.push(diagnosticOf(kind!, text!, span, compilation));
-      else if (last !== undefined && compilation.sources.has(file!)) {
-        const related = [...last.related ?? [], { span, message: text! }];
-        found[found.length - 1] = { ...last, related };
-      }
+  const unplaced: Diagnostic[] = [];
+  for (const text of said.split("\n")) {
+    const line = text.replace(HERE, "").replace(UNCOLUMNED, "$2:$3:1: $1: $4");
+    const placed = PLACED.exec(line);
+    if (placed === null) {
+      const other = unplacedIn(line, compilation);
+      if (other !== null) unplaced.push(other);
       continue;
     }
-    const linked = LINKED.exec(line);
-    if (linked !== null) {
-      const span = { source: compilation.main, start: 0, end: 0 };
-      found.push({ code: "E0711", severity: "error", span, message: linked[1]! });
+    const [, file, row, column, kind, what] = placed;
+    const span = spanAt(compilation, file!, Number(row), Number(column));
+    const last = found.at(-1);
+    if (kind !== "note") found.push(diagnosticOf(kind!, what!, span, compilation));
+    else if (last !== undefined && compilation.sources.has(file!)) {
+      const related = [...last.related ?? [], { span, message: what! }];
+      found[found.length - 1] = { ...last, related };
     }
   }
-  return found;
+  // Where there is an error with a place, the others follow from it.
+  if (module !== null || found.some(({ severity }) => severity === "error")) return found;
+  if (unplaced.length > 0) return [...found, ...unplaced.slice(0, MOST_UNPLACED)];
+  const message = `The compiler made no code and printed ${said.trim() || "nothing"}`;
+  return [...found, errorAt({ source: compilation.main, start: 0, end: 0 }, message)];
+}
+
+function errorAt(span: Span, message: string): Diagnostic {
+  return { code: "E0711", severity: "error", span, message };
+}
+
+/** An error that the compiler has no place of, where its line is one. */
+function unplacedIn(line: string, compilation: Compilation): Diagnostic | null {
+  const linked = LINKED.exec(line);
+  if (linked !== null) return errorAt(firstOf(linked[2]!, compilation), linked[1]!);
+  const large = LARGE.exec(line);
+  if (large !== null) {
+    const [, all, bytes, name] = large;
+    const message = `The static data take ${roughly(all!)}, ${name} alone ${roughly(bytes!)}`;
+    return { ...errorAt(firstOf(name!, compilation), message), hint: STATIC_HINT };
+  }
+  const other = UNPLACED.exec(line);
+  return other === null ? null : errorAt(firstOf("", compilation), other[1]!);
+}
+
+/** A size without the room that the compiler adds to a variable. */
+function roughly(bytes: string): string {
+  return formatSize(Math.floor(Number(bytes) / MIB) * MIB);
+}
+
+/** Where a name stands first; the beginning of the source where it does not. */
+function firstOf(name: string, { main, sources }: Compilation): Span {
+  for (const source of name === "" ? [] : sources.values()) {
+    const found = new RegExp(`\\b${name}\\b`).exec(source.text);
+    if (found !== null) return { source, start: found.index, end: found.index + name.length };
+  }
+  return { source: main, start: 0, end: 0 };
 }
 
 function diagnosticOf(

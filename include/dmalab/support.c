@@ -1,115 +1,155 @@
-/* Compiled with every driver: looks at each load and store before it happens, and counts the turns. */
-#define PLAIN no_sanitize("kernel-address", "coverage"), no_stack_protector
+/*
+ * Compiled with every driver. Afterwards each load and store in the compiled code and each move of the
+ * stack pointer becomes a call of a function here, and each block of code begins with one
+ * (lang/builtins/c/checked_module.ts). Nothing in a driver's text can prevent that, and what these
+ * functions keep lies where no other code reaches it.
+ */
+#define PLAIN no_sanitize("kernel-address"), no_stack_protector
 #define RAW __attribute__((PLAIN))
 #define HOOK __attribute__((PLAIN, visibility("hidden"), used))
+/* A function that code is changed into calls of. */
+#define CHECK(name) __attribute__((PLAIN, visibility("hidden"), export_name(#name)))
 #define IMPORT(name) extern __attribute__((import_module("dmalab"), import_name(#name)))
 
 typedef unsigned long word;
 
 IMPORT(touch) void dmalab_touch(double at, double bytes, int writes);
 IMPORT(burnt) int dmalab_burnt(void);
-IMPORT(guards) void dmalab_guards(double first, double end);
-IMPORT(passed) void dmalab_passed(double guard);
+IMPORT(passed) void dmalab_passed(int block);
 IMPORT(deep) void dmalab_deep(void);
 IMPORT(smashed) void dmalab_smashed(void);
 IMPORT(line) void dmalab_line(int line, double stack_at);
 IMPORT(globals) void dmalab_globals(double table, double count);
-extern void __wasm_call_ctors(void);
 
 /* One byte for eight: 0 where all of them may be used, 1 to 7 where the first ones may, else a mark.
  * It is kept with its top bit turned round, so that untouched memory means what was never given out. */
 #define TURNED 0x80
-static unsigned char *shadow;
-static word limit;
-static int fuel;
-static word stack_end;
-/* Each function keeps it behind its arrays, so that each has a frame, and looks at it when it returns. */
-word __stack_chk_guard = 0x5ca1ab1e0ddba11;
+#define SHADOW ((unsigned char *)DMALAB_SHADOW_AT)
+#define FUEL (*(int *)DMALAB_FUEL_AT)
+/* One byte for each block of code: not zero until it runs. */
+#define BLOCKS ((unsigned char *)DMALAB_BLOCKS_AT)
+/* Bytes that are copied in the time that a block takes. */
+#define BLOCK_BYTES 64
 
-__attribute__((export_name("dmalab_start"))) RAW void dmalab_start(word shadow_at, word limit_at,
-								   word stack_end_at, int turns)
-{
-	shadow = (unsigned char *)shadow_at;
-	limit = limit_at;
-	stack_end = stack_end_at;
-	fuel = turns;
-	__wasm_call_ctors();
-}
+/* Each function keeps it behind its arrays, and compares it when it returns. */
+word __stack_chk_guard = 0x5ca1ab1e0ddba11;
 
 RAW static inline __attribute__((always_inline)) int is_open(word at, word bytes)
 {
 	word last = at + bytes - 1;
 	signed char mark;
-	if (last >= limit || last < at)
+	if (last >= DMALAB_SHADOW_AT || last < at)
 		return 0;
-	mark = (signed char)(shadow[last >> 3] ^ TURNED);
+	mark = (signed char)(SHADOW[last >> 3] ^ TURNED);
 	if (__builtin_expect(mark != 0, 0) && (mark < 0 || mark > 7 || (int)(last & 7) >= mark))
 		return 0;
-	return last >> 3 == at >> 3 || shadow[at >> 3] == TURNED;
+	return last >> 3 == at >> 3 || SHADOW[at >> 3] == TURNED;
 }
 
-RAW static __attribute__((noinline)) int span_is_open(word at, word bytes)
+RAW static inline __attribute__((always_inline)) void check(word at, word bytes, int writes)
+{
+	if (__builtin_expect(!is_open(at, bytes), 0))
+		dmalab_touch((double)at, (double)bytes, writes);
+}
+
+RAW static inline __attribute__((always_inline)) void check_span(word at, word bytes, int writes)
 {
 	word granule, last = at + bytes - 1;
+
 	if (bytes == 0)
-		return 1;
-	if (last >= limit || last < at)
-		return 0;
-	for (granule = at >> 3; granule < last >> 3; granule++)
-		if (shadow[granule] != TURNED)
-			return 0;
-	return is_open(last, 1);
-}
-
-#define ACCESS(size)                                              \
-	HOOK void __asan_load##size(word at)                      \
-	{                                                         \
-		if (__builtin_expect(!is_open(at, size), 0))      \
-			dmalab_touch((double)at, size, 0);        \
-	}                                                         \
-	HOOK void __asan_store##size(word at)                     \
-	{                                                         \
-		if (__builtin_expect(!is_open(at, size), 0))      \
-			dmalab_touch((double)at, size, 1);        \
+		return;
+	if (last < DMALAB_SHADOW_AT && last >= at) {
+		for (granule = at >> 3; granule < last >> 3; granule++)
+			if (SHADOW[granule] != TURNED)
+				break;
+		if (granule == last >> 3 && is_open(last, 1))
+			return;
 	}
-ACCESS(1)
-ACCESS(2)
-ACCESS(4)
-ACCESS(8)
-ACCESS(16)
-
-HOOK void __asan_loadN(word at, word bytes)
-{
-	if (!span_is_open(at, bytes))
-		dmalab_touch((double)at, (double)bytes, 0);
+	dmalab_touch((double)at, (double)bytes, writes);
 }
 
-HOOK void __asan_storeN(word at, word bytes)
+RAW static inline __attribute__((always_inline)) void burn(int blocks)
 {
-	if (!span_is_open(at, bytes))
-		dmalab_touch((double)at, (double)bytes, 1);
+	FUEL -= blocks;
+	if (__builtin_expect(FUEL < 0, 0))
+		FUEL = dmalab_burnt();
 }
 
-/* A static variable, with room behind it that nobody may touch. */
-struct global {
-	word at, bytes, room, name, module, has_init, place, odr;
-};
+#define LOAD(name, value, type)                               \
+	CHECK(name) value name(word at, word offset)          \
+	{                                                     \
+		check(at + offset, sizeof(type), 0);          \
+		return (value)*(type *)(at + offset);         \
+	}
+#define STORE(name, value, type)                              \
+	CHECK(name) void name(word at, value stored, word offset) \
+	{                                                     \
+		check(at + offset, sizeof(type), 1);          \
+		*(type *)(at + offset) = (type)stored;        \
+	}
+/* By the names of the instructions. */
+LOAD(dmalab_i32_load, int, int)
+LOAD(dmalab_i64_load, long, long)
+LOAD(dmalab_f32_load, float, float)
+LOAD(dmalab_f64_load, double, double)
+LOAD(dmalab_i32_load8_s, int, signed char)
+LOAD(dmalab_i32_load8_u, int, unsigned char)
+LOAD(dmalab_i32_load16_s, int, short)
+LOAD(dmalab_i32_load16_u, int, unsigned short)
+LOAD(dmalab_i64_load8_s, long, signed char)
+LOAD(dmalab_i64_load8_u, long, unsigned char)
+LOAD(dmalab_i64_load16_s, long, short)
+LOAD(dmalab_i64_load16_u, long, unsigned short)
+LOAD(dmalab_i64_load32_s, long, int)
+LOAD(dmalab_i64_load32_u, long, unsigned int)
+STORE(dmalab_i32_store, int, int)
+STORE(dmalab_i64_store, long, long)
+STORE(dmalab_f32_store, float, float)
+STORE(dmalab_f64_store, double, double)
+STORE(dmalab_i32_store8, int, char)
+STORE(dmalab_i32_store16, int, short)
+STORE(dmalab_i64_store8, long, char)
+STORE(dmalab_i64_store16, long, short)
+STORE(dmalab_i64_store32, long, int)
 
-#define BEHIND 0x82
+CHECK(dmalab_memory_copy) void dmalab_memory_copy(word to, word from, word bytes)
+{
+	check_span(from, bytes, 0);
+	check_span(to, bytes, 1);
+	burn((int)(bytes / BLOCK_BYTES));
+	__builtin_memcpy((void *)to, (void *)from, bytes);
+}
 
+CHECK(dmalab_memory_fill) void dmalab_memory_fill(word to, int byte, word bytes)
+{
+	check_span(to, bytes, 1);
+	burn((int)(bytes / BLOCK_BYTES));
+	__builtin_memset((void *)to, byte, bytes);
+}
+
+/* Code begins that has no branch in it. */
+CHECK(dmalab_block) void dmalab_block(unsigned block)
+{
+	burn(1);
+	if (__builtin_expect(BLOCKS[block] != 0, 0)) {
+		BLOCKS[block] = 0;
+		dmalab_passed((int)block);
+	}
+}
+
+__asm__(".globaltype __stack_pointer, i64");
+
+/* A function takes a frame, or returns it. */
+CHECK(dmalab_move_stack) void dmalab_move_stack(word to)
+{
+	if (__builtin_expect(to - DMALAB_STACK_END > DMALAB_STACK_TOP - DMALAB_STACK_END, 0))
+		dmalab_deep();
+	__asm__ volatile("local.get %0\n\tglobal.set __stack_pointer" : : "r"(to));
+}
+
+/* Static variables have room behind them that must not be touched. */
 HOOK void __asan_register_globals(word table, word count)
 {
-	const struct global *globals = (const struct global *)table;
-	word index, at;
-
-	for (index = 0; index < count; index++) {
-		word end = globals[index].at + globals[index].bytes;
-
-		if (end & 7)
-			shadow[end >> 3] = (end & 7) ^ TURNED;
-		for (at = (end + 7) & ~(word)7; at < globals[index].at + globals[index].room; at += 8)
-			shadow[at >> 3] = BEHIND ^ TURNED;
-	}
 	dmalab_globals((double)table, (double)count);
 }
 
@@ -140,25 +180,7 @@ HOOK void __asan_handle_no_return(void)
 {
 }
 
-/* A word for each place that turns are counted at: not zero until somebody has come by. */
-HOOK void __sanitizer_cov_trace_pc_guard_init(unsigned *first, unsigned *end)
-{
-	dmalab_guards((double)(word)first, (double)(word)end);
-}
-
-HOOK void __sanitizer_cov_trace_pc_guard(unsigned *guard)
-{
-	if (__builtin_expect(*guard != 0, 0)) {
-		*guard = 0;
-		dmalab_passed((double)(word)guard);
-	}
-	if (__builtin_expect((long)__builtin_frame_address(0) < (long)stack_end, 0))
-		dmalab_deep();
-	if (__builtin_expect(--fuel < 0, 0))
-		fuel = dmalab_burnt();
-}
-
-/* Who follows a run has calls of it put into the compiled code, where lines begin. */
+/* A run that is followed line by line calls it where lines begin. */
 __attribute__((export_name("dmalab_reached"))) RAW void dmalab_reached(int line)
 {
 	dmalab_line(line, (double)(word)__builtin_frame_address(0));
@@ -171,23 +193,18 @@ HOOK void __stack_chk_fail(void)
 
 HOOK void *memcpy(void *to, const void *from, word bytes)
 {
-	__asan_loadN((word)from, bytes);
-	__asan_storeN((word)to, bytes);
 	__builtin_memcpy(to, from, bytes);
 	return to;
 }
 
 HOOK void *memmove(void *to, const void *from, word bytes)
 {
-	__asan_loadN((word)from, bytes);
-	__asan_storeN((word)to, bytes);
 	__builtin_memmove(to, from, bytes);
 	return to;
 }
 
 HOOK void *memset(void *to, int byte, word bytes)
 {
-	__asan_storeN((word)to, bytes);
 	__builtin_memset(to, byte, bytes);
 	return to;
 }
@@ -196,8 +213,6 @@ HOOK int memcmp(const void *one, const void *other, word bytes)
 {
 	const unsigned char *a = one, *b = other;
 	word at;
-	__asan_loadN((word)one, bytes);
-	__asan_loadN((word)other, bytes);
 	for (at = 0; at < bytes; at++)
 		if (a[at] != b[at])
 			return a[at] - b[at];
@@ -208,7 +223,6 @@ HOOK word strlen(const char *text)
 {
 	word length = 0;
 	for (;; length++) {
-		__asan_load1((word)text + length);
 		if (!text[length])
 			return length;
 	}
@@ -217,8 +231,6 @@ HOOK word strlen(const char *text)
 HOOK int strcmp(const char *one, const char *other)
 {
 	for (;; one++, other++) {
-		__asan_load1((word)one);
-		__asan_load1((word)other);
 		if (*one != *other || !*one)
 			return (unsigned char)*one - (unsigned char)*other;
 	}

@@ -1,21 +1,42 @@
 /**
  * The compiler of C, a program of its own: clang as a WebAssembly module from npm. Its package is
- * large, and is downloaded by whoever compiles C, and by nobody else.
+ * large, and is downloaded when something is compiled, never before.
  *
- * Reads a list of jobs as JSON from the standard input, and writes what came of each as JSON.
+ * Reads orders as JSON from the standard input, and writes a line of JSON for each job that it begins
+ * and for each that it has done.
  */
 import { commands, runLLVM, type Tree } from "@yowasp/clang";
 
-/** One driver that is to be compiled. */
-interface Job {
-  readonly arguments: readonly string[];
-  /** Texts by their paths. */
-  readonly files: Readonly<Record<string, string>>;
-  readonly output: string;
+/** What is to be done. */
+interface Orders {
+  /** Arguments that make LLVM's own language of C, and those that make a module of that. */
+  readonly compiling: readonly string[];
+  readonly linking: readonly string[];
+  /** The most bytes of static data. */
+  readonly staticBytes: number;
+  readonly jobs: readonly Job[];
 }
 
+/** One driver that is to be compiled. */
+interface Job {
+  readonly source: string;
+  readonly support: string;
+  readonly more?: readonly string[];
+  /** Texts by their paths. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+type Files = Readonly<Record<string, string | Uint8Array>>;
+
+const OUTPUT = "driver.wasm";
+/** A static variable: its name, and its type with what it begins with. */
+const VARIABLE = /^@(?:"([^"]+)"|([\w.$]+)) = .*?\b(?:global|constant) (.*)$/gm;
+const NAMED_TYPE = /^(%[\w."]+) = type (.*)$/gm;
+/** How many bytes the other types of LLVM's own language have at least. */
+const BYTES: Readonly<Record<string, number>> = { float: 4, double: 8, ptr: 8 };
+
 /** Files as the package takes them: a folder is a tree of its own. */
-function treeOf(files: Job["files"]): Tree {
+function treeOf(files: Files): Tree {
   const tree: Tree = {};
   for (const [path, text] of Object.entries(files)) {
     const parts = path.split("/");
@@ -27,26 +48,129 @@ function treeOf(files: Job["files"]): Tree {
   return tree;
 }
 
-async function compile(job: Job): Promise<{ module: string | null; said: string }> {
+/** Runs clang. Null where it makes nothing; what it says is passed on. */
+async function clang(
+  args: readonly string[],
+  output: string,
+  files: Files,
+  say: (text: string) => void,
+): Promise<Uint8Array | null> {
   const decoder = new TextDecoder();
-  let said = "";
+  let hasSaid = false;
   const hear = (bytes: Uint8Array | null) => {
-    if (bytes !== null) said += decoder.decode(bytes, { stream: true });
+    if (bytes === null) return;
+    hasSaid = true;
+    say(decoder.decode(bytes, { stream: true }));
   };
   try {
-    const options = { stdout: hear, stderr: hear };
-    const made = await commands["clang"]([...job.arguments], treeOf(job.files), options);
-    const bytes = made?.[job.output];
-    return { module: bytes instanceof Uint8Array ? bytes.toBase64() : null, said };
+    const streams = { stdout: hear, stderr: hear };
+    const made = await commands["clang"]([...args, "-o", output], treeOf(files), streams);
+    const bytes = made?.[output];
+    // What is text comes as text.
+    if (typeof bytes === "string") return new TextEncoder().encode(bytes);
+    return bytes instanceof Uint8Array ? bytes : null;
   } catch (error) {
-    if (said === "") throw error;
-    return { module: null, said };
+    if (!hasSaid) say(`clang: error: ${error instanceof Error ? error.message : error}\n`);
+    return null;
   }
 }
 
-const jobs = JSON.parse(await new Response(Deno.stdin.readable).text()) as readonly Job[];
+/**
+ * Static variables that are too large. The compiler would write out each byte of them.
+ * @param text In LLVM's own language.
+ */
+function tooLarge(text: string, mostBytes: number): string {
+  const types = new Map([...text.matchAll(NAMED_TYPE)].map(([, name, type]) => [name!, type!]));
+  const sizes = new Map<string, number>();
+  /** The size of a type at an offset of a text, and where it ends. */
+  const read = (type: string, at: number): [bytes: number, end: number] => {
+    const opening = /[<[{]*/y;
+    opening.lastIndex = at;
+    const [open] = opening.exec(type)!;
+    if (open[0] === "[") {
+      const [head, count] = /^\[(\d+) x /.exec(type.slice(at))!;
+      const [bytes, end] = read(type, at + head.length);
+      return [Number(count) * bytes, end + 1];
+    }
+    if (open !== "") {
+      let sum = 0;
+      let end = at + (open.startsWith("<{") ? 2 : 1);
+      while (!/[}>]/.test(type[end] ?? "}")) {
+        if (/[ ,]/.test(type[end]!)) {
+          end++;
+          continue;
+        }
+        const [bytes, next] = read(type, end);
+        sum += bytes;
+        end = next;
+      }
+      return [sum, end + (open.startsWith("<{") ? 2 : 1)];
+    }
+    const [word = " "] = /^[%\w."]+/.exec(type.slice(at)) ?? [];
+    return [sizeOf(word), at + word.length];
+  };
+  const sizeOf = (word: string): number => {
+    const known = sizes.get(word) ?? BYTES[word];
+    if (known !== undefined) return known;
+    sizes.set(word, 0);
+    const bytes = types.has(word) ? read(types.get(word)!, 0)[0] : Number(word.slice(1)) / 8 || 0;
+    sizes.set(word, bytes);
+    return bytes;
+  };
+  const variables = [...text.matchAll(VARIABLE)].map(([, quoted, plain, type]) => {
+    return { name: (quoted ?? plain)!, bytes: read(type!, 0)[0] };
+  });
+  const sum = variables.reduce((bytes, each) => bytes + each.bytes, 0);
+  if (sum <= mostBytes) return "";
+  const { bytes, name } = variables.reduce((a, b) => a.bytes >= b.bytes ? a : b);
+  return `dmalab: static data: ${sum} bytes, ${bytes} of them in ${name.split(".").pop()}\n`;
+}
+
+/** Compiles the drivers of some orders. */
+class Compiler {
+  /** What is linked with every driver, by its text: compiled once. */
+  readonly #supports = new Map<string, Uint8Array | null>();
+
+  constructor(readonly orders: Orders) {}
+
+  async compile(job: Job): Promise<{ module: string | null; said: string }> {
+    const { compiling, linking, staticBytes } = this.orders;
+    let said = "";
+    const say = (text: string) => said += text;
+    const { files, more = [], source } = job;
+    const args = [...compiling, ...more, "-S", "-emit-llvm", source];
+    const driver = await clang(args, "driver.ll", files, say);
+    if (driver === null) return { module: null, said };
+    const large = tooLarge(new TextDecoder().decode(driver), staticBytes);
+    if (large !== "") return { module: null, said: said + large };
+    const support = await this.#supportOf(job);
+    if (support === null) throw new Error("The support file cannot be compiled");
+    const texts = { "driver.ll": driver, "support.ll": support };
+    const module = await clang([...linking, ...Object.keys(texts)], OUTPUT, texts, say);
+    return { module: module?.toBase64() ?? null, said };
+  }
+
+  async #supportOf({ files, support }: Job): Promise<Uint8Array | null> {
+    const text = files[support]!;
+    const known = this.#supports.get(text);
+    if (known !== undefined) return known;
+    const args = [...this.orders.compiling, "-S", "-emit-llvm", support];
+    const made = await clang(args, "support.ll", files, (said) => console.error(said));
+    this.#supports.set(text, made);
+    return made;
+  }
+}
+
+async function tell(line: object): Promise<void> {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(line)}\n`);
+  for (let sent = 0; sent < bytes.length;) sent += await Deno.stdout.write(bytes.subarray(sent));
+}
+
+const orders = JSON.parse(await new Response(Deno.stdin.readable).text()) as Orders;
 // By itself it says how much of it is read.
 await runLLVM(undefined, {}, { fetchProgress: () => {} });
-const made: Awaited<ReturnType<typeof compile>>[] = [];
-for (const job of jobs) made.push(await compile(job));
-await new Blob([JSON.stringify(made)]).stream().pipeTo(Deno.stdout.writable);
+const compiler = new Compiler(orders);
+for (const [job, each] of orders.jobs.entries()) {
+  await tell({ job });
+  await tell({ job, made: await compiler.compile(each) });
+}

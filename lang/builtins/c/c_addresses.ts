@@ -3,19 +3,31 @@
  * tells what it was meant to be.
  *
  * Memory begins at 0: the stack and the static data of the driver, then a window of RAM, then room for
- * memory that lies elsewhere. Behind it nothing can be read: a map of pages of which the addresses
- * alone count, windows of devices, and what has no place in the window.
+ * memory that lies elsewhere. Above it lie the shadow and what the checks count, which no code of the
+ * driver reaches. Addresses from `PAGE_MAP` on have no memory: a map of pages of which the addresses
+ * alone count, and windows of devices.
  */
 import { GIB, KIB, MIB, TIB } from "../../../runtime/address.ts";
 
 /** What WebAssembly counts its memory in. */
 export const WASM_PAGE_BYTES = 64 * KIB;
+/** Room for the stack and the static data. */
+export const STATIC_BYTES = 16 * MIB;
 /** RAM that the driver sees as it lies: what scripts and drivers allocate. */
+export const WINDOW_AT = STATIC_BYTES;
 export const WINDOW_BYTES = 32 * MIB;
 /** Room for pages from elsewhere, each put where it is wanted. */
-export const ALIAS_BYTES = 16 * MIB;
+export const ALIAS_AT: number = WINDOW_AT + WINDOW_BYTES;
+const ALIAS_BYTES = 16 * MIB;
 /** Bytes that a byte of the shadow stands for. */
 export const GRANULE_BYTES = 8;
+/** The shadow; all that a driver may touch lies below. */
+export const SHADOW_AT: number = ALIAS_AT + ALIAS_BYTES;
+export const SHADOW_BYTES: number = SHADOW_AT / GRANULE_BYTES;
+/** How many blocks of code may run until the limits are checked again: 32 bits. */
+export const FUEL_AT: number = SHADOW_AT + SHADOW_BYTES;
+/** A byte for each block of code. */
+export const BLOCKS_AT: number = FUEL_AT + 8;
 /** Nothing may be used below: a null pointer with an offset. */
 export const NULL_BYTES = 4 * KIB;
 /** What a driver's calls may take: as much as a kernel's stack has on x86-64. */

@@ -2,34 +2,33 @@
 import type { SourceFile } from "../../source.ts";
 import type { LinesRun } from "../../values/c_module.ts";
 import { CCoverage } from "./c_coverage.ts";
-import { LineTable } from "./line_table.ts";
-import { CLines, type MarkedModule, type RunnableCode } from "./marked_module.ts";
-import { type ModuleShape, shapeOf } from "./wasm_reader.ts";
+import { LineTable } from "./wasm/line_table.ts";
+import { CheckedModule } from "./wasm/checked_module.ts";
+import { CLines } from "./wasm/c_lines.ts";
+import { type ModuleShape, shapeOf } from "./wasm/wasm_reader.ts";
 
 /** Functions of the support file that are exported. */
 const OWN = /^(?:dmalab_|__)/;
 
-export class CCode implements RunnableCode {
-  readonly module: WebAssembly.Module;
+export class CCode {
   readonly shape: ModuleShape;
   /** Every source of it, by the name that the compiler calls it. */
   readonly sources: ReadonlyMap<string, SourceFile>;
   /** Names of its functions that scripts may call. */
   readonly functionNames: readonly string[];
-  readonly coverage: CCoverage;
   #lines: LineTable | null = null;
   #statements: CLines | null = null;
-  #marked: MarkedModule | null = null;
+  #checked: CheckedModule | null = null;
+  #marked: CheckedModule | null = null;
+  #coverage: CCoverage | null = null;
 
   constructor(
     readonly name: string,
     readonly bytes: Uint8Array<ArrayBuffer>,
     sources: ReadonlyMap<string, SourceFile>,
   ) {
-    this.module = new WebAssembly.Module(bytes);
-    this.shape = shapeOf(bytes);
-    this.coverage = new CCoverage(bytes, this.shape);
     this.sources = sources;
+    this.shape = shapeOf(bytes);
     this.functionNames = [...this.shape.functions.keys()].filter((name) => !OWN.test(name));
   }
 
@@ -40,25 +39,26 @@ export class CCode implements RunnableCode {
 
   /** What an offset is a line of. Read when a place is asked for the first time. */
   get lines(): LineTable {
-    if (this.#lines === null) {
-      const [section] = WebAssembly.Module.customSections(this.module, ".debug_line");
-      this.#lines = new LineTable(new Uint8Array(section ?? new ArrayBuffer(0)));
-    }
-    return this.#lines;
+    return this.#lines ??= new LineTable(this.shape.lineTable);
   }
 
-  /** The lines of its functions: read when somebody wants to stop at one. */
+  /** Its code as it runs. */
+  get checked(): CheckedModule {
+    return this.#checked ??= new CheckedModule(this);
+  }
+
+  get coverage(): CCoverage {
+    return this.#coverage ??= new CCoverage(this.shape, this.checked.blocks);
+  }
+
+  /** The lines of its functions: read when a run is followed line by line. */
   get statements(): CLines {
     return this.#statements ??= new CLines(this);
   }
 
-  /** Its code for those who follow a run line by line. */
-  get marked(): MarkedModule {
+  /** Its code with a call where each line begins. */
+  get marked(): CheckedModule {
     return this.#marked ??= this.statements.marked();
-  }
-
-  addressOf(offset: number): number {
-    return offset - this.shape.codeAt;
   }
 
   /** Which lines of its sources have run; before it was called first, none is known. */

@@ -17,7 +17,7 @@ import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
 import { REQUEST } from "../things/nvme/request.ts";
 import { REGION } from "../things/region.ts";
 import { C_CALLS, type CCall } from "./calls.ts";
-import { IO_BASE, KERNEL_STACK_BYTES, NULL_BYTES } from "./c_addresses.ts";
+import { GRANULE_BYTES, IO_BASE, KERNEL_STACK_BYTES, SHADOW_AT } from "./c_addresses.ts";
 import { unmappedText } from "./calls/shared_memory.ts";
 import type { CCode } from "./c_code.ts";
 import { CFrames } from "./c_frames.ts";
@@ -28,10 +28,10 @@ import { type CPlace, CPlaces } from "./c_places.ts";
 import type { LabDevice } from "../../../devices/lab.ts";
 import { toDirection } from "../arguments.ts";
 
-/** Turns of loops and calls of functions between two looks at the limits. */
-const FUEL_TURNS = 4096;
-/** What a turn is charged, in steps. */
-const TURN_STEPS = 2;
+/** Blocks of code that run between two checks of the limits. */
+const FUEL_BLOCKS = 4096;
+/** What a block is charged, in steps. */
+const BLOCK_STEPS = 2;
 
 /** What the compiler says of a static variable: eight words, of which the first four are read here. */
 const GLOBAL_BYTES = 64;
@@ -60,20 +60,23 @@ export class CDriver {
   constructor(code: CCode, machine: Machine, run: Run) {
     this.#code = code;
     this.#machine = machine;
-    this.#memory = new CMemory(machine, code.shape.staticBytes);
+    this.#memory = new CMemory(machine, code.shape.staticBytes, code.checked.blocks.length);
     const { follower } = run;
     this.#frames = follower === null ? null : new CFrames(code.marked.lines, follower);
-    const running = follower === null ? code : code.marked;
+    const running = follower === null ? code.checked : code.marked;
     this.#kernel = new CKernel(machine, this.#memory, new CPlaces(code, running, this.#memory));
+    this.#kernel.run = run;
+    this.#kernel.call = (at, args) => this.#callBack(at, args);
+    // The linker's own code clears the static data at once.
+    this.#memory.fuel = FUEL_BLOCKS;
+    code.coverage.arm(this.#memory.blocks);
     const { exports } = new WebAssembly.Instance(running.module, this.#imports());
     this.#functions = exports as Record<string, Exported>;
     this.#stackPointer = exports["__stack_pointer"] as WebAssembly.Global;
     this.#stackAtRest = this.#stackPointer.value;
     this.#table = exports["__indirect_function_table"] as WebAssembly.Table | undefined;
-    this.#kernel.call = (at, args) => this.#callBack(at, args);
     const { memory } = this.#memory;
-    const below = this.#memory.shadowAt;
-    this.#functions["dmalab_start"]!(BigInt(below), BigInt(below), BigInt(NULL_BYTES), FUEL_TURNS);
+    this.#inside(() => this.#functions["__wasm_call_ctors"]!());
     this.#memory.cached?.reset();
     machine.budget.hold(memory.buffer.byteLength / GIVEN_PART);
   }
@@ -83,15 +86,11 @@ export class CDriver {
     const { cached } = this.#memory;
     const border: Record<string, WebAssembly.ImportValue> = {
       touch: (at: number, bytes: number, writes: number) => this.#touch(at, bytes, writes !== 0),
-      globals: (at: number, count: number) => {
-        for (let index = 0; index < count; index++) this.#globals.push(at + index * GLOBAL_BYTES);
-      },
-      guards: (first: number, end: number) =>
-        this.#code.coverage.arm(this.#memory.view, first, end),
-      passed: (guard: number) => this.#code.coverage.pass(guard),
+      globals: (at: number, count: number) => this.#guardGlobals(at, count),
+      passed: (block: number) => this.#code.coverage.pass(block),
       burnt: () => {
-        kernel.run.work(FUEL_TURNS * TURN_STEPS);
-        return FUEL_TURNS;
+        kernel.run.work(FUEL_BLOCKS * BLOCK_STEPS);
+        return FUEL_BLOCKS;
       },
       line: (line: number, stackAt: number) => this.#frames?.reached(line, stackAt),
       deep: () => {
@@ -157,21 +156,29 @@ export class CDriver {
     }
   }
 
-  /** Calls a function by its pointer, in the midst of another or for nobody. */
+  /** Calls a function by its pointer: inside a call of another one, or of the kernel's own accord. */
   #callBack(at: number, args: readonly (number | bigint)[]): number {
-    const { cached } = this.#memory;
-    const { value: stackBefore } = this.#stackPointer;
-    cached?.take();
-    this.#calls++;
-    const depth = this.#frames?.enter() ?? 0;
-    this.#kernel.locks.enter();
-    try {
+    this.#memory.cached?.take();
+    return this.#inside(() => {
+      const table = this.#table;
+      const isIndex = Number.isInteger(at) && at >= 0 && at < Number(table?.length ?? 0);
       // A table of 64-bit indexes, which the types do not know of.
-      const called = this.#table?.get(BigInt(at) as bigint & number) as Exported | null | undefined;
+      const called = isIndex ? table?.get(BigInt(at) as bigint & number) as Exported | null : null;
       if (typeof called !== "function") {
         throw this.#kernel.crash(`Calls ${hex(at)}, which is no function`);
       }
       return numberOf(called(...args) ?? 0);
+    });
+  }
+
+  /** Runs code of the driver outside a call of the script. */
+  #inside<T>(run: () => T): T {
+    const { value: stackBefore } = this.#stackPointer;
+    this.#calls++;
+    const depth = this.#frames?.enter() ?? 0;
+    this.#kernel.locks.enter();
+    try {
+      return run();
     } catch (error) {
       const explained = this.#explained(error);
       this.#stackPointer.value = stackBefore;
@@ -180,7 +187,7 @@ export class CDriver {
       this.#calls--;
       this.#frames?.leave(depth);
       this.#kernel.locks.leave();
-      cached?.give();
+      this.#memory.cached?.give();
     }
   }
 
@@ -223,6 +230,25 @@ export class CDriver {
     );
   }
 
+  /** Closes the room behind static variables. @param table Where the compiler describes them. */
+  #guardGlobals(table: number, count: number): void {
+    const memory = this.#memory;
+    const { staticBytes } = this.#code.shape;
+    const isInside = (at: number, sizeBytes: number) => at >= 0 && at + sizeBytes <= staticBytes;
+    if (!isInside(table, count * GLOBAL_BYTES)) return;
+    this.#kernel.run.work(count);
+    for (let index = 0; index < count; index++) {
+      const entry = table + index * GLOBAL_BYTES;
+      const start = memory.wordAt(entry);
+      const roomBytes = memory.wordAt(entry + 16);
+      if (!isInside(start, roomBytes) || start % GRANULE_BYTES !== 0) continue;
+      this.#globals.push(entry);
+      this.#kernel.run.work(roomBytes / GRANULE_BYTES);
+      memory.guard(start, roomBytes);
+      memory.open(start, memory.wordAt(entry + 8));
+    }
+  }
+
   /** C is about to touch bytes that it may not touch, or that somebody wants to look at. */
   #touch(at: number, bytes: number, writes: boolean): void {
     const memory = this.#memory;
@@ -257,7 +283,7 @@ export class CDriver {
     const does = `${writes ? "Writes" : "Reads"} ${formatCount(bytes, "byte")}`;
     const end = place === "" ? "" : ` (${place})`;
     if (at >= 0 && at < 4096) return `${does} at ${hex(at)}: a null pointer${end}`;
-    const block = at < this.#memory.shadowAt ? this.#kernel.heap.find(at) : null;
+    const block = at < SHADOW_AT ? this.#kernel.heap.find(at) : null;
     if (block === null) {
       const ended = this.#kernel.part(CRequests).endedText(at);
       if (ended !== null) return `${does} ${ended}${end}`;
@@ -311,10 +337,10 @@ export class CDriver {
     const found = this.#kernel.places.fromStack(error.stack ?? "");
     // Deep in a call of the kernel's, the host shows no frame of C any more.
     const { span, text } = found.text === "" ? this.#kernel.place : found;
-    // A frame that is larger than all that is left ends where there is no memory.
-    const isFull = error instanceof WebAssembly.RuntimeError &&
-      this.#stackPointer.value < BigInt(NULL_BYTES);
-    if (isFull) return new LimitError("E0803", `${TOO_DEEP}, the last of them ${text}`);
+    // Functions without a frame, which only the host's own stack ends.
+    if (isHostStackFull(error)) {
+      return new LimitError("E0803", `${TOO_DEEP}, the last of them ${text}`);
+    }
     if (error instanceof LimitError) {
       if (this.#told.has(error)) return error;
       const told = new LimitError(
@@ -324,6 +350,13 @@ export class CDriver {
       );
       this.#told.add(told);
       return told;
+    }
+    if (error instanceof TypeError && error.message.startsWith(OTHER_TYPE)) {
+      return new PlacedKernelError(
+        "EFAULT",
+        `Calls a function as one of another type (${text})`,
+        span,
+      );
     }
     if (!(error instanceof WebAssembly.RuntimeError)) return error;
     const what = TRAPS[error.message] ?? error.message;
@@ -337,6 +370,13 @@ const GIVEN_PART = 64;
 const TOO_DEEP = `Functions of C call each other deeper than a stack of ${
   formatSize(KERNEL_STACK_BYTES)
 } bears`;
+
+function isHostStackFull(error: Error): boolean {
+  return error instanceof RangeError && error.message === "Maximum call stack size exceeded";
+}
+
+/** How the host begins where an argument has another type than the function takes. */
+const OTHER_TYPE = "Cannot convert ";
 
 /** What the host says of a trap, in words of C. */
 const TRAPS: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@
  * stack higher up, the calls below it have returned.
  */
 import type { Follower } from "../../values/run.ts";
-import type { CLine } from "./marked_module.ts";
+import type { CLine } from "./wasm/checked_module.ts";
 
 export class CFrames {
   /** The line's number for the follower, by its number in the code. */

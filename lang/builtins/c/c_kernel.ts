@@ -18,7 +18,7 @@ import { CHeap } from "./c_heap.ts";
 import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
 import type { CPlace, CPlaces } from "./c_places.ts";
-import { lineSpan } from "./marked_module.ts";
+import { lineSpan } from "./wasm/c_lines.ts";
 import { LockOrder } from "./calls/lock_order.ts";
 import { LentRanges } from "./lent_ranges.ts";
 

@@ -6,19 +6,24 @@
  * the CPU sees, and are compared with the caches whenever the driver calls or is called
  * (`c_caches.ts`).
  *
- * A shadow, one byte for eight, says what may be touched: the compiled code looks there before each
- * load and store, and asks here only where something is wrong.
+ * A shadow, one byte for eight, says what may be touched: the compiled code reads it before each
+ * load and store, and calls here only where something is wrong.
  */
 import { alignUp, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import {
-  ALIAS_BYTES,
+  ALIAS_AT,
+  BLOCKS_AT,
+  FUEL_AT,
   GRANULE_BYTES,
   IO_BASE,
   IO_BYTES,
   NULL_BYTES,
   PAGE_MAP,
+  SHADOW_AT,
+  SHADOW_BYTES,
   WASM_PAGE_BYTES,
+  WINDOW_AT,
   WINDOW_BYTES,
 } from "./c_addresses.ts";
 import { FreshMemory } from "./c_fresh.ts";
@@ -57,10 +62,9 @@ export class CMemory {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly shadow: Uint8Array;
-  /** Where the shadow begins; all that can be touched lies below. */
-  readonly shadowAt: number;
-  /** First byte of the window, for C and as a physical address. */
-  readonly windowAt: number;
+  /** A byte for each block of the driver's code: not zero until it runs. */
+  readonly blocks: Uint8Array;
+  /** First byte of the window as a physical address. */
   readonly windowPhys: PhysAddr;
   /** What of it nobody has written. */
   readonly fresh: FreshMemory;
@@ -73,31 +77,36 @@ export class CMemory {
   /** The other way round. */
   readonly #aliased = new Map<number, number>();
   readonly #shared = new Set<number>();
-  #nextAlias: number;
+  #nextAlias = ALIAS_AT;
 
-  /** @param staticBytes What the stack and the static data take. */
-  constructor(machine: Machine, staticBytes: number) {
+  /**
+   * @param staticBytes What the stack and the static data take.
+   * @param blockCount Of blocks of code.
+   */
+  constructor(machine: Machine, staticBytes: number, blockCount: number) {
     this.#machine = machine;
-    this.windowAt = alignUp(staticBytes, WASM_PAGE_BYTES);
     this.windowPhys = machine.pages.scriptStartPhys;
-    this.#nextAlias = this.windowAt + WINDOW_BYTES;
-    this.shadowAt = this.#nextAlias + ALIAS_BYTES;
-    const shadowBytes = alignUp(this.shadowAt / GRANULE_BYTES, WASM_PAGE_BYTES);
-    const pages = BigInt((this.shadowAt + shadowBytes) / WASM_PAGE_BYTES);
+    const pages = BigInt(alignUp(BLOCKS_AT + blockCount, WASM_PAGE_BYTES) / WASM_PAGE_BYTES);
     // Of equal sizes, so that the buffer never moves.
     this.memory = new WebAssembly.Memory(
       { address: "i64", initial: pages, maximum: pages } as object as WebAssembly.MemoryDescriptor,
     );
     const { buffer } = this.memory;
-    this.bytes = new Uint8Array(buffer, 0, this.shadowAt);
-    this.view = new DataView(buffer, 0, this.shadowAt);
-    this.shadow = new Uint8Array(buffer, this.shadowAt);
-    this.#shadowWords = new Uint32Array(buffer, this.shadowAt, this.shadow.length / 4);
+    this.bytes = new Uint8Array(buffer, 0, SHADOW_AT);
+    this.view = new DataView(buffer, 0, SHADOW_AT);
+    this.shadow = new Uint8Array(buffer, SHADOW_AT, SHADOW_BYTES);
+    this.#shadowWords = new Uint32Array(buffer, SHADOW_AT, SHADOW_BYTES / 4);
+    this.blocks = new Uint8Array(buffer, BLOCKS_AT, blockCount);
     this.fresh = new FreshMemory(this, FRESH);
     this.cached = machine.caches === null ? null : new CachedView(machine.caches, this);
     this.open(NULL_BYTES, staticBytes - NULL_BYTES);
     this.close(0, NULL_BYTES, NULL);
     this.#placeStatics(staticBytes);
+  }
+
+  /** How many blocks of code run until the driver asks again. */
+  set fuel(blocks: number) {
+    new Int32Array(this.memory.buffer, FUEL_AT, 1)[0] = blocks;
   }
 
   /** Static data is memory of its own, which is contiguous for the CPU only. */
@@ -114,8 +123,8 @@ export class CMemory {
 
   /** Where a byte of C's lies in physical memory, or `NOWHERE`. */
   physOf(at: number): number {
-    if (at >= this.windowAt && at < this.windowAt + WINDOW_BYTES) {
-      return this.windowPhys + (at - this.windowAt);
+    if (at >= WINDOW_AT && at < WINDOW_AT + WINDOW_BYTES) {
+      return this.windowPhys + (at - WINDOW_AT);
     }
     if (at >= IO_BASE && at < IO_BASE + IO_BYTES) return at - IO_BASE;
     const page = this.#aliased.get(Math.floor(at / PAGE_SIZE_BYTES));
@@ -125,7 +134,7 @@ export class CMemory {
   /** Where C finds a byte of physical memory, or `NOWHERE`. */
   pointerTo(phys: number): number {
     const offset = phys - this.windowPhys;
-    if (offset >= 0 && offset < WINDOW_BYTES) return this.windowAt + offset;
+    if (offset >= 0 && offset < WINDOW_BYTES) return WINDOW_AT + offset;
     const page = this.#aliases.get(Math.floor(phys / PAGE_SIZE_BYTES));
     return page === undefined ? NOWHERE : page + phys % PAGE_SIZE_BYTES;
   }
@@ -144,7 +153,7 @@ export class CMemory {
     if (!inWindow && !this.#hasRow(first, last)) {
       const bytes = (last - first + 1) * PAGE_SIZE_BYTES;
       // A page between this row and what was there before, which nobody may touch.
-      if (this.#nextAlias + bytes + PAGE_SIZE_BYTES > this.shadowAt) return NOWHERE;
+      if (this.#nextAlias + bytes + PAGE_SIZE_BYTES > SHADOW_AT) return NOWHERE;
       this.#alias(first * PAGE_SIZE_BYTES as PhysAddr, this.#nextAlias, bytes);
       this.#nextAlias += bytes + PAGE_SIZE_BYTES;
     }
@@ -155,7 +164,7 @@ export class CMemory {
   /** The same for pages in any order, which C sees side by side. */
   shareRow(pages: readonly PhysAddr[], pageSizeBytes: number): number {
     const at = this.#nextAlias;
-    if (at + (pages.length * pageSizeBytes) + PAGE_SIZE_BYTES > this.shadowAt) return NOWHERE;
+    if (at + (pages.length * pageSizeBytes) + PAGE_SIZE_BYTES > SHADOW_AT) return NOWHERE;
     pages.forEach((phys, index) => this.#alias(phys, at + index * pageSizeBytes, pageSizeBytes));
     this.#nextAlias = at + pages.length * pageSizeBytes + PAGE_SIZE_BYTES;
     return at;
@@ -236,7 +245,7 @@ export class CMemory {
 
   /** The first mark that stands against touching some bytes; else `LOOK`, `FRESH`, both or 0. */
   worstMark(at: number, sizeBytes: number): number {
-    if (!(at >= 0 && at + sizeBytes <= this.shadowAt)) return CLOSED;
+    if (!(at >= 0 && at + sizeBytes <= SHADOW_AT)) return CLOSED;
     let look = 0;
     for (let byte = at; byte < at + sizeBytes; byte++) {
       const mark = this.markAt(byte);
@@ -296,7 +305,7 @@ export class CMemory {
 
   /** A text that ends with a zero; cut off where that does not come. */
   textAt(at: number, mostBytes = WORD_SPAN * WORD_SPAN): string {
-    if (!(at >= 0 && at < this.shadowAt)) return "(?)";
+    if (!(at >= 0 && at < SHADOW_AT)) return "(?)";
     const end = this.bytes.indexOf(0, at);
     const last = end < 0 ? at + mostBytes : Math.min(end, at + mostBytes);
     return new TextDecoder().decode(this.bytes.slice(at, last));

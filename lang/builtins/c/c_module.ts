@@ -6,6 +6,7 @@ import { Handle, type Value } from "../../values/value.ts";
 import type { World } from "../../values/world.ts";
 import { CCode } from "./c_code.ts";
 import type { Run } from "../../values/run.ts";
+import { checkCode, checkValid } from "./code_checks.ts";
 import { CDriver } from "./c_driver.ts";
 
 /** The driver of one machine, made when its first function is called. */
@@ -46,14 +47,16 @@ function methodOf(code: CCode, name: string): MethodSpec<DriverOfWorld> {
  * @param name As messages call the source.
  * @param bytes The module.
  * @param sources Its sources by the names that the compiler knows them by.
- * @throws {WebAssembly.CompileError} When the bytes are no module.
+ * @throws {RefusedCode} When the code must not run.
  */
 export function makeCModule(
   name: string,
   bytes: Uint8Array<ArrayBuffer>,
   sources: ReadonlyMap<string, SourceFile>,
 ): CModule {
+  checkValid(bytes);
   const code = new CCode(name, bytes, sources);
+  checkCode(code);
   const type: TypeSpec<DriverOfWorld> = {
     name: `C driver ${name}`,
     doc: `The driver in ${name}.`,

@@ -3,7 +3,7 @@ import type { SourceFile, Span } from "../../source.ts";
 import type { Run } from "../../values/run.ts";
 import type { CMemory } from "./c_memory.ts";
 import type { CCode } from "./c_code.ts";
-import type { RunnableCode } from "./marked_module.ts";
+import type { RunnableCode } from "./wasm/checked_module.ts";
 
 /** Offsets in a `struct dmalab_place`. */
 const FUNCTION_AT = 8;
@@ -20,7 +20,7 @@ export interface CPlace {
 const FRAME = /at (?:(\S+) \()?wasm:\/\/[^)\s]*?:0x([0-9a-f]+)\)?/g;
 /** Functions of the support file. */
 const OWN_FUNCTION =
-  /^(?:__asan_|__sanitizer_|__stack_|dmalab_|mem(?:cpy|move|set|cmp)$|str(?:len|cmp)$|span_is_open$)/;
+  /^(?:__asan_|__stack_|__wasm_|dmalab_|mem(?:cpy|move|set|cmp)$|str(?:len|cmp)$)/;
 
 /** The span of a word in a line; of all of it where the word does not stand there. */
 function spanInLine(source: SourceFile, line: number, column: number): Span {

@@ -1,4 +1,5 @@
 /** `printf` as the kernel has it, for what drivers say. @see behaviour/c-api.md 14 */
+import { SHADOW_AT } from "./c_addresses.ts";
 import type { CMemory } from "./c_memory.ts";
 
 const FIELD = /%([-+ #0]*)(\d*)(?:\.\d+)?(hh|h|ll|l|z|t)?([diuxXopsc%])(ad|a)?/g;
@@ -15,7 +16,7 @@ class VariableArguments {
     this.at = Math.ceil(this.at / sizeBytes) * sizeBytes;
     const at = this.at;
     this.at += sizeBytes;
-    return at >= 0 && at + sizeBytes <= this.memory.shadowAt ? at : -1;
+    return at >= 0 && at + sizeBytes <= SHADOW_AT ? at : -1;
   }
 }
 
@@ -54,7 +55,7 @@ function textOf(
       return String.fromCharCode(view.getUint8(at));
     case "p": {
       const leads = Number(unsigned);
-      const readable = leads + 8 <= memory.shadowAt;
+      const readable = leads + 8 <= SHADOW_AT;
       // Addresses are given by the place where they stand.
       return isBehind && readable ? hexOf(view.getBigUint64(leads, true)) : hexOf(unsigned);
     }

@@ -40,8 +40,16 @@ export interface Signature extends FunctionType {
   readonly index: number;
 }
 
+/** A function that the module takes from outside. */
+export interface ImportedFunction extends Signature {
+  readonly module: string;
+  readonly name: string;
+}
+
 /** The code of a function: from its first byte to the one behind its last. */
 export interface CodeSpan {
+  /** Its number in the module. */
+  readonly index: number;
   /** As the source names it; empty where that is not known. */
   readonly name: string;
   readonly start: number;
@@ -52,6 +60,11 @@ export interface CodeSpan {
 export interface ModuleShape {
   /** Functions by the names they are exported under. */
   readonly functions: ReadonlyMap<string, Signature>;
+  /** Numbers of global variables by the names they are exported under. */
+  readonly globals: ReadonlyMap<string, number>;
+  readonly imports: readonly ImportedFunction[];
+  /** What its code is made of: the section `.debug_line`. */
+  readonly lineTable: Uint8Array;
   /** Offset of the code section's content: line tables count from there. */
   readonly codeAt: number;
   /** The code section, its head included: from its first byte to the one behind its last. */
@@ -98,6 +111,16 @@ export class ByteReader {
     }
   }
 
+  /** As exact as it was written. */
+  wide(): bigint {
+    let value = 0n;
+    for (let shift = 0n;; shift += 7n) {
+      const byte = this.byte();
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  }
+
   signed(): number {
     let value = 0;
     for (let unit = 1;; unit *= 128) {
@@ -115,7 +138,8 @@ export class ByteReader {
 
   /** A text that ends with a zero. */
   text(): string {
-    const end = this.bytes.indexOf(0, this.at);
+    const zero = this.bytes.indexOf(0, this.at);
+    const end = zero < 0 ? this.bytes.length : zero;
     const text = new TextDecoder().decode(this.bytes.subarray(this.at, end));
     this.at = end + 1;
     return text;
@@ -134,10 +158,13 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
   const functions: (FunctionType | undefined)[] = [];
   const names = new Map<number, string>();
   const exported = new Map<string, Signature>();
+  const globals = new Map<string, number>();
+  const imports: ImportedFunction[] = [];
+  let lineTable = new Uint8Array();
   let codeAt = 0;
   let codeFrom = 0;
   let codeTo = 0;
-  let bodies: readonly Omit<CodeSpan, "name">[] = [];
+  let bodies: readonly Omit<CodeSpan, "name" | "index">[] = [];
   let staticBytes = 0;
   while (!reader.isAtEnd) {
     const from = reader.at;
@@ -146,14 +173,8 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
     const end = reader.at + length;
     if (section === SECTION.TYPE) types = reader.many(() => signatureIn(reader));
     else if (section === SECTION.IMPORT) {
-      reader.many(() => {
-        reader.name();
-        reader.name();
-        const kind = reader.byte();
-        if (kind === EXTERNAL.FUNCTION) functions.push(types[reader.unsigned()]);
-        else if (kind === EXTERNAL.MEMORY) staticBytes = memoryIn(reader);
-        else if (kind === EXTERNAL.GLOBAL) reader.at += 2;
-      });
+      staticBytes = importsIn(reader, types, imports);
+      functions.push(...imports);
     } else if (section === SECTION.FUNCTION) {
       functions.push(...reader.many(() => types[reader.unsigned()]));
     } else if (section === SECTION.EXPORT) {
@@ -164,21 +185,54 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
         const type = functions[index];
         if (kind === EXTERNAL.FUNCTION && type !== undefined) {
           exported.set(name, { ...type, index });
-        }
+        } else if (kind === EXTERNAL.GLOBAL) globals.set(name, index);
       });
     } else if (section === SECTION.CODE) {
       codeAt = reader.at;
       codeFrom = from;
       codeTo = end;
       bodies = reader.many(() => bodyIn(reader, codeAt));
-    } else if (section === SECTION.CUSTOM && reader.name() === "name") {
-      namesIn(reader, end, names);
+    } else if (section === SECTION.CUSTOM) {
+      const name = reader.name();
+      if (name === "name") namesIn(reader, end, names);
+      else if (name === ".debug_line") lineTable = bytes.slice(reader.at, end);
     }
     reader.at = end;
   }
-  const imported = functions.length - bodies.length;
-  const named = bodies.map((body, index) => ({ ...body, name: names.get(imported + index) ?? "" }));
-  return { functions: exported, codeAt, codeFrom, codeTo, bodies: named, staticBytes };
+  const named = bodies.map((body, position) => {
+    const index = imports.length + position;
+    return { ...body, index, name: names.get(index) ?? "" };
+  });
+  return {
+    functions: exported,
+    globals,
+    imports,
+    lineTable,
+    codeAt,
+    codeFrom,
+    codeTo,
+    bodies: named,
+    staticBytes,
+  };
+}
+
+/** @returns The least size of the memory in bytes. */
+function importsIn(
+  reader: ByteReader,
+  types: readonly FunctionType[],
+  imports: ImportedFunction[],
+): number {
+  let staticBytes = 0;
+  reader.many(() => {
+    const module = reader.name();
+    const name = reader.name();
+    const kind = reader.byte();
+    if (kind === EXTERNAL.FUNCTION) {
+      imports.push({ ...types[reader.unsigned()]!, module, name, index: imports.length });
+    } else if (kind === EXTERNAL.MEMORY) staticBytes = memoryIn(reader);
+    else if (kind === EXTERNAL.GLOBAL) reader.at += 2;
+  });
+  return staticBytes;
 }
 
 /** @see WebAssembly Core Specification, 7.4.1 (name section) */
@@ -194,7 +248,7 @@ function namesIn(reader: ByteReader, end: number, names: Map<number, string>): v
   }
 }
 
-function bodyIn(reader: ByteReader, codeAt: number): Omit<CodeSpan, "name"> {
+function bodyIn(reader: ByteReader, codeAt: number): Omit<CodeSpan, "name" | "index"> {
   const sizeBytes = reader.unsigned();
   const start = reader.at - codeAt;
   reader.at += sizeBytes;
