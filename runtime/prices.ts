@@ -2,8 +2,8 @@
  * What things cost in virtual time: the machine block's `prices`, turned into charges.
  *
  * Most keys charge for events, and so does an event's name, on top of what a key charges for it: the
- * event stream does that. Leaves of page tables and copied bytes, parts of a KiB in proportion, are no
- * events, so whoever handles them charges them here.
+ * event stream does that. Leaves of page tables, mapped segments and copied bytes, parts of a KiB in
+ * proportion, are no events: the code that handles them charges them here.
  */
 import { type Bytes, KIB, type Nanoseconds } from "./address.ts";
 import type { VirtualClock } from "./clock.ts";
@@ -21,16 +21,9 @@ export const PRICE_SETTINGS = {
   iotlb_sync: price("iotlb_sync", "One invalidation of cached translations.", "iotlb.sync"),
   table_write: price("table_write", "One leaf of a page table, written or cleared."),
   iova_alloc: price("iova_alloc", "One allocation of IO addresses.", "iova.alloc"),
-  map_call: price(
-    "map_call",
-    "One call that makes a mapping.",
-    "call.dma_map_phys",
-    "call.dma_map_page",
-    "call.dma_map_single",
-    "call.dma_map_resource",
-    "call.dma_map_sg",
-    "call.dma_map_sgtable",
-    "call.dma_iova_link",
+  map_segment: price(
+    "map_segment",
+    "One segment mapped: by a call of its own, as an entry of a list, or by a link.",
   ),
   copy_per_kib: price("copy_per_kib", "Copying 1 KiB into or out of a bounce buffer."),
   alloc: price("alloc", "One allocation of memory.", "mem.alloc"),
@@ -56,6 +49,8 @@ export class Charges {
   tableWriteNs: Nanoseconds = 0;
   /** Price of copying 1024 bytes. 0 until prices are in force. */
   copyPerKibNs: Nanoseconds = 0;
+  /** Price of one segment mapped. 0 until prices are in force. */
+  mapSegmentNs: Nanoseconds = 0;
   readonly #clock: VirtualClock;
 
   constructor(clock: VirtualClock) {
@@ -65,6 +60,11 @@ export class Charges {
   /** Charges for page-table leaves. */
   tableWrites(leaves: number): void {
     this.#clock.nowNs += leaves * this.tableWriteNs;
+  }
+
+  /** Charges for segments that a call maps. */
+  segments(count: number): void {
+    this.#clock.nowNs += count * this.mapSegmentNs;
   }
 
   /** Charges for copied bytes. */
@@ -88,6 +88,7 @@ export function applyPrices(
   for (const [key, priceNs] of Object.entries(pricesNs)) {
     if (!(priceNs >= 0)) throw new RangeError(`Cannot charge ${priceNs} ns for "${key}"`);
     if (key === "table_write") charges.tableWriteNs += priceNs;
+    else if (key === "map_segment") charges.mapSegmentNs += priceNs;
     else if (key === "copy_per_kib") charges.copyPerKibNs += priceNs;
     else {
       for (const name of EVENTS_OF_KEY.get(key) ?? [key]) {

@@ -36,6 +36,9 @@ Deno.test("leaves and copied bytes are charged by number", () => {
   assertEquals(clock.nowNs, 60);
   charges.copied(512);
   assertEquals(clock.nowNs, 92);
+  // Without a price a segment is free.
+  charges.segments(16);
+  assertEquals(clock.nowNs, 92);
 });
 
 Deno.test("every key of language.md is known, and nothing else but events", () => {

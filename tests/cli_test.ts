@@ -285,12 +285,12 @@ Deno.test("use reads below the root and never outside it, links included", async
   });
 });
 
-Deno.test("bench counts what a turn of a loop costs; --json prints one object a line", async () => {
+Deno.test("bench counts events of a loop iteration; --json prints one object per line", async () => {
   const text = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict");
   assertEquals(text.code, 0, text.errors);
   assertMatch(text.output, /iotlb\.sync +1\n/);
   assertMatch(text.output, /^virtual time +0ns$/m);
-  assertMatch(text.output, /^nothing has a price$/m);
+  assertMatch(text.output, /^no prices: nothing takes virtual time$/m);
   const json = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict", "--json");
   for (const line of json.output.trim().split("\n")) {
     assertEquals(Object.keys(JSON.parse(line)), ["name", "value", "unit", "ratio", "to"]);
@@ -301,13 +301,55 @@ Deno.test("bench counts what a turn of a loop costs; --json prints one object a 
   assertMatch(rows[0]!, /^virtual time +0ns +0ns$/, "what the machine did comes first");
   assertMatch(rows[1]!, /^events +17 +27$/);
   assert(rows.some((row) => /^flush_queue\.add +0 +1$/.test(row)), all.output);
-  const host = rows.findIndex((row) => /^turns\/s of this host +[\d,]+ +[\d,]+$/.test(row));
+  const host = rows.findIndex((row) => /^iterations\/s of this host +[\d,]+ +[\d,]+$/.test(row));
   assertEquals(rows[host + 1], "", "what the host did comes last");
   const wide = all.output.split("\n").filter((line) => line.length > 80);
   assertEquals(wide, []);
   const none = await dmalab("bench", "examples/start/01-first-look.dma");
   assertEquals(none.code, 1);
   assertStringIncludes(none.errors, "No bench found");
+});
+
+/** Two benches, of which one unmaps with a wrong size. */
+const BENCHES = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { endpoint nic { } } }
+}
+
+bench "a size that is not the mapped one" {
+  setup { let pages = alloc_pages(2) }
+
+  loop {
+    let m = dma_map_single(nic, pages, 8KiB, to_device)
+    dma_unmap_single(nic, m, 4KiB, to_device)
+  }
+}
+
+bench "right" matrix { iommu.mode = [strict, lazy] } {
+  setup { let pages = alloc_pages(1) }
+
+  loop {
+    let m = dma_map_single(nic, pages, 4KiB, to_device)
+    dma_unmap_single(nic, m, 4KiB, to_device)
+  }
+}
+`;
+
+Deno.test("benches of a file share a table, and bench prints the reports of each", async () => {
+  await withFiles({ "benches.dma": BENCHES }, async (folder) => {
+    const path = join(folder, "benches.dma");
+    const several = await dmalab("bench", path);
+    assertEquals(several.code, 0, several.errors);
+    assertMatch(several.output, /^per iteration +a size that is not the …? +right +right$/m);
+    assertMatch(several.output, /^iommu\.mode +strict +lazy$/m);
+    assertStringIncludes(several.output, 'unexpected report[unmap_size]: device "nic"');
+    assertStringIncludes(several.output, "benches.dma:11:5");
+    assertStringIncludes(several.output, "… 1099 times more");
+    assertMatch(several.output, /^warning: 1 bench run passed with unexpected reports/m);
+    const strict = await dmalab("bench", path, "--strict", "--json");
+    assertEquals(strict.code, 1);
+    assertMatch(strict.output, /"report":"unmap_size","place":"[^"]*benches\.dma:11:5"/);
+  });
 });
 
 Deno.test("explain prints a rule, decodes a fault line, and exits 2 with a hint for a name it does not know", async () => {

@@ -9,13 +9,18 @@ export const BENCH = command({
   name: "bench",
   brief: "Run the benches of scenarios.",
   description:
-    "Runs each bench of each file on each machine of its matrix and prints a table: virtual time " +
-    "and event counts per loop iteration, then the speed of the simulation on this host. Counts " +
-    "and virtual time are deterministic for a given file and seed.",
+    "Runs each bench of each file on each machine of its matrix and prints a table for each file: " +
+    "virtual time and event counts per loop iteration, then the speed of the simulation on this " +
+    "host. Counts and virtual time are deterministic for a given file and seed. Unexpected checker " +
+    "reports and IOMMU faults are printed with their lines.",
   argument: SCENARIOS,
   options: {
     match: MATCH,
     seed: SEED,
+    strict: {
+      kind: "flag",
+      doc: "fail a bench on any checker report or IOMMU fault it does not explicitly expect",
+    },
     json: { kind: "flag", doc: "one JSON object per line" },
     ...LIMITS,
   },
@@ -27,8 +32,8 @@ export const BENCH = command({
     if (paths === null) return WRONG;
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
-    const { json, seed } = options;
+    const { json, seed, strict } = options;
     const limits = limitsOf((option) => options[option]);
-    return benchScenarios(paths, { ...match, json, seed, limits }, screen);
+    return benchScenarios(paths, { ...match, json, seed, strict, limits }, screen);
   },
 });

@@ -7,20 +7,23 @@ import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
-import { benchTable, turnsPerSecond } from "./bench_table.ts";
+import { benchTable, iterationsPerSecond } from "./bench_table.ts";
+import { counted } from "./report_printer.ts";
 import { allLimits, type LimitOptions } from "./limit_options.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
 import { codeOfFailure, loadScenario } from "./load_scenario.ts";
 
 export interface BenchScenarioOptions {
-  /** Only benches whose name has one of these in it; all when there is none. */
+  /** Only benches whose name matches one of these; all when there is none. */
   readonly matches: readonly NameMatch[];
   readonly seed: number | null;
   readonly json: boolean;
+  /** A fault or a report that a bench does not expect fails it. */
+  readonly strict: boolean;
   readonly limits: LimitOptions;
 }
 
-/** Runs the benches of each file; none found is a failure. */
+/** Runs the benches of each file; finding none is a failure. */
 export async function benchScenarios(
   paths: readonly string[],
   options: BenchScenarioOptions,
@@ -36,8 +39,10 @@ async function benchAll(
   watch: Interrupts,
 ): Promise<ExitCode> {
   const paint = painter(screen.colour);
+  const say = (lines: readonly string[]) => screen.out(lines.map((line) => `${line}\n`).join(""));
   let exitCode: ExitCode = HELD;
   let found = 0;
+  let tolerant = 0;
   for (const path of paths) {
     const { exitCode: loaded, program } = await loadScenario(path, screen);
     if (program === null) {
@@ -47,54 +52,66 @@ async function benchAll(
     const all = program.tests.filter(({ kind }) => kind === "bench");
     const ran: BenchOutcome[] = [];
     const wanted = all.filter((each) => isNamed(each, options.matches));
-    for (const [index, bench] of wanted.entries()) {
+    for (const bench of wanted) {
       if (watch.interrupted()) break;
       found++;
       const outcome = runBench(program, bench, {
         clock: () => performance.now(),
         watch,
         limits: allLimits(options.limits),
+        strict: options.strict,
         ...options.seed === null ? {} : { seed: options.seed },
         onLine: (line) => screen.out(`${printable(line)}\n`),
         columns: screen.columns ?? undefined,
         style: diagnosticStyle(paint),
       });
       if (outcome.outcome === "passed") ran.push(outcome);
-      const lines = options.json ? jsonLines(outcome) : textLines(outcome, paint);
-      // The machines of one bench are one behind the other.
-      if (!options.json && wanted[index + 1]?.declaration !== bench.declaration) {
-        lines.push(...benchTable(ran.splice(0)));
-      }
-      screen.out(lines.map((line) => `${line}\n`).join(""));
+      if (outcome.failure === null && outcome.incidents.length > 0) tolerant++;
+      say(options.json ? jsonLines(outcome) : textLines(outcome, paint));
       exitCode = worseExitCode(exitCode, codeOfFailure(outcome.failure));
     }
+    if (!options.json) say(benchTable(ran));
+  }
+  if (tolerant > 0 && !options.json) {
+    const passed = `${counted(tolerant, "bench run")} passed with unexpected reports or faults`;
+    say([`${paint("warning", "warning:")} ${passed}; --strict makes that a failure`]);
   }
   if (found > 0 || exitCode !== HELD) return exitCode;
-  screen.err("error: No bench found in what was given\n");
+  screen.err("error: No bench found\n");
   return FAILED;
 }
 
-/** What came of a bench on one machine; what it measured stands in the table below. */
+/** The result of a bench on one machine; its numbers are in the table. */
 function textLines(outcome: BenchOutcome, paint: Paint): string[] {
   const name = paint("strong", printable(displayName(outcome)));
   if (outcome.outcome === "skipped") return [`${name} ... ${paint("warning", "ignored")}`];
+  const incidents = outcome.incidents.flatMap(({ incident, times }) => [
+    ...incident.lines.map((line) => `  ${line}`),
+    ...times > 1 ? [paint("dim", `    … ${counted(times - 1, "time")} more`)] : [],
+  ]);
   if (outcome.failure !== null) {
-    return [`${name} ... ${paint("bad", "FAILED")}`, ...outcome.failure.lines];
+    return [`${name} ... ${paint("bad", "FAILED")}`, ...incidents, ...outcome.failure.lines];
   }
-  return [`${name} ... ${paint("good", "ok")}`];
+  return [`${name} ... ${paint("good", "ok")}`, ...incidents];
 }
 
 function jsonLines(outcome: BenchOutcome): string[] {
   const name = displayName(outcome);
   const line = (suffix: string, value: number, unit: string) =>
     printableJson({ name: `${name}${suffix}`, value, unit, ratio: null, to: null }, 0);
-  if (outcome.outcome !== "passed") return [printableJson({ name, error: outcome.outcome }, 0)];
-  const rate = turnsPerSecond(outcome);
+  const incidents = outcome.incidents.map(({ incident: { kind, name: tag, place, text }, times }) =>
+    printableJson({ name, [kind]: tag, place, text, times }, 0)
+  );
+  if (outcome.outcome !== "passed") {
+    return [printableJson({ name, error: outcome.outcome }, 0), ...incidents];
+  }
+  const rate = iterationsPerSecond(outcome);
   return [
-    ...rate === null ? [] : [line("", Number(rate.toPrecision(4)), "turns/s")],
-    line(" time", outcome.virtualNs / outcome.iterations, "ns/turn"),
+    ...rate === null ? [] : [line("", Number(rate.toPrecision(4)), "iterations/s")],
+    line(" time", outcome.virtualNs / outcome.iterations, "ns/iteration"),
     ...Object.entries(outcome.counts).map(([event, count]) =>
-      line(` ${event}`, count / outcome.iterations, "events/turn")
+      line(` ${event}`, count / outcome.iterations, "events/iteration")
     ),
+    ...incidents,
   ];
 }

@@ -1,17 +1,17 @@
-/** What the machines of one bench did, side by side: a column a machine. */
-import type { BenchOutcome } from "../../lang/run/report.ts";
-import { PICTURE_COLUMNS, tableLines } from "../../lang/text/columns.ts";
+/** The benches of a file, side by side: a column for each of their machines. */
+import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
+import { clip, PICTURE_COLUMNS, tableLines } from "../../lang/text/columns.ts";
 import { formatDuration, formatTimeRounded } from "../../lang/text/numbers.ts";
 import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 
-/** A name, and what it is on each machine. */
+/** A name, and its value in each column. */
 type Row = readonly [string, ...string[]];
 
 /**
- * The lines of the table. First what the machines did, which depends on the file and the seed alone;
- * how fast this computer was at it comes last.
+ * The lines of the table. First what depends on the file and the seed alone; the speed of this host
+ * comes last.
  *
- * @param outcomes Of one bench, those that ran.
+ * @param outcomes Of one file, those that ran.
  */
 export function benchTable(outcomes: readonly BenchOutcome[]): string[] {
   if (outcomes.length === 0) return [];
@@ -28,14 +28,23 @@ export function benchTable(outcomes: readonly BenchOutcome[]): string[] {
   ];
 }
 
-/** The settings that make the machines differ, a row a key. */
+/** Columns for the name of a bench beside others. */
+const NAME_COLUMNS = 24;
+
+/** The benches, where there are several, and the settings that make their machines differ: a row a key. */
 function headRows(outcomes: readonly BenchOutcome[]): Row[] {
-  const keys = outcomes[0]!.settings.map(({ key }) => key);
-  if (keys.length === 0) return [["a turn", "machine"]];
-  return keys.map((key, index): Row => [
-    key,
-    ...outcomes.map(({ settings }) => settings[index]!.value),
-  ]);
+  const keys = new Set(outcomes.flatMap(({ settings }) => settings.map(({ key }) => key)));
+  const row = (name: string, of: (outcome: BenchOutcome) => string): Row => [
+    name,
+    ...outcomes.map(of),
+  ];
+  const isOne = outcomes.every(({ place }) => place === outcomes[0]!.place);
+  return [
+    ...isOne && keys.size > 0 ? [] : [row("per iteration", ({ name }) => clip(name, NAME_COLUMNS))],
+    ...[...keys].map((key) =>
+      row(key, ({ settings }) => settings.find((each) => each.key === key)?.value ?? "")
+    ),
+  ];
 }
 
 function resultRows(outcomes: readonly BenchOutcome[]): Row[] {
@@ -45,10 +54,10 @@ function resultRows(outcomes: readonly BenchOutcome[]): Row[] {
       "virtual time",
       ...outcomes.map(({ iterations, virtualNs }) => formatTimeRounded(virtualNs / iterations)),
     ],
-    ["events", ...outcomes.map((each) => perTurn(each, totalOf(each)))],
+    ["events", ...outcomes.map((each) => perIteration(each, totalOf(each)))],
     ...names.map((name): Row => [
       name,
-      ...outcomes.map((each) => perTurn(each, each.counts[name] ?? 0)),
+      ...outcomes.map((each) => perIteration(each, each.counts[name] ?? 0)),
     ]),
   ];
 }
@@ -57,39 +66,39 @@ function totalOf({ counts }: BenchOutcome): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-function perTurn({ iterations }: BenchOutcome, count: number): string {
+function perIteration({ iterations }: BenchOutcome, count: number): string {
   return String(Number((count / iterations).toPrecision(3)));
 }
 
-/** Turns of the loop in one second of the host's clock. */
-export function turnsPerSecond({ timed }: BenchOutcome): number | null {
+/** Iterations in one second of the host's clock. */
+export function iterationsPerSecond({ timed }: BenchOutcome): number | null {
   return timed === null || timed.wallMs === 0 ? null : timed.iterations / timed.wallMs * 1000;
 }
 
 function hostRows(outcomes: readonly BenchOutcome[]): Row[] {
-  const rates = outcomes.map(turnsPerSecond);
+  const rates = outcomes.map(iterationsPerSecond);
   if (rates.every((rate) => rate === null)) return [];
   const texts = rates.map((rate) => rate === null ? "" : Math.round(rate).toLocaleString("en-US"));
-  return [["turns/s of this host", ...texts]];
+  return [["iterations/s of this host", ...texts]];
 }
 
-/** What the virtual time was counted with: a time means nothing without it. */
+/** The latencies that the virtual time is the sum of: without them it means nothing. */
 function priceLines(outcomes: readonly BenchOutcome[]): string[] {
   const texts = outcomes.map(pricesText);
   if (new Set(texts).size === 1) return [texts[0]!];
-  return outcomes.map(({ combination }, index) => `${combination}: ${texts[index]}`);
+  return outcomes.map((outcome, index) => `${displayName(outcome)}: ${texts[index]}`);
 }
 
 function pricesText({ pricesNs }: BenchOutcome): string {
   const prices = Object.entries(pricesNs).map(([key, ns]) => `${key} ${formatDuration(ns)}`);
-  return prices.length === 0 ? "nothing has a price" : `at ${prices.join(", ")}`;
+  return prices.length === 0 ? "no prices: nothing takes virtual time" : `at ${prices.join(", ")}`;
 }
 
 function chosen([name, ...cells]: Row, columns: readonly number[]): string[] {
   return [name, ...columns.map((column) => cells[column]!)];
 }
 
-/** The machines that stand side by side: as many as there is room for. */
+/** The columns of each part of the table: as many as there is room for. */
 function parts(heads: readonly Row[], rows: readonly Row[]): number[][] {
   const all = [...heads, ...rows];
   const width = (column: number) => Math.max(...all.map((row) => row[column]!.length));

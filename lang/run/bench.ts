@@ -2,22 +2,31 @@
 import { spanPlace } from "../source.ts";
 import type { Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
+import type { Vm } from "../vm/vm.ts";
 import { Ratio, type Value } from "../values/value.ts";
 import type { Program, TestEntry } from "./program.ts";
-import type { BenchOutcome } from "./report.ts";
+import {
+  describeIncident,
+  findingKey,
+  foundIncidents,
+  judgeEnd,
+  LISTED_INCIDENTS,
+} from "./incidents.ts";
+import type { FailureStyle } from "./render_failure.ts";
+import type { BenchIncident, BenchOutcome } from "./report.ts";
 import { type RunOptions, type SharedOptions, sharedOptions } from "./run_options.ts";
 import { reportFailure } from "./tally.ts";
 import { startMachine, TestMachine } from "./test_machine.ts";
 
-/** What may be said about a bench. */
+/** Options of a bench. */
 export interface BenchOptions extends RunOptions {
-  /** Turns before the ones that count, so that caches are as in the middle of a long run. */
+  /** Iterations before the counted ones, so that caches are as in the middle of a long run. */
   readonly warmup?: number;
-  /** Turns that are counted. The counts depend on nothing else: not on the clock. */
+  /** Counted iterations. The counts depend on nothing else, not on the clock. */
   readonly iterations?: number;
-  /** A clock in milliseconds; without one nothing is timed. */
+  /** A clock in milliseconds; without one no time is measured. */
   readonly clock?: () => number;
-  /** Turns go on, uncounted, until this much time was measured. */
+  /** Uncounted iterations follow until this much time was measured. */
   readonly minTimeMs?: number;
 }
 
@@ -44,6 +53,9 @@ class BenchRun {
   #counts: Record<string, number> = {};
   #timed: BenchOutcome["timed"] = null;
   #failure: Failure | null = null;
+  #incidents: readonly BenchIncident[] = [];
+  /** When the counted iterations began. */
+  #startMs = 0;
 
   constructor(
     readonly program: Program,
@@ -71,6 +83,7 @@ class BenchRun {
       pricesNs: Object.fromEntries(Object.entries(config.pricesNs).filter(([, ns]) => ns !== 0)),
       counts: this.#counts,
       timed: this.#timed,
+      incidents: this.#incidents,
     };
   }
 
@@ -83,33 +96,41 @@ class BenchRun {
     this.#failure = machine instanceof TestMachine ? machine.failure : machine;
     if (!(machine instanceof TestMachine) || machine.failure !== null) return;
     machine.vm.start(functionIndex);
+    this.#count(machine);
+    this.#incidents = incidentsOf(machine.vm, this.#shared.style);
+    this.#failure ??= judgeEnd(machine.vm, []);
+    if (this.#failure !== null) return;
+    const { clock } = this.options;
+    if (clock !== undefined && !this.#time(machine, clock)) return;
+    this.#checkBudgets(machine);
+  }
+
+  /** Counts what the iterations do, which depends on the program and the seed alone. */
+  #count(machine: TestMachine): void {
     // The setup ends where the first turn is about to begin.
     if (!this.#go(machine)) return;
     if (!this.#turns(machine, this.options.warmup ?? DEFAULT_WARMUP)) return;
     const { eventNames } = this.program.registry;
     const before = eventNames.map((name) => machine.world.count(name));
     const startNs = machine.world.nowNs();
-    const { clock } = this.options;
-    const startMs = clock?.() ?? 0;
+    this.#startMs = this.options.clock?.() ?? 0;
     if (!this.#turns(machine, this.#iterations)) return;
     this.#virtualNs = machine.world.nowNs() - startNs;
     eventNames.forEach((name, index) => {
       const count = machine.world.count(name) - before[index]!;
       if (count > 0) this.#counts[name] = count;
     });
-    if (clock !== undefined && !this.#time(machine, clock, startMs)) return;
-    this.#checkBudgets(machine);
   }
 
   /** Goes on until enough time was measured. */
-  #time(machine: TestMachine, clock: () => number, startMs: number): boolean {
+  #time(machine: TestMachine, clock: () => number): boolean {
     const wantedMs = this.options.minTimeMs ?? DEFAULT_MIN_TIME_MS;
     let turns = this.#iterations;
-    let wallMs = clock() - startMs;
+    let wallMs = clock() - this.#startMs;
     while (wallMs < wantedMs) {
       if (!this.#turns(machine, BATCH)) return false;
       turns += BATCH;
-      wallMs = clock() - startMs;
+      wallMs = clock() - this.#startMs;
     }
     this.#timed = { iterations: turns, wallMs };
     return true;
@@ -158,6 +179,17 @@ class BenchRun {
       return;
     }
   }
+}
+
+/** What a bench did not expect so far, once for each statement and class. */
+function incidentsOf(vm: Vm, style: FailureStyle | undefined): BenchIncident[] {
+  const groups = [
+    ...Map.groupBy(foundIncidents(vm), ({ finding }) => findingKey(finding)).values(),
+  ];
+  return groups.slice(0, LISTED_INCIDENTS).map((group) => ({
+    incident: describeIncident(group[0]!, null, style),
+    times: group.length,
+  }));
 }
 
 function numberValue(count: number): Value {

@@ -123,8 +123,16 @@ export interface RunReport {
   readonly limitReached: boolean;
 }
 
+/** An incident of a bench, and how often its statement had it. */
+export interface BenchIncident {
+  readonly incident: Incident;
+  readonly times: number;
+}
+
 /** How often things happened in one bench on one machine. */
 export interface BenchOutcome extends EntryOutcome {
+  /** Faults and reports that the bench did not expect, up to the last counted iteration: the first ones. */
+  readonly incidents: readonly BenchIncident[];
   /**
    * What its matrix sets, by key: its combination, one by one.
    * @internal

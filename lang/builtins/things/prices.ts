@@ -21,7 +21,7 @@ const UNITS: Readonly<Record<string, string>> = {
   iotlb_sync: "each invalidation of cached translations",
   table_write: "each page-table entry written or cleared",
   iova_alloc: "each IOVA allocation",
-  map_call: "each call that makes a mapping",
+  map_segment: "each segment mapped: a call of its own, an entry of a list, or a link",
   copy_per_kib: "each KiB copied into or out of a bounce buffer",
   alloc: "each allocation of memory",
   doorbell: "each write to a doorbell",

@@ -196,6 +196,7 @@ export class DmaMapping {
       });
     }
     const phys = page + offset as PhysAddr;
+    this.#machine.charges.segments(1);
     this.refusal = null;
     const dma = this.#refusesPage(phys, attrs) || this.#injected(MAP_PAGE) !== 0
       ? ERROR
@@ -588,6 +589,7 @@ export class DmaMapping {
     const events = this.#events;
     const outer = this.#calls.enter(dev);
     if (events.tick(call.call)) this.#emitMap(call, dev, phys, sizeBytes, dir, attrs);
+    this.#machine.charges.segments(1);
     this.refusal = null;
     const dma = this.#injected(call) !== 0
       ? ERROR

@@ -48,6 +48,7 @@ export class ScatterlistCalls {
   /** The number of outputs, 0 for any failure. */
   map(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): number {
     const outer = this.#enter(MAP_SG, dev, list, dir, attrs, list.count);
+    this.#machine.charges.segments(list.count);
     this.#machine.dma.refusal = null;
     const outputs = this.#outputs(FAULT.dma_map_sg, dev, list, dir, attrs);
     this.#mapped(dev, list, dir, attrs);
@@ -59,6 +60,7 @@ export class ScatterlistCalls {
   /** 0 or a negative errno. */
   mapTable(dev: DmaDevice, list: Scatterlist, dir: DmaDirection, attrs: number): number {
     const outer = this.#enter(MAP_SGTABLE, dev, list, dir, attrs, list.count);
+    this.#machine.charges.segments(list.count);
     this.#machine.dma.refusal = null;
     const outputs = this.#outputs(FAULT.dma_map_sgtable, dev, list, dir, attrs);
     this.#mapped(dev, list, dir, attrs);

@@ -101,6 +101,7 @@ export class TwoStepCalls {
         attrs: attributeWords(attrs),
       });
     }
+    machine.charges.segments(1);
     if (machine.dma.rules.keepsAttributes) state.kept ??= { dir, attrs };
     part.dir = state.kept?.dir ?? dir;
     part.attrs = state.kept?.attrs ?? attrs;
