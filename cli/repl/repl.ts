@@ -28,6 +28,7 @@ import type { CommandHost, CommandTarget, ExportRun, Kept } from "./command_targ
 import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { suggestWords } from "./completion.ts";
 import { describeName } from "./describe_name.ts";
+import { PendingInput } from "./pending_input.ts";
 import { promptText } from "./prompts.ts";
 
 export interface ReplOptions {
@@ -57,7 +58,7 @@ export class Repl implements CommandTarget {
   exitCode: ExitCode = HELD;
   readonly #console: LineConsole;
   /** Lines of a statement that is not complete yet. */
-  #pending = "";
+  readonly #pending = new PendingInput();
   /** What a command wants to be edited before the next input. */
   #toEdit: string | null = null;
 
@@ -95,7 +96,7 @@ export class Repl implements CommandTarget {
       await this.#editWanted();
       this.#ask();
     }
-    if (this.#pending !== "") this.refuse("The input ended in the middle of a statement");
+    if (!this.#pending.isEmpty) this.refuse("The input ended in the middle of a statement");
   }
 
   async #editWanted(): Promise<void> {
@@ -135,7 +136,8 @@ export class Repl implements CommandTarget {
 
   /** What could stand where a text ends. */
   suggest(before: string): Suggestions {
-    return suggestWords(this.#pending + before, this);
+    const { isEmpty, text } = this.#pending;
+    return suggestWords(isEmpty ? before : `${text}\n${before}`, this);
   }
 
   /** Whether a text is an input; else Enter goes on with a line. */
@@ -158,7 +160,7 @@ export class Repl implements CommandTarget {
     try {
       return this.#answer(line);
     } catch (error) {
-      this.#pending = "";
+      this.#pending.clear();
       if (error instanceof Interrupted) {
         this.refuse("Interrupted; the position is unchanged");
         return true;
@@ -175,13 +177,13 @@ export class Repl implements CommandTarget {
 
   #answer(line: string): boolean {
     if (line === INTERRUPT) {
-      this.#pending = "";
+      this.#pending.clear();
       return true;
     }
     const text = line.trim();
     // No statement continues with a command's name: a command ends an unfinished statement.
-    if (isReplCommand(text)) this.#pending = "";
-    if (this.#pending === "") {
+    if (isReplCommand(text)) this.#pending.clear();
+    if (this.#pending.isEmpty) {
       if (text === "") return true;
       const command = text.startsWith(":") ? text : this.#bare(text);
       if (command !== null) return this.#work(() => runReplCommand(command, this));
@@ -192,14 +194,11 @@ export class Repl implements CommandTarget {
         return true;
       }
     }
-    const input = this.#pending + line;
+    if (!this.#pending.add(line)) return true;
     const { seq: before } = this.bench.at;
-    const result = this.#work(() => this.bench.feed(input));
-    if (result.incomplete) {
-      this.#pending = `${input}\n`;
-      return true;
-    }
-    this.#pending = "";
+    const result = this.#work(() => this.bench.feed(this.#pending.text));
+    if (result.incomplete) return true;
+    this.#pending.clear();
     this.lastMoveSeq = result.newMachine ? 0 : result.branch?.origin?.at.seq ?? before;
     this.#show(result);
     return true;
@@ -256,7 +255,7 @@ export class Repl implements CommandTarget {
       ...isPast ? { lastSeq: recording.last.seq } : {},
       ...isTimed ? { nowNs } : {},
     });
-    this.#console.prompt(this.#pending === "" ? prompt : continuationPrompt(prompt));
+    this.#console.prompt(this.#pending.isEmpty ? prompt : continuationPrompt(prompt));
   }
 }
 

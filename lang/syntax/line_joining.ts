@@ -12,6 +12,7 @@ import { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
 import { isStatementWord, wordsWhere } from "./language_words.ts";
 import type { Reporter } from "./report.ts";
 import {
+  CLOSERS,
   Comma,
   Dot,
   FatArrow,
@@ -23,12 +24,14 @@ import {
   Literal,
   LParen,
   Newline,
+  OPENERS,
   RBrace,
   RBracket,
   retype,
   RParen,
   Semicolon,
   tokenEnd,
+  tokenize,
 } from "./tokens.ts";
 
 /** Soft words that begin a statement where no name could be followed by a name or a literal. */
@@ -108,6 +111,17 @@ function endsStatement(
   if (!continuesAfter(previous)) return true;
   return previous.tokenType !== FatArrow &&
     (beginsStatement(first, second) || beginsSoftStatement(first, second));
+}
+
+/** How many more brackets a line opens than it closes, and whether it ends where a value is due. */
+export function opensMore(line: string): { readonly depth: number; readonly goesOn: boolean } {
+  const tokens = tokenize(line);
+  let depth = 0;
+  for (const { tokenType } of tokens) {
+    if (OPENERS.has(tokenType)) depth++;
+    else if (CLOSERS.has(tokenType)) depth--;
+  }
+  return { depth, goesOn: continuesAfter(tokens.at(-1)) };
 }
 
 function isWord(token: IToken): boolean {

@@ -1,0 +1,25 @@
+import { assert, assertEquals } from "@std/assert";
+import { PendingInput } from "./pending_input.ts";
+import { talk } from "./_talk.ts";
+
+/** Characters that are read while lines arrive, all readings together. */
+function readChars(lines: readonly string[]): number {
+  const pending = new PendingInput();
+  return lines.reduce((sum, line) => sum + (pending.add(line) ? pending.text.length : 0), 0);
+}
+
+Deno.test("PendingInput: what is read of an unfinished block grows with its length only", () => {
+  for (const line of ["  let x = f(1, 2) + 3", "1 +", "f(", "{ }"]) {
+    const block = (lines: number) => ['test "a" {', ...Array<string>(lines).fill(line)];
+    const [short, long] = [readChars(block(5_000)), readChars(block(20_000))];
+    assert(long < 5 * short, `${line}: ${short} and ${long} characters`);
+  }
+});
+
+Deno.test("a long block is done when its brackets close, and a mistake in it is shown", async () => {
+  const lines = Array<string>(500).fill("  sum += 1");
+  const { answers } = await talk("let sum = 0", "repeat 2 {", ...lines, "}", "sum");
+  assertEquals(answers.at(-1), "1000\n");
+  const wrong = await talk("repeat 2 {", ...lines, "  let = 1", ...lines, "1 + 1");
+  assertEquals(wrong.answers.filter((text) => text.includes("a name")).length, 1);
+});
