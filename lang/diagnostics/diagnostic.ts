@@ -1,6 +1,7 @@
 /** Diagnostics are values: collected, sorted, rendered; never thrown. */
 import type { Span } from "../source.ts";
 import type { DiagnosticCode } from "./codes.ts";
+import { didYouMean } from "./suggest.ts";
 
 /** An error keeps a program from running; a warning does not. */
 export type Severity = "error" | "warning";
@@ -43,9 +44,13 @@ export interface Diagnostic {
   readonly standsFor?: number;
 }
 
+/** Names that are compared in one check, in search of near ones: they take half a second. */
+const MOST_COMPARED = 300_000;
+
 /** Collects diagnostics in the order they are found. */
 export class DiagnosticBag {
   readonly #all: Diagnostic[] = [];
+  #compared = 0;
 
   add(diagnostic: Diagnostic): void {
     this.#all.push(diagnostic);
@@ -70,6 +75,17 @@ export class DiagnosticBag {
 
   warning(code: DiagnosticCode, span: Span, message: string, hint?: string): void {
     this.add({ code, severity: "warning", span, message, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  /** ``did you mean `x`?``; nothing once too many names have been compared. */
+  didYouMean(word: string, names: readonly string[]): string | undefined {
+    return this.mayCompare(names.length) ? didYouMean(word, names) : undefined;
+  }
+
+  /** Whether a word may be compared with so many names; counts them. After a no it stays at that. */
+  mayCompare(names: number): boolean {
+    if (this.#compared <= MOST_COMPARED) this.#compared += names;
+    return this.#compared <= MOST_COMPARED;
   }
 
   get hasErrors(): boolean {

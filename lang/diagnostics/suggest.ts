@@ -11,8 +11,9 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
     : `did you mean ${names.map((name) => `\`${name}\``).join(" or ")}?`;
 }
 
-/** Names of a list that is longer than anybody reads. */
+/** Names of a long list that are shown, and that are looked at for those alike. */
 const LISTED = 16;
+const COMPARED = 1000;
 
 /**
  * `a, b, c`; of many names the first, and how many more there are.
@@ -24,7 +25,8 @@ export function listed(names: readonly string[], like = ""): string {
   if (more <= 1) return names.join(", ");
   const parts = new Set(partsOf(like));
   const alike = (name: string) => partsOf(name).some((part) => parts.has(part));
-  const ordered = [...names.filter(alike), ...names.filter((name) => !alike(name))];
+  const first = names.slice(0, COMPARED);
+  const ordered = [...first.filter(alike), ...first.filter((name) => !alike(name))];
   return `${ordered.slice(0, LISTED).join(", ")} and ${more} more`;
 }
 

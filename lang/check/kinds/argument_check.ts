@@ -3,7 +3,6 @@ import type { Registry } from "../../values/registry.ts";
 import type { Kind, ParameterSpec } from "../../values/spec.ts";
 import type { DiagnosticBag, RelatedSpan } from "../../diagnostics/diagnostic.ts";
 import { formatCount } from "../../text/numbers.ts";
-import { didYouMean } from "../../diagnostics/suggest.ts";
 import type {
   Argument,
   CallExpression,
@@ -89,7 +88,7 @@ function checkEventName(value: Expression, registry: Registry, bag: DiagnosticBa
     "E0310",
     value.span,
     `No event is called "${name}"`,
-    didYouMean(name, patternNames(registry)) ?? "docs/events.md lists them",
+    bag.didYouMean(name, patternNames(registry)) ?? "docs/events.md lists them",
   );
 }
 
@@ -186,7 +185,7 @@ function reportUnknownName(
     "E0305",
     name.span,
     `\`${callable.name}\` has no argument \`${name.text}\``,
-    didYouMean(name.text, names) ?? signature(callable),
+    bag.didYouMean(name.text, names) ?? signature(callable),
     declaredHere(declared),
   );
 }

@@ -1,7 +1,7 @@
 /** `place = value`: what can be changed in place, as far as it is known before the run. */
 import type { Kind } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import { didYouMean, itHas } from "../../diagnostics/suggest.ts";
+import { itHas } from "../../diagnostics/suggest.ts";
 import type { ChangeStatement, CopyWithExpression, Expression } from "../../syntax/tree/ast.ts";
 import { describeKind } from "../../values/kinds.ts";
 import type { Resolution } from "../names/bindings.ts";
@@ -66,7 +66,7 @@ export function checkCopy(
   const names = [...known.keys()];
   for (const { key } of entries) {
     if (known.has(key.text)) continue;
-    const hint = didYouMean(key.text, names) ?? itHas(names);
+    const hint = bag.didYouMean(key.text, names) ?? itHas(names);
     bag.error("E0315", key.span, `A record has no entry \`${key.text}\``, hint);
   }
 }

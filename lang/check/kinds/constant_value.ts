@@ -4,7 +4,7 @@
  * Literals, constants, consts and operators have one; anything that calls something has not.
  */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import { didYouMean, itHas } from "../../diagnostics/suggest.ts";
+import { itHas } from "../../diagnostics/suggest.ts";
 import type { BinaryExpression, ConstDeclaration, Expression } from "../../syntax/tree/ast.ts";
 import { valuesEqual } from "../../values/equality.ts";
 import { CHARACTER_BYTES } from "../../values/limits.ts";
@@ -159,7 +159,7 @@ export class ConstantEvaluator {
       "E0315",
       expression.kind === "Field" ? expression.field.span : expression.span,
       `A record has no field \`${name}\``,
-      didYouMean(name, names) ?? itHas(names),
+      this.bag.didYouMean(name, names) ?? itHas(names),
     );
     throw new NotConstant();
   }
@@ -213,7 +213,7 @@ export class ConstantEvaluator {
         this.#pending.delete(declaration);
       }
     }
-    const hint = this.#wanted ?? this.scope.hint(name, [], false);
+    const hint = this.#wanted ?? this.scope.hint(name, [], false, this.bag);
     if (binding === null) {
       this.bag.error("E0301", expression.span, `Nothing is called \`${name}\``, hint);
       throw new NotConstant();

@@ -291,7 +291,8 @@ export class KindInference {
     const entry = entries.get(expression.field.text);
     if (entry !== undefined) return entry.kind;
     if (this.#runsTogether(expression, entries)) return "any";
-    const names = [...entries.keys(), ...type === undefined ? [] : memberNames(type)];
+    const others = type === undefined ? [] : memberNames(type);
+    const names = this.bag.mayCompare(entries.size) ? [...entries.keys(), ...others] : [];
     this.#noMember(expression, "record", names, "field");
     return "any";
   }
@@ -299,7 +300,8 @@ export class KindInference {
   /** `{ sizemax: 4KiB }` asked for its `size`: two words have become one where it is put in. */
   #runsTogether({ field }: FieldExpression, entries: ReadonlyMap<string, Shape>): boolean {
     const { span, text } = field;
-    // What is nearly the name is the slip of the one who asks.
+    if (!this.bag.mayCompare(entries.size)) return false;
+    // What is nearly the name is a slip of this line.
     if (didYouMean(text, entries.keys()) !== undefined) return false;
     const found = [...entries].find(([key]) => text.length > 2 && key.startsWith(text));
     const place = found?.[1].madeBy?.span;
@@ -324,7 +326,7 @@ export class KindInference {
     what: "field" | "method",
   ): void {
     const name = expression.field.text;
-    const meant = didYouMean(name, names) ?? this.#meantEvent(expression);
+    const meant = this.bag.didYouMean(name, names) ?? this.#meantEvent(expression);
     const { message, use } = memberProblem(object, name, names, what, this.registry.types);
     const hint = use ?? meant ?? (names.length === 0 ? undefined : itHas(names));
     const error = { code: "E0315" as const, span: expression.field.span, message, hint };
@@ -339,7 +341,10 @@ export class KindInference {
     const dot = name?.indexOf(".") ?? -1;
     if (name === null || dot < 0) return undefined;
     const group = name.slice(0, dot + 1);
-    return didYouMean(name, this.registry.eventNames.filter((event) => event.startsWith(group)));
+    return this.bag.didYouMean(
+      name,
+      this.registry.eventNames.filter((event) => event.startsWith(group)),
+    );
   }
 
   #callKind(call: CallExpression): Kind {
@@ -426,7 +431,8 @@ export class KindInference {
     const name = callee.field.text;
     if (entries === null || entries.has(name)) return;
     if (type !== undefined && findMethod(type, name) !== null) return;
-    const names = [...entries.keys(), ...type === undefined ? [] : memberNames(type)];
+    const others = type === undefined ? [] : memberNames(type);
+    const names = this.bag.mayCompare(entries.size) ? [...entries.keys(), ...others] : [];
     this.#noMember(callee, "record", names, "method");
   }
 

@@ -2,7 +2,7 @@
 import type { Registry } from "../../values/registry.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { Field } from "../../../runtime/vocabulary/fields.ts";
-import { didYouMean, listed } from "../../diagnostics/suggest.ts";
+import { listed } from "../../diagnostics/suggest.ts";
 import { canEqual, fieldKind, fieldsNamed, wordsIn } from "../../values/event_fields.ts";
 import { eventsNamed } from "../names/event_names.ts";
 import type {
@@ -172,7 +172,7 @@ export class StatementChecker {
         "E0323",
         item.span,
         `\`${name}\` is never \`${spanText(item.span)}\``,
-        didYouMean(word, words) ?? `it is one of ${listed(words, word)}`,
+        this.bag.didYouMean(word, words) ?? `it is one of ${listed(words, word)}`,
       );
     }
   }

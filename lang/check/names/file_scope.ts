@@ -2,7 +2,6 @@
 import type { Registry } from "../../values/registry.ts";
 import type { Kind } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { FileNode } from "../../syntax/tree/ast.ts";
 import type { DataFiles } from "./data_files.ts";
 import type { Binding, Declared, MachineParts, Variable } from "./bindings.ts";
@@ -126,9 +125,14 @@ export class FileScope {
   }
 
   /** A hint with the name that was meant, if one is near. */
-  hint(name: string, locals: Iterable<string>, called: boolean): string | undefined {
+  hint(
+    name: string,
+    locals: Iterable<string>,
+    called: boolean,
+    bag: DiagnosticBag,
+  ): string | undefined {
     const functions = this.registry.functions.keys();
-    return didYouMean(name, [
+    return bag.didYouMean(name, [
       ...locals,
       ...this.variables.keys(),
       ...[...this.machine?.variables.values() ?? []].map((variable) => variable.name),

@@ -1,6 +1,5 @@
 /** Finds what the names in expressions mean. Statements are in `resolve.ts`, which extends this. */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import { didYouMean } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../source.ts";
 import type {
   Block,
@@ -31,12 +30,7 @@ import {
 } from "./bindings.ts";
 import { eventNameOf } from "./event_names.ts";
 import type { FileScope } from "./file_scope.ts";
-import {
-  MOST_EXAMINED,
-  reportUnknownNames,
-  type UnknownName,
-  type UnusedName,
-} from "./unknown_names.ts";
+import { reportUnknownNames, type UnknownName, type UnusedName } from "./unknown_names.ts";
 
 /** A const or function, for the graph of what needs what. */
 export type Owner = ConstBinding | FunctionBinding;
@@ -106,7 +100,7 @@ export abstract class NameResolver {
       "E0310",
       expression.span,
       `No event is called \`${name}\``,
-      didYouMean(name, registry.eventNames) ?? "docs/events.md lists them",
+      this.bag.didYouMean(name, registry.eventNames) ?? "docs/events.md lists them",
     );
     return true;
   }
@@ -350,8 +344,8 @@ export abstract class NameResolver {
   }
 
   protected unknownHint(name: string, scope: Scope, called: boolean): string | undefined {
-    // Comparing every name with every other takes longer than anybody waits.
-    if (this.#unknown.length >= MOST_EXAMINED) return undefined;
+    // Only to list the names of a large file takes long.
+    if (!this.bag.mayCompare(1)) return undefined;
     const inside = outermost(scope.code).role !== "main";
     if (inside && (this.fileScope.variables.has(name) || this.topLevelLets.has(name))) {
       return "functions and tests do not see a top-level `let`: write `const`, or pass it on";
@@ -362,7 +356,8 @@ export abstract class NameResolver {
     if (called && isCalledWord(name)) {
       return `\`${name}\` is a statement: leave the parentheses out`;
     }
-    return ownEntry(FOREIGN_NAMES, name) ?? this.fileScope.hint(name, scope.names(), called);
+    return ownEntry(FOREIGN_NAMES, name) ??
+      this.fileScope.hint(name, scope.names(), called, this.bag);
   }
 
   /** A pattern never binds a name, and never looks at a variable: it would look as if it did. */

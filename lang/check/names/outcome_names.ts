@@ -1,7 +1,7 @@
 /** What `inject` names, and what `fails`, `faults` and `warns` name. */
 import type { Registry } from "../../values/registry.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import { didYouMean, listed } from "../../diagnostics/suggest.ts";
+import { listed } from "../../diagnostics/suggest.ts";
 import { readNumber } from "../../syntax/tree/literals.ts";
 import type { ExpectedOutcome, FailStatement, OutcomeKind } from "../../syntax/tree/ast.ts";
 
@@ -20,7 +20,7 @@ export function checkOutcomeName(
     "E0313",
     expected.code.span,
     `${NOUNS[expected.outcome]} is called \`${written}\``,
-    otherOutcome(name, registry) ?? didYouMean(written, known) ??
+    otherOutcome(name, registry) ?? bag.didYouMean(written, known) ??
       `there are ${listed(known, written)}`,
   );
 }
@@ -132,7 +132,7 @@ export function checkFail(statement: FailStatement, registry: Registry, bag: Dia
       "E0320",
       point.span,
       `Nothing that can fail is called \`${point.text}\``,
-      didYouMean(point.text, names) ?? `there are ${listed(names, point.text)}`,
+      bag.didYouMean(point.text, names) ?? `there are ${listed(names, point.text)}`,
     );
   } else if (error !== null && !errors.includes(error.text)) {
     bag.error(
@@ -141,7 +141,7 @@ export function checkFail(statement: FailStatement, registry: Registry, bag: Dia
       `\`${point.text}\` cannot fail with \`${error.text}\``,
       errors.length === 1
         ? `it fails with ${errors[0]}, and \`with\` is not needed`
-        : didYouMean(error.text, errors) ?? `it can fail with ${errors.join(", ")}`,
+        : bag.didYouMean(error.text, errors) ?? `it can fail with ${errors.join(", ")}`,
     );
   }
 }

@@ -2,7 +2,7 @@
 import type { Registry } from "../../values/registry.ts";
 import { AUTOMATON_LIMIT_STATES, countStates } from "../../patterns/event_automaton.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import { didYouMean, itHas } from "../../diagnostics/suggest.ts";
+import { itHas } from "../../diagnostics/suggest.ts";
 import type { EventPattern, PatternEvent } from "../../syntax/tree/ast.ts";
 import { eventsNamed, patternNames } from "./event_names.ts";
 import { patternEvents } from "../../syntax/tree/pattern_events.ts";
@@ -31,7 +31,7 @@ function checkEvent(event: PatternEvent, registry: Registry, bag: DiagnosticBag)
       "E0310",
       event.nameSpan,
       `No event is called \`${event.name}\``,
-      didYouMean(event.name, patternNames(registry)) ?? "docs/events.md lists them",
+      bag.didYouMean(event.name, patternNames(registry)) ?? "docs/events.md lists them",
     );
     return;
   }
@@ -42,17 +42,17 @@ function checkEvent(event: PatternEvent, registry: Registry, bag: DiagnosticBag)
       "E0311",
       name.span,
       `\`${event.name}\` has no field \`${name.text}\``,
-      fieldHint(name.text, known),
+      fieldHint(name.text, known, bag),
     );
   }
 }
 
 /** `size` is meant for `size_bytes`: a unit left out is nearer than any other name. */
-function fieldHint(name: string, known: readonly string[]): string {
+function fieldHint(name: string, known: readonly string[], bag: DiagnosticBag): string {
   const withUnit = known.find((field) => field.startsWith(`${name}_`));
   return withUnit !== undefined
     ? `did you mean \`${withUnit}\`?`
-    : didYouMean(name, known) ?? itHas(known);
+    : bag.didYouMean(name, known) ?? itHas(known);
 }
 
 /** Fields that at least one of the events has. */

@@ -12,7 +12,7 @@ import type { CallExpression, FunctionDeclaration } from "../../syntax/tree/ast.
 import type { CodeScope } from "./bindings.ts";
 
 /** How many unknown names are looked into. Who has more than a hundred has another trouble. */
-export const MOST_EXAMINED = 100;
+const MOST_EXAMINED = 100;
 
 /** A use of a name that nothing is called. */
 export interface UnknownName {
@@ -53,7 +53,7 @@ export function reportUnknownNames(
   /** Calls of a name that a declaration was meant to have. */
   const meant = new Map<FunctionDeclaration, readonly CallExpression[]>();
   for (const uses of groups(unknown).slice(0, MOST_EXAMINED)) {
-    const bound = misspelled(uses, around.unused);
+    const bound = misspelled(uses, around.unused, bag);
     if (bound === null) continue;
     reportMisspelled(bound, uses, bag);
     for (const use of uses) left.delete(use);
@@ -87,6 +87,7 @@ function groups(unknown: readonly UnknownName[]): UnknownName[][] {
 function misspelled(
   uses: readonly UnknownName[],
   unused: readonly UnusedName[],
+  bag: DiagnosticBag,
 ): UnusedName | null {
   const [{ call, code, name }] = uses as readonly [UnknownName, ...UnknownName[]];
   const candidates = unused.filter((bound) =>
@@ -95,7 +96,9 @@ function misspelled(
   );
   // A blank that is missing, or a word that was to stand elsewhere.
   const joined = candidates.find((bound) => name.length > 2 && bound.name.startsWith(name));
-  if (joined !== undefined || uses.length < 2) return joined ?? null;
+  if (joined !== undefined || uses.length < 2 || !bag.mayCompare(candidates.length)) {
+    return joined ?? null;
+  }
   const [nearest] = nearestNames(name, candidates.map((bound) => bound.name));
   return candidates.find((bound) => bound.name === nearest) ?? null;
 }
