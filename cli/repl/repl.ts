@@ -28,7 +28,7 @@ import type { CommandHost, CommandTarget, ExportRun, Kept } from "./command_targ
 import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { suggestWords } from "./completion.ts";
 import { describeName } from "./describe_name.ts";
-import { PendingInput } from "./pending_input.ts";
+import { PendingInput } from "../terminal/pending_input.ts";
 import { promptText } from "./prompts.ts";
 
 export interface ReplOptions {

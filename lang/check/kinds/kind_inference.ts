@@ -5,7 +5,7 @@
 import type { Registry } from "../../values/registry.ts";
 import type { Kind, MethodSpec, TypeSpec } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import { didYouMean, itHas } from "../../diagnostics/suggest.ts";
+import { itHas } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../source.ts";
 import type {
   Argument,
@@ -31,7 +31,7 @@ import { isSequenceCall } from "./sequence_call.ts";
 import { ifKind, matchKind } from "./arms.ts";
 import { checkArguments } from "./argument_check.ts";
 import { checkChange, checkCopy, refuseConst } from "./changed_places.ts";
-import { eventNameOf } from "../names/event_names.ts";
+import { meantEvent } from "../names/event_names.ts";
 import type { Binding, Resolution, Variable } from "../names/bindings.ts";
 import type { FunctionResults } from "./function_results.ts";
 import type { Misfits } from "./misfits.ts";
@@ -300,9 +300,9 @@ export class KindInference {
   /** `{ sizemax: 4KiB }` asked for its `size`: two words have become one where it is put in. */
   #runsTogether({ field }: FieldExpression, entries: ReadonlyMap<string, Shape>): boolean {
     const { span, text } = field;
-    if (!this.bag.mayCompare(entries.size)) return false;
     // What is nearly the name is a slip of this line.
-    if (didYouMean(text, entries.keys()) !== undefined) return false;
+    const isNear = this.bag.didYouMean(text, [...entries.keys()]) !== undefined;
+    if (isNear || !this.bag.mayCompare(entries.size)) return false;
     const found = [...entries].find(([key]) => text.length > 2 && key.startsWith(text));
     const place = found?.[1].madeBy?.span;
     if (found === undefined || place === undefined || place.source !== span.source) return false;
@@ -326,25 +326,14 @@ export class KindInference {
     what: "field" | "method",
   ): void {
     const name = expression.field.text;
-    const meant = this.bag.didYouMean(name, names) ?? this.#meantEvent(expression);
+    const meant = this.bag.didYouMean(name, names) ??
+      meantEvent(expression, this.registry, this.bag);
     const { message, use } = memberProblem(object, name, names, what, this.registry.types);
     const hint = use ?? meant ?? (names.length === 0 ? undefined : itHas(names));
     const error = { code: "E0315" as const, span: expression.field.span, message, hint };
     // A misspelled member is no mistake of the line that made the value.
     if (use !== undefined || meant !== undefined) this.misfits.add(error);
     else this.misfits.add(error, [expression.object, object]);
-  }
-
-  /** `iommu.mpa`: what begins as a thing of the machine may have been meant for an event's name. */
-  #meantEvent(expression: FieldExpression): string | undefined {
-    const name = eventNameOf(expression);
-    const dot = name?.indexOf(".") ?? -1;
-    if (name === null || dot < 0) return undefined;
-    const group = name.slice(0, dot + 1);
-    return this.bag.didYouMean(
-      name,
-      this.registry.eventNames.filter((event) => event.startsWith(group)),
-    );
   }
 
   #callKind(call: CallExpression): Kind {

@@ -1,6 +1,7 @@
 /** Names of events as scripts write them. */
+import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { Registry } from "../../values/registry.ts";
-import type { Expression } from "../../syntax/tree/ast.ts";
+import type { Expression, FieldExpression } from "../../syntax/tree/ast.ts";
 
 /** `iotlb.sync` written as a name with fields; null for any other expression. */
 export function eventNameOf(expression: Expression): string | null {
@@ -35,4 +36,17 @@ export function patternNames(registry: Registry): readonly string[] {
     ...groups,
     ...registry.eventNames.filter((name) => /^(call|ret)\./.test(name)),
   ];
+}
+
+/** `iommu.mpa`: what begins as a thing of the machine may have been meant for an event's name. */
+export function meantEvent(
+  expression: FieldExpression,
+  registry: Registry,
+  bag: DiagnosticBag,
+): string | undefined {
+  const name = eventNameOf(expression);
+  const dot = name?.indexOf(".") ?? -1;
+  if (name === null || dot < 0) return undefined;
+  const group = name.slice(0, dot + 1);
+  return bag.didYouMean(name, registry.eventNames.filter((event) => event.startsWith(group)));
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { PendingInput } from "./pending_input.ts";
-import { talk } from "./_talk.ts";
+import { talk } from "../repl/_talk.ts";
 
 /** Characters that are read while lines arrive, all readings together. */
 function readChars(lines: readonly string[]): number {
