@@ -97,7 +97,7 @@ async function atList(source: LineSource, phys: number, wanted: number): Promise
     check.push(text, number);
   });
   return address === null
-    ? [`The list was mapped before the trace, or in a line that is missing (trace.T.21)`]
+    ? [`The scatterlist was mapped before the trace, or in a missing line (trace.T.21)`]
     : await atAddress(source, address, wanted);
 }
 
@@ -121,9 +121,11 @@ async function atAddress(
       pageEnd(life.addr, life.sizeBytes) === page
     );
     return [
-      `Nothing lives at ${hex}${line === null ? "" : ` in line ${line}`}.`,
-      ...last === undefined ? [] : ["The last mapping there:", ...stories([last], source.name)],
-      ...before.length === 0 ? [] : ["The page before it:", ...stories(before, source.name)],
+      `No live mapping at ${hex}${line === null ? "" : ` in line ${line}`}.`,
+      ...last === undefined ? [] : ["Most recent mapping:", ...stories([last], source.name)],
+      ...before.length === 0
+        ? []
+        : ["Mapping that ends at the page before:", ...stories(before, source.name)],
     ];
   }
   return [`${formatCount(lives.length, "mapping")} at ${hex}:`, ...stories(lives, source.name)];
@@ -139,8 +141,8 @@ async function atTime(source: LineSource, seconds: number): Promise<string[]> {
   });
   const lives = [...check.ledger.open()];
   return [
-    `${formatCount(lives.length, "mapping")} alive at ${seconds.toFixed(6)} s:`,
-    ...stories(lives, source.name, "alive then"),
+    `${formatCount(lives.length, "mapping")} live at ${seconds.toFixed(6)} s:`,
+    ...stories(lives, source.name, "live then"),
   ];
 }
 

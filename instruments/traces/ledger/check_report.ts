@@ -194,9 +194,9 @@ export function checkLines(
       : [],
     "",
     ...wrapText(
-      `Not known: ${summary.findings.unknown} that a missing line or the edge of the trace ` +
-        "explains, or that are alive as they should be. No trace tells whether a sync is missing: " +
-        "it has no accesses of the CPU (trace.T.66).",
+      `Undetermined: ${summary.findings.unknown} (lost events, trace start/end, or mappings ` +
+        "legitimately still live). Missing dma_sync calls cannot be detected: traces do not " +
+        "record CPU accesses (trace.T.66).",
       COLUMNS,
     ),
   ];
@@ -208,9 +208,7 @@ function findingText(finding: Finding, names: { readonly trace: string; readonly
     [device, hex(address)].filter((part) => part !== null).join(" "),
     text,
     ...otherLine === null ? [] : [`see ${names.trace}:${otherLine}`],
-    ...logLine === null || finding.line === null
-      ? []
-      : [`the kernel says so in ${names.log}:${logLine}`],
+    ...logLine === null || finding.line === null ? [] : [`kernel log: ${names.log}:${logLine}`],
   ];
   return parts.filter((part) => part !== "").join("; ");
 }
@@ -276,7 +274,7 @@ function balanceLines(
       `${device.bornBeforeTrace}`,
     ];
   });
-  const head = ["device", "mode", "births =", "deaths +", "alive +", "uncertain", "born before"];
+  const head = ["device", "mode", "maps =", "unmaps +", "live +", "unknown", "mapped before trace"];
   const widths = head.map((name, column) =>
     Math.max(name.length, ...rows.map((row) => row[column]!.length))
   );
@@ -286,7 +284,7 @@ function balanceLines(
   return [
     line(head),
     ...rows.map(line),
-    `two-step: ${formatCount(links, "link")}, ${formatCount(ranges_ended, "range")} ended, ${
+    `two-step: ${formatCount(links, "link")}, ${formatCount(ranges_ended, "range")} destroyed, ${
       formatCount(links_never_unmapped.length, "link")
     } never unmapped`,
   ];

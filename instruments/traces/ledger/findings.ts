@@ -84,7 +84,7 @@ export class Findings {
     certainty: Certainty,
     since: number,
   ): void {
-    const text = "unmapped a second time, without a birth in between";
+    const text = "unmapped twice with no map in between";
     this.#afterDeath(dead, { kind: "double_unmap", address, certainty, text, since }, now);
   }
 
@@ -106,8 +106,8 @@ export class Findings {
       certainty,
       rule: certainty === "proved" ? "trace.T.28" : LEDGER_RULE,
       text: certainty === "proved"
-        ? "unmapped what was not mapped: the page table had nothing there"
-        : "unmapped what was mapped before the trace, or in a line that is missing",
+        ? "unmapped an address that was not mapped: no page-table entry"
+        : "unmapped a mapping from before the trace, or from a missing line",
       more: {},
     });
   }
@@ -123,13 +123,13 @@ export class Findings {
       address: null,
       certainty: "unknown",
       rule: "trace.T.21",
-      text: "a list was unmapped that was mapped before the trace, or in a line that is missing",
+      text: "unmapped a scatterlist mapped before the trace, or in a missing line",
       more: { phys: `0x${phys.toString(16)}` },
     });
   }
 
   doubleMap(older: Life, newer: Life): void {
-    const text = "mapped where a mapping lives, and the page table was not written";
+    const text = "address of a live mapping returned again, with no iommu:map event";
     const more = { mapped: older.sizeBytes };
     this.#of(newer, {
       kind: "double_map",
@@ -142,7 +142,7 @@ export class Findings {
   }
 
   leakByReuse(older: Life, newer: Life, certainty: Certainty): void {
-    const text = `its address was given out again in line ${newer.born.line}, without an unmap`;
+    const text = `its address was allocated again in line ${newer.born.line}, without an unmap`;
     const more = { proof_line: newer.born.line };
     this.#of(older, {
       kind: "leak",
@@ -156,8 +156,8 @@ export class Findings {
 
   reuseRace(older: Life, newer: Life, death: Moment): void {
     const text =
-      "the line of the unmap stands behind that of the next map: it is written after the " +
-      "work is done";
+      "event order only: the unmap is traced after the IOVA is freed, so another CPU's map can " +
+      "be logged first";
     const more = { born_line: older.born.line };
     this.#of(newer, {
       kind: "reuse_race",
@@ -202,7 +202,7 @@ export class Findings {
       address: first,
       certainty: isSure ? "likely" : "unknown",
       rule: "trace.T.30",
-      text: `a two-step range was ended short: ${left.length} of its links stayed mapped`,
+      text: `the two-step range was destroyed short: ${left.length} of its links stayed mapped`,
       more: { lines: left.map(({ line }) => line) },
     });
   }

@@ -121,15 +121,15 @@ function explaining(
 }
 
 const TEXTS: Readonly<Record<string, string>> = {
-  use_after_unmap: "the device came to a page after it was unmapped",
+  use_after_unmap: "DMA to a page after unmap",
   wrong_direction: "the page was mapped, but not for this direction",
-  past_end: "the device ran past the end of a mapping, into the next page",
+  past_end: "DMA past the end of the mapping, into the next page",
   never_mapped: "the page was never mapped for the device",
   unknown_birth: "the page may have been mapped before the trace, or in a line that is missing",
   other_device: "the page was mapped, but for another device",
   physical_address: "the device was given a physical address instead of a DMA address",
   error_value: "the device was given the value that a failed map returns",
-  access_allowed: "the mapping that lived then allowed the access",
+  access_allowed: "the mapping that was live then allowed the access",
 };
 
 function faultFinding(
@@ -244,12 +244,12 @@ function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
   const told = own({
     kind: String(facts.class),
     rule: "trace.T.53",
-    text: "the kernel's DMA API checker has said so",
+    text: "reported by the kernel's DMA API debugging",
   });
   if (facts.class !== "leak_at_unbind") return [told];
   for (const life of ledger.open()) {
     if (life.addr !== address || life.device?.name !== device) continue;
-    const text = "the driver left while this mapping was alive";
+    const text = "the driver was unbound while this mapping was live";
     return [own({ kind: "leak", line: life.born.line, rule: "trace.T.66", text })];
   }
   return [told];

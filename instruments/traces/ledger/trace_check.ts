@@ -196,7 +196,7 @@ export class TraceCheck {
       const isSure = orphan === null && ledger.edges.silenceLine === 0 &&
         ledger.edges.lostLine === 0;
       const text = orphan === null
-        ? "alive at the end, while younger mappings of the same use have ended"
+        ? "live at the end, while newer mappings of the same use were unmapped"
         : `its range was taken out of the page table in line ${orphan.line}: only the line of the ` +
           "unmap is missing";
       const kind = orphan === null ? "leak" : "line_missing";
