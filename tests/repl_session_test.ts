@@ -109,7 +109,7 @@ const INPUTS: readonly (readonly [keys: string, wanted: RegExp])[] = [
   [":why", /\S/],
   ["?dma_unmap_phys", /^dma_unmap_phys\(/m],
   ["?iommu.mode", /machine key iommu\.mode/],
-  ["help", /^:seed +the seed/m],
+  ["help", /^:seed +print the seed/m],
   ["nothing_like_it()", /error\[E\d+\]/],
   ["1 / 0", /error\[E\d+\]/],
   ["page.size == 4KiB", /^true$/m],
