@@ -1,4 +1,4 @@
-/** What the shell is told: docs/language.md, Running. */
+/** Exit codes: docs/language.md, Running. */
 
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130 | EndedBySignal;
 
@@ -14,7 +14,7 @@ export const WRONG: ExitCode = 2;
 /** The run was stopped by a limit. */
 export const STOPPED: ExitCode = 3;
 
-/** What was to be said could not be written: a full disk, say. */
+/** The output could not be written: a full disk, for example. */
 export const NOT_WRITTEN: ExitCode = 4;
 /** A bug in dmalab. */
 export const BUG: ExitCode = 5;

@@ -1,7 +1,7 @@
 /**
  * The host: Deno, or on Node what gives the same. All of `cli/` that users get asks it here.
  *
- * What only Node needs lies in a file of its own beside the bundle, and is named so that no bundler
+ * What only Node needs is a file of its own beside the bundle, under a name that no bundler
  * follows: with it in sight, every start under Deno would load Deno's own modules for Node.
  */
 const node = "Deno" in globalThis ? null : await nodeHost();

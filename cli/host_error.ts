@@ -1,4 +1,4 @@
-/** What the system says when it does not do what it is asked: no bug of ours, and no script's. */
+/** Errors of the system: a bug neither of dmalab nor of a script. */
 import { host } from "./host.ts";
 
 /** True for an error of the system: a file that is not there, a disk that is full. */
@@ -20,7 +20,7 @@ export function isFullDisk(error: unknown): boolean {
     (NO_ROOM.test(String(Reflect.get(error, "code"))) || NO_ROOM.test(error.message));
 }
 
-/** What it says, in few words. */
+/** Its reason, in few words. */
 export function hostReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof host.errors.NotCapable) {

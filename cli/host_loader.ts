@@ -101,8 +101,7 @@ export class HostLoader implements CLoader {
   }
 
   /**
-   * What a file is called, on one line that may be shown. Its name tells it from all others, so that
-   * two names that look alike are numbered.
+   * The printable name of a file, on one line. It is unique: equal names are numbered.
    */
   #nameOf(realPath: string): string {
     const name = printable(shortPath(realPath, this.cwd));
@@ -113,7 +112,7 @@ export class HostLoader implements CLoader {
   }
 }
 
-/** How long a file is; 0 where it cannot be read, which whoever reads it will say. */
+/** The size of a file; 0 where it cannot be read, which reading it reports. */
 function sizeOf(path: string): number {
   try {
     return host.statSync(path).size;

@@ -31,7 +31,7 @@ export class HostMemory implements MemoryWatch {
   /** Gives back what nothing leads to. @returns The bytes that are in use. */
   collect(): number {
     this.#collect ??= collector();
-    // What is only garbage, perhaps, is held against nobody.
+    // Without a collection, garbage cannot be distinguished from values: nothing is counted.
     if (this.#collect === null) return 0;
     this.#collect();
     const { external, heapUsed } = host.memoryUsage();

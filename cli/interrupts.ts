@@ -1,10 +1,10 @@
 /**
  * Ctrl-C while a scenario runs.
  *
- * A run does not hand control back to the event loop until it is over, so that no signal would be
- * heard in it. A worker hears it instead, and sets a flag in memory that both share. Most runs are
+ * A run does not hand control back to the event loop until it is over, so that no signal would
+ * arrive. A worker listens instead, and sets a flag in memory that both share. Most runs are
  * over before that is worth its start: until then a signal ends the process as always. Where the
- * runs are in workers of their own, this thread is free to hear the signal itself.
+ * runs are in workers of their own, this thread listens itself.
  */
 import { host, type HostWorker, startWorker } from "./host.ts";
 import { HostMemory } from "./host_memory.ts";
@@ -73,7 +73,7 @@ export class Interrupts implements HostWatch {
     return worker;
   }
 
-  /** Hears the signal in this thread from now on: it only waits for others. */
+  /** Listens in this thread from now on: it only waits for others. */
   listen(): void {
     this.#listening = true;
     host.addSignalListener("SIGINT", this.#raise);
@@ -108,7 +108,7 @@ export async function withInterrupts(
   }
 }
 
-/** The interrupts that another thread hears. */
+/** The interrupts that another thread receives. */
 export class SharedInterrupts implements HostWatch {
   readonly memory: HostMemory = new HostMemory();
   readonly #flag: Int32Array;

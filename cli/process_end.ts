@@ -1,6 +1,6 @@
 /**
- * How a process of dmalab ends, whatever was thrown in it: with a line that says what it was, and an
- * exit code. Nobody who uses dmalab sees a stack.
+ * How a process of dmalab ends, whatever was thrown in it: with a message and an exit code, never
+ * with a stack trace.
  */
 import { host } from "./host.ts";
 import { BUG_CODE, BUG_HINT, bugMessage, bugPlace } from "../lang/diagnostics/bug.ts";
@@ -12,9 +12,9 @@ import { hostReason, isFullDisk, isHostError } from "./host_error.ts";
 import type { ProcessScreen, Screen } from "./screen.ts";
 
 /**
- * Does the work of a process, and writes all that it says.
+ * Does the work of a process, and writes its output.
  *
- * @returns What the shell is told; {@linkcode NOT_WRITTEN} when something could not be written.
+ * @returns The exit code; {@linkcode NOT_WRITTEN} when something could not be written.
  */
 export async function toItsEnd(
   work: () => Promise<ExitCode>,
@@ -32,7 +32,7 @@ export async function toItsEnd(
   return NOT_WRITTEN;
 }
 
-/** Says what was thrown where nobody took it. @returns What the shell is told. */
+/** Prints an error that nothing has caught. @returns The exit code. */
 function sayThrown(error: unknown, screen: Screen): ExitCode {
   if (error instanceof FileError) {
     screen.err(error.lines);
@@ -58,6 +58,6 @@ function sayNotWritten(why: string): void {
   try {
     host.stderr.writeSync(new TextEncoder().encode(`error: Cannot write the output: ${why}\n`));
   } catch {
-    // Nobody can be told.
+    // There is no stream left.
   }
 }

@@ -7,12 +7,12 @@ import { printableText } from "../lang/diagnostics/display_width.ts";
 export interface Screen {
   /**
    * Writes text; no line end is added. What could move a cursor or turn the direction of the text
-   * becomes a picture of itself: names of files, lines of logs and of scripts are anybody's.
+   * becomes a picture of itself: names of files, lines of logs and of scripts are foreign text.
    */
   out(text: string): void;
   /** The same to the error stream. */
   err(text: string): void;
-  /** Writes what is somebody's file, not a report: as it is. */
+  /** Writes the content of a file as it is: no report. */
   data(text: string): void;
   /** Whether colour is welcome: a terminal, and no NO_COLOR. */
   readonly colour: boolean;
@@ -20,7 +20,7 @@ export interface Screen {
   readonly columns: number | null;
 }
 
-/** Says why a command does nothing: a sentence without its end. @returns What the shell is told. */
+/** Prints why a command does nothing: a sentence without its end. @returns The exit code. */
 export function refuse(problem: string, screen: Screen): ExitCode {
   screen.err(`error: ${problem}\n`);
   return WRONG;
@@ -36,7 +36,7 @@ export class ProcessScreen implements Screen {
   #pending = "";
   /** The reader has gone away (`| head`), or the disk is full: nothing more is written. */
   #closed = false;
-  /** Why something was not written; null when all was, or nobody wanted it any more. */
+  /** Why something was not written; null when all was, or the reader has closed the pipe. */
   notWritten: string | null = null;
   readonly #encoder = new TextEncoder();
 

@@ -4,14 +4,8 @@ import { join } from "@std/path";
 import { COMMANDS } from "../cli/commands/mod.ts";
 import { main } from "../cli/main.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
-import { runDeno } from "./deno_process.ts";
+import { dmalab, programLine, programWords, runProgram } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";
-
-async function dmalab(...words: string[]) {
-  const screen = new MemoryScreen();
-  const code = await main(words, screen);
-  return { code, output: screen.output, errors: screen.errors };
-}
 
 /** Runs something in a folder with some files, which are gone afterwards. */
 async function withFiles<T>(
@@ -111,9 +105,10 @@ Deno.test("Ctrl-C ends a run with what it has found so far, and exit code 130", 
     'test "never ends" { print "here"; while true { } }\ntest "not come to" { assert true }\n';
   await withFiles({ "endless.dma": text, "next.dma": GOOD }, async (folder) => {
     // Nothing can be heard of a run that hands no control back: it is given time to begin.
-    const { code, output } = await runDeno(
-      ["run", "-R", "cli/main.ts", "run", "--max-steps=1_000_000_000_000", folder],
+    const { code, output } = await runProgram(
+      ["run", "--max-steps=1_000_000_000_000", folder],
       { folder: ROOT, interruptAfterMs: 4000 },
+      "-R",
     );
     assertEquals(code, 130);
     assertStringIncludes(output, "fails at once ... FAILED");
@@ -479,9 +474,10 @@ Deno.test("every command has help with examples, and every example's command exi
 });
 
 Deno.test("dmalab without colours writes none, and into a pipe that closes it says nothing", async () => {
-  const { output } = await runDeno(
-    ["run", "--no-prompt", "-R", "cli/main.ts", "run", "examples/start/01-first-look.dma"],
+  const { output } = await runProgram(
+    ["run", "examples/start/01-first-look.dma"],
     { folder: ROOT, env: { NO_COLOR: "1" } },
+    "-R",
   );
   assert(!output.includes("\x1b"), output);
 });
@@ -509,26 +505,31 @@ Deno.test("fmt writes files in their style, --check only says which are not, and
   );
 });
 
-Deno.test("repl tells a pipe what its lines came to", () => {
-  const { PATH = "" } = Deno.env.toObject();
-  const piped = (lines: string) => {
-    const command = `printf '${lines}' | "$DENO" run --no-prompt -R cli/main.ts repl`;
-    const { code, stdout } = new Deno.Command("sh", {
-      args: ["-c", command],
-      cwd: ROOT,
-      env: { DENO: Deno.execPath(), PATH },
-    }).outputSync();
-    return [code, new TextDecoder().decode(stdout).split("\n").at(-2)];
-  };
-  assertEquals(piped("6 * 7\\n"), [0, "42"]);
-  assertEquals(piped("assert 1 == 2\\n6 * 7\\n"), [1, "42"]);
-  assertEquals(piped("asert 1 == 2\\n6 * 7\\n"), [2, "42"]);
-  assertEquals(piped("let a = [\\n"), [2, "The input ended in the middle of a statement"]);
+Deno.test("repl ends with what its lines came to, from a pipe and from a file", async () => {
+  await withFiles({}, async (folder) => {
+    const path = join(folder, "lines.txt");
+    for (const [start, end] of [["cat lines.txt | ", ""], ["", " < lines.txt"]] as const) {
+      const repl = async (lines: string) => {
+        Deno.writeTextFileSync(path, lines);
+        const { code, stdout } = await new Deno.Command("sh", {
+          args: ["-c", `${start}${programLine("-R")} repl${end}`],
+          cwd: folder,
+        }).output();
+        return [code, new TextDecoder().decode(stdout).split("\n").at(-2)];
+      };
+      assertEquals(await repl("6 * 7\n"), [0, "42"]);
+      assertEquals(await repl("assert 1 == 2\n6 * 7\n"), [1, "42"]);
+      assertEquals(await repl("asert 1 == 2\n6 * 7\n"), [2, "42"]);
+      assertEquals(await repl("let a = [\n"), [2, "The input ended in the middle of a statement"]);
+      assertEquals(await repl(""), [0, undefined]);
+    }
+  });
 });
 
 Deno.test("repl reads lines from a pipe, whatever ends them and wherever a letter is cut", async () => {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "-R", "cli/main.ts", "repl"],
+  const [command, ...args] = programWords("-R");
+  const child = new Deno.Command(command, {
+    args: [...args, "repl"],
     cwd: ROOT,
     stdin: "piped",
     stdout: "piped",

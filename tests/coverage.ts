@@ -3,7 +3,7 @@
  * rules that their names cite.
  *
  * A test's name says what it holds and where that stands ("… (dma.md 3.3)"); all of them pass, or
- * `deno task test` fails. The ways to say no are counted over the scenarios alone: only they are
+ * `deno task test` fails. The error exits are counted over the scenarios alone: only they are
  * listened to.
  */
 import { join, relative } from "@std/path";

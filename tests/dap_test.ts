@@ -7,6 +7,7 @@ import { codeBlocks } from "./code_blocks.ts";
 import { Client } from "./dap/client.ts";
 import { withClient } from "./dap/in_process.ts";
 import { withProcess } from "./dap/process.ts";
+import { DENO_ONLY } from "./dmalab_program.ts";
 import { runDeno } from "./deno_process.ts";
 import { importsOf } from "./layers.ts";
 import { readSources, ROOT } from "./source_text.ts";
@@ -165,12 +166,16 @@ Deno.test("two processes serve two clients at once, and end with them", async ()
   assertEquals(codes, [0, 0]);
 });
 
-Deno.test("a port that may not be listened at is a sentence and exit code 2", async () => {
-  const args = ["run", "--no-prompt", "-R", "cli/main.ts", "dap", "--port", "4711"];
-  const { code, output } = await runDeno(args, { folder: ROOT });
-  assertEquals(code, 2);
-  assertMatch(output, /^error: Deno was not permitted to listen; `--allow-net=127\.0\.0\.1`/);
-});
+Deno.test(
+  "a port that may not be listened at is a sentence and exit code 2",
+  DENO_ONLY,
+  async () => {
+    const args = ["run", "--no-prompt", "-R", "cli/main.ts", "dap", "--port", "4711"];
+    const { code, output } = await runDeno(args, { folder: ROOT });
+    assertEquals(code, 2);
+    assertMatch(output, /^error: Deno was not permitted to listen; `--allow-net=127\.0\.0\.1`/);
+  },
+);
 
 /** Writes scenarios into a folder that is gone afterwards. */
 async function withScenario(text: string, work: (path: string) => Promise<void>): Promise<void> {

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { LEFT_MAPPED } from "../cli/debug/_left_mapped.ts";
+import { programLine } from "./dmalab_program.ts";
 import { CTRL_Z, DOWN, ENTER, ESCAPE, hasPty, LEFT, Pty, RIGHT, TAB, UP } from "./pty.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -12,9 +13,7 @@ const SCRIPT = `${LEFT_MAPPED}test "goes on for long" {
 }
 `;
 
-const DEBUG = `"${Deno.execPath()}" run --no-prompt -R "${
-  join(ROOT, "cli/main.ts")
-}" debug left.dma`;
+const DEBUG = `${programLine("-R")} debug left.dma`;
 const THROWS = `"${Deno.execPath()}" run --no-prompt -A "${
   join(ROOT, "tests/debugger_throws_main.ts")
 }"`;

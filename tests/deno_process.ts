@@ -12,6 +12,8 @@ export interface DenoRun {
 
 export interface DenoOptions {
   readonly folder: string;
+  /** Another program than Deno. */
+  readonly command?: string;
   /** Pass on what is written while it is written. */
   readonly show?: boolean;
   readonly env?: Readonly<Record<string, string>>;
@@ -28,11 +30,11 @@ const TIMES = /^(\d+)m([\d.]+)s (\d+)m([\d.]+)s$/gm;
 /** Runs the Deno that runs us, to its end. */
 export async function runDeno(
   args: readonly string[],
-  { folder, show = false, env = {}, interruptAfterMs, measured = false }: DenoOptions,
+  { command = Deno.execPath(), folder, show = false, env = {}, interruptAfterMs, measured = false }:
+    DenoOptions,
 ): Promise<DenoRun> {
-  const deno = Deno.execPath();
-  const child = new Deno.Command(measured ? "sh" : deno, {
-    args: measured ? ["-c", MEASURE, deno, ...args] : [...args],
+  const child = new Deno.Command(measured ? "sh" : command, {
+    args: measured ? ["-c", MEASURE, command, ...args] : [...args],
     cwd: folder,
     env: { ...env },
     stdin: "null",

@@ -1,12 +1,9 @@
 /** A session at a pseudo-terminal, as somebody has it who works for a while: sixty inputs, two runs. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { programLine } from "./dmalab_program.ts";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, ENTER, hasPty, Pty, TAB, UP } from "./pty.ts";
-import { ROOT } from "./source_text.ts";
 
-const START = `"${Deno.execPath()}" run --no-prompt -R -W=.dmalab "${
-  join(ROOT, "cli/main.ts")
-}" repl --max-steps ${10 ** 14} --max-time 300\n`;
+const START = `${programLine("-R", "-W=.dmalab")} repl --max-steps ${10 ** 14} --max-time 300\n`;
 /** Nothing stands behind the last prompt. */
 const READY = /dma\[[^\]]*\]>$/;
 const MACHINE =

@@ -1,14 +1,13 @@
 /** The REPL at a pseudo-terminal: what its keys do, with the shell that started it around it. */
 import { join } from "@std/path";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, CTRL_Z, hasPty, LEFT, Pty, TAB, UP } from "./pty.ts";
-import { ROOT } from "./source_text.ts";
+import { DENO_ONLY, programLine } from "./dmalab_program.ts";
 
 const PROMPT = /dma\[\d+( @ \w+)?\]> /;
 
 /** What starts the REPL; with nothing more it may not even send signals. */
 function start(permissions: string): string {
-  const main = join(ROOT, "cli/main.ts");
-  return `stty cols 80; "${Deno.execPath()}" run --no-prompt ${permissions} "${main}" repl\n`;
+  return `stty cols 80; ${programLine(...permissions.split(" "))} repl\n`;
 }
 
 async function withRepl(talk: (pty: Pty) => Promise<void>, permissions = "-R"): Promise<void> {
@@ -151,7 +150,7 @@ Deno.test({
 
 Deno.test({
   name: "`:edit` says which permission or name is missing, and the REPL goes on",
-  ignore,
+  ignore: ignore || DENO_ONLY.ignore,
   fn: async () => {
     const ways = [
       ["-R", /^Deno was not permitted to read .*; --allow-env=VISUAL,EDITOR permits it/m],

@@ -1,9 +1,7 @@
 /** `dmalab test`: what to run, how to say it, and what it holds the output to. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { main } from "../cli/main.ts";
-import { MemoryScreen } from "../cli/memory_screen.ts";
-import { runDeno } from "./deno_process.ts";
+import { dmalab, programWords, runProgram } from "./dmalab_program.ts";
 import { coverageReport } from "../cli/testing/coverage/report.ts";
 import { readRulePage } from "../cli/package/places.ts";
 import { projectCoverage } from "./coverage.ts";
@@ -31,12 +29,6 @@ test "refuses" {
 }
 `;
 const FAILS = 'test "is wrong" {\n  print "said"\n  assert 1 == 2, "a \\"b\\" & c"\n}\n';
-
-async function dmalab(...words: string[]) {
-  const screen = new MemoryScreen();
-  const code = await main(words, screen);
-  return { code, output: screen.output, errors: screen.errors };
-}
 
 async function inFolder(
   files: Readonly<Record<string, string>>,
@@ -175,9 +167,10 @@ Deno.test("with --jobs each file has its limits, and Ctrl-C loses no report", as
     assertStringIncludes(long.output, "error[E0806]: it took longer than 1s");
 
     // Nothing is said before the first file is done: it is given time to begin.
-    const { code, output } = await runDeno(
-      ["run", "-R", "cli/main.ts", "test", folder, ...options, "--reporter", "tap"],
+    const { code, output } = await runProgram(
+      ["test", folder, ...options, "--reporter", "tap"],
       { folder: ROOT, interruptAfterMs: 4000 },
+      "-R",
     );
     assertEquals(code, 130, output);
     assertMatch(output, /^not ok 1 - \S*a\.dma: is wrong$/m);
@@ -269,8 +262,9 @@ Deno.test("--coverage counts what passing tests decide by and cite, and the exit
 
 Deno.test("--watch runs again when a scenario changes", async () => {
   await inFolder({ "a.dma": 'test "one" { }\n' }, async (folder) => {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "-R", "cli/main.ts", "test", folder, "--watch"],
+    const [command, ...args] = programWords("-R");
+    const child = new Deno.Command(command, {
+      args: [...args, "test", folder, "--watch"],
       cwd: ROOT,
       stdout: "piped",
       stderr: "null",
@@ -309,26 +303,17 @@ Deno.test("the project exercises the rules it is built from, and says which it d
 });
 
 Deno.test("dmalab test needs to read and nothing else", async () => {
-  const { code, output } = await runDeno(
-    [
-      "run",
-      "--no-prompt",
-      "-R=.",
-      "cli/main.ts",
-      "test",
-      "examples/start/01-first-look.dma",
-      "--jobs",
-      "2",
-    ],
+  const { code, output } = await runProgram(
+    ["test", "examples/start/01-first-look.dma", "--jobs", "2"],
     { folder: ROOT },
+    "-R=.",
   );
   assertEquals(code, 0, output);
 });
 
 /** The command in a process of its own, which may write the folder that it is in. */
 async function dmalabIn(folder: string, ...words: string[]) {
-  const cli = ["run", "--no-prompt", "-R", "-W=.", "--config", join(ROOT, "deno.json")];
-  return await runDeno([...cli, join(ROOT, "cli/main.ts"), ...words], { folder });
+  return await runProgram(words, { folder }, "-R", "-W=.", "--config", join(ROOT, "deno.json"));
 }
 
 const NAMES = `test "maps" { }

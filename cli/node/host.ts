@@ -4,12 +4,13 @@
  */
 import { Deno as shim } from "@deno/shim-deno";
 import { spawnSync } from "node:child_process";
+import { statSync, watch } from "node:fs";
 import process from "node:process";
 
-/** Files of a user who runs Node: nobody asks for permissions there. */
+/** Node asks for no permissions. */
 const PERMISSIONS = { querySync: () => ({ state: "granted" }) };
 
-/** Node's names of what its file system can say. */
+/** The errors of Deno, by the codes of Node. */
 const CODES = {
   BrokenPipe: ["EPIPE"],
   FilesystemLoop: ["ELOOP"],
@@ -67,8 +68,32 @@ class Input {
 
 const input = new Input();
 
+/** Changes of files, from the call on: the library's own watches only from the first question on. */
+function watchFs(places: readonly string[]) {
+  const changed: string[] = [];
+  let wake = () => {};
+  const watchers = places.map((place) => {
+    statSync(place);
+    return watch(place, { recursive: true }, (_, name) => {
+      changed.push(name ?? place);
+      wake();
+    });
+  });
+  return (async function* () {
+    try {
+      for (;;) {
+        for (const path of changed.splice(0)) yield { kind: "modify", paths: [path] };
+        if (changed.length === 0) await new Promise<void>((resolve) => wake = resolve);
+      }
+    } finally {
+      for (const watcher of watchers) watcher.close();
+    }
+  })();
+}
+
 const OWN = {
   permissions: PERMISSIONS,
+  watchFs,
   stdin: Object.assign(Object.create(shim.stdin), {
     read: input.read.bind(input),
     setRaw: input.setRaw.bind(input),

@@ -72,7 +72,7 @@ export type BuildOutcome =
 /**
  * Writes the package into a folder, which is made. Needs permission to run Deno itself.
  *
- * @param withTypes Declarations take some seconds; who only runs the package can do without.
+ * @param withTypes Declarations take some seconds, and running the package does not need them.
  */
 export function buildPackage(folder: string, withTypes = true): BuildOutcome {
   Deno.mkdirSync(folder, { recursive: true });
@@ -136,7 +136,7 @@ function leaveOutOfCoverage(folder: string): void {
   }
 }
 
-/** Who takes the file by its path, and not through package.json, finds the types by its first line. */
+/** An import of the file by its path, not through package.json, finds the types by its first line. */
 function nameTypes(path: string, types: string): void {
   const text = Deno.readTextFileSync(path);
   Deno.writeTextFileSync(path, `// @ts-self-types="${types}"\n${text}`);

@@ -12,7 +12,7 @@ const WORKED_OUT: Readonly<Record<string, () => string>> = {
   // A text is read much quicker than as many lists in a program.
   "lang/syntax/plan.ts": () =>
     `export const PLAN = () => JSON.parse(${JSON.stringify(JSON.stringify(planOfGrammar()))});\n`,
-  // A bundle runs a module that is required when it comes to that, and one that is imported at once.
+  // In a bundle a required module runs at the call of require, an imported one at the start.
   "lang/syntax/make_parser.ts": () => {
     const parser = new URL("lang/syntax/parser.ts", toFileUrl(PROJECT)).href;
     return `export const makeParser = (options) =>
@@ -78,7 +78,7 @@ function writeConfig(folder: string): string {
     return [ofProject(path), toFileUrl(file).href] as const;
   });
   const all = Object.entries(others).map(([name, path]) => [here(name), here(path)] as const);
-  // A copy: what it says of hashes holds, and nothing is added to the project's.
+  // A copy: its hashes hold, and nothing is added to the project's own.
   Deno.copyFileSync(join(PROJECT, "deno.lock"), join(folder, "deno.lock"));
   const path = join(folder, "deno.json");
   Deno.writeTextFileSync(

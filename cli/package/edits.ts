@@ -1,6 +1,6 @@
 /** Changes of a text, by the places of what they replace. */
 
-/** A piece of text that takes the place of what lies between two offsets. */
+/** A text that replaces the one between two offsets. */
 export interface Edit {
   readonly start: number;
   readonly end: number;

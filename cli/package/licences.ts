@@ -86,7 +86,7 @@ function licenceText(packages: readonly GraphPackage[], folderOf: FolderOf): str
   return ["The package dmalab contains code of these packages.", "", ...parts].join("\n");
 }
 
-/** What `deno info` says of this project, or of a program with its configuration. */
+/** The output of `deno info` for this project, or for a program with its configuration. */
 function denoInfo(...program: string[]): unknown {
   const { stderr, stdout, success } = new Deno.Command(Deno.execPath(), {
     args: ["info", "--quiet", "--json", "--config", join(PROJECT, "deno.json"), ...program],

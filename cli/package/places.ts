@@ -34,7 +34,7 @@ export const COMPILER_CONFIG: string = decodeURIComponent(
 
 /**
  * The address of the program. A folder of packages may lie around this one, where Deno neither runs
- * TypeScript nor loads packages that nobody has installed: the address has the text in it.
+ * TypeScript nor loads packages that are not installed: the address contains the text.
  */
 export function compilerProgram(): string {
   const program = host.readTextFileSync(COMPILER);

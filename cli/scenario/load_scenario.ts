@@ -19,13 +19,13 @@ export interface LoadedScenario {
   readonly exitCode: ExitCode;
 }
 
-/** What the shell is told of a test, a bench or an input that was stopped. */
+/** The exit code of a test, a bench or an input that was stopped. */
 export function codeOfFailure(failure: FailureReport | null): ExitCode {
   if (failure === null) return HELD;
   return failure.kind === "bug" ? BUG : failure.kind === "limit" ? STOPPED : FAILED;
 }
 
-/** What the shell is told of what is wrong with a scenario. */
+/** The exit code of a scenario with errors. */
 export function codeOfProblems(diagnostics: readonly Diagnostic[]): ExitCode {
   if (diagnostics.some(({ code }) => code === BUG_CODE)) return BUG;
   return diagnostics.some(({ severity }) => severity === "error") ? WRONG : HELD;

@@ -1,4 +1,4 @@
-/** What a run says about its tests: one line each in the words of `deno test`, and a summary. */
+/** The report of a run on its tests: one line each in the words of `deno test`, and a summary. */
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { exactMatch } from "../../lang/run/name_match.ts";
 import {
@@ -9,7 +9,7 @@ import {
 } from "../../lang/run/report.ts";
 import type { Paint } from "../../lang/render/paint.ts";
 
-/** What stands above the lines of a file's tests. */
+/** The heading of a file's tests. */
 export function headLine(tests: number, file: string, paint: Paint): string {
   return paint("dim", `running ${counted(tests, "test")} from ${file}`);
 }

@@ -1,4 +1,4 @@
-/** Runs scenarios and says what they said: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
+/** Runs scenarios and prints their output: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
 import type { NameMatch } from "../../lang/run/name_match.ts";
@@ -30,13 +30,13 @@ import { TracePrinter } from "./trace_printer.ts";
 export interface ScenarioOptions {
   /** `tests` leaves the statements at the top of the file out, and finds no test a failure. */
   readonly only: "all" | "tests";
-  /** What nobody expects fails the test. */
+  /** Reports, faults and leaks that the test does not expect fail it. */
   readonly strict: boolean;
   /** Print every event: as a line to read, or as JSON, with what else is said on the error stream. */
   readonly trace: TraceForm | null;
   /** Write every event to this file. */
   readonly exportPath: string | null;
-  /** Only tests whose name has one of these in it; all when there is none. */
+  /** Only tests whose name contains one of these; all for an empty list. */
   readonly matches: readonly NameMatch[];
   /** Instead of the seeds the files name; null for those. */
   readonly seed: number | null;
@@ -96,17 +96,17 @@ async function runAll(
     const trace = new TracePrinter((line) => lines.body(line), paint, outputBytes);
     const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
     if (tests > 0) lines.head(headLine(tests, program.source.name, paint));
-    const told = outputs?.listeners(program) ?? null;
+    const observers = outputs?.listeners(program) ?? null;
     const report = runProgramWith(await engineFor(program), program, {
       only: options.only,
       strict: options.strict,
       match: options.matches,
       ...options.seed === null ? {} : { seed: options.seed },
-      ...eventListeners(told, options.trace === "text" ? trace : null),
+      ...eventListeners(observers, options.trace === "text" ? trace : null),
       onLine: (line) => lines.body(printable(line)),
       columns: screen.columns ?? undefined,
       onOutcome: (outcome) => {
-        told?.onOutcome(outcome);
+        observers?.onOutcome(outcome);
         const line = outcomeLine(outcome, paint);
         if (line !== null) lines.verdict(line, incidentLines(outcome, paint));
         else for (const incident of incidentLines(outcome, paint)) lines.body(incident);
@@ -124,7 +124,7 @@ async function runAll(
   return exitCode;
 }
 
-/** What failed, and in sum. @returns What the shell is told of it, beside how each file ended. */
+/** Prints the failures and the summary. @returns The exit code of it, apart from those of the files. */
 function sayReports(
   reports: readonly RunReport[],
   wrongFiles: number,
@@ -143,16 +143,16 @@ function sayReports(
   return HELD;
 }
 
-/** Who looks at events; nobody is told of them, and none is made, where nobody does. */
+/** Observers of events. Without any, no event is made. */
 function eventListeners(
-  told: ReturnType<TraceOutputs["listeners"]> | null,
+  observers: ReturnType<TraceOutputs["listeners"]> | null,
   trace: TracePrinter | null,
 ): Pick<RunOptions, "onRun" | "onEvent"> {
-  if (told === null && trace === null) return {};
+  if (observers === null && trace === null) return {};
   return {
-    onRun: told?.onRun,
+    onRun: observers?.onRun,
     onEvent: (event) => {
-      told?.onEvent(event);
+      observers?.onEvent(event);
       trace?.print(event);
     },
   };
@@ -165,14 +165,14 @@ export async function engineFor({ tests }: Program) {
   return FAST_CHECK;
 }
 
-/** A file of statements that said what they had to say needs no summary. */
+/** A file of statements that ran to their end needs no summary. */
 function isWorthSummary({ outcomes, counts, unreached }: RunReport): boolean {
   return outcomes.some(({ kind, failure }) => kind !== "main" || failure !== null) ||
     counts.filtered + counts.notRun + counts.reports + counts.faults + counts.leaks +
           unreached.length > 0;
 }
 
-/** What the shell is told of one file. */
+/** The exit code of one file. */
 export function codeOf(report: RunReport): ExitCode {
   const failed = ({ failure }: TestOutcome) => failure !== null;
   if (report.outcomes.some(({ failure }) => failure?.kind === "bug")) return BUG;

@@ -1,7 +1,7 @@
 /** Output of a run with air in it. */
 import type { Screen } from "../screen.ts";
 
-/** Lines with an empty one around what a test says, so that it is seen whose words they are. */
+/** Lines with an empty one around the output of each test, which shows where it begins and ends. */
 export class SpacedLines {
   /** What the last line was. */
   #last: "head" | "body" | "verdict" | null = null;

@@ -21,10 +21,10 @@ const CHROME_SUFFIX = ".json";
 /** Characters collected before they are written. */
 const CHUNK_LENGTH = 65_536;
 
-/** What hears of files that cannot be written. */
+/** Receives the error of a file that cannot be written. */
 type ErrorScreen = Pick<Screen, "err">;
 
-/** What a run tells. */
+/** Observers of a run. */
 interface RunListeners {
   readonly onRun: (run: RunStart) => void;
   readonly onEvent: TraceWriter["event"];
@@ -49,7 +49,7 @@ export class TraceOutputs {
     this.#writers.push(lineWriter((text) => screen.out(text)));
   }
 
-  /** A file of the format that its name says. @returns What is wrong with the name, behind who takes it; null for nothing. */
+  /** A file of the format that its name says. @returns What is wrong with the name, for a sentence that begins with the option; or null. */
   toFile(path: string, screen: ErrorScreen): string | null {
     const isLines = path.endsWith(TRACE_SUFFIX);
     if (!isLines && !path.endsWith(CHROME_SUFFIX)) {
@@ -63,7 +63,7 @@ export class TraceOutputs {
     return null;
   }
 
-  /** What a run of a program tells them. */
+  /** The observers of a program's runs. */
   listeners({ code, source }: Listened): RunListeners {
     const places = placesOf(code);
     const writers = this.#writers;
@@ -75,7 +75,7 @@ export class TraceOutputs {
     };
   }
 
-  /** What was recorded of a run. @param isOver Whether it has come to what it comes to. */
+  /** What was recorded of a run. @param isOver Whether the run has its outcome. */
   recorded(recording: Recording, isOver: boolean): void {
     const { code, failure, log, name: { file, seed, ...name }, reruns } = recording;
     const { onEvent, onOutcome, onRun } = this.listeners({ code, source: { name: file } });

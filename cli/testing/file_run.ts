@@ -18,14 +18,14 @@ import { type CoverageRecord, CoverageRecorder } from "./coverage/recorder.ts";
 
 export interface FileJob {
   readonly path: string;
-  /** Only tests whose name has one of these in it; all when there is none. */
+  /** Only tests whose name contains one of these; all for an empty list. */
   readonly matches: readonly NameMatch[];
   /** No further test after one that failed. */
   readonly failFast: boolean;
   readonly seed: number | null;
   /** Which of its tests: those whose number, counted from `first`, leaves `index` by `count`. */
   readonly shard: { readonly index: number; readonly count: number; readonly first: number } | null;
-  /** What nobody expects fails the test. */
+  /** Reports, faults and leaks that the test does not expect fail it. */
   readonly strict: boolean;
   readonly trace: TraceForm | null;
   readonly limits: LimitOptions;
@@ -60,7 +60,7 @@ export type FileEvent =
     readonly coverage: CoverageRecord | null;
   };
 
-/** What the runs of a program tell. */
+/** Observers of the runs of a program. */
 export type ListenersOf = (
   program: Program,
 ) => Required<Pick<RunOptions, "onRun" | "onEvent" | "onOutcome">>;
@@ -68,25 +68,25 @@ export type ListenersOf = (
 /** Runs the tests of one file. */
 export async function runFile(
   job: FileJob,
-  tell: (event: FileEvent) => void,
+  onEvent: (event: FileEvent) => void,
   watch?: HostWatch,
   listeners: ListenersOf | null = null,
 ): Promise<void> {
   const paint = painter(job.colour);
   const problems = new MemoryScreen();
   const { exitCode, program } = await loadScenario(job.path, problems);
-  if (problems.errors !== "") tell({ kind: "problems", text: problems.errors });
+  if (problems.errors !== "") onEvent({ kind: "problems", text: problems.errors });
   const end = { kind: "end", path: job.path, problems: problems.errors } as const;
   if (program === null) {
-    tell({ ...end, report: null, exitCode, coverage: null });
+    onEvent({ ...end, report: null, exitCode, coverage: null });
     return;
   }
   const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
-  tell({ kind: "start", file: program.source.name, tests });
+  onEvent({ kind: "start", file: program.source.name, tests });
   const { outputBytes } = allLimits(job.limits);
-  const trace = new TracePrinter((text) => tell({ kind: "trace", text }), paint, outputBytes);
+  const trace = new TracePrinter((text) => onEvent({ kind: "trace", text }), paint, outputBytes);
   const recorder = job.coverage ? new CoverageRecorder(program) : null;
-  const told = listeners?.(program) ?? null;
+  const observers = listeners?.(program) ?? null;
   let printed: string[] = [];
   let began = performance.now();
   const { shard } = job;
@@ -99,12 +99,12 @@ export async function runFile(
     ...shard === null
       ? {}
       : { select: (number) => (shard.first + number) % shard.count === shard.index },
-    onRun: told?.onRun,
+    onRun: observers?.onRun,
     ...job.trace !== null || recorder !== null
       ? {
         onEvent: (event) => {
           recorder?.event(event);
-          told?.onEvent(event);
+          observers?.onEvent(event);
           if (job.trace === "text") trace.print(event);
         },
       }
@@ -112,13 +112,13 @@ export async function runFile(
     ...recorder === null ? {} : { onSideEvent: (event) => recorder.event(event) },
     onLine: (text) => {
       printed.push(text);
-      tell({ kind: "line", text });
+      onEvent({ kind: "line", text });
     },
     onOutcome: (outcome) => {
       recorder?.outcome(outcome);
-      told?.onOutcome(outcome);
+      observers?.onOutcome(outcome);
       const now = performance.now();
-      tell({ kind: "outcome", outcome, printed, wallMs: now - began });
+      onEvent({ kind: "outcome", outcome, printed, wallMs: now - began });
       printed = [];
       began = now;
     },
@@ -127,5 +127,5 @@ export async function runFile(
     limits: allLimits(job.limits),
   });
   const coverage = recorder?.record(report) ?? null;
-  tell({ ...end, report, exitCode: codeOf(report), coverage });
+  onEvent({ ...end, report, exitCode: codeOf(report), coverage });
 }

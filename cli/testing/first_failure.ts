@@ -1,4 +1,4 @@
-/** The first test that fails in a run of tests, for who wants to go through it. */
+/** The first test that fails in a run of tests, for the debugger. */
 import { exactMatch, type NameMatch } from "../../lang/run/name_match.ts";
 import { displayName } from "../../lang/run/report.ts";
 import type { Reporter } from "./reporter.ts";

@@ -14,7 +14,7 @@ export function readFailedTests(): readonly FailedTest[] | null {
   return readOwnLines(FAILED_TESTS)?.flatMap((line) => readLine(line)) ?? null;
 }
 
-/** Somebody may have edited the file: what is no such line says nothing. */
+/** The file may have been edited by hand: other lines are ignored. */
 function readLine(line: string): readonly FailedTest[] {
   try {
     const read: unknown = JSON.parse(line);

@@ -81,7 +81,7 @@ function findWhat(path: string, { match }: RegisterOptions, screen: MemoryScreen
   }
 }
 
-/** Whether a scenario has such a test, or is wrong, which its run will say. */
+/** Whether a scenario has such a test, or has errors, which its run reports. */
 function mayHave(path: string, match: NameMatch): boolean {
   const opened = readScenario(path);
   if ("problem" in opened || opened.program === null) return true;
@@ -90,7 +90,7 @@ function mayHave(path: string, match: NameMatch): boolean {
 
 /**
  * An error that a test runner prints as it stands: its message is one line, its stack that line and
- * the rendered diagnostic, without the frames of who ran it.
+ * the rendered diagnostic, without the frames of the runner.
  */
 export class ScenarioError extends Error {
   /** Its first line, and the rest. */

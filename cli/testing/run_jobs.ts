@@ -5,14 +5,14 @@ import { TEST_WORKER } from "../package/places.ts";
 import { type FileEvent, type FileJob, type ListenersOf, runFile } from "./file_run.ts";
 import type { WorkerJob } from "./worker.ts";
 
-/** Who hears of jobs and can end them. */
+/** Observes jobs and can end them. */
 export interface JobWatch {
   /** Gets the events of the first file, then those of the second, and so on. */
-  readonly tell: (event: FileEvent) => void;
+  readonly onEvent: (event: FileEvent) => void;
   readonly interrupts: Interrupts;
   /** Asked before each job. */
   readonly mayGoOn: () => boolean;
-  /** Who hears the events themselves; only where the jobs run here. */
+  /** Observers of the machine's events; only where the jobs run in this thread. */
   readonly listeners: ListenersOf | null;
 }
 
@@ -24,24 +24,24 @@ export interface JobWatch {
 export async function runJobs(
   jobs: readonly FileJob[],
   workers: number,
-  { interrupts, listeners, mayGoOn, tell }: JobWatch,
+  { interrupts, listeners, mayGoOn, onEvent }: JobWatch,
 ): Promise<void> {
   if (workers <= 1 || jobs.length <= 1) {
     for (const job of jobs) {
       if (interrupts.interrupted() || !mayGoOn()) return;
-      await runFile(job, tell, interrupts, listeners);
+      await runFile(job, onEvent, interrupts, listeners);
     }
     return;
   }
   const waiting = jobs.map((): FileEvent[] => []);
   let next = 0;
-  /** The file whose events are told as they come. */
+  /** The file whose events are passed on as they come. */
   let shown = 0;
-  const hear = (index: number, event: FileEvent) => {
+  const receive = (index: number, event: FileEvent) => {
     waiting[index]!.push(event);
     while (shown < jobs.length) {
       const events = waiting[shown]!.splice(0);
-      for (const each of events) tell(each);
+      for (const each of events) onEvent(each);
       if (events.at(-1)?.kind !== "end") return;
       shown++;
     }
@@ -53,7 +53,7 @@ export async function runJobs(
       while (next < jobs.length && !interrupts.interrupted() && mayGoOn()) {
         const index = next++;
         const job = { job: jobs[index]!, interrupts: interrupts.shared };
-        await runIn(worker, job, (event) => hear(index, event));
+        await runIn(worker, job, (event) => receive(index, event));
       }
     } finally {
       worker.terminate();
@@ -65,11 +65,11 @@ export async function runJobs(
 function runIn(
   worker: HostWorker,
   job: WorkerJob,
-  tell: (event: FileEvent) => void,
+  onEvent: (event: FileEvent) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }: MessageEvent<FileEvent>) => {
-      tell(data);
+      onEvent(data);
       if (data.kind === "end") resolve();
     };
     worker.onerror = (event) => {

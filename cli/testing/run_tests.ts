@@ -32,7 +32,7 @@ import type { Shard } from "./shard.ts";
 import { compareSnapshot, snapshotPath, type SnapshotProblem, snapshotText } from "./snapshots.ts";
 
 export interface TestOptions {
-  /** Only tests whose name has one of these in it; all when there is none. */
+  /** Only tests whose name contains one of these; all for an empty list. */
   readonly matches: readonly NameMatch[];
   /** Only these; null for all. */
   readonly failed: readonly FailedTest[] | null;
@@ -40,7 +40,7 @@ export interface TestOptions {
   readonly seed: number | null;
   readonly shard: Shard | null;
   readonly workers: number;
-  /** What nobody expects fails the test. */
+  /** Reports, faults and leaks that the test does not expect fail it. */
   readonly strict: boolean;
   /** Print every event: as a line to read, or as JSON, for which files run here, one after the other. */
   readonly trace: TraceForm | null;
@@ -93,7 +93,7 @@ async function runFiles(
   try {
     await runJobs(jobs, outputs === null ? options.workers : 1, {
       listeners: outputs === null ? null : (program) => outputs.listeners(program),
-      tell: (event) => {
+      onEvent: (event) => {
         results.event(event);
         reporter.event(event);
       },
@@ -163,7 +163,7 @@ class Results {
     if (event.kind === "start") this.#printed = new Map();
     else if (event.kind === "outcome") {
       this.foundTest = true;
-      // What a failed test says is a matter of its failure.
+      // The output of a failed test is part of its failure.
       if (event.outcome.outcome === "passed") {
         this.#printed.set(displayName(event.outcome), event.printed);
       }

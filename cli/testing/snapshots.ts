@@ -7,7 +7,7 @@
 
 import { printable } from "../../lang/diagnostics/display_width.ts";
 
-/** Output that is not what the snapshot says. */
+/** Output that differs from the snapshot. */
 export interface SnapshotProblem {
   /** `lab.dma.snap: name of the test`. */
   readonly place: string;
@@ -83,7 +83,7 @@ export function compareSnapshot(
   }
   for (const name of known.keys()) {
     if (complete && !shown.has(name)) {
-      problems.push({ place: `${file}: ${name}`, lines: ["there is no such test any more"] });
+      problems.push({ place: `${file}: ${name}`, lines: ["the file no longer has this test"] });
     }
   }
   return problems;
@@ -92,7 +92,7 @@ export function compareSnapshot(
 /** Lines of context around a change. */
 const CONTEXT = 2;
 
-/** What lies between the equal beginnings and ends of two texts, old lines first. */
+/** The lines between the equal beginnings and ends of two texts, old lines first. */
 function changedLines(before: readonly string[], now: readonly string[]): string[] {
   let start = 0;
   while (start < before.length && start < now.length && before[start] === now[start]) start++;

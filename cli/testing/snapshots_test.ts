@@ -37,7 +37,7 @@ Deno.test("what changed is shown with a little around it, old lines before new o
   });
 });
 
-Deno.test("a test that is gone is told of only when all tests ran", () => {
+Deno.test("a test that is gone is reported only when all tests ran", () => {
   const text = snapshotText(PRINTED);
   const some = new Map([["last", ["  indented"]]]);
   assertEquals(compareSnapshot("a.dma", text, some, false), []);

@@ -30,7 +30,7 @@ export async function watchScenarios(
   }
 }
 
-/** Who tells of changes; null after saying why there are none to be told of. */
+/** The watcher of some places; null after printing why they cannot be watched. */
 function watcherOf(places: readonly string[], screen: Screen): Deno.FsWatcher | null {
   try {
     return host.watchFs([...places]);

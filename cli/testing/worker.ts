@@ -1,9 +1,9 @@
 /// <reference lib="deno.worker" />
-/** Runs files of tests one after the other, as they come, and tells what happens. */
+/** Runs the test files that it receives, one after the other, and posts their events. */
 import { SharedInterrupts } from "../interrupts.ts";
 import { type FileJob, runFile } from "./file_run.ts";
 
-/** A file to run, and where to see that somebody wants to end it. */
+/** A file to run, and the flag that interrupts it. */
 export interface WorkerJob {
   readonly job: FileJob;
   readonly interrupts: SharedArrayBuffer;

@@ -1,11 +1,13 @@
 /** A client with an adapter in a process of its own. */
+import { programWords } from "../dmalab_program.ts";
 import { ROOT } from "../source_text.ts";
 import { Client } from "./client.ts";
 
 /** Starts `dmalab dap`, which may read and nothing else. @returns Its exit code. */
 export async function withProcess(work: (client: Client) => Promise<void>): Promise<number> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "-R", "cli/main.ts", "dap"],
+  const [command, ...args] = programWords("-R");
+  const child = new Deno.Command(command, {
+    args: [...args, "dap"],
     cwd: ROOT,
     stdin: "piped",
     stdout: "piped",

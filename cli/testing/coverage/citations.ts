@@ -9,7 +9,7 @@ const CITATION = new RegExp(
   "g",
 );
 
-/** The rules cited, as `page.number`; a row of a table stands behind its rule, as `dma.3.6.2`. */
+/** The rules cited, as `page.number`; a row of a table follows its rule, as `dma.3.6.2`. */
 export function citedRules(text: string): string[] {
   const found: string[] = [];
   for (const [, page, first, more] of text.matchAll(CITATION)) {

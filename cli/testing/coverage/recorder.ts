@@ -3,7 +3,7 @@
  *
  * A rule counts as *decided* when an event of a passing test names it as the reason (`why.rule`), or
  * when the checker reported a breach of it; as *cited* when a passing test names it in its own
- * text or in the comment above it. What stands at the head of a file or in its functions is cited
+ * text or in the comment above it. A citation at the head of a file or in its functions counts
  * when all tests of the file pass. An exit counts when an event of a passing test takes it.
  */
 import type { Program } from "../../../lang/run/program.ts";

@@ -76,7 +76,7 @@ export function coverageReport(
   };
 }
 
-/** The table, the numbers, and what nobody exercises. */
+/** The table, the numbers, and the rules and exits that are not covered. */
 export function coverageLines(report: CoverageReport): string[] {
   const { pages, exits, files, openRules, openExits } = report;
   const sum = <T>(rows: readonly T[], of: (row: T) => number) =>
@@ -92,7 +92,7 @@ export function coverageLines(report: CoverageReport): string[] {
       `${cell(row.cited, 6)} ${cell(row.exercised, 10)}  ${percent(row.exercised, row.rules)}`
     ),
     "",
-    "ways to say no            exits  reached",
+    "error exits               exits  reached",
     ...exits.map((row) =>
       `  ${row.group.padEnd(23)} ${cell(row.exits, 5)} ${cell(row.reached, 8)}  ${
         percent(row.reached, row.exits)
@@ -100,14 +100,16 @@ export function coverageLines(report: CoverageReport): string[] {
     ),
     "",
     ...linesOfC(files),
-    ...NOT_MODELLED.length === 0 ? [] : [`told, not modelled: ${NOT_MODELLED.join(", ")}`, ""],
+    ...NOT_MODELLED.length === 0
+      ? []
+      : [`documented, not modelled: ${NOT_MODELLED.join(", ")}`, ""],
     ...openRules.length === 0 ? [] : [
-      "rules that nobody exercises:",
+      "rules not covered:",
       ...openRules.map(({ name, title }) => `  ${name.padEnd(8)} ${title}`),
       "",
     ],
     ...openExits.length === 0 ? [] : [
-      "exits that nobody takes:",
+      "error exits not covered:",
       ...wrapped(openExits.map(({ name }) => name)),
       "",
     ],
@@ -130,7 +132,7 @@ function linesOfC(files: readonly FileCoverage[]): string[] {
     ),
     "",
     ...open.length === 0 ? [] : [
-      "lines of C that nobody comes by:",
+      "lines of C not executed:",
       ...open.map(({ file, open }) => `  ${file}: ${spans(open)}`),
       "",
     ],

@@ -1,4 +1,4 @@
-/** All that a suite could come by: the rules of `docs/behaviour/`, and the ways a machine says no. */
+/** All that a suite could cover: the rules of `docs/behaviour/`, and the error exits of a machine. */
 import { KERNEL_CALLS } from "../../../runtime/event_vocabulary.ts";
 import { REPORT_CLASSES } from "../../../runtime/dma/checker/report_classes.ts";
 import { BLK_STS } from "../../../runtime/errno.ts";
@@ -46,7 +46,7 @@ function titleOf(heading: string): string {
   return heading.replace(/^#+ (?:[\d.]+ )?/, "").replace(/ \[.*$/, "");
 }
 
-/** The rule that a citation means, which may name a row of its table; null when there is none. */
+/** The rule that a citation names, perhaps by a row of its table; null for an unknown one. */
 export function ruleOf(citation: string, rules: ReadonlyMap<string, Rule>): Rule | null {
   for (let name = citation; name.includes("."); name = name.slice(0, name.lastIndexOf("."))) {
     const rule = rules.get(name);
@@ -55,9 +55,9 @@ export function ruleOf(citation: string, rules: ReadonlyMap<string, Rule>): Rule
   return null;
 }
 
-/** A way in which the machine says no. */
+/** An error exit: an error of a call, a block status, a fault, a report, or an injection point. */
 export interface Exit {
-  /** As events tell it: `dma_iova_link EIO`. */
+  /** As events have it: `dma_iova_link EIO`. */
   readonly name: string;
   readonly group: ExitGroup;
 }

@@ -85,7 +85,7 @@ function tapBlock(key: string, lines: readonly string[]): string {
     .map((line) => `${line}\n`).join("");
 }
 
-/** What nobody expected of a test, and what it has left: one line each. */
+/** Unexpected reports and faults of a test, and its leaks: one line each. */
 function findings({ incidents }: TestOutcome): string[] {
   return incidents.map(({ kind, place, text }) =>
     `${kind} ${text}${place === null ? "" : ` (${place})`}`

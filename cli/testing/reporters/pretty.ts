@@ -44,7 +44,7 @@ export function prettyReporter(screen: Screen): Reporter {
   };
 }
 
-/** Dots in a row where nobody says how wide the screen is. */
+/** Dots in a row where the width of the screen is unknown. */
 const ROW_LENGTH = 80;
 
 export function dotReporter(screen: Screen): Reporter {

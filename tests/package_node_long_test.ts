@@ -1,0 +1,58 @@
+/** The installed package on Node: the tests of the command line, of the terminal and of the adapter. */
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { builtPackage } from "./built_package.ts";
+import { codeBlocks } from "./code_blocks.ts";
+import { runDeno } from "./deno_process.ts";
+import { TEST_PROGRAM } from "./dmalab_program.ts";
+import { nodeRelease } from "./node_releases.ts";
+import { filesBelow, ROOT } from "./source_text.ts";
+import { blankAnsi } from "./text.ts";
+import { place, readTranscript, transcriptWords } from "./transcripts.ts";
+
+const SUITE = ["cli", "dap", "debugger_screen", "repl_session", "terminal", "test_command"];
+
+for (const major of [20, 22]) {
+  Deno.test(`the command-line tests hold for the package on Node ${major}`, async (t) => {
+    const program = `${nodeRelease(major)} ${join(builtPackage(), "bin.js")}`;
+    for (const name of SUITE) {
+      await t.step(name, async () => {
+        const args = ["test", "-A", "--no-check", `tests/${name}_test.ts`];
+        const { code, output } = await runDeno(args, {
+          folder: ROOT,
+          env: { [TEST_PROGRAM]: program },
+        });
+        assertEquals(code, 0, output);
+      });
+    }
+  });
+}
+
+/** Pages about drivers in C, which Node does not run. */
+const DENO_PAGES = ["docs/c-drivers.md"];
+
+const TRANSCRIPTS = [
+  "README.md",
+  ...filesBelow(join(ROOT, "docs")).map((path) => path.slice(ROOT.length)),
+].filter((page) => page.endsWith(".md")).flatMap((page) =>
+  codeBlocks(page, Deno.readTextFileSync(join(ROOT, page)))
+).filter(({ language }) => language === "console");
+
+Deno.test("the package on Node prints every transcript of the pages, byte for byte", async (t) => {
+  const program = join(builtPackage(), "bin.js");
+  for (const block of TRANSCRIPTS) {
+    const start = DENO_PAGES.includes(block.page)
+      ? [Deno.execPath(), "run", "-R", "-W", "--allow-run", program]
+      : ["node", program];
+    for (const { command, output } of readTranscript(block)) {
+      await t.step(`${place(block)} ${command}`, async () => {
+        // In the order in which the two streams are written.
+        const { stdout } = await new Deno.Command("sh", {
+          args: ["-c", '"$@" 2>&1', "sh", ...start, ...transcriptWords(command)],
+          cwd: ROOT,
+        }).output();
+        assertEquals(blankAnsi(new TextDecoder().decode(stdout)).trimEnd(), output);
+      });
+    }
+  }
+});

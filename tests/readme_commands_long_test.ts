@@ -1,0 +1,80 @@
+/** The README's commands, in its order, in a fresh copy of the project, by Node and npm alone. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { dirname, join } from "@std/path";
+import { codeBlocks } from "./code_blocks.ts";
+import { nodeRelease } from "./node_releases.ts";
+import { filesBelow, ROOT } from "./source_text.ts";
+
+/** The test command cannot run itself; what it does first met what the package had left. */
+const INSTEAD: Readonly<Record<string, readonly string[]>> = {
+  "task test": [
+    "task check --without-tests",
+    "test -A --no-check tests/docs_test.ts --filter architecture",
+  ],
+};
+
+/** What npm leaves in a checkout, and what is there without being a part of it. */
+const NOT_COPIED = [".git", ".dmalab", "coverage", "dist", "node_modules"];
+
+function copyProject(target: string): void {
+  for (const { name } of Deno.readDirSync(ROOT)) {
+    if (NOT_COPIED.includes(name)) continue;
+    for (const path of filesBelow(join(ROOT, name))) {
+      const copy = join(target, path.slice(ROOT.length));
+      Deno.mkdirSync(dirname(copy), { recursive: true });
+      Deno.copyFileSync(path, copy);
+    }
+  }
+}
+
+/** The lines of the README that a shell is given. */
+function commands(): string[] {
+  const text = Deno.readTextFileSync(join(ROOT, "README.md"));
+  return codeBlocks("README.md", text)
+    .filter(({ language }) => language === "sh")
+    .flatMap(({ code }) => code.split("\n"))
+    .flatMap((line) => {
+      const [, program, command] = /^(npx -y deno@\S+) (.*)$/.exec(line) ?? [];
+      const others = INSTEAD[command ?? ""];
+      return others === undefined ? [line] : others.map((other) => `${program} ${other}`);
+    });
+}
+
+Deno.test("the README's commands work in its order, with Node and npm alone", async (t) => {
+  const base = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "dmalab-readme-" }));
+  try {
+    const clone = join(base, "clone");
+    copyProject(clone);
+    const npm = join(dirname(Deno.realPathSync(nodeRelease(20))), "npm");
+    assert(Deno.statSync(npm).isFile, npm);
+    const bin = join(base, "bin");
+    Deno.mkdirSync(bin);
+    // No Deno among them.
+    for (const name of ["node", "npm", "npx"]) {
+      Deno.symlinkSync(join(dirname(npm), name), join(bin, name));
+    }
+    for (const name of ["sh", "env", "ls", "cat"]) {
+      Deno.symlinkSync(`/usr/bin/${name}`, join(bin, name));
+    }
+    const env = {
+      NO_COLOR: "1",
+      NPM_CONFIG_PREFIX: join(base, "prefix"),
+      PATH: `${join(base, "prefix/bin")}:${bin}`,
+    };
+    for (const line of commands()) {
+      await t.step(line, async () => {
+        const { code, stderr, stdout } = await new Deno.Command("/bin/sh", {
+          args: ["-c", line],
+          cwd: clone,
+          env,
+        }).output();
+        const said = new TextDecoder().decode(stdout);
+        assertEquals(code, 0, said + new TextDecoder().decode(stderr));
+        if (/^dmalab run|task demo/.test(line)) assertMatch(said, /^ok \| 1 passed \| 0 failed/m);
+        if (/task package/.test(line)) assert(Deno.statSync(join(clone, "dist/bin.js")).isFile);
+      });
+    }
+  } finally {
+    Deno.removeSync(base, { recursive: true });
+  }
+});
