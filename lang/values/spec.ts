@@ -73,7 +73,7 @@ export type Arguments = readonly unknown[];
  */
 export const CALL_CONTEXTS = {
   sleeps: "May sleep",
-  gfp: "May sleep, unless it is told `atomic: true`",
+  gfp: "May sleep, unless `atomic: true`",
 } as const;
 
 export type CallContext = keyof typeof CALL_CONTEXTS;
