@@ -57,7 +57,7 @@ Deno.test("a scenario that is the same everywhere says so in one line", () => {
 });
 
 Deno.test("07: a range is lost up to 7.2, and not by 7.3, whose destroy frees the reservation (v7.3.md 1.4)", () => {
-  const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() gives back");
+  const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() frees");
   assertEquals(ends(tests), ["line 21", "ok", "ok", "line 139"]);
   assertEquals(told(tests), ["7.2.6: dma.hasTwoStep", "7.3: dma.destroyFrees"]);
 });
@@ -142,7 +142,7 @@ Deno.test("the rule of everything that two releases differ in can be explained",
 });
 
 Deno.test("the text is a table and reasons of at most 80 columns, and the JSON has all of it", () => {
-  const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() gives back");
+  const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() frees");
   const text = releasesText("07.dma", tests, painter(false));
   for (const line of text.split("\n")) assert(line.length <= 80, line);
   assertStringIncludes(text, "07.dma: 1 of 1 test turns\n");
@@ -179,7 +179,7 @@ Deno.test("the command refuses what it cannot run, and says what it cannot find"
 });
 
 Deno.test("what turns is told in lines as wide as the screen, names in full where there is room", () => {
-  const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() gives back");
+  const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() frees");
   const linesAt = (columns: number) =>
     releasesText("07.dma", tests, painter(false), columns).split("\n")
       .filter((line) => !line.trimStart().startsWith("dmalab explain"));

@@ -30,7 +30,7 @@ work=$(mktemp -d /tmp/dmalab-trace.XXXXXX) || fail "there is no room in /tmp"
 out=$work/dmalab-trace
 mkdir "$out"
 
-# What was set before. A buffer that nobody has used yet has the size that it would get.
+# What was set before. A buffer that is not in use yet has the size that it would get.
 old_on=$(cat "$tracing/tracing_on")
 old_tracer=$(cat "$tracing/current_tracer")
 old_clock=$(sed 's/.*\[\(.*\)\].*/\1/' "$tracing/trace_clock")
