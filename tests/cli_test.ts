@@ -410,11 +410,11 @@ Deno.test("hunt of a file with a driver tries its cases, and prints the smallest
     assertEquals([right.code, right.errors], [0, ""]);
     assertMatch(
       right.output,
-      /^ok \| driver "page by page" \| 0 of 12_048 cases \| 80 layouts on 24 machines \|.*every one there is\n$/,
+      /^ok \| driver "page by page" \| 12_048 cases, 0 failures \| 80 layouts on 24 machines \|.*exhaustive\n$/,
     );
     const found = await dmalab("hunt", join(folder, "wrong.dma"), "--cases", "5000");
     assertEquals(found.code, 1);
-    assertMatch(found.output, /\nfound \| driver "page by page" \| 1 of \d+ cases /);
+    assertMatch(found.output, /\nfound \| driver "page by page" \| \d+ cases, 1 failure /);
     const [scenario] = /^# [^]*?^}\n/m.exec(found.output)!;
     Deno.writeTextFileSync(join(folder, "found.dma"), scenario);
     assertEquals((await dmalab("test", join(folder, "found.dma"))).code, 1);

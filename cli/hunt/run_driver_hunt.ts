@@ -91,31 +91,31 @@ function findingText(
   const proven = runScenarioText(`${text}\n`, loader).end === "failed";
   const note = proven
     ? ""
-    : "# This test does not fail by itself: one machine has served many cases, and kept no events.\n";
+    : "# This test passes when run: the hunt reused one machine for many cases, and recorded no events.\n";
   return `${note}${text}\n\n`;
 }
 
-/** `ok | driver "ring" | 0 of 12_048 cases | …`. */
+/** `ok | driver "ring" | 12_048 cases, 0 failures | …`. */
 function summary(
   driver: DriverEntry,
   { allUpTo, cases, drawn, finding, layouts, leftOut, refused, stopped }: DriverHuntResult,
   { machines }: MachineSpace,
 ): string {
-  const wrong = finding === null ? 0 : 1;
+  const failures = finding === null ? 0 : 1;
   const { last } = driver.pieces;
-  const tried = allUpTo === last ? "every one there is" : [
-    ...allUpTo === 0 ? [] : [`every one up to ${formatCount(allUpTo, "piece")}`],
-    ...drawn ? ["others drawn"] : [],
-    ...stopped ? ["until it was stopped"] : [],
+  const tried = allUpTo === last ? "exhaustive" : [
+    ...allUpTo === 0 ? [] : [`exhaustive up to ${formatCount(allUpTo, "piece")}`],
+    ...drawn ? ["rest sampled"] : [],
+    ...stopped ? ["stopped"] : [],
   ].join(", ");
   return [
     finding === null ? "ok" : "found",
     `driver "${driver.name}"`,
-    `${wrong} of ${formatCount(cases, "case")}`,
+    `${formatCount(cases, "case")}, ${formatCount(failures, "failure")}`,
     `${formatCount(layouts, "layout")} on ${formatCount(machines.length, "machine")}`,
-    ...refused === 0 ? [] : [`${formatCount(refused, "buffer")} refused for a reason`],
+    ...refused === 0 ? [] : [`map failed as expected in ${formatCount(refused, "case")}`],
     ...leftOut === 0 ? [] : [`${formatCount(leftOut, "layout")} left out`],
-    finding === null ? tried : "the smallest that is wrong",
+    finding === null ? tried : "minimal failing case",
   ].join(" | ");
 }
 

@@ -40,13 +40,13 @@ function findingText(number: number, finding: Finding): string {
   const label = switches.length === 0 ? "no known defect" : switches.join(" and ");
   const also = others.length === 0
     ? ""
-    : ` (gone without ${others.map((names) => names.join(" and ")).join(", or ")}, too)`;
+    : ` (passes without ${others.map((names) => names.join(" and ")).join(", or ")}, too)`;
   const together = needs.length === 0 ? "" : ` (together with ${needs.join(" and ")})`;
   const unproven = proof === null
-    ? "# This test does not fail by itself: what is wrong is seen only from outside.\n"
+    ? "# This test passes when run: only the checks of the hunt itself detect the violation.\n"
     : "";
-  return `${number}. ${label}${together}${also}: case ${cases}, shrunk in ${
-    formatCount(tries, "try", "tries")
+  return `${number}. ${label}${together}${also}: found in case ${cases}, minimised in ${
+    formatCount(tries, "run")
   }` +
     `\n\n${unproven}${scenario}\n`;
 }

@@ -46,6 +46,9 @@ const RAISED = "E0902";
 /** A run that would have to be done again, as `fork` wants it. */
 const AGAIN = "E0922";
 
+/** A value of the wrong kind, a field or method that it lacks, arguments of another number. */
+const MISUSES: ReadonlySet<string> = new Set(["E0913", "E0914", "E0917"]);
+
 /** Points that the device passes, and no driver. */
 const ACCESSES: ReadonlySet<number> = new Set([FAULT["device.read"], FAULT["device.write"]]);
 
@@ -128,6 +131,32 @@ export class DriverBench {
     if (failure === null && typeof value === "boolean") return value;
     const what = failure?.diagnostic.message ?? "It gives neither true nor false";
     throw new CannotHunt(`\`${takes.name}\` does not say what the driver takes: ${what}`);
+  }
+
+  /**
+   * Tries what `map` takes and gives on one buffer.
+   *
+   * @returns Whether `map` gave anything that can be judged: it may fail on this machine.
+   * @throws {CannotHunt} When the functions do not keep to the contract of a driver.
+   */
+  keepsContract(layout: Layout, dir: DriverDirection): boolean {
+    const { map, unmap } = this.driver;
+    const buf = thing(BUFFER, this.#bufferOf(layout));
+    this.spent = true;
+    const mapped = this.#call(map, [buf], dir);
+    refuseMisuse(map.name, "map", mapped.failure);
+    if (mapped.failure !== null || mapped.value === null || mapped.value === false) return false;
+    try {
+      dmaRanges(mapped.value);
+    } catch (error) {
+      if (!(error instanceof ScriptError)) throw error;
+      const what = error.hint === null ? "" : `; \`map\` gives ${error.hint}`;
+      throw new CannotHunt(
+        `\`${map.name}\` breaks the contract of \`map\`: ${error.message}${what}`,
+      );
+    }
+    refuseMisuse(unmap.name, "unmap", this.#call(unmap, [buf, mapped.value], dir).failure);
+    return true;
   }
 
   /**
@@ -288,6 +317,15 @@ export class DriverBench {
     }
     return this.#buffer.buffer;
   }
+}
+
+/** A function that is called as the contract says, and takes something else. */
+function refuseMisuse(name: string, key: "map" | "unmap", failure: Failure | null): void {
+  if (failure === null || !MISUSES.has(failure.diagnostic.code)) return;
+  throw new CannotHunt(
+    `\`${name}\` breaks the contract of \`${key}\`: ${failure.diagnostic.message}; it is called as ` +
+      (key === "map" ? "`map(buf)` or `map(buf, dir)`" : "`unmap(buf, handle)` or with `dir`"),
+  );
 }
 
 function wrong(kind: WrongKind, text: string): Wrong {

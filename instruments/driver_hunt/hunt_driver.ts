@@ -97,6 +97,7 @@ class DriverHunt {
 
   run(): DriverHuntResult {
     let stopped = false;
+    this.#checkContract();
     try {
       this.#all();
     } catch (error) {
@@ -113,6 +114,18 @@ class DriverHunt {
       stopped,
       finding: this.#finding,
     };
+  }
+
+  /** What `map` and `unmap` take and give, on the first machine and buffer that `map` succeeds with. */
+  #checkContract(): void {
+    const { driver: { dirs, pieces }, machines, program, driver } = this.options;
+    const layout = this.#space.layout(pieces.first, 0);
+    if (!this.#bench(machines[0]!).takes(layout)) return;
+    for (const dir of dirs) {
+      for (const machine of machines) {
+        if (newBench({ driver, program }, machine).keepsContract(layout, dir)) break;
+      }
+    }
   }
 
   #all(): void {

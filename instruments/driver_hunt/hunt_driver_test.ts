@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { memoryLoader } from "../../lang/testing/test_support.ts";
 import { loadProgram } from "../../lang/language.ts";
 import type { Program } from "../../lang/run/program.ts";
@@ -6,7 +6,7 @@ import { SourceFile } from "../../lang/source.ts";
 import { runScenarioText } from "../hunt/scenario_check.ts";
 import { DriverBench } from "./bench.ts";
 import { caseText } from "./case_text.ts";
-import type { DriverCase, WrongKind } from "./driver_case.ts";
+import { CannotHunt, type DriverCase, type WrongKind } from "./driver_case.ts";
 import { type DriverHuntResult, huntDriver } from "./hunt_driver.ts";
 import { LayoutSpace } from "./layout.ts";
 import { type MachineSpace, machineVariations } from "./variations.ts";
@@ -334,4 +334,14 @@ Deno.test("a disk's own driver is tried on a machine of its own in each case", (
   const { result, text } = huntIn(file)!;
   assertEquals(text, null);
   assert(result.cases > 24 * result.layouts, String(result.cases));
+});
+
+Deno.test("a map that breaks the contract is an error, and no case is tried", () => {
+  const refusal = (body: string) => {
+    const file = EXAMPLE.replace("map = build", "map = other")
+      .replace("\ndriver ", `\nfn other(buf, dir) { ${body} }\n\ndriver `);
+    return assertThrows(() => huntIn(file), CannotHunt).message;
+  };
+  assertStringIncludes(refusal("return 4"), "breaks the contract of `map`");
+  assertStringIncludes(refusal("return buf[dir]"), "it is called as `map(buf)`");
 });

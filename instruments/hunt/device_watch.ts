@@ -129,8 +129,8 @@ export class DeviceWatch {
         this.#add({
           kind: "outside",
           request: id,
-          text: `the device ${what} ${stray.sizeBytes} bytes at ${where}, which are none of the ` +
-            "request's",
+          text:
+            `the device ${what} ${stray.sizeBytes} bytes at ${where}, outside the request's buffers`,
           outside: stray.phys < 0 ? null : { ...stray, written },
         });
         return;

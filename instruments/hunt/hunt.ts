@@ -289,21 +289,28 @@ function commentOf(
   options: HuntOptions,
 ): string[] {
   const cause = switches.length === 0
-    ? "No switch, and no two of them, make it hold."
-    : `Gone with quirks = [${switches.map((name) => `not ${name}`).join(", ")}].`;
+    ? "It fails with any one or two of the switches off."
+    : `Passes with quirks = [${switches.map((name) => `not ${name}`).join(", ")}].`;
   return [
     ...wrapText(`Found by: ${commandOf(options)}`, COMMENT_COLUMNS),
     ...wrapText(whatHappened(violation, after), COMMENT_COLUMNS),
     cause,
     ...needs.length === 0 ? [] : [`It shows only together with ${needs.join(" and ")}.`],
-    ...rule === null ? [] : [`The last rule before it: dmalab explain ${rule}`],
+    ...rule === null ? [] : [`Last rule applied: dmalab explain ${rule}`],
   ];
 }
 
 /** Of what was left behind first, and then of the request that meets it. */
-function whatHappened({ text }: Violation, after: Violation | null): string {
-  if (after === null) return `${sentence(text)}.`;
-  return `${sentence(after.text)}. Then the same is done again, with nothing failing: ${text}.`;
+function whatHappened(violation: Violation, after: Violation | null): string {
+  if (after === null) return `${beginning(violation)}.`;
+  return `${
+    beginning(after)
+  }. Then the same is repeated without an injected failure: ${violation.text}.`;
+}
+
+/** A report begins with its class, which is written as `warns` takes it. */
+function beginning({ kind, text }: Violation): string {
+  return kind === "report" ? text : text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 /** The command line that finds it again. */
@@ -319,8 +326,4 @@ function commandOf({ release, seed, shard, where }: HuntOptions): string {
     ...shard.of === 1 ? [] : [`--shard ${shard.index}/${shard.of}`],
     `--seed ${seed}`,
   ].join(" ");
-}
-
-function sentence(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

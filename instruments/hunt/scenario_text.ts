@@ -80,14 +80,14 @@ const NAMES: Readonly<Record<HuntOp, string>> = {
 
 /** What a test asserts of its request, by what went wrong. */
 const CLAIMS: Readonly<Record<ViolationKind, string>> = {
-  status: "ends as it should",
+  status: "completes with the right status",
   bytes: "moves the right bytes",
-  fault: "faults nowhere",
-  outside: "stays in its own memory",
+  fault: "causes no fault",
+  outside: "accesses only its own memory",
   list: "finds its list where it was written",
-  left: "leaves nothing behind",
-  hang: "comes to an end",
-  report: "is mapped and unmapped as it should be",
+  left: "leaks nothing",
+  hang: "completes",
+  report: "is mapped and unmapped correctly",
   crash: "does not crash",
 };
 
