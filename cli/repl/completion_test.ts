@@ -6,7 +6,7 @@ Deno.test("Tab completes commands, names and members", async () => {
   const { repl } = await talk(MACHINE, "let payload = 1");
   assertEquals(complete(repl, ":st"), [[":state", ":step"], ":st"]);
   assertEquals(complete(repl, "let b = payl"), [["payload"], "payl"]);
-  assertEquals(complete(repl, "iommu.live"), [["live_mappings"], "live"]);
+  assertEquals(complete(repl, "iommu.live"), [["live_mappings", "live_ranges"], "live"]);
   assertEquals(complete(repl, "x + "), [[], ""]);
   assert(complete(repl, "dma_iova_")[0].includes("dma_iova_link"));
   const missing = Object.keys(LANGUAGE_WORDS).filter((word) =>

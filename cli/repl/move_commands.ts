@@ -1,6 +1,7 @@
 /** Commands that go through a run, and what is said where they lead. */
 import { PLACE_FORMS, readPlace } from "../../lang/recording/place_text.ts";
 import {
+  checkExpression,
   type ExpressionChange,
   fileNamed,
   functionPlace,
@@ -257,7 +258,12 @@ function setBreak(repl: CommandTarget, argument: string): true {
     return true;
   }
   return answering(repl, () => {
-    if (condition !== undefined) recording.looker.question(condition);
+    if (condition !== undefined) {
+      const [statement = null] = cause.kind === "line"
+        ? statementsOnLine(recording, cause).numbers
+        : [];
+      checkExpression(recording, condition, statement);
+    }
     if (cause.kind === "change") recording.looker.question(cause.expression);
     const stop = stops.add({ cause, ...condition === undefined ? {} : { condition } });
     const text = `breakpoint ${stop.id}: ${breakText(repl, stop)}`;
