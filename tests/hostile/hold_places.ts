@@ -8,7 +8,12 @@ import { type Done, SECRET, type Trap, TRAPS, type Use, USES } from "./places.ts
 type Open = { close(): void }[];
 
 /** A folder with a repository in it, and what is outside of that. */
-function makeCase({ files = {}, place }: Use, trap: Trap, folder: string, open: Open): string {
+export function makeCase(
+  { files = {}, place }: Use,
+  trap: Trap,
+  folder: string,
+  open: Open,
+): string {
   const outside = join(folder, "outside");
   const repository = join(folder, "repository");
   Deno.mkdirSync(outside, { recursive: true });
@@ -26,7 +31,7 @@ function makeCase({ files = {}, place }: Use, trap: Trap, folder: string, open: 
 }
 
 /** Everything outside, with its text. */
-function outsideOf(folder: string): readonly string[] {
+export function outsideOf(folder: string): readonly string[] {
   const outside = join(folder, "outside");
   return [...Deno.readDirSync(outside)].map(({ isFile, name }) =>
     isFile ? `${name}: ${Deno.readTextFileSync(join(outside, name))}` : name
