@@ -1,0 +1,182 @@
+/**
+ * One core behind every front end: at a thousand random positions of runs of examples the terminal, a
+ * client of the debug adapter and the records of `lang/views` hold the same rows and the same values.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import type { CommandTarget } from "../cli/repl/command_target.ts";
+import { runReplCommand } from "../cli/repl/commands.ts";
+import { HostLoader } from "../cli/host_loader.ts";
+import { nameOf } from "../cli/dap/launch.ts";
+import { loadFollowed } from "../lang/language.ts";
+import { Cursor, type Recording, recordRun, runsOf } from "../lang/recording/mod.ts";
+import { painter } from "../lang/render/paint.ts";
+import { momentView } from "../lang/views/moment.ts";
+import { tableAt, type TableView } from "../lang/views/tables.ts";
+import { Random } from "../runtime/random.ts";
+import type { Client } from "./dap/client.ts";
+import { withClient } from "./dap/in_process.ts";
+import { scenariosBelow } from "./examples.ts";
+import { ROOT } from "./source_text.ts";
+
+/** Positions of one run, and what a run has at most that is compared: each is asked many times. */
+const POSITIONS_OF_RUN = 20;
+const MOST_EVENTS = 3000;
+/** Rows of a table that are opened one by one. */
+const OPENED_ROWS = 2;
+
+/** A table as a front end shows it: a row's cells by its columns, and the event that wrote it. */
+type Shown = readonly (readonly string[])[];
+
+/** The terminal, which is as wide as it takes. */
+class Terminal implements CommandTarget {
+  readonly bench = null;
+  readonly paint = painter(false);
+  readonly columns = 10_000;
+  lastMoveSeq = 0;
+  traceAlways = false;
+  lines: string[] = [];
+
+  constructor(readonly place: Cursor) {}
+
+  say(line: string): void {
+    this.lines.push(line);
+  }
+
+  refuse(line: string): void {
+    throw new Error(line);
+  }
+
+  sayEvents(): void {}
+
+  told(command: string): readonly string[] {
+    this.lines = [];
+    runReplCommand(command, this);
+    return this.lines;
+  }
+
+  /** The rows that `:state` prints, cut where its columns are. */
+  table(name: string): Shown {
+    const [header, rule, ...rows] = this.told(`:state ${name}`);
+    if (rule === undefined) {
+      assertEquals(header, `${name} is empty`);
+      return [];
+    }
+    const columns = [...rule.matchAll(/─+/g)].map(({ 0: { length }, index }) => [index, length]);
+    return rows.map((row) =>
+      columns.map(([from, length]) => row.slice(from, from! + length!).trimEnd())
+    );
+  }
+}
+
+function shown({ rows }: TableView): Shown {
+  return rows.map(({ born, cells }) => [...cells, born === 0 ? "ready" : `#${born}`]);
+}
+
+interface Variable {
+  readonly name: string;
+  readonly value: string;
+  readonly variablesReference: number;
+}
+
+/** What a client of the adapter sees of a moment. */
+class Seen {
+  constructor(readonly client: Client, readonly scopes: readonly Variable[]) {}
+
+  async opened(name: string, within: readonly Variable[] = this.scopes) {
+    const found = within.find((each) => each.name === name);
+    return found === undefined || found.variablesReference === 0
+      ? []
+      : (await this.client.body("variables", found)).variables as readonly Variable[];
+  }
+
+  /** The first rows of a table, each with its cells and who wrote it. */
+  async table({ columns }: TableView, row: Variable): Promise<readonly string[]> {
+    const cells = new Map(
+      (await this.client.body("variables", row)).variables
+        .map(({ name, value }: Variable) => [name, value]),
+    );
+    const written = cells.get("written by");
+    return [
+      ...columns.map((column) => cells.get(column) as string),
+      written === "initial state" ? "ready" : written as string,
+    ];
+  }
+}
+
+async function seenAt(client: Client, seq: number): Promise<Seen> {
+  const { threadId } = await client.move("dmalab.goto", { seq });
+  const { stackFrames } = await client.body("stackTrace", { threadId });
+  const { scopes } = await client.body("scopes", { frameId: stackFrames[0].id });
+  return new Seen(client, scopes);
+}
+
+/** Compares one position in all three; returns how many rows that were. */
+async function compare(recording: Recording, terminal: Terminal, client: Client, seq: number) {
+  const at = recording.afterEvent(seq);
+  terminal.place.goTo(at);
+  const seen = await seenAt(client, seq);
+  const tables = await seen.opened("Machine");
+  let rows = 0;
+  for (const { spec: { name } } of recording.tables) {
+    const view = tableAt(recording, name, at);
+    const own = shown(view);
+    rows += own.length;
+    assertEquals(terminal.table(name), own, `${name} in the terminal`);
+    const listed = await seen.opened(name, tables);
+    assertEquals(listed.length, Math.min(own.length, 1000), `${name} in the adapter`);
+    for (const [index, row] of listed.slice(0, OPENED_ROWS).entries()) {
+      assertEquals(await seen.table(view, row), own[index], `${name} in the adapter`);
+    }
+  }
+  const locals = (await seen.opened("Locals")).map(({ name, value }) => `${name} ${value}`);
+  const variables = terminal.place.variables().map(({ name, text }) => `${name} ${text}`);
+  assertEquals(locals, variables);
+  if (seq > 0) {
+    const event = await seen.opened("Event");
+    assertEquals(event.find(({ name }) => name === "number")?.value, `${seq}`);
+    const { device, name, request } = recording.event(seq);
+    const told = (field: string) => event.find((each) => each.name === field)?.value;
+    assertEquals(
+      [told("event"), told("device"), told("request")],
+      [name, device ?? "none", `${request ?? "none"}`],
+    );
+    assertEquals(momentView(recording, at).seq, seq);
+  }
+  return rows;
+}
+
+/** Compares so many positions. */
+export async function compareFrontEnds(wanted: number, seed: number): Promise<void> {
+  const draws = new Random(seed);
+  let positions = 0;
+  let rows = 0;
+  const paths = scenariosBelow("examples");
+  for (let turn = 0; positions < wanted; turn++) {
+    const path = paths[(seed + turn) % paths.length]!;
+    const opened = HostLoader.open(join(ROOT, path));
+    assert(typeof opened !== "string", path);
+    const { program } = loadFollowed(opened.entry, opened.loader);
+    const runs = runsOf(program!).filter(({ name: { kind }, skip }) => !skip && kind === "test");
+    if (runs.length === 0) continue;
+    const run = runs[draws.below(runs.length)]!;
+    const recording = recordRun(program!, run);
+    if (recording.log.count === 0 || recording.log.count > MOST_EVENTS) continue;
+    const terminal = new Terminal(new Cursor(recording));
+    await withClient(async (client) => {
+      const launch = { program: join(ROOT, path), run: nameOf(run), stopOnEntry: true };
+      await client.body("launch", launch);
+      await client.event("initialized");
+      await client.body("setExceptionBreakpoints", { filters: [] });
+      await client.move("configurationDone");
+      // The run is known to its end when one has been there.
+      await client.move("continue");
+      for (let each = 0; each < POSITIONS_OF_RUN && positions < wanted; each++) {
+        const seq = draws.below(recording.log.count + 1);
+        rows += await compare(recording, terminal, client, seq);
+        positions++;
+      }
+    });
+  }
+  assert(rows > 20 * wanted, `only ${rows} rows`);
+}
