@@ -1,0 +1,84 @@
+/**
+ * The package as a user has it, without this project and without a network: other folders, an empty
+ * cache, no home, a registry that is not there.
+ */
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { putPackage } from "./built_package.ts";
+import { ROOT } from "./source_text.ts";
+import { blankAnsi } from "./text.ts";
+
+interface Outcome {
+  readonly code: number;
+  readonly output: string;
+}
+
+/** The whole environment of a user's shell: home and caches are in `base`. */
+export function environment(base: string): Readonly<Record<string, string>> {
+  return {
+    DENO_DIR: join(base, "cache"),
+    DENO_INSTALL_ROOT: base,
+    HOME: join(base, "home"),
+    NO_COLOR: "1",
+    NPM_CONFIG_REGISTRY: "http://127.0.0.1:1/",
+    PATH: `${join(base, "bin")}:${Deno.env.get("PATH")}`,
+  };
+}
+
+/** Before a command of the user's: the caches of this process, where the compiler of C is kept. */
+export function ownCaches(): string {
+  const { DENO_DIR, HOME, NPM_CONFIG_REGISTRY, XDG_CACHE_HOME } = Deno.env.toObject();
+  const cache = DENO_DIR ?? join(XDG_CACHE_HOME ?? `${HOME}/.cache`, "deno");
+  const registry = NPM_CONFIG_REGISTRY === undefined
+    ? ""
+    : `NPM_CONFIG_REGISTRY=${NPM_CONFIG_REGISTRY}`;
+  return `env -u NPM_CONFIG_REGISTRY DENO_DIR=${cache} HOME=${HOME} ${registry}`;
+}
+
+/** Runs a line of a shell as a user would. */
+export function shell(base: string, folder: string, line: string): Outcome {
+  const { code, stdout, stderr } = new Deno.Command("sh", {
+    args: ["-c", line],
+    cwd: folder,
+    clearEnv: true,
+    env: environment(base),
+  }).outputSync();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, output: blankAnsi(text(stdout) + text(stderr)) };
+}
+
+/** A link, so that `deno` is the one that runs us wherever it lies. */
+export function makeTools(base: string): void {
+  Deno.mkdirSync(join(base, "home"));
+  Deno.mkdirSync(join(base, "bin"));
+  Deno.symlinkSync(Deno.execPath(), join(base, "bin/deno"));
+}
+
+/** Whether a command is there: users of Deno may have no Node and no git. */
+export function has(command: string): boolean {
+  return new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" })
+    .outputSync().success;
+}
+
+/** A folder with the package and tools, for as long as a test works in it. */
+export async function withPackage(work: (base: string, dist: string) => void | Promise<void>) {
+  const base = Deno.makeTempDirSync({ prefix: "dmalab-package-" });
+  try {
+    makeTools(base);
+    const dist = join(base, "dist");
+    putPackage(dist);
+    Deno.copyFileSync(join(ROOT, "examples/api/01-two-step-basic.dma"), join(base, "two.dma"));
+    await work(base, dist);
+  } finally {
+    Deno.removeSync(base, { recursive: true });
+  }
+}
+
+/** What the three tests of `two.dma` end with. */
+export const TWO_PASSES = /^ok \| 3 passed \| 0 failed \| 20 assertions$/m;
+
+/** Installs the command by Deno, into the folder's own `bin`. */
+export function installByDeno(base: string): void {
+  const install = "deno install -f -g -R -W --allow-run -n dmalab ./dist/bin.js";
+  assertEquals(shell(base, base, install).code, 0);
+}
