@@ -18,7 +18,7 @@ export type RecordKind =
   | "page-table trace"
   | "bounce-pool trace";
 
-/** Given: the model gets it. Left out: nobody looks at it, and changing it changes nothing. */
+/** Given: the model gets it. Left out: it is not compared, and changing it changes nothing. */
 export type Treatment = "given" | "left out";
 
 export interface Exception {
@@ -62,7 +62,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   given(
     "request",
     ["request.source"],
-    "Whether a user waits for it, who is told of a refusal.",
+    "Whether a user waits for it, who learns of a refusal.",
   ),
   given(
     "request",
@@ -188,7 +188,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       "injection**",
     ],
     "The machine, and what was made to fail. A soft limit above the default was written by " +
-      "somebody, and is taken; any other must come out. Some scenarios are told by their name only: where the " +
+      "somebody, and is taken; any other must come out. Some scenarios are reported by their name only: where the " +
       "peer sits, and that a device above cuts first.",
   ),
   given(

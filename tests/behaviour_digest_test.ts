@@ -2,7 +2,7 @@
  * What hundreds of random machines come to, event by event, against a table; tests/examples_test.ts
  * does it for the examples.
  *
- * It finds a change that nobody meant, and says nothing about right or wrong: a change that was meant
+ * It finds a change that was not meant, and says nothing about right or wrong: a change that was meant
  * changes the table too (`deno task digest --update`). What is right, other tests say.
  */
 import { assertEquals } from "@std/assert";

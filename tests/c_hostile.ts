@@ -69,11 +69,11 @@ export async function holdHostileFiles(files: readonly HostileFile[]): Promise<v
   assertEquals(outcomes.length, files.length);
   const wrong = outcomes.flatMap(({ failure, name }, index) => {
     const { kind, line } = files[index]!;
-    const told = failure === null ? "holds" : `${failure.code} ${failure.message}`;
+    const seen = failure === null ? "holds" : `${failure.code} ${failure.message}`;
     const place = `${name}:${line ?? "\\d+"}:\\d+`;
-    const isPlaced = failure !== null && failure.kind !== "bug" && new RegExp(place).test(told);
+    const isPlaced = failure !== null && failure.kind !== "bug" && new RegExp(place).test(seen);
     return isPlaced ? [] : [
-      `${name} (${kind}, line ${line}): ${told} ${
+      `${name} (${kind}, line ${line}): ${seen} ${
         failure?.kind === "bug" ? failure.lines.join(" | ") : ""
       }`,
     ];

@@ -30,7 +30,7 @@ interface Act {
   /** Lines before it, of which none goes wrong. */
   readonly before?: readonly string[];
   readonly line: string;
-  /** Whether it is this very line that is told. */
+  /** Whether it is this very line that is reported. */
   readonly exact: boolean;
   /** Functions that it needs. */
   readonly helpers?: readonly string[];

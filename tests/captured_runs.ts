@@ -11,7 +11,7 @@ import {
 /** Where the captures of kernels are. */
 export const KERNEL = "tests/golden/kernel";
 
-/** Lines of what a request's end gives back. */
+/** Lines of what a request's end frees. */
 export const GIVEN_BACK: ReadonlySet<string> = new Set([
   "release",
   "free",

@@ -25,7 +25,7 @@ export function citedByTests(): string[] {
   );
 }
 
-/** What the scenarios below a folder come by. */
+/** What the scenarios below a folder reach. */
 export async function recordScenarios(folder: string): Promise<CoverageRecord> {
   const records: CoverageRecord[] = [];
   for (const path of filesBelow(join(ROOT, folder)).filter((each) => each.endsWith(".dma"))) {

@@ -87,7 +87,7 @@ async function frames(client: Client, threadId: number) {
   return stackFrames as { id: number; name: string; line: number }[];
 }
 
-/** Moves until that is no step any more. @returns The lines that it came by. */
+/** Moves until that is no step any more. @returns The lines that it reached. */
 async function walk(client: Client, command: string): Promise<readonly number[]> {
   const lines: number[] = [];
   for (;;) {

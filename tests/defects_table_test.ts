@@ -47,7 +47,7 @@ const MODES = {
 } as const satisfies Record<string, Partial<HuntMachine>>;
 type Mode = keyof typeof MODES;
 
-/** What became of the last request. `corrupt`: other bytes, or bytes in somebody else's memory. */
+/** What became of the last request. `corrupt`: other bytes, or bytes in another user's memory. */
 type Outcome = "right" | "corrupt" | "EIO" | "fault" | "left behind" | "tried for ever";
 
 function run(count: number, sizeBytes: number, more: Partial<PieceRun> = {}): PieceRun {

@@ -11,7 +11,7 @@ import type { Machine } from "../runtime/machine.ts";
 /** What is done: first what is not looked at, then what is. */
 export interface Attempt<R> {
   readonly machine: Machine;
-  /** Does it, and undoes it whatever happens; gives what a caller is told. */
+  /** Does it, and undoes it whatever happens; gives what a caller gets. */
   run(): R;
 }
 
@@ -20,13 +20,13 @@ export interface SweepResult<R> {
   readonly point: FaultPointName;
   /** Which passing of the point it was, from 1. */
   readonly nth: number;
-  readonly told: R;
+  readonly outcome: R;
   readonly leaks: readonly Leak[];
 }
 
 /** The run without a fault, and one for each place. */
 export interface Sweep<R> {
-  readonly clean: { readonly told: R; readonly leaks: readonly Leak[] };
+  readonly clean: { readonly outcome: R; readonly leaks: readonly Leak[] };
   readonly faults: readonly SweepResult<R>[];
 }
 
@@ -48,9 +48,9 @@ function withFault<R>(attempt: Attempt<R>, { nth, point }: FaultPlace): SweepRes
   return { point: FAULT_POINTS[point]!.name as FaultPointName, nth, ...result };
 }
 
-function watched<R>({ machine, run }: Attempt<R>): { told: R; leaks: readonly Leak[] } {
+function watched<R>({ machine, run }: Attempt<R>): { outcome: R; leaks: readonly Leak[] } {
   const held = new HeldResources(machine);
-  const told = run();
+  const outcome = run();
   held.stop();
-  return { told, leaks: held.leaks() };
+  return { outcome, leaks: held.leaks() };
 }

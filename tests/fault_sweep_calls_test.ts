@@ -1,6 +1,6 @@
 /**
  * Every allocation and every mapping inside the calls of the DMA API, made to fail one by one: the
- * caller is told what the kernel would tell it, and nothing that was taken is lost.
+ * caller gets what the kernel would return, and nothing that was taken is lost.
  */
 import { swiotlbConfig } from "../runtime/machine_config.ts";
 import { assert, assertEquals } from "@std/assert";
@@ -56,32 +56,36 @@ function answers<R>(
     return { machine: built.machine, run: () => act(built) };
   });
   assertEquals(clean.leaks, [], `${environment.name}: without a fault`);
-  const told = new Map<FaultPointName, R>();
-  for (const { leaks, nth, point, told: answer } of faults) {
+  const outcome = new Map<FaultPointName, R>();
+  for (const { leaks, nth, point, outcome: answer } of faults) {
     const where = `${environment.name}: ${point} ${nth}`;
     assertEquals(leaks.map(({ text }) => text), [], where);
-    if (told.has(point)) assertEquals(answer, told.get(point)!, where);
-    told.set(point, answer);
+    if (outcome.has(point)) assertEquals(answer, outcome.get(point)!, where);
+    outcome.set(point, answer);
   }
-  return told;
+  return outcome;
 }
 
 const nameOf = (error: number) => error === 0 ? "OK" : errnoName(error);
 
 Deno.test("dma_map_phys() gives the error value wherever it fails, and keeps nothing (dma.md 1.8)", () => {
   for (const environment of ALL) {
-    const told = answers(environment, ({ dev, machine: { dma } }) => {
+    const outcome = answers(environment, ({ dev, machine: { dma } }) => {
       // Crosses a granule and begins inside one, so that an untrusted device has it bounced.
       const addr = dma.dmaMapPhys(dev, at(0x10_0e00), 0x1400, DMA_TO_DEVICE);
       if (addr !== DMA_MAPPING_ERROR) dma.dmaUnmapPhys(dev, addr, 0x1400, DMA_TO_DEVICE);
       return addr === DMA_MAPPING_ERROR;
     });
-    assertEquals([...told.values()].every((refused) => refused), true, environment.name);
-    assert(told.has("dma_map_phys"), environment.name);
-    assertEquals(told.has("iova.alloc"), environment.iommu.mode !== "off", environment.name);
-    assertEquals(told.has("page_table.alloc"), environment.iommu.mode !== "off", environment.name);
+    assertEquals([...outcome.values()].every((refused) => refused), true, environment.name);
+    assert(outcome.has("dma_map_phys"), environment.name);
+    assertEquals(outcome.has("iova.alloc"), environment.iommu.mode !== "off", environment.name);
+    assertEquals(
+      outcome.has("page_table.alloc"),
+      environment.iommu.mode !== "off",
+      environment.name,
+    );
     const bounces = environment === BOUNCED || environment === UNTRUSTED;
-    assertEquals(told.has("swiotlb.alloc"), bounces, environment.name);
+    assertEquals(outcome.has("swiotlb.alloc"), bounces, environment.name);
   }
 });
 
@@ -95,7 +99,7 @@ Deno.test("the other single maps give the error value too", () => {
       dma.dmaMapResource(dev, at(0x40_0000_0000), 4096, DMA_TO_DEVICE),
   };
   for (const [name, map] of Object.entries(maps)) {
-    const told = answers(TRANSLATED[0]!, (built) => {
+    const outcome = answers(TRANSLATED[0]!, (built) => {
       const addr = map(built);
       const { dma } = built.machine;
       if (addr !== DMA_MAPPING_ERROR) {
@@ -106,7 +110,7 @@ Deno.test("the other single maps give the error value too", () => {
       }
       return addr === DMA_MAPPING_ERROR;
     });
-    assertEquals(Object.fromEntries(told), {
+    assertEquals(Object.fromEntries(outcome), {
       [name]: true,
       "iova.alloc": true,
       "page_table.alloc": true,
@@ -116,14 +120,14 @@ Deno.test("the other single maps give the error value too", () => {
 
 Deno.test("dma_iova_try_alloc() says no with the state all zero (dma.md 3.2)", () => {
   for (const environment of [UNTRUSTED, ...TRANSLATED]) {
-    const told = answers(environment, ({ dev, machine: { dma } }) => {
+    const outcome = answers(environment, ({ dev, machine: { dma } }) => {
       const state = new DmaIovaState();
       state.addr = 0x1000 as DmaAddr;
       const got = dma.dmaIovaTryAlloc(dev, state, at(0x800), 0x4000);
       if (got) dma.dmaIovaFree(dev, state);
       return got ? "yes" : [state.addr, state.sizeBytes];
     });
-    assertEquals(Object.fromEntries(told), {
+    assertEquals(Object.fromEntries(outcome), {
       dma_iova_try_alloc: [0, 0],
       "iova.alloc": [0, 0],
     });
@@ -154,11 +158,11 @@ function linkAll(
 Deno.test("dma_iova_link() and dma_iova_sync() return the kernel's errno, and link nothing (dma.md 3.3)", () => {
   for (const environment of TRANSLATED) {
     // Two tables apart, so that the second link needs one of its own.
-    const told = answers(
+    const outcome = answers(
       environment,
       (built) => linkAll(built, [[0x10_0000, 0x20_0000], [0x80_0000, 0x3000], [0x90_1000, 0x800]]),
     );
-    assertEquals(Object.fromEntries(told), {
+    assertEquals(Object.fromEntries(outcome), {
       dma_iova_try_alloc: "no range",
       "iova.alloc": "no range",
       dma_iova_link: "ENOMEM",
@@ -175,8 +179,8 @@ Deno.test("a link through bounce buffers undoes head and middle when a later par
     "a tail after whole granules": [[0x10_0000, 0x2000], [0x20_0000, 0x1200]],
   } as const;
   for (const [name, list] of Object.entries(buffers)) {
-    const told = answers(UNTRUSTED, (built) => linkAll(built, list));
-    assertEquals(Object.fromEntries(told), {
+    const outcome = answers(UNTRUSTED, (built) => linkAll(built, list));
+    assertEquals(Object.fromEntries(outcome), {
       dma_iova_try_alloc: "no range",
       "iova.alloc": "no range",
       dma_iova_link: "ENOMEM",
@@ -206,18 +210,18 @@ function mapList({ dev, machine: { dma } }: TestBench, table: boolean): string {
 }
 
 Deno.test("dma_map_sgtable() tells failures apart as the kernel does (dma.md 1.8, 7)", () => {
-  const told = (environment: Environment) =>
+  const outcome = (environment: Environment) =>
     Object.fromEntries(answers(environment, (built) => mapList(built, true)));
-  assertEquals(told(DIRECT), { dma_map_sgtable: "ENOMEM" });
-  assertEquals(told(BOUNCED), { dma_map_sgtable: "ENOMEM", "swiotlb.alloc": "EIO" });
+  assertEquals(outcome(DIRECT), { dma_map_sgtable: "ENOMEM" });
+  assertEquals(outcome(BOUNCED), { dma_map_sgtable: "ENOMEM", "swiotlb.alloc": "EIO" });
   for (const environment of TRANSLATED.filter(({ device }) => device === undefined)) {
-    assertEquals(told(environment), {
+    assertEquals(outcome(environment), {
       dma_map_sgtable: "ENOMEM",
       "iova.alloc": "ENOMEM",
       "page_table.alloc": "ENOMEM",
     }, environment.name);
   }
-  assertEquals(told(UNTRUSTED), {
+  assertEquals(outcome(UNTRUSTED), {
     dma_map_sgtable: "ENOMEM",
     "swiotlb.alloc": "EIO",
     "iova.alloc": "EIO",
@@ -227,9 +231,9 @@ Deno.test("dma_map_sgtable() tells failures apart as the kernel does (dma.md 1.8
 
 Deno.test("dma_map_sg() gives 0 for a failure of any kind (dma.md 1.8)", () => {
   for (const environment of ALL) {
-    const told = answers(environment, (built) => mapList(built, false));
-    assertEquals([...new Set(told.values())], ["0"], environment.name);
-    assert(told.has("dma_map_sg"), environment.name);
+    const outcome = answers(environment, (built) => mapList(built, false));
+    assertEquals([...new Set(outcome.values())], ["0"], environment.name);
+    assert(outcome.has("dma_map_sg"), environment.name);
   }
 });
 
@@ -255,9 +259,9 @@ Deno.test("coherent memory and pools have none to give, and keep none, wherever 
 });
 
 Deno.test("a mask that cannot be set stays as it was", () => {
-  const told = answers(DIRECT, ({ dev, machine: { dma } }) => {
+  const outcome = answers(DIRECT, ({ dev, machine: { dma } }) => {
     const error = dma.dmaSetMask(dev, 40);
     return [nameOf(error), dev.maskBits];
   });
-  assertEquals(Object.fromEntries(told), { dma_set_mask: ["EIO", 64] });
+  assertEquals(Object.fromEntries(outcome), { dma_set_mask: ["EIO", 64] });
 });

@@ -49,7 +49,7 @@ class Terminal implements CommandTarget {
 
   sayEvents(): void {}
 
-  told(command: string): readonly string[] {
+  output(command: string): readonly string[] {
     this.lines = [];
     runReplCommand(command, this);
     return this.lines;
@@ -57,7 +57,7 @@ class Terminal implements CommandTarget {
 
   /** The rows that `:state` prints, cut where its columns are. */
   table(name: string): Shown {
-    const [header, rule, ...rows] = this.told(`:state ${name}`);
+    const [header, rule, ...rows] = this.output(`:state ${name}`);
     if (rule === undefined) {
       assertEquals(header, `${name} is empty`);
       return [];
@@ -136,9 +136,9 @@ async function compare(recording: Recording, terminal: Terminal, client: Client,
     const event = await seen.opened("Event");
     assertEquals(event.find(({ name }) => name === "number")?.value, `${seq}`);
     const { device, name, request } = recording.event(seq);
-    const told = (field: string) => event.find((each) => each.name === field)?.value;
+    const valueOf = (field: string) => event.find((each) => each.name === field)?.value;
     assertEquals(
-      [told("event"), told("device"), told("request")],
+      [valueOf("event"), valueOf("device"), valueOf("request")],
       [name, device ?? "none", `${request ?? "none"}`],
     );
     assertEquals(momentView(recording, at).seq, seq);

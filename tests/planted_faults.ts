@@ -3,7 +3,7 @@
  * what a check has to find then. The kinds are those of tests/golden/traces/planted.
  */
 
-/** A finding that is right: where it shows, and the names under which it may be told. */
+/** A finding that is right: where it shows, and the names under which it may be seen. */
 export interface PlantedFinding {
   readonly line: number | null;
   readonly otherLine: number | null;
@@ -73,7 +73,7 @@ function pageOf(address: string): number {
   return Math.floor(parseInt(address, 16) / 4096);
 }
 
-/** Mappings with both lines, told apart beyond doubt: nothing else lived at their key meanwhile. */
+/** Mappings with both lines, distinguished beyond doubt: nothing else lived at their key meanwhile. */
 function pairsOf(events: readonly Event[]): Pair[] {
   const pairs: Pair[] = [];
   for (const [kind, births, deaths] of KINDS) {
@@ -384,7 +384,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
       if (index < from || index > to || !pattern.test(line)) return [line];
       return lost++ === 0 ? ["gap"] : [];
     });
-    const told = lines.map((line) => line === "gap" ? `CPU:${cpu} [LOST ${lost} EVENTS]` : line);
-    return { lines: told, findings: [] };
+    const seen = lines.map((line) => line === "gap" ? `CPU:${cpu} [LOST ${lost} EVENTS]` : line);
+    return { lines: seen, findings: [] };
   },
 };

@@ -113,7 +113,7 @@ export class Pty {
     return text;
   }
 
-  /** Gives the terminal another size, as a window does; what runs at it is told by the system. */
+  /** Gives the terminal another size, as a window does; what runs at it is reported by the system. */
   async resize(columns: number, rows: number, device: string): Promise<void> {
     this.#screen.resize(columns, rows);
     const args = ["-F", device, "cols", String(columns), "rows", String(rows)];
@@ -136,7 +136,7 @@ export class Pty {
     await this.#keys.write(new TextEncoder().encode(keys));
   }
 
-  /** Takes the terminal away: what runs at it is told so by the system. */
+  /** Takes the terminal away: what runs at it is reported so by the system. */
   async close(): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#child.status;

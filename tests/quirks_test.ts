@@ -32,9 +32,9 @@ Deno.test("the releases in the tables of defects.md are those whose records have
     rows++;
     const releases = readRow(line)[1]!;
     for (const [kernel, number] of numbers) {
-      const told = releases.split(/[ ,;]+/).includes(number) &&
+      const seen = releases.split(/[ ,;]+/).includes(number) &&
         !releases.includes(`${number} has not`);
-      assertEquals(told, KERNELS[kernel].quirks.has(name), `${name}, ${kernel}`);
+      assertEquals(seen, KERNELS[kernel].quirks.has(name), `${name}, ${kernel}`);
     }
   }
   assertEquals(rows, 13);
@@ -53,6 +53,6 @@ Deno.test("a switch has a test that asks for it, or a scenario", () => {
     .filter(({ path }) => path.endsWith("_test.ts")).map(({ text }) => text);
   const scenarios = filesBelow(join(ROOT, "examples"))
     .filter((path) => path.endsWith(".dma")).map((path) => Deno.readTextFileSync(path));
-  const told = [...tests, ...scenarios].join("\n");
-  for (const name of QUIRK_NAMES) assert(told.includes(name), name);
+  const seen = [...tests, ...scenarios].join("\n");
+  for (const name of QUIRK_NAMES) assert(seen.includes(name), name);
 });

@@ -1,6 +1,6 @@
 /**
  * Who changed this last: ten kinds of things on three kinds of machines, before, at and after a change,
- * against what the machine itself is seen to hold at every moment of the run. The event that is told
+ * against what the machine itself is seen to hold at every moment of the run. The event that is named
  * is the very one; a mapping is besides held to the books of the checker, which has its own moments.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -58,7 +58,7 @@ interface Kind {
   readonly subject: (recording: Recording) => string;
   readonly probe: (recording: Recording) => Probe;
   /** Two events behind each other: the first one tells of what is done when the second one comes. */
-  readonly told?: readonly [first: string, done: string];
+  readonly named?: readonly [first: string, done: string];
   /** What is looked at has books of its own, which are changed in the same call of the kernel. */
   readonly hasOwnBooks?: true;
 }
@@ -132,7 +132,7 @@ const KINDS: readonly Kind[] = [
     name: "IO address",
     subject: (recording) => `iova ${mapped(recording)}`,
     probe: rowProbe("iova", "start", mapped),
-    told: ["iova.free", "flush_queue.add"],
+    named: ["iova.free", "flush_queue.add"],
   },
   {
     name: "mapping",
@@ -239,17 +239,17 @@ function changesSeen(recording: Recording, probe: Probe): readonly Position[] {
   const changes: Position[] = [];
   let known: string | null = null;
   recording.reruns.visit(START, (seen) => {
-    const told = probe(seen);
-    if (known !== null && told !== known) changes.push(seen.at);
-    known = told;
+    const named = probe(seen);
+    if (known !== null && named !== known) changes.push(seen.at);
+    known = named;
     return nextMoment(recording, seen.at);
   });
   return changes;
 }
 
 /** Whether an event and what is seen of it are the same moment, or stand in one call of the kernel. */
-function isOneChange(recording: Recording, told: number, seen: number): boolean {
-  const [first, last] = told < seen ? [told, seen] : [seen, told];
+function isOneChange(recording: Recording, named: number, seen: number): boolean {
+  const [first, last] = named < seen ? [named, seen] : [seen, named];
   if (last - first <= 1) return true;
   const calls = recording.kernelFrames(recording.afterEvent(first));
   const still = recording.kernelFrames(recording.afterEvent(last - 1));
@@ -257,7 +257,7 @@ function isOneChange(recording: Recording, told: number, seen: number): boolean 
 }
 
 /** The moment of a change, or of the event right before it where that tells of it. */
-function toldAt(
+function namedAt(
   recording: Recording,
   { seq, statement }: Position,
   [first, done]: readonly [string, string],
@@ -276,9 +276,9 @@ for (const [kernel, mode] of MODES) {
     assert(program !== null, diagnostics.map(({ message }) => message).join("\n"));
     const recording = recordRun(program, runsOf(program)[0]!);
     assertEquals(recording.failure, null);
-    for (const { hasOwnBooks = false, name, probe, subject, told: pair } of KINDS) {
+    for (const { hasOwnBooks = false, name, probe, subject, named: pair } of KINDS) {
       const changes = changesSeen(recording, probe(recording)).map((at) =>
-        pair === undefined ? at : toldAt(recording, at, pair)
+        pair === undefined ? at : namedAt(recording, at, pair)
       );
       const open: string[] = [];
       assert(changes.length > 0, `${name} never changes`);
@@ -288,26 +288,26 @@ for (const [kernel, mode] of MODES) {
         const seen = changes.findLast((each) =>
           each.seq < at.seq || each.seq === at.seq && each.statement <= at.statement
         );
-        const told = who(recording, at, meant);
+        const named = who(recording, at, meant);
         const where = `${name} at ${at.seq}.${at.statement}`;
         if (seen === undefined) {
-          assert(told === null || told.at.seq <= 1, `${where}: ${told?.at.seq}`);
+          assert(named === null || named.at.seq <= 1, `${where}: ${named?.at.seq}`);
           continue;
         }
         if (!hasOwnBooks) {
-          assertEquals(told?.at.seq, seen.seq, where);
+          assertEquals(named?.at.seq, seen.seq, where);
           continue;
         }
-        // What an event tells of is there when it is told, or in the moment after it.
+        // What an event tells of is there when it is named, or in the moment after it.
         const next = changes[changes.indexOf(seen) + 1] ?? seen;
         const isSeen = [seen, next].some(({ seq }) =>
-          told !== null && isOneChange(recording, told.at.seq, seq)
+          named !== null && isOneChange(recording, named.at.seq, seq)
         );
         if (isSeen) continue;
         // In the midst of a call that changes it, the event that says so may be yet to come.
-        const isUnderWay = told !== null && told.at.seq < seen.seq &&
+        const isUnderWay = named !== null && named.at.seq < seen.seq &&
           recording.kernelFrames(at).length > 0;
-        assert(isUnderWay, `${where}: told ${told?.at.seq}, seen ${seen.seq}`);
+        assert(isUnderWay, `${where}: named ${named?.at.seq}, seen ${seen.seq}`);
         open.push(where);
       }
       assert(open.length <= 1, open.join(", "));

@@ -32,7 +32,7 @@ function example(name: string): string {
 }
 
 /** Each turn as `release: what is enough alone, or a, b together`, those of all tests. */
-function told(tests: readonly TestTurns[]): string[] {
+function reasons(tests: readonly TestTurns[]): string[] {
   return tests.flatMap((test) =>
     test.turns.map(({ at, causes }) => {
       const undoing = causes.filter(({ seenIn }) => seenIn === "newer");
@@ -59,24 +59,24 @@ Deno.test("a scenario that is the same everywhere says so in one line", () => {
 Deno.test("07: a range is lost up to 7.2, and not by 7.3, whose destroy frees the reservation (v7.3.md 1.4)", () => {
   const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() frees");
   assertEquals(ends(tests), ["line 21", "ok", "ok", "line 139"]);
-  assertEquals(told(tests), ["7.2.6: dma.hasTwoStep", "7.3: dma.destroyFrees"]);
+  assertEquals(reasons(tests), ["7.2.6: dma.hasTwoStep", "7.3: dma.destroyFrees"]);
 });
 
 Deno.test("28: unmapping one range turns at the first release with the two-step API (hmm-rdma-vfio.md 6.9)", () => {
   const tests = turns(example("nvme/04-unmap-modes"), "one range, one call");
   assertEquals(ends(tests).slice(1), ["ok", "ok", "ok"]);
-  assertEquals(told(tests), ["7.2.6: nvme.mapsDataWith"]);
+  assertEquals(reasons(tests), ["7.2.6: nvme.mapsDataWith"]);
 });
 
 Deno.test("41: the state that a tag keeps shows from the first release whose queue keeps gaps", () => {
   const tests = turns(example("museum/04-stale-state"), "three requests, one tag");
-  assertEquals(told(tests), ["7.2.6: nvme.keepsVirtBoundaryWithSgl"]);
+  assertEquals(reasons(tests), ["7.2.6: nvme.keepsVirtBoundaryWithSgl"]);
 });
 
 Deno.test("43: a list that fails turns at 7.2.6, by the defect, and at 7.3, by what a destroy frees (v7.3.md 6.1)", () => {
   const tests = turns(example("museum/06-prp-alloc-fails"), "one range, and 31 of 32");
   assertEquals(ends(tests), ["line 39", "ok", "ok", "line 27"]);
-  assertEquals(told(tests), [
+  assertEquals(reasons(tests), [
     "7.2.6: partial_destroy_on_list_failure or nvme.mapsDataWith",
     "7.3: dma.destroyFrees",
   ]);
@@ -85,7 +85,7 @@ Deno.test("43: a list that fails turns at 7.2.6, by the defect, and at 7.3, by w
 Deno.test("48: the lost gap bit came with 7.2.6 and went with 7.2 (defects.md)", () => {
   const tests = turns(example("museum/11-gap-bit"), "7.2.6 behind an IOMMU");
   assertEquals(ends(tests), ["line 113", "ok", "line 113", "line 113"]);
-  assertEquals(told(tests), [
+  assertEquals(reasons(tests), [
     "7.2.6: gap_bit_lost_on_split or nvme.keepsVirtBoundaryWithSgl",
     "7.2: gap_bit_lost_on_split",
   ]);
@@ -94,7 +94,7 @@ Deno.test("48: the lost gap bit came with 7.2.6 and went with 7.2 (defects.md)",
 Deno.test("67: reads that fail for ever turn at 7.3 (v7.3.md 6.1)", () => {
   const tests = turns(example("museum/15-range-reused"), "31 pages stay open");
   assertEquals(ends(tests)[3], "ok");
-  assertEquals(told(tests).at(-1), "7.3: dma.destroyFrees");
+  assertEquals(reasons(tests).at(-1), "7.3: dma.destroyFrees");
 });
 
 Deno.test("what only two things together undo is named as both", () => {
@@ -111,7 +111,7 @@ Deno.test("what only two things together undo is named as both", () => {
     assert freed
   }`);
   assertEquals(ends(both)[3], "ok");
-  assertEquals(told(both).at(-1), "7.3: dma.destroysAtOnce with dma.destroyFrees");
+  assertEquals(reasons(both).at(-1), "7.3: dma.destroysAtOnce with dma.destroyFrees");
 });
 
 Deno.test("a test that names its release stays on it; one whose machine block does is tried on all", () => {

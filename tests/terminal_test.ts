@@ -164,10 +164,10 @@ Deno.test({
         /^Deno was not permitted to keep .* -W=.dmalab permits it/m,
       ],
     ] as const;
-    for (const [permissions, told] of ways) {
+    for (const [permissions, seen] of ways) {
       await withRepl(async (pty) => {
         await pty.press(":edit\n");
-        await pty.see(told);
+        await pty.see(seen);
         await pty.see(PROMPT);
         await pty.press("40 + 2\n");
         await pty.see(/^42$/m);

@@ -75,7 +75,7 @@ export class House {
     return this.#files.some((file) => file.path !== path && namedFiles(file).includes(path));
   }
 
-  /** Functions, classes and constants that are exported, and imported by nobody, not even a test. */
+  /** Functions, classes and constants that are exported, and imported by no code, not even a test. */
   unusedExports(): Finding[] {
     const taken = new Set<string>();
     for (const file of this.#files) {

@@ -203,9 +203,9 @@ Deno.test("--export FILE.json: calls are slices that close, mappings and request
     traceEvents: readonly ChromeEntry[];
   };
   const { events } = eventsOf(path);
-  const told = traceEvents.filter(({ ph }) => "BEi".includes(ph));
-  assertEquals(told.map(({ args }) => args?.seq), events.map(({ seq }) => seq));
-  assertEquals(told.map(({ ts }) => ts), events.map(({ seq }) => seq), "an event is a microsecond");
+  const seen = traceEvents.filter(({ ph }) => "BEi".includes(ph));
+  assertEquals(seen.map(({ args }) => args?.seq), events.map(({ seq }) => seq));
+  assertEquals(seen.map(({ ts }) => ts), events.map(({ seq }) => seq), "an event is a microsecond");
   const count = (wanted: string, category?: string) =>
     traceEvents.filter(({ cat, ph }) => ph === wanted && (!category || cat === category)).length;
   assertEquals(count("B"), events.filter(({ name }) => name.startsWith("call.")).length);
@@ -214,7 +214,7 @@ Deno.test("--export FILE.json: calls are slices that close, mappings and request
   assertEquals([count("b", "mapping"), count("e", "mapping")], [mappings, mappings]);
   assertEquals([count("b", "request"), count("e", "request")], [1, 1]);
   let depth = 0;
-  for (const { ph, tid } of told) {
+  for (const { ph, tid } of seen) {
     if (ph === "B") depth++;
     // What happens inside a call stands inside its slice.
     if (depth > 0) assertEquals(tid, 1);

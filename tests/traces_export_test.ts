@@ -31,7 +31,7 @@ function check(text: string): TraceCheck {
 }
 
 /** Everything a check says but the numbers of lines, which the new file has others of. */
-function told(text: string): unknown {
+function plain(text: string): unknown {
   const ledger = check(text);
   const { balance, findings, summary } = checkJson(ledger, new LogPass(), ledger.end());
   const { events, overwritten, devices } = summary;
@@ -61,8 +61,8 @@ Deno.test("a trace as the kernel's text says the same when it is read again, wha
     const before = await readGolden(run);
     // User space calls the kernel's marks otherwise.
     assertEquals(
-      told(text),
-      told(
+      plain(text),
+      plain(
         before!.replaceAll(" ftrace:print:", " tracing_mark_write:")
           .replace(/: print: +/g, ": tracing_mark_write: "),
       ),

@@ -51,7 +51,7 @@ function isOne(found: Found, right: ExpectedAnomaly, accepted: readonly string[]
   if (right.cause !== undefined) {
     return [right.cause, ...right.accept_cause ?? []].includes(String(found.cause));
   }
-  // A fault behind the end of a mapping is told by the page it was at, not by the mapping's.
+  // A fault behind the end of a mapping is reported by the page it was at, not by the mapping's.
   return right.address === undefined || found.address === null ||
     BigInt(found.address) / PAGE_BYTES === BigInt(right.address) / PAGE_BYTES;
 }

@@ -36,7 +36,7 @@ export class CallLines {
   readonly lines: CallLine[] = [];
   readonly #ranges: Range[] = [];
   readonly #open: OpenCall[] = [];
-  /** Where the line of the iterator's segment goes; -1 when it is told or there is none. */
+  /** Where the line of the iterator's segment goes; -1 when it is reported or there is none. */
   #segmentAt = -1;
   #reserved = 0;
 
@@ -53,7 +53,7 @@ export class CallLines {
     this.#open.push({ api, given, from: this.lines.length, injected: false, parked: false });
   }
 
-  /** The iterator's step is told before what is done with it. */
+  /** The iterator's step is reported before what is done with it. */
   #segment(given: Fields): void {
     const iterating = this.#open.some(({ api }) => ITERATOR_CALLS.has(api));
     if (!iterating) return;
@@ -94,7 +94,7 @@ export class CallLines {
     }
   }
 
-  /** Ranges are given back when they are parked; leaving the queue is no new release. */
+  /** Ranges are freed when they are parked; leaving the queue is no new release. */
   #isLate(parked: boolean): boolean {
     const call = this.#open.at(-1);
     if (call === undefined) return !parked;

@@ -1,5 +1,5 @@
 /**
- * Which bytes a step delivered wrong, and which it wrote where nobody asked.
+ * Which bytes a step delivered wrong, and which it wrote without being asked.
  *
  * Before a read every buffer is filled with one byte, and the disk holds its own offsets, so that
  * each byte tells where it came from.

@@ -1,8 +1,8 @@
 /**
  * Replays recorded defects: each step's request goes through the block layer, the driver and the
- * controller of a machine like the recorded one, and all that is told of it must come out.
+ * controller of a machine like the recorded one, and all that is recorded of it must come out.
  *
- * Given are the requests with their memory, tags, IO addresses, addresses of pool blocks and of the
+ * Given are the requests with their memory, tags, IOVAs, addresses of pool blocks and of the
  * kernel's own metadata, and what was made to fail; everything else is compared.
  *
  * @see tests/golden/defects/README.md

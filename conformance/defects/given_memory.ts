@@ -1,4 +1,4 @@
-/** IO addresses and bounce buffers as they were recorded: given to the model, not asked of it. */
+/** IOVAs and bounce buffers as they were recorded: given to the model, not asked of it. */
 import { alignDown, type Bytes, KIB, MIB, type PhysAddr } from "../../runtime/address.ts";
 import { DMA_FROM_DEVICE } from "../../runtime/dma/attributes.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
@@ -14,7 +14,7 @@ const PAGE_BYTES = 4 * KIB;
 const ELSEWHERE = MIB as PhysAddr;
 
 /**
- * IO addresses as they were recorded.
+ * IOVAs as they were recorded.
  *
  * Which ranges the caches hold depends on all that ran since the driver was loaded, which the data
  * does not tell, so addresses are given to the model (tests/golden/defects/README.md, "What a
@@ -23,7 +23,7 @@ const ELSEWHERE = MIB as PhysAddr;
 export class GivenIovas {
   #coming: number[] = [];
   #sparePfn = SPARE_FROM_PFN;
-  /** What was given back, by length: of what no record tells, the last comes first. */
+  /** What was freed, by length: of what no record tells, the last comes first. */
   readonly #free = new Map<number, number[]>();
 
   /** Takes over the domain's allocator; what was given out before stays so. */

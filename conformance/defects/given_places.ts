@@ -7,7 +7,7 @@ import { givenBlocks } from "../kernel/recorded_pool.ts";
 import type { CallLine, DefectStep } from "./defect_data.ts";
 import type { DefectHost } from "./defect_machine.ts";
 
-/** Sets IO addresses, pool blocks and tags for a step. */
+/** Sets IOVAs, pool blocks and tags for a step. */
 export function givePlaces(host: DefectHost, step: DefectStep): void {
   const lines = step.commands.flatMap(({ calls }) => calls);
   host.iovas?.expect(lines);
@@ -51,7 +51,7 @@ export function orderTags({ driver, disk }: DefectHost, tags: readonly number[])
   }
   const first = tags.map((tag) => taken.get(tag)).filter((iod) => iod !== undefined);
   for (const iod of taken.values()) if (!first.includes(iod)) queue.releaseTag(iod);
-  // The tag given back last is the next to be taken.
+  // The tag freed last is the next to be taken.
   for (const iod of first.toReversed()) queue.releaseTag(iod);
 }
 

@@ -29,7 +29,7 @@ export type BlockEvent = readonly [string, number];
 export class Transcript {
   commands: PreparedCommand[] = [];
   blockEvents: BlockEvent[] = [];
-  /** The bio whose fate is told: sector of what is left of it. */
+  /** The bio whose fate is reported: sector of what is left of it. */
   #bioSector = 0;
   #calls: CallLines | null = null;
 
@@ -98,6 +98,6 @@ export class Transcript {
 export function linesOf(command: PreparedCommand, outcome: string, errno: number): CallLine[] {
   const { calls: { lines }, request } = command;
   if (outcome === "resource") return [...lines, ["requeue"]];
-  const told = outcome === "ioerr" && !request.userCommand;
-  return told ? [...lines, ["request.error", -errno]] : [...lines];
+  const isReported = outcome === "ioerr" && !request.userCommand;
+  return isReported ? [...lines, ["request.error", -errno]] : [...lines];
 }

@@ -29,7 +29,7 @@ export class CallLines {
     machine.events.listen((event) => this.#add(event), names);
   }
 
-  /** An operation begins, inside of which calls are told. */
+  /** An operation begins, inside of which calls are reported. */
   begin(): void {
     this.#listens = true;
   }

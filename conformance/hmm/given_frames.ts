@@ -29,7 +29,7 @@ export class GivenFrames {
   /**
    * The recorded number of a frame.
    * @param shown What the record shows where the model has this frame.
-   * @returns Null when the record has another frame there, or one that somebody else has.
+   * @returns Null when the record has another frame there, or one that another user has.
    */
   recorded(pfn: number, shown: number | null): number | null {
     const known = this.#recorded.get(pfn);

@@ -2,7 +2,7 @@
  * What happened inside a call, line by line as tests/golden/hmm has it: in the order in which
  * operations were complete.
  *
- * Events tell most of it. What a search for IO addresses tried and with which flags a page was mapped
+ * Events tell most of it. What a search for IOVAs tried and with which flags a page was mapped
  * is no event; there the recorder looks at the call itself.
  */
 import type { PhysAddr } from "../../runtime/address.ts";
@@ -26,7 +26,7 @@ const READ_AND_WRITE = 3;
 
 /** What a call is about, as far as lines below it tell of it. */
 export interface Around {
-  /** The range that is linked into, and what at: buffers that bounce are told by IO address. */
+  /** The range that is linked into, and what at: buffers that bounce are reported by IOVA. */
   readonly link: { readonly addr: number; readonly offset: number; readonly phys: number } | null;
   /** The attributes that it was given, as words. */
   readonly attrs: readonly string[];
@@ -110,7 +110,7 @@ export class InnerLines {
 
   /**
    * Has the flush queue's timer fire when so many lines of the next operation are complete: before
-   * anything is taken, given back or parked after them.
+   * anything is taken, freed or parked after them.
    *
    * @param afterMiss The operation behind these lines takes addresses that the cache does not have,
    *   and had looked there before.

@@ -52,7 +52,7 @@ const INTEL_ADDRESS_BITS = 48;
 export interface HmmMachine {
   readonly machine: Machine;
   readonly dev: DmaDevice;
-  /** Bits of an IO address where the record's have 64. */
+  /** Bits of an IOVA where the record's have 64. */
   readonly addressBits: number;
   /** Invalidations stand in the record. */
   readonly tellsFlushes: boolean;
@@ -85,7 +85,7 @@ export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
     ...base,
     kernel: profile,
     checker: "off",
-    // The hole below 4 GiB is left out: a window there would be kept out of the IO addresses too.
+    // The hole below 4 GiB is left out: a window there would be kept out of the IOVAs too.
     ramSizeBytes: ramEnd(facts),
     windows: lent === null ? [] : [{ name: "peer", ...lent }],
     iommu: {

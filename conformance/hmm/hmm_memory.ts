@@ -31,7 +31,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   mprotect_write: "write",
 };
 
-/** The kernel's number for what a callback is told. */
+/** The kernel's number for the event that a callback gets. */
 const EVENT_NUMBERS: Readonly<Record<ChangeEvent, number>> = {
   unmap: 0,
   clear: 1,

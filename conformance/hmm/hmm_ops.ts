@@ -283,8 +283,8 @@ export class HmmOps {
     const entries = reported.changed();
     reported.report(entries);
     // Runs that overlap would hide an entry.
-    const told = recorded.reduce((sum, [, count]) => sum + count, 0);
-    const agrees = entries.length === told && entries.length === shown.size &&
+    const expected = recorded.reduce((sum, [, count]) => sum + count, 0);
+    const agrees = entries.length === expected && entries.length === shown.size &&
       entries.every((entry) => {
         const other = shown.get(entry.index);
         return other !== undefined && sameEntry(entry, other);

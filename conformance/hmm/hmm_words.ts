@@ -43,7 +43,7 @@ const UPPER_HALF = 2n ** 63n;
 const GRANULE = 4096n;
 
 /**
- * IO addresses of the record and of the model. Where the record's have 64 bits and the model's have
+ * IOVAs of the record and of the model. Where the record's have 64 bits and the model's have
  * fewer, both are counted down from their last address: what lies at the upper end of one space lies
  * at the upper end of the other.
  */

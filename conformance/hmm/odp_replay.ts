@@ -1,6 +1,6 @@
 /**
  * Replays the on-demand paging of software RDMA (tests/golden/hmm, `odp-rxe`): regions, prefetches,
- * what the process does to its memory, and which of it the RDMA core is told.
+ * what the process does to its memory, and which of it the RDMA core is notified of.
  *
  * A software device makes no DMA call: its map is the list of page frames alone.
  */

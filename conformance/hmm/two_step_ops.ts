@@ -17,7 +17,7 @@ const MSB_OF_STATE_ADDRESSES = 64;
 /** The kernel's number for each way to be translated; no IOMMU, no number. */
 const DOMAIN_TYPES = { off: null, passthrough: 4, strict: 3, lazy: 11 } as const;
 
-/** A run of pages that a table leads to: IO address, physical address, bytes. */
+/** A run of pages that a table leads to: IOVA, physical address, bytes. */
 type TableRun = [iova: number, phys: number, bytes: number];
 
 export class TwoStepOps {
@@ -72,7 +72,7 @@ export class TwoStepOps {
     return { calls: [{ call: `dma_iova_${op.op}`, ...state }] };
   }
 
-  /** A range that no address of the model reaches is the record's alone, until it is given back. */
+  /** A range that no address of the model reaches is the record's alone, until it is freed. */
   #isBeyond(op: HmmOp): boolean {
     const slot = op.state as number;
     if (op.op === "try_alloc") {
@@ -216,7 +216,7 @@ export class TwoStepOps {
     return runs;
   }
 
-  /** What a case leaves in the table is taken out of it, and nobody of the DMA layer is told. */
+  /** What a case leaves in the table is taken out of it, without a call of the DMA layer. */
   #remove(op: HmmOp): TableRun[] {
     const runs = this.#runs(op, true);
     for (const [iova, , bytes] of runs) this.dev.domain!.table.unmap(iova, bytes);

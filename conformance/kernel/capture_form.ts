@@ -163,7 +163,7 @@ function closeCall(open: OpenCall, result: Fields, ranges: LinkedRange[]): Captu
   return plain(body, withUnlink(list, range, given.mapped_len as number));
 }
 
-/** Which range a call ends: the one whose leaves it clears, or whose addresses it gives back. */
+/** Which range a call ends: the one whose leaves it clears, or whose addresses it frees. */
 function rangeEnded(inner: readonly Inner[], ranges: readonly LinkedRange[]): LinkedRange {
   const start = inner.find(({ op }) => op === "iommu_unmap" || op === "iova_free")?.iova;
   const found = ranges.findLast(({ addr }) => addr - addr % GRANULE_BYTES === start);

@@ -2,7 +2,7 @@
  * Tells what happened inside a captured call, in the words of the captured data.
  *
  * The probes sat where the kernel's functions begin or end, so the order is not always that of our
- * events: a bounce buffer's copy is told before the buffer it goes to, because that line was written
+ * events: a bounce buffer's copy is reported before the buffer it goes to, because that line was written
  * when the function that took the buffer returned.
  */
 import type { FieldValue } from "../../runtime/event_vocabulary.ts";
@@ -33,7 +33,7 @@ const UNMAPPED = { ...SYNCED, unmapped: "unmapped_bytes" };
 /** The operations inside one call, collected event by event. */
 export class InnerOperations {
   readonly list: Inner[] = [];
-  /** A range was parked inside this call; what is given back after that was parked before. */
+  /** A range was parked inside this call; what is freed after that was parked before. */
   #parked = false;
 
   /**

@@ -1,5 +1,5 @@
 /**
- * What the model gives back, in the lines of a history: compared with the record one by one, each
+ * What the model frees, in the lines of a history: compared with the record one by one, each
  * CPU's lines in their order.
  */
 import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
@@ -9,7 +9,7 @@ import type { Fields } from "./capture_words.ts";
 import type { Probes } from "./capture_probes.ts";
 import type { HistoryEvent } from "./kernel_data.ts";
 
-/** Lines that say that something was given back, or what that led to. */
+/** Lines that say that something was freed, or what that led to. */
 const LINES: ReadonlySet<string> = new Set([
   "release",
   "free",
@@ -25,7 +25,7 @@ export function tellsOfRelease([kind]: HistoryEvent): boolean {
 
 /** Lines that the model has made and the record has not told yet. */
 export class HistoryLines {
-  readonly #told = new Map<number, HistoryEvent[]>();
+  readonly #pending = new Map<number, HistoryEvent[]>();
   /** The call under way has parked a range; what it frees after that was parked before. */
   #parked = false;
   #inTimer = false;
@@ -37,12 +37,12 @@ export class HistoryLines {
 
   /** The next line that the model has for a CPU, taken from its list; or null. */
   next(cpu: number): HistoryEvent | null {
-    return this.#told.get(cpu)?.shift() ?? null;
+    return this.#pending.get(cpu)?.shift() ?? null;
   }
 
   /** Lines that the record never told. */
   get left(): readonly HistoryEvent[] {
-    return [...this.#told.values()].flat();
+    return [...this.#pending.values()].flat();
   }
 
   /** Whether what happens now is the flush timer's. */
@@ -85,9 +85,9 @@ export class HistoryLines {
   }
 
   #tell(cpu: number, kind: string, ...values: readonly number[]): void {
-    const told = this.#told.get(cpu);
+    const lines = this.#pending.get(cpu);
     const line: HistoryEvent = [kind, cpu, ...values];
-    if (told === undefined) this.#told.set(cpu, [line]);
-    else told.push(line);
+    if (lines === undefined) this.#pending.set(cpu, [line]);
+    else lines.push(line);
   }
 }

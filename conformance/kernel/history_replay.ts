@@ -27,7 +27,7 @@ import type { KernelReplay } from "./kernel_replay.ts";
  */
 const OF_OTHERS = /^dma_/;
 
-/** Lines of what is given back. */
+/** Lines of what is freed. */
 const NAMES_ITS_CPU: ReadonlySet<string> = new Set(["release", "free", "swiotlb_unmap"]);
 
 /** Lines of a completion that comes in the middle of the flush timer, and of the timer's flush. */
@@ -38,7 +38,7 @@ const INTERRUPTS: ReadonlySet<string> = new Set([
   "swiotlb_unmap",
 ]);
 
-/** Where the rules stand of what is given back. */
+/** Where the rules stand of what is freed. */
 const RELEASES = "dma.5.3";
 
 /** What is followed. */
@@ -53,7 +53,7 @@ export interface HistoryCounts {
   readonly lines: GroupCount;
 }
 
-/** IO addresses, given out together. */
+/** IOVAs, given out together. */
 interface Range {
   readonly start: number;
   readonly sizeBytes: number;
@@ -77,16 +77,16 @@ export class HistoryReplay {
   /** Requests being mapped, the innermost last. */
   readonly #mapping: number[] = [];
   readonly #mapped = new Set<CaptureCase>();
-  /** What the model gave back and the history has not told yet. */
+  /** What the model freed and the history has not told yet. */
   readonly #lines: HistoryLines;
   readonly #probes: Probes;
-  /** The last frame that the model's last allocation of IO addresses was to be below. */
+  /** The last frame that the model's last allocation of IOVAs was to be below. */
   #limitPfn = 0;
   /** A request that is no case and may own what is allocated now; -1 for none. */
   #stranger = -1;
-  /** IO addresses of such requests, by number. */
+  /** IOVAs of such requests, by number. */
   readonly #strangers = new Map<number, Range[]>();
-  /** Which open request was mapped at an IO address. */
+  /** Which open request was mapped at an IOVA. */
   readonly #owners = new Map<number, number>();
   /** Index of the next line. */
   #next = 0;
@@ -272,7 +272,7 @@ export class HistoryReplay {
     this.#machine.cpu = cpu;
   }
 
-  /** A completion's own line names no CPU; what it gives back does, on the next line. */
+  /** A completion's own line names no CPU; what it frees does, on the next line. */
   #goToCpuOfRelease(): void {
     const next = this.#events[this.#next];
     if (next !== undefined && NAMES_ITS_CPU.has(next[0])) this.#goToCpu(next[1]);
@@ -329,7 +329,7 @@ export class HistoryReplay {
   }
 
   /**
-   * Something was given back: by the model, whose own line is compared; or by somebody else, and then
+   * Something was freed: by the model, whose own line is compared; or by another user, and then
    * the model does the same.
    */
   #released(line: number): void {

@@ -132,7 +132,7 @@ export function capturedDevice(machine: Machine, untrusted: boolean = false): Dm
   return dev;
 }
 
-/** What is told of a captured disk. */
+/** What is recorded of a captured disk. */
 interface CapturedDisk {
   readonly blockSizeBytes: number;
   readonly metadataBytes: number;
@@ -189,7 +189,7 @@ function machineConfig(environment: CaptureEnvironment, profile: KernelProfile):
     kernel: profile,
     cpus: config.cpus,
     // 4 GiB of memory with a hole of 2 GiB below 4 GiB (tests/golden/kernel/README.md). No request
-    // touches the hole, and a window here would be kept out of the IO addresses as well.
+    // touches the hole, and a window here would be kept out of the IOVAs as well.
     ramSizeBytes: 6 * GIB,
     iommu: {
       ...base.iommu,

@@ -74,7 +74,7 @@ interface Given {
   readonly source: IovaAllocator["lastSource"];
 }
 
-/** IO addresses as they were captured. What is given back goes nowhere. */
+/** IOVAs as they were captured. What is freed goes nowhere. */
 class GivenAddresses {
   /** The allocations of the request under way, the next one first. */
   #coming: Given[] = [];

@@ -161,14 +161,14 @@ export class KernelReplay {
     const refused = status !== BLK_STS.OK;
     const ranges: LinkedRange[] = [];
     const undone = refused ? undoingBegins(events) : events.length;
-    const told = this.#told(events.slice(0, undone), ranges);
-    const undoing = this.#told(events.slice(undone), ranges).calls;
+    const made = this.#callsIn(events.slice(0, undone), ranges);
+    const undoing = this.#callsIn(events.slice(undone), ranges).calls;
     const seen = refused ? null : this.#seenByDevice(iod);
     this.outcomes.set(captured.id, { status, nvmeStatus: seen?.status ?? 0 });
     const got = {
       ...this.#head,
-      map: told.calls.map(comparable),
-      sg: told.listOutputs,
+      map: made.calls.map(comparable),
+      sg: made.listOutputs,
       ...(seen === null ? refusal(status, captured) : {
         command: capturedCommand(driver.viewCommand(iod)),
         iter: iteratorResults(events),
@@ -186,10 +186,10 @@ export class KernelReplay {
   #complete({ got, iod, ranges, request, undoing }: Live, events: readonly MachineEvent[]): Form {
     if (iod === null) return { ...got, unmap: undoing.map(comparable) };
     this.host.driver.complete(iod, request);
-    return { ...got, unmap: this.#told(events, ranges).calls.map(comparable) };
+    return { ...got, unmap: this.#callsIn(events, ranges).calls.map(comparable) };
   }
 
-  #told(events: readonly MachineEvent[], ranges: LinkedRange[]): CapturedCalls {
+  #callsIn(events: readonly MachineEvent[], ranges: LinkedRange[]): CapturedCalls {
     return capturedCalls(events, ranges, this.#probes);
   }
 

@@ -32,7 +32,7 @@ const UNTOLD_PAGE = 0x10_0000 as PhysAddr;
 export interface GivenBlock {
   readonly pool: string;
   readonly dma: number;
-  /** Where the page lies that the pool grew by; null where no page is told. */
+  /** Where the page lies that the pool grew by; null where no page is reported. */
   readonly pagePhys: number | null;
 }
 
@@ -53,7 +53,7 @@ export class RecordedPool implements DescriptorPool {
   /** What is given of the allocations of the request under way, oldest first. */
   #coming: GivenBlock[] = [];
   readonly #pages = new Map<number, CoherentMemory>();
-  /** Blocks that were given back, by the address they were given back with. */
+  /** Blocks that were freed, by the address they were freed with. */
   readonly #free = new Map<DmaAddr, PoolBlock[]>();
   #used = 0;
   #overlaps = false;
@@ -119,7 +119,7 @@ export class RecordedPool implements DescriptorPool {
     this.#used++;
     // An allocation too many is somewhere in the page.
     const dma = (given?.dma ?? page?.dma ?? [...this.#pages.values()].at(-1)!.dma) as DmaAddr;
-    // One that was given back under this address, or one that was never used.
+    // One that was freed under this address, or one that was never used.
     return this.#free.get(dma)?.pop() ?? { dma, phys: this.#physOf(dma) };
   }
 

@@ -16,7 +16,7 @@ export function isPassthrough({ how }: CapturedCall): boolean {
 }
 
 /**
- * What a call is told that goes to a block device without blocks: the kernel makes one of 0 bytes for
+ * What a call returns that goes to a block device without blocks: the kernel makes one of 0 bytes for
  * a disk whose metadata lies among its data, and every place is behind its end.
  */
 export function resultBehindTheEnd(call: CapturedCall): CallResult {
@@ -25,7 +25,7 @@ export function resultBehindTheEnd(call: CapturedCall): CallResult {
 }
 
 /**
- * What a call is told.
+ * What a call returns.
  *
  * @param errno Why it was refused before it made all its requests; 0 when it was not.
  * @param outcomes Of the requests that hold parts of it.

@@ -370,7 +370,7 @@ int after_the_last(void)
 	return *(char *)page_address(page);
 }
 
-/* A page of the script's: what is taken is given back, and it stays. */
+/* A page of the script's: what is taken is freed, and it stays. */
 void borrow(void *data)
 {
 	get_page(virt_to_page(data));
@@ -450,7 +450,7 @@ static int by_block(int how)
 	return 2;
 }
 
-/* Locks that are given back where their block ends, however it does. */
+/* Locks that are released where their block ends, however it does. */
 int guards(int sleeps)
 {
 	int seen = by_block(0) * 10 + by_block(sleeps ? 2 : 1);

@@ -1,4 +1,4 @@
-/* Maps the pieces of a request, one by one or as one range of IO addresses, in two ways: one of them
+/* Maps the pieces of a request, one by one or as one range of IOVAs, in two ways: one of them
  * forgets something in its error path. */
 #include <linux/blk-mq.h>
 #include <linux/dma-mapping.h>

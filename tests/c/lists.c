@@ -344,7 +344,7 @@ int handed_pages(struct device *dev)
 	return last;
 }
 
-/* Memory that is shared: taken with attributes, used or not, given back with these or with others. */
+/* Memory that is shared: taken with attributes, used or not, freed with these or with others. */
 int shared(struct device *dev, u32 attrs, u32 attrs_back, int uses)
 {
 	dma_addr_t dma;

@@ -119,7 +119,7 @@ int raised(struct pci_dev *pdev)
 	return m->irqs + (int)m->ring[1023] + (int)m->entries[3].word;
 }
 
-/* What is given back before its time is not given back again. */
+/* Managed memory that is freed early is not freed again. */
 int early(struct pci_dev *pdev)
 {
 	struct managed *m = pci_get_drvdata(pdev);

@@ -56,7 +56,7 @@ unsigned int posted(void)
 	return head;
 }
 
-/* What sleeps until somebody else has done something. */
+/* What sleeps until another user has done something. */
 int wait_for_it(struct device *dev)
 {
 	wait_for_completion(&filled);

@@ -23,7 +23,7 @@ long map_row(struct device *dev, void *first, int pages)
 		goto undo;
 	return (long)dma_iova_size(&state);
 undo:
-	/* A destroy would give back as many addresses as it is told were mapped. */
+	/* A destroy would free as many addresses as its argument says. */
 	if (done)
 		dma_iova_unlink(dev, &state, 0, done, DMA_TO_DEVICE, 0);
 	dma_iova_free(dev, &state);

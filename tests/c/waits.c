@@ -252,7 +252,7 @@ void wakes(void)
 	wake_up(&waiter->queue);
 }
 
-/* What is put off lies in what is given back. */
+/* Deferred work lies in memory that is freed. */
 void work_of_nobody(void)
 {
 	schedule_work(&waiter->work);

@@ -5,7 +5,7 @@ import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
 
-/** Events of one machine that are told in words too. */
+/** Events of one machine that are reported in words too. */
 const FORMATTED_EVENTS = 300;
 
 /** Pages of memory that are looked at in the end. */
@@ -43,7 +43,7 @@ function word(value: number): string {
   return (value >>> 0).toString(16).padStart(8, "0");
 }
 
-/** What is told of a machine. */
+/** What learns of a machine. */
 export interface Watch {
   /** To be called at the end: tells the state that the machine has come to. */
   readonly end: () => void;

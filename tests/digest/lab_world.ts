@@ -23,7 +23,7 @@ import { type Sink, watchMachine } from "./digest.ts";
 
 const STEPS = 40;
 const ACTIVITIES = 3000;
-/** Events of one machine that are told. */
+/** Events of one machine that are reported. */
 const MOST_EVENTS = 4000;
 /** A machine whose numbers are all as large as they may be has no end. */
 const LARGEST = 2 ** 22;
@@ -186,7 +186,7 @@ class LabUse {
     this.#functions = lab.topology.functions;
   }
 
-  /** One thing; what it comes to is told, an error too. */
+  /** One thing; what it comes to is reported, an error too. */
   step(): void {
     const { lab: { machine }, pick, random, sink } = this;
     if (random.below(8) === 0 && this.#fault === null) {

@@ -68,7 +68,7 @@ export function damagedListing(seed: number, sink: Sink): void {
     const read = readListing(seed <= files.length ? text : damage(text, new Dice(seed)));
     const linked = linkListing(read);
     const { findings, functions, roots } = linked;
-    // A function knows those above and below it: each is told once.
+    // A function knows those above and below it: each is reported once.
     const links = new Set(["children", "parent", "above", "below"]);
     const flat = (key: string, value: unknown) => links.has(key) ? undefined : plain(key, value);
     for (const each of functions) sink(JSON.stringify(each, flat));

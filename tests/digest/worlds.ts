@@ -1,6 +1,6 @@
 /**
  * Random machines and what is done to them, each by its name: the same name is the same run, for as
- * long as nothing that it comes by behaves in another way.
+ * long as nothing that it reaches behaves in another way.
  */
 import fc from "fast-check";
 import { HUNT_MACHINES, huntCases } from "../../instruments/hunt/arbitraries.ts";

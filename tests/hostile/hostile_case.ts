@@ -11,7 +11,7 @@ export interface HostileCase {
   /** The words of the command line, limits among them. `DIR` stands for the folder of its input. */
   readonly words: readonly string[];
   /**
-   * How it ends: by one of these codes, which is told; `held`, within its limits; or `refused`,
+   * How it ends: by one of these codes, which is reported; `held`, within its limits; or `refused`,
    * with a sentence before anything is read as a script.
    */
   readonly ends: readonly string[];

@@ -263,7 +263,7 @@ const READING: readonly HostileCase[] = [
   })),
 ];
 
-/** Texts that somebody else has written, in every place where they are told. */
+/** Texts that another user has written, in every place where they are reported. */
 const ANYBODYS_TEXT: readonly HostileCase[] = [
   ...["pretty", "dot", "tap", "junit", "json"].map((reporter): HostileCase => ({
     name: `escape sequences in names and lines, as ${reporter}`,
@@ -341,7 +341,7 @@ export const INPUTS: readonly HostileCase[] = [
   {
     name: "the REPL is asked for what every object has, and goes on",
     words: ["repl"],
-    // A pipe is told of the words that are nothing.
+    // A pipe learns of the words that are nothing.
     ends: ["held"],
     exit: 2,
     stdin: { text: `${HOST_WORDS.map((word) => `?${word}\n:${word}\n`).join("")}print 6 * 7\n` },

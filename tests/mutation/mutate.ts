@@ -35,7 +35,7 @@ export interface MutationRun {
   readonly candidates: readonly Candidate[];
   readonly stages: readonly Stage[];
   readonly jobs: number;
-  /** Every test that comes by a change is run, however long that takes. */
+  /** Every test that reaches a change is run, however long that takes. */
   readonly thorough: boolean;
   /** When to stop, in milliseconds of `performance.now()`. */
   readonly deadlineMs: number;

@@ -1,7 +1,7 @@
 /**
  * `deno task mutate [--file PATH] [--sample N] [--seed S] [--seconds N] [--jobs N] [--results FILE]
  * [--short] [--nearest] [--tests PATH,PATH] [--others PATH,PATH] [--thorough]`:
- * small changes of `runtime/` and `devices/`, each tried against the tests that come by it.
+ * small changes of `runtime/` and `devices/`, each tried against the tests that reach it.
  *
  * Without a sample every change of the chosen files is tried. What survives is printed with its place
  * and its change, then the score by file. With a file of results, a run that was interrupted goes on.

@@ -96,7 +96,7 @@ export class Plan {
   readonly #passing = new Map<string, readonly Entry[]>();
   readonly #reach = new Map<string, ReadonlyMap<string, number>>();
 
-  /** @param thorough Every test that comes by a mutant is run, however long that takes. */
+  /** @param thorough Every test that reaches a mutant is run, however long that takes. */
   constructor(root: string, choice: Choice, thorough: boolean) {
     this.#imports = new Imports(root);
     this.#choice = choice;
@@ -141,13 +141,13 @@ export class Plan {
     this.#passing.set(file, passing);
   }
 
-  /** The tests that come by a mutant, by their rank, the fastest first. */
+  /** The tests that reach a mutant, by their rank, the fastest first. */
   testsOf(mutant: number, path: string): TestName[] {
     return this.#chosen(this.#tests.get(mutant) ?? [], path);
   }
 
   /**
-   * The tests for what acts at load: those that come by a mark, by their rank, the fastest first. Where
+   * The tests for what acts at load: those that reach a mark, by their rank, the fastest first. Where
    * there are none, or a mark was met while modules were loaded, then those of the files that load it.
    */
   testsAtLoad({ marks, testFiles, isOpen }: Use, path: string): TestName[] {

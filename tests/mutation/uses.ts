@@ -3,7 +3,7 @@
  *
  * Such a change acts before any test begins, so that its switch says nothing about the tests. Its name
  * does: each place in a function that names what was changed, or what was made of that while modules
- * are loaded, gets a mark, and a test that comes by a mark may notice.
+ * are loaded, gets a mark, and a test that reaches a mark may notice.
  */
 import ts from "typescript";
 import { COMPILER } from "./candidates.ts";
@@ -19,7 +19,7 @@ export interface Mark {
   readonly isShorthand: boolean;
 }
 
-/** What comes by a change that acts at load. */
+/** What reaches a change that acts at load. */
 export interface Use {
   readonly marks: ReadonlySet<number>;
   /** Test files that use it while they are loaded. */

@@ -53,12 +53,12 @@ for (const [name, misuse] of MISUSES) {
           const world = new RightUse(given);
           for (const step of all) world.run(step);
           plant(world, misuse);
-          const told = world.reports.map(([reportClass, site]) => `${reportClass} ${site}`);
+          const seen = world.reports.map(([reportClass, site]) => `${reportClass} ${site}`);
           const expected = misuse.expected.map((reportClass) => `${reportClass} ${MISTAKE_SITE}`);
-          assertEquals([...new Set(told)], expected);
+          assertEquals([...new Set(seen)], expected);
           // What it does afterwards is right again, and no report is a mistake's echo.
           world.finish();
-          assertEquals(world.reports.length, told.length);
+          assertEquals(world.reports.length, seen.length);
           planted++;
         },
       ),
@@ -92,6 +92,6 @@ function forget(world: RightUse): string[] {
   events.context.site = 4;
   const reserved = kernel !== "6.12" && dma.dmaIovaTryAlloc(dev, state, phys, 8192);
   events.context.site = RIGHT_SITE;
-  // Who is told that unmaps do nothing may leave them out.
+  // A driver that knows that unmaps do nothing may leave them out.
   return [...dma.dmaNeedUnmap(dev) ? ["mapping 3"] : [], ...reserved ? ["range 4"] : []];
 }

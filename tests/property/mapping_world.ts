@@ -2,7 +2,7 @@
  * A machine with one device beside the plain model of it, and the operations that both go through.
  *
  * After each operation the two must agree: nobody's range overlaps another's, an address leads where
- * the model says, what is given back and not yet flushed is not given out again. At the end nothing
+ * the model says, what is freed and not yet flushed is not given out again. At the end nothing
  * is left: no range, no leaf, no mapping, no record.
  */
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
@@ -67,7 +67,7 @@ export class Disagreement extends Error {
 
 /** Mappings that live at once, at most. */
 const MOST_LIVE = 300;
-/** Ranges given back that are looked at again. */
+/** Ranges freed that are looked at again. */
 const MOST_GONE = 32;
 const MOST_GRANULES = 1100;
 const HUGE_GRANULES = 9000;
@@ -256,7 +256,7 @@ export class MappingWorld {
     );
   }
 
-  /** A map may find no addresses; it may not find them in use by somebody else. */
+  /** A map may find no addresses; it may not find them in use by another user. */
   #noteRefusal(): void {
     this.refused++;
     this.#expect(this.machine.events.count(MAP_FAILED), 0, "maps that the page table refused");
@@ -424,7 +424,7 @@ export class MappingWorld {
     this.#keep(range, false, () => this.domain.freeIova(start, sizeBytes));
   }
 
-  /** An address of something live, of something that was given back lately, or any. */
+  /** An address of something live, of something that was freed lately, or any. */
   #address(a: number, b: number): number {
     const ranges = a % 4 === 0 ? this.#gone : this.model.live;
     const range = ranges[a % Math.max(1, ranges.length)];

@@ -5,23 +5,23 @@
  * found by looking at every one.
  */
 
-/** Consecutive memory behind consecutive IO addresses, in whole granules. */
+/** Consecutive memory behind consecutive IOVAs, in whole granules. */
 export interface Leaf {
   readonly iova: number;
   readonly phys: number;
   readonly sizeBytes: number;
 }
 
-/** IO addresses that somebody owns, end exclusive. */
+/** IOVAs that somebody owns, end exclusive. */
 export interface OwnedRange {
   readonly start: number;
   readonly end: number;
   leaves: Leaf[];
 }
 
-/** A range that was given back and waits for a flush: its leaves are gone, the hardware's are not. */
+/** A range that was freed and waits for a flush: its leaves are gone, the hardware's are not. */
 export interface ParkedRange extends OwnedRange {
-  /** Flushes that had ended when it was given back: it is free when one more has. */
+  /** Flushes that had ended when it was freed: it is free when one more has. */
   readonly flushes: number;
 }
 

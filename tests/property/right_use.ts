@@ -1,6 +1,6 @@
 /**
  * A driver that makes no mistake, on any machine: it maps by every API there is, asks whether that
- * failed, hands buffers over before somebody else touches them, and ends what it has made by the call
+ * failed, hands buffers over before another user touches them, and ends what it has made by the call
  * that belongs to it. The checker has nothing to say of it; whatever it does say is false.
  */
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";

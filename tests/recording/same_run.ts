@@ -55,7 +55,7 @@ export function* recordingsOf(path: string): Generator<Recording> {
 }
 
 /** All that a run says of itself, piece by piece, each with a name for where it is. */
-function* told({ log, output, statements, tables }: Recording, compared: number) {
+function* partsOf({ log, output, statements, tables }: Recording, compared: number) {
   yield ["counts", [log.count, statements.count, output.length]];
   for (let seq = 1; seq <= Math.min(log.count, compared); seq++) {
     yield [`event ${seq}`, log.event(seq)];
@@ -82,8 +82,8 @@ function* rowsOf(table: FactTable, compared: number) {
 
 function sameRun(one: Recording, other: Recording, compared: number): void {
   assertEquals(one.failure?.lines ?? null, other.failure?.lines ?? null);
-  const others = told(other, compared);
-  for (const [where, what] of told(one, compared)) {
+  const others = partsOf(other, compared);
+  for (const [where, what] of partsOf(one, compared)) {
     const { value } = others.next();
     const [text, otherText] = [JSON.stringify(what), JSON.stringify(value?.[1])];
     if (text !== otherText) assertEquals(text, otherText, `${one.name.name}: ${where}`);
@@ -93,7 +93,7 @@ function sameRun(one: Recording, other: Recording, compared: number): void {
 /** A short name for all that a run says of itself. */
 function digestOf(recording: Recording, compared: number): number {
   let hash = 0;
-  for (const [, what] of told(recording, compared)) {
+  for (const [, what] of partsOf(recording, compared)) {
     const text = JSON.stringify(what);
     for (let at = 0; at < text.length; at++) hash = (hash * 31 + text.charCodeAt(at)) | 0;
   }

@@ -19,7 +19,7 @@ const THEN_EVERY = 211;
 /** A run is looked at up to about so many events: the longest of all has 4.4 million. */
 const RECORDED_EVENTS = 50_000;
 
-/** Events of one machine that are compared with what the log gives back. */
+/** Events of one machine that are compared with what the log frees. */
 const COMPARED_EVENTS = 5000;
 
 /** A row as a text by which tables are compared. */

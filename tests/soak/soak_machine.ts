@@ -75,7 +75,7 @@ export class SoakMachine {
     };
   }
 
-  /** Ranges of IO addresses that are in use or in a cache. */
+  /** Ranges of IOVAs that are in use or in a cache. */
   get ioRanges(): number {
     return this.machine.iommu.domains.reduce((sum, { iova }) => sum + iova.ranges.count, 0);
   }

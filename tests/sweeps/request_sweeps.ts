@@ -116,7 +116,7 @@ function sweepRequest(each: Case): Sweep<string> {
         assert(io.done, "the request hangs");
         if (io.status === "OK") {
           const stored = media!.data.bytes(8 * 512, buffer.sizeBytes);
-          assertEquals(buffer.readAll(), stored, "what was told to be done was not");
+          assertEquals(buffer.readAll(), stored, "the data was not stored");
         }
         return String(io.status);
       },
@@ -124,14 +124,14 @@ function sweepRequest(each: Case): Sweep<string> {
   });
 }
 
-/** What a caller is told when one thing fails: most failures are tried again, and then succeed. */
+/** What a caller gets when one thing fails: most failures are tried again, and then succeed. */
 function expectedStatus({ nth, point }: SweepResult<string>, { controller }: Case): string[] {
   switch (point) {
     case "dma_iova_sync":
       // -EIO is final; -ENOMEM would not be (block.md 2.3).
       return ["IOERR"];
     case "alloc_pages":
-      // The metadata's own memory is wanted by submit(), whose caller is told (block.md).
+      // The metadata's own memory is wanted by submit(), whose caller gets the error (block.md).
       return controller.metadataBytes !== undefined && nth === 1
         ? ["RESOURCE"]
         : ["OK", "RESOURCE"];
@@ -166,11 +166,14 @@ export function testWithoutDefects(kernel: KernelProfile): void {
           const op = index % 2 === 0 ? "read" : "write";
           const each: Case = { kernel, quirks: NO_QUIRKS, environment, controller, shape, op };
           const { clean, faults } = sweepRequest(each);
-          assertEquals([clean.told, clean.leaks], ["OK", []], nameOf(each));
+          assertEquals([clean.outcome, clean.leaks], ["OK", []], nameOf(each));
           for (const result of faults) {
             const where = `${nameOf(each)}: ${result.point} ${result.nth}`;
             assertEquals(result.leaks.map(({ text }) => text), [], where);
-            assert(expectedStatus(result, each).includes(result.told), `${where}: ${result.told}`);
+            assert(
+              expectedStatus(result, each).includes(result.outcome),
+              `${where}: ${result.outcome}`,
+            );
           }
           places += faults.length;
         }

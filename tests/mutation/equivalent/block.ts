@@ -1,4 +1,4 @@
-/** Changes that nobody can notice of the block layer. */
+/** Changes without an effect in the block layer. */
 import type { Equivalent } from "./entry.ts";
 
 export const BLOCK: readonly Equivalent[] = [

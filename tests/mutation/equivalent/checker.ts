@@ -1,4 +1,4 @@
-/** Changes that nobody can notice of the checker of mappings. */
+/** Changes without an effect in the checker of mappings. */
 import type { Equivalent } from "./entry.ts";
 
 export const CHECKER: readonly Equivalent[] = [

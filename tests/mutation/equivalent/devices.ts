@@ -1,4 +1,4 @@
-/** Changes that nobody can notice of all other devices, and of texts of `lspci`. */
+/** Changes without an effect in all other devices, and of texts of `lspci`. */
 import type { Equivalent } from "./entry.ts";
 
 export const DEVICES: readonly Equivalent[] = [

@@ -1,4 +1,4 @@
-/** Changes that nobody can notice of the mapping calls and their paths. */
+/** Changes without an effect in the mapping calls and their paths. */
 import type { Equivalent } from "./entry.ts";
 
 export const DMA: readonly Equivalent[] = [

@@ -1,4 +1,4 @@
-/** Changes that nobody can notice of the IOMMU: page tables, IO addresses, fault logs. */
+/** Changes without an effect in the IOMMU: page tables, IOVAs, fault logs. */
 import type { Equivalent } from "./entry.ts";
 
 export const IOMMU: readonly Equivalent[] = [

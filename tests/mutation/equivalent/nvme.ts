@@ -1,4 +1,4 @@
-/** Changes that nobody can notice of the NVMe controller and its driver. */
+/** Changes without an effect in the NVMe controller and its driver. */
 import type { Equivalent } from "./entry.ts";
 
 export const NVME: readonly Equivalent[] = [

@@ -1,4 +1,4 @@
-/** Changes that nobody can notice of memory, recordings and all else of the runtime. */
+/** Changes without an effect in memory, recordings and all else of the runtime. */
 import type { Equivalent } from "./entry.ts";
 
 export const RUNTIME: readonly Equivalent[] = [
