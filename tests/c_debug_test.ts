@@ -22,7 +22,18 @@ import { displayName } from "../lang/run/report.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
 import { codeBlocks } from "./code_blocks.ts";
 import { withClient } from "./dap/in_process.ts";
+import { compileTogether } from "./c_together.ts";
 import { ROOT } from "./source_text.ts";
+
+const RUNS: readonly (readonly [path: string, runs: number])[] = [
+  ["tests/c/first.dma", 11],
+  ["tests/c/requests.dma", 22],
+  ["tests/c/two_step.dma", 4],
+  ["tests/c/wire.dma", 15],
+  ["drivers/nic/ring_nic.dma", 14],
+];
+
+await compileTogether(RUNS.map(([path]) => path));
 
 async function opened(path: string): Promise<Program> {
   const files = HostLoader.open(join(ROOT, path));
@@ -136,14 +147,6 @@ Deno.test("steps go over calls of C, into them and out of them, both ways", asyn
 function* spread(count: number, below: number): Generator<number> {
   for (let index = 1; index <= count; index++) yield Math.floor(((index * 0.618034) % 1) * below);
 }
-
-const RUNS: readonly (readonly [path: string, runs: number])[] = [
-  ["tests/c/first.dma", 11],
-  ["tests/c/requests.dma", 22],
-  ["tests/c/two_step.dma", 4],
-  ["tests/c/wire.dma", 15],
-  ["drivers/nic/ring_nic.dma", 14],
-];
 
 Deno.test("who follows a run in C changes nothing in it: events, failures and places are the same", async (t) => {
   for (const [path, runs] of RUNS) {

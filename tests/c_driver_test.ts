@@ -9,6 +9,7 @@ import { loadText } from "../lang/language.ts";
 import { Session } from "../lang/session.ts";
 import { memoryFiles } from "../lang/syntax/load_files.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
+import { compileTogether } from "./c_together.ts";
 import { ROOT } from "./source_text.ts";
 
 /** What each test of a scenario came to: its message, or that it held. */
@@ -27,6 +28,11 @@ async function runsOf(name: string): Promise<readonly (readonly [string, string]
     failure === null ? "held" : `${failure.code} ${failure.message}`,
   ]);
 }
+
+await compileTogether(
+  ["first", "wrong", "two_step", "requests", "pools", "wire", "wire_left", "branches", "doubtful"]
+    .map((name) => `tests/c/${name}.dma`),
+);
 
 Deno.test("a driver in C maps, is called with buffers and devices, and shares its memory", async () => {
   const outcomes = await outcomesOf("first.dma");

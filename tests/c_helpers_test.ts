@@ -4,6 +4,7 @@ import { join } from "@std/path";
 import { openScenario } from "../cli/scenario/load_scenario.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { runProgramWith } from "../lang/run/runner.ts";
+import { compileTogether } from "./c_together.ts";
 import { ROOT } from "./source_text.ts";
 
 /** How many tests a scenario has, and which of them did not hold. */
@@ -17,6 +18,10 @@ async function heldIn(name: string): Promise<readonly [number, readonly string[]
   );
   return [outcomes.length, wrong];
 }
+
+await compileTogether(
+  ["helpers", "lists", "waits", "managed", "gone"].map((name) => `tests/c/${name}.dma`),
+);
 
 Deno.test("counts, bitmaps, lists, mutexes and blocks give what a kernel's would", async () => {
   assertEquals(await heldIn("helpers.dma"), [29, []]);
