@@ -7,7 +7,7 @@ import { codeBlocks } from "./code_blocks.ts";
 import { Client } from "./dap/client.ts";
 import { withClient } from "./dap/in_process.ts";
 import { withProcess } from "./dap/process.ts";
-import { DENO_ONLY } from "./dmalab_program.ts";
+import { DENO_ONLY, programWords } from "./dmalab_program.ts";
 import { runDeno } from "./deno_process.ts";
 import { importsOf } from "./layers.ts";
 import { readSources, ROOT } from "./source_text.ts";
@@ -164,6 +164,28 @@ Deno.test("two processes serve two clients at once, and end with them", async ()
     }),
   ]);
   assertEquals(codes, [0, 0]);
+});
+
+Deno.test("an adapter whose client reads no longer ends, though its input stays open", async () => {
+  const [command, ...args] = programWords("-R");
+  const child = new Deno.Command(command, {
+    args: [...args, "dap"],
+    cwd: ROOT,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  await child.stdout.cancel();
+  const input = child.stdin.getWriter();
+  const request = JSON.stringify({ seq: 1, type: "request", command: "threads" });
+  const message = new TextEncoder().encode(`Content-Length: ${request.length}\r\n\r\n${request}`);
+  // Its answer meets a closed pipe.
+  input.write(message).catch(() => {});
+  const timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
+  const { code } = await child.status;
+  clearTimeout(timer);
+  await input.abort().catch(() => {});
+  assertEquals(code, 0, "it had to be killed");
 });
 
 Deno.test(
