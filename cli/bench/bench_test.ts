@@ -71,7 +71,7 @@ Deno.test("longFile() has exactly the lines it is asked for, and is right", () =
   assert(measureParse(1) > 0);
 });
 
-Deno.test("the loop of lang.loop comes to the same result in a script and in TypeScript", () => {
+Deno.test("the loop of lang.loop has the same result in a script and in TypeScript", () => {
   assertEquals(loopInScript(readProgram(LOOP)), loopHere(TURNS));
   assert(measureLoop("script", 1) > 0);
 });

@@ -1,4 +1,4 @@
-/** What one allocation of IO addresses and its release cost, with few and with many ranges in use. */
+/** Cost of allocating and freeing one IOVA range, with few and with many ranges in use. */
 import { VirtualClock } from "../../runtime/clock.ts";
 import { IovaAllocator } from "../../runtime/iommu/iova_allocator.ts";
 import { Random } from "../../runtime/random.ts";
@@ -31,7 +31,7 @@ function mixedPfns(random: Random): number {
   return draw < 90 ? 32 : 33 + random.below(224);
 }
 
-/** An allocator with so many ranges of a mix in use, after one of five has been given back. */
+/** An allocator with `liveRanges` ranges of mixed sizes in use, after one in five was freed. */
 export function layOut(liveRanges: number): IovaAllocator {
   const allocator = new IovaAllocator({
     granuleBytes: 4096,

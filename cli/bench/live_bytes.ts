@@ -1,4 +1,4 @@
-/** What a live mapping takes of the host's memory: IO address range, page tables, records. */
+/** Host memory of a live mapping: IOVA range, page tables, records. */
 import { type Benchmark, plainBenchmark } from "./benchmark.ts";
 import { measureInChild } from "./child.ts";
 

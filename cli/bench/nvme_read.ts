@@ -33,7 +33,7 @@ export interface ReadOptions {
   readonly depth?: number;
 }
 
-/** A machine with one disk; counters are on, as always, and nobody listens to the events. */
+/** A machine with one disk; counters are on, as always, and events have no listeners. */
 function makeLab({ mode, checker = "off" }: ReadOptions): Lab {
   const config = defaultLabConfig();
   return buildLab({
@@ -58,7 +58,7 @@ class Reader {
     const { machine } = lab;
     this.#machine = machine;
     this.#disk = lab.device("ssd", "nvme").disk;
-    // As in the benches of scenarios: nobody asks after a command that is done.
+    // As in the benches of scenarios: completed commands are not queried.
     this.#disk.driver.keepCommands = false;
     this.#buffers = Array.from(
       { length: options.depth ?? QUEUE_DEPTH },

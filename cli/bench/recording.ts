@@ -1,4 +1,4 @@
-/** What it costs to keep a run: time beside the same run that nobody keeps, and bytes by event. */
+/** Cost of recording a run: time compared with the same run unrecorded, and bytes per event. */
 import { buildLab, type Lab } from "../../devices/lab.ts";
 import { defaultLabConfig, pciNode } from "../../devices/lab_config.ts";
 import { allocateBuffer } from "../../runtime/memory/allocate_buffer.ts";
@@ -80,7 +80,7 @@ repeat 9709 {
 `;
 const LOOKS = 1000;
 const LOOKED_BYTES = 64;
-/** Machines that are parked while nobody asks. */
+/** Machines parked between questions. */
 const PARKED = 24;
 
 /** A recorded run of some million events. @throws {Error} When the script is wrong. */

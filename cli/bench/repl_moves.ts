@@ -18,7 +18,7 @@ const LINES = [
 ];
 const ROUNDS = 9;
 
-/** Lines that somebody types, and what comes back. */
+/** Typed lines and their output. */
 class Typist {
   readonly #lines: string[] = [];
   #wake = () => {};

@@ -219,7 +219,7 @@ function typeAnchor(name: string): string {
   return `type-${name.replaceAll(".", "")}`;
 }
 
-/** A row of a table: what stands in a cell cannot end it. */
+/** A row of a table: bars in cells are escaped. */
 export function tableRow(cells: readonly string[]): string {
   return `| ${
     cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ")).join(" | ")

@@ -63,7 +63,7 @@ function leakTable(): string[] {
 
 function tables(): string[] {
   return [
-    "| block | stands in | what it is |",
+    "| block | inside | meaning |",
     "| --- | --- | --- |",
     ...[...MACHINE_SCHEMA.values()].map(({ doc, keyword, named }) =>
       row([`\`${keyword}${named ? " NAME" : ""}\``, placesOf(keyword).join(", "), doc])

@@ -18,10 +18,10 @@ const EVENTS = 100_000;
 const PLACES = 12;
 /** Coprime to the number of events: places in no order. */
 const STRIDE = 61_803;
-/** How long the adapter is left alone first, and where one stands: a person looks at what is there. */
+/** Pause before the first question, and at each position: a person reads what is shown. */
 const QUIET_MS = 3000;
 const LOOKS_MS = 1000;
-/** The longest that somebody should wait. */
+/** The longest acceptable wait. */
 const WANTED_MS = 50;
 /** How many of many clients ask for at once. */
 const PAGE = 100;
@@ -108,7 +108,7 @@ async function prepare(asker: Asker, path: string): Promise<void> {
   await asker.ask("loadedSources", {});
 }
 
-/** All that a client may ask where one stands. */
+/** All requests that a client can make at one position. */
 async function askAt(asker: Asker, seq: number, path: string): Promise<void> {
   await asker.ask("dmalab.goto", { seq }, "stopped");
   await asker.ask("threads", {});

@@ -1,4 +1,4 @@
-/** How long somebody at the full-screen debugger waits for all its panes, behind a million events. */
+/** Latency of a full-screen debugger frame, with all panes, after a million events. */
 import { Debugger } from "../../debug/debugger.ts";
 import { FullScreen } from "../../debug/screen/full_screen.ts";
 import { prepareLooks } from "../../../lang/recording/mod.ts";
@@ -16,7 +16,7 @@ const ROUNDS = 9;
 /** Apart, so that no answer of a round before can be used again. */
 const STRIDE = 997;
 
-/** Somebody who presses keys and waits for the frame. */
+/** A user who presses keys and waits for the frame. */
 class Presser {
   readonly #inputs = new Queue<TerminalInput>();
   #drawn = () => {};
@@ -84,7 +84,7 @@ async function measure(key: Key, expected: (seq: number) => number): Promise<num
     await presser.press(key);
     times.push(performance.now() - startMs);
     const { at } = presser.tool.place;
-    if (at.seq !== expected(seq)) throw new Error(`It stands at ${at.seq}`);
+    if (at.seq !== expected(seq)) throw new Error(`Unexpected position: ${at.seq}`);
     if (presser.frameBytes < 500) throw new Error(`A frame of ${presser.frameBytes} bytes`);
   }
   await presser.leave();
@@ -96,7 +96,7 @@ export function measureScreenBack(): Promise<number> {
   return measure(LEFT, (seq) => seq - 1);
 }
 
-/** All of the screen once more, where one stands. */
+/** Redraws the whole screen at the current position. */
 export function measureFrame(): Promise<number> {
   return measure(REDRAW, (seq) => seq);
 }

@@ -24,7 +24,7 @@ function measureScenario(name: string, folder: string, scenario: string): Promis
   );
 }
 
-/** Nobody reads types here. */
+/** Without types: no benchmark reads them. */
 function withoutTypes(folder: string): Promise<string | null> {
   const built = buildPackage(folder, false);
   return Promise.resolve(built.done ? null : built.problem);

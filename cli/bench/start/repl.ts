@@ -1,5 +1,5 @@
 /**
- * How long somebody waits for the REPL, against that of Deno.
+ * Time to the REPL's prompt, compared with Deno's REPL.
  *
  * `repl.start` is the time to the prompt at a terminal, from where on keys are taken; what the first
  * input needs is loaded while it is typed. `repl.answer` is the time to the answer of an input that is

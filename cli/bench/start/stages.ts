@@ -41,7 +41,7 @@ function bundledName(program: URL): string {
   return program.pathname.split("/").at(-1)!.replace(/ts$/, "js");
 }
 
-/** What stands for each stage in the result: its name, and what Deno takes for it by itself. */
+/** Each stage in the result: its name, and the time that Deno alone takes for it. */
 const STAGES = [
   ["begun", "read", "begun"],
   ["modules", "modules", null],

@@ -2,7 +2,7 @@
  * The start of a scenario, stage by stage: `stages_main.js SCENARIO` runs it as the runner does,
  * and prints when each stage ended.
  */
-// Before all others: the stages are told apart by when modules are run.
+// First of all imports: the times at which modules run separate the stages.
 import { BEGUN_MS, nowMs } from "./clock.ts";
 import { parse } from "../../../lang/syntax/parse.ts";
 import { SourceFile } from "../../../lang/source.ts";

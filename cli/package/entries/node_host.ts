@@ -1,3 +1,3 @@
-/** What stands for Deno on Node; see `cli/host.ts`. */
+/** Deno's functions on Node; see `cli/host.ts`. */
 export * from "../../node/host.ts";
 export * from "../../node/worker.ts";
