@@ -199,6 +199,7 @@ export { type NameMatch } from "./lang/run/name_match.ts";
 export { type LoadResult, type Program, type TestEntry } from "./lang/run/program.ts";
 export { type FailureStyle } from "./lang/run/render_failure.ts";
 export {
+  type BenchIncident,
   type BenchOutcome,
   displayName,
   type EntryOutcome,

@@ -37,10 +37,13 @@ globalThis.inputStream = () => {
 
 /** A worker, started from an address. */
 export class NodeWorker {
+  /** Called with each message of the worker. */
   onmessage: ((event: { readonly data: unknown }) => void) | null = null;
+  /** Called with an error that the worker did not catch; null throws it here. */
   onerror: ((event: { readonly message: string; preventDefault(): void }) => void) | null = null;
   readonly #thread: Thread;
 
+  /** @param url The program that it runs. */
   constructor(url: string | URL) {
     // Messages wait until the program is there to take them.
     const start = `import(${JSON.stringify(String(url))}).then(() =>
@@ -54,10 +57,12 @@ export class NodeWorker {
     });
   }
 
+  /** Sends the worker a message. */
   postMessage(data: unknown): void {
     this.#thread.postMessage(data);
   }
 
+  /** Ends the worker at once. */
   terminate(): void {
     void this.#thread.terminate();
   }

@@ -158,7 +158,12 @@ async function runScenarioSteps(
   }
 }
 
-/** @throws {ScenarioError} When a test failed. @internal */
+/**
+ * Prints what a test did not expect.
+ *
+ * @throws {ScenarioError} When the test failed.
+ * @internal
+ */
 export function judge({ failure, incidents }: TestOutcome): void {
   if (failure === null && incidents.length > 0) {
     console.warn("warning: this test passes only because registerScenarios() is not strict:");
