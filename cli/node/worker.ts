@@ -43,7 +43,11 @@ export class NodeWorker {
   onerror: ((event: { readonly message: string; preventDefault(): void }) => void) | null = null;
   readonly #thread: Thread;
 
-  /** @param url The program that it runs. */
+  /**
+   * Starts a worker.
+   *
+   * @param url The program that it runs.
+   */
   constructor(url: string | URL) {
     // Messages wait until the program is there to take them.
     const start = `import(${JSON.stringify(String(url))}).then(() =>

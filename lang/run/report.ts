@@ -125,7 +125,9 @@ export interface RunReport {
 
 /** An incident of a bench, and how often its statement had it. */
 export interface BenchIncident {
+  /** The first of them. */
   readonly incident: Incident;
+  /** All of them, up to the last counted iteration. */
   readonly times: number;
 }
 
