@@ -336,9 +336,11 @@ export class Iommu {
     if (checker === null) return;
     const parkedAtNs = domain.flushQueue?.parkedAtNs(Math.floor(dma / domain.granuleBytes)) ?? -1;
     const age = parkedAtNs < 0
-      ? "its translation has been changed without a flush"
-      : `its mapping has been gone for ${this.#machine.clock.nowNs - parkedAtNs} ns, ` +
-        "but the flush queue has not been flushed";
+      ? "the page table was changed without an invalidation"
+      : `unmapped ${
+        this.#machine.clock.nowNs - parkedAtNs
+      } ns ago, and the flush queue has not been ` +
+        "flushed since";
     checker.accesses.stale(dev, dma, access, age);
   }
 }

@@ -163,8 +163,8 @@ Deno.test("a CPU that looks before the sync sees the line from before, and the r
   assertEquals(some.fields("dma.report"), [{
     class: "stale_cacheline_read",
     rule: "dma.2.2",
-    text: 'The CPU reads 1 cache line at 0x10_0040 as it was before device "dev" wrote there: ' +
-      "nobody has invalidated since",
+    text: 'CPU read of stale data from 1 cache line at 0x10_0040: device "dev" wrote the memory, ' +
+      "and the line was not invalidated",
     first_site: 3,
     second_site: 4,
     beyond_kernel: true,

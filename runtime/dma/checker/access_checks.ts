@@ -44,7 +44,13 @@ export class AccessChecks {
         return;
       }
       if (table.has(around, UNSYNCED)) {
-        this.#reportUnsynced(device, around, dma, access, "on other hardware the access faults");
+        this.#reportUnsynced(
+          device,
+          around,
+          dma,
+          access,
+          "this IOMMU walks the table and finds it; one that caches not-present entries faults",
+        );
       }
       at = table.end(around);
       if (at >= end) return;
@@ -58,7 +64,7 @@ export class AccessChecks {
     const device = this.#ledger.deviceOf(dev);
     const record = table.findAround(device.number, dma, BUFFERS);
     if (record === NO_RECORD || !table.has(record, UNSYNCED)) return;
-    const why = "the IOMMU remembers that nothing was there, and the access faults";
+    const why = "the IOTLB caches the not-present entry (caching mode), so the access faults";
     this.#reportUnsynced(device, record, dma, access, why);
   }
 
@@ -68,12 +74,11 @@ export class AccessChecks {
     const ended = ledger.ended.find(ledger.deviceOf(dev).number, dma);
     const what = ended === null
       ? ""
-      : `, where a mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} was`;
+      : ` after the unmap of the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)}`;
     ledger.report(
       "stale_iotlb_access",
-      `Device "${dev.name}" could still ${access} ${
-        hexAddress(dma)
-      } through the IOTLB${what}: ${why}`,
+      `Device "${dev.name}" ${access === "read" ? "read" : "wrote"} ${hexAddress(dma)} through a ` +
+        `stale IOTLB entry${what}: ${why}`,
       ended?.site ?? null,
     );
   }
@@ -100,7 +105,7 @@ export class AccessChecks {
       "sync_missing",
       `Device "${dev.name}" ${access}s ${hexAddress(dma)} in ${
         ledger.describe(record)
-      }, which no dma_iova_sync() has made visible: ${why}`,
+      } before dma_iova_sync(): ${why}`,
       table.site(record),
     );
   }
@@ -116,12 +121,12 @@ export class AccessChecks {
     const { table } = ledger;
     const beside = this.#nearest(device, outside);
     const why = beside === NO_RECORD
-      ? "no buffer is mapped there, but the page table still leads somewhere"
-      : `beside ${ledger.describe(beside)}`;
+      ? "no live mapping covers them, but their page-table entries are still present"
+      : `they share an IOMMU granule with ${ledger.describe(beside)}`;
     ledger.report(
       "device_outside_buffer",
-      `Device "${device.dev.name}" ${access}s ${bytes(sizeBytes)} at ${hexAddress(dma)}: from ` +
-        `${hexAddress(outside)} on they lie outside every mapped buffer, ${why}`,
+      `Device "${device.dev.name}" ${access}s ${bytes(sizeBytes)} at ${hexAddress(dma)}, from ` +
+        `${hexAddress(outside)} on outside every mapped buffer: ${why}`,
       beside === NO_RECORD ? null : table.site(beside),
     );
   }

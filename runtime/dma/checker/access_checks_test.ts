@@ -41,7 +41,7 @@ Deno.test("the rest of a buffer's granules is no buffer: device_outside_buffer (
   );
   assertMatch(
     reports[1]!.text,
-    /reads 2 bytes at 0xffff_f5ff: from 0xffff_f600 on they lie outside every mapped buffer, beside the mapping of 1024 bytes/,
+    /reads 2 bytes at 0xffff_f5ff, from 0xffff_f600 on outside every mapped buffer: they share an IOMMU granule with the mapping of 1024 bytes/,
   );
 });
 
@@ -70,7 +70,10 @@ Deno.test("memory that padding maps after an entry is outside (dma.md 7.2)", () 
   assertEquals(bench.read(end, 16), true);
   const [report] = bench.reports();
   assertEquals(report?.class, "device_outside_buffer");
-  assertMatch(report!.text, /no buffer is mapped there, but the page table still leads somewhere$/);
+  assertMatch(
+    report!.text,
+    /no live mapping covers them, but their page-table entries are still present$/,
+  );
 });
 
 Deno.test("what leaked is no buffer any more, though the device still reaches it", () => {
@@ -99,7 +102,7 @@ Deno.test("a stale IOTLB entry is one hazard, and names who made the mapping (dm
   );
   assertMatch(
     report!.text,
-    /where a mapping of 4096 bytes at 0xffff_f000 was: its mapping has been/,
+    /after the unmap of the mapping of 4096 bytes at 0xffff_f000: unmapped /,
   );
 });
 
@@ -119,7 +122,10 @@ Deno.test("a fault is told as a missing sync where the IOMMU remembers that noth
   assertEquals(bench.read(bench.state.addr, 4), false);
   const [report, ...others] = bench.reports();
   assertEquals([report?.class, others], ["sync_missing", []]);
-  assertMatch(report!.text, /the IOMMU remembers that nothing was there, and the access faults$/);
+  assertMatch(
+    report!.text,
+    /the IOTLB caches the not-present entry \(caching mode\), so the access faults$/,
+  );
   bench.sync(0, 0x2000);
   assertEquals(bench.read(bench.state.addr, 4), true);
   assertEquals(bench.classes(), []);
@@ -136,11 +142,11 @@ Deno.test("what is told beside an access lies in the same granule, to the byte",
     bench.read(mapped + sizeBytes, 1);
     const [report] = bench.reports();
     assertEquals(report?.class, "device_outside_buffer");
-    return report!.text.replace(/^.*every mapped buffer, /, "").replace(/ at 0x.*$/, "");
+    return report!.text.replace(/^.*IOMMU granule with /, "").replace(/ at 0x.*$/, "");
   };
-  assertEquals(beside(0x20_0000, 0x800), "beside the mapping of 2048 bytes");
-  assertEquals(beside(0x20_0ff0, 0x8), "beside the mapping of 8 bytes");
-  assertEquals(beside(0x20_0000, 0xfff), "beside the mapping of 4095 bytes");
+  assertEquals(beside(0x20_0000, 0x800), "the mapping of 2048 bytes");
+  assertEquals(beside(0x20_0ff0, 0x8), "the mapping of 8 bytes");
+  assertEquals(beside(0x20_0000, 0xfff), "the mapping of 4095 bytes");
 });
 
 Deno.test("of two buffers in neighbouring granules the one in the granule of the access is told", () => {
@@ -155,6 +161,6 @@ Deno.test("of two buffers in neighbouring granules the one in the granule of the
     }
     bench.read(bench.state.addr + 0x1020, 1);
     const [report] = bench.reports();
-    assertMatch(report!.text, /beside .*32 bytes/);
+    assertMatch(report!.text, /granule with .*32 bytes/);
   }
 });

@@ -17,7 +17,11 @@ export class ContextChecks {
   maySleep(what: string): void {
     const { context } = this.#ledger.machine;
     if (!context.isAtomic) return;
-    this.#ledger.report("sleep_in_atomic", `${what} may sleep, but ${whyAtomic(context)}`, null);
+    this.#ledger.report(
+      "sleep_in_atomic",
+      `${what} may sleep, but is called in atomic context: ${whyAtomic(context)}`,
+      null,
+    );
   }
 
   /** Locks are taken in an order in which two can wait for each other. @param before Who took them so first. */
@@ -27,7 +31,7 @@ export class ContextChecks {
 }
 
 function whyAtomic({ inInterrupt, locks }: CpuContext): string {
-  if (locks > 1) return `${locks} spin locks are held`;
-  if (locks === 1) return "a spin lock is held";
-  return inInterrupt ? "an interrupt is handled" : "interrupts are off";
+  if (locks > 1) return `${locks} spinlocks held`;
+  if (locks === 1) return "spinlock held";
+  return inInterrupt ? "in hardirq" : "IRQs disabled";
 }

@@ -42,16 +42,15 @@ export class CpuChecks {
   ): void {
     const { device, dir, dma } = lent;
     const what = writes
-      ? "what it writes may not reach the device, or destroy what the device has written"
-      : "what it reads may be what was there before the device wrote";
+      ? "the device may not see the data, or data it wrote may be lost"
+      : "it may read data from before the device wrote";
     this.#ledger.report(
       "cpu_touches_device_buffer",
-      `The CPU ${writes ? "writes" : "reads"} ${inWords(sizeBytes)} at ${
+      `CPU ${writes ? "write" : "read"} of ${inWords(sizeBytes)} at ${
         hexAddress(phys)
       } ${place}, ` +
-        `${inWords(phys - lent.phys)} into a buffer that is device "${device}"'s: ${
-          hexAddress(dma)
-        }, ${directionWord(dir)}, not synchronised back since: ${what}`,
+        `${inWords(phys - lent.phys)} into a buffer owned by device "${device}" (mapped ` +
+        `${directionWord(dir)} at ${hexAddress(dma)}, no dma_sync_*_for_cpu since): ${what}`,
       lent.site,
     );
   }
@@ -60,21 +59,17 @@ export class CpuChecks {
   freed(lent: LentMemory, phys: PhysAddr, sizeBytes: Bytes, place: string): void {
     this.#ledger.report(
       "freed_while_mapped",
-      `Memory of ${inWords(sizeBytes)} at ${
-        hexAddress(phys)
-      } is given back ${place} while device ` +
-        `"${lent.device}" has it at ${hexAddress(lent.dma)}, ${
-          directionWord(lent.dir)
-        }: who gets it ` +
-        "next shares it with the device",
+      `${inWords(sizeBytes)} at ${hexAddress(phys)} freed ${place} while still mapped for device ` +
+        `"${lent.device}" at ${hexAddress(lent.dma)}, ${directionWord(lent.dir)}: the device can ` +
+        "access whatever is allocated there next",
       lent.site,
     );
   }
 
   /**
-   * A device has fetched bytes that nobody has written since their memory was taken.
+   * A device has fetched bytes that were never written since their memory was allocated.
    * @param fetch All that it fetched.
-   * @param bytes Which of them; `where` as a sentence fragment, with where they were taken.
+   * @param bytes Which of them; `where` as a sentence fragment, with where they were allocated.
    */
   unwritten(
     device: string,
@@ -91,7 +86,7 @@ export class CpuChecks {
       "unwritten_memory_fetched",
       `Device "${device}" reads ${inWords(fetch.sizeBytes)} at ${hexAddress(fetch.dma)} (physical ${
         hexAddress(fetch.phys)
-      }), of which nobody has written ${count} since their memory was taken${where}: the first is ` +
+      }); ${count} of them were never written since their allocation${where}: the first is ` +
         `byte ${offset}`,
       site,
     );

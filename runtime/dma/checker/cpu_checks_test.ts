@@ -27,15 +27,15 @@ Deno.test("a touched buffer is told with the byte in it, its device and what may
     ["cpu_touches_device_buffer", 7],
   ]);
   assertEquals(reports.map(({ text }) => text), [
-    "The CPU reads 4 bytes at 0x10_0210 in finish(), 16 bytes into a buffer that is device " +
-    `"nic"'s: 0xffff_f200, from_device, not synchronised back since: what it reads may be what ` +
-    "was there before the device wrote",
-    "The CPU writes 8 bytes at 0x10_0200 in start(), 0 bytes into a buffer that is device " +
-    `"nic"'s: 0xffff_f200, bidirectional, not synchronised back since: what it writes may not ` +
-    "reach the device, or destroy what the device has written",
-    "The CPU reads 1 byte at 0x10_0201 in finish(), 1 byte into a buffer that is device " +
-    `"nic"'s: 0xffff_f200, from_device, not synchronised back since: what it reads may be what ` +
-    "was there before the device wrote",
+    "CPU read of 4 bytes at 0x10_0210 in finish(), 16 bytes into a buffer owned by device " +
+    '"nic" (mapped from_device at 0xffff_f200, no dma_sync_*_for_cpu since): it may read data ' +
+    "from before the device wrote",
+    "CPU write of 8 bytes at 0x10_0200 in start(), 0 bytes into a buffer owned by device " +
+    '"nic" (mapped bidirectional at 0xffff_f200, no dma_sync_*_for_cpu since): the device may ' +
+    "not see the data, or data it wrote may be lost",
+    "CPU read of 1 byte at 0x10_0201 in finish(), 1 byte into a buffer owned by device " +
+    '"nic" (mapped from_device at 0xffff_f200, no dma_sync_*_for_cpu since): it may read data ' +
+    "from before the device wrote",
   ]);
 });
 
@@ -45,12 +45,12 @@ Deno.test("memory that goes back while a device has it is told with both of its 
   assertEquals(bench.reports().map((report) => [report.class, report.first_site, report.text]), [[
     "freed_while_mapped",
     7,
-    'Memory of 4096 bytes at 0x10_0000 is given back in remove() while device "nic" has it at ' +
-    "0xffff_f200, from_device: who gets it next shares it with the device",
+    '4096 bytes at 0x10_0000 freed in remove() while still mapped for device "nic" at ' +
+    "0xffff_f200, from_device: the device can access whatever is allocated there next",
   ]]);
 });
 
-Deno.test("bytes that nobody has written are told with how many they are and which is the first", () => {
+Deno.test("bytes that were never written are reported with how many they are and which is the first", () => {
   const bench = checkerBench();
   bench.machine.checker!.cpu.unwritten(
     "nic",
@@ -60,27 +60,27 @@ Deno.test("bytes that nobody has written are told with how many they are and whi
   assertEquals(bench.reports().map((report) => [report.class, report.first_site, report.text]), [[
     "unwritten_memory_fetched",
     3,
-    'Device "nic" reads 64 bytes at 0xffff_f200 (physical 0x10_0200), of which nobody has written ' +
-    "5 since their memory was taken in probe(): the first is byte 12",
+    'Device "nic" reads 64 bytes at 0xffff_f200 (physical 0x10_0200); 5 of them were never ' +
+    "written since their allocation in probe(): the first is byte 12",
   ]]);
 });
 
-Deno.test("why nobody may sleep: locks before an interrupt, an interrupt before interrupts that are off (c-api.md, column C)", () => {
+Deno.test("why a call may not sleep: locks before an interrupt, an interrupt before interrupts that are off (c-api.md, column C)", () => {
   const bench = checkerBench();
   const { checker, context } = bench.machine;
   const why = () => {
     checker!.contexts.maySleep("msleep()");
-    return bench.reports().map(({ text }) => text.replace("msleep() may sleep, but ", ""));
+    return bench.reports().map(({ text }) => text.replace(/^.*atomic context: /, ""));
   };
   assertEquals(why(), []);
   context.disableIrqs();
-  assertEquals(why(), ["interrupts are off"]);
+  assertEquals(why(), ["IRQs disabled"]);
   context.enterInterrupt();
-  assertEquals(why(), ["an interrupt is handled"]);
+  assertEquals(why(), ["in hardirq"]);
   context.lock();
-  assertEquals(why(), ["a spin lock is held"]);
+  assertEquals(why(), ["spinlock held"]);
   context.lock();
-  assertEquals(why(), ["2 spin locks are held"]);
+  assertEquals(why(), ["2 spinlocks held"]);
   context.unlock();
   context.unlock();
   context.leaveInterrupt();

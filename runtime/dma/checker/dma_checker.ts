@@ -96,8 +96,8 @@ export class DmaChecker {
   }
 
   /**
-   * Mappings of a device that somebody still has to end: single ones, outputs of lists, and ranges
-   * of the two-step API. Shared memory does not count.
+   * Live mappings of a device that need an unmap: single ones, outputs of lists, and ranges of the
+   * two-step API. Coherent memory does not count.
    */
   liveOf(dev: DmaDevice): number {
     const streaming = KNOWN_TO_KERNEL & ~(1 << MADE.COHERENT);
@@ -105,8 +105,8 @@ export class DmaChecker {
   }
 
   /**
-   * The driver leaves its device: what it has not ended is reported, and forgotten.
-   * @returns How many mappings and ranges it has left.
+   * The driver unbinds from its device: leaked mappings and ranges are reported, and forgotten.
+   * @returns How many mappings and ranges leaked.
    * @see behaviour/dma.md 3.6 row 12, 8.2 row 25
    */
   unbind(dev: DmaDevice): number {
@@ -115,23 +115,23 @@ export class DmaChecker {
     const device = ledger.deviceOf(dev);
     const mappings = this.#leaks(device, KNOWN_TO_KERNEL);
     const ranges = this.#leaks(device, RANGES);
-    const what = `The driver of device "${dev.name}" leaves, but `;
+    const what = `The driver of device "${dev.name}" unbinds with `;
     const [mapping] = mappings;
     if (mapping !== undefined) {
-      const count = mappings.length === 1 ? "1 mapping is" : `${mappings.length} mappings are`;
+      const count = mappings.length === 1 ? "1 live mapping" : `${mappings.length} live mappings`;
       const kinds = this.#kinds(mappings);
       ledger.report(
         "leak_at_unbind",
-        `${what}${count} live${kinds}; one is ${ledger.describe(mapping)}`,
+        `${what}${count}${kinds}; one is ${ledger.describe(mapping)}`,
         table.site(mapping),
       );
     }
     const [range] = ranges;
     if (range !== undefined) {
-      const count = ranges.length === 1 ? "1 range is" : `${ranges.length} ranges are`;
+      const count = ranges.length === 1 ? "1 IOVA range" : `${ranges.length} IOVA ranges`;
       ledger.report(
         "iova_leak_at_unbind",
-        `${what}${count} still reserved, with everything that is linked there; one is ` +
+        `${what}${count} allocated, with their links; one is ` +
           ledger.describe(range),
         table.site(range),
       );

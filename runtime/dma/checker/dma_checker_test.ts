@@ -36,7 +36,7 @@ Deno.test("row 25: mappings that are left at unbind, all in one report with one 
   ]);
   assertMatch(
     report!.text,
-    /4 mappings are live \(2 single, 1 of lists, 1 of shared memory\); one is the mapping of 4096 bytes at 0xffff_f000/,
+    /4 live mappings \(2 single, 1 of lists, 1 of shared memory\); one is the mapping of 4096 bytes at 0xffff_f000/,
   );
   assertEquals([bench.errorCount(), bench.machine.checker!.records], [1, 0]);
 });
@@ -55,7 +55,7 @@ Deno.test("unbinding one device leaves the records of another", () => {
   // One mapping is of one kind, which its description tells.
   assertMatch(
     report!.text,
-    /^The driver of device "dev" leaves, but 1 mapping is live; one is the mapping of 4096 bytes at /,
+    /^The driver of device "dev" unbinds with 1 live mapping; one is the mapping of 4096 bytes at /,
   );
   machine.dma.dmaUnmapPhys(other, dma, 4096, DMA_TO_DEVICE);
   assertEquals([machine.dma.unbind(other), bench.classes()], [0, []]);
@@ -220,8 +220,8 @@ Deno.test("memory of a provider without a pool is told as the crash that it is (
   bench.machine.checker!.peers.withoutPool("gpu");
   assertEquals(bench.reports().map(({ class: name, text }) => [name, text]), [[
     "peer_memory_without_pool",
-    'Memory of "gpu" is asked for, which was initialised but given no memory: the kernel follows ' +
-    "a null pointer",
+    'Allocation of P2P memory of "gpu", whose pool was initialised but never given memory: the ' +
+    "kernel dereferences a null pointer",
   ]]);
 });
 

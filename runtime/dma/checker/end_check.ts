@@ -36,10 +36,8 @@ export function checkEnd(ledger: Ledger, device: CheckedDevice, ending: Ending):
   if (dma === ERROR && made !== LIST) {
     ledger.report(
       "unmap_error_value",
-      `${
-        endingApi(ending.made)
-      } of device "${device.dev.name}" is given the error value: the map had failed, ` +
-        "so there is nothing to end",
+      `${endingApi(ending.made)} on device "${device.dev.name}" called with DMA_MAPPING_ERROR: ` +
+        "the map had failed, nothing to unmap",
       null,
     );
     return;
@@ -91,47 +89,53 @@ function compare(
 ): void {
   const { table } = ledger;
   const site = table.site(record);
-  const what = `Device "${device.dev.name}" ends ${ledger.describe(record)}`;
+  const mapping = ledger.describe(record);
+  const api = endingApi(ending.made);
+  const mismatch = (of: string, passed: string | number, mapped: string | number) =>
+    `${api} ${of} mismatch on device "${device.dev.name}": ${passed} passed, ${mapped} mapped, ` +
+    `for ${mapping}`;
   if (table.sizeBytes[record] !== ending.sizeBytes) {
     ledger.report(
       "unmap_size",
-      `${what} with another size: ${endingApi(ending.made)} says ${bytes(ending.sizeBytes)}`,
+      mismatch("size", bytes(ending.sizeBytes), bytes(table.sizeBytes[record]!)),
       site,
     );
   }
   if (!sameFamily) {
     ledger.report(
       "unmap_kind",
-      `${what} with a call of another kind: ${endingApi(ending.made)}`,
+      `${api} on device "${device.dev.name}" is the wrong unmap function for ${mapping}`,
       site,
     );
   } else if (ending.phys >= 0 && ending.phys !== table.phys[record]) {
     ledger.report(
       "free_cpu_address",
-      `${what} but gives back other memory: that at physical ${hexAddress(ending.phys)}`,
+      mismatch(
+        "CPU address",
+        `physical ${hexAddress(ending.phys)}`,
+        `physical ${hexAddress(table.phys[record]!)}`,
+      ),
       site,
     );
   }
   if (sameFamily && table.entries[record] !== ending.entries) {
     ledger.report(
       "unmap_entries",
-      `${what} as part of a list of ${ending.entries} entries; ${
-        table.entries[record]
-      } were mapped`,
+      mismatch("entries", ending.entries, table.entries[record]!),
       site,
     );
   }
   if (table.dir(record) !== ending.dir) {
     ledger.report(
       "unmap_direction",
-      `${what} with another direction: ${endingApi(ending.made)} says ${directionWord(ending.dir)}`,
+      mismatch("direction", directionWord(ending.dir), directionWord(table.dir(record))),
       site,
     );
   }
   if (!table.has(record, TESTED)) {
     ledger.report(
       "error_unchecked",
-      `${what} without having asked dma_mapping_error() whether it had failed`,
+      `${api} on device "${device.dev.name}" without checking dma_mapping_error() first: ${mapping}`,
       site,
     );
   }
@@ -139,8 +143,11 @@ function compare(
     const agreed = ledger.rules.agreedAttrs;
     ledger.report(
       "unmap_attributes",
-      `${what} with other attributes: ${attributeText(ending.attrs & agreed)}, mapped with ` +
+      mismatch(
+        "attributes",
+        attributeText(ending.attrs & agreed),
         attributeText(table.attrs(record) & agreed),
+      ),
       site,
     );
   }
@@ -150,12 +157,12 @@ function reportUnknown(ledger: Ledger, device: CheckedDevice, ending: Ending): v
   // What needs no unmap may have been forgotten, so nothing can be said of it.
   if (device.forgotten && device.dev.domain === null) return;
   const { table } = ledger;
-  const what = `${endingApi(ending.made)} of device "${device.dev.name}" is to end a mapping of ` +
-    `${bytes(ending.sizeBytes)} at ${hexAddress(ending.dma)}, but `;
+  const what = `${endingApi(ending.made)} on device "${device.dev.name}" of ` +
+    `${bytes(ending.sizeBytes)} at ${hexAddress(ending.dma)}: `;
   if (reportRange(ledger, device, ending, what)) return;
   const link = table.findAround(device.number, ending.dma, LINKED);
   if (link !== NO_RECORD) {
-    const text = `what is there was linked: ${ledger.describe(link)}`;
+    const text = `no such mapping; that address is in ${ledger.describe(link)}`;
     ledger.report("unmap_unknown", what + text, table.site(link));
     return;
   }
@@ -168,15 +175,17 @@ function reportUnknown(ledger: Ledger, device: CheckedDevice, ending: Ending): v
   });
   if (around !== NO_RECORD) {
     const text = others === 1
-      ? `that address lies inside ${ledger.describe(around)}`
-      : `none of the ${others} mappings there is such a one; one is ${ledger.describe(around)}`;
+      ? `no such mapping; that address is in ${ledger.describe(around)}`
+      : `${others} mappings cover that address, but none matches; for example ${
+        ledger.describe(around)
+      }`;
     ledger.report("unmap_unknown", what + text, table.site(around));
     return;
   }
   const ended = ledger.ended.find(device.number, ending.dma);
   const text = ended === null
-    ? "nothing was ever mapped there"
-    : `the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} has ended already`;
+    ? "no such mapping; nothing was ever mapped there"
+    : `already unmapped: the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)}`;
   ledger.report("unmap_unknown", what + text, ended?.site ?? null);
 }
 
@@ -210,12 +219,12 @@ function reportRange(
   // What needs no look at memory is taken down whatever is there.
   const ends = linked || (attrs & (DMA_ATTR.MMIO | DMA_ATTR.REQUIRE_COHERENT)) !== 0;
   const effect = ends
-    ? "what is linked there ends and its addresses are given back, and will be given back again " +
-      "with the range: they may get two owners"
-    : "nothing is linked there, and nothing happens";
+    ? "the linked pages are unmapped and their IOVAs freed now, and freed again with the range: a " +
+      "double free, so the range can be allocated twice"
+    : "nothing is linked there, so the call has no effect";
   ledger.report(
     "range_unmapped",
-    `${what}that address belongs to ${ledger.describe(range)} of the two-step API: ${effect}`,
+    `${what}that address is in ${ledger.describe(range)} of the two-step API: ${effect}`,
     table.site(range),
   );
   if (!ends) return true;

@@ -183,18 +183,16 @@ export class Ledger {
     if (first !== NONE) {
       this.report(
         "cacheline_overlap",
-        `For device "${dev.name}", ${this.describe(record)} begins in a cache line in which ` +
-          `${
-            this.describe(first)
-          } begins: what the device writes may be lost when the CPU writes ` +
-          "the line back",
+        `Device "${dev.name}": ${this.describe(record)} shares a cache line with ` +
+          `${this.describe(first)}: data that the device writes may be lost when the line is ` +
+          "written back",
         table.site(first),
       );
     }
     if (others > MOST_ON_A_LINE && !this.#saidMany) {
       this.#saidMany = true;
-      const text = `For device "${dev.name}", ${this.describe(record)} begins in a cache line in ` +
-        `which ${others} other mappings begin: the kernel counts no further`;
+      const text = `Device "${dev.name}": ${this.describe(record)} shares a cache line with ` +
+        `${others} other mappings: the kernel counts no further`;
       this.report("cacheline_overlap_many", text, first === NONE ? null : table.site(first));
       if (this.machine.config.dmaDebug) this.machine.warnings.warnOnce("cacheline_overlap", text);
     }
@@ -221,7 +219,7 @@ export class Ledger {
     this.table.remove(record);
   }
 
-  /** Gives up mappings that nobody has to end; returns how many. */
+  /** Forgets mappings that need no unmap; returns how many. */
   #forgetExcused(): number {
     if (!this.#devices.some(({ excusedSerial }) => excusedSerial > 0)) return 0;
     let count = 0;

@@ -85,7 +85,7 @@ class Trial {
   /** What was said since the last call, of which all is by this one. */
   #said(): Said[] {
     return this.bench.reports().map(({ class: name, first_site, text }) => {
-      const address = /at (0x[\da-f_]+) nothing is linked/.exec(text)?.[1];
+      const address = /(?:covers |nothing is linked at )(0x[\da-f_]+)/.exec(text)?.[1];
       const place = address === undefined ? null : Number(address.replaceAll("_", ""));
       return [name, first_site ?? null, place];
     });

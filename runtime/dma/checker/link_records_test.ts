@@ -146,8 +146,15 @@ Deno.test("a link that leaked is named where nothing else is, and hides nothing 
   assertEquals(told(bench), [["link_overlap", 1]]);
   bench.sync(0, 4 * MIB);
   const [hole] = bench.reports();
-  assertEquals([hole?.class, /at 0xff[\da-f_]+ nothing/.test(hole!.text)], ["sync_unlinked", true]);
-  assertEquals(hole!.text.includes("at 0xffc0_0000 nothing is linked"), true, hole!.text);
+  assertEquals([hole?.class, /covers 0xff[\da-f_]+, where nothing/.test(hole!.text)], [
+    "sync_unlinked",
+    true,
+  ]);
+  assertEquals(
+    hole!.text.includes("covers 0xffc0_0000, where nothing is linked"),
+    true,
+    hole!.text,
+  );
   // The page table forgets it, and its place is linked again.
   bench.unlink(0, 2 * PAGE);
   bench.reports();

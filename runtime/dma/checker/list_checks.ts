@@ -102,9 +102,8 @@ export class ListChecks {
         "segment_too_long",
         `An entry of ${bytes(lengthBytes)} at physical ${
           hexAddress(list.physAt(index))
-        } is longer ` +
-          `than device "${dev.name}" takes: its longest segment is ` +
-          bytes(dev.maxSegmentSizeBytes),
+        } is above ` +
+          `the max_seg_size of device "${dev.name}", ${bytes(dev.maxSegmentSizeBytes)}`,
         this.#ledger.machine.events.context.site,
       );
     }
@@ -119,9 +118,10 @@ export class ListChecks {
     if (first >= last) return;
     ledger.report(
       "segment_boundary",
-      `For device "${dev.name}", ${ledger.describe(record)} crosses ` +
-        `${hexAddress((first + 1) * boundaryBytes)}: a segment may not cross a multiple of ` +
-        bytes(boundaryBytes),
+      `Device "${dev.name}": ${ledger.describe(record)} crosses ` +
+        `${hexAddress((first + 1) * boundaryBytes)}; its segment boundary is ${
+          bytes(boundaryBytes)
+        }`,
       table.site(record),
     );
   }

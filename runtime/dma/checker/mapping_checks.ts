@@ -66,18 +66,18 @@ export class MappingChecks {
     const made = table.madeBy(record);
     if ((table.attrs(record) & DMA_ATTR.MMIO) !== 0) {
       if (memory.kindAt(phys) !== "ram" || peers?.isPeerMemory(phys) === true) return;
-      this.#report("mmio_is_ram", dev, record, "treats ordinary RAM as a device's memory");
+      this.#report("mmio_is_ram", dev, record, "maps RAM with DMA_ATTR_MMIO");
       return;
     }
     if (made === MADE.SINGLE && memory.kindAt(phys) !== "ram") {
-      this.#report("map_invalid", dev, record, "maps an address at which there is no RAM");
+      this.#report("map_invalid", dev, record, "maps an address outside RAM without DMA_ATTR_MMIO");
     }
     if (this.#areas.isEmpty) return;
     const area = this.#areas.find(phys, table.sizeBytes[record]!);
     if (area === "stack") {
-      this.#report("map_stack", dev, record, "maps memory of the kernel's stack");
+      this.#report("map_stack", dev, record, "maps kernel stack memory");
     } else if (area === "text") {
-      this.#report("map_text", dev, record, "maps the kernel's code or constants");
+      this.#report("map_text", dev, record, "maps kernel text or rodata");
     }
   }
 
@@ -85,9 +85,10 @@ export class MappingChecks {
   refusedVmalloc(dev: DmaDevice, phys: PhysAddr, sizeBytes: Bytes): void {
     this.#ledger.report(
       "map_vmalloc",
-      `Device "${dev.name}" is to map ${bytes(sizeBytes)} at physical ${hexAddress(phys)} as one ` +
-        "buffer, but that is vmalloc memory, as a stack and the static data of a module are: its " +
-        "pages need not lie side by side",
+      `Device "${dev.name}" maps ${
+        bytes(sizeBytes)
+      } of vmalloc memory (also: vmapped stack, module ` +
+        `data) at physical ${hexAddress(phys)} as one buffer: its pages need not be contiguous`,
       null,
     );
   }

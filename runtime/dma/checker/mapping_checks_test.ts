@@ -111,7 +111,7 @@ Deno.test("row 1: what was never mapped, or has ended, cannot end (dma.md 8.2)",
     assertEquals([never?.class, twice?.class], ["unmap_unknown", "unmap_unknown"]);
     assertEquals(never?.rule, "dma.8.2.1");
     assertMatch(never!.text, /nothing was ever mapped there$/);
-    assertMatch(twice!.text, /has ended already$/);
+    assertMatch(twice!.text, /already unmapped: the mapping of 4096 bytes at 0x/);
   }
 });
 
@@ -122,7 +122,7 @@ Deno.test("row 1: of several mappings at an address only one that fits is found 
   bench.unmap(0x10_0000 as DmaAddr, 0x1000, DMA_FROM_DEVICE);
   const [report, ...others] = bench.reports();
   assertEquals([report?.class, others], ["unmap_unknown", []]);
-  assertMatch(report!.text, /none of the 2 mappings there is such a one/);
+  assertMatch(report!.text, /2 mappings cover that address, but none matches/);
   bench.unmap(0x10_0000 as DmaAddr, 0x2000);
   bench.unmap(0x10_0000 as DmaAddr, 0x1000);
   assertEquals([bench.errorCount(), bench.classes()], [1, []]);
@@ -133,7 +133,7 @@ Deno.test("row 1: an address inside a mapping is told as that", () => {
   const dma = bench.map(0x10_0000, 0x1000);
   bench.unmap(dma + 0x100 as DmaAddr, 0x100);
   const [inside] = bench.reports();
-  assertMatch(inside!.text, /that address lies inside the mapping of 4096 bytes at 0xffff_f000/);
+  assertMatch(inside!.text, /that address is in the mapping of 4096 bytes at 0xffff_f000/);
   assertEquals(inside?.class, "unmap_unknown");
 });
 
@@ -154,8 +154,8 @@ Deno.test("row 3: the size of the unmap is that of the map (dma.md 8.2)", () => 
   assertEquals(bench.reports(), [{
     class: "unmap_size",
     rule: "dma.8.2.3",
-    text: 'Device "dev" ends the mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, ' +
-      "to_device, dma_map_phys()) with another size: dma_unmap_phys() says 8192 bytes",
+    text: 'dma_unmap_phys() size mismatch on device "dev": 8192 bytes passed, 4096 bytes mapped, ' +
+      "for the mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, to_device, dma_map_phys())",
     first_site: 3,
     second_site: 8,
     beyond_kernel: false,
@@ -219,7 +219,10 @@ Deno.test("row 7: the direction of the unmap is that of the map (dma.md 8.2)", (
   bench.unmap(bench.map(0x10_0000, 0x1000, DMA_BIDIRECTIONAL), 0x1000, DMA_TO_DEVICE);
   const [report] = bench.reports();
   assertEquals([report?.class, report?.rule], ["unmap_direction", "dma.8.2.7"]);
-  assertMatch(report!.text, /bidirectional, dma_map_phys.*dma_unmap_phys\(\) says to_device$/);
+  assertMatch(
+    report!.text,
+    /direction mismatch .*to_device passed, bidirectional mapped, for .*bidirectional, dma_map_phys/,
+  );
 });
 
 Deno.test("row 8: each single mapping must be tested for an error, lists and shared memory not (dma.md 8.2)", () => {
@@ -323,7 +326,9 @@ Deno.test("row 12: map-single of an address without RAM (dma.md 8.2)", () => {
     2,
     ["map_invalid", "map_invalid"],
   ]);
-  for (const { text } of reports) assertMatch(text, /maps an address at which there is no RAM/);
+  for (const { text } of reports) {
+    assertMatch(text, /maps an address outside RAM without DMA_ATTR_MMIO/);
+  }
 });
 
 Deno.test("row 13: vmalloc memory is refused before debugging could see it (dma.md 1.4, 8.2)", () => {
@@ -339,8 +344,8 @@ Deno.test("row 13: vmalloc memory is refused before debugging could see it (dma.
   ]);
   assertEquals(
     reports[0]!.text,
-    'Device "dev" is to map 64 bytes at physical 0x400_0000 as one buffer, but that is vmalloc ' +
-      "memory, as a stack and the static data of a module are: its pages need not lie side by side",
+    'Device "dev" maps 64 bytes of vmalloc memory (also: vmapped stack, module data) at physical ' +
+      "0x400_0000 as one buffer: its pages need not be contiguous",
   );
 });
 

@@ -19,7 +19,7 @@ export class MemoryChecks {
     this.#ledger = ledger;
   }
 
-  /** Somebody saw old bytes, or bytes went lost, because caches and memory differed. */
+  /** A read was stale, or a write was lost, because caches and memory differed. */
   cachesDiffer(hazard: CacheHazard): void {
     this.#ledger.report(hazard.kind, hazardText(hazard), hazard.writtenAt);
   }
@@ -42,16 +42,16 @@ function hazardText({ kind, phys, lines, device }: CacheHazard): string {
   const where = `${lines} cache ${lines === 1 ? "line" : "lines"} at ${hexAddress(phys)}`;
   switch (kind) {
     case "stale_cacheline_read":
-      return `The CPU reads ${where} as it was before device "${device}" wrote there: nobody has ` +
-        "invalidated since";
+      return `CPU read of stale data from ${where}: device "${device}" wrote the memory, and the ` +
+        "line was not invalidated";
     case "stale_memory_read":
-      return `Device "${device}" reads memory under ${where} that the CPU has written: nobody has ` +
-        "cleaned since";
+      return `Device "${device}" reads stale memory under ${where}: the dirty line was not written ` +
+        "back";
     case "dirty_cacheline_lost":
-      return `What the CPU wrote to ${where} is dropped: the memory was a device's, and taking it ` +
-        "back invalidates";
+      return `CPU writes to ${where} discarded: the device owned the buffer, and the sync for the CPU ` +
+        "invalidates";
     case "device_write_lost":
-      return `What device "${device}" wrote under ${where} is overwritten: the CPU wrote there ` +
-        "too, and lines go back to memory whole";
+      return `Write of device "${device}" under ${where} lost: the CPU dirtied the same line (false ` +
+        "sharing), and its write-back overwrote it";
   }
 }

@@ -37,9 +37,12 @@ export class PeerChecks {
       invariant(parkedNs >= 0, "An entry of the IOTLB outlived its mapping, and no flush is due");
       this.#ledger.report(
         "peer_revoked_queued",
-        `The driver of "${provider}" leaves, but ${hexAddress(iova)} of device ` +
-          `"${domain.device.name}" waits in a flush queue and still leads to the memory of ` +
-          `"${provider}" at ${hexAddress(phys)}: an unlink would have flushed at once`,
+        `The driver of "${provider}" unbinds, but IOVA ${hexAddress(iova)} of device ` +
+          `"${domain.device.name}" is still in the flush queue, and a stale IOTLB entry translates ` +
+          `it to the memory of "${provider}" at ${
+            hexAddress(phys)
+          }: dma_iova_unlink() would have ` +
+          "invalidated it at once",
         null,
       );
     });
@@ -49,9 +52,11 @@ export class PeerChecks {
   misrouted(dev: DmaDevice, dma: number, phys: PhysAddr, provider: string): void {
     this.#ledger.report(
       "peer_misrouted",
-      `Device "${dev.name}" means the memory of "${provider}" by the bus address ` +
-        `${hexAddress(dma)}, but its request went up to the root complex and ended in the host's ` +
-        `memory at ${hexAddress(phys)}`,
+      `Device "${dev.name}" used bus address ${
+        hexAddress(dma)
+      } of the memory of "${provider}", but no ` +
+        "switch routed it to the peer: it reached the root complex and hit host memory at " +
+        hexAddress(phys),
       null,
     );
   }
@@ -60,8 +65,10 @@ export class PeerChecks {
   usedAfterUnbind(dev: DmaDevice, dma: number, provider: string): void {
     this.#ledger.report(
       "peer_use_after_unbind",
-      `Device "${dev.name}" uses the memory of "${provider}" at ${hexAddress(dma)}, whose driver ` +
-        "has left",
+      `Device "${dev.name}" uses the memory of "${provider}" at ${
+        hexAddress(dma)
+      } after its driver ` +
+        "was unbound",
       null,
     );
   }
@@ -70,8 +77,8 @@ export class PeerChecks {
   withoutPool(provider: string): void {
     this.#ledger.report(
       "peer_memory_without_pool",
-      `Memory of "${provider}" is asked for, which was initialised but given no memory: the kernel ` +
-        "follows a null pointer",
+      `Allocation of P2P memory of "${provider}", whose pool was initialised but never given memory: ` +
+        "the kernel dereferences a null pointer",
       null,
     );
   }
@@ -85,7 +92,7 @@ export class PeerChecks {
       if (phys >= end || phys + sizeBytes <= start) return;
       this.#ledger.report(
         "peer_revoked_mapped",
-        `The driver of "${provider}" leaves, but ${bytes(sizeBytes)} of its memory are still ` +
+        `The driver of "${provider}" unbinds while ${bytes(sizeBytes)} of its memory are still ` +
           `mapped: ${this.#ledger.describe(record)}`,
         table.site(record),
       );

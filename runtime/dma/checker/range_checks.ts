@@ -41,15 +41,17 @@ export class RangeChecks {
     state.lastLinkRecord = NONE;
   }
 
-  /** A range is to be reserved with a state that may still have one, which is lost then. */
+  /** A range is about to be allocated with a state that may still hold one, which leaks then. */
   reservingAgain(dev: DmaDevice, state: DmaIovaState): void {
     if (!this.#isHeld(state)) return;
     const { addr, linkedBytes, sizeBytes } = state;
-    const linked = linkedBytes === 0 ? "" : `, with ${bytes(linkedBytes)} that are linked there`;
+    const linked = linkedBytes === 0 ? "" : `, with ${bytes(linkedBytes)} linked there`;
     this.#ledger.report(
       "try_alloc_live",
-      `Device "${dev.name}" reserves a range with a state that still has the range of ` +
-        `${bytes(sizeBytes)} at ${hexAddress(addr)}: nobody can give that back any more${linked}`,
+      `dma_iova_try_alloc() on device "${dev.name}" with a state that still holds the range of ` +
+        `${bytes(sizeBytes)} at ${
+          hexAddress(addr)
+        }: the old range is overwritten and leaked${linked}`,
       this.#links.siteOfRange(state),
     );
   }
@@ -72,7 +74,7 @@ export class RangeChecks {
     if (!outside) this.#checkLimits(dev, state, dma, phys, sizeBytes, continues);
   }
 
-  /** A part of a range was made visible to the device. */
+  /** A part of a range was synced. */
   synced(part: RangePart): void {
     const { dev, dev: { domain }, dma, offset, sizeBytes, state } = part;
     const hole = this.#links.sync(this.#ledger.deviceOf(dev), domain, state, dma, sizeBytes);
@@ -80,21 +82,22 @@ export class RangeChecks {
     else if (hole >= 0 && sizeBytes > 0 && !this.#isConfused(state)) {
       this.#ledger.report(
         "sync_unlinked",
-        `Device "${dev.name}" syncs ${bytes(sizeBytes)} at offset ${offset} of a range, but at ` +
-          `${
-            hexAddress(hole)
-          } nothing is linked: what is linked there later has to be synced again`,
+        `dma_iova_sync() on device "${dev.name}" of ${
+          bytes(sizeBytes)
+        } at offset ${offset} covers ` +
+          `${hexAddress(hole)}, where nothing is linked: a later link there needs another ` +
+          "dma_iova_sync()",
         this.#links.siteOfRange(state),
       );
     }
   }
 
-  /** Links are to end: they must be told as they were made. */
+  /** Links are about to be unlinked: direction and attributes must be those of the link. */
   unlinking({ attrs, dev, dir, dma: first, sizeBytes, state }: RangePart): void {
     const { domain } = dev;
     const ledger = this.#ledger;
     if (this.#isForeign(dev, state)) {
-      this.#reportForeign(dev, state, "ends what is linked in");
+      this.#reportForeign(dev, state, "unlinks a part of");
       return;
     }
     const { table } = ledger;
@@ -113,15 +116,17 @@ export class RangeChecks {
     if (otherDir !== NONE) {
       ledger.report(
         "unlink_direction",
-        `${what} with another direction: ${directionWord(dir)} ends ${ledger.describe(otherDir)}`,
+        `${what}: direction mismatch, ${directionWord(dir)} passed for ${
+          ledger.describe(otherDir)
+        }`,
         table.site(otherDir),
       );
     }
     if (otherAttrs !== NONE) {
       ledger.report(
         "unlink_attributes",
-        `${what} with other attributes: ${attributeText(attrs)} end ` +
-          `${ledger.describe(otherAttrs)}, linked with ${attributeText(table.attrs(otherAttrs))}`,
+        `${what}: attributes mismatch, ${attributeText(attrs)} passed, ` +
+          `${attributeText(table.attrs(otherAttrs))} linked, for ${ledger.describe(otherAttrs)}`,
         table.site(otherAttrs),
       );
     }
@@ -152,13 +157,13 @@ export class RangeChecks {
       const what = `Device "${dev.name}" unlinks ${bytes(sizeBytes)} at ${hexAddress(first)}`;
       if (splits) {
         const text = unmappedBytes > askedBytes
-          ? `all ${bytes(unmappedBytes)} of it are gone`
-          : `nothing from ${hexAddress(from)} on is cleared, and the device still reaches it`;
-        const why = `${what}, a part of a larger page-table entry: ${text}`;
+          ? `all ${bytes(unmappedBytes)} of it are unmapped`
+          : `nothing from ${hexAddress(from)} up is unmapped, and the device can still access it`;
+        const why = `${what}, a part of a large page-table entry: ${text}`;
         ledger.report("unlink_splits_leaf", why, site);
       } else {
         const why = `${what}, but only ${bytes(unmappedBytes)} of ${bytes(askedBytes)} in whole ` +
-          `granules were mapped: at ${hexAddress(from)} nothing is linked`;
+          `granules were mapped: nothing is linked at ${hexAddress(from)}`;
         ledger.report("unlink_unlinked", why, site);
       }
     }
@@ -166,7 +171,7 @@ export class RangeChecks {
   }
 
   /**
-   * A range is given back.
+   * A range was freed.
    * @param mappedBytes What the destroy was to end; null for a free.
    */
   released(dev: TranslatedDevice, state: DmaIovaState, mappedBytes: Bytes | null): void {
@@ -183,7 +188,7 @@ export class RangeChecks {
     state.lastLinkRecord = NONE;
   }
 
-  /** The state has a range of its own; one that another API's call has ended is nobody's. */
+  /** The state holds a range, and no call of another API has freed it. */
   #isHeld(state: DmaIovaState): boolean {
     if (!state.held) return false;
     const range = this.#links.rangeOf(state);
@@ -203,7 +208,7 @@ export class RangeChecks {
       this.#ledger.table.device[range] !== this.#ledger.deviceOf(dev).number;
   }
 
-  /** Tells once of a range that a call names another device. */
+  /** Reports a range once when a call names another device. */
   #reportForeign(dev: DmaDevice, state: DmaIovaState, what: string): void {
     const ledger = this.#ledger;
     const range = this.#links.rangeOf(state);
@@ -213,7 +218,7 @@ export class RangeChecks {
     ledger.report(
       "range_other_device",
       `Device "${dev.name}" ${what} ${ledger.describe(range)}, which device "${owner}" has ` +
-        "reserved: each device has addresses of its own",
+        "allocated: each device has an IOVA space of its own",
       ledger.table.site(range),
     );
   }
@@ -223,44 +228,43 @@ export class RangeChecks {
     if (REFUSED_BEFORE.includes(error)) return;
     const ledger = this.#ledger;
     const site = this.#links.siteOfRange(state);
-    const what = `Device "${dev.name}" links ${bytes(sizeBytes)} at physical ${hexAddress(phys)} ` +
-      `at offset ${offset} of a range`;
+    const what = `dma_iova_link() on device "${dev.name}" of ${bytes(sizeBytes)} of physical ` +
+      `${hexAddress(phys)} at offset ${offset}`;
     if (error === -ERRNO.EIO) {
       ledger.report(
         "link_unaligned",
-        `${what}, but a buffer that is not the first must start on a granule of ` +
-          bytes(domain.granuleBytes),
+        `${what}: not granule-aligned; only the first link of a range may be unaligned (granule ` +
+          `${bytes(domain.granuleBytes)})`,
         site,
       );
     } else if (sizeBytes === 0) {
-      const outcome = error === 0 ? "and nobody says no" : "which is no mapping";
-      ledger.report("link_empty", `${what}: a buffer of no bytes, ${outcome}`, site);
+      const outcome = error === 0 ? "returns 0 and maps nothing" : "rejected";
+      ledger.report("link_empty", `${what}: zero-length link, ${outcome}`, site);
     } else if (!this.#isHeld(state)) {
       ledger.report(
         "link_beyond_range",
-        `${what}, but the state has none: ${hexAddress(dma)} is free or belongs to others`,
+        `${what}: the state holds no range; IOVA ${hexAddress(dma)} is unallocated or owned by ` +
+          "another mapping",
         site,
       );
     } else if (offset + sizeBytes > state.sizeBytes) {
       ledger.report(
         "link_beyond_range",
-        `${what} of ${bytes(state.sizeBytes)}: ${
-          bytes(offset + sizeBytes - state.sizeBytes)
-        } lie ` +
-          "behind its end, in addresses that are free or belong to others",
+        `${what}: ${bytes(offset + sizeBytes - state.sizeBytes)} past the end of the range of ` +
+          `${bytes(state.sizeBytes)}, in IOVAs that are unallocated or owned by another mapping`,
         site,
       );
     } else if (OCCUPIED.includes(error)) {
       const device = ledger.deviceOf(dev);
       const other = this.#links.occupant(device, domain, dma, sizeBytes);
-      const there = other === NONE ? "something is mapped" : `${ledger.describe(other)} is`;
-      const text = `${what}, but at ${hexAddress(dma)} ${there} already`;
+      const there = other === NONE ? "" : ` by ${ledger.describe(other)}`;
+      const text = `${what}: IOVA ${hexAddress(dma)} is already mapped${there}`;
       ledger.report("link_overlap", text, other === NONE ? site : ledger.table.site(other));
     } else if (UNALIGNED.includes(error) && domain.offsetOf(dma) !== domain.offsetOf(phys)) {
       ledger.report(
         "link_unaligned",
-        `${what}, where it would lie at ${hexAddress(dma)}: the buffer before ends inside a ` +
-          "granule, or the range was reserved for another offset",
+        `${what}, IOVA ${hexAddress(dma)}: the two differ in their offset in a granule; the link ` +
+          "before ends inside a granule, or the range was allocated for another offset",
         site,
         "dma.3.6.2",
       );
@@ -286,20 +290,18 @@ export class RangeChecks {
     const { minAlignMask } = dev;
     let limit: string | null = null;
     if (end - start > dev.maxSegmentSizeBytes) {
-      limit = `its longest segment is ${bytes(dev.maxSegmentSizeBytes)}`;
+      limit = `above its max_seg_size of ${bytes(dev.maxSegmentSizeBytes)}`;
     } else if (Math.floor(start / boundaryBytes) !== Math.floor((end - 1) / boundaryBytes)) {
-      limit = `its segments may not cross a multiple of ${bytes(boundaryBytes)}`;
+      limit = `across its segment boundary of ${bytes(boundaryBytes)}`;
     } else if ((dma & minAlignMask) !== (phys & minAlignMask)) {
-      limit = `it must see the low address bits of a buffer, up to ${hexAddress(minAlignMask)}`;
+      limit = `without the physical address bits of its min_align_mask ${hexAddress(minAlignMask)}`;
     }
     if (limit === null) return;
     table.mark(range, MARK.REPORTED);
     this.#ledger.report(
       "link_beyond_device_limits",
-      `With physical ${hexAddress(phys)}, ${bytes(end - start)} at ${
-        hexAddress(start)
-      } are linked ` +
-        `side by side for device "${dev.name}", but ${limit}`,
+      `dma_iova_link() of physical ${hexAddress(phys)} gives device "${dev.name}" one segment of ` +
+        `${bytes(end - start)} at ${hexAddress(start)}, ${limit}`,
       table.site(range),
     );
   }
@@ -321,9 +323,11 @@ export class RangeChecks {
     const device = this.#ledger.deviceOf(dev);
     this.#ledger.report(
       "destroy_twice",
-      `Device "${dev.name}" ${destroyed ? "destroys" : "frees"} the range of ` +
-        `${bytes(state.sizeBytes)} at ${hexAddress(state.addr)}, which was given back before: it ` +
-        "may get two owners",
+      `${destroyed ? "dma_iova_destroy()" : "dma_iova_free()"} on device "${dev.name}" of the ` +
+        `range of ${bytes(state.sizeBytes)} at ${
+          hexAddress(state.addr)
+        }, which is already free: a ` +
+        "double free, so the range can be allocated twice",
       this.#ledger.ended.find(device.number, state.addr)?.site ?? null,
     );
   }
@@ -340,17 +344,15 @@ export class RangeChecks {
     if (mappedBytes === null) {
       ledger.report(
         "free_while_linked",
-        `Device "${dev.name}" frees ${range} while ${left}: the device still reaches that memory ` +
-          "at addresses that get another owner",
+        `dma_iova_free() on device "${dev.name}" of ${range} while ${left}: the device keeps ` +
+          "access, and the IOVAs will be reused",
         site,
       );
     } else {
       ledger.report(
         "destroy_short",
-        `Device "${dev.name}" destroys only ${
-          bytes(mappedBytes)
-        } of ${range}; ${left}: the device ` +
-          "still reaches that memory at addresses that may get another owner",
+        `dma_iova_destroy() on device "${dev.name}" of only ${bytes(mappedBytes)} of ${range}; ` +
+          `${left}: the device keeps access, and the IOVAs may be reused`,
         site,
       );
     }

@@ -1,5 +1,5 @@
 /**
- * Every class of `dma.report`: the rule it comes from, and whether a kernel would have told.
+ * Every class of `dma.report`: the rule it comes from, and whether a kernel reports it.
  *
  * @see behaviour/dma.md 3.6, 8.2, behaviour/c-api.md 14; docs/events.md, "Classes of dma.report"
  */
@@ -10,11 +10,11 @@ export interface ReportClassEntry {
   readonly doc: string;
   /** Page, chapter and row in `docs/behaviour/`. */
   readonly rule: string;
-  /** No check of any kernel sees it. */
+  /** No kernel checks for it. */
   readonly beyondKernel: boolean;
   /** The kernel's DMA debugging counts it in `error_count`. */
   readonly counted: boolean;
-  /** How a kernel's log has it, without its numbers; null where it says nothing, or nobody has seen it. */
+  /** How a kernel logs it, without its numbers; null where it logs nothing, or the line is unknown. */
   readonly log: string | null;
 }
 
@@ -45,12 +45,12 @@ function hazard(rule: string, doc: string): ReportClassEntry {
 const REPORT_CLASS_TABLE = {
   unmap_unknown: debugging(
     1,
-    "Unmapped what was never mapped, or twice.",
+    "Unmapped an address that is not mapped, or unmapped twice.",
     "device driver tries to free DMA memory it has not allocated",
   ),
   unmap_error_value: debugging(
     2,
-    "Unmapped the error value.",
+    "Unmapped DMA_MAPPING_ERROR.",
     "device driver tries to free an invalid DMA memory address",
   ),
   unmap_size: debugging(
@@ -60,7 +60,7 @@ const REPORT_CLASS_TABLE = {
   ),
   unmap_kind: debugging(
     4,
-    "Unmapped with a function of another family.",
+    "Unmapped with the wrong function.",
     "device driver frees DMA memory with wrong function",
   ),
   free_cpu_address: debugging(5, "Freed with another CPU address."),
@@ -76,7 +76,7 @@ const REPORT_CLASS_TABLE = {
   ),
   error_unchecked: debugging(
     8,
-    "The mapping was never tested for an error.",
+    "dma_mapping_error() was not checked.",
     "device driver failed to check map error",
   ),
   unmap_attributes: debugging(
@@ -87,12 +87,12 @@ const REPORT_CLASS_TABLE = {
   map_stack: debugging(10, "Mapped the kernel's stack.", "device driver maps memory from stack"),
   map_text: debugging(
     11,
-    "Mapped the kernel's code or constants.",
+    "Mapped kernel text or rodata.",
     "device driver maps memory from kernel text or rodata",
   ),
-  map_invalid: debugging(12, "Mapped an address that is none."),
-  map_vmalloc: warned(13, "Mapped virtually contiguous memory as if it were physically so."),
-  mmio_is_ram: debugging(14, "Mapped ordinary RAM as MMIO."),
+  map_invalid: debugging(12, "Mapped an address that is not valid RAM."),
+  map_vmalloc: warned(13, "Mapped vmalloc memory as physically contiguous."),
+  mmio_is_ram: debugging(14, "Mapped RAM as MMIO."),
   cacheline_overlap: debugging(
     15,
     "Two mappings share a cache line.",
@@ -101,61 +101,61 @@ const REPORT_CLASS_TABLE = {
   cacheline_overlap_many: warned(16, "Very many mappings share a cache line."),
   sync_unknown: debugging(
     17,
-    "Synchronised what is not mapped.",
+    "Synced an address that is not mapped.",
     "device driver tries to sync DMA memory it has not allocated",
   ),
   sync_size: debugging(
     18,
-    "Synchronised more than is mapped.",
+    "Synced past the end of the mapping.",
     "device driver tries to sync DMA memory it has not allocated",
   ),
   sync_direction: debugging(
     19,
-    "Synchronised with another direction than mapped.",
+    "Synced with another direction than mapped.",
     "device driver syncs DMA memory with different direction",
   ),
   sync_for_cpu_read_only: debugging(
     20,
-    "Synchronised for the CPU what the device only reads.",
+    "Synced a to_device mapping for the CPU.",
     "device driver syncs device read-only DMA memory for cpu",
   ),
-  sync_for_device_write_only: debugging(21, "Synchronised for the device what it only writes."),
-  sync_entries: debugging(22, "Synchronised a list with another number of entries."),
+  sync_for_device_write_only: debugging(21, "Synced a from_device mapping for the device."),
+  sync_entries: debugging(22, "Synced a list with another number of entries."),
   segment_too_long: debugging(
     23,
-    "A segment is longer than the device takes.",
+    "A segment is longer than the device's max_seg_size.",
     "mapping sg segment longer than device claims to support",
   ),
   segment_boundary: debugging(
     24,
-    "A segment crosses the device's boundary.",
+    "A segment crosses the device's segment boundary.",
     "mapping sg segment across boundary",
   ),
   leak_at_unbind: debugging(
     25,
-    "The driver left while mappings were live.",
+    "Driver unbound with live mappings.",
     "device driver has pending DMA allocations while released from device",
   ),
 
-  link_unaligned: refused(1, "A later link starts inside a granule."),
-  link_overlap: refused(3, "A link overlaps one that is live."),
-  link_empty: refused(4, "A link of no bytes."),
-  link_beyond_range: unseen(5, "A link reaches past the allocated range."),
-  sync_missing: unseen(6, "A linked range was used before it was made visible."),
-  unlink_unlinked: refused(7, "Unlinked what was not linked."),
-  unlink_splits_leaf: refused(8, "Unlinked a part of a larger page-table entry."),
+  link_unaligned: refused(1, "A link that is not the first is not granule-aligned."),
+  link_overlap: refused(3, "A link overlaps a live one."),
+  link_empty: refused(4, "Zero-length link."),
+  link_beyond_range: unseen(5, "A link extends past the end of the range."),
+  sync_missing: unseen(6, "A linked range was accessed before dma_iova_sync()."),
+  unlink_unlinked: refused(7, "Unlinked an address that is not linked."),
+  unlink_splits_leaf: refused(8, "Unlinked part of a large page-table entry."),
   unlink_direction: unseen(9, "Unlinked with another direction than linked."),
   unlink_attributes: unseen(9, "Unlinked with other attributes than linked."),
   free_while_linked: unseen(10, "Freed a range that still has links."),
   destroy_short: unseen(10, "Destroyed less than was linked."),
-  destroy_twice: unseen(11, "Destroyed or freed twice."),
-  iova_leak_at_unbind: unseen(12, "The driver left while an IOVA range was allocated."),
-  link_beyond_device_limits: unseen(13, "A link breaks a limit of the device."),
-  try_alloc_live: hazard("dma.3.2", "Reserved a range with a state that still has one."),
-  range_other_device: unseen(5, "A call about a range names another device than the range's own."),
-  sync_unlinked: unseen(6, "Made visible what is not linked."),
+  destroy_twice: unseen(11, "Destroyed or freed a range twice."),
+  iova_leak_at_unbind: unseen(12, "Driver unbound with an allocated IOVA range."),
+  link_beyond_device_limits: unseen(13, "A link breaks a segment limit of the device."),
+  try_alloc_live: hazard("dma.3.2", "dma_iova_try_alloc() with a state that still holds a range."),
+  range_other_device: unseen(5, "A range was used with another device than its own."),
+  sync_unlinked: unseen(6, "dma_iova_sync() covers addresses that are not linked."),
   range_unmapped: {
-    doc: "Ended a range of the two-step API by a call for single mappings or lists.",
+    doc: "Unmapped a range of the two-step API with a call for single mappings or lists.",
     rule: "dma.8.3",
     beyondKernel: false,
     counted: true,
@@ -164,71 +164,74 @@ const REPORT_CLASS_TABLE = {
 
   stale_iotlb_access: hazard(
     "dma.5.3",
-    "A device used a translation that the page table has no longer.",
+    "A device access used a stale IOTLB entry.",
   ),
   device_outside_buffer: hazard(
     "dma.1.6",
-    "A device touched memory outside the buffer it was given.",
+    "A device accessed memory outside its mapped buffers.",
   ),
   stale_cacheline_read: hazard(
     "dma.2.2",
-    "The CPU read a cache line from before a device wrote its memory.",
+    "CPU read of a stale cache line: a device wrote the memory, and the line was not invalidated.",
   ),
   stale_memory_read: hazard(
     "dma.2.1",
-    "A device read memory whose newest bytes were still in the CPU's caches.",
+    "Device read of stale memory: a dirty cache line was not written back.",
   ),
   dirty_cacheline_lost: hazard(
     "dma.2.2",
-    "Bytes that the CPU wrote while a device had them were dropped.",
+    "CPU writes to a buffer that a device owned were discarded by the sync.",
   ),
   device_write_lost: hazard(
     "dma.2.2",
-    "Bytes that a device wrote were overwritten by a line of the CPU's caches.",
+    "A device write was lost: the write-back of a dirty cache line overwrote it.",
   ),
   cpu_touches_device_buffer: hazard(
     "dma.1.6",
-    "The CPU touched a buffer that is mapped for a device and was not synchronised back.",
+    "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped).",
   ),
   freed_while_mapped: hazard(
     "dma.1.6",
-    "Memory was given back that a device still has a mapping of.",
+    "Memory was freed while still mapped for a device.",
   ),
   unwritten_memory_fetched: hazard(
     "c-api.5",
-    "A device read bytes that nobody has written since their memory was taken.",
+    "A device read memory that was never initialised since its allocation.",
   ),
   private_memory_access: hazard(
     "dma.1.5",
-    "A device touched memory of a confidential guest that is not shared.",
+    "A device accessed private memory of a confidential guest.",
   ),
   sleep_in_atomic: {
-    doc: "Called under a spin lock what may sleep.",
+    doc: "Called a function that may sleep in atomic context.",
     rule: "c-api.14",
     beyondKernel: false,
     counted: false,
     log: null,
   },
   lock_order: {
-    doc: "Took two locks the other way round than before.",
+    doc: "Lock-order inversion (potential ABBA deadlock).",
     rule: "c-api.14",
     beyondKernel: false,
     counted: false,
     log: null,
   },
-  peer_misrouted: hazard("p2p.9.2", "An address meant for a peer's memory led to the host's."),
+  peer_misrouted: hazard("p2p.9.2", "A bus address of a peer's memory was routed to host memory."),
   peer_memory_without_pool: hazard(
     "p2p.9.7",
-    "Memory was asked for of a provider that was given none.",
+    "Allocated P2P memory of a provider whose pool has none.",
   ),
-  peer_revoked_mapped: hazard("p2p.9.8", "A provider's driver left while its memory was mapped."),
+  peer_revoked_mapped: hazard(
+    "p2p.9.8",
+    "A provider's driver was unbound while its memory was mapped.",
+  ),
   peer_revoked_queued: hazard(
     "p2p.9.8",
-    "A provider's driver left while addresses of its memory awaited a flush.",
+    "A provider's driver was unbound while IOVAs of its memory were in a flush queue.",
   ),
   peer_use_after_unbind: hazard(
     "p2p.9.8",
-    "A device used memory whose provider's driver had left.",
+    "A device used memory of a provider whose driver was unbound.",
   ),
 } as const satisfies Record<string, ReportClassEntry>;
 

@@ -62,18 +62,18 @@ const onLeaf = (run: (bench: CheckerBench) => void) => (bench: CheckerBench) => 
 };
 
 Deno.test("links that go wrong, word for word (dma.md 3.6, rows 1 to 5)", () => {
-  const what = `${DEV} links 4096 bytes at physical`;
-  const empty = `link_empty: ${DEV} links 0 bytes at physical 0x10_0000 at offset 0 of a range: ` +
-    "a buffer of no bytes,";
+  const what = 'dma_iova_link() on device "dev" of 4096 bytes of physical';
+  const empty = 'link_empty: dma_iova_link() on device "dev" of 0 bytes of physical 0x10_0000 at ' +
+    "offset 0: zero-length link,";
   const linkEmpty = inRange((bench) => void bench.link(0x10_0000, 0, 0));
   hold([
-    [{}, linkEmpty, `${empty} which is no mapping`],
-    [{ iommu: { model: "arm" } }, linkEmpty, `${empty} and nobody says no`],
+    [{}, linkEmpty, `${empty} rejected`],
+    [{ iommu: { model: "arm" } }, linkEmpty, `${empty} returns 0 and maps nothing`],
     [
       {},
       inRange((bench) => void bench.link(0x10_0200, PAGE, PAGE)),
-      `link_unaligned: ${what} 0x10_0200 at offset 4096 of a range, but a buffer that is not ` +
-      "the first must start on a granule of 4096 bytes",
+      `link_unaligned: ${what} 0x10_0200 at offset 4096: not granule-aligned; only the first link ` +
+      "of a range may be unaligned (granule 4096 bytes)",
     ],
     [
       {},
@@ -81,8 +81,8 @@ Deno.test("links that go wrong, word for word (dma.md 3.6, rows 1 to 5)", () => 
         bench.tryAlloc(0x400, PAGE);
         bench.link(0x10_0000, 0, PAGE);
       },
-      `link_unaligned: ${what} 0x10_0000 at offset 0 of a range, where it would lie at ` +
-      "0xffff_e400: the buffer before ends inside a granule, or the range was reserved for " +
+      `link_unaligned: ${what} 0x10_0000 at offset 0, IOVA 0xffff_e400: the two differ in their ` +
+      "offset in a granule; the link before ends inside a granule, or the range was allocated for " +
       "another offset",
     ],
     [
@@ -91,78 +91,77 @@ Deno.test("links that go wrong, word for word (dma.md 3.6, rows 1 to 5)", () => 
         bench.free();
         bench.link(0x10_0000, 0, PAGE);
       }),
-      `link_beyond_range: ${what} 0x10_0000 at offset 0 of a range, but the state has none: ` +
-      "0xffff_c000 is free or belongs to others",
+      `link_beyond_range: ${what} 0x10_0000 at offset 0: the state holds no range; IOVA ` +
+      "0xffff_c000 is unallocated or owned by another mapping",
     ],
     [
       {},
       inRange((bench) => void bench.link(0x10_0000, 2 * PAGE, 2 * PAGE)),
-      `link_beyond_range: ${DEV} links 8192 bytes at physical 0x10_0000 at offset 8192 of a ` +
-      "range of 12288 bytes: 4096 bytes lie behind its end, in addresses that are free or " +
-      "belong to others",
+      'link_beyond_range: dma_iova_link() on device "dev" of 8192 bytes of physical 0x10_0000 at ' +
+      "offset 8192: 4096 bytes past the end of the range of 12288 bytes, in IOVAs that are " +
+      "unallocated or owned by another mapping",
     ],
     [
       {},
       onLink((bench) => void bench.link(0x20_0000, 0, PAGE)),
-      `link_overlap: ${what} 0x20_0000 at offset 0 of a range, but at 0xffff_c000 ${LINK} is ` +
-      "already",
+      `link_overlap: ${what} 0x20_0000 at offset 0: IOVA 0xffff_c000 is already mapped by ${LINK}`,
     ],
     [
       { device: { maxSegmentSizeBytes: PAGE } },
       inRange((bench) => void bench.link(0x10_0000, 0, 2 * PAGE)),
-      "link_beyond_device_limits: With physical 0x10_0000, 8192 bytes at 0xffff_c000 are linked " +
-      'side by side for device "dev", but its longest segment is 4096 bytes',
+      'link_beyond_device_limits: dma_iova_link() of physical 0x10_0000 gives device "dev" one ' +
+      "segment of 8192 bytes at 0xffff_c000, above its max_seg_size of 4096 bytes",
     ],
   ]);
 });
 
 Deno.test("syncs and ends of links that go wrong, word for word (dma.md 3.6, rows 6 to 11)", () => {
   const unlinks = `${DEV} unlinks 4096 bytes at`;
-  const other = `${unlinks} 0xffff_c000 with other`;
-  const left =
-    "4096 bytes in whole granules stay linked: the device still reaches that memory at " +
-    "addresses that";
-  const twice = `${RANGE}, which was given back before: it may get two owners`;
+  const left = "4096 bytes in whole granules stay linked: the device keeps access, and the IOVAs";
+  const twice =
+    `on device "dev" of the ${RANGE.slice(4)}, which is already free: a double free, so ` +
+    "the range can be allocated twice";
   hold([
     [
       {},
       inRange((bench) => bench.sync(PAGE, PAGE)),
-      `sync_unlinked: ${DEV} syncs 4096 bytes at offset 4096 of a range, but at 0xffff_d000 ` +
-      "nothing is linked: what is linked there later has to be synced again",
+      'sync_unlinked: dma_iova_sync() on device "dev" of 4096 bytes at offset 4096 covers ' +
+      "0xffff_d000, where nothing is linked: a later link there needs another dma_iova_sync()",
     ],
     [{}, inRange((bench) => bench.sync(PAGE, 0))],
     [
       {},
       onLink((bench) => bench.unlink(0, PAGE, DMA_FROM_DEVICE)),
-      `unlink_direction: ${unlinks} 0xffff_c000 with another direction: from_device ends ${LINK}`,
+      `unlink_direction: ${unlinks} 0xffff_c000: direction mismatch, from_device passed for ${LINK}`,
     ],
     [
       { device: { coherent: false } },
       onLink((bench) => bench.unlink(0, PAGE, DMA_TO_DEVICE, DMA_ATTR.SKIP_CPU_SYNC)),
-      `unlink_attributes: ${other} attributes: skip_cpu_sync end ${LINK}, linked with none`,
+      `unlink_attributes: ${unlinks} 0xffff_c000: attributes mismatch, skip_cpu_sync passed, none ` +
+      `linked, for ${LINK}`,
     ],
     [
       {},
       inRange((bench) => bench.unlink(0, PAGE)),
       `unlink_unlinked: ${unlinks} 0xffff_c000, but only 0 bytes of 4096 bytes in whole granules ` +
-      "were mapped: at 0xffff_c000 nothing is linked",
+      "were mapped: nothing is linked at 0xffff_c000",
     ],
     [
       LARGE,
       onLeaf((bench) => bench.unlink(0, PAGE)),
-      `unlink_splits_leaf: ${unlinks} 0xffe0_0000, a part of a larger page-table entry: all ` +
-      "2097152 bytes of it are gone",
+      `unlink_splits_leaf: ${unlinks} 0xffe0_0000, a part of a large page-table entry: all ` +
+      "2097152 bytes of it are unmapped",
     ],
     [
       LARGE,
       onLeaf((bench) => bench.unlink(PAGE, PAGE)),
-      `unlink_splits_leaf: ${unlinks} 0xffe0_1000, a part of a larger page-table entry: nothing ` +
-      "from 0xffe0_1000 on is cleared, and the device still reaches it",
+      `unlink_splits_leaf: ${unlinks} 0xffe0_1000, a part of a large page-table entry: nothing ` +
+      "from 0xffe0_1000 up is unmapped, and the device can still access it",
     ],
     [
       {},
       onLink((bench) => bench.free()),
-      `free_while_linked: ${DEV} frees ${RANGE} while ${left} get another owner`,
+      `free_while_linked: dma_iova_free() on device "dev" of ${RANGE} while ${left} will be reused`,
     ],
     [
       {},
@@ -170,7 +169,8 @@ Deno.test("syncs and ends of links that go wrong, word for word (dma.md 3.6, row
         bench.link(0x10_0000, 0, 2 * PAGE);
         bench.destroy(PAGE);
       }),
-      `destroy_short: ${DEV} destroys only 4096 bytes of ${RANGE}; ${left} may get another owner`,
+      `destroy_short: dma_iova_destroy() on device "dev" of only 4096 bytes of ${RANGE}; ${left} may ` +
+      "be reused",
     ],
     [
       {},
@@ -179,8 +179,8 @@ Deno.test("syncs and ends of links that go wrong, word for word (dma.md 3.6, row
         bench.destroy(PAGE);
         bench.free();
       }),
-      `destroy_twice: ${DEV} destroys ${twice}`,
-      `destroy_twice: ${DEV} frees ${twice}`,
+      `destroy_twice: dma_iova_destroy() ${twice}`,
+      `destroy_twice: dma_iova_free() ${twice}`,
     ],
     [
       {},
@@ -189,13 +189,13 @@ Deno.test("syncs and ends of links that go wrong, word for word (dma.md 3.6, row
         bench.unlink(0, PAGE);
       }),
       `unlink_unlinked: ${unlinks} 0xffff_c000, but only 0 bytes of 4096 bytes in whole granules ` +
-      "were mapped: at 0xffff_c000 nothing is linked",
+      "were mapped: nothing is linked at 0xffff_c000",
     ],
     [
       {},
       onLink((bench) => bench.destroy(2 * PAGE)),
       `unlink_unlinked: ${DEV} unlinks 8192 bytes at 0xffff_c000, but only 4096 bytes of 8192 ` +
-      "bytes in whole granules were mapped: at 0xffff_d000 nothing is linked",
+      "bytes in whole granules were mapped: nothing is linked at 0xffff_d000",
     ],
     // A state that never had a range is given back by whoever cleans up: nothing to tell.
     [{}, (bench) => bench.free()],
@@ -203,60 +203,62 @@ Deno.test("syncs and ends of links that go wrong, word for word (dma.md 3.6, row
 });
 
 Deno.test("a state that is used for another range, word for word (dma.md 3.2)", () => {
-  const lost = `try_alloc_live: ${DEV} reserves a range with a state that still has ${RANGE}: ` +
-    "nobody can give that back any more";
+  const lost = 'try_alloc_live: dma_iova_try_alloc() on device "dev" with a state that still ' +
+    `holds ${RANGE}: the old range is overwritten and leaked`;
   hold([
     [{}, inRange((bench) => void bench.tryAlloc(0, PAGE)), lost],
     [
       {},
       onLink((bench) => void bench.tryAlloc(0, PAGE)),
-      `${lost}, with 4096 bytes that are linked there`,
+      `${lost}, with 4096 bytes linked there`,
     ],
   ]);
 });
 
 Deno.test("ends of mappings that go wrong, word for word (dma.md 8.2)", () => {
-  const ends = `${DEV} ends ${PHYS}`;
+  const on = 'on device "dev"';
   const memoryAt = (dma: DmaAddr) => new CoherentMemory(dma, PAGE, [at(0x50_0000)], 4096, false);
   const unknown = (address: string) =>
-    `unmap_unknown: dma_unmap_phys() of device "dev" is to end a mapping of 4096 bytes at ` +
-    `${address}, but`;
+    `unmap_unknown: dma_unmap_phys() ${on} of 4096 bytes at ${address}:`;
   hold([
     [
       {},
       (bench) => bench.unmap(DMA_MAPPING_ERROR, PAGE),
-      'unmap_error_value: dma_unmap_phys() of device "dev" is given the error value: the map had ' +
-      "failed, so there is nothing to end",
+      `unmap_error_value: dma_unmap_phys() ${on} called with DMA_MAPPING_ERROR: the map had failed, ` +
+      "nothing to unmap",
     ],
     [
       {},
       (bench) => bench.unmap(bench.map(0x10_0000, PAGE), 0x800),
-      `unmap_size: ${ends} with another size: dma_unmap_phys() says 2048 bytes`,
+      `unmap_size: dma_unmap_phys() size mismatch ${on}: 2048 bytes passed, 4096 bytes mapped, for ` +
+      PHYS,
     ],
     [
       {},
       (bench) => bench.unmap(bench.map(0x10_0000, PAGE), PAGE, DMA_FROM_DEVICE),
-      `unmap_direction: ${ends} with another direction: dma_unmap_phys() says from_device`,
+      `unmap_direction: dma_unmap_phys() direction mismatch ${on}: from_device passed, to_device ` +
+      `mapped, for ${PHYS}`,
     ],
     [
       {},
       ({ dev, machine: { dma }, unmap }) =>
         unmap(dma.dmaMapPhys(dev, at(0x10_0000), PAGE, DMA_TO_DEVICE), PAGE),
-      `error_unchecked: ${ends} without having asked dma_mapping_error() whether it had failed`,
+      `error_unchecked: dma_unmap_phys() ${on} without checking dma_mapping_error() first: ${PHYS}`,
     ],
     [
       {},
       ({ dev, machine: { dma }, map }) => dma.dmaFreeCoherent(dev, memoryAt(map(0x10_0000, PAGE))),
-      `unmap_kind: ${ends} with a call of another kind: dma_free_coherent()`,
-      `unmap_direction: ${ends} with another direction: dma_free_coherent() says bidirectional`,
+      `unmap_kind: dma_free_coherent() ${on} is the wrong unmap function for ${PHYS}`,
+      `unmap_direction: dma_free_coherent() direction mismatch ${on}: bidirectional passed, ` +
+      `to_device mapped, for ${PHYS}`,
     ],
     [
       {},
       ({ dev, machine: { dma } }) =>
         dma.dmaFreeCoherent(dev, memoryAt(dma.dmaAllocCoherent(dev, PAGE)!.dma)),
-      `free_cpu_address: ${DEV} ends ${
-        page("0xffff_f000", "bidirectional, dma_alloc_coherent()", "0x6400_0000")
-      } but gives back other memory: that at physical 0x50_0000`,
+      `free_cpu_address: dma_free_coherent() CPU address mismatch ${on}: physical 0x50_0000 passed, ` +
+      "physical 0x6400_0000 mapped, for " +
+      page("0xffff_f000", "bidirectional, dma_alloc_coherent()", "0x6400_0000"),
     ],
     [
       WINDOW,
@@ -264,14 +266,13 @@ Deno.test("ends of mappings that go wrong, word for word (dma.md 8.2)", () => {
         const mapped = bench.map(0xf000_0000, PAGE, DMA_TO_DEVICE, DMA_ATTR.MMIO);
         bench.unmap(mapped, PAGE, DMA_TO_DEVICE, DMA_ATTR.SKIP_CPU_SYNC);
       },
-      `unmap_attributes: ${DEV} ends ${
-        page("0xffff_f000", undefined, "0xf000_0000")
-      } with other attributes: none, mapped with mmio`,
+      `unmap_attributes: dma_unmap_phys() attributes mismatch ${on}: none passed, mmio mapped, for ` +
+      page("0xffff_f000", undefined, "0xf000_0000"),
     ],
     [
       {},
       (bench) => bench.unmap(0x7000 as DmaAddr, PAGE),
-      `${unknown("0x7000")} nothing was ever mapped there`,
+      `${unknown("0x7000")} no such mapping; nothing was ever mapped there`,
     ],
     [
       {},
@@ -279,12 +280,12 @@ Deno.test("ends of mappings that go wrong, word for word (dma.md 8.2)", () => {
         const mapped = bench.map(0x10_0000, PAGE);
         for (let count = 0; count < 2; count++) bench.unmap(mapped, PAGE);
       },
-      `${unknown("0xffff_f000")} the mapping of 4096 bytes at 0xffff_f000 has ended already`,
+      `${unknown("0xffff_f000")} already unmapped: the mapping of 4096 bytes at 0xffff_f000`,
     ],
     [
       {},
       (bench) => bench.unmap(bench.map(0x10_0000, PAGE) + 0x100 as DmaAddr, PAGE),
-      `${unknown("0xffff_f100")} that address lies inside ${PHYS}`,
+      `${unknown("0xffff_f100")} no such mapping; that address is in ${PHYS}`,
     ],
     [
       DIRECT,
@@ -292,21 +293,21 @@ Deno.test("ends of mappings that go wrong, word for word (dma.md 8.2)", () => {
         for (const pages of [1, 2]) bench.map(0x10_0000, pages * PAGE);
         bench.unmap(0x10_0000 as DmaAddr, PAGE, DMA_FROM_DEVICE);
       },
-      `${unknown("0x10_0000")} none of the 2 mappings there is such a one; one is ` +
+      `${unknown("0x10_0000")} 2 mappings cover that address, but none matches; for example ` +
       "the mapping of 8192 bytes at 0x10_0000 (physical 0x10_0000, to_device, dma_map_phys())",
     ],
   ]);
 });
 
 Deno.test("calls of another API in a range, word for word (dma.md 8.3)", () => {
-  const belongs = 'range_unmapped: dma_unmap_phys() of device "dev" is to end a mapping of 4096 ' +
-    `bytes at 0xffff_c000, but that address belongs to ${RANGE} of the two-step API:`;
-  const ended = "what is linked there ends and its addresses are given back, and will be given " +
-    "back again with the range: they may get two owners";
+  const belongs = 'range_unmapped: dma_unmap_phys() on device "dev" of 4096 bytes at ' +
+    `0xffff_c000: that address is in ${RANGE} of the two-step API:`;
+  const ended = "the linked pages are unmapped and their IOVAs freed now, and freed again with " +
+    "the range: a double free, so the range can be allocated twice";
   const unmap = (attrs = 0) => (bench: CheckerBench) =>
     bench.unmap(bench.state.addr, PAGE, DMA_TO_DEVICE, attrs);
   hold([
-    [{}, inRange(unmap()), `${belongs} nothing is linked there, and nothing happens`],
+    [{}, inRange(unmap()), `${belongs} nothing is linked there, so the call has no effect`],
     [{}, onLink(unmap()), `${belongs} ${ended}`],
     // What needs no look at memory is taken down, linked or not.
     [{}, inRange(unmap(DMA_ATTR.MMIO)), `${belongs} ${ended}`],
@@ -325,7 +326,7 @@ Deno.test("an unmap inside a range ends the links of its own granules alone (dma
     assertEquals(bench.classes(), ["range_unmapped"]);
     return [0, 1, 2, 3].filter((index) => {
       dma.dmaSyncSingleForCpu(dev, state.addr + index * PAGE as DmaAddr, PAGE, DMA_TO_DEVICE);
-      return bench.reports().some(({ text }) => text.includes("know nothing of linked ranges"));
+      return bench.reports().some(({ text }) => text.includes("does not handle linked ranges"));
     });
   };
   const together = (bench: CheckerBench) => void bench.link(0x10_0000, 0, 4 * PAGE);
@@ -365,8 +366,8 @@ Deno.test("what a range covers: whole granules before its first byte, and nothin
   ]);
   assertEquals(
     second?.text,
-    'dma_unmap_phys() of device "dev" is to end a mapping of 4096 bytes at 0xffff_f000, but what ' +
-      `is there was linked: ${page("0xffff_f000", "to_device, dma_iova_link()", "0x10_1000")}`,
+    'dma_unmap_phys() on device "dev" of 4096 bytes at 0xffff_f000: no such mapping; that address ' +
+      `is in ${page("0xffff_f000", "to_device, dma_iova_link()", "0x10_1000")}`,
   );
 });
 
@@ -388,27 +389,27 @@ Deno.test("what has ended is told with the statement that mapped it", () => {
 Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 to 22)", () => {
   const syncs = (address: string, side: string, size = 4096) =>
     `${DEV} syncs ${size} bytes at ${address} for the ${side}`;
-  const forCpu = `${syncs("0xffff_f000", "CPU")}, a part of ${PHYS}, but`;
+  const forCpu = `${syncs("0xffff_f000", "CPU")}, a part of ${PHYS}:`;
   const writes = page("0xffff_f000", "from_device, dma_map_phys()");
-  const forDevice = `${syncs("0xffff_f000", "device")}, a part of ${writes}, but`;
+  const forDevice = `${syncs("0xffff_f000", "device")}, a part of ${writes}:`;
   hold([
     [
       {},
       ({ dev, machine: { dma } }) =>
         dma.dmaSyncSingleForCpu(dev, 0x7000 as DmaAddr, PAGE, DMA_TO_DEVICE),
-      `sync_unknown: ${syncs("0x7000", "CPU")}, but nothing is mapped there`,
+      `sync_unknown: ${syncs("0x7000", "CPU")}: nothing is mapped there`,
     ],
     [
       DIRECT,
       ({ dev, machine: { dma } }) =>
         dma.dmaSyncSingleForCpu(dev, 0x7000 as DmaAddr, PAGE, DMA_TO_DEVICE),
-      `sync_unknown: ${syncs("0x7000", "CPU")}, but nothing is mapped there`,
+      `sync_unknown: ${syncs("0x7000", "CPU")}: nothing is mapped there`,
     ],
     [
       {},
       ({ dev, machine: { dma } }) =>
         dma.dmaSyncSingleForDevice(dev, DMA_MAPPING_ERROR, PAGE, DMA_TO_DEVICE),
-      `sync_unknown: ${syncs("the error value", "device")}, but nothing is mapped there`,
+      `sync_unknown: ${syncs("the error value", "device")}: nothing is mapped there`,
     ],
     [
       {},
@@ -417,38 +418,38 @@ Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 t
         unmap(mapped, PAGE);
         dma.dmaSyncSingleForDevice(dev, mapped, PAGE, DMA_TO_DEVICE);
       },
-      `sync_unknown: ${syncs("0xffff_f000", "device")}, but the mapping of 4096 bytes at ` +
-      "0xffff_f000 has ended",
+      `sync_unknown: ${syncs("0xffff_f000", "device")}: the mapping of 4096 bytes at ` +
+      "0xffff_f000 is already unmapped",
     ],
     [
       {},
       onLink(({ dev, machine: { dma }, state }) =>
         dma.dmaSyncSingleForDevice(dev, state.addr, PAGE, DMA_TO_DEVICE)
       ),
-      `sync_unknown: ${syncs("0xffff_c000", "device")}, where ${LINK} is; these calls know ` +
-      "nothing of linked ranges",
+      `sync_unknown: ${syncs("0xffff_c000", "device")}, in ${LINK}: dma_sync_*() does ` +
+      "not handle linked ranges",
     ],
     [
       {},
       ({ dev, machine: { dma }, map }) =>
         dma.dmaSyncSingleForDevice(dev, map(0x10_0000, PAGE), PAGE + 1, DMA_TO_DEVICE),
-      `sync_size: ${syncs("0xffff_f000", "device", 4097)}, a part of ${PHYS}: that is 1 byte ` +
-      "more than are mapped",
+      `sync_size: ${syncs("0xffff_f000", "device", 4097)}, a part of ${PHYS}: 1 byte past ` +
+      "its end",
     ],
     [
       {},
       ({ dev, machine: { dma }, map }) =>
         dma.dmaSyncSingleForCpu(dev, map(0x10_0000, PAGE), PAGE, DMA_FROM_DEVICE),
-      `sync_direction: ${forCpu} says from_device`,
-      `sync_for_cpu_read_only: ${forCpu} the device only reads it: there is nothing new to see`,
+      `sync_direction: ${forCpu} direction mismatch, from_device passed`,
+      `sync_for_cpu_read_only: ${forCpu} no effect, the device only reads a to_device mapping`,
     ],
     [
       {},
       ({ dev, machine: { dma }, map }) =>
         dma.dmaSyncSingleForDevice(dev, map(0x10_0000, PAGE, 2), PAGE, DMA_TO_DEVICE),
-      `sync_direction: ${forDevice} says to_device`,
-      `sync_for_device_write_only: ${forDevice} the device only writes it: it will see nothing ` +
-      "of this",
+      `sync_direction: ${forDevice} direction mismatch, to_device passed`,
+      `sync_for_device_write_only: ${forDevice} the device only writes a from_device ` +
+      "mapping, and sees nothing of this",
     ],
     [
       {},
@@ -460,8 +461,8 @@ Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 t
         dma.dmaSyncSgForCpu(dev, list, DMA_TO_DEVICE, 1);
       },
       `sync_entries: ${syncs("0xffff_e000", "CPU", 8192)}, a part of the mapping of 8192 bytes ` +
-      "at 0xffff_e000 (physical 0x10_0000, to_device, dma_map_sg()), as a list of 1 entries; " +
-      "2 were mapped",
+      "at 0xffff_e000 (physical 0x10_0000, to_device, dma_map_sg()): entries mismatch, 1 " +
+      "passed, 2 mapped",
     ],
   ]);
 });

@@ -53,23 +53,24 @@ export class SyncChecks {
     const what = `${call}, a part of ${ledger.describe(record)}`;
     if (dma + sizeBytes > table.end(record)) {
       const beyond = dma + sizeBytes - table.end(record);
-      const text = `${what}: that is ${bytes(beyond)} more than are mapped`;
+      const text = `${what}: ${bytes(beyond)} past its end`;
       ledger.report("sync_size", text, site);
     }
     const mappedDir = table.dir(record);
     if (mappedDir !== DMA_BIDIRECTIONAL && mappedDir !== dir) {
       const said = directionWord(dir);
-      ledger.report("sync_direction", `${what}, but says ${said}`, site);
+      ledger.report("sync_direction", `${what}: direction mismatch, ${said} passed`, site);
       if (forCpu && mappedDir === DMA_TO_DEVICE) {
-        const text = `${what}, but the device only reads it: there is nothing new to see`;
+        const text = `${what}: no effect, the device only reads a to_device mapping`;
         ledger.report("sync_for_cpu_read_only", text, site);
       } else if (!forCpu && mappedDir === DMA_FROM_DEVICE) {
-        const text = `${what}, but the device only writes it: it will see nothing of this`;
+        const text =
+          `${what}: the device only writes a from_device mapping, and sees nothing of this`;
         ledger.report("sync_for_device_write_only", text, site);
       }
     }
     if (entries !== 0 && table.entries[record] !== entries) {
-      const text = `${what}, as a list of ${entries} entries; ${table.entries[record]} were mapped`;
+      const text = `${what}: entries mismatch, ${entries} passed, ${table.entries[record]} mapped`;
       ledger.report("sync_entries", text, site);
     }
   }
@@ -112,7 +113,7 @@ export class SyncChecks {
     if (link !== NONE) {
       ledger.report(
         "sync_unknown",
-        `${call}, where ${ledger.describe(link)} is; these calls know nothing of linked ranges`,
+        `${call}, in ${ledger.describe(link)}: dma_sync_*() does not handle linked ranges`,
         ledger.table.site(link),
       );
       return;
@@ -120,7 +121,7 @@ export class SyncChecks {
     const ended = ledger.ended.find(device.number, dma);
     const why = ended === null
       ? "nothing is mapped there"
-      : `the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} has ended`;
-    ledger.report("sync_unknown", `${call}, but ${why}`, ended?.site ?? null);
+      : `the mapping of ${bytes(ended.sizeBytes)} at ${hexAddress(ended.dma)} is already unmapped`;
+    ledger.report("sync_unknown", `${call}: ${why}`, ended?.site ?? null);
   }
 }
