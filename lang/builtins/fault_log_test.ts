@@ -40,7 +40,7 @@ Deno.test("the verdict on a page without any mapping is never_mapped", () => {
   );
 });
 
-Deno.test("a mapping that has ended is unmapped_early, by the call that ended it, and for how long", () => {
+Deno.test("a mapping that has ended is use_after_unmap, by the call that ended it, and for how long", () => {
   holds(
     "mode = strict",
     `let m = dma_map_phys(nic, alloc_pages(1), 4KiB, from_device)
@@ -49,7 +49,7 @@ Deno.test("a mapping that has ended is unmapped_early, by the call that ended it
     nic.dma_write(m.addr + 100B, bytes"00") faults not_present
     advance 1ms
     let line = vtd_line("02:00.0", "Write", m.addr)
-    assert line.verdict == unmapped_early and line.after == 7us and line.mapping == m
+    assert line.verdict == use_after_unmap and line.after == 7us and line.mapping == m
     assert line.fault.seq == events.last(iommu.fault).seq
     assert line.culprit == "dma_unmap_phys at script.dma:17:5"
     assert line.culprit_event.name == "dma.unmap" and line.stale_uses == 0`,
@@ -69,7 +69,7 @@ Deno.test("an unmap of less ends the mapping where it was, and leaves the rest w
     `nic.dma_write(m.addr + 4KiB, bytes"00") faults not_present
     nic.dma_write(m.addr, bytes"00")
     let line = fault_log(iommu.faults[0].log)
-    assert line.verdict == unmapped_early and line.after == 0ns and line.mapping == m
+    assert line.verdict == use_after_unmap and line.after == 0ns and line.mapping == m
     assert line.culprit == "dma_unmap_phys at script.dma:17:7"
     assert amd_line("0000:02:00.0", m.addr, "0x0020").verdict == access_allowed
     explain line
@@ -84,7 +84,7 @@ Deno.test("an unmap of less ends the mapping where it was, and leaves the rest w
     "dma_unmap_phys(nic, m, 4KiB, from_device) warns unmap_size",
     `nic.dma_write(m.addr + 4KiB, bytes"00")
     nic.dma_write(m.addr, bytes"00") faults not_present
-    assert fault_log(iommu.faults[0].log).verdict == unmapped_early
+    assert fault_log(iommu.faults[0].log).verdict == use_after_unmap
     assert amd_line("0000:02:00.0", m.addr + 4KiB, "0x0020").verdict == access_allowed
     explain m.addr + 4KiB`,
   );
@@ -104,7 +104,7 @@ Deno.test("the last mapping of an address counts, not an earlier one that is gon
     let line = amd_line("02:00.0", second.addr, "0x0050")
     assert line.verdict == wrong_direction and line.mapping == second
     dma_unmap_phys(nic, second, 4KiB, from_device)
-    assert line.verdict == unmapped_early, "no device has used it: no IOTLB entry"
+    assert line.verdict == use_after_unmap, "no device has used it: no IOTLB entry"
     assert line.mapping.dir == from_device`,
   );
 });
@@ -152,7 +152,7 @@ Deno.test("two-step: what was taken and not linked is not_linked, and what was u
     let there = state.addr
     dma_iova_destroy(nic, state, mapped: 4KiB, dir: to_device)
     let line = amd_line("02:00.0", there, "0x0000")
-    assert line.verdict == unmapped_early and line.culprit.starts_with("dma_iova_destroy at ")`,
+    assert line.verdict == use_after_unmap and line.culprit.starts_with("dma_iova_destroy at ")`,
   );
 });
 
@@ -164,7 +164,7 @@ Deno.test("memory that CPU and device share is found too: early after its free, 
     assert amd_line("02:00.0", at + 4KiB, "0x0000").verdict == access_allowed
     dma_free_coherent(nic, mem)
     let line = amd_line("02:00.0", at + 4KiB, "0x0000")
-    assert line.verdict == unmapped_early and line.culprit.starts_with("dma_free_coherent at ")
+    assert line.verdict == use_after_unmap and line.culprit.starts_with("dma_free_coherent at ")
     assert line.mapping.size == 8KiB
     let pool = dma_pool(nic, size: 512B, align: 512B)
     let block = pool.alloc()
@@ -172,7 +172,7 @@ Deno.test("memory that CPU and device share is found too: early after its free, 
     let page = block.addr
     pool.free(block)
     pool.destroy()
-    assert amd_line("02:00.0", page, "0x0000").verdict == unmapped_early`,
+    assert amd_line("02:00.0", page, "0x0000").verdict == use_after_unmap`,
   );
 });
 
@@ -197,22 +197,22 @@ Deno.test("wrong kinds of address have verdicts of their own: physical, another 
   );
 });
 
-Deno.test("in lazy mode the line is still_cached until the flush, then unmapped_early with its stale uses (dma.md 5.3)", () => {
+Deno.test("in lazy mode the line is stale_iotlb until the flush, then use_after_unmap with its stale uses (dma.md 5.3)", () => {
   holds(
     "mode = lazy",
     `let m = dma_map_phys(nic, alloc_pages(1), 4KiB, from_device)
     nic.dma_write(m.addr, bytes"00")
     dma_unmap_phys(nic, m, 4KiB, from_device)
     let line = vtd_line("02:00.0", "Write", m.addr)
-    assert line.verdict == still_cached and line.after == none
+    assert line.verdict == stale_iotlb and line.after == none
     nic.dma_write(m.addr, bytes"00") warns stale_iotlb_access
     advance 10ms
     nic.dma_write(m.addr, bytes"00") faults not_present
-    assert line.verdict == unmapped_early and line.stale_uses == 1 and line.after == 10ms`,
+    assert line.verdict == use_after_unmap and line.stale_uses == 1 and line.after == 10ms`,
   );
 });
 
-Deno.test("caching mode: what is mapped and was not made visible is not_visible (dma.md 5.2)", () => {
+Deno.test("caching mode: what is mapped and was not made visible is sync_missing (dma.md 5.2)", () => {
   holds(
     "mode = strict, caching_mode = true",
     `let state = iova_state()
@@ -221,7 +221,7 @@ Deno.test("caching mode: what is mapped and was not made visible is not_visible 
     dma_iova_link(nic, state, phys: 0x10_0000, offset: 0, size: 4KiB, dir: to_device)
     expect fault not_present { nic.dma_read(state.addr, 4B) warns sync_missing }
     let line = fault_log(iommu.faults[1].log)
-    assert line.verdict == not_visible and line.culprit.starts_with("dma_iova_link at ")
+    assert line.verdict == sync_missing and line.culprit.starts_with("dma_iova_link at ")
     dma_iova_sync(nic, state, offset: 0, size: 4KiB)
     dma_iova_destroy(nic, state, mapped: 4KiB, dir: to_device)`,
   );
@@ -251,7 +251,7 @@ Deno.test("a fault that the scenario asked for is injected, and no mapping is to
     assert vtd_line("02:00.0", "Write", m.addr).verdict == access_allowed
     dma_unmap_phys(nic, m, 4KiB, bidirectional)
     nic.dma_read(m.addr, 4B) faults not_present
-    assert line.verdict == unmapped_early`,
+    assert line.verdict == use_after_unmap`,
   );
 });
 
@@ -274,7 +274,7 @@ for (const model of ["vtd", "amd", "arm"]) {
         let line = fault_log(fault.log)
         assert line.format == ${model} and line.device == fault.device and line.access == fault.access
         assert line.address == fault.dma or line.page_only and fault.dma - line.address < 4KiB
-        assert line.verdict == unmapped_early and line.mapping == m
+        assert line.verdict == use_after_unmap and line.mapping == m
         assert line.after == pages * 1us and line.culprit_event.seq == end
       }`,
     );
@@ -317,7 +317,7 @@ Deno.test("a mapping of a request is printed with the request, and the statement
     let at = io.requests[0].iova.start
     ssd.dma_write(at + 4KiB, bytes"00") faults not_present
     let line = fault_log(iommu.faults[0].log)
-    assert line.verdict == unmapped_early and line.culprit_event.request == io.requests[0].id
+    assert line.verdict == use_after_unmap and line.culprit_event.request == io.requests[0].id
     explain line`,
   );
   const sentence = output.replace(/\s+/g, " ");

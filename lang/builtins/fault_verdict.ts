@@ -18,13 +18,13 @@ import { endAt, type LedgerEntry, readLedger } from "./ledger.ts";
 
 export type FaultVerdict =
   | "never_mapped"
-  | "unmapped_early"
-  | "still_cached"
+  | "use_after_unmap"
+  | "stale_iotlb"
   | "wrong_direction"
   | "past_end"
   | "before_start"
   | "not_linked"
-  | "not_visible"
+  | "sync_missing"
   | "physical_address"
   | "other_device"
   | "error_value"
@@ -254,7 +254,7 @@ class Judgement {
       this.#device.dma.domain!.cachingMode;
     return {
       ...found,
-      verdict: isHidden ? "not_visible" : "access_allowed",
+      verdict: isHidden ? "sync_missing" : "access_allowed",
       mapping,
       ended: mapping.died,
       culprit: isHidden ? mapping.born : null,
@@ -279,7 +279,7 @@ class Judgement {
     const isCached = this.#own === null && iotlb.holds(this.#device.dma.domain!.id, this.#address);
     return {
       ...found,
-      verdict: isCached ? "still_cached" : "unmapped_early",
+      verdict: isCached ? "stale_iotlb" : "use_after_unmap",
       mapping,
       ended: died,
       culprit: died,
@@ -299,7 +299,7 @@ class Judgement {
       const { iova, size_bytes } = event.fields;
       return this.#isIn(iova, size_bytes);
     });
-    return gone === undefined ? null : { ...found, verdict: "unmapped_early", culprit: gone };
+    return gone === undefined ? null : { ...found, verdict: "use_after_unmap", culprit: gone };
   }
 
   /** Inside a range that the two-step API has taken, where nothing was linked. */

@@ -69,7 +69,7 @@ function expected(all: readonly Mapped[], at: number, unitBytes: number, how: st
     return isForbidden && live.dir !== "bidirectional" ? "wrong_direction" : "impossible";
   }
   const last = there.at(-1);
-  return last === undefined ? "beside" : `unmapped_early:${last.endedAt}`;
+  return last === undefined ? "beside" : `use_after_unmap:${last.endedAt}`;
 }
 
 for (const model of ["vtd", "amd", "arm"]) {
@@ -92,7 +92,7 @@ for (const model of ["vtd", "amd", "arm"]) {
           const [, how, verdict, ...culprit] = rest;
           const wanted = expected(all, number(0), model === "vtd" ? GRANULE : 1, how!);
           const line = /script\.dma:(\d+)/.exec(culprit.join(" "))?.[1];
-          const verdictText = verdict === "unmapped_early" ? `${verdict}:${line}` : verdict!;
+          const verdictText = verdict === "use_after_unmap" ? `${verdict}:${line}` : verdict!;
           if (wanted === "beside") {
             assert(
               ["never_mapped", "past_end", "before_start"].includes(verdictText),
@@ -103,7 +103,7 @@ for (const model of ["vtd", "amd", "arm"]) {
         }
       }
     }
-    for (const verdict of ["unmapped_early", "wrong_direction", "past_end"]) {
+    for (const verdict of ["use_after_unmap", "wrong_direction", "past_end"]) {
       assert((seen.get(verdict) ?? 0) >= 5, `${verdict}: ${JSON.stringify([...seen])}`);
     }
   });

@@ -51,25 +51,34 @@ const LOGGED_REASONS = group("reason in a fault log", {
   command_failed: "A command to the IOMMU failed.",
 });
 
-const VERDICTS = group("verdict on a fault log", {
-  never_mapped: "Nothing was ever mapped there for the device.",
-  unmapped_early: "A mapping was there, and a call had ended it before the device came.",
-  still_cached: "A mapping was there and has ended, but the IOTLB lets the device through.",
-  wrong_direction: "A mapping is there, for the other direction.",
-  past_end: "The address lies behind the end of a mapping.",
-  before_start: "The address lies before the start of a mapping.",
-  not_linked: "The IOVA range was allocated, but nothing was linked there.",
-  not_visible: "A mapping is there, and the hardware remembers that nothing was.",
-  physical_address: "It is the physical address of mapped memory, not the device's address.",
-  other_device: "It is mapped for another device.",
-  error_value: "It is the error value of a map that failed.",
-  out_of_range: "It has more bits than are translated.",
-  access_allowed: "A mapping is there and allows the access.",
-  not_translated: "The device is not translated in this machine.",
-  injected: "The scenario makes the access fail.",
-  no_device: "This machine has no such device.",
-  not_a_mapping: "The line is about something else than what a driver maps.",
-});
+const VERDICTS: WordSet[] = [{
+  title: "verdict on a fault log",
+  formerly: {
+    use_after_unmap: "unmapped_early",
+    stale_iotlb: "still_cached",
+    sync_missing: "not_visible",
+  },
+  docs: {
+    never_mapped: "Nothing was ever mapped there for the device.",
+    use_after_unmap: "A call unmapped it before the device accessed it.",
+    stale_iotlb: "It is unmapped, but a stale IOTLB entry lets the device through.",
+    wrong_direction: "A mapping is there, for the other direction.",
+    past_end: "The address lies past the end of a mapping.",
+    before_start: "The address lies before the start of a mapping.",
+    not_linked: "The IOVA range was allocated, but nothing was linked there.",
+    sync_missing:
+      "It is linked, but the IOTLB caches the not-present entry: dma_iova_sync() is missing.",
+    physical_address: "It is the physical address of mapped memory, not the device's address.",
+    other_device: "It is mapped for another device.",
+    error_value: "It is the error value of a map that failed.",
+    out_of_range: "It has more bits than are translated.",
+    access_allowed: "A mapping is there and allows the access.",
+    not_translated: "The device is not translated in this machine.",
+    injected: "The scenario makes the access fail.",
+    no_device: "This machine has no such device.",
+    not_a_mapping: "The line is about something else than what a driver maps.",
+  },
+}];
 
 /** What controllers answer with. */
 const NVME_STATUS = [
@@ -216,8 +225,12 @@ const SETS: readonly WordSet[] = [
   ...EVENT_NAMES,
 ];
 
-function aliasesOf(name: string, { kernelPrefix }: WordSet): string[] {
-  return kernelPrefix === undefined ? [] : [kernelPrefix + name.toUpperCase()];
+function aliasesOf(name: string, { formerly, kernelPrefix }: WordSet): string[] {
+  const old = formerly?.[name];
+  return [
+    ...kernelPrefix === undefined ? [] : [kernelPrefix + name.toUpperCase()],
+    ...old === undefined ? [] : [old],
+  ];
 }
 
 /** Every constant, group by group. Made when asked for: only help shows them. */

@@ -7,7 +7,7 @@ import type { SideRun } from "./branches.ts";
 /** Of reports about something that was not mapped: what the other statement has done. */
 const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
   lock_order: "taken the other way round here",
-  unwritten_memory_fetched: "taken here",
+  uninitialized_dma_read: "taken here",
   stale_cacheline_read: "written here",
   stale_memory_read: "written here",
   dirty_cacheline_lost: "written here",

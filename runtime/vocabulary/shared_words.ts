@@ -7,7 +7,7 @@
 import { ATTRIBUTE_PREFIX, type AttributeWord, type DirectionWord } from "../dma/attributes.ts";
 import { REPORT_CLASSES } from "../dma/checker/report_classes.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
-import { either, type Field, type Holds, only, word } from "./fields.ts";
+import { either, type Field, formerly, type Holds, only, word } from "./fields.ts";
 
 export const DIRECTION: Field<DirectionWord> = word("direction", {
   bidirectional: "The device reads and writes the memory.",
@@ -102,11 +102,18 @@ export type FaultReasonField = typeof FAULT_REASON;
 /** Why a device's access went nowhere. */
 export type FaultReason = Holds<FaultReasonField>;
 
-export const REPORT_CLASS: Field<keyof typeof REPORT_CLASSES> = word(
-  "report class",
+export const REPORT_CLASS: Field<keyof typeof REPORT_CLASSES> = formerly(
+  word(
+    "report class",
+    Object.fromEntries(
+      Object.entries(REPORT_CLASSES).map(([name, { doc }]) => [name, doc]),
+    ) as Record<keyof typeof REPORT_CLASSES, string>,
+  ),
   Object.fromEntries(
-    Object.entries(REPORT_CLASSES).map(([name, { doc }]) => [name, doc]),
-  ) as Record<keyof typeof REPORT_CLASSES, string>,
+    Object.entries(REPORT_CLASSES).flatMap(([name, { formerly: old }]) =>
+      old === undefined ? [] : [[name, old]]
+    ),
+  ),
 );
 
 export const PATH = word("mapping path", {

@@ -16,14 +16,14 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "06-one-segment-too-few": {
     by: "on the disk",
     says:
-      /report\[unwritten_memory_fetched\] .*nobody has written 16 since their memory was taken at \S*block_hba\.c:\d+/,
+      /report\[uninitialized_dma_read\] .*nobody has written 16 since their memory was taken at \S*block_hba\.c:\d+/,
   },
   "07-ended-before-unmap": {
     by: "on the disk",
     says: /of the driver's area after the end of the request of tag 0 \(in hba_unmap\(\) at .*:\d+/,
   },
   "08-wrong-direction": { by: "on the disk", says: /report\[unlink_direction\]/ },
-  "09-error-unchecked": { by: "on the disk", says: /report\[error_unchecked\]/ },
+  "09-error-unchecked": { by: "on the disk", says: /report\[mapping_error_unchecked\]/ },
   "10-table-kept": {
     by: "on the disk",
     says: /512-byte block of the pool .* not freed/,

@@ -3,12 +3,12 @@ import type { FoundBug, PlantedDriver } from "../planted_bugs.ts";
 /** How each planted bug is found: by which test, and what is said of it. */
 const FOUND: Readonly<Record<string, FoundBug>> = {
   "01-wrong-length": { by: "frames go out", says: /report\[unmap_size\]/ },
-  "02-missing-sync": { by: "frames go out", says: /report\[cpu_touches_device_buffer\]/ },
+  "02-missing-sync": { by: "frames go out", says: /report\[cpu_access_while_mapped\]/ },
   "03-leak-in-error-path": { by: "can fail", says: /Something leaks when `dma_map_page` fails/ },
   "04-freed-while-mapped": { by: "frames go out", says: /report\[freed_while_mapped\]/ },
-  "05-read-before-sync": { by: "frames go out", says: /report\[cpu_touches_device_buffer\]/ },
+  "05-read-before-sync": { by: "frames go out", says: /report\[cpu_access_while_mapped\]/ },
   "06-one-descriptor-too-few": { by: "full ring", says: /E090\d|leak/ },
-  "07-error-unchecked": { by: "frames go out", says: /report\[error_unchecked\]/ },
+  "07-error-unchecked": { by: "frames go out", says: /report\[mapping_error_unchecked\]/ },
   "08-wrong-direction": { by: "frames go out", says: /report\[unmap_direction\]/ },
   "09-one-slot-too-many": {
     by: "frames go out",

@@ -18,7 +18,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   },
   "05-read-before-unmap": {
     by: DIRECT,
-    says: /report\[cpu_touches_device_buffer\].*in identify\(\) at drivers\/nvme\/lab_nvme\.c/,
+    says: /report\[cpu_access_while_mapped\].*in identify\(\) at drivers\/nvme\/lab_nvme\.c/,
   },
   "06-short-list-too-long": {
     by: DIRECT,
@@ -43,7 +43,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
     by: SWEEP,
     says: /Something leaks when `dma_iova_link` fails the 2nd time/,
   },
-  "14-error-unchecked": { by: DIRECT, says: /report\[error_unchecked\]/ },
+  "14-error-unchecked": { by: DIRECT, says: /report\[mapping_error_unchecked\]/ },
   "15-unwinds-one-too-few": {
     by: "can fail fails once [iommu.mode = off, ssd.sgl = true]",
     says: /report leak_at_unbind when `dma_map_page` fails the 2nd time/,

@@ -108,7 +108,7 @@ const SINGLE: Readonly<Record<string, Misuse>> = {
     },
   },
   "never asked whether the map failed": {
-    expected: ["error_unchecked"],
+    expected: ["mapping_error_unchecked"],
     plant(world, mistake) {
       const { dev, machine: { dma } } = world;
       const address = dma.dmaMapPhys(dev, world.memory(2), SIZE, DMA_TO_DEVICE);
@@ -327,7 +327,7 @@ const RANGES: Readonly<Record<string, Misuse>> = {
     },
   },
   "a range reserved by a state that has one": {
-    expected: ["try_alloc_live"],
+    expected: ["state_overwritten"],
     plant(world, mistake) {
       const { dev, dma, granule, state } = range(world, 0);
       mistake(() => dma.dmaIovaTryAlloc(dev, state, 0 as PhysAddr, granule));

@@ -182,10 +182,10 @@ const VERDICTS: Readonly<Record<FaultVerdict, (judged: JudgedFault, run: Run) =>
       device!.name
     } had no mapping there, and none adjacent. Check the address written into ` +
     "the descriptor: stale, from another place, or corrupted",
-  unmapped_early: (judged, run) =>
+  use_after_unmap: (judged, run) =>
     `use after unmap: ${culpritText(judged, run)} removed the mapping while DMA was still ` +
     "outstanding. Unmap only after the device has signalled completion",
-  still_cached: (judged, run) =>
+  stale_iotlb: (judged, run) =>
     `unmapped by ${culpritText(judged, run)}, but still in the IOTLB: in this machine the access ` +
     "succeeds until the flush, and reaches memory that the driver already owns again",
   wrong_direction: (judged, run) =>
@@ -202,7 +202,7 @@ const VERDICTS: Readonly<Record<FaultVerdict, (judged: JudgedFault, run: Run) =>
   not_linked: (judged, run) =>
     `not linked: ${culpritText(judged, run)} allocated the IOVA range, but nothing is ` +
     "linked at this offset",
-  not_visible: (judged, run) =>
+  sync_missing: (judged, run) =>
     `missing dma_iova_sync(): ${culpritText(judged, run)} linked it, but the IOTLB still caches ` +
     "the not-present entry",
   physical_address: (judged, run) =>

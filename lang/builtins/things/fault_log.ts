@@ -85,7 +85,7 @@ const RUN_FIELDS = fieldsOf<LoggedFault>((f) => ({
     (fault, run) => judgeFault(fault, run).fault,
   ),
   verdict: f.word(
-    "Whose fault it was, such as unmapped_early, wrong_direction or past_end.",
+    "Whose fault it was, such as use_after_unmap, wrong_direction or past_end.",
     (fault, run) => judgeFault(fault, run).verdict,
   ),
   mapping: f.of(

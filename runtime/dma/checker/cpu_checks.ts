@@ -45,7 +45,7 @@ export class CpuChecks {
       ? "the device may not see the data, or data it wrote may be lost"
       : "it may read data from before the device wrote";
     this.#ledger.report(
-      "cpu_touches_device_buffer",
+      "cpu_access_while_mapped",
       `CPU ${writes ? "write" : "read"} of ${inWords(sizeBytes)} at ${
         hexAddress(phys)
       } ${place}, ` +
@@ -83,7 +83,7 @@ export class CpuChecks {
   ): void {
     const { count, offset, site, where } = bytes;
     this.#ledger.report(
-      "unwritten_memory_fetched",
+      "uninitialized_dma_read",
       `Device "${device}" reads ${inWords(fetch.sizeBytes)} at ${hexAddress(fetch.dma)} (physical ${
         hexAddress(fetch.phys)
       }); ${count} of them were never written since their allocation${where}: the first is ` +

@@ -22,9 +22,9 @@ Deno.test("a touched buffer is told with the byte in it, its device and what may
   cpu.touched(LENT, at(0x10_0201), 1, false, "in finish()");
   const reports = bench.reports();
   assertEquals(reports.map((report) => [report.class, report.first_site]), [
-    ["cpu_touches_device_buffer", 7],
-    ["cpu_touches_device_buffer", 7],
-    ["cpu_touches_device_buffer", 7],
+    ["cpu_access_while_mapped", 7],
+    ["cpu_access_while_mapped", 7],
+    ["cpu_access_while_mapped", 7],
   ]);
   assertEquals(reports.map(({ text }) => text), [
     "CPU read of 4 bytes at 0x10_0210 in finish(), 16 bytes into a buffer owned by device " +
@@ -58,7 +58,7 @@ Deno.test("bytes that were never written are reported with how many they are and
     { offset: 12, count: 5, site: 3, where: " in probe()" },
   );
   assertEquals(bench.reports().map((report) => [report.class, report.first_site, report.text]), [[
-    "unwritten_memory_fetched",
+    "uninitialized_dma_read",
     3,
     'Device "nic" reads 64 bytes at 0xffff_f200 (physical 0x10_0200); 5 of them were never ' +
     "written since their allocation in probe(): the first is byte 12",

@@ -134,7 +134,7 @@ function compare(
   }
   if (!table.has(record, TESTED)) {
     ledger.report(
-      "error_unchecked",
+      "mapping_error_unchecked",
       `${api} on device "${device.dev.name}" without checking dma_mapping_error() first: ${mapping}`,
       site,
     );

@@ -47,7 +47,7 @@ export class RangeChecks {
     const { addr, linkedBytes, sizeBytes } = state;
     const linked = linkedBytes === 0 ? "" : `, with ${bytes(linkedBytes)} linked there`;
     this.#ledger.report(
-      "try_alloc_live",
+      "state_overwritten",
       `dma_iova_try_alloc() on device "${dev.name}" with a state that still holds the range of ` +
         `${bytes(sizeBytes)} at ${
           hexAddress(addr)

@@ -374,7 +374,7 @@ Deno.test("row 12: a range whose state is used for another is left behind", () =
   bench.tryAlloc(0, 0x1000);
   bench.free();
   assertEquals([bench.machine.dma.unbind(bench.dev), bench.classes()], [1, [
-    "try_alloc_live",
+    "state_overwritten",
     "iova_leak_at_unbind",
   ]]);
 });
@@ -462,7 +462,7 @@ Deno.test("a state that still has a range reserves another: the first is lost (d
   bench.tryAlloc(0, 0x1000);
   const [report, ...others] = bench.reports();
   assertEquals([report?.class, report?.rule, report?.first_site, report?.second_site, others], [
-    "try_alloc_live",
+    "state_overwritten",
     "dma.3.2",
     1,
     3,

@@ -16,6 +16,8 @@ export interface ReportClassEntry {
   readonly counted: boolean;
   /** How a kernel logs it, without its numbers; null where it logs nothing, or the line is unknown. */
   readonly log: string | null;
+  /** What the class was called until 0.1; `warns` takes that name still. */
+  readonly formerly?: string;
 }
 
 /** A row of 8.2: a check of the kernel's DMA debugging. */
@@ -74,11 +76,14 @@ const REPORT_CLASS_TABLE = {
     "Unmapped with another direction than mapped.",
     "device driver frees DMA memory with different direction",
   ),
-  error_unchecked: debugging(
-    8,
-    "dma_mapping_error() was not checked.",
-    "device driver failed to check map error",
-  ),
+  mapping_error_unchecked: {
+    ...debugging(
+      8,
+      "dma_mapping_error() was not checked.",
+      "device driver failed to check map error",
+    ),
+    formerly: "error_unchecked",
+  },
   unmap_attributes: debugging(
     9,
     "Unmapped with other attributes than mapped.",
@@ -151,7 +156,10 @@ const REPORT_CLASS_TABLE = {
   destroy_twice: unseen(11, "Destroyed or freed a range twice."),
   iova_leak_at_unbind: unseen(12, "Driver unbound with an allocated IOVA range."),
   link_beyond_device_limits: unseen(13, "A link breaks a segment limit of the device."),
-  try_alloc_live: hazard("dma.3.2", "dma_iova_try_alloc() with a state that still holds a range."),
+  state_overwritten: {
+    ...hazard("dma.3.2", "dma_iova_try_alloc() with a state that still holds a range."),
+    formerly: "try_alloc_live",
+  },
   range_other_device: unseen(5, "A range was used with another device than its own."),
   sync_unlinked: unseen(6, "dma_iova_sync() covers addresses that are not linked."),
   range_unmapped: {
@@ -186,18 +194,24 @@ const REPORT_CLASS_TABLE = {
     "dma.2.2",
     "A device write was lost: the write-back of a dirty cache line overwrote it.",
   ),
-  cpu_touches_device_buffer: hazard(
-    "dma.1.6",
-    "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped).",
-  ),
+  cpu_access_while_mapped: {
+    ...hazard(
+      "dma.1.6",
+      "CPU access to a buffer that a device owns (no sync for the CPU since it was mapped).",
+    ),
+    formerly: "cpu_touches_device_buffer",
+  },
   freed_while_mapped: hazard(
     "dma.1.6",
     "Memory was freed while still mapped for a device.",
   ),
-  unwritten_memory_fetched: hazard(
-    "c-api.5",
-    "A device read memory that was never initialised since its allocation.",
-  ),
+  uninitialized_dma_read: {
+    ...hazard(
+      "c-api.5",
+      "A device read memory that was never initialised since its allocation.",
+    ),
+    formerly: "unwritten_memory_fetched",
+  },
   private_memory_access: hazard(
     "dma.1.5",
     "A device accessed private memory of a confidential guest.",

@@ -203,7 +203,7 @@ Deno.test("syncs and ends of links that go wrong, word for word (dma.md 3.6, row
 });
 
 Deno.test("a state that is used for another range, word for word (dma.md 3.2)", () => {
-  const lost = 'try_alloc_live: dma_iova_try_alloc() on device "dev" with a state that still ' +
+  const lost = 'state_overwritten: dma_iova_try_alloc() on device "dev" with a state that still ' +
     `holds ${RANGE}: the old range is overwritten and leaked`;
   hold([
     [{}, inRange((bench) => void bench.tryAlloc(0, PAGE)), lost],
@@ -243,7 +243,7 @@ Deno.test("ends of mappings that go wrong, word for word (dma.md 8.2)", () => {
       {},
       ({ dev, machine: { dma }, unmap }) =>
         unmap(dma.dmaMapPhys(dev, at(0x10_0000), PAGE, DMA_TO_DEVICE), PAGE),
-      `error_unchecked: dma_unmap_phys() ${on} without checking dma_mapping_error() first: ${PHYS}`,
+      `mapping_error_unchecked: dma_unmap_phys() ${on} without checking dma_mapping_error() first: ${PHYS}`,
     ],
     [
       {},
