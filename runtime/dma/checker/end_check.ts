@@ -8,6 +8,7 @@ import { directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes, endingApi } from "./describe.ts";
 import type { CheckedDevice, Ledger } from "./ledger.ts";
+import type { ReportClass } from "./report_classes.ts";
 import { type Ended, MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 
 const { COHERENT, LIST } = MADE;
@@ -91,64 +92,38 @@ function compare(
   const site = table.site(record);
   const mapping = ledger.describe(record);
   const api = endingApi(ending.made);
+  const on = `on device "${device.dev.name}"`;
   const mismatch = (of: string, passed: string | number, mapped: string | number) =>
-    `${api} ${of} mismatch on device "${device.dev.name}": ${passed} passed, ${mapped} mapped, ` +
-    `for ${mapping}`;
+    `${api} ${of} mismatch ${on}: ${passed} passed, ${mapped} mapped, for ${mapping}`;
+  const report = (reportClass: ReportClass, text: string) => ledger.report(reportClass, text, site);
   if (table.sizeBytes[record] !== ending.sizeBytes) {
-    ledger.report(
-      "unmap_size",
-      mismatch("size", bytes(ending.sizeBytes), bytes(table.sizeBytes[record]!)),
-      site,
-    );
+    const text = mismatch("size", bytes(ending.sizeBytes), bytes(table.sizeBytes[record]!));
+    report("unmap_size", text);
   }
   if (!sameFamily) {
-    ledger.report(
-      "unmap_kind",
-      `${api} on device "${device.dev.name}" is the wrong unmap function for ${mapping}`,
-      site,
-    );
+    report("unmap_kind", `${api} ${on} is the wrong unmap function for ${mapping}`);
   } else if (ending.phys >= 0 && ending.phys !== table.phys[record]) {
-    ledger.report(
-      "free_cpu_address",
-      mismatch(
-        "CPU address",
-        `physical ${hexAddress(ending.phys)}`,
-        `physical ${hexAddress(table.phys[record]!)}`,
-      ),
-      site,
-    );
+    const passed = `physical ${hexAddress(ending.phys)}`;
+    const mapped = `physical ${hexAddress(table.phys[record]!)}`;
+    report("free_cpu_address", mismatch("CPU address", passed, mapped));
   }
   if (sameFamily && table.entries[record] !== ending.entries) {
-    ledger.report(
-      "unmap_entries",
-      mismatch("entries", ending.entries, table.entries[record]!),
-      site,
-    );
+    report("unmap_entries", mismatch("entries", ending.entries, table.entries[record]!));
   }
   if (table.dir(record) !== ending.dir) {
-    ledger.report(
-      "unmap_direction",
-      mismatch("direction", directionWord(ending.dir), directionWord(table.dir(record))),
-      site,
-    );
+    const mapped = directionWord(table.dir(record));
+    report("unmap_direction", mismatch("direction", directionWord(ending.dir), mapped));
   }
   if (!table.has(record, TESTED)) {
-    ledger.report(
-      "mapping_error_unchecked",
-      `${api} on device "${device.dev.name}" without checking dma_mapping_error() first: ${mapping}`,
-      site,
-    );
+    const text = `${api} ${on} without checking dma_mapping_error() first: ${mapping}`;
+    report("mapping_error_unchecked", text);
   }
   if (otherAttrs) {
     const agreed = ledger.rules.agreedAttrs;
-    ledger.report(
+    const mapped = attributeText(table.attrs(record) & agreed);
+    report(
       "unmap_attributes",
-      mismatch(
-        "attributes",
-        attributeText(ending.attrs & agreed),
-        attributeText(table.attrs(record) & agreed),
-      ),
-      site,
+      mismatch("attributes", attributeText(ending.attrs & agreed), mapped),
     );
   }
 }
