@@ -16,7 +16,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "06-one-segment-too-few": {
     by: "on the disk",
     says:
-      /report\[uninitialized_dma_read\] .*nobody has written 16 since their memory was taken at \S*block_hba\.c:\d+/,
+      /report\[uninitialized_dma_read\] .*16 of them were never written since their allocation at \S*block_hba\.c:\d+/,
   },
   "07-ended-before-unmap": {
     by: "on the disk",
