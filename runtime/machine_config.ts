@@ -51,7 +51,7 @@ export const IOMMU_SETTINGS = {
     doc: "Whether devices are translated, and when translations are invalidated.",
   }),
   model: setting("model", word(...IOMMU_MODEL_NAMES), "vtd", {
-    doc: "Whose page tables and invalidations.",
+    doc: "IOMMU hardware model: page-table format and invalidation commands.",
   }),
   granuleBytes: setting("granule", size(4 * KIB, 64 * KIB, { powerOfTwo: true }), 4 * KIB, {
     doc: "The smallest page it maps.",
@@ -75,7 +75,7 @@ export const IOMMU_SETTINGS = {
     doc: "How many translations it caches.",
   }),
   reserved: setting("reserved", RANGES, null, {
-    doc: "Ranges of device addresses that are never given out.",
+    doc: "Ranges of device addresses that are never allocated.",
     defaultText: "the model's",
   }),
 };
@@ -96,7 +96,7 @@ export const SWIOTLB_SETTINGS = {
   }),
   force: setting("force", BOOL, false, { doc: "Bounce everything that is not translated." }),
   areas: setting("areas", int(1, 1024), null, {
-    doc: "Parts with a lock of their own.",
+    doc: "Number of swiotlb areas, each with its own lock.",
     defaultText: "from cpus",
   }),
   basePhys: optional("at", PHYS, {
@@ -120,19 +120,19 @@ export function swiotlbConfig(given: GivenSettings<typeof SWIOTLB_SETTINGS> = {}
 export const MACHINE_SETTINGS = {
   cpus: setting("cpus", int(1, 64), 1, { doc: "How many CPUs the machine has." }),
   seed: setting("seed", int(0, Number.MAX_SAFE_INTEGER), 1, {
-    doc: "Where everything random starts from.",
+    doc: "Seed of the machine's random generator.",
   }),
   pageSizeBytes: setting("page_size", size(4 * KIB, 64 * KIB, { powerOfTwo: true }), 4 * KIB, {
     doc: "The host's page.",
   }),
   checker: setting("checker", word("report", "fail", "off"), "report", {
-    doc: "What happens when the checker finds a driver's mistake.",
+    doc: "What happens on a report of the checker.",
   }),
   leaks: setting("leaks", word("report", "fail", "allow"), "report", {
-    doc: "What happens when a test ends and something that it mapped or took is left.",
+    doc: "What happens when a test ends with a leak.",
   }),
   strict: setting("strict", BOOL, false, {
-    doc: "What nobody expects fails the test: reports, faults, and leaks that are not allowed.",
+    doc: "Unexpected reports, faults and leaks fail the test.",
   }),
   // behaviour/dma.md 8.2
   dmaDebug: setting("dma_debug", BOOL, false, {

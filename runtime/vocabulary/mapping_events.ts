@@ -1,4 +1,4 @@
-/** Events of mapping memory for a device: IO addresses, page tables, bounce buffers, the checker. */
+/** Events of mapping memory for a device: IOVAs, page tables, bounce buffers, the checker. */
 import {
   BOOL,
   DMA,
@@ -32,7 +32,7 @@ const MAPPING = { phys: PHYS, dma: DMA, size_bytes: SIZE, dir: DIRECTION, path: 
 
 export const MAPPING_EVENTS = {
   "iova.alloc": {
-    when: "a range of IO virtual addresses was reserved",
+    when: "an IOVA range was allocated",
     fields: {
       start: DMA,
       size_bytes: SIZE,
@@ -45,7 +45,7 @@ export const MAPPING_EVENTS = {
     },
   },
   "iova.alloc_failed": {
-    when: "no range of IO virtual addresses fitted",
+    when: "no IOVA range was available",
     fields: {
       size_bytes: SIZE,
       limit: DMA,
@@ -55,13 +55,13 @@ export const MAPPING_EVENTS = {
         alignment: "Enough are free side by side, but no range begins where one of its size must.",
         beyond_limit: "More was asked for than there are addresses up to the limit.",
         search_skipped:
-          "A range is free, but a search for no more failed before, and nothing was given back.",
+          "A range is free, but the 32-bit search was skipped (size ≥ max32_alloc_size).",
       }),
     },
   },
   "iova.free": {
-    when: "a range was given back; one that waits in the flush queue makes a second event when " +
-      "the flush lets it go",
+    when: "an IOVA range was freed; one in the flush queue makes a second event when " +
+      "the queue is flushed",
     fields: {
       start: DMA,
       size_bytes: SIZE,
@@ -106,13 +106,13 @@ export const MAPPING_EVENTS = {
     fields: { iova: DMA, size_bytes: SIZE },
   },
   "iotlb.sync": {
-    when: "the hardware was told to forget translations",
+    when: "an IOTLB invalidation was sent",
     fields: {
       kind: word("invalidation", {
         map: "Told about a new mapping (caching mode).",
-        range: "Told to forget a range.",
-        walk: "Told to forget a range, tables that led there included (Arm).",
-        all: "Told to forget a whole domain.",
+        range: "Invalidation of a range.",
+        walk: "Invalidation of a range with its table walks (Arm).",
+        all: "Invalidation of a whole domain.",
       }),
       start: DMA,
       size_bytes: told(SIZE, "the range gathered"),
@@ -153,7 +153,7 @@ export const MAPPING_EVENTS = {
     fields: { dma: DMA, access: ACCESS, reason: FAULT_REASON },
   },
   "swiotlb.map": {
-    when: "bounce-buffer slots were taken",
+    when: "bounce-buffer slots were allocated",
     fields: {
       slot: INT,
       slots: INT,
@@ -165,7 +165,7 @@ export const MAPPING_EVENTS = {
     },
   },
   "swiotlb.unmap": {
-    when: "bounce-buffer slots were given back",
+    when: "bounce-buffer slots were freed",
     fields: {
       slot: INT,
       slots: INT,
@@ -260,7 +260,7 @@ export const MAPPING_EVENTS = {
       text: TEXT,
       first_site: optional(SITE),
       second_site: optional(SITE),
-      beyond_kernel: told(BOOL, "no check of the kernel sees it today"),
+      beyond_kernel: told(BOOL, "no kernel checks for it"),
       log: told(optional(TEXT), "how a kernel with DMA debugging logs it, without its numbers"),
     },
   },
@@ -277,27 +277,27 @@ export const MAPPING_EVENTS = {
     },
   },
   "driver.alloc": {
-    when: "a driver in C took memory",
+    when: "a driver in C allocated memory",
     fields: { phys: PHYS, size_bytes: SIZE },
   },
   "driver.free": {
-    when: "a driver in C gave memory back",
+    when: "a driver in C freed memory",
     fields: { phys: PHYS, size_bytes: SIZE },
   },
   "driver.request_irq": {
-    when: "a driver in C registered a handler of an interrupt",
+    when: "a driver in C registered an interrupt handler",
     fields: { irq: INT },
   },
   "driver.free_irq": {
-    when: "a driver in C took such a handler away",
+    when: "a driver in C freed an interrupt handler",
     fields: { irq: INT },
   },
   "mem.alloc": {
-    when: "host memory that a mapping costs was taken",
+    when: "host memory that a mapping needs was allocated",
     fields: { what: COST, size_bytes: SIZE, from: MEMORY_SOURCE },
   },
   "mem.free": {
-    when: "host memory that a mapping cost was given back",
+    when: "host memory that a mapping needed was freed",
     fields: { what: COST, size_bytes: SIZE, from: MEMORY_SOURCE },
   },
 } satisfies EventTable;

@@ -95,7 +95,8 @@ export const FAULT_REASON = word("fault reason", {
   not_readable: "The mapping allows no read.",
   address_width: "The address is wider than the IOMMU translates.",
   reserved: "The address lies in a reserved range.",
-  blocked: "The device may not reach anything there.",
+  blocked:
+    "No target: outside the bus's ranges, no memory there, blocked by peer routing, or the device is cut off.",
 });
 /** @internal */
 export type FaultReasonField = typeof FAULT_REASON;

@@ -26,7 +26,7 @@ import {
 } from "./shared_words.ts";
 
 const WAY = word("how a migration buffer was mapped", {
-  iova: "One range of IO addresses.",
+  iova: "One IOVA range.",
   single: "Each page by itself.",
   scatterlist: "One scatterlist.",
 });
@@ -140,7 +140,7 @@ export const SHARING_EVENTS = {
     fields: { buffer: INT, pages: INT, wanted_pages: INT },
   },
   "vfio.free_pages": {
-    when: "pages of a migration buffer were given back",
+    when: "pages of a migration buffer were freed",
     fields: { buffer: INT, pages: INT },
   },
   "vfio.register": {
@@ -189,7 +189,7 @@ export const SHARING_EVENTS = {
     fields: { records: INT, more: told(BOOL, "the buffer had no room for all") },
   },
   "odp.fault": {
-    when: "an RDMA device met a page that it was not told of",
+    when: "an RDMA device accessed a page that its table does not have",
     fields: {
       region: TEXT,
       virt: VIRT,
@@ -250,7 +250,7 @@ export const SHARING_EVENTS = {
     fields: { region: TEXT, phys: PHYS },
   },
   "inject": {
-    when: "a fault was injected: the nth passing of a point failed",
+    when: "a fault was injected: the nth hit of a point failed",
     fields: { point: TEXT, nth: INT, error: either(either(ERRNO_NAME, FAULT_REASON), STATUS) },
   },
 } satisfies EventTable;
