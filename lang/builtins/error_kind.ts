@@ -3,6 +3,7 @@ import { AddressLimitError } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import { NotInReleaseError } from "../../runtime/kernels/features.ts";
 import { MemoryLimitError } from "../../runtime/host_budget.ts";
+import { HintedKernelError } from "./hinted_error.ts";
 import { PlacedKernelError } from "./placed_error.ts";
 import type { RaisedError } from "../values/raised_error.ts";
 
@@ -11,7 +12,8 @@ export function errorKind(error: unknown): RaisedError | null {
   if (error instanceof KernelError) {
     const { blkStatus, deviceStatus, errno, what } = error;
     const at = error instanceof PlacedKernelError ? error.at : null;
-    return { kind: "kernel", errno, what, blkStatus, deviceStatus, at };
+    const way = error instanceof HintedKernelError ? error.way : null;
+    return { kind: "kernel", errno, what, blkStatus, deviceStatus, at, way };
   }
   if (error instanceof AddressLimitError) return { kind: "address_limit", what: error.message };
   if (error instanceof NotInReleaseError) {

@@ -351,6 +351,11 @@ Deno.test("messages name what is expected, what is found, and the way out", () =
     return `${diagnostic?.message}; ${diagnostic?.hint ?? "-"}`;
   };
   assertEquals(said("f(a b)"), "Expected `,` or `)`, found name `b`; is a comma missing?");
+  assertEquals(
+    said("driver foo { }"),
+    'Expected `=`, found `{`; a driver in the script: `driver "foo" { map = …, unmap = … }`; ' +
+      'in C: `driver foo = c "FILE.c"`',
+  );
   const twice = (word: string) => `\`${word}\` stands here twice`;
   assertEquals(said("x. .f()"), `Expected a field's name, found \`.\`; ${twice(".")}`);
   assertEquals(

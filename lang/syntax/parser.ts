@@ -217,7 +217,7 @@ export class DmaParser extends RecoveringParser {
   /** `name = c "file.c"`. */
   readonly compiledDriver = this.RULE("compiledDriver", () => {
     this.CONSUME(t.Name, NAME);
-    this.CONSUME(t.Assign);
+    this.CONSUME(t.Assign, due("compiledDriver"));
     this.CONSUME2(t.Name, { LABEL: "language" });
     this.CONSUME(t.Text, { LABEL: "path" });
   });

@@ -13,6 +13,8 @@ export interface Raised {
   readonly deviceStatus: number | null;
   /** Where in another source, as in that of a driver in C; null where there is none. */
   readonly at: Span | null;
+  /** How a script goes on after it, besides expecting or trying it; null where there is no such way. */
+  readonly way: string | null;
 }
 
 export type RaisedError =

@@ -87,7 +87,8 @@ function describeRaised(
     code: "E0902",
     message: `Unexpected ${raised.errno}${status}: ${afterColon(raised.what)}`,
     hint: `where it is meant, take it with \`fails ${raised.errno}\`, ` +
-      `\`expect error ${raised.errno} { … }\` or \`try\``,
+      `\`expect error ${raised.errno} { … }\` or \`try\`` +
+      (raised.way === null ? "" : `; ${raised.way}`),
   }, lastEvents(events));
 }
 

@@ -7,7 +7,7 @@ import {
   type DmaDirection,
 } from "../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { KernelError } from "../../../runtime/errno.ts";
+import { HintedKernelError } from "../hinted_error.ts";
 import type { Run } from "../../values/run.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { MAPPING, type Mapping } from "../things/dma/mapping.ts";
@@ -37,9 +37,10 @@ function mapped(run: Run, asked: MapCall, unchecked: boolean): Mapping {
   const { dma } = run.lab.machine;
   if (!unchecked && dma.dmaMappingError(dev, addr) !== 0) {
     const why = dma.refusal === null ? "" : `: ${dma.refusal.name} (${dma.refusal.rule})`;
-    throw new KernelError(
+    throw new HintedKernelError(
       "ENOMEM",
       `${asked.call}() could not map ${sizeBytes} bytes for ${dev.name}${why}`,
+      "with `unchecked: true` it returns the error value, which `dma_mapping_error()` recognizes",
     );
   }
   const failed = addr === DMA_MAPPING_ERROR;

@@ -110,6 +110,14 @@ const ROWS = {
   propertyName: inQuotes("the property's name"),
   benchName: inQuotes("the bench's name"),
   driverName: inQuotes("the driver's name"),
+  compiledDriver: {
+    text: "`=`",
+    hint: (_token, previous) => {
+      const name = previous?.image ?? "NAME";
+      return `a driver in the script: \`driver "${name}" { map = …, unmap = … }\`; in C: ` +
+        `\`driver ${name} = c "FILE.c"\``;
+    },
+  },
   invariantName: inQuotes("the invariant's name"),
   block: {
     text: "`{` to begin the block",
