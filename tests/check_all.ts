@@ -20,7 +20,7 @@ const TESTS: readonly (readonly [name: string, files: readonly string[]])[] = [
   ["tidiness", ["tidy"]],
   ["docs", ["docs", "readme", "vocabulary"]],
   ["module examples", ["mod"]],
-  ["library", ["typescript"]],
+  ["library", ["typescript_long"]],
 ];
 const TEST = ["test", "--no-check", "--no-prompt", "-R", "-W", "--allow-run", "--allow-env"];
 

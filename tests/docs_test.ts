@@ -126,7 +126,7 @@ Deno.test("transcripts in docs are what the commands print", async (t) => {
 });
 
 const INSTALL = "docs/install.md";
-/** Pages with TypeScript, which package_long_test.ts and typescript_test.ts check and run. */
+/** Pages with TypeScript, which package_long_test.ts and typescript_long_test.ts check and run. */
 const TYPESCRIPT = [INSTALL, "docs/typescript.md"];
 
 Deno.test("shell commands in the pages are ones that are known to work", () => {
