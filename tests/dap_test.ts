@@ -260,7 +260,7 @@ Deno.test("a run without an end stops at breakpoints, is paused, gone back in, a
 /** So long that an answer has to be waited for. */
 const LONG = `let x = 0
 let still = 7
-for i in 0..400_000 { x += 1 }
+for i in 0..1_600_000 { x += 1 }
 print x + still
 `;
 
