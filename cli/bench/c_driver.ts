@@ -83,7 +83,14 @@ const STARTED: Benchmark = {
     await load();
     const time = (words: readonly string[]): number => {
       const start = performance.now();
-      runDeno(["-R", "-W=.dmalab", "--allow-run", "cli/main.ts", ...words]);
+      runDeno([
+        "-R",
+        "-W",
+        "--allow-env=XDG_CACHE_HOME,HOME",
+        "--allow-run",
+        "cli/main.ts",
+        ...words,
+      ]);
       return performance.now() - start;
     };
     const withC: number[] = [];

@@ -111,11 +111,11 @@ export function noDrivers(): NoCompiler | null {
   }
   if (areHeadersReadable()) return null;
   const problem = "The headers that C is compiled with may not be read here";
-  return { problem, hint: "start with `-R -W --allow-run`: `deno task dmalab` does" };
+  return { problem, hint: "start with `-R -W --allow-env --allow-run`: `deno task dmalab` does" };
 }
 
 /** Called for each driver when it is compiled, in the order of the jobs. */
-export type Take = (job: number, made: Compiled) => void;
+export type Take = (job: number, made: Compiled) => void | Promise<void>;
 
 /**
  * Compiles some drivers in one process: starting the compiler takes longer than most of them.
@@ -130,7 +130,7 @@ export async function compileC(
     return {
       problem: "Compiling C takes a process, which is not allowed here",
       hint:
-        "start with `--allow-run`, and with `-W` to compile it once only: `deno task dmalab` does",
+        "start with `--allow-run`, and with `-W --allow-env` to compile it once only: `deno task dmalab` does",
     };
   }
   const child = new host.Command(host.execPath(), {
@@ -168,7 +168,7 @@ export async function compileC(
       report(jobs, job);
     } else {
       const { module, said } = made;
-      take(job, { module: module === null ? null : Uint8Array.fromBase64(module), said });
+      await take(job, { module: module === null ? null : Uint8Array.fromBase64(module), said });
     }
   }
   await sent;

@@ -1,5 +1,5 @@
 /**
- * Compiles what is wanted of C, or takes it from the folder where it was kept the last time.
+ * Compiles what is wanted of C, or takes it from the cache.
  *
  * What is kept is known by the hash of all that it was made from: the text, the headers that it
  * includes, ours, the arguments, and the compiler's version.
@@ -13,7 +13,7 @@ import type { SourceFile } from "../../lang/source.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
 import type { CLoader, CompiledC } from "../../lang/values/c_module.ts";
 import { readCompilerLock, readHeaders, SUPPORT } from "../package/places.ts";
-import { keepModule, keptModule } from "./c_cache.ts";
+import { hashOf, keepModule, keptModule } from "./c_cache.ts";
 import {
   ARGUMENTS,
   compileC,
@@ -61,18 +61,19 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
   for (const loader of loaders) {
     for (const wanted of loader.shelf.wanted) recipes.push(await recipeOf(wanted, loader));
   }
-  const missing = recipes.filter((recipe) => {
-    const kept = keptModule(recipe.key);
-    if (kept !== null) putMade(recipe, kept);
-    return kept === null;
-  });
+  const missing: Recipe[] = [];
+  for (const recipe of recipes) {
+    const kept = await keptModule(recipe.key);
+    if (kept === null) missing.push(recipe);
+    else putMade(recipe, kept);
+  }
   if (missing.length === 0) return;
   const left = new Set(missing);
-  const stopped = await compileC(missing.map(({ job }) => job), (index, made) => {
+  const stopped = await compileC(missing.map(({ job }) => job), async (index, made) => {
     const recipe = missing[index]!;
     left.delete(recipe);
     // At once: what comes after it may fail.
-    if (made.module !== null) keepModule(recipe.key, made.module, made.said);
+    if (made.module !== null) await keepModule(recipe.key, made.module, made.said);
     putMade(recipe, made);
   });
   for (const { loader, wanted } of left) {
@@ -91,7 +92,9 @@ async function recipeOf(wanted: WantedC, loader: WantingLoader): Promise<Recipe>
   for (const [name, { text }] of sources) files[name] = text;
   for (const [name, text] of Object.entries(headers)) files[`${INCLUDE}/${name}`] = text;
   const job = { source: [...sources.keys()][0]!, support: `${INCLUDE}/${SUPPORT}`, files };
-  const key = await hashOf(JSON.stringify([readCompilerLock(), ARGUMENTS, job]));
+  const key = await hashOf(
+    new TextEncoder().encode(JSON.stringify([readCompilerLock(), ARGUMENTS, job])),
+  );
   return { wanted, loader, sources, target, job, key };
 }
 
@@ -144,9 +147,4 @@ function innerName(name: string): string {
 function notCompiled({ source }: WantedC, { hint, problem }: NoCompiler): Diagnostic {
   const span = { source, start: 0, end: 0 };
   return { code: "E0710", severity: "error", span, message: problem, hint };
-}
-
-async function hashOf(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

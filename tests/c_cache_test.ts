@@ -1,0 +1,63 @@
+/** Compiled drivers in the user's cache folder. */
+import { assert, assertEquals } from "@std/assert";
+import { removeOldest } from "../cli/c/c_cache.ts";
+import { ROOT } from "./source_text.ts";
+
+const SCENARIO = 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 1 }\n';
+
+/** Runs the scenario of a folder with a cache folder of its own; whether its test passes. */
+async function run(folder: string, cache: string): Promise<boolean> {
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", `${ROOT}/cli/main.ts`, "run", `${folder}/d.dma`],
+    env: { XDG_CACHE_HOME: cache },
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  return success;
+}
+
+Deno.test("a driver is kept in the cache folder, bound to its text and its own bytes, never in the project", async () => {
+  const folder = Deno.makeTempDirSync();
+  const cache = Deno.makeTempDirSync();
+  const kept = () => [...Deno.readDirSync(`${cache}/dmalab/c`)].map(({ name }) => name).toSorted();
+  try {
+    Deno.writeTextFileSync(`${folder}/d.dma`, SCENARIO);
+    Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 1; }\n");
+    assert(await run(folder, cache));
+    const [right] = kept();
+    assertEquals([...Deno.readDirSync(folder)].length, 2);
+    Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 2; }\n");
+    assert(!await run(folder, cache));
+    const wrong = kept().find((name) => name !== right)!;
+    // Bytes under the key of a text that they were not compiled of, as a disk's error would leave them.
+    const bytes = Deno.readFileSync(`${cache}/dmalab/c/${right}`);
+    bytes[bytes.length - 1]! ^= 1;
+    Deno.writeFileSync(`${cache}/dmalab/c/${wrong}`, bytes);
+    assert(!await run(folder, cache));
+    // What a cloned repository brings along is not read.
+    Deno.mkdirSync(`${folder}/.dmalab/c`, { recursive: true });
+    for (const ending of ["wasm", "txt"]) {
+      Deno.copyFileSync(`${cache}/dmalab/c/${right}`, `${folder}/.dmalab/c/${wrong}.${ending}`);
+    }
+    assert(!await run(folder, cache));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+    Deno.removeSync(cache, { recursive: true });
+  }
+});
+
+Deno.test("removeOldest() removes what was not used for longest, down to the limit", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    for (const [index, name] of ["c", "a", "b"].entries()) {
+      Deno.writeFileSync(`${folder}/${name}`, new Uint8Array(100));
+      Deno.utimeSync(`${folder}/${name}`, index + 1, index + 1);
+    }
+    removeOldest(folder, 250);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).toSorted(), ["a", "b"]);
+    removeOldest(folder, 250);
+    assertEquals([...Deno.readDirSync(folder)].length, 2);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
