@@ -104,7 +104,7 @@ Deno.test("requests, pools and memory of peers from C, on releases that have the
 
 Deno.test("caches, pools of elements and registers of all widths are what drivers in C take them for", async () => {
   const outcomes = await outcomesOf("pools.dma");
-  assertEquals(outcomes.size, 11);
+  assertEquals(outcomes.size, 12);
   assertEquals([...outcomes].filter(([, outcome]) => outcome !== "held"), []);
 });
 

@@ -79,6 +79,7 @@ export const TWO_PASSES = /^ok \| 3 passed \| 0 failed \| 20 assertions$/m;
 
 /** Installs the command by Deno, into the folder's own `bin`. */
 export function installByDeno(base: string): void {
-  const install = "deno install -f -g -R -W --allow-run -n dmalab ./dist/bin.js";
+  const install =
+    "deno install -f -g -R -W --allow-run --allow-env=XDG_CACHE_HOME,HOME -n dmalab ./dist/bin.js";
   assertEquals(shell(base, base, install).code, 0);
 }

@@ -6,6 +6,17 @@
 #include <dmalab/calls/io.h>
 #include <asm/barrier.h>
 
+#define readq(addr)                                                           \
+	__extension__({                                                       \
+		u32 dmalab_high_ = 0;                                         \
+		u32 dmalab_low_ = dmalab_readq(addr, &dmalab_high_);          \
+		dmalab_low_ | (u64)dmalab_high_ << 32;                        \
+	})
+#define writeq(value, addr)                                                   \
+	__extension__({                                                       \
+		u64 dmalab_value_ = (value);                                  \
+		dmalab_writeq((u32)dmalab_value_, (u32)(dmalab_value_ >> 32), addr); \
+	})
 #define readb_relaxed readb
 #define writeb_relaxed writeb
 #define readw_relaxed readw

@@ -19,8 +19,6 @@
 #define kvzalloc(size, gfp) kvmalloc(size, (gfp) | __GFP_ZERO)
 #define kvmalloc_array(n, size, gfp) kvmalloc(size_mul(n, size), gfp)
 #define kvcalloc(n, size, gfp) kvmalloc(size_mul(n, size), (gfp) | __GFP_ZERO)
-#define vfree(p) kfree(p)
-#define kvfree(p) kfree(p)
 
 /* Room for what a variable or a type is; the flags may be left out. */
 #define DMALAB_FIRST(a, ...) a

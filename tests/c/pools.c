@@ -151,6 +151,24 @@ int whole(unsigned long phys, u32 low)
 	writel(0x800, regs);
 	writel(0x80000000, regs + 4);
 	holds += readq(regs) == 0x8000000000000800ull;
-	writel(low, regs);
+	writeq(~0ull, regs);
+	holds = readl(regs) == ~0u && readl(regs + 4) == ~0u ? holds : 0;
+	writeq(0x8000000000000000ull | low, regs);
 	return holds + (readq(regs) == (0x8000000000000000ull | low));
+}
+
+/* Memory that is freed by the function of another allocator. */
+int freed_by(int kind)
+{
+	switch (kind) {
+	case 0: kfree(vmalloc(8192)); return 0;
+	case 1: kfree(kvmalloc(64, GFP_KERNEL)); return 0;
+	case 2: vfree(kmalloc(64, GFP_KERNEL)); return 0;
+	default:
+		vfree(vmalloc(8 << 20));
+		kvfree(kvmalloc(8 << 20, GFP_KERNEL));
+		kvfree(vmalloc(64));
+		kvfree(kmalloc(64, GFP_KERNEL));
+		return kind;
+	}
 }

@@ -20,12 +20,15 @@ const SMALLEST_BLOCK_BYTES = 32;
 const GIVEN_BACK = 0x6b;
 /** Blocks that were given back and are not used again yet. */
 const RESTING_BLOCKS = 64;
-/** More than any kernel gives as one. @see behaviour/c-api.md 13 */
-const MOST_BYTES = 2 ** 22;
+/** The most that is contiguous in any kernel. @see behaviour/c-api.md 13 */
+export const KMALLOC_BYTES = 2 ** 22;
 
 /** What is particular about pages that are taken. */
-type Particular = Pick<Block, "compoundOrder" | "isVmalloc">;
-const PLAIN: Particular = { compoundOrder: 0, isVmalloc: false };
+type Particular = Pick<Block, "compoundOrder" | "isVmalloc" | "freedBy">;
+const PLAIN: Particular = { compoundOrder: 0, isVmalloc: false, freedBy: "kfree" };
+
+/** Functions that free what an allocator of the same family gave. */
+export type FreeCall = "kfree" | "vfree" | "kvfree";
 
 /** Something that was taken. */
 export interface Block {
@@ -40,6 +43,8 @@ export interface Block {
   readonly compoundOrder: number;
   /** Contiguous for the CPU only, as drivers have to take it. */
   readonly isVmalloc: boolean;
+  /** The function that must free it. */
+  readonly freedBy: FreeCall;
   /** The statement that took it, and the one that gave it back. */
   readonly site: number | null;
   freedAt: number | null;
@@ -59,10 +64,12 @@ export class CHeap {
   }
 
   /** A block of at least so many bytes; null when there is none. */
-  take(sizeBytes: number, zeroed: boolean): Block | null {
-    if (!(sizeBytes > 0 && sizeBytes <= MOST_BYTES) || this.#refuses()) return null;
+  take(sizeBytes: number, zeroed: boolean, freedBy: FreeCall = "kfree"): Block | null {
+    if (!(sizeBytes > 0 && sizeBytes <= KMALLOC_BYTES) || this.#refuses()) return null;
     const roomBytes = Math.max(SMALLEST_BLOCK_BYTES, 2 ** Math.ceil(Math.log2(sizeBytes)));
-    if (roomBytes > PAGE_SIZE_BYTES / 2) return this.#takePages(sizeBytes, 0, zeroed);
+    if (roomBytes > PAGE_SIZE_BYTES / 2) {
+      return this.#takePages(sizeBytes, 0, zeroed, { ...PLAIN, freedBy });
+    }
     const free = this.#freeBlocks(roomBytes);
     const at = free.shift();
     return at === undefined ? null : this.#give(
@@ -70,7 +77,7 @@ export class CHeap {
       sizeBytes,
       roomBytes,
       zeroed,
-      { ...PLAIN, isPages: false },
+      { ...PLAIN, freedBy, isPages: false },
     );
   }
 
@@ -81,16 +88,16 @@ export class CHeap {
    */
   takePages(order: number, zeroed: boolean, isCompound = false): Block | null {
     const sizeBytes = 2 ** order * this.#machine.pages.pageSizeBytes;
-    if (!(sizeBytes <= MOST_BYTES) || this.#refuses()) return null;
-    const particular = isCompound ? { compoundOrder: order, isVmalloc: false } : PLAIN;
+    if (!(sizeBytes <= KMALLOC_BYTES) || this.#refuses()) return null;
+    const particular = isCompound ? { ...PLAIN, compoundOrder: order } : PLAIN;
     return this.#takePages(sizeBytes, order, zeroed, particular);
   }
 
   /** Pages that may not be mapped as one buffer; null when there are none. */
-  takeVmalloc(sizeBytes: number, zeroed: boolean): Block | null {
-    const isTooMuch = !(sizeBytes > 0 && sizeBytes <= MOST_BYTES);
+  takeVmalloc(sizeBytes: number, zeroed: boolean, freedBy: FreeCall): Block | null {
+    const isTooMuch = !(sizeBytes > 0 && sizeBytes <= WINDOW_BYTES);
     if (isTooMuch || this.#refuses(FAULT.kvmalloc)) return null;
-    const particular = { compoundOrder: 0, isVmalloc: true };
+    const particular: Particular = { compoundOrder: 0, isVmalloc: true, freedBy };
     const block = this.#takePages(sizeBytes, 0, zeroed, particular);
     if (block !== null) this.#machine.areas.addVmalloc(framesOf(block));
     return block;

@@ -1,7 +1,8 @@
 /** The kernel's allocators, and where memory lies. @see behaviour/c-api.md 13 */
 import type { PhysAddr } from "../../../../runtime/address.ts";
 import type { KernelStrategies } from "../../../../runtime/kernels/kernels.ts";
-import type { CCallEntry } from "../call_entry.ts";
+import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { type FreeCall, KMALLOC_BYTES } from "../c_heap.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { NOWHERE } from "../c_memory.ts";
 import { CRequests } from "../c_requests.ts";
@@ -26,6 +27,23 @@ function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean
   fresh.write(block.at, keptBytes);
   kernel.free(ptr);
   return block.at;
+}
+
+/** What allocates memory that a function frees. */
+const ALLOCATORS: Readonly<Record<FreeCall, string>> = {
+  kfree: "kmalloc",
+  vfree: "vmalloc",
+  kvfree: "kvmalloc",
+};
+
+function free(kernel: CKernel, ptr: number, call: FreeCall): void {
+  if (ptr === 0 || ptr === ZERO_SIZE) return;
+  const by = kernel.heap.blockAt(ptr)?.freedBy ?? call;
+  // kvfree() frees memory of all three.
+  if (by !== call && call !== "kvfree") {
+    throw kernel.crash(`${call}() frees memory of ${ALLOCATORS[by]}(), which ${by}() must free`);
+  }
+  kernel.free(ptr);
 }
 
 function isVmalloc({ machine, memory }: CKernel, ptr: number): boolean {
@@ -87,7 +105,11 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
       run(kernel, [size, gfp]) {
         kernel.maySleep();
         if (size === 0) return ZERO_SIZE;
-        return kernel.heap.take(size, (gfp & GFP.ZERO) !== 0)?.at ?? 0;
+        const zeroed = (gfp & GFP.ZERO) !== 0;
+        const { heap } = kernel;
+        // What is too large for pages side by side.
+        if (size > KMALLOC_BYTES) return heap.takeVmalloc(size, zeroed, "kvfree")?.at ?? 0;
+        return heap.take(size, zeroed, "kvfree")?.at ?? 0;
       },
     },
     {
@@ -95,7 +117,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
       as: "vmalloc",
       run(kernel, [size, gfp]) {
         kernel.maySleep();
-        return kernel.heap.takeVmalloc(size, (gfp & GFP.ZERO) !== 0)?.at ?? 0;
+        return kernel.heap.takeVmalloc(size, (gfp & GFP.ZERO) !== 0, "vfree")?.at ?? 0;
       },
     },
     {
@@ -124,13 +146,10 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
         return ZERO_SIZE;
       },
     },
-    {
-      c: "void kfree(const void *ptr)",
-      run(kernel, [ptr]) {
-        if (ptr === 0 || ptr === ZERO_SIZE) return;
-        kernel.free(ptr);
-      },
-    },
+    ...(["kfree", "vfree", "kvfree"] as const).map((call) => ({
+      c: `void ${call}(const void *ptr)`,
+      run: (kernel: CKernel, [ptr]: CArguments) => free(kernel, ptr, call),
+    })),
   ],
   mm: [
     {
