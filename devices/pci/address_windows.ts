@@ -9,8 +9,8 @@ import { ConfigError } from "../config_error.ts";
 import type { Bar, BarRequest } from "./pci_function.ts";
 
 /**
- * Where windows below 4 GiB begin, as on most PCs. IO addresses are handed out from 4 GiB down, and
- * windows are taken out of them, so lower is quieter.
+ * Where windows below 4 GiB begin, as on most PCs. IOVAs are allocated from 4 GiB down, and the
+ * windows are reserved in them: a low window leaves the first IOVAs as they are without one.
  */
 const LOW_START = 3 * GIB;
 /** From here on are interrupt controllers and message-signalled interrupts. */

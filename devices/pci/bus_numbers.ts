@@ -13,7 +13,7 @@ export class BusNumbers {
    * The number of a bus: the one that `at` of a block on it says, or else the next.
    *
    * @param above The bus above, or -1 for a root bus.
-   * @param wanted The number that somebody else has said; null for none.
+   * @param wanted The number that the host bridge's settings state; null for none.
    */
   take(
     domain: number,

@@ -30,7 +30,7 @@ export const FUNCTION_SETTINGS = {
   acs: setting("acs", ACS, null, {
     doc:
       "Access control services that are switched on; all: those that `acs_capable` lists; none: it " +
-      "has no such capability; unknown: nobody could read it.",
+      "has no such capability; unknown: it could not be read.",
   }),
   acsCapable: optional("acs_capable", SERVICES, {
     leftOut: "all",

@@ -109,7 +109,7 @@ export function listingOf(rootDevice: VendorDevice | null, listsNvidia = false):
 /** What the host-bridge check said, and why. */
 export interface HostBridgeCheck {
   readonly passes: boolean;
-  /** `cpu`: the processor is known to work, and nobody asked the list. */
+  /** `cpu`: the processor is known to work; the whitelist is not consulted. */
   readonly reason: "cpu" | "listed" | "not_listed" | "same_bridge_only";
   /** The bridge that was refused; null when the check passes. */
   readonly refused: HostBridge | null;

@@ -89,7 +89,7 @@ function joinFor(func: PciFunction, sets: DisjointSets): readonly GroupCause[] {
     joinBelow(func, func, sets);
     return [{ func, joins: "conventional", missing: [] }, ...joinSiblings(func, sets)];
   }
-  // Downstream ports are told apart by what they do as ports, whatever device they belong to.
+  // A downstream port is judged by what it does as a port, whatever device it is a function of.
   if (func.role === "downstream_port") return joinPort(func, sets);
   // Root ports may be functions of one device, too.
   const asPort = func.role === "root_port" ? joinPort(func, sets) : [];

@@ -34,7 +34,7 @@ Deno.test("a port with the four services keeps what is below it apart", () => {
     assertEquals(under({ acs: rest }), ["rp x"], `without ${missing}`);
   }
   assertEquals(under({}), ["rp x"], "without the capability");
-  assertEquals(under({ acs: "unknown" }), ["rp x"], "when nobody knows");
+  assertEquals(under({ acs: "unknown" }), ["rp x"], "when it is unknown");
 });
 
 Deno.test("a switch is apart port by port only when every port below it is", () => {

@@ -56,7 +56,7 @@ export class PciFunction {
   bars: readonly Bar[] = [];
   /** Interrupts that it can raise. */
   vectors = 1;
-  /** It is in its slot: what is not answers nobody. */
+  /** It is in its slot; a function that is not answers no request. */
   present = true;
   /** Its access control; software may switch services at any time. */
   acs: AcsCapability;

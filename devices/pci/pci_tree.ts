@@ -258,8 +258,8 @@ class TreeBuilder {
   ): Place {
     const { domain } = place.bridge;
     const children = node?.children ?? [];
-    // In a machine that is there, an empty bus has a number that nobody says: none is made up that
-    // another block may say later.
+    // The tree of a real machine does not list the number of an empty bus. None is made up here:
+    // another block may state it later.
     const unsaid = children.length === 0 && node !== null && settingOf(node, "at") !== undefined;
     const bus = unsaid ? place.bus : this.#buses.take(domain, place.bus, null, children, path);
     return { bus, device: 0, bridge: place.bridge, above: bridge, external };

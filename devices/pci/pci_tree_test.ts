@@ -336,23 +336,23 @@ Deno.test("behind a port, a switch's parts and a bridge lies a bus; behind a dev
   );
 });
 
-Deno.test("what stands where it cannot is told with where it stands, and where it could (ConfigError)", () => {
-  const told = (...nodes: PciNodeConfig[]) => {
+Deno.test("a block in a wrong place is reported with its place and the allowed ones (ConfigError)", () => {
+  const refusal = (...nodes: PciNodeConfig[]) => {
     const error = assertThrows(() => buildPciTree(nodes), ConfigError);
     return [error.path.join("."), error.message, error.hint];
   };
   const rp = (...children: PciNodeConfig[]) => block("root_port", "rp", children);
-  assertEquals(told(rp(block("root_port", "inner"))), [
+  assertEquals(refusal(rp(block("root_port", "inner"))), [
     "rp.inner",
     'A root_port cannot stand below "rp"',
     "it stands in pci, host_bridge",
   ]);
-  assertEquals(told(rp(block("switch", "sw", [block("root_port", "deep")]))), [
+  assertEquals(refusal(rp(block("switch", "sw", [block("root_port", "deep")]))), [
     "rp.sw.deep",
     'A root_port cannot stand below "sw"',
     "it stands in pci, host_bridge",
   ]);
-  assertEquals(told(rp(block("host_bridge", "h")))[1], 'A host_bridge cannot stand below "rp"');
-  const [path, message] = told(block("switch", "top"));
+  assertEquals(refusal(rp(block("host_bridge", "h")))[1], 'A host_bridge cannot stand below "rp"');
+  const [path, message] = refusal(block("switch", "top"));
   assertEquals([path, message], ["top", 'A switch cannot stand below "pci"']);
 });

@@ -124,7 +124,7 @@ export class PciTopology implements PeerRouter {
   ): PhysAddr | -1 | -2 {
     const func = functionOf(client);
     if (!this.wire.mayBeBus(dma)) {
-      // Only who listens wants to hear of the way up before the translation.
+      // The hops up to the translation are announced only to a listener.
       if (func !== null && this.#host.events.attentive && this.#leadsToBar(client, dma, access)) {
         this.wire.announce(func, dma, access);
       }
@@ -162,7 +162,7 @@ export class PciTopology implements PeerRouter {
       this.wire.atPhys(walkPhys) !== null;
   }
 
-  /** A transaction has come to a BAR: somebody should still be lending it. */
+  /** A transaction has reached a BAR: its provider must still be bound. */
   #arrived(client: DmaDevice, dma: number, phys: PhysAddr): void {
     const { checker } = this.#host;
     if (checker === null || checker === undefined) return;

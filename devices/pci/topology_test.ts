@@ -172,8 +172,8 @@ Deno.test("a refused path warns: 2 for redirection, 1 for the root device, 1 for
       block("switch", "sw", [provider, client], { acs: ["request_redirect"] }),
     ]),
   );
-  const told: unknown[] = [];
-  bench.events.listen(({ fields }) => told.push(fields), ["kernel.warn"]);
+  const warnings: unknown[] = [];
+  bench.events.listen(({ fields }) => warnings.push(fields), ["kernel.warn"]);
   bench.topology.kind(bench.func("provider"), bench.func("client"));
   const warning = (text: string, log: string) => ({
     at: "pci_p2pdma_map_type",
@@ -181,7 +181,7 @@ Deno.test("a refused path warns: 2 for redirection, 1 for the root device, 1 for
     log,
     error: null,
   });
-  assertEquals(told, [
+  assertEquals(warnings, [
     warning(
       "Access control redirects traffic between client and provider",
       "ACS redirect is set between the client and provider (0000:03:00.0)",
@@ -203,7 +203,7 @@ Deno.test("a refused path warns: 2 for redirection, 1 for the root device, 1 for
   assertEquals(apart.warnings.total, 1);
 });
 
-Deno.test("a distance that nobody asks the reasons of tells the root device alone (p2p.md 9.5)", () => {
+Deno.test("a distance without `verbose` warns of the root device alone (p2p.md 9.5)", () => {
   const bench = new Bench(
     block("root_port", "rp", [
       block("switch", "sw", [provider, client], { acs: ["request_redirect"] }),

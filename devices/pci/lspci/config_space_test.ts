@@ -50,7 +50,7 @@ Deno.test("a window whose limit is below its base is switched off", () => {
   assertEquals(windows, []);
 });
 
-Deno.test("BARs of 64 bits take two registers, and I/O ones are told apart", () => {
+Deno.test("BARs of 64 bits take two registers, and I/O BARs are recognised", () => {
   const { bars } = decode(
     64,
     IDS,
@@ -194,21 +194,21 @@ Deno.test("the kind of port is the number in bits 7 to 4 of the capability's reg
 
 Deno.test("a function has six BARs, a bridge two; the last cannot be one of 64 bits (PCIe 7.5.1.2.1)", () => {
   const at = (index: number, ...bytes: number[]) => [0x10 + 4 * index, ...bytes];
-  const told = (...registers: readonly (readonly number[])[]) =>
+  const barsOf = (...registers: readonly (readonly number[])[]) =>
     decode(64, IDS, ...registers).bars.map(({ base, bits, index }) => [index, bits, base]);
   const all = Array.from({ length: 6 }, (_, index) => at(index, 0, 0, 0, 0xa0 + index));
-  assertEquals(told(...all), all.map((_, index) => [index, 32, (0xa0 + index) * 2 ** 24]));
-  assertEquals(told(BRIDGE, ...all).map(([index]) => index), [0, 1]);
-  assertEquals(told(at(4, 4, 0, 0, 0xb0, 1)), [[4, 64, 0x1_b000_0000]]);
-  assertEquals(told(at(5, 4, 0, 0, 0xb0)), [[5, 32, 0xb000_0000]]);
-  assertEquals(told(BRIDGE, at(1, 4, 0, 0, 0xb0)), [[1, 32, 0xb000_0000]]);
+  assertEquals(barsOf(...all), all.map((_, index) => [index, 32, (0xa0 + index) * 2 ** 24]));
+  assertEquals(barsOf(BRIDGE, ...all).map(([index]) => index), [0, 1]);
+  assertEquals(barsOf(at(4, 4, 0, 0, 0xb0, 1)), [[4, 64, 0x1_b000_0000]]);
+  assertEquals(barsOf(at(5, 4, 0, 0, 0xb0)), [[5, 32, 0xb000_0000]]);
+  assertEquals(barsOf(BRIDGE, at(1, 4, 0, 0, 0xb0)), [[1, 32, 0xb000_0000]]);
   // A type that is reserved has 32 bits, and one without an address has not got it yet.
-  assertEquals(told(at(0, 2, 0, 0, 0xb0)), [[0, 32, 0xb000_0000]]);
-  assertEquals(told(at(0, 1)), [[0, 32, null]]);
-  assertEquals(told(at(0, 0x0c)), [[0, 64, null]]);
+  assertEquals(barsOf(at(0, 2, 0, 0, 0xb0)), [[0, 32, 0xb000_0000]]);
+  assertEquals(barsOf(at(0, 1)), [[0, 32, null]]);
+  assertEquals(barsOf(at(0, 0x0c)), [[0, 64, null]]);
   // Up to 2^53 a number is exact.
-  assertEquals(told(at(0, 4, 0, 0, 0, 0, 0, 0x10, 0)), [[0, 64, 2 ** 52]]);
-  assertEquals(told(at(0, 4, 0, 0, 0, 0, 0, 0x20, 0)), [[0, 64, null]]);
+  assertEquals(barsOf(at(0, 4, 0, 0, 0, 0, 0, 0x10, 0)), [[0, 64, 2 ** 52]]);
+  assertEquals(barsOf(at(0, 4, 0, 0, 0, 0, 0, 0x20, 0)), [[0, 64, null]]);
 });
 
 Deno.test("an I/O BAR's two lowest bits are no address", () => {
@@ -336,7 +336,7 @@ Deno.test("Resizable BAR has an entry for each of up to six BARs, with number an
   assertEquals(sizes([0x23, 33]), none);
   assertEquals(sizes([0x22, 3]), none);
   assertEquals(sizes([0x40, 0], [0x01, 3]), [[0, MIB], [1, 8 * MIB], [2, null], [3, null]]);
-  // How many there are says the first entry alone; what is told first stays.
+  // The first entry alone has their number; a size that is known already stays.
   assertEquals(sizes([0x20, 0], [0x01, 3]), [[0, MIB], ...none.slice(1)]);
   assertEquals(sizes([0x40, 0], [0x00, 3]), [[0, MIB], ...none.slice(1)]);
   const seven = Array.from({ length: 7 }, (_, at): [number, number] => [at === 6 ? 1 : 5, 1]);

@@ -8,7 +8,7 @@
 export interface ListedCpu {
   /** As the CPU names itself: `AuthenticAMD`. */
   readonly vendor: string;
-  /** Null when only the vendor is told. */
+  /** Null when only the vendor is listed. */
   readonly family: number | null;
 }
 
@@ -20,7 +20,7 @@ export class CpuReader {
   #vendor: string | null = null;
   #family: number | null = null;
 
-  /** @returns Whether the line is about the CPU. The first CPU told about counts. */
+  /** @returns Whether the line is about the CPU. The first CPU of the text counts. */
   read(line: string): boolean {
     const vendor = line.includes(":") ? VENDOR.exec(line) : null;
     if (vendor !== null) this.#vendor ??= vendor[1]!;

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { CpuReader } from "./cpu_lines.ts";
 
-Deno.test("a line about the CPU is told from any other, and the first CPU told about counts", () => {
+Deno.test("a line about the CPU is recognised, and the first CPU of the text counts", () => {
   const reader = new CpuReader();
   assertEquals(reader.found, null);
   assertEquals(reader.read("CPU family: 6"), true);
-  assertEquals(reader.found, null, "a family alone is nobody's");
+  assertEquals(reader.found, null, "a family without a vendor is no CPU");
   assertEquals(reader.read("vendor_id : GenuineIntel"), true);
   assertEquals(reader.read("Vendor ID: AuthenticAMD"), true);
   assertEquals(reader.read("cpu family : 25"), true);
@@ -15,7 +15,7 @@ Deno.test("a line about the CPU is told from any other, and the first CPU told a
   }
 });
 
-Deno.test("a CPU's maker may be all that is told", () => {
+Deno.test("a CPU may be listed by its vendor alone", () => {
   const reader = new CpuReader();
   reader.read("Vendor ID: HygonGenuine");
   assertEquals(reader.found, { vendor: "HygonGenuine", family: null });

@@ -40,7 +40,7 @@ Deno.test("access control is absent only where all capabilities were to be seen"
   assertEquals(read(control, "\tCapabilities: [40] Power Management").acs.state, "absent");
   assertEquals(read(control, "\tCapabilities: <access denied>").acs.state, "unknown");
   assertEquals(read(control, "\tCapabilities: ").acs.state, "unknown");
-  // Somebody has filtered them out.
+  // The capabilities are filtered out of the output.
   assertEquals(read(control, "\tStatus: Cap+ 66MHz- UDF-").acs.state, "unknown");
   assertEquals(read(control, "\tStatus: Cap- 66MHz- UDF-").acs.state, "absent");
   assertEquals(read("\tKernel driver in use: nvme").acs.state, "unknown");
@@ -103,7 +103,7 @@ Deno.test("group and node are read from -vvv, from -v, and in other languages", 
   }
 });
 
-Deno.test("kinds of ports are told apart", () => {
+Deno.test("each kind of port is recognised", () => {
   for (
     const [text, type] of [
       ["Express (v2) Root Port (Slot+), IntMsgNum 0", "root_port"],
@@ -140,7 +140,7 @@ function says(line: string): boolean {
   );
 }
 
-Deno.test("a line that says something is told from one that says nothing known", () => {
+Deno.test("a line with known content is recognised, any other is not", () => {
   for (
     const line of [
       "\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl+ DirectTrans+",
@@ -209,7 +209,7 @@ Deno.test("either register shows that there is access control, and so does the c
   });
 });
 
-Deno.test("what does not answer, and which driver it has, is told", () => {
+Deno.test("a function that does not answer and the driver in use are read", () => {
   assertEquals(read("\t!!! Unknown header type 7f").gone, true);
   assertEquals(read("\t!!! Unknown header type 7e").gone, false);
   assertEquals(read("\tKernel driver in use: vfio-pci").driver, "vfio-pci");

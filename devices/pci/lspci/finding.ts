@@ -6,7 +6,7 @@ export type ListingCode =
   | "E1001"
   /** One address is two different functions. */
   | "E1002"
-  /** The buses of bridges are not told, so that nothing says what is below what. */
+  /** The buses of bridges are not listed, so that no bridge is known to lead to a bus. */
   | "E1003"
   /** More text or more functions than are read. */
   | "E1004"

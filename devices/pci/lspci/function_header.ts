@@ -31,7 +31,7 @@ const QUOTED = /^"([^"]*)" "([^"]*)" "([^"]*)"/;
 const IDS = /\[([0-9a-f]{4}):([0-9a-f]{4})\]/i;
 const BEHIND_NAME = / \((?:rev [0-9a-f]+|prog-if .*)\).*$/i;
 
-/** Names of classes, as far as they are told apart here. */
+/** Names of classes, as far as they are distinguished here. */
 const CLASSES: readonly (readonly [name: string, code: number])[] = [
   ["SCSI storage controller", 0x0100],
   ["IDE interface", 0x0101],

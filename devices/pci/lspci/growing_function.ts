@@ -63,7 +63,7 @@ export class GrowingFunction {
 
   constructor(readonly address: ListedAddress, readonly line: number) {}
 
-  /** Takes what a header tells and nothing has told before. */
+  /** Takes what a header lists and no line before it did. */
   takeHeader(header: FunctionHeader): void {
     this.classCode ??= header.classCode;
     this.className ??= header.className;

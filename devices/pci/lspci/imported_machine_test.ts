@@ -58,7 +58,7 @@ Deno.test("the list is asked about the first device if it is 00.0 or a root port
     device: 0x2031,
   });
   assertEquals(first("00:05.0 0880: 8086:2034\n\tControl: Mem+\n\n"), null);
-  // A device of which one of the two numbers is not told is none that a list could have.
+  // A device with only one of its two numbers known cannot be on a list.
   const quoted = (vendor: string, device: string) =>
     first(`00:00.0 "Host bridge [0600]" "${vendor}" "${device}"\n\tControl: Mem+\n\n`);
   assertEquals(quoted("Intel [8086]", "Thing [6f00]"), { vendor: 0x8086, device: 0x6f00 });
@@ -82,8 +82,8 @@ Deno.test("a Zen is known by its root complex, and everything by lscpu", () => {
   assertEquals(machineOf(root("1022:1451")).cpu, null);
   assertEquals(machineOf(root("1d94:1450")).cpu, { vendor: "hygon", family: 0x18 });
   assertEquals(machineOf(root("8086:2020")).cpu, null);
-  const told = `${root("8086:29c0")}$ lscpu\nVendor ID:   AuthenticAMD\nCPU family:  25\n`;
-  assertEquals(machineOf(told).cpu, { vendor: "amd", family: 25 });
+  const text = `${root("8086:29c0")}$ lscpu\nVendor ID:   AuthenticAMD\nCPU family:  25\n`;
+  assertEquals(machineOf(text).cpu, { vendor: "amd", family: 25 });
   const old = `${root("1022:1480")}vendor_id : HygonGenuine\ncpu family : 24\n`;
   assertEquals(machineOf(old).cpu, { vendor: "hygon", family: 24 });
 });
@@ -119,8 +119,8 @@ Deno.test("what is unknown and could change an answer is a doubt, and nothing el
   assertEquals(doubts(machineOf(ROOT + disks)), []);
   const guest = (vendor: string) => `${ROOT}${disks}00:05.0 0100: ${vendor}:1042\n\n`;
   for (const vendor of ["1af4", "1b36", "15ad", "1414", "80ee"]) {
-    const told = doubts(machineOf(guest(vendor)));
-    assertEquals(told, ["the CPU is unknown: from AMD's Zen on it would pass"], vendor);
+    const reasons = doubts(machineOf(guest(vendor)));
+    assertEquals(reasons, ["the CPU is unknown: from AMD's Zen on it would pass"], vendor);
   }
   assertEquals(doubts(machineOf(guest("1b37"))), []);
 });
@@ -195,19 +195,19 @@ Deno.test("the list is asked about no device of a bus that may lie below a bridg
   );
 });
 
-Deno.test("a CPU may be told by its maker alone, and by no function that is no root complex", () => {
-  const told = (text: string) => machineOf(text).cpu;
-  assertEquals(told(`${ROOT}Vendor ID: AuthenticAMD\n`), { vendor: "amd", family: 0 });
-  assertEquals(told(`${ROOT}Vendor ID: CentaurHauls\nCPU family: 7\n`), {
+Deno.test("a CPU is known from its vendor alone, or from a root complex and no other function", () => {
+  const cpuOf = (text: string) => machineOf(text).cpu;
+  assertEquals(cpuOf(`${ROOT}Vendor ID: AuthenticAMD\n`), { vendor: "amd", family: 0 });
+  assertEquals(cpuOf(`${ROOT}Vendor ID: CentaurHauls\nCPU family: 7\n`), {
     vendor: "other",
     family: 7,
   });
-  assertEquals(told("00:00.0 0600: 1022:1480\n\n"), { vendor: "amd", family: 0x17 });
-  assertEquals(told("00:00.0 0601: 1022:1480\n\n"), null);
-  assertEquals(told("00:00.0 0601: 1d94:1450\n\n"), null);
+  assertEquals(cpuOf("00:00.0 0600: 1022:1480\n\n"), { vendor: "amd", family: 0x17 });
+  assertEquals(cpuOf("00:00.0 0601: 1022:1480\n\n"), null);
+  assertEquals(cpuOf("00:00.0 0601: 1d94:1450\n\n"), null);
   // Numbers that a quoted header lacks.
   const quoted = (vendor: string, device: string) =>
-    told(`00:00.0 "Host bridge [0600]" "${vendor}" "${device}"\n\n`);
+    cpuOf(`00:00.0 "Host bridge [0600]" "${vendor}" "${device}"\n\n`);
   assertEquals(quoted("AMD [1022]", "Root Complex [1480]"), { vendor: "amd", family: 0x17 });
   assertEquals(quoted("AMD", "Root Complex [1480]"), null);
   assertEquals(quoted("Hygon [1d94]", "Root Complex"), null);
@@ -257,7 +257,7 @@ Deno.test("which device is first on a root bus is a doubt where it could change 
   assertEquals(doubts(quoted, at("80:00.0", "8086:2020")), [first]);
 });
 
-Deno.test("one bridge of which nobody knows whether it redirects is a doubt in the singular", () => {
+Deno.test("a single bridge with unknown ACS is a doubt in the singular", () => {
   const port = (at: string, bus: number, acs: string) =>
     bridge(at, "10b5:8747", [bus, bus], `\tCapabilities: ${acs}\n`);
   const machine = machineOf(

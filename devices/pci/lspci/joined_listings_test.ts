@@ -14,7 +14,7 @@ function onlyOne(text: string): ListedFunction {
 }
 
 /** Without its place in the text, and with sets that can be compared. */
-function told(text: string): unknown {
+function listed(text: string): unknown {
   const { acs, line: _, ...rest } = onlyOne(text);
   return {
     ...rest,
@@ -52,11 +52,11 @@ const PARTS: Readonly<Record<string, string>> = {
 };
 
 for (const [what, lines] of Object.entries(PARTS)) {
-  Deno.test(`${what}: told by one of two listings is told, the first or the second`, () => {
-    const alone = told(HEADER + lines);
-    assertEquals(told(`${HEADER}${lines}\n${HEADER}`), alone);
-    assertEquals(told(`${HEADER}\n${HEADER}${lines}`), alone);
-    assertEquals(told(`${HEADER}${lines}\n${HEADER}${lines}`), alone);
+  Deno.test(`${what}: listed in one of two listings is known, in the first or the second`, () => {
+    const alone = listed(HEADER + lines);
+    assertEquals(listed(`${HEADER}${lines}\n${HEADER}`), alone);
+    assertEquals(listed(`${HEADER}\n${HEADER}${lines}`), alone);
+    assertEquals(listed(`${HEADER}${lines}\n${HEADER}${lines}`), alone);
   });
 }
 
@@ -65,9 +65,9 @@ Deno.test("two listings that tell different things are one that tells both", () 
   for (const [place, one] of names.entries()) {
     for (const other of names.slice(place + 1)) {
       const [first, second] = [`${HEADER}${PARTS[one]}`, `${HEADER}${PARTS[other]}`];
-      const both = told(`${HEADER}${PARTS[one]}${PARTS[other]}`);
-      assertEquals(told(`${first}\n${second}`), both, `${one}, then ${other}`);
-      assertEquals(told(`${second}\n${first}`), both, `${other}, then ${one}`);
+      const both = listed(`${HEADER}${PARTS[one]}${PARTS[other]}`);
+      assertEquals(listed(`${first}\n${second}`), both, `${one}, then ${other}`);
+      assertEquals(listed(`${second}\n${first}`), both, `${other}, then ${one}`);
     }
   }
 });
@@ -93,14 +93,14 @@ Deno.test("each BAR takes the address or the size that it lacks, from a BAR of i
   assertEquals(bars(address), [[0, "memory", 0xf7d0_0000, null]]);
   assertEquals(bars(address, size), [[0, "memory", 0xf7d0_0000, 524_288]]);
   assertEquals(bars(size, address), [[0, "memory", 0xf7d0_0000, 524_288]]);
-  // What is told first stays, and a BAR of another kind has nothing to tell of it.
+  // The first value stays, and a BAR of another kind adds nothing to it.
   assertEquals(bars(address, ports), [[0, "memory", 0xf7d0_0000, null]]);
   assertEquals(bars(ports, size), [[0, "io", 0xe000, 32]]);
   assertEquals(bars(address, second), [[0, "memory", 0xf7d0_0000, null]]);
   assertEquals(bars(second, address), [[1, "memory", 0xf7e0_0000, 4096]]);
 });
 
-Deno.test("a function has six BARs: lines that tell of more are somebody's mistake", () => {
+Deno.test("a function has six BARs: lines about more are dropped", () => {
   const region = "\tRegion 0: Memory at f7d00000 (32-bit, non-prefetchable) [size=4K]\n";
   assertEquals(onlyOne(HEADER + region.repeat(5)).bars.length, 5);
   assertEquals(onlyOne(HEADER + region.repeat(6)).bars.length, 6);
@@ -137,11 +137,11 @@ Deno.test("details of one function are not taken for those of the next", () => {
   const next = HEADER.replace("02:00.0", "03:00.0");
   const text = `${HEADER}${PARTS["access control"]!.split("\n")[0]}\n${cut}${next}` +
     "\tCmpltRedir+ UpstreamFwd+ EgressCtrl- DirectTrans-\n";
-  const told = (listing: string) =>
+  const acsOf = (listing: string) =>
     readListing(listing).functions.map(({ acs }) => [acs.state, acs.enabled]);
-  assertEquals(told(text), [["present", null], ["unknown", null]]);
+  assertEquals(acsOf(text), [["present", null], ["unknown", null]]);
   const named = `${text}\tCapabilities: [110 v1] Access Control Services\n`;
-  assertEquals(told(named), [["present", null], ["present", null]]);
+  assertEquals(acsOf(named), [["present", null], ["present", null]]);
 });
 
 Deno.test("an address alone is no function", () => {
@@ -245,20 +245,20 @@ for (
 
 Deno.test("a dump's bytes stand where its lines say, up to the first line that is missing", () => {
   const lines = DUMP.split("\n");
-  const told = (...rows: readonly string[]) => {
+  const identity = (...rows: readonly string[]) => {
     const { acs, device, vendor } = onlyOne(
       `02:00.0 Ethernet controller: Maker Model\n${rows.join("\n")}\n\n`,
     );
     return [vendor, device, acs.state];
   };
-  assertEquals(told(...lines), [0x8086, 0x1533, "absent"]);
-  assertEquals(told(...lines.slice(0, 4)), [0x8086, 0x1533, "unknown"]);
-  assertEquals(told(...lines.slice(0, 3)), [null, null, "unknown"]);
+  assertEquals(identity(...lines), [0x8086, 0x1533, "absent"]);
+  assertEquals(identity(...lines.slice(0, 4)), [0x8086, 0x1533, "unknown"]);
+  assertEquals(identity(...lines.slice(0, 3)), [null, null, "unknown"]);
   // The first three lines, and no fourth one.
-  assertEquals(told(...lines.slice(0, 3), ...lines.slice(4)), [null, null, "unknown"]);
-  assertEquals(told(...lines.slice(1)), [null, null, "unknown"]);
+  assertEquals(identity(...lines.slice(0, 3), ...lines.slice(4)), [null, null, "unknown"]);
+  assertEquals(identity(...lines.slice(1)), [null, null, "unknown"]);
   // A class is in the line's first twelve bytes, and a line has its place by its offset.
-  assertEquals(told(lines[0]!, lines[0]!.replace("86 80", "00 00"), ...lines.slice(1)), [
+  assertEquals(identity(lines[0]!, lines[0]!.replace("86 80", "00 00"), ...lines.slice(1)), [
     0x8086,
     0x1533,
     "absent",

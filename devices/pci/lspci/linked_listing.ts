@@ -118,7 +118,7 @@ function leadingBridges(
     });
   for (const bridge of functions) {
     const { address, buses } = bridge;
-    // Bus 0 below a bridge is one that nobody has set up.
+    // Secondary bus 0: the bridge is not configured.
     if (buses === null || buses.secondary === 0) continue;
     const bus = busKey(address.domain, buses.secondary);
     const other = leads.get(bus);

@@ -92,7 +92,7 @@ Deno.test("between the buses of a bridge there is no root bus, whatever is on it
   assertEquals(rootsOf(func("05:00.0", root) + bridge("05:01.0", "05", "07")), ["0:5"]);
 });
 
-Deno.test("a bus that no bridge leads to is told in full, at its first function", () => {
+Deno.test("a bus that no bridge leads to is reported in full, at its first function", () => {
   const text = func("0001:00:00.0", "0600: 8086:6f00") + func("0001:0a:00.0", DISK) +
     func("0001:0a:00.1", DISK);
   assertEquals(link(text).findings, [{
@@ -105,7 +105,7 @@ Deno.test("a bus that no bridge leads to is told in full, at its first function"
   }]);
 });
 
-Deno.test("a bridge of which no bus is told is needed only where a bus needs one", () => {
+Deno.test("a bridge without a listed bus is an error only if a bus needs a bridge", () => {
   const silent = "00:01.0 PCI bridge: B\n\n";
   const codes = (text: string) => link(text).findings.map(({ code }) => code);
   assertEquals(codes(silent), ["E1011"]);
@@ -125,7 +125,7 @@ Deno.test("a bridge of which no bus is told is needed only where a bus needs one
   }]);
 });
 
-Deno.test("a bridge that cannot lead where it says is told in full, and nothing is below it", () => {
+Deno.test("a bridge that cannot lead where it says is reported in full, and nothing is below it", () => {
   const hint = "nothing is put below it; the text may be damaged there";
   const wrong = (text: string) =>
     link(text).findings.filter(({ code }) => code === "E1014")
@@ -145,7 +145,7 @@ Deno.test("a bridge that cannot lead where it says is told in full, and nothing 
       hint,
     ]]);
   }
-  // Nobody has set up a bridge to bus 0, and one to the next bus is right.
+  // A bridge to bus 0 is not configured, and one to the next bus is right.
   for (const bus of ["00", "06"]) assertEquals(wrong(bridge("05:01.0", bus, "1f")), []);
 });
 

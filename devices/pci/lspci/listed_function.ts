@@ -46,7 +46,7 @@ export interface BridgeWindow {
 
 /**
  * Access Control Services as far as the listing tells. `present` without `enabled`: there is such a
- * capability, and what is switched on is not told.
+ * capability, and what is switched on is not listed.
  */
 export interface ListedAcs {
   readonly state: "present" | "absent" | "unknown";

@@ -15,7 +15,7 @@ Deno.test("a text that is too long is not read", () => {
   );
 });
 
-Deno.test("one address with two identities is two machines, told with both", () => {
+Deno.test("one address with two identities is two machines, reported with both", () => {
   const line = (address: string, ids: string) =>
     `${address} Ethernet controller [0200]: X [${ids}]\n`;
   assertEquals(findings(line("3b:00.0", "8086:1533") + line("3b:00.0", "15b3:1017")), [[
@@ -23,7 +23,7 @@ Deno.test("one address with two identities is two machines, told with both", () 
     2,
     "0000:3b:00.0 is 15b3:1017 here and 8086:1533 in line 1: these are two machines",
   ]]);
-  // A number that is smaller than four digits is told with all of them.
+  // A number below 1000h is printed with all its four digits.
   assertEquals(findings(line("3b:00.0", "0010:0002") + line("3b:00.0", "0010:0003")), [[
     "E1002",
     2,
@@ -59,7 +59,7 @@ Deno.test("what is no listing says what it is instead", () => {
   ]]);
 });
 
-Deno.test("a refused text is told in full: what it is, where, and what to do", () => {
+Deno.test("a rejected text is reported in full: what it is, where, and what to do", () => {
   const wanted = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -t` and `lspci -xxxx` do too";
   const refusals:
     readonly (readonly [text: string, line: number, message: string, hint: string])[] = [
@@ -126,7 +126,7 @@ Deno.test("4096 functions are read and no more, and each of them is mentioned 16
   assertEquals(findings(mentioned + lines[0]), [["E1004", 65_537, "More than 4096 functions"]]);
 });
 
-Deno.test("functions come by their addresses, whatever the order of the text", () => {
+Deno.test("functions are sorted by address, whatever the order of the text", () => {
   const places = ["02:00.0", "01:00.1", "00:1f.3", "01:00.0"];
   const { functions } = readListing(places.map((at) => `${at} 0600: 8086:1918\n`).join(""));
   assertEquals(functions.map(({ address }) => formatListedAddress(address)), [
@@ -172,7 +172,7 @@ Deno.test("two machines differ in a vendor, a device, a class, or where a bridge
 
 const ROOT = "00:00.0 0600: 8086:1918\n\tControl: Mem+\n\n";
 
-Deno.test("what a text lacks is told in full: what, where, and what to do", () => {
+Deno.test("what a text lacks is reported in full: what, where, and the repair", () => {
   const warnings = (text: string) =>
     readListing(text).findings.map(({ code, hint, line, message, severity }) => {
       assertEquals(severity, "warning");
@@ -200,7 +200,7 @@ Deno.test("what a text lacks is told in full: what, where, and what to do", () =
   const unknown = (which: string, line = 4) => [
     "E1011",
     line,
-    `Access control of ${which} is not told: unknown, which is not off`,
+    `Access control of ${which} is not listed: it is unknown, not off`,
     "run lspci -vvv with root rights (`sudo`)",
   ];
   const last = `${ROOT}00:1f.0 0601: 8086:a143\n`;

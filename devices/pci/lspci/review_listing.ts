@@ -61,7 +61,7 @@ export function reviewListing(text: ReadText): Finding[] {
     warn(
       "E1011",
       unknown[0]!.line,
-      `Access control of ${nameAll(unknown)} is not told: unknown, which is not off`,
+      `Access control of ${nameAll(unknown)} is not listed: it is unknown, not off`,
       "run lspci -vvv with root rights (`sudo`)",
     );
   }

@@ -1,5 +1,5 @@
 /**
- * The tree that `lspci -t` draws. What hangs below what is told by columns: a line that begins with
+ * The tree that `lspci -t` draws. Columns say what is below what: a line that begins with
  * `+` or `\` goes on where a `+` stood in the same column above.
  *
  * ```text

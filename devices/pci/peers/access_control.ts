@@ -34,7 +34,7 @@ export const ACS_ABSENT: AcsCapability = {
   enabled: NOTHING,
 };
 
-/** Nobody could read whether it has. It counts as if it had none, wherever something must be said. */
+/** Whether it has one is unknown. It counts as absent wherever an answer is needed. */
 export const ACS_UNKNOWN: AcsCapability = {
   presence: "unknown",
   supported: NOTHING,

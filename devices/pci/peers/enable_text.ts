@@ -1,5 +1,6 @@
 /**
- * What an administrator may write where a driver is told whether to use peer memory, and whose.
+ * What an administrator may write to the attribute by which a driver enables peer memory, of any
+ * provider or of one.
  *
  * @see behaviour/p2p.md 9.5, "Enable attribute"
  */

@@ -52,7 +52,7 @@ export class PeerMemory {
     return span.start as PhysAddr;
   }
 
-  /** Makes one piece that was taken into as many as it has pages, each to be given back by itself. */
+  /** Splits one allocation into its pages, each to be freed by itself. */
   split(phys: PhysAddr): readonly PhysAddr[] {
     const sizeBytes = this.takenAt(phys);
     const pages: PhysAddr[] = [];
@@ -68,7 +68,7 @@ export class PeerMemory {
     return this.#taken.get(phys) ?? 0;
   }
 
-  /** Gives back what `alloc` returned. */
+  /** Frees what `alloc` returned. */
   free(phys: PhysAddr): void {
     const sizeBytes = this.#taken.get(phys);
     if (sizeBytes === undefined) {

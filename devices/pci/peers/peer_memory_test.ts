@@ -12,7 +12,7 @@ function pool(pages: number): PeerMemory {
   return memory;
 }
 
-Deno.test("whatever is taken and given back, no two pieces overlap and none is lost (p2p.md 9.7)", () => {
+Deno.test("after any allocations and frees, no two allocations overlap and no page is lost (p2p.md 9.7)", () => {
   const step = fc.record({
     pages: fc.integer({ min: 1, max: 9 }),
     give: fc.boolean(),

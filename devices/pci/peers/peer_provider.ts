@@ -49,7 +49,7 @@ export class PeerProvider {
   /** Handed out in pages; null before the first range is added. */
   pool: PeerMemory | null = null;
   publishes = false;
-  /** References to the device that `find` handed out and nobody has dropped. */
+  /** References to the device that `find` took and that are not yet dropped. */
   deviceReferences = 0;
   /** The driver has left, or is leaving. */
   leaving: "no" | "waits" | "left" = "no";
@@ -103,9 +103,9 @@ export class PeerProvider {
     return phys;
   }
 
-  /** Gives memory back, and drops the reference. */
+  /** Frees memory, and drops the reference. */
   give(phys: PhysAddr): void {
-    invariant(this.pool !== null, `${this.func.name} has no memory to give back`);
+    invariant(this.pool !== null, `${this.func.name} has no memory to free`);
     this.pool.free(phys);
     this.references--;
   }

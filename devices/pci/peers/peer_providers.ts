@@ -33,7 +33,7 @@ const STANDARD_BARS = 6;
 export interface ProviderHost {
   readonly events: EventStream;
   readonly warnings: KernelWarnings;
-  /** Finds what still leads to memory that is taken away; absent or null, nobody looks. */
+  /** Finds mappings that still translate to memory that is withdrawn; absent or null: no checks. */
   readonly checker?: DmaChecker | null;
   /** May tell an allocation to fail. */
   readonly faults?: FaultInjector | null;
@@ -194,7 +194,7 @@ export class PeerProviders {
   }
 
   /**
-   * Gives back what `alloc` returned.
+   * Frees what `alloc` returned.
    * @returns False when nothing of this function's was handed out there.
    */
   free(func: PciFunction, phys: PhysAddr): boolean {
@@ -248,8 +248,8 @@ export class PeerProviders {
   }
 
   /**
-   * The function's driver leaves: users lose their mappings, nobody gets any more, and it waits until
-   * all pages have come back.
+   * The function's driver leaves: user mappings are removed, allocations fail from now on, and it
+   * waits until all pages are freed.
    *
    * Memory without pages is protected by nothing: it is gone when this returns.
    *

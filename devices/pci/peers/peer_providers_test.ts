@@ -126,7 +126,7 @@ Deno.test("a user's pages are held one by one, and zapped at unbind (p2p.md 9.7,
   assertEquals(providers.unbind(p), true);
 });
 
-Deno.test("free() gives back what was handed out, and nothing else", () => {
+Deno.test("free() frees what was allocated, and nothing else", () => {
   const { bench, providers } = benchOf();
   const p = bench.func("p");
   const phys = providers.alloc(p, 8192)!;
@@ -191,8 +191,8 @@ Deno.test("p2p.provider tells each state once (docs/events.md)", () => {
   const phys = providers.alloc(p, 4096)!;
   providers.unbind(p);
   providers.free(p, phys);
-  const told = bench.events.filter(({ name }) => name === "p2p.provider");
-  assertEquals(told.map(({ fields }) => Reflect.get(fields, "state")), ["unbinding", "unbound"]);
+  const states = bench.events.filter(({ name }) => name === "p2p.provider");
+  assertEquals(states.map(({ fields }) => Reflect.get(fields, "state")), ["unbinding", "unbound"]);
 });
 
 Deno.test("parts of a BAR may lie side by side, and share no byte (p2p.md 9.3)", () => {

@@ -74,7 +74,7 @@ Deno.test("every port on the way that redirects has to stop, and no other (p2p.m
     then: ["sw.up pa pb pc a b c"],
     untouched: ["rp", "rp1", "pa", "pb", "pc"],
   });
-  // By address, whoever asks whom.
+  // Sorted by address, whichever function is the client.
   for (const [one, other] of [["a", "c"], ["c", "a"]] as const) {
     assertEquals(
       change([ISOLATING, ISOLATING, ISOLATING], one, other)?.parameter,

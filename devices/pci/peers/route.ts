@@ -68,8 +68,8 @@ export class PeerRoute implements RouteFacts {
   }
 
   /**
-   * The functions below and at the common bridge of which nobody knows whether they redirect. The
-   * route counts them as if they did not; any of them may change it.
+   * The functions below and at the common bridge with unknown ACS redirects. The route counts them
+   * as if they did not redirect; any of them may change it.
    */
   get uncertain(): readonly PciFunction[] {
     if (this.commonBridge === null) return NONE;

@@ -56,9 +56,9 @@ export class Wire {
   #busHigh = 0;
   #physLow = Infinity;
   #physHigh = 0;
-  /** The request that has been told of up to its host bridge: whose it is, and its address. */
-  #toldOf: PciFunction | null = null;
-  #toldAddress = 0;
+  /** The request announced up to its host bridge: its client, and its address. */
+  #announcedClient: PciFunction | null = null;
+  #announcedAddress = 0;
   #hop = 0;
 
   /** @param functions All of a tree, with their BARs. */
@@ -159,10 +159,10 @@ export class Wire {
     phys: number,
     kind: "read" | "write",
   ): boolean {
-    if (this.#toldOf !== client || this.#toldAddress !== address) {
+    if (this.#announcedClient !== client || this.#announcedAddress !== address) {
       this.announce(client, address, kind);
     }
-    this.#toldOf = null;
+    this.#announcedClient = null;
     const { func } = window;
     const { passes } = checkHostBridges(this.#cpu, func.hostBridge, client.hostBridge);
     const bus = phys + func.hostBridge.busOffset;
@@ -174,7 +174,7 @@ export class Wire {
   }
 
   #begin(): void {
-    this.#toldOf = null;
+    this.#announcedClient = null;
     this.#hop = 0;
   }
 
@@ -196,8 +196,8 @@ export class Wire {
     kind: TlpKind,
     redirector: PciFunction | null,
   ): void {
-    this.#toldOf = client;
-    this.#toldAddress = address;
+    this.#announcedClient = client;
+    this.#announcedAddress = address;
     for (const func of client.chain) {
       const above = func.upstream?.name ?? func.hostBridge.name;
       this.#tell(func.name, above, address, func === redirector ? "redirect" : "forward", kind);
@@ -252,7 +252,7 @@ function turnOf(from: PciFunction, to: PciFunction, service: AcsService): Turn {
     const redirector = enabled.has(service) || enabled.has("upstream_forwarding") ? at : null;
     return { at, inside: false, redirector };
   }
-  // On a conventional bus, and between a port and what is below it, nobody stands in the way.
+  // On a conventional bus, and between a port and what is below it, nothing redirects.
   const ingress = from.chain[from.chain.indexOf(at) - 1]!;
   const redirector = at.role === "upstream_port" && ingress.acs.enabled.has(service)
     ? ingress

@@ -214,7 +214,7 @@ Deno.test("the kind that the rules give delivers every byte, and any other kind 
         for (const other of KINDS) {
           if (other === right) continue;
           const got = tryKind(bench, provider, client, other, round + 100);
-          // The same address cannot be told apart, and need not be.
+          // Equal addresses cannot be distinguished, and need not be.
           if (got.address !== null && got.address === is.address) {
             assertEquals(got.sight, is.sight);
             continue;

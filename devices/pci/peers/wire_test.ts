@@ -117,7 +117,7 @@ Deno.test("a redirected bus address without an IOMMU is whatever memory the CPU 
   assert(!write(bench, 0xe000_0000).arrived);
   const inRam = new Uint8Array(4);
   bench.lab.machine.memory.read(0xe000_0000 as PhysAddr, inRam, 0, 4);
-  assertEquals(inRam, BYTES, "somebody else's memory is overwritten");
+  assertEquals(inRam, BYTES, "other memory is overwritten");
   assertEquals(bench.reports, ["peer_misrouted"]);
   // By the CPU's address, which the rules give, it arrives.
   assert(write(bench, 0x20_0000_0000).arrived);
@@ -143,7 +143,7 @@ Deno.test("functions of one device meet inside it, or at the port above when the
   assertEquals(hopsWith([], ["upstream_forwarding"]).hops, ["c > p"]);
 });
 
-Deno.test("what a device does to the host's memory is told to nobody here", () => {
+Deno.test("DMA to the host's memory makes no pci.tlp event and no report", () => {
   const bench = switchUnder(true, "off");
   bench.lab.machine.bus.write(bench.device("c"), 0x10_0000, BYTES, 0, 4);
   assertEquals(bench.count("pci.tlp"), 0);
@@ -170,7 +170,7 @@ Deno.test("a BAR is where the CPU's map says, on the bus of its own host bridge 
   assertEquals(wire.atPhys(physAddr(0x1000)), null);
 });
 
-Deno.test("what was pulled out of its slot answers nobody, whichever way one comes", () => {
+Deno.test("a function pulled out of its slot answers no request, on either route", () => {
   const bench = switchUnder(true);
   const { dma } = bench.lab.machine;
   const phys = bench.func("p").bars[0]!.basePhys;
@@ -184,8 +184,8 @@ Deno.test("what was pulled out of its slot answers nobody, whichever way one com
   assertEquals(bench.count("iommu.fault"), 1);
 });
 
-Deno.test("a device gets no IO address at which its own bridge has a BAR (p2p.md 9.6)", () => {
-  // Both bridges' windows are as far up the bus as IO addresses begin: just below 4 GiB.
+Deno.test("no IOVA of a device lies in a BAR below its own host bridge (p2p.md 9.6)", () => {
+  // Both bridges' windows end where the first IOVAs are allocated: just below 4 GiB.
   const top = 2 ** 32;
   const far = block("host_bridge", "g", [port("rq", client("d"))]);
   const near = block("host_bridge", "h", [port("rp", P, C)], {
@@ -204,16 +204,16 @@ Deno.test("a device gets no IO address at which its own bridge has a BAR (p2p.md
   assertEquals(first("d"), top - 4096);
 });
 
-Deno.test("a request is told of up to the root, then translated, then told of down to its end", () => {
+Deno.test("a request has events up to the root, then its translation, then events down to its target", () => {
   const bench = switchUnder(true);
   const { dma } = bench.lab.machine;
   const phys = bench.func("p").bars[0]!.basePhys;
   const mapped = dma.dmaMapPhys(bench.device("c"), phys, 4096, DMA_BIDIRECTIONAL, DMA_ATTR.MMIO);
   assert(write(bench, mapped).arrived);
-  const told = bench.events.map(({ name, fields }) =>
+  const order = bench.events.map(({ name, fields }) =>
     name === "pci.tlp" ? `hop ${Reflect.get(fields, "hop")}` : name
   );
-  assertEquals(told, [
+  assertEquals(order, [
     ...["hop 1", "hop 2", "hop 3", "hop 4"],
     "iommu.translate",
     ...["hop 5", "hop 6", "hop 7", "hop 8"],
