@@ -96,7 +96,7 @@ export function command<const O extends OptionSpecs>(spec: CommandSpec<O>): Comm
   };
 }
 
-/** What options are that nobody gave. */
+/** The values of options that the command line leaves out. */
 export function unsetOptions(options: OptionSpecs): OptionValues {
   return Object.fromEntries(
     Object.entries(options).map(([name, { kind }]) => [

@@ -38,7 +38,7 @@ export type Parsed =
   }
   | ExitCode;
 
-/** Columns of help when nobody says how wide the screen is. */
+/** Width of help where the width of the screen is unknown. */
 const DEFAULT_COLUMNS = 100;
 /** The framework's own command: a script for bash, zsh, fish and others, and its answers. */
 const COMPLETIONS = "completions";

@@ -1,9 +1,9 @@
 /**
- * What this thread takes of the host's memory, and giving back what nothing leads to any more.
+ * How much of the host's memory this thread uses, and garbage collection on demand.
  *
- * The host collects when it likes, which may be at several times what is held. A run that comes to
- * its limit by the host's own account is held to what is left after a collection. The function for
- * that is hidden until a flag is set, and is looked for by the first run that needs it.
+ * The host's heap may grow to several times the live data before it is collected. When a run reaches
+ * its memory limit by the host's figure, the limit is checked again after a collection. The function
+ * that collects is hidden until a flag is set; the first run that needs it sets the flag.
  */
 import type { MemoryWatch } from "../lang/vm/run_watch.ts";
 import { host } from "./host.ts";
@@ -28,7 +28,7 @@ export class HostMemory implements MemoryWatch {
     return Math.max(0, this.#bytes() - this.#beforeBytes);
   }
 
-  /** Gives back what nothing leads to. @returns The bytes that are in use. */
+  /** Collects garbage. @returns The bytes that remain in use. */
   collect(): number {
     this.#collect ??= collector();
     // Without a collection, garbage cannot be distinguished from values: nothing is counted.

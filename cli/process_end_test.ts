@@ -11,7 +11,7 @@ async function ended(work: () => never): Promise<[exitCode: number, said: string
   return [await toItsEnd(() => Promise.resolve().then(work), screen), said];
 }
 
-Deno.test("what nobody takes is a bug: its place is told, and how to report it, but no stack", async () => {
+Deno.test("an uncaught error is a bug: the message has its place and how to report it, but no stack", async () => {
   const [exitCode, said] = await ended(() => {
     invariant(1 > 2, "a range stands in the tree twice");
     throw new Error("it holds");

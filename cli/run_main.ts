@@ -22,8 +22,8 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
 
   --trace [json]     print every event, one line each or as JSON
   --export FILE      write every event to FILE.dmatrace.jsonl, or to FILE.json for Perfetto; needs -W
-  --strict           reports, faults and leaks that nobody expects fail the test
-  --match TEXT       run only tests whose name contains TEXT, or is found by /TEXT/; also several times
+  --strict           fail a test on every checker report, IOMMU fault or leak it does not expect
+  --match TEXT       run only tests whose name or machine settings contain TEXT, or match /TEXT/; repeatable
   --seed NUMBER      use this seed instead of the file's
   --max-steps NUMBER, --max-memory BYTES, --max-depth CALLS, --max-events NUMBER,
   --max-output LINES, --max-output-bytes BYTES, --max-time SECONDS

@@ -248,7 +248,7 @@ function messageExpression(message: string): string {
 /** What may be waited for: a row or an address, or an expression. */
 export type Watched = Extract<StopCause, { readonly kind: "data" | "change" }>;
 
-/** The name of something that may be waited for, for clients to give back. */
+/** The identifier of a data breakpoint's target; clients return it when they set the breakpoint. */
 export function dataId(watched: Watched): string {
   return JSON.stringify(
     watched.kind === "data" ? watched.cell : { expression: watched.expression },

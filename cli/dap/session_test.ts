@@ -101,8 +101,8 @@ test "maps" {
     ]);
     const event = { threadId: 1, granularity: "instruction" };
     await client.move("next", event);
-    const told = (await stack(client)).map(({ line, name }) => [name.split("(")[0], line]);
-    assertEquals(told, [["#1 dma_map_phys", 9], ["maps", 9]]);
+    const frames = (await stack(client)).map(({ line, name }) => [name.split("(")[0], line]);
+    assertEquals(frames, [["#1 dma_map_phys", 9], ["maps", 9]]);
     assertEquals((await scope(client, "Locals")).get("whole"), "8KiB");
     await client.move("stepBack", event);
     assertEquals((await stack(client))[0]!.name, "half");
@@ -214,7 +214,7 @@ Deno.test("breakpoints stop on lines, with conditions, counts and messages, in e
       { line: 60, condition: "piece.phys == pieces.segments[2].phys" },
       { line: 61, hitCondition: "2" },
       { line: 59, logMessage: "live {iommu.live_mappings}" },
-      { line: 61, condition: "nobody == 1" },
+      { line: 61, condition: "unknown_name == 1" },
       { line: 64, hitCondition: "often" },
       { line: 9999 },
     ]);
@@ -222,7 +222,7 @@ Deno.test("breakpoints stop on lines, with conditions, counts and messages, in e
       breakpoints.map((each: { verified: boolean; line?: number }) => [each.verified, each.line]),
       [[true, 60], [true, 61], [true, 59], [false, 61], [false, 64], [false, undefined]],
     );
-    assertMatch(breakpoints[3].message, /nobody/);
+    assertMatch(breakpoints[3].message, /unknown_name/);
     await client.move("configurationDone");
     const places: string[] = [];
     for (let turn = 0; turn < 3; turn++) {

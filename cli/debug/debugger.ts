@@ -180,9 +180,9 @@ export class Debugger implements CommandTarget {
 
   #tell(text: string): void {
     if (text.startsWith("?")) {
-      const told = describeName(text.slice(1).trim(), this);
-      if (!told.found) this.exitCode = WRONG;
-      for (const line of told.lines) this.say(line);
+      const description = describeName(text.slice(1).trim(), this);
+      if (!description.found) this.exitCode = WRONG;
+      for (const line of description.lines) this.say(line);
     } else this.say(printable(evaluate(this.#place.recording, this.place.at, text).text));
   }
 

@@ -12,7 +12,7 @@ const INDENT = "    ";
 /** Of a name less is never shown, however narrow the screen is. */
 const LEAST_NAME_COLUMNS = 12;
 
-/** How the newer release came by what it differs in. */
+/** Labels for the kind of a difference between two releases. */
 const CHANGES: Readonly<Record<Difference["change"], string>> = {
   defect: "new defect",
   mended: "mended defect",
@@ -90,7 +90,7 @@ function table(tests: readonly TestTurns[], { columns, paint }: Reader): string[
   ];
 }
 
-/** How a test ended, and by a star that something was seen that nobody expected. */
+/** How a test ended; a star marks unexpected reports, faults or leaks. */
 function cellOf(end: string): string {
   const [first, ...seen] = end.split(", ");
   return seen.length === 0 ? first! : `${first}*`;
@@ -102,7 +102,7 @@ function notes(tests: readonly TestTurns[], { columns }: Reader): string[] {
   );
   if (seen.length === 0) return [];
   return wrapText(
-    `* nobody expected: ${[...new Set(seen)].toSorted().join(", ")}`,
+    `* not expected by the test: ${[...new Set(seen)].toSorted().join(", ")}`,
     columns,
   );
 }

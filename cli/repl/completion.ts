@@ -71,7 +71,7 @@ function members(type: TypeSpec): readonly Suggestion[] {
   });
 }
 
-/** The type of `ssd.limits` or `counters.iova`; undefined where it cannot be told without running. */
+/** The type of `ssd.limits` or `counters.iova`; undefined where it cannot be derived without running. */
 function typeOfPath(path: string, session: KnownNames): TypeSpec | undefined {
   const [owner, ...rest] = path.split(".");
   let type = typeOf(owner!, session);

@@ -58,8 +58,8 @@ export function describeName(name: string, { session, columns }: Describer): Nam
   const keys = describeKeys(name, session, columns);
   if (found !== null || keys.length > 0) return { found: true, lines: [...found ?? [], ...keys] };
   if (pageOf(name) !== undefined) {
-    const told = `\`dmalab explain ${name}\` prints rules`;
-    return { found: false, lines: [`"${name}" is not a name of the language; ${told}`] };
+    const hint = `\`dmalab explain ${name}\` prints rules`;
+    return { found: false, lines: [`"${name}" is not a name of the language; ${hint}`] };
   }
   const [nearest] = nearestNames(name, [...knownNames(session), ...membersLike(name)], 1);
   const hint = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
@@ -123,9 +123,9 @@ function describeEvent(name: string, columns: number): string[] | null {
 }
 
 /**
- * All of a function, a type, a statement, a point that can fail, a constant, and fields and methods
- * that have the name. What stands before a dot need not be known: of `buf.slice` all that are called
- * `slice` are told, unless it is a type's name.
+ * Everything of that name: function, type, statement, injection point, constant, fields and methods.
+ * The word before a dot may be unknown: `buf.slice` lists every member called `slice`. A type's name
+ * before the dot selects that type's member.
  */
 export function describeLanguage(name: string, columns: number): string[] | null {
   const found: string[][] = [];
@@ -139,7 +139,7 @@ export function describeLanguage(name: string, columns: number): string[] | null
   if (point !== undefined) found.push(wrapText(pointText(point), columns));
   const words = wordSpecs().filter((word) =>
     (word.name === name || word.aliases.includes(name)) &&
-    // A kernel function and an event are told as what they are.
+    // Kernel functions and events have descriptions of their own.
     !(word.group === "kernel function" && spec !== undefined) && word.group !== "event"
   );
   if (words.length > 0) {
@@ -165,7 +165,7 @@ function describeMembers(name: string, columns: number): string[][] {
   const methods: string[][] = [];
   for (const type of TYPES.values()) {
     if (OF_EVENTS.has(type)) continue;
-    // What it has from the type that it extends is told there.
+    // Inherited members are described at the type that declares them.
     const { extends: _, ...alone } = type;
     const lines = describeMemberOf(alone, member, `${type.name}.${member}`, columns);
     if (findField(alone, member) !== null) fields.push(...lines!);
@@ -282,7 +282,7 @@ function parameterText({ name, optional, named }: ParameterSpec): string {
   return `${name}${named ? ":" : ""}${optional ? "?" : ""}`;
 }
 
-/** A type at a glance: what each member is in a sentence; all of one is told when it is asked for. */
+/** An overview of a type, one sentence per member; `?TYPE.MEMBER` describes a member in full. */
 function describeType(type: TypeSpec, columns: number): string[] {
   const lines = wrapText(`${type.name}: ${type.doc}`, columns);
   const members = [...typeChain(type)].map((at) => ({ at, pairs: memberPairs(at) }));

@@ -34,11 +34,11 @@ Deno.test("?type tells each member in a sentence, and those of the type it exten
   assert(lines.length <= 55, `${lines.length} lines`);
 });
 
-Deno.test("?inject tells the statement and the event, and ?iova.free the event alone", () => {
-  const told = (name: string) => describeBuiltin(name, 80)!.join("\n");
-  assertMatch(told("inject"), /^inject POINT \{ … \}\n[^]*\n\nevent inject: /);
-  assertMatch(told("iova.free"), /^event iova\.free: /);
-  assertEquals(told("inject").match(/a fault was injected/g)!.length, 1);
+Deno.test("?inject describes the statement and the event, and ?iova.free the event alone", () => {
+  const described = (name: string) => describeBuiltin(name, 80)!.join("\n");
+  assertMatch(described("inject"), /^inject POINT \{ … \}\n[^]*\n\nevent inject: /);
+  assertMatch(described("iova.free"), /^event iova\.free: /);
+  assertEquals(described("inject").match(/a fault was injected/g)!.length, 1);
   // The same by `dmalab explain`, which has words of its own for events.
   assertEquals(describeLanguage("iova.free", 80), null);
 });

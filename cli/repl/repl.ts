@@ -188,9 +188,9 @@ export class Repl implements CommandTarget {
       const command = text.startsWith(":") ? text : this.#bare(text);
       if (command !== null) return this.#work(() => runReplCommand(command, this));
       if (text.startsWith("?")) {
-        const told = describeName(text.slice(1).trim(), this);
-        if (!told.found) this.#count(WRONG);
-        for (const each of told.lines) this.say(each);
+        const description = describeName(text.slice(1).trim(), this);
+        if (!description.found) this.#count(WRONG);
+        for (const each of description.lines) this.say(each);
         return true;
       }
     }

@@ -73,7 +73,7 @@ Deno.test(":back goes back by events, and what is typed there begins a branch", 
     ":branches",
     ":switch main",
     "a",
-    ":switch nobody",
+    ":switch unknown_name",
   );
   assertMatch(answers[4]!, /^event \d+\/\d+ {2}input 3:1 {2}ssd\.read/);
   assertMatch(prompts[5]!, /^dma\[(\d+)\/(\d+)\]> $/);
@@ -82,7 +82,7 @@ Deno.test(":back goes back by events, and what is typed there begins a branch", 
   assertEquals(prompts[7], "dma[b1 0]> ");
   assertMatch(answers[7]!, /^ {2}main.*\n\* b1 +main at event 0 +0 +a = 5$/m);
   assertEquals(answers[9], "2\n");
-  assertStringIncludes(answers[10]!, 'No branch is called "nobody": main, b1');
+  assertStringIncludes(answers[10]!, 'No branch is called "unknown_name": main, b1');
   assertStringIncludes((await talk(":back")).last, "At the start of the recording\n");
 });
 
@@ -136,14 +136,14 @@ Deno.test(":diff tells the first event that differs, then the tables", async () 
     ":diff",
     ":diff main b1",
     ":diff b1 b1",
-    ":diff nobody",
+    ":diff unknown_name",
   );
   assertMatch(answers[4]!, /^branch b1 begins/);
   assertMatch(answers[5]!, /The first event that differs is \d+:\n- main .*4KiB.*\n\+ b1 .*8KiB/);
   assertMatch(answers[5]!, /page_table: \d rows? differ/);
   assertEquals(answers[6], answers[5]);
   assertEquals(answers[7], "No table differs\n");
-  assertStringIncludes(answers[8]!, '"nobody" is neither a branch nor a position');
+  assertStringIncludes(answers[8]!, '"unknown_name" is neither a branch nor a position');
 });
 
 Deno.test("a word for a command that has lost its colon is understood", async () => {
@@ -179,7 +179,7 @@ Deno.test(":who lists what is mapped, and tells the story of an address", async 
     ":who a",
     ":who 0x10_0000",
     ":who 0x1234_5000",
-    ":who nobody",
+    ":who unknown_name",
   );
   assertEquals(answers[1], "No live mappings\n");
   assertMatch(
@@ -189,7 +189,7 @@ Deno.test(":who lists what is mapped, and tells the story of an address", async 
   assertStringIncludes(answers[5]!, "born");
   assertStringIncludes(answers[6]!, "dma_map_phys");
   assertStringIncludes(answers[7]!, "never mapped");
-  assertStringIncludes(answers[8]!, "Nothing is called `nobody`");
+  assertStringIncludes(answers[8]!, "Nothing is called `unknown_name`");
 });
 
 Deno.test(":trace shows the last input's events, the last ones, or all from now on", async () => {
@@ -270,7 +270,7 @@ Deno.test("explain of one limit of a device says what it is and what it comes fr
   assertStringIncludes(io.last, "Nothing led to true".toLowerCase());
 });
 
-Deno.test("?name tells methods of a thing nobody knows, whole and in 80 columns", async () => {
+Deno.test("?name describes methods of an unknown value, in full and in 80 columns", async () => {
   for (const name of ["buf.slice", "slice", "segments", "buffer", "dma_iova_link", "size"]) {
     const { last } = await talk(MACHINE, `?${name}`);
     // Lines of an example are code, and stay as they are.
@@ -297,18 +297,20 @@ Deno.test("a test typed in runs at once, on a machine of its own", async () => {
   assertEquals(prompts[2], "dma[0]> ");
 });
 
-/** What a script that pipes lines into the REPL is told. */
+/** The exit code of a REPL that reads these lines from a pipe. */
 async function exitCodeOf(...lines: string[]): Promise<number> {
   return (await talk(...lines)).repl.exitCode;
 }
 
-Deno.test("lines from a pipe come to the exit code of their worst, and the session goes on", async () => {
+Deno.test("the exit code of piped lines is that of the most severe error, and the session continues", async () => {
   assertEquals(await exitCodeOf("1 + 1", ":state", "?dma_map_phys"), 0);
   assertEquals(await exitCodeOf("assert 1 == 2", "1 + 1"), 1);
   assertEquals(await exitCodeOf("1 / 0", "1 + 1"), 1);
   assertEquals(await exitCodeOf('test "t" { assert 1 == 2 }'), 1);
   assertEquals(await exitCodeOf("assert 1 == 2", "nothing_like_it()"), 2);
-  for (const wrong of ["let a = [", ":nothing", ":step many", ":who nobody", "?nothing_like_it"]) {
+  for (
+    const wrong of ["let a = [", ":nothing", ":step many", ":who unknown_name", "?nothing_like_it"]
+  ) {
     assertEquals(await exitCodeOf(wrong), 2, wrong);
   }
 });
@@ -341,7 +343,7 @@ Deno.test("a file to begin with gives its names, and its tests are left to dmala
   assertEquals(started.exitCode, 2);
 });
 
-Deno.test("a driver that is typed in is checked, and told who tries it", async () => {
+Deno.test("a driver that is typed in is checked, and the answer names the command that tests it", async () => {
   const functions = "fn up(buf) { return dma_map_single(ssd, buf, buf.size, to_device) }\n" +
     "fn down(buf, m) { dma_unmap_single(ssd, m, buf.size, to_device) }";
   const { answers, repl } = await talk(
@@ -356,7 +358,7 @@ Deno.test("a driver that is typed in is checked, and told who tries it", async (
   assertEquals(repl.exitCode, 2);
 });
 
-Deno.test("input that ends in the middle of a statement is told of", async () => {
+Deno.test("input that ends in the middle of a statement is an error", async () => {
   assertStringIncludes((await talk("let a = [")).rest, "ended in the middle");
 });
 

@@ -64,9 +64,9 @@ Deno.test(":save FILE expect writes a scenario that passes, and fails when anyth
     ":save lab.dma expected",
     ":save lab.dma expect",
   );
-  const told =
+  const message =
     '"lab.dma expected" is not the name of a scenario, such as lab.dma, or lab.dma expect\n';
-  assertEquals(answers[7], told);
+  assertEquals(answers[7], message);
   const text = saved.get("lab.dma")!;
   const { failure, log: { count } } = runText(text);
   assertEquals(failure, null);

@@ -71,8 +71,8 @@ export class KeyDecoder {
   }
 
   /**
-   * How many letters at the end of a text begin a mark. While nothing is pasted an Escape alone is
-   * none: it is a key, which nobody would ever see.
+   * How many characters at the end of a text begin a mark. Outside a paste, a lone Escape does not
+   * count: it is a key press, which would otherwise be held back until the next input.
    */
   #beginningOf(mark: string, text: string): number {
     const least = this.#pasted === null ? 2 : 1;

@@ -59,7 +59,7 @@ Deno.test("Enter goes on with a line until the text is whole, and the history ha
   assertEquals(press(editor, "alt-enter 'y up"), "z|\ny");
 });
 
-Deno.test("Ctrl-R finds what was typed before, ever older, and Ctrl-G gives back what stood there", () => {
+Deno.test("Ctrl-R searches the history backwards, and Ctrl-G restores the line", () => {
   const editor = editorWith("let a = 1", "print a", "let b = 2", "a + b");
   editor.set("draft");
   assertEquals(press(editor, "ctrl-r 'let"), "|let b = 2");

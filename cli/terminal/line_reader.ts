@@ -53,8 +53,8 @@ export class LineReader {
     this.#draw();
     for (;;) {
       const next = await this.#inputs.next();
-      const told = next.done === true ? null : this.#answer(next.value);
-      if (told !== undefined) return told;
+      const line = next.done === true ? null : this.#answer(next.value);
+      if (line !== undefined) return line;
     }
   }
 

@@ -10,8 +10,8 @@ export interface LaidOut {
   readonly column: number;
 }
 
-/** Suggestions that are listed one by one, with their meanings. */
-const TOLD_SUGGESTIONS = 12;
+/** The most suggestions that are listed with their docs. */
+const MOST_WITH_DOCS = 12;
 
 /** The prompt of all lines but the first, as wide as that one's. */
 export function continuationPrompt(prompt: string): string {
@@ -55,13 +55,13 @@ export function suggestionLines(
   { columns, rows }: { readonly columns: number; readonly rows: number },
 ): readonly string[] {
   const room = Math.max(1, rows - 2);
-  if (suggestions.length <= Math.min(TOLD_SUGGESTIONS, room)) {
+  if (suggestions.length <= Math.min(MOST_WITH_DOCS, room)) {
     const pairs = suggestions.map(({ doc, text }) => [text, doc] as const);
     const lines = wrappedPairs(pairs, columns);
-    const told = lines.length <= room
+    const shown = lines.length <= room
       ? lines
       : suggestions.map(({ doc, text }) => `  ${text}  ${doc}`.trimEnd());
-    return told.map((line) => clip(printable(line), columns));
+    return shown.map((line) => clip(printable(line), columns));
   }
   const width = Math.max(...suggestions.map(({ text }) => text.length)) + 2;
   const across = Math.max(1, Math.floor(columns / width));

@@ -18,7 +18,7 @@ Deno.test("layOut() breaks lines at the width of the screen, and says where the 
   assertEquals(layOut("> ", "a\x1b[2J", 1, 20), { rows: ["> a␛[2J"], row: 0, column: 3 });
 });
 
-Deno.test("suggestions are told while they are few, and named while they fit", () => {
+Deno.test("a few suggestions are shown with their docs, more of them by name only, as many as fit", () => {
   const words = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ text: `word${index}`, doc: "what it is" }));
   const size = { columns: 40, rows: 10 };

@@ -2,8 +2,8 @@
  * The terminal of this process in raw mode while keys are read, and as it was before at all other times:
  * at the end, at a signal, while we are stopped, and when something is thrown.
  *
- * While keys are waited for they all come as letters, Ctrl-C and Ctrl-Z too. While something is worked
- * out nobody reads letters: then the terminal makes signals of these two, as it does for everybody.
+ * While this process waits for keys, all of them arrive as characters, Ctrl-C and Ctrl-Z too. While it
+ * computes it cannot read them: the terminal is then set to send SIGINT and SIGTSTP for these two.
  */
 import process from "node:process";
 import { host } from "../host.ts";
@@ -75,7 +75,7 @@ export class Terminal {
       ),
     ];
     for (const [name, listener] of this.#listeners) process.on(name, listener);
-    for (const name of NOBODYS) process.on(name, this.#thrown);
+    for (const name of UNCAUGHT) process.on(name, this.#thrown);
     // Whatever ends the process.
     process.on("exit", this.#leave);
     process.stdin.on("data", this.#take);
@@ -140,7 +140,7 @@ export class Terminal {
     }
   }
 
-  /** Somebody else has it: what stops and resumes us all is theirs to hear too. */
+  /** Another program, such as an editor, uses the terminal: its Ctrl-Z stops this process too. */
   #isLent = false;
 
   /** Stops this process, as Ctrl-Z does. False without job control. */
@@ -156,7 +156,7 @@ export class Terminal {
   close(): void {
     this.#leave();
     for (const [name, listener] of this.#listeners) process.off(name, listener);
-    for (const name of NOBODYS) process.off(name, this.#thrown);
+    for (const name of UNCAUGHT) process.off(name, this.#thrown);
     process.off("exit", this.#leave);
     process.stdin.off("data", this.#take);
     process.stdin.off("end", this.#ended);
@@ -204,7 +204,7 @@ export class Terminal {
 const DISTURBED_MS = 250;
 
 /** What was thrown in a timer, or in a promise that is not awaited. */
-const NOBODYS = ["uncaughtException", "unhandledRejection"] as const;
+const UNCAUGHT = ["uncaughtException", "unhandledRejection"] as const;
 
 /** How long a signal may take to be delivered. */
 const SETTLED_MS = 50;

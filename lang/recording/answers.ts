@@ -1,10 +1,10 @@
 /**
  * Answers about a place of a run, kept while it is the current position.
  *
- * A machine that has answered about an event goes on to its next statement: the next question about
- * the same event is one for another machine, which comes from further away. Who looks at one place
- * after the other asks the same at each: what was asked at the last places is therefore asked along
- * with the first question at a new one, and kept for the next request.
+ * A machine that has answered about an event runs on to its next statement: the next question about
+ * the same event needs another machine, with a longer rerun. A client that moves from place to place
+ * asks the same questions at each. The questions of the last places are therefore prefetched with the
+ * first question at a new place, and their answers kept for the next request.
  */
 import type { FileScope } from "../check/names/file_scope.ts";
 import { LOOK_STEPS, LookError } from "./look.ts";

@@ -42,7 +42,7 @@ function places(recording: Recording): readonly Position[] {
   return [60, 200, 130, 300].map((seq) => recording.afterEvent(seq));
 }
 
-/** All that somebody may want to see of a moment. */
+/** Every kind of question that a debugger asks at a position. */
 function askAll(recording: Recording, at: Position): unknown {
   return [
     openVariables(recording, at),
@@ -55,26 +55,26 @@ function askAll(recording: Recording, at: Position): unknown {
   ];
 }
 
-Deno.test("what is asked at one place is asked along at the next: one machine answers all of it", () => {
+Deno.test("questions asked at one place are prefetched at the next: one machine answers all of them", () => {
   const recording = recorded();
   const { known, start } = recording.reruns;
   const visits = places(recording).map((at) => {
     const before = recording.reruns.visits;
-    const told = askAll(recording, at);
-    // Once more, and nobody is asked.
+    const answers = askAll(recording, at);
+    // The same questions again are answered from the cache, without a rerun.
     const after = recording.reruns.visits;
-    assertEquals(askAll(recording, at), told);
+    assertEquals(askAll(recording, at), answers);
     assertEquals(recording.reruns.visits, after);
-    // Nothing was asked before of a fresh one.
+    // A fresh recording has no cached answers.
     const fresh = recorded();
-    assertEquals(askAll(fresh, at), told);
+    assertEquals(askAll(fresh, at), answers);
     assert(new Reruns(known, start).look(at, (seen) => seen.at.seq === at.seq));
     return after - before;
   });
   assertEquals(visits, [7, 1, 1, 1]);
 });
 
-Deno.test("what nobody has wanted at some places is asked along no more", () => {
+Deno.test("an answer that stays unused at several places is prefetched no longer", () => {
   const recording = recorded();
   const visitsOf = (seq: number, text: string) => {
     const before = recording.reruns.visits;
@@ -82,14 +82,14 @@ Deno.test("what nobody has wanted at some places is asked along no more", () => 
     return recording.reruns.visits - before;
   };
   assertEquals([visitsOf(50, "page"), visitsOf(50, "sizes")], [1, 1]);
-  // Asked along at 60, 70 and 80, and at 90 once more.
+  // Prefetched at 60, 70 and 80, and once more at 90.
   for (const seq of [60, 70, 80]) assertEquals(visitsOf(seq, "page"), 1);
   assertEquals([visitsOf(90, "page"), visitsOf(90, "sizes")], [1, 0]);
   for (const seq of [60, 100, 110, 120, 130]) visitsOf(seq, "page");
   assertEquals([visitsOf(140, "page"), visitsOf(140, "sizes")], [1, 1]);
 });
 
-Deno.test("what takes long is asked for only when somebody wants it, and why there is no answer is kept", () => {
+Deno.test("a slow question is not prefetched, and the reason for a missing answer is cached", () => {
   const recording = recorded();
   const [one, other] = places(recording) as [Position, Position];
   const visits = (work: () => void) => {
@@ -98,7 +98,8 @@ Deno.test("what takes long is asked for only when somebody wants it, and why the
     return recording.reruns.visits - before;
   };
   const long = (at: Position) => evaluate(recording, at, "slow(5000)").text;
-  const wrong = (at: Position) => assertThrows(() => evaluate(recording, at, "nobody"), LookError);
+  const wrong = (at: Position) =>
+    assertThrows(() => evaluate(recording, at, "unknown_name"), LookError);
   assertEquals(visits(() => assertEquals(long(one), "12497500")), 1);
   assertEquals(visits(() => assertEquals(long(one), "12497500")), 0);
   assertEquals(visits(() => wrong(one)), 1);
@@ -109,9 +110,9 @@ Deno.test("what takes long is asked for only when somebody wants it, and why the
 
 Deno.test("an expression that is asked at many moments says at each what it says when asked once", () => {
   const recording = recorded();
-  for (const text of ["iommu.live_mappings", "mapping", "turn + 1", "nobody", "slow(turn)"]) {
+  for (const text of ["iommu.live_mappings", "mapping", "turn + 1", "unknown_name", "slow(turn)"]) {
     const many = recording.looker.question(text);
-    const told: string[] = [];
+    const answers: string[] = [];
     recording.reruns.visit(START, (seen) => {
       const once = (ask: () => string) => {
         try {
@@ -120,11 +121,11 @@ Deno.test("an expression that is asked at many moments says at each what it says
           return (error as Error).message;
         }
       };
-      told.push(once(() => many.said(seen)));
-      assertEquals(told.at(-1), once(() => recording.looker.question(text).ask(seen).text));
+      answers.push(once(() => many.said(seen)));
+      assertEquals(answers.at(-1), once(() => recording.looker.question(text).ask(seen).text));
       assertEquals(seen.innermost()?.statement, seen.frames()[0]?.statement);
       return nextMoment(recording, seen.at);
     });
-    assertEquals(told.length, recording.log.count + recording.statements.count + 2);
+    assertEquals(answers.length, recording.log.count + recording.statements.count + 2);
   }
 });

@@ -38,7 +38,7 @@ function recorded(text: string): Recording {
   return recordRun(program!, runsOf(program!)[0]!);
 }
 
-/** The last change up to each moment, by one run that is asked at each. */
+/** The last change up to each moment, computed by one rerun that evaluates the expression at each. */
 function* changesOf(recording: Recording, text: string): Generator<ExpressionChange | null> {
   const question = recording.looker.question(text);
   const last: (ExpressionChange | null)[] = [];
@@ -46,9 +46,9 @@ function* changesOf(recording: Recording, text: string): Generator<ExpressionCha
   recording.reruns.visit(START, (seen) => {
     let change = last.at(-1) ?? null;
     try {
-      const { text: told } = question.ask(seen);
-      if (told !== known && last.length > 0) change = { at: seen.at, before: known, after: told };
-      known = told;
+      const { text: value } = question.ask(seen);
+      if (value !== known && last.length > 0) change = { at: seen.at, before: known, after: value };
+      known = value;
     } catch (error) {
       if (!(error instanceof LookError)) throw error;
     }

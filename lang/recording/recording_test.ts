@@ -156,7 +156,7 @@ Deno.test("variables and expressions are asked at any moment, and nothing change
       ["dma_map_phys(ssd, page.phys, 4KiB, to_device)", "dma_map_phys"],
       ["page.fill(1)", "fill"],
       ["let x = 1", "Not an expression"],
-      ["nobody", "nobody"],
+      ["unknown_name", "unknown_name"],
       ["1 +", ""],
     ]
   ) {
@@ -177,15 +177,15 @@ Deno.test("a parked machine answers as a fresh one does, at every moment", () =>
     const fresh = new Reruns(known, start);
     for (const text of texts) {
       const question = recording.looker.question(text);
-      const told = (seen: Seen) => {
+      const answered = (seen: Seen) => {
         try {
           return question.ask(seen).text;
         } catch (error) {
           return (error as Error).message;
         }
       };
-      const parked = recording.reruns.look(at, told);
-      assertEquals(parked, fresh.look(at, told), `${text} at ${at.seq}`);
+      const parked = recording.reruns.look(at, answered);
+      assertEquals(parked, fresh.look(at, answered), `${text} at ${at.seq}`);
       if (at.statement === 0 && text.includes("page")) assertEquals(parked, NOT_YET);
     }
   }
@@ -327,14 +327,14 @@ Deno.test("a condition is asked once for each moment, whichever way is searched 
   ]);
 });
 
-Deno.test("a condition with a name that nothing has is told of, and stops nothing", () => {
+Deno.test("a condition with an unknown name is an error, and stops nothing", () => {
   const recording = recorded();
   const stops = new Stops();
-  stops.add({ cause: { kind: "line", line: 10 }, condition: "nobody == 1" });
+  stops.add({ cause: { kind: "line", line: 10 }, condition: "unknown_name == 1" });
   assertThrows(
     () => move(recording, START, { unit: "run", way: "forward" }, stops),
     LookError,
-    "nobody",
+    "unknown_name",
   );
 });
 
@@ -359,7 +359,7 @@ Deno.test("a data breakpoint stops where a row begins and where it ends", () => 
   assertEquals(spanText(writer.span!), "dma_unmap_phys(ssd, m, 4KiB, to_device)");
 });
 
-Deno.test("somebody can end a search, and is where they were", () => {
+Deno.test("a search can be cancelled", () => {
   const recording = recorded("let sum = 0\nrepeat 40000 { sum += 1 }\nprint sum\n");
   let looks = 0;
   recording.reruns.watch = new RunWatch({
@@ -372,7 +372,7 @@ Deno.test("somebody can end a search, and is where they were", () => {
   );
 });
 
-Deno.test("a run without an end grows as it is told to, and what there is of it can be asked about", () => {
+Deno.test("an endless run grows on request, and the recorded part can be queried", () => {
   const text = "let sum = 0\nwhile true {\n  sum += 1\n}\n";
   const { program } = loadProgram(new SourceFile("t.dma", text), memoryFiles({}), BUILTINS, true);
   const open = openRun(program!, runsOf(program!)[0]!);
@@ -433,14 +433,16 @@ Deno.test("the calls that run at an event are those of the machine, whatever has
   const depths = new Set<number>();
   for (let seq = 1; seq <= recording.log.count; seq++) {
     const at = recording.afterEvent(seq);
-    const told = recording.frames(at).map(({ started }) => recording.statements.numberAt(started));
+    const answered = recording.frames(at).map(({ started }) =>
+      recording.statements.numberAt(started)
+    );
     const real = recording.reruns.look(
       at,
       (seen) => seen.frames().map(({ statement }) => statement),
     );
-    assertEquals(told, real, `event ${seq}`);
-    if (told.length < recording.statements.depthAt(at.statement)) hasReturned++;
-    depths.add(told.length);
+    assertEquals(answered, real, `event ${seq}`);
+    if (answered.length < recording.statements.depthAt(at.statement)) hasReturned++;
+    depths.add(answered.length);
   }
   assertEquals([...depths].sort(), [1, 2, 3, 4, 5, 6]);
   assertEquals(hasReturned, 12);

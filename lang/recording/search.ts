@@ -23,8 +23,8 @@ export interface ExpressionChange {
 }
 
 /**
- * The next moment at which an expression is something else; one that says true or false, at which it
- * is true. Null when there is none.
+ * The next moment at which an expression has another value; for a boolean, at which it is true. Null
+ * when there is none.
  *
  * @throws {LookError} When it cannot be asked where one is.
  * @throws {Interrupted} When the search was cancelled.
@@ -40,10 +40,10 @@ export function until(
     const { at } = seen;
     if (comparePositions(at, from) === 0) known = question.said(seen);
     else {
-      const told = tell(question, seen);
-      if (told !== null && told !== known) {
-        if (told !== "false") found = { at, before: known, after: told };
-        known = told;
+      const value = tell(question, seen);
+      if (value !== null && value !== known) {
+        if (value !== "false") found = { at, before: known, after: value };
+        known = value;
       }
     }
     return found === null ? nextMoment(recording, at) : null;
@@ -52,8 +52,8 @@ export function until(
 }
 
 /**
- * The last moment, up to one, at which an expression came to be what it is then. Null when it always
- * was.
+ * The last moment, up to a given one, at which an expression changed to the value that it has then. Null when
+ * it never changed.
  *
  * @throws {LookError} When it cannot be asked where one is.
  * @throws {Interrupted} When the search was cancelled.
@@ -73,7 +73,7 @@ export function rewind(
 export type Tell = (seen: Seen) => string | null;
 
 /**
- * The last moment, up to one, at which a value became what it is then.
+ * The last moment, up to a given one, at which a value changed to what it is then.
  * @param history What is known of its changes; null for nothing.
  */
 export function lastChangeOf(
@@ -86,7 +86,7 @@ export function lastChangeOf(
   for (let moments = FIRST_MOMENTS;; moments *= 4) {
     const isKnown = history?.covers(end) === true;
     const known = isKnown ? history.lastChange(end) : undefined;
-    if (known !== undefined) return known && changeTold(recording, known, tell);
+    if (known !== undefined) return known && changeWithValues(recording, known, tell);
     const begin = isKnown ? history.beforeChunk(end) : stretchBefore(recording, end, moments);
     const found = lastChangeWithin(recording, begin, end, tell);
     if (found !== null || comparePositions(begin, START) === 0) return found;
@@ -94,18 +94,18 @@ export function lastChangeOf(
   }
 }
 
-/** A change that is known, with what it was about. */
-function changeTold(
+/** A change whose position is known, with the value before it and after it. */
+function changeWithValues(
   recording: Recording,
   { at, before }: KnownChange,
   tell: Tell,
 ): ExpressionChange {
-  const told: (string | null)[] = [];
+  const values: (string | null)[] = [];
   recording.reruns.visit(before ?? at, (seen) => {
-    told.push(tell(seen));
+    values.push(tell(seen));
     return comparePositions(seen.at, at) < 0 ? at : null;
   });
-  return { at, before: before === null ? null : told[0]!, after: told.at(-1)! };
+  return { at, before: before === null ? null : values[0]!, after: values.at(-1)! };
 }
 
 function lastChangeWithin(
@@ -118,11 +118,11 @@ function lastChangeWithin(
   let last: ExpressionChange | null = null;
   recording.reruns.visit(begin, (seen) => {
     const { at } = seen;
-    const told = tell(seen);
-    // Where it cannot be asked, as in a function that does not see the name, it has not changed.
-    if (told !== null && told !== known) {
-      if (comparePositions(at, begin) > 0) last = { at, before: known, after: told };
-      known = told;
+    const value = tell(seen);
+    // Where it cannot be evaluated, such as in a function outside the name's scope, it is unchanged.
+    if (value !== null && value !== known) {
+      if (comparePositions(at, begin) > 0) last = { at, before: known, after: value };
+      known = value;
     }
     return comparePositions(at, end) < 0 ? nextMoment(recording, at) : null;
   });
@@ -134,9 +134,8 @@ function lastChangeWithin(
 }
 
 /**
- * Each moment of a stretch, without its beginning, at which an expression came to be something else
- * than it was before, until there are so many. Where it cannot be asked it has not changed, and the
- * first time that it can be asked is no change.
+ * The first `most` moments of a stretch, without its beginning, at which an expression's value changed.
+ * Where it cannot be evaluated it counts as unchanged, and its first value is no change.
  *
  * @throws {Interrupted} When the search was cancelled.
  */
@@ -151,12 +150,12 @@ export function changesWithin(
   let known: string | null = null;
   recording.reruns.visit(from, (seen) => {
     const { at } = seen;
-    const told = tell(question, seen);
+    const value = tell(question, seen);
     if (comparePositions(at, from) === 0) {
-      known = told ?? lastValueBefore(recording, from, (each) => tell(question, each));
+      known = value ?? lastValueBefore(recording, from, (each) => tell(question, each));
     } else {
-      if (told !== null && known !== null && told !== known) found.push(at);
-      known = told ?? known;
+      if (value !== null && known !== null && value !== known) found.push(at);
+      known = value ?? known;
     }
     const goesOn = comparePositions(at, to) < 0 && found.length < most;
     return goesOn ? nextMoment(recording, at) : null;

@@ -18,8 +18,8 @@ function workbench() {
   const say = (text: string) => {
     const { branch, diagnostics, failure, values } = bench.feed(text);
     assertEquals(diagnostics.map(({ message }) => message), []);
-    const told = failure?.code ?? values.map((value) => value.text).join(" ");
-    return branch === null ? told : `${branch.name}: ${told}`;
+    const answer = failure?.code ?? values.map((value) => value.text).join(" ");
+    return branch === null ? answer : `${branch.name}: ${answer}`;
   };
   const ask = (text: string) => evaluate(bench.recording, bench.at, text).text;
   return { bench, say, ask, lines };
@@ -139,7 +139,7 @@ Deno.test("what is wrong or not whole begins no branch", () => {
   say("a = 2");
   bench.goTo(bench.recording.atStatement(2));
   assertEquals(bench.feed("let c = [").incomplete, true);
-  assertEquals(bench.feed("nobody").diagnostics.length, 1);
+  assertEquals(bench.feed("unknown_name").diagnostics.length, 1);
   assert(bench.isPast);
   assertEquals(bench.branches.length, 1);
   assertEquals([say("a"), bench.branches.length], ["1", 1]);

@@ -38,7 +38,7 @@ Deno.test("a machine that is not needed where it waits goes where one is, and a 
   ]);
 });
 
-Deno.test("where somebody stands machines wait first, from where the way is shortest", () => {
+Deno.test("machines are parked near the current position first, each rerun from the nearest machine", () => {
   const near = { way: 240, slack: 10, end: 250, count: 2 };
   assertEquals(allJobs([100, 200, 300, 400, 500], { ...PLAN, near }), [
     [200, 240],
