@@ -170,7 +170,7 @@ Deno.test("metadata draws no report where the release has no defect in it", () =
   }
 });
 
-Deno.test("peer memory by bus address is nobody's buffer, and nobody reports it", () => {
+Deno.test("peer memory by bus address is in no buffer, and draws no report", () => {
   for (const mode of ["off", "strict"] as const) {
     const lab = labOf("7.2", mode, { settings: { sgl: true } });
     const { machine, devices } = lab;

@@ -1,4 +1,4 @@
-/** Checks that hold for every key by itself, whoever made the configuration. */
+/** Checks that hold for every key by itself, wherever the configuration comes from. */
 import {
   IOMMU_SETTINGS,
   MACHINE_SETTINGS,

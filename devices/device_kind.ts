@@ -20,7 +20,7 @@ export interface DeviceBase<K extends string = string> {
    */
   readonly function: PciFunction;
   /**
-   * Hears of each write to memory that a script made the device do.
+   * Called after each write to memory that a script made the device do.
    * @internal
    */
   onDmaWrite?(dma: DmaAddr, sizeBytes: Bytes): void;
@@ -30,7 +30,7 @@ export interface DeviceBase<K extends string = string> {
    */
   sentRequests?(): readonly number[];
   /**
-   * Nobody will ask what it has done: it need not keep it.
+   * The run is not recorded: it need not keep what it has done.
    * @internal
    */
   onUnrecorded?(): void;

@@ -24,7 +24,7 @@ export interface DmaDefaults {
   readonly maxSegmentSizeBytes: Bytes;
 }
 
-/** Keys of every device: where it is, its access control, and what the DMA layer is told. */
+/** Keys of every device: where it is, its access control, and its limits for the DMA layer. */
 export function deviceSettings(defaults: DmaDefaults) {
   return {
     ...FUNCTION_SETTINGS,

@@ -31,11 +31,11 @@ function home() {
 type Row = readonly [what: string, heldBytes: number, units: number, act: () => void];
 
 function holds(budget: HostBudget, rows: readonly Row[]): void {
-  const told = rows.map(([what, , , act]) => {
+  const costs = rows.map(([what, , , act]) => {
     act();
     return [what, budget.heldBytes, budget.takeWork()];
   });
-  assertEquals(told, rows.map(([what, heldBytes, units]) => [what, heldBytes, units]));
+  assertEquals(costs, rows.map(([what, heldBytes, units]) => [what, heldBytes, units]));
 }
 
 Deno.test("memory: a page that was written holds its bytes, and a walk over pages is 8 units each", () => {
@@ -66,7 +66,7 @@ Deno.test("buffers: 96 bytes a piece and 16 a page, and a sixteenth of that as w
       freed = () => buffer.free();
     }],
     ["and back", 0, 0, () => freed()],
-    ["again: nothing is given back twice", 0, 0, () => freed()],
+    ["again: nothing is freed twice", 0, 0, () => freed()],
     ["3 pages that lie apart", 3 * 96 + 48, 21, () => {
       const buffer = allocatePages(machine, { pages: 3, contiguous: false });
       freed = () => buffer.free();
@@ -111,7 +111,7 @@ Deno.test("an event that is kept: 384 bytes, 100 units", () => {
     if (stream.tick(IRQ)) stream.emit(IRQ, { vector: 0, cpu: 0 });
   };
   holds(budget, [
-    ["nobody listens", 0, 0, raise],
+    ["no listener", 0, 0, raise],
     ["the first", 384, 100, () => {
       recorder.start();
       raise();

@@ -32,7 +32,7 @@ const LAYOUTS: readonly BufferRequest[] = [
   { sizeBytes: 1536, offsetBytes: 256 },
 ];
 
-/** Writes and reads back through each layout; gives back the reports and what stays mapped. */
+/** Writes and reads back through each layout. @returns The reports and what stays mapped. */
 function roundTrips(lab: Lab): { reports: string[]; left: number } {
   const { machine } = lab;
   const { disk, dma } = lab.device("ssd", "nvme");

@@ -218,7 +218,7 @@ Deno.test("an offset between bus and CPU addresses shows in what the device is g
   run(lab);
   assertEquals(io.status, "OK");
   assertEquals(io.requests[0]!.command!.prp1, phys - 0x1000_0000);
-  // Devices see the window there, so no IO address may lie in it (dma.md 4.6).
+  // Devices see the window there, so no IOVA may lie in it (dma.md 4.6).
   assertEquals(lab.machine.config.windows.map(({ busOffset }) => busOffset), [-0x1000_0000]);
 });
 
@@ -249,18 +249,18 @@ Deno.test("machines that cannot be are refused at the block or key to blame", ()
   }
 });
 
-Deno.test("a BAR that cannot be is told with its numbers, and with what may stand there", () => {
-  const told = (...pci: PciNodeConfig[]) => {
+Deno.test("an impossible BAR is reported with its numbers, and with what is possible", () => {
+  const refusal = (...pci: PciNodeConfig[]) => {
     const error = assertThrows(() => buildLab(config("off", pci)), ConfigError);
     return [error.message, error.hint];
   };
   const gpu = (settings: BlockSettings) =>
     block("root_port", "rp0", {}, [block("endpoint", "gpu", settings)]);
-  assertEquals(told(gpu({ barBytes: 12 * MIB })), [
+  assertEquals(refusal(gpu({ barBytes: 12 * MIB })), [
     'The BAR of "gpu" cannot be 12582912 bytes: it is no power of two',
     "16777216 is the next one",
   ]);
-  const [message, hint] = told(
+  const [message, hint] = refusal(
     block("host_bridge", "h", { busOffset: -GIB * 4 }, [gpu({ barBytes: MIB })]),
   );
   assertMatch(message!, /^The BAR of "gpu" would lie at bus address -\d+$/);
@@ -321,7 +321,7 @@ Deno.test("a PRP entry that points nowhere faults; what is mapped anew on the re
   assertEquals(into.readAll(), lab.device("ssd", "nvme").media.data.bytes(0, 128 * KIB));
 });
 
-Deno.test("a key of the machine that cannot be is refused, whoever made the configuration", () => {
+Deno.test("a bad key of the machine is rejected, wherever the configuration comes from", () => {
   const base = defaultLabConfig();
   const cases: readonly (readonly [Partial<LabConfig>, path: string, message: string])[] = [
     [{ cpus: 0 }, "cpus", "cpus of the machine cannot be 0 (anything from 1 to 64)"],

@@ -1,4 +1,4 @@
-/** A plain PCI endpoint: it does DMA when told to, and may lend memory to its peers. */
+/** A plain PCI endpoint: it does DMA on request, and may provide memory to its peers. */
 import { isPowerOfTwo, KIB, roundUpPowerOfTwo, TIB } from "../../runtime/address.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";

@@ -1,15 +1,15 @@
 /**
- * The registers of an endpoint, as a scenario describes them: what is written to its window stays there
- * as in memory, and somebody hears of it; what is read comes from there, or from somebody.
+ * The registers of an endpoint, as a scenario describes them. Its window is memory; a handler may
+ * run after a write to a register, and a handler may compute the value of a read.
  */
 import type { PhysAddr } from "../../runtime/address.ts";
 import type { PhysicalMemory } from "../../runtime/memory/physical_memory.ts";
 import { readLittleEndian, writeLittleEndian } from "../../runtime/memory/register_access.ts";
 import type { RegisterPort } from "../../runtime/memory/register_ports.ts";
 
-/** Hears what is written to a register, in as many bits as were written. */
+/** Gets the value written to a register, in as many bits as were written. */
 export type WriteHandler = (value: number) => void;
-/** Says what a register holds. @returns 32 bits without a sign. */
+/** Computes the value of a register. @returns 32 bits without a sign. */
 export type ReadHandler = () => number;
 
 export class EndpointRegisters implements RegisterPort {
@@ -22,12 +22,12 @@ export class EndpointRegisters implements RegisterPort {
     this.#memory = memory;
   }
 
-  /** Has each write to a register heard of, in place of who heard of it before. */
+  /** Sets the handler that runs after each write to a register. */
   onWrite(offset: number, handler: WriteHandler): void {
     this.#writes.set(offset, handler);
   }
 
-  /** Has each read of a register answered, in place of who answered before. */
+  /** Sets the handler that computes each read of a register. */
   onRead(offset: number, handler: ReadHandler): void {
     this.#reads.set(offset, handler);
   }

@@ -12,21 +12,21 @@ function rig() {
   return { memory, registers: new EndpointRegisters(memory, BASE, 4096) };
 }
 
-Deno.test("a register that nobody describes is memory", () => {
+Deno.test("a register without a handler is memory", () => {
   const { memory, registers } = rig();
   registers.write32(0x10, 7);
   assertEquals([registers.read32(0x10), memory.readU32(BASE + 0x10 as PhysAddr)], [7, 7]);
   assertEquals(registers.read32(0x14), 0);
 });
 
-Deno.test("a write is heard of once it stands there, without a sign, by the last who asked for it", () => {
+Deno.test("the handler set last runs after a write, with the value without a sign", () => {
   const { registers } = rig();
-  const heard: string[] = [];
-  registers.onWrite(0x10, (value) => void heard.push(`first ${value}`));
-  registers.onWrite(0x10, (value) => void heard.push(`${value} ${registers.read32(0x10)}`));
+  const writes: string[] = [];
+  registers.onWrite(0x10, (value) => void writes.push(`first ${value}`));
+  registers.onWrite(0x10, (value) => void writes.push(`${value} ${registers.read32(0x10)}`));
   registers.write32(0x10, -1);
   registers.write32(0x14, 3);
-  assertEquals(heard, ["4294967295 4294967295"]);
+  assertEquals(writes, ["4294967295 4294967295"]);
 });
 
 Deno.test("what a register is said to hold is read in place of what was written", () => {

@@ -1,9 +1,9 @@
 /**
  * Commands, SGL descriptors and PRP entries as bytes, by the NVM Express Base Specification (1.4,
- * figure 105, sections 4.3 and 4.4): for whoever writes one by hand, right or wrong.
+ * figure 105, sections 4.3 and 4.4): to write one by hand, right or wrong.
  */
 
-/** The parts of a command that somebody cares about; all others are zero. */
+/** The fields of a command that matter to a case; all others are zero. */
 export interface CommandFields {
   readonly opcode?: number;
   readonly flags?: number;

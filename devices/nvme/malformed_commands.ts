@@ -1,6 +1,6 @@
 /**
  * Commands that make no sense, one a row, with the status that the NVM Express Base Specification
- * (1.4) has for each: what a controller is held to, here and by whoever reads the vectors.
+ * (1.4) has for each: what a controller must answer, here and in the test vectors.
  *
  * Addresses are those of a flat memory of 16 MiB in which nothing else matters.
  */
@@ -34,7 +34,7 @@ export interface MalformedCommand {
   readonly text: string;
   /** The status field without the phase bit. */
   readonly status: number;
-  /** Of the specification: where what is wrong is told. */
+  /** The section of the specification that states the error. */
   readonly section: string;
   readonly fields: CommandFields;
   /** For the admin queue. */
@@ -60,7 +60,7 @@ function admin(status: number, text: string, fields: CommandFields, more: More =
 }
 
 /** Rows about what one section says. */
-function told(section: string, rows: readonly Row[]): readonly MalformedCommand[] {
+function bySection(section: string, rows: readonly Row[]): readonly MalformedCommand[] {
   return rows.map((row) => ({ ...row, section }));
 }
 
@@ -173,7 +173,7 @@ function hostMemory(address: number | bigint = 0x40_0000): More {
 
 export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
   // What every command has: opcode, namespace, flags.
-  ...told("4.2", [
+  ...bySection("4.2", [
     io(0x4001, "opcode that does not exist", { opcode: 0x7f, prp1: BUFFER }),
     io(0x4001, "opcode of a command set that is not there", { opcode: 0x79, prp1: BUFFER }),
     io(0x400b, "namespace that does not exist", { prp1: BUFFER, nsid: 2 }),
@@ -185,7 +185,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     io(0x4002, "reserved pointer format", { flags: 0xc0, sgl: [BUFFER, 512, 0] }, { on: SGL }),
   ]),
   // Blocks.
-  ...told("6", [
+  ...bySection("6", [
     io(0x4080, "blocks beyond the end of the disk", { prp1: BUFFER, lba: 99, blocks: 2 }, {
       on: DISK,
     }),
@@ -197,7 +197,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     io(0x4080, "compare beyond the end", { opcode: COMPARE, prp1: BUFFER, lba: 100 }, { on: DISK }),
     io(0x4080, "write zeroes beyond the end", { opcode: WRITE_ZEROES, lba: 100 }, { on: DISK }),
   ]),
-  ...told("5.15", [
+  ...bySection("5.15", [
     io(0x4002, "transfer beyond MDTS", { ...PRP_LIST, blocks: 17 }, {
       ...list(),
       on: { mdtsExponent: 1 },
@@ -208,7 +208,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     }),
   ]),
   // PRPs.
-  ...told("4.3", [
+  ...bySection("4.3", [
     io(0x4013, "PRP1 not a multiple of 4", { prp1: BUFFER + 1 }),
     io(0x4013, "PRP1 of a write not a multiple of 4", { opcode: WRITE, prp1: BUFFER + 2 }),
     io(0x4013, "PRP2 as data with an offset", { prp1: BUFFER, prp2: 0x20_0200, blocks: 16 }),
@@ -250,7 +250,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     io(0x0004, "compare with what the device cannot read", { opcode: COMPARE, prp1: HOLE_AT }),
   ]),
   // SGLs.
-  ...told("4.4", [
+  ...bySection("4.4", [
     io(0x4002, "SGL on a controller without SGLs", sgl(BUFFER, 512, 0)),
     io(
       0x4002,
@@ -322,12 +322,12 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     }, segment([0x20_0000, 512, 0], [HOLE_AT, 16, 0x30])),
   ]),
   // Metadata and protection information.
-  ...told("4.2", [
+  ...bySection("4.2", [
     io(0x4002, "flat metadata pointer not a multiple of 4", { prp1: BUFFER, mptr: 0x30_0002 }, {
       on: { metadataBytes: 8 },
     }),
   ]),
-  ...told("8.3", [
+  ...bySection("8.3", [
     io(0x4181, "Type 1 with another reference tag than the block", {
       ...pi(1, { prp1: BUFFER, lba: 7 }, { 14: 8 }),
     }, type(1)),
@@ -350,7 +350,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     }, type(2)),
   ]),
   // Dataset management.
-  ...told("6.7", [
+  ...bySection("6.7", [
     io(0x4080, "range to deallocate beyond the end", dword10(DSM, 0, 4), {
       on: DISK,
       memory: [{ at: BUFFER, bytes: Uint8Array.from([0, 0, 0, 0, 101, ...new Array(11).fill(0)]) }],
@@ -360,13 +360,13 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     io(0x400b, "ranges of no namespace", { opcode: DSM, prp1: BUFFER, nsid: 0 }),
   ]),
   // Admin: what every command has, identify, features, logs.
-  ...told("5", [
+  ...bySection("5", [
     admin(0x4001, "admin opcode that does not exist", { opcode: 0x7c }),
     admin(0x4001, "format, which this controller cannot", { opcode: 0x80, nsid: 1 }),
     admin(0x4002, "admin command with an SGL", { opcode: 0x06, flags: 0x40, prp1: BUFFER }),
     admin(0x4002, "fused admin command", { opcode: 0x06, flags: 0x01, prp1: BUFFER }),
   ]),
-  ...told("5.15", [
+  ...bySection("5.15", [
     admin(0x4002, "identify of what does not exist", identify(0x0f)),
     admin(0x400b, "identify namespace 0", identify(0x00)),
     admin(0x400b, "identify descriptors of namespace 2", identify(0x03, 2)),
@@ -379,18 +379,18 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     admin(0x0004, "identify page that the device cannot write", identify(0x01, 0, HOLE_AT)),
     admin(0x0004, "identify page at 2^53", identify(0x01, 0, 2n ** 53n)),
   ]),
-  ...told("5.21", [
+  ...bySection("5.21", [
     admin(0x4002, "feature that does not exist", dword10(0x09, 0x7f)),
   ]),
-  ...told("5.13", [
+  ...bySection("5.13", [
     admin(0x4002, "value of a feature that does not exist", dword10(0x0a, 0x7f)),
     admin(0x4002, "default value of a feature", dword10(0x0a, 0x106)),
   ]),
-  ...told("5.21", [
+  ...bySection("5.21", [
     admin(0x410d, "feature that is to be saved", dword10(0x09, 0x8000_0006, 1)),
     admin(0x400c, "number of queues when there are some", dword10(0x09, 0x07, 0x0001_0001)),
   ]),
-  ...told("5.14", [
+  ...bySection("5.14", [
     admin(0x4109, "log page that does not exist", dword10(0x02, 0x007f_0005)),
     admin(0x4013, "log page to an odd address", {
       ...dword10(0x02, 0x007f_0002),
@@ -398,7 +398,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     }),
   ]),
   // Doorbells in memory.
-  ...told("5.7", [
+  ...bySection("5.7", [
     admin(0x4013, "shadow doorbells inside a page", { opcode: 0x7c, prp1: 0xa008, prp2: 0xb000 }, {
       on: { shadowDoorbells: true },
     }),
@@ -410,7 +410,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     }),
   ]),
   // Memory that the host lends: 4 MiB are wanted, 1 MiB is needed, in at most two pieces.
-  ...told("5.21", [
+  ...bySection("5.21", [
     admin(0x4002, "host memory for a controller that wants none", lend({})),
     admin(0x4002, "less host memory than is needed", lend({ 12: 255 }), hostMemory()),
     admin(0x4002, "host memory in no piece", lend({ 15: 0 }), hostMemory()),
@@ -432,7 +432,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     }, hostMemory()),
   ]),
   // Queues.
-  ...told("5.3", [
+  ...bySection("5.3", [
     admin(0x4101, "completion queue 0", createCq({ 10: 0x003f_0000 })),
     admin(0x4101, "completion queue that exists", createCq({ 10: 0x003f_0001 })),
     admin(0x4101, "completion queue beyond the granted ones", createCq({ 10: 0x003f_0003 })),
@@ -443,7 +443,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     admin(0x4013, "completion queue inside a page", createCq({}, 0xa010)),
     admin(0x4002, "completion queue at 2^60", createCq({}, 2n ** 60n)),
   ]),
-  ...told("5.4", [
+  ...bySection("5.4", [
     admin(0x4101, "submission queue 0", createSq({ 10: 0x003f_0000 })),
     admin(0x4101, "submission queue that exists", createSq({ 10: 0x003f_0001 })),
     admin(0x4101, "submission queue beyond the granted ones", createSq({ 10: 0x003f_0003 })),
@@ -457,11 +457,11 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
       ...createSq({ 11: 0x0002_0001 }),
     }),
   ]),
-  ...told("5.6", [
+  ...bySection("5.6", [
     admin(0x4101, "the admin submission queue deleted", dword10(0x00, 0)),
     admin(0x4101, "submission queue deleted that does not exist", dword10(0x00, 2)),
   ]),
-  ...told("5.5", [
+  ...bySection("5.5", [
     admin(0x4101, "the admin completion queue deleted", dword10(0x04, 0)),
     admin(0x4101, "completion queue deleted that does not exist", dword10(0x04, 2)),
     admin(0x410c, "completion queue deleted before its submission queue", dword10(0x04, 1)),

@@ -17,6 +17,6 @@ function keepsCommand(unrecorded: boolean): boolean {
   return io.requests[0]!.command !== null;
 }
 
-Deno.test("a disk keeps its commands for those who ask, and none when nobody records", () => {
+Deno.test("a disk keeps the commands of a recorded run, and none without a recording", () => {
   assertEquals([keepsCommand(false), keepsCommand(true)], [true, false]);
 });

@@ -38,11 +38,11 @@ Deno.test("submit cuts at once, so that the requests are known before anything r
 Deno.test("a cut is an event of the request that the front becomes, a joining one of the request joined", () => {
   const rig = new DriverRig({ iommu: { mode: "strict" } });
   const vecs = pages(80);
-  const told = (name: string, work: () => void) =>
+  const eventsOf = (name: string, work: () => void) =>
     rig.record(work).filter((event) => event.name === name)
       .map(({ device, request }) => [device, request]);
   const submit = () => void rig.disk.submit("read", { lba: 8, buffer: { segments: vecs } });
-  assertEquals(told("block.split", submit), [["ssd", 1], ["ssd", 2]]);
+  assertEquals(eventsOf("block.split", submit), [["ssd", 1], ["ssd", 2]]);
   rig.run();
   assertEquals(rig.machine.events.context.request, null);
   const plug = new Plug<NvmeRequest>();
@@ -51,7 +51,7 @@ Deno.test("a cut is an event of the request that the front becomes, a joining on
       rig.disk.submit("read", { lba, buffer: { segments: pages(1) }, plug });
     }
   };
-  assertEquals(told("block.merge", held), [["ssd", 4]]);
+  assertEquals(eventsOf("block.merge", held), [["ssd", 4]]);
 });
 
 Deno.test("pieces with gaps are one request on an SGL controller, several without (block.md 1.3)", () => {
@@ -317,7 +317,7 @@ Deno.test("metadata in more segments than the queue takes is refused with INVAL 
   assertEquals(end(true), ["OK", "OK"]);
 });
 
-Deno.test("a status that the controller is told to give ends the request, and is not tried again (nvme.md 4.2)", () => {
+Deno.test("an injected status of the controller ends the request, and is not tried again (nvme.md 4.2)", () => {
   for (
     const status of [
       "MEDIUM",

@@ -3,7 +3,7 @@
  * the NVM Express Base Specification (1.4, section 4.6.1), those of zones in the Zoned Namespace
  * Command Set.
  *
- * Driver and controller have numbers of their own; this is for whoever reads an answer.
+ * Driver and controller have numbers of their own; this is for texts that show an answer.
  */
 
 /** Status code types, by number (section 4.6.1.1). */

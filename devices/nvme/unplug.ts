@@ -5,8 +5,8 @@ import type { NvmeDevice } from "./nvme_device.ts";
 
 /**
  * Pulls a disk out of its slot. First the device is gone: nothing that it might still want to read
- * or write reaches memory. Then its driver hears of it, ends every request, and gives back what it
- * holds; what anybody else has left mapped for the device, the checker reports.
+ * or write reaches memory. Then its driver is removed: it ends every request, and frees what it
+ * holds. The checker reports every other mapping that is left for the device.
  *
  * @throws {KernelError} ENODEV when it was pulled before.
  */
@@ -18,6 +18,6 @@ export function unplugNvme(device: NvmeDevice, topology: PciTopology): void {
   controller.unplug();
   dma.cutOff = true;
   if (isBound) disk.driver.remove();
-  // Its memory answers nobody any more; what it has lent to peers goes with the last of them.
+  // Its memory answers no more requests; what it lent to peers goes when the last of them frees it.
   topology.unplug(func);
 }

@@ -1,6 +1,6 @@
 /**
- * Pages in a page-wise DMA map: each is linked into one range of IO addresses when the device's table
- * is written.
+ * Pages in a page-wise DMA map: each is linked into one IOVA range when the device's table is
+ * written.
  *
  * @see behaviour/hmm-rdma-vfio.md 2.1, 2.2 (5, 7)
  */
@@ -44,7 +44,7 @@ export function hmmMappedPages(init: PagesInit): RegionPages | number {
 }
 
 class HmmMappedPages implements RegionPages {
-  /** One by one, whenever the device's table is told of them. @see chapter 4, case 1 */
+  /** Counted page by page when the device's table is written. @see chapter 4, case 1 */
   npages = 0;
   readonly #machine: Machine;
   readonly #dev: DmaDevice | null;

@@ -138,8 +138,8 @@ export class MemoryRegion implements IntervalClient {
   }
 
   /**
-   * Tells the device of pages: those asked for and what shares a block of the table with them. The
-   * caller holds the lock, which is given back.
+   * Writes pages into the device's table: the requested ones and those that share a block of the
+   * table with them. The caller holds the lock; this unlocks it.
    *
    * @param downgrade The device is not to write, whatever the process may.
    * @returns 0, or -EFAULT when a page cannot be mapped; what was mapped before it stays mapped.
@@ -216,14 +216,14 @@ export class MemoryRegion implements IntervalClient {
   }
 
   /**
-   * The process takes pages back: first they leave the device's table, then the IOMMU's.
+   * The process changes its mappings: pages leave first the device's table, then the IOMMU's.
    * @see behaviour/hmm-rdma-vfio.md 2.3
    */
   invalidate(notifier: IntervalNotifier, range: ChangedRange): boolean {
     if (!range.blockable) return false;
     const { context } = this.#machine.events;
     const umem = this.#umem;
-    // Nobody has told the device of it yet.
+    // The region is still being registered: the device's table is empty.
     if (umem === null) {
       notifier.advance();
       return true;
@@ -317,7 +317,7 @@ export class MemoryRegion implements IntervalClient {
     });
   }
 
-  /** The device forgets the region, then everything is unmapped and given back. */
+  /** Clears the device's table, then unmaps and frees everything. */
   release(): void {
     if (this.released) return;
     this.released = true;

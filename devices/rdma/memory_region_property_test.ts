@@ -10,7 +10,7 @@ import type { MemoryRegion } from "./memory_region.ts";
 
 /** Pages that the steps are about. */
 const PAGES = 16;
-/** One that the device is told of at once and keeps, so that the region is never empty. */
+/** In the device's table from the first step to the last, so that the region is never empty. */
 const KEPT = 20;
 
 /** One thing that the device or the process does. */
@@ -85,7 +85,10 @@ function holds({ machine, mm }: Rig, { table, umem }: MemoryRegion): void {
     if (led !== null) assertEquals(led >= 0, mapped, `entry ${index}`);
     if (table!.access(index) !== 0) {
       const here = mm.pageAt(at);
-      assert(mapped && here !== null, `entry ${index} is told, and nothing is there`);
+      assert(
+        mapped && here !== null,
+        `entry ${index} is in the device's table, and no page is there`,
+      );
       assertEquals(led ?? table!.address(index), here.phys);
       // A device that may write what its process may not would be a hole.
       if ((table!.access(index) & TABLE_WRITE) !== 0) assert(here.writable, `entry ${index}`);
@@ -117,16 +120,16 @@ for (const [where, options] of Object.entries(MACHINES)) {
         assertEquals(bench.count("mem.alloc"), bench.count("mem.free"));
         mm.exit();
         const taken = machine.pages.takenBytes - machine.swiotlb.sizeBytes;
-        assertEquals(taken, 0, "every page is given back");
+        assertEquals(taken, 0, "every page is freed");
       }),
       { numRuns: 150, seed: 33 },
     );
   });
 }
 
-Deno.test("an empty region keeps what a failed page fault has read, and its neighbour tells the device of it (hmm-rdma-vfio.md ch. 5, stale entry told by a neighbour)", () => {
+Deno.test("an empty region keeps what a failed page fault has read, and its neighbour's fault puts it into the device's table (hmm-rdma-vfio.md ch. 5, the stale entry)", () => {
   // Read out of the rules, as the sequence that the property above found without its kept page: the
-  // range fault fails at its second page, the first one moves, and nobody clears the list.
+  // range fault fails at its second page, the first one moves, and the list is not cleared.
   const { fault, machine, mm, region } = rig();
   const mr = region();
   mm.faultIn(START, true);
@@ -140,7 +143,7 @@ Deno.test("an empty region keeps what a failed page fault has read, and its neig
   assertEquals(before, mm.pageAt(START + 2 * PAGE)!.phys, "it is another page's memory by now");
 });
 
-Deno.test("an address that is the error value is never told to a device (hmm-rdma-vfio.md 2.2)", () => {
+Deno.test("an address that is the error value is never written into a device's table (hmm-rdma-vfio.md 2.2)", () => {
   const bench = rig();
   const region = bench.region();
   bench.failing("dma_iova_link", () => bench.fault(region, 3));

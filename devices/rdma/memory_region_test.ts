@@ -37,7 +37,7 @@ Deno.test("a fault on one page writes a block of eight entries, of which one is 
   assertEquals(mr.table!.address(9), mr.umem.pages.map!.state.addr + 9 * PAGE as DmaAddr);
 });
 
-Deno.test("its neighbour is told again with it, and npages drifts (hmm-rdma-vfio.md 2.2, assertion 3)", () => {
+Deno.test("its neighbour is written again with it, and npages drifts (hmm-rdma-vfio.md 2.2, assertion 3)", () => {
   const { count, fault, fields, region } = rig();
   const mr = region();
   fault(mr, 9);
@@ -163,7 +163,7 @@ Deno.test("a page that moves between reading and mapping is read again, and neve
   assert(links[0]!.phys !== before);
 });
 
-Deno.test("without the comparison the device is told of memory that is not the process's any more (hmm-rdma-vfio.md 2.2)", () => {
+Deno.test("without the comparison the device's table gets memory that the process does not map any more (hmm-rdma-vfio.md 2.2)", () => {
   const { machine, mm, region } = rig();
   const mr = region();
   mm.faultIn(START, true);
@@ -175,7 +175,7 @@ Deno.test("without the comparison the device is told of memory that is not the p
   mm.migrate(START);
   assertEquals(fault.map(false), 0);
   assertEquals(machine.iommu.lookup(mr.umem.dev!, mr.table!.address(0)), before);
-  assert(!machine.pages.inUse(before), "and nobody's");
+  assert(!machine.pages.inUse(before), "and free");
 });
 
 Deno.test("a page of a peer out of reach is EFAULT; what stands before it stays mapped (hmm-rdma-vfio.md 2.2, assertion 8)", () => {
@@ -255,7 +255,7 @@ Deno.test("release unmaps everything and gives the range back once (hmm-rdma-vfi
   assertEquals([mm.notifiers.count, machine.iommu.liveMappings], [0, 0]);
 });
 
-Deno.test("a permission that was upgraded is told to the device without a new mapping (hmm-rdma-vfio.md 1.5, 2.2)", () => {
+Deno.test("an upgraded permission is written into the device's table without a new mapping (hmm-rdma-vfio.md 1.5, 2.2)", () => {
   const { adapter, count, flags, mm, region } = rig();
   const mr = region();
   mm.faultIn(START, true);
@@ -373,7 +373,7 @@ Deno.test("odp_populate_error_exit: who cannot fill the table leaves the region 
   }
 });
 
-Deno.test("a stretch that was read and not yet mapped is told to the device by its neighbour (hmm-rdma-vfio.md ch. 5, stale entry told by a neighbour)", () => {
+Deno.test("a stretch that was read and not yet mapped is written into the device's table by its neighbour's fault (hmm-rdma-vfio.md ch. 5, the stale entry)", () => {
   const { fault, machine, mm, region } = rig();
   const mr = region();
   mm.faultIn(START, true);
@@ -393,10 +393,10 @@ Deno.test("a stretch that was read and not yet mapped is told to the device by i
 Deno.test("each invalidation tells what it was counted as, whatever was taken back before (hmm-rdma-vfio.md 2.3)", () => {
   const { discard, fault, machine, region } = rig();
   const mr = region();
-  const told: unknown[] = [];
+  const seen: unknown[] = [];
   machine.events.listen((event) => {
     if (event.name === "odp.invalidate") {
-      told.push([event.why?.inputs.counted, event.fields.unmapped]);
+      seen.push([event.why?.inputs.counted, event.fields.unmapped]);
     }
   });
   // A run that ends with its block is counted one longer.
@@ -406,5 +406,5 @@ Deno.test("each invalidation tells what it was counted as, whatever was taken ba
   fault(mr, 0, 2);
   discard(0, 16);
   assertEquals(mr.statistics.invalidations, 18);
-  assertEquals(told, [[9, 4], [9, 2]]);
+  assertEquals(seen, [[9, 4], [9, 2]]);
 });

@@ -28,7 +28,7 @@ const PATIENCE_NS = 1000 * TICK_NS;
 export interface PageFaultRequest {
   readonly virt: VirtAddr;
   readonly sizeBytes: Bytes;
-  /** Bring pages in; else only what is there already is told to the device. */
+  /** Fault pages in; otherwise only pages that are present are written into the device's table. */
   readonly fault: boolean;
   /** The device is not to write. */
   readonly downgrade: boolean;
@@ -40,7 +40,7 @@ export type StepResult = number | "again";
 export class PageFault {
   /** The number when it began; null before. */
   sequence: number | null = null;
-  /** Entries of the region that the device was told of; 0 before. */
+  /** Entries of the region that this fault has mapped; 0 before. */
   mappedEntries = 0;
   readonly #machine: Machine;
 
@@ -148,8 +148,8 @@ export class PageFault {
   }
 
   /**
-   * Somebody is changing the pages: they are looked at again a tick later. What has changed since
-   * then, as the fault's own first write of a page does, is looked at again at once.
+   * An invalidation of these pages is under way: they are read again a tick later. What has changed
+   * since then, as the fault's own first write of a page does, is read again at once.
    */
   get waits(): boolean {
     const { end, start } = this.#range();

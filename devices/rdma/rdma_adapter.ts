@@ -194,7 +194,7 @@ export class RdmaAdapter implements ActivityHandler {
     }
   }
 
-  /** A page fault of a region that somebody takes step by step; or a negative errno. */
+  /** A page fault of a region, to be run step by step; or a negative errno. */
   pageFault(
     region: MemoryRegion | ImplicitRegion,
     virt: VirtAddr,
@@ -289,7 +289,7 @@ export class RdmaAdapter implements ActivityHandler {
     return true;
   }
 
-  /** The device cannot go on without a page: the host is told what is left of the access. */
+  /** The device needs a page to continue: it reports the rest of the access to the host. */
   #raise(id: number, access: RdmaAccess): void {
     const { events } = this.#machine;
     const { at, region, sizeBytes, write } = access;

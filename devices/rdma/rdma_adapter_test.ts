@@ -229,7 +229,7 @@ Deno.test("odp_read_only_refault: a page that may only be read is asked for for 
     assertEquals([read.done, ran], [!wrong, wrong ? 300 : 4]);
     assertEquals([read.faults, read.refaults], wrong ? [100, 99] : [1, 0]);
     assertEquals(progresses(mr, 0), !wrong);
-    // Whoever may write is let in: what it may do is not 0.
+    // A writable page is not affected: its permission value is not 0.
     const other = access(mr, 1, 1);
     run(40);
     assertEquals(other.done, true);

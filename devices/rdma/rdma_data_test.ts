@@ -1,4 +1,4 @@
-/** Which bytes accesses move, and what is told of it (hmm-rdma-vfio.md chapter 2). */
+/** Which bytes accesses move, and the events of it (hmm-rdma-vfio.md chapter 2). */
 import { assert, assertEquals } from "@std/assert";
 import type { DmaAddr } from "../../runtime/address.ts";
 import { ERRNO } from "../../runtime/errno.ts";
@@ -85,14 +85,14 @@ for (const software of [false, true]) {
   }
 }
 
-Deno.test("a region is told of in whole pages when it begins and when it goes, as its device's", () => {
+Deno.test("odp.region has whole pages and the device, at registration and at release", () => {
   for (const software of [false, true]) {
     const { adapter, fields, machine, region, seen } = rig({ software });
-    const told = { region: "mr1", virt: START, size_bytes: 3 * PAGE };
+    const pages = { region: "mr1", virt: START, size_bytes: 3 * PAGE };
     const made = region({ virt: virt(START + 0x800), sizeBytes: 2 * PAGE });
-    assertEquals(fields("odp.region"), [{ ...told, state: "registered" }]);
+    assertEquals(fields("odp.region"), [{ ...pages, state: "registered" }]);
     adapter.deregister(made);
-    assertEquals(fields("odp.region")[1], { ...told, state: "released" });
+    assertEquals(fields("odp.region")[1], { ...pages, state: "released" });
     const devices = seen.filter(({ name }) => name === "odp.region").map(({ device }) => device);
     assertEquals([devices, machine.events.context.device], [["dev", "dev"], null]);
     made.release();
@@ -100,7 +100,7 @@ Deno.test("a region is told of in whole pages when it begins and when it goes, a
   }
 });
 
-Deno.test("what is done for a device is over when it is done: what comes next is nobody's", () => {
+Deno.test("work for a device sets the context's device while it runs, and none afterwards", () => {
   const { access, discard, fault, machine, region, run } = rig();
   const mr = region();
   const { context } = machine.events;
@@ -280,7 +280,7 @@ Deno.test("entries side by side are one run where they lead side by side and all
   ]);
 });
 
-Deno.test("what a region does by itself leaves nobody's device behind", () => {
+Deno.test("a region's own work leaves no device in the context", () => {
   const { adapter, machine, region } = rig();
   const mr = region();
   const { context } = machine.events;
@@ -331,9 +331,9 @@ Deno.test("a block is written with what is there, and the block behind it is lef
   }
   forget();
   fault(mr, 16, 16);
-  const [told] = fields("odp.table");
+  const [written] = fields("odp.table");
   const at = virt(START + 16 * PAGE);
-  assertEquals(told, {
+  assertEquals(written, {
     region: "mr1",
     index: 16,
     entries: 16,
@@ -345,7 +345,7 @@ Deno.test("a block is written with what is there, and the block behind it is lef
 });
 
 Deno.test("an invalidation tells the range, what left the table, and what left the IOMMU's (hmm-rdma-vfio.md 2.3)", () => {
-  const told = (software: boolean, pages: readonly number[], first: number, count: number) => {
+  const lost = (software: boolean, pages: readonly number[], first: number, count: number) => {
     const { discard, fault, fields, forget, region } = rig({ pages: 40, software });
     const mr = region();
     for (const page of pages) fault(mr, page);
@@ -369,29 +369,29 @@ Deno.test("an invalidation tells the range, what left the table, and what left t
   };
   const pages = [0, 1, 2, 9, 20];
   // Software has no table: nothing leaves it.
-  assertEquals(told(true, pages, 0, 3), { zapped: 0, unmapped: 3, left: [9, 20], counted: 3 });
-  assertEquals(told(true, pages, 2, 1), {
+  assertEquals(lost(true, pages, 0, 3), { zapped: 0, unmapped: 3, left: [9, 20], counted: 3 });
+  assertEquals(lost(true, pages, 2, 1), {
     zapped: 0,
     unmapped: 1,
     left: [0, 1, 9, 20],
     counted: 1,
   });
-  assertEquals(told(true, pages, 2, 8), { zapped: 0, unmapped: 2, left: [0, 1, 20], counted: 2 });
+  assertEquals(lost(true, pages, 2, 8), { zapped: 0, unmapped: 2, left: [0, 1, 20], counted: 2 });
   // A run reaches up to a block or to the end of the range.
-  assertEquals(told(false, pages, 0, 3), { zapped: 3, unmapped: 3, left: [9, 20], counted: 3 });
-  assertEquals(told(false, pages, 2, 1), {
+  assertEquals(lost(false, pages, 0, 3), { zapped: 3, unmapped: 3, left: [9, 20], counted: 3 });
+  assertEquals(lost(false, pages, 2, 1), {
     zapped: 1,
     unmapped: 1,
     left: [0, 1, 9, 20],
     counted: 1,
   });
-  assertEquals(told(false, pages, 9, 1), {
+  assertEquals(lost(false, pages, 9, 1), {
     zapped: 1,
     unmapped: 1,
     left: [0, 1, 2, 20],
     counted: 1,
   });
-  assertEquals(told(false, pages, 1, 39), {
+  assertEquals(lost(false, pages, 1, 39), {
     zapped: 7 + 7 + 4,
     unmapped: 4,
     left: [0],
@@ -399,7 +399,7 @@ Deno.test("an invalidation tells the range, what left the table, and what left t
   });
 });
 
-Deno.test("the device forgets a region's pages before they are given back (hmm-rdma-vfio.md 2.5)", () => {
+Deno.test("pages of a region leave the device's table before they are unmapped (hmm-rdma-vfio.md 2.5)", () => {
   const { fault, region } = rig();
   const mr = region();
   fault(mr, 0, 16);

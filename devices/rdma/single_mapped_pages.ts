@@ -1,6 +1,6 @@
 /**
- * Pages that are mapped each by itself, when they are faulted in: an IO address and a mapping for
- * every one of them, as on-demand paging did it before there was a page-wise DMA map.
+ * Pages that are mapped each by itself, when they are faulted in: one IOVA and one mapping for
+ * each, as on-demand paging did it before there was a page-wise DMA map.
  *
  * @see behaviour/hmm-rdma-vfio.md chapter 6
  */

@@ -1,4 +1,4 @@
-/** Paging on demand as 6.12 did it: an IO address and a mapping for each page. */
+/** On-demand paging of 6.12: one IOVA and one mapping for each page. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { KIB } from "../../runtime/address.ts";
 import { ERRNO } from "../../runtime/errno.ts";

@@ -54,7 +54,7 @@ export interface UmemRequest {
 }
 
 export class UmemOdp {
-  /** Somebody works on it. */
+  /** Its lock is held. */
   locked = false;
   notifier: IntervalNotifier | null = null;
   readonly mm: AddressSpace;
@@ -109,7 +109,7 @@ export class UmemOdp {
 
   /**
    * Takes the lock. Nothing in here is interrupted, so that a lock that is held will be so for ever.
-   * @throws {KernelError} ETIMEDOUT: the caller waits, and nobody will ever wake it.
+   * @throws {KernelError} ETIMEDOUT: the caller would wait for ever.
    */
   lock(who: string): void {
     if (this.locked) {
@@ -136,7 +136,7 @@ export class UmemOdp {
     const { pages } = this;
     let unmapped = 0;
     for (let index = first; index < first + entries; index++) {
-      // The call would say no; gigabytes that nobody has touched are to make no events.
+      // The call would return false; gigabytes that were never touched are to make no events.
       if (!pages.isUsed(index)) continue;
       const writable = (pages.access(index) & TABLE_WRITE) !== 0;
       if (pages.unmap(index)) {
@@ -156,7 +156,7 @@ export class UmemOdp {
     if (events.tick(DIRTY)) events.emit(DIRTY, { region, phys: frame.phys });
   }
 
-  /** Nobody is told any more, and lists and addresses go. @see behaviour/hmm-rdma-vfio.md 2.5 */
+  /** Removes the notifier, and frees lists and IOVAs. @see behaviour/hmm-rdma-vfio.md 2.5 */
   release(): void {
     if (this.notifier !== null) this.mm.notifiers.remove(this.notifier);
     this.notifier = null;
@@ -168,7 +168,7 @@ export class UmemOdp {
  * Memory of a process for a device.
  *
  * @param dev Null for a software device.
- * @param client Who is told when the process changes it.
+ * @param client Its `invalidate` is called when the process changes the memory.
  * @returns The memory, or a negative errno.
  * @see behaviour/hmm-rdma-vfio.md 2.1
  */

@@ -320,7 +320,7 @@ Deno.test("the range goes back as long as what was linked: half of it is lost wh
   };
   // 5 of 32 pages: cached as a range of 8, so the other 24 are lost.
   assertEquals(lost(32, 6), { leaks: [["iova", 24 * 4096]], freed: [5 * 4096] });
-  // 700 of 1024, as the rule has it: told as 700, and yet whole, for no cache is asked that large.
+  // 700 of 1024, as the rule has it: a free of 700 pages, and yet whole: no rcache is that large.
   assertEquals(lost(1024, 701), { leaks: [], freed: [2867200] });
   // The same size class: 17 and 32 are kept together.
   assertEquals(lost(32, 18), { leaks: [], freed: [17 * 4096] });
@@ -399,7 +399,7 @@ Deno.test("the receive buffer of the dirty tracker is registered like any other 
     bench.function.noteWrite(0x0f_fff0, 32);
     bench.function.noteWrite(0x110_0000, 4096);
     assertEquals(tracker.report().map(Number), [0x10_0000, 0x10_1000, 0x10_2000]);
-    assertEquals(tracker.report(), [], "told once");
+    assertEquals(tracker.report(), [], "reported once");
     // 512 records fit into the page.
     bench.function.noteWrite(0x10_0000, 600 * 4096);
     assertEquals(tracker.report().length, 600);
@@ -414,7 +414,7 @@ Deno.test("the receive buffer of the dirty tracker is registered like any other 
       "EIO",
       `${bench.driver.dev.name} cannot write its report of dirty pages: EIO`,
     ]);
-    assertEquals(tracker.report().length, 1, "what was not told is kept");
+    assertEquals(tracker.report().length, 1, "what was not reported is kept");
     tracker.stop();
     // A buffer of two pages holds all 600, and is read page by page.
     const wider = bench.driver.track(0x10_0000 as never, 16 * MIB, 4096, 2);

@@ -1,6 +1,6 @@
 /**
  * Defects of past releases in the driver's mapping code, each with the means that finds it without
- * being told where to look.
+ * a hint where to look.
  *
  * @see behaviour/defects.md, M1 to M12
  */
@@ -33,7 +33,7 @@ function highPages(count: number): BioVec[] {
   return Array.from({ length: count }, (_, index) => vec(HIGH + index * 0x2000, 4096));
 }
 
-/** Reads once, and tells what was taken and not given back. */
+/** Reads once, and lists what was allocated and not freed. */
 function leaksOfRead(rig: DriverRig, vecs: readonly BioVec[]): string[] {
   const held = new HeldResources(rig.machine);
   rig.read(vecs);
@@ -199,7 +199,7 @@ Deno.test("sgl_unmap_args_swapped: of a list only the first block is unmapped (d
   }
 });
 
-Deno.test("sgl_unmap_args_swapped: bounced, the other slots are never given back, nor copied (defects.md M9)", () => {
+Deno.test("sgl_unmap_args_swapped: bounced, the other slots are never freed, nor copied (defects.md M9)", () => {
   const gaps = Array.from({ length: 5 }, (_, index) => vec(HIGH + index * 0x2000, 1024));
   const rig = rigWith({ ...LOW_MASK, sgl: true }, "sgl_unmap_args_swapped");
   assertEquals(leaksOfRead(rig, gaps), Array(4).fill("bounce_slots 1"));
@@ -224,7 +224,7 @@ Deno.test("need_unmap_flip_null_list: the first bounce inside a request finds no
   const error = assertThrows(() => rig.run(), KernelError);
   assertEquals(error.errno, "EFAULT");
   assertEquals(io.done, false);
-  // The task ends in the middle; whoever ran it is where it was.
+  // The task ends in the middle; the context of the code that ran it is restored.
   const { cpu, device, request, site } = context;
   assertEquals({ cpu, device, request, site }, { cpu: 0, device: null, request: null, site: 23 });
   // Bounced from the first segment on, the array is there in time.

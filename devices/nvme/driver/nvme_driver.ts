@@ -262,7 +262,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   /**
    * Brings the controller up: admin queue, identify, I/O queues, namespace.
    *
-   * @throws {KernelError} ENODEV, EIO or ENOMEM, when the controller or the machine says no.
+   * @throws {KernelError} ENODEV, EIO or ENOMEM, from the controller or the machine.
    * @see behaviour/nvme.md 5
    */
   bringUp(): void {
@@ -421,7 +421,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   #takeAll(queue: QueuePair): number {
     let taken = 0;
     while (queue.takeCompletion(this.#complete)) taken++;
-    // The doorbell of a controller that was stopped is nobody's.
+    // The doorbell of a disabled queue is not written.
     if (taken === 0 || !queue.enabled) return taken;
     const { context } = this.machine.events;
     const before = context.enterWork(this.dev.name);
@@ -510,7 +510,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       return;
     }
     this.#end(request, status);
-    // Whoever waits for a tag gets this one: no completion will give it away.
+    // A request that waits for a tag gets this one: no completion will hand it on.
     const next = queue.waiting.shift();
     if (next !== null) this.#post(next);
   }
@@ -617,7 +617,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     }
   }
 
-  /** Gives back what the driver holds of its own; the device has no driver any more. */
+  /** Frees what the driver holds of its own, and unbinds it from the device. */
   #release(): void {
     this.#watch.stop();
     this.#setup.release();

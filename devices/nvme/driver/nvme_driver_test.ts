@@ -169,7 +169,7 @@ Deno.test("events of a request carry its number, its device and its place in the
   assertEquals(io.requests[0]!.id, 1);
   const { context } = events;
   assertEquals([context.site, context.request, context.device], [23, null, null]);
-  // The device's work too is what the doorbell led to, and not where somebody waits for it.
+  // The device's work too belongs to the call that rang the doorbell, not to the one that waits.
   const places = recorded.map(({ cpu, device, site }) => ({ cpu, device, site }));
   assertEquals(places, recorded.map(() => ({ cpu: 1, device: "ssd", site: 17 })));
   for (const event of recorded) {
@@ -281,7 +281,7 @@ Deno.test("a device that faults on data ends the io with EIO and leaves nothing 
   const rig = new DriverRig({ iommu: { mode: "strict" } });
   const io = rig.disk.submit("read", { buffer: { segments: pages(3) } });
   rig.machine.runNextActivity();
-  // Somebody pulls the mapping from under the device.
+  // The mapping is removed while the device uses it.
   const [rq] = io.requests;
   rig.machine.dma.dmaIovaUnlink(rig.dev, rq!.iod!.dmaState, 0, 12288, 2, 0);
   rig.driver.keepCommands = false;

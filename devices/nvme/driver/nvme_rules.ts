@@ -36,7 +36,7 @@ export interface NvmeRules {
   readonly undoesFirstMapping: boolean;
   /** Mappings are saved as they are made; else what to unmap is worked out from the PRPs. */
   readonly savesMappings: boolean;
-  /** One range of IO addresses is saved too, in an array that its unmap never looks at. */
+  /** One IOVA range is saved too, in an array that its unmap never reads. */
   readonly savesRanges: boolean;
   /** Bus addresses are saved too, in an array that their unmap never looks at. */
   readonly savesBusAddresses: boolean;

@@ -156,7 +156,7 @@ const REQUEST_FIELDS = {
     sent: "Its command stands in a submission queue.",
     fetched: "The controller has read its command.",
     completed: "The controller has posted its completion.",
-    ended: "Whoever submitted it has been told.",
+    ended: "Its submitter has been notified.",
   }),
   status: optional(STATUS),
 };

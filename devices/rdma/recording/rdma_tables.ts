@@ -1,4 +1,4 @@
-/** The tables of RDMA devices: their memory regions, and what they were told of the pages. */
+/** The tables of RDMA devices: their memory regions, and the pages in the devices' tables. */
 import type { VirtAddr } from "../../../runtime/address.ts";
 import type { AnyTableSpec, FactTableSpec } from "../../../runtime/recording/fact_table.ts";
 import { DMA, SIZE, TEXT, VIRT } from "../../../runtime/vocabulary/fields.ts";

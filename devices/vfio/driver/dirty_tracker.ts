@@ -30,13 +30,13 @@ export class DirtyTracker {
     const pages: DmaAddr[] = [];
     try {
       for (let more = true; more;) {
-        const told = port.report(this.buffer.key!);
-        if (told === null) {
+        const part = port.report(this.buffer.key!);
+        if (part === null) {
           throw new KernelError("EIO", `${dev.name} cannot write its report of dirty pages`);
         }
-        this.#read(told.records, pages);
-        more = told.more;
-        if (events.tick(DIRTY)) events.emit(DIRTY, { records: told.records, more });
+        this.#read(part.records, pages);
+        more = part.more;
+        if (events.tick(DIRTY)) events.emit(DIRTY, { records: part.records, more });
       }
     } finally {
       events.context.leaveDevice(outer);

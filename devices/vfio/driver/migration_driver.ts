@@ -33,13 +33,13 @@ const COMMAND_PAGE_BYTES = 4096;
 const ENTRY_BYTES = 8;
 
 export class MigrationDriver {
-  /** Buffers that somebody has. */
+  /** Buffers in use. */
   readonly buffers = new Set<MigrationBuffer>();
-  /** Buffers that were put back and wait for the next user, the first to come first. */
+  /** Buffers that were put and wait for the next user, first in, first out. */
   readonly spare: MigrationBuffer[] = [];
   /** The device cannot be reached for now. */
   detached = false;
-  /** Who follows which pages the device writes; null while nobody does. */
+  /** Follows which pages the device writes; null while tracking is off. */
   tracker: DirtyTracker | null = null;
   readonly machine: Machine;
   readonly dev: DmaDevice;
@@ -69,7 +69,7 @@ export class MigrationDriver {
    *   but for the defects of 4.7 and 4.8.
    */
   allocBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
-    return this.#told(() => {
+    return this.#asDevice(() => {
       const buffer = this.#newBuffer(npages, dir, apart);
       this.#tell("allocated", buffer);
       return buffer;
@@ -81,7 +81,7 @@ export class MigrationDriver {
    * enough. Smaller ones that are met on the way are freed; when there is none, one is allocated.
    */
   getBuffer(npages: number, dir: DmaDirection | null, apart: boolean): MigrationBuffer {
-    return this.#told(() => {
+    return this.#asDevice(() => {
       let freed = 0;
       for (const buffer of [...this.spare]) {
         if (buffer.dir !== dir) continue;
@@ -102,7 +102,7 @@ export class MigrationDriver {
 
   /** Keeps a buffer, mapped as it is, for the next one who wants some. */
   putBuffer(buffer: MigrationBuffer): void {
-    this.#told(() => {
+    this.#asDevice(() => {
       this.#drop(buffer);
       this.spare.push(buffer);
       this.#tell("put", buffer);
@@ -111,7 +111,7 @@ export class MigrationDriver {
 
   /** Frees a buffer: its key, its mappings, its table, its pages. */
   freeBuffer(buffer: MigrationBuffer): void {
-    this.#told(() => {
+    this.#asDevice(() => {
       this.#drop(buffer);
       this.#release(buffer);
     });
@@ -125,12 +125,12 @@ export class MigrationDriver {
    * @see behaviour/hmm-rdma-vfio.md 3.3
    */
   mapBuffer(buffer: MigrationBuffer): void {
-    this.#told(() => this.#map(buffer));
+    this.#asDevice(() => this.#map(buffer));
   }
 
   /** Has the device write its state into a buffer. @returns How many bytes. @throws {KernelError} */
   save(buffer: MigrationBuffer): Bytes {
-    return this.#told(() => {
+    return this.#asDevice(() => {
       const key = this.#keyOf(buffer);
       const { stateBytes } = this.port;
       if (buffer.sizeBytes < stateBytes) {
@@ -143,7 +143,7 @@ export class MigrationDriver {
 
   /** Has the device take its state out of a buffer. @throws {KernelError} */
   load(buffer: MigrationBuffer, sizeBytes: Bytes): void {
-    this.#told(() => {
+    this.#asDevice(() => {
       const key = this.#keyOf(buffer);
       if (sizeBytes > buffer.sizeBytes || sizeBytes > this.port.stateBytes) {
         throw this.#failed("EINVAL", `cannot take ${sizeBytes} bytes out of the buffer`);
@@ -160,7 +160,7 @@ export class MigrationDriver {
    * @throws {KernelError} EBUSY when that is done already, else as `allocBuffer`.
    */
   track(first: DmaAddr, sizeBytes: Bytes, pageBytes: Bytes, npages: number): DirtyTracker {
-    return this.#told(() => {
+    return this.#asDevice(() => {
       if (this.tracker !== null) throw this.#failed("EBUSY", "is followed already");
       const buffer = this.#newBuffer(npages, DMA_FROM_DEVICE, false);
       this.port.track(first, sizeBytes, pageBytes);
@@ -271,7 +271,7 @@ export class MigrationDriver {
     this.machine.hostMemory.write(this.#commandPage.physOf(0), bytes, 0, bytes.length);
   }
 
-  /** A buffer is nobody's any more. */
+  /** A buffer is no longer in use. */
   #drop(buffer: MigrationBuffer): void {
     invariant(this.buffers.delete(buffer), `The buffer is not in use by ${this.dev.name}`);
   }
@@ -315,8 +315,8 @@ export class MigrationDriver {
     events.emit(BUFFER, { buffer: id, action, pages: npages, dir: direction }, why);
   }
 
-  /** Does something of which the events are this device's. */
-  #told<T>(act: () => T): T {
+  /** Runs `act` with this device as the one that its events belong to. */
+  #asDevice<T>(act: () => T): T {
     const { context } = this.machine.events;
     const outer = context.enterDevice(this.dev.name);
     try {

@@ -17,7 +17,7 @@ const UNREGISTER = eventId("vfio.unregister");
 const UNWIND = eventId("vfio.unwind");
 const RULE = "hmm-rdma-vfio.3.2";
 
-/** One range of IO addresses, page by page, or one list. */
+/** One IOVA range, page by page, or one list. */
 type Way = EventFields<"vfio.register">["rule"];
 
 /** The range is asked for without any page: it begins on a granule. */

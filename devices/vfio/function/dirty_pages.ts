@@ -29,7 +29,7 @@ export class DirtyPages {
     return [...this.#pages].sort((a, b) => a - b).slice(0, count);
   }
 
-  /** They have been told. */
+  /** They have been reported. */
   forget(pages: readonly number[]): void {
     for (const page of pages) this.#pages.delete(page);
   }

@@ -27,7 +27,7 @@ export class MigrationFunction implements CommandPort {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
   readonly #seed: number;
-  /** Made when somebody wants it. */
+  /** Made at its first use. */
   #state: Uint8Array | null = null;
   readonly #keys = new Map<number, DeviceKey>();
   #lastKey = 0;

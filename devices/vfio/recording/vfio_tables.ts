@@ -9,9 +9,9 @@ const BUFFER_FIELDS = {
   buffer: INT,
   pages: INT,
   dir: optional(DIRECTION),
-  state: word("whose a migration buffer is", {
-    used: "Somebody has it.",
-    spare: "It waits for the next one who wants some.",
+  state: word("whether a migration buffer is in use", {
+    used: "It is in use.",
+    spare: "It waits for its next user.",
   }),
 };
 

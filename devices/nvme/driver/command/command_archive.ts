@@ -7,7 +7,7 @@
 import { SQE_BYTES } from "../protocol.ts";
 
 const SQE_WORDS = SQE_BYTES / 4;
-/** Commands in an array. A command that somebody holds on to keeps its neighbours alive. */
+/** Commands in an array. A command that is still referenced keeps its whole array in memory. */
 const COMMANDS_PER_ARRAY = 64;
 
 /** Where a command is kept. */

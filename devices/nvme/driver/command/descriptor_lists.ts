@@ -1,4 +1,4 @@
-/** Takes and gives back the lists that describe a request's data. */
+/** Allocates and frees the lists that describe a request's data. */
 import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
 import type { DescriptorPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
 import type { EventStream } from "../../../../runtime/events.ts";

@@ -22,7 +22,7 @@ export interface DescriptorPools {
   readonly large: DescriptorPool;
 }
 
-/** Pools that the driver made by itself, and gives back by itself. */
+/** Pools that the driver creates and destroys itself. */
 interface OwnPools extends DescriptorPools {
   readonly small: DmaPool;
   readonly large: DmaPool;

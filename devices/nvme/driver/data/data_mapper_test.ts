@@ -83,8 +83,8 @@ Deno.test("how a mapping ends follows the rows of nvme.md 2.6", () => {
     assertEquals(ended.map(({ fields }) => fields), [{ rule }]);
     assertEquals(ended[0]!.why!.rule, `nvme.2.6.${ROWS.indexOf(rule) + 1}`);
     const { domain, coherent } = rig.driver.dev;
-    const { translated, coherent: toldCoherent } = ended[0]!.why!.inputs;
-    assertEquals([translated, toldCoherent], [domain !== null, coherent]);
+    const { translated, coherent: coherentInput } = ended[0]!.why!.inputs;
+    assertEquals([translated, coherentInput], [domain !== null, coherent]);
     assertEquals(rig.calls("dma_unmap_phys"), unmaps, rule);
     assertEquals(rig.calls("dma_iova_destroy"), rule === "iova" ? 1 : 0);
     assertEquals(rig.calls("dma_pool_alloc"), rig.calls("dma_pool_free"));

@@ -1,4 +1,4 @@
-/** How a command leads to its metadata, told as an event. */
+/** The event that explains which format a command has for its metadata. */
 import { eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../../runtime/events.ts";
 import type { Iod } from "../command/iod.ts";
@@ -7,7 +7,7 @@ import type { NvmeRequest } from "../command/nvme_request.ts";
 const NVME_METADATA = eventId("nvme.metadata");
 
 /**
- * Tells what was chosen, and what the choice looked at.
+ * Emits the format that was chosen, and the inputs of the choice.
  *
  * @param rule The release's: `nvme.3`, or `nvme.6` for 6.12.
  * @param format Straight, or by way of descriptors.

@@ -57,11 +57,11 @@ Deno.test("how a command leads to its metadata is an event that says why (nvme.m
     const rig = new DriverRig(options);
     const buffer = { segments: pages(1) };
     const metadata = { segments: pieces(segments, 64 / segments) };
-    const told = rig.record(
+    const events = rig.record(
       () => rig.finish(rig.disk.submit("read", { buffer, metadata })),
       ["nvme.metadata"],
     );
-    return told.map(({ fields, why }) => [
+    return events.map(({ fields, why }) => [
       (fields as { format: string }).format,
       why!.rule,
       why!.inputs,
@@ -329,7 +329,7 @@ Deno.test("metadata that is not that of the blocks is refused", () => {
   }
 });
 
-Deno.test("metadata that nobody brought costs memory, and belongs to the request", () => {
+Deno.test("metadata without a buffer of the caller costs memory, and belongs to the request", () => {
   const rig = new DriverRig(PLAIN);
   const events = rig.record(() => rig.read(pages(2)), ["mem.alloc", "mem.free"])
     .filter(({ fields }) => (fields as { what: string }).what === "metadata");

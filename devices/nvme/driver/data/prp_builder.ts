@@ -28,7 +28,7 @@ export interface SegmentSteps {
   next(request: BlockRequest, dev: DmaDevice, iter: BlkDmaIter): boolean;
 }
 
-/** Remembers single mappings that somebody will have to end one by one. */
+/** Saves mappings that have to be unmapped one by one. */
 export interface MappingKeeper {
   /** False when it cannot, so that the request must fail. */
   save(iod: Iod, request: NvmeRequest, iter: BlkDmaIter, first: boolean): boolean;
@@ -124,7 +124,7 @@ export class PrpBuilder {
     }
   }
 
-  /** With the quirk `prp_full_page_chained` a full page gets a link that nobody needs. */
+  /** With the quirk `prp_full_page_chained` a full page gets a link to an unused page. */
   #endList(iod: Iod, pool: DescriptorPool, listPhys: PhysAddr, entries: number): Outcome {
     if (entries !== PRPS_PER_PAGE || !this.#rules.chainsFullPage) return BLK_STS.OK;
     return this.#chain(iod, pool, listPhys) === null ? BLK_STS.RESOURCE : BLK_STS.OK;

@@ -128,12 +128,12 @@ Deno.test("a list of 512 entries has no link, one of 513 has (nvme.md ch. 1-5, a
 Deno.test("each full page's last entry goes over to the next page and becomes its link (nvme.md 2.3)", () => {
   const rig = new DriverRig();
   const { request, iod } = rig.request([vec(BASE, (1 + 511 + 511 + 2) * 4096)]);
-  const told = rig.record(() => {
+  const entries = rig.record(() => {
     assertEquals(rig.driver.prepare(iod, request), BLK_STS.OK);
   }, ["nvme.prp"]).map(({ fields }) => fields as Record<string, unknown>);
   const [first, second, third] = rig.driver.viewCommand(iod).prpLists;
   const page = (number: number) => BASE + number * 4096;
-  const twice = told.filter(({ index }) => index === 511)
+  const twice = entries.filter(({ index }) => index === 511)
     .map(({ entry, list_page }) => [entry, list_page]);
   assertEquals(twice, [
     [page(512), 0],
@@ -141,14 +141,14 @@ Deno.test("each full page's last entry goes over to the next page and becomes it
     [page(1023), 1],
     [third!.dma, 1],
   ]);
-  const moved = told.filter(({ index }) => index === 0)
+  const moved = entries.filter(({ index }) => index === 0)
     .map(({ entry, list_page }) => [entry, list_page]);
   assertEquals(moved, [[page(1), 0], [page(512), 1], [page(1023), 2]]);
-  assertEquals(told.slice(-2).map(({ entry, list_page }) => [entry, list_page]), [
+  assertEquals(entries.slice(-2).map(({ entry, list_page }) => [entry, list_page]), [
     [BASE, null],
     [first!.dma, null],
   ]);
-  assertEquals(told.filter(({ list_page }) => list_page === 2).length, 2);
+  assertEquals(entries.filter(({ list_page }) => list_page === 2).length, 2);
 });
 
 Deno.test("a list says which rule chose its pool, and for how many entries (nvme.md 2.3)", () => {

@@ -30,7 +30,7 @@ function wrongOf(rig: DriverRig, lengths: readonly number[]): number[] {
 /** Up to 4 MiB, beyond which the block layer cuts. */
 const EDGES = [2, 31, 32, 33, 510, 511, 512, 513, 514, 1022, 1023];
 
-Deno.test("every length is right where nobody is mistaken (nvme.md 2.3)", () => {
+Deno.test("every length is right without a defect on either side (nvme.md 2.3)", () => {
   assertEquals(wrongOf(rigWith(), EDGES), []);
   assertEquals(wrongOf(rigWith("prp_pool_aligned_512"), EDGES), []);
 });

@@ -27,10 +27,10 @@ function diskOf(kernel: KernelProfile, mode: IommuMode, quirks = KERNELS[kernel]
   const { disk, dma: dev } = lab.device("ssd", "nvme");
   const calls: [name: string, ...numbers: number[]][] = [];
   machine.events.listen(({ name, fields }) => {
-    const told = fields as Readonly<Record<string, number>>;
-    if (name === "iova.alloc") calls.push(["reserve", told.size_bytes!, told.start!]);
-    if (name === "iova.free") calls.push(["free", told.size_bytes!, told.start!]);
-    if (name === "iommu.unmap") calls.push(["unmap", told.unmapped_bytes!]);
+    const values = fields as Readonly<Record<string, number>>;
+    if (name === "iova.alloc") calls.push(["reserve", values.size_bytes!, values.start!]);
+    if (name === "iova.free") calls.push(["free", values.size_bytes!, values.start!]);
+    if (name === "iommu.unmap") calls.push(["unmap", values.unmapped_bytes!]);
     if (name === "iommu.map_failed") calls.push(["map refused"]);
   });
   return {

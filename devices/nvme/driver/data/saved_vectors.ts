@@ -40,7 +40,7 @@ export class SavedVectors implements MappingKeeper {
   }
 
   /**
-   * Saves the iterator's mapping if somebody will have to unmap it by itself.
+   * Saves the iterator's mapping if it has to be unmapped by itself.
    *
    * @param first The request's first mapping, which has nothing behind it to unwind.
    * @returns False when there is no array; the mapping is then undone, except, with the quirk

@@ -44,7 +44,7 @@ Deno.test("255 data blocks and a link in each page but the last; 2048 take 9 pag
       const rig = new DriverRig(options);
       const memory = scatteredPages(count);
       const held = new HeldResources(rig.machine);
-      const told = rig.record(() => {
+      const events = rig.record(() => {
         const rq = rig.read(memory);
         assertEquals([rq.status, rq.format], ["OK", "sgl"], `${name}, ${count}`);
         assertEquals(rq.command!.sgl.length, count);
@@ -54,7 +54,7 @@ Deno.test("255 data blocks and a link in each page but the last; 2048 take 9 pag
         assert(address > 0);
         assert(rig.holdsFreshData(memory));
       }, ["nvme.sgl"]);
-      const links = told.slice(0, -1).map(({ fields }) => fields as Record<string, unknown>)
+      const links = events.slice(0, -1).map(({ fields }) => fields as Record<string, unknown>)
         .filter(({ type }) => type !== "data_block");
       assertEquals(links.length, segmentsFor(count) - 1, `${name}, ${count}`);
       assertEquals(links.map(({ type }) => type), [
@@ -100,7 +100,7 @@ Deno.test("a further segment that cannot be had: what was mapped for it ends fir
   const memory = scatteredPages(600).map(({ phys }, page) => vec(phys, 512 * (1 + page % 8)));
   const { request, iod } = rig.request(memory);
   rig.machine.armFault(new ArmedFault(FAULT.dma_pool_alloc, 2, 2));
-  const told = rig.record(() => {
+  const events = rig.record(() => {
     assertEquals(rig.driver.prepare(iod, request), BLK_STS.RESOURCE);
   }, ["call.dma_unmap_phys"]).map(({ fields }) => fields);
   const unmapped = ({ phys, sizeBytes }: BioVec) => ({
@@ -110,7 +110,7 @@ Deno.test("a further segment that cannot be had: what was mapped for it ends fir
     dir: "from_device",
     attrs: [],
   });
-  assertEquals(told, [memory[256]!, ...memory.slice(0, 256)].map(unmapped));
+  assertEquals(events, [memory[256]!, ...memory.slice(0, 256)].map(unmapped));
   assertEquals([iod.nrDescriptors, rig.driver.usedDescriptors], [0, 0]);
 });
 

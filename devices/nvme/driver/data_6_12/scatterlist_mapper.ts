@@ -204,7 +204,7 @@ export class ScatterlistDataMapper implements DataMapper {
     iod.dataList = null;
   }
 
-  /** All data lies in one range of IO addresses. */
+  /** All data lies in one IOVA range. */
   #noteRange(request: NvmeRequest, start: DmaAddr, sizeBytes: Bytes): void {
     if (this.#dev.domain === null) return;
     request.iovaStart = start;

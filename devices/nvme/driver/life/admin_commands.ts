@@ -60,7 +60,7 @@ export class AdminCommands {
   abortLimit = 1;
   /** Memory that it would like to have of the host. */
   hostMemory: HostMemoryWishes = NO_WISHES;
-  /** It can be told to take doorbells from memory. */
+  /** It supports doorbells in memory (Doorbell Buffer Config). */
   takesShadowDoorbells = false;
   readonly #page = new Uint8Array(CTRL_PAGE_BYTES);
   readonly #view = new DataView(this.#page.buffer);

@@ -30,7 +30,7 @@ interface Sent {
 interface Bench {
   readonly commands: AdminCommands;
   readonly sent: Sent[];
-  /** What was taken of the page allocator and is not given back. */
+  /** Memory of the page allocator that is not yet freed. */
   takenBytes(): number;
 }
 
@@ -147,7 +147,7 @@ Deno.test("a queue is its completion side with its vector, then its submission s
   assertEquals(sent.map(({ opcode, prp1, dwords: [size, flags] }) => [opcode, prp1, size, flags]), [
     [0x05, 0x12_3456_7000n, 0x003f_0005, 0x0003_0003],
     [0x01, 0x12_3457_8000n, 0x003f_0005, 0x0005_0001],
-    // Nobody is interrupted for a queue that is polled.
+    // A polled queue has no interrupt.
     [0x05, 0x12_3456_7000n, 0x003f_0005, 0x0000_0001],
     [0x01, 0x12_3457_8000n, 0x003f_0005, 0x0005_0001],
   ]);
@@ -237,7 +237,7 @@ Deno.test("no list, no namespace in it, no descriptors, no structure: no namespa
   assertEquals(without(0x02), [[[0x02, 0]], null]);
   assertEquals(without(0x03), [[[0x02, 0], [0x03, 7]], null]);
   assertEquals(without(0x00), [[[0x02, 0], [0x03, 7], [0x08, 7], [0x00, 7]], null]);
-  assertEquals(without(0x08)[1]?.nsid, 7, "what says no more than the others may be refused");
+  assertEquals(without(0x08)[1]?.nsid, 7, "a structure that adds nothing may be refused");
   assertEquals(found("2.0", () => {}), [[[0x02, 0]], null]);
 });
 

@@ -3,7 +3,7 @@
  *
  * The order is what keeps memory safe. The controller is stopped first; from then on it touches
  * nothing. Only then does every command that it has not completed end, which unmaps its data, and
- * only then is the memory of the rings used again or given back.
+ * only then is the memory of the rings used again or freed.
  *
  * A command that ends in this way has the status Command Aborted By Host. It is tried again as any
  * other that failed (behaviour/nvme.md 4.2): after a reset it is sent once more, and on a controller
@@ -85,7 +85,7 @@ export class ControllerLife {
     this.#owner.resetSoon();
   }
 
-  /** The reset that was asked for, unless somebody was faster. */
+  /** The reset that was asked for, unless another one or a removal came first. */
   resetAsDue(): void {
     const reason = this.#due;
     this.#due = null;
@@ -93,7 +93,7 @@ export class ControllerLife {
     try {
       this.reset(reason);
     } catch (error) {
-      // Nobody waits for it: those who have requests hear of it by their statuses.
+      // Not awaited: the statuses of the requests report the failure.
       if (!(error instanceof KernelError)) throw error;
     }
   }
@@ -156,7 +156,7 @@ export class ControllerLife {
     this.#takeLeft();
   }
 
-  /** What has been completed is completed, whoever heard of it; the rest is cancelled. */
+  /** What has been completed is completed, with or without an interrupt; the rest is cancelled. */
   #takeLeft(): void {
     for (const queue of this.#owner.queues()) {
       queue.enabled = false;

@@ -27,7 +27,7 @@ export interface ControllerMemoryBar {
   busAddress(phys: PhysAddr): DmaAddr;
 }
 
-/** Memory of one submission queue, and how it is given back. */
+/** Memory of one submission queue, and how to free it. */
 export interface SubmissionMemory {
   readonly memory: CoherentMemory;
   release(): void;
@@ -48,7 +48,7 @@ export class ControllerMemory {
   /** Finds it out from the registers, and opens it. @returns Null for a controller without any. */
   static open(registers: NvmeRegisterPort, bar: ControllerMemoryBar): ControllerMemory | null {
     if ((registers.read32(REGISTER.CAP + 4) & CMB.CAP_SUPPORTED) === 0) return null;
-    // Until somebody asks, the registers read as if there were none.
+    // Until CMBMSC.CRE is set, the registers read as if there were none.
     registers.write32(REGISTER.CMBMSC, CMB.CAPABILITIES_ENABLED);
     const size = registers.read32(REGISTER.CMBSZ);
     if (size === 0) return null;

@@ -67,7 +67,7 @@ export class ControllerSetup {
    * Brings the controller up: admin queue, identify, I/O queues, namespace.
    *
    * @returns The namespace, or null for a controller without one.
-   * @throws {KernelError} ENODEV, EIO or ENOMEM, when the controller or the machine says no.
+   * @throws {KernelError} ENODEV, EIO or ENOMEM, from the controller or the machine.
    */
   bringUp(): NamespaceFacts | null {
     const { controllerMemory: bar, dev, machine, registers } = this.#owner.options;
@@ -112,7 +112,7 @@ export class ControllerSetup {
     this.#announceShadows(commands);
   }
 
-  /** Gives back everything that was taken. The controller must not use it any more. */
+  /** Frees everything that was allocated. The controller must not use it any more. */
   release(): void {
     for (const queue of this.#owner.queues.all) queue.release();
     this.#owner.pools.destroy();
@@ -187,7 +187,7 @@ export class ControllerSetup {
     return commands;
   }
 
-  /** All queues get their memory first; then the controller is told of each. */
+  /** Allocates the memory of all queues first; then creates each on the controller. */
   #addIoQueues(commands: AdminCommands, capabilities: Capabilities): void {
     const { depthEntries = 1024, pollQueues = 0 } = this.#owner.options;
     const count = commands.numberOfQueues(this.#wantedQueues);

@@ -8,7 +8,7 @@ import { ALL_ONES, REGISTER } from "../protocol.ts";
 
 const PFN_BYTES = 4096;
 
-Deno.test("bring-up takes IO addresses as a real probe does (golden/kernel/history, first events)", () => {
+Deno.test("bring-up allocates IOVAs as a real probe does (golden/kernel/history, first events)", () => {
   const allocated: [pfn: number, granules: number, source: string][] = [];
   const freed: number[] = [];
   new DriverRig({ iommu: { mode: "strict" } }, (events) => {
@@ -179,7 +179,7 @@ Deno.test("the machine is ready with counters at zero and only queue memory mapp
   assertEquals(rig.machine.clock.nowNs, 0);
 });
 
-/** A driver on registers that answer as told. */
+/** A driver on registers that answer by `read`. */
 function driverOn(
   rig: DriverRig,
   read: (offset: number) => number,
@@ -325,16 +325,16 @@ Deno.test("all that a driver has taken goes back when its disk is pulled: rings,
   assertEquals(given.length, 12);
 });
 
-Deno.test("an admin command is over with its interrupt: nobody looks for it besides", () => {
+Deno.test("an admin command ends with its interrupt, without polling", () => {
   const rig = new DriverRig();
   const io = rig.disk.passthrough({ opcode: 0x0a, admin: true, dwords: { 10: 0x0b } });
-  const told = rig.record(() => {
+  const interrupts = rig.record(() => {
     // The dispatch, and the controller's work.
     for (const done of [false, true]) {
       assert(rig.machine.runNextActivity());
       assertEquals(io.done, done);
     }
   }, ["irq"]);
-  assertEquals(told.map(({ fields }) => fields), [{ vector: 0, cpu: 0 }]);
+  assertEquals(interrupts.map(({ fields }) => fields), [{ vector: 0, cpu: 0 }]);
   assert(!rig.machine.runNextActivity());
 });

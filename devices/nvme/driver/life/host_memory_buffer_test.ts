@@ -123,7 +123,7 @@ Deno.test("the controller looks blocks up there: a miss is entered, and found ag
   }
 });
 
-Deno.test("memory that is gone costs the controller time, and nobody data", () => {
+Deno.test("memory that is gone costs the controller time, and loses no data", () => {
   const rig = new DriverRig({ hostMemory: NEEDS, iommu: { mode: "strict" } });
   rig.read(pages(1));
   const fault = new ArmedFault(FAULT["device.read"], 1, 1);

@@ -38,12 +38,12 @@ function failing(rig: DriverRig, point: FaultPointName, nth: number, work: () =>
 
 /** Actions of timeouts and states of the controller, in the order in which they come. */
 function story(rig: DriverRig): string[] {
-  const told: string[] = [];
+  const steps: string[] = [];
   rig.machine.events.listen(({ fields }) => {
     const { action, state, reason } = fields as Record<string, string>;
-    told.push(action ?? `${state} (${reason})`);
+    steps.push(action ?? `${state} (${reason})`);
   }, ["nvme.timeout", "nvme.state"]);
-  return told;
+  return steps;
 }
 
 /** A workload of different shapes: more requests than tags, single segments, lists, writes. */
@@ -279,7 +279,7 @@ Deno.test("resets and removal at random moments, one after the other", () => {
 
 Deno.test("a reset cancels what is in flight, and it is mapped again from scratch (nvme.md 4.2)", () => {
   const rig = new DriverRig({ iommu: { mode: "strict" } });
-  const told = story(rig);
+  const steps = story(rig);
   const io = rig.disk.submit("read", { buffer: { segments: pages(4) } });
   rig.machine.runNextActivity();
   const [rq] = io.requests;
@@ -292,7 +292,7 @@ Deno.test("a reset cancels what is in flight, and it is mapped again from scratc
   assertEquals([io.status, rq!.cid], ["OK", 0x1000]);
   assert(rig.holdsFreshData(pages(4)));
   assertEquals(rig.calls("dma_iova_try_alloc"), 2);
-  assertEquals(told, ["resetting (asked)", "live (up)"]);
+  assertEquals(steps, ["resetting (asked)", "live (up)"]);
 });
 
 Deno.test("the controller is stopped before anything is unmapped", () => {
@@ -332,20 +332,20 @@ Deno.test("a request that six resets in a row hit ends with IOERR (nvme.md 4.2: 
 
 Deno.test("a lost interrupt: the answer is found when the time is up", () => {
   const rig = new DriverRig();
-  const told = story(rig);
+  const steps = story(rig);
   const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
   failing(rig, "device.interrupt", 1, () => rig.run());
   assertEquals([io.done, rig.driver.ioQueues[0]!.inFlight], [false, 1]);
   rig.machine.advance(30 * SECOND_NS - 1);
-  assertEquals(told, []);
+  assertEquals(steps, []);
   rig.machine.advance(1);
-  assertEquals([told, io.status], [["found"], "OK"]);
+  assertEquals([steps, io.status], [["found"], "OK"]);
   assertEquals(rig.read(pages(1)).status, "OK");
 });
 
 Deno.test("a command without answer is aborted, and tried again (nvme.md 5.2, Abort)", () => {
   const rig = new DriverRig();
-  const told = story(rig);
+  const steps = story(rig);
   const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
   failing(rig, "device.answer", 1, () => rig.run());
   rig.machine.advance(30 * SECOND_NS);
@@ -357,12 +357,12 @@ Deno.test("a command without answer is aborted, and tried again (nvme.md 5.2, Ab
     });
   // Abort on the admin queue; the command itself ends first, with Command Abort Requested.
   assertEquals(opcodes, ["0: 8", "status 7", "status 0", "1: 2", "status 0"]);
-  assertEquals([told, io.status, rq!.retries], [["abort"], "OK", 1]);
+  assertEquals([steps, io.status, rq!.retries], [["abort"], "OK", 1]);
 });
 
 Deno.test("at most ACL + 1 = 4 Aborts are outstanding; the fifth command is given time (nvme.md 5.2)", () => {
   const rig = new DriverRig();
-  const told = story(rig);
+  const steps = story(rig);
   const fault = new ArmedFault(FAULT["device.answer"], 1, 5);
   rig.machine.armFault(fault);
   const ios = [1, 2, 3, 4, 5].map((lba) =>
@@ -370,17 +370,17 @@ Deno.test("at most ACL + 1 = 4 Aborts are outstanding; the fifth command is give
   );
   rig.run();
   rig.machine.advance(30 * SECOND_NS);
-  assertEquals(told, ["abort", "abort", "abort", "abort", "patience"]);
+  assertEquals(steps, ["abort", "abort", "abort", "abort", "patience"]);
   rig.run();
   assertEquals(ios.map((io) => io.done), [true, true, true, true, false]);
   rig.machine.advance(30 * SECOND_NS);
   rig.run();
-  assertEquals([told.at(-1), ios[4]!.status], ["abort", "OK"]);
+  assertEquals([steps.at(-1), ios[4]!.status], ["abort", "OK"]);
 });
 
 Deno.test("an Abort that is not answered either leads to a reset", () => {
   const rig = new DriverRig();
-  const told = story(rig);
+  const steps = story(rig);
   const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });
   const fault = new ArmedFault(FAULT["device.answer"], 1, 2);
   rig.machine.armFault(fault);
@@ -390,29 +390,29 @@ Deno.test("an Abort that is not answered either leads to a reset", () => {
   rig.machine.advance(30 * SECOND_NS);
   rig.run();
   // The Abort has waited 30 s of its 60 s: the read is what ran out of time.
-  assertEquals(told, ["abort", "reset", "resetting (timeout)", "live (up)"]);
+  assertEquals(steps, ["abort", "reset", "resetting (timeout)", "live (up)"]);
   assertEquals([io.status, io.requests[0]!.retries], ["OK", 1]);
   rig.machine.advance(300 * SECOND_NS);
-  assertEquals(told.length, 4, "nothing is looked after when nothing is in flight");
+  assertEquals(steps.length, 4, "nothing is looked after when nothing is in flight");
 });
 
 Deno.test("a controller that has failed is reset at the first timeout", () => {
   for (const point of ["queue.read", "queue.write"] as const) {
     const rig = new DriverRig();
-    const told = story(rig);
+    const steps = story(rig);
     const io = rig.disk.submit("write", { buffer: { segments: pages(3) } });
     failing(rig, point, 1, () => rig.run());
     assertEquals(rig.controller.hasFailed, true);
     rig.machine.advance(30 * SECOND_NS);
     rig.run();
-    assertEquals(told, ["reset", "resetting (failed)", "live (up)"]);
+    assertEquals(steps, ["reset", "resetting (failed)", "live (up)"]);
     assertEquals(io.status, "OK");
   }
 });
 
 Deno.test("a controller that answers nothing any more is dead after its reset (nvme.md 4.1)", () => {
   const rig = new DriverRig({ iommu: { mode: "strict" } });
-  const told = story(rig);
+  const steps = story(rig);
   const ios = workload(rig);
   const fault = new ArmedFault(FAULT["device.answer"]);
   rig.machine.armFault(fault);
@@ -421,7 +421,7 @@ Deno.test("a controller that answers nothing any more is dead after its reset (n
     rig.machine.advance(30 * SECOND_NS);
     rig.run();
   }
-  assertEquals(told.at(-1), "dead (no_answer)");
+  assertEquals(steps.at(-1), "dead (no_answer)");
   assertEquals(rig.driver.state, "dead");
   for (const io of ios) assertEquals(io.status, "TRANSPORT");
   rig.machine.disarmFault(fault);
@@ -431,7 +431,7 @@ Deno.test("a controller that answers nothing any more is dead after its reset (n
   assertEquals([rig.machine.iommu.liveMappings, rig.driver.usedDescriptors], [0, 0]);
 });
 
-Deno.test("the driver of a pulled disk gives back rings and pools, and the checker finds the rest", () => {
+Deno.test("the driver of a pulled disk frees rings and pools, and the checker finds the rest", () => {
   const rig = new DriverRig({ iommu: { mode: "strict" } });
   rig.read(pages(20));
   const reports: string[] = [];
@@ -484,7 +484,7 @@ Deno.test("a request of a batch that could not be prepared waits out a reset wit
   }
 });
 
-Deno.test("a controller that does not stop has its function reset, and is told once more (nvme.md 5.1 row 5)", () => {
+Deno.test("a controller that does not stop has its function reset, and is disabled once more (nvme.md 5.1 row 5)", () => {
   const rig = new DriverRig({ iommu: { mode: "strict" } });
   const io = rig.disk.submit("read", { buffer: { segments: pages(4) } });
   rig.machine.runNextActivity();

@@ -55,7 +55,7 @@ export function readCapabilities(registers: NvmeRegisterPort, name: string): Cap
 
 /**
  * Disables the controller and waits until it is. One that does not obey has its function reset, and
- * is told once more.
+ * is disabled once more.
  *
  * @throws {KernelError} ENODEV when it stays ready, or is not there.
  * @see behaviour/nvme.md 5.1, row 5

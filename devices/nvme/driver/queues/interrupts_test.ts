@@ -205,7 +205,7 @@ Deno.test("one interrupt of several is lost: the next one finds what was there (
   assertEquals([fault.fired, done(ios), rig.driver.ioQueues[0]!.inFlight], [2, 3, 0]);
 });
 
-Deno.test("features 08h and 09h are told as they were set, and forgotten by a reset", () => {
+Deno.test("Get Features returns 08h and 09h as they were set, and a reset clears them", () => {
   const rig = new DriverRig({ queues: 2 });
   const get = (feature: number, dword11 = 0): number => {
     const io = rig.finish(
@@ -221,7 +221,7 @@ Deno.test("features 08h and 09h are told as they were set, and forgotten by a re
   assertEquals([get(8), get(9, 2)], [0, 2]);
 });
 
-Deno.test("what was completed and not told of is found when the controller is reset or pulled", () => {
+Deno.test("a completion without its interrupt is found when the controller is reset or pulled", () => {
   for (const pulled of [false, true]) {
     const rig = new DriverRig({ iommu: { mode: "strict" } });
     coalesce(rig, 4, 10);

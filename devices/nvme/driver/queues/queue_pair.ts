@@ -72,7 +72,7 @@ const NOT_SENT = -1;
 export interface HostRings {
   /** Where the next command goes. */
   readonly sqTail: number;
-  /** The tail that the controller was told of last. */
+  /** The tail last written to the doorbell. */
   readonly sqRung: number;
   /** Where the next completion is looked for. */
   readonly cqHead: number;
@@ -87,7 +87,7 @@ export class QueuePair {
   readonly id: number;
   readonly depthEntries: number;
   readonly vector: number;
-  /** Nobody interrupts for it: who submits looks for the answer. */
+  /** Without interrupts: the submitting CPU polls it. */
   readonly polled: boolean;
   readonly cpu: number;
   readonly pools: DescriptorPools;
@@ -230,7 +230,7 @@ export class QueuePair {
   releaseTag(iod: Iod): void {
     const { request } = iod;
     if (request === null) throw new InvariantError(`Tag ${iod.tag} is not in use`);
-    invariant(this.#freeCount < this.#freeTags.length, "A tag was given back twice");
+    invariant(this.#freeCount < this.#freeTags.length, "A tag was freed twice");
     request.iod = null;
     iod.request = null;
     this.#freeTags[this.#freeCount++] = iod.tag;
@@ -264,8 +264,8 @@ export class QueuePair {
   }
 
   /**
-   * Empty rings, as the controller will find them when it is told of the queue again. Nothing may be
-   * in flight.
+   * Empty rings, as the controller expects when the queue is created again. Nothing may be in
+   * flight.
    */
   restart(): void {
     this.shadows = null;
@@ -347,7 +347,7 @@ export class QueuePair {
     invariant(places.every((place) => place < this.depthEntries), "A ring's place lies outside");
   }
 
-  /** Tells the controller of all commands that it has not been told of. */
+  /** Writes the tail to the doorbell, if there are commands that it does not cover. */
   ring(): void {
     if (this.#sqTail === this.#sqRung) return;
     this.#sqRung = this.#sqTail;
@@ -381,7 +381,7 @@ export class QueuePair {
       return true;
     }
     iod.generation++;
-    // Only commands that somebody wrote by hand have a result to look at.
+    // Only passthrough commands have a result to look at.
     const result = iod.request.template === null ? 0 : this.#cqEntries.word(slot, RESULT_WORD);
     take(iod, last >>> 17, result);
     return true;

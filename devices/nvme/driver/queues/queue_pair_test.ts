@@ -111,7 +111,7 @@ Deno.test("a result is 32 bits without a sign (NVMe 4.6: dword 0)", () => {
   }
 });
 
-Deno.test("a completion for no command in flight is told of, and skipped (nvme.md 4.2)", () => {
+Deno.test("a completion for no command in flight draws a warning, and is skipped (nvme.md 4.2)", () => {
   const rig = new DriverRig();
   const warnings = rig.record(() => {
     const [queue] = rig.driver.ioQueues;
@@ -172,7 +172,7 @@ function overdueAt(options: RigOptions, admin: boolean): number {
   return times[0]! / SECOND_NS;
 }
 
-Deno.test("an I/O command has 30 s unless somebody says otherwise, an admin command 60 s (nvme.md 5.2)", () => {
+Deno.test("an I/O command has 30 s unless an option sets another time, an admin command 60 s (nvme.md 5.2)", () => {
   assertEquals([overdueAt({}, false), overdueAt({}, true)], [30, 60]);
   for (const seconds of [2, 59, 60, 61, 100]) {
     const options = { driver: { timeoutNs: seconds * SECOND_NS } };
@@ -180,7 +180,7 @@ Deno.test("an I/O command has 30 s unless somebody says otherwise, an admin comm
   }
 });
 
-Deno.test("nobody looks after commands of a disk that was brought up, or is gone", () => {
+Deno.test("no timer runs for a disk without commands, or for one that is gone", () => {
   const rig = new DriverRig();
   assertEquals(rig.machine.clock.pendingTimers, 0);
   rig.machine.armFault(new ArmedFault(FAULT["device.answer"], 1, 1));

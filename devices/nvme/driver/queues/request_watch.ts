@@ -38,7 +38,7 @@ export class RequestWatch implements TimerHandler {
     this.#arm(this.#options.shortestNs);
   }
 
-  /** Nothing is in flight, and nobody is to be waited for. */
+  /** Nothing is in flight: no timeout is due. */
   stop(): void {
     this.#options.clock.disarm(this);
     this.armed = false;

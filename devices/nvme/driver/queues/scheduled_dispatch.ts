@@ -110,7 +110,7 @@ export class ScheduledDispatch implements ActivityHandler {
     if (batch.length > 0) this.#options.dispatch(batch);
   }
 
-  /** Ends what there is no memory for: that is told of the request, and not of the worker. */
+  /** Ends a request without memory; the event belongs to this request, not to the worker. */
   #refuse(request: NvmeRequest): void {
     const { context } = this.#options.machine.events;
     const before = context.enter(request);

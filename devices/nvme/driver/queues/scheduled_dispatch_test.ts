@@ -174,7 +174,7 @@ Deno.test("what cannot be prepared keeps its tag with the scheduler until it end
   assertEquals([io.status, io.requests[0]!.schedulerTag], ["RESOURCE", -1]);
 });
 
-Deno.test("a discard without memory for its ranges ends alone, told as its own end, and gives its tag to who waits (nvme.md 2.2)", () => {
+Deno.test("a discard without memory for its ranges ends alone, with an event of its own, and its tag goes to a waiting request (nvme.md 2.2)", () => {
   const rig = rigOf("mq_deadline", { depth: 4, driver: { depthEntries: 4 } });
   const discard = rig.disk.submit("discard", { lba: 4000, sizeBytes: 4096 });
   // The scheduler's six tags: the last two reads wait for one.

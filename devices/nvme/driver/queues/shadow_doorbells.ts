@@ -1,5 +1,5 @@
 /**
- * Doorbells in memory: a controller that reads them by itself need not be told of each command.
+ * Doorbells in memory: a controller that reads them itself needs no register write per command.
  *
  * Two buffers hold a word for each doorbell, at the offset that the doorbell has among the
  * registers. In one the driver leaves the values; in the other the controller says at which value it
@@ -51,7 +51,7 @@ export class ShadowDoorbells {
     return [this.#values.dma, this.#wakeups.dma];
   }
 
-  /** All zero, as the controller expects when it is told of them. */
+  /** All zero, as Doorbell Buffer Config expects them. */
   clear(): void {
     for (let at = 0; at < this.#values.sizeBytes; at += WORD_BYTES) {
       this.#write(this.#values, at, 0);

@@ -1,4 +1,4 @@
-/** Doorbells in memory, from both sides: fewer register writes, and nobody waits in vain. */
+/** Doorbells in memory, from both sides: fewer register writes, and no wait without end. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ArmedFault, FAULT } from "../../../../runtime/faults.ts";
@@ -78,7 +78,7 @@ Deno.test("commands for a busy controller need no register: one write for a burs
   });
   assertEquals(ios.map((io) => io.status), new Array(20).fill("OK"));
   assertEquals(counts, { sq_tail: 1, cq_head: 1 });
-  // Idle again: the next one wakes it up; nobody has asked about the completion queue.
+  // Idle again: the next one wakes it up; no wakeup is asked for at the completion queue.
   const one = rung(rig, () => {
     const [io] = submit(rig, 1);
     rig.run();
@@ -94,7 +94,7 @@ Deno.test("a full completion queue asks to be woken when there is room", () => {
   const ios = submit(rig, 12);
   rig.run();
   assertEquals(ios.filter((io) => io.done).length, 0);
-  // The host hears of nothing; then it looks.
+  // The host gets no interrupt; then it polls.
   const counts = rung(rig, () => {
     assertEquals(rig.driver.poll(rig.driver.ioQueues[0]!), 3);
     rig.run();
@@ -191,7 +191,7 @@ function refusing(rig: DriverRig): { admin(): number } {
   return { admin: () => seen };
 }
 
-Deno.test("buffers that the device cannot reach are fatal: it would never hear of anything again", () => {
+Deno.test("buffers that the device cannot reach are fatal: it would never see another doorbell", () => {
   const rig = new DriverRig({ shadowDoorbells: true });
   const original = rig.machine.bus.readWords.bind(rig.machine.bus);
   const ios = submit(rig, 2);
