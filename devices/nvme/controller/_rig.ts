@@ -107,7 +107,7 @@ export interface RigOptions extends Partial<ControllerSettings> {
   readonly adminOnly?: boolean;
   /** The device's; "ssd" when left out. */
   readonly name?: string;
-  /** What may be told to fail; nothing when left out. */
+  /** Whether failures can be injected; not when left out. */
   readonly fails?: boolean;
 }
 

@@ -60,7 +60,7 @@ Deno.test("a feature that is only kept has its own value of 32 bits, 0 until it 
   for (const feature of KEPT) assertEquals(get(feature), [SUCCESS, 0]);
 });
 
-Deno.test("a feature that the controller does not have is neither set nor told (NVMe 5.13, 5.21)", () => {
+Deno.test("a feature that the controller does not have is invalid for Set Features and Get Features (NVMe 5.13, 5.21)", () => {
   const { get, rig, set } = bench();
   const known = [...KEPT, 0x07, 0x08, 0x09];
   for (const feature of ALL_FEATURES.filter((each) => !known.includes(each))) {
@@ -70,7 +70,7 @@ Deno.test("a feature that the controller does not have is neither set nor told (
   }
 });
 
-Deno.test("no feature is saved, and only current values are told (NVMe 5.13, 5.21: SV, SEL)", () => {
+Deno.test("no feature is saved, and only current values are returned (NVMe 5.13, 5.21: SV, SEL)", () => {
   const { get, set } = bench();
   set(0x01, 5);
   const save = 2 ** 31;
@@ -164,8 +164,8 @@ Deno.test("both kinds of queue have the same borders for size, memory and flags 
       }
       // Vector 2, or completion queue 2.
       const dwords = { 10: (depth - 1) * 0x1_0000 + 1, 11: 0x2_0000 + flags };
-      const told = `opcode ${opcode}, ${prp1}, ${depth} entries, flags ${flags}`;
-      assertEquals(answer({ opcode, prp1, dwords }), [status, 0], told);
+      const row = `opcode ${opcode}, ${prp1}, ${depth} entries, flags ${flags}`;
+      assertEquals(answer({ opcode, prp1, dwords }), [status, 0], row);
     }
   }
 });
@@ -235,7 +235,7 @@ function lender() {
     return set(0x0d, flags, { 12: 3, 13: list, 14: 0, 15: 1 });
   };
   /** The feature's value, and its data. */
-  const told = () => {
+  const feature = () => {
     rig.memory.bytes.fill(0xa5, BUFFER, BUFFER + PAGE + 1);
     const answer = found.get(0x0d);
     assertEquals(rig.memory.bytes[BUFFER + PAGE], 0xa5);
@@ -245,27 +245,27 @@ function lender() {
   const read = (lba: number) =>
     rig.record(["nvme.host_memory"], () => rig.io({ prp1: BUFFER, lba }))
       .map(({ fields }) => (fields as { hit: boolean }).hit);
-  return { ...found, lend, told, read };
+  return { ...found, lend, feature, read };
 }
 const words = (...first: number[]) => [...first, ...new Array(PAGE / 4 - first.length).fill(0)];
 
-Deno.test("Host Memory Buffer tells what was granted, and after it was taken back nothing (NVMe 5.21.1.13)", () => {
-  const { lend, told } = lender();
+Deno.test("Get Features returns the Host Memory Buffer while it is enabled, and zeros afterwards (NVMe 5.21.1.13)", () => {
+  const { lend, feature } = lender();
   const none = [[SUCCESS, 0], words()];
-  assertEquals(told(), none);
+  assertEquals(feature(), none);
   assertEquals(lend(1), [SUCCESS, 0]);
   // HSIZE, HMDLAL, HMDLAU, HMDLEC.
-  assertEquals(told(), [[SUCCESS, 1], words(3, LIST, 0, 1)]);
+  assertEquals(feature(), [[SUCCESS, 1], words(3, LIST, 0, 1)]);
   assertEquals(lend(1), [SEQUENCE_ERROR, 0]);
-  // Without EHM; what else is said does not count.
+  // Without EHM; any other bit does not count.
   for (const flags of [0, 2, 0xffff_fffe]) {
-    assertEquals([lend(flags), told()], [[SUCCESS, 0], none]);
+    assertEquals([lend(flags), feature()], [[SUCCESS, 0], none]);
     assertEquals(lend(1), [SUCCESS, 0]);
   }
-  assertEquals([lend(0), lend(1, LIST + 8), told()], [[SUCCESS, 0], [INVALID_FIELD, 0], none]);
+  assertEquals([lend(0), lend(1, LIST + 8), feature()], [[SUCCESS, 0], [INVALID_FIELD, 0], none]);
 });
 
-Deno.test("a list above 4 GiB is looked for with both halves of its address, and told so (NVMe 5.21.1.13)", () => {
+Deno.test("a list above 4 GiB is read with both halves of its address, and returned with both (NVMe 5.21.1.13)", () => {
   const { get, rig, set } = lender();
   const far = { 12: 3, 13: 0x1000, 14: 0x12_3456, 15: 1 };
   assertEquals(set(0x0d, 1, far), [TRANSFER_ERROR, 0]);
@@ -391,7 +391,7 @@ Deno.test("event requests are counted anew after a reset (NVMe 5.2)", () => {
   assertEquals(answer({ opcode: 0x0c }), [0x4105, 0]);
 });
 
-Deno.test("structures of a namespace are told of number 1 alone, the list for all below FFFFFFFEh (NVMe 5.15)", () => {
+Deno.test("structures of a namespace exist for number 1 alone, the list for all below FFFFFFFEh (NVMe 5.15)", () => {
   const { answer, rig } = bench();
   const identify = (cns: number, nsid: number) => {
     rig.memory.bytes.fill(0xa5, BUFFER, BUFFER + PAGE);
@@ -399,13 +399,13 @@ Deno.test("structures of a namespace are told of number 1 alone, the list for al
     const sent = rig.memory.bytes[BUFFER + PAGE - 1] === 0;
     return [...answered, sent];
   };
-  const [told, refused] = [[SUCCESS, 0, true], [INVALID_NAMESPACE, 0, false]];
+  const [valid, refused] = [[SUCCESS, 0, true], [INVALID_NAMESPACE, 0, false]];
   for (const cns of [0x00, 0x03, 0x05]) {
-    assertEquals(identify(cns, 1), told, `${cns}`);
+    assertEquals(identify(cns, 1), valid, `${cns}`);
     for (const nsid of [0, 2, 0xffff_ffff]) assertEquals(identify(cns, nsid), refused, `${cns}`);
   }
-  for (const cns of [0x01, 0x06]) assertEquals(identify(cns, 0), told, `${cns}`);
-  for (const nsid of [0, 1, 0xffff_fffd]) assertEquals(identify(0x02, nsid), told, `${nsid}`);
+  for (const cns of [0x01, 0x06]) assertEquals(identify(cns, 0), valid, `${cns}`);
+  for (const nsid of [0, 1, 0xffff_fffd]) assertEquals(identify(0x02, nsid), valid, `${nsid}`);
   for (const nsid of [0xffff_fffe, 0xffff_ffff]) assertEquals(identify(0x02, nsid), refused);
   // There is no data of the NVM command set: all zeros.
   for (const cns of [0x05, 0x06]) {
@@ -425,7 +425,7 @@ Deno.test("both features of coalescing act on the interrupts of I/O queues (NVMe
     return rig.interrupts.length;
   };
   assertEquals(read(), 1);
-  // Two entries, in 100 µs; the host looks before it is told.
+  // Two entries, in 100 µs; the host polls before the interrupt.
   set(0x08, 0x0101);
   assertEquals(read(), 0);
   set(0x09, 0x1_0001);

@@ -10,7 +10,7 @@ import type { CompletionQueue } from "./queues.ts";
 const TIME_UNIT_NS: Nanoseconds = 100_000;
 const NO_ROUNDING_NS: Nanoseconds = 1;
 
-/** Completions of a vector that nobody has been told of. */
+/** Completions of a vector whose interrupt is still held back. */
 class HeldVector implements TimerHandler {
   count = 0;
 
@@ -56,7 +56,7 @@ export class InterruptCoalescing {
     }
   }
 
-  /** Nothing is coalesced, and nobody is waiting. */
+  /** Nothing is coalesced, and no interrupt is held back. */
   reset(): void {
     for (const held of this.#held.values()) this.#clock.disarm(held);
     this.#held.clear();

@@ -45,7 +45,7 @@ Deno.test("as many entries as the threshold are one interrupt, again and again (
       assertEquals(post(entries - 1), []);
       assertEquals(post(1), [[1, 0]]);
     }
-    // Nobody waits: no time runs.
+    // No interrupt is held back: no timer runs.
     assertEquals(wait(1e9), []);
   }
 });

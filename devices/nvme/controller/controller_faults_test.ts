@@ -1,4 +1,4 @@
-/** A controller that is told to fail: what it leaves out, and what it answers instead. */
+/** A controller with injected failures: what it leaves out, and what it answers instead. */
 import { assertEquals } from "@std/assert";
 import { ArmedFault, FAULT } from "../../../runtime/faults.ts";
 import { Rig, type RigOptions } from "./_rig.ts";
@@ -31,7 +31,7 @@ Deno.test("of commands without an answer Abort ends the one that it names, with 
   }
 });
 
-Deno.test("a reset forgets commands without an answer: nobody can abort them", () => {
+Deno.test("a reset forgets commands without an answer: Abort does not find them", () => {
   const rig = rigFailing(new ArmedFault(FAULT["device.answer"], 1, 1));
   const [cid] = rig.queueIo({ prp1: BUFFER });
   rig.run();
@@ -40,7 +40,7 @@ Deno.test("a reset forgets commands without an answer: nobody can abort them", (
   assertEquals(rig.reap(1), []);
 });
 
-Deno.test("a command that is told to end otherwise does so, and moves nothing", () => {
+Deno.test("a command with an injected status ends with it, and moves no data", () => {
   const rows = [
     ["RESV_CONFLICT", 0x4083],
     ["ZONE_ACTIVE_RESOURCE", 0x41bd],
@@ -64,9 +64,9 @@ Deno.test("an interrupt that is lost leaves its completion, one by one and coale
     rig.interrupts.length = 0;
     const read = () => {
       const cids = rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER });
-      const told = rig.record(["irq"], () => rig.run()).map(({ fields }) => fields);
+      const interrupts = rig.record(["irq"], () => rig.run()).map(({ fields }) => fields);
       assertEquals(rig.reap(1).map(({ cid }) => cid), cids);
-      return told;
+      return interrupts;
     };
     const irq = { vector: 1, cpu: 0 };
     assertEquals<unknown>(read(), coalesced ? [] : [irq]);
@@ -80,11 +80,11 @@ Deno.test("an interrupt of several commands is the device's, and no request's", 
   rig.controller.interruptCpu = (vector) => vector + 6;
   rig.controller.ledger = { requestOf: (_queue, cid) => cid };
   rig.admin({ opcode: 0x09, dwords: { 10: 0x08, 11: 0x0101 } });
-  const [told, ...more] = rig.record(["irq"], () => {
+  const [interrupt, ...more] = rig.record(["irq"], () => {
     rig.queueIo({ prp1: BUFFER }, { prp1: BUFFER });
     rig.run();
   });
-  assertEquals<unknown>([told!.fields, told!.device, told!.request], [
+  assertEquals<unknown>([interrupt!.fields, interrupt!.device, interrupt!.request], [
     { vector: 1, cpu: 7 },
     "ssd",
     null,

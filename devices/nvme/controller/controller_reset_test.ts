@@ -37,7 +37,7 @@ Deno.test("a reset forgets doorbells in memory: their pages are the host's again
   }
 });
 
-Deno.test("a reset gives memory of the host back: it is neither used nor told of (NVMe 5.21.1.13)", () => {
+Deno.test("a reset releases the Host Memory Buffer: it is neither used nor in Get Features (NVMe 5.21.1.13)", () => {
   const rig = new Rig({ hostMemory: HOST_MEMORY });
   rig.memory.putU64(LIST, 0x40_0000);
   rig.memory.view.setUint32(LIST + 8, 3, true);
@@ -59,17 +59,17 @@ Deno.test("a block behind the disk's end is looked up nowhere", () => {
   assertEquals([lookedUp(0), lookedUp(999), lookedUp(1000), lookedUp(2 ** 40)], [1, 1, 0, 0]);
 });
 
-Deno.test("Identify tells the memory that a controller would like to have (NVMe 5.15: HMPRE, HMMIN)", () => {
-  const told = (rig: Rig) => {
+Deno.test("Identify has the memory that a controller would like to have (NVMe 5.15: HMPRE, HMMIN)", () => {
+  const needs = (rig: Rig) => {
     rig.admin({ opcode: 0x06, nsid: 0, prp1: BUFFER, dwords: { 10: 1 } });
     const { view } = rig.memory;
     return [272, 276, 332].map((at) => view.getUint32(BUFFER + at, true));
   };
-  assertEquals(told(new Rig({ adminOnly: true, hostMemory: HOST_MEMORY })), [9, 2, 1]);
-  assertEquals(told(new Rig({ adminOnly: true })), [0, 0, 0]);
+  assertEquals(needs(new Rig({ adminOnly: true, hostMemory: HOST_MEMORY })), [9, 2, 1]);
+  assertEquals(needs(new Rig({ adminOnly: true })), [0, 0, 0]);
 });
 
-Deno.test("a reset ends coalescing, and what was held back is told to nobody (NVMe 5.21.1.8)", () => {
+Deno.test("a reset ends coalescing, and a held-back interrupt is dropped (NVMe 5.21.1.8)", () => {
   const rig = new Rig();
   // Three entries, or 100 µs; the host does not look meanwhile.
   rig.admin({ opcode: 0x09, dwords: { 10: 0x08, 11: 0x0102 } });

@@ -168,10 +168,10 @@ Deno.test("a read's wide pointer is a write that cannot be, any other's a read, 
         return [status, ...rig.memory.faults];
       };
       const fault = [TRANSFER_ERROR, opcode === READ ? "write wide" : "read wide"];
-      const told = `${opcode}, ${carriedOut}`;
-      assertEquals(found({ opcode, prp1: WIDE, mptr: METADATA }), fault, told);
+      const row = `${opcode}, ${carriedOut}`;
+      assertEquals(found({ opcode, prp1: WIDE, mptr: METADATA }), fault, row);
       if (opcode === DSM || (opcode === COMPARE && carriedOut)) continue;
-      assertEquals(found({ opcode, prp1: BUFFER, mptr: WIDE }), fault, told);
+      assertEquals(found({ opcode, prp1: BUFFER, mptr: WIDE }), fault, row);
     }
   }
 });

@@ -3,8 +3,8 @@
  *
  * It knows the host only as registers that are written to it, memory that it reads and writes
  * through its PCIe link, and an interrupt line. It is written from the NVM Express Base
- * Specification and shares no code with the driver, so that what the driver builds is judged by
- * somebody who does not believe it.
+ * Specification and shares no code with the driver, so that it is an independent check of what the
+ * driver builds.
  *
  * Each command is one activity: fetch, walk, data, completion entry, interrupt; the host handles
  * the completion within it (language.md, Stepping).
@@ -72,7 +72,7 @@ export interface ControllerMachine {
   readonly activities: ActivityQueue;
   readonly bus: HostBus;
   readonly clock: VirtualClock;
-  /** What is told to fail: answers and interrupts among it. */
+  /** Injected failures, of answers and interrupts among others. */
   readonly faults: FaultInjector | null;
 }
 
@@ -89,7 +89,7 @@ export interface ControllerSettings {
   readonly chainsLastPrp?: boolean;
   /** CAP.DSTRD: doorbells are 4 << this bytes apart. Default 0. */
   readonly doorbellStride?: number;
-  /** The controller takes doorbells from memory if it is told to. Default false. */
+  /** The controller supports doorbells in memory (Doorbell Buffer Config). Default false. */
   readonly shadowDoorbells?: boolean;
   /** Memory that the controller has itself. Default none. */
   readonly localMemory?: LocalMemorySettings;
@@ -144,7 +144,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   /** Doorbells in the host's memory; null while there are only registers. */
   #shadows: ShadowDoorbells | null = null;
   readonly #coalescing: InterruptCoalescing;
-  /** Somebody has asked for it since the last reset. */
+  /** A coalescing feature was set since the last reset. */
   #coalesces = false;
   /** Commands that were taken and, since something is broken, are not worked on. */
   readonly #silent: SilentCommand[] = [];
@@ -218,7 +218,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     return this.#registers.hasFailed;
   }
 
-  /** It is pulled out of its slot: registers answer nobody, and nothing goes on. */
+  /** It is pulled out of its slot: registers read all ones, and all work stops. */
   unplug(): void {
     this.disable();
     this.#registers.unplug();
@@ -357,7 +357,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     return look === "moved" && !queue.completion.isFull;
   }
 
-  /** What a command is for is known when it has been fetched; until then its work is nobody's. */
+  /** The request of a command is known when it has been fetched; until then its work has none. */
   #postCommands(queueId: number, count: number): void {
     const argument = this.#generation * QUEUE_IDS + queueId;
     for (let index = 0; index < count; index++) {
@@ -390,8 +390,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
       result = status === SUCCESS ? this.#admin.result : 0;
     } else {
       if (this.#hostMemory !== null) this.#lookUp(this.#hostMemory);
-      const told = faults === null ? SUCCESS : toldStatus(faults);
-      status = told === SUCCESS ? this.#nvm.execute(this.#command) : told;
+      const injected = faults === null ? SUCCESS : injectedStatus(faults);
+      status = injected === SUCCESS ? this.#nvm.execute(this.#command) : injected;
     }
     this.#complete(queue, commandId, status, result);
   }
@@ -425,7 +425,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     entry[2] = queue.head | queue.id << 16;
     entry[3] = commandId | (status << 1 | target.phase) << 16;
     const entryDma = target.baseDma + target.tail * RESULT_BYTES;
-    // The queue's memory is not the request's: what its accesses draw is nobody's, as at the fetch.
+    // The queue's memory is not the request's: as at the fetch, its events have no request.
     const request = this.#context.enterRequest(null);
     const written = this.#host.post(entryDma, entry);
     this.#context.leaveRequest(request);
@@ -468,8 +468,8 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 }
 
-/** What a command is to end with although nothing is wrong; success as a rule. */
-function toldStatus(faults: FaultInjector): number {
+/** The injected status that a command ends with; success as a rule. */
+function injectedStatus(faults: FaultInjector): number {
   switch (faults.statusAt(DEVICE_STATUS)) {
     case null:
       return SUCCESS;

@@ -43,7 +43,7 @@ Deno.test("an admin command of before a reset is not carried out after it, thoug
   );
   controller.write32(0x1000, 1);
   controller.write32(0x14, 0x0046_0000);
-  // Disabled: nobody looks at doorbells.
+  // Disabled: doorbells have no effect.
   controller.write32(0x1000, 1);
   rig.run();
   assertEquals(memory.reads, []);

@@ -67,7 +67,7 @@ const CAP_HIGH_LOCAL_MEMORY = 2 ** 25; // CMBS
 /** The entry sizes that CC must ask for, as powers of two: 64 and 16 bytes. */
 const CC_ENTRY_SIZES = 0x46;
 
-/** What a read gives that nobody answers. */
+/** What a read of an absent device returns. */
 const ALL_ONES = 0xffff_ffff;
 
 export class Registers {
@@ -99,7 +99,7 @@ export class Registers {
     this.#status |= FATAL;
   }
 
-  /** Nobody answers any more: reads give all ones, writes go nowhere. */
+  /** The device is gone: reads return all ones, writes have no effect. */
   unplug(): void {
     this.#unplugged = true;
     this.#status = 0;

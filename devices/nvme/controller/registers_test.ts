@@ -5,14 +5,14 @@ import { type AdminQueueSetup, Registers } from "./registers.ts";
 const MEMORY = { location: 0x0123_4002, size: 0x0765_4319, controlLow: 0, controlHigh: 0 };
 
 function bench({ withMemory = true, mayStop = true, doorbellStride = 0 } = {}) {
-  const told: string[] = [];
+  const calls: string[] = [];
   const setups: AdminQueueSetup[] = [];
   const localMemory = {
     ...MEMORY,
     control(low: number, high: number) {
       this.controlLow = low;
       this.controlHigh = high;
-      told.push(`memory ${low} ${high}`);
+      calls.push(`memory ${low} ${high}`);
     },
   };
   const registers = new Registers({
@@ -23,14 +23,14 @@ function bench({ withMemory = true, mayStop = true, doorbellStride = 0 } = {}) {
   }, {
     enable: (setup) => {
       setups.push(setup);
-      told.push("enable");
+      calls.push("enable");
     },
     mayStop: () => mayStop,
-    disable: () => told.push("disable"),
-    submissionDoorbell: (queue, tail) => told.push(`SQ ${queue} tail ${tail}`),
-    completionDoorbell: (queue, head) => told.push(`CQ ${queue} head ${head}`),
+    disable: () => calls.push("disable"),
+    submissionDoorbell: (queue, tail) => calls.push(`SQ ${queue} tail ${tail}`),
+    completionDoorbell: (queue, head) => calls.push(`CQ ${queue} head ${head}`),
   });
-  return { registers, setups, told: () => told.splice(0) };
+  return { registers, setups, calls: () => calls.splice(0) };
 }
 
 /** What every register reads, by its offset, but those that read 0. */
@@ -73,7 +73,7 @@ Deno.test("each register that a host writes keeps all 32 bits, and the others no
   const writable = [0x24, 0x28, 0x2c, 0x30, 0x34];
   for (let offset = 0; offset < 0x60; offset += 4) {
     if (offset === 0x14) continue;
-    const { registers, told } = bench();
+    const { registers, calls } = bench();
     const before = readAll(registers);
     for (const value of [0xffff_ffff, 0xfedc_ba98]) {
       registers.write32(offset, value);
@@ -86,18 +86,18 @@ Deno.test("each register that a host writes keeps all 32 bits, and the others no
       : offset === 0x54
       ? [`memory 0 ${0xffff_ffff}`, `memory 0 ${0xfedc_ba98}`]
       : [];
-    assertEquals(told(), control);
+    assertEquals(calls(), control);
   }
   const without = bench({ withMemory: false });
   without.registers.write32(0x50, 3);
-  assertEquals([readAll(without.registers), without.told()], [CAP, []]);
+  assertEquals([readAll(without.registers), without.calls()], [CAP, []]);
 });
 
 Deno.test("a controller that is enabled takes its queues from AQA, ASQ and ACQ (3.1.5)", () => {
-  const { registers, setups, told } = bench();
+  const { registers, setups, calls } = bench();
   setUp(registers);
   registers.write32(0x14, CC);
-  assertEquals([told(), registers.isReady, registers.hasFailed], [["enable"], true, false]);
+  assertEquals([calls(), registers.isReady, registers.hasFailed], [["enable"], true, false]);
   assertEquals(setups, [{
     submissionDepth: 64,
     completionDepth: 32,
@@ -107,20 +107,20 @@ Deno.test("a controller that is enabled takes its queues from AQA, ASQ and ACQ (
   assertEquals([registers.read32(0x14), registers.read32(0x1c)], [CC, 1]);
   // A second time is none; clearing the bit stops it, and leaves the registers as they are.
   registers.write32(0x14, CC);
-  assertEquals(told(), []);
+  assertEquals(calls(), []);
   registers.write32(0x14, CC - 1);
-  assertEquals([told(), registers.isReady, registers.read32(0x1c)], [["disable"], false, 0]);
+  assertEquals([calls(), registers.isReady, registers.read32(0x1c)], [["disable"], false, 0]);
   assertEquals(registers.read32(0x28), 0x1000_3000);
   registers.write32(0x14, CC - 1);
-  assertEquals(told(), []);
+  assertEquals(calls(), []);
 });
 
 Deno.test("what a controller cannot be enabled with leaves it failed, not ready (3.1.5, 3.1.6)", () => {
   const status = (cc: number, changes: Record<number, number> = {}) => {
-    const { registers, told } = bench();
+    const { registers, calls } = bench();
     setUp(registers, changes);
     registers.write32(0x14, cc);
-    assertEquals(told(), registers.isReady ? ["enable"] : []);
+    assertEquals(calls(), registers.isReady ? ["enable"] : []);
     return registers.read32(0x1c);
   };
   const [READY, FATAL] = [1, 2];
@@ -154,24 +154,24 @@ Deno.test("a shutdown is complete at once, and one that may not stop goes on (3.
     registers.write32(0x14, CC + kind);
     assertEquals(registers.read32(0x1c), 1 + 8);
   }
-  const { registers, told } = bench({ mayStop: false });
+  const { registers, calls } = bench({ mayStop: false });
   setUp(registers);
   registers.write32(0x14, CC);
   registers.write32(0x14, 0);
-  assertEquals([told(), registers.isReady], [["enable"], true]);
+  assertEquals([calls(), registers.isReady], [["enable"], true]);
 });
 
 Deno.test("doorbells lie 4 bytes shifted by the stride apart, tail and head by turns (3.1.24, 3.1.25)", () => {
   for (const doorbellStride of [0, 1, 3]) {
-    const { registers, told } = bench({ doorbellStride });
+    const { registers, calls } = bench({ doorbellStride });
     const at = (doorbell: number) => 0x1000 + doorbell * (4 << doorbellStride);
     registers.write32(at(0), 1);
-    assertEquals(told(), [], "not ready");
+    assertEquals(calls(), [], "not ready");
     setUp(registers);
     registers.write32(0x14, CC);
-    told();
+    calls();
     for (const doorbell of [0, 1, 2, 3, 8, 9]) registers.write32(at(doorbell), 5 + doorbell);
-    assertEquals(told(), [
+    assertEquals(calls(), [
       "SQ 0 tail 5",
       "CQ 0 head 6",
       "SQ 1 tail 7",
@@ -182,25 +182,25 @@ Deno.test("doorbells lie 4 bytes shifted by the stride apart, tail and head by t
     for (const beside of [1, 2, 3]) registers.write32(at(2) + beside, 1);
     if (doorbellStride > 0) registers.write32(at(2) + 4, 1);
     registers.write32(0xffc, 1);
-    assertEquals(told(), []);
+    assertEquals(calls(), []);
   }
 });
 
 Deno.test("one that is gone reads all ones and takes nothing; reset is as power-on", () => {
-  const { registers, told } = bench();
+  const { registers, calls } = bench();
   setUp(registers);
   registers.write32(0x50, 0x1003);
   registers.write32(0x14, CC);
   registers.failFatally();
   assertEquals([registers.read32(0x1c), registers.hasFailed, registers.isReady], [3, true, true]);
-  told();
+  calls();
   registers.reset();
-  assertEquals(told(), ["memory 0 0"]);
+  assertEquals(calls(), ["memory 0 0"]);
   assertEquals(readAll(registers), { ...CAP, "4": 0x20 + 2 ** 25, ...CMB });
   assertEquals([registers.hasFailed, registers.isReady], [false, false]);
   setUp(registers);
   registers.write32(0x14, CC);
-  assertEquals(told(), ["enable"]);
+  assertEquals(calls(), ["enable"]);
   registers.unplug();
   assertEquals([registers.read32(0), registers.read32(0x1c), registers.read32(0x99)], [
     0xffff_ffff,
@@ -210,5 +210,5 @@ Deno.test("one that is gone reads all ones and takes nothing; reset is as power-
   registers.write32(0x14, 0);
   registers.write32(0x50, 5);
   registers.write32(0x1000, 1);
-  assertEquals([told(), registers.isReady, registers.hasFailed], [[], false, false]);
+  assertEquals([calls(), registers.isReady, registers.hasFailed], [[], false, false]);
 });

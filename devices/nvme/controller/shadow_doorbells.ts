@@ -28,7 +28,7 @@ export class ShadowDoorbells {
     this.#strideBytes = DOORBELL_BYTES << stride;
   }
 
-  /** Looks for commands that the register has not told of: sets the queue's tail. */
+  /** Looks for commands that no doorbell register has announced: sets the queue's tail. */
   lookForCommands(queue: SubmissionQueue): Look {
     const at = 2 * queue.id * this.#strideBytes;
     const look = this.#readTail(queue, at);

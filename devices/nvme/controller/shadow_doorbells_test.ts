@@ -107,7 +107,7 @@ Deno.test("a number beyond the queue is none", () => {
   ]);
 });
 
-Deno.test("memory that cannot be reached is told as a fault, whichever part it is", () => {
+Deno.test("memory that cannot be reached is a fault, whichever part it is", () => {
   for (const hole of [VALUES, WAKEUPS]) {
     const { completion, headAt, memory, queue, shadows, tailAt, value } = bench(1, 0);
     value(tailAt, 0);

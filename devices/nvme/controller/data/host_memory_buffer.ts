@@ -14,7 +14,7 @@ const NVME_HOST_MEMORY = eventId("nvme.host_memory");
 
 const DESCRIPTOR_BYTES = 16;
 const ENTRY_BYTES = 8;
-/** Each entry has the number of the life it was made in, from 1, so that fresh memory is nobody's. */
+/** Each entry holds the epoch in which it was made, from 1, so that fresh memory matches none. */
 const LAST_EPOCH = 0xffff;
 
 /** What the controller asks for, in its pages and in pieces. */
@@ -85,7 +85,7 @@ export class HostMemoryBuffer {
       chunks.push({ dma: high * 2 ** 32 + view.getUint32(at, true), sizeBytes });
     }
     if (total < grant.sizeBytes || chunks.length === 0) return STATUS.INVALID_FIELD;
-    // What was in memory that is not returned is somebody else's.
+    // Memory that is not returned may hold other data: its old entries are invalid.
     if (!grant.returned) this.#epoch = this.#epoch % LAST_EPOCH + 1;
     this.#chunks = chunks;
     this.#slots = chunks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / ENTRY_BYTES;

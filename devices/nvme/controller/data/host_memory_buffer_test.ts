@@ -222,7 +222,7 @@ Deno.test("a grant that is refused changes nothing: what comes next is taken, wi
   assertEquals(lookUp(7), [[0x10_0038, true]]);
 });
 
-Deno.test("an entry is the block's number in 48 bits and that of the life in 16, which is never 0: fresh memory is nobody's", () => {
+Deno.test("an entry is the block's number in 48 bits and the epoch in 16, which is never 0: fresh memory holds no entry", () => {
   const { buffer, grant, lookUp, memory } = bench();
   const at = 0x10_0000;
   const entry = () => [memory.view.getUint32(at, true), memory.view.getUint32(at + 4, true)];

@@ -36,7 +36,7 @@ export class LocalMemory implements LocalMemoryRegisters {
   readonly #settings: LocalMemorySettings;
   #controlLow = 0;
   #controlHigh = 0;
-  /** Where the host has told the controller that its own memory begins; -1 before. */
+  /** The controller base address that the host has set for this memory (CMBMSC.CBA); -1 before. */
   #baseDma = -1;
 
   constructor(settings: LocalMemorySettings) {

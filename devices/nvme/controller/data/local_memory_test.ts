@@ -41,20 +41,20 @@ Deno.test("until the host enables it, no address is the controller's own", () =>
   assertEquals(read(local, base + 0x40), null);
 });
 
-Deno.test("its size is told in the largest unit that leaves more than one", () => {
-  const told = (sizeBytes: number) => {
+Deno.test("its size is in the largest unit of which it has more than one", () => {
+  const sizeOf = (sizeBytes: number) => {
     const local = localMemory(sizeBytes);
     local.control(1, 0);
     return [Math.floor(local.size / 4096), Math.floor(local.size / 256) % 16, local.size % 256];
   };
-  assertEquals(told(4 * KIB), [1, 0, 0x19]);
-  assertEquals(told(64 * KIB), [16, 0, 0x19]);
-  assertEquals(told(MIB), [16, 1, 0x19]);
-  assertEquals(told(96 * KIB), [24, 0, 0x19]);
-  assertEquals(told(256 * KIB), [4, 1, 0x19]);
-  assertEquals(told(16 * MIB), [16, 2, 0x19]);
+  assertEquals(sizeOf(4 * KIB), [1, 0, 0x19]);
+  assertEquals(sizeOf(64 * KIB), [16, 0, 0x19]);
+  assertEquals(sizeOf(MIB), [16, 1, 0x19]);
+  assertEquals(sizeOf(96 * KIB), [24, 0, 0x19]);
+  assertEquals(sizeOf(256 * KIB), [4, 1, 0x19]);
+  assertEquals(sizeOf(16 * MIB), [16, 2, 0x19]);
   // Twenty bits of units, and what does not fit is cut to the unit.
-  assertEquals(told(4 * GIB - 4 * KIB), [2 ** 20 - 1, 0, 0x19]);
-  assertEquals(told(4 * GIB + 100 * KIB), [2 ** 16 + 1, 1, 0x19]);
-  assertEquals(told(64 * GIB), [16, 5, 0x19]);
+  assertEquals(sizeOf(4 * GIB - 4 * KIB), [2 ** 20 - 1, 0, 0x19]);
+  assertEquals(sizeOf(4 * GIB + 100 * KIB), [2 ** 16 + 1, 1, 0x19]);
+  assertEquals(sizeOf(64 * GIB), [16, 5, 0x19]);
 });

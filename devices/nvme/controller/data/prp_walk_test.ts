@@ -281,7 +281,7 @@ Deno.test("addresses reach up to 2^53 at each of the five places that have one, 
   assertEquals(found(DATA, 0x2ff0, 4 * 4096, [data, wide]), [4, DATA, "read wide"]);
 });
 
-Deno.test("each entry is told with its number and where it lies, links among them (nvme.walk)", () => {
+Deno.test("each entry has an event with its number and where it lies, links among them (nvme.walk)", () => {
   const memory = new FlatMemory();
   putList(memory, [0x9fe8, 0x5000], 1, 5);
   assertEquals(walk(memory, page(0), 0x9fe8, 6 * 4096).entries, [

@@ -22,10 +22,10 @@ const { TRANSFER_ERROR, TOO_MANY, DATA_LENGTH } = STATUS;
 function bench() {
   const memory = new FlatMemory();
   const events = new EventStream(new VirtualClock());
-  const told: [entry: number, dma: number][] = [];
+  const entries: [entry: number, dma: number][] = [];
   events.listen((event) => {
     const { dma, entry } = (event as MachineEvent<"nvme.walk">).fields;
-    told.push([entry, dma]);
+    entries.push([entry, dma]);
   }, ["nvme.walk"]);
   const walker = new SglWalk(new HostPort(events, new DmaDevice("ssd"), memory));
   const ranges = new RangeList();
@@ -33,7 +33,7 @@ function bench() {
   const found = (status: number) => ({
     status,
     ranges: ranges.pairs() as [number, number][],
-    told: told.splice(0),
+    entries: entries.splice(0),
     faults: memory.faults.splice(0),
   });
   return {
@@ -53,13 +53,13 @@ const last = Number(LAST_PAGE);
 const fault = (what: string) => ({
   status: TRANSFER_ERROR,
   ranges: [],
-  told: [],
+  entries: [],
   faults: [what],
 });
 
 Deno.test("addresses of data, segments and metadata lists reach up to 2^53, and not a page further", () => {
   const { data, metadata } = bench();
-  const whole = { status: 0, ranges: [[last, 512]] as [number, number][], told: [], faults: [] };
+  const whole = { status: 0, ranges: [[last, 512]] as [number, number][], entries: [], faults: [] };
   assertEquals(data([LAST_PAGE, 512, DATA], 512), whole);
   assertEquals(data([WIDE, 512, DATA], 512), fault("write wide"));
   assertEquals(data([WIDE, 512, DATA], 512, false), fault("read wide"));
@@ -81,14 +81,14 @@ Deno.test("each walk begins anew: ranges, numbers of entries, and what it takes 
     status: 0,
     // Of metadata what is too much does not matter.
     ranges: [[BUFFER, 8], [BUFFER + 0x1000, 8]] as [number, number][],
-    told: [[0, LIST], [1, LIST + 16], [2, LIST + 32]] as [number, number][],
+    entries: [[0, LIST], [1, LIST + 16], [2, LIST + 32]] as [number, number][],
     faults: [],
   };
   for (let round = 0; round < 2; round++) {
     assertEquals(metadata(BigInt(LIST), 16), listed);
     // Of data it does.
     const long = data([LIST + 16, 32, LAST_SEGMENT], 16);
-    assertEquals([long.status, long.told], [DATA_LENGTH, [[0, LIST + 16], [1, LIST + 32]]]);
+    assertEquals([long.status, long.entries], [DATA_LENGTH, [[0, LIST + 16], [1, LIST + 32]]]);
     assertEquals(data([BUFFER, 17, DATA], 16), { ...fault(""), status: DATA_LENGTH, faults: [] });
     assertEquals(data([BUFFER, 16, DATA], 16).ranges, [[BUFFER, 16]]);
   }

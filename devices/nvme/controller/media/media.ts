@@ -45,7 +45,7 @@ export class Media {
       METADATA_TAG_HIGH,
       this.blockCount * this.metadataBytes,
       options.budget,
-      // A block that nobody has protected says so by tags of all ones.
+      // A block without protection information has tags of all ones.
       this.protectionType !== 0,
     );
   }

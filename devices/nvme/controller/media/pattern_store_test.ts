@@ -56,7 +56,7 @@ Deno.test("a read across written, zeroed and fresh parts keeps each in its place
   assertEquals(disk.bytes(3, 16000), expected.slice(3, 16003));
 });
 
-Deno.test("zero() of a tebibyte takes next to no memory and gives back what was written there", () => {
+Deno.test("zero() of a tebibyte takes next to no memory and frees what was written there", () => {
   const disk = store();
   disk.write(2 ** 39, new Uint8Array(4096).fill(1), 0, 4096);
   disk.zero(0, 2 ** 40);

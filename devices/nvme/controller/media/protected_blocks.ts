@@ -37,7 +37,7 @@ export class ProtectedBlocks {
   /** Whether a command's protection fields can be at all. @returns 0 or a status. */
   check(command: DataView, lba: number): number {
     const request = protectionRequest(command);
-    // What a comparison should make up, nobody could say.
+    // PRACT would have a Compare make up the tuples that it is to compare.
     if (request.act && command.getUint8(0) === NVM_OPCODE.COMPARE) return STATUS.INVALID_FIELD;
     return this.#protection.validate(request, lba);
   }

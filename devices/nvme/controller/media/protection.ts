@@ -161,7 +161,7 @@ export class Protection {
     return (block + 1) * this.#metadataBytes - TUPLE_BYTES;
   }
 
-  /** Tags of all ones say that nobody has made a tuple: such a block is not checked. */
+  /** Tags of all ones disable the check of a block. */
   #isUnchecked(application: number, reference: number): boolean {
     return application === 0xffff && (this.#type !== 3 || reference === 0xffff_ffff);
   }

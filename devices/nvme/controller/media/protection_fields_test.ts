@@ -117,8 +117,8 @@ Deno.test("what was generated is accepted, and a bit that differs in any field o
       const differing = (bytes: Uint8Array, at: number, status: number) => {
         for (const bit of [0, 7]) {
           bytes[at]! ^= 1 << bit;
-          const told = `type ${kind}, byte ${at} of ${bytes.length}`;
-          assertEquals(protection.check(request, blocks), status, told);
+          const place = `type ${kind}, byte ${at} of ${bytes.length}`;
+          assertEquals(protection.check(request, blocks), status, place);
           bytes[at]! ^= 1 << bit;
         }
       };
