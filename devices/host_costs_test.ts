@@ -124,7 +124,7 @@ Deno.test("an event that is kept: 384 bytes, 100 units", () => {
   ]);
 });
 
-Deno.test("peers: 64 bytes for a page that a program has mapped, 16 units to give it back", () => {
+Deno.test("peers: 64 bytes for a page that a program has mapped, 16 units to free it", () => {
   const bench = new PeerBench([block("root_port", "rp", [lender("p")])]);
   const { providers } = bench.lab.topology;
   const func = bench.func("p");

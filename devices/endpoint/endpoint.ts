@@ -56,7 +56,7 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
       throw settingError(
         device,
         "p2pmem",
-        `"${device.name}" cannot lend ${peerBytes} bytes of a BAR of ${sizeBytes}`,
+        `"${device.name}" cannot provide ${peerBytes} bytes of a BAR of ${sizeBytes}`,
       );
     }
     return [{ index: 0, sizeBytes, peerBytes }];

@@ -36,9 +36,9 @@ import { NvmeDisk } from "./nvme_disk.ts";
 const REGISTERS_BAR_INDEX = 0;
 const MIN_REGISTERS_BAR_BYTES = 16 * KIB;
 const DOORBELLS_OFFSET_BYTES = 4 * KIB;
-/** Both doorbells of one queue pair, where they lie side by side. */
+/** Both doorbells of one queue pair, where they are contiguous. */
 const DOORBELL_PAIR_BYTES = 8;
-/** Peer memory is a 64-bit BAR behind the 64-bit BAR of the registers. */
+/** Peer memory is a 64-bit BAR after the 64-bit BAR of the registers. */
 const PEER_BAR_INDEX = 2;
 /** The controller's page: MDTS counts in it. */
 const CONTROLLER_PAGE_BYTES = 4 * KIB;
@@ -70,12 +70,12 @@ export interface NvmeDevice extends DeviceBase<"nvme"> {
 const SETTINGS = {
   queues: setting("queues", int(1, 1024), 1, { doc: "Queues for reads and writes." }),
   pollQueues: setting("poll_queues", int(0, 1024), 0, {
-    doc: "Further queues, without interrupts: who submits to one polls it.",
+    doc: "Further queues, without interrupts: the submitting CPU polls them.",
   }),
   depth: setting("depth", int(2, 4096), 1024, { doc: "Entries of a queue; one stays empty." }),
   // 4 KiB cannot be said: MDTS is a power of two of 4 KiB, and 2^0 means "no limit".
   scheduler: setting("scheduler", word("none", "mq_deadline"), "none", {
-    doc: "What stands in front of the queues, so that requests wait and can be joined.",
+    doc: "The I/O scheduler of the queues, in which requests wait and can be merged.",
   }),
   nomerges: setting("nomerges", int<NoMerges>(0, 2), 0, {
     doc: "What is left out of joining bios: 1 the longer searches, 2 all of it.",
@@ -292,7 +292,7 @@ function checkTogether(device: NvmeBlock, lent: Bar | null): void {
   }
 }
 
-/** The memory that a disk lends to peers, as its own driver uses it. */
+/** The peer memory of a disk, as its own driver uses it. */
 function controllerMemoryBar(
   providers: PeerProviders,
   func: PciFunction,

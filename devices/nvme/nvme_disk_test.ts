@@ -278,7 +278,7 @@ Deno.test("discards in a plug become one command with a range for each (nvme.md 
   assertEquals(ios.map(({ status, done }) => [status, done]), ios.map(() => ["OK" as const, true]));
 });
 
-Deno.test("a plug joins bios with their metadata, and gives all of it back (block.md 1.5)", () => {
+Deno.test("a plug joins bios with their metadata, and frees all of it (block.md 1.5)", () => {
   const rig = new DriverRig({ sgl: true, metadataSgl: true, metadataBytes: 8 });
   const vecs = pages(3);
   let ios: Io[] = [];

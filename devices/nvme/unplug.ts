@@ -18,6 +18,6 @@ export function unplugNvme(device: NvmeDevice, topology: PciTopology): void {
   controller.unplug();
   dma.cutOff = true;
   if (isBound) disk.driver.remove();
-  // Its memory answers no more requests; what it lent to peers goes when the last of them frees it.
+  // Its memory answers no more requests; its peer memory goes when the last page of it is freed.
   topology.unplug(func);
 }

@@ -114,7 +114,7 @@ export function planAddressWindows(
   return { windows, bars };
 }
 
-/** Places items behind each other, the largest first, so that all are aligned without gaps. */
+/** Places items one after the other, the largest first, so that all are aligned without gaps. */
 function pack(items: readonly Item[], base: number, placed: Map<Item, PhysAddr>): Bytes {
   let at = base;
   for (const item of [...items].sort((a, b) => b.request.sizeBytes - a.request.sizeBytes)) {

@@ -1,6 +1,6 @@
 /**
- * The PCI tree of a machine: who may reach whose memory as the kernel sees it, and where their
- * transactions go on the wires.
+ * The PCI tree of a machine: which functions can do P2P DMA as the kernel sees it, and the routes
+ * of their transactions.
  *
  * @see behaviour/p2p.md 9.1 to 9.8
  */
@@ -20,7 +20,7 @@ import { Wire } from "./peers/wire.ts";
 
 /** What a topology needs of its machine. */
 export interface TopologyHost extends ProviderHost {
-  /** Asked from the moment on in which some function lends memory. */
+  /** Set once a function provides peer memory. */
   peers?: PeerRouter | null;
 }
 
@@ -35,9 +35,9 @@ export class PciTopology implements PeerRouter {
   readonly #host: TopologyHost;
 
   /**
-   * @param host Asks this topology from the moment on in which some function lends memory: without
-   * any there is nothing to ask for at every access.
-   * @param tree Its functions have their BARs; what these have for peers is lent and published.
+   * @param host Gets this topology as its router once a function provides peer memory: until then
+   * no access needs one.
+   * @param tree Its functions have their BARs; the peer memory in them is added and published.
    * @param cpu The processor that the machine booted on.
    */
   constructor(host: TopologyHost, tree: PciTree, cpu: CpuIdentity = ORDINARY_CPU) {
@@ -52,7 +52,7 @@ export class PciTopology implements PeerRouter {
       for (const { index, peerBytes } of func.bars) {
         if (peerBytes === 0) continue;
         const error = this.providers.addResource(func, index, peerBytes);
-        invariant(error === 0, `BAR ${index} of ${func.name} cannot be lent: ${error}`);
+        invariant(error === 0, `BAR ${index} of ${func.name} cannot be added: ${error}`);
         this.providers.publish(func, true);
       }
     }
@@ -65,14 +65,14 @@ export class PciTopology implements PeerRouter {
 
   /**
    * A device has been pulled out of its slot: none of its BARs answers any more, and its driver
-   * leaves, or waits for the memory it has lent.
+   * leaves, or waits until its peer memory is freed.
    */
   unplug(func: PciFunction): void {
     func.present = false;
     this.providers.unbind(func);
   }
 
-  /** The memory a function lends to peers, or null when it has none. */
+  /** The peer memory of a function, or null when it provides none. */
   peerMemory(func: PciFunction): PeerMemory | null {
     return this.providers.of(func)?.pool ?? null;
   }

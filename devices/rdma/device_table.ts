@@ -18,7 +18,7 @@ export const TABLE_WRITE = 2;
 export const ENTRIES_OF_BLOCK = 8;
 export const TABLE_ENTRY_BYTES = 8;
 
-/** Entries side by side that lead to addresses side by side, and allow the same. */
+/** Contiguous entries with contiguous addresses and equal permissions. */
 type Run = EventFields<"odp.table">["runs"][number];
 
 /** What entries are of: the first one, and each. */

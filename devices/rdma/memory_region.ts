@@ -232,7 +232,7 @@ export class MemoryRegion implements IntervalClient {
     const outer = context.enterDevice(this.#init.device);
     notifier.advance();
     if (this.table === null) this.#forget(range);
-    else if (umem.npages !== 0) this.#takeBack(range);
+    else if (umem.npages !== 0) this.#unmapChanged(range);
     umem.unlock();
     context.leaveDevice(outer);
     return true;
@@ -247,7 +247,7 @@ export class MemoryRegion implements IntervalClient {
     };
   }
 
-  #takeBack(range: ChangedRange): void {
+  #unmapChanged(range: ChangedRange): void {
     const { statistics, umem } = this;
     const { first, last } = this.#clip(range);
     const before = statistics.invalidations;

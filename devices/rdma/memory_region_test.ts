@@ -245,7 +245,7 @@ Deno.test("a change that cannot wait is refused (hmm-rdma-vfio.md 2.3)", () => {
   assertEquals(flags(mr, 0), "valid write dma_mapped");
 });
 
-Deno.test("release unmaps everything and gives the range back once (hmm-rdma-vfio.md 2.5)", () => {
+Deno.test("release unmaps everything and frees the range once (hmm-rdma-vfio.md 2.5)", () => {
   const { count, fault, machine, mm, region } = rig();
   const mr = region();
   fault(mr, 0, 16);
@@ -367,9 +367,9 @@ Deno.test("odp_populate_error_exit: who cannot fill the table leaves the region 
     fault(mr, 8);
     assertEquals(failing("dma_iova_link", () => fault(mr, 0)), -ERRNO.EFAULT);
     assertEquals(mr.umem.locked, quirks.length === 1);
-    const takeBack = () => mm.discard(virt(START + 8 * PAGE), virt(START + 9 * PAGE), true);
-    if (quirks.length === 0) assertEquals(takeBack(), 0);
-    else assertThrows(takeBack, KernelError, "its holder is gone");
+    const discardPage = () => mm.discard(virt(START + 8 * PAGE), virt(START + 9 * PAGE), true);
+    if (quirks.length === 0) assertEquals(discardPage(), 0);
+    else assertThrows(discardPage, KernelError, "its holder is gone");
   }
 });
 

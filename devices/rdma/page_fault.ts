@@ -88,7 +88,7 @@ export class PageFault {
   }
 
   /**
-   * Takes the lock, compares the sequence number, and tells the device of the pages.
+   * Takes the lock, compares the sequence number, and writes the pages into the device's table.
    *
    * @param compare False leaves the comparison out: a driver that forgets it.
    * @returns 0; `again` when the page table has changed since it was read; -EINVAL for a page that is

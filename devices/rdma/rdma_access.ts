@@ -11,9 +11,9 @@ export class RdmaAccess {
   error: ErrnoName | null = null;
   /** Bytes that are done. */
   doneBytes: Bytes = 0;
-  /** How often the device had to ask for pages. */
+  /** Page faults of the device. */
   faults = 0;
-  /** How often it asked for the very byte that it had just been given the page of. */
+  /** Page faults at a byte whose page fault had just been handled. */
   refaults = 0;
   /** The page fault that is being handled; null while there is none. */
   fault: PageFault | null = null;

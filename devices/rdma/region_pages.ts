@@ -59,6 +59,6 @@ export interface RegionPages {
   unmap(index: number): boolean;
   /** Keeps nothing of an entry any more. */
   forget(index: number): void;
-  /** Gives lists and addresses back; nothing is unmapped. */
+  /** Frees lists and IOVAs; nothing is unmapped. */
   release(): void;
 }

@@ -1,6 +1,6 @@
 /**
- * The memory of a process that a device may use without holding it: nothing is pinned, pages come
- * when the device asks for them and go when the process wants them back.
+ * The memory of a process that a device may use without pinning it: pages are faulted in when the
+ * device accesses them, and invalidated when the process changes its mappings.
  *
  * @see behaviour/hmm-rdma-vfio.md 2.1, 2.2 (1–6), 2.5
  */
@@ -62,7 +62,7 @@ export class UmemOdp {
   readonly writable: boolean;
   /** The first page. */
   readonly start: VirtAddr;
-  /** The first address behind the last page. */
+  /** The first address after the last page. */
   readonly end: VirtAddr;
   readonly pageShift: number;
   readonly #machine: Machine;
@@ -126,8 +126,8 @@ export class UmemOdp {
   }
 
   /**
-   * Unmaps entries, tells the process which of them were written, and forgets them. The caller holds
-   * the lock and has taken them out of the device's table.
+   * Unmaps entries, marks written pages as dirty, and clears the entries. The caller holds the
+   * lock and has taken them out of the device's table.
    *
    * @returns How many were mapped.
    * @see behaviour/hmm-rdma-vfio.md 2.3 (5)

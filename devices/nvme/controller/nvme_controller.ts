@@ -85,7 +85,7 @@ export interface ControllerSettings {
   readonly maxQueues: number;
   /** Most entries of an I/O queue, 2 to 65536. */
   readonly depth: number;
-  /** It takes the last entry of a PRP page for a link though no data is behind it: a defect. */
+  /** It takes the last entry of a PRP page for a link though no data follows: a defect. */
   readonly chainsLastPrp?: boolean;
   /** CAP.DSTRD: doorbells are 4 << this bytes apart. Default 0. */
   readonly doorbellStride?: number;
@@ -139,7 +139,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   readonly #command = new DataView(this.#commandBytes.buffer);
   readonly #commandWords = new Int32Array(this.#commandBytes.buffer);
   readonly #completionWords = new Int32Array(RESULT_BYTES / WORD_BYTES);
-  /** Memory that the host lends; null for a controller that wants none. */
+  /** The Host Memory Buffer; null for a controller that asks for none. */
   readonly #hostMemory: HostMemoryBuffer | null;
   /** Doorbells in the host's memory; null while there are only registers. */
   #shadows: ShadowDoorbells | null = null;
@@ -333,7 +333,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (this.#shadows !== null && queue.isEmpty && queueId !== 0) this.#lookForCommands(queue);
   }
 
-  /** Looks the first block of a read or write up in what the host has lent. */
+  /** Looks the first block of a read or write up in the Host Memory Buffer. */
   #lookUp(memory: HostMemoryBuffer): void {
     const lba = blockOf(this.#command);
     if (lba !== null && lba < this.media.blockCount) memory.lookUp(lba);

@@ -92,7 +92,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   readonly blockRules: BlockRules;
   /** Choice of format: what the controller can, and the threshold, which may be changed. */
   readonly format: FormatSettings;
-  /** Keep each command with its lists for those who ask after it completed. */
+  /** Keep each command with its lists after its completion. */
   keepCommands = true;
 
   /** Where requests wait for a worker; null without a scheduler. */
@@ -113,7 +113,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
   #namespace: NamespaceFacts | null = null;
   #adminLimits: QueueLimits | null = null;
   #ioLimits: QueueLimits | null = null;
-  /** Commands completed so far: progress, for those who wait for resources. */
+  /** Commands completed so far: progress, for requests that wait for resources. */
   #completions = 0;
 
   constructor(options: NvmeDriverOptions) {
@@ -391,7 +391,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     return status;
   }
 
-  /** Ends a prepared request's mapping and gives its lists back. */
+  /** Unmaps a prepared request and frees its lists. */
   complete(iod: Iod, request: NvmeRequest): void {
     if (this.keepCommands) this.#keep(iod, request);
     if (request.nrPhysSegments !== 0) this.#mapper.unmap(iod, request);
@@ -477,7 +477,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     if (request.queue === 0 && !request.admin) request.queue = this.#queues.ofCpu(request.cpu);
   }
 
-  /** Who has submitted to a polled queue looks at it when the device has had its turn. */
+  /** Posts the poll of a queue by its submitter, after the device's work. */
   #pollSoon(queue: QueuePair): void {
     this.machine.activities.post(this, POLL, queue.id);
   }

@@ -20,7 +20,7 @@ export interface NvmeDriverOptions {
   readonly depthEntries?: number;
   /** The user's soft limit of a transfer (`max_sectors_kb`), in sectors; none when left out. */
   readonly maxUserSectors?: number;
-  /** What stands in front of the I/O queues (`queue/scheduler`). Default none. */
+  /** The I/O scheduler of the queues (`queue/scheduler`). Default none. */
   readonly scheduler?: "none" | "mq_deadline";
   /** Average segment from which SGLs are preferred (`sgl_threshold`); 0 never. Default 32 KiB. */
   readonly sglThresholdBytes?: Bytes;

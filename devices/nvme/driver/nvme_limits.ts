@@ -44,11 +44,11 @@ export interface NamespaceFacts {
 
 /** Ranges that one discard command carries. */
 const MAX_DISCARD_RANGES = 256;
-/** Metadata descriptors behind the leading one in a small list. */
+/** Metadata descriptors after the leading one in a small list. */
 const MAX_METADATA_SEGMENTS = 15;
 const ALL_ONES_32 = 2 ** 32 - 1;
 
-/** Bytes of one transfer at most, and who says so. */
+/** Bytes of one transfer at most, and the limit that sets it. */
 function hardwareLimit(
   machine: Machine,
   dev: DmaDevice,

@@ -40,7 +40,7 @@ export interface NvmeRules {
   readonly savesRanges: boolean;
   /** Bus addresses are saved too, in an array that their unmap never looks at. */
   readonly savesBusAddresses: boolean;
-  /** An array can be had whenever one is first needed, not only at a request's first mapping. */
+  /** An array is allocated whenever one is first needed, not only at a request's first mapping. */
   readonly savesFromAnyMapping: boolean;
   /** An array that went back to its pool is forgotten. */
   readonly forgetsReturnedArray: boolean;

@@ -127,7 +127,7 @@ function readWindows(view: DataView): BridgeWindow[] {
 
 function readCapabilities(into: GrowingFunction, view: DataView, known: number): void {
   let express = false;
-  // A dump of the header alone does not tell what stands behind it.
+  // A dump of the header alone lacks the registers after it.
   const complete = known >= CONVENTIONAL_BYTES;
   const has = (view.getUint16(STATUS, true) & STATUS_HAS_CAPABILITIES) !== 0;
   const seen = new Set<number>();
@@ -148,7 +148,7 @@ function readExtended(into: GrowingFunction, view: DataView, known: number): voi
   const seen = new Set<number>();
   let at = CONVENTIONAL_BYTES;
   while (at >= CONVENTIONAL_BYTES && !seen.has(at)) {
-    // What the list leads to was not shown.
+    // The dump lacks what the list points at.
     if (at + 8 > known) return;
     seen.add(at);
     const header = view.getUint32(at, true);

@@ -89,8 +89,7 @@ const PEER_CLASSES: ReadonlySet<number> = new Set([0x01, 0x02, 0x03, 0x12]);
 const CO_PROCESSOR = 0x0b40;
 
 /**
- * Whether a function is one that does DMA to peers, or lends memory to them, as people mean it: not
- * what chipsets are made of.
+ * Whether a function can be a P2P client or provider in practice: not what chipsets are made of.
  */
 export function isPeer(listed: LinkedFunction, onRootBus: boolean): boolean {
   const { classCode } = listed;

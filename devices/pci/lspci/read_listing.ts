@@ -1,6 +1,6 @@
 /**
  * Reads what `lspci` prints: lists of functions at any level of detail, dumps of registers, trees,
- * and several of these behind each other, as people paste them.
+ * and several of these one after the other, as people paste them.
  *
  * The text is untrusted: whatever it holds, reading it takes time and memory in proportion to its
  * length, ends, and throws nothing.

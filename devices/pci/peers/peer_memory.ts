@@ -1,5 +1,5 @@
 /**
- * The memory that a provider lends to its peers, handed out in pages.
+ * The memory that a provider has for its peers, allocated in pages.
  *
  * @see behaviour/p2p.md 9.7
  */
@@ -11,11 +11,11 @@ interface Span {
   readonly end: number;
 }
 
-/** A pool of one or several ranges. What is taken lies in one of them. */
+/** A pool of one or several ranges. An allocation lies in one of them. */
 export class PeerMemory {
   /** Free spans, ascending; those that touch are one. */
   #free: Span[] = [];
-  /** What was handed out: size in whole pages by address. */
+  /** Allocations: size in whole pages by address. */
   readonly #taken = new Map<PhysAddr, Bytes>();
   #sizeBytes = 0;
 
@@ -24,7 +24,7 @@ export class PeerMemory {
     return this.#sizeBytes;
   }
 
-  /** Bytes that can still be had, though perhaps not in one piece. */
+  /** Bytes that are free, though perhaps not contiguous. */
   get availableBytes(): Bytes {
     return this.#free.reduce((sum, { start, end }) => sum + (end - start), 0);
   }
@@ -32,11 +32,11 @@ export class PeerMemory {
   /** Adds a range of whole pages that is not in the pool yet. */
   add(basePhys: PhysAddr, sizeBytes: Bytes): void {
     this.#sizeBytes += sizeBytes;
-    this.#giveBack(basePhys, sizeBytes);
+    this.#insertFree(basePhys, sizeBytes);
   }
 
   /**
-   * Takes the first span that fits.
+   * Allocates from the first span that fits.
    * @param sizeBytes Rounded up to whole pages.
    * @returns Its address, or null for 0 bytes and when nothing fits.
    */
@@ -63,7 +63,7 @@ export class PeerMemory {
     return pages;
   }
 
-  /** What was taken at an address, in whole pages; 0 when nothing begins there. */
+  /** The size of the allocation at an address, in whole pages; 0 when none begins there. */
   takenAt(phys: PhysAddr): Bytes {
     return this.#taken.get(phys) ?? 0;
   }
@@ -72,13 +72,13 @@ export class PeerMemory {
   free(phys: PhysAddr): void {
     const sizeBytes = this.#taken.get(phys);
     if (sizeBytes === undefined) {
-      throw new InvariantError(`Peer memory at 0x${phys.toString(16)} was not handed out`);
+      throw new InvariantError(`Peer memory at 0x${phys.toString(16)} is not allocated`);
     }
     this.#taken.delete(phys);
-    this.#giveBack(phys, sizeBytes);
+    this.#insertFree(phys, sizeBytes);
   }
 
-  #giveBack(phys: PhysAddr, sizeBytes: Bytes): void {
+  #insertFree(phys: PhysAddr, sizeBytes: Bytes): void {
     const spans = [...this.#free, { start: phys as number, end: phys + sizeBytes }];
     spans.sort((a, b) => a.start - b.start);
     this.#free = [];

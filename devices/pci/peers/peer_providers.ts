@@ -1,6 +1,6 @@
 /**
- * Every provider of a machine, and the calls by which drivers register, hand out and take back the
- * memory they lend.
+ * Every provider of a machine, and the calls by which drivers register, allocate and free peer
+ * memory.
  *
  * As elsewhere in the runtime, calls return 0 or a negative errno.
  *
@@ -62,7 +62,7 @@ export class PeerProviders {
   readonly #onLend: () => void;
   /** The provider that answered last: what is looked up comes in runs. */
   #last: PeerProvider | null = null;
-  /** No lent memory lies outside of these: what every request of host memory asks is soon answered. */
+  /** All peer memory lies between these, so that a request of host memory is one comparison. */
   #low = Infinity;
   #high = 0;
 
@@ -113,7 +113,7 @@ export class PeerProviders {
   /**
    * What the memory of one BAR is to peers, without pages: its life is the driver's.
    * @returns Null for what is no memory BAR, with a warning before `init`, and always where the
-   *   release lends no memory without pages.
+   *   release has no peer memory without pages.
    * @see behaviour/p2p.md 9.3, 9.9
    */
   barProvider(func: PciFunction, barIndex: number): BarProvider | null {
@@ -195,12 +195,12 @@ export class PeerProviders {
 
   /**
    * Frees what `alloc` returned.
-   * @returns False when nothing of this function's was handed out there.
+   * @returns False when nothing of this function's is allocated there.
    */
   free(func: PciFunction, phys: PhysAddr): boolean {
     const provider = this.of(func);
     if (provider?.pool == null || provider.pool.takenAt(phys) === 0) return false;
-    // A page that a user has mapped comes back when he unmaps it.
+    // A page that a user has mapped is freed when it is unmapped.
     for (const { pages } of provider.userMappings) {
       this.#host.budget.work(pages.length);
       if (pages.includes(phys)) return false;
@@ -253,7 +253,7 @@ export class PeerProviders {
    *
    * Memory without pages is protected by nothing: it is gone when this returns.
    *
-   * @returns False while it waits. It goes on by itself when the last page comes back.
+   * @returns False while it waits. It goes on by itself when the last page is freed.
    */
   unbind(func: PciFunction): boolean {
     const provider = this.of(func);

@@ -1,5 +1,5 @@
 /**
- * What the kernel answers when it is asked how peers reach each other, and what it remembers of it.
+ * The kernel's P2P mapping types and distances between peers, and its cache of them.
  *
  * @see behaviour/p2p.md 9.4, 9.5
  */
@@ -21,7 +21,7 @@ const P2P_CHOOSE = eventId("p2p.choose");
 const MOST_TIED = 512;
 
 export class PeerRoutes {
-  /** Routes that were worked out, and answers that were remembered. */
+  /** Routes that were computed, and answers from the cache. */
   computed = 0;
   remembered = 0;
   readonly #events: EventStream;

@@ -80,7 +80,7 @@ export class PeerRoute implements RouteFacts {
 }
 
 /**
- * Works out the route between two functions. Pure: nothing is remembered.
+ * Works out the route between two functions. Pure: nothing is cached.
  * @param cpu The processor, which some host bridges are trusted for.
  */
 export function findRoute(

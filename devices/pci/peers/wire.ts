@@ -6,7 +6,7 @@
  * it is the port by which it came in that redirects. Functions of one device reach each other inside
  * it, unless the one that asks redirects; then it is the port above that lets the transaction turn
  * round, unless that one redirects as well, or forwards upstream. What arrives at the root complex is
- * translated, and goes down again when it leads to a BAR and the host bridges in question carry such
+ * translated, and goes down again when its target is a BAR and the host bridges in question carry such
  * traffic.
  *
  * A host bridge carries it exactly when the kernel's check says so: real ones that are on no list may

@@ -100,7 +100,7 @@ export class MigrationDriver {
     });
   }
 
-  /** Keeps a buffer, mapped as it is, for the next one who wants some. */
+  /** Keeps a buffer, mapped as it is, for its next user. */
   putBuffer(buffer: MigrationBuffer): void {
     this.#asDevice(() => {
       this.#drop(buffer);

@@ -1,5 +1,5 @@
 /**
- * How a buffer gets its pages, and gives them back.
+ * How a buffer allocates and frees its pages.
  *
  * @see behaviour/hmm-rdma-vfio.md 3.1, 3.3, 4.7
  */
@@ -32,7 +32,7 @@ export function takeCost(machine: Machine, what: Cost, sizeBytes: Bytes): boolea
   return true;
 }
 
-/** Gives it back. */
+/** Frees it. */
 export function giveCost(events: EventStream, what: Cost, sizeBytes: Bytes): void {
   if (events.tick(MEM_FREE)) {
     events.emit(MEM_FREE, { what, size_bytes: sizeBytes, from: "kvmalloc" });
@@ -84,7 +84,7 @@ export function addPages(
   return -ERRNO.ENOMEM;
 }
 
-/** Gives the pages back, the last first, and what they were written down in. */
+/** Frees the pages, the last first, and the array that lists them. */
 export function dropPages(machine: Machine, buffer: MigrationBuffer): void {
   const { list, npages } = buffer;
   if (npages === 0) return;
@@ -104,7 +104,7 @@ function freePages({ events, pages }: Machine, buffer: MigrationBuffer): void {
 
 /**
  * Index 0 of the walk is the first page. Index 1 is not the second entry of the array but the word
- * behind the pointer to it: the address in the IOVA state, which is 0 as long as nothing is mapped.
+ * after the pointer to it: the address in the IOVA state, which is 0 as long as nothing is mapped.
  */
 function walkFromWrongPointer({ events, pages }: Machine, buffer: MigrationBuffer): never {
   pages.free([buffer.pages[0]!]);
@@ -113,11 +113,11 @@ function walkFromWrongPointer({ events, pages }: Machine, buffer: MigrationBuffe
   dereferenceNull(
     events,
     "mlx5vf_add_pages",
-    `the word behind the pointer to the page array, ${buffer.state.addr}, is taken for a page`,
+    `the word after the pointer to the page array, ${buffer.state.addr}, is taken for a page`,
   );
 }
 
-/** The pages as a list of the contiguous runs that they make. */
+/** The pages as a list of their contiguous runs. */
 function chunksOf({ pageBytes, pages }: MigrationBuffer): Scatterlist {
   const chunks: { phys: PhysAddr; sizeBytes: Bytes }[] = [];
   for (const phys of pages) {

@@ -58,7 +58,7 @@ const KEY_FIELDS = { device: TEXT, key: INT, buffer: INT, entries: INT, size_byt
 
 const KEYS: FactTableSpec<typeof KEY_FIELDS> = {
   name: "migration_keys",
-  doc: "A driver has had its device make a key to a migration buffer. A reset leaves it worthless.",
+  doc: "A device has made a key to a migration buffer for its driver. A reset invalidates it.",
   fields: KEY_FIELDS,
   key: ["device", "key"],
   changes: {

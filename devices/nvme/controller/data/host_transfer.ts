@@ -2,7 +2,7 @@
  * Moves data between the controller and the ranges of host memory that a command resolved to.
  *
  * Range by range, in order; the first range whose access faults ends the transfer, and nothing
- * behind it is touched. A range goes in pieces of at most 1 MiB, so that the controller's own
+ * after it is accessed. A range goes in pieces of at most 1 MiB, so that the controller's own
  * memory stays bounded whatever the command asks for.
  */
 import { type Bytes, type DmaAddr, MIB } from "../../../../runtime/address.ts";

@@ -27,7 +27,7 @@ export class PrpWalk {
 
   /**
    * @param chainsLast A controller with a defect: the entry at the end of a page leads to another
-   * list although all that is left would be behind it.
+   * list although it points at all the data that is left.
    */
   constructor(host: HostPort, chainsLast = false) {
     this.#host = host;

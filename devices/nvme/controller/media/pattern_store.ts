@@ -130,7 +130,7 @@ export class PatternStore {
     }
   }
 
-  /** Makes a span read as zeros. Whole chunks in it give their memory back. */
+  /** Makes a span read as zeros. The memory of whole chunks in it is freed. */
   zero(offsetBytes: number, sizeBytes: Bytes): void {
     const end = offsetBytes + sizeBytes;
     const firstWhole = Math.ceil(offsetBytes / CHUNK_BYTES);

@@ -93,7 +93,7 @@ Deno.test("written data counts against the budget, with what is in use elsewhere
   assertThrows(() => disk.write(8192, new Uint8Array(512), 0, 512), MemoryLimitError);
   disk.write(0, new Uint8Array(512), 0, 512);
   assertEquals(budget.usedBytes, 16384);
-  // Chunks that are zeroed as a whole give their memory back, but for what says so.
+  // Chunks that are zeroed as a whole are freed, but for the record of it.
   disk.zero(0, 8192);
   disk.zero(4096, 8192);
   assertEquals(budget.usedBytes, 8192 + 32);

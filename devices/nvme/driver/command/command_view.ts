@@ -27,7 +27,7 @@ export interface SglDescriptor {
   readonly sizeBytes: Bytes;
 }
 
-/** Reads a command that is still alive, with its lists. */
+/** Reads a command in flight, with its lists. */
 export interface CommandViewer {
   viewCommand(iod: Iod): NvmeCommandView;
 }

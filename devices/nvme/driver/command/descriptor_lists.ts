@@ -11,7 +11,7 @@ import { PRPS_PER_PAGE, SGL_LINK_OFFSET_BYTES } from "../protocol.ts";
  * Takes one more list for a request's data. Null when there is no memory.
  *
  * @param rule The rule that asks for it.
- * @param entries How many entries there are for it and the lists behind it.
+ * @param entries How many entries there are for it and the lists after it.
  */
 export function takeList(
   events: EventStream,

@@ -64,7 +64,7 @@ export class NodePools {
     return used;
   }
 
-  /** @throws {InvariantError} When a block is neither handed out nor free. */
+  /** @throws {InvariantError} When a block is neither allocated nor free. */
   audit(): void {
     for (const pools of this.#pools) {
       pools?.small.audit();
@@ -72,7 +72,7 @@ export class NodePools {
     }
   }
 
-  /** Gives all memory back: the driver leaves. */
+  /** Frees all memory: the driver leaves. */
   destroy(): void {
     for (const pools of this.#pools) {
       pools?.small.destroy();
@@ -106,7 +106,7 @@ export function takeDescriptor(
   return block;
 }
 
-/** Gives a block back under the address that the command says it has. */
+/** Frees a block by the DMA address that the command has for it. */
 export function returnDescriptor(
   events: EventStream,
   pool: DescriptorPool,

@@ -34,7 +34,7 @@ export class NvmeRequest extends BlockRequest implements CommandKeeper {
   iod: Iod | null = null;
   /** Its tag with the scheduler, from its submission to its end; -1 without one. */
   schedulerTag = -1;
-  /** Who can read a command that is still alive. */
+  /** Reads the command while it is in flight. */
   viewer: CommandViewer | null = null;
   /** The command's bytes, kept when it completed. */
   keptWords: Int32Array | null = null;

@@ -48,7 +48,7 @@ const NVME_UNMAP = eventId("nvme.unmap");
 export interface DataMapper {
   /** Maps and describes; on failure everything is undone that the release undoes. */
   map(iod: Iod, request: NvmeRequest): BlkStatus;
-  /** Ends the mappings, metadata first, and gives the descriptor lists back. */
+  /** Unmaps a request, metadata first, and frees the descriptor lists. */
   unmap(iod: Iod, request: NvmeRequest): void;
 }
 
@@ -166,7 +166,7 @@ export class TwoStepDataMapper implements DataMapper {
     return status;
   }
 
-  /** A range that stands although it could not be linked as a whole is ended as if it had been. */
+  /** A range of which not all was linked is destroyed as if all had been. */
   #unmapFailedRange(iod: Iod, request: NvmeRequest): void {
     if (this.#iter.kind === "not_supported" || !this.#blk.coalesce(iod.dmaState)) return;
     iod.totalBytes = request.payloadBytes;

@@ -1,5 +1,5 @@
 /**
- * Arrays that remember single mappings, for requests whose PRPs do not tell them.
+ * Arrays that save single mappings, for requests whose PRPs do not hold them.
  *
  * @see behaviour/nvme.md 1 (dma-vec array), 2.3 (Saved mappings)
  */
@@ -20,7 +20,7 @@ export class DmaVecs {
   readonly #addrs: Float64Array;
   readonly #sizes: Float64Array;
 
-  /** @param room How many mappings it remembers. */
+  /** @param room How many mappings it holds. */
   constructor(room: number) {
     this.#addrs = new Float64Array(room);
     this.#sizes = new Float64Array(room);
@@ -55,7 +55,7 @@ export class DmaVecPool implements DmaVecSource {
   readonly #machine: Machine;
   readonly #room: number;
 
-  /** @param room Mappings that an array remembers: as many as a request has segments. */
+  /** @param room Mappings that an array holds: as many as a request has segments. */
   constructor(machine: Machine, room: number = MAX_SEGMENTS) {
     this.#machine = machine;
     this.#room = room;

@@ -1,8 +1,8 @@
 /**
- * Ends the mappings of a request by its PRPs alone: the way of June 2025, and a defect.
+ * Unmaps a request by its PRPs alone, as in June 2025: a defect.
  *
  * An entry stands for a page, a mapping for any number of them. Entries that follow each other are
- * taken for one mapping here, which is right as long as no two mappings happen to lie side by side.
+ * taken for one mapping here, which is right as long as no two mappings are contiguous by chance.
  *
  * @see behaviour/defects.md, M1
  */

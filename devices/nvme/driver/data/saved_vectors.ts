@@ -1,5 +1,5 @@
 /**
- * Remembers single mappings whose addresses the PRPs alone do not tell.
+ * Saves single mappings, whose sizes the PRPs do not hold.
  *
  * @see behaviour/nvme.md 2.3, Saved mappings and first failure row
  */
@@ -42,7 +42,7 @@ export class SavedVectors implements MappingKeeper {
   /**
    * Saves the iterator's mapping if it has to be unmapped by itself.
    *
-   * @param first The request's first mapping, which has nothing behind it to unwind.
+   * @param first The request's first mapping: there is none before it to unwind.
    * @returns False when there is no array; the mapping is then undone, except, with the quirk
    * `bounce_slot_lost_on_array_failure`, one that is not the first, and with the quirk
    * `first_mapping_leaked` the first.
@@ -83,7 +83,7 @@ export class SavedVectors implements MappingKeeper {
     return false;
   }
 
-  /** Unmaps what was saved and gives the array back. */
+  /** Unmaps the saved mappings and frees the array. */
   unmapAll(iod: Iod, request: NvmeRequest, attrs: number): void {
     const vecs = iod.dmaVecs;
     if (vecs === null) return;

@@ -135,7 +135,7 @@ export class SglBuilder {
     else this.#writer.commandSgl(iod, dma, CTRL_PAGE_BYTES, SGL_TYPE.SEGMENT);
   }
 
-  /** There is no list to remember the segment in: unmap it here. */
+  /** There is no list to hold the segment: unmap it here. */
   #undo(iod: Iod, request: NvmeRequest, iter: BlkDmaIter): void {
     const dma = this.#machine.dma;
     if (iod.hasFlag(IOD_FLAG.DATA_P2P) || !dma.dmaNeedUnmap(this.#dev)) return;

@@ -1,4 +1,4 @@
-/** Maps one piece of memory by its page, as drivers did before there was a call for addresses. */
+/** Maps one segment by its page, as drivers did before there was a call for physical addresses. */
 import type { Bytes, DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
 import { opDirection, vecOffset } from "../../../../runtime/block/bio.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";

@@ -73,7 +73,7 @@ export class ScatterlistMetadataMapper {
     }
     dma.dmaUnmapSg(this.#dev, list, dir);
     returnDescriptor(events, iod.pools.small, iod.metaDescriptor!, iod.metaDma);
-    this.#giveBack(iod, list);
+    this.#freeList(iod, list);
   }
 
   /** One mapping, one pointer. That it cannot be mapped is final, unlike for data. */
@@ -101,13 +101,13 @@ export class ScatterlistMetadataMapper {
     this.#segments.startMetadata(request);
     while (this.#segments.next()) list.add(this.#segments.phys, this.#segments.sizeBytes);
     if (dma.dmaMapSgtable(this.#dev, list, dir, DMA_ATTR.NO_WARN) !== 0) {
-      this.#giveBack(iod, list);
+      this.#freeList(iod, list);
       return BLK_STS.RESOURCE;
     }
     const block = takeDescriptor(events, iod.pools.small, "nvme.6", list.outputs);
     if (block === null) {
       dma.dmaUnmapSg(this.#dev, list, dir);
-      this.#giveBack(iod, list);
+      this.#freeList(iod, list);
       return BLK_STS.RESOURCE;
     }
     iod.setMetadataList(block);
@@ -131,7 +131,7 @@ export class ScatterlistMetadataMapper {
     );
   }
 
-  #giveBack(iod: Iod, list: Scatterlist): void {
+  #freeList(iod: Iod, list: Scatterlist): void {
     this.#lists.put(list);
     iod.metaList = null;
   }

@@ -32,5 +32,5 @@ export class ScatterlistWalk implements SegmentSteps {
   }
 }
 
-/** The list itself remembers what is mapped. */
+/** The list itself holds what is mapped. */
 export const KEPT_IN_LIST: MappingKeeper = { save: () => true };

@@ -1,8 +1,8 @@
 /**
  * What becomes of a controller after it has been brought up: reset, lost, pulled.
  *
- * The order is what keeps memory safe. The controller is stopped first; from then on it touches
- * nothing. Only then does every command that it has not completed end, which unmaps its data, and
+ * The order is what keeps memory safe. The controller is stopped first; from then on it does
+ * no DMA. Only then does every command that it has not completed end, which unmaps its data, and
  * only then is the memory of the rings used again or freed.
  *
  * A command that ends in this way has the status Command Aborted By Host. It is tried again as any
@@ -45,7 +45,7 @@ export interface LifeOwner {
   resetSoon(): void;
   /** Has a request dispatched, now or again. */
   post(request: NvmeRequest): void;
-  /** Gives all memory of the driver back. */
+  /** Frees all memory of the driver. */
   release(): void;
 }
 
@@ -141,7 +141,7 @@ export class ControllerLife {
     try {
       this.#owner.stop();
     } catch (error) {
-      // It does not even stop. What it still reads and writes must not be anybody's memory.
+      // It does not even stop. Its DMA must not reach memory that is used again.
       if (!(error instanceof KernelError)) throw error;
       this.#owner.cutOff();
     }
@@ -149,7 +149,7 @@ export class ControllerLife {
     this.#drain();
   }
 
-  /** The controller touches nothing any more; then what it has not completed ends. */
+  /** Stops the controller's DMA; then ends what it has not completed. */
   #end(): void {
     for (const queue of this.#owner.queues()) queue.enabled = false;
     this.#owner.stop();

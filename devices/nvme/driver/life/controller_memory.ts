@@ -21,7 +21,7 @@ export interface ControllerMemoryBar {
   readonly sizeBytes: Bytes;
   /** Where the device finds its first byte: a PCI bus address. */
   readonly busBase: DmaAddr;
-  /** Takes whole pages of the memory that is lent to peers; null when there are none. */
+  /** Allocates whole pages of the peer memory; null when there are none. */
   alloc(sizeBytes: Bytes): PhysAddr | null;
   free(phys: PhysAddr): void;
   busAddress(phys: PhysAddr): DmaAddr;

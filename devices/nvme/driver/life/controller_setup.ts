@@ -35,7 +35,7 @@ export interface SetupOwner {
   readonly aborts: AbortSlots;
   /** Limits of the admin queue, as far as the controller is known. */
   adminLimits(): QueueLimits;
-  /** Hears what Identify Controller says. */
+  /** Called with the data of Identify Controller. */
   identified(controller: ControllerFacts): void;
   /** Sends an admin command, and returns when it is done. @throws {KernelError} */
   runAdmin(request: NvmeRequest): void;
@@ -87,7 +87,7 @@ export class ControllerSetup {
     return commands.findNamespace(capabilities.version);
   }
 
-  /** The controller touches nothing any more when this returns. @throws {KernelError} */
+  /** The controller does no more DMA when this returns. @throws {KernelError} */
   stop(): void {
     const { dev, machine, registers } = this.#owner.options;
     disableController(machine, registers, this.#capabilities!, dev.name);
@@ -239,7 +239,7 @@ export class ControllerSetup {
     this.#interruptQueues = Math.min(this.#interruptQueues, count);
   }
 
-  /** One that does not want the memory does without. */
+  /** A controller that refuses the memory works without it. */
   #lendMemory(commands: AdminCommands, returned: boolean): void {
     if (this.#hostMemory === null || commands.lendMemory(this.#hostMemory, returned)) return;
     this.#hostMemory.release();

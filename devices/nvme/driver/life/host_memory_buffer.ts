@@ -54,7 +54,7 @@ export class HostMemoryBuffer {
     return this.#list.dma;
   }
 
-  /** Gives everything back. The controller must not use it any more. */
+  /** Frees everything. The controller must not use it any more. */
   release(): void {
     freeChunks(this.#machine, this.#dev, this.chunks);
     this.#machine.dma.dmaFreeCoherent(this.#dev, this.#list);
@@ -63,7 +63,7 @@ export class HostMemoryBuffer {
 
 /**
  * Takes memory as the controller wishes: one range where the IOMMU makes one of any pages, else
- * pieces as large as can be had.
+ * pieces as large as the allocator has.
  *
  * @returns Null when it wants none, needs more than it may have, or there is not enough.
  */

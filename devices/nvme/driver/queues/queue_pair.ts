@@ -118,12 +118,12 @@ export class QueuePair {
   readonly #freeTags: Uint16Array;
   #freeCount: number;
   #sqTail = 0;
-  /** The tail that the controller knows. */
+  /** The tail last written to the doorbell. */
   #sqRung = 0;
   #cqHead = 0;
   #phase = 1;
 
-  /** @throws {KernelError} ENOMEM when the queue's memory cannot be had. */
+  /** @throws {KernelError} ENOMEM when the queue's memory cannot be allocated. */
   constructor(options: QueuePairOptions) {
     const { machine, dev, depthEntries } = options;
     this.id = options.id;
@@ -226,7 +226,7 @@ export class QueuePair {
     return request?.cid === commandId ? request : null;
   }
 
-  /** Gives a tag back. */
+  /** Frees a tag. */
   releaseTag(iod: Iod): void {
     const { request } = iod;
     if (request === null) throw new InvariantError(`Tag ${iod.tag} is not in use`);

@@ -9,7 +9,7 @@ export class QueueSet {
   readonly #queues: QueuePair[] = [];
   readonly #byVector: QueuePair[][] = [];
 
-  /** I/O queues that interrupt. They have the lower numbers; those behind are polled. */
+  /** I/O queues that interrupt. They have the lower numbers; those after them are polled. */
   #interrupting = 0;
 
   add(queue: QueuePair): void {

@@ -28,7 +28,7 @@ export interface SubmittingDisk {
 
 export interface ScheduledDispatchOptions {
   readonly machine: Machine;
-  /** The device's name: whose work the worker's is. */
+  /** The device's name, for the events of the worker. */
   readonly name: string;
   /** The queue that a request goes to; undefined for one that is gone. */
   queueOf(request: NvmeRequest): QueuePair | undefined;
@@ -76,7 +76,7 @@ export class ScheduledDispatch implements ActivityHandler {
     return joined === null ? null : this.#joinNeighbours(joined);
   }
 
-  /** A request that has a tag is over: who waits for one gets it. */
+  /** A request that has a tag is over: its tag goes to a waiting request. */
   ended(request: NvmeRequest): void {
     if (request.schedulerTag < 0) return;
     const next = this.#options.queueOf(request)?.schedulerTags?.release(request) ?? null;

@@ -60,7 +60,7 @@ export class SchedulerTags {
     return waiting;
   }
 
-  /** Gives a request's tag back. @returns The request that waited for one and has it now, or null. */
+  /** Frees a request's tag. @returns The request that waited for one and has it now, or null. */
   release(request: NvmeRequest): NvmeRequest | null {
     this.#tags.free(request.schedulerTag);
     request.schedulerTag = -1;

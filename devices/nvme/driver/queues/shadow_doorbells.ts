@@ -73,7 +73,7 @@ export class ShadowDoorbells {
     return (value - wakeup - 1 & 0xffff) < (value - old & 0xffff);
   }
 
-  /** Gives the buffers back. */
+  /** Frees the buffers. */
   release(): void {
     this.#machine.dma.dmaFreeCoherent(this.#dev, this.#values);
     this.#machine.dma.dmaFreeCoherent(this.#dev, this.#wakeups);
