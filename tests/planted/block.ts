@@ -23,7 +23,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
     says: /of the driver's area after the end of the request of tag 0 \(in hba_unmap\(\) at .*:\d+/,
   },
   "08-wrong-direction": { by: "on the disk", says: /report\[unlink_direction\]/ },
-  "09-error-unchecked": { by: "on the disk", says: /report\[mapping_error_unchecked\]/ },
+  "09-error-unchecked": { by: "on the disk", says: /report\[error_unchecked\]/ },
   "10-table-kept": {
     by: "on the disk",
     says: /512-byte block of the pool .* not freed/,

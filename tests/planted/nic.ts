@@ -8,7 +8,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "04-freed-while-mapped": { by: "frames go out", says: /report\[freed_while_mapped\]/ },
   "05-read-before-sync": { by: "frames go out", says: /report\[cpu_access_while_mapped\]/ },
   "06-one-descriptor-too-few": { by: "full ring", says: /E090\d|leak/ },
-  "07-error-unchecked": { by: "frames go out", says: /report\[mapping_error_unchecked\]/ },
+  "07-error-unchecked": { by: "frames go out", says: /report\[error_unchecked\]/ },
   "08-wrong-direction": { by: "frames go out", says: /report\[unmap_direction\]/ },
   "09-one-slot-too-many": {
     by: "frames go out",

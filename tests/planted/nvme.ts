@@ -43,7 +43,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
     by: SWEEP,
     says: /Something leaks when `dma_iova_link` fails the 2nd time/,
   },
-  "14-error-unchecked": { by: DIRECT, says: /report\[mapping_error_unchecked\]/ },
+  "14-error-unchecked": { by: DIRECT, says: /report\[error_unchecked\]/ },
   "15-unwinds-one-too-few": {
     by: "can fail fails once [iommu.mode = off, ssd.sgl = true]",
     says: /report leak_at_unbind when `dma_map_page` fails the 2nd time/,

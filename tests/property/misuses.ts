@@ -108,7 +108,7 @@ const SINGLE: Readonly<Record<string, Misuse>> = {
     },
   },
   "never asked whether the map failed": {
-    expected: ["mapping_error_unchecked"],
+    expected: ["error_unchecked"],
     plant(world, mistake) {
       const { dev, machine: { dma } } = world;
       const address = dma.dmaMapPhys(dev, world.memory(2), SIZE, DMA_TO_DEVICE);

@@ -75,9 +75,7 @@ Deno.test("a driver that says shared of what is private has the device read and 
   assertEquals(byteAt(bench, at(PAGE + 1)), 0x22);
   assertEquals(deviceReads(bench, dma), 0x33);
   assertEquals(privateReports(bench), 3);
-  const [first] = fields("dma.report").filter((report) =>
-    report.class !== "mapping_error_unchecked"
-  );
+  const [first] = fields("dma.report").filter((report) => report.class !== "error_unchecked");
   assertEquals([first?.rule, first?.beyond_kernel], ["dma.1.5", true]);
   assertEquals(
     first?.text,

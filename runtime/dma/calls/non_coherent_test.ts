@@ -46,7 +46,7 @@ function deviceFill({ machine, dev }: TestBench, dma: number, size: number, byte
 /** Classes of reports; nobody here tests what a map returns. */
 function reports({ fields }: TestBench): string[] {
   return fields("dma.report").map((report) => report.class).filter((name) =>
-    name !== "mapping_error_unchecked"
+    name !== "error_unchecked"
   );
 }
 

@@ -116,7 +116,7 @@ function compare(
   }
   if (!table.has(record, TESTED)) {
     const text = `${api} ${on} without checking dma_mapping_error() first: ${mapping}`;
-    report("mapping_error_unchecked", text);
+    report("error_unchecked", text);
   }
   if (otherAttrs) {
     const agreed = ledger.rules.agreedAttrs;

@@ -30,7 +30,7 @@ Deno.test("size, direction and a missing test are counted one by one (dma.md ch.
     assertEquals([untested.errorCount(), untested.classes()], [3, [
       "unmap_size",
       "unmap_direction",
-      "mapping_error_unchecked",
+      "error_unchecked",
     ]]);
   }
 });
@@ -236,7 +236,7 @@ Deno.test("row 8: each single mapping must be tested for an error, lists and sha
   bench.map(0x20_0000, 64);
   dma.dmaUnmapSingle(dev, mapped, 64, DMA_TO_DEVICE);
   dma.dmaUnmapSingle(dev, mapped, 64, DMA_TO_DEVICE);
-  assertEquals([bench.errorCount(), bench.classes()], [1, ["mapping_error_unchecked"]]);
+  assertEquals([bench.errorCount(), bench.classes()], [1, ["error_unchecked"]]);
   twice();
   twice();
   dma.dmaMappingError(dev, mapped);
@@ -312,7 +312,7 @@ Deno.test("asking about one mapping says nothing of the newest one (dma.md 8.2)"
   bench.unmap(asked!, 0x1000);
   assertEquals(bench.classes(), []);
   bench.unmap(other!, 0x1000);
-  assertEquals(bench.classes(), ["mapping_error_unchecked"]);
+  assertEquals(bench.classes(), ["error_unchecked"]);
 });
 
 Deno.test("row 12: map-single of an address without RAM (dma.md 8.2)", () => {

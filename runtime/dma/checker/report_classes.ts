@@ -76,13 +76,12 @@ const REPORT_CLASS_TABLE = {
     "Unmapped with another direction than mapped.",
     "device driver frees DMA memory with different direction",
   ),
-  mapping_error_unchecked: {
+  error_unchecked: {
     ...debugging(
       8,
-      "dma_mapping_error() was not checked.",
+      "The driver did not check dma_mapping_error().",
       "device driver failed to check map error",
     ),
-    formerly: "error_unchecked",
   },
   unmap_attributes: debugging(
     9,
@@ -157,11 +156,11 @@ const REPORT_CLASS_TABLE = {
   iova_leak_at_unbind: unseen(12, "Driver unbound with an allocated IOVA range."),
   link_beyond_device_limits: unseen(13, "A link breaks a segment limit of the device."),
   state_overwritten: {
-    ...hazard("dma.3.2", "dma_iova_try_alloc() with a state that still holds a range."),
+    ...hazard("dma.3.2", "Called dma_iova_try_alloc() with a state that still holds a range."),
     formerly: "try_alloc_live",
   },
   range_other_device: unseen(5, "A range was used with another device than its own."),
-  sync_unlinked: unseen(6, "dma_iova_sync() covers addresses that are not linked."),
+  sync_unlinked: unseen(6, "Called dma_iova_sync() for addresses that are not linked."),
   range_unmapped: {
     doc: "Unmapped a range of the two-step API with a call for single mappings or lists.",
     rule: "dma.8.3",

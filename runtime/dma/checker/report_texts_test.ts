@@ -243,7 +243,7 @@ Deno.test("ends of mappings that go wrong, word for word (dma.md 8.2)", () => {
       {},
       ({ dev, machine: { dma }, unmap }) =>
         unmap(dma.dmaMapPhys(dev, at(0x10_0000), PAGE, DMA_TO_DEVICE), PAGE),
-      `mapping_error_unchecked: dma_unmap_phys() ${on} without checking dma_mapping_error() first: ${PHYS}`,
+      `error_unchecked: dma_unmap_phys() ${on} without checking dma_mapping_error() first: ${PHYS}`,
     ],
     [
       {},
