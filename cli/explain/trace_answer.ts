@@ -1,9 +1,9 @@
 /** What a trace knows of lines that were pasted: who owned the address, and who removed it. */
 import { entryStory } from "../../instruments/traces/kernel_log/entry_story.ts";
 import { readKernelLog } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
-import { lifeStory } from "../../instruments/traces/ledger/life_story.ts";
-import { pageOf } from "../../instruments/traces/ledger/life.ts";
-import type { Finding } from "../../instruments/traces/ledger/life.ts";
+import { mappingLines } from "../../instruments/traces/ledger/mapping_lines.ts";
+import { pageOf } from "../../instruments/traces/ledger/traced_mapping.ts";
+import type { Finding } from "../../instruments/traces/ledger/traced_mapping.ts";
 import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { host } from "../host.ts";
@@ -30,7 +30,7 @@ export async function explainWithTrace(
     log.entries.push(...pasted);
     const check = new TraceCheck(log);
     await trace.each((line, number) => check.push(line, number));
-    const { findings, judged } = check.end();
+    const { findings, classified } = check.end();
     pasted.forEach((entry, index) => {
       if (index > 0) screen.out("\n");
       const found = findings.filter(({ logLine }) => logLine === entry.line);
@@ -41,10 +41,10 @@ export async function explainWithTrace(
         ...found.length === 0
           ? [`${trace.name} has nothing that is the same call, or the same address`]
           : found.flatMap((finding) => findingLines(finding, check, trace.name)),
-        ...judged.offset === null || entry.seconds === null ? [] : [
+        ...classified.offset === null || entry.seconds === null ? [] : [
           `the clock of the trace is ${
-            judged.offset.seconds.toFixed(6)
-          } s ahead, by ${judged.offset.source}`,
+            classified.offset.seconds.toFixed(6)
+          } s ahead, by ${classified.offset.source}`,
         ],
         ...page === null ? [] : owners(page, check, trace.name),
       ];
@@ -59,13 +59,13 @@ export async function explainWithTrace(
 
 function findingLines(finding: Finding, check: TraceCheck, file: string): string[] {
   const { certainty, kind, line, otherLine, rule, text } = finding;
-  const lives = finding.address === null ? [] : check.livesAt(pageOf(finding.address));
-  const life = lives.find(({ born, died }) =>
-    born.line === (otherLine ?? line) || born.line === line || died?.line === line
+  const mappings = finding.address === null ? [] : check.mappingsAt(pageOf(finding.address));
+  const mapping = mappings.find(({ mappedAt, unmappedAt }) =>
+    mappedAt.line === (otherLine ?? line) || mappedAt.line === line || unmappedAt?.line === line
   );
   return [
     `${certainty}: ${kind} (${rule}): ${text}`,
-    ...life === undefined ? [] : lifeStory(life, file),
+    ...mapping === undefined ? [] : mappingLines(mapping, file),
   ];
 }
 
@@ -73,10 +73,10 @@ function findingLines(finding: Finding, check: TraceCheck, file: string): string
 const MOST_OWNERS = 3;
 
 function owners(address: number, check: TraceCheck, file: string): string[] {
-  const lives = check.livesAt(pageOf(address));
-  if (lives.length === 0) return ["the trace has no mapping of that page"];
+  const mappings = check.mappingsAt(pageOf(address));
+  if (mappings.length === 0) return ["the trace has no mapping of that page"];
   return [
-    `last mappings of the page, of ${lives.length}:`,
-    ...lives.slice(-MOST_OWNERS).flatMap((life) => lifeStory(life, file)),
+    `last mappings of the page, of ${mappings.length}:`,
+    ...mappings.slice(-MOST_OWNERS).flatMap((mapping) => mappingLines(mapping, file)),
   ];
 }

@@ -77,7 +77,7 @@ async function writeText(source: LineSource, screen: Screen): Promise<void> {
 /** Events that user space calls otherwise than the kernel's text. @see behaviour/traces.md T.8 */
 const KERNEL_NAMES: Readonly<Record<string, string>> = { print: "tracing_mark_write" };
 
-/** Goes through a trace, and tells of each step with the time of its line. */
+/** Reads a trace, and passes each step with the time of its line to a sink. */
 async function eachStep(
   { log, trace }: OpenedTrace,
   sink: (step: Step, time: LineTime) => void,
@@ -123,8 +123,8 @@ function writeBytes(bytes: Uint8Array): void {
 async function writeEvents(opened: OpenedTrace, screen: Screen): Promise<void> {
   const steps: (readonly [Step, LineTime])[] = [];
   await eachStep(opened, (step, time) => {
-    const born = step.op === "range" ? step.life.born : time;
-    steps.push([step, born]);
+    const mappedAt = step.op === "range" ? step.mapping.mappedAt : time;
+    steps.push([step, mappedAt]);
   });
   const { name } = opened.trace;
   writeEventFile(steps, name, `dmalab ${VERSION}`, (text) => screen.data(text));

@@ -16,10 +16,10 @@ export class UnreadableFile extends Error {}
 
 const GZIP = [0x1f, 0x8b];
 
-/** Told of each line without its end, and its number from 1. */
+/** Receives each line without its end, and its number from 1. */
 export type LineSink = (text: string, number: number) => void;
 
-/** Told now and then how many bytes of a file have been read. */
+/** Receives from time to time how many bytes of a file have been read. */
 export type ProgressSink = (bytes: number, ofBytes: number | null) => void;
 
 /** A source of lines that may be read more than once. */

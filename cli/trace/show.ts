@@ -1,6 +1,11 @@
 /** `dmalab trace show`: who owns an address, at a line or at a time. */
-import { type Life, PAGE_BYTES, pageEnd, pageOf } from "../../instruments/traces/ledger/life.ts";
-import { lifeStory } from "../../instruments/traces/ledger/life_story.ts";
+import {
+  PAGE_BYTES,
+  pageEnd,
+  pageOf,
+  type TracedMapping,
+} from "../../instruments/traces/ledger/traced_mapping.ts";
+import { mappingLines } from "../../instruments/traces/ledger/mapping_lines.ts";
 import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
 import { isDmaEvent, readDmaEvent } from "../../instruments/traces/line/dma_event.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
@@ -9,7 +14,7 @@ import { type ExitCode, HELD } from "../exit_code.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { type LineSource, lineSource, UnreadableFile } from "./read_lines.ts";
 
-/** Lives that are shown in full. */
+/** The most mappings that are printed. */
 const MOST_SHOWN = 40;
 
 /** What `--at` means: a line, an address with `0x`, or a time with a point or an `s`. */
@@ -43,13 +48,13 @@ export async function runShow(
   }
   try {
     const source = lineSource(paths[0]!);
-    const told = place.kind === "line"
+    const shown = place.kind === "line"
       ? await atLine(source, place.line)
       : place.kind === "address"
       ? await atAddress(source, place.address, null)
       : await atTime(source, place.seconds);
-    if (typeof told === "string") return refuse(told, screen);
-    for (const line of told) screen.out(`${line}\n`);
+    if (typeof shown === "string") return refuse(shown, screen);
+    for (const line of shown) screen.out(`${line}\n`);
     return HELD;
   } catch (error) {
     if (error instanceof UnreadableFile) return refuse(error.message, screen);
@@ -101,7 +106,7 @@ async function atList(source: LineSource, phys: number, wanted: number): Promise
     : await atAddress(source, address, wanted);
 }
 
-/** @param line Only what lives there in this line, or null for all its lives. */
+/** @param line Only mappings live at this line; null for every mapping of the address. */
 async function atAddress(
   source: LineSource,
   address: number,
@@ -111,14 +116,18 @@ async function atAddress(
   await source.each((text, number) => check.push(text, number));
   check.end();
   const page = pageOf(address);
-  const lives = check.livesAt(page).filter((life) =>
-    line === null || life.born.line <= line && (life.died === null || life.died.line >= line)
+  const mappings = check.mappingsAt(page).filter((mapping) =>
+    line === null ||
+    mapping.mappedAt.line <= line &&
+      (mapping.unmappedAt === null || mapping.unmappedAt.line >= line)
   );
   const hex = `0x${address.toString(16)}`;
-  if (lives.length === 0) {
-    const last = check.livesAt(page).findLast(({ born }) => line !== null && born.line < line);
-    const before = check.livesAt(page - PAGE_BYTES).filter((life) =>
-      pageEnd(life.addr, life.sizeBytes) === page
+  if (mappings.length === 0) {
+    const last = check.mappingsAt(page).findLast(({ mappedAt }) =>
+      line !== null && mappedAt.line < line
+    );
+    const before = check.mappingsAt(page - PAGE_BYTES).filter((mapping) =>
+      pageEnd(mapping.addr, mapping.sizeBytes) === page
     );
     return [
       `No live mapping at ${hex}${line === null ? "" : ` in line ${line}`}.`,
@@ -128,7 +137,10 @@ async function atAddress(
         : ["Mapping that ends at the page before:", ...stories(before, source.name)],
     ];
   }
-  return [`${formatCount(lives.length, "mapping")} at ${hex}:`, ...stories(lives, source.name)];
+  return [
+    `${formatCount(mappings.length, "mapping")} at ${hex}:`,
+    ...stories(mappings, source.name),
+  ];
 }
 
 async function atTime(source: LineSource, seconds: number): Promise<string[]> {
@@ -139,17 +151,17 @@ async function atTime(source: LineSource, seconds: number): Promise<string[]> {
     if (!isOver && line.read(text) === "event" && line.seconds > seconds) isOver = true;
     if (!isOver) check.push(text, number);
   });
-  const lives = [...check.ledger.open()];
+  const mappings = [...check.ledger.open()];
   return [
-    `${formatCount(lives.length, "mapping")} live at ${seconds.toFixed(6)} s:`,
-    ...stories(lives, source.name, "live then"),
+    `${formatCount(mappings.length, "mapping")} live at ${seconds.toFixed(6)} s:`,
+    ...stories(mappings, source.name, "live then"),
   ];
 }
 
-function stories(lives: readonly Life[], file: string, unended?: string): string[] {
-  const more = lives.length - MOST_SHOWN;
+function stories(mappings: readonly TracedMapping[], file: string, unended?: string): string[] {
+  const more = mappings.length - MOST_SHOWN;
   return [
-    ...lives.slice(-MOST_SHOWN).flatMap((life) => lifeStory(life, file, unended)),
+    ...mappings.slice(-MOST_SHOWN).flatMap((mapping) => mappingLines(mapping, file, unended)),
     ...more > 0 ? [`… and ${formatCount(more, "mapping")} before them`] : [],
   ];
 }

@@ -37,9 +37,9 @@ const PROGRESS_BYTES = 16 << 20;
 async function* eventsOf(source: LineSource): AsyncGenerator<LoggedEvent> {
   const line = new TraceLine();
   const { name } = source;
-  let told: LoggedEvent[] = [];
+  let events: LoggedEvent[] = [];
   const reader = new KernelLogReader({
-    entry: (entry) => told.push(logEvent(entry, name)),
+    entry: (entry) => events.push(logEvent(entry, name)),
     unreadable: () => {},
   });
   let isInJob = false;
@@ -51,21 +51,21 @@ async function* eventsOf(source: LineSource): AsyncGenerator<LoggedEvent> {
       if (kind === "lost") {
         const { cpu, lost } = line;
         const gap = { seconds: null, event: "gap", cpu, lost };
-        told.push({ file: name, line: number, origin: "kernel text", ...gap });
+        events.push({ file: name, line: number, origin: "kernel text", ...gap });
       }
       const event = eventOf(text, line, name, number, isInJob);
       isInJob = event?.origin === "fio job" || isInJob && text.trim() === "";
-      if (event !== null) told.push(event);
+      if (event !== null) events.push(event);
       else if (kind !== "event") reader.push(text, number);
     }
-    // A record of the log is whole some lines behind its first one, and stands there.
+    // A record of the log is complete some lines after its first one, which is its place.
     reader.passTo(number);
-    const whole = told.filter((event) => event.line < reader.openLine);
-    told = told.filter((event) => event.line >= reader.openLine);
+    const whole = events.filter((event) => event.line < reader.openLine);
+    events = events.filter((event) => event.line >= reader.openLine);
     yield* whole.sort(byLine);
   }
   reader.end();
-  yield* told.sort(byLine);
+  yield* events.sort(byLine);
 }
 
 const byLine = (a: LoggedEvent, b: LoggedEvent) => a.line - b.line;
@@ -85,7 +85,7 @@ async function writeEvents(sources: readonly LineSource[], screen: Screen): Prom
   const clocks = await tie(log, traces);
   for (const line of clockLines(clocks)) screen.err(`${line}\n`);
   const tied = traces.size > 1 ? {} : tiedClocks(clocks);
-  // Of one time, what the trace tells comes first: the others tell what came of it.
+  // At equal times the trace's events come first: the other files record their consequences.
   const files = [...traces, ...sources.filter((source) => !traces.has(source))];
   for await (const event of joinEvents(files.map((source) => placed(source, tied)))) {
     screen.data(`${printableJson(event, 0)}\n`);

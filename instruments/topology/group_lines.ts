@@ -48,7 +48,7 @@ interface SharedGroup {
   readonly causes: readonly GroupCause[];
 }
 
-/** The groups of the listing; what joins them is told where the model has the same ones. */
+/** The groups of the listing; those that the model has too are shown with their causes. */
 function listedGroups(
   { functions, listed }: ImportedMachine,
   modelled: readonly SharedGroup[],

@@ -6,8 +6,8 @@
  * the device it concerns. Requests and mappings are pairs of their own, from their first event to
  * their last one.
  *
- * The viewers take times for microseconds and hide what happens at the very time of a slice, so that
- * an event is a microsecond. Only on a machine with prices virtual time itself is told: there, time
+ * The viewers read times as microseconds and hide events at exactly the time of a slice, so each event
+ * takes a microsecond. Virtual time itself is written only for a machine with `prices`: there, time
  * passes from event to event.
  */
 import { printableJson } from "../../lang/diagnostics/display_width.ts";
@@ -36,7 +36,7 @@ interface OpenRequest {
   last: Point;
 }
 
-/** A mapping that nobody has ended. */
+/** A mapping not unmapped yet. */
 interface OpenMapping {
   readonly id: string;
   readonly sizeBytes: number;
@@ -172,7 +172,7 @@ export class ChromeTraceWriter implements TraceWriter {
     };
   }
 
-  /** The thread of a name, which is told when it is new. */
+  /** The thread of a name; a new one's name is written to the file. */
   #thread(name: string, number: number): number {
     const known = this.#threads.get(name);
     if (known !== undefined) return known;

@@ -23,9 +23,9 @@ export interface TraceProblem {
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Reads a file line by line; the first must be its head. Fields and events of newer writers that the
- * version of the format allows are told apart: unknown fields are left as they are, an unknown event is
- * a problem, for nobody could say what its fields are.
+ * Reads a file line by line; the first must be its head. Newer writers may add fields and events under
+ * the same version of the format: unknown fields are kept as they are, an unknown event is a problem,
+ * because its fields cannot be interpreted.
  *
  * @example
  * ```ts

@@ -29,7 +29,7 @@ export interface TraceWriter {
 /** What a run has come to. */
 export type RunOutcome = Pick<TestOutcome, keyof RunNames | "failure" | "outcome">;
 
-/** `file:line:column` of a statement's number; null for one that nobody knows. */
+/** `file:line:column` of a statement's number; null for an unknown number. */
 export type SitePlaces = (site: number) => string | null;
 
 /** Takes text as it comes. */

@@ -4,7 +4,7 @@
  *
  * @see Trace Event Format, "Async Events"
  */
-import type { Life } from "../ledger/life.ts";
+import type { TracedMapping } from "../ledger/traced_mapping.ts";
 import { deviceName, type SliceEnd, type SliceSink } from "./mapping_slices.ts";
 
 const US_PER_S = 1e6;
@@ -19,31 +19,31 @@ export class ChromeSlices implements SliceSink {
     this.#write('{"traceEvents":[');
   }
 
-  begin(life: Life, seconds: number): void {
-    const { dir, kind, phys, request, sizeBytes, task } = life;
+  begin(mapping: TracedMapping, seconds: number): void {
+    const { dir, kind, phys, request, sizeBytes, task } = mapping;
     const args = {
-      device: deviceName(life),
+      device: deviceName(mapping),
       bytes: sizeBytes,
       dir,
-      line: life.born.line,
+      line: mapping.mappedAt.line,
       phys: phys === null ? null : `0x${phys.toString(16)}`,
       task: task === "" ? null : task,
       request,
     };
-    this.#pair("b", life, seconds, { mapping: kind, ...args });
+    this.#pair("b", mapping, seconds, { mapping: kind, ...args });
   }
 
-  end(life: Life, seconds: number, end: SliceEnd): void {
+  end(mapping: TracedMapping, seconds: number, end: SliceEnd): void {
     const args = end.how === "unmapped" ? { line: end.line } : { end: "not in the trace" };
-    this.#pair("e", life, seconds, args);
+    this.#pair("e", mapping, seconds, args);
   }
 
   finish(): void {
     this.#write('\n],"displayTimeUnit":"ns"}\n');
   }
 
-  #pair(ph: "b" | "e", life: Life, seconds: number, args: object): void {
-    const device = deviceName(life);
+  #pair(ph: "b" | "e", mapping: TracedMapping, seconds: number, args: object): void {
+    const device = deviceName(mapping);
     let pid = this.#devices.get(device);
     if (pid === undefined) {
       this.#devices.set(device, pid = this.#devices.size + 1);
@@ -51,11 +51,11 @@ export class ChromeSlices implements SliceSink {
     }
     this.#entry({
       ph,
-      name: `0x${life.addr.toString(16)}`,
-      cat: life.kind,
-      id: life.born.line,
+      name: `0x${mapping.addr.toString(16)}`,
+      cat: mapping.kind,
+      id: mapping.mappedAt.line,
       pid,
-      tid: life.born.cpu,
+      tid: mapping.mappedAt.cpu,
       ts: Math.round(seconds * US_PER_S * 1000) / 1000,
       args,
     });

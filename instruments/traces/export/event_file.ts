@@ -10,7 +10,7 @@ import type { MachineEvent } from "../../../runtime/events.ts";
 import type { DirectionWord } from "../../../runtime/dma/attributes.ts";
 import type { MappingPath } from "../../../runtime/vocabulary/shared_words.ts";
 import { TraceLineWriter, type WriteText } from "../../trace_file/trace_writer.ts";
-import type { Life } from "../ledger/life.ts";
+import type { TracedMapping } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type MappingStep, type Step } from "../script/recorder.ts";
 
 const NS_PER_S = 1e9;
@@ -21,8 +21,8 @@ export interface LineTime {
   readonly cpu: number;
 }
 
-/** What a call leaves of itself in the file: its name and its fields. */
-type Told = readonly [name: EventName, fields: Readonly<Record<string, unknown>>];
+/** One event of the file: its name and its fields. */
+type FileEvent = readonly [name: EventName, fields: Readonly<Record<string, unknown>>];
 
 /**
  * Writes a whole file.
@@ -38,7 +38,7 @@ export function writeEventFile(
   write: WriteText,
 ): void {
   const writer = new TraceLineWriter(write, by);
-  // What a real machine is built from no trace tells: it has what a machine has when nothing is said.
+  // A trace does not describe the machine's hardware: the head has the default configuration.
   const names = { kind: "main" as const, name: "", combination: "", place: `${file}:1:1` };
   writer.run(file, { ...names, machine: defaultLabConfig() }, () => null);
   const requests = new Map<string, number>();
@@ -46,15 +46,15 @@ export function writeEventFile(
   const sorted = [...steps].sort(([a], [b]) => a.line - b.line);
   for (const [step, { cpu, seconds }] of sorted) {
     if (!isMappingStep(step)) continue;
-    const { life } = step;
-    const { request } = life;
+    const { mapping } = step;
+    const { request } = mapping;
     if (request !== null && !requests.has(request)) requests.set(request, requests.size + 1);
-    for (const [name, fields] of toldOf(step)) {
+    for (const [name, fields] of eventsOf(step)) {
       writer.event({
         seq: ++seq,
         at_ns: Math.round(seconds * NS_PER_S),
         cpu,
-        device: life.device?.name ?? null,
+        device: mapping.device?.name ?? null,
         request: request === null ? null : requests.get(request)!,
         site: null,
         name,
@@ -66,37 +66,37 @@ export function writeEventFile(
   writer.end();
 }
 
-function toldOf(step: MappingStep): Told[] {
-  const { life, op } = step;
+function eventsOf(step: MappingStep): FileEvent[] {
+  const { mapping, op } = step;
   switch (op) {
-    case "birth":
-      return life.kind === "alloc"
+    case "map":
+      return mapping.kind === "alloc"
         ? [
-          ["call.dma_alloc_coherent", { dev: device(life), size: life.sizeBytes }],
-          ["ret.dma_alloc_coherent", { result: life.addr, error: null }],
+          ["call.dma_alloc_coherent", { dev: device(mapping), size: mapping.sizeBytes }],
+          ["ret.dma_alloc_coherent", { result: mapping.addr, error: null }],
         ]
         : [["dma.map", {
-          api: life.kind === "sg" ? "dma_map_sg" : "dma_map_phys",
-          ...extent(life),
+          api: mapping.kind === "sg" ? "dma_map_sg" : "dma_map_phys",
+          ...extent(mapping),
         }]];
     case "range":
-      return [["dma.map", { api: "dma_iova_link", ...extent(life) }]];
+      return [["dma.map", { api: "dma_iova_link", ...extent(mapping) }]];
     case "destroy":
       return [["dma.unmap", {
         api: "dma_iova_destroy",
-        ...extent(life),
+        ...extent(mapping),
         size_bytes: step.destroyedBytes,
       }]];
-    case "death":
-      return life.kind === "alloc"
+    case "unmap":
+      return mapping.kind === "alloc"
         ? [["call.dma_free_coherent", {
-          dev: device(life),
+          dev: device(mapping),
           size: step.sizeBytes,
-          dma: life.addr,
+          dma: mapping.addr,
         }], ["ret.dma_free_coherent", { result: null, error: null }]]
         : [["dma.unmap", {
-          ...extent(life),
-          api: life.kind === "sg" ? "dma_unmap_sg" : "dma_unmap_phys",
+          ...extent(mapping),
+          api: mapping.kind === "sg" ? "dma_unmap_sg" : "dma_unmap_phys",
           size_bytes: step.sizeBytes,
           dir: word(step.dir),
         }]];
@@ -105,21 +105,21 @@ function toldOf(step: MappingStep): Told[] {
   }
 }
 
-function device(life: Life): string {
-  return life.device?.name ?? "";
+function device(mapping: TracedMapping): string {
+  return mapping.device?.name ?? "";
 }
 
-function extent(life: Life) {
+function extent(mapping: TracedMapping) {
   return {
-    phys: life.phys ?? 0,
-    dma: life.addr,
-    size_bytes: life.sizeBytes,
-    dir: word(life.dir ?? "BIDIRECTIONAL"),
-    path: pathOf(life),
+    phys: mapping.phys ?? 0,
+    dma: mapping.addr,
+    size_bytes: mapping.sizeBytes,
+    dir: word(mapping.dir ?? "BIDIRECTIONAL"),
+    path: pathOf(mapping),
   };
 }
 
-function pathOf({ addr, phys, tableLine }: Life): MappingPath {
+function pathOf({ addr, phys, tableLine }: TracedMapping): MappingPath {
   if (tableLine > 0) return "iommu";
   return phys === addr ? "direct" : "swiotlb";
 }

@@ -2,12 +2,12 @@
  * Mappings as a trace of Perfetto: TrackEvents in protocol buffers.
  *
  * A device is a track with lanes below it; a mapping is a slice on the lowest lane that is free, from
- * its birth to its end. Beside them stands how many are alive: a leak is a line that only rises.
+ * its map to its unmap. A counter beside them shows how many are live: with a leak it only rises.
  *
  * @see Perfetto, protos/perfetto/trace: trace_packet, track_event, track_descriptor
  */
 import { PbfWriter } from "pbf";
-import type { Life } from "../ledger/life.ts";
+import type { TracedMapping } from "../ledger/traced_mapping.ts";
 import { deviceName, type SliceEnd, type SliceSink } from "./mapping_slices.ts";
 
 /** Numbers of fields, by their names in the definitions. */
@@ -37,20 +37,20 @@ const SEQUENCE = 1;
 const NS_PER_S = 1e9;
 /** Bytes that are gathered before they are written. */
 const FLUSH_AT_BYTES = 1 << 16;
-/** More at once than anybody can look at are only counted. */
+/** Of more mappings at once only the number is shown. */
 const MOST_LANES = 256;
 
 interface DeviceTrack {
   readonly uuid: number;
   readonly counter: number;
   readonly lanes: Lane[];
-  alive: number;
+  live: number;
 }
 
 interface Lane {
   readonly uuid: number;
   /** What is on it now, or null. */
-  life: Life | null;
+  mapping: TracedMapping | null;
   freeSince: number;
 }
 
@@ -59,7 +59,7 @@ type Annotations = Readonly<Record<string, string | number | null>>;
 export class PerfettoSlices implements SliceSink {
   readonly #write: (bytes: Uint8Array) => void;
   readonly #devices = new Map<string, DeviceTrack>();
-  readonly #lanes = new Map<Life, Lane>();
+  readonly #lanes = new Map<TracedMapping, Lane>();
   #pbf = new PbfWriter();
   #uuids = 0;
   #packets = 0;
@@ -68,33 +68,33 @@ export class PerfettoSlices implements SliceSink {
     this.#write = write;
   }
 
-  begin(life: Life, seconds: number): void {
-    const device = this.#device(deviceName(life));
+  begin(mapping: TracedMapping, seconds: number): void {
+    const device = this.#device(deviceName(mapping));
     this.#count(device, 1, seconds);
-    const lane = this.#lane(device, life, seconds);
+    const lane = this.#lane(device, mapping, seconds);
     if (lane === null) return;
-    this.#lanes.set(life, lane);
-    this.#event(lane.uuid, TYPE.begin, seconds, `0x${life.addr.toString(16)}`, life.kind, {
-      bytes: life.sizeBytes,
-      direction: life.dir,
-      line: life.born.line,
-      physical: life.phys === null ? null : `0x${life.phys.toString(16)}`,
-      task: life.task === "" ? null : `${life.task}-${life.pid}`,
-      request: life.request,
+    this.#lanes.set(mapping, lane);
+    this.#event(lane.uuid, TYPE.begin, seconds, `0x${mapping.addr.toString(16)}`, mapping.kind, {
+      bytes: mapping.sizeBytes,
+      direction: mapping.dir,
+      line: mapping.mappedAt.line,
+      physical: mapping.phys === null ? null : `0x${mapping.phys.toString(16)}`,
+      task: mapping.task === "" ? null : `${mapping.task}-${mapping.pid}`,
+      request: mapping.request,
     });
   }
 
-  end(life: Life, seconds: number, end: SliceEnd): void {
-    this.#count(this.#device(deviceName(life)), -1, seconds);
-    const lane = this.#lanes.get(life);
+  end(mapping: TracedMapping, seconds: number, end: SliceEnd): void {
+    this.#count(this.#device(deviceName(mapping)), -1, seconds);
+    const lane = this.#lanes.get(mapping);
     if (lane === undefined) return;
-    this.#lanes.delete(life);
-    lane.life = null;
+    this.#lanes.delete(mapping);
+    lane.mapping = null;
     lane.freeSince = seconds;
-    const told: Annotations = end.how === "unmapped"
+    const annotations: Annotations = end.how === "unmapped"
       ? { "unmapped in line": end.line }
       : { end: "not in the trace" };
-    this.#event(lane.uuid, TYPE.end, seconds, null, null, told);
+    this.#event(lane.uuid, TYPE.end, seconds, null, null, annotations);
   }
 
   finish(): void {
@@ -104,30 +104,30 @@ export class PerfettoSlices implements SliceSink {
   #device(name: string): DeviceTrack {
     let device = this.#devices.get(name);
     if (device !== undefined) return device;
-    device = { uuid: ++this.#uuids, counter: ++this.#uuids, lanes: [], alive: 0 };
+    device = { uuid: ++this.#uuids, counter: ++this.#uuids, lanes: [], live: 0 };
     this.#devices.set(name, device);
     this.#track(device.uuid, name, null, false);
-    this.#track(device.counter, "mappings alive", device.uuid, true);
+    this.#track(device.counter, "live mappings", device.uuid, true);
     return device;
   }
 
   /** Slices of one track must not overlap: the lowest lane that is free at this time. */
-  #lane(device: DeviceTrack, life: Life, seconds: number): Lane | null {
+  #lane(device: DeviceTrack, mapping: TracedMapping, seconds: number): Lane | null {
     for (const lane of device.lanes) {
-      if (lane.life === null && lane.freeSince <= seconds) {
-        lane.life = life;
+      if (lane.mapping === null && lane.freeSince <= seconds) {
+        lane.mapping = mapping;
         return lane;
       }
     }
     if (device.lanes.length === MOST_LANES) return null;
-    const lane: Lane = { uuid: ++this.#uuids, life, freeSince: 0 };
+    const lane: Lane = { uuid: ++this.#uuids, mapping, freeSince: 0 };
     device.lanes.push(lane);
     this.#track(lane.uuid, "mappings", device.uuid, false);
     return lane;
   }
 
   #count(device: DeviceTrack, change: number, seconds: number): void {
-    device.alive += change;
+    device.live += change;
     this.#packet(
       seconds,
       (pbf) =>
@@ -135,7 +135,7 @@ export class PerfettoSlices implements SliceSink {
           event.writeVarintField(EVENT.type, TYPE.counter);
           event.writeVarintField(EVENT.trackUuid, device.counter);
           event.writeVarintField(EVENT.counterValue, value);
-        }, device.alive),
+        }, device.live),
     );
   }
 
@@ -158,13 +158,13 @@ export class PerfettoSlices implements SliceSink {
     seconds: number,
     name: string | null,
     category: string | null,
-    told: Annotations,
+    annotations: Annotations,
   ): void {
     this.#packet(
       seconds,
       (pbf) =>
         pbf.writeMessage(PACKET.trackEvent, (_: null, event: PbfWriter) => {
-          for (const [key, value] of Object.entries(told)) {
+          for (const [key, value] of Object.entries(annotations)) {
             if (value !== null) {
               event.writeMessage(EVENT.debugAnnotations, annotation, { key, value });
             }

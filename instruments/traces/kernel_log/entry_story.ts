@@ -84,7 +84,7 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
   iommu_page_leak: {
     title: "Page freed while mapped",
     rule: "trace.T.53",
-    means: () => "A page was given back to the kernel while an IOMMU still maps it for a device",
+    means: () => "A page was freed while an IOMMU still maps it for a device",
   },
   p2pdma: {
     title: "Peer-to-peer DMA",

@@ -1,5 +1,5 @@
 /**
- * Reads a kernel's log line by line and tells of every line about DMA.
+ * Reads a kernel's log line by line and reports every line about DMA.
  *
  * @see behaviour/traces.md T.44 to T.56
  */
@@ -38,7 +38,7 @@ const ANY_WORD = new RegExp(
 const SECONDS = /\[ *(\d+\.\d+)\]/;
 /** Where the time of a line is sought. */
 const PREFIX_LENGTH = 96;
-/** How far behind its first line what continues a record may stand. */
+/** How many lines after its first one a record may continue. */
 const REACH_LINES = 8;
 /** Longer lines are no messages of the kernel, which prints at most some 1000 characters. */
 const LONGEST_LINE = 4096;
@@ -48,7 +48,7 @@ export interface KernelLogSink {
   readonly unreadable: (fault: UnreadableFault) => void;
 }
 
-/** Gathers records from lines; entries come when their last line has come, so not quite in order. */
+/** Gathers records from lines; reports each after its last line, so not quite in order. */
 export class KernelLogReader {
   readonly #sink: KernelLogSink;
   readonly #faults: FaultLogReader;
@@ -94,7 +94,7 @@ export class KernelLogReader {
     if (this.#open !== null && line - this.#open.entry.line > REACH_LINES) this.#close();
   }
 
-  /** The first line of those records of which more may come; Infinity without any. */
+  /** The first line of the records that may continue; Infinity without any. */
   get openLine(): number {
     return Math.min(this.#faults.openLine, this.#open?.entry.line ?? Infinity);
   }

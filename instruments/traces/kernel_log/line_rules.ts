@@ -196,7 +196,7 @@ export const LINE_RULES: readonly LineRule[] = [
       controller: controller!,
       csts: parseInt(csts!, 16),
       pci_status: status === undefined ? null : parseInt(status, 16),
-      // All ones: nobody answers the read of the register any more.
+      // All ones: the read of the register got no answer, the device is gone from the bus.
       gone: /^f{8}$/.test(csts!),
     }),
   },

@@ -3,7 +3,7 @@ import { formatCount } from "../../../lang/text/numbers.ts";
 import { wrapText } from "../../../lang/text/columns.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { limitsSeen } from "./queue_use.ts";
-import { type Device, type Finding, modeOf } from "./life.ts";
+import { type Device, type Finding, modeOf } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { clockLines } from "./trace_clocks.ts";
 
@@ -12,7 +12,7 @@ const hex = (address: number | null) => address === null ? null : `0x${address.t
 /** Everything that a check knows, by names as in `tests/golden/traces/README.md`. */
 export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) {
   const { ledger } = check;
-  const { offset } = result.judged;
+  const { offset } = result.classified;
   const certainties = { proved: 0, likely: 0, possible: 0, unknown: 0 };
   for (const { certainty } of result.findings) certainties[certainty]++;
   return {
@@ -76,13 +76,13 @@ function qemuJson({ qemu }: LogPass) {
   };
 }
 
-/** Births = deaths + alive + uncertain, for each device; two-step ranges beside them. */
-function balanceOf(check: TraceCheck, { alive, uncertain }: CheckResult) {
+/** Maps = unmaps + live + uncertain, for each device; two-step ranges beside them. */
+function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
   const { ledger } = check;
   const { table } = ledger;
   const aliveAtEnd: Record<string, number> = {};
-  for (const life of [...alive, ...uncertain]) {
-    const key = `${life.device!.name} ${life.kind}`;
+  for (const mapping of [...live, ...uncertain]) {
+    const key = `${mapping.device!.name} ${mapping.kind}`;
     aliveAtEnd[key] = (aliveAtEnd[key] ?? 0) + 1;
   }
   const devices = [...ledger.devices.values()];
@@ -91,11 +91,11 @@ function balanceOf(check: TraceCheck, { alive, uncertain }: CheckResult) {
     if (count > 0) aliveAtEnd[`${name} map`] = (aliveAtEnd[`${name} map`] ?? 0) + count;
   }
   return {
-    closed_lives: devices.reduce((sum, { deaths }) => sum + deaths, 0),
+    closed_lives: devices.reduce((sum, { unmapCount }) => sum + unmapCount, 0),
     alive_at_end: aliveAtEnd,
     born_before_trace: Object.fromEntries(
-      devices.filter(({ bornBeforeTrace }) => bornBeforeTrace > 0)
-        .map(({ bornBeforeTrace, name }) => [name, bornBeforeTrace]),
+      devices.filter(({ mappedBeforeTrace }) => mappedBeforeTrace > 0)
+        .map(({ mappedBeforeTrace, name }) => [name, mappedBeforeTrace]),
     ),
     two_step: {
       links: table.maps - table.claimedMaps,
@@ -103,11 +103,12 @@ function balanceOf(check: TraceCheck, { alive, uncertain }: CheckResult) {
       links_never_unmapped: table.openRuns().flatMap(({ maps }) => maps.map(({ line }) => line)),
     },
     devices: Object.fromEntries(devices.map((device) => {
-      const open = (lives: typeof alive) => lives.filter((life) => life.device === device).length;
+      const open = (mappings: typeof live) =>
+        mappings.filter((mapping) => mapping.device === device).length;
       return [device.name, {
-        births: device.births,
-        deaths: device.deaths,
-        alive: open(alive) + folded.get(device)!,
+        births: device.mapCount,
+        deaths: device.unmapCount,
+        alive: open(live) + folded.get(device)!,
         uncertain: device.uncertain + open(uncertain),
       }];
     })),
@@ -148,8 +149,8 @@ function kernelOf(check: TraceCheck, log: LogPass): string | null {
   return null;
 }
 
-/** Findings that are told one by one; of the rest, how many there are. */
-const MOST_TOLD = 50;
+/** The most findings that are printed; of the rest only the number. */
+const MOST_SHOWN = 50;
 const COLUMNS = 100;
 
 /** A summary first, then each finding with its lines, its rule and how sure it is. */
@@ -168,7 +169,7 @@ export function checkLines(
   const wrong = result.findings.filter(({ certainty }) =>
     certainty === "proved" || certainty === "likely"
   );
-  const told = result.findings.filter(({ certainty }) => certainty !== "unknown");
+  const shown = result.findings.filter(({ certainty }) => certainty !== "unknown");
   const where = (finding: Finding) =>
     finding.line !== null
       ? `${names.trace}:${finding.line}`
@@ -184,13 +185,13 @@ export function checkLines(
     wrong.length === 0
       ? "Nothing is proved or likely to be wrong."
       : `${formatCount(wrong.length, "finding")} proved or likely:`,
-    ...told.slice(0, MOST_TOLD).flatMap((finding) => [
+    ...shown.slice(0, MOST_SHOWN).flatMap((finding) => [
       "",
       `${finding.certainty}: ${finding.kind} at ${where(finding)}   ${finding.rule}`,
       ...wrapText(findingText(finding, names), COLUMNS - 2).map((line) => `  ${line}`),
     ]),
-    ...told.length > MOST_TOLD
-      ? ["", `… and ${formatCount(told.length - MOST_TOLD, "finding")} more, which --json has`]
+    ...shown.length > MOST_SHOWN
+      ? ["", `… and ${formatCount(shown.length - MOST_SHOWN, "finding")} more, which --json has`]
       : [],
     "",
     ...wrapText(
@@ -232,13 +233,13 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
 }
 
 /** How the other records' clocks are tied, and what the emulator has refused. */
-function clockReport(log: LogPass, { judged }: CheckResult): string[] {
+function clockReport(log: LogPass, { classified }: CheckResult): string[] {
   const { qemu } = log;
   const offset = qemu.offset();
   const refused = offset === null && qemu.refusals === 0
     ? []
     : [`${formatCount(qemu.refusals, "refusal")} in the emulator's log`];
-  return [...clockLines({ log: judged.offset, qemu: offset }), ...refused]
+  return [...clockLines({ log: classified.offset, qemu: offset }), ...refused]
     .map((line) => `  ${line}`);
 }
 
@@ -271,7 +272,7 @@ function balanceLines(
       `${deaths}`,
       `${alive}`,
       `${uncertain}`,
-      `${device.bornBeforeTrace}`,
+      `${device.mappedBeforeTrace}`,
     ];
   });
   const head = ["device", "mode", "maps =", "unmaps +", "live +", "unknown", "mapped before trace"];

@@ -4,7 +4,7 @@
  * @see behaviour/traces.md T.61
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import type { Finding } from "./life.ts";
+import type { Finding } from "./traced_mapping.ts";
 
 export interface ClockOffset {
   /** Added to a time of the log, it is that of the trace. */
@@ -26,7 +26,7 @@ export interface LogPair {
   readonly differenceSeconds: number;
 }
 
-/** Findings that the DMA API checker tells by one of these classes. */
+/** Findings that the DMA API checker reports as one of these classes. */
 const CLASSES: Readonly<Record<string, readonly string[]>> = {
   unmap_size: ["unmap_size"],
   unmap_direction: ["unmap_direction"],

@@ -1,9 +1,9 @@
 /**
- * Where lines of a trace are missing, or may be: at its start, behind a gap, in a silence.
+ * Where lines of a trace are missing, or may be: at its start, after a gap, in a silence.
  *
  * @see behaviour/traces.md T.7, T.68
  */
-import type { Moment } from "./life.ts";
+import type { Moment } from "./traced_mapping.ts";
 import { CALL_SECONDS, type Context } from "./page_table.ts";
 
 /** Longer than this without any line, a trace may have been switched off in between. */
@@ -12,13 +12,13 @@ const SILENCE_SECONDS = 0.1;
 export class Edges {
   firstSeconds: number | null = null;
   lastSeconds = 0;
-  /** The last line behind which lines are known to be missing; 0 when there is none. */
+  /** The last line before which lines are known to be missing; 0 when there is none. */
   lostLine = 0;
   /** The last line with a long silence before it: tracing may have been off. 0 when there is none. */
   silenceLine = 0;
-  /** Silences that have swallowed lines, by the line behind each: what was unpaired says so. */
+  /** Silences that have swallowed lines, by the line after each: unpaired lines prove it. */
   readonly holes = new Set<number>();
-  /** By CPU: the first line behind a gap. */
+  /** By CPU: the first line after a gap. */
   readonly #gaps = new Map<number, Moment>();
   #start: Moment | null = null;
 

@@ -3,7 +3,7 @@
  *
  * @see behaviour/traces.md T.66
  */
-import type { Certainty, Device, Finding, Life, Moment } from "./life.ts";
+import type { Certainty, Device, Finding, Moment, TracedMapping } from "./traced_mapping.ts";
 
 const LEDGER_RULE = "trace.T.66";
 /** Findings that are kept in full; more of the same are counted. */
@@ -18,18 +18,18 @@ export class Findings {
     else this.dropped++;
   }
 
-  /** A finding about a mapping, at its address where no other one is said. */
+  /** A finding about a mapping, by default at its address. */
   #of(
-    life: Life,
-    told:
+    mapping: TracedMapping,
+    details:
       & Pick<Finding, "kind" | "line" | "otherLine" | "certainty" | "text" | "more">
       & Partial<Pick<Finding, "address" | "since">>,
   ): void {
-    const { addr, born, device } = life;
+    const { addr, mappedAt, device } = mapping;
     this.add({
-      since: born.line,
+      since: mappedAt.line,
       address: addr,
-      ...told,
+      ...details,
       logLine: null,
       device: device?.name ?? null,
       rule: LEDGER_RULE,
@@ -37,55 +37,67 @@ export class Findings {
   }
 
   /** What a call says of a mapping is not what the mapping is: the lines of both prove it. */
-  #unlike(kind: string, life: Life, now: Moment, text: string, more: Finding["more"]): void {
-    const otherLine = life.born.line;
-    this.#of(life, { kind, line: now.line, otherLine, certainty: "proved", text, more });
+  #unlike(
+    kind: string,
+    mapping: TracedMapping,
+    now: Moment,
+    text: string,
+    more: Finding["more"],
+  ): void {
+    const otherLine = mapping.mappedAt.line;
+    this.#of(mapping, { kind, line: now.line, otherLine, certainty: "proved", text, more });
   }
 
-  /** A call for what has died, whose line is the other one. */
-  #afterDeath(
-    dead: Life,
-    told: Pick<Finding, "kind" | "address" | "certainty" | "text" | "since">,
+  /** A call for a mapping already unmapped, with the line of that unmap. */
+  #afterUnmap(
+    unmapped: TracedMapping,
+    details: Pick<Finding, "kind" | "address" | "certainty" | "text" | "since">,
     now: Moment,
   ): void {
-    this.#of(dead, {
-      ...told,
+    this.#of(unmapped, {
+      ...details,
       line: now.line,
-      otherLine: dead.died!.line,
-      more: { born_line: dead.born.line },
+      otherLine: unmapped.unmappedAt!.line,
+      more: { born_line: unmapped.mappedAt.line },
     });
   }
 
-  wrongSize(life: Life, sizeBytes: number, now: Moment): void {
-    const text = `mapped with ${life.sizeBytes} bytes and unmapped with ${sizeBytes}`;
-    this.#unlike("unmap_size", life, now, text, { mapped: life.sizeBytes, unmapped: sizeBytes });
+  wrongSize(mapping: TracedMapping, sizeBytes: number, now: Moment): void {
+    const text = `mapped with ${mapping.sizeBytes} bytes and unmapped with ${sizeBytes}`;
+    this.#unlike("unmap_size", mapping, now, text, {
+      mapped: mapping.sizeBytes,
+      unmapped: sizeBytes,
+    });
   }
 
-  wrongDirection(life: Life, dir: string, now: Moment): void {
-    const text = `mapped ${life.dir} and unmapped ${dir}`;
-    this.#unlike("unmap_direction", life, now, text, { mapped: life.dir, unmapped: dir });
+  wrongDirection(mapping: TracedMapping, dir: string, now: Moment): void {
+    const text = `mapped ${mapping.dir} and unmapped ${dir}`;
+    this.#unlike("unmap_direction", mapping, now, text, { mapped: mapping.dir, unmapped: dir });
   }
 
-  wrongEntries(life: Life, entries: number, now: Moment): void {
-    const text = `mapped as a list of ${life.entries} entries and unmapped with ${entries}`;
-    this.#unlike("unmap_entries", life, now, text, { mapped: life.entries, unmapped: entries });
+  wrongEntries(mapping: TracedMapping, entries: number, now: Moment): void {
+    const text = `mapped as a list of ${mapping.entries} entries and unmapped with ${entries}`;
+    this.#unlike("unmap_entries", mapping, now, text, {
+      mapped: mapping.entries,
+      unmapped: entries,
+    });
   }
 
-  wrongKind(life: Life, kind: string, now: Moment): void {
-    const text = `mapped as ${life.kind} and unmapped as ${kind}`;
-    this.#unlike("unmap_kind", life, now, text, { mapped: life.kind, unmapped: kind });
+  wrongKind(mapping: TracedMapping, kind: string, now: Moment): void {
+    const text = `mapped as ${mapping.kind} and unmapped as ${kind}`;
+    this.#unlike("unmap_kind", mapping, now, text, { mapped: mapping.kind, unmapped: kind });
   }
 
   /** @param since The line from which on none may be missing for this to be so. */
   doubleUnmap(
-    dead: Life,
+    unmapped: TracedMapping,
     now: Moment,
     address: number,
     certainty: Certainty,
     since: number,
   ): void {
     const text = "unmapped twice with no map in between";
-    this.#afterDeath(dead, { kind: "double_unmap", address, certainty, text, since }, now);
+    this.#afterUnmap(unmapped, { kind: "double_unmap", address, certainty, text, since }, now);
   }
 
   unmapUnknown(
@@ -128,62 +140,62 @@ export class Findings {
     });
   }
 
-  doubleMap(older: Life, newer: Life): void {
+  doubleMap(older: TracedMapping, newer: TracedMapping): void {
     const text = "address of a live mapping returned again, with no iommu:map event";
     const more = { mapped: older.sizeBytes };
     this.#of(newer, {
       kind: "double_map",
-      line: newer.born.line,
-      otherLine: older.born.line,
+      line: newer.mappedAt.line,
+      otherLine: older.mappedAt.line,
       certainty: "proved",
       text,
       more,
     });
   }
 
-  leakByReuse(older: Life, newer: Life, certainty: Certainty): void {
-    const text = `its address was allocated again in line ${newer.born.line}, without an unmap`;
-    const more = { proof_line: newer.born.line };
+  leakByReuse(older: TracedMapping, newer: TracedMapping, certainty: Certainty): void {
+    const text = `its address was allocated again in line ${newer.mappedAt.line}, without an unmap`;
+    const more = { proof_line: newer.mappedAt.line };
     this.#of(older, {
       kind: "leak",
-      line: older.born.line,
-      otherLine: newer.born.line,
+      line: older.mappedAt.line,
+      otherLine: newer.mappedAt.line,
       certainty,
       text,
       more,
     });
   }
 
-  reuseRace(older: Life, newer: Life, death: Moment): void {
+  reuseRace(older: TracedMapping, newer: TracedMapping, unmap: Moment): void {
     const text =
       "event order only: the unmap is traced after the IOVA is freed, so another CPU's map can " +
       "be logged first";
-    const more = { born_line: older.born.line };
+    const more = { born_line: older.mappedAt.line };
     this.#of(newer, {
       kind: "reuse_race",
-      line: newer.born.line,
-      otherLine: death.line,
+      line: newer.mappedAt.line,
+      otherLine: unmap.line,
       certainty: "possible",
       text,
       more,
     });
   }
 
-  syncUnknown(dead: Life, address: number, now: Moment, certainty: Certainty): void {
+  syncUnknown(unmapped: TracedMapping, address: number, now: Moment, certainty: Certainty): void {
     const text = "synchronised after it was unmapped";
-    const since = dead.died!.line;
-    this.#afterDeath(dead, { kind: "sync_unknown", address, certainty, text, since }, now);
+    const since = unmapped.unmappedAt!.line;
+    this.#afterUnmap(unmapped, { kind: "sync_unknown", address, certainty, text, since }, now);
   }
 
-  syncSize(life: Life, address: number, sizeBytes: number, now: Moment): void {
+  syncSize(mapping: TracedMapping, address: number, sizeBytes: number, now: Moment): void {
     const text = `synchronised ${sizeBytes} bytes from 0x${address.toString(16)} on, beyond the ` +
-      `mapping's end: it has ${life.sizeBytes}`;
-    this.#unlike("sync_size", life, now, text, { mapped: life.sizeBytes, synced: sizeBytes });
+      `mapping's end: it has ${mapping.sizeBytes}`;
+    this.#unlike("sync_size", mapping, now, text, { mapped: mapping.sizeBytes, synced: sizeBytes });
   }
 
-  syncDirection(life: Life, dir: string, now: Moment): void {
-    const text = `mapped ${life.dir} and synchronised ${dir}`;
-    this.#unlike("sync_direction", life, now, text, { mapped: life.dir, synced: dir });
+  syncDirection(mapping: TracedMapping, dir: string, now: Moment): void {
+    const text = `mapped ${mapping.dir} and synchronised ${dir}`;
+    this.#unlike("sync_direction", mapping, now, text, { mapped: mapping.dir, synced: dir });
   }
 
   shortRange(
@@ -207,14 +219,14 @@ export class Findings {
     });
   }
 
-  openAtEnd(life: Life, kind: string, certainty: Certainty, text: string): void {
-    this.#of(life, {
+  openAtEnd(mapping: TracedMapping, kind: string, certainty: Certainty, text: string): void {
+    this.#of(mapping, {
       kind,
-      line: life.born.line,
+      line: mapping.mappedAt.line,
       otherLine: null,
       certainty,
       text,
-      more: { mapping: life.kind },
+      more: { mapping: mapping.kind },
     });
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The ledger of a trace: every mapping from its birth to its death, and what was wrong with it.
+ * The ledger of a trace: every mapping from its map to its unmap, and the errors in its use.
  *
- * It keeps lives, not lines, and calls nothing proved that a missing line could explain.
+ * It keeps mappings, not lines, and calls nothing proved that a missing line could explain.
  *
  * @see behaviour/traces.md T.64 to T.69
  */
@@ -12,48 +12,41 @@ import { Edges } from "./edges.ts";
 import { Findings } from "./findings.ts";
 import {
   type Device,
-  type Life,
   makeDevice,
   modeOf,
   type Moment,
   pageEnd,
   pageOf,
-} from "./life.ts";
+  type TracedMapping,
+} from "./traced_mapping.ts";
 import {
-  bestLife,
-  type Born,
+  addressKey,
+  bestMapping,
+  conflicting,
   count,
-  dropLife,
-  type Ended,
-  ghostKey,
+  dropMapping,
   isAnothers,
-  isIdentity,
   isSameList,
-  keepLife,
-  makeLife,
-  noteBirth,
-  rangeLife,
+  keepMapping,
+  makeMapping,
+  type MapEvent,
+  noteMap,
+  rangeMapping,
+  type ReusedAddress,
   siblingKey,
   TaskNames,
   unfold,
-} from "./lives.ts";
+  type UnmapEvent,
+} from "./live_mappings.ts";
 import type { PageHistory } from "./page_history.ts";
 import { Requests } from "./requests.ts";
 import { checkSync } from "./sync_check.ts";
 import { type Context, type EndedRange, PageTable, type TableUnmap } from "./page_table.ts";
 
-/** A death that is printed this late behind a birth on another CPU is no race of two lines: a CPU of a guest can stand still. */
+/** An unmap printed later than this after another CPU's map is no race. A guest's CPU can stall for a while. */
 const RACE_SECONDS = 0.1;
 /** Events that stand beside a call, and not within it as those of an IOMMU's queue do. */
 const CALLS = /^(?:dma_|nvme_|block_|map$|unmap$)/;
-
-/** A mapping whose address was given out again, and whose death has not come yet. */
-interface Ghost {
-  readonly older: Life;
-  readonly newer: Life;
-  /** What ended the older one's range in the page table, or null. */
-  readonly unmap: TableUnmap | null;
-}
 
 export class Ledger {
   readonly devices = new Map<string, Device>();
@@ -62,10 +55,10 @@ export class Ledger {
   readonly #history: PageHistory;
   readonly requests = new Requests();
   readonly #tasks = new TaskNames();
-  readonly #ghosts = new Map<string, Ghost>();
-  /** Deaths by device, kind, direction and size: how many, and when the last one was born. */
+  readonly #reusedAddresses = new Map<string, ReusedAddress>();
+  /** Map lines of the three newest unmapped mappings of each device, kind, direction and size. */
   readonly siblings = new Map<string, number[]>();
-  /** Told of each mapping's steps, where somebody writes them down. */
+  /** Receives each mapping's steps; null when they are not recorded. */
   recorder: StepSink | null = null;
   readonly edges = new Edges();
   damaged: number[] = [];
@@ -101,21 +94,21 @@ export class Ledger {
   /** Everything has been read. */
   end(): void {
     this.table.end();
-    for (const ghost of this.#ghosts.values()) this.#neverDied(ghost);
+    for (const reused of this.#reusedAddresses.values()) this.#neverUnmapped(reused);
     for (const { cutBy, first, maps } of this.table.cutRuns()) {
       this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);
     }
   }
 
-  /** Every mapping that has no death, uncertain ones too. */
-  *open(): Generator<Life> {
+  /** Every mapping without an unmap, uncertain ones too. */
+  *open(): Generator<TracedMapping> {
     for (const device of this.devices.values()) {
-      for (const lives of device.byPage.values()) yield* lives;
+      for (const mappings of device.byPage.values()) yield* mappings;
     }
   }
 
-  isUncertain(life: Life): boolean {
-    return life.isUncertain || life.born.line < this.edges.lostLine;
+  isUncertain(mapping: TracedMapping): boolean {
+    return mapping.isUncertain || mapping.mappedAt.line < this.edges.lostLine;
   }
 
   #device(name: string): Device {
@@ -135,14 +128,14 @@ export class Ledger {
       case "map":
       case "alloc":
       case "map_sg":
-        this.#birth(event, line, now, context);
+        this.#map(event, line, now, context);
         return;
       case "unmap":
       case "free":
-        this.#death(event, now, context);
+        this.#unmap(event, now, context);
         return;
       case "unmap_sg":
-        this.#listDeath(event, now, context);
+        this.#unmapList(event, now, context);
         return;
       case "sync":
         checkSync(event, this.#device(event.device), now, this);
@@ -153,7 +146,7 @@ export class Ledger {
     }
   }
 
-  #birth(event: Born, line: TraceLine, now: Moment, context: Context): void {
+  #map(event: MapEvent, line: TraceLine, now: Moment, context: Context): void {
     const device = this.#device(event.device);
     this.table.goesOn(context);
     if (event.op === "map_sg") {
@@ -173,76 +166,62 @@ export class Ledger {
       (start, end) => ranges.some(([first, last]) => start >= first! && end <= last!),
     );
     const task = this.#tasks.of(line.pid, line.task);
-    const by = { born: now, pid: line.pid, task, request: context.request?.name ?? null };
-    const life = makeLife(event, device, tableLine, by);
-    noteBirth(life);
-    this.requests.note(context, device, life.kind === "alloc" ? 0 : life.entries);
-    if (this.#meetsOlder(life, context)) return;
-    this.recorder?.({ op: "birth", line: now.line, life });
-    keepLife(life);
+    const by = { mappedAt: now, pid: line.pid, task, request: context.request?.name ?? null };
+    const mapping = makeMapping(event, device, tableLine, by);
+    noteMap(mapping);
+    this.requests.note(context, device, mapping.kind === "alloc" ? 0 : mapping.entries);
+    if (this.#meetsOlder(mapping, context)) return;
+    this.recorder?.({ op: "map", line: now.line, mapping });
+    keepMapping(mapping);
     if (event.op === "map_sg") {
       event.dmaAddrs.forEach((addr, index) =>
-        this.#history.add(life, addr, event.sizesBytes[index]!)
+        this.#history.add(mapping, addr, event.sizesBytes[index]!)
       );
-    } else this.#history.add(life);
+    } else this.#history.add(mapping);
   }
 
   /**
-   * A birth where another mapping lives: the allocator gives a range out again only when it was
-   * freed, so a death is missing, or is still to be printed.
+   * A map where another mapping is live: the allocator returns a range again only after it was
+   * freed, so the older one's unmap is missing, or is printed later.
    *
-   * @returns True when the birth is none.
+   * @returns True when the line makes no mapping.
    * @see behaviour/traces.md T.66
    */
-  #meetsOlder(life: Life, context: Context): boolean {
-    const older = this.#liveAtPageOf(life);
+  #meetsOlder(mapping: TracedMapping, context: Context): boolean {
+    const older = conflicting(mapping);
     if (older === null) return false;
     if (this.isUncertain(older)) {
       this.#endUncertain(older);
       return false;
     }
-    const unmap = this.table.orphan(older, older.born.line, life.born.line);
-    if (older.tableLine > 0 && life.tableLine === 0 && unmap === null) {
+    const unmap = this.table.orphan(older, older.mappedAt.line, mapping.mappedAt.line);
+    if (older.tableLine > 0 && mapping.tableLine === 0 && unmap === null) {
       // The page table was not written: the same line twice, or a call that only looks like one.
-      if (this.edges.isWhole(life.born, context)) this.findings.doubleMap(older, life);
-      life.device!.uncertain++;
+      if (this.edges.isWhole(mapping.mappedAt, context)) this.findings.doubleMap(older, mapping);
+      mapping.device!.uncertain++;
       return true;
     }
     if (older.tableLine > 0 && unmap === null) {
       // The range's own unmap is missing too: lines are missing here, marked or not.
-      this.findings.leakByReuse(older, life, "possible");
-      if (older.born.line < this.edges.silenceLine) this.edges.noteHole();
+      this.findings.leakByReuse(older, mapping, "possible");
+      if (older.mappedAt.line < this.edges.silenceLine) this.edges.noteHole();
       older.isUncertain = true;
       this.#endUncertain(older);
       return false;
     }
-    dropLife(older);
-    const key = ghostKey(life.device!, older.addr);
-    const before = this.#ghosts.get(key);
-    if (before !== undefined) this.#neverDied(before);
-    this.#ghosts.set(key, { older, newer: life, unmap });
+    dropMapping(older);
+    const key = addressKey(mapping.device!, older.addr);
+    const before = this.#reusedAddresses.get(key);
+    if (before !== undefined) this.#neverUnmapped(before);
+    this.#reusedAddresses.set(key, { older, newer: mapping, unmap });
     return false;
   }
 
-  /** A live mapping that a translated device cannot have beside this one. */
-  #liveAtPageOf(life: Life): Life | null {
-    if (isIdentity(life)) return null;
-    for (const other of life.device!.byPage.get(pageOf(life.addr)) ?? []) {
-      if (isIdentity(other)) continue;
-      if (other.tableLine > 0 ? life.tableLine > 0 || other.addr === life.addr : false) {
-        return other;
-      }
-      const isSame = other.addr === life.addr && other.kind === life.kind;
-      if (isSame && other.phys !== null && modeOf(life.device!) !== "direct") return other;
-    }
-    return null;
-  }
-
-  /** Its death never came. */
-  #neverDied({ newer, older, unmap }: Ghost): void {
+  /** The older mapping's unmap is missing. */
+  #neverUnmapped({ newer, older, unmap }: ReusedAddress): void {
     older.device!.uncertain++;
     // Without lines of a page table only the address speaks; a silence may have swallowed the unmap.
-    const isAlone = older.tableLine === 0 && older.born.line >= this.edges.silenceLine;
+    const isAlone = older.tableLine === 0 && older.mappedAt.line >= this.edges.silenceLine;
     const weaker = isAlone ? "likely" : "possible";
     const isOpen = this.isUncertain(older);
     this.findings.leakByReuse(
@@ -252,12 +231,12 @@ export class Ledger {
     );
   }
 
-  #endUncertain(life: Life): void {
-    dropLife(life);
-    life.device!.uncertain++;
+  #endUncertain(mapping: TracedMapping): void {
+    dropMapping(mapping);
+    mapping.device!.uncertain++;
   }
 
-  #death(event: Ended, now: Moment, context: Context): void {
+  #unmap(event: UnmapEvent, now: Moment, context: Context): void {
     const device = this.#device(event.device);
     const kind = event.op === "unmap" ? "map" : "alloc";
     count(device, event.op === "unmap" ? "unmaps" : "frees");
@@ -267,163 +246,183 @@ export class Ledger {
     else {
       this.table.settle(context);
       const [start, end] = [pageOf(event.addr), pageEnd(event.addr, event.sizeBytes)];
-      context.expected = { start, end, seconds: now.seconds, told: null };
+      context.expected = { start, end, seconds: now.seconds, onOutcome: null };
     }
-    const lives = device.byPage.get(pageOf(event.addr)) ?? [];
-    const life = bestLife(lives, event, kind);
-    if (life === null) {
-      const other = lives.find(({ addr }) => addr === event.addr);
+    const mappings = device.byPage.get(pageOf(event.addr)) ?? [];
+    const mapping = bestMapping(mappings, event, kind);
+    if (mapping === null) {
+      const other = mappings.find(({ addr }) => addr === event.addr);
       const isSure = other !== undefined && modeOf(device) !== "direct" && !this.isUncertain(other);
       const isLikely = isSure && !isAnothers(this.devices.values(), event, kind, device) &&
-        (other.sizeBytes === event.sizeBytes || other.born.line >= this.edges.silenceLine);
+        (other.sizeBytes === event.sizeBytes || other.mappedAt.line >= this.edges.silenceLine);
       if (isLikely) {
         this.findings.wrongKind(other, kind, now);
-        this.#die(other, now);
+        this.#setUnmapped(other, now);
         return;
       }
-      if (kind === "map") this.#deathOfNobody(device, event, now, context, beside);
-      else this.#freeOfNobody(device, event, now, context);
+      if (kind === "map") this.#unmapWithoutMap(device, event, now, context, beside);
+      else this.#freeWithoutAlloc(device, event, now, context);
       return;
     }
-    if (this.#isGhosts(event, life, now, beside)) return;
-    if (this.#isOfAnother(life, event)) {
-      this.#endUncertain(life);
-      device.bornBeforeTrace++;
+    if (this.#isLateUnmap(event, mapping, now, beside)) return;
+    if (this.#isOfAnother(mapping, event)) {
+      this.#endUncertain(mapping);
+      device.mappedBeforeTrace++;
       return;
     }
-    if (life.sizeBytes !== event.sizeBytes) this.findings.wrongSize(life, event.sizeBytes, now);
-    if (life.dir !== event.dir) this.findings.wrongDirection(life, event.dir, now);
+    if (mapping.sizeBytes !== event.sizeBytes) {
+      this.findings.wrongSize(mapping, event.sizeBytes, now);
+    }
+    if (mapping.dir !== event.dir) this.findings.wrongDirection(mapping, event.dir, now);
     const { dir, sizeBytes } = event;
-    this.recorder?.({ op: "death", line: now.line, life, sizeBytes, dir, entries: 1 });
-    this.#die(life, now);
+    this.recorder?.({ op: "unmap", line: now.line, mapping, sizeBytes, dir, entries: 1 });
+    this.#setUnmapped(mapping, now);
   }
 
   /**
-   * Whether a death is rather of another mapping, whose birth is missing with this one's death: there
-   * is a gap between, or a silence, and nothing but the address is the same.
+   * Whether an unmap rather belongs to another mapping, whose map is missing, as is this one's unmap:
+   * there is a gap between, or a silence, and only the address is the same.
    */
-  #isOfAnother(life: Life, { dir, sizeBytes }: Ended): boolean {
-    const isUnlike = [life.sizeBytes !== sizeBytes, life.dir !== dir];
-    if (this.isUncertain(life)) return isUnlike.includes(true);
-    if (isUnlike.includes(false) || life.born.line >= this.edges.silenceLine) return false;
+  #isOfAnother(mapping: TracedMapping, { dir, sizeBytes }: UnmapEvent): boolean {
+    const isUnlike = [mapping.sizeBytes !== sizeBytes, mapping.dir !== dir];
+    if (this.isUncertain(mapping)) return isUnlike.includes(true);
+    if (isUnlike.includes(false) || mapping.mappedAt.line >= this.edges.silenceLine) return false;
     this.edges.noteHole();
     return true;
   }
 
   /**
-   * Whether a death is the late one of a mapping whose address lives again: its line is written
-   * after the work, and another CPU was faster. That of coherent memory and of a list is written
-   * before, and never late.
+   * Whether an unmap is the late one of a mapping whose address is in use again: its line is written
+   * after the work, and another CPU was faster. Frees of coherent memory and unmaps of lists are
+   * written before the work, and never late.
    *
    * @see behaviour/traces.md T.18, T.66
    */
-  #isGhosts(event: Ended, live: Life, now: Moment, beside: TableUnmap | null): boolean {
-    const key = ghostKey(live.device!, event.addr);
-    const ghost = this.#ghosts.get(key);
-    if (ghost === undefined) return false;
-    const { older, unmap } = ghost;
+  #isLateUnmap(
+    event: UnmapEvent,
+    live: TracedMapping,
+    now: Moment,
+    beside: TableUnmap | null,
+  ): boolean {
+    const key = addressKey(live.device!, event.addr);
+    const reused = this.#reusedAddresses.get(key);
+    if (reused === undefined) return false;
+    const { older, unmap } = reused;
     if (event.op !== "unmap" || older.kind !== "map") return false;
     if (older.sizeBytes !== event.sizeBytes || older.dir !== event.dir) return false;
     const isLate = live.tableLine > 0
       ? beside === null || beside.line < live.tableLine
-      : unmap === null && now.cpu !== live.born.cpu &&
-        now.seconds - live.born.seconds < RACE_SECONDS;
+      : unmap === null && now.cpu !== live.mappedAt.cpu &&
+        now.seconds - live.mappedAt.seconds < RACE_SECONDS;
     if (!isLate) return false;
-    this.#ghosts.delete(key);
+    this.#reusedAddresses.delete(key);
     this.findings.reuseRace(older, live, now);
-    older.died = now;
-    older.device!.deaths++;
+    older.unmappedAt = now;
+    older.device!.unmapCount++;
     return true;
   }
 
-  #die(life: Life, now: Moment): void {
-    dropLife(life);
-    life.died = now;
-    const device = life.device!;
-    device.deaths++;
-    device.dead.set(life.addr, life);
-    if (life.kind === "sg") device.deadLists.set(life.phys!, life);
-    const key = siblingKey(life);
-    const births = this.siblings.get(key);
-    // The three youngest are enough to say whether that many are younger than another.
-    if (births === undefined) this.siblings.set(key, [life.born.line]);
+  #setUnmapped(mapping: TracedMapping, now: Moment): void {
+    dropMapping(mapping);
+    mapping.unmappedAt = now;
+    const device = mapping.device!;
+    device.unmapCount++;
+    device.unmapped.set(mapping.addr, mapping);
+    if (mapping.kind === "sg") device.unmappedLists.set(mapping.phys!, mapping);
+    const key = siblingKey(mapping);
+    const mapLines = this.siblings.get(key);
+    // The three newest suffice to tell whether LATER_UNMAPS were mapped after another.
+    if (mapLines === undefined) this.siblings.set(key, [mapping.mappedAt.line]);
     else {
-      births.push(life.born.line);
-      births.sort((a, b) => b - a).length = Math.min(births.length, 3);
+      mapLines.push(mapping.mappedAt.line);
+      mapLines.sort((a, b) => b - a).length = Math.min(mapLines.length, 3);
     }
   }
 
   /**
-   * A death without a birth: nothing was mapped there when the page table had nothing to unmap.
+   * An unmap without a map: nothing was mapped there if the page table had nothing to unmap.
    *
    * @see behaviour/traces.md T.28, T.66
    */
-  #deathOfNobody(
+  #unmapWithoutMap(
     device: Device,
-    event: Ended,
+    event: UnmapEvent,
     now: Moment,
     context: Context,
     beside: TableUnmap | null,
   ): void {
     if (unfold(device, event.addr)) return;
-    const dead = this.#lastDeath(device.dead.get(event.addr));
+    const unmapped = this.#lastUnmapped(device.unmapped.get(event.addr));
     // The task may have moved to another CPU between the two lines.
-    const unmap = beside ?? this.table.orphan(event, dead?.died?.line ?? 0, now.line);
+    const unmap = beside ?? this.table.orphan(event, unmapped?.unmappedAt?.line ?? 0, now.line);
     const isTranslated = this.#isTranslated(device);
     const nothingThere = isTranslated && unmap === null && this.edges.isWhole(now, context);
-    const isTold = nothingThere || !isTranslated && modeOf(device) !== "direct";
-    if (dead !== null && isTold) {
-      this.recorder?.({ op: "again", line: now.line, life: dead });
-      const since = nothingThere ? context.lastLine : dead.died!.line;
-      this.findings.doubleUnmap(dead, now, event.addr, "proved", since);
+    const isFinding = nothingThere || !isTranslated && modeOf(device) !== "direct";
+    if (unmapped !== null && isFinding) {
+      this.recorder?.({ op: "again", line: now.line, mapping: unmapped });
+      const since = nothingThere ? context.lastLine : unmapped.unmappedAt!.line;
+      this.findings.doubleUnmap(unmapped, now, event.addr, "proved", since);
       return;
     }
-    if (dead === null && nothingThere) {
+    if (unmapped === null && nothingThere) {
       this.findings.unmapUnknown(device, event.addr, now, "proved", context.lastLine);
       return;
     }
     // The first one long after the device's first mapping was not mapped before the trace.
-    const isFirst = device.bornBeforeTrace === 0 && device.firstLine < this.edges.silenceLine;
-    device.bornBeforeTrace++;
-    if (device.dead.has(event.addr) || isFirst) this.edges.noteHole();
+    const isFirst = device.mappedBeforeTrace === 0 && device.firstLine < this.edges.silenceLine;
+    device.mappedBeforeTrace++;
+    if (device.unmapped.has(event.addr) || isFirst) this.edges.noteHole();
     this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
   }
 
-  /** The same for memory that is given back: its unmap is printed behind the line, if there is one. */
-  #freeOfNobody(device: Device, event: Ended, now: Moment, context: Context): void {
-    const dead = this.#lastDeath(device.dead.get(event.addr));
+  /** The same for coherent memory: the page table's unmap, if any, is printed after the line. */
+  #freeWithoutAlloc(device: Device, event: UnmapEvent, now: Moment, context: Context): void {
+    const unmapped = this.#lastUnmapped(device.unmapped.get(event.addr));
     const unknown = () => this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
-    this.#endOfNobody(device, dead, now, context, unknown);
+    this.#endWithoutMap(device, unmapped, now, context, unknown);
   }
 
-  /** @param unknown Tells that a line is missing. */
-  #endOfNobody(
+  /** @param unknown Adds the finding that a line is missing. */
+  #endWithoutMap(
     device: Device,
-    dead: Life | null,
+    unmapped: TracedMapping | null,
     now: Moment,
     context: Context,
     unknown: () => void,
   ): void {
     const { lostLine } = this.edges;
     const { end, start } = context.expected ?? { start: 0, end: Infinity };
-    const judge = (came: boolean) => {
+    const onOutcome = (came: boolean) => {
       if (
-        !came && dead !== null && this.edges.lostLine === lostLine && this.#isTranslated(device)
+        !came && unmapped !== null && this.edges.lostLine === lostLine && this.#isTranslated(device)
       ) {
-        this.findings.doubleUnmap(dead, now, dead.addr, "proved", dead.died!.line);
+        this.findings.doubleUnmap(
+          unmapped,
+          now,
+          unmapped.addr,
+          "proved",
+          unmapped.unmappedAt!.line,
+        );
         return;
       }
-      device.bornBeforeTrace++;
-      if (dead !== null) this.edges.noteHole();
+      device.mappedBeforeTrace++;
+      if (unmapped !== null) this.edges.noteHole();
       unknown();
     };
-    if (dead === null) judge(true);
-    context.expected = { start, end, seconds: now.seconds, told: dead === null ? null : judge };
+    if (unmapped === null) onOutcome(true);
+    context.expected = {
+      start,
+      end,
+      seconds: now.seconds,
+      onOutcome: unmapped === null ? null : onOutcome,
+    };
   }
 
-  /** What ended last, when no line is missing since. */
-  #lastDeath(dead: Life | undefined): Life | null {
-    return dead !== undefined && dead.died!.line > this.edges.lostLine ? dead : null;
+  /** The last one unmapped, if no line is missing since. */
+  #lastUnmapped(unmapped: TracedMapping | undefined): TracedMapping | null {
+    return unmapped !== undefined && unmapped.unmappedAt!.line > this.edges.lostLine
+      ? unmapped
+      : null;
   }
 
   /** Whether each unmap of a device has a line of the page table. */
@@ -431,7 +430,7 @@ export class Ledger {
     return modeOf(device) === "translated" && this.table.unmaps > 0;
   }
 
-  #listDeath(
+  #unmapList(
     event: Extract<DmaEvent, { op: "unmap_sg" }>,
     now: Moment,
     context: Context,
@@ -440,42 +439,42 @@ export class Ledger {
     count(device, "sg_unmaps");
     this.table.goesOn(context);
     this.table.settle(context);
-    const lives = device.lists.get(event.physAddrs[0]!) ?? [];
-    const life = lives.findLast((each) => isSameList(each, event.physAddrs, event.isCut)) ??
-      lives.findLast(({ dir }) => dir === event.dir) ?? lives.at(-1);
-    if (life === undefined) {
-      this.#listOfNobody(device, event.physAddrs, now, context);
+    const mappings = device.lists.get(event.physAddrs[0]!) ?? [];
+    const mapping = mappings.findLast((each) => isSameList(each, event.physAddrs, event.isCut)) ??
+      mappings.findLast(({ dir }) => dir === event.dir) ?? mappings.at(-1);
+    if (mapping === undefined) {
+      this.#unmapListWithoutMap(device, event.physAddrs, now, context);
       return;
     }
-    const end = pageEnd(life.addr, life.sizeBytes);
-    context.expected = { start: pageOf(life.addr), end, seconds: now.seconds, told: null };
-    if (this.isUncertain(life) && !isSameList(life, event.physAddrs, event.isCut)) {
-      this.#endUncertain(life);
-      device.bornBeforeTrace++;
+    const end = pageEnd(mapping.addr, mapping.sizeBytes);
+    context.expected = { start: pageOf(mapping.addr), end, seconds: now.seconds, onOutcome: null };
+    if (this.isUncertain(mapping) && !isSameList(mapping, event.physAddrs, event.isCut)) {
+      this.#endUncertain(mapping);
+      device.mappedBeforeTrace++;
       return;
     }
-    if (!event.isCut && !isSameList(life, event.physAddrs, false)) {
-      this.findings.wrongEntries(life, event.physAddrs.length, now);
+    if (!event.isCut && !isSameList(mapping, event.physAddrs, false)) {
+      this.findings.wrongEntries(mapping, event.physAddrs.length, now);
     }
-    if (life.dir !== event.dir) this.findings.wrongDirection(life, event.dir, now);
-    const { sizeBytes } = life;
-    const entries = event.isCut ? life.entries : event.physAddrs.length;
-    this.recorder?.({ op: "death", line: now.line, life, sizeBytes, dir: event.dir, entries });
-    this.#die(life, now);
+    if (mapping.dir !== event.dir) this.findings.wrongDirection(mapping, event.dir, now);
+    const { sizeBytes } = mapping;
+    const entries = event.isCut ? mapping.entries : event.physAddrs.length;
+    this.recorder?.({ op: "unmap", line: now.line, mapping, sizeBytes, dir: event.dir, entries });
+    this.#setUnmapped(mapping, now);
   }
 
-  #listOfNobody(
+  #unmapListWithoutMap(
     device: Device,
     physAddrs: readonly number[],
     now: Moment,
     context: Context,
   ): void {
-    const last = this.#lastDeath(device.deadLists.get(physAddrs[0]!));
-    const dead = last !== null && isSameList(last, physAddrs, false) ? last : null;
+    const last = this.#lastUnmapped(device.unmappedLists.get(physAddrs[0]!));
+    const unmapped = last !== null && isSameList(last, physAddrs, false) ? last : null;
     context.expected = null;
-    this.#endOfNobody(
+    this.#endWithoutMap(
       device,
-      dead,
+      unmapped,
       now,
       context,
       () => this.findings.listUnknown(device, physAddrs[0]!, now),
@@ -483,12 +482,18 @@ export class Ledger {
   }
 
   #rangeEnded(range: EndedRange): void {
-    const life = rangeLife(range, this.requests.deviceOf(range.run.request));
-    if (life === null) return;
-    this.#history.add(life);
+    const mapping = rangeMapping(range, this.requests.deviceOf(range.run.request));
+    if (mapping === null) return;
+    this.#history.add(mapping);
     const linksBytes = range.run.maps.map(({ end, start }) => end - start);
-    const destroyedBytes = range.unmap.end - life.addr;
-    this.recorder?.({ op: "range", line: life.born.line, life, linksBytes, destroyedBytes });
-    this.recorder?.({ op: "destroy", line: range.unmap.line, life, destroyedBytes });
+    const destroyedBytes = range.unmap.end - mapping.addr;
+    this.recorder?.({
+      op: "range",
+      line: mapping.mappedAt.line,
+      mapping,
+      linksBytes,
+      destroyedBytes,
+    });
+    this.recorder?.({ op: "destroy", line: range.unmap.line, mapping, destroyedBytes });
   }
 }

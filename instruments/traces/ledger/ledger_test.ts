@@ -98,7 +98,7 @@ Deno.test("after a gap whatever was open is uncertain, and mismatches with it pr
   );
 });
 
-Deno.test("a two-step range that is ended short is told when nothing ends the rest (T.30)", () => {
+Deno.test("a two-step range that is destroyed short is a finding if its rest stays mapped (T.30)", () => {
   const link = (page: string, next: string) =>
     table("map", `00000000ffff${page}000`, `00000000ffff${next}000`);
   const end = (page: string, next: string) =>
@@ -136,8 +136,8 @@ Deno.test("marks that stand in the trace and in the log tie their clocks (T.61)"
   lines.forEach((text, index) =>
     check.push(`            init-1       [000] .....     1.000${index}00: ${text}`, index + 1)
   );
-  const { findings, judged } = check.end();
-  assertEquals([judged.offset?.source, judged.offset?.seconds], ["marks", -4.25]);
+  const { findings, classified } = check.end();
+  assertEquals([classified.offset?.source, classified.offset?.seconds], ["marks", -4.25]);
   assertEquals(
     findings.map(({ certainty, kind, line, logLine }) => `${certainty} ${kind} ${line} ${logLine}`),
     ["proved use_after_unmap 5 2"],

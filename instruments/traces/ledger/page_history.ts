@@ -1,14 +1,14 @@
 /**
- * What has lived at the pages that faults were about, in the order of births.
+ * The mappings of the pages that faults were about, in the order of their map lines.
  *
  * Only pages of interest are kept: the kernel's log is read first.
  *
  * @see behaviour/traces.md T.62, T.69
  */
-import { type Life, PAGE_BYTES, pageEnd, pageOf } from "./life.ts";
+import { PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
 
 export class PageHistory {
-  readonly #pages = new Map<number, Life[]>();
+  readonly #pages = new Map<number, TracedMapping[]>();
 
   /** @param addresses Where devices faulted; the page before each is kept too. */
   constructor(addresses: Iterable<number>) {
@@ -24,19 +24,19 @@ export class PageHistory {
     return this.#pages.size === 0;
   }
 
-  /** Notes a life at each page that it covers and that is kept. */
-  add(life: Life, start = life.addr, sizeBytes = life.sizeBytes): void {
+  /** Adds a mapping to each kept page that it covers. */
+  add(mapping: TracedMapping, start = mapping.addr, sizeBytes = mapping.sizeBytes): void {
     const [first, end] = [pageOf(start), pageEnd(start, sizeBytes)];
     if ((end - first) / PAGE_BYTES > this.#pages.size) {
-      for (const [page, lives] of this.#pages) {
-        if (page >= first && page < end) lives.push(life);
+      for (const [page, mappings] of this.#pages) {
+        if (page >= first && page < end) mappings.push(mapping);
       }
       return;
     }
-    for (let page = first; page < end; page += PAGE_BYTES) this.#pages.get(page)?.push(life);
+    for (let page = first; page < end; page += PAGE_BYTES) this.#pages.get(page)?.push(mapping);
   }
 
-  at(page: number): readonly Life[] {
+  at(page: number): readonly TracedMapping[] {
     return this.#pages.get(page) ?? [];
   }
 }

@@ -1,14 +1,14 @@
 /**
- * The lines of an IOMMU's page table, told apart: which belong to a mapping of the DMA API, and which
- * are links of two-step ranges.
+ * Attributes the lines of an IOMMU's page table: to mappings of the DMA API, or to links of two-step
+ * ranges.
  *
- * They name no device and no domain, and all domains hand out the same addresses: nothing is
- * attributed but by what stands directly beside it, of the same task, CPU and kind of context.
+ * They name no device and no domain, and all domains allocate the same addresses: a line is attributed
+ * only to the call next to it, of the same task, CPU and kind of context.
  *
  * @see behaviour/traces.md T.25 to T.30
  */
 import type { NvmeCommand } from "../script/recorder.ts";
-import { type Moment, PAGE_BYTES, pageEnd, pageOf } from "./life.ts";
+import { type Moment, PAGE_BYTES, pageEnd, pageOf } from "./traced_mapping.ts";
 
 interface TableMap extends Moment {
   readonly start: number;
@@ -45,14 +45,14 @@ export interface ExpectedUnmap {
   readonly end: number;
   /** When the call was printed. */
   readonly seconds: number;
-  /** Told whether it came; when the context went on without it, nothing was mapped there. */
-  readonly told: ((came: boolean) => void) | null;
+  /** Called with whether the unmap was printed; if not, nothing was mapped there. */
+  readonly onOutcome: ((came: boolean) => void) | null;
 }
 
 /** What one task does on one CPU, in one kind of context. */
 export class Context {
   run: Run | null = null;
-  /** Something else came behind its last map: the next one begins another range. */
+  /** Another line followed its last map: the next map begins another range. */
   isRunOver = false;
   /** The unmap directly before, not claimed yet. */
   unmap: TableUnmap | null = null;
@@ -72,12 +72,12 @@ export interface EndedRange {
   readonly unmap: TableUnmap;
 }
 
-/** Told of the end of each two-step range. */
+/** Receives each two-step range when it is unmapped. */
 export type RangeSink = (range: EndedRange) => void;
 
 /** No call of the DMA API takes longer than this from its first line to its last: ten times what was seen. */
 export const CALL_SECONDS = 0.09;
-/** Runs that are open behind a context, before the oldest is forgotten. */
+/** The most runs that are kept open; beyond, the oldest is dropped. */
 const MOST_RUNS = 100_000;
 /** Pages before an address in which a range that covers it is sought. */
 const NEAR_PAGES = 64;
@@ -151,7 +151,7 @@ export class PageTable {
     const isIts = expected !== null && unmap.start < expected.end && unmap.end > expected.start;
     if (isIts && unmap.seconds - expected.seconds < CALL_SECONDS) {
       context.expected = null;
-      expected.told?.(true);
+      expected.onOutcome?.(true);
       this.claimedUnmaps++;
       this.#endQuietly(unmap);
       return;
@@ -162,11 +162,11 @@ export class PageTable {
     this.#orphans.set(unmap.start, unmap);
   }
 
-  /** The context does something else: what was expected does not come. */
+  /** The context goes on: the expected unmap is missing. */
   goesOn(context: Context): void {
     const expected = context.expected;
     context.expected = null;
-    expected?.told?.(false);
+    expected?.onOutcome?.(false);
   }
 
   /** Takes the unmap directly before a call that ends a mapping; null when there is none. */
@@ -183,7 +183,7 @@ export class PageTable {
     return unmap;
   }
 
-  /** What an unmap has ended that was no part of this call: nothing is told of it. */
+  /** Drops the links that a claimed unmap has cleared, without reporting a range. */
   #endQuietly(unmap: TableUnmap): void {
     if (this.#orphans.get(unmap.start) === unmap) this.#orphans.delete(unmap.start);
     const run = this.#runs.get(unmap.start)?.find((each) => each.maps.at(-1)!.end === unmap.end);
@@ -252,7 +252,7 @@ export class PageTable {
     return unmap.line > after && unmap.line < before ? unmap : null;
   }
 
-  /** Whether links that no call has claimed, made behind a line, begin near an address and cover it. */
+  /** Whether unclaimed links, made after a line, begin near an address and cover it. */
   isLinkedSince(address: number, after: number): boolean {
     const page = pageOf(address);
     for (let back = 0; back <= NEAR_PAGES; back++) {
@@ -268,8 +268,8 @@ export class PageTable {
   /** Everything has been read. */
   end(): void {
     for (const context of this.#contexts.values()) {
-      // Behind the last line it may have come.
-      context.expected?.told?.(true);
+      // The unmap may have followed the last line.
+      context.expected?.onOutcome?.(true);
       context.expected = null;
       this.settle(context);
     }
@@ -282,7 +282,7 @@ export class PageTable {
     );
   }
 
-  /** Ranges that nobody has ended; identity maps at boot are none. @see behaviour/traces.md T.67 */
+  /** Ranges never unmapped; identity maps at boot do not count. @see behaviour/traces.md T.67 */
   openRuns(): Run[] {
     return [...this.#runs.values()].flat().filter(({ maps }) => maps[0]!.start !== maps[0]!.phys);
   }

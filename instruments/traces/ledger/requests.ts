@@ -6,7 +6,7 @@
 import { readCompletion, readSetup } from "../line/nvme_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import type { NvmeCommand, StepSink } from "../script/recorder.ts";
-import type { Device } from "./life.ts";
+import type { Device } from "./traced_mapping.ts";
 import type { Context, PageTable } from "./page_table.ts";
 import { issuedBytes, QueueUses } from "./queue_use.ts";
 
@@ -49,7 +49,7 @@ export class Requests {
     this.uses.note(request.disk, bytes, pieces + links, line);
   }
 
-  /** A mapping that names its device tells which one the controller of its request is. */
+  /** A mapping that names its device identifies the controller of its request. */
   note(context: Context, device: Device, pieces: number): void {
     const { request } = context;
     if (request === null) return;

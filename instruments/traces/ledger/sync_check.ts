@@ -3,8 +3,15 @@ import type { DmaEvent } from "../line/dma_event.ts";
 import type { StepSink } from "../script/recorder.ts";
 import type { Edges } from "./edges.ts";
 import type { Findings } from "./findings.ts";
-import { type Device, type Life, modeOf, type Moment, PAGE_BYTES, pageOf } from "./life.ts";
-import { count } from "./lives.ts";
+import {
+  type Device,
+  modeOf,
+  type Moment,
+  PAGE_BYTES,
+  pageOf,
+  type TracedMapping,
+} from "./traced_mapping.ts";
+import { count } from "./live_mappings.ts";
 import type { PageTable } from "./page_table.ts";
 
 type Sync = Extract<DmaEvent, { op: "sync" }>;
@@ -15,51 +22,59 @@ interface Books {
   readonly edges: Edges;
   readonly recorder: StepSink | null;
   readonly table: PageTable;
-  isUncertain(life: Life): boolean;
+  isUncertain(mapping: TracedMapping): boolean;
 }
 
 /**
- * Holds a sync to the mapping of its address.
+ * Checks a sync against the mapping of its address.
  *
  * @see behaviour/traces.md T.66
  */
 export function checkSync(event: Sync, device: Device, now: Moment, ledger: Books): void {
   const { edges, findings } = ledger;
   count(device, "syncs");
-  const lives = covering(device, event.addr);
-  const life =
-    lives.find((each) =>
+  const mappings = covering(device, event.addr);
+  const mapping =
+    mappings.find((each) =>
       each.dir === event.dir && each.addr + each.sizeBytes >= event.addr + event.sizeBytes
-    ) ?? lives[0];
-  if (life === undefined) {
-    const dead = device.dead.get(event.addr);
-    if (dead === undefined || dead.died!.line <= edges.lostLine) return;
+    ) ?? mappings[0];
+  if (mapping === undefined) {
+    const unmapped = device.unmapped.get(event.addr);
+    if (unmapped === undefined || unmapped.unmappedAt!.line <= edges.lostLine) return;
     // The page table was written since, and no call has claimed it: the map's own line is missing.
-    if (ledger.table.isLinkedSince(event.addr, dead.died!.line)) return;
-    const isWeak = modeOf(device) === "direct" || dead.died!.line < edges.silenceLine;
+    if (ledger.table.isLinkedSince(event.addr, unmapped.unmappedAt!.line)) return;
+    const isWeak = modeOf(device) === "direct" || unmapped.unmappedAt!.line < edges.silenceLine;
     const sure = isWeak ? "possible" : "proved";
     const { dir, sizeBytes } = event;
-    ledger.recorder?.({ op: "sync", line: now.line, life: dead, dir, sizeBytes, offsetBytes: 0 });
-    findings.syncUnknown(dead, event.addr, now, sure);
+    ledger.recorder?.({
+      op: "sync",
+      line: now.line,
+      mapping: unmapped,
+      dir,
+      sizeBytes,
+      offsetBytes: 0,
+    });
+    findings.syncUnknown(unmapped, event.addr, now, sure);
     return;
   }
-  if (life.kind === "sg" || event.isList) return;
+  if (mapping.kind === "sg" || event.isList) return;
   const { dir, sizeBytes } = event;
-  const offsetBytes = event.addr - life.addr;
-  ledger.recorder?.({ op: "sync", line: now.line, life, dir, sizeBytes, offsetBytes });
-  // It may have ended, and another may live there, in lines that are missing.
-  if (ledger.isUncertain(life)) return;
-  if (life.addr + life.sizeBytes < event.addr + event.sizeBytes) {
-    findings.syncSize(life, event.addr, event.sizeBytes, now);
+  const offsetBytes = event.addr - mapping.addr;
+  ledger.recorder?.({ op: "sync", line: now.line, mapping, dir, sizeBytes, offsetBytes });
+  // In missing lines it may have been unmapped, and another mapped there.
+  if (ledger.isUncertain(mapping)) return;
+  if (mapping.addr + mapping.sizeBytes < event.addr + event.sizeBytes) {
+    findings.syncSize(mapping, event.addr, event.sizeBytes, now);
   }
-  if (life.dir !== event.dir && life.dir !== "BIDIRECTIONAL") {
-    findings.syncDirection(life, event.dir, now);
+  if (mapping.dir !== event.dir && mapping.dir !== "BIDIRECTIONAL") {
+    findings.syncDirection(mapping, event.dir, now);
   }
 }
 
 /** Live mappings that hold an address: such as begin there first, then such as begin before it. */
-function covering(device: Device, address: number): Life[] {
-  const holds = (life: Life) => address >= life.addr && address < life.addr + life.sizeBytes;
+function covering(device: Device, address: number): TracedMapping[] {
+  const holds = (mapping: TracedMapping) =>
+    address >= mapping.addr && address < mapping.addr + mapping.sizeBytes;
   const page = pageOf(address);
   if (device.mostPages > device.byPage.size) {
     return [...device.byPage.values()].flat().filter(holds).sort((a, b) => b.addr - a.addr);

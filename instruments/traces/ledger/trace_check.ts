@@ -7,10 +7,10 @@ import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
 import { KernelLogReader, logSeconds } from "../kernel_log/kernel_log_reader.ts";
 import { TraceLine } from "../line/trace_line.ts";
 import { bootOffset, markIn, type TimedFinding } from "./clock_offset.ts";
-import { faultPages, type JudgedLog, judgeLog } from "./judge_log.ts";
+import { type ClassifiedLog, classifyLog, faultPages } from "./classify_log.ts";
 import { Ledger } from "./ledger.ts";
-import { type Certainty, type Finding, type Life, modeOf } from "./life.ts";
-import { siblingKey } from "./lives.ts";
+import { type Certainty, type Finding, modeOf, type TracedMapping } from "./traced_mapping.ts";
+import { siblingKey } from "./live_mappings.ts";
 import { MachineFacts } from "./machine_facts.ts";
 import { QemuClock } from "./qemu_clock.ts";
 import { PageHistory } from "./page_history.ts";
@@ -22,9 +22,9 @@ export interface Gap {
   readonly count: number | null;
 }
 
-/** So many younger mappings of the same use have ended when one is called left behind. */
-const YOUNGER_DEATHS = 3;
-/** More than this alive at once are a ring of buffers. */
+/** A live mapping counts as leaked if this many newer ones of the same use were unmapped. */
+const LATER_UNMAPS = 3;
+/** More live mappings of one use than this are a ring of buffers. */
 const MOST_LEAKED_ALIKE = 2;
 /** What the log's own prefix begins with, before a line of a trace that was dumped into it. */
 const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
@@ -93,15 +93,15 @@ export class TraceCheck {
   readonly #log: LogPass;
   readonly #marks: number[] = [];
 
-  /** @param addresses Whose pages are kept with all their lives, beside those of the log's faults. */
+  /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
   constructor(log: LogPass, addresses: readonly number[] = []) {
     this.#log = log;
     this.#history = new PageHistory([...faultPages(log.entries), ...addresses]);
     this.ledger = new Ledger(this.#history);
   }
 
-  /** Every mapping of a page that is kept, in the order of their births. */
-  livesAt(page: number): readonly Life[] {
+  /** Every mapping of a page that is kept, in the order of their map lines. */
+  mappingsAt(page: number): readonly TracedMapping[] {
     return this.#history.at(page);
   }
 
@@ -149,50 +149,54 @@ export class TraceCheck {
   end(): CheckResult {
     const { ledger } = this;
     ledger.end();
-    const alive: Life[] = [];
-    const uncertain: Life[] = [];
-    for (const life of ledger.open()) (ledger.isUncertain(life) ? uncertain : alive).push(life);
-    for (const life of uncertain) {
+    const live: TracedMapping[] = [];
+    const uncertain: TracedMapping[] = [];
+    for (const mapping of ledger.open()) {
+      (ledger.isUncertain(mapping) ? uncertain : live).push(mapping);
+    }
+    for (const mapping of uncertain) {
       ledger.findings.openAtEnd(
-        life,
+        mapping,
         "alive_at_end",
         "unknown",
-        "alive at the end, or ended in a line that is missing",
+        "live at the end, or unmapped in a missing line",
       );
     }
-    this.#leaks(alive);
+    this.#leaks(live);
     const timed = [...this.#seconds].map(([finding, seconds]): TimedFinding => ({
       finding,
       seconds,
     }));
-    const judged = judgeLog(
+    const classified = classifyLog(
       this.#log.entries,
       ledger,
       this.#history,
       timed,
       { marks: this.#marks, bootSeconds: this.#log.bootSeconds },
     );
-    return { alive, uncertain, judged, findings: merge(ledger, judged) };
+    return { live, uncertain, classified, findings: merge(ledger, classified) };
   }
 
-  /** What is alive at the end: mostly as it should be. @see behaviour/traces.md T.66 */
-  #leaks(alive: readonly Life[]): void {
+  /** Finds leaks among the mappings live at the end; most are no leaks. @see behaviour/traces.md T.66 */
+  #leaks(live: readonly TracedMapping[]): void {
     const { ledger } = this;
     const alike = new Map<string, number>();
-    for (const life of alive) alike.set(siblingKey(life), (alike.get(siblingKey(life)) ?? 0) + 1);
-    for (const life of alive) {
-      const key = siblingKey(life);
-      const births = ledger.siblings.get(key) ?? [];
-      const younger = births.filter((line) => line > life.born.line).length;
-      const isLeft = life.kind !== "alloc" && younger >= YOUNGER_DEATHS &&
-        modeOf(life.device!) === "translated" && life.tableLine > 0 &&
+    for (const mapping of live) {
+      alike.set(siblingKey(mapping), (alike.get(siblingKey(mapping)) ?? 0) + 1);
+    }
+    for (const mapping of live) {
+      const key = siblingKey(mapping);
+      const mapLines = ledger.siblings.get(key) ?? [];
+      const later = mapLines.filter((line) => line > mapping.mappedAt.line).length;
+      const isLeft = mapping.kind !== "alloc" && later >= LATER_UNMAPS &&
+        modeOf(mapping.device!) === "translated" && mapping.tableLine > 0 &&
         alike.get(key)! <= MOST_LEAKED_ALIKE;
       if (!isLeft) {
-        const text = "alive at the end, as rings, coherent memory and what is under way are";
-        ledger.findings.openAtEnd(life, "alive_at_end", "unknown", text);
+        const text = "live at the end, as rings, coherent memory and requests in flight are";
+        ledger.findings.openAtEnd(mapping, "alive_at_end", "unknown", text);
         continue;
       }
-      const orphan = ledger.table.orphan(life, life.born.line, Infinity);
+      const orphan = ledger.table.orphan(mapping, mapping.mappedAt.line, Infinity);
       const isSure = orphan === null && ledger.edges.silenceLine === 0 &&
         ledger.edges.lostLine === 0;
       const text = orphan === null
@@ -200,15 +204,15 @@ export class TraceCheck {
         : `its range was taken out of the page table in line ${orphan.line}: only the line of the ` +
           "unmap is missing";
       const kind = orphan === null ? "leak" : "line_missing";
-      ledger.findings.openAtEnd(life, kind, isSure ? "likely" : "possible", text);
+      ledger.findings.openAtEnd(mapping, kind, isSure ? "likely" : "possible", text);
     }
   }
 }
 
 export interface CheckResult {
-  readonly alive: readonly Life[];
-  readonly uncertain: readonly Life[];
-  readonly judged: JudgedLog;
+  readonly live: readonly TracedMapping[];
+  readonly uncertain: readonly TracedMapping[];
+  readonly classified: ClassifiedLog;
   /** Proved ones first, then by line. */
   readonly findings: readonly Finding[];
 }
@@ -231,10 +235,10 @@ function weaker({ certainty }: Finding): Certainty {
 const ORDER = ["proved", "likely", "possible", "unknown"];
 
 /** The trace's findings with the line of the log that is about each, and those of the log alone. */
-function merge({ edges, findings }: Ledger, judged: JudgedLog): Finding[] {
-  const logLines = new Map(judged.pairs.map(({ finding, logLine }) => [finding, logLine]));
+function merge({ edges, findings }: Ledger, classified: ClassifiedLog): Finding[] {
+  const logLines = new Map(classified.pairs.map(({ finding, logLine }) => [finding, logLine]));
   const proved = new Map(
-    judged.findings.filter(({ kind }) => kind === "leak").map((leak) => [leak.line, leak]),
+    classified.findings.filter(({ kind }) => kind === "leak").map((leak) => [leak.line, leak]),
   );
   const own = findings.list.flatMap((finding): Finding[] => {
     const isOpen = finding.kind === "leak" || finding.kind === "alive_at_end";
@@ -245,7 +249,7 @@ function merge({ edges, findings }: Ledger, judged: JudgedLog): Finding[] {
     const isWeak = logLine === null && isAcross(finding, edges.holes);
     return [{ ...finding, logLine, certainty: isWeak ? weaker(finding) : finding.certainty }];
   });
-  return [...own, ...judged.findings].sort((a, b) =>
+  return [...own, ...classified.findings].sort((a, b) =>
     ORDER.indexOf(a.certainty) - ORDER.indexOf(b.certainty) ||
     (a.line ?? Infinity) - (b.line ?? Infinity) || (a.logLine ?? 0) - (b.logLine ?? 0)
   );

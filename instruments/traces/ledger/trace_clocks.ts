@@ -19,7 +19,7 @@ export const UNTIED: TraceClocks = { log: null, qemu: null };
 
 /** What a check of the trace beside its records comes to; what the kernel said at boot is enough here. */
 export function clocksOf(log: LogPass, check: TraceCheck): TraceClocks {
-  const { judged: { offset } } = check.end();
+  const { classified: { offset } } = check.end();
   const boot: ClockOffset | null = log.bootSeconds === null
     ? null
     : { seconds: log.bootSeconds, spreadSeconds: 0, pairs: 0, source: "boot" };

@@ -194,7 +194,7 @@ function mappedList(payload: string): DmaEvent | null {
   };
 }
 
-/** A line has 8 KiB: a long list is cut, and what there is still tells which one it was. */
+/** A line has 8 KiB: a long list is truncated, and the rest still identifies it. */
 function unmappedList(payload: string): DmaEvent | null {
   const dir = directionOf(payload);
   const whole = isWhole(payload) ? arrayOf(payload, " phys_addrs=") : null;

@@ -24,11 +24,11 @@ export interface LoggedEvent {
 const QEMU_HEAD = /^(?:\d+@(\d+\.\d+):)?(\w+) ?(.*)$/;
 const BLKPARSE =
   /^\s*(\d+,\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)(?: (\d+) ([+/]) (\d+))?(.*)$/;
-/** Behind a range or in its place: who it was, or how it ended. */
+/** After a range or in its place: the process, or the error. */
 const BLKPARSE_END = /\[(-?\w[^\]]*)\]/;
 const FIO_OPTION = /^([a-z_]+)=(.*)$/;
 const FIO_SECTION = /^\[([\w.-]+)\]\s*$/;
-/** Options of a job that say what it does to memory and to the disk; others are told as ignored. */
+/** Options that describe a job's use of memory and disk; others are reported as ignored. */
 const FIO_USED: ReadonlySet<string> = new Set([
   "rw",
   "bs",
@@ -46,7 +46,7 @@ const FIO_UNITS: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 
 /**
  * What a line says as an event; null for one that is none, and for lines of a kernel's log.
  *
- * @param isInJob The line before is of a job for fio: then this may be an option that nobody knows.
+ * @param isInJob The line before is of a fio job: then this may be an unknown option.
  */
 export function eventOf(
   text: string,
@@ -56,9 +56,9 @@ export function eventOf(
   isInJob: boolean,
 ): LoggedEvent | null {
   const isOption = isInJob && FIO_OPTION.test(text.trim());
-  const told = isOption ? { origin: "fio job" as const } : originOf(text, line);
-  if (told === null) return null;
-  const { origin } = told;
+  const source = isOption ? { origin: "fio job" as const } : originOf(text, line);
+  if (source === null) return null;
+  const { origin } = source;
   const place = { file, line: number, origin };
   switch (origin) {
     case "QEMU log":

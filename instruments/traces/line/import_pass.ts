@@ -41,16 +41,16 @@ export class ImportPass {
     }
     if (kind === "header") this.overwritten += Math.max(line.written - line.inBuffer, 0);
     if (kind === "event") this.#event(line, number, file);
-    const told = originOf(text, line);
-    if (told === null) {
+    const source = originOf(text, line);
+    if (source === null) {
       if (kind === "other") this.otherLines++;
       return;
     }
-    bump(this.origins, told.origin);
-    if (told.origin === "QEMU log" || told.origin === "blkparse") {
-      bump(this.events, `${told.origin}: ${told.name}`);
+    bump(this.origins, source.origin);
+    if (source.origin === "QEMU log" || source.origin === "blkparse") {
+      bump(this.events, `${source.origin}: ${source.name}`);
     }
-    const limit = told.origin === "facts" ? queueLimitOf(text) : null;
+    const limit = source.origin === "facts" ? queueLimitOf(text) : null;
     if (limit !== null) this.limits.push({ ...limit });
   }
 

@@ -1,5 +1,5 @@
 /**
- * Which source a line comes from, told line by line: people paste mixtures.
+ * Identifies the source of each line by itself: pasted text mixes sources.
  *
  * @see behaviour/traces.md T.40 to T.43, T.57 to T.60
  */
@@ -24,14 +24,14 @@ const WITH_SYSTEM = /: +[a-z0-9_]+:[a-z0-9_]+: /;
 const QUEUE_LIMIT =
   /^(\S+) (max_hw_sectors_kb|max_sectors_kb|max_segments|max_segment_size|virt_boundary_mask|dma_alignment|logical_block_size) (\d+)$/;
 
-export interface ToldLine {
+export interface SourceLine {
   readonly origin: LineOrigin;
   /** Event or action, or null. */
   readonly name: string | null;
 }
 
-/** What a line is that is read already; null for a line of nothing that is known. */
-export function originOf(text: string, line: TraceLine): ToldLine | null {
+/** The source of a line that is already read; null for an unknown one. */
+export function originOf(text: string, line: TraceLine): SourceLine | null {
   switch (line.kind) {
     case "event":
       return { origin: dialectOf(text, line), name: line.event };

@@ -1,4 +1,4 @@
-/** Values in the text behind an event's name, found by their keys. */
+/** Values in the text after an event's name, found by their keys. */
 
 /** What stands for an address that a call did not give: all ones. */
 const ERROR_ADDRESS = -1;
@@ -66,7 +66,7 @@ function hexDigit(code: number): number {
 
 /**
  * An address in hex that begins here. Above 2^53 the lowest bits are lost, but not those of the
- * page: exact enough to tell pages apart.
+ * page: exact enough to distinguish pages.
  */
 export function hexAt(text: string, from: number): number | null {
   let at = from;

@@ -5,7 +5,7 @@
  */
 import { kernelPayload } from "./failed_to_parse.ts";
 
-/** What a line is, as the first look at it tells. */
+/** What a line is, by its form. */
 export type LineKind =
   /** A line of an event. */
   | "event"
@@ -35,8 +35,8 @@ const CLOSE_GROUP = 0x29;
 const CONTEXT_FLAG = 2;
 
 /**
- * What a tick of the clocks `counter` and `x86-tsc` is taken for: nobody says how long one is, but it
- * is no longer than this, so that nothing that is near seems far.
+ * Assumed length of a tick of the clocks `counter` and `x86-tsc`. A trace does not record it; a short
+ * one keeps the time limits of this reader from taking neighbouring lines for distant ones.
  *
  * @see behaviour/traces.md T.5
  */

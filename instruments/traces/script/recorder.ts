@@ -1,6 +1,6 @@
-/** What a ledger tells of each line that it has understood, for who writes the run down again. */
+/** The steps that a ledger reports for the lines it has understood, for exports and scripts. */
 import type { Direction } from "../line/dma_event.ts";
-import type { Life } from "../ledger/life.ts";
+import type { TracedMapping } from "../ledger/traced_mapping.ts";
 
 /** A command of NVMe, as the line of its setup has it. @see behaviour/traces.md T.34 */
 export interface NvmeCommand {
@@ -25,36 +25,36 @@ export type RequestStep =
   | { readonly op: "completion"; readonly line: number; readonly name: string };
 
 export type MappingStep =
-  | { readonly op: "birth"; readonly line: number; readonly life: Life }
+  | { readonly op: "map"; readonly line: number; readonly mapping: TracedMapping }
   | {
-    readonly op: "death";
+    readonly op: "unmap";
     readonly line: number;
-    readonly life: Life;
+    readonly mapping: TracedMapping;
     readonly sizeBytes: number;
     readonly dir: Direction;
     /** Of a list: the entries it was unmapped with. */
     readonly entries: number;
   }
-  /** A two-step range is made, told when it ends: its links, and how much of them is destroyed then. */
+  /** A two-step range, reported when it is unmapped: its links, and how many bytes are destroyed. */
   | {
     readonly op: "range";
     readonly line: number;
-    readonly life: Life;
+    readonly mapping: TracedMapping;
     readonly linksBytes: readonly number[];
     readonly destroyedBytes: number;
   }
   | {
     readonly op: "destroy";
     readonly line: number;
-    readonly life: Life;
+    readonly mapping: TracedMapping;
     readonly destroyedBytes: number;
   }
-  /** What has ended is ended once more. */
-  | { readonly op: "again"; readonly line: number; readonly life: Life }
+  /** A double unmap. */
+  | { readonly op: "again"; readonly line: number; readonly mapping: TracedMapping }
   | {
     readonly op: "sync";
     readonly line: number;
-    readonly life: Life;
+    readonly mapping: TracedMapping;
     readonly dir: Direction;
     readonly sizeBytes: number;
     /** From the beginning of the mapping on. */

@@ -2,11 +2,11 @@
  * Requests of NVMe in a scenario: the disk is given the same reads and writes, and its driver maps for
  * them what it maps.
  */
-import type { Device, Life } from "../ledger/life.ts";
-import { PAGE_BYTES } from "../ledger/life.ts";
+import type { Device, TracedMapping } from "../ledger/traced_mapping.ts";
+import { PAGE_BYTES } from "../ledger/traced_mapping.ts";
 import type { NvmeCommand, Step } from "./recorder.ts";
 
-/** Nobody says in a trace how long a block is; most disks are formatted so. */
+/** A trace does not record the block size; most disks are formatted with this one. */
 const BLOCK_BYTES = 512;
 /** What a scenario's disk holds when nothing else is said. */
 const MOST_BLOCKS = 2 ** 31;
@@ -32,16 +32,16 @@ export class RequestLines {
    * @param steps All of the run, in the order of their lines.
    * @param isWrong Whether a finding is about a mapping: then it is written down itself.
    */
-  constructor(steps: readonly Step[], isWrong: (life: Life) => boolean) {
+  constructor(steps: readonly Step[], isWrong: (mapping: TracedMapping) => boolean) {
     const devices = new Map<string, Device>();
     const wrong = new Set<string>();
     for (const step of steps) {
       if (step.op === "request" || step.op === "completion") continue;
-      const { life } = step;
-      const { device, request } = life;
+      const { mapping } = step;
+      const { device, request } = mapping;
       if (request === null) continue;
       if (device !== null) devices.set(request.split(" ")[0]!, device);
-      if (isWrong(life)) wrong.add(request);
+      if (isWrong(mapping)) wrong.add(request);
     }
     const open = new Map<string, Extract<Step, { op: "request" }>>();
     for (const step of steps) {
@@ -64,8 +64,8 @@ export class RequestLines {
   }
 
   /** Whether the disk's own driver makes a mapping: it is for a request that is written as one. */
-  covers(life: Life): boolean {
-    return life.request !== null && this.#open.has(life.request);
+  covers(mapping: TracedMapping): boolean {
+    return mapping.request !== null && this.#open.has(mapping.request);
   }
 
   /** The device of a request that begins in this line, when it can be written. */

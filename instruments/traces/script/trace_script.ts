@@ -1,10 +1,10 @@
 /**
  * A run of a real machine as a scenario: the same mappings in the same order, and for each finding
- * the same mistake. What a trace does not tell is guessed, and said in a comment.
+ * the same error. What a trace does not record is guessed, and noted in a comment.
  */
 import { INDENT_WIDTH, LINE_WIDTH } from "../../../lang/format/line_width.ts";
-import type { Finding, Life } from "../ledger/life.ts";
-import { PAGE_BYTES, pageOf } from "../ledger/life.ts";
+import type { Finding, TracedMapping } from "../ledger/traced_mapping.ts";
+import { PAGE_BYTES, pageOf } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type MappingStep, type Step } from "./recorder.ts";
 import { RequestLines } from "./request_lines.ts";
 
@@ -47,7 +47,7 @@ export function traceScript(
 class ScriptWriter {
   readonly #findings: readonly Finding[];
   readonly #options: ScriptOptions;
-  readonly #names = new Map<Life, string>();
+  readonly #names = new Map<TracedMapping, string>();
   readonly #devices = new Map<string, string>();
   readonly #disks = new Set<string>();
   readonly #guesses = new Set<string>();
@@ -62,20 +62,20 @@ class ScriptWriter {
   }
 
   write(unsorted: readonly Step[], source: string): string {
-    // What ends a two-step range tells how it began.
+    // The ledger reports the map of a two-step range only at its unmap.
     const steps = [...unsorted].sort((a, b) => a.line - b.line);
     const { around, shrink } = this.#options;
     const isWhole = around === null && !shrink;
-    const requests = new RequestLines(isWhole ? steps : [], (life) => this.#isWrong(life));
+    const requests = new RequestLines(isWhole ? steps : [], (mapping) => this.#isWrong(mapping));
     for (const device of requests.disks) this.#disks.add(device.name);
     const wanted = isWhole ? steps : steps.filter((step) => this.#isWanted(step));
-    const alive = new Set<Life>();
+    const live = new Set<TracedMapping>();
     for (const step of wanted.slice(0, MOST_STEPS)) {
       if (isMappingStep(step)) {
-        const isBegin = step.op === "birth" || step.op === "range";
-        if (isBegin && requests.covers(step.life)) continue;
-        if (!this.#hasDevice(step.life.device?.name ?? NO_DEVICE)) continue;
-        this.#step(step, alive);
+        const isBegin = step.op === "map" || step.op === "range";
+        if (isBegin && requests.covers(step.mapping)) continue;
+        if (!this.#hasDevice(step.mapping.device?.name ?? NO_DEVICE)) continue;
+        this.#step(step, live);
         this.#accessesAt(step);
       } else if (step.op === "completion") this.#sayAll(requests.complete(step.name));
       else {
@@ -86,13 +86,13 @@ class ScriptWriter {
       }
     }
     this.#accessesAnywhere();
-    for (const life of alive) {
-      if (this.#isLeft(life)) {
-        this.#say(`# left behind: line ${life.born.line}`);
+    for (const mapping of live) {
+      if (this.#isLeft(mapping)) {
+        this.#say(`# left behind: line ${mapping.mappedAt.line}`);
         continue;
       }
       this.#guesses.add("what is alive at the end of the trace is unmapped at the end");
-      this.#end(life, life.sizeBytes, life.dir!, life.entries, "");
+      this.#end(mapping, mapping.sizeBytes, mapping.dir!, mapping.entries, "");
     }
     return this.#text(source);
   }
@@ -106,23 +106,25 @@ class ScriptWriter {
   }
 
   /** Whether a finding is about a mapping. */
-  #isWrong({ born, died }: Life): boolean {
-    const lines = [born.line, died?.line ?? -1];
+  #isWrong({ mappedAt, unmappedAt }: TracedMapping): boolean {
+    const lines = [mappedAt.line, unmappedAt?.line ?? -1];
     return this.#findings.some(({ line, otherLine }) =>
       lines.includes(line ?? -2) || lines.includes(otherLine ?? -2)
     );
   }
 
-  /** Whether a finding says that nobody has ended it. */
-  #isLeft(life: Life): boolean {
-    return this.#findings.some(({ kind, line }) => kind === "leak" && line === life.born.line);
+  /** Whether a finding reports it as leaked. */
+  #isLeft(mapping: TracedMapping): boolean {
+    return this.#findings.some(({ kind, line }) =>
+      kind === "leak" && line === mapping.mappedAt.line
+    );
   }
 
   #isWanted(step: Step): boolean {
     if (!isMappingStep(step)) return false;
-    const { life, line } = step;
+    const { mapping, line } = step;
     const { around } = this.#options;
-    const lines = [life.born.line, life.died?.line ?? -1, line];
+    const lines = [mapping.mappedAt.line, mapping.unmappedAt?.line ?? -1, line];
     const isFound = this.#findings.some((finding) =>
       (around === null || around === finding.line || around === finding.otherLine ||
         around === finding.logLine) &&
@@ -131,35 +133,37 @@ class ScriptWriter {
     return isFound || around !== null && lines.includes(around);
   }
 
-  #step(step: MappingStep, alive: Set<Life>): void {
-    const { life } = step;
-    if (step.op === "birth") {
-      this.#birth(life);
-      alive.add(life);
+  #step(step: MappingStep, live: Set<TracedMapping>): void {
+    const { mapping } = step;
+    if (step.op === "map") {
+      this.#map(mapping);
+      live.add(mapping);
       return;
     }
     if (step.op === "range") {
       this.#range(step);
       return;
     }
-    // Its birth is no part of the scenario.
-    if (!this.#names.has(life)) return;
+    // Its map is no part of the scenario.
+    if (!this.#names.has(mapping)) return;
     const warned = this.#findings.find(({ kind, line }) => line === step.line && kind in WARNED);
     const warns = warned === undefined ? "" : ` warns ${WARNED[warned.kind]}`;
     switch (step.op) {
-      case "death":
-        alive.delete(life);
-        this.#end(life, step.sizeBytes, step.dir, step.entries, warns);
+      case "unmap":
+        live.delete(mapping);
+        this.#end(mapping, step.sizeBytes, step.dir, step.entries, warns);
         return;
       case "destroy":
         this.#destroy(step);
         return;
       case "again":
-        if (life.kind === "map") this.#end(life, life.sizeBytes, life.dir!, life.entries, warns);
+        if (mapping.kind === "map") {
+          this.#end(mapping, mapping.sizeBytes, mapping.dir!, mapping.entries, warns);
+        }
         return;
       case "sync": {
         const at = step.offsetBytes === 0 ? "" : ` + ${step.offsetBytes}B`;
-        const { device, name } = this.#nameOf(life);
+        const { device, name } = this.#nameOf(mapping);
         this.#say(
           `dma_sync_single_for_cpu(${device}, ${name}.addr${at}, ${step.sizeBytes}B, ${
             word(step.dir)
@@ -176,19 +180,19 @@ class ScriptWriter {
     );
   }
 
-  #range({ destroyedBytes, life, linksBytes }: Extract<MappingStep, { op: "range" }>): void {
-    const name = `r${life.born.line}`;
-    this.#names.set(life, name);
-    const isShort = this.#isShort(life.died!.line);
-    const { device } = this.#nameOf(life);
-    if (life.device === null) {
+  #range({ destroyedBytes, mapping, linksBytes }: Extract<MappingStep, { op: "range" }>): void {
+    const name = `r${mapping.mappedAt.line}`;
+    this.#names.set(mapping, name);
+    const isShort = this.#isShort(mapping.unmappedAt!.line);
+    const { device } = this.#nameOf(mapping);
+    if (mapping.device === null) {
       this.#guesses.add("a device of their own for two-step ranges, which name none");
     }
     let end = 0;
     const links: string[] = [];
     const start = this.#nextPhys;
-    const dir = rangeDirection(life);
-    if (life.dir === null) this.#guesses.add("the direction of two-step ranges: both ways");
+    const dir = rangeDirection(mapping);
+    if (mapping.dir === null) this.#guesses.add("the direction of two-step ranges: both ways");
     for (const bytes of linksBytes) {
       if (!isShort && end + bytes > destroyedBytes) break;
       const phys = hex(this.#memory(0, bytes));
@@ -205,49 +209,56 @@ class ScriptWriter {
     ]);
   }
 
-  #destroy({ destroyedBytes, life, line }: Extract<MappingStep, { op: "destroy" }>): void {
-    const { device, name } = this.#nameOf(life);
+  #destroy({ destroyedBytes, mapping, line }: Extract<MappingStep, { op: "destroy" }>): void {
+    const { device, name } = this.#nameOf(mapping);
     const warns = this.#isShort(line) ? " warns destroy_short" : "";
     const late = this.#findings.filter((finding) =>
       finding.kind === "use_after_unmap" && finding.logLine !== null &&
-      (finding.line === line || finding.line === life.born.line)
+      (finding.line === line || finding.line === mapping.mappedAt.line)
     );
     if (late.length > 0) this.#say(`let ${name}_at = ${name}.addr`);
     this.#say(
       `dma_iova_destroy(${device}, ${name}, mapped: ${destroyedBytes}B, dir: ${
-        rangeDirection(life)
+        rangeDirection(mapping)
       })${warns}`,
     );
     for (const finding of late) {
-      this.#access(device, `${name}_at + ${finding.address! - life.addr}B`, finding, "not_present");
+      this.#access(
+        device,
+        `${name}_at + ${finding.address! - mapping.addr}B`,
+        finding,
+        "not_present",
+      );
     }
   }
 
-  #nameOf(life: Life): { readonly name: string; readonly device: string } {
+  #nameOf(mapping: TracedMapping): { readonly name: string; readonly device: string } {
     return {
-      name: this.#names.get(life)!,
-      device: this.#devices.get(life.device?.name ?? NO_DEVICE)!,
+      name: this.#names.get(mapping)!,
+      device: this.#devices.get(mapping.device?.name ?? NO_DEVICE)!,
     };
   }
 
-  #birth(life: Life): void {
-    // What nobody names again begins with a line, as the language wants it.
-    const name = `${this.#isLeft(life) ? "_" : ""}m${life.born.line}`;
-    this.#names.set(life, name);
-    const device = this.#devices.get(life.device!.name)!;
-    if (life.kind === "alloc") {
-      this.#say(`let ${name} = dma_alloc_coherent(${device}, ${life.sizeBytes}B)`);
+  #map(mapping: TracedMapping): void {
+    // The language wants names that are never used to begin with an underscore.
+    const name = `${this.#isLeft(mapping) ? "_" : ""}m${mapping.mappedAt.line}`;
+    this.#names.set(mapping, name);
+    const device = this.#devices.get(mapping.device!.name)!;
+    if (mapping.kind === "alloc") {
+      this.#say(`let ${name} = dma_alloc_coherent(${device}, ${mapping.sizeBytes}B)`);
       return;
     }
-    if (life.kind === "sg") {
+    if (mapping.kind === "sg") {
       this.#guesses.add("lengths of a list's entries: a trace has only those of its ranges");
-      this.#sayAll(listLines(name, this.#entries(life)));
-      this.#say(`dma_map_sg(${device}, ${name}, ${word(life.dir!)})`);
+      this.#sayAll(listLines(name, this.#entries(mapping)));
+      this.#say(`dma_map_sg(${device}, ${name}, ${word(mapping.dir!)})`);
       return;
     }
-    const phys = this.#memory(life.phys ?? life.addr, life.sizeBytes);
+    const phys = this.#memory(mapping.phys ?? mapping.addr, mapping.sizeBytes);
     this.#say(
-      `let ${name} = dma_map_phys(${device}, ${hex(phys)}, ${life.sizeBytes}B, ${word(life.dir!)})`,
+      `let ${name} = dma_map_phys(${device}, ${hex(phys)}, ${mapping.sizeBytes}B, ${
+        word(mapping.dir!)
+      })`,
     );
   }
 
@@ -258,7 +269,7 @@ class ScriptWriter {
     return start;
   }
 
-  #entries({ entries, phys, physAddrs, sizeBytes }: Life): string[] {
+  #entries({ entries, phys, physAddrs, sizeBytes }: TracedMapping): string[] {
     const offset = (phys ?? 0) % PAGE_BYTES;
     let left = sizeBytes;
     return Array.from({ length: entries }, (_, index) => {
@@ -271,15 +282,21 @@ class ScriptWriter {
     });
   }
 
-  #end(life: Life, sizeBytes: number, dir: string, entries: number, warns: string): void {
-    const { device, name } = this.#nameOf(life);
-    switch (life.kind) {
+  #end(
+    mapping: TracedMapping,
+    sizeBytes: number,
+    dir: string,
+    entries: number,
+    warns: string,
+  ): void {
+    const { device, name } = this.#nameOf(mapping);
+    switch (mapping.kind) {
       case "alloc":
         if (warns !== "") this.#guesses.add("a wrong size of dma_free_coherent cannot be written");
         this.#say(`dma_free_coherent(${device}, ${name})`);
         return;
       case "sg": {
-        const nents = entries === life.entries ? "" : `, nents: ${entries}`;
+        const nents = entries === mapping.entries ? "" : `, nents: ${entries}`;
         this.#say(`dma_unmap_sg(${device}, ${name}, ${word(dir)}${nents})${warns}`);
         return;
       }
@@ -292,12 +309,12 @@ class ScriptWriter {
   #accessesAt(step: MappingStep): void {
     for (const finding of this.#findings) {
       if (finding.line !== step.line || finding.logLine === null) continue;
-      if (step.life.kind === "two_step") continue;
-      if (!this.#names.has(step.life)) continue;
-      const { device, name } = this.#nameOf(step.life);
-      const at = step.life.kind === "sg" ? `${name}.mapped[0].addr` : `${name}.addr`;
-      const past = `${at} + ${step.life.sizeBytes}B`;
-      if (finding.kind === "use_after_unmap" && step.life.kind !== "sg") {
+      if (step.mapping.kind === "two_step") continue;
+      if (!this.#names.has(step.mapping)) continue;
+      const { device, name } = this.#nameOf(step.mapping);
+      const at = step.mapping.kind === "sg" ? `${name}.mapped[0].addr` : `${name}.addr`;
+      const past = `${at} + ${step.mapping.sizeBytes}B`;
+      if (finding.kind === "use_after_unmap" && step.mapping.kind !== "sg") {
         this.#access(device, at, finding, "not_present");
       } else if (finding.kind === "past_end") this.#access(device, past, finding, "not_present");
       else if (finding.kind === "wrong_direction") {
@@ -367,7 +384,7 @@ function hex(address: number): string {
   return `0x${address.toString(16)}`;
 }
 
-function rangeDirection({ dir }: Life): string {
+function rangeDirection({ dir }: TracedMapping): string {
   return dir === null ? "bidirectional" : word(dir);
 }
 

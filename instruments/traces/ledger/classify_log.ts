@@ -1,5 +1,5 @@
 /**
- * Joins the records of a kernel's log with the ledger of a trace: whose fault each was, and which
+ * Joins the records of a kernel's log with the ledger of a trace: the cause of each fault, and which
  * line of the log is about which finding.
  *
  * @see behaviour/traces.md T.61 to T.63
@@ -9,12 +9,12 @@ import { isAboutMappings } from "../../../runtime/iommu/fault_log/logged_fault.t
 import { numberOf } from "../../../runtime/iommu/fault_log/word64.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { type ClockOffset, offsetOf, pairFindings, type TimedFinding } from "./clock_offset.ts";
-import { changesAt, judgeFault, type LoggedAccess } from "./judge_fault.ts";
+import { changesAt, classifyFault, type LoggedAccess } from "./classify_fault.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Certainty, type Device, type Finding, modeOf, pageOf } from "./life.ts";
+import { type Certainty, type Device, type Finding, modeOf, pageOf } from "./traced_mapping.ts";
 import type { PageHistory } from "./page_history.ts";
 
-export interface JudgedLog {
+export interface ClassifiedLog {
   readonly findings: readonly Finding[];
   readonly offset: ClockOffset | null;
   readonly pairs: readonly { readonly logLine: number; readonly finding: Finding }[];
@@ -29,9 +29,9 @@ export interface KnownClocks {
 
 /** Further than this no clock of a trace was from that of the log. */
 const FURTHEST_SECONDS = 60;
-/** A fault that is printed this long behind the last line of a trace is of what the trace has not. */
+/** A fault printed this long after the last line of a trace is not covered by the trace. */
 const LATE_SECONDS = 0.5;
-/** Behind a change, so that the access comes after it. */
+/** Added to the time of a change, so that the access follows it. */
 const JUST_AFTER_SECONDS = 1e-6;
 
 /** Pages that the faults of a log are about: those that the ledger has to keep. */
@@ -43,19 +43,19 @@ export function faultPages(entries: readonly KernelLogEntry[]): number[] {
   });
 }
 
-export function judgeLog(
+export function classifyLog(
   entries: readonly KernelLogEntry[],
   ledger: Ledger,
   history: PageHistory,
   timed: readonly TimedFinding[],
   clocks: KnownClocks,
-): JudgedLog {
+): ClassifiedLog {
   const pairs = pairFindings(entries, timed);
   const accesses = entries.flatMap((entry) => accessOf(entry, ledger) ?? []);
   const offset = ledger.edges.firstSeconds === null ? null : offsetOf(clocks.marks, "marks") ??
     offsetOf(pairs.map(({ differenceSeconds }) => differenceSeconds), "calls") ??
     (accesses.length === 0 ? null : explaining(accesses, ledger, history, clocks.bootSeconds));
-  const judge = (entry: KernelLogEntry): Finding[] => {
+  const classify = (entry: KernelLogEntry): Finding[] => {
     if (entry.kind === "iommu_fault") {
       const access = accesses.find((each) => each.entry === entry);
       return [faultFinding(entry, access ?? null, offset, ledger, history)];
@@ -64,7 +64,7 @@ export function judgeLog(
     return isPaired ? [] : otherFinding(entry, ledger);
   };
   return {
-    findings: entries.flatMap(judge),
+    findings: entries.flatMap(classify),
     offset,
     pairs: pairs.map(({ entry, finding }) => ({ logLine: entry.line, finding })),
   };
@@ -111,7 +111,7 @@ function explaining(
       const seconds = access.entry.seconds! + offset;
       const isCovered = seconds >= ledger.edges.firstSeconds! &&
         seconds <= ledger.edges.lastSeconds + LATE_SECONDS;
-      return isCovered && judgeFault(access, history, seconds).isConsistent;
+      return isCovered && classifyFault(access, history, seconds).isConsistent;
     }).length;
     if (explained > most) [best, most] = [offset, explained];
   }
@@ -172,20 +172,22 @@ function faultFinding(
   }
   const isBeyond = entry.seconds + offset.seconds > ledger.edges.lastSeconds + LATE_SECONDS;
   if (isBeyond && offset.source !== "faults") return finding("iommu_fault", "unknown");
-  const verdict = judgeFault(access, history, entry.seconds + offset.seconds);
-  const { life } = verdict;
-  const isSure = isExact(offset) && verdict.isConsistent && life?.device !== null;
+  const verdict = classifyFault(access, history, entry.seconds + offset.seconds);
+  const { mapping } = verdict;
+  const isSure = isExact(offset) && verdict.isConsistent && mapping?.device !== null;
   const certainty = isSure ? "proved" : verdict.isConsistent ? "likely" : "possible";
   if (verdict.kind === "never_mapped") {
     return neverMapped(access, access.device, ledger, offset, finding);
   }
-  const died = verdict.kind === "use_after_unmap" && life?.device !== null;
-  // Lines are missing since: it may have ended, or something else may have lived there.
-  const isUncertain = life !== null && life.device !== null &&
-    (life.died === null ? ledger.isUncertain(life) : life.died.line < ledger.edges.lostLine);
+  const isUnmapped = verdict.kind === "use_after_unmap" && mapping?.device !== null;
+  // Lines are missing since: it may have been unmapped, or another mapping may have been live there.
+  const isUncertain = mapping !== null && mapping.device !== null &&
+    (mapping.unmappedAt === null
+      ? ledger.isUncertain(mapping)
+      : mapping.unmappedAt.line < ledger.edges.lostLine);
   return finding(verdict.kind, isUncertain ? "possible" : certainty, {
-    line: died ? life!.died!.line : life?.born.line ?? null,
-    otherLine: died ? life!.born.line : null,
+    line: isUnmapped ? mapping!.unmappedAt!.line : mapping?.mappedAt.line ?? null,
+    otherLine: isUnmapped ? mapping!.mappedAt.line : null,
   });
 }
 
@@ -202,14 +204,16 @@ function neverMapped(
   offset: ClockOffset,
   finding: (kind: string, certainty: Certainty, more?: Partial<Finding>) => Finding,
 ): Finding {
-  for (const life of ledger.open()) {
-    if (life.device !== device) continue;
-    if (life.phys !== null && pageOf(life.phys) === access.page && life.phys !== life.addr) {
-      return finding("physical_address", "likely", { otherLine: life.born.line });
+  for (const mapping of ledger.open()) {
+    if (mapping.device !== device) continue;
+    if (
+      mapping.phys !== null && pageOf(mapping.phys) === access.page && mapping.phys !== mapping.addr
+    ) {
+      return finding("physical_address", "likely", { otherLine: mapping.mappedAt.line });
     }
   }
   const mode = modeOf(device);
-  const isGapless = ledger.edges.lostLine === 0 && device.bornBeforeTrace === 0;
+  const isGapless = ledger.edges.lostLine === 0 && device.mappedBeforeTrace === 0;
   if (!isGapless || mode !== "translated") return finding("unknown_birth", "unknown");
   return finding("never_mapped", isExact(offset) ? "proved" : "likely");
 }
@@ -241,16 +245,16 @@ function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
     return [own({ text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
   }
   if (kind !== "dma_debug") return [];
-  const told = own({
+  const report = own({
     kind: String(facts.class),
     rule: "trace.T.53",
     text: "reported by the kernel's DMA API debugging",
   });
-  if (facts.class !== "leak_at_unbind") return [told];
-  for (const life of ledger.open()) {
-    if (life.addr !== address || life.device?.name !== device) continue;
+  if (facts.class !== "leak_at_unbind") return [report];
+  for (const mapping of ledger.open()) {
+    if (mapping.addr !== address || mapping.device?.name !== device) continue;
     const text = "the driver was unbound while this mapping was live";
-    return [own({ kind: "leak", line: life.born.line, rule: "trace.T.66", text })];
+    return [own({ kind: "leak", line: mapping.mappedAt.line, rule: "trace.T.66", text })];
   }
-  return [told];
+  return [report];
 }

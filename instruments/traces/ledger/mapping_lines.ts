@@ -1,17 +1,18 @@
-/** A mapping's life, told for a reader: whose it is, since when, for what, until when. */
-import type { Life, Moment } from "./life.ts";
+/** A mapping as text: its device, when and for what it was mapped, and when it was unmapped. */
+import type { Moment, TracedMapping } from "./traced_mapping.ts";
 
 /**
- * One line for the mapping and one for each end of its life.
+ * One line for the mapping, one for its map and one for its unmap.
  *
- * @param unended What to say of a mapping that has not ended.
+ * @param unended The text for a mapping without an unmap.
  */
-export function lifeStory(
-  life: Life,
+export function mappingLines(
+  mapping: TracedMapping,
   file: string,
   unended = "until the end of the trace",
 ): string[] {
-  const { addr, born, device, died, dir, kind, phys, pid, request, sizeBytes, task } = life;
+  const { addr, mappedAt, device, unmappedAt, dir, kind, phys, pid, request, sizeBytes, task } =
+    mapping;
   const whose = device === null ? "a range that names no device" : device.name;
   const where = phys === null || phys === addr ? "" : `, physical 0x${phys.toString(16)}`;
   const by = pid < 0 ? "" : ` by ${task}-${pid}`;
@@ -20,8 +21,8 @@ export function lifeStory(
     `0x${addr.toString(16)}: ${sizeBytes} bytes of ${whose}, ${kind}${
       dir === null ? "" : ` ${dir}`
     }${where}`,
-    `  since ${moment(born, file)}${by}${forWhat}`,
-    died === null ? `  ${unended}` : `  until ${moment(died, file)}`,
+    `  since ${moment(mappedAt, file)}${by}${forWhat}`,
+    unmappedAt === null ? `  ${unended}` : `  until ${moment(unmappedAt, file)}`,
   ];
 }
 

@@ -1,4 +1,4 @@
-/** What the ledger keeps: lives of mappings, the devices they are of, and what was found. */
+/** What the ledger keeps: mappings, their devices, and findings. */
 import type { Direction, MappingKind } from "../line/dma_event.ts";
 
 export const PAGE_BYTES = 4096;
@@ -10,8 +10,8 @@ export interface Moment {
   readonly cpu: number;
 }
 
-/** A mapping from the line that made it to the line that ended it. */
-export interface Life {
+/** A mapping, from the line of its map to the line of its unmap. */
+export interface TracedMapping {
   /** Null for a range of the two-step calls, which names no device. */
   readonly device: Device | null;
   readonly kind: MappingKind | "two_step";
@@ -20,7 +20,7 @@ export interface Life {
   readonly dir: Direction | null;
   /** Null where the line has none. */
   readonly phys: number | null;
-  readonly born: Moment;
+  readonly mappedAt: Moment;
   readonly pid: number;
   readonly task: string;
   /** The request it is for, such as `nvme0 qid 1 cmdid 962`, or null. */
@@ -30,21 +30,21 @@ export interface Life {
   /** Of a list: all entries that went in, and where they are in memory. */
   readonly entries: number;
   readonly physAddrs: readonly number[];
-  died: Moment | null;
-  /** Its death may be among lines that are missing. */
+  unmappedAt: Moment | null;
+  /** Its unmap may be in a missing line. */
   isUncertain: boolean;
 }
 
 export interface Device {
   readonly name: string;
   /** Live mappings by the page of their first address. */
-  readonly byPage: Map<number, Life[]>;
+  readonly byPage: Map<number, TracedMapping[]>;
   /** Live lists by the physical address of their first entry. */
-  readonly lists: Map<number, Life[]>;
-  /** The last mapping that ended at each address. */
-  readonly dead: Map<number, Life>;
-  /** The last list that ended, by the physical address of its first entry. */
-  readonly deadLists: Map<number, Life>;
+  readonly lists: Map<number, TracedMapping[]>;
+  /** The last mapping that was unmapped at each address. */
+  readonly unmapped: Map<number, TracedMapping>;
+  /** The last list that was unmapped, by the physical address of its first entry. */
+  readonly unmappedLists: Map<number, TracedMapping>;
   /** Identity mappings of which only the number is kept, by address. */
   readonly folded: Map<number, number>;
   readonly counts: Record<string, number>;
@@ -52,10 +52,10 @@ export interface Device {
   firstLine: number;
   /** Pages of the largest mapping so far. */
   mostPages: number;
-  births: number;
-  deaths: number;
-  bornBeforeTrace: number;
-  /** Ended by a new birth while its own death is missing, or never sure. */
+  mapCount: number;
+  unmapCount: number;
+  mappedBeforeTrace: number;
+  /** Mappings dropped without an unmap: their address was mapped again, or lines are missing. */
   uncertain: number;
   identityMaps: number;
   otherMaps: number;
@@ -69,7 +69,7 @@ export interface Finding {
   readonly kind: string;
   /** Line of the trace where it shows, or null. */
   readonly line: number | null;
-  /** The birth, or what else it is held against. */
+  /** The line of the map, or another line that it is compared with. */
   readonly otherLine: number | null;
   /** Line of the kernel's log, or null. */
   readonly logLine: number | null;
@@ -91,15 +91,15 @@ export function makeDevice(name: string): Device {
     name,
     byPage: new Map(),
     lists: new Map(),
-    dead: new Map(),
-    deadLists: new Map(),
+    unmapped: new Map(),
+    unmappedLists: new Map(),
     folded: new Map(),
     counts: {},
     firstLine: Infinity,
     mostPages: 0,
-    births: 0,
-    deaths: 0,
-    bornBeforeTrace: 0,
+    mapCount: 0,
+    unmapCount: 0,
+    mappedBeforeTrace: 0,
     uncertain: 0,
     identityMaps: 0,
     otherMaps: 0,
@@ -107,7 +107,7 @@ export function makeDevice(name: string): Device {
   };
 }
 
-/** How a device's addresses come about. @see behaviour/traces.md T.60 */
+/** How a device's addresses are made. @see behaviour/traces.md T.60 */
 export function modeOf(device: Device): "translated" | "direct" | "bounced" | "unknown" {
   if (device.coveredMaps > 0) return "translated";
   if (device.otherMaps > 0) return "bounced";
@@ -118,14 +118,14 @@ export function pageOf(address: number): number {
   return address - address % PAGE_BYTES;
 }
 
-/** Behind the last page of a range. */
+/** The end of a range's last page. */
 export function pageEnd(address: number, sizeBytes: number): number {
   const end = address + Math.max(sizeBytes, 1);
   return Math.ceil(end / PAGE_BYTES) * PAGE_BYTES;
 }
 
 /** How many pages a mapping touches. */
-export function pagesOf({ addr, sizeBytes }: Life): number {
+export function pagesOf({ addr, sizeBytes }: TracedMapping): number {
   return (pageEnd(addr, sizeBytes) - pageOf(addr)) / PAGE_BYTES;
 }
 

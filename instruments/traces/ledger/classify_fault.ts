@@ -1,0 +1,118 @@
+/**
+ * Classifies a refused access by the mappings of its page at the time of the access.
+ *
+ * @see behaviour/traces.md T.62, T.63
+ */
+import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import {
+  allows,
+  type Device,
+  PAGE_BYTES,
+  pageEnd,
+  pageOf,
+  type TracedMapping,
+} from "./traced_mapping.ts";
+import type { PageHistory } from "./page_history.ts";
+
+export interface FaultVerdict {
+  /** `use_after_unmap`, `wrong_direction`, `past_end`, `never_mapped` … */
+  readonly kind: string;
+  readonly mapping: TracedMapping | null;
+  /** The page table and the line do not contradict it. */
+  readonly isConsistent: boolean;
+}
+
+/** An access as the log has it. */
+export interface LoggedAccess {
+  readonly entry: KernelLogEntry;
+  readonly device: Device | null;
+  readonly page: number;
+  readonly access: "read" | "write" | null;
+  /** What the dump of the page table says, or null. */
+  readonly mapped: boolean | null;
+}
+
+/** An interrupt prints the fault: a mapping made this shortly before it cannot be the one accessed. */
+const REACTION_SECONDS = 0.0002;
+
+/** @param seconds When the line was printed, by the trace's clock. */
+export function classifyFault(
+  access: LoggedAccess,
+  history: PageHistory,
+  seconds: number,
+): FaultVerdict {
+  const { device, mapped, page } = access;
+  const mappings = history.at(page).filter((mapping) =>
+    isOf(mapping, device) && mapping.mappedAt.seconds <= seconds
+  );
+  const live = mappings.filter((mapping) => isLive(mapping, seconds));
+  const refused = live.find((mapping) => !permits(mapping, access));
+  const unmapped = newest(mappings.filter((mapping) => !isLive(mapping, seconds)));
+  if (live.length > 0) {
+    const mapping = refused ?? live.at(-1)!;
+    const isTooRecent = seconds - mapping.mappedAt.seconds < REACTION_SECONDS;
+    if (unmapped !== null && (refused === undefined || isTooRecent)) {
+      return {
+        kind: "use_after_unmap",
+        mapping: unmapped,
+        isConsistent: isTooRecent && mapped !== true,
+      };
+    }
+    if (refused !== undefined) {
+      return { kind: "wrong_direction", mapping, isConsistent: mapped !== false };
+    }
+    return { kind: "access_allowed", mapping, isConsistent: false };
+  }
+  const before = history.at(page - PAGE_BYTES).findLast((mapping) =>
+    isOf(mapping, device) && isLive(mapping, seconds) &&
+    pageEnd(mapping.addr, mapping.sizeBytes) === page &&
+    permits(mapping, access) &&
+    (unmapped === null || seconds - mapping.mappedAt.seconds >= REACTION_SECONDS)
+  );
+  if (
+    before !== undefined &&
+    (unmapped === null || unmapped.unmappedAt!.seconds < before.mappedAt.seconds)
+  ) {
+    return { kind: "past_end", mapping: before, isConsistent: mapped !== true };
+  }
+  if (unmapped !== null) {
+    return { kind: "use_after_unmap", mapping: unmapped, isConsistent: mapped !== true };
+  }
+  const other = history.at(page).find((mapping) =>
+    mapping.device !== null && isLive(mapping, seconds)
+  );
+  if (other !== undefined && device !== null) {
+    return { kind: "other_device", mapping: other, isConsistent: mapped !== true };
+  }
+  return { kind: "never_mapped", mapping: null, isConsistent: mapped !== true };
+}
+
+function isOf(mapping: TracedMapping, device: Device | null): boolean {
+  return mapping.device === null || mapping.device === device;
+}
+
+function isLive(mapping: TracedMapping, seconds: number): boolean {
+  return mapping.mappedAt.seconds <= seconds &&
+    (mapping.unmappedAt === null || mapping.unmappedAt.seconds > seconds);
+}
+
+function permits(mapping: TracedMapping, { access }: LoggedAccess): boolean {
+  return access === null || allows(mapping.dir, access);
+}
+
+function newest(mappings: readonly TracedMapping[]): TracedMapping | null {
+  let found: TracedMapping | null = null;
+  for (const mapping of mappings) {
+    if (found === null || mapping.unmappedAt!.seconds >= found.unmappedAt!.seconds) found = mapping;
+  }
+  return found;
+}
+
+/** Times at which something changed at the pages of accesses, with those of the page before. */
+export function changesAt(access: LoggedAccess, history: PageHistory): number[] {
+  return [access.page, pageOf(access.page - 1)].flatMap((page) =>
+    history.at(page).flatMap(({ mappedAt, unmappedAt }) =>
+      unmappedAt === null ? [mappedAt.seconds] : [mappedAt.seconds, unmappedAt.seconds]
+    )
+  );
+}

@@ -1,0 +1,244 @@
+/** Which mapping a line is about, and how mappings are kept. */
+import type { Direction, DmaEvent } from "../line/dma_event.ts";
+import { type Device, modeOf, pageOf, pagesOf, type TracedMapping } from "./traced_mapping.ts";
+import type { EndedRange, TableUnmap } from "./page_table.ts";
+
+export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;
+
+export type MapEvent = Extract<DmaEvent, { op: "map" | "alloc" | "map_sg" }>;
+
+/** Entries of a list that a line shows at most. @see behaviour/traces.md T.20 */
+const SHOWN_ENTRIES = 128;
+
+/** A mapping whose address was allocated again before its unmap was printed. */
+export interface ReusedAddress {
+  readonly older: TracedMapping;
+  readonly newer: TracedMapping;
+  /** The unmap of the older one's range in the page table, or null. */
+  readonly unmap: TableUnmap | null;
+}
+
+export function addressKey(device: Device, address: number): string {
+  return `${device.name} ${address}`;
+}
+
+/** What mappings have in common that a driver uses alike. */
+export function siblingKey({ device, dir, kind, sizeBytes }: TracedMapping): string {
+  return `${device!.name} ${kind} ${dir} ${Math.ceil(Math.log2(Math.max(sizeBytes, 1)))}`;
+}
+
+/** The newest that fits best: by size and direction, by size, by direction, any of that address. */
+export function bestMapping(
+  mappings: readonly TracedMapping[],
+  event: UnmapEvent,
+  kind: TracedMapping["kind"],
+): TracedMapping | null {
+  let found: TracedMapping | null = null;
+  let points = -1;
+  for (let index = mappings.length - 1; index >= 0; index--) {
+    const mapping = mappings[index]!;
+    if (mapping.addr !== event.addr || mapping.kind !== kind) continue;
+    const fit = (mapping.sizeBytes === event.sizeBytes ? 2 : 0) +
+      (mapping.dir === event.dir ? 1 : 0);
+    if (fit > points) {
+      found = mapping;
+      points = fit;
+    }
+    if (fit === 3) break;
+  }
+  return found;
+}
+
+/** Whether another device has exactly this mapping live: all domains allocate the same addresses. */
+export function isAnothers(
+  devices: Iterable<Device>,
+  event: UnmapEvent,
+  kind: TracedMapping["kind"],
+  device: Device,
+): boolean {
+  for (const other of devices) {
+    if (other === device) continue;
+    const mapping = bestMapping(other.byPage.get(pageOf(event.addr)) ?? [], event, kind);
+    if (mapping?.sizeBytes === event.sizeBytes && mapping.dir === event.dir) return true;
+  }
+  return false;
+}
+
+export function isSameList(
+  mapping: TracedMapping,
+  physAddrs: readonly number[],
+  isCut: boolean,
+): boolean {
+  if (!isCut && mapping.entries !== physAddrs.length) return false;
+  const shown = Math.min(mapping.physAddrs.length, physAddrs.length, SHOWN_ENTRIES);
+  for (let index = 0; index < shown; index++) {
+    if (mapping.physAddrs[index] !== physAddrs[index]) return false;
+  }
+  return true;
+}
+
+function listBytes({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }>): number {
+  let end = 0;
+  dmaAddrs.forEach((addr, index) => end = Math.max(end, addr + sizesBytes[index]!));
+  return Math.max(end - dmaAddrs[0]!, sizesBytes[0]!);
+}
+
+/** Names of tasks as texts of their own: one cut out of a line would keep the line in memory. */
+export class TaskNames {
+  readonly #names = new Map<number, string>();
+
+  of(pid: number, name: string): string {
+    const known = this.#names.get(pid);
+    if (known === name) return known;
+    this.#names.set(pid, name);
+    return name;
+  }
+}
+
+/** The mapping that a line makes. */
+export function makeMapping(
+  event: MapEvent,
+  device: Device,
+  tableLine: number,
+  by: Pick<TracedMapping, "mappedAt" | "pid" | "task" | "request">,
+): TracedMapping {
+  const common = { ...by, device, dir: event.dir, tableLine, unmappedAt: null, isUncertain: false };
+  if (event.op !== "map_sg") {
+    const { addr, op, phys, sizeBytes } = event;
+    return { ...common, kind: op, addr, sizeBytes, phys, entries: 1, physAddrs: [] };
+  }
+  const { dmaAddrs, entries, physAddrs } = event;
+  return {
+    ...common,
+    kind: "sg",
+    addr: dmaAddrs[0]!,
+    sizeBytes: listBytes(event),
+    phys: physAddrs[0]!,
+    entries,
+    physAddrs,
+  };
+}
+
+/** Counts a mapping for its device, and how its address was made. @see behaviour/traces.md T.60 */
+export function noteMap(mapping: TracedMapping): void {
+  const device = mapping.device!;
+  if (device.mapCount++ === 0) device.firstLine = mapping.mappedAt.line;
+  device.mostPages = Math.max(device.mostPages, pagesOf(mapping));
+  if (mapping.tableLine > 0) device.coveredMaps++;
+  else if (mapping.phys === mapping.addr) device.identityMaps++;
+  else if (mapping.phys !== null) device.otherMaps++;
+}
+
+export function count(device: Device, name: string, by = 1): void {
+  device.counts[name] = (device.counts[name] ?? 0) + by;
+}
+
+/** Adds a live mapping. */
+export function keepMapping(mapping: TracedMapping): void {
+  if (isIdentity(mapping)) foldOldest(mapping);
+  const { byPage, lists } = mapping.device!;
+  addMapping(byPage, pageOf(mapping.addr), mapping);
+  if (mapping.kind === "sg") addMapping(lists, mapping.phys!, mapping);
+}
+
+/** Removes a mapping that is no longer live. */
+export function dropMapping(mapping: TracedMapping): void {
+  const { byPage, lists } = mapping.device!;
+  removeMapping(byPage, pageOf(mapping.addr), mapping);
+  if (mapping.kind === "sg") removeMapping(lists, mapping.phys!, mapping);
+}
+
+function addMapping(map: Map<number, TracedMapping[]>, key: number, mapping: TracedMapping): void {
+  const mappings = map.get(key);
+  if (mappings === undefined) map.set(key, [mapping]);
+  else mappings.push(mapping);
+}
+
+/** Whether the device uses the physical address: no IOVA is allocated or freed. */
+function isIdentity({ addr, phys, tableLine }: TracedMapping): boolean {
+  return phys === addr && tableLine === 0;
+}
+
+/** A live mapping of the same page that this one excludes if the device is translated; or null. */
+export function conflicting(mapping: TracedMapping): TracedMapping | null {
+  if (isIdentity(mapping)) return null;
+  for (const other of mapping.device!.byPage.get(pageOf(mapping.addr)) ?? []) {
+    if (isIdentity(other)) continue;
+    if (other.tableLine > 0 ? mapping.tableLine > 0 || other.addr === mapping.addr : false) {
+      return other;
+    }
+    const isSame = other.addr === mapping.addr && other.kind === mapping.kind;
+    if (isSame && other.phys !== null && modeOf(mapping.device!) !== "direct") return other;
+  }
+  return null;
+}
+
+/** Mappings of one page that are kept; of more identity mappings only the number: they may lack an unmap. */
+const MOST_OF_A_PAGE = 8;
+
+/** Makes room for one more in a page. @see behaviour/traces.md T.23, T.64 */
+function foldOldest({ addr, device }: TracedMapping): void {
+  const { byPage, folded } = device!;
+  const mappings = byPage.get(pageOf(addr));
+  if (mappings === undefined || mappings.length < MOST_OF_A_PAGE) return;
+  const oldest = mappings.findIndex((mapping) => mapping.kind === "map" && isIdentity(mapping));
+  if (oldest < 0) return;
+  const [mapping] = mappings.splice(oldest, 1);
+  folded.set(mapping!.addr, (folded.get(mapping!.addr) ?? 0) + 1);
+}
+
+/** Unmaps one of the mappings that are only counted. @returns False when there is none. */
+export function unfold(device: Device, addr: number): boolean {
+  const count = device.folded.get(addr) ?? 0;
+  if (count === 0) return false;
+  device.folded.set(addr, count - 1);
+  device.unmapCount++;
+  return true;
+}
+
+function removeMapping(
+  map: Map<number, TracedMapping[]>,
+  key: number,
+  mapping: TracedMapping,
+): void {
+  const mappings = map.get(key);
+  if (mappings === undefined) return;
+  const at = mappings.indexOf(mapping);
+  if (at < 0) return;
+  if (mappings.length === 1) map.delete(key);
+  else mappings.splice(at, 1);
+}
+
+/**
+ * A two-step range as a mapping: it names no device and no direction, unless its request does.
+ *
+ * @see behaviour/traces.md T.26, T.30
+ */
+export function rangeMapping(
+  { maps, run, unmap }: EndedRange,
+  device: Device | null,
+): TracedMapping | null {
+  const [first] = maps;
+  if (first === undefined) return null;
+  return {
+    device,
+    kind: "two_step",
+    addr: first.start,
+    sizeBytes: maps.at(-1)!.end - first.start,
+    dir: directionOf(run.request?.verb),
+    phys: first.phys,
+    mappedAt: first,
+    pid: -1,
+    task: "",
+    request: run.request?.name ?? null,
+    tableLine: first.line,
+    entries: maps.length,
+    physAddrs: [],
+    unmappedAt: unmap,
+    isUncertain: false,
+  };
+}
+
+function directionOf(verb: string | undefined): Direction | null {
+  return verb === "read" ? "FROM_DEVICE" : verb === "write" ? "TO_DEVICE" : null;
+}
