@@ -39,7 +39,7 @@ export interface DeviceBase<K extends string = string> {
 /** The block that a device is made from. */
 export interface DeviceBlock<S> {
   readonly name: string;
-  /** The names of the blocks that lead to it, its own last. */
+  /** The path of block names to it, its own last. */
   readonly path: readonly string[];
   readonly func: PciFunction;
   /** A port above faces outwards. */

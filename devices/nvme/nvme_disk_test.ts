@@ -333,7 +333,7 @@ Deno.test("an injected status of the controller ends the request, and is not tri
   }
 });
 
-Deno.test("blocks behind 2^32 are discarded and zeroed where they are, and those before stay (NVMe 6.7)", () => {
+Deno.test("blocks from 2^32 on are discarded and zeroed where they are, and those before stay (NVMe 6.7)", () => {
   const far = 2 ** 32 + 8;
   for (const op of ["discard", "write_zeroes"] as const) {
     const rig = new DriverRig({ capacityBytes: 2 ** 42 });

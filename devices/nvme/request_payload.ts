@@ -58,7 +58,7 @@ export class RequestPayload {
   }
 
   /**
-   * Finds the memory that a request needs besides its data; it goes back when the request ends.
+   * Allocates the memory that a request needs besides its data; it is freed when the request ends.
    * @returns False when there is none.
    */
   attach(request: NvmeRequest): boolean {
@@ -116,7 +116,7 @@ export class RequestPayload {
     return true;
   }
 
-  /** Takes whole pages for a request. */
+  /** Allocates whole pages for a request. */
   #lend(request: NvmeRequest, what: Cost["what"], sizeBytes: Bytes): PhysAddr | null {
     const { faults, pages } = this.#machine;
     if (faults !== null && faults.errnoAt(FAULT.alloc_pages) !== 0) return null;

@@ -92,7 +92,7 @@ export class MigrationBench {
     }
   }
 
-  /** What something leaves behind: kinds and amounts. */
+  /** Leaks of an act: kinds and amounts. */
   leaksOf(act: () => void): (readonly [string, number])[] {
     const held = new HeldResources(this.machine);
     act();

@@ -33,13 +33,13 @@ export interface CommandPort {
   fetchEntries(key: number, first: number, count: number): boolean;
   /** Ends a key. A number that is none is passed over. */
   destroyKey(key: number): void;
-  /** Writes the device's state to the memory behind a key; false when some of it cannot be written. */
+  /** Writes the device's state to the memory of a key; false when some of it cannot be written. */
   save(key: number): boolean;
-  /** Takes `sizeBytes` bytes behind a key for the device's state; false when it cannot read them. */
+  /** Loads `sizeBytes` bytes of a key as the device's state; false when it cannot read them. */
   load(key: number, sizeBytes: Bytes): boolean;
   /** Begins to note which pages of a range of its addresses the device writes. */
   track(first: DmaAddr, sizeBytes: Bytes, pageBytes: Bytes): void;
-  /** Writes what was noted to the memory behind a key, and forgets it; null when it cannot. */
+  /** Writes the noted pages to the memory of a key, and clears them; null when it cannot. */
   report(key: number): DirtyReport | null;
   /** Ends that. */
   stopTracking(): void;

@@ -74,7 +74,7 @@ Deno.test("the link of page 700 fails: 700 pages are destroyed, and nothing is l
   assertEquals(leaks, []);
 });
 
-Deno.test("the first link fails: the range goes back and nothing is unmapped (hmm-rdma-vfio.md 3.2)", () => {
+Deno.test("the first link fails: the range is freed and nothing is unmapped (hmm-rdma-vfio.md 3.2)", () => {
   const bench = new MigrationBench();
   const leaks = bench.leaksOf(() => {
     bench.failing("dma_iova_link", [1, 1], () => errnoOf(() => migrate(bench)), "EIO");
@@ -85,7 +85,7 @@ Deno.test("the first link fails: the range goes back and nothing is unmapped (hm
   assertEquals(leaks, []);
 });
 
-Deno.test("a failing link's own error comes back, a failing page is always ENOMEM (hmm-rdma-vfio.md 3.2)", () => {
+Deno.test("a failing link's own error is returned, a failing page is always ENOMEM (hmm-rdma-vfio.md 3.2)", () => {
   const bench = new MigrationBench();
   const failing = (act: () => unknown) =>
     bench.failing("dma_iova_link", [3, 3], () => errnoOf(act), "EADDRINUSE");
@@ -142,7 +142,7 @@ Deno.test("a buffer for headers costs no DMA call, and a page array only (hmm-rd
 });
 
 Deno.test("no range of that size: 1024 single maps of a page, each with its own sync (hmm-rdma-vfio.md ch. 3, assertion 7)", () => {
-  // 16 MiB of addresses, of which each second 2 MiB are taken: 4 MiB side by side are nowhere.
+  // 16 MiB of addresses, of which each second 2 MiB are allocated: there are no 4 MiB contiguous.
   const bench = new MigrationBench({ settings: { dmaMaskBits: 24 } });
   const { machine } = bench;
   const domain = bench.dev.domain!;
@@ -183,7 +183,7 @@ Deno.test("mapping: ENOTCONN before EINVAL before ENOMEM, and no table is left (
   assertEquals(leaks, []);
 });
 
-Deno.test("no key: everything is unregistered and the table goes back (hmm-rdma-vfio.md 3.3)", () => {
+Deno.test("no key: everything is unregistered and the table is freed (hmm-rdma-vfio.md 3.3)", () => {
   const reasons: readonly (readonly ["vfio.key" | "queue.read", string])[] = [
     ["vfio.key", "EIO"],
     // The table has 1024 entries, of which the device fetches 512 at a time.
@@ -277,7 +277,7 @@ Deno.test("the bulk allocation goes on until it has all pages, and a failure wit
   assertEquals(leaks, []);
 });
 
-Deno.test("two pages or more and then none: the first goes back, the next step follows a null pointer (hmm-rdma-vfio.md 4.7)", () => {
+Deno.test("two pages or more and then none: the first is freed, the next step follows a null pointer (hmm-rdma-vfio.md 4.7)", () => {
   const bench = new MigrationBench();
   const leaks = bench.leaksOf(() => {
     const errno = bench.failing("alloc_pages", [6, 7], () => errnoOf(() => migrate(bench)));
@@ -309,7 +309,7 @@ Deno.test("a machine that runs out of pages crashes by itself (hmm-rdma-vfio.md 
   assertEquals(second, 0);
 });
 
-Deno.test("the range goes back as long as what was linked: half of it is lost where ranges are cached by size (hmm-rdma-vfio.md 4.8)", () => {
+Deno.test("the range is freed with the linked length: half of it leaks where the rcache is by size (hmm-rdma-vfio.md 4.8)", () => {
   const lost = (npages: number, failing: number, quirks?: readonly QuirkName[]) => {
     const bench = new MigrationBench(quirks === undefined ? {} : { quirks });
     const leaks = bench.leaksOf(() => {

@@ -75,7 +75,7 @@ function usePeers(rig: DriverRig): void {
 
 // M1
 
-Deno.test("unmap_rebuilt_from_prps: bounced pages that lie side by side are unmapped as one (defects.md M1)", () => {
+Deno.test("unmap_rebuilt_from_prps: contiguous bounced pages are unmapped as one (defects.md M1)", () => {
   const unmaps = (quirks: QuirkName[]): [sizes: number[], reports: string[], slots: number] => {
     const rig = rigWith(LOW_MASK, ...quirks);
     const sizes: number[] = [];
@@ -124,7 +124,7 @@ Deno.test("vectors_allocated_for_iova: each range costs an array of 4 KiB for ev
   assertEquals(leaksOfRead(rigWith(STRICT), pages(4)), []);
   const rig = rigWith(STRICT, "vectors_allocated_for_iova");
   assertEquals(leaksOfRead(rig, pages(4)), ["memory 4096"]);
-  // Where no range is used the array goes back, and one page needs none.
+  // Where no range is used the array is freed, and one page needs none.
   assertEquals(leaksOfRead(rig, pages(1)), []);
   assertEquals(leaksOfRead(rigWith(NOT_COHERENT, "vectors_allocated_for_iova"), pages(4)), []);
   // A block of 8 MiB is 64 requests of 128 KiB.
@@ -248,13 +248,13 @@ Deno.test("vectors_leaked_p2p: bus addresses that need no unmap are saved, and l
   };
   assertEquals(leaks([], STRICT), []);
   assertEquals(leaks(["vectors_leaked_p2p"], STRICT), ["memory 4096"]);
-  // A coherent device without an IOMMU has nothing to remember.
+  // A coherent device without an IOMMU has nothing to save.
   assertEquals(leaks(["vectors_leaked_p2p"], {}), []);
 });
 
 // M12
 
-Deno.test("first_mapping_leaked: lost when the array or the list cannot be had, PRP and SGL (defects.md M12)", () => {
+Deno.test("first_mapping_leaked: leaked when the array or the list cannot be allocated, PRP and SGL (defects.md M12)", () => {
   const prp = (...quirks: QuirkName[]) =>
     leaksUnder(rigWith(LOW_MASK, ...quirks), highPages(3), "mempool_alloc");
   assertEquals(prp(), ["OK"]);
@@ -268,7 +268,7 @@ Deno.test("first_mapping_leaked: lost when the array or the list cannot be had, 
 
 // Cases of nvme.md 7 that no system call reaches.
 
-Deno.test("double_return_of_saved_vectors: an array goes back twice, and two requests share it (nvme.md 7, case 7)", () => {
+Deno.test("double_return_of_saved_vectors: an array is freed twice, and two requests share it (nvme.md 7, case 7)", () => {
   const shared = (...quirks: QuirkName[]): [leaks: string[], right: boolean[]] => {
     const rig = rigWith(LOW_MASK, ...quirks);
     const { dma } = rig.machine;

@@ -334,7 +334,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
 
   /**
    * Queues requests that were held back together: one host activity that prepares all of them and
-   * rings each doorbell once. One that cannot be prepared is prepared again behind the others.
+   * rings each doorbell once. One that cannot be prepared is prepared again after the others.
    *
    * @see behaviour/nvme.md 4.1 and 7, case 13
    */
@@ -397,7 +397,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     if (request.nrPhysSegments !== 0) this.#mapper.unmap(iod, request);
   }
 
-  /** Lists go back to their pool, so a command with lists is read now; the others can wait. */
+  /** Lists are freed to their pool, so a command with lists is read now; the others can wait. */
   #keep(iod: Iod, request: NvmeRequest): void {
     const listed = iod.nrDescriptors !== 0 || iod.usesMetadataSgl;
     if (!listed) this.#archive.keep(request, iod.words);

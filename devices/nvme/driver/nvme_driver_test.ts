@@ -55,7 +55,7 @@ Deno.test("host and device work are one activity each", () => {
   assert(!rig.machine.runNextActivity());
 });
 
-Deno.test("the command can be read while it is alive, and after it was kept", () => {
+Deno.test("the command can be read while it is in flight, and after it was kept", () => {
   const rig = new DriverRig();
   const submit = (): (typeof io.requests)[0] => {
     const next = rig.disk.submit("read", { buffer: { segments: pages(4) } });
@@ -120,7 +120,7 @@ Deno.test("more requests than tags wait for one, and all of them end", () => {
   assertEquals(rig.driver.ioQueues[0]!.inFlight, 0);
 });
 
-Deno.test("a doorbell lies at 0x1000 + 2q·4, and the CQ's behind it (nvme.md 4.1)", () => {
+Deno.test("a doorbell lies at 0x1000 + 2q·4, and the CQ's after it (nvme.md 4.1)", () => {
   const rig = new DriverRig({ queues: 3 });
   const writes: [offset: number, value: number][] = [];
   const { controller } = rig;

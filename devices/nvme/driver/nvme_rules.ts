@@ -26,7 +26,7 @@ export interface NvmeRules {
   readonly segmentsMappedAlone: number;
   /** How much of a coalesced range is destroyed when building the command fails half way. */
   failedRangeBytes(iod: Iod, payloadBytes: Bytes): Bytes;
-  /** A bad-request exit writes the PRP fields, so that the lists go back under their own address. */
+  /** A bad-request exit writes the PRP fields, so that the lists are freed by their own address. */
   readonly badRequestWritesPrps: boolean;
   /** Metadata through the plain pointer is mapped as far as its first vector only. */
   readonly mapsFirstMetadataVecOnly: boolean;
@@ -42,7 +42,7 @@ export interface NvmeRules {
   readonly savesBusAddresses: boolean;
   /** An array is allocated whenever one is first needed, not only at a request's first mapping. */
   readonly savesFromAnyMapping: boolean;
-  /** An array that went back to its pool is forgotten. */
+  /** The pointer to an array is cleared when the array is freed to its pool. */
   readonly forgetsReturnedArray: boolean;
   /** A range that could not be linked as a whole is left to the unmap of the whole request. */
   readonly unmapsFailedRanges: boolean;

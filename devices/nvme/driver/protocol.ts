@@ -141,6 +141,6 @@ export const SMALL_DESCRIPTOR_BYTES = 256;
 export const MAX_SMALL_PRPS = SMALL_DESCRIPTOR_BYTES / PRP_BYTES;
 export const MAX_SMALL_SGLS = SMALL_DESCRIPTOR_BYTES / SGL_DESCRIPTOR_BYTES;
 export const SGLS_PER_PAGE = CTRL_PAGE_BYTES / SGL_DESCRIPTOR_BYTES;
-/** Where a page full of descriptors has the one that leads to the next page. */
+/** Where a page full of descriptors has the one that points to the next page. */
 export const SGL_LINK_OFFSET_BYTES = CTRL_PAGE_BYTES - SGL_DESCRIPTOR_BYTES;
 export const PRPS_PER_PAGE = CTRL_PAGE_BYTES / PRP_BYTES;

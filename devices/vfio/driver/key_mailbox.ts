@@ -7,7 +7,7 @@ const ENTRIES_PER_UNIT = 2;
 
 export class KeyMailbox {
   readonly #table: Float64Array;
-  /** Bytes behind the key. */
+  /** Bytes of the key. */
   readonly lengthBytes: Bytes;
   /** Pages of the buffer. */
   readonly entries: number;

@@ -22,7 +22,7 @@ const MEM_FREE = eventId("mem.free");
 /** What the memory is for that a buffer costs. */
 type Cost = EventFields<"mem.alloc">["what"];
 
-/** Takes a driver's own memory; false when there is none. */
+/** Allocates a driver's own memory; false when that fails. */
 export function takeCost(machine: Machine, what: Cost, sizeBytes: Bytes): boolean {
   const { events, faults } = machine;
   if (faults !== null && faults.errnoAt(FAULT.kvmalloc) !== 0) return false;
@@ -40,7 +40,7 @@ export function giveCost(events: EventStream, what: Cost, sizeBytes: Bytes): voi
 }
 
 /**
- * Takes the pages of a new buffer, in bulk, until it has all of them.
+ * Allocates the pages of a new buffer, in bulk, until it has all of them.
  *
  * @param apart No two pages are neighbours, as far as memory goes.
  * @returns 0, or -ENOMEM with nothing taken.

@@ -11,7 +11,7 @@ export class DeviceKey {
   /**
    * @param entries Pages of the buffer.
    * @param pageBytes Bytes that an entry stands for.
-   * @param lengthBytes Bytes behind the key.
+   * @param lengthBytes Bytes of the key.
    */
   constructor(entries: number, readonly pageBytes: Bytes, readonly lengthBytes: Bytes) {
     this.#low = new Uint32Array(entries);

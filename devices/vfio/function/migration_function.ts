@@ -1,5 +1,5 @@
 /**
- * The device side of a migration: it has a state, and moves it to and from memory behind a key.
+ * The device side of a migration: it has a state, and moves it to and from the memory of a key.
  *
  * A key's table is the device's own once it was fetched; the addresses in it are looked up page by
  * page, through the IOMMU if there is one, like every access of a device.
@@ -126,7 +126,7 @@ export class MigrationFunction implements CommandPort {
   }
 
   /**
-   * Moves bytes between the device and the memory behind a key, page by page.
+   * Moves bytes between the device and the memory of a key, page by page.
    * @returns False at the first page that cannot be reached; those before it have been moved.
    */
   #move(number: number, bytes: Uint8Array, sizeBytes: Bytes, access: DeviceAccess): boolean {

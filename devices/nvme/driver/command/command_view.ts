@@ -1,4 +1,4 @@
-/** A command as people look at it: the 64 bytes with the lists they lead to. */
+/** A decoded command: the 64 bytes with the lists they point to. */
 import type { Bytes, DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
 import type { PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
 import { getU64, readListedAddress } from "./fields.ts";
@@ -38,9 +38,9 @@ export class NvmeCommandView {
   /**
    * @param bytes The 64 bytes of the command.
    * @param prpLists Pages of the PRP list in chain order; none when two entries were enough.
-   * @param sglList The descriptors of the list that the command's own one leads to; none when it
+   * @param sglList The descriptors of the list that the command's own one points to; none when it
    * is a data block itself.
-   * @param metadataSgl The descriptors that the metadata pointer leads to; none when it leads to
+   * @param metadataSgl The descriptors that the metadata pointer points to; none when it points to
    * the metadata.
    */
   constructor(
@@ -147,7 +147,7 @@ function readSglList(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
   return found;
 }
 
-/** One data block by itself, or the descriptor that leads to several, and those. */
+/** One data block by itself, or the descriptor that points to several, and those. */
 function readMetadataSgl(iod: Iod, memory: PhysicalMemory): SglDescriptor[] {
   const { phys } = iod.metaDescriptor!;
   const [first] = readDescriptors(phys, 1, memory);

@@ -1,4 +1,4 @@
-/** A command as people look at it: each field at its offset (NVM Express 1.4, 4.2), and the lists it leads to. */
+/** A decoded command: each field at its offset (NVM Express 1.4, 4.2), and the lists it points to. */
 import { assertEquals } from "@std/assert";
 import type { DmaAddr } from "../../../../runtime/address.ts";
 import { commandBytes } from "../../command_bytes.ts";
@@ -97,7 +97,7 @@ Deno.test("an SGL is shown with address, length and type of each data block (NVM
   assertEquals([type, sizeBytes, command.prpLists, command.metadataSgl], [0x30, 64, [], []]);
 });
 
-Deno.test("descriptors of metadata are shown from the first on: a block alone, or the one that leads to several (nvme.md 3)", () => {
+Deno.test("descriptors of metadata are shown from the first on: a block alone, or the one that points to several (nvme.md 3)", () => {
   const rig = new DriverRig({ sgl: true, metadataBytes: 8, metadataSgl: true });
   const metadata = [vec(0x400_0040, 64), vec(0x400_2080, 64), vec(0x400_4100, 64)];
   const buffer = { segments: pages(3) };

@@ -8,7 +8,7 @@ import { type Iod, IOD_FLAG } from "./iod.ts";
 import { PRPS_PER_PAGE, SGL_LINK_OFFSET_BYTES } from "../protocol.ts";
 
 /**
- * Takes one more list for a request's data. Null when there is no memory.
+ * Allocates one more list for a request's data. Null when there is no memory.
  *
  * @param rule The rule that asks for it.
  * @param entries How many entries there are for it and the lists after it.

@@ -83,7 +83,7 @@ export class NodePools {
 }
 
 /**
- * Takes a block and counts what the request costs. Null when there is none.
+ * Allocates a block and counts what the request costs. Null when there is none.
  *
  * @param rule The rule that chose the pool.
  * @param entries How many entries it was chosen for.

@@ -66,12 +66,12 @@ export class DescriptorWriter {
     this.#write(descriptorPhys, address, lengthBytes, SGL_TYPE.DATA_BLOCK);
   }
 
-  /** Writes the descriptor that leads to the data blocks of metadata. */
+  /** Writes the descriptor that points to the data blocks of metadata. */
   listLastSegment(descriptorPhys: PhysAddr, address: DmaAddr, lengthBytes: Bytes): void {
     this.#write(descriptorPhys, address, lengthBytes, SGL_TYPE.LAST_SEGMENT);
   }
 
-  /** Writes the descriptor that leads to a segment which is not the last. */
+  /** Writes the descriptor that points to a segment which is not the last. */
   listSegment(descriptorPhys: PhysAddr, address: DmaAddr, lengthBytes: Bytes): void {
     this.#write(descriptorPhys, address, lengthBytes, SGL_TYPE.SEGMENT);
   }

@@ -108,7 +108,7 @@ export class Iod {
     return this.view.getUint32(SGL_LENGTH, true);
   }
 
-  /** The command's own descriptor is a data block; else it leads to a list. */
+  /** The command's own descriptor is a data block; else it points to a list. */
   get sglIsDataBlock(): boolean {
     return this.sqe[TYPE] === SGL_TYPE.DATA_BLOCK;
   }
@@ -126,7 +126,7 @@ export class Iod {
     this.setMetadataPointer(block.dma);
   }
 
-  /** The metadata pointer leads to a list of descriptors. */
+  /** The metadata pointer points to a list of descriptors. */
   get usesMetadataSgl(): boolean {
     return this.sqe[FLAGS] === PSDT.SGL_AND_METADATA_SGL;
   }

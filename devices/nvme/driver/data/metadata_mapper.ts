@@ -1,5 +1,5 @@
 /**
- * Maps a request's metadata: as a plain pointer where one is enough, else behind SGL descriptors.
+ * Maps a request's metadata: by a plain pointer where one is enough, else by SGL descriptors.
  *
  * @see behaviour/nvme.md 3
  */
@@ -143,7 +143,7 @@ export class MetadataMapper {
     return this.#fillList(iod, request, list, entries);
   }
 
-  /** One data block by itself; several behind a descriptor that says how many. */
+  /** One data block by itself; several after a descriptor with their number. */
   #fillList(iod: Iod, request: NvmeRequest, list: PoolBlock, entries: number): BlkStatus {
     const iter = this.#iter;
     const listPhys = list.phys;

@@ -52,7 +52,7 @@ Deno.test("one piece of metadata is a plain pointer (nvme.md ch. 1-5, assertion 
   }
 });
 
-Deno.test("how a command leads to its metadata is an event that says why (nvme.md 3, 6)", () => {
+Deno.test("the format of a command's metadata is an event with its reasons (nvme.md 3, 6)", () => {
   const choice = (options: RigOptions, segments: number) => {
     const rig = new DriverRig(options);
     const buffer = { segments: pages(1) };
@@ -108,7 +108,7 @@ Deno.test("a user command carries metadata in a descriptor (nvme.md ch. 1-5, ass
   assertEquals(rig.calls("dma_pool_free"), 1);
 });
 
-Deno.test("several pieces stand behind a descriptor that counts them (nvme.md 3)", () => {
+Deno.test("several segments follow a descriptor that counts them (nvme.md 3)", () => {
   const rig = new DriverRig(BOTH);
   const metadata = pieces(3, 64);
   const { request, iod } = rig.request(pages(3), { metadata });
@@ -120,7 +120,7 @@ Deno.test("several pieces stand behind a descriptor that counts them (nvme.md 3)
     ...metadata.map(({ phys, sizeBytes }): [number, number, number] => [0x00, phys, sizeBytes]),
   ]);
   assertEquals(iod.metaTotalBytes, 192);
-  // Data and metadata each take a small list; metadata's goes back first.
+  // Data and metadata each have a small list; metadata's is freed first.
   const freed = rig.record(() => rig.driver.complete(iod, request), ["call.dma_pool_free"]);
   assertEquals((freed[0]!.fields as { dma: number }).dma, iod.metaDma as number);
   assertEquals(freed.length, 2);
@@ -275,7 +275,7 @@ Deno.test("mptr_first_vector_only: touching vectors are mapped as far as the fir
   assertEquals(mapped([]), [256, 256]);
 });
 
-Deno.test("metadata comes back as it was written, in every mode", () => {
+Deno.test("metadata is read as it was written, in every mode", () => {
   const bases: RigOptions[] = [PLAIN, BOTH];
   for (const base of bases) {
     for (const mode of ["off", "strict", "lazy", "passthrough"] as const) {

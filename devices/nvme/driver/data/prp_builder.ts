@@ -41,7 +41,7 @@ export class PrpBuilder {
   readonly #writer: DescriptorWriter;
   readonly #saved: MappingKeeper;
   readonly #rules: NvmeRules;
-  /** Bytes of the request not yet behind a PRP. */
+  /** Bytes of the request that no PRP points to yet. */
   #leftBytes: Bytes = 0;
   #prp2 = 0;
 
@@ -124,13 +124,13 @@ export class PrpBuilder {
     }
   }
 
-  /** With the quirk `prp_full_page_chained` a full page gets a link to an unused page. */
+  /** With the quirk `prp_full_page_chained` a full page gets a needless link. */
   #endList(iod: Iod, pool: DescriptorPool, listPhys: PhysAddr, entries: number): Outcome {
     if (entries !== PRPS_PER_PAGE || !this.#rules.chainsFullPage) return BLK_STS.OK;
     return this.#chain(iod, pool, listPhys) === null ? BLK_STS.RESOURCE : BLK_STS.OK;
   }
 
-  /** Entries for what is not yet behind one. */
+  /** Entries for the bytes that no PRP points to yet. */
   #leftEntries(): number {
     return Math.ceil(this.#leftBytes / CTRL_PAGE_BYTES);
   }

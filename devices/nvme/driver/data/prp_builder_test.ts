@@ -330,7 +330,7 @@ Deno.test("partial_destroy_on_list_failure: only what was placed is destroyed (n
   assertEquals(live([]).unmapped, 131072);
 });
 
-Deno.test("a chained page that cannot be had undoes everything (nvme.md 2.3)", () => {
+Deno.test("a failed allocation of a chained page undoes everything (nvme.md 2.3)", () => {
   const rig = new DriverRig({ device: { coherent: false } });
   const { iod, status } = prepareShort(rig, [vec(BASE, 513 * 4096), vec(2 * BASE, 8192)], {
     large: 1,

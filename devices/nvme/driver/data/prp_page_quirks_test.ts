@@ -45,7 +45,7 @@ Deno.test("controller_chains_last_prp: a short list is wrong in the last block o
     const { small } = rig.driver.ioQueues[0]!.pools;
     const perPage = 4 * KIB / small.blockSizeBytes;
     const found: [number, number][] = [];
-    // The block freed last is handed out first: hold as many as there are before the one to use.
+    // The block freed last is allocated first: hold as many as there are before the one to use.
     for (let block = 0; block < perPage; block++) {
       const held = Array.from({ length: block }, () => small.alloc()!);
       for (const entries of [31, 32]) if (!readsRight(rig, entries)) found.push([entries, block]);
@@ -68,7 +68,7 @@ Deno.test("controller_chains_last_prp: the data of the last page goes where the 
   assertEquals(rig.holdsFreshData([vec(0x600_0000, 4 * KIB)], 512 * 8), true);
 });
 
-Deno.test("prp_full_page_chained: the page behind the needless link takes the last page's data", () => {
+Deno.test("prp_full_page_chained: the page that the needless link points to gets the last page's data", () => {
   const rig = rigWith("prp_full_page_chained");
   assertEquals(wrongOf(rig, EDGES), [512, 1023]);
   const { request, iod } = rig.request([vec(BASE, 513 * 4 * KIB)]);
@@ -90,7 +90,7 @@ Deno.test("prp_single_page: 2 MiB fit wherever they begin, 2 MiB and 4 KiB only 
   assertEquals(fits(2 * MIB + 4 * KIB, 512), false);
 });
 
-Deno.test("prp_single_page: the entry too many lies in the memory behind the page", () => {
+Deno.test("prp_single_page: the entry too many lies in the memory after the page", () => {
   const rig = rigWith("prp_single_page");
   const { request, iod } = rig.request([vec(BASE + 512, 2 * MIB + 4 * KIB)]);
   rig.driver.prepare(iod, request);

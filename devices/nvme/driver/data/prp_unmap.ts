@@ -20,7 +20,7 @@ export class PrpUnmap {
   readonly #machine: Machine;
   readonly #dev: DmaDevice;
   readonly #writer: DescriptorWriter;
-  /** The run of entries at hand, and the bytes behind it. */
+  /** The run of entries at hand, and the bytes after it. */
   #start = 0;
   #runBytes: Bytes = 0;
   #leftBytes: Bytes = 0;

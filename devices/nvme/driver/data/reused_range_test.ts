@@ -47,7 +47,7 @@ function diskOf(kernel: KernelProfile, mode: IommuMode, quirks = KERNELS[kernel]
       while (machine.runNextActivity());
       return io.error ?? "OK";
     },
-    /** The next list cannot be had. */
+    /** The next allocation of a list fails. */
     failOneList() {
       machine.armFault(new ArmedFault(FAULT.dma_pool_alloc, 1, 1));
     },
@@ -55,7 +55,7 @@ function diskOf(kernel: KernelProfile, mode: IommuMode, quirks = KERNELS[kernel]
 }
 
 for (const mode of ["strict", "lazy"] as const) {
-  Deno.test(`one list that cannot be had, and on 7.3 every later read of that size class fails, ${mode} (v7.3.md 6.1, 6.4)`, () => {
+  Deno.test(`one failed allocation of a list, and on 7.3 every later read of that size class fails, ${mode} (v7.3.md 6.1, 6.4)`, () => {
     const disk = diskOf("7.3", mode);
     const before = disk.leaves();
     disk.failOneList();

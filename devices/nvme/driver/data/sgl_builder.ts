@@ -121,7 +121,7 @@ export class SglBuilder {
     return next;
   }
 
-  /** Has the command lead to the first segment, and each segment to the next. */
+  /** Points the command to the first segment, and each segment to the next. */
   #link(iod: Iod, lastBytes: Bytes): void {
     const count = iod.nrDescriptors;
     for (let index = 1; index < count; index++) {

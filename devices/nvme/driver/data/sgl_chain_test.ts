@@ -70,7 +70,7 @@ Deno.test("255 data blocks and a link in each page but the last; 2048 take 9 pag
   }
 });
 
-Deno.test("whichever segment or mapping cannot be had, nothing is lost, and it is tried again", () => {
+Deno.test("whichever segment or mapping fails, nothing leaks, and the request is retried", () => {
   for (const [name, options] of Object.entries(ENVIRONMENTS)) {
     for (
       const [point, places] of [
@@ -94,7 +94,7 @@ Deno.test("whichever segment or mapping cannot be had, nothing is lost, and it i
   }
 });
 
-Deno.test("a further segment that cannot be had: what was mapped for it ends first, then what is listed (nvme.md 2.4)", () => {
+Deno.test("a further segment fails to be allocated: its own mapping is unmapped first, then the listed ones (nvme.md 2.4)", () => {
   const rig = new DriverRig({ ...DIRECT, device: { coherent: false } });
   // Each of its own length: an address and a length cannot be taken for each other.
   const memory = scatteredPages(600).map(({ phys }, page) => vec(phys, 512 * (1 + page % 8)));

@@ -31,7 +31,7 @@ export class SglUnmap {
     this.#swapsArguments = swapsArguments;
   }
 
-  /** Unmaps a data block in the command, or each block of the list that the command leads to. */
+  /** Unmaps a data block in the command, or each block of the list that the command points to. */
   unmap(iod: Iod, request: NvmeRequest, attrs: number): void {
     if (this.#swapsArguments) {
       this.#unmapSwapped(iod, request, attrs);
@@ -44,7 +44,7 @@ export class SglUnmap {
     let segmentBytes = iod.sglLengthBytes;
     for (let segment = 1; segment <= iod.nrDescriptors; segment++) {
       const { phys } = iod.descriptors[segment - 1]!;
-      // The last descriptor of a segment that is not the last leads to the next one.
+      // The last descriptor of a segment that is not the last points to the next one.
       const isLast = segment === iod.nrDescriptors;
       const dataBytes = isLast ? segmentBytes : segmentBytes - SGL_DESCRIPTOR_BYTES;
       for (let done = 0; done < dataBytes; done += SGL_DESCRIPTOR_BYTES) {

@@ -64,7 +64,7 @@ Deno.test("a request knows its range where all of it is one: a lone segment, and
   assertEquals(rangeOf([0x800, 0x800], ...whole(3)), [0x800, 0x3800]);
 });
 
-Deno.test("one longer segment is a data block, unless the threshold is 0 or SGLs are not to be had (nvme.md 6)", () => {
+Deno.test("one longer segment is a data block, unless the threshold is 0 or there are no SGLs (nvme.md 6)", () => {
   const longer: [number, number] = [0x200, 7 * KIB];
   const touching = (options: RigOptions) => {
     const rig = rigOf(options);
@@ -198,7 +198,7 @@ Deno.test("a list that cannot be mapped is RESOURCE, a refused peer TARGET (nvme
   }
 });
 
-Deno.test("data comes back in every mode, through every format", () => {
+Deno.test("data is read as it was written in every mode, through every format", () => {
   const modes: RigOptions[] = [
     {},
     STRICT,
@@ -246,7 +246,7 @@ Deno.test("metadata is a plain pointer mapped by its page, before the data unmap
   assertEquals(calls, ["map_sgtable", "map_page", "unmap_page", "unmap_sg"]);
 });
 
-Deno.test("several pieces of metadata are a list of their own behind descriptors (nvme.md 6)", () => {
+Deno.test("several segments of metadata are a list of their own, by descriptors (nvme.md 6)", () => {
   const rig = rigOf({ sgl: true, metadataBytes: 8, metadataSgl: true });
   const metadata = [vec(64 * MIB + 0x40, 8), vec(65 * MIB + 0x40, 8)];
   const { request, iod } = rig.request([vec(0x200_0000, 1024)], { metadata });

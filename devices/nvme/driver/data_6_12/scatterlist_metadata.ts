@@ -1,6 +1,6 @@
 /**
  * Maps a request's metadata as 6.12 does: one page call for the plain pointer, else a scatterlist of
- * its own behind SGL descriptors.
+ * its own by SGL descriptors.
  *
  * @see behaviour/nvme.md 3 and 6
  */
@@ -115,7 +115,7 @@ export class ScatterlistMetadataMapper {
     return BLK_STS.OK;
   }
 
-  /** One data block by itself; several behind a descriptor that says how many. */
+  /** One data block by itself; several after a descriptor with their number. */
   #describe(list: Scatterlist, { phys: listPhys, dma: address }: PoolBlock): void {
     const entries = list.outputs;
     const first = entries === 1 ? 0 : 1;

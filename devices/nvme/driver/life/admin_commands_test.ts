@@ -112,7 +112,7 @@ Deno.test("each field of Identify Controller lies where the specification has it
   assertEquals(facts({ 536: 0xfc, 537: 0xff, 538: 0xf7, 539: 0xff }), NOTHING);
 });
 
-Deno.test("a controller that does not identify itself is an I/O error, and its page goes back", () => {
+Deno.test("a controller that does not identify itself is an I/O error, and its page is freed", () => {
   const { commands, takenBytes } = bench(() => false);
   const error = assertThrows(() => commands.identifyController(0), KernelError);
   assertEquals(error.message, "ssd refuses to identify itself: EIO");
@@ -171,7 +171,7 @@ Deno.test("all submission sides are deleted before any completion side (NVM Expr
   ]]);
 });
 
-Deno.test("memory is lent by its pages, its list and its pieces; what comes back is said to (NVM Express 1.4, 5.21.1.13)", () => {
+Deno.test("the Host Memory Buffer is set by its pages, its list and its chunks; returned memory is marked (MR) (NVM Express 1.4, 5.21.1.13)", () => {
   const { commands, sent } = bench((_, { dwords }) => dwords[1] === 3 ? false : 0);
   const memory = {
     sizeBytes: 10 * 4096,

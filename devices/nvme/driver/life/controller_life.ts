@@ -122,7 +122,7 @@ export class ControllerLife {
   }
 
   /**
-   * The controller has been pulled: everything ends, and what the driver holds goes back.
+   * The controller has been pulled: everything ends, and what the driver holds is freed.
    * @throws {KernelError} ENODEV when it is gone already.
    */
   remove(): void {

@@ -303,7 +303,7 @@ Deno.test("queues of CPUs of one node take their lists from one pool, nodes have
   assertEquals(groupsOf(2, 3), [0, 0, 1, 1, 0, 0, 1]);
 });
 
-Deno.test("all that a driver has taken goes back when its disk is pulled: rings, doorbells, lent memory", () => {
+Deno.test("all that a driver has allocated is freed when its disk is pulled: rings, doorbells, host memory buffer", () => {
   const hostMemory = {
     preferredBytes: 64 * KIB,
     minimumBytes: 0,

@@ -64,7 +64,7 @@ Deno.test("HMMAXD pieces at most: what they hold must be HMMIN, or it is nothing
   assertEquals(chunksOf(new DriverRig({ hostMemory: needy })), []);
 });
 
-Deno.test("pieces are halved while too few can be had, down to HMMINDS (nvme.md 5.3)", () => {
+Deno.test("chunks are halved while too few can be allocated, down to HMMINDS (nvme.md 5.3)", () => {
   const odd = { ...NEEDS, preferredBytes: 3 * MIB, minimumBytes: 2 * MIB };
   /** What is had of a machine that has no free megabyte in one piece. */
   const bringUp = (needs: typeof NEEDS): readonly number[] => {
@@ -135,7 +135,7 @@ Deno.test("memory that is gone costs the controller time, and loses no data", ()
   assertEquals(looked, [], "it is not tried again");
 });
 
-Deno.test("pulled: the memory goes back; nothing of the device is left for the checker", () => {
+Deno.test("pulled: the memory is freed; nothing of the device is left for the checker", () => {
   for (const options of MODES) {
     const rig = new DriverRig({ hostMemory: NEEDS, ...options });
     const frees = rig.calls("dma_free_coherent");
@@ -150,7 +150,7 @@ Deno.test("pulled: the memory goes back; nothing of the device is left for the c
   }
 });
 
-Deno.test("what is too little for the controller goes back to the last byte, whatever was tried (nvme.md 5.3)", () => {
+Deno.test("memory too small for the controller is freed to the last byte, whatever was tried (nvme.md 5.3)", () => {
   for (const minimumBytes of [9 * MIB, 8 * MIB + 4 * KIB]) {
     const rig = new DriverRig();
     const { pages } = rig.machine;
@@ -205,7 +205,7 @@ Deno.test("the least that is needed may be all that is given, 128 MiB, and exact
   assertEquals(allocateHostMemoryBuffer(machine, dev, tooMuch), null);
 });
 
-Deno.test("without a list the pieces go back, and there is no buffer (nvme.md 5.3)", () => {
+Deno.test("without a list the chunks are freed, and there is no buffer (nvme.md 5.3)", () => {
   for (const options of MODES) {
     const { dev, machine } = new DriverRig(options);
     const taken = machine.pages.takenBytes;

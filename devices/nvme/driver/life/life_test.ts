@@ -378,7 +378,7 @@ Deno.test("at most ACL + 1 = 4 Aborts are outstanding; the fifth command is give
   assertEquals([steps.at(-1), ios[4]!.status], ["abort", "OK"]);
 });
 
-Deno.test("an Abort that is not answered either leads to a reset", () => {
+Deno.test("an Abort that is not answered either causes a reset", () => {
   const rig = new DriverRig();
   const steps = story(rig);
   const io = rig.disk.submit("read", { buffer: { segments: pages(1) } });

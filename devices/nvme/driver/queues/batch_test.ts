@@ -39,7 +39,7 @@ Deno.test("a doorbell comes early where the next command would hide all others (
   assertEquals(ios.every(({ status }) => status === "OK"), true);
 });
 
-Deno.test("what a batch cannot prepare is prepared again behind the others (nvme.md 7, case 13)", () => {
+Deno.test("what a batch cannot prepare is prepared again after the others (nvme.md 7, case 13)", () => {
   const rig = new DriverRig();
   const { dma } = rig.machine;
   const original = dma.dmaMapPhys.bind(dma);

@@ -195,7 +195,7 @@ export class QueuePair {
     return this.#freeTags.length - this.#freeCount;
   }
 
-  /** Takes a tag for a request. @returns Its record, or null when all are in use. */
+  /** Allocates a tag for a request. @returns Its record, or null when all are in use. */
   takeTag(request: NvmeRequest): Iod | null {
     if (this.#freeCount === 0) return null;
     const tag = this.#freeTags[--this.#freeCount]!;

@@ -15,7 +15,7 @@ function readOneByOne(rig: DriverRig, count: number): NvmeRequest[] {
   return Array.from({ length: count }, () => rig.read(pages(1)));
 }
 
-Deno.test("a queue's doorbells are its pair behind 1000h, as far apart as CAP.DSTRD says (NVMe 3.1.24)", () => {
+Deno.test("a queue's doorbells are its pair from 1000h on, as far apart as CAP.DSTRD says (NVMe 3.1.24)", () => {
   for (const [doorbellStride, bytes] of [[0, 4], [1, 8], [4, 64]] as const) {
     const rig = new DriverRig({ queues: 3, doorbellStride });
     const written: number[] = [];
@@ -62,7 +62,7 @@ Deno.test("tags are given from 0 on, the one that was freed last first (nvme.md 
   const first = Array.from({ length: 5 }, submit);
   rig.run();
   assertEquals(first.map(({ cid }) => cid! & 0xfff), [0, 1, 2, 3, 4]);
-  // They came back in this order.
+  // They were freed in this order.
   const second = Array.from({ length: 5 }, submit);
   rig.run();
   assertEquals(second.map(({ cid }) => cid! & 0xfff), [4, 3, 2, 1, 0]);

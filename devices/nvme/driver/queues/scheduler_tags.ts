@@ -36,7 +36,7 @@ export class SchedulerTags {
     return this.#tags.depth;
   }
 
-  /** Takes a tag for a request. @returns False when it has to wait for one. */
+  /** Allocates a tag for a request. @returns False when it has to wait for one. */
   take(request: NvmeRequest): boolean {
     // What writes, and is no command of a user's own, is limited in depth.
     const isLimited = request.op !== "read" && request.op !== "flush" && !request.userCommand;

@@ -53,7 +53,7 @@ Deno.test("update() says when the register has to be written, in 16 bits (nvme.m
   }
 });
 
-Deno.test("announced behind the queues, by opcode 7Ch, with two buffers (nvme.md 5.1)", () => {
+Deno.test("announced after the queues, by opcode 7Ch, with two buffers (nvme.md 5.1)", () => {
   let opcodes: number[] = [];
   const rig = new DriverRig({ shadowDoorbells: true, queues: 2 }, (events) => {
     opcodes = events.filter(({ name }) => name === "nvme.submit").map(({ fields }) =>
@@ -158,7 +158,7 @@ Deno.test("a reset at any moment begins with empty doorbells on both sides", () 
   }
 });
 
-Deno.test("the buffers go back when the disk is pulled, or when the controller refuses them", () => {
+Deno.test("the buffers are freed when the disk is pulled, or when the controller refuses them", () => {
   const rig = new DriverRig({ shadowDoorbells: true, iommu: { mode: "strict" } });
   const reports = rig.record(() => {
     rig.controller.unplug();
