@@ -337,7 +337,10 @@ Deno.test("benches of a file share a table, and bench prints the reports of each
     assertEquals(several.code, 0, several.errors);
     assertMatch(several.output, /^per iteration +a size that is not the …? +right +right$/m);
     assertMatch(several.output, /^iommu\.mode +strict +lazy$/m);
-    assertStringIncludes(several.output, 'unexpected report[unmap_size]: device "nic"');
+    assertStringIncludes(
+      several.output,
+      'unexpected report[unmap_size]: dma_unmap_single() size mismatch on device "nic"',
+    );
     assertStringIncludes(several.output, "benches.dma:11:5");
     assertStringIncludes(several.output, "… 1099 times more");
     assertMatch(several.output, /^warning: 1 bench run passed with unexpected reports/m);
