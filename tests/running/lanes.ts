@@ -9,7 +9,7 @@ import type { World } from "./sizes.ts";
  * Reading sources and data, writing temporary folders, starting Deno for the command line's own
  * tests, and what the npm packages look up in the environment.
  */
-const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys"];
+const PERMISSIONS = ["-R", "-W", "--allow-run", "--allow-env", "--allow-sys", "--allow-net"];
 
 /** One process: a world of tests, or the check of the types. */
 export interface Job {
