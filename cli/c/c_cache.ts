@@ -2,7 +2,7 @@
  * Compiled drivers in the user's cache folder: outside of any repository, so that no repository can
  * bring a module along. Nothing is kept where the environment or the folder are not permitted.
  */
-import { writeFile } from "../files/write_file.ts";
+import { makeUserFolder, removeFile, writeFile } from "../files/write_file.ts";
 import { host } from "../host.ts";
 import type { Compiled } from "./clang.ts";
 
@@ -54,7 +54,7 @@ export async function keepModule(key: string, module: Uint8Array, said: string):
   if (folder === null) return;
   const content = joined(new TextEncoder().encode(`${JSON.stringify(said)}\n`), module);
   const hash = new TextEncoder().encode(`${await hashOf(content)}\n`);
-  host.mkdirSync(folder, { recursive: true });
+  makeUserFolder(folder);
   writeFile({ folder, name: `${FOLDER}/${key}` }, joined(hash, content));
   removeOldest(`${folder}/${FOLDER}`, MOST_BYTES);
 }
@@ -68,7 +68,7 @@ export function removeOldest(folder: string, mostBytes: number): void {
   let left = files.reduce((sum, { size }) => sum + size, 0);
   for (const { name, size } of files.toSorted((a, b) => a.usedMs - b.usedMs)) {
     if (left <= mostBytes) return;
-    host.removeSync(`${folder}/${name}`);
+    removeFile({ folder, name });
     left -= size;
   }
 }

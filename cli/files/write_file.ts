@@ -58,6 +58,11 @@ export function appendFile(target: Exclude<Target, string>, text: string): void 
   });
 }
 
+/** Makes a folder that the environment names, such as the user's cache folder. @throws {FileError} */
+export function makeUserFolder(path: string): void {
+  attempt(path, () => host.mkdirSync(path, { recursive: true }));
+}
+
 /** Removes a file of ours. @throws {FileError} */
 export function removeFile(target: Exclude<Target, string>): void {
   const { path, shown } = placeOf(target);
