@@ -12,7 +12,7 @@ import { ProcessScreen, type Screen } from "./screen.ts";
 /** Does what a command line says. */
 export async function main(words: readonly string[], screen: Screen): Promise<ExitCode> {
   const [name, ...rest] = words;
-  // Without options there is nothing that the framework would read, and who types waits for its start.
+  // Without options there is nothing for the framework to parse; skip it, as the user waits for its start.
   if (name === "repl" && rest.length <= 1 && rest.every((word) => /^[^-]/.test(word))) {
     const { REPL } = await import("./commands/repl.ts");
     return await REPL.run({ words: rest, options: unsetOptions(REPL.options), screen });

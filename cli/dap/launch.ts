@@ -145,7 +145,7 @@ function lineNumber(line: unknown): unknown {
   return typeof line === "string" && /^\d{1,9}$/.test(line) ? Number(line) : line;
 }
 
-/** The run that is meant: by its name, by a line, or else the first. */
+/** The selected run: by its name, by a line, or else the first. */
 function chosen(choices: readonly RunChoice[], args: LaunchArguments): RunChoice {
   const wanted = argument("run", args.run, "string");
   const combination = argument("combination", args.combination, "string");

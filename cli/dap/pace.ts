@@ -2,7 +2,7 @@
 
 /** What one piece of work should take. */
 const PIECE_MS = 10;
-/** After so long the host may hear what has come in. */
+/** After this long the event loop may handle pending input. */
 const BREATH_MS = 20;
 
 const MOST = 2 ** 18;
@@ -32,7 +32,7 @@ export class Pace {
     return done;
   }
 
-  /** Lets the host hear what has come in, when it is time to. */
+  /** Lets the event loop handle pending input, if BREATH_MS have passed. */
   async breathe(): Promise<void> {
     if (this.#clock() - this.#breathedMs < BREATH_MS) return;
     await new Promise((resolve) => setTimeout(resolve, 0));

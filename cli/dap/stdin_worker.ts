@@ -63,7 +63,7 @@ const READER = String
       try {
         hear(JSON.parse(text.slice(start, end)));
       } catch {
-        // Who is handed the bytes tells of it.
+        // The reader of these bytes on the main thread reports the error.
       }
       text = text.slice(end);
     }

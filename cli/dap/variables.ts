@@ -102,7 +102,7 @@ export class Variables {
     if (cell !== null) return { kind: "data", cell };
     try {
       openValue(this.#recording, at, text);
-      // Who waits for changes asks for the last one as well.
+      // A client that stops at changes also asks for the last one.
       this.#recording.histories.of(text);
       return { kind: "change", expression: text };
     } catch (error) {

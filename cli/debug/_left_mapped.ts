@@ -1,4 +1,4 @@
-/** A driver that forgets one of two mappings, for the tests of the debugger. */
+/** A driver that leaks one of two mappings, for the tests of the debugger. */
 export const LEFT_MAPPED =
   `machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { queues = 1 } } } }
 fn both(buf) {

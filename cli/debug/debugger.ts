@@ -51,7 +51,7 @@ export class Debugger implements CommandTarget {
   readonly runs: RunList | null;
   /** Set by a screen with panes. */
   view: ScreenView | null = null;
-  /** Set by who may write files. */
+  /** Set where the host permits writing files. */
   exportRun: ExportRun | null = null;
   lastMoveSeq = 0;
   traceAlways = false;
@@ -108,7 +108,7 @@ export class Debugger implements CommandTarget {
     const what = name.name === "" ? "the statements" : `"${name.name}"`;
     const run = displayName({ name: what, combination: name.combination });
     const line = printable(`${name.file}: ${run}, ${last.seq} events`);
-    // A screen has a line of its own that says so.
+    // A screen shows this on a line of its own.
     if (this.view === null) this.say(line);
     // A screen folds lines itself, at whatever width it has then.
     const columns = this.view === null ? this.columns : Infinity;

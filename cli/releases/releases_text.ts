@@ -19,7 +19,7 @@ const CHANGES: Readonly<Record<Difference["change"], string>> = {
   "other way": "other way",
 };
 
-/** Who reads it. */
+/** How the text is shown. */
 interface Reader {
   readonly paint: Paint;
   /** How wide the screen is. */

@@ -223,7 +223,7 @@ function addressOf(repl: CommandTarget, text: string): number | null {
   return isAddress(kind) ? readWholeNumber(shown) : null;
 }
 
-/** Who mapped an address, and what became of it; and of the page table what led there last. */
+/** Prints the mappings of an address, or else the last writer of its page-table entry. */
 function storyOf(repl: CommandTarget, address: number): void {
   const { at, recording } = repl.place;
   const lines = recording.reruns.look(at, ({ vm }) => {
@@ -233,7 +233,7 @@ function storyOf(repl: CommandTarget, address: number): void {
     );
   });
   if (lines.length === 0) {
-    // What devices share with their drivers is in the page table, and no mapping that anybody ends.
+    // Memory that devices share with their drivers is in the page table, but in no traced mapping.
     const covers = { field: "iova", address };
     const cell = { table: "page_table", equal: {}, covers };
     const writer = who(recording, at, { kind: "cell", cell });

@@ -1,5 +1,5 @@
 /**
- * A tool at a terminal, with keys, history and completion. Only who has a terminal loads it: it needs
+ * A tool at a terminal, with keys, history and completion. It is loaded only at a terminal: it needs
  * Deno's modules for Node, whose start takes longer than that of Deno itself.
  */
 import { type ExitCode, HELD } from "../exit_code.ts";

@@ -1,4 +1,4 @@
-/** What the commands of the REPL and of the debugger know of who runs them. */
+/** The interface through which commands use the REPL or the debugger. */
 import type { Place } from "../../lang/recording/cursor.ts";
 import { LookError, type Recording } from "../../lang/recording/mod.ts";
 import type { Workbench } from "../../lang/recording/workbench.ts";
@@ -93,7 +93,7 @@ export interface ScreenView {
 /**
  * Writes a run's events to a file of the format that its name says.
  *
- * @param isOver Whether the run has come to what it comes to.
+ * @param isOver Whether the run has ended.
  * @returns What is wrong, as a sentence without its end; null when it is written.
  */
 export type ExportRun = (path: string, recording: Recording, isOver: boolean) => string | null;
@@ -113,7 +113,7 @@ export interface ReplCommand {
   readonly doc: string;
   /** It belongs to typing statements: a run that has ended knows no such thing. */
   readonly needsBench?: true;
-  /** It needs a part of who runs it that is not everywhere. */
+  /** The part of the target that it needs and that not every target has. */
   readonly needs?: "exportRun" | "host" | "kept" | "runs" | "view";
   /** An expression may follow. */
   readonly expression?: true;
@@ -137,7 +137,7 @@ export function isKnown({ needs, needsBench }: ReplCommand, repl: CommandTarget)
     (needs === undefined || (repl[needs] ?? null) !== null);
 }
 
-/** Does something that may ask what has no answer; says so. */
+/** Runs a query, and prints the error if it has no answer. */
 export function answering(repl: CommandTarget, ask: () => void): true {
   try {
     ask();

@@ -62,7 +62,7 @@ export function isReplCommand(line: string): boolean {
   return REPL_COMMANDS.some((command) => command.name === name);
 }
 
-/** The command that is meant by a word without its colon; null for anything else. */
+/** The command for a word without its colon; null for anything else. */
 export function bareCommand(line: string): string | null {
   return Object.hasOwn(BARE, line) ? `:${BARE[line]}` : null;
 }

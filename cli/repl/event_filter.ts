@@ -1,10 +1,10 @@
-/** Which events are meant: by name, request and device. */
+/** Selects events by name, request and device. */
 import type { Recording } from "../../lang/recording/mod.ts";
 
 /** What {@linkcode readEventFilter} takes. */
 export const EVENT_FILTER_FORMS = "NAME [in req N] [of DEVICE]";
 
-/** Whether the event of a number is meant. */
+/** Whether the event of a number is selected. */
 export type EventFilter = (seq: number) => boolean;
 
 /**

@@ -38,7 +38,7 @@ export function openCall(text: string): OpenCall | null {
       const callee = inner.arg.match(/[A-Za-z_][\w.]*$/)?.[0] ?? "";
       open.push({ opener: letter, callee, args: [], arg: "" });
     } else if (")]}".includes(letter)) {
-      // A bracket too many is no reason to forget the line.
+      // A surplus closing bracket does not discard the line.
       if (open.length > 1) open.pop();
       open.at(-1)!.arg += letter;
     } else if (letter === ",") {

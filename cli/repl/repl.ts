@@ -262,7 +262,7 @@ export class Repl implements CommandTarget {
 /** The command that runs what a session only checks. */
 const RUNS = { test: "test", bench: "bench", driver: "hunt" } as const;
 
-/** Says of what was not run who runs it. */
+/** Names the commands that run the tests, benches and drivers typed in. */
 function unrunLines(parts: readonly UnrunPart[], file: string): string[] {
   return (["test", "bench", "driver"] as const).flatMap((kind) => {
     const count = parts.filter((part) => part.kind === kind).length;

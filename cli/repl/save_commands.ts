@@ -32,7 +32,7 @@ interface Part {
   readonly last: number;
 }
 
-/** What running a text has come to. */
+/** The result of running a text. */
 interface Tried {
   /** The line of what is wrong; null when it passes. */
   readonly wrongLine: number | null;
@@ -122,7 +122,7 @@ function tryOut(repl: CommandTarget, text: string): Tried {
   }
   const [main] = runsOf(program);
   if (main?.test !== null) return { recording: null, wrongLine: null };
-  // As who runs the file has it: with the seed that stands in it.
+  // As `dmalab run` runs the file: with the seed in it.
   const recording = recordRun(program, main);
   const { failedAt, failure } = recording;
   if (failure === null) return { recording, wrongLine: null };

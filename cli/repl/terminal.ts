@@ -13,7 +13,7 @@ const GREETING = ":help lists the commands, Ctrl-D ends.";
  * Runs the REPL until its input ends.
  *
  * @param path A scenario to begin with; null for none.
- * @returns From a pipe the worst of what the lines came to; a person at a terminal has seen it.
+ * @returns From a pipe the exit code of the most severe error; at a terminal errors do not count.
  */
 export async function runTerminalRepl(
   path: string | null,

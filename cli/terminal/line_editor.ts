@@ -21,18 +21,18 @@ export interface Suggestions {
   readonly part: string;
 }
 
-/** What an editor asks who uses it. */
+/** What an editor needs from its user. */
 export interface EditorParts {
   readonly history: InputHistory;
   /** What could stand where a text ends. */
   suggest(before: string): Suggestions;
   /** Whether Enter ends the input; else it goes on with a line. */
   isWhole(text: string): boolean;
-  /** What is meant by a text that was pasted. */
+  /** The text to insert for a pasted one. */
   pasted?(text: string): string;
 }
 
-/** What a key came to: the text may be other; it is ready; it is dropped; there will be no other. */
+/** The effect of a key on the input. */
 export type EditorAction = "edited" | "entered" | "dropped" | "ended" | "suspended" | "cleared";
 
 /** A search in what was typed before. */

@@ -58,7 +58,7 @@ export class LineReader {
     }
   }
 
-  /** What an input of the terminal comes to; undefined while nothing is ready. */
+  /** The line that an input completes, null at the end; undefined while none is complete. */
   #answer(input: TerminalInput): string | null | undefined {
     if (input.kind === "signal") {
       this.endedBy = input.exitCode;

@@ -150,7 +150,7 @@ export class FullScreen implements ScreenView {
     const said = this.#said.splice(0, Infinity);
     const { at } = this.#tool.place;
     const goesOn = this.#follow(() => this.#tool.answer(command));
-    // Who looks round has not done with what was said.
+    // A command that prints nothing and does not move keeps the message of the one before.
     const isSilent = this.#said.length === 0 && comparePositions(at, this.#tool.place.at) === 0;
     if (isSilent) this.#said.push(...said);
     const isLong = this.#message().length > mostMessageRows(this.#terminal.size);
