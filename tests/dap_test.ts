@@ -257,23 +257,28 @@ Deno.test("a run without an end stops at breakpoints, is paused, gone back in, a
   });
 });
 
-/** So long that an answer has to be waited for. */
 const LONG = `let x = 0
 let still = 7
-for i in 0..1_600_000 { x += 1 }
+for i in 0..800_000 { x += 1 }
 print x + still
 `;
+
+/** It takes so long at each moment of that run that a search for it ends only when it is stopped. */
+const SLOW = "(0..20_000).map(n => n * still).sum()";
+/** A search for it shows progress, for some seconds at least. */
+const NEVER = "(0..100).map(n => n * x).sum() < 0";
 
 Deno.test("a search is given up when its answer is not wanted or a pause is, and one is where one was", async () => {
   await withScenario(LONG, async (program) => {
     const code = await withProcess(async (client) => {
-      await client.body("initialize", {});
+      await client.body("initialize", { supportsProgressReporting: true });
       await client.body("launch", { program });
       const source = { path: program };
       await client.body("setBreakpoints", { source, breakpoints: [{ line: 4 }] });
       await client.move("configurationDone");
       const soon = () => new Promise((resolve) => setTimeout(resolve, 300));
-      const search = () => client.ask("evaluate", { context: "repl", expression: ":rewind still" });
+      const search = () =>
+        client.ask("evaluate", { context: "repl", expression: `:rewind ${SLOW}` });
       const cancelled = search();
       await soon();
       await client.body("cancel", { requestId: client.lastSent });
@@ -285,10 +290,11 @@ Deno.test("a search is given up when its answer is not wanted or a pause is, and
       assertEquals(stopped.reason, "pause");
       assertEquals((await paused).message, "Interrupted; the position is unchanged");
       // A condition is such a search, too.
-      const breakpoints = [{ line: 3, condition: "x < 0" }];
+      const breakpoints = [{ line: 3, condition: NEVER }];
       await client.body("setBreakpoints", { source, breakpoints });
+      const begun = client.event("progressStart");
       await client.body("reverseContinue", { threadId: 1 });
-      await soon();
+      await begun;
       assertEquals((await client.move("pause")).reason, "pause");
       await client.body("setBreakpoints", { source, breakpoints: [] });
       const { result } = await client.body("evaluate", { expression: "still" });

@@ -21,7 +21,7 @@ import { ScriptFailure } from "../vm/failure.ts";
 import { lookOnly } from "../vm/look_only.ts";
 import type { Code } from "../vm/code.ts";
 import type { Vm } from "../vm/vm.ts";
-import { boundNames, type Seen, type SeenFrame } from "./machines/replay.ts";
+import { boundNames, Interrupted, type Seen, type SeenFrame } from "./machines/replay.ts";
 
 /** Steps that one look may take: a fraction of a second. */
 export const LOOK_STEPS = 20_000_000;
@@ -289,13 +289,17 @@ function wrong(diagnostics: readonly Diagnostic[]): LookError {
   return new LookError(first!.message, first!.hint ?? null, diagnostics);
 }
 
-/** What a machine answers; why it cannot, as a `LookError`. */
+/**
+ * What a machine answers; why it cannot, as a `LookError`.
+ * @throws {Interrupted} When the host interrupts it.
+ */
 function asked<T>(ask: () => T): T {
   try {
     return ask();
   } catch (error) {
     if (error instanceof ScriptFailure) {
       const { code, hint, message } = error.failure.diagnostic;
+      if (code === "E0807") throw new Interrupted(message);
       throw new LookError(message, hint ?? null, [], code === "E0924", code === "E0801");
     }
     if (error instanceof Raising) {

@@ -370,6 +370,9 @@ Deno.test("a search can be cancelled", () => {
     () => until(recording, START, recording.looker.question("1 == 2")),
     Interrupted,
   );
+  looks = 0;
+  const slow = recording.looker.question("(0..200_000).map(n => n + 1).sum()");
+  assertThrows(() => until(recording, START, slow), Interrupted);
 });
 
 Deno.test("an endless run grows on request, and the recorded part can be queried", () => {
