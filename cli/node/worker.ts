@@ -4,8 +4,8 @@
  * the web: `inputStream()`, its own way to the standard input, and `addSignalListener()`.
  *
  * Node hands signals to the main thread alone, which hears none while it runs a scenario. The class
- * below Node's own `process.on` hears them in any thread. A Node without that class leaves a signal
- * what it is by itself: the end of the process.
+ * below Node's own `process.on` hears them in any thread. A Node without that class, or one that does
+ * not let a program have it, leaves a signal what it is by itself: the end of the process.
  */
 import { Worker as Thread } from "node:worker_threads";
 
@@ -20,8 +20,16 @@ const listeners = [];
 globalThis.self = globalThis;
 globalThis.onmessage = null;
 globalThis.postMessage = (data) => parentPort.postMessage(data);
+const signalClass = () => {
+  try {
+    return process.binding("signal_wrap").Signal ?? null;
+  } catch {
+    return null;
+  }
+};
 globalThis.addSignalListener = (name, heard) => {
-  const { Signal } = process.binding("signal_wrap");
+  const Signal = signalClass();
+  if (Signal === null) return;
   const signal = new Signal();
   signal.onsignal = heard;
   signal.start(constants.signals[name]);
