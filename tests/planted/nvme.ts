@@ -10,7 +10,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "02-missing-sync": { by: TRANSLATED, says: /report\[sync_missing\]/ },
   "03-leak-in-error-path": {
     by: "second page of a list cannot be had [iommu.mode = off]",
-    says: /report\[leak_at_unbind\].*1 mapping is live/,
+    says: /report\[leak_at_unbind\].*unbinds with 1 live mapping;/,
   },
   "04-freed-while-mapped": {
     by: "can fail fails once [iommu.mode = off, ssd.sgl = true]",
@@ -36,7 +36,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   },
   "11-not-unmapped-at-reset": {
     by: "without an answer has the controller reset [iommu.mode = off]",
-    says: /report\[leak_at_unbind\].*8 mappings are live/,
+    says: /report\[leak_at_unbind\].*unbinds with 8 live mappings;/,
   },
   "12-wrong-pool": { by: DIRECT, says: /EFAULT: writes 8 bytes at .*in put_prps\(\)/ },
   "13-range-destroyed-in-part": {
