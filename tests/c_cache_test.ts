@@ -1,15 +1,22 @@
 /** Compiled drivers in the user's cache folder. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { removeOldest } from "../cli/c/c_cache.ts";
+import { hasPty } from "./pty.ts";
 import { ROOT } from "./source_text.ts";
 
 const SCENARIO = 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 1 }\n';
+
+/** Where this Deno keeps its packages: with another one it would download them. */
+function denoFolder(): string {
+  const { DENO_DIR, HOME, XDG_CACHE_HOME } = Deno.env.toObject();
+  return DENO_DIR ?? `${XDG_CACHE_HOME ?? `${HOME}/.cache`}/deno`;
+}
 
 /** Runs the scenario of a folder with a cache folder of its own; whether its test passes. */
 async function run(folder: string, cache: string): Promise<boolean> {
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", `${ROOT}/cli/main.ts`, "run", `${folder}/d.dma`],
-    env: { XDG_CACHE_HOME: cache },
+    env: { XDG_CACHE_HOME: cache, DENO_DIR: denoFolder() },
     stdout: "null",
     stderr: "null",
   }).output();
@@ -44,6 +51,37 @@ Deno.test("a driver is kept in the cache folder, bound to its text and its own b
     Deno.removeSync(folder, { recursive: true });
     Deno.removeSync(cache, { recursive: true });
   }
+});
+
+Deno.test({
+  name: "a driver runs where it cannot be kept, and a terminal shows that",
+  ignore: !hasPty(),
+  fn: () => {
+    const folder = Deno.makeTempDirSync();
+    try {
+      Deno.writeTextFileSync(`${folder}/d.dma`, SCENARIO);
+      Deno.writeTextFileSync(`${folder}/d.c`, "int one(void) { return 1; }\n");
+      const places: readonly [env: Record<string, string>, why: string][] = [
+        [{}, "`HOME` is not set, or `--allow-env=XDG_CACHE_HOME,HOME` is missing"],
+        [{ XDG_CACHE_HOME: `${folder}/d.c` }, `Cannot write "${folder}/d.c": file exists`],
+      ];
+      for (const [env, why] of places) {
+        const command = `${Deno.execPath()} run -A ${ROOT}/cli/main.ts run ${folder}/d.dma`;
+        const { code, stdout } = new Deno.Command("script", {
+          args: ["-qec", command, "/dev/null"],
+          clearEnv: true,
+          env: { ...env, PATH: Deno.env.get("PATH")!, DENO_DIR: denoFolder(), NO_COLOR: "1" },
+          stdin: "null",
+        }).outputSync();
+        const text = new TextDecoder().decode(stdout);
+        assertStringIncludes(text, `compiled drivers are not kept for the next run: ${why}\r\n`);
+        assertStringIncludes(text, "ok | 1 passed");
+        assertEquals(code, 0);
+      }
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
 });
 
 Deno.test("removeOldest() removes what was not used for longest, down to the limit", () => {

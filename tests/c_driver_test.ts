@@ -188,6 +188,44 @@ Deno.test("docs/c-drivers.md shows the driver that it runs", () => {
   }
 });
 
+Deno.test("a header in a folder above is found, and one that is refused says why", async () => {
+  const folder = Deno.makeTempDirSync();
+  const write = (name: string, text: string) => Deno.writeTextFileSync(`${folder}/${name}`, text);
+  const load = async () => {
+    const opened = await openScenario(`${folder}/own/d.dma`);
+    assert(!("problem" in opened));
+    const { diagnostics, program } = opened;
+    return {
+      said: diagnostics.map(({ message, span: { source, start } }) =>
+        `${source.name.split("/").pop()}:${source.position(start).line} ${message}`
+      ),
+      failures: program === null
+        ? null
+        : runProgramWith(null, program, {}).outcomes.map(({ failure }) => failure),
+    };
+  };
+  try {
+    Deno.mkdirSync(`${folder}/own/deep`, { recursive: true });
+    write("own/d.dma", 'machine { }\ndriver d = c "d.c"\ntest "one" { assert d.one() == 8 }\n');
+    write(
+      "own/d.c",
+      '#include "../h.h"\n#include "deep/x.h"\nint one(void) { return h() + x(); }\n',
+    );
+    // The same file by another path.
+    write("own/deep/x.h", '#include "../../h.h"\nstatic int x(void) { return 1; }\n');
+    write("h.h", "#pragma once\nstatic int h(void) { return 7; }\n");
+    assertEquals((await load()).said, [
+      'd.c:1 Cannot use "../h.h": it lies outside "' + `${folder}/own"`,
+    ]);
+    write("deno.json", "{}");
+    assertEquals(await load(), { said: [], failures: [null] });
+    write("h.h", "#pragma once\nstatic int h(void) { return wrong; }\n");
+    assertEquals((await load()).said, ["h.h:2 use of undeclared identifier 'wrong'"]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 Deno.test("a session, and who has no compiler, says so", () => {
   const text = 'driver ring = c "ring.c"';
   const { diagnostics } = loadText(text, { files: { "ring.c": "" } });

@@ -1,17 +1,20 @@
 /**
  * Compiled drivers in the user's cache folder: outside of any repository, so that no repository can
- * bring a module along. Nothing is kept where the environment or the folder are not permitted.
+ * bring a module along. Where nothing can be kept, drivers are compiled again in each run.
  */
+import { printable } from "../../lang/diagnostics/display_width.ts";
+import { FileError } from "../files/file_error.ts";
 import { makeUserFolder, removeFile, writeFile } from "../files/write_file.ts";
 import { host } from "../host.ts";
+import { hostReason } from "../host_error.ts";
 import type { Compiled } from "./clang.ts";
 
 /** What all kept drivers may take; those that were not used for longest are removed first. */
 const MOST_BYTES = 2 ** 28;
 const FOLDER = "dmalab/c";
 
-/** Where a user's programs keep what they can make again; null where that is not known. */
-function cacheFolder(): string | null {
+/** Where a user's programs keep what they can make again, or why that is not known. */
+function cacheFolder(): { readonly path: string } | { readonly problem: string } {
   // A relative path would lead into whatever folder this was started in.
   const known = (name: string) => {
     const { state } = host.permissions.querySync({ name: "env", variable: name });
@@ -20,43 +23,58 @@ function cacheFolder(): string | null {
   };
   const home = known("HOME");
   const path = known("XDG_CACHE_HOME") ?? (home === null ? null : `${home}/.cache`);
-  const mayUse = path !== null &&
-    (["read", "write"] as const).every((name) =>
-      host.permissions.querySync({ name, path }).state === "granted"
-    );
-  return mayUse ? path : null;
+  if (path === null) {
+    return { problem: "`HOME` is not set, or `--allow-env=XDG_CACHE_HOME,HOME` is missing" };
+  }
+  const mayUse = (["read", "write"] as const).every((name) =>
+    host.permissions.querySync({ name, path }).state === "granted"
+  );
+  return mayUse ? { path } : { problem: `\`-R -W\` is missing for "${printable(path)}"` };
 }
 
-/** What was kept under a key; null when there is nothing, or not what was kept. */
+/** What was kept under a key; null when there is nothing that can be read, or not what was kept. */
 export async function keptModule(key: string): Promise<Compiled | null> {
   const folder = cacheFolder();
-  if (folder === null) return null;
-  const path = `${folder}/${FOLDER}/${key}`;
-  try {
-    const bytes = host.readFileSync(path);
-    const lineEnd = bytes.indexOf(0x0a);
-    const content = bytes.slice(lineEnd + 1);
-    const hash = new TextDecoder().decode(bytes.subarray(0, lineEnd));
-    if (hash !== await hashOf(content)) return null;
-    const saidEnd = content.indexOf(0x0a);
-    const said = JSON.parse(new TextDecoder().decode(content.subarray(0, saidEnd))) as string;
-    host.utimeSync(path, new Date(), new Date());
-    return { module: content.slice(saidEnd + 1), said };
-  } catch (error) {
-    if (error instanceof host.errors.NotFound) return null;
-    throw error;
-  }
+  if ("problem" in folder) return null;
+  const path = `${folder.path}/${FOLDER}/${key}`;
+  const bytes = attempt(() => host.readFileSync(path));
+  // It is compiled again, and what prevents that it is kept is reported then.
+  if (bytes === null) return null;
+  const lineEnd = bytes.indexOf(0x0a);
+  const content = bytes.slice(lineEnd + 1);
+  const hash = new TextDecoder().decode(bytes.subarray(0, lineEnd));
+  if (hash !== await hashOf(content)) return null;
+  const saidEnd = content.indexOf(0x0a);
+  const said = JSON.parse(new TextDecoder().decode(content.subarray(0, saidEnd))) as string;
+  // On a disk that is read only they are of use all the same.
+  attempt(() => host.utimeSync(path, new Date(), new Date()));
+  return { module: content.slice(saidEnd + 1), said };
 }
 
-/** Keeps a module and what the compiler said of it, with the hash of both. */
-export async function keepModule(key: string, module: Uint8Array, said: string): Promise<void> {
+/**
+ * Keeps a module and what the compiler said of it, with the hash of both.
+ *
+ * @returns Why it is not kept; null where it is.
+ */
+export async function keepModule(
+  key: string,
+  module: Uint8Array,
+  said: string,
+): Promise<string | null> {
   const folder = cacheFolder();
-  if (folder === null) return;
+  if ("problem" in folder) return folder.problem;
   const content = joined(new TextEncoder().encode(`${JSON.stringify(said)}\n`), module);
   const hash = new TextEncoder().encode(`${await hashOf(content)}\n`);
-  makeUserFolder(folder);
-  writeFile({ folder, name: `${FOLDER}/${key}` }, joined(hash, content));
-  removeOldest(`${folder}/${FOLDER}`, MOST_BYTES);
+  try {
+    makeUserFolder(folder.path);
+    writeFile({ folder: folder.path, name: `${FOLDER}/${key}` }, joined(hash, content));
+    removeOldest(`${folder.path}/${FOLDER}`, MOST_BYTES);
+    return null;
+  } catch (error) {
+    // No run fails for the cache: a full disk or a folder of another user's is no mistake in a driver.
+    if (error instanceof FileError) return error.message;
+    return `Cannot write "${printable(folder.path)}": ${hostReason(error)}`;
+  }
 }
 
 /** Removes what was not used for longest until the rest takes no more than a limit. */
@@ -70,6 +88,15 @@ export function removeOldest(folder: string, mostBytes: number): void {
     if (left <= mostBytes) return;
     removeFile({ folder, name });
     left -= size;
+  }
+}
+
+/** What the system gives; null where it refuses. */
+function attempt<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch {
+    return null;
   }
 }
 

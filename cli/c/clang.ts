@@ -45,6 +45,9 @@ const COMPILING: readonly string[] = [
   "-Werror=implicit-function-declaration",
   "-isystem",
   "include",
+  // A header that is included by two paths is compiled by the first one.
+  "-iquote",
+  ".",
   // Behind the arrays of a function lies a word that is compared when it returns.
   "-fstack-protector-all",
   // Behind each static variable lies room that must not be touched.
@@ -89,7 +92,7 @@ export interface CompileJob {
   readonly source: string;
   /** Path of what is linked with it. */
   readonly support: string;
-  /** What else the compiler is told of the driver. */
+  /** Further arguments for this driver. */
   readonly more?: readonly string[];
   /** All texts by their paths; the headers lie in `include/`. */
   readonly files: Readonly<Record<string, string>>;
@@ -165,7 +168,7 @@ export async function compileC(
     const { job, made } = JSON.parse(line) as Answer;
     if (made === undefined) {
       begun = job;
-      report(jobs, job);
+      printAtTerminal(`compiling ${jobs[job]!.source} (${job + 1} of ${jobs.length})`);
     } else {
       const { module, said } = made;
       await take(job, { module: module === null ? null : Uint8Array.fromBase64(module), said });
@@ -199,11 +202,9 @@ interface Answer {
   readonly made?: { readonly module: string | null; readonly said: string };
 }
 
-/** Tells who waits at a terminal what takes so long. */
-function report(jobs: readonly CompileJob[], job: number): void {
-  if (!host.stderr.isTerminal()) return;
-  const text = `compiling ${jobs[job]!.source} (${job + 1} of ${jobs.length})\n`;
-  host.stderr.writeSync(new TextEncoder().encode(text));
+/** Prints a line for a user who waits at a terminal. */
+export function printAtTerminal(line: string): void {
+  if (host.stderr.isTerminal()) host.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
 async function send(stdin: WritableStream<Uint8Array>, orders: object): Promise<void> {

@@ -12,6 +12,7 @@ import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
 import type { CLoader, CompiledC } from "../../lang/values/c_module.ts";
+import { folderOf, joinPath } from "../paths.ts";
 import { readCompilerLock, readHeaders, SUPPORT } from "../package/places.ts";
 import { hashOf, keepModule, keptModule } from "./c_cache.ts";
 import {
@@ -21,6 +22,7 @@ import {
   type CompileJob,
   type NoCompiler,
   noDrivers,
+  printAtTerminal,
 } from "./clang.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import type { HostShelf, WantedC } from "./c_shelf.ts";
@@ -28,6 +30,7 @@ import type { HostShelf, WantedC } from "./c_shelf.ts";
 const INCLUDE = "include";
 /** Headers of a driver's own, of which there may be many but not without end. */
 const MOST_SOURCES = 200;
+const UP = /(["/]|^)\.\.(?=\/)/g;
 const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;
 
 /** A loader with the shelf that is filled here. */
@@ -39,7 +42,8 @@ export interface WantingLoader extends CLoader {
 interface Recipe {
   readonly wanted: WantedC;
   readonly loader: WantingLoader;
-  readonly sources: ReadonlyMap<string, SourceFile>;
+  readonly sources: Sources["files"];
+  readonly refused: Sources["refused"];
   readonly target: CTarget;
   readonly job: CompileJob;
   /** The hash of all that. */
@@ -69,13 +73,17 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
   }
   if (missing.length === 0) return;
   const left = new Set(missing);
+  let whyNotKept: string | null = null;
   const stopped = await compileC(missing.map(({ job }) => job), async (index, made) => {
     const recipe = missing[index]!;
     left.delete(recipe);
     // At once: what comes after it may fail.
-    if (made.module !== null) await keepModule(recipe.key, made.module, made.said);
+    if (made.module !== null) whyNotKept = await keepModule(recipe.key, made.module, made.said);
     putMade(recipe, made);
   });
+  if (whyNotKept !== null) {
+    printAtTerminal(`compiled drivers are not kept for the next run: ${whyNotKept}`);
+  }
   for (const { loader, wanted } of left) {
     const diagnostics = stopped === null ? [] : [notCompiled(wanted, stopped)];
     loader.shelf.put(wanted, { module: null, diagnostics });
@@ -86,21 +94,20 @@ async function recipeOf(wanted: WantedC, loader: WantingLoader): Promise<Recipe>
   const { config, source } = wanted;
   const { strategies } = resolveKernel(config);
   const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, strategies };
-  const sources = sourcesFrom(source, loader);
+  const { files: sources, refused } = sourcesFrom(source, loader);
   const headers = { ...readHeaders(), ...derivedHeaders(target) };
-  const files: Record<string, string> = {};
-  for (const [name, { text }] of sources) files[name] = text;
+  const files = compiledTexts(sources);
   for (const [name, text] of Object.entries(headers)) files[`${INCLUDE}/${name}`] = text;
   const job = { source: [...sources.keys()][0]!, support: `${INCLUDE}/${SUPPORT}`, files };
   const key = await hashOf(
     new TextEncoder().encode(JSON.stringify([readCompilerLock(), ARGUMENTS, job])),
   );
-  return { wanted, loader, sources, target, job, key };
+  return { wanted, loader, sources, refused, target, job, key };
 }
 
-function putMade({ loader, sources, target, wanted }: Recipe, made: Compiled): void {
+function putMade({ loader, refused, sources, target, wanted }: Recipe, made: Compiled): void {
   const { source } = wanted;
-  const diagnostics = saidDiagnostics(made, { main: source, sources, target });
+  const diagnostics = saidDiagnostics(made, { main: source, sources, refused, target });
   loader.shelf.put(wanted, moduleOf(made, source, sources, diagnostics));
 }
 
@@ -122,26 +129,53 @@ function moduleOf(
   }
 }
 
-/** A source and the headers beside it, by names that lead nowhere else. */
-function sourcesFrom(main: SourceFile, loader: WantingLoader): ReadonlyMap<string, SourceFile> {
-  const sources = new Map<string, SourceFile>();
-  const add = (source: SourceFile): void => {
-    const name = innerName(source.name);
-    if (sources.has(name) || sources.size >= MOST_SOURCES) return;
-    sources.set(name, source);
-    for (const [, path] of source.text.matchAll(LOCAL_INCLUDE)) {
-      const header = loader.load(path!, source);
-      // One that is not there is the compiler's to tell of: it may stand behind a condition.
-      if (!(header instanceof LoadError)) add(header);
-    }
-  };
-  add(main);
-  return sources;
+/** A source with its headers, by the names that the compiler knows. */
+interface Sources {
+  readonly files: ReadonlyMap<string, SourceFile>;
+  /** Why a header is not among them, by its name in the text that is compiled. */
+  readonly refused: ReadonlyMap<string, LoadError>;
 }
 
-/** A path inside the compiler's own folder. */
-function innerName(name: string): string {
-  return name.replaceAll("\\", "/").replace(/^\/+/, "root/").replaceAll("../", "above/");
+/** A source and the headers that it includes. A header by two paths has two names. */
+function sourcesFrom(main: SourceFile, loader: WantingLoader): Sources {
+  const files = new Map<string, SourceFile>();
+  const refused = new Map<string, LoadError>();
+  const add = (name: string, source: SourceFile): void => {
+    if (files.has(name)) return;
+    files.set(name, source);
+    for (const [, written] of source.text.matchAll(LOCAL_INCLUDE)) {
+      const header = files.size < MOST_SOURCES ? loader.load(written!, source) : tooMany(written!);
+      // No error yet: the line may stand behind a condition.
+      if (header instanceof LoadError) refused.set(withoutUps(written!), header);
+      else add(joinPath(folderOf(name), withoutUps(written!)), header);
+    }
+  };
+  add(main.name.replaceAll("\\", "/").replace(/^\/+/, "root/"), main);
+  return { files, refused };
+}
+
+function tooMany(path: string): LoadError {
+  const message = `Cannot include "${path}": a driver has at most ${MOST_SOURCES} files`;
+  return new LoadError("unreadable", message);
+}
+
+/** The compiler's own file system ignores `..`: a folder of a name as long stands for it. */
+function withoutUps(path: string): string {
+  return path.replaceAll(UP, "$1^^");
+}
+
+/** The texts as they are compiled: a header that has two names includes itself by the first one. */
+function compiledTexts(sources: ReadonlyMap<string, SourceFile>): Record<string, string> {
+  const firstNames = new Map<SourceFile, string>();
+  const texts: Record<string, string> = {};
+  for (const [name, source] of sources) {
+    const first = firstNames.get(source);
+    if (first === undefined) firstNames.set(source, name);
+    texts[name] = first === undefined
+      ? source.text.replaceAll(LOCAL_INCLUDE, withoutUps)
+      : `#include "${first}"\n`;
+  }
+  return texts;
 }
 
 function notCompiled({ source }: WantedC, { hint, problem }: NoCompiler): Diagnostic {

@@ -4,6 +4,7 @@ import type { CTarget } from "../../lang/builtins/c/header_text.ts";
 import { STATIC_HINT } from "../../lang/builtins/c/code_checks.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../../lang/source.ts";
+import type { LoadError } from "../../lang/syntax/load_files.ts";
 import { formatSize } from "../../lang/text/numbers.ts";
 import { MIB } from "../../runtime/address.ts";
 import type { Compiled } from "./clang.ts";
@@ -15,6 +16,8 @@ interface Compilation {
   readonly main: SourceFile;
   /** All of them, by the names that the compiler knows. */
   readonly sources: ReadonlyMap<string, SourceFile>;
+  /** Headers that could not be loaded, as they are written. */
+  readonly refused: ReadonlyMap<string, LoadError>;
   readonly target: CTarget;
 }
 
@@ -31,8 +34,9 @@ const LARGE = /^dmalab: static data: (\d+) bytes, (\d+) of them in (\w+)$/;
 const UNPLACED = /^(?:[\w.-]+: )?(?:fatal )?error: (.*)$/;
 /** More of them say the same again. */
 const MOST_UNPLACED = 5;
-/** The name of the option that a warning came by. */
+/** The name of the option that controls a warning. */
 const OPTION = / \[-W[^\]]*\]$/;
+const NO_HEADER = /^'(.+)' file not found/;
 const UNDECLARED = /^(?:call to undeclared function|use of undeclared identifier) '(\w+)'/;
 
 /** Reads the lines that clang and the linker have written. */
@@ -102,11 +106,16 @@ function diagnosticOf(
   kind: string,
   text: string,
   span: Span,
-  { target }: Compilation,
+  { refused, target }: Compilation,
 ): Diagnostic {
   const message = text.replace(OPTION, "");
   const severity = kind === "warning" ? "warning" : "error";
   const code = kind === "warning" ? "W0308" : "E0711";
+  const missing = refused.get(NO_HEADER.exec(message)?.[1] ?? "");
+  if (missing !== undefined) {
+    const hint = missing.hint === undefined ? {} : { hint: missing.hint };
+    return { code, severity, span, message: missing.message, ...hint };
+  }
   const unknown = UNDECLARED.exec(message)?.[1];
   const call = unknown === undefined ? undefined : callNamed(unknown);
   if (call?.isIn === undefined || call.isIn(target.strategies)) {
