@@ -34,7 +34,7 @@ DMALAB_INLINE int dev_to_node(struct device *dev)
 	return -1;
 }
 
-/* What is given back when the driver leaves its device. */
+/* What is released when the driver leaves its device. */
 #define devm_kzalloc(dev, size, gfp) devm_kmalloc(dev, size, (gfp) | __GFP_ZERO)
 #define devm_kmalloc_array(dev, n, size, gfp) devm_kmalloc(dev, size_mul(n, size), gfp)
 #define devm_kcalloc(dev, n, size, gfp) devm_kzalloc(dev, size_mul(n, size), gfp)

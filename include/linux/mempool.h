@@ -8,7 +8,7 @@ typedef void *(mempool_alloc_t)(gfp_t gfp, void *data);
 typedef void (mempool_free_t)(void *element, void *data);
 
 /* Elements that are kept, so that who may sleep always gets one: from the allocator, from what is kept,
- * or from whoever gives one back. */
+ * or when one is freed. */
 typedef struct mempool {
 	int min_nr;
 	int curr_nr;

@@ -85,7 +85,7 @@ DMALAB_INLINE void pci_set_drvdata(struct pci_dev *pdev, void *data)
 	dev_set_drvdata(&pdev->dev, data);
 }
 
-/* What a bus does with a driver: what is managed is given back after a remove, and after a probe that has
+/* What a bus does with a driver: what is managed is released after a remove, and after a probe that has
  * failed. The parentheses leave places to the lines of the driver. */
 DMALAB_INLINE int dmalab_pci_probe(const struct pci_driver *driver, struct pci_dev *pdev)
 {

@@ -4,8 +4,8 @@
 #include <linux/atomic.h>
 #include <linux/bug.h>
 
-/* A count of who uses something. One that is taken where nobody has one is told of, and so is one too
- * many that is given back. */
+/* A count of users. A reference that is taken at a count of zero is reported, and so is one too
+ * many that is put. */
 typedef struct refcount_struct {
 	atomic_t refs;
 } refcount_t;

@@ -5,7 +5,7 @@
 #include <linux/slab.h>
 
 /* Entries by their indexes, the lowest first. Each has a block of its own, which is taken before it is
- * known whether there is one for the index already, and given back then. */
+ * known whether there is one for the index already, and freed then. */
 struct dmalab_xa_node {
 	struct dmalab_xa_node *next;
 	unsigned long index;
