@@ -63,6 +63,11 @@ Deno.test("the package installs and works without this project (docs/install.md)
         const { code, output } = shell(base, base, install);
         assertEquals(code, 0, output);
         assertMatch(output, /^ok \| 1 passed \| 0 failed \| 7 assertions$/m);
+        // More than a pipe holds, read late.
+        const late = `${prefix}; dmalab vectors --negative >whole
+          dmalab vectors --negative | (sleep 1; cmp - whole && wc -c <whole)`;
+        const compared = shell(base, base, late).output;
+        assert(Number(compared) > 2 ** 16, compared);
         assertEquals(shell(base, base, `${prefix}; npm uninstall -g dmalab`).code, 0);
       },
     });

@@ -4,7 +4,7 @@
  */
 import { Deno as shim } from "@deno/shim-deno";
 import { spawnSync } from "node:child_process";
-import { statSync, watch } from "node:fs";
+import { statSync, watch, writeSync } from "node:fs";
 import process from "node:process";
 
 /** Node asks for no permissions. */
@@ -68,6 +68,26 @@ class Input {
 
 const input = new Input();
 
+/** Between two tries to write to a pipe that is full. */
+const FULL_MS = 1;
+const NEVER = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+
+/** An output stream. Node's pipes do not block, and the library's own fails when one is full. */
+function output(stream: object, fd: number): object {
+  return Object.assign(Object.create(stream), {
+    writeSync(bytes: Uint8Array): number {
+      for (;;) {
+        try {
+          return writeSync(fd, bytes);
+        } catch (error) {
+          if (!(error instanceof Error) || Reflect.get(error, "code") !== "EAGAIN") throw error;
+          Atomics.wait(NEVER, 0, 0, FULL_MS);
+        }
+      }
+    },
+  });
+}
+
 /** Changes of files, from the call on: the library's own watches only from the first question on. */
 function watchFs(places: readonly string[]) {
   const changed: string[] = [];
@@ -98,6 +118,8 @@ const OWN = {
     read: input.read.bind(input),
     setRaw: input.setRaw.bind(input),
   }),
+  stdout: output(shim.stdout, 1),
+  stderr: output(shim.stderr, 2),
   errors: Object.fromEntries(
     Object.entries(CODES).map(([name, codes]) => [name, errorClass(name, codes)]),
   ),
