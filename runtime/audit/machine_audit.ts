@@ -2,8 +2,8 @@
  * Whether all that a machine keeps fits together: what would cost too much to be looked at always.
  *
  * The tests and the hunt start it; while it is not started, an activity costs one null check. It
- * asks nothing that a driver's mistake could break, unless it is told that there are none: a range
- * that is unmapped twice lies in two magazines, here as in the kernel.
+ * checks nothing that a driver's mistake could break, unless its settings exclude such mistakes: a
+ * range that is unmapped twice lies in two magazines, here as in the kernel.
  */
 import { InvariantError } from "../errno.ts";
 import type { IommuDomain } from "../iommu/domain.ts";
@@ -12,7 +12,7 @@ import type { Machine } from "../machine.ts";
 export interface AuditOptions {
   /** Looks after each so many activities. */
   readonly every?: number;
-  /** Nothing is given back twice or with another length, and no known defect is switched on. */
+  /** Nothing is freed twice or with another length, and no known defect is switched on. */
   readonly driversAreRight?: boolean;
 }
 

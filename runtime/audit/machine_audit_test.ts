@@ -21,7 +21,7 @@ Deno.test("an audit of a machine in use finds nothing", () => {
   look();
 });
 
-Deno.test("an audit finds a leaf whose range was given back", () => {
+Deno.test("an audit finds a leaf whose range was freed", () => {
   const { addr, domain, look } = mapped();
   domain.iova.ranges.free(addr / 4096);
   assertThrows(() => look(), InvariantError, "lies in no range in use");
@@ -51,7 +51,7 @@ Deno.test("an audit runs after activities, and calls what devices have to look a
   assertEquals(seen.length, 2);
 });
 
-Deno.test("a block of a pool is given back once", () => {
+Deno.test("a block of a pool is freed once", () => {
   const { dev, machine } = testBench();
   const pool = new DmaPool(machine, dev, "small", 256, 256);
   const block = pool.alloc()!;
@@ -61,6 +61,6 @@ Deno.test("a block of a pool is given back once", () => {
   assertThrows(
     () => pool.free(block, 0 as DmaAddr),
     InvariantError,
-    "A pool's block was given back twice",
+    "A pool's block was freed twice",
   );
 });

@@ -11,7 +11,7 @@ type Kept = "bouncesPeerMemory" | "translatesMmio";
 export interface DmaRules extends Pick<KernelStrategies["dma"], Kept> {
   /** A range is flushed and free when `dma_iova_destroy` returns, whatever the mode. */
   readonly destroysAtOnce: boolean;
-  /** `dma_iova_destroy` frees what was reserved; else as much as it is told was mapped. */
+  /** `dma_iova_destroy` frees what was reserved; else the size passed as mapped. */
   readonly destroyFreesReservation: boolean;
   /** Forced bouncing refuses MMIO, which cannot be bounced; else MMIO is mapped as if not forced. */
   readonly forcedBounceRefusesMmio: boolean;

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { hexAddress } from "./hex_address.ts";
 
-Deno.test("an address is told in groups of four digits, and the error value by its name", () => {
+Deno.test("an address is printed in groups of four digits, and the error value by its name", () => {
   assertEquals(hexAddress(0), "0x0");
   assertEquals(hexAddress(0xfff0), "0xfff0");
   assertEquals(hexAddress(0x1_0000), "0x1_0000");

@@ -30,7 +30,7 @@ export class DmaIovaState {
    */
   linkedBytes: Bytes = 0;
   /**
-   * The state owns its range: allocated, not given back. Not the kernel's either.
+   * The state owns its range: allocated, not freed. Not the kernel's either.
    * @internal
    */
   held = false;

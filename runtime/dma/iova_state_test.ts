@@ -3,7 +3,7 @@ import type { DmaAddr } from "../address.ts";
 import { DMA_TO_DEVICE } from "./attributes.ts";
 import { DmaIovaState } from "./iova_state.ts";
 
-Deno.test("a state that is cleared is one that nobody has used: all zero, with no record (dma.md 3.1)", () => {
+Deno.test("a cleared state equals an unused one: all zero, with no record (dma.md 3.1)", () => {
   const unused = {
     addr: 0,
     sizeBytes: 0,

@@ -50,7 +50,7 @@ export class KernelAreas {
     for (const page of pages) this.#vmallocPages.add(page);
   }
 
-  /** They are given back. */
+  /** Removes pages of a vmalloc area that are freed. */
   removeVmalloc(pages: readonly PhysAddr[]): void {
     for (const page of pages) this.#vmallocPages.delete(page);
   }
@@ -59,7 +59,7 @@ export class KernelAreas {
     const pages = this.#vmallocPages;
     const first = alignDown(phys, PAGE_SIZE_BYTES);
     const end = phys + sizeBytes;
-    // A length that nobody has may be most of the address space: then the pages are fewer.
+    // A wrong length may be most of the address space: then the pages are fewer.
     if ((end - first) / PAGE_SIZE_BYTES > pages.size) {
       for (const page of pages) if (page >= first && page < end) return true;
       return false;

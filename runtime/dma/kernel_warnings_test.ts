@@ -20,7 +20,7 @@ const warning = (where: string, text: string, log: string | null = null): Warnin
   error: null,
 });
 
-function told(options: TestBenchOptions, work: (bench: TestBench) => void): Warning[] {
+function warned(options: TestBenchOptions, work: (bench: TestBench) => void): Warning[] {
   const bench = testBench(options);
   work(bench);
   return bench.fields("kernel.warn") as Warning[];
@@ -39,7 +39,7 @@ const BEYOND: TestBenchOptions = {
 
 Deno.test("the kernel's words of a buffer that cannot be reached (dma.md 2.1)", () => {
   const pool = "Cannot bounce 4096 bytes: the machine has no bounce-buffer pool";
-  assertEquals(told(BEYOND, (bench) => map(bench, 0x1_2345_6000, 4096)), [
+  assertEquals(warned(BEYOND, (bench) => map(bench, 0x1_2345_6000, 4096)), [
     warning(
       "dma_direct_overflow",
       'Device "dev" cannot reach 0x123456000 (4096 bytes): its last address is 0xffffffff',
@@ -47,7 +47,7 @@ Deno.test("the kernel's words of a buffer that cannot be reached (dma.md 2.1)", 
     ),
   ]);
   const forced = { ...OFF, machine: { swiotlb: swiotlbConfig({ force: true, sizeBytes: 0 }) } };
-  assertEquals(told(forced, (bench) => map(bench, 0x10_0000, 4096)), [
+  assertEquals(warned(forced, (bench) => map(bench, 0x10_0000, 4096)), [
     warning("swiotlb_full", pool),
   ]);
 });
@@ -61,29 +61,29 @@ Deno.test("the kernel's words of a pool without room (dma.md 6.2)", () => {
     map(bench, 0x10_0000, 4096);
     map(bench, 0x10_0000, 300_000);
   };
-  assertEquals(told(options, full), [
+  assertEquals(warned(options, full), [
     warning(
       "swiotlb_full",
       "Bounce buffers are full: 300000 bytes asked, 2 of 32768 slots in use",
       "swiotlb buffer is full (sz: 300000 bytes), total 32768 (slots), used 2 (slots)",
     ),
   ]);
-  assertEquals(told(options, (bench) => map(bench, 0x10_0000, 300_000, DMA_ATTR.NO_WARN)), []);
+  assertEquals(warned(options, (bench) => map(bench, 0x10_0000, 300_000, DMA_ATTR.NO_WARN)), []);
 });
 
 Deno.test("the kernel's words of what an IOMMU refuses (dma.md 1.5, 1.6, 4.2)", () => {
-  assertEquals(told({ device: { minAlignMask: 0x1fff } }, (bench) => map(bench, 0x1000, 4096)), [
+  assertEquals(warned({ device: { minAlignMask: 0x1fff } }, (bench) => map(bench, 0x1000, 4096)), [
     warning("__iommu_dma_map", 'Device "dev" wants more address bits kept than a granule has'),
   ]);
   const unmap = (dma: number) => ({ machine, dev }: TestBench) =>
     machine.dma.dmaUnmapPhys(dev, dma as DmaAddr, 4096, DMA_TO_DEVICE);
-  assertEquals(told({ device: { untrusted: true } }, unmap(0x5000)), [
+  assertEquals(warned({ device: { untrusted: true } }, unmap(0x5000)), [
     warning(
       "iommu_dma_unmap_phys",
       'Device "dev" ends a mapping at 0x5000, where nothing is mapped',
     ),
   ]);
-  assertEquals(told({}, unmap(DMA_MAPPING_ERROR)), [
+  assertEquals(warned({}, unmap(DMA_MAPPING_ERROR)), [
     warning("iommu_dma_unmap_phys", 'Device "dev" ends a mapping at the error value'),
   ]);
   const twice = ({ machine, dev }: TestBench) => {
@@ -92,10 +92,10 @@ Deno.test("the kernel's words of what an IOMMU refuses (dma.md 1.5, 1.6, 4.2)", 
     machine.dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE);
     machine.dma.dmaUnmapSg(dev, list, DMA_TO_DEVICE);
   };
-  assertEquals(told({}, twice), [
+  assertEquals(warned({}, twice), [
     warning("__iommu_dma_unmap", 'Device "dev": 0 of 4096 bytes at 0xffff_f000 were mapped'),
   ]);
-  const used = told({}, (bench) => {
+  const used = warned({}, (bench) => {
     map(bench, 0x8000_0000, 2 ** 31);
     map(bench, 0x8000_0000, 2 ** 31);
   });
@@ -115,7 +115,7 @@ Deno.test("the kernel's words of pages that are none, and of vmalloc memory (dma
   const page = ({ machine, dev }: TestBench) =>
     machine.dma.dmaMapPage(dev, at(0xf000_0000), 0, 4096, DMA_TO_DEVICE);
   assertEquals(
-    told(debugged, page)[0],
+    warned(debugged, page)[0],
     warning("dma_map_page", "The page at 0xf000_0000 is a device's memory"),
   );
 });
@@ -124,17 +124,17 @@ Deno.test("the kernel's words of the two-step API (dma.md 3.2, 3.3, 3.6)", () =>
   const state = new DmaIovaState();
   const range = (sizeBytes: number) => ({ machine, dev }: TestBench) =>
     machine.dma.dmaIovaTryAlloc(dev, state, at(0), sizeBytes);
-  assertEquals(told({}, range(0)), [
+  assertEquals(warned({}, range(0)), [
     warning("dma_iova_try_alloc", 'Device "dev" asks for a range of 0 bytes'),
   ]);
   const short = { machine: { quirks: new Set(["iova_size_32_bits"] as const) } };
-  assertEquals(told(short, range(2 ** 31)), [
+  assertEquals(warned(short, range(2 ** 31)), [
     warning("dma_iova_try_alloc_size", 'Device "dev" asks for a range of 2147483648 bytes'),
   ]);
   const link = ({ machine, dev }: TestBench, phys: number, offset: number, attrs = 0) =>
     machine.dma.dmaIovaLink(dev, state, at(phys), offset, 0x1000, DMA_TO_DEVICE, attrs);
   assertEquals(
-    told({}, (bench) => {
+    warned({}, (bench) => {
       range(0x2000)(bench);
       link(bench, 0x1000, 0);
       link(bench, 0x7000_0200, 0x1000);
@@ -143,7 +143,7 @@ Deno.test("the kernel's words of the two-step API (dma.md 3.2, 3.3, 3.6)", () =>
   );
   const untrusted = { device: { untrusted: true, minAlignMask: 0xfff } };
   assertEquals(
-    told(untrusted, (bench) => {
+    warned(untrusted, (bench) => {
       const { machine, dev } = bench;
       machine.dma.dmaIovaTryAlloc(dev, state, at(0x1200), 0x2000);
       machine.dma.dmaIovaLink(dev, state, at(0x1200), 0, 0xe00, DMA_TO_DEVICE, 0);
@@ -155,7 +155,7 @@ Deno.test("the kernel's words of the two-step API (dma.md 3.2, 3.3, 3.6)", () =>
     )],
   );
   assertEquals(
-    told({}, (bench) => {
+    warned({}, (bench) => {
       range(0x1000)(bench);
       bench.machine.dma.dmaIovaUnlink(bench.dev, state, 0, 0x1000, DMA_TO_DEVICE);
     }),
@@ -169,11 +169,11 @@ Deno.test("the kernel's words of the two-step API (dma.md 3.2, 3.3, 3.6)", () =>
 Deno.test("the kernel's words of an empty list, and of an entry larger than its map (dma.md 1.8, hmm-rdma-vfio.md 1.2)", () => {
   const empty = ({ machine, dev }: TestBench) =>
     machine.dma.dmaMapSgtable(dev, new Scatterlist([]), DMA_TO_DEVICE);
-  assertEquals(told({}, empty), [
+  assertEquals(warned({}, empty), [
     warning("__dma_map_sg_attrs", "A list map ended with 0"),
   ]);
   const entry = ({ machine, dev }: TestBench) => hmmDmaMapAlloc(machine, dev, 511, 2 * MIB);
-  assertEquals(told({}, entry), [
+  assertEquals(warned({}, entry), [
     warning(
       "hmm_dma_map_alloc",
       'Device "dev" has entries of 2097152 bytes for a map of 2093056',

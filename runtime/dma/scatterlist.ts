@@ -1,5 +1,5 @@
 /**
- * A scatterlist: buffers that are mapped together, and afterwards what the device is told of them.
+ * A scatterlist: buffers that are mapped together, and afterwards the DMA ranges for the device.
  *
  * As in the kernel, inputs and outputs share the entries: output k lies in the DMA fields of entry
  * k, whichever inputs it covers, and stays there after the unmap until the list is cleared or mapped
@@ -27,7 +27,7 @@ export interface ScatterSegment {
   readonly sizeBytes: Bytes;
 }
 
-/** One range that the device is told. */
+/** One DMA range for the device. */
 export interface ScatterOutput {
   /** Its first byte. */
   readonly dma: DmaAddr;
@@ -155,7 +155,7 @@ export class Scatterlist {
   }
 
   /**
-   * IO addresses that an entry takes in the range of its list: whole granules.
+   * IOVA bytes that an entry takes in the range of its list: whole granules.
    * @internal
    */
   mappedAt(index: number): Bytes {
@@ -274,7 +274,7 @@ export class Scatterlist {
     }));
   }
 
-  /** What the device is told, in order. */
+  /** The DMA ranges for the device, in order. */
   mapped(): ScatterOutput[] {
     return Array.from({ length: this.outputs }, (_, index) => ({
       dma: this.dmaAddressAt(index),

@@ -45,7 +45,7 @@ export class CoherentMemory {
  * Allocates zeroed memory for a device.
  *
  * @param givenPages Pages to use instead of the allocator's, one address a page.
- * @returns Null when there is no memory the device reaches, or no IO addresses.
+ * @returns Null when there is no memory the device reaches, or no IOVA range.
  */
 export function allocCoherent(
   machine: Machine,

@@ -80,7 +80,7 @@ Deno.test("coherent memory of a direct device lies where its coherent mask reach
   assertEquals(unreachable.fields("ret.dma_alloc_coherent"), [{ result: null, error: "ENOMEM" }]);
 });
 
-Deno.test("coherent memory without IO addresses gives its pages back", () => {
+Deno.test("coherent memory that gets no IOVA range frees its pages", () => {
   const { machine, dev } = testBench({ device: { coherentMaskBits: 12 } });
   const before = machine.pages.takenBytes;
   assertEquals(machine.dma.dmaAllocCoherent(dev, 4096), null);

@@ -289,7 +289,7 @@ export class DmaMapping {
   }
 
   /**
-   * Reserves IO addresses for buffers that are linked later.
+   * Reserves an IOVA range for buffers that are linked later.
    * @param phys First buffer; only its offset in the granule counts.
    * @returns False, with the state all zero, where that is not possible: map each buffer by itself.
    * @see behaviour/dma.md 3.2
@@ -306,7 +306,7 @@ export class DmaMapping {
   /**
    * Maps a buffer at an offset of a reserved range.
    * @returns 0 or a negative errno.
-   * @throws {KernelError} EFAULT on a device that has no IO address space: a kernel would crash.
+   * @throws {KernelError} EFAULT on a device without an IOVA domain: a kernel would crash.
    * @see behaviour/dma.md 3.3
    */
   dmaIovaLink(
@@ -493,7 +493,7 @@ export class DmaMapping {
    * Allocates zeroed memory that CPU and device share.
    * @param pages Physical pages to use, one address a page; the allocator's when left out.
    * @param attrs What is asked of it, as bits; only `PRIVILEGED` changes how it is mapped.
-   * @returns Null when there is no memory the device reaches, or no IO addresses.
+   * @returns Null when there is no memory the device reaches, or no IOVA range.
    */
   dmaAllocCoherent(
     dev: DmaDevice,
@@ -536,7 +536,7 @@ export class DmaMapping {
     throw new KernelError("EFAULT", `${api}() with the direction ${dir}, which is none`);
   }
 
-  /** What a call is told to fail with, as a negative errno; 0 as a rule. */
+  /** The failure injected into a call, as a negative errno; 0 for none. */
   #injected(call: Call): number {
     const { faults } = this.#machine;
     return faults === null ? 0 : faults.errnoAt(FAULT[call.api as FaultPointName]);

@@ -19,7 +19,7 @@ export class MappingEvents {
   }
 
   /**
-   * Tells that a mapping was made; the caller has counted it, so that nothing is built for nobody.
+   * Emits that a mapping was made; the caller has counted it, so that no event is built unread.
    * @param branch The one that the map took: it says why, and how the device is led to memory.
    * @param mapping `phys` is the buffer, wherever the device is led.
    */

@@ -286,10 +286,12 @@ Deno.test("a map that fails does not say why the one before was refused (dma.md 
   map();
   bench.machine.armFault(new ArmedFault(FAULT.dma_map_phys, 1, 1));
   map();
-  const told = bench.seen.filter(({ name }) => name === "ret.dma_map_phys").map(({ why }) => why);
-  assertEquals(told.length, 2);
-  assertNotEquals(told[0], told[1]);
-  assertEquals(told[1], { rule: "dma.1.4", inputs: {} });
+  const reasons = bench.seen.filter(({ name }) => name === "ret.dma_map_phys").map(({ why }) =>
+    why
+  );
+  assertEquals(reasons.length, 2);
+  assertNotEquals(reasons[0], reasons[1]);
+  assertEquals(reasons[1], { rule: "dma.1.4", inputs: {} });
 });
 
 Deno.test("the end of a mapping tells the memory behind the bus's own addresses (dma.md 1.3)", () => {
@@ -299,8 +301,8 @@ Deno.test("the end of a mapping tells the memory behind the bus's own addresses 
     const { machine: { dma }, dev } = bench;
     const address = dma.dmaMapPhys(dev, at(0x5_0000), 4096, DMA_TO_DEVICE);
     dma.dmaUnmapPhys(dev, address, 4096, DMA_TO_DEVICE);
-    const told = bench.fields("dma.unmap").map(({ phys, dma }) => [phys, dma]);
-    assertEquals(told, [[0x5_0000, "ranges" in device ? 0x8004_0000 : 0x5_0000]]);
+    const reasons = bench.fields("dma.unmap").map(({ phys, dma }) => [phys, dma]);
+    assertEquals(reasons, [[0x5_0000, "ranges" in device ? 0x8004_0000 : 0x5_0000]]);
   }
 });
 
@@ -402,7 +404,7 @@ Deno.test("an unmap of what is not mapped leaves the device with no mappings, an
   }
 });
 
-Deno.test("dma_map_sg gives the number of outputs, dma_map_sgtable 0; told to fail, 0 and its errno (dma.md 7.1)", () => {
+Deno.test("dma_map_sg gives the number of outputs, dma_map_sgtable 0; with an injected failure, 0 and its errno (dma.md 7.1)", () => {
   const bench = testBench();
   const { machine, dev } = bench;
   const list = () =>
@@ -419,7 +421,7 @@ Deno.test("dma_map_sg gives the number of outputs, dma_map_sgtable 0; told to fa
   assertEquals(bench.fields("ret.dma_map_sg"), [{ result: 0, error: "ENOMEM" }]);
 });
 
-Deno.test("a reservation that is told to fail leaves a state with nothing in it (dma.md 3.2)", () => {
+Deno.test("a reservation with an injected failure leaves a state with nothing in it (dma.md 3.2)", () => {
   const { machine, dev } = testBench();
   const state = new DmaIovaState();
   assertEquals(machine.dma.dmaIovaTryAlloc(dev, state, at(0x10_0000), 0x3000), true);

@@ -43,7 +43,7 @@ function deviceFill({ machine, dev }: TestBench, dma: number, size: number, byte
   assert(machine.bus.write(dev, dma, new Uint8Array(size).fill(byte), 0, size));
 }
 
-/** Classes of reports; nobody here tests what a map returns. */
+/** Classes of reports, but not of unchecked maps: no test here checks what a map returns. */
 function reports({ fields }: TestBench): string[] {
   return fields("dma.report").map((report) => report.class).filter((name) =>
     name !== "error_unchecked"

@@ -32,7 +32,7 @@ const MEM_FREE = eventId("mem.free");
 export interface PoolBlock {
   /** Where the CPU finds it. */
   readonly phys: PhysAddr;
-  /** Where the device finds it, as the pool was told last. */
+  /** Its DMA address, as last passed to the pool. */
   readonly dma: DmaAddr;
 }
 
@@ -135,7 +135,7 @@ export class DmaPool implements DescriptorPool {
     }
     invariant(this.#blocks.has(block), `Pool "${this.name}" has no block at ${block.phys}`);
     const own = block as OwnBlock;
-    invariant(own.used, "A pool's block was given back twice");
+    invariant(own.used, "A pool's block was freed twice");
     own.used = false;
     own.dma = dma;
     this.#free.push(own);

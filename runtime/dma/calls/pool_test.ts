@@ -77,7 +77,7 @@ Deno.test("DmaPool says what it does, and its growth belongs to no request", () 
   assertEquals([machine.events.context.request, machine.events.context.device], [7, null]);
 });
 
-Deno.test("DmaPool hands a block out under the address it was given back with (nvme.md 7, case 9)", () => {
+Deno.test("DmaPool hands out a block at the address it was freed with (nvme.md 7, case 9)", () => {
   const { machine, dev } = bench();
   const pool = new DmaPool(machine, dev, "small", 256, 256);
   const block = pool.alloc()!;

@@ -128,7 +128,7 @@ export class ScatterlistCalls {
     this.#calls.leave(call, outer);
   }
 
-  /** How many outputs a map makes, or a negative errno: its own, or one it is told to fail with. */
+  /** How many outputs a map makes, or a negative errno: its own or an injected one. */
   #outputs(
     point: FaultPoint,
     dev: DmaDevice,

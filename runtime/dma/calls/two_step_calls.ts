@@ -38,7 +38,7 @@ export class TwoStepCalls {
   readonly #events: EventStream;
   readonly #calls: CallEvents;
   readonly #mappings: MappingEvents;
-  /** For the call at hand. One that whoever hears an event makes inside it gets a part of its own. */
+  /** For the current call. A call that a listener makes inside it gets a part of its own. */
   readonly #own = new RangePart();
 
   constructor(machine: Machine, calls: CallEvents, mappings: MappingEvents) {
@@ -49,7 +49,7 @@ export class TwoStepCalls {
   }
 
   /**
-   * Reserves IO addresses for buffers that are linked later.
+   * Reserves an IOVA range for buffers that are linked later.
    * @param phys First buffer; only its offset in the granule counts.
    * @returns False, with the state all zero, where that is not possible: map each buffer by itself.
    * @see behaviour/dma.md 3.2
@@ -107,7 +107,7 @@ export class TwoStepCalls {
     part.attrs = state.kept?.attrs ?? attrs;
     const injected = this.#injected(FAULT.dma_iova_link);
     const error = injected !== 0 ? injected : iovaLink(machine, part, phys);
-    // A link that is told to fail is nobody's mistake.
+    // An injected failure is no mistake of the driver.
     if (injected === 0) machine.checker?.ranges.linked(part, phys, error);
     if (error === 0 && events.tick(DMA_MAP)) {
       this.#mappings.mapped(dev, machine.dma.taken, {
@@ -153,13 +153,13 @@ export class TwoStepCalls {
     return part;
   }
 
-  /** What a call is told to fail with, as a negative errno; 0 as a rule. */
+  /** The failure injected into a call, as a negative errno; 0 for none. */
   #injected(point: FaultPoint): number {
     const { faults } = this.#machine;
     return faults === null ? 0 : faults.errnoAt(point);
   }
 
-  /** Makes what was linked visible to the device; 0 unless told to fail. @see behaviour/dma.md 3.5 */
+  /** Syncs what was linked; 0 without an injected failure. @see behaviour/dma.md 3.5 */
   sync(dev: DmaDevice, state: DmaIovaState, offset: number, sizeBytes: Bytes): number {
     const part = this.#part(SYNC, dev, state, offset, sizeBytes);
     const events = this.#events;

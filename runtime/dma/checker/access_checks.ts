@@ -58,7 +58,7 @@ export class AccessChecks {
     }
   }
 
-  /** A device was told that nothing is there by hardware that remembers it, whatever the table says. */
+  /** The IOTLB answered an access by a cached not-present entry, whatever the page table holds. */
   hidden(dev: DmaDevice, dma: number, access: DeviceAccess): void {
     const { table } = this.#ledger;
     const device = this.#ledger.deviceOf(dev);

@@ -113,7 +113,7 @@ Deno.test("a device without translation reaches everything, and nothing is said 
   assertEquals(bench.classes(), []);
 });
 
-Deno.test("a fault is told as a missing sync where the IOMMU remembers that nothing was there (dma.md 3.6 row 6, 5.2)", () => {
+Deno.test("a fault is reported as a missing sync where the IOTLB caches the not-present entry (dma.md 3.6 row 6, 5.2)", () => {
   const bench = checkerBench({ iommu: { cachingMode: true } });
   bench.tryAlloc(0, 0x2000);
   assertEquals(bench.read(bench.state.addr, 4), false);
@@ -131,7 +131,7 @@ Deno.test("a fault is told as a missing sync where the IOMMU remembers that noth
   assertEquals(bench.classes(), []);
 });
 
-Deno.test("what is told beside an access lies in the same granule, to the byte", () => {
+Deno.test("a mapping reported as adjacent to an access lies in the same granule, to the byte", () => {
   const beside = (phys: number, sizeBytes: number): string => {
     const bench = checkerBench();
     bench.tryAlloc(0, 0x3000);
@@ -149,7 +149,7 @@ Deno.test("what is told beside an access lies in the same granule, to the byte",
   assertEquals(beside(0x20_0000, 0xfff), "the mapping of 4095 bytes");
 });
 
-Deno.test("of two buffers in neighbouring granules the one in the granule of the access is told", () => {
+Deno.test("of two buffers in neighbouring granules the one in the granule of the access is reported", () => {
   for (const newestFirst of [false, true]) {
     const bench = checkerBench();
     // One range of two granules, each mapped whole through a part of it.

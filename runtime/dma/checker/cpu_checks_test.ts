@@ -1,4 +1,4 @@
-/** What is told of a CPU that touches a device's memory, number by number. */
+/** Reports on CPU accesses to memory that a device owns, number by number. */
 import { assertEquals } from "@std/assert";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE } from "../attributes.ts";
 import { at } from "../testing.ts";
@@ -14,7 +14,7 @@ const LENT: LentMemory = {
   site: 7,
 };
 
-Deno.test("a touched buffer is told with the byte in it, its device and what may come of it (dma.md 1.6)", () => {
+Deno.test("a report on a touched buffer names the byte in it, its device and the risk (dma.md 1.6)", () => {
   const bench = checkerBench();
   const { cpu } = bench.machine.checker!;
   cpu.touched(LENT, at(0x10_0210), 4, false, "in finish()");
@@ -39,7 +39,7 @@ Deno.test("a touched buffer is told with the byte in it, its device and what may
   ]);
 });
 
-Deno.test("memory that goes back while a device has it is told with both of its addresses (dma.md 1.6)", () => {
+Deno.test("a report on memory freed while it is mapped names both of its addresses (dma.md 1.6)", () => {
   const bench = checkerBench();
   bench.machine.checker!.cpu.freed(LENT, at(0x10_0000), 0x1000, "in remove()");
   assertEquals(bench.reports().map((report) => [report.class, report.first_site, report.text]), [[

@@ -19,7 +19,7 @@ export interface DebugRules {
 
 const ONE_BUFFER = 1 << MADE.PHYS | 1 << MADE.PAGE | 1 << MADE.SINGLE;
 
-/** One family of calls for every single buffer, MMIO told by the attribute. */
+/** One family of calls for every single buffer, MMIO marked by the attribute. */
 export const DEBUG_PHYSICAL: DebugRules = {
   familyOf: (made) => made <= MADE.RESOURCE ? ONE_BUFFER | 1 << MADE.RESOURCE : 1 << made,
   agreedAttrs: DMA_ATTR.NO_KERNEL_MAPPING | DMA_ATTR.FORCE_CONTIGUOUS | DMA_ATTR.MMIO |

@@ -1,9 +1,9 @@
 /**
  * The checker of driver mistakes: a bookkeeping of its own beside the mapping layer.
  *
- * It is told what drivers call and what devices do, compares it with its records, and reports what
- * does not fit as `dma.report`. It changes nothing and decides nothing. A machine whose checker is
- * off has none, and the mapping layer asks for one null.
+ * It is passed what drivers call and what devices do, compares it with its records, and reports
+ * what does not fit as `dma.report`. It changes nothing and decides nothing. A machine whose checker
+ * is off has none, and the mapping layer tests one null.
  *
  * @see behaviour/dma.md 3.6, chapter 8
  */
@@ -68,7 +68,7 @@ export class DmaChecker {
     return this.#ledger.table.lastSerial;
   }
 
-  /** Mappings and ranges made after a record that somebody still has to end. */
+  /** Mappings and ranges made after a record that are still to be unmapped or destroyed. */
   leftSince(serial: number): readonly LeftRecord[] {
     return leftRecords(this.#ledger, serial);
   }
@@ -79,8 +79,8 @@ export class DmaChecker {
   }
 
   /**
-   * Calls back with every streaming mapping, and with what links have put side by side, in no order.
-   * @param serial Of the record after which those begin that are told of.
+   * Calls back with every streaming mapping, and with each contiguous run of links, in no order.
+   * @param serial Of a record; only later ones are passed on.
    */
   forEachMapping(
     serial: number,

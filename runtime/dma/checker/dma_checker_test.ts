@@ -75,7 +75,7 @@ Deno.test("two devices may have the same address mapped", () => {
   assertEquals(bench.classes(), []);
 });
 
-Deno.test("a driver that was told that nothing needs an unmap leaves its mappings (dma.md 1.7)", () => {
+Deno.test("a driver for which dma_need_unmap() is false leaves its mappings (dma.md 1.7)", () => {
   const bench = checkerBench(DIRECT);
   const { machine: { dma }, dev } = bench;
   const before = bench.map(0x10_0000, 0x1000);
@@ -116,7 +116,7 @@ Deno.test("DMA debugging syncs although the device needs none, and refuses devic
   assertEquals(run(true), [1, -1]);
 });
 
-Deno.test("mappings that nobody has to end are forgotten rather than kept for ever", () => {
+Deno.test("mappings that need no unmap are dropped from the records rather than kept for ever", () => {
   const bench = checkerBench(DIRECT);
   const { machine: { dma, checker }, dev } = bench;
   for (let round = 0; round < 20_000; round++) {
@@ -215,7 +215,7 @@ Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls u
   ]);
 });
 
-Deno.test("memory of a provider without a pool is told as the crash that it is (p2p.md 9.5)", () => {
+Deno.test("memory of a provider without a pool is reported as the crash that it is (p2p.md 9.5)", () => {
   const bench = checkerBench();
   bench.machine.checker!.peers.withoutPool("gpu");
   assertEquals(bench.reports().map(({ class: name, text }) => [name, text]), [[

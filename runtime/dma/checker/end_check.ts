@@ -168,7 +168,7 @@ function reportUnknown(ledger: Ledger, device: CheckedDevice, ending: Ending): v
  * The address lies in a range of the two-step API, which none of these calls may end: what it does
  * there, the range's own calls will do again.
  *
- * @returns Whether that has been told.
+ * @returns Whether that has been reported.
  * @see behaviour/dma.md 8.3
  */
 function reportRange(

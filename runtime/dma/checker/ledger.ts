@@ -1,5 +1,5 @@
 /**
- * What all checks share: the records, the devices they belong to, and how a finding is told.
+ * What all checks share: the records, the devices they belong to, and how a finding is reported.
  *
  * The ledger is the checker's own. It never looks at what the mapping layer remembers, and nothing
  * that the layer does depends on it.
@@ -34,8 +34,8 @@ const HINT_BYTES = 4096;
 /** What the checker keeps of a device. */
 export class CheckedDevice {
   /**
-   * Single mappings up to this serial number need no unmap: the driver asked after it had made them
-   * and was told so. They may still be unmapped.
+   * Single mappings up to this serial number need no unmap: dma_need_unmap() returned false
+   * after they were made. They may still be unmapped.
    */
   excusedSerial = 0;
   /** Some of those are not remembered any more. */

@@ -3,7 +3,7 @@
  *
  * Links that lie side by side, made by one statement in one direction, share a record, so that the
  * thirty-two links of a request cost one. Only the first buffer of a range may start inside a
- * granule, so whoever walks over a range looks at its first byte and at granules from there.
+ * granule, so a walk over a range looks at its first byte and at granules from there.
  */
 import { type Bytes, KIB, type PhysAddr } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
@@ -213,7 +213,7 @@ export class LinkRecords {
 
   #firstFrom(device: CheckedDevice, domain: IommuDomain, from: number, end: number): number {
     const { table } = this.#ledger;
-    // A length that somebody made up may span more granules than there are records.
+    // A wrong length may span more granules than there are records.
     if ((end - from) / domain.granuleBytes > table.capacity) {
       return this.#firstOfAll(device, from, end);
     }

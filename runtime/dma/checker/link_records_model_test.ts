@@ -1,7 +1,7 @@
 /**
- * What the checker says of linked ranges, against a plain list of their granules: whoever links,
- * syncs, unlinks and reads in whatever order, each report names the statement and the address that
- * the list has, and no record outlives its link.
+ * What the checker reports on linked ranges, against a plain list of their granules: in whatever
+ * order a driver links, syncs and unlinks and a device reads, each report names the statement and
+ * the address that the list has, and no record outlives its link.
  */
 import { assertEquals } from "@std/assert";
 import { ERRNO } from "../../errno.ts";
@@ -26,7 +26,7 @@ interface Piece {
   readonly attrs: number;
   synced: boolean;
   /** A device has read it before it was synced, which is said once. */
-  told: boolean;
+  reported: boolean;
 }
 
 /** Class, first statement and, where the sentence names one, the address. */
@@ -95,7 +95,7 @@ class Trial {
     return this.state.addr + index * GRANULE;
   }
 
-  /** A span of granules, sometimes with a length that somebody made up. */
+  /** A span of granules, sometimes with a wrong length. */
   #span(): { first: number; end: number; sizeBytes: number } {
     const first = this.random(GRANULES);
     const count = 1 + this.random(GRANULES - first);
@@ -133,7 +133,7 @@ class Trial {
     assertEquals(error, other === null ? 0 : -ERRNO.EADDRINUSE);
     assertEquals(this.#said(), other === null ? [] : [["link_overlap", other.site, null]]);
     if (other !== null) return;
-    const piece: Piece = { site: this.#site, dir, attrs, synced: false, told: false };
+    const piece: Piece = { site: this.#site, dir, attrs, synced: false, reported: false };
     model.pieces.fill(piece, first, end);
   }
 
@@ -202,9 +202,9 @@ class Trial {
     const isRead = this.bench.machine.bus.read(this.dev, this.#place(index), byte, 0, 1);
     const mayRead = piece !== null && piece.dir === DMA_TO_DEVICE;
     assertEquals(isRead, mayRead, hexAddress(this.#place(index)));
-    const isMissing = mayRead && !piece.synced && !piece.told;
+    const isMissing = mayRead && !piece.synced && !piece.reported;
     assertEquals(this.#said(), isMissing ? [["sync_missing", piece.site, null]] : []);
-    if (isMissing) piece.told = true;
+    if (isMissing) piece.reported = true;
   }
 
   /** Gives the range back with what is linked in it, and ends that afterwards. */

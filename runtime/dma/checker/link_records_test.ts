@@ -18,7 +18,7 @@ function linkPages(bench: CheckerBench, first: number, count: number): void {
 }
 
 /** Classes and first statements of the reports since the last look. */
-function told(bench: CheckerBench): unknown[][] {
+function reported(bench: CheckerBench): unknown[][] {
   return bench.reports().map((report) => [report.class, report.first_site]);
 }
 
@@ -89,11 +89,11 @@ Deno.test("what lies behind an unaligned head is found from the next granule on 
   bench.machine.events.context.site = 7;
   bench.link(0x20_0000, 0xa00, PAGE);
   bench.sync(0, 0x1200);
-  assertEquals(told(bench).map(([name]) => name), ["sync_unlinked"]);
+  assertEquals(reported(bench).map(([name]) => name), ["sync_unlinked"]);
   bench.read(bench.state.addr + 0xa00, PAGE);
   assertEquals(bench.classes(), [], "the part that is linked has been handed over");
   assertEquals(bench.link(0x10_0600, 0, 0x1200), -ERRNO.EADDRINUSE);
-  assertEquals(told(bench), [["link_overlap", 7]]);
+  assertEquals(reported(bench), [["link_overlap", 7]]);
 });
 
 Deno.test("of links that a long one meets the lowest is named, whichever was made first", () => {
@@ -112,7 +112,7 @@ Deno.test("of links that a long one meets the lowest is named, whichever was mad
       bench.link(0x10_0000 * mib, mib * MIB, PAGE);
     }
     assertEquals(bench.link(0x1000_0000, 0, 6 * MIB), -ERRNO.EADDRINUSE);
-    assertEquals(told(bench), [["link_overlap", 20]], `${order}`);
+    assertEquals(reported(bench), [["link_overlap", 20]], `${order}`);
   }
 });
 
@@ -123,9 +123,9 @@ Deno.test("a link that begins where a long span ends is not in it", () => {
   bench.machine.events.context.site = 2;
   bench.link(0x10_0000, 4 * MIB, PAGE);
   bench.unlink(0, 4 * MIB);
-  assertEquals(told(bench), [["unlink_unlinked", 1]]);
+  assertEquals(reported(bench), [["unlink_unlinked", 1]]);
   bench.unlink(0, 4 * MIB + 1);
-  assertEquals(told(bench), [["unlink_unlinked", 2]]);
+  assertEquals(reported(bench), [["unlink_unlinked", 2]]);
 });
 
 Deno.test("a link that leaked is named where nothing else is, and hides nothing that is linked", () => {
@@ -141,9 +141,9 @@ Deno.test("a link that leaked is named where nothing else is, and hides nothing 
   bench.free();
   events.context.site = 2;
   bench.tryAlloc(0, 4 * MIB);
-  assertEquals([told(bench), bench.state.addr], [[["free_while_linked", 1]], addr]);
+  assertEquals([reported(bench), bench.state.addr], [[["free_while_linked", 1]], addr]);
   assertEquals(links(3, 1), -ERRNO.EADDRINUSE);
-  assertEquals(told(bench), [["link_overlap", 1]]);
+  assertEquals(reported(bench), [["link_overlap", 1]]);
   bench.sync(0, 4 * MIB);
   const [hole] = bench.reports();
   assertEquals([hole?.class, /covers 0xff[\da-f_]+, where nothing/.test(hole!.text)], [
@@ -160,7 +160,7 @@ Deno.test("a link that leaked is named where nothing else is, and hides nothing 
   bench.reports();
   assertEquals(links(4, 1), 0);
   assertEquals(links(5, 1), -ERRNO.EADDRINUSE);
-  assertEquals(told(bench), [["link_overlap", 4]]);
+  assertEquals(reported(bench), [["link_overlap", 4]]);
 });
 
 Deno.test("what leaks is of one range and one device: links of others stay what they are", () => {
@@ -184,7 +184,7 @@ Deno.test("what leaks is of one range and one device: links of others stay what 
   assertEquals(others.addr, bench.state.addr);
   bench.free();
   dma.dmaIovaFree(other, others);
-  assertEquals(told(bench), [["free_while_linked", 3], ["free_while_linked", 2]]);
+  assertEquals(reported(bench), [["free_while_linked", 3], ["free_while_linked", 2]]);
   bench.read(below.addr, 2 * PAGE);
   assertEquals(bench.classes(), []);
   assertEquals(checker!.records, 4, "two that leaked, a range and its link");

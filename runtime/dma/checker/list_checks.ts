@@ -127,7 +127,7 @@ export class ListChecks {
   }
 }
 
-/** How many outputs to look at. A list that is not mapped is told by its first entry. */
+/** How many outputs to look at. A list that is not mapped is recognised by its first entry. */
 function outputsOf(list: Scatterlist): number {
   return list.outputs === 0 ? Math.min(1, list.count) : list.outputs;
 }

@@ -56,7 +56,7 @@ Deno.test("row 7: a wrong direction is wrong for each output", () => {
   assertEquals([bench.errorCount(), bench.classes()], [2, ["unmap_direction", "unmap_direction"]]);
 });
 
-Deno.test("row 1: a list that is not mapped, or no longer, is told once", () => {
+Deno.test("row 1: a list that is not mapped, or no longer, is reported once", () => {
   for (const options of [{}, DIRECT]) {
     const bench = listBench(TWO, options);
     bench.unmapList();

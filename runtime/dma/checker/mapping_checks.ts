@@ -140,7 +140,7 @@ export class MappingChecks {
     checkEnd(this.#ledger, this.#ledger.deviceOf(dev), ending);
   }
 
-  /** The driver asked whether unmapping does anything, and was told no. */
+  /** The driver called dma_need_unmap(), which returned false. */
   needsNoUnmap(dev: DmaDevice): void {
     this.#ledger.deviceOf(dev).excusedSerial = this.#ledger.table.lastSerial;
   }
@@ -155,7 +155,7 @@ export class MappingChecks {
     ledger.table.mark(record, TESTED);
   }
 
-  /** Shared memory is to be given back. */
+  /** Coherent memory is about to be freed. */
   freeing(dev: DmaDevice, memory: CoherentMemory, freed: CoherentMemory): void {
     const ending = this.#ending;
     ending.made = MADE.COHERENT;

@@ -128,7 +128,7 @@ Deno.test("row 1: of several mappings at an address only one that fits is found 
   assertEquals([bench.errorCount(), bench.classes()], [1, []]);
 });
 
-Deno.test("row 1: an address inside a mapping is told as that", () => {
+Deno.test("row 1: an address inside a mapping is reported as that", () => {
   const bench = checkerBench();
   const dma = bench.map(0x10_0000, 0x1000);
   bench.unmap(dma + 0x100 as DmaAddr, 0x100);
@@ -201,7 +201,7 @@ Deno.test("row 4: page, single, resource and phys are one family in 7.2, resourc
   assertEquals(run("6.12"), ["unmap_kind"]);
 });
 
-Deno.test("row 5: shared memory is given back with its own CPU address (dma.md 8.2)", () => {
+Deno.test("row 5: coherent memory is freed with its own CPU address (dma.md 8.2)", () => {
   const bench = checkerBench();
   const { machine: { dma }, dev } = bench;
   const memory = dma.dmaAllocCoherent(dev, 0x1000)!;

@@ -31,7 +31,7 @@ export class PeerChecks {
     iommu.iotlb.forEach((domainId, iova, phys, pageBytes, flags) => {
       if (flags === 0 || phys >= end || phys + pageBytes <= basePhys) return;
       const domain = iommu.domains.find(({ id }) => id === domainId)!;
-      // What is still mapped has been told of.
+      // What is still mapped has been reported.
       if (domain.table.walk(iova)) return;
       const parkedNs = domain.flushQueue?.parkedAtNs(Math.floor(iova / domain.granuleBytes)) ?? -1;
       invariant(parkedNs >= 0, "An entry of the IOTLB outlived its mapping, and no flush is due");

@@ -192,7 +192,7 @@ Deno.test("row 6: a sync covers whole granules, so a sync of a part of one is en
   assertEquals(bench.classes(), ["sync_missing"]);
 });
 
-Deno.test("unwinding without a sync is right: nobody saw the links", () => {
+Deno.test("unwinding without a sync is right: no device accessed the links", () => {
   const bench = checkerBench();
   bench.tryAlloc(0, 0x4000);
   bench.link(0x10_0000, 0, 0x2000);
@@ -274,7 +274,7 @@ Deno.test("row 9: unlinking with other attributes (dma.md 3.6)", () => {
   assertMatch(report!.text, /attributes mismatch, none passed, mmio linked, for /);
 });
 
-Deno.test("row 9: skip_cpu_sync may differ where nothing is copied or maintained, and when nobody saw the data", () => {
+Deno.test("row 9: skip_cpu_sync may differ where nothing is copied or maintained, and when no device saw the data", () => {
   const run = (options: Parameters<typeof checkerBench>[0], synced: boolean) => {
     const bench = checkerBench(options);
     bench.tryAlloc(0x200, 0x200);
@@ -471,7 +471,7 @@ Deno.test("a state that still has a range reserves another: the first is lost (d
   assertMatch(report!.text, /still holds the range of 8192 bytes .* with 4096 bytes linked/);
 });
 
-Deno.test("a state is used again as often as its range was given back", () => {
+Deno.test("a state is reused as often as its range was freed", () => {
   const bench = checkerBench();
   for (const destroys of [true, false, true]) {
     bench.tryAlloc(0, 0x1000);
@@ -579,7 +579,7 @@ Deno.test("a range with an unaligned head is synced whole, from its first byte",
   assertEquals(bench.classes(), []);
 });
 
-Deno.test("a range that dma_unmap_phys() ends has two owners, which is told once (dma.md 8.3)", () => {
+Deno.test("a range that dma_unmap_phys() frees has two owners, which is reported once (dma.md 8.3)", () => {
   const bench = checkerBench();
   const { machine: { checker, dma, events }, dev } = bench;
   events.context.site = 1;
@@ -606,8 +606,8 @@ Deno.test("a range that dma_unmap_phys() ends has two owners, which is told once
     [1, false],
     "debugging sees no record",
   );
-  assertEquals(checker!.leftSince(0), [], "it is nobody's any more");
-  // The address goes to the next one, and then the first owner gives it back once more.
+  assertEquals(checker!.leftSince(0), [], "it has no owner any more");
+  // The address goes to the next one, and then the first owner frees it once more.
   const next = new DmaIovaState();
   dma.dmaIovaTryAlloc(dev, next, at(0), 0x2000);
   assertEquals(next.addr, bench.state.addr);
@@ -617,7 +617,7 @@ Deno.test("a range that dma_unmap_phys() ends has two owners, which is told once
   assertEquals([twice?.class, twice?.second_site, more], ["destroy_twice", 4, []]);
 });
 
-Deno.test("an unmap of a range in which nothing is linked does nothing, and is told", () => {
+Deno.test("an unmap of a range in which nothing is linked does nothing, and is reported", () => {
   const bench = checkerBench();
   bench.tryAlloc(0, 0x2000);
   bench.unmap(bench.state.addr, 0x2000);
@@ -641,7 +641,7 @@ Deno.test("mappings beside a range are unmapped as ever", () => {
   assertEquals([bench.classes(), bench.machine.checker!.records], [[], 0]);
 });
 
-Deno.test("a state whose driver has left is nobody's: its records are not touched again", () => {
+Deno.test("a state whose driver has left has no owner: its records are not touched again", () => {
   const bench = checkerBench();
   const { machine: { checker, dma }, dev } = bench;
   bench.tryAlloc(0, 0x1000);

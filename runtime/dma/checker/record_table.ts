@@ -47,7 +47,7 @@ export const MARK = {
   UNSYNCED: 1 << 20,
   /** What the checker says once of a record has been said. */
   REPORTED: 1 << 21,
-  /** Still linked in a range that was given back; of a range: given back by another API's call. */
+  /** Still linked in a range that was freed; of a range: freed by another API's call. */
   LEAKED: 1 << 22,
   LIVE: 1 << 23,
 } as const;

@@ -197,7 +197,7 @@ Deno.test("syncs and ends of links that go wrong, word for word (dma.md 3.6, row
       `unlink_unlinked: ${DEV} unlinks 8192 bytes at 0xffff_c000, but only 4096 bytes of 8192 ` +
       "bytes in whole granules were mapped: nothing is linked at 0xffff_d000",
     ],
-    // A state that never had a range is given back by whoever cleans up: nothing to tell.
+    // An error path may free a state that never had a range: nothing to report.
     [{}, (bench) => bench.free()],
   ]);
 });
@@ -350,7 +350,7 @@ Deno.test("what a range covers: whole granules before its first byte, and nothin
   bench.unmap(addr + PAGE - 1 as DmaAddr, PAGE);
   bench.unmap(addr + PAGE as DmaAddr, PAGE);
   assertEquals(bench.classes(), ["range_unmapped", "range_unmapped", "unmap_unknown"]);
-  // What such a call has left of a range's links is told as what it is.
+  // The links of a range that such a call leaves are reported as what they are.
   const twice = checkerBench();
   twice.tryAlloc(0, 2 * PAGE);
   twice.machine.events.context.site = 3;
@@ -371,7 +371,7 @@ Deno.test("what a range covers: whole granules before its first byte, and nothin
   );
 });
 
-Deno.test("what has ended is told with the statement that mapped it", () => {
+Deno.test("a report on an unmapped buffer names the statement that mapped it", () => {
   const bench = checkerBench();
   const { dev, machine: { dma, events } } = bench;
   events.context.site = 4;

@@ -1,9 +1,9 @@
 /**
  * Checks of the calls that hand a mapping, or a part of one, to the CPU or to the device.
  *
- * A sync in the direction of the mapping is right whoever it is for: a driver that changes a buffer
- * that the device only reads takes it back first, and one that uses a buffer again that the device
- * only writes hands it over again.
+ * A sync in the direction of the mapping is right, for the CPU or for the device: a driver that
+ * changes a buffer that the device only reads takes it back first, and one that uses a buffer again
+ * that the device only writes hands it over again.
  *
  * @see behaviour/dma.md 8.2 rows 17 to 22
  */

@@ -58,7 +58,7 @@ export class DeviceBus {
    *
    * @param dma First byte as the device sees it.
    * @param into Takes the bytes from `offset` on.
-   * @param point What can be told to fail here: an access for data, or one to a queue.
+   * @param point The injection point here: an access for data, or one to a queue.
    * @returns False after a fault; nothing was read then.
    */
   read(
@@ -99,7 +99,7 @@ export class DeviceBus {
 
   /**
    * Writes memory for a device. Everything is translated before any byte changes.
-   * @param point What can be told to fail here: an access for data, or one to a queue.
+   * @param point The injection point here: an access for data, or one to a queue.
    * @returns False after a fault; nothing was written then.
    */
   write(
@@ -208,7 +208,7 @@ export class DeviceBus {
     this.#context.leaveDevice(outer);
   }
 
-  /** True after the fault that an access is told to raise. */
+  /** True after an injected fault. */
   #isRefused(
     faults: FaultInjector,
     point: FaultPoint,

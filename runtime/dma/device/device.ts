@@ -31,7 +31,7 @@ export interface DmaDeviceOptions {
   readonly segmentBoundaryMask?: number;
   /** Where the device's bus has memory, when that is not at its physical address. */
   readonly ranges?: readonly DmaRange[];
-  /** Look for IO addresses below 4 GiB first. Default true, as for PCI without force-DAC. */
+  /** Allocate IOVAs below 4 GiB first. Default true, as for PCI without force-DAC. */
   readonly prefer32Bit?: boolean;
 }
 
@@ -74,7 +74,7 @@ export class DmaDevice {
    * @internal
    */
   skipSync: boolean;
-  /** Whether 32-bit IO addresses are tried first; goes off for good at the first failure (4.2). */
+  /** Whether 32-bit IOVAs are tried first; goes off for good at the first failure (4.2). */
   prefer32Bit: boolean;
   /**
    * The translation the device goes through; null without an IOMMU and for passthrough.
@@ -87,7 +87,7 @@ export class DmaDevice {
    */
   peer: unknown = null;
   /**
-   * The host bridge above it, by name; null where nobody said.
+   * The host bridge above it, by name; null where it is not configured.
    * @internal
    */
   hostBridge: string | null = null;
@@ -99,7 +99,7 @@ export class DmaDevice {
    */
   mappings = 0;
   /**
-   * What the checker keeps of the device; nobody else looks at it.
+   * What the checker keeps of the device; only the checker reads it.
    * @internal
    */
   checked: CheckedDevice | null = null;

@@ -13,7 +13,7 @@ export interface DeviceMemoryParts {
   readonly memory: PhysicalMemory;
   readonly caches: CpuCaches | null;
   readonly encryption: MemoryEncryption | null;
-  /** Hears of a device that touches private memory of a confidential guest. */
+  /** Called when a device accesses private memory of a confidential guest. */
   readonly onPrivate: (
     dev: DmaDevice,
     phys: PhysAddr,

@@ -71,7 +71,7 @@ export class RangeMap {
   }
 
   /**
-   * The addresses that lead nowhere, for an allocator of IO addresses to leave out.
+   * The addresses that translate to nothing, for the IOVA allocator to leave out.
    *
    * @param lastAddress The last address that is translated.
    * @returns Ranges, end exclusive; or a negative errno for ranges that overlap (EINVAL) or that all

@@ -51,7 +51,7 @@ Deno.test("gaps lie between and above the ranges; overlaps and a foreign apertur
     { start: 0x2000_0000, end: 0x4000_0000 },
     { start: 0x4000_1000, end: 2 ** 32 },
   ]);
-  // In whatever order the ranges are told.
+  // In whatever order the ranges are given.
   assertEquals(
     map([GIB, 0x4000_0000, 0x1000], [0, 0x1000_0000, 0x1000_0000], [2 * GIB, 0, 0x1000]).gaps(last),
     [

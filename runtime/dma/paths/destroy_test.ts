@@ -1,4 +1,4 @@
-/** How a destroy differs between releases: when the hardware is told, and how much goes back. */
+/** How a destroy differs between releases: when the IOTLB is invalidated, and how much is freed. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { NotInReleaseError } from "../../kernels/features.ts";
 import type { KernelProfile } from "../../kernels/kernels.ts";
@@ -14,10 +14,10 @@ const SCATTERED = 0x1000_0000;
 function destroyed(
   kernel: KernelProfile,
   mode: IommuMode,
-  { pages, linked, told = linked }: {
+  { pages, linked, passed = linked }: {
     readonly pages: number;
     readonly linked: number;
-    readonly told?: number;
+    readonly passed?: number;
   },
 ) {
   const bench = testBench({ iommu: { mode }, machine: { kernel } });
@@ -28,7 +28,7 @@ function destroyed(
     dma.dmaIovaLink(dev, state, at(SCATTERED + page * 2 * PAGE), page * PAGE, PAGE, DMA_TO_DEVICE);
   }
   bench.forget();
-  dma.dmaIovaDestroy(dev, state, told * PAGE, DMA_TO_DEVICE);
+  dma.dmaIovaDestroy(dev, state, passed * PAGE, DMA_TO_DEVICE);
   return { ...bench, state };
 }
 
@@ -75,11 +75,11 @@ Deno.test("in lazy mode the very next range of the size class is the one just de
   assertEquals([nextAfter("7.2"), nextAfter("7.3")], [-4 * PAGE, 0]);
 });
 
-Deno.test("a destroy of 7.3 unmaps what it is told and frees what was reserved; 7.2 frees what it is told (v7.3.md 1.4)", () => {
+Deno.test("a destroy of 7.3 unmaps the size passed and frees what was reserved; 7.2 frees the size passed (v7.3.md 1.4)", () => {
   for (const mode of ["strict", "lazy"] as const) {
     // One link of two succeeded: the numbers of the captured request.
     const failing = { pages: 2, linked: 1 };
-    const sizes = (kernel: KernelProfile, layout: typeof failing & { told?: number }) => {
+    const sizes = (kernel: KernelProfile, layout: typeof failing & { passed?: number }) => {
       const { dev, fields } = destroyed(kernel, mode, layout);
       const left: number[] = [];
       dev.domain!.table.forEachLeaf(0, 2 ** 48 - 1, (_, phys) => left.push(phys));
@@ -89,8 +89,8 @@ Deno.test("a destroy of 7.3 unmaps what it is told and frees what was reserved; 
     };
     assertEquals(sizes("7.2", failing), [4096, 4096, 0]);
     assertEquals(sizes("7.3", failing), [4096, 8192, 0]);
-    // A caller that tells less than it linked leaves mappings under addresses that are free.
-    const short = { pages: 32, linked: 32, told: 1 };
+    // A caller that passes less than it linked leaves mappings under addresses that are free.
+    const short = { pages: 32, linked: 32, passed: 1 };
     assertEquals(sizes("7.2", short), [4096, 4096, 31]);
     assertEquals(sizes("7.3", short), [4096, 131072, 31]);
   }

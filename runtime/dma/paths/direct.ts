@@ -118,7 +118,7 @@ export function directSyncForDevice(
   if (!dev.coherent) cleanCaches(machine, phys, sizeBytes);
 }
 
-/** The memory behind an address that a map gave out; an address that leads nowhere is nobody's. */
+/** The memory behind an address that a map gave out; an untranslatable address has none. */
 function physBehind(dev: DmaDevice, dma: DmaAddr): PhysAddr {
   return (dev.rangeMap === null ? dma : dev.rangeMap.physOf(dma)) as number as PhysAddr;
 }

@@ -92,7 +92,7 @@ Deno.test("REQUIRE_COHERENT is refused where it would bounce (dma.md 2.1, last r
   assertEquals([machine.warnings.total, machine.swiotlb.usedSlots], [1, 0]);
 });
 
-Deno.test("a bounce buffer out of reach is given back without a copy (dma.md 2.1)", () => {
+Deno.test("a bounce buffer out of reach is released without a copy (dma.md 2.1)", () => {
   const { map, machine, names } = bench({ maskBits: 30 });
   assertEquals(map(0x5000_0000, 0x800), DMA_MAPPING_ERROR);
   assertEquals(machine.swiotlb.usedSlots, 0);

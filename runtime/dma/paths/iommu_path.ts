@@ -1,5 +1,5 @@
 /**
- * Mapping for translated devices: a range of IO addresses, leaves that lead it to the buffer, and
+ * Mapping for translated devices: an IOVA range, leaves that map it to the buffer, and
  * for untrusted devices a bounce buffer under every partly used granule.
  *
  * @see behaviour/dma.md 1.6
@@ -79,10 +79,10 @@ function zeroPadding(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
 }
 
 /**
- * Maps a buffer at a fresh range of IO addresses.
+ * Maps a buffer at a newly allocated IOVA range.
  *
  * @param phys First byte; any alignment. The offset in the granule is kept.
- * @returns The IO address of the first byte, or `DMA_MAPPING_ERROR`.
+ * @returns The IOVA of the first byte, or `DMA_MAPPING_ERROR`.
  * @see behaviour/dma.md 1.6
  */
 export function iommuMapPhys(
@@ -112,7 +112,7 @@ export function iommuMapPhys(
 
 /**
  * Maps a buffer that needs no bounce; coherent memory and the lists come here as well.
- * @returns The IO address of the first byte, or `DMA_MAPPING_ERROR`.
+ * @returns The IOVA of the first byte, or `DMA_MAPPING_ERROR`.
  */
 function mapAt(
   machine: Machine,
@@ -143,7 +143,7 @@ function mapAt(
 }
 
 /**
- * Ends a mapping: leaves, flush, IO addresses, and the bounce buffer with its copy out.
+ * Unmaps a buffer: leaves, flush, IOVA range, and the bounce buffer with its copy out.
  *
  * @returns Where the address led before, or -1 when it led nowhere or was not looked up.
  * @see behaviour/dma.md 1.6 (unmap)

@@ -1,7 +1,7 @@
 /**
  * The branch that a map takes, as a value: what is done, and why, by row of the rules.
  *
- * Mapping goes by it, and hands it on to whoever tells what was done.
+ * Mapping follows it, and passes it to the code that emits the event.
  *
  * @see behaviour/dma.md 1.6, 2.1
  */
@@ -23,7 +23,7 @@ export type MapOutcome =
   | "mmio"
   /** A copy in the pool. */
   | "bounce"
-  /** A range of IO addresses. */
+  /** An IOVA range. */
   | "translate"
   /** Nothing, without a word. */
   | "refuse"

@@ -1,4 +1,4 @@
-/** Why a map came to its end: remembered where it is decided, told where the call returns. */
+/** Why a map failed: kept where it is decided, emitted where the call returns. */
 import { DMA_MAPPING_ERROR } from "../../address.ts";
 import type { Why } from "../../events.ts";
 import type { Machine } from "../../machine.ts";

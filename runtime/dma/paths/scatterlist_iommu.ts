@@ -1,6 +1,6 @@
 /**
- * Scatterlists behind an IOMMU: one range of IO addresses for the whole list, each entry on a
- * granule of its own, outputs joined where the device may see one piece.
+ * Scatterlists behind an IOMMU: one IOVA range for the whole list, each entry on a granule of its
+ * own, outputs joined where the device's segment limits allow it.
  *
  * @see behaviour/dma.md 7.2
  */

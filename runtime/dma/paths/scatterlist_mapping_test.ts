@@ -94,7 +94,7 @@ Deno.test("the call tells its entries, and a failure its code though it returns 
   assertEquals(fields("ret.dma_map_sg"), [{ result: 0, error: "EIO" }]);
 });
 
-Deno.test("dma_map_sgtable() makes mappings of the same kind, told as dma_map_sg", () => {
+Deno.test("dma_map_sgtable() makes mappings of the same kind, reported as dma_map_sg", () => {
   const { machine, dev, fields } = testBench();
   const list = listOf([0x1000, 0x1000]);
   assertEquals(machine.dma.dmaMapSgtable(dev, list, DMA_TO_DEVICE), 0);
@@ -146,7 +146,7 @@ Deno.test("a bus address needs no reach (dma.md 7.1)", () => {
   assertEquals(mapFarPeer("7.2", "not_supported", false).error, -ERRNO.EREMOTEIO);
 });
 
-Deno.test("undoing gives back what was mapped before the entry that failed, wherever that stands (dma.md 7.1)", () => {
+Deno.test("unwinding unmaps what was mapped before the entry that failed, wherever that stands (dma.md 7.1)", () => {
   const bounced = (index: number): Part => [4 * GIB + index * 0x1_0000, 0x1000];
   for (let good = 0; good < 4; good++) {
     const { machine, dev, fields } = testBench(NARROW);
@@ -189,7 +189,7 @@ Deno.test("a peer that cannot be reached ends a map, and nothing before it stays
   }
 });
 
-Deno.test("a list that is unmapped with fewer entries gives back only those, and keeps its count (dma.md 8.2, row 6)", () => {
+Deno.test("a list that is unmapped with fewer entries unmaps only those, and keeps its count (dma.md 8.2, row 6)", () => {
   const { machine, dev, fields } = testBench(NARROW);
   const list = listOf([4 * GIB, 0x1000], [5 * GIB, 0x1000], [6 * GIB, 0x1000]);
   assertEquals(machine.dma.dmaMapSg(dev, list, DMA_TO_DEVICE), 3);

@@ -14,7 +14,7 @@ export class PeerMemo {
   kind: PeerMapType = "none";
 }
 
-/** A memo for a list that is mapped now, or null on a machine where nobody lends memory. */
+/** A memo for a list that is mapped now, or null on a machine without a P2P provider. */
 export function peerMemo(machine: Machine): PeerMemo | null {
   return machine.peers === null ? null : new PeerMemo();
 }

@@ -64,10 +64,10 @@ function complaint(kinds: readonly EntryKind[], mode: IommuMode, quirks: readonl
   const list = listOf(kinds);
   const outputs = machine.dma.dmaMapSg(dev, list, DMA_FROM_DEVICE);
   assert(outputs > 0);
-  const told = list.mapped();
-  const rangeBytes = told.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const mapped = list.mapped();
+  const rangeBytes = mapped.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   if (rangeBytes !== kinds.length * PAGE) return "bytes are missing";
-  if (told.some(({ dma }) => dma < RAM)) return "an address was never set";
+  if (mapped.some(({ dma }) => dma < RAM)) return "an address was never set";
   return null;
 }
 
@@ -77,7 +77,7 @@ const entryKinds = fc.array(fc.constantFrom<EntryKind>("ram", "near", "far"), {
 });
 const modes = fc.constantFrom<IommuMode>("off", "strict");
 
-Deno.test("every byte of a mapped list is told to the device, at an address that was set", () => {
+Deno.test("every byte of a mapped list is in an output, at an address that was set", () => {
   fc.assert(
     fc.property(entryKinds, modes, (kinds, mode) => complaint(kinds, mode, []) === null),
     { numRuns: 200 },
@@ -103,7 +103,7 @@ Deno.test("that post-condition finds both defects of direct lists (defects.md M5
   }
 });
 
-Deno.test("a peer's entry in a direct list is told with its length, or with none (defects.md M5)", () => {
+Deno.test("a peer's entry in a direct list has its length in the output, or none (defects.md M5)", () => {
   const lengths = (...quirks: QuirkName[]) => {
     const { machine, dev } = withPeers("off", quirks);
     const list = listOf(["near", "ram", "near"]);
@@ -160,7 +160,7 @@ Deno.test("the design of 2021 has its mark in the link to the page (p2p.md 9.1)"
   }
 });
 
-Deno.test("a list of nothing but peers' memory takes no IO addresses, and maps nothing (dma.md 7.2)", () => {
+Deno.test("a list of nothing but peers' memory allocates no IOVA range, and maps nothing (dma.md 7.2)", () => {
   for (const count of [1, 2, 5]) {
     const { machine, dev, fields, names } = withPeers("strict");
     const list = listOf(new Array<EntryKind>(count).fill("near"));

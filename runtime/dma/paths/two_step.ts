@@ -1,6 +1,6 @@
 /**
- * The two-step API: reserve a range of IO addresses once, link buffers into it one by one, make all
- * of them visible by one sync, and end everything by one call.
+ * The two-step API: reserve an IOVA range once, link buffers into it one by one, make all of
+ * them visible by one sync, and destroy the range by one call.
  *
  * `DmaMapping` wraps these with the events of the calls.
  *
@@ -21,7 +21,7 @@ import { hexAddress } from "../hex_address.ts";
 const { LINKED: THROUGH_TABLE, LINKED_BOUNCE: THROUGH_POOL } = PART_BRANCH;
 
 /**
- * Reserves IO addresses for `sizeBytes` bytes.
+ * Reserves an IOVA range for `sizeBytes` bytes.
  *
  * @param phys Only its offset in the granule counts: the range starts at the same offset.
  * @returns False, with the state all zero, where there is no translation or no range.
@@ -227,7 +227,7 @@ function unlinkRange(
   const unmapped = domain.unmap(first - inGranule, length, flushNow, "__iommu_dma_iova_unlink");
   const before = state.linkedBytes;
   state.linkedBytes -= Math.min(unmapped, before);
-  // What had leaked when the range was given back is ended after all.
+  // Links that leaked when the range was freed are unlinked after all.
   if (!state.held && before > 0 && state.linkedBytes === 0) forget(machine, dev);
   return unmapped;
 }
@@ -285,9 +285,9 @@ export function iovaFree(machine: Machine, dev: TranslatedDevice, state: DmaIova
 }
 
 /**
- * Ends the mappings of the range's first bytes and gives the range back. Releases differ in whether
- * that waits for a flush in lazy mode, and in how much goes back when less is told than was
- * reserved: a shorter range, or all of it with what is still mapped in it.
+ * Unmaps the range's first bytes and frees the range. Releases differ in whether that waits for a
+ * flush in lazy mode, and in how much is freed when less is passed than was reserved: a
+ * shorter range, or all of it with what is still mapped in it.
  *
  * @param part Begins where the range does.
  * @see behaviour/dma.md 3.5 (size-class effect), behaviour/v7.3.md 1.1, 1.4

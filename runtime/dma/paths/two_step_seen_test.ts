@@ -45,13 +45,13 @@ Deno.test("an unlink, or a destroy, stops at the first hole: what lies behind st
       PHYS + 3 * PAGE,
     ]);
     assertEquals(bench.warned(), ["__iommu_dma_iova_unlink"]);
-    // The kernel warns before the hardware is told.
+    // The kernel warns before the IOTLB is invalidated.
     const order = bench.names("kernel.warn", "iotlb.sync");
     assertEquals(order, ["kernel.warn", "iotlb.sync"]);
   }
 });
 
-Deno.test("a link on a state that is all zero maps from IO address 0 (hmm-rdma-vfio.md 5.16)", () => {
+Deno.test("a link on a state that is all zero maps from IOVA 0 (hmm-rdma-vfio.md 5.16)", () => {
   const bench = range(0);
   assertEquals([bench.ok, bench.state.addr], [false, 0]);
   assertEquals(bench.link(PHYS, 0, PAGE), 0);

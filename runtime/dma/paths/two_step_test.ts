@@ -31,7 +31,7 @@ function twoStep(options: TestBenchOptions = {}) {
   };
 }
 
-/** The leaves of the device's table, as [IO address, physical address, bytes]. */
+/** The leaves of the device's table, as [IOVA, physical address, bytes]. */
 function leaves({ dev }: Pick<TestBench, "dev">): [number, number, number][] {
   const list: [number, number, number][] = [];
   dev.domain!.table.forEachLeaf(0, 2 ** 48 - 1, (iova, phys, sizeBytes) => {
@@ -303,7 +303,7 @@ Deno.test("misuse that no kernel sees has the effect it has there, and a report 
   // What leaked stays a live mapping.
   assertEquals([freed.machine.iommu.liveMappings, short.machine.iommu.liveMappings], [1, 1]);
 
-  // Until somebody unlinks it after all.
+  // Until the driver unlinks it after all.
   freed.machine.dma.dmaIovaUnlink(freed.dev, freed.state, 0, 0x1000, DMA_TO_DEVICE);
   short.machine.dma.dmaIovaUnlink(short.dev, short.state, 0x1000, 0x7000, DMA_TO_DEVICE);
   assertEquals([leaves(freed), leaves(short)], [[], []]);
@@ -358,7 +358,7 @@ Deno.test("the MMIO attribute and the direction become rights of the leaves (dma
   assertEquals(table.walkFlags & 3, PTE_READ);
 });
 
-Deno.test("caches are maintained for non-coherent devices, unless told not to (dma.md 3.3, 3.5)", () => {
+Deno.test("caches are maintained for non-coherent devices, unless DMA_ATTR_SKIP_CPU_SYNC is set (dma.md 3.3, 3.5)", () => {
   const bench = twoStep({ device: { coherent: false } });
   bench.tryAlloc(0, 0x2000);
   bench.link(0x1000_0000, 0, 0x1000, 0, DMA_FROM_DEVICE);
@@ -452,13 +452,13 @@ Deno.test("an unlink tells the path of its own part, not of the range (dma.md 3.
     whole.link(first, 0, firstBytes);
     whole.link(second, firstBytes, secondBytes);
     whole.destroy(firstBytes);
-    return whole.fields("dma.unmap").map((told) => told.path);
+    return whole.fields("dma.unmap").map((cited) => cited.path);
   };
   assertEquals(path(0x1000_0e00, 0x200, 0x2000_0000, 0x1000), ["swiotlb"]);
   assertEquals(path(0x1000_0000, 0x1000, 0x2000_0000, 0x200), ["iommu"]);
 });
 
-Deno.test("a sync that is told to fail says that it was told (dma.md 3.5)", () => {
+Deno.test("a sync with an injected failure says that it was injected (dma.md 3.5)", () => {
   const bench = twoStep();
   bench.tryAlloc(0, 0x1000);
   bench.link(0x1000, 0, 0x1000);
@@ -509,18 +509,18 @@ Deno.test("bounce_link_no_middle: a tail alone has no empty middle before it (de
 });
 
 Deno.test("dma.map of a link cites the row of the link (dma.md 3.3 row 6, 3.4)", () => {
-  const told = (device: TestBenchOptions["device"], phys: number, sizeBytes: number) => {
+  const cited = (device: TestBenchOptions["device"], phys: number, sizeBytes: number) => {
     const bench = twoStep({ device: device ?? {} });
     bench.tryAlloc(phys, sizeBytes);
     assertEquals(bench.link(phys, 0, sizeBytes), 0);
     const { fields, why } = bench.seen.find(({ name }) => name === "dma.map")!;
     return [(fields as { path: string }).path, why!.rule, why!.inputs["branch"]];
   };
-  assertEquals(told({}, 0x1234_5600, 0x2000), ["iommu", "dma.3.3.6", "linked"]);
-  assertEquals(told(NVME_UNTRUSTED, 0x1234_5000, 0x2000), ["iommu", "dma.3.3.6", "linked"]);
+  assertEquals(cited({}, 0x1234_5600, 0x2000), ["iommu", "dma.3.3.6", "linked"]);
+  assertEquals(cited(NVME_UNTRUSTED, 0x1234_5000, 0x2000), ["iommu", "dma.3.3.6", "linked"]);
   const bounced = ["swiotlb", "dma.3.4", "linked_bounce"];
-  assertEquals(told(NVME_UNTRUSTED, 0x1234_5600, 0x2000), bounced);
-  assertEquals(told(NVME_UNTRUSTED, 0x1234_5000, 0x200), bounced);
+  assertEquals(cited(NVME_UNTRUSTED, 0x1234_5600, 0x2000), bounced);
+  assertEquals(cited(NVME_UNTRUSTED, 0x1234_5000, 0x200), bounced);
 });
 
 Deno.test("a call that is made while an event of another is heard does not mix with it", () => {
