@@ -30,7 +30,7 @@ export interface GapRule {
   readonly looksAtDataless: boolean;
 }
 
-/** The mapping calls a failed range is given back with; `runtime/dma/calls/mapping.ts` has them. */
+/** The mapping calls a failed range is freed with; `runtime/dma/calls/mapping.ts` has them. */
 export interface RangeCalls {
   dmaIovaUnlink(
     dev: DmaDevice,
@@ -50,7 +50,7 @@ export interface RangeCalls {
   dmaIovaFree(dev: DmaDevice, state: DmaIovaState): void;
 }
 
-/** How a range of which only the first `mappedBytes` are linked is given back. */
+/** How a range of which only the first `mappedBytes` are linked is freed. */
 export type PartialRangeRule = (
   calls: RangeCalls,
   dev: DmaDevice,
@@ -145,7 +145,7 @@ const releaseWholeRange: PartialRangeRule = (calls, dev, state, mappedBytes, dir
   calls.dmaIovaFree(dev, state);
 };
 
-/** What was linked stays so, and the range is not given back: whoever unmaps the request does that. */
+/** What was linked stays so, and the range is not freed: the unmap of the request does that. */
 const leaveRange: PartialRangeRule = () => {};
 
 /** A destroy is enough where it frees what was reserved; elsewhere it is the defect. */

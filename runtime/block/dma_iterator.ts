@@ -1,5 +1,6 @@
 /**
- * Maps a request for a device: as one IO address range when its pieces meet, else piece by piece.
+ * Maps a request for a device: as one IOVA range when its segments can be joined, else
+ * segment by segment.
  *
  * `start` and `next` return false both at the end and on failure; the iterator's status tells which,
  * and means nothing after true. What earlier calls mapped is never undone here but in `start`'s own
@@ -57,7 +58,7 @@ export class BlkDmaIter {
   lengthBytes: Bytes = 0;
   /** Meaningful when a call returned false; OK then means that no segment is left. */
   status: BlkStatus = BLK_STS.OK;
-  /** What kind of memory the request is, as its first segment told. */
+  /** What kind of memory the request is, by its first segment. */
   kind: PeerMapType = "none";
   readonly segments = new SegmentIterator();
 }

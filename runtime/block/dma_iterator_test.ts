@@ -199,7 +199,7 @@ Deno.test("a failing sync destroys everything (block.md ch. 2, assertion 5)", ()
   assertEquals(fixture.calls.at(-1), "iova_destroy(0x2200)");
 });
 
-Deno.test("as intended, a failing link gives back all of the range (defects.md)", () => {
+Deno.test("as intended, a failing link frees all of the range (defects.md)", () => {
   const fixture = new Fixture(STRICT);
   fixture.failCall("dmaIovaLink", 2, ERRNO.ENOMEM);
   assert(!fixture.start(fixture.request(...FIRST)));
@@ -285,7 +285,7 @@ Deno.test("peer memory across the host bridge is linked and destroyed as MMIO (b
   ]);
 });
 
-Deno.test("without IO addresses left a request is mapped in pieces (block.md ch. 2, assertion 8)", () => {
+Deno.test("without a free IOVA range a request is mapped by segment (block.md ch. 2, assertion 8)", () => {
   const fixture = new Fixture(STRICT);
   fixture.machine.dma.dmaIovaTryAlloc = (_dev, state) => {
     state.clear();

@@ -90,7 +90,7 @@ export type NoMerges = 0 | 1 | 2;
 
 /** Decides for one queue what may be joined, and joins it. */
 export class RequestMerger {
-  /** What kept the last bio out that `join` did not take; null where nobody had to look. */
+  /** What kept the last bio out that `join` did not take; null where no check was needed. */
   refusal: Refusal | null = null;
 
   readonly #limits: QueueLimits;

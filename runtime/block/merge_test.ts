@@ -103,7 +103,7 @@ Deno.test("a bio is cut where it always is when nothing is joined (block.md ch. 
   }
 });
 
-Deno.test("with nomerges 2 no bio joins, and nobody looks at why (block.md 1.5)", () => {
+Deno.test("with nomerges 2 no bio joins, and no reason is recorded (block.md 1.5)", () => {
   const queue = new Queue({}, "7.2", [], 2);
   const request = queue.request(bio(80, [vec(A, 4096)]));
   assertEquals(queue.join(request, bio(88, [vec(B, 4096)])), false);

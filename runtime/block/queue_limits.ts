@@ -53,7 +53,7 @@ interface LimitValues extends SegmentLimits {
 }
 
 export interface QueueLimits extends LimitValues {
-  /** One entry for each limit that somebody chose, in the order in which they were settled. */
+  /** One entry for each limit that was chosen, in the order in which they were settled. */
   readonly why: readonly LimitReason[];
 }
 

@@ -124,7 +124,7 @@ Deno.test("the last values that make sense (block.md 1.1)", () => {
   assertEquals(derive({ dmaAlignmentMask: 4096 }).dmaAlignmentMask, 4096);
 });
 
-Deno.test("who settled the soft limit is told, with what it looked at (block.md 1.1)", () => {
+Deno.test("the soft limit names its source, with its inputs (block.md 1.1)", () => {
   const MIB = 2 ** 20;
   const rows: readonly [LimitsInput, string, number][] = [
     [{}, "max_transfer", 255],
@@ -150,8 +150,8 @@ Deno.test("who settled the soft limit is told, with what it looked at (block.md 
   }
 });
 
-Deno.test("where metadata is what limits a transfer, that is told last (block.md 1.2)", () => {
-  const told = (metadataBytes: number) =>
+Deno.test("where metadata limits a transfer, its reason is last (block.md 1.2)", () => {
+  const reasons = (metadataBytes: number) =>
     derive({
       maxHwSectors: 2 ** 20,
       maxUserSectors: 2 ** 20,
@@ -160,8 +160,8 @@ Deno.test("where metadata is what limits a transfer, that is told last (block.md
     }).why
       .filter(({ limit }) => limit === "maxSectors")
       .map(({ inputs, rule, value }) => [rule, value, inputs["set_by"], inputs["metadata_bytes"]]);
-  assertEquals(told(0), [["block.1.1", 2 ** 20, "max_transfer", undefined]]);
-  assertEquals(told(64), [
+  assertEquals(reasons(0), [["block.1.1", 2 ** 20, "max_transfer", undefined]]);
+  assertEquals(reasons(64), [
     ["block.1.1", 2 ** 20, "max_transfer", undefined],
     ["block.1.2", 32768, "metadata", 64],
   ]);

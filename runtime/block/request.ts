@@ -69,7 +69,7 @@ export class BlockRequest implements EventOrigin {
   mapped = false;
   done = false;
   statusCode: BlkStatus = BLK_STS.OK;
-  /** How often it was tried again after the device said no. */
+  /** How often it was retried after the device failed it. */
   retries = 0;
   /** Start and size of the one range all data was mapped to; size 0 when there was none. */
   iovaStart = 0 as DmaAddr;
@@ -148,7 +148,7 @@ export class BlockRequest implements EventOrigin {
     return segments;
   }
 
-  /** The one IO address range the data was mapped to, or null. */
+  /** The one IOVA range the data was mapped to, or null. */
   get iova(): { readonly start: DmaAddr; readonly sizeBytes: Bytes } | null {
     return this.iovaSizeBytes === 0
       ? null

@@ -470,7 +470,7 @@ Deno.test("a segment that ends off the virt boundary inside a vector is cut ther
   assertEquals(shapes(none), [[0, 0x2000, 3]]);
 });
 
-Deno.test("what has no data is whole exactly at its limit, and has its own limit told (block.md 1.3)", () => {
+Deno.test("what has no data is whole exactly at its limit, and its own limit is reported (block.md 1.3)", () => {
   const discard = (sizeSectors: number, limits: LimitsInput, sector = 3) =>
     split([], limits, { op: "discard", sizeBytes: sizeSectors * 512, sector });
   const granules = { maxDiscardSectors: 100, discardGranularityBytes: 8 * 512 };

@@ -7,7 +7,7 @@ const WORD_BITS = 64;
 
 const FREE = 0;
 const TAKEN = 1;
-/** Freed, and not yet cleared: nobody finds it before its word is. */
+/** Freed, and not yet cleared: no search finds it before its word is. */
 const NOTED = 2;
 
 export class TagMap {

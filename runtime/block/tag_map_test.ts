@@ -25,7 +25,7 @@ Deno.test("the hint is the tag freed last, and moves on from one that is taken (
   const [first, second, third] = [map.take(false), map.take(false), map.take(false)];
   assertEquals([first, second, third], [0, 1, 2]);
   map.free(1);
-  // Noted, not cleared: nobody finds it yet, and the search from the hint's own bit passes it.
+  // Noted, not cleared: no search finds it yet, and the search from the hint's own bit passes it.
   assertEquals([map.take(false), map.take(true)], [3, 4]);
 });
 

@@ -102,7 +102,7 @@ Deno.test("the kernel's words of what an IOMMU refuses (dma.md 1.5, 1.6, 4.2)", 
   assertEquals(used, [
     warning(
       "iommu_dma_alloc_iova",
-      'Device "dev" has used up the IO addresses below 4 GiB and from now on takes those of ' +
+      'Device "dev" has used up the IOVAs below 4 GiB and from now on takes those of ' +
         "48 bits",
       "Using 48-bit DMA addresses",
     ),
@@ -204,7 +204,7 @@ Deno.test("the kernel's words of a bus whose ranges leave nothing to translate (
   const says = (end: string) => [
     warning(
       "iommu_setup_dma_ops",
-      `Device "dev" gets no IO addresses: the ranges of its bus ${end}`,
+      `Device "dev" gets no IOVAs: the ranges of its bus ${end}`,
     ),
   ];
   assertEquals(attached(ranges(0, 0x1000)), says("overlap"));

@@ -36,9 +36,9 @@ export interface ArmPageTableOptions {
   readonly granuleBytes: number;
   readonly pageSizesBytes: readonly number[];
   readonly addressBits: number;
-  /** Told of each call to the format; `phys` is -1 for an unmap. */
+  /** Receives each call to the format; `phys` is -1 for an unmap. */
   readonly onCall?: ArmCallListener;
-  /** Told of the host memory of each new table. */
+  /** Called with the host memory of each new table. */
   readonly charge?: HostCharge;
 }
 

@@ -74,7 +74,7 @@ export class IommuDomain implements FlushQueueOwner {
   flushQueue: FlushQueue | null;
 
   /**
-   * Changes when leaves go and the hardware is not told: what it remembers may be stale from then on.
+   * Changes when leaves are cleared without an invalidation: IOTLB entries may be stale then.
    */
   generation = 0;
 
@@ -166,7 +166,7 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   /**
-   * Takes a range of IO addresses: below 4 GiB first where the device prefers that.
+   * Allocates an IOVA range: below 4 GiB first where the device prefers that.
    *
    * @param sizeBytes Whole granules.
    * @param coherent Whether the coherent mask limits it; else the streaming mask does.
@@ -199,7 +199,7 @@ export class IommuDomain implements FlushQueueOwner {
     }
     const start = pfn * this.granuleBytes;
     if (start + sizeBytes > LIMIT) {
-      throw new AddressLimitError("The next free IO address is", start);
+      throw new AddressLimitError("The next free IOVA is", start);
     }
     const { events } = this.#machine;
     if (events.tick(IOVA_ALLOC)) {
@@ -255,7 +255,7 @@ export class IommuDomain implements FlushQueueOwner {
     });
   }
 
-  /** What a search met; looked at once, until a range is taken or given back. */
+  /** What a search met; looked at once, until a range is allocated or freed. */
   #shortage(searchedPfns: number, limitPfn: number): IovaShortage {
     const { events } = this.#machine;
     const changes = events.count(IOVA_ALLOC) + events.count(IOVA_FREE) + this.iova.depotWorks;
@@ -272,7 +272,7 @@ export class IommuDomain implements FlushQueueOwner {
     const bits = Math.round(Math.log2(last + 1));
     this.#machine.warnings.warn(
       "iommu_dma_alloc_iova",
-      `Device "${this.device.name}" has used up the IO addresses below 4 GiB ` +
+      `Device "${this.device.name}" has used up the IOVAs below 4 GiB ` +
         `and from now on takes those of ${bits} bits`,
       `Using ${bits}-bit DMA addresses`,
     );

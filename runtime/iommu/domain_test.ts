@@ -64,12 +64,12 @@ Deno.test("what a search was limited by is the bus where its limit is the lower 
     });
     const dev = new DmaDevice("nic", options);
     machine.iommu.attach(dev);
-    const told: unknown[] = [];
-    machine.events.listen((event) => told.push(event.why?.inputs.limited_by), [
+    const limits: unknown[] = [];
+    machine.events.listen((event) => limits.push(event.why?.inputs.limited_by), [
       "iova.alloc_failed",
     ]);
     assertEquals(dev.domain!.allocIova(2 ** 32, false), 0);
-    return told;
+    return limits;
   };
   assertEquals(limited({ maskBits: 32, busLimitBits: 24 }), ["bus"]);
   assertEquals(limited({ maskBits: 24, busLimitBits: 32 }), ["mask"]);

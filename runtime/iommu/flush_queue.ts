@@ -20,7 +20,7 @@ export interface FlushQueueOwner {
   flushed(entries: number, reason: FlushReason): void;
   /** Takes a range back whose flush is over. */
   releaseRange(pfn: number, pfns: number): void;
-  /** Does what the timer makes due, on nobody's behalf. */
+  /** Runs the timer's work, outside of any driver's call. */
   onTimer(work: () => void): void;
 }
 

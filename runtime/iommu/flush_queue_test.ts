@@ -14,13 +14,13 @@ interface Parked {
   readonly addedNs: number;
 }
 
-/** What an owner was told, in words. */
-type Told = string[];
+/** The calls that an owner receives, in words. */
+type Calls = string[];
 
 /** @see behaviour/dma.md 5.3 */
 class ListedQueue {
   readonly rings: Parked[][];
-  readonly told: Told = [];
+  readonly calls: Calls = [];
   flushes = 0;
   timerAtNs: number | null = null;
 
@@ -41,10 +41,10 @@ class ListedQueue {
 
   expire(): void {
     this.timerAtNs = null;
-    this.told.push("begin");
+    this.calls.push("begin");
     this.#flush("timer", this.rings);
     for (const ring of this.rings) this.#release(ring);
-    this.told.push("end");
+    this.calls.push("end");
   }
 
   drain(): void {
@@ -57,38 +57,38 @@ class ListedQueue {
   }
 
   #flush(reason: FlushReason, rings: readonly (readonly Parked[])[]): void {
-    this.told.push("flush all");
+    this.calls.push("flush all");
     this.flushes++;
     const covered = rings.flat().filter(({ stamp }) => stamp < this.flushes).length;
-    this.told.push(`${covered} by ${reason}`);
+    this.calls.push(`${covered} by ${reason}`);
   }
 
   #release(ring: Parked[]): void {
     while (ring.length > 0 && ring[0]!.stamp < this.flushes) {
       const { pfn, pfns } = ring.shift()!;
-      this.told.push(`release ${pfn} ${pfns}`);
+      this.calls.push(`release ${pfn} ${pfns}`);
     }
   }
 }
 
 function queueOf(rings: number, entries: number) {
   const clock = new VirtualClock();
-  const told: Told = [];
+  const calls: Calls = [];
   const queue = new FlushQueue(
     {
-      flushAll: () => told.push("flush all"),
-      flushed: (count, reason) => told.push(`${count} by ${reason}`),
-      releaseRange: (pfn, pfns) => told.push(`release ${pfn} ${pfns}`),
+      flushAll: () => calls.push("flush all"),
+      flushed: (count, reason) => calls.push(`${count} by ${reason}`),
+      releaseRange: (pfn, pfns) => calls.push(`release ${pfn} ${pfns}`),
       onTimer: (work) => {
-        told.push("begin");
+        calls.push("begin");
         work();
-        told.push("end");
+        calls.push("end");
       },
     },
     clock,
     { rings, entries, timeoutNs: TIMEOUT_NS },
   );
-  return { clock, queue, told };
+  return { clock, queue, calls };
 }
 
 function assertSame(queue: FlushQueue, listed: ListedQueue): void {
@@ -117,7 +117,7 @@ function assertSame(queue: FlushQueue, listed: ListedQueue): void {
 Deno.test("ranges wait, are flushed and go back as the rule says (dma.md 5.3)", () => {
   const random = new Random(53);
   for (const [rings, entries] of [[1, 2], [1, 5], [3, 4], [4, 8]] as const) {
-    const { clock, queue, told } = queueOf(rings, entries);
+    const { clock, queue, calls } = queueOf(rings, entries);
     const listed = new ListedQueue(rings, entries - 1);
     const advance = (ns: number) => {
       const end = clock.nowNs + ns;
@@ -135,7 +135,7 @@ Deno.test("ranges wait, are flushed and go back as the rule says (dma.md 5.3)", 
         queue.drain();
         listed.drain();
       }
-      assertEquals(told.splice(0), listed.told.splice(0));
+      assertEquals(calls.splice(0), listed.calls.splice(0));
       assertSame(queue, listed);
       for (let pfn = 0; pfn < 50; pfn += 1 + random.below(4)) {
         const parked = listed.rings.flat().filter((each) =>

@@ -44,11 +44,11 @@ function entryBytes(level: number): number {
 
 export interface GenericPageTableOptions {
   readonly pageSizesBytes: readonly number[];
-  /** Width of the IO addresses: 39, 48 or 57 for VT-d and x86-64. */
+  /** Width of an IOVA: 39, 48 or 57 for VT-d and x86-64. */
   readonly addressBits: number;
   /** AMD v1: starts with three levels and grows as addresses need it. */
   readonly growsOnDemand?: boolean;
-  /** Told of the host memory of each new table. */
+  /** Called with the host memory of each new table. */
   readonly charge?: HostCharge;
 }
 
@@ -264,7 +264,7 @@ export class GenericPageTable implements PageTable {
 
   /**
    * Clears entries from `from` on; returns the address where it stopped. A table that lies wholly
-   * inside the range is given back once everything in it went.
+   * inside the range is freed once all its entries are cleared.
    */
   #unmapBelow(page: Float64Array, level: number, base: number, from: number, end: number): number {
     const span = entryBytes(level);

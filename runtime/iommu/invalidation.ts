@@ -10,7 +10,7 @@ import type { PageTable } from "./page_table.ts";
  * One flush: what is due, and what the command really covers.
  *
  * One object is filled again and again, and handed on whole: a number passed to a function would be
- * an object on the heap each time, as IO addresses do not fit 31 bits.
+ * an object on the heap each time, as IOVAs do not fit 31 bits.
  */
 export interface Invalidation {
   /** The gathered range, both ends included. */
@@ -30,7 +30,7 @@ export interface Invalidation {
 const VTD_LARGEST_BLOCK_BITS = 18;
 
 /**
- * Works out what the hardware is told for a gathered range.
+ * Works out the invalidation command for a gathered range.
  *
  * That is the range itself, or the smallest aligned block that holds it, and the whole domain when
  * that is too large.

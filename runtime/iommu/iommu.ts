@@ -79,7 +79,7 @@ export class Iommu {
     return this.#config.mode;
   }
 
-  /** The smallest page, which is the unit of IO addresses. */
+  /** The smallest page, which is the unit of IOVAs. */
   get granuleBytes(): Bytes {
     return this.#config.granuleBytes;
   }
@@ -102,7 +102,7 @@ export class Iommu {
   /**
    * Gives a device its translation, or none: without an IOMMU and for passthrough it sees physical
    * addresses, or what its bus makes of them. An untrusted device is translated and strict whatever
-   * was asked for. A bus whose ranges leave no IO addresses is warned of, and not translated.
+   * was asked for. A bus whose ranges leave no IOVAs is warned of, and not translated.
    *
    * @see behaviour/dma.md 1.3
    * @internal
@@ -120,7 +120,7 @@ export class Iommu {
     if (typeof gaps === "number") {
       this.#machine.warnings.warn(
         "iommu_setup_dma_ops",
-        `Device "${dev.name}" gets no IO addresses: the ranges of its bus ` +
+        `Device "${dev.name}" gets no IOVAs: the ranges of its bus ` +
           (gaps === -ERRNO.EINVAL ? "overlap" : "lie beyond what the IOMMU translates"),
       );
       dev.domain = null;
@@ -218,7 +218,7 @@ export class Iommu {
   }
 
   /**
-   * Looks an IO address up in the page table, as the kernel would; no event, no IOTLB.
+   * Looks an IOVA up in the page table, as the kernel would; no event, no IOTLB.
    * @returns The physical address of that very byte, or -1. Without translation the address itself.
    */
   lookup(dev: DmaDevice, dma: number): PhysAddr | -1 {
@@ -280,7 +280,7 @@ export class Iommu {
     } else {
       phys = -1;
       flags = 0;
-      // In caching mode the hardware remembers that nothing was there, until it is told otherwise.
+      // In caching mode the IOTLB caches the not-present entry until it is invalidated.
       if (domain.cachingMode) {
         this.iotlb.insert(domain.id, dma, 0, domain.granuleBytes, 0, domain.generation);
       }

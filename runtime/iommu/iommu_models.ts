@@ -19,8 +19,8 @@ export interface IommuModelSpec {
   /** A flush names a range as it is, or the smallest aligned block that holds it. */
   readonly flushes: "range" | "aligned_block";
   /**
-   * It can be told to remember that nothing was there, so that maps need a flush too, and no flush
-   * is put off. @see behaviour/dma.md 1.3
+   * It has a caching mode, in which the IOTLB caches not-present entries: maps need a flush too, and
+   * no flush is deferred. @see behaviour/dma.md 1.3
    */
   readonly hasCachingMode: boolean;
   /** Writes to the interrupt window of a PC are interrupts, whatever the tables say. */
@@ -84,7 +84,7 @@ export const IOMMU_MODEL_NAMES = Object.keys(IOMMU_MODELS) as readonly IommuMode
 /**
  * Makes an empty table, as an IOMMU's model and settings ask for it.
  *
- * @param charge Told of the host memory of each table page.
+ * @param charge Called with the host memory of each table page.
  * @throws {RangeError} When the granule is not one that the model's format has.
  * @see behaviour/dma.md 5.1
  */

@@ -29,7 +29,7 @@ Deno.test("an untrusted device is translated and strict in any mode but off (dma
   assertEquals(seen("off", true), "direct");
 });
 
-Deno.test("an IOMMU that caches absent entries refuses lazy, whoever made it (dma.md ch. 1, assertion 7)", () => {
+Deno.test("an IOMMU that caches absent entries refuses lazy, VT-d and AMD alike (dma.md ch. 1, assertion 7)", () => {
   const seen = (model: IommuModel, cachingMode: boolean, mode: IommuMode = "lazy") => {
     const { dev } = testBench({ iommu: { mode, model, cachingMode } });
     return dev.domain === null ? "identity" : dev.domain.lazy ? "lazy" : "strict";
@@ -57,12 +57,12 @@ Deno.test("the aperture ends where the IOMMU's width does (dma.md ch. 4, asserti
   for (const bits of [39, 48, 57]) assertEquals(first(bits, false), [0xffff_f000, 0xffff_ffff]);
 });
 
-Deno.test("an IO address beyond 2^53 is told as the limit of the simulator that it is", () => {
+Deno.test("an IOVA beyond 2^53 is reported as a limit of the simulator", () => {
   const bench = testBench({ iommu: { addressBits: 57, forcedac: true } });
   const error = assertThrows(() => map(bench), AddressLimitError);
   assertEquals(
     error.message,
-    "The next free IO address is 0x1fffffffffff000: dmalab counts exactly below 2^53",
+    "The next free IOVA is 0x1fffffffffff000: dmalab counts exactly below 2^53",
   );
 });
 
@@ -78,8 +78,8 @@ Deno.test("the last granule below a mask's end is given out, and none beyond it 
   for (const maskBits of [31, 32, 33, 40]) {
     const bench = testBench({ device: { maskBits, prefer32Bit: false } });
     assertEquals(map(bench), 2 ** maskBits - 4096, `${maskBits} bits`);
-    const [told] = bench.fields("iova.alloc");
-    assertEquals([told!.start, told!.limit], [2 ** maskBits - 4096, 2 ** maskBits - 1]);
+    const [alloc] = bench.fields("iova.alloc");
+    assertEquals([alloc!.start, alloc!.limit], [2 ** maskBits - 4096, 2 ** maskBits - 1]);
   }
   // Where the first search ends at 4 GiB, its last granule is the first that is taken.
   const wide = testBench({ device: { maskBits: 33 } });
@@ -94,7 +94,7 @@ Deno.test("an allocation tells whether caches keep its size, a failed one where 
   };
   assertEquals([cacheable(1), cacheable(32), cacheable(33)], [true, true, false]);
   assertEquals(map(bench, at(0x1000), 2 ** 33), -1);
-  const failed = bench.fields("iova.alloc_failed").map((told) => [told.size_bytes, told.limit]);
+  const failed = bench.fields("iova.alloc_failed").map((event) => [event.size_bytes, event.limit]);
   assertEquals(failed, [[2 ** 33, 0xffff_ffff]]);
 });
 
@@ -289,7 +289,7 @@ Deno.test("addresses beyond the table's width and in the interrupt window fault 
   assertEquals(fields("iommu.fault").map(({ reason }) => reason), ["address_width", "reserved"]);
 });
 
-Deno.test("in caching mode the hardware remembers that nothing was there until it is told", () => {
+Deno.test("in caching mode the IOTLB caches a not-present entry until it is invalidated", () => {
   const bench = testBench({ iommu: { cachingMode: true } });
   const { machine, dev } = bench;
   assertEquals(machine.iommu.translate(dev, 0xffff_f000, "read"), -1);

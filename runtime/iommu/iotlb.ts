@@ -1,6 +1,6 @@
 /**
- * The cache of translations in the IOMMU, with entries that outlive the page table's when nobody
- * tells it: that is what lazy mode is about.
+ * The cache of translations in the IOMMU, with entries that outlive the page table's until
+ * they are invalidated: that is what lazy mode is about.
  *
  * Fully associative, the entry used longest ago is replaced; every domain shares it. An entry covers
  * a page of its leaf's size. A hit takes a hash probe for each leaf size that is in the cache.

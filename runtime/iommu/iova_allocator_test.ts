@@ -191,7 +191,7 @@ Deno.test("delayed clean-ups that are stopped never run, and begin anew with the
   clock.advance(100_000_000);
   assertEquals([iova.cache.depotSize(0), iova.depotWorks], [now - 1, 1]);
   clock.advance(2_000_000_000);
-  // One for each magazine but one, and one that finds no more to give back.
+  // One for each magazine but one, and one that finds no more to free.
   assertEquals([iova.cache.depotSize(0), iova.depotWorks, clock.pendingTimers], [1, now, 0]);
 });
 

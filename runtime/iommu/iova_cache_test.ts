@@ -88,7 +88,7 @@ function assertSame(cache: IovaCache, listed: ListedCache): void {
   assertEquals(listed.depots.map((_, sizeClass) => cache.depotSize(sizeClass)), sizes);
 }
 
-/** What a drain gives back. */
+/** The frames that a drain frees. */
 function released(drain: (release: (pfn: number) => void) => void): number[] {
   const frames: number[] = [];
   drain((pfn) => frames.push(pfn));

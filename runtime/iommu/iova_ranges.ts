@@ -6,7 +6,7 @@
  * hash from a range's first frame to its node finds the node to free. Everything lies in typed
  * arrays: about 24 bytes a range and 7 to 14 for the hash, nothing allocated in steady state.
  *
- * All numbers are page frame numbers: IO address divided by the granule.
+ * All numbers are page frame numbers: IOVA divided by the granule.
  *
  * @see behaviour/dma.md 4.1, 4.4, 4.6
  */
@@ -322,8 +322,8 @@ export class IovaRanges {
   }
 
   /**
-   * A frame inside a range is given only by mistake, or by whoever reads tables: aligned ranges are
-   * found at the multiples of the powers of two below it, the others by looking at every one.
+   * A frame inside a range is passed only by mistake, or by code that reads page tables: aligned
+   * ranges are found at the multiples of the powers of two below it, the others by a search of all.
    */
   #searchContaining(pfn: number): number {
     for (let alignment = 2; alignment <= pfn; alignment *= 2) {

@@ -1,8 +1,8 @@
 /**
- * Why a search for IO addresses found nothing: what is free up to the limit, and in what pieces.
+ * Why a search for an IOVA range found nothing: what is free up to the limit, and in what pieces.
  *
- * The search itself only learns that nothing fits. This looks at all ranges once more, and is asked
- * only when somebody listens to a failure.
+ * The search itself only learns that nothing fits. This looks at all ranges once more, and runs
+ * only when a failure has a listener.
  *
  * @see behaviour/dma.md 4.4
  */
@@ -14,7 +14,7 @@ export type IovaShortageCause = EventFields<"iova.alloc_failed">["cause"];
 
 export interface IovaShortage {
   readonly cause: IovaShortageCause;
-  /** Frames that nobody uses, up to the limit. */
+  /** Free frames, up to the limit. */
   readonly freePfns: number;
   /** The longest run of them. */
   readonly longestPfns: number;

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { IovaRanges } from "./iova_ranges.ts";
 import { shortageOf } from "./iova_shortage.ts";
 
-/** Frames 1 to `last`, all in use but those that are given back. */
+/** Frames 1 to `last`, all in use but those that are freed. */
 function used(last: number, ...free: readonly number[]): IovaRanges {
   const ranges = new IovaRanges(1, 2 ** 20);
   for (let pfn = last; pfn > 0; pfn--) assertEquals(ranges.alloc(1, last, true), pfn);
@@ -10,40 +10,40 @@ function used(last: number, ...free: readonly number[]): IovaRanges {
   return ranges;
 }
 
-/** What a search that must fail leaves to be told. */
-function told(ranges: IovaRanges, pfns: number, limitPfn: number) {
+/** Why a search that must fail found nothing. */
+function shortage(ranges: IovaRanges, pfns: number, limitPfn: number) {
   assertEquals(ranges.alloc(pfns, limitPfn, true), 0);
   return shortageOf(ranges, pfns, limitPfn);
 }
 
 Deno.test("fewer frames are free than are wanted: full (dma.md 4.4)", () => {
-  assertEquals(told(used(15), 1, 15), { cause: "full", freePfns: 0, longestPfns: 0 });
-  assertEquals(told(used(15, 4, 8), 4, 15), { cause: "full", freePfns: 2, longestPfns: 1 });
+  assertEquals(shortage(used(15), 1, 15), { cause: "full", freePfns: 0, longestPfns: 0 });
+  assertEquals(shortage(used(15, 4, 8), 4, 15), { cause: "full", freePfns: 2, longestPfns: 1 });
 });
 
 Deno.test("enough frames are free in pieces: fragmented, with the longest run (dma.md 4.4)", () => {
   const ranges = used(15, 2, 3, 5, 9, 10, 11, 15);
-  assertEquals(told(ranges, 4, 15), { cause: "fragmented", freePfns: 7, longestPfns: 3 });
+  assertEquals(shortage(ranges, 4, 15), { cause: "fragmented", freePfns: 7, longestPfns: 3 });
 });
 
 Deno.test("a run that is long enough and begins at the wrong frame: alignment (dma.md 4.4 step 3)", () => {
   // 3 to 6 hold four frames, and four begin at a multiple of four.
   const ranges = used(15, 3, 4, 5, 6);
-  assertEquals(told(ranges, 4, 15), { cause: "alignment", freePfns: 4, longestPfns: 4 });
+  assertEquals(shortage(ranges, 4, 15), { cause: "alignment", freePfns: 4, longestPfns: 4 });
   ranges.free(7);
   assertEquals(ranges.alloc(4, 15, true), 4);
 });
 
 Deno.test("more than the limit leaves: beyond_limit, and what lies above does not count (dma.md 4.2)", () => {
   const ranges = new IovaRanges(1, 2 ** 20);
-  assertEquals(told(ranges, 16, 15), { cause: "beyond_limit", freePfns: 15, longestPfns: 15 });
+  assertEquals(shortage(ranges, 16, 15), { cause: "beyond_limit", freePfns: 15, longestPfns: 15 });
 });
 
 Deno.test("a size that failed before is refused without a search (dma.md 4.4 step 1)", () => {
   const ranges = used(15, 4, 5, 6, 7);
   // A search up to frame 3 fails, and from then on none for a frame or more is tried below 4 GiB.
   assertEquals(ranges.alloc(1, 3, true), 0);
-  assertEquals(told(ranges, 4, 15), { cause: "search_skipped", freePfns: 4, longestPfns: 4 });
+  assertEquals(shortage(ranges, 4, 15), { cause: "search_skipped", freePfns: 4, longestPfns: 4 });
   ranges.free(9);
   assertEquals(ranges.alloc(4, 15, true), 4);
 });

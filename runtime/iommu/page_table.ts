@@ -131,7 +131,7 @@ export interface PageTable {
   readonly granuleBytes: number;
   /** Sizes a leaf can have, ascending. */
   readonly pageSizesBytes: readonly number[];
-  /** Last IO address the table can translate. */
+  /** Last IOVA the table can translate. */
   readonly lastAddress: number;
   /** Last physical address an entry can hold. */
   readonly lastPhys: number;
@@ -139,7 +139,7 @@ export interface PageTable {
   readonly tables: number;
   /** Bytes of host memory held for tables. */
   readonly hostBytes: number;
-  /** What the hardware must be told after the last `map` or `unmap`. */
+  /** What must be invalidated after the last `map` or `unmap`. */
   readonly syncs: SyncRanges;
   /** Leaves the last `map` wrote or the last `unmap` cleared. */
   readonly leaves: LeafRuns;
@@ -160,7 +160,7 @@ export interface PageTable {
   /** Unmaps and returns the bytes gone: less at a hole, more where a large leaf was hit. */
   unmap(iova: number, sizeBytes: number): number;
 
-  /** Forgets every leaf and every table but an empty one at the top: the hardware must be told. */
+  /** Clears every leaf and every table but an empty one at the top: the caller must invalidate. */
   clear(): void;
 
   /** Looks one address up; true when it translates, with the answer in the `walk…` fields. */
@@ -214,7 +214,7 @@ export class PageSizeChoice {
   }
 }
 
-/** Told of host memory that a table is about to take; throws where the run may not have it. */
+/** Called with the host memory that a table is about to take; throws where the run may not have it. */
 export type HostCharge = (sizeBytes: number) => void;
 
 /** The pages that tables consist of, recycled: each a `Float64Array` of entries, addressed by index. */

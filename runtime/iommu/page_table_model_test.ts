@@ -25,8 +25,8 @@ interface Leaf {
 
 type Sync = [first: number, last: number, kind: number];
 
-/** What a call leaves to be told. */
-interface Told {
+/** What a call has returned and recorded. */
+interface Outcome {
   answer: number;
   undoneBytes: number;
   leaves: [number, number][];
@@ -45,7 +45,7 @@ abstract class ListedTable {
   readonly byLevel: Map<number, Leaf | "table">[] = Array.from({ length: 7 }, () => new Map());
   readonly fanOut: number;
   levels: number;
-  told!: Told;
+  outcome!: Outcome;
   starved = false;
   /** How many tables may still be taken. */
   tablesLeft = Infinity;
@@ -61,16 +61,16 @@ abstract class ListedTable {
   abstract mapInto(iova: number, phys: number, sizeBytes: number, flags: number): number;
   abstract unmapInto(iova: number, sizeBytes: number): number;
 
-  map(iova: number, phys: number, sizeBytes: number, flags: number): Told {
-    this.told = { answer: 0, undoneBytes: 0, leaves: [], syncs: [] };
-    this.told.answer = this.mapInto(iova, phys, sizeBytes, flags);
-    return this.told;
+  map(iova: number, phys: number, sizeBytes: number, flags: number): Outcome {
+    this.outcome = { answer: 0, undoneBytes: 0, leaves: [], syncs: [] };
+    this.outcome.answer = this.mapInto(iova, phys, sizeBytes, flags);
+    return this.outcome;
   }
 
-  unmap(iova: number, sizeBytes: number): Told {
-    this.told = { answer: 0, undoneBytes: 0, leaves: [], syncs: [] };
-    this.told.answer = this.unmapInto(iova, sizeBytes);
-    return this.told;
+  unmap(iova: number, sizeBytes: number): Outcome {
+    this.outcome = { answer: 0, undoneBytes: 0, leaves: [], syncs: [] };
+    this.outcome.answer = this.unmapInto(iova, sizeBytes);
+    return this.outcome;
   }
 
   span(level: number): number {
@@ -151,9 +151,9 @@ abstract class ListedTable {
   }
 
   addRun(sizeBytes: number): void {
-    const last = this.told.leaves.at(-1);
+    const last = this.outcome.leaves.at(-1);
     if (last?.[0] === sizeBytes) last[1]++;
-    else this.told.leaves.push([sizeBytes, 1]);
+    else this.outcome.leaves.push([sizeBytes, 1]);
   }
 }
 
@@ -176,13 +176,13 @@ class ListedGeneric extends ListedTable {
       }
     }
     if (replaced.length > 0) {
-      this.told.syncs.push([replaced[0]!, replaced.at(-1)!, SYNC_TABLES]);
+      this.outcome.syncs.push([replaced[0]!, replaced.at(-1)!, SYNC_TABLES]);
     }
     if (!failed) return 0;
     const error = this.starved ? ERRNO.ENOMEM : ERRNO.EADDRINUSE;
     if (done > 0) this.unmapInto(iova, done);
-    this.told.undoneBytes = done;
-    this.told.leaves = [];
+    this.outcome.undoneBytes = done;
+    this.outcome.leaves = [];
     return -error;
   }
 
@@ -228,7 +228,7 @@ class ListedGeneric extends ListedTable {
       }
     }
     const last = at - 1;
-    if (iova < last || last < 0) this.told.syncs.push([iova, last, kind]);
+    if (iova < last || last < 0) this.outcome.syncs.push([iova, last, kind]);
     return at - iova;
   }
 }
@@ -248,9 +248,9 @@ class ListedArm extends ListedTable {
       const mapped = this.#call(iova + done, phys + done, choice, flags);
       done += Math.max(0, mapped);
       if (mapped >= 0) continue;
-      this.told.undoneBytes = done;
+      this.outcome.undoneBytes = done;
       if (done > 0) this.#unmapRange(iova, done);
-      this.told.leaves = [];
+      this.outcome.leaves = [];
       return mapped;
     }
     return 0;
@@ -296,7 +296,7 @@ class ListedArm extends ListedTable {
 
   #dropTable(level: number, base: number): void {
     this.drop(level, base);
-    this.told.syncs.push([base, base + this.span(level) - 1, SYNC_WALK]);
+    this.outcome.syncs.push([base, base + this.span(level) - 1, SYNC_WALK]);
   }
 
   unmapInto(iova: number, sizeBytes: number): number {
@@ -309,7 +309,7 @@ class ListedArm extends ListedTable {
     const gathered: { first: number; last: number; sizeBytes: number }[] = [];
     const flush = () => {
       const range = gathered.pop();
-      if (range !== undefined) this.told.syncs.push([range.first, range.last, SYNC_LEAVES]);
+      if (range !== undefined) this.outcome.syncs.push([range.first, range.last, SYNC_LEAVES]);
     };
     let done = 0;
     while (done < sizeBytes) {
@@ -351,7 +351,7 @@ class ListedArm extends ListedTable {
   }
 }
 
-function told(table: PageTable, answer: number): Told {
+function outcomeOf(table: PageTable, answer: number): Outcome {
   const syncs: Sync[] = [];
   for (let index = 0; index < table.syncs.count; index++) {
     const { syncs: ranges } = table;
@@ -411,7 +411,7 @@ function doBoth(each: Case, random: Random): void {
   const sizeBytes = sizes[random.below(sizes.length)]!;
   if (random.below(5) > 2) {
     const answer = table.unmap(iova, sizeBytes);
-    assertEquals(told(table, answer), listed.unmap(iova, sizeBytes));
+    assertEquals(outcomeOf(table, answer), listed.unmap(iova, sizeBytes));
   } else {
     const unit = sizeBytes >= GIB / 2 ? MIB_2 : table.granuleBytes;
     const phys = iova + [0, 0, MIB_2, 16 * MIB_2, GIB, unit][random.below(6)]!;
@@ -420,7 +420,7 @@ function doBoth(each: Case, random: Random): void {
     table.outOfMemory = () => left-- === 0;
     const flags = [1, 2, 3, 7, 11, 16][random.below(6)]!;
     const answer = table.map(iova, phys, sizeBytes, flags);
-    const done = { ...told(table, answer), undoneBytes: table.undoneBytes };
+    const done = { ...outcomeOf(table, answer), undoneBytes: table.undoneBytes };
     assertEquals(done, listed.map(iova, phys, sizeBytes, flags));
   }
   if (listed instanceof ListedArm) assertEquals(table.warnings, listed.warnings);

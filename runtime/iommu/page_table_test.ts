@@ -159,7 +159,7 @@ Deno.test("a walk gives the very byte, the leaf's size and its rights", () => {
   assertEquals(table.walk(2 * GIB_1), false);
 });
 
-Deno.test("each table page is told to whoever counts host memory, and none when it may not be had", () => {
+Deno.test("each table page is charged to the host memory, and none is made when the charge fails", () => {
   const taken: number[] = [];
   const charge = (sizeBytes: number) => {
     taken.push(sizeBytes);
@@ -172,7 +172,7 @@ Deno.test("each table page is told to whoever counts host memory, and none when 
   assertEquals([taken.length, table.tables], [4, 4]);
   assertEquals(table.unmap(0, KIB_4), KIB_4);
   assertEquals(table.map(0, 0, KIB_4, RW), 0);
-  assertEquals(taken.length, 4, "tables that were given back are used again");
+  assertEquals(taken.length, 4, "freed tables are used again");
   assertThrows(() => table.map(GIB_1, KIB_4, GIB_1, RW), RangeError, "enough");
   taken.length = 0;
   new ArmPageTable({ ...options, granuleBytes: KIB_4 });
@@ -224,7 +224,7 @@ Deno.test("AMD v1 grows by a level where an address needs it, and not without me
   assertEquals([table.tables, table.walk(at), table.walk(at - 1)], [1, false, false]);
 });
 
-Deno.test("tables hold as much of the host as they have entries, those given back too", () => {
+Deno.test("tables hold as much of the host as they have entries, free ones too", () => {
   for (const [table, entries] of [[vtd(), 512], [arm(), 512]] as const) {
     assertEquals([table.tables, table.hostBytes], [1, entries * 8]);
     assertEquals(table.map(0, 0, KIB_4, RW), 0);
@@ -240,7 +240,7 @@ Deno.test("tables hold as much of the host as they have entries, those given bac
   assertEquals([large.tables, large.hostBytes], [1, 2 ** 16]);
 });
 
-Deno.test("runs of leaves and ranges to flush are told however many there are", () => {
+Deno.test("runs of leaves and ranges to flush are kept however many there are", () => {
   const runs = new LeafRuns();
   const syncs = new SyncRanges();
   const expected: [number, number][] = [];
@@ -340,7 +340,7 @@ Deno.test("an unmap of all that a table covers gives the table back, one page le
   }
 });
 
-Deno.test("a table that was given back and serves elsewhere translates nothing where it was", () => {
+Deno.test("a table that was freed and serves elsewhere translates nothing where it was", () => {
   const table = vtd();
   table.map(MIB_2, 0x1000, MIB_2, RW);
   assertEquals(table.walk(MIB_2), true);

@@ -30,7 +30,7 @@ Deno.test("with its driver bound, a device goes from strict to lazy and nowhere 
   ]);
 });
 
-Deno.test("who may not change it is told so first; an unknown word is none (dma.md 1.3)", () => {
+Deno.test("without permission EACCES comes first; an unknown word is EINVAL (dma.md 1.3)", () => {
   const bench = testBench();
   assertEquals(set(bench, "lazy", false), "EACCES");
   assertEquals(set(bench, "sideways", false), "EACCES");

@@ -92,7 +92,7 @@ export function allocatePages(
 
 /**
  * A buffer at addresses the caller names. Segments may share a page with each other, but with
- * nobody else.
+ * no other buffer.
  *
  * @throws {RangeError} When a segment is empty, lies outside memory, or over a page in use.
  */

@@ -26,14 +26,14 @@ Deno.test("allocPagesBulk() gives what there is, neighbours too, and then none (
   const taken = allocPagesBulk(small, pages, all + 10, true);
   assertEquals(taken, pages.length);
   assertEquals(new Set(pages).size, taken);
-  // Pages below 1 MiB are nobody's.
+  // Pages below 1 MiB are never allocated.
   assertEquals(pages.every((page) => page >= MIB), true);
   assertEquals(allocPagesBulk(small, pages, 1, false), 0);
   small.pages.free(pages.slice(0, 3));
   assertEquals(allocPagesBulk(small, [], 10, true), 3);
 });
 
-Deno.test("allocPagesBulk() ends at a page that is told to fail, and keeps what it has (hmm-rdma-vfio.md 4.7)", () => {
+Deno.test("allocPagesBulk() ends at a page with an injected failure, and keeps what it has (hmm-rdma-vfio.md 4.7)", () => {
   const failing = machine(64 * MIB);
   failing.armFault(new ArmedFault(FAULT.alloc_pages, 4, 4));
   const pages: PhysAddr[] = [];

@@ -56,7 +56,7 @@ export class CpuCaches implements HostMemory {
   readonly #line = new Uint8Array(CACHE_LINE_BYTES);
   readonly #page = new Uint8Array(PAGE_SIZE_BYTES);
 
-  /** @param onHazard Hears of bytes that went lost or were old; nothing depends on it. */
+  /** @param onHazard Called for bytes that were lost or stale; nothing depends on it. */
   constructor(memory: PhysicalMemory, place: Place, onHazard: (hazard: CacheHazard) => void) {
     this.#memory = memory;
     this.#place = place;
@@ -114,7 +114,7 @@ export class CpuCaches implements HostMemory {
 
   /**
    * Drops every line that holds a byte of the span, and gives the lines to the CPU. A line that lies
-   * in the span by a part only is written back first: the rest of it is somebody else's.
+   * in the span by a part only is written back first: the rest of it is outside the span.
    */
   invalidate(phys: PhysAddr, sizeBytes: Bytes): void {
     const dropped = new Finding();
@@ -279,7 +279,7 @@ export class CpuCaches implements HostMemory {
     lines.writer = writer;
   }
 
-  /** Writes back what is dirty and drops the lines, for somebody who sees the caches. */
+  /** Writes back the dirty lines of a span, and drops all its lines. */
   #giveWay(phys: PhysAddr, sizeBytes: Bytes): void {
     const lost = new Finding();
     this.#eachHeldLine(phys, sizeBytes, (page, at, line) => {

@@ -256,8 +256,8 @@ Deno.test("any sequence of accesses and maintenance ends as a plain map of lines
       const lines = caches.linesOf(phys(0), BYTES);
       const states = lines.map(({ owner, state }) => `${owner} ${state}`);
       assertEquals(states.join(), model.states.join(), says);
-      const told = heard.map(({ kind, lines, phys }) => `${kind} ${phys - FIRST} ${lines}`);
-      assertEquals(told.join(), model.hazards.join(), says);
+      const reported = heard.map(({ kind, lines, phys }) => `${kind} ${phys - FIRST} ${lines}`);
+      assertEquals(reported.join(), model.hazards.join(), says);
     }
   }
 });

@@ -219,14 +219,20 @@ Deno.test("old lines are those that a device wrote behind the CPU's back, page b
   assertEquals(bench.caches.oldLinesIn(PAGE), [64, 4032]);
 });
 
-Deno.test("bytes that are hidden are told with the device and the statement that wrote them", () => {
+Deno.test("bytes that are hidden are reported with the device and the statement that wrote them", () => {
   const bench = new Bench();
   bench.place.site = 4;
   bench.deviceWrites(PAGE, 0x33, 64);
   bench.place.site = 5;
   bench.views(PAGE);
-  const told = { kind: "stale_cacheline_read", phys: PAGE, lines: 1, device: "ssd", writtenAt: 4 };
-  assertEquals(bench.hazards, [told as CacheHazard]);
+  const hazard = {
+    kind: "stale_cacheline_read",
+    phys: PAGE,
+    lines: 1,
+    device: "ssd",
+    writtenAt: 4,
+  };
+  assertEquals(bench.hazards, [hazard as CacheHazard]);
 });
 
 Deno.test("copies go through the caches, across pages and lines", () => {

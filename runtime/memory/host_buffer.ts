@@ -48,7 +48,7 @@ const PATTERN_BYTES = 256;
 /** A page of 0, 1, 2 … with room behind it to begin anywhere in the pattern. */
 const COUNTING = countingBytes(PAGE_SIZE_BYTES + PATTERN_BYTES);
 
-/** Bytes that count. By copies of what is there: every start comes by here, and does not wait. */
+/** Bytes that count. By copies of what is there: every start runs this, and must not wait. */
 function countingBytes(sizeBytes: Bytes): Uint8Array {
   const bytes = new Uint8Array(sizeBytes);
   for (let index = 0; index < PATTERN_BYTES; index++) bytes[index] = index;
@@ -67,7 +67,7 @@ export class HostBuffer {
 
   /**
    * @param segments In the order of the content; none empty.
-   * @param ownedPages Pages that `free` gives back.
+   * @param ownedPages Pages that `free` frees.
    */
   constructor(
     home: BufferHome,
@@ -140,7 +140,7 @@ export class HostBuffer {
     return this.#readAll(this.#memory);
   }
 
-  /** The same for an onlooker: nobody is told that it is old. */
+  /** The same for an observer: stale bytes are not reported. */
   look(): Uint8Array {
     const { caches, memory } = this.#home;
     if (!caches) return this.#readAll(memory);

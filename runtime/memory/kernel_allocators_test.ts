@@ -28,7 +28,7 @@ Deno.test("vmalloc memory is refused as one buffer, and not page by page (dma.md
   // A length that no memory has is not walked page by page.
   assertEquals(map(0 as PhysAddr, Number.MAX_SAFE_INTEGER), -1);
   assertEquals(fields("dma.report").map((report) => report.class).at(-1), "map_vmalloc");
-  // Its pages are anybody's when they are given back.
+  // Its pages are ordinary RAM once they are freed.
   memory.free();
   assertEquals(map(page) > 0, true);
 });

@@ -14,7 +14,7 @@ import { eachPage } from "./cached_page.ts";
 import { IntervalSet } from "./interval_set.ts";
 import type { MemoryKind } from "./layout.ts";
 
-/** Stands for the key: one number, since nobody is to break it. */
+/** Stands for the key: one number, since it need not be secure. */
 const KEY = 0x9e37_79b1;
 
 export class MemoryEncryption {

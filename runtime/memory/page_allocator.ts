@@ -212,7 +212,7 @@ export class PageAllocator {
   }
 
   /**
-   * Takes single pages, one by one, as long as there are any and nobody says stop.
+   * Takes single pages, one by one, while there are any and `goesOn` agrees.
    *
    * @param into Takes their addresses; what it holds already are pages of the same user.
    * @param pages How many are wanted.
@@ -243,7 +243,7 @@ export class PageAllocator {
     }
   }
 
-  /** Gives pages back. Giving back a page nobody has is a bug of ours. */
+  /** Frees pages. Freeing a page that is not allocated is a bug of ours. */
   free(pages: readonly PhysAddr[]): void {
     for (const phys of pages) {
       const page = phys / this.pageSizeBytes;
@@ -252,7 +252,7 @@ export class PageAllocator {
     }
   }
 
-  /** True when somebody has the page that holds an address. */
+  /** True when the page that holds an address is allocated. */
   inUse(phys: number): boolean {
     return this.#bitmap.taken(Math.floor(phys / this.pageSizeBytes));
   }

@@ -334,7 +334,7 @@ export class PhysicalMemory {
   }
 
   /**
-   * Has a page of RAM lie in bytes of somebody else's, with what it holds: compiled code shares them.
+   * Moves a page of RAM, with its contents, into the caller's bytes: compiled code shares them.
    * Views of the page from before are no longer memory.
    *
    * @param phys Of its first byte.

@@ -153,7 +153,7 @@ Deno.test("reading words where nothing was written makes no page", () => {
   assertEquals(ram.budget.usedBytes, 0);
 });
 
-Deno.test("forEachPage() comes by pages in the order of their addresses, however far apart", () => {
+Deno.test("forEachPage() visits pages in the order of their addresses, however far apart", () => {
   const ram = new PhysicalMemory(
     layOutMemory({ ramSizeBytes: 512 * GIB, windows: [], regions: [] }),
   );

@@ -19,7 +19,7 @@ export interface RegisterPort {
    * word around.
    */
   readNarrow?(offset: number, sizeBytes: 1 | 2): number;
-  /** Writes 8 or 16 bits. A device without this takes whole words only, and does not hear of it. */
+  /** Writes 8 or 16 bits. A device without this takes whole words only, and ignores it. */
   writeNarrow?(offset: number, sizeBytes: 1 | 2, value: number): void;
 }
 
@@ -61,7 +61,7 @@ export class RegisterPorts {
 
   /**
    * Reads a register; one of 8 bytes by its halves, the lower one first.
-   * @returns Its value, of 64 bits as `wholeOf` has it; null where nobody answers.
+   * @returns Its value, of 64 bits as `wholeOf` has it; null where no device answers.
    */
   read(phys: number, sizeBytes: RegisterBytes): number | null {
     const window = this.#find(phys);
@@ -76,7 +76,7 @@ export class RegisterPorts {
 
   /**
    * Writes a register; one of 8 bytes by its halves, the lower one first.
-   * @returns False where nobody answers.
+   * @returns False where no device answers.
    */
   write(phys: number, sizeBytes: RegisterBytes, value: number): boolean {
     const window = this.#find(phys);

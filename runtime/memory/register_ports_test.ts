@@ -25,7 +25,7 @@ Deno.test("a window answers in words of 32 bits, of 64 the lower half first", ()
   assertEquals(written, [[0x10, 3], [0x14, 2], [0xfc, 5]]);
 });
 
-Deno.test("8 and 16 bits are a part of the word of a device that knows words only, which hears of no write", () => {
+Deno.test("8 and 16 bits are a part of the word of a device that knows words only, which ignores such a write", () => {
   const { ports, values, written } = rig();
   values.set(4, 0x1234_5678);
   assertEquals([4, 5, 6, 7].map((at) => ports.read(0x1000 + at, 1)), [0x78, 0x56, 0x34, 0x12]);
@@ -36,20 +36,20 @@ Deno.test("8 and 16 bits are a part of the word of a device that knows words onl
 
 Deno.test("a device that knows 8 and 16 bits is given them, cut to their width", () => {
   const ports = new RegisterPorts();
-  const told: (readonly number[])[] = [];
+  const writes: (readonly number[])[] = [];
   ports.add(0x1000 as PhysAddr, 0x100, {
     read32: () => 0,
     write32() {},
     readNarrow: (offset, sizeBytes) => offset * 10 + sizeBytes,
-    writeNarrow: (...all) => void told.push(all),
+    writeNarrow: (...all) => void writes.push(all),
   });
   assertEquals([ports.read(0x1003, 1), ports.read(0x1002, 2)], [31, 22]);
   ports.write(0x1001, 1, 0x1ff);
   ports.write(0x1002, 2, 0x1_2345);
-  assertEquals(told, [[1, 1, 0xff], [2, 2, 0x2345]]);
+  assertEquals(writes, [[1, 1, 0xff], [2, 2, 0x2345]]);
 });
 
-Deno.test("beside the windows nobody answers, and two windows do not overlap", () => {
+Deno.test("outside the windows no device answers, and two windows do not overlap", () => {
   const { ports, written } = rig();
   assertEquals([ports.read(0xfff, 4), ports.read(0x1100, 4)], [null, null]);
   assertEquals(ports.write(0x1100, 4, 1), false);

@@ -1,6 +1,6 @@
 /**
  * The address space of a process, as far as devices are concerned: which pages it has, which of them
- * it may write, and who is told before one of them goes away.
+ * it may write, and which notifiers run before one of them goes away.
  *
  * Pages of 4 KiB, or of 2^order of them side by side. Nothing here knows of devices.
  *
@@ -32,7 +32,7 @@ import { HUGE_ORDER, type MappedPage, pageOf, ProcessPages } from "./process_pag
 
 const INVALIDATE = eventId("hmm.invalidate");
 
-/** Where areas lie that nobody gave an address. */
+/** Where areas without a requested address lie. */
 const FIRST_FREE = 0x7f00_0000_0000;
 const HUGE_BYTES = PAGE_SIZE_BYTES * 2 ** HUGE_ORDER;
 
@@ -161,7 +161,7 @@ export class AddressSpace {
 
   /**
    * The contents are not wanted any more, but stay until memory is short or something is written:
-   * who shares them with a device is told all the same.
+   * their notifiers run all the same.
    */
   free(start: VirtAddr, end: VirtAddr): number {
     return this.#eachArea({ start, end, event: "clear", reason: "free" }, (part) => {
@@ -324,7 +324,7 @@ export class AddressSpace {
     this.alive = false;
   }
 
-  /** Begins a change by hand: the page table changes later. False when somebody refused. */
+  /** Begins a change by hand: the page table changes later. False when a notifier refused. */
   beginChange(range: ChangedRange, reason: ChangeReason): boolean {
     const { events } = this.#machine;
     if (events.tick(INVALIDATE)) {
@@ -397,7 +397,7 @@ export class AddressSpace {
     }
   }
 
-  /** Whoever shares the 2 MiB around an address is told that they are mapped otherwise. */
+  /** Notifies of the 2 MiB around an address that they are mapped otherwise. */
   #clearHuge(virt: number, reason: ChangeReason): void {
     const start = alignDown(virt, HUGE_BYTES);
     this.#change({ start, end: start + HUGE_BYTES, event: "clear", reason }, () => {});

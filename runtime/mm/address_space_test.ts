@@ -39,17 +39,17 @@ function process(pages = 4, order = 0) {
   };
 }
 
-/** A driver that notes what it is told, and takes its device off each time. */
+/** A driver that notes the changes it is notified of, and takes its device off each time. */
 function watch(mm: AddressSpace, start: VirtAddr = START, end = at(START + MIB), agrees = true) {
-  const told: ChangedRange[] = [];
+  const changes: ChangedRange[] = [];
   const notifier = mm.notifiers.insert(start, end, {
     invalidate: (own, range) => {
-      told.push(range);
+      changes.push(range);
       if (agrees) own.advance();
       return agrees;
     },
   });
-  return { notifier, told };
+  return { notifier, changes };
 }
 
 Deno.test("a look brings nothing in; a fault brings in what is not there, writable when asked (hmm-rdma-vfio.md 1.1)", () => {
@@ -138,10 +138,10 @@ Deno.test("an area that moves takes its pages along; a part of one, or of two, d
   const { mm } = process(8);
   mm.faultIn(START + PAGE, true);
   const { phys } = mm.pageAt(START + PAGE)!;
-  const { told } = watch(mm);
+  const { changes } = watch(mm);
   assertEquals(mm.remap(START, at(START + 9 * PAGE)), -ERRNO.EFAULT);
   assertEquals(mm.remap(at(START - PAGE), START), -ERRNO.EFAULT);
-  assertEquals(told, []);
+  assertEquals(changes, []);
   const to = mm.remap(START, at(START + 4 * PAGE));
   assertEquals(mm.pageAt(START + PAGE), null);
   assertEquals([mm.pageAt(to + PAGE)!.phys, mm.pageAt(to)], [phys, null]);
@@ -151,7 +151,7 @@ Deno.test("an area that moves takes its pages along; a part of one, or of two, d
   assertEquals(mm.faultIn(to + 3 * PAGE, true), 0);
 });
 
-Deno.test("who watches is told before the page table changes, and the change takes place after it (hmm-rdma-vfio.md 1.5)", () => {
+Deno.test("a notifier runs before the page table changes, and the change takes place after it (hmm-rdma-vfio.md 1.5)", () => {
   const { mm } = process();
   mm.faultIn(START, true);
   const before = mm.pageAt(START)!.phys;
@@ -183,18 +183,18 @@ Deno.test("a moved page has the same bytes, and the old memory is free again", (
   assert(!machine.pages.inUse(before));
 });
 
-Deno.test("only intervals that a change touches are told, and their number goes up (hmm-rdma-vfio.md 2.2)", () => {
+Deno.test("only intervals that a change touches are notified, and their number goes up (hmm-rdma-vfio.md 2.2)", () => {
   const { mm } = process();
   const near = watch(mm, START, at(START + PAGE));
   const far = watch(mm, at(START + 2 * PAGE), at(START + 3 * PAGE));
   const sequence = near.notifier.readBegin();
   mm.discard(START, at(START + 2 * PAGE), true);
-  assertEquals([near.told.length, far.told.length], [1, 0]);
+  assertEquals([near.changes.length, far.changes.length], [1, 0]);
   assert(near.notifier.readRetry(sequence));
   assert(!far.notifier.readRetry(0));
   mm.notifiers.remove(near.notifier);
   mm.discard(START, at(START + 2 * PAGE), true);
-  assertEquals(near.told.length, 1);
+  assertEquals(near.changes.length, 1);
 });
 
 Deno.test("who refuses keeps the pages (hmm-rdma-vfio.md 2.3)", () => {
@@ -278,7 +278,7 @@ Deno.test("a huge page moves as one, every page of it with its own bytes (hmm-rd
   assert(!machine.pages.inUse(before));
 });
 
-Deno.test("what moves goes to addresses that nobody has, at a multiple of 2 MiB", () => {
+Deno.test("what moves goes to free addresses, at a multiple of 2 MiB", () => {
   const { mm } = process(4);
   const places = [START as number];
   for (const pages of [1, 3, 512, 513, 1]) {
@@ -348,7 +348,7 @@ Deno.test("a part of a file that moved shows the same pages of it, again and aga
   }
 });
 
-Deno.test("a change is told from the first area that it concerns to the end of the last", () => {
+Deno.test("a notifier gets a change from the first area that it concerns to the end of the last", () => {
   const concerned = (from: number, to: number) => {
     const { mm } = process(4);
     for (const [first, pages] of [[6, 2], [10, 1]] as const) {
@@ -360,9 +360,9 @@ Deno.test("a change is told from the first area that it concerns to the end of t
       });
     }
     for (const page of [0, 3, 6, 7, 10]) mm.faultIn(START + page * PAGE, true);
-    const { told } = watch(mm, at(START - MIB), at(START + MIB));
+    const { changes } = watch(mm, at(START - MIB), at(START + MIB));
     mm.unmap(at(START + from * PAGE), at(START + to * PAGE));
-    return told.map(({ end, start }) => [(start - START) / PAGE, (end - START) / PAGE]);
+    return changes.map(({ end, start }) => [(start - START) / PAGE, (end - START) / PAGE]);
   };
   assertEquals(concerned(-5, 50), [[0, 11]]);
   assertEquals(concerned(0, 4), [[0, 4]]);

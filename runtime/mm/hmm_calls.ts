@@ -34,7 +34,7 @@ function during<C extends KernelCall, T>(
   call: Call<C>,
   args: EventFields<`call.${C}`>,
   act: () => T,
-  told: (result: T) => readonly [EventFields<`ret.${C}`>, Why],
+  outcome: (result: T) => readonly [EventFields<`ret.${C}`>, Why],
 ): T {
   requireFeature(machine, "hmm_dma_map", call.api);
   const { events } = machine;
@@ -42,7 +42,7 @@ function during<C extends KernelCall, T>(
   try {
     if (events.tick(call.call)) events.emit(call.call, args);
     const result = act();
-    if (events.tick(call.ret)) events.emit(call.ret, ...told(result));
+    if (events.tick(call.ret)) events.emit(call.ret, ...outcome(result));
     return result;
   } finally {
     events.context.leaveDevice(outer);

@@ -1,6 +1,6 @@
 /**
  * Pages of a process, made reachable for a device one by one, in any order, for as long as the
- * process keeps them: one range of IO addresses for all of them, and a list that says which are
+ * process keeps them: one IOVA range for all of them, and a list that says which are
  * mapped.
  *
  * @see behaviour/hmm-rdma-vfio.md chapter 1
@@ -43,7 +43,7 @@ const LIST_ENTRY_BYTES = 8;
 
 /** How a map reaches memory. */
 export type HmmMapMode =
-  /** One range of IO addresses. */
+  /** One IOVA range. */
   | "iova"
   /** A list of addresses, because there is no range and unmapping has work to do. */
   | "list"
@@ -67,7 +67,7 @@ export class HmmDmaMap {
   readonly entrySizeBytes: Bytes;
   /** It owns its lists. */
   held = true;
-  /** Where its range began, also after it was given back; 0 without one. */
+  /** Where its range began, also after it was freed; 0 without one. */
   firstDma = 0 as DmaAddr;
 
   constructor(pages: number, entrySizeBytes: Bytes) {
@@ -155,7 +155,7 @@ export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmD
 /**
  * Makes one entry reachable. The caller knows that it is valid, and holds its lock.
  *
- * @param memo What is known of peers from the entries before it; null where nobody lends memory.
+ * @param memo What is known of peers from the entries before it; null without a P2P provider.
  * @throws {KernelError} EFAULT when the list that the device suddenly needs is not there.
  * @see behaviour/hmm-rdma-vfio.md 1.3
  */

@@ -284,7 +284,7 @@ Deno.test("a range of 512 pages costs 512 invalidations, though one would do (hm
   assertEquals([rig.names("iotlb.sync").length, rig.names("flush_queue.add").length], [512, 0]);
 });
 
-Deno.test("no range of IO addresses: a list of addresses, 16 bytes a page (hmm-rdma-vfio.md 1.2)", () => {
+Deno.test("no IOVA range: a list of addresses, 16 bytes a page (hmm-rdma-vfio.md 1.2)", () => {
   const bench = testBench();
   const { dev, machine } = bench;
   const fault = new ArmedFault(FAULT["iova.alloc"], 1, 1);

@@ -1,11 +1,11 @@
 /**
- * Who wants to know when a part of a process's address space changes: a driver that has told its
- * device where those pages are.
+ * The notifiers of a process's address space: a driver inserts one over the addresses that it has
+ * handed to its device.
  *
  * A change has a beginning and an end. At the beginning everybody whose interval it touches takes
  * its device off the pages, and counts the interval's sequence number up; only then does the page
- * table change. Whoever reads the page table meanwhile compares the number before and after: a
- * different one means that what was read may be gone.
+ * table change. A reader of the page table compares the number before and after: a different one
+ * means that what was read may be gone.
  *
  * @see behaviour/hmm-rdma-vfio.md 1.5, 2.2, 2.3
  */
@@ -28,7 +28,7 @@ export interface ChangedRange {
   readonly end: VirtAddr;
   /** False for a change that cannot wait for anybody. */
   readonly blockable: boolean;
-  /** What happens; left out where somebody only says that something will. */
+  /** What happens; left out where a caller only announces a change. */
   readonly event?: ChangeEvent;
 }
 
@@ -90,8 +90,8 @@ export class IntervalNotifiers {
   }
 
   /**
-   * A change begins: everybody concerned is told, in the order in which they came.
-   * @returns False when somebody refused: the page table must stay as it is.
+   * A change begins: calls the notifiers concerned, in the order in which they were inserted.
+   * @returns False when a notifier refused: the page table must stay as it is.
    */
   begin(range: ChangedRange): boolean {
     for (const notifier of [...this.#notifiers]) {
@@ -118,7 +118,7 @@ export class IntervalNotifiers {
     return this.#changing.some((range) => range.start < end && range.end > start);
   }
 
-  /** True when somebody has begun a change of all these addresses by hand: it says not which. */
+  /** True when a change of all these addresses was begun by hand, without naming its kind. */
   coversByHand(start: VirtAddr, end: VirtAddr): boolean {
     return this.#changing.some((range) =>
       range.event === undefined && range.start <= start && range.end >= end

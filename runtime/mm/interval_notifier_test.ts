@@ -9,11 +9,11 @@ const INTERVALS = [[10, 20], [20, 30], [25, 40]] as const;
 
 function bench(refuses: (index: number) => boolean = () => false) {
   const notifiers = new IntervalNotifiers();
-  const told: number[] = [];
+  const notified: number[] = [];
   const made = INTERVALS.map(([start, end], index) =>
     notifiers.insert(at(start), at(end), {
       invalidate: (notifier) => {
-        told.push(index);
+        notified.push(index);
         notifier.advance();
         return !refuses(index);
       },
@@ -26,28 +26,28 @@ function bench(refuses: (index: number) => boolean = () => false) {
       blockable: true,
       ...event === undefined ? {} : { event },
     });
-  return { notifiers, made, begin, told: () => told.splice(0) };
+  return { notifiers, made, begin, notified: () => notified.splice(0) };
 }
 
-Deno.test("everybody whose interval a change touches is told, and nobody beside it (hmm-rdma-vfio.md 2.2)", () => {
-  const { begin, told } = bench();
+Deno.test("every interval that a change touches is notified, and no other (hmm-rdma-vfio.md 2.2)", () => {
+  const { begin, notified } = bench();
   for (let start = 5; start < 45; start++) {
     for (let end = start + 1; end <= 46; end++) {
       assertEquals(begin(start, end), true);
       const touched = INTERVALS.flatMap(([first, last], index) =>
         first < end && start < last ? [index] : []
       );
-      assertEquals(told(), touched, `${start} to ${end}`);
+      assertEquals(notified(), touched, `${start} to ${end}`);
     }
   }
 });
 
-Deno.test("who refuses is the last to be told, and nothing is under way (hmm-rdma-vfio.md 2.2)", () => {
-  const { begin, made, notifiers, told } = bench((index) => index === 1);
-  assertEquals([begin(0, 50), told()], [false, [0, 1]]);
+Deno.test("the notifier that refuses is the last to be called, and no change is under way (hmm-rdma-vfio.md 2.2)", () => {
+  const { begin, made, notifiers, notified } = bench((index) => index === 1);
+  assertEquals([begin(0, 50), notified()], [false, [0, 1]]);
   assertEquals(made.map(({ sequence }) => sequence), [1, 1, 0]);
   assertEquals([notifiers.isChanging(at(0), at(50)), notifiers.end(at(0), at(50))], [false, false]);
-  assertEquals([begin(10, 20), told()], [true, [0]]);
+  assertEquals([begin(10, 20), notified()], [true, [0]]);
   assertEquals(notifiers.isChanging(at(0), at(50)), true);
 });
 
@@ -74,16 +74,16 @@ Deno.test("a change is under way from its beginning to its end, for each address
 });
 
 Deno.test("what was read holds until the interval changes, and no longer than its notifier is there", () => {
-  const { begin, made, notifiers, told } = bench();
+  const { begin, made, notifiers, notified } = bench();
   const [first, second] = made;
   const read = [first!.readBegin(), second!.readBegin()];
   begin(12, 13);
   assertEquals([first!.readRetry(read[0]!), second!.readRetry(read[1]!)], [true, false]);
   assertEquals(first!.readRetry(first!.readBegin()), false);
-  told();
+  notified();
   notifiers.remove(first!);
   notifiers.remove(first!);
   assertEquals(notifiers.count, 2);
   begin(12, 22);
-  assertEquals(told(), [1]);
+  assertEquals(notified(), [1]);
 });

@@ -9,20 +9,20 @@ import type { Machine } from "../machine.ts";
 
 /** Whose a frame is. */
 export type FrameOwner =
-  /** The process's own: copied for nobody, written in place. */
+  /** The process's own: written in place while it is exclusive. */
   | "process"
-  /** All zero, and everybody's: whoever writes it gets a frame of its own. */
+  /** All zero and shared: a process that writes it gets a frame of its own. */
   | "zero"
   /** Of a file, or of memory that processes share. */
   | "file"
-  /** Somebody else's, who lends it. */
+  /** Lent by another owner. */
   | "lent";
 
 /** One page of 2^order × 4 KiB. */
 export class PageFrame {
   /** A device has written it, or may have. */
   dirty = false;
-  /** The memory is broken: whoever touches it is killed. */
+  /** The memory is broken: a process that accesses it is killed. */
   broken = false;
   /** Its contents are wanted no longer: it goes instead of being kept when memory is short. */
   lazyFree = false;
@@ -36,15 +36,15 @@ export class PageFrame {
 
 /** Gives pages of 2^order × 4 KiB, and takes them back. */
 export interface FrameSource {
-  /** A page that nobody has, all zero; null when there is none. */
+  /** A free page, all zero; null when there is none. */
   take(order: number): PhysAddr | null;
   /** The page that is all zero and stays so, the same one each time; null when there is none. */
   zero(order: number): PhysAddr | null;
-  /** A page is nobody's any more. */
+  /** Frees a page. */
   give(phys: PhysAddr, order: number): void;
   /** Copies 4 KiB. */
   copy(from: PhysAddr, to: PhysAddr): void;
-  /** What 4 KiB hold, to be put back later; null where nobody would see a difference. */
+  /** What 4 KiB hold, to be put back later; null where it makes no difference. */
   save(phys: PhysAddr): Uint8Array | null;
   /** Puts back what `save` gave. */
   restore(phys: PhysAddr, saved: Uint8Array): void;

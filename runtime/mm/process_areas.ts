@@ -78,7 +78,7 @@ export class ProcessAreas {
     return area;
   }
 
-  /** Takes areas out that lie between two addresses; whoever calls has cut them there. */
+  /** Takes areas out that lie between two addresses; the caller has split them there. */
   removeBetween(start: number, end: number): void {
     this.#areas = this.#areas.filter((area) => area.start < start || area.end > end);
   }

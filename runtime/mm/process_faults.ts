@@ -15,8 +15,8 @@ const HUGE_PAGES = 2 ** HUGE_ORDER;
 const AROUND_PAGES = 16;
 
 /**
- * Replaces pages between telling whoever shares the addresses and saying that it is over.
- * @returns 0, or a negative errno when somebody refused.
+ * Replaces pages between the begin and the end of a notified change.
+ * @returns 0, or a negative errno when a notifier refused.
  */
 type ReplacePages = (start: number, end: number, change: () => void) => number;
 

@@ -15,21 +15,21 @@ import { hmmRangeFault } from "./range_fault.ts";
 const START = 0x7f00_0000_0000 as VirtAddr;
 const { DMA_MAPPED, VALID, WRITE } = HMM_PFN;
 
-/** A callback: first page, end, what is said. */
-type Told = readonly [first: number, end: number, event: ChangeEvent | undefined];
+/** A callback: first page, end, kind of the change. */
+type Callback = readonly [first: number, end: number, event: ChangeEvent | undefined];
 
-/** A process with one area of its memory shared with a device by a map, and what its driver is told. */
+/** A process with one area of its memory mapped for a device, and its driver's callbacks. */
 function shared(pages: number, area: Partial<AreaRequest> = {}) {
   const bench = testBench();
   const { dev, machine } = bench;
   const mm = new AddressSpace(machine);
   mm.map({ start: START, sizeBytes: pages * PAGE, writable: true, order: 0, ...area });
   const map = hmmDmaMapAlloc(machine, dev, pages, PAGE) as HmmDmaMap;
-  const told: Told[] = [];
+  const callbacks: Callback[] = [];
   const notifier: IntervalNotifier = mm.notifiers.insert(START, page(pages), {
     invalidate: (own, { end, event, start }) => {
       own.advance();
-      told.push([(start - START) / PAGE, (end - START) / PAGE, event]);
+      callbacks.push([(start - START) / PAGE, (end - START) / PAGE, event]);
       return true;
     },
   });
@@ -51,8 +51,8 @@ function shared(pages: number, area: Partial<AreaRequest> = {}) {
     fault,
     flags: (index: number) => flagWords(map.pfns.flags(index)).join(),
     mapPfn: (index: number) => hmmDmaMapPfn(machine, dev, map, index, peerMemo(machine)),
-    /** What the driver was told since the last call of this. */
-    told: () => told.splice(0),
+    /** The callbacks since the last call of this. */
+    callbacks: () => callbacks.splice(0),
     write: (first: number, count = 1) => {
       for (let index = first; index < first + count; index++) mm.faultIn(page(index), true);
     },
@@ -97,58 +97,58 @@ Deno.test("a look at a hole succeeds: each entry is an error, and keeps its mapp
 });
 
 Deno.test("pages that were only read are one page of zeroes; the first write brings a frame and tells of it (hmm-rdma-vfio.md 5.4)", () => {
-  const { fault, flags, map, mm, told, write } = shared(4);
+  const { fault, flags, map, mm, callbacks, write } = shared(4);
   fault(VALID);
   const frames = new Set([0, 1, 2, 3].map((index) => map.pfns.pfn(index)));
   assertEquals([frames.size, flags(2), mm.presentPages], [1, "valid", 4]);
   write(1, 2);
-  assertEquals(told(), [[1, 2, "clear"], [2, 3, "clear"]]);
+  assertEquals(callbacks(), [[1, 2, "clear"], [2, 3, "clear"]]);
   assertEquals(fault(0), 0);
   assertEquals([0, 1, 2, 3].map(flags), ["valid", "valid,write", "valid,write", "valid"]);
   assert(!frames.has(map.pfns.pfn(1)) && map.pfns.pfn(1) !== map.pfns.pfn(2));
   assertEquals(fault(VALID + WRITE), -ERRNO.EBUSY, "the fault itself changed what it reads");
-  assertEquals(told(), [[0, 1, "clear"], [3, 4, "clear"]]);
+  assertEquals(callbacks(), [[0, 1, "clear"], [3, 4, "clear"]]);
   assertEquals(fault(VALID + WRITE), 0);
 });
 
 Deno.test("the huge page of zeroes: its first write clears all 512 entries, and the fault is busy once (hmm-rdma-vfio.md 5.5)", () => {
-  const { fault, map, told } = shared(1024, { order: HUGE_ORDER });
+  const { fault, map, callbacks } = shared(1024, { order: HUGE_ORDER });
   fault(VALID);
   assertEquals([map.pfns.order(0), map.pfns.order(600)], [9, 9]);
   assertEquals(map.pfns.pfn(0), map.pfns.pfn(512), "both huge pages are the one of zeroes");
   assertEquals(fault(VALID + WRITE, 500, 30), -ERRNO.EBUSY);
-  assertEquals(told(), [[0, 512, "clear"]]);
+  assertEquals(callbacks(), [[0, 512, "clear"]]);
   assertEquals(fault(VALID + WRITE, 500, 30), -ERRNO.EBUSY);
-  assertEquals(told(), [[512, 1024, "clear"]]);
+  assertEquals(callbacks(), [[512, 1024, "clear"]]);
   assertEquals(fault(VALID + WRITE, 500, 30), 0);
   assert(map.pfns.pfn(511) !== map.pfns.pfn(512) + 511);
 });
 
 Deno.test("a part of a huge page that goes, or is protected, costs all 512 (hmm-rdma-vfio.md 5.6)", () => {
-  const { fault, map, mm, told, write } = shared(512, { order: HUGE_ORDER });
+  const { fault, map, mm, callbacks, write } = shared(512, { order: HUGE_ORDER });
   write(0);
   mm.discard(page(3), page(4), true);
-  assertEquals(told(), [[3, 4, "clear"], [0, 512, "clear"]]);
+  assertEquals(callbacks(), [[3, 4, "clear"], [0, 512, "clear"]]);
   fault(0);
   assertEquals([map.pfns.order(0), map.pfns.order(511)], [0, 0]);
   const whole = shared(512, { order: HUGE_ORDER });
   whole.write(0);
   whole.mm.protect(page(64), page(65), "read");
-  assertEquals(whole.told(), [[0, 512, "clear"], [64, 65, "protect_area"]]);
+  assertEquals(whole.callbacks(), [[0, 512, "clear"], [64, 65, "protect_area"]]);
 });
 
-Deno.test("protection is told where it really changes, and where a page table is (hmm-rdma-vfio.md 5.7)", () => {
-  const { fault, flags, mm, told, write } = shared(11);
+Deno.test("a change of protection is notified where there is one, and where a page table is (hmm-rdma-vfio.md 5.7)", () => {
+  const { fault, flags, mm, callbacks, write } = shared(11);
   mm.protect(page(2), page(7), "read");
   mm.protect(page(2), page(7), "write");
-  assertEquals(told(), [], "nothing was ever touched");
+  assertEquals(callbacks(), [], "nothing was ever touched");
   write(0, 11);
   mm.protect(page(2), page(7), "read");
-  assertEquals(told(), [[2, 7, "protect_area"]]);
+  assertEquals(callbacks(), [[2, 7, "protect_area"]]);
   mm.protect(page(0), page(11), "write");
-  assertEquals(told(), [[2, 7, "protect_area"]]);
+  assertEquals(callbacks(), [[2, 7, "protect_area"]]);
   mm.protect(page(0), page(11), "write");
-  assertEquals(told(), []);
+  assertEquals(callbacks(), []);
   fault(0);
   assertEquals(
     flags(4),
@@ -158,28 +158,28 @@ Deno.test("protection is told where it really changes, and where a page table is
 });
 
 Deno.test("a fork tells that pages are shared: read-only until written, in place (hmm-rdma-vfio.md 5.8)", () => {
-  const { fault, flags, map, mm, told, write } = shared(4);
+  const { fault, flags, map, mm, callbacks, write } = shared(4);
   mm.fork();
-  assertEquals(told(), [], "there is nothing to share");
+  assertEquals(callbacks(), [], "there is nothing to share");
   write(0, 4);
   fault(0);
   const frame = map.pfns.pfn(1);
   mm.fork();
-  assertEquals(told(), [[0, 4, "protect_page"]]);
+  assertEquals(callbacks(), [[0, 4, "protect_page"]]);
   fault(0);
   assertEquals(flags(1), "valid");
   write(1);
   fault(0);
   assertEquals([flags(1), flags(2), map.pfns.pfn(1)], ["valid,write", "valid", frame]);
-  assertEquals(told(), []);
+  assertEquals(callbacks(), []);
 });
 
 Deno.test("paging out tells page by page; what comes back has another frame and the same bytes (hmm-rdma-vfio.md 5.9)", () => {
-  const { fault, flags, machine, mm, told, write } = shared(4);
+  const { fault, flags, machine, mm, callbacks, write } = shared(4);
   write(0, 3);
   machine.memory.write(mm.pageAt(page(1))!.phys, new Uint8Array([7]), 0, 1);
   mm.pageOut(page(0), page(4));
-  assertEquals(told(), [[0, 1, "clear"], [1, 2, "clear"], [2, 3, "clear"]]);
+  assertEquals(callbacks(), [[0, 1, "clear"], [1, 2, "clear"], [2, 3, "clear"]]);
   assertEquals([mm.presentPages, fault(0), flags(1)], [0, 0, ""]);
   fault(VALID);
   assertEquals([flags(1), flags(3)], ["valid,write", "valid"]);
@@ -188,12 +188,12 @@ Deno.test("paging out tells page by page; what comes back has another frame and 
   assertEquals([...byte], [7]);
 });
 
-Deno.test("memory that moves to other addresses is told of twice (hmm-rdma-vfio.md 5.10)", () => {
-  const { fault, flags, mm, told, write } = shared(8);
+Deno.test("memory that moves to other addresses is notified twice (hmm-rdma-vfio.md 5.10)", () => {
+  const { fault, flags, mm, callbacks, write } = shared(8);
   write(0, 8);
   const phys = mm.pageAt(page(2))!.phys;
   const there = mm.remap(page(0), page(4));
-  assertEquals(told(), [[0, 4, "unmap"], [0, 4, "unmap"]]);
+  assertEquals(callbacks(), [[0, 4, "unmap"], [0, 4, "unmap"]]);
   assertEquals(mm.pageAt(there + 2 * PAGE)!.phys, phys);
   fault(0);
   assertEquals([flags(2), flags(4)], ["error", "valid,write"]);
@@ -266,43 +266,43 @@ Deno.test("freeing a map twice gives its addresses back twice: two owners (hmm-r
 });
 
 Deno.test("shared memory keeps its frames when a process discards it, and loses them by a hole in it", () => {
-  const { map, fault, flags, mm, told } = shared(4, { kind: "shared" });
+  const { map, fault, flags, mm, callbacks } = shared(4, { kind: "shared" });
   fault(VALID);
   assertEquals(flags(1), "valid,write", "a read of shared memory maps it writable");
   const frame = map.pfns.pfn(1);
   mm.discard(page(0), page(4), true);
   fault(VALID);
   assertEquals(map.pfns.pfn(1), frame);
-  assertEquals(told(), [[0, 4, "clear"]]);
+  assertEquals(callbacks(), [[0, 4, "clear"]]);
   mm.punchHole(page(1), page(2));
   fault(VALID);
-  assertEquals(told(), [[1, 2, "clear"]]);
+  assertEquals(callbacks(), [[1, 2, "clear"]]);
 });
 
-Deno.test("a page of a file that is private is copied by its writer, which is told where it was mapped", () => {
-  const { map, fault, flags, told, write } = shared(32, { kind: "private_file" });
+Deno.test("a page of a file that is private is copied by its writer, which is notified where it was mapped", () => {
+  const { map, fault, flags, callbacks, write } = shared(32, { kind: "private_file" });
   fault(VALID, 0, 2);
   const cached = map.pfns.pfn(1);
   write(1);
-  assertEquals(told(), [[1, 2, "clear"]]);
+  assertEquals(callbacks(), [[1, 2, "clear"]]);
   write(5);
-  assertEquals(told(), [], "it was not mapped before");
+  assertEquals(callbacks(), [], "it was not mapped before");
   fault(0);
   assertEquals([flags(0), flags(1), flags(5)], ["valid", "valid,write", "valid,write"]);
   assert(map.pfns.pfn(1) !== cached);
 });
 
 Deno.test("memory that is freed stays until it is paged out or written", () => {
-  const { mm, told, write } = shared(4);
+  const { mm, callbacks, write } = shared(4);
   write(0, 4);
   mm.free(page(0), page(4));
-  assertEquals([told(), mm.presentPages], [[[0, 4, "clear"]], 4]);
+  assertEquals([callbacks(), mm.presentPages], [[[0, 4, "clear"]], 4]);
   write(0);
   mm.pageOut(page(0), page(4));
-  assertEquals([mm.presentPages, told().length], [0, 4]);
+  assertEquals([mm.presentPages, callbacks().length], [0, 4]);
 });
 
-Deno.test("an entry may be as large as 1 GiB: nobody asks whether its addresses are those of the map", () => {
+Deno.test("an entry may be as large as 1 GiB: it is not checked whether its addresses are those of the map", () => {
   const { dev, machine } = testBench();
   const map = hmmDmaMapAlloc(machine, dev, 1, GIB) as HmmDmaMap;
   map.pfns.replace(0, VALID, 0, GIB / PAGE);

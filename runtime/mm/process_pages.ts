@@ -26,7 +26,7 @@ export interface MappedPage {
   writable: boolean;
   /** The CPU maps 2^order pages at once here; less than the frame's where the mapping was split. */
   order: number;
-  /** Nobody else can have it: it is written in place. Not so any more after a fork. */
+  /** No other process can have it: it is written in place. Not so any more after a fork. */
   exclusive: boolean;
 }
 
@@ -120,7 +120,7 @@ export class ProcessPages {
     this.release(mapped.frame);
   }
 
-  /** Gives a frame back that nobody has any more. */
+  /** Frees a frame that is in use no longer. */
   release(frame: PageFrame): void {
     if (frame.mapped > 0 || frame.cached || frame.owner === "zero") return;
     const first = frame.phys / PAGE_SIZE_BYTES;

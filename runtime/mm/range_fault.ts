@@ -2,7 +2,7 @@
  * Reads a part of a process's page table into a list of page frames, and brings pages in on the way
  * where that is wanted.
  *
- * What is read holds only as long as the notifier's sequence number does not change; whoever uses it
+ * What is read holds only as long as the notifier's sequence number does not change; its user
  * compares the number again under its own lock.
  *
  * @see behaviour/hmm-rdma-vfio.md 1.1, 1.5, 2.2, 5.1–5.5
@@ -24,7 +24,7 @@ const TABLE_PAGES = 512;
 
 export interface RangeFault {
   readonly mm: AddressSpace;
-  /** Whose sequence number guards what is read; null for a list that nobody guards. */
+  /** Whose sequence number guards what is read; null for a list without a guard. */
   readonly notifier: IntervalNotifier | null;
   /** The number before. */
   readonly sequence: number;

@@ -49,12 +49,12 @@ export function decodeAmd(cursor: LogCursor): LoggedFault {
   const flags = isPageFault ? PAGE_FAULT_FLAGS.filter((_, bit) => (code >> bit) % 2 === 1) : [];
   const has = new Set<string>(flags);
   const access = has.has("RW") ? "write" : "read";
-  const told = isPageFault ? pageFaultReason(has, access) : amdEvent(name);
+  const entry = isPageFault ? pageFaultReason(has, access) : amdEvent(name);
   return {
     format: "amd",
     event: name,
     code,
-    ...told,
+    ...entry,
     source,
     streamId: null,
     access: isPageFault && !has.has("I") ? access : null,

@@ -116,7 +116,7 @@ export function amdEvent(name: Exclude<AmdEventName, "IO_PAGE_FAULT">): ReasonEn
       return entry(
         "command_failed",
         "device TLB did not answer",
-        "The IOMMU told the device to forget translations, and the device did not answer in " +
+        "The IOMMU sent the device an ATS invalidation, and the device did not complete it in " +
           "time: it hangs, is in a reset, is gone, or its ATS does not work",
       );
     case "INVALID_DEVICE_REQUEST":
@@ -141,7 +141,7 @@ export function amdEvent(name: Exclude<AmdEventName, "IO_PAGE_FAULT">): ReasonEn
     case "RMP_PAGE_FAULT":
       return entry(
         "not_allowed",
-        "page is owned by somebody else",
+        "page has another owner",
         "The page belongs to a memory-encrypted guest, or not to the one that the device works " +
           "for: a buffer that was not shared before it was mapped",
       );

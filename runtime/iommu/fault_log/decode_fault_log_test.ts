@@ -23,7 +23,7 @@ function summary(text: string): string {
   const { access, address, code, format, reason, source } = decoded(text);
   return [
     format,
-    source === null ? "nobody" : formatSource(source),
+    source === null ? "no source" : formatSource(source),
     access ?? "no access",
     address === null ? "no address" : formatWord64(address),
     code === null ? "no code" : `0x${code.toString(16)}`,
@@ -40,7 +40,7 @@ arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000210000000010
 arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000020800000000
 arm-smmu-v3 arm-smmu-v3.0.auto: \t0x000000090000f040
 arm-smmu-v3 arm-smmu-v3.0.auto: \t0x0000000000000000`;
-const SMMU_TOLD = `arm-smmu-v3 fc900000.iommu: event: F_TRANSLATION client: 0002:21:00.0 ` +
+const SMMU_DECODED = `arm-smmu-v3 fc900000.iommu: event: F_TRANSLATION client: 0002:21:00.0 ` +
   `sid: 0x2100 ssid: 0x0 iova: 0x90000f040 ipa: 0x0
 arm-smmu-v3 fc900000.iommu: unpriv data read s1 "Input address caused fault" stag: 0x0`;
 
@@ -234,16 +234,16 @@ Deno.test("decodeFaultLog() reads AMD's other entries, broken lines of quoted ma
 });
 
 Deno.test("every event of AMD's log and of SMMUv3's has a name and a whole sentence", () => {
-  const told = AMD_EVENT_NAMES.filter((name) => name !== "IO_PAGE_FAULT").map(amdEvent);
+  const entries = AMD_EVENT_NAMES.filter((name) => name !== "IO_PAGE_FAULT").map(amdEvent);
   for (let number = 0; number < 256; number++) {
     const event = smmuEvent(number);
     if (event === null) continue;
     for (const access of ["read", "write", null] as const) {
-      told.push(smmuReason(event, access, false), smmuReason(event, access, true));
+      entries.push(smmuReason(event, access, false), smmuReason(event, access, true));
     }
   }
-  assertEquals(told.length, 10 + 19 * 6);
-  for (const { means, name } of told) {
+  assertEquals(entries.length, 10 + 19 * 6);
+  for (const { means, name } of entries) {
     assertMatch(name, /^\S.{5,}\S$/);
     assertMatch(means, SENTENCE, name);
   }
@@ -256,13 +256,13 @@ Deno.test("decodeFaultLog() reads SMMUv3's four words and what newer releases ma
   assertEquals(decoded(SMMU).streamId, 0x2100);
   assertEquals(decoded(SMMU).flags, ["RnW", "CLASS=IN"]);
   assertEquals(decoded(SMMU).spec, "Arm SMMUv3 specification, 7.3.13: F_TRANSLATION");
-  assertEquals(summary(SMMU_TOLD), "arm 0002:21:00.0 read 0x9_0000_f040 0x10 not_present");
+  assertEquals(summary(SMMU_DECODED), "arm 0002:21:00.0 read 0x9_0000_f040 0x10 not_present");
   assertEquals(
-    summary(`${SMMU}\n${SMMU_TOLD.replaceAll("fc900000.iommu", "arm-smmu-v3.0.auto")}`),
+    summary(`${SMMU}\n${SMMU_DECODED.replaceAll("fc900000.iommu", "arm-smmu-v3.0.auto")}`),
     "arm 0002:21:00.0 read 0x9_0000_f040 0x10 not_present",
   );
   assertEquals(
-    summary(`${SMMU}\n${SMMU_TOLD}`),
+    summary(`${SMMU}\n${SMMU_DECODED}`),
     "arm 21:00.0 read 0x9_0000_f040 0x10 not_present",
     "what another unit says names no client of this one",
   );
@@ -271,9 +271,9 @@ Deno.test("decodeFaultLog() reads SMMUv3's four words and what newer releases ma
   assertEquals(summary(permission), "arm 21:00.0 write 0x9_0000_f040 0x13 not_writable");
   const name = (text: string) => decoded(text).name;
   assertEquals(name(permission), "no write permission");
-  const told = SMMU_TOLD.replace("F_TRANSLATION", "F_PERMISSION");
-  assertEquals(name(told), "no read permission");
-  assertEquals(name(told.replace("data read", "inst read")), "no execute permission");
+  const denied = SMMU_DECODED.replace("F_TRANSLATION", "F_PERMISSION");
+  assertEquals(name(denied), "no read permission");
+  assertEquals(name(denied.replace("data read", "inst read")), "no execute permission");
   const substream = SMMU.replace("00000010\n", "0002a810\n");
   assertEquals(decoded(substream).pasid, 42);
   assertEquals(
@@ -281,7 +281,7 @@ Deno.test("decodeFaultLog() reads SMMUv3's four words and what newer releases ma
       "arm-smmu-v3 arm-smmu-v3.0.auto: event: C_BAD_STREAMID client: (unassigned sid) " +
         "sid: 0x900 ssid: 0x0",
     ),
-    "arm nobody no access no address 0x2 no_entry",
+    "arm no source no access no address 0x2 no_entry",
   );
   assertEquals(
     summary(SMMU.replace("event 0x10", "event 0x02").replace("00000010\n", "00000002\n")),
@@ -318,7 +318,7 @@ Deno.test("decodeFaultLog() takes the dump of the page table behind VT-d's line 
   assertEquals(decoded(dump(at, "0x000000000450c003", 2)).details.dump, null);
 });
 
-Deno.test("decodeFaultLog() reads a line whose address somebody has masked (traces.md T.56)", () => {
+Deno.test("decodeFaultLog() reads a line whose address is masked (traces.md T.56)", () => {
   for (const masked of ["ffxxxxxx", "0xffXXXXXX", "XXXXXXXX", "0xff******"]) {
     const { address, reason } = decoded(VTD.replace("0xff000000", masked));
     assertEquals([address, reason], [null, "not_readable"], masked);
@@ -388,7 +388,7 @@ Deno.test("decodeFaultLog() answers thousands of damaged texts with a value, nev
     return Math.floor(state / 2 ** 32 * limit);
   };
   const alphabet = "0123456789abcdefx[]=:. \n\tDMARSeventIO_PAGE€\u{1f600}";
-  const texts = [VTD, AMD, SMMU, SMMU_TOLD, `${SMMU}\n${SMMU_TOLD}`, `[ 1.2] kernel: ${VTD}`];
+  const texts = [VTD, AMD, SMMU, SMMU_DECODED, `${SMMU}\n${SMMU_DECODED}`, `[ 1.2] kernel: ${VTD}`];
   let read = 0;
   for (let round = 0; round < 20_000; round++) {
     let text = texts[below(texts.length)]!;

@@ -34,7 +34,7 @@ export function makerOf(line: string): string | null {
   return maker === "intr-remap" ? "dmar" : maker;
 }
 
-/** Whether the line is what newer releases say of an SMMU's record in words. */
-export function isToldEvent(line: string): boolean {
+/** Whether the line is the decoded form of an SMMU's record, as newer releases print it. */
+export function isDecodedEvent(line: string): boolean {
   return /\bevent:\s*(?:[CEF]_|UNKNOWN\b)/i.test(line);
 }

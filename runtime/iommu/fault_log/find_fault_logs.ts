@@ -1,6 +1,6 @@
 /** Every fault in a whole log: what `dmesg` prints, with all that is none in between. */
 import { decodeFaultLog } from "./decode_fault_log.ts";
-import { faultHead, isToldEvent, makerOf } from "./fault_lines.ts";
+import { faultHead, isDecodedEvent, makerOf } from "./fault_lines.ts";
 import type { DecodedFaultLog } from "./logged_fault.ts";
 
 export interface FoundFaultLog {
@@ -15,13 +15,13 @@ export interface FoundFaultLog {
 interface OpenFault {
   readonly line: number;
   readonly texts: string[];
-  isTold: boolean;
+  isDecoded: boolean;
 }
 
 /** How far behind its first line what belongs to a fault may stand: a table dump has some 15 lines. */
 const REACH_LINES = 64;
-/** Whose a fault is that does not say it. */
-const NOBODY = "";
+/** The key of a fault whose line names no IOMMU. */
+const UNNAMED = "";
 
 /**
  * Gathers the faults of a log that comes line by line.
@@ -33,7 +33,7 @@ export class FaultLogReader {
   readonly #found: (fault: FoundFaultLog) => void;
   #newest: OpenFault | null = null;
 
-  /** @param found Told of each fault when its last line has come; those that cannot be read too. */
+  /** @param found Called with each fault after its last line; also with those that cannot be read. */
   constructor(found: (fault: FoundFaultLog) => void) {
     this.#found = found;
   }
@@ -50,17 +50,17 @@ export class FaultLogReader {
       fault?.texts.push(text);
       return;
     }
-    const key = maker ?? NOBODY;
+    const key = maker ?? UNNAMED;
     const before = this.#open.get(key);
     if (before !== undefined) {
-      if (isToldEvent(text) && !before.isTold && isSame(before.texts, text)) {
+      if (isDecodedEvent(text) && !before.isDecoded && isSame(before.texts, text)) {
         before.texts.push(text);
-        before.isTold = true;
+        before.isDecoded = true;
         return;
       }
       this.#close(key, before);
     }
-    const fault = { line, texts: [text], isTold: isToldEvent(text) };
+    const fault = { line, texts: [text], isDecoded: isDecodedEvent(text) };
     this.#open.set(key, fault);
     this.#newest = fault;
   }
@@ -105,9 +105,9 @@ export function findFaultLogs(log: string): FoundFaultLog[] {
   return found.sort((a, b) => a.line - b.line);
 }
 
-/** An SMMU's record, and what a newer release says below: one event of one stream and address. */
-function isSame(record: readonly string[], told: string): boolean {
-  const [a, b] = [decodeFaultLog(record.join("\n")), decodeFaultLog(told)];
+/** Whether decoded lines are of the record above them: one event of one stream and address. */
+function isSame(record: readonly string[], decodedText: string): boolean {
+  const [a, b] = [decodeFaultLog(record.join("\n")), decodeFaultLog(decodedText)];
   return a.ok && b.ok && a.fault.format === "arm" && b.fault.format === "arm" &&
     a.fault.event === b.fault.event && a.fault.streamId === b.fault.streamId &&
     a.fault.address?.low === b.fault.address?.low &&

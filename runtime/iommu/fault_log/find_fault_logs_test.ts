@@ -24,7 +24,7 @@ Deno.test("findFaultLogs() finds each fault of a log with its line, and the dama
   const found = findFaultLogs(LOG).map(({ line, read }) =>
     read.ok
       ? `${line} ${read.fault.event} ${
-        read.fault.source === null ? "nobody" : formatSource(read.fault.source)
+        read.fault.source === null ? "no source" : formatSource(read.fault.source)
       }`
       : `${line} ${read.problem.message}`
   );
@@ -33,7 +33,7 @@ Deno.test("findFaultLogs() finds each fault of a log with its line, and the dama
     '4 expected "fault addr", found "fault adr 0x7cd80000 [fa…"',
     "6 IO_PAGE_FAULT 05:00.0",
     "8 F_TRANSLATION 0002:21:00.0",
-    "15 C_BAD_STREAMID nobody",
+    "15 C_BAD_STREAMID no source",
   ]);
 });
 
@@ -75,7 +75,7 @@ Deno.test("a fault is read as by itself, whatever other lines stand around and b
     for (const other of others) {
       // Before it, behind it, and behind each of its lines.
       for (let at = 0; at <= fault.length; at++) {
-        // A fault that begins inside another one's lines ends that: nobody prints so.
+        // A fault that begins inside another one's lines ends that: no kernel prints so.
         if (at > 0 && at < fault.length && /received|logged|Request|Unhandled/.test(other)) {
           continue;
         }

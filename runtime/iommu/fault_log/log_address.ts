@@ -3,7 +3,7 @@ import type { LogCursor } from "./log_cursor.ts";
 import { digitCount, HEX_DIGITS, parseHex64, type Word64, WORD64_DIGITS } from "./word64.ts";
 
 const ADDRESS = new RegExp(`(?:0x)?(${HEX_DIGITS})(?![\\w*?#])`, "i");
-/** Digits that whoever sent the log has made unreadable. */
+/** Digits that were masked before the log was sent. */
 const MASKED = /(?:0x)?[0-9a-f]*[x*?#][0-9a-fx*?#]*(?!\w)/i;
 
 /**

@@ -118,7 +118,7 @@ export interface LoggedFault extends ReasonEntry {
    * null where the line has left it out.
    */
   readonly code: number | null;
-  /** Null where the line names nobody. */
+  /** Null where the line names no source. */
   readonly source: LoggedSource | null;
   /** The SMMU's number for the source. */
   readonly streamId: number | null;

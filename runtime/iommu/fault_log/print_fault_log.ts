@@ -1,8 +1,8 @@
 /**
  * A fault as the kernel's log would have it: the other way round of `decodeFaultLog`.
  *
- * Only what hardware is known to record is printed. Nobody records an access that never came to an
- * IOMMU, and where the specification leaves the record open there is no line either.
+ * Only what hardware is known to record is printed. An access that never reached an IOMMU leaves no
+ * record, and where the specification leaves the record open there is no line either.
  */
 import type { IommuModel } from "../iommu_models.ts";
 import type { DeviceAccess, FaultReason } from "../iommu.ts";

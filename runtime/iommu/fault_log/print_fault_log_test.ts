@@ -88,12 +88,12 @@ Deno.test("decodeFaultLog() reads back what printFaultLog() wrote, for every mod
           assertEquals(numberOf(read.fault.address!), model === "vtd" ? dma - dma % 4096 : dma);
           // The second stage of VT-d cannot tell what is not there from what is not allowed, and an
           // address too wide for an SMMU has no translation.
-          const told = model === "vtd" && reason === "not_present"
+          const expected = model === "vtd" && reason === "not_present"
             ? denied
             : model === "arm" && reason === "address_width"
             ? "not_present"
             : reason;
-          assertEquals(read.fault.reason, told, text);
+          assertEquals(read.fault.reason, expected, text);
         }
       }
     }

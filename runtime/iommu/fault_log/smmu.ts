@@ -81,7 +81,7 @@ export function decodeSmmu(cursor: LogCursor): LoggedFault {
   };
 }
 
-/** Where nobody says whose it is, and firmware nothing else, a stream is the requester id, with the PCI domain above it. */
+/** Unless the line or firmware names a source: the requester id, with the PCI domain above it. */
 function usualSource(streamId: number): LoggedSource {
   return {
     domain: streamId > 0xffff ? Math.floor(streamId / 65536) : null,

@@ -58,16 +58,16 @@ export function smmuReason(
   access: DeviceAccess | null,
   isInstruction: boolean,
 ): ReasonEntry {
-  const told = (reason: LoggedReason, name: string, means: string) => ({ reason, name, means });
+  const entry = (reason: LoggedReason, name: string, means: string) => ({ reason, name, means });
   switch (event.name) {
     case "UNKNOWN":
-      return told(
+      return entry(
         "unknown",
         "event without a name",
         "The kernel does not know this event; section 7.3 of the specification has the numbers",
       );
     case "F_TRANSLATION":
-      return told(
+      return entry(
         "not_present",
         "no translation",
         "Nothing is mapped at the address: never, or not any more when the device came; an " +
@@ -76,21 +76,21 @@ export function smmuReason(
     case "F_PERMISSION":
       return noPermission(access, isInstruction);
     case "F_ADDR_SIZE":
-      return told(
+      return entry(
         "address_width",
         "address too wide",
         "A table leads to an address with more bits than the system has, as a damaged entry " +
           "does; where nothing is translated, the device's own address has too many",
       );
     case "F_ACCESS":
-      return told(
+      return entry(
         "other",
         "access flag clear",
-        "The page is mapped, but marked as one that nobody has used yet, and nothing updates " +
-          "the mark: a matter of the page table, not of the driver's mapping",
+        "The page is mapped, but its access flag is clear, and nothing sets it: " +
+          "a matter of the page table, not of the driver's mapping",
       );
     case "F_WALK_EABT":
-      return told(
+      return entry(
         "fetch_failed",
         "page table not readable",
         "An entry on the way leads to a table that is not there: tables freed while still in " +
@@ -99,33 +99,33 @@ export function smmuReason(
     case "F_STE_FETCH":
     case "F_CD_FETCH":
     case "F_VMS_FETCH":
-      return told(
+      return entry(
         "fetch_failed",
         "configuration not readable",
         "The SMMU could not read what is set up for the device",
       );
     case "C_BAD_STREAMID":
-      return told(
+      return entry(
         "no_entry",
         "stream unknown",
         "The stream table has no entry for the device: firmware describes its requester id " +
           "wrong or not at all, or it works under the id of another",
       );
     case "C_BAD_SUBSTREAMID":
-      return told(
+      return entry(
         "no_entry",
         "substream unknown",
         "The access carries a PASID that is not set up for the device, or is not any more",
       );
     case "F_STREAM_DISABLED":
-      return told(
+      return entry(
         "no_entry",
         "stream disabled",
         "The device is set up for accesses with a PASID only, and this one has none",
       );
     case "C_BAD_STE":
     case "C_BAD_CD":
-      return told(
+      return entry(
         "bad_entry",
         "configuration invalid",
         "What is set up for the device contradicts itself or what the hardware can do; no " +
@@ -133,7 +133,7 @@ export function smmuReason(
       );
     case "F_BAD_ATS_TREQ":
     case "F_TRANSL_FORBIDDEN":
-      return told(
+      return entry(
         "ats_refused",
         "ATS not allowed",
         "The device asked for a translation, or sent an address it had translated itself, and " +
@@ -141,20 +141,20 @@ export function smmuReason(
       );
     case "F_TLB_CONFLICT":
     case "F_CFG_CONFLICT":
-      return told(
+      return entry(
         "other",
         "conflict in a cache",
         "The SMMU holds two answers for the same thing: something was changed without telling " +
           "it in between",
       );
     case "E_PAGE_REQUEST":
-      return told(
+      return entry(
         "other",
         "page request",
         "The device asks for a page to be brought in; by itself no fault",
       );
   }
-  return told(
+  return entry(
     "other",
     "unsupported transaction",
     "The device sent a transaction that the system does not know",

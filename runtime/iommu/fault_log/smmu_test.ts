@@ -47,13 +47,13 @@ Deno.test("a stream is a requester id of 16 bits, with the PCI domain above it",
       0xffff_ffff,
     ]
   ) {
-    const { source, streamId: told } = decoded({ streamId: BigInt(streamId) });
+    const { source, streamId: decodedId } = decoded({ streamId: BigInt(streamId) });
     const domain = streamId > 0xffff ? Math.floor(streamId / 0x1_0000) : null;
-    assertEquals([told, source], [streamId, { domain, requesterId: streamId % 0x1_0000 }]);
+    assertEquals([decodedId, source], [streamId, { domain, requesterId: streamId % 0x1_0000 }]);
   }
 });
 
-Deno.test("a substream is told where its bit says that there is one", () => {
+Deno.test("a substream is decoded where its bit says that there is one", () => {
   for (const substream of [0n, 1n, 0x5_5555n, 0xf_ffffn]) {
     assertEquals(decoded({ low: substream << 1n }).pasid, null);
     assertEquals(decoded({ low: substream << 1n | 1n }).pasid, Number(substream));
@@ -68,7 +68,7 @@ const ACCESS_BITS: readonly (readonly [number, string])[] = [
   [31, "Stall"],
 ];
 
-Deno.test("each bit of an access is told by its name, and the rest of the word by nothing", () => {
+Deno.test("each bit of an access is decoded to its name, and the rest of the word to nothing", () => {
   const names = new Map(ACCESS_BITS);
   for (let bit = 0; bit < 64; bit++) {
     if (bit === 40 || bit === 41) continue;
@@ -86,7 +86,7 @@ Deno.test("each bit of an access is told by its name, and the rest of the word b
   assertEquals([access, address, flags], [null, null, []]);
 });
 
-Deno.test("an address is told with all its bits; that of a fetch with bits 51 to 3", () => {
+Deno.test("an address is decoded with all its bits; that of a fetch with bits 51 to 3", () => {
   for (const address of [0n, 1n, 0xfffn, 0x9_0000_f040n, 2n ** 32n - 1n, 2n ** 64n - 1n]) {
     const fault = decoded({ address, fetch: 2n ** 64n - 1n });
     assertEquals(fault.address && BigInt(formatWord64(fault.address).replaceAll("_", "")), address);
@@ -94,18 +94,18 @@ Deno.test("an address is told with all its bits; that of a fetch with bits 51 to
   }
   for (let bit = 0n; bit < 64n; bit++) {
     const { details: { fetchAddress } } = decoded({ event: STE_FETCH, fetch: 1n << bit });
-    const told = BigInt(formatWord64(fetchAddress!).replaceAll("_", ""));
-    assertEquals(told, bit >= 3n && bit <= 51n ? 1n << bit : 0n, `bit ${bit}`);
+    const fetched = BigInt(formatWord64(fetchAddress!).replaceAll("_", ""));
+    assertEquals(fetched, bit >= 3n && bit <= 51n ? 1n << bit : 0n, `bit ${bit}`);
   }
 });
 
-Deno.test("an access that was no fetch of an instruction is told as one of data, and the other way round", () => {
+Deno.test("an access that was no fetch of an instruction is decoded as one of data, and the other way round", () => {
   const PERMISSION = 0x13;
-  const told = [0n, 1n << 34n, 1n << 35n, 3n << 34n].map((how) => {
+  const reasons = [0n, 1n << 34n, 1n << 35n, 3n << 34n].map((how) => {
     const { name, reason } = decoded({ event: PERMISSION, how });
     return [reason, name];
   });
-  assertEquals(told, [
+  assertEquals(reasons, [
     ["not_writable", "no write permission"],
     ["not_allowed", "no execute permission"],
     ["not_readable", "no read permission"],
@@ -114,7 +114,7 @@ Deno.test("an access that was no fetch of an instruction is told as one of data,
   assertEquals(decoded({ event: TRANSLATION }).code, TRANSLATION);
 });
 
-Deno.test("a number that the words do not have, or that has no name, is told", () => {
+Deno.test("a number that the words do not have, or that has no name, is reported", () => {
   const text = [
     `${UNIT} event 0x10 received:`,
     ...["0x0000010000000011", "0x0", "0x0", "0x0"].map((word) => `${UNIT} \t${word}`),
@@ -158,15 +158,17 @@ Deno.test("the registers of an SMMUv2 are read bit by bit (IHI 0062, SMMU_CBn_FS
       `fsr=0x${status}, iova=0x1000, fsynr=0x0, cbfrsynra=0x1, cb=3`,
     );
     assertEquals([code, flags], [2 ** bit, names.has(bit) ? [names.get(bit)!] : []], `bit ${bit}`);
-    const told = oldFault(`fsr=0x402, iova=0x1000, fsynr=0x${status}, cbfrsynra=0x1, cb=3`);
-    assertEquals(told.access, bit === 4 ? "write" : "read", `bit ${bit}`);
+    const fault = oldFault(`fsr=0x402, iova=0x1000, fsynr=0x${status}, cbfrsynra=0x1, cb=3`);
+    assertEquals(fault.access, bit === 4 ? "write" : "read", `bit ${bit}`);
   }
 });
 
 Deno.test("the stream of an SMMUv2 has 16 bits, and stands in a register or by itself", () => {
   const streams = ["cbfrsynra=0x0", "cbfrsynra=0xffff", "cbfrsynra=0x10003", "sid=17", ""];
-  const told = streams.map((stream) => oldFault(`fsr=0x2, iova=0x10, ${stream} cb=9`).streamId);
-  assertEquals(told, [0, 0xffff, 3, 17, null]);
+  const streamIds = streams.map((stream) =>
+    oldFault(`fsr=0x2, iova=0x10, ${stream} cb=9`).streamId
+  );
+  assertEquals(streamIds, [0, 0xffff, 3, 17, null]);
   const { access, address, details } = oldFault("fsr=0x2, iova=0xffff_fff0, cb=12");
   assertEquals([access, address, details.contextBank], [null, { high: 0, low: 0xffff_fff0 }, 12]);
   assertEquals(oldFault("iova=0x10").code, null);

@@ -115,17 +115,17 @@ function reasonOf(
   access: DeviceAccess | null,
   isInstruction: boolean,
 ): ReasonEntry {
-  const told = (reason: ReasonEntry["reason"], name: string, means: string) => ({
+  const entry = (reason: ReasonEntry["reason"], name: string, means: string) => ({
     reason,
     name,
     means,
   });
   if (status === null) {
-    return told("unknown", "status not in the line", "The line has left the fault status out");
+    return entry("unknown", "status not in the line", "The line has left the fault status out");
   }
   const has = (position: number) => bit(status, position);
   if (has(EF)) {
-    return told(
+    return entry(
       "fetch_failed",
       "page table not readable",
       "An entry on the way leads to a table that is not there: tables freed while still in " +
@@ -133,7 +133,7 @@ function reasonOf(
     );
   }
   if (has(TF)) {
-    return told(
+    return entry(
       "not_present",
       "no translation",
       "Nothing is mapped at the address: never, or not any more when the device came",
@@ -143,25 +143,25 @@ function reasonOf(
     return noPermission(access, isInstruction);
   }
   if (has(AFF)) {
-    return told(
+    return entry(
       "other",
       "access flag clear",
-      "The page is mapped, but marked as one that nobody has used yet, and nothing updates the mark",
+      "The page is mapped, but its access flag is clear, and nothing sets it",
     );
   }
   return otherReason(has) ??
-    told("unknown", "no fault bit set", "The fault status has no bit that tells a reason");
+    entry("unknown", "no fault bit set", "The fault status has no bit that tells a reason");
 }
 
 /** What is no matter of a mapping. */
 function otherReason(has: (position: number) => boolean): ReasonEntry | null {
-  const told = (reason: ReasonEntry["reason"], name: string, means: string) => ({
+  const entry = (reason: ReasonEntry["reason"], name: string, means: string) => ({
     reason,
     name,
     means,
   });
   if (has(TLBMCF) || has(TLBLKF)) {
-    return told(
+    return entry(
       "other",
       "conflict in a cache",
       "The SMMU holds two answers for the same thing, or one that cannot be replaced: something " +
@@ -169,14 +169,14 @@ function otherReason(has: (position: number) => boolean): ReasonEntry | null {
     );
   }
   if (has(ASF)) {
-    return told(
+    return entry(
       "address_width",
       "address too wide",
       "The address has more bits than are translated",
     );
   }
   if (has(UUT)) {
-    return told(
+    return entry(
       "other",
       "unsupported transaction",
       "The device sent a transaction that the system does not know",

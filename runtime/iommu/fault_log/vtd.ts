@@ -37,12 +37,12 @@ export function decodeVtd(cursor: LogCursor): LoggedFault {
   const code = faultReason(cursor);
   const access = isInterrupt ? null : /read/i.test(kind[1]!) ? "read" : "write";
   const dump = address === null ? null : tableDump(cursor, address);
-  const told = vtdReason(code, access);
+  const entry = vtdReason(code, access);
   return {
     format: "vtd",
     event: isInterrupt ? "INTR-REMAP" : "DMA",
     code,
-    ...dump === null ? told : dumpedReason(told, dump, access),
+    ...dump === null ? entry : dumpedReason(entry, dump, access),
     source,
     streamId: null,
     access,

@@ -3,7 +3,7 @@
  *
  * The numbers and what they stand for are those of the VT-d architecture specification, appendix A
  * (Fault Reason Encodings) and 7.1.3; the sentences are ours. Numbers of scalable mode beyond those
- * in the table are told by their group.
+ * in the table are explained by their group.
  */
 import type { DeviceAccess } from "../iommu.ts";
 import type { LoggedReason, ReasonEntry, TableDump } from "./logged_fault.ts";
@@ -37,14 +37,14 @@ function denied(access: DeviceAccess | null): LoggedReason {
  * @see behaviour/traces.md T.45
  */
 export function dumpedReason(
-  told: ReasonEntry,
+  found: ReasonEntry,
   dump: TableDump,
   access: DeviceAccess | null,
 ): ReasonEntry {
-  if (told.means !== NO_PRESENT_BIT) return told;
+  if (found.means !== NO_PRESENT_BIT) return found;
   const allowed = access === "read" ? dump.read : dump.write;
   const means = !dump.present ? DUMP_ABSENT : allowed ? DUMP_ALLOWED : DUMP_MAPPED;
-  return { ...told, means };
+  return { ...found, means };
 }
 
 /** What a fault reason says. @see behaviour/traces.md T.46 */
@@ -109,14 +109,14 @@ function legacy(code: number): ReasonEntry {
       return entry(
         "bad_entry",
         "reserved bits in root entry",
-        "The root table holds what nobody should have written: often memory overwritten by DMA " +
+        "The root entry has bits set that must be zero: often memory overwritten by DMA " +
           "from before the IOMMU was on",
       );
     case 0x0b:
       return entry(
         "bad_entry",
         "reserved bits in context entry",
-        "The context table holds what nobody should have written",
+        "The context entry has bits set that must be zero",
       );
     case 0x0c:
       return entry(
@@ -137,43 +137,43 @@ function legacy(code: number): ReasonEntry {
 }
 
 function interrupt(code: number): ReasonEntry {
-  const told = (name: string, means: string) => entry("interrupt_refused", name, means);
+  const refused = (name: string, means: string) => entry("interrupt_refused", name, means);
   switch (code) {
     case 0x20:
-      return told(
+      return refused(
         "reserved bits in interrupt request",
         "The device wrote an interrupt message with bits set that mean nothing",
       );
     case 0x21:
-      return told(
+      return refused(
         "interrupt index beyond the table",
         "The message names an entry that the table does not have: its address or data is not " +
           "what the kernel programmed",
       );
     case 0x22:
-      return told(
+      return refused(
         "interrupt entry not present",
-        "The message names an entry that nobody set up, or that was given back: an interrupt " +
+        "The message names an entry that was never set up, or that was freed: an interrupt " +
           "that comes after its vector was freed",
       );
     case 0x23:
-      return told(
+      return refused(
         "interrupt table not readable",
         "The IOMMU could not read its interrupt table",
       );
     case 0x24:
-      return told(
+      return refused(
         "reserved bits in interrupt entry",
-        "The interrupt table holds what nobody should have written",
+        "The interrupt entry has bits set that must be zero",
       );
     case 0x25:
-      return told(
+      return refused(
         "compatibility format blocked",
         "The device sent an interrupt message that was not made for remapping: the message it " +
-          "keeps was written by somebody else than the kernel, or was lost in a reset",
+          "keeps was not written by the kernel, or was lost in a reset",
       );
     case 0x26:
-      return told(
+      return refused(
         "source of interrupt not verified",
         "The message came under another requester id than the one its entry is for: a bridge " +
           "or a second function in between",

@@ -59,7 +59,7 @@ export interface SwiotlbSurroundings {
   readonly clock: VirtualClock;
   readonly charges: Charges;
   readonly warnings: KernelWarnings;
-  /** What is told to fail; nothing when left out. */
+  /** Injected failures; none when left out. */
   readonly faults?: FaultInjector | null;
 }
 
@@ -169,7 +169,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     attrs: number,
   ): PhysAddr | typeof DMA_MAPPING_ERROR {
     const { events, faults } = this.#around;
-    // A slot that is told not to be there says nothing of the pool, so nothing is said of it either.
+    // An injected failure says nothing of the pool, so the pool is not reported as full.
     if (faults && faults.errnoAt(FAULT["swiotlb.alloc"]) !== 0) return DMA_MAPPING_ERROR;
     const keep = dev.minAlignMask;
     const pad = lowBits(orig, keep, Math.max(allocAlignMask, SLOT_BYTES - 1));

@@ -1,7 +1,7 @@
 /**
  * When a bounce buffer is filled from the buffer that it stands for.
  *
- * A device that is told to write a buffer may write a part of it. Whatever else the bounce buffer
+ * A device that writes a buffer may write only a part of it. Whatever else the bounce buffer
  * held is copied out with it, so that what the pool is filled with decides what the driver finds
  * there. Releases have answered that in four ways; each is a strategy, chosen when a machine is
  * built.
@@ -24,7 +24,7 @@ export interface SwiotlbCopyRules {
   fillsForDevice(dir: DmaDirection): boolean;
 }
 
-/** Only what the device is told to read is handed over. */
+/** Only what the device reads is copied for it. */
 function deviceReads(dir: DmaDirection): boolean {
   return dir === DMA_TO_DEVICE || dir === DMA_BIDIRECTIONAL;
 }
@@ -41,7 +41,7 @@ export const FILL_ALWAYS: SwiotlbCopyRules = {
 
 /**
  * The oldest rule: what the device only writes is not filled. Bytes that it leaves out come from
- * whoever had the bounce buffer before.
+ * the previous user of the bounce buffer.
  */
 export const NEVER_FILL_FROM_DEVICE: SwiotlbCopyRules = {
   fillsAtMap: (dir, attrs) => deviceReads(dir) && asksForSync(attrs),

@@ -24,7 +24,7 @@ const MINIMUM_BYTES = MIB;
 /** The pool ends here or at the end of RAM, so that every device with a 32-bit mask reaches it. */
 const CEILING_PHYS = 2 * GIB;
 
-/** Somebody wants the pool where there is not all RAM. */
+/** The pool is wanted at addresses that are not all RAM. */
 export class PoolPlaceError extends RangeError {
   override readonly name = "PoolPlaceError";
 

@@ -82,7 +82,7 @@ export class SwiotlbSlots {
     return this.#index[area]!;
   }
 
-  /** True when a slot belongs to somebody, as data or padding. */
+  /** True when a slot is in use, as data or padding. */
   slotUsed(slot: number): boolean {
     return this.#freeRun.length > 0 && this.#freeRun[slot] === 0;
   }
@@ -179,7 +179,7 @@ export class SwiotlbSlots {
   /** Gives slots back; they may be free already, as after a release that came twice. */
   protected give(first: number, slots: number): void {
     const next = first + slots;
-    invariant(first >= 0 && next <= this.slots, "Bounce slots outside of the pool were given back");
+    invariant(first >= 0 && next <= this.slots, "Bounce slots outside of the pool were freed");
     let run = next % SET_SLOTS !== 0 && next < this.slots ? this.#freeRun[next]! : 0;
     for (let slot = next - 1; slot >= first; slot--) {
       if ((slot + 1) % SET_SLOTS === 0) run = 0;

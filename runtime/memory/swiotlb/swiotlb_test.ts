@@ -298,7 +298,7 @@ Deno.test("swiotlb.full tells apart what the kernel's one message hides", () => 
 /** With a granule of 64 KiB, 0x2c00 bytes in: five slots and a half before the data. */
 const PADDED = 0x10_2c00;
 
-Deno.test("padding belongs to its buffer: it is told, taken and given back with it (dma.md 6.2)", () => {
+Deno.test("padding belongs to its buffer: it is listed, allocated and freed with it (dma.md 6.2)", () => {
   const bench = new Bench();
   bench.device.minAlignMask = 0xffff;
   const tlb = at(bench.map(PADDED, 0x400, 0xffff));
