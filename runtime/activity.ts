@@ -7,7 +7,7 @@
 import { invariant } from "./errno.ts";
 import type { EventContext, EventOrigin } from "./event_context.ts";
 
-/** Somebody who queues activities for itself. */
+/** A part of the machine that queues activities for itself. */
 export interface ActivityHandler {
   /**
    * Runs one activity to its end.
@@ -55,13 +55,13 @@ export class ActivityQueue {
     return this.#length;
   }
 
-  /** Queues an activity behind all others: the work of whoever posts it. */
+  /** Queues an activity after all others, with the origin of its poster. */
   post(handler: ActivityHandler, kind: number, argument: number): void {
     const { cpu, device, request, site } = this.#context;
     this.#push(handler, kind, argument).set(cpu, device, request, site);
   }
 
-  /** Queues an activity behind all others: the work of a request, whoever posts it. */
+  /** Queues an activity after all others, with the origin of a request instead of its poster's. */
   postFor(work: EventOrigin, handler: ActivityHandler, kind: number, argument: number): void {
     const { cpu, device, request, site } = work;
     this.#push(handler, kind, argument).set(cpu, device, request, site);

@@ -60,7 +60,7 @@ Deno.test("an activity is the work of its poster, of a request or of a device, a
   assertEquals([context.device, context.request], [null, null]);
 });
 
-Deno.test("an activity that throws is over, and what comes next is nobody's of its origin", () => {
+Deno.test("an activity that throws is over, and the context before it is restored", () => {
   const context = new EventContext();
   const queue = new ActivityQueue(context);
   context.become(3, "disk", 7, 11);

@@ -23,7 +23,7 @@ Deno.test("addresses are whole numbers from 0 to 2^53 - 1, of either kind", () =
   }
 });
 
-Deno.test("an address that would be no exact number is told with the limit", () => {
+Deno.test("the error for an address that would be no exact number names the limit", () => {
   const error = new AddressLimitError("The next free IO address is", 2 ** 53);
   assertEquals(
     error.message,

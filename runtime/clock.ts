@@ -20,7 +20,7 @@ export interface TimerHandler {
 interface Timer {
   readonly atNs: Nanoseconds;
   readonly handler: TimerHandler;
-  /** Whose work it is: that of whoever armed it. The CPU is the one that takes the timer. */
+  /** The origin is that of the code that armed it; the CPU is the one that takes the timer. */
   readonly device: string | null;
   readonly request: number | null;
   readonly site: number | null;

@@ -56,7 +56,7 @@ export class CpuContext {
   }
 
   unlock(): void {
-    invariant(this.#locks > 0, "A lock is given back that nobody holds");
+    invariant(this.#locks > 0, "Unlock of a lock that is not held");
     this.#locks--;
   }
 }

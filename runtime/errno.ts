@@ -1,5 +1,5 @@
 /**
- * The kernel's two ways to say no: errno and block status, and the error families of the project.
+ * The kernel's two error codes, errno and block status, and the error families of the project.
  *
  * Inside the runtime, functions return 0 or a negative errno exactly as their kernel namesakes do
  * (the hot path throws nothing). `KernelError` is the same fact as an exception, for callers that

@@ -7,11 +7,11 @@ Deno.test("block statuses have the numbers of the page (c-api.md)", () => {
   const listed = [...line.matchAll(/\b([A-Z][A-Z_]+) (\d+)(?=[ ,(])/g)]
     .map(([, name, number]) => [name!, Number(number)] as const);
   const known: Record<string, number> = { ...BLK_STS };
-  const told = listed.filter(([name]) => name in known);
-  assertEquals(told, told.map(([name]) => [name, known[name]!]));
+  const named = listed.filter(([name]) => name in known);
+  assertEquals(named, named.map(([name]) => [name, known[name]!]));
   // All but the one that no release has.
-  assertEquals(told.length, Object.keys(BLK_STS).length - 1);
-  for (const [name, number] of told) assertEquals(blkStatusName(number), name as never);
+  assertEquals(named.length, Object.keys(BLK_STS).length - 1);
+  for (const [name, number] of named) assertEquals(blkStatusName(number), name as never);
 });
 
 /** include/uapi/asm-generic/errno-base.h and errno.h, as errno(3) lists them. */
@@ -21,8 +21,8 @@ const NUMBERS = "1 EPERM, 2 ENOENT, 5 EIO, 6 ENXIO, 11 EAGAIN, 12 ENOMEM, 13 EAC
   "121 EREMOTEIO";
 
 Deno.test("errnos have the numbers that every architecture but a few has", () => {
-  const told = Object.entries(ERRNO).map(([name, number]) => `${number} ${name}`).join(", ");
-  assertEquals(told, NUMBERS);
+  const named = Object.entries(ERRNO).map(([name, number]) => `${number} ${name}`).join(", ");
+  assertEquals(named, NUMBERS);
   for (const [name, number] of Object.entries(ERRNO)) {
     assertEquals([errnoName(number), errnoName(-number)], [name, name] as never);
   }

@@ -2,10 +2,10 @@
  * Whose work is being done: the CPU, device and request that events name, and the statement of the
  * script that led to them.
  *
- * An activity or a timer carries what was true where it was posted or armed, and gives back what it
- * found when it ends, however it ends; only its CPU a timer finds where it expires. Work for somebody
- * else in between is entered and left. Nobody assigns a device or a request, so that none can be
- * forgotten behind an early return or an error.
+ * An activity or a timer carries the context where it was posted or armed, and restores the
+ * previous one when it ends, however it ends; only its CPU a timer finds where it expires. Work for
+ * another origin in between is entered and left. No code assigns a device or a request, so that none
+ * can be left set after an early return or an error.
  */
 
 /** Where an event comes from. A request is one itself. */
@@ -22,7 +22,7 @@ export interface EventOrigin {
 export class EventContext implements EventOrigin {
   /** The CPU that runs. `Machine.cpu` sets it, as a script's `on cpu` does. */
   cpu = 0;
-  /** Whoever runs a script says before each statement where it is. */
+  /** The interpreter of a script sets it before each statement. */
   site: number | null = null;
   #device: string | null = null;
   #request: number | null = null;

@@ -17,7 +17,7 @@ function rig() {
   return { clock, context, queue: new ActivityQueue(context) };
 }
 
-Deno.test("an activity is the work of whoever posted it, however many wait", () => {
+Deno.test("an activity has the origin of its poster, however many wait", () => {
   const { context, queue } = rig();
   const seen: unknown[][] = [];
   const handler = { runActivity: () => void seen.push(at(context)) };
@@ -37,7 +37,7 @@ Deno.test("an activity is the work of whoever posted it, however many wait", () 
   assertEquals(at(context), [2, null, null, 9]);
 });
 
-Deno.test("an activity can be posted as somebody else's", () => {
+Deno.test("an activity can be posted with another origin", () => {
   const { context, queue } = rig();
   const seen: unknown[][] = [];
   const handler = { runActivity: () => void seen.push(at(context)) };
@@ -67,7 +67,7 @@ Deno.test("an activity that throws leaves the context as it was, whatever it had
   assertEquals(at(context), [2, null, null, 9]);
 });
 
-Deno.test("a timer is the work of whoever armed it, and leaves the context when it throws too", () => {
+Deno.test("a timer has the origin of the code that armed it, and leaves the context when it throws too", () => {
   const { clock, context } = rig();
   const seen: unknown[][] = [];
   const before = context.enterWork("ssd", 5);

@@ -1,12 +1,12 @@
 /**
- * The stream of events: counting always, building an event only when somebody listens.
+ * The stream of events: counting always, building an event only for a listener.
  *
  * A producer writes
  *
  *     if (events.tick(IOVA_ALLOC)) events.emit(IOVA_ALLOC, { start, size_bytes, limit, source });
  *
  * so that with no listener and no prices an event costs one addition and one load. `tick` counts the
- * event and, where somebody may notice, numbers it and moves virtual time by its price; `emit`
+ * event and, where that may be observed, numbers it and moves virtual time by its price; `emit`
  * delivers it.
  */
 import type { Nanoseconds } from "./address.ts";
@@ -69,14 +69,14 @@ export function isReturn(event: MachineEvent): event is MachineEvent<`ret.${Kern
   return event.name.startsWith("ret.");
 }
 
-/** Somebody who reads events, each with the number of its name. It must not change the machine. */
+/** A reader of events, each with the number of its name. It must not change the machine. */
 export type EventListener<N extends EventName = EventName> = (
   event: MachineEvent<N>,
   number: number,
 ) => void;
 
 /**
- * Somebody who keeps every event in a form of its own: it is given the parts, so that no event need
+ * A keeper stores every event in a form of its own: it is given the parts, so that no event need
  * be built for it.
  * @internal
  */
@@ -100,7 +100,7 @@ export interface EventKeeper {
 
 /** What of `#wanted` says that the event must be built for a listener. */
 const LISTENED = 1;
-/** And that somebody keeps it. */
+/** And that a keeper stores it. */
 const KEPT = 2;
 
 /** What happens on one machine: counted always, delivered to who listens. */
@@ -125,11 +125,11 @@ export class EventStream {
   readonly #pricesNs = new Float64Array(EVENT_NAMES.length);
   readonly #wanted = new Uint8Array(EVENT_NAMES.length);
   #priced = false;
-  /** Events have prices, or somebody listens: each event is numbered when it happens. */
+  /** Events have prices, or there is a listener: each event is numbered when it happens. */
   #attentive = false;
   /** Number of the last event; kept up only while attentive. */
   #seq = 0;
-  /** The event after which somebody is called; 0 for none. */
+  /** The event after which `#wake` is called; 0 for none. */
   #wakeSeq = 0;
   #wake: () => void = () => {};
   #listeners: { readonly wants: Uint8Array; readonly listener: EventListener }[] = [];
@@ -141,7 +141,7 @@ export class EventStream {
     this.context = clock.context;
   }
 
-  /** Events have prices, or somebody listens. While nobody does, nobody sees what they carry. */
+  /** Events have prices, or there is a listener. Without one, their fields are not read. */
   get attentive(): boolean {
     return this.#attentive;
   }
@@ -153,7 +153,7 @@ export class EventStream {
 
   /**
    * Counts an event, numbers it and charges its price.
-   * @returns True when somebody listens, so that the event must be built and emitted.
+   * @returns True when there is a listener, so that the event must be built and emitted.
    * @internal
    */
   tick(id: EventId): boolean {
@@ -222,8 +222,8 @@ export class EventStream {
   }
 
   /**
-   * Calls somebody after the event of a number, which must not change the machine. Events before it
-   * are built for nobody.
+   * Calls a function after the event of a number, which must not change the machine. Events before
+   * it are not built for that.
    *
    * @param seq 0 for none.
    * @internal
@@ -265,7 +265,7 @@ export class EventStream {
   }
 
   /**
-   * Hands the parts of every event to somebody, before anybody who listens hears of it.
+   * Hands the parts of every event to a keeper, before any listener is called.
    *
    * @returns A function that ends that.
    * @internal

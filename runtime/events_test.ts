@@ -21,7 +21,7 @@ function stream() {
   return { clock, events: new EventStream(clock) };
 }
 
-Deno.test("events are numbered from the first, whenever somebody begins to listen", () => {
+Deno.test("events are numbered from the first, whenever a listener is added", () => {
   const { events } = stream();
   for (let count = 0; count < 3; count++) assertEquals(events.tick(MAP), false);
   assertEquals(events.seq, 3);
@@ -39,7 +39,7 @@ Deno.test("events are numbered from the first, whenever somebody begins to liste
   assertEquals([events.count(MAP), events.count(IRQ)], [4, 3]);
 });
 
-Deno.test("a price moves virtual time with nobody listening; reset() begins again at 0", () => {
+Deno.test("a price moves virtual time without a listener; reset() begins again at 0", () => {
   const { clock, events } = stream();
   events.tick(MAP);
   events.addPrice(IRQ, 2.5);
@@ -50,15 +50,15 @@ Deno.test("a price moves virtual time with nobody listening; reset() begins agai
   assertEquals([events.seq, events.count(MAP)], [0, 0]);
 });
 
-Deno.test("who keeps events is given the parts of each, before any listener and until told to stop", () => {
+Deno.test("a keeper is given the parts of each event, before any listener and until it is stopped", () => {
   const { clock, events } = stream();
-  const told: unknown[] = [];
+  const calls: unknown[] = [];
   const stop = events.keepIn({
     keep: (seq, atNs, { cpu, device }, kind, fields, why) => {
-      told.push(["kept", seq, atNs, cpu, device, kind, fields, why]);
+      calls.push(["kept", seq, atNs, cpu, device, kind, fields, why]);
     },
   });
-  events.listen(({ seq }) => told.push(["heard", seq]), ["irq"]);
+  events.listen(({ seq }) => calls.push(["heard", seq]), ["irq"]);
   clock.nowNs += 2;
   assertEquals(events.tick(MAP), true);
   events.emit(MAP, MAPPED);
@@ -67,7 +67,7 @@ Deno.test("who keeps events is given the parts of each, before any listener and 
   events.emit(IRQ, { vector: 1, cpu: 0 }, why);
   stop();
   assertEquals(events.tick(MAP), false);
-  assertEquals(told, [
+  assertEquals(calls, [
     ["kept", 1, 2, 0, null, MAP, MAPPED, null],
     ["kept", 2, 2, 0, null, IRQ, { vector: 1, cpu: 0 }, why],
     ["heard", 2],

@@ -1,8 +1,8 @@
 /**
- * Faults on purpose: named points of the runtime that can be told to fail.
+ * Fault injection: named points of the runtime that can be made to fail.
  *
  * Each point stands where a real kernel can fail, or where a device's access can: at the entry of
- * an API function, at an allocation inside one, at the bus. A point that is not told to fail does
+ * an API function, at an allocation inside one, at the bus. A point that is not armed does
  * nothing, and while nothing at all is armed a machine has no injector: a point costs one null
  * check then.
  *
@@ -30,7 +30,7 @@ export interface FaultPointSpec {
   readonly name: string;
   /** What fails, as a sentence fragment. */
   readonly doc: string;
-  /** What it can fail with, the natural one first; a function that only says no has one. */
+  /** What it can fail with, the natural one first; a function that returns false has one. */
   readonly errors: readonly FaultError[];
   /**
    * False where the failure leaves the device dead or silent, so that nothing of what it does ends
@@ -122,7 +122,7 @@ const POINTS = [
 /** @internal */
 export type FaultPoints = typeof POINTS;
 
-/** The name of a point that can be told to fail. */
+/** The name of an injection point. */
 export type FaultPointName = FaultPoints[number]["name"];
 
 /** A point, by its number. */

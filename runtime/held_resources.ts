@@ -1,11 +1,11 @@
 /**
- * What a stretch of a run has taken and not given back, read out of its events.
+ * What a stretch of a run has taken and not released, read out of its events.
  *
- * Books begin empty and are read the events to: ranges of IO addresses, page-table entries, shared
+ * Books begin empty and are kept from the events: IOVA ranges, page-table entries, coherent
  * memory, bounce slots, blocks of pools, and the memory that mappings cost. What is left at the end
  * has leaked, and the event that took it says who lost it. Like every reader they change nothing.
  *
- * A pool that grows keeps its page for others, so what a growing pool takes counts as nobody's.
+ * A pool that grows keeps its page for others, so what a growing pool takes is not counted.
  */
 import { alignUp, type Bytes, PAGE_SIZE_BYTES } from "./address.ts";
 import { hexAddress } from "./dma/hex_address.ts";
@@ -28,7 +28,7 @@ export type HeldKind =
   | "interrupt"
   | "mapping";
 
-/** Something that was taken and not given back. */
+/** A resource that was taken and not released. */
 export interface Leak {
   readonly kind: HeldKind;
   readonly device: string | null;
@@ -48,7 +48,7 @@ const MIGRATION_PAGES = "pages of migration buffers";
 /** Memory that has a keeper of its own, or none that could lose it. */
 const COUNTED_ELSEWHERE: ReadonlySet<string> = new Set(["pool_page", "descriptor"]);
 
-/** Events that tell of what is taken and given back. */
+/** Events that take or release a resource. */
 const HELD_EVENTS = [
   "iova.alloc",
   "iova.free",
@@ -99,9 +99,9 @@ interface MemoryUse {
   mixed: boolean;
 }
 
-/** What events say is taken and not given back. */
+/** What was taken and not released, by the events. */
 export class HeldBooks {
-  /** Host memory that mappings took, given back or not; what a pool takes to grow is for others too. */
+  /** Host memory that mappings took, freed or not; what a pool takes to grow is for others too. */
   takenBytes: Bytes = 0;
   readonly #machine: Machine;
   readonly #iova = new Map<string, RangeBook>();
@@ -129,7 +129,7 @@ export class HeldBooks {
   }
 
   /**
-   * What was taken and not given back so far.
+   * What was taken and not released so far.
    * @param counts Whether what an event took counts; all of it when left out.
    */
   leaks(counts: (event: MachineEvent) => boolean = () => true): readonly Leak[] {
@@ -211,7 +211,7 @@ export class HeldBooks {
     ];
   }
 
-  /** What a driver in C takes and gives back by itself. */
+  /** What a driver in C takes and releases by itself. */
   #readDriver(event: MachineEvent<DriverEvent>): void {
     switch (event.name) {
       case "driver.alloc":
@@ -236,7 +236,7 @@ export class HeldBooks {
         bookOf(this.#iova, event).take(event.fields.start, event.fields.size_bytes, event);
         return;
       case "iova.free": {
-        // A range that a flush queue sets free was given back when it was parked there.
+        // A range that a flush queue frees was counted as freed when it was queued there.
         const { size_bytes, start } = event.fields;
         const book = bookOf(this.#iova, event);
         const { granuleBytes } = this.#machine.iommu;
@@ -323,7 +323,7 @@ export class HeldBooks {
     return use;
   }
 
-  /** Pages were taken for a migration buffer, or with a minus given back. */
+  /** Pages were taken for a migration buffer, or with a minus freed. */
   #addPages(event: MachineEvent<"vfio.add_pages" | "vfio.free_pages">, pages: number): void {
     const key = `${event.device} ${event.fields.buffer}`;
     const before = this.#migration.get(key);
@@ -383,12 +383,12 @@ export class HeldResources {
     this.#stop();
   }
 
-  /** Host memory that mappings took, given back or not. */
+  /** Host memory that mappings took, freed or not. */
   get takenBytes(): Bytes {
     return this.#books.takenBytes;
   }
 
-  /** What was taken and not given back so far. */
+  /** What was taken and not released so far. */
   leaks(): readonly Leak[] {
     const mappings = this.#machine.iommu.liveMappings - this.#mappingsBefore;
     const leaks = this.#books.leaks();
@@ -404,7 +404,7 @@ export class HeldResources {
   }
 }
 
-/** Gives back what an event says, as well as it can be told from others of its use. */
+/** Releases the block that an event frees, as well as it can be distinguished by its use. */
 function giveBlock(use: MemoryUse, free: MachineEvent<"mem.free">): void {
   const narrowed = (blocks: MemoryBlock[], fits: (event: MachineEvent) => boolean) => {
     const fitting = blocks.filter(({ event }) => fits(event));

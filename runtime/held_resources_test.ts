@@ -22,7 +22,7 @@ function linked({ machine, dev }: TestBench, sizeBytes: number, linkedBytes: num
   return state;
 }
 
-Deno.test("a mapping holds IO addresses, page-table entries and itself, until it is unmapped", () => {
+Deno.test("a mapping holds an IOVA range, page-table entries and itself, until it is unmapped", () => {
   const { machine, dev } = testBench();
   const held = new HeldResources(machine);
   const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
@@ -56,7 +56,7 @@ Deno.test("what was taken before the watch is not its business, nor is giving it
   assertEquals(kinds(held).filter(([kind]) => kind !== "mapping"), [], "it looks no more");
 });
 
-Deno.test("in lazy mode a range counts as given back when it is parked in the queue", () => {
+Deno.test("in lazy mode a range counts as freed when it is parked in the queue", () => {
   const { machine, dev } = testBench({ iommu: { mode: "lazy" } });
   const held = new HeldResources(machine);
   const dma = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
@@ -75,7 +75,7 @@ Deno.test("a range of which only the beginning is unlinked keeps the rest of its
   assertEquals(kinds(held).slice(0, 2), [["page_table", 12 * KIB], ["iova", 32 * KIB]]);
 });
 
-Deno.test("giving back less of a range gives back all of it within one size class (dma.md 3.5)", () => {
+Deno.test("freeing less of a range frees all of it within one size class (dma.md 3.5)", () => {
   const left = (mappedBytes: number) => {
     const bench = testBench();
     const held = new HeldResources(bench.machine);
@@ -151,7 +151,7 @@ Deno.test("coherent memory is held until it is freed", () => {
   assertEquals(held.leaks(), []);
 });
 
-Deno.test("memory that mappings cost is told by its use, pages of pools and descriptors never", () => {
+Deno.test("memory that mappings cost is reported by its use, pages of pools and descriptors never", () => {
   const { machine } = testBench();
   const held = new HeldResources(machine);
   const memory = (
@@ -201,7 +201,7 @@ Deno.test("of pieces of memory that are alike the one taken last goes back first
   assertEquals(takers(), []);
 });
 
-Deno.test("of memory that several statements took nobody is named once one of them may have given it back", () => {
+Deno.test("of memory that several statements took, no event is named once one of them may have freed it", () => {
   const { machine } = testBench();
   const { events } = machine;
   const held = new HeldResources(machine);
@@ -227,7 +227,7 @@ Deno.test("of memory that several statements took nobody is named once one of th
   assertEquals(leaks(), [[1024, null]]);
 });
 
-Deno.test("what is held side by side is told in one sentence", () => {
+Deno.test("what is held contiguously is reported in one sentence", () => {
   const bench = testBench();
   const held = new HeldResources(bench.machine);
   linked(bench, 4 * KIB, 4 * KIB);
@@ -287,7 +287,7 @@ Deno.test("memory of a device is held in whole pages, from its call to the one t
   assertEquals(held.leaks(), []);
 });
 
-Deno.test("memory of drivers in C is held byte by byte, until it is given back", () => {
+Deno.test("memory of drivers in C is held byte by byte, until it is freed", () => {
   const { machine: { events }, machine } = testBench();
   const held = new HeldResources(machine);
   const tell = (name: "driver.alloc" | "driver.free", phys: number, size_bytes: number) => {
@@ -318,7 +318,7 @@ Deno.test("memory of drivers in C is held byte by byte, until it is given back",
   assertEquals(held.leaks(), []);
 });
 
-Deno.test("blocks of two pools, and of one pool of two devices, are told apart", () => {
+Deno.test("blocks of two pools, and of one pool of two devices, are distinguished", () => {
   const { machine, dev } = testBench();
   const other = new DmaDevice("other");
   machine.iommu.attach(other);
@@ -345,7 +345,7 @@ Deno.test("blocks of two pools, and of one pool of two devices, are told apart",
   assertEquals(held.leaks(), []);
 });
 
-Deno.test("one slot and one mapping are told as one, and what counts is asked of each event", () => {
+Deno.test("one slot and one mapping are reported in the singular, and what counts is asked of each event", () => {
   const { machine, dev } = testBench({
     iommu: { mode: "off" },
     machine: { swiotlb: swiotlbConfig({ force: true, areas: 1 }) },
@@ -355,7 +355,7 @@ Deno.test("one slot and one mapping are told as one, and what counts is asked of
   assertEquals(held.leaks().map(({ text }) => text), ["bounce slot 0 not freed"]);
 });
 
-Deno.test("of several pieces of a device's memory only the one that is given back goes", () => {
+Deno.test("of several pieces of a device's memory only the one that is freed goes", () => {
   const { machine: { events }, machine } = testBench();
   const held = new HeldResources(machine);
   const [call, ret, free] = [
@@ -427,7 +427,7 @@ Deno.test("a handler of an interrupt is held until it is taken away, whichever i
   assertEquals(leaks(), []);
 });
 
-Deno.test("pages of migration buffers are held by buffer and device, and told as those of who took the first", () => {
+Deno.test("pages of migration buffers are held by buffer and device, and reported by the event that took the first", () => {
   const { machine: { events }, machine } = testBench();
   const held = new HeldResources(machine);
   const tell = (
@@ -455,7 +455,7 @@ Deno.test("pages of migration buffers are held by buffer and device, and told as
   assertEquals(leaks(), [[4 * KIB, "vf1", 2]]);
 });
 
-Deno.test("what mappings took is counted, given back or not, and what pools grew by is not", () => {
+Deno.test("what mappings took is counted, freed or not, and what pools grew by is not", () => {
   const { machine: { events }, machine } = testBench();
   const held = new HeldResources(machine);
   assertEquals(held.takenBytes, 0);

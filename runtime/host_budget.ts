@@ -2,9 +2,9 @@
  * What a run may take of the host that simulates it: memory and work.
  *
  * One account for everything that takes of either, whatever the layer: pages of the machine, tables
- * of the simulator, values of a script, walks over what is large. Whoever does something whose cost
- * depends on an argument says so here, before or while it does it; who set the limits hears of it
- * after every so many units, however long a single call goes on.
+ * of the simulator, values of a script, walks over what is large. Code whose cost depends on
+ * an argument charges it here, before or during the work; the owner of the limits is called after
+ * every so many units, however long a single call takes.
  */
 import type { Bytes } from "./address.ts";
 import { GIB } from "./address.ts";
@@ -73,12 +73,12 @@ export class HostBudget {
     this.work(sizeBytes / WORK_BYTES);
   }
 
-  /** Gives memory of a machine back. */
+  /** Frees memory of a machine. */
   release(sizeBytes: Bytes): void {
     this.heldBytes -= sizeBytes;
   }
 
-  /** Whether so much more may be used, once what nobody holds any more is no longer counted. */
+  /** Whether so much more may be used, once unreachable memory is no longer counted. */
   fits(sizeBytes: Bytes): boolean {
     if (this.usedBytes + sizeBytes <= this.limitBytes) return true;
     this.onFull?.();

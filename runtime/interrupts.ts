@@ -21,7 +21,7 @@ const FIRST_NUMBER = 32;
 const IRQ_SHARED = 0x80;
 const IRQ_NONE = 0;
 
-/** Somebody who handles an interrupt. */
+/** A handler of an interrupt. */
 export interface IrqHandler {
   /** As the handler was registered with; tells several of a shared number apart. */
   readonly cookie: number;
@@ -122,7 +122,7 @@ export class Interrupts {
     } else this.#deliver(number);
   }
 
-  /** Has a number wait, whoever raises it. @returns False when there is none. */
+  /** Disables a number: what raises it waits. @returns False when there is none. */
   disable(number: number): boolean {
     const line = this.#lines.get(number);
     if (line !== undefined) line.disabled++;

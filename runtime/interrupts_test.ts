@@ -78,7 +78,7 @@ Deno.test("an interrupt waits while they are off and while a handler runs, once 
   assertEquals(context.enableIrqs(), false);
 });
 
-Deno.test("an interrupt that nobody handles, and one of no vector, are told of", () => {
+Deno.test("an interrupt without a handler, and one of no vector, are reported", () => {
   const { interrupts, said } = rig();
   interrupts.raise("ssd", 3);
   interrupts.alloc("ssd", 1);
@@ -92,21 +92,21 @@ Deno.test("an interrupt that nobody handles, and one of no vector, are told of",
   ]);
 });
 
-Deno.test("a handler that comes and one that goes are told with the line's number, as the device's", () => {
+Deno.test("requesting and freeing a handler emit events with the line's number and its device", () => {
   const events = new EventStream(new VirtualClock());
-  const told: unknown[] = [];
-  events.listen(({ device, fields, name }) => told.push([name, device, fields]));
+  const emitted: unknown[] = [];
+  events.listen(({ device, fields, name }) => emitted.push([name, device, fields]));
   const interrupts = new Interrupts(
     new CpuContext(),
     { warn: () => {} } as never as KernelWarnings,
     events,
   );
   interrupts.alloc("ssd", 2);
-  told.length = 0;
+  emitted.length = 0;
   interrupts.request(33, { cookie: 7, flags: 0, run: () => 1 });
   assertEquals(interrupts.request(33, { cookie: 8, flags: 0, run: () => 1 }), "EBUSY");
   assertEquals([interrupts.release(33, 8), interrupts.release(33, 7)], [false, true]);
-  assertEquals(told, [["driver.request_irq", "ssd", { irq: 33 }], ["driver.free_irq", "ssd", {
+  assertEquals(emitted, [["driver.request_irq", "ssd", { irq: 33 }], ["driver.free_irq", "ssd", {
     irq: 33,
   }]]);
   assertEquals(events.context.device, null);

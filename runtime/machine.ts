@@ -59,7 +59,7 @@ export interface FetchWatcher {
 
 /** What the runtime asks of the PCI tree, which lives above it. */
 export interface PeerRouter {
-  /** Whether a page is a peer's at all. Asks nobody for the way there. */
+  /** Whether a page is a peer's at all. Does not look for a route. */
   isPeerMemory(phys: PhysAddr): boolean;
   /** How `client` reaches the memory at `phys`. */
   mapType(phys: PhysAddr, client: DmaDevice): PeerMapType;
@@ -171,17 +171,17 @@ export class Machine {
    */
   peers: PeerRouter | null = null;
   /**
-   * Those who want to know what devices read; nearly always nobody.
+   * Watchers of what devices read; nearly always none.
    * @internal
    */
   readonly fetchWatchers: FetchWatcher[] = [];
   /**
-   * What is told to fail, and who counts what could; null while there is neither, as nearly always.
+   * Injected failures, and counts of points that could fail; null without either, as nearly always.
    * @internal
    */
   faults: FaultInjector | null = null;
   /**
-   * Looks whether all that is kept fits together; null until somebody starts it.
+   * Looks whether all that is kept fits together; null until it is started.
    * @internal
    */
   audit: MachineAudit | null = null;

@@ -1,4 +1,4 @@
-/** Finds the names that somebody may have meant. */
+/** Finds the names closest to a misspelt one. */
 
 /** How many letters may differ, by length of the word. */
 function tolerance(length: number): number {

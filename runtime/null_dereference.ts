@@ -1,9 +1,9 @@
 /**
- * The end of a task that follows a null pointer: the kernel prints what happened, and whoever was
- * running goes no further.
+ * The end of a task that follows a null pointer: the kernel prints what happened, and the task
+ * goes no further.
  *
- * What it held stays held: locks, tags and memory of a request are not given back. The machine goes
- * on with what others do.
+ * What it held stays held: locks, tags and memory of a request are not freed. The machine goes
+ * on with the work of others.
  */
 import { KernelError } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";

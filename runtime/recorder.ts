@@ -1,8 +1,8 @@
 /**
  * Keeps the events of a run, for those who ask afterwards.
  *
- * Listening costs time and memory, so a recorder is switched on only where somebody may ask: in
- * tests, traces and the REPL, not in the loops of a bench.
+ * Listening costs time and memory, so a recorder is switched on only where its events may be read:
+ * in tests, traces and the REPL, not in the loops of a bench.
  */
 import type { EventStream, MachineEvent } from "./events.ts";
 import type { HostBudget } from "./host_budget.ts";
@@ -41,7 +41,7 @@ export class EventRecorder {
       this.#charge();
       this.#events.push(event);
       if (this.#events.length < this.limitEvents) return;
-      // A long run goes on at full speed: no event is built that nobody can keep.
+      // A long run goes on at full speed: no event is built that cannot be kept.
       this.#fullSeq = event.seq;
       this.stop();
     });

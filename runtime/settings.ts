@@ -2,8 +2,8 @@
  * Settings as rows: how scripts spell a key, what it takes, what it is when it is left out, and one
  * sentence about it.
  *
- * All else comes from the rows: the types of configurations, their defaults, the check of what they
- * are given, whoever gives it, the language's `machine` block, help, and the tables of language.md.
+ * All else comes from the rows: the types of configurations, their defaults, the check of values
+ * from scripts and callers, the language's `machine` block, help, and the tables of language.md.
  */
 import { type Bytes, isPowerOfTwo, PAGE_SIZE_BYTES, type PhysAddr } from "./address.ts";
 

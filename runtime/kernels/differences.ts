@@ -94,7 +94,7 @@ export interface Difference {
   readonly rule: string;
   /** A sentence. */
   readonly doc: string;
-  /** How the newer release came by it: a defect that it has or has not any more, or another way. */
+  /** What the newer release changed: it has a defect, has fixed one, or behaves differently. */
   readonly change: "defect" | "mended" | "other way";
   /** One release, with this thing as the other has it. */
   readonly give: (kernel: Kernel, from: Kernel) => Kernel;

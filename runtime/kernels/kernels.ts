@@ -41,7 +41,7 @@ export interface KernelStrategies {
      */
     readonly destroysAtOnce: boolean;
     /**
-     * How much a destroy gives back: as many bytes as it is told were mapped, or all that was reserved.
+     * How much a destroy frees: the size passed as mapped, or all that was reserved.
      * @see behaviour/dma.md 3.5, behaviour/v7.3.md 1.4
      */
     readonly destroyFrees: "mapped_length" | "reservation";
@@ -74,7 +74,7 @@ export interface KernelStrategies {
     readonly timesEachTry: boolean;
   };
   readonly mm: {
-    /** Why a page cannot be had is told as it is; else it is EFAULT. @see behaviour/v7.3.md 5.4 */
+    /** A failed page fault returns its own errno; else it is EFAULT. @see behaviour/v7.3.md 5.4 */
     readonly tellsFaultError: boolean;
   };
   readonly peers: {

@@ -4,7 +4,7 @@ import { defaultMachineConfig, type MachineConfig } from "../machine_config.ts";
 import { KERNELS } from "./kernels.ts";
 import type { QuirkName, QuirkSet } from "./quirks.ts";
 
-/** As it comes from a file or from JavaScript, where nobody checks names. */
+/** As it comes from a file or from JavaScript, where no compiler checks names. */
 function untyped(changes: Readonly<Record<string, unknown>>): MachineConfig {
   return { ...defaultMachineConfig(), ...changes } as MachineConfig;
 }

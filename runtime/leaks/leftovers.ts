@@ -1,12 +1,11 @@
 /**
  * What stands at the end of a test that did not stand at its beginning.
  *
- * Two tell of it: the checker's records, which know mappings and ranges with the statements that
- * made them, and the books that the events are read to, which know page-table entries, IO addresses,
- * bounce slots, blocks of pools and memory. What a mapping has of these is told of with it. What
- * stood before, such as the queues of devices, is in neither; memory that a test allocates for its
- * data has nobody who would have to free it; and what a request has that is still under way will go
- * when that ends.
+ * Two sources report it: the checker's records, which hold mappings and ranges with the statements
+ * that made them, and the books kept from the events, which hold page-table entries, IOVA ranges,
+ * bounce slots, blocks of pools and memory. What a mapping has of these is reported with it. What
+ * existed before, such as the queues of devices, is in neither; memory that a test allocates for its
+ * data need not be freed; and what a request in flight holds is freed when the request completes.
  *
  * @see behaviour/dma.md 3.6, 8.2 row 25
  */
@@ -39,7 +38,7 @@ export interface Leftover {
 export interface UnderWay {
   /** Numbers of the requests whose commands devices have, with all that was mapped for them. */
   readonly sent: ReadonlySet<number>;
-  /** Somebody still has something to do: requests may wait, with memory that they need. */
+  /** Work is still pending: requests may wait, with memory that they need. */
   readonly isBusy: boolean;
 }
 

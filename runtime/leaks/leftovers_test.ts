@@ -27,7 +27,7 @@ function watched(options: TestBenchOptions = {}) {
 
 const kinds = (left: readonly Leftover[]) => left.map(({ kind, site }) => [kind, site]);
 
-Deno.test("a mapping that is left is told once, with its addresses and entries (dma.md 8.2 row 25)", () => {
+Deno.test("a leaked mapping is reported once, with its addresses and entries (dma.md 8.2 row 25)", () => {
   const bench = watched();
   bench.site(7);
   const mapped = bench.dma.dmaMapPhys(bench.dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
@@ -57,7 +57,7 @@ Deno.test("without an IOMMU only the records know, and who need not unmap leaves
   assertEquals(bench.left(), []);
 });
 
-Deno.test("what stood before is nobody's leak, nor is what its end leaves free", () => {
+Deno.test("what existed before is no leak, nor is what its end leaves free", () => {
   const { machine, dev } = testBench();
   const before = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
   const state = new DmaIovaState();
@@ -69,7 +69,7 @@ Deno.test("what stood before is nobody's leak, nor is what its end leaves free",
   assertEquals(beginning.leftovers(recorder.events), []);
 });
 
-Deno.test("a range is told with what is linked there (dma.md 3.6 row 12)", () => {
+Deno.test("a leaked range is reported with what is linked there (dma.md 3.6 row 12)", () => {
   const bench = watched();
   const state = new DmaIovaState();
   bench.site(1);
@@ -121,7 +121,7 @@ Deno.test("bounce slots go with the mapping whose memory they hold", () => {
   ]);
 });
 
-Deno.test("shared memory and a pool's block are told, and what the pool grew by is not", () => {
+Deno.test("coherent memory and a pool's block are reported, and what the pool grew by is not", () => {
   for (const mode of ["strict", "off"] as const) {
     const bench = watched({ iommu: { mode } });
     const pool = new DmaPool(bench.machine, bench.dev, "small", 256, 256);

@@ -12,13 +12,13 @@ export interface Held {
 export class RangeBook {
   readonly #held = new Map<number, Held>();
 
-  /** Nothing is taken by a size of 0, such as a link of no bytes that nobody refuses. */
+  /** Nothing is taken by a size of 0, such as a link of no bytes, which succeeds. */
   take(start: number, size: number, event: MachineEvent): void {
     if (size === 0) return;
     this.#held.set(start, { start, end: start + size, event });
   }
 
-  /** Gives back what is taken of a range; the rest of it was taken before the watch began. */
+  /** Releases what is taken of a range; the rest of it was taken before the watch began. */
   give(start: number, size: number): void {
     const end = start + size;
     // As a rule what was taken goes back as it was, and of many only one is looked at.

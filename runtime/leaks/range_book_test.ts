@@ -9,7 +9,7 @@ const event = (seq: number, site = 1, request: number | null = null): MachineEve
 const left = (book: RangeBook) =>
   book.left().map(({ start, end, event }) => [start, end, event.seq]);
 
-Deno.test("what is given back in part leaves what lies before it and behind it", () => {
+Deno.test("releasing a part leaves what lies before it and after it", () => {
   const book = new RangeBook();
   book.take(0x1000, 0x4000, event(1));
   book.give(0x2000, 0x1000);
@@ -24,7 +24,7 @@ Deno.test("what is given back in part leaves what lies before it and behind it",
   assertEquals(left(book), []);
 });
 
-Deno.test("what only touches a range that is given back stays", () => {
+Deno.test("what is only adjacent to a released range stays", () => {
   const book = new RangeBook();
   book.take(0x1000, 0x1000, event(1, 1));
   book.take(0x2000, 0x1000, event(2, 2));
@@ -46,7 +46,7 @@ Deno.test("neighbours of one statement are one, with the first of their events",
   assertEquals(left(book), [[0x1000, 0x3000, 5]]);
 });
 
-Deno.test("no bytes are nothing to give back, and leave what is held at their address", () => {
+Deno.test("releasing no bytes leaves what is held at their address", () => {
   const book = new RangeBook();
   book.take(0x1000, 0, event(1));
   assertEquals(left(book), []);

@@ -26,7 +26,7 @@ for (const { bytes, factor, make, name } of KINDS) {
     }
   });
 
-  Deno.test(`${name} gives back what was set, in every chunk`, () => {
+  Deno.test(`${name} returns what was set, in every chunk`, () => {
     const rows = make(2);
     for (let row = 0; row < 2 * CHUNK + 10; row++) {
       const chunk = rows.reach(row);
@@ -46,7 +46,7 @@ for (const { bytes, factor, make, name } of KINDS) {
     assertEquals(rows.together(2 * CHUNK - 1, 2), 2 * CHUNK);
   });
 
-  Deno.test(`${name}.copy() has the first rows, and is nobody else's`, () => {
+  Deno.test(`${name}.copy() has the first rows, and shares no storage`, () => {
     const rows = make(2);
     for (let row = 0; row < CHUNK + 300; row++) {
       rows.reach(row);

@@ -59,7 +59,7 @@ const NO_HEADS = new Int32Array(0);
 const NO_VALUES = new Float64Array(0);
 
 /** The number of a device, a request or a statement that there is not. */
-const NOBODY = -1;
+const NONE = -1;
 
 export class EventLog implements EventKeeper {
   /** Texts and lists of the events; tables name their own by the same numbers. */
@@ -179,9 +179,9 @@ export class EventLog implements EventKeeper {
     const contexts = this.#contexts.reach(row);
     const at = this.#contexts.offset(row);
     contexts[at + CONTEXT.CPU] = cpu;
-    contexts[at + CONTEXT.DEVICE] = device === null ? NOBODY : this.pool.text(device);
-    contexts[at + CONTEXT.REQUEST] = request ?? NOBODY;
-    contexts[at + CONTEXT.SITE] = site ?? NOBODY;
+    contexts[at + CONTEXT.DEVICE] = device === null ? NONE : this.pool.text(device);
+    contexts[at + CONTEXT.REQUEST] = request ?? NONE;
+    contexts[at + CONTEXT.SITE] = site ?? NONE;
     this.#times.reach(row)[this.#times.offset(row)] = atNs;
     return row;
   }
@@ -287,7 +287,7 @@ export class EventLog implements EventKeeper {
   /** The device that an event is about, or null. */
   deviceAt(seq: number): string | null {
     const device = this.#context(seq, CONTEXT.DEVICE);
-    return device === NOBODY ? null : this.pool.value(device) as string;
+    return device === NONE ? null : this.pool.value(device) as string;
   }
 
   /**
@@ -302,7 +302,7 @@ export class EventLog implements EventKeeper {
       const device = this.#contexts.get(row, CONTEXT.DEVICE);
       visit(
         this.#contexts.get(row, CONTEXT.CPU),
-        device === NOBODY ? null : this.pool.value(device) as string,
+        device === NONE ? null : this.pool.value(device) as string,
       );
     }
     return this.#contextCount;
@@ -404,7 +404,7 @@ export class EventLog implements EventKeeper {
 }
 
 function known(number: number): number | null {
-  return number === NOBODY ? null : number;
+  return number === NONE ? null : number;
 }
 
 function shapeOf(names: readonly string[], forms: readonly Form[]): Shape {

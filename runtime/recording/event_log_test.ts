@@ -46,18 +46,18 @@ Deno.test("an event comes back as it was: places, words, lists, reasons and what
   assertEquals([log.atNs(1), log.siteAt(1), log.siteAt(2), log.requestAt(1)], [12.5, 0, null, 7]);
 });
 
-Deno.test("CPUs and devices are told once for events that have them in common, from where one was", () => {
+Deno.test("CPUs and devices are listed once for events that have them in common, from where one was", () => {
   const log = new EventLog();
-  const told: unknown[] = [];
-  const keep = (cpu: number, device: string | null) => void told.push([cpu, device]);
+  const origins: unknown[] = [];
+  const keep = (cpu: number, device: string | null) => void origins.push([cpu, device]);
   const append = (cpu: number, device: string | null) =>
     log.append(event(log.count + 1, { name: "irq", cpu, device, fields: { vector: 1, cpu } }));
   for (const cpu of [0, 0, 2, 2, 2]) append(cpu, null);
   const first = log.forEachOrigin(0, keep);
-  assertEquals([first, told], [2, [[0, null], [2, null]]]);
+  assertEquals([first, origins], [2, [[0, null], [2, null]]]);
   for (const device of ["ssd", "ssd", "nic"]) append(2, device);
   assertEquals(log.forEachOrigin(first, keep), 4);
-  assertEquals(told.slice(2), [[2, "ssd"], [2, "nic"]]);
+  assertEquals(origins.slice(2), [[2, "ssd"], [2, "nic"]]);
 });
 
 Deno.test("a log has no holes and nothing behind its end", () => {

@@ -31,7 +31,7 @@ export interface Past {
 
 export class MachineRecording implements EventKeeper {
   readonly log: EventLog;
-  /** The statements of the script, as whoever runs it notes them. */
+  /** The statements of the script, as the interpreter notes them. */
   readonly statements: StatementLog;
   /** The number of the last event of each activity that made any. */
   readonly activities: Ends;

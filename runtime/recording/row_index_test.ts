@@ -42,7 +42,7 @@ Deno.test("any history of puts and deletes is as a Map has it", () => {
   );
 });
 
-Deno.test("a hundred thousand pages are found, and room for them is given back with them", () => {
+Deno.test("a hundred thousand pages are found, and their room is released with them", () => {
   const index = new RowIndex();
   const first = index.hostBytes;
   const count = 100_000;

@@ -33,7 +33,7 @@ export class StatementLog {
    * Notes that one starts.
    * @param seq The number of the last event before it.
    * @param number Which statement of the code it is.
-   * @param depth How many calls are running, itself counted: 1 for what is called by nobody.
+   * @param depth How many calls are running, itself counted: 1 for what no call contains.
    */
   note(seq: number, number: number, depth: number): void {
     // Nothing has happened since: the statement tells it.

@@ -173,5 +173,5 @@ export function fieldText(field: Field): string {
   return `${field.kind}${none}${shown}${field.doc === null ? "" : `; ${field.doc}`}`;
 }
 
-/** A field with more words is told by what they say. */
+/** A field with more words is described by their titles. */
 const LISTED_WORDS = 9;

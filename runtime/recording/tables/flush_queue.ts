@@ -1,4 +1,4 @@
-/** The table of the flush queue: ranges of IO addresses that wait to be given back. */
+/** The table of the flush queue: IOVA ranges queued for a deferred flush, not freed yet. */
 import type { DmaAddr } from "../../address.ts";
 import { DMA, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import type { FactTableSpec } from "../fact_table.ts";

@@ -1,4 +1,4 @@
-/** What tables read off a machine is what its events have told them, one by one. */
+/** What tables read off a machine equals what they hold after its events, one by one. */
 import { assertEquals } from "@std/assert";
 import type { PhysAddr } from "../../address.ts";
 import { DmaIovaState } from "../../dma/iova_state.ts";
@@ -40,7 +40,7 @@ function compare(mode: IommuMode, force: boolean): string[] {
   const recording = new MachineRecording(machine, RUNTIME_TABLES);
   const [first] = machine.pages.alloc(40, { contiguous: true })!;
   const at = (page: number) => first! + page * PAGE as PhysAddr;
-  // Held, given back, and held again where that was; powers of two of pages, as rings have, each
+  // Held, freed, and held again in the same place; powers of two of pages, as rings have, each
   // with a place in its page.
   const mapped = [0, 3, 7, 12, 20].map((page, index) => {
     const phys = at(page) + 100 * index as PhysAddr;
@@ -59,17 +59,17 @@ function compare(mode: IommuMode, force: boolean): string[] {
   for (const { name, read } of RUNTIME_TABLES) {
     if (read === undefined) continue;
     const table = recording.table(name);
-    const told = table.rowsAt(machine.events.seq).map((row) => table.row(row));
+    const replayed = table.rowsAt(machine.events.seq).map((row) => table.row(row));
     const found: object[] = [];
     read(machine, (row: object) => void found.push(row));
-    assertEquals(plain(name, found), plain(name, told), name);
-    if (found.length > 0) filled.push(`${name} ${told.length}`);
+    assertEquals(plain(name, found), plain(name, replayed), name);
+    if (found.length > 0) filled.push(`${name} ${replayed.length}`);
   }
   recording.stop();
   return filled;
 }
 
-Deno.test("page table, IO addresses, flush queue and bounce buffers are read as events have told them", () => {
+Deno.test("page table, IOVAs, flush queue and bounce buffers are read off a machine as its events leave them", () => {
   assertEquals(compare("strict", false), ["page_table 4", "iova 4"]);
   assertEquals(compare("lazy", false), ["page_table 4", "iova 4", "flush_queue 2"]);
   assertEquals(compare("off", true), ["swiotlb 4"]);
