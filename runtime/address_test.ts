@@ -24,10 +24,10 @@ Deno.test("addresses are whole numbers from 0 to 2^53 - 1, of either kind", () =
 });
 
 Deno.test("the error for an address that would be no exact number names the limit", () => {
-  const error = new AddressLimitError("The next free IO address is", 2 ** 53);
+  const error = new AddressLimitError("The next free IOVA is", 2 ** 53);
   assertEquals(
     error.message,
-    "The next free IO address is 0x20000000000000: dmalab counts exactly below 2^53",
+    "The next free IOVA is 0x20000000000000: dmalab counts exactly below 2^53",
   );
 });
 

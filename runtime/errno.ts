@@ -65,7 +65,7 @@ export const BLK_STS = {
   RESOURCE: 9,
   IOERR: 10,
   AGAIN: 12,
-  /** Something of this device's own is in use, which its completions give back. */
+  /** Something of this device's own is in use, which its completions release. */
   DEV_RESOURCE: 13,
   ZONE_OPEN_RESOURCE: 14,
   ZONE_ACTIVE_RESOURCE: 15,

@@ -20,7 +20,7 @@ Deno.test("a machine without a machine block has one CPU, 4 GiB and a pool of 64
   assertEquals([swiotlb.basePhys, swiotlb.sizeBytes], [at(0x7c00_0000), 64 * MIB]);
 });
 
-Deno.test("the bounce pool's pages belong to nobody else", () => {
+Deno.test("the bounce pool's pages have no other owner", () => {
   const { pages } = machine();
   assertEquals(
     [0x7bff_f000, 0x7c00_0000, 0x7fff_ffff, 0x8000_0000].map((phys) => pages.inUse(phys)),
