@@ -384,6 +384,17 @@ Deno.test("explain prints a rule, decodes a fault line, and exits 2 with a hint 
   assert(!near.errors.includes("E0501"), near.errors);
 });
 
+Deno.test("explain lists what words are in, and without a name what it explains", async () => {
+  const found = await dmalab("explain", "PRP");
+  assertEquals(found.code, 0, found.errors);
+  assertMatch(found.output, /^Nothing is called "PRP"; its words are in\n {2}prp +Physical region/);
+  assertMatch(found.output, /\d+ more; .*opens one, such as prp\n$/);
+  const kinds = await dmalab("explain");
+  assertEquals(kinds.code, 0, kinds.errors);
+  assertMatch(kinds.output, /^ {2}E0203 +a diagnostic/m);
+  assertEquals((await dmalab("explain", "qqqq")).code, 2);
+});
+
 Deno.test("hunt prints what it finds as a test that fails when it is run, and exits 1; else 0", async () => {
   const defect = "none, mptr_first_vector_only";
   const found = await dmalab("hunt", "--quirks", defect, "--cases", "100", "--seed", "1");

@@ -1,6 +1,8 @@
 import { command } from "../command.ts";
 import { HELD, WRONG } from "../exit_code.ts";
-import { refuse } from "../screen.ts";
+import { printable } from "../../lang/diagnostics/display_width.ts";
+import { clip } from "../../lang/text/columns.ts";
+import { refuse, type Screen } from "../screen.ts";
 
 /** Widest text that reads well. */
 const MOST_COLUMNS = 100;
@@ -14,13 +16,14 @@ export const EXPLAIN = command({
     "with its fields, or a function, statement, type or constant of the language. Decodes a line " +
     "in which a kernel reports an IOMMU fault (VT-d, AMD, Arm SMMUv3); `-` reads a whole log from " +
     "standard input. To find the mapping that the fault hit, pass the line to `fault_log` in a " +
-    "scenario, or a trace by --trace.",
+    "scenario, or a trace by --trace. Other words are searched for: the names whose titles and " +
+    "texts have all of them are listed, the best first. Without NAME, lists what can be explained.",
   argument: {
     placeholder: "NAME",
     doc:
-      "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc, iommu.mode, a fault line, or -",
+      "what to explain: dma.3.3, dma.3.assertions.2, E0101, iova.alloc, iommu.mode, a fault line, -, or words",
     completes: "nothing",
-    count: "some",
+    count: "any",
   },
   options: {
     json: {
@@ -52,6 +55,7 @@ export const EXPLAIN = command({
     },
     { line: "explain dma_iova_link", doc: "a function, with an example" },
     { line: "explain buffer.slice", doc: "a method; `slice` alone lists those of all types" },
+    { line: "explain swiotlb full", doc: "what there is about a full swiotlb" },
     {
       line: "explain --in examples/block/02-limit-128k.dma ssd.limits.max_transfer",
       doc: "a limit of a scenario's device and where it comes from",
@@ -79,6 +83,12 @@ export const EXPLAIN = command({
       screen.out(answer.lines.map((line) => `${line}\n`).join(""));
       return HELD;
     }
+    const { KINDS, search } = await import("../explain/search.ts");
+    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
+    if (question === "") {
+      printPairs("dmalab explain NAME explains", KINDS, columns, screen);
+      return HELD;
+    }
     const { explain } = await import("../explain/lookup.ts");
     const { renderMarkdown } = await import("../markdown.ts");
     const { readRulePage } = await import("../package/places.ts");
@@ -87,16 +97,35 @@ export const EXPLAIN = command({
     );
     const names = [...languageNames(), ...membersLike(question)];
     const found = explain(question, readRulePage, names);
-    const columns = Math.min(screen.columns ?? DEFAULT_COLUMNS, MOST_COLUMNS);
     const builtin = describeLanguage(question, columns);
-    if (!found.found && builtin === null) return refuse(found.message, screen);
+    if (!found.found && builtin === null) {
+      if (found.isCitation) return refuse(found.message, screen);
+      const { found: matches, more } = search(question, readRulePage);
+      if (matches.length === 0) return refuse(found.message, screen);
+      printPairs(`Nothing is called "${question}"; its words are in`, matches, columns, screen);
+      const others = more === 0 ? "" : `${more} more; add a word to narrow the search. `;
+      screen.out(`${others}\`dmalab explain NAME\` opens one, such as ${matches[0]![0]}\n`);
+      return HELD;
+    }
     // A page of rules may have the name of a type, and be long: what was asked for stands first.
     const lines = [...builtin ?? []];
     if (found.found) {
-      const told = renderMarkdown(found.lines, { columns, colour: screen.colour });
-      lines.push(...lines.length === 0 ? [] : [""], ...told);
+      const rendered = renderMarkdown(found.lines, { columns, colour: screen.colour });
+      lines.push(...lines.length === 0 ? [] : [""], ...rendered);
     }
     screen.out(lines.map((line) => `${line}\n`).join(""));
     return HELD;
   },
 });
+
+/** A heading, and names with a line of text each. */
+function printPairs(
+  heading: string,
+  pairs: readonly (readonly [string, string])[],
+  columns: number,
+  screen: Screen,
+): void {
+  const width = Math.max(...pairs.map(([name]) => name.length));
+  const lines = pairs.map(([name, text]) => clip(`  ${name.padEnd(width)}  ${text}`, columns));
+  screen.out([heading, ...lines].map((line) => `${printable(line)}\n`).join(""));
+}

@@ -46,15 +46,15 @@ export function explainLog(log: string): FaultLogText {
     return [`line ${fault.line}: ${message}`, ...place];
   });
   for (const entry of entries) {
-    const told = entryStory(entry).join("\n");
-    const known = seen.get(told);
-    if (known === undefined) seen.set(told, { line: entry.line, times: 1 });
+    const story = entryStory(entry).join("\n");
+    const known = seen.get(story);
+    if (known === undefined) seen.set(story, { line: entry.line, times: 1 });
     else known.times++;
   }
-  const lines = [...seen].flatMap(([told, { line, times }], index) => [
+  const lines = [...seen].flatMap(([story, { line, times }], index) => [
     ...index === 0 ? [] : [""],
     times === 1 ? `line ${line}` : `${formatCount(times, "time")}, first in line ${line}`,
-    ...told.split("\n"),
+    ...story.split("\n"),
   ]);
   if (lines.length === 0 && problems.length === 0) {
     problems.push(

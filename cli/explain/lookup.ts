@@ -20,11 +20,11 @@ import { FILE_CODES } from "../files/file_codes.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { RulePage, type RuleSection } from "./rule_book.ts";
 
-/** Rules that the pages tell and no machine follows, by the names they are cited by. */
+/** Rules of the pages that no machine follows, by the names they are cited by. */
 export const NOT_MODELLED: readonly string[] = ["dma.6.4"];
 
 /** Diagnostics of scripts, findings of `dmalab topology`, files that are refused. */
-const CODES: Readonly<Record<string, CodeEntry>> = {
+export const CODES: Readonly<Record<string, CodeEntry>> = {
   ...DIAGNOSTIC_CODES,
   ...LISTING_CODES,
   ...FILE_CODES,
@@ -36,7 +36,12 @@ export type PageReader = (name: string) => string;
 /** An explanation as Markdown, or what to ask for instead. */
 export type Explanation =
   | { readonly found: true; readonly lines: readonly string[] }
-  | { readonly found: false; readonly message: string };
+  | {
+    readonly found: false;
+    readonly message: string;
+    /** The name has the form of a code or of a rule: it is no word to search for. */
+    readonly isCitation: boolean;
+  };
 
 /**
  * Looks a name up. Forms a person may write are understood too: `dma.md 3.3`, `nvme 2.6`,
@@ -69,7 +74,11 @@ export function explain(
   if (keys.length > 0) return { found: true, lines: keys.flatMap(keyLines) };
 
   if (/^[A-Z]\d+$/.test(code)) {
-    return { found: false, message: `There is no code "${question}"; ${nearCodes(code)}` };
+    return {
+      found: false,
+      message: `There is no code "${question}"; ${nearCodes(code)}`,
+      isCitation: true,
+    };
   }
 
   const page = pageOf(name);
@@ -77,10 +86,10 @@ export function explain(
     const rules = new RulePage(page, readPage(page));
     const section = rules.find(name.slice(page.length + 1));
     if (section !== null) {
-      const told = NOT_MODELLED.includes(section.name)
-        ? ["", "Told, not modelled: no machine of dmalab follows this rule."]
+      const caveat = NOT_MODELLED.includes(section.name)
+        ? ["", "Not modelled: no machine of dmalab follows this rule."]
         : [];
-      return { found: true, lines: [...withName(section), ...told] };
+      return { found: true, lines: [...withName(section), ...caveat] };
     }
     return unknown(question, name, rules.names, `docs/behaviour/${page}.md has no such rule`);
   }
@@ -129,7 +138,8 @@ function unknown(
       Object.keys(DIAGNOSTIC_CODES)[0]
     })`
     : `did you mean "${nearest}"?`;
-  return { found: false, message: `${problem}: "${question}"; ${hint}` };
+  const isCitation = pageOf(name) !== undefined;
+  return { found: false, message: `${problem}: "${question}"; ${hint}`, isCitation };
 }
 
 /** `dma.md 3.3 row 1` → `dma.3.3.1`. */

@@ -44,6 +44,18 @@ export class RulePage {
     return [this.name, ...this.#headings.map(({ key }) => `${this.name}.${key}`)];
   }
 
+  /** Each heading and named paragraph, with its own text: without what stands under a deeper one. */
+  subjects(): { readonly name: string; readonly title: string; readonly text: string }[] {
+    return this.#headings.map(({ key, start }, index) => {
+      const end = this.#headings[index + 1]?.start ?? this.#lines.length;
+      return {
+        name: `${this.name}.${key}`,
+        title: this.#lines[start]!.replace(/^#+ (?:\d+(?:\.\d+)*\.? )?|^\*\*[A-Z]\.\d+\*\* /, ""),
+        text: this.#lines.slice(start + 1, end).join("\n"),
+      };
+    });
+  }
+
   /**
    * The rule of a name without the page, such as `3.3`, `3.assertions.2`, `3.3.1` (the row that the
    * table in 3.3 calls 1), `3.6.5` (the fifth row of a table that numbers none), `M5` (a row

@@ -1,4 +1,4 @@
-/** Where the rules of the kernel are told. */
+/** The pages that hold the kernel's rules. */
 
 /** The pages of `docs/behaviour/`. */
 export const RULE_PAGES = [

@@ -1,0 +1,113 @@
+/** `dmalab explain WORDS`: every name whose title or text has the words, the best first. */
+import { keyName, MACHINE_KEYS, shapeText } from "../../lang/machine/key_text.ts";
+import { firstSentence } from "../../lang/text/columns.ts";
+import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
+import { QUIRK_NAMES, QUIRKS } from "../../runtime/kernels/quirks.ts";
+import { languageNames, nameDoc } from "../repl/describe_name.ts";
+import { CODES, type PageReader } from "./lookup.ts";
+import { RulePage } from "./rule_book.ts";
+import { RULE_PAGES } from "./rule_pages.ts";
+
+/** Something that `dmalab explain NAME` explains. */
+interface Subject {
+  readonly name: string;
+  /** One line. */
+  readonly title: string;
+  /** What else is searched. */
+  readonly text: string;
+}
+
+/** Most names that are listed. */
+const MOST_FOUND = 15;
+
+/** What it counts for to be called exactly so. */
+const EXACT_WEIGHT = 16;
+
+/** What a word counts for in a subject's name, in its title and in its text. */
+const WEIGHTS = [8, 4, 1] as const;
+
+/** A session that declares no name. */
+const NO_SESSION = {
+  summary: () => ({ variables: [], declared: [], machineNames: [] }),
+  kindOf: () => undefined,
+};
+
+/** Each kind of subject with an example that can be asked for. */
+export const KINDS: readonly (readonly [string, string])[] = [
+  ["dma.3.3", "a rule of docs/behaviour; `dma` alone prints the page"],
+  ["E0203", "a diagnostic of a script, a file or a listing"],
+  ["iova.alloc", "an event with its fields"],
+  ["dma_iova_link", "a function, statement, type or constant of the language"],
+  ["buffer.slice", "a field or method of a type"],
+  ["iommu.mode", "a machine key: its values and default"],
+  ["unmap_unknown", "a class of reports"],
+  ["quirks", "all defect switches; the name of one explains it"],
+  ["swiotlb full", "words: the names whose texts have them"],
+  ["'DMAR: [DMA Read …'", "a line of an IOMMU fault; `-` reads a log from standard input"],
+];
+
+/** Names and titles of what has all the words, the best first, and how many more there are. */
+export function search(
+  question: string,
+  readPage: PageReader,
+): { readonly found: readonly (readonly [string, string])[]; readonly more: number } {
+  const words = question.toLowerCase().split(/\s+/).filter((word) => /\w/.test(word));
+  // A word begins where the text has one: "prp" is in "PRPs" and "prp_list", and not in "interprp".
+  const patterns = words.map((word) =>
+    new RegExp(`(?<![a-z0-9])${word.replace(/[^\w\s]/g, "\\$&")}`, "i")
+  );
+  const found = [...subjects(readPage)]
+    .map((subject) => ({
+      subject,
+      score: scoreOf(subject, patterns) +
+        (subject.name.toLowerCase() === words.join(" ") ? EXACT_WEIGHT : 0),
+    }))
+    .filter(({ score }) => score > 0)
+    .sort((a, b) => b.score - a.score);
+  return {
+    found: found.slice(0, MOST_FOUND).map(({ subject }) => [subject.name, subject.title]),
+    more: Math.max(0, found.length - MOST_FOUND),
+  };
+}
+
+/** 0 where a word is missing. */
+function scoreOf({ name, title, text }: Subject, patterns: readonly RegExp[]): number {
+  let score = 0;
+  for (const pattern of patterns) {
+    const ofWord = [name, title, text].reduce(
+      (sum, part, index) => sum + (pattern.test(part) ? WEIGHTS[index]! : 0),
+      0,
+    );
+    if (ofWord === 0) return 0;
+    score += ofWord;
+  }
+  return score;
+}
+
+/** Everything that has a name, each once. */
+function* subjects(readPage: PageReader): Generator<Subject> {
+  const seen = new Set<string>();
+  for (const subject of allSubjects(readPage)) {
+    if (!seen.has(subject.name)) yield subject;
+    seen.add(subject.name);
+  }
+}
+
+function* allSubjects(readPage: PageReader): Generator<Subject> {
+  for (const page of RULE_PAGES) yield* new RulePage(page, readPage(page)).subjects();
+  for (const [name, { title, explanation }] of Object.entries(CODES)) {
+    yield { name, title, text: explanation };
+  }
+  for (const [name, { when }] of Object.entries(EVENT_TABLE)) {
+    yield { name, title: `event: ${when}`, text: "" };
+  }
+  for (const name of languageNames()) {
+    yield { name, title: nameDoc(name, NO_SESSION), text: "" };
+  }
+  for (const key of MACHINE_KEYS) {
+    const { doc, shape } = key.spec;
+    const text = `${doc} ${shapeText(shape)}`;
+    yield { name: keyName(key), title: `machine key: ${firstSentence(doc)}`, text };
+  }
+  for (const name of QUIRK_NAMES) yield { name, title: `defect: ${QUIRKS[name]}`, text: "" };
+}

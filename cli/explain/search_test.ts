@@ -1,0 +1,56 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { describeLanguage, languageNames, membersLike } from "../repl/describe_name.ts";
+import { readRulePage } from "../package/places.ts";
+import { explain } from "./lookup.ts";
+import { KINDS, search } from "./search.ts";
+
+function isExplained(name: string): boolean {
+  return describeLanguage(name, 80) !== null ||
+    explain(name, readRulePage, [...languageNames(), ...membersLike(name)]).found;
+}
+
+Deno.test("search() lists rules, functions, defects, keys and diagnostics, the exact name first", () => {
+  const { found, more } = search("PRP", readRulePage);
+  assertEquals(found.length, 15);
+  assert(more > 0);
+  assertEquals(found[0]![0], "prp");
+  const names = found.map(([name]) => name);
+  for (const name of ["nvme.prp", "nvme.2.3", "prp_single_page"]) {
+    assert(names.includes(name), name);
+  }
+  const first = (words: string) => search(words, readRulePage).found.map(([name]) => name);
+  assert(first("iommu passthrough").includes("iommu.mode"));
+  assert(first("unknown name").some((name) => /^E\d+$/.test(name)));
+});
+
+Deno.test("search() finds what has all the words, in any order", () => {
+  const both = search("full pool swiotlb", readRulePage).found.map(([name]) => name);
+  assertEquals(
+    both.toSorted(),
+    search("swiotlb full pool", readRulePage).found.map(([name]) => name)
+      .toSorted(),
+  );
+  assert(both.length > 0);
+  assertEquals(search("swiotlb qqqq", readRulePage), { found: [], more: 0 });
+});
+
+Deno.test("search() takes signs as they are and words from their begin", () => {
+  for (const sign of ["dma(", "a[", "*", "dma\\"]) search(sign, readRulePage);
+  assertEquals(search("wiotlb", readRulePage).found, []);
+});
+
+Deno.test("every name that search() lists can be explained", () => {
+  for (const words of ["swiotlb", "prp", "map", "a", "leak", "driver", "iommu", "device", "P2P"]) {
+    for (const [name, title] of search(words, readRulePage).found) {
+      assert(isExplained(name), name);
+      assert(title !== "", name);
+    }
+  }
+});
+
+Deno.test("every example of a kind is explained, decoded or found", () => {
+  for (const [example] of KINDS) {
+    if (example.startsWith("'")) assertStringIncludes(example, "DMAR");
+    else assert(isExplained(example) || search(example, readRulePage).found.length > 0, example);
+  }
+});
