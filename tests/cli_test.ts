@@ -368,8 +368,13 @@ Deno.test("explain prints a rule, decodes a fault line, and exits 2 with a hint 
   assertStringIncludes((await dmalab("explain", "buf.slice")).output, "buffer.slice(range)");
   const limit = ["--in", "examples/block/02-limit-128k.dma", "ssd.limits.max_transfer"];
   assertStringIncludes((await dmalab("explain", ...limit)).output, "max_transfer = 8MiB");
-  const nobody = await dmalab("explain", "--in", "examples/block/02-limit-128k.dma", "disk.limits");
-  assertEquals([nobody.code, nobody.errors.split("\n")[0]], [
+  const noDevice = await dmalab(
+    "explain",
+    "--in",
+    "examples/block/02-limit-128k.dma",
+    "disk.limits",
+  );
+  assertEquals([noDevice.code, noDevice.errors.split("\n")[0]], [
     2,
     "error[E0301]: nothing is called `disk`",
   ]);

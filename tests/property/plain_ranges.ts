@@ -12,7 +12,7 @@ export interface Leaf {
   readonly sizeBytes: number;
 }
 
-/** IOVAs that somebody owns, end exclusive. */
+/** Allocated IOVAs, end exclusive. */
 export interface OwnedRange {
   readonly start: number;
   readonly end: number;

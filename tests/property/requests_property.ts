@@ -74,7 +74,7 @@ export function testOwnDefects(kernel: KernelProfile, count: number): void {
         if (violation === null) continue;
         // What it failed of may lie in an earlier step: all of them belong to the case.
         const [switches] = remediesOf({ machine, steps: asked.slice(0, index + 1) }, release);
-        assert(switches !== undefined, `nobody explains: ${violation.kind} ${violation.text}`);
+        assert(switches !== undefined, `no switch explains: ${violation.kind} ${violation.text}`);
         const name = switches.join(" and ");
         named.set(name, (named.get(name) ?? 0) + 1);
         break;

@@ -123,7 +123,7 @@ export function shownOf({ output }: Ran): string {
   return at < 0 ? output : output.slice(at);
 }
 
-/** Where nobody looks that it goes on, after so long without another. */
+/** Without a terminal: interval of the progress lines. */
 const SILENCE_MS = 10_000;
 
 /** How many jobs are done, which run, and how long it has taken. */
