@@ -2,8 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { compileC, type Compiled, type CompileJob } from "../cli/c/clang.ts";
 import { readHeaders, SUPPORT } from "../cli/package/places.ts";
-import { C_CALLS } from "../lang/builtins/c/calls.ts";
-import { derivedHeaders } from "../lang/builtins/c/header_text.ts";
+import { C_CALLS } from "../c_drivers/calls.ts";
+import { derivedHeaders } from "../c_drivers/header_text.ts";
 import { KERNELS } from "../runtime/kernels/kernels.ts";
 import { ROOT } from "./source_text.ts";
 

@@ -2,8 +2,8 @@
  * Hostile drivers in C, each a file of its own, made from a seed: what it does ends badly, and in many
  * of them it is known in which line.
  */
-import { C_CALLS, type CCall } from "../lang/builtins/c/calls.ts";
-import { type CType, isPointer } from "../lang/builtins/c/prototype.ts";
+import { C_CALLS, type CCall } from "../c_drivers/calls.ts";
+import { type CType, isPointer } from "../c_drivers/prototype.ts";
 import { KERNELS } from "../runtime/kernels/kernels.ts";
 import { Random } from "../runtime/random.ts";
 

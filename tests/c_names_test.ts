@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { readHeaders } from "../cli/package/places.ts";
-import { derivedHeaders } from "../lang/builtins/c/header_text.ts";
+import { derivedHeaders } from "../c_drivers/header_text.ts";
 import { KERNELS } from "../runtime/kernels/kernels.ts";
 import { ROOT } from "./source_text.ts";
 

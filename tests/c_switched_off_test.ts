@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { compileWanted, type WantingLoader } from "../cli/c/compile_wanted.ts";
 import { HostShelf } from "../cli/c/c_shelf.ts";
-import { FUEL_AT, SHADOW_AT } from "../lang/builtins/c/c_addresses.ts";
+import { FUEL_AT, SHADOW_AT } from "../c_drivers/c_addresses.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { loadProgram } from "../lang/language.ts";
 import type { LoadResult } from "../lang/run/program.ts";

@@ -12,7 +12,16 @@ import { type CoverageRecord, joinRecords } from "../cli/testing/coverage/record
 import { type FileJob, runFile } from "../cli/testing/file_run.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 
-const SOURCES = ["cli", "conformance", "devices", "instruments", "lang", "runtime", "tests"];
+const SOURCES = [
+  "c_drivers",
+  "cli",
+  "conformance",
+  "devices",
+  "instruments",
+  "lang",
+  "runtime",
+  "tests",
+];
 /** Names of tests and of their steps. */
 const TEST_NAME = /(?:Deno\.test|\bstep)\(\s*(?:\{\s*name:\s*)?(["'`])((?:(?!\1)[^\\]|\\.)*)\1/g;
 

@@ -14,7 +14,17 @@ import {
 import { filesBelow, ROOT } from "./source_text.ts";
 
 const dependencies = readDependencies();
-const SOURCES = ["cli", "conformance", "devices", "instruments", "lang", "runtime", "std", "tests"];
+const SOURCES = [
+  "c_drivers",
+  "cli",
+  "conformance",
+  "devices",
+  "instruments",
+  "lang",
+  "runtime",
+  "std",
+  "tests",
+];
 
 Deno.test("every package that deno.json asks for has an exact version", () => {
   assertEquals(dependencies.asked.filter((specifier) => !EXACT.test(specifier)), []);

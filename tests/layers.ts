@@ -27,7 +27,7 @@ interface LayerRule {
   readonly packages: readonly string[];
 }
 
-const ANYTHING = ["cli", "mod", "instruments", "lang", "devices", "runtime", "std"];
+const ANYTHING = ["cli", "mod", "instruments", "c_drivers", "lang", "devices", "runtime", "std"];
 
 /** A layer is named after its folder; `mod` is `mod.ts`. Each may import itself. */
 const RULES: Readonly<Record<string, LayerRule>> = {
@@ -52,6 +52,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   conformance: { layers: ANYTHING, packages: ["@std/"] },
   mod: { layers: ["instruments", "lang", "devices", "runtime"], packages: [] },
   instruments: { layers: ["lang", "devices", "runtime"], packages: ["fast-check", "pbf"] },
+  c_drivers: { layers: ["lang", "devices", "runtime"], packages: [] },
   lang: {
     layers: ["devices", "runtime"],
     packages: ["chevrotain", "d3-dsv", "fast-check", "prettier/doc"],

@@ -10,6 +10,7 @@ Deno.test("the project's imports keep to the table of docs/architecture.md", () 
     "devices",
     "lang",
     "instruments",
+    "c_drivers",
     "cli",
     "conformance",
     "std",
@@ -110,7 +111,7 @@ Deno.test("importsOf() reads no import out of comments and strings", () => {
 });
 
 Deno.test("starting a scenario loads nothing that only some scenarios need", () => {
-  const sources = readSources(["runtime", "devices", "lang", "cli", "std"]);
+  const sources = readSources(["runtime", "devices", "lang", "c_drivers", "cli", "std"]);
   const loads = Map.groupBy(
     sources.flatMap(importsOf).filter(({ typeOnly }) => !typeOnly),
     ({ path }) => path,

@@ -9,7 +9,16 @@ import { filesBelow, ROOT } from "./source_text.ts";
 /** Pages whose assertions are tested one by one. */
 const PAGES = ["block", "nvme", "dma", "p2p", "hmm-rdma-vfio"];
 /** Where tests stand. */
-const FOLDERS = ["cli", "conformance", "devices", "instruments", "lang", "runtime", "tests"];
+const FOLDERS = [
+  "c_drivers",
+  "cli",
+  "conformance",
+  "devices",
+  "instruments",
+  "lang",
+  "runtime",
+  "tests",
+];
 /** Corner cases of nvme.md 7 that no system call leads to, as the page says. */
 const UNREACHABLE_CASES = [7, 14, 16, 17, 18, 19];
 

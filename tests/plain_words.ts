@@ -18,6 +18,7 @@ const REPLACED: readonly (readonly [words: RegExp, instead: string])[] = [
 
 const FOLDERS = [
   "benches",
+  "c_drivers",
   "cli",
   "conformance",
   "devices",

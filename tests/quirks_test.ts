@@ -49,6 +49,7 @@ Deno.test("a switch has a test that asks for it, or a scenario", () => {
     "cli",
     "conformance",
     "instruments",
+    "c_drivers",
   ])
     .filter(({ path }) => path.endsWith("_test.ts")).map(({ text }) => text);
   const scenarios = filesBelow(join(ROOT, "examples"))

@@ -1,5 +1,5 @@
 /**
- * Which room of `lang/` may import which: the picture in `docs/architecture.md`, as a checker.
+ * Which room of `lang/` may import which, and `c_drivers/` beside them: the picture in `docs/architecture.md`, as a checker.
  *
  * The picture is the record. An arrow lets a room load another one and all that its arrows lead to;
  * a dotted arrow lets it name types there, and there only.
@@ -55,8 +55,9 @@ function reachable(arrows: readonly Arrow[]): Map<string, Set<string>> {
   return found;
 }
 
-/** The room of a file of `lang/`: its folder, or its own name; null for a file of another layer. */
+/** The room of a file: `c_drivers`, in `lang/` its folder or its own name; null for another layer. */
 export function roomOf(path: string): string | null {
+  if (path.startsWith("c_drivers/")) return "c_drivers";
   return /^lang\/(\w+)/.exec(path)?.[1] ?? null;
 }
 
@@ -75,10 +76,10 @@ export function roomViolations(sources: readonly SourceText[], rooms: Rooms): st
       for (const arrow of unused) if (arrow.from === from && arrow.to === to) unused.delete(arrow);
       if ((typeOnly ? rooms.names : rooms.loads).get(from)?.has(to)) continue;
       const verb = typeOnly ? "name a type of" : "load";
-      found.push(`${source.path}:${line}: lang/${from} may not ${verb} lang/${to}`);
+      found.push(`${source.path}:${line}: ${from} may not ${verb} ${to}`);
     }
   }
-  for (const { from, to } of unused) found.push(`No file of lang/${from} imports lang/${to}`);
+  for (const { from, to } of unused) found.push(`No file of ${from} imports ${to}`);
   return found;
 }
 

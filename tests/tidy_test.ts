@@ -10,6 +10,7 @@ import * as excuses from "./tidy_excuses.ts";
 
 const FOLDERS = [
   "benches",
+  "c_drivers",
   "cli",
   "conformance",
   "devices",

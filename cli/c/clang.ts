@@ -10,7 +10,7 @@ import {
   SHADOW_AT,
   STACK_BYTES,
   STATIC_BYTES,
-} from "../../lang/builtins/c/c_addresses.ts";
+} from "../../c_drivers/c_addresses.ts";
 import { host } from "../host.ts";
 import { areHeadersReadable, COMPILER_CONFIG, compilerProgram } from "../package/places.ts";
 

@@ -5,9 +5,9 @@
  * includes, ours, the arguments, and the compiler's version.
  */
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
-import { type CTarget, derivedHeaders } from "../../lang/builtins/c/header_text.ts";
-import { RefusedCode } from "../../lang/builtins/c/code_checks.ts";
-import { makeCModule } from "../../lang/builtins/c/c_module.ts";
+import { type CTarget, derivedHeaders } from "../../c_drivers/header_text.ts";
+import { RefusedCode } from "../../c_drivers/code_checks.ts";
+import { makeCModule } from "../../c_drivers/c_module.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";

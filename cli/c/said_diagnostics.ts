@@ -1,7 +1,7 @@
 /** What the compiler has said, as diagnostics of ours. */
-import { C_CALLS, type CCall } from "../../lang/builtins/c/calls.ts";
-import type { CTarget } from "../../lang/builtins/c/header_text.ts";
-import { STATIC_HINT } from "../../lang/builtins/c/code_checks.ts";
+import { C_CALLS, type CCall } from "../../c_drivers/calls.ts";
+import type { CTarget } from "../../c_drivers/header_text.ts";
+import { STATIC_HINT } from "../../c_drivers/code_checks.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile, Span } from "../../lang/source.ts";
 import type { LoadError } from "../../lang/syntax/load_files.ts";

@@ -9,6 +9,7 @@ import type { Mark } from "./uses.ts";
 const COPIED = [
   "README.md",
   "benches",
+  "c_drivers",
   "cli",
   "conformance",
   "deno.json",
@@ -37,7 +38,7 @@ const TESTED = [
 ];
 const REPLAYED = "tests/mutation/replayed_test_groups.ts";
 /** Where the suite's other tests lie. */
-const OTHERS = ["cli", "conformance", "instruments", "lang", "tests"];
+const OTHERS = ["c_drivers", "cli", "conformance", "instruments", "lang", "tests"];
 /** Those of them that notice nothing here, or not always. */
 const LEFT_OUT = [
   // Its groups are replayed one by one.

@@ -8,7 +8,16 @@
 import { join, relative } from "@std/path";
 import { filesBelow, ROOT } from "../source_text.ts";
 
-const FOLDERS = ["cli", "conformance", "devices", "instruments", "lang", "runtime", "tests"];
+const FOLDERS = [
+  "c_drivers",
+  "cli",
+  "conformance",
+  "devices",
+  "instruments",
+  "lang",
+  "runtime",
+  "tests",
+];
 
 /** Which files: the short suite, the long suite without the short one, or both. */
 export type Size = "short" | "rest" | "all";

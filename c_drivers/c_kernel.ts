@@ -1,0 +1,338 @@
+/** What the functions of the simulated kernel see that a driver in C calls. */
+import type { DmaAddr, PhysAddr } from "../runtime/address.ts";
+import { alignUp, PAGE_SIZE_BYTES } from "../runtime/address.ts";
+import type { DmaDirection } from "../runtime/dma/attributes.ts";
+import type { CoherentMemory } from "../runtime/dma/calls/coherent.ts";
+import type { DmaDevice } from "../runtime/dma/device/device.ts";
+import { DmaIovaState } from "../runtime/dma/iova_state.ts";
+import type { Scatterlist } from "../runtime/dma/scatterlist.ts";
+import type { ErrnoName, KernelError } from "../runtime/errno.ts";
+import { PlacedKernelError } from "../lang/builtins/placed_error.ts";
+import type { FaultPoint } from "../runtime/faults.ts";
+import type { FetchWatcher, Machine } from "../runtime/machine.ts";
+import type { LabDevice } from "../devices/lab.ts";
+import { type Span, spanPlace } from "../lang/source.ts";
+import type { Run } from "../lang/values/run.ts";
+import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
+import { CHeap } from "./c_heap.ts";
+import type { CMemory } from "./c_memory.ts";
+import { MARK, NOWHERE } from "./c_memory.ts";
+import type { CPlace, CPlaces } from "./c_places.ts";
+import { lineSpan } from "./wasm/c_lines.ts";
+import { LockOrder } from "./calls/lock_order.ts";
+import { LentRanges } from "./lent_ranges.ts";
+
+/** A `struct pci_dev`, which begins with its `struct device`. */
+const DEVICE_BYTES = 128;
+const NAME_BYTES = 64;
+/** What pieces of the kernel's own memory are multiples of. */
+const ROOM_UNIT_BYTES = 32;
+/** Bits of `gfp_t`. @see behaviour/c-api.md 1 */
+export const GFP = { ZERO: 0x100, DIRECT_RECLAIM: 0x400, COMP: 0x40000, ZONES: 0x7 } as const;
+
+/** Memory of `dma_alloc_coherent` as C has it. */
+export interface SharedBlock {
+  readonly memory: CoherentMemory;
+  readonly at: number;
+}
+
+/** Something that lies in memory of C and waits to run. */
+export interface Waiting {
+  readonly what: string;
+  /** The statement that has put it off. */
+  readonly site: number | null;
+}
+
+export class CKernel implements FetchWatcher {
+  readonly heap: CHeap;
+  readonly lent: LentRanges;
+  readonly locks: LockOrder;
+  /** By the address that C has for it. */
+  readonly coherent = new Map<number, SharedBlock>();
+  /** Lists that are mapped, by the address of their first entry. */
+  readonly lists = new Map<number, Scatterlist>();
+  /** States of the two-step API, by their addresses. */
+  readonly #states = new Map<number, DmaIovaState>();
+  /** Parts of the kernel that keep something of their own, by their classes. */
+  readonly #parts = new Map<unknown, unknown>();
+  /** Who has something in memory of C that runs later. */
+  readonly deferred: ((at: number, end: number) => Waiting | null)[] = [];
+  readonly #devices = new Map<number, DmaDevice>();
+  readonly #pointers = new Map<DmaDevice, number>();
+  /** Functions of PCI whose windows the driver has claimed; with a number behind it, of one window. */
+  readonly regionsOf = new Set<string>();
+  /** Room for `struct device`s. */
+  #roomAt = 0;
+  #roomEnd = 0;
+  /** The call of the script that the driver runs in. */
+  run!: Run;
+  /** Calls a function of the driver by its pointer. */
+  call!: (at: number, args: readonly (number | bigint)[]) => number;
+  #at = 0;
+  #call = "";
+
+  constructor(readonly machine: Machine, readonly memory: CMemory, readonly places: CPlaces) {
+    this.heap = new CHeap(machine, memory);
+    this.lent = new LentRanges(machine, memory);
+    this.locks = new LockOrder(machine, (site) => this.#placeOf(site));
+    machine.fetchWatchers.push(this);
+  }
+
+  /** A part of the kernel that keeps something of its own, made when it is first asked for. */
+  part<T>(Part: new (kernel: CKernel) => T): T {
+    const known = this.#parts.get(Part);
+    if (known !== undefined) return known as T;
+    const made = new Part(this);
+    this.#parts.set(Part, made);
+    return made;
+  }
+
+  /** A device reads memory: not what this driver has taken and never written, one hopes. */
+  fetched(device: DmaDevice, dma: number, phys: PhysAddr, sizeBytes: number): void {
+    const at = this.memory.pointerTo(phys);
+    if (at === NOWHERE || !this.memory.isFresh(at, sizeBytes)) return;
+    const unwritten = this.memory.fresh.fetched(at, sizeBytes);
+    if (unwritten === null) return;
+    const { site } = unwritten;
+    const taken = site === null ? null : this.run.siteSpan(site);
+    const where = taken === null ? "" : ` at ${spanPlace(taken)}`;
+    this.machine.checker?.cpu.unwritten(device.name, { dma, phys, sizeBytes }, {
+      ...unwritten,
+      where,
+    });
+  }
+
+  /** A function is called, at a place. */
+  enter(at: number, call: string): void {
+    this.#at = at;
+    this.#call = call;
+    const site = this.places.siteAt(at, call, this.run);
+    const { context } = this.machine.events;
+    if (site !== null) context.site = site;
+    const { between } = this.run;
+    // Who holds a lock or has interrupts off would let others wait, who cannot wait here.
+    if (between === null || this.machine.context.isAtomic) return;
+    const { site: siteHere } = context;
+    between.comeBetween(() => this.#lineOf(site));
+    this.#at = at;
+    this.#call = call;
+    context.site = siteHere;
+  }
+
+  #placeOf(site: number | null): string {
+    const span = site === null ? null : this.run.siteSpan(site);
+    return span === null ? "a place that is not known" : spanPlace(span);
+  }
+
+  #lineOf(site: number | null): Span | null {
+    const span = site === null ? null : this.run.siteSpan(site);
+    return span === null ? null : lineSpan(span.source, span.source.position(span.start).line);
+  }
+
+  /** A function of the driver runs by its pointer, in the midst of whatever else does. */
+  callBack(handler: number, args: readonly (number | bigint)[]): number {
+    const at = this.#at;
+    const call = this.#call;
+    const { context } = this.machine.events;
+    const { site } = context;
+    try {
+      return this.call(handler, args);
+    } finally {
+      this.#at = at;
+      this.#call = call;
+      context.site = site;
+    }
+  }
+
+  /** The place of the call that runs. */
+  get place(): CPlace {
+    return this.#at === 0
+      ? this.places.fromStack(new Error().stack ?? "")
+      : this.places.placeOf(this.#at, this.#call);
+  }
+
+  /** What a kernel would not survive. @param what As a sentence without its end. */
+  crash(what: string, errno: ErrnoName = "EFAULT"): KernelError {
+    const { span, text } = this.place;
+    const where = text === "" ? "" : ` (${text})`;
+    return new PlacedKernelError(errno, `${what}${where}`, span);
+  }
+
+  /** What a `struct device *` means. */
+  device(at: number): DmaDevice {
+    const device = this.#devices.get(at);
+    if (device !== undefined) return device;
+    throw this.crash(
+      `${this.#call}() is given ${at === 0 ? "NULL" : hex(at)} as its device, which is none`,
+    );
+  }
+
+  /** Where C finds a device. */
+  pointerTo(device: DmaDevice): number {
+    const known = this.#pointers.get(device);
+    if (known !== undefined) return known;
+    const at = this.room(DEVICE_BYTES);
+    const nameAt = this.room(NAME_BYTES);
+    const { bytes } = this.memory;
+    bytes.set(new TextEncoder().encode(device.name).subarray(0, NAME_BYTES - 1), nameAt);
+    this.memory.putWord(at, nameAt);
+    this.#devices.set(at, device);
+    this.#pointers.set(device, at);
+    return at;
+  }
+
+  /** An errno, negative as C has it, where a point is told to fail; else 0. */
+  refused(point: FaultPoint): number {
+    const { faults } = this.machine;
+    return faults === null ? 0 : faults.errnoAt(point);
+  }
+
+  /** The device of the lab that does a device's DMA. */
+  labDevice(device: DmaDevice): LabDevice {
+    return this.run.lab.devices.get(device.name)!;
+  }
+
+  /**
+   * Memory of the kernel's own that C may read and write, zeroed; it stays. Behind it lies some that
+   * nobody may touch.
+   */
+  room(sizeBytes: number): number {
+    const wantedBytes = alignUp(sizeBytes, ROOM_UNIT_BYTES) + ROOM_UNIT_BYTES;
+    if (this.#roomAt + wantedBytes > this.#roomEnd) this.#makeRoom(wantedBytes);
+    const at = this.#roomAt;
+    this.#roomAt += wantedBytes;
+    this.memory.open(at, sizeBytes);
+    this.memory.bytes.fill(0, at, at + sizeBytes);
+    return at;
+  }
+
+  /** An address for something of the kernel's own, of which C can do no more than give it back. */
+  handle(): number {
+    const at = this.room(ROOM_UNIT_BYTES);
+    this.memory.close(at, ROOM_UNIT_BYTES, MARK.CLOSED);
+    return at;
+  }
+
+  #makeRoom(sizeBytes: number): void {
+    const { pages } = this.machine;
+    const count = Math.ceil(sizeBytes / pages.pageSizeBytes);
+    const taken = pages.alloc(count, { contiguous: true, owner: "driver" });
+    const at = taken === null ? NOWHERE : this.memory.shareRow(taken, pages.pageSizeBytes);
+    if (at === NOWHERE) throw this.crash("There is no memory for what the kernel keeps", "ENOMEM");
+    this.#roomAt = at;
+    this.#roomEnd = at + count * pages.pageSizeBytes;
+  }
+
+  /**
+   * Memory goes back to the allocator.
+   * @param given What the caller gave, for a message.
+   */
+  free(at: number, given: number = at): void {
+    const block = this.heap.blockAt(at);
+    if (block !== null) {
+      this.#checkNothingWaits(block.at, block.sizeBytes);
+      this.locks.forget(block.at, block.at + block.sizeBytes);
+    }
+    const lent = block === null ? null : this.lent.mappingOf(block.phys, block.sizeBytes);
+    if (block !== null && lent !== null) {
+      const { text } = this.place;
+      this.machine.checker?.cpu.freed(lent, block.phys, block.sizeBytes, text);
+    }
+    const wrong = this.heap.free(at);
+    if (wrong !== null) throw this.crash(`${this.#call}() is given ${hex(given)}: ${wrong}`);
+  }
+
+  /** What waits to run would be called out of memory that is another's by then. */
+  #checkNothingWaits(at: number, sizeBytes: number): void {
+    for (const waitingIn of this.deferred) {
+      const waiting = waitingIn(at, at + sizeBytes);
+      if (waiting === null) continue;
+      const span = waiting.site === null ? null : this.run.siteSpan(waiting.site);
+      const since = span === null ? "" : ` since ${spanPlace(span)}`;
+      throw this.crash(
+        `${this.#call}() is given memory in which ${waiting.what} waits to run${since}`,
+      );
+    }
+  }
+
+  /** The physical address of what a pointer leads to. */
+  phys(at: number): PhysAddr {
+    const phys = this.memory.physOf(at);
+    if (phys !== NOWHERE) return phys as PhysAddr;
+    throw this.crash(`${this.#call}() is given ${hex(at)}, where there is no memory`);
+  }
+
+  /** The physical address of a `struct page`. */
+  pagePhys(at: number): PhysAddr {
+    const index = (at - PAGE_MAP) / PAGE_STRUCT_BYTES;
+    if (this.memory.isPage(at) && Number.isInteger(index)) {
+      return index * this.machine.pages.pageSizeBytes as PhysAddr;
+    }
+    throw this.crash(`${this.#call}() is given ${at === 0 ? "NULL" : hex(at)}, which is no page`);
+  }
+
+  /** Where the `struct page` of an address is. */
+  pageAt(phys: number): number {
+    return PAGE_MAP + Math.floor(phys / this.machine.pages.pageSizeBytes) * PAGE_STRUCT_BYTES;
+  }
+
+  /** A size, an offset or an address, which no number beyond the largest exact one can be. */
+  exact(value: number, what: string): number {
+    if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value;
+    throw this.crash(`${this.#call}() is given ${hex(value)} as its ${what}`);
+  }
+
+  dma(value: number): DmaAddr {
+    // All ones, as a number.
+    return (value >= 2 ** 64 ? -1 : value) as DmaAddr;
+  }
+
+  direction(dir: number): DmaDirection {
+    if (dir === 0 || dir === 1 || dir === 2) return dir;
+    throw this.crash(`${this.#call}() with the direction ${dir}, which is none`);
+  }
+
+  /** A call that may sleep. @param call Its name, where it is another than who calls the kernel says. */
+  maySleep(call: string = this.#call): void {
+    this.machine.checker?.contexts.maySleep(`${call}()`);
+  }
+
+  /** A call that sleeps where its flags allow it to. */
+  maySleepBy(gfp: number): void {
+    if ((gfp & GFP.DIRECT_RECLAIM) !== 0) this.maySleep();
+  }
+
+  /** The state of the two-step API at an address, as C has it now. */
+  state(at: number): DmaIovaState {
+    const known = this.#states.get(at);
+    if (known !== undefined) return known;
+    const state = new DmaIovaState();
+    this.#states.set(at, state);
+    return state;
+  }
+
+  /** Lets C see physical memory; where there is no room, a pointer that nobody may use. */
+  share(phys: PhysAddr, sizeBytes: number): number {
+    const at = this.memory.share(phys, sizeBytes);
+    if (at === NOWHERE) {
+      throw this.crash("The driver sees too much memory that lies apart", "ENOMEM");
+    }
+    return at;
+  }
+
+  /** Lets C use a buffer of the script's. */
+  lend(phys: PhysAddr, sizeBytes: number): number {
+    const at = this.share(phys, sizeBytes);
+    if (this.heap.find(at) === null) this.memory.admit(at, sizeBytes);
+    return at;
+  }
+
+  /** The same for a page of RAM. */
+  lendPage(phys: PhysAddr): number {
+    return this.lend(phys, Math.max(PAGE_SIZE_BYTES, this.machine.pages.pageSizeBytes));
+  }
+}
+
+export function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}

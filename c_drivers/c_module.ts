@@ -1,0 +1,73 @@
+/** A compiled driver as a type of the language: its functions are the methods. */
+import type { CModule } from "../lang/values/c_module.ts";
+import type { SourceFile } from "../lang/source.ts";
+import type { MethodSpec, ParameterSpec, TypeSpec } from "../lang/values/spec.ts";
+import { Handle, type Value } from "../lang/values/value.ts";
+import type { World } from "../lang/values/world.ts";
+import { CCode } from "./c_code.ts";
+import type { Run } from "../lang/values/run.ts";
+import { checkCode, checkValid } from "./code_checks.ts";
+import { CDriver } from "./c_driver.ts";
+
+/** The driver of one machine, made when its first function is called. */
+class DriverOfWorld {
+  #driver: CDriver | null = null;
+
+  constructor(readonly code: CCode, readonly world: World) {}
+
+  /** @param run Its first call tells whether somebody follows it. */
+  driver(run: Run): CDriver {
+    return this.#driver ??= new CDriver(this.code, this.world.lab.machine, run);
+  }
+}
+
+function parameter(index: number): ParameterSpec {
+  return {
+    name: `argument ${index + 1}`,
+    kind: "any",
+    doc: "A number, a size, an address, a device, a buffer, a region or a request.",
+  };
+}
+
+function methodOf(code: CCode, name: string): MethodSpec<DriverOfWorld> {
+  const { parameters, result } = code.shape.functions.get(name)!;
+  return {
+    name,
+    parameters: parameters.map((_type, index) => parameter(index)),
+    result: result === null ? "nothing" : "int",
+    doc: `A function of ${code.name}.`,
+    example: "",
+    run: (run, target, args) => target.driver(run).call(run, name, args as readonly Value[]),
+  };
+}
+
+/**
+ * Makes a driver of what the compiler gave.
+ *
+ * @param name As messages call the source.
+ * @param bytes The module.
+ * @param sources Its sources by the names that the compiler knows them by.
+ * @throws {RefusedCode} When the code must not run.
+ */
+export function makeCModule(
+  name: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  sources: ReadonlyMap<string, SourceFile>,
+): CModule {
+  checkValid(bytes);
+  const code = new CCode(name, bytes, sources);
+  checkCode(code);
+  const type: TypeSpec<DriverOfWorld> = {
+    name: `C driver ${name}`,
+    doc: `The driver in ${name}.`,
+    fields: () => [],
+    methods: code.functionNames.map((each) => methodOf(code, each)),
+    format: () => `the driver ${name}`,
+  };
+  return {
+    type: type as TypeSpec,
+    linesRun: () => code.linesRun(),
+    lines: () => code.statements.all,
+    start: (world) => new Handle(type as TypeSpec, new DriverOfWorld(code, world)),
+  };
+}

@@ -1,0 +1,169 @@
+/** Scatterlists. @see behaviour/c-api.md 7, traps 1 and 2 */
+import type { DmaDirection } from "../../runtime/dma/attributes.ts";
+import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
+import type { PhysAddr } from "../../runtime/address.ts";
+import type { CArguments, CCallEntry } from "../call_entry.ts";
+import type { CKernel } from "../c_kernel.ts";
+import { since72 } from "./mapping.ts";
+
+/** Where the members of `struct scatterlist` lie; `include/linux/scatterlist.h` has the same. */
+export const SG = {
+  page_link: 0,
+  offset: 8,
+  length: 12,
+  dma_address: 16,
+  dma_length: 24,
+  dma_flags: 28,
+} as const;
+export const SG_BYTES = 32;
+
+/** Low bits of `page_link`: 1 leads to another list, 2 is the last entry. */
+const LINK_MARKS = 4;
+const LINK_CHAIN = 1;
+export const LINK_END = 2;
+/** The bit of `dma_flags` of what has an address of the bus; the header has the same. */
+const BUS_ADDRESS = 1;
+/** More entries than any list has. */
+const MOST_ENTRIES = 4096;
+
+/**
+ * Where the first so many entries of a list lie, which may go on elsewhere.
+ *
+ * @throws {KernelError} Where there is no memory for one.
+ */
+export function* entriesOf(kernel: CKernel, at: number, count: number): Generator<number> {
+  const { memory } = kernel;
+  let entry = at;
+  for (let index = 0; index < count; index++, entry += SG_BYTES) {
+    // A list that only leads on is a ring: none is longer than what a kernel takes.
+    for (let links = 0; links <= MOST_ENTRIES; links++) {
+      if (!memory.isOpen(entry, SG_BYTES)) throw kernel.crash(`The list has no entry ${index}`);
+      const link = memory.wordAt(entry + SG.page_link);
+      if (link % LINK_END !== LINK_CHAIN) break;
+      entry = link - link % LINK_MARKS;
+    }
+    yield entry;
+  }
+}
+
+/** The list that C has at an address, read anew; what is mapped of it stays as it is. */
+function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
+  if (!(entries >= 0 && entries <= MOST_ENTRIES)) {
+    throw kernel.crash(`A list of ${entries} entries is none`);
+  }
+  const list = new Scatterlist([], Math.max(1, entries));
+  const { memory } = kernel;
+  for (const entry of entriesOf(kernel, at, entries)) {
+    const link = memory.wordAt(entry + SG.page_link);
+    const page = kernel.pagePhys(link - link % LINK_MARKS);
+    const offset = memory.view.getUint32(entry + SG.offset, true);
+    list.add(page + offset as PhysAddr, memory.view.getUint32(entry + SG.length, true));
+  }
+  return list;
+}
+
+/** Tells C where the device sees the list. */
+function writeOutputs(kernel: CKernel, at: number, list: Scatterlist): void {
+  const { memory } = kernel;
+  let index = 0;
+  for (const entry of entriesOf(kernel, at, list.outputs)) {
+    memory.putWord(entry + SG.dma_address, list.dmaAddressAt(index));
+    memory.view.setUint32(entry + SG.dma_length, list.dmaLengthAt(index), true);
+    const flags = memory.view.getUint32(entry + SG.dma_flags, true) & ~BUS_ADDRESS;
+    memory.view.setUint32(
+      entry + SG.dma_flags,
+      list.isBusAddressAt(index) ? flags | BUS_ADDRESS : flags,
+      true,
+    );
+    index++;
+  }
+}
+
+/** The list that a map has left at an address; as C has it where none has. */
+function mappedList(kernel: CKernel, at: number, entries: number): Scatterlist {
+  const list = kernel.lists.get(at);
+  return list !== undefined && list.count === entries ? list : readList(kernel, at, entries);
+}
+
+/** Every entry's memory is the device's, or the CPU's again. */
+function handAll(kernel: CKernel, dev: number, list: Scatterlist, dir: DmaDirection | null): void {
+  const device = kernel.device(dev);
+  for (let index = 0; index < list.count; index++) {
+    const phys = list.physAt(index);
+    // Outputs cover several entries: each entry is known by its own memory.
+    if (dir === null) kernel.lent.end(device, -phys);
+    else kernel.lent.add(device, -phys, phys, list.lengthAt(index), dir);
+  }
+}
+
+type MapMethod = "dmaMapSg" | "dmaMapSgtable";
+
+function map(
+  kernel: CKernel,
+  method: MapMethod,
+  [dev, at, entries, dir, attrs]: CArguments,
+): number {
+  const device = kernel.device(dev);
+  const list = readList(kernel, at, entries);
+  const direction = kernel.direction(dir);
+  const result = kernel.machine.dma[method](device, list, direction, attrs);
+  const failed = method === "dmaMapSg" ? result === 0 : result < 0;
+  if (failed) return result;
+  kernel.lists.set(at, list);
+  writeOutputs(kernel, at, list);
+  handAll(kernel, dev, list, direction);
+  return list.outputs;
+}
+
+export const LIST_CALLS: readonly CCallEntry[] = [
+  {
+    c: "unsigned int dma_map_sg_attrs(struct device *dev, struct scatterlist *sg, int nents, enum dma_data_direction dir, unsigned long attrs)",
+    run: (kernel, args) => map(kernel, "dmaMapSg", args),
+  },
+  {
+    c: "int dmalab_map_sgtable(struct device *dev, struct scatterlist *sg, int nents, enum dma_data_direction dir, unsigned long attrs)",
+    as: "dma_map_sgtable",
+    run: (kernel, args) => map(kernel, "dmaMapSgtable", args),
+  },
+  {
+    c: "void dma_unmap_sg_attrs(struct device *dev, struct scatterlist *sg, int nents, enum dma_data_direction dir, unsigned long attrs)",
+    run(kernel, [dev, at, entries, dir, attrs]) {
+      const device = kernel.device(dev);
+      const list = kernel.lists.get(at) ?? readList(kernel, at, entries);
+      handAll(kernel, dev, list, null);
+      kernel.machine.dma.dmaUnmapSg(device, list, kernel.direction(dir), attrs, entries);
+      kernel.lists.delete(at);
+    },
+  },
+  {
+    c: "void dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sg, int nelems, enum dma_data_direction dir)",
+    run(kernel, [dev, at, entries, dir]) {
+      const list = mappedList(kernel, at, entries);
+      kernel.machine.dma.dmaSyncSgForCpu(kernel.device(dev), list, kernel.direction(dir));
+      handAll(kernel, dev, list, null);
+    },
+  },
+  {
+    c: "void dma_sync_sg_for_device(struct device *dev, struct scatterlist *sg, int nelems, enum dma_data_direction dir)",
+    run(kernel, [dev, at, entries, dir]) {
+      const list = mappedList(kernel, at, entries);
+      const direction = kernel.direction(dir);
+      kernel.machine.dma.dmaSyncSgForDevice(kernel.device(dev), list, direction);
+      handAll(kernel, dev, list, null);
+      handAll(kernel, dev, list, direction);
+    },
+  },
+  {
+    c: "int sg_nents_for_dma(struct scatterlist *sg, unsigned int n, size_t max)",
+    isIn: since72,
+    run(kernel, [at, count, mostBytes]) {
+      if (!(mostBytes > 0)) throw kernel.crash("sg_nents_for_dma() with pieces of no bytes");
+      const { memory } = kernel;
+      let pieces = 0;
+      for (const entry of entriesOf(kernel, at, Math.min(count >>> 0, MOST_ENTRIES))) {
+        pieces += Math.ceil(memory.view.getUint32(entry + SG.dma_length, true) / mostBytes);
+      }
+      return pieces;
+    },
+  },
+];

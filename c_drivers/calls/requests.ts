@@ -1,0 +1,215 @@
+/** Requests of the block layer, and their mapping. @see behaviour/c-api.md 8, trap 7 */
+import { opDirection } from "../../runtime/block/bio.ts";
+import { blockRules } from "../../runtime/block/block_rules.ts";
+import { BlkDma, BlkDmaIter } from "../../runtime/block/dma_iterator.ts";
+import type { BlockRequest } from "../../runtime/block/request.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
+import type { DmaIovaState } from "../../runtime/dma/iova_state.ts";
+import {
+  BLK_STS,
+  blkStatusErrno,
+  blkStatusName,
+  ERRNO,
+  errnoToBlkStatus,
+} from "../../runtime/errno.ts";
+import type { KernelStrategies } from "../../runtime/kernels/kernels.ts";
+import type { CArguments, CCallEntry } from "../call_entry.ts";
+import { type CKernel, hex } from "../c_kernel.ts";
+import { CPeers, mapTypeOf } from "../c_peers.ts";
+import { CRequests } from "../c_requests.ts";
+import { entriesOf, LINK_END, SG } from "./lists.ts";
+import { showState, stateAsItIs, stateAt } from "./two_step.ts";
+
+/** Calls that came with the iterator. */
+const sinceIterator = ({ nvme }: KernelStrategies): boolean => nvme.mapsDataWith === "iterator";
+
+/** Where the members of `struct blk_dma_iter` lie; `include/linux/blk-mq-dma.h` has the same. */
+export const DMA_ITER = { addr: 0, len: 8, p2pdma: 16, status: 32, dmalab_iter: 40 } as const;
+const DMA_ITER_BYTES = 48;
+
+type Start = "start" | "startMetadata";
+type Next = "next" | "nextMetadata";
+
+/** Works on a request, whose events are the request's. */
+function forRequest<T>(
+  kernel: CKernel,
+  at: number,
+  work: (blk: BlkDma, request: BlockRequest) => T,
+): T {
+  const request = kernel.part(CRequests).requestAt(at);
+  const { events, kernel: release } = kernel.machine;
+  const outer = events.context.enterRequest(request.id);
+  try {
+    return work(new BlkDma(kernel.machine, blockRules(release)), request);
+  } finally {
+    events.context.leaveRequest(outer);
+  }
+}
+
+/** Tells C what a step gave. */
+function showIter(kernel: CKernel, at: number, iter: BlkDmaIter): void {
+  const { memory } = kernel;
+  memory.putWord(at + DMA_ITER.addr, iter.addr);
+  memory.view.setUint32(at + DMA_ITER.len, iter.lengthBytes, true);
+  memory.view.setUint8(at + DMA_ITER.status, iter.status);
+  const provider = iter.kind === "none" ? null : kernel.part(CPeers).providerOf(iter.segments.phys);
+  kernel.part(CPeers).putState(at + DMA_ITER.p2pdma, provider, iter.kind);
+}
+
+/** What a step has mapped is the device's. */
+function lend(
+  kernel: CKernel,
+  device: DmaDevice,
+  request: BlockRequest,
+  iter: BlkDmaIter,
+): void {
+  if (iter.kind !== "none") return;
+  const { addr, lengthBytes, segments: { phys } } = iter;
+  kernel.lent.add(device, addr, phys, lengthBytes, opDirection(request.op));
+}
+
+/** All of a request has become one range. */
+function lendAll(
+  kernel: CKernel,
+  device: DmaDevice,
+  request: BlockRequest,
+  state: DmaIovaState,
+  isMetadata: boolean,
+): void {
+  let at = state.addr as number;
+  for (const { phys, sizeBytes } of isMetadata ? request.metadataSegments() : request.segments()) {
+    kernel.lent.add(device, at, phys, sizeBytes, opDirection(request.op));
+    at += sizeBytes;
+  }
+}
+
+function starting(method: Start) {
+  return (kernel: CKernel, [req, dev, stateAddress, at]: CArguments): number => {
+    const device = kernel.device(dev);
+    if (!kernel.memory.isOpen(at, DMA_ITER_BYTES)) throw kernel.crash("There is no blk_dma_iter");
+    const iter = new BlkDmaIter();
+    return forRequest(kernel, req, (blk, request) => {
+      const state = stateAsItIs(kernel, stateAddress);
+      const { addr, sizeBytes } = state;
+      const started = blk[method](request, device, state, iter);
+      // A state that nobody has written stays as the driver left it, which may be no state at all.
+      if (state.addr !== addr || state.sizeBytes !== sizeBytes) {
+        showState(kernel, stateAddress, state);
+      }
+      kernel.part(CRequests).walks.set(at, iter);
+      kernel.memory.putWord(at + DMA_ITER.dmalab_iter, at);
+      showIter(kernel, at, iter);
+      if (started && iter.kind === "none") {
+        const isMetadata = method === "startMetadata";
+        if (state.held && iter.addr === state.addr) {
+          lendAll(kernel, device, request, state, isMetadata);
+        } else lend(kernel, device, request, iter);
+      }
+      return Number(started);
+    });
+  };
+}
+
+function stepping(method: Next) {
+  return (kernel: CKernel, [req, dev, at]: CArguments): number => {
+    const device = kernel.device(dev);
+    const iter = kernel.part(CRequests).walks.get(at);
+    const isOwn = kernel.memory.isOpen(at, DMA_ITER_BYTES) &&
+      kernel.memory.wordAt(at + DMA_ITER.dmalab_iter) === at;
+    if (iter === undefined || !isOwn) {
+      throw kernel.crash(`${hex(at)} is no blk_dma_iter that was started`);
+    }
+    return forRequest(kernel, req, (blk, request) => {
+      const found = blk[method](request, device, iter);
+      showIter(kernel, at, iter);
+      if (found) lend(kernel, device, request, iter);
+      return Number(found);
+    });
+  };
+}
+
+/** Fills a list with a request's memory; gives how many entries it took. @see behaviour/block.md 2.1 */
+function fillList(kernel: CKernel, [req, at]: CArguments): number {
+  const segments = kernel.part(CRequests).requestAt(req).segments();
+  const { memory } = kernel;
+  const pageBytes = kernel.machine.pages.pageSizeBytes;
+  let index = 0;
+  for (const entry of entriesOf(kernel, at, segments.length)) {
+    const { phys, sizeBytes } = segments[index++]!;
+    const isLast = index === segments.length;
+    memory.putWord(entry + SG.page_link, kernel.pageAt(phys) + (isLast ? LINK_END : 0));
+    memory.view.setUint32(entry + SG.offset, phys % pageBytes, true);
+    memory.view.setUint32(entry + SG.length, sizeBytes, true);
+  }
+  return segments.length;
+}
+
+export const REQUEST_CALLS: readonly CCallEntry[] = [
+  {
+    c: "void blk_mq_end_request(struct request *req, blk_status_t status)",
+    run: (kernel, [req, status]) => kernel.part(CRequests).end(req, status),
+  },
+  {
+    c: "int dmalab_rq_map_sg(struct request *req, struct scatterlist *sg)",
+    as: "blk_rq_map_sg",
+    run: fillList,
+  },
+  {
+    c: "int blk_status_to_errno(blk_status_t status)",
+    run(kernel, [status]) {
+      if (status === BLK_STS.OK) return 0;
+      const known = Object.values(BLK_STS).find((each) => each === status);
+      if (known === undefined) throw kernel.crash(`${status} is no block status`);
+      return -ERRNO[blkStatusErrno(blkStatusName(known))];
+    },
+  },
+  {
+    c: "blk_status_t errno_to_blk_status(int error)",
+    run: (_kernel, [error]) => errnoToBlkStatus(error),
+  },
+];
+
+export const REQUEST_MAPPING_CALLS: readonly CCallEntry[] = [
+  {
+    c: "bool blk_rq_dma_map_iter_start(struct request *req, struct device *dev, struct dma_iova_state *state, struct blk_dma_iter *iter)",
+    isIn: sinceIterator,
+    run: starting("start"),
+  },
+  {
+    c: "bool blk_rq_dma_map_iter_next(struct request *req, struct device *dev, struct blk_dma_iter *iter)",
+    isIn: sinceIterator,
+    run: stepping("next"),
+  },
+  {
+    c: "bool blk_rq_integrity_dma_map_iter_start(struct request *req, struct device *dev, struct dma_iova_state *state, struct blk_dma_iter *iter)",
+    isIn: sinceIterator,
+    run: starting("startMetadata"),
+  },
+  {
+    c: "bool blk_rq_integrity_dma_map_iter_next(struct request *req, struct device *dev, struct blk_dma_iter *iter)",
+    isIn: sinceIterator,
+    run: stepping("nextMetadata"),
+  },
+  {
+    c: "bool blk_rq_dma_map_coalesce(struct dma_iova_state *state)",
+    isIn: sinceIterator,
+    run: (kernel, [state]) => Number(kernel.machine.dma.dmaUseIova(stateAsItIs(kernel, state))),
+  },
+  {
+    c: "bool blk_rq_dma_unmap(struct request *req, struct device *dev, struct dma_iova_state *state, size_t mapped_len, enum pci_p2pdma_map_type map)",
+    isIn: sinceIterator,
+    run(kernel, [req, dev, stateAddress, mappedBytes, map]) {
+      const device = kernel.device(dev);
+      const kind = mapTypeOf(kernel.machine.kernel.strategies, map) ?? "none";
+      return forRequest(kernel, req, (blk, request) => {
+        const state = stateAt(kernel, stateAddress);
+        kernel.exact(mappedBytes, "length");
+        kernel.lent.endWithin(device, state.addr, mappedBytes);
+        const isDone = blk.unmap(request, device, state, mappedBytes, kind);
+        if (isDone) kernel.part(CRequests).takeBack(request, device);
+        showState(kernel, stateAddress, state);
+        return Number(isDone);
+      });
+    },
+  },
+];
