@@ -1,12 +1,12 @@
 /** Reads captured runs for tests, and parts of them. */
-import { parseJson, parseLines, readGoldenText } from "../conformance/golden_files.ts";
-import { type CapturedRun, replayRun } from "../conformance/kernel/captured_run.ts";
+import { parseJson, parseLines, readGoldenText } from "./conformance/golden_files.ts";
+import { type CapturedRun, replayRun } from "./conformance/kernel/captured_run.ts";
 import {
   type CaptureCase,
   type CaptureEnvironment,
   type CaptureHistory,
   caseNumber,
-} from "../conformance/kernel/kernel_data.ts";
+} from "./conformance/kernel/kernel_data.ts";
 
 /** Where the captures of kernels are. */
 export const KERNEL = "tests/golden/kernel";

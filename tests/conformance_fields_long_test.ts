@@ -1,28 +1,28 @@
 /**
  * Changes each field of each kind of record once: the case must differ then, unless the table of
- * what is given and left out has the field (conformance/given.ts, docs/conformance.md).
+ * what is given and left out has the field (tests/conformance/given.ts, docs/conformance.md).
  */
 import { assert, assertEquals } from "@std/assert";
-import type { DefectCase } from "../conformance/defects/defect_data.ts";
-import { replayDefects } from "../conformance/defects/defect_replay.ts";
-import { type Exception, exceptionOf, EXCEPTIONS, type RecordKind } from "../conformance/given.ts";
-import { givenOfMapsTable, givenTable } from "../conformance/given_table.ts";
-import { listGoldenFiles, parseLines, readGoldenText } from "../conformance/golden_files.ts";
-import { GroupCount, type GroupResult } from "../conformance/group_result.ts";
+import type { DefectCase } from "./conformance/defects/defect_data.ts";
+import { replayDefects } from "./conformance/defects/defect_replay.ts";
+import { type Exception, exceptionOf, EXCEPTIONS, type RecordKind } from "./conformance/given.ts";
+import { givenOfMapsTable, givenTable } from "./conformance/given_table.ts";
+import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
+import { GroupCount, type GroupResult } from "./conformance/group_result.ts";
 import {
   type CapturedRun,
   compareDescription,
   replayRun,
-} from "../conformance/kernel/captured_run.ts";
-import { type CaptureHistory, caseNumber } from "../conformance/kernel/kernel_data.ts";
-import { profileOf } from "../conformance/kernel/kernel_machine.ts";
-import type { CapturedCall, TracedCase } from "../conformance/submission/submission_data.ts";
+} from "./conformance/kernel/captured_run.ts";
+import { type CaptureHistory, caseNumber } from "./conformance/kernel/kernel_data.ts";
+import { profileOf } from "./conformance/kernel/kernel_machine.ts";
+import type { CapturedCall, TracedCase } from "./conformance/submission/submission_data.ts";
 import {
   type CapturedSubmissions,
   replaySubmissions,
-} from "../conformance/submission/submission_replay.ts";
-import { replayTrace } from "../conformance/traces/traces.ts";
-import type { TraceLine } from "../conformance/traces/iova_trace.ts";
+} from "./conformance/submission/submission_replay.ts";
+import { replayTrace } from "./conformance/traces/traces.ts";
+import type { TraceLine } from "./conformance/traces/iova_trace.ts";
 import { beginningOf, GIVEN_BACK, KERNEL, readRun, runDiffers } from "./captured_runs.ts";
 import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 

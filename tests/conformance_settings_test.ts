@@ -1,14 +1,14 @@
 /** A run is replayed by its settings: each key has its rule, and one without a rule differs by name. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { CaptureConfig } from "../conformance/kernel/capture_config.ts";
-import { unknownSetting } from "../conformance/kernel/capture_config.ts";
+import type { CaptureConfig } from "./conformance/kernel/capture_config.ts";
+import { unknownSetting } from "./conformance/kernel/capture_config.ts";
 import {
   type CapturedRun,
   compareDescription,
   replayRun,
-} from "../conformance/kernel/captured_run.ts";
-import { resultBehindTheEnd } from "../conformance/submission/call_outcome.ts";
-import type { CapturedCall } from "../conformance/submission/submission_data.ts";
+} from "./conformance/kernel/captured_run.ts";
+import { resultBehindTheEnd } from "./conformance/submission/call_outcome.ts";
+import type { CapturedCall } from "./conformance/submission/submission_data.ts";
 import { beginningOf, readEnvironments, readRun, runDiffers } from "./captured_runs.ts";
 
 /** Settings to change; one that is undefined is taken out. */

@@ -6,8 +6,8 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import type { GroupResult } from "../conformance/group_result.ts";
-import { replayAll } from "../conformance/replay.ts";
+import type { GroupResult } from "./conformance/group_result.ts";
+import { replayAll } from "./conformance/replay.ts";
 import { Ledger } from "../runtime/dma/checker/ledger.ts";
 import recorded from "./conformance_agreement.json" with { type: "json" };
 

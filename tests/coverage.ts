@@ -15,7 +15,6 @@ import { filesBelow, ROOT } from "./source_text.ts";
 const SOURCES = [
   "c_drivers",
   "cli",
-  "conformance",
   "devices",
   "instruments",
   "lang",

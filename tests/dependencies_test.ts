@@ -17,7 +17,6 @@ const dependencies = readDependencies();
 const SOURCES = [
   "c_drivers",
   "cli",
-  "conformance",
   "devices",
   "instruments",
   "lang",

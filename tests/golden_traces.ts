@@ -1,5 +1,5 @@
 /** What tests read of tests/golden/traces: captures of real kernels, and what is right for each. */
-import { readGoldenText } from "../conformance/golden_files.ts";
+import { readGoldenText } from "./conformance/golden_files.ts";
 
 const FOLDER = new URL("golden/traces/", import.meta.url);
 

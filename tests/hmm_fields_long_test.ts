@@ -1,14 +1,14 @@
 /**
  * Changes each field of each kind of operation of tests/golden/hmm once: the case must differ then,
- * unless `conformance/hmm/hmm_given.ts` says that the field is given.
+ * unless `tests/conformance/hmm/hmm_given.ts` says that the field is given.
  */
 import { assert, assertEquals } from "@std/assert";
-import type { Json } from "../conformance/difference.ts";
-import { parseJson, readGoldenText } from "../conformance/golden_files.ts";
-import type { HmmCase, HmmFacts, HmmOp, PfnRun } from "../conformance/hmm/hmm_data.ts";
-import { readHmmCases, replayHmmFile } from "../conformance/hmm/hmm_groups.ts";
-import { replayHmm, type WatchResults } from "../conformance/hmm/hmm_replay.ts";
-import { replayOdp } from "../conformance/hmm/odp_replay.ts";
+import type { Json } from "./conformance/difference.ts";
+import { parseJson, readGoldenText } from "./conformance/golden_files.ts";
+import type { HmmCase, HmmFacts, HmmOp, PfnRun } from "./conformance/hmm/hmm_data.ts";
+import { readHmmCases, replayHmmFile } from "./conformance/hmm/hmm_groups.ts";
+import { replayHmm, type WatchResults } from "./conformance/hmm/hmm_replay.ts";
+import { replayOdp } from "./conformance/hmm/odp_replay.ts";
 
 const GOLDEN = "tests/golden/hmm";
 

@@ -12,7 +12,6 @@ Deno.test("the project's imports keep to the table of docs/architecture.md", () 
     "instruments",
     "c_drivers",
     "cli",
-    "conformance",
     "std",
     "mod.ts",
   ]);

@@ -12,7 +12,6 @@ const PAGES = ["block", "nvme", "dma", "p2p", "hmm-rdma-vfio"];
 const FOLDERS = [
   "c_drivers",
   "cli",
-  "conformance",
   "devices",
   "instruments",
   "lang",

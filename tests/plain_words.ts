@@ -20,7 +20,6 @@ const FOLDERS = [
   "benches",
   "c_drivers",
   "cli",
-  "conformance",
   "devices",
   "docs",
   "drivers",

@@ -47,7 +47,6 @@ Deno.test("a switch has a test that asks for it, or a scenario", () => {
     "tests",
     "lang",
     "cli",
-    "conformance",
     "instruments",
     "c_drivers",
   ])

@@ -1,11 +1,11 @@
 /** Walks a record of golden data: copies of it, in each of which one field is changed. */
-import type { Json } from "../conformance/difference.ts";
+import type { Json } from "./conformance/difference.ts";
 
 type Key = string | number;
 
 /** A change of one field. */
 export interface RecordedChange<T> {
-  /** The field, as the table of what is given names it (conformance/given.ts). */
+  /** The field, as the table of what is given names it (tests/conformance/given.ts). */
   readonly name: string;
   /** A copy with another value there, or without the list's last item. */
   apply(record: T): T;

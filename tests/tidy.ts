@@ -28,8 +28,8 @@ interface Parsed extends SourceText {
   readonly isProduct: boolean;
 }
 
-/** Tests and their helpers: `_rig.ts`, `testing_edits.ts`, `testing/`. */
-const TEST_FILE = /^tests\/|_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?(?:\.ts$|\/)/;
+/** Tests and their helpers: `_rig.ts`, `testing_edits.ts`, `testing/`; the replay is held to what the house is. */
+const TEST_FILE = /^tests\/(?!conformance\/)|_test\.ts$|\/_\w+\.ts$|\/testing(?:_\w+)?(?:\.ts$|\/)/;
 /** Where a page is looked for that is named without its folder. */
 const PAGES = ["docs", "docs/behaviour"];
 

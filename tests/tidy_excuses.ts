@@ -71,11 +71,11 @@ export const MODULE_STATE: Excuses = {
 export const FORCED_CASTS: Excuses = {
   "cli/bench/live_bytes_main.ts { gc(): void }":
     "a function that V8 has only when it is started with --expose-gc",
-  "conformance/defects/command_forms.ts Json": AS_DATA,
-  "conformance/defects/damage_report.ts readonly Run[]": AS_DATA,
-  "conformance/defects/step_memory.ts readonly Run[]": AS_DATA,
-  "conformance/traces/swiotlb_trace.ts Line": "a line of one kind of trace, told by its op",
-  "conformance/traces/swiotlb_trace.ts Json": AS_DATA,
+  "tests/conformance/defects/command_forms.ts Json": AS_DATA,
+  "tests/conformance/defects/damage_report.ts readonly Run[]": AS_DATA,
+  "tests/conformance/defects/step_memory.ts readonly Run[]": AS_DATA,
+  "tests/conformance/traces/swiotlb_trace.ts Line": "a line of one kind of trace, told by its op",
+  "tests/conformance/traces/swiotlb_trace.ts Json": AS_DATA,
   "lang/builtins/describe/builtin.ts (run: Run, args: Arguments) => Value": KINDS_MEET,
   "lang/builtins/describe/builtin.ts (run: Run, target: T, args: Arguments) => Value": KINDS_MEET,
   "lang/builtins/things/nvme/nvme_submit.ts Decoded<typeof SUBMITTED>": KINDS_MEET,

@@ -12,7 +12,6 @@ const FOLDERS = [
   "benches",
   "c_drivers",
   "cli",
-  "conformance",
   "devices",
   "instruments",
   "lang",

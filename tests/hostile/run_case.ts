@@ -16,7 +16,7 @@ export function programs(): Programs {
   return {
     command: join(folder, "bin.js"),
     runner: join(folder, "run.js"),
-    replay: join(ROOT, "conformance/main.ts"),
+    replay: join(ROOT, "tests/conformance/main.ts"),
   };
 }
 

@@ -17,7 +17,7 @@ import { ResultFile } from "./record.ts";
 import { FIRST, mutableFiles, nearestTestFiles, otherTestFiles } from "./tree.ts";
 import { Judged, Score, scoreText } from "./verdict.ts";
 
-const SOURCES = ["c_drivers", "conformance", "devices", "instruments", "lang", "runtime", "tests"];
+const SOURCES = ["c_drivers", "devices", "instruments", "lang", "runtime", "tests"];
 
 function fail(message: string): never {
   console.error(`error: ${message}`);

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { replayGroups } from "../../conformance/replay.ts";
+import { replayGroups } from "../conformance/replay.ts";
 import recorded from "../conformance_agreement.json" with { type: "json" };
 
 const GOLDEN = fromFileUrl(new URL("../golden", import.meta.url));

@@ -11,7 +11,6 @@ const COPIED = [
   "benches",
   "c_drivers",
   "cli",
-  "conformance",
   "deno.json",
   "deno.lock",
   "devices",
@@ -38,7 +37,7 @@ const TESTED = [
 ];
 const REPLAYED = "tests/mutation/replayed_test_groups.ts";
 /** Where the suite's other tests lie. */
-const OTHERS = ["c_drivers", "cli", "conformance", "instruments", "lang", "tests"];
+const OTHERS = ["c_drivers", "cli", "instruments", "lang", "tests"];
 /** Those of them that notice nothing here, or not always. */
 const LEFT_OUT = [
   // Its groups are replayed one by one.

@@ -11,7 +11,6 @@ import { filesBelow, ROOT } from "../source_text.ts";
 const FOLDERS = [
   "c_drivers",
   "cli",
-  "conformance",
   "devices",
   "instruments",
   "lang",

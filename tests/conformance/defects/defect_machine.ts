@@ -1,0 +1,164 @@
+/** Builds the machine of a recorded defect, and brings its disk up. */
+import {
+  alignDown,
+  GIB,
+  KIB,
+  MIB,
+  type PhysAddr,
+  SECTOR_SIZE_BYTES,
+} from "../../../runtime/address.ts";
+import { ArmedFault, FAULT, FAULT_POINTS } from "../../../runtime/faults.ts";
+import {
+  defaultMachineConfig,
+  type IommuMode,
+  type MachineConfig,
+  swiotlbConfig,
+} from "../../../runtime/machine_config.ts";
+import { type KernelProfile, KERNELS } from "../../../runtime/kernels/kernels.ts";
+import { Machine } from "../../../runtime/machine.ts";
+import { NvmeDisk } from "../../../devices/nvme/nvme_disk.ts";
+import { attachPeers, peerSpanOf } from "../kernel/captured_peers.ts";
+import {
+  capturedDevice,
+  captureDisk,
+  type CapturedParts,
+  profileOf,
+} from "../kernel/kernel_machine.ts";
+import type {
+  CallLine,
+  DefectCase,
+  DefectInjection,
+  DefectMachine,
+  DefectStep,
+} from "./defect_data.ts";
+import { GivenIovas, GivenSlots } from "./given_memory.ts";
+import { shownMemory } from "./shown_memory.ts";
+
+/** The exponent of a controller that takes transfers of any length. */
+const NO_LIMIT = 0;
+const POOL_BYTES = 64 * MIB;
+/** A bounce-buffer pool begins where a set of slots does. */
+const SLOT_SET_BYTES = 256 * KIB;
+/** What AMD's table format can have as a leaf. @see tests/golden/pagetable/README.md */
+const EVERY_PAGE_SIZE = Array.from({ length: 36 }, (_, bit) => 4 * KIB * 2 ** bit);
+/** Where the pool lies when no buffer of a run is bounced. */
+const QUIET_POOL = 0x7800_0000;
+
+export interface DefectHost extends CapturedParts {
+  readonly disk: NvmeDisk;
+  /** Null where nothing is translated. */
+  readonly iovas: GivenIovas | null;
+  readonly slots: GivenSlots;
+}
+
+/** The machine before a case's first step. */
+export function defectHost(captured: DefectCase): DefectHost {
+  const { limits, controller } = captured.machine;
+  const bounced = firstBounced(captured.machine, captured.steps);
+  const machine = new Machine(machineConfig(captured, bounced));
+  const dev = capturedDevice(machine);
+  const span = peerSpanOf(
+    captured.steps.flatMap(({ commands }) => commands).flatMap((command) => {
+      const { data, metadata } = shownMemory(command);
+      return [...data, ...metadata];
+    }),
+  );
+  if (span !== null) attachPeers(machine, dev, topologyOf(captured), span);
+  const host = captureDisk(machine, dev, {
+    blockSizeBytes: limits.logical_block_size,
+    metadataBytes: controller.metadata_bytes_per_block ?? 0,
+    controller: {
+      mdtsExponent: controller.mdts ?? NO_LIMIT,
+      sgl: controller.sgl,
+      metadataSgl: controller.metadata_sgl,
+      maxQueues: 1,
+    },
+    maxSectorsKb: writtenMaxSectorsKb(captured),
+  });
+  host.controller.interrupt = host.driver;
+  host.driver.bringUp();
+  machine.markReady();
+  return {
+    ...host,
+    disk: new NvmeDisk(host.driver),
+    iovas: dev.domain === null ? null : new GivenIovas(dev.domain),
+    slots: new GivenSlots(machine, POOL_BYTES),
+  };
+}
+
+/** A soft limit above the release's default is one that somebody wrote; any other must come out. */
+function writtenMaxSectorsKb(captured: DefectCase): number | undefined {
+  const { max_sectors_kb: written } = captured.machine.limits;
+  const { softCapSectors } = KERNELS[profileOfCase(captured)].strategies.block;
+  return written > (softCapSectors * SECTOR_SIZE_BYTES) / KIB ? written : undefined;
+}
+
+/** The scenarios with peer memory name the tree by their own name. */
+function topologyOf({ id }: DefectCase): string {
+  return id.startsWith("p2pb_") ? "different root ports, host bridge allowed" : "same switch";
+}
+
+/** Does to a machine what was done to the captured one just before the first step. */
+export function inject({ machine, dev }: DefectHost, injection: DefectInjection | undefined): void {
+  if (injection === undefined) return;
+  const { bus_dma_limit_set_to: limit, calls_failed: count, skip = 0 } = injection;
+  if (limit !== undefined) dev.busLimitBits = Math.log2(limit + 1);
+  if (injection.function === undefined || count === undefined) return;
+  const point = FAULT_POINTS.findIndex(({ name }) => name === injection.function);
+  if (point < 0) throw new Error(`No point of the model fails as ${injection.function} did`);
+  machine.armFault(new ArmedFault(point as typeof FAULT.dma_map_phys, skip + 1, skip + count));
+}
+
+function machineConfig(captured: DefectCase, bounced: number | null): MachineConfig {
+  const { iommu, cpus, granule } = captured.machine;
+  const profile = profileOfCase(captured);
+  const base = defaultMachineConfig();
+  return {
+    ...base,
+    kernel: profile,
+    cpus,
+    checker: "off",
+    ramSizeBytes: 6 * GIB,
+    iommu: {
+      ...base.iommu,
+      mode: modeOf(iommu),
+      // The second model's table has leaves of every size, which is what its cases show.
+      ...(iommu.includes("second IOMMU model")
+        ? { model: "amd", pageSizesBytes: EVERY_PAGE_SIZE }
+        : { model: "vtd" }),
+      granuleBytes: granule,
+    },
+    swiotlb: swiotlbConfig({
+      sizeBytes: POOL_BYTES,
+      force: iommu.includes("every mapping bounced"),
+      basePhys: (bounced === null ? QUIET_POOL : alignDown(bounced, SLOT_SET_BYTES)) as PhysAddr,
+    }),
+  };
+}
+
+/** The data calls the release of the default profile by its full number. */
+function profileOfCase({ kernel }: DefectCase): KernelProfile {
+  const profile = profileOf(kernel);
+  if (profile === null) throw new Error(`There is no profile for kernel ${kernel}`);
+  return profile;
+}
+
+function modeOf(words: string): IommuMode {
+  if (!words.startsWith("translated")) return "off";
+  return words.includes("lazy") ? "lazy" : "strict";
+}
+
+/**
+ * The first bounce buffer that some steps took, or null. Where nothing is translated, all else is
+ * mapped where it is.
+ */
+export function firstBounced(
+  { iommu }: DefectMachine,
+  steps: readonly DefectStep[],
+): number | null {
+  if (iommu.startsWith("translated")) return null;
+  const lines = steps.flatMap(({ commands }) => commands).flatMap(({ calls }) => calls);
+  const isBounced = ([name, phys, , dma]: CallLine) =>
+    name === "dma.map" && dma !== null && dma !== phys;
+  return lines.find(isBounced)?.[3] ?? null;
+}

@@ -1,0 +1,90 @@
+/** IOVAs and bounce buffers as they were recorded: given to the model, not asked of it. */
+import { alignDown, type Bytes, KIB, MIB, type PhysAddr } from "../../../runtime/address.ts";
+import { DMA_FROM_DEVICE } from "../../../runtime/dma/attributes.ts";
+import { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import type { IommuDomain } from "../../../runtime/iommu/domain.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import type { CallLine } from "./defect_data.ts";
+
+/** Where ranges come from that no record knows of: far below all recorded ones. */
+const SPARE_FROM_PFN = 0x1000;
+
+const PAGE_BYTES = 4 * KIB;
+/** Memory of the earlier mappings: it does not matter. */
+const ELSEWHERE = MIB as PhysAddr;
+
+/**
+ * IOVAs as they were recorded.
+ *
+ * Which ranges the caches hold depends on all that ran since the driver was loaded, which the data
+ * does not tell, so addresses are given to the model (tests/golden/defects/README.md, "What a
+ * replay must bring along"). How many are asked for, and how large, must come out.
+ */
+export class GivenIovas {
+  #coming: number[] = [];
+  #sparePfn = SPARE_FROM_PFN;
+  /** What was freed, by length: of what no record tells, the last comes first. */
+  readonly #free = new Map<number, number[]>();
+
+  /** Takes over the domain's allocator; what was given out before stays so. */
+  constructor(domain: IommuDomain) {
+    const { iova, granuleBytes } = domain;
+    iova.allocFast = (_cpu, pfns, _limitPfn) => {
+      iova.lastSource = "tree";
+      const given = this.#coming.shift();
+      const free = this.#free.get(pfns) ?? [];
+      if (given !== undefined) {
+        const taken = free.lastIndexOf(given / granuleBytes);
+        if (taken >= 0) free.splice(taken, 1);
+        return given / granuleBytes;
+      }
+      const last = free.pop();
+      if (last !== undefined) return last;
+      const pfn = Math.ceil(this.#sparePfn / pfns) * pfns;
+      this.#sparePfn = pfn + pfns;
+      return pfn;
+    };
+    iova.freeFast = (_cpu, pfn, pfns) => {
+      const free = this.#free.get(pfns);
+      if (free === undefined) this.#free.set(pfns, [pfn]);
+      else free.push(pfn);
+    };
+  }
+
+  /** Sets the answers for the next step: the calls of its commands, in order. */
+  expect(lines: readonly CallLine[]): void {
+    this.#coming = lines.filter(([name]) => name === "iova.reserve")
+      .map((line) => line[2] as number);
+  }
+}
+
+/**
+ * Bounce buffers as they were recorded: where a step's first one was.
+ *
+ * The search for slots goes on where the last one ended, and what ran before a step is not told.
+ * From its first buffer on a step's slots must come out.
+ */
+export class GivenSlots {
+  // Another device: what bounces once needs to be unmapped from then on.
+  readonly #earlier = new DmaDevice("earlier", { minAlignMask: PAGE_BYTES - 1 });
+  /** Page of the slot that was taken last. */
+  #lastPage = -1;
+
+  constructor(private readonly machine: Machine, private readonly poolBytes: Bytes) {
+    machine.events.listen(({ fields }) => {
+      const { tlb_phys, size_bytes } = fields as { tlb_phys: number; size_bytes: number };
+      this.#lastPage = alignDown(tlb_phys + size_bytes - 1, PAGE_BYTES);
+    }, ["swiotlb.map"]);
+  }
+
+  /** Takes and frees slots, as earlier mappings did, until the search stands before this one. */
+  reach(tlb: number): void {
+    const { swiotlb } = this.machine;
+    const before = alignDown(tlb, PAGE_BYTES) - PAGE_BYTES;
+    for (let tries = this.poolBytes / PAGE_BYTES; tries > 0; tries--) {
+      if (this.#lastPage === before) return;
+      const slot = swiotlb.map(this.#earlier, ELSEWHERE, PAGE_BYTES, 0, DMA_FROM_DEVICE, 0);
+      swiotlb.unmap(this.#earlier, slot as PhysAddr, PAGE_BYTES, DMA_FROM_DEVICE, 0);
+    }
+  }
+}

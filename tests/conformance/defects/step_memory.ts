@@ -1,0 +1,178 @@
+/** The memory of a step: what the request covers, and what it holds before and after. */
+import {
+  alignDown,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  SECTOR_SIZE_BYTES,
+} from "../../../runtime/address.ts";
+import { type BioVec, NO_VECS } from "../../../runtime/block/bio.ts";
+import { type Extent, extentOf } from "../kernel/kernel_data.ts";
+import { fillPages, pagesOf, type Run, writePattern } from "./damage.ts";
+import type { DefectCase, DefectCommand, DefectStep } from "./defect_data.ts";
+import type { DefectHost } from "./defect_machine.ts";
+import { distinctRequests, shownMemory } from "./shown_memory.ts";
+import type { StepRequest } from "./step_run.ts";
+import { kernelMetadata, piecesOf, userMetadata, userPieces } from "./user_memory.ts";
+
+const ADDRESS_BYTES = 8;
+
+export class StepMemory {
+  readonly request: StepRequest;
+  /** The data in order, as contiguous memory. */
+  readonly data: readonly Extent[];
+  /** The user's metadata; empty where the kernel makes it up. */
+  readonly metadata: readonly Extent[];
+  /** Pages of the user's buffers that are known. */
+  readonly pages: ReadonlySet<number>;
+  /** Where the first step's second piece lies: a page that the program fills later. */
+  readonly #ownPage: number | null;
+  /** Copies between the user's metadata and the kernel's, where that is not used as it is. */
+  readonly #copies: readonly { readonly user: Extent; readonly kernel: number }[];
+
+  constructor(
+    private readonly host: DefectHost,
+    captured: DefectCase,
+    private readonly step: DefectStep,
+  ) {
+    this.#ownPage = captured.steps[0]?.request.pieces?.[1]?.[0] ?? null;
+    const { request } = step;
+    const commands = distinctRequests(step.commands)
+      .toSorted((a, b) => (a.sector ?? 0) - (b.sector ?? 0));
+    const shown = commands.flatMap((command) => shownMemory(command).data);
+    const offsetBytes = request.offset_bytes ?? (commands[0]?.sector ?? 0) * SECTOR_SIZE_BYTES;
+    const ios = this.#ios(shown);
+    const pieces = ios.map((each) => userPieces(each, shown));
+    this.data = pieces.flat(2).map(extentOf);
+    const metadata = this.#metadata(captured, commands);
+    const mustCopy = metadata.user.some(([phys, bytes]) =>
+      ((phys | bytes) & host.disk.limits.dmaAlignmentMask) !== 0
+    );
+    this.#copies = mustCopy ? [{ user: metadata.user[0]!, kernel: metadata.vecs[0]!.phys }] : [];
+    this.metadata = metadata.user;
+    this.pages = pagesOf([...this.data, ...this.metadata, ...shownRuns(step)]);
+    this.request = {
+      kind: request.kind,
+      op: request.op ?? "read",
+      offsetBytes,
+      data: pieces,
+      metadata: metadata.vecs,
+      cutAbove: captured.id.includes("multipath")
+        ? step.commands.map(({ sector }) => sector ?? 0)
+        : null,
+    };
+  }
+
+  /** Fills the memory as the program did before the step. */
+  prepare(): void {
+    const { memory } = this.host.machine;
+    fillPages(memory, this.pages);
+    for (const { kernel } of this.#copies) {
+      memory.fill(alignDown(kernel, PAGE_SIZE_BYTES) as PhysAddr, PAGE_SIZE_BYTES, 0);
+    }
+    if (this.request.op === "write") {
+      writePattern(memory, this.data, this.request.offsetBytes);
+      for (const [phys, sizeBytes] of this.metadata) memory.fill(phys as PhysAddr, sizeBytes, 1);
+    }
+    const other = this.step.damage?.other_memory;
+    if (typeof other === "number" && this.#ownPage !== null) this.#aim(this.#ownPage, other);
+  }
+
+  /** What the kernel does with a user's metadata that it had to copy. */
+  finish(): void {
+    if (this.request.op !== "read") return;
+    for (const { user: [phys, sizeBytes], kernel } of this.#copies) {
+      this.host.machine.memory.copy(kernel as PhysAddr, phys as PhysAddr, sizeBytes);
+    }
+  }
+
+  /** The program fills a page of its own with the addresses of other memory. */
+  #aim(page: number, other: number): void {
+    const { memory } = this.host.machine;
+    for (let at = 0; at < PAGE_SIZE_BYTES; at += ADDRESS_BYTES) {
+      const target = other + (at / ADDRESS_BYTES) * PAGE_SIZE_BYTES;
+      memory.writeU64((page + at) as PhysAddr, target);
+      if (at / ADDRESS_BYTES < MOST_PAGES) fillPages(memory, [target]);
+    }
+  }
+
+  /** The parts of each I/O's buffer. */
+  #ios(shown: readonly Extent[]): readonly (readonly Extent[])[] {
+    const { request } = this.step;
+    const { blockSizeBytes } = this.host.disk;
+    switch (request.kind) {
+      case "preadv":
+        return [piecesOf(request, shown)];
+      case "io_submit":
+        return request.pieces!.map((piece) => [piece]);
+      case "passthrough":
+        return [[request.data as Extent]];
+      case "io_uring": {
+        const sizeBytes = request.blocks_each! * blockSizeBytes;
+        const first = request.data as number;
+        return request.metadata_pages!.map((_, index) => [[first + index * sizeBytes, sizeBytes]]);
+      }
+    }
+  }
+
+  #metadata(
+    captured: DefectCase,
+    commands: readonly DefectCommand[],
+  ): { readonly vecs: readonly BioVec[]; readonly user: readonly Extent[] } {
+    const { request } = this.step;
+    const { namespace: { metadataBytes }, blockSizeBytes } = this.host.disk;
+    if (metadataBytes === 0) return { vecs: NO_VECS, user: [] };
+    const ofData = (bytes: number) => (bytes / blockSizeBytes) * metadataBytes;
+    if (request.kind === "passthrough") {
+      if (request.metadata === undefined) return { vecs: NO_VECS, user: [] };
+      const [start, sizeBytes] = request.metadata;
+      const shown = longestShown(captured, request.metadata);
+      const second = request.metadata_second_page ?? null;
+      const vecs = userMetadata(start, sizeBytes, second, shown);
+      // What is copied is the user's as the user sees it.
+      const copied = ((start | sizeBytes) & this.host.disk.limits.dmaAlignmentMask) !== 0;
+      return { vecs, user: copied ? [request.metadata] : vecs.map(extentOf) };
+    }
+    if (request.kind === "io_uring") {
+      const each = ofData(request.blocks_each! * blockSizeBytes);
+      const vecs = request.metadata_pages!.flatMap(([first, last], index) => {
+        const shown = commands[index] === undefined ? [] : shownMemory(commands[index]!).metadata;
+        return userMetadata(first, each, samePage(first, last) ? null : last, shown);
+      });
+      return { vecs, user: vecs.map(extentOf) };
+    }
+    const first = request.pieces?.[0]?.[1] ?? 0;
+    const vecs = commands.flatMap((command) => {
+      const total = ofData(command.bytes);
+      const pieceBytes = request.kind === "io_submit" ? ofData(first) : total;
+      return kernelMetadata(total, pieceBytes, shownMemory(command).metadata);
+    });
+    return { vecs, user: [] };
+  }
+}
+
+/** As many pages as a list of the small pool leads to. */
+const MOST_PAGES = 32;
+
+/** The most that any step of a case shows of a user's metadata: a refusal cuts it short. */
+function longestShown(captured: DefectCase, [start, sizeBytes]: Extent): readonly Extent[] {
+  let longest: readonly Extent[] = [];
+  for (const { request, commands } of captured.steps) {
+    const asked = request.metadata;
+    if (asked === undefined || asked[0] !== start || asked[1] !== sizeBytes) continue;
+    for (const command of commands) {
+      const { metadata } = shownMemory(command);
+      if (metadata.length > longest.length) longest = metadata;
+    }
+  }
+  return longest;
+}
+
+function samePage(first: number, last: number): boolean {
+  return alignDown(first, PAGE_SIZE_BYTES) === alignDown(last, PAGE_SIZE_BYTES);
+}
+
+/** Memory of the user in which the record found something wrong. */
+function shownRuns({ damage }: DefectStep): readonly Extent[] {
+  const runs = (damage?.runs ?? []) as unknown as readonly Run[];
+  return runs.map(([, phys, sizeBytes]): Extent => [phys, sizeBytes]);
+}

@@ -1,0 +1,195 @@
+/** Runs a step's request on the model as a program's system call would. */
+import { type Bytes, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import { type Bio, type BioVec, type BlockOp, sliceVecs } from "../../../runtime/block/bio.ts";
+import { BioBuilder, MAX_BIO_VECS, type UserPiece } from "../../../runtime/block/bio_builder.ts";
+import { Plug } from "../../../runtime/block/plug.ts";
+import { BioSplitter } from "../../../runtime/block/split.ts";
+import { BLK_STS, ERRNO } from "../../../runtime/errno.ts";
+import type { Io } from "../../../devices/nvme/io.ts";
+import type { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+import type { Json } from "../difference.ts";
+import type { DefectHost } from "./defect_machine.ts";
+import type { Transcript } from "./transcript.ts";
+
+/** Calls submitted together are held back from this many on. */
+const PLUG_FROM_CALLS = 3;
+const OPCODES = { read: 2, write: 1 } as const;
+
+/** A request of a step with its memory. */
+export interface StepRequest {
+  readonly kind: "preadv" | "io_submit" | "passthrough" | "io_uring";
+  readonly op: "read" | "write";
+  readonly offsetBytes: Bytes;
+  /** The data of each I/O. */
+  readonly data: readonly (readonly UserPiece[])[];
+  /** The metadata of all, in order; none where the disk has none. */
+  readonly metadata: readonly BioVec[];
+  /** Another device above cuts first; the sectors in the order in which its pieces came down. */
+  readonly cutAbove: readonly number[] | null;
+}
+
+/**
+ * Submits, runs the machine until nothing is left to do, and says what the program was told.
+ *
+ * @param tags The tags of the requests, in the order in which they went to the driver.
+ */
+export function runStep(
+  host: DefectHost,
+  transcript: Transcript,
+  step: StepRequest,
+  tags: readonly number[],
+): Json {
+  const pace = new DispatchPace(host, tags);
+  const ios = submit(host, transcript, step);
+  pace.dispatch();
+  while (host.machine.runNextActivity());
+  switch (step.kind) {
+    case "preadv":
+      return callResult(ios);
+    case "passthrough":
+      return commandResult(ios[0]!);
+    case "io_submit":
+      return { res: ios.map((io, index) => [index, ioResult(io)]) };
+    case "io_uring":
+      return { res: ios.map(ioResult) };
+  }
+}
+
+function submit(host: DefectHost, transcript: Transcript, step: StepRequest): Io[] {
+  switch (step.kind) {
+    case "preadv":
+      return submitCall(host, transcript, step);
+    case "passthrough":
+      return [passThrough(host, step)];
+    case "io_submit":
+    case "io_uring":
+      return submitMany(host, transcript, step);
+  }
+}
+
+function builderOf({ disk, driver }: DefectHost, pieces: readonly UserPiece[]): BioBuilder {
+  return new BioBuilder(pieces, driver.blockRules.pageJoin, disk.blockSizeBytes);
+}
+
+/** One call: one bio, or several that are held back until the last is made. */
+function submitCall(host: DefectHost, transcript: Transcript, step: StepRequest): Io[] {
+  const { disk } = host;
+  const builder = builderOf(host, step.data[0]!);
+  const plug = builder.leftPages <= MAX_BIO_VECS ? null : new Plug<NvmeRequest>();
+  const metadata = new MetadataOf(host, step);
+  const ios: Io[] = [];
+  let sector = step.offsetBytes / SECTOR_SIZE_BYTES;
+  while (builder.leftBytes > 0) {
+    const bio = builder.next(step.op, sector)!;
+    metadata.attach(bio);
+    transcript.bioAt(sector);
+    sector += bio.sizeBytes / SECTOR_SIZE_BYTES;
+    if (step.cutAbove === null) ios.push(disk.submitBio(bio, 0, plug));
+    else {for (const piece of piecesFromAbove(host, bio, step.cutAbove)) {
+        ios.push(disk.submitBio(piece));
+      }}
+  }
+  plug?.flush();
+  return ios;
+}
+
+/** A device above has the same limits, and gives each piece down as a bio of its own. */
+function piecesFromAbove(host: DefectHost, bio: Bio, order: readonly number[]): Bio[] {
+  const { machine, driver } = host;
+  const splitter = new BioSplitter(driver.limits, driver.blockRules.gap, machine.events);
+  const pieces: Bio[] = [];
+  for (let piece: Bio | null = null; piece !== bio;) {
+    piece = splitter.next(bio);
+    if (piece === null) throw new Error("A device above refuses the bio");
+    pieces.push(piece);
+  }
+  return pieces.sort((a, b) => order.indexOf(a.sector) - order.indexOf(b.sector));
+}
+
+/** Calls of one bio each, submitted together. */
+function submitMany(host: DefectHost, transcript: Transcript, step: StepRequest): Io[] {
+  const plug = step.data.length >= PLUG_FROM_CALLS ? new Plug<NvmeRequest>() : null;
+  const metadata = new MetadataOf(host, step);
+  let sector = step.offsetBytes / SECTOR_SIZE_BYTES;
+  const ios = step.data.map((pieces) => {
+    const bio = builderOf(host, pieces).next(step.op, sector)!;
+    metadata.attach(bio);
+    transcript.bioAt(sector);
+    sector += bio.sizeBytes / SECTOR_SIZE_BYTES;
+    return host.disk.submitBio(bio, 0, plug);
+  });
+  plug?.flush();
+  return ios;
+}
+
+function passThrough(host: DefectHost, step: StepRequest): Io {
+  const op: BlockOp = step.op === "read" ? "drv_in" : "drv_out";
+  const bio = new BioBuilder(step.data[0]!, host.driver.blockRules.pageJoin, 1).next(op, 0)!;
+  const blocks = bio.sizeBytes / host.disk.blockSizeBytes;
+  return host.disk.passthrough({
+    opcode: OPCODES[step.op],
+    buffer: { segments: bio.vecs },
+    ...(step.metadata.length === 0 ? {} : { metadata: { segments: step.metadata } }),
+    dwords: { 10: step.offsetBytes / host.disk.blockSizeBytes, 12: blocks - 1 },
+  });
+}
+
+/**
+ * Sends single requests to the driver as fast as the recorded device was: one that uses the tag of
+ * another came when that had completed, and else before.
+ */
+class DispatchPace {
+  readonly #queued: NvmeRequest[] = [];
+
+  constructor(private readonly host: DefectHost, private readonly tags: readonly number[]) {
+    host.driver.queueRequest = (request) => this.#queued.push(request);
+  }
+
+  dispatch(): void {
+    const { driver, machine } = this.host;
+    // Back to the driver's own way.
+    Reflect.deleteProperty(driver, "queueRequest");
+    const used = new Set<number>();
+    for (const [index, request] of this.#queued.entries()) {
+      const tag = this.tags[index];
+      if (tag !== undefined && used.has(tag)) { while (machine.runNextActivity()); }
+      if (tag !== undefined) used.add(tag);
+      driver.queueRequest(request);
+      machine.runNextActivity();
+    }
+  }
+}
+
+/** Deals a step's metadata out to its bios. */
+class MetadataOf {
+  #doneBytes = 0;
+
+  constructor(private readonly host: DefectHost, private readonly step: StepRequest) {}
+
+  attach(bio: Bio): void {
+    const { namespace, blockSizeBytes } = this.host.disk;
+    if (this.step.metadata.length === 0) return;
+    const sizeBytes = (bio.sizeBytes / blockSizeBytes) * namespace.metadataBytes;
+    bio.metadata = sliceVecs(this.step.metadata, this.#doneBytes, sizeBytes);
+    this.#doneBytes += sizeBytes;
+  }
+}
+
+/** What a synchronous call returns; null for one that never does. */
+function callResult(ios: readonly Io[]): Json {
+  const failed = ios.find(({ statusCode }) => statusCode !== BLK_STS.OK);
+  if (failed === undefined) return { ret: ios.reduce((sum, { bytes }) => sum + bytes, 0) };
+  if (failed.statusCode === BLK_STS.RESOURCE) return { ret: null };
+  return { ret: -1, errno: ERRNO[failed.error!] };
+}
+
+function commandResult(io: Io): Json {
+  const { nvmeStatus } = io.requests[0]!;
+  if (nvmeStatus !== 0) return { nvme_status: nvmeStatus };
+  return io.statusCode === BLK_STS.OK ? { ret: 0 } : { ret: -1, errno: ERRNO[io.error!] };
+}
+
+function ioResult(io: Io): number | null {
+  if (io.statusCode === BLK_STS.RESOURCE) return null;
+  return io.error === null ? io.bytes : -ERRNO[io.error];
+}

@@ -1,0 +1,354 @@
+/**
+ * What happened inside a call, line by line as tests/golden/hmm has it: in the order in which
+ * operations were complete.
+ *
+ * Events tell most of it. What a search for IOVAs tried and with which flags a page was mapped
+ * is no event; there the recorder looks at the call itself.
+ */
+import type { PhysAddr } from "../../../runtime/address.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
+import type { FlushQueue } from "../../../runtime/iommu/flush_queue.ts";
+import type { IommuDomain } from "../../../runtime/iommu/domain.ts";
+import { PTE_MMIO } from "../../../runtime/iommu/page_table.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import type { Json } from "../difference.ts";
+import { directionNumber, type Fields } from "../kernel/capture_words.ts";
+import { type AddressWords, attributeList, WARN_SITES } from "./hmm_words.ts";
+
+export type Line = { readonly op: string; [field: string]: Json };
+
+const GRANULE_BYTES = 4096;
+/** What the kernel calls memory of a device among the flags of a mapping; the others are as ours. */
+const KERNEL_MMIO = 16;
+const KERNEL_CACHE = 4;
+const READ_AND_WRITE = 3;
+
+/** What a call is about, as far as lines below it tell of it. */
+export interface Around {
+  /** The range that is linked into, and what at: buffers that bounce are reported by IOVA. */
+  readonly link: { readonly addr: number; readonly offset: number; readonly phys: number } | null;
+  /** The attributes that it was given, as words. */
+  readonly attrs: readonly string[];
+}
+
+const NOTHING_AROUND: Around = { link: null, attrs: [] };
+
+/** A timer that fired in the middle of the next call, after so many of its operations. */
+interface TimerInside {
+  readonly after: number;
+  readonly queue: FlushQueue;
+  /** The operation that it fired in had missed the cache already. */
+  readonly afterMiss: boolean;
+}
+
+export class InnerLines {
+  lines: Line[] = [];
+  around: Around = NOTHING_AROUND;
+  /** What a timer did inside of the operation at hand. */
+  fired: Line[] | null = null;
+  readonly #words: AddressWords;
+  readonly #tellsFlushes: boolean;
+  #tries: Json[] = [];
+  #timer: TimerInside | null = null;
+  /** Lines that are complete since the operation at hand began. */
+  #complete = 0;
+  /** The call that was entered last, and what follows from it. */
+  #call = "";
+  #bareFree = false;
+  #syncing = false;
+  /** The call has parked a range. */
+  #parks = false;
+  /** Lines of a flush of the queue, while that is under way beside a call. */
+  #beside: Line[] | null = null;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly dev: DmaDevice,
+    options: { readonly words: AddressWords; readonly tellsFlushes: boolean },
+  ) {
+    this.#words = options.words;
+    this.#tellsFlushes = options.tellsFlushes;
+    machine.events.listen((event) => this.#add(event), [
+      "iova.alloc",
+      "iova.free",
+      "iommu.unmap",
+      "iommu.sync_map",
+      "iotlb.sync",
+      "swiotlb.map",
+      "swiotlb.unmap",
+      "swiotlb.copy",
+      "kernel.warn",
+      "call.dma_iova_unlink",
+      "call.dma_iova_destroy",
+      "call.dma_iova_free",
+      "call.dma_iova_sync",
+      "call.dma_iova_link",
+      "call.dma_iova_try_alloc",
+      "call.dma_map_phys",
+      "call.dma_unmap_phys",
+    ]);
+    if (dev.domain !== null) this.#watch(dev.domain);
+  }
+
+  /** The lines since the last call of this, which are forgotten. */
+  take(): Line[] {
+    const { lines } = this;
+    this.lines = [];
+    this.#parks = false;
+    this.#bareFree = false;
+    this.#syncing = false;
+    return lines;
+  }
+
+  /** An operation of a case begins. */
+  begin(): void {
+    this.#complete = 0;
+    this.around = NOTHING_AROUND;
+    this.take();
+  }
+
+  /**
+   * Has the flush queue's timer fire when so many lines of the next operation are complete: before
+   * anything is taken, freed or parked after them.
+   *
+   * @param afterMiss The operation behind these lines takes addresses that the cache does not have,
+   *   and had looked there before.
+   */
+  fireInside(queue: FlushQueue, after: number, afterMiss: boolean): void {
+    this.#timer = { after, queue, afterMiss };
+  }
+
+  /** Lines of a timer that was to fire inside of an operation; null where none was. */
+  end(): Line[] | null {
+    this.#fireTimer();
+    const { fired } = this;
+    this.fired = null;
+    return fired;
+  }
+
+  /** Fires the timer of the flush queue; returns what it did. */
+  fire(queue: FlushQueue): Line[] {
+    const lines: Line[] = [{ op: "fq_timer" }];
+    this.#beside = lines;
+    this.machine.clock.disarm(queue);
+    queue.timerExpired();
+    this.#beside = null;
+    return lines;
+  }
+
+  #watch(domain: IommuDomain): void {
+    const { flushQueue, iova } = domain;
+    const allocFast = iova.allocFast.bind(iova);
+    iova.allocFast = (cpu, pfns, limitPfn, flush) => {
+      this.#fireWhenDue(false);
+      const pfn = allocFast(cpu, pfns, limitPfn, flush);
+      const from = iova.lastSource === "rcache" ? "cache" : "tree";
+      this.#tries.push([this.#words.recordedLimit(limitPfn), flush, from, pfn !== 0]);
+      return pfn;
+    };
+    const alloc = iova.ranges.alloc.bind(iova.ranges);
+    iova.ranges.alloc = (pfns, limitPfn, aligned) => {
+      this.#fireWhenDue(true);
+      return alloc(pfns, limitPfn, aligned);
+    };
+    const freeFast = iova.freeFast.bind(iova);
+    iova.freeFast = (cpu, pfn, pfns) => {
+      this.#fireWhenDue(true);
+      freeFast(cpu, pfn, pfns);
+    };
+    if (flushQueue !== null) {
+      const add = flushQueue.add.bind(flushQueue);
+      flushQueue.add = (cpu, pfn, pfns) => {
+        this.#fireWhenDue(true);
+        add(cpu, pfn, pfns);
+      };
+    }
+    const allocIova = domain.allocIova.bind(domain);
+    domain.allocIova = (sizeBytes, coherent) => {
+      this.#tries = [];
+      const start = allocIova(sizeBytes, coherent);
+      if (start === 0) {
+        this.#push({ op: "iova_alloc", size: sizeBytes, iova: null, tries: this.#tries });
+      }
+      return start;
+    };
+    const map = domain.map.bind(domain);
+    domain.map = (iovaStart: number, phys: PhysAddr, sizeBytes: number, flags: number) => {
+      const ret = map(iovaStart, phys, sizeBytes, flags);
+      const kind = (flags & PTE_MMIO) === 0 ? KERNEL_CACHE : KERNEL_MMIO;
+      const prot = (flags & READ_AND_WRITE) + kind;
+      this.#push({ op: "iommu_map", iova: iovaStart, phys, size: sizeBytes, prot, ret });
+      return ret;
+    };
+  }
+
+  #push(line: Line): void {
+    if (this.#beside !== null) {
+      this.#beside.push(line);
+      return;
+    }
+    this.lines.push(line);
+    this.#complete++;
+  }
+
+  /** @param missed The cache has been looked into, or is not asked. */
+  #fireWhenDue(missed: boolean): void {
+    const timer = this.#timer;
+    if (timer === null || this.#complete < timer.after || timer.afterMiss && !missed) return;
+    this.#fireTimer();
+  }
+
+  #fireTimer(): void {
+    const timer = this.#timer;
+    if (timer === null) return;
+    this.#timer = null;
+    this.fired = this.fire(timer.queue);
+  }
+
+  #add(event: MachineEvent): void {
+    const of = event.fields as Fields;
+    const number = (field: string) => of[field] as number;
+    switch (event.name) {
+      case "iova.alloc":
+        this.#push({
+          op: "iova_alloc",
+          size: number("size_bytes"),
+          iova: number("start"),
+          tries: this.#tries,
+        });
+        break;
+      case "iova.free":
+        this.#addFree(number("start"), number("size_bytes"), of.to as string);
+        break;
+      case "iommu.unmap":
+        this.#push({
+          op: "iommu_unmap",
+          iova: number("iova"),
+          size: number("size_bytes"),
+          unmapped: number("unmapped_bytes"),
+        });
+        break;
+      case "iommu.sync_map":
+        // Inside a single mapping the kernel's call is inlined, and no probe saw it.
+        if (this.#syncing) {
+          this.#push({ op: "iommu_sync_map", iova: number("iova"), size: number("size_bytes") });
+        }
+        break;
+      case "iotlb.sync":
+        if (this.#tellsFlushes) this.#addFlush(of, event.why?.inputs.leaf_only === true);
+        break;
+      case "swiotlb.map":
+        this.#addBounce(of);
+        break;
+      case "swiotlb.unmap":
+        this.#addRelease(of);
+        break;
+      case "swiotlb.copy":
+        this.#addCopy(number("tlb_phys"), number("size_bytes"), of.direction === "in");
+        break;
+      case "kernel.warn":
+        this.#addWarning(of.at as string, of.log !== null);
+        break;
+      default:
+        this.#enter(event.name, of);
+    }
+  }
+
+  /** A call begins: what its lines look like, and the line that some begin with. */
+  #enter(name: string, fields: Fields): void {
+    const mapped = name === "call.dma_iova_destroy" ? fields.mapped_len as number : 0;
+    this.#call = name.slice("call.".length);
+    this.#bareFree = name === "call.dma_iova_free" ||
+      (name === "call.dma_iova_destroy" && mapped === 0);
+    this.#syncing = name === "call.dma_iova_sync";
+    if (name === "call.dma_iova_unlink") {
+      const { offset, size } = fields;
+      this.#push({ op: "iova_unlink", offset: offset as number, size: size as number });
+    } else if (mapped !== 0) {
+      this.#push({ op: "iova_unlink", offset: 0, size: mapped });
+    }
+  }
+
+  #addFree(iova: number, size: number, to: string): void {
+    if (to === "flush_queue") {
+      this.#push({ op: "iova_free", iova, size, deferred: true });
+      this.#parks = true;
+      return;
+    }
+    const freed = { iova, pages: size / GRANULE_BYTES, to: to === "tree" ? "tree" : "cache" };
+    // What is freed while a flush is going on, or behind what has just been parked, was parked before.
+    if (this.#beside !== null || this.#parks) this.#push({ op: "iova_free_late", ...freed });
+    else if (this.#bareFree) this.#push({ op: "iova_free", ...freed });
+    else this.#push({ op: "iova_free", size, deferred: false, ...freed });
+  }
+
+  #addFlush(fields: Fields, leafOnly: boolean): void {
+    const start = fields.start as number;
+    const end = start + (fields.size_bytes as number) - 1;
+    if (fields.kind === "all") {
+      this.#push({ op: "iotlb_flush_all" });
+      this.#push({ op: "iotlb_flush_range", start: 0, end: null, leaf_only: false });
+    } else if (fields.kind === "map") this.#push({ op: "iotlb_flush_np", start, end });
+    else this.#push({ op: "iotlb_flush_range", start, end, leaf_only: leafOnly });
+  }
+
+  #addBounce(fields: Fields): void {
+    const number = (field: string) => fields[field] as number;
+    const [phys, size, tlb] = [number("orig_phys"), number("size_bytes"), number("tlb_phys")];
+    const { attrs, link } = this.around;
+    if (link !== null) {
+      const addr = link.addr + link.offset + phys - link.phys;
+      this.#push({ op: "bounce_and_link", addr, phys, len: size });
+    }
+    const align = number("align_mask");
+    const dir = directionNumber(fields.dir);
+    this.#push({
+      op: "swiotlb_map_single",
+      orig: phys,
+      size,
+      align_mask: align,
+      dir,
+      tlb,
+      ...attributeList(attrs),
+    });
+    if (align !== 0) this.#push({ op: "iommu_dma_map_swiotlb", phys, size, ret: tlb });
+  }
+
+  /** A copy in was made inside the call that took the buffer, whose line was written at its end. */
+  #addCopy(tlb: number, size: number, copyIn: boolean): void {
+    const line = { op: "swiotlb_bounce", tlb, size, dir: copyIn ? 1 : 2 };
+    const taken = copyIn ? this.lines.findLastIndex(({ op }) => op === "swiotlb_map_single") : -1;
+    if (taken < 0) this.#push(line);
+    else this.lines.splice(taken, 0, line);
+  }
+
+  /** Where the release itself copied, its line was written first. */
+  #addRelease(fields: Fields): void {
+    const tlb = fields.tlb_phys as number;
+    const line = {
+      op: "swiotlb_unmap_single",
+      tlb,
+      size: fields.size_bytes as number,
+      dir: directionNumber(fields.dir),
+      ...attributeList(fields.attrs),
+    };
+    const last = this.lines.at(-1);
+    const copied = last !== undefined && last.op === "swiotlb_bounce" && last.tlb === tlb;
+    if (copied && line.attrs === undefined) this.lines.splice(this.lines.length - 1, 0, line);
+    else this.#push(line);
+  }
+
+  /** @param isMessage It has no stack: the record has none of these but one. */
+  #addWarning(at: string, isMessage: boolean): void {
+    if (at === "iommu_dma_alloc_iova") {
+      const { lastAddress } = this.dev;
+      const last = Math.min(lastAddress, this.dev.domain?.table.lastAddress ?? lastAddress);
+      this.#push({ op: "message", bits: this.#words.recordedBits(Math.log2(last + 1)) });
+      return;
+    }
+    if (isMessage) return;
+    const [site, within] = WARN_SITES[at] ?? [`unknown place "${at}"`, this.#call];
+    this.#push({ op: "warn", site, function: within });
+  }
+}

@@ -1,0 +1,128 @@
+/** The machine that a file of tests/golden/hmm was recorded on. */
+import { type Bytes, KIB, type PhysAddr } from "../../../runtime/address.ts";
+import { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import type { IommuModel } from "../../../runtime/iommu/iommu_models.ts";
+import { Machine } from "../../../runtime/machine.ts";
+import {
+  defaultMachineConfig,
+  type IommuMode,
+  swiotlbConfig,
+} from "../../../runtime/machine_config.ts";
+import { GoldenReadError } from "../golden_files.ts";
+import { attachPeers, type PeerSpan } from "../kernel/captured_peers.ts";
+import { profileOf } from "../kernel/kernel_machine.ts";
+import type { HmmFacts } from "./hmm_data.ts";
+
+/** What a word before the first dash of a configuration's name stands for. */
+interface Mapping {
+  readonly mode: IommuMode;
+  readonly model: IommuModel;
+  /** New mappings are flushed too, unless a variation says otherwise. */
+  readonly cachingMode: boolean;
+  readonly forcesBounce: boolean;
+}
+
+const NO_IOMMU: Mapping = { mode: "off", model: "vtd", cachingMode: false, forcesBounce: false };
+
+const MAPPINGS: Readonly<Record<string, Mapping>> = {
+  strict: { ...NO_IOMMU, mode: "strict", cachingMode: true },
+  lazy: { ...NO_IOMMU, mode: "lazy" },
+  pt: { ...NO_IOMMU, mode: "passthrough" },
+  none: NO_IOMMU,
+  swiotlb: { ...NO_IOMMU, forcesBounce: true },
+  // It remembers absent entries, so that its kernel is strict whatever was asked for; its
+  // invalidations were not recorded.
+  amd: { ...NO_IOMMU, mode: "strict", model: "amd" },
+};
+
+/** Where the other function of a peer configuration hangs, in the words of `captured_peers.ts`. */
+const TREES: Readonly<Record<string, string>> = {
+  p2pswitch: "same switch",
+  p2pbridge: "different root ports, host bridge allowed",
+  p2punsupported: "different root ports, host bridge not allowed",
+};
+
+/** Variations that change nothing of how the machine is built. */
+const WITHOUT_EFFECT = /^(strict|lazy|minalign|crash\d+)$/;
+
+/** The model's addresses end here: no double holds all of those below 2^64. */
+const WIDEST_ADDRESS_BITS = 52;
+const INTEL_ADDRESS_BITS = 48;
+
+export interface HmmMachine {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  /** Bits of an IOVA where the record's have 64. */
+  readonly addressBits: number;
+  /** Invalidations stand in the record. */
+  readonly tellsFlushes: boolean;
+}
+
+/**
+ * Builds the machine of a file, with one device on which nothing has been mapped yet.
+ * @param lent Memory that another function lends; null where the file shows none.
+ * @throws {GoldenReadError} For a kernel, a mapping or a variation that is not known.
+ */
+export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
+  const variation = facts.variation ?? [];
+  const mapping = MAPPINGS[facts.mapping ?? ""];
+  const profile = profileOf(facts.kernel);
+  if (mapping === undefined || profile === null) {
+    throw new GoldenReadError(`${facts.name}: unknown mapping or kernel`);
+  }
+  const known = (word: string) =>
+    WITHOUT_EFFECT.test(word) || word in TREES ||
+    ["cmoff", "sm", "forcedac", "untrusted"].includes(word);
+  const unknown = variation.find((word) => !known(word));
+  if (unknown !== undefined) {
+    throw new GoldenReadError(`${facts.name}: unknown variation "${unknown}"`);
+  }
+  const is = (word: string) => variation.includes(word);
+  const base = defaultMachineConfig();
+  const [poolStart, poolEnd] = facts.bounce_pool ?? [0, 0];
+  const addressBits = mapping.model === "amd" ? WIDEST_ADDRESS_BITS : INTEL_ADDRESS_BITS;
+  const machine = new Machine({
+    ...base,
+    kernel: profile,
+    checker: "off",
+    // The hole below 4 GiB is left out: a window there would be kept out of the IOVAs too.
+    ramSizeBytes: ramEnd(facts),
+    windows: lent === null ? [] : [{ name: "peer", ...lent }],
+    iommu: {
+      ...base.iommu,
+      mode: mapping.mode,
+      model: is("sm") ? "x86" : mapping.model,
+      ...(mapping.model === "amd" ? { pageSizesBytes: powersOfTwo() } : {}),
+      addressBits,
+      cachingMode: mapping.cachingMode && !is("cmoff"),
+      forcedac: is("forcedac"),
+      reserved: (facts.reserved_iova ?? []).map(([start, last]) => ({ start, end: last + 1 })),
+    },
+    swiotlb: swiotlbConfig({
+      sizeBytes: poolEnd - poolStart,
+      force: mapping.forcesBounce,
+      ...(poolEnd === poolStart ? {} : { basePhys: poolStart as PhysAddr }),
+    }),
+  });
+  const dev = new DmaDevice("nvme", { untrusted: is("untrusted") });
+  machine.iommu.attach(dev);
+  const tree = variation.map((word) => TREES[word]).find((words) => words !== undefined);
+  if (tree !== undefined && lent !== null) attachPeers(machine, dev, tree, lent);
+  return {
+    machine,
+    dev,
+    addressBits: mapping.model === "amd" ? addressBits : 64,
+    tellsFlushes: mapping.model !== "amd",
+  };
+}
+
+function ramEnd({ system_ram }: HmmFacts): Bytes {
+  const last = Math.max(...(system_ram ?? []).map(([, end]) => end));
+  return Math.ceil(last / (4 * KIB)) * 4 * KIB;
+}
+
+/** AMD's first table format has leaves of any power of two but 512 GiB (behaviour/dma.md 5.1). */
+function powersOfTwo(): Bytes[] {
+  return Array.from({ length: 40 }, (_, power) => 4 * KIB * 2 ** power)
+    .filter((size) => size !== 2 ** 39);
+}

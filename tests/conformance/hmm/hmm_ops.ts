@@ -1,0 +1,302 @@
+/** The operations of tests/golden/hmm on page-wise maps and the memory under them. */
+import { PAGE_SIZE_BYTES, type VirtAddr } from "../../../runtime/address.ts";
+import { peerMemo } from "../../../runtime/dma/paths/scatterlist_peer.ts";
+import { ERRNO } from "../../../runtime/errno.ts";
+import { AddressSpace } from "../../../runtime/mm/address_space.ts";
+import {
+  hmmDmaMapAlloc,
+  hmmDmaMapFree,
+  hmmDmaMapPfn,
+  hmmDmaUnmapPfn,
+} from "../../../runtime/mm/hmm_calls.ts";
+import type { HmmDmaMap } from "../../../runtime/mm/hmm_dma_map.ts";
+import { HMM_PFN } from "../../../runtime/mm/hmm_pfn_list.ts";
+import type { ChangedRange, IntervalNotifier } from "../../../runtime/mm/interval_notifier.ts";
+import { hmmRangeFault } from "../../../runtime/mm/range_fault.ts";
+import type { Json } from "../difference.ts";
+import { CallLines } from "./call_lines.ts";
+import { GivenFrames } from "./given_frames.ts";
+import type { HmmOp, PfnRun } from "./hmm_data.ts";
+import type { InnerLines } from "./hmm_inner.ts";
+import type { HmmMachine } from "./hmm_machine.ts";
+import { changeMemory, eventNumber, mapMemory, MEMORY_START } from "./hmm_memory.ts";
+import { addressOrNull } from "./hmm_words.ts";
+import { entriesOf, ReportedEntries, runsOf, sameEntry, wishOf, writeEntry } from "./pfn_runs.ts";
+
+type Answer = Record<string, Json>;
+
+/** A fault answers -EBUSY, and is repeated, no more often than this: once for each table of pages. */
+const MOST_TRIES = 1000;
+
+/** Calls whose lines have the state of the range, as it is afterwards. */
+const TELLS_STATE: ReadonlySet<string> = new Set(["dma_iova_try_alloc", "dma_iova_free"]);
+
+/** What an interval's callback does with the entries of its range. */
+const UNMAPS = 1;
+const UNMAPS_AND_CLEARS = 2;
+
+/** A map with the memory under it. */
+class MappedMemory {
+  map: HmmDmaMap | null = null;
+  reported: ReportedEntries | null = null;
+  mm: AddressSpace | null = null;
+  notifier: IntervalNotifier | null = null;
+  /** Callbacks since the operation began: first page, end, event, unmapped, of these writable. */
+  invalidated: number[][] = [];
+  /** Another thread does this while the next fault is under way. */
+  race: HmmOp | null = null;
+}
+
+export class HmmOps {
+  readonly #calls: CallLines;
+  readonly #frames = new GivenFrames();
+  readonly #maps = new Map<number, MappedMemory>();
+  /** The map that was made last with a list of addresses. */
+  #listed: HmmDmaMap | null = null;
+
+  constructor(private readonly host: HmmMachine, inner: InnerLines) {
+    this.#calls = new CallLines(host.machine, inner);
+  }
+
+  /** The program of a case begins: what the one before it had is gone. */
+  begin(): void {
+    for (const { mm, notifier } of this.#maps.values()) {
+      if (notifier !== null) mm?.notifiers.remove(notifier);
+      mm?.exit();
+    }
+    this.#maps.clear();
+  }
+
+  /** Does an operation; null for one that is not about maps or memory. */
+  run(op: HmmOp): Answer | null {
+    this.#calls.begin();
+    const answer = this.#do(op);
+    const calls = this.#calls.take();
+    if (answer === null || calls.length === 0) return answer;
+    const state = stateOf(this.#memoryOf(op).map);
+    for (const call of calls) {
+      if (TELLS_STATE.has(call.call as string)) Object.assign(call, state);
+    }
+    return { ...answer, calls };
+  }
+
+  #do(op: HmmOp): Answer | null {
+    const memory = this.#memoryOf(op);
+    switch (op.op) {
+      case "hmm_alloc":
+        return this.#alloc(op, memory);
+      case "hmm_free":
+        hmmDmaMapFree(this.host.machine, this.host.dev, memory.map!);
+        return stateOf(memory.map);
+      case "hmm_map":
+        return this.#mapEntry(op, memory);
+      case "hmm_unmap":
+        return this.#unmapEntry(op, memory);
+      case "set_entry":
+        return this.#setEntry(op, memory);
+      case "dma_list_entry":
+        return { value: this.#listed?.dmaList?.[op.index as number] ?? null };
+      case "peer_pfn":
+        return {};
+      default:
+        return this.#onMemory(op, memory);
+    }
+  }
+
+  #onMemory(op: HmmOp, memory: MappedMemory): Answer | null {
+    switch (op.op) {
+      case "notifier_add":
+        return this.#addNotifier(op, memory);
+      case "notifier_remove":
+        if (memory.notifier !== null) memory.mm?.notifiers.remove(memory.notifier);
+        memory.notifier = null;
+        return {};
+      case "memory":
+        return this.#change(op, memory);
+      case "race":
+        memory.race = op;
+        return {};
+      case "range_fault":
+        return this.#fault(op, memory);
+      default:
+        return null;
+    }
+  }
+
+  #memoryOf({ map }: HmmOp): MappedMemory {
+    const slot = (map ?? 0) as number;
+    let known = this.#maps.get(slot);
+    if (known === undefined) this.#maps.set(slot, known = new MappedMemory());
+    return known;
+  }
+
+  #alloc(op: HmmOp, memory: MappedMemory): Answer {
+    const { dev, machine } = this.host;
+    const made = hmmDmaMapAlloc(machine, dev, op.entries as number, op.entry_size as number);
+    const refused = typeof made === "number";
+    memory.map = refused ? null : made;
+    memory.reported = refused ? null : new ReportedEntries(made.pfns);
+    if (!refused && made.dmaList !== null) this.#listed = made;
+    return {
+      ret: refused ? made : 0,
+      ...stateOf(memory.map),
+      pfn_list: refused ? 0 : 1,
+      dma_list: refused || made.dmaList === null ? 0 : 1,
+      stored_entry_size: refused ? 0 : made.entrySizeBytes,
+    };
+  }
+
+  #mapEntry(op: HmmOp, memory: MappedMemory): Answer {
+    const { dev, machine } = this.host;
+    const memo = machine.peers === null ? null : peerMemo(machine);
+    const dma = hmmDmaMapPfn(machine, dev, memory.map!, op.index as number, memo);
+    return { dma: addressOrNull(dma), pfns: this.#changed(op, memory) };
+  }
+
+  #unmapEntry(op: HmmOp, memory: MappedMemory): Answer {
+    const { dev, machine } = this.host;
+    const done = hmmDmaUnmapPfn(machine, dev, memory.map!, op.index as number);
+    return { ret: done ? 1 : 0, pfns: this.#changed(op, memory) };
+  }
+
+  /** The program writes an entry itself: what it writes is given. */
+  #setEntry(op: HmmOp, memory: MappedMemory): Answer {
+    const entries = entriesOf(pfnsOf(op));
+    for (const entry of entries.values()) writeEntry(memory.map!.pfns, entry);
+    memory.reported!.report(entries.values());
+    return {};
+  }
+
+  #addNotifier(op: HmmOp, memory: MappedMemory): Answer {
+    const pages = op.pages as number;
+    const mode = op.mode as number;
+    const end = MEMORY_START + pages * PAGE_SIZE_BYTES as VirtAddr;
+    memory.notifier = memory.mm!.notifiers.insert(MEMORY_START, end, {
+      invalidate: (notifier, range) => {
+        notifier.advance();
+        this.#invalidate(memory, range, mode, pages);
+        return true;
+      },
+    });
+    return { ret: 0 };
+  }
+
+  #invalidate(memory: MappedMemory, range: ChangedRange, mode: number, pages: number): void {
+    const { dev, machine } = this.host;
+    const first = (range.start - MEMORY_START) / PAGE_SIZE_BYTES;
+    const end = (range.end - MEMORY_START) / PAGE_SIZE_BYTES;
+    let unmapped = 0;
+    let writable = 0;
+    const { map } = memory;
+    if (mode >= UNMAPS && map !== null) {
+      for (let index = Math.max(first, 0); index < Math.min(end, pages); index++) {
+        const isWritable = map.pfns.has(index, HMM_PFN.WRITE);
+        if (hmmDmaUnmapPfn(machine, dev, map, index)) {
+          unmapped++;
+          if (isWritable) writable++;
+        }
+        if (mode === UNMAPS_AND_CLEARS) map.pfns.forget(index);
+      }
+    }
+    memory.invalidated.push([first, end, eventNumber(range), unmapped, writable]);
+  }
+
+  #change(op: HmmOp, memory: MappedMemory): Answer | null {
+    const what = op.what as string;
+    const mm = new AddressSpace(this.host.machine, this.#frames.source());
+    if (mapMemory(mm, MEMORY_START, what, op.pages as number)) {
+      memory.mm = mm;
+      return { ret: 0 };
+    }
+    const ret = this.#doToMemory(op, memory);
+    if (ret === null) return null;
+    // Without a map there is nothing to report on.
+    if (op.pfns === undefined && op.invalidated === undefined) return { ret };
+    return { ret, ...this.#reports(op, memory) };
+  }
+
+  #doToMemory(op: HmmOp, { mm }: MappedMemory): number | null {
+    const start = MEMORY_START + (op.page as number) * PAGE_SIZE_BYTES as VirtAddr;
+    const end = start + (op.pages as number) * PAGE_SIZE_BYTES as VirtAddr;
+    return changeMemory(mm!, op.what as string, start, end);
+  }
+
+  /** A fault is repeated while it is busy, and while its sequence number has moved afterwards. */
+  #fault(op: HmmOp, memory: MappedMemory): Answer {
+    const { mm, notifier } = memory;
+    const first = op.page as number;
+    let busy = 0;
+    let changed = 0;
+    let ret = -ERRNO.EBUSY;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const sequence = notifier?.readBegin() ?? 0;
+      ret = hmmRangeFault(this.host.machine, {
+        mm: mm!,
+        notifier,
+        sequence,
+        list: memory.map!.pfns,
+        firstIndex: first,
+        start: MEMORY_START + first * PAGE_SIZE_BYTES as VirtAddr,
+        pages: op.pages as number,
+        wanted: wishOf(op.default as string),
+        wishes: wishOf(op.mask as string),
+      });
+      if (ret === -ERRNO.EBUSY) {
+        busy++;
+        continue;
+      }
+      this.#race(memory);
+      if (ret !== 0 || !(notifier?.readRetry(sequence) ?? false)) break;
+      changed++;
+    }
+    return {
+      ret,
+      ...(busy > 0 ? { busy } : {}),
+      ...(changed > 0 ? { changed } : {}),
+      ...this.#reports(op, memory),
+    };
+  }
+
+  #race(memory: MappedMemory): void {
+    const { race } = memory;
+    memory.race = null;
+    if (race !== null) this.#doToMemory(race, memory);
+  }
+
+  #reports(op: HmmOp, memory: MappedMemory): Answer {
+    const { invalidated } = memory;
+    memory.invalidated = [];
+    return { pfns: this.#changed(op, memory), invalidated };
+  }
+
+  /** Entries that changed, with the frame numbers that the record gives them. */
+  #changed(op: HmmOp, memory: MappedMemory): readonly PfnRun[] {
+    const { map, reported } = memory;
+    if (map === null || reported === null) return [];
+    const recorded = pfnsOf(op);
+    const shown = entriesOf(recorded);
+    for (const entry of reported.changed()) {
+      if (!this.#frames.isOwn(entry.pfn)) continue;
+      const pfn = this.#frames.recorded(entry.pfn, shown.get(entry.index)?.pfn ?? null);
+      if (pfn !== null) writeEntry(map.pfns, { ...entry, pfn });
+    }
+    const entries = reported.changed();
+    reported.report(entries);
+    // Runs that overlap would hide an entry.
+    const expected = recorded.reduce((sum, [, count]) => sum + count, 0);
+    const agrees = entries.length === expected && entries.length === shown.size &&
+      entries.every((entry) => {
+        const other = shown.get(entry.index);
+        return other !== undefined && sameEntry(entry, other);
+      });
+    return agrees ? recorded : runsOf(entries);
+  }
+}
+
+function pfnsOf({ pfns }: HmmOp): readonly PfnRun[] {
+  return pfns ?? [];
+}
+
+function stateOf(map: HmmDmaMap | null): Answer {
+  return { addr: map?.state.addr ?? 0, state_size: map?.state.sizeBytes ?? 0 };
+}

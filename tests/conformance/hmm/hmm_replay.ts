@@ -1,0 +1,202 @@
+/**
+ * Replays a file of tests/golden/hmm: its cases follow each other on one machine, from the first to
+ * the last.
+ */
+import { MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
+import { KernelError } from "../../../runtime/errno.ts";
+import { type Difference, firstDifference, type Json } from "../difference.ts";
+import { GroupCount, type GroupResult } from "../group_result.ts";
+import type { PeerSpan } from "../kernel/captured_peers.ts";
+import type { HmmCase, HmmFacts, HmmOp } from "./hmm_data.ts";
+import { GIVEN, givenOf } from "./hmm_given.ts";
+import { InnerLines } from "./hmm_inner.ts";
+import { type HmmMachine, hmmMachine } from "./hmm_machine.ts";
+import { HmmOps } from "./hmm_ops.ts";
+import { AddressWords } from "./hmm_words.ts";
+import { TwoStepOps } from "./two_step_ops.ts";
+
+/** No file shows more memory of another function than that. */
+const LENT_BYTES = 1 * MIB;
+
+const BETWEEN = "(between)";
+/** Ends a case that the kernel did not survive. What it was doing is the case's family. */
+const KILLED = "(killed by the kernel)";
+const SIGKILL = 9;
+
+/** The last thing that the program of such a case does; of a DMA call the record has the name. */
+const LAST_OPS: Readonly<Record<string, HmmOp>> = {
+  link_after_false_try_alloc: { op: "link", state: 0, phys: 0, offset: 0, size: 4096, dir: 0 },
+  free_after_false: { op: "free", state: 0 },
+  late_bounce_unmap: { op: "hmm_unmap", map: 3, index: 0 },
+  late_bounce_map: { op: "hmm_map", map: 3, index: 0 },
+};
+const NOTHING: Readonly<Record<string, Json>> = {};
+
+/**
+ * Sees what the model answers to an operation.
+ * @param results What is compared of the record.
+ * @param differs Whether other results would make the case differ.
+ */
+export type WatchResults = (
+  op: string,
+  results: Readonly<Record<string, Json>>,
+  differs: (results: Readonly<Record<string, Json>>) => boolean,
+) => void;
+
+/**
+ * Replays the cases of one file, and counts them.
+ * @throws {GoldenReadError} For a machine that cannot be built.
+ */
+export function replayHmm(
+  group: string,
+  facts: HmmFacts,
+  cases: readonly HmmCase[],
+  watch: WatchResults | null = null,
+): GroupResult {
+  const count = new GroupCount(group);
+  const file = new HmmFile(hmmMachine(facts, lentMemory(cases)), watch);
+  for (const each of cases) {
+    const difference = file.run(each);
+    const rule = each.kind.startsWith("hmm") ? "hmm-rdma-vfio.1.3" : "dma.3.3";
+    count.add(
+      `${each.id} (${each.kind} ${each.family})`,
+      difference,
+      difference === null ? null : rule,
+    );
+  }
+  return count.result();
+}
+
+/** The memory that another function lends, as a file names it by its first frame. */
+function lentMemory(cases: readonly HmmCase[]): PeerSpan | null {
+  for (const { ops } of cases) {
+    const named = ops.find(({ op }) => op === "peer_pfn");
+    if (named === undefined) continue;
+    const basePhys = (named.pfn as number) * PAGE_SIZE_BYTES as PhysAddr;
+    return { basePhys, sizeBytes: LENT_BYTES };
+  }
+  return null;
+}
+
+/** One machine, case after case. */
+class HmmFile {
+  readonly #host: HmmMachine;
+  readonly #words: AddressWords;
+  readonly #inner: InnerLines;
+  readonly #calls: TwoStepOps;
+  readonly #maps: HmmOps;
+  /** A timer that the record shows before the operation inside of which it fired. */
+  #inside: HmmOp | null = null;
+  /** The kernel killed the program of the case. */
+  #killed = false;
+
+  constructor(host: HmmMachine, private readonly watch: WatchResults | null) {
+    const { addressBits, dev, machine, tellsFlushes } = host;
+    this.#host = host;
+    this.#words = new AddressWords(addressBits);
+    this.#inner = new InnerLines(machine, dev, { words: this.#words, tellsFlushes });
+    this.#calls = new TwoStepOps(machine, dev, this.#inner, this.#words);
+    this.#maps = new HmmOps(host, this.#inner);
+  }
+
+  /** Does all operations of a case, also behind one that differs: the next case goes on from there. */
+  run({ family, ops }: HmmCase): Difference | null {
+    this.#host.machine.warnings.rearm();
+    this.#maps.begin();
+    let first: Difference | null = null;
+    for (const [index, op] of ops.entries()) {
+      const found = op.op === BETWEEN
+        ? this.#between(op, ops[index + 1])
+        : op.op === KILLED
+        ? this.#dies(op, family)
+        : this.#compare(op);
+      if (found !== null) {
+        first ??= { ...found, path: `ops[${index}](${op.op}).${found.path}` };
+      }
+    }
+    return first;
+  }
+
+  #compare(op: HmmOp): Difference | null {
+    const inner = this.#inner;
+    inner.begin();
+    let answer: Readonly<Record<string, Json>>;
+    try {
+      answer = this.#answer(op) ?? { op: "unknown operation" };
+    } catch (error) {
+      // Whatever it is, it is this case's, and the next ones are replayed all the same.
+      answer = { thrown: String(error) };
+    }
+    const fired = inner.end();
+    const timer = this.#inside;
+    this.#inside = null;
+    const between = timer === null ? null : this.#differs(timer, fired ?? []);
+    const differs = (results: Json) => firstDifference(this.#words.recorded(results), answer);
+    const results = resultsOf(op);
+    this.watch?.(op.op, results, (other) => differs(other) !== null);
+    return between ?? differs(results);
+  }
+
+  /** The program does what no kernel survives. */
+  #dies(op: HmmOp, family: string): Difference | null {
+    const last = LAST_OPS[family];
+    if (last === undefined) return { path: "family", expected: family, got: undefined };
+    try {
+      this.#answer(last);
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      this.#killed = true;
+    }
+    const answer = { killed: this.#killed, ...this.#calls.enteredBy(last) };
+    const differs = (results: Readonly<Record<string, Json>>) =>
+      firstDifference({ killed: true, ...results }, answer);
+    const results = resultsOf(op);
+    this.watch?.(op.op, results, (other) => differs(other) !== null);
+    return differs(results);
+  }
+
+  #answer(op: HmmOp): Readonly<Record<string, Json>> | null {
+    if (op.op === "warn_reset") this.#host.machine.warnings.rearm();
+    if (op.op === "warn_reset" || op.op === "memory_blocks") return NOTHING;
+    if (op.op === "child") return { signal: this.#killed ? SIGKILL : 0 };
+    return this.#calls.run(op) ?? this.#maps.run(op);
+  }
+
+  /** The flush queue's timer, which fires where the record shows it. */
+  #between(op: HmmOp, next: HmmOp | undefined): Difference | null {
+    const queue = this.#host.dev.domain?.flushQueue ?? null;
+    const [first] = op.inner ?? [];
+    if (queue === null || first === undefined) {
+      return { path: "op", expected: op.op, got: undefined };
+    }
+    if (first.inside_next_call === true) {
+      this.#inside = op;
+      const after = first.after_inner as number;
+      this.#inner.fireInside(queue, after, missesCache(next, after));
+      return null;
+    }
+    return this.#differs(op, this.#inner.fire(queue));
+  }
+
+  #differs(op: HmmOp, got: Json): Difference | null {
+    const lines = (op.inner ?? [])
+      .map(({ inside_next_call: _inside, after_inner: _after, ...line }) => line);
+    const differs = (inner: Json) => firstDifference(this.#words.recorded(inner), got, "between");
+    this.watch?.(op.op, { inner: lines }, ({ inner }) => differs(inner!) !== null);
+    return differs(lines);
+  }
+}
+
+/** Whether the operation of that number inside a call takes addresses that the cache has not. */
+function missesCache(op: HmmOp | undefined, number: number): boolean {
+  const calls = (op?.calls ?? []) as readonly HmmOp[];
+  const lines = [...op?.inner ?? [], ...calls.flatMap(({ inner }) => inner ?? [])];
+  const [first] = (lines[number]?.tries ?? []) as readonly (readonly Json[])[];
+  return first?.[2] === "tree";
+}
+
+function resultsOf(op: HmmOp): Readonly<Record<string, Json>> {
+  const given = givenOf(GIVEN, op.op);
+  const results = Object.entries(op).filter(([name]) => name !== "op" && !given?.has(name));
+  return Object.fromEntries(results) as Readonly<Record<string, Json>>;
+}

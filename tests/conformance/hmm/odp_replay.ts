@@ -1,0 +1,295 @@
+/**
+ * Replays the on-demand paging of software RDMA (tests/golden/hmm, `odp-rxe`): regions, prefetches,
+ * what the process does to its memory, and which of it the RDMA core is notified of.
+ *
+ * A software device makes no DMA call: its map is the list of page frames alone.
+ */
+import { RdmaAdapter } from "../../../devices/rdma/rdma_adapter.ts";
+import type { MemoryRegion } from "../../../devices/rdma/memory_region.ts";
+import {
+  ADDRESS_LIMIT,
+  alignUp,
+  type Bytes,
+  PAGE_SIZE_BYTES,
+  type VirtAddr,
+} from "../../../runtime/address.ts";
+import { ERRNO, type ErrnoName } from "../../../runtime/errno.ts";
+import { Machine } from "../../../runtime/machine.ts";
+import { defaultMachineConfig } from "../../../runtime/machine_config.ts";
+import { AddressSpace } from "../../../runtime/mm/address_space.ts";
+import type { ChangedRange } from "../../../runtime/mm/interval_notifier.ts";
+import { type Difference, firstDifference, type Json } from "../difference.ts";
+import { GoldenReadError } from "../golden_files.ts";
+import { GroupCount, type GroupResult } from "../group_result.ts";
+import { profileOf } from "../kernel/kernel_machine.ts";
+import type { CallLine } from "./call_lines.ts";
+import { GivenFrames } from "./given_frames.ts";
+import type { HmmCase, HmmFacts, HmmOp } from "./hmm_data.ts";
+import { GIVEN_TO_SOFTWARE, givenOf } from "./hmm_given.ts";
+import type { WatchResults } from "./hmm_replay.ts";
+import { changeMemory, eventNumber, mapMemory, MEMORY_START } from "./hmm_memory.ts";
+
+type Answer = Readonly<Record<string, Json>>;
+
+/** Access flags of a region: it pages on demand, and its device may write. */
+const ON_DEMAND = 64;
+const LOCAL_WRITE = 1;
+/** A region of everything is asked for by this length. */
+const EVERYTHING = "18446744073709551615";
+const UPPER_HALF = 2n ** 63n;
+const WRITABLE_MASK = "0x4000000000000000";
+
+/** Replays the cases of a file, and counts them. */
+export function replayOdp(
+  group: string,
+  facts: HmmFacts,
+  cases: readonly HmmCase[],
+  watch: WatchResults | null = null,
+): GroupResult {
+  const count = new GroupCount(group);
+  const kernel = profileOf(facts.kernel);
+  if (kernel === null) throw new GoldenReadError(`${group}: unknown kernel ${facts.kernel}`);
+  const machine = new Machine({ ...defaultMachineConfig(), kernel, checker: "off" });
+  // One program runs all cases, and keeps its memory.
+  const mm = new AddressSpace(machine, new GivenFrames().source());
+  const origin = cases.map(baseOf).find((base) => base !== null) ?? 0n;
+  for (const each of cases) {
+    const difference = new OdpCase(machine, mm, each, { origin, watch }).run();
+    const rule = difference === null ? null : "hmm-rdma-vfio.2.2";
+    count.add(`${each.id} (${each.kind} ${each.family})`, difference, rule);
+  }
+  return count.result();
+}
+
+/** A region of the case, as the program knows it. */
+interface Region {
+  readonly region: MemoryRegion;
+  readonly writable: boolean;
+}
+
+class OdpCase {
+  readonly #case: HmmCase;
+  readonly #adapter: RdmaAdapter;
+  readonly #mm: AddressSpace;
+  /** What an address of the record is higher than the model's. */
+  readonly #gap: bigint;
+  /** Where the memory of the case begins; everything else is counted from there. */
+  readonly #start: number;
+  readonly #stopListening: () => void;
+  readonly #watch: WatchResults | null;
+  #region: Region | null = null;
+  #calls: CallLine[] = [];
+
+  /** @param file Where the record has the memory of its first case, and who watches. */
+  constructor(
+    machine: Machine,
+    mm: AddressSpace,
+    odpCase: HmmCase,
+    { origin, watch }: { readonly origin: bigint; readonly watch: WatchResults | null },
+  ) {
+    this.#watch = watch;
+    this.#case = odpCase;
+    this.#adapter = new RdmaAdapter(machine, "rxe", null, 0);
+    this.#mm = mm;
+    this.#gap = origin - BigInt(MEMORY_START);
+    const base = baseOf(odpCase);
+    this.#start = Number((base ?? origin) - this.#gap);
+    if (base !== null) {
+      const what = odpCase.family.endsWith("huge") ? "mmap_anon_huge" : "mmap_anon_small";
+      mapMemory(mm, this.#start as VirtAddr, what, areaBytes(odpCase) / PAGE_SIZE_BYTES);
+    }
+    this.#stopListening = machine.events.listen(({ fields: { result } }) => {
+      const ret = result === "OK" ? 0 : -ERRNO[result as ErrnoName];
+      this.#calls.push({ call: "hmm_range_fault", ret });
+    }, ["hmm.fault"]);
+  }
+
+  run(): Difference | null {
+    try {
+      return this.#firstDifference();
+    } catch (error) {
+      // Whatever it is, it is this case's, and the next ones are replayed all the same.
+      return { path: "thrown", expected: undefined, got: String(error) };
+    } finally {
+      this.#stopListening();
+    }
+  }
+
+  #firstDifference(): Difference | null {
+    for (const [index, op] of this.#case.ops.entries()) {
+      const given = givenOf(GIVEN_TO_SOFTWARE, op.op);
+      const answer = given === null ? null : this.#answer(op);
+      if (answer === null) return { path: "op", expected: op.op, got: undefined };
+      const kept = Object.entries(op).filter(([name]) => name !== "op" && !given!.has(name));
+      const results = Object.fromEntries(kept) as Answer;
+      const differs = (other: Answer) => firstDifference(this.#inModel(other), answer);
+      this.#watch?.(op.op, results, (other) => differs(other) !== null);
+      const found = differs(results);
+      if (found !== null) return { ...found, path: `ops[${index}](${op.op}).${found.path}` };
+    }
+    return null;
+  }
+
+  #answer(op: HmmOp): Answer | null {
+    this.#calls = [];
+    const ret = this.#do(op);
+    if (ret === null) return op.op === "caps" ? {} : null;
+    return this.#calls.length === 0 ? { ret } : { ret, calls: this.#calls };
+  }
+
+  #do(op: HmmOp): number | null {
+    switch (op.op) {
+      case "register":
+        return this.#register(op);
+      case "deregister":
+        return this.#deregister();
+      case "prefetch":
+        return this.#prefetch(op);
+      case "memory": {
+        const start = this.#virt(op);
+        const end = start + (op.length as number) as VirtAddr;
+        return changeMemory(this.#mm, op.what as string, start, end);
+      }
+      default:
+        return null;
+    }
+  }
+
+  #register(op: HmmOp): number {
+    // Software RDMA has no huge pages and no region of everything; what is pinned is no ODP at all.
+    if (op.huge === 1) return -ERRNO.EOPNOTSUPP;
+    if (op.length === EVERYTHING) return -ERRNO.EINVAL;
+    const writable = op.write === 1;
+    const sizeBytes = op.length as number;
+    const virt = this.#virt(op);
+    if (op.on_demand === 0) {
+      const end = alignUp(virt + sizeBytes, PAGE_SIZE_BYTES) as VirtAddr;
+      return changeMemory(this.#mm, "write", virt, end)!;
+    }
+    const access = ON_DEMAND + (writable ? LOCAL_WRITE : 0);
+    const request = { mm: this.#mm, virt, sizeBytes, writable, huge: false, onDemand: true };
+    const made = this.#adapter.register(request);
+    const ret = typeof made === "number" ? made : 0;
+    this.#calls.push({ call: "ib_umem_odp_get", size: sizeBytes, access, ret });
+    if (typeof made === "number") return ret;
+    this.#region = { region: made, writable };
+    const { end, start } = made.umem;
+    // Told after the region's own callback.
+    this.#mm.notifiers.insert(start, end, {
+      invalidate: (notifier, range) => {
+        notifier.advance();
+        this.#tellInvalidation(made, range);
+        return true;
+      },
+    });
+    this.#mapDma(made, virt, sizeBytes, false, writable);
+    return 0;
+  }
+
+  #deregister(): number {
+    if (this.#region === null) return 0;
+    const { region } = this.#region;
+    const { end, start } = region.umem;
+    this.#region = null;
+    this.#adapter.deregister(region);
+    this.#calls.push({ call: "ib_umem_odp_release" });
+    this.#tellUnmap(region, start, end);
+    return 0;
+  }
+
+  #prefetch(op: HmmOp): number {
+    // The driver looks for a region that its device may write, whatever is asked for.
+    if (this.#region === null || !this.#region.writable) return -ERRNO.EINVAL;
+    const { region } = this.#region;
+    const write = op.kind !== "read";
+    const fault = op.kind !== "no_fault";
+    const ret = this.#mapDma(region, this.#virt(op), op.length as number, fault, write);
+    return Math.min(ret, 0);
+  }
+
+  #mapDma(
+    region: MemoryRegion,
+    virt: VirtAddr,
+    bytes: Bytes,
+    fault: boolean,
+    write: boolean,
+  ): number {
+    const ret = this.#adapter.prefetch(region, virt, bytes, fault, !write);
+    this.#calls.push({
+      call: "ib_umem_odp_map_dma_and_lock",
+      user_virt: virt,
+      bytes,
+      write,
+      access_mask: write ? WRITABLE_MASK : "0x0",
+      fault,
+      ret,
+    });
+    return ret;
+  }
+
+  #tellInvalidation(region: MemoryRegion, range: ChangedRange): void {
+    const { end, start } = range;
+    const { umem } = region;
+    this.#tellUnmap(region, Math.max(start, umem.start), Math.min(end, umem.end));
+    this.#calls.push({ call: "invalidate", start, end, event: eventNumber(range), ret: 1 });
+  }
+
+  /** Entries that were looked at, none of which was mapped for DMA. */
+  #tellUnmap({ umem }: MemoryRegion, start: number, end: number): void {
+    const count = (end - start) / PAGE_SIZE_BYTES;
+    this.#calls.push({ call: "ib_umem_odp_unmap_dma_pages", start, end }, {
+      call: "hmm_dma_unmap_pfn",
+      index: umem.indexOf(start),
+      ret: 0,
+      ...(count > 1 ? { count } : {}),
+    });
+  }
+
+  /** Addresses of operations are counted from the memory's start; negative ones are absolute. */
+  #virt(op: HmmOp): VirtAddr {
+    const addr = op.addr as number;
+    return (addr < 0 ? ADDRESS_LIMIT + addr : this.#start + addr) as VirtAddr;
+  }
+
+  /** The record with its addresses as the model has them: both spaces are counted from their ends. */
+  #inModel(value: Json): Json {
+    if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return value.map((each) => this.#inModel(each));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, each]) => [
+        name,
+        ["start", "end", "user_virt"].includes(name)
+          ? this.#addressInModel(BigInt(each as string | number))
+          : this.#inModel(each),
+      ]),
+    );
+  }
+
+  #addressInModel(address: bigint): number {
+    return address >= UPPER_HALF
+      ? Number(address - 2n * UPPER_HALF + BigInt(ADDRESS_LIMIT))
+      : Number(address - this.#gap);
+  }
+}
+
+/** Where the record has the memory of a case: its first region says so, if there is one. */
+function baseOf({ ops }: HmmCase): bigint | null {
+  for (const { addr, calls } of ops) {
+    if ((addr as number) < 0) continue;
+    for (const { user_virt } of (calls ?? []) as readonly CallLine[]) {
+      if (user_virt !== undefined) {
+        return BigInt(user_virt as string | number) - BigInt(addr as number);
+      }
+    }
+  }
+  return null;
+}
+
+/** The memory of a case, of which the record shows no mmap: as far as anything is done to it. */
+function areaBytes({ ops }: HmmCase): Bytes {
+  const ends = ops.map(({ addr, length, op, ret }) => {
+    const isDone = op === "memory" || op === "register" && ret === 0;
+    return isDone && typeof length === "number" ? (addr as number) + length : 0;
+  });
+  return alignUp(Math.max(PAGE_SIZE_BYTES, ...ends), PAGE_SIZE_BYTES);
+}

@@ -1,0 +1,238 @@
+/** The operations of tests/golden/hmm that call the DMA API itself, done on the model. */
+import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
+import { attributeWords, type DmaDirection } from "../../../runtime/dma/attributes.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
+import { UNLIMITED_BYTES } from "../../../runtime/dma/calls/mapping.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import type { Json } from "../difference.ts";
+import type { HmmOp } from "./hmm_data.ts";
+import type { InnerLines } from "./hmm_inner.ts";
+import { addressOrNull, type AddressWords, attributeMask } from "./hmm_words.ts";
+
+type Answer = Record<string, Json>;
+
+const PAGE_BYTES = 4096;
+const MSB_OF_STATE_ADDRESSES = 64;
+/** The kernel's number for each way to be translated; no IOMMU, no number. */
+const DOMAIN_TYPES = { off: null, passthrough: 4, strict: 3, lazy: 11 } as const;
+
+/** A run of pages that a table leads to: IOVA, physical address, bytes. */
+type TableRun = [iova: number, phys: number, bytes: number];
+
+export class TwoStepOps {
+  readonly #states = new Map<number, DmaIovaState>();
+  /** States with ranges that are larger than all addresses of the model. */
+  readonly #beyond = new Set<number>();
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly dev: DmaDevice,
+    private readonly inner: InnerLines,
+    private readonly words: AddressWords,
+  ) {}
+
+  /** Does an operation; null for one that is not of the DMA API. */
+  run(op: HmmOp): Answer | null {
+    if (this.#isBeyond(op)) return this.#asGiven(op);
+    switch (op.op) {
+      case "try_alloc":
+        return this.#tryAlloc(op);
+      case "link":
+        return this.#link(op);
+      case "sync":
+      case "unlink":
+      case "destroy":
+      case "free":
+        return this.#onState(op);
+      case "map_phys":
+        return this.#mapPhys(op);
+      case "unmap_phys":
+        return this.#unmapPhys(op);
+      case "set_mask":
+        return this.#setMask(op);
+      case "set_min_align_mask":
+        this.dev.minAlignMask = op.mask as number;
+        return {};
+      case "query":
+        return this.#query();
+      case "table":
+        return { map: this.#runs(op, false) };
+      case "residual_removed":
+        return { map: this.#remove(op) };
+      default:
+        return null;
+    }
+  }
+
+  /** The call that an operation makes, as the record tells of one that never ended. */
+  enteredBy(op: HmmOp): Answer {
+    if (op.op.startsWith("hmm")) return {};
+    const state = op.op === "free" ? stateOf(this.#state(op)) : {};
+    return { calls: [{ call: `dma_iova_${op.op}`, ...state }] };
+  }
+
+  /** A range that no address of the model reaches is the record's alone, until it is freed. */
+  #isBeyond(op: HmmOp): boolean {
+    const slot = op.state as number;
+    if (op.op === "try_alloc") {
+      const reserved = op.ok === 1 && this.words.size(op.size) >= this.words.spaceBytes;
+      if (reserved) this.#beyond.add(slot);
+      return reserved;
+    }
+    return op.op === "free" && this.#beyond.delete(slot);
+  }
+
+  #asGiven({ addr, inner, ok, state_size }: HmmOp): Answer {
+    const given = { addr: addr!, state_size: state_size!, inner: inner! };
+    return this.words.recorded(ok === undefined ? given : { ok, ...given }) as Answer;
+  }
+
+  #state({ state }: HmmOp): DmaIovaState {
+    const slot = state as number;
+    let known = this.#states.get(slot);
+    if (known === undefined) this.#states.set(slot, known = new DmaIovaState());
+    return known;
+  }
+
+  #tryAlloc(op: HmmOp): Answer {
+    const state = new DmaIovaState();
+    this.#states.set(op.state as number, state);
+    const phys = this.words.number(op.phys) as PhysAddr;
+    const size = this.words.size(op.size);
+    const ok = this.machine.dma.dmaIovaTryAlloc(this.dev, state, phys, size);
+    return { ok: ok ? 1 : 0, ...stateOf(state), ...this.#inside() };
+  }
+
+  #link(op: HmmOp): Answer {
+    const state = this.#state(op);
+    const phys = op.phys as PhysAddr;
+    const offset = op.offset as number;
+    const attrs = attributeMask(op.attrs);
+    this.inner.around = {
+      link: { addr: state.addr, offset, phys },
+      attrs: attributeWords(attrs),
+    };
+    const dir = op.dir as DmaDirection;
+    const ret = this.machine.dma.dmaIovaLink(
+      this.dev,
+      state,
+      phys,
+      offset,
+      this.words.size(op.size),
+      dir,
+      attrs,
+    );
+    return { ret, ...flagOf(state), ...this.#inside() };
+  }
+
+  #onState(op: HmmOp): Answer {
+    const { dev, machine: { dma } } = this;
+    const state = this.#state(op);
+    const dir = op.dir as DmaDirection;
+    const attrs = attributeMask(op.attrs);
+    const offset = op.offset as number;
+    switch (op.op) {
+      case "sync":
+        return { ret: dma.dmaIovaSync(dev, state, offset, op.size as number), ...this.#inside() };
+      case "unlink":
+        dma.dmaIovaUnlink(dev, state, offset, op.size as number, dir, attrs);
+        return this.#inside();
+      case "destroy":
+        dma.dmaIovaDestroy(dev, state, op.mapped as number, dir, attrs);
+        break;
+      default:
+        dma.dmaIovaFree(dev, state);
+    }
+    return { ...stateOf(state), ...flagOf(state), ...this.#inside() };
+  }
+
+  #mapPhys(op: HmmOp): Answer {
+    const attrs = attributeMask(op.attrs);
+    this.inner.around = { link: null, attrs: attributeWords(attrs) };
+    const dma = this.machine.dma.dmaMapPhys(
+      this.dev,
+      op.phys as PhysAddr,
+      op.size as number,
+      op.dir as DmaDirection,
+      attrs,
+    );
+    return { dma: addressOrNull(dma), ...this.#inside() };
+  }
+
+  #unmapPhys(op: HmmOp): Answer {
+    this.machine.dma.dmaUnmapPhys(
+      this.dev,
+      this.words.number(op.dma) as DmaAddr,
+      op.size as number,
+      op.dir as DmaDirection,
+      attributeMask(op.attrs),
+    );
+    return this.#inside();
+  }
+
+  #setMask({ mask }: HmmOp): Answer {
+    const bits = mask === null ? MSB_OF_STATE_ADDRESSES : Math.log2((mask as number) + 1);
+    return { ret: this.machine.dma.dmaSetMask(this.dev, bits) };
+  }
+
+  #query(): Answer {
+    const { dev, machine: { dma, iommu } } = this;
+    const limit = (bytes: number) => bytes === UNLIMITED_BYTES ? null : bytes;
+    return {
+      required_mask: dma.dmaGetRequiredMask(dev),
+      max_mapping: limit(dma.dmaMaxMappingSize(dev)),
+      opt_mapping: limit(dma.dmaOptMappingSize(dev)),
+      merge_boundary: dma.dmaGetMergeBoundary(dev),
+      need_unmap: dma.dmaNeedUnmap(dev) ? 1 : 0,
+      addressing_limited: dma.dmaAddressingLimited(dev) ? 1 : 0,
+      domain_type: DOMAIN_TYPES[iommu.modeOf(dev)],
+      mask: dev.maskBits === MSB_OF_STATE_ADDRESSES ? null : 2 ** dev.maskBits - 1,
+    };
+  }
+
+  /**
+   * What the page table leads to, in runs.
+   * @param seesZero Also what leads to address 0, which looks like nothing to who translates.
+   */
+  #runs(op: HmmOp, seesZero: boolean): TableRun[] {
+    const runs: TableRun[] = [];
+    const { domain } = this.dev;
+    if (domain === null) return runs;
+    const from = this.words.number(op.from);
+    const end = from + (op.pages as number) * PAGE_BYTES;
+    domain.table.forEachLeaf(from, end - 1, (leaf, leafPhys, sizeBytes) => {
+      const hidden = leafPhys === 0 && !seesZero ? PAGE_BYTES : 0;
+      const skip = Math.max(hidden, from - leaf);
+      const iova = leaf + skip;
+      const phys = leafPhys + skip;
+      const bytes = Math.min(leaf + sizeBytes, end) - iova;
+      if (bytes <= 0) return;
+      const last = runs.at(-1);
+      if (last !== undefined && last[0] + last[2] === iova && last[1] + last[2] === phys) {
+        last[2] += bytes;
+      } else runs.push([iova, phys, bytes]);
+    });
+    return runs;
+  }
+
+  /** What a case leaves in the table is taken out of it, without a call of the DMA layer. */
+  #remove(op: HmmOp): TableRun[] {
+    const runs = this.#runs(op, true);
+    for (const [iova, , bytes] of runs) this.dev.domain!.table.unmap(iova, bytes);
+    return runs;
+  }
+
+  #inside(): Answer {
+    const lines = this.inner.take();
+    return lines.length === 0 ? {} : { inner: lines };
+  }
+}
+
+function stateOf({ addr, sizeBytes }: DmaIovaState): Answer {
+  return { addr, state_size: sizeBytes };
+}
+
+function flagOf({ bounced }: DmaIovaState): Answer {
+  return bounced ? { uses_bounce: true } : {};
+}

@@ -1,0 +1,111 @@
+/**
+ * The configuration of a captured run: every key that there is, and the values that it may have.
+ *
+ * A key or a value that is not listed here is one whose rule nobody has told the replay. Cases with
+ * such a configuration differ, with the key's name (tests/golden/kernel/README.md, "Configuration
+ * keys").
+ */
+import type { NoMerges } from "../../../runtime/block/merge.ts";
+import type { Difference, Json } from "../difference.ts";
+import { TOPOLOGY_NAMES } from "./captured_peers.ts";
+
+/** How a device ended up being mapped. */
+export type CaptureMode = "direct" | "passthrough" | "dma-strict" | "dma-lazy";
+
+export interface CaptureConfig {
+  readonly name: string;
+  readonly iommu: "intel" | "amd" | "none";
+  /** What the kernel ended up with. */
+  readonly mode: CaptureMode;
+  readonly swiotlb_force: boolean;
+  readonly caching_mode?: boolean;
+  readonly address_bits?: number;
+  /** False where the record has no lines of flushes, although there were flushes. */
+  readonly flushes_recorded?: boolean;
+  readonly sgl_threshold: number;
+  readonly cpus: number;
+  readonly lazy_requested?: boolean;
+  readonly forcedac?: boolean;
+  readonly untrusted?: boolean;
+  readonly device_sgl?: boolean;
+  readonly mdts?: number;
+  readonly logical_block_size?: number;
+  readonly metadata_bytes?: number;
+  readonly metadata_sgl?: boolean;
+  readonly metadata_extended?: boolean;
+  readonly max_sectors_kb_set?: number;
+  readonly nomerges?: NoMerges;
+  readonly scheduler?: "mq-deadline";
+  readonly p2p_topology?: string;
+  readonly [key: string]: Json | undefined;
+}
+
+/** What a key may hold: in words for a person, and as a test. */
+interface Values {
+  readonly words: string;
+  has(value: Json): boolean;
+}
+
+const TEXT: Values = { words: "a text", has: (value) => typeof value === "string" };
+const BOOL: Values = { words: "true or false", has: (value) => typeof value === "boolean" };
+
+function oneOf(...values: readonly (string | number)[]): Values {
+  return {
+    words: values.join(", "),
+    has: (value) => values.includes(value as string | number),
+  };
+}
+
+function int(least: number, most: number): Values {
+  return {
+    words: `a whole number of ${least} to ${most}`,
+    has: (value) =>
+      typeof value === "number" && Number.isInteger(value) && value >= least && value <= most,
+  };
+}
+
+const LARGEST_32 = 2 ** 32 - 1;
+
+const KEYS: Readonly<Record<string, Values>> = {
+  name: TEXT,
+  seed: int(0, Number.MAX_SAFE_INTEGER),
+  iommu: oneOf("intel", "amd", "none"),
+  mode: oneOf("direct", "passthrough", "dma-strict", "dma-lazy"),
+  swiotlb_force: BOOL,
+  caching_mode: BOOL,
+  address_bits: int(32, 64),
+  flushes_recorded: BOOL,
+  sgl_threshold: int(0, LARGEST_32),
+  cpus: int(1, 64),
+  lazy_requested: BOOL,
+  forcedac: BOOL,
+  // Second-stage tables all the same, as the record shows.
+  first_stage_tables: BOOL,
+  untrusted: BOOL,
+  // Says why a flush queue fills; changes no rule.
+  fast_completion: BOOL,
+  device_sgl: BOOL,
+  mdts: int(0, 20),
+  logical_block_size: oneOf(512, 1024, 2048, 4096),
+  metadata_bytes: int(0, 4096),
+  metadata_sgl: BOOL,
+  metadata_extended: BOOL,
+  max_sectors_kb_set: int(1, LARGEST_32),
+  nomerges: oneOf(0, 1, 2),
+  scheduler: oneOf("mq-deadline"),
+  p2p_topology: oneOf(...TOPOLOGY_NAMES),
+};
+
+/** The first key of a configuration that no rule goes with, or null. */
+export function unknownSetting(config: CaptureConfig): Difference | null {
+  for (const [key, value] of Object.entries(config)) {
+    const values = Object.hasOwn(KEYS, key) ? KEYS[key]! : null;
+    if (values === null) {
+      return { path: `config.${key}`, expected: "a key that the replay knows", got: value };
+    }
+    if (value !== undefined && !values.has(value)) {
+      return { path: `config.${key}`, expected: values.words, got: value };
+    }
+  }
+  return null;
+}

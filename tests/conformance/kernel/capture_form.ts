@@ -1,0 +1,234 @@
+/**
+ * Tells a stretch of events in the words of the captured data: calls with what happened inside.
+ *
+ * The captures were made with probes on kernel functions, so their words differ from ours in a few
+ * places: a range's tear-down inside `dma_iova_destroy` has a line of its own, and the map-sync of a
+ * single mapping has none. Everything compared comes from events; nothing is looked up elsewhere.
+ */
+import type { MachineEvent } from "../../../runtime/events.ts";
+import {
+  attributeBits,
+  attributeNames,
+  directionName,
+  directionNumber,
+  errnoOf,
+  type Fields,
+  renamed,
+} from "./capture_words.ts";
+import type { Probes } from "./capture_probes.ts";
+import { type Inner, InnerOperations, type LinkedRange } from "./captured_inner.ts";
+import type { Json } from "../difference.ts";
+import type { CaptureCall, Extent } from "./kernel_data.ts";
+
+/** Every captured machine used pages of 4 KiB. */
+const GRANULE_BYTES = 4096;
+
+/** Calls of the DMA layer that the captures record, with the name they print. */
+const RECORDED_CALLS: Readonly<Record<string, string>> = {
+  dma_map_phys: "dma_map_phys",
+  dma_unmap_phys: "dma_unmap_phys",
+  dma_map_page: "dma_map_page",
+  dma_unmap_page: "dma_unmap_page",
+  dma_map_sg: "dma_map_sg",
+  // The probe sat below both functions.
+  dma_map_sgtable: "dma_map_sg",
+  dma_unmap_sg: "dma_unmap_sg",
+  dma_iova_try_alloc: "dma_iova_try_alloc",
+  dma_iova_link: "dma_iova_link",
+  dma_iova_sync: "dma_iova_sync",
+  dma_iova_destroy: "dma_iova_destroy",
+  dma_iova_free: "dma_iova_free",
+  dma_pool_alloc: "dma_pool_alloc",
+  dma_pool_free: "dma_pool_free",
+};
+
+/** Calls whose line was written when they were entered; of all others, when they returned. */
+const LOGGED_AT_ENTRY: ReadonlySet<string> = new Set([
+  "dma_unmap_sg",
+  "dma_iova_destroy",
+  "dma_pool_free",
+]);
+
+interface OpenCall {
+  readonly name: string;
+  readonly given: Fields;
+  readonly inner: InnerOperations;
+  /** Mappings made so far: `[device address, length]`. */
+  readonly mapped: Extent[];
+  /** Size of the coherent allocation under way inside the call. */
+  coherentBytes: number;
+}
+
+/** What the captures tell of a request's DMA calls. */
+export interface CapturedCalls {
+  /** In the order in which they returned. */
+  readonly calls: readonly CaptureCall[];
+  /** What a scatterlist was mapped to; null when there was none. */
+  readonly listOutputs: readonly Extent[] | null;
+}
+
+/**
+ * The recorded calls of a stretch of events.
+ *
+ * @param ranges What the request has reserved so far, which the captures print with the calls that
+ * use it; the calls told here add to it.
+ * @param probes Which lines the record has.
+ */
+export function capturedCalls(
+  events: readonly MachineEvent[],
+  ranges: LinkedRange[],
+  probes: Probes,
+): CapturedCalls {
+  const calls: CaptureCall[] = [];
+  let listOutputs: readonly Extent[] | null = null;
+  let open: OpenCall | null = null;
+  let orphans: Inner[] = [];
+  for (const event of events) {
+    const fields = event.fields as Fields;
+    const [side, api] = splitName(event.name);
+    if (side === null) {
+      if (api === "p2p.route") {
+        orphans.push({ op: "p2pdma_state", map_type: fields.map_type as Json });
+      }
+      if (open === null) continue;
+      if (api === "dma.map") open.mapped.push([fields.dma as number, fields.size_bytes as number]);
+      open.inner.add(api, fields);
+      continue;
+    }
+    const name = RECORDED_CALLS[api];
+    if (name !== undefined) {
+      if (side === "call") {
+        const range = name === "dma_iova_link" ? ranges.at(-1) ?? null : null;
+        const inner = new InnerOperations(name, fields, range, probes);
+        inner.list.push(...orphans);
+        orphans = [];
+        open = { name, given: fields, inner, mapped: [], coherentBytes: 0 };
+      } else if (open !== null) {
+        if (name === "dma_map_sg") listOutputs = open.mapped;
+        calls.push(closeCall(open, fields, ranges));
+        open = null;
+      }
+    } else if (api === "dma_alloc_coherent" && open !== null) {
+      if (side === "call") open.coherentBytes = fields.size as number;
+      else open.inner.addCoherent(fields.result as number, open.coherentBytes);
+    }
+  }
+  if (orphans.length > 0) calls.push({ call: "(other)", inner: orphans });
+  return { calls: asLogged(calls), listOutputs };
+}
+
+/**
+ * Puts what happened inside the calls where the probes put it. A line written when a call is entered
+ * takes all that follows, so that a call behind it whose line comes at its end has nothing left.
+ */
+function asLogged(calls: readonly CaptureCall[]): CaptureCall[] {
+  const logged: CaptureCall[] = [];
+  for (const call of calls) {
+    const before = logged.at(-1);
+    const taken = before !== undefined && LOGGED_AT_ENTRY.has(before.call) &&
+      !LOGGED_AT_ENTRY.has(call.call) && call.inner !== undefined;
+    if (!taken) {
+      logged.push(call);
+      continue;
+    }
+    const { inner, ...rest } = call;
+    logged[logged.length - 1] = { ...before, inner: [...before.inner ?? [], ...inner!] };
+    logged.push(rest as CaptureCall);
+  }
+  return logged;
+}
+
+function splitName(name: string): [side: "call" | "ret" | null, api: string] {
+  if (name.startsWith("call.")) return ["call", name.slice("call.".length)];
+  if (name.startsWith("ret.")) return ["ret", name.slice("ret.".length)];
+  return [null, name];
+}
+
+function closeCall(open: OpenCall, result: Fields, ranges: LinkedRange[]): CaptureCall {
+  const { name, given, inner: { list } } = open;
+  const plain = (body: Record<string, Json>, inner: readonly Inner[] = list): CaptureCall =>
+    inner.length === 0 ? { call: name, ...body } : { call: name, ...body, inner };
+  if (name === "dma_iova_try_alloc") return plain(describeReservation(open, result, ranges));
+  if (name !== "dma_iova_destroy") return plain(describeCall(open, result));
+
+  const range = rangeEnded(list, ranges);
+  const body = {
+    addr: range.addr,
+    state_size: range.sizeBytes,
+    ...(range.bounced ? { uses_bounce: true } : {}),
+    mapped: given.mapped_len as number,
+    dir: directionNumber(given.dir),
+    attrs: attributeBits(given.attrs),
+  };
+  return plain(body, withUnlink(list, range, given.mapped_len as number));
+}
+
+/** Which range a call ends: the one whose leaves it clears, or whose addresses it frees. */
+function rangeEnded(inner: readonly Inner[], ranges: readonly LinkedRange[]): LinkedRange {
+  const start = inner.find(({ op }) => op === "iommu_unmap" || op === "iova_free")?.iova;
+  const found = ranges.findLast(({ addr }) => addr - addr % GRANULE_BYTES === start);
+  return found ?? { addr: 0, sizeBytes: 0, bounced: false };
+}
+
+/** The captures had a probe where `dma_iova_destroy` begins to clear what is linked. */
+function withUnlink(list: readonly Inner[], range: LinkedRange, size: number): readonly Inner[] {
+  if (!list.some(({ op }) => op === "iommu_unmap")) return list;
+  return [{ op: "iova_unlink", addr: range.addr, offset: 0, size }, ...list];
+}
+
+/** Notes the range that was reserved, if one was. */
+function describeReservation(
+  { given, inner: { list } }: OpenCall,
+  result: Fields,
+  ranges: LinkedRange[],
+): Record<string, Json> {
+  const phys = given.phys as number;
+  const size = given.size as number;
+  const start = list.find(({ op }) => op === "iova_alloc")?.iova;
+  if (result.result !== true || typeof start !== "number") {
+    return { phys, size, ok: false, addr: null, state_size: null };
+  }
+  const addr = start + phys % GRANULE_BYTES;
+  ranges.push({ addr, sizeBytes: size, bounced: false });
+  return { phys, size, ok: true, addr, state_size: size };
+}
+
+/** A call's arguments and results in the captures' words. */
+function describeCall(open: OpenCall, result: Fields): Record<string, Json> {
+  const { given } = open;
+  const number = (field: string) => given[field] as number;
+  const flags = () => ({ dir: directionNumber(given.dir), attrs: attributeBits(given.attrs) });
+  switch (open.name) {
+    case "dma_map_phys":
+    case "dma_map_page":
+      return {
+        dir: directionName(given.dir),
+        phys: open.name === "dma_map_page" ? number("page") + number("offset") : number("phys"),
+        size: number("size"),
+        dma: result.result as number,
+        attrs: attributeNames(given.attrs),
+      };
+    case "dma_unmap_phys":
+    case "dma_unmap_page":
+      return { dir: directionName(given.dir), dma: number("dma"), size: number("size") };
+    case "dma_map_sg": {
+      const ret = result.error === null ? open.mapped.length : errnoOf(result);
+      return { nents: number("nents"), ...flags(), ret };
+    }
+    case "dma_unmap_sg":
+      return { nents: number("nents"), ...flags() };
+    case "dma_iova_link": {
+      const piece = renamed(given, { phys: "phys", offset: "offset", size: "size" });
+      return { ...piece, ...flags(), ret: errnoOf(result) };
+    }
+    case "dma_iova_sync":
+      return { offset: number("offset"), size: number("size"), ret: errnoOf(result) };
+    case "dma_pool_alloc":
+    case "dma_pool_free": {
+      const dma = open.name === "dma_pool_alloc" ? result.result as number : number("dma");
+      return { pool: given.pool as string, psize: number("size_bytes"), dma };
+    }
+    default:
+      return {};
+  }
+}

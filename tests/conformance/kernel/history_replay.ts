@@ -1,0 +1,385 @@
+/**
+ * Follows a captured history line by line: requests through the driver, the rest through the
+ * allocators.
+ */
+import { PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
+import { DMA_BIDIRECTIONAL } from "../../../runtime/dma/attributes.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
+import { PTE_READ, PTE_WRITE } from "../../../runtime/iommu/page_table.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import { ruleOf } from "./case_rule.ts";
+import { type Difference, firstDifference } from "../difference.ts";
+import type { GroupCount } from "../group_result.ts";
+import { type Probes, probesOf } from "./capture_probes.ts";
+import { HistoryLines, tellsOfRelease } from "./history_lines.ts";
+import {
+  type CaptureCase,
+  type CaptureHistory,
+  caseNumber,
+  type HistoryEvent,
+} from "./kernel_data.ts";
+import type { CapturedMachine } from "./kernel_machine.ts";
+import type { KernelReplay } from "./kernel_replay.ts";
+
+/**
+ * Lines of work that is nobody's request. What they allocate has lines of its own before, and what
+ * they map is read from the page table's.
+ */
+const OF_OTHERS = /^dma_/;
+
+/** Lines of what is freed. */
+const NAMES_ITS_CPU: ReadonlySet<string> = new Set(["release", "free", "swiotlb_unmap"]);
+
+/** Lines of a completion that comes in the middle of the flush timer, and of the timer's flush. */
+const INTERRUPTS: ReadonlySet<string> = new Set([
+  "iotlb_flush_all",
+  "complete",
+  "release",
+  "swiotlb_unmap",
+]);
+
+/** Where the rules stand of what is freed. */
+const RELEASES = "dma.5.3";
+
+/** What is followed. */
+export interface CapturedOrder {
+  readonly cases: readonly CaptureCase[];
+  readonly history: CaptureHistory;
+}
+
+/** Where the cases are counted, and the history's lines. */
+export interface HistoryCounts {
+  readonly cases: GroupCount;
+  readonly lines: GroupCount;
+}
+
+/** IOVAs, given out together. */
+interface Range {
+  readonly start: number;
+  readonly sizeBytes: number;
+}
+
+/** An allocation's size and place, as the history tells it. */
+type Allocation = readonly (string | number)[];
+
+/**
+ * Follows a history with the model.
+ *
+ * A completion can interrupt a mapping between two of its allocations. So the history is also
+ * followed from inside the model: just before it allocates, the lines up to the next recorded
+ * allocation are caught up with; and just behind the flush timer's flush, the lines up to what that
+ * sets free.
+ */
+export class HistoryReplay {
+  readonly #machine: Machine;
+  /** Requests that have not completed, by number. */
+  readonly #open = new Map<number, CaptureCase>();
+  /** Requests being mapped, the innermost last. */
+  readonly #mapping: number[] = [];
+  readonly #mapped = new Set<CaptureCase>();
+  /** What the model freed and the history has not told yet. */
+  readonly #lines: HistoryLines;
+  readonly #probes: Probes;
+  /** The last frame that the model's last allocation of IOVAs was to be below. */
+  #limitPfn = 0;
+  /** A request that is no case and may own what is allocated now; -1 for none. */
+  #stranger = -1;
+  /** IOVAs of such requests, by number. */
+  readonly #strangers = new Map<number, Range[]>();
+  /** Which open request was mapped at an IOVA. */
+  readonly #owners = new Map<number, number>();
+  /** Index of the next line. */
+  #next = 0;
+
+  constructor(
+    private readonly host: CapturedMachine,
+    private readonly replay: KernelReplay,
+    private readonly captured: CapturedOrder,
+    private readonly counts: HistoryCounts,
+  ) {
+    this.#machine = host.machine;
+    for (const each of captured.cases) this.#open.set(caseNumber(each.id), each);
+    this.#probes = probesOf(host.environment);
+    this.#lines = new HistoryLines(this.#machine, this.#probes);
+    this.#machine.events.listen(({ fields }) => {
+      const { limit } = fields as { readonly limit: number };
+      this.#limitPfn = Math.floor(limit / PAGE_SIZE_BYTES);
+    }, ["iova.alloc"]);
+    this.#followBeforeAllocating();
+  }
+
+  get #events(): readonly HistoryEvent[] {
+    return this.captured.history.events;
+  }
+
+  run(): void {
+    while (this.#next < this.#events.length) {
+      const line = this.#next++;
+      try {
+        this.#follow(line);
+      } catch (error) {
+        this.#count(line, { path: "", expected: "a replay", got: (error as Error).message }, null);
+        this.#next = Math.max(this.#next, line + 1);
+      }
+    }
+    for (const line of this.#lines.left) {
+      const difference = { path: "", expected: undefined, got: line };
+      this.counts.lines.add("behind the last event", difference, RELEASES);
+    }
+    // A request whose end the record does not show is still a case.
+    for (const captured of this.captured.cases) this.#complete(caseNumber(captured.id));
+  }
+
+  /** Puts the history between the model and its two allocators. */
+  #followBeforeAllocating(): void {
+    const { domain } = this.host.dev;
+    const { swiotlb } = this.#machine;
+    if (domain !== null) {
+      const allocIova = domain.allocIova.bind(domain);
+      domain.allocIova = (sizeBytes, coherent) => {
+        const line = this.#catchUp("alloc");
+        const start = allocIova(sizeBytes, coherent);
+        this.#judge(line, [
+          sizeBytes / PAGE_SIZE_BYTES,
+          this.#limitPfn,
+          start / PAGE_SIZE_BYTES,
+          domain.iova.lastSource === "rcache" ? "cache" : "tree",
+        ]);
+        return start;
+      };
+      const flushAll = domain.flushAll.bind(domain);
+      domain.flushAll = () => {
+        flushAll();
+        if (this.#lines.isInTimer) this.#lines.inTimer(false, () => this.#catchUpInTimer());
+      };
+    }
+    const mapSlots = swiotlb.map.bind(swiotlb);
+    swiotlb.map = (dev, phys, sizeBytes, alignMask, dir, attrs) => {
+      const line = this.#catchUp("swiotlb_map");
+      const tlb = mapSlots(dev, phys, sizeBytes, alignMask, dir, attrs);
+      this.#judge(line, [phys, sizeBytes, alignMask, tlb]);
+      return tlb;
+    };
+  }
+
+  /**
+   * Follows the history up to its next allocation, which is left for the model to make.
+   * @returns That line's index, or -1 when the request under way allocates no more by the record.
+   */
+  #catchUp(kind: "alloc" | "swiotlb_map"): number {
+    const events = this.#events;
+    for (; this.#next < events.length; this.#follow(this.#next++)) {
+      const event = events[this.#next]!;
+      if (event[0] === kind) {
+        this.#goToCpu(event[1]);
+        return this.#next++;
+      }
+      if (event[0] === "complete" && this.#mapping.includes(event[1] as number)) return -1;
+    }
+    return -1;
+  }
+
+  /** Follows what interrupts the timer between its flush and what that sets free. */
+  #catchUpInTimer(): void {
+    const events = this.#events;
+    const { cpu } = this.#machine;
+    while (INTERRUPTS.has(events[this.#next]?.[0] ?? "")) this.#follow(this.#next++);
+    this.#machine.cpu = cpu;
+  }
+
+  /** Compares an allocation with its line. */
+  #judge(line: number, got: Allocation): void {
+    if (line < 0) return;
+    const [kind, , ...expected] = this.#events[line]!;
+    const difference = firstDifference(expected, [...got]);
+    this.#count(line, difference, kind === "swiotlb_map" ? "dma.6.2" : "dma.4.3");
+  }
+
+  #count(line: number, difference: Difference | null, rule: string | null): void {
+    this.counts.lines.add(`event ${line + 1}`, difference, rule);
+  }
+
+  #follow(line: number): void {
+    const event = this.#events[line]!;
+    const number = (index: number) => event[index] as number;
+    if (tellsOfRelease(event)) {
+      this.#released(line);
+      return;
+    }
+    switch (event[0]) {
+      case "request":
+        this.#request(number(1));
+        break;
+      case "complete":
+        this.#goToCpuOfRelease();
+        this.#complete(number(1));
+        break;
+      case "alloc":
+      case "swiotlb_map":
+        this.#next--;
+        this.#allocateOutside(event);
+        break;
+      case "iommu_map":
+        this.host.dev.domain?.map(
+          number(1),
+          number(2) as PhysAddr,
+          number(3),
+          PTE_READ | PTE_WRITE,
+        );
+        break;
+      case "iommu_unmap":
+        this.#unmap(number(1), number(2));
+        break;
+      case "fq_timer":
+        this.#goToCpu(number(1));
+        this.#lines.inTimer(true, () => this.replay.aside(() => this.#expireFlushTimer()));
+        break;
+      default:
+        if (OF_OTHERS.test(event[0])) break;
+        this.#count(line, { path: "", expected: "a line with a rule", got: event[0] }, null);
+    }
+  }
+
+  #request(id: number): void {
+    const captured = this.#open.get(id);
+    this.#stranger = captured === undefined ? id : -1;
+    if (captured === undefined) return;
+    this.#mapped.add(captured);
+    this.#mapping.push(id);
+    const events = this.replay.map(captured);
+    for (const start of rangesOf(events)) this.#owners.set(start, id);
+    this.#mapping.pop();
+  }
+
+  #complete(id: number): void {
+    const captured = this.#open.get(id);
+    if (captured === undefined) {
+      this.#completeStranger(id);
+      return;
+    }
+    if (!this.#mapped.has(captured)) this.#request(id);
+    this.#open.delete(id);
+    const { difference } = this.replay.complete(captured);
+    this.counts.cases.add(captured.id, difference, ruleOf(difference));
+  }
+
+  /** What comes now happens on this CPU. */
+  #goToCpu(cpu: unknown): void {
+    const { cpus } = this.#machine.config;
+    if (typeof cpu !== "number" || !(cpu >= 0 && cpu < cpus)) {
+      throw new Error(`CPU ${cpu} is none of ${cpus}`);
+    }
+    this.#machine.cpu = cpu;
+  }
+
+  /** A completion's own line names no CPU; what it frees does, on the next line. */
+  #goToCpuOfRelease(): void {
+    const next = this.#events[this.#next];
+    if (next !== undefined && NAMES_ITS_CPU.has(next[0])) this.#goToCpu(next[1]);
+  }
+
+  /**
+   * Leaves were cleared. Those of an open request are its metadata's: they go before the line that
+   * says that it completes, which is where its data's mapping ends.
+   */
+  #unmap(iova: number, sizeBytes: number): void {
+    const owner = this.#owners.get(iova);
+    if (owner !== undefined && this.#open.has(owner)) this.#complete(owner);
+    else this.host.dev.domain?.unmap(iova, sizeBytes, true, "__iommu_dma_unmap");
+  }
+
+  /** A request without a line of its own: where nothing else tells, its ranges are parked now. */
+  #completeStranger(id: number): void {
+    if (this.#stranger === id) this.#stranger = -1;
+    // A record without lines of what is parked.
+    if (this.#probes.releases || this.host.dev.domain?.lazy !== true) return;
+    const ranges = this.#strangers.get(id) ?? [];
+    this.#strangers.delete(id);
+    this.replay.aside(() => {
+      for (const { start, sizeBytes } of ranges) {
+        this.host.dev.domain!.releaseIova(start, sizeBytes);
+      }
+    });
+  }
+
+  /** An allocation that belongs to no request we know: the model is asked for the same. */
+  #allocateOutside(event: HistoryEvent): void {
+    const { dev } = this.host;
+    if (event[0] === "alloc") {
+      const sizeBytes = (event[2] as number) * PAGE_SIZE_BYTES;
+      if (dev.domain === null) {
+        this.#next++;
+        return;
+      }
+      const start = dev.domain.allocIova(sizeBytes, true);
+      if (this.#stranger >= 0 && !this.#isCoherentMemory()) {
+        const ranges = this.#strangers.get(this.#stranger) ?? [];
+        this.#strangers.set(this.#stranger, [...ranges, { start, sizeBytes }]);
+      }
+      return;
+    }
+    const [, , phys, sizeBytes, alignMask] = event as [string, number, number, number, number];
+    this.#machine.swiotlb.map(dev, phys as PhysAddr, sizeBytes, alignMask, DMA_BIDIRECTIONAL, 0);
+  }
+
+  /** What the allocation at hand is for: memory that is mapped at once and stays so. */
+  #isCoherentMemory(): boolean {
+    const name = this.#events[this.#next]?.[0];
+    return name === "iommu_map" || name === "dma_alloc";
+  }
+
+  /**
+   * Something was freed: by the model, whose own line is compared; or by another user, and then
+   * the model does the same.
+   */
+  #released(line: number): void {
+    const event = this.#events[line]!;
+    this.#goToCpu(event[1]);
+    const { cpu } = this.#machine;
+    let got = this.#lines.next(cpu);
+    if (got === null) {
+      this.replay.aside(() => this.#releaseOutside(event));
+      got = this.#lines.next(cpu);
+    }
+    this.#count(line, firstDifference(event, got ?? undefined), RELEASES);
+  }
+
+  #releaseOutside(event: HistoryEvent): void {
+    const [name, , address, size] = event as [string, number, number, number];
+    const { domain } = this.host.dev;
+    if (name === "release") domain?.releaseIova(address, size);
+    else if (name === "free" && !this.#probes.releases) {
+      domain?.releaseIova(address * PAGE_SIZE_BYTES, size * PAGE_SIZE_BYTES);
+    } else if (name === "swiotlb_unmap") {
+      this.#machine.swiotlb.unmap(
+        this.host.dev,
+        address as PhysAddr,
+        size,
+        DMA_BIDIRECTIONAL,
+        0,
+      );
+    }
+  }
+
+  /** The captured timer ran here; the model's runs now, whatever its own time is. */
+  #expireFlushTimer(): void {
+    const queue = this.host.dev.domain?.flushQueue;
+    if (queue === null || queue === undefined) return;
+    this.#machine.clock.disarm(queue);
+    queue.timerExpired();
+  }
+}
+
+/** Where a request's own ranges begin; what a pool takes to grow is not the request's. */
+function rangesOf(events: readonly MachineEvent[]): number[] {
+  const starts: number[] = [];
+  let inCoherent = false;
+  for (const { name, fields } of events) {
+    if (name === "call.dma_alloc_coherent") inCoherent = true;
+    else if (name === "ret.dma_alloc_coherent") inCoherent = false;
+    else if (name === "iova.alloc" && !inCoherent) {
+      starts.push((fields as { readonly start: number }).start);
+    }
+  }
+  return starts;
+}

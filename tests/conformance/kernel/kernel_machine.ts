@@ -1,0 +1,212 @@
+/** Builds the machine that a captured run was made on, from its description. */
+import {
+  type Bytes,
+  GIB,
+  KIB,
+  MIB,
+  type PhysAddr,
+  SECTOR_SIZE_BYTES,
+} from "../../../runtime/address.ts";
+import { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import { KERNEL_NAMES, type KernelProfile } from "../../../runtime/kernels/kernels.ts";
+import {
+  defaultMachineConfig,
+  type IommuMode,
+  type MachineConfig,
+  swiotlbConfig,
+} from "../../../runtime/machine_config.ts";
+import { Machine } from "../../../runtime/machine.ts";
+import { Media } from "../../../devices/nvme/controller/media/media.ts";
+import {
+  type ControllerSettings,
+  NvmeController,
+} from "../../../devices/nvme/controller/nvme_controller.ts";
+import { NvmeDriver } from "../../../devices/nvme/driver/nvme_driver.ts";
+import { attachPeers, type PeerSpan } from "./captured_peers.ts";
+import type { CaptureConfig } from "./capture_config.ts";
+import type { CaptureEnvironment } from "./kernel_data.ts";
+import { RecordedPool } from "./recorded_pool.ts";
+
+/** What a description leaves out: the emulated controller took 2^7 pages of 4 KiB at a time. */
+const DEFAULT_MDTS_EXPONENT = 7;
+/** The captured disks' queues had this depth. */
+const QUEUE_DEPTH = 1024;
+const DEFAULT_BLOCK_BYTES = 512;
+const CAPACITY_BYTES = 16 * GIB;
+
+/** A captured machine: the driver under test, and a controller to resolve its commands. */
+export interface CapturedMachine extends CapturedParts {
+  /** What it was built from. */
+  readonly environment: CaptureEnvironment;
+}
+
+export interface CapturedParts {
+  readonly machine: Machine;
+  readonly dev: DmaDevice;
+  readonly driver: NvmeDriver;
+  readonly controller: NvmeController;
+  readonly pools: { readonly small: RecordedPool; readonly large: RecordedPool };
+}
+
+/** The profile that a kernel's version string begins with, the most exact; or null for one that dmalab does not have. */
+export function profileOf(kernel: string): KernelProfile | null {
+  const parts = kernel.split(/[.+-]/);
+  const matching = KERNEL_NAMES.filter((name) =>
+    name.split(".").every((part, index) => part === parts[index])
+  );
+  return matching.sort((a, b) => b.length - a.length)[0] ?? null;
+}
+
+/**
+ * Builds a captured machine. Nothing has been mapped yet: not even the driver's own queues.
+ * @param peerSpan Where another device's memory is, if the run shows any.
+ */
+export function capturedMachine(
+  environment: CaptureEnvironment,
+  profile: KernelProfile,
+  peerSpan: PeerSpan | null = null,
+): CapturedMachine {
+  const { config } = environment;
+  const machine = new Machine(machineConfig(environment, profile));
+  const dev = capturedDevice(machine, config.untrusted);
+  if (config.p2p_topology !== undefined && peerSpan !== null) {
+    attachPeers(machine, dev, config.p2p_topology, peerSpan);
+  }
+  const mdtsExponent = config.mdts ?? DEFAULT_MDTS_EXPONENT;
+  const sgl = config.device_sgl !== false;
+  const blockSizeBytes = logicalBlockBytes(config);
+  const metadataBytes = separateMetadataBytes(config);
+  const metadataSgl = config.metadata_sgl === true;
+  const captured = captureDisk(machine, dev, {
+    blockSizeBytes: transferredBlockBytes(config),
+    metadataBytes,
+    controller: { mdtsExponent, sgl, metadataSgl, maxQueues: config.cpus },
+    sglThresholdBytes: config.sgl_threshold,
+    maxSectorsKb: config.max_sectors_kb_set,
+  });
+  captured.driver.assumeController(
+    {
+      mdtsBytes: mdtsExponent === 0 ? 0 : 4 * KIB * 2 ** mdtsExponent,
+      sgl,
+      metadataSgl,
+      discard: true,
+      writeZeroes: true,
+      volatileWriteCache: true,
+    },
+    {
+      nsid: 1,
+      blockCount: CAPACITY_BYTES / blockSizeBytes,
+      blockSizeBytes,
+      metadataBytes,
+      boundaryBlocks: 0,
+    },
+  );
+  return { ...captured, environment };
+}
+
+function logicalBlockBytes({ logical_block_size }: CaptureConfig): Bytes {
+  return logical_block_size ?? DEFAULT_BLOCK_BYTES;
+}
+
+/** Metadata of a block in a buffer of its own. */
+export function separateMetadataBytes(
+  { metadata_bytes = 0, metadata_extended }: CaptureConfig,
+): Bytes {
+  return metadata_extended === true ? 0 : metadata_bytes;
+}
+
+/** What a block takes in the data's buffer: its data, and metadata that follows right behind. */
+export function transferredBlockBytes(config: CaptureConfig): Bytes {
+  const { metadata_bytes = 0 } = config;
+  return logicalBlockBytes(config) + metadata_bytes - separateMetadataBytes(config);
+}
+
+/** The disk's function as every captured kernel set it up, attached to the IOMMU. */
+export function capturedDevice(machine: Machine, untrusted: boolean = false): DmaDevice {
+  const dev = new DmaDevice("nvme", {
+    minAlignMask: 4 * KIB - 1,
+    maxSegmentSizeBytes: 2 ** 32 - 1,
+    untrusted,
+  });
+  machine.iommu.attach(dev);
+  return dev;
+}
+
+/** What is recorded of a captured disk. */
+interface CapturedDisk {
+  readonly blockSizeBytes: number;
+  readonly metadataBytes: number;
+  readonly controller: Omit<ControllerSettings, "depth">;
+  readonly sglThresholdBytes?: number;
+  readonly maxSectorsKb?: number | undefined;
+}
+
+/** The driver and the controller of a captured disk, with the pools that hand out what it took. */
+export function captureDisk(machine: Machine, dev: DmaDevice, disk: CapturedDisk): CapturedParts {
+  const { blockSizeBytes, maxSectorsKb, metadataBytes, sglThresholdBytes } = disk;
+  const { budget } = machine;
+  const controller = new NvmeController({
+    machine,
+    dev,
+    media: new Media({ capacityBytes: CAPACITY_BYTES, blockSizeBytes, metadataBytes, budget }),
+    settings: { ...disk.controller, depth: QUEUE_DEPTH },
+  });
+  const pools = {
+    small: new RecordedPool(machine, dev, "small", 256),
+    large: new RecordedPool(machine, dev, "large", 4096),
+  };
+  const driver = new NvmeDriver({
+    machine,
+    dev,
+    registers: controller,
+    queues: disk.controller.maxQueues,
+    depthEntries: QUEUE_DEPTH,
+    ...(sglThresholdBytes === undefined ? {} : { sglThresholdBytes }),
+    ...(maxSectorsKb === undefined
+      ? {}
+      : { maxUserSectors: (maxSectorsKb * KIB) / SECTOR_SIZE_BYTES }),
+    pools,
+  });
+  return { machine, dev, driver, controller, pools };
+}
+
+/**
+ * What was asked for. Whether a run asked for passthrough shows only in that it got it; an untrusted
+ * device is translated whatever was asked for.
+ */
+function modeAsked({ iommu, mode, lazy_requested }: CaptureConfig): IommuMode {
+  if (iommu === "none") return "off";
+  if (mode === "passthrough") return "passthrough";
+  return lazy_requested === true ? "lazy" : "strict";
+}
+
+function machineConfig(environment: CaptureEnvironment, profile: KernelProfile): MachineConfig {
+  const { config, swiotlb_pool, reserved_iova_pfn_ranges } = environment;
+  const base = defaultMachineConfig();
+  const poolStart = swiotlb_pool[0]?.[0];
+  return {
+    ...base,
+    kernel: profile,
+    cpus: config.cpus,
+    // 4 GiB of memory with a hole of 2 GiB below 4 GiB (tests/golden/kernel/README.md). No request
+    // touches the hole, and a window here would be kept out of the IOVAs as well.
+    ramSizeBytes: 6 * GIB,
+    iommu: {
+      ...base.iommu,
+      mode: modeAsked(config),
+      model: config.iommu === "amd" ? "amd" : "vtd",
+      cachingMode: config.caching_mode === true,
+      forcedac: config.forcedac === true,
+      ...(config.address_bits === undefined ? {} : { addressBits: config.address_bits }),
+      reserved: (reserved_iova_pfn_ranges ?? []).map(([first, last]) => ({
+        start: first * 4 * KIB,
+        end: (last + 1) * 4 * KIB,
+      })),
+    },
+    swiotlb: swiotlbConfig({
+      sizeBytes: poolStart === undefined ? 0 : 64 * MIB,
+      force: config.swiotlb_force,
+      ...(poolStart === undefined ? {} : { basePhys: poolStart as PhysAddr }),
+    }),
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * Replays a captured run without a history: requests go in the order of their numbers, each mapped
+ * and completed before the next.
+ *
+ * Such a run is one whose order of decisions is not known, or one that nothing was allocated in. IO
+ * addresses and bounce slots are given to the model (tests/golden/kernel/README.md, "What is given
+ * and what must come out").
+ */
+import type { IommuDomain } from "../../../runtime/iommu/domain.ts";
+import type { IovaAllocator } from "../../../runtime/iommu/iova_allocator.ts";
+import type { SwiotlbPool } from "../../../runtime/memory/swiotlb/swiotlb.ts";
+import { SLOT_BYTES } from "../../../runtime/memory/swiotlb/swiotlb_geometry.ts";
+import type { BouncingDevice } from "../../../runtime/memory/swiotlb/swiotlb_slots.ts";
+import { ruleOf } from "./case_rule.ts";
+import type { GroupCount } from "../group_result.ts";
+import type { CaptureCase } from "./kernel_data.ts";
+import type { CapturedMachine } from "./kernel_machine.ts";
+import type { KernelReplay } from "./kernel_replay.ts";
+
+/** Maps and completes each request before the next, at the addresses it had. */
+export function replayInCapturedOrder(
+  host: CapturedMachine,
+  replay: KernelReplay,
+  cases: readonly CaptureCase[],
+  count: GroupCount,
+): void {
+  const { domain } = host.dev;
+  const addresses = domain === null ? null : new GivenAddresses(domain);
+  const slots = new GivenSlots(host.machine.swiotlb);
+  const parked = parkedBehind(cases);
+  host.pools.small.allowOverlap();
+  host.pools.large.allowOverlap();
+  for (const [index, captured] of cases.entries()) {
+    addresses?.expect(captured);
+    slots.expect(captured);
+    replay.map(captured);
+    const { difference } = replay.complete(captured);
+    if (!parked.has(index)) replay.aside(() => domain?.flushQueue?.drain());
+    count.add(captured.id, difference, ruleOf(difference));
+  }
+}
+
+/** A line inside a captured call. */
+type InnerLine = NonNullable<CaptureCase["map"][number]["inner"]>[number];
+
+/** The lines of one operation inside some calls, in order. */
+function linesInside(calls: CaptureCase["map"] | undefined, op: string): readonly InnerLine[] {
+  return (calls ?? []).flatMap(({ inner = [] }) => inner.filter((line) => line.op === op));
+}
+
+/**
+ * Behind which requests, by index, the flush timer did not run. When it ran is not recorded; but the
+ * range of a request that a later one's release lets go was still parked then.
+ */
+function parkedBehind(cases: readonly CaptureCase[]): ReadonlySet<number> {
+  const parked = new Set<number>();
+  /** The last request that was given a range. */
+  const owners = new Map<number, number>();
+  for (const [index, { map, unmap }] of cases.entries()) {
+    for (const { iova } of linesInside(map, "iova_alloc")) owners.set(iova as number, index);
+    for (const { iova } of linesInside(unmap, "iova_free_late")) {
+      for (let owner = owners.get(iova as number) ?? index; owner < index; owner++) {
+        parked.add(owner);
+      }
+    }
+  }
+  return parked;
+}
+
+/** An allocation as a capture tells it. */
+interface Given {
+  readonly pfn: number;
+  readonly limitPfn: number;
+  readonly source: IovaAllocator["lastSource"];
+}
+
+/** IOVAs as they were captured. What is freed goes nowhere. */
+class GivenAddresses {
+  /** The allocations of the request under way, the next one first. */
+  #coming: Given[] = [];
+
+  constructor(private readonly domain: IommuDomain) {
+    const { iova } = domain;
+    iova.allocFast = (_cpu, _pfns, limitPfn) => {
+      const next = this.#coming[0];
+      // A limit that was tried in vain leaves no line.
+      if (next === undefined || next.limitPfn !== limitPfn) return 0;
+      this.#coming.shift();
+      iova.lastSource = next.source;
+      return next.pfn;
+    };
+    iova.freeFast = () => {};
+  }
+
+  /** Sets the answers for the next request. */
+  expect({ map }: CaptureCase): void {
+    this.#coming = linesInside(map, "iova_alloc").map(({ iova, limit_pfn, source }) => ({
+      pfn: (iova as number) / this.domain.granuleBytes,
+      limitPfn: limit_pfn as number,
+      source: source === "cache" ? "rcache" : "tree",
+    }));
+  }
+}
+
+/**
+ * Bounce slots as they were captured: where the data of each buffer begins. The slots before it,
+ * which keep its low address bits, must come out.
+ */
+class GivenSlots {
+  /** Addresses of the buffers of the request under way, the next one first. */
+  #coming: number[] = [];
+
+  constructor(private readonly pool: SwiotlbPool) {
+    const search = (
+      _cpu: number,
+      dev: BouncingDevice,
+      orig: number,
+      _totalBytes: number,
+      slots: number,
+      allocAlignMask: number,
+    ): number => {
+      const tlb = this.#coming.shift();
+      if (tlb === undefined) return -1;
+      const kept = Math.max(allocAlignMask, SLOT_BYTES - 1) & dev.minAlignMask;
+      const padSlots = Math.floor((orig % (kept + 1)) / SLOT_BYTES);
+      const first = Math.floor((tlb - pool.basePhys) / SLOT_BYTES) - padSlots;
+      return first < 0 || first + slots > pool.slots ? -1 : first;
+    };
+    Reflect.set(pool, "search", search);
+  }
+
+  /** Sets the answers for the next request. */
+  expect({ map }: CaptureCase): void {
+    this.#coming = linesInside(map, "swiotlb_map_single").map(({ tlb }) => tlb as number);
+  }
+}

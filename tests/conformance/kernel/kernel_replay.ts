@@ -1,0 +1,319 @@
+/**
+ * Replays one captured configuration on the model: every request through the driver, every
+ * allocation through the allocator, in the order the history tells.
+ *
+ * Given to the model are the description of the machine, the requests, the command ids and the
+ * addresses of descriptor blocks; everything else must come out (tests/golden/kernel/README.md,
+ * "What is given and what must come out").
+ */
+import { SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import {
+  Bio,
+  BIO_FLAG,
+  type BlockOp,
+  sliceVecs,
+  vecsSizeBytes,
+} from "../../../runtime/block/bio.ts";
+import {
+  BLK_STS,
+  type BlkStatus,
+  blkStatusErrno,
+  blkStatusName,
+  ERRNO,
+  invariant,
+} from "../../../runtime/errno.ts";
+import type { MachineEvent } from "../../../runtime/events.ts";
+import { Iod } from "../../../devices/nvme/driver/command/iod.ts";
+import { NvmeRequest } from "../../../devices/nvme/driver/command/nvme_request.ts";
+import { type CapturedCalls, capturedCalls } from "./capture_form.ts";
+import type { CaptureConfig } from "./capture_config.ts";
+import { type Probes, probesOf } from "./capture_probes.ts";
+import type { LinkedRange } from "./captured_inner.ts";
+import { comparable, expectedForm, iteratorResults } from "./case_forms.ts";
+import { capturedCommand } from "./command_form.ts";
+import { type Difference, firstDifference, type Json } from "../difference.ts";
+import {
+  type CaptureCall,
+  type CaptureCase,
+  type CaptureRequest,
+  type Extent,
+  extentOf,
+  vecOf,
+} from "./kernel_data.ts";
+import { describe, descriptionForm } from "./captured_description.ts";
+import { type CapturedMachine, transferredBlockBytes } from "./kernel_machine.ts";
+import { givenBlocks } from "./recorded_pool.ts";
+import { RequestRecords } from "./request_records.ts";
+
+/** Flag bits of a request that reach the command (the capture prints the kernel's numbers). */
+const REQ_FUA = 1 << 17;
+const REQ_READ_AHEAD = 1 << 19;
+/** Ranges of one command that the emulated controller took; it recorded the next one too. */
+const MOST_RANGES = 1024;
+/** What it answers then: an internal error, not to be tried again. */
+const TOO_MANY_RANGES = 0x4006;
+
+const OPCODES: Readonly<Record<string, number>> = { read: 2, write: 1 };
+
+/** What the model made of a request, in the captures' form. */
+type Form = Readonly<Record<string, Json>>;
+
+/** A request between its mapping and its completion. */
+interface Live {
+  readonly got: Form;
+  /** Null after a refusal: its mapping is undone already. */
+  readonly iod: Iod | null;
+  readonly ranges: LinkedRange[];
+  /** The calls that undid a refused request's data. */
+  readonly undoing: readonly CaptureCall[];
+  readonly request: NvmeRequest;
+}
+
+/** The model broke on a request. */
+interface Broken {
+  readonly error: Error;
+}
+
+/** What the model's driver and controller said to a request. */
+export interface Outcome {
+  /** OK, or what the driver refused it with. */
+  readonly status: BlkStatus;
+  /** The controller's. */
+  readonly nvmeStatus: number;
+}
+
+/** How a request's life ended on the model. */
+export interface Completion {
+  readonly events: readonly MachineEvent[];
+  /** Where anything of the request differs from the capture; null when all of it agrees. */
+  readonly difference: Difference | null;
+}
+
+export class KernelReplay {
+  /** Of the requests that were mapped, by their ids. */
+  readonly outcomes = new Map<string, Outcome>();
+  readonly #records: RequestRecords;
+  readonly #probes: Probes;
+  readonly #head: Form;
+  readonly #iods = new Map<number, Iod>();
+  readonly #live = new Map<CaptureCase, Live | Broken>();
+  #events: MachineEvent[] = [];
+
+  /** @param cases All requests of the run, in the order in which they were mapped. */
+  constructor(private readonly host: CapturedMachine, cases: readonly CaptureCase[]) {
+    this.#records = new RequestRecords(cases);
+    this.#probes = probesOf(host.environment);
+    const { iommu_domain_type: _, ...head } = descriptionForm(describe(host));
+    this.#head = head;
+    host.machine.events.listen((event) => this.#events.push(event));
+  }
+
+  /**
+   * Prepares a request as the driver would. Another request may complete in the middle of it.
+   * @returns The events of this request.
+   */
+  map(captured: CaptureCase): readonly MachineEvent[] {
+    const { result, events } = this.#watched((events) => this.#map(captured, events));
+    this.#live.set(captured, result);
+    return events;
+  }
+
+  /** Completes a request that was mapped, and compares all of it with the capture. */
+  complete(captured: CaptureCase): Completion {
+    const live = this.#live.get(captured);
+    invariant(live !== undefined, `${captured.id} completes before it was mapped`);
+    this.#live.delete(captured);
+    if (isBroken(live)) return { events: [], difference: brokenDifference(live.error) };
+    const { result, events } = this.#watched((events) => this.#complete(live, events));
+    const difference = isBroken(result)
+      ? brokenDifference(result.error)
+      : firstDifference(expectedForm(captured), result);
+    return { events, difference };
+  }
+
+  /**
+   * Does something that belongs to no request.
+   * @returns Its events.
+   */
+  aside(work: () => void): readonly MachineEvent[] {
+    return this.#watched(work).events;
+  }
+
+  /** Does a piece of work with its own list of events. One that breaks on the way leaves its error. */
+  #watched<T>(
+    work: (events: readonly MachineEvent[]) => T,
+  ): { readonly result: T | Broken; readonly events: readonly MachineEvent[] } {
+    const outer = this.#events;
+    const events: MachineEvent[] = this.#events = [];
+    try {
+      return { result: work(events), events };
+    } catch (error) {
+      return { result: { error: error as Error }, events };
+    } finally {
+      this.#events = outer;
+    }
+  }
+
+  #map(captured: CaptureCase, events: readonly MachineEvent[]): Live {
+    const { driver, environment, pools } = this.host;
+    const given = givenBlocks(captured.map);
+    pools.small.expect(given);
+    pools.large.expect(given);
+    const iod = this.#iodOf(captured);
+    const request = makeRequest(captured, driver.limits, environment.config);
+    iod.request = request;
+    request.iod = iod;
+    const status = driver.prepare(iod, request);
+    const refused = status !== BLK_STS.OK;
+    const ranges: LinkedRange[] = [];
+    const undone = refused ? undoingBegins(events) : events.length;
+    const made = this.#callsIn(events.slice(0, undone), ranges);
+    const undoing = this.#callsIn(events.slice(undone), ranges).calls;
+    const seen = refused ? null : this.#seenByDevice(iod);
+    this.outcomes.set(captured.id, { status, nvmeStatus: seen?.status ?? 0 });
+    const got = {
+      ...this.#head,
+      map: made.calls.map(comparable),
+      sg: made.listOutputs,
+      ...(seen === null ? refusal(status, captured) : {
+        command: capturedCommand(driver.viewCommand(iod)),
+        iter: iteratorResults(events),
+        ...seen,
+        queue_status: null,
+        user_errno: null,
+      }),
+      ...(captured.request.segments === undefined
+        ? {}
+        : { segments: request.segments().map(extentOf) }),
+    };
+    return { request, ranges, undoing, iod: refused ? null : iod, got };
+  }
+
+  #complete({ got, iod, ranges, request, undoing }: Live, events: readonly MachineEvent[]): Form {
+    if (iod === null) return { ...got, unmap: undoing.map(comparable) };
+    this.host.driver.complete(iod, request);
+    return { ...got, unmap: this.#callsIn(events, ranges).calls.map(comparable) };
+  }
+
+  #callsIn(events: readonly MachineEvent[], ranges: LinkedRange[]): CapturedCalls {
+    return capturedCalls(events, ranges, this.#probes);
+  }
+
+  /** A record lives on between its requests, as in the kernel. */
+  #iodOf(captured: CaptureCase): Iod {
+    const record = this.#records.numberOf(captured);
+    let iod = this.#iods.get(record);
+    if (iod === undefined) this.#iods.set(record, iod = new Iod(record, this.host.pools));
+    return iod;
+  }
+
+  /** What the controller makes of a command. Of a discard's list nothing was recorded. */
+  #seenByDevice(iod: Iod): { readonly accesses: Json; readonly status: number } {
+    const { ranges, status } = this.host.controller.resolve(iod.sqe);
+    const accesses = iod.request!.op === "discard" ? null : ranges.slice(0, MOST_RANGES + 1);
+    return { accesses, status: ranges.length > MOST_RANGES ? TOO_MANY_RANGES : status };
+  }
+}
+
+function isBroken(live: Live | Form | Broken): live is Broken {
+  return "error" in live;
+}
+
+/** A case that the model breaks on is one that differs. */
+function brokenDifference({ message }: Error): Difference {
+  return { path: "", expected: "a replay", got: message };
+}
+
+/** What a request leaves that never became a command; its user hears of it, if it has one. */
+function refusal(status: BlkStatus, { request: { source } }: CaptureCase): Form {
+  return {
+    command: null,
+    iter: null,
+    accesses: null,
+    status: null,
+    queue_status: status,
+    user_errno: source === "kernel" ? null : ERRNO[blkStatusErrno(blkStatusName(status))],
+  };
+}
+
+function makeRequest(
+  captured: CaptureCase,
+  limits: NvmeRequest["limits"],
+  config: CaptureConfig,
+): NvmeRequest {
+  const given = captured.request;
+  const vecs = given.bios.map((bio) => bio.map(vecOf));
+  const discard = given.op === "dsm";
+  let sector = (given.slba * limits.logicalBlockSizeBytes) / SECTOR_SIZE_BYTES;
+  const bios = discard ? [new Bio("discard", 0, [], 0)] : vecs.map((list) => {
+    const sizeBytes = vecsSizeBytes(list);
+    const bio = new Bio(operation(given), sector, list, sizeBytes, flags(given));
+    sector += sizeBytes / SECTOR_SIZE_BYTES;
+    return bio;
+  });
+  const request = new NvmeRequest("nvme", discard ? "discard" : operation(given), bios, limits);
+  if (discard) request.specialPayload = vecs[0]![0]!;
+  request.id = 1;
+  request.nrPhysSegments = given.nr_phys_segments;
+  request.gapBit = given.phys_gap_bit ?? 0;
+  request.nrIntegritySegments = given.nr_integrity_segments;
+  attachMetadata(request, given);
+  request.cid = captured.command?.cid ?? 0;
+  if (given.user_command) request.template = userCommand(given, transferredBlockBytes(config));
+  return request;
+}
+
+/** A refused request tells only the pieces that were walked, those of the data first. */
+function metadataOf(given: CaptureRequest): readonly Extent[] {
+  if (given.mapped_segments !== undefined) {
+    let dataBytes = given.bytes;
+    return given.mapped_segments.filter(([, sizeBytes]) => (dataBytes -= sizeBytes) < 0);
+  }
+  return (given.bios.length > 1 ? given.integrity_segments : given.integrity) ?? [];
+}
+
+/** Where a refused request's data begins to be undone: the captures count that as unmapping. */
+function undoingBegins(events: readonly MachineEvent[]): number {
+  const first = events.findIndex(({ name }) =>
+    name === "call.blk_rq_dma_unmap" || name === "call.dma_unmap_phys" ||
+    name === "call.dma_unmap_page" || name === "call.dma_unmap_sg"
+  );
+  return first < 0 ? events.length : first;
+}
+
+/** Gives each bio its own part of the metadata. */
+function attachMetadata(request: NvmeRequest, given: CaptureRequest): void {
+  const vecs = metadataOf(given).map(vecOf);
+  const { logicalBlockSizeBytes, metadataBytes } = request.limits;
+  let doneBytes = 0;
+  for (const bio of request.bios) {
+    const last = bio === request.bios.at(-1);
+    // A user's buffer is as long as the user says; the kernel's own is as long as the format says.
+    const sizeBytes = last ? Infinity : (bio.sizeBytes / logicalBlockSizeBytes) * metadataBytes;
+    bio.metadata = sliceVecs(vecs, doneBytes, sizeBytes);
+    doneBytes += sizeBytes;
+  }
+}
+
+function operation(given: CaptureRequest): BlockOp {
+  if (given.user_command) return given.op === "read" ? "drv_in" : "drv_out";
+  return given.op as BlockOp;
+}
+
+function flags(given: CaptureRequest): number {
+  return (given.user_command ? BIO_FLAG.USER : 0) |
+    ((given.cmd_flags & REQ_FUA) !== 0 ? BIO_FLAG.FUA : 0) |
+    ((given.cmd_flags & REQ_READ_AHEAD) !== 0 ? BIO_FLAG.READ_AHEAD : 0);
+}
+
+/** The command as the user program gave it to the driver. */
+function userCommand(given: CaptureRequest, blockSizeBytes: number): Uint8Array {
+  const bytes = new Uint8Array(64);
+  const view = new DataView(bytes.buffer);
+  bytes[0] = OPCODES[given.op] ?? 0;
+  view.setUint32(4, 1, true);
+  view.setUint32(40, given.slba % 2 ** 32, true);
+  view.setUint32(44, Math.floor(given.slba / 2 ** 32), true);
+  view.setUint32(48, given.bytes / blockSizeBytes - 1, true);
+  return bytes;
+}

@@ -1,0 +1,141 @@
+/**
+ * A descriptor pool that hands out the addresses that were captured.
+ *
+ * A pool's own order depends on when other requests' completions came, which the captures do not
+ * tell for every run. So the address of each block is given to a model, and where in memory a page
+ * lies that the pool grew by. Whether it grows, and by what calls, must come out.
+ */
+import {
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type DmaAddr,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+} from "../../../runtime/address.ts";
+import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import type { CoherentMemory } from "../../../runtime/dma/calls/mapping.ts";
+import type { DescriptorPool, PoolBlock } from "../../../runtime/dma/calls/pool.ts";
+import { eventId } from "../../../runtime/event_vocabulary.ts";
+import { FAULT } from "../../../runtime/faults.ts";
+import type { Machine } from "../../../runtime/machine.ts";
+import type { CaptureCall } from "./kernel_data.ts";
+
+const CALL_ALLOC = eventId("call.dma_pool_alloc");
+const RET_ALLOC = eventId("ret.dma_pool_alloc");
+const CALL_FREE = eventId("call.dma_pool_free");
+const RET_FREE = eventId("ret.dma_pool_free");
+
+/** Where a page is taken from that the capture has no line for: a case that differs for its growth. */
+const UNTOLD_PAGE = 0x10_0000 as PhysAddr;
+
+/** What is given of an allocation. */
+export interface GivenBlock {
+  readonly pool: string;
+  readonly dma: number;
+  /** Where the page lies that the pool grew by; null where no page is reported. */
+  readonly pagePhys: number | null;
+}
+
+/** What a request's captured calls give of its allocations from pools. */
+export function givenBlocks(calls: readonly CaptureCall[]): GivenBlock[] {
+  return calls.filter(({ call }) => call === "dma_pool_alloc").map(({ pool, dma, inner = [] }) => {
+    const page = inner.find(({ op }) => op === "iommu_map")?.phys ??
+      inner.find(({ op }) => op === "dma_alloc")?.dma;
+    return {
+      pool: pool as string,
+      dma: dma as number,
+      pagePhys: typeof page === "number" ? page : null,
+    };
+  });
+}
+
+export class RecordedPool implements DescriptorPool {
+  /** What is given of the allocations of the request under way, oldest first. */
+  #coming: GivenBlock[] = [];
+  readonly #pages = new Map<number, CoherentMemory>();
+  /** Blocks that were freed, by the address they were freed with. */
+  readonly #free = new Map<DmaAddr, PoolBlock[]>();
+  #used = 0;
+  #overlaps = false;
+
+  constructor(
+    readonly machine: Machine,
+    readonly dev: DmaDevice,
+    readonly name: "small" | "large",
+    readonly blockSizeBytes: Bytes,
+  ) {}
+
+  /** Sets what is given of the next request's allocations. */
+  expect(blocks: readonly GivenBlock[]): void {
+    this.#coming = blocks.filter(({ pool }) => pool === this.name);
+  }
+
+  /**
+   * Tells that more requests may have held blocks at a time than the replay has. How many is not
+   * known; but a block in none of the pool's pages is one that the pool grew for.
+   */
+  allowOverlap(): void {
+    this.#overlaps = true;
+  }
+
+  alloc(): PoolBlock | null {
+    const { events, faults } = this.machine;
+    if (events.tick(CALL_ALLOC)) {
+      events.emit(CALL_ALLOC, { pool: this.name, size_bytes: this.blockSizeBytes });
+    }
+    const refused = faults !== null && faults.errnoAt(FAULT.dma_pool_alloc) !== 0;
+    const block = refused ? null : this.#take(this.#coming.shift() ?? null);
+    const result = block?.dma ?? DMA_MAPPING_ERROR;
+    if (events.tick(RET_ALLOC)) events.emit(RET_ALLOC, { result, error: null });
+    return block;
+  }
+
+  free(block: PoolBlock, dma: DmaAddr): void {
+    const { events } = this.machine;
+    if (events.tick(CALL_FREE)) {
+      events.emit(CALL_FREE, { pool: this.name, size_bytes: this.blockSizeBytes, dma });
+    }
+    const others = this.#free.get(dma) ?? [];
+    this.#free.set(dma, [...others, { phys: block.phys, dma }]);
+    this.#used--;
+    if (events.tick(RET_FREE)) events.emit(RET_FREE, { result: null, error: null });
+  }
+
+  get #blocks(): number {
+    return this.#pages.size * Math.floor(PAGE_SIZE_BYTES / this.blockSizeBytes);
+  }
+
+  #mustGrow(given: GivenBlock | null): boolean {
+    if (this.#used >= this.#blocks) return true;
+    return this.#overlaps && given !== null && !this.#pages.has(pageOf(given.dma));
+  }
+
+  #take(given: GivenBlock | null): PoolBlock | null {
+    let page: CoherentMemory | null = null;
+    if (this.#mustGrow(given)) {
+      page = this.#grow(given?.pagePhys ?? UNTOLD_PAGE);
+      if (page === null) return null;
+    }
+    this.#used++;
+    // An allocation too many is somewhere in the page.
+    const dma = (given?.dma ?? page?.dma ?? [...this.#pages.values()].at(-1)!.dma) as DmaAddr;
+    // One that was freed under this address, or one that was never used.
+    return this.#free.get(dma)?.pop() ?? { dma, phys: this.#physOf(dma) };
+  }
+
+  #grow(phys: number): CoherentMemory | null {
+    const memory = this.machine.dma.dmaAllocCoherent(this.dev, PAGE_SIZE_BYTES, [phys as PhysAddr]);
+    if (memory !== null) this.#pages.set(pageOf(memory.dma), memory);
+    return memory;
+  }
+
+  /** Where the CPU finds a block: in a page of the pool, or at the address itself. */
+  #physOf(dma: DmaAddr): PhysAddr {
+    const page = this.#pages.get(pageOf(dma));
+    return page === undefined ? (dma as number as PhysAddr) : page.physOf(dma - page.dma);
+  }
+}
+
+function pageOf(address: number): number {
+  return Math.floor(address / PAGE_SIZE_BYTES);
+}

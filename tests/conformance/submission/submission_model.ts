@@ -1,0 +1,238 @@
+/**
+ * Turns captured system calls into the requests that the block layer makes of them.
+ *
+ * @see behaviour/block.md 1.3 to 1.6
+ */
+import {
+  type Bytes,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  SECTOR_SIZE_BYTES,
+} from "../../../runtime/address.ts";
+import { VirtualClock } from "../../../runtime/clock.ts";
+import { EventStream } from "../../../runtime/events.ts";
+import { Bio, BIO_FLAG, type BlockOp } from "../../../runtime/block/bio.ts";
+import {
+  BioBuilder,
+  MAX_BIO_VECS,
+  type UserPiece,
+  type UserRun,
+} from "../../../runtime/block/bio_builder.ts";
+import type { BlockRules } from "../../../runtime/block/block_rules.ts";
+import { DeadlineScheduler } from "../../../runtime/block/deadline_scheduler.ts";
+import { integritySegments, type NoMerges, RequestMerger } from "../../../runtime/block/merge.ts";
+import { Plug, type PlugTarget } from "../../../runtime/block/plug.ts";
+import type { QueueLimits } from "../../../runtime/block/queue_limits.ts";
+import { BlockRequest } from "../../../runtime/block/request.ts";
+import { BioSplitter } from "../../../runtime/block/split.ts";
+import type { CapturedCall } from "./submission_data.ts";
+
+/** Calls submitted together are held back from this many on. */
+const PLUG_FROM_CALLS = 3;
+/** The list of ranges of a discard takes a page. */
+const RANGES_BYTES = PAGE_SIZE_BYTES;
+
+const CACHED_PAGE = {
+  sizeBytes: PAGE_SIZE_BYTES,
+  folioBytes: PAGE_SIZE_BYTES,
+  provider: null,
+};
+
+/** The next address of memory that the kernel takes for itself: the captures give them. */
+export type KernelPages = () => PhysAddr;
+
+/** How the queue was set up. */
+export interface QueueSetup {
+  readonly nomerges: NoMerges;
+  readonly scheduled: boolean;
+}
+
+export class SubmissionModel implements PlugTarget<BlockRequest> {
+  readonly merger: RequestMerger;
+  /** Requests in the order in which they went to the driver. */
+  readonly sent: BlockRequest[] = [];
+  readonly #splitter: BioSplitter;
+
+  /** What waits for the scheduler's worker, which runs when all calls of a task are submitted. */
+  readonly #scheduler: DeadlineScheduler<BlockRequest> | null;
+
+  constructor(
+    private readonly limits: QueueLimits,
+    private readonly rules: BlockRules,
+    { nomerges, scheduled }: QueueSetup,
+  ) {
+    const clock = new VirtualClock();
+    const events = new EventStream(clock);
+    this.#splitter = new BioSplitter(limits, rules.gap, events);
+    this.merger = new RequestMerger(limits, rules.gap, events, nomerges);
+    this.#scheduler = scheduled ? new DeadlineScheduler(clock) : null;
+  }
+
+  sendBatch(requests: readonly BlockRequest[]): void {
+    for (const request of requests) this.#send(request);
+  }
+
+  #send(request: BlockRequest): void {
+    if (this.#scheduler === null || request.userCommand) this.sent.push(request);
+    else {
+      this.#scheduler.insert(request);
+      this.#joinNeighbours(this.#scheduler, request);
+    }
+  }
+
+  #joinNeighbours(scheduler: DeadlineScheduler<BlockRequest>, grown: BlockRequest): void {
+    const joined = scheduler.joinNeighbour(this.merger, grown);
+    if (joined !== null) this.#joinNeighbours(scheduler, joined.kept);
+  }
+
+  /** The scheduler's worker. */
+  #dispatch(): void {
+    const next = this.#scheduler?.next() ?? null;
+    if (next === null) return;
+    this.sent.push(next);
+    this.#dispatch();
+  }
+
+  /**
+   * Runs calls that one task submits together.
+   * @returns For each call whether it was refused with EINVAL.
+   */
+  run(
+    calls: readonly CapturedCall[],
+    memory: (call: CapturedCall) => readonly UserPiece[],
+    pages: (call: CapturedCall) => KernelPages,
+  ): readonly boolean[] {
+    const plug = calls.length >= PLUG_FROM_CALLS ? new Plug<BlockRequest>() : null;
+    const refused = calls.map((call) => !this.#call(call, memory(call), pages(call), plug));
+    plug?.flush();
+    this.#dispatch();
+    return refused;
+  }
+
+  /** @returns False when the call was refused. */
+  #call(
+    call: CapturedCall,
+    pieces: readonly UserPiece[],
+    pages: KernelPages,
+    plug: Plug<BlockRequest> | null,
+  ): boolean {
+    switch (call.how) {
+      case "preadv":
+      case "aio":
+        return this.#direct(call, pieces, pages, plug);
+      case "passthru":
+      case "passthru_vec":
+        return this.#passthrough(call, pieces);
+      case "ioctl":
+        return this.#discard(call, pages);
+    }
+  }
+
+  #direct(
+    call: CapturedCall,
+    pieces: readonly UserPiece[],
+    pages: KernelPages,
+    plug: Plug<BlockRequest> | null,
+  ): boolean {
+    const blockBytes = this.limits.logicalBlockSizeBytes;
+    if (this.rules.alignsEveryBuffer && !pieces.every((piece) => isAligned(piece, blockBytes))) {
+      return false;
+    }
+    const op = call.op as BlockOp;
+    const builder = new BioBuilder(pieces, this.rules.pageJoin, blockBytes);
+    let sector = call.slba * (blockBytes / SECTOR_SIZE_BYTES);
+    // A call that fits one bio sends it alone; what that bio leaves goes through the page cache.
+    const alone = builder.leftPages <= MAX_BIO_VECS;
+    const own = alone || plug !== null ? null : new Plug<BlockRequest>();
+    let ok = true;
+    do {
+      const bio = builder.next(op, sector);
+      if (bio === null) return false;
+      sector += bio.sizeBytes / SECTOR_SIZE_BYTES;
+      ok = this.#submit(bio, plug ?? own);
+    } while (ok && !alone && builder.leftBytes > 0);
+    own?.flush();
+    if (ok && builder.leftBytes > 0) this.#buffered(op, sector, builder.leftBytes, pages);
+    return ok;
+  }
+
+  /** Reads whole pages with one bio, in which those that touch are one; writes each back alone. */
+  #buffered(op: BlockOp, sector: number, sizeBytes: Bytes, pages: KernelPages): void {
+    const plug = new Plug<BlockRequest>();
+    const cached: UserRun[] = [];
+    for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) {
+      cached.push({ phys: pages(), ...CACHED_PAGE });
+    }
+    const parts = op === "read" ? [cached] : cached.map((page) => [page]);
+    let at = sector;
+    for (const part of parts) {
+      const bio = new BioBuilder([part], "contiguous", PAGE_SIZE_BYTES).next(op, at)!;
+      at += bio.sizeBytes / SECTOR_SIZE_BYTES;
+      this.#submit(bio, plug);
+    }
+    plug.flush();
+  }
+
+  #passthrough(call: CapturedCall, pieces: readonly UserPiece[]): boolean {
+    const op = call.op === "read" ? "drv_in" : "drv_out";
+    const builder = new BioBuilder(pieces, this.rules.pageJoin, 1);
+    const bio = builder.next(op, call.slba);
+    if (bio === null || builder.leftBytes > 0) return false;
+    bio.flags |= BIO_FLAG.USER;
+    return this.#submit(bio, null);
+  }
+
+  #discard({ slba, bytes }: CapturedCall, pages: KernelPages): boolean {
+    const first = this.sent.length;
+    const ok = this.#submit(new Bio("discard", slba, [], bytes), null);
+    this.#dispatch();
+    for (const request of this.sent.slice(first)) {
+      request.specialPayload = { phys: pages(), sizeBytes: RANGES_BYTES };
+    }
+    return ok;
+  }
+
+  /** @returns False when the rest of the bio was refused. */
+  #submit(bio: Bio, plug: Plug<BlockRequest> | null): boolean {
+    for (;;) {
+      const piece = this.#splitter.next(bio);
+      if (piece === null) return false;
+      this.#attachMetadata(piece);
+      const { nrSegments } = this.#splitter;
+      const joined = plug?.join(this, piece, nrSegments) ?? this.#joinWaiting(piece, nrSegments);
+      if (joined === null) {
+        const request = this.#request(piece, nrSegments);
+        if (plug === null) this.#send(request);
+        else plug.hold(this, request);
+      }
+      if (piece === bio) return true;
+    }
+  }
+
+  #joinWaiting(bio: Bio, nrSegments: number): BlockRequest | null {
+    const joined = this.#scheduler?.join(this.merger, bio, nrSegments) ?? null;
+    if (joined !== null) this.#joinNeighbours(this.#scheduler!, joined);
+    return joined;
+  }
+
+  /** The kernel's own metadata of a bio: one buffer somewhere. */
+  #attachMetadata(bio: Bio): void {
+    if (this.limits.metadataBytes === 0 || bio.vecs.length === 0) return;
+    const blocks = bio.sizeBytes / this.limits.logicalBlockSizeBytes;
+    bio.metadata = [{ phys: 0 as PhysAddr, sizeBytes: blocks * this.limits.metadataBytes }];
+  }
+
+  #request(bio: Bio, nrSegments: number): BlockRequest {
+    const request = new BlockRequest("nvme", bio.op, [bio], this.limits);
+    request.nrPhysSegments = nrSegments;
+    request.gapBit = bio.gapBit;
+    request.nrIntegritySegments = integritySegments(bio, this.limits);
+    return request;
+  }
+}
+
+function isAligned(piece: UserPiece, blockBytes: Bytes): boolean {
+  let sizeBytes = 0;
+  for (const run of piece) sizeBytes += run.sizeBytes;
+  return sizeBytes % blockBytes === 0;
+}

@@ -1,0 +1,269 @@
+/**
+ * Replays captured system calls and compares the requests that come of each.
+ *
+ * What a call gave is in the captured requests that refer to it. Addresses of memory that the kernel
+ * took for itself (pages of the page cache, a discard's list of ranges) are no outcome of these
+ * rules; they are taken from the captures, all else is compared.
+ */
+import { PAGE_SIZE_BYTES, type PhysAddr, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import { type Bio, BIO_FLAG, type BlockOp } from "../../../runtime/block/bio.ts";
+import { blockRules } from "../../../runtime/block/block_rules.ts";
+import type { BlockRequest } from "../../../runtime/block/request.ts";
+import { type KernelProfile, KERNELS } from "../../../runtime/kernels/kernels.ts";
+import { type Difference, firstDifference, type Json } from "../difference.ts";
+import type { GroupCount } from "../group_result.ts";
+import { hostOf, isDifference } from "../kernel/captured_run.ts";
+import {
+  type CaptureEnvironment,
+  caseNumber,
+  type Extent,
+  extentOf,
+} from "../kernel/kernel_data.ts";
+import type { Outcome } from "../kernel/kernel_replay.ts";
+import { callResult, isPassthrough, REFUSED, resultBehindTheEnd } from "./call_outcome.ts";
+import { separateMetadataBytes } from "../kernel/kernel_machine.ts";
+import { LostRequests } from "../kernel/lost_requests.ts";
+import type { CapturedCall, TracedCase } from "./submission_data.ts";
+import { CapturedMemory } from "./submission_memory.ts";
+import { type KernelPages, SubmissionModel } from "./submission_model.ts";
+
+/** The kernel's flag of a request that takes no more bios. */
+const REQ_NOMERGE = 0x4000;
+const RULE = "block.1.5";
+
+/** What one configuration's calls became. */
+export interface CapturedSubmissions {
+  readonly environment: CaptureEnvironment;
+  readonly profile: KernelProfile;
+  readonly calls: readonly CapturedCall[];
+  /** All requests of the run, those the kernel itself built wrongly too. */
+  readonly cases: readonly TracedCase[];
+  /** What the model made of each, by id. */
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+}
+
+/** Replays all calls of a run and counts each. */
+export function replaySubmissions(captured: CapturedSubmissions, count: GroupCount): void {
+  const { environment, profile, calls, outcomes } = captured;
+  const host = hostOf(environment, profile, []);
+  if (isDifference(host)) {
+    for (const { submission } of calls) count.add(`submission ${submission}`, host, null);
+    return;
+  }
+  const { limits } = host.driver;
+  const blockSectors = limits.logicalBlockSizeBytes / SECTOR_SIZE_BYTES;
+  const { nomerges = 0, scheduler } = environment.config;
+  const setup = { nomerges, scheduled: scheduler !== undefined };
+  const memory = new CapturedMemory(calls);
+  const rules = blockRules(KERNELS[profile]);
+  const lost = new LostRequests(environment, captured.cases);
+  const groups = new Set(captured.cases.map(({ request }) => request.group));
+  const sameGroup = (last: CapturedCall, call: CapturedCall) =>
+    last.how === "aio" && call.how === "aio" && !groups.has(call.submission);
+  const replay = (group: readonly CapturedCall[]) => {
+    const model = new SubmissionModel(limits, rules, setup);
+    const refused = new Map<CapturedCall, boolean>();
+    const expected = new Map(group.map((call) => [call, casesOf(call, group, captured.cases)]));
+    for (const burst of chunk(group, (last, call) => continues(last, call, blockSectors))) {
+      const outcomes = model.run(
+        burst,
+        (call) => memory.piecesOf(call),
+        (call) => givenPages(call, expected.get(call)!),
+      );
+      burst.forEach((call, index) => refused.set(call, outcomes[index]!));
+    }
+    return group.map((call) => {
+      const cases = expected.get(call)!;
+      const sent = model.sent.filter((request) => belongsTo(request, call, blockSectors));
+      const requests = lost.withoutLost(sent, cases);
+      const ends = cases.flatMap(({ id }) => outcomes.get(id) ?? []);
+      return firstDifference(expectedForm(call, cases), {
+        ...callResult(call, refused.get(call)! ? REFUSED : 0, ends),
+        requests: requestForms(requests, cases, blockSectors),
+      });
+    });
+  };
+  const hasBlocks = environment.config.metadata_extended !== true;
+  for (const call of calls) {
+    if (hasBlocks || isPassthrough(call)) continue;
+    const expected = expectedForm(call, casesOf(call, [call], captured.cases));
+    const got = { ...resultBehindTheEnd(call), requests: [] };
+    count.add(`submission ${call.submission}`, firstDifference(expected, got), RULE);
+  }
+  const toBlocks = hasBlocks ? calls : calls.filter(isPassthrough);
+  for (const group of chunk(toBlocks, sameGroup)) {
+    const differences = attempt(group, replay);
+    for (const [index, { submission }] of group.entries()) {
+      count.add(`submission ${submission}`, differences[index] ?? null, RULE);
+    }
+  }
+}
+
+/** Calls that the model breaks on differ, and do not stop the others. */
+function attempt(
+  group: readonly CapturedCall[],
+  replay: (group: readonly CapturedCall[]) => readonly (Difference | null)[],
+): readonly (Difference | null)[] {
+  try {
+    return replay(group);
+  } catch (error) {
+    const got = (error as Error).message;
+    return group.map(() => ({ path: "", expected: "a replay", got }));
+  }
+}
+
+/** Cuts a list where an item does not go with the one before it. */
+function chunk<T>(items: readonly T[], together: (last: T, item: T) => boolean): T[][] {
+  const chunks: T[][] = [];
+  for (const item of items) {
+    const last = chunks.at(-1)?.at(-1);
+    if (last !== undefined && together(last, item)) chunks.at(-1)!.push(item);
+    else chunks.push([item]);
+  }
+  return chunks;
+}
+
+/**
+ * Whether two calls were submitted together so that it matters.
+ *
+ * The captures do not say which calls were. Calls of a burst that continue each other on the disk
+ * do not happen by chance; others cannot be merged, so that nothing depends on it.
+ */
+function continues(previous: CapturedCall, call: CapturedCall, blockSectors: number): boolean {
+  return previous.how === "aio" && call.how === "aio" && previous.kind === call.kind &&
+    previous.op === call.op && previous.submission + 1 === call.submission &&
+    previous.slba * blockSectors + previous.bytes / SECTOR_SIZE_BYTES === call.slba * blockSectors;
+}
+
+/** The captured requests that hold a part of a call, in the order in which they were sent. */
+function casesOf(
+  call: CapturedCall,
+  group: readonly CapturedCall[],
+  cases: readonly TracedCase[],
+): readonly TracedCase[] {
+  return cases.filter(({ request }) => {
+    if (request.submissions !== undefined) return request.submissions.includes(call.submission);
+    // A request that never had a command names only the first call of its group.
+    return group[0]!.submission === request.group && holdsPartOf(request.bios, call);
+  }).sort((a, b) => caseNumber(a.id) - caseNumber(b.id));
+}
+
+function holdsPartOf(bios: readonly (readonly Extent[])[], call: CapturedCall): boolean {
+  const start = call.pieces[0]?.[0]?.[0];
+  return bios.some((vecs) => vecs[0]?.[0] === start);
+}
+
+/** The kernel's own memory in a call's requests, in order. */
+function givenPages(call: CapturedCall, cases: readonly TracedCase[]): KernelPages {
+  const runs = call.pieces.flat();
+  const pages = cases.flatMap(({ request }) => request.bios.flat().flatMap(pagesOf))
+    .filter((phys) => !runs.some(([start, size]) => phys >= start && phys < start + size));
+  let index = 0;
+  return () => (pages[index++] ?? 0) as PhysAddr;
+}
+
+function pagesOf([phys, sizeBytes]: Extent): number[] {
+  const pages: number[] = [];
+  for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) pages.push(phys + at);
+  return pages;
+}
+
+/** The captures name every call of the group that a request's blocks are part of. */
+function belongsTo(request: BlockRequest, call: CapturedCall, blockSectors: number): boolean {
+  if (call.how === "ioctl") return true;
+  if (opName(request.op) !== call.op) return false;
+  const first = slbaOf(request, blockSectors) * blockSectors;
+  const last = first + request.bytes / SECTOR_SIZE_BYTES;
+  const start = call.slba * blockSectors;
+  return first < start + call.bytes / SECTOR_SIZE_BYTES && start < last;
+}
+
+function expectedForm(call: CapturedCall, cases: readonly TracedCase[]): Json {
+  return {
+    result: call.result,
+    errno: call.errno,
+    requests: cases.map((captured) => {
+      const { request } = captured;
+      const form: Record<string, Json> = {
+        op: request.op,
+        bytes: request.bytes,
+        bios: request.bios,
+        nr_phys_segments: request.nr_phys_segments,
+      };
+      // A passthrough command's metadata lies in the caller's memory, which is not given.
+      if (request.user_command !== true || separateMetadataBytes(captured.config) === 0) {
+        form["nr_integrity_segments"] = request.nr_integrity_segments;
+      }
+      if (request.phys_gap_bit !== undefined) form["phys_gap_bit"] = request.phys_gap_bit;
+      if (request.segments !== undefined) form["segments"] = request.segments;
+      if (captured.command !== null) {
+        form["user_command"] = request.user_command;
+        form["no_merge"] = (request.cmd_flags & REQ_NOMERGE) !== 0;
+        if (request.op !== "dsm") form["slba"] = request.slba;
+      }
+      return form;
+    }),
+  };
+}
+
+function requestForms(
+  requests: readonly BlockRequest[],
+  cases: readonly TracedCase[],
+  blockSectors: number,
+): Json {
+  return requests.map((request, index) => {
+    const captured = cases[index];
+    const ranges = request.specialPayload;
+    const form: Record<string, Json> = {
+      op: opName(request.op),
+      bytes: request.payloadBytes,
+      bios: ranges === null ? request.bios.map(extentsOf) : [[[ranges.phys, ranges.sizeBytes]]],
+      nr_phys_segments: request.nrPhysSegments,
+    };
+    if (!request.userCommand || request.limits.metadataBytes === 0) {
+      form["nr_integrity_segments"] = request.nrIntegritySegments;
+    }
+    if (captured?.request.phys_gap_bit !== undefined) form["phys_gap_bit"] = request.gapBit;
+    if (captured?.request.segments !== undefined) {
+      form["segments"] = request.segments().map(extentOf);
+    }
+    if (captured === undefined || captured.command !== null) {
+      form["user_command"] = request.userCommand;
+      form["no_merge"] = request.closed || request.hasFlag(BIO_FLAG.NOMERGE);
+      if (ranges === null) form["slba"] = slbaOf(request, blockSectors);
+    }
+    return form;
+  });
+}
+
+/** A user's command carries its block as the user gave it. */
+function slbaOf({ sector, userCommand }: BlockRequest, blockSectors: number): number {
+  return userCommand ? sector : sector / blockSectors;
+}
+
+function opName(op: BlockOp): string {
+  switch (op) {
+    case "drv_in":
+      return "read";
+    case "drv_out":
+      return "write";
+    case "discard":
+      return "dsm";
+    default:
+      return op;
+  }
+}
+
+function extentsOf(bio: Bio): readonly Extent[] {
+  const extents: Extent[] = [];
+  let leftBytes = bio.sizeBytes;
+  let doneBytes = bio.vecDoneBytes;
+  for (let index = bio.vecIndex; leftBytes > 0; index++) {
+    const vec = bio.vecs[index]!;
+    const sizeBytes = Math.min(vec.sizeBytes - doneBytes, leftBytes);
+    extents.push([vec.phys + doneBytes, sizeBytes]);
+    leftBytes -= sizeBytes;
+    doneBytes = 0;
+  }
+  return extents;
+}
