@@ -10,17 +10,9 @@ import { join, relative } from "@std/path";
 import { citedRules } from "../cli/testing/coverage/citations.ts";
 import { type CoverageRecord, joinRecords } from "../cli/testing/coverage/recorder.ts";
 import { type FileJob, runFile } from "../cli/testing/file_run.ts";
-import { filesBelow, ROOT } from "./source_text.ts";
+import { filesBelow, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
-const SOURCES = [
-  "c_drivers",
-  "cli",
-  "devices",
-  "instruments",
-  "lang",
-  "runtime",
-  "tests",
-];
+const SOURCES = [...SOURCE_FOLDERS, "tests"];
 /** Names of tests and of their steps. */
 const TEST_NAME = /(?:Deno\.test|\bstep)\(\s*(?:\{\s*name:\s*)?(["'`])((?:(?!\1)[^\\]|\\.)*)\1/g;
 

@@ -11,19 +11,10 @@ import {
   WELCOME,
   withLicences,
 } from "./licences.ts";
-import { filesBelow, ROOT } from "./source_text.ts";
+import { filesBelow, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
 const dependencies = readDependencies();
-const SOURCES = [
-  "c_drivers",
-  "cli",
-  "devices",
-  "instruments",
-  "lang",
-  "runtime",
-  "std",
-  "tests",
-];
+const SOURCES = [...SOURCE_FOLDERS, "tests"];
 
 Deno.test("every package that deno.json asks for has an exact version", () => {
   assertEquals(dependencies.asked.filter((specifier) => !EXACT.test(specifier)), []);

@@ -46,6 +46,11 @@ const RULES: Readonly<Record<string, LayerRule>> = {
       "typescript",
     ],
   },
+  // Nothing of the product imports it: it is in no other row.
+  tools: {
+    layers: ["cli", "mod", "instruments", "c_drivers", "lang", "devices", "runtime", "std"],
+    packages: ["@std/", "@vscode/", "node:"],
+  },
   mod: { layers: ["instruments", "lang", "devices", "runtime"], packages: [] },
   instruments: { layers: ["lang", "devices", "runtime"], packages: ["fast-check", "pbf"] },
   c_drivers: { layers: ["lang", "devices", "runtime"], packages: [] },

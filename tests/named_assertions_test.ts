@@ -4,20 +4,12 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { filesBelow, ROOT } from "./source_text.ts";
+import { filesBelow, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
 /** Pages whose assertions are tested one by one. */
 const PAGES = ["block", "nvme", "dma", "p2p", "hmm-rdma-vfio"];
 /** Where tests stand. */
-const FOLDERS = [
-  "c_drivers",
-  "cli",
-  "devices",
-  "instruments",
-  "lang",
-  "runtime",
-  "tests",
-];
+const FOLDERS = [...SOURCE_FOLDERS, "tests"];
 /** Corner cases of nvme.md 7 that no system call leads to, as the page says. */
 const UNREACHABLE_CASES = [7, 14, 16, 17, 18, 19];
 

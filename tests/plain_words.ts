@@ -1,6 +1,6 @@
 /** Words that a reader of kernel documentation has to translate back; docs and messages do without them. */
 import { join, relative } from "@std/path";
-import { filesBelow, lineAt, ROOT } from "./source_text.ts";
+import { filesBelow, lineAt, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
 /** What the project's texts once said, and what they say instead. */
 const REPLACED: readonly (readonly [words: RegExp, instead: string])[] = [
@@ -17,18 +17,12 @@ const REPLACED: readonly (readonly [words: RegExp, instead: string])[] = [
 ];
 
 const FOLDERS = [
+  ...SOURCE_FOLDERS,
   "benches",
-  "c_drivers",
-  "cli",
-  "devices",
   "docs",
   "drivers",
   "examples",
   "include",
-  "instruments",
-  "lang",
-  "runtime",
-  "std",
   "tests",
   "README.md",
   "mod.ts",

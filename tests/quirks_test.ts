@@ -1,7 +1,7 @@
 /** Every defect switch that a machine may ask for changes something, is documented, and is tested. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { filesBelow, readSources, ROOT } from "./source_text.ts";
+import { filesBelow, readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 import { readRow } from "../cli/markdown.ts";
 import { KERNELS } from "../runtime/kernels/kernels.ts";
 import { QUIRK_NAMES, type QuirkName } from "../runtime/kernels/quirks.ts";
@@ -41,15 +41,7 @@ Deno.test("the releases in the tables of defects.md are those whose records have
 });
 
 Deno.test("a switch has a test that asks for it, or a scenario", () => {
-  const tests = readSources([
-    "runtime",
-    "devices",
-    "tests",
-    "lang",
-    "cli",
-    "instruments",
-    "c_drivers",
-  ])
+  const tests = readSources([...SOURCE_FOLDERS, "tests"])
     .filter(({ path }) => path.endsWith("_test.ts")).map(({ text }) => text);
   const scenarios = filesBelow(join(ROOT, "examples"))
     .filter((path) => path.endsWith(".dma")).map((path) => Deno.readTextFileSync(path));

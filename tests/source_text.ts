@@ -4,6 +4,18 @@ import { fromFileUrl, join, relative } from "@std/path";
 /** The project's folder. */
 export const ROOT: string = fromFileUrl(new URL("../", import.meta.url));
 
+/** Where sources stand, with what serves their making (`tools/`) and without what tests them all (`tests/`). */
+export const SOURCE_FOLDERS: readonly string[] = [
+  "c_drivers",
+  "cli",
+  "devices",
+  "instruments",
+  "lang",
+  "runtime",
+  "std",
+  "tools",
+];
+
 /** One TypeScript file of the project: its path from the root, with `/`, and its text. */
 export interface SourceText {
   readonly path: string;

@@ -61,15 +61,15 @@ export const CROWDED_FOLDERS: Excuses = {
 };
 
 export const MODULE_STATE: Excuses = {
-  "cli/bench/iova_pair.ts measured": BENCHMARK,
-  "cli/bench/mapping_cost.ts lastRig": BENCHMARK,
-  "cli/bench/mapping_cost.ts timed": BENCHMARK,
+  "tools/bench/iova_pair.ts measured": BENCHMARK,
+  "tools/bench/mapping_cost.ts lastRig": BENCHMARK,
+  "tools/bench/mapping_cost.ts timed": BENCHMARK,
   "lang/syntax/parse_tokens.ts plain": MADE_ONCE,
   "lang/syntax/parse_tokens.ts recovering": MADE_ONCE,
 };
 
 export const FORCED_CASTS: Excuses = {
-  "cli/bench/live_bytes_main.ts { gc(): void }":
+  "tools/bench/live_bytes_main.ts { gc(): void }":
     "a function that V8 has only when it is started with --expose-gc",
   "tests/conformance/defects/command_forms.ts Json": AS_DATA,
   "tests/conformance/defects/damage_report.ts readonly Run[]": AS_DATA,

@@ -3,21 +3,12 @@ import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { FOLDER_FILES } from "../cli/init/init_files.ts";
 import { readCosts } from "./running/sizes.ts";
-import { readSources, ROOT } from "./source_text.ts";
+import { readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 import { replacedWords } from "./plain_words.ts";
 import { type Finding, House, judge } from "./tidy.ts";
 import * as excuses from "./tidy_excuses.ts";
 
-const FOLDERS = [
-  "benches",
-  "c_drivers",
-  "cli",
-  "devices",
-  "instruments",
-  "lang",
-  "runtime",
-  "std",
-];
+const FOLDERS = ["benches", ...SOURCE_FOLDERS];
 const STARTED = ["deno.json", "package.json", ".ci/run"];
 
 function isFile(path: string): boolean {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { REFERENCE_COMMAND } from "../cli/reference/builtins_page.ts";
-import { eventsPage } from "../cli/reference/events_page.ts";
+import { REFERENCE_COMMAND } from "../tools/reference/builtins_page.ts";
+import { eventsPage } from "../tools/reference/events_page.ts";
 import { BUILTINS } from "../lang/builtins/mod.ts";
 import { REPORT_CLASSES } from "../runtime/dma/checker/report_classes.ts";
 import { ROOT } from "./source_text.ts";

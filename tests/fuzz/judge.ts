@@ -1,5 +1,5 @@
 /** What must be true of the answer to any text, and which answers came. */
-import { cpuSeconds } from "../../cli/bench/cpu_time.ts";
+import { cpuSeconds } from "../../tools/bench/cpu_time.ts";
 import { formatSource } from "../../lang/format/format.ts";
 import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
 import { renderDiagnostics } from "../../lang/diagnostics/render.ts";

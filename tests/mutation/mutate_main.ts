@@ -8,7 +8,7 @@
  */
 import { readWholeNumber } from "../../cli/numbers.ts";
 import { isLong } from "../running/sizes.ts";
-import { ROOT } from "../source_text.ts";
+import { ROOT, SOURCE_FOLDERS } from "../source_text.ts";
 import { findCandidates } from "./candidates.ts";
 import { EQUIVALENT } from "./equivalent/mod.ts";
 import { mutate, type Result, type Stage } from "./mutate.ts";
@@ -16,8 +16,6 @@ import { NEAREST, others, sample } from "./plan.ts";
 import { ResultFile } from "./record.ts";
 import { FIRST, mutableFiles, nearestTestFiles, otherTestFiles } from "./tree.ts";
 import { Judged, Score, scoreText } from "./verdict.ts";
-
-const SOURCES = ["c_drivers", "devices", "instruments", "lang", "runtime", "tests"];
 
 function fail(message: string): never {
   console.error(`error: ${message}`);
@@ -76,7 +74,7 @@ const judged = new Judged(EQUIVALENT);
 for (const entry of judged.stale(all)) console.log(`stale entry of equivalent/: ${entry}`);
 const drawn = sample(all, numberOption("sample") ?? all.length, seed);
 const results = textOption("results");
-const file = results === null ? null : new ResultFile(results, ROOT, SOURCES);
+const file = results === null ? null : new ResultFile(results, ROOT, [...SOURCE_FOLDERS, "tests"]);
 const score = new Score();
 let done = 0;
 

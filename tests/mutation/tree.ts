@@ -1,29 +1,23 @@
 /** The copy of the project that mutants are tried in, and what its tests are. */
 import { dirname, join } from "@std/path";
 import ts from "typescript";
-import { filesBelow } from "../source_text.ts";
+import { filesBelow, SOURCE_FOLDERS } from "../source_text.ts";
 import { type Mutant, withSwitches } from "./schemata.ts";
 import type { Mark } from "./uses.ts";
 
 /** What the tests read, beside `tests/golden`, which is large and only read. */
 const COPIED = [
+  ...SOURCE_FOLDERS,
   "README.md",
   "benches",
-  "c_drivers",
-  "cli",
   "deno.json",
   "deno.lock",
-  "devices",
   "docs",
   "drivers",
   "examples",
   "include",
-  "instruments",
-  "lang",
   "mod.ts",
   "package.json",
-  "runtime",
-  "std",
   "tests",
 ];
 const LINKED = ["tests/golden"];
@@ -31,13 +25,13 @@ const LINKED = ["tests/golden"];
 const TESTED = [
   "runtime",
   "devices",
-  "cli/reference",
+  "tools/reference",
   "tests/lspci_test.ts",
   "tests/vocabulary_test.ts",
 ];
 const REPLAYED = "tests/mutation/replayed_test_groups.ts";
 /** Where the suite's other tests lie. */
-const OTHERS = ["c_drivers", "cli", "instruments", "lang", "tests"];
+const OTHERS = [...SOURCE_FOLDERS, "tests"];
 /** Those of them that notice nothing here, or not always. */
 const LEFT_OUT = [
   // Its groups are replayed one by one.

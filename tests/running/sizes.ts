@@ -6,17 +6,7 @@
  * `deno task test-all` runs both.
  */
 import { join, relative } from "@std/path";
-import { filesBelow, ROOT } from "../source_text.ts";
-
-const FOLDERS = [
-  "c_drivers",
-  "cli",
-  "devices",
-  "instruments",
-  "lang",
-  "runtime",
-  "tests",
-];
+import { filesBelow, ROOT, SOURCE_FOLDERS } from "../source_text.ts";
 
 /** Which files: the short suite, the long suite without the short one, or both. */
 export type Size = "short" | "rest" | "all";
@@ -27,7 +17,7 @@ export function isLong(path: string): boolean {
 
 /** Test files from the root, with `/`, in the order of their names. */
 export function testFiles(size: Size): string[] {
-  return FOLDERS.flatMap((folder) => filesBelow(join(ROOT, folder)))
+  return [...SOURCE_FOLDERS, "tests"].flatMap((folder) => filesBelow(join(ROOT, folder)))
     .map((path) => relative(ROOT, path).replaceAll("\\", "/"))
     .filter((path) => path.endsWith("_test.ts"))
     .filter((path) => size === "all" || isLong(path) === (size === "rest"));

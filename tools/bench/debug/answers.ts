@@ -1,6 +1,6 @@
 /** How long a client of the debug adapter waits for answers about moments of long runs. */
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { Session } from "../../dap/session.ts";
+import { Session } from "../../../cli/dap/session.ts";
 import { type Benchmark, type BenchResult, median, rounded } from "../benchmark.ts";
 import { runDeno } from "../child.ts";
 import { cpuSeconds } from "../cpu_time.ts";

@@ -113,7 +113,7 @@ export function measureLooks(): { readonly medianMs: number; readonly worstMs: n
 }
 
 /** The program that measures what needs a process of its own. */
-export const RECORDING_MAIN = "cli/bench/recording_main.ts";
+export const RECORDING_MAIN = "tools/bench/recording_main.ts";
 
 export const RECORDING: readonly Benchmark[] = [
   {

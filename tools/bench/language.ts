@@ -149,7 +149,7 @@ export function measureLoop(where: "script" | "typescript", rounds: number = ROU
   return rate;
 }
 
-const MAIN = "cli/bench/language_main.ts";
+const MAIN = "tools/bench/language_main.ts";
 
 const LANG_LOOP: Benchmark = {
   name: "lang.loop",

@@ -2,7 +2,7 @@
 import { type Benchmark, plainBenchmark } from "./benchmark.ts";
 import { measureInChild } from "./child.ts";
 
-const MAIN = "cli/bench/live_bytes_main.ts";
+const MAIN = "tools/bench/live_bytes_main.ts";
 
 /** Bytes of one of a million live mappings of 4 KiB, measured in a process of its own. */
 export function measureLiveBytes(checker: "off" | "report"): number {

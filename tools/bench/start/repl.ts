@@ -5,8 +5,8 @@
  * input needs is loaded while it is typed. `repl.answer` is the time to the answer of an input that is
  * there from the beginning, in a pipe: nothing can be loaded beside it.
  */
-import { buildPackage } from "../../package/build_package.ts";
-import { FIRST_PROMPT } from "../../repl/prompts.ts";
+import { buildPackage } from "../../../cli/package/build_package.ts";
+import { FIRST_PROMPT } from "../../../cli/repl/prompts.ts";
 import type { Benchmark, BenchResult } from "../benchmark.ts";
 import { PROJECT } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";

@@ -1,6 +1,6 @@
 /** The table of terminal.md: the keys of the debugger, each with its command. */
-import { BOUND_KEYS, type BoundKey, keyText } from "../debug/screen/keys.ts";
-import { REPL_COMMANDS } from "../repl/commands.ts";
+import { BOUND_KEYS, type BoundKey, keyText } from "../../cli/debug/screen/keys.ts";
+import { REPL_COMMANDS } from "../../cli/repl/commands.ts";
 
 const BEGIN = "<!-- keys of the debugger: written by `deno task reference` -->";
 const END = "<!-- end of the keys -->";

@@ -1,7 +1,7 @@
 /** Where the time of a start goes, from the shell's call to the end of the process. */
 import { join } from "@std/path";
-import { withBundler } from "../../package/bundle.ts";
-import { markEagerFunctions, USUAL_SCENARIOS } from "../../package/eager_functions.ts";
+import { withBundler } from "../../../cli/package/bundle.ts";
+import { markEagerFunctions, USUAL_SCENARIOS } from "../../../cli/package/eager_functions.ts";
 import type { Benchmark, BenchResult } from "../benchmark.ts";
 import { rounded } from "../benchmark.ts";
 import { runDeno } from "../child.ts";

@@ -1,10 +1,10 @@
 /** Latency of a full-screen debugger frame, with all panes, after a million events. */
-import { Debugger } from "../../debug/debugger.ts";
-import { FullScreen } from "../../debug/screen/full_screen.ts";
+import { Debugger } from "../../../cli/debug/debugger.ts";
+import { FullScreen } from "../../../cli/debug/screen/full_screen.ts";
 import { prepareLooks } from "../../../lang/recording/mod.ts";
-import type { Key } from "../../terminal/keys.ts";
-import { Queue } from "../../terminal/queue.ts";
-import type { TerminalInput } from "../../terminal/terminal.ts";
+import type { Key } from "../../../cli/terminal/keys.ts";
+import { Queue } from "../../../cli/terminal/queue.ts";
+import type { TerminalInput } from "../../../cli/terminal/terminal.ts";
 import { median, plainBenchmark } from "../benchmark.ts";
 import { measureInChild } from "../child.ts";
 import { RECORDING_MAIN, recordReads } from "../recording.ts";

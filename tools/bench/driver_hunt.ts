@@ -2,7 +2,7 @@
 import { huntDriver } from "../../instruments/driver_hunt/hunt_driver.ts";
 import { machineVariations } from "../../instruments/driver_hunt/variations.ts";
 import { loadProgram } from "../../lang/language.ts";
-import { HostLoader } from "../host_loader.ts";
+import { HostLoader } from "../../cli/host_loader.ts";
 import { medianOf, plainBenchmark } from "./benchmark.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 

@@ -6,7 +6,7 @@ import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { TestMachine } from "../../lang/run/test_machine.ts";
 import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
-import { openScenario } from "../scenario/load_scenario.ts";
+import { openScenario } from "../../cli/scenario/load_scenario.ts";
 import { type Benchmark, type BenchResult, median, medianOf, rounded } from "./benchmark.ts";
 import { runDeno } from "./child.ts";
 

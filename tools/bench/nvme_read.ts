@@ -93,7 +93,7 @@ export function measureReads(options: ReadOptions, rounds: number = ROUNDS): num
   });
 }
 
-const MAIN = "cli/bench/nvme_read_main.ts";
+const MAIN = "tools/bench/nvme_read_main.ts";
 
 function readBenchmark(
   name: string,

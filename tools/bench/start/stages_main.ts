@@ -9,7 +9,7 @@ import { SourceFile } from "../../../lang/source.ts";
 import { runProgramWith } from "../../../lang/run/runner.ts";
 import { buildTestWorld } from "../../../lang/run/test_machine.ts";
 import { DEFAULT_LIMITS } from "../../../lang/values/limits.ts";
-import { readScenario } from "../../scenario/load_scenario.ts";
+import { readScenario } from "../../../cli/scenario/load_scenario.ts";
 
 /** Runs a scenario. @returns When each stage ended. */
 function timeStages(path: string): readonly (readonly [stage: string, ms: number])[] {

@@ -5,13 +5,13 @@
  * bundle. `start.checkout` is the same scenario in this project, from some three hundred sources.
  */
 import { join } from "@std/path";
-import { initFolder } from "../../init/init_folder.ts";
-import { buildPackage } from "../../package/build_package.ts";
+import { initFolder } from "../../../cli/init/init_folder.ts";
+import { buildPackage } from "../../../cli/package/build_package.ts";
 import type { Benchmark, BenchResult } from "../benchmark.ts";
 import { PROJECT, runDeno } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";
 
-const EMPTY = join(PROJECT, "cli/bench/start/empty.ts");
+const EMPTY = join(PROJECT, "tools/bench/start/empty.ts");
 const SCENARIO = "benches/start.dma";
 
 /** A scenario in a folder against an empty file there. */
