@@ -94,7 +94,7 @@ function layoutOf(struct: string, members: Readonly<Record<string, number>>): st
 }
 
 function versionOf(kernel: string): string {
-  const [major = 0, minor = 0, patch = 0] = kernel.split(".").map(Number);
+  const [major = 0, minor = 0, patch = 0] = kernel.match(/\d+/g)?.map(Number) ?? [];
   return `#define LINUX_VERSION_CODE ${(major * MINOR_UNIT + minor) * MINOR_UNIT + patch}`;
 }
 

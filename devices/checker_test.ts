@@ -129,7 +129,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   "behind an IOMMU in caching mode": { iommu: { cachingMode: true } },
 };
 
-for (const kernel of ["7.2", "7.2.6", "6.12"] as const) {
+for (const kernel of ["7.2.12", "7.2.6", "6.12.117"] as const) {
   for (const mode of ["off", "passthrough", "strict", "lazy"] as const) {
     Deno.test(`the driver of ${kernel} makes no mistakes: iommu ${mode}`, async (t) => {
       for (const [name, variant] of Object.entries(VARIANTS)) {
@@ -142,7 +142,7 @@ for (const kernel of ["7.2", "7.2.6", "6.12"] as const) {
 }
 
 Deno.test("bringing a disk up draws no report", () => {
-  for (const kernel of ["7.2", "6.12"] as const) {
+  for (const kernel of ["7.2.12", "6.12.117"] as const) {
     for (const mode of ["off", "strict", "lazy"] as const) {
       for (const untrusted of [false, true]) {
         let texts: readonly string[] = ["nothing was looked at"];
@@ -161,7 +161,7 @@ Deno.test("bringing a disk up draws no report", () => {
 Deno.test("metadata draws no report where the release has no defect in it", () => {
   for (const mode of ["off", "strict", "lazy"] as const) {
     for (const metadataSgl of [false, true]) {
-      const lab = labOf("7.2", mode, {
+      const lab = labOf("7.2.12", mode, {
         settings: { sgl: true, metadataBytes: 8, metadataSgl },
         machine: { quirks: new Set() },
       });
@@ -172,7 +172,7 @@ Deno.test("metadata draws no report where the release has no defect in it", () =
 
 Deno.test("peer memory by bus address is in no buffer, and draws no report", () => {
   for (const mode of ["off", "strict"] as const) {
-    const lab = labOf("7.2", mode, { settings: { sgl: true } });
+    const lab = labOf("7.2.12", mode, { settings: { sgl: true } });
     const { machine, devices } = lab;
     const reports: Report[] = [];
     machine.events.listen((event) => reports.push(event.fields as unknown as Report), [

@@ -57,7 +57,7 @@ function roundTrips(lab: Lab): { reports: string[]; left: number } {
 }
 
 const MODES: readonly IommuMode[] = ["off", "passthrough", "strict", "lazy"];
-const KERNELS: readonly KernelProfile[] = ["6.12", "7.2"];
+const KERNELS: readonly KernelProfile[] = ["6.12.117", "7.2.12"];
 
 for (const kernel of KERNELS) {
   for (const mode of MODES) {

@@ -22,7 +22,13 @@ export interface NumberShape {
 export type Shape =
   | NumberShape
   | { readonly kind: "bool" }
-  | { readonly kind: "string" | "word"; readonly choices: readonly string[] }
+  | { readonly kind: "word"; readonly choices: readonly string[] }
+  | {
+    readonly kind: "string";
+    readonly choices: readonly string[];
+    /** Other spellings, each with the choice that it means. */
+    readonly aliases: Readonly<Record<string, string>>;
+  }
   | {
     readonly kind: "words";
     readonly choices: readonly string[];

@@ -8,7 +8,7 @@ import { KERNELS } from "../runtime/kernels/kernels.ts";
 import { Random } from "../runtime/random.ts";
 
 /** The release that the files are compiled for. */
-export const HOSTILE_KERNEL = "7.2";
+export const HOSTILE_KERNEL = "7.2.12";
 
 const CALLS = C_CALLS.filter(({ isIn }) =>
   isIn === undefined || isIn(KERNELS[HOSTILE_KERNEL].strategies)

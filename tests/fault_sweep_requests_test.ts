@@ -66,5 +66,5 @@ Deno.test("bounce_slot_lost_on_array_failure: the first bounce inside a request 
 });
 
 Deno.test("6.12 has none of these defects, and loses nothing", () => {
-  assertEquals([...KERNELS["6.12"].quirks], []);
+  assertEquals([...KERNELS["6.12.117"].quirks], []);
 });

@@ -21,7 +21,7 @@ import { boundValues, type Seen } from "../lang/recording/machines/replay.ts";
 import { SourceFile } from "../lang/source.ts";
 import { memoryFiles } from "../lang/syntax/load_files.ts";
 
-const MODES = [["7.2", "strict"], ["7.2", "lazy"], ["6.12", "strict"]] as const;
+const MODES = [["7.2.12", "strict"], ["7.2.12", "lazy"], ["6.12.117", "strict"]] as const;
 
 const script = (kernel: string, mode: string) =>
   `machine {

@@ -126,7 +126,7 @@ function diagnosticOf(
     severity: "error",
     span,
     message: `There is no ${unknown}() in ${target.kernel}`,
-    hint: `it exists ${whenItIs(call)}, of the releases that are modelled`,
+    hint: `modelled releases that have it: ${releasesWith(call)}`,
   };
 }
 
@@ -134,12 +134,9 @@ function callNamed(name: string): CCall | undefined {
   return C_CALLS.find(({ prototype }) => prototype.name === name);
 }
 
-/** Since which release, or until which one. */
-function whenItIs({ isIn }: CCall): string {
-  const releases = KERNEL_NAMES.filter((name) => isIn?.(KERNELS[name].strategies));
-  if (!releases.includes(KERNEL_NAMES.at(-1)!)) return `until ${releases.at(-1)}`;
-  // Of releases with a third number there is an earlier one with two.
-  return `since ${releases.toSorted((a, b) => a.length - b.length)[0]}`;
+/** The modelled releases that have the function. */
+function releasesWith({ isIn }: CCall): string {
+  return KERNEL_NAMES.filter((name) => isIn?.(KERNELS[name].strategies)).join(", ");
 }
 
 function spanAt({ main, sources }: Compilation, file: string, line: number, column: number): Span {

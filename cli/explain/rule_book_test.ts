@@ -52,7 +52,7 @@ Deno.test("explain() finds the rules of a release on the page that its name has 
   assertStringIncludes(text("v7.3.1.4"), "A destroy frees the whole reservation");
   assertStringIncludes(text("v7.3.md 6.1"), "range_reused_while_mapped");
   assertStringIncludes(text("v7.3.6.stale_iova_state_p2p"), "14 anomalies");
-  assertStringIncludes(text("V7.3.7"), 'What a "7.3" profile must change');
+  assertStringIncludes(text("V7.3.7"), 'What a "7.3-rc7" profile must change');
   assertStringIncludes(problem("v7.3.9"), "docs/behaviour/v7.3.md has no such rule");
 });
 

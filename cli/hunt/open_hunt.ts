@@ -10,7 +10,7 @@ import {
   readHuntOptions,
 } from "../../instruments/hunt/hunt_options.ts";
 import type { DriverHuntSettings } from "./run_driver_hunt.ts";
-import { resolveKernel } from "../../runtime/kernels/kernels.ts";
+import { kernelNamed, resolveKernel } from "../../runtime/kernels/kernels.ts";
 
 /** Cases of a driver at most, where nothing else is said. */
 const DRIVER_CASES = 1_000_000;
@@ -68,7 +68,7 @@ export async function openHunt(
   }
   const { config } = program.machine;
   const settings = readHuntOptions(words, {
-    kernel: config.kernel,
+    kernel: kernelNamed(config.kernel),
     quirks: resolveKernel(config).quirks,
   });
   if (typeof settings === "string") return refuse(settings);

@@ -1,10 +1,11 @@
-/** Where a scenario turns, and why, for a person. */
+/** Which tests change outcome between releases, and by what, for a person. */
 import type { Cause, TestTurns, Turn } from "../../instruments/releases/turns.ts";
 import { clip, pad, PICTURE_COLUMNS, wrapText } from "../../lang/text/columns.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import type { Paint } from "../../lang/render/paint.ts";
 import type { Difference } from "../../runtime/kernels/differences.ts";
-import { KERNEL_NAMES, type KernelProfile } from "../../runtime/kernels/kernels.ts";
+import { KERNEL_NAMES, type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { isQuirkName } from "../../runtime/kernels/quirks.ts";
 
 /** Between two columns. */
 const GAP = "  ";
@@ -15,8 +16,8 @@ const LEAST_NAME_COLUMNS = 12;
 /** Labels for the kind of a difference between two releases. */
 const CHANGES: Readonly<Record<Difference["change"], string>> = {
   defect: "new defect",
-  mended: "mended defect",
-  "other way": "other way",
+  mended: "fixed defect",
+  "other way": "behaviour change",
 };
 
 /** How the text is shown. */
@@ -27,7 +28,7 @@ interface Reader {
 }
 
 /**
- * Which tests turn at which release, and by what.
+ * Which tests change outcome at which release, and by what.
  *
  * @param file As the user named it.
  * @param columns How wide the screen is; that of a picture where there is none.
@@ -47,8 +48,8 @@ export function releasesText(
     return `${file}: ${count}, the same on ${inWords(KERNEL_NAMES)}${failed}\n`;
   }
   const heading = `${file}: ${turning.length} of ${count} ${
-    turning.length === 1 ? "turns" : "turn"
-  }`;
+    turning.length === 1 ? "changes" : "change"
+  } outcome`;
   const lines = [
     heading,
     "",
@@ -59,7 +60,7 @@ export function releasesText(
   return `${lines.join("\n")}\n`;
 }
 
-/** A row for each test that turns, with a number that the reasons name it by. */
+/** A row for each test whose outcome changes, with a number that the reasons name it by. */
 function table(tests: readonly TestTurns[], { columns, paint }: Reader): string[] {
   const numberWidth = String(tests.length).length;
   const widths = KERNEL_NAMES.map((kernel) =>
@@ -107,7 +108,7 @@ function notes(tests: readonly TestTurns[], { columns }: Reader): string[] {
   );
 }
 
-/** What one release turned tests by, and which. */
+/** One cause between two releases, and the tests that it changes. */
 interface Reason {
   readonly cause: Cause;
   readonly turn: Turn;
@@ -121,7 +122,7 @@ function reasons(tests: readonly TestTurns[], { columns, paint }: Reader): strin
     const { from } = found[0]!.turn;
     return [
       "",
-      paint("strong", `turns at ${kernel}`) + `, not as ${from}`,
+      paint("strong", `changes between ${from} and ${kernel}`),
       ...found.flatMap((reason) => reasonLines(reason, columns)),
     ];
   });
@@ -142,7 +143,7 @@ function reasonsAt(kernel: KernelProfile, tests: readonly TestTurns[]): readonly
   return [...reasons.values()];
 }
 
-/** What undoes the turn says more than what brings it about elsewhere. */
+/** A cause whose removal restores the old outcome is more certain than one that reproduces it elsewhere. */
 function shown(causes: readonly Cause[]): readonly Cause[] {
   const undoing = causes.filter(({ seenIn }) => seenIn === "newer");
   return undoing.length > 0 ? undoing : causes;
@@ -155,20 +156,32 @@ function namesOf({ differences }: Cause): string {
 function reasonLines({ cause, numbers, turn }: Reason, columns: number): string[] {
   const { differences, seenIn } = cause;
   const alone = differences.length === 1;
-  const given = seenIn === "newer" ? "" : `, seen where ${turn.from} is given it`;
+  const given = seenIn === "newer" ? "" : `, reproduced by enabling it on ${turn.from}`;
   return [
     ...wrapText(
       `${alone ? "" : "together: "}${namesOf(cause)} (${inWords(numbers.map(String))})${given}`,
       columns - 2,
     ).map((line) => `  ${line}`),
-    ...(alone ? differences : []).flatMap(({ change, doc, rule }) => [
+    ...(alone ? differences : []).flatMap(({ change, doc, name, rule }) => [
       ...wrapText(`${CHANGES[change]}: ${doc}`, columns - INDENT.length),
+      ...reproducesOn(name).flatMap((line) => wrapText(line, columns - INDENT.length)),
       `dmalab explain ${rule}`,
     ]).map((line) => `${INDENT}${line}`),
   ];
 }
 
+/** Which releases have a defect; of a behaviour change nothing. */
+function reproducesOn(name: string): readonly string[] {
+  if (!isQuirkName(name)) return [];
+  const [having, others] = [true, false].map((has) =>
+    KERNEL_NAMES.filter((kernel) => KERNELS[kernel].quirks.has(name) === has)
+  );
+  return [`reproduces on ${inWords(having!)}, not on ${inWords(others!, "or")}`];
+}
+
 /** `1, 2 and 3`. */
-function inWords(words: readonly string[]): string {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+function inWords(words: readonly string[], last: "and" | "or" = "and"): string {
+  return words.length < 2
+    ? words.join("")
+    : `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`;
 }

@@ -12,7 +12,7 @@ const BOTH = TABLE_READ | TABLE_WRITE;
 
 /** A rig of the older release. */
 function old(options: RigOptions = {}): Rig {
-  return rig({ ...options, machine: { kernel: "6.12", ...options.machine } });
+  return rig({ ...options, machine: { kernel: "6.12.117", ...options.machine } });
 }
 
 /** What 512 pages cost that are faulted in and taken back. */
@@ -34,15 +34,15 @@ function costOf512(kernel: KernelProfile, options: RigOptions = {}) {
 
 Deno.test("512 pages cost 512 ranges and 8192 bytes of lists on 6.12, one range and 4096 bytes on 7.2 (hmm-rdma-vfio.md ch. 6)", () => {
   const each = { maps: 512, unmaps: 512, invalidations: 512 };
-  assertEquals(costOf512("6.12"), { ...each, ranges: 512, lists: 8192 });
-  assertEquals(costOf512("7.2"), { ...each, ranges: 1, lists: 4096 });
+  assertEquals(costOf512("6.12.117"), { ...each, ranges: 512, lists: 8192 });
+  assertEquals(costOf512("7.2.12"), { ...each, ranges: 1, lists: 4096 });
 });
 
 Deno.test("in lazy mode the pages of 6.12 wait for the flush queue, those of 7.2 for nothing (hmm-rdma-vfio.md 6.8)", () => {
   const lazy: RigOptions = { iommu: { mode: "lazy" } };
   // A queue of 256 places takes 255 ranges: 512 of them fill it twice.
-  assertEquals(costOf512("6.12", lazy).invalidations, 2);
-  assertEquals(costOf512("7.2", lazy).invalidations, 512);
+  assertEquals(costOf512("6.12.117", lazy).invalidations, 2);
+  assertEquals(costOf512("7.2.12", lazy).invalidations, 512);
 });
 
 Deno.test("a region of 6.12 has two lists from the beginning, in every mode and for software (hmm-rdma-vfio.md 6.1)", () => {
@@ -203,6 +203,6 @@ Deno.test("the page-wise DMA map is an error of the caller on 6.12, which says s
   const error = assertThrows(() => hmmDmaMapAlloc(machine, dev, 16, PAGE), NotInReleaseError);
   assertEquals(
     error.message,
-    "There is no hmm_dma_map_alloc() in 6.12: the page-wise DMA map came with 6.16",
+    "There is no hmm_dma_map_alloc() in 6.12.117: the page-wise DMA map came with 6.16",
   );
 });

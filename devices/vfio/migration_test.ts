@@ -431,7 +431,7 @@ Deno.test("the receive buffer of the dirty tracker is registered like any other 
 
 Deno.test("6.12 keeps a list of 32 bytes for each contiguous run instead of 8 a page (hmm-rdma-vfio.md 3.1)", () => {
   const costs = [false, true].map((apart) => {
-    const bench = new MigrationBench({ kernel: "6.12", quirks: [] });
+    const bench = new MigrationBench({ kernel: "6.12.117", quirks: [] });
     const { buffer, table } = migrate(bench, apart);
     assertEquals(table[1023], table[0]! + 0x3F_F000, "one range all the same");
     assertEquals(bench.counts(...MAPPING).slice(0, 2), [1, 0]);
@@ -454,7 +454,7 @@ Deno.test("6.12: whatever fails is undone (hmm-rdma-vfio.md 3.1)", () => {
     7,
   ]] as const;
   for (const [point, first, last] of points) {
-    const bench = new MigrationBench({ kernel: "6.12", quirks: [] });
+    const bench = new MigrationBench({ kernel: "6.12.117", quirks: [] });
     const leaks = bench.leaksOf(() => {
       const errno = bench.failing(point, [first, last], () => errnoOf(() => migrate(bench)));
       assertEquals(errno, "ENOMEM");

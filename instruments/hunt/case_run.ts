@@ -15,6 +15,7 @@ import { GIB, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
 import type { BlkStatusName } from "../../runtime/errno.ts";
 import { ArmedFault, FAULT } from "../../runtime/faults.ts";
 import { HeldResources } from "../../runtime/held_resources.ts";
+import { kernelNamed } from "../../runtime/kernels/kernels.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { Random } from "../../runtime/random.ts";
 import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
@@ -143,7 +144,7 @@ export class CaseRun {
       if (status === null) return found("hang", "the request never ends");
       const ends = allowedEnds(
         this.#spec,
-        this.machine.config.kernel,
+        kernelNamed(this.machine.config.kernel),
         this.disk.limits,
         placed[number]!,
       );

@@ -1,6 +1,11 @@
 /** Reads what the command line says of a hunt. */
 import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import { DEFAULT_KERNEL, KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
+import {
+  DEFAULT_KERNEL,
+  KERNEL_NAMES,
+  kernelNamed,
+  KERNELS,
+} from "../../runtime/kernels/kernels.ts";
 import { isQuirkName, QUIRK_NAMES, type QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { HuntRelease } from "./hunt_case.ts";
 
@@ -39,7 +44,7 @@ export function readHuntOptions(
   words: HuntWords,
   usual: HuntRelease = USUAL,
 ): HuntSettings | string {
-  const kernel = KERNEL_NAMES.find((name) => name === (words.kernel ?? usual.kernel));
+  const kernel = words.kernel === null ? usual.kernel : kernelNamed(words.kernel);
   if (kernel === undefined) {
     return `There is no release "${words.kernel}"; there are ${KERNEL_NAMES.join(", ")}`;
   }

@@ -4,7 +4,7 @@ import { runScript } from "../testing/run_script.ts";
 
 const STRICT = "machine { iommu { mode = strict } pci { root_port rp0 { vfio vf { } } } }\n";
 const DIRECT = "machine { pci { root_port rp0 { vfio vf { } } } }\n";
-const OLD = STRICT.replace("machine {", 'machine { kernel = "6.12"\n');
+const OLD = STRICT.replace("machine {", 'machine { kernel = "6.12.117"\n');
 
 /** What a script prints, which runs without a problem. */
 function output(text: string): string {

@@ -20,7 +20,7 @@ const SCRIPT = `machine {
     rdma nic { }
   } } }
 }
-test "many ways" matrix { iommu.mode = [off, strict, lazy], kernel = ["6.12", "7.2"] } {
+test "many ways" matrix { iommu.mode = [off, strict, lazy], kernel = ["6.12.117", "7.2.12"] } {
   for disk in [ssd, old, far, odd] {
     for pages in [1, 3, 40] {
       wait disk.submit(read, lba: 0, into: alloc_pages(pages, contiguous: false))

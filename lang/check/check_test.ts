@@ -190,7 +190,7 @@ Deno.test("unused names and unreachable code are warnings", () => {
 Deno.test("names, kinds, settings of tests and of comparisons are reported at once", () => {
   const text = `test "a" with { iommu.mod = lazy } { print stat }
 test "b" { print 4KiB + 1us }
-test "c" { print compare { kernl = ["7.2"] } { step } }
+test "c" { print compare { kernl = ["7.2.12"] } { step } }
 print now(1)`;
   assertEquals(errorsOf(text), [
     'E0512 1:23 There is no "mod" in iommu',

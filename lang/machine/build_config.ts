@@ -19,7 +19,12 @@ import {
   SWIOTLB_SETTINGS,
 } from "../../runtime/machine_config.ts";
 import { duration, type GivenSettings, setting, type SettingRows } from "../../runtime/settings.ts";
-import { type Kernel, type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
+import {
+  DEFAULT_KERNEL,
+  type Kernel,
+  type KernelProfile,
+  KERNELS,
+} from "../../runtime/kernels/kernels.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
@@ -87,8 +92,8 @@ function toConfig(
   const defaults = defaultLabConfig();
   const block = (keyword: string) => tree.children.find((child) => child.spec.keyword === keyword);
   const given = (key: string) => tree.settings.get(key)?.value;
-  const own = given(KERNEL.key) as KernelProfile | undefined ?? defaults.kernel;
-  const kernel = release?.kernel ?? own;
+  const own = given(KERNEL.key) as KernelProfile | undefined;
+  const kernel = release?.kernel ?? own ?? DEFAULT_KERNEL;
   const changes = given(QUIRKS.key) as QuirkChanges | undefined ?? null;
   return {
     ...defaults,

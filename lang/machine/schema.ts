@@ -24,7 +24,12 @@ import {
   type SettingRows,
   word,
 } from "../../runtime/settings.ts";
-import { DEFAULT_KERNEL, KERNEL_NAMES, type KernelProfile } from "../../runtime/kernels/kernels.ts";
+import {
+  DEFAULT_KERNEL,
+  KERNEL_NAMES,
+  KERNEL_SHORT_NAMES,
+  type KernelProfile,
+} from "../../runtime/kernels/kernels.ts";
 
 /** The list of defect switches, which is a set of changes and no value. */
 export interface QuirksSetting extends Omit<OptionalSetting, "shape"> {
@@ -48,7 +53,7 @@ export interface BlockSpec {
 
 export const KERNEL = setting<KernelProfile>(
   "kernel",
-  { kind: "string", choices: KERNEL_NAMES },
+  { kind: "string", choices: KERNEL_NAMES, aliases: KERNEL_SHORT_NAMES },
   DEFAULT_KERNEL,
   { doc: "The release whose behaviour is modelled." },
 );

@@ -202,11 +202,13 @@ export class SettingReader {
         return this.#number(shape, name, value, span);
       case "bool":
         return typeof value === "boolean" ? value : this.#wrongKind(shape, name, value, span);
-      case "string":
+      case "string": {
         if (typeof value !== "string") return this.#wrongKind(shape, name, value, span);
-        return this.#choice(name, value, shape.choices.map((text) => `"${text}"`), span)
-          ? value
+        const full = shape.aliases[value] ?? value;
+        return this.#choice(name, full, shape.choices.map((text) => `"${text}"`), span)
+          ? full
           : undefined;
+      }
       case "word":
         // `none` is the language's word for nothing; here it may be one like any other.
         if (value === null && shape.choices.includes("none")) return "none";

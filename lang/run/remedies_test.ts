@@ -9,7 +9,7 @@ import { memoryLoader, onlyOutcome, printed, program } from "../testing/test_sup
 /** A disk and a peer below one switch, on a release that leaves a tag's IOVA state as it was. */
 const machine = (more = "") =>
   `machine {
-  kernel = "7.2"
+  kernel = "7.2.12"
   ${more}
   iommu { mode = strict }
   pci { root_port rp0 { switch sw0 {
@@ -94,7 +94,8 @@ Deno.test("a `inject each` tells how many of its places each defect is at fault 
 });
 
 Deno.test("a report of the checker names the defect that it is gone without", () => {
-  const text = machine().replace('"7.2"', '"7.2"\n  quirks = [stale_iova_state_uncoalesced]') +
+  const text =
+    machine().replace('"7.2.12"', '"7.2.12"\n  quirks = [stale_iova_state_uncoalesced]') +
     test(`wait submit_bio(bio(read, lba: 0, into: alloc_pages(4, contiguous: false)))
     let gaps = buffer(size: 16KiB, pieces: 16, piece: 1KiB, stride: 8KiB)
     wait submit_bio(bio(read, lba: 0, into: gaps))`);
@@ -120,7 +121,7 @@ Deno.test("runs without a listener do not look for defects themselves", () => {
     },
   };
   runProgram(program(text, {}, counting));
-  const switches = KERNELS["7.2"].quirks.size;
+  const switches = KERNELS["7.2.12"].quirks.size;
   // The test with its two branches; a look for each explain that is heard, which reaches the fork; and
   // the test again for its failure, unheard.
   const looks = switches * (1 + 3);

@@ -46,7 +46,7 @@ export interface ComparedMachine {
   build(test: readonly MachineVariant[]): LabConfig | string;
 }
 
-/** `kernel = "6.12", iommu.mode = strict`. */
+/** `kernel = "6.12.117", iommu.mode = strict`. */
 export function describeSettings(settings: readonly MachineSetting[]): string {
   return settings.map(({ key, value }) => `${key} = ${value}`).join(", ");
 }

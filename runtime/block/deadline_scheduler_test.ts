@@ -28,7 +28,7 @@ class Queue {
   }
 
   mergerOf(nomerges: NoMerges): RequestMerger {
-    const { gap } = blockRules({ ...KERNELS["7.2"], quirks: new Set() });
+    const { gap } = blockRules({ ...KERNELS["7.2.12"], quirks: new Set() });
     return new RequestMerger(limits, gap, new EventStream(this.clock), nomerges);
   }
 

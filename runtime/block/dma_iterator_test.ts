@@ -52,7 +52,7 @@ class Fixture {
     this.machine.dma.dmaSetMask(this.dev, this.dev.maskBits);
     this.blk = new BlkDma(
       this.machine,
-      blockRules({ ...KERNELS["7.2"], quirks: new Set(options.quirks ?? []) }),
+      blockRules({ ...KERNELS["7.2.12"], quirks: new Set(options.quirks ?? []) }),
     );
     this.machine.markReady();
     this.machine.events.listen((event) => this.#note(event));

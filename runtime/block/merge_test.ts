@@ -33,7 +33,7 @@ class Queue {
 
   constructor(
     input: LimitsInput = {},
-    kernel: KernelProfile = "7.2",
+    kernel: KernelProfile = "7.2.12",
     quirks: readonly QuirkName[] = [],
     nomerges: NoMerges = 0,
   ) {
@@ -98,13 +98,13 @@ Deno.test("a bio is cut where it always is when nothing is joined (block.md ch. 
   const limits = { maxSegments: 128, maxSegmentSizeBytes: 65_536 };
   const parts = Array.from({ length: 200 }, (_, index) => vec(A + index * 4096, 512));
   for (const nomerges of [0, 2] as const) {
-    const queue = new Queue(limits, "7.2", [], nomerges);
+    const queue = new Queue(limits, "7.2.12", [], nomerges);
     assertEquals(queue.cut(bio(0, parts)), [[65_536, 128], [36_864, 72]]);
   }
 });
 
 Deno.test("with nomerges 2 no bio joins, and no reason is recorded (block.md 1.5)", () => {
-  const queue = new Queue({}, "7.2", [], 2);
+  const queue = new Queue({}, "7.2.12", [], 2);
   const request = queue.request(bio(80, [vec(A, 4096)]));
   assertEquals(queue.join(request, bio(88, [vec(B, 4096)])), false);
   assertEquals([queue.rule, queue.merger.refusal, request.closed], [undefined, null, false]);
@@ -192,7 +192,7 @@ Deno.test("the merged gap bit is the lowest of both sides' and of the join (bloc
 });
 
 Deno.test("6.12 merges without a gap bit (block.md 1.7)", () => {
-  const queue = new Queue(PRP_ONLY, "6.12");
+  const queue = new Queue(PRP_ONLY, "6.12.117");
   const request = queue.request(bio(0, [vec(A, 4096)]));
   assertEquals(queue.join(request, bio(8, [vec(B, 4096)])), true);
   assertEquals(request.gapBit, 0);
@@ -391,7 +391,7 @@ Deno.test("gap_bits_without_data: a discard that joins another has no vector to 
     kinds.filter((op) => {
       const queue = new Queue(
         { maxDiscardSegments: 256, maxDiscardSectors: 1000, maxWriteZeroesSectors: 1000 },
-        "7.2",
+        "7.2.12",
         quirks,
       );
       const hasData = op === "read" || op === "write";
@@ -411,7 +411,7 @@ Deno.test("gap_bits_without_data: a discard that joins another has no vector to 
     });
   assertEquals(crashes(), []);
   assertEquals(crashes("gap_bits_without_data"), ["discard"]);
-  const old = new Queue({ maxDiscardSegments: 256, maxDiscardSectors: 1000 }, "6.12", [
+  const old = new Queue({ maxDiscardSegments: 256, maxDiscardSectors: 1000 }, "6.12.117", [
     "gap_bits_without_data",
   ]);
   const discard = (sector: number): Bio => bio(sector, [], { op: "discard", sizeBytes: 4096 });

@@ -18,7 +18,7 @@ const limits = LIMITS;
 class Target implements PlugTarget<BlockRequest> {
   readonly merger = new RequestMerger(
     limits,
-    blockRules({ ...KERNELS["7.2"], quirks: new Set() }).gap,
+    blockRules({ ...KERNELS["7.2.12"], quirks: new Set() }).gap,
     new EventStream(new VirtualClock()),
   );
   readonly batches: number[][] = [];

@@ -47,7 +47,7 @@ function scattered(...parts: [offset: number, sizeBytes: number][]): BioVec[] {
 function splitterOf(
   limitsInput: LimitsInput,
   events: EventStream,
-  { kernel = "7.2", quirks = [] }: { kernel?: KernelProfile; quirks?: QuirkName[] } = {},
+  { kernel = "7.2.12", quirks = [] }: { kernel?: KernelProfile; quirks?: QuirkName[] } = {},
 ): BioSplitter {
   const limits = deriveLimits({ ...WIDE, ...limitsInput }, 8192);
   assert(typeof limits !== "number");
@@ -338,7 +338,7 @@ Deno.test("what a cut leaves of a vector counts its offset from the vector's fir
 });
 
 Deno.test("6.12 keeps no gap bit (block.md 1.7)", () => {
-  assertEquals(split(WITH_GAP, {}, { kernel: "6.12" }).pieces[0]!.gapBit, 0);
+  assertEquals(split(WITH_GAP, {}, { kernel: "6.12.117" }).pieces[0]!.gapBit, 0);
 });
 
 Deno.test("a flush has no segments and is not cut (block.md 1.3)", () => {

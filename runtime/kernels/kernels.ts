@@ -183,23 +183,23 @@ const SHORT_DESTROYS = ["partial_destroy_on_link_failure", "vfio_partial_destroy
 
 /** From the oldest to the newest. */
 const RELEASES = {
-  "6.12": {
-    doc: "6.12.117: requests are mapped as scatterlists.",
+  "6.12.117": {
+    doc: "Requests are mapped as scatterlists.",
     strategies: SCATTERLISTS,
     quirks: new Set(),
   },
   "7.2.6": {
-    doc: "7.2.6: as 7.2, with the defect that made requests with gaps look free of them.",
+    doc: "As 7.2.12, with the defect that lost the gap bit of a split request.",
     strategies: TWO_STEP,
     quirks: new Set(["gap_bit_lost_on_split", ...QUIRKS_SINCE_7_2_6, ...SHORT_DESTROYS]),
   },
-  "7.2": {
-    doc: "7.2.12: requests are mapped with the two-step API.",
+  "7.2.12": {
+    doc: "Requests are mapped with the two-step API.",
     strategies: TWO_STEP,
     quirks: new Set([...QUIRKS_SINCE_7_2_12, ...QUIRKS_SINCE_7_2_6, ...SHORT_DESTROYS]),
   },
-  "7.3": {
-    doc: "7.3-rc7: as 7.2, but a range ends at once and whole, in lazy mode too.",
+  "7.3-rc7": {
+    doc: "As 7.2.12, but `dma_iova_destroy` frees the whole range synchronously, in lazy mode too.",
     strategies: DESTROYS_AT_ONCE,
     quirks: new Set([...QUIRKS_SINCE_7_2_12, ...QUIRKS_SINCE_7_2_6]),
   },
@@ -216,13 +216,33 @@ export const KERNELS: Readonly<Record<KernelProfile, KernelRelease>> = RELEASES;
 
 export const KERNEL_NAMES = Object.keys(KERNELS) as readonly KernelProfile[];
 
+/** Short names of releases: a kernel's version without its last numbers means the release modelled. */
+const SHORT_NAMES = {
+  "6.12": "6.12.117",
+  "7.2": "7.2.12",
+  "7.3": "7.3-rc7",
+} as const satisfies Readonly<Record<string, KernelProfile>>;
+
+/** A release by its full name or by its short one. */
+export type KernelName = KernelProfile | keyof typeof SHORT_NAMES;
+
+export const KERNEL_SHORT_NAMES: Readonly<Record<string, KernelProfile>> = SHORT_NAMES;
+
+/** The release that a full or a short name means; undefined for a name of none. */
+export function kernelNamed(name: KernelName): KernelProfile;
+export function kernelNamed(name: string): KernelProfile | undefined;
+export function kernelNamed(name: string): KernelProfile | undefined {
+  const full = KERNEL_SHORT_NAMES[name] ?? name;
+  return KERNEL_NAMES.find((each) => each === full);
+}
+
 /** The release of a machine that names none. */
-export const DEFAULT_KERNEL: KernelProfile = "7.2";
+export const DEFAULT_KERNEL: KernelProfile = "7.2.12";
 
 /** The part of a machine's configuration that says which kernel runs on it. */
 export interface KernelConfig {
-  /** Which release it is. */
-  readonly kernel: KernelProfile;
+  /** Which release it is, by its full or its short name. */
+  readonly kernel: KernelName;
   /**
    * The defects that it has (behaviour/defects.md): null for those of the release, whichever it is;
    * else these and no others. An empty set is the intended behaviour.
@@ -240,7 +260,7 @@ export interface KernelConfig {
  * @throws {RangeError} When there is no such release or defect, as may be where names came as text.
  */
 export function resolveKernel({ kernel, quirks, strategies }: KernelConfig): Kernel {
-  const release = named(KERNELS, kernel, "release of the kernel");
+  const release = named(KERNELS, kernelNamed(kernel) ?? kernel, "release of the kernel");
   for (const name of quirks ?? []) named(QUIRKS, name, "defect switch");
   return {
     strategies: strategies ?? release.strategies,

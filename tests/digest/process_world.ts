@@ -101,7 +101,7 @@ function runRegions(random: Random, sink: Sink): void {
 function runMigration(random: Random, sink: Sink): void {
   const pick = <T>(...from: readonly T[]): T => from[random.below(from.length)]!;
   const bench = new MigrationBench({
-    kernel: pick("7.2", "7.2.6", "7.3"),
+    kernel: pick("7.2.12", "7.2.6", "7.3-rc7"),
     quirks: pick([], ["vfio_page_array_crash", "vfio_partial_destroy"]),
     iommu: { mode: pick(...MODES) },
   });

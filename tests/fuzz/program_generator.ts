@@ -86,7 +86,7 @@ class ProgramGenerator {
     const settings = [
       `seed = ${choices.below(100)}`,
       `cpus = ${choices.between(1, 4)}`,
-      ...choices.oneIn(2) ? [`kernel = "${choices.pick(["6.12", "7.2", "7.2.6"])}"`] : [],
+      ...choices.oneIn(2) ? [`kernel = "${choices.pick(["6.12.117", "7.2.12", "7.2.6"])}"`] : [],
       `iommu {${blanks.open}mode = ${
         choices.pick(["off", "strict", "lazy", "passthrough"])
       }${blanks.open}}`,
@@ -374,7 +374,7 @@ class ProgramGenerator {
       const { one, open } = this.#blanks;
       const outcome = this.#name();
       if (this.choices.oneIn(2)) {
-        return `compare {${open}kernel = ["6.12", "7.2"]${open}} {${open}` +
+        return `compare {${open}kernel = ["6.12.117", "7.2.12"]${open}} {${open}` +
           `ssd.read(lba: 0, into: alloc_pages(1))${open}}`;
       }
       return `let ${outcome} = fork ${this.#block()}${one}and ${this.#block()}`;

@@ -90,7 +90,7 @@ function forget(world: RightUse): string[] {
   dma.dmaMappingError(dev, dma.dmaMapPhys(dev, phys, 4096, DMA_TO_DEVICE));
   const state = new DmaIovaState();
   events.context.site = 4;
-  const reserved = kernel !== "6.12" && dma.dmaIovaTryAlloc(dev, state, phys, 8192);
+  const reserved = kernel !== "6.12.117" && dma.dmaIovaTryAlloc(dev, state, phys, 8192);
   events.context.site = RIGHT_SITE;
   // A driver that knows that unmaps do nothing may leave them out.
   return [...dma.dmaNeedUnmap(dev) ? ["mapping 3"] : [], ...reserved ? ["range 4"] : []];

@@ -37,9 +37,9 @@ export function plant(world: RightUse, { plant }: Misuse): void {
 }
 
 const isTranslated = ({ mode }: UseOptions) => mode === "strict" || mode === "lazy";
-const hasRanges = (options: UseOptions) => isTranslated(options) && options.kernel !== "6.12";
+const hasRanges = (options: UseOptions) => isTranslated(options) && options.kernel !== "6.12.117";
 const isDirect = ({ bounces, mode }: UseOptions) => !bounces && mode === "off";
-const comparesAttributes = ({ kernel }: UseOptions) => kernel !== "6.12";
+const comparesAttributes = ({ kernel }: UseOptions) => kernel !== "6.12.117";
 
 const SIZE = 8192;
 

@@ -255,7 +255,7 @@ export class RightUse {
   /** @param byPage Each page is linked, made visible and unlinked by itself, as page-wise maps do. */
   #mapRange(a: number, b: number, c: number, byPage: boolean): void {
     const { dev, machine: { dma }, options: { granuleBytes, kernel } } = this;
-    if (kernel === "6.12") return;
+    if (kernel === "6.12.117") return;
     const dir = DIRECTIONS[c % 3]!;
     const count = 1 + a % 6;
     const head = byPage || b % 3 !== 0 ? 0 : (1 + b % 15) * 64;

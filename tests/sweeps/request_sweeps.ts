@@ -185,7 +185,7 @@ export function testWithoutDefects(kernel: KernelProfile): void {
 
 /** What a request of 7.2 leaves behind with one defect: `point nth: kind amount …` for each place. */
 export function leaksWith(quirks: QuirkSet, each: Omit<Case, "kernel" | "quirks">): string[] {
-  const { clean, faults } = sweepRequest({ ...each, kernel: "7.2", quirks });
+  const { clean, faults } = sweepRequest({ ...each, kernel: "7.2.12", quirks });
   assertEquals(clean.leaks, []);
   return faults.filter(({ leaks }) => leaks.length > 0).map(({ leaks, nth, point }) =>
     `${point} ${nth}: ${leaks.map(({ amount, kind }) => `${kind} ${amount}`).join(", ")}`

@@ -6,7 +6,7 @@ import type { IommuMode } from "../../../runtime/machine_config.ts";
 import { block, client, lender, PeerBench } from "../_lab.ts";
 import type { PeerProviders } from "./peer_providers.ts";
 
-function benchOf(mode: IommuMode = "off", kernel: "7.2" | "6.12" = "7.2") {
+function benchOf(mode: IommuMode = "off", kernel: "7.2.12" | "6.12.117" = "7.2.12") {
   const bridge = block("host_bridge", "h", [
     block("root_port", "rp", [
       block("switch", "s", [
@@ -92,7 +92,7 @@ Deno.test("before registration nothing can be had (p2p.md 9.5, 9.7)", () => {
 });
 
 Deno.test("6.12 has no provider without pages (p2p.md 9.9)", () => {
-  const { bench, providers } = benchOf("off", "6.12");
+  const { bench, providers } = benchOf("off", "6.12.117");
   providers.init(bench.func("p"));
   assertEquals(providers.barProvider(bench.func("p"), 0), null);
   assertEquals(bench.kind("p", "c"), "bus_addr");

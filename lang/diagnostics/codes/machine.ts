@@ -104,7 +104,7 @@ machine {
 }
 
 machine {
-  kernel = "7.2"
+  kernel = "7.2.12"
 }`,
   },
   E0509: {

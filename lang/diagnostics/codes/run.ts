@@ -216,7 +216,7 @@ export const RUN_CODES = {
     explanation:
       "A machine's kernel has the functions of its release and no others: a driver for it could not call this one. " +
       "`kernel` in the machine, or in a test's `with`, chooses another release.",
-    example: 'test "too early" with { kernel = "6.12" } {\n' +
+    example: 'test "too early" with { kernel = "6.12.117" } {\n' +
       "  dma_iova_try_alloc(ssd, iova_state(), phys: 0x10_0000, size: 8KiB)     # came with 6.16\n}",
   },
   E0931: {

@@ -28,7 +28,7 @@ Deno.test("a list has a record for each output, on every path (dma.md 8.1)", () 
       {},
       DIRECT,
       { device: { untrusted: true, minAlignMask: 0xfff } },
-      { machine: { kernel: "6.12" } },
+      { machine: { kernel: "6.12.117" } },
     ] as const
   ) {
     const bench = listBench(TWO, options);

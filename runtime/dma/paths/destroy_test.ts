@@ -36,13 +36,13 @@ const IN_A_DESTROY = ["iommu.unmap", "iotlb.sync", "iova.free", "flush_queue.add
 
 Deno.test("7.3 unmaps, flushes the range and frees it inside the destroy, in lazy mode too; 7.2 parks it (v7.3.md 1.1)", () => {
   const whole = { pages: 4, linked: 4 };
-  const before = destroyed("7.2", "lazy", whole);
+  const before = destroyed("7.2.12", "lazy", whole);
   assertEquals(before.names(...IN_A_DESTROY), ["iommu.unmap", "iova.free", "flush_queue.add"]);
   assertEquals(before.fields("iova.free")[0]!.to, "flush_queue");
   assertEquals(before.machine.iommu.pendingFlushes, 1);
 
   for (const mode of ["strict", "lazy"] as const) {
-    const now = destroyed("7.3", mode, whole);
+    const now = destroyed("7.3-rc7", mode, whole);
     assertEquals(now.names(...IN_A_DESTROY), ["iommu.unmap", "iotlb.sync", "iova.free"], mode);
     const [flush] = now.fields("iotlb.sync");
     assertEquals(
@@ -57,7 +57,7 @@ Deno.test("7.3 unmaps, flushes the range and frees it inside the destroy, in laz
 Deno.test("a single mapping of 7.3 waits for the flush queue in lazy mode as before (v7.3.md 1.2)", () => {
   const { dev, machine, fields, names } = testBench({
     iommu: { mode: "lazy" },
-    machine: { kernel: "7.3" },
+    machine: { kernel: "7.3-rc7" },
   });
   const dma = machine.dma.dmaMapPhys(dev, at(SCATTERED), PAGE, DMA_TO_DEVICE);
   machine.dma.dmaUnmapPhys(dev, dma, PAGE, DMA_TO_DEVICE);
@@ -72,7 +72,7 @@ Deno.test("in lazy mode the very next range of the size class is the one just de
     machine.dma.dmaIovaTryAlloc(dev, next, at(SCATTERED), 4 * PAGE);
     return next.addr - state.addr;
   };
-  assertEquals([nextAfter("7.2"), nextAfter("7.3")], [-4 * PAGE, 0]);
+  assertEquals([nextAfter("7.2.12"), nextAfter("7.3-rc7")], [-4 * PAGE, 0]);
 });
 
 Deno.test("a destroy of 7.3 unmaps the size passed and frees what was reserved; 7.2 frees the size passed (v7.3.md 1.4)", () => {
@@ -87,17 +87,17 @@ Deno.test("a destroy of 7.3 unmaps the size passed and frees what was reserved; 
       const [free] = fields("iova.free");
       return [unmap!.unmapped_bytes, free!.size_bytes, left.length];
     };
-    assertEquals(sizes("7.2", failing), [4096, 4096, 0]);
-    assertEquals(sizes("7.3", failing), [4096, 8192, 0]);
+    assertEquals(sizes("7.2.12", failing), [4096, 4096, 0]);
+    assertEquals(sizes("7.3-rc7", failing), [4096, 8192, 0]);
     // A caller that passes less than it linked leaves mappings under addresses that are free.
     const short = { pages: 32, linked: 32, passed: 1 };
-    assertEquals(sizes("7.2", short), [4096, 4096, 31]);
-    assertEquals(sizes("7.3", short), [4096, 131072, 31]);
+    assertEquals(sizes("7.2.12", short), [4096, 4096, 31]);
+    assertEquals(sizes("7.3-rc7", short), [4096, 131072, 31]);
   }
 });
 
 Deno.test("a destroy of nothing frees the range, and neither unmaps nor flushes, on 7.2 and 7.3 (v7.3.md 1.5)", () => {
-  for (const kernel of ["7.2", "7.3"] as const) {
+  for (const kernel of ["7.2.12", "7.3-rc7"] as const) {
     const { fields, names } = destroyed(kernel, "lazy", { pages: 2, linked: 0 });
     assertEquals(names(...IN_A_DESTROY), ["iova.free"]);
     assertEquals(fields("iova.free")[0]!.size_bytes, 2 * PAGE);
@@ -105,7 +105,7 @@ Deno.test("a destroy of nothing frees the range, and neither unmaps nor flushes,
 });
 
 Deno.test("6.12 has no two-step API: each of its calls says since when there is one (hmm-rdma-vfio.md 6.9)", () => {
-  const { dev, machine: { dma } } = testBench({ machine: { kernel: "6.12" } });
+  const { dev, machine: { dma } } = testBench({ machine: { kernel: "6.12.117" } });
   const state = new DmaIovaState();
   const calls = {
     dma_iova_try_alloc: () => dma.dmaIovaTryAlloc(dev, state, at(SCATTERED), PAGE),
@@ -117,6 +117,6 @@ Deno.test("6.12 has no two-step API: each of its calls says since when there is 
   };
   for (const [name, call] of Object.entries(calls)) {
     const { message } = assertThrows(call, NotInReleaseError);
-    assertEquals(message, `There is no ${name}() in 6.12: the two-step API came with 6.16`);
+    assertEquals(message, `There is no ${name}() in 6.12.117: the two-step API came with 6.16`);
   }
 });

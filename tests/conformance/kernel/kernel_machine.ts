@@ -8,7 +8,12 @@ import {
   SECTOR_SIZE_BYTES,
 } from "../../../runtime/address.ts";
 import { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { KERNEL_NAMES, type KernelProfile } from "../../../runtime/kernels/kernels.ts";
+import {
+  KERNEL_NAMES,
+  KERNEL_SHORT_NAMES,
+  kernelNamed,
+  type KernelProfile,
+} from "../../../runtime/kernels/kernels.ts";
 import {
   defaultMachineConfig,
   type IommuMode,
@@ -51,10 +56,10 @@ export interface CapturedParts {
 /** The profile that a kernel's version string begins with, the most exact; or null for one that dmalab does not have. */
 export function profileOf(kernel: string): KernelProfile | null {
   const parts = kernel.split(/[.+-]/);
-  const matching = KERNEL_NAMES.filter((name) =>
-    name.split(".").every((part, index) => part === parts[index])
+  const matching = [...KERNEL_NAMES, ...Object.keys(KERNEL_SHORT_NAMES)].filter((name) =>
+    name.split(/[.-]/).every((part, index) => part === parts[index])
   );
-  return matching.sort((a, b) => b.length - a.length)[0] ?? null;
+  return kernelNamed(matching.sort((a, b) => b.length - a.length)[0] ?? "") ?? null;
 }
 
 /**

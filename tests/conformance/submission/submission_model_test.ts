@@ -36,7 +36,7 @@ function page(index: number, offset = 0, sizeBytes = 4096): Extents {
 
 function model(
   input: LimitsInput = {},
-  kernel: KernelProfile = "7.2",
+  kernel: KernelProfile = "7.2.12",
   setup: QueueSetup = { nomerges: 0, scheduled: false },
 ): SubmissionModel {
   const limits = deriveLimits({
@@ -44,7 +44,7 @@ function model(
     maxSegments: 129,
     maxSegmentSizeBytes: 2 ** 32 - 1,
     dmaAlignmentMask: 3,
-    virtBoundaryMask: kernel === "6.12" ? 4095 : 0,
+    virtBoundaryMask: kernel === "6.12.117" ? 4095 : 0,
     ...input,
   }, 8192);
   assert(typeof limits !== "number");
@@ -85,7 +85,7 @@ Deno.test("a scheduler has two calls merged too, nomerges 2 none (block.md ch. 1
     ] as const
   ) {
     for (const [count, requests] of [[2, two], [3, three]] as const) {
-      const target = model({}, "7.2", setup);
+      const target = model({}, "7.2.12", setup);
       run(target, burst(count));
       assertEquals(target.sent.length, requests, `${count} calls`);
     }
@@ -106,7 +106,7 @@ Deno.test("a call that needs several bios holds them back by itself (captured)",
 
 Deno.test("6.12 refuses a buffer that is no multiple of the block long (captured)", () => {
   const odd = call([page(0, 0, 2920), page(1, 0, 4096 - 2920)]);
-  assertEquals(run(model({}, "6.12"), [odd]), [true]);
+  assertEquals(run(model({}, "6.12.117"), [odd]), [true]);
   const target = model();
   assertEquals(run(target, [odd]), [false]);
   assertEquals(target.sent.length, 1);

@@ -76,7 +76,7 @@ Deno.test("the format of a command's metadata is an event with its reasons (nvme
     "nvme.3",
     { ...looked, data_sgl: false, controller_metadata_sgl: false, metadata_segments: 1 },
   ]]);
-  assertEquals(choice({ ...BOTH, machine: { kernel: "6.12" } }, 2), [
+  assertEquals(choice({ ...BOTH, machine: { kernel: "6.12.117" } }, 2), [
     ["sgl", "nvme.6", { ...looked, metadata_segments: 2 }],
   ]);
 });

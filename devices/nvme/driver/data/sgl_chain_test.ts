@@ -29,7 +29,7 @@ Deno.test("a queue that takes SGLs has 2048 segments then, one that does not its
   assertEquals(new DriverRig({ ...DIRECT, sgl: false }).driver.limits.maxSegments, 256);
   assertEquals(new DriverRig({ sgl: true }).driver.limits.maxSegments, 256);
   assertEquals(new DriverRig(DIRECT).driver.adminLimits.maxSegments, 256);
-  const old = { ...DIRECT, machine: { kernel: "6.12" as const, quirks: QUIRKS } };
+  const old = { ...DIRECT, machine: { kernel: "6.12.117" as const, quirks: QUIRKS } };
   assertEquals(new DriverRig(old).driver.limits.maxSegments, 128);
 });
 

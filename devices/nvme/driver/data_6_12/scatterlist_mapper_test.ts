@@ -8,7 +8,7 @@ import { NVM_OPCODE, PSDT } from "../protocol.ts";
 
 /** A disk of 6.12. */
 function rigOf(options: RigOptions = {}): DriverRig {
-  return new DriverRig({ ...options, machine: { kernel: "6.12", ...options.machine } });
+  return new DriverRig({ ...options, machine: { kernel: "6.12.117", ...options.machine } });
 }
 
 const STRICT: RigOptions = { iommu: { mode: "strict" } };

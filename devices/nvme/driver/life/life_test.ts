@@ -149,7 +149,7 @@ function interrupted(
   return { statuses: ios.map((io) => String(io.status)), activities };
 }
 
-const KERNELS: readonly KernelProfile[] = ["7.2", "6.12"];
+const KERNELS: readonly KernelProfile[] = ["7.2.12", "6.12.117"];
 
 for (const kernel of KERNELS) {
   for (const [name, options] of Object.entries(ENVIRONMENTS)) {
