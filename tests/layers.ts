@@ -27,10 +27,19 @@ interface LayerRule {
   readonly packages: readonly string[];
 }
 
-/** A layer is named after its folder; `mod` is `mod.ts`. Each may import itself. */
+/** A layer is named after its folder; `mod` is `mod.ts`, and a room may be a layer of its own. Each may import itself. */
 const RULES: Readonly<Record<string, LayerRule>> = {
   cli: {
-    layers: ["mod", "instruments", "c_drivers", "lang", "devices", "runtime", "std"],
+    layers: [
+      "mod",
+      "instruments",
+      "instruments/fault_log",
+      "c_drivers",
+      "lang",
+      "devices",
+      "runtime",
+      "std",
+    ],
     packages: [
       "@deno/shim-deno",
       "@optique/",
@@ -48,16 +57,30 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   },
   // Nothing of the product imports it: it is in no other row.
   tools: {
-    layers: ["cli", "mod", "instruments", "c_drivers", "lang", "devices", "runtime", "std"],
+    layers: [
+      "cli",
+      "mod",
+      "instruments",
+      "instruments/fault_log",
+      "c_drivers",
+      "lang",
+      "devices",
+      "runtime",
+      "std",
+    ],
     packages: ["@std/", "@vscode/", "node:"],
   },
   mod: { layers: ["instruments", "lang", "devices", "runtime"], packages: [] },
-  instruments: { layers: ["lang", "devices", "runtime"], packages: ["fast-check", "pbf"] },
+  instruments: {
+    layers: ["instruments/fault_log", "lang", "devices", "runtime"],
+    packages: ["fast-check", "pbf"],
+  },
   c_drivers: { layers: ["lang", "devices", "runtime"], packages: [] },
   lang: {
-    layers: ["devices", "runtime"],
+    layers: ["instruments/fault_log", "devices", "runtime"],
     packages: ["chevrotain", "d3-dsv", "fast-check", "prettier/doc"],
   },
+  "instruments/fault_log": { layers: ["runtime"], packages: [] },
   devices: { layers: ["runtime"], packages: [] },
   runtime: { layers: [], packages: [] },
   std: { layers: [], packages: ["deno-std/", "node:"] },
@@ -83,8 +106,9 @@ const STRANGERS: readonly (readonly [string, string])[] = [
 /** The layer a file belongs to, or null for a file that has none (tests of the whole project). */
 export function layerOf(path: string): string | null {
   if (path === "mod.ts") return "mod";
-  const folder = path.split("/")[0]!;
-  return folder in RULES ? folder : null;
+  const folders = path.split("/");
+  const room = folders.slice(0, 2).join("/");
+  return room in RULES ? room : folders[0]! in RULES ? folders[0]! : null;
 }
 
 const IMPORT =

@@ -45,8 +45,8 @@ export const LONG_FUNCTIONS: Excuses = {
   "lang/builtins/things/nvme/request.ts fields": TABLE,
   "runtime/block/queue_limits.ts deriveLimits": TABLE,
   "runtime/held_resources.ts HeldBooks.read": CASES,
-  "runtime/iommu/fault_log/smmu_events.ts smmuReason": CASES,
-  "runtime/iommu/fault_log/vtd_reasons.ts legacy": CASES,
+  "instruments/fault_log/smmu_events.ts smmuReason": CASES,
+  "instruments/fault_log/vtd_reasons.ts legacy": CASES,
 };
 
 export const LONG_PARAMETER_LISTS: Excuses = {

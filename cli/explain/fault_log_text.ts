@@ -2,10 +2,10 @@
 import { readHostInput } from "../host_file.ts";
 import { loggedFaultLines } from "../../lang/builtins/explain/fault_story.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
-import { decodeFaultLog } from "../../runtime/iommu/fault_log/decode_fault_log.ts";
+import { decodeFaultLog } from "../../instruments/fault_log/decode_fault_log.ts";
 import { entryStory } from "../../instruments/traces/kernel_log/entry_story.ts";
 import { readKernelLog } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
-import type { FaultLogProblem } from "../../runtime/iommu/fault_log/logged_fault.ts";
+import type { FaultLogProblem } from "../../instruments/fault_log/logged_fault.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { refuse, type Screen } from "../screen.ts";
 

@@ -11,8 +11,8 @@ import {
   isAboutMappings,
   type LoggedFault,
   type LoggedSource,
-} from "../../runtime/iommu/fault_log/logged_fault.ts";
-import { numberOf, type Word64 } from "../../runtime/iommu/fault_log/word64.ts";
+} from "../../instruments/fault_log/logged_fault.ts";
+import { numberOf, type Word64 } from "../../instruments/fault_log/word64.ts";
 import type { Run } from "../values/run.ts";
 import { endAt, type LedgerEntry, readLedger } from "./ledger.ts";
 

@@ -4,12 +4,12 @@ import { doubtsAbout, importMachine, peersOf } from "../../devices/pci/lspci/imp
 import { type LinkedListing, linkListing } from "../../devices/pci/lspci/linked_listing.ts";
 import { findRoute } from "../../devices/pci/peers/route.ts";
 import { readListing } from "../../devices/pci/lspci/read_listing.ts";
-import { decodeFaultLog } from "../../runtime/iommu/fault_log/decode_fault_log.ts";
-import { AMD_EVENT_NAMES } from "../../runtime/iommu/fault_log/amd_events.ts";
-import { printFaultLog } from "../../runtime/iommu/fault_log/print_fault_log.ts";
+import { decodeFaultLog } from "../../instruments/fault_log/decode_fault_log.ts";
+import { AMD_EVENT_NAMES } from "../../instruments/fault_log/amd_events.ts";
+import { printFaultLog } from "../../instruments/fault_log/print_fault_log.ts";
 import type { FaultReason } from "../../runtime/iommu/iommu.ts";
 import { IOMMU_MODEL_NAMES } from "../../runtime/iommu/iommu_models.ts";
-import { findFaultLogs } from "../../runtime/iommu/fault_log/find_fault_logs.ts";
+import { findFaultLogs } from "../../instruments/fault_log/find_fault_logs.ts";
 import { damage, Dice } from "../_damage.ts";
 import { filesBelow, ROOT } from "../source_text.ts";
 import type { Sink } from "./digest.ts";

@@ -40,7 +40,7 @@ function chosenFiles(): string[] {
   const files = mutableFiles(ROOT);
   if (wanted === undefined) return files;
   const chosen = files.filter((path) => path === wanted || path.startsWith(`${wanted}/`));
-  return chosen.length > 0 ? chosen : fail(`no source of runtime/ or devices/ is called ${wanted}`);
+  return chosen.length > 0 ? chosen : fail(`no source that is changed is called ${wanted}`);
 }
 
 /** The test files of an option; undefined when it is not given. */

@@ -24,6 +24,7 @@ const LINKED = ["tests/golden"];
 
 const TESTED = [
   "runtime",
+  "instruments/fault_log",
   "devices",
   "tools/reference",
   "tests/lspci_test.ts",
@@ -49,7 +50,7 @@ export const FIRST: readonly string[] = [
   "tests/examples_test.ts",
 ];
 /** Where changes are made. */
-const MUTATED = ["runtime", "devices"];
+const MUTATED = ["runtime", "devices", "instruments/fault_log"];
 
 /** Sources that may be changed: no tests, and nothing that only tests use. */
 export function mutableFiles(root: string): string[] {

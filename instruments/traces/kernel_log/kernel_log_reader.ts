@@ -3,10 +3,7 @@
  *
  * @see behaviour/traces.md T.44 to T.56
  */
-import {
-  FaultLogReader,
-  type FoundFaultLog,
-} from "../../../runtime/iommu/fault_log/find_fault_logs.ts";
+import { FaultLogReader, type FoundFaultLog } from "../../fault_log/find_fault_logs.ts";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
 import { faultFacts } from "./fault_facts.ts";
 import { LINE_RULES, type LineRule } from "./line_rules.ts";

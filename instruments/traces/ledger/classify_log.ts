@@ -4,9 +4,9 @@
  *
  * @see behaviour/traces.md T.61 to T.63
  */
-import { formatSource } from "../../../runtime/iommu/fault_log/pci_source.ts";
-import { isAboutMappings } from "../../../runtime/iommu/fault_log/logged_fault.ts";
-import { numberOf } from "../../../runtime/iommu/fault_log/word64.ts";
+import { formatSource } from "../../fault_log/pci_source.ts";
+import { isAboutMappings } from "../../fault_log/logged_fault.ts";
+import { numberOf } from "../../fault_log/word64.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { type ClockOffset, offsetOf, pairFindings, type TimedFinding } from "./clock_offset.ts";
 import { changesAt, classifyFault, type LoggedAccess } from "./classify_fault.ts";

@@ -5,9 +5,9 @@ import type {
   FaultLogFormat,
   LoggedFault,
   TableDump,
-} from "../../../runtime/iommu/fault_log/logged_fault.ts";
-import { formatSource } from "../../../runtime/iommu/fault_log/pci_source.ts";
-import { formatWord64 } from "../../../runtime/iommu/fault_log/word64.ts";
+} from "../../../instruments/fault_log/logged_fault.ts";
+import { formatSource } from "../../../instruments/fault_log/pci_source.ts";
+import { formatWord64 } from "../../../instruments/fault_log/word64.ts";
 import { clip, PICTURE_COLUMNS, spread, wrapText } from "../../text/columns.ts";
 import {
   formatAddress,

@@ -101,31 +101,31 @@ export const IOMMU: readonly Equivalent[] = [
     reason: "set before it is read",
   },
   {
-    path: "runtime/iommu/fault_log/find_fault_logs.ts",
+    path: "instruments/fault_log/find_fault_logs.ts",
     line: "for (const { line } of this.#open.values()) if (line < least) least = line;",
     changes: ["line < least → line <= least"],
     reason: "what is equal is set to itself",
   },
   {
-    path: "runtime/iommu/fault_log/vtd_reasons.ts",
+    path: "instruments/fault_log/vtd_reasons.ts",
     line: 'if (code < 0x40) return "scalable mode, root table";',
     changes: ["code < 0x40 → code <= 0x40", "0x40 → 0x40 + 1"],
     reason: "0x40 has a reason of its own, and asks for no group",
   },
   {
-    path: "runtime/iommu/fault_log/vtd_reasons.ts",
+    path: "instruments/fault_log/vtd_reasons.ts",
     line: 'if (code < 0x50) return "scalable mode, context entry";',
     changes: ["code < 0x50 → code <= 0x50", "0x50 → 0x50 + 1"],
     reason: "0x50 has a reason of its own, and asks for no group",
   },
   {
-    path: "runtime/iommu/fault_log/vtd_reasons.ts",
+    path: "instruments/fault_log/vtd_reasons.ts",
     line: 'if (code < 0x58) return "scalable mode, PASID directory";',
     changes: ["code < 0x58 → code <= 0x58", "0x58 → 0x58 + 1"],
     reason: "0x58 has a reason of its own, and asks for no group",
   },
   {
-    path: "runtime/iommu/fault_log/vtd_reasons.ts",
+    path: "instruments/fault_log/vtd_reasons.ts",
     line: 'if (code >= 0x78 && code < 0x80) return "scalable mode, second-stage table";',
     changes: [
       "code >= 0x78 → code > 0x78",

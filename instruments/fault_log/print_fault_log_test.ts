@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { IommuModel } from "../iommu_models.ts";
-import type { DeviceAccess, FaultReason } from "../iommu.ts";
+import type { IommuModel } from "../../runtime/iommu/iommu_models.ts";
+import type { DeviceAccess, FaultReason } from "../../runtime/iommu/iommu.ts";
 import { decodeFaultLog } from "./decode_fault_log.ts";
 import { type PrintedFault, printFaultLog } from "./print_fault_log.ts";
 import { numberOf } from "./word64.ts";
