@@ -119,7 +119,8 @@ export {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "./runtime/dma/attributes.ts";
-export { type CoherentMemory, DmaMapping, UNLIMITED_BYTES } from "./runtime/dma/calls/mapping.ts";
+export { DmaMapping, UNLIMITED_BYTES } from "./runtime/dma/calls/mapping.ts";
+export type { CoherentMemory } from "./runtime/dma/coherent_memory.ts";
 export { DeviceBus } from "./runtime/dma/device/bus_access.ts";
 export { DmaDevice } from "./runtime/dma/device/device.ts";
 export { DmaIovaState } from "./runtime/dma/iova_state.ts";

@@ -2,14 +2,15 @@
 import type { DmaAddr, PhysAddr } from "../runtime/address.ts";
 import { alignUp, PAGE_SIZE_BYTES } from "../runtime/address.ts";
 import type { DmaDirection } from "../runtime/dma/attributes.ts";
-import type { CoherentMemory } from "../runtime/dma/calls/coherent.ts";
+import type { CoherentMemory } from "../runtime/dma/coherent_memory.ts";
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
 import { DmaIovaState } from "../runtime/dma/iova_state.ts";
 import type { Scatterlist } from "../runtime/dma/scatterlist.ts";
 import type { ErrnoName, KernelError } from "../runtime/errno.ts";
 import { PlacedKernelError } from "../lang/builtins/placed_error.ts";
 import type { FaultPoint } from "../runtime/faults.ts";
-import type { FetchWatcher, Machine } from "../runtime/machine.ts";
+import type { FetchWatcher } from "../runtime/dma/dma_machine.ts";
+import type { Machine } from "../runtime/machine.ts";
 import type { LabDevice } from "../devices/lab.ts";
 import { type Span, spanPlace } from "../lang/source.ts";
 import type { Run } from "../lang/values/run.ts";

@@ -1,6 +1,6 @@
 /** Memory that the CPU and a device share, with attributes. @see behaviour/c-api.md 5, behaviour/dma.md 1.5 */
 import { ATTRIBUTE_PREFIX, attributeWords, DMA_ATTR } from "../../runtime/dma/attributes.ts";
-import { CoherentMemory } from "../../runtime/dma/calls/coherent.ts";
+import { CoherentMemory } from "../../runtime/dma/coherent_memory.ts";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { MARK, NOWHERE } from "../c_memory.ts";

@@ -9,20 +9,16 @@ import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { invariant } from "../../runtime/errno.ts";
 import type { DeviceAccess } from "../../runtime/iommu/iommu.ts";
 import { PTE_READ, PTE_WRITE } from "../../runtime/iommu/page_table.ts";
-import { type PeerMapType, type PeerRouter } from "../../runtime/machine.ts";
+import type { PeerRouter } from "../../runtime/dma/dma_machine.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import type { PeerMapType } from "../../runtime/vocabulary/shared_words.ts";
 import { type CpuIdentity, type HostBridge, ORDINARY_CPU } from "./host_bridge.ts";
 import { PciFunction } from "./pci_function.ts";
 import type { PciTree } from "./pci_tree.ts";
 import type { PeerMemory } from "./peers/peer_memory.ts";
-import { PeerProviders, type ProviderHost } from "./peers/peer_providers.ts";
+import { PeerProviders } from "./peers/peer_providers.ts";
 import { PeerRoutes } from "./peers/peer_routes.ts";
 import { Wire } from "./peers/wire.ts";
-
-/** What a topology needs of its machine. */
-export interface TopologyHost extends ProviderHost {
-  /** Set once a function provides peer memory. */
-  peers?: PeerRouter | null;
-}
 
 export class PciTopology implements PeerRouter {
   readonly hostBridges: readonly HostBridge[];
@@ -32,22 +28,22 @@ export class PciTopology implements PeerRouter {
   readonly providers: PeerProviders;
   readonly routes: PeerRoutes;
   readonly wire: Wire;
-  readonly #host: TopologyHost;
+  readonly #machine: Machine;
 
   /**
-   * @param host Gets this topology as its router once a function provides peer memory: until then
+   * @param machine Gets this topology as its router once a function provides peer memory: until then
    * no access needs one.
    * @param tree Its functions have their BARs; the peer memory in them is added and published.
    * @param cpu The processor that the machine booted on.
    */
-  constructor(host: TopologyHost, tree: PciTree, cpu: CpuIdentity = ORDINARY_CPU) {
+  constructor(machine: Machine, tree: PciTree, cpu: CpuIdentity = ORDINARY_CPU) {
     this.hostBridges = tree.hostBridges;
     this.functions = tree.functions;
     this.cpu = cpu;
-    this.#host = host;
-    this.providers = new PeerProviders(host, () => host.peers ??= this);
-    this.routes = new PeerRoutes(host, this.providers, cpu);
-    this.wire = new Wire(host.events, tree.functions, cpu);
+    this.#machine = machine;
+    this.providers = new PeerProviders(machine, () => machine.peers ??= this);
+    this.routes = new PeerRoutes(machine, this.providers, cpu);
+    this.wire = new Wire(machine.events, tree.functions, cpu);
     for (const func of tree.functions) {
       for (const { index, peerBytes } of func.bars) {
         if (peerBytes === 0) continue;
@@ -125,7 +121,9 @@ export class PciTopology implements PeerRouter {
     const func = functionOf(client);
     if (!this.wire.mayBeBus(dma)) {
       // The hops up to the translation are announced only to a listener.
-      if (func !== null && this.#host.events.attentive && this.#leadsToBar(client, dma, access)) {
+      if (
+        func !== null && this.#machine.events.attentive && this.#leadsToBar(client, dma, access)
+      ) {
         this.wire.announce(func, dma, access);
       }
       return -1;
@@ -143,7 +141,9 @@ export class PciTopology implements PeerRouter {
     if (window === null) {
       if (func !== null && client.domain === null && this.wire.mayBeBus(dma)) {
         const meant = this.wire.atBus(func.hostBridge, dma);
-        if (meant !== null) this.#host.checker?.peers.misrouted(client, dma, phys, meant.func.name);
+        if (meant !== null) {
+          this.#machine.checker?.peers.misrouted(client, dma, phys, meant.func.name);
+        }
       }
       return true;
     }
@@ -164,8 +164,8 @@ export class PciTopology implements PeerRouter {
 
   /** A transaction has reached a BAR: its provider must still be bound. */
   #arrived(client: DmaDevice, dma: number, phys: PhysAddr): void {
-    const { checker } = this.#host;
-    if (checker === null || checker === undefined) return;
+    const { checker } = this.#machine;
+    if (checker === null) return;
     const window = this.wire.atPhys(phys);
     if (window === null) return;
     const provider = this.providers.everOf(window.func);

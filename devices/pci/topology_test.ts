@@ -1,11 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { type DmaAddr, type PhysAddr, physAddr } from "../../runtime/address.ts";
-import { VirtualClock } from "../../runtime/clock.ts";
-import { HostBudget } from "../../runtime/host_budget.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { EventStream, type MachineEvent } from "../../runtime/events.ts";
-import { DEFAULT_KERNEL, KERNELS } from "../../runtime/kernels/kernels.ts";
-import { KernelWarnings } from "../../runtime/warnings.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { Machine } from "../../runtime/machine.ts";
+import { testConfig } from "../../runtime/testing.ts";
 import type { BlockSettings, PciNodeConfig, PciNodeKind } from "../lab_config.ts";
 import { buildPciTree } from "./pci_tree.ts";
 import { PciTopology } from "./topology.ts";
@@ -24,11 +22,9 @@ function block(
 
 /** A topology in which `provider` has 16 MiB of peer memory at 0x20_0000_0000. */
 class Bench {
-  readonly clock = new VirtualClock();
-  readonly events = new EventStream(this.clock);
-  readonly warnings = new KernelWarnings(this.events, this.clock);
-  readonly kernel = KERNELS[DEFAULT_KERNEL];
-  readonly budget = new HostBudget();
+  readonly #machine = new Machine(testConfig());
+  readonly events = this.#machine.events;
+  readonly warnings = this.#machine.warnings;
   readonly routes: MachineEvent<"p2p.route">["fields"][] = [];
   readonly topology: PciTopology;
 
@@ -37,7 +33,7 @@ class Bench {
     tree.functions.find(({ name }) => name === "provider")!.bars = [
       { index: 0, sizeBytes: 2 * MEMORY_BYTES, peerBytes: MEMORY_BYTES, basePhys: physAddr(BAR) },
     ];
-    this.topology = new PciTopology(this, tree);
+    this.topology = new PciTopology(this.#machine, tree);
     this.events.listen(
       (event) => this.routes.push((event as MachineEvent<"p2p.route">).fields),
       ["p2p.route"],

@@ -7,7 +7,7 @@
  */
 import { InvariantError } from "../errno.ts";
 import type { IommuDomain } from "../iommu/domain.ts";
-import type { Machine } from "../machine.ts";
+import type { DmaMachine } from "../dma/dma_machine.ts";
 
 export interface AuditOptions {
   /** Looks after each so many activities. */
@@ -19,12 +19,12 @@ export interface AuditOptions {
 const EVERY = 8;
 
 export class MachineAudit {
-  readonly #machine: Machine;
+  readonly #machine: DmaMachine;
   readonly #every: number;
   readonly #driversAreRight: boolean;
   #activities = 0;
 
-  constructor(machine: Machine, { driversAreRight = false, every = EVERY }: AuditOptions) {
+  constructor(machine: DmaMachine, { driversAreRight = false, every = EVERY }: AuditOptions) {
     this.#machine = machine;
     this.#every = every;
     this.#driversAreRight = driversAreRight;

@@ -2,7 +2,7 @@ import { swiotlbConfig } from "../machine_config.ts";
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, GIB, type PhysAddr } from "../address.ts";
 import { ERRNO } from "../errno.ts";
-import type { PeerMapType } from "../machine.ts";
+import type { PeerMapType } from "../vocabulary/shared_words.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "./attributes.ts";
 import { APART, Scatterlist } from "./scatterlist.ts";
 import { at, testBench, type TestBenchOptions } from "./testing.ts";

@@ -1,22 +1,15 @@
 /** A small machine with one device, for the tests of the mapping layer. */
-import { GIB, type PhysAddr } from "../address.ts";
+import type { PhysAddr } from "../address.ts";
 import type { EventFields, EventName } from "../event_vocabulary.ts";
 import type { MachineEvent } from "../events.ts";
 import { Machine } from "../machine.ts";
-import {
-  defaultMachineConfig,
-  type IommuConfig,
-  type MachineConfig,
-  swiotlbConfig,
-} from "../machine_config.ts";
+import { testConfig, type TestConfigOptions } from "../testing.ts";
 import { DmaDevice, type DmaDeviceOptions } from "./device/device.ts";
 
 /** A number as a physical address. */
 export const at = (phys: number): PhysAddr => phys as PhysAddr;
 
-export interface TestBenchOptions {
-  readonly iommu?: Partial<IommuConfig>;
-  readonly machine?: Partial<MachineConfig>;
+export interface TestBenchOptions extends TestConfigOptions {
   readonly device?: DmaDeviceOptions;
 }
 
@@ -38,20 +31,9 @@ export interface TestBench {
   forget(): void;
 }
 
-/**
- * Builds a machine of 4 GiB without defects, with a pool at 0x6000_0000 and a device on it. Translated and strict
- * with nothing reserved unless asked otherwise, so that addresses are those of the assertions.
- */
+/** Builds a machine with a device on it, whose audit is started. */
 export function testBench(options: TestBenchOptions = {}): TestBench {
-  const defaults = defaultMachineConfig();
-  const machine = new Machine({
-    ...defaults,
-    quirks: new Set(),
-    ramSizeBytes: 4 * GIB,
-    swiotlb: swiotlbConfig({ basePhys: at(0x6000_0000) }),
-    ...options.machine,
-    iommu: { ...defaults.iommu, mode: "strict", reserved: [], ...options.iommu },
-  });
+  const machine = new Machine(testConfig(options));
   machine.startAudit();
   const dev = new DmaDevice("dev", options.device);
   machine.iommu.attach(dev);

@@ -19,7 +19,7 @@ import { errnoName, InvariantError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { FAULT } from "../faults.ts";
-import type { Machine } from "../machine.ts";
+import type { Platform } from "../platform.ts";
 import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
 import type { FlushReason } from "./flush_queue.ts";
 import { coverByHardware, type Invalidation } from "./invalidation.ts";
@@ -79,7 +79,7 @@ export class IommuDomain implements FlushQueueOwner {
   generation = 0;
 
   #lastShortage: { readonly key: string; readonly shortage: IovaShortage } | null = null;
-  readonly #machine: Machine;
+  readonly #platform: Platform;
   readonly #iotlb: Iotlb;
   readonly #flushes: IommuModelSpec["flushes"];
   readonly #inverseGranule: number;
@@ -93,9 +93,9 @@ export class IommuDomain implements FlushQueueOwner {
     whole: false,
   };
 
-  constructor(machine: Machine, options: IommuDomainOptions) {
-    this.#machine = machine;
-    this.#flushes = machine.iommuModel.flushes;
+  constructor(platform: Platform, options: IommuDomainOptions) {
+    this.#platform = platform;
+    this.#flushes = platform.iommuModel.flushes;
     this.#iotlb = options.iotlb;
     this.id = options.id;
     this.device = options.device;
@@ -104,15 +104,15 @@ export class IommuDomain implements FlushQueueOwner {
     this.granuleBytes = options.table.granuleBytes;
     this.#inverseGranule = 1 / this.granuleBytes;
     this.table.outOfMemory = () =>
-      machine.faults !== null && machine.faults.errnoAt(FAULT["page_table.alloc"]) !== 0;
+      platform.faults !== null && platform.faults.errnoAt(FAULT["page_table.alloc"]) !== 0;
     this.cachingMode = options.cachingMode;
     this.reserved = options.reserved;
     this.iova = new IovaAllocator({
       granuleBytes: this.granuleBytes,
       // Frame 0 is never given out, so that 0 can mean failure (4.1).
       startPfn: 1,
-      cpus: machine.config.cpus,
-      clock: machine.clock,
+      cpus: platform.config.cpus,
+      clock: platform.clock,
     });
     for (const { start, end } of options.reserved) {
       this.reserve(
@@ -122,7 +122,7 @@ export class IommuDomain implements FlushQueueOwner {
     }
     this.flushQueue = options.flushQueue === null
       ? null
-      : new FlushQueue(this, machine.clock, options.flushQueue);
+      : new FlushQueue(this, platform.clock, options.flushQueue);
   }
 
   /** True in lazy mode: an unmapped range stays usable by the device until the next flush. */
@@ -132,7 +132,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   /** Goes over to lazy mode: from now on, ranges wait for a flush. */
   startFlushQueue(options: FlushQueueOptions): void {
-    this.flushQueue = new FlushQueue(this, this.#machine.clock, options);
+    this.flushQueue = new FlushQueue(this, this.#platform.clock, options);
   }
 
   /** Keeps frames, both ends included, out of use. */
@@ -143,7 +143,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   /**
    * Makes it what it was when the device was attached: no tables but the top one, no ranges in
-   * caches or in a flush queue, nothing in the IOTLB. For who tries many things on one machine;
+   * caches or in a flush queue, nothing in the IOTLB. For who tries many things on one platform;
    * nothing may be mapped, and no range be in use.
    */
   renew(): void {
@@ -176,10 +176,10 @@ export class IommuDomain implements FlushQueueOwner {
    */
   allocIova(sizeBytes: Bytes, coherent: boolean): number {
     const { device, iova } = this;
-    const { faults } = this.#machine;
+    const { faults } = this.#platform;
     if (faults !== null && faults.errnoAt(FAULT["iova.alloc"]) !== 0) return 0;
     const lastAddress = coherent ? device.lastCoherentAddress : device.lastAddress;
-    const { cpu } = this.#machine.events.context;
+    const { cpu } = this.#platform.events.context;
     const pfns = sizeBytes * this.#inverseGranule;
     const isLimited = lastAddress < this.table.lastAddress && lastAddress !== NO_LAST_ADDRESS;
     const last = isLimited ? lastAddress : this.table.lastAddress;
@@ -201,7 +201,7 @@ export class IommuDomain implements FlushQueueOwner {
     if (start + sizeBytes > LIMIT) {
       throw new AddressLimitError("The next free IOVA is", start);
     }
-    const { events } = this.#machine;
+    const { events } = this.#platform;
     if (events.tick(IOVA_ALLOC)) {
       events.emit(IOVA_ALLOC, {
         start: start as DmaAddr,
@@ -222,14 +222,14 @@ export class IommuDomain implements FlushQueueOwner {
         cacheable: pfns <= LARGEST_CACHED_PFNS,
         last_address_of_device: last,
         below_4gib_first: this.device.prefer32Bit,
-        cpu: this.#machine.events.context.cpu,
+        cpu: this.#platform.events.context.cpu,
       },
     };
   }
 
   /** Says why a search for whole granules found none. @see behaviour/dma.md 4.4 */
   #noneFits(sizeBytes: Bytes, lastOfDevice: number, limitPfn: number): void {
-    const { events } = this.#machine;
+    const { events } = this.#platform;
     if (!events.tick(IOVA_ALLOC_FAILED)) return;
     const { device, granuleBytes, iova: { ranges } } = this;
     const searched = searchedPfns(sizeBytes * this.#inverseGranule);
@@ -257,7 +257,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   /** What a search met; looked at once, until a range is allocated or freed. */
   #shortage(searchedPfns: number, limitPfn: number): IovaShortage {
-    const { events } = this.#machine;
+    const { events } = this.#platform;
     const changes = events.count(IOVA_ALLOC) + events.count(IOVA_FREE) + this.iova.depotWorks;
     const key = `${changes} ${searchedPfns} ${limitPfn}`;
     if (this.#lastShortage?.key !== key) {
@@ -270,7 +270,7 @@ export class IommuDomain implements FlushQueueOwner {
   #leave32Bit(last: number): void {
     this.device.prefer32Bit = false;
     const bits = Math.round(Math.log2(last + 1));
-    this.#machine.warnings.warn(
+    this.#platform.warnings.warn(
       "iommu_dma_alloc_iova",
       `Device "${this.device.name}" has used up the IOVAs below 4 GiB ` +
         `and from now on takes those of ${bits} bits`,
@@ -280,7 +280,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   /** Gives a range back at once. @param sizeBytes Whole granules; decides the cache class. */
   freeIova(start: number, sizeBytes: Bytes): void {
-    const { events } = this.#machine;
+    const { events } = this.#platform;
     this.iova.freeFast(
       events.context.cpu,
       start * this.#inverseGranule,
@@ -303,7 +303,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   /** Parks a range until the next flush (lazy mode only). */
   #queueIova(queue: FlushQueue, start: number, sizeBytes: Bytes): void {
-    const { events } = this.#machine;
+    const { events } = this.#platform;
     if (events.tick(IOVA_FREE)) {
       events.emit(IOVA_FREE, {
         start: start as DmaAddr,
@@ -320,10 +320,10 @@ export class IommuDomain implements FlushQueueOwner {
    * @returns 0 or a negative errno; on failure nothing of it stays mapped.
    */
   map(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): number {
-    const { events, charges } = this.#machine;
+    const { events, charges } = this.#platform;
     const error = this.table.map(iova, phys, sizeBytes, flags);
     if (error === 0) {
-      if (this.#machine.audit !== null) this.#auditLeaves(iova, sizeBytes);
+      if (this.#platform.audited) this.#auditLeaves(iova, sizeBytes);
       if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
       if (events.tick(IOMMU_MAP)) {
         events.emit(IOMMU_MAP, {
@@ -353,7 +353,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   /** Makes new mappings visible to the device. @see behaviour/dma.md 5.2 (map-sync) */
   syncMap(iova: number, sizeBytes: Bytes): void {
-    const { events } = this.#machine;
+    const { events } = this.#platform;
     if (this.cachingMode) {
       this.#invalidation.first = iova;
       this.#invalidation.last = iova + sizeBytes - 1;
@@ -372,9 +372,9 @@ export class IommuDomain implements FlushQueueOwner {
    * @returns Bytes cleared: less than asked at a hole, more where a large leaf was hit.
    */
   unmap(iova: number, sizeBytes: Bytes, flushNow: boolean, caller: UnmapCaller): number {
-    const { events, charges } = this.#machine;
+    const { events, charges } = this.#platform;
     const unmapped = this.table.unmap(iova, sizeBytes);
-    if (this.#machine.audit !== null) this.#auditLeaves(iova, unmapped);
+    if (this.#platform.audited) this.#auditLeaves(iova, unmapped);
     if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
     if (events.tick(IOMMU_UNMAP)) {
       events.emit(IOMMU_UNMAP, {
@@ -402,7 +402,7 @@ export class IommuDomain implements FlushQueueOwner {
     unmappedBytes: Bytes,
     caller: UnmapCaller,
   ): void {
-    this.#machine.warnings.warn(
+    this.#platform.warnings.warn(
       caller,
       `Device "${this.device.name}": ${unmappedBytes} of ${askedBytes} bytes at ` +
         `${hexAddress(start)} were mapped`,
@@ -416,7 +416,7 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   flushAll(): void {
-    const { events } = this.#machine;
+    const { events } = this.#platform;
     this.#iotlb.invalidateDomain(this.id);
     if (events.tick(IOTLB_SYNC)) {
       const sizeBytes = this.table.lastAddress + 1;
@@ -431,7 +431,7 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   flushed(entries: number, reason: FlushReason): void {
-    const { events } = this.#machine;
+    const { events } = this.#platform;
     if (!events.tick(FLUSH_QUEUE_FLUSH)) return;
     const { entries: places = 0, timeoutNs = 0 } = this.flushQueue ?? {};
     events.emit(FLUSH_QUEUE_FLUSH, { entries, reason }, {
@@ -441,7 +441,7 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   onTimer(work: () => void): void {
-    const { context } = this.#machine.events;
+    const { context } = this.#platform.events;
     const before = context.enterWork(this.device.name);
     work();
     context.leave(before);
@@ -471,7 +471,7 @@ export class IommuDomain implements FlushQueueOwner {
    * @param leafOnly No table went, so that table pointers may be remembered (5.2).
    */
   #invalidate(kind: "map" | "range" | "walk", leafOnly = true): void {
-    const { events, config } = this.#machine;
+    const { events, config } = this.#platform;
     const invalidation = this.#invalidation;
     coverByHardware(this.#flushes, this.table, invalidation);
     if (invalidation.whole) this.#iotlb.invalidateDomain(this.id);

@@ -9,7 +9,7 @@ import type { Bytes, DmaAddr, Nanoseconds, PhysAddr } from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { ERRNO } from "../errno.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
-import type { Machine } from "../machine.ts";
+import type { Platform } from "../platform.ts";
 import type { IommuConfig, IommuMode } from "../machine_config.ts";
 import { IommuDomain } from "./domain.ts";
 import { type FlushQueueOptions, PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "./flush_queue.ts";
@@ -39,6 +39,21 @@ export interface IommuFault {
   readonly atNs: Nanoseconds;
 }
 
+/** The platform, and what an IOMMU asks of the layers above it. */
+export interface IommuPlatform extends Platform {
+  /** Is passed accesses that a cached entry decided; null when the machine has no checker. */
+  readonly checker: { readonly accesses: CachedAccessObserver } | null;
+  /** The CPU's caches matter from here on: some device does not see them. */
+  useCaches(): unknown;
+}
+
+interface CachedAccessObserver {
+  /** A cached absence refused an access that the page table may allow by now. */
+  hidden(dev: DmaDevice, dma: number, access: DeviceAccess): void;
+  /** A stale entry translated an access. */
+  stale(dev: DmaDevice, dma: number, access: DeviceAccess, age: string): void;
+}
+
 /** Writes to these addresses are interrupts on a PC, whatever the tables say. */
 const PC_MSI_START = 0xfee0_0000;
 const PC_MSI_END = 0xfef0_0000;
@@ -46,7 +61,7 @@ const PC_MSI_END = 0xfef0_0000;
 /** Faults kept for those who ask; the counter goes on. */
 const KEPT_FAULTS = 65_536;
 
-/** The IOMMU of a machine. */
+/** The IOMMU of a platform. */
 export class Iommu {
   /** @internal */
   readonly iotlb: Iotlb;
@@ -59,18 +74,18 @@ export class Iommu {
   /** Accesses that the IOTLB let through although the page table had changed. */
   staleAccesses = 0;
 
-  readonly #machine: Machine;
+  readonly #platform: IommuPlatform;
   readonly #config: IommuConfig;
   readonly #model: IommuModelSpec;
   readonly #msiWindow: boolean;
   readonly #domains: IommuDomain[] = [];
 
   /** @internal */
-  constructor(machine: Machine) {
-    this.#machine = machine;
-    this.#config = machine.config.iommu;
+  constructor(platform: IommuPlatform) {
+    this.#platform = platform;
+    this.#config = platform.config.iommu;
     this.iotlb = new Iotlb(this.#config.iotlbEntries);
-    this.#model = machine.iommuModel;
+    this.#model = platform.iommuModel;
     this.#msiWindow = this.#model.hasInterruptWindow;
   }
 
@@ -109,16 +124,16 @@ export class Iommu {
    */
   attach(dev: DmaDevice): void {
     const { mode, forcedac } = this.#config;
-    if (!dev.coherent) this.#machine.useCaches();
+    if (!dev.coherent) this.#platform.useCaches();
     if (mode === "off" || (mode === "passthrough" && !dev.untrusted)) {
       dev.domain = null;
       return;
     }
-    const { budget } = this.#machine;
+    const { budget } = this.#platform;
     const table = makePageTable(this.#config, (sizeBytes) => budget.hold(sizeBytes));
     const gaps = dev.rangeMap?.gaps(table.lastAddress) ?? [];
     if (typeof gaps === "number") {
-      this.#machine.warnings.warn(
+      this.#platform.warnings.warn(
         "iommu_setup_dma_ops",
         `Device "${dev.name}" gets no IOVAs: the ranges of its bus ` +
           (gaps === -ERRNO.EINVAL ? "overlap" : "lie beyond what the IOMMU translates"),
@@ -128,7 +143,7 @@ export class Iommu {
     }
     const lazy = mode === "lazy" && !dev.untrusted && this.#defersFlushes;
     if (forcedac) dev.prefer32Bit = false;
-    const domain = new IommuDomain(this.#machine, {
+    const domain = new IommuDomain(this.#platform, {
       id: this.#domains.length,
       device: dev,
       table,
@@ -152,7 +167,7 @@ export class Iommu {
 
   get #flushQueueOptions(): FlushQueueOptions {
     return {
-      rings: this.#machine.config.cpus,
+      rings: this.#platform.config.cpus,
       entries: PER_CPU_RING_ENTRIES,
       timeoutNs: PER_CPU_TIMEOUT_NS,
     };
@@ -195,7 +210,7 @@ export class Iommu {
    * @see behaviour/dma.md 4.6, behaviour/p2p.md 9.6
    */
   #reservedRanges(behind: string | null): { readonly start: number; readonly end: number }[] {
-    const ranges = this.#machine.config.windows
+    const ranges = this.#platform.config.windows
       .filter(({ hostBridge = behind }) => behind === null || hostBridge === behind)
       .map(({ basePhys, sizeBytes, busOffset = 0 }) => ({
         start: basePhys + busOffset,
@@ -231,7 +246,7 @@ export class Iommu {
   #throughBus(dev: DmaDevice, dma: number): PhysAddr | -1 {
     if (dev.rangeMap === null) return dma as PhysAddr;
     const phys = dev.rangeMap.physOf(dma);
-    return phys < 0 && this.#machine.memory.kindAt(dma) === "mmio" ? dma as PhysAddr : phys;
+    return phys < 0 && this.#platform.memory.kindAt(dma) === "mmio" ? dma as PhysAddr : phys;
   }
 
   /**
@@ -292,10 +307,10 @@ export class Iommu {
         ? "not_readable"
         : "not_writable";
       // A remembered absence: the table may say something else by now.
-      if (flags === 0 && entry >= 0) this.#machine.checker?.accesses.hidden(dev, dma, access);
+      if (flags === 0 && entry >= 0) this.#platform.checker?.accesses.hidden(dev, dma, access);
       return this.fault(dev, dma, access, reason);
     }
-    const { events } = this.#machine;
+    const { events } = this.#platform;
     if (events.tick(IOMMU_TRANSLATE)) {
       events.emit(IOMMU_TRANSLATE, { dma: dma as DmaAddr, phys: phys as PhysAddr, access, hit });
     }
@@ -311,7 +326,7 @@ export class Iommu {
    * @internal
    */
   fault(dev: DmaDevice, dma: number, access: DeviceAccess, reason: FaultReason): -1 {
-    const { events, clock } = this.#machine;
+    const { events, clock } = this.#platform;
     if (this.faults.length < KEPT_FAULTS) {
       this.faults.push({
         device: dev.name,
@@ -332,13 +347,13 @@ export class Iommu {
   }
 
   #reportStale(dev: DmaDevice, domain: IommuDomain, dma: number, access: DeviceAccess): void {
-    const { checker } = this.#machine;
+    const { checker } = this.#platform;
     if (checker === null) return;
     const parkedAtNs = domain.flushQueue?.parkedAtNs(Math.floor(dma / domain.granuleBytes)) ?? -1;
     const age = parkedAtNs < 0
       ? "the page table was changed without an invalidation"
       : `unmapped ${
-        this.#machine.clock.nowNs - parkedAtNs
+        this.#platform.clock.nowNs - parkedAtNs
       } ns ago, and the flush queue has not been ` +
         "flushed since";
     checker.accesses.stale(dev, dma, access, age);

@@ -1,5 +1,5 @@
 /** Parts of the kernel that not every release has, and what calling one too early comes to. */
-import type { Machine } from "../machine.ts";
+import type { Platform } from "../platform.ts";
 import type { KernelStrategies } from "./kernels.ts";
 
 interface Feature {
@@ -40,8 +40,8 @@ export class NotInReleaseError extends Error {
 }
 
 /** @throws {NotInReleaseError} When the machine's release does not have what a function belongs to. */
-export function requireFeature(machine: Machine, name: FeatureName, call: string): void {
+export function requireFeature(platform: Platform, name: FeatureName, call: string): void {
   const { came, isIn }: Feature = FEATURES[name];
-  if (isIn(machine.kernel.strategies)) return;
-  throw new NotInReleaseError(call, machine.config.kernel, came);
+  if (isIn(platform.kernel.strategies)) return;
+  throw new NotInReleaseError(call, platform.config.kernel, came);
 }

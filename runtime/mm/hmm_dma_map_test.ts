@@ -6,7 +6,7 @@ import { peerMemo } from "../dma/paths/scatterlist_peer.ts";
 import { at, type TestBench, testBench, type TestBenchOptions } from "../dma/testing.ts";
 import { ERRNO, KernelError } from "../errno.ts";
 import { ArmedFault, FAULT, type FaultPointName } from "../faults.ts";
-import type { PeerMapType } from "../machine.ts";
+import type { PeerMapType } from "../vocabulary/shared_words.ts";
 import { hmmDmaMapAlloc, hmmDmaMapFree, hmmDmaMapPfn, hmmDmaUnmapPfn } from "./hmm_calls.ts";
 import type { HmmDmaMap } from "./hmm_dma_map.ts";
 import { flagWords, HMM_PFN } from "./hmm_pfn_list.ts";

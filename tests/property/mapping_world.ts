@@ -7,7 +7,7 @@
  */
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
 import type { DmaDirection } from "../../runtime/dma/attributes.ts";
-import type { CoherentMemory } from "../../runtime/dma/calls/coherent.ts";
+import type { CoherentMemory } from "../../runtime/dma/coherent_memory.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
 import { Scatterlist } from "../../runtime/dma/scatterlist.ts";

@@ -2,12 +2,9 @@
 import { pciNode } from "../../devices/lab_config.ts";
 import { buildPciTree, type PciTree } from "../../devices/pci/pci_tree.ts";
 import { PciTopology } from "../../devices/pci/topology.ts";
+import { Machine } from "../../runtime/machine.ts";
+import { defaultMachineConfig } from "../../runtime/machine_config.ts";
 import { physAddr } from "../../runtime/address.ts";
-import { VirtualClock } from "../../runtime/clock.ts";
-import { HostBudget } from "../../runtime/host_budget.ts";
-import { EventStream } from "../../runtime/events.ts";
-import { DEFAULT_KERNEL, KERNELS } from "../../runtime/kernels/kernels.ts";
-import { KernelWarnings } from "../../runtime/warnings.ts";
 import { medianOf, plainBenchmark } from "./benchmark.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 
@@ -52,11 +49,7 @@ export function largeTree(): PciTree {
 
 /** Asks for every pair, each for the first time; returns how many of each kind there are. */
 export function askAll(tree: PciTree): Readonly<Record<string, number>> {
-  const clock = new VirtualClock();
-  const events = new EventStream(clock);
-  const warnings = new KernelWarnings(events, clock);
-  const kernel = KERNELS[DEFAULT_KERNEL];
-  const topology = new PciTopology({ events, warnings, kernel, budget: new HostBudget() }, tree);
+  const topology = new PciTopology(new Machine(defaultMachineConfig()), tree);
   const counts: Record<string, number> = { bus_addr: 0, thru_host_bridge: 0, not_supported: 0 };
   for (const { func: provider } of tree.devices) {
     for (const { func: client } of tree.devices) counts[topology.kind(provider, client)]!++;

@@ -12,14 +12,10 @@ import {
   PAGE_SIZE_BYTES,
   type PhysAddr,
 } from "../../../runtime/address.ts";
-import type { DmaChecker } from "../../../runtime/dma/checker/dma_checker.ts";
 import { ERRNO } from "../../../runtime/errno.ts";
-import { FAULT, type FaultInjector } from "../../../runtime/faults.ts";
+import { FAULT } from "../../../runtime/faults.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
-import type { EventStream } from "../../../runtime/events.ts";
-import type { HostBudget } from "../../../runtime/host_budget.ts";
-import type { Kernel } from "../../../runtime/kernels/kernels.ts";
-import type { KernelWarnings } from "../../../runtime/warnings.ts";
+import type { Machine } from "../../../runtime/machine.ts";
 import type { PciFunction } from "../pci_function.ts";
 import { PeerMemory } from "./peer_memory.ts";
 import { type BarProvider, PeerProvider, type UserMapping } from "./peer_provider.ts";
@@ -28,18 +24,6 @@ const P2P_PROVIDER = eventId("p2p.provider");
 
 /** Standard memory BARs of a function: 0 to 5. */
 const STANDARD_BARS = 6;
-
-/** What the calls need of a machine. */
-export interface ProviderHost {
-  readonly events: EventStream;
-  readonly warnings: KernelWarnings;
-  /** Finds mappings that still translate to memory that is withdrawn; absent or null: no checks. */
-  readonly checker?: DmaChecker | null;
-  /** May tell an allocation to fail. */
-  readonly faults?: FaultInjector | null;
-  readonly kernel: Kernel;
-  readonly budget: HostBudget;
-}
 
 /** What a page that a program has mapped takes of the host, and the work of giving it back. */
 const MAPPED_PAGE_BYTES = 64;
@@ -57,7 +41,7 @@ export interface UserMapRequest {
 }
 
 export class PeerProviders {
-  readonly #host: ProviderHost;
+  readonly #machine: Machine;
   readonly #providers = new Map<PciFunction, PeerProvider>();
   readonly #onLend: () => void;
   /** The provider that answered last: what is looked up comes in runs. */
@@ -67,8 +51,8 @@ export class PeerProviders {
   #high = 0;
 
   /** @param onLend Called when memory with pages is added. */
-  constructor(host: ProviderHost, onLend: () => void) {
-    this.#host = host;
+  constructor(machine: Machine, onLend: () => void) {
+    this.#machine = machine;
     this.#onLend = onLend;
   }
 
@@ -117,11 +101,11 @@ export class PeerProviders {
    * @see behaviour/p2p.md 9.3, 9.9
    */
   barProvider(func: PciFunction, barIndex: number): BarProvider | null {
-    if (!this.#host.kernel.strategies.peers.lendsWithoutPages) return null;
+    if (!this.#machine.kernel.strategies.peers.lendsWithoutPages) return null;
     if (!func.bars.some(({ index }) => index === barIndex)) return null;
     const provider = this.of(func);
     if (provider === null) {
-      this.#host.warnings.warn(
+      this.#machine.warnings.warn(
         "pcim_p2pdma_provider",
         `${func.name} is asked for a provider, but was never initialised`,
       );
@@ -185,10 +169,10 @@ export class PeerProviders {
     const provider = this.of(func);
     if (provider === null) return null;
     if (provider.pool === null && provider.leaving === "no") {
-      this.#host.checker?.peers.withoutPool(func.name);
+      this.#machine.checker?.peers.withoutPool(func.name);
       return null;
     }
-    const { faults } = this.#host;
+    const { faults } = this.#machine;
     if (faults && faults.errnoAt(FAULT.pci_alloc_p2pmem) !== 0) return null;
     return provider.take(sizeBytes);
   }
@@ -202,7 +186,7 @@ export class PeerProviders {
     if (provider?.pool == null || provider.pool.takenAt(phys) === 0) return false;
     // A page that a user has mapped is freed when it is unmapped.
     for (const { pages } of provider.userMappings) {
-      this.#host.budget.work(pages.length);
+      this.#machine.budget.work(pages.length);
       if (pages.includes(phys)) return false;
     }
     provider.give(phys);
@@ -224,10 +208,10 @@ export class PeerProviders {
       return -ERRNO.ENODEV;
     }
     if (request.sizeBytes > provider.availableBytes) return -ERRNO.ENOMEM;
-    this.#host.budget.demand(mappedCost(request.sizeBytes));
+    this.#machine.budget.demand(mappedCost(request.sizeBytes));
     const phys = provider.pool.alloc(request.sizeBytes);
     if (phys === null) return -ERRNO.ENOMEM;
-    this.#host.budget.hold(mappedCost(request.sizeBytes));
+    this.#machine.budget.hold(mappedCost(request.sizeBytes));
     const pages = provider.pool.split(phys);
     provider.references += pages.length;
     const mapping = { pages };
@@ -240,10 +224,10 @@ export class PeerProviders {
     const provider = this.of(func);
     if (provider === null || !provider.userMappings.delete(mapping)) return;
     for (const page of mapping.pages) {
-      this.#host.budget.work(PAGE_UNITS);
+      this.#machine.budget.work(PAGE_UNITS);
       provider.give(page);
     }
-    this.#host.budget.release(mappedCost(PAGE_SIZE_BYTES * mapping.pages.length));
+    this.#machine.budget.release(mappedCost(PAGE_SIZE_BYTES * mapping.pages.length));
     this.#mayLeave(provider);
   }
 
@@ -270,14 +254,19 @@ export class PeerProviders {
     provider.routes.clear();
     if (this.#last === provider) this.#last = null;
     for (const { bar, func } of provider.bars.values()) {
-      this.#host.checker?.peers.revoked(func.name, bar.basePhys, bar.sizeBytes);
+      this.#machine.checker?.peers.revoked(
+        this.#machine.iommu,
+        func.name,
+        bar.basePhys,
+        bar.sizeBytes,
+      );
     }
     this.#emit(provider);
     return true;
   }
 
   #emit(provider: PeerProvider): void {
-    const { events } = this.#host;
+    const { events } = this.#machine;
     if (!events.tick(P2P_PROVIDER)) return;
     events.emit(P2P_PROVIDER, {
       provider: provider.func.name,

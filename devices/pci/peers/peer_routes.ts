@@ -3,7 +3,8 @@
  *
  * @see behaviour/p2p.md 9.4, 9.5
  */
-import type { PeerMapType } from "../../../runtime/machine.ts";
+import type { Platform } from "../../../runtime/platform.ts";
+import type { PeerMapType } from "../../../runtime/vocabulary/shared_words.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventStream } from "../../../runtime/events.ts";
 import type { Random } from "../../../runtime/random.ts";
@@ -29,13 +30,9 @@ export class PeerRoutes {
   readonly #providers: PeerProviders;
   readonly #cpu: CpuIdentity;
 
-  constructor(
-    host: { readonly events: EventStream; readonly warnings: KernelWarnings },
-    providers: PeerProviders,
-    cpu: CpuIdentity,
-  ) {
-    this.#events = host.events;
-    this.#warnings = host.warnings;
+  constructor({ events, warnings }: Platform, providers: PeerProviders, cpu: CpuIdentity) {
+    this.#events = events;
+    this.#warnings = warnings;
     this.#providers = providers;
     this.#cpu = cpu;
   }

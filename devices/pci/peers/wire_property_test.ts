@@ -8,7 +8,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
 import { MIB } from "../../../runtime/address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../../runtime/dma/attributes.ts";
-import type { PeerMapType } from "../../../runtime/machine.ts";
+import type { PeerMapType } from "../../../runtime/vocabulary/shared_words.ts";
 import type { IommuMode } from "../../../runtime/machine_config.ts";
 import type { BlockSettings, PciNodeConfig } from "../../lab_config.ts";
 import { block, PeerBench } from "../_lab.ts";

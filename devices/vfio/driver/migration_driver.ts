@@ -7,7 +7,7 @@
 import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
 import { DMA_FROM_DEVICE, type DmaDirection } from "../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../runtime/dma/calls/mapping.ts";
+import type { CoherentMemory } from "../../../runtime/dma/coherent_memory.ts";
 import {
   ERRNO,
   type ErrnoName,

@@ -7,39 +7,12 @@ import type { Bytes, DmaAddr, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
 import { FAULT } from "../../faults.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_BIDIRECTIONAL } from "../attributes.ts";
+import { CoherentMemory } from "../coherent_memory.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { iommuTearDown, leafFlags } from "../paths/iommu_path.ts";
 import { directAddress } from "../paths/map_branch.ts";
-
-/** A piece of shared memory: one range for the device, pages for the CPU. */
-export class CoherentMemory {
-  /**
-   * @param dma First byte as the device sees it.
-   * @param sizeBytes Length in bytes, as asked.
-   * @param pages Physical addresses, one a page.
-   * @param owned Whether the pages came from the machine's allocator and go back there.
-   * @param attrs What was asked of it, as bits of `DMA_ATTR`.
-   * @internal
-   */
-  constructor(
-    readonly dma: DmaAddr,
-    readonly sizeBytes: Bytes,
-    readonly pages: readonly PhysAddr[],
-    readonly pageSizeBytes: Bytes,
-    readonly owned: boolean,
-    readonly attrs: number = 0,
-  ) {}
-
-  /** Where the CPU finds a byte. */
-  physOf(offset: number): PhysAddr {
-    const index = Math.floor(offset / this.pageSizeBytes);
-    const page = this.pages[index];
-    invariant(page !== undefined, `Offset ${offset} lies outside ${this.sizeBytes} shared bytes`);
-    return page + (offset - index * this.pageSizeBytes) as PhysAddr;
-  }
-}
 
 /**
  * Allocates zeroed memory for a device.
@@ -48,7 +21,7 @@ export class CoherentMemory {
  * @returns Null when there is no memory the device reaches, or no IOVA range.
  */
 export function allocCoherent(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   sizeBytes: Bytes,
   givenPages: readonly PhysAddr[] | null,
@@ -79,7 +52,7 @@ export function allocCoherent(
 
 /** Pages side by side that a device reaches; null when there are none. */
 export function takePages(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   count: number,
 ): readonly PhysAddr[] | null {
@@ -139,7 +112,7 @@ function mapPages(
 
 /** Gives memory of `allocCoherent` back. */
 export function freeCoherent(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   memory: CoherentMemory,
   freed: CoherentMemory,

@@ -12,10 +12,11 @@ import { ERRNO, KernelError } from "../../errno.ts";
 import { eventId, type KernelCall } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
 import { FAULT, type FaultPointName } from "../../faults.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { attributeWords, directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { type Call, CallEvents, callOf } from "./call_events.ts";
-import { allocCoherent, type CoherentMemory, freeCoherent } from "./coherent.ts";
+import { allocCoherent, freeCoherent } from "./coherent.ts";
+import type { CoherentMemory } from "../coherent_memory.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
 import { type DmaRules, dmaRules } from "../dma_rules.ts";
 import {
@@ -53,7 +54,6 @@ import { ScatterlistCalls } from "./scatterlist_calls.ts";
 import { noTwoStep, type TwoStepApi } from "./no_two_step.ts";
 import { TwoStepCalls } from "./two_step_calls.ts";
 
-export type { CoherentMemory } from "./coherent.ts";
 export { UNLIMITED_BYTES } from "./mapping_queries.ts";
 
 const ERROR = DMA_MAPPING_ERROR;
@@ -118,7 +118,7 @@ export class DmaMapping {
    * @internal
    */
   taken: MapBranch = MAP_BRANCH.MEMORY_REACHED;
-  readonly #machine: Machine;
+  readonly #machine: DmaMachine;
   readonly #events: EventStream;
   readonly #calls: CallEvents;
   readonly #mappings: MappingEvents;
@@ -127,7 +127,7 @@ export class DmaMapping {
   readonly #checker: DmaChecker | null;
 
   /** @internal */
-  constructor(machine: Machine) {
+  constructor(machine: DmaMachine) {
     this.rules = dmaRules(machine.kernel);
     this.#machine = machine;
     this.#checker = machine.checker;

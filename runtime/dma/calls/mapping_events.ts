@@ -1,20 +1,20 @@
 /** The events of a mapping's life, whichever API makes or ends it. */
 import type { Bytes, DmaAddr, PhysAddr } from "../../address.ts";
 import { type EventFields, eventId } from "../../event_vocabulary.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { directionWord, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { MapBranch } from "../paths/map_branch.ts";
 import { whyBranch } from "../paths/refusal.ts";
-import type { RangePart } from "../paths/two_step.ts";
+import type { RangePart } from "../range_part.ts";
 
 const DMA_MAP = eventId("dma.map");
 const DMA_UNMAP = eventId("dma.unmap");
 
 export class MappingEvents {
-  readonly #machine: Machine;
+  readonly #machine: DmaMachine;
 
-  constructor(machine: Machine) {
+  constructor(machine: DmaMachine) {
     this.#machine = machine;
   }
 

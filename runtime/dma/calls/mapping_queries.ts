@@ -6,7 +6,7 @@
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { Why } from "../../events.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { ramEndPhys } from "../../memory/layout.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { directAddress } from "../paths/map_branch.ts";
@@ -24,7 +24,7 @@ const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
  * The mask that reaches all memory: all ones up to the top bit of the last address at which the
  * device's bus has RAM.
  */
-export function requiredMask(machine: Machine, dev: DmaDevice): number {
+export function requiredMask(machine: DmaMachine, dev: DmaDevice): number {
   if (dev.domain !== null) return LAST_32BIT_ADDRESS;
   const { ranges } = machine.memory;
   const last = dev.rangeMap?.lastRamAddress(ranges) ?? ramEndPhys(ranges) - 1;
@@ -34,13 +34,13 @@ export function requiredMask(machine: Machine, dev: DmaDevice): number {
 }
 
 /** True when the device cannot reach all memory by itself. */
-export function addressingLimited(machine: Machine, dev: DmaDevice): boolean {
+export function addressingLimited(machine: DmaMachine, dev: DmaDevice): boolean {
   if (dev.lastAddress < requiredMask(machine, dev)) return true;
   return dev.domain === null && dev.rangeMap?.coversRam(machine.memory.ranges) === false;
 }
 
 /** Largest single mapping. */
-export function maxMappingSize(machine: Machine, dev: DmaDevice): Bytes {
+export function maxMappingSize(machine: DmaMachine, dev: DmaDevice): Bytes {
   const { swiotlb } = machine;
   const bounces = dev.domain !== null
     ? dev.untrusted
@@ -49,14 +49,14 @@ export function maxMappingSize(machine: Machine, dev: DmaDevice): Bytes {
 }
 
 /** Largest mapping that costs no more than it must: what the IOVA caches hold. */
-export function optMappingSize(machine: Machine, dev: DmaDevice): Bytes {
+export function optMappingSize(machine: DmaMachine, dev: DmaDevice): Bytes {
   const max = maxMappingSize(machine, dev);
   if (dev.domain === null) return max;
   return Math.min(max, CACHED_RANGE_PAGES * machine.config.pageSizeBytes);
 }
 
 /** What the two sizes come from, for those who tell why a limit is what it is. */
-export function mappingSizeInputs(machine: Machine, dev: DmaDevice): Why["inputs"] {
+export function mappingSizeInputs(machine: DmaMachine, dev: DmaDevice): Why["inputs"] {
   const max = maxMappingSize(machine, dev);
   return {
     translated: dev.domain !== null,
@@ -74,7 +74,7 @@ export function mergeBoundary(dev: DmaDevice): number {
 }
 
 /** True when mappings must be unmapped for anything to happen. Ask after mapping. */
-export function needUnmap(machine: Machine, dev: DmaDevice): boolean {
+export function needUnmap(machine: DmaMachine, dev: DmaDevice): boolean {
   return dev.domain !== null || !dev.skipSync || machine.config.dmaDebug;
 }
 
@@ -84,7 +84,7 @@ export function needUnmap(machine: Machine, dev: DmaDevice): boolean {
  *
  * @see behaviour/dma.md 1.6 (sync), 1.7 (need-unmap), 2.2
  */
-export function needSync(machine: Machine, dev: DmaDevice, dma: DmaAddr): boolean {
+export function needSync(machine: DmaMachine, dev: DmaDevice, dma: DmaAddr): boolean {
   if (dev.skipSync && !machine.config.dmaDebug) return false;
   if (!dev.coherent || dev.domain !== null) return true;
   const phys = dev.rangeMap === null ? dma : dev.rangeMap.physOf(dma);
@@ -96,7 +96,7 @@ export function needSync(machine: Machine, dev: DmaDevice, dma: DmaAddr): boolea
  * for DMA comes from.
  * @see behaviour/dma.md 1.2 (mask support)
  */
-function supportsMask(machine: Machine, dev: DmaDevice, bits: number): boolean {
+function supportsMask(machine: DmaMachine, dev: DmaDevice, bits: number): boolean {
   if (dev.domain !== null || bits >= 32) return true;
   const lastNeeded = Math.min(ramEndPhys(machine.memory.ranges) - 1, DMA_ZONE_LAST_ADDRESS);
   const address = directAddress(dev, lastNeeded);
@@ -107,7 +107,7 @@ function supportsMask(machine: Machine, dev: DmaDevice, bits: number): boolean {
  * Sets the streaming mask.
  * @returns 0, or -EIO for a mask that cannot work without translation.
  */
-export function setMask(machine: Machine, dev: DmaDevice, bits: number): number {
+export function setMask(machine: DmaMachine, dev: DmaDevice, bits: number): number {
   if (!supportsMask(machine, dev, bits)) return -ERRNO.EIO;
   dev.maskBits = bits;
   dev.skipSync = dev.coherent;
@@ -115,7 +115,7 @@ export function setMask(machine: Machine, dev: DmaDevice, bits: number): number 
 }
 
 /** Sets the mask for shared memory. @returns 0, or -EIO as `setMask` does. */
-export function setCoherentMask(machine: Machine, dev: DmaDevice, bits: number): number {
+export function setCoherentMask(machine: DmaMachine, dev: DmaDevice, bits: number): number {
   if (!supportsMask(machine, dev, bits)) return -ERRNO.EIO;
   dev.coherentMaskBits = bits;
   return 0;

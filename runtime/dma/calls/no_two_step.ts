@@ -1,5 +1,5 @@
 /** The two-step API of a release that has none: each of its calls says since when there is one. */
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import type { KernelCall } from "../../event_vocabulary.ts";
 import { requireFeature } from "../../kernels/features.ts";
 import type { TwoStepCalls } from "./two_step_calls.ts";
@@ -10,7 +10,7 @@ export type TwoStepApi = Pick<
   "tryAlloc" | "link" | "sync" | "unlink" | "destroy" | "free"
 >;
 
-export function noTwoStep(machine: Machine): TwoStepApi {
+export function noTwoStep(machine: DmaMachine): TwoStepApi {
   const refuse = (call: KernelCall) => (): never => {
     requireFeature(machine, "two_step", call);
     throw new Error(`${call}() is there after all`);

@@ -21,7 +21,7 @@ import { FAULT } from "../../faults.ts";
 import type { Machine } from "../../machine.ts";
 import { CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
-import type { CoherentMemory } from "./mapping.ts";
+import type { CoherentMemory } from "../coherent_memory.ts";
 
 const ALLOC = callOf("dma_pool_alloc", "dma.1.2");
 const FREE = callOf("dma_pool_free", "dma.1.2");

@@ -6,7 +6,7 @@
 import { eventId } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
 import { FAULT, type FaultPoint } from "../../faults.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { attributeWords, directionWord, type DmaDirection } from "../attributes.ts";
 import { CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -33,12 +33,12 @@ type ListCall =
   | typeof SYNC_FOR_DEVICE;
 
 export class ScatterlistCalls {
-  readonly #machine: Machine;
+  readonly #machine: DmaMachine;
   readonly #events: EventStream;
   readonly #calls: CallEvents;
   readonly #mappings: MappingEvents;
 
-  constructor(machine: Machine, calls: CallEvents, mappings: MappingEvents) {
+  constructor(machine: DmaMachine, calls: CallEvents, mappings: MappingEvents) {
     this.#machine = machine;
     this.#events = machine.events;
     this.#calls = calls;

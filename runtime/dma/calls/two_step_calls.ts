@@ -7,7 +7,8 @@ import type { Bytes, PhysAddr } from "../../address.ts";
 import { eventId } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
 import { FAULT, type FaultPoint } from "../../faults.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
+import { RangePart } from "../range_part.ts";
 import { attributeWords, directionWord, type DmaDirection } from "../attributes.ts";
 import { type Call, CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -21,7 +22,6 @@ import {
   iovaSync,
   iovaTryAlloc,
   iovaUnlink,
-  RangePart,
   translated,
 } from "../paths/two_step.ts";
 
@@ -34,14 +34,14 @@ const DMA_MAP = eventId("dma.map");
 const FREE = callOf("dma_iova_free", "dma.3.5");
 
 export class TwoStepCalls {
-  readonly #machine: Machine;
+  readonly #machine: DmaMachine;
   readonly #events: EventStream;
   readonly #calls: CallEvents;
   readonly #mappings: MappingEvents;
   /** For the current call. A call that a listener makes inside it gets a part of its own. */
   readonly #own = new RangePart();
 
-  constructor(machine: Machine, calls: CallEvents, mappings: MappingEvents) {
+  constructor(machine: DmaMachine, calls: CallEvents, mappings: MappingEvents) {
     this.#machine = machine;
     this.#events = machine.events;
     this.#calls = calls;

@@ -12,7 +12,8 @@ import type { DeviceAccess } from "../../iommu/iommu.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
-import type { CheckedDevice, Ledger } from "./ledger.ts";
+import type { CheckedDevice } from "./checked_device.ts";
+import type { Ledger } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
 const { LEAKED, UNSYNCED } = MARK;
@@ -133,8 +134,8 @@ export class AccessChecks {
 
   /** The buffer in the same granule, or none. */
   #nearest(device: CheckedDevice, dma: number): number {
-    const { table, machine } = this.#ledger;
-    const { granuleBytes } = machine.config.iommu;
+    const { table, platform } = this.#ledger;
+    const { granuleBytes } = platform.config.iommu;
     const start = dma - dma % granuleBytes;
     let found: number = NO_RECORD;
     table.each((record) => {

@@ -15,7 +15,7 @@ export class ContextChecks {
 
   /** What may sleep is about to. @param what A call's name, or a statement's. */
   maySleep(what: string): void {
-    const { context } = this.#ledger.machine;
+    const { context } = this.#ledger.platform;
     if (!context.isAtomic) return;
     this.#ledger.report(
       "sleep_in_atomic",

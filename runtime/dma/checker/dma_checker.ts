@@ -8,10 +8,10 @@
  * @see behaviour/dma.md 3.6, chapter 8
  */
 import type { Bytes } from "../../address.ts";
-import type { Machine } from "../../machine.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { AccessChecks } from "./access_checks.ts";
-import { type CheckedDevice, Ledger } from "./ledger.ts";
+import type { CheckedDevice } from "./checked_device.ts";
+import { type CheckedPlatform, Ledger } from "./ledger.ts";
 import { CpuChecks } from "./cpu_checks.ts";
 import { ContextChecks } from "./context_checks.ts";
 import { type LeftRecord, leftRecords } from "./left_records.ts";
@@ -39,10 +39,10 @@ export class DmaChecker {
   readonly cpu: CpuChecks;
   readonly #ledger: Ledger;
 
-  constructor(machine: Machine) {
-    const ledger = new Ledger(machine);
+  constructor(platform: CheckedPlatform) {
+    const ledger = new Ledger(platform);
     this.#ledger = ledger;
-    this.mappings = new MappingChecks(ledger, machine.areas);
+    this.mappings = new MappingChecks(ledger, platform.areas);
     this.syncs = new SyncChecks(ledger);
     this.lists = new ListChecks(ledger, this.mappings, this.syncs);
     this.ranges = new RangeChecks(ledger);

@@ -7,7 +7,8 @@ import { type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
 import { directionWord, DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { hexAddress } from "../hex_address.ts";
 import { attributeText, bytes, endingApi } from "./describe.ts";
-import type { CheckedDevice, Ledger } from "./ledger.ts";
+import type { CheckedDevice } from "./checked_device.ts";
+import type { Ledger } from "./ledger.ts";
 import type { ReportClass } from "./report_classes.ts";
 import { type Ended, MADE, type MadeBy, MARK, NONE } from "./record_table.ts";
 

@@ -4,12 +4,13 @@
  * The ledger is the checker's own. It never looks at what the mapping layer remembers, and nothing
  * that the layer does depends on it.
  */
-import type { Bytes } from "../../address.ts";
+import type { Bytes, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
 import { eventId } from "../../event_vocabulary.ts";
-import type { Machine } from "../../machine.ts";
+import type { Platform } from "../../platform.ts";
 import { DMA_ATTR, DMA_TO_DEVICE } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
+import { CheckedDevice } from "./checked_device.ts";
 import { CacheLines } from "./cache_lines.ts";
 import type { DebugRules } from "./debug_rules.ts";
 import { describeRecord } from "./describe.ts";
@@ -27,41 +28,14 @@ const PRINTED_ERRORS = 1;
 /** More mappings than this on a line are warned of. @see behaviour/dma.md 8.2, row 16 */
 const MOST_ON_A_LINE = 7;
 const DEVICE_LIMIT = 2 ** 16;
-/** Hints of a device, a power of two, and the bytes that share one. */
-const HINTS = 64;
-const HINT_BYTES = 4096;
 
-/** What the checker keeps of a device. */
-export class CheckedDevice {
-  /**
-   * Single mappings up to this serial number need no unmap: dma_need_unmap() returned false
-   * after they were made. They may still be unmapped.
-   */
-  excusedSerial = 0;
-  /** Some of those are not remembered any more. */
-  forgotten = false;
-  /**
-   * By page: a record that was made or found there. A hint, to be checked before it is believed; it
-   * spares a device's accesses, which go to the same few queues and to what was mapped just now, a
-   * search through blocks of every width.
-   */
-  readonly #hints = new Int32Array(HINTS).fill(NONE);
-
-  constructor(readonly ledger: Ledger, readonly dev: DmaDevice, readonly number: number) {}
-
-  /** The record to look at first for an address; `NONE` when nothing is known. */
-  hintFor(dma: number): number {
-    return this.#hints[(dma / HINT_BYTES) & (HINTS - 1)]!;
-  }
-
-  /** Notes where a record is. */
-  hint(dma: number, record: number): void {
-    this.#hints[(dma / HINT_BYTES) & (HINTS - 1)] = record;
-  }
+/** The platform, and which memory belongs to PCI peers; null without peers. */
+export interface CheckedPlatform extends Platform {
+  readonly peers: { isPeerMemory(phys: PhysAddr): boolean } | null;
 }
 
 export class Ledger {
-  readonly machine: Machine;
+  readonly platform: CheckedPlatform;
   readonly table = new RecordTable();
   readonly ended = new EndedMappings();
   readonly rules: DebugRules;
@@ -75,10 +49,10 @@ export class Ledger {
   #saidMany = false;
   #printed = 0;
 
-  constructor(machine: Machine) {
-    this.machine = machine;
-    this.rules = machine.kernel.strategies.dma.debug;
-    this.#alignsToLines = machine.iommuModel.alignsToCacheLines;
+  constructor(platform: CheckedPlatform) {
+    this.platform = platform;
+    this.rules = platform.kernel.strategies.dma.debug;
+    this.#alignsToLines = platform.iommuModel.alignsToCacheLines;
     this.table.reclaim = () => this.#forgetExcused();
   }
 
@@ -106,7 +80,7 @@ export class Ledger {
     sizeBytes: Bytes,
     spanBytes: Bytes = sizeBytes,
   ): number {
-    const { site } = this.machine.events.context;
+    const { site } = this.platform.events.context;
     return this.table.add(device.number, made, dma, sizeBytes, site, spanBytes);
   }
 
@@ -136,7 +110,7 @@ export class Ledger {
     firstSite: number | null,
     rule: string = REPORT_CLASSES[reportClass].rule,
   ): void {
-    const { events, config, warnings } = this.machine;
+    const { events, config, warnings } = this.platform;
     const { beyondKernel, counted, log } = REPORT_CLASSES[reportClass];
     if (counted) this.errorCount++;
     if (events.tick(DMA_REPORT)) {
@@ -194,7 +168,7 @@ export class Ledger {
       const text = `Device "${dev.name}": ${this.describe(record)} shares a cache line with ` +
         `${others} other mappings: the kernel counts no further`;
       this.report("cacheline_overlap_many", text, first === NONE ? null : table.site(first));
-      if (this.machine.config.dmaDebug) this.machine.warnings.warnOnce("cacheline_overlap", text);
+      if (this.platform.config.dmaDebug) this.platform.warnings.warnOnce("cacheline_overlap", text);
     }
   }
 
@@ -209,7 +183,7 @@ export class Ledger {
    * IOMMU of such machines and a non-coherent device mean such a kernel.
    */
   #countsCacheLines(dev: DmaDevice): boolean {
-    const { swiotlb } = this.machine;
+    const { swiotlb } = this.platform;
     const alignsToLines = !dev.coherent || this.#alignsToLines;
     return alignsToLines ? !swiotlb.active : this.rules.comparesAllLines;
   }

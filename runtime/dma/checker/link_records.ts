@@ -8,8 +8,9 @@
 import { type Bytes, KIB, type PhysAddr } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaIovaState } from "../iova_state.ts";
-import type { RangePart } from "../paths/two_step.ts";
-import type { CheckedDevice, Ledger } from "./ledger.ts";
+import type { RangePart } from "../range_part.ts";
+import type { CheckedDevice } from "./checked_device.ts";
+import type { Ledger } from "./ledger.ts";
 import { MADE, MARK, NONE } from "./record_table.ts";
 
 const LINKED = 1 << MADE.LINK;
@@ -31,13 +32,13 @@ export class LinkRecords {
    * @returns Whether it continues what no sync has handed over yet.
    */
   add({ attrs, dev, dir, dma, sizeBytes, state }: RangePart, phys: PhysAddr): boolean {
-    const { table, machine } = this.#ledger;
+    const { table, platform } = this.#ledger;
     const device = this.#ledger.deviceOf(dev);
     const last = this.#lastOf(device, state);
     const continues = last !== NONE && table.end(last) === dma && table.has(last, MARK.UNSYNCED);
     if (
       continues && table.dir(last) === dir && table.attrs(last) === attrs &&
-      table.site(last) === machine.events.context.site &&
+      table.site(last) === platform.events.context.site &&
       table.mayGrowTo(last, table.sizeBytes[last]! + sizeBytes)
     ) {
       table.sizeBytes[last]! += sizeBytes;

@@ -9,7 +9,8 @@ import type { Scatterlist } from "../scatterlist.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import { checkEnd, type Ending } from "./end_check.ts";
-import type { CheckedDevice, Ledger } from "./ledger.ts";
+import type { CheckedDevice } from "./checked_device.ts";
+import type { Ledger } from "./ledger.ts";
 import type { MappingChecks } from "./mapping_checks.ts";
 import { MADE, MARK } from "./record_table.ts";
 import type { SyncChecks } from "./sync_checks.ts";
@@ -104,7 +105,7 @@ export class ListChecks {
           hexAddress(list.physAt(index))
         } is above ` +
           `the max_seg_size of device "${dev.name}", ${bytes(dev.maxSegmentSizeBytes)}`,
-        this.#ledger.machine.events.context.site,
+        this.#ledger.platform.events.context.site,
       );
     }
   }

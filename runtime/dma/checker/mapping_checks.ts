@@ -5,7 +5,7 @@
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
-import type { CoherentMemory } from "../calls/coherent.ts";
+import type { CoherentMemory } from "../coherent_memory.ts";
 import type { DmaDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
@@ -61,7 +61,7 @@ export class MappingChecks {
   /** What a driver must not map at all. Lists are looked at as well. */
   checkMemory(dev: DmaDevice, record: number): void {
     const ledger = this.#ledger;
-    const { table, machine: { memory, peers } } = ledger;
+    const { table, platform: { memory, peers } } = ledger;
     const phys = table.phys[record]! as PhysAddr;
     const made = table.madeBy(record);
     if ((table.attrs(record) & DMA_ATTR.MMIO) !== 0) {

@@ -6,6 +6,7 @@
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
 import type { DmaDevice } from "../device/device.ts";
+import type { Iommu } from "../../iommu/iommu.ts";
 import { hexAddress } from "../hex_address.ts";
 import { bytes } from "./describe.ts";
 import type { Ledger } from "./ledger.ts";
@@ -24,10 +25,9 @@ export class PeerChecks {
    * @param provider The device's name.
    * @param basePhys Where its memory was.
    */
-  revoked(provider: string, basePhys: PhysAddr, sizeBytes: Bytes): void {
+  revoked(iommu: Iommu, provider: string, basePhys: PhysAddr, sizeBytes: Bytes): void {
     const end = basePhys + sizeBytes;
     this.#mappings(provider, basePhys, end);
-    const { iommu } = this.#ledger.machine;
     iommu.iotlb.forEach((domainId, iova, phys, pageBytes, flags) => {
       if (flags === 0 || phys >= end || phys + pageBytes <= basePhys) return;
       const domain = iommu.domains.find(({ id }) => id === domainId)!;

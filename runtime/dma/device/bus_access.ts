@@ -10,7 +10,7 @@ import { ADDRESS_LIMIT, type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import { FAULT, type FaultInjector, type FaultPoint } from "../../faults.ts";
 import type { EventContext } from "../../event_context.ts";
-import type { FetchWatcher, Machine, PeerRouter } from "../../machine.ts";
+import type { DmaMachine, FetchWatcher, PeerRouter } from "../dma_machine.ts";
 import { MemoryPage } from "../../memory/physical_memory.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
@@ -32,7 +32,7 @@ export interface PageMaker {
 
 /** Memory as devices read and write it. */
 export class DeviceBus {
-  readonly #machine: Machine;
+  readonly #machine: DmaMachine;
   readonly #context: EventContext;
   readonly #pageBytes: Bytes;
   readonly #checker: DmaChecker | null;
@@ -44,7 +44,7 @@ export class DeviceBus {
   #ownPage: MemoryPage | null = null;
 
   /** @internal */
-  constructor(machine: Machine) {
+  constructor(machine: DmaMachine) {
     this.#machine = machine;
     this.#context = machine.events.context;
     this.#checker = machine.checker;

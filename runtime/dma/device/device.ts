@@ -8,7 +8,7 @@
  */
 import { ADDRESS_LIMIT, type Bytes } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
-import type { CheckedDevice } from "../checker/ledger.ts";
+import type { CheckedDevice } from "../checker/checked_device.ts";
 import { type DmaRange, RangeMap } from "./range_map.ts";
 
 /** The attributes a device may be given when it is made; what is left out reads as the default. */

@@ -8,7 +8,7 @@
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { eventId } from "../../event_vocabulary.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { CACHE_LINE_BYTES } from "../../memory/line_owners.ts";
 import { DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -20,7 +20,7 @@ const CACHE_INVALIDATE = eventId("cache.invalidate");
 const DMA_MINIMUM_ALIGN_BYTES = 128;
 
 /** Writes the CPU's view of a buffer back, so that the device reads it. */
-export function cleanCaches(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
+export function cleanCaches(machine: DmaMachine, phys: PhysAddr, sizeBytes: Bytes): void {
   const { events } = machine;
   machine.useCaches().clean(phys, sizeBytes);
   if (events.tick(CACHE_CLEAN)) events.emit(CACHE_CLEAN, { phys, size_bytes: sizeBytes });
@@ -31,7 +31,7 @@ export function cleanCaches(machine: Machine, phys: PhysAddr, sizeBytes: Bytes):
  * device was only to read, nothing is dropped: what the CPU wrote meanwhile stays.
  */
 export function invalidateCaches(
-  machine: Machine,
+  machine: DmaMachine,
   phys: PhysAddr,
   sizeBytes: Bytes,
   dir: DmaDirection,

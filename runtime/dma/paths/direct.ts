@@ -7,22 +7,21 @@
  * @see behaviour/dma.md ch. 2
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
-import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
+import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintenance.ts";
 import type { DmaDevice } from "../device/device.ts";
 import {
   directAddress,
-  directBranch,
+  MAP_BRANCH,
   MAP_FAILURE,
   type MapBranch,
-  mmioAddress,
   reaches,
   UNTOUCHABLE,
 } from "./map_branch.ts";
 import { refuseMap } from "./refusal.ts";
 
-const { SKIP_CPU_SYNC } = DMA_ATTR;
+const { CC_SHARED, MMIO, REQUIRE_COHERENT, SKIP_CPU_SYNC } = DMA_ATTR;
 const NOT_TO_TOUCH = UNTOUCHABLE;
 
 /**
@@ -35,7 +34,7 @@ const NOT_TO_TOUCH = UNTOUCHABLE;
  * @see behaviour/dma.md 2.1
  */
 export function directMapPhys(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   phys: PhysAddr,
   sizeBytes: Bytes,
@@ -52,7 +51,7 @@ export function directMapPhys(
 
 /** By the branch taken, when that is not the memory itself. */
 function mapElsewhere(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   phys: PhysAddr,
   sizeBytes: Bytes,
@@ -79,7 +78,7 @@ function mapElsewhere(
  * @see behaviour/dma.md 2.2
  */
 export function directUnmapPhys(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   dma: DmaAddr,
   sizeBytes: Bytes,
@@ -94,7 +93,7 @@ export function directUnmapPhys(
 
 /** Hands a mapping, or a part of one, to the CPU. @see behaviour/dma.md 2.2 */
 export function directSyncForCpu(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   dma: DmaAddr,
   sizeBytes: Bytes,
@@ -107,7 +106,7 @@ export function directSyncForCpu(
 
 /** Hands a mapping, or a part of one, to the device. @see behaviour/dma.md 2.2 */
 export function directSyncForDevice(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   dma: DmaAddr,
   sizeBytes: Bytes,
@@ -124,7 +123,7 @@ function physBehind(dev: DmaDevice, dma: DmaAddr): PhysAddr {
 }
 
 function bounce(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   phys: PhysAddr,
   sizeBytes: Bytes,
@@ -148,12 +147,12 @@ function bounce(
   return overflow(machine, dev, tlb, sizeBytes, MAP_FAILURE.POOL_UNREACHABLE);
 }
 
-function isPeerMemory(machine: Machine, dev: DmaDevice, phys: PhysAddr): boolean {
+function isPeerMemory(machine: DmaMachine, dev: DmaDevice, phys: PhysAddr): boolean {
   return machine.peers !== null && machine.peers.mapType(phys, dev) !== "none";
 }
 
 function overflow(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   phys: number,
   sizeBytes: Bytes,
@@ -166,4 +165,47 @@ function overflow(
     `overflow 0x${phys.toString(16).padStart(16, "0")}+${sizeBytes} of DMA mask`,
   );
   return refuseMap(machine, branch);
+}
+
+/** The same for MMIO, which not every release takes through the bus. @see behaviour/v7.3.md 3.1 */
+function mmioAddress(machine: DmaMachine, dev: DmaDevice, phys: number): DmaAddr {
+  return machine.dma.rules.translatesMmio ? directAddress(dev, phys) : phys as DmaAddr;
+}
+
+function mmioBranch(
+  machine: DmaMachine,
+  dev: DmaDevice,
+  phys: number,
+  sizeBytes: Bytes,
+): MapBranch {
+  const at = mmioAddress(machine, dev, phys);
+  return reaches(dev, at, sizeBytes) ? MAP_BRANCH.MMIO_REACHED : MAP_BRANCH.MMIO_UNREACHABLE;
+}
+
+/** The branch of a map without translation: the first row that matches. @see behaviour/dma.md 2.1 */
+function directBranch(
+  machine: DmaMachine,
+  dev: DmaDevice,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+  attrs: number,
+): MapBranch {
+  const shared = (attrs & CC_SHARED) !== 0;
+  if (machine.forcesBounce) {
+    const exempt = (attrs & MMIO) !== 0 && !machine.dma.rules.forcedBounceRefusesMmio;
+    if (!shared && !exempt) {
+      return (attrs & NOT_TO_TOUCH) === 0
+        ? MAP_BRANCH.FORCED_BOUNCE
+        : MAP_BRANCH.FORCED_BOUNCE_FORBIDDEN;
+    }
+  } else if (shared) return MAP_BRANCH.SHARED_WITHOUT_ENCRYPTION;
+  if ((attrs & MMIO) !== 0) return mmioBranch(machine, dev, phys, sizeBytes);
+  const reached = reaches(dev, directAddress(dev, phys), sizeBytes);
+  if (shared) return reached ? MAP_BRANCH.SHARED_REACHED : MAP_BRANCH.SHARED_UNREACHABLE;
+  if (reached && !sharesCacheLine(dev, sizeBytes, dir)) return MAP_BRANCH.MEMORY_REACHED;
+  if ((attrs & REQUIRE_COHERENT) === 0 && machine.swiotlb.active) {
+    return reached ? MAP_BRANCH.BOUNCE_CACHE_LINE : MAP_BRANCH.BOUNCE_UNREACHABLE;
+  }
+  return MAP_BRANCH.MEMORY_UNREACHABLE;
 }

@@ -13,12 +13,12 @@ import {
   PTE_READ,
   PTE_WRITE,
 } from "../../iommu/page_table.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
-import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
+import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintenance.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
 import { hexAddress } from "../hex_address.ts";
-import { MAP_BRANCH, MAP_FAILURE, mustBounce, UNTOUCHABLE } from "./map_branch.ts";
+import { MAP_BRANCH, MAP_FAILURE, UNTOUCHABLE } from "./map_branch.ts";
 import { refuseMap } from "./refusal.ts";
 
 const ERROR = DMA_MAPPING_ERROR;
@@ -54,7 +54,7 @@ export function maintainsCaches(dev: DmaDevice, attrs: number): boolean {
  * @returns Where the data's copy begins, or `DMA_MAPPING_ERROR`.
  */
 export function bounceForIommu(
-  machine: Machine,
+  machine: DmaMachine,
   dev: TranslatedDevice,
   phys: PhysAddr,
   sizeBytes: Bytes,
@@ -73,7 +73,7 @@ export function bounceForIommu(
 }
 
 /** Zeroes what the device will see beside a buffer, in memory itself. */
-function zeroPadding(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
+function zeroPadding(machine: DmaMachine, phys: PhysAddr, sizeBytes: Bytes): void {
   if (machine.caches === null) machine.memory.fill(phys, sizeBytes, 0);
   else machine.caches.fillMemory(phys, sizeBytes, 0);
 }
@@ -86,7 +86,7 @@ function zeroPadding(machine: Machine, phys: PhysAddr, sizeBytes: Bytes): void {
  * @see behaviour/dma.md 1.6
  */
 export function iommuMapPhys(
-  machine: Machine,
+  machine: DmaMachine,
   dev: TranslatedDevice,
   phys: PhysAddr,
   sizeBytes: Bytes,
@@ -115,7 +115,7 @@ export function iommuMapPhys(
  * @returns The IOVA of the first byte, or `DMA_MAPPING_ERROR`.
  */
 function mapAt(
-  machine: Machine,
+  machine: DmaMachine,
   dev: TranslatedDevice,
   phys: PhysAddr,
   sizeBytes: Bytes,
@@ -149,7 +149,7 @@ function mapAt(
  * @see behaviour/dma.md 1.6 (unmap)
  */
 export function iommuUnmapPhys(
-  machine: Machine,
+  machine: DmaMachine,
   dev: TranslatedDevice,
   dma: DmaAddr,
   sizeBytes: Bytes,
@@ -189,7 +189,7 @@ export function iommuTearDown(
 
 /** Hands a mapping, or a part of one, to the CPU. @see behaviour/dma.md 1.6 (sync) */
 export function iommuSyncForCpu(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   dma: DmaAddr,
   sizeBytes: Bytes,
@@ -203,7 +203,7 @@ export function iommuSyncForCpu(
 
 /** Hands a mapping, or a part of one, to the device. @see behaviour/dma.md 1.6 (sync) */
 export function iommuSyncForDevice(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   dma: DmaAddr,
   sizeBytes: Bytes,
@@ -216,6 +216,18 @@ export function iommuSyncForDevice(
 }
 
 /** Where a sync has something to do; -1 where it has not. */
-function syncedPhys(machine: Machine, dev: DmaDevice, dma: DmaAddr): PhysAddr | -1 {
+function syncedPhys(machine: DmaMachine, dev: DmaDevice, dma: DmaAddr): PhysAddr | -1 {
   return dev.coherent && !dev.untrusted ? -1 : machine.iommu.lookup(dev, dma);
+}
+
+/** True when a buffer may not reach the device as it is: parts of its granules belong to others. */
+export function mustBounce(
+  dev: TranslatedDevice,
+  phys: PhysAddr,
+  sizeBytes: Bytes,
+  dir: DmaDirection,
+): boolean {
+  const { domain } = dev;
+  if (!dev.untrusted && (dev.coherent || !sharesCacheLine(dev, sizeBytes, dir))) return false;
+  return domain.offsetOf(phys) !== 0 || domain.offsetOf(sizeBytes) !== 0;
 }

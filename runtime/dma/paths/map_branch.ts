@@ -5,14 +5,12 @@
  *
  * @see behaviour/dma.md 1.6, 2.1
  */
-import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
-import type { Machine } from "../../machine.ts";
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import type { MappingPath } from "../../vocabulary/shared_words.ts";
-import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
-import { sharesCacheLine } from "./cache_maintenance.ts";
-import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
+import { DMA_ATTR } from "../attributes.ts";
+import type { DmaDevice } from "../device/device.ts";
 
-const { CC_SHARED, MMIO, REQUIRE_COHERENT } = DMA_ATTR;
+const { MMIO, REQUIRE_COHERENT } = DMA_ATTR;
 const ERROR = DMA_MAPPING_ERROR;
 
 /** What comes of a map. */
@@ -221,62 +219,13 @@ export const MAP_FAILURE = {
 
 /** Attributes that forbid touching the data, so that nothing is bounced or maintained. */
 export const UNTOUCHABLE = MMIO | REQUIRE_COHERENT;
-const NOT_TO_TOUCH = UNTOUCHABLE;
 
 /** Where a device finds a byte of memory without translation. @see behaviour/dma.md 1.1 */
 export function directAddress(dev: DmaDevice, phys: number): DmaAddr {
   return dev.rangeMap === null ? phys as DmaAddr : dev.rangeMap.dmaOf(phys);
 }
 
-/** The same for MMIO, which not every release takes through the bus. @see behaviour/v7.3.md 3.1 */
-export function mmioAddress(machine: Machine, dev: DmaDevice, phys: number): DmaAddr {
-  return machine.dma.rules.translatesMmio ? directAddress(dev, phys) : phys as DmaAddr;
-}
-
 /** True when the device can address all of a buffer. @see behaviour/dma.md ch. 2 (`reach`) */
 export function reaches(dev: DmaDevice, dma: number, sizeBytes: Bytes): boolean {
   return dma !== ERROR && dma + sizeBytes - 1 <= dev.lastAddress;
-}
-
-function mmioBranch(machine: Machine, dev: DmaDevice, phys: number, sizeBytes: Bytes): MapBranch {
-  const at = mmioAddress(machine, dev, phys);
-  return reaches(dev, at, sizeBytes) ? BRANCH.MMIO_REACHED : BRANCH.MMIO_UNREACHABLE;
-}
-
-/** The branch of a map without translation: the first row that matches. @see behaviour/dma.md 2.1 */
-export function directBranch(
-  machine: Machine,
-  dev: DmaDevice,
-  phys: PhysAddr,
-  sizeBytes: Bytes,
-  dir: DmaDirection,
-  attrs: number,
-): MapBranch {
-  const shared = (attrs & CC_SHARED) !== 0;
-  if (machine.forcesBounce) {
-    const exempt = (attrs & MMIO) !== 0 && !machine.dma.rules.forcedBounceRefusesMmio;
-    if (!shared && !exempt) {
-      return (attrs & NOT_TO_TOUCH) === 0 ? BRANCH.FORCED_BOUNCE : BRANCH.FORCED_BOUNCE_FORBIDDEN;
-    }
-  } else if (shared) return BRANCH.SHARED_WITHOUT_ENCRYPTION;
-  if ((attrs & MMIO) !== 0) return mmioBranch(machine, dev, phys, sizeBytes);
-  const reached = reaches(dev, directAddress(dev, phys), sizeBytes);
-  if (shared) return reached ? BRANCH.SHARED_REACHED : BRANCH.SHARED_UNREACHABLE;
-  if (reached && !sharesCacheLine(dev, sizeBytes, dir)) return BRANCH.MEMORY_REACHED;
-  if ((attrs & REQUIRE_COHERENT) === 0 && machine.swiotlb.active) {
-    return reached ? BRANCH.BOUNCE_CACHE_LINE : BRANCH.BOUNCE_UNREACHABLE;
-  }
-  return BRANCH.MEMORY_UNREACHABLE;
-}
-
-/** True when a buffer may not reach the device as it is: parts of its granules belong to others. */
-export function mustBounce(
-  dev: TranslatedDevice,
-  phys: PhysAddr,
-  sizeBytes: Bytes,
-  dir: DmaDirection,
-): boolean {
-  const { domain } = dev;
-  if (!dev.untrusted && (dev.coherent || !sharesCacheLine(dev, sizeBytes, dir))) return false;
-  return domain.offsetOf(phys) !== 0 || domain.offsetOf(sizeBytes) !== 0;
 }

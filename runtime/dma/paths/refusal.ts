@@ -1,18 +1,18 @@
 /** Why a map failed: kept where it is decided, emitted where the call returns. */
 import { DMA_MAPPING_ERROR } from "../../address.ts";
 import type { Why } from "../../events.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { MapBranch } from "./map_branch.ts";
 
 /** Fails a map for a reason. */
-export function refuseMap(machine: Machine, branch: MapBranch): typeof DMA_MAPPING_ERROR {
+export function refuseMap(machine: DmaMachine, branch: MapBranch): typeof DMA_MAPPING_ERROR {
   machine.dma.refusal = branch;
   return DMA_MAPPING_ERROR;
 }
 
 /** A map's branch as an event tells it, with what was looked at. */
-export function whyBranch(machine: Machine, dev: DmaDevice, branch: MapBranch): Why {
+export function whyBranch(machine: DmaMachine, dev: DmaDevice, branch: MapBranch): Why {
   return { rule: branch.rule, inputs: { branch: branch.name, ...mapInputs(machine, dev) } };
 }
 
@@ -22,7 +22,7 @@ export function whyMaskRefused(rule: string, bits: number, injected: boolean): W
 }
 
 /** What the choice of a branch looks at. */
-function mapInputs(machine: Machine, dev: DmaDevice): Why["inputs"] {
+function mapInputs(machine: DmaMachine, dev: DmaDevice): Why["inputs"] {
   const { config, forcesBounce } = machine;
   return {
     iommu_mode: config.iommu.mode,

@@ -7,7 +7,7 @@
 import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { cleanCaches, invalidateCaches, sharesCacheLine } from "./cache_maintenance.ts";
 import type { DmaDevice, TranslatedDevice } from "../device/device.ts";
@@ -29,7 +29,7 @@ import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./sc
  * @returns The number of outputs, or a negative errno with nothing mapped.
  */
 export function iommuMapSg(
-  machine: Machine,
+  machine: DmaMachine,
   dev: TranslatedDevice,
   list: Scatterlist,
   dir: DmaDirection,
@@ -64,7 +64,7 @@ export function iommuMapSg(
  * @returns The bytes of the whole range, or -EREMOTEIO for a peer that cannot be reached.
  */
 function layOut(
-  machine: Machine,
+  machine: DmaMachine,
   dev: TranslatedDevice,
   list: Scatterlist,
 ): number {
@@ -221,7 +221,7 @@ function mayBounce(dev: DmaDevice, list: Scatterlist, dir: DmaDirection): boolea
 
 /** Each entry by itself; whose memory it is, is not asked. */
 function mapEach(
-  machine: Machine,
+  machine: DmaMachine,
   dev: TranslatedDevice,
   list: Scatterlist,
   dir: DmaDirection,
@@ -246,7 +246,7 @@ function mapEach(
 
 /** Ends the first `count` entries' mappings one by one. */
 function unmapEach(
-  machine: Machine,
+  machine: DmaMachine,
   dev: TranslatedDevice,
   list: Scatterlist,
   count: number,
@@ -269,7 +269,7 @@ function unmapEach(
 
 /** Ends a list's mapping: entry by entry where some may have bounced, else all of it at once. */
 export function iommuUnmapSg(
-  machine: Machine,
+  machine: DmaMachine,
   dev: TranslatedDevice,
   list: Scatterlist,
   dir: DmaDirection,
@@ -303,7 +303,7 @@ export function iommuUnmapSg(
  * @see behaviour/dma.md 1.6, sync of lists
  */
 export function iommuSyncSg(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   list: Scatterlist,
   dir: DmaDirection,

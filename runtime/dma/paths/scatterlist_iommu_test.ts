@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, KIB, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
-import type { PeerMapType } from "../../machine.ts";
+import type { PeerMapType } from "../../vocabulary/shared_words.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaDevice } from "../device/device.ts";
 import { Scatterlist } from "../scatterlist.ts";

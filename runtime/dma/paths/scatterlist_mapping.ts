@@ -5,7 +5,7 @@
  */
 import { type Bytes, DMA_MAPPING_ERROR } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
 import { directMapPhys, directSyncForCpu, directSyncForDevice, directUnmapPhys } from "./direct.ts";
@@ -19,7 +19,7 @@ import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./sc
  * @returns The number of outputs, or a negative errno with nothing mapped.
  */
 export function mapSg(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   list: Scatterlist,
   dir: DmaDirection,
@@ -44,7 +44,7 @@ export function mapSg(
 
 /** Entry by entry, nothing joined. @see behaviour/dma.md 7.1 */
 function directMapSg(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   list: Scatterlist,
   dir: DmaDirection,
@@ -85,7 +85,7 @@ function directMapSg(
 
 /** Ends the first `count` mappings, without copying out, and leaves no output. */
 function undoDirect(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   list: Scatterlist,
   count: number,
@@ -97,7 +97,7 @@ function undoDirect(
 }
 
 function unmapDirect(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   list: Scatterlist,
   count: number,
@@ -113,7 +113,7 @@ function unmapDirect(
 
 /** Ends a list's mapping. The outputs stay readable: only the marks of bus addresses go later. */
 export function unmapSg(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   list: Scatterlist,
   dir: DmaDirection,
@@ -129,7 +129,7 @@ export function unmapSg(
 
 /** Hands a list to the CPU or to the device, entry by entry where there is something to do. */
 export function syncSg(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   list: Scatterlist,
   dir: DmaDirection,
@@ -151,7 +151,7 @@ export function syncSg(
  * The code `dma_map_sgtable` returns for what a list map returned: 0 for success, and -EIO with a
  * warning for a code it does not know.
  */
-export function sgtableResult(machine: Machine, outputs: number): number {
+export function sgtableResult(machine: DmaMachine, outputs: number): number {
   switch (outputs) {
     case -ERRNO.EINVAL:
     case -ERRNO.ENOMEM:

@@ -1,6 +1,7 @@
 /** Peer memory in scatterlists. @see behaviour/dma.md 7.1; p2p.md 9.5 */
 import type { DmaAddr, PhysAddr } from "../../address.ts";
-import type { Machine, PeerMapType } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
+import type { PeerMapType } from "../../vocabulary/shared_words.ts";
 import type { DmaDevice } from "../device/device.ts";
 
 /** The memory is a peer's behind the host bridge: mapped as RAM is, and with this release's faults. */
@@ -15,7 +16,7 @@ export class PeerMemo {
 }
 
 /** A memo for a list that is mapped now, or null on a machine without a P2P provider. */
-export function peerMemo(machine: Machine): PeerMemo | null {
+export function peerMemo(machine: DmaMachine): PeerMemo | null {
   return machine.peers === null ? null : new PeerMemo();
 }
 
@@ -26,7 +27,7 @@ export function peerMemo(machine: Machine): PeerMemo | null {
  * @param memo Keeps the kind of the provider asked about last.
  */
 export function peerBusAddress(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   phys: PhysAddr,
   memo: PeerMemo,

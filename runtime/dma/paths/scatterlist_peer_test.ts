@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { DmaAddr, PhysAddr } from "../../address.ts";
 import type { QuirkName } from "../../kernels/quirks.ts";
 import type { IommuMode } from "../../machine_config.ts";
-import type { PeerMapType } from "../../machine.ts";
+import type { PeerMapType } from "../../vocabulary/shared_words.ts";
 import { DMA_FROM_DEVICE } from "../attributes.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBench, testBench } from "../testing.ts";

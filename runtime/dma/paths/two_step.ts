@@ -8,14 +8,15 @@
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
-import type { Machine } from "../../machine.ts";
+import type { DmaMachine } from "../dma_machine.ts";
 import { dereferenceNull } from "../../null_dereference.ts";
-import { DMA_ATTR, DMA_BIDIRECTIONAL, type DmaDirection } from "../attributes.ts";
+import { DMA_ATTR } from "../attributes.ts";
 import { cleanCaches, invalidateCaches } from "./cache_maintenance.ts";
 import { type DmaDevice, isTranslated, type TranslatedDevice } from "../device/device.ts";
-import { bounceForIommu, leafFlags, maintainsCaches } from "./iommu_path.ts";
+import { bounceForIommu, leafFlags, maintainsCaches, mustBounce } from "./iommu_path.ts";
 import type { DmaIovaState } from "../iova_state.ts";
-import { mustBounce, PART_BRANCH, UNTOUCHABLE } from "./map_branch.ts";
+import type { RangePart } from "../range_part.ts";
+import { PART_BRANCH, UNTOUCHABLE } from "./map_branch.ts";
 import { hexAddress } from "../hex_address.ts";
 
 const { LINKED: THROUGH_TABLE, LINKED_BOUNCE: THROUGH_POOL } = PART_BRANCH;
@@ -28,7 +29,7 @@ const { LINKED: THROUGH_TABLE, LINKED_BOUNCE: THROUGH_POOL } = PART_BRANCH;
  * @see behaviour/dma.md 3.2
  */
 export function iovaTryAlloc(
-  machine: Machine,
+  machine: DmaMachine,
   dev: DmaDevice,
   state: DmaIovaState,
   phys: PhysAddr,
@@ -58,33 +59,12 @@ export function iovaTryAlloc(
 }
 
 /**
- * A part of a range that a call is about. One object serves one call after the other, so that linking
- * a request's buffers makes no garbage.
- */
-export class RangePart {
-  declare dev: TranslatedDevice;
-  declare state: DmaIovaState;
-  /** A call has it. */
-  busy = false;
-  /** Where the part begins, from the start of the range. */
-  offset = 0;
-  sizeBytes: Bytes = 0;
-  dir: DmaDirection = DMA_BIDIRECTIONAL;
-  attrs = 0;
-
-  /** The part's first byte as the device will see it. */
-  get dma(): DmaAddr {
-    return this.state.addr + this.offset as DmaAddr;
-  }
-}
-
-/**
  * Maps a buffer at a part of its range. Nothing is visible to the device before the sync.
  *
  * @returns 0 or a negative errno; on failure nothing of this buffer stays mapped.
  * @see behaviour/dma.md 3.3
  */
-export function iovaLink(machine: Machine, part: RangePart, phys: PhysAddr): number {
+export function iovaLink(machine: DmaMachine, part: RangePart, phys: PhysAddr): number {
   const { attrs, dev, dir, offset, sizeBytes, state } = part;
   const requireCoherent = (attrs & DMA_ATTR.REQUIRE_COHERENT) !== 0;
   if (offset > 0 && dev.domain.offsetOf(phys) !== 0) {
@@ -112,7 +92,7 @@ export function iovaLink(machine: Machine, part: RangePart, phys: PhysAddr): num
 }
 
 function linkPlain(
-  machine: Machine,
+  machine: DmaMachine,
   { attrs, dev, dir, state }: RangePart,
   phys: PhysAddr,
   offset: number,
@@ -142,7 +122,7 @@ function linkPlain(
  *
  * @see behaviour/dma.md 3.4
  */
-function linkBounced(machine: Machine, part: RangePart, phys: PhysAddr): number {
+function linkBounced(machine: DmaMachine, part: RangePart, phys: PhysAddr): number {
   const { dev: { domain }, offset, sizeBytes } = part;
   const head = domain.offsetOf(phys);
   const tail = domain.offsetOf(phys + sizeBytes);
@@ -173,7 +153,7 @@ function linkBounced(machine: Machine, part: RangePart, phys: PhysAddr): number 
 
 /** Links a part of one granule through a bounce buffer. */
 function linkThroughSlot(
-  machine: Machine,
+  machine: DmaMachine,
   { attrs, dev, dir, state }: RangePart,
   phys: PhysAddr,
   offset: number,
@@ -204,7 +184,7 @@ export function iovaSync({ dev: { domain }, dma: first, sizeBytes }: RangePart):
 }
 
 /** Ends the mappings of a part of the range; its addresses stay reserved. @see behaviour/dma.md 3.5 */
-export function iovaUnlink(machine: Machine, part: RangePart): void {
+export function iovaUnlink(machine: DmaMachine, part: RangePart): void {
   const { checker } = machine;
   checker?.ranges.unlinking(part);
   const unmapped = unlinkRange(machine, part, part.offset, part.sizeBytes, true);
@@ -213,7 +193,7 @@ export function iovaUnlink(machine: Machine, part: RangePart): void {
 
 /** Returns the bytes that the page table cleared. */
 function unlinkRange(
-  machine: Machine,
+  machine: DmaMachine,
   part: RangePart,
   offset: number,
   sizeBytes: Bytes,
@@ -234,7 +214,7 @@ function unlinkRange(
 
 /** Granule by granule: caches, and bounce buffers with their copy out. */
 function leaveBuffers(
-  machine: Machine,
+  machine: DmaMachine,
   { attrs, dev, dir }: RangePart,
   first: number,
   sizeBytes: Bytes,
@@ -263,7 +243,10 @@ function leaveBuffers(
  * Whether a granule of a part leads to a bounce buffer. Ask before it is unlinked.
  * @see behaviour/dma.md 3.4: heads and tails are bounced, what lies between is not
  */
-export function hasBounced(machine: Machine, { dev, dma: first, sizeBytes }: RangePart): boolean {
+export function hasBounced(
+  machine: DmaMachine,
+  { dev, dma: first, sizeBytes }: RangePart,
+): boolean {
   const { granuleBytes } = dev.domain;
   for (let at = first - dev.domain.offsetOf(first); at < first + sizeBytes; at += granuleBytes) {
     const phys = machine.iommu.lookup(dev, Math.max(at, first));
@@ -275,7 +258,7 @@ export function hasBounced(machine: Machine, { dev, dma: first, sizeBytes }: Ran
 }
 
 /** Gives the range back at once; whatever is linked in it is not looked at. */
-export function iovaFree(machine: Machine, dev: TranslatedDevice, state: DmaIovaState): void {
+export function iovaFree(machine: DmaMachine, dev: TranslatedDevice, state: DmaIovaState): void {
   const { domain } = dev;
   const inGranule = domain.offsetOf(state.addr);
   const start = state.addr - inGranule;
@@ -292,7 +275,7 @@ export function iovaFree(machine: Machine, dev: TranslatedDevice, state: DmaIova
  * @param part Begins where the range does.
  * @see behaviour/dma.md 3.5 (size-class effect), behaviour/v7.3.md 1.1, 1.4
  */
-export function iovaDestroy(machine: Machine, part: RangePart): void {
+export function iovaDestroy(machine: DmaMachine, part: RangePart): void {
   const { dev, dev: { domain }, sizeBytes, state } = part;
   if (sizeBytes === 0) {
     iovaFree(machine, dev, state);
@@ -314,7 +297,7 @@ export function iovaDestroy(machine: Machine, part: RangePart): void {
 }
 
 /** The state no longer owns its range. What is still linked stays a live mapping: it has leaked. */
-function letGo(machine: Machine, dev: DmaDevice, state: DmaIovaState): void {
+function letGo(machine: DmaMachine, dev: DmaDevice, state: DmaIovaState): void {
   if (!state.held) return;
   state.held = false;
   machine.iommu.liveRanges--;
@@ -322,7 +305,7 @@ function letGo(machine: Machine, dev: DmaDevice, state: DmaIovaState): void {
 }
 
 /** One live mapping less. */
-function forget(machine: Machine, dev: DmaDevice): void {
+function forget(machine: DmaMachine, dev: DmaDevice): void {
   machine.iommu.liveMappings--;
   dev.mappings--;
 }
@@ -332,12 +315,12 @@ function forget(machine: Machine, dev: DmaDevice): void {
  * @throws {KernelError} EFAULT: a kernel follows a null pointer here.
  * @see behaviour/dma.md 3.5
  */
-export function translated(machine: Machine, dev: DmaDevice, call: string): TranslatedDevice {
+export function translated(machine: DmaMachine, dev: DmaDevice, call: string): TranslatedDevice {
   return isTranslated(dev) ? dev : refuseUntranslated(machine, dev, call);
 }
 
 /** Apart from the question that each call asks, whose code is part of theirs. */
-function refuseUntranslated({ events, iommu }: Machine, dev: DmaDevice, call: string): never {
+function refuseUntranslated({ events, iommu }: DmaMachine, dev: DmaDevice, call: string): never {
   return dereferenceNull(events, call, `device "${dev.name}" has no IO address space`, {
     rule: "dma.3.5",
     inputs: { translated: false, iommu_mode: iommu.modeOf(dev) },

@@ -7,13 +7,8 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../../dma/attributes.ts";
-import { VirtualClock } from "../../clock.ts";
-import { EventStream } from "../../events.ts";
 import type { QuirkName } from "../../kernels/quirks.ts";
-import { Charges } from "../../prices.ts";
-import { KernelWarnings } from "../../warnings.ts";
-import { layOutMemory } from "../layout.ts";
-import { PhysicalMemory } from "../physical_memory.ts";
+import { testPlatform } from "../../testing.ts";
 import { SwiotlbPool } from "./swiotlb.ts";
 import {
   FILL_ALWAYS,
@@ -38,9 +33,8 @@ const RULES: readonly (readonly [QuirkName | "none", SwiotlbCopyRules])[] = [
 
 /** A pool full of S, and a buffer full of A. */
 class Bench {
-  readonly memory = new PhysicalMemory(
-    layOutMemory({ ramSizeBytes: 2 ** 31, windows: [], regions: [] }),
-  );
+  readonly #platform = testPlatform();
+  readonly memory = this.#platform.memory;
   readonly device = {
     name: "dev",
     minAlignMask: 0,
@@ -50,15 +44,7 @@ class Bench {
   readonly pool: SwiotlbPool;
 
   constructor(rules: SwiotlbCopyRules) {
-    const clock = new VirtualClock();
-    const events = new EventStream(clock);
-    const charges = new Charges(clock);
-    const warnings = new KernelWarnings(events, clock);
-    this.pool = new SwiotlbPool(
-      { clock, events, charges, warnings, memory: this.memory },
-      { basePhys: POOL, slots: 128, areas: 1 },
-      rules,
-    );
+    this.pool = new SwiotlbPool(this.#platform, { basePhys: POOL, slots: 128, areas: 1 }, rules);
     this.memory.fill(POOL, 128 * 2048, "S".charCodeAt(0));
     this.memory.fill(BUFFER, 4, "A".charCodeAt(0));
   }

@@ -1,14 +1,9 @@
 /** The pool of bounce buffers against its rule, on a list of slots that are free or not. */
 import { assertEquals } from "@std/assert";
-import { DMA_MAPPING_ERROR, GIB, type PhysAddr } from "../../address.ts";
-import { VirtualClock } from "../../clock.ts";
+import { DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
 import { DMA_ATTR, DMA_BIDIRECTIONAL } from "../../dma/attributes.ts";
-import { EventStream } from "../../events.ts";
-import { Charges } from "../../prices.ts";
 import { Random } from "../../random.ts";
-import { KernelWarnings } from "../../warnings.ts";
-import { layOutMemory } from "../layout.ts";
-import { PhysicalMemory } from "../physical_memory.ts";
+import { testPlatform } from "../../testing.ts";
 import { type BouncedBuffer, SwiotlbPool } from "./swiotlb.ts";
 
 const SLOT = 2048;
@@ -127,20 +122,9 @@ class ListedPool {
 }
 
 function poolOf(slots: number, areas: number) {
-  const clock = new VirtualClock();
-  const events = new EventStream(clock);
-  const memory = new PhysicalMemory(
-    layOutMemory({ ramSizeBytes: 4 * GIB, windows: [], regions: [] }),
-  );
-  const around = {
-    clock,
-    events,
-    memory,
-    charges: new Charges(clock),
-    warnings: new KernelWarnings(events, clock),
-  };
-  const pool = new SwiotlbPool(around, { basePhys: BASE as PhysAddr, slots, areas });
-  return { pool, events };
+  const platform = testPlatform();
+  const pool = new SwiotlbPool(platform, { basePhys: BASE as PhysAddr, slots, areas });
+  return { pool, events: platform.events };
 }
 
 function assertSame(pool: SwiotlbPool, listed: ListedPool): void {

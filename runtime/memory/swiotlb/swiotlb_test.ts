@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, GIB, KIB, MIB, type PhysAddr } from "../../address.ts";
-import { VirtualClock } from "../../clock.ts";
 import {
   DMA_ATTR,
   DMA_BIDIRECTIONAL,
@@ -8,25 +7,17 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../../dma/attributes.ts";
-import { EventStream, type MachineEvent } from "../../events.ts";
-import { Charges } from "../../prices.ts";
-import { KernelWarnings } from "../../warnings.ts";
+import type { MachineEvent } from "../../events.ts";
+import { Platform } from "../../platform.ts";
+import { testConfig } from "../../testing.ts";
 import { layOutMemory } from "../layout.ts";
-import { PhysicalMemory } from "../physical_memory.ts";
 import { SwiotlbPool } from "./swiotlb.ts";
 import { placePool } from "./swiotlb_geometry.ts";
 
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 
 /** A pool at 0x6000_0000 with a device, as dma.md's assertions have it. */
-class Bench {
-  readonly clock = new VirtualClock();
-  readonly events = new EventStream(this.clock);
-  readonly charges = new Charges(this.clock);
-  readonly warnings = new KernelWarnings(this.events, this.clock);
-  readonly memory = new PhysicalMemory(
-    layOutMemory({ ramSizeBytes: 4 * GIB, windows: [], regions: [] }),
-  );
+class Bench extends Platform {
   readonly device = {
     name: "dev",
     minAlignMask: 0,
@@ -37,6 +28,7 @@ class Bench {
   readonly pool: SwiotlbPool;
 
   constructor(slots = 32768, areas = 1) {
+    super(testConfig());
     this.pool = new SwiotlbPool(this, { basePhys: at(0x6000_0000), slots, areas });
     this.events.listen((event) => this.seen.push(event));
   }
@@ -376,8 +368,9 @@ Deno.test("a full pool is warned about ten times in five seconds, and not at all
 });
 
 Deno.test("a machine without a pool refuses every bounce", () => {
-  const { clock, events, charges, warnings, memory, device } = new Bench();
-  const pool = new SwiotlbPool({ clock, events, charges, warnings, memory }, null);
+  const bench = new Bench();
+  const { device } = bench;
+  const pool = new SwiotlbPool(bench, null);
   assertEquals(pool.active, false);
   assertEquals(pool.map(device, at(0x1000), 1, 0, DMA_BIDIRECTIONAL, 0), DMA_MAPPING_ERROR);
   assertEquals(pool.contains(0), false);

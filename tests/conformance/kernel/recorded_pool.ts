@@ -13,7 +13,7 @@ import {
   type PhysAddr,
 } from "../../../runtime/address.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../runtime/dma/calls/mapping.ts";
+import type { CoherentMemory } from "../../../runtime/dma/coherent_memory.ts";
 import type { DescriptorPool, PoolBlock } from "../../../runtime/dma/calls/pool.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import { FAULT } from "../../../runtime/faults.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../../../runtime/address.ts";
 import { BLK_STS } from "../../../../runtime/errno.ts";
 import type { QuirkName } from "../../../../runtime/kernels/quirks.ts";
-import type { PeerMapType } from "../../../../runtime/machine.ts";
+import type { PeerMapType } from "../../../../runtime/vocabulary/shared_words.ts";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
 import { IOD_FLAG } from "../command/iod.ts";
 import type { UnmapRule } from "../command/nvme_request.ts";

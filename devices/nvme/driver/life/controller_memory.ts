@@ -9,7 +9,7 @@ import {
   PAGE_SIZE_BYTES,
   type PhysAddr,
 } from "../../../../runtime/address.ts";
-import { CoherentMemory } from "../../../../runtime/dma/calls/coherent.ts";
+import { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import { CMB, CTRL_PAGE_BYTES, REGISTER, SQE_BYTES } from "../protocol.ts";
 

@@ -5,7 +5,7 @@
  */
 import { type Bytes, type DmaAddr, KIB, MIB } from "../../../../runtime/address.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../../runtime/dma/calls/mapping.ts";
+import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import { CTRL_PAGE_BYTES } from "../protocol.ts";
 

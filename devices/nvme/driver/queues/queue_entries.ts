@@ -1,6 +1,6 @@
 /** A queue's memory as the CPU sees it: mapped once, and then read and written entry by entry. */
 import { type Bytes, PAGE_SIZE_BYTES } from "../../../../runtime/address.ts";
-import type { CoherentMemory } from "../../../../runtime/dma/calls/mapping.ts";
+import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
 import type { PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
 
 const WORD_BYTES = 4;

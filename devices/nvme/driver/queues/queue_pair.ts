@@ -5,7 +5,7 @@
  */
 import type { Nanoseconds } from "../../../../runtime/address.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../../runtime/dma/calls/mapping.ts";
+import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
 import { invariant, InvariantError, KernelError } from "../../../../runtime/errno.ts";
 import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../../runtime/machine.ts";

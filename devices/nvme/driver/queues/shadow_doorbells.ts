@@ -9,7 +9,7 @@
  */
 import { type Bytes, PAGE_SIZE_BYTES } from "../../../../runtime/address.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import type { CoherentMemory } from "../../../../runtime/dma/calls/mapping.ts";
+import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 
 const WORD_BYTES = 4;

@@ -1,7 +1,7 @@
 /** The caller's state of the two-step API. */
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { BouncedBuffer } from "../../../../runtime/memory/swiotlb/swiotlb.ts";
-import type { PeerMapType } from "../../../../runtime/machine.ts";
+import type { PeerMapType } from "../../../../runtime/vocabulary/shared_words.ts";
 import { DmaIovaState } from "../../../../runtime/dma/iova_state.ts";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { iovaStatePicture } from "../../../render/pictures/iova_state_picture.ts";

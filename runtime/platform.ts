@@ -1,0 +1,206 @@
+/**
+ * What the kernel's code runs on: configuration, clock, events, memory, pages, bounce buffers,
+ * warnings and injected faults.
+ *
+ * The IOMMU and the mapping layer are given this; `Machine` adds them and the devices' side.
+ */
+import { VirtualClock } from "./clock.ts";
+import { CpuContext } from "./cpu_context.ts";
+import { KernelAreas } from "./dma/kernel_areas.ts";
+import { invariant } from "./errno.ts";
+import { EventStream } from "./events.ts";
+import { type ArmedFault, FaultCounter, FaultInjector } from "./faults.ts";
+import type { HostBudget } from "./host_budget.ts";
+import { IOMMU_MODELS, type IommuModelSpec } from "./iommu/iommu_models.ts";
+import { type Kernel, resolveKernel } from "./kernels/kernels.ts";
+import type { MachineConfig } from "./machine_config.ts";
+import type { CpuCaches } from "./memory/cpu_caches.ts";
+import type { HostMemory } from "./memory/host_memory.ts";
+import { layOutMemory } from "./memory/layout.ts";
+import { MemoryEncryption } from "./memory/memory_encryption.ts";
+import { PageAllocator } from "./memory/page_allocator.ts";
+import { PhysicalMemory } from "./memory/physical_memory.ts";
+import { SwiotlbPool } from "./memory/swiotlb/swiotlb.ts";
+import { swiotlbCopyRules } from "./memory/swiotlb/swiotlb_copy_rules.ts";
+import {
+  areasForSlots,
+  placePool,
+  PoolPlaceError,
+  sizePool,
+  SLOT_BYTES,
+  type SwiotlbGeometry,
+} from "./memory/swiotlb/swiotlb_geometry.ts";
+import { named } from "./named.ts";
+import { Charges } from "./prices.ts";
+import { Random } from "./random.ts";
+import { KernelWarnings } from "./warnings.ts";
+
+/** The platform of a machine. Two platforms share nothing. */
+export class Platform {
+  /** What it was built from. */
+  readonly config: MachineConfig;
+  /** @internal */
+  readonly kernel: Kernel;
+  /** @internal */
+  readonly iommuModel: IommuModelSpec;
+  /** Virtual time and its timers. */
+  readonly clock: VirtualClock;
+  /** @internal */
+  readonly random: Random;
+  /** Everything that happens, for who listens, and how often it happened. */
+  readonly events: EventStream;
+  /**
+   * What the kernel itself prints.
+   * @internal
+   */
+  readonly warnings: KernelWarnings;
+  /**
+   * Virtual time for what is no event: table leaves and copied bytes.
+   * @internal
+   */
+  readonly charges: Charges;
+  /** Physical memory, as the CPU reads and writes it. */
+  readonly memory: PhysicalMemory;
+  /**
+   * The CPU's caches; null while every device sees them.
+   * @internal
+   */
+  caches: CpuCaches | null = null;
+  /**
+   * Which memory devices cannot read; null but in a confidential guest.
+   * @internal
+   */
+  readonly encryption: MemoryEncryption | null;
+  /** Who gives pages of memory to scripts and drivers. */
+  readonly pages: PageAllocator;
+  /**
+   * Memory that no driver may map.
+   * @internal
+   */
+  readonly areas: KernelAreas;
+  /**
+   * Whether what runs may sleep.
+   * @internal
+   */
+  readonly context = new CpuContext();
+  /**
+   * The bounce buffers.
+   * @internal
+   */
+  readonly swiotlb: SwiotlbPool;
+  /**
+   * Injected failures, and counts of points that could fail; null without either, as nearly always.
+   * @internal
+   */
+  faults: FaultInjector | null = null;
+  /**
+   * Whether what costs too much to be checked always is checked.
+   * @internal
+   */
+  audited = false;
+  /** What the devices and their drivers have to look at then. */
+  readonly auditors: (() => void)[] = [];
+  readonly #injector: FaultInjector;
+
+  /** @internal */
+  constructor(config: MachineConfig) {
+    this.config = config;
+    this.kernel = resolveKernel(config);
+    this.iommuModel = named(IOMMU_MODELS, config.iommu.model, "IOMMU model");
+    this.clock = new VirtualClock();
+    this.random = new Random(config.seed);
+    this.events = new EventStream(this.clock);
+    this.#injector = new FaultInjector(this.events);
+    this.warnings = new KernelWarnings(this.events, this.clock);
+    this.charges = new Charges(this.clock);
+    this.memory = new PhysicalMemory(layOutMemory(config));
+    this.pages = new PageAllocator(
+      this.memory,
+      config.regions.filter(({ type }) => type === "ram"),
+      config.pageSizeBytes,
+    );
+    this.areas = new KernelAreas(config.regions);
+    this.encryption = config.memoryEncryption ? new MemoryEncryption(this.memory) : null;
+    this.swiotlb = new SwiotlbPool(this, this.#poolGeometry(), swiotlbCopyRules(this.kernel));
+    if (!this.swiotlb.active) return;
+    const { basePhys, sizeBytes } = this.swiotlb;
+    if (!this.pages.claim(basePhys, sizeBytes)) throw new PoolPlaceError(basePhys, sizeBytes);
+    this.encryption?.share(basePhys, sizeBytes);
+  }
+
+  /**
+   * Every streaming mapping without translation is bounced: asked for, or because devices cannot
+   * read what is encrypted.
+   * @internal
+   */
+  get forcesBounce(): boolean {
+    return this.config.swiotlb.force || this.config.memoryEncryption;
+  }
+
+  /**
+   * What simulating this machine may take of the host.
+   * @internal
+   */
+  get budget(): HostBudget {
+    return this.memory.budget;
+  }
+
+  /**
+   * Memory as the CPU sees it: itself, unless it lies behind caches that some device does not see.
+   * @internal
+   */
+  get hostMemory(): HostMemory {
+    return this.caches ?? this.memory;
+  }
+
+  /** The CPU that runs: IOVA caches, flush queues, bounce areas and NVMe queues are per CPU. */
+  get cpu(): number {
+    return this.events.context.cpu;
+  }
+
+  set cpu(cpu: number) {
+    invariant(cpu >= 0 && cpu < this.config.cpus, `There is no CPU ${cpu}`);
+    this.events.context.cpu = cpu;
+  }
+
+  /** Has a point of the runtime fail from here on, until it is disarmed. */
+  armFault(fault: ArmedFault): void {
+    this.#injector.arm(fault);
+    this.faults = this.#injector;
+  }
+
+  /** Ends that; a fault that is not armed stays so. */
+  disarmFault(fault: ArmedFault): void {
+    this.#injector.disarm(fault);
+    if (this.#injector.idle) this.faults = null;
+  }
+
+  /**
+   * Begins to note every place where something could fail.
+   * @internal
+   */
+  countFaults(): FaultCounter {
+    const counter = new FaultCounter();
+    this.#injector.count(counter);
+    this.faults = this.#injector;
+    return counter;
+  }
+
+  /**
+   * Ends that; the counter goes on telling what it has noted.
+   * @internal
+   */
+  stopCountingFaults(counter: FaultCounter): void {
+    this.#injector.stopCounting(counter);
+    if (this.#injector.idle) this.faults = null;
+  }
+
+  #poolGeometry(): SwiotlbGeometry | null {
+    const { sizeBytes, areas, basePhys } = this.config.swiotlb;
+    const areasAsked = areas ?? this.config.cpus;
+    if (sizeBytes === 0) return null;
+    if (basePhys === undefined) return placePool(this.memory.ranges, sizeBytes, areasAsked);
+    const sized = sizePool(Math.ceil(sizeBytes / SLOT_BYTES), areasAsked);
+    return { basePhys, slots: sized.slots, areas: areasForSlots(sized.slots, sized.areas) };
+  }
+}
