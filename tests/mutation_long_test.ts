@@ -2,9 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { type Candidate, findCandidates } from "./mutation/candidates.ts";
-import { EQUIVALENT } from "./mutation/equivalent/mod.ts";
-import { sample } from "./mutation/plan.ts";
+import { keyOf, sample } from "./mutation/plan.ts";
 import { withSwitches } from "./mutation/schemata.ts";
+import { mutableFiles } from "./mutation/tree.ts";
 import { findUses } from "./mutation/uses.ts";
 import { Judged, Score } from "./mutation/verdict.ts";
 import { ROOT } from "./source_text.ts";
@@ -43,23 +43,23 @@ Deno.test("changes: borders, choices, constants, arguments of one type, statemen
     [4, "last → !(last)"],
     [4, "sizeBytes <= 4 → sizeBytes < 4"],
     [4, "sizeBytes <= 4 → sizeBytes > 4"],
-    [4, "4 → 4 + 1"],
-    [4, "4 → 4 - 1"],
-    [4, "0 → 0 + 1"],
+    [4, "sizeBytes <= 4 → sizeBytes <= 4 + 1"],
+    [4, "sizeBytes <= 4 → sizeBytes <= 4 - 1"],
+    [4, "return 0; → return 0 + 1;"],
     [5, 'note("too long for it", 1); → nothing'],
     [5, '"too long for it" → ""'],
-    [5, "1 → 1 + 1"],
-    [5, "1 → 1 - 1"],
+    [5, 'note("too long for it", 1) → note("too long for it", 1 + 1)'],
+    [5, 'note("too long for it", 1) → note("too long for it", 1 - 1)'],
     [7, "from - cut(sizeBytes, from, true) → from + cut(sizeBytes, from, true)"],
     [7, "cut(sizeBytes, from, true) → cut(from, sizeBytes, true)"],
-    [7, "true → false"],
+    [7, "cut(sizeBytes, from, true) → cut(sizeBytes, from, false)"],
     [8, "left += Math.min(from, sizeBytes); → nothing"],
     [8, "left += Math.min(from, sizeBytes) → left -= Math.min(from, sizeBytes)"],
     [9, "left → 0"],
     [12, '`${text} ${level}` → ""'],
     [14, "given ?? 3 → 3"],
-    [14, "3 → 3 + 1"],
-    [14, "3 → 3 - 1"],
+    [14, "given ?? 3 → given ?? 3 + 1"],
+    [14, "given ?? 3 → given ?? 3 - 1"],
   ]);
 });
 
@@ -150,9 +150,8 @@ Deno.test("a marked name tells that it is used, and stands for what it stood for
 
 Deno.test("a sample is that of its seed, and stays when lines come elsewhere", () => {
   const before = candidatesOf(SOURCE);
-  const after = candidatesOf(`const one = 1;\n\n${SOURCE}`);
-  const names = (candidates: readonly Candidate[]) =>
-    candidates.map(({ lineText, change }) => `${lineText} ${change}`);
+  const after = candidatesOf(`const one = 0;\n\n${SOURCE}`);
+  const names = (candidates: readonly Candidate[]) => candidates.map(keyOf);
   const drawn = names(sample(before, 8, 1));
   assertEquals(drawn, names(sample(before, 8, 1)));
   assert(names(sample(before, 8, 2)).join() !== drawn.join());
@@ -186,20 +185,27 @@ Deno.test("the score says whose tests noticed", () => {
   ]);
 });
 
-Deno.test("a judged change is found by its line's text, and told when the line is gone", () => {
-  const judged = new Judged([{
-    path: "cut.ts",
-    line: "if (sizeBytes <= 4 && last) return 0;",
-    changes: ["4 → 4 + 1", "4 → 5"],
-    reason: "a test",
-  }]);
-  const found = candidatesOf(SOURCE);
-  assertEquals(found.filter((each) => judged.has(each)).map(({ change }) => change), ["4 → 4 + 1"]);
-  assertEquals(judged.stale(found), ["cut.ts: if (sizeBytes <= 4 && last) return 0;: 4 → 5"]);
+Deno.test("a judged change is found by its place, not by its line, and named when it is gone", () => {
+  const judged = new Judged(`# two
+a test
+  cut.ts cut: sizeBytes <= 4 → sizeBytes <= 4 + 1
+  cut.ts cut: sizeBytes <= 5 → sizeBytes <= 5 + 1
+  other.ts cut: 1 → 2`);
+  const found = candidatesOf(
+    SOURCE.replace("(sizeBytes <= 4 &&", "(\n    sizeBytes <= 4 && true &&"),
+  );
+  assertEquals(found.filter((each) => judged.has(each)).map(({ line }) => line), [5]);
+  const gone = "cut.ts cut: sizeBytes <= 5 → sizeBytes <= 5 + 1";
+  assertEquals(judged.stale(found), [gone]);
+  assertEquals(judged.stale([...found, ...found]).length, 2, "a key that fits two is none");
 });
 
 Deno.test("every change that was judged is still one that could be made", () => {
-  const files = [...new Set(EQUIVALENT.map(({ path }) => path))];
-  assertEquals(new Judged(EQUIVALENT).stale(findCandidates(ROOT, files)), []);
-  for (const { line, reason } of EQUIVALENT) assert(reason.length > 20, line);
+  const judged = new Judged();
+  const files = judged.filesAmong(mutableFiles(ROOT));
+  const candidates = findCandidates(ROOT, files);
+  assertEquals(judged.stale(candidates), []);
+  const keys = new Set(candidates.map(keyOf));
+  assertEquals([...judged.reasons.keys()].filter((key) => !keys.has(key)), []);
+  for (const [key, reason] of judged.reasons) assert(reason.length > 20, key);
 });

@@ -17,10 +17,12 @@ export interface Candidate {
   readonly replacement: string | null;
   /** From 1. */
   readonly line: number;
-  /** Text of that line, without what indents it. */
-  readonly lineText: string;
-  /** In words of code, `a < b → a <= b`. */
+  /** The function or the class's member that it is in, `IovaAllocator.free`; empty at the top. */
+  readonly within: string;
+  /** In words of code, `a < b → a <= b`; of a number or a truth value, with what it stands in. */
   readonly change: string;
+  /** Which one it is of those alike in the same place, from 1. */
+  readonly nth: number;
 }
 
 /** What stands in for an operator; several where several slips are likely. */
@@ -100,14 +102,14 @@ class FileReader {
   readonly #path: string;
   readonly #tree: ts.SourceFile;
   readonly #checker: ts.TypeChecker;
-  readonly #lines: readonly string[];
   readonly #found: Candidate[] = [];
+  /** How many there are of each change in each place. */
+  readonly #alike = new Map<string, number>();
 
   constructor(path: string, tree: ts.SourceFile, checker: ts.TypeChecker) {
     this.#path = path;
     this.#tree = tree;
     this.#checker = checker;
-    this.#lines = tree.text.split("\n");
   }
 
   candidates(): Candidate[] {
@@ -118,15 +120,27 @@ class FileReader {
   #add(node: ts.Node, replacement: string | null): void {
     const start = node.getStart(this.#tree);
     const line = this.#tree.getLineAndCharacterOfPosition(start).line + 1;
+    const [within, change] = [placeOf(node), this.#change(node, replacement)];
+    const nth = (this.#alike.get(`${within}: ${change}`) ?? 0) + 1;
+    this.#alike.set(`${within}: ${change}`, nth);
     this.#found.push({
       path: this.#path,
       start,
       end: node.end,
       replacement,
       line,
-      lineText: this.#lines[line - 1]!.trim(),
-      change: `${oneLine(this.#text(node))} → ${oneLine(replacement ?? "nothing")}`,
+      within,
+      change,
+      nth,
     });
+  }
+
+  #change(node: ts.Node, replacement: string | null): string {
+    const around = isLiteral(node) ? holderOf(node) : node;
+    const [start, end] = [around.getStart(this.#tree), around.end];
+    const changed = this.#tree.text.slice(start, node.getStart(this.#tree)) +
+      (replacement ?? "nothing") + this.#tree.text.slice(node.end, end);
+    return changeText(oneLine(this.#text(around)), oneLine(changed));
   }
 
   #text(node: ts.Node): string {
@@ -305,7 +319,52 @@ function conditionOf(node: ts.Node): ts.Expression | undefined {
   return ts.isForStatement(node) || ts.isConditionalExpression(node) ? node.condition : undefined;
 }
 
-/** A short form for a list; the whole of it decides nothing. */
+function isLiteral(node: ts.Node): boolean {
+  return ts.isNumericLiteral(node) || ts.isBigIntLiteral(node) ||
+    node.kind === ts.SyntaxKind.TrueKeyword || node.kind === ts.SyntaxKind.FalseKeyword;
+}
+
+/** What a literal stands in, as long as that is short and no block: by itself it names no place. */
+function holderOf(node: ts.Node): ts.Node {
+  const { parent } = node;
+  if (ts.isBlock(parent) || ts.isSourceFile(parent) || parent.getText().length > 60) return node;
+  return ts.isPrefixUnaryExpression(parent) || ts.isParenthesizedExpression(parent)
+    ? holderOf(parent)
+    : parent;
+}
+
+/** The names of what a node is in, outermost first. */
+function placeOf(node: ts.Node): string {
+  const names: string[] = [];
+  for (let at = node.parent; at !== undefined; at = at.parent) {
+    if (ts.isConstructorDeclaration(at)) names.unshift("constructor");
+    else if (
+      ts.isFunctionDeclaration(at) || ts.isClassLike(at) || ts.isClassElement(at) ||
+      (ts.isVariableDeclaration(at) && ts.isSourceFile(at.parent.parent.parent))
+    ) names.unshift(at.name?.getText() ?? "");
+  }
+  return names.join(".");
+}
+
+/** Most characters of a change that are shown in full. */
+const SHORT_CHANGE = 140;
+/** Of a longer one, so many beside what differs. */
+const BESIDE = 25;
+
+function changeText(before: string, after: string): string {
+  if (before.length + after.length <= SHORT_CHANGE) return `${before} → ${after}`;
+  if (after === "nothing") return `${before.slice(0, SHORT_CHANGE)}… → nothing`;
+  const most = Math.min(before.length, after.length);
+  let first = 0;
+  while (first < most && before[first] === after[first]) first++;
+  let last = 0;
+  while (last < most - first && before.at(-1 - last) === after.at(-1 - last)) last++;
+  const part = (text: string) =>
+    text.slice(Math.max(0, first - BESIDE), text.length - Math.max(0, last - BESIDE))
+      .slice(0, SHORT_CHANGE);
+  return `…${part(before)}… → …${part(after)}…`;
+}
+
 function oneLine(text: string): string {
   return text.replace(/\s+/g, " ");
 }

@@ -10,9 +10,8 @@ import { readWholeNumber } from "../../cli/numbers.ts";
 import { isLong } from "../running/sizes.ts";
 import { ROOT, SOURCE_FOLDERS } from "../source_text.ts";
 import { findCandidates } from "./candidates.ts";
-import { EQUIVALENT } from "./equivalent/mod.ts";
 import { mutate, type Result, type Stage } from "./mutate.ts";
-import { NEAREST, others, sample } from "./plan.ts";
+import { keyOf, NEAREST, others, sample } from "./plan.ts";
 import { ResultFile } from "./record.ts";
 import { FIRST, mutableFiles, nearestTestFiles, otherTestFiles } from "./tree.ts";
 import { Judged, Score, scoreText } from "./verdict.ts";
@@ -70,8 +69,8 @@ function stages(): Stage[] {
 const start = performance.now();
 const seed = numberOption("seed") ?? 1;
 const all = findCandidates(ROOT, chosenFiles());
-const judged = new Judged(EQUIVALENT);
-for (const entry of judged.stale(all)) console.log(`stale entry of equivalent/: ${entry}`);
+const judged = new Judged();
+for (const entry of judged.stale(all)) console.log(`stale line of judged.txt: ${entry}`);
 const drawn = sample(all, numberOption("sample") ?? all.length, seed);
 const results = textOption("results");
 const file = results === null ? null : new ResultFile(results, ROOT, [...SOURCE_FOLDERS, "tests"]);
@@ -79,10 +78,12 @@ const score = new Score();
 let done = 0;
 
 function take(result: Result): void {
-  const { candidate: { path, line, change, lineText }, fate, stage } = result;
-  score.add(path, fate, stage);
+  const { candidate, fate, stage } = result;
+  score.add(candidate.path, fate, stage);
   done++;
-  if (fate !== "killed") console.log(`${path}:${line}: ${fate}: ${change}\n    ${lineText}`);
+  if (fate !== "killed") {
+    console.log(`${candidate.path}:${candidate.line}: ${fate}\n  ${keyOf(candidate)}`);
+  }
   if (done % 100 === 0) {
     const seconds = ((performance.now() - start) / 1000).toFixed(0);
     console.log(

@@ -14,24 +14,20 @@ export function sample<T extends Candidate>(
   count: number,
   seed: number,
 ): T[] {
-  const seen = new Map<string, number>();
-  const drawn = candidates.map((candidate, place) => {
-    const key = keyOf(candidate);
-    const again = seen.get(key) ?? 0;
-    seen.set(key, again + 1);
-    return { candidate, place, lot: hash(`${seed}\n${key}\n${again}`) };
-  });
+  const drawn = candidates.map((candidate, place) => (
+    { candidate, place, lot: hash(`${seed}\n${keyOf(candidate)}`) }
+  ));
   return drawn.toSorted((a, b) => a.lot - b.lot || a.place - b.place)
     .slice(0, count)
     .toSorted((a, b) => a.place - b.place)
     .map(({ candidate }) => candidate);
 }
 
-/** What names a change as long as its line stays as it is. */
+/** What names a change as long as its expression stays as it is, wherever its file and line lie. */
 export function keyOf(
-  { path, lineText, change }: Pick<Candidate, "path" | "lineText" | "change">,
+  { path, within, change, nth }: Pick<Candidate, "path" | "within" | "change" | "nth">,
 ): string {
-  return `${path}\n${lineText}\n${change}`;
+  return `${path.split("/").at(-1)} ${within}: ${change}${nth === 1 ? "" : ` (${nth})`}`;
 }
 
 /** FNV-1a with a last mix, 32 bits. */

@@ -1,32 +1,48 @@
 /** What came of the mutants: who was judged before, and the score by file. */
 import type { Candidate } from "./candidates.ts";
-import type { Equivalent } from "./equivalent/entry.ts";
 import type { Fate } from "./mutate.ts";
 import { keyOf } from "./plan.ts";
 
-/** The judged changes, by their keys. */
+const JUDGED = new URL("judged.txt", import.meta.url);
+
+/**
+ * Changes that no test can notice, or none should, by their keys. A key names no folder and no line, so
+ * that it stays when those change; one that fits nothing any more is reported by `deno task mutate`, and
+ * fails a test.
+ */
 export class Judged {
   readonly #reasons = new Map<string, string>();
 
-  constructor(entries: readonly Equivalent[]) {
-    for (const { path, line, changes, reason } of entries) {
-      for (const change of changes) {
-        this.#reasons.set(keyOf({ path, lineText: line, change }), reason);
-      }
+  /** @param text A reason a line, and indented below it the keys that it holds for. */
+  constructor(text: string = Deno.readTextFileSync(JUDGED)) {
+    let reason = "";
+    for (const line of text.split("\n")) {
+      if (line.startsWith("  ")) this.#reasons.set(line.trim(), reason);
+      else if (line !== "" && !line.startsWith("#")) reason = line;
     }
+  }
+
+  /** What was judged with its reason. */
+  get reasons(): ReadonlyMap<string, string> {
+    return this.#reasons;
+  }
+
+  /** Of some files those that have a judged change. */
+  filesAmong(paths: readonly string[]): string[] {
+    const names = new Set([...this.#reasons.keys()].map((key) => key.split(" ")[0]));
+    return paths.filter((path) => names.has(path.split("/").at(-1)!));
   }
 
   has(candidate: Candidate): boolean {
     return this.#reasons.has(keyOf(candidate));
   }
 
-  /** Entries of the candidates' files that fit none of these: their line or their change is gone. */
+  /** Keys of the candidates' files that do not fit exactly one of these. */
   stale(candidates: readonly Candidate[]): string[] {
-    const files = new Set(candidates.map(({ path }) => path));
-    const there = new Set(candidates.map(keyOf));
+    const files = new Set(candidates.map(({ path }) => path.split("/").at(-1)));
+    const there = Map.groupBy(candidates, keyOf);
     return [...this.#reasons.keys()]
-      .filter((key) => files.has(key.split("\n")[0]!) && !there.has(key))
-      .map((key) => key.replaceAll("\n", ": "));
+      .filter((key) => files.has(key.split(" ")[0]) && there.get(key)?.length !== 1);
   }
 }
 
