@@ -73,7 +73,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   mod: { layers: ["instruments", "lang", "devices", "runtime"], packages: [] },
   instruments: {
     layers: ["instruments/fault_log", "lang", "devices", "runtime"],
-    packages: ["fast-check", "pbf"],
+    packages: ["fast-check"],
   },
   c_drivers: { layers: ["lang", "devices", "runtime"], packages: [] },
   lang: {
@@ -87,7 +87,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
 };
 
 /** What any test file may use besides what its layer may. */
-const TEST_PACKAGES = ["@std/", "fast-check", "node:", "pbf"];
+const TEST_PACKAGES = ["@std/", "fast-check", "node:"];
 
 /** The places in `lang/` where a language name meets the runtime: these load it, others only name its types. */
 const MEETING_PLACES = [

@@ -1,11 +1,8 @@
 /** Traces of real machines in other forms: the same events, every slice with its end. */
 import { assert, assertEquals } from "@std/assert";
-import { PbfReader } from "pbf";
 import { runExport } from "../cli/trace/export.ts";
 import type { Screen } from "../cli/screen.ts";
 import { TraceReader } from "../instruments/trace_file/trace_reader.ts";
-import { MappingSlices, type SliceSink } from "../instruments/traces/export/mapping_slices.ts";
-import { PerfettoSlices } from "../instruments/traces/export/perfetto_slices.ts";
 import { checkJson } from "../instruments/traces/ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
 import { goldenPath, readGolden } from "./golden_traces.ts";
@@ -71,10 +68,17 @@ Deno.test("a trace as the kernel's text says the same when it is read again, wha
   }
 });
 
-Deno.test("a trace for the viewers of slices has a pair for every mapping, two-step ranges too", async () => {
+Deno.test("a trace for the viewers of slices has a process for each device, a pair for every mapping, two-step ranges too, and how many are live", async () => {
   for (const run of RUNS) {
     const { traceEvents } = JSON.parse(await exported(run, "chrome")) as {
-      traceEvents: { ph: string; id: number; ts: number; pid: number }[];
+      traceEvents: {
+        ph: string;
+        id: number;
+        name: string;
+        ts: number;
+        pid: number;
+        args: { name: string; live: number };
+      }[];
     };
     const ledger = check((await readGolden(run))!);
     const result = ledger.end();
@@ -88,93 +92,19 @@ Deno.test("a trace for the viewers of slices has a pair for every mapping, two-s
       const end = ends.get(id)!;
       assert(end.ts >= ts && end.pid === pid, `${run}: ${id}`);
     }
-  }
-});
-
-interface Packet {
-  seconds: number;
-  type: number;
-  track: number;
-  value: number;
-  name: string;
-  descriptor: { uuid: number; name: string; parent: number } | null;
-}
-
-/** The packets of a file, read by the numbers of the definitions. */
-function packetsOf(bytes: Uint8Array): Packet[] {
-  return new PbfReader(bytes).readFields<Packet[]>((tag, packets, pbf) => {
-    assertEquals(tag, 1);
-    const packet = { seconds: -1, type: 0, track: 0, value: 0, name: "", descriptor: null };
-    packets.push(pbf.readMessage<Packet>(readPacket, packet));
-  }, []);
-}
-
-function readPacket(tag: number, packet: Packet, pbf: PbfReader): void {
-  if (tag === 8) packet.seconds = pbf.readVarint() / 1e9;
-  else if (tag === 11) pbf.readMessage(readEvent, packet);
-  else if (tag === 60) {
-    packet.descriptor = pbf.readMessage((field, found) => {
-      if (field === 1) found.uuid = pbf.readVarint();
-      if (field === 2) found.name = pbf.readString();
-      if (field === 5) found.parent = pbf.readVarint();
-    }, { uuid: 0, name: "", parent: 0 });
-  }
-}
-
-function readEvent(tag: number, packet: Packet, pbf: PbfReader): void {
-  if (tag === 9) packet.type = pbf.readVarint();
-  if (tag === 11) packet.track = pbf.readVarint();
-  if (tag === 23) packet.name = pbf.readString();
-  if (tag === 30) packet.value = pbf.readVarint(true);
-}
-
-/** Slices of a run, to a sink. */
-async function sliced(run: string, sink: SliceSink): Promise<TraceCheck> {
-  const slices = new MappingSlices(sink);
-  const ledger = new TraceCheck(new LogPass());
-  let last = 0;
-  ledger.ledger.recorder = (step) => slices.take(step, last);
-  for (const [index, line] of (await readGolden(run))!.split("\n").entries()) {
-    const seconds = /\] \S+ +(\d+\.\d+): /.exec(line)?.[1];
-    if (seconds !== undefined) last = Number(seconds);
-    ledger.push(line, index + 1);
-  }
-  ledger.end();
-  slices.finish(ledger.ledger.edges.lastSeconds);
-  return ledger;
-}
-
-Deno.test("a trace for Perfetto has a track for each device, slices that do not overlap, and how many are alive", async () => {
-  for (const run of RUNS) {
-    const chunks: Uint8Array[] = [];
-    const sink = new PerfettoSlices((bytes) => chunks.push(bytes));
-    const { ledger } = await sliced(run, sink);
-    sink.finish();
-    const packets = packetsOf(new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer()));
-    const descriptors = packets.flatMap(({ descriptor }) => descriptor ?? []);
-    const roots = descriptors.filter(({ parent }) => parent === 0).map(({ name }) => name);
-    for (const device of ledger.devices.keys()) assert(roots.includes(device), `${run}: ${device}`);
-    const tracks = new Set(descriptors.map(({ uuid }) => uuid));
-    assertEquals(tracks.size, descriptors.length, run);
-    const open = new Map<number, number>();
-    let begins = 0;
-    const events = packets.filter(({ type }) => type > 0);
-    for (const { name, seconds, track, type } of events) {
-      assert(tracks.has(track), `${run}: track ${track}`);
-      if (type === 1) {
-        begins++;
-        assert(!open.has(track) && /^0x[0-9a-f]+$/.test(name), `${run}: ${name}`);
-        open.set(track, seconds);
-      } else if (type === 2) {
-        assert(open.get(track)! <= seconds, run);
-        open.delete(track);
-      }
+    assert(begins.every(({ name }) => /^0x[0-9a-f]+$/.test(name)), run);
+    const processes = new Map(
+      traceEvents.filter(({ ph }) => ph === "M").map(({ args, pid }) => [args.name, pid]),
+    );
+    assertEquals(new Set(processes.values()).size, processes.size, run);
+    for (const pid of [...ledger.ledger.devices.keys()].map((name) => processes.get(name)!)) {
+      const live = traceEvents.filter((each) => each.ph === "C" && each.pid === pid)
+        .map(({ args }) => args.live);
+      assertEquals(live.length, 2 * begins.filter((each) => each.pid === pid).length, run);
+      assertEquals(live.at(-1), 0, run);
+      assert(live.every((count, at) => Math.abs(count - (live[at - 1] ?? 0)) === 1), run);
+      assert(Math.min(...live) >= 0, run);
     }
-    assertEquals(open.size, 0, run);
-    assert(begins > 20, `${run}: ${begins}`);
-    const counters = events.filter(({ type }) => type === 4);
-    assertEquals(counters.at(-1)!.value, 0, run);
-    assert(counters.every(({ value }) => value >= 0), run);
   }
 });
 

@@ -39,7 +39,7 @@ export const TRACE = command({
     as: {
       kind: "text",
       placeholder: "FORM",
-      doc: "for export: ftrace (the kernel's text format), chrome, perfetto or dmatrace",
+      doc: "for export: ftrace (the kernel's text format), chrome (Perfetto opens it) or dmatrace",
     },
     events: {
       kind: "flag",

@@ -1,13 +1,10 @@
 /** `dmalab trace export`: a trace in other forms, for other programs. */
-import { ChromeSlices } from "../../instruments/traces/export/chrome_slices.ts";
 import { type LineTime, writeEventFile } from "../../instruments/traces/export/event_file.ts";
 import { MappingSlices } from "../../instruments/traces/export/mapping_slices.ts";
-import { PerfettoSlices } from "../../instruments/traces/export/perfetto_slices.ts";
 import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
 import type { Step, StepSink } from "../../instruments/traces/script/recorder.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
-import { host } from "../host.ts";
 import { VERSION } from "../package_version.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { type OpenedTrace, openTrace } from "./check.ts";
@@ -22,8 +19,7 @@ type Export = (opened: OpenedTrace, screen: Screen) => Promise<void>;
 /** The forms, by the words for them. */
 const FORMS: Readonly<Record<string, Export>> = {
   ftrace: ({ trace }, screen) => writeText(trace, screen),
-  chrome: writeChrome,
-  perfetto: writePerfetto,
+  chrome: writeSlices,
   dmatrace: writeEvents,
 };
 
@@ -36,9 +32,6 @@ export async function runExport(
   const write = form === null ? undefined : FORMS[form];
   if (write === undefined) {
     return refuse(`trace export needs --as and one of ${Object.keys(FORMS).join(", ")}`, screen);
-  }
-  if (form === "perfetto" && host.stdout.isTerminal()) {
-    return refuse("a trace of Perfetto is no text: send it to a file with >", screen);
   }
   try {
     await write(await openTrace(paths), screen);
@@ -95,29 +88,10 @@ async function eachStep(
   return check;
 }
 
-async function writeChrome(opened: OpenedTrace, screen: Screen): Promise<void> {
-  const sink = new ChromeSlices((text) => screen.data(text));
-  const slices = new MappingSlices(sink);
+async function writeSlices(opened: OpenedTrace, screen: Screen): Promise<void> {
+  const slices = new MappingSlices((text) => screen.data(text));
   const { ledger } = await eachStep(opened, (step, { seconds }) => slices.take(step, seconds));
   slices.finish(ledger.edges.lastSeconds);
-  sink.finish();
-}
-
-async function writePerfetto(opened: OpenedTrace): Promise<void> {
-  const sink = new PerfettoSlices(writeBytes);
-  const slices = new MappingSlices(sink);
-  const { ledger } = await eachStep(opened, (step, { seconds }) => slices.take(step, seconds));
-  slices.finish(ledger.edges.lastSeconds);
-  sink.finish();
-}
-
-/** Bytes that are no text, to the standard output; a reader that goes away wants no more. */
-function writeBytes(bytes: Uint8Array): void {
-  try {
-    for (let rest = bytes; rest.length > 0;) rest = rest.subarray(host.stdout.writeSync(rest));
-  } catch (error) {
-    if (!(error instanceof host.errors.BrokenPipe)) throw error;
-  }
 }
 
 async function writeEvents(opened: OpenedTrace, screen: Screen): Promise<void> {

@@ -10,11 +10,11 @@
  * takes a microsecond. Virtual time itself is written only for a machine with `prices`: there, time
  * passes from event to event.
  */
-import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { displayName } from "../../lang/run/report.ts";
 import type { RunStart } from "../../lang/run/run_options.ts";
 import { isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
+import { ChromeJson } from "./chrome_json.ts";
 import {
   placedFields,
   type RunOutcome,
@@ -49,7 +49,6 @@ const NS_PER_US = 1000;
 /** Writes one file: `{"traceEvents": […]}`, an entry a line. */
 export class ChromeTraceWriter implements TraceWriter {
   #pid = 0;
-  #entries = 0;
   #lastTs = 0;
   #isTimed = false;
   #depth = 0;
@@ -59,9 +58,11 @@ export class ChromeTraceWriter implements TraceWriter {
   /** By device, then by address: nothing keeps a device from having one twice. */
   readonly #mappings = new Map<string | null, Map<number, OpenMapping[]>>();
 
+  readonly #file: ChromeJson;
+
   /** Writes the beginning. */
-  constructor(private readonly write: WriteText) {
-    this.write('{"traceEvents":[');
+  constructor(write: WriteText) {
+    this.#file = new ChromeJson(write);
   }
 
   run(file: string, start: RunStart, places: SitePlaces): void {
@@ -94,26 +95,26 @@ export class ChromeTraceWriter implements TraceWriter {
     if (failure === null) return;
     const point = { ts: this.#lastTs, pid: this.#pid, tid: 1 };
     const args = { message: failure.message, place: failure.place };
-    this.#write({ ph: "i", s: "g", name: outcome, cat: "test", ...point, args });
+    this.#file.add({ ph: "i", s: "g", name: outcome, cat: "test", ...point, args });
   }
 
   end(): void {
     this.#endRequests();
-    this.write('\n],"displayTimeUnit":"ns"}\n');
+    this.#file.end();
   }
 
   #writeEvent(event: MachineEvent, point: Point): void {
     if (isCall(event)) {
       this.#depth++;
       const name = event.name.slice("call.".length);
-      this.#write({ ph: "B", name, cat: "call", ...point, args: this.#args(event) });
+      this.#file.add({ ph: "B", name, cat: "call", ...point, args: this.#args(event) });
     } else if (isReturn(event)) {
       this.#depth = Math.max(0, this.#depth - 1);
-      this.#write({ ph: "E", ...point, args: this.#args(event) });
+      this.#file.add({ ph: "E", ...point, args: this.#args(event) });
     } else {
       const cat = event.name.slice(0, event.name.indexOf("."));
       const args = this.#args(event);
-      this.#write({ ph: "i", s: "t", name: event.name, cat, ...point, args });
+      this.#file.add({ ph: "i", s: "t", name: event.name, cat, ...point, args });
     }
   }
 
@@ -133,7 +134,7 @@ export class ChromeTraceWriter implements TraceWriter {
       const at = open.get(dma) ?? [];
       at.push({ id, sizeBytes: size_bytes });
       open.set(dma, at);
-      this.#write({ ph: "b", cat, name, id, ...point });
+      this.#file.add({ ph: "b", cat, name, id, ...point });
       return;
     }
     const exact = open.get(dma)?.findIndex(({ sizeBytes }) => sizeBytes === size_bytes) ?? -1;
@@ -142,7 +143,7 @@ export class ChromeTraceWriter implements TraceWriter {
       : [...open].flatMap(([start, each]) =>
         start >= dma && start < dma + size_bytes ? each.splice(0) : []
       );
-    for (const { id } of ended) this.#write({ ph: "e", cat, name, id, ...point });
+    for (const { id } of ended) this.#file.add({ ph: "e", cat, name, id, ...point });
   }
 
   #noteRequest(number: number, point: Point): void {
@@ -154,8 +155,8 @@ export class ChromeTraceWriter implements TraceWriter {
   #endRequests(): void {
     for (const [number, { first, last }] of this.#requests) {
       const pair = { cat: "request", name: `request ${number}`, id: `${this.#pid}:${number}` };
-      this.#write({ ph: "b", ...pair, ...first });
-      this.#write({ ph: "e", ...pair, ...last });
+      this.#file.add({ ph: "b", ...pair, ...first });
+      this.#file.add({ ph: "e", ...pair, ...last });
     }
     this.#requests.clear();
   }
@@ -182,10 +183,6 @@ export class ChromeTraceWriter implements TraceWriter {
   }
 
   #name(what: "process_name" | "thread_name", tid: number, name: string): void {
-    this.#write({ ph: "M", name: what, pid: this.#pid, tid, args: { name } });
-  }
-
-  #write(entry: Readonly<Record<string, unknown>>): void {
-    this.write(`${this.#entries++ === 0 ? "" : ","}\n${printableJson(entry, 0)}`);
+    this.#file.add({ ph: "M", name: what, pid: this.#pid, tid, args: { name } });
   }
 }

@@ -1,34 +1,31 @@
-/** Mappings of a trace as slices of time: when each began, and when it ended. */
+/**
+ * Mappings of a trace as slices of time, in Chrome's trace JSON: a process for each device, an async
+ * pair for each mapping, and a counter of the live ones, on which a leak only rises.
+ *
+ * @see Trace Event Format, "Async Events", "Counter Events"
+ */
+import { ChromeJson } from "../../trace_file/chrome_json.ts";
+import type { WriteText } from "../../trace_file/trace_writer.ts";
 import type { TracedMapping } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type Step } from "../script/recorder.ts";
 
-/** What ends a slice. */
-export type SliceEnd =
-  /** The call that unmaps, in this line. */
-  | { readonly how: "unmapped"; readonly line: number }
-  /** None: it is live at the end of the trace, or its unmap is in a missing line. */
-  | { readonly how: "open" };
-
-export interface SliceSink {
-  /** @param seconds By the trace's clock. */
-  begin(mapping: TracedMapping, seconds: number): void;
-  end(mapping: TracedMapping, seconds: number, end: SliceEnd): void;
-}
-
+const US_PER_S = 1e6;
 /** Stands for the device of a two-step range that belongs to no known request. */
 const NO_DEVICE = "two-step ranges";
 
-export function deviceName(mapping: TracedMapping): string {
-  return mapping.device?.name ?? NO_DEVICE;
+interface DeviceProcess {
+  readonly pid: number;
+  live: number;
 }
 
 /** Turns the steps of a ledger into slices; every slice that begins ends. */
 export class MappingSlices {
   readonly #open = new Set<TracedMapping>();
-  readonly #sink: SliceSink;
+  readonly #devices = new Map<string, DeviceProcess>();
+  readonly #file: ChromeJson;
 
-  constructor(sink: SliceSink) {
-    this.#sink = sink;
+  constructor(write: WriteText) {
+    this.#file = new ChromeJson(write);
   }
 
   /** @param seconds When the line of the step was written. */
@@ -37,22 +34,59 @@ export class MappingSlices {
     const { mapping, line, op } = step;
     if (op === "map") {
       this.#open.add(mapping);
-      this.#sink.begin(mapping, mapping.mappedAt.seconds);
+      this.#begin(mapping);
     } else if (op === "unmap" && this.#open.delete(mapping)) {
-      this.#sink.end(mapping, seconds, { how: "unmapped", line });
+      this.#end(mapping, seconds, { line });
     } else if (op === "range") {
       // The ledger reports a range only when it is unmapped.
-      this.#sink.begin(mapping, mapping.mappedAt.seconds);
-      this.#sink.end(mapping, mapping.unmappedAt!.seconds, {
-        how: "unmapped",
-        line: mapping.unmappedAt!.line,
-      });
+      this.#begin(mapping);
+      this.#end(mapping, mapping.unmappedAt!.seconds, { line: mapping.unmappedAt!.line });
     }
   }
 
-  /** @param seconds Of the last line. */
+  /**
+   * Ends what is live at the end of the trace, or whose unmap is in a missing line, and the file.
+   *
+   * @param seconds Of the last line.
+   */
   finish(seconds: number): void {
-    for (const mapping of this.#open) this.#sink.end(mapping, seconds, { how: "open" });
+    for (const mapping of this.#open) this.#end(mapping, seconds, { end: "not in the trace" });
     this.#open.clear();
+    this.#file.end();
+  }
+
+  #begin(mapping: TracedMapping): void {
+    const { dir, kind, mappedAt, phys, request, sizeBytes, task } = mapping;
+    this.#write("b", mapping, mappedAt.seconds, {
+      mapping: kind,
+      device: mapping.device?.name ?? NO_DEVICE,
+      bytes: sizeBytes,
+      dir,
+      line: mappedAt.line,
+      phys: phys === null ? null : `0x${phys.toString(16)}`,
+      task: task === "" ? null : task,
+      request,
+    });
+  }
+
+  #end(mapping: TracedMapping, seconds: number, args: object): void {
+    this.#write("e", mapping, seconds, args);
+  }
+
+  #write(ph: "b" | "e", mapping: TracedMapping, seconds: number, args: object): void {
+    const name = mapping.device?.name ?? NO_DEVICE;
+    let device = this.#devices.get(name);
+    if (device === undefined) {
+      this.#devices.set(name, device = { pid: this.#devices.size + 1, live: 0 });
+      this.#file.add({ ph: "M", name: "process_name", pid: device.pid, tid: 0, args: { name } });
+    }
+    const { pid } = device;
+    device.live += ph === "b" ? 1 : -1;
+    const ts = Math.round(seconds * US_PER_S * 1000) / 1000;
+    const { addr, kind, mappedAt: { cpu, line } } = mapping;
+    const at = { name: `0x${addr.toString(16)}`, cat: kind, id: line, pid, tid: cpu, ts };
+    this.#file.add({ ph, ...at, args });
+    const { live } = device;
+    this.#file.add({ ph: "C", name: "live mappings", pid, ts, args: { live } });
   }
 }
