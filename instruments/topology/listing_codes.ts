@@ -6,8 +6,9 @@ export const LISTING_CODES: Readonly<Record<ListingCode, CodeEntry>> = {
   E1001: {
     title: "no output of lspci",
     explanation: "Nothing in the text names a PCI function: no line begins with an address and a " +
-      "class, and no line draws a tree. What helps most is the whole output of lspci with -D -nn " +
-      "-vvv, taken with root rights; a tree (-t) and a dump of registers (-xxxx) are read too.",
+      "class. What helps most is the whole output of lspci with -D -nn -vvv, taken with root " +
+      "rights; a dump of registers (-xxxx) is read too. The tree (-t) alone shows neither classes " +
+      "nor capabilities.",
     example: `Dear all, the switch arrives on Monday.
 
 0000:00:00.0 Host bridge [0600]: Intel Corporation Sky Lake-E DMI3 Registers [8086:2020]`,
@@ -23,13 +24,13 @@ export const LISTING_CODES: Readonly<Record<ListingCode, CodeEntry>> = {
   E1003: {
     title: "the buses below the bridges are unknown",
     explanation:
-      "`lspci -v`, -t and -x show which bus lies below a bridge; the plain list does not. Without it " +
+      "`lspci -v`, -x and -PP show which bus lies below a bridge; the plain list does not. Without it " +
       "no function can be placed below another, and no distance is known.",
     example: `00:01.0 PCI bridge: Intel Corporation PCI Express Root Port
 01:00.0 3D controller: NVIDIA Corporation GP100GL
 
-# lspci -t
--[0000:00]---01.0-[01]----00.0`,
+# lspci -PP
+00:01.0/01:00.0 3D controller: NVIDIA Corporation GP100GL`,
   },
   E1004: {
     title: "more than is read",
@@ -52,16 +53,17 @@ Class:  Host bridge
   E1011: {
     title: "access control is unknown",
     explanation:
-      "Without root rights lspci shows no capabilities (`<access denied>`), and the list or the " +
-      "tree alone never does. Whether such a function redirects peer traffic is then unknown: " +
+      "Without root rights lspci shows no capabilities (`<access denied>`), and the list " +
+      "alone never does. Whether such a function redirects peer traffic is then unknown: " +
       "answers that depend on it are marked with a question mark.",
     example: `$ lspci -vvv            # Capabilities: <access denied>
 $ sudo lspci -vvv       # ACSCtl: SrcValid+ TransBlk- ReqRedir+ …`,
   },
   E1012: {
     title: "the text breaks off",
-    explanation: "The last function has no end, a dump of registers stops in the middle, or a " +
-      "tree goes on from nothing: a part was not pasted. What is there is imported, and what " +
+    explanation:
+      "The last function has no end, or a dump of registers stops in the middle: a part " +
+      "was not pasted. What is there is imported, and what " +
       "the missing part would tell is unknown.",
     example: `0000:05:00.0 3D controller [0302]: NVIDIA Corporation GP100GL [10de:15f8]
 	Capabilities: [60] Power Mana`,

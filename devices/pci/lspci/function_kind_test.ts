@@ -74,7 +74,7 @@ Deno.test("behind a port all but bridges are peers; on a root bus storage, netwo
 
 Deno.test("a function of which only the place is known is a peer behind a port, and none on a root bus", () => {
   const machine = importMachine(
-    linkListing(readListing("-[0000:00]-+-01.0-[01]----00.0\n           \\-02.0\n")),
+    linkListing(readListing('00:01.0/01:00.0 "x" "y" "z"\n00:02.0 "x" "y" "z"\n')),
   );
   assertEquals(machine.functions.map(({ name }) => name), ["rp0", "dev1", "dev0"]);
   assertEquals(peersOf(machine).map(({ address }) => `${address}`), ["0000:01:00.0"]);

@@ -124,14 +124,6 @@ Deno.test("numbers of a header that was wrapped stand in its next line", () => {
   }
 });
 
-Deno.test("a tree's names have numbers by -nn, and none without", () => {
-  const tree = (name: string) => onlyOne(`-[0000:00]---02.0  ${name}\n`);
-  const numbered = tree("Maker Model [8086:1533]");
-  assertEquals([numbered.vendor, numbered.device, numbered.name], [0x8086, 0x1533, "Maker Model"]);
-  const plain = tree("Maker Model");
-  assertEquals([plain.vendor, plain.device, plain.name], [null, null, "Maker Model"]);
-});
-
 Deno.test("details of one function are not taken for those of the next", () => {
   const cut = "\t\tACSCtl:\tSrcValid+ TransBlk- ReqRedir+\n";
   const next = HEADER.replace("02:00.0", "03:00.0");
@@ -197,15 +189,6 @@ Deno.test("a dump ends with a header, one of CardBus, conventional or extended s
     );
   for (let bytes = 16; bytes <= 4096; bytes += bytes < 512 ? 16 : 256) {
     assertEquals(cut(bytes), ![64, 128, 256, 4096].includes(bytes), `${bytes} bytes`);
-  }
-});
-
-Deno.test("a function of a tree takes its class and its words from a list, whichever comes first", () => {
-  const tree = "-[0000:02]---00.0\n";
-  for (const text of [`${tree}\n${HEADER}`, `${HEADER}\n${tree}`]) {
-    const { classCode, className, device, name, vendor } = onlyOne(text);
-    assertEquals([classCode, className, name], [0x0200, "Ethernet controller", "Maker Model"]);
-    assertEquals([vendor, device], [0x8086, 0x1533]);
   }
 });
 

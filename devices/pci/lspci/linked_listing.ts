@@ -59,7 +59,7 @@ export function linkListing(listing: Listing): LinkedListing {
       line: dumb.line,
       message: `Nothing says which bus lies below bridge ${formatListedAddress(dumb.address)}, ` +
         `and bus ${busText(orphans[0]!)} has to lie below some bridge`,
-      hint: "add -vvv (`sudo lspci -D -nn -vvv`), or paste `lspci -t` along with it",
+      hint: "add -vvv: `sudo lspci -D -nn -vvv`",
     });
     return refusal(listing, findings);
   }
@@ -146,7 +146,6 @@ const CHIPSET_CLASSES: ReadonlySet<number> = new Set([0x05, 0x06, 0x08, 0x0b, 0x
 /** Whether something shows that a bus without a bridge above it is a root bus. */
 function isRoot(bus: number, functions: readonly ListedFunction[], listing: Listing): boolean {
   if (bus % 256 === 0) return true;
-  if (listing.drawnRoots.some((root) => busKey(root.domain, root.bus) === bus)) return true;
   // A bridge that is missing between two that are there.
   const inside = listing.functions.some(({ address, buses }) =>
     buses !== null && address.domain === Math.floor(bus / 256) &&

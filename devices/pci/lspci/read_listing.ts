@@ -1,6 +1,6 @@
 /**
- * Reads what `lspci` prints: lists of functions at any level of detail, dumps of registers, trees,
- * and several of these one after the other, as people paste them.
+ * Reads what `lspci` prints: lists of functions at any level of detail, dumps of registers, and
+ * several of these one after the other, as people paste them. The trees of `lspci -t` are passed over.
  *
  * The text is untrusted: whatever it holds, reading it takes time and memory in proportion to its
  * length, ends, and throws nothing.
@@ -21,14 +21,11 @@ import {
 } from "./listed_function.ts";
 import { pastedLines } from "./pasted_lines.ts";
 import { reviewListing } from "./review_listing.ts";
-import { type TreeLine, TreeReader } from "./tree_lines.ts";
 
 /** What a text tells, before anything is put below anything. */
 export interface Listing {
   /** By address. */
   readonly functions: readonly ListedFunction[];
-  /** Buses that a tree draws as roots. */
-  readonly drawnRoots: readonly { readonly domain: number; readonly bus: number }[];
   /** What `lscpu` or `/proc/cpuinfo` in the same text says. */
   readonly cpu: ListedCpu | null;
   /** Where one of them is an error there are no functions. */
@@ -42,11 +39,13 @@ const MAX_FUNCTIONS = 4096;
 /** Most mentions of functions in all listings of a text. */
 const MAX_MENTIONS = 16 * MAX_FUNCTIONS;
 
-const WANTED = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -t` and `lspci -xxxx` do too";
+const WANTED = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -xxxx` does too";
 
 /** The line on which a command was typed, with or without a prompt. */
 const COMMAND = /^(?:[^|]{0,80}[$#%>❯] ?)?(?:sudo +|doas +)?(?:\/\S{1,40}\/)?lspci(?=\s|$)/;
 const PROMPT = /^\[?[\w.-]{1,40}@[\w.-]{1,60}[^|<]{0,80}[$#%>❯](?: |$)|^[$#%❯](?: |$)/;
+/** A line of the tree that `lspci -t` draws. */
+const TREE = /^\s*-(?:\+-)?\[|^[\s|]*[+\\]-+(?:\[|\+-|[01][0-9a-f]\.)/i;
 /** `lspci -vmm`, which tells no capabilities. */
 const RECORDS = /^(?:Slot|Device):\s+(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/i;
 
@@ -61,26 +60,23 @@ export function readListing(text: string): Listing {
 function refused(code: ListingCode, line: number, message: string, hint: string): Listing {
   return {
     functions: [],
-    drawnRoots: [],
     cpu: null,
     findings: [{ code, severity: "error", line, message, hint }],
   };
 }
 
 class ListingReader {
-  /** Every mention of a function, in trees and paths too. */
+  /** Every mention of a function, in paths too. */
   readonly #mentions: GrowingFunction[] = [];
   /** Those in lists and dumps. */
   readonly #listed: GrowingFunction[] = [];
-  readonly #drawnRoots: { domain: number; bus: number }[] = [];
   readonly #details = new DetailReader();
-  readonly #tree = new TreeReader();
   readonly #cpu = new CpuReader();
   #current: GrowingFunction | null = null;
   #firstLine = 0;
   #recordsLine = 0;
   #looseDumpLine = 0;
-  #looseBranchLine = 0;
+  #treeLine = 0;
 
   read(text: string): Listing {
     for (const { number, text: line } of pastedLines(text)) {
@@ -91,17 +87,15 @@ class ListingReader {
     if (this.#mentions.length === 0) return this.#nothing();
     const functions = this.#join();
     if ("code" in functions) {
-      return { functions: [], drawnRoots: [], cpu: null, findings: [functions] };
+      return { functions: [], cpu: null, findings: [functions] };
     }
     if (functions.length > MAX_FUNCTIONS) return this.#tooMany(functions[MAX_FUNCTIONS]!.line);
     return {
       functions,
-      drawnRoots: this.#drawnRoots,
       cpu: this.#cpu.found,
       findings: reviewListing({
         listed: this.#listed,
         functions,
-        looseBranchLine: this.#looseBranchLine,
         looseDumpLine: this.#looseDumpLine,
       }),
     };
@@ -123,10 +117,9 @@ class ListingReader {
       }
       return;
     }
-    const branches = this.#tree.read(line);
-    if (branches !== null) {
+    if (TREE.test(line)) {
       this.#close();
-      this.#takeBranches(number, branches);
+      this.#treeLine ||= number;
       return;
     }
     const header = readHeader(line);
@@ -141,13 +134,11 @@ class ListingReader {
     }
     if (COMMAND.test(line) || PROMPT.test(line) || line.startsWith("```")) {
       this.#close();
-      this.#tree.reset();
       return;
     }
     if (this.#cpu.read(line)) return;
     if (current === null) {
       if (RECORDS.test(line.trim())) this.#recordsLine ||= number;
-      if (/^\s*[+\\]-+(?:\[|[01][0-9a-f]\.)/i.test(line)) this.#looseBranchLine ||= number;
       return;
     }
     if (this.#details.read(current, line)) return;
@@ -166,19 +157,6 @@ class ListingReader {
       const { bus } = next;
       bridge.buses = { primary: path[index]!.bus, secondary: bus, subordinate: bus };
       this.#mentions.push(bridge);
-    }
-  }
-
-  #takeBranches(number: number, { roots, functions }: TreeLine): void {
-    this.#drawnRoots.push(...roots);
-    for (const { address, buses, name } of functions) {
-      const drawn = new GrowingFunction(address, number);
-      drawn.buses = buses;
-      const ids = name === null ? null : readIds(name);
-      drawn.vendor = ids?.vendor ?? null;
-      drawn.device = ids?.device ?? null;
-      drawn.name = name === null ? null : name.replace(/ ?\[[0-9a-f]{4}:[0-9a-f]{4}\].*$/i, "");
-      this.#mentions.push(drawn);
     }
   }
 
@@ -222,12 +200,12 @@ class ListingReader {
         WANTED,
       );
     }
-    if (this.#looseBranchLine > 0) {
+    if (this.#treeLine > 0) {
       return refused(
         "E1001",
-        this.#looseBranchLine,
-        "A tree without its first line",
-        "paste it from the line that begins with `-[` or `-+-[` on",
+        this.#treeLine,
+        "This is lspci -t, which shows neither classes nor capabilities",
+        WANTED,
       );
     }
     return refused("E1001", this.#firstLine, "No line of this text is output of lspci", WANTED);

@@ -60,7 +60,7 @@ Deno.test("what is no listing says what it is instead", () => {
 });
 
 Deno.test("a rejected text is reported in full: what it is, where, and what to do", () => {
-  const wanted = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -t` and `lspci -xxxx` do too";
+  const wanted = "paste what `sudo lspci -D -nn -vvv` prints; `lspci -xxxx` does too";
   const refusals:
     readonly (readonly [text: string, line: number, message: string, hint: string])[] = [
       ["", 1, "The text is empty", wanted],
@@ -78,10 +78,10 @@ Deno.test("a rejected text is reported in full: what it is, where, and what to d
         wanted,
       ],
       [
-        "           \\-1f.0\n",
-        1,
-        "A tree without its first line",
-        "paste it from the line that begins with `-[` or `-+-[` on",
+        "\n           \\-1f.0\n",
+        2,
+        "This is lspci -t, which shows neither classes nor capabilities",
+        wanted,
       ],
       [
         "x".repeat(MAX_TEXT_LENGTH + 1),
@@ -156,11 +156,9 @@ Deno.test("two machines differ in a vendor, a device, a class, or where a bridge
     2,
     "0000:3b:00.0 is 0087:???? here and 8086:???? in line 1: these are two machines",
   ]]);
-  const tree = (below: string) => `-[0000:00]---01.0-[${below}]--\n`;
-  assertEquals(two(tree("01"), tree("02")), true);
-  assertEquals(two(tree("01"), tree("01-02")), false);
-  assertEquals(two(tree("01"), "-[0000:00]---01.0\n"), false);
-  assertEquals(readListing(tree("1f") + tree("01")).findings, [{
+  const path = (below: string) => `00:01.0/${below}:00.0 0108: 144d:a822\n`;
+  assertEquals(two(path("01"), path("02")), true);
+  assertEquals(readListing(path("1f") + path("01")).findings, [{
     code: "E1002",
     severity: "error",
     line: 2,
@@ -179,12 +177,7 @@ Deno.test("what a text lacks is reported in full: what, where, and the repair", 
       return [code, line, message, hint];
     });
   assertEquals(warnings(ROOT), []);
-  assertEquals(warnings(`           \\-1f.0\n${ROOT}`), [[
-    "E1012",
-    1,
-    "This line goes on from a branch that is not above it",
-    "paste the tree from its first line on, with the blanks at the beginning of lines",
-  ]]);
+  assertEquals(warnings(`           \\-1f.0\n${ROOT}`), [], "a tree is passed over");
   assertEquals(warnings(`00: 86 80 18 19\n${ROOT}`), [[
     "E1012",
     1,
@@ -237,15 +230,4 @@ Deno.test("what a text lacks is reported in full: what, where, and the repair", 
     "0000:01:00.0 and 2 others do not answer (all ones)",
     asleep,
   ]]);
-});
-
-Deno.test("a tree ends where something else begins: a branch behind that goes on from nothing", () => {
-  const [fork, branch] = ["-[0000:00]-+-00.0\n", "           \\-1f.0\n"];
-  const read = (text: string) => readListing(text);
-  assertEquals(read(fork + branch).functions.length, 2);
-  for (const between of ["$ lspci -tv\n", "```\n"]) {
-    const { findings, functions } = read(fork + between + branch);
-    assertEquals(functions.length, 1);
-    assertEquals(findings[0]!.line, 3);
-  }
 });

@@ -8,8 +8,6 @@ export interface ReadText {
   readonly listed: readonly GrowingFunction[];
   /** What came of them. */
   readonly functions: readonly ListedFunction[];
-  /** The first line of a tree that goes on from nothing; 0 when there is none. */
-  readonly looseBranchLine: number;
   /** The first line of registers of no function; 0 when there is none. */
   readonly looseDumpLine: number;
 }
@@ -18,18 +16,10 @@ export interface ReadText {
 const DUMP_LENGTHS: ReadonlySet<number> = new Set([64, 128, 256, 4096]);
 
 export function reviewListing(text: ReadText): Finding[] {
-  const { functions, looseBranchLine, looseDumpLine } = text;
+  const { functions, looseDumpLine } = text;
   const findings: Finding[] = [];
   const warn = (code: ListingCode, line: number, message: string, hint: string) =>
     findings.push({ code, severity: "warning", line, message, hint });
-  if (looseBranchLine > 0) {
-    warn(
-      "E1012",
-      looseBranchLine,
-      "This line goes on from a branch that is not above it",
-      "paste the tree from its first line on, with the blanks at the beginning of lines",
-    );
-  }
   if (looseDumpLine > 0) {
     warn(
       "E1012",
