@@ -1,8 +1,11 @@
 /** What a kind of device says about itself; `registry.ts` lists the kinds there are. */
 import type { Bytes, DmaAddr } from "../runtime/address.ts";
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
+import type { EventTables } from "../runtime/event_vocabulary.ts";
 import type { Machine } from "../runtime/machine.ts";
+import type { AnyTableSpec } from "../runtime/recording/fact_table.ts";
 import type { SettingRows, SettingsOf } from "../runtime/settings.ts";
+import type { DescribedRegisters } from "./described_registers.ts";
 import type { BarRequest, PciFunction, PciRole } from "./pci/pci_function.ts";
 import type { PeerProviders } from "./pci/peers/peer_providers.ts";
 
@@ -19,6 +22,12 @@ export interface DeviceBase<K extends string = string> {
    * @internal
    */
   readonly function: PciFunction;
+  /**
+   * The window whose registers a scenario describes: null for a device that was given none, left out
+   * by kinds that have their own.
+   * @internal
+   */
+  readonly registers?: DescribedRegisters | null;
   /**
    * Called after each write to memory that a script made the device do.
    * @internal
@@ -59,8 +68,14 @@ export interface DeviceKind<
   readonly doc: string;
   /** What its function is in the PCI tree. */
   readonly role: PciRole;
-  /** Whether a scenario says what its registers do; false when left out. */
-  readonly hasRegisters?: boolean;
+  /** The page of docs/builtins/ that describes it. */
+  readonly page: string;
+  /** Whether a scenario says what its registers do: such devices have `registers`. */
+  readonly hasRegisters: D extends { readonly registers: DescribedRegisters | null } ? true : false;
+  /** What can happen in it and its driver alone, out of the vocabulary. */
+  readonly events: Partial<EventTables>;
+  /** What a recording keeps of it. */
+  readonly tables: readonly AnyTableSpec[];
   /** The keys its block takes, `deviceSettings` among them. */
   readonly settings: R;
   /**

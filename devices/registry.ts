@@ -72,7 +72,7 @@ export const PCI_BLOCKS: ReadonlyMap<string, PciBlockKind> = new Map<string, Pci
     { ...kind, holds: withDevices(kind.holds), hasRegisters: false },
   ]),
   ...(DEVICE_KINDS as readonly AnyDeviceKind[]).map((
-    { doc, hasRegisters = false, kind, settings },
+    { doc, hasRegisters, kind, settings },
   ): [string, PciBlockKind] => [
     kind,
     { doc, title: kind, settings, holds: [], hasRegisters },

@@ -1,22 +1,17 @@
 /** A plain PCI endpoint: it does DMA on request, and may provide memory to its peers. */
 import { isPowerOfTwo, KIB, roundUpPowerOfTwo, TIB } from "../../runtime/address.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
-import type { Machine } from "../../runtime/machine.ts";
 import { int, pages, setting } from "../../runtime/settings.ts";
+import { type DescribedRegisters, describedRegisters } from "../described_registers.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
 import { attachDmaDevice, deviceSettings, P2PMEM, settingError } from "../device_settings.ts";
-import type { PciFunction } from "../pci/pci_function.ts";
-import { EndpointRegisters } from "./endpoint_registers.ts";
 
 const IRQ = eventId("irq");
 
 /** A plain function of a lab. */
 export interface EndpointDevice extends DeviceBase<"endpoint"> {
-  /**
-   * Its window; null for one without.
-   * @internal
-   */
-  readonly registers: EndpointRegisters | null;
+  /** @internal */
+  readonly registers: DescribedRegisters | null;
   /**
    * Raises one of its interrupts.
    * @internal
@@ -37,7 +32,10 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
   kind: "endpoint",
   doc: "Any other PCI function that does DMA.",
   role: "endpoint",
+  page: "machine",
   hasRegisters: true,
+  events: {},
+  tables: [],
   settings: SETTINGS,
 
   bars(device) {
@@ -70,7 +68,7 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
       kind: "endpoint",
       dma: attachDmaDevice(machine, device),
       function: func,
-      registers: registersOf(machine, func),
+      registers: describedRegisters(machine, func),
       raise(vector) {
         const { events } = machine;
         const outer = events.context.enterDevice(name);
@@ -81,10 +79,3 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
     };
   },
 };
-
-function registersOf(machine: Machine, { bars: [bar] }: PciFunction): EndpointRegisters | null {
-  if (bar === undefined) return null;
-  const registers = new EndpointRegisters(machine.memory, bar.basePhys, bar.sizeBytes);
-  machine.registers.add(bar.basePhys, bar.sizeBytes, registers);
-  return registers;
-}

@@ -1,4 +1,4 @@
-/** What a scenario says that the registers of its endpoints do. */
+/** What a scenario says that the registers of its devices do. */
 import type { LabDevice } from "../../devices/registry.ts";
 import { describeValue } from "../values/operators.ts";
 import { ScriptError } from "../values/script_error.ts";
@@ -13,10 +13,10 @@ export function describeRegister(
   offsetBytes: number,
   handler: RegisterHandler,
 ): void {
-  if (device?.kind !== "endpoint" || device.registers === null) {
+  const { name, registers } = device ?? {};
+  if (registers === undefined || registers === null) {
     throw new Error("A register of nothing that has any: the check of the machine refuses it");
   }
-  const { name, registers } = device;
   if (access === "write") {
     registers.onWrite(offsetBytes, (value) => void handler([value]));
     return;

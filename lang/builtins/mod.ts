@@ -41,7 +41,6 @@ import { COUNTER_GROUPS, COUNTERS } from "./things/counters.ts";
 import { DEVICE } from "./things/device.ts";
 import { DMA_ITER } from "./things/dma_iter.ts";
 import { DMA_POOL, POOL_BLOCK } from "./things/dma/dma_pool.ts";
-import { ENDPOINT } from "./things/pci/endpoint.ts";
 import { EVENT } from "./things/event.ts";
 import { HMM_MAP, P2PDMA_STATE } from "./things/rdma/hmm_map.ts";
 import { FAULT } from "./things/fault.ts";
@@ -53,7 +52,6 @@ import { IOVA_STATE } from "./things/dma/iova_state.ts";
 import { LIMITS } from "./things/limits.ts";
 import { MAPPING } from "./things/dma/mapping.ts";
 import { MM } from "./things/rdma/mm.ts";
-import { NVME } from "./things/nvme/nvme.ts";
 import { OUTCOME } from "./things/outcome.ts";
 import { PORT } from "./things/pci/port.ts";
 import { PRICES } from "./things/prices.ts";
@@ -62,14 +60,14 @@ import { P2PMEM } from "./things/pci/provider.ts";
 import { MR } from "./things/rdma/mr.ts";
 import { PAGE_FAULT, RDMA_ACCESS } from "./things/rdma/rdma_access.ts";
 import { QUEUE } from "./things/nvme/queue.ts";
-import { RDMA } from "./things/rdma/rdma.ts";
 import { REGION } from "./things/region.ts";
 import { REQUEST } from "./things/nvme/request.ts";
 import { SCATTERLIST } from "./things/dma/scatterlist.ts";
 import { SWIOTLB } from "./things/dma/swiotlb.ts";
 import { TOPOLOGY } from "./things/pci/topology.ts";
 import { TRACE } from "./things/trace.ts";
-import { DIRTY_TRACKER, VFIO, VFIO_BUFFER } from "./things/vfio/vfio.ts";
+import { DIRTY_TRACKER, VFIO_BUFFER } from "./things/vfio/vfio.ts";
+import { deviceTypes } from "./node_types.ts";
 import { isThing, thing } from "./arguments.ts";
 import { LIST } from "./values/list.ts";
 import { DURATION, INT, RANGE, SIZE, WORD } from "./values/numbers.ts";
@@ -100,8 +98,8 @@ export interface BuiltinGroup {
   readonly types: readonly TypeSpec[];
 }
 
-/** Every function, and every type of things and of plain values that has members, by what they are for. */
-export const GROUPS: readonly BuiltinGroup[] = [
+/** The pages without the types of devices, which their records place. */
+const PAGES: readonly BuiltinGroup[] = [
   {
     page: "mapping",
     title: "Mapping single buffers and lists",
@@ -141,7 +139,7 @@ export const GROUPS: readonly BuiltinGroup[] = [
     page: "nvme",
     title: "Disks",
     functions: [...NVME_BYTE_CALLS],
-    types: [NVME, QUEUE, IO, COMMAND],
+    types: [QUEUE, IO, COMMAND],
   },
   {
     page: "p2p",
@@ -153,13 +151,13 @@ export const GROUPS: readonly BuiltinGroup[] = [
     page: "processes",
     title: "Memory of processes, RDMA",
     functions: [...HMM_CALLS],
-    types: [MM, HMM_MAP, P2PDMA_STATE, RDMA, MR, RDMA_ACCESS, PAGE_FAULT],
+    types: [MM, HMM_MAP, P2PDMA_STATE, MR, RDMA_ACCESS, PAGE_FAULT],
   },
   {
     page: "migration",
     title: "Devices that are migrated",
     functions: [...VFIO_CALLS],
-    types: [VFIO, VFIO_BUFFER, DIRTY_TRACKER],
+    types: [VFIO_BUFFER, DIRTY_TRACKER],
   },
   {
     page: "machine",
@@ -167,7 +165,7 @@ export const GROUPS: readonly BuiltinGroup[] = [
     functions: [...MACHINE_CALLS, ...VIEW_CALLS, ...FAULT_LOG_CALLS],
     types: [
       DEVICE,
-      ENDPOINT,
+
       IOMMU,
       SWIOTLB,
       PRICES,
@@ -200,6 +198,12 @@ export const GROUPS: readonly BuiltinGroup[] = [
     ],
   },
 ];
+
+/** Every function, and every type of things and of plain values that has members, by what they are for. */
+export const GROUPS: readonly BuiltinGroup[] = PAGES.map((group) => ({
+  ...group,
+  types: [...deviceTypes(group.page), ...group.types],
+}));
 
 /** Every function, by its name. */
 export const FUNCTIONS: ReadonlyMap<string, FunctionSpec> = byName(

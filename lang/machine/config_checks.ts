@@ -143,11 +143,11 @@ function checkRamRegions(tree: ConfigBlock, lab: Lab, bag: DiagnosticBag): void 
 function checkRegisters(block: ConfigBlock, lab: Lab, bag: DiagnosticBag): void {
   for (const child of block.children) checkRegisters(child, lab, bag);
   const device = block.name === null ? undefined : lab.devices.get(block.name.text);
-  if (device?.kind !== "endpoint") return;
-  const { name, registers } = device;
+  if (device?.registers === undefined) return;
+  const { kind, name, registers } = device;
   for (const { offsetBytes, span } of block.registers.values()) {
     if (registers === null) {
-      const hint = `give it one: \`endpoint ${name} { bar = 4KiB … }\``;
+      const hint = `give it one: \`${kind} ${name} { bar = 4KiB … }\``;
       bag.error("E0511", span, `${name} has no window of registers`, hint);
     } else if (offsetBytes >= registers.sizeBytes) {
       const size = formatSize(registers.sizeBytes);

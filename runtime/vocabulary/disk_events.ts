@@ -8,7 +8,7 @@ const DOORBELL = word("doorbell", {
   cq_head: "Entries of a completion queue were taken.",
 });
 
-export const DISK_EVENTS = {
+const BLOCK_EVENTS = {
   "block.split": {
     when: "a bio was cut",
     fields: {
@@ -56,6 +56,9 @@ export const DISK_EVENTS = {
       }),
     },
   },
+} satisfies EventTable;
+
+export const NVME_EVENTS = {
   "nvme.choose": {
     when: "the data pointer format was chosen",
     fields: {
@@ -188,6 +191,11 @@ export const DISK_EVENTS = {
       }),
     },
   },
+} satisfies EventTable;
+
+export const DISK_EVENTS = {
+  ...BLOCK_EVENTS,
+  ...NVME_EVENTS,
   "irq": {
     when: "a completion interrupt was raised",
     fields: { vector: INT, cpu: INT },

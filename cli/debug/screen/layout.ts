@@ -13,6 +13,7 @@ export interface Area {
 }
 
 export interface Layout {
+  /** All of them, unless they share one place. */
   readonly panes: Readonly<Partial<Record<PaneName, Area>>>;
   /** Panes share one place, which a row of their names is the title of. */
   readonly isPaged: boolean;
@@ -75,7 +76,7 @@ function panes(size: Size, { messageLines, strips }: ScreenContent): Layout {
       state: { ...lower, column: 0, columns: left },
       watches: { ...lower, ...right },
       addresses: { row: addressRow, column: 0, rows: addresses, columns },
-    },
+    } satisfies Record<PaneName, Area>,
   };
 }
 

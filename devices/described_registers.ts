@@ -1,18 +1,20 @@
 /**
- * The registers of an endpoint, as a scenario describes them. Its window is memory; a handler may
+ * The registers of a device, as a scenario describes them. Its window is memory; a handler may
  * run after a write to a register, and a handler may compute the value of a read.
  */
-import type { PhysAddr } from "../../runtime/address.ts";
-import type { PhysicalMemory } from "../../runtime/memory/physical_memory.ts";
-import { readLittleEndian, writeLittleEndian } from "../../runtime/memory/register_access.ts";
-import type { RegisterPort } from "../../runtime/memory/register_ports.ts";
+import type { PhysAddr } from "../runtime/address.ts";
+import type { Machine } from "../runtime/machine.ts";
+import type { PhysicalMemory } from "../runtime/memory/physical_memory.ts";
+import { readLittleEndian, writeLittleEndian } from "../runtime/memory/register_access.ts";
+import type { RegisterPort } from "../runtime/memory/register_ports.ts";
+import type { PciFunction } from "./pci/pci_function.ts";
 
 /** Gets the value written to a register, in as many bits as were written. */
 export type WriteHandler = (value: number) => void;
 /** Computes the value of a register. @returns 32 bits without a sign. */
 export type ReadHandler = () => number;
 
-export class EndpointRegisters implements RegisterPort {
+export class DescribedRegisters implements RegisterPort {
   readonly #memory: PhysicalMemory;
   readonly #writes = new Map<number, WriteHandler>();
   readonly #reads = new Map<number, ReadHandler>();
@@ -57,4 +59,15 @@ export class EndpointRegisters implements RegisterPort {
     writeLittleEndian(this.#memory, phys, sizeBytes, value);
     this.#writes.get(offset)?.(value);
   }
+}
+
+/** The registers in the first BAR of a function, which answer from now on; null for one without. */
+export function describedRegisters(
+  machine: Machine,
+  { bars: [bar] }: PciFunction,
+): DescribedRegisters | null {
+  if (bar === undefined) return null;
+  const registers = new DescribedRegisters(machine.memory, bar.basePhys, bar.sizeBytes);
+  machine.registers.add(bar.basePhys, bar.sizeBytes, registers);
+  return registers;
 }

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { PhysAddr } from "../../runtime/address.ts";
-import { PhysicalMemory } from "../../runtime/memory/physical_memory.ts";
-import { EndpointRegisters } from "./endpoint_registers.ts";
+import type { PhysAddr } from "../runtime/address.ts";
+import { PhysicalMemory } from "../runtime/memory/physical_memory.ts";
+import { DescribedRegisters } from "./described_registers.ts";
 
 const BASE = 0x1_0000 as PhysAddr;
 
@@ -9,7 +9,7 @@ function rig() {
   const memory = new PhysicalMemory([
     { name: "nic", basePhys: BASE, sizeBytes: 4096, type: "mmio" },
   ]);
-  return { memory, registers: new EndpointRegisters(memory, BASE, 4096) };
+  return { memory, registers: new DescribedRegisters(memory, BASE, 4096) };
 }
 
 Deno.test("a register without a handler is memory", () => {

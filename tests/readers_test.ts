@@ -1,0 +1,126 @@
+/** Every row of a record has a reader: what nothing reads would be accepted, explained, and do nothing. */
+import { assert, assertEquals } from "@std/assert";
+import { LAB_TABLES } from "../devices/lab_tables.ts";
+import { DEVICE_KINDS, PCI_BLOCKS } from "../devices/registry.ts";
+import { BUILTINS, FUNCTIONS, GROUPS, TYPES } from "../lang/builtins/mod.ts";
+import { nodeType } from "../lang/builtins/node_types.ts";
+import { MACHINE_SCHEMA } from "../lang/machine/schema.ts";
+import { CPU_SETTINGS } from "../devices/pci/host_bridge.ts";
+
+import {
+  IOMMU_SETTINGS,
+  MACHINE_SETTINGS,
+  RAM_SETTINGS,
+  REGION_SETTINGS,
+  SWIOTLB_SETTINGS,
+} from "../runtime/machine_config.ts";
+import { PRICE_SETTINGS } from "../runtime/prices.ts";
+import type { SettingRows } from "../runtime/settings.ts";
+import { EVENT_TABLE } from "../runtime/event_vocabulary.ts";
+import { blankOut, readSources, type SourceText } from "./source_text.ts";
+
+const CODE = readSources(["devices", "lang", "runtime"])
+  .filter(({ path }) => !path.endsWith("_test.ts"))
+  .map(({ path, text }) => ({ path, text: blankOut(text, { strings: true }) }));
+
+/** A property is read as `.name`, or taken out of an object: `{ name }`, `{ name = 1 }`. */
+function isRead(property: string, sources: readonly SourceText[]): boolean {
+  const member = new RegExp(String.raw`\.${property}\b(?!\s*=[^=])`);
+  const taken = new RegExp(String.raw`[{,]\s*${property}\s*[,}=]`);
+  return sources.some(({ text }) => member.test(text) || taken.test(text));
+}
+
+/** Rows by the properties that hold their values, of every block; prices are read as a whole. */
+const ROWS: readonly (readonly [block: string, rows: SettingRows])[] = [
+  ["machine", { ...MACHINE_SETTINGS, ...CPU_SETTINGS }],
+  ["ram", RAM_SETTINGS],
+  ["region", REGION_SETTINGS],
+  ["iommu", IOMMU_SETTINGS],
+  ["swiotlb", SWIOTLB_SETTINGS],
+  ...[...PCI_BLOCKS].map(([keyword, { settings }]) => [keyword, settings] as const),
+];
+/** Keys of the machine that are no rows: `resolveKernel` and the prices have readers of their own. */
+const OTHER_KEYS = [
+  "kernel",
+  "quirks",
+  "preset",
+  ...Object.values(PRICE_SETTINGS).map(({ key }) => key),
+];
+
+Deno.test("every key of a machine's blocks is read by what is built from it", () => {
+  for (const [block, rows] of ROWS) {
+    for (const property of Object.keys(rows)) {
+      assert(isRead(property, CODE), `${block}: nothing reads "${property}"`);
+    }
+  }
+  const seen = new Set<unknown>(ROWS.flatMap(([, rows]) => Object.values(rows)));
+  for (const { keyword, settings } of MACHINE_SCHEMA.values()) {
+    for (const row of settings) {
+      assert(seen.has(row) || OTHER_KEYS.includes(row.key), `${keyword}: ${row.key} is in no rows`);
+    }
+  }
+});
+
+Deno.test("isRead() tells a key that is declared and given from one that is read", () => {
+  const given = {
+    path: "a.ts",
+    text: "const ROWS = { keyBytes: setting(x) }; f({ keyBytes: 1 });",
+  };
+  assertEquals(isRead("keyBytes", [given]), false);
+  for (const text of ["x.keyBytes", "const { keyBytes } = x;", "({ a: { keyBytes, b } }) => 1"]) {
+    assert(isRead("keyBytes", [given, { path: "b.ts", text }]), text);
+  }
+});
+
+Deno.test("the type of every device is in a page of the reference, on the one its record names", () => {
+  for (const { kind, page } of DEVICE_KINDS) {
+    const group = GROUPS.find((each) => each.page === page);
+    assert(group?.types.includes(nodeType(kind)), `${kind}: docs/builtins/ has no page "${page}"`);
+  }
+});
+
+Deno.test("every type and function of lang/builtins/ is in a page of the reference", async () => {
+  const types = new Set<unknown>(TYPES.values());
+  const functions = new Set<unknown>(FUNCTIONS.values());
+  const found = new Set<unknown>(DEVICE_KINDS.map(({ kind }) => nodeType(kind)));
+  for (const folder of ["calls", "things", "values"]) {
+    for (const { path } of readSources([`lang/builtins/${folder}`])) {
+      if (path.endsWith("_test.ts")) continue;
+      for (const [name, value] of Object.entries(await import(`../${path}`))) {
+        for (const entry of Array.isArray(value) ? value : [value]) {
+          if (typeof entry !== "object" || entry === null || !("doc" in entry)) continue;
+          if ("fields" in entry || "format" in entry) {
+            assert(types.has(entry), `${path}: ${name} is on no page`);
+          } else if (folder === "calls" && "run" in entry) {
+            assert(functions.has(entry), `${path}: ${name} is on no page`);
+          }
+          found.add(entry);
+        }
+      }
+    }
+  }
+  for (const entry of [...types, ...functions]) assert(found.has(entry), "not found by its file");
+  assertEquals(BUILTINS.types, TYPES);
+});
+
+Deno.test("every event of a device's record is in the vocabulary, and its folder emits it", () => {
+  for (const { events, kind } of DEVICE_KINDS) {
+    const sources = readSources([`devices/${kind}`]).filter(({ path }) =>
+      !path.endsWith("_test.ts")
+    );
+    for (const name of Object.keys(events)) {
+      assert(Object.hasOwn(EVENT_TABLE, name), `${kind}: ${name} is not in the vocabulary`);
+      const emits = sources.some(({ text }) => text.includes(`eventId("${name}")`));
+      assert(emits, `${kind}: nothing below devices/${kind}/ emits ${name}`);
+    }
+  }
+});
+
+Deno.test("every table of a device's recording has a name of its own and a file of its device", () => {
+  const names = LAB_TABLES.map(({ name }) => name);
+  assertEquals(names.length, new Set(names).size);
+  for (const { kind, tables } of DEVICE_KINDS) {
+    const text = readSources([`devices/${kind}`]).map((source) => source.text).join("\n");
+    for (const { name } of tables) assert(text.includes(`name: "${name}"`), `${kind}: ${name}`);
+  }
+});
