@@ -142,6 +142,8 @@ export async function compileC(
       "--no-prompt",
       "--quiet",
       "--frozen",
+      // A compiler that runs for a second or two ends before optimised code of it pays.
+      "--v8-flags=--liftoff-only",
       `--config=${COMPILER_CONFIG}`,
       "-R",
       "--allow-env",
