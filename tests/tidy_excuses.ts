@@ -46,7 +46,6 @@ export const LONG_FUNCTIONS: Excuses = {
   "runtime/block/queue_limits.ts deriveLimits": TABLE,
   "runtime/held_resources.ts HeldBooks.read": CASES,
   "instruments/fault_log/smmu_events.ts smmuReason": CASES,
-  "instruments/fault_log/vtd_reasons.ts legacy": CASES,
 };
 
 export const LONG_PARAMETER_LISTS: Excuses = {

@@ -20,287 +20,6 @@ const DUMP_ALLOWED =
   "The kernel's dump of the page table, a little after the fault, shows an entry " +
   "that allows the access: it was mapped in between, or the IOMMU went by an older one";
 
-function entry(reason: LoggedReason, name: string, means: string): ReasonEntry {
-  return { reason, name, means };
-}
-
-/** The denied direction, where the number stands for both. */
-function denied(access: DeviceAccess | null): LoggedReason {
-  if (access === null) return "not_allowed";
-  return access === "read" ? "not_readable" : "not_writable";
-}
-
-/**
- * What a fault reason says, where the kernel has dumped the page table behind it: that decides what
- * the reason leaves open.
- *
- * @see behaviour/traces.md T.45
- */
-export function dumpedReason(
-  found: ReasonEntry,
-  dump: TableDump,
-  access: DeviceAccess | null,
-): ReasonEntry {
-  if (found.means !== NO_PRESENT_BIT) return found;
-  const allowed = access === "read" ? dump.read : dump.write;
-  const means = !dump.present ? DUMP_ABSENT : allowed ? DUMP_ALLOWED : DUMP_MAPPED;
-  return { ...found, means };
-}
-
-/** What a fault reason says. @see behaviour/traces.md T.46 */
-export function vtdReason(code: number, access: DeviceAccess | null): ReasonEntry {
-  return code < 0x20 ? legacy(code) : code < 0x30 ? interrupt(code) : scalable(code, access);
-}
-
-function legacy(code: number): ReasonEntry {
-  switch (code) {
-    case 0x01:
-      return entry(
-        "no_entry",
-        "root entry not present",
-        "The IOMMU knows no device on that bus. Usually a device that firmware left running, or " +
-          "one that reaches memory before a driver has bound it",
-      );
-    case 0x02:
-      return entry(
-        "no_entry",
-        "context entry not present",
-        "The IOMMU knows the bus but not this function. Usually a device that works under the " +
-          "requester id of another, or one whose driver is not bound, or not any more",
-      );
-    case 0x03:
-      return entry(
-        "bad_entry",
-        "context entry invalid",
-        "What the kernel wrote for the device contradicts what the hardware can do; no mapping " +
-          "of the driver is to blame",
-      );
-    case 0x04:
-      return entry(
-        "address_width",
-        "address beyond what is translated",
-        "The device sent an address with more bits than the IOMMU translates: the error value " +
-          "of a failed map, a virtual address, or a descriptor with a damaged upper half",
-      );
-    case 0x05:
-      return entry("not_writable", "no write permission", NO_PRESENT_BIT);
-    case 0x06:
-      return entry("not_readable", "no read permission", NO_PRESENT_BIT);
-    case 0x07:
-      return entry(
-        "fetch_failed",
-        "next table not readable",
-        "An entry on the way leads to a table that is not there: tables freed while still in " +
-          "use, or memory overwritten",
-      );
-    case 0x08:
-      return entry(
-        "fetch_failed",
-        "root table not readable",
-        "The address of the root table leads nowhere; the kernel or firmware set it up wrong",
-      );
-    case 0x09:
-      return entry(
-        "fetch_failed",
-        "context table not readable",
-        "The root entry leads to no context table; tables overwritten or freed",
-      );
-    case 0x0a:
-      return entry(
-        "bad_entry",
-        "reserved bits in root entry",
-        "The root entry has bits set that must be zero: often memory overwritten by DMA " +
-          "from before the IOMMU was on",
-      );
-    case 0x0b:
-      return entry(
-        "bad_entry",
-        "reserved bits in context entry",
-        "The context entry has bits set that must be zero",
-      );
-    case 0x0c:
-      return entry(
-        "bad_entry",
-        "reserved bits in page-table entry",
-        "A page-table entry has bits that this hardware does not know, such as a large page " +
-          "or snooping it cannot do, or a table that was overwritten",
-      );
-    case 0x0d:
-      return entry(
-        "ats_refused",
-        "translation request blocked",
-        "The device asked for a translation, or sent an address it had translated itself, and " +
-          "is not allowed to: its ATS is on while the IOMMU's entry says it is off",
-      );
-  }
-  return unknown(code, "DMA remapping");
-}
-
-function interrupt(code: number): ReasonEntry {
-  const refused = (name: string, means: string) => entry("interrupt_refused", name, means);
-  switch (code) {
-    case 0x20:
-      return refused(
-        "reserved bits in interrupt request",
-        "The device wrote an interrupt message with bits set that mean nothing",
-      );
-    case 0x21:
-      return refused(
-        "interrupt index beyond the table",
-        "The message names an entry that the table does not have: its address or data is not " +
-          "what the kernel programmed",
-      );
-    case 0x22:
-      return refused(
-        "interrupt entry not present",
-        "The message names an entry that was never set up, or that was freed: an interrupt " +
-          "that comes after its vector was freed",
-      );
-    case 0x23:
-      return refused(
-        "interrupt table not readable",
-        "The IOMMU could not read its interrupt table",
-      );
-    case 0x24:
-      return refused(
-        "reserved bits in interrupt entry",
-        "The interrupt entry has bits set that must be zero",
-      );
-    case 0x25:
-      return refused(
-        "compatibility format blocked",
-        "The device sent an interrupt message that was not made for remapping: the message it " +
-          "keeps was not written by the kernel, or was lost in a reset",
-      );
-    case 0x26:
-      return refused(
-        "source of interrupt not verified",
-        "The message came under another requester id than the one its entry is for: a bridge " +
-          "or a second function in between",
-      );
-  }
-  return { ...unknown(code, "interrupt remapping"), reason: "interrupt_refused" };
-}
-
-function scalable(code: number, access: DeviceAccess | null): ReasonEntry {
-  switch (code) {
-    case 0x30:
-      return entry("bad_entry", "root table address invalid", SETUP);
-    case 0x31:
-      return entry("bad_entry", "PASID while in legacy mode", MODE);
-    case 0x32:
-      return entry("bad_entry", "page request while in legacy mode", MODE);
-    case 0x38:
-      return entry("fetch_failed", "root entry not readable", SETUP);
-    case 0x39:
-      return entry(
-        "no_entry",
-        "root entry not present",
-        "The IOMMU knows no device on that bus, or on that half of it",
-      );
-    case 0x3a:
-      return entry("bad_entry", "reserved bits in root entry", SETUP);
-    case 0x40:
-      return entry("fetch_failed", "context entry not readable", SETUP);
-    case 0x41:
-      return entry(
-        "no_entry",
-        "context entry not present",
-        "The IOMMU does not know this function: no driver is bound, or not any more, or the " +
-          "device works under the requester id of another",
-      );
-    case 0x42:
-      return entry("bad_entry", "reserved bits in context entry", SETUP);
-    case 0x43:
-      return entry("bad_entry", "context entry invalid", SETUP);
-    case 0x44:
-      return entry("ats_refused", "device TLB is off in context entry", ATS_OFF);
-    case 0x45:
-      return entry("no_entry", "PASIDs are off in context entry", PASID_UNKNOWN);
-    case 0x46:
-      return entry("no_entry", "PASID larger than context entry allows", PASID_UNKNOWN);
-    case 0x47:
-      return entry("ats_refused", "page requests are off in context entry", ATS_OFF);
-    case 0x48:
-      return entry("bad_entry", "PASID for requests without one invalid", SETUP);
-    case 0x50:
-      return entry("fetch_failed", "PASID directory not readable", SETUP);
-    case 0x51:
-      return entry("no_entry", "PASID directory entry not present", PASID_UNKNOWN);
-    case 0x52:
-      return entry("bad_entry", "reserved bits in PASID directory entry", SETUP);
-    case 0x58:
-      return entry("fetch_failed", "PASID table entry not readable", SETUP);
-    case 0x59:
-      return entry("no_entry", "PASID table entry not present", PASID_UNKNOWN);
-    case 0x5a:
-      return entry("bad_entry", "reserved bits in PASID table entry", SETUP);
-    case 0x5b:
-      return entry("bad_entry", "PASID table entry invalid", SETUP);
-    case 0x5c:
-      return entry("not_allowed", "execute requests are off in PASID table entry", PRIVILEGE);
-    case 0x5d:
-      return entry("not_allowed", "supervisor requests are off in PASID table entry", PRIVILEGE);
-    default:
-      return tables(code, access);
-  }
-}
-
-/** Reasons found while walking the tables of an address space. */
-function tables(code: number, access: DeviceAccess | null): ReasonEntry {
-  switch (code) {
-    case 0x70:
-      return entry("fetch_failed", "first-stage entry not readable", TABLE_LOST);
-    case 0x71:
-      return entry(
-        "not_present",
-        "first-stage entry not present",
-        "Nothing is mapped at the address: never, or not any more when the device came",
-      );
-    case 0x72:
-      return entry("bad_entry", "reserved bits in first-stage entry", TABLE_LOST);
-    case 0x73:
-      return entry("fetch_failed", "top of first-stage table not readable", TABLE_LOST);
-    case 0x74:
-      return entry("address_width", "first-stage entry beyond what is translated", TOO_WIDE);
-    case 0x75:
-      return entry("fetch_failed", "second stage forbids reading the first-stage top", NESTED);
-    case 0x76:
-      return entry("not_readable", "second stage forbids reading a first-stage entry", NESTED);
-    case 0x77:
-      return entry("not_writable", "second stage forbids writing a first-stage entry", NESTED);
-    case 0x78:
-      return entry("fetch_failed", "second-stage entry not readable", TABLE_LOST);
-    case 0x79:
-      return entry(denied(access), "no permission in second-stage entry", NO_PRESENT_BIT);
-    case 0x7a:
-      return entry("bad_entry", "reserved bits in second-stage entry", TABLE_LOST);
-    case 0x7b:
-      return entry("fetch_failed", "second-stage table pointer invalid", TABLE_LOST);
-    case 0x7c:
-      return entry("bad_entry", "second-stage entry must be marked, but is not snooped", SETUP);
-    case 0x80:
-      return entry("address_width", "address not canonical", TOO_WIDE);
-    case 0x81:
-      return entry("not_allowed", "page is the supervisor's", PRIVILEGE);
-    case 0x82:
-      return entry("not_allowed", "no execute permission", PRIVILEGE);
-    case 0x83:
-      return entry("address_width", "address beyond what the hardware takes", TOO_WIDE);
-    case 0x84:
-      return entry("address_width", "address beyond what the second stage translates", TOO_WIDE);
-    case 0x85:
-      return entry("not_writable", "no write permission", MAPPED_OTHERWISE);
-    case 0x86:
-      return entry("not_readable", "no read permission", MAPPED_OTHERWISE);
-    case 0x87:
-      return entry("other", "access to the range of interrupts", INTERRUPT_RANGE);
-    case 0x90:
-      return entry("bad_entry", "first-stage entry must be marked, but is not snooped", SETUP);
-  }
-  return unknown(code, groupOf(code));
-}
-
 const SETUP = "What the kernel set up for the device is damaged or contradicts what the hardware " +
   "can do; no mapping of the driver is to blame";
 const PASID_UNKNOWN = "The address space that the access was for is not set up: a PASID that was " +
@@ -321,20 +40,237 @@ const MAPPED_OTHERWISE =
 const INTERRUPT_RANGE = "The device sent an access of memory to the addresses that are interrupts";
 const TABLE_LOST = "The page table itself is damaged: freed while still in use, or overwritten";
 
-/** What a number of scalable mode is about, by where it stands; those of first-stage tables are all known. */
+/** `denied`: the number stands for both directions, and the access says which. */
+type Row = readonly [code: number, reason: LoggedReason | "denied", name: string, means: string];
+
+const REASONS: readonly Row[] = [
+  [
+    0x01,
+    "no_entry",
+    "root entry not present",
+    "The IOMMU knows no device on that bus. Usually a device that firmware left running, or " +
+    "one that reaches memory before a driver has bound it",
+  ],
+  [
+    0x02,
+    "no_entry",
+    "context entry not present",
+    "The IOMMU knows the bus but not this function. Usually a device that works under the " +
+    "requester id of another, or one whose driver is not bound, or not any more",
+  ],
+  [
+    0x03,
+    "bad_entry",
+    "context entry invalid",
+    "What the kernel wrote for the device contradicts what the hardware can do; no mapping " +
+    "of the driver is to blame",
+  ],
+  [
+    0x04,
+    "address_width",
+    "address beyond what is translated",
+    "The device sent an address with more bits than the IOMMU translates: the error value " +
+    "of a failed map, a virtual address, or a descriptor with a damaged upper half",
+  ],
+  [0x05, "not_writable", "no write permission", NO_PRESENT_BIT],
+  [0x06, "not_readable", "no read permission", NO_PRESENT_BIT],
+  [
+    0x07,
+    "fetch_failed",
+    "next table not readable",
+    "An entry on the way leads to a table that is not there: tables freed while still in " +
+    "use, or memory overwritten",
+  ],
+  [
+    0x08,
+    "fetch_failed",
+    "root table not readable",
+    "The address of the root table leads nowhere; the kernel or firmware set it up wrong",
+  ],
+  [
+    0x09,
+    "fetch_failed",
+    "context table not readable",
+    "The root entry leads to no context table; tables overwritten or freed",
+  ],
+  [
+    0x0a,
+    "bad_entry",
+    "reserved bits in root entry",
+    "The root entry has bits set that must be zero: often memory overwritten by DMA " +
+    "from before the IOMMU was on",
+  ],
+  [
+    0x0b,
+    "bad_entry",
+    "reserved bits in context entry",
+    "The context entry has bits set that must be zero",
+  ],
+  [
+    0x0c,
+    "bad_entry",
+    "reserved bits in page-table entry",
+    "A page-table entry has bits that this hardware does not know, such as a large page " +
+    "or snooping it cannot do, or a table that was overwritten",
+  ],
+  [
+    0x0d,
+    "ats_refused",
+    "translation request blocked",
+    "The device asked for a translation, or sent an address it had translated itself, and " +
+    "is not allowed to: its ATS is on while the IOMMU's entry says it is off",
+  ],
+  [
+    0x20,
+    "interrupt_refused",
+    "reserved bits in interrupt request",
+    "The device wrote an interrupt message with bits set that mean nothing",
+  ],
+  [
+    0x21,
+    "interrupt_refused",
+    "interrupt index beyond the table",
+    "The message names an entry that the table does not have: its address or data is not " +
+    "what the kernel programmed",
+  ],
+  [
+    0x22,
+    "interrupt_refused",
+    "interrupt entry not present",
+    "The message names an entry that was never set up, or that was freed: an interrupt " +
+    "that comes after its vector was freed",
+  ],
+  [
+    0x23,
+    "interrupt_refused",
+    "interrupt table not readable",
+    "The IOMMU could not read its interrupt table",
+  ],
+  [
+    0x24,
+    "interrupt_refused",
+    "reserved bits in interrupt entry",
+    "The interrupt entry has bits set that must be zero",
+  ],
+  [
+    0x25,
+    "interrupt_refused",
+    "compatibility format blocked",
+    "The device sent an interrupt message that was not made for remapping: the message it " +
+    "keeps was not written by the kernel, or was lost in a reset",
+  ],
+  [
+    0x26,
+    "interrupt_refused",
+    "source of interrupt not verified",
+    "The message came under another requester id than the one its entry is for: a bridge " +
+    "or a second function in between",
+  ],
+  [0x30, "bad_entry", "root table address invalid", SETUP],
+  [0x31, "bad_entry", "PASID while in legacy mode", MODE],
+  [0x32, "bad_entry", "page request while in legacy mode", MODE],
+  [0x38, "fetch_failed", "root entry not readable", SETUP],
+  [
+    0x39,
+    "no_entry",
+    "root entry not present",
+    "The IOMMU knows no device on that bus, or on that half of it",
+  ],
+  [0x3a, "bad_entry", "reserved bits in root entry", SETUP],
+  [0x40, "fetch_failed", "context entry not readable", SETUP],
+  [
+    0x41,
+    "no_entry",
+    "context entry not present",
+    "The IOMMU does not know this function: no driver is bound, or not any more, or the " +
+    "device works under the requester id of another",
+  ],
+  [0x42, "bad_entry", "reserved bits in context entry", SETUP],
+  [0x43, "bad_entry", "context entry invalid", SETUP],
+  [0x44, "ats_refused", "device TLB is off in context entry", ATS_OFF],
+  [0x45, "no_entry", "PASIDs are off in context entry", PASID_UNKNOWN],
+  [0x46, "no_entry", "PASID larger than context entry allows", PASID_UNKNOWN],
+  [0x47, "ats_refused", "page requests are off in context entry", ATS_OFF],
+  [0x48, "bad_entry", "PASID for requests without one invalid", SETUP],
+  [0x50, "fetch_failed", "PASID directory not readable", SETUP],
+  [0x51, "no_entry", "PASID directory entry not present", PASID_UNKNOWN],
+  [0x52, "bad_entry", "reserved bits in PASID directory entry", SETUP],
+  [0x58, "fetch_failed", "PASID table entry not readable", SETUP],
+  [0x59, "no_entry", "PASID table entry not present", PASID_UNKNOWN],
+  [0x5a, "bad_entry", "reserved bits in PASID table entry", SETUP],
+  [0x5b, "bad_entry", "PASID table entry invalid", SETUP],
+  [0x5c, "not_allowed", "execute requests are off in PASID table entry", PRIVILEGE],
+  [0x5d, "not_allowed", "supervisor requests are off in PASID table entry", PRIVILEGE],
+  [0x70, "fetch_failed", "first-stage entry not readable", TABLE_LOST],
+  [
+    0x71,
+    "not_present",
+    "first-stage entry not present",
+    "Nothing is mapped at the address: never, or not any more when the device came",
+  ],
+  [0x72, "bad_entry", "reserved bits in first-stage entry", TABLE_LOST],
+  [0x73, "fetch_failed", "top of first-stage table not readable", TABLE_LOST],
+  [0x74, "address_width", "first-stage entry beyond what is translated", TOO_WIDE],
+  [0x75, "fetch_failed", "second stage forbids reading the first-stage top", NESTED],
+  [0x76, "not_readable", "second stage forbids reading a first-stage entry", NESTED],
+  [0x77, "not_writable", "second stage forbids writing a first-stage entry", NESTED],
+  [0x78, "fetch_failed", "second-stage entry not readable", TABLE_LOST],
+  [0x79, "denied", "no permission in second-stage entry", NO_PRESENT_BIT],
+  [0x7a, "bad_entry", "reserved bits in second-stage entry", TABLE_LOST],
+  [0x7b, "fetch_failed", "second-stage table pointer invalid", TABLE_LOST],
+  [0x7c, "bad_entry", "second-stage entry must be marked, but is not snooped", SETUP],
+  [0x80, "address_width", "address not canonical", TOO_WIDE],
+  [0x81, "not_allowed", "page is the supervisor's", PRIVILEGE],
+  [0x82, "not_allowed", "no execute permission", PRIVILEGE],
+  [0x83, "address_width", "address beyond what the hardware takes", TOO_WIDE],
+  [0x84, "address_width", "address beyond what the second stage translates", TOO_WIDE],
+  [0x85, "not_writable", "no write permission", MAPPED_OTHERWISE],
+  [0x86, "not_readable", "no read permission", MAPPED_OTHERWISE],
+  [0x87, "other", "access to the range of interrupts", INTERRUPT_RANGE],
+  [0x90, "bad_entry", "first-stage entry must be marked, but is not snooped", SETUP],
+];
+
+/**
+ * What a fault reason says, where the kernel has dumped the page table behind it: that decides what
+ * the reason leaves open.
+ *
+ * @see behaviour/traces.md T.45
+ */
+export function dumpedReason(
+  found: ReasonEntry,
+  dump: TableDump,
+  access: DeviceAccess | null,
+): ReasonEntry {
+  if (found.means !== NO_PRESENT_BIT) return found;
+  const allowed = access === "read" ? dump.read : dump.write;
+  const means = !dump.present ? DUMP_ABSENT : allowed ? DUMP_ALLOWED : DUMP_MAPPED;
+  return { ...found, means };
+}
+
+/** What a fault reason says. @see behaviour/traces.md T.46 */
+export function vtdReason(code: number, access: DeviceAccess | null): ReasonEntry {
+  const found = REASONS.find(([number]) => number === code);
+  if (found === undefined) {
+    return {
+      reason: code >= 0x20 && code < 0x30 ? "interrupt_refused" : "unknown",
+      name: `reason 0x${code.toString(16).padStart(2, "0")}, ${groupOf(code)}`,
+      means: "This number is not in the table here; appendix A of the specification has it",
+    };
+  }
+  const [, reason, name, means] = found;
+  if (reason !== "denied") return { reason, name, means };
+  const denied = access === "read" ? "not_readable" : "not_writable";
+  return { reason: access === null ? "not_allowed" : denied, name, means };
+}
+
+/** What a number is about, by where it stands; those of first-stage tables are all known. */
 function groupOf(code: number): string {
+  if (code < 0x20) return "DMA remapping";
+  if (code < 0x30) return "interrupt remapping";
   if (code < 0x40) return "scalable mode, root table";
   if (code < 0x50) return "scalable mode, context entry";
   if (code < 0x58) return "scalable mode, PASID directory";
   if (code < 0x60) return "scalable mode, PASID table";
   if (code >= 0x78 && code < 0x80) return "scalable mode, second-stage table";
   return "scalable mode";
-}
-
-function unknown(code: number, group: string): ReasonEntry {
-  return entry(
-    "unknown",
-    `reason 0x${code.toString(16).padStart(2, "0")}, ${group}`,
-    "This number is not in the table here; appendix A of the specification has it",
-  );
 }
