@@ -1,5 +1,6 @@
 /** Makes a case that was drawn smaller, as long as something is wrong in it. */
 import type { DriverEntry } from "../../lang/run/driver_entry.ts";
+import { reduce } from "../reduce.ts";
 import type { DriverCase, Wrong } from "./driver_case.ts";
 import type { Piece } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
@@ -25,18 +26,10 @@ export function smallerCase(
   choices: CaseChoices,
   run: (each: DriverCase) => Found | null,
 ): Found {
-  let smallest = found;
-  for (let again = true; again;) {
-    again = false;
-    for (const smaller of candidates(smallest.case, choices)) {
-      const tried = run(smaller);
-      if (tried === null || tried.wrong.kind !== smallest.wrong.kind) continue;
-      smallest = tried;
-      again = true;
-      break;
-    }
-  }
-  return smallest;
+  return reduce(found, (each) => candidates(each.case, choices), (each) => {
+    const tried = run(each);
+    return tried?.wrong.kind === found.wrong.kind ? tried : null;
+  });
 }
 
 /** Cases that are a step smaller, those that save most first. */

@@ -1,4 +1,5 @@
 /** Leaves out of a case what it fails without: steps, requests, runs of pieces, faults. */
+import { reduce } from "../reduce.ts";
 import type { HuntCase, HuntStep, PieceRun } from "./hunt_case.ts";
 
 /** Pieces that are tried instead of several runs: more than fit into most requests. */
@@ -15,17 +16,7 @@ const MANY_PIECES: readonly PieceRun[] = [4, 16, 40].map((count) => ({
  * @returns A case that does, of which no part can be left out.
  */
 export function simplify(start: HuntCase, fails: (each: HuntCase) => boolean): HuntCase {
-  let best = start;
-  for (let smaller = nextSmaller(best, fails); smaller !== null;) {
-    best = smaller;
-    smaller = nextSmaller(best, fails);
-  }
-  return best;
-}
-
-function nextSmaller(each: HuntCase, fails: (each: HuntCase) => boolean): HuntCase | null {
-  for (const candidate of smallerCases(each)) if (fails(candidate)) return candidate;
-  return null;
+  return reduce(start, smallerCases, (each) => fails(each) ? each : null);
 }
 
 function* smallerCases({ machine, steps }: HuntCase): Generator<HuntCase> {
