@@ -12,13 +12,13 @@ import { DISK_EVENTS } from "./vocabulary/disk_events.ts";
 import type { EventEntry } from "./vocabulary/event_table.ts";
 import {
   type AllHold,
+  described,
   DURATION,
   type Field,
   type FieldTable,
   INT,
   optional,
   TEXT,
-  told,
   type WordSet,
 } from "./vocabulary/fields.ts";
 import {
@@ -39,11 +39,11 @@ export const EVENT_TABLE = { ...MAPPING_EVENTS, ...DISK_EVENTS, ...SHARING_EVENT
 
 /** What every event carries besides its own fields, as far as a pattern may ask for it. */
 export const COMMON_FIELDS = {
-  seq: told(INT, "its number in the machine's life, from 1"),
-  at_ns: told(DURATION, "virtual time"),
-  cpu: told(INT, "the CPU it happened on"),
-  device: told(optional(TEXT), "the name of the device concerned, or none"),
-  request: told(optional(INT), "the number of the request concerned, or none"),
+  seq: described(INT, "its number in the machine's life, from 1"),
+  at_ns: described(DURATION, "virtual time"),
+  cpu: described(INT, "the CPU it happened on"),
+  device: described(optional(TEXT), "the name of the device concerned, or none"),
+  request: described(optional(INT), "the number of the request concerned, or none"),
 } satisfies FieldTable;
 
 /** Any value that an input of a decision can have. */

@@ -47,8 +47,8 @@ const LIST_ERRORS: readonly FaultError[] = ["ENOMEM", "EINVAL", "EIO", "EREMOTEI
 const LINK_ERRORS: readonly FaultError[] = withFirst("ENOMEM");
 const SYNC_ERRORS: readonly FaultError[] = withFirst("EIO");
 const ACCESS_REASONS: readonly FaultError[] = [
-  "blocked",
-  ...wordsOf(FAULT_REASON).filter((reason) => reason !== "blocked"),
+  "unreachable",
+  ...wordsOf(FAULT_REASON).filter((reason) => reason !== "unreachable"),
 ];
 
 /** What the status of a completion can come to for the block layer. */
@@ -81,21 +81,21 @@ const POINTS = [
   point("dma_map_resource", NO_MEMORY, "the call gives the error value"),
   point("dma_map_sg", LIST_ERRORS, "the call gives 0 outputs"),
   point("dma_map_sgtable", LIST_ERRORS, "the call fails"),
-  point("dma_iova_try_alloc", NO_MEMORY, "the call says no"),
+  point("dma_iova_try_alloc", NO_MEMORY, "the call returns false"),
   point("dma_iova_link", LINK_ERRORS, "the call fails, and nothing of the buffer is linked"),
   point("dma_iova_sync", SYNC_ERRORS, "the call fails"),
   point("dma_alloc_coherent", NO_MEMORY, "the call gives no memory"),
   point("dma_pool_alloc", NO_MEMORY, "the call gives no block"),
   point("dma_set_mask", ["EIO"], "the call refuses the mask"),
-  point("mempool_alloc", NO_MEMORY, "no array for saved mappings, or no scatterlist, can be had"),
-  point("pci_alloc_p2pmem", NO_MEMORY, "no memory of a device can be had"),
-  point("alloc_pages", NO_MEMORY, "no pages of host memory can be had"),
-  point("hmm_pfn_list.alloc", NO_MEMORY, "no list of page frames can be had"),
-  point("hmm_dma_list.alloc", NO_MEMORY, "no list of the addresses of pages can be had"),
-  point("kvmalloc", NO_MEMORY, "no memory for an array or a table of a driver can be had"),
-  point("mmu_interval_notifier_insert", NO_MEMORY, "a driver cannot be told of changes"),
-  point("page_table.alloc", NO_MEMORY, "no memory for a page table of the IOMMU can be had"),
-  point("iova.alloc", NO_MEMORY, "no range of IO addresses fits"),
+  point("mempool_alloc", NO_MEMORY, "no array for saved mappings, or no scatterlist, is available"),
+  point("pci_alloc_p2pmem", NO_MEMORY, "no device memory is available"),
+  point("alloc_pages", NO_MEMORY, "no pages of host memory are available"),
+  point("hmm_pfn_list.alloc", NO_MEMORY, "no list of page frames is allocated"),
+  point("hmm_dma_list.alloc", NO_MEMORY, "no list of page addresses is allocated"),
+  point("kvmalloc", NO_MEMORY, "no memory for a driver's array or table is available"),
+  point("mmu_interval_notifier_insert", NO_MEMORY, "a driver cannot register for invalidations"),
+  point("page_table.alloc", NO_MEMORY, "no memory for an IOMMU page table is available"),
+  point("iova.alloc", NO_MEMORY, "no IOVA range fits"),
   point("swiotlb.alloc", NO_MEMORY, "no slots of the bounce-buffer pool are free"),
   point("device.read", ACCESS_REASONS, "a device's read of memory faults"),
   point("device.write", ACCESS_REASONS, "a device's write to memory faults"),
@@ -110,13 +110,13 @@ const POINTS = [
     false,
   ),
   point("device.interrupt", ["ETIMEDOUT"], "an interrupt of a device is lost", false),
-  point("device.stop", ["ETIMEDOUT"], "a controller goes on when it is told to stop", false),
-  point("pci_enable_device", ["EIO"], "a device cannot be switched on"),
-  point("pci_request_regions", ["EBUSY"], "a window of a device is somebody else's"),
-  point("pci_iomap", NO_MEMORY, "no addresses for a window of a device can be had"),
-  point("pci_alloc_irq_vectors", ["ENOSPC"], "no interrupt vectors can be had"),
+  point("device.stop", ["ETIMEDOUT"], "a controller ignores the request to stop", false),
+  point("pci_enable_device", ["EIO"], "a device cannot be enabled"),
+  point("pci_request_regions", ["EBUSY"], "a device's BAR is already claimed"),
+  point("pci_iomap", NO_MEMORY, "a device's BAR cannot be mapped"),
+  point("pci_alloc_irq_vectors", ["ENOSPC"], "no interrupt vectors are available"),
   point("request_irq", NO_MEMORY, "no handler can be registered for an interrupt"),
-  point("vfio.key", ["EIO", "ENOMEM", "EINVAL"], "a device makes no key to a migration buffer"),
+  point("vfio.key", ["EIO", "ENOMEM", "EINVAL"], "a device creates no key for a migration buffer"),
 ] as const;
 
 /** @internal */

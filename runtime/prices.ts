@@ -20,7 +20,7 @@ function price(key: string, doc: string, ...events: readonly string[]) {
 export const PRICE_SETTINGS = {
   iotlb_sync: price("iotlb_sync", "One invalidation of cached translations.", "iotlb.sync"),
   table_write: price("table_write", "One leaf of a page table, written or cleared."),
-  iova_alloc: price("iova_alloc", "One allocation of IO addresses.", "iova.alloc"),
+  iova_alloc: price("iova_alloc", "One IOVA allocation.", "iova.alloc"),
   map_segment: price(
     "map_segment",
     "One segment mapped: by a call of its own, as an entry of a list, or by a link.",

@@ -266,7 +266,7 @@ export class DriverBench {
   }
 
   #faulted(access: string, { dma, sizeBytes }: DmaRange): Wrong {
-    const reason = this.machine.iommu.faults.at(-1)?.reason ?? "blocked";
+    const reason = this.machine.iommu.faults.at(-1)?.reason ?? "unreachable";
     return wrong(
       "fault",
       `The device's ${access} of ${formatSize(sizeBytes)} at ${

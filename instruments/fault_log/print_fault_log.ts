@@ -23,9 +23,17 @@ export interface PrintedFault {
   readonly domainId: number;
 }
 
+/** The reasons that a translation finds; the others no IOMMU sees. */
+const TRANSLATION_FAULTS: ReadonlySet<FaultReason> = new Set([
+  "not_present",
+  "not_writable",
+  "not_readable",
+  "address_width",
+]);
+
 /** The lines, joined by line ends; null where no IOMMU of that model would log anything. */
 export function printFaultLog(model: IommuModel, fault: PrintedFault): string | null {
-  if (fault.reason === "blocked" || fault.reason === "reserved") return null;
+  if (!TRANSLATION_FAULTS.has(fault.reason)) return null;
   switch (model) {
     case "vtd":
       return vtdLine(fault);

@@ -54,7 +54,7 @@ Deno.test("printFaultLog() writes the words of each reason of VT-d", () => {
 
 Deno.test("printFaultLog() has no line where no hardware is known to write one", () => {
   for (const model of MODELS) {
-    assertEquals(printFaultLog(model, { ...FAULT, reason: "blocked" }), null);
+    assertEquals(printFaultLog(model, { ...FAULT, reason: "unreachable" }), null);
     assertEquals(printFaultLog(model, { ...FAULT, reason: "reserved" }), null);
   }
   assertEquals(printFaultLog("amd", { ...FAULT, reason: "address_width" }), null);

@@ -38,7 +38,13 @@ const FACTS: readonly (readonly [string, string])[] = [
     expect warning try_alloc_live { dma_iova_try_alloc(ssd, state, phys: 0, size: 4KiB) }
     assert events.last(dma.report).class == state_overwritten
     assert unmapped_early == use_after_unmap and "{not_visible}" == "sync_missing"
+    assert search_skipped == max32_skipped
     dma_iova_free(ssd, state)`,
+  ],
+  [
+    "`blocked` is still read as unreachable, where it is expected and where it is injected",
+    `${DIRECT}inject device.read with blocked { ssd.dma_read(0x1000, 1B) faults blocked }
+    assert events.last(iommu.fault).reason == unreachable`,
   ],
   [
     "live_mappings counts what needs an unmap, a range once; live_ranges counts the ranges alone",

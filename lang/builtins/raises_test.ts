@@ -229,7 +229,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EPERM: `${DENIED}mr.read(at, 1B) fails EPERM`,
     ENOMEM: `${on7_3(REGION)}inject alloc_pages { mr.read(more, 1B) fails ENOMEM }`,
     EIO:
-      `${REGION}inject device.read { expect fault blocked { expect error EIO { mr.read(more, 1B) } } }`,
+      `${REGION}inject device.read { expect fault unreachable { expect error EIO { mr.read(more, 1B) } } }`,
     EINVAL: `${REGION}mm.exit()\n mr.read(more, 1B) fails EINVAL`,
   },
   "mr.write": {
@@ -238,7 +238,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     EPERM: `${DENIED}mr.write(at, bytes"01") fails EPERM`,
     ENOMEM: `${on7_3(REGION)}inject alloc_pages { mr.write(more, bytes"01") fails ENOMEM }`,
     EIO:
-      `${REGION}inject device.write { expect fault blocked { expect error EIO { mr.write(more, bytes"01") } } }`,
+      `${REGION}inject device.write { expect fault unreachable { expect error EIO { mr.write(more, bytes"01") } } }`,
     EINVAL: `${REGION}mm.exit()\n mr.write(more, bytes"01") fails EINVAL`,
   },
   "mr.prefetch": {

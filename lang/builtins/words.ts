@@ -148,15 +148,16 @@ const VIEW_WORDS = [
     supported: "They are used for large segments.",
     forced: "Nothing else can describe the request.",
   }),
-  ...group(
-    "map branch",
-    Object.fromEntries(
+  {
+    title: "map branch",
+    docs: Object.fromEntries(
       [...Object.values(MAP_BRANCH), ...Object.values(MAP_FAILURE)].map(({ name, doc }) => [
         name,
         doc,
       ]),
     ),
-  ),
+    formerly: { no_iova: "no_io_addresses" },
+  },
   ...group("cache line", {
     clean: "The CPU's copy, if there is one, is what memory holds.",
     dirty: "The CPU has written it, and memory does not have that yet.",

@@ -51,7 +51,7 @@ test "calls of a script" with { iommu.mode = strict } {
   pci_dev_put(pci_p2pmem_find([ssd]))
   let lent = pci_alloc_p2pmem(near, 4KiB)
   set_acs("sw.down4", [completion_redirect])
-  ssd.dma_read(pci_p2pmem_virt_to_bus(near, lent), 16B) faults blocked
+  ssd.dma_read(pci_p2pmem_virt_to_bus(near, lent), 16B) faults peer_blocked
   assert not unbind_provider(near)
   pci_free_p2pmem(near, lent)
   ssd.dma_read(0x1000 as dma, 16B)

@@ -90,3 +90,8 @@ export interface Registry {
   /** The value of `trace { … }`. */
   traceValue(events: readonly MachineEvent[], spanNs: number): Value;
 }
+
+/** What a word that may be an older spelling is called now. */
+export function currentName(written: string, registry: Registry): string {
+  return registry.words.get(written)?.name ?? written;
+}

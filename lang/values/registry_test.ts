@@ -100,11 +100,13 @@ Deno.test("the registry knows the classes of reports and the reasons of faults b
   assertEquals(BUILTINS.reportClasses.size, 60);
   assertEquals([...BUILTINS.faultReasons].sort(), [
     "address_width",
-    "blocked",
+    "device_gone",
     "not_present",
     "not_readable",
     "not_writable",
+    "peer_blocked",
     "reserved",
+    "unreachable",
   ]);
   assert(BUILTINS.errnoNames.has("EREMOTEIO"));
   assert(BUILTINS.blockStatusNames.has("PROTECTION"));

@@ -255,7 +255,7 @@ export class Iommu {
    */
   passThrough(dev: DmaDevice, dma: number, access: DeviceAccess): PhysAddr | -1 {
     const phys = this.#throughBus(dev, dma);
-    return phys < 0 ? this.fault(dev, dma, access, "blocked") : phys;
+    return phys < 0 ? this.fault(dev, dma, access, "unreachable") : phys;
   }
 
   /**

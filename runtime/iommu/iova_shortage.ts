@@ -49,7 +49,7 @@ export function shortageOf(ranges: IovaRanges, pfns: number, limitPfn: number): 
 
   function causeOf(): IovaShortageCause {
     if (pfns > limitPfn - ranges.startPfn + 1) return "beyond_limit";
-    if (fits) return "search_skipped";
+    if (fits) return "max32_skipped";
     if (longestPfns >= pfns) return "alignment";
     if (freePfns >= pfns) return "fragmented";
     return "full";

@@ -43,7 +43,7 @@ Deno.test("a size that failed before is refused without a search (dma.md 4.4 ste
   const ranges = used(15, 4, 5, 6, 7);
   // A search up to frame 3 fails, and from then on none for a frame or more is tried below 4 GiB.
   assertEquals(ranges.alloc(1, 3, true), 0);
-  assertEquals(shortage(ranges, 4, 15), { cause: "search_skipped", freePfns: 4, longestPfns: 4 });
+  assertEquals(shortage(ranges, 4, 15), { cause: "max32_skipped", freePfns: 4, longestPfns: 4 });
   ranges.free(9);
   assertEquals(ranges.alloc(4, 15, true), 4);
 });

@@ -15,7 +15,7 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
   {
     "block.softCapSectors": {
       rule: "block.1.1",
-      doc: "The soft limit of a request is 1280 KiB, or since then 4 MiB.",
+      doc: "The default soft limit of a request: 1280 KiB, or 4 MiB in newer releases.",
     },
     "block.pageJoin": {
       rule: "block.1.4",
@@ -23,7 +23,7 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
     },
     "block.alignsEveryBuffer": {
       rule: "block.1.4",
-      doc: "Direct I/O takes no buffer that is not a multiple of the logical block long.",
+      doc: "Direct I/O rejects a buffer whose length is not a multiple of the logical block.",
     },
     "block.joinsInsideBio": {
       rule: "block.2.1",
@@ -31,24 +31,24 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
     },
     "block.keepsGapBit": {
       rule: "block.1.6",
-      doc: "Bios and requests remember where their segments do not meet on pages.",
+      doc: "Bios and requests record the gap bit of their segments.",
     },
     "dma.bouncesPeerMemory": {
       rule: "p2p.9.6",
       doc: "A peer's memory that cannot be reached is copied through a bounce buffer.",
     },
-    "dma.debug": { rule: "dma.8.2", doc: "What the checker of mapping calls complains about." },
+    "dma.debug": { rule: "dma.8.2", doc: "Which mistakes DMA API debugging reports." },
     "dma.hasTwoStep": {
       rule: "hmm-rdma-vfio.6.9",
-      doc: "There is a two-step API: ranges are reserved first and linked later.",
+      doc: "The two-step API exists: IOVA ranges are allocated first and linked later.",
     },
     "dma.destroysAtOnce": {
       rule: "v7.3.1.1",
-      doc: "dma_iova_destroy flushes and frees at once, in lazy mode too.",
+      doc: "dma_iova_destroy flushes and frees synchronously, in lazy mode too.",
     },
     "dma.destroyFrees": {
       rule: "v7.3.1.4",
-      doc: "dma_iova_destroy frees all that was reserved, whatever length it is told.",
+      doc: "dma_iova_destroy frees the whole reservation, whatever length is passed.",
     },
     "dma.translatesMmio": {
       rule: "v7.3.3.1",
@@ -61,29 +61,32 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
     },
     "nvme.keepsVirtBoundaryWithSgl": {
       rule: "nvme.1.1",
-      doc: "Segments must meet on pages although the controller takes SGLs.",
+      doc: "The virtual boundary of a page applies although the controller supports SGLs.",
     },
     "vfio.keepsScatterlist": {
       rule: "hmm-rdma-vfio.3.2",
-      doc: "A migration buffer's pages stand in a scatterlist, which is mapped as a whole.",
+      doc: "A migration buffer's pages are one scatterlist, mapped as a whole.",
     },
     "rdma.mapsPagesBy": {
       rule: "hmm-rdma-vfio.6",
-      doc: "Pages on demand share one range of IO addresses, instead of a mapping for each.",
+      doc: "Pages on demand share one IOVA range, instead of a mapping for each.",
     },
     "rdma.timesEachTry": {
       rule: "v7.3.5.6",
-      doc: "A page fault that has to begin again begins with all its time again.",
+      doc: "Each retry of a page fault has the full timeout.",
     },
     "mm.tellsFaultError": {
       rule: "v7.3.5.4",
-      doc: "Why a page of a process cannot be had is told as it is, not as EFAULT.",
+      doc: "A failed page fault returns its own errno, not EFAULT.",
     },
     "peers.listsNvidiaBridges": {
       rule: "v7.3.5.3",
       doc: "Four host bridges of NVIDIA may carry traffic between peers.",
     },
-    "peers.lendsWithoutPages": { rule: "p2p.9.9", doc: "A BAR can be lent without pages." },
+    "peers.lendsWithoutPages": {
+      rule: "p2p.9.9",
+      doc: "A BAR can be peer memory without struct pages.",
+    },
   };
 
 /** One thing that two releases differ in. */

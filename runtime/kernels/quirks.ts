@@ -1,17 +1,17 @@
 /**
  * Defects of real releases, and of what they live with, as switches.
  *
- * Which release has one is said in `kernels.ts`; `docs/behaviour/defects.md` tells what is known of
- * each. A switch is asked for by its name in the one place where it changes something.
+ * `kernels.ts` says which release has one; `docs/behaviour/defects.md` what is known of each. The one
+ * place where a switch changes something reads it by its name.
  */
 
 /** Every switch, with what is wrong where it is on. */
 export const QUIRKS = {
-  gap_bit_lost_on_split: "The front part of a bio that is cut forgets that its segments have gaps.",
+  gap_bit_lost_on_split: "The front part of a split bio loses the gap bit of its segments.",
   list_returned_with_stale_address:
-    "A refused request gives its PRP list back under the address of an earlier one.",
+    "A refused request frees its PRP list with the DMA address of an earlier one.",
   gap_of_next_piece_counts:
-    "The gap before the piece that no longer fits counts for the front part of a cut.",
+    "The gap before the segment that no longer fits counts for the front part of a split.",
   sgl_unmap_args_swapped:
     "Unmapping an SGL takes the list for the command's descriptor (6.17 to some 6.18).",
   metadata_uses_data_gap: "Whether metadata becomes one range is decided by the gaps of the data.",
@@ -20,14 +20,14 @@ export const QUIRKS = {
   metadata_length_from_format: "The metadata descriptor's length is the computed one.",
   stale_iova_state_p2p: "The IOVA state of the tag's last request describes a peer-memory request.",
   partial_destroy_on_list_failure:
-    "When a PRP list cannot be had, only the bytes placed so far are unmapped.",
-  partial_destroy_on_link_failure: "When a link fails, less is released than was reserved.",
+    "When a PRP list cannot be allocated, only the bytes placed so far are unmapped.",
+  partial_destroy_on_link_failure: "When a link fails, less is freed than was reserved.",
   bounce_slot_lost_on_array_failure:
-    "The first bounce of a request is lost when the array of mappings cannot be had.",
+    "The first bounce buffer of a request leaks when the array of mappings cannot be allocated.",
   mptr_first_vector_only: "Of a metadata segment made of two vectors only the first is mapped.",
   host_bridge_p2p_with_forced_bounce:
     "Peer memory behind the host bridge cannot be mapped while bouncing is forced.",
-  double_return_of_saved_vectors: "The array of saved mappings goes back to its pool twice.",
+  double_return_of_saved_vectors: "The array of saved mappings is freed to its pool twice.",
   sgl_flag_survives_requeue: "A command prepared again keeps the SGL flag of the first try.",
   unmap_rebuilt_from_prps: "What to unmap is rebuilt from the PRP list (June 2025).",
   vectors_allocated_for_iova:
@@ -45,7 +45,7 @@ export const QUIRKS = {
     "The first bounce inside a request finds no array to save mappings in (2026).",
   vectors_leaked_p2p: "The array of mappings leaks for peer-memory requests (2026).",
   first_mapping_leaked:
-    "The first mapping leaks when the array or a descriptor cannot be had (2026).",
+    "The first mapping leaks when the array or a descriptor cannot be allocated (2026).",
   odp_populate_error_exit:
     "A page that cannot be mapped for a region leaves the region locked for ever (2026).",
   sg_host_bridge_unmapped:
@@ -53,18 +53,17 @@ export const QUIRKS = {
   bounce_link_no_middle:
     "A bounced link that is all head and tail maps an empty middle (June 2026).",
   vfio_page_array_crash:
-    "A migration buffer whose pages come in part only is given back through a wrong pointer.",
-  vfio_partial_destroy:
-    "When a link of a migration buffer fails, less is released than was reserved.",
+    "A migration buffer that got only some of its pages is freed through a wrong pointer.",
+  vfio_partial_destroy: "When a link of a migration buffer fails, less is freed than was reserved.",
   controller_chains_last_prp:
-    "A controller takes the last entry of a PRP page for a link, needed or not.",
+    "A controller follows the last entry of a PRP page as a link, needed or not.",
   prp_pool_aligned_512:
     "Small PRP lists are aligned to 512 bytes, so that none ends where a page does.",
   prp_full_page_chained: "A PRP page that is exactly full gets a link to one more.",
   prp_single_page: "The driver has one PRP page for a command, and writes past its end.",
   p2p_design_2021: "Peer memory as first proposed: a flag in the scatterlist's page link.",
   sgl_segment_chains:
-    "What if SGL lists went on in further segments: up to 2048 data segments a request.",
+    "What if SGLs continued in further segments: up to 2048 data segments a request.",
   single_segment_by_iterator:
     "What if NVMe had no path of its own for one segment, and went through the block iterator.",
   iterator_maps_single_segment:

@@ -1,19 +1,19 @@
 /** Events of the block layer, and of NVMe: its driver on the host and its controller. */
 import type { EventTable } from "./event_table.ts";
-import { BOOL, DMA, INT, optional, PHYS, SIZE, told, word } from "./fields.ts";
+import { BOOL, described, DMA, formerly, INT, optional, PHYS, SIZE, word } from "./fields.ts";
 import { DIRECTION, PATH, STATUS } from "./shared_words.ts";
 
 const DOORBELL = word("doorbell", {
   sq_tail: "New commands in a submission queue.",
-  cq_head: "Entries of a completion queue were taken.",
+  cq_head: "Entries of a completion queue were consumed.",
 });
 
 const BLOCK_EVENTS = {
   "block.split": {
-    when: "a bio was cut",
+    when: "a bio was split",
     fields: {
       at_sectors: INT,
-      rule: word("why a bio was cut", {
+      rule: word("why a bio was split", {
         max_sectors: "More than the queue takes by default.",
         chunk_sectors: "It would cross a chunk of the disk.",
         max_segments: "More segments than one request carries.",
@@ -51,8 +51,8 @@ const BLOCK_EVENTS = {
       status: STATUS,
       ended: word("what ended with a status", {
         iterator: "No segment of the request is left, or the next one cannot be mapped.",
-        request: "Whoever submitted it is told.",
-        bio: "It was refused before there was a request.",
+        request: "Its completion callback runs.",
+        bio: "It was refused before a request was made.",
       }),
     },
   },
@@ -71,28 +71,28 @@ export const NVME_EVENTS = {
     },
   },
   "nvme.metadata": {
-    when: "it was chosen how the command leads to its metadata",
+    when: "the metadata format of the command was chosen",
     fields: {
       format: word("metadata format", {
-        pointer: "MPTR is where the metadata lies.",
-        sgl: "MPTR leads to a list of descriptors.",
+        pointer: "MPTR is the address of the metadata.",
+        sgl: "MPTR is the address of an SGL.",
       }),
     },
   },
   "nvme.prp": {
     when: "a PRP entry was written",
     fields: {
-      index: told(INT, "-1 and -2 are PRP1 and PRP2 of the command"),
+      index: described(INT, "-1 and -2 are PRP1 and PRP2 of the command"),
       entry: DMA,
-      list_page: told(optional(INT), "none in the command"),
+      list_page: described(optional(INT), "none in the command"),
     },
   },
   "nvme.sgl": {
     when: "an SGL descriptor was written",
     fields: {
       type: word("SGL descriptor type", {
-        data_block: "A piece of data.",
-        segment: "A list of descriptors that goes on in another one.",
+        data_block: "One segment of data.",
+        segment: "A list of descriptors that continues in another one.",
         last_segment: "The last list of descriptors.",
       }),
       address: DMA,
@@ -108,12 +108,12 @@ export const NVME_EVENTS = {
     fields: { queue: INT, value: INT, which: DOORBELL },
   },
   "nvme.shadow_doorbell": {
-    when: "the host left a doorbell's value in memory",
+    when: "the host wrote a shadow doorbell",
     fields: {
       queue: INT,
       value: INT,
       which: DOORBELL,
-      rung: told(BOOL, "the register is written as well"),
+      rung: described(BOOL, "the register is written as well"),
     },
   },
   "nvme.fetch": {
@@ -129,19 +129,19 @@ export const NVME_EVENTS = {
     fields: { dma: DMA, size_bytes: SIZE, dir: DIRECTION },
   },
   "nvme.host_memory": {
-    when: "the controller looked a block up in memory that the host has lent it",
-    fields: { dma: DMA, hit: told(BOOL, "it was there") },
+    when: "the controller looked a block up in the host memory buffer (HMB)",
+    fields: { dma: DMA, hit: described(BOOL, "it was there") },
   },
   "nvme.complete": {
     when: "the controller posted a completion",
     fields: {
-      queue: told(INT, "the submission queue that the command came from"),
+      queue: described(INT, "the submission queue that the command came from"),
       cid: INT,
       status: INT,
     },
   },
   "nvme.unmap": {
-    when: "the driver ended a request's data mapping (behaviour/nvme.md 2.6)",
+    when: "the driver unmapped a request's data (behaviour/nvme.md 2.6)",
     fields: {
       rule: word("unmap rule", {
         single: "One segment was unmapped.",
@@ -156,38 +156,41 @@ export const NVME_EVENTS = {
     },
   },
   "nvme.timeout": {
-    when: "a command had no answer in time, and what the driver did about it",
+    when: "a command timed out, and what the driver did about it",
     fields: {
       queue: INT,
       cid: INT,
-      action: word("what a driver does about a command without answer", {
-        found: "It was answered, only the interrupt was lost.",
-        abort: "The controller is asked to abort it.",
-        reset: "The controller is reset.",
-        patience: "No further Abort may be outstanding: it is given as much time again.",
-      }),
+      action: formerly(
+        word("what a driver does about a command that timed out", {
+          polled: "Its completion was posted, only the interrupt was lost: it is polled.",
+          abort: "An Abort command is sent for it.",
+          reset: "The controller is reset.",
+          timer_reset: "The abort limit is reached: its timer is restarted.",
+        }),
+        { polled: "found", timer_reset: "patience" },
+      ),
     },
   },
   "nvme.cancel": {
-    when: "the driver ended a command that its controller will not answer any more",
+    when: "the driver cancelled a command that its controller will not complete",
     fields: { queue: INT, cid: INT },
   },
   "nvme.state": {
-    when: "a controller came to be something else for its driver",
+    when: "a controller's state changed for its driver",
     fields: {
-      state: word("what a controller is for its driver", {
+      state: word("state of a controller for its driver", {
         live: "It takes commands.",
         resetting: "It is stopped and brought up again; requests wait.",
         dead: "It could not be brought up again: requests end at once.",
-        removed: "It has been pulled: requests end at once.",
+        removed: "It was removed: requests end at once.",
       }),
-      reason: word("why a controller came to be something else", {
+      reason: word("why a controller's state changed", {
         up: "It has been brought up.",
-        asked: "Somebody asked for it.",
-        timeout: "A command had no answer, not even after an Abort.",
-        failed: "It says that it has failed (CSTS.CFS).",
+        asked: "The scenario asked for it.",
+        timeout: "A command timed out, and its Abort too.",
+        failed: "It reports a fatal status (CSTS.CFS).",
         no_answer: "It did not come up again.",
-        pulled: "It is not there any more.",
+        pulled: "It was removed.",
       }),
     },
   },

@@ -145,7 +145,7 @@ export function optional<T>(field: Field<T>): Field<T | null> {
 }
 
 /** The same, with what its name leaves open. */
-export function told<T>(field: Field<T>, doc: string): Field<T> {
+export function described<T>(field: Field<T>, doc: string): Field<T> {
   return { ...field, doc };
 }
 

@@ -7,6 +7,7 @@
 import type { ErrnoName } from "../errno.ts";
 import {
   BOOL,
+  described,
   DMA,
   type Field,
   type FieldTable,
@@ -20,7 +21,6 @@ import {
   SEGMENTS,
   SIZE,
   TEXT,
-  told,
   word,
 } from "./fields.ts";
 import { ATTRIBUTE, DIRECTION, ERRNO_NAME, PEER_ROUTE, STATUS } from "./shared_words.ts";
@@ -44,7 +44,7 @@ const STEP = { arguments: ITERATION, result: BOOL, error: optional(STATUS) };
 const OF_PAGE = { dev: TEXT, index: INT };
 /** An address for the device; none with the error value. */
 const ADDRESS = optional(DMA);
-const ERRNO = told(INT, "0, or a negative errno");
+const ERRNO = described(INT, "0, or a negative errno");
 
 export const CALL_TABLE = {
   dma_map_phys: { arguments: MAP_PHYS, result: ADDRESS },
@@ -58,7 +58,7 @@ export const CALL_TABLE = {
   dma_unmap_single: { arguments: UNMAP_ONE, result: NOTHING },
   dma_map_resource: { arguments: MAP_PHYS, result: ADDRESS },
   dma_unmap_resource: { arguments: UNMAP_ONE, result: NOTHING },
-  dma_map_sg: { arguments: LIST, result: told(INT, "outputs, 0 for any failure") },
+  dma_map_sg: { arguments: LIST, result: described(INT, "outputs, 0 for any failure") },
   dma_map_sgtable: { arguments: LIST, result: ERRNO },
   dma_unmap_sg: { arguments: LIST, result: NOTHING },
   dma_sync_single_for_cpu: { arguments: SYNC_ONE, result: NOTHING },

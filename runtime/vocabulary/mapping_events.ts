@@ -1,7 +1,9 @@
 /** Events of mapping memory for a device: IOVAs, page tables, bounce buffers, the checker. */
 import {
   BOOL,
+  described,
   DMA,
+  formerly,
   INT,
   LEAVES,
   listOf,
@@ -11,7 +13,6 @@ import {
   SITE,
   SIZE,
   TEXT,
-  told,
   word,
 } from "./fields.ts";
 import type { EventTable } from "./event_table.ts";
@@ -38,9 +39,9 @@ export const MAPPING_EVENTS = {
       size_bytes: SIZE,
       limit: DMA,
       source: word("IOVA source", {
-        rcache: "A cache of the CPU.",
-        tree: "The tree of ranges.",
-        tree_after_flush: "The tree, after the caches were emptied into it.",
+        rcache: "The CPU's rcache.",
+        tree: "The IOVA rbtree.",
+        tree_after_flush: "The IOVA rbtree, after the rcaches were emptied into it.",
       }),
     },
   },
@@ -49,14 +50,17 @@ export const MAPPING_EVENTS = {
     fields: {
       size_bytes: SIZE,
       limit: DMA,
-      cause: word("IOVA shortage", {
-        full: "Fewer addresses are free than were asked for.",
-        fragmented: "Enough addresses are free, but not side by side.",
-        alignment: "Enough are free side by side, but no range begins where one of its size must.",
-        beyond_limit: "More was asked for than there are addresses up to the limit.",
-        search_skipped:
-          "A range is free, but the 32-bit search was skipped (size ≥ max32_alloc_size).",
-      }),
+      cause: formerly(
+        word("IOVA shortage", {
+          full: "Fewer addresses are free than were requested.",
+          fragmented: "Enough addresses are free, but not contiguous.",
+          alignment: "A contiguous free range is long enough, but not aligned to the size.",
+          beyond_limit: "The size requested exceeds the address space below the limit.",
+          max32_skipped:
+            "A range is free, but the 32-bit search was skipped (size ≥ max32_alloc_size).",
+        }),
+        { max32_skipped: "search_skipped" },
+      ),
     },
   },
   "iova.free": {
@@ -66,9 +70,9 @@ export const MAPPING_EVENTS = {
       start: DMA,
       size_bytes: SIZE,
       to: word("IOVA destination", {
-        rcache: "A cache of the CPU.",
+        rcache: "The CPU's rcache.",
         depot: "The depot shared by the CPUs.",
-        tree: "The tree of ranges.",
+        tree: "The IOVA rbtree.",
         flush_queue: "The flush queue.",
       }),
     },
@@ -84,7 +88,7 @@ export const MAPPING_EVENTS = {
         write: "The device may write.",
         read_write: "The device may read and write.",
       }),
-      leaves: told(LEAVES, "how many per page size"),
+      leaves: described(LEAVES, "how many per page size"),
     },
   },
   "iommu.map_failed": {
@@ -93,7 +97,7 @@ export const MAPPING_EVENTS = {
       iova: DMA,
       phys: PHYS,
       size_bytes: SIZE,
-      undone_bytes: told(SIZE, "written before the failure, and cleared again"),
+      undone_bytes: described(SIZE, "written before the failure, and cleared again"),
       error: ERRNO_NAME,
     },
   },
@@ -102,22 +106,22 @@ export const MAPPING_EVENTS = {
     fields: { iova: DMA, size_bytes: SIZE, unmapped_bytes: SIZE, leaves: LEAVES },
   },
   "iommu.sync_map": {
-    when: "the call that makes new mappings visible was made, as it always is, hardware or not",
+    when: "iotlb_sync_map was called, whether the hardware needs it or not",
     fields: { iova: DMA, size_bytes: SIZE },
   },
   "iotlb.sync": {
     when: "an IOTLB invalidation was sent",
     fields: {
       kind: word("invalidation", {
-        map: "Told about a new mapping (caching mode).",
+        map: "Invalidation for a new mapping (caching mode).",
         range: "Invalidation of a range.",
         walk: "Invalidation of a range with its table walks (Arm).",
         all: "Invalidation of a whole domain.",
       }),
       start: DMA,
-      size_bytes: told(SIZE, "the range gathered"),
+      size_bytes: described(SIZE, "the range gathered"),
       hw_start: DMA,
-      hw_size_bytes: told(SIZE, "the block the hardware is given"),
+      hw_size_bytes: described(SIZE, "the block that the hardware invalidates"),
     },
   },
   "flush_queue.add": {
@@ -160,7 +164,7 @@ export const MAPPING_EVENTS = {
       orig_phys: PHYS,
       tlb_phys: PHYS,
       size_bytes: SIZE,
-      align_mask: told(INT, "granule minus one behind an IOMMU, else 0"),
+      align_mask: described(INT, "granule minus one behind an IOMMU, else 0"),
       dir: DIRECTION,
     },
   },
@@ -169,11 +173,11 @@ export const MAPPING_EVENTS = {
     fields: {
       slot: INT,
       slots: INT,
-      orig_phys: told(optional(PHYS), "none when they held nothing"),
+      orig_phys: described(optional(PHYS), "none when they held nothing"),
       tlb_phys: PHYS,
       size_bytes: SIZE,
       dir: DIRECTION,
-      attrs: told(
+      attrs: described(
         listOf(ATTRIBUTE),
         "`skip_cpu_sync` where the copy was made, or left out, before",
       ),
@@ -198,15 +202,15 @@ export const MAPPING_EVENTS = {
       cause: word("bounce failure", {
         no_pool: "The machine has no pool.",
         full: "The pool was full.",
-        fragmented: "Enough slots are free, but not side by side.",
-        over_segment: "More than one segment of slots was asked for.",
+        fragmented: "Enough slots are free, but not contiguous.",
+        over_segment: "The request exceeds IO_TLB_SEGSIZE slots.",
         alignment: "No free block has the alignment.",
         leak_suspected: "Slots have been in use for very long.",
       }),
     },
   },
   "dma.map": {
-    when: "one mapping was made, whichever API made it",
+    when: "memory was mapped, by any API",
     fields: {
       api: only(
         KERNEL_FUNCTION,
@@ -221,7 +225,7 @@ export const MAPPING_EVENTS = {
     },
   },
   "dma.unmap": {
-    when: "one mapping ended, whichever API ended it",
+    when: "memory was unmapped, by any API",
     fields: {
       api: only(
         KERNEL_FUNCTION,
@@ -249,7 +253,7 @@ export const MAPPING_EVENTS = {
     fields: { phys: PHYS, size_bytes: SIZE },
   },
   "cache.invalidate": {
-    when: "a device is not coherent: the CPU's cached bytes of its buffer were dropped",
+    when: "a device is not coherent: the CPU's cached bytes of its buffer were invalidated",
     fields: { phys: PHYS, size_bytes: SIZE },
   },
   "dma.report": {
@@ -260,19 +264,22 @@ export const MAPPING_EVENTS = {
       text: TEXT,
       first_site: optional(SITE),
       second_site: optional(SITE),
-      beyond_kernel: told(BOOL, "no kernel checks for it"),
-      log: told(optional(TEXT), "how a kernel with DMA debugging logs it, without its numbers"),
+      beyond_kernel: described(BOOL, "no kernel checks for it"),
+      log: described(
+        optional(TEXT),
+        "how a kernel with DMA debugging logs it, without its numbers",
+      ),
     },
   },
   "kernel.warn": {
     when: "the kernel itself printed a warning",
     fields: {
-      at: told(TEXT, "the function of the kernel, which `WARNING: at …` of a log names"),
+      at: described(TEXT, "the function of the kernel, which `WARNING: at …` of a log names"),
       text: TEXT,
-      log: told(optional(TEXT), "a message as a log has it; none of a bare `WARNING`"),
-      error: told(
+      log: described(optional(TEXT), "a message as a log has it; none of a bare `WARNING`"),
+      error: described(
         optional(ERRNO_NAME),
-        "what a call that never returns ends with; none: it goes on",
+        "the errno that ends a call which never returns in a kernel; none: the call continues",
       ),
     },
   },

@@ -43,7 +43,7 @@ export const STATUS: Field<BlkStatusName> = word("status", {
   RESOURCE: "Memory or another resource was missing; the block layer tries again.",
   IOERR: "Any other input or output error.",
   AGAIN: "It would have had to wait.",
-  DEV_RESOURCE: "Something of the device's own was missing, which its completions give back.",
+  DEV_RESOURCE: "A resource of the device was missing, which its completions free.",
   ZONE_OPEN_RESOURCE: "Too many zones are open.",
   ZONE_ACTIVE_RESOURCE: "Too many zones are active.",
   OFFLINE: "The device is offline.",
@@ -89,15 +89,19 @@ export type AccessField = typeof ACCESS;
 /** What a device does to memory. */
 export type DeviceAccess = Holds<AccessField>;
 
-export const FAULT_REASON = word("fault reason", {
-  not_present: "Nothing is mapped at the address.",
-  not_writable: "The mapping allows no write.",
-  not_readable: "The mapping allows no read.",
-  address_width: "The address is wider than the IOMMU translates.",
-  reserved: "The address lies in a reserved range.",
-  blocked:
-    "No target: outside the bus's ranges, no memory there, blocked by peer routing, or the device is cut off.",
-});
+export const FAULT_REASON = formerly(
+  word("fault reason", {
+    not_present: "Nothing is mapped at the address.",
+    not_writable: "The mapping allows no write.",
+    not_readable: "The mapping allows no read.",
+    address_width: "The address is wider than the IOMMU translates.",
+    reserved: "The address lies in a reserved range.",
+    unreachable: "No target at the address: outside the bus's ranges, or no memory there.",
+    peer_blocked: "Peer routing or ACS blocks the access on its way to another device.",
+    device_gone: "The device was removed or cut off: its accesses no longer reach the bus.",
+  }),
+  { unreachable: "blocked" },
+);
 /** @internal */
 export type FaultReasonField = typeof FAULT_REASON;
 /** Why a device's access went nowhere. */

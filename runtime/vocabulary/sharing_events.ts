@@ -2,6 +2,7 @@
 import type { EventTable } from "./event_table.ts";
 import {
   BOOL,
+  described,
   DMA,
   either,
   INT,
@@ -11,7 +12,6 @@ import {
   SIZE,
   TABLE_RUNS,
   TEXT,
-  told,
   VIRT,
   word,
 } from "./fields.ts";
@@ -35,7 +35,7 @@ export const VFIO_EVENTS = {
   "vfio.buffer": {
     when: "a migration buffer was allocated, taken from the spare ones, put there, or freed",
     fields: {
-      buffer: told(INT, "its number"),
+      buffer: described(INT, "its number"),
       action: word("what became of a migration buffer", {
         allocated: "It is new.",
         reused: "It is a spare one.",
@@ -43,11 +43,11 @@ export const VFIO_EVENTS = {
         freed: "Nothing of it is left.",
       }),
       pages: INT,
-      dir: told(optional(DIRECTION), "none for one that is never mapped"),
+      dir: described(optional(DIRECTION), "none for one that is never mapped"),
     },
   },
   "vfio.add_pages": {
-    when: "pages were taken in bulk for a migration buffer, as many as could be had",
+    when: "pages were allocated in bulk for a migration buffer, as many as were free",
     fields: { buffer: INT, pages: INT, wanted_pages: INT },
   },
   "vfio.free_pages": {
@@ -59,7 +59,7 @@ export const VFIO_EVENTS = {
     fields: {
       buffer: INT,
       pages: INT,
-      dma: told(DMA, "of the first"),
+      dma: described(DMA, "of the first"),
       rule: WAY,
       dir: optional(DIRECTION),
     },
@@ -73,7 +73,7 @@ export const VFIO_EVENTS = {
     fields: { buffer: INT, pages: INT, dma: DMA, rule: WAY, dir: optional(DIRECTION) },
   },
   "vfio.key": {
-    when: "a device made a key to a migration buffer out of its table, or forgot one",
+    when: "a device created or destroyed a key for a migration buffer",
     fields: {
       buffer: INT,
       key: INT,
@@ -81,7 +81,7 @@ export const VFIO_EVENTS = {
       size_bytes: SIZE,
       state: word("what became of a key", {
         made: "The device has read its table.",
-        destroyed: "The device has forgotten it.",
+        destroyed: "The device has freed it.",
       }),
     },
   },
@@ -89,7 +89,7 @@ export const VFIO_EVENTS = {
     when: "a device moved a page of migration data",
     fields: {
       key: INT,
-      index: told(INT, "in the key's table"),
+      index: described(INT, "in the key's table"),
       dma: DMA,
       size_bytes: SIZE,
       access: ACCESS,
@@ -97,7 +97,7 @@ export const VFIO_EVENTS = {
   },
   "vfio.dirty": {
     when: "a device reported pages that it has written",
-    fields: { records: INT, more: told(BOOL, "the buffer had no room for all") },
+    fields: { records: INT, more: described(BOOL, "the buffer had no room for all") },
   },
 } satisfies EventTable;
 
@@ -107,7 +107,7 @@ export const ODP_EVENTS = {
     fields: {
       region: TEXT,
       virt: VIRT,
-      size_bytes: told(SIZE, "what is left of the access"),
+      size_bytes: described(SIZE, "what is left of the access"),
       access: ACCESS,
     },
   },
@@ -116,10 +116,10 @@ export const ODP_EVENTS = {
     fields: { region: TEXT, virt: VIRT, pages: INT, result: RESULT },
   },
   "odp.retry": {
-    when: "a process's page table was read in vain",
+    when: "reading a process's page table has to be repeated",
     fields: {
       region: TEXT,
-      cause: word("why a page table was read in vain", {
+      cause: word("why reading a page table has to be repeated", {
         busy: "It was changing.",
         sequence: "It has changed since.",
       }),
@@ -131,7 +131,7 @@ export const ODP_EVENTS = {
       region: TEXT,
       state: word("what became of a memory region", {
         registered: "The device may use it; no page of it is in its table.",
-        released: "The device has forgotten it, and its table.",
+        released: "The device has freed it, and its table.",
       }),
       virt: VIRT,
       size_bytes: SIZE,
@@ -143,20 +143,20 @@ export const ODP_EVENTS = {
       region: TEXT,
       index: INT,
       entries: INT,
-      valid: told(INT, "0: they are taken out"),
-      virt: told(VIRT, "what the first entry is of"),
-      size_bytes: told(SIZE, "what all of them are of"),
-      runs: told(TABLE_RUNS, "those that are there now, side by side ones as one"),
+      valid: described(INT, "0: they are removed"),
+      virt: described(VIRT, "what the first entry is of"),
+      size_bytes: described(SIZE, "what all of them are of"),
+      runs: described(TABLE_RUNS, "those that are there now, contiguous ones as one"),
     },
   },
   "odp.invalidate": {
-    when: "pages were taken back from an RDMA device",
+    when: "pages were invalidated for an RDMA device",
     fields: {
       region: TEXT,
       virt: VIRT,
       size_bytes: SIZE,
-      zapped: told(INT, "entries of the table"),
-      unmapped: told(INT, "pages"),
+      zapped: described(INT, "entries of the table"),
+      unmapped: described(INT, "pages"),
     },
   },
   "odp.dirty": {
@@ -171,14 +171,14 @@ export const SHARING_EVENTS = {
     fields: {
       provider: TEXT,
       client: TEXT,
-      distance: told(optional(INT), "none when there is no way"),
+      distance: described(optional(INT), "none when there is no way"),
       map_type: PEER_ROUTE,
       hops: NAMES,
       cached: BOOL,
     },
   },
   "p2p.provider": {
-    when: "a device began, changed or ended lending its memory to peers",
+    when: "the state of a provider of peer memory changed",
     fields: {
       provider: TEXT,
       state: word("state of a provider of peer memory", {
@@ -197,19 +197,20 @@ export const SHARING_EVENTS = {
     when: "a provider was chosen for some clients",
     fields: {
       clients: NAMES,
-      provider: told(optional(TEXT), "none when none reaches all of them"),
+      provider: described(optional(TEXT), "none when none reaches all of them"),
       distance: optional(INT),
-      tied: told(NAMES, "who was equally near"),
+      tied: described(NAMES, "providers at the same distance"),
     },
   },
   "pci.tlp": {
-    when: "a transaction to a peer's memory went from one function to the next; of completions " +
-      "only those are told that did not take the way of their request",
+    when:
+      "a peer-to-peer transaction took one hop; a completion is recorded only where its route " +
+      "differs from that of its request",
     fields: {
       from: TEXT,
       to: TEXT,
-      hop: told(INT, "counted from 1"),
-      address: told(DMA, "as it is on that hop"),
+      hop: described(INT, "counted from 1"),
+      address: described(DMA, "as it is on that hop"),
       verdict: word("verdict on a transaction", {
         forward: "Passed on.",
         redirect: "Sent up.",
@@ -229,20 +230,19 @@ export const SHARING_EVENTS = {
       size_bytes: SIZE,
       valid: INT,
       writable: INT,
-      brought_in: told(INT, "pages that were not there, or not writable"),
+      brought_in: described(INT, "pages that were not there, or not writable"),
       result: RESULT,
     },
   },
   "hmm.invalidate": {
-    when: "a part of a process's address space is about to change: whoever shares it with a " +
-      "device is told",
+    when: "a part of a process's address space is about to change: its notifiers are called",
     fields: {
       virt: VIRT,
       size_bytes: SIZE,
       reason: word("why an address space changes", {
         migrate: "A page moves to other memory.",
-        unmap: "Memory is taken away.",
-        protect: "What the process may do with it changes.",
+        unmap: "Memory is unmapped.",
+        protect: "The protection changes.",
         discard: "The contents are not needed any more.",
         free: "The contents are not needed any more, and stay while there is memory enough.",
         pageout: "A page is written out.",
@@ -251,7 +251,7 @@ export const SHARING_EVENTS = {
         fork: "A child shares the memory from now on.",
         copy_on_write: "A page that others have too is copied for its writer.",
         exit: "The process ends.",
-        asked: "Somebody asked for it.",
+        asked: "The scenario asked for it.",
       }),
     },
   },

@@ -7,7 +7,8 @@ import { readListing } from "../../devices/pci/lspci/read_listing.ts";
 import { decodeFaultLog } from "../../instruments/fault_log/decode_fault_log.ts";
 import { AMD_EVENT_NAMES } from "../../instruments/fault_log/amd_events.ts";
 import { printFaultLog } from "../../instruments/fault_log/print_fault_log.ts";
-import type { FaultReason } from "../../runtime/iommu/iommu.ts";
+import { wordsOf } from "../../runtime/vocabulary/fields.ts";
+import { FAULT_REASON } from "../../runtime/vocabulary/shared_words.ts";
 import { IOMMU_MODEL_NAMES } from "../../runtime/iommu/iommu_models.ts";
 import { findFaultLogs } from "../../instruments/fault_log/find_fault_logs.ts";
 import { damage, Dice } from "../_damage.ts";
@@ -19,14 +20,7 @@ const LINES = 12;
 /** Functions between which routes are looked for. */
 const MOST_PEERS = 8;
 
-const FAULT_REASONS: readonly FaultReason[] = [
-  "not_present",
-  "not_readable",
-  "not_writable",
-  "address_width",
-  "blocked",
-  "reserved",
-];
+const FAULT_REASONS = wordsOf(FAULT_REASON);
 
 /** Sets, maps and numbers that JSON has not. */
 function plain(_: string, value: unknown): unknown {

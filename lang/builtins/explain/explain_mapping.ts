@@ -71,7 +71,7 @@ const SHORTAGES: Readonly<Record<EventFields<"iova.alloc_failed">["cause"], stri
   fragmented: "enough is free, but not contiguous",
   alignment: "a contiguous range is free, but not at an aligned start",
   beyond_limit: "more than the address space below the limit",
-  search_skipped: "a range is free, but the 32-bit search was skipped (size ≥ max32_alloc_size)",
+  max32_skipped: "a range is free, but the 32-bit search was skipped (size ≥ max32_alloc_size)",
 };
 
 const LIMITERS: Readonly<Record<string, string>> = {
@@ -93,7 +93,7 @@ export function explainIovaAllocFailed(facts: Facts<"iova.alloc_failed">): Expla
     }`,
     ...cause === "alignment"
       ? [`a range of ${searched} is aligned to its size, rounded up to a power of two`]
-      : cause === "search_skipped"
+      : cause === "max32_skipped"
       ? [
         `a search for ${facts.inputSize("skipped_from_bytes")} failed before: until an IOVA ` +
         "below 4GiB is freed, this size and larger ones fail without a search",
@@ -199,7 +199,9 @@ const FAULTS: Readonly<Record<EventFields<"iommu.fault">["reason"], string>> = {
   not_readable: "the mapping has no read permission",
   address_width: "the address exceeds the IOMMU's address width",
   reserved: "the address lies in a reserved range",
-  blocked: "no target is reachable at this address",
+  unreachable: "no memory or device is reachable at this address",
+  peer_blocked: "peer routing or ACS blocks the access",
+  device_gone: "the device was removed or cut off",
 };
 
 export function explainFault(facts: Facts<"iommu.fault">): Explanation {

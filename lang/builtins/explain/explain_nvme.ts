@@ -139,10 +139,10 @@ export function explainCompletion(facts: Facts<"nvme.complete">): Explanation {
 }
 
 const TIMEOUT_ACTIONS: Readonly<Record<EventFields<"nvme.timeout">["action"], string>> = {
-  found: "the completion was posted but its interrupt was lost (completion polled)",
+  polled: "the completion was posted but its interrupt was lost (completion polled)",
   abort: "an Abort command is sent",
   reset: "the controller is reset",
-  patience: "timer restarted (BLK_EH_RESET_TIMER), abort limit reached",
+  timer_reset: "timer restarted (BLK_EH_RESET_TIMER), abort limit reached",
 };
 
 /** No capture shows a timeout; docs/language.md says what the model does. */

@@ -46,7 +46,7 @@ Deno.test("explain of a null pointer says why the device has no IOVAs (dma.md 3.
     "try dma_iova_link(ssd, iova_state(), phys: 0, offset: 0, size: 4KiB, dir: to_device)";
   const text = sentence(DIRECT, `print ${linked}\nexplain EFAULT`);
   assertStringIncludes(text, "kernel crash in dma_iova_link dma.3.5");
-  assertStringIncludes(text, 'device "ssd" has no IO address space; the machine has no IOMMU');
+  assertStringIncludes(text, 'device "ssd" has no IOMMU address space; the machine has no IOMMU');
   const passed = sentence(
     DIRECT.replace("pci", "iommu { mode = passthrough } pci"),
     `print ${linked}\nexplain EFAULT`,
@@ -193,7 +193,7 @@ Deno.test("explain of a status shows the injected failure", () => {
 Deno.test("explain of a request tells each try, and what the controller answered (nvme.md 4.2)", () => {
   const text = sentence(
     STRICT,
-    `expect fault blocked {
+    `expect fault unreachable {
       inject device.write nth 1 {
         let io = ssd.submit(read, lba: 0, into: ${SCATTERED})
         wait io
@@ -201,7 +201,7 @@ Deno.test("explain of a request tells each try, and what the controller answered
       }
     }`,
   );
-  assertStringIncludes(text, "injected failure: device.write returns blocked hit number 1");
+  assertStringIncludes(text, "injected failure: device.write returns unreachable hit number 1");
   assertStringIncludes(
     text,
     "completion with status 0x4 nvme.4.2 Data Transfer Error: IOERR; retryable",

@@ -2,7 +2,7 @@
  * What a device does to memory: reads and writes at addresses as it sees them.
  *
  * A request is cut at page borders. The wires between peers come first; what they send to the root
- * complex the IOMMU translates, and what is no memory in the end is blocked.
+ * complex the IOMMU translates, and what is no memory in the end is unreachable.
  *
  * @see behaviour/dma.md chapter 5; p2p.md
  */
@@ -284,10 +284,10 @@ export class DeviceBus {
       ? iommu.passThrough(dev, dma, access)
       : iommu.translate(dev, dma, access);
     if (phys < 0) return -1;
-    if (
-      (peers !== null && !peers.passesRoot(dev, dma, phys as PhysAddr, access)) ||
-      !memory.covers(phys, sizeBytes)
-    ) return iommu.fault(dev, dma, access, "blocked");
+    if (peers !== null && !peers.passesRoot(dev, dma, phys as PhysAddr, access)) {
+      return iommu.fault(dev, dma, access, "peer_blocked");
+    }
+    if (!memory.covers(phys, sizeBytes)) return iommu.fault(dev, dma, access, "unreachable");
     if (this.#checker !== null && dev.domain !== null && iommu.staleAccesses === staleAccesses) {
       this.#checker.accesses.touched(dev, dma, sizeBytes, access);
     }
@@ -303,11 +303,18 @@ export class DeviceBus {
   ): PhysAddr | -1 | typeof TO_ROOT {
     const peer = peers.resolveBusAddress(dev, dma, access);
     if (peer >= 0) return peer as PhysAddr;
-    return peer === PEER_LOST ? this.#machine.iommu.fault(dev, dma, access, "blocked") : TO_ROOT;
+    return peer === PEER_LOST
+      ? this.#machine.iommu.fault(dev, dma, access, "peer_blocked")
+      : TO_ROOT;
   }
 
   #outOfReach(dev: DmaDevice, dma: number, access: DeviceAccess): -1 {
-    return this.#machine.iommu.fault(dev, dma, access, dev.cutOff ? "blocked" : "address_width");
+    return this.#machine.iommu.fault(
+      dev,
+      dma,
+      access,
+      dev.cutOff ? "device_gone" : "address_width",
+    );
   }
 
   #grow(): void {

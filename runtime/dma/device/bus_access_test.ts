@@ -36,7 +36,7 @@ Deno.test("a device that may only read cannot write", () => {
   assertEquals(fields("iommu.fault").map(({ reason }) => reason), ["not_writable"]);
 });
 
-Deno.test("without translation RAM and device memory answer, what is neither is blocked", () => {
+Deno.test("without translation RAM and device memory answer, what is neither is unreachable", () => {
   const window = { name: "bar", basePhys: at(0xf000_0000), sizeBytes: 0x1000 };
   const { machine, dev, fields, names } = testBench({
     iommu: { mode: "off" },
@@ -47,7 +47,7 @@ Deno.test("without translation RAM and device memory answer, what is neither is 
   assertEquals(machine.bus.read(dev, 0xe000_0000, bytes(8), 0, 8), false);
   assertEquals(names("iommu.translate"), []);
   assertEquals(fields("iommu.fault"), [
-    { dma: 0xe000_0000, access: "read", reason: "blocked" },
+    { dma: 0xe000_0000, access: "read", reason: "unreachable" },
   ] as never);
 });
 
@@ -85,11 +85,11 @@ Deno.test("a peer below a common switch answers before any translation", () => {
   assertEquals(names("iommu.translate", "iommu.fault"), []);
 });
 
-Deno.test("a mapping of what is no memory is blocked behind the translation", () => {
+Deno.test("a mapping of what is no memory is unreachable behind the translation", () => {
   const { machine, dev, fields } = testBench();
   const dma = machine.dma.dmaMapPhys(dev, at(2 ** 40), 4096, DMA_TO_DEVICE);
   assertEquals(machine.bus.read(dev, dma, bytes(8), 0, 8), false);
-  assertEquals(fields("iommu.fault").map(({ reason }) => reason), ["blocked"]);
+  assertEquals(fields("iommu.fault").map(({ reason }) => reason), ["unreachable"]);
 });
 
 Deno.test("faults bear the device's name", () => {

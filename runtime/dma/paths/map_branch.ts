@@ -120,20 +120,25 @@ const BRANCH = {
     "memory_unreachable",
     "overflow",
     "dma.2.1.9",
-    "Memory that would have to bounce, without a pool or without leave: refused with a warning.",
+    "Memory that would have to bounce, without a pool or where bouncing is forbidden: refused with a warning.",
   ),
   SHARED_ON_IOMMU: branch(
     "shared_on_iommu",
     "refuse",
     "dma.1.4.5",
-    "Memory is said to be shared for a device behind an IOMMU: refused.",
+    "DMA_ATTR_CC_SHARED on a device behind an IOMMU: refused.",
   ),
-  TRANSLATED: branch("translated", "translate", "dma.1.6", "Behind an IOMMU: IO addresses."),
+  TRANSLATED: branch(
+    "translated",
+    "translate",
+    "dma.1.6",
+    "Translated by an IOMMU: an IOVA range is allocated.",
+  ),
   TRANSLATED_BOUNCE: branch(
     "translated_bounce",
     "bounce",
     "dma.1.6.1",
-    "Behind an IOMMU, and parts of a granule are not the device's to see: bounced, IO addresses.",
+    "Translated, and the buffer shares a granule with other memory: bounced, then mapped.",
   ),
   TRANSLATED_BOUNCE_FORBIDDEN: branch(
     "translated_bounce_forbidden",
@@ -146,12 +151,12 @@ const BRANCH = {
 /** The branches of what is no map of one buffer by itself. */
 export const PART_BRANCH = {
   PEER_BUS: branch("peer_bus", "direct", "dma.1.1", "A peer's memory: its bus address.", "bus"),
-  LINKED: branch("linked", "translate", "dma.3.3.6", "Linked into a range of IO addresses."),
+  LINKED: branch("linked", "translate", "dma.3.3.6", "Linked into an IOVA range."),
   LINKED_BOUNCE: branch(
     "linked_bounce",
     "bounce",
     "dma.3.4",
-    "Linked, and parts of a granule are not the device's to see: those are bounced.",
+    "Linked, and the buffer shares a granule with other memory: that part is bounced.",
   ),
 } as const;
 
@@ -204,10 +209,10 @@ export const MAP_FAILURE = {
     "The device wants more address bits kept than a granule has: refused with a warning.",
   ),
   NO_IOVA: branch(
-    "no_io_addresses",
+    "no_iova",
     "refuse",
     "dma.1.6.4",
-    "No range of IO addresses was had: refused.",
+    "No IOVA range was available: refused.",
   ),
   PAGE_TABLE: branch(
     "page_table_refuses",

@@ -210,7 +210,7 @@ Deno.test("a map behind an IOMMU names its branch too, and what fails in it (dma
     "min_align_beyond_granule",
     "dma.1.6.3",
   ]);
-  assertEquals(branch({ ...strict, device: { maskBits: 12 } }), ["no_io_addresses", "dma.1.6.4"]);
+  assertEquals(branch({ ...strict, device: { maskBits: 12 } }), ["no_iova", "dma.1.6.4"]);
   assertEquals(branch({ ...untrusted, pool: "none", sizeBytes: 0x200 }), [
     "no_bounce_buffer",
     "dma.6.2",
@@ -248,7 +248,7 @@ Deno.test("a bus with a range gives its own addresses, refuses what lies outside
   ]);
 });
 
-Deno.test("a device reads and writes through its bus's ranges; what leads nowhere is blocked (dma.md 1.1)", () => {
+Deno.test("a device reads and writes through its bus's ranges; what leads nowhere is unreachable (dma.md 1.1)", () => {
   const bench = benchFor({
     pool: "none",
     device: { ranges: [HIGH] },
@@ -266,7 +266,7 @@ Deno.test("a device reads and writes through its bus's ranges; what leads nowher
   assert(machine.bus.write(dev, 0xe000_0000, new Uint8Array([0x44]), 0, 1));
   assertEquals(machine.memory.readU32(at(0xe000_0000)) & 255, 0x44);
   assertEquals(machine.bus.read(dev, 0x7000_0000, bytes, 0, 1), false);
-  assertEquals(machine.iommu.faults.at(-1)?.reason, "blocked");
+  assertEquals(machine.iommu.faults.at(-1)?.reason, "unreachable");
   machine.dma.dmaUnmapPhys(dev, dma, 64, DMA_FROM_DEVICE);
   assertEquals([dev.mappings, bench.fields("dma.unmap").length], [0, 1]);
 });

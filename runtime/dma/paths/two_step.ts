@@ -321,7 +321,7 @@ export function translated(machine: DmaMachine, dev: DmaDevice, call: string): T
 
 /** Apart from the question that each call asks, whose code is part of theirs. */
 function refuseUntranslated({ events, iommu }: DmaMachine, dev: DmaDevice, call: string): never {
-  return dereferenceNull(events, call, `device "${dev.name}" has no IO address space`, {
+  return dereferenceNull(events, call, `device "${dev.name}" has no IOMMU address space`, {
     rule: "dma.3.5",
     inputs: { translated: false, iommu_mode: iommu.modeOf(dev) },
   });

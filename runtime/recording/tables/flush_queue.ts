@@ -7,7 +7,7 @@ const FIELDS = { device: TEXT, start: DMA, size_bytes: SIZE };
 
 export const FLUSH_QUEUE: FactTableSpec<typeof FIELDS> = {
   name: "flush_queue",
-  doc: "A range of IO addresses was unmapped and waits for the hardware to be told.",
+  doc: "An unmapped IOVA range is queued for a deferred flush.",
   fields: FIELDS,
   key: ["device", "start"],
   size: "size_bytes",

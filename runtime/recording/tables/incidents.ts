@@ -14,7 +14,7 @@ const FIELDS = {
 
 export const INCIDENTS: FactTableSpec<typeof FIELDS> = {
   name: "incidents",
-  doc: "Something happened that nobody wants.",
+  doc: "A fault, a report or a warning was raised.",
   fields: FIELDS,
   key: ["kind", "device"],
   isBag: true,

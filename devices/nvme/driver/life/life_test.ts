@@ -339,7 +339,7 @@ Deno.test("a lost interrupt: the answer is found when the time is up", () => {
   rig.machine.advance(30 * SECOND_NS - 1);
   assertEquals(steps, []);
   rig.machine.advance(1);
-  assertEquals([steps, io.status], [["found"], "OK"]);
+  assertEquals([steps, io.status], [["polled"], "OK"]);
   assertEquals(rig.read(pages(1)).status, "OK");
 });
 
@@ -370,7 +370,7 @@ Deno.test("at most ACL + 1 = 4 Aborts are outstanding; the fifth command is give
   );
   rig.run();
   rig.machine.advance(30 * SECOND_NS);
-  assertEquals(steps, ["abort", "abort", "abort", "abort", "patience"]);
+  assertEquals(steps, ["abort", "abort", "abort", "abort", "timer_reset"]);
   rig.run();
   assertEquals(ios.map((io) => io.done), [true, true, true, true, false]);
   rig.machine.advance(30 * SECOND_NS);
@@ -447,7 +447,7 @@ Deno.test("the driver of a pulled disk frees rings and pools, and the checker fi
   assertThrows(() => rig.driver.reset(), KernelError, "it is removed");
 });
 
-Deno.test("what a pulled device asks for is blocked, whatever is mapped", () => {
+Deno.test("what a pulled device accesses faults with device_gone, whatever is mapped", () => {
   for (const mode of ["off", "strict", "lazy"] as const) {
     const rig = new DriverRig({ iommu: { mode } });
     const dma = rig.machine.dma.dmaMapPhys(rig.dev, vec(0x100_0000, 0).phys, 4096, 2);
@@ -456,7 +456,10 @@ Deno.test("what a pulled device asks for is blocked, whatever is mapped", () => 
     pull(rig);
     assertEquals(rig.machine.bus.write(rig.dev, dma, bytes, 0, 16), false);
     assertEquals(rig.machine.bus.read(rig.dev, dma, bytes, 0, 16), false);
-    assertEquals(rig.machine.iommu.faults.map(({ reason }) => reason), ["blocked", "blocked"]);
+    assertEquals(rig.machine.iommu.faults.map(({ reason }) => reason), [
+      "device_gone",
+      "device_gone",
+    ]);
   }
 });
 

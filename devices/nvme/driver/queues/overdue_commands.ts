@@ -54,16 +54,16 @@ export class OverdueCommands {
     const { aborts, mayAct, poll, registers, resetSoon } = this.#options;
     const { request } = iod;
     poll(queue);
-    if (iod.request !== request) return "found";
+    if (iod.request !== request) return "polled";
     // Those who bring it up wait for its answers themselves.
-    if (!mayAct()) return "patience";
+    if (!mayAct()) return "timer_reset";
     const status = registers.read32(REGISTER.CSTS);
     const failed = status === ALL_ONES || (status & CSTS_FATAL) !== 0;
     if (failed || queue.id === 0 || iod.hasFlag(IOD_FLAG.ABORTED)) {
       resetSoon(failed ? "failed" : "timeout");
       return "reset";
     }
-    if (!aborts.send(queue.id, request!.cid!)) return "patience";
+    if (!aborts.send(queue.id, request!.cid!)) return "timer_reset";
     iod.flags |= IOD_FLAG.ABORTED;
     return "abort";
   }

@@ -117,7 +117,7 @@ step until io.mapped
 ssd.remove()
 wait io
 assert io.status == TRANSPORT and ssd.state == removed
-ssd.dma_read(0x10_0000 as dma, 16B) faults blocked`,
+ssd.dma_read(0x10_0000 as dma, 16B) faults device_gone`,
     raises: ["ENODEV"],
     run: (run, device) => unplugNvme(device, run.lab.topology),
   }),
