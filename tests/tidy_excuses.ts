@@ -44,7 +44,6 @@ export const LONG_FUNCTIONS: Excuses = {
   "lang/vm/rare_ops.ts rare": CASES,
   "lang/builtins/things/nvme/request.ts fields": TABLE,
   "runtime/block/queue_limits.ts deriveLimits": TABLE,
-  "runtime/held_resources.ts HeldBooks.read": CASES,
   "instruments/fault_log/smmu_events.ts smmuReason": CASES,
 };
 

@@ -6,6 +6,7 @@ import { eventNumber } from "../../runtime/event_vocabulary.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { ArmedFault, FAULT, type FaultError, type FaultPointName } from "../../runtime/faults.ts";
 import { HeldResources } from "../../runtime/held_resources.ts";
+import { LAB_TABLES } from "../lab_tables.ts";
 import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { IommuConfig } from "../../runtime/machine_config.ts";
@@ -94,7 +95,7 @@ export class MigrationBench {
 
   /** Leaks of an act: kinds and amounts. */
   leaksOf(act: () => void): (readonly [string, number])[] {
-    const held = new HeldResources(this.machine);
+    const held = new HeldResources(this.machine, LAB_TABLES);
     act();
     held.stop();
     return held.leaks().map(({ kind, amount }) => [kind, amount]);

@@ -14,7 +14,7 @@ import {
   type FaultPointName,
 } from "../../runtime/faults.ts";
 import type { HostBudget } from "../../runtime/host_budget.ts";
-import { HeldResources } from "../../runtime/held_resources.ts";
+import { HeldResources, type Ledger, ledgerOf } from "../../runtime/held_resources.ts";
 import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
 import { hasPrices } from "../../runtime/prices.ts";
 import { EventRecorder } from "../../runtime/recorder.ts";
@@ -55,6 +55,7 @@ class LabWorld implements World {
   readonly leaksFail: boolean;
   readonly incidents: readonly IncidentEvent[];
   readonly #beginning: Beginning;
+  #recording: MachineRecording | null = null;
 
   constructor(config: LabConfig, options: WorldOptions) {
     this.lab = buildLab(config);
@@ -126,7 +127,7 @@ class LabWorld implements World {
   record(past?: Past): MachineRecording {
     const recording = new MachineRecording(this.lab.machine, LAB_TABLES, past ?? null);
     this.recorder.readFrom(recording.log, true);
-    return recording;
+    return this.#recording = recording;
   }
 
   readEventsFrom(log: EventLog): void {
@@ -166,7 +167,7 @@ class LabWorld implements World {
   }
 
   watchResources(): ResourceWatch {
-    return new HeldResources(this.lab.machine);
+    return new HeldResources(this.lab.machine, LAB_TABLES);
   }
 
   leftovers(): readonly Leftover[] {
@@ -174,9 +175,15 @@ class LabWorld implements World {
     if (config.leaks === "allow") return [];
     const sent = new Set([...devices.values()].flatMap((device) => device.sentRequests?.() ?? []));
     const isBusy = sent.size > 0 || machine.activities.length > 0;
+    return this.#beginning.leftovers(this.#ledger(), { sent, isBusy });
+  }
+
+  /** The tables of the recording; without one they are made of the events, if all were kept. */
+  #ledger(): Ledger {
     const { recorder } = this;
-    const complete = recorder.recording && recorder.droppedEvents === 0;
-    return this.#beginning.leftovers(complete ? recorder.events : [], { sent, isBusy });
+    if (this.#recording !== null) return this.#recording;
+    const isComplete = recorder.recording && recorder.droppedEvents === 0;
+    return ledgerOf(this.lab.machine, LAB_TABLES, isComplete ? recorder.events : []);
   }
 }
 

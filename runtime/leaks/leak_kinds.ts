@@ -1,6 +1,4 @@
 /** What can leak from a test: one row for each kind. */
-import type { HeldKind } from "../held_resources.ts";
-
 export interface LeakKindEntry {
   /** What was not done, as a sentence. */
   readonly doc: string;
@@ -38,6 +36,9 @@ export const LEAK_KINDS = {
     doc: "An interrupt handler that a driver in C registered and did not free.",
     rule: null,
   },
-} as const satisfies Partial<Record<HeldKind | "range", LeakKindEntry>>;
+} as const satisfies Readonly<Record<string, LeakKindEntry>>;
 
 export type LeakKind = keyof typeof LEAK_KINDS;
+
+/** What can leak; memory of peers from a part of a test only. */
+export type HeldKind = Exclude<LeakKind, "range"> | "peer_memory";

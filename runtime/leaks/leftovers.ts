@@ -2,8 +2,8 @@
  * What stands at the end of a test that did not stand at its beginning.
  *
  * Two sources report it: the checker's records, which hold mappings and ranges with the statements
- * that made them, and the books kept from the events, which hold page-table entries, IOVA ranges,
- * bounce slots, blocks of pools and memory. What a mapping has of these is reported with it. What
+ * that made them, and the tables of a recording, which hold page-table entries, IOVA ranges, bounce
+ * slots, blocks of pools and memory. What a mapping has of these is reported with it. What
  * existed before, such as the queues of devices, is in neither; memory that a test allocates for its
  * data need not be freed; and what a request in flight holds is freed when the request completes.
  *
@@ -11,9 +11,9 @@
  */
 import type { LeftRecord } from "../dma/checker/left_records.ts";
 import type { MachineEvent } from "../events.ts";
-import { HeldBooks, type HeldKind, type Leak } from "../held_resources.ts";
+import { type Leak, leaksOf, type Ledger } from "../held_resources.ts";
 import type { Machine } from "../machine.ts";
-import { LEAK_KINDS, type LeakKind } from "./leak_kinds.ts";
+import { type HeldKind, LEAK_KINDS, type LeakKind } from "./leak_kinds.ts";
 
 /** Something that is left. */
 export interface Leftover {
@@ -54,25 +54,14 @@ export class Beginning {
     this.#serial = machine.checker?.lastSerial ?? 0;
   }
 
-  /**
-   * What is left since then.
-   *
-   * @param events All events since then; none when not all were kept, and then nothing is said of
-   *   what only they tell.
-   */
-  leftovers(
-    events: readonly MachineEvent[],
-    { isBusy, sent }: UnderWay = NOTHING_UNDER_WAY,
-  ): Leftover[] {
-    const machine = this.#machine;
-    const books = new HeldBooks(machine);
-    for (const event of events) books.read(event);
+  /** What is left since then. @param ledger What was recorded since then. */
+  leftovers(ledger: Ledger, { isBusy, sent }: UnderWay = NOTHING_UNDER_WAY): Leftover[] {
     const counts = ({ name, request }: MachineEvent) =>
       !(request !== null && sent.has(request)) && !(isBusy && name === "mem.alloc");
-    const records = machine.checker?.leftSince(this.#serial) ?? [];
-    const leaks = books.leaks(counts);
+    const records = this.#machine.checker?.leftSince(this.#serial) ?? [];
+    const leaks = leaksOf(ledger, counts);
     if (records.length + leaks.length === 0) return [];
-    const births = new Births(records.length === 0 ? [] : events);
+    const births = new Births(ledger, records.length === 0);
     const found = records.map((record): Owner => ({
       ...record,
       rule: LEAK_KINDS[record.kind].rule,
@@ -206,21 +195,25 @@ function joined(left: readonly Owner[]): Leftover[] {
 
 /** Finds the events that made what the checker has records of. */
 class Births {
-  readonly #byPlace = new Map<string, MachineEvent>();
+  readonly #ledger: Ledger;
+  /** By what it is, device and address: the event of the last one. */
+  readonly #seqs = new Map<string, number>();
 
-  constructor(events: readonly MachineEvent[]) {
-    for (const event of events) {
-      if (event.name === "dma.map") this.#add(event, event.fields.dma);
-      else if (event.name === "iova.alloc") this.#add(event, event.fields.start);
+  constructor(ledger: Ledger, isEmpty: boolean) {
+    this.#ledger = ledger;
+    if (isEmpty) return;
+    for (const [kind, place] of [["mappings", "dma"], ["iova", "start"]] as const) {
+      const table = ledger.tables.get(kind);
+      for (let row = 0; row < (table?.count ?? 0); row++) {
+        const { born, device, [place]: start } = table!.row(row);
+        if (born > 0) this.#seqs.set(`${kind} ${device} ${start}`, born);
+      }
     }
   }
 
   of({ device, dma, kind, start }: LeftRecord): MachineEvent | null {
-    const key = kind === "range" ? `iova.alloc ${device} ${start}` : `dma.map ${device} ${dma}`;
-    return this.#byPlace.get(key) ?? null;
-  }
-
-  #add(event: MachineEvent, start: number): void {
-    this.#byPlace.set(`${event.name} ${event.device} ${start}`, event);
+    const key = kind === "range" ? `iova ${device} ${start}` : `mappings ${device} ${dma}`;
+    const seq = this.#seqs.get(key);
+    return seq === undefined ? null : this.#ledger.event(seq);
   }
 }

@@ -5,7 +5,9 @@ import { DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";
 import { DmaIovaState } from "../dma/iova_state.ts";
 import { at, testBench, type TestBenchOptions } from "../dma/testing.ts";
 import { swiotlbConfig } from "../machine_config.ts";
+import { ledgerOf } from "../held_resources.ts";
 import { EventRecorder } from "../recorder.ts";
+import { RUNTIME_TABLES } from "../recording/tables/runtime_tables.ts";
 import { Beginning, type Leftover } from "./leftovers.ts";
 
 /** A bench whose beginning is now, and what it has left. */
@@ -18,7 +20,10 @@ function watched(options: TestBenchOptions = {}) {
     ...bench,
     dma: bench.machine.dma,
     left: (sent: number[] = []) =>
-      beginning.leftovers(recorder.events, { sent: new Set(sent), isBusy: sent.length > 0 }),
+      beginning.leftovers(ledgerOf(bench.machine, RUNTIME_TABLES, recorder.events), {
+        sent: new Set(sent),
+        isBusy: sent.length > 0,
+      }),
     site(site: number) {
       bench.machine.events.context.site = site;
     },
@@ -66,7 +71,7 @@ Deno.test("what existed before is no leak, nor is what its end leaves free", () 
   recorder.start();
   const beginning = new Beginning(machine);
   machine.dma.dmaUnmapPhys(dev, before, 4 * KIB, DMA_TO_DEVICE);
-  assertEquals(beginning.leftovers(recorder.events), []);
+  assertEquals(beginning.leftovers(ledgerOf(machine, RUNTIME_TABLES, recorder.events)), []);
 });
 
 Deno.test("a leaked range is reported with what is linked there (dma.md 3.6 row 12)", () => {

@@ -7,7 +7,7 @@
  */
 import type { AllHold, Field, FieldTable } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
-import type { FactRow, FactRows, FactTableSpec, FieldName } from "./fact_table_spec.ts";
+import type { CallNote, FactRow, FactRows, FactTableSpec, FieldName } from "./fact_table_spec.ts";
 import { LiveLists } from "./live_lists.ts";
 import { NO_ROW, RowIndex } from "./row_index.ts";
 import type { ValuePool } from "./value_pool.ts";
@@ -33,6 +33,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   count = 0;
   /** Rows that hold now. */
   live = 0;
+  call: CallNote | null = null;
 
   readonly #pool: ValuePool;
   readonly #names: readonly FieldName<F>[];
@@ -203,9 +204,19 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     }
   }
 
-  beginsAt(owner: readonly (number | string)[], first: number): boolean {
-    const index = this.#descend(owner, owner.length) as RowIndex | null;
-    return index !== null && index.get(first) !== NO_ROW;
+  resize(seq: number, key: readonly (number | string)[], sizeBytes: number): void {
+    const index = this.#descend(key, key.length - 1) as RowIndex;
+    const last = this.#keyNumber(key.at(-1)!);
+    const row = index.get(last);
+    index.delete(last);
+    this.#kill(row, seq);
+    if (sizeBytes > 0) this.#keep(index, row, seq, 0, sizeBytes);
+  }
+
+  held(key: readonly (number | string)[]): FactRow<F> | null {
+    const index = this.#descend(key, key.length - 1) as RowIndex | null;
+    const row = index?.get(this.#keyNumber(key.at(-1)!)) ?? NO_ROW;
+    return row === NO_ROW ? null : this.row(row);
   }
 
   endAll(seq: number, owner: readonly (number | string)[]): void {
@@ -241,6 +252,11 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
       if (this.#life(row, LIFE.DIED) > seq) held.push(row);
     }
     return held;
+  }
+
+  /** The rows that hold now. */
+  liveRows(): number[] {
+    return this.rowsAt(FOREVER - 1);
   }
 
   /** The rows that begin or end with events of `(after, upTo]`. */

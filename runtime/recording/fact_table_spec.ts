@@ -3,6 +3,7 @@ import type { Bytes } from "../address.ts";
 import type { EventName } from "../event_vocabulary.ts";
 import type { EventOf } from "../events.ts";
 import type { Machine } from "../machine.ts";
+import type { HeldKind } from "../leaks/leak_kinds.ts";
 import type { AllHold, FieldTable } from "../vocabulary/fields.ts";
 import type { Lifetime } from "./live_lists.ts";
 
@@ -12,8 +13,18 @@ export type FactRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetime;
 /** A field of a table. */
 export type FieldName<F extends FieldTable> = Extract<keyof F, string>;
 
+/** A call of the kernel, whose return says only what it gave. */
+export interface CallNote {
+  readonly seq: number;
+  readonly size_bytes: Bytes;
+  /** Empty where it has none. */
+  readonly pool: string;
+}
+
 /** What an event can do to a table. Keys are values of the key's fields; `seq` is the event's number. */
 export interface FactRows<F extends FieldTable> {
+  /** The call that runs, for the event of its return. */
+  call: CallNote | null;
   /** A row begins. One with the same key ends, unless several may hold. */
   begin(seq: number, values: AllHold<F>): void;
   /**
@@ -43,8 +54,10 @@ export interface FactRows<F extends FieldTable> {
    * @param owner The values of the key before its last.
    */
   endRange(seq: number, owner: readonly (number | string)[], first: number, end: number): void;
-  /** Whether a row begins at `first`. @param owner The values of the key before its last. */
-  beginsAt(owner: readonly (number | string)[], first: number): boolean;
+  /** A row has another size from here on, 0 for none; what is left is written by the event as before. */
+  resize(seq: number, key: readonly (number | string)[], sizeBytes: number): void;
+  /** The row that holds with a key; null for none. */
+  held(key: readonly (number | string)[]): FactRow<F> | null;
   /** Every row that holds ends whose values begin like that. */
   endAll(seq: number, owner: readonly (number | string)[]): void;
 }
@@ -54,6 +67,22 @@ export interface ChangeEvent<N extends EventName = EventName>
   extends Pick<EventOf<N>, "seq" | "device" | "request" | "fields"> {
   /** The smallest page of the machine's IOMMU. */
   readonly granuleBytes: Bytes;
+  /** A page of the machine's memory. */
+  readonly pageBytes: Bytes;
+}
+
+/** How rows that hold at the end of a test are reported. */
+export interface LeakSpec<F extends FieldTable> {
+  readonly kind: HeldKind;
+  /**
+   * Where a row lies in its space, null for what has no place of its own, and how much it is; null
+   * for a row that is no leak.
+   */
+  readonly at: (row: FactRow<F>) => readonly [start: number | null, amount: number] | null;
+  /** What it is and where, as a sentence without a final period. */
+  readonly text: (amount: number, start: number, row: FactRow<F>) => string;
+  /** Neighbours are leaks of their own. */
+  readonly isApart?: boolean;
 }
 
 /** What an event of one name does to a table. */
@@ -81,6 +110,8 @@ export interface FactTableSpec<F extends FieldTable = FieldTable> {
   /** Rows are ranges that can be cut: the fields that move with a row's beginning. */
   readonly moving?: readonly FieldName<F>[];
   readonly changes: Changes<F>;
+  /** Of a table of what has to be freed. */
+  readonly leak?: LeakSpec<F>;
   /** Reads the rows that hold now off the machine itself; of a machine just made there are none without. */
   readonly read?: (machine: Machine, add: (row: AllHold<F>) => void) => void;
 }

@@ -4,21 +4,14 @@
  * Recording begins when the machine is ready. Tables begin with what they read off the machine
  * then; from there on only events change them.
  */
-import type { Bytes, Nanoseconds } from "../address.ts";
-import { EVENT_NAMES, type EventName, eventNumber } from "../event_vocabulary.ts";
+import type { Nanoseconds } from "../address.ts";
 import type { EventOrigin } from "../event_context.ts";
-import type { EventKeeper, Why } from "../events.ts";
+import type { EventKeeper, MachineEvent, Why } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import { EventLog } from "./event_log.ts";
 import { Ends, StatementLog } from "./statement_log.ts";
-import { type AnyTableSpec, FactTable } from "./fact_table.ts";
-import type { ChangeEvent } from "./fact_table_spec.ts";
-
-/** What one table does at one kind of event. */
-interface Change {
-  readonly table: FactTable;
-  readonly make: (rows: FactTable, event: ChangeEvent) => void;
-}
+import type { AnyTableSpec, FactTable } from "./fact_table.ts";
+import { TableSet } from "./table_set.ts";
 
 /** The beginning of another run that was the same so far. */
 export interface Past {
@@ -37,8 +30,7 @@ export class MachineRecording implements EventKeeper {
   readonly activities: Ends;
   /** By name, in the order in which they were declared. */
   readonly tables: ReadonlyMap<string, FactTable>;
-  readonly #changes: readonly Change[][];
-  readonly #granuleBytes: Bytes;
+  readonly #set: TableSet;
   readonly #stop: () => void;
 
   /**
@@ -54,21 +46,13 @@ export class MachineRecording implements EventKeeper {
     this.log = past?.recording.log.copy(seq) ?? new EventLog();
     this.statements = past?.recording.statements.copy(past.statements) ?? new StatementLog();
     this.activities = past?.recording.activities.copy(seq) ?? new Ends();
-    const tables = new Map<string, FactTable>();
-    this.#changes = EVENT_NAMES.map(() => []);
-    this.#granuleBytes = machine.iommu.granuleBytes;
-    for (const spec of specs) {
-      const known = past?.recording.table(spec.name).copy(seq);
-      const table = known ?? new FactTable(spec, this.log.pool);
-      tables.set(spec.name, table);
-      if (known === undefined) spec.read?.(machine, (row) => table.begin(0, row));
-      for (const name of Object.keys(spec.changes) as EventName[]) {
-        // The name leads to the event's type, here as in the stream: no type can say so.
-        const make = spec.changes[name] as Change["make"];
-        this.#changes[eventNumber(name)]!.push({ table, make });
-      }
+    this.#set = new TableSet(specs, machine, this.log.pool, (spec) => {
+      return past?.recording.table(spec.name).copy(seq) ?? null;
+    });
+    this.tables = this.#set.tables;
+    for (const table of past === null ? this.tables.values() : []) {
+      table.spec.read?.(machine, (row) => table.begin(0, row));
     }
-    this.tables = tables;
     const stopKeeping = machine.events.keepIn(this);
     machine.onActivity = () => this.activities.note(this.log.count);
     this.#stop = () => {
@@ -90,20 +74,17 @@ export class MachineRecording implements EventKeeper {
     why: Why | null,
   ): void {
     this.log.keep(seq, atNs, origin, kind, fields, why);
-    const changes = this.#changes[kind]!;
-    if (changes.length === 0) return;
-    // The kind leads to the fields, as the name does in the stream: no type can say so.
-    const { device, request } = origin;
-    const event = { seq, device, request, fields, granuleBytes: this.#granuleBytes } as ChangeEvent;
-    for (let index = 0; index < changes.length; index++) {
-      const { make, table } = changes[index]!;
-      make(table, event);
-    }
+    this.#set.change(kind, seq, origin.device, origin.request, fields);
   }
 
   /** Records nothing more; what there is stays. */
   stop(): void {
     this.#stop();
+  }
+
+  /** An event. @throws {RangeError} When there is none of that number. */
+  event(seq: number): MachineEvent {
+    return this.log.event(seq);
   }
 
   /** The table of a name. @throws {RangeError} When there is none. */

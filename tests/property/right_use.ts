@@ -15,6 +15,7 @@ import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
 import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
+import { ledgerOf } from "../../runtime/held_resources.ts";
 import type { IommuModel } from "../../runtime/iommu/iommu_models.ts";
 import type { KernelProfile } from "../../runtime/kernels/kernels.ts";
 import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
@@ -24,6 +25,7 @@ import {
   type IommuMode,
   swiotlbConfig,
 } from "../../runtime/machine_config.ts";
+import { RUNTIME_TABLES } from "../../runtime/recording/tables/runtime_tables.ts";
 
 /** What the driver does, in the order of the numbers that choose. */
 export const USES = ["single", "list", "shared", "pool", "range", "pages", "look", "end"] as const;
@@ -123,7 +125,7 @@ export class RightUse {
   }
 
   leftovers(): Leftover[] {
-    return this.#beginning.leftovers(this.events);
+    return this.#beginning.leftovers(ledgerOf(this.machine, RUNTIME_TABLES, this.events));
   }
 
   run({ a, b, c, use }: UseStep): void {

@@ -1,5 +1,10 @@
 /** The tables of devices that can be migrated: buffers, what maps them, and keys to them. */
-import type { AnyTableSpec, FactTableSpec } from "../../../runtime/recording/fact_table.ts";
+import type {
+  AnyTableSpec,
+  FactRows,
+  FactTableSpec,
+} from "../../../runtime/recording/fact_table.ts";
+import type { ChangeEvent } from "../../../runtime/recording/fact_table_spec.ts";
 import { DMA, INT, optional, SIZE, TEXT, word } from "../../../runtime/vocabulary/fields.ts";
 import { DIRECTION } from "../../../runtime/vocabulary/shared_words.ts";
 import { SHARING_EVENTS } from "../../../runtime/vocabulary/sharing_events.ts";
@@ -30,6 +35,37 @@ const BUFFERS: FactTableSpec<typeof BUFFER_FIELDS> = {
     },
   },
 };
+
+const PAGE_FIELDS = { device: TEXT, buffer: INT, size_bytes: SIZE };
+
+const PAGES: FactTableSpec<typeof PAGE_FIELDS> = {
+  name: "migration_pages",
+  doc: "A migration buffer holds pages of host memory.",
+  fields: PAGE_FIELDS,
+  key: ["device", "buffer"],
+  size: "size_bytes",
+  changes: {
+    "vfio.add_pages": (rows, event) => addPages(rows, event, event.fields.pages),
+    "vfio.free_pages": (rows, event) => addPages(rows, event, -event.fields.pages),
+  },
+  leak: {
+    kind: "memory",
+    at: ({ size_bytes }) => [null, size_bytes],
+    text: (bytes) => `${bytes} bytes of pages of migration buffers not freed`,
+  },
+};
+
+function addPages(
+  rows: FactRows<typeof PAGE_FIELDS>,
+  { seq, device, pageBytes, fields: { buffer } }: ChangeEvent<"vfio.add_pages" | "vfio.free_pages">,
+  pages: number,
+): void {
+  const owner = [device!, buffer] as const;
+  const before = rows.held(owner);
+  const size_bytes = (before?.size_bytes ?? 0) + pages * pageBytes;
+  if (before !== null) rows.resize(seq, owner, size_bytes);
+  else if (size_bytes > 0) rows.begin(seq, { device: device!, buffer, size_bytes });
+}
 
 const MAPPING_FIELDS = {
   device: TEXT,
@@ -69,4 +105,4 @@ const KEYS: FactTableSpec<typeof KEY_FIELDS> = {
   },
 };
 
-export const VFIO_TABLES: readonly AnyTableSpec[] = [BUFFERS, MAPPINGS, KEYS];
+export const VFIO_TABLES: readonly AnyTableSpec[] = [BUFFERS, PAGES, MAPPINGS, KEYS];

@@ -2,6 +2,7 @@
 import type { DmaAddr } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import { freedPfns } from "../../iommu/iova_allocator.ts";
+import { hexAddress } from "../../dma/hex_address.ts";
 import { DMA, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import type { FactTableSpec } from "../fact_table.ts";
 
@@ -25,10 +26,15 @@ export const IOVA: FactTableSpec<typeof FIELDS> = {
       if (freedBytes === Infinity) return void rows.end(seq, [device!, start]);
       const end = start + size_bytes;
       rows.endRange(seq, owner, start, end);
-      if (freedBytes > size_bytes && rows.beginsAt(owner, end)) {
+      if (freedBytes > size_bytes && rows.held([device!, end]) !== null) {
         rows.endRange(seq, owner, end, start + freedBytes);
       }
     },
+  },
+  leak: {
+    kind: "iova",
+    at: ({ size_bytes, start }) => [start, size_bytes],
+    text: (bytes, start) => `${bytes}-byte IOVA range at ${hexAddress(start)} not freed`,
   },
   read: ({ iommu }, add) => {
     for (const domain of iommu.domains) {

@@ -1,6 +1,7 @@
 /** The table of page-table entries: what each device's IO page table leads to. */
 import { protectionWord } from "../../iommu/page_table.ts";
 import type { DmaAddr, PhysAddr } from "../../address.ts";
+import { hexAddress } from "../../dma/hex_address.ts";
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
 import type { FactTableSpec } from "../fact_table.ts";
@@ -27,6 +28,12 @@ export const PAGE_TABLE: FactTableSpec<typeof FIELDS> = {
     "iommu.unmap": (rows, { seq, device, fields: { iova, unmapped_bytes } }) => {
       rows.endRange(seq, [device!], iova, iova + unmapped_bytes);
     },
+  },
+  leak: {
+    kind: "page_table",
+    at: ({ iova, size_bytes }) => [iova, size_bytes],
+    text: (bytes, start) =>
+      `page-table entries of ${bytes} bytes at ${hexAddress(start)} not cleared`,
   },
   read: ({ iommu }, add) => {
     for (const { device, table } of iommu.domains) {

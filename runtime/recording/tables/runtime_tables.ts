@@ -1,6 +1,7 @@
 /** The tables of the kernel side, which every machine has. */
 import type { AnyTableSpec } from "../fact_table.ts";
 import { FLUSH_QUEUE } from "./flush_queue.ts";
+import { HELD_TABLES } from "./held.ts";
 import { INCIDENTS } from "./incidents.ts";
 import { IOVA } from "./iova.ts";
 import { MAPPINGS } from "./mappings.ts";
@@ -13,5 +14,6 @@ export const RUNTIME_TABLES: readonly AnyTableSpec[] = [
   FLUSH_QUEUE,
   MAPPINGS,
   SWIOTLB,
+  ...HELD_TABLES,
   INCIDENTS,
 ];

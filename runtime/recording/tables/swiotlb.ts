@@ -18,6 +18,14 @@ export const SWIOTLB: FactTableSpec<typeof FIELDS> = {
       rows.end(seq, [slot]);
     },
   },
+  leak: {
+    kind: "bounce_slots",
+    at: ({ slot, slots }) => [slot, slots],
+    text: (slots, slot) =>
+      slots === 1
+        ? `bounce slot ${slot} not freed`
+        : `${slots} bounce slots from ${slot} on not freed`,
+  },
   read: ({ swiotlb }, add) => {
     swiotlb.forEachBuffer(({ origPhys, sizeBytes, slot, slots, tlbPhys }) => {
       add({ slot, slots, orig_phys: origPhys, tlb_phys: tlbPhys, size_bytes: sizeBytes });

@@ -1,0 +1,63 @@
+/** Tables that events change together. */
+import type { Bytes } from "../address.ts";
+import { EVENT_NAMES, type EventName, eventNumber } from "../event_vocabulary.ts";
+import type { Machine } from "../machine.ts";
+import { type AnyTableSpec, FactTable } from "./fact_table.ts";
+import type { ChangeEvent } from "./fact_table_spec.ts";
+import type { ValuePool } from "./value_pool.ts";
+
+/** What one table does at one kind of event. */
+interface Change {
+  readonly table: FactTable;
+  readonly make: (rows: FactTable, event: ChangeEvent) => void;
+}
+
+export class TableSet {
+  /** By name, in the order in which they were declared. */
+  readonly tables: ReadonlyMap<string, FactTable>;
+  readonly #changes: readonly Change[][] = EVENT_NAMES.map(() => []);
+  readonly #granuleBytes: Bytes;
+  readonly #pageBytes: Bytes;
+
+  /** @param known What there is of a table already; null for an empty one. */
+  constructor(
+    specs: readonly AnyTableSpec[],
+    { iommu, pages }: Machine,
+    pool: ValuePool,
+    known: (spec: AnyTableSpec) => FactTable | null = () => null,
+  ) {
+    this.#granuleBytes = iommu.granuleBytes;
+    this.#pageBytes = pages.pageSizeBytes;
+    const tables = new Map<string, FactTable>();
+    for (const spec of specs) {
+      const table = known(spec) ?? new FactTable(spec, pool);
+      tables.set(spec.name, table);
+      for (const name of Object.keys(spec.changes) as EventName[]) {
+        // The name leads to the event's type, here as in the stream: no type can say so.
+        const make = spec.changes[name] as Change["make"];
+        this.#changes[eventNumber(name)]!.push({ table, make });
+      }
+    }
+    this.tables = tables;
+  }
+
+  /** An event has happened: it changes its tables. */
+  change(
+    kind: number,
+    seq: number,
+    device: string | null,
+    request: number | null,
+    fields: object,
+  ): void {
+    const changes = this.#changes[kind]!;
+    if (changes.length === 0) return;
+    const granuleBytes = this.#granuleBytes;
+    const pageBytes = this.#pageBytes;
+    // The kind leads to the fields, as the name does in the stream: no type can say so.
+    const event = { seq, device, request, fields, granuleBytes, pageBytes } as ChangeEvent;
+    for (let index = 0; index < changes.length; index++) {
+      const { make, table } = changes[index]!;
+      make(table, event);
+    }
+  }
+}

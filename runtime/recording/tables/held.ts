@@ -1,0 +1,192 @@
+/**
+ * Tables of what drivers and mappings hold beside ranges and page-table entries: coherent memory,
+ * blocks of pools, host memory, memory of peers, and what drivers in C allocate.
+ */
+import { alignUp, PAGE_SIZE_BYTES } from "../../address.ts";
+import { hexAddress } from "../../dma/hex_address.ts";
+import { DMA, INT, optional, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
+import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
+import type { AnyTableSpec, FactTableSpec } from "../fact_table.ts";
+import type { ChangeEvent } from "../fact_table_spec.ts";
+
+const COHERENT_FIELDS = { device: TEXT, dma: DMA, size_bytes: SIZE };
+
+const COHERENT: FactTableSpec<typeof COHERENT_FIELDS> = {
+  name: "coherent",
+  doc: "A driver has allocated memory that it shares with a device.",
+  fields: COHERENT_FIELDS,
+  key: ["device", "dma"],
+  size: "size_bytes",
+  moving: ["dma"],
+  changes: {
+    "call.dma_alloc_coherent": (rows, { seq, fields: { size } }) => {
+      rows.call = { seq, size_bytes: size, pool: "" };
+    },
+    "ret.dma_alloc_coherent": (rows, { seq, device, fields: { result } }) => {
+      if (result === null) return;
+      rows.begin(seq, { device: device!, dma: result, size_bytes: rows.call!.size_bytes });
+    },
+    "call.dma_free_coherent": (rows, { seq, device, fields: { dma, size } }) => {
+      rows.endRange(seq, [device!], dma, dma + size);
+    },
+  },
+  leak: {
+    kind: "shared_memory",
+    at: ({ dma, size_bytes }) => [dma, size_bytes],
+    text: (bytes, start) => `${bytes} bytes of coherent memory at ${hexAddress(start)} not freed`,
+  },
+};
+
+const POOL_FIELDS = { device: TEXT, pool: TEXT, dma: DMA, size_bytes: SIZE, call: INT };
+
+/** `call` is the event of its call: what a pool took meanwhile to grow is no leak. */
+export const POOL_BLOCKS: FactTableSpec<typeof POOL_FIELDS> = {
+  name: "pool_blocks",
+  doc: "A driver has allocated a block of a DMA pool.",
+  fields: POOL_FIELDS,
+  key: ["device", "pool", "size_bytes"],
+  isBag: true,
+  changes: {
+    "call.dma_pool_alloc": (rows, { seq, fields: { pool, size_bytes } }) => {
+      rows.call = { seq, size_bytes, pool };
+    },
+    "ret.dma_pool_alloc": (rows, { seq, device, fields: { result } }) => {
+      if (result === null) return;
+      const { pool, seq: call, size_bytes } = rows.call!;
+      rows.begin(seq, { device: device!, pool, dma: result, size_bytes, call });
+    },
+    // A block that is freed at a wrong address is free all the same.
+    "call.dma_pool_free": (rows, { seq, device, fields: { dma, pool, size_bytes } }) => {
+      rows.end(seq, [device!, pool, size_bytes], (row) => row.dma === dma ? 1 : 0);
+    },
+  },
+  leak: {
+    kind: "pool_block",
+    at: ({ dma, size_bytes }) => [dma, size_bytes],
+    text: (bytes, start, { pool }) =>
+      `${bytes}-byte block of the pool "${pool}" at ${hexAddress(start)} not freed`,
+    isApart: true,
+  },
+};
+
+const MEMORY_FIELDS = {
+  device: optional(TEXT),
+  request: optional(INT),
+  what: MAPPING_EVENTS["mem.alloc"].fields.what,
+  size_bytes: SIZE,
+};
+
+/** Memory that has a keeper of its own, or none that could lose it. */
+const COUNTED_ELSEWHERE: ReadonlySet<string> = new Set(["pool_page", "descriptor"]);
+
+/** How well a block fits the event that frees one of its use and size. */
+export function likeness(
+  row: { readonly born: number; readonly device?: unknown; readonly request?: unknown },
+  { device, request }: Pick<ChangeEvent, "device" | "request">,
+): number {
+  return (row.device === device ? 2 : 0) + (row.request === request ? 1 : 0);
+}
+
+export const HOST_MEMORY: FactTableSpec<typeof MEMORY_FIELDS> = {
+  name: "host_memory",
+  doc: "Host memory that a mapping needs is allocated.",
+  fields: MEMORY_FIELDS,
+  key: ["what", "size_bytes"],
+  isBag: true,
+  changes: {
+    "mem.alloc": (rows, { seq, device, request, fields: { size_bytes, what } }) => {
+      rows.begin(seq, { device, request, what, size_bytes });
+    },
+    "mem.free": (rows, event) => {
+      const { seq, fields: { size_bytes, what } } = event;
+      rows.end(seq, [what, size_bytes], (row) => likeness(row, event));
+    },
+  },
+  leak: {
+    kind: "memory",
+    at: ({ size_bytes, what }) => COUNTED_ELSEWHERE.has(what) ? null : [null, size_bytes],
+    text: (bytes, _start, { what }) => `${bytes} bytes of ${what} not freed`,
+  },
+};
+
+const PEER_FIELDS = { device: TEXT, phys: PHYS, size_bytes: SIZE };
+
+const PEER_MEMORY: FactTableSpec<typeof PEER_FIELDS> = {
+  name: "peer_memory",
+  doc: "A driver has allocated memory of a device for peer-to-peer DMA.",
+  fields: PEER_FIELDS,
+  key: ["phys"],
+  size: "size_bytes",
+  moving: ["phys"],
+  changes: {
+    "call.pci_alloc_p2pmem": (rows, { seq, fields: { size } }) => {
+      rows.call = { seq, size_bytes: alignUp(size, PAGE_SIZE_BYTES), pool: "" };
+    },
+    "ret.pci_alloc_p2pmem": (rows, { seq, device, fields: { result } }) => {
+      if (result === null) return;
+      rows.begin(seq, { device: device!, phys: result, size_bytes: rows.call!.size_bytes });
+    },
+    "call.pci_free_p2pmem": (rows, { seq, fields: { phys, size } }) => {
+      rows.endRange(seq, [], phys, phys + alignUp(size, PAGE_SIZE_BYTES));
+    },
+  },
+  leak: {
+    kind: "peer_memory",
+    at: ({ phys, size_bytes }) => [phys, size_bytes],
+    text: (bytes, start, { device }) =>
+      `${bytes} bytes of P2P memory of "${device}" at ${hexAddress(start)} not freed`,
+  },
+};
+
+const DRIVER_FIELDS = { phys: PHYS, size_bytes: SIZE };
+
+const DRIVER_MEMORY: FactTableSpec<typeof DRIVER_FIELDS> = {
+  name: "driver_memory",
+  doc: "A driver in C has allocated memory.",
+  fields: DRIVER_FIELDS,
+  key: ["phys"],
+  size: "size_bytes",
+  moving: ["phys"],
+  changes: {
+    "driver.alloc": (rows, { seq, fields }) => rows.begin(seq, fields),
+    "driver.free": (rows, { seq, fields: { phys, size_bytes } }) => {
+      rows.endRange(seq, [], phys, phys + size_bytes);
+    },
+  },
+  leak: {
+    kind: "driver_memory",
+    at: ({ phys, size_bytes }) => [phys, size_bytes],
+    text: (bytes, start) => `${bytes} bytes of memory at ${hexAddress(start)} not freed`,
+  },
+};
+
+const HANDLER_FIELDS = { device: TEXT, irq: INT };
+
+const IRQ_HANDLERS: FactTableSpec<typeof HANDLER_FIELDS> = {
+  name: "irq_handlers",
+  doc: "A driver in C has registered a handler of an interrupt.",
+  fields: HANDLER_FIELDS,
+  key: ["irq"],
+  isBag: true,
+  changes: {
+    "driver.request_irq": (rows, { seq, device, fields: { irq } }) => {
+      rows.begin(seq, { device: device!, irq });
+    },
+    "driver.free_irq": (rows, { seq, fields: { irq } }) => void rows.end(seq, [irq]),
+  },
+  leak: {
+    kind: "interrupt",
+    at: ({ irq }) => [irq, 1],
+    text: (_count, irq) => `handler of irq ${irq} not freed`,
+    isApart: true,
+  },
+};
+
+export const HELD_TABLES: readonly AnyTableSpec[] = [
+  COHERENT,
+  POOL_BLOCKS,
+  HOST_MEMORY,
+  PEER_MEMORY,
+  DRIVER_MEMORY,
+  IRQ_HANDLERS,
+];
