@@ -62,7 +62,6 @@ export const MODULE_STATE: Excuses = {
   "tools/bench/iova_pair.ts measured": BENCHMARK,
   "tools/bench/mapping_cost.ts lastRig": BENCHMARK,
   "tools/bench/mapping_cost.ts timed": BENCHMARK,
-  "lang/syntax/parse_tokens.ts plain": MADE_ONCE,
   "lang/syntax/parse_tokens.ts recovering": MADE_ONCE,
 };
 
@@ -77,10 +76,6 @@ export const FORCED_CASTS: Excuses = {
   "lang/builtins/describe/builtin.ts (run: Run, args: Arguments) => Value": KINDS_MEET,
   "lang/builtins/describe/builtin.ts (run: Run, target: T, args: Arguments) => Value": KINDS_MEET,
   "lang/builtins/things/nvme/nvme_submit.ts Decoded<typeof SUBMITTED>": KINDS_MEET,
-  "lang/syntax/recovery/recovering_parser.ts & { enableRecording(this: CstParser): void } & Readonly<Record<string, unknown>>":
-    "the parser toolkit keeps these members to itself",
-  "lang/syntax/recovery/recovering_parser.ts Record<string, unknown>":
-    "the parser toolkit keeps these members to itself",
   "lang/syntax/recovery/recovering_parser.ts RecoveryState":
     "the parser toolkit keeps these members to itself",
   "runtime/settings.ts SettingsOf<R>": KINDS_MEET,

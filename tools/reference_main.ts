@@ -1,8 +1,9 @@
-/** `deno task reference`: writes what of `docs/` is made from the sources. */
+/** `deno task reference`: writes the pages of `docs/` and the plan that are made from the sources. */
 import { builtinsPages } from "./reference/builtins_page.ts";
 import { withDebuggerKeys } from "./reference/debugger_keys.ts";
 import { eventsPage } from "./reference/events_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
+import { planFile } from "../lang/syntax/plan_writer.ts";
 
 const DOCS = new URL("../docs/", import.meta.url);
 const EVENTS = new URL("../docs/events.md", import.meta.url);
@@ -17,7 +18,8 @@ for (const [path, text] of builtinsPages()) Deno.writeTextFileSync(new URL(path,
 Deno.writeTextFileSync(EVENTS, eventsPage(Deno.readTextFileSync(EVENTS)));
 Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)));
 Deno.writeTextFileSync(TERMINAL, withDebuggerKeys(Deno.readTextFileSync(TERMINAL)));
+Deno.writeTextFileSync(new URL("../lang/syntax/grammar_plan.ts", import.meta.url), planFile());
 console.log(
-  "docs/builtins.md, docs/builtins/, docs/events.md and the keys in docs/language.md and " +
+  "lang/syntax/grammar_plan.ts, docs/builtins.md, docs/builtins/, docs/events.md and the keys in docs/language.md and " +
     "docs/terminal.md are written",
 );

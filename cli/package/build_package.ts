@@ -8,9 +8,8 @@
  */
 import { fromFileUrl, join } from "@std/path";
 import { VERSION } from "../package_version.ts";
-import { PROJECT, runProjectDeno, withBundler } from "./bundle.ts";
+import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
 import { writeLicences } from "./licences.ts";
-import { markEagerFunctions, type Start, USUAL_SCENARIOS } from "./eager_functions.ts";
 
 /** Bundles, each of some entries that share their code. */
 const BUNDLES: readonly (readonly URL[])[] = [
@@ -22,15 +21,6 @@ const BUNDLES: readonly (readonly URL[])[] = [
     new URL("./entries/scenarios.ts", import.meta.url),
     new URL("./entries/worker.ts", import.meta.url),
   ],
-];
-
-/** What people wait for. */
-const STARTS: readonly Start[] = [
-  ["run.js", ...USUAL_SCENARIOS],
-  ["bin.js", "run", ...USUAL_SCENARIOS],
-  ["bin.js", "test", ...USUAL_SCENARIOS],
-  // Without a scenario it would wait for its first input before it loads.
-  ["bin.js", "repl", ...USUAL_SCENARIOS.slice(0, 1)],
 ];
 
 /** What users import: the bundle, and the module that its types are those of. */
@@ -77,8 +67,7 @@ export type BuildOutcome =
 export function buildPackage(folder: string, withTypes = true): BuildOutcome {
   Deno.mkdirSync(folder, { recursive: true });
   const made = [
-    ...withBundler((bundle) => BUNDLES.map((entries) => bundle(entries, folder))),
-    markEagerFunctions(folder, STARTS),
+    ...BUNDLES.map((entries) => bundle(entries, folder)),
     writeLicences(BUNDLES.flat(), folder),
     ...withTypes ? [declare(Object.values(LIBRARY), join(folder, TYPES))] : [],
   ];

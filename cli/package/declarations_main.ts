@@ -6,7 +6,6 @@
  */
 import { dirname, fromFileUrl, join, relative } from "@std/path";
 import ts from "typescript";
-import { type Edit, edited } from "./edits.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
@@ -39,13 +38,14 @@ const NAMED_FILE = /\bimport\("(\.[^"]+)\.ts"\)/g;
  */
 function nameFiles(path: string, text: string, taken: (name: string) => void): string {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext);
-  const edits = file.statements.flatMap((statement): Edit[] => {
-    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return [];
-    if (statement.moduleSpecifier === undefined) return [];
-    const start = statement.getStart(file);
+  let named = "";
+  let next = 0;
+  for (const statement of file.statements) {
+    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) continue;
+    if (statement.moduleSpecifier === undefined) continue;
     const own = statement.getText(file);
     const name = /(?<=["'])\..*(?=\.ts["'];$)/.exec(own)?.[0];
-    if (name === undefined) return [];
+    if (name === undefined) continue;
     taken(name);
     const isType = ts.isImportDeclaration(statement) || statement.isTypeOnly;
     const written = isType
@@ -56,9 +56,10 @@ function nameFiles(path: string, text: string, taken: (name: string) => void): s
     const typed = isPlain
       ? written.replaceAll(/\btype (?=\w)/g, "").replace(/^import/, "import type")
       : written;
-    return [{ start, end: statement.getEnd(), text: typed }];
-  });
-  return edited(text, edits, 0, text.length).replaceAll(NAMED_FILE, (_, name: string) => {
+    named += text.slice(next, statement.getStart(file)) + typed;
+    next = statement.getEnd();
+  }
+  return (named + text.slice(next)).replaceAll(NAMED_FILE, (_, name: string) => {
     taken(name);
     return `import("${name}.d.ts")`;
   });

@@ -1,80 +1,76 @@
-/**
- * The grammar as a plan: what each rule takes, one step after the other, and which token leads where.
- *
- * Chevrotain learns a grammar by running its rules, whenever the program starts, and its parsers are
- * many functions that each have to be compiled. A file without a mistake needs nothing of that: the
- * package is built with the plan, which `plan_reader.ts` follows.
- */
-import {
-  Alternation,
-  type IProduction,
-  NonTerminal,
-  Option,
-  RepetitionMandatory,
-  type Rule,
-  Terminal,
-} from "chevrotain";
-import { Beginnings, inside } from "./one_token_lookahead.ts";
-import { DmaParser } from "./parser.ts";
-import { FIRST_WAY, type GrammarPlan, type Leads, type Step, type Steps } from "./plan_reader.ts";
-import { kindsOf, VOCABULARY } from "./tokens.ts";
+/** The plan of the grammar, from `parser.ts`: `deno task reference` writes it. */
+import type { GrammarPlan } from "./plan_reader.ts";
 
-/** No way. */
-const NO_WAY = " ".charCodeAt(0);
-
-/** Has Chevrotain learn the grammar, and writes it down. */
-export function planOfGrammar(): GrammarPlan {
-  return new PlanWriter(new DmaParser({ recover: false })).plan();
-}
-
-class PlanWriter {
-  readonly #beginnings = new Beginnings();
-  readonly #rules: readonly Rule[];
-
-  constructor(parser: DmaParser) {
-    this.#rules = Object.values(parser.getGAstProductions());
-  }
-
-  plan(): GrammarPlan {
-    return this.#rules.map(({ definition, name }) => ({ name, steps: this.#steps(definition) }));
-  }
-
-  #steps(productions: readonly IProduction[]): Steps {
-    return productions.map((production) => this.#step(production));
-  }
-
-  #step(production: IProduction): Step {
-    if (production instanceof Terminal) {
-      const { label, terminalType } = production;
-      return ["token", VOCABULARY.indexOf(terminalType), label ?? terminalType.name];
-    }
-    if (production instanceof NonTerminal) {
-      const { label, referencedRule } = production;
-      return ["rule", this.#rules.indexOf(referencedRule), label ?? referencedRule.name];
-    }
-    if (production instanceof Alternation) {
-      const ways = inside(production).map(inside);
-      return ["choice", this.#leads(ways), ways.map((way) => this.#steps(way))];
-    }
-    const steps = inside(production);
-    const kind = production instanceof Option
-      ? "option"
-      : production instanceof RepetitionMandatory
-      ? "some"
-      : "many";
-    return [kind, this.#leads([steps]), this.#steps(steps)];
-  }
-
-  /** @throws {Error} Where one token does not tell. */
-  #leads(ways: readonly (readonly IProduction[])[]): Leads {
-    const begins = ways.map((way) => {
-      const types = new Set<(typeof VOCABULARY)[number]>();
-      if (this.#beginnings.addSequence(way, types)) throw new Error("A way that can be empty");
-      return types;
-    });
-    return VOCABULARY.map((type) => {
-      const way = begins.findIndex((types) => !types.isDisjointFrom(kindsOf(type)));
-      return String.fromCharCode(way < 0 ? NO_WAY : FIRST_WAY + way);
-    }).join("").trimEnd();
-  }
-}
+// The host reads a text much faster than a program with as many lists.
+export const PLAN: GrammarPlan = JSON.parse(`[
+{"name":"file","steps":[["option","   0000000000000 000000000 00000   0 00000 0 0     0000000 0 000000000000000000000000000000000000000000  00 00  000000  00",[["rule",3,"statement"]]],["many"," 0                                              0                                                              0",[["token",111,"End"],["option","   0000000000000 000000000 00000   0 00000 0 0     0000000 0 000000000000000000000000000000000000000000  00 00  000000  00",[["rule",3,"statement"]]]]]]},
+{"name":"block","steps":[["token",45,"LBrace"],["option","   0000000000000 000000000 00000   0 00000 0 0     0000000 0 000000000000000000000000000000000000000000  00 00  000000  00",[["rule",3,"statement"]]],["many"," 0                                              0                                                              0",[["token",111,"End"],["option","   0000000000000 000000000 00000   0 00000 0 0     0000000 0 000000000000000000000000000000000000000000  00 00  000000  00",[["rule",3,"statement"]]]]],["token",46,"RBrace"]]},
+{"name":"insertion","steps":[["rule",55,"expression"]]},
+{"name":"statement","steps":[["choice","   KKFC617DF35KF KKB04KKE2 KKKKK   K KKKKK K J     KKKKKKK K GKKKFHHHKK>@AKKKKKKKK9K:;<KKKK=KKKKKK?888K  KK KK  8KKKHI  HK",[[["rule",24,"letStatement"]],[["rule",25,"assertStatement"]],[["rule",26,"ifStatement"]],[["rule",27,"whileStatement"]],[["rule",28,"forStatement"]],[["rule",30,"matchStatement"]],[["rule",35,"returnStatement"]],[["rule",36,"expectStatement"]],[["rule",37,"outputStatement"]],[["rule",38,"stepStatement"]],[["rule",39,"waitStatement"]],[["rule",40,"advanceStatement"]],[["rule",41,"onStatement"]],[["rule",42,"failStatement"]],[["rule",29,"repeatStatement"]],[["rule",43,"invariantStatement"]],[["token",72,"Break"]],[["token",73,"Continue"]],[["rule",4,"useDeclaration"]],[["rule",20,"machineDeclaration"]],[["rule",5,"constDeclaration"]],[["rule",6,"functionDeclaration"]],[["rule",8,"caseDeclaration"]],[["rule",9,"driverDeclaration"]],[["rule",45,"unknownStatement"]],[["rule",48,"misplacedRecord"]],[["rule",46,"strayBraces"]],[["rule",44,"expressionStatement"]]]]]},
+{"name":"useDeclaration","steps":[["token",19,"Use"],["token",30,"name"]]},
+{"name":"constDeclaration","steps":[["token",10,"Const"],["token",105,"name"],["token",51,"Assign"],["rule",55,"expression"]]},
+{"name":"functionDeclaration","steps":[["token",24,"Fn"],["token",105,"name"],["rule",7,"parameters"],["rule",1,"block"]]},
+{"name":"parameters","steps":[["token",41,"LParen"],["option","                            0                                000000000000000000000000000000000000000000  0      000000  0",[["token",105,"item"]]],["many","                                               0                                                                          0",[["token",47,"item"],["option","                            0                                000000000000000000000000000000000000000000  0      000000  0",[["token",105,"item"]]]]],["token",42,"RParen"]]},
+{"name":"caseDeclaration","steps":[["option","                                                                 0",[["token",65,"Skip"]]],["choice","     1     2   0",[[["token",15,"Test"],["token",30,"name"],["many","                                                              00",[["rule",11,"modifier"]]],["option","                     0",[["token",21,"For"],["rule",15,"binding"],["many","                                                              00",[["rule",11,"modifier"]]]]],["rule",1,"block"]],[["token",5,"Property"],["token",30,"name"],["many","                                                              00",[["rule",11,"modifier"]]],["token",64,"Forall"],["rule",14,"bindings"],["rule",1,"block"]],[["token",11,"Bench"],["token",30,"name"],["many","                                                              00",[["rule",11,"modifier"]]],["rule",16,"benchBody"]]]]]},
+{"name":"driverDeclaration","steps":[["token",61,"Driver"],["choice","                            0 1                              000000000000000000000000000000000000000000  0      000000  0",[[["rule",10,"compiledDriver"]],[["token",30,"name"],["rule",12,"pathEntries"]]]]]},
+{"name":"compiledDriver","steps":[["token",105,"name"],["token",51,"Assign"],["token",105,"language"],["token",30,"path"]]},
+{"name":"modifier","steps":[["choice","                                                              01",[[["token",62,"With"]],[["token",63,"Matrix"]]]],["rule",12,"pathEntries"]]},
+{"name":"pathEntries","steps":[["token",45,"LBrace"],["many"," 0                          0                  00            000000000000000000000000000000000000000000  0    00000000  0 0",[["choice"," 0                          1                  00            111111111111111111111111111111111111111111  1    00111111  1 0",[[["token",110,"item"]],[["rule",13,"item"]]]]]],["token",46,"RBrace"]]},
+{"name":"pathEntry","steps":[["token",105,"name"],["many","                                                  0",[["token",50,"Dot"],["token",105,"name"]]],["choice","                                                 1 0",[[["token",51,"Assign"]],[["token",49,"Colon"]]]],["rule",55,"expression"]]},
+{"name":"bindings","steps":[["rule",15,"binding"],["many","                                               0                                                                          0",[["token",47,"Comma"],["rule",15,"binding"]]]]},
+{"name":"binding","steps":[["token",105,"name"],["token",26,"In"],["rule",55,"expression"]]},
+{"name":"benchBody","steps":[["token",45,"LBrace"],["many"," 0 0000000000000 000000000 00000   0 00000 0 0  0  0000000 0 000000000000000000000000000000000000000000  00 00 0000000  00",[["choice"," 0 4444444444444 444444444 44444   4 44444 4 4  0  4444444 4 444441234444444444444444444444444444444444  44 44 0444444  44",[[["token",111,"End"]],[["rule",17,"item"]],[["rule",18,"item"]],[["rule",19,"item"]],[["rule",3,"item"]]]]]],["token",46,"RBrace"]]},
+{"name":"setup","steps":[["token",66,"Setup"],["rule",1,"block"]]},
+{"name":"loop","steps":[["token",67,"Loop"],["rule",1,"block"]]},
+{"name":"budget","steps":[["token",68,"Budget"],["rule",55,"expression"],["option","                                                                     0",[["token",69,"Per"],["token",70,"Iteration"]]]]},
+{"name":"machineDeclaration","steps":[["token",6,"Machine"],["rule",21,"machineBody"]]},
+{"name":"machineBody","steps":[["token",45,"LBrace"],["many"," 0                  0       0                  00            000000000000000000000000000000000000000000  0    00000000  0 0",[["choice"," 0                  2       3                  00            333333333333333333333333313333333333333333  3    00333333  3 0",[[["token",110,"item"]],[["rule",22,"item"]],[["rule",24,"item"]],[["rule",23,"item"]]]]]],["token",46,"RBrace"]]},
+{"name":"registerEntry","steps":[["token",86,"On"],["choice","                                                                                        01",[[["token",88,"Write"]],[["token",89,"Read"]]]],["rule",55,"expression"],["rule",1,"block"]]},
+{"name":"machineEntry","steps":[["token",105,"key"],["many","                                                  0",[["token",50,"Dot"],["token",105,"key"]]],["choice","                            2                2   1 0         222222222222222222222222222222222222222222  2      222222  2",[[["token",51,"Assign"],["rule",55,"expression"]],[["token",49,"Colon"],["rule",55,"expression"]],[["option","                            0                                000000000000000000000000000000000000000000  0      000000  0",[["token",105,"name"]]],["rule",21,"machineBody"]]]]]},
+{"name":"letStatement","steps":[["token",20,"Let"],["token",105,"name"],["token",51,"Assign"],["rule",55,"expression"]]},
+{"name":"assertStatement","steps":[["token",8,"Assert"],["rule",55,"expression"],["option","                                                                                                                          0",[["token",122,"MessageComma"],["token",106,"Literal"]]]]},
+{"name":"ifStatement","steps":[["token",25,"If"],["rule",55,"branch"],["rule",1,"branch"],["many","                0",[["token",16,"branch"],["option","                         0",[["token",25,"If"],["rule",55,"branch"]]],["rule",1,"branch"]]]]},
+{"name":"whileStatement","steps":[["token",12,"While"],["rule",55,"expression"],["rule",1,"block"]]},
+{"name":"forStatement","steps":[["token",21,"For"],["token",105,"name"],["token",26,"In"],["rule",55,"expression"],["rule",1,"block"]]},
+{"name":"repeatStatement","steps":[["token",71,"Repeat"],["rule",55,"expression"],["rule",1,"block"]]},
+{"name":"matchStatement","steps":[["token",13,"Match"],["rule",55,"expression"],["rule",31,"matchBody"]]},
+{"name":"matchBody","steps":[["token",45,"LBrace"],["many"," 0 00         0  00         0000               00     0    0 000000000000000000000000000000000000000000  00   00000000  000",[["choice"," 0 11         1  11         1111               00     1    1 111111111111111111111111111111111111111111  11   00111111  110",[[["token",110,"item"]],[["rule",32,"item"]]]]]],["token",46,"RBrace"]]},
+{"name":"matchArm","steps":[["rule",33,"matchPattern"],["token",36,"FatArrow"],["choice","   1111111111111 111111111 11111   1 11111 1 0     1111111 1 111111111111111111111111111111111111111111  11 11  111111  11",[[["rule",1,"block"]],[["rule",3,"statement"]]]]]},
+{"name":"matchPattern","steps":[["rule",34,"matchValue"],["option","                                   0",[["token",35,"Range"],["rule",34,"matchValue"]]]]},
+{"name":"matchValue","steps":[["option","                                                      0",[["token",54,"Minus"]]],["choice","   00         0  00         1000                           0 111111111111111111111111111111111111111111  10     111111  10",[[["token",106,"first"]],[["token",105,"first"]]]]]},
+{"name":"returnStatement","steps":[["token",7,"Return"],["option","   00        00  00   0  0  0000         0 0 0        0000 0 000000000000000000000000000000000000000000  00 0   000000  00",[["rule",55,"expression"]]]]},
+{"name":"expectStatement","steps":[["token",9,"Expect"],["choice","                                                                          0001                                     0",[[["token",115,"OutcomeNoun"],["token",104,"name"],["rule",1,"block"]],[["token",77,"Events"],["rule",49,"eventPattern"],["token",26,"In"],["rule",55,"expression"]]]]]},
+{"name":"outputStatement","steps":[["token",112,"OutputVerb"],["rule",55,"expression"]]},
+{"name":"stepStatement","steps":[["token",82,"Step"],["option","   00        00  00   0  0  0000         0 0 0        0000 0 000000000000000000000000000000000000000000  00 0   000000  00",[["choice","   11        11  11   1  1  1111         1 1 1        1111 1 111111111111111111111101111111111111111111  11 1   111111  11",[[["token",83,"Until"],["rule",55,"expression"]],[["rule",55,"expression"]]]]]]]},
+{"name":"waitStatement","steps":[["token",84,"Wait"],["rule",55,"expression"]]},
+{"name":"advanceStatement","steps":[["token",85,"Advance"],["rule",55,"expression"]]},
+{"name":"onStatement","steps":[["token",86,"On"],["token",87,"Cpu"],["rule",55,"expression"],["rule",1,"block"]]},
+{"name":"failStatement","steps":[["token",91,"Inject"],["choice","                            1                                111111111111111111111111111111110111111111  1      111111  1",[[["token",93,"Each"]],[["token",105,"point"],["many","                                                  0",[["token",50,"Dot"],["token",105,"point"]]]]]],["option","                                                                                              0",[["token",94,"Nth"],["rule",55,"expression"]]],["option","                                                              0",[["token",62,"With"],["token",105,"name"]]],["rule",1,"block"]]},
+{"name":"invariantStatement","steps":[["token",98,"Invariant"],["token",30,"name"],["token",45,"LBrace"],["rule",55,"expression"],["token",46,"RBrace"]]},
+{"name":"expressionStatement","steps":[["option","                       0   0       0 0000          000                                                       0",[["token",109,"LeadingOperator"]]],["rule",55,"expression"],["option","                                                                              000                                 0",[["token",114,"OutcomeVerb"],["token",104,"name"]]]]},
+{"name":"unknownStatement","steps":[["token",116,"UnknownWord"],["many","   000000000000000000000000000000000000000000  0 0000000000000000000000000000000000000000000000000000000000000  00000000000",[["token",103,"item"]]],["many","                                             0",[["rule",47,"anyBraces"],["many","   000000000000000000000000000000000000000000  0 0000000000000000000000000000000000000000000000000000000000000  00000000000",[["token",103,"Inline"]]]]]]},
+{"name":"strayBraces","steps":[["some","                                             0",[["rule",47,"anyBraces"],["many","   000000000000000000000000000000000000000000  0 0000000000000000000000000000000000000000000000000000000000000  00000000000",[["token",103,"Inline"]]]]]]},
+{"name":"anyBraces","steps":[["token",45,"LBrace"],["many"," 0 0000000000000000000000000000000000000000000 000000000000000000000000000000000000000000000000000000000000000 000000000000",[["choice"," 1 0000000000000000000000000000000000000000002 010000000000000000000000000000000000000000000000000000000000000 100000000000",[[["token",103,"Inline"]],[["token",111,"End"]],[["rule",47,"anyBraces"]]]]]],["token",46,"RBrace"]]},
+{"name":"misplacedRecord","steps":[["token",117,"Label"],["many","   000000000000000000000000000000000000000000  0 0000000000000000000000000000000000000000000000000000000000000  00000000000",[["token",103,"Inline"]]]]},
+{"name":"eventPattern","steps":[["token",43,"LBracket"],["option","                            0     0      0               0   000000000000000000000000000000000000000000  0      000000  0",[["rule",50,"item"]]],["many","                                               0                                                                          0",[["token",47,"item"],["option","                            0     0      0               0   000000000000000000000000000000000000000000  0      000000  0",[["rule",50,"item"]]]]],["token",44,"RBracket"]]},
+{"name":"eventChoice","steps":[["rule",51,"eventTerm"],["many","                                                    0",[["token",52,"Pipe"],["rule",51,"eventTerm"]]]]},
+{"name":"eventTerm","steps":[["option","                                                         0",[["token",57,"Bang"]]],["choice","                            2     0      1                   222222222222222222222222222222222222222222  2      222222  2",[[["token",34,"Gap"]],[["rule",52,"eventGroup"]],[["rule",53,"eventName"]]]],["option","                                             0       0 0  0",[["choice","                                             3       1 0  2",[[["token",55,"suffix"]],[["token",53,"suffix"]],[["token",58,"suffix"]],[["rule",54,"suffix"]]]]]]]},
+{"name":"eventGroup","steps":[["token",41,"LParen"],["option","                            0     0      0               0   000000000000000000000000000000000000000000  0      000000  0",[["rule",50,"item"]]],["many","                                               0                                                                          0",[["token",47,"item"],["option","                            0     0      0               0   000000000000000000000000000000000000000000  0      000000  0",[["rule",50,"item"]]]]],["token",42,"RParen"]]},
+{"name":"eventName","steps":[["token",105,"item"],["many","                                                  0",[["token",50,"item"],["choice","                            0                          1     000000000000000000000000000000000000000000  0      000000  0",[[["token",105,"item"]],[["token",55,"item"]]]]]],["option","                                         0",[["rule",64,"callArguments"]]]]},
+{"name":"eventCount","steps":[["token",45,"LBrace"],["token",29,"item"],["option","                                               0                                                                          0",[["token",47,"Comma"],["token",29,"item"]]],["token",46,"RBrace"]]},
+{"name":"expression","steps":[["rule",56,"part"],["many","                       0   0       0 0000          000000                                                  0 0",[["token",107,"part"],["rule",56,"part"]]]]},
+{"name":"operand","steps":[["many","                      0                               0000                       0                          0",[["token",108,"prefix"]]],["choice","   00        50  00      4  6000         7 8 9             0 666666666666666666666666666661666622366666  60     626666  60",[[["token",106,"first"]],[["token",90,"Trace"],["rule",1,"block"]],[["rule",68,"branches"]],[["rule",69,"comparison"]],[["rule",57,"ifValue"]],[["rule",59,"matchValues"]],[["token",105,"first"]],[["rule",61,"parentheses"]],[["rule",62,"list"]],[["rule",66,"record"]]]],["many","                                         0 0      0                                                   0                0",[["choice","                                         1 2      0                                                   3                4",[[["token",50,"suffix"],["token",105,"suffix"]],[["rule",64,"suffix"]],[["rule",63,"suffix"]],[["token",102,"suffix"],["token",105,"suffix"]],[["token",119,"suffix"],["rule",66,"suffix"]]]]]],["option","                                    0",[["token",36,"FatArrow"],["rule",55,"expression"]]]]},
+{"name":"ifValue","steps":[["token",25,"If"],["rule",55,"branch"],["rule",58,"branch"],["many","                0",[["token",16,"branch"],["option","                         0",[["token",25,"If"],["rule",55,"branch"]]],["rule",58,"branch"]]]]},
+{"name":"valueBlock","steps":[["token",45,"LBrace"],["rule",55,"expression"],["token",46,"RBrace"]]},
+{"name":"matchValues","steps":[["token",13,"Match"],["rule",55,"expression"],["token",45,"LBrace"],["many"," 0 00         0  00         0000               00     0    0 000000000000000000000000000000000000000000  00   00000000  000",[["choice"," 0 11         1  11         1111               00     1    1 111111111111111111111111111111111111111111  11   00111111  110",[[["token",110,"item"]],[["rule",60,"item"]]]]]],["token",46,"RBrace"]]},
+{"name":"valueArm","steps":[["rule",33,"matchPattern"],["token",36,"FatArrow"],["rule",55,"expression"]]},
+{"name":"parentheses","steps":[["token",41,"LParen"],["option","   00        00  00   0  0  0000         0 0 0        0000 0 000000000000000000000000000000000000000000  00 0   000000  00",[["rule",55,"item"]]],["many","                                               0                                                                          0",[["token",47,"item"],["option","   00        00  00   0  0  0000         0 0 0        0000 0 000000000000000000000000000000000000000000  00 0   000000  00",[["rule",55,"item"]]]]],["token",42,"RParen"]]},
+{"name":"list","steps":[["token",43,"LBracket"],["option","   00        00  00   0  0  0000         0 0 0        0000 0 000000000000000000000000000000000000000000  00 0   000000  00",[["rule",55,"item"]]],["many","                                               0                                                                          0",[["token",47,"item"],["option","   00        00  00   0  0  0000         0 0 0        0000 0 000000000000000000000000000000000000000000  00 0   000000  00",[["rule",55,"item"]]]]],["token",44,"RBracket"]]},
+{"name":"index","steps":[["token",43,"LBracket"],["rule",55,"expression"],["token",44,"RBracket"]]},
+{"name":"callArguments","steps":[["token",41,"LParen"],["option","   00        00  00   0  0  0000         0 0 0        0000 0 000000000000000000000000000000000000000000  00 0   000000  00",[["rule",65,"item"]]],["many","                                               0                                                                          0",[["token",47,"item"],["option","   00        00  00   0  0  0000         0 0 0        0000 0 000000000000000000000000000000000000000000  00 0   000000  00",[["rule",65,"item"]]]]],["token",42,"RParen"]]},
+{"name":"argument","steps":[["option","                                                                                                                     0",[["token",117,"Label"],["token",49,"Colon"]]],["rule",55,"expression"]]},
+{"name":"record","steps":[["token",45,"LBrace"],["many"," 0                          0                  00            000000000000000000000000000000000000000000  0    00000000  0 0",[["choice"," 0                          1                  00            111111111111111111111111111111111111111111  1    00111111  1 0",[[["token",110,"item"]],[["rule",67,"item"]]]]]],["token",46,"RBrace"]]},
+{"name":"recordEntry","steps":[["token",105,"name"],["choice","                                                 0 1",[[["token",49,"Colon"]],[["token",51,"Assign"]]]],["rule",55,"expression"]]},
+{"name":"branches","steps":[["token",113,"BranchingWord"],["rule",1,"block"],["some","                                                                                                                      0",[["token",118,"AndThen"],["rule",1,"block"]]]]},
+{"name":"comparison","steps":[["token",97,"Compare"],["rule",12,"pathEntries"],["rule",1,"block"]]}
+]`);

@@ -1,12 +1,17 @@
-/** Tokens → the parser's own tree, by the quickest of its sorts. */
+/**
+ * Tokens → the parser's own tree.
+ *
+ * `parser.ts` defines the grammar with Chevrotain; its plan, `grammar_plan.ts`, is committed. Every
+ * text is read by the plan; Chevrotain's parser reads again what has a mistake, recovers and reports.
+ */
 import type { CstNode, IRecognitionException, IToken } from "chevrotain";
-import { makeParser } from "./make_parser.ts";
-import type { DmaParser } from "./parser.ts";
-import { PLAN } from "./plan.ts";
+import { PLAN } from "./grammar_plan.ts";
+import { DmaParser } from "./parser.ts";
 import { PlanReader } from "./plan_reader.ts";
 import { numberTokens } from "./tokens.ts";
 
-let plain: PlanReader | DmaParser | null = null;
+const reader = new PlanReader(PLAN);
+/** Built for the first mistake: that takes longer than reading most files. */
 let recovering: DmaParser | null = null;
 
 /** The rules that a text can be parsed by. */
@@ -18,27 +23,12 @@ export interface ParsedTokens {
   readonly errors: readonly IRecognitionException[];
 }
 
-/**
- * Parses tokens by a rule, and once more with recovery when there is an error in them.
- *
- * Building a parser takes longer than parsing most files. There is one of each sort, and the one
- * that recovers is built for the first mistake.
- */
+/** Parses tokens by a rule, and once more with recovery when there is an error in them. */
 export function parseByRule(rule: Start, tokens: IToken[]): ParsedTokens {
-  const tree = parsePlainly(rule, tokens);
+  const tree = reader.read(rule, tokens);
   if (tree !== null) return { tree, errors: [] };
-  recovering ??= makeParser();
+  recovering ??= new DmaParser();
   numberTokens(tokens);
   recovering.input = tokens;
   return { tree: recovering[rule](), errors: recovering.errors };
-}
-
-/** Parses tokens by a rule; `null` when there is an error in them. */
-function parsePlainly(rule: Start, tokens: IToken[]): CstNode | null {
-  plain ??= PLAN === null ? makeParser({ recover: false }) : new PlanReader(PLAN());
-  if (plain instanceof PlanReader) return plain.read(rule, tokens);
-  numberTokens(tokens);
-  plain.input = tokens;
-  const tree = plain[rule]();
-  return plain.errors.length === 0 ? tree : null;
 }

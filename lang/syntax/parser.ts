@@ -10,10 +10,9 @@
  * Children are labelled by role: `item` and `part` keep things of different kinds in their order.
  * The file is long because a grammar is one thing: its rules call each other in both directions.
  */
-import type { ILookaheadStrategy, IOrAlt, OrMethodOpts, TokenType } from "chevrotain";
+import type { IOrAlt, OrMethodOpts } from "chevrotain";
 import type { ExpectationKey } from "./recovery/expectations.ts";
 import { expectedProvider } from "./recovery/messages.ts";
-import { OneTokenLookahead } from "./one_token_lookahead.ts";
 import { RecoveringParser } from "./recovery/recovering_parser.ts";
 import * as t from "./tokens.ts";
 
@@ -36,24 +35,18 @@ const BLOCK_START = due("block");
 const NAME = named("name");
 
 export interface DmaParserOptions {
-  /** Have Chevrotain check the grammar. A test does; every run would pay for it. */
+  /** Have Chevrotain check the grammar: a test does. */
   readonly validate?: boolean;
-  /** Go on after an error. Getting ready for that costs time, and most texts have none. */
+  /** Go on after an error. */
   readonly recover?: boolean;
-  /** How it decides; by the next token when left out. */
-  readonly lookahead?: ILookaheadStrategy;
 }
 
 export class DmaParser extends RecoveringParser {
-  constructor(
-    { validate = false, recover = true, lookahead = new OneTokenLookahead() }: DmaParserOptions =
-      {},
-  ) {
+  constructor({ validate = false, recover = true }: DmaParserOptions = {}) {
     super(t.VOCABULARY, {
       recoveryEnabled: recover,
       skipValidations: !validate,
       maxLookahead: 1,
-      lookaheadStrategy: lookahead,
       nodeLocationTracking: "onlyOffset",
       errorMessageProvider: expectedProvider,
     });
@@ -378,19 +371,12 @@ export class DmaParser extends RecoveringParser {
     this.SUBRULE(this.expression);
   });
 
-  /** A comma with a string behind it, which is not the next arm of a `match`. */
-  private readonly isMessage = (): boolean =>
-    MESSAGES.has(this.LA(2).tokenType) && this.LA(3).tokenType !== t.FatArrow;
-
   readonly assertStatement = this.RULE("assertStatement", () => {
     this.CONSUME(Hard.assert);
     this.SUBRULE(this.expression);
-    this.OPTION({
-      GATE: this.isMessage,
-      DEF: () => {
-        this.CONSUME(t.Comma);
-        this.CONSUME(t.Literal);
-      },
+    this.OPTION(() => {
+      this.CONSUME(t.MessageComma);
+      this.CONSUME(t.Literal);
     });
   });
 
@@ -895,5 +881,3 @@ export class DmaParser extends RecoveringParser {
     this.SUBRULE(this.block);
   });
 }
-
-const MESSAGES: ReadonlySet<TokenType> = new Set([t.Text, t.UnclosedText, t.ForeignText]);

@@ -1,6 +1,6 @@
 /**
  * Reads texts without a mistake by the plan of the grammar, into the trees that Chevrotain's parser
- * makes of them. Of a text with a mistake it says only that: the parser that recovers tells more.
+ * makes of them. A text with a mistake is left to that parser, which recovers and reports.
  */
 import type { CstElement, CstNode, IToken, TokenType } from "chevrotain";
 import { kindsOf, VOCABULARY } from "./tokens.ts";

@@ -1,12 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import type { IToken } from "chevrotain";
 import { SourceFile } from "../source.ts";
-import { planOfGrammar } from "./grammar_plan.ts";
+import { PLAN } from "./grammar_plan.ts";
 import { balanceBrackets } from "./recovery/brackets.ts";
 import { checkTokens } from "./lexical.ts";
 import { joinLines } from "./line_joining.ts";
 import { DmaParser } from "./parser.ts";
 import { PlanReader } from "./plan_reader.ts";
+import { planOfGrammar } from "./plan_writer.ts";
 import { Reporter } from "./report.ts";
 import { SAMPLES } from "./testing_samples.ts";
 import { numberTokens, tokenize } from "./tokens.ts";
@@ -26,8 +27,18 @@ function treeOf(parser: DmaParser, tokens: IToken[]): unknown {
   return parser.errors.length === 0 ? tree : null;
 }
 
-// As the package has it: as JSON.
-const PLAN = JSON.parse(JSON.stringify(planOfGrammar()));
+Deno.test("only a string is the message of an assert", () => {
+  const reader = new PlanReader(PLAN);
+  const reads = (text: string) =>
+    reader.read("file", tokensOf(new SourceFile("assert.dma", text))) !== null;
+  assert(reads('match 1 { 1 => assert true, "why", "a" => assert [1, "b"] == 2, 2 => { } }'));
+  assert(!reads("assert true, 2"));
+  assert(!reads('assert true, "why", "so"'));
+});
+
+Deno.test("grammar_plan.ts is the plan of the grammar: `deno task reference` writes it", () => {
+  assertEquals(PLAN, planOfGrammar());
+});
 
 Deno.test("the plan reads what Chevrotain's parser reads, into the same trees, and nothing else", () => {
   const reader = new PlanReader(PLAN);

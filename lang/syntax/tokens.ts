@@ -217,6 +217,8 @@ export const OPENERS: ReadonlySet<TokenType> = new Set([LParen, LBracket, LBrace
 export const CLOSERS: ReadonlySet<TokenType> = new Set([RParen, RBracket, RBrace]);
 export const Semicolon = token("Semicolon", ";", "`;`", [End]);
 export const Comma = token("Comma", ",", "`,`", [Separator, Inline]);
+/** The comma between the condition of an `assert` and its message. */
+export const MessageComma = category("MessageComma", "`,`", Comma);
 export const Colon = token("Colon", ":", "`:`");
 export const Dot = token("Dot", ".", "`.`");
 export const Gap = token("Gap", "...", "`...`");
@@ -337,6 +339,7 @@ export const VOCABULARY: TokenType[] = [
   CopyWith,
   UnknownIdentifier,
   MissingValue,
+  MessageComma,
 ];
 
 const lexer = new PatternLexer(LEXED);

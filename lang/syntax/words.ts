@@ -20,12 +20,14 @@ import {
 import {
   AndThen,
   Assign,
+  CLOSERS,
   Colon,
   Comma,
   CopyWith,
   Dot,
   End,
   FatArrow,
+  ForeignText,
   Hard,
   Identifier,
   InfixOperator,
@@ -34,16 +36,20 @@ import {
   LBrace,
   Literal,
   LParen,
+  MessageComma,
   MissingValue,
   NumberToken,
+  OPENERS,
   PlusAssign,
   RBrace,
   RBracket,
   retype,
   RParen,
   Soft,
+  Text,
   tokenEnd,
   typesWhere,
+  UnclosedText,
   UnknownIdentifier,
   virtualToken,
   WordTypes,
@@ -173,7 +179,28 @@ export function classifyWords(tokens: readonly IToken[], reporter: Reporter): IT
       result.push(virtualToken(MissingValue, tokenEnd(token)));
     }
   }
+  markMessages(result);
   return result;
+}
+
+/** Marks the comma of `assert e, "message"`; `"other" =>` behind it is the next arm of a `match`. */
+function markMessages(tokens: readonly IToken[]): void {
+  /** For each open bracket: an `assert` is under way in it. */
+  const asserts = [false];
+  for (const [index, token] of tokens.entries()) {
+    const { tokenType } = token;
+    if (tokenType === Hard.assert) asserts[asserts.length - 1] = true;
+    else if (OPENERS.has(tokenType)) asserts.push(false);
+    else if (CLOSERS.has(tokenType)) asserts.pop();
+    else if (isA(token, End)) asserts[asserts.length - 1] = false;
+    else if (tokenType === Comma && asserts.at(-1) && isMessage(tokens[index + 1])) {
+      if (tokens[index + 2]?.tokenType !== FatArrow) retype(token, MessageComma);
+    }
+  }
+}
+
+function isMessage(token: IToken | undefined): boolean {
+  return token !== undefined && [Text, UnclosedText, ForeignText].includes(token.tokenType);
 }
 
 /** `bar = 4KiB, on read 0x10 { … }`: entries of a machine may stand on one line. */

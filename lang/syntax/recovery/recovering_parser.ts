@@ -45,11 +45,6 @@ interface RecoveryState {
 /** With more errors in one piece of a text the rest of it is left unread: fifty are shown. */
 export const MOST_PARSER_ERRORS = 100;
 
-/** The methods of Chevrotain's parser, with those that its types leave out. */
-const METHODS = CstParser.prototype as unknown as
-  & { enableRecording(this: CstParser): void }
-  & Readonly<Record<string, unknown>>;
-
 /** Where the parser goes on after an error: at which token, in which of the rules under way. */
 interface ResyncPoint {
   readonly index: number;
@@ -59,27 +54,6 @@ interface ResyncPoint {
 
 /** A parser whose recovery respects brackets. */
 export abstract class RecoveringParser extends CstParser {
-  /** The methods that Chevrotain covers while it learns the grammar. */
-  #covered: readonly string[] = [];
-
-  /** Called by Chevrotain: it covers methods with others that note down what a rule is made of. */
-  enableRecording(): void {
-    const before = new Set(Object.keys(this));
-    METHODS.enableRecording.call(this);
-    this.#covered = Object.keys(this).filter((name) => !before.has(name));
-  }
-
-  /**
-   * Called by Chevrotain when it has learnt the grammar. It would delete the covers one by one, and
-   * an object with that many deleted properties is slow for good: putting the methods themselves
-   * in their places makes a start some 7 ms shorter.
-   */
-  disableRecording(): void {
-    const own = this as unknown as Record<string, unknown>;
-    for (const name of this.#covered) own[name] = METHODS[name];
-    own["RECORDING_PHASE"] = false;
-  }
-
   /** Brackets are balanced and names carry meaning: neither is ever made up. */
   protected override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
     // Before a brace it is unclear what is missing: the value may be.

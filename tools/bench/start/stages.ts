@@ -1,7 +1,6 @@
 /** Where the time of a start goes, from the shell's call to the end of the process. */
 import { join } from "@std/path";
-import { withBundler } from "../../../cli/package/bundle.ts";
-import { markEagerFunctions, USUAL_SCENARIOS } from "../../../cli/package/eager_functions.ts";
+import { bundle, PROJECT } from "../../../cli/package/bundle.ts";
 import type { Benchmark, BenchResult } from "../benchmark.ts";
 import { rounded } from "../benchmark.ts";
 import { runDeno } from "../child.ts";
@@ -66,12 +65,11 @@ export const START_STAGES: Benchmark = {
   run() {
     const folder = Deno.makeTempDirSync({ prefix: "dmalab-stages-" });
     try {
-      const problem = withBundler((bundle) => bundle(PROGRAMS, folder)) ??
-        markEagerFunctions(folder, [[bundledName(STARTED), ...USUAL_SCENARIOS]]);
+      const problem = bundle(PROGRAMS, folder);
       if (problem !== null) throw new Error(problem);
       // As in a folder of scenarios: it is the root.
       Deno.writeTextFileSync(join(folder, "deno.json"), "{}\n");
-      Deno.copyFileSync(USUAL_SCENARIOS[0]!, join(folder, SCENARIO));
+      Deno.copyFileSync(join(PROJECT, "benches/start.dma"), join(folder, SCENARIO));
       const runs = PROGRAMS.map((): Stages[] => []);
       for (let round = -WARM_UPS; round < ROUNDS; round++) {
         for (const [index, program] of PROGRAMS.entries()) {
