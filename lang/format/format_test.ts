@@ -127,6 +127,12 @@ test "a" {
   assertEquals(format(said), said);
 });
 
+Deno.test("the comment of a separator that separates nothing stays", () => {
+  assertEquals(format(";##;()"), "##;()\n");
+  assertEquals(format("; # one\n; # two\na()"), "# one\n# two\na()\n");
+  assertEquals(format("if x { ; # one\n }"), "if x {\n  # one\n}\n");
+});
+
 Deno.test("comments behind lines that follow each other stand in one column", () => {
   assertEquals(line("a()    # one\nbcd()# two"), "a()    # one\nbcd()  # two");
 });

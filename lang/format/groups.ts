@@ -100,7 +100,7 @@ class GroupReader {
   items(kind: GroupKind): { items: Item[]; dangling: readonly Comment[] } {
     const items: Item[] = [];
     let nodes: Node[] = [];
-    let carried: readonly Comment[] = [];
+    let carried: Comment[] = [];
     const finish = () => {
       if (nodes.length > 0) items.push(makeItem(nodes));
       nodes = [];
@@ -115,7 +115,7 @@ class GroupReader {
         carried = [...carried, ...word.before];
         if (last !== undefined) {
           items[items.length - 1] = { ...last, trailing: [...last.trailing, ...word.after] };
-        }
+        } else carried.push(...word.after.map((text) => ({ text, blankBefore: false })));
         continue;
       }
       if (carried.length > 0) {
