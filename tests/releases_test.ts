@@ -48,11 +48,13 @@ function reasons(tests: readonly TestTurns[]): string[] {
 /** Every release, as a sentence lists them. */
 const RELEASES = KERNEL_NAMES.join(", ").replace(/, ([^,]*)$/, " and $1");
 
-const ends = ([test]: readonly TestTurns[]) => Object.values(test!.ends).map(({ end }) => end);
+/** The releases whose ends the tests below name. */
+const NAMED = ["6.12.117", "7.2.6", "7.2.12", "7.3-rc7"] as const;
+const ends = ([test]: readonly TestTurns[]) => NAMED.map((name) => test!.ends[name].end);
 
 Deno.test("a scenario that is the same everywhere says so in one line", () => {
   const tests = turns(example("start/01-first-look"));
-  assertEquals(ends(tests), KERNEL_NAMES.map(() => "ok"));
+  assertEquals(ends(tests), ["ok", "ok", "ok", "ok"]);
   assertEquals(
     releasesText("first.dma", tests, painter(false)),
     `first.dma: 1 test, the same on ${RELEASES}\n`,
