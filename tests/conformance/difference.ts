@@ -38,6 +38,19 @@ export function firstDifference(
   return { path, expected, got };
 }
 
+/** What is replayed; what the model breaks on is a difference, and stops nothing else. */
+export function attempt<T>(
+  replay: () => T,
+  path = "",
+  expected = "a replay",
+): T | Difference {
+  try {
+    return replay();
+  } catch (error) {
+    return { path, expected, got: (error as Error).message };
+  }
+}
+
 function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 /** What replaying one group of cases gave. */
-import { type Difference, formatValue } from "./difference.ts";
+import { attempt, type Difference, formatValue } from "./difference.ts";
 
 /** The first case of a group that differs: what it is, where it differs, which rule is concerned. */
 export interface CaseDifference {
@@ -34,6 +34,11 @@ export class GroupCount {
     this.#total++;
     if (difference === null) this.#agree++;
     else this.#first ??= { caseName, difference, rule };
+  }
+
+  /** Replays a case and counts it: one that the model breaks on differs. */
+  replay(caseName: string, replay: () => Difference | null, rule: string | null): void {
+    this.add(caseName, attempt(replay), rule);
   }
 
   /** True once a case differed. */

@@ -13,10 +13,9 @@ import type { IommuDomain } from "../../../runtime/iommu/domain.ts";
 import { PTE_MMIO } from "../../../runtime/iommu/page_table.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { Json } from "../difference.ts";
-import { directionNumber, type Fields } from "../kernel/capture_words.ts";
+import { type InnerLine, InnerRecord } from "../inner_record.ts";
+import type { Fields } from "../kernel/capture_words.ts";
 import { type AddressWords, attributeList, WARN_SITES } from "./hmm_words.ts";
-
-export type Line = { readonly op: string; [field: string]: Json };
 
 const GRANULE_BYTES = 4096;
 /** What the kernel calls memory of a device among the flags of a mapping; the others are as ours. */
@@ -42,11 +41,10 @@ interface TimerInside {
   readonly afterMiss: boolean;
 }
 
-export class InnerLines {
-  lines: Line[] = [];
+export class InnerLines extends InnerRecord {
   around: Around = NOTHING_AROUND;
   /** What a timer did inside of the operation at hand. */
-  fired: Line[] | null = null;
+  fired: InnerLine[] | null = null;
   readonly #words: AddressWords;
   readonly #tellsFlushes: boolean;
   #tries: Json[] = [];
@@ -60,13 +58,14 @@ export class InnerLines {
   /** The call has parked a range. */
   #parks = false;
   /** Lines of a flush of the queue, while that is under way beside a call. */
-  #beside: Line[] | null = null;
+  #beside: InnerLine[] | null = null;
 
   constructor(
     private readonly machine: Machine,
     private readonly dev: DmaDevice,
     options: { readonly words: AddressWords; readonly tellsFlushes: boolean },
   ) {
+    super();
     this.#words = options.words;
     this.#tellsFlushes = options.tellsFlushes;
     machine.events.listen((event) => this.#add(event), [
@@ -92,7 +91,7 @@ export class InnerLines {
   }
 
   /** The lines since the last call of this, which are forgotten. */
-  take(): Line[] {
+  take(): InnerLine[] {
     const { lines } = this;
     this.lines = [];
     this.#parks = false;
@@ -120,7 +119,7 @@ export class InnerLines {
   }
 
   /** Lines of a timer that was to fire inside of an operation; null where none was. */
-  end(): Line[] | null {
+  end(): InnerLine[] | null {
     this.#fireTimer();
     const { fired } = this;
     this.fired = null;
@@ -128,8 +127,8 @@ export class InnerLines {
   }
 
   /** Fires the timer of the flush queue; returns what it did. */
-  fire(queue: FlushQueue): Line[] {
-    const lines: Line[] = [{ op: "fq_timer" }];
+  fire(queue: FlushQueue): InnerLine[] {
+    const lines: InnerLine[] = [{ op: "fq_timer" }];
     this.#beside = lines;
     this.machine.clock.disarm(queue);
     queue.timerExpired();
@@ -169,7 +168,7 @@ export class InnerLines {
       this.#tries = [];
       const start = allocIova(sizeBytes, coherent);
       if (start === 0) {
-        this.#push({ op: "iova_alloc", size: sizeBytes, iova: null, tries: this.#tries });
+        this.push({ op: "iova_alloc", size: sizeBytes, iova: null, tries: this.#tries });
       }
       return start;
     };
@@ -178,17 +177,17 @@ export class InnerLines {
       const ret = map(iovaStart, phys, sizeBytes, flags);
       const kind = (flags & PTE_MMIO) === 0 ? KERNEL_CACHE : KERNEL_MMIO;
       const prot = (flags & READ_AND_WRITE) + kind;
-      this.#push({ op: "iommu_map", iova: iovaStart, phys, size: sizeBytes, prot, ret });
+      this.push({ op: "iommu_map", iova: iovaStart, phys, size: sizeBytes, prot, ret });
       return ret;
     };
   }
 
-  #push(line: Line): void {
+  protected override push(line: InnerLine): void {
     if (this.#beside !== null) {
       this.#beside.push(line);
       return;
     }
-    this.lines.push(line);
+    super.push(line);
     this.#complete++;
   }
 
@@ -211,7 +210,7 @@ export class InnerLines {
     const number = (field: string) => of[field] as number;
     switch (event.name) {
       case "iova.alloc":
-        this.#push({
+        this.push({
           op: "iova_alloc",
           size: number("size_bytes"),
           iova: number("start"),
@@ -222,7 +221,7 @@ export class InnerLines {
         this.#addFree(number("start"), number("size_bytes"), of.to as string);
         break;
       case "iommu.unmap":
-        this.#push({
+        this.push({
           op: "iommu_unmap",
           iova: number("iova"),
           size: number("size_bytes"),
@@ -232,11 +231,14 @@ export class InnerLines {
       case "iommu.sync_map":
         // Inside a single mapping the kernel's call is inlined, and no probe saw it.
         if (this.#syncing) {
-          this.#push({ op: "iommu_sync_map", iova: number("iova"), size: number("size_bytes") });
+          this.push({ op: "iommu_sync_map", iova: number("iova"), size: number("size_bytes") });
         }
         break;
       case "iotlb.sync":
-        if (this.#tellsFlushes) this.#addFlush(of, event.why?.inputs.leaf_only === true);
+        if (this.#tellsFlushes) {
+          const leaf_only = event.why?.inputs.leaf_only === true;
+          this.addFlush(of, { leaf_only }, { leaf_only: false });
+        }
         break;
       case "swiotlb.map":
         this.#addBounce(of);
@@ -245,7 +247,7 @@ export class InnerLines {
         this.#addRelease(of);
         break;
       case "swiotlb.copy":
-        this.#addCopy(number("tlb_phys"), number("size_bytes"), of.direction === "in");
+        this.addCopy(of);
         break;
       case "kernel.warn":
         this.#addWarning(of.at as string, of.log !== null);
@@ -264,79 +266,36 @@ export class InnerLines {
     this.#syncing = name === "call.dma_iova_sync";
     if (name === "call.dma_iova_unlink") {
       const { offset, size } = fields;
-      this.#push({ op: "iova_unlink", offset: offset as number, size: size as number });
+      this.push({ op: "iova_unlink", offset: offset as number, size: size as number });
     } else if (mapped !== 0) {
-      this.#push({ op: "iova_unlink", offset: 0, size: mapped });
+      this.push({ op: "iova_unlink", offset: 0, size: mapped });
     }
   }
 
   #addFree(iova: number, size: number, to: string): void {
     if (to === "flush_queue") {
-      this.#push({ op: "iova_free", iova, size, deferred: true });
+      this.push({ op: "iova_free", iova, size, deferred: true });
       this.#parks = true;
       return;
     }
     const freed = { iova, pages: size / GRANULE_BYTES, to: to === "tree" ? "tree" : "cache" };
     // What is freed while a flush is going on, or behind what has just been parked, was parked before.
-    if (this.#beside !== null || this.#parks) this.#push({ op: "iova_free_late", ...freed });
-    else if (this.#bareFree) this.#push({ op: "iova_free", ...freed });
-    else this.#push({ op: "iova_free", size, deferred: false, ...freed });
-  }
-
-  #addFlush(fields: Fields, leafOnly: boolean): void {
-    const start = fields.start as number;
-    const end = start + (fields.size_bytes as number) - 1;
-    if (fields.kind === "all") {
-      this.#push({ op: "iotlb_flush_all" });
-      this.#push({ op: "iotlb_flush_range", start: 0, end: null, leaf_only: false });
-    } else if (fields.kind === "map") this.#push({ op: "iotlb_flush_np", start, end });
-    else this.#push({ op: "iotlb_flush_range", start, end, leaf_only: leafOnly });
+    if (this.#beside !== null || this.#parks) this.push({ op: "iova_free_late", ...freed });
+    else if (this.#bareFree) this.push({ op: "iova_free", ...freed });
+    else this.push({ op: "iova_free", size, deferred: false, ...freed });
   }
 
   #addBounce(fields: Fields): void {
-    const number = (field: string) => fields[field] as number;
-    const [phys, size, tlb] = [number("orig_phys"), number("size_bytes"), number("tlb_phys")];
     const { attrs, link } = this.around;
-    if (link !== null) {
-      const addr = link.addr + link.offset + phys - link.phys;
-      this.#push({ op: "bounce_and_link", addr, phys, len: size });
-    }
-    const align = number("align_mask");
-    const dir = directionNumber(fields.dir);
-    this.#push({
-      op: "swiotlb_map_single",
-      orig: phys,
-      size,
-      align_mask: align,
-      dir,
-      tlb,
-      ...attributeList(attrs),
-    });
-    if (align !== 0) this.#push({ op: "iommu_dma_map_swiotlb", phys, size, ret: tlb });
+    this.addBounce(fields, {
+      linkedAt: link === null ? null : (phys) => link.addr + link.offset + phys - link.phys,
+      showsIommu: true,
+    }, attributeList(attrs));
   }
 
-  /** A copy in was made inside the call that took the buffer, whose line was written at its end. */
-  #addCopy(tlb: number, size: number, copyIn: boolean): void {
-    const line = { op: "swiotlb_bounce", tlb, size, dir: copyIn ? 1 : 2 };
-    const taken = copyIn ? this.lines.findLastIndex(({ op }) => op === "swiotlb_map_single") : -1;
-    if (taken < 0) this.#push(line);
-    else this.lines.splice(taken, 0, line);
-  }
-
-  /** Where the release itself copied, its line was written first. */
   #addRelease(fields: Fields): void {
-    const tlb = fields.tlb_phys as number;
-    const line = {
-      op: "swiotlb_unmap_single",
-      tlb,
-      size: fields.size_bytes as number,
-      dir: directionNumber(fields.dir),
-      ...attributeList(fields.attrs),
-    };
-    const last = this.lines.at(-1);
-    const copied = last !== undefined && last.op === "swiotlb_bounce" && last.tlb === tlb;
-    if (copied && line.attrs === undefined) this.lines.splice(this.lines.length - 1, 0, line);
-    else this.#push(line);
+    const attrs = attributeList(fields.attrs);
+    this.addRelease(fields, attrs.attrs === undefined, attrs);
   }
 
   /** @param isMessage It has no stack: the record has none of these but one. */
@@ -344,11 +303,11 @@ export class InnerLines {
     if (at === "iommu_dma_alloc_iova") {
       const { lastAddress } = this.dev;
       const last = Math.min(lastAddress, this.dev.domain?.table.lastAddress ?? lastAddress);
-      this.#push({ op: "message", bits: this.#words.recordedBits(Math.log2(last + 1)) });
+      this.push({ op: "message", bits: this.#words.recordedBits(Math.log2(last + 1)) });
       return;
     }
     if (isMessage) return;
     const [site, within] = WARN_SITES[at] ?? [`unknown place "${at}"`, this.#call];
-    this.#push({ op: "warn", site, function: within });
+    this.push({ op: "warn", site, function: within });
   }
 }

@@ -56,13 +56,8 @@ export function replayHmm(
   const count = new GroupCount(group);
   const file = new HmmFile(hmmMachine(facts, lentMemory(cases)), watch);
   for (const each of cases) {
-    const difference = file.run(each);
     const rule = each.kind.startsWith("hmm") ? "hmm-rdma-vfio.1.3" : "dma.3.3";
-    count.add(
-      `${each.id} (${each.kind} ${each.family})`,
-      difference,
-      difference === null ? null : rule,
-    );
+    count.replay(`${each.id} (${each.kind} ${each.family})`, () => file.run(each), rule);
   }
   return count.result();
 }

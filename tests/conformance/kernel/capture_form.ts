@@ -16,7 +16,8 @@ import {
   renamed,
 } from "./capture_words.ts";
 import type { Probes } from "./capture_probes.ts";
-import { type Inner, InnerOperations, type LinkedRange } from "./captured_inner.ts";
+import type { InnerLine } from "../inner_record.ts";
+import { InnerOperations, type LinkedRange } from "./captured_inner.ts";
 import type { Json } from "../difference.ts";
 import type { CaptureCall, Extent } from "./kernel_data.ts";
 
@@ -82,7 +83,7 @@ export function capturedCalls(
   const calls: CaptureCall[] = [];
   let listOutputs: readonly Extent[] | null = null;
   let open: OpenCall | null = null;
-  let orphans: Inner[] = [];
+  let orphans: InnerLine[] = [];
   for (const event of events) {
     const fields = event.fields as Fields;
     const [side, api] = splitName(event.name);
@@ -100,7 +101,7 @@ export function capturedCalls(
       if (side === "call") {
         const range = name === "dma_iova_link" ? ranges.at(-1) ?? null : null;
         const inner = new InnerOperations(name, fields, range, probes);
-        inner.list.push(...orphans);
+        inner.lines.push(...orphans);
         orphans = [];
         open = { name, given: fields, inner, mapped: [], coherentBytes: 0 };
       } else if (open !== null) {
@@ -145,8 +146,8 @@ function splitName(name: string): [side: "call" | "ret" | null, api: string] {
 }
 
 function closeCall(open: OpenCall, result: Fields, ranges: LinkedRange[]): CaptureCall {
-  const { name, given, inner: { list } } = open;
-  const plain = (body: Record<string, Json>, inner: readonly Inner[] = list): CaptureCall =>
+  const { name, given, inner: { lines: list } } = open;
+  const plain = (body: Record<string, Json>, inner: readonly InnerLine[] = list): CaptureCall =>
     inner.length === 0 ? { call: name, ...body } : { call: name, ...body, inner };
   if (name === "dma_iova_try_alloc") return plain(describeReservation(open, result, ranges));
   if (name !== "dma_iova_destroy") return plain(describeCall(open, result));
@@ -164,21 +165,25 @@ function closeCall(open: OpenCall, result: Fields, ranges: LinkedRange[]): Captu
 }
 
 /** Which range a call ends: the one whose leaves it clears, or whose addresses it frees. */
-function rangeEnded(inner: readonly Inner[], ranges: readonly LinkedRange[]): LinkedRange {
+function rangeEnded(inner: readonly InnerLine[], ranges: readonly LinkedRange[]): LinkedRange {
   const start = inner.find(({ op }) => op === "iommu_unmap" || op === "iova_free")?.iova;
   const found = ranges.findLast(({ addr }) => addr - addr % GRANULE_BYTES === start);
   return found ?? { addr: 0, sizeBytes: 0, bounced: false };
 }
 
 /** The captures had a probe where `dma_iova_destroy` begins to clear what is linked. */
-function withUnlink(list: readonly Inner[], range: LinkedRange, size: number): readonly Inner[] {
+function withUnlink(
+  list: readonly InnerLine[],
+  range: LinkedRange,
+  size: number,
+): readonly InnerLine[] {
   if (!list.some(({ op }) => op === "iommu_unmap")) return list;
   return [{ op: "iova_unlink", addr: range.addr, offset: 0, size }, ...list];
 }
 
 /** Notes the range that was reserved, if one was. */
 function describeReservation(
-  { given, inner: { list } }: OpenCall,
+  { given, inner: { lines: list } }: OpenCall,
   result: Fields,
   ranges: LinkedRange[],
 ): Record<string, Json> {

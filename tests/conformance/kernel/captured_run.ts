@@ -1,6 +1,6 @@
 /** Replays one captured run: its requests, and the history of its allocations if it has one. */
 import type { KernelProfile } from "../../../runtime/kernels/kernels.ts";
-import { type Difference, firstDifference } from "../difference.ts";
+import { attempt, type Difference, firstDifference } from "../difference.ts";
 import { GroupCount, groupNotBuilt, type GroupResult } from "../group_result.ts";
 import { unknownSetting } from "./capture_config.ts";
 import { describe, descriptionForm } from "./captured_description.ts";
@@ -131,11 +131,8 @@ export function hostOf(
 ): CapturedMachine | Difference {
   const unknown = unknownSetting(environment.config);
   if (unknown !== null) return unknown;
-  try {
-    return capturedMachine(environment, profile, peerSpanOf(memory));
-  } catch (error) {
-    return { path: "config", expected: "a machine", got: (error as Error).message };
-  }
+  const build = () => capturedMachine(environment, profile, peerSpanOf(memory));
+  return attempt(build, "config", "a machine");
 }
 
 /** True where there is no machine, but a reason. */

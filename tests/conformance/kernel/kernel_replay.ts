@@ -31,7 +31,7 @@ import { type Probes, probesOf } from "./capture_probes.ts";
 import type { LinkedRange } from "./captured_inner.ts";
 import { comparable, expectedForm, iteratorResults } from "./case_forms.ts";
 import { capturedCommand } from "./command_form.ts";
-import { type Difference, firstDifference, type Json } from "../difference.ts";
+import { attempt, type Difference, firstDifference, type Json } from "../difference.ts";
 import {
   type CaptureCall,
   type CaptureCase,
@@ -69,11 +69,6 @@ interface Live {
   readonly request: NvmeRequest;
 }
 
-/** The model broke on a request. */
-interface Broken {
-  readonly error: Error;
-}
-
 /** What the model's driver and controller said to a request. */
 export interface Outcome {
   /** OK, or what the driver refused it with. */
@@ -96,7 +91,7 @@ export class KernelReplay {
   readonly #probes: Probes;
   readonly #head: Form;
   readonly #iods = new Map<number, Iod>();
-  readonly #live = new Map<CaptureCase, Live | Broken>();
+  readonly #live = new Map<CaptureCase, Live | Difference>();
   #events: MachineEvent[] = [];
 
   /** @param cases All requests of the run, in the order in which they were mapped. */
@@ -123,11 +118,9 @@ export class KernelReplay {
     const live = this.#live.get(captured);
     invariant(live !== undefined, `${captured.id} completes before it was mapped`);
     this.#live.delete(captured);
-    if (isBroken(live)) return { events: [], difference: brokenDifference(live.error) };
+    if (isBroken(live)) return { events: [], difference: live };
     const { result, events } = this.#watched((events) => this.#complete(live, events));
-    const difference = isBroken(result)
-      ? brokenDifference(result.error)
-      : firstDifference(expectedForm(captured), result);
+    const difference = isBroken(result) ? result : firstDifference(expectedForm(captured), result);
     return { events, difference };
   }
 
@@ -142,16 +135,12 @@ export class KernelReplay {
   /** Does a piece of work with its own list of events. One that breaks on the way leaves its error. */
   #watched<T>(
     work: (events: readonly MachineEvent[]) => T,
-  ): { readonly result: T | Broken; readonly events: readonly MachineEvent[] } {
+  ): { readonly result: T | Difference; readonly events: readonly MachineEvent[] } {
     const outer = this.#events;
     const events: MachineEvent[] = this.#events = [];
-    try {
-      return { result: work(events), events };
-    } catch (error) {
-      return { result: { error: error as Error }, events };
-    } finally {
-      this.#events = outer;
-    }
+    const result = attempt(() => work(events));
+    this.#events = outer;
+    return { result, events };
   }
 
   #map(captured: CaptureCase, events: readonly MachineEvent[]): Live {
@@ -215,13 +204,9 @@ export class KernelReplay {
   }
 }
 
-function isBroken(live: Live | Form | Broken): live is Broken {
-  return "error" in live;
-}
-
-/** A case that the model breaks on is one that differs. */
-function brokenDifference({ message }: Error): Difference {
-  return { path: "", expected: "a replay", got: message };
+/** Where the model broke on a request: a request has neither, whatever became of it. */
+function isBroken(live: Live | Form | Difference): live is Difference {
+  return "path" in live && "expected" in live;
 }
 
 /** What a request leaves that never became a command; its user hears of it, if it has one. */

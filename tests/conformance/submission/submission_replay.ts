@@ -10,7 +10,7 @@ import { type Bio, BIO_FLAG, type BlockOp } from "../../../runtime/block/bio.ts"
 import { blockRules } from "../../../runtime/block/block_rules.ts";
 import type { BlockRequest } from "../../../runtime/block/request.ts";
 import { type KernelProfile, KERNELS } from "../../../runtime/kernels/kernels.ts";
-import { type Difference, firstDifference, type Json } from "../difference.ts";
+import { attempt, firstDifference, type Json } from "../difference.ts";
 import type { GroupCount } from "../group_result.ts";
 import { hostOf, isDifference } from "../kernel/captured_run.ts";
 import {
@@ -92,23 +92,11 @@ export function replaySubmissions(captured: CapturedSubmissions, count: GroupCou
   }
   const toBlocks = hasBlocks ? calls : calls.filter(isPassthrough);
   for (const group of chunk(toBlocks, sameGroup)) {
-    const differences = attempt(group, replay);
+    const differences = attempt(() => replay(group));
     for (const [index, { submission }] of group.entries()) {
-      count.add(`submission ${submission}`, differences[index] ?? null, RULE);
+      const difference = "path" in differences ? differences : differences[index] ?? null;
+      count.add(`submission ${submission}`, difference, RULE);
     }
-  }
-}
-
-/** Calls that the model breaks on differ, and do not stop the others. */
-function attempt(
-  group: readonly CapturedCall[],
-  replay: (group: readonly CapturedCall[]) => readonly (Difference | null)[],
-): readonly (Difference | null)[] {
-  try {
-    return replay(group);
-  } catch (error) {
-    const got = (error as Error).message;
-    return group.map(() => ({ path: "", expected: "a replay", got }));
   }
 }
 

@@ -4,7 +4,7 @@
  * A case is a line that has a result. After a file's first difference all its later lines count as
  * different, because the model and the record have parted.
  */
-import type { Difference } from "../difference.ts";
+import { attempt, type Difference } from "../difference.ts";
 import { DmaTrace } from "./dma_trace.ts";
 import { GroupCount, type GroupResult } from "../group_result.ts";
 import { IovaTrace, type TraceLine } from "./iova_trace.ts";
@@ -59,7 +59,8 @@ export function replayTrace(group: string, lines: readonly TraceLine[]): GroupRe
   let broken: Difference | null = null;
   for (const [index, line] of lines.entries()) {
     const whole = broken === null;
-    broken ??= attempt(model, line);
+    // A line that the model breaks on is one that differs.
+    broken ??= attempt(() => model.run(line), "op", "an answer");
     // A line without a result cannot agree, but where the model stumbles over one, it counts.
     const stumbled = whole && broken !== null;
     if (stumbled || kind.results.some((field) => field in line)) {
@@ -67,13 +68,4 @@ export function replayTrace(group: string, lines: readonly TraceLine[]): GroupRe
     }
   }
   return count.result();
-}
-
-/** A line that the model breaks on is one that differs. */
-function attempt(model: TraceModel, line: TraceLine): Difference | null {
-  try {
-    return model.run(line);
-  } catch (error) {
-    return { path: "op", expected: "an answer", got: (error as Error).message };
-  }
 }
