@@ -8,6 +8,7 @@ import type { RunnableCode } from "./wasm/checked_module.ts";
 /** Offsets in a `struct dmalab_place`. */
 const FUNCTION_AT = 8;
 const LINE_AT = 16;
+const COLUMN_AT = 20;
 
 /** A place as messages have it. */
 export interface CPlace {
@@ -29,6 +30,29 @@ function spanInLine(source: SourceFile, line: number, column: number): Span {
   const first = column > 0 ? column - 1 : text.length - text.trimStart().length;
   const [word] = /^\w+/.exec(text.slice(first)) ?? [text.slice(first)];
   return { source, start: lineStart + first, end: lineStart + first + Math.max(1, word.length) };
+}
+
+/** What has no call in it, though it may have its name or a parenthesis. */
+const NO_CODE = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\*[^]*?\*\/|\/\/.*/g;
+
+/** The name of a call, by the place of the parenthesis that closes it, perhaps lines below. */
+function callSpan(source: SourceFile, line: number, column: number, call: string): Span {
+  // The compiler counts bytes.
+  const bytes = new TextEncoder().encode(source.line(line)).subarray(0, column);
+  const end = (source.lineStarts[line - 1] ?? 0) + new TextDecoder().decode(bytes).length;
+  if (source.text[end - 1] !== ")") return spanInLine(source, line, column);
+  const code = source.text.slice(0, end).replace(NO_CODE, (text) => " ".repeat(text.length));
+  let start = end - 1;
+  for (let open = 0; start > 0; start--) {
+    open += Number(code[start] === ")") - Number(code[start] === "(");
+    if (open === 0) break;
+  }
+  const name = /\w*\s*$/.exec(code.slice(0, start))!.index;
+  // Inside of another macro's arguments the compiler knows that one's end. A form with less
+  // arguments is a macro over the one that takes attributes.
+  const inside = code.slice(name).search(new RegExp(`\\b${call.replace(/_attrs$/, "")}`));
+  const place = source.position(name + Math.max(0, inside));
+  return spanInLine(source, place.line, place.column);
 }
 
 export class CPlaces {
@@ -62,11 +86,8 @@ export class CPlaces {
     const memory = this.#memory;
     const source = this.#code.source(memory.textAt(memory.wordAt(at)));
     const line = memory.view.getInt32(at + LINE_AT, true);
-    const span = source === undefined ? null : spanInLine(
-      source,
-      line,
-      columnOf(source.line(line), call),
-    );
+    const column = memory.view.getInt32(at + COLUMN_AT, true);
+    const span = source === undefined ? null : callSpan(source, line, column, call);
     this.#spans.set(at, span);
     return span;
   }
@@ -92,15 +113,6 @@ export class CPlaces {
     }
     return { span: null, text: "" };
   }
-}
-
-/** Where a call's name stands in its line, from 1; 0 where none does. */
-function columnOf(line: string, call: string): number {
-  // A form with less arguments is a macro over the one that takes attributes; of others, such as
-  // kzalloc() over kmalloc(), it is the first call of the line.
-  const found = new RegExp(`\\b${call.replace(/_attrs$/, "")}`).exec(line) ??
-    /\b(?!if\b|while\b|for\b|return\b|switch\b|sizeof\b)\w+(?=\s*\()/.exec(line);
-  return found === null ? 0 : found.index + 1;
 }
 
 function textOf(name: string, span: Span | null): string {

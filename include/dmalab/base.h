@@ -20,12 +20,15 @@ struct dmalab_place {
 	const char *file;
 	const char *function;
 	int line;
+	int column;
 };
 
-/* Where a call stands: the address of a constant. */
+/* Where a call ends: the address of a constant. */
 #define DMALAB_HERE                                                                 \
 	__extension__({                                                             \
-		static const struct dmalab_place dmalab_here_ = { __FILE__, __func__, __LINE__ }; \
+		static const struct dmalab_place dmalab_here_ = {                   \
+			__FILE__, __func__, __builtin_LINE(), __builtin_COLUMN(),   \
+		};                                                                  \
 		(int)(unsigned long)&dmalab_here_;                                  \
 	})
 

@@ -51,6 +51,10 @@ const LOGGED_REASONS = group("reason in a fault log", {
   command_failed: "A command to the IOMMU failed.",
 });
 
+const ENDS = group("end of a block on a machine of its own", {
+  not_in_release: "The machine's release lacks what the block called.",
+});
+
 const VERDICTS: WordSet[] = [{
   title: "verdict on a fault log",
   formerly: {
@@ -220,6 +224,7 @@ const SETS: readonly WordSet[] = [
   ...OPERATIONS,
   ...LOGGED_REASONS,
   ...VERDICTS,
+  ...ENDS,
   ...NVME_STATUS,
   ...MACHINE_WORDS,
   ...VIEW_WORDS,

@@ -193,6 +193,7 @@ function describeFault(
     tag: reason,
     message: `Device "${event.device}" cannot ${access} at ${formatAddress(dma)}`,
     span: spanOf(event.site, vm),
+    related: relatedTo(event, vm),
     facts,
     hint: `where it is meant, write \`faults ${reason}\` after the call`,
   }, options);

@@ -127,8 +127,10 @@ Deno.test("`inject each` says where something leaks, what, and who took it", () 
     "E0921 Something leaks when `dma_map_phys` fails the 2nd time",
   );
   const lines = failure!.lines.join("\n");
-  assertStringIncludes(lines, "taken here");
+  assertStringIncludes(lines, "allocated here");
   assertStringIncludes(lines, "t.dma:7:15");
+  assertStringIncludes(lines, "    allocated at t.dma:7:15");
+  assertStringIncludes(lines, "the same when `iova.alloc` fails the 2nd time");
   assertStringIncludes(lines, "ssd: page-table entries of 4096 bytes at 0xffff_d000 not cleared");
   assertStringIncludes(lines, "4096-byte IOVA range at 0xffff_d000 not freed");
   assertStringIncludes(lines, "1 more mapping live than before");
@@ -368,6 +370,51 @@ Deno.test("the value of `compare` is a list of outcomes", () => {
     }
     print [all.length, all[0].invalidations, all[1].invalidations, all[1].machine]`;
   assertEquals(printed(strict(text)), ['[2, 1, 0, "iommu.mode = lazy"]']);
+});
+
+Deno.test("`compare` goes on where a release lacks what the block calls", () => {
+  const text = (releases: string) => `
+    let all = compare { kernel = [${releases}] } {
+      dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+      dma_iova_try_alloc(ssd, iova_state(), 0x20_0000, 8KiB)
+    }
+    assert all[0].error == not_in_release and all[0].live_mappings == 1
+    assert all[1].error == none
+    show all`;
+  const { lines, report } = run(strict(text(`"6.12", "7.2"`)));
+  assertEquals(report.outcomes[0]!.failure, null);
+  assertEquals(lines[2], `"6.12"  not_in_release      1             0B              0`);
+  assertEquals(
+    lines[4],
+    'not_in_release with kernel = "6.12": There is no dma_iova_try_alloc() in 6.12: ' +
+      "the two-step API came with 6.16",
+  );
+  assertStringIncludes(failureOf(strict(text(`"6.12"`))), "E0927");
+});
+
+Deno.test("a fault names the call that unmapped the address", () => {
+  const { incidents: [fault] } = onlyOutcome(strict(`
+    let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
+    dma_unmap_phys(ssd, m, 4KiB, to_device)
+    let addr = m.addr
+    ssd.dma_read(addr, 16B)`));
+  assertEquals(fault!.name, "not_present");
+  assertStringIncludes(fault!.lines.join("\n"), "note: unmapped here\n  --> t.dma:7:");
+});
+
+Deno.test("what the checker reports in a try of `inject each` stands beside what leaks there", () => {
+  const { failure, incidents: [report] } = onlyOutcome(strict(`
+    inject each {
+      let a = try dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)
+      let b = try dma_map_phys(ssd, 0x30_0000, 4KiB, to_device)
+      if b.ok {
+        dma_unmap_phys(ssd, b.value, if a.ok { 4KiB } else { 8KiB }, to_device)
+        if a.ok { dma_unmap_phys(ssd, a.value, 4KiB, to_device) }
+      }
+    }`));
+  assertEquals(failure!.code, "E0921");
+  assertEquals(report!.name, "unmap_size");
+  assertStringIncludes(report!.text, "of `inject each`, such as when `dma_map_phys` fails the 1st");
 });
 
 Deno.test("`compare` changes the machine of the test it stands in", () => {

@@ -12,6 +12,8 @@ export interface BranchOutcome {
   readonly world: World;
   /** The error that ended the block; null when it came to its end. */
   readonly raised: Raised | null;
+  /** The call that ended the block because its machine's release lacks it, as a sentence, or null. */
+  readonly missing: string | null;
   /**
    * What happened in the block.
    * @throws {LimitError} E0805 when more happened than is kept.

@@ -186,6 +186,7 @@ export class Branches {
     this.onAside("compare");
     const closure = block as Closure;
     for (const value of closure.captured) refuseForeign(value);
+    const lacking: Failure[] = [];
     const outcomes = machines.map((machine) => {
       const config = machine.build(runs.variants);
       const label = describeSettings(machine.settings);
@@ -196,10 +197,13 @@ export class Branches {
       const side = runs.elsewhere(machine, config, closure, left);
       this.#adopt(side, left.steps);
       if (side.failure !== null) {
-        throw new ScriptFailure(withNote(side.failure, `on the machine with ${label}`));
+        const failure = withNote(side.failure, `on the machine with ${label}`);
+        if (failure.diagnostic.code !== "E0927") throw new ScriptFailure(failure);
+        lacking.push(failure);
       }
       return this.vm.registry.outcomeValue(this.outcomeOf(side, machine.settings));
     });
+    if (lacking.length === machines.length) throw new ScriptFailure(lacking[0]!);
     const value = new ListValue(outcomes);
     this.known.set(branching, value);
     return value;
@@ -292,6 +296,7 @@ export class Branches {
       settings,
       world: side.world,
       raised,
+      missing: side.failure?.diagnostic.message ?? null,
       // More may have happened than is kept: who only counts does not mind.
       get events() {
         wantAllEvents(recorder);

@@ -1,22 +1,35 @@
 /** Which other statements a report of the checker is about. */
 import type { RelatedSpan } from "../diagnostics/diagnostic.ts";
 import type { ReportClass } from "../../runtime/dma/checker/report_classes.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
 import type { IncidentEvent } from "../values/incident.ts";
 import type { SideRun } from "./branches.ts";
 
 /** Of reports about something that was not mapped: what the other statement has done. */
 const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
   lock_order: "taken the other way round here",
-  uninitialized_dma_read: "taken here",
+  uninitialized_dma_read: "allocated here",
   stale_cacheline_read: "written here",
   stale_memory_read: "written here",
   dirty_cacheline_lost: "written here",
   device_write_lost: "written here",
 };
 
-/** The statement that made what a report is about, where that is another one. */
+/** The call that unmapped the address of a fault last; none where no call has. */
+function unmapOf({ device, fields, seq }: MachineEvent<"iommu.fault">, vm: SideRun): RelatedSpan[] {
+  const unmap = fields.reason !== "not_present" ? undefined : vm.world.recorder.events.findLast(
+    (event) =>
+      event.name === "iommu.unmap" && event.device === device && event.seq < seq &&
+      fields.dma >= event.fields.iova && fields.dma < event.fields.iova + event.fields.size_bytes,
+  );
+  const site = unmap?.site ?? null;
+  const span = site === null ? null : vm.siteCall(site);
+  return span === null ? [] : [{ span, message: "unmapped here" }];
+}
+
+/** The statement that made what a report is about, or unmapped what a device accessed. */
 export function relatedTo(event: IncidentEvent, vm: SideRun): RelatedSpan[] {
-  if (event.name !== "dma.report") return [];
+  if (event.name !== "dma.report") return unmapOf(event, vm);
   const { class: reportClass, first_site: first, rule, second_site: second } = event.fields;
   const span = first === null ? null : vm.siteCall(first);
   if (span === null || first === second) return [];

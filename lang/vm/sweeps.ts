@@ -5,7 +5,7 @@ import type { Leak } from "../../runtime/held_resources.ts";
 import type { FaultCount, FaultPlaceName, ResourceWatch } from "../values/world.ts";
 import { formatCount } from "../text/numbers.ts";
 import { formatOrdinal } from "../text/ordinal.ts";
-import type { Span } from "../source.ts";
+import { type Span, spanPlace } from "../source.ts";
 import type { FailEachInfo, FailInfo } from "./code.ts";
 import { ExpectationError, ScriptFailure } from "./failure.ts";
 import { describeValue } from "../values/operators.ts";
@@ -26,6 +26,16 @@ export interface SweepIncident {
   /** At how many places of how many it was reported so. */
   places: number;
   readonly tried: number;
+}
+
+/** The run that knows the places of its events. */
+type Taking = Pick<SideRun, "siteCall">;
+
+/** A place that something leaks at when it fails. */
+interface LeakingRun {
+  readonly place: FaultPlaceName;
+  readonly leaks: readonly Leak[];
+  readonly run: Taking;
 }
 
 /** A `inject each` whose block is running, and whose places are counted. */
@@ -96,27 +106,29 @@ export class Sweeps {
     const { branching, info } = scope;
     this.vm.expecting(info.expectation);
     const left = scope.watch.leaks();
-    if (left.length > 0) throw this.#leaked(info, null, left);
+    if (left.length > 0) throw this.#leaked(info, null, left, this.vm);
     if (scope.passing) return;
     const { places } = scope.count;
-    const leaking: { readonly place: FaultPlaceName; readonly leaks: readonly Leak[] }[] = [];
+    const leaking: LeakingRun[] = [];
     const reported = new Map<string, SweepIncident>();
+    const sayReports = () => this.incidents.push(...reported.values());
     for (const place of places) {
       this.vm.expecting(info.expectation);
       const side = this.branches.again({ branching, way: place }, false);
+      this.#addReports(reported, side, place, places.length);
       if (side.failure !== null) {
+        sayReports();
         const at = placeText(place);
         const failure = withNote(side.failure, `while ${at} (\`inject each\`)`);
         throw new ScriptFailure({ ...failure, places: [at] });
       }
       const leaks = side.branches.branch!.watch.leaks();
-      if (leaks.length > 0) leaking.push({ place, leaks });
-      this.#addReports(reported, side, place, places.length);
+      if (leaks.length > 0) leaking.push({ place, leaks, run: side });
     }
     this.branches.known.set(branching, null);
+    if (leaking.length === 0 && this.vm.world.checkerFails) this.#judgeReports(info, reported);
+    sayReports();
     if (leaking.length > 0) throw this.#leakedAt(info, leaking, places.length);
-    if (this.vm.world.checkerFails) this.#judgeReports(info, reported);
-    this.incidents.push(...reported.values());
   }
 
   /** Counts reports that the block without a fault does not draw: once for each place and class. */
@@ -134,7 +146,7 @@ export class Sweeps {
         continue;
       }
       const key = `${name} ${event.site}`;
-      if (event.seq <= side.branches.branch!.seq || keys.has(key)) continue;
+      if (event.seq <= (side.branches.branch?.seq ?? Infinity) || keys.has(key)) continue;
       keys.add(key);
       const first = { event, run: side, when: placeText(place), places: 0, tried };
       remembered(reported, key, () => first).places++;
@@ -159,10 +171,13 @@ export class Sweeps {
     });
   }
 
-  #leaked(info: FailEachInfo, where: string | null, leaks: readonly Leak[]): ExpectationError {
-    const [first] = leaks;
-    const site = first?.taken?.site ?? null;
-    const taken = site === null ? null : this.vm.siteCall(site);
+  #leaked(
+    info: FailEachInfo,
+    where: string | null,
+    leaks: readonly Leak[],
+    run: Taking,
+  ): ExpectationError {
+    const taken = takenAt(leaks[0]!, run);
     return new ExpectationError(
       "E0921",
       where === null
@@ -170,8 +185,8 @@ export class Sweeps {
         : `Something leaks when ${where}`,
       {
         span: headOf(info.span),
-        notes: leakLines(leaks),
-        related: taken === null ? [] : [{ span: taken, message: "taken here" }],
+        notes: leakLines(leaks, run),
+        related: taken === null ? [] : [{ span: taken, message: "allocated here" }],
         hint: where === null ? "what it takes must be given back in the block" : undefined,
       },
     );
@@ -179,27 +194,38 @@ export class Sweeps {
 
   #leakedAt(
     info: FailEachInfo,
-    leaking: readonly { readonly place: FaultPlaceName; readonly leaks: readonly Leak[] }[],
+    leaking: readonly LeakingRun[],
     tried: number,
   ): ExpectationError {
-    const [{ leaks, place }, ...others] = leaking as [typeof leaking[number], ...typeof leaking];
-    const error = this.#leaked(info, placeText(place), leaks);
-    const more = others.slice(0, LISTED).flatMap((other) => [
-      `and when ${placeText(other.place)}:`,
-      ...leakLines(other.leaks),
-    ]);
-    const rest = others.length - LISTED;
+    const groups = [
+      ...Map.groupBy(leaking, ({ leaks, run }) => leakLines(leaks, run).join("\n")).values(),
+    ];
+    const [{ leaks, place, run }] = groups[0] as [LeakingRun];
+    const error = this.#leaked(info, placeText(place), leaks, run);
+    const notes = groups.slice(0, LISTED).flatMap((group, index) => groupLines(group, index === 0));
+    const rest = groups.slice(LISTED).flat().length;
     return new ExpectationError(error.code, error.message, {
       ...error.details,
       places: leaking.map(({ place }) => placeText(place)),
       notes: [
-        ...error.details.notes ?? [],
-        ...more,
+        ...notes,
         ...rest > 0 ? [`and at ${formatCount(rest, "more place")}`] : [],
         `${leaking.length} of ${tried} places leak`,
       ],
     });
   }
+}
+
+/** What leaks at several places alike. @param isNamed The message says the first place. */
+function groupLines([first, ...alike]: readonly LeakingRun[], isNamed: boolean): string[] {
+  const listed = alike.slice(0, LISTED).map(({ place }) => placeText(place));
+  const rest = alike.length - listed.length;
+  return [
+    ...isNamed ? [] : [`and when ${placeText(first!.place)}:`],
+    ...leakLines(first!.leaks, first!.run),
+    ...listed.map((text) => `  the same when ${text}`),
+    ...rest > 0 ? [`  and at ${formatCount(rest, "more place")}`] : [],
+  ];
 }
 
 /** The passings that fail: all where nothing is said, one, or those of a range. */
@@ -226,10 +252,23 @@ function placeText({ nth, point }: FaultPlaceName): string {
   return `\`${point}\` fails the ${formatOrdinal(nth)} time`;
 }
 
-function leakLines(leaks: readonly Leak[]): string[] {
-  const lines = leaks.slice(0, LISTED).map(({ device, text }) =>
-    `  ${device === null || device === "" ? "" : `${device}: `}${text}`
-  );
+/** The call that took what leaks; null where no single one did. */
+function takenAt({ taken }: Leak, run: Taking): Span | null {
+  return taken === null || taken.site === null ? null : run.siteCall(taken.site);
+}
+
+/** What leaks, by the calls that took it. */
+function leakLines(leaks: readonly Leak[], run: Taking): string[] {
+  const groups = Map.groupBy(leaks.slice(0, LISTED), (leak) => {
+    const span = takenAt(leak, run);
+    return span === null ? null : spanPlace(span);
+  });
+  const lines = [...groups].flatMap(([place, group]) => [
+    ...group.map(({ device, text }) =>
+      `  ${device === null || device === "" ? "" : `${device}: `}${text}`
+    ),
+    ...place === null ? [] : [`    allocated at ${place}`],
+  ]);
   return leaks.length > LISTED ? [...lines, `  and ${leaks.length - LISTED} more`] : lines;
 }
 

@@ -35,15 +35,20 @@ function wordsIn(outcome: BranchOutcome, eventName: string, field: string): stri
   );
 }
 
-function endText({ raised }: BranchOutcome): string {
-  return raised === null ? "ok" : raised.errno;
+/** What ended a block; null when it came to its end. */
+function endWord({ missing, raised }: BranchOutcome): string | null {
+  return missing === null ? raised?.errno ?? null : "not_in_release";
+}
+
+function endText(outcome: BranchOutcome): string {
+  return endWord(outcome) ?? "ok";
 }
 
 /** The same state of affairs, however it was reached. */
 function endsLike(one: BranchOutcome, other: BranchOutcome, run: Run): boolean {
   const here = one.world.lab.machine;
   const there = other.world.lab.machine;
-  return one.raised?.errno === other.raised?.errno &&
+  return endWord(one) === endWord(other) &&
     here.iommu.liveMappings === there.iommu.liveMappings &&
     here.swiotlb.usedSlots === there.swiotlb.usedSlots &&
     sameViews(viewsOf(one), viewsOf(other), run) && sameMemory(here, there);
@@ -107,13 +112,17 @@ function outcomeTable(
   );
 }
 
-/** What was left, under the table that has no room for it. */
+/** What the release lacks and what was left, under the table that has no room for it. */
 function leftLines(
   named: readonly (readonly [name: string, outcome: BranchOutcome])[],
 ): string[] {
-  return named.flatMap(([name, { leaks, settings }]) =>
-    leaks.map(({ text }) => `left by ${describeSettings(settings) || name}: ${text}`)
-  );
+  return named.flatMap(([name, { leaks, missing, settings }]) => {
+    const label = describeSettings(settings) || name;
+    return [
+      ...missing === null ? [] : [`not_in_release with ${label}: ${missing}`],
+      ...leaks.map(({ text }) => `left by ${label}: ${text}`),
+    ];
+  });
 }
 
 function tellsTime({ durationNs, world }: BranchOutcome): boolean {
@@ -136,8 +145,9 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
   portable: true,
   fields: fieldsOf<BranchOutcome>((f) => ({
     error: f.word(
-      "The errno that ended the block; none when it came to its end.",
-      ({ raised }) => raised?.errno ?? null,
+      "The errno that ended the block, or not_in_release where the machine's release lacks a call; " +
+        "none when it came to its end.",
+      endWord,
     ),
     events: f.of(
       TRACE,
