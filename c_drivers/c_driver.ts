@@ -8,7 +8,7 @@ import type { Machine } from "../runtime/machine.ts";
 import { formatAddress, formatCount, formatSize } from "../lang/text/numbers.ts";
 import type { Run } from "../lang/values/run.ts";
 import { LimitError, ScriptError } from "../lang/values/script_error.ts";
-import { Quantity, type Value, Word } from "../lang/values/value.ts";
+import { BytesValue, Quantity, type Value, Word } from "../lang/values/value.ts";
 import { describeValue } from "../lang/values/operators.ts";
 import { isThing } from "../lang/builtins/arguments.ts";
 import { BUFFER } from "../lang/builtins/things/buffer.ts";
@@ -16,6 +16,7 @@ import { DEVICE } from "../lang/builtins/things/device.ts";
 import { COHERENT_MEMORY } from "../lang/builtins/things/dma/coherent_memory.ts";
 import { REQUEST } from "../lang/builtins/things/nvme/request.ts";
 import { REGION } from "../lang/builtins/things/region.ts";
+import { wideBits, wideValue } from "../lang/builtins/wide.ts";
 import { C_CALLS, type CCall } from "./calls.ts";
 import { GRANULE_BYTES, IO_BASE, KERNEL_STACK_BYTES, SHADOW_AT } from "./c_addresses.ts";
 import { unmappedText } from "./calls/shared_memory.ts";
@@ -77,6 +78,7 @@ export class CDriver {
     this.#table = exports["__indirect_function_table"] as WebAssembly.Table | undefined;
     const { memory } = this.#memory;
     this.#inside(() => this.#functions["__wasm_call_ctors"]!());
+    for (const { end, start } of code.shape.constants) this.#memory.protect(start, end);
     this.#memory.cached?.reset();
     machine.budget.hold(memory.buffer.byteLength / GIVEN_PART);
   }
@@ -129,8 +131,13 @@ export class CDriver {
     const given: (number | bigint)[] = [];
     for (let index = 0; index < args.length; index++) {
       const value = args[index]!;
-      const number = typeof value === "number" ? value : this.#numberOf(value);
-      given.push(parameters[index] === "i64" ? BigInt(number) : number);
+      const isWide = parameters[index] === "i64";
+      if (typeof value !== "number" && isWide && value instanceof BytesValue) {
+        given.push(this.#wideOf(value));
+      } else {
+        const number = typeof value === "number" ? value : this.#numberOf(value);
+        given.push(isWide ? BigInt(number) : number);
+      }
     }
     // What the kernel has written for the driver, such as a request, it has written by the CPU.
     cached?.give();
@@ -141,7 +148,10 @@ export class CDriver {
     this.#kernel.locks.enter();
     try {
       const returned = this.#functions[name]!(...given);
-      return result === null ? null : numberOf(returned!);
+      if (result === null) return null;
+      return typeof returned === "bigint"
+        ? wideValue(BigInt.asIntN(64, returned))
+        : numberOf(returned!);
     } catch (error) {
       const explained = this.#explained(error);
       // Frames that were left in the middle have not given their stack back.
@@ -191,6 +201,12 @@ export class CDriver {
     }
   }
 
+  /** 64 bits that are no exact int. */
+  #wideOf({ bytes }: BytesValue): bigint {
+    if (bytes.length === 8) return wideBits(bytes);
+    throw new ScriptError("E0911", `Cannot give C ${formatCount(bytes.length, "byte")}`, TAKEN);
+  }
+
   /** What C has for a value of the script. */
   #numberOf(value: Value): number {
     const kernel = this.#kernel;
@@ -226,7 +242,7 @@ export class CDriver {
     throw new ScriptError(
       "E0911",
       `Cannot give C ${describeValue(value)}`,
-      "C takes numbers, sizes, addresses, devices, buffers, regions and requests",
+      TAKEN,
     );
   }
 
@@ -256,6 +272,16 @@ export class CDriver {
     if (marked >= MARK.CLOSED) {
       const { span, text } = this.#placeHere();
       throw new PlacedKernelError("EFAULT", this.#wildText(at, bytes, writes, text), span);
+    }
+    if (writes && (marked & MARK.CONSTANT) !== 0) {
+      const { span, text } = this.#placeHere();
+      const name = this.#globalAt(at);
+      const what = name === null ? "a constant" : `${name}, which is a constant`;
+      throw new PlacedKernelError(
+        "EFAULT",
+        `Writes ${formatCount(bytes, "byte")} into ${what} (${text})`,
+        span,
+      );
     }
     if (writes && (marked & MARK.FRESH) !== 0) memory.fresh.write(at, bytes);
     if ((marked & MARK.LOOK) === 0) return;
@@ -307,6 +333,17 @@ export class CDriver {
       : `${does} ${
         offset - sizeBytes < 0 ? offset : offset - sizeBytes
       } bytes behind ${what}${end}`;
+  }
+
+  /** The static variable of the driver that an address lies in; null for none. */
+  #globalAt(at: number): string | null {
+    const memory = this.#memory;
+    const entry = this.#globals.find((entry) => {
+      const start = memory.wordAt(entry);
+      return at >= start && at < start + memory.wordAt(entry + 8);
+    });
+    const name = entry === undefined ? "" : memory.textAt(memory.wordAt(entry + 24));
+    return name === "" || /\bdmalab_/.test(name) ? null : name;
   }
 
   /** Of which static variable an address lies behind the end; null where of none. */
@@ -364,6 +401,9 @@ export class CDriver {
   }
 }
 
+const TAKEN =
+  "C takes numbers, 64 bits as 8 bytes, sizes, addresses, devices, buffers, regions and requests";
+
 /** Nobody touches all of the window: what is charged for it is a part. */
 const GIVEN_PART = 64;
 
@@ -398,7 +438,7 @@ function importOf(
   };
 }
 
-/** What a script gets of what C returned: 64 bits are signed. */
+/** What the kernel gets of what C returned: 64 bits are signed. */
 function numberOf(returned: number | bigint): number {
   return typeof returned === "number" ? returned : Number(BigInt.asIntN(64, returned));
 }

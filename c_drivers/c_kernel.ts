@@ -9,13 +9,15 @@ import type { Scatterlist } from "../runtime/dma/scatterlist.ts";
 import type { ErrnoName, KernelError } from "../runtime/errno.ts";
 import { PlacedKernelError } from "../lang/builtins/placed_error.ts";
 import type { FaultPoint } from "../runtime/faults.ts";
-import type { FetchWatcher } from "../runtime/dma/dma_machine.ts";
+import type { AccessWatcher } from "../runtime/dma/dma_machine.ts";
 import type { Machine } from "../runtime/machine.ts";
+import type { DeviceAccess } from "../runtime/iommu/iommu.ts";
 import type { LabDevice } from "../devices/lab.ts";
 import { type Span, spanPlace } from "../lang/source.ts";
 import type { Run } from "../lang/values/run.ts";
 import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
+import { CPools } from "./c_pools.ts";
 import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
 import type { CPlace, CPlaces } from "./c_places.ts";
@@ -44,7 +46,7 @@ export interface Waiting {
   readonly site: number | null;
 }
 
-export class CKernel implements FetchWatcher {
+export class CKernel implements AccessWatcher {
   readonly heap: CHeap;
   readonly lent: LentRanges;
   readonly locks: LockOrder;
@@ -59,6 +61,8 @@ export class CKernel implements FetchWatcher {
   /** Who has something in memory of C that runs later. */
   readonly deferred: ((at: number, end: number) => Waiting | null)[] = [];
   readonly #devices = new Map<number, DmaDevice>();
+  /** Devices whose last mask was refused, with the call that set it. */
+  readonly #masksRefused = new Map<DmaDevice, number | null>();
   readonly #pointers = new Map<DmaDevice, number>();
   /** Functions of PCI whose windows the driver has claimed; with a number behind it, of one window. */
   readonly regionsOf = new Set<string>();
@@ -76,7 +80,7 @@ export class CKernel implements FetchWatcher {
     this.heap = new CHeap(machine, memory);
     this.lent = new LentRanges(machine, memory);
     this.locks = new LockOrder(machine, (site) => this.#placeOf(site));
-    machine.fetchWatchers.push(this);
+    machine.accessWatchers.push(this);
   }
 
   /** A part of the kernel that keeps something of its own, made when it is first asked for. */
@@ -88,10 +92,25 @@ export class CKernel implements FetchWatcher {
     return made;
   }
 
-  /** A device reads memory: not what this driver has taken and never written, one hopes. */
-  fetched(device: DmaDevice, dma: number, phys: PhysAddr, sizeBytes: number): void {
+  /** A device accesses memory: never written before it reads, or freed before it writes. */
+  accessed(
+    device: DmaDevice,
+    dma: number,
+    phys: PhysAddr,
+    sizeBytes: number,
+    access: DeviceAccess,
+  ): void {
     const at = this.memory.pointerTo(phys);
-    if (at === NOWHERE || !this.memory.isFresh(at, sizeBytes)) return;
+    if (at === NOWHERE) return;
+    if (access === "write") {
+      if (this.memory.worstMark(at, sizeBytes) !== MARK.FREED) return;
+      const freed = this.part(CPools).freedAt(at, sizeBytes);
+      if (freed === null) return;
+      const write = { dma, phys, sizeBytes };
+      this.machine.checker?.cpu.freedBlock(device.name, write, freed.name, freed.site);
+      return;
+    }
+    if (!this.memory.isFresh(at, sizeBytes)) return;
     const unwritten = this.memory.fresh.fetched(at, sizeBytes);
     if (unwritten === null) return;
     const { site } = unwritten;
@@ -101,6 +120,20 @@ export class CKernel implements FetchWatcher {
       ...unwritten,
       where,
     });
+  }
+
+  /** A DMA mask is set, or refused. */
+  maskSet(device: DmaDevice, isRefused: boolean): void {
+    if (isRefused) this.#masksRefused.set(device, this.machine.events.context.site);
+    else this.#masksRefused.delete(device);
+  }
+
+  /** The driver maps or allocates for a device, which takes a mask that is set. */
+  usesMask(device: DmaDevice): void {
+    const site = this.#masksRefused.get(device);
+    if (site === undefined) return;
+    this.#masksRefused.delete(device);
+    this.machine.checker?.cpu.maskIgnored(device.name, this.#call, site);
   }
 
   /** A function is called, at a place. */

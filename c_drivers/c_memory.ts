@@ -35,6 +35,8 @@ export const MARK = {
   LOOK: 0x40,
   /** Not all of the bytes are written: stores are looked at. */
   FRESH: 0x20,
+  /** Constants, which are only read. */
+  CONSTANT: 0x10,
   /** Never given out. */
   CLOSED: 0x80,
   FREED: 0x81,
@@ -43,8 +45,8 @@ export const MARK = {
   NULL: 0x83,
 } as const;
 
-const { BEHIND, CLOSED, FRESH, LOOK, NULL } = MARK;
-const LOOKED_AT = LOOK | FRESH;
+const { BEHIND, CLOSED, CONSTANT, FRESH, LOOK, NULL } = MARK;
+const LOOKED_AT = LOOK | FRESH | CONSTANT;
 const LOOK_WORD = LOOK * 0x01010101;
 /**
  * The shadow keeps marks with their top bit turned round: memory that is all zero is closed, and the
@@ -229,6 +231,14 @@ export class CMemory {
     this.shadow.fill(mark ^ TURNED, first, Math.ceil((at + sizeBytes) / GRANULE_BYTES));
   }
 
+  /** Data that C may only read. */
+  protect(start: number, end: number): void {
+    const last = Math.floor(end / GRANULE_BYTES);
+    for (let granule = Math.ceil(start / GRANULE_BYTES); granule < last; granule++) {
+      this.shadow[granule]! |= CONSTANT;
+    }
+  }
+
   /** What lies right behind what was given out. */
   guard(at: number, sizeBytes: number): void {
     this.shadow.fill(
@@ -243,7 +253,7 @@ export class CMemory {
     return this.shadow[Math.floor(at / GRANULE_BYTES)]! ^ TURNED;
   }
 
-  /** The first mark that stands against touching some bytes; else `LOOK`, `FRESH`, both or 0. */
+  /** The first mark that stands against touching some bytes; else `LOOK`, `FRESH`, `CONSTANT` or 0. */
   worstMark(at: number, sizeBytes: number): number {
     if (!(at >= 0 && at + sizeBytes <= SHADOW_AT)) return CLOSED;
     let look = 0;

@@ -25,7 +25,8 @@ function parameter(index: number): ParameterSpec {
   return {
     name: `argument ${index + 1}`,
     kind: "any",
-    doc: "A number, a size, an address, a device, a buffer, a region or a request.",
+    doc:
+      "A number, 64 bits as 8 bytes, a size, an address, a device, a buffer, a region or a request.",
   };
 }
 
@@ -34,7 +35,7 @@ function methodOf(code: CCode, name: string): MethodSpec<DriverOfWorld> {
   return {
     name,
     parameters: parameters.map((_type, index) => parameter(index)),
-    result: result === null ? "nothing" : "int",
+    result: result === null ? "nothing" : result === "i64" ? "any" : "int",
     doc: `A function of ${code.name}.`,
     example: "",
     run: (run, target, args) => target.driver(run).call(run, name, args as readonly Value[]),

@@ -14,6 +14,8 @@ interface Pool {
   readonly blockBytes: number;
   /** Blocks that are handed out, by the address that C has. */
   readonly used: Map<number, PoolBlock>;
+  /** Blocks that were freed, with the call that freed them. */
+  readonly freed: Map<number, number | null>;
 }
 
 /** What a pool is asked to be. */
@@ -44,13 +46,13 @@ export class CPools {
     const { machine } = this.#kernel;
     const pool = new DmaPool(machine, device, "pool", sizeBytes, align, boundary);
     const at = this.#kernel.handle();
-    this.#pools.set(at, { pool, name, blockBytes: sizeBytes, used: new Map() });
+    this.#pools.set(at, { pool, name, blockBytes: sizeBytes, used: new Map(), freed: new Map() });
     return at;
   }
 
   /** A block: its address for C and for the device; null when there is none. */
   alloc(at: number, zeroed: boolean): { readonly at: number; readonly dma: number } | null {
-    const { blockBytes, pool, used } = this.#poolAt(at);
+    const { blockBytes, freed, pool, used } = this.#poolAt(at);
     const block = pool.alloc();
     if (block === null) return null;
     const { memory } = this.#kernel;
@@ -60,11 +62,12 @@ export class CPools {
     memory.bytes.fill(zeroed ? 0 : UNWRITTEN, start, start + blockBytes);
     memory.fresh.take(start, blockBytes, zeroed, this.#kernel.machine.events.context.site);
     used.set(start, block);
+    freed.delete(start);
     return { at: start, dma: block.dma };
   }
 
   free(at: number, start: number, dma: number): void {
-    const { blockBytes, name, pool, used } = this.#poolAt(at);
+    const { blockBytes, freed, name, pool, used } = this.#poolAt(at);
     const block = used.get(start);
     if (block === undefined) {
       throw this.#kernel.crash(
@@ -79,9 +82,23 @@ export class CPools {
       );
     }
     used.delete(start);
+    freed.set(start, this.#kernel.machine.events.context.site);
     this.#kernel.memory.fresh.give(start);
     this.#kernel.memory.close(start, blockBytes, MARK.FREED);
     pool.free(block, block.dma);
+  }
+
+  /** The freed block that some bytes of C's lie in, and who freed it; null for others. */
+  freedAt(
+    at: number,
+    sizeBytes: number,
+  ): { readonly name: string; readonly site: number | null } | null {
+    for (const { blockBytes, freed, name } of this.#pools.values()) {
+      for (const [start, site] of freed) {
+        if (at < start + blockBytes && start < at + sizeBytes) return { name, site };
+      }
+    }
+    return null;
   }
 
   destroy(at: number): void {

@@ -10,7 +10,7 @@ import { DmaMapping } from "./dma/calls/mapping.ts";
 import { DmaChecker } from "./dma/checker/dma_checker.ts";
 import { DeviceBus } from "./dma/device/bus_access.ts";
 import { DeviceMemory } from "./dma/device/device_memory.ts";
-import type { FetchWatcher, PeerRouter } from "./dma/dma_machine.ts";
+import type { AccessWatcher, PeerRouter } from "./dma/dma_machine.ts";
 import { Interrupts } from "./interrupts.ts";
 import { Iommu } from "./iommu/iommu.ts";
 import type { MachineConfig } from "./machine_config.ts";
@@ -60,10 +60,10 @@ export class Machine extends Platform {
    */
   peers: PeerRouter | null = null;
   /**
-   * Watchers of what devices read; nearly always none.
+   * Observers of what devices access; usually empty.
    * @internal
    */
-  readonly fetchWatchers: FetchWatcher[] = [];
+  readonly accessWatchers: AccessWatcher[] = [];
   /**
    * Looks whether all that is kept fits together; null until it is started.
    * @internal

@@ -31,7 +31,18 @@ async function runsOf(name: string): Promise<readonly (readonly [string, string]
 }
 
 await compileTogether(
-  ["first", "wrong", "two_step", "requests", "pools", "wire", "wire_left", "branches", "doubtful"]
+  [
+    "first",
+    "wrong",
+    "two_step",
+    "requests",
+    "pools",
+    "wire",
+    "wire_left",
+    "branches",
+    "doubtful",
+    "reported",
+  ]
     .map((name) => `tests/c/${name}.dma`),
 );
 
@@ -71,6 +82,25 @@ Deno.test("leaks, endless loops, endless recursion and stray pointers in C end w
     outcomes.get("behind a table")!,
     "reads 4 bytes 4 bytes behind table, which has 20 bytes (in table_at() at tests/c/first.c:",
   );
+});
+
+Deno.test("reports of C name the calls they are about: leaks, freed blocks, refused masks, constants", async () => {
+  const opened = await openScenario(join(ROOT, "tests/c/reported.dma"));
+  assert(!("problem" in opened) && opened.program !== null);
+  const { outcomes } = runProgramWith(null, opened.program, {});
+  const failures = new Map(
+    outcomes.flatMap(({ failure, name }) => failure === null ? [] : [[name, failure] as const]),
+  );
+  const lines = (test: string) => failures.get(test)!.lines.join("\n");
+  // The line that a call begins in, not the one it ends in; itself, not the macro around it.
+  assertStringIncludes(lines("a call over several lines"), "--> tests/c/reported.c:12:18\n");
+  assertStringIncludes(lines("a call in another's arguments"), "--> tests/c/reported.c:23:3\n");
+  const leak = lines("a leak in one try, and what is reported there");
+  assertStringIncludes(leak, "    allocated at tests/c/reported.c:88:21");
+  assertStringIncludes(leak, "the same when `iova.alloc` fails the 2nd time");
+  assertEquals(failures.size, 3);
+  const { incidents } = outcomes.at(-1)!;
+  assertEquals(incidents.map(({ name }) => name), ["cpu_access_while_mapped"]);
 });
 
 Deno.test("the two-step API from C, on releases that have it", async () => {

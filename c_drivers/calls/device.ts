@@ -1,6 +1,11 @@
 /** Registers, messages and warnings. @see behaviour/c-api.md 12, 14 */
 import type { PhysAddr } from "../../runtime/address.ts";
-import { readRegister, writeRegister } from "../../runtime/memory/register_access.ts";
+import {
+  readRegister,
+  readWideRegister,
+  writeRegister,
+  writeWideRegister,
+} from "../../runtime/memory/register_access.ts";
 import { IO_BASE } from "../c_addresses.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
@@ -41,9 +46,7 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
       as: "readq",
       run(kernel, [at, highAt]) {
         const { machine, memory } = kernel;
-        const phys = register(kernel, at, 8);
-        const low = readRegister(machine, phys, 4);
-        const high = readRegister(machine, phys + 4 as PhysAddr, 4);
+        const [low, high] = readWideRegister(machine, register(kernel, at, 8));
         if (!memory.isOpen(highAt, 4)) throw kernel.crash(`readq() writes at ${hex(highAt)}`);
         memory.view.setUint32(highAt, high, true);
         return low;
@@ -53,9 +56,7 @@ export const DEVICE_CALLS: Readonly<Record<"io" | "printk" | "bug", readonly CCa
       c: "void dmalab_writeq(u32 low, u32 high, volatile void *addr)",
       as: "writeq",
       run(kernel, [low, high, at]) {
-        const phys = register(kernel, at, 8);
-        writeRegister(kernel.machine, phys, 4, low);
-        writeRegister(kernel.machine, phys + 4 as PhysAddr, 4, high);
+        writeWideRegister(kernel.machine, register(kernel, at, 8), low, high);
       },
     },
     {

@@ -104,6 +104,7 @@ function map(
   [dev, at, entries, dir, attrs]: CArguments,
 ): number {
   const device = kernel.device(dev);
+  kernel.usesMask(device);
   const list = readList(kernel, at, entries);
   const direction = kernel.direction(dir);
   const result = kernel.machine.dma[method](device, list, direction, attrs);

@@ -27,12 +27,13 @@ interface Mapping {
 
 /** Notes a mapping that was made, and gives its address to C. */
 function mapped(
-  { lent }: CKernel,
+  kernel: CKernel,
   dma: DmaAddr,
   { attrs, device, dir, phys, sizeBytes }: Mapping,
 ): number {
+  kernel.usesMask(device);
   if (dma < 0) return ERROR;
-  if ((attrs & (MMIO | SKIP_CPU_SYNC)) === 0) lent.add(device, dma, phys, sizeBytes, dir);
+  if ((attrs & (MMIO | SKIP_CPU_SYNC)) === 0) kernel.lent.add(device, dma, phys, sizeBytes, dir);
   return dma;
 }
 
@@ -72,6 +73,7 @@ function setMasks(kernel: CKernel, dev: number, mask: number, which: readonly Ma
     const error = each === "streaming"
       ? dma.dmaSetMask(device, bits)
       : dma.dmaSetCoherentMask(device, bits);
+    kernel.maskSet(device, error !== 0);
     if (error !== 0) return error;
   }
   return 0;

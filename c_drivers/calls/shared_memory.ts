@@ -27,6 +27,7 @@ export function allocShared(
 ): number {
   kernel.maySleepBy(gfp);
   const device = kernel.device(dev);
+  kernel.usesMask(device);
   kernel.exact(size, "size");
   checkAttributes(kernel, attrs);
   const { dma, events, warnings } = kernel.machine;

@@ -67,6 +67,7 @@ export const TWO_STEP_CALLS: readonly CCallEntry[] = [
       const device = kernel.device(dev);
       // It is cleared first, whatever was there.
       if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
+      kernel.usesMask(device);
       const state = kernel.state(at);
       kernel.exact(phys + size, "address");
       const taken = kernel.machine.dma.dmaIovaTryAlloc(device, state, phys as PhysAddr, size);

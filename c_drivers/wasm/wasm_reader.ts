@@ -13,9 +13,13 @@ export const SECTION = {
   MEMORY: 5,
   EXPORT: 7,
   CODE: 10,
+  DATA: 11,
 } as const;
-/** The part of the section "name" that has the names of functions. */
+/** The parts of the section "name" that have the names of functions and of data segments. */
 const FUNCTION_NAMES = 1;
+const SEGMENT_NAMES = 9;
+/** How the linker names data that is only read. */
+const READ_ONLY = ".rodata";
 const HEADER_BYTES = 8;
 const EXTERNAL = { FUNCTION: 0, TABLE: 1, MEMORY: 2, GLOBAL: 3 } as const;
 const HAS_MAXIMUM = 1;
@@ -56,6 +60,12 @@ export interface CodeSpan {
   readonly end: number;
 }
 
+/** Static data, by its addresses. */
+interface DataSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** What is known of a module. */
 export interface ModuleShape {
   /** Functions by the names they are exported under. */
@@ -74,6 +84,8 @@ export interface ModuleShape {
   readonly bodies: readonly CodeSpan[];
   /** Bytes of memory that its stack and its data take. */
   readonly staticBytes: number;
+  /** Data that the driver may only read. */
+  readonly constants: readonly DataSpan[];
 }
 
 /** Reads numbers of variable length, bytes and names. */
@@ -157,6 +169,8 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
   let types: FunctionType[] = [];
   const functions: (FunctionType | undefined)[] = [];
   const names = new Map<number, string>();
+  const segmentNames = new Map<number, string>();
+  let segments: readonly DataSpan[] = [];
   const exported = new Map<string, Signature>();
   const globals = new Map<string, number>();
   const imports: ImportedFunction[] = [];
@@ -192,9 +206,10 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
       codeFrom = from;
       codeTo = end;
       bodies = reader.many(() => bodyIn(reader, codeAt));
-    } else if (section === SECTION.CUSTOM) {
+    } else if (section === SECTION.DATA) segments = reader.many(() => segmentIn(reader));
+    else if (section === SECTION.CUSTOM) {
       const name = reader.name();
-      if (name === "name") namesIn(reader, end, names);
+      if (name === "name") namesIn(reader, end, names, segmentNames);
       else if (name === ".debug_line") lineTable = bytes.slice(reader.at, end);
     }
     reader.at = end;
@@ -213,6 +228,7 @@ export function shapeOf(bytes: Uint8Array): ModuleShape {
     codeTo,
     bodies: named,
     staticBytes,
+    constants: segments.filter((_span, index) => segmentNames.get(index)?.startsWith(READ_ONLY)),
   };
 }
 
@@ -236,16 +252,34 @@ function importsIn(
 }
 
 /** @see WebAssembly Core Specification, 7.4.1 (name section) */
-function namesIn(reader: ByteReader, end: number, names: Map<number, string>): void {
+function namesIn(
+  reader: ByteReader,
+  end: number,
+  names: Map<number, string>,
+  segmentNames: Map<number, string>,
+): void {
   while (reader.at < end) {
     const part = reader.byte();
     const length = reader.unsigned();
     const next = reader.at + length;
-    if (part === FUNCTION_NAMES) {
-      reader.many(() => names.set(reader.unsigned(), reader.name()));
-    }
+    const into = part === FUNCTION_NAMES ? names : part === SEGMENT_NAMES ? segmentNames : null;
+    if (into !== null) reader.many(() => into.set(reader.unsigned(), reader.name()));
     reader.at = next;
   }
+}
+
+/** Data of an offset that is a constant; none for any other. */
+function segmentIn(reader: ByteReader): DataSpan {
+  const isPassive = reader.unsigned() !== 0;
+  let start = 0;
+  if (!isPassive) {
+    reader.byte();
+    start = reader.signed();
+    reader.byte();
+  }
+  const sizeBytes = reader.unsigned();
+  reader.at += sizeBytes;
+  return { start, end: isPassive ? start : start + sizeBytes };
 }
 
 function bodyIn(reader: ByteReader, codeAt: number): Omit<CodeSpan, "name" | "index"> {

@@ -24,6 +24,8 @@ IMPORT(globals) void dmalab_globals(double table, double count);
 /* One byte for eight: 0 where all of them may be used, 1 to 7 where the first ones may, else a mark.
  * It is kept with its top bit turned round, so that untouched memory means what was never given out. */
 #define TURNED 0x80
+/* A mark of its own, beside how many bytes may be used: constants, which are only read. */
+#define CONSTANT 0x10
 #define SHADOW ((unsigned char *)DMALAB_SHADOW_AT)
 #define FUEL (*(int *)DMALAB_FUEL_AT)
 /* One byte for each block of code: not zero until it runs. */
@@ -34,21 +36,25 @@ IMPORT(globals) void dmalab_globals(double table, double count);
 /* Each function keeps it behind its arrays, and compares it when it returns. */
 word __stack_chk_guard = 0x5ca1ab1e0ddba11;
 
-RAW static inline __attribute__((always_inline)) int is_open(word at, word bytes)
+RAW static inline __attribute__((always_inline)) int is_open(word at, word bytes, int writes)
 {
 	word last = at + bytes - 1;
 	signed char mark;
 	if (last >= DMALAB_SHADOW_AT || last < at)
 		return 0;
 	mark = (signed char)(SHADOW[last >> 3] ^ TURNED);
-	if (__builtin_expect(mark != 0, 0) && (mark < 0 || mark > 7 || (int)(last & 7) >= mark))
-		return 0;
+	if (__builtin_expect(mark != 0, 0)) {
+		if (!writes && mark > 0)
+			mark &= ~CONSTANT;
+		if (mark < 0 || mark > 7 || (mark != 0 && (int)(last & 7) >= mark))
+			return 0;
+	}
 	return last >> 3 == at >> 3 || SHADOW[at >> 3] == TURNED;
 }
 
 RAW static inline __attribute__((always_inline)) void check(word at, word bytes, int writes)
 {
-	if (__builtin_expect(!is_open(at, bytes), 0))
+	if (__builtin_expect(!is_open(at, bytes, writes), 0))
 		dmalab_touch((double)at, (double)bytes, writes);
 }
 
@@ -62,7 +68,7 @@ RAW static inline __attribute__((always_inline)) void check_span(word at, word b
 		for (granule = at >> 3; granule < last >> 3; granule++)
 			if (SHADOW[granule] != TURNED)
 				break;
-		if (granule == last >> 3 && is_open(last, 1))
+		if (granule == last >> 3 && is_open(last, 1, writes))
 			return;
 	}
 	dmalab_touch((double)at, (double)bytes, writes);

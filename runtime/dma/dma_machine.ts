@@ -9,13 +9,19 @@ import type { DeviceMemory } from "./device/device_memory.ts";
 import type { DmaRules } from "./dma_rules.ts";
 import type { MapBranch } from "./paths/map_branch.ts";
 
-/** Observes which memory devices read. @internal */
-export interface FetchWatcher {
+/** An observer of the memory that devices access. @internal */
+export interface AccessWatcher {
   /**
-   * A device reads memory, which lies in one page.
+   * A device reads or writes memory, which lies in one page.
    * @param dma Where, as the device sees it.
    */
-  fetched(dev: DmaDevice, dma: number, phys: PhysAddr, sizeBytes: Bytes): void;
+  accessed(
+    dev: DmaDevice,
+    dma: number,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    access: DeviceAccess,
+  ): void;
 }
 
 /** What the runtime asks of the PCI tree, which lives above it. */
@@ -56,6 +62,6 @@ export interface DmaMachine extends IommuPlatform {
   readonly checker: DmaChecker | null;
   readonly deviceMemory: DeviceMemory | null;
   readonly peers: PeerRouter | null;
-  readonly fetchWatchers: readonly FetchWatcher[];
+  readonly accessWatchers: readonly AccessWatcher[];
   useCaches(): CpuCaches;
 }

@@ -6,7 +6,7 @@ import type { Bytes, PhysAddr } from "../address.ts";
 import { invariant } from "../errno.ts";
 
 /** How many bytes an access to registers has. */
-export type RegisterBytes = 1 | 2 | 4 | 8;
+export type RegisterBytes = 1 | 2 | 4;
 
 /** A device as its registers are reached, in words of 32 bits. */
 export interface RegisterPort {
@@ -27,16 +27,6 @@ interface Window {
   readonly basePhys: PhysAddr;
   readonly sizeBytes: Bytes;
   readonly port: RegisterPort;
-}
-
-/** What the second word of 64 bits counts. */
-const HIGH = 2 ** 32;
-
-/** 64 bits as a number: -1 where all are ones, NaN where they are more than a number can say. */
-export function wholeOf(low: number, high: number): number {
-  if (low === HIGH - 1 && high === HIGH - 1) return -1;
-  const whole = high * HIGH + low;
-  return whole % HIGH === low ? whole : NaN;
 }
 
 /** The windows of a machine behind which something answers. */
@@ -60,35 +50,28 @@ export class RegisterPorts {
   }
 
   /**
-   * Reads a register; one of 8 bytes by its halves, the lower one first.
-   * @returns Its value, of 64 bits as `wholeOf` has it; null where no device answers.
+   * Reads a register.
+   * @returns Its value; null where no device answers.
    */
   read(phys: number, sizeBytes: RegisterBytes): number | null {
     const window = this.#find(phys);
     if (window === null) return null;
     const offset = phys - window.basePhys;
-    if (sizeBytes < 4) return narrowRead(window.port, offset, sizeBytes as 1 | 2);
-    const low = window.port.read32(offset) >>> 0;
-    if (sizeBytes === 4) return low;
-    const high = window.port.read32(offset + 4) >>> 0;
-    return wholeOf(low, high);
+    return sizeBytes === 4
+      ? window.port.read32(offset) >>> 0
+      : narrowRead(window.port, offset, sizeBytes);
   }
 
   /**
-   * Writes a register; one of 8 bytes by its halves, the lower one first.
+   * Writes a register.
    * @returns False where no device answers.
    */
   write(phys: number, sizeBytes: RegisterBytes, value: number): boolean {
     const window = this.#find(phys);
     if (window === null) return false;
     const offset = phys - window.basePhys;
-    if (sizeBytes < 4) {
-      const narrow = value & (2 ** (8 * sizeBytes) - 1);
-      window.port.writeNarrow?.(offset, sizeBytes as 1 | 2, narrow);
-      return true;
-    }
-    window.port.write32(offset, value >>> 0);
-    if (sizeBytes === 8) window.port.write32(offset + 4, Math.floor(value / HIGH));
+    if (sizeBytes === 4) window.port.write32(offset, value >>> 0);
+    else window.port.writeNarrow?.(offset, sizeBytes, value & (2 ** (8 * sizeBytes) - 1));
     return true;
   }
 }

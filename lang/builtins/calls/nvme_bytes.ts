@@ -7,9 +7,7 @@ import { BytesValue, Quantity, type RecordValue, type Value, Word } from "../../
 import { toInt } from "../arguments.ts";
 import { builtin } from "../describe/builtin.ts";
 import { addressOf, named, param } from "../describe/parameters.ts";
-
-/** An address, or eight bytes where it is none that a number holds. */
-type Wide = Uint8Array | number;
+import type { Wide } from "../wide.ts";
 
 function toWide(value: Value, what: string): Wide {
   if (typeof value === "number") return toInt(value, what, 0);

@@ -1,18 +1,32 @@
 /** Registers of devices, as a driver in a script reads and writes them. */
 import type { PhysAddr } from "../../../runtime/address.ts";
-import { readRegister, writeRegister } from "../../../runtime/memory/register_access.ts";
+import {
+  readRegister,
+  readWideRegister,
+  writeRegister,
+  writeWideRegister,
+} from "../../../runtime/memory/register_access.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import { formatAddress } from "../../text/numbers.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
+import { BytesValue, type Value } from "../../values/value.ts";
+import { toInt, wrongKind } from "../arguments.ts";
+import { type Wide, wideBits, wideValue } from "../wide.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 
-type Width = 1 | 2 | 4;
+type Width = 1 | 2 | 4 | 8;
 
 function address(sizeBytes: Width) {
   const where = sizeBytes === 1 ? "" : `, a multiple of ${sizeBytes}`;
   return param.phys("at", `Where the register is: an address in a window of MMIO${where}.`);
+}
+
+function toWide(value: Value): Wide {
+  if (typeof value === "number") return toInt(value, "value", 0);
+  if (value instanceof BytesValue && value.bytes.length === 8) return value.bytes;
+  throw wrongKind(value, "64 bits", "an int, or 8 bytes,");
 }
 
 function checkRegister({ memory }: Machine, at: PhysAddr, sizeBytes: Width): void {
@@ -29,7 +43,7 @@ function checkRegister({ memory }: Machine, at: PhysAddr, sizeBytes: Width): voi
 const BAR_MACHINE = `machine { pci { root_port rp0 { endpoint nic { bar = 4KiB } } } }\n`;
 
 /** `readb`, `writeb` and their like: a letter for each width. */
-function accesses(letter: "b" | "w" | "l", sizeBytes: Width): readonly FunctionSpec[] {
+function accesses(letter: "b" | "w" | "l", sizeBytes: 1 | 2 | 4): readonly FunctionSpec[] {
   const bits = 8 * sizeBytes;
   const at = address(sizeBytes);
   return [
@@ -62,8 +76,51 @@ function accesses(letter: "b" | "w" | "l", sizeBytes: Width): readonly FunctionS
   ];
 }
 
+const WIDE_AT = address(8);
+const HALF_BITS = 32n;
+
+/** Registers of 64 bits: two of 32, the lower one first. */
+const WIDE_ACCESSES: readonly FunctionSpec[] = [
+  builtin({
+    name: "readq",
+    parameters: [WIDE_AT],
+    result: "any",
+    doc:
+      "Reads a register of 64 bits by its halves, the lower one first: an int where one is exact, " +
+      "from 2^53 on its 8 bytes, the lowest first.",
+    example: `${BAR_MACHINE}writeq(bytes"01 00 00 00 00 00 00 80", nic.bar.at)\n` +
+      `assert readq(nic.bar.at) == bytes"01 00 00 00 00 00 00 80"\n` +
+      `assert readq(nic.bar.at + 8B) == 0`,
+    run(run, [at]) {
+      const { machine } = run.lab;
+      checkRegister(machine, at, 8);
+      const [low, high] = readWideRegister(machine, at);
+      return wideValue(BigInt(high) << HALF_BITS | BigInt(low));
+    },
+  }),
+  builtin({
+    name: "writeq",
+    parameters: [
+      param.of("value", ["int", "bytes"], "An int, or 8 bytes, the lowest first.", toWide),
+      WIDE_AT,
+    ],
+    result: "nothing",
+    doc: "Writes a register of 64 bits by its halves, the lower one first.",
+    example: `${BAR_MACHINE}writeq(0x1_0000_0005, nic.bar.at)\n` +
+      `assert readl(nic.bar.at) == 5 and readl(nic.bar.at + 4B) == 1`,
+    run(run, [value, at]) {
+      const { machine } = run.lab;
+      checkRegister(machine, at, 8);
+      const bits = wideBits(value);
+      const low = Number(BigInt.asUintN(32, bits));
+      writeWideRegister(machine, at, low, Number(bits >> HALF_BITS));
+    },
+  }),
+];
+
 export const REGISTER_CALLS: readonly FunctionSpec[] = [
   ...accesses("b", 1),
   ...accesses("w", 2),
   ...accesses("l", 4),
+  ...WIDE_ACCESSES,
 ];

@@ -206,6 +206,8 @@ Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls u
     "cpu_access_while_mapped",
     "freed_while_mapped",
     "uninitialized_dma_read",
+    "device_write_after_free",
+    "mask_failure_ignored",
     "private_memory_access",
     "peer_misrouted",
     "peer_memory_without_pool",

@@ -211,6 +211,11 @@ const REPORT_CLASS_TABLE = {
     ),
     formerly: "unwritten_memory_fetched",
   },
+  device_write_after_free: hazard("c-api.5", "A device wrote to a freed block of a DMA pool."),
+  mask_failure_ignored: hazard(
+    "dma.1.1",
+    "Mapped or allocated for a device after dma_set_mask() failed.",
+  ),
   private_memory_access: hazard(
     "dma.1.5",
     "A device accessed private memory of a confidential guest.",

@@ -10,7 +10,7 @@ import { ADDRESS_LIMIT, type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import { FAULT, type FaultInjector, type FaultPoint } from "../../faults.ts";
 import type { EventContext } from "../../event_context.ts";
-import type { DmaMachine, FetchWatcher, PeerRouter } from "../dma_machine.ts";
+import type { AccessWatcher, DmaMachine, PeerRouter } from "../dma_machine.ts";
 import { MemoryPage } from "../../memory/physical_memory.ts";
 import type { DmaChecker } from "../checker/dma_checker.ts";
 import type { DmaDevice } from "./device.ts";
@@ -36,7 +36,7 @@ export class DeviceBus {
   readonly #context: EventContext;
   readonly #pageBytes: Bytes;
   readonly #checker: DmaChecker | null;
-  readonly #watchers: readonly FetchWatcher[];
+  readonly #watchers: readonly AccessWatcher[];
   /** The pieces of the request at hand: where each lies and how long it is. */
   #phys = new Float64Array(64);
   #sizeBytes = new Float64Array(64);
@@ -48,7 +48,7 @@ export class DeviceBus {
     this.#machine = machine;
     this.#context = machine.events.context;
     this.#checker = machine.checker;
-    this.#watchers = machine.fetchWatchers;
+    this.#watchers = machine.accessWatchers;
     // No piece may cross a granule, nor a page of the memory behind.
     this.#pageBytes = Math.min(4096, machine.config.iommu.granuleBytes);
   }
@@ -74,7 +74,6 @@ export class DeviceBus {
     if (this.#isOnePiece(dma, sizeBytes)) {
       const phys = this.#resolveOne(dev, dma, sizeBytes, "read");
       if (phys < 0) return false;
-      if (this.#watchers.length !== 0) this.#fetched(dev, dma, phys, sizeBytes);
       if (special === null) memory.read(phys as PhysAddr, into, offset, sizeBytes);
       else special.read(dev, phys as PhysAddr, into, offset, sizeBytes);
       return true;
@@ -85,16 +84,11 @@ export class DeviceBus {
     for (let piece = 0; piece < pieces; piece++) {
       const count = this.#sizeBytes[piece]!;
       const phys = this.#phys[piece]! as PhysAddr;
-      if (this.#watchers.length !== 0) this.#fetched(dev, dma + (at - offset), phys, count);
       if (special === null) memory.read(phys, into, at, count);
       else special.read(dev, phys, into, at, count);
       at += count;
     }
     return true;
-  }
-
-  #fetched(dev: DmaDevice, dma: number, phys: number, sizeBytes: Bytes): void {
-    for (const watcher of this.#watchers) watcher.fetched(dev, dma, phys as PhysAddr, sizeBytes);
   }
 
   /**
@@ -150,7 +144,6 @@ export class DeviceBus {
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "read")) return false;
     const phys = this.#resolveOne(dev, dma, into.byteLength, "read");
     if (phys < 0) return false;
-    if (this.#watchers.length !== 0) this.#fetched(dev, dma, phys, into.byteLength);
     if (special === null) memory.readWords(phys as PhysAddr, into);
     else special.read(dev, phys as PhysAddr, bytesOf(into), 0, into.byteLength);
     return true;
@@ -238,6 +231,7 @@ export class DeviceBus {
     const outer = this.#context.enterDevice(dev.name);
     const phys = this.#resolvePiece(dev, dma, sizeBytes, access);
     this.#context.leaveDevice(outer);
+    if (phys >= 0 && this.#watchers.length !== 0) this.#watch(dev, dma, phys, sizeBytes, access);
     return phys;
   }
 
@@ -264,7 +258,17 @@ export class DeviceBus {
       left -= count;
     }
     this.#context.leaveDevice(outer);
+    if (this.#watchers.length === 0) return pieces;
+    for (let piece = 0, from = dma; piece < pieces; from += this.#sizeBytes[piece++]!) {
+      this.#watch(dev, from, this.#phys[piece]!, this.#sizeBytes[piece]!, access);
+    }
     return pieces;
+  }
+
+  #watch(dev: DmaDevice, dma: number, phys: number, sizeBytes: Bytes, access: DeviceAccess): void {
+    for (const watcher of this.#watchers) {
+      watcher.accessed(dev, dma, phys as PhysAddr, sizeBytes, access);
+    }
   }
 
   #resolvePiece(

@@ -1,0 +1,21 @@
+/**
+ * 64 bits as scripts have them: an int where one is exact, else the 8 bytes, the lowest first. Nothing
+ * is rounded.
+ */
+import { u64Bytes } from "../../devices/nvme/command_bytes.ts";
+import { INTEGER_LIMIT } from "../values/operators.ts";
+import { BytesValue, type Value } from "../values/value.ts";
+
+/** Eight bytes, the lowest first, or what they are as a number. */
+export type Wide = Uint8Array | number;
+
+/** @param bits Of 64 bits, with or without a sign. */
+export function wideValue(bits: bigint): Value {
+  const exact = bits <= INTEGER_LIMIT && bits >= -INTEGER_LIMIT;
+  return exact ? Number(bits) : new BytesValue(u64Bytes(BigInt.asUintN(64, bits)));
+}
+
+export function wideBits(value: Wide): bigint {
+  if (typeof value === "number") return BigInt(value);
+  return new DataView(value.buffer, value.byteOffset, 8).getBigUint64(0, true);
+}
