@@ -17,7 +17,6 @@ import { type Span, spanPlace } from "../lang/source.ts";
 import type { Run } from "../lang/values/run.ts";
 import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
-import { CPools } from "./c_pools.ts";
 import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
 import type { CPlace, CPlaces } from "./c_places.ts";
@@ -92,7 +91,7 @@ export class CKernel implements AccessWatcher {
     return made;
   }
 
-  /** A device accesses memory: never written before it reads, or freed before it writes. */
+  /** A device reads memory: not what this driver has allocated and never written, one hopes. */
   accessed(
     device: DmaDevice,
     dma: number,
@@ -100,17 +99,8 @@ export class CKernel implements AccessWatcher {
     sizeBytes: number,
     access: DeviceAccess,
   ): void {
-    const at = this.memory.pointerTo(phys);
-    if (at === NOWHERE) return;
-    if (access === "write") {
-      if (this.memory.worstMark(at, sizeBytes) !== MARK.FREED) return;
-      const freed = this.part(CPools).freedAt(at, sizeBytes);
-      if (freed === null) return;
-      const write = { dma, phys, sizeBytes };
-      this.machine.checker?.cpu.freedBlock(device.name, write, freed.name, freed.site);
-      return;
-    }
-    if (!this.memory.isFresh(at, sizeBytes)) return;
+    const at = access === "read" ? this.memory.pointerTo(phys) : NOWHERE;
+    if (at === NOWHERE || !this.memory.isFresh(at, sizeBytes)) return;
     const unwritten = this.memory.fresh.fetched(at, sizeBytes);
     if (unwritten === null) return;
     const { site } = unwritten;

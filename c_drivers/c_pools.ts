@@ -2,11 +2,13 @@
 import { isPowerOfTwo, PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
 import { DmaPool, type PoolBlock } from "../runtime/dma/calls/pool.ts";
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
+import type { AccessWatcher } from "../runtime/dma/dma_machine.ts";
+import type { DeviceAccess } from "../runtime/iommu/iommu.ts";
 import { formatCount } from "../lang/text/numbers.ts";
 import { GRANULE_BYTES } from "./c_addresses.ts";
 import { UNWRITTEN } from "./c_fresh.ts";
 import { type CKernel, hex } from "./c_kernel.ts";
-import { MARK } from "./c_memory.ts";
+import { MARK, NOWHERE } from "./c_memory.ts";
 
 interface Pool {
   readonly pool: DmaPool;
@@ -27,12 +29,13 @@ interface PoolWish {
   readonly boundaryBytes: number;
 }
 
-export class CPools {
+export class CPools implements AccessWatcher {
   readonly #kernel: CKernel;
   readonly #pools = new Map<number, Pool>();
 
   constructor(kernel: CKernel) {
     this.#kernel = kernel;
+    kernel.machine.accessWatchers.push(this);
   }
 
   /** @returns What C knows it by; 0 for what no pool can be. */
@@ -88,17 +91,24 @@ export class CPools {
     pool.free(block, block.dma);
   }
 
-  /** The freed block that some bytes of C's lie in, and who freed it; null for others. */
-  freedAt(
-    at: number,
+  /** A device writes memory: not a block that was freed, one hopes. */
+  accessed(
+    device: DmaDevice,
+    dma: number,
+    phys: PhysAddr,
     sizeBytes: number,
-  ): { readonly name: string; readonly site: number | null } | null {
+    access: DeviceAccess,
+  ): void {
+    const { machine, memory } = this.#kernel;
+    const at = access === "write" ? memory.pointerTo(phys) : NOWHERE;
+    if (at === NOWHERE || memory.worstMark(at, sizeBytes) !== MARK.FREED) return;
     for (const { blockBytes, freed, name } of this.#pools.values()) {
       for (const [start, site] of freed) {
-        if (at < start + blockBytes && start < at + sizeBytes) return { name, site };
+        if (at >= start + blockBytes || start >= at + sizeBytes) continue;
+        machine.checker?.cpu.freedBlock(device.name, { dma, phys, sizeBytes }, name, site);
+        return;
       }
     }
-    return null;
   }
 
   destroy(at: number): void {
