@@ -17,6 +17,8 @@ export function startWorker(url: string | URL): HostWorker {
   return new node.NodeWorker(url) as HostWorker;
 }
 
-async function nodeHost(): Promise<typeof import("./package/entries/node_host.ts")> {
+async function nodeHost(): Promise<
+  typeof import("./node/host.ts") & typeof import("./node/worker.ts")
+> {
   return await import(new URL("./node_host.js", import.meta.url).href);
 }

@@ -3,7 +3,7 @@
  * the suite want it.
  */
 import { join, relative } from "@std/path";
-import { buildPackage } from "../cli/package/build_package.ts";
+import { buildPackage } from "../tools/package/build_package.ts";
 import { filesBelow } from "./source_text.ts";
 
 /** Names the folder that the processes of one run share. */
@@ -47,7 +47,7 @@ function temporaryFolder(): string {
 function build(folder: string): void {
   // Under its name only when it is whole.
   const draft = `${folder}.draft`;
-  const outcome = buildPackage(draft);
-  if (!outcome.done) throw new Error(outcome.problem);
+  const problem = buildPackage(draft);
+  if (problem !== null) throw new Error(problem);
   Deno.renameSync(draft, folder);
 }

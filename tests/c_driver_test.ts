@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { readRulePage } from "../cli/package/places.ts";
+import { readRulePage } from "../cli/places.ts";
 import { CoverageRecorder } from "../cli/testing/coverage/recorder.ts";
 import { coverageLines, coverageReport } from "../cli/testing/coverage/report.ts";
 import { openScenario } from "../cli/scenario/load_scenario.ts";

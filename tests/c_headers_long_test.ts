@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { compileC, type Compiled, type CompileJob } from "../cli/c/clang.ts";
-import { readHeaders, SUPPORT } from "../cli/package/places.ts";
+import { readHeaders, SUPPORT } from "../cli/places.ts";
 import { C_CALLS } from "../c_drivers/calls.ts";
 import { derivedHeaders } from "../c_drivers/header_text.ts";
 import { KERNELS } from "../runtime/kernels/kernels.ts";

@@ -1,7 +1,7 @@
 /** Which names of behaviour/c-api.md the headers for drivers in C do not have, and why. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { readHeaders } from "../cli/package/places.ts";
+import { readHeaders } from "../cli/places.ts";
 import { derivedHeaders } from "../c_drivers/header_text.ts";
 import { KERNELS } from "../runtime/kernels/kernels.ts";
 import { ROOT } from "./source_text.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { join, relative, toFileUrl } from "@std/path";
-import { LICENCES, writeLicences } from "../cli/package/licences.ts";
+import { LICENCES, writeLicences } from "../tools/package/licences.ts";
 import { broughtBy, type Dependencies, EXACT, readDependencies } from "./dependencies.ts";
 import { runDeno } from "./deno_process.ts";
 import {
@@ -82,7 +82,7 @@ Deno.test("the package has a licence text for every package that is bundled", ()
   const folder = Deno.makeTempDirSync();
   try {
     const names = ["bin", "mod", "node_host", "run", "scenarios", "worker"];
-    const entries = names.map((name) => toFileUrl(join(ROOT, `cli/package/entries/${name}.ts`)));
+    const entries = names.map((name) => toFileUrl(join(ROOT, `tools/package/entries/${name}.ts`)));
     assertEquals(writeLicences(entries, folder), null);
     const text = Deno.readTextFileSync(join(folder, LICENCES));
     const parts = text.split(/^={80}\n/m).slice(1);

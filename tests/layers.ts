@@ -68,7 +68,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
       "runtime",
       "std",
     ],
-    packages: ["@std/", "@vscode/", "node:"],
+    packages: ["@deno/shim-deno", "@std/", "@vscode/", "core-js/", "node:", "typescript"],
   },
   mod: { layers: ["instruments", "lang", "devices", "runtime"], packages: [] },
   instruments: {

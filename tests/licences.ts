@@ -1,6 +1,6 @@
 /** The licences of what the project takes from npm, as a table of docs/dependencies.md. */
 import { join } from "@std/path";
-import { packagesBelow } from "../cli/package/licences.ts";
+import { packagesBelow } from "../tools/package/licences.ts";
 import { broughtBy, type Dependencies } from "./dependencies.ts";
 import { ROOT } from "./source_text.ts";
 

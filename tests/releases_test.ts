@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { explain } from "../cli/explain/lookup.ts";
-import { readRulePage } from "../cli/package/places.ts";
+import { readRulePage } from "../cli/places.ts";
 import { releasesJson } from "../cli/releases/releases_json.ts";
 import { releasesText } from "../cli/releases/releases_text.ts";
 import { main } from "../cli/main.ts";

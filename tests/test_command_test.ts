@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path";
 import { dmalab, programWords, runProgram } from "./dmalab_program.ts";
 import { coverageReport } from "../cli/testing/coverage/report.ts";
-import { readRulePage } from "../cli/package/places.ts";
+import { readRulePage } from "../cli/places.ts";
 import { projectCoverage } from "./coverage.ts";
 import { ROOT } from "./source_text.ts";
 

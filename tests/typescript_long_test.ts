@@ -12,8 +12,8 @@ const PAGE = "docs/typescript.md";
 /** What the package exports, and what it is started by. */
 const ENTRIES = [
   "mod.ts",
-  ...[...Deno.readDirSync(join(ROOT, "cli/package/entries"))]
-    .map(({ name }) => `cli/package/entries/${name}`),
+  ...[...Deno.readDirSync(join(ROOT, "tools/package/entries"))]
+    .map(({ name }) => `tools/package/entries/${name}`),
 ];
 
 async function lint(...paths: string[]) {

@@ -12,7 +12,7 @@ import {
   STATIC_BYTES,
 } from "../../c_drivers/c_addresses.ts";
 import { host } from "../host.ts";
-import { areHeadersReadable, COMPILER_CONFIG, compilerProgram } from "../package/places.ts";
+import { areHeadersReadable, COMPILER_CONFIG, compilerProgram } from "../places.ts";
 
 /** No driver takes so long, with the download of the compiler. */
 const MOST_MS = 300_000;

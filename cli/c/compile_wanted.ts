@@ -13,7 +13,7 @@ import type { SourceFile } from "../../lang/source.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
 import type { CLoader, CompiledC } from "../../lang/values/c_module.ts";
 import { folderOf, joinPath } from "../paths.ts";
-import { readCompilerLock, readHeaders, SUPPORT } from "../package/places.ts";
+import { readCompilerLock, readHeaders, SUPPORT } from "../places.ts";
 import { hashOf, keepModule, keptModule } from "./c_cache.ts";
 import {
   ARGUMENTS,

@@ -91,7 +91,7 @@ export const EXPLAIN = command({
     }
     const { explain } = await import("../explain/lookup.ts");
     const { renderMarkdown } = await import("../markdown.ts");
-    const { readRulePage } = await import("../package/places.ts");
+    const { readRulePage } = await import("../places.ts");
     const { describeLanguage, languageNames, membersLike } = await import(
       "../repl/describe_name.ts"
     );

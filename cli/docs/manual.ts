@@ -1,7 +1,7 @@
 /** The manual: the pages of `docs/` and the examples, which the package contains as a checkout does. */
 import { join } from "@std/path";
 import { host } from "../host.ts";
-import { DOCS, EXAMPLES } from "../package/places.ts";
+import { DOCS, EXAMPLES } from "../places.ts";
 
 /** A page or an example. */
 export interface ManualEntry {

@@ -4,7 +4,7 @@ import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { renderMarkdown } from "../markdown.ts";
-import { DOCS, EXAMPLES } from "../package/places.ts";
+import { DOCS, EXAMPLES } from "../places.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { type ManualEntry, manualExamples, manualPages } from "./manual.ts";
 

@@ -7,7 +7,7 @@ import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { allNames, explain } from "./lookup.ts";
 import { RULE_PAGES } from "./rule_pages.ts";
 import { RulePage } from "./rule_book.ts";
-import { readRulePage } from "../package/places.ts";
+import { readRulePage } from "../places.ts";
 
 function text(question: string): string {
   const answer = explain(question, readRulePage);

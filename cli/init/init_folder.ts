@@ -5,7 +5,7 @@ import { FileError } from "../files/file_error.ts";
 import { makeNamedFolder, writeFile } from "../files/write_file.ts";
 import { hostReason } from "../host_error.ts";
 import { readHostFile } from "../host_file.ts";
-import { OWN_PACKAGE } from "../package/places.ts";
+import { OWN_PACKAGE } from "../places.ts";
 import { FAILED_TESTS, HISTORY, OWN_FOLDER } from "../own_folder.ts";
 import { type InitFile, mergeTexts } from "./init_file.ts";
 import { FOLDER_FILES, projectFiles } from "./init_files.ts";
@@ -152,10 +152,9 @@ function mayExist(path: string): boolean {
 
 /** In a checkout. By a computed path, so that the package does not carry what builds packages. */
 async function buildHere(folder: string): Promise<string | null> {
-  const builder = new URL("../package/build_package.ts", import.meta.url).href;
-  const { buildPackage } = await import(builder) as typeof import("../package/build_package.ts");
-  const built = buildPackage(folder);
-  return built.done ? null : built.problem;
+  const builder = new URL("../../tools/package/build_package.ts", import.meta.url).href;
+  const { buildPackage }: { buildPackage(folder: string): string | null } = await import(builder);
+  return buildPackage(folder);
 }
 
 function copyOwn(folder: string): Promise<null> {

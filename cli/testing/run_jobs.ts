@@ -1,7 +1,7 @@
 /** Files of tests in this process or in several workers; either way their events come file by file. */
 import type { Interrupts } from "../interrupts.ts";
 import { type HostWorker, startWorker } from "../host.ts";
-import { TEST_WORKER } from "../package/places.ts";
+import { TEST_WORKER } from "../places.ts";
 import { type FileEvent, type FileJob, type ListenersOf, runFile } from "./file_run.ts";
 import type { WorkerJob } from "./worker.ts";
 

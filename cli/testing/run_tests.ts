@@ -10,7 +10,7 @@ import {
   worseExitCode,
   WRONG,
 } from "../exit_code.ts";
-import { readRulePage } from "../package/places.ts";
+import { readRulePage } from "../places.ts";
 import { FileError } from "../files/file_error.ts";
 import { readHostFile } from "../host_file.ts";
 import { Interrupts } from "../interrupts.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { readRulePage } from "../../package/places.ts";
+import { readRulePage } from "../../places.ts";
 import { citedRules } from "./citations.ts";
 import { coverageLines, coverageReport } from "./report.ts";
 import { allExits, allRules, ruleOf } from "./universe.ts";

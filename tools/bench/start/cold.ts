@@ -6,7 +6,7 @@
  */
 import { join } from "@std/path";
 import { initFolder } from "../../../cli/init/init_folder.ts";
-import { buildPackage } from "../../../cli/package/build_package.ts";
+import { buildPackage } from "../../package/build_package.ts";
 import type { Benchmark, BenchResult } from "../benchmark.ts";
 import { PROJECT, runDeno } from "../child.ts";
 import { measureStart, timed } from "./pairs.ts";
@@ -26,8 +26,7 @@ function measureScenario(name: string, folder: string, scenario: string): Promis
 
 /** Without types: no benchmark reads them. */
 function withoutTypes(folder: string): Promise<string | null> {
-  const built = buildPackage(folder, false);
-  return Promise.resolve(built.done ? null : built.problem);
+  return Promise.resolve(buildPackage(folder, false));
 }
 
 export const START_COLD: Benchmark = {

@@ -5,7 +5,7 @@
  * input needs is loaded while it is typed. `repl.answer` is the time to the answer of an input that is
  * there from the beginning, in a pipe: nothing can be loaded beside it.
  */
-import { buildPackage } from "../../../cli/package/build_package.ts";
+import { buildPackage } from "../../package/build_package.ts";
 import { FIRST_PROMPT } from "../../../cli/repl/prompts.ts";
 import type { Benchmark, BenchResult } from "../benchmark.ts";
 import { PROJECT } from "../child.ts";
@@ -93,8 +93,8 @@ type Measure = (name: string, program: Program) => Promise<BenchResult>;
 async function inPackage(name: string, measure: Measure): Promise<BenchResult> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-start-" });
   try {
-    const built = buildPackage(folder, false);
-    if (!built.done) throw new Error(built.problem);
+    const problem = buildPackage(folder, false);
+    if (problem !== null) throw new Error(problem);
     return await measure(name, { folder, file: "bin.js" });
   } finally {
     Deno.removeSync(folder, { recursive: true });

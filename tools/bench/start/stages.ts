@@ -1,6 +1,6 @@
 /** Where the time of a start goes, from the shell's call to the end of the process. */
 import { join } from "@std/path";
-import { bundle, PROJECT } from "../../../cli/package/bundle.ts";
+import { bundle, PROJECT } from "../../package/bundle.ts";
 import type { Benchmark, BenchResult } from "../benchmark.ts";
 import { rounded } from "../benchmark.ts";
 import { runDeno } from "../child.ts";

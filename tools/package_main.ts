@@ -6,6 +6,6 @@ if (folder.startsWith("-")) {
   console.error(`error: ${JSON.stringify(folder)} is no folder: deno task package [FOLDER]`);
   Deno.exit(2);
 }
-const outcome = buildPackage(folder);
-console.log(outcome.done ? `Wrote ${folder}/` : `error: ${outcome.problem}`);
-Deno.exit(outcome.done ? 0 : 1);
+const problem = buildPackage(folder);
+console.log(problem === null ? `Wrote ${folder}/` : `error: ${problem}`);
+Deno.exit(problem === null ? 0 : 1);

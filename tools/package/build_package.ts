@@ -7,7 +7,7 @@
  * folder into the new one.
  */
 import { fromFileUrl, join } from "@std/path";
-import { VERSION } from "../package_version.ts";
+import { VERSION } from "../../cli/package_version.ts";
 import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
 import { writeLicences } from "./licences.ts";
 
@@ -55,16 +55,13 @@ const PACKAGE_JSON = {
   },
 };
 
-export type BuildOutcome =
-  | { readonly done: true }
-  | { readonly done: false; readonly problem: string };
-
 /**
  * Writes the package into a folder, which is made. Needs permission to run Deno itself.
  *
  * @param withTypes Declarations take some seconds, and running the package does not need them.
+ * @returns What went wrong; null when nothing did.
  */
-export function buildPackage(folder: string, withTypes = true): BuildOutcome {
+export function buildPackage(folder: string, withTypes = true): string | null {
   Deno.mkdirSync(folder, { recursive: true });
   const made = [
     ...BUNDLES.map((entries) => bundle(entries, folder)),
@@ -72,9 +69,7 @@ export function buildPackage(folder: string, withTypes = true): BuildOutcome {
     ...withTypes ? [declare(Object.values(LIBRARY), join(folder, TYPES))] : [],
   ];
   const problem = made.find((each) => each !== null);
-  if (problem !== undefined) {
-    return { done: false, problem: `The package cannot be built: ${problem}` };
-  }
+  if (problem !== undefined) return `The package cannot be built: ${problem}`;
   Deno.writeTextFileSync(
     join(folder, "package.json"),
     `${JSON.stringify(PACKAGE_JSON, null, 2)}\n`,
@@ -88,7 +83,7 @@ export function buildPackage(folder: string, withTypes = true): BuildOutcome {
     }
   }
   leaveOutOfCoverage(folder);
-  return { done: true };
+  return null;
 }
 
 /** @returns What went wrong; null when nothing did. */

@@ -1,16 +1,16 @@
 /**
  * Where files other than code are: around the sources in a checkout, around the bundle in the package.
  *
- * `build_package.ts` lays the package out in the same way.
+ * `tools/package/build_package.ts` lays the package out in the same way.
  */
 import { fromFileUrl } from "@std/path";
-import { host } from "../host.ts";
+import { host } from "./host.ts";
 
 /** A bundle is JavaScript, and all its files lie in the package's folder. */
 const IS_PACKAGE = import.meta.url.endsWith(".js");
 
 /** In both: `docs/`, `examples/`, `include/`, `cli/c/compiler/`, `LICENSE`. */
-const ROOT = new URL(IS_PACKAGE ? "./" : "../../", import.meta.url);
+const ROOT = new URL(IS_PACKAGE ? "./" : "../", import.meta.url);
 
 /** The folders of the manual. */
 export const DOCS: string = fromFileUrl(new URL("docs", ROOT));
