@@ -46,6 +46,10 @@ Deno.test("changes in place, copies, and choices that are values", () => {
   );
 });
 
+Deno.test("the comma before a message stands as any other", () => {
+  assertEquals(line('assert 1==1 ,"x"'), 'assert 1 == 1, "x"');
+});
+
 Deno.test("an event pattern keeps its suffixes close", () => {
   assertEquals(
     line("expect events [a.b +,( c , d )* | e {2 , 3}, ...,x.* ? ,! y(n : 1)] in r"),

@@ -5,7 +5,7 @@ import { balanceBrackets } from "../syntax/recovery/brackets.ts";
 import { checkTokens } from "../syntax/lexical.ts";
 import { joinLines } from "../syntax/line_joining.ts";
 import { Reporter } from "../syntax/report.ts";
-import { isA, Newline, Soft, tokenEnd, tokenize } from "../syntax/tokens.ts";
+import { Comma, isA, Newline, retype, Soft, tokenEnd, tokenize } from "../syntax/tokens.ts";
 import { classifyWords } from "../syntax/words.ts";
 
 export interface Comment {
@@ -49,6 +49,7 @@ export function readWords(source: SourceFile): Words {
     const end = tokenEnd(token);
     // A word of older scripts is written as it is called today.
     if (isA(token, Soft.inject)) token.image = "inject";
+    if (isA(token, Comma)) retype(token, Comma);
     if (previous !== undefined) previous.after = gap.trailing;
     words.push({
       token,

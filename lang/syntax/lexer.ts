@@ -33,7 +33,8 @@ export class PatternLexer {
       const [type, end] = this.#match(text, at);
       if (type.GROUP !== LEFT_OUT) {
         tokens.push({
-          image: text.slice(at, end),
+          // A text that is there already is not made again.
+          image: typeof type.PATTERN === "string" ? type.PATTERN : text.slice(at, end),
           startOffset: at + offset,
           endOffset: end - 1 + offset,
           tokenType: type,

@@ -55,7 +55,7 @@ export class PlanReader {
   #rule(number: number): CstNode | null {
     const { name, steps } = this.#plan[number]!;
     const startOffset = this.#tokens[this.#next]?.startOffset ?? NaN;
-    const children: Children = Object.create(null);
+    const children: Children = {};
     if (!this.#steps(steps, children)) return null;
     const last = this.#tokens[this.#next - 1];
     const location = last !== undefined && startOffset <= last.startOffset

@@ -306,6 +306,7 @@ function endHint(token: IToken, previous: IToken | undefined): string | undefine
     case t.Colon:
       return "`:` stands in records, arguments and event patterns only";
     case t.Comma:
+    case t.MessageComma:
       return "a list stands in brackets: `[a, b]`";
     case Soft.as:
       return undefined;

@@ -214,7 +214,7 @@ function placeOf(
 function contextOf(expected: Expectation, previous: IToken | undefined): string {
   if (expected !== EXPECTATIONS.value || previous === undefined) return "";
   const type = previous.tokenType;
-  const wantsValue = isA(previous, InfixOperator) || type === Comma || type === Assign ||
+  const wantsValue = isA(previous, InfixOperator) || isA(previous, Comma) || type === Assign ||
     type === Colon || (/^[a-z]+$/.test(previous.image) && !isA(previous, Literal));
   return wantsValue ? ` after \`${previous.image}\`` : "";
 }

@@ -8,9 +8,7 @@
 import type { IToken } from "chevrotain";
 import type { Reporter } from "../report.ts";
 import {
-  Comma,
   Dot,
-  End,
   FatArrow,
   Hard,
   InfixOperator,
@@ -22,6 +20,7 @@ import {
   RBrace,
   RBracket,
   RParen,
+  Separator,
   Soft,
   tokenEnd,
 } from "../tokens.ts";
@@ -55,7 +54,7 @@ export function isShallow(tokens: readonly IToken[], reporter: Reporter): boolea
       const inside = Math.max(level.depth, level.deepest) + 1;
       level = levels.pop() ?? level;
       level.depth += inside;
-    } else if (type === Comma || isA(token, End)) {
+    } else if (isA(token, Separator)) {
       level.deepest = Math.max(level.depth, level.deepest);
       level.depth = 0;
       level.branches = 0;

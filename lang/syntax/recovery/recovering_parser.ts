@@ -29,7 +29,8 @@ const BRACKETS: ReadonlySet<TokenType> = new Set([...OPENERS, ...CLOSERS]);
 /** What the recovery of Chevrotain keeps and its types leave out; the version is pinned. */
 interface RecoveryState {
   /** The nodes of the rules under way, outermost first. */
-  readonly CST_STACK: readonly CstNode[];
+  readonly CST_STACK: CstNode[];
+  setInitialNodeLocation(node: CstNode): void;
   readonly RULE_STACK_IDX: number;
   /** The number of the token consumed last. */
   exportLexerState(): number;
@@ -54,6 +55,13 @@ interface ResyncPoint {
 
 /** A parser whose recovery respects brackets. */
 export abstract class RecoveringParser extends CstParser {
+  /** Called by Chevrotain where a rule begins: its own node has children of a slower kind of object. */
+  cstInvocationStateUpdate(name: string): void {
+    const node: CstNode = { name, children: {} };
+    this.#state.setInitialNodeLocation(node);
+    this.#state.CST_STACK.push(node);
+  }
+
   /** Brackets are balanced and names carry meaning: neither is ever made up. */
   protected override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
     // Before a brace it is unclear what is missing: the value may be.
