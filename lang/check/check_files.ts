@@ -1,6 +1,6 @@
 /**
- * Checks parsed files: names, calls, kinds, the machine. Everything a program can be told before
- * it runs is told here.
+ * Checks parsed files: names, calls, kinds, the machine. Every mistake that is
+ * found before a program runs is reported here.
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { Registry } from "../values/registry.ts";

@@ -13,7 +13,7 @@ Deno.test("a name must be bound before it is used; the nearest one is suggested"
   assertEquals(errorsOf("let f = f"), ["E0301 1:9 Nothing is called `f`"]);
 });
 
-Deno.test("functions and tests do not see a top-level let, and are told why", () => {
+Deno.test("functions and tests do not see a top-level let, and the error says why", () => {
   assertEquals(errorsOf('let n = 1\ntest "t" { assert n == 1 }'), [
     "E0301 2:19 Nothing is called `n`",
   ]);

@@ -37,7 +37,7 @@ function siteOf(statement: Statement): Site {
   return { span, call: onlyCall(statement)?.span ?? span };
 }
 
-/** A comparison that nobody takes the value of is there to be looked at: it prints its table. */
+/** A comparison whose value is not used prints its table. */
 export function isTable(statement: Expression): boolean {
   return statement.kind === "Compare";
 }
@@ -177,7 +177,7 @@ export class StatementCompiler extends TrialCompiler {
       case "Property":
       case "Bench":
       case "Driver":
-        // Declarations are compiled by whoever compiles the file.
+        // Declarations are compiled with the file.
         return;
       case "Fail":
         return this.failing(statement);

@@ -1,6 +1,6 @@
 /**
- * How a bug of dmalab is told: a sentence, where in dmalab it was found, and what to send. A stack
- * would say more to us and nothing to whoever reads it.
+ * How a bug of dmalab is reported: a sentence, where in dmalab it was found, and what to send. A stack
+ * would say more to us and nothing to its reader.
  */
 import type { Span } from "../source.ts";
 import type { DiagnosticCode } from "./codes.ts";

@@ -1,4 +1,4 @@
-/** How much of somebody's text is repeated to them: a script may have lines of a million letters. */
+/** How much of a user's text is quoted: a script may have lines of a million letters. */
 
 /** Characters of one name, one text or one line that are repeated. */
 export const MOST_REPEATED = 200;
@@ -6,7 +6,7 @@ export const MOST_REPEATED = 200;
 const MOST_OF_A_LINE = 3 * MOST_REPEATED;
 const CUT = "…";
 
-/** A text of somebody's, cut where it is too long to be repeated. */
+/** A user's text, cut where it is too long to be quoted. */
 export function clipped(text: string, most: number = MOST_REPEATED): string {
   if (text.length <= most) return text;
   const end = most - CUT.length;
@@ -15,10 +15,10 @@ export function clipped(text: string, most: number = MOST_REPEATED): string {
   return text.slice(0, isHalf ? end - 1 : end) + CUT;
 }
 
-/** What stands in quotes, and what has no blank in it: in a message that is somebody's. */
+/** What stands in quotes, and what has no blank in it: in a message that is the user's text. */
 const REPEATED = /"[^"\n]*"|`[^`\n]*`|\S+/g;
 
-/** A message in which nothing of somebody's is too long. */
+/** A message in which no text of the user's is too long. */
 export function clippedMessage(message: string): string {
   if (message.length <= MOST_REPEATED) return message;
   return message.split("\n").map((line) => {

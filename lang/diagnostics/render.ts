@@ -14,7 +14,7 @@ import { type Span, spanPlace } from "../source.ts";
 import type { Diagnostic, RelatedSpan, Severity } from "./diagnostic.ts";
 import { characterWidth, displayWidth, printable } from "./display_width.ts";
 
-/** What a piece of the output is, for whoever gives it a colour. */
+/** What a part of the output is, for its colour. */
 export type StyleRole = "error" | "warning" | "code" | "place" | "caret" | "hint" | "gutter";
 
 /** How a diagnostic is to look. */

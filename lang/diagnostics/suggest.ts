@@ -1,4 +1,4 @@
-/** Says which names somebody may have meant. */
+/** Suggests the names that may have been meant. */
 import { nearestNames } from "../../runtime/nearest_names.ts";
 
 export { nearestNames };

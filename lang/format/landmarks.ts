@@ -7,7 +7,7 @@
  */
 import type { Block, FileNode } from "../syntax/tree/ast.ts";
 
-/** What stands between two braces, told by what begins in them. */
+/** What stands between two braces, by what begins in them. */
 export type EntryKind = "statement" | "setting" | "path" | "record" | "arm";
 
 /** The kind of entry that begins at an offset of the text. */

@@ -572,7 +572,7 @@ export class DmaParser extends RecoveringParser {
     });
   });
 
-  /** A line that begins with a word nobody knows: all of it, its block too, is one mistake. */
+  /** A line that begins with an unknown word: all of it, its block too, is one mistake. */
   readonly unknownStatement = this.RULE("unknownStatement", () => {
     this.CONSUME(t.UnknownWord);
     this.MANY(() => this.CONSUME(t.Inline, ITEM));

@@ -10,7 +10,7 @@ export interface ReportOptions {
   readonly related?: readonly RelatedSpan[] | undefined;
 }
 
-/** More errors than that help nobody: a text with so many is no script. */
+/** More errors than that are no help: a text with so many is no script. */
 const MAX_ERRORS = 1000;
 
 /** Collects the errors of one phase. */

@@ -6,7 +6,7 @@
  * stays a `Name`, so that it can name things wherever it opens nothing.
  *
  * Order matters: the first pattern that matches wins. Keywords therefore stand longest first and
- * each gives way to a longer identifier; operators stand longest first; what nobody else wants
+ * each gives way to a longer identifier; operators stand longest first; what no other token takes
  * ends in a catch-all, so that lexing itself never fails.
  */
 import type { IToken, TokenType } from "chevrotain";

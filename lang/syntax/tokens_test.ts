@@ -12,10 +12,10 @@ const types = (text: string) => tokenize(text).map((token) => token.tokenType.na
 Deno.test("Chevrotain's lexer has nothing against the types, and finds the same tokens", () => {
   const lexer = new Lexer(LEXED);
   assertEquals(lexer.lexerDefinitionErrors, []);
-  const told = (tokens: readonly IToken[]) =>
+  const shown = (tokens: readonly IToken[]) =>
     tokens.map(({ image, startOffset, tokenType }) => [tokenType.name, startOffset, image]);
   for (const { name, text } of SAMPLES) {
-    assertEquals(told(tokenize(text)), told(lexer.tokenize(text).tokens), name);
+    assertEquals(shown(tokenize(text)), shown(lexer.tokenize(text).tokens), name);
   }
 });
 

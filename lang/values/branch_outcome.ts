@@ -19,13 +19,13 @@ export interface BranchOutcome {
    * @throws {LimitError} E0805 when more happened than is kept.
    */
   readonly events: readonly MachineEvent[];
-  /** Host memory that mappings took, given back or not; what a pool takes to grow is for others too. */
+  /** Host memory allocated for mappings, freed or not; what a pool allocates to grow serves others too. */
   readonly memoryBytes: number;
   /** How often, by event name; events that did not happen are left out. */
   readonly counts: ReadonlyMap<string, number>;
   /** The virtual time it took. */
   readonly durationNs: number;
-  /** What it took and did not give back. */
+  /** What it allocated and did not free. */
   readonly leaks: readonly Leak[];
 }
 

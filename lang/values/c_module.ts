@@ -1,6 +1,6 @@
 /**
- * A driver in C, as the language knows it: compiled by whoever loads a program, and run by what comes
- * with the compiled code, so that nobody loads either who has no such driver.
+ * A driver in C, as the language knows it: compiled by the loader of a program, and run by what is loaded
+ * with the compiled code, so that a program without such a driver loads neither.
  */
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { LabConfig } from "../../devices/lab_config.ts";
@@ -24,7 +24,7 @@ export interface CModule {
   readonly type: TypeSpec;
   /** Which lines of its sources have run, by their names. */
   linesRun(): ReadonlyMap<string, LinesRun>;
-  /** Lines of its functions at which somebody who follows a run can stop. */
+  /** Lines of its functions at which a debugger can stop. */
   lines(): readonly ForeignLine[];
   /** The driver on a machine of its own, with its data as it is at the beginning. */
   start(world: World): Value;
@@ -35,7 +35,7 @@ export type CompiledC =
   | { readonly module: CModule; readonly diagnostics: readonly Diagnostic[] }
   | { readonly module: null; readonly diagnostics: readonly Diagnostic[] };
 
-/** A loader that knows somebody who compiles C. */
+/** A loader that has a C compiler. */
 export interface CLoader extends SourceLoader {
   readonly shelf: CShelf;
 }

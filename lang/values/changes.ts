@@ -2,7 +2,7 @@
  * What changes lists and records in place: their methods and `place = value` end here.
  *
  * A list or record is one thing, however many names it has. What a script makes may change; consts
- * and what the machine tells never do. None can come to hold itself, so that whoever walks, prints
+ * and what the machine returns never do. None can contain itself, so that code which walks, prints
  * or compares values comes to an end.
  */
 import { deeper } from "./depth.ts";
@@ -26,7 +26,7 @@ function wantChangeable(value: ListValue | RecordValue, run: ChangingRun): void 
     "E0931",
     value.maker === "const"
       ? `This ${what} belongs to a \`const\`, which never changes`
-      : `This ${what} is what the machine told: a change of it would change nothing there`,
+      : `This ${what} is a snapshot that the machine returned: changing it would change nothing there`,
     "`.copy()` is one that changes",
   );
 }

@@ -6,7 +6,7 @@ import { LimitError } from "./script_error.ts";
 /**
  * The depth of the parts of a value at some depth.
  *
- * @throws {LimitError} E0803 when nobody goes as deep.
+ * @throws {LimitError} E0803 beyond the greatest depth.
  */
 export function deeper(depth: number): number {
   if (depth < VALUE_DEPTH) return depth + 1;

@@ -62,7 +62,7 @@ export function valuesEqual(left: Value, right: Value, run: Run | null, depth = 
   return false;
 }
 
-/** Texts of different lengths are told apart at once. */
+/** Texts of different lengths differ at once. */
 function textsEqual(left: string, right: string, run: Run | null): boolean {
   if (left.length !== right.length) return false;
   run?.work(CHARACTER_BYTES * left.length / STEP_BYTES);

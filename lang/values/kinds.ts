@@ -60,7 +60,7 @@ export function isQuantity(kind: Kind): kind is QuantityKind {
   return kind === "size" || kind === "duration" || isAddress(kind);
 }
 
-/** Where a byte is, for whoever it is: nothing that could be negative, scaled or added up. */
+/** Where a byte is, in any address space: nothing that could be negative, scaled or added up. */
 export function isAddress(kind: Kind): boolean {
   return kind === "phys" || kind === "dma" || kind === "virt";
 }

@@ -72,7 +72,7 @@ export const NEW_ITEM_BYTES = 40;
 export const RECORD_BYTES = 288;
 export const ENTRY_BYTES = 40;
 export const CLOSURE_BYTES = 96;
-/** A call that has not returned, with what is told about it when something fails inside. */
+/** A call that has not returned, with what is reported about it when something fails inside. */
 export const CALL_BYTES = 256;
 /** A variable of it: the stack has room for more, and grows by copying. */
 export const SLOT_BYTES = 24;

@@ -1,7 +1,7 @@
 /**
  * Which known defect something is about: the switches that it is gone without.
  *
- * Nobody guesses it from what happened. The same is done again on a machine without one switch, and
+ * It cannot be derived from what happened. The same is done again on a machine without one switch, and
  * without another, and what holds then was that one's fault.
  */
 import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";

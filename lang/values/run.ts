@@ -15,7 +15,7 @@ export interface ForeignLine {
   readonly functionName: string;
 }
 
-/** Somebody who follows a run statement by statement, through code that is no script's, too. */
+/** A debugger that follows a run statement by statement, also through C code. */
 export interface Follower {
   /** Calls of such code that have not returned. */
   foreignDepth: number;
@@ -41,7 +41,7 @@ export interface Between {
 export interface Run {
   /** Who may let something come in between; null where no `race` runs. */
   readonly between: Between | null;
-  /** Who follows the run; null where nobody does. */
+  /** The debugger that follows the run; null where there is none. */
   readonly follower: Follower | null;
   /** The machine and its devices, as the `machine` block declared them. */
   readonly lab: Lab;
@@ -67,7 +67,7 @@ export interface Run {
    * @throws {LimitError} When the script holds as much as it may.
    */
   chargeMemory(bytes: number): void;
-  /** Charges bytes that the machine takes for a thing: they are never given back. */
+  /** Charges bytes that the machine allocates for a thing: they are never freed. */
   holdMemory(bytes: number): void;
   /** Makes something of which `items` are parts that are held by nothing else yet. */
   keepWhile<T>(items: readonly Value[], make: () => T): T;

@@ -74,7 +74,7 @@ export function numberOf({ kind }: RangeValue, number: number): Value {
   return kind === "int" ? number : new Quantity(kind, number);
 }
 
-/** One step, with each choice made by whoever is asked. */
+/** One step, with each choice made by the function given. */
 export function madeStep(template: StepTemplate, below: (limit: number) => number): Value {
   switch (template.kind) {
     case "constant":

@@ -35,7 +35,7 @@ export type Kind =
 /** What is in a list or record: a kind, `[what]` for a list of it, or the entries of a record. */
 export type Contents = Kind | readonly [Contents] | { readonly [name: string]: Contents };
 
-/** What a member of a list gives, told by the list's own items. */
+/** What a member of a list gives, by the list's own items. */
 export type FromItems =
   /** A list of some of them, or of all. */
   | "items"
@@ -100,7 +100,7 @@ export interface FunctionSpec {
   readonly example: string;
   /** Errors it can raise. */
   readonly raises?: readonly ErrnoName[];
-  /** It answers a question and changes nothing: somebody who only looks may call it. */
+  /** It is pure: it answers a question and changes nothing. */
   readonly looks?: true;
   /** Where it may be called from; anywhere when left out. */
   readonly context?: CallContext;

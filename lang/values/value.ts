@@ -26,7 +26,7 @@ export class Word {
 
 /** What may have large parts, and share them. */
 export abstract class WalkedValue {
-  /** The last walk over all values that came by: it counts each once. */
+  /** The last walk over all values that visited it: it counts each once. */
   walk: object | null = null;
 }
 
@@ -56,7 +56,7 @@ export class ListValue extends WalkedValue {
     return this.#items;
   }
 
-  /** The items to be changed. Somebody who walks them goes on with those that there were. */
+  /** The items to be changed. A walk in progress continues with those that there were. */
   changing(charge: (items: number) => void): Value[] {
     if (this.#isWalked) {
       charge(this.#items.length);

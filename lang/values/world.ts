@@ -51,9 +51,9 @@ export interface FaultCount {
   stop(): void;
 }
 
-/** Notes what is taken and not given back, until it is stopped. */
+/** Records what is allocated and not freed, until it is stopped. */
 export interface ResourceWatch {
-  /** Host memory that mappings took, given back or not. */
+  /** Host memory allocated for mappings, freed or not. */
   readonly takenBytes: number;
   leaks(): readonly Leak[];
   stop(): void;
@@ -105,7 +105,7 @@ export interface World {
   readEventsFrom(log: EventLog): void;
   /** Bytes of memory as they are, by the CPU's address. @throws {RangeError} Where there is none. */
   readMemory(phys: number, into: Uint8Array): void;
-  /** Calls somebody when an event of a number has happened; one at a time, none for 0. */
+  /** Calls a function when an event of a number has happened; one at a time, none for 0. */
   wakeAt(seq: number, wake: () => void): void;
   listen(listener: EventListener): () => void;
   /** Has a point fail, until the function returned is called: it says how often that happened. */

@@ -59,7 +59,7 @@ export class RaceWay {
 export interface AgainRequest {
   /** The last one is the branch that is wanted; those before it lead there. */
   readonly goals: readonly Goal[];
-  /** Values of branchings that the way there comes by, so that they are not tried out again. */
+  /** Values of branchings on the way there, so that they are not tried out again. */
   readonly known: ReadonlyMap<number, Value>;
   /** Steps it may take. */
   readonly steps: number;
@@ -127,7 +127,7 @@ export class Branches {
   readonly known = new Map<number, Value>();
   /** The order in which the wanted race has gone so far. */
   raceOrder: RaceOrder | null = null;
-  /** Somebody reads what this run says. */
+  /** The output of this run is read. */
   heard = true;
   /** What this run saw, if it was sent to look. */
   look: Look | null = null;
@@ -226,7 +226,7 @@ export class Branches {
     this.onBranch();
   }
 
-  /** An error that nobody takes ends a branch, and not the run. False where there is none. */
+  /** An uncaught error ends a branch, and not the run. False where there is none. */
   endedBy(raised: Raised): boolean {
     if (this.branch === null) return false;
     this.branch.raised = raised;

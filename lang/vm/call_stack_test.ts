@@ -11,7 +11,7 @@ function notesOf(text: string): string[] {
   });
 }
 
-Deno.test("a lambda that a builtin calls is told with the call that it was handed to", () => {
+Deno.test("a lambda that a builtin calls is reported with the call that it was passed to", () => {
   const text = `fn half(n) { return 8 / n }
 fn walk(list, f) {
   let same = list.map(x => x + 0)
@@ -60,7 +60,7 @@ print even(30)`;
   ]);
 });
 
-Deno.test("an error that is not the expected one is told with its place and its callers inside", () => {
+Deno.test("an error that is not the expected one is reported with its place and its callers inside", () => {
   const machine = "machine { iommu { mode = strict } pci { root_port rp { nvme ssd { } } } }\n";
   const text = `${machine}fn link(state) {
   dma_iova_link(ssd, state, 0x20_0800, 4KiB, 4KiB, to_device)

@@ -184,7 +184,7 @@ export class CodeTables {
   /** The statements of races: places where another block may go on. */
   readonly racePoints: Span[] = [];
   readonly invariants: InvariantInfo[] = [];
-  /** Statements that expect something, and must be reached by somebody. */
+  /** Statements that expect something, and must be reached. */
   readonly expectations: Span[] = [];
   /** Statements that call something, by `site - 1`: events carry the number. */
   readonly sites: Site[] = [];

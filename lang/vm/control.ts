@@ -38,14 +38,14 @@ export class BranchEnded extends Error {}
 /** A statement that was run in the midst of another one is over. */
 export class StatementOver extends Error {}
 
-/** A kernel error on its way to somebody who takes it. */
+/** A kernel error on its way to the statement that catches it. */
 export class Raising extends Error {
   constructor(readonly raised: Raised, readonly span: Span, readonly callers: CallerPlace[]) {
     super(raised.what);
   }
 }
 
-/** Somebody who follows a run statement by statement, in code that is compiled with marks. */
+/** A debugger that follows a run statement by statement, in code that is compiled with marks. */
 export interface MarkListener {
   /**
    * A statement starts.
@@ -70,7 +70,7 @@ export class LookRefused extends ScriptError {
 }
 
 export interface Control extends Run {
-  /** Somebody only looks: nothing may change. */
+  /** A pure evaluation: nothing may change. */
   readonly looking: boolean;
   readonly code: Code;
   readonly registry: Registry;
@@ -88,7 +88,7 @@ export interface Control extends Run {
   steps: number;
   /** Takes the work that was charged off the steps. */
   countWork(): void;
-  /** Looked at now and then; null where nobody has a clock. */
+  /** Looked at now and then; null where there is no clock. */
   readonly watch: RunWatch | null;
   /** An invariant that an event broke; thrown as soon as the machine is at rest. */
   broken: Error | null;

@@ -21,7 +21,7 @@ export interface Failure {
   readonly places?: readonly string[];
 }
 
-/** Carries a failure up to whoever runs the script. */
+/** Carries a failure up to the runner of the script. */
 export class ScriptFailure extends Error {
   override readonly name = "ScriptFailure";
 

@@ -128,7 +128,7 @@ function lastEvents(events: readonly MachineEvent[]): string[] {
 /**
  * Where an error was raised, and who called there.
  *
- * @param count How many of its callers are told: those inside of what took it.
+ * @param count How many of its callers are reported: those inside of what caught it.
  */
 export function raisedPlaces(
   { callers, raised, span }: { raised: Raised; span: Span; callers: readonly CallerPlace[] },

@@ -1,4 +1,4 @@
-/** Lines of code that is no script's, for somebody who follows a run statement by statement. */
+/** Lines of C code, for a debugger that follows a run statement by statement. */
 import type { Follower, ForeignLine } from "../values/run.ts";
 import { type Code, RETURNING } from "./code.ts";
 import type { MarkListener } from "./control.ts";

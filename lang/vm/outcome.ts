@@ -48,7 +48,7 @@ export function settleOutcome(info: OutcomeInfo, happened: Happened): readonly I
 
 function settleError(info: OutcomeInfo, happened: Happened): readonly IncidentEvent[] {
   const { raised, value } = happened;
-  // Who sends commands of his own is told how they ended by the value.
+  // For commands that the script sends itself the value says how they ended.
   const answered = raised?.deviceStatus ?? value?.deviceStatus ?? null;
   if (!(raised !== null && isCode(raised, info.code)) && !isStatus(answered, info)) {
     const subject = info.oneCall ? "the call" : "the block";

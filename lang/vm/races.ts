@@ -86,7 +86,7 @@ interface RaceEnd {
   orders: number;
 }
 
-/** What nobody expected, or what was left, in an order that did not fail. */
+/** Unexpected incidents, or leaks, in an order that did not fail. */
 export interface RaceIncident {
   readonly finding: IncidentEvent | Leftover;
   /** The run in which it happened. */
@@ -346,7 +346,7 @@ export class Races implements Between {
       if (incident.order !== first) this.incidents.push(incident);
     }
     if (first === null && stuck !== null) {
-      // Each waits for another one, whoever comes first.
+      // Each waits for another one, in any order.
       const { order, side: { failure } } = stuck;
       if (failure !== null) failed.push({ order, failure });
       else this.#addEnd(ends, stuck.side, order);
@@ -355,7 +355,7 @@ export class Races implements Between {
     return { runs, first, failed, ends, limit: null };
   }
 
-  /** Counts what happened to nobody's surprise but the script's: once for each place and kind. */
+  /** Counts unexpected incidents: once for each place and kind. */
   #addIncidents(incidents: Map<string, RaceIncident>, side: SideRun, order: RaceOrder): void {
     const keys = new Set<string>();
     const add = (finding: IncidentEvent | Leftover, key: string) => {

@@ -25,7 +25,7 @@ export interface HostWatch {
 export interface MemoryWatch {
   /** Bytes that the host has set aside for its values; more than what is held. */
   takenBytes(): number;
-  /** Gives back what is not held. @returns The bytes that are. */
+  /** Releases what is not held. @returns The bytes that are. */
   collect(): number;
 }
 

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { LimitError } from "../values/script_error.ts";
 import { RunWatch } from "./run_watch.ts";
 
-Deno.test("a run is held to the host's own account, once what nothing leads to is given back", () => {
+Deno.test("a run is held to the host's own account, once what nothing references is released", () => {
   let nowMs = 0;
   let takenBytes = 0;
   let heldBytes = 0;

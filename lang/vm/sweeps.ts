@@ -61,7 +61,7 @@ const KNOWN: RunScope = { leave: () => {} };
 const LISTED = 6;
 
 export class Sweeps {
-  /** What `inject each` came upon and nobody expected. */
+  /** Unexpected incidents that `inject each` found. */
   readonly incidents: SweepIncident[] = [];
 
   constructor(readonly vm: Control, readonly branches: Branches) {}

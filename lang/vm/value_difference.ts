@@ -66,7 +66,7 @@ function contentOf(value: Value, run: Run): Uint8Array | null {
     const bytes = fieldOf(value, "bytes", run);
     return bytes instanceof BytesValue ? bytes.bytes : null;
   } catch (error) {
-    // A copy of it may be more than the script has left; the failure is told without it.
+    // A copy of it may be more than the script has left; the failure is reported without it.
     if (error instanceof LimitError && error.code !== "E0802") throw error;
     return null;
   }

@@ -61,7 +61,7 @@ assert a == { name: "x", sizes: [4KiB, 12KiB, 1B], new: 2 }`;
 });
 
 Deno.test("long texts are shown around their first difference", () => {
-  const long = "a text that goes on and on until nobody wants to read any more of it";
+  const long = "a text that goes on and on until it is too long for anyone to read";
   assertEquals(below(`let a = "${long}: x"\nassert a == "${long}: y"`), [
     "they differ from character 70 on",
     '  left   …"to read any more of it: x"',
@@ -76,7 +76,7 @@ Deno.test("of several comparisons the one that does not hold is explained", () =
   assertEquals(below("let a = 1\nassert a == 2"), []);
 });
 
-Deno.test("an outcome that was expected in vain is told with the last events of the device", () => {
+Deno.test("an outcome that was expected in vain is reported with the last events of the device", () => {
   const text = `${DISK}test "t" { expect error EIO { ssd.read(lba: 0, into: alloc_pages(1)) } }`;
   const lines = onlyOutcome(text).failure!.lines.join("\n");
   assertStringIncludes(lines, "expected EIO, but the block came to its end");
@@ -84,7 +84,7 @@ Deno.test("an outcome that was expected in vain is told with the last events of 
   assertStringIncludes(lines, "nvme.doorbell");
 });
 
-Deno.test("an error is told with the calls that led to it and the last events of the device", () => {
+Deno.test("an error is reported with the calls that led to it and the last events of the device", () => {
   const text = `${DISK}fn map(phys) { return dma_map_phys(ssd, phys, 4KiB, to_device) }
 fn both(list) { return list.map(x => map(x)) }
 test "t" { inject dma_map_phys nth 2 { both([0x10_0000, 0x20_0000]) } }`;
@@ -96,7 +96,7 @@ test "t" { inject dma_map_phys nth 2 { both([0x10_0000, 0x20_0000]) } }`;
   assertStringIncludes(lines, "inject");
 });
 
-Deno.test("outcomes that differ are told by what they are compared by", () => {
+Deno.test("outcomes that differ are shown by what they are compared by", () => {
   const text = `${DISK}let m = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)
 let f = fork { dma_unmap_phys(ssd, m, 4KiB, to_device) } and { poke(0x20_0000, bytes"ff") }
 assert f.first == f.second`;

@@ -73,7 +73,7 @@ export class Vm implements LoopVm, SideRun {
   readonly expectedIncidents = new Set<IncidentEvent>();
   budgetCount: (eventName: string) => Value = () => 0;
   watch: RunWatch | null = null;
-  /** Hears of each statement that starts. */
+  /** Called for each statement that starts. */
   marks: MarkListener | null = null;
   readonly following: Following = new Following(this);
   looking = false;
@@ -310,7 +310,7 @@ export class Vm implements LoopVm, SideRun {
     this.leaveScopes(this.scopes.length - this.#scopesBefore);
   }
 
-  /** Gives back the steps of the limits, as before each turn of a bench. */
+  /** Resets the steps of the limits, as before each turn of a bench. */
   refillSteps(): void {
     this.countWork();
     this.steps = this.limits.steps;
@@ -334,7 +334,7 @@ export class Vm implements LoopVm, SideRun {
     this.frames[frame + 2] = functionIndex;
     const fp = this.sp - count;
     const length = fp + code.slots + code.operands;
-    // The outermost code is nobody's call: it starts, however full the memory is.
+    // The outermost code has no caller: it starts, however full the memory is.
     if (this.depth > 1) this.#chargeCall(length);
     this.#reserve(length);
     this.fp = fp;

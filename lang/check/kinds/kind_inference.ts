@@ -75,7 +75,7 @@ export class KindInference {
   kindOf(expression: Expression): Kind {
     let kind = this.#kinds.get(expression);
     if (kind !== undefined) return kind;
-    // Whoever asks again while this is being worked out goes round in a circle.
+    // Asking again while this is being worked out is a cycle.
     if (this.#pending.has(expression)) return "any";
     this.#pending.add(expression);
     kind = this.#infer(expression);

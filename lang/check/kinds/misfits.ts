@@ -101,7 +101,7 @@ export class Misfits {
     this.add({ code, span: value.span, message, hint }, [value, kind]);
   }
 
-  /** Takes note of a value that nobody wants: the result of a call that is a statement. */
+  /** Records a value that is not used: the result of a call that is a statement. */
   discarded(value: Expression): void {
     const origin = this.#originOf(value);
     if (origin?.kind !== "function") return;
@@ -181,13 +181,13 @@ export class Misfits {
   #isConvicted(origin: Origin): boolean {
     if (origin.kind === "word") return false;
     if (this.#hasNeedlessParentheses(this.#sourceOf(origin))) return true;
-    // How often it is used nobody has counted.
+    // Its uses are not counted.
     if (origin.kind === "item") return false;
     return 2 * (this.#accusers.get(origin)?.size ?? 0) > origin.reads;
   }
 
   /**
-   * For a value that is none one use is enough: nobody binds the result of a call that has none, or
+   * For a value that is none one use is enough: no script binds the result of a call that has none, or
    * returns it, on purpose. A written `none` is meant.
    */
   #isNoneByMistake(first: Origin): boolean {
@@ -231,7 +231,7 @@ export class Misfits {
     const { diagnostic, isBlamed, kind, use } = first;
     const isSure = misfits.length > 1 || kind === "nothing" ||
       this.#hasNeedlessParentheses(this.#sourceOf(origin));
-    return isBlamed && isSure && use.span.source === toldOf(origin).place?.source
+    return isBlamed && isSure && use.span.source === blamedOf(origin).place?.source
       ? this.#atOrigin(origin, kind, misfits)
       : atFirstUse(diagnostic, use, origin, misfits.length - 1);
   }
@@ -257,7 +257,7 @@ export class Misfits {
       };
     }
     const source = this.#sourceOf(origin);
-    const { place, subject } = toldOf(origin);
+    const { place, subject } = blamedOf(origin);
     return {
       code: "E0408",
       severity: "error",
@@ -281,7 +281,7 @@ export class Misfits {
 }
 
 /** How errors speak of an origin: where it is, how they begin, what a note there says. */
-function toldOf(
+function blamedOf(
   origin: Origin,
 ): { readonly place: Span | null; readonly subject: string; readonly note: string } {
   switch (origin.kind) {
@@ -326,7 +326,7 @@ function atFirstUse(
   origin: Origin,
   more: number,
 ): Diagnostic {
-  const { note, place } = toldOf(origin);
+  const { note, place } = blamedOf(origin);
   const line = (span: Span) => span.source.position(span.start).line;
   const isElsewhere = place !== null &&
     (place.source !== use.span.source || line(place) !== line(use.span));

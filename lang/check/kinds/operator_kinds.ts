@@ -135,7 +135,7 @@ export class OperatorKinds {
       );
     }
     // Two dots for one make a range of what has no order, or of names that nothing is called:
-    // whoever uses it learns nothing new.
+    // its uses learn nothing new.
     return isOrdered && (first !== "any" || last !== "any") ? "range" : "any";
   }
 

@@ -58,7 +58,7 @@ export class Shapes {
     const known = this.#known.get(expression);
     if (known !== undefined) return known;
     if (this.#depth >= CHAIN_LIMIT) return UNKNOWN;
-    // Whoever asks again while this is being worked out goes round in a circle.
+    // Asking again while this is being worked out is a cycle.
     this.#known.set(expression, UNKNOWN);
     this.#depth++;
     const shape = this.#infer(expression);

@@ -77,7 +77,7 @@ export interface MachineParts {
   readonly declaration: MachineDeclaration | null;
   /** Its variables, in the order of the text: every machine has its own, which all of its code sees. */
   readonly variables: ReadonlyMap<LetStatement, Variable>;
-  /** Those whose offset is known; who reads the block has told what is wrong with the others. */
+  /** Those whose offset is known; reading the block reports what is wrong with the others. */
   readonly registers: readonly DescribedRegister[];
 }
 

@@ -58,7 +58,7 @@ Deno.test("a variable of another test or of an inner block is not what was meant
   ]);
 });
 
-Deno.test("of a thousand unknown names fifty are told, each with the name that is meant", () => {
+Deno.test("of a thousand unknown names fifty are reported, each with the name that is meant", () => {
   const text = Array.from({ length: 1000 }, (_, index) => `print alloc_pages${index}(1)`).join(
     "\n",
   );

@@ -1,4 +1,4 @@
-/** Names that nobody uses, and lambdas that keep an old value: warnings, never errors. */
+/** Names that are not used, and lambdas that keep an old value: warnings, never errors. */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import type { FileNode } from "../../syntax/tree/ast.ts";
 import { roleOf } from "../../syntax/tree/statement_kinds.ts";

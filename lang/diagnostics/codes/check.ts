@@ -144,7 +144,7 @@ export const CHECK_CODES = {
   E0324: {
     title: "driver that cannot be hunted",
     explanation:
-      "`driver` names the functions of a driver and what they are tried with: `map(buf)` gives what `unmap(buf, told)` " +
+      "`driver` names the functions of a driver and what they are tried with: `map(buf)` returns the handle that `unmap(buf, handle)` " +
       "takes, both may have the direction as a further parameter, and the other keys say what buffers there are.",
     example: 'fn fill(buf) { return buf }\ndriver "ring" { map = fill }     # unmap is missing',
   },
@@ -193,7 +193,7 @@ export const CHECK_CODES = {
   E0407: {
     title: "function that gives nothing back",
     explanation:
-      "The value of a call is used, but the function has no `return` with a value: its result is none, whoever calls it.",
+      "The value of a call is used, but the function has no `return` with a value: its result is always none.",
     example: "fn two() { alloc_pages(2) }     # write return alloc_pages(2)\nprint two().phys",
   },
   E0408: {
@@ -312,7 +312,7 @@ export const CHECK_CODES = {
   W0307: {
     title: "a word of older scripts",
     explanation:
-      "What makes a point of the machine fail is called `inject`, so that nobody takes it for `fails`, which expects an " +
+      "`inject` makes an injection point fail; its name differs from that of `fails`, which expects an " +
       "error of a call. The old word means the same.",
     example: "fail dma_map_phys { }     # write inject dma_map_phys { }",
   },

@@ -2,7 +2,7 @@
 export interface CodeEntry {
   /** The mistake in a few words. */
   readonly title: string;
-  /** A paragraph that explains it to somebody who meets it for the first time. */
+  /** A paragraph that explains it to a first-time reader. */
   readonly explanation: string;
   /** A few lines that show it, and the way to put it right. */
   readonly example: string;

@@ -13,7 +13,7 @@ export const RUN_CODES = {
     title: "too much memory",
     explanation:
       "Lists, strings and bytes that a script holds, and what its machines take of the host, are limited together. " +
-      "What it lets go of is given back.",
+      "Memory that it no longer references is freed.",
     example: 'let text = "x"\nwhile true { text = "{text}{text}" }     # stops with E0802',
   },
   E0803: {
@@ -50,7 +50,7 @@ export const RUN_CODES = {
     title: "an address beyond 2^53",
     explanation:
       "Addresses are exact below 2^53. An IOMMU of more than 53 bits works as long as its addresses stay below: it takes " +
-      "the higher ones when told not to look below 4 GiB first, and when nothing is free there.",
+      "the higher ones where the allocator skips the search below 4 GiB, and when nothing is free there.",
     example:
       "machine {\n  iommu { mode = strict, address_bits = 57 }\n  pci { root_port rp0 { nvme ssd { } } }\n}\n" +
       "for n in 1..=5 { dma_iova_try_alloc(ssd, iova_state(), alloc_pages(1), 1GiB) }",
@@ -169,8 +169,8 @@ export const RUN_CODES = {
   E0921: {
     title: "something leaks",
     explanation:
-      "`inject each` runs its block once for every place where something can fail. Page-table entries, IO addresses, " +
-      "bounce slots, blocks of pools, memory and mappings must all be given back when the block has ended, however it did.",
+      "`inject each` runs its block once for every place where something can fail. Page-table entries, IOVAs, " +
+      "bounce slots, pool blocks, memory and mappings must all be freed or unmapped when the block ends, on success or failure.",
     example:
       "inject each {\n  let a = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)\n  let b = dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)     # when this fails, a stays mapped\n  dma_unmap_phys(ssd, b, 4KiB, to_device)\n  dma_unmap_phys(ssd, a, 4KiB, to_device)\n}",
   },
@@ -206,7 +206,7 @@ export const RUN_CODES = {
   E0926: {
     title: "something is left at the end",
     explanation:
-      "With `leaks = fail`, and with `strict`, what a test has mapped or taken must be given back when it ends: " +
+      "With `leaks = fail`, and with `strict`, a test must unmap or free everything by its end: " +
       "mappings, ranges of the two-step API, shared memory, blocks of pools. `leaks = allow` is for a test that is about a leak.",
     example:
       'machine { leaks = fail\n  iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\ntest "t" {\n  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)     # never unmapped\n}',

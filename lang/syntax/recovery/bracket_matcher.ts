@@ -1,7 +1,7 @@
 /**
  * Finds the partner of every bracket, and where one is missing or one too many.
  *
- * Round and square brackets are judged by lines: one that nobody closes is taken to end with the
+ * Round and square brackets are judged by lines: an unclosed one is taken to end with the
  * first line that could be complete. Braces are judged by their number first; only when they do not
  * pair up is the indentation asked where the mistake is, so that no style is forced on anybody.
  */
@@ -34,11 +34,11 @@ import {
 
 /** How many brackets do not pair up. */
 export interface Surplus {
-  /** Braces that nobody closes. */
+  /** Braces that are not closed. */
   readonly open: number;
   /** Braces that close nothing. */
   readonly close: number;
-  /** Round and square brackets that nobody closes. */
+  /** Round and square brackets that are not closed. */
   readonly rows: number;
 }
 

@@ -78,7 +78,7 @@ const FOREIGN_LEADS: Readonly<Record<string, string>> = {
   it: 'write `test "name" { … }`',
 };
 
-/** Explains a line that begins with a word nobody knows. */
+/** Explains a line that begins with an unknown word. */
 export function explainUnknownWord(node: CstNode, context: BuildContext): void {
   const word = childToken(node, "UnknownWord");
   if (word === undefined) return;
