@@ -94,7 +94,7 @@ export class CDeferred implements ActivityHandler, TimerHandler {
 export function callOwn(kernel: CKernel, what: string, at: number, site: number | null): void {
   if (!kernel.memory.isOpen(at, FUNCTION_BYTES)) {
     const span = site === null ? null : kernel.run.siteSpan(site);
-    const text = `${what} that waits to run lies in memory that was given back`;
+    const text = `${what} that waits to run lies in freed memory`;
     throw new PlacedKernelError("EFAULT", text, span);
   }
   kernel.callBack(kernel.memory.wordAt(at), [BigInt(at)]);
@@ -150,7 +150,7 @@ export class CTimers {
     timer.site = events.context.site;
     this.#timers.set(at, timer);
     const delayNs = expiresJiffies * NS_PER_JIFFY - clock.nowNs;
-    // Nobody's clock goes on for so long.
+    // No clock runs for so long.
     if (delayNs < Number.MAX_SAFE_INTEGER) clock.arm(timer, Math.max(NEXT_TICK_NS, delayNs));
     return wasArmed;
   }

@@ -51,10 +51,10 @@ export class CDriver {
   readonly #stackAtRest: bigint;
   /** Calls into it that have not returned. */
   #calls = 0;
-  /** Its calls, where somebody follows them. */
+  /** Its calls, where a debugger follows them. */
   readonly #frames: CFrames | null;
   /** Errors that say their place already: of a function that was called in the midst of another. */
-  readonly #told = new WeakSet<Error>();
+  readonly #explainedBefore = new WeakSet<Error>();
   /** Where the compiler describes the static variables. */
   readonly #globals: number[] = [];
 
@@ -265,7 +265,7 @@ export class CDriver {
     }
   }
 
-  /** C is about to touch bytes that it may not touch, or that somebody wants to look at. */
+  /** C is about to touch bytes that it may not touch, or whose accesses are watched. */
   #touch(at: number, bytes: number, writes: boolean): void {
     const memory = this.#memory;
     const marked = memory.worstMark(at, bytes);
@@ -326,13 +326,11 @@ export class CDriver {
     }
     const { freedAt, phys, site, sizeBytes } = block;
     const offset = at - block.at;
-    const taken = this.#placeText(site, "taken");
+    const taken = this.#placeText(site, "allocated");
     const what = `a block of ${formatCount(sizeBytes, "byte")} at ${formatAddress(phys)}${taken}`;
     return freedAt !== null
-      ? `${does} after the end of ${what}${this.#placeText(freedAt, "given back")}${end}`
-      : `${does} ${
-        offset - sizeBytes < 0 ? offset : offset - sizeBytes
-      } bytes behind ${what}${end}`;
+      ? `${does} after the free of ${what}${this.#placeText(freedAt, "freed")}${end}`
+      : `${does} ${offset - sizeBytes < 0 ? offset : offset - sizeBytes} bytes past ${what}${end}`;
   }
 
   /** The static variable of the driver that an address lies in; null for none. */
@@ -346,7 +344,7 @@ export class CDriver {
     return name === "" || /\bdmalab_/.test(name) ? null : name;
   }
 
-  /** Of which static variable an address lies behind the end; null where of none. */
+  /** The static variable whose end an address lies past; null where there is none. */
   #globalBefore(at: number): string | null {
     const memory = this.#memory;
     for (const entry of this.#globals) {
@@ -354,7 +352,7 @@ export class CDriver {
       const sizeBytes = memory.wordAt(entry + 8);
       if (at < start + sizeBytes || at >= start + memory.wordAt(entry + 16)) continue;
       const name = memory.textAt(memory.wordAt(entry + 24));
-      return `${at - start - sizeBytes} bytes behind ${name}, which has ${
+      return `${at - start - sizeBytes} bytes past ${name}, which has ${
         formatCount(sizeBytes, "byte")
       }`;
     }
@@ -379,14 +377,14 @@ export class CDriver {
       return new LimitError("E0803", `${TOO_DEEP}, the last of them ${text}`);
     }
     if (error instanceof LimitError) {
-      if (this.#told.has(error)) return error;
-      const told = new LimitError(
+      if (this.#explainedBefore.has(error)) return error;
+      const placed = new LimitError(
         error.code,
         `${error.message}, the last of them ${text}`,
         error.hint,
       );
-      this.#told.add(told);
-      return told;
+      this.#explainedBefore.add(placed);
+      return placed;
     }
     if (error instanceof TypeError && error.message.startsWith(OTHER_TYPE)) {
       return new PlacedKernelError(
@@ -404,7 +402,7 @@ export class CDriver {
 const TAKEN =
   "C takes numbers, 64 bits as 8 bytes, sizes, addresses, devices, buffers, regions and requests";
 
-/** Nobody touches all of the window: what is charged for it is a part. */
+/** No driver touches all of the window: only a part is charged. */
 const GIVEN_PART = 64;
 
 const TOO_DEEP = `Functions of C call each other deeper than a stack of ${

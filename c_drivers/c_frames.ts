@@ -1,5 +1,5 @@
 /**
- * Which calls of functions of C have not returned, for somebody who follows a run line by line.
+ * Which calls of functions of C have not returned, for a debugger that follows a run line by line.
  *
  * Each function has a frame on the stack of C, which grows downwards: where a line starts with the
  * stack higher up, the calls below it have returned.
@@ -21,7 +21,7 @@ export class CFrames {
     this.#numbers = lines.map((line) => follower.numberOf(line));
   }
 
-  /** Somebody calls into C. @returns What to leave with. */
+  /** C is called. @returns What to leave with. */
   enter(): number {
     const below = this.#below;
     this.#below = this.#stack.length;

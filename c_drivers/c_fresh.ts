@@ -1,12 +1,12 @@
 /**
  * Memory that a driver in C has taken and not written yet, byte by byte. The shadow has each first
- * store looked at; a device that fetches what nobody has written is told of.
+ * store watched; a device that fetches uninitialised bytes is reported.
  *
- * What came zeroed is defined, so that of it only a fetch of nothing but untouched bytes is told of.
+ * What came zeroed is defined, so that of it only a fetch of nothing but untouched bytes is reported.
  */
 import { GRANULE_BYTES } from "./c_addresses.ts";
 
-/** What a byte holds that nobody has written yet, where memory does not come zeroed. */
+/** What an uninitialised byte holds, where memory does not come zeroed. */
 export const UNWRITTEN = 0xa5;
 
 /** Memory as C has it, with the marks of its shadow. */
@@ -24,10 +24,10 @@ interface Taken {
   /** The statement that took it. */
   readonly site: number | null;
   /** Its unwritten bytes were fetched before: once is enough. */
-  told: boolean;
+  reported: boolean;
 }
 
-/** Bytes of a fetch that nobody has written. */
+/** Uninitialised bytes of a fetch. */
 export interface UnwrittenBytes {
   /** From the first byte of the fetch. */
   readonly offset: number;
@@ -54,11 +54,11 @@ export class FreshMemory {
   /** Memory was taken, and is open. */
   take(at: number, sizeBytes: number, zeroed: boolean, site: number | null): void {
     this.#forgetParts(at, sizeBytes);
-    this.#taken.set(at, { sizeBytes, zeroed, site, told: false });
+    this.#taken.set(at, { sizeBytes, zeroed, site, reported: false });
     this.#memory.markFresh(at, sizeBytes, true);
   }
 
-  /** It was given back. */
+  /** It was freed. */
   give(at: number): void {
     const taken = this.#taken.get(at);
     if (taken === undefined) return;
@@ -95,10 +95,10 @@ export class FreshMemory {
     } else this.#parts.set(granule, written);
   }
 
-  /** What of some bytes nobody has written; null where that is nothing to speak of. */
+  /** Which of some bytes are uninitialised; null where none are that count. */
   fetched(at: number, sizeBytes: number): UnwrittenBytes | null {
     const taken = this.#takenAround(at, sizeBytes);
-    if (taken === null || taken.told) return null;
+    if (taken === null || taken.reported) return null;
     let offset = -1;
     let count = 0;
     for (let byte = at; byte < at + sizeBytes; byte++) {
@@ -107,7 +107,7 @@ export class FreshMemory {
       count++;
     }
     if (count === 0 || taken.zeroed && count < sizeBytes) return null;
-    taken.told = true;
+    taken.reported = true;
     return { offset, count, site: taken.site };
   }
 

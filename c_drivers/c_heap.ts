@@ -1,7 +1,7 @@
 /**
  * The kernel's allocators for drivers in C: blocks of a power of two that share pages, and whole pages.
  *
- * Behind every block lies one that is never given out, and what is given back is not used again at
+ * Behind every block lies one that is never given out, and what is freed is not used again at
  * once, so that a step beyond the end and a use after the end are seen.
  */
 import { PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
@@ -16,9 +16,9 @@ const ALLOC = eventId("driver.alloc");
 const FREE = eventId("driver.free");
 
 const SMALLEST_BLOCK_BYTES = 32;
-/** What a byte holds that was given back. */
-const GIVEN_BACK = 0x6b;
-/** Blocks that were given back and are not used again yet. */
+/** What a freed byte holds. */
+const FREED_BYTE = 0x6b;
+/** Blocks that were freed and are not used again yet. */
 const RESTING_BLOCKS = 64;
 /** The most that is contiguous in any kernel. @see behaviour/c-api.md 13 */
 export const KMALLOC_BYTES = 2 ** 22;
@@ -123,7 +123,7 @@ export class CHeap {
     return this.#give(at, sizeBytes, roomBytes, zeroed, { ...particular, isPages: true });
   }
 
-  /** Pages of the window, of which the last is nobody's. */
+  /** Pages of the window, of which the last stays closed. */
   #findPages(count: number, order: number): PhysAddr | null {
     const { windowPhys } = this.#memory;
     const within = { firstPhys: windowPhys, lastPhys: windowPhys + WINDOW_BYTES - 1 };
@@ -143,7 +143,7 @@ export class CHeap {
     if (page === null) return [];
     const start = this.#memory.share(page, pageSizeBytes);
     const blocks: number[] = [];
-    // Every second one is nobody's.
+    // Every second one stays closed.
     for (let at = start; at < start + pageSizeBytes; at += 2 * roomBytes) blocks.push(at);
     this.#free.set(roomBytes, blocks);
     return blocks;
@@ -177,20 +177,20 @@ export class CHeap {
     return block;
   }
 
-  /** Gives a block back. @returns What is wrong with the address, as a sentence fragment; or null. */
+  /** Frees a block. @returns What is wrong with the address, as a sentence fragment; or null. */
   free(at: number): string | null {
     const block = this.#live.get(at);
     if (block === undefined) {
       const known = this.find(at);
-      if (known === null) return "nobody has taken memory there";
-      return known.freedAt === null ? "it is no beginning of a block" : "it was given back before";
+      if (known === null) return "not an allocated block";
+      return known.freedAt === null ? "not the start of the block" : "double free";
     }
     const { events } = this.#machine;
     const memory = this.#memory;
     this.#live.delete(at);
     if (block.isVmalloc) this.#machine.areas.removeVmalloc(framesOf(block));
     block.freedAt = events.context.site ?? 0;
-    memory.bytes.fill(GIVEN_BACK, at, at + block.sizeBytes);
+    memory.bytes.fill(FREED_BYTE, at, at + block.sizeBytes);
     memory.fresh.give(at);
     memory.close(at, block.sizeBytes, MARK.FREED);
     if (events.tick(FREE)) events.emit(FREE, { phys: block.phys, size_bytes: block.sizeBytes });
@@ -216,7 +216,7 @@ export class CHeap {
     return this.#live.get(at) ?? null;
   }
 
-  /** The block that an address lies in or right behind of, given back or not; or null. */
+  /** The block that an address lies in or right behind of, freed or not; or null. */
   find(at: number): Block | null {
     let best: Block | null = null;
     const look = (block: Block) => {

@@ -205,7 +205,7 @@ export class CKernel implements AccessWatcher {
     return at;
   }
 
-  /** An errno, negative as C has it, where a point is told to fail; else 0. */
+  /** An errno, negative as C has it, where a point fails; else 0. */
   refused(point: FaultPoint): number {
     const { faults } = this.machine;
     return faults === null ? 0 : faults.errnoAt(point);
@@ -218,7 +218,7 @@ export class CKernel implements AccessWatcher {
 
   /**
    * Memory of the kernel's own that C may read and write, zeroed; it stays. Behind it lies some that
-   * nobody may touch.
+   * may not be accessed.
    */
   room(sizeBytes: number): number {
     const wantedBytes = alignUp(sizeBytes, ROOM_UNIT_BYTES) + ROOM_UNIT_BYTES;
@@ -263,7 +263,7 @@ export class CKernel implements AccessWatcher {
       this.machine.checker?.cpu.freed(lent, block.phys, block.sizeBytes, text);
     }
     const wrong = this.heap.free(at);
-    if (wrong !== null) throw this.crash(`${this.#call}() is given ${hex(given)}: ${wrong}`);
+    if (wrong !== null) throw this.crash(`${this.#call}(${hex(given)}): ${wrong}`);
   }
 
   /** What waits to run would be called out of memory that is another's by then. */
@@ -274,7 +274,7 @@ export class CKernel implements AccessWatcher {
       const span = waiting.site === null ? null : this.run.siteSpan(waiting.site);
       const since = span === null ? "" : ` since ${spanPlace(span)}`;
       throw this.crash(
-        `${this.#call}() is given memory in which ${waiting.what} waits to run${since}`,
+        `${this.#call}() frees memory in which ${waiting.what} waits to run${since}`,
       );
     }
   }
@@ -335,7 +335,7 @@ export class CKernel implements AccessWatcher {
     return state;
   }
 
-  /** Lets C see physical memory; where there is no room, a pointer that nobody may use. */
+  /** Lets C see physical memory; where there is no room, a pointer that must not be used. */
   share(phys: PhysAddr, sizeBytes: number): number {
     const at = this.memory.share(phys, sizeBytes);
     if (at === NOWHERE) {

@@ -31,7 +31,7 @@ import { CachedView } from "./c_caches.ts";
 
 /** What a byte of the shadow says beside 0, all eight bytes, and 1 to 7, so many of them. */
 export const MARK = {
-  /** Somebody wants to look at each access: the bytes are a device's, or old. */
+  /** Each access is checked: the bytes are a device's, or old. */
   LOOK: 0x40,
   /** Not all of the bytes are written: stores are looked at. */
   FRESH: 0x20,
@@ -50,7 +50,7 @@ const LOOKED_AT = LOOK | FRESH | CONSTANT;
 const LOOK_WORD = LOOK * 0x01010101;
 /**
  * The shadow keeps marks with their top bit turned round: memory that is all zero is closed, and the
- * host need not make what nobody comes to.
+ * host need not make what is never accessed.
  */
 const TURNED = 0x80;
 /** Bytes of memory of which one word of the shadow tells. */
@@ -68,7 +68,7 @@ export class CMemory {
   readonly blocks: Uint8Array;
   /** First byte of the window as a physical address. */
   readonly windowPhys: PhysAddr;
-  /** What of it nobody has written. */
+  /** Which of its bytes are uninitialised. */
   readonly fresh: FreshMemory;
   /** The driver's own bytes against those of the CPU's caches; null where devices see the caches. */
   readonly cached: CachedView | null;
@@ -154,7 +154,7 @@ export class CMemory {
       phys + sizeBytes <= this.windowPhys + WINDOW_BYTES;
     if (!inWindow && !this.#hasRow(first, last)) {
       const bytes = (last - first + 1) * PAGE_SIZE_BYTES;
-      // A page between this row and what was there before, which nobody may touch.
+      // A page between this row and what was there before, which must not be accessed.
       if (this.#nextAlias + bytes + PAGE_SIZE_BYTES > SHADOW_AT) return NOWHERE;
       this.#alias(first * PAGE_SIZE_BYTES as PhysAddr, this.#nextAlias, bytes);
       this.#nextAlias += bytes + PAGE_SIZE_BYTES;
@@ -216,7 +216,7 @@ export class CMemory {
     if (rest !== 0) this.shadow[first + whole] = rest ^ TURNED;
   }
 
-  /** Bytes that are there, whoever looks at them: what was open stays as it is. */
+  /** Bytes that are there, checked or not: what was open stays as it is. */
   admit(at: number, sizeBytes: number): void {
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
     const { shadow } = this;
@@ -267,12 +267,12 @@ export class CMemory {
     return look;
   }
 
-  /** Whether the driver may touch some bytes, whoever looks at that. */
+  /** Whether the driver may touch some bytes, checked or not. */
   isOpen(at: number, sizeBytes: number): boolean {
     return this.worstMark(at, sizeBytes) < CLOSED;
   }
 
-  /** Whether some byte of a span may be one that nobody has written. */
+  /** Whether some byte of a span may be uninitialised. */
   isFresh(at: number, sizeBytes: number): boolean {
     const end = Math.ceil((at + sizeBytes) / GRANULE_BYTES);
     for (let granule = Math.floor(at / GRANULE_BYTES); granule < end; granule++) {

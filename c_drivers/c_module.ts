@@ -15,7 +15,7 @@ class DriverOfWorld {
 
   constructor(readonly code: CCode, readonly world: World) {}
 
-  /** @param run Its first call tells whether somebody follows it. */
+  /** @param run Its first call says whether a debugger follows it. */
   driver(run: Run): CDriver {
     return this.#driver ??= new CDriver(this.code, this.world.lab.machine, run);
   }

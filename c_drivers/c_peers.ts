@@ -22,7 +22,7 @@ export function mapTypesOf({ dma }: KernelStrategies): readonly string[] {
   return dma.hasTwoStep ? KINDS_SINCE_72 : KINDS_BEFORE;
 }
 
-/** A kind as the lab has it, in C; a release without its own word for RAM says that nobody was asked. */
+/** A kind as the lab has it, in C; a release without its own word for RAM says that none was asked. */
 export function mapTypeNumber(strategies: KernelStrategies, kind: PeerMapType): number {
   return Math.max(0, mapTypesOf(strategies).indexOf(kind.toUpperCase()));
 }

@@ -74,12 +74,12 @@ export class CPools implements AccessWatcher {
     const block = used.get(start);
     if (block === undefined) {
       throw this.#kernel.crash(
-        `dma_pool_free() is given ${hex(start)}, which pool "${name}" has not handed out`,
+        `dma_pool_free(${hex(start)}): not a block of pool "${name}"`,
       );
     }
     if (dma !== block.dma) {
       throw this.#kernel.crash(
-        `dma_pool_free() is given ${hex(dma)} with ${hex(start)}, whose address is ${
+        `dma_pool_free() DMA address mismatch: ${hex(dma)} passed for ${hex(start)}, allocated at ${
           hex(block.dma)
         }`,
       );
@@ -119,7 +119,7 @@ export class CPools implements AccessWatcher {
       const count = formatCount(used.size, "block");
       this.#kernel.machine.warnings.warn(
         "dma_pool_destroy",
-        `Pool "${name}" is destroyed with ${count} that nobody has given back ${text}`,
+        `Pool "${name}" is destroyed with ${count} still allocated ${text}`,
       );
     }
     for (const start of used.keys()) {

@@ -4,7 +4,7 @@
  *
  * A tag belongs to a device, and is the lowest that is free. Its `struct request` and the driver's area
  * stay where they are: the next request of the tag finds the area as the last one left it. In between
- * nobody may touch them.
+ * they must not be accessed.
  */
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
 import { alignUp, PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
@@ -144,7 +144,7 @@ export class CRequests {
     bytes.fill(0, at, at + REQUEST_BYTES);
     memory.putWord(at + REQUEST.q, queue.at);
     memory.putWord(at + REQUEST.mq_hctx, queue.hctxAt);
-    // Which bio it is nobody can ask; that there is one everybody does.
+    // Drivers test whether there is a bio, and cannot ask which.
     memory.putWord(at + REQUEST.bio, vecs.length === 0 ? 0 : slot.vecsAt);
     view.setUint32(at + REQUEST.cmd_flags, REQ_OP[request.op], true);
     view.setInt32(at + REQUEST.tag, slot.tag, true);
@@ -203,7 +203,7 @@ export class CRequests {
     throw this.#kernel.crash(
       slot === undefined
         ? `${hex(at)} is no request`
-        : `The request of tag ${slot.tag} has ended: its tag is nobody's`,
+        : `The request of tag ${slot.tag} has ended: its tag is free`,
     );
   }
 
@@ -240,7 +240,7 @@ export class CRequests {
     }
   }
 
-  /** Nobody may end a request whose memory a device still has. */
+  /** A request may not end while a device owns its memory. */
   #checkUnmapped(request: BlockRequest): void {
     const kernel = this.#kernel;
     const device = kernel.run.lab.devices.get(request.device)!.dma;

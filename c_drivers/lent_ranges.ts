@@ -1,5 +1,5 @@
 /**
- * Memory that a driver in C has mapped and not synchronised back: whoever touches it from C is told.
+ * Memory that a driver in C has mapped and not synchronised back: each access from C is reported.
  *
  * What a device only reads the CPU may read, too.
  */
@@ -103,7 +103,7 @@ export class LentRanges {
     return null;
   }
 
-  /** A mapping of some bytes, whoever may touch them now; null when there is none. */
+  /** A mapping of some bytes, whatever its owner; null when there is none. */
   mappingOf(phys: number, sizeBytes: number): LentMemory | null {
     for (const there of this.#mapped.values()) {
       for (const mapped of there) {

@@ -49,7 +49,7 @@ const LIMITS = {
   timeMs: 60_000,
 };
 
-/** What makes a text as long as it has to be: files of so many letters say no more than these. */
+/** What makes a text as long as it has to be: files of so many letters add nothing. */
 const GROWN = new Map<string, (text: string) => string>([
   ["lexical-too-long.dma", (text) => text.padEnd(MAX_TEXT_LENGTH + 1, text)],
   ["machine-too-large.dma", (text) => text.replace("[none]", `[${"none, ".repeat(10_000)}none]`)],

@@ -76,11 +76,11 @@ Deno.test("leaks, endless loops, endless recursion and stray pointers in C end w
   );
   assertStringIncludes(
     outcomes.get("after the end")!,
-    "given back at tests/c/first.c:62:2 (in use_after_free() at tests/c/first.c:63:9)",
+    "freed at tests/c/first.c:62:2 (in use_after_free() at tests/c/first.c:63:9)",
   );
   assertStringIncludes(
     outcomes.get("behind a table")!,
-    "reads 4 bytes 4 bytes behind table, which has 20 bytes (in table_at() at tests/c/first.c:",
+    "reads 4 bytes 4 bytes past table, which has 20 bytes (in table_at() at tests/c/first.c:",
   );
 });
 

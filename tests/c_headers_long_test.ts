@@ -72,7 +72,7 @@ const SYSTEM = systemClang();
 
 Deno.test({
   name: "the headers draw no warning of the system's own clang, as C11, GNU C11 and C++17",
-  // Told as ignored where there is none: nothing was tried then.
+  // Reported as ignored where there is none: nothing was tried then.
   ignore: SYSTEM === null,
   fn: () => {
     for (const kernel of ["6.12.117", "7.2.12"] as const) {

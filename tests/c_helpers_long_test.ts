@@ -39,7 +39,7 @@ Deno.test("what is a device's goes with its driver, and with a probe that fails"
   assertEquals(await heldIn("managed.dma"), [10, []]);
 });
 
-Deno.test("what a release does not have any more is told with the last that had it", async () => {
+Deno.test("what a release does not have is reported with those that have it", async () => {
   const opened = await openScenario(join(ROOT, "tests/c/gone.dma"));
   assert(!("problem" in opened) && opened.program === null);
   assertEquals(opened.diagnostics.map(({ hint, message }) => [message, hint]), [[

@@ -20,7 +20,7 @@ export interface HostileFile {
   readonly text: string;
   /** What it does, in a few words. */
   readonly kind: string;
-  /** The line that must be told; null where any line of the file will do. */
+  /** The line that must be reported; null where any line of the file will do. */
   readonly line: number | null;
 }
 
@@ -284,7 +284,7 @@ const FATALS: readonly ((draw: Draw) => Act)[] = [
     exact: true,
   }),
   (draw) => ({
-    kind: "gives back what is none",
+    kind: "frees what is no block",
     before: ["char *p = kmalloc(48, GFP_KERNEL);"],
     line: `kfree(p + ${1 + draw.below(40)});`,
     exact: true,

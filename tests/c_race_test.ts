@@ -19,7 +19,7 @@ Deno.test("a race of calls into C goes through every order at each of their call
     assertEquals([...failed.keys()], [
       "a slot is lost",
       "each waits for the other",
-      "an error that nobody takes, in the midst of another's call",
+      "an uncaught error, in the midst of another's call",
     ]);
     assertEquals(outcomes.flatMap(({ incidents }) => incidents), []);
   });
@@ -37,7 +37,7 @@ Deno.test("a race of calls into C goes through every order at each of their call
   });
   await t.step("an error that no block takes fails the order, with its place in C", () => {
     const { lines, message } = failed.get(
-      "an error that nobody takes, in the midst of another's call",
+      "an uncaught error, in the midst of another's call",
     )!;
     assertStringIncludes(message, "in fails_late() at tests/c/races.c:87:");
     assertStringIncludes(lines.join("\n"), "7 of 7 orders fail");

@@ -189,9 +189,9 @@ Deno.test("no limit depends on what a file in C tells the compiler, or on assemb
     const options = { only: "tests", limits, select, watch: WATCH } as const;
     const [outcome] = runProgramWith(null, program, options).outcomes;
     const { failure } = outcome!;
-    const told = failure === null ? "holds" : `${failure.code} ${failure.message}`;
-    const isPlaced = name.startsWith("call_") || /off\.c:\d+:\d+/.test(told);
-    return told.includes(ends) && isPlaced ? [] : [`${name} (${ends}): ${told}`];
+    const end = failure === null ? "holds" : `${failure.code} ${failure.message}`;
+    const isPlaced = name.startsWith("call_") || /off\.c:\d+:\d+/.test(end);
+    return end.includes(ends) && isPlaced ? [] : [`${name} (${ends}): ${end}`];
   });
   assertEquals(wrong, []);
   assert(cases.length >= 10 * Object.keys(ACTS).length);

@@ -104,7 +104,7 @@ Deno.test("Ctrl-C ends a run with what it has found so far, and exit code 130", 
   const text = 'test "fails at once" { assert 1 == 2 }\n' +
     'test "never ends" { print "here"; while true { } }\ntest "not come to" { assert true }\n';
   await withFiles({ "endless.dma": text, "next.dma": GOOD }, async (folder) => {
-    // Nothing can be heard of a run that hands no control back: it is given time to begin.
+    // A run that never yields sends no message: it is given time to begin.
     const { code, output } = await runProgram(
       ["run", "--max-steps=1_000_000_000_000", folder],
       { folder: ROOT, interruptAfterMs: 4000 },
@@ -579,10 +579,10 @@ Deno.test("trace check exits 1 only for what is proved or likely, and prints its
     `${real}/72-strict-mistakes.trace.txt.gz`,
     `${real}/72-strict-mistakes.dmesg.txt.gz`,
   ];
-  const told = await dmalab("trace", "check", ...wrong);
-  assertEquals(told.code, 1, told.errors);
-  assertStringIncludes(told.output, "proved: unmap_size at");
-  assertStringIncludes(told.output, "trace.T.66");
+  const report = await dmalab("trace", "check", ...wrong);
+  assertEquals(report.code, 1, report.errors);
+  assertStringIncludes(report.output, "proved: unmap_size at");
+  assertStringIncludes(report.output, "trace.T.66");
   const json = await dmalab("trace", "check", "--json", ...wrong);
   const { balance, findings, summary } = JSON.parse(json.output);
   assertEquals([json.code, balance.closed_lives, summary.kernel], [1, 19, "7.2.13"]);
@@ -653,7 +653,7 @@ Deno.test("trace export gives the kernel's own text, which is the same trace aga
   assertEquals((await dmalab("trace", "export", trace)).code, 2);
 });
 
-Deno.test("what a scenario shows is as wide as the screen, and 80 columns where nobody knows", async () => {
+Deno.test("what a scenario shows is as wide as the screen, and 80 columns where that is unknown", async () => {
   const widest = async (columns: number | null) => {
     const screen = new MemoryScreen(columns);
     const words = ["run", "examples/block/04-coalesce.dma", "--match", "with one gap"];

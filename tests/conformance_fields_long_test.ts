@@ -105,7 +105,7 @@ class Findings {
     this.changes++;
     const index = exceptionOf(record, name, hasHistory);
     if (index < 0) {
-      if (!differs) this.wrong.push(`${place}: nobody notices a changed ${name}`);
+      if (!differs) this.wrong.push(`${place}: a changed ${name} is not noticed`);
       return;
     }
     this.met.add(index);

@@ -179,7 +179,7 @@ Deno.test("a case that the model breaks on differs, and the others go on", async
   assertEquals([cases.agree, cases.total], [19, 20]);
 });
 
-Deno.test("without its history a run agrees when IO addresses and bounce slots are given", async () => {
+Deno.test("without its history a run agrees when IOVAs and bounce slots are given", async () => {
   for (const name of ["v7.2-lazy-fast", "v7.2-swiotlb-sglt0", "v6.12-strict-untrusted"]) {
     const run = await readRun(name);
     const { cases, history } = replayRun({ ...run, history: null });

@@ -408,7 +408,7 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
           { expression: "alloc_pages(1)" },
           /alloc_pages/,
         ],
-        ["evaluate", { expression: "nobody" }, /nobody/],
+        ["evaluate", { expression: "unknown" }, /unknown/],
         ["evaluate", { expression: "" }, /./],
         ["scopes", { frameId: 99 }, /Stale frame id/],
         ["goto", { targetId: 5 }, /Unknown goto target/],
@@ -431,7 +431,7 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
   });
 });
 
-Deno.test("what is no message is told, and the next one is answered", async () => {
+Deno.test("what is no message is reported, and the next one is answered", async () => {
   const input = new PassThrough();
   const output = new PassThrough();
   const client = new Client((bytes) => input.write(bytes));
@@ -487,7 +487,7 @@ Deno.test("the hunt of docs/debugging.md goes as the page tells it", async () =>
   const page = "docs/debugging.md";
   const blocks = codeBlocks(page, Deno.readTextFileSync(join(ROOT, page)));
   const scenario = blocks.find(({ language }) => language === "dma")!.code;
-  const told = blocks.find(({ code }) => code.startsWith("> "))!.code;
+  const shown = blocks.find(({ code }) => code.startsWith("> "))!.code;
   await withScenario(scenario, async (program) => {
     await withClient(async (client) => {
       await client.body("launch", { program });
@@ -495,11 +495,11 @@ Deno.test("the hunt of docs/debugging.md goes as the page tells it", async () =>
       assertEquals((await client.move("configurationDone")).reason, "exception");
       assertEquals((await frames(client, 1))[0]!.line, 20);
       const lines: string[] = [];
-      for (const [, expression] of told.matchAll(/^> (.*)$/gm)) {
+      for (const [, expression] of shown.matchAll(/^> (.*)$/gm)) {
         const { result } = await client.body("evaluate", { expression, context: "repl" });
         lines.push(`> ${expression}`, result.replaceAll(program, "lab.dma"));
       }
-      assertEquals(lines.join("\n"), told.trimEnd());
+      assertEquals(lines.join("\n"), shown.trimEnd());
       assertEquals((await client.event("stopped")).reason, "goto");
       // The same by clicking on the row.
       const { id } = (await frames(client, 1))[0]!;

@@ -55,7 +55,7 @@ async function withShell(
       resize,
       settings,
       async left() {
-        // What is pressed before its prompt is there, nobody may read.
+        // Keys pressed before its prompt is there may be lost.
         await pty.see(/\$ $/);
         await pty.press("echo left with $?.\n");
         const code = Number((await pty.see(/left with \d+\./)).match(/left with (\d+)\./)![1]);
@@ -207,7 +207,7 @@ test("what a script prints does not command the terminal, and Ctrl-C ends a sear
     await pty.press(`${DEBUG} --run 2\n`);
     await pty.seeScreen(/event 0\/0 +0ns +START/);
     await pty.press(":goto end" + ENTER + ":rewind n == 17" + ENTER);
-    // Nobody listens before it has taken a while.
+    // No key is read before it has taken a while.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     await pty.press("\x03");
     await pty.seeScreen(/Interrupted; the position is unchanged/);
@@ -226,6 +226,6 @@ test("dmalab test --debug opens where the first test failed, and ends as the tes
     await pty.seeScreen(/event 17\/18/);
     await pty.press("q");
     assertEquals(await left(), 1);
-    const told = pty.lines.join("\n");
-    assertMatch(told, /debug it: dmalab debug left\.dma --match "all is unmapped" --seed 0x1/);
+    const shown = pty.lines.join("\n");
+    assertMatch(shown, /debug it: dmalab debug left\.dma --match "all is unmapped" --seed 0x1/);
   }));

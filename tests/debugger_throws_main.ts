@@ -1,6 +1,6 @@
 /**
  * The full-screen debugger, with a mistake planted in it: it is thrown where a frame is drawn, in a
- * timer, or in a promise that nobody waits for, at the third key.
+ * timer, or in a promise that is not awaited, at the third key.
  */
 import { loadFollowed } from "../lang/language.ts";
 import { type Recording, recordRun, runsOf } from "../lang/recording/mod.ts";

@@ -89,7 +89,7 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     kernel: "7.2.6",
     with: ["gap_bit_lost_on_split"],
     machine: { sgl: true, mdtsBytes: 128 * 1024 },
-    // PRP2 leads to a page; then a request is refused half way; then somebody needs a list.
+    // PRP2 leads to a page; then a request is refused half way; then a request needs a list.
     steps: [
       io("read", [run(2, 4096)]),
       io("read", [run(40, 6144)]),

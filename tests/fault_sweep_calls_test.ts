@@ -118,7 +118,7 @@ Deno.test("the other single maps give the error value too", () => {
   }
 });
 
-Deno.test("dma_iova_try_alloc() says no with the state all zero (dma.md 3.2)", () => {
+Deno.test("dma_iova_try_alloc() returns false with the state all zero (dma.md 3.2)", () => {
   for (const environment of [UNTRUSTED, ...TRANSLATED]) {
     const outcome = answers(environment, ({ dev, machine: { dma } }) => {
       const state = new DmaIovaState();

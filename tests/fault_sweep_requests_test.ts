@@ -53,7 +53,7 @@ Deno.test("partial_destroy_on_list_failure: 31 of 32 pages stay mapped for each 
   assertEquals(leaksWith(quirks, { ...each, controller: { sgl: true }, environment: STRICT }), []);
 });
 
-Deno.test("bounce_slot_lost_on_array_failure: the first bounce inside a request is never given back", () => {
+Deno.test("bounce_slot_lost_on_array_failure: the first bounce inside a request is never freed", () => {
   const quirks = new Set<QuirkName>(["bounce_slot_lost_on_array_failure"]);
   const shape = SHAPES["low, then high"]!;
   const each = { controller: {}, shape, op: "read" as const };

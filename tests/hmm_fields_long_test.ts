@@ -141,7 +141,7 @@ Deno.test("two pages never get one frame, and pages that were only read never tw
   assertEquals(changed(written, twice as unknown as PfnRun[]), 1);
 });
 
-Deno.test("a machine that cannot be built counts against us with its reason, and so does an operation that nobody knows", async () => {
+Deno.test("a machine that cannot be built counts against us with its reason, and so does an unknown operation", async () => {
   const directory = await Deno.makeTempDir();
   try {
     const name = "v7.2-none-p2pswitch";

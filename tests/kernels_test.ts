@@ -1,4 +1,4 @@
-/** A release is the same machine whoever asks for it, and stands on the page that lists the releases. */
+/** A release is the same machine in every interface, and stands on the page that lists the releases. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { buildLab } from "../devices/lab.ts";

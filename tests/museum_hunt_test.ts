@@ -1,4 +1,4 @@
-/** A defect of the museum, told only by its failing test, is found as docs/debugging.md tells it. */
+/** A defect of the museum, given only its failing test, is found as docs/debugging.md describes. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { Debugger } from "../cli/debug/debugger.ts";
@@ -53,7 +53,7 @@ Deno.test("a defect of the museum is found by :rewind, :who and :why as the page
   assertEquals(screen.replace(/\n[^\n]*$/, ""), transcript);
 });
 
-Deno.test("the defect of the page is told by the test alone, and without its switch there is none", () => {
+Deno.test("the test alone names the defect of the page, and without its switch there is none", () => {
   const { scenario } = blocks();
   const broken = recordingOf(scenario);
   assertEquals(broken.failure?.code, "E0901");

@@ -204,7 +204,7 @@ const FUNCTION =
 
 /**
  * How many functions of the package's files a scenario runs: in parentheses, which V8 compiles with
- * their file, and others. Left out is what V8 cannot be told of: constructors, accessors, and methods
+ * their file, and others. Left out is what V8 does not count: constructors, accessors, and methods
  * that are private or call the one above them.
  */
 function functionsThatRan(base: string, scenario: string) {

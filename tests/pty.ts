@@ -11,13 +11,13 @@ export function hasPty(): boolean {
     .outputSync().success;
 }
 
-/** How long somebody waits for an answer. */
+/** How long to wait for an answer. */
 const PATIENCE_MS = 45_000;
 
 /** Waits between the looks at what was written. */
 const LOOK_MS = 20;
 
-/** What a terminal was told to show, without how: colours, the cursor, modes of its keys. */
+/** What a terminal shows, without how: colours, the cursor, modes of its keys. */
 function textOf(written: string): string {
   // deno-lint-ignore no-control-regex
   return written.replace(/\x1b\[[?\d;]*[A-Za-z]|\r/g, "");
@@ -38,7 +38,7 @@ export class Pty {
   readonly #reading: Promise<void>;
   readonly #screen = new xterm.Terminal({ allowProposedApi: true, cols: 80, rows: 24 });
   #seen = "";
-  /** All that was written since somebody asked. */
+  /** All that was written since the last call. */
   #written = "";
 
   /**
@@ -131,7 +131,7 @@ export class Pty {
       .map(([mode]) => mode);
   }
 
-  /** Presses keys. A signal's key throws away what nobody has read yet: see something before it. */
+  /** Presses keys. A signal's key throws away what is unread: see something before it. */
   async press(keys: string): Promise<void> {
     await this.#keys.write(new TextEncoder().encode(keys));
   }
@@ -141,7 +141,7 @@ export class Pty {
     this.#child.kill("SIGKILL");
     await this.#child.status;
     await this.#reading;
-    // Nobody reads keys any more.
+    // No key is read any more.
     await this.#keys.abort().catch(() => {});
     this.#screen.dispose();
   }

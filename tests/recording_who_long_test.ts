@@ -51,7 +51,7 @@ n = 3
 /** What the machine holds, as a text; \`-\` for nothing. */
 type Probe = (seen: Seen) => string;
 
-/** A thing as somebody asks about it, and how the machine is looked at for it. */
+/** A thing as a question names it, and how the machine is looked at for it. */
 interface Kind {
   readonly name: string;
   /** From what the run is known to have done. */
@@ -129,7 +129,7 @@ const KINDS: readonly Kind[] = [
     probe: rowProbe("page_table", "iova", mapped),
   },
   {
-    name: "IO address",
+    name: "IOVA",
     subject: (recording) => `iova ${mapped(recording)}`,
     probe: rowProbe("iova", "start", mapped),
     named: ["iova.free", "flush_queue.add"],

@@ -189,7 +189,7 @@ Deno.test("the command refuses what it cannot run, and says what it cannot find"
   assertEquals(JSON.parse(json.output).releases, KERNEL_NAMES);
 });
 
-Deno.test("what turns is told in lines as wide as the screen, names in full where there is room", () => {
+Deno.test("what changes is shown in lines as wide as the screen, names in full where there is room", () => {
   const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() frees");
   const linesAt = (columns: number) =>
     releasesText("07.dma", tests, painter(false), columns).split("\n")

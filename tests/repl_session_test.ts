@@ -1,4 +1,4 @@
-/** A session at a pseudo-terminal, as somebody has it who works for a while: sixty inputs, two runs. */
+/** A session at a pseudo-terminal, as a user has it who works for a while: sixty inputs, two runs. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { programLine } from "./dmalab_program.ts";
 import { CTRL_C, CTRL_D, CTRL_G, CTRL_R, ENTER, hasPty, Pty, TAB, UP } from "./pty.ts";
@@ -54,7 +54,7 @@ class Session {
   }
 }
 
-/** Between two Ctrl-C: nobody listens before a run has taken a while, on a busy host a long one. */
+/** Between two Ctrl-C: no key is read before a run has taken a while, on a busy host a long one. */
 const PRESS_MS = 500;
 const MOST_PRESSES = 120;
 

@@ -110,7 +110,7 @@ Deno.test({
       await pty.see(PROMPT);
       await pty.press("while true {}\n");
       await pty.see(/while true/);
-      // Nobody listens before the input has taken a while: until then there is nothing to end.
+      // No key is read before the input has taken a while: until then there is nothing to end.
       await new Promise((resolve) => setTimeout(resolve, 1000));
       await pty.press(CTRL_C);
       await pty.see(/error\[E0807\]: interrupted/);

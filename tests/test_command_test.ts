@@ -230,7 +230,7 @@ Deno.test("JSON has every outcome with what it printed; dots are one a test", as
   });
 });
 
-Deno.test("--snapshot writes beside the scenario only when told, and holds later runs to it", async () => {
+Deno.test("--snapshot writes beside the scenario only on request, and checks later runs against it", async () => {
   await inFolder({ "a.dma": TEXT }, async (folder) => {
     const [file, snap] = [join(folder, "a.dma"), join(folder, "a.dma.snap")];
     const none = await dmalab("test", file, "--snapshot", "check");

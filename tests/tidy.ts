@@ -1,5 +1,5 @@
 /**
- * What a tidy house has not: files that nobody needs, comments about what is gone, functions that take
+ * Tidiness checks: dead files, comments about what is gone, functions that take
  * more than a screen. Read from the syntax tree that TypeScript makes, so that a text about code is no
  * code.
  *
@@ -91,7 +91,7 @@ export class House {
     return this.#product.flatMap((file) =>
       [...exportedValues(file)]
         .filter(([name]) => !taken.has(`${file.path} ${name}`) && file.path !== "mod.ts")
-        .map(([name, node]) => finding(file, node, name, `exports ${name}, which nobody imports`))
+        .map(([name, node]) => finding(file, node, name, `exports ${name}, which is not imported`))
     );
   }
 

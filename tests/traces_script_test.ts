@@ -24,12 +24,12 @@ async function scriptOf(run: string, options: ScriptOptions): Promise<string> {
 const WHOLE = { around: null, shrink: false };
 const EXPECTATION = / (?:warns|faults) (\w+)/g;
 
-/** What a scenario expects to be told, by name. */
+/** What a scenario expects to be reported, by name. */
 function expectations(script: string): string[] {
   return [...script.matchAll(EXPECTATION)].map(([, name]) => name!).sort();
 }
 
-Deno.test("a run with mistakes becomes a scenario that runs and is told the same, shrunk or whole", async () => {
+Deno.test("a run with mistakes becomes a scenario that runs and has the same reports, shrunk or whole", async () => {
   const runs: readonly (readonly [string, readonly string[], leaks: number])[] = [
     ["72-strict-mistakes", [
       "not_present",

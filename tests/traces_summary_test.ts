@@ -79,7 +79,7 @@ Deno.test("blkparse, an emulator's log and a kernel's log stand in the same log 
   ]);
 });
 
-Deno.test("a job for fio is read option by option, and what is not used is told as ignored (T.58)", async () => {
+Deno.test("a job for fio is read option by option, and what is not used is reported as ignored (T.58)", async () => {
   const path = await Deno.makeTempFile();
   const job = "[global]\nrw=randread\nbs=4k\nioengine=libaio\n\n[job1]\nsize=1g\nbsrange=4k-64k\n";
   await Deno.writeTextFile(path, job);

@@ -73,7 +73,7 @@ function holdAnomalies(run: string, report: Report, expected: Expected): void {
     const found = findings.find((each) => isOne(each, right, [right.kind]));
     assertEquals([found?.certainty, found?.other_line], ["possible", right.other_line], run);
   }
-  // A line of the kernel's log may be told for itself; nothing else may be called so.
+  // A line of the kernel's log may be reported for itself; nothing else may be called so.
   const logLines = new Set((expected.kernel_log ?? []).map(({ line }) => line));
   const besides = findings.filter((each) =>
     !used.has(each) && isSurely(each) && !logLines.has(each.log_line)

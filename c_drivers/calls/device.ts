@@ -12,7 +12,7 @@ import { type CKernel, hex } from "../c_kernel.ts";
 import { formatMessage } from "../print_format.ts";
 
 const LEVELS = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"] as const;
-/** Less important than this nobody reads who has not asked for it. */
+/** What is less important is logged only on request. */
 const DEBUG_LEVEL = 7;
 
 /** Where a register lies. */

@@ -21,7 +21,7 @@ const sinceHmmMap = ({ rdma }: KernelStrategies): boolean => rdma.mapsPagesBy ==
 export const HMM_MAP = { state: 0, pfn_list: 16, dma_list: 24, dma_entry_size: 32 } as const;
 const HMM_MAP_BYTES = 40;
 const ENTRY_BYTES = 8;
-/** What one map may have: more is told as there being no memory. */
+/** What one map may have: more fails with ENOMEM. */
 const MOST_ENTRIES = 65_536;
 /** Bits of an entry's upper half, in their order: flags, order of the mapping, frame number. */
 const ORDER_UNIT = 2 ** 21;

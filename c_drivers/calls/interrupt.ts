@@ -95,7 +95,7 @@ interface IrqRequest extends IrqThread {
 export function requestIrq(kernel: CKernel, request: IrqRequest): number {
   const { cookie, flags, handler, irq, thread } = request;
   kernel.maySleep("request_irq");
-  if (handler === 0 && thread === 0) throw kernel.crash("request_irq() is given no handler");
+  if (handler === 0 && thread === 0) throw kernel.crash("request_irq() without a handler");
   const refused = kernel.refused(FAULT.request_irq);
   if (refused !== 0) return refused;
   const error = kernel.machine.interrupts.request(irq, {

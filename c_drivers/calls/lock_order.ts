@@ -6,7 +6,7 @@
  */
 import type { Machine } from "../../runtime/machine.ts";
 
-/** A lock that somebody holds. */
+/** A lock that is held. */
 interface Held {
   readonly at: number;
   /** The statement that took it. */
@@ -29,7 +29,7 @@ export class LockOrder {
     this.#place = place;
   }
 
-  /** Somebody else runs in the midst of who does: it holds nothing. */
+  /** Another context interrupts the running one: it holds nothing. */
   enter(): void {
     this.#outer.push(this.#held);
     // Who holds nothing lends its list.
@@ -43,7 +43,7 @@ export class LockOrder {
     else this.#held = outer;
   }
 
-  /** A lock was taken by somebody who would have waited for it. */
+  /** A lock was taken by a call that would have waited for it. */
   taken(at: number): void {
     const { site } = this.#machine.events.context;
     for (const held of this.#held) this.#follow(held, at, site);
@@ -60,7 +60,7 @@ export class LockOrder {
     if (index >= 0) this.#held.splice(index, 1);
   }
 
-  /** Since when a lock is held, as the end of a sentence; and whether by somebody who waits meanwhile. */
+  /** Since when a lock is held, as the end of a sentence; and whether its holder waits meanwhile. */
   heldBy(at: number): { readonly since: string; readonly waits: boolean } {
     const all = [...this.#outer.flat(), ...this.#held];
     const held = all.findLast((each) => each.at === at);
@@ -68,7 +68,7 @@ export class LockOrder {
     return { since: held === undefined ? "" : ` since ${this.#place(held.site)}`, waits };
   }
 
-  /** What lies in memory that was given back is none of these locks any more. */
+  /** What lies in freed memory is no lock any more. */
   forget(at: number, end: number): void {
     const isGone = (lock: number) => lock >= at && lock < end;
     for (const [lock, after] of this.#after) {

@@ -1,6 +1,6 @@
 /**
- * Locks. Whoever takes one that is held would wait for a caller who waits itself: outside of a `race`
- * there is only one, and in it another block can give a mutex back, before this order's statement.
+ * Locks. A caller that takes a held one would wait for a caller that waits itself: outside of a `race`
+ * there is only one, and in it another block can unlock a mutex, before this order's statement.
  *
  * @see behaviour/c-api.md 14
  */
@@ -20,8 +20,8 @@ function setState(kernel: CKernel, at: number, state: number): void {
   kernel.memory.view.setInt32(at, state, true);
 }
 
-function giveBack(kernel: CKernel, at: number): void {
-  if (stateOf(kernel, at) !== HELD) throw kernel.crash("A lock is given back that nobody holds");
+function unlock(kernel: CKernel, at: number): void {
+  if (stateOf(kernel, at) !== HELD) throw kernel.crash("Unlock of a lock that is not held");
   setState(kernel, at, FREE);
   kernel.locks.given(at);
 }
@@ -33,15 +33,15 @@ function takeMutex(kernel: CKernel, at: number): void {
     const { since, waits } = kernel.locks.heldBy(at);
     throw kernel.crash(
       waits
-        ? `A mutex is taken that is held${since} by who waits meanwhile: what is put off would wait for ` +
+        ? `Deadlock: mutex_lock of a mutex held${since} by a caller that waits meanwhile: deferred work would wait for ` +
           "it, and here it runs to its end at once"
-        : `A mutex is taken that is held${since}, and who holds it cannot go on`,
+        : `Deadlock: mutex_lock of a mutex held${since}, whose holder cannot run`,
     );
   }
   take(kernel, at);
 }
 
-/** One that is free is taken, as somebody does who would have waited for it. */
+/** Takes a free one, as a call that would have waited for it. */
 function take(kernel: CKernel, at: number): void {
   setState(kernel, at, HELD);
   kernel.locks.taken(at);
@@ -82,7 +82,7 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
       c: "void dmalab_unlock(int *held)",
       as: "spin_unlock",
       run(kernel, [held]) {
-        giveBack(kernel, held);
+        unlock(kernel, held);
         kernel.machine.context.unlock();
       },
     },
@@ -107,7 +107,7 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
       c: "void mutex_unlock(struct mutex *lock)",
       run(kernel, [lock]) {
         kernel.maySleep();
-        giveBack(kernel, lock);
+        unlock(kernel, lock);
       },
     },
   ],

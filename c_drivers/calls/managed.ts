@@ -1,5 +1,5 @@
 /**
- * What is given back when a driver leaves its device, the last first: after its remove, and after a
+ * What is released when a driver leaves its device, the last first: after its remove, and after a
  * probe that has failed.
  *
  * @see behaviour/c-api.md 5 (dmam_), 11 (pcim_, devm_), 13
@@ -17,7 +17,7 @@ import { allocShared, freeShared } from "./shared_memory.ts";
 
 /** Something that is a device's for as long as it has its driver. */
 interface Managed {
-  /** What it is known by where it is given back before; 0 where it is not. */
+  /** What it is known by where it is released earlier; 0 where it is not. */
   readonly key: number;
   give(): void;
 }
@@ -59,7 +59,7 @@ function refusesNote(kernel: CKernel): boolean {
 
 function giveNow(kernel: CKernel, dev: number, key: number): void {
   if (!kernel.part(CManaged).give(kernel.device(dev), key)) {
-    throw kernel.crash(`${hex(key)} is given back, which is nothing that the device has`);
+    throw kernel.crash(`${hex(key)} is no managed resource of the device`);
   }
 }
 
@@ -146,7 +146,7 @@ export const MANAGED_CALLS: Readonly<
       c: "void dmam_pool_destroy(struct dma_pool *pool)",
       run(kernel, [pool]) {
         if (!kernel.part(CManaged).giveOfAny(pool)) {
-          throw kernel.crash(`${hex(pool)} is given back, which is no pool of a device's`);
+          throw kernel.crash(`${hex(pool)} is no managed pool`);
         }
       },
     },

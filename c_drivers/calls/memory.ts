@@ -18,7 +18,7 @@ const sinceBulk = ({ dma }: KernelStrategies): boolean => dma.hasTwoStep;
 /** The same bytes in a block of another size; the old one stays where there is none. */
 function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean): number {
   const old = kernel.heap.blockAt(ptr);
-  if (old === null) throw kernel.crash(`krealloc() is given ${hex(ptr)}, which is no block`);
+  if (old === null) throw kernel.crash(`krealloc(${hex(ptr)}): not an allocated block`);
   const block = kernel.heap.take(sizeBytes, zeroed);
   if (block === null) return 0;
   const { bytes, fresh } = kernel.memory;
@@ -128,7 +128,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
       c: "struct page *vmalloc_to_page(const void *ptr)",
       run(kernel, [ptr]) {
         if (isVmalloc(kernel, ptr)) return kernel.pageAt(kernel.phys(ptr));
-        throw kernel.crash(`vmalloc_to_page() is given ${hex(ptr)}, which is no such memory`);
+        throw kernel.crash(`vmalloc_to_page(${hex(ptr)}): not vmalloc memory`);
       },
     },
     {
@@ -222,7 +222,7 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
       c: "void *phys_to_virt(phys_addr_t phys)",
       run(kernel, [phys]) {
         const at = kernel.memory.pointerTo(kernel.exact(phys, "address"));
-        if (at === NOWHERE) throw kernel.crash(`phys_to_virt() is given ${hex(phys)}`);
+        if (at === NOWHERE) throw kernel.crash(`phys_to_virt(${hex(phys)}): no memory there`);
         kernel.part(CRequests).showPage(
           phys - phys % kernel.machine.pages.pageSizeBytes as PhysAddr,
         );

@@ -50,7 +50,7 @@ export function claimBar(kernel: CKernel, pdev: number, bar: number): (() => voi
   };
 }
 
-/** What was claimed of all windows at once is nobody's again. */
+/** Releases what was claimed of all BARs at once. */
 export function giveRegionsBack(kernel: CKernel, pdev: number): void {
   kernel.regionsOf.delete(functionOf(kernel, pdev).name);
 }

@@ -51,7 +51,7 @@ export const PEER_CALLS: readonly CCallEntry[] = [
       const func = kernel.part(CPeers).functionAt(pdev);
       if (kernel.part(CPeers).free(func, addr, size)) return;
       throw kernel.crash(
-        `pci_free_p2pmem() is given ${hex(addr)}, which ${func.name} has not lent`,
+        `pci_free_p2pmem(${hex(addr)}): not peer memory of ${func.name}`,
       );
     },
   },

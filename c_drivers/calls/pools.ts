@@ -32,7 +32,7 @@ export const POOL_CALLS: readonly CCallEntry[] = [
     run(kernel, [pool, gfp, handle]) {
       kernel.maySleepBy(gfp);
       if (!kernel.memory.isOpen(handle, 8)) {
-        throw kernel.crash("dma_pool_alloc() is given no place for the address");
+        throw kernel.crash("dma_pool_alloc() without a place for the address");
       }
       const block = kernel.part(CPools).alloc(pool, (gfp & GFP.ZERO) !== 0);
       if (block === null) return 0;

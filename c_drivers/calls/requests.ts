@@ -92,7 +92,7 @@ function starting(method: Start) {
       const state = stateAsItIs(kernel, stateAddress);
       const { addr, sizeBytes } = state;
       const started = blk[method](request, device, state, iter);
-      // A state that nobody has written stays as the driver left it, which may be no state at all.
+      // A state that was not written stays as the driver left it, which may be no state at all.
       if (state.addr !== addr || state.sizeBytes !== sizeBytes) {
         showState(kernel, stateAddress, state);
       }

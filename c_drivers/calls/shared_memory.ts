@@ -50,7 +50,7 @@ export function allocShared(
   }
   kernel.coherent.set(row, { memory, at: row });
   if (!kernel.memory.isOpen(handle, 8)) {
-    throw kernel.crash("dma_alloc_coherent() is given no place for the address");
+    throw kernel.crash("dma_alloc_coherent() without a place for the address");
   }
   kernel.memory.putWord(handle, memory.dma);
   return row;
@@ -63,20 +63,20 @@ export function freeShared(
 ): void {
   const { context, dma: mapping, warnings } = kernel.machine;
   if (context.irqsOff) {
-    warnings.warn("dma_free_attrs", "Shared memory is given back with interrupts off");
+    warnings.warn("dma_free_attrs", "Coherent memory is freed with interrupts off");
   }
   if (cpu === 0) return;
   const device = kernel.device(dev);
   const block = kernel.coherent.get(cpu);
   if (block === undefined) {
-    throw kernel.crash(`dma_free_coherent() is given ${hex(cpu)}, which it never gave`);
+    throw kernel.crash(`dma_free_coherent(${hex(cpu)}): not coherent memory of this device`);
   }
   const { at, memory } = block;
   if (handle !== memory.dma) {
     throw kernel.crash(
-      `dma_free_coherent() is given ${hex(handle)} with ${hex(cpu)}, whose address is ${
-        hex(memory.dma)
-      }`,
+      `dma_free_coherent() DMA address mismatch: ${hex(handle)} passed for ${
+        hex(cpu)
+      }, allocated at ${hex(memory.dma)}`,
     );
   }
   const { dma, owned, pageSizeBytes, pages } = memory;

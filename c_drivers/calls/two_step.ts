@@ -22,7 +22,7 @@ export function showState(kernel: CKernel, at: number, state: DmaIovaState): voi
   memory.view.setUint32(at + IOVA_STATE.__size + 4, (high | BOUNCED) >>> 0, true);
 }
 
-/** What C has at an address as the kernel reads it, whoever wrote it. */
+/** What C has at an address as the kernel reads it. */
 export function stateAsItIs(kernel: CKernel, at: number): DmaIovaState {
   const { memory } = kernel;
   if (!memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");

@@ -51,7 +51,7 @@ export function smallestBug(
   );
 }
 
-/** The first bug that a text meets: what is wrong and where, so that another is told from it. */
+/** The first bug that a text meets: what is wrong and where, so that another one is recognised. */
 function bugOf(
   source: SourceFile,
   load: Loads,
@@ -86,7 +86,7 @@ export function sayBugReport(path: string, seed: number | null, screen: Screen):
   const lines = (text ?? "").split("\n").filter((line) => line.trim() !== "");
   const shown = lines.slice(0, MOST_LINES);
   const left = lines.length - shown.length;
-  const told = [
+  const report = [
     "",
     `To report this bug, send these lines. They are of dmalab ${VERSION} on ${hostName()}` +
     `${seed === null ? "" : `, seed 0x${seed.toString(16)}`}.`,
@@ -95,7 +95,7 @@ export function sayBugReport(path: string, seed: number | null, screen: Screen):
       : ["The smallest script found that meets it:", "", ...shown.map((line) => `    ${line}`)],
     ...left > 0 ? [`    … and ${left} more lines`] : [],
   ];
-  screen.err(told.map((line) => `${printable(line)}\n`).join(""));
+  screen.err(report.map((line) => `${printable(line)}\n`).join(""));
 }
 
 function hostName(): string {

@@ -30,7 +30,7 @@ export interface FileJob {
   readonly trace: TraceForm | null;
   readonly limits: LimitOptions;
   readonly colour: boolean;
-  /** Note which rules and exits the tests come by. */
+  /** Record which rules and exits the tests exercise. */
   readonly coverage: boolean;
 }
 

@@ -180,7 +180,7 @@ static int hba_link_all(struct hba *hba, struct request *req, struct hba_area *a
 		error = dma_iova_sync(hba->dev, &area->state, 0, done);
 	if (!error)
 		return 0;
-	/* A destroy gives back as many addresses as it is told were mapped: not enough of them. */
+	/* A destroy frees only the length passed as mapped: not all of the range. */
 	if (done)
 		dma_iova_unlink(hba->dev, &area->state, 0, done, rq_dma_dir(req), 0);
 	dma_iova_free(hba->dev, &area->state);

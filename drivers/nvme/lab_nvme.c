@@ -56,7 +56,7 @@ struct nvme_io {
 	u16 status;
 	u32 result;
 	enum dma_data_direction dir;
-	/* One range that lies in IO addresses as a whole, or the ranges of the pieces. */
+	/* One IOVA range for all of it, or the ranges of the segments. */
 #if HAS_TWO_STEP
 	struct dma_iova_state iova;
 #endif
@@ -181,7 +181,7 @@ static unsigned long gaps_of(const struct nvme_piece *pieces, u32 count)
 }
 
 #if HAS_TWO_STEP
-/* All pieces side by side in IO addresses. Gives 0, 1 where that cannot be had, or an error. */
+/* Maps all segments into one IOVA range. Returns 0, 1 where there is none, or an error. */
 static int map_as_one(struct nvme_dev *nvme, struct nvme_io *io, unsigned long gaps)
 {
 	const struct nvme_piece *pieces = nvme->pieces;
@@ -354,7 +354,7 @@ static int put_sgls(struct nvme_dev *nvme, struct nvme_io *io, struct nvme_comma
 	return 0;
 }
 
-/* Maps the buffer that was told piece by piece, and has the command lead to it. */
+/* Maps the buffer given segment by segment, and writes its address into the command. */
 static int map_data(struct nvme_dev *nvme, struct nvme_io *io, struct nvme_command *command)
 {
 	unsigned long gaps = gaps_of(nvme->pieces, nvme->nr_pieces);
@@ -390,7 +390,7 @@ static int map_data(struct nvme_dev *nvme, struct nvme_io *io, struct nvme_comma
 
 /* ---- Queues ----------------------------------------------------------------------------------- */
 
-/* A tag that nobody uses, with its command; one place of the ring stays empty. */
+/* A free tag, with its command; one place of the ring stays empty. */
 static struct nvme_io *take_io(struct nvme_queue *queue)
 {
 	struct nvme_io *found = NULL;
@@ -413,7 +413,7 @@ static struct nvme_io *take_io(struct nvme_queue *queue)
 	return found;
 }
 
-/* The command goes into the ring, and the controller hears of it. */
+/* Writes the command into the ring, and rings the doorbell. */
 static void send(struct nvme_queue *queue, struct nvme_io *io, struct nvme_command *command)
 {
 	unsigned long flags;

@@ -1,10 +1,10 @@
 /**
  * One machine on which a driver is tried, case after case, and what is held against it: the device
- * finds the buffer's bytes, in their order and nothing else; what it writes arrives; nothing is left
- * behind; nobody reports or faults; and the driver only says no when something gives it a reason.
+ * finds the buffer's bytes, in their order and nothing else; what it writes arrives; nothing
+ * leaks; there is no report and no fault; and `map` fails only where something made it fail.
  *
  * The machine is built once. After a case in which nothing was wrong, what a map leaves warm (page
- * tables, caches of IO addresses, the IOTLB, the flush queue) is made cold again, so that the next
+ * tables, rcaches, the IOTLB, the flush queue) is made cold again, so that the next
  * case passes the points of failure that it would pass on a machine of its own.
  */
 import { thing } from "../../lang/builtins/arguments.ts";
@@ -40,7 +40,7 @@ import type { MachineVariation } from "./variations.ts";
 /** A call of a driver that has not ended after so many steps has no end. */
 const LIMITS: Limits = { ...DEFAULT_LIMITS, steps: 2_000_000 };
 
-/** An error of the kernel that nobody took, as the failure of a function. */
+/** An uncaught kernel error, as the failure of a function. */
 const RAISED = "E0902";
 
 /** A run that would have to be done again, as `fork` wants it. */
@@ -52,8 +52,8 @@ const MISUSES: ReadonlySet<string> = new Set(["E0913", "E0914", "E0917"]);
 /** Points that the device passes, and no driver. */
 const ACCESSES: ReadonlySet<number> = new Set([FAULT["device.read"], FAULT["device.write"]]);
 
-/** Calls that may say no by themselves, which is a reason for a driver to say no. */
-const MAY_SAY_NO = [
+/** Calls whose own failure is a reason for `map` to fail. */
+const MAY_FAIL = [
   "ret.dma_iova_try_alloc",
   "ret.dma_map_phys",
   "ret.dma_map_page",
@@ -81,9 +81,9 @@ export class DriverBench {
   #buffer: { readonly layout: Layout; readonly buffer: HostBuffer } | null = null;
   #scratch: Uint8Array = new Uint8Array(0);
   #content: Uint8Array = new Uint8Array(0);
-  /** A call of the case has said no. */
-  #saidNo = false;
-  /** What `map` gave in the case where it said no. */
+  /** A call of the case has failed by itself. */
+  #callFailed = false;
+  /** What `map` returned in the case where it failed. */
   #refusal: Refusal | null = null;
   /** Something was wrong on it, or it cannot be made cold: the next case needs another machine. */
   spent = false;
@@ -115,15 +115,15 @@ export class DriverBench {
     this.#held = new HeldResources(this.machine);
     this.machine.events.listen((event) => {
       const { error, result } = event.fields;
-      if (error !== null || result === false) this.#saidNo = true;
-    }, MAY_SAY_NO);
+      if (error !== null || result === false) this.#callFailed = true;
+    }, MAY_FAIL);
   }
 
   get machine(): Machine {
     return this.#machine.world.lab.machine;
   }
 
-  /** Whether the driver is given buffers of a layout. @throws {CannotHunt} When nobody can say. */
+  /** Whether the driver is given buffers of a layout. @throws {CannotHunt} When `accepts` fails. */
   takes(layout: Layout): boolean {
     const { takes } = this.driver;
     if (takes === null) return true;
@@ -169,7 +169,7 @@ export class DriverBench {
     const buffer = this.#bufferOf(layout);
     this.#content = fillWithNoise(this.#content, buffer.sizeBytes, number);
     buffer.writeAll(this.#content);
-    this.#saidNo = false;
+    this.#callFailed = false;
     this.#refusal = null;
     this.#machine.vm.refillSteps();
     const armed = fault === null ? null : new ArmedFault(FAULT[fault.point], fault.nth, fault.nth);
@@ -201,34 +201,37 @@ export class DriverBench {
     if (mapped.failure !== null && mapped.failure.diagnostic.code !== RAISED) {
       return wrong("script", mapped.failure.diagnostic.message);
     }
-    const told = mapped.failure === null ? mapped.value : null;
-    if (told === null || told === false) {
-      this.#refusal = told === false ? "false" : "none";
-      if (fired() || this.#saidNo) return null;
-      const raised = mapped.failure?.diagnostic.message ?? `\`${this.driver.map.name}\` says no`;
-      return wrong("refused", `${raised}, and nothing gives it a reason to`);
+    const handle = mapped.failure === null ? mapped.value : null;
+    if (handle === null || handle === false) {
+      this.#refusal = handle === false ? "false" : "none";
+      if (fired() || this.#callFailed) return null;
+      const raised = mapped.failure?.diagnostic.message ?? `\`${this.driver.map.name}\` failed`;
+      return wrong(
+        "refused",
+        `${raised}, although no failure was injected and no kernel call failed`,
+      );
     }
-    const moved = this.#move(told, buffer, dir, number);
+    const moved = this.#move(handle, buffer, dir, number);
     if (moved !== null) return moved;
-    const { failure } = this.#call(this.driver.unmap, [buf, told], dir);
+    const { failure } = this.#call(this.driver.unmap, [buf, handle], dir);
     if (failure !== null) return wrong("script", failure.diagnostic.message);
     return dir === "to_device" ? null : this.#arrived(buffer);
   }
 
   /** What the device does with the buffer, while it is mapped. Points of failure do not count. */
-  #move(told: Value, buffer: HostBuffer, dir: DriverDirection, number: number): Wrong | null {
+  #move(handle: Value, buffer: HostBuffer, dir: DriverDirection, number: number): Wrong | null {
     let ranges: readonly DmaRange[];
     try {
-      ranges = dmaRanges(told);
+      ranges = dmaRanges(handle);
     } catch (error) {
-      if (error instanceof ScriptError) return wrong("told", error.message);
+      if (error instanceof ScriptError) return wrong("ranges", error.message);
       throw error;
     }
     const sizeBytes = ranges.reduce((sum, range) => sum + range.sizeBytes, 0);
     if (sizeBytes !== buffer.sizeBytes) {
       return wrong(
-        "told",
-        `The device is told of ${formatSize(sizeBytes)}, and the buffer has ${
+        "ranges",
+        `\`map\` returned DMA ranges of ${formatSize(sizeBytes)} for a buffer of ${
           formatSize(buffer.sizeBytes)
         }`,
       );

@@ -79,13 +79,13 @@ class BodyWriter {
     const use = this.#use();
     return [
       ...reads ? ["let sent = buf.bytes"] : [],
-      `let told = ${mapping}`,
+      `let handle = ${mapping}`,
       ...wrong.kind === "refused"
-        ? [`assert told != ${refusal}`]
-        // A driver that is right says no where something fails.
+        ? [`assert handle != ${refusal}`]
+        // In a correct driver `map` fails where something fails.
         : fault === null
         ? use
-        : [`if told != ${refusal} {`, ...indent(use), "}"],
+        : [`if handle != ${refusal} {`, ...indent(use), "}"],
     ];
   }
 
@@ -94,9 +94,9 @@ class BodyWriter {
     const { driver: { device, unmap }, finding: { case: { dir } } } = this;
     const writes = dir !== "to_device";
     return [
-      ...dir === "from_device" ? [] : [`assert ${device}.gather(told) == sent`],
-      ...writes ? [`assert ${device}.scatter(told, news.bytes)`] : [],
-      this.#call(unmap, "buf, told"),
+      ...dir === "from_device" ? [] : [`assert ${device}.gather(handle) == sent`],
+      ...writes ? [`assert ${device}.scatter(handle, news.bytes)`] : [],
+      this.#call(unmap, "buf, handle"),
       ...writes ? ["assert buf == news"] : [],
     ];
   }

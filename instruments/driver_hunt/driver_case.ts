@@ -4,7 +4,7 @@ import type { FaultPointName } from "../../runtime/faults.ts";
 import type { Layout } from "./layout.ts";
 import type { MachineVariation } from "./variations.ts";
 
-/** One passing of a point that is told to fail. */
+/** One hit of an injection point that fails. */
 export interface CaseFault {
   readonly point: FaultPointName;
   readonly nth: number;
@@ -25,10 +25,10 @@ export class CannotHunt extends Error {
 
 /** What a driver can get wrong. */
 export type WrongKind =
-  /** `map` says no, although nothing was made to fail, and no call of it said no by itself. */
+  /** `map` fails, although no failure was injected, and no call of it failed by itself. */
   | "refused"
-  /** What `map` gives tells the device nothing, or not of as many bytes as the buffer has. */
-  | "told"
+  /** What `map` returns are no DMA ranges, or not as many bytes as the buffer has. */
+  | "ranges"
   /** The device was refused an access. */
   | "fault"
   /** The device does not see the buffer's bytes, in their order. */
@@ -41,7 +41,7 @@ export type WrongKind =
   | "locked"
   /** The checker has a report. */
   | "report"
-  /** The script itself failed: an error that nobody took, an assertion, a limit. */
+  /** The script itself failed: an uncaught error, an assertion, a limit. */
   | "script";
 
 export interface Wrong {
@@ -50,14 +50,14 @@ export interface Wrong {
   readonly text: string;
 }
 
-/** What a driver's `map` gives where it says no: as the language writes it. */
+/** What a driver's `map` returns where it fails: as the language writes it. */
 export type Refusal = "none" | "false";
 
 /** How a case ended. */
 export interface CaseEnd {
   /** What is wrong first; null when nothing is. */
   readonly wrong: Wrong | null;
-  /** What `map` gave where it said no; null: it mapped the buffer, or did not come to an end. */
+  /** What `map` returned where it failed; null: it mapped the buffer, or did not come to an end. */
   readonly refusal: Refusal | null;
   /** Where something could have failed, of a case in which nothing did. */
   readonly places: readonly CaseFault[];

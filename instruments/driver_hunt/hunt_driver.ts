@@ -22,7 +22,7 @@ export interface DriverHuntOptions {
   readonly cases: number;
   /** Asked now and then; false ends the hunt. */
   readonly mayGoOn: () => boolean;
-  /** Told now and then how far it is. */
+  /** Called now and then with how far it is. */
   readonly onProgress?: (cases: number, pieces: number) => void;
 }
 
@@ -30,9 +30,9 @@ export interface DriverHuntOptions {
 export interface DriverFinding {
   readonly case: DriverCase;
   readonly wrong: Wrong;
-  /** The driver's `map` said no in it. */
+  /** The driver's `map` failed in it. */
   readonly refused: boolean;
-  /** What the driver's `map` gives where it says no, as far as that was seen. */
+  /** What the driver's `map` returns where it fails, as far as that was seen. */
   readonly refusal: Refusal;
   /** How many cases were tried up to it. */
   readonly cases: number;
@@ -40,7 +40,7 @@ export interface DriverFinding {
 
 export interface DriverHuntResult {
   readonly cases: number;
-  /** Buffers that the driver said no to, with a reason. */
+  /** Cases in which `map` failed, for a reason. */
   readonly refused: number;
   readonly layouts: number;
   /** Layouts that the driver is never given. */
@@ -49,7 +49,7 @@ export interface DriverHuntResult {
   readonly allUpTo: number;
   /** Some cases were drawn. */
   readonly drawn: boolean;
-  /** Somebody ended it. */
+  /** It was ended early. */
   readonly stopped: boolean;
   readonly finding: DriverFinding | null;
 }

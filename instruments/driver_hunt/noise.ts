@@ -16,7 +16,7 @@ const NOISE = makeNoise();
 
 /**
  * The bytes of a case.
- * @param into Is filled and given back where it is long enough.
+ * @param into Is filled and returned where it is long enough.
  * @returns An array of just that many bytes.
  */
 export function fillWithNoise(into: Uint8Array, sizeBytes: number, number: number): Uint8Array {

@@ -109,7 +109,7 @@ function faultOrNot(points: readonly FaultPointName[]): Arbitrary<HuntFault | nu
 /**
  * A machine, and what is asked of it.
  *
- * @param points Points that may be told to fail; none: nothing fails.
+ * @param points Points that may fail; none: nothing fails.
  * @param machines Where it is asked.
  */
 export function huntCases(

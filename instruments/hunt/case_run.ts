@@ -1,6 +1,6 @@
 /**
- * Runs a case and holds it to the property: right bytes, a right status, no device fault, nothing
- * that the device is told to use outside the request's memory, and nothing left behind.
+ * Runs a case and checks the property: right bytes, a right status, no device fault, nothing
+ * that the device may use outside the request's memory, and no leak.
  *
  * Nothing here knows of any defect.
  */
@@ -217,7 +217,7 @@ export class CaseRun {
     }
   }
 
-  /** What was told to be done was done, and nothing else. */
+  /** What was requested was done, and nothing else. */
   #wrongBytes({ data, io, lba, metadata }: PlacedIo, { status }: Io): string | null {
     if (status !== "OK") return null;
     const { blockSizeBytes, metadataBytes } = this.#facts;

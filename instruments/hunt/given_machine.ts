@@ -1,4 +1,4 @@
-/** The machine of a file as the hunt takes it: one of its disks, and whoever lends that memory. */
+/** The machine of a file as the hunt takes it: one of its disks, and a provider of peer memory. */
 import { ConfigError } from "../../devices/config_error.ts";
 import { buildLab, type Lab, type LabDevice } from "../../devices/lab.ts";
 import type { LabConfig } from "../../devices/lab_config.ts";
@@ -69,7 +69,7 @@ function lenderTo({ devices, topology }: Lab, disk: LabDevice): LabDevice | null
   ) ?? null;
 }
 
-/** RAM, and nobody's. */
+/** RAM without an owner. */
 function isFree({ machine }: Lab, base: number): boolean {
   const end = base + ROOM_BYTES;
   const { swiotlb } = machine;

@@ -62,7 +62,7 @@ export interface Finding {
   readonly violation: Violation;
   /** What an earlier step left behind, which spoils the last one; null where that is its own. */
   readonly after: Violation | null;
-  /** The switch that it is gone without, or two that it takes both; none: it is nobody's. */
+  /** The switch without which it passes, or two that it takes both; none: no known defect. */
   readonly switches: readonly QuirkName[];
   /** Switches that were found before, without which it does not show. */
   readonly needs: readonly QuirkName[];

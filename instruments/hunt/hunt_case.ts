@@ -86,7 +86,7 @@ export interface HuntIo {
   readonly metadata: MetadataShape | null;
 }
 
-/** A point that is told to fail, once. */
+/** An injection point that fails, once. */
 export interface HuntFault {
   readonly point: FaultPointName;
   /** Which passing of it, from 1. */

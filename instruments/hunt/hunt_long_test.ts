@@ -25,9 +25,9 @@ function checkFindings({ findings }: HuntResult): void {
   for (const finding of findings) {
     const { case: each, proof, release: where, scenario, switches } = finding;
     const name = switches.join(" and ");
-    assert(switches.length > 0, `nobody's:\n${scenario}`);
+    assert(switches.length > 0, `no known defect:\n${scenario}`);
     assert(proof !== null, `${name} is not proved:\n${scenario}`);
-    // Told nothing, it names the defect: with it the last step fails, without it holds.
+    // Without hints it names the defect: with it the last step fails, without it holds.
     assert(violationsOf(each, where).at(-1) !== null, name);
     assertEquals(violationsOf(each, without(where, switches)).at(-1), null, name);
     // What is printed is what is run.
@@ -74,7 +74,7 @@ Deno.test("on 7.2 the hunt finds eight defects, each as a small test that fails 
   assertEquals(names.filter((name) => !found.has(name)), [], `in ${result.cases} requests`);
 });
 
-Deno.test("on 7.3 the hunt, told nothing, finds that one failed list spoils the reads after it; on 7.2 that pages are lost (v7.3.md 6.1)", () => {
+Deno.test("on 7.3 the hunt, without hints, finds that one failed list spoils the reads after it; on 7.2 that pages are lost (v7.3.md 6.1)", () => {
   const name = "partial_destroy_on_list_failure";
   const found = (kernel: KernelProfile) => {
     const result = huntFor([name], release(kernel), 4000, 1);
@@ -84,7 +84,7 @@ Deno.test("on 7.3 the hunt, told nothing, finds that one failed list spoils the 
   const { after, case: { steps }, scenario, violation } = found("7.3-rc7");
   assertEquals(after?.kind, "left");
   assertEquals([violation.kind, violation.text], ["status", "it ends with IOERR, not OK"]);
-  // The failed one, and the same again, which nobody disturbs.
+  // The failed one, and the same again, undisturbed.
   assertEquals(steps.map(({ fault }) => fault?.point ?? null), ["dma_pool_alloc", null]);
   assert(scenario.includes("assert io2.status == OK"), scenario);
 

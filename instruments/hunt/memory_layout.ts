@@ -47,7 +47,7 @@ export interface LayoutFacts {
   readonly metadataBytes: Bytes;
   /** First byte of the peer's memory; null where no peer lends any. */
   readonly peerBase: number | null;
-  /** The controller is told how long metadata is. */
+  /** The controller knows how long metadata is. */
   readonly metadataHasLength: boolean;
   /** There is memory above 4 GiB. */
   readonly hasHigh: boolean;
@@ -113,12 +113,12 @@ export class MemoryLayout {
     const format = (dataBytes / blockSizeBytes) * metadataBytes;
     const user = op === "user_read" || op === "user_write";
     if (shape === null) {
-      // Nobody brings what a user's command lacks.
+      // What a user's command lacks is not added.
       if (!user) return [];
       return this.#metadataPieces({ pieces: 1, offsetBytes: 0, touching: false }, format);
     }
     if (!user || shape.sizeBytes === null) return this.#metadataPieces(shape, format);
-    // A device that is not told the length goes by the format: the buffer must be that long.
+    // A device that does not know the length uses the format: the buffer must be that long.
     const sizeBytes = metadataHasLength ? shape.sizeBytes : Math.max(shape.sizeBytes, format);
     return this.#metadataPieces(shape, sizeBytes);
   }

@@ -272,7 +272,7 @@ class ScenarioWriter {
     return lines;
   }
 
-  /** The bytes that the device wrote although they are nobody's, before and after. */
+  /** The bytes that the device wrote outside every buffer, before and after. */
   #guards(step: number): { before: string; after: string }[] {
     const { outside } = this.violation;
     if (!this.explicit || outside === null) return [];

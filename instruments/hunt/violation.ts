@@ -2,7 +2,7 @@
 
 /**
  * `status`: an end that nothing excuses; `bytes`: other bytes in memory than on the disk, or the other
- * way round; `fault`: an access of the device was refused; `outside`: the device was told to use memory that is not the
+ * way round; `fault`: an access of the device was refused; `outside`: the device was given memory that is not the
  * request's; `list`: it read its descriptors out of a caller's memory; `left`: something is still held;
  * `hang`: no end; `report`: the checker of mapping calls complains; `crash`: the kernel
  * followed a null pointer, or the simulator itself broke.

@@ -22,7 +22,7 @@ export interface Scenario {
   readonly watch?: HostWatch;
 }
 
-/** Somebody has asked for the end: what was found so far says nothing. */
+/** The run was interrupted: what was found so far says nothing. */
 export class Interrupted extends Error {}
 
 /** How one test ended. */
@@ -30,7 +30,7 @@ export interface Ended {
   /** With its machine: what a person calls it. */
   readonly name: string;
   readonly place: Place;
-  /** `ok`, or where it fails; with what nobody expected. Two that are equal ended alike. */
+  /** `ok`, or where it fails; with what was unexpected. Two that are equal ended alike. */
   readonly end: string;
   /** The first line of what it failed with; null when it held. */
   readonly message: string | null;
@@ -46,7 +46,7 @@ const STATEMENTS = "(the statements of the file)";
 /**
  * Runs a scenario's statements and tests on a release, or on a release that is changed.
  * @param only The keys of those that are run; all of them when left out.
- * @throws {Interrupted} When somebody has asked for the end.
+ * @throws {Interrupted} When the run is interrupted.
  */
 export function outcomesOn(
   scenario: Scenario,

@@ -1,7 +1,7 @@
 /**
  * At which release a scenario's outcome turns, and by what.
  *
- * Nobody knows beforehand what a test is about. It is run on every release; where two neighbours differ,
+ * It is not known beforehand what a test is about. It is run on every release; where two neighbours differ,
  * each thing that they differ in is given to one of them alone, until the other's outcome comes out.
  */
 import type { Difference } from "../../runtime/kernels/differences.ts";
@@ -47,7 +47,7 @@ export type ReleasesResult =
 
 /**
  * Runs a scenario on every release, and finds out where and why its tests turn.
- * @throws {Interrupted} When somebody has asked for the end.
+ * @throws {Interrupted} When the run is interrupted.
  */
 export function turnsOf(scenario: Scenario): ReleasesResult {
   const all = new Map<KernelProfile, ReadonlyMap<string, Ended>>();

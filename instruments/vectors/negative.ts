@@ -39,7 +39,7 @@ export interface NegativeVector {
   /** Ranges of memory of which every access fails. */
   readonly unreachable: readonly Range[];
   readonly status: NegativeStatus;
-  /** Of the specification: where what is wrong is told. */
+  /** Of the specification: where the error is defined. */
   readonly section: string;
 }
 

@@ -70,7 +70,7 @@ Deno.test("the example of a malformed command in docs/vectors.md is one of the f
   assertEquals(example, FILE.vectors.find(({ id }) => id === example.id));
 });
 
-Deno.test("negative vectors are numbered and told apart, and name the specification's sections", () => {
+Deno.test("negative vectors are numbered and distinct, and name the specification's sections", () => {
   const { vectors } = FILE;
   assertEquals(vectors.map(({ id }) => id), vectors.map((_, index) => index + 1));
   assertEquals(new Set(vectors.map(({ about }) => about)).size, vectors.length);

@@ -66,7 +66,7 @@ export interface VectorRequest {
   readonly gap_bit: number;
   /** What the mapping calls gave, in order: what a builder is given. */
   readonly mapped: readonly Range[];
-  /** The one range of IO addresses, or null. */
+  /** The one IOVA range, or null. */
   readonly iova: Range | null;
   /** Memory behind what was mapped, in the order of the addresses. */
   readonly translations: readonly Translation[];

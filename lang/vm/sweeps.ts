@@ -187,7 +187,7 @@ export class Sweeps {
         span: headOf(info.span),
         notes: leakLines(leaks, run),
         related: taken === null ? [] : [{ span: taken, message: "allocated here" }],
-        hint: where === null ? "what it takes must be given back in the block" : undefined,
+        hint: where === null ? "what the block allocates or maps it must also free or unmap" : undefined,
       },
     );
   }

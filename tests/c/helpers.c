@@ -152,7 +152,7 @@ void mutex_twice(void)
 	mutex_lock(&gate);
 }
 
-void mutex_of_nobody(void)
+void mutex_without_owner(void)
 {
 	mutex_unlock(&gate);
 }
@@ -271,7 +271,7 @@ int bulk(void)
 	return got;
 }
 
-/* Warned twice, told once. */
+/* Warned twice, reported once. */
 int warns_once(struct device *dev)
 {
 	int turn, seen = 0;
@@ -509,7 +509,7 @@ void other_way(void)
 	mutex_unlock(&outer);
 }
 
-/* Who takes the second one only where it is free waits for nobody. */
+/* Trylock of the second one: it never waits. */
 int other_way_tried(void)
 {
 	int got;

@@ -5,7 +5,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
-/* What a driver may do to whoever runs it; a test calls it with every kind. */
+/* What a driver may do to its host; a test calls it with every kind. */
 
 static DEFINE_SPINLOCK(lock);
 static char area[64];

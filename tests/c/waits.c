@@ -253,14 +253,14 @@ void wakes(void)
 }
 
 /* Deferred work lies in memory that is freed. */
-void work_of_nobody(void)
+void work_in_freed(void)
 {
 	schedule_work(&waiter->work);
 	pci_free_irq(waiter->pdev, 0, waiter);
 	kfree(waiter);
 }
 
-void timer_of_nobody(void)
+void timer_in_freed(void)
 {
 	mod_timer(&waiter->timer, jiffies + 1);
 	pci_free_irq(waiter->pdev, 0, waiter);

@@ -188,7 +188,7 @@ export const EXCEPTIONS: readonly Exception[] = [
       "injection**",
     ],
     "The machine, and what was made to fail. A soft limit above the default was written by " +
-      "somebody, and is taken; any other must come out. Some scenarios are reported by their name only: where the " +
+      "the user, and is taken; any other must result. Some scenarios are reported by their name only: where the " +
       "peer sits, and that a device above cuts first.",
   ),
   given(

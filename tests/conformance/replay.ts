@@ -1,4 +1,4 @@
-/** Sends each group of golden data to whoever can replay its kind. */
+/** Sends each group of golden data to the replay of its kind. */
 import {
   type GoldenFile,
   GoldenReadError,
@@ -39,7 +39,7 @@ export async function* replayGroups(
       yield await replayFile(file, kernel);
     } catch (error) {
       // A damaged file must be counted against us, and must not stop the others; so must one of a
-      // shape that nobody has thought of.
+      // shape that was not foreseen.
       const { message } = error as Error;
       const reason = error instanceof GoldenReadError ? message : `Cannot be replayed: ${message}`;
       yield groupUnreadable(file.group, reason);

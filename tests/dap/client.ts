@@ -70,7 +70,7 @@ export class Client {
     return this.#seq;
   }
 
-  /** Sends a request. @returns The whole answer, also one that says no. */
+  /** Sends a request. @returns The whole answer, also a failure. */
   ask(command: string, args?: object): Promise<DebugProtocol.Response> {
     const seq = ++this.#seq;
     const text = JSON.stringify({ seq, type: "request", command, arguments: args });

@@ -1,4 +1,4 @@
-/** Commands that somebody has written by hand, most of them nearly right, for a controller alone. */
+/** Commands as if written by hand, most of them nearly right, for a controller alone. */
 import { Rig } from "../../devices/nvme/controller/_rig.ts";
 import type { CommandFields } from "../../devices/nvme/command_bytes.ts";
 import { MALFORMED_COMMANDS } from "../../devices/nvme/malformed_commands.ts";

@@ -316,15 +316,15 @@ class LabUse {
       const list = new Scatterlist(this.#memory(512));
       const outputs = dma.dmaMapSg(dev, list, DMA_BIDIRECTIONAL);
       if (outputs === 0) return "none";
-      const told = Array.from({ length: outputs }, (_, at) => access(list.dmaAddressAt(at)));
+      const seen = Array.from({ length: outputs }, (_, at) => access(list.dmaAddressAt(at)));
       dma.dmaUnmapSg(dev, list, DMA_BIDIRECTIONAL);
-      return told;
+      return seen;
     }
     const [{ phys, sizeBytes }] = this.#memory(512) as [{ phys: PhysAddr; sizeBytes: number }];
     const mapped: DmaAddr = dma.dmaMapPhys(dev, phys, sizeBytes, DMA_BIDIRECTIONAL);
     if (dma.dmaMappingError(dev, mapped) !== 0) return "not mapped";
-    const told = [access(mapped), access(pick(mapped + 4096, phys, 0x8000_0000))];
+    const seen = [access(mapped), access(pick(mapped + 4096, phys, 0x8000_0000))];
     dma.dmaUnmapPhys(dev, mapped, sizeBytes, DMA_BIDIRECTIONAL);
-    return told;
+    return seen;
   }
 }

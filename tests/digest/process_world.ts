@@ -29,8 +29,8 @@ function tell(machine: Machine, random: Random, sink: Sink, act: () => unknown):
     : null;
   if (fault !== null) machine.armFault(fault);
   try {
-    const told = act();
-    sink(typeof told === "object" && told !== null ? "a thing" : String(told));
+    const result = act();
+    sink(typeof result === "object" && result !== null ? "a thing" : String(result));
   } catch (error) {
     sink(String(error));
   } finally {

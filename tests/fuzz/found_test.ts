@@ -42,7 +42,7 @@ Deno.test("braces that are taken for a record cost three errors at most, however
   assertEquals(errors.length <= 3 && errors[0]?.endsWith(" 2"), true, errors.join(", "));
 });
 
-Deno.test("mistakes in declarations of their own are all told", () => {
+Deno.test("mistakes in declarations of their own are all reported", () => {
   assertEquals(errorsOf("let =\nlet =\nlet =\nlet =\nlet =\n").length, 5);
 });
 
@@ -56,7 +56,7 @@ Deno.test("a `let` without its word is one mistake, however often the name is us
   );
 });
 
-Deno.test("while the machine is wrong nobody misses what it declares", () => {
+Deno.test("while the machine is wrong what it declares is not reported as missing", () => {
   const text = `${
     MACHINE.replace("root_port rp0", "rootport rp0")
   }test "t" { show ssd; ssd.flush() }\n`;

@@ -32,6 +32,6 @@ for (let batch = 0; read < lines; batch++) {
 const seconds = (performance.now() - start) / 1000;
 console.log(
   `${read.toLocaleString("en-US")} damaged lines of seed ${seed} in ${seconds.toFixed(0)} s: ` +
-    `no exception, ${damaged.toLocaleString("en-US")} told as damaged, ` +
+    `no exception, ${damaged.toLocaleString("en-US")} reported as damaged, ` +
     `${findings.toLocaleString("en-US")} findings`,
 );

@@ -3,7 +3,7 @@
 /** `dmalab`, what runs scenarios without it, and the replay of captured data. */
 export type Program = "command" | "runner" | "replay";
 
-/** One process of dmalab that somebody has made to hurt. */
+/** One process of dmalab with hostile input. */
 export interface HostileCase {
   readonly name: string;
   /** What is started: `dmalab`, where nothing else is said. */

@@ -50,7 +50,7 @@ const NONSENSE: readonly (readonly [what: string, text: string])[] = [
   ["lists in lists", "[".repeat(100_000)],
 ];
 
-/** A file that somebody writes to for as long as it is there. */
+/** A file that is written to for as long as it is there. */
 function startGrowing(path: string): void {
   Deno.writeTextFileSync(path, " ".repeat(8_000_000));
   const grow = `for n in $(seq 200); do test -f "$0" || exit; head -c 1000000 "$0" >> "$0"; done`;

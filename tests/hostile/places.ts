@@ -23,7 +23,7 @@ export interface Trap {
 }
 
 /** A text that must not be shown, and a file that must not change. */
-export const SECRET = "the-secret-of-somebody";
+export const SECRET = "the-secret-of-a-user";
 
 function link(to: (outside: string) => string): Trap["set"] {
   return (path, outside) => Deno.symlinkSync(to(outside), path);

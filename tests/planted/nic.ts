@@ -13,16 +13,16 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   "09-one-slot-too-many": {
     by: "frames go out",
     says:
-      /reads 8 bytes 0 bytes behind a block of 64 bytes .*ring_nic\.c:\d+:\d+ \(in nic_rx_empty\(\)/,
+      /reads 8 bytes 0 bytes past a block of 64 bytes .*ring_nic\.c:\d+:\d+ \(in nic_rx_empty\(\)/,
   },
   "10-use-after-free": {
     by: "frames go out",
     says:
-      /after the end of a block of 80 bytes .*in nic_free_rings\(\) at drivers\/nic\/ring_nic\.c/,
+      /after the free of a block of 80 bytes .*in nic_free_rings\(\) at drivers\/nic\/ring_nic\.c/,
   },
   "11-page-kept": { by: "frames go out", says: /4096 bytes of memory at .* not freed/ },
   "12-not-unmapped-at-close": { by: "full ring", says: /report\[freed_while_mapped\]/ },
-  "13-head-in-every-slot": { by: "frames go out", says: /kfree\(\) is given .*given back before/ },
+  "13-head-in-every-slot": { by: "frames go out", says: /kfree\(0x\w+\): double free/ },
 };
 
 export const NIC_DRIVER: PlantedDriver = {

@@ -32,7 +32,7 @@ const FOUND: Readonly<Record<string, FoundBug>> = {
   },
   "10-use-after-free": {
     by: DIRECT,
-    says: /after the end of a block of .*given back at drivers\/nvme\/lab_nvme\.c.*in free_queue/,
+    says: /after the free of a block of .*freed at drivers\/nvme\/lab_nvme\.c.*in free_queue/,
   },
   "11-not-unmapped-at-reset": {
     by: "without an answer has the controller reset [iommu.mode = off]",

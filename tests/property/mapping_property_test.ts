@@ -85,7 +85,7 @@ Deno.test("a machine that breaks its promise is found", () => {
     hotPercent: 100,
   });
   for (let count = 0; count < 10; count++) tried.run({ kind: "map", a: count, b: 0, c: 2 });
-  // Somebody frees a range that is in use: the next map gets it a second time.
+  // A range that is in use is freed: the next map gets it a second time.
   const { start, end } = tried.model.live[3]!;
   tried.domain.freeIova(start, end - start);
   assertThrows(() => tried.run({ kind: "map", a: 99, b: 0, c: 2 }), Disagreement);

@@ -1,7 +1,7 @@
 /**
  * A machine with one device beside the plain model of it, and the operations that both go through.
  *
- * After each operation the two must agree: nobody's range overlaps another's, an address leads where
+ * After each operation the two must agree: no two ranges overlap, an address leads where
  * the model says, what is freed and not yet flushed is not given out again. At the end nothing
  * is left: no range, no leaf, no mapping, no record.
  */

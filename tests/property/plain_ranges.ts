@@ -34,7 +34,7 @@ export class PlainRanges {
 
   /**
    * Takes a range that was just given out.
-   * @returns What it overlaps, in words; null when it is nobody's, as it must be.
+   * @returns What it overlaps, in words; null when it is free, as it must be.
    */
   take(range: OwnedRange): string | null {
     const overlaps = (other: { readonly start: number; readonly end: number }): boolean =>
@@ -73,7 +73,7 @@ export class PlainRanges {
     return physIn(this.live, iova);
   }
 
-  /** Where hardware that was not told may still lead; -1 for nowhere. */
+  /** Where a stale IOTLB entry may still lead; -1 for nowhere. */
   stalePhysOf(iova: number): number {
     return physIn(this.parked, iova);
   }

@@ -155,7 +155,7 @@ export class RightUse {
     this.#pool.destroy();
   }
 
-  /** Memory that nobody else uses, all of it in one piece. */
+  /** Memory with one user, all of it contiguous. */
   memory(pages: number, high = false): PhysAddr {
     const within = high ? { firstPhys: PAST_32_BITS } : {};
     const count = Math.max(pages, 2 * this.options.granuleBytes / PAGE);
@@ -205,7 +205,7 @@ export class RightUse {
     });
   }
 
-  /** Who has been told that unmaps do nothing may leave them out, and may make them all the same. */
+  /** Where dma_need_unmap() is false, unmaps may be left out or made. */
   #unlessNotNeeded(unmap: () => void): void {
     const needed = this.machine.dma.dmaNeedUnmap(this.dev);
     this.#asked = !this.#asked;

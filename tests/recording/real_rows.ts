@@ -31,7 +31,7 @@ export function realRows(spec: AnyTableSpec, lab: Lab, serial: number): Row[] | 
   return real;
 }
 
-/** Without translation there is nothing to unmap, and the checker forgets what nobody will end. */
+/** Without translation there is nothing to unmap, and the checker forgets what is never unmapped. */
 export function translates({ iommu }: Machine, device: unknown): boolean {
   return iommu.domains.some((domain) => domain.device.name === device);
 }

@@ -1,5 +1,5 @@
 /**
- * Whether a run is the same when it is recorded, when it is recorded again, when nobody records it,
+ * Whether a run is the same when it is recorded, when it is recorded again, when it is not recorded,
  * and wherever one has been in it in between.
  */
 import { assert, assertEquals } from "@std/assert";

@@ -23,7 +23,7 @@ const FNV_PRIME = 0x01000193;
 export interface SoakOptions {
   readonly requests: number;
   readonly seed: number;
-  /** Is told ten times, and at the end, how it stands. */
+  /** Called ten times, and at the end, with how it stands. */
   readonly onPoint?: (point: SoakPoint) => void;
   /** Is given the machine of each batch before a look is taken at what it holds. */
   readonly onBatch?: (machine: SoakMachine) => void;

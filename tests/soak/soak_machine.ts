@@ -47,7 +47,7 @@ export class SoakMachine {
   readonly disk: NvmeDisk;
   readonly #random: Random;
   readonly #peerBase: number | null;
-  /** How often a point failed that was told to. */
+  /** How often an injected failure fired. */
   failures = 0;
 
   constructor(spec: HuntMachine, release: HuntRelease, random: Random) {
@@ -55,7 +55,7 @@ export class SoakMachine {
     this.machine = lab.machine;
     this.machine.startAudit({ every: AUDIT_EVERY, driversAreRight: true });
     this.disk = lab.device("ssd", "nvme").disk;
-    // Nobody asks after a command that is done.
+    // A command that is done is not looked up again.
     this.disk.driver.keepCommands = false;
     this.#random = random;
     this.#peerBase = spec.peer === "none" ? null : peerMemoryOf(lab);

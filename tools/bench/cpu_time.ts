@@ -3,7 +3,7 @@ import process from "node:process";
 
 /**
  * What this process has used so far, in seconds: all its threads, the compiler's and the garbage
- * collector's included. One core alone would have taken as long, whoever else wants it; a clock on
+ * collector's included. One core alone would have taken as long, whatever else runs; a clock on
  * the wall also counts the neighbours.
  */
 export function cpuSeconds(): number {

@@ -1,5 +1,5 @@
 /**
- * Notes what the passing tests of one file come by.
+ * Records what the passing tests of one file exercise.
  *
  * A rule counts as *decided* when an event of a passing test names it as the reason (`why.rule`), or
  * when the checker reported a breach of it; as *cited* when a passing test names it in its own
@@ -18,7 +18,7 @@ export interface CoverageRecord {
   readonly decided: readonly string[];
   readonly cited: readonly string[];
   readonly exits: readonly string[];
-  /** Lines of drivers in C that there is code of, and those that some test came by. */
+  /** Lines of drivers in C that there is code of, and those that some test executed. */
   readonly lines: Readonly<Record<string, LinesRun>>;
 }
 
@@ -61,7 +61,7 @@ export class CoverageRecorder {
     }
   }
 
-  /** The test that ran has ended; what a failed one came by proves nothing. */
+  /** The test that ran has ended; what a failed one exercised proves nothing. */
   outcome({ outcome }: TestOutcome): void {
     if (outcome === "passed") {
       for (const rule of this.#pendingDecided) this.#decided.add(rule);

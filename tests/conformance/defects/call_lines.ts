@@ -19,7 +19,7 @@ interface OpenCall {
   readonly given: Fields;
   /** Index of the first line inside it. */
   readonly from: number;
-  /** Told to fail at its entry: as if it had not been called. */
+  /** Made to fail at its entry: as if it had not been called. */
   injected: boolean;
   /** It parked a range; what it frees after that was parked before. */
   parked: boolean;

@@ -30,7 +30,7 @@ export interface DefectMachine {
   >;
 }
 
-/** A function that failed on purpose, or a device that was told it reaches less. */
+/** A function that failed on purpose, or a device whose mask was lowered. */
 export interface DefectInjection {
   readonly function?: string;
   readonly calls_failed?: number;

@@ -86,7 +86,7 @@ export function defectHost(captured: DefectCase): DefectHost {
   };
 }
 
-/** A soft limit above the release's default is one that somebody wrote; any other must come out. */
+/** A soft limit above the release's default is one that the user wrote; any other must result. */
 function writtenMaxSectorsKb(captured: DefectCase): number | undefined {
   const { max_sectors_kb: written } = captured.machine.limits;
   const { softCapSectors } = KERNELS[profileOfCase(captured)].strategies.block;

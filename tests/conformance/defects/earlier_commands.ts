@@ -12,7 +12,7 @@ import { orderTags, poolCalls } from "./given_places.ts";
 
 const SCENARIOS_WITH_COMMANDS_BETWEEN: ReadonlySet<string> = new Set(["p2pm"]);
 
-/** Memory of the earlier commands: nobody's in the record. */
+/** Memory of the earlier commands: without an owner in the record. */
 const DATA = 16 * MIB;
 const METADATA = 24 * MIB;
 

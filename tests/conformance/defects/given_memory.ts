@@ -61,7 +61,7 @@ export class GivenIovas {
 /**
  * Bounce buffers as they were recorded: where a step's first one was.
  *
- * The search for slots goes on where the last one ended, and what ran before a step is not told.
+ * The search for slots goes on where the last one ended, and what ran before a step is not recorded.
  * From its first buffer on a step's slots must come out.
  */
 export class GivenSlots {

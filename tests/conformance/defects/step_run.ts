@@ -29,7 +29,7 @@ export interface StepRequest {
 }
 
 /**
- * Submits, runs the machine until nothing is left to do, and says what the program was told.
+ * Submits, runs the machine until nothing is left to do, and says what the program received.
  *
  * @param tags The tags of the requests, in the order in which they went to the driver.
  */

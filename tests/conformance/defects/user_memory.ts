@@ -24,7 +24,7 @@ export function piecesOf(request: DefectRequest, shown: readonly Extent[]): read
     const first = shown[0]?.[0] ?? 0;
     return Array.from({ length: count }, (_, index): Extent => [first + index * stride, sizeBytes]);
   }
-  // A request that is only told to wait is as long as what is shown of it.
+  // A request that only has to wait is as long as what is shown of it.
   return shown;
 }
 
@@ -58,7 +58,7 @@ function continuation(end: number, shown: readonly Extent[]): number {
  * A user's metadata: what is shown of it, then what the request says of the rest.
  *
  * @param start First byte, as the user gave it.
- * @param secondPage Where the second page is, if the user has told.
+ * @param secondPage Where the second page is, if the user has named it.
  */
 export function userMetadata(
   start: number,
@@ -82,7 +82,7 @@ export function userMetadata(
   return vecs;
 }
 
-/** The kernel's own metadata: what is shown, then pieces of one bio each that nobody walked. */
+/** The kernel's own metadata: what is shown, then pieces of one bio each that were not walked. */
 export function kernelMetadata(
   sizeBytes: number,
   pieceBytes: number,

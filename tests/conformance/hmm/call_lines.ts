@@ -34,7 +34,7 @@ export class CallLines {
     this.#listens = true;
   }
 
-  /** The calls since the operation began, which are forgotten. Warnings of nobody's are the last one. */
+  /** The calls since the operation began, which are forgotten. Warnings without an owner are the last one. */
   take(): CallLine[] {
     const calls = this.#calls;
     this.#listens = false;

@@ -174,7 +174,7 @@ class OdpCase {
     if (typeof made === "number") return ret;
     this.#region = { region: made, writable };
     const { end, start } = made.umem;
-    // Told after the region's own callback.
+    // Called after the region's own callback.
     this.#mm.notifiers.insert(start, end, {
       invalidate: (notifier, range) => {
         notifier.advance();

@@ -1,7 +1,7 @@
 /**
  * The configuration of a captured run: every key that there is, and the values that it may have.
  *
- * A key or a value that is not listed here is one whose rule nobody has told the replay. Cases with
+ * A key or a value that is not listed here is one whose rule the replay does not know. Cases with
  * such a configuration differ, with the key's name (tests/golden/kernel/README.md, "Configuration
  * keys").
  */

@@ -72,7 +72,7 @@ export interface CapturedCalls {
  * The recorded calls of a stretch of events.
  *
  * @param ranges What the request has reserved so far, which the captures print with the calls that
- * use it; the calls told here add to it.
+ * use it; the calls listed here add to it.
  * @param probes Which lines the record has.
  */
 export function capturedCalls(

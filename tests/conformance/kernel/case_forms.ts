@@ -23,7 +23,7 @@ export function expectedForm(captured: CaptureCase): Record<string, Json> {
     status: captured.status ?? null,
     queue_status: captured.queue_status ?? null,
     user_errno: captured.user_errno ?? null,
-    // Not told of every request that was walked.
+    // Not recorded for every request that was walked.
     ...(request.segments === undefined ? {} : { segments: request.segments }),
   };
 }

@@ -23,7 +23,7 @@ export function tellsOfRelease([kind]: HistoryEvent): boolean {
   return LINES.has(kind);
 }
 
-/** Lines that the model has made and the record has not told yet. */
+/** Lines that the model has made and the record has not reached yet. */
 export class HistoryLines {
   readonly #pending = new Map<number, HistoryEvent[]>();
   /** The call under way has parked a range; what it frees after that was parked before. */
@@ -40,7 +40,7 @@ export class HistoryLines {
     return this.#pending.get(cpu)?.shift() ?? null;
   }
 
-  /** Lines that the record never told. */
+  /** Lines that the record does not have. */
   get left(): readonly HistoryEvent[] {
     return [...this.#pending.values()].flat();
   }

@@ -22,7 +22,7 @@ import type { CapturedMachine } from "./kernel_machine.ts";
 import type { KernelReplay } from "./kernel_replay.ts";
 
 /**
- * Lines of work that is nobody's request. What they allocate has lines of its own before, and what
+ * Lines of work without a request. What they allocate has lines of its own before, and what
  * they map is read from the page table's.
  */
 const OF_OTHERS = /^dma_/;
@@ -77,7 +77,7 @@ export class HistoryReplay {
   /** Requests being mapped, the innermost last. */
   readonly #mapping: number[] = [];
   readonly #mapped = new Set<CaptureCase>();
-  /** What the model freed and the history has not told yet. */
+  /** What the model freed and the history has not reached yet. */
   readonly #lines: HistoryLines;
   readonly #probes: Probes;
   /** The last frame that the model's last allocation of IOVAs was to be below. */

@@ -209,7 +209,7 @@ function isBroken(live: Live | Form | Difference): live is Difference {
   return "path" in live && "expected" in live;
 }
 
-/** What a request leaves that never became a command; its user hears of it, if it has one. */
+/** What a request leaves that never became a command; its user is notified, if it has one. */
 function refusal(status: BlkStatus, { request: { source } }: CaptureCase): Form {
   return {
     command: null,

@@ -149,7 +149,7 @@ Deno.test("what one bio leaves goes through the page cache: read at once, writte
   assertEquals(cached("read", 0x1_0dc0_1000), [[4096, 1, 1, 0], [8192, 1, 1, 0]]);
 });
 
-Deno.test("single pages are told from large ones by what lies around them", () => {
+Deno.test("single pages are distinguished from large ones by what lies around them", () => {
   const anon = 0x1_0e20_0000;
   const calls = [
     call([[[anon + 0x3000, 8192]]], { kind: "anon_run" }),

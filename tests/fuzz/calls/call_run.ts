@@ -33,7 +33,7 @@ const LIMITS = {
 };
 
 /**
- * Words that no text of dmalab has: each is a value of the host that nobody meant to print. Null
+ * Words that no text of dmalab has: each is a value of the host printed by mistake. Null
  * pointers are the kernel's; a long line may be cut in the middle of them.
  */
 const NONSENSE = /\bundefined\b|\bNaN\b|\bInfinity\b|\bnull\b(?! po)|\[object \w+\]/;
@@ -60,7 +60,7 @@ export function emptyTally(): CallTally {
 /**
  * Plays the session of a seed and a number.
  *
- * @param known Keys of problems that nobody needs to be told of again.
+ * @param known Keys of problems that are not to be reported again.
  * @returns What is wrong with it, with the fewest inputs that show it.
  */
 export function playCalls(

@@ -54,7 +54,7 @@ export class CallScript {
     this.#values = new ValueTexts(choices, corpus, choices.oneIn(2));
   }
 
-  /** A function whose result nobody knows the kind of before it runs. */
+  /** A function whose result is of an unknown kind before it runs. */
   beginning(): CallInput {
     return setup("fn any(x) { return x }");
   }

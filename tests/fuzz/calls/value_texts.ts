@@ -174,7 +174,7 @@ export class ValueTexts {
       }
       byName ||= parameter.named === true || choices.oneIn(6);
       const value = this.#argument(callee, parameter, depth);
-      // The checker knows the kinds of what stands there; nobody knows what `any` gives.
+      // The checker knows the kinds of what stands there; what `any` gives is unknown.
       const text = choices.oneIn(3) ? `any(${value})` : value;
       texts.push(byName ? `${parameter.name}: ${text}` : text);
     }
