@@ -1,6 +1,7 @@
 /** Words that a reader of kernel documentation has to translate back; docs and messages do without them. */
 import { join, relative } from "@std/path";
 import { filesBelow, lineAt, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
+import type { Finding } from "./tidy.ts";
 
 /** What the project's texts once said, and what they say instead. */
 const REPLACED: readonly (readonly [words: RegExp, instead: string])[] = [
@@ -28,21 +29,22 @@ const FOLDERS = [
   "mod.ts",
 ];
 
-/** Rules and captured data say what others say; the list of words has to name them. */
+/** Rules and captured data quote others; the list of words and its excuses have to name them. */
 const OTHERS_WORDS = /^(?:docs\/behaviour|tests\/golden|tests\/plain_words)/;
 const TEXT = /\.(?:ts|md|dma|c|h|sh|yml)$/;
 
 /** Every such word in a text, with its line and what stands for it. */
-export function replacedWords(path: string, text: string): readonly string[] {
+export function replacedWords(path: string, text: string): readonly Finding[] {
   return REPLACED.flatMap(([words, instead]) =>
-    [...text.matchAll(words)].map(({ 0: word, index }) =>
-      `${path}:${lineAt(text, index)}: "${word}": ${instead}`
-    )
+    [...text.matchAll(words)].map(({ 0: word, index }) => ({
+      key: `${path} ${word}`,
+      text: `${path}:${lineAt(text, index)}: "${word}": ${instead}`,
+    }))
   );
 }
 
 /** Every such word below the given places, or in the whole project. */
-export function wordsLeft(places: readonly string[] = FOLDERS): readonly string[] {
+export function wordsLeft(places: readonly string[] = FOLDERS): Finding[] {
   return places.flatMap((place) =>
     filesBelow(join(ROOT, place)).flatMap((file) => {
       const path = relative(ROOT, file).replaceAll("\\", "/");
@@ -54,5 +56,5 @@ export function wordsLeft(places: readonly string[] = FOLDERS): readonly string[
 
 if (import.meta.main) {
   const words = wordsLeft(Deno.args.length === 0 ? FOLDERS : Deno.args);
-  console.log([...words, `${words.length} words`].join("\n"));
+  console.log([...words.map(({ text }) => text), `${words.length} words`].join("\n"));
 }

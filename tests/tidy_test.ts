@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { FOLDER_FILES } from "../cli/init/init_files.ts";
 import { readCosts } from "./running/sizes.ts";
 import { readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
-import { replacedWords } from "./plain_words.ts";
+import { replacedWords, wordsLeft } from "./plain_words.ts";
 import { type Finding, House, judge } from "./tidy.ts";
 import * as excuses from "./tidy_excuses.ts";
 
@@ -35,6 +35,7 @@ const RULES: readonly (readonly [string, () => Finding[], keyof typeof excuses])
   ["no folder is crowded", () => house.crowdedFolders(), "CROWDED_FOLDERS"],
   ["no module has a state", () => house.mutableModules(), "MODULE_STATE"],
   ["no cast is forced", () => house.forcedCasts(), "FORCED_CASTS"],
+  ["texts use the field's words", () => wordsLeft(), "REPLACED_WORDS"],
 ];
 
 for (const [fact, find, list] of RULES) {
@@ -175,10 +176,10 @@ Deno.test("forcedCasts() sees `as unknown as`", () => {
 
 Deno.test("replacedWords() sees words in sentences and in names, and none of the kernel's messages", () => {
   const text = "// Nobody unmaps it.\nconst toldLines = isTold;\nirq 9: nobody cared\nIO addresses";
-  assertEquals(replacedWords("a.ts", text).map((line) => line.split('"')[1]), [
-    "Nobody",
-    "told",
-    "Told",
-    "IO addresses",
+  assertEquals(keys(replacedWords("a.ts", text)), [
+    "a.ts Nobody",
+    "a.ts told",
+    "a.ts Told",
+    "a.ts IO addresses",
   ]);
 });
