@@ -187,7 +187,9 @@ export class Sweeps {
         span: headOf(info.span),
         notes: leakLines(leaks, run),
         related: taken === null ? [] : [{ span: taken, message: "allocated here" }],
-        hint: where === null ? "what the block allocates or maps it must also free or unmap" : undefined,
+        hint: where === null
+          ? "what the block allocates or maps it must also free or unmap"
+          : undefined,
       },
     );
   }
