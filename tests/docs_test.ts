@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join, relative } from "@std/path";
 import { formatSource } from "../lang/format/format.ts";
+import { builtinsPages } from "../tools/reference/builtins_page.ts";
 import { readRow } from "../cli/markdown.ts";
 import { FUNCTIONS, TYPES } from "../lang/builtins/mod.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
@@ -28,16 +29,20 @@ import { place, readTranscript, runTranscript } from "./transcripts.ts";
 /** The diagnostic for what is planned and not built. */
 const NOT_BUILT = "E0601";
 
-const PAGES = ["README.md", ...docs()].map((page) => ({
-  page,
-  text: Deno.readTextFileSync(join(ROOT, page)),
-}));
+const PAGES = [
+  ...["README.md", ...docs()].map((page) => ({
+    page,
+    text: Deno.readTextFileSync(join(ROOT, page)),
+  })),
+  // The list of them is among those above.
+  ...[...builtinsPages()].slice(1).map(([path, text]) => ({ page: `docs/${path}`, text })),
+];
 const BLOCKS = PAGES.flatMap(({ page, text }) => codeBlocks(page, text));
 
 function docs(): string[] {
   return filesBelow(join(ROOT, "docs"))
     .map((path) => relative(ROOT, path).replaceAll("\\", "/"))
-    .filter((path) => path.endsWith(".md") && !path.startsWith("docs/behaviour/"));
+    .filter((path) => path.endsWith(".md") && !/^docs\/(?:behaviour|builtins)\//.test(path));
 }
 
 const NO_FILES: SourceLoader = {
@@ -156,9 +161,11 @@ Deno.test("a block says what it is: fences without a language do not occur", () 
 });
 
 Deno.test("pages link to pages and files that are there", () => {
+  const pages = new Set(PAGES.map(({ page }) => page));
   for (const { page, text } of PAGES) {
-    for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
-      Deno.statSync(join(ROOT, page, "..", target!));
+    for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)) {
+      const path = join(page, "..", target!);
+      if (!pages.has(path)) Deno.statSync(join(ROOT, path));
     }
   }
 });

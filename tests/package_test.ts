@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { DENO_VERSION, VERSION } from "../cli/package_version.ts";
 import { codeBlocks } from "./code_blocks.ts";
 import { has, installByDeno, shell, TWO_PASSES, withPackage } from "./package_shell.ts";
-import { ROOT } from "./source_text.ts";
+import { filesBelow, ROOT } from "./source_text.ts";
 
 const MANUAL = codeBlocks(
   "docs/install.md",
@@ -34,6 +34,16 @@ Deno.test("the package installs and works without this project (docs/install.md)
       ) {
         assert(Deno.statSync(join(dist, path)).size > 1000, path);
       }
+    });
+
+    await t.step("has every page that a page of its manual leads to", () => {
+      const pages = filesBelow(join(dist, "docs")).filter((path) => path.endsWith(".md"));
+      const links = pages.flatMap((page) =>
+        [...Deno.readTextFileSync(page).matchAll(/\]\(([\w./-]+\.md)(?:#[^)]*)?\)/g)]
+          .map(([, target]) => join(page, "..", target!))
+      );
+      assert(links.some((path) => path.endsWith("builtins/constants.md")));
+      assertEquals(links.filter((path) => !pages.includes(path)), []);
     });
 
     await t.step({

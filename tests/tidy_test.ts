@@ -1,6 +1,7 @@
 /** The house is tidy: what `tests/tidy.ts` finds is mended, or excused with a reason. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { builtinsPages } from "../tools/reference/builtins_page.ts";
 import { FOLDER_FILES } from "../cli/init/init_files.ts";
 import { readCosts } from "./running/sizes.ts";
 import { readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
@@ -45,8 +46,9 @@ for (const [fact, find, list] of RULES) {
 }
 
 Deno.test("pages name sources that are there", () => {
-  // A page may name what stands in a folder that `dmalab init` made.
-  const isThere = (path: string) => isFile(path) || FOLDER_FILES.some((file) => file.path === path);
+  // A page may name what stands in a folder that `dmalab init` made, and pages that are made.
+  const made = [...FOLDER_FILES.map(({ path }) => path), ...builtinsPages().keys()];
+  const isThere = (path: string) => isFile(path) || made.includes(path);
   const pages = [
     "README.md",
     ...[...Deno.readDirSync(join(ROOT, "docs"))].map(({ name }) => `docs/${name}`),

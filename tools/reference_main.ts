@@ -1,5 +1,6 @@
 /** `deno task reference`: writes the pages of `docs/` and the plan that are made from the sources. */
-import { builtinsPages } from "./reference/builtins_page.ts";
+import { fromFileUrl } from "@std/path";
+import { writeBuiltinsPages } from "./reference/builtins_page.ts";
 import { withDebuggerKeys } from "./reference/debugger_keys.ts";
 import { eventsPage } from "./reference/events_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
@@ -10,11 +11,7 @@ const EVENTS = new URL("../docs/events.md", import.meta.url);
 const TERMINAL = new URL("../docs/terminal.md", import.meta.url);
 const LANGUAGE = new URL("../docs/language.md", import.meta.url);
 
-// A group that is gone takes its page with it.
-const PAGES = new URL("builtins/", DOCS);
-Deno.mkdirSync(PAGES, { recursive: true });
-for (const { name } of Deno.readDirSync(PAGES)) Deno.removeSync(new URL(name, PAGES));
-for (const [path, text] of builtinsPages()) Deno.writeTextFileSync(new URL(path, DOCS), text);
+writeBuiltinsPages(fromFileUrl(DOCS));
 Deno.writeTextFileSync(EVENTS, eventsPage(Deno.readTextFileSync(EVENTS)));
 Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)));
 Deno.writeTextFileSync(TERMINAL, withDebuggerKeys(Deno.readTextFileSync(TERMINAL)));

@@ -4,7 +4,7 @@ import { nearestNames } from "../../lang/diagnostics/suggest.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { host } from "../host.ts";
 import { renderMarkdown } from "../markdown.ts";
-import { DOCS, EXAMPLES } from "../places.ts";
+import { DOCS, EXAMPLES, OWN_PACKAGE } from "../places.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { type ManualEntry, manualExamples, manualPages } from "./manual.ts";
 
@@ -29,7 +29,9 @@ export function printManual(name: string | null, asPath: boolean, screen: Screen
     const names = [...pages, ...examples].map((each) => each.name);
     const [nearest] = nearestNames(wanted, names, 1);
     const hint = nearest === undefined
-      ? "`dmalab docs` lists what there is"
+      ? wanted.startsWith("builtins/") && OWN_PACKAGE === null
+        ? "in a checkout `deno task reference` writes the pages of builtins"
+        : "`dmalab docs` lists what there is"
       : `did you mean "${nearest}"?`;
     return refuse(`The manual has no page or example "${name}"; ${hint}`, screen);
   }

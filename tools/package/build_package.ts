@@ -9,6 +9,7 @@
 import { fromFileUrl, join } from "@std/path";
 import { VERSION } from "../../cli/package_version.ts";
 import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
+import { writeBuiltinsPages } from "../reference/builtins_page.ts";
 import { writeLicences } from "./licences.ts";
 
 /** Bundles, each of some entries that share their code. */
@@ -77,6 +78,7 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   Deno.copyFileSync(join(PROJECT, "LICENSE"), join(folder, "LICENSE"));
   Deno.copyFileSync(join(PROJECT, "docs/install.md"), join(folder, "README.md"));
   for (const path of AS_THEY_ARE) copyFiles(path, folder);
+  writeBuiltinsPages(join(folder, "docs"));
   if (withTypes) {
     for (const entry of Object.keys(LIBRARY) as (keyof typeof LIBRARY)[]) {
       nameTypes(join(folder, `${entry}.js`), typesOf(entry));

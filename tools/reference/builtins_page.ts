@@ -1,4 +1,8 @@
-/** `docs/builtins.md` and `docs/builtins/`, written from the entries of `lang/builtins/`: nothing on them is typed by hand. */
+/**
+ * `docs/builtins.md` and the pages of `docs/builtins/`, written from the entries of `lang/builtins/`: nothing
+ * on them is typed by hand. The pages are made for the package and on request; git has the list alone.
+ */
+import { join } from "@std/path";
 import { type BuiltinGroup, GROUPS, wordSpecs } from "../../lang/builtins/mod.ts";
 import {
   CALL_CONTEXTS,
@@ -38,6 +42,14 @@ export function builtinsPages(): ReadonlyMap<string, string> {
   ]);
 }
 
+/** Writes every page below a folder of pages; a group that is gone takes its page with it. */
+export function writeBuiltinsPages(docs: string): void {
+  const folder = join(docs, "builtins");
+  Deno.mkdirSync(folder, { recursive: true });
+  for (const { name } of Deno.readDirSync(folder)) Deno.removeSync(join(folder, name));
+  for (const [path, text] of builtinsPages()) Deno.writeTextFileSync(join(docs, path), text);
+}
+
 function pageText(lines: readonly string[]): string {
   return [...lines, ""].join("\n");
 }
@@ -47,8 +59,8 @@ function indexLines(): string[] {
     "# Functions, types and constants",
     "",
     "A page for each group, written from the descriptions that the checker, completion and the REPL's `?name` use, by " +
-    `\`${REFERENCE_COMMAND}\`. Every example on them is run by a test. The language itself is in ` +
-    "[language.md](language.md), the events are in [events.md](events.md).",
+    `\`${REFERENCE_COMMAND}\`: the package has them, and in a checkout that command makes them. Every example on ` +
+    "them is run by a test. The language itself is in [language.md](language.md), the events are in [events.md](events.md).",
     ...GROUPS.flatMap((group) => [
       "",
       `## [${group.title}](${pathOf(group)})`,
