@@ -15,7 +15,6 @@ import {
   type OutputLine,
   type Place,
   type Position,
-  prepareLooks,
   type Recording,
   type ShownVariable,
   START,
@@ -256,7 +255,7 @@ export class Debuggee implements Place {
     // No request waits for it.
     reruns.watch = null;
     try {
-      return prepareLooks(this.recording, this.#run.end, this.at);
+      return reruns.prepare(this.#run.end, this.at);
     } finally {
       reruns.watch = watch;
     }

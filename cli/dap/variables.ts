@@ -102,8 +102,6 @@ export class Variables {
     if (cell !== null) return { kind: "data", cell };
     try {
       openValue(this.#recording, at, text);
-      // A client that stops at changes also asks for the last one.
-      this.#recording.histories.of(text);
       return { kind: "change", expression: text };
     } catch (error) {
       if (error instanceof LookError) return lookProblem(error);

@@ -37,8 +37,6 @@ export class LookError extends Error {
     readonly diagnostics: readonly Diagnostic[] = [],
     /** The text is right, but is no look: it would change something. */
     readonly wouldChange = false,
-    /** It took more steps than it might. */
-    readonly tookTooLong = false,
   ) {
     super(message);
   }
@@ -69,7 +67,7 @@ export interface Question {
    * Only the answer's text, in the innermost call: to be asked at many moments, one after the other.
    * @throws {LookError} As `ask` does.
    */
-  said(seen: Seen, steps?: number): string;
+  said(seen: Seen): string;
 }
 
 /** An expression as code. */
@@ -125,8 +123,8 @@ export class Looker {
       names,
       ask: (seen, frame = seen.innermost(), steps = LOOK_STEPS) =>
         valueOf(seen, frame, steps, (value) => this.answer(value, seen)),
-      said: (seen, steps = LOOK_STEPS) =>
-        valueOf(seen, seen.innermost(), steps, (value) => {
+      said: (seen) =>
+        valueOf(seen, seen.innermost(), LOOK_STEPS, (value) => {
           // Other values may change and be the same.
           const isSame = known !== null && typeof value !== "object" && value === known.value;
           if (!isSame) known = { value, text: formatValue(value, seen.vm, true) };
@@ -300,15 +298,15 @@ function asked<T>(ask: () => T): T {
     if (error instanceof ScriptFailure) {
       const { code, hint, message } = error.failure.diagnostic;
       if (code === "E0807") throw new Interrupted(message);
-      throw new LookError(message, hint ?? null, [], code === "E0924", code === "E0801");
+      throw new LookError(message, hint ?? null, [], code === "E0924");
     }
     if (error instanceof Raising) {
       const { errno, what } = error.raised;
       throw new LookError(`${errno}: ${what}`);
     }
     if (error instanceof ScriptError) {
-      const { code, hint, message } = error;
-      throw new LookError(message, hint, [], error instanceof LookRefused, code === "E0801");
+      const { hint, message } = error;
+      throw new LookError(message, hint, [], error instanceof LookRefused);
     }
     throw error;
   }

@@ -40,7 +40,6 @@ export {
 } from "./places.ts";
 export { nextMoment } from "./machines/way.ts";
 export { comparePositions, type Position, START } from "./position.ts";
-export { prepareLooks } from "./prepare_looks.ts";
 export {
   checkExpression,
   evaluate,

@@ -15,7 +15,6 @@ import { type Span, spanText } from "../source.ts";
 import type { AsideWord, Code, FunctionCode, MarkedStatement } from "../vm/code.ts";
 import { Answers } from "./answers.ts";
 import { innermostFunction } from "./functions.ts";
-import { Histories } from "./history.ts";
 import type { Looker } from "./look.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 import type { Reruns } from "./machines/reruns.ts";
@@ -93,8 +92,6 @@ export class Recording {
   readonly looker: Looker;
   /** What was asked of the machine at some place. */
   readonly answers: Answers;
-  /** When queried expressions changed. */
-  readonly histories: Histories;
   /** What ended the run; null while it goes on, and when everything held. */
   failure: FailureReport | null = null;
 
@@ -108,7 +105,6 @@ export class Recording {
     this.asides = asides;
     this.reruns = reruns;
     this.looker = looker;
-    this.histories = new Histories(reruns, looker);
     this.answers = new Answers(reruns, () => looker.scope);
   }
 

@@ -192,58 +192,50 @@ Deno.test("a parked machine answers as a fresh one does, at every moment", () =>
   assert(recording.reruns.parked > 0 && recording.reruns.parked <= 32);
 });
 
-Deno.test("machines wait at even distances and close before a place, and are replaced when looks take them", () => {
-  const recording = recorded("let n = 0\nrepeat 3000 { n += 1 }\n");
+/** Parks machines until there is no more to do. @returns How many stretches it took. */
+function prepareAll(reruns: Reruns, last: Position, near: Position): number {
+  let stretches = 0;
+  while (reruns.prepare(last, near)) assert(++stretches < 2000);
+  return stretches;
+}
+
+Deno.test("machines wait at even distances, and are replaced when looks take them", () => {
+  const recording = recorded("let n = 0\nrepeat 30000 { n += 1 }\n");
   const { known, start } = recording.reruns;
   let reruns = 0;
   const waiting = new Reruns(known, (begin) => {
     reruns++;
     return start(begin);
   });
-  const near = recording.atStatement(1500);
-  const spread = () => {
-    let stretches = 0;
-    return waiting.spread(recording.last, 5, () => stretches++ < 2, near);
-  };
-  // One stretch at a time, until all are there.
-  for (let turn = 0; !spread(); turn++) assert(turn < 60);
-  // Three close before the place, of which one is that of the middle.
-  assertEquals(waiting.parked, 7);
-  const before = reruns;
+  const near = recording.atStatement(15_000);
+  prepareAll(waiting, recording.last, near);
+  assertEquals([waiting.parked, reruns], [24, 24]);
   const question = recording.looker.question("n");
-  for (const further of [1, 2]) {
-    const at = recording.atStatement(1500 + further);
+  for (const further of [2, 1]) {
+    const at = recording.atStatement(15_000 + further);
     assertEquals(
       waiting.look(at, (seen) => question.ask(seen).text),
       new Reruns(known, start).look(at, (seen) => question.ask(seen).text),
     );
   }
-  // Both came from machines that waited close by; what they left is filled again, once.
-  assertEquals(reruns, before);
-  while (!spread());
-  const filled = reruns;
-  assert(filled > before);
-  assert(spread());
-  assertEquals(reruns, filled);
+  // Machines that waited went there; what they left is filled again, once.
+  assertEquals(reruns, 24);
+  assert(prepareAll(waiting, recording.last, near) > 0);
+  assertEquals(waiting.parked, 24 + 1);
+  assertEquals(prepareAll(waiting, recording.last, near), 0);
 });
 
 Deno.test("where not all machines have room fewer wait, and preparing comes to an end", () => {
   // Bytes that are written take room in each machine.
   const recording = recorded(
-    "let large = buffer(size: 8MiB, fill: counting)\nlet n = 0\nrepeat 3000 { n += 1 }\n",
+    "let large = buffer(size: 8MiB, fill: counting)\nlet n = 0\nrepeat 30000 { n += 1 }\n",
   );
   const { known, start } = recording.reruns;
-  for (const near of [null, recording.atStatement(1500)]) {
-    const waiting = new Reruns(known, start);
-    const spread = () => {
-      let stretches = 0;
-      return waiting.spread(recording.last, 24, () => stretches++ < 1, near);
-    };
-    for (let turn = 0; !spread(); turn++) assert(turn < 200);
+  const waiting = new Reruns(known, start);
+  for (const near of [START, recording.last, recording.atStatement(15_000)]) {
+    prepareAll(waiting, recording.last, near);
     assert(waiting.parked >= 4 && waiting.parked < 8, `${waiting.parked}`);
-    const { stretches } = waiting;
-    assert(spread());
-    assertEquals(waiting.stretches, stretches);
+    waiting.look(near, () => {});
   }
 });
 

@@ -2,7 +2,6 @@
  * Where an expression changes. Nothing but the machine knows: the run is done again and asked at each
  * event and each statement, backwards in ever longer stretches.
  */
-import type { History, KnownChange } from "./history.ts";
 import { LookError, type Question } from "./look.ts";
 import { momentBefore } from "./places.ts";
 import { nextMoment } from "./machines/way.ts";
@@ -65,47 +64,25 @@ export function rewind(
 ): ExpressionChange | null {
   // An expression without a value is an error, and not one that never changed.
   evaluate(recording, from, question.text);
-  const history = recording.histories.of(question.text);
-  return lastChangeOf(recording, from, (seen) => tell(question, seen), history);
+  return lastChangeOf(recording, from, (seen) => tell(question, seen));
 }
 
 /** The text of a value at a moment; null where it has none. */
 export type Tell = (seen: Seen) => string | null;
 
-/**
- * The last moment, up to a given one, at which a value changed to what it is then.
- * @param history What is known of its changes; null for nothing.
- */
+/** The last moment, up to a given one, at which a value changed to what it is then. */
 export function lastChangeOf(
   recording: Recording,
   from: Position,
   tell: Tell,
-  history: History | null = null,
 ): ExpressionChange | null {
   let end = from;
   for (let moments = FIRST_MOMENTS;; moments *= 4) {
-    const isKnown = history?.covers(end) === true;
-    const known = isKnown ? history.lastChange(end) : undefined;
-    if (known !== undefined) return known && changeWithValues(recording, known, tell);
-    const begin = isKnown ? history.beforeChunk(end) : stretchBefore(recording, end, moments);
+    const begin = stretchBefore(recording, end, moments);
     const found = lastChangeWithin(recording, begin, end, tell);
     if (found !== null || comparePositions(begin, START) === 0) return found;
     end = begin;
   }
-}
-
-/** A change whose position is known, with the value before it and after it. */
-function changeWithValues(
-  recording: Recording,
-  { at, before }: KnownChange,
-  tell: Tell,
-): ExpressionChange {
-  const values: (string | null)[] = [];
-  recording.reruns.visit(before ?? at, (seen) => {
-    values.push(tell(seen));
-    return comparePositions(seen.at, at) < 0 ? at : null;
-  });
-  return { at, before: before === null ? null : values[0]!, after: values.at(-1)! };
 }
 
 function lastChangeWithin(

@@ -80,8 +80,6 @@ repeat 9709 {
 `;
 const LOOKS = 1000;
 const LOOKED_BYTES = 64;
-/** Machines parked between questions. */
-const PARKED = 24;
 
 /** A recorded run of some million events. @throws {Error} When the script is wrong. */
 export function recordReads(): Recording {
@@ -95,7 +93,7 @@ export function recordReads(): Recording {
 /** Milliseconds that looks at random events take: a variable and some bytes; the median and the worst. */
 export function measureLooks(): { readonly medianMs: number; readonly worstMs: number } {
   const recording = recordReads();
-  recording.reruns.spread(recording.last, PARKED, () => true);
+  while (recording.reruns.prepare(recording.last, recording.last));
   const question = recording.looker.question("done");
   const bytes = new Uint8Array(LOOKED_BYTES);
   let state = 1;

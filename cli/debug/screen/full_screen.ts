@@ -1,5 +1,5 @@
 /** The debugger on a whole screen: keys are commands, and the panes follow where they lead. */
-import { comparePositions, type Position, prepareLooks } from "../../../lang/recording/mod.ts";
+import { comparePositions, type Position } from "../../../lang/recording/mod.ts";
 import type { Paint } from "../../../lang/render/paint.ts";
 import { foldLine, wrappedPairs } from "../../../lang/text/columns.ts";
 import { tableSizes } from "../../../lang/views/tables.ts";
@@ -103,7 +103,7 @@ export class FullScreen implements ScreenView {
     this.#idle = setTimeout(() => {
       if (this.#terminal.inputs.length > 0) return;
       const { at, recording } = this.#tool.place;
-      if (prepareLooks(recording, recording.last, at)) this.#prepareSoon(0);
+      if (recording.reruns.prepare(recording.last, at)) this.#prepareSoon(0);
     }, quietMs);
   }
 

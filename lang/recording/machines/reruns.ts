@@ -14,26 +14,19 @@ import {
   type StartRerun,
 } from "./replay.ts";
 import { statementAtWay, wayOf } from "./way.ts";
-import { neededMachines, nextJob, type WaitingPlan } from "./waiting_plan.ts";
 
-/** What machines that are parked may take: the ones left are spread over the run. */
+/** What machines that are parked may take. */
 const MOST_PARKED = 32;
 const PARKED_BYTES = 64 * 2 ** 20;
 
-/** Only a cancellation ends a search. */
-const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
-
-/** How much closer machines wait before the current position than along the run, and how many do. */
-const CLOSER = 16;
-const NEAR_MACHINES = 3;
-/** What is gone in one stretch: some milliseconds. */
+/** A long run has checkpoints: a machine parked in each of so many parts, but the first. */
+const LONG_WAY = 20_000;
+const PARTS = 25;
+/** What is gone in one stretch of preparing: some milliseconds. */
 const STRETCH_WAY = 8192;
 
-/** A machine on its way to a statement. */
-interface UnderWay {
-  readonly replay: Replay;
-  readonly statement: number;
-}
+/** Only a cancellation ends a search. */
+const NO_LIMITS = { timeMs: Infinity, memoryBytes: Infinity };
 
 /** Machines of one run, parked on the way, and the run done again from them. */
 export class Reruns {
@@ -47,29 +40,18 @@ export class Reruns {
   visits = 0;
   /** At how many moments. */
   moments = 0;
-  /** Stretches that were gone to where machines wait. */
-  stretches = 0;
-  /** Where machines are to wait, as was last said. */
-  #plan: WaitingPlan | null = null;
-  /** The machine on its way to where none waits. */
-  #underWay: UnderWay | null = null;
-  /** There is room for so many where they are to wait, as far as is known. */
-  #mostMachines = Infinity;
-  /** The way to where a machine stops that is to go to a statement: in the midst of C none does. */
-  readonly #lands = new Map<number, number>();
-  /** The statements to go to, by the ways to where that leads. */
-  #statements: ReadonlyMap<number, number> = new Map();
+  /** The machine on its way to a checkpoint, and the statement that is one. */
+  #underWay: { readonly replay: Replay; readonly statement: number } | null = null;
+  /** Statements at which no machine stops: those in the midst of C. */
+  readonly #passed = new Set<number>();
+  /** The most that a machine took. */
+  #largestBytes = 1;
 
   constructor(readonly known: KnownRun, readonly start: StartRerun) {}
 
   /** What cancels searches; null for nothing. */
   set interruptedBy(host: HostWatch | null) {
     this.watch = host === null ? null : new RunWatch(host, NO_LIMITS);
-  }
-
-  /** A new machine that is not parked here. */
-  fresh(): Replay {
-    return new Replay(this.known, this.start);
   }
 
   /** How many machines are parked. */
@@ -84,8 +66,6 @@ export class Reruns {
    */
   visit(target: Position, ask: Ask): void {
     if (this.#askLive(target, ask)) return;
-    // What is asked may make room: one more is tried.
-    this.#mostMachines++;
     this.visits++;
     const replay = this.#take(target);
     replay.visit(target, this.watch, (seen) => {
@@ -120,105 +100,64 @@ export class Reruns {
   }
 
   /**
-   * Parks machines at even distances, as long as there is time: looks then have a short way. Those
-   * that looks have taken elsewhere are replaced.
+   * Parks machines at even distances, a stretch at a time: to be called again and again while it is
+   * idle. The next looks then have a short way.
    *
-   * @param last The last moment of the run.
-   * @param goesOn Asked before each stretch, which takes some milliseconds.
-   * @param near The current position: some wait close before it, for looks there and the next step back;
-   *   null for none.
-   * @returns Whether there is one at every place.
+   * @param last The last moment that may be asked about.
+   * @param near The current position: what is missing before it is made first.
+   * @returns Whether there is more to do.
    */
-  spread(
-    last: Position,
-    places: number,
-    goesOn: () => boolean,
-    near: Position | null = null,
-  ): boolean {
-    while (goesOn()) {
-      this.#plan = this.#planFor(last, places, near);
-      this.#underWay ??= this.#nextUnderWay(this.#plan);
-      if (this.#underWay === null) return true;
-      if (this.#stretch(this.#underWay)) this.#underWay = null;
-    }
-    return false;
-  }
-
-  /** @returns Whether the machine is where it is to wait, and was parked. */
-  #stretch({ replay, statement }: UnderWay): boolean {
+  prepare(last: Position, near: Position): boolean {
+    if (wayOf(last) < LONG_WAY) return false;
+    this.#underWay ??= this.#nextUnderWay(wayOf(last), wayOf(near));
+    if (this.#underWay === null) return false;
+    const { replay, statement } = this.#underWay;
     const reached = statementAtWay(this.known, wayOf(replay.at) + STRETCH_WAY);
     const next = Math.min(statement, Math.max(replay.at.statement + 1, reached));
-    if (next > replay.at.statement) {
-      replay.visit(this.#atStatement(next), this.watch, () => null);
-      this.stretches++;
-    }
-    if (replay.at.statement < statement && !replay.isOver) return false;
-    this.#lands.set(statement, replay.isOver ? Infinity : wayOf(replay.at));
-    // Where there is no room for so many there are to be fewer, or one would drop the other for ever.
-    if (!this.#park(replay)) {
-      this.#mostMachines = Math.min(this.#mostMachines, this.#parked.length) - 1;
-    }
+    replay.visit(this.#atStatement(next), this.watch, () => null);
+    if (replay.at.statement < statement && !replay.isOver) return true;
+    this.#underWay = null;
+    if (replay.isOver || replay.at.statement > statement) this.#passed.add(statement);
+    this.#park(replay);
     return true;
   }
 
-  #planFor(last: Position, most: number, near: Position | null): WaitingPlan {
-    const nearCount = near === null
-      ? 0
-      : Math.min(NEAR_MACHINES, Math.ceil(this.#mostMachines / (MOST_PARKED / NEAR_MACHINES)));
-    const count = Math.max(0, Math.min(most, this.#mostMachines - nearCount));
-    const distance = wayOf(last) / (count + 1);
-    const statements = new Map<number, number>();
-    for (let place = 1; place <= count; place++) this.#addPlace(statements, place * distance);
-    const places = [...statements.keys()];
-    const close = distance / CLOSER;
-    const way = nearCount === 0 ? null : this.#addPlace(statements, wayOf(near!) - close);
-    this.#statements = statements;
-    const end = near === null ? 0 : wayOf(near);
-    return {
-      places,
-      slack: distance / 2,
-      near: way === null || way >= end ? null : { way, slack: close, end, count: nearCount },
-    };
-  }
-
-  /** @returns The way to where a machine waits that has gone about so far; null for nowhere. */
-  #addPlace(statements: Map<number, number>, about: number): number | null {
-    const statement = statementAtWay(this.known, about);
-    if (statement < 1) return null;
-    const way = this.#lands.get(statement) ?? wayOf(this.#atStatement(statement));
-    if (way === Infinity) return null;
-    statements.set(way, statement);
-    return way;
-  }
-
-  #nextUnderWay(plan: WaitingPlan): UnderWay | null {
-    const job = nextJob(this.#ways(), plan);
-    if (job === null) return null;
-    const replay = job.from === null ? this.fresh() : this.#parked.splice(job.from, 1)[0]!;
-    return { replay, statement: this.#statements.get(job.to)! };
-  }
-
-  #ways(): readonly number[] {
-    return this.#parked.map(({ at }) => wayOf(at));
+  #nextUnderWay(end: number, near: number) {
+    const room = Math.floor(PARKED_BYTES / this.#largestBytes);
+    const length = Math.ceil((end + 1) / Math.max(1, Math.min(PARTS, room)));
+    const parts = this.#parked.map(({ at }) => Math.floor(wayOf(at) / length));
+    const nearest = Math.floor(near / length);
+    const order = Array.from({ length: Math.floor(end / length) }, (_, index) => index + 1)
+      .sort((a, b) => Number(a > nearest) - Number(b > nearest) || b - a);
+    for (const part of order) {
+      if (parts.includes(part)) continue;
+      const statement = statementAtWay(this.known, part * length) + 1;
+      if (statement > this.known.statements.count || this.#passed.has(statement)) continue;
+      // None starts in this part where one statement makes all its events.
+      if (wayOf(this.#atStatement(statement)) >= (part + 1) * length) continue;
+      // One that no part would miss is nearer than the beginning.
+      const from = parts.findLastIndex((each, index) =>
+        each < part && (each === 0 || parts.indexOf(each) < index)
+      );
+      const replay = from < 0
+        ? new Replay(this.known, this.start)
+        : this.#parked.splice(from, 1)[0]!;
+      return { replay, statement };
+    }
+    return null;
   }
 
   #atStatement(statement: number): Position {
     return { seq: this.known.statements.seqAt(statement), statement };
   }
 
-  /** The parked machine with the shortest way to a moment; a new one when none is before it. */
+  /** The last parked machine that is not behind a moment; a new one when none is before it. */
   #take(target: Position): Replay {
-    const index = this.#before(target);
-    if (index < 0) return this.fresh();
-    return this.#parked.splice(index, 1)[0]!;
-  }
-
-  /** The last machine that is not behind a moment; -1 for none. */
-  #before(target: Position): number {
-    return this.#parked.findLastIndex(({ at, isAtStart }) => {
+    const index = this.#parked.findLastIndex(({ at, isAtStart }) => {
       const way = comparePositions(at, target);
       return way < 0 || way === 0 && isAtStart;
     });
+    return index < 0 ? new Replay(this.known, this.start) : this.#parked.splice(index, 1)[0]!;
   }
 
   /**
@@ -232,16 +171,12 @@ export class Reruns {
     return replay.released();
   }
 
-  /** @returns Whether there was room for all that wait where they are to. */
-  #park(replay: Replay): boolean {
-    if (replay.isOver) return true;
+  #park(replay: Replay): void {
+    if (replay.isOver) return;
+    this.#largestBytes = Math.max(this.#largestBytes, replay.hostBytes);
     const after = this.#parked.findIndex(({ at }) => comparePositions(at, replay.at) > 0);
     this.#parked.splice(after < 0 ? this.#parked.length : after, 0, replay);
-    let hasRoom = true;
-    while (this.#parked.length > MOST_PARKED || this.#tooLarge()) {
-      if (this.#drop()) hasRoom = false;
-    }
-    return hasRoom;
+    while (this.#parked.length > MOST_PARKED || this.#tooLarge()) this.#drop();
   }
 
   #tooLarge(): boolean {
@@ -249,20 +184,11 @@ export class Reruns {
     return this.#parked.reduce((sum, { hostBytes }) => sum + hostBytes, 0) > PARKED_BYTES;
   }
 
-  /**
-   * Drops the machine that is nearest behind another one: it spares the shortest way. One that waits
-   * where it is to goes last.
-   * @returns Whether it was such a one.
-   */
-  #drop(): boolean {
-    const ways = this.#ways();
-    const needed = this.#plan === null ? null : neededMachines(ways, this.#plan);
-    const mayGo = needed === null || needed.size === ways.length
-      ? [...ways.keys()]
-      : [...ways.keys()].filter((index) => !needed.has(index));
-    const spared = (index: number) => ways[index]! - (index === 0 ? 0 : ways[index - 1]!);
-    const dropped = mayGo.reduce((one, other) => spared(other) < spared(one) ? other : one);
-    this.#parked.splice(dropped, 1);
-    return needed?.has(dropped) ?? false;
+  /** Drops the machine that is nearest behind another one: it spares the shortest way. */
+  #drop(): void {
+    const ways = this.#parked.map(({ at }) => wayOf(at));
+    const spared = (index: number) => ways[index]! - (ways[index - 1] ?? 0);
+    const [dropped] = [...ways.keys()].sort((a, b) => spared(a) - spared(b));
+    this.#parked.splice(dropped!, 1);
   }
 }

@@ -1,7 +1,6 @@
 /** Latency of a full-screen debugger frame, with all panes, after a million events. */
 import { Debugger } from "../../../cli/debug/debugger.ts";
 import { FullScreen } from "../../../cli/debug/screen/full_screen.ts";
-import { prepareLooks } from "../../../lang/recording/mod.ts";
 import type { Key } from "../../../cli/terminal/keys.ts";
 import { Queue } from "../../../cli/terminal/queue.ts";
 import type { TerminalInput } from "../../../cli/terminal/terminal.ts";
@@ -57,7 +56,7 @@ class Presser {
   /** Leaves the debugger alone until it has prepared looks, as a person does who looks. */
   async rest(): Promise<void> {
     const { recording } = this.tool.place;
-    while (prepareLooks(recording, recording.last, this.tool.place.at)) {
+    while (recording.reruns.prepare(recording.last, this.tool.place.at)) {
       await new Promise((resolve) => setTimeout(resolve));
     }
   }
