@@ -287,6 +287,7 @@ Deno.test("bench counts events of a loop iteration; --json prints one object per
   assertMatch(text.output, /^virtual time +0ns$/m);
   assertMatch(text.output, /^no prices: nothing takes virtual time$/m);
   const json = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict", "--json");
+  assertEquals(json.errors, "");
   for (const line of json.output.trim().split("\n")) {
     assertEquals(Object.keys(JSON.parse(line)), ["name", "value", "unit", "ratio", "to"]);
   }
@@ -303,6 +304,17 @@ Deno.test("bench counts events of a loop iteration; --json prints one object per
   const none = await dmalab("bench", "examples/start/01-first-look.dma");
   assertEquals(none.code, 1);
   assertStringIncludes(none.errors, "No bench found");
+});
+
+Deno.test("with --json the lines that a bench prints leave the standard output", async () => {
+  const printing = 'bench "b" {\n  loop { print "a line" }\n}\n';
+  await withFiles({ "printing.dma": printing }, async (folder) => {
+    const path = join(folder, "printing.dma");
+    const { code, errors, output } = await dmalab("bench", path, "--json");
+    assertEquals(code, 0);
+    assertMatch(errors, /^a line\n/);
+    for (const line of output.trim().split("\n")) JSON.parse(line);
+  });
 });
 
 /** Two benches, of which one unmaps with a wrong size. */

@@ -21,7 +21,7 @@ export const BENCH = command({
       kind: "flag",
       doc: "fail a bench on any checker report or IOMMU fault it does not explicitly expect",
     },
-    json: { kind: "flag", doc: "one JSON object per line" },
+    json: { kind: "flag", doc: "one JSON object per line; what benches print goes to stderr" },
     ...LIMITS,
   },
   examples: [{ line: "bench benches/nvme_read.dma", doc: "one file" }],

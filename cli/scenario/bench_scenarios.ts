@@ -40,6 +40,8 @@ async function benchAll(
 ): Promise<ExitCode> {
   const paint = painter(screen.colour);
   const say = (lines: readonly string[]) => screen.out(lines.map((line) => `${line}\n`).join(""));
+  // With --json the standard output has nothing else: what a bench prints goes to the other one.
+  const print = (text: string) => options.json ? screen.err(text) : screen.out(text);
   let exitCode: ExitCode = HELD;
   let found = 0;
   let tolerant = 0;
@@ -61,7 +63,7 @@ async function benchAll(
         limits: allLimits(options.limits),
         strict: options.strict,
         ...options.seed === null ? {} : { seed: options.seed },
-        onLine: (line) => screen.out(`${printable(line)}\n`),
+        onLine: (line) => print(`${printable(line)}\n`),
         columns: screen.columns ?? undefined,
         style: diagnosticStyle(paint),
       });
