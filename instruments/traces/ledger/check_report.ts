@@ -170,6 +170,7 @@ export function checkLines(
     certainty === "proved" || certainty === "likely"
   );
   const shown = result.findings.filter(({ certainty }) => certainty !== "unknown");
+  const groups = [...Map.groupBy(shown, groupKey).values()];
   const where = (finding: Finding) =>
     finding.line !== null
       ? `${names.trace}:${finding.line}`
@@ -185,13 +186,14 @@ export function checkLines(
     wrong.length === 0
       ? "Nothing is proved or likely to be wrong."
       : `${formatCount(wrong.length, "finding")} proved or likely:`,
-    ...shown.slice(0, MOST_SHOWN).flatMap((finding) => [
+    ...groups.slice(0, MOST_SHOWN).flatMap(([finding, ...alike]) => [
       "",
-      `${finding.certainty}: ${finding.kind} at ${where(finding)}   ${finding.rule}`,
-      ...wrapText(findingText(finding, names), COLUMNS - 2).map((line) => `  ${line}`),
+      `${finding!.certainty}: ${finding!.kind} at ${where(finding!)}   ${finding!.rule}`,
+      ...wrapText(findingText(finding!, names) + alsoText(alike), COLUMNS - 2)
+        .map((line) => `  ${line}`),
     ]),
-    ...shown.length > MOST_SHOWN
-      ? ["", `… and ${formatCount(shown.length - MOST_SHOWN, "finding")} more, which --json has`]
+    ...groups.length > MOST_SHOWN
+      ? ["", `… and ${formatCount(groups.length - MOST_SHOWN, "finding")} more, which --json has`]
       : [],
     "",
     ...wrapText(
@@ -201,6 +203,22 @@ export function checkLines(
       COLUMNS,
     ),
   ];
+}
+
+/** Leaks that are alike are one thing to a reader. */
+function groupKey(finding: Finding): unknown {
+  const { certainty, device, kind, otherLine, text } = finding;
+  return kind === "leak" && otherLine === null ? `${certainty} ${device} ${text}` : finding;
+}
+
+/** The most lines of a group that are printed. */
+const MOST_LINES = 10;
+
+function alsoText(alike: readonly Finding[]): string {
+  if (alike.length === 0) return "";
+  const lines = alike.slice(0, MOST_LINES).map(({ line }) => line).join(", ");
+  const rest = alike.length - MOST_LINES;
+  return `; also mapped in lines ${lines}${rest > 0 ? ` and ${rest} more, which --json has` : ""}`;
 }
 
 function findingText(finding: Finding, names: { readonly trace: string; readonly log: string }) {

@@ -22,15 +22,23 @@ export class Edges {
   readonly #gaps = new Map<number, Moment>();
   #start: Moment | null = null;
 
-  /** Passes a line; the time of a gap is that of the CPU's next one. */
-  pass(now: Moment): void {
+  /**
+   * Passes a line; the time of a gap is that of the CPU's next one.
+   *
+   * @returns Whether a long silence ends with it.
+   */
+  pass(now: Moment): boolean {
     const { seconds } = now;
+    const isAfterSilence = this.firstSeconds !== null &&
+      seconds - this.lastSeconds >= SILENCE_SECONDS;
+    if (isAfterSilence) this.silenceLine = now.line;
     if (this.firstSeconds === null) {
       this.firstSeconds = seconds;
       this.#start = now;
-    } else if (seconds - this.lastSeconds >= SILENCE_SECONDS) this.silenceLine = now.line;
+    }
     if (seconds > this.lastSeconds) this.lastSeconds = seconds;
     if (this.#gaps.get(now.cpu)?.seconds === Infinity) this.#gaps.set(now.cpu, now);
+    return isAfterSilence;
   }
 
   gap(cpu: number, line: number): void {

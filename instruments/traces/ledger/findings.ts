@@ -3,6 +3,7 @@
  *
  * @see behaviour/traces.md T.66
  */
+import { formatCount } from "../../../lang/text/numbers.ts";
 import type { Certainty, Device, Finding, Moment, TracedMapping } from "./traced_mapping.ts";
 
 const LEDGER_RULE = "trace.T.66";
@@ -216,6 +217,23 @@ export class Findings {
       rule: "trace.T.30",
       text: `the two-step range was destroyed short: ${left.length} of its links stayed mapped`,
       more: { lines: left.map(({ line }) => line) },
+    });
+  }
+
+  leakedRange(links: readonly { readonly line: number; readonly start: number }[]): void {
+    this.add({
+      since: null,
+      kind: "leak",
+      line: links[0]!.line,
+      otherLine: null,
+      logLine: null,
+      device: null,
+      address: links[0]!.start,
+      certainty: "likely",
+      rule: LEDGER_RULE,
+      text: `the two-step range of a request was never destroyed, while newer ones were: ` +
+        `${formatCount(links.length, "link")} stayed mapped`,
+      more: { lines: links.map(({ line }) => line), mapping: "two_step" },
     });
   }
 

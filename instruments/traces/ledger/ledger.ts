@@ -17,6 +17,7 @@ import {
   type Moment,
   pageEnd,
   pageOf,
+  siblingsOf,
   type TracedMapping,
 } from "./traced_mapping.ts";
 import {
@@ -25,20 +26,22 @@ import {
   conflicting,
   count,
   dropMapping,
+  endMapping,
   isAnothers,
   isSameList,
   keepMapping,
   makeMapping,
   type MapEvent,
   noteMap,
+  noteSegments,
   rangeMapping,
   type ReusedAddress,
-  siblingKey,
   TaskNames,
   unfold,
   type UnmapEvent,
 } from "./live_mappings.ts";
 import type { PageHistory } from "./page_history.ts";
+import { RequestRanges } from "./request_ranges.ts";
 import { Requests } from "./requests.ts";
 import { checkSync } from "./sync_check.ts";
 import { type Context, type EndedRange, PageTable, type TableUnmap } from "./page_table.ts";
@@ -56,11 +59,10 @@ export class Ledger {
   readonly requests = new Requests();
   readonly #tasks = new TaskNames();
   readonly #reusedAddresses = new Map<string, ReusedAddress>();
-  /** Map lines of the three newest unmapped mappings of each device, kind, direction and size. */
-  readonly siblings = new Map<string, number[]>();
   /** Receives each mapping's steps; null when they are not recorded. */
   recorder: StepSink | null = null;
   readonly edges = new Edges();
+  readonly #ranges = new RequestRanges();
   damaged: number[] = [];
 
   constructor(history: PageHistory) {
@@ -72,7 +74,7 @@ export class Ledger {
   push(line: TraceLine, number: number): boolean {
     const now: Moment = { line: number, seconds: line.seconds, cpu: line.cpu };
     const isCall = CALLS.test(line.event);
-    if (isCall) this.edges.pass(now);
+    if (isCall && this.edges.pass(now)) this.#silence();
     const context = this.table.context(line.pid, line.cpu, line.context);
     const event = isDmaEvent(line.event) ? readDmaEvent(line.event, line.payload) : undefined;
     if (event === null) {
@@ -85,6 +87,12 @@ export class Ledger {
     return event !== null;
   }
 
+  #silence(): void {
+    for (const { siblings } of this.devices.values()) {
+      for (const alike of siblings.values()) alike.silence();
+    }
+  }
+
   /** Events of a CPU are missing here. @see behaviour/traces.md T.68 */
   gap(cpu: number, number: number): void {
     this.table.interrupt(cpu);
@@ -95,6 +103,9 @@ export class Ledger {
   end(): void {
     this.table.end();
     for (const reused of this.#reusedAddresses.values()) this.#neverUnmapped(reused);
+    for (const { maps } of this.#ranges.leaked(this.table.openRuns(), this.edges)) {
+      this.findings.leakedRange(maps);
+    }
     for (const { cutBy, first, maps } of this.table.cutRuns()) {
       this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);
     }
@@ -173,6 +184,7 @@ export class Ledger {
     if (this.#meetsOlder(mapping, context)) return;
     this.recorder?.({ op: "map", line: now.line, mapping });
     keepMapping(mapping);
+    noteSegments(mapping, context);
     if (event.op === "map_sg") {
       event.dmaAddrs.forEach((addr, index) =>
         this.#history.add(mapping, addr, event.sizesBytes[index]!)
@@ -257,7 +269,7 @@ export class Ledger {
         (other.sizeBytes === event.sizeBytes || other.mappedAt.line >= this.edges.silenceLine);
       if (isLikely) {
         this.findings.wrongKind(other, kind, now);
-        this.#setUnmapped(other, now);
+        endMapping(other, now);
         return;
       }
       if (kind === "map") this.#unmapWithoutMap(device, event, now, context, beside);
@@ -276,7 +288,7 @@ export class Ledger {
     if (mapping.dir !== event.dir) this.findings.wrongDirection(mapping, event.dir, now);
     const { dir, sizeBytes } = event;
     this.recorder?.({ op: "unmap", line: now.line, mapping, sizeBytes, dir, entries: 1 });
-    this.#setUnmapped(mapping, now);
+    endMapping(mapping, now);
   }
 
   /**
@@ -322,23 +334,6 @@ export class Ledger {
     return true;
   }
 
-  #setUnmapped(mapping: TracedMapping, now: Moment): void {
-    dropMapping(mapping);
-    mapping.unmappedAt = now;
-    const device = mapping.device!;
-    device.unmapCount++;
-    device.unmapped.set(mapping.addr, mapping);
-    if (mapping.kind === "sg") device.unmappedLists.set(mapping.phys!, mapping);
-    const key = siblingKey(mapping);
-    const mapLines = this.siblings.get(key);
-    // The three newest suffice to tell whether LATER_UNMAPS were mapped after another.
-    if (mapLines === undefined) this.siblings.set(key, [mapping.mappedAt.line]);
-    else {
-      mapLines.push(mapping.mappedAt.line);
-      mapLines.sort((a, b) => b - a).length = Math.min(mapLines.length, 3);
-    }
-  }
-
   /**
    * An unmap without a map: nothing was mapped there if the page table had nothing to unmap.
    *
@@ -371,6 +366,8 @@ export class Ledger {
     // The first one long after the device's first mapping was not mapped before the trace.
     const isFirst = device.mappedBeforeTrace === 0 && device.firstLine < this.edges.silenceLine;
     device.mappedBeforeTrace++;
+    const { dir, sizeBytes } = event;
+    siblingsOf(device, { cpu: now.cpu, dir, kind: "map", sizeBytes }).unmapOlder();
     if (device.unmapped.has(event.addr) || isFirst) this.edges.noteHole();
     this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
   }
@@ -460,7 +457,7 @@ export class Ledger {
     const { sizeBytes } = mapping;
     const entries = event.isCut ? mapping.entries : event.physAddrs.length;
     this.recorder?.({ op: "unmap", line: now.line, mapping, sizeBytes, dir: event.dir, entries });
-    this.#setUnmapped(mapping, now);
+    endMapping(mapping, now);
   }
 
   #unmapListWithoutMap(
@@ -482,6 +479,7 @@ export class Ledger {
   }
 
   #rangeEnded(range: EndedRange): void {
+    this.#ranges.end(range);
     const mapping = rangeMapping(range, this.requests.deviceOf(range.run.request));
     if (mapping === null) return;
     this.#history.add(mapping);

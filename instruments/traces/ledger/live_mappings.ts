@@ -1,7 +1,15 @@
 /** Which mapping a line is about, and how mappings are kept. */
 import type { Direction, DmaEvent } from "../line/dma_event.ts";
-import { type Device, modeOf, pageOf, pagesOf, type TracedMapping } from "./traced_mapping.ts";
-import type { EndedRange, TableUnmap } from "./page_table.ts";
+import {
+  type Device,
+  modeOf,
+  type Moment,
+  pageOf,
+  pagesOf,
+  siblingsOf,
+  type TracedMapping,
+} from "./traced_mapping.ts";
+import type { Context, EndedRange, TableUnmap } from "./page_table.ts";
 
 export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;
 
@@ -20,11 +28,6 @@ export interface ReusedAddress {
 
 export function addressKey(device: Device, address: number): string {
   return `${device.name} ${address}`;
-}
-
-/** What mappings have in common that a driver uses alike. */
-export function siblingKey({ device, dir, kind, sizeBytes }: TracedMapping): string {
-  return `${device!.name} ${kind} ${dir} ${Math.ceil(Math.log2(Math.max(sizeBytes, 1)))}`;
 }
 
 /** The newest that fits best: by size and direction, by size, by direction, any of that address. */
@@ -102,17 +105,29 @@ export function makeMapping(
   tableLine: number,
   by: Pick<TracedMapping, "mappedAt" | "pid" | "task" | "request">,
 ): TracedMapping {
-  const common = { ...by, device, dir: event.dir, tableLine, unmappedAt: null, isUncertain: false };
+  const { cpu } = by.mappedAt;
+  const common = {
+    ...by,
+    device,
+    dir: event.dir,
+    tableLine,
+    unmappedAt: null,
+    isUncertain: false,
+    isSegment: false,
+  };
   if (event.op !== "map_sg") {
-    const { addr, op, phys, sizeBytes } = event;
-    return { ...common, kind: op, addr, sizeBytes, phys, entries: 1, physAddrs: [] };
+    const { addr, dir, op, phys, sizeBytes } = event;
+    const siblings = siblingsOf(device, { cpu, dir, kind: op, sizeBytes });
+    return { ...common, siblings, kind: op, addr, sizeBytes, phys, entries: 1, physAddrs: [] };
   }
-  const { dmaAddrs, entries, physAddrs } = event;
+  const { dir, dmaAddrs, entries, physAddrs } = event;
+  const sizeBytes = listBytes(event);
   return {
     ...common,
+    siblings: siblingsOf(device, { cpu, dir, kind: "sg", sizeBytes }),
     kind: "sg",
     addr: dmaAddrs[0]!,
-    sizeBytes: listBytes(event),
+    sizeBytes,
     phys: physAddrs[0]!,
     entries,
     physAddrs,
@@ -137,15 +152,54 @@ export function count(device: Device, name: string, by = 1): void {
 export function keepMapping(mapping: TracedMapping): void {
   if (isIdentity(mapping)) foldOldest(mapping);
   const { byPage, lists } = mapping.device!;
+  mapping.siblings?.map(mapping);
   addMapping(byPage, pageOf(mapping.addr), mapping);
   if (mapping.kind === "sg") addMapping(lists, mapping.phys!, mapping);
+}
+
+/**
+ * Several direct mappings in a row may be segments of one request, which end without an unmap.
+ *
+ * @see behaviour/traces.md T.23
+ */
+export function noteSegments(mapping: TracedMapping, context: Context): void {
+  const { lastMapping } = context;
+  context.lastMapping = mapping;
+  if (lastMapping === null || !isIdentity(mapping)) return;
+  const isOfOne = mapping.request === null
+    ? lastMapping.mappedAt.line === context.lastLine
+    : lastMapping.request === mapping.request;
+  if (!isOfOne) return;
+  for (const segment of [lastMapping, mapping]) {
+    if (segment.isSegment) continue;
+    segment.isSegment = true;
+    mapping.device!.segments++;
+  }
+}
+
+/** Whether a device's requests end without unmaps of their segments: then a live one is no leak. */
+export function keepsSegments({ segments, unmappedSegments }: Device): boolean {
+  return unmappedSegments * 2 < segments;
 }
 
 /** Removes a mapping that is no longer live. */
 export function dropMapping(mapping: TracedMapping): void {
   const { byPage, lists } = mapping.device!;
+  mapping.siblings?.forget(mapping);
   removeMapping(byPage, pageOf(mapping.addr), mapping);
   if (mapping.kind === "sg") removeMapping(lists, mapping.phys!, mapping);
+}
+
+/** A mapping is unmapped. */
+export function endMapping(mapping: TracedMapping, now: Moment): void {
+  mapping.siblings?.unmap(mapping);
+  dropMapping(mapping);
+  mapping.unmappedAt = now;
+  const device = mapping.device!;
+  device.unmapCount++;
+  if (mapping.isSegment) device.unmappedSegments++;
+  device.unmapped.set(mapping.addr, mapping);
+  if (mapping.kind === "sg") device.unmappedLists.set(mapping.phys!, mapping);
 }
 
 function addMapping(map: Map<number, TracedMapping[]>, key: number, mapping: TracedMapping): void {
@@ -184,6 +238,7 @@ function foldOldest({ addr, device }: TracedMapping): void {
   const oldest = mappings.findIndex((mapping) => mapping.kind === "map" && isIdentity(mapping));
   if (oldest < 0) return;
   const [mapping] = mappings.splice(oldest, 1);
+  mapping!.siblings?.forget(mapping!);
   folded.set(mapping!.addr, (folded.get(mapping!.addr) ?? 0) + 1);
 }
 
@@ -236,6 +291,8 @@ export function rangeMapping(
     physAddrs: [],
     unmappedAt: unmap,
     isUncertain: false,
+    isSegment: false,
+    siblings: null,
   };
 }
 

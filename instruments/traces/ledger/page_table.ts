@@ -8,7 +8,7 @@
  * @see behaviour/traces.md T.25 to T.30
  */
 import type { NvmeCommand } from "../script/recorder.ts";
-import { type Moment, PAGE_BYTES, pageEnd, pageOf } from "./traced_mapping.ts";
+import { type Moment, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
 
 interface TableMap extends Moment {
   readonly start: number;
@@ -62,6 +62,8 @@ export class Context {
   request: NvmeCommand | null = null;
   /** What calls have mapped for it so far. */
   pieces = 0;
+  /** The last of these. */
+  lastMapping: TracedMapping | null = null;
   /** Its last line that is one of a call. */
   lastLine = 0;
 }

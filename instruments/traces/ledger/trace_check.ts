@@ -9,8 +9,8 @@ import { TraceLine } from "../line/trace_line.ts";
 import { bootOffset, markIn, type TimedFinding } from "./clock_offset.ts";
 import { type ClassifiedLog, classifyLog, faultPages } from "./classify_log.ts";
 import { Ledger } from "./ledger.ts";
-import { type Certainty, type Finding, modeOf, type TracedMapping } from "./traced_mapping.ts";
-import { siblingKey } from "./live_mappings.ts";
+import type { Certainty, Finding, TracedMapping } from "./traced_mapping.ts";
+import { leaksOf } from "./leaks.ts";
 import { MachineFacts } from "./machine_facts.ts";
 import { QemuClock } from "./qemu_clock.ts";
 import { PageHistory } from "./page_history.ts";
@@ -22,10 +22,6 @@ export interface Gap {
   readonly count: number | null;
 }
 
-/** A live mapping counts as leaked if this many newer ones of the same use were unmapped. */
-const LATER_UNMAPS = 3;
-/** More live mappings of one use than this are a ring of buffers. */
-const MOST_LEAKED_ALIKE = 2;
 /** What the log's own prefix begins with, before a line of a trace that was dumped into it. */
 const LOG_PREFIX = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] /;
 
@@ -180,31 +176,29 @@ export class TraceCheck {
   /** Finds leaks among the mappings live at the end; most are no leaks. @see behaviour/traces.md T.66 */
   #leaks(live: readonly TracedMapping[]): void {
     const { ledger } = this;
-    const alike = new Map<string, number>();
+    const { findings } = ledger;
+    const leaks = leaksOf(ledger.devices.values());
     for (const mapping of live) {
-      alike.set(siblingKey(mapping), (alike.get(siblingKey(mapping)) ?? 0) + 1);
-    }
-    for (const mapping of live) {
-      const key = siblingKey(mapping);
-      const mapLines = ledger.siblings.get(key) ?? [];
-      const later = mapLines.filter((line) => line > mapping.mappedAt.line).length;
-      const isLeft = mapping.kind !== "alloc" && later >= LATER_UNMAPS &&
-        modeOf(mapping.device!) === "translated" && mapping.tableLine > 0 &&
-        alike.get(key)! <= MOST_LEAKED_ALIKE;
-      if (!isLeft) {
+      const leak = leaks.get(mapping);
+      if (leak === undefined) {
         const text = "live at the end, as rings, coherent memory and requests in flight are";
-        ledger.findings.openAtEnd(mapping, "alive_at_end", "unknown", text);
+        findings.openAtEnd(mapping, "alive_at_end", "unknown", text);
         continue;
       }
       const orphan = ledger.table.orphan(mapping, mapping.mappedAt.line, Infinity);
-      const isSure = orphan === null && ledger.edges.silenceLine === 0 &&
-        ledger.edges.lostLine === 0;
-      const text = orphan === null
-        ? "live at the end, while newer mappings of the same use were unmapped"
-        : `its range was taken out of the page table in line ${orphan.line}: only the line of the ` +
-          "unmap is missing";
-      const kind = orphan === null ? "leak" : "line_missing";
-      ledger.findings.openAtEnd(mapping, kind, isSure ? "likely" : "possible", text);
+      if (orphan !== null) {
+        const text = `its range was taken out of the page table in line ${orphan.line}: only the ` +
+          "line of the unmap is missing";
+        findings.openAtEnd(mapping, "line_missing", "possible", text);
+        continue;
+      }
+      const isSure = leak.isSure && mapping.mappedAt.line > ledger.edges.lostLine;
+      findings.openAtEnd(
+        mapping,
+        "leak",
+        isSure ? "likely" : "possible",
+        leak.text,
+      );
     }
   }
 }

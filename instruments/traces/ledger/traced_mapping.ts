@@ -1,5 +1,6 @@
 /** What the ledger keeps: mappings, their devices, and findings. */
 import type { Direction, MappingKind } from "../line/dma_event.ts";
+import { Siblings } from "./siblings.ts";
 
 export const PAGE_BYTES = 4096;
 
@@ -33,6 +34,10 @@ export interface TracedMapping {
   unmappedAt: Moment | null;
   /** Its unmap may be in a missing line. */
   isUncertain: boolean;
+  /** It was mapped directly, and another in a row with it. */
+  isSegment: boolean;
+  /** Those of the same use; null for a range of the two-step calls. */
+  readonly siblings: Siblings<TracedMapping> | null;
 }
 
 export interface Device {
@@ -45,6 +50,8 @@ export interface Device {
   readonly unmapped: Map<number, TracedMapping>;
   /** The last list that was unmapped, by the physical address of its first entry. */
   readonly unmappedLists: Map<number, TracedMapping>;
+  /** Mappings by what those have in common that a driver uses alike. */
+  readonly siblings: Map<string, Siblings<TracedMapping>>;
   /** Identity mappings of which only the number is kept, by address. */
   readonly folded: Map<number, number>;
   readonly counts: Record<string, number>;
@@ -60,6 +67,9 @@ export interface Device {
   identityMaps: number;
   otherMaps: number;
   coveredMaps: number;
+  /** Direct mappings that were made in a row, and those of them that were unmapped. */
+  segments: number;
+  unmappedSegments: number;
 }
 
 /** How sure a finding is. @see behaviour/traces.md T.66 */
@@ -93,6 +103,7 @@ export function makeDevice(name: string): Device {
     lists: new Map(),
     unmapped: new Map(),
     unmappedLists: new Map(),
+    siblings: new Map(),
     folded: new Map(),
     counts: {},
     firstLine: Infinity,
@@ -104,6 +115,8 @@ export function makeDevice(name: string): Device {
     identityMaps: 0,
     otherMaps: 0,
     coveredMaps: 0,
+    segments: 0,
+    unmappedSegments: 0,
   };
 }
 
@@ -112,6 +125,22 @@ export function modeOf(device: Device): "translated" | "direct" | "bounced" | "u
   if (device.coveredMaps > 0) return "translated";
   if (device.otherMaps > 0) return "bounced";
   return device.identityMaps > 0 ? "direct" : "unknown";
+}
+
+/**
+ * The mappings of a device that a driver uses alike: by kind, direction and power of two of the size,
+ * and by the CPU that maps, because each queue has its own.
+ */
+export function siblingsOf(
+  device: Device,
+  { cpu, dir, kind, sizeBytes }:
+    & Pick<TracedMapping, "dir" | "kind" | "sizeBytes">
+    & Pick<Moment, "cpu">,
+): Siblings<TracedMapping> {
+  const key = `${cpu} ${kind} ${dir} ${Math.ceil(Math.log2(Math.max(sizeBytes, 1)))}`;
+  let siblings = device.siblings.get(key);
+  if (siblings === undefined) device.siblings.set(key, siblings = new Siblings());
+  return siblings;
 }
 
 export function pageOf(address: number): number {

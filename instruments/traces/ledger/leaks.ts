@@ -1,0 +1,47 @@
+/** Leaks among the mappings that are live at a trace's end, with how often they happen. */
+import { formatCount } from "../../../lang/text/numbers.ts";
+import { keepsSegments } from "./live_mappings.ts";
+import type { Siblings } from "./siblings.ts";
+import type { Device, TracedMapping } from "./traced_mapping.ts";
+
+export interface Leak {
+  /** It is live, and more are live than at first. */
+  readonly isSure: boolean;
+  /** The same for all that are alike. */
+  readonly text: string;
+}
+
+/** Those of all devices. Coherent memory is often allocated once and kept: it is none. */
+export function leaksOf(devices: Iterable<Device>): ReadonlyMap<TracedMapping, Leak> {
+  const leaks = new Map<TracedMapping, Leak>();
+  for (const device of devices) {
+    for (const siblings of device.siblings.values()) {
+      const leaked = siblings.leaked();
+      const mappings = [...leaked.keys()].filter(({ isSegment, kind }) =>
+        kind !== "alloc" && !(isSegment && keepsSegments(device))
+      );
+      if (mappings.length === 0) continue;
+      const text = leakText(mappings, siblings);
+      for (const mapping of mappings) leaks.set(mapping, { isSure: leaked.get(mapping)!, text });
+    }
+  }
+  return leaks;
+}
+
+const MOST_TASKS = 3;
+
+function leakText(mappings: readonly TracedMapping[], { births }: Siblings<TracedMapping>): string {
+  const [first] = mappings;
+  if (mappings.length === 1) {
+    return "live at the end, while newer mappings of the same use were unmapped";
+  }
+  const tasks = [...new Set(mappings.map(({ task }) => task))];
+  const by = tasks.length > MOST_TASKS ? formatCount(tasks.length, "task") : tasks.join(", ");
+  const seconds = mappings.at(-1)!.mappedAt.seconds - first!.mappedAt.seconds;
+  const each = (seconds / (mappings.length - 1)).toPrecision(2);
+  const sizes = mappings.map(({ sizeBytes }) => sizeBytes);
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+  const size = least === most ? formatCount(most, "byte") : `${least} to ${most} bytes`;
+  return `live at the end, while newer mappings of the same use were unmapped: ${mappings.length} ` +
+    `of ${births} of ${size}, ${first!.dir}, by ${by}, are never unmapped, one each ${each} s`;
+}

@@ -1,0 +1,151 @@
+/**
+ * Mappings that a driver uses alike, and which of those live at the end are leaked.
+ *
+ * A ring unmaps in the order of its maps, or nearly: no live buffer of it has been overtaken by more
+ * unmaps of younger ones than those that were unmapped before. And it replaces what it unmaps: the
+ * number of live ones does not grow beyond what it was filled with.
+ *
+ * @see behaviour/traces.md T.66
+ */
+import { Ranks } from "./ranks.ts";
+
+/** A live mapping may be leaked when so many younger ones of the same use were unmapped. */
+const LATER_UNMAPS = 3;
+/** How many times as far as any unmapped one was overtaken a leaked one is. */
+const OVERTAKEN_TIMES = 2;
+/** So many maps in a row, with no unmap between them, fill a ring. */
+const FILLING = 8;
+
+/** Where a live mapping stands among those of its use. */
+interface Place {
+  /** How many were mapped before it. */
+  readonly births: number;
+  /** How many were unmapped before it. */
+  readonly deaths: number;
+  slot: number;
+  /** It was live through a silence, in which its unmap may not have been traced. */
+  isUnseen: boolean;
+}
+
+/** @typeParam Mapping What is mapped and unmapped; only which one it is matters. */
+export class Siblings<Mapping extends object> {
+  births = 0;
+  #deaths = 0;
+  /** By birth. */
+  readonly #live = new Map<Mapping, Place>();
+  readonly #ranks = new Ranks();
+  /** The most younger ones that were unmapped before the unmap of one. */
+  #mostOvertaken = 0;
+  /** Live ones, less those that were unmapped and never seen mapped. */
+  #level = 0;
+  #mostLevel = 0;
+  /** How far the level rose by single maps, and not by a ring being filled. */
+  #grown = 0;
+  /** How many maps and unmaps there had been in the last silence. */
+  #silentSince = 0;
+  /** Maps since the last unmap, and how far they raised the highest level. */
+  #run = 0;
+  #rise = 0;
+
+  map(mapping: Mapping): void {
+    if (this.#ranks.isFull) this.#renumber();
+    const slot = this.#ranks.add();
+    this.#live.set(mapping, { births: this.births++, deaths: this.#deaths, slot, isUnseen: false });
+    this.#run++;
+    if (++this.#level <= this.#mostLevel) return;
+    this.#mostLevel = this.#level;
+    this.#rise++;
+  }
+
+  unmap(mapping: Mapping): void {
+    this.#mostOvertaken = Math.max(this.#mostOvertaken, this.#overtaken(mapping));
+    this.forget(mapping);
+    this.#noteUnmap();
+  }
+
+  /** An unmap of one that was mapped before the trace. */
+  unmapOlder(): void {
+    this.#level--;
+    this.#noteUnmap();
+  }
+
+  /** A mapping is no longer live, by a line that is missing. */
+  forget(mapping: Mapping): void {
+    const place = this.#live.get(mapping);
+    if (place === undefined) return;
+    this.#live.delete(mapping);
+    this.#ranks.remove(place.slot);
+    this.#level--;
+  }
+
+  /** Nothing was traced for long: only a mapping that was late already is known to be live. */
+  silence(): void {
+    if (this.births + this.#deaths === this.#silentSince) return;
+    this.#silentSince = this.births + this.#deaths;
+    for (const [mapping, place] of this.#live) {
+      if (!this.#isLate(mapping)) place.isUnseen = true;
+    }
+  }
+
+  /** Those that seem leaked, by their maps, and whether each surely is live. */
+  leaked(): ReadonlyMap<Mapping, boolean> {
+    this.#endRun();
+    const fillings = this.#fillings();
+    const late = [...this.#live].filter(([mapping]) =>
+      !fillings.has(mapping) && this.#isLate(mapping)
+    );
+    const isGrown = late.length <= this.#grown;
+    return new Map(late.map(([mapping, { isUnseen }]) => [mapping, isGrown && !isUnseen]));
+  }
+
+  /** Whether it was overtaken by far more unmaps than any other was. */
+  #isLate(mapping: Mapping): boolean {
+    return this.#overtaken(mapping) >=
+      Math.max(LATER_UNMAPS, OVERTAKEN_TIMES * this.#mostOvertaken + 1);
+  }
+
+  #noteUnmap(): void {
+    this.#endRun();
+    this.#deaths++;
+  }
+
+  #endRun(): void {
+    const isFilling = this.#rise >= FILLING && this.#rise * 2 > this.#run;
+    if (!isFilling) this.#grown += this.#rise;
+    this.#run = 0;
+    this.#rise = 0;
+  }
+
+  #overtaken(mapping: Mapping): number {
+    const place = this.#live.get(mapping);
+    if (place === undefined) return 0;
+    return this.births - 1 - place.births - this.#ranks.above(place.slot);
+  }
+
+  /** Live ones that were mapped in a row and are all live: a ring that is not used. */
+  #fillings(): ReadonlySet<Mapping> {
+    const found = new Set<Mapping>();
+    let row: Mapping[] = [];
+    let last: Place | null = null;
+    const end = () => {
+      if (row.length >= FILLING) { for (const mapping of row) found.add(mapping); }
+    };
+    for (const [mapping, place] of this.#live) {
+      const isNext = last !== null && place.births === last.births + 1 &&
+        place.deaths === last.deaths;
+      if (!isNext) {
+        end();
+        row = [];
+      }
+      row.push(mapping);
+      last = place;
+    }
+    end();
+    return found;
+  }
+
+  #renumber(): void {
+    this.#ranks.clear(this.#live.size);
+    for (const place of this.#live.values()) place.slot = this.#ranks.add();
+  }
+}
