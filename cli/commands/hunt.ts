@@ -42,7 +42,7 @@ export const HUNT = command({
     shard: { kind: "text", placeholder: "I/N", doc: "run part I of N of the cases" },
   },
   examples: [
-    { line: "hunt", doc: "20000 requests on 7.2" },
+    { line: "hunt", doc: "20000 requests on 7.2.12" },
     { line: "hunt --kernel 7.2.6 --seconds 60", doc: "one minute on another release" },
     { line: "hunt --quirks none --cases 100000", doc: "without any known defect" },
     { line: "hunt examples/museum/11-gap-bit.dma", doc: "on the machine of a scenario" },

@@ -18,7 +18,7 @@ export const RELEASES = command({
   examples: [
     {
       line: "releases examples/museum/11-gap-bit.dma",
-      doc: "reproduces on 7.2.6, not on 6.12 or 7.2.12",
+      doc: "reproduces on 7.2.6, not on 6.12.117 or 7.2.12",
     },
     { line: "releases lab.dma --match unwind", doc: "only some of its tests" },
   ],

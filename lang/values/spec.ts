@@ -100,8 +100,8 @@ export interface FunctionSpec {
   readonly example: string;
   /** Errors it can raise. */
   readonly raises?: readonly ErrnoName[];
-  /** It is pure: it answers a question and changes nothing. */
-  readonly looks?: true;
+  /** It answers a question and changes nothing: code that may change nothing can call it. */
+  readonly pure?: true;
   /** Where it may be called from; anywhere when left out. */
   readonly context?: CallContext;
   /**

@@ -29,7 +29,7 @@ export class Calls {
     const { vm } = this;
     if (++this.#count % WATCHED_CALLS === 0) vm.watch?.check();
     const spec = vm.code.builtins[builtin]!;
-    if (vm.looking && spec.looks !== true) throw new LookRefused(`What \`${spec.name}\` works on`);
+    if (vm.looking && spec.pure !== true) throw new LookRefused(`What \`${spec.name}\` works on`);
     const value = spec.run(vm, this.#arguments(index, vm.code.shapes[index]!, spec, first));
     vm.atRest();
     return value;
@@ -41,7 +41,7 @@ export class Calls {
     if (++this.#count % WATCHED_CALLS === 0) vm.watch?.check();
     const shape = vm.code.shapes[index]!;
     const { method, target } = this.members.method(this.stack[first]!, shape.name);
-    if (vm.looking && method.looks !== true) {
+    if (vm.looking && method.pure !== true) {
       throw new LookRefused(`What \`.${method.name}\` works on`);
     }
     const value = method.run(vm, target, this.#arguments(index, shape, method, first + 1));

@@ -53,7 +53,7 @@ set_memory_encrypted(page, 1)`,
 export const COHERENCE_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "cache_lines",
-    looks: true,
+    pure: true,
     parameters: [
       WHERE,
       optional(param.size("size", "How many bytes; all of a buffer in one piece when left out.")),

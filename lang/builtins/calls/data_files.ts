@@ -24,7 +24,7 @@ function tooLate(): never {
 export const DATA_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "read_json",
-    looks: true,
+    pure: true,
     parameters: [PATH],
     result: "any",
     doc: `What a JSON file says: records, lists, texts, ints, ratios, true, false, none. ${ONCE}`,
@@ -38,7 +38,7 @@ export const DATA_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "read_csv",
-    looks: true,
+    pure: true,
     parameters: [PATH],
     result: "list",
     doc: "The rows of a table in comma-separated values, as records with the names of its first " +
@@ -54,7 +54,7 @@ export const DATA_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "read_lines",
-    looks: true,
+    pure: true,
     parameters: [PATH],
     result: ["string"],
     doc: `The lines of a file of text, without their ends. ${ONCE}`,

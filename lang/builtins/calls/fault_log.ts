@@ -7,7 +7,7 @@ import { param } from "../describe/parameters.ts";
 export const FAULT_LOG_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "fault_log",
-    looks: true,
+    pure: true,
     parameters: [
       param.string(
         "text",

@@ -20,7 +20,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "now",
-    looks: true,
+    pure: true,
     parameters: [],
     result: "duration",
     doc: "Virtual time since the machine was ready.",
@@ -29,7 +29,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "prices",
-    looks: true,
+    pure: true,
     parameters: [],
     result: PRICES,
     doc:

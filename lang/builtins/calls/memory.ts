@@ -137,7 +137,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "page",
-    looks: true,
+    pure: true,
     parameters: [param.int("pfn", "Number of the page frame.", 0, 2 ** 40)],
     result: BUFFER,
     doc: "The page of a frame number, whatever owns it: a window into memory.",
@@ -166,7 +166,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "peek",
-    looks: true,
+    pure: true,
     parameters: [
       param.phys("phys", "Where the first byte is."),
       param.size("size", "How many bytes."),
@@ -187,7 +187,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "phys_of",
-    looks: true,
+    pure: true,
     parameters: [param.any("x", "A buffer, coherent memory or a region.")],
     result: "phys",
     doc: "The physical address of the first byte.",
@@ -196,7 +196,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "checksum",
-    looks: true,
+    pure: true,
     parameters: [param.of("x", ["@buffer", "bytes"], "What is summed up.", (value) => value)],
     result: "int",
     doc: "A 32-bit checksum of the content (FNV-1a): equal contents have equal ones.",

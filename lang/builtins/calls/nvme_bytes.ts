@@ -65,7 +65,7 @@ export function dwordsOf({ entries }: RecordValue): Readonly<Record<number, numb
 export const NVME_BYTE_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "nvme_command",
-    looks: true,
+    pure: true,
     parameters: [
       param.int("opcode", "What the command asks for: 1 write, 2 read.", 0, 255),
       named(param.int("flags", "Its second byte: 0x40 says that an SGL follows.", 0, 255), 0),
@@ -109,7 +109,7 @@ assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
   }),
   builtin({
     name: "sgl_descriptor",
-    looks: true,
+    pure: true,
     parameters: [
       param.of(
         "type",
@@ -140,7 +140,7 @@ assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
   }),
   builtin({
     name: "prp_entries",
-    looks: true,
+    pure: true,
     parameters: [
       param.list("entries", "Addresses, or 8 bytes each."),
     ],

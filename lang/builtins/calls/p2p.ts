@@ -99,7 +99,7 @@ function toServices(value: Value): readonly AcsService[] {
 export const P2P_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "topology",
-    looks: true,
+    pure: true,
     parameters: [],
     result: TOPOLOGY,
     doc: "The PCI tree; `show topology()` draws it.",

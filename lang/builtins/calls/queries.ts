@@ -17,7 +17,7 @@ const BITS = param.int("bits", "How many address bits, 1 to 64.", 1, 64);
 export const QUERY_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "dma_mapping_error",
-    looks: true,
+    pure: true,
     parameters: [DEV, MAPPED],
     result: "bool",
     doc: "True for the error value. A map that fails raises ENOMEM here, which is the test that " +
@@ -29,7 +29,7 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "dma_need_unmap",
-    looks: true,
+    pure: true,
     parameters: [DEV],
     result: "bool",
     doc: "True when mappings must be unmapped for anything to happen. Ask after mapping: the " +
@@ -39,7 +39,7 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "dma_max_mapping_size",
-    looks: true,
+    pure: true,
     parameters: [DEV],
     result: "size",
     doc: "The largest single mapping: what a bounce buffer holds where one is needed.",
@@ -48,7 +48,7 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "dma_opt_mapping_size",
-    looks: true,
+    pure: true,
     parameters: [DEV],
     result: "size",
     doc: "The largest mapping that costs no more than it must: with an IOMMU, the largest range " +
@@ -58,7 +58,7 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "dma_get_required_mask",
-    looks: true,
+    pure: true,
     parameters: [DEV],
     result: "int",
     doc: "How many address bits reach all memory: up to the top bit of the last address at which " +
@@ -75,7 +75,7 @@ assert dma_get_required_mask(ssd) == 33`,
   }),
   builtin({
     name: "dma_addressing_limited",
-    looks: true,
+    pure: true,
     parameters: [DEV],
     result: "bool",
     doc: "True when the device cannot reach all memory by itself, so that some must bounce.",
@@ -88,7 +88,7 @@ assert dma_addressing_limited(ssd)`,
   }),
   builtin({
     name: "dma_get_merge_boundary",
-    looks: true,
+    pure: true,
     parameters: [DEV],
     result: "size",
     doc: "The mask of the boundary on which buffers join into one range; 0 where they do not.",

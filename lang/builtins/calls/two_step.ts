@@ -105,7 +105,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "dma_use_iova",
-    looks: true,
+    pure: true,
     parameters: [STATE],
     result: "bool",
     doc: "True when a range was reserved. Still true after free and destroy: only the size counts.",

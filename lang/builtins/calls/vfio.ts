@@ -8,7 +8,7 @@ import { param } from "../describe/parameters.ts";
 export const VFIO_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "vfio_dma_pages",
-    looks: true,
+    pure: true,
     parameters: [
       param.thing("dev", VFIO, "The function that is to be migrated."),
       ...WANTED,

@@ -50,7 +50,7 @@ function seenThrough(
 export const VIEW_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "same_view",
-    looks: true,
+    pure: true,
     parameters: [
       param.of(
         "a",

@@ -14,7 +14,7 @@ type Described = Pick<
   | "example"
   | "raises"
   | "context"
-  | "looks"
+  | "pure"
   | "reads"
   | "exampleFiles"
 >;

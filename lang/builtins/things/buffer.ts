@@ -153,7 +153,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
     }),
     method({
       name: "slice",
-      looks: true,
+      pure: true,
       parameters: [param.range("range", "Offsets in its content, end excluded.")],
       result: "@buffer",
       doc: "A part of it: the same memory, no copy.",
@@ -163,7 +163,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
     }),
     method({
       name: "differences",
-      looks: true,
+      pure: true,
       parameters: [CONTENT],
       result: [RUN_OF_BYTES],
       doc: "The runs of bytes in which both differ: a list of { offset, size }.",

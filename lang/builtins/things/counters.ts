@@ -109,7 +109,7 @@ export const COUNTERS: TypeSpec<Counters> = {
   methods: [
     method({
       name: "mark",
-      looks: true,
+      pure: true,
       parameters: [],
       result: "@counters",
       doc: "The counters as they are now, to compare with later.",
@@ -118,7 +118,7 @@ export const COUNTERS: TypeSpec<Counters> = {
     }),
     method({
       name: "since",
-      looks: true,
+      pure: true,
       parameters: [param.own<Counters>("mark", "@counters", "What counters.mark() gave.")],
       result: "@counters",
       doc: "What was counted since a mark.",

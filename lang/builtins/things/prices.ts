@@ -48,7 +48,7 @@ export const PRICES: TypeSpec<PriceList> = {
   methods: [
     method({
       name: "of",
-      looks: true,
+      pure: true,
       parameters: [param.string("event", "An event's name.")],
       result: "duration",
       doc: "The price that an event's name has in the list; 0 when it is not in it.",

@@ -91,7 +91,7 @@ export const TRACE: TypeSpec<Trace> = {
   methods: [
     method({
       name: "count",
-      looks: true,
+      pure: true,
       parameters: [NAME],
       result: "int",
       doc: "How many events of that name it has.",
@@ -100,7 +100,7 @@ export const TRACE: TypeSpec<Trace> = {
     }),
     method({
       name: "filter",
-      looks: true,
+      pure: true,
       parameters: [TEST],
       result: "@trace",
       doc: "The trace of the events that pass.",
@@ -110,7 +110,7 @@ export const TRACE: TypeSpec<Trace> = {
     }),
     method({
       name: "first",
-      looks: true,
+      pure: true,
       parameters: [optional(NAME)],
       result: EVENT,
       doc: "The first event, or the first of that name; none when there is none.",
@@ -120,7 +120,7 @@ export const TRACE: TypeSpec<Trace> = {
     }),
     method({
       name: "last",
-      looks: true,
+      pure: true,
       parameters: [optional(NAME)],
       result: EVENT,
       doc: "The last event, or the last of that name; none when there is none.",

@@ -93,7 +93,7 @@ function extreme(list: ListValue, order: "<" | ">", run: Run): Value {
 const METHODS: readonly MethodSpec<ListValue>[] = [
   method({
     name: "map",
-    looks: true,
+    pure: true,
     parameters: [FUNCTION],
     result: "list",
     gives: "mapped",
@@ -111,7 +111,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "filter",
-    looks: true,
+    pure: true,
     parameters: [FUNCTION],
     result: "list",
     gives: "items",
@@ -124,7 +124,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "any",
-    looks: true,
+    pure: true,
     parameters: [FUNCTION],
     result: "bool",
     doc: "True when the function says true for at least one item.",
@@ -133,7 +133,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "all",
-    looks: true,
+    pure: true,
     parameters: [FUNCTION],
     result: "bool",
     doc: "True when the function says true for every item.",
@@ -142,7 +142,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "sum",
-    looks: true,
+    pure: true,
     parameters: [],
     result: "any",
     gives: "sum",
@@ -152,7 +152,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "max",
-    looks: true,
+    pure: true,
     parameters: [],
     result: "any",
     gives: "item",
@@ -162,7 +162,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "min",
-    looks: true,
+    pure: true,
     parameters: [],
     result: "any",
     gives: "item",
@@ -172,7 +172,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "contains",
-    looks: true,
+    pure: true,
     parameters: [param.any("value", "What is looked for.")],
     result: "bool",
     doc: "True when an item equals the value.",
@@ -181,7 +181,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "slice",
-    looks: true,
+    pure: true,
     parameters: [param.range("range", "Positions, end excluded.")],
     result: "list",
     gives: "items",
@@ -195,7 +195,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "sorted",
-    looks: true,
+    pure: true,
     parameters: [],
     result: "list",
     gives: "items",
@@ -211,7 +211,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "join",
-    looks: true,
+    pure: true,
     parameters: [optional(param.string("separator", 'Default ", ".'), ", ")],
     result: "string",
     doc: "The items as text, with the separator between them.",
@@ -274,7 +274,7 @@ const METHODS: readonly MethodSpec<ListValue>[] = [
   }),
   method({
     name: "copy",
-    looks: true,
+    pure: true,
     parameters: [],
     result: "list",
     gives: "items",

@@ -78,7 +78,7 @@ export const RANGE: TypeSpec<RangeValue> = {
   methods: [
     method({
       name: "map",
-      looks: true,
+      pure: true,
       parameters: [FUNCTION],
       result: "list",
       gives: "mapped",
@@ -89,7 +89,7 @@ export const RANGE: TypeSpec<RangeValue> = {
     }),
     method({
       name: "filter",
-      looks: true,
+      pure: true,
       parameters: [FUNCTION],
       result: "list",
       gives: "items",
@@ -100,7 +100,7 @@ export const RANGE: TypeSpec<RangeValue> = {
     }),
     method({
       name: "contains",
-      looks: true,
+      pure: true,
       parameters: [
         param.of(
           "value",

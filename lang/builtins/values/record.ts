@@ -21,7 +21,7 @@ export const RECORD: TypeSpec<RecordValue> = {
   methods: [
     method({
       name: "keys",
-      looks: true,
+      pure: true,
       parameters: [],
       result: "list",
       doc: "The names of the entries, in the order they were written.",
@@ -33,7 +33,7 @@ export const RECORD: TypeSpec<RecordValue> = {
     }),
     method({
       name: "values",
-      looks: true,
+      pure: true,
       parameters: [],
       result: "list",
       doc: "The values of the entries, in the order they were written.",
@@ -45,7 +45,7 @@ export const RECORD: TypeSpec<RecordValue> = {
     }),
     method({
       name: "has",
-      looks: true,
+      pure: true,
       parameters: [param.string("key", "The name looked for.")],
       result: "bool",
       doc: "True when there is an entry of that name.",
@@ -75,7 +75,7 @@ export const RECORD: TypeSpec<RecordValue> = {
     }),
     method({
       name: "copy",
-      looks: true,
+      pure: true,
       parameters: [],
       result: "any",
       doc: "Another record of the same entries. Lists and records among them are the same ones.",

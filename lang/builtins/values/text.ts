@@ -22,7 +22,7 @@ export const STRING: TypeSpec<string> = {
   methods: [
     textMethod({
       name: "contains",
-      looks: true,
+      pure: true,
       parameters: [param.string("part", "What is looked for.")],
       result: "bool",
       doc: "True when the part occurs in it.",
@@ -35,7 +35,7 @@ export const STRING: TypeSpec<string> = {
     }),
     textMethod({
       name: "starts_with",
-      looks: true,
+      pure: true,
       parameters: [param.string("part", "What it should begin with.")],
       result: "bool",
       doc: "True when it begins with the part.",
@@ -47,7 +47,7 @@ export const STRING: TypeSpec<string> = {
     }),
     textMethod({
       name: "split",
-      looks: true,
+      pure: true,
       parameters: [param.string("separator", "What stands between the parts.")],
       result: "list",
       doc: "The parts between the separators.",
@@ -106,7 +106,7 @@ export const BYTES: TypeSpec<BytesValue> = {
   methods: [
     bytesMethod({
       name: "slice",
-      looks: true,
+      pure: true,
       parameters: [param.range("range", "Offsets, end excluded.")],
       result: "bytes",
       doc: "The bytes at a range of offsets.",

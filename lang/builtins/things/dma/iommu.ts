@@ -68,7 +68,7 @@ export const IOMMU: TypeSpec<Machine> = {
   methods: [
     method({
       name: "translate",
-      looks: true,
+      pure: true,
       parameters: [
         param.thing("device", DEVICE, "Whose address."),
         param.of(
@@ -93,7 +93,7 @@ assert iommu.translate(ssd, m.addr) == none`,
     }),
     method({
       name: "page_table",
-      looks: true,
+      pure: true,
       parameters: [param.thing("device", DEVICE, "Whose table.")],
       result: [MAPPED_RUN],
       doc: "What the device's page table maps: runs of { iova, phys, size, prot, page_sizes }.",
@@ -132,7 +132,7 @@ iommu.set_mode(ssd, strict) fails EPERM`,
     }),
     method({
       name: "space",
-      looks: true,
+      pure: true,
       parameters: [param.thing("device", DEVICE, "Whose addresses.")],
       result: IOVA_SPACE,
       doc: "The IOVA space of a translated device: ranges in use, in rcaches, free.",

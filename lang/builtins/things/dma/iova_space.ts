@@ -128,7 +128,7 @@ export const IOVA_SPACE: TypeSpec<IommuDomain> = {
   methods: [
     method({
       name: "search_length",
-      looks: true,
+      pure: true,
       parameters: [param.size("size", "How much is looked for.")],
       result: "int",
       doc: "How many ranges a search below 4 GiB would look at now. Nothing is taken.",
@@ -140,7 +140,7 @@ export const IOVA_SPACE: TypeSpec<IommuDomain> = {
     }),
     method({
       name: "cache",
-      looks: true,
+      pure: true,
       parameters: [
         param.size("size", "Whose cache: the size of the ranges in it."),
         named(param.int("cpu", "Default 0."), 0),

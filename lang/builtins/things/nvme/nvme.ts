@@ -49,7 +49,7 @@ const METHODS: readonly MethodSpec<NvmeDevice>[] = [
   ...SUBMIT_METHODS.map(throughDriver),
   method({
     name: "media",
-    looks: true,
+    pure: true,
     parameters: [
       LBA,
       { ...BYTES, doc: "How many bytes; one block when left out." },
@@ -80,7 +80,7 @@ const METHODS: readonly MethodSpec<NvmeDevice>[] = [
   }),
   method({
     name: "queue",
-    looks: true,
+    pure: true,
     parameters: [param.int("n", "Its number, from 1.")],
     result: QUEUE,
     doc: "One of its queues.",

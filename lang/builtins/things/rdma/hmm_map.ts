@@ -166,7 +166,7 @@ export const HMM_MAP: TypeSpec<HmmMapTarget> = {
   methods: [
     method({
       name: "entry",
-      looks: true,
+      pure: true,
       parameters: [param.int("index", "The number of the page, from 0.")],
       result: ENTRY,
       doc:

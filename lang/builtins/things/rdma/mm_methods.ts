@@ -317,7 +317,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   }),
   method({
     name: "page",
-    looks: true,
+    pure: true,
     parameters: [VIRT],
     result: PAGE,
     doc:
