@@ -1,0 +1,22 @@
+/**
+ * `deno task repin FILE…`: runs tests, and where a text comes otherwise than they pin it writes what came
+ * into the test. Read the change then: git shows it.
+ */
+import { join } from "@std/path";
+import { ROOT } from "./source_text.ts";
+
+const { imports, scopes } = JSON.parse(Deno.readTextFileSync(join(ROOT, "deno.json")));
+// Beside deno.json: the addresses in a map are read from where it lies.
+const map = Deno.makeTempFileSync({ dir: ROOT, prefix: ".repin-", suffix: ".json" });
+try {
+  const assertions = { "@std/assert": "./tests/repin/assert.ts" };
+  Deno.writeTextFileSync(map, JSON.stringify({ imports: { ...imports, ...assertions }, scopes }));
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--no-check", "--quiet", `--import-map=${map}`, ...Deno.args],
+  }).spawn().status;
+  const fmt = ["fmt", "--quiet", "--config", join(ROOT, "deno.json"), ...Deno.args];
+  await new Deno.Command(Deno.execPath(), { args: fmt }).output();
+  Deno.exitCode = code;
+} finally {
+  Deno.removeSync(map);
+}
