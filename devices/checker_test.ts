@@ -122,7 +122,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   },
   "behind an Arm IOMMU": {
     settings: { sgl: true },
-    iommu: { model: "arm" },
+    iommu: { model: "smmu" },
     machine: { swiotlb: swiotlbConfig({ sizeBytes: 0 }) },
   },
   "behind an AMD IOMMU": { iommu: { model: "amd" } },

@@ -6,12 +6,13 @@
  * PCI topology are described above the runtime; what they need of physical memory reaches it as
  * `windows`.
  */
-import { IOMMU_MODEL_NAMES } from "./iommu/iommu_models.ts";
+import { FORMER_MODEL_NAMES, IOMMU_MODEL_NAMES } from "./iommu/iommu_models.ts";
 import { DEFAULT_KERNEL, type KernelConfig } from "./kernels/kernels.ts";
 import { type Bytes, GIB, KIB, MIB, type Nanoseconds, type PhysAddr, TIB } from "./address.ts";
 import {
   BOOL,
   defaultsOf,
+  formerly,
   type GivenSettings,
   int,
   optional,
@@ -50,7 +51,7 @@ export const IOMMU_SETTINGS = {
   mode: setting("mode", word("off", "passthrough", "strict", "lazy"), "off", {
     doc: "Whether devices are translated, and when translations are invalidated.",
   }),
-  model: setting("model", word(...IOMMU_MODEL_NAMES), "vtd", {
+  model: setting("model", formerly(word(...IOMMU_MODEL_NAMES), FORMER_MODEL_NAMES), "vtd", {
     doc: "IOMMU hardware model: page-table format and invalidation commands.",
   }),
   granuleBytes: setting("granule", size(4 * KIB, 64 * KIB, { powerOfTwo: true }), 4 * KIB, {
@@ -62,11 +63,13 @@ export const IOMMU_SETTINGS = {
       "granule, and what one table of it spans.",
   }),
   addressBits: setting("address_bits", int(32, 57), 48, {
-    doc: "How many address bits it translates; addresses from 2^53 on are an error (E0808).",
+    doc: "How many address bits it translates; addresses from 2^53 on are an error (E0808). Of " +
+      "first-stage tables and AMD's v2 one bit fewer: half of their addresses are never allocated.",
   }),
   cachingMode: setting("caching_mode", BOOL, false, {
     doc:
-      "Absent entries are cached too, so that new mappings need an invalidation, and no mode is lazy.",
+      "Absent entries are cached too, so that new mappings need an invalidation, and no mode is " +
+      "lazy. Without effect on first-stage tables and on Arm.",
   }),
   forcedac: setting("forcedac", BOOL, false, {
     doc: "Do not look for addresses below 4 GiB first.",

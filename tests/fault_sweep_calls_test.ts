@@ -36,7 +36,7 @@ const TRANSLATED: readonly Environment[] = [
   { name: "strict", iommu: { mode: "strict" } },
   { name: "lazy", iommu: { mode: "lazy" } },
   { name: "strict, AMD", iommu: { mode: "strict", model: "amd" } },
-  { name: "strict, Arm", iommu: { mode: "strict", model: "arm" } },
+  { name: "strict, Arm", iommu: { mode: "strict", model: "smmu" } },
   { name: "strict, not coherent", iommu: { mode: "strict" }, device: { coherent: false } },
 ];
 const ALL = [DIRECT, BOUNCED, UNTRUSTED, ...TRANSLATED];

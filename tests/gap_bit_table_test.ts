@@ -150,7 +150,7 @@ Deno.test("bios that are joined: the lowest of both and of their join, which cou
 
 type Way = "direct" | "one range" | "each by itself";
 
-const GRANULE_64K = { model: "arm", granuleBytes: 64 * KIB, pageSizesBytes: [64 * KIB] } as const;
+const GRANULE_64K = { model: "smmu", granuleBytes: 64 * KIB, pageSizesBytes: [64 * KIB] } as const;
 
 /** Rows and columns of the table in 1.7. */
 const ENVIRONMENTS: readonly (readonly [string, IommuSettings, readonly [Way, Way, Way, Way]])[] = [

@@ -4,7 +4,7 @@
  * Only what hardware is known to record is printed. An access that never reached an IOMMU leaves no
  * record, and where the specification leaves the record open there is no line either.
  */
-import type { IommuModel } from "../../runtime/iommu/iommu_models.ts";
+import { IOMMU_MODELS, type IommuModel } from "../../runtime/iommu/iommu_models.ts";
 import type { DeviceAccess, FaultReason } from "../../runtime/iommu/iommu.ts";
 import { formatSource } from "./pci_source.ts";
 import { PAGE_FAULT_FLAGS } from "./amd_events.ts";
@@ -17,6 +17,8 @@ export interface PrintedFault {
   readonly access: DeviceAccess;
   readonly reason: FaultReason;
   readonly pciDomain: number;
+  /** Lines of VT-d name the PCI domain, too. @see behaviour/traces.md T.44 */
+  readonly namesSegment: boolean;
   /** Bus in bits 15 to 8, device in 7 to 3, function in 2 to 0. */
   readonly requesterId: number;
   /** Number of the address space. */
@@ -34,29 +36,49 @@ const TRANSLATION_FAULTS: ReadonlySet<FaultReason> = new Set([
 /** The lines, joined by line ends; null where no IOMMU of that model would log anything. */
 export function printFaultLog(model: IommuModel, fault: PrintedFault): string | null {
   if (!TRANSLATION_FAULTS.has(fault.reason)) return null;
-  switch (model) {
+  const { faultLog } = IOMMU_MODELS[model];
+  switch (faultLog) {
     case "vtd":
-      return vtdLine(fault);
+      return vtdLine(fault, secondStage(fault), "NO_PASID");
+    case "vtd_scalable":
+      return vtdLine(fault, secondStage(fault), "PASID 0x0");
+    case "vtd_first_stage":
+      return vtdLine(fault, firstStage(fault), "PASID 0x0");
     case "amd":
       return amdLine(fault);
-    case "arm":
+    case "smmu":
       return smmuLines(fault);
-    case "x86":
-      return null;
   }
 }
 
+type NamedReason = readonly [code: string, text: string];
+
 /** The second stage has no present bit: what is not there may not be read, or not be written. */
-function vtdLine({ access, dma, reason, requesterId }: PrintedFault): string {
-  const [code, text] = reason === "address_width"
-    ? ["04", "Access beyond MGAW"]
-    : access === "read"
+function secondStage({ access, reason }: PrintedFault): NamedReason {
+  if (reason === "address_width") return ["04", "Access beyond MGAW"];
+  return access === "read"
     ? ["06", "PTE Read access is not set"]
     : ["05", "PTE Write access is not set"];
+}
+
+function firstStage({ reason }: PrintedFault): NamedReason {
+  if (reason === "address_width") {
+    return ["80", "SM: Address in first-level translation is not canonical"];
+  }
+  return reason === "not_present"
+    ? ["71", "SM: Present bit in first-level paging entry is clear"]
+    : ["85", "SM: No write permission for Write/AtomicOp request"];
+}
+
+function vtdLine(
+  { access, dma, namesSegment, pciDomain, requesterId }: PrintedFault,
+  [code, text]: NamedReason,
+  pasid: string,
+): string {
   const { high, low } = word64(dma);
   const page: Word64 = { high, low: low - low % 4096 };
-  const place = formatSource({ domain: null, requesterId });
-  return `DMAR: [DMA ${access === "read" ? "Read" : "Write"} NO_PASID] Request device [${place}] ` +
+  const place = formatSource({ domain: namesSegment ? pciDomain : null, requesterId });
+  return `DMAR: [DMA ${access === "read" ? "Read" : "Write"} ${pasid}] Request device [${place}] ` +
     `fault addr 0x${plainHex(page)} [fault reason 0x${code}] ${text}`;
 }
 

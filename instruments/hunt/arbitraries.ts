@@ -25,7 +25,7 @@ function oneIn(times: number, usual: boolean, other: boolean): Arbitrary<boolean
 /** A machine of every kind. */
 export const HUNT_MACHINES: Arbitrary<HuntMachine> = fc.record({
   mode: fc.constantFrom("off", "strict", "lazy", "passthrough"),
-  table: fc.constantFrom("vtd", "vtd", "amd", "arm"),
+  table: fc.constantFrom("vtd", "vtd_first_stage", "amd", "smmu"),
   forceBounce: oneIn(6, false, true),
   untrusted: oneIn(6, false, true),
   coherent: oneIn(8, true, false),

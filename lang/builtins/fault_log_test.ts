@@ -286,7 +286,7 @@ Deno.test("a fault has a log of its model, and none where no IOMMU records it", 
     "mode = strict",
     `nic.dma_read(0x1000, 4B) faults not_present
     nic.dma_read(0xfee0_0000, 4B) faults reserved
-    assert iommu.faults[0].log.starts_with("DMAR: [DMA Read NO_PASID] Request device [02:00.0] fault addr 0x1000 ")
+    assert iommu.faults[0].log.starts_with("DMAR: [DMA Read NO_PASID] Request device [0000:02:00.0] fault addr 0x1000 ")
     assert iommu.faults[1].log == none
     assert iommu.faults[0] != iommu.faults[1] and iommu.faults[0] == iommu.faults[0]`,
   );

@@ -10,7 +10,11 @@ import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
 import { EVENT_TABLE, wordSets } from "../../runtime/event_vocabulary.ts";
 import type { WordSet } from "../../runtime/vocabulary/fields.ts";
 import { STATUS_CODES, STATUS_TYPES } from "../../devices/nvme/status_codes.ts";
-import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
+import {
+  FORMER_MODEL_NAMES,
+  IOMMU_MODEL_NAMES,
+  IOMMU_MODELS,
+} from "../../runtime/iommu/iommu_models.ts";
 import { Word } from "../values/value.ts";
 
 /** One constant as help and the reference page show it. */
@@ -110,10 +114,13 @@ const MACHINE_WORDS = [
     strict: "Translated; every unmap invalidates at once.",
     lazy: "Translated; invalidations are collected in a flush queue.",
   }),
-  ...group(
-    "IOMMU model",
-    Object.fromEntries(IOMMU_MODEL_NAMES.map((name) => [name, IOMMU_MODELS[name].doc])),
-  ),
+  {
+    title: "IOMMU model",
+    docs: Object.fromEntries(IOMMU_MODEL_NAMES.map((name) => [name, IOMMU_MODELS[name].doc])),
+    formerly: Object.fromEntries(
+      Object.entries(FORMER_MODEL_NAMES).map(([old, name]) => [name, old]),
+    ),
+  },
   ...group("scheduler", {
     mq_deadline: "Requests wait for a worker, which sends them in the order of their sectors.",
   }),
@@ -256,12 +263,14 @@ export function wordSpecs(): readonly WordSpec[] {
 }
 
 function buildWords(): ReadonlyMap<string, Word> {
+  const names = new Set(SETS.flatMap(({ docs }) => Object.keys(docs)));
   const words = new Map<string, Word>();
   for (const set of SETS) {
     for (const name of Object.keys(set.docs)) {
       const word = words.get(name) ?? new Word(name);
       words.set(name, word);
-      for (const alias of aliasesOf(name, set)) words.set(alias, word);
+      // A word may be an old name of one and the name of another: `arm` is a maker of CPUs, too.
+      for (const alias of aliasesOf(name, set)) if (!names.has(alias)) words.set(alias, word);
     }
   }
   return words;

@@ -326,7 +326,7 @@ for (
     [
       "a granule that the model does not have",
       "machine { iommu { granule = 64KiB } }",
-      "E0511 64KiB: An IOMMU of the model vtd has no granule of 64KiB (`model = arm` has one)",
+      "E0511 64KiB: An IOMMU of the model vtd has no granule of 64KiB (`model = smmu` has one)",
     ],
     [
       "a region outside the RAM",
@@ -402,6 +402,15 @@ for (
     assertEquals(build(text).messages, [expected]);
   });
 }
+
+Deno.test("buildConfig() takes the names that IOMMU models had before", () => {
+  const model = (name: string) => build(`machine { iommu { model = ${name} } }`).config.iommu.model;
+  assertEquals(["arm", "x86", "vtd_first_stage"].map(model), [
+    "smmu",
+    "vtd_first_stage",
+    "vtd_first_stage",
+  ]);
+});
 
 Deno.test("buildConfig() returns a whole configuration even when every key is wrong", () => {
   const { config, messages } = build('machine { kernel = 1, cpus = "two", iommu { mode = 3 } }');

@@ -332,7 +332,7 @@ Deno.test("try_alloc is called and refused where nothing is translated (block.md
 Deno.test("a granule of 64 KiB asks for gaps on 64 KiB (block.md 1.7)", () => {
   const iommu = {
     mode: "strict",
-    model: "arm",
+    model: "smmu",
     granuleBytes: 65536,
     pageSizesBytes: [65536],
   } as const;

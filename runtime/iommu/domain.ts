@@ -27,7 +27,8 @@ import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
 import { type IovaShortage, shortageOf } from "./iova_shortage.ts";
-import { type PageTable, protectionWord, SYNC_TABLES, SYNC_WALK } from "./page_table.ts";
+import type { PageTable } from "./page_table.ts";
+import { protectionWord, SYNC_TABLES, SYNC_WALK, withReadable } from "./page_table.ts";
 
 const IOVA_ALLOC = eventId("iova.alloc");
 const IOVA_ALLOC_FAILED = eventId("iova.alloc_failed");
@@ -45,7 +46,7 @@ const LIMIT = ADDRESS_LIMIT;
 /** The last address of a device whose mask and bus leave nothing out. */
 const NO_LAST_ADDRESS = LIMIT - 1;
 
-/** Functions of the kernel that clear leaves and look at how many there were. */
+/** Functions that clear leaves and look at how many there were. */
 export type UnmapCaller = "__iommu_dma_unmap" | "__iommu_dma_iova_unlink" | "iommu_unmap";
 
 export interface IommuDomainOptions {
@@ -81,7 +82,7 @@ export class IommuDomain implements FlushQueueOwner {
   #lastShortage: { readonly key: string; readonly shortage: IovaShortage } | null = null;
   readonly #platform: Platform;
   readonly #iotlb: Iotlb;
-  readonly #flushes: IommuModelSpec["flushes"];
+  readonly #model: IommuModelSpec;
   readonly #inverseGranule: number;
   /** What the device was attached with; an allocation that fails changes it for good. */
   readonly #prefers32Bit: boolean;
@@ -95,7 +96,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   constructor(platform: Platform, options: IommuDomainOptions) {
     this.#platform = platform;
-    this.#flushes = platform.iommuModel.flushes;
+    this.#model = platform.iommuModel;
     this.#iotlb = options.iotlb;
     this.id = options.id;
     this.device = options.device;
@@ -321,7 +322,8 @@ export class IommuDomain implements FlushQueueOwner {
    */
   map(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): number {
     const { events, charges } = this.#platform;
-    const error = this.table.map(iova, phys, sizeBytes, flags);
+    const written = this.#model.writableIsReadable ? withReadable(flags) : flags;
+    const error = this.table.map(iova, phys, sizeBytes, written);
     if (error === 0) {
       if (this.#platform.audited) this.#auditLeaves(iova, sizeBytes);
       if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
@@ -330,7 +332,7 @@ export class IommuDomain implements FlushQueueOwner {
           iova: iova as DmaAddr,
           phys,
           size_bytes: sizeBytes,
-          prot: protectionWord(flags),
+          prot: protectionWord(written),
           leaves: this.table.leaves.toList(),
         });
       }
@@ -473,7 +475,7 @@ export class IommuDomain implements FlushQueueOwner {
   #invalidate(kind: "map" | "range" | "walk", leafOnly = true): void {
     const { events, config } = this.#platform;
     const invalidation = this.#invalidation;
-    coverByHardware(this.#flushes, this.table, invalidation);
+    coverByHardware(this.#model.flushes, this.table, invalidation);
     if (invalidation.whole) this.#iotlb.invalidateDomain(this.id);
     else this.#iotlb.invalidate(this.id, invalidation);
     if (events.tick(IOTLB_SYNC)) {

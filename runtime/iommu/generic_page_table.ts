@@ -1,5 +1,6 @@
 /**
- * The radix table that VT-d second stage, AMD v1 and the x86-64 format share.
+ * The radix table that VT-d second stage, AMD v1 and the x86-64 format share. Of the last the lower
+ * half of the addresses is used; a map is refused by where it starts, and by the end of the tables.
  *
  * A table is a `Float64Array` of 512 entries: 0 is empty, a negative number is minus the index of
  * the table below, a positive one is a leaf, physical address plus flags. AMD v1 allows leaves of
@@ -46,6 +47,8 @@ export interface GenericPageTableOptions {
   readonly pageSizesBytes: readonly number[];
   /** Width of an IOVA: 39, 48 or 57 for VT-d and x86-64. */
   readonly addressBits: number;
+  /** Width of what is used of it, where that is less. */
+  readonly apertureBits?: number;
   /** AMD v1: starts with three levels and grows as addresses need it. */
   readonly growsOnDemand?: boolean;
   /** Called with the host memory of each new table. */
@@ -66,6 +69,7 @@ export class GenericPageTable implements PageTable {
   outOfMemory: (() => boolean) | null = null;
   undoneBytes = 0;
 
+  readonly #endOfTables: number;
   readonly #choice: PageSizeChoice;
   readonly #tables: TablePages;
   /** Below this size a mapping can only consist of smallest pages. */
@@ -96,7 +100,8 @@ export class GenericPageTable implements PageTable {
     this.#multiEntryLeaves = options.pageSizesBytes.some((size) =>
       (Math.log2(size) - GRANULE_SHIFT) % LEVEL_BITS !== 0
     );
-    this.lastAddress = 2 ** options.addressBits - 1;
+    this.lastAddress = 2 ** (options.apertureBits ?? options.addressBits) - 1;
+    this.#endOfTables = 2 ** options.addressBits;
     this.#levels = options.growsOnDemand === true
       ? 3
       : Math.ceil((options.addressBits - GRANULE_SHIFT) / LEVEL_BITS);
@@ -122,9 +127,10 @@ export class GenericPageTable implements PageTable {
       Math.floor(iova * INVERSE_GRANULE) * GRANULE_BYTES !== iova ||
       Math.floor(phys * INVERSE_GRANULE) * GRANULE_BYTES !== phys
     ) return -ERRNO.ENXIO;
-    if (iova + sizeBytes - 1 > this.lastAddress || phys + sizeBytes > PHYS_LIMIT) {
-      return -ERRNO.ERANGE;
-    }
+    if (
+      iova > this.lastAddress || iova + sizeBytes > this.#endOfTables ||
+      phys + sizeBytes > PHYS_LIMIT
+    ) return -ERRNO.ERANGE;
     if (sizeBytes < this.#secondSizeBytes) {
       const done = this.#mapSmall(iova, phys, sizeBytes, flags);
       return done === sizeBytes ? 0 : this.#undo(iova, done);

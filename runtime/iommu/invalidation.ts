@@ -33,7 +33,7 @@ const VTD_LARGEST_BLOCK_BITS = 18;
  * Works out the invalidation command for a gathered range.
  *
  * That is the range itself, or the smallest aligned block that holds it, and the whole domain when
- * that is too large.
+ * that is too large for a command.
  */
 export function coverByHardware(
   flushes: IommuModelSpec["flushes"],
@@ -53,7 +53,7 @@ export function coverByHardware(
     block *= 2;
     blockFirst = Math.floor(first / block);
   }
-  if (block > table.granuleBytes * 2 ** VTD_LARGEST_BLOCK_BITS) {
+  if (flushes === "block_or_domain" && block > table.granuleBytes * 2 ** VTD_LARGEST_BLOCK_BITS) {
     invalidation.whole = true;
     invalidation.hardwareFirst = 0;
     invalidation.hardwareLast = table.lastAddress;

@@ -33,5 +33,5 @@ Deno.test("VT-d flushes the whole domain for what is too large for one command (
 
 Deno.test("AMD and Arm flush the range itself (dma.md 5.2)", () => {
   assertEquals(covered("amd", 0x7000, 0x8fff), [0x7000, 0x8fff, false]);
-  assertEquals(covered("arm", 0x7000, 0x8fff), [0x7000, 0x8fff, false]);
+  assertEquals(covered("smmu", 0x7000, 0x8fff), [0x7000, 0x8fff, false]);
 });

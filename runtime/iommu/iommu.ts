@@ -270,7 +270,9 @@ export class Iommu {
     const { domain } = dev;
     if (domain === null) return this.passThrough(dev, dma, access);
     const { table } = domain;
-    if (dma < 0 || dma > table.lastAddress) return this.fault(dev, dma, access, "address_width");
+    if (dma < 0 || dma > table.lastAddress) {
+      return this.fault(dev, dma, access, this.tooWide(dev, dma));
+    }
     if (this.#msiWindow && dma >= PC_MSI_START && dma < PC_MSI_END) {
       return this.fault(dev, dma, access, "reserved");
     }
@@ -344,6 +346,19 @@ export class Iommu {
       });
     }
     return -1;
+  }
+
+  /**
+   * Why an address beyond the last one goes nowhere. Tables that extend the top bit end at both ends
+   * of 64 bits: at the upper end there is nothing, and in between nothing can be.
+   *
+   * @param dma Negative for the error value, which is all ones.
+   * @internal
+   */
+  tooWide({ domain }: DmaDevice, dma: number): FaultReason {
+    if (domain === null || !this.#model.extendsTopBit) return "address_width";
+    const lowest = 2 ** 64 - (this.#config.addressBits > 48 ? 2 ** 56 : 2 ** 47);
+    return dma < 0 || dma >= lowest ? "not_present" : "address_width";
   }
 
   #reportStale(dev: DmaDevice, domain: IommuDomain, dma: number, access: DeviceAccess): void {

@@ -11,13 +11,25 @@ interface TableOptions extends Omit<PageTableConfig, "model"> {
 /** Whose page-table format, invalidations and habits an IOMMU has. */
 export interface IommuModelSpec {
   readonly doc: string;
+  /** Its name in older scenarios. */
+  readonly formerly?: string;
   /** The granules that its page tables can have. @see behaviour/dma.md 5.1 */
   readonly granulesBytes: readonly Bytes[];
   /** A leaf can have any size; else blocks lie one or two levels up, and there are none above. */
   readonly hasAnyPageSize: boolean;
   makeTable(options: TableOptions): PageTable;
-  /** A flush names a range as it is, or the smallest aligned block that holds it. */
-  readonly flushes: "range" | "aligned_block";
+  /** Its entries have no read permission of their own: what is writable is readable (dma.md 1.6). */
+  readonly writableIsReadable: boolean;
+  /**
+   * Half of its addresses lie at the end of 64 bits, with the top bit extended, and are never
+   * allocated: the aperture has a bit fewer than the tables. @see behaviour/dma.md 4.2
+   */
+  readonly extendsTopBit: boolean;
+  /**
+   * A flush names a range as it is, or the smallest aligned block that holds it; of the latter one
+   * too large for a command is the whole domain, or stays a block. @see behaviour/dma.md 5.2
+   */
+  readonly flushes: "range" | "block_or_domain" | "block";
   /**
    * It has a caching mode, in which the IOTLB caches not-present entries: maps need a flush too, and
    * no flush is deferred. @see behaviour/dma.md 1.3
@@ -25,6 +37,8 @@ export interface IommuModelSpec {
   readonly hasCachingMode: boolean;
   /** Writes to the interrupt window of a PC are interrupts, whatever the tables say. */
   readonly hasInterruptWindow: boolean;
+  /** Whose lines a kernel logs for its faults. */
+  readonly faultLog: "vtd" | "vtd_scalable" | "vtd_first_stage" | "amd" | "smmu";
   /** What its interconnect keeps for itself, end exclusive. @see behaviour/dma.md 4.6 */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
   /** Its kernels are built for devices that do not see the CPU's caches. */
@@ -35,36 +49,74 @@ export interface IommuModelSpec {
 const PC = {
   granulesBytes: [4096],
   hasAnyPageSize: false,
+  writableIsReadable: false,
+  extendsTopBit: false,
   makeTable: (options: TableOptions) => new GenericPageTable({ ...options, growsOnDemand: false }),
-  flushes: "aligned_block",
+  flushes: "block_or_domain",
   hasCachingMode: true,
   hasInterruptWindow: true,
   reserved: [],
   alignsToCacheLines: false,
 } as const;
 
+/** Tables in the format of the x86 CPU. */
+const X86_TABLES = {
+  writableIsReadable: true,
+  extendsTopBit: true,
+  makeTable: (options: TableOptions) =>
+    new GenericPageTable({
+      ...options,
+      ...x86Widths(options.addressBits),
+      growsOnDemand: false,
+    }),
+} as const;
+
+const AMD = {
+  ...PC,
+  flushes: "range",
+  reserved: [{ start: 0xfd_0000_0000, end: 0x100_0000_0000 }],
+  faultLog: "amd",
+} as const;
+
 const MODELS = {
-  vtd: { ...PC, doc: "Intel VT-d." },
-  amd: {
+  vtd: { ...PC, doc: "Intel VT-d in legacy mode: second-stage tables.", faultLog: "vtd" },
+  vtd_scalable: {
     ...PC,
-    doc: "AMD-Vi.",
+    doc: "Intel VT-d in scalable mode, with second-stage tables.",
+    faultLog: "vtd_scalable",
+  },
+  vtd_first_stage: {
+    ...PC,
+    ...X86_TABLES,
+    doc: "Intel VT-d in scalable mode, with first-stage tables: those of the x86 CPU.",
+    formerly: "x86",
+    flushes: "block",
+    // It has one, and it concerns second-stage tables only.
+    hasCachingMode: false,
+    faultLog: "vtd_first_stage",
+  },
+  amd: {
+    ...AMD,
+    doc: "AMD-Vi with its first table format (v1): pages of any power of two.",
     hasAnyPageSize: true,
     makeTable: (options) => new GenericPageTable({ ...options, growsOnDemand: true }),
-    flushes: "range",
-    reserved: [{ start: 0xfd_0000_0000, end: 0x100_0000_0000 }],
   },
-  arm: {
-    doc: "Arm SMMU.",
+  amd_v2: { ...AMD, ...X86_TABLES, doc: "AMD-Vi with its second table format: the x86 CPU's." },
+  smmu: {
+    doc: "Arm SMMU, stage 1.",
+    formerly: "arm",
     granulesBytes: [4096, 16384, 65536],
     hasAnyPageSize: false,
+    writableIsReadable: true,
+    extendsTopBit: false,
     makeTable: (options) => new ArmPageTable(options),
     flushes: "range",
     hasCachingMode: false,
     hasInterruptWindow: false,
+    faultLog: "smmu",
     reserved: [],
     alignsToCacheLines: true,
   },
-  x86: { ...PC, doc: "The x86 page-table format shared with the CPU." },
 } satisfies Readonly<Record<string, IommuModelSpec>>;
 
 export type IommuModel = keyof typeof MODELS;
@@ -80,6 +132,20 @@ export interface PageTableConfig {
 }
 
 export const IOMMU_MODEL_NAMES = Object.keys(IOMMU_MODELS) as readonly IommuModel[];
+
+/** Names in older scenarios, with those that took their place. */
+export const FORMER_MODEL_NAMES: Readonly<Record<string, IommuModel>> = Object.fromEntries(
+  IOMMU_MODEL_NAMES.flatMap((name) => {
+    const { formerly } = IOMMU_MODELS[name];
+    return formerly === undefined ? [] : [[formerly, name]];
+  }),
+);
+
+/** Four levels of tables, or five; the lower half of what they reach is allocated from. */
+function x86Widths(asked: number): { readonly addressBits: number; readonly apertureBits: number } {
+  const addressBits = asked <= 48 ? 48 : 57;
+  return { addressBits, apertureBits: Math.min(asked, addressBits - 1) };
+}
 
 /**
  * Makes an empty table, as an IOMMU's model and settings ask for it.

@@ -22,9 +22,10 @@ Deno.test("each model's tables have as many levels as its addresses take, and AM
     return made.tables;
   };
   assertEquals([39, 48, 57].map((addressBits) => tables({ addressBits })), [3, 4, 5]);
-  assertEquals([39, 48, 57].map((addressBits) => tables({ model: "x86", addressBits })), [3, 4, 5]);
+  const x86 = (addressBits: number) => tables({ model: "vtd_first_stage", addressBits });
+  assertEquals([48, 57].map(x86), [4, 5]);
   assertEquals([39, 48, 57].map((addressBits) => tables({ model: "amd", addressBits })), [3, 3, 3]);
-  const arm = (granuleBytes: number) => tables({ model: "arm", granuleBytes });
+  const arm = (granuleBytes: number) => tables({ model: "smmu", granuleBytes });
   assertEquals([arm(KIB_4), arm(KIB_16), arm(KIB_64)], [4, 4, 3]);
 });
 
@@ -37,7 +38,7 @@ Deno.test("of the sizes that are asked for a model has those that its levels mak
   assertEquals(sizes({ pageSizesBytes: [KIB_4] }), [KIB_4]);
   assertEquals(sizes({ model: "amd" }), ALL);
   assertEquals(sizes({ model: "amd", pageSizesBytes: [GIB, 8192, KIB_4] }), [KIB_4, 8192, GIB]);
-  const arm = (granuleBytes: number) => sizes({ model: "arm", granuleBytes });
+  const arm = (granuleBytes: number) => sizes({ model: "smmu", granuleBytes });
   assertEquals(arm(KIB_4), [KIB_4, 2 * MIB, GIB]);
   assertEquals([arm(KIB_16), arm(KIB_64)], [[KIB_16, 32 * MIB], [KIB_64, 512 * MIB]]);
 });
@@ -48,6 +49,6 @@ Deno.test("a granule that a model does not have is refused with those that it ha
     error.message,
     'Cannot build an IOMMU of model "vtd" with a granule of 16384 bytes: it has 4096',
   );
-  const arm = assertThrows(() => table({ model: "arm", granuleBytes: 8192 }), RangeError);
+  const arm = assertThrows(() => table({ model: "smmu", granuleBytes: 8192 }), RangeError);
   assertEquals(arm.message.endsWith("it has 4096, 16384, 65536"), true);
 });

@@ -14,6 +14,11 @@ export const PTE_MMIO = 4;
 export const PTE_CACHE = 8;
 export const PTE_PRIVILEGED = 16;
 
+/** Flags of a leaf in a format without a permission to read: what is writable is readable. */
+export function withReadable(flags: number): number {
+  return (flags & PTE_WRITE) === 0 ? flags : flags | PTE_READ;
+}
+
 /** What a device may do through a leaf with these flags, as events tell it. */
 export function protectionWord(flags: number): EventFields<"iommu.map">["prot"] {
   if ((flags & PTE_READ) === 0) return "write";

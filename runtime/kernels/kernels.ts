@@ -50,6 +50,8 @@ export interface KernelStrategies {
      * physical one, whatever the bus does. @see behaviour/v7.3.md 3.1
      */
     readonly translatesMmio: boolean;
+    /** Fault lines of VT-d name the PCI segment of the device. @see behaviour/traces.md T.44 */
+    readonly logsPciSegment: boolean;
   };
   readonly nvme: {
     /** A request is mapped as one scatterlist, or segment by segment as an iterator walks it. */
@@ -115,6 +117,7 @@ const SCATTERLISTS: KernelStrategies = {
     destroysAtOnce: false,
     destroyFrees: "mapped_length",
     translatesMmio: false,
+    logsPciSegment: false,
   },
   nvme: { mapsDataWith: "scatterlist", keepsVirtBoundaryWithSgl: true },
   vfio: { keepsScatterlist: true },
@@ -138,6 +141,7 @@ const TWO_STEP: KernelStrategies = {
     destroysAtOnce: false,
     destroyFrees: "mapped_length",
     translatesMmio: false,
+    logsPciSegment: true,
   },
   nvme: { mapsDataWith: "iterator", keepsVirtBoundaryWithSgl: false },
   vfio: { keepsScatterlist: false },

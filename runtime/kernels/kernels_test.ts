@@ -31,10 +31,10 @@ Deno.test("a release and an IOMMU model that there are not are refused in the sa
   const { iommu } = defaultMachineConfig();
   assertEquals(
     assertThrows(
-      () => new Machine(untyped({ iommu: { ...iommu, model: "amdvi" } })),
+      () => new Machine(untyped({ iommu: { ...iommu, model: "amdd" } })),
       RangeError,
     ).message,
-    'There is no IOMMU model "amdvi"; did you mean amd?',
+    'There is no IOMMU model "amdd"; did you mean amd?',
   );
 });
 

@@ -381,7 +381,7 @@ Deno.test("forced bouncing: maps are given until the first streaming map, and ma
 });
 
 Deno.test("an entry that is mapped and not valid is refused, and linking it again collides (hmm-rdma-vfio.md 1.5 and ch. 4, case 6)", () => {
-  const rig = allocated({ iommu: { model: "x86" } }, 8);
+  const rig = allocated({ iommu: { model: "vtd_scalable" } }, 8);
   rig.page(1);
   rig.mapPfn(1);
   rig.map.pfns.replace(1, 0, 0, 0);

@@ -142,7 +142,9 @@ export function allFaults(sink: Sink): void {
       for (const reason of FAULT_REASONS) {
         for (const dma of [-1, 0, 0x1234, 2 ** 32, 2 ** 53 - 1]) {
           const where = { pciDomain: 0x1_0000 - dma % 3, requesterId: 0x2fa, domainId: 3 };
-          sink(`${printFaultLog(model, { dma, access, reason, ...where })}`);
+          for (const namesSegment of [false, true]) {
+            sink(`${printFaultLog(model, { dma, access, reason, namesSegment, ...where })}`);
+          }
         }
       }
     }

@@ -88,12 +88,12 @@ function runMappings(seed: number, sink: Sink): void {
 
 function useOptions(random: Random): UseOptions {
   const pick = <T>(...from: readonly T[]): T => from[random.below(from.length)]!;
-  const model = pick("vtd", "amd", "arm");
+  const model = pick("vtd", "amd", "smmu");
   return {
     kernel: pick(...KERNEL_NAMES),
     mode: pick("off", "passthrough", "strict", "lazy"),
     model,
-    granuleBytes: model === "arm" ? pick(4096, 65536) : 4096,
+    granuleBytes: model === "smmu" ? pick(4096, 65536) : 4096,
     coherent: pick(true, false),
     untrusted: pick(true, false),
     bounces: pick(true, false),

@@ -11,14 +11,14 @@ const number = fc.nat(2 ** 20);
 const options: fc.Arbitrary<UseOptions> = fc.record({
   kernel: fc.constantFrom(...KERNEL_NAMES),
   mode: fc.constantFrom("off", "passthrough", "strict", "lazy"),
-  model: fc.constantFrom("vtd", "amd", "arm"),
+  model: fc.constantFrom("vtd", "amd", "smmu"),
   granuleBytes: fc.constantFrom(4096, 4096, 65536),
   coherent: fc.boolean(),
   untrusted: fc.boolean(),
   bounces: fc.boolean(),
   maskBits: fc.constantFrom(32, 40, 64),
   dmaDebug: fc.boolean(),
-}).map((given) => given.model === "arm" ? given : { ...given, granuleBytes: 4096 });
+}).map((given) => given.model === "smmu" ? given : { ...given, granuleBytes: 4096 });
 
 const steps = fc.array(
   fc.record({ use: fc.constantFrom(...USES), a: number, b: number, c: number }),

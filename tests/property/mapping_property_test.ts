@@ -11,7 +11,7 @@ const operation = fc.record({ kind: fc.constantFrom(...KINDS), a: number, b: num
 const format = fc.constantFrom(
   { model: "vtd", granuleBytes: 4096 } as const,
   { model: "amd", granuleBytes: 4096 } as const,
-  { model: "arm", granuleBytes: 16384 } as const,
+  { model: "smmu", granuleBytes: 16384 } as const,
 );
 
 const world = fc.record({

@@ -11,10 +11,10 @@ import {
 const FORMATS = [
   { model: "vtd", granuleBytes: 4096 },
   { model: "amd", granuleBytes: 4096 },
-  { model: "x86", granuleBytes: 4096 },
-  { model: "arm", granuleBytes: 4096 },
-  { model: "arm", granuleBytes: 16384 },
-  { model: "arm", granuleBytes: 65536 },
+  { model: "vtd_first_stage", granuleBytes: 4096 },
+  { model: "smmu", granuleBytes: 4096 },
+  { model: "smmu", granuleBytes: 16384 },
+  { model: "smmu", granuleBytes: 65536 },
 ] as const;
 const MASK_BITS = [24, 30, 32, 40, 48, 64];
 

@@ -60,8 +60,8 @@ export class HostPort {
   }
 
   /** An address of 2^53 or more was to be accessed: a fault, whatever the machine. */
-  faultWide(access: "read" | "write"): void {
-    this.#bus.faultWide(this.dev, access);
+  faultWide(access: "read" | "write", high: number): void {
+    this.#bus.faultWide(this.dev, access, high);
   }
 
   /** Records that one entry of a list was taken up. */

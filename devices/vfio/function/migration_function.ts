@@ -138,7 +138,7 @@ export class MigrationFunction implements CommandPort {
       const count = Math.min(key.pageBytes, sizeBytes - done);
       const dma = key.addressAt(entry);
       if (dma >= ADDRESS_LIMIT) {
-        bus.faultWide(dev, access);
+        bus.faultWide(dev, access, Math.floor(dma / 2 ** 32));
         return false;
       }
       const reached = access === "write"

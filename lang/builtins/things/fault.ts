@@ -28,6 +28,7 @@ function logOf(fault: IommuFault, run: Run): string | null {
     reason: fault.reason,
     pciDomain: address.domain,
     requesterId: address.key % 65536,
+    namesSegment: run.lab.machine.kernel.strategies.dma.logsPciSegment,
     domainId: device.dma.domain.id,
   });
 }

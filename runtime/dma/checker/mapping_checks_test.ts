@@ -45,7 +45,7 @@ Deno.test("skip_cpu_sync may differ between map and unmap, mmio may not (dma.md 
 });
 
 Deno.test("two FROM maps of a line are an error, two TO maps are none (dma.md ch. 8 assertion 3)", () => {
-  const arm = { iommu: { model: "arm" }, machine: { swiotlb: NO_POOL } } as const;
+  const arm = { iommu: { model: "smmu" }, machine: { swiotlb: NO_POOL } } as const;
   const from = checkerBench(arm);
   from.map(0x10_0000, 32, DMA_FROM_DEVICE);
   from.map(0x10_0020, 32, DMA_FROM_DEVICE);
@@ -364,7 +364,7 @@ Deno.test("row 15: only first lines count, and only where the device writes (dma
   const run = (
     first: readonly [number, 0 | 1 | 2, number?],
     second: readonly [number, 0 | 1 | 2, number?],
-    options: TestBenchOptions = { iommu: { model: "arm" }, machine: { swiotlb: NO_POOL } },
+    options: TestBenchOptions = { iommu: { model: "smmu" }, machine: { swiotlb: NO_POOL } },
   ) => {
     const bench = checkerBench(options);
     for (const [phys, dir, attrs] of [first, second]) bench.map(phys, 256, dir, attrs);
@@ -397,14 +397,14 @@ Deno.test("row 15: machines that align nothing to lines are exempt, and so are t
   assertEquals(run({ machine: { swiotlb } }), []);
   assertEquals(run({ machine: { swiotlb }, device: { coherent: false } }), overlap);
   assertEquals(run({ device: { coherent: false } }), []);
-  assertEquals(run({ iommu: { model: "arm" } }), []);
+  assertEquals(run({ iommu: { model: "smmu" } }), []);
   // 6.12 knows no exemption for machines that align nothing.
   assertEquals(run({ machine: { kernel: "6.12.117" } }), overlap);
   assertEquals(run({ machine: { kernel: "6.12.117" }, device: { coherent: false } }), []);
 });
 
 Deno.test("row 15: a mapping that has ended is no neighbour", () => {
-  const bench = checkerBench({ iommu: { model: "arm" }, machine: { swiotlb: NO_POOL } });
+  const bench = checkerBench({ iommu: { model: "smmu" }, machine: { swiotlb: NO_POOL } });
   for (let round = 0; round < 600; round++) {
     bench.unmap(bench.map(0x1000, 64, DMA_FROM_DEVICE), 64, DMA_FROM_DEVICE);
     bench.map(0x10_0000 + round * 64, 64, DMA_FROM_DEVICE);
@@ -416,7 +416,7 @@ Deno.test("row 15: a mapping that has ended is no neighbour", () => {
 
 Deno.test("row 16: more than seven overlaps of a line are warned of once, and not counted (dma.md 8.2)", () => {
   const bench = checkerBench({
-    iommu: { model: "arm" },
+    iommu: { model: "smmu" },
     machine: { swiotlb: NO_POOL, dmaDebug: true },
   });
   for (let count = 0; count < 8; count++) bench.map(0x1000, 64, DMA_FROM_DEVICE);

@@ -14,7 +14,7 @@ Deno.test("a range that is reserved, linked, synced and destroyed is right, in e
     const options of [
       {},
       { iommu: { mode: "lazy" } },
-      { iommu: { model: "arm" } },
+      { iommu: { model: "smmu" } },
       { iommu: { model: "amd" } },
       { device: { coherent: false } },
       UNTRUSTED,
@@ -84,7 +84,7 @@ Deno.test("row 2: a link behind an unaligned end, or with another offset than re
   const other = checkerBench();
   other.tryAlloc(0x400, 0x1000);
   assertEquals(other.link(0x10_0000, 0, 0x1000), -ERRNO.ENXIO);
-  const arm = checkerBench({ iommu: { model: "arm" } });
+  const arm = checkerBench({ iommu: { model: "smmu" } });
   arm.tryAlloc(0x400, 0x1000);
   assertEquals(arm.link(0x10_0000, 0, 0x1000), -ERRNO.EINVAL);
   for (const bench of [behind, other, arm]) {
@@ -95,7 +95,7 @@ Deno.test("row 2: a link behind an unaligned end, or with another offset than re
 });
 
 Deno.test("row 3: a link over a live one (dma.md 3.6)", () => {
-  for (const [model, errno] of [["vtd", ERRNO.EADDRINUSE], ["arm", ERRNO.EEXIST]] as const) {
+  for (const [model, errno] of [["vtd", ERRNO.EADDRINUSE], ["smmu", ERRNO.EEXIST]] as const) {
     const bench = checkerBench({ iommu: { model } });
     bench.tryAlloc(0, 0x4000);
     bench.machine.events.context.site = 7;
@@ -115,7 +115,7 @@ Deno.test("row 4: a link of no bytes, refused or silently done (dma.md 3.6)", ()
   const generic = checkerBench();
   generic.tryAlloc(0, 0x3000);
   assertEquals(generic.link(0x10_0000, 0, 0), -ERRNO.EINVAL);
-  const classic = checkerBench({ iommu: { model: "arm" } });
+  const classic = checkerBench({ iommu: { model: "smmu" } });
   classic.tryAlloc(0, 0x3000);
   assertEquals(classic.link(0x10_0000, 0, 0), 0);
   for (const bench of [generic, classic]) {
@@ -215,7 +215,7 @@ Deno.test("row 7: unlinking nothing (dma.md 3.6)", () => {
 });
 
 Deno.test("row 8: unlinking a part of a large entry, at its start or inside (dma.md 3.6)", () => {
-  const run = (model: "vtd" | "arm", offset: number) => {
+  const run = (model: "vtd" | "smmu", offset: number) => {
     const bench = checkerBench({ ...LARGE, iommu: { model } });
     bench.tryAlloc(0, 2 ** 21);
     bench.link(0x1000_0000, 0, 2 ** 21);
@@ -234,8 +234,8 @@ Deno.test("row 8: unlinking a part of a large entry, at its start or inside (dma
   };
   assertEquals(run("vtd", 0), ["unlink_splits_leaf", 1]);
   assertEquals(run("vtd", 0x1000), ["unlink_splits_leaf", 2]);
-  assertEquals(run("arm", 0), ["unlink_splits_leaf", 2]);
-  assertEquals(run("arm", 0x1000), ["unlink_splits_leaf", 2]);
+  assertEquals(run("smmu", 0), ["unlink_splits_leaf", 2]);
+  assertEquals(run("smmu", 0x1000), ["unlink_splits_leaf", 2]);
 });
 
 Deno.test("row 9: unlinking in another direction (dma.md 3.6)", () => {

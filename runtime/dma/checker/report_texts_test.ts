@@ -68,7 +68,7 @@ Deno.test("links that go wrong, word for word (dma.md 3.6, rows 1 to 5)", () => 
   const linkEmpty = inRange((bench) => void bench.link(0x10_0000, 0, 0));
   hold([
     [{}, linkEmpty, `${empty} rejected`],
-    [{ iommu: { model: "arm" } }, linkEmpty, `${empty} returns 0 and maps nothing`],
+    [{ iommu: { model: "smmu" } }, linkEmpty, `${empty} returns 0 and maps nothing`],
     [
       {},
       inRange((bench) => void bench.link(0x10_0200, PAGE, PAGE)),

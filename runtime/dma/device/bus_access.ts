@@ -193,11 +193,13 @@ export class DeviceBus {
   /**
    * A device asked for an address of 2^53 or more, which no number here can hold.
    * The fault shows the error value in its place.
+   * @param high The upper 32 bits of the address.
    * @internal
    */
-  faultWide(dev: DmaDevice, access: DeviceAccess): void {
+  faultWide(dev: DmaDevice, access: DeviceAccess, high: number): void {
     const outer = this.#context.enterDevice(dev.name);
-    this.#machine.iommu.fault(dev, DMA_MAPPING_ERROR, access, "address_width");
+    const { iommu } = this.#machine;
+    iommu.fault(dev, DMA_MAPPING_ERROR, access, iommu.tooWide(dev, high * 2 ** 32));
     this.#context.leaveDevice(outer);
   }
 
@@ -313,12 +315,8 @@ export class DeviceBus {
   }
 
   #outOfReach(dev: DmaDevice, dma: number, access: DeviceAccess): -1 {
-    return this.#machine.iommu.fault(
-      dev,
-      dma,
-      access,
-      dev.cutOff ? "device_gone" : "address_width",
-    );
+    const { iommu } = this.#machine;
+    return iommu.fault(dev, dma, access, dev.cutOff ? "device_gone" : iommu.tooWide(dev, dma));
   }
 
   #grow(): void {

@@ -46,7 +46,12 @@ export function iovaTryAlloc(
     return false;
   }
   const offset = domain.offsetOf(phys);
-  const start = domain.allocIova(domain.roundUp(sizeBytes + offset), false);
+  // In parts: no number holds the sum of a size beyond 2^53 and an offset.
+  const wholeBytes = sizeBytes - domain.offsetOf(sizeBytes);
+  const start = domain.allocIova(
+    wholeBytes + domain.roundUp(sizeBytes - wholeBytes + offset),
+    false,
+  );
   if (start === 0) return false;
   state.addr = start + offset as DmaAddr;
   state.sizeBytes = sizeBytes;

@@ -31,6 +31,11 @@ export interface HmmFacts {
   readonly kernel: string;
   readonly mapping?: string;
   readonly variation?: readonly string[];
+  readonly caching_mode?: boolean;
+  readonly scalable_mode?: boolean;
+  readonly first_stage_tables?: boolean;
+  /** What the kernel had in the end. */
+  readonly domain_type?: "DMA" | "DMA-FQ";
   readonly reserved_iova?: readonly (readonly [number, number])[];
   readonly bounce_pool?: readonly [number, number];
   readonly system_ram?: readonly (readonly [number, number])[];

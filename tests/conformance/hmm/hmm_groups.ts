@@ -9,6 +9,7 @@ import {
 } from "../golden_files.ts";
 import { groupNotBuilt, type GroupResult } from "../group_result.ts";
 import type { HmmCase, HmmFacts } from "./hmm_data.ts";
+import { replayDeviceFacts } from "./device_facts.ts";
 import { replayHmm } from "./hmm_replay.ts";
 import { replayOdp } from "./odp_replay.ts";
 
@@ -17,6 +18,9 @@ const WIDE_NUMBER = /:(\d{17,})(?=[,}])/g;
 
 /** Replays the group of one file. @throws {GoldenReadError} When facts.json has nothing on it. */
 export async function replayHmmFile({ group, path }: GoldenFile): Promise<GroupResult> {
+  if (group.includes("/device-facts/")) {
+    return replayDeviceFacts(group, parseLines(await readGoldenText(path)));
+  }
   const place = join(dirname(path), "facts.json");
   const all = parseJson<Readonly<Record<string, HmmFacts>>>(await readGoldenText(place), place);
   const facts = all[group.slice(group.lastIndexOf("/") + 1)];

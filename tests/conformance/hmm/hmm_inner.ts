@@ -15,7 +15,7 @@ import type { Machine } from "../../../runtime/machine.ts";
 import type { Json } from "../difference.ts";
 import { type InnerLine, InnerRecord } from "../inner_record.ts";
 import type { Fields } from "../kernel/capture_words.ts";
-import { type AddressWords, attributeList, WARN_SITES } from "./hmm_words.ts";
+import { type AddressWords, attributeList, type WarnSites } from "./hmm_words.ts";
 
 const GRANULE_BYTES = 4096;
 /** What the kernel calls memory of a device among the flags of a mapping; the others are as ours. */
@@ -47,6 +47,7 @@ export class InnerLines extends InnerRecord {
   fired: InnerLine[] | null = null;
   readonly #words: AddressWords;
   readonly #tellsFlushes: boolean;
+  readonly #sites: WarnSites;
   #tries: Json[] = [];
   #timer: TimerInside | null = null;
   /** Lines that are complete since the operation at hand began. */
@@ -63,11 +64,16 @@ export class InnerLines extends InnerRecord {
   constructor(
     private readonly machine: Machine,
     private readonly dev: DmaDevice,
-    options: { readonly words: AddressWords; readonly tellsFlushes: boolean },
+    options: {
+      readonly words: AddressWords;
+      readonly tellsFlushes: boolean;
+      readonly sites: WarnSites;
+    },
   ) {
     super();
     this.#words = options.words;
     this.#tellsFlushes = options.tellsFlushes;
+    this.#sites = options.sites;
     machine.events.listen((event) => this.#add(event), [
       "iova.alloc",
       "iova.free",
@@ -307,7 +313,7 @@ export class InnerLines extends InnerRecord {
       return;
     }
     if (isMessage) return;
-    const [site, within] = WARN_SITES[at] ?? [`unknown place "${at}"`, this.#call];
+    const [site, within] = this.#sites[at] ?? [`unknown place "${at}"`, this.#call];
     this.push({ op: "warn", site, function: within });
   }
 }

@@ -30,6 +30,8 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
   pt: { ...NO_IOMMU, mode: "passthrough" },
   none: NO_IOMMU,
   swiotlb: { ...NO_IOMMU, forcesBounce: true },
+  // First-stage tables: the mode is the first word of the variation.
+  x86: { ...NO_IOMMU, mode: "lazy", model: "vtd_first_stage" },
   // It remembers absent entries, so that its kernel is strict whatever was asked for; its
   // invalidations were not recorded.
   amd: { ...NO_IOMMU, mode: "strict", model: "amd" },
@@ -42,8 +44,8 @@ const TREES: Readonly<Record<string, string>> = {
   p2punsupported: "different root ports, host bridge not allowed",
 };
 
-/** Variations that change nothing of how the machine is built. */
-const WITHOUT_EFFECT = /^(strict|lazy|minalign|crash\d+)$/;
+/** Variations that change nothing of how the machine is built; caching mode stands in the facts, too. */
+const WITHOUT_EFFECT = /^(strict|lazy|cm|minalign|crash\d+)$/;
 
 /** The model's addresses end here: no double holds all of those below 2^64. */
 const WIDEST_ADDRESS_BITS = 52;
@@ -90,11 +92,11 @@ export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
     windows: lent === null ? [] : [{ name: "peer", ...lent }],
     iommu: {
       ...base.iommu,
-      mode: mapping.mode,
-      model: is("sm") ? "x86" : mapping.model,
+      mode: mapping.model === "vtd_first_stage" && is("strict") ? "strict" : mapping.mode,
+      model: modelOf(facts, mapping.model),
       ...(mapping.model === "amd" ? { pageSizesBytes: powersOfTwo() } : {}),
       addressBits,
-      cachingMode: mapping.cachingMode && !is("cmoff"),
+      cachingMode: facts.caching_mode ?? (mapping.cachingMode && !is("cmoff")),
       forcedac: is("forcedac"),
       reserved: (facts.reserved_iova ?? []).map(([start, last]) => ({ start, end: last + 1 })),
     },
@@ -106,6 +108,13 @@ export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
   });
   const dev = new DmaDevice("nvme", { untrusted: is("untrusted") });
   machine.iommu.attach(dev);
+  const { domain_type = null } = facts;
+  const got = dev.domain === null ? null : dev.domain.lazy ? "DMA-FQ" : "DMA";
+  if (domain_type !== null && domain_type !== got) {
+    throw new GoldenReadError(
+      `${facts.name}: domain_type is ${domain_type}, the model's is ${got}`,
+    );
+  }
   const tree = variation.map((word) => TREES[word]).find((words) => words !== undefined);
   if (tree !== undefined && lent !== null) attachPeers(machine, dev, tree, lent);
   return {
@@ -114,6 +123,17 @@ export function hmmMachine(facts: HmmFacts, lent: PeerSpan | null): HmmMachine {
     addressBits: mapping.model === "amd" ? addressBits : 64,
     tellsFlushes: mapping.model !== "amd",
   };
+}
+
+/** Older files tell scalable mode by their names only. */
+function modelOf(facts: HmmFacts, model: IommuModel): IommuModel {
+  if (model !== "vtd" && model !== "vtd_first_stage") return model;
+  const isScalable = facts.scalable_mode ?? facts.variation?.includes("sm") ?? false;
+  return facts.first_stage_tables === true
+    ? "vtd_first_stage"
+    : isScalable
+    ? "vtd_scalable"
+    : "vtd";
 }
 
 function ramEnd({ system_ram }: HmmFacts): Bytes {

@@ -277,7 +277,12 @@ export class HmmOps {
     const shown = entriesOf(recorded);
     for (const entry of reported.changed()) {
       if (!this.#frames.isOwn(entry.pfn)) continue;
-      const pfn = this.#frames.recorded(entry.pfn, shown.get(entry.index)?.pfn ?? null);
+      // An entry that the record shows no change of has got the frame again that it had.
+      const before = reported.before(entry.index);
+      const kept = before?.flags === entry.flags && before.order === entry.order
+        ? before.pfn
+        : null;
+      const pfn = this.#frames.recorded(entry.pfn, shown.get(entry.index)?.pfn ?? kept);
       if (pfn !== null) writeEntry(map.pfns, { ...entry, pfn });
     }
     const entries = reported.changed();

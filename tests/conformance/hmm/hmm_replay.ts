@@ -12,7 +12,7 @@ import { GIVEN, givenOf } from "./hmm_given.ts";
 import { InnerLines } from "./hmm_inner.ts";
 import { type HmmMachine, hmmMachine } from "./hmm_machine.ts";
 import { HmmOps } from "./hmm_ops.ts";
-import { AddressWords } from "./hmm_words.ts";
+import { AddressWords, warnSites } from "./hmm_words.ts";
 import { TwoStepOps } from "./two_step_ops.ts";
 
 /** No file shows more memory of another function than that. */
@@ -54,7 +54,7 @@ export function replayHmm(
   watch: WatchResults | null = null,
 ): GroupResult {
   const count = new GroupCount(group);
-  const file = new HmmFile(hmmMachine(facts, lentMemory(cases)), watch);
+  const file = new HmmFile(facts, lentMemory(cases), watch);
   for (const each of cases) {
     const rule = each.kind.startsWith("hmm") ? "hmm-rdma-vfio.1.3" : "dma.3.3";
     count.replay(`${each.id} (${each.kind} ${each.family})`, () => file.run(each), rule);
@@ -85,11 +85,16 @@ class HmmFile {
   /** The kernel killed the program of the case. */
   #killed = false;
 
-  constructor(host: HmmMachine, private readonly watch: WatchResults | null) {
+  constructor(facts: HmmFacts, lent: PeerSpan | null, private readonly watch: WatchResults | null) {
+    const host = hmmMachine(facts, lent);
     const { addressBits, dev, machine, tellsFlushes } = host;
     this.#host = host;
     this.#words = new AddressWords(addressBits);
-    this.#inner = new InnerLines(machine, dev, { words: this.#words, tellsFlushes });
+    this.#inner = new InnerLines(machine, dev, {
+      words: this.#words,
+      tellsFlushes,
+      sites: warnSites(facts.kernel),
+    });
     this.#calls = new TwoStepOps(machine, dev, this.#inner, this.#words);
     this.#maps = new HmmOps(host, this.#inner);
   }

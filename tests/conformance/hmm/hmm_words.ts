@@ -4,11 +4,10 @@ import { DMA_ATTR } from "../../../runtime/dma/attributes.ts";
 import type { Json } from "../difference.ts";
 import type { Fields } from "../kernel/capture_words.ts";
 
-/**
- * Where the kernel of the captures warns, by the word of ours for that place: the record has the
- * place as the kernel prints it.
- */
-export const WARN_SITES: Readonly<Record<string, readonly [site: string, within: string]>> = {
+/** Where a kernel warns, as it prints the place, by the word of ours for it. */
+export type WarnSites = Readonly<Record<string, readonly [site: string, within: string]>>;
+
+const IN_7_2: WarnSites = {
   dma_iova_try_alloc: ["drivers/iommu/dma-iommu.c:1811", "dma_iova_try_alloc"],
   dma_iova_try_alloc_size: ["drivers/iommu/dma-iommu.c:1819", "dma_iova_try_alloc"],
   dma_iova_link: ["drivers/iommu/dma-iommu.c:1979", "dma_iova_link"],
@@ -18,6 +17,22 @@ export const WARN_SITES: Readonly<Record<string, readonly [site: string, within:
   hmm_dma_map_alloc: ["mm/hmm.c:704", "hmm_dma_map_alloc"],
   hmm_dma_map_pfn: ["mm/hmm.c:840", "hmm_dma_map_pfn"],
 };
+
+/** No capture has its `hmm_dma_map_pfn` warn. */
+const IN_7_3_4: WarnSites = {
+  dma_iova_try_alloc: ["drivers/iommu/dma-iommu.c:1834", "dma_iova_try_alloc"],
+  dma_iova_try_alloc_size: ["drivers/iommu/dma-iommu.c:1842", "dma_iova_try_alloc"],
+  dma_iova_link: ["drivers/iommu/dma-iommu.c:2002", "dma_iova_link"],
+  dma_iova_link_coherent: ["drivers/iommu/dma-iommu.c:2010", "dma_iova_link"],
+  iommu_dma_iova_unlink_range_slow: ["drivers/iommu/dma-iommu.c:2076", "dma_iova_unlink"],
+  __iommu_dma_iova_unlink: ["drivers/iommu/dma-iommu.c:2130", "dma_iova_unlink"],
+  hmm_dma_map_alloc: ["mm/hmm.c:849", "hmm_dma_map_alloc"],
+};
+
+/** The places of a release, which are its own. */
+export function warnSites(kernel: string): WarnSites {
+  return kernel === "7.3.4" ? IN_7_3_4 : IN_7_2;
+}
 
 /** Attributes as the captures name them, from their words in events. */
 export function attributeList(words: Fields[string] | undefined): { attrs?: string[] } {

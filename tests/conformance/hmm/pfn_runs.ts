@@ -93,6 +93,11 @@ export class ReportedEntries {
     return found;
   }
 
+  /** An entry as it was reported last. */
+  before(index: number): PfnEntry | undefined {
+    return this.#known.get(index);
+  }
+
   report(entries: Iterable<PfnEntry>): void {
     for (const entry of entries) this.#known.set(entry.index, entry);
   }

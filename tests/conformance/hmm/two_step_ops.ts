@@ -192,7 +192,8 @@ export class TwoStepOps {
   }
 
   /**
-   * What the page table leads to, in runs.
+   * What the page table leads to, in runs: a leaf may reach beyond the last address, where no look-up
+   * finds it.
    * @param seesZero Also what leads to address 0, which looks like nothing to who translates.
    */
   #runs(op: HmmOp, seesZero: boolean): TableRun[] {
@@ -200,7 +201,10 @@ export class TwoStepOps {
     const { domain } = this.dev;
     if (domain === null) return runs;
     const from = this.words.number(op.from);
-    const end = from + (op.pages as number) * PAGE_BYTES;
+    const end = Math.min(
+      from + (op.pages as number) * PAGE_BYTES,
+      seesZero ? Infinity : domain.table.lastAddress + 1,
+    );
     domain.table.forEachLeaf(from, end - 1, (leaf, leafPhys, sizeBytes) => {
       const hidden = leafPhys === 0 && !seesZero ? PAGE_BYTES : 0;
       const skip = Math.max(hidden, from - leaf);
@@ -216,10 +220,17 @@ export class TwoStepOps {
     return runs;
   }
 
-  /** What a case leaves in the table is taken out of it, without a call of the DMA layer. */
+  /**
+   * What a case leaves in the table is taken out of it, without a call of the DMA layer, page by page:
+   * tables that become empty stay.
+   */
   #remove(op: HmmOp): TableRun[] {
     const runs = this.#runs(op, true);
-    for (const [iova, , bytes] of runs) this.dev.domain!.table.unmap(iova, bytes);
+    for (const [iova, , bytes] of runs) {
+      for (let done = 0; done < bytes; done += PAGE_BYTES) {
+        this.dev.domain!.table.unmap(iova + done, PAGE_BYTES);
+      }
+    }
     return runs;
   }
 

@@ -20,6 +20,7 @@ export interface CaptureConfig {
   readonly swiotlb_force: boolean;
   readonly caching_mode?: boolean;
   readonly address_bits?: number;
+  readonly first_stage_tables?: boolean;
   /** False where the record has no lines of flushes, although there were flushes. */
   readonly flushes_recorded?: boolean;
   readonly sgl_threshold: number;
@@ -79,7 +80,6 @@ const KEYS: Readonly<Record<string, Values>> = {
   cpus: int(1, 64),
   lazy_requested: BOOL,
   forcedac: BOOL,
-  // Second-stage tables all the same, as the record shows.
   first_stage_tables: BOOL,
   untrusted: BOOL,
   // Says why a flush queue fills; changes no rule.

@@ -199,7 +199,11 @@ function machineConfig(environment: CaptureEnvironment, profile: KernelProfile):
     iommu: {
       ...base.iommu,
       mode: modeAsked(config),
-      model: config.iommu === "amd" ? "amd" : "vtd",
+      model: config.iommu === "amd"
+        ? "amd"
+        : config.first_stage_tables === true
+        ? "vtd_first_stage"
+        : "vtd",
       cachingMode: config.caching_mode === true,
       forcedac: config.forcedac === true,
       ...(config.address_bits === undefined ? {} : { addressBits: config.address_bits }),

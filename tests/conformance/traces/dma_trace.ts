@@ -267,7 +267,7 @@ function traceConfig(
     checker: "off",
     iommu: {
       ...defaults.iommu,
-      model: line.format === "arm" ? "arm" : "vtd",
+      model: line.format === "arm" ? "smmu" : "vtd",
       granuleBytes: pageSizesBytes[0]!,
       pageSizesBytes,
       addressBits: number("address_bits"),

@@ -87,7 +87,7 @@ export class DataPointer {
       return this.#sgl.walkMetadata(low, high, lengthBytes, toHost, into);
     }
     if (high >= WIDE) {
-      this.#host.faultWide(toHost ? "write" : "read");
+      this.#host.faultWide(toHost ? "write" : "read", high);
       return STATUS.DATA_TRANSFER_ERROR;
     }
     into.add(high * 2 ** 32 + low, lengthBytes);

@@ -54,7 +54,7 @@ export class PrpWalk {
     const low1 = command.getUint32(at, true);
     const high1 = command.getUint32(at + 4, true);
     if (low1 % 4 !== 0) return STATUS.PRP_OFFSET;
-    if (high1 >= WIDE) return this.#wide(toHost);
+    if (high1 >= WIDE) return this.#wide(toHost, high1);
     const firstBytes = Math.min(lengthBytes, PAGE - (low1 & PAGE_MASK));
     into.add(high1 * HALF + low1, firstBytes);
 
@@ -64,12 +64,12 @@ export class PrpWalk {
     const high2 = command.getUint32(at + 12, true);
     if (rest <= PAGE) {
       if ((low2 & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
-      if (high2 >= WIDE) return this.#wide(toHost);
+      if (high2 >= WIDE) return this.#wide(toHost, high2);
       into.add(high2 * HALF + low2, rest);
       return SUCCESS;
     }
     if (low2 % ENTRY_BYTES !== 0) return STATUS.PRP_OFFSET;
-    if (high2 >= WIDE) return this.#wide(false);
+    if (high2 >= WIDE) return this.#wide(false, high2);
     return this.#walkList(high2 * HALF + low2, rest, toHost, into);
   }
 
@@ -92,7 +92,7 @@ export class PrpWalk {
         const low = this.#entries.getUint32(index * ENTRY_BYTES, true);
         const high = this.#entries.getUint32(index * ENTRY_BYTES + 4, true);
         if ((low & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
-        if (high >= WIDE) return this.#wide(toHost);
+        if (high >= WIDE) return this.#wide(toHost, high);
         const piece = Math.min(rest, PAGE);
         into.add(high * HALF + low, piece);
         rest -= piece;
@@ -102,13 +102,13 @@ export class PrpWalk {
       const low = this.#entries.getUint32(data * ENTRY_BYTES, true);
       const high = this.#entries.getUint32(data * ENTRY_BYTES + 4, true);
       if ((low & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
-      if (high >= WIDE) return this.#wide(false);
+      if (high >= WIDE) return this.#wide(false, high);
       list = high * HALF + low;
     }
   }
 
-  #wide(toHost: boolean): number {
-    this.#host.faultWide(toHost ? "write" : "read");
+  #wide(toHost: boolean, high: number): number {
+    this.#host.faultWide(toHost ? "write" : "read", high);
     return STATUS.DATA_TRANSFER_ERROR;
   }
 }

@@ -71,7 +71,7 @@ export class SglWalk {
     this.#begin(lengthBytes, toHost, STATUS.METADATA_SGL_LENGTH);
     this.#takesExcess = true;
     if (low % 8 !== 0) return STATUS.INVALID_FIELD;
-    if (high >= WIDE_HALF) return this.#wide("read");
+    if (high >= WIDE_HALF) return this.#wide("read", high);
     const address = high * HALF + low;
     if (!this.#host.read(address, this.#segment, 0, SGL_DESCRIPTOR_BYTES)) {
       return STATUS.DATA_TRANSFER_ERROR;
@@ -124,7 +124,7 @@ export class SglWalk {
       if (segmentBytes === 0 || segmentBytes % SGL_DESCRIPTOR_BYTES !== 0 || addressLow % 8 !== 0) {
         return STATUS.INVALID_SGL_SEGMENT;
       }
-      if (addressHigh >= WIDE_HALF) return this.#wide("read");
+      if (addressHigh >= WIDE_HALF) return this.#wide("read", high);
       const count = segmentBytes / SGL_DESCRIPTOR_BYTES;
       if (this.#walked + count > MAX_DESCRIPTORS) return STATUS.INVALID_SGL_COUNT;
       let address = addressHigh * HALF + addressLow;
@@ -168,15 +168,15 @@ export class SglWalk {
       return this.#lengthStatus;
     }
     const high = descriptors.getUint32(at + 4, true);
-    if (high >= WIDE_HALF) return this.#wide(this.#toHost ? "write" : "read");
+    if (high >= WIDE_HALF) return this.#wide(this.#toHost ? "write" : "read", high);
     const usedBytes = Math.min(lengthBytes, this.#rest);
     into.add(high * HALF + descriptors.getUint32(at, true), usedBytes);
     this.#rest -= usedBytes;
     return STATUS.SUCCESS;
   }
 
-  #wide(access: "read" | "write"): number {
-    this.#host.faultWide(access);
+  #wide(access: "read" | "write", high: number): number {
+    this.#host.faultWide(access, high);
     return STATUS.DATA_TRANSFER_ERROR;
   }
 }

@@ -1,0 +1,269 @@
+/**
+ * What a device could do on a captured machine, and what the kernel logged of it:
+ * tests/golden/hmm/device-facts. The first line of a file is the machine, each other one a step; a
+ * case is a line.
+ */
+import { ADDRESS_LIMIT, type DmaAddr, MIB, type PhysAddr } from "../../../runtime/address.ts";
+import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
+import { DmaDevice } from "../../../runtime/dma/device/device.ts";
+import { printFaultLog } from "../../../instruments/fault_log/print_fault_log.ts";
+import type { DeviceAccess, FaultReason } from "../../../runtime/iommu/iommu.ts";
+import type { IommuModel } from "../../../runtime/iommu/iommu_models.ts";
+import { Machine } from "../../../runtime/machine.ts";
+import { defaultMachineConfig } from "../../../runtime/machine_config.ts";
+import { firstDifference, type Json } from "../difference.ts";
+import { GoldenReadError } from "../golden_files.ts";
+import { GroupCount, type GroupResult } from "../group_result.ts";
+import { profileOf } from "../kernel/kernel_machine.ts";
+import { InvalidationLines } from "./invalidation_lines.ts";
+
+type Fields = Readonly<Record<string, Json>>;
+
+const PAGE = 4096;
+/** Steps at the address of the mapping that is looked at; others name one. */
+const OWN = / mapping|after unmap/;
+const MASK = /^mask of (\d+) bits$/;
+const WAIT_NS = 300_000_000;
+/** 00:04.0. */
+const REQUESTER = 4 * 8;
+const DIRECTIONS: Readonly<Record<string, DmaDirection>> = {
+  bidirectional: 0,
+  to_device: 1,
+  from_device: 2,
+};
+
+/** Bits of the registers that say what the hardware can do (VT-d specification, 11.4.2 and 11.4.3). */
+const CAP_CACHING_MODE = 7n;
+const CAP_WIDTH_AT = 16n;
+const ECAP_SCALABLE = 43n;
+const ECAP_FIRST_STAGE = 47n;
+
+/** What a line is given, or leaves out: the step itself, and what time or the emulator decides. */
+const NOT_COMPARED = ["step", "what", "force_aperture"];
+/** The device and the unmap ran at one time: who was first decides what the device got. */
+const RACED = ["done_after_unmap_us", "device_got", "arrived", "log"];
+
+/** Fields of a step that are given, or left out. */
+export function leftOutOfStep({ done_after_unmap_us, what }: Fields, lazy: boolean): Set<string> {
+  // In lazy mode the flush comes when time is up.
+  const open = done_after_unmap_us !== undefined
+    ? [...RACED, ...lazy ? ["invalidations"] : []]
+    : lazy && MASK.test(String(what))
+    ? ["addr"]
+    // The emulator keeps the permissions of a translation, and does not log what they forbid;
+    // interrupts are another part of it.
+    : /, after the (read|write)$|^device writes: interrupt/.test(String(what))
+    ? ["log"]
+    : [];
+  return new Set([...NOT_COMPARED, ...open, ...OWN.test(String(what)) ? [] : ["at"]]);
+}
+
+/** Replays a file. @throws {GoldenReadError} For a kernel that no profile is of. */
+export function replayDeviceFacts(group: string, lines: readonly Fields[]): GroupResult {
+  const [machine = {}, ...steps] = lines;
+  const count = new GroupCount(group);
+  const facts = new DeviceFacts(machine);
+  const { domain_operations, domain_type } = machine;
+  const described = { domain_operations: domain_operations!, domain_type: domain_type! };
+  count.add("machine", firstDifference(described, facts.described()), "dma.1.3");
+  for (const step of steps) {
+    const { step: number, what } = step;
+    const leftOut = leftOutOfStep(step, facts.lazy);
+    const compared = (fields: Fields) =>
+      Object.fromEntries(Object.entries(fields).filter(([key]) => !leftOut.has(key)));
+    const answer = compared(facts.step(String(what), Number(step.at)));
+    count.add(`step ${number} (${what})`, firstDifference(compared(step), answer), "dma.1.6");
+  }
+  return count.result();
+}
+
+class DeviceFacts {
+  readonly #machine: Machine;
+  readonly #model: IommuModel;
+  readonly #dev = new DmaDevice("tester", {});
+  readonly #flushes: InvalidationLines;
+  /** The mapping that is looked at, and how it was mapped; no word where it is not. */
+  #dma = 0 as DmaAddr;
+  #dir = "";
+  #bytes = 0;
+  readonly #phys = 0x1000_0000 as PhysAddr;
+
+  constructor({ cap, command_line, ecap, uname }: Fields) {
+    const has = (register: Json | undefined, bit: bigint) =>
+      (BigInt(`0x${register}`) >> bit & 1n) === 1n;
+    const words = String(command_line).split(" ");
+    const scalable = has(ecap, ECAP_SCALABLE) && !words.includes("intel_iommu=sm_off");
+    this.#model = !scalable
+      ? "vtd"
+      : has(ecap, ECAP_FIRST_STAGE)
+      ? "vtd_first_stage"
+      : "vtd_scalable";
+    const kernel = profileOf(String(uname).split(" ")[2] ?? "");
+    if (kernel === null) throw new GoldenReadError(`No profile is of ${uname}`);
+    const base = defaultMachineConfig();
+    this.#machine = new Machine({
+      ...base,
+      kernel,
+      checker: "off",
+      iommu: {
+        ...base.iommu,
+        mode: words.includes("iommu.strict=1") ? "strict" : "lazy",
+        model: this.#model,
+        addressBits: Number(BigInt(`0x${cap}`) >> CAP_WIDTH_AT & 63n) + 1,
+        cachingMode: has(cap, CAP_CACHING_MODE),
+        forcedac: words.includes("iommu.forcedac=1"),
+      },
+    });
+    this.#machine.iommu.attach(this.#dev);
+    this.#flushes = new InvalidationLines(this.#machine, this.#model);
+    this.#machine.dma.dmaSetMask(this.#dev, 64);
+  }
+
+  get lazy(): boolean {
+    return this.#dev.domain!.lazy;
+  }
+
+  described(): Fields {
+    const operations = this.#model === "vtd_first_stage" ? "fs" : "ss";
+    return {
+      domain_type: this.lazy ? "DMA-FQ" : "DMA",
+      domain_operations: `intel_${operations}_paging_domain_ops`,
+    };
+  }
+
+  /** Does a step; answers with the fields that its line has. */
+  step(what: string, at: number): Fields {
+    this.#flushes.take();
+    const [, size] = /^map (\d+) bytes$/.exec(what) ?? [];
+    const [, bits] = MASK.exec(what) ?? [];
+    if (what === "domain") return this.#domain();
+    if (what === "first mapping") return this.#first();
+    if (what.startsWith("map ")) return this.#map(what.slice(4), Number(size ?? PAGE));
+    if (what === "unmap") return { addr: hex(this.#dma), ...this.#unmap() };
+    if (what.startsWith("unmap")) return this.#unmap();
+    if (bits !== undefined) return this.#mask(Number(bits));
+    if (what.includes("it had read before")) return this.#raced();
+    const [, access, place = ""] = /^device (read|write)s: (.*)$/.exec(what) ?? [];
+    if (access !== "read" && access !== "write") return { unknown: what };
+    const [dir = ""] = place.split(" mapping");
+    if (place.includes("after unmap")) this.#machine.clock.advance(WAIT_NS);
+    if (dir in DIRECTIONS && (dir !== this.#dir || place.endsWith("nothing cached"))) {
+      this.#remap(dir);
+    }
+    if (!OWN.test(what)) return this.#access(access, at, false);
+    return { at: hex(this.#dma), ...this.#access(access, this.#dma, true) };
+  }
+
+  #domain(): Fields {
+    const { lastAddress, pageSizesBytes } = this.#dev.domain!.table;
+    const sizes = pageSizesBytes.reduce((sum, bytes) => sum + bytes, 0);
+    return {
+      type: this.lazy ? "0xb" : "0x3",
+      aperture: ["0x0", hex(lastAddress)],
+      page_sizes: hex(sizes),
+      log: [],
+    };
+  }
+
+  /** Behind the first page the tester maps one of its own. */
+  #first(): Fields {
+    const { dma } = this.#machine;
+    const other = (this.#phys + MIB) as PhysAddr;
+    const first = dma.dmaMapPhys(this.#dev, other, PAGE, DIRECTIONS.bidirectional!);
+    const field = this.#flushes.field();
+    dma.dmaMapPhys(this.#dev, other, PAGE, DIRECTIONS.bidirectional!);
+    return { addr: hex(first), log: [], ...field };
+  }
+
+  #map(dir: string, bytes: number): Fields {
+    this.#dir = dir in DIRECTIONS ? dir : "bidirectional";
+    this.#bytes = bytes;
+    this.#fill();
+    const direction = DIRECTIONS[this.#dir]!;
+    this.#dma = this.#machine.dma.dmaMapPhys(this.#dev, this.#phys, bytes, direction);
+    return { addr: hex(this.#dma), log: [], ...this.#flushes.field() };
+  }
+
+  /** A new mapping in place of the one before, which nothing remembers any more. */
+  #remap(dir: string): void {
+    this.#unmap();
+    this.#machine.clock.advance(WAIT_NS);
+    this.#map(dir, PAGE);
+  }
+
+  #fill(): void {
+    this.#machine.memory.write(this.#phys, new Uint8Array(8).fill(0x33), 0, 8);
+  }
+
+  #unmap(): Fields {
+    if (this.#dir === "") return {};
+    const dir = DIRECTIONS[this.#dir]!;
+    this.#dir = "";
+    this.#machine.dma.dmaUnmapPhys(this.#dev, this.#dma, this.#bytes, dir);
+    return { log: [], ...this.#flushes.field() };
+  }
+
+  #mask(bits: number): Fields {
+    this.#machine.dma.dmaSetMask(this.#dev, bits);
+    const answer = this.#map("bidirectional", PAGE);
+    this.#unmap();
+    return { addr: answer.addr!, log: [] };
+  }
+
+  #raced(): Fields {
+    this.#remap("bidirectional");
+    this.#flushes.take();
+    const answer = this.#unmap();
+    this.#machine.clock.advance(WAIT_NS);
+    return answer;
+  }
+
+  /** @param isOwn Of the page that is looked at; elsewhere the record of a write says less. */
+  #access(access: "read" | "write", at: number, isOwn: boolean): Fields {
+    const { bus, iommu } = this.#machine;
+    const bytes = new Uint8Array(8);
+    const before = this.#word();
+    const { length } = iommu.faults;
+    const wide = at >= ADDRESS_LIMIT;
+    if (wide) bus.faultWide(this.#dev, access, Math.floor(at / 2 ** 32));
+    const done = !wide &&
+      (access === "read"
+        ? bus.read(this.#dev, at, bytes, 0, 8)
+        : bus.write(this.#dev, at, bytes.fill(0x5a), 0, 8));
+    const log = this.#logOf(at, access, iommu.faults[length]?.reason ?? null);
+    if (access === "read") {
+      const got = wordOf(bytes);
+      return { device_got: got, arrived: done && got === before, log };
+    }
+    const after = this.#word();
+    this.#fill();
+    return isOwn ? { memory_before: before, memory_after: after, arrived: done, log } : { log };
+  }
+
+  #logOf(dma: number, access: DeviceAccess, reason: FaultReason | null): readonly string[] {
+    const line = reason === null ? null : printFaultLog(this.#model, {
+      dma,
+      access,
+      reason,
+      pciDomain: 0,
+      requesterId: REQUESTER,
+      domainId: 0,
+      namesSegment: this.#machine.kernel.strategies.dma.logsPciSegment,
+    });
+    return line === null ? [] : [line];
+  }
+
+  #word(): string {
+    const bytes = new Uint8Array(8);
+    this.#machine.memory.read(this.#phys, bytes, 0, 8);
+    return wordOf(bytes);
+  }
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}
+
+function wordOf(bytes: Uint8Array): string {
+  return `0x${bytes.toHex()}`;
+}
