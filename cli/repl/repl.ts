@@ -59,6 +59,8 @@ export class Repl implements CommandTarget {
   readonly #console: LineConsole;
   /** Lines of a statement that is not complete yet. */
   readonly #pending = new PendingInput();
+  /** What is being edited at a terminal. */
+  readonly #edited = new PendingInput();
   /** What a command wants to be edited before the next input. */
   #toEdit: string | null = null;
 
@@ -144,7 +146,7 @@ export class Repl implements CommandTarget {
   isWhole(text: string): boolean {
     const line = text.trim();
     if (line === "" || line.startsWith("?") || line.startsWith(":")) return true;
-    return this.bench.isWhole(text);
+    return this.#edited.edit(text) && this.bench.isWhole(text);
   }
 
   /** Commands are lines of their own, among statements that were pasted with them too. */

@@ -1,5 +1,5 @@
 /**
- * An input that is typed or piped line by line, until it is whole.
+ * An input that is typed, edited or piped line by line, until it is whole.
  *
  * To read all of it again after each line takes a time that grows with the square of its length. A
  * short input is read after each line, so that a mistake shows at once; a long one when its brackets
@@ -13,6 +13,8 @@ const GROWTH = 1.25;
 
 export class PendingInput {
   #lines: string[] = [];
+  /** The text that was edited last. */
+  #edited = "";
   #chars = 0;
   #readChars = 0;
   /** Brackets that are open. */
@@ -30,7 +32,20 @@ export class PendingInput {
   add(line: string): boolean {
     this.#lines.push(line);
     this.#chars += line.length + 1;
-    const { depth, goesOn } = opensMore(line);
+    return this.#isDue(line);
+  }
+
+  /** Takes an edited input, which mostly goes on where the one before ended; true as for `add()`. */
+  edit(text: string): boolean {
+    if (!text.startsWith(this.#edited)) this.clear();
+    const added = text.slice(this.#edited.length);
+    this.#edited = text;
+    this.#chars = text.length;
+    return this.#isDue(added);
+  }
+
+  #isDue(added: string): boolean {
+    const { depth, goesOn } = opensMore(added);
     this.#depth += depth;
     const isDue = this.#chars <= SHORT_CHARS || this.#chars >= GROWTH * this.#readChars ||
       (this.#depth <= 0 && !goesOn);
@@ -40,6 +55,7 @@ export class PendingInput {
 
   clear(): void {
     this.#lines = [];
+    this.#edited = "";
     this.#chars = this.#readChars = this.#depth = 0;
   }
 }

@@ -8,12 +8,33 @@ function readChars(lines: readonly string[]): number {
   return lines.reduce((sum, line) => sum + (pending.add(line) ? pending.text.length : 0), 0);
 }
 
+/** The same where each line is typed at the end of a text that is edited. */
+function editedChars(lines: readonly string[]): number {
+  const pending = new PendingInput();
+  let text = "";
+  return lines.reduce((sum, line) => {
+    text += `${line}\n`;
+    return sum + (pending.edit(text) ? text.length : 0);
+  }, 0);
+}
+
 Deno.test("PendingInput: what is read of an unfinished block grows with its length only", () => {
   for (const line of ["  let x = f(1, 2) + 3", "1 +", "f(", "{ }"]) {
     const block = (lines: number) => ['test "a" {', ...Array<string>(lines).fill(line)];
-    const [short, long] = [readChars(block(5_000)), readChars(block(20_000))];
-    assert(long < 5 * short, `${line}: ${short} and ${long} characters`);
+    for (const read of [readChars, editedChars]) {
+      const [short, long] = [read(block(5_000)), read(block(20_000))];
+      assert(long < 5 * short, `${line}: ${short} and ${long} characters`);
+    }
   }
+});
+
+Deno.test("PendingInput: an edited input is worth reading when its brackets close", () => {
+  const pending = new PendingInput();
+  const block = `repeat 2 {\n${"  sum += 1\n".repeat(500)}`;
+  assert(pending.edit(block));
+  assert(!pending.edit(`${block}  sum += 2\n`));
+  assert(pending.edit(`${block}  sum += 2\n}`));
+  assert(pending.edit("other"), "what stood there before is gone");
 });
 
 Deno.test("a long block is done when its brackets close, and a mistake in it is shown", async () => {
