@@ -294,8 +294,7 @@ Deno.test("a bracket is missed where it is needed at the latest, with the place 
   expectOne([
     [
       body("  expect events [ [", "    a,", "    b,", "  ] in r", "  g()"),
-      "E0203 5:9 Expected `]` to close the pattern, found end of line",
-      "2:17 `[` opened here",
+      "E0204 2:19 `[` opens nothing: there is one before it already",
     ],
     [body("  g( (a)"), "E0203 2:9 Expected `)` to close the call, found end of line"],
     [
@@ -333,6 +332,16 @@ Deno.test("a bracket is missed where it is needed at the latest, with the place 
       "E0204 5:3 `]` closes nothing",
       "2:3 the statement begins here",
     ],
+  ]);
+});
+
+Deno.test("a bracket that lacks its partner lines above is missed there", () => {
+  expectErrors([
+    ["let x =\n  1,\n  2,\n]", "E0203 1:8"],
+    ["f(a)\nlet y = a.map\n  x => x,\n)", "E0203 2:14"],
+    ["let x = [\n  [1],\n  2],\n  [3],\n]", "E0204 3:4"],
+    ["let x = [\n  f(1)),\n  2,\n]", "E0204 2:7"],
+    ["let x = f((\n  1,\n  2,\n)\nlet y = 1", "E0204 1:11"],
   ]);
 });
 

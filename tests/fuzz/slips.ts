@@ -19,10 +19,10 @@ import { type TokenEdit, tokenEdits } from "../../lang/syntax/testing_edits.ts";
 export const MOST_ERRORS = 3;
 
 /**
- * Slips that may be answered otherwise: a bracket in an expression over several lines is missed where
- * it is needed at the latest, which may be far below. Of 8,609 slips 10 are.
+ * Slips that may be answered otherwise. Of 13,307 slips 3 are: a brace that stands twice in a file
+ * with other braces at the same depth, and a parameter that is left out of a function.
  */
-export const POOR_SHARE = 0.004;
+export const POOR_SHARE = 0.0005;
 
 export interface SlipCounts {
   variants: number;

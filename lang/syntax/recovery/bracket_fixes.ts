@@ -19,9 +19,9 @@ import {
 export type BracketFix =
   /** A closing bracket is missing before token `at`. */
   | { readonly kind: "close"; readonly at: number; readonly opener: number }
-  /** A `{` is missing before token `at`. */
-  | { readonly kind: "open"; readonly at: number }
-  /** A bracket that closes nothing, or a `{` that stands there twice. */
+  /** A `{` is missing before token `at`; or the partner of the bracket `closer`. */
+  | { readonly kind: "open"; readonly at: number; readonly closer: number | null }
+  /** A bracket that closes nothing, or one that opens and stands there twice. */
   | { readonly kind: "drop"; readonly at: number; readonly opener: number | null }
   /** The wrong closing bracket. */
   | { readonly kind: "replace"; readonly at: number; readonly opener: number };
@@ -57,7 +57,7 @@ export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken
   for (const fix of fixes) {
     switch (fix.kind) {
       case "open":
-        insert(fix.at, LBrace);
+        insert(fix.at, openerOf(tokens, fix.closer));
         break;
       case "close":
         insert(fix.at, closerOf(fix.opener));
@@ -78,6 +78,12 @@ export function applyFixes(fixes: readonly BracketFix[], tokens: readonly IToken
     balanced.push(type === undefined ? token : withType(token, type));
   }
   return balanced;
+}
+
+/** What opens with the bracket that closes; `{` where none does. */
+export function openerOf(tokens: readonly IToken[], closer: number | null): TokenType {
+  const type = closer === null ? RBrace : tokens[closer]!.tokenType;
+  return [...OPENERS].find((opener) => PARTNERS.get(opener) === type)!;
 }
 
 function withType(token: IToken, type: TokenType): IToken {

@@ -11,6 +11,7 @@ import { type BracketFix, PARTNERS } from "./bracket_fixes.ts";
 import { isStatementWord, opensBlock, wordsWhere } from "../language_words.ts";
 import {
   Assign,
+  CLOSERS,
   Colon,
   Comma,
   Dot,
@@ -26,6 +27,7 @@ import {
   LParen,
   Newline,
   NumberToken,
+  OPENERS,
   RBrace,
   RBracket,
   RParen,
@@ -108,9 +110,14 @@ export function matchBrackets(
   return new Matcher(source, tokens, surplus).run();
 }
 
+/** How many tokens above it the partner of a bracket is looked for. */
+const LONGEST_ROWS = 300;
+/** With more brackets astray than that no lines are compared. */
+const MOST_FIXES = 100;
+
 class Matcher {
   readonly #stack: Open[] = [];
-  readonly #fixes: BracketFix[] = [];
+  #fixes: BracketFix[] = [];
   #line = 0;
   /** First token of the current line, and the depth there. */
   #lineStart = 0;
@@ -222,7 +229,7 @@ class Matcher {
       if (endsValue(last) && !this.#continuesWith(next)) this.#top.breakAt ??= index;
     } else if (this.#mayDrop > 0 && this.#lacksBrace(index, next)) {
       this.#mayDrop--;
-      this.#fixes.push({ kind: "open", at: index });
+      this.#fixes.push({ kind: "open", at: index, closer: null });
       this.#push(this.#lineStart, LBrace, true);
     }
   }
@@ -310,7 +317,11 @@ class Matcher {
     const partner = this.#findPartner(type);
     if (partner === null) {
       const top = this.#top;
-      if (top === undefined || top.type === LBrace) {
+      const isClear = index === this.#lineStart && this.#fixes.length < MOST_FIXES;
+      const above = isClear ? this.#fixAbove(index) : null;
+      if (above !== null) {
+        this.#fixes.push(above);
+      } else if (top === undefined || top.type === LBrace) {
         this.#fixes.push({ kind: "drop", at: index, opener: top?.index ?? null });
       } else {
         this.#stack.pop();
@@ -331,6 +342,46 @@ class Matcher {
       this.#mayEndRow--;
       this.#popUnclosed(index);
     }
+  }
+
+  /**
+   * What is wrong above a `)` or `]` that closes nothing and begins its line: the line that it stands
+   * below, with nothing but deeper ones between, lacks the opening bracket, or one of these has a
+   * closing one too many.
+   */
+  #fixAbove(closer: number): BracketFix | null {
+    const first = Math.max(this.#top?.index ?? -1, closer - LONGEST_ROWS);
+    const indent = this.#column(closer);
+    let below = closer;
+    for (let index = closer - 1; index > first; index--) {
+      const begins = index === 0 || this.tokens[index - 1]!.tokenType === Newline;
+      if (!begins || this.tokens[index]!.tokenType === Newline) continue;
+      if (this.#column(index) > indent) below = index;
+      else return below === closer ? null : this.#fixRows(below, closer);
+    }
+    return null;
+  }
+
+  /** @param begin The first of the deeper lines. */
+  #fixRows(begin: number, closer: number): BracketFix | null {
+    let depth = 0;
+    let surplus: number | null = null;
+    for (let index = begin; index < closer; index++) {
+      const { tokenType } = this.tokens[index]!;
+      if (OPENERS.has(tokenType)) depth++;
+      else if (CLOSERS.has(tokenType) && --depth < 0) surplus ??= index;
+    }
+    const head = this.#lineEndBefore(begin);
+    if (this.#fixes.some(({ at }) => at >= head && at !== surplus)) return null;
+    const last = this.tokens[head - 1]!.tokenType;
+    const type = this.tokens[closer]!.tokenType;
+    const mayOpen = type === RParen ? last === Identifier : last === Assign || last === Colon;
+    if (mayOpen && depth === 0 && surplus === null) return { kind: "open", at: head, closer };
+    if (PARTNERS.get(last) !== type || depth !== -1) return null;
+    if (surplus === null || this.tokens[surplus]!.tokenType === RBrace) return null;
+    // It was taken for the one that closes here.
+    this.#fixes = this.#fixes.filter(({ at }) => at !== surplus);
+    return { kind: "drop", at: surplus, opener: null };
   }
 
   /** Depth of the bracket that a `)` or `]` closes. A brace is passed only on its own line. */
@@ -397,11 +448,21 @@ class Matcher {
 
   #popUnclosed(index: number): void {
     const open = this.#stack.pop()!;
+    if (this.#standsTwice(open, index)) {
+      this.#fixes.push({ kind: "drop", at: open.index + 1, opener: null });
+      return;
+    }
     const forced = this.#lineEndBefore(index);
     const place = open.rowEnd ?? open.breakAt ?? forced;
     const at = Math.max(Math.min(place, forced), open.index + 1);
     this.#fixes.push({ kind: "close", at, opener: open.index });
     // What is open around it ends there too, unless it is closed after all.
     if (this.#top !== undefined) this.#top.breakAt ??= at;
+  }
+
+  /** `f((` at the end of a line above, where one of the two is never closed. */
+  #standsTwice({ index: at, line, type }: Open, index: number): boolean {
+    return type !== LBrace && line < this.#line && index < this.tokens.length &&
+      this.tokens[at + 1]!.tokenType === type && this.tokens[at + 2]!.tokenType === Newline;
   }
 }

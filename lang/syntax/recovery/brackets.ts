@@ -3,8 +3,15 @@
  * each such place is reported once. After this pass a broken bracket costs one error, and all
  * blocks around it are still read as blocks.
  */
-import type { IToken } from "chevrotain";
-import { applyFixes, type BracketFix, endBefore, isBalanced, PARTNERS } from "./bracket_fixes.ts";
+import type { IToken, TokenType } from "chevrotain";
+import {
+  applyFixes,
+  type BracketFix,
+  endBefore,
+  isBalanced,
+  openerOf,
+  PARTNERS,
+} from "./bracket_fixes.ts";
 import { continuesAfter, endsValue, matchBrackets } from "./bracket_matcher.ts";
 import { shortened } from "../token_text.ts";
 import type { Reporter } from "../report.ts";
@@ -13,7 +20,6 @@ import {
   CLOSERS,
   Colon,
   Comma,
-  LBrace,
   LBracket,
   LParen,
   Newline,
@@ -74,7 +80,7 @@ function reportFixes(
         places.add(place);
         break;
       case "open":
-        reportUnopened(fix.at, place, tokens, reporter);
+        reportUnopened(fix, place, tokens, reporter);
         break;
       case "drop":
         reportStray(fix.at, tokens, reporter);
@@ -88,7 +94,7 @@ function reportFixes(
           token.startOffset,
           tokenEnd(token),
           `Expected ${closer} to close ${
-            bracketNoun(tokens, fix.opener)
+            bracketNoun(opener.tokenType, tokens[fix.opener - 1])
           }, found \`${token.image}\``,
           { label: `expected ${closer} here`, related: openedHere(opener, token, reporter) },
         );
@@ -111,7 +117,9 @@ function reportUnclosed(
     "E0203",
     place,
     place,
-    `Expected ${closer} to close ${bracketNoun(tokens, fix.opener)}, found ${found}`,
+    `Expected ${closer} to close ${
+      bracketNoun(opener.tokenType, tokens[fix.opener - 1])
+    }, found ${found}`,
     {
       label: `expected ${closer} here`,
       related: openedHere(opener, virtualToken(Newline, place), reporter),
@@ -132,18 +140,27 @@ function foundAt(at: number, tokens: readonly IToken[], endName: string): string
 }
 
 function reportUnopened(
-  at: number,
+  { at, closer }: BracketFix & { kind: "open" },
   place: number,
   tokens: readonly IToken[],
   reporter: Reporter,
 ): void {
   const found = foundAt(at, tokens, "end of file");
+  const opener = openerOf(tokens, closer);
+  const noun = closer === null ? openedNoun(at, tokens) : bracketNoun(opener, tokens[at - 1]);
+  const close = closer === null ? null : tokens[closer]!;
   reporter.error(
     "E0203",
     place,
     place,
-    `Expected ${LBrace.LABEL} to begin ${openedNoun(at, tokens)}, found ${found}`,
-    { label: `expected ${LBrace.LABEL} here` },
+    `Expected ${opener.LABEL} to begin ${noun}, found ${found}`,
+    {
+      label: `expected ${opener.LABEL} here`,
+      related: close === null ? undefined : [{
+        span: { source: reporter.source, start: close.startOffset, end: tokenEnd(close) },
+        message: `\`${close.image}\` closes it here`,
+      }],
+    },
   );
 }
 
@@ -157,11 +174,12 @@ function openedHere(opener: IToken, place: IToken, { source }: Reporter) {
 
 function reportStray(at: number, tokens: readonly IToken[], reporter: Reporter): void {
   const token = tokens[at]!;
-  const message = token.tokenType === LBrace
-    ? "`{` opens nothing: there is one before it already"
+  const opens = OPENERS.has(token.tokenType);
+  const message = opens
+    ? `\`${token.image}\` opens nothing: there is one before it already`
     : `\`${token.image}\` closes nothing`;
   reporter.error("E0204", token.startOffset, tokenEnd(token), message, {
-    hint: token.tokenType === LBrace
+    hint: opens
       ? "leave one of the two out"
       : "leave it out, or put the opening bracket where it belongs",
     related: statementBegin(at, tokens, reporter),
@@ -202,9 +220,8 @@ function openedNoun(at: number, tokens: readonly IToken[]): string {
 }
 
 /** What a bracket encloses, judged by the token before it. */
-function bracketNoun(tokens: readonly IToken[], opener: number): string {
-  const previous = tokens[opener - 1];
-  switch (tokens[opener]!.tokenType) {
+function bracketNoun(opener: TokenType, previous: IToken | undefined): string {
+  switch (opener) {
     case LParen:
       return endsValue(previous) ? "the call" : "the parentheses";
     case LBracket:
