@@ -197,7 +197,8 @@ export {
 export { checkProgram, loadProgram, loadText, type TextOptions } from "./lang/language.ts";
 export { type BenchOptions, runBench } from "./lang/run/bench.ts";
 export { type NameMatch } from "./lang/run/name_match.ts";
-export { type LoadResult, type Program, type TestEntry } from "./lang/run/program.ts";
+export { type LoadResult, type Program } from "./lang/run/program.ts";
+export { type TestEntry } from "./lang/run/test_entry.ts";
 export { type FailureStyle } from "./lang/run/render_failure.ts";
 export {
   type BenchIncident,

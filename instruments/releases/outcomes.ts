@@ -4,7 +4,7 @@ import { loadProgramOn } from "../../lang/language.ts";
 import { displayName, type Place, type TestOutcome } from "../../lang/run/report.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import type { NameMatch } from "../../lang/run/name_match.ts";
-import type { TestEntry } from "../../lang/run/program.ts";
+import type { TestEntry } from "../../lang/run/test_entry.ts";
 import { type SourceFile, spanPlace } from "../../lang/source.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
 import type { HostWatch } from "../../lang/vm/run_watch.ts";

@@ -1,8 +1,6 @@
 /** From source text to a program that can be run, or to the reasons why not. */
-import type { LabConfig } from "../../devices/lab_config.ts";
 import type { Registry } from "../values/registry.ts";
 import { type CheckedFiles, checkFiles, type ProgramMachine } from "../check/check_files.ts";
-import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
 import { withoutConsequences } from "../check/consequences.ts";
 import type { FunctionBinding } from "../check/names/bindings.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
@@ -11,24 +9,12 @@ import { type ConstCode, ProgramCompiler, type RegisterCode } from "../compile/c
 import { bugDiagnostic } from "../diagnostics/bug.ts";
 import { type Diagnostic, DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { firstMistakes } from "../diagnostics/first_mistakes.ts";
-import type { SourceFile, Span } from "../source.ts";
-import type {
-  BenchDeclaration,
-  CallExpression,
-  Expression,
-  FileNode,
-  PropertyDeclaration,
-  Statement,
-  TestDeclaration,
-} from "../syntax/tree/ast.ts";
-import { innerBlocks, statementExpressions } from "../syntax/tree/statement_kinds.ts";
-import { comparisonsIn, someExpression } from "../syntax/tree/walk.ts";
+import type { SourceFile } from "../source.ts";
+import type { FileNode } from "../syntax/tree/ast.ts";
+import { comparisonsIn } from "../syntax/tree/walk.ts";
 import type { Code } from "../vm/code.ts";
 import { hostLimit } from "../vm/host_limits.ts";
 import { LimitError } from "../values/script_error.ts";
-import { ListValue, RangeValue, type Value } from "../values/value.ts";
-import { isSequenceCall } from "../check/kinds/sequence_call.ts";
-import { type SequenceChoices, sequenceChoices } from "../values/sequences.ts";
 import {
   type DriverContext,
   type DriverEntry,
@@ -36,72 +22,11 @@ import {
   readDriver,
 } from "./driver_entry.ts";
 import { withCDrivers } from "./c_drivers.ts";
-import { type Combination, combinationsOf, comparedMachines, variantIn } from "./combinations.ts";
-import type { MachineSetting, MachineVariant } from "../values/machine_variant.ts";
-import { type TableRow, tableRows } from "./table_rows.ts";
+import { comparedMachines, variantIn } from "./combinations.ts";
+import type { MachineVariant } from "../values/machine_variant.ts";
+import { compileTest, type TestEntry } from "./test_entry.ts";
+import { type AnyTest, type TestVariants, testVariants } from "./test_variants.ts";
 import { FileLoader, type LoadedFile, type SourceLoader } from "../syntax/load_files.ts";
-
-/** A name of a property's `forall` and what it may be. */
-export interface ForallValues {
-  readonly name: string;
-  readonly values: RangeValue | ListValue | SequenceChoices;
-}
-
-export interface BudgetCode {
-  readonly functionIndex: number;
-  readonly span: Span;
-  readonly perIteration: boolean;
-}
-
-/** One test, property or bench on one machine. */
-export interface TestEntry {
-  /** What it was declared as. */
-  readonly kind: "test" | "property" | "bench";
-  /** Its name. */
-  readonly name: string;
-  /** The machine's part of the name: `iommu.mode = lazy`; empty without a matrix. */
-  readonly combination: string;
-  /**
-   * The same, one by one.
-   * @internal
-   */
-  readonly settings: readonly MachineSetting[];
-  /** Where its name stands. */
-  readonly span: Span;
-  /** It is declared and not run. */
-  readonly skip: boolean;
-  /** All that its machine is built from. */
-  readonly config: LabConfig;
-  /**
-   * What it changes of the machine block.
-   * @internal
-   */
-  readonly variant: MachineVariant;
-  /** @internal */
-  readonly functionIndex: number;
-  /** @internal */
-  readonly declaration: AnyTest;
-  /**
-   * Of a test of a table: its row.
-   * @internal
-   */
-  readonly args: readonly Value[];
-  /**
-   * Of a property.
-   * @internal
-   */
-  readonly forall: readonly ForallValues[];
-  /**
-   * Of a bench.
-   * @internal
-   */
-  readonly budgets: readonly BudgetCode[];
-  /**
-   * True when a bench asks for events, so that they must be kept.
-   * @internal
-   */
-  readonly usesEvents: boolean;
-}
 
 /** A program that was read, checked and compiled: `runProgram` runs it. */
 export interface Program {
@@ -308,15 +233,6 @@ function compileDriver(
   };
 }
 
-export type AnyTest = TestDeclaration | PropertyDeclaration | BenchDeclaration;
-
-/** What is known of a test before it is compiled. */
-export interface TestVariants {
-  /** A test for each row of its table, one for a test without, and for each the machines it runs on. */
-  readonly rows: readonly (TableRow & { readonly combinations: readonly Combination[] })[];
-  readonly forall: readonly ForallValues[];
-}
-
 function variantsOf(
   checked: CheckedFiles,
   registry: Registry,
@@ -343,158 +259,5 @@ export function findComparedMachines(
         resolution.comparisons.set(comparison, machines);
       }
     }
-  }
-}
-
-/** The machines a test runs on, and the values of its `forall`. */
-export function testVariants(
-  test: AnyTest,
-  machine: ProgramMachine,
-  scope: FileScope,
-  registry: Registry,
-  bag: DiagnosticBag,
-): TestVariants {
-  const rows = test.kind === "Test" && test.table !== null
-    ? tableRows(test, test.table, scope, bag)
-    : [{ name: test.name, args: [], bound: new Map() }];
-  return {
-    rows: withCombinations(test, rows, machine, scope, registry, bag),
-    forall: test.kind === "Property" ? forallValues(test, scope, bag) : [],
-  };
-}
-
-/** Rows with their machines: the same for all, unless what changes the machine names the row. */
-function withCombinations(
-  test: AnyTest,
-  rows: readonly TableRow[],
-  machine: ProgramMachine,
-  scope: FileScope,
-  registry: Registry,
-  bag: DiagnosticBag,
-): TestVariants["rows"] {
-  const combinations = ({ bound }: TableRow, own: DiagnosticBag) =>
-    combinationsOf(test.modifiers, machine, scope, registry, own, bound);
-  const [first] = rows;
-  if (first === undefined) return [];
-  const ofFirst = combinations(first, bag);
-  const isRow = (inner: Expression) => inner.kind === "Name" && first.bound.has(inner.name);
-  const namesRow = test.modifiers.some(({ entries }) =>
-    entries.some(({ value }) => someExpression(value, isRow))
-  );
-  return rows.map((row) => {
-    if (row === first || !namesRow || bag.hasErrors) return { ...row, combinations: ofFirst };
-    return { ...row, combinations: combinations(row, bag) };
-  });
-}
-
-function forallValues(
-  property: PropertyDeclaration,
-  scope: FileScope,
-  bag: DiagnosticBag,
-): ForallValues[] {
-  const evaluator = new ConstantEvaluator(scope, bag);
-  const all: ForallValues[] = [];
-  for (const { name, values: expression } of property.forall) {
-    if (isSequenceCall(expression)) {
-      const choices = readSequence(expression, evaluator, bag);
-      if (choices !== null) all.push({ name: name.text, values: choices });
-      continue;
-    }
-    const values = evaluator.evaluate(expression);
-    if (values === undefined) continue;
-    if (!(values instanceof RangeValue || values instanceof ListValue)) {
-      bag.error("E0405", expression.span, "`forall` takes a range or a list");
-    } else if (isEmpty(values)) {
-      bag.error("E0405", expression.span, "There is nothing to choose from: it is empty");
-    } else {
-      all.push({ name: name.text, values });
-    }
-  }
-  return all;
-}
-
-/** The choices of `sequence(0..=20, { … })`; what is wrong with them goes into the bag. */
-function readSequence(
-  call: CallExpression,
-  evaluator: ConstantEvaluator,
-  bag: DiagnosticBag,
-): SequenceChoices | null {
-  // How many arguments there are, and their names, the checker has looked at.
-  const given = (name: string, place: number) => {
-    const { arguments: all } = call;
-    const argument = all.find((each) => each.name?.text === name) ?? all[place];
-    return argument === undefined ? undefined : evaluator.evaluate(argument.value);
-  };
-  const length = given("length", 0);
-  const of = given("of", 1);
-  if (length === undefined || of === undefined) return null;
-  const choices = sequenceChoices(length, of);
-  if (typeof choices !== "string") return choices;
-  bag.error("E0405", call.span, choices);
-  return null;
-}
-
-function isEmpty(values: RangeValue | ListValue): boolean {
-  return values instanceof RangeValue ? values.end <= values.first : values.items.length === 0;
-}
-
-/** Compiles a test once; each combination is an entry of its own. */
-export function compileTest(
-  test: AnyTest,
-  variants: TestVariants,
-  compiler: ProgramCompiler,
-): TestEntry[] {
-  const budgets = test.kind === "Bench" ? test.budgets : [];
-  const common = {
-    span: test.nameSpan,
-    skip: test.skip,
-    declaration: test,
-    functionIndex: test.kind === "Test"
-      ? compiler.test(test)
-      : test.kind === "Property"
-      ? compiler.property(test)
-      : compiler.bench(test),
-    forall: variants.forall,
-    budgets: budgets.map((budget) => ({
-      functionIndex: compiler.budget(budget),
-      span: budget.span,
-      perIteration: budget.perIteration,
-    })),
-    usesEvents: usesEvents(test),
-    kind: test.kind.toLowerCase() as TestEntry["kind"],
-  };
-  return variants.rows.flatMap(({ args, combinations, name }) =>
-    combinations.map(({ config, label, settings, variant }) => ({
-      ...common,
-      args,
-      name,
-      combination: label,
-      settings,
-      config,
-      variant,
-    }))
-  );
-}
-
-/** True when a bench asks for events or commands: then they must be kept. */
-function usesEvents(statement: Statement): boolean {
-  if (statement.kind === "ExpectEvents") return true;
-  if (statementExpressions(statement).some((one) => someExpression(one, asksForEvents))) {
-    return true;
-  }
-  for (const block of innerBlocks(statement)) if (block.statements.some(usesEvents)) return true;
-  return false;
-}
-
-function asksForEvents(expression: Expression): boolean {
-  switch (expression.kind) {
-    case "Trace":
-      return true;
-    case "Field":
-      return ["events", "command"].includes(expression.field.text);
-    case "Name":
-      return expression.name === "events";
-    default:
-      return false;
   }
 }

@@ -1,6 +1,7 @@
 /** Runs programs, whatever is in them: with fast-check for their properties. */
 import { FAST_CHECK } from "./property/fast_check_engine.ts";
-import type { Program, TestEntry } from "./program.ts";
+import type { Program } from "./program.ts";
+import type { TestEntry } from "./test_entry.ts";
 import type { RunReport, TestOutcome } from "./report.ts";
 import type { RunOptions } from "./run_options.ts";
 import { runProgramWith, runTestWith } from "./runner.ts";

@@ -2,7 +2,8 @@
 import { spanPlace } from "../source.ts";
 import type { TestRun } from "./attempt.ts";
 import { isNamed } from "./name_match.ts";
-import type { Program, TestEntry } from "./program.ts";
+import type { Program } from "./program.ts";
+import type { TestEntry } from "./test_entry.ts";
 import type { CaseEngine } from "./property/property_cases.ts";
 import { runProperty } from "./property/property_run.ts";
 import {

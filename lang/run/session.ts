@@ -19,7 +19,9 @@ import {
   kindOfFinding,
   LISTED_INCIDENTS,
 } from "./incidents.ts";
-import { brokenOff, compileTest, type TestEntry, testVariants } from "./program.ts";
+import { brokenOff } from "./program.ts";
+import { compileTest, type TestEntry } from "./test_entry.ts";
+import { testVariants } from "./test_variants.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { TestOutcome, Unexpected } from "./report.ts";
 import type { RunOptions } from "./run_options.ts";

@@ -1,6 +1,6 @@
 /** The cases that a property may be tried with, as numbers that can be drawn and made smaller. */
 import { ListValue, RangeValue, type Value } from "../../values/value.ts";
-import type { ForallValues } from "../program.ts";
+import type { ForallValues } from "../test_variants.ts";
 import { numberOf, type SequenceChoices } from "../../values/sequences.ts";
 
 /** Cases of one property on one machine. */

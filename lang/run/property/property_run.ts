@@ -3,7 +3,7 @@ import { formatCount } from "../../text/numbers.ts";
 import type { Failure } from "../../vm/failure.ts";
 import type { Value } from "../../values/value.ts";
 import { caseText, pastedTest } from "./pasted_case.ts";
-import type { TestEntry } from "../program.ts";
+import type { TestEntry } from "../test_entry.ts";
 import {
   type CaseEngine,
   type CaseSpace,

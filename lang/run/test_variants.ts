@@ -1,0 +1,126 @@
+/** The machines that a test runs on, the rows of its table, and the values of its `forall`. */
+import type { ProgramMachine } from "../check/check_files.ts";
+import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
+import { isSequenceCall } from "../check/kinds/sequence_call.ts";
+import type { FileScope } from "../check/names/file_scope.ts";
+import { DiagnosticBag } from "../diagnostics/diagnostic.ts";
+import type {
+  BenchDeclaration,
+  CallExpression,
+  Expression,
+  PropertyDeclaration,
+  TestDeclaration,
+} from "../syntax/tree/ast.ts";
+import { someExpression } from "../syntax/tree/walk.ts";
+import type { Registry } from "../values/registry.ts";
+import { type SequenceChoices, sequenceChoices } from "../values/sequences.ts";
+import { ListValue, RangeValue } from "../values/value.ts";
+import { type Combination, combinationsOf } from "./combinations.ts";
+import { type TableRow, tableRows } from "./table_rows.ts";
+
+export type AnyTest = TestDeclaration | PropertyDeclaration | BenchDeclaration;
+
+/** A name of a property's `forall` and what it may be. */
+export interface ForallValues {
+  readonly name: string;
+  readonly values: RangeValue | ListValue | SequenceChoices;
+}
+
+/** What is known of a test before it is compiled. */
+export interface TestVariants {
+  /** A test for each row of its table, one for a test without, and for each the machines it runs on. */
+  readonly rows: readonly (TableRow & { readonly combinations: readonly Combination[] })[];
+  readonly forall: readonly ForallValues[];
+}
+
+/** The machines a test runs on, and the values of its `forall`. */
+export function testVariants(
+  test: AnyTest,
+  machine: ProgramMachine,
+  scope: FileScope,
+  registry: Registry,
+  bag: DiagnosticBag,
+): TestVariants {
+  const rows = test.kind === "Test" && test.table !== null
+    ? tableRows(test, test.table, scope, bag)
+    : [{ name: test.name, args: [], bound: new Map() }];
+  return {
+    rows: withCombinations(test, rows, machine, scope, registry, bag),
+    forall: test.kind === "Property" ? forallValues(test, scope, bag) : [],
+  };
+}
+
+/** Rows with their machines: the same for all, unless what changes the machine names the row. */
+function withCombinations(
+  test: AnyTest,
+  rows: readonly TableRow[],
+  machine: ProgramMachine,
+  scope: FileScope,
+  registry: Registry,
+  bag: DiagnosticBag,
+): TestVariants["rows"] {
+  const combinations = ({ bound }: TableRow, own: DiagnosticBag) =>
+    combinationsOf(test.modifiers, machine, scope, registry, own, bound);
+  const [first] = rows;
+  if (first === undefined) return [];
+  const ofFirst = combinations(first, bag);
+  const isRow = (inner: Expression) => inner.kind === "Name" && first.bound.has(inner.name);
+  const namesRow = test.modifiers.some(({ entries }) =>
+    entries.some(({ value }) => someExpression(value, isRow))
+  );
+  return rows.map((row) => {
+    if (row === first || !namesRow || bag.hasErrors) return { ...row, combinations: ofFirst };
+    return { ...row, combinations: combinations(row, bag) };
+  });
+}
+
+function forallValues(
+  property: PropertyDeclaration,
+  scope: FileScope,
+  bag: DiagnosticBag,
+): ForallValues[] {
+  const evaluator = new ConstantEvaluator(scope, bag);
+  const all: ForallValues[] = [];
+  for (const { name, values: expression } of property.forall) {
+    if (isSequenceCall(expression)) {
+      const choices = readSequence(expression, evaluator, bag);
+      if (choices !== null) all.push({ name: name.text, values: choices });
+      continue;
+    }
+    const values = evaluator.evaluate(expression);
+    if (values === undefined) continue;
+    if (!(values instanceof RangeValue || values instanceof ListValue)) {
+      bag.error("E0405", expression.span, "`forall` takes a range or a list");
+    } else if (isEmpty(values)) {
+      bag.error("E0405", expression.span, "There is nothing to choose from: it is empty");
+    } else {
+      all.push({ name: name.text, values });
+    }
+  }
+  return all;
+}
+
+/** The choices of `sequence(0..=20, { … })`; what is wrong with them goes into the bag. */
+function readSequence(
+  call: CallExpression,
+  evaluator: ConstantEvaluator,
+  bag: DiagnosticBag,
+): SequenceChoices | null {
+  // How many arguments there are, and their names, the checker has looked at.
+  const given = (name: string, place: number) => {
+    const { arguments: all } = call;
+    const argument = all.find((each) => each.name?.text === name) ?? all[place];
+    return argument === undefined ? undefined : evaluator.evaluate(argument.value);
+  };
+  const length = given("length", 0);
+  const of = given("of", 1);
+  if (length === undefined || of === undefined) return null;
+  const choices = sequenceChoices(length, of);
+  if (typeof choices !== "string") return choices;
+  bag.error("E0405", call.span, choices);
+  return null;
+}
+
+function isEmpty(values: RangeValue | ListValue): boolean {
+  return values instanceof RangeValue ? values.end <= values.first : values.items.length === 0;
+}
