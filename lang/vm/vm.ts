@@ -2,7 +2,7 @@
  * The machine that runs compiled scripts: a program counter, an operand stack and fuel.
  *
  * It can stop between any two instructions and go on later, which is what limits, stepping and
- * benchmarks need. The loop that does them is in `loop.ts`; here are frames, errors and fuel, and
+ * benchmarks need. The loop that does them is in `loop.ts`; here are frames and fuel, and
  * what else a run can do is in parts of their own, which are given no more of it than `Control`.
  *
  * A frame is a stretch of the one stack: parameters, captured values, locals, then operands.
@@ -18,45 +18,35 @@ import type { World } from "../values/world.ts";
 import type { Span } from "../source.ts";
 import { Activities } from "./activities.ts";
 import { Branches, type SideRun } from "./branches.ts";
-import { callersOf, enterAgain, spanAt } from "./call_stack.ts";
+import { enterAgain, spanAt } from "./call_stack.ts";
 import { Calls } from "./calls.ts";
 import { Following } from "./following.ts";
 import type { CallShape, Code, OutcomeInfo } from "./code.ts";
 import type { Walk } from "./collections.ts";
 import {
-  BranchEnded,
   type Handler,
   LookRefused,
   type MarkListener,
-  Raising,
   type RunScope,
   StatementOver,
 } from "./control.ts";
+import { Errors } from "./errors.ts";
 import { type Failure, ScriptFailure } from "./failure.ts";
-import { describeFailure, raisedPlaces } from "./failure_report.ts";
 import { HeldValues } from "./held_values.ts";
 import { CALL_BYTES, type Limits, NATIVE_DEPTH, SLOT_BYTES, STEP_BYTES } from "../values/limits.ts";
 import { Invariants } from "./invariants.ts";
 import { FRAME_NUMBERS, loop, type LoopVm, TO_NATIVE, type VmState } from "./loop.ts";
 import { Looks } from "./looks.ts";
 import { Members } from "./members.ts";
-import {
-  attempt,
-  notExpected,
-  tooDeep,
-  tooDeepInside,
-  tooManySteps,
-  tooMuchMemory,
-  wrongCount,
-} from "./mistakes.ts";
+import { tooDeep, tooDeepInside, tooManySteps, tooMuchMemory, wrongCount } from "./mistakes.ts";
 import { separated } from "../values/changes.ts";
 import { describeValue } from "../values/operators.ts";
-import { type CallValue, settleOutcome } from "./outcome.ts";
+import type { CallValue } from "./outcome.ts";
 import { Races } from "./races.ts";
 import type { RunWatch } from "./run_watch.ts";
 import { Sweeps } from "./sweeps.ts";
 import { type LimitError, ScriptError } from "../values/script_error.ts";
-import { Closure, type Value, Word } from "../values/value.ts";
+import { Closure, type Value } from "../values/value.ts";
 
 /** Instructions between two looks at the limits. */
 const SLICE_STEPS = 20_000;
@@ -106,6 +96,7 @@ export class Vm implements LoopVm, SideRun {
 
   readonly #budget: HostBudget;
   readonly #held: HeldValues;
+  readonly #errors: Errors = new Errors(this);
   readonly #output: Output;
   /** How many scopes were open before the function that runs. */
   #scopesBefore = 0;
@@ -212,17 +203,10 @@ export class Vm implements LoopVm, SideRun {
     try {
       this.#execute(before.depth);
     } catch (error) {
-      if (!(error instanceof StatementOver)) throw this.#ended(error);
+      if (!(error instanceof StatementOver)) throw this.#errors.ended(error);
     } finally {
       Object.assign(this, before);
     }
-  }
-
-  /** What ends the run, whatever handlers are outside. */
-  #ended(error: unknown): Error {
-    if (error instanceof ScriptFailure || error instanceof BranchEnded) return error;
-    const branched = error instanceof Raising && this.branches.endedBy(error.raised);
-    return branched ? new BranchEnded() : new ScriptFailure(this.#describe(error));
   }
 
   atRest(): void {
@@ -285,10 +269,12 @@ export class Vm implements LoopVm, SideRun {
       if (state === "done") this.atRest();
       return state;
     } catch (error) {
-      const branched = error instanceof BranchEnded ||
-        error instanceof Raising && this.branches.endedBy(error.raised);
-      if (branched) return "branched";
-      this.#fail(error);
+      const ended = this.#errors.ended(error);
+      if (!(ended instanceof ScriptFailure)) return "branched";
+      this.races.leaveAll();
+      this.failure = ended.failure;
+      // Scopes that it opened are left.
+      this.leaveScopes(this.scopes.length - this.#scopesBefore);
       return "failed";
     } finally {
       this.countWork();
@@ -301,13 +287,6 @@ export class Vm implements LoopVm, SideRun {
     this.start(block.functionIndex);
     this.#bindCaptured(separated(block));
     this.branches.begin();
-  }
-
-  /** The run has failed; scopes that it opened are left. */
-  #fail(error: unknown): void {
-    this.races.leaveAll();
-    this.failure = error instanceof ScriptFailure ? error.failure : this.#describe(error);
-    this.leaveScopes(this.scopes.length - this.#scopesBefore);
   }
 
   /** Resets the steps of the limits, as before each turn of a bench. */
@@ -359,72 +338,8 @@ export class Vm implements LoopVm, SideRun {
     }
   }
 
-  // Errors.
-
-  #describe(error: unknown): Failure {
-    const { callers, raised, span } = error instanceof Raising
-      ? error
-      : { callers: callersOf(this), raised: null, span: this.span };
-    return describeFailure(error, { callers, raised, span, events: this.recorder.events });
-  }
-
-  /** Gives a kernel error to the handler that takes it; throws everything else. */
-  #recover(error: unknown, floor: number): void {
-    if (error instanceof ScriptFailure || error instanceof BranchEnded) throw error;
-    if (error instanceof StatementOver) throw error;
-    let raising: Raising;
-    if (error instanceof Raising) {
-      raising = error;
-    } else {
-      const known = this.registry.classifyError(error);
-      if (known === null) {
-        throw new ScriptFailure(this.#describe(error));
-      }
-      if (known.kind !== "kernel") {
-        throw new ScriptFailure(this.#describe(notExpected(known, this.limits)));
-      }
-      raising = new Raising(known, spanAt(this.code, this.pc), callersOf(this));
-    }
-    const handler = this.handlers.at(-1);
-    if (handler === undefined || handler.depth <= floor) throw raising;
-    this.handlers.pop();
-    this.races.handlerTaken();
-    const site = this.world.stream.context.site;
-    this.depth = handler.depth;
-    if (!this.looking) this.following.returned();
-    this.fp = handler.fp;
-    this.sp = handler.sp;
-    this.world.stream.context.cpu = handler.cpu;
-    this.leaveScopes(this.scopes.length - handler.scopes);
-    if (handler.outcome === null) {
-      const { errno } = raising.raised;
-      const word = this.registry.words.get(errno) ?? new Word(errno);
-      this.stack[this.sp++] = attempt(false, null, word, this.world.recorder.count);
-    } else {
-      this.settle(handler.outcome, handler.incidents, null, raising, site);
-    }
-    this.pc = handler.pc;
-  }
-
-  settle(
-    info: OutcomeInfo,
-    incidentsBefore: number,
-    value: CallValue | null,
-    raising: Raising | null = null,
-    site: number | null = this.world.stream.context.site,
-  ): void {
-    const incidents = this.world.incidents.slice(incidentsBefore);
-    const raised = raising?.raised ?? null;
-    let expected: readonly IncidentEvent[];
-    try {
-      const raisedAt = raising === null
-        ? []
-        : raisedPlaces(raising, raising.callers.length - callersOf(this).length);
-      expected = settleOutcome(info, { raised, raisedAt, value, incidents, site });
-    } catch (error) {
-      throw new ScriptFailure(this.#describe(error));
-    }
-    for (const event of expected) this.expectedIncidents.add(event);
+  settle(info: OutcomeInfo, incidentsBefore: number, value: CallValue | null): void {
+    this.#errors.settle(info, incidentsBefore, value);
   }
 
   // Calls.
@@ -483,7 +398,7 @@ export class Vm implements LoopVm, SideRun {
       try {
         return loop(this, floor);
       } catch (error) {
-        this.#recover(error, floor);
+        this.#errors.recover(error, floor);
       }
     }
   }

@@ -1,0 +1,96 @@
+/** What a run does with an error: gives it to the handler that takes it, or ends. */
+import type { IncidentEvent } from "../values/incident.ts";
+import type { Span } from "../source.ts";
+import { Word } from "../values/value.ts";
+import { callersOf } from "./call_stack.ts";
+import type { OutcomeInfo } from "./code.ts";
+import { BranchEnded, Raising, StatementOver } from "./control.ts";
+import { type Failure, ScriptFailure } from "./failure.ts";
+import { describeFailure, raisedPlaces } from "./failure_report.ts";
+import type { Following } from "./following.ts";
+import type { LoopVm } from "./loop.ts";
+import { attempt, notExpected } from "./mistakes.ts";
+import { type CallValue, settleOutcome } from "./outcome.ts";
+
+/** What an error changes of a run. */
+interface ErrorVm extends LoopVm {
+  readonly span: Span;
+  readonly following: Following;
+}
+
+export class Errors {
+  constructor(readonly vm: ErrorVm) {}
+
+  /** What ends the run, whatever handlers are outside. */
+  ended(error: unknown): ScriptFailure | BranchEnded {
+    if (error instanceof ScriptFailure || error instanceof BranchEnded) return error;
+    const branched = error instanceof Raising && this.vm.branches.endedBy(error.raised);
+    return branched ? new BranchEnded() : new ScriptFailure(this.#describe(error));
+  }
+
+  #describe(error: unknown): Failure {
+    const { vm } = this;
+    const { callers, raised, span } = error instanceof Raising
+      ? error
+      : { callers: callersOf(vm), raised: null, span: vm.span };
+    return describeFailure(error, { callers, raised, span, events: vm.world.recorder.events });
+  }
+
+  /** Gives a kernel error to the handler that takes it; throws everything else. */
+  recover(error: unknown, floor: number): void {
+    if (error instanceof ScriptFailure || error instanceof BranchEnded) throw error;
+    if (error instanceof StatementOver) throw error;
+    const { vm } = this;
+    const raising = error instanceof Raising ? error : this.#raising(error);
+    const handler = vm.handlers.at(-1);
+    if (handler === undefined || handler.depth <= floor) throw raising;
+    vm.handlers.pop();
+    vm.races.handlerTaken();
+    const { context } = vm.world.stream;
+    const { site } = context;
+    vm.depth = handler.depth;
+    if (!vm.looking) vm.following.returned();
+    vm.fp = handler.fp;
+    vm.sp = handler.sp;
+    context.cpu = handler.cpu;
+    vm.leaveScopes(vm.scopes.length - handler.scopes);
+    if (handler.outcome === null) {
+      const { errno } = raising.raised;
+      const word = vm.registry.words.get(errno) ?? new Word(errno);
+      vm.push(attempt(false, null, word, vm.world.recorder.count));
+    } else {
+      this.settle(handler.outcome, handler.incidents, null, raising, site);
+    }
+    vm.pc = handler.pc;
+  }
+
+  #raising(error: unknown): Raising {
+    const { vm } = this;
+    const known = vm.registry.classifyError(error);
+    if (known?.kind === "kernel") return new Raising(known, vm.span, callersOf(vm));
+    throw new ScriptFailure(this.#describe(known === null ? error : notExpected(known, vm.limits)));
+  }
+
+  /** Compares what a statement led to with what it expects. */
+  settle(
+    info: OutcomeInfo,
+    incidentsBefore: number,
+    value: CallValue | null,
+    raising: Raising | null = null,
+    site: number | null = this.vm.world.stream.context.site,
+  ): void {
+    const { vm } = this;
+    const incidents = vm.world.incidents.slice(incidentsBefore);
+    const raised = raising?.raised ?? null;
+    let expected: readonly IncidentEvent[];
+    try {
+      const raisedAt = raising === null
+        ? []
+        : raisedPlaces(raising, raising.callers.length - callersOf(vm).length);
+      expected = settleOutcome(info, { raised, raisedAt, value, incidents, site });
+    } catch (error) {
+      throw new ScriptFailure(this.#describe(error));
+    }
+    for (const event of expected) vm.expectedIncidents.add(event);
+  }
+}
