@@ -2,7 +2,7 @@
 import type { Registry } from "../values/registry.ts";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
 import { spanPlace } from "../source.ts";
-import { prepareRun, type TestRun } from "../run/attempt.ts";
+import { prepareRun, rerun, type TestRun } from "../run/again.ts";
 import { judgeEnd } from "../run/incidents.ts";
 import { leftoversOf } from "../run/leaks.ts";
 import type { Followed, Program } from "../run/program.ts";
@@ -11,11 +11,10 @@ import { FAST_CHECK } from "../run/property/fast_check_engine.ts";
 import type { FailureReport } from "../run/report.ts";
 import { LimitedOutput, type RunOptions } from "../run/run_options.ts";
 import { shownRun } from "../run/runner.ts";
-import { reportFailure, SILENCE } from "../run/tally.ts";
+import { reportFailure } from "../run/tally.ts";
 import { type MachineOptions, TestMachine } from "../run/test_machine.ts";
 import type { Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
-import type { Vm } from "../vm/vm.ts";
 import { Looker } from "./look.ts";
 import { RunNotes } from "./notes.ts";
 import type { Position } from "./position.ts";
@@ -166,7 +165,7 @@ export function openRun(
     asides,
     reruns: new Reruns(
       { code: program.code, log: machine.log, statements: machine.statements },
-      rerunOf(program, run, machineOptions, prepared.vm),
+      (onVm) => rerun(program, run, machineOptions, prepared.vm.branches, onVm),
     ),
     looker: new Looker(lookParts(program.registry, follow)),
   });
@@ -186,18 +185,6 @@ function runOf(program: Program, { name, test }: RunChoice, options: RecordOptio
   const { machine: { config }, main, variant } = program;
   if (main === null) throw new Error(`${name.file} has no statements at its top`);
   return { config, variant, functionIndex: main, args: [] };
-}
-
-/** Does the run again. What was tried out on machines beside it is known, and not done again. */
-function rerunOf(program: Program, run: TestRun, options: MachineOptions, done: Vm) {
-  return (onVm: (vm: Vm) => void) => {
-    const prepared = prepareRun(program, run, { ...options, output: SILENCE, heard: false, onVm });
-    if (!(prepared instanceof TestMachine)) throw new Error(prepared.diagnostic.message);
-    const { failure, vm } = prepared;
-    for (const [branching, value] of done.branches.known) vm.branches.known.set(branching, value);
-    vm.start(run.functionIndex, run.args);
-    return { resume: () => failure === null && vm.resume() === "paused" };
-  };
 }
 
 function lookParts(registry: Registry, { compiler, scope }: Followed) {

@@ -1,6 +1,6 @@
 /** Runs a program: its statements, then its tests, each on a machine of its own. */
 import { spanPlace } from "../source.ts";
-import type { TestRun } from "./attempt.ts";
+import type { TestRun } from "./again.ts";
 import { isNamed } from "./name_match.ts";
 import type { Program } from "./program.ts";
 import type { TestEntry } from "./test_entry.ts";

@@ -18,7 +18,7 @@ import type { FailureReport } from "./report.ts";
 import { LimitedOutput } from "./run_options.ts";
 import type { SessionParts, SessionSummary, SessionVariable, ShownValue } from "./session_types.ts";
 import type { PreparedInput, SessionCode, SessionNames } from "./session_check.ts";
-import { sendTo, SideRuns } from "./side_runs.ts";
+import { sendTo, SideRuns } from "./again.ts";
 import { reportFailure } from "./tally.ts";
 import { bindMachine, buildTestWorld, type MachineOptions, workOutConsts } from "./test_machine.ts";
 import { withdrawNames } from "./valueless_names.ts";
@@ -369,7 +369,7 @@ export class SessionState {
       });
     } else {
       // What was tried out on this machine before need not be tried out again.
-      for (const [branching, value] of known[number] ?? []) vm.branches.known.set(branching, value);
+      vm.branches.know(known[number] ?? new Map());
     }
     this.onVm?.(vm);
     return vm;

@@ -17,11 +17,8 @@ import { type FailureStyle, renderFailure } from "./render_failure.ts";
 import type { FailureReport, Incident, RunNames, TestOutcome } from "./report.ts";
 import type { RunStart, SharedOptions } from "./run_options.ts";
 import { type Attempt, Remedies } from "./remedies.ts";
-import { attemptRun, type TestRun } from "./attempt.ts";
+import { attemptRun, SILENCE, type TestRun } from "./again.ts";
 import type { MachineOptions, TestMachine } from "./test_machine.ts";
-
-/** Where the lines of runs go that are done again to look at something else. */
-export const SILENCE: Output = { write: () => {} };
 
 /** What a test is called, and where. */
 export interface EntryNames extends RunNames {

@@ -140,6 +140,11 @@ export class Branches {
 
   constructor(readonly vm: Control) {}
 
+  /** Takes over values of branchings that a run before this one has tried out. */
+  know(known: ReadonlyMap<number, Value>): void {
+    for (const [branching, value] of known) this.known.set(branching, value);
+  }
+
   /** The run has come to the branch that it was sent to. */
   get arrived(): boolean {
     return this.goals.length > 0 && this.#turns === this.goals.length;

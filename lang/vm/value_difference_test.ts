@@ -63,9 +63,9 @@ assert a == { name: "x", sizes: [4KiB, 12KiB, 1B], new: 2 }`;
 Deno.test("long texts are shown around their first difference", () => {
   const long = "a text that goes on and on until it is too long for anyone to read";
   assertEquals(below(`let a = "${long}: x"\nassert a == "${long}: y"`), [
-    "they differ from character 70 on",
-    '  left   …"to read any more of it: x"',
-    '  right  …"to read any more of it: y"',
+    "they differ from character 68 on",
+    '  left   …"ong for anyone to read: x"',
+    '  right  …"ong for anyone to read: y"',
   ]);
   assertEquals(below('let a = "x"\nassert a == "y"'), []);
 });

@@ -16,7 +16,8 @@ import { shorterSequences } from "../../values/sequences.ts";
 import type { Attempt } from "../remedies.ts";
 import type { SharedOptions } from "../run_options.ts";
 import { smallerNumbers } from "./smaller_numbers.ts";
-import { SILENCE, type Tally } from "../tally.ts";
+import { SILENCE } from "../again.ts";
+import type { Tally } from "../tally.ts";
 
 /** Smaller cases that are tried at most. */
 const SMALLER_CASES = 1000;

@@ -386,7 +386,7 @@ Deno.test("`compare` goes on where a release lacks what the block calls", () => 
   assertEquals(lines[2], `"6.12"  not_in_release      1             0B              0`);
   assertEquals(
     lines[4],
-    'not_in_release with kernel = "6.12": There is no dma_iova_try_alloc() in 6.12: ' +
+    'not_in_release with kernel = "6.12": There is no dma_iova_try_alloc() in 6.12.117: ' +
       "the two-step API came with 6.16",
   );
   assertStringIncludes(failureOf(strict(text(`"6.12"`)))!, "E0927");

@@ -1,15 +1,74 @@
-/** The runs that `fork`, `inject each` and `compare` start beside the one that is going on. */
+/**
+ * A run, done again: the same code on a fresh machine, to its end, to a place, or from a branching on
+ * in another way. Tests, cases of properties, `fork`, `race`, `inject each`, `compare`, remedies and
+ * recordings all run so.
+ */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { Closure, Value } from "../values/value.ts";
 import { type AgainRequest, goesOn, type Runs, type SideLimits } from "../vm/branches.ts";
 import type { Output } from "../values/run.ts";
+import type { Failure } from "../vm/failure.ts";
 import type { Vm } from "../vm/vm.ts";
 import type { ComparedMachine, MachineVariant } from "../values/machine_variant.ts";
 import { judgeEnd } from "./incidents.ts";
 import { leftoversOf } from "./leaks.ts";
 import type { Program } from "./program.ts";
-import { type MachineOptions, TestMachine } from "./test_machine.ts";
+import type { Attempt } from "./remedies.ts";
+import type { TestEntry } from "./test_entry.ts";
+import { type MachineOptions, startMachine, TestMachine } from "./test_machine.ts";
+
+/** What takes the lines of a run that writes nothing. */
+export const SILENCE: Output = { write: () => {} };
+
+/** Code to run, and the machine to run it on. */
+export interface TestRun extends Pick<TestEntry, "config" | "variant" | "functionIndex"> {
+  /** The case of a property. */
+  readonly args: readonly Value[];
+}
+
+/** A machine that is ready for a run, or why it cannot be built. */
+export function prepareRun(
+  program: Program,
+  { args, config, functionIndex, variant }: TestRun,
+  options: MachineOptions,
+): TestMachine | Failure {
+  const { span } = program.code.functions[functionIndex]!;
+  const machine = startMachine(program, config, options, span);
+  if (machine instanceof TestMachine) {
+    const start = { functionIndex, args };
+    machine.vm.branches.runs = new SideRuns(program, config, [variant], options, start);
+  }
+  return machine;
+}
+
+/** Runs the code on a fresh machine. */
+export function attemptRun(program: Program, run: TestRun, options: MachineOptions): Attempt {
+  const machine = prepareRun(program, run, options);
+  if (!(machine instanceof TestMachine)) return { failure: machine, machine: null, leaks: [] };
+  const broken = machine.run(run.functionIndex, run.args);
+  const leaks = leftoversOf(machine.vm);
+  return { failure: broken ?? judgeEnd(machine.vm, leaks), machine, leaks };
+}
+
+/**
+ * Does a run again that can be paused and writes nothing. What was tried out on machines beside it is
+ * known, and not done again.
+ */
+export function rerun(
+  program: Program,
+  run: TestRun,
+  options: MachineOptions,
+  { known }: Vm["branches"],
+  onVm: (vm: Vm) => void,
+): { resume(): boolean } {
+  const prepared = prepareRun(program, run, { ...options, output: SILENCE, heard: false, onVm });
+  if (!(prepared instanceof TestMachine)) throw new Error(prepared.diagnostic.message);
+  const { failure, vm } = prepared;
+  vm.branches.know(known);
+  vm.start(run.functionIndex, run.args);
+  return { resume: () => failure === null && vm.resume() === "paused" };
+}
 
 /** Holds lines back until a branch begins that may speak. */
 class BranchOutput implements Output {
@@ -30,7 +89,7 @@ class BranchOutput implements Output {
 export function sendTo(vm: Vm, request: AgainRequest, speak: () => void): void {
   vm.branches.goals = request.goals;
   vm.branches.heard &&= request.speaks;
-  for (const [branching, value] of request.known) vm.branches.known.set(branching, value);
+  vm.branches.know(request.known);
   if (request.speaks) vm.branches.onBranch = speak;
 }
 
