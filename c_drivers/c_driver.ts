@@ -233,10 +233,10 @@ export class CDriver {
       throw new ScriptError(
         "E0919",
         `Cannot give C a buffer in ${
-          formatCount(segments.length, "piece")
-        }: one pointer leads to ` +
-          "one piece",
-        "give it the pieces one by one, as `page(…)` or `buf.slice(…)`",
+          formatCount(segments.length, "segment")
+        }: a pointer refers to ` +
+          "one segment",
+        "pass the segments one by one, as `page(…)` or `buf.slice(…)`",
       );
     }
     throw new ScriptError(

@@ -158,7 +158,7 @@ export const LIST_CALLS: readonly CCallEntry[] = [
     c: "int sg_nents_for_dma(struct scatterlist *sg, unsigned int n, size_t max)",
     isIn: since72,
     run(kernel, [at, count, mostBytes]) {
-      if (!(mostBytes > 0)) throw kernel.crash("sg_nents_for_dma() with pieces of no bytes");
+      if (!(mostBytes > 0)) throw kernel.crash("sg_nents_for_dma() with a segment length of 0");
       const { memory } = kernel;
       let pieces = 0;
       for (const entry of entriesOf(kernel, at, Math.min(count >>> 0, MOST_ENTRIES))) {

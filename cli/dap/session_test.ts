@@ -168,7 +168,7 @@ Deno.test("a moment shows names of the script, its event with the reason, and ta
     );
     const locals = await scope(client, "Locals");
     assertEquals([...locals.keys()], ["pieces", "at", "state", "start"]);
-    assertEquals(locals.get("pieces"), "buffer of 12KiB at 0x4000_0000 in 3 pieces");
+    assertEquals(locals.get("pieces"), "buffer of 12KiB at 0x4000_0000 in 3 segments");
     const event = await scope(client, "Event");
     assertEquals(
       ["event", "number", "cpu", "device", "from"].map((name) => event.get(name)),

@@ -89,7 +89,7 @@ async function* linesOfFile(
 function tooMuchInput(): UnreadableFile {
   const most = formatSize(READ_LIMITS.traceInput);
   return new UnreadableFile(
-    `The standard input has more than ${most}: name the file, which is read piece by piece`,
+    `The standard input has more than ${most}: name the file, which is read in parts`,
   );
 }
 

@@ -413,8 +413,8 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
   ...bySection("5.21", [
     admin(0x4002, "host memory for a controller that wants none", lend({})),
     admin(0x4002, "less host memory than is needed", lend({ 12: 255 }), hostMemory()),
-    admin(0x4002, "host memory in no piece", lend({ 15: 0 }), hostMemory()),
-    admin(0x4002, "host memory in too many pieces", lend({ 15: 3 }), hostMemory()),
+    admin(0x4002, "host memory buffer without a segment", lend({ 15: 0 }), hostMemory()),
+    admin(0x4002, "host memory buffer with too many segments", lend({ 15: 3 }), hostMemory()),
     admin(
       0x4002,
       "list of host memory not at a multiple of 16",
@@ -438,7 +438,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     admin(0x4101, "completion queue beyond the granted ones", createCq({ 10: 0x003f_0003 })),
     admin(0x4102, "completion queue of one entry", createCq({ 10: 0x0000_0002 })),
     admin(0x4102, "completion queue of more than MQES + 1", createCq({ 10: 0x0040_0002 })),
-    admin(0x4002, "completion queue in pieces", createCq({ 11: 0x0002_0002 })),
+    admin(0x4002, "completion queue not contiguous", createCq({ 11: 0x0002_0002 })),
     admin(0x4108, "interrupt vector that does not exist", createCq({ 11: 0x0003_0003 })),
     admin(0x4013, "completion queue inside a page", createCq({}, 0xa010)),
     admin(0x4002, "completion queue at 2^60", createCq({}, 2n ** 60n)),
@@ -449,7 +449,7 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
     admin(0x4101, "submission queue beyond the granted ones", createSq({ 10: 0x003f_0003 })),
     admin(0x4102, "submission queue of one entry", createSq({ 10: 0x0000_0002 })),
     admin(0x4102, "submission queue of more than MQES + 1", createSq({ 10: 0x0040_0002 })),
-    admin(0x4002, "submission queue in pieces", createSq({ 11: 0x0001_0000 })),
+    admin(0x4002, "submission queue not contiguous", createSq({ 11: 0x0001_0000 })),
     admin(0x4013, "submission queue inside a page", createSq({}, 0xa040)),
     admin(0x4101, "submission queue that completes at the admin queue", createSq({ 11: 1 })),
     admin(0x4101, "submission queue that completes nowhere", createSq({ 11: 0x0009_0001 })),

@@ -112,10 +112,10 @@ const SETTINGS = {
     doc: "How much of it the controller needs at least.",
   }),
   hmbMinChunkBytes: setting("hmb_min_chunk", pages(0, TIB), 0, {
-    doc: "The smallest piece of it that the controller can use.",
+    doc: "The smallest segment of it that the controller can use (HMMINDS).",
   }),
   hmbMaxChunks: setting("hmb_max_chunks", int(0, 65535), 0, {
-    doc: "How many pieces of it the controller can use; 0: any number.",
+    doc: "How many segments of it the controller can use (HMMAXD); 0: any number.",
   }),
   shadowDoorbells: setting("shadow_doorbells", BOOL, false, {
     doc: "The controller takes doorbells from memory, so that few registers are written.",

@@ -42,7 +42,7 @@ export function dmaText(machine: ImportedMachine, source: string, all: boolean):
     `# Imported from ${source.replaceAll(/[\r\n]/g, " ")}.`,
     `# ${formatCount(machine.functions.length, "function")}` +
     (left === 0 ? "." : `, ${left} of the chipset left out (--all writes them).`),
-    "# Memory lent to peers is the largest prefetchable BAR of each function: it could be lent.",
+    "# p2pmem is the largest prefetchable BAR of each function: it could be peer memory.",
     ...serviceConstants(written),
     "machine {",
     ...machine.cpu === null

@@ -85,7 +85,7 @@ export function matrixLines(
   }
   lines.push(
     "",
-    "row lends memory, column reaches it; number: distance",
+    "row: provider, column: client; number: distance",
     "b bus address, h through the host bridge, x refused, ? not certain",
   );
   if (shown.length < functions.length) {

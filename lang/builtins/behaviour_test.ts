@@ -479,7 +479,7 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
   [
     "peer memory freed twice",
     `${PEERS}let m = pci_alloc_p2pmem(cmb, 4KiB)\nfor n in 0..2 { pci_free_p2pmem(cmb, m) }`,
-    /E0919.*Nothing that cmb lent/i,
+    /E0919.*No allocation of peer memory of cmb/i,
   ],
   [
     "another's memory by a provider's bus address",
@@ -493,7 +493,11 @@ const MISTAKES: readonly (readonly [string, string, RegExp])[] = [
     /E0913.*an access control service/,
   ],
   ["a reference that was not taken", `${PEERS}pci_dev_put(cmb)`, /E0919.*no reference/i],
-  ["the memory of a device that lends none", `${PEERS}show p2pmem(ssd)`, /E0919.*lends no memory/],
+  [
+    "the peer memory of a device without any",
+    `${PEERS}show p2pmem(ssd)`,
+    /E0919.*provides no memory/,
+  ],
 ];
 
 for (const [what, script, expected] of MISTAKES) {

@@ -46,7 +46,7 @@ Deno.test("show of a device's IOVA space draws ranges from the top, caches and t
     "  0xfffd_f000      4KiB  cached   cpu 1                                 ◂ cursor",
     "  caches, loaded + previous: 4KiB 1+0 cpu 1, 64KiB 1+0 cpu 0",
     "  never handed out: 0xfee0_0000 1MiB",
-    "  free: 3.99GiB in 3 pieces, the longest 3.98GiB: fragmentation 0.004",
+    "  free: 3.99GiB in 3 ranges, the longest 3.98GiB: fragmentation 0.004",
   ]);
 });
 

@@ -133,7 +133,7 @@ export type MappingPath = Holds<typeof PATH>;
 export const COST = word("memory that a mapping costs", {
   descriptor: "A page or block of PRP entries or SGL descriptors.",
   dma_vecs: "Addresses and lengths kept for the unmap.",
-  scatterlist: "A list of pieces of memory with room for their addresses.",
+  scatterlist: "A scatterlist: segments of memory with room for their DMA addresses.",
   metadata: "A kernel's own buffer for metadata.",
   discard_ranges: "The ranges of one discard, which the command leads to.",
   pool_page: "Coherent memory that a pool cuts into blocks.",

@@ -15,12 +15,12 @@ interface KindStory {
 
 const SWIOTLB_CAUSES: Readonly<Record<string, string>> = {
   over_segment:
-    "One mapping is larger than the 256 KiB that bounce buffers give in one piece: it fails " +
+    "One mapping is larger than 256 KiB (IO_TLB_SEGSIZE slots), the largest bounce buffer: it fails " +
     "however much is free. The device's transfers must be limited to that",
   full: "Fewer bytes are free than the mapping needs: too many mappings at once, mappings that " +
     "are never ended, or a pool too small (swiotlb=)",
   fragmented:
-    "Enough is free, but not in one piece, or not at the alignment that the device needs; each " +
+    "Enough is free, but not contiguous, or not at the alignment that the device needs; each " +
     "CPU's area holds only its part of the whole",
   unknown: "The line of this old release does not say how much was free",
 };

@@ -240,7 +240,7 @@ function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
   if (kind === "swiotlb_full") {
     const cause = String(facts.cause);
     const text = cause === "over_segment"
-      ? "one mapping is larger than bounce buffers give in one piece"
+      ? "one mapping is larger than IO_TLB_SEGSIZE slots, the largest bounce buffer"
       : "bounce buffers had no room for the mapping";
     return [own({ text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
   }

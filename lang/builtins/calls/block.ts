@@ -122,7 +122,7 @@ export function checkWhole(splitter: BioSplitter, bio: Bio): void {
     throw new KernelError(blkStatusErrno(status), "The disk refuses the bio", status);
   }
   if (piece !== bio) {
-    throw new KernelError("EINVAL", "The bio is too large for one request: it would be cut");
+    throw new KernelError("EINVAL", "The bio is too large for one request: it would be split");
   }
 }
 
@@ -181,7 +181,7 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
     parameters: [MADE],
     result: IO,
     doc:
-      "Submits a bio: it is cut at once, its requests are queued. Never raises what happens to " +
+      "Submits a bio: it is split at once, its requests are queued. Never raises what happens to " +
       "it.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
       `let io = submit_bio(bio(read, lba: 0, into: buf))\nwait io\n` +

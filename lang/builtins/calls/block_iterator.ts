@@ -108,7 +108,8 @@ export const BLOCK_ITERATOR_CALLS: readonly FunctionSpec[] = [
     name: "blk_rq_dma_map_iter_start",
     parameters: STEP,
     result: "bool",
-    doc: "Maps a whole request as one range where its pieces meet, else its first segment. " +
+    doc:
+      "Maps a whole request as one IOVA range where its segments can be coalesced, else its first segment. " +
       "False at the end and on failure: the iterator's status tells which.",
     example: `${STARTED}assert iter.len == 12KiB
 assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,

@@ -77,7 +77,7 @@ export const BLOCK_REQUEST_CALLS: readonly FunctionSpec[] = [
       named(
         param.size(
           "virt_boundary",
-          "Where pieces must meet: a power of two; 0B, the default, where they need not.",
+          "Alignment of segment boundaries: a power of two; 0B, the default: none.",
         ),
         0,
       ),
@@ -93,7 +93,7 @@ export const BLOCK_REQUEST_CALLS: readonly FunctionSpec[] = [
     result: REQUEST,
     doc:
       "Makes a request for a device of any kind, by blocks of 512 bytes, as its block layer would " +
-      "hand it to a driver; EINVAL when it would be cut. A driver in C is given it as its struct " +
+      "hand it to a driver; EINVAL when it would be split. A driver in C is given it as its struct " +
       "request, and ends it by blk_mq_end_request().",
     example: `machine { iommu { mode = strict }\n  pci { root_port rp0 { endpoint hba { } } } }
 let mem = alloc_pages(3, contiguous: false)

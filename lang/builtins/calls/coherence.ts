@@ -56,7 +56,7 @@ export const COHERENCE_CALLS: readonly FunctionSpec[] = [
     pure: true,
     parameters: [
       WHERE,
-      optional(param.size("size", "How many bytes; all of a buffer in one piece when left out.")),
+      optional(param.size("size", "How many bytes; all of a contiguous buffer when left out.")),
     ],
     result: CACHE_LINES,
     doc: "Looks at the CPU's cache lines over memory: whose they are, and how they stand to it. " +

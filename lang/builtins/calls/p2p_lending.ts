@@ -35,7 +35,7 @@ function toProvider(run: Run, device: LabDevice): PeerProvider {
   if (provider !== null) return provider;
   throw new ScriptError(
     "E0919",
-    `${device.name} lends no memory to peers`,
+    `${device.name} provides no memory to peers`,
     "give it `p2pmem` in the machine, or call pcim_p2pdma_init",
   );
 }
@@ -49,7 +49,7 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
     name: "p2pmem",
     parameters: [OWNER],
     result: P2PMEM,
-    doc: "What a device lends to its peers: how much, to how many, and in which state.",
+    doc: "What a device provides to its peers: how much, to how many, and in which state.",
     example: `${PEER_MACHINE}assert p2pmem(cmb).state == published\n` +
       `assert p2pmem(cmb).available == 1MiB`,
     run: (run, [dev]) => toProvider(run, dev),
@@ -107,7 +107,7 @@ assert p2pmem(gpu).available == 1MiB and p2pmem(gpu).state == unpublished`,
         sizeBytes,
         offsetBytes,
       );
-      raiseOn(error, `${device.name} cannot lend this part of BAR ${bar}`);
+      raiseOn(error, `${device.name} cannot provide this part of BAR ${bar} to peers`);
     },
   }),
   builtin({

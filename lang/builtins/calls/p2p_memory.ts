@@ -20,7 +20,7 @@ const ALLOC = callOf("pci_alloc_p2pmem", "p2p.9.7");
 const FREE = callOf("pci_free_p2pmem", "p2p.9.7");
 
 export const OWNER = param.thing("dev", DEVICE, "The device that has the memory.");
-export const MEMORY = param.thing("buffer", BUFFER, "Memory that it lent.");
+export const MEMORY = param.thing("buffer", BUFFER, "Peer memory of the device.");
 
 /** Memory of a device as a script holds it. */
 export function bufferAt(run: Run, at: PhysAddr, sizeBytes: Bytes): HostBuffer {
@@ -88,7 +88,7 @@ assert p2pmem(cmb).available == 1MiB`,
       if (give(run, device, at, sizeBytes)) return;
       throw new ScriptError(
         "E0919",
-        `Nothing that ${device.name} lent begins at this buffer`,
+        `No allocation of peer memory of ${device.name} begins at this buffer`,
         "free the buffer that pci_alloc_p2pmem returned, once",
       );
     },
@@ -124,7 +124,7 @@ assert pci_p2pmem_alloc_sgl(cmb, 2MiB) == none`,
       if (give(run, device, list.physAt(0), list.lengthAt(0))) return;
       throw new ScriptError(
         "E0919",
-        `Nothing that ${device.name} lent begins at this list's entry`,
+        `No allocation of peer memory of ${device.name} begins at this list's entry`,
       );
     },
   }),
@@ -132,7 +132,7 @@ assert pci_p2pmem_alloc_sgl(cmb, 2MiB) == none`,
     name: "pci_p2pmem_virt_to_bus",
     parameters: [OWNER, MEMORY],
     result: "dma",
-    doc: "The PCI bus address of memory that a device lent; 0 when it is no provider.",
+    doc: "The PCI bus address of a device's peer memory; 0 when it is no provider.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 4KiB)
 assert ssd.dma_write(pci_p2pmem_virt_to_bus(cmb, buf), bytes"01 02")
 assert buf[1] == 2`,

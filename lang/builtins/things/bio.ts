@@ -101,7 +101,7 @@ function picturedBio(target: BioTarget): PicturedBio {
 
 export const BIO: TypeSpec<BioTarget> = {
   name: "bio",
-  doc: "A piece of block I/O before it becomes requests.",
+  doc: "A bio: block I/O before it becomes requests.",
   fields: fieldsOf<BioTarget>((f) => ({
     op: f.word("What it does.", (bio) => bio.op),
     lba: f.int("First logical block.", (bio) => bio.lba),

@@ -102,7 +102,7 @@ function differences(left: Uint8Array, right: Uint8Array): PlainOf<typeof RUN_OF
 
 function formatBuffer(buffer: HostBuffer): string {
   const pieces = buffer.segments.length;
-  const shape = pieces === 1 ? "" : ` in ${formatCount(pieces, "piece")}`;
+  const shape = pieces === 1 ? "" : ` in ${formatCount(pieces, "segment")}`;
   return `buffer of ${formatSize(buffer.sizeBytes)} at ${formatAddress(buffer.phys)}${shape}`;
 }
 
@@ -110,7 +110,7 @@ const method = methodsOf<HostBuffer>();
 
 export const BUFFER: TypeSpec<HostBuffer> = {
   name: "buffer",
-  doc: "Host memory: bytes in one order, in one or several pieces of physical memory.",
+  doc: "Host memory: bytes in one order, in one or several segments of physical memory.",
   fields: fieldsOf<HostBuffer>((f) => ({
     phys: f.phys("Physical address of the first byte.", (buffer) => buffer.phys),
     size: f.size("Its length.", (buffer) => buffer.sizeBytes),
@@ -124,7 +124,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
     ),
     segments: f.list(
       SEGMENT,
-      "Its pieces of physical memory: a list of { phys, size }.",
+      "Its segments of physical memory: a list of { phys, size }.",
       (buffer) => buffer.segments.map(plainSegment),
     ),
     bytes: f.bytes("A copy of its content.", (buffer, run) => {
@@ -192,7 +192,7 @@ export const BUFFER: TypeSpec<HostBuffer> = {
     return [
       formatBuffer(buffer),
       ...tableLines(["offset", "phys", "size"], rows, ["right", "right", "right"]),
-      ...rest > 0 ? [`… ${formatCount(rest, "piece")} more`] : [],
+      ...rest > 0 ? [`… ${formatCount(rest, "segment")} more`] : [],
       ...dumpLines(buffer.slice(0, Math.min(SHOWN_BYTES, buffer.sizeBytes)).look()),
     ];
   },

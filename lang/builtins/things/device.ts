@@ -28,7 +28,7 @@ function limitsOf(device: LabDevice): LimitsTarget {
   if (device.kind !== "nvme") {
     throw new ScriptError(
       "E0914",
-      `${device.name} has no limits: only disks have queues that requests are cut for`,
+      `${device.name} has no limits: only disks have queues that bios are split for`,
     );
   }
   return { limits: device.disk.limits, device: device.name };

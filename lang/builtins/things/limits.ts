@@ -26,7 +26,7 @@ const LIMIT_ROWS: Readonly<
   Record<string, readonly [key: LimitKey, unit: "sectors" | "bytes" | "things", doc: string]>
 > = {
   max_transfer: ["maxHwSectors", "sectors", "The hardware limit of one transfer."],
-  soft_limit: ["maxSectors", "sectors", "What reads and writes are cut at."],
+  soft_limit: ["maxSectors", "sectors", "The size at which reads and writes are split."],
   max_segments: ["maxSegments", "things", "How many segments a request may have."],
   max_segment_size: ["maxSegmentSizeBytes", "bytes", "How long a segment may be."],
   virt_boundary: [

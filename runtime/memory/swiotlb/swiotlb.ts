@@ -320,7 +320,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     const left = this.#left[slot]! - within;
     let count = sizeBytes;
     if (count > left) {
-      warnings.warnOnce("swiotlb_bounce", `A copy of ${sizeBytes} bytes is cut to ${left}`);
+      warnings.warnOnce("swiotlb_bounce", `A copy of ${sizeBytes} bytes is truncated to ${left}`);
       count = left;
     }
     const orig = origin + within as PhysAddr;

@@ -48,7 +48,7 @@ const method = methodsOf<DmaPoolTarget>();
 export const DMA_POOL: TypeSpec<DmaPoolTarget> = {
   name: "dma_pool",
   doc: "A pool of small blocks of shared memory, as drivers keep them for descriptors. It grows " +
-    "by a page, cut from its start; the block freed last is allocated first.",
+    "by a page, divided from its start; the block freed last is allocated first.",
   fields: fieldsOf<DmaPoolTarget>((f) => ({
     block_size: f.size(
       "Size of a block, rounded up to its alignment.",

@@ -100,12 +100,12 @@ export const IOVA_SPACE: TypeSpec<IommuDomain> = {
       (domain) => lowFreeSpace(domain).bytes,
     ),
     largest_free: f.size(
-      "The longest free piece of it.",
+      "The longest contiguous free range of it.",
       (domain) => lowFreeSpace(domain).largestBytes,
     ),
     free_pieces: f.int("How many pieces it is in.", (domain) => lowFreeSpace(domain).pieces),
     fragmentation: f.ratio(
-      "1 minus the longest free piece as a part of all that is free: 0 when it is in one piece.",
+      "1 minus the longest contiguous free range as a part of all that is free: 0 when it is contiguous.",
       fragmentation,
     ),
     cursor: f.dma(
@@ -178,7 +178,7 @@ function spaceLines(domain: IommuDomain): string[] {
     ...reservedLines(domain.reserved),
     ...indented(
       `free${last < 2 ** 32 ? "" : " below 4GiB"}: ${formatSizeCut(bytes)} in ${
-        formatCount(pieces, "piece")
+        formatCount(pieces, "range")
       }, the longest ${formatSizeCut(largestBytes)}: fragmentation ${
         formatRatio(fragmentation(domain))
       }`,
@@ -248,7 +248,7 @@ function mappedNote(runs: readonly MappedRun[], range: AddressRange, domain: Iom
   const part = mapped < range.sizeBytes ? `${formatSize(mapped)} ` : "";
   const details = [
     `${part}${ACCESS_SIGNS[first.access] ?? "rw"} ───► ${formatAddress(first.phys)}`,
-    ...runs.length > 1 ? [`${runs.length} pieces`] : [],
+    ...runs.length > 1 ? [`${runs.length} segments`] : [],
     ...large ? [`pages of ${first.leafSizesBytes.map(formatSize).join(" + ")}`] : [],
     ...first.mmio ? ["mmio"] : [],
   ];

@@ -29,7 +29,7 @@ const PICTURED_REQUESTS = 1;
 const OWN_FIELDS = fieldsOf<Io>((f) => ({
   requests: f.list(
     REQUEST,
-    "The requests it was cut into, in the order of their sectors.",
+    "The requests it was split into, in the order of their sectors.",
     (io) => io.requests,
   ),
   status: f.word(
@@ -78,7 +78,7 @@ function requestFields(): FieldSpec<Io>[] {
 
 export const IO: TypeSpec<Io> = {
   name: "io",
-  doc: "One bio as its submitter sees it. It may have been cut into several requests.",
+  doc: "One bio as its submitter sees it. It may have been split into several requests.",
   fields: fieldList(() => [...OWN_FIELDS(), ...requestFields()]),
   methods: [],
   format: (io) => {
@@ -95,7 +95,7 @@ export const IO: TypeSpec<Io> = {
         : requestPicture(picturedRequest(io.requests[0]!, run));
     }
     return [
-      `io of ${formatSize(io.bytes)}, cut into ${formatCount(io.requests.length, "request")}`,
+      `io of ${formatSize(io.bytes)}, split into ${formatCount(io.requests.length, "request")}`,
       ...tableLines(
         ["request", "lba", "bytes", "segments", "format", "status"],
         io.requests.map((request) => [

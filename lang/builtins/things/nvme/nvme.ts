@@ -111,7 +111,7 @@ assert io.status == OK and io.requests[0].retries == 1`,
     result: "nothing",
     doc: "Pulls the device out of its slot while it is in use. Every access of it faults from " +
       "then on, every request ends with TRANSPORT, and its driver frees what it holds. " +
-      "Memory that it lent to peers answers no more.",
+      "Its peer memory is no longer reachable.",
     example: `${DIRECT_MACHINE}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))
 step until io.mapped
 ssd.remove()
@@ -135,7 +135,7 @@ export const NVME: TypeSpec<NvmeDevice> = {
     ),
     hmb: f.list(
       { addr: "dma", size: "size" },
-      "The memory that the controller has borrowed from the host: its pieces, { addr, size }.",
+      "The host memory buffer (HMB) of the controller: its segments, { addr, size }.",
       ({ disk: { driver: { hostMemory } } }) =>
         (hostMemory?.chunks ?? []).map(({ dma, sizeBytes }) => ({ addr: dma, size: sizeBytes })),
     ),

@@ -230,7 +230,8 @@ export const SUBMIT_METHODS: readonly MethodSpec<NvmeDevice>[] = [
       ...SUBMITTED,
     ],
     result: IO,
-    doc: "Submits one bio: it is cut at once, its requests are queued. Never raises what happens " +
+    doc:
+      "Submits one bio: it is split at once, its requests are queued. Never raises what happens " +
       "to it; `wait` for it and look at .status.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
 let io = ssd.submit(read, lba: 0, into: buf)
@@ -299,7 +300,7 @@ for op in [write, read] { wait ssd.submit(op, lba: 8, data: buf) }`,
       QUEUE,
     ],
     result: IO,
-    doc: "Submits a user's own command. It is never cut: one that would have to be is refused.",
+    doc: "Submits a user's own command. It is never split: one that would have to be is refused.",
     example: `${DIRECT_MACHINE}let buf = alloc_pages(1)
 let io = ssd.passthrough(0x02, into: buf, dwords: { cdw10: 0, cdw12: 7 })
 wait io

@@ -21,7 +21,7 @@ export const PEER_ROUTE: TypeSpec<PeerRoute> = {
   name: "peer_route",
   doc: "How one device reaches another one's memory, worked out anew; `explain` says why.",
   fields: fieldsOf<PeerRoute>((f) => ({
-    provider: f.string("Who lends memory.", (route) => route.provider.name),
+    provider: f.string("The device with the memory.", (route) => route.provider.name),
     client: f.string("Who reaches it.", (route) => route.client.name),
     distance: f.int("Steps up from both to where they meet.", (route) => route.distance),
     map_type: f.word(

@@ -7,7 +7,7 @@ import { fieldsOf } from "../../describe/fields.ts";
 
 export const P2PMEM: TypeSpec<PeerProvider> = {
   name: "p2pmem",
-  doc: "The memory that a device lends to its peers, and how far it has come with that.",
+  doc: "A provider: the memory that a device offers to its peers, and its state.",
   fields: fieldsOf<PeerProvider>((f) => ({
     state: f.word(
       "How far it has come: initialised, unpublished, published, unbinding or unbound.",
@@ -41,7 +41,7 @@ export const P2PMEM: TypeSpec<PeerProvider> = {
   methods: [],
   format: (provider) => `${formatSize(provider.sizeBytes)} of ${provider.func.name} for peers`,
   show: (provider) => [
-    `memory that ${provider.func.name} lends to peers`,
+    `peer memory of ${provider.func.name}`,
     ...pairLines([
       ["state", provider.state],
       ["available", `${formatSize(provider.availableBytes)} of ${formatSize(provider.sizeBytes)}`],

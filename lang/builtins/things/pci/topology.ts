@@ -40,11 +40,11 @@ export const TOPOLOGY: TypeSpec<Lab> = {
     method({
       name: "route",
       parameters: [
-        param.thing("provider", DEVICE, "The device that lends memory."),
+        param.thing("provider", DEVICE, "The provider: the device with the memory."),
         param.thing("client", DEVICE, "The device that reads or writes it."),
       ],
       result: PEER_ROUTE,
-      doc: "How the client would reach the provider's memory, whether or not it lends any.",
+      doc: "How the client would reach the provider's memory, whether or not it has any.",
       example: `machine {
   pci { root_port rp0 { switch sw0 { acs = [request_redirect]
     nvme ssd { queues = 1 }
