@@ -235,9 +235,10 @@ export class Debuggee implements Place {
 
   /** Conditions are asked forwards, once: backwards their answers are known. @returns Whether it got to the end. */
   async #askConditions(stops: Stops, checking: Pace): Promise<boolean> {
+    const progressed = (share: number) => this.#listener.progressed(share);
     for (let share = 0; share < 1;) {
-      share = checking.piece((size) => stops.prepare(this.recording, this.at, size));
-      this.#listener.progressed(share);
+      share = checking.piece((size) => stops.prepare(this.recording, this.at, size, progressed));
+      progressed(share);
       await checking.breathe();
       if (this.#pauses) return false;
     }

@@ -303,7 +303,11 @@ Deno.test("a condition is asked once for each moment, whichever way is searched 
   const stops = new Stops();
   stops.add({ cause: { kind: "line", line: 10 }, condition: "total >= 4KiB", hits: 2 });
   stops.add({ cause: { kind: "event", names: ["iommu.map"] }, condition: "total == 0B" });
-  assert(stops.prepare(recording, recording.last, 5) < 1);
+  const shares: number[] = [];
+  const share = stops.prepare(recording, recording.last, 25, (each) => void shares.push(each));
+  // Each moment that is asked says how far it is, before the stretch is over.
+  assert(shares.length > 1 && share < 1, `${shares}`);
+  assertEquals(shares, shares.filter((each) => each <= share).sort((a, b) => a - b));
   const walk = (from: Position, way: "forward" | "back"): Position[] => {
     const { at, stop } = move(recording, from, { unit: "run", way }, stops);
     return stop === null ? [] : [at, ...walk(at, way)];

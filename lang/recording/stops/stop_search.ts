@@ -132,12 +132,14 @@ export function earliest(asked: readonly Places[], to: Position): Position | nul
  * on to the next candidate.
  *
  * @param after Ends the pass at the first moment after this one that stops; null: goes on to `to`.
+ * @param passed Called at each moment that is asked, with the way to there.
  */
 export function learn(
   recording: Recording,
   asked: readonly Places[],
   to: Position,
   after: Position | null,
+  passed: (way: number) => void = () => {},
 ): void {
   const begin = earliest(asked, to);
   if (begin === null) return;
@@ -167,6 +169,7 @@ export function learn(
   if (first !== null) {
     recording.reruns.visit(first, (seen) => {
       take(holds((next.value as Candidate).places.condition!, seen));
+      passed(wayOf(seen.at));
       return nextToAsk();
     });
   }

@@ -91,11 +91,17 @@ export class Stops {
    *
    * @param upTo Where the search will begin.
    * @param moments How long the stretch is.
+   * @param passed Called on the way with the share of the way that is done.
    * @returns The share of the way to `upTo` that is done: 1 when nothing is left.
    * @throws {LookError} When a condition can be asked nowhere.
    * @throws {Interrupted} When the search was cancelled.
    */
-  prepare(recording: Recording, upTo: Position, moments: number): number {
+  prepare(
+    recording: Recording,
+    upTo: Position,
+    moments: number,
+    passed: (share: number) => void = () => {},
+  ): number {
     const asked = this.#places(recording).filter(({ log, pass }) => log === null && pass !== null);
     const begin = earliest(asked, upTo);
     if (begin === null) return 1;
@@ -103,7 +109,7 @@ export class Stops {
     const reached = wayOf(begin) + moments;
     const all = wayOf(upTo);
     const end = reached >= all ? upTo : positionAt(known, reached);
-    learn(recording, asked, end, null);
+    learn(recording, asked, end, null, (way) => passed(Math.min(1, way / all)));
     return reached >= all ? 1 : reached / all;
   }
 
