@@ -110,36 +110,6 @@ function lastChangeWithin(
   return before === first.after ? null : { ...first, before };
 }
 
-/**
- * The first `most` moments of a stretch, without its beginning, at which an expression's value changed.
- * Where it cannot be evaluated it counts as unchanged, and its first value is no change.
- *
- * @throws {Interrupted} When the search was cancelled.
- */
-export function changesWithin(
-  recording: Recording,
-  from: Position,
-  to: Position,
-  question: Question,
-  most = Infinity,
-): readonly Position[] {
-  const found: Position[] = [];
-  let known: string | null = null;
-  recording.reruns.visit(from, (seen) => {
-    const { at } = seen;
-    const value = tell(question, seen);
-    if (comparePositions(at, from) === 0) {
-      known = value ?? lastValueBefore(recording, from, (each) => tell(question, each));
-    } else {
-      if (value !== null && known !== null && value !== known) found.push(at);
-      known = value ?? known;
-    }
-    const goesOn = comparePositions(at, to) < 0 && found.length < most;
-    return goesOn ? nextMoment(recording, at) : null;
-  });
-  return found;
-}
-
 /** The last value before a moment; null for none. */
 function lastValueBefore(recording: Recording, at: Position, tell: Tell): string | null {
   let end = at;
@@ -157,7 +127,7 @@ function lastValueBefore(recording: Recording, at: Position, tell: Tell): string
 }
 
 /** A moment that is some moments before another, or the beginning. */
-export function stretchBefore(recording: Recording, end: Position, moments: number): Position {
+function stretchBefore(recording: Recording, end: Position, moments: number): Position {
   let at = end;
   for (let turn = 0; turn < moments; turn++) {
     const before = momentBefore(recording, at);
@@ -167,7 +137,8 @@ export function stretchBefore(recording: Recording, end: Position, moments: numb
   return at;
 }
 
-function tell(question: Question, seen: Seen): string | null {
+/** What an expression is at a moment; null where it has no value. */
+export function tell(question: Question, seen: Seen): string | null {
   try {
     return question.said(seen);
   } catch (error) {

@@ -6,7 +6,9 @@ import { changesOf } from "../cells.ts";
 import { LookError, type Question } from "../look.ts";
 import { wayOf } from "../machines/way.ts";
 import { statementsOnLine } from "../places.ts";
-import { comparePositions, type Position } from "../position.ts";
+import { comparePositions, type Position, START } from "../position.ts";
+import type { Seen } from "../machines/replay.ts";
+import { tell } from "../search.ts";
 import type { Recording } from "../recording.ts";
 import type { Stop, StopHit } from "./stop_spec.ts";
 
@@ -15,7 +17,7 @@ const INCIDENT_EVENTS = { fault: "iommu.fault", report: "dma.report", warning: "
 /** Moments of the first stretch that is searched backwards. */
 const WINDOW_MOMENTS = 4096;
 
-/** The moments at which a breakpoint's condition holds, in one pass that only goes forwards. */
+/** The moments at which a breakpoint stops, in one pass that only goes forwards. */
 export interface Pass {
   /** As ways from the beginning of the run, in order. */
   readonly ways: number[];
@@ -23,14 +25,18 @@ export interface Pass {
   upTo: Position;
   /** The names that the condition was asked with. */
   readonly scope: unknown;
+  /** Of a change: what the expression was last, null where it had no value yet. */
+  said: string | null | undefined;
 }
 
 /** Which moments a breakpoint could stop at, without its condition. */
 export interface Places {
   readonly stop: Stop;
-  /** Null where neither a condition nor a hit count decides. */
+  /** Null where neither a condition, a hit count nor a change decides. */
   readonly pass: Pass | null;
   readonly condition: Question | null;
+  /** The expression that has to change: it could at every moment. */
+  readonly change: Question | null;
   readonly log: Question | null;
   /** Statements of the code, by number. */
   readonly statements: ReadonlySet<number> | null;
@@ -49,7 +55,7 @@ export function placesOf(recording: Recording, stop: Stop): Omit<Places, "pass">
         .find((each) => each >= 0);
       return kind ?? [];
     }));
-  const nothing = { statements: null, kinds: null, events: null };
+  const nothing = { change: null, statements: null, kinds: null, events: null };
   const common = {
     stop,
     condition: condition === undefined ? null : recording.looker.question(condition),
@@ -66,8 +72,9 @@ export function placesOf(recording: Recording, stop: Stop): Omit<Places, "pass">
     case "incident":
       return { ...common, kinds: kindsNamed(cause.of.map((each) => INCIDENT_EVENTS[each])) };
     case "failure":
-    case "change":
       return common;
+    case "change":
+      return { ...common, change: recording.looker.question(cause.expression) };
     case "data":
       return { ...common, events: new Set(changesOf(recording, cause.cell).map(({ seq }) => seq)) };
   }
@@ -90,7 +97,8 @@ export function* candidates(
   const lines = all.filter((each) => each.statements !== null);
   const kinds = all.filter((each) => each.kinds !== null);
   const events = all.filter((each) => each.events !== null);
-  const looksAtEvents = kinds.length + events.length > 0;
+  const changes = all.filter(({ change }) => change !== null);
+  const looksAtEvents = kinds.length + events.length + changes.length > 0;
   let seq = from.seq;
   const eventsUpTo = function* (end: number, statement: number): Generator<Candidate> {
     if (!looksAtEvents) return;
@@ -99,6 +107,7 @@ export function* candidates(
       const at = { seq: event, statement };
       for (const places of kinds) if (places.kinds!.has(kind)) yield { at, places };
       for (const places of events) if (places.events!.has(event)) yield { at, places };
+      for (const places of changes) yield { at, places };
     }
   };
   const last = Math.min(to.statement, statements.count);
@@ -108,12 +117,16 @@ export function* candidates(
       yield* eventsUpTo(startSeq, started - 1);
       seq = startSeq;
     }
-    if (lines.length === 0) continue;
+    if (lines.length + changes.length === 0) continue;
     const number = statements.numberAt(started);
     const at = { seq: startSeq, statement: started };
     for (const places of lines) if (places.statements!.has(number)) yield { at, places };
+    for (const places of changes) yield { at, places };
   }
   yield* eventsUpTo(to.seq, last);
+  if (to.statement > statements.count && from.statement <= statements.count) {
+    for (const places of changes) yield { at: to, places };
+  }
   const failed = all.find(({ stop }) => stop.cause.kind === "failure");
   const { failedAt } = recording;
   if (failed === undefined || failedAt === null) return;
@@ -143,6 +156,10 @@ export function learn(
 ): void {
   const begin = earliest(asked, to);
   if (begin === null) return;
+  for (const { change, pass } of asked) {
+    if (change === null || pass!.said !== undefined) continue;
+    pass!.said = recording.reruns.look(START, (seen) => tell(change, seen));
+  }
   const queue = candidates(recording, asked, begin, to);
   let found: Position | null = null;
   let next = queue.next();
@@ -158,9 +175,9 @@ export function learn(
   // What was passed before is not asked again, and what has no condition needs no machine.
   const nextToAsk = (): Position | null => {
     while (!isOver()) {
-      const { at, places: { condition, pass } } = next.value as Candidate;
+      const { at, places: { change, condition, pass } } = next.value as Candidate;
       if (comparePositions(at, pass!.upTo) <= 0) next = queue.next();
-      else if (condition === null) take(true);
+      else if (condition === null && change === null) take(true);
       else return at;
     }
     return null;
@@ -168,7 +185,7 @@ export function learn(
   const first = nextToAsk();
   if (first !== null) {
     recording.reruns.visit(first, (seen) => {
-      take(holds((next.value as Candidate).places.condition!, seen));
+      take(stopsThere((next.value as Candidate).places, seen));
       passed(wayOf(seen.at));
       return nextToAsk();
     });
@@ -176,6 +193,18 @@ export function learn(
   for (const { pass } of asked) {
     if (comparePositions(pass!.upTo, found ?? to) < 0) pass!.upTo = found ?? to;
   }
+}
+
+/** Whether the expression has changed and the condition holds. */
+function stopsThere({ change, condition, pass }: Places, seen: Seen): boolean {
+  if (change !== null) {
+    const before = pass!.said;
+    const value = tell(change, seen);
+    // Where it has no value, such as in a function that does not see its names, it is unchanged.
+    pass!.said = value ?? before;
+    if (value === null || before === null || value === before) return false;
+  }
+  return condition === null || holds(condition, seen);
 }
 
 /** Candidates that stop, in order, until there are so many. Conditions were asked before. */
@@ -261,7 +290,7 @@ function laterOf(recording: Recording, rough: Position, from: Position): Positio
   return comparePositions(later, from) > 0 ? later : from;
 }
 
-export function holds(condition: Question, seen: Parameters<Question["ask"]>[0]): boolean {
+export function holds(condition: Question, seen: Seen): boolean {
   try {
     return condition.ask(seen).value === true;
   } catch (error) {

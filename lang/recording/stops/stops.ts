@@ -5,9 +5,9 @@
  */
 import { LookError, type Question } from "../look.ts";
 import { statementsOnLine } from "../places.ts";
-import { changesWithin, stretchBefore } from "../search.ts";
 import { positionAt, wayOf } from "../machines/way.ts";
 import { comparePositions, type Position, START } from "../position.ts";
+import type { Seen } from "../machines/replay.ts";
 import type { Recording } from "../recording.ts";
 import {
   type Candidate,
@@ -28,9 +28,6 @@ export interface LoggedLine {
   readonly at: Position;
   readonly text: string;
 }
-
-/** Moments of the first stretch in which a change is looked for backwards. */
-const FIRST_MOMENTS = 1024;
 
 /** Breakpoints, by the numbers that they were given. */
 export class Stops {
@@ -77,10 +74,9 @@ export class Stops {
     const places = this.#places(recording);
     const stopping = places.filter(({ log }) => log === null);
     const forward = comparePositions(from, to) <= 0;
-    const known = forward
+    const hit = forward
       ? firstHit(recording, stopping, from, to)
       : lastHit(recording, stopping, to, from);
-    const hit = this.#changeBefore(recording, from, known, to) ?? known;
     const logging = forward ? places.filter(({ log }) => log !== null) : [];
     const logged = loggedBetween(recording, logging, from, hit?.at ?? to);
     return { hit, logged };
@@ -115,31 +111,11 @@ export class Stops {
 
   #places(recording: Recording): readonly Places[] {
     return this.all.map((stop) => {
-      const { condition, hits = 1 } = stop;
-      const isAsked = condition !== undefined || hits > 1;
+      const { cause, condition, hits = 1 } = stop;
+      const isAsked = condition !== undefined || hits > 1 || cause.kind === "change";
       const pass = isAsked ? this.#passOf(recording, stop) : null;
       return { ...placesOf(recording, stop), pass };
     });
-  }
-
-  /** A change of an expression that is on the way before something else that stops. */
-  #changeBefore(
-    recording: Recording,
-    from: Position,
-    other: StopHit | null,
-    to: Position,
-  ): StopHit | null {
-    let nearest: StopHit | null = null;
-    for (const stop of this.all) {
-      if (stop.cause.kind !== "change") continue;
-      const limit: Position = (nearest ?? other)?.at ?? to;
-      const question = recording.looker.question(stop.cause.expression);
-      const at: Position | null = comparePositions(from, to) <= 0
-        ? firstChange(recording, stop, question, from, limit)
-        : lastChange(recording, stop, question, limit, from);
-      if (at !== null) nearest = { at, stop };
-    }
-    return nearest;
   }
 
   #passOf(recording: Recording, { id }: Stop): Pass {
@@ -148,7 +124,7 @@ export class Stops {
     this.#passes.set(recording, all);
     const known = all.get(id);
     if (known?.scope === scope) return known;
-    const pass = { ways: [], upTo: START, scope };
+    const pass = { ways: [], upTo: START, scope, said: undefined };
     all.set(id, pass);
     return pass;
   }
@@ -157,58 +133,6 @@ export class Stops {
   lineOf(recording: Recording, { cause }: StopSpec): number | null {
     return cause.kind === "line" ? statementsOnLine(recording, cause).line : null;
   }
-}
-
-/** The first change of `(from, to)`, or at the end of the run, at which a breakpoint stops. */
-function firstChange(
-  recording: Recording,
-  stop: Stop,
-  question: Question,
-  from: Position,
-  to: Position,
-): Position | null {
-  for (let at = from;;) {
-    const [change] = changesWithin(recording, at, to, question, 1);
-    if (change === undefined) return null;
-    if (stopsAtChange(recording, stop, question, change)) return change;
-    at = change;
-  }
-}
-
-/** The last change of `(from, to)` at which a breakpoint stops: looked for in ever longer stretches. */
-function lastChange(
-  recording: Recording,
-  stop: Stop,
-  question: Question,
-  from: Position,
-  to: Position,
-): Position | null {
-  let end = to;
-  for (let moments = FIRST_MOMENTS; comparePositions(end, from) > 0; moments *= 4) {
-    const rough = stretchBefore(recording, end, moments);
-    const begin = comparePositions(rough, from) < 0 ? from : rough;
-    const last = changesWithin(recording, begin, end, question)
-      .findLast((at) =>
-        comparePositions(at, to) < 0 && stopsAtChange(recording, stop, question, at)
-      );
-    if (last !== undefined) return last;
-    end = begin;
-  }
-  return null;
-}
-
-/** Whether a change is one that its condition and its hit count mean. */
-function stopsAtChange(
-  recording: Recording,
-  { condition, hits = 1 }: Stop,
-  question: Question,
-  at: Position,
-): boolean {
-  if (condition !== undefined) {
-    const asked = recording.looker.question(condition);
-    if (!recording.reruns.look(at, (seen) => holds(asked, seen))) return false;
-  }
-  return hits <= 1 || changesWithin(recording, START, at, question).length >= hits;
 }
 
 function loggedBetween(
@@ -233,7 +157,7 @@ function loggedBetween(
   return logged;
 }
 
-function said(log: Question, seen: Parameters<Question["ask"]>[0]): string {
+function said(log: Question, seen: Seen): string {
   try {
     const { text, value } = log.ask(seen);
     return typeof value === "string" ? value : text;
