@@ -75,7 +75,7 @@ Deno.test("time and depth of calls are limits as well, and their errors say how 
       "--max-steps=1_000_000_000_000",
     );
     assertEquals(long.code, 3);
-    assertStringIncludes(long.output, "error[E0806]: it took longer than 1s");
+    assertStringIncludes(long.output, "error[E0806]: the run took longer than 1s");
     assertStringIncludes(long.output, "`--max-time 2` allows twice as much");
     const deep = await dmalab("run", join(folder, "deep.dma"));
     assertEquals(deep.code, 3);

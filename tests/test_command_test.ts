@@ -164,7 +164,7 @@ Deno.test("with --jobs each file has its limits, and Ctrl-C loses no report", as
     const options = ["--jobs", "2", "--max-steps", "1_000_000_000_000"];
     const long = await dmalab("test", folder, ...options, "--max-time", "1");
     assertEquals(long.code, 3);
-    assertStringIncludes(long.output, "error[E0806]: it took longer than 1s");
+    assertStringIncludes(long.output, "error[E0806]: the run took longer than 1s");
 
     // Nothing is said before the first file is done: it is given time to begin.
     const { code, output } = await runProgram(

@@ -27,7 +27,7 @@ typedef struct wait_queue_head {
 		}                                                                          \
 	} while (0)
 
-/* 0 where the time is over and the condition does not hold, else what is left of it, at least 1. */
+/* 0 where the time is over and the condition is false, else what is left of it, at least 1. */
 #define wait_event_timeout(wq, condition, timeout)                                                \
 	__extension__({                                                                           \
 		struct wait_queue_head *wait_wq_ = &(wq);                                         \

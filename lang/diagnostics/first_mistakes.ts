@@ -61,7 +61,7 @@ function restOf(severity: Severity, span: Diagnostic["span"], more: number): Dia
     severity,
     span,
     message: `There are ${more} more ${noun}s in this file`,
-    hint: "they are shown when those above are mended",
+    hint: "they are shown when those above are fixed",
     standsFor: more,
   };
 }

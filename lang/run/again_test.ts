@@ -88,9 +88,9 @@ Deno.test("`nth` below 1 and an empty range are refused", () => {
   const refusal = (nth: string) =>
     failureOf(strict(`let n = ${nth}\ninject dma_map_phys nth n { print 1 }`));
   assertEquals(["0", "5..=2", "0..2"].map(refusal), [
-    "E0919 There is no passing number 0",
-    "E0919 There are no passings 5..=2",
-    "E0919 There is no passing number 0",
+    "E0919 There is no hit number 0",
+    "E0919 There are no hits 5..=2",
+    "E0919 There is no hit number 0",
   ]);
 });
 
@@ -307,7 +307,7 @@ Deno.test("`fork` takes the case of a property along", () => {
 Deno.test("benches and consts are no runs that can be done again", () => {
   assertEquals(
     failureOf("const both = fork { } and { }\nprint both"),
-    "E0922 `fork` needs a run that can be done again: a test, or statements of a file",
+    "E0922 `fork` needs a run that can be repeated: a test, or statements of a file",
   );
 });
 
@@ -495,7 +495,7 @@ Deno.test("an invariant sees the middle of an activity", () => {
 Deno.test("an invariant only looks", () => {
   assertEquals(
     failureOf(strict('invariant "n" { dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) != none }')),
-    'E0924 Invariant "n" makes something happen: call.dma_map_phys',
+    'E0924 Invariant "n" has a side effect: call.dma_map_phys',
   );
 });
 

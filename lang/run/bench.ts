@@ -171,8 +171,8 @@ class BenchRun {
           severity: "error",
           span,
           message: used.length === 0
-            ? "The budget does not hold"
-            : `The budget does not hold: ${used.join(", ")}`,
+            ? "The budget is exceeded"
+            : `The budget is exceeded: ${used.join(", ")}`,
         },
         parts: [],
         notes: [],

@@ -84,7 +84,7 @@ Deno.test("a budget counts events inside arithmetic and brackets, too", () => {
   assertEquals(budget("2 * (iotlb.sync + nvme.submit) == 200"), null);
   assertEquals(
     budget("(iotlb.sync + 1) <= 1 per iteration"),
-    "The budget does not hold: iotlb.sync 1 per iteration",
+    "The budget is exceeded: iotlb.sync 1 per iteration",
   );
 });
 
@@ -97,7 +97,7 @@ Deno.test("a budget that does not hold fails the bench with the counts", () => {
   assertEquals(outcome?.outcome, "failed");
   assertEquals(
     outcome?.failure?.message,
-    "The budget does not hold: nvme.doorbell 2 per iteration",
+    "The budget is exceeded: nvme.doorbell 2 per iteration",
   );
 });
 

@@ -166,7 +166,7 @@ class DriverReader {
         nameSpan,
         only === undefined
           ? `The machine has no device that "${name}" could map memory for`
-          : `It is not said for which device "${name}" maps memory`,
+          : `The driver "${name}" does not name its device`,
         only === undefined ? undefined : `\`device = NAME\`: one of ${names.join(", ")}`,
       );
     }

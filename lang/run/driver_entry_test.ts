@@ -68,7 +68,7 @@ Deno.test("what is wrong with a driver is an error of its own, before anything i
   const two = HEAD.replace("endpoint nic { }", "endpoint nic { } endpoint gpu { }");
   assertEquals(
     errorOf("map = m, unmap = u", two),
-    'E0324 It is not said for which device "d" maps memory',
+    'E0324 The driver "d" does not name its device',
   );
   assertEquals(driverOf("map = m, unmap = u, device = gpu", two).device, "gpu");
 });

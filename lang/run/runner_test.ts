@@ -71,7 +71,7 @@ Deno.test("fails, faults and warns take what they name, and say what happened in
   assertEquals(failureOf(inTest("ssd.dma_read(0x1000, 512B) faults not_present")), null);
   assertEquals(
     failureOf(inTest(`${MAPPED}ssd.dma_write(m.addr, bytes"00") faults not_present`)),
-    "E0904 Expected the fault not_present, but not_writable came",
+    "E0904 Expected the fault not_present, but not_writable occurred",
   );
   assertEquals(failureOf(inTest(`${STATE}${LINK} warns link_unaligned`)), null);
   assertEquals(
@@ -84,12 +84,12 @@ Deno.test("a block expects an error at its end, a fault, or a report", () => {
   assertEquals(failureOf(inTest(`expect error EIO {\n${STATE}${LINK} }`)), null);
   assertEquals(
     failureOf(inTest("expect error EIO { let _x = 1 }")),
-    "E0903 Expected EIO, but the block came to its end",
+    "E0903 Expected EIO, but the block completed",
   );
   assertEquals(failureOf(inTest("expect fault not_present { ssd.dma_read(0, 1B) }")), null);
   assertEquals(
     failureOf(inTest("repeat 1 { expect error EIO { break } }")),
-    "E0903 Expected EIO, but the block came to its end",
+    "E0903 Expected EIO, but the block completed",
     "leaving the block is coming to its end",
   );
   assertEquals(
@@ -163,7 +163,7 @@ Deno.test("step until sees a condition that comes and goes within an activity", 
   // A call may make something happen: it is asked between activities alone.
   assertEquals(
     after(`step until io.requests.all(r => ${between})`),
-    "E0907 Nothing is left to do, and the condition does not hold",
+    "E0907 No work is pending, and the condition is false",
   );
 });
 
@@ -179,7 +179,7 @@ Deno.test("step until stops after the activity in which its condition came true,
   );
   assertEquals(
     failureOf(inTest(`${io}step until false`)),
-    "E0907 Nothing is left to do, and the condition does not hold",
+    "E0907 No work is pending, and the condition is false",
   );
   assertEquals(
     failureOf(inTest(`${io}step\nassert counters.nvme.submit == 1\nstep 1000\nassert io.done`)),
@@ -217,7 +217,7 @@ Deno.test("a property fails with the case that breaks it", () => {
   assertEquals(cases, 14);
   const said = failure!.lines.join("\n");
   assertStringIncludes(said, "case 14 of 20 fails; ");
-  assertStringIncludes(said, "the smallest that fails so: n = 6, m = 2");
+  assertStringIncludes(said, "minimal failing case: n = 6, m = 2");
 });
 
 Deno.test("a property's random cases and its machines follow the seed", () => {
@@ -337,7 +337,7 @@ test "t" with { iommu.mode = strict } {
     "   |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
     "   = rule: dma.8.2.3, which a kernel checks",
     "   = in a log: DMA-API: … device driver frees DMA memory with different size",
-    "   = hint: where it is meant, write `warns unmap_size` after the call",
+    "   = hint: if it is expected, write `warns unmap_size` after the call",
   ]);
   assertEquals(
     fault!.lines[0],

@@ -36,8 +36,8 @@ export function tableRows(
   }
   if (rows.length === 0 || rows.length > ROW_LIMIT) {
     const message = rows.length === 0
-      ? "There is no row in it, and so no test"
-      : `These are more than ${ROW_LIMIT} rows`;
+      ? "The table of tests is empty"
+      : `The table has more than ${ROW_LIMIT} rows`;
     bag.error("E0405", span, message);
     return [];
   }

@@ -49,7 +49,7 @@ export class Activities {
       if (!this.#run()) {
         throw new ExpectationError(
           "E0907",
-          `Nothing is left to do, and ${formatInSentence(subject, this.vm)} is not done`,
+          `No work is pending, and ${formatInSentence(subject, this.vm)} is not done`,
           { hint: NOTHING_LEFT },
         );
       }
@@ -107,7 +107,7 @@ export class Activities {
         if (!this.#run()) {
           throw new ExpectationError(
             "E0907",
-            "Nothing is left to do, and the condition does not hold",
+            "No work is pending, and the condition is false",
             { hint: NOTHING_LEFT },
           );
         }

@@ -267,7 +267,7 @@ export class Branches {
     });
     this.#adopt(side, left.steps);
     if (side.failure === null && !side.branches.arrived) {
-      throw new Error("The run did not come to its branch again");
+      throw new Error("The repeated run did not reach its branch");
     }
     return side;
   }
@@ -322,8 +322,8 @@ export class Branches {
     if (this.runs === null) {
       throw new ScriptError(
         "E0922",
-        `\`${word}\` needs a run that can be done again: a test, or statements of a file`,
-        "a bench and a const have none",
+        `\`${word}\` needs a run that can be repeated: a test, or statements of a file`,
+        "a bench and a const cannot be repeated",
       );
     }
     return this.runs;

@@ -53,7 +53,7 @@ export function iterationItems(value: Value): Walk {
   }
   throw new ScriptError(
     "E0913",
-    `Cannot walk ${describeValue(value)} with \`for\``,
+    `Cannot iterate over ${describeValue(value)} with \`for\``,
     "`for` takes a range, a list or bytes",
   );
 }

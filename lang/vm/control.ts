@@ -63,8 +63,8 @@ export class LookRefused extends ScriptError {
   constructor(what: string) {
     super(
       "E0924",
-      `${what} would change by looking`,
-      "a look may ask, and call only what answers questions",
+      `${what} would change the machine`,
+      "this expression may only read, and call pure functions",
     );
   }
 }

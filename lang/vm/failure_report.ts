@@ -86,7 +86,7 @@ function describeRaised(
   return failureOf(context, {
     code: "E0902",
     message: `Unexpected ${raised.errno}${status}: ${afterColon(raised.what)}`,
-    hint: `where it is meant, take it with \`fails ${raised.errno}\`, ` +
+    hint: `if it is expected, take it with \`fails ${raised.errno}\`, ` +
       `\`expect error ${raised.errno} { … }\` or \`try\`` +
       (raised.way === null ? "" : `; ${raised.way}`),
   }, lastEvents(events));

@@ -18,7 +18,7 @@ export class Invariants {
     throw new ScriptError(
       "E0924",
       "An invariant changes a list or a record",
-      "it may look at the machine, and call only what answers questions",
+      "it may only read the machine, and call pure functions",
     );
   }
 
@@ -56,7 +56,7 @@ export class Invariants {
   #breach(info: InvariantInfo, event: MachineEvent | null, error: unknown): Error {
     if (error instanceof Raising) {
       const { errno, what } = error.raised;
-      return new ExpectationError("E0923", `Invariant "${info.name}" cannot be asked`, {
+      return new ExpectationError("E0923", `Invariant "${info.name}" cannot be evaluated`, {
         span: info.span,
         notes: [`${errno}: ${what}`],
       });
@@ -84,7 +84,7 @@ export class Invariants {
 function notOnlyLooking(info: InvariantInfo, eventName: string): Error {
   return new ExpectationError(
     "E0924",
-    `Invariant "${info.name}" makes something happen: ${eventName}`,
-    { span: info.span, hint: "it may look at the machine, and call only what answers questions" },
+    `Invariant "${info.name}" has a side effect: ${eventName}`,
+    { span: info.span, hint: "it may only read the machine, and call pure functions" },
   );
 }

@@ -95,6 +95,6 @@ function noMember(
 }
 
 function hintFor(value: Value, names: readonly string[]): string | null {
-  if (value === null) return "the value is none; test it before asking for more";
+  if (value === null) return "the value is none; test it before reading a field";
   return names.length === 0 ? null : itHas(names);
 }

@@ -51,7 +51,7 @@ export function tooDeep({ depth }: Limits): LimitError {
   return new LimitError(
     "E0803",
     `Calls are nested more than ${depth} deep`,
-    "a function that calls itself must come to an end; " +
+    "a recursive function must end; " +
       `\`--max-depth ${2 * depth}\` allows twice as many`,
   );
 }

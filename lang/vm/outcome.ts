@@ -70,7 +70,7 @@ function placesIn(info: OutcomeInfo, { raisedAt }: Happened): readonly RelatedSp
 }
 
 function returned(info: OutcomeInfo, happened: Happened): string {
-  if (!info.oneCall) return "came to its end";
+  if (!info.oneCall) return "completed";
   if (happened.value === null) return "did not fail";
   const { deviceStatus, text } = happened.value;
   return `returned ${text}${answerText(deviceStatus)}`;
@@ -111,7 +111,7 @@ function settleIncident(
   const others = [...new Set(ofKind.map(incidentName))];
   const noun = info.outcome === "fault" ? "fault" : "report";
   const parts = [
-    ...others.map((name) => `${name} came`),
+    ...others.map((name) => `${name} occurred`),
     ...(happened.raised === null ? [] : [errorText(happened.raised)]),
   ];
   throw new ExpectationError(

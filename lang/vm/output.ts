@@ -84,7 +84,7 @@ function explainLines(value: Value, run: Run, types: Types): readonly string[] {
   }
   throw new ScriptError(
     "E0913",
-    `Nothing led to ${describeValue(value)} that could be explained`,
+    `No decision about ${describeValue(value)} can be explained`,
     "`explain` takes an address, or a thing of the machine: a request, an io, a device's limits",
   );
 }

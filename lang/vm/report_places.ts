@@ -7,7 +7,7 @@ import type { SideRun } from "./branches.ts";
 
 /** Of reports about something that was not mapped: what the other statement has done. */
 const FIRST_STATEMENTS: { readonly [C in ReportClass]?: string } = {
-  lock_order: "taken the other way round here",
+  lock_order: "locked in the opposite order here",
   device_write_after_free: "freed here",
   mask_failure_ignored: "refused here",
   uninitialized_dma_read: "allocated here",

@@ -81,10 +81,10 @@ export class RunWatch {
     const takenMs = this.#takenMs(clockMs);
     const hint = `\`--max-time ${seconds(2 * timeMs).slice(0, -1)}\` allows twice as much`;
     if (takenMs >= timeMs) {
-      throw new LimitError("E0806", `It took longer than ${seconds(timeMs)}`, hint);
+      throw new LimitError("E0806", `The run took longer than ${seconds(timeMs)}`, hint);
     }
     if (clockMs >= CLOCK_TIMES * timeMs) {
-      const message = `It took longer than ${seconds(CLOCK_TIMES * timeMs)} by the clock`;
+      const message = `The run took longer than ${seconds(CLOCK_TIMES * timeMs)} by the clock`;
       throw new LimitError("E0806", message, hint);
     }
     // It takes no more processor time than passes until then.

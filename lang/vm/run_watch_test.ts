@@ -86,14 +86,14 @@ const secondsOf = (count: number, part: number) =>
 
 Deno.test("the limit of time is of processor time, and ten times as much by the clock", () => {
   // Alone on its host, it is the time by the clock, to the look that comes next.
-  assertEquals(endOf(secondsOf(1000, 1)), [61, "It took longer than 60s"]);
+  assertEquals(endOf(secondsOf(1000, 1)), [61, "The run took longer than 60s"]);
   // At a load of 28 on two processors, 8 s of work take 112 s.
   assertEquals(endOf(secondsOf(112, 8 / 112)), null);
   // Half a processor: twice the time, but for what was not asked for at the start.
   const [second, message] = endOf(secondsOf(1000, 0.5))!;
-  assertEquals([second >= 117 && second <= 120, message], [true, "It took longer than 60s"]);
+  assertEquals([second >= 117 && second <= 120, message], [true, "The run took longer than 60s"]);
   // What gets no processor is ended all the same.
-  assertEquals(endOf(secondsOf(1000, 0.01)), [600, "It took longer than 600s by the clock"]);
+  assertEquals(endOf(secondsOf(1000, 0.01)), [600, "The run took longer than 600s by the clock"]);
 });
 
 Deno.test("a run whose first look comes late is not charged for what its host did meanwhile", () => {
@@ -103,5 +103,5 @@ Deno.test("a run whose first look comes late is not charged for what its host di
 });
 
 Deno.test("many threads of one process are not ended before the clock says so", () => {
-  assertEquals(endOf(secondsOf(1000, 4)), [61, "It took longer than 60s"]);
+  assertEquals(endOf(secondsOf(1000, 4)), [61, "The run took longer than 60s"]);
 });

@@ -166,8 +166,8 @@ export class Sweeps {
         ...drawn === null ? [] : [{ span: drawn, message: "drawn here" }],
         ...relatedTo(event, run),
       ],
-      notes: [text, `${places} of ${tried} places draw it`],
-      hint: `where it is meant, write \`warns ${reportClass}\` after the call`,
+      notes: [text, `${places} of ${tried} places cause it`],
+      hint: `if it is expected, write \`warns ${reportClass}\` after the call`,
     });
   }
 
@@ -240,10 +240,10 @@ function passings(nth: Value): readonly [first: number, last: number] {
     throw new ScriptError(
       "E0919",
       typeof first !== "number" || typeof last !== "number"
-        ? `Cannot count passings by ${describeValue(nth)}`
+        ? `Cannot count hits by ${describeValue(nth)}`
         : last < first
-        ? `There are no passings ${first}..=${last}`
-        : `There is no passing number ${first}`,
+        ? `There are no hits ${first}..=${last}`
+        : `There is no hit number ${first}`,
       "`nth` counts from 1: an int, or a range such as `2..=4`",
     );
   }

@@ -79,7 +79,7 @@ Deno.test("of several comparisons the one that does not hold is explained", () =
 Deno.test("an outcome that was expected in vain is reported with the last events of the device", () => {
   const text = `${DISK}test "t" { expect error EIO { ssd.read(lba: 0, into: alloc_pages(1)) } }`;
   const lines = onlyOutcome(text).failure!.lines.join("\n");
-  assertStringIncludes(lines, "expected EIO, but the block came to its end");
+  assertStringIncludes(lines, "expected EIO, but the block completed");
   assertStringIncludes(lines, "last events of ssd:");
   assertStringIncludes(lines, "nvme.doorbell");
 });

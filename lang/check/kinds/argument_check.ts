@@ -56,7 +56,7 @@ export function checkArguments(
     bag.error(
       "E0402",
       first![0].span,
-      `${names} of \`${callable.name}\` stand in each other's place`,
+      `${names} of \`${callable.name}\` are swapped`,
       signature(callable),
       [{ span: second![0].span, message: `this is \`${first![1].name}\`` }],
     );

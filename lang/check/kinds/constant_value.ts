@@ -126,7 +126,10 @@ export class ConstantEvaluator {
       case "Compare":
       case "Fork":
       case "Race":
-        return this.#refuse(expression, "This is needed before there is a machine");
+        return this.#refuse(
+          expression,
+          "This must be a constant expression: it is evaluated before the machine is built",
+        );
     }
   }
 
@@ -136,7 +139,10 @@ export class ConstantEvaluator {
     const binding = callee.kind === "Name" ? this.scope.find(callee.name, true) : null;
     const reads = binding?.kind === "builtin" ? binding.spec.reads : undefined;
     if (reads === undefined) {
-      return this.#refuse(expression, "This is needed before there is a machine");
+      return this.#refuse(
+        expression,
+        "This must be a constant expression: it is evaluated before the machine is built",
+      );
     }
     const read = this.scope.data.read(expression, reads);
     if (read === null) throw new NotConstant();
@@ -149,7 +155,7 @@ export class ConstantEvaluator {
     if (!(record instanceof RecordValue)) {
       return this.#refuse(
         expression,
-        "Only entries of records are known before there is a machine",
+        "Only entries of records are constants here",
       );
     }
     const entry = record.entries.get(name);
@@ -167,7 +173,7 @@ export class ConstantEvaluator {
   #item(object: Expression, index: Value, expression: Expression): Value {
     const list = this.#value(object);
     if (!(list instanceof ListValue) || typeof index !== "number") {
-      return this.#refuse(expression, "Only items of lists are known before there is a machine");
+      return this.#refuse(expression, "Only items of lists are constants here");
     }
     const item = list.items[index];
     if (item !== undefined) return item;
@@ -203,7 +209,7 @@ export class ConstantEvaluator {
       if (this.#pending.size >= CHAIN_LIMIT) {
         return this.#refuse(
           expression,
-          `\`${name}\` hangs on more than ${CHAIN_LIMIT} other consts`,
+          `\`${name}\` depends on more than ${CHAIN_LIMIT} other consts`,
         );
       }
       this.#pending.add(declaration);
@@ -218,7 +224,7 @@ export class ConstantEvaluator {
       this.bag.error("E0301", expression.span, `Nothing is called \`${name}\``, hint);
       throw new NotConstant();
     }
-    return this.#refuse(expression, `\`${name}\` is not known before there is a machine`);
+    return this.#refuse(expression, `\`${name}\` is not a constant`);
   }
 
   #binary(expression: BinaryExpression): Value {

@@ -310,7 +310,7 @@ export class KindInference {
       this.bag.error(
         "E0315",
         place,
-        `This is put in as \`${found[0]}\`, and asked for as \`${text}\``,
+        `The entry is written as \`${found[0]}\`, and read as \`${text}\``,
         "one of the two is misspelled",
         [{ span, message: "asked for here" }],
       );

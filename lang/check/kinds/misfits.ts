@@ -250,9 +250,7 @@ export class Misfits {
         severity: "error",
         span: (bare ?? last ?? declaration.name).span,
         message: `\`${declaration.name.text}\` is used for its value, but returns none`,
-        hint: bare !== null
-          ? "write the value behind `return`"
-          : "`return` before the value hands it on",
+        hint: bare !== null ? "write the value after `return`" : "add `return` before the value",
         related,
       };
     }

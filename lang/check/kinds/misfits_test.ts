@@ -61,11 +61,11 @@ Deno.test("a function whose value is used and that returns none is one error, in
   const uses = "print take().addr\nprint take().size\nlet one = take()\nprint one.addr, one";
   const bare = `fn take() {\n  let state = iova_state()\n  return\n}\n${uses.replace(", one", "")}`;
   assertEquals(errorsOf(bare), ["E0407 3:3 `take` is used for its value, but returns none"]);
-  assertEquals(hintOf(bare), "write the value behind `return`");
+  assertEquals(hintOf(bare), "write the value after `return`");
   const lost =
     "fn take() {\n  iova_state()\n}\nlet one = take()\nprint one\nprint one\nprint one.addr";
   assertEquals(errorsOf(lost), ["E0407 2:3 `take` is used for its value, but returns none"]);
-  assertEquals(hintOf(lost), "`return` before the value hands it on");
+  assertEquals(hintOf(lost), "add `return` before the value");
 });
 
 Deno.test("a function that is called for what it does is right to return none", () => {

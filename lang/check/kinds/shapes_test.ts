@@ -184,6 +184,6 @@ Deno.test("an entry whose name has run into the next word is an error where it i
   const text = "let rows = [1, 2].map(n => { at: n, sizemax: 4KiB })\n" +
     "print rows[0].size\nprint rows.map(row => row.size)";
   assertEquals(errorsOf(text), [
-    "E0315 1:46 This is put in as `sizemax`, and asked for as `size`",
+    "E0315 1:46 The entry is written as `sizemax`, and read as `size`",
   ]);
 });

@@ -91,7 +91,7 @@ export const CHECK_CODES = {
   E0316: {
     title: "not a constant",
     explanation:
-      "The values of the machine block, of `with`, `matrix` and `forall` are needed before there is a machine: they are " +
+      "The values of the machine block, of `with`, `matrix` and `forall` are evaluated before the machine is built: they are " +
       "made of literals, constants, consts and operators, and call nothing.",
     example: "machine { seed = random(0..10) }",
   },
@@ -115,14 +115,14 @@ export const CHECK_CODES = {
     example: "let n = 1\nmatch 2 { n => print n }     # write if 2 == n",
   },
   E0320: {
-    title: "unknown point of failure",
+    title: "unknown injection point",
     explanation:
       "`inject` names a function of the kernel that can fail, an allocation inside one, or a device's access.",
     example:
       "inject dma_iova_lnk { ssd.read(lba: 0, into: buf) }     # did you mean dma_iova_link?",
   },
   E0321: {
-    title: "failure that cannot be",
+    title: "impossible error for this injection point",
     explanation:
       "A point fails with the errors that a kernel's function has there. `inject each` tries every place with its own " +
       "error, and takes no further word.",
@@ -134,7 +134,7 @@ export const CHECK_CODES = {
     example: "let all = fork { } and { } and { } and { } and { }",
   },
   E0323: {
-    title: "word that a field never holds",
+    title: "word that is not in the field's set",
     explanation:
       "The field of the event is asked for as a word that it never holds, so that the pattern would match nothing, and " +
       "`!` of it would hold for ever. docs/events.md lists the words of each field.",
@@ -142,7 +142,7 @@ export const CHECK_CODES = {
       "expect events [ !iova.alloc(source: depot) ] in ssd     # rcache, tree, tree_after_flush",
   },
   E0324: {
-    title: "driver that cannot be hunted",
+    title: "driver declaration that the hunt cannot use",
     explanation:
       "`driver` names the functions of a driver and what they are tried with: `map(buf)` returns the handle that `unmap(buf, handle)` " +
       "takes, both may have the direction as a further parameter, and the other keys say what buffers there are.",
@@ -191,13 +191,13 @@ export const CHECK_CODES = {
     example: "print ssd as dma     # write ssd.name, or an address as dma",
   },
   E0407: {
-    title: "function that gives nothing back",
+    title: "function without a result used as a value",
     explanation:
       "The value of a call is used, but the function has no `return` with a value: its result is always none.",
     example: "fn two() { alloc_pages(2) }     # write return alloc_pages(2)\nprint two().phys",
   },
   E0408: {
-    title: "value that does not fit its uses",
+    title: "type mismatch inferred from uses",
     explanation:
       "What a name is bound to, or what a function returns, is of the wrong kind for most of its uses. The mistake is " +
       "likelier here than in all of them; the notes show two.",
@@ -261,13 +261,13 @@ export const CHECK_CODES = {
   E0710: {
     title: "not compiled",
     explanation:
-      "A driver in C is compiled when a command of `dmalab` loads the file; a session, and who only reads programs, has no compiler.",
+      "A driver in C is compiled when a command of `dmalab` loads the file; a session, and a program that is only read, has no compiler.",
     example: 'driver ring = c "ring.c"     # typed in at the prompt',
   },
   E0711: {
     title: "the C text is wrong",
     explanation:
-      "The compiler says what is wrong with the C text, and where. A function that the machine's release does not have is none there.",
+      "The compiler says what is wrong with the C text, and where. Functions missing from the machine's kernel release are not declared.",
     example: 'driver ring = c "ring.c"     # which calls dma_iova_link(), on 6.12',
   },
   W0308: {

@@ -124,7 +124,7 @@ machine {
   },
   E0510: {
     title: "key missing",
-    explanation: "The block means nothing without this key, and there is no sensible default.",
+    explanation: "The block needs this key, which has no default.",
     example: `machine {
   region low { size = 1MiB }                # where?
 }
@@ -136,7 +136,7 @@ machine {
   E0511: {
     title: "machine that cannot be built",
     explanation:
-      "Each key is right by itself, but together they describe no machine: two devices " +
+      "Each key is valid by itself, but together they describe no possible machine: two devices " +
       "behind one port that has room for one, a region outside the RAM, a page size that the " +
       "granule does not divide, or a device whose settings contradict each other.",
     example: `machine {

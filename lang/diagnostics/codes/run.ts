@@ -29,7 +29,7 @@ export const RUN_CODES = {
   E0805: {
     title: "too many events to look at",
     explanation:
-      "Only so many events of one machine are kept. Who asks for them after that would get a part without knowing it. " +
+      "Only so many events of one machine are kept. Queries beyond that point would be silently incomplete, so they fail. " +
       "`--max-events` keeps more.",
     example: "let t = trace { ssd.read(lba: 0, into: buf) }     # after a million events",
   },
@@ -43,7 +43,7 @@ export const RUN_CODES = {
   E0807: {
     title: "interrupted",
     explanation:
-      "Ctrl-C ended the run. What was found before is reported; tests that were not come to are counted.",
+      "Ctrl-C ended the run. What was found before is reported; tests not run are counted.",
     example: "while true { }     # and Ctrl-C",
   },
   E0808: {
@@ -58,31 +58,31 @@ export const RUN_CODES = {
   E0901: {
     title: "assertion failed",
     explanation:
-      "The condition of an `assert` was false. The value of each of its parts stands below the source line.",
+      "The condition of an `assert` was false. The value of each part is printed below the source line.",
     example: "assert 1 + 1 == 3",
   },
   E0902: {
     title: "unexpected error",
     explanation:
-      "A kernel function failed and nothing expected it. Where the failure is meant, take it with `fails`, " +
+      "A kernel function failed and nothing expected it. If the failure is expected, take it with `fails`, " +
       "`expect error` or `try`.",
     example:
       "assert dma_iova_try_alloc(ssd, state, phys: 0, size: 8KiB)\ndma_iova_link(ssd, state, phys: 0x800, offset: 4KiB, size: 4KiB, dir: to_device)     # write … fails EIO",
   },
   E0903: {
-    title: "expected error did not come",
-    explanation: "The call or block was to end in an error, and it did not, or in another one.",
+    title: "expected error did not occur",
+    explanation:
+      "The call or block was expected to fail with this error; it succeeded or failed with another.",
     example: "dma_iova_free(ssd, state) fails EINVAL     # it returns nothing and cannot fail",
   },
   E0904: {
-    title: "expected fault did not come",
-    explanation:
-      "The call or block was to raise a fault of the IOMMU for that reason, and it did not.",
+    title: "expected fault did not occur",
+    explanation: "The call or block was expected to raise this IOMMU fault, and did not.",
     example: "ssd.dma_read(m.addr, 4KiB) faults not_present     # the mapping is there",
   },
   E0905: {
-    title: "expected report did not come",
-    explanation: "The call or block was to draw that report of the checker, and it did not.",
+    title: "expected report did not occur",
+    explanation: "The call or block was expected to cause this checker report, and did not.",
     example: "dma_unmap_phys(ssd, m, 4KiB, bidirectional) warns unmap_size     # the size is right",
   },
   E0906: {
@@ -94,10 +94,10 @@ export const RUN_CODES = {
       "ssd.read(lba: 0, into: buf)\nexpect events [ nvme.submit, nvme.fetch, nvme.submit ] in ssd     # one command",
   },
   E0907: {
-    title: "nothing left to do",
+    title: "no work pending",
     explanation:
-      "`step until` and `wait` run the machine's activities. All have run, and what was waited for did not " +
-      "happen. Timers fire when time moves: `advance 10ms`.",
+      "`step until` and `wait` run the machine's activities. All have run, and the condition was not met: a deadlock " +
+      "where nothing else can run. Timers fire when time moves: `advance 10ms`.",
     example:
       "let io = ssd.submit(read, lba: 0, into: buf)\nwait io\nstep until not io.done     # never",
   },
@@ -175,10 +175,10 @@ export const RUN_CODES = {
       "inject each {\n  let a = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)\n  let b = dma_map_phys(ssd, 0x20_0000, 4KiB, to_device)     # when this fails, a stays mapped\n  dma_unmap_phys(ssd, b, 4KiB, to_device)\n  dma_unmap_phys(ssd, a, 4KiB, to_device)\n}",
   },
   E0922: {
-    title: "run that cannot be done again",
+    title: "run that cannot be repeated",
     explanation:
-      "`fork`, `race`, `compare` and `inject each` reach their blocks by doing the test again on new machines. A bench and a const " +
-      "are no such runs.",
+      "`fork`, `race`, `compare` and `inject each` repeat the test on new machines. A bench and a const " +
+      "cannot be repeated.",
     example: "const both = fork { } and { }",
   },
   E0923: {
@@ -190,13 +190,12 @@ export const RUN_CODES = {
       'invariant "one at a time" { iommu.live_mappings <= 1 }\nlet second = dma_map_phys(ssd, 0x10_0000, 4KiB, to_device)     # while m is mapped',
   },
   E0924: {
-    title: "invariant that does something",
-    explanation:
-      "An invariant looks at the machine, and must not make anything happen: what it did would be looked at in turn.",
+    title: "invariant with side effects",
+    explanation: "An invariant is evaluated after every event and must not cause events itself.",
     example: 'invariant "readable" { ssd.dma_read(m.addr, 1B) != none }',
   },
   E0925: {
-    title: "thing of another machine",
+    title: "value of another machine",
     explanation:
       "The block of `compare` runs on machines of its own, from their beginning. Numbers, text, lists and traces may be " +
       "taken along; buffers, mappings and requests belong to the machine they were made on.",
@@ -204,7 +203,7 @@ export const RUN_CODES = {
       "let page = alloc_pages(1)\ncompare { cpus = [1, 2] } { print page.phys }     # make the page inside the block",
   },
   E0926: {
-    title: "something is left at the end",
+    title: "resources leaked at the end of a test",
     explanation:
       "With `leaks = fail`, and with `strict`, a test must unmap or free everything by its end: " +
       "mappings, ranges of the two-step API, shared memory, blocks of pools. `leaks = allow` is for a test that is about a leak.",
@@ -220,15 +219,15 @@ export const RUN_CODES = {
       "  dma_iova_try_alloc(ssd, iova_state(), phys: 0x10_0000, size: 8KiB)     # came with 6.16\n}",
   },
   E0931: {
-    title: "something that never changes",
+    title: "immutable value",
     explanation:
       "Lists and records that a script makes change in place. Those of a `const` never do, nor do those that the machine " +
-      "tells: they are its answer, and a change of them would change nothing there. `.copy()` gives one that changes.",
+      "returns: they are read-only snapshots. `.copy()` gives one that changes.",
     example:
       "let pages = alloc_pages(2).pages\npages.push(0x1000)     # write alloc_pages(2).pages.copy()",
   },
   E0932: {
-    title: "value that would hold itself",
+    title: "value that would contain itself",
     explanation:
       "A list or record is one thing, however many names it has. It cannot be put into itself, nor into what it holds: " +
       "printing or comparing it would never end.",

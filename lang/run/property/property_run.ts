@@ -38,7 +38,7 @@ export function runProperty(
 ): void {
   const { combination, declaration, forall } = entry;
   if (engine === null || declaration.kind !== "Property") {
-    throw new Error("A property needs what draws its cases");
+    throw new Error("A property needs a case generator");
   }
   let smallest: FailedCase | null = null;
   let smaller = 0;
@@ -79,7 +79,7 @@ export function runProperty(
     `case ${tally.cases} of ${space.count} fails; ${
       formatCount(smaller, "smaller case")
     } tried${ended}`,
-    `the smallest that fails so: ${caseText(pasted)}`,
+    `minimal failing case: ${caseText(pasted)}`,
     "as a test to paste:",
     ...pastedTest(pasted).map((line) => `  ${line}`),
   ], tally.remediesOf(attempt, { ...entry, args: values }));

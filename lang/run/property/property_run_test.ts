@@ -19,7 +19,7 @@ function pastedFrom(lines: readonly string[]): string {
 
 /** The case that a failure names as the smallest. */
 function smallest(lines: readonly string[]): string | undefined {
-  return lines.find((line) => line.includes("the smallest"))?.split(": ")[1];
+  return lines.find((line) => line.includes("minimal failing case"))?.split(": ")[1];
 }
 
 Deno.test("caseSpace() has every case when there are few, the last name counting fastest", () => {

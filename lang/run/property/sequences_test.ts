@@ -9,7 +9,8 @@ function failureLines(text: string, options = {}): readonly string[] {
 }
 
 function smallest(text: string): string | undefined {
-  return failureLines(text).find((line) => line.includes("the smallest"))?.split(": ").slice(1)
+  return failureLines(text).find((line) => line.includes("minimal failing case"))?.split(": ")
+    .slice(1)
     .join(": ");
 }
 

@@ -29,7 +29,7 @@ export interface StepRequest {
 }
 
 /**
- * Submits, runs the machine until nothing is left to do, and says what the program received.
+ * Submits, runs the machine until no work is pending, and says what the program received.
  *
  * @param tags The tags of the requests, in the order in which they went to the driver.
  */

@@ -157,7 +157,7 @@ function waitUntilDone(run: Run, io: Io, what: string): Io {
     if (machine.runNextActivity()) continue;
     throw new ScriptError(
       "E0907",
-      `Nothing is left to do, and ${what} is not done`,
+      `No work is pending, and ${what} is not done`,
       "timers fire when time moves: `submit` it, `advance 10ms`, and `wait`",
     );
   }

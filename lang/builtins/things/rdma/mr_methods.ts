@@ -74,7 +74,7 @@ function finish(access: RdmaAccess, run: Run): void {
       );
     }
     if (run.lab.machine.runNextActivity()) continue;
-    throw new ScriptError("E0907", `Nothing is left to do, and ${what} is not done`);
+    throw new ScriptError("E0907", `No work is pending, and ${what} is not done`);
   }
   if (access.error === null) return;
   throw new KernelError(
