@@ -59,10 +59,10 @@ function readOn(config: LabConfig) {
   };
 }
 
-Deno.test("a script's 7.2 and the library's default machine are one: the same 13 defects and the same events", () => {
+Deno.test("a script's 7.2 and the library's default machine are one: the same 14 defects and the same events", () => {
   const script = readOn(scriptConfig('kernel = "7.2.12"'));
   const library = readOn(libraryConfig());
-  assertEquals(library.seen, ["OK", 13, 34, 665]);
+  assertEquals(library.seen, ["OK", 14, 34, 665]);
   assertEquals(library.events, script.events);
   assertEquals(readOn(scriptConfig("cpus = 1")).events, library.events);
 
@@ -78,7 +78,7 @@ Deno.test("a configuration that names only a release has that release's defects"
     KERNELS[kernel].quirks.size,
   ];
   for (const name of KERNEL_NAMES) assertEquals(new Set(sizes(name)).size, 1, name);
-  assertEquals([sizes("6.12.117")[0], sizes("7.2.12")[0], sizes("7.2.6")[0]], [0, 13, 12]);
+  assertEquals([sizes("6.12.117")[0], sizes("7.2.12")[0], sizes("7.2.6")[0]], [1, 14, 13]);
 });
 
 Deno.test("every release stands in language.md's table of profiles, with its sentence", () => {

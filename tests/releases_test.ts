@@ -146,16 +146,38 @@ Deno.test("the rule of everything that two releases differ in can be explained",
   for (const { name, rule } of all) assert(explain(rule, readRulePage).found, `${name}: ${rule}`);
 });
 
+const TURNS_BETWEEN_POINT_RELEASES = `
+machine {
+  ram { size = 16GiB }
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { queues = 1 } } root_port rp1 { external = true, endpoint nic { } } }
+}
+test "a list of 5 GiB" with { leaks = allow } {
+  let sg = scatterlist([{ phys: 0x1_0000_0000, size: 3GiB }, { phys: 0x2_0000_0000, size: 2GiB }])
+  dma_map_sgtable(ssd, sg, bidirectional) fails EINVAL
+  assert iommu.page_table(ssd).filter(leaf => leaf.phys == 0x2_0000_0000) == []
+}
+test "unaligned registers" {
+  let m = dma_map_resource(nic, 0xe000_0200, 8B, bidirectional)
+  dma_unmap_resource(nic, m, 8B, bidirectional)
+}`;
+
+Deno.test("point releases differ: 7.3.4 fixed lists, 7.2.12 maps unaligned MMIO (dma.md 7.2, 1.6)", () => {
+  assertEquals(reasons(turns(TURNS_BETWEEN_POINT_RELEASES, "5 GiB")), ["7.3.4: list_length_wraps"]);
+  const mmio = turns(TURNS_BETWEEN_POINT_RELEASES, "registers");
+  assertEquals(reasons(mmio).at(-1), "7.2.12: dma.refusesUnalignedMmio");
+});
+
 Deno.test("the text is a table and reasons of at most 80 columns, and the JSON has all of it", () => {
   const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() frees");
   const text = releasesText("07.dma", tests, painter(false));
   for (const line of text.split("\n")) assert(line.length <= 80, line);
   assertStringIncludes(text, "07.dma: 1 of 1 test changes outcome\n");
-  assertStringIncludes(text, "\nchanges between 7.2.12 and 7.3-rc7\n  dma.destroyFrees (1)\n");
+  assertStringIncludes(text, "\nchanges between 7.2.13 and 7.3-rc7\n  dma.destroyFrees (1)\n");
   assertStringIncludes(text, "dmalab explain v7.3.1.4\n");
   const [test] = releasesJson("07.dma", tests).tests;
   assertEquals(test!.turns.map(({ at, from }) => [from, at]), [["6.12.117", "7.2.6"], [
-    "7.2.12",
+    "7.2.13",
     "7.3-rc7",
   ]]);
   assertEquals(test!.turns[1]!.causes[0]!.differences[0]!.rule, "v7.3.1.4");

@@ -11,7 +11,7 @@ import { isQuirkName } from "../../runtime/kernels/quirks.ts";
 const GAP = "  ";
 const INDENT = "    ";
 /** Of a name less is never shown, however narrow the screen is. */
-const LEAST_NAME_COLUMNS = 12;
+const LEAST_NAME_COLUMNS = 8;
 
 /** Labels for the kind of a difference between two releases. */
 const CHANGES: Readonly<Record<Difference["change"], string>> = {

@@ -6,7 +6,7 @@
 import type { Bytes } from "../address.ts";
 import type { Kernel, KernelStrategies } from "../kernels/kernels.ts";
 
-type Kept = "bouncesPeerMemory" | "translatesMmio";
+type Kept = "bouncesPeerMemory" | "translatesMmio" | "refusesUnalignedMmio";
 
 export interface DmaRules extends Pick<KernelStrategies["dma"], Kept> {
   /** A range is flushed and free when `dma_iova_destroy` returns, whatever the mode. */
@@ -21,6 +21,8 @@ export interface DmaRules extends Pick<KernelStrategies["dma"], Kept> {
   readonly setsBusLength: boolean;
   /** In a direct list, memory of a peer behind the host bridge is mapped; else its address stays. */
   readonly mapsPeersBehindHostBridge: boolean;
+  /** What an entry of a list maps is kept in 32 bits, and longer ones wrap; else they are refused. */
+  readonly listLengthWraps: boolean;
   /** Where an entry of a list says that its output is a bus address. */
   readonly busMark: BusMark;
   /**
@@ -55,6 +57,7 @@ export function dmaRules({ strategies: { dma }, quirks }: Kernel): DmaRules {
   return {
     bouncesPeerMemory: dma.bouncesPeerMemory,
     translatesMmio: dma.translatesMmio,
+    refusesUnalignedMmio: dma.refusesUnalignedMmio,
     destroysAtOnce: dma.destroysAtOnce,
     destroyFreesReservation: dma.destroyFrees === "reservation",
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),
@@ -62,6 +65,7 @@ export function dmaRules({ strategies: { dma }, quirks }: Kernel): DmaRules {
     keepsAttributes: quirks.has("api_rfc_2024"),
     rangeLimitBytes: quirks.has("iova_size_32_bits") ? 2 ** 31 : RANGE_LIMIT_BYTES,
     rangeObjects: quirks.has("api_rfc_2024") ? FIRST_POSTED_OBJECTS : MERGED_OBJECTS,
+    listLengthWraps: quirks.has("list_length_wraps"),
     setsBusLength: !quirks.has("sg_bus_length_missing"),
     mapsPeersBehindHostBridge: !quirks.has("sg_host_bridge_unmapped"),
     busMark: quirks.has("p2p_design_2021") ? "page_link" : "dma_flags",

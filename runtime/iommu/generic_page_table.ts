@@ -196,21 +196,19 @@ export class GenericPageTable implements PageTable {
     if (page === null) return false;
     const first = this.#indexAt(iova, level);
     const count = 1 << order;
+    const span = entryBytes(level);
+    // An empty table is gone for good, even where a later entry is in the way.
     for (let index = first; index < first + count; index++) {
       const value = page[index]!;
       if (value > 0 || (value < 0 && !this.#tables.isEmpty(-value))) return false;
+      if (value === 0) continue;
+      this.#release(-value);
+      page[index] = 0;
+      const entryBase = iova + (index - first) * span;
+      if (entryBase < this.#replacedFirst) this.#replacedFirst = entryBase;
+      this.#replacedLast = entryBase + span - 1;
     }
-    const span = entryBytes(level);
-    for (let index = first; index < first + count; index++) {
-      const value = page[index]!;
-      if (value < 0) {
-        this.#release(-value);
-        const entryBase = iova + (index - first) * span;
-        if (entryBase < this.#replacedFirst) this.#replacedFirst = entryBase;
-        this.#replacedLast = entryBase + span - 1;
-      }
-      page[index] = phys + flags + order * ORDER_UNIT;
-    }
+    page.fill(phys + flags + order * ORDER_UNIT, first, first + count);
     this.leaves.add(leafBytes, 1);
     return true;
   }

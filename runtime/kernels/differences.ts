@@ -54,6 +54,10 @@ const STRATEGIES: Readonly<Record<StrategyName, { readonly rule: string; readonl
       rule: "v7.3.3.1",
       doc: "MMIO on a directly mapped device goes through the device's range map, as memory does.",
     },
+    "dma.refusesUnalignedMmio": {
+      rule: "dma.1.6",
+      doc: "Unaligned MMIO cannot be mapped for a device that is not trusted.",
+    },
     "dma.logsPciSegment": {
       rule: "dma.1.6",
       doc: "A fault line of VT-d names the PCI segment of the device.",

@@ -50,6 +50,11 @@ export interface KernelStrategies {
      * physical one, whatever the bus does. @see behaviour/v7.3.md 3.1
      */
     readonly translatesMmio: boolean;
+    /**
+     * MMIO that begins or ends inside a granule cannot be mapped for a device that is not trusted;
+     * else it is mapped as it is. Linking refuses it on all releases. @see behaviour/dma.md 1.6
+     */
+    readonly refusesUnalignedMmio: boolean;
     /** Fault lines of VT-d name the PCI segment of the device. @see behaviour/traces.md T.44 */
     readonly logsPciSegment: boolean;
   };
@@ -117,6 +122,7 @@ const SCATTERLISTS: KernelStrategies = {
     destroysAtOnce: false,
     destroyFrees: "mapped_length",
     translatesMmio: false,
+    refusesUnalignedMmio: false,
     logsPciSegment: false,
   },
   nvme: { mapsDataWith: "scatterlist", keepsVirtBoundaryWithSgl: true },
@@ -141,6 +147,7 @@ const TWO_STEP: KernelStrategies = {
     destroysAtOnce: false,
     destroyFrees: "mapped_length",
     translatesMmio: false,
+    refusesUnalignedMmio: false,
     logsPciSegment: true,
   },
   nvme: { mapsDataWith: "iterator", keepsVirtBoundaryWithSgl: false },
@@ -185,25 +192,52 @@ const QUIRKS_SINCE_7_2_12 = [
 /** Callers that destroy less than they reserved: harmless where a destroy frees the reservation. */
 const SHORT_DESTROYS = ["partial_destroy_on_link_failure", "vfio_partial_destroy"] as const;
 
+const BEFORE_7_2_12: KernelStrategies = {
+  ...TWO_STEP,
+  dma: { ...TWO_STEP.dma, refusesUnalignedMmio: true },
+};
+
+const QUIRKS_OF_7_2_12 = [
+  ...QUIRKS_SINCE_7_2_12,
+  ...QUIRKS_SINCE_7_2_6,
+  ...SHORT_DESTROYS,
+  "list_length_wraps",
+] as const;
+
 /** From the oldest to the newest. */
 const RELEASES = {
   "6.12.117": {
     doc: "Requests are mapped as scatterlists.",
     strategies: SCATTERLISTS,
-    quirks: new Set(),
+    quirks: new Set(["list_length_wraps"]),
   },
   "7.2.6": {
     doc: "As 7.2.12, with the defect that lost the gap bit of a split request.",
-    strategies: TWO_STEP,
-    quirks: new Set(["gap_bit_lost_on_split", ...QUIRKS_SINCE_7_2_6, ...SHORT_DESTROYS]),
+    strategies: BEFORE_7_2_12,
+    quirks: new Set([
+      "gap_bit_lost_on_split",
+      ...QUIRKS_SINCE_7_2_6,
+      ...SHORT_DESTROYS,
+      "list_length_wraps",
+    ]),
   },
   "7.2.12": {
     doc: "Requests are mapped with the two-step API.",
     strategies: TWO_STEP,
-    quirks: new Set([...QUIRKS_SINCE_7_2_12, ...QUIRKS_SINCE_7_2_6, ...SHORT_DESTROYS]),
+    quirks: new Set(QUIRKS_OF_7_2_12),
+  },
+  "7.2.13": {
+    doc: "As 7.2.12 in all that is modelled.",
+    strategies: TWO_STEP,
+    quirks: new Set(QUIRKS_OF_7_2_12),
   },
   "7.3-rc7": {
     doc: "As 7.2.12, but `dma_iova_destroy` frees the whole range synchronously, in lazy mode too.",
+    strategies: DESTROYS_AT_ONCE,
+    quirks: new Set([...QUIRKS_SINCE_7_2_12, ...QUIRKS_SINCE_7_2_6, "list_length_wraps"]),
+  },
+  "7.3.4": {
+    doc: "As 7.3-rc7, but a list whose padded length has more than 32 bits is refused unmapped.",
     strategies: DESTROYS_AT_ONCE,
     quirks: new Set([...QUIRKS_SINCE_7_2_12, ...QUIRKS_SINCE_7_2_6]),
   },
@@ -224,7 +258,7 @@ export const KERNEL_NAMES = Object.keys(KERNELS) as readonly KernelProfile[];
 const SHORT_NAMES = {
   "6.12": "6.12.117",
   "7.2": "7.2.12",
-  "7.3": "7.3-rc7",
+  "7.3": "7.3.4",
 } as const satisfies Readonly<Record<string, KernelProfile>>;
 
 /** A release by its full name or by its short one. */

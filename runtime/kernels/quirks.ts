@@ -24,6 +24,8 @@ export const QUIRKS = {
   partial_destroy_on_link_failure: "When a link fails, less is freed than was reserved.",
   bounce_slot_lost_on_array_failure:
     "The first bounce buffer of a request leaks when the array of mappings cannot be allocated.",
+  list_length_wraps:
+    "A list's padded length wraps at 32 bits: the map fails and leaves pages mapped (to 7.3-rc7).",
   mptr_first_vector_only: "Of a metadata segment made of two vectors only the first is mapped.",
   host_bridge_p2p_with_forced_bounce:
     "Peer memory behind the host bridge cannot be mapped while bouncing is forced.",

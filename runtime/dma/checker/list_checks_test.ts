@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { GIB } from "../../address.ts";
-import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
+import { DMA_ATTR, DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { Scatterlist } from "../scatterlist.ts";
 import { at, type TestBenchOptions } from "../testing.ts";
 import { checkerBench, DIRECT } from "./_bench.ts";
@@ -77,6 +77,13 @@ Deno.test("row 22: a list is synced with as many entries as it was mapped with (
   assertEquals(bench.classes(), []);
   dma.dmaSyncSgForDevice(dev, list, DMA_TO_DEVICE, 2);
   assertEquals([bench.errorCount(), bench.classes()], [1, ["sync_entries"]]);
+});
+
+Deno.test("row 22: of a bidirectional list the entries are not compared at a sync (dma.md 8.2)", () => {
+  const { classes, dev, list, machine: { dma } } = listBench([[0x10_0000, 0x1000]]);
+  dma.dmaMapSg(dev, list, DMA_BIDIRECTIONAL);
+  dma.dmaSyncSgForDevice(dev, list, DMA_BIDIRECTIONAL, 2);
+  assertEquals(classes(), []);
 });
 
 Deno.test("row 23: an entry longer than the device's longest segment (dma.md 8.2)", () => {

@@ -69,6 +69,8 @@ export class SyncChecks {
         ledger.report("sync_for_device_write_only", text, site);
       }
     }
+    // The kernel's check ends where any direction is right (dma.md 8.2 row 22).
+    if (mappedDir === DMA_BIDIRECTIONAL) return;
     if (entries !== 0 && table.entries[record] !== entries) {
       const text = `${what}: entries mismatch, ${entries} passed, ${table.entries[record]} mapped`;
       ledger.report("sync_entries", text, site);

@@ -94,7 +94,8 @@ export function iommuMapPhys(
   attrs: number,
 ): DmaAddr {
   let at = phys;
-  const bounced = mustBounce(dev, phys, sizeBytes, dir);
+  const mmioAsItIs = (attrs & MMIO) !== 0 && !machine.dma.rules.refusesUnalignedMmio;
+  const bounced = !mmioAsItIs && mustBounce(dev, phys, sizeBytes, dir);
   if (bounced) {
     if ((attrs & NOT_TO_TOUCH) !== 0) {
       return refuseMap(machine, MAP_BRANCH.TRANSLATED_BOUNCE_FORBIDDEN);

@@ -144,7 +144,7 @@ const BRANCH = {
     "translated_bounce_forbidden",
     "refuse",
     "dma.1.6.1",
-    "The same, but MMIO or required coherence forbids it: refused.",
+    "The same, but required coherence forbids it, or in 7.2.6 MMIO: refused.",
   ),
 } as const;
 
@@ -201,6 +201,12 @@ export const MAP_FAILURE = {
     "refuse",
     "dma.1.8",
     "A list has peer memory that the device cannot reach: refused.",
+  ),
+  LIST_TOO_LONG: branch(
+    "list_too_long",
+    "refuse",
+    "dma.7.2",
+    "An entry of a list, padded, is longer than 32 bits say: refused, since 7.3.4.",
   ),
   MIN_ALIGN: branch(
     "min_align_beyond_granule",

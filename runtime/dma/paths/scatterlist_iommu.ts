@@ -24,6 +24,10 @@ import { MAP_FAILURE } from "./map_branch.ts";
 import { APART, type Apart, type Scatterlist } from "../scatterlist.ts";
 import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
+/** The length of a list's entry has 32 bits. */
+const WRAPS_AT = 2 ** 32;
+const LONGEST_ENTRY_BYTES = WRAPS_AT - 1;
+
 /**
  * Maps a list.
  * @returns The number of outputs, or a negative errno with nothing mapped.
@@ -47,10 +51,11 @@ export function iommuMapSg(
   const { domain } = dev;
   const iova = domain.allocIova(totalBytes, false);
   if (iova === 0) return invalidate(list, -ERRNO.ENOMEM);
-  const error = mapRuns(domain, list, iova, leafFlags(dev, dir, attrs));
-  if (error !== 0) {
+  const done = mapRuns(domain, list, iova, leafFlags(dev, dir, attrs));
+  if (done !== totalBytes) {
+    // What fewer bytes than the range has were mapped for stays: nothing looks (list_length_wraps).
     domain.freeIova(iova, totalBytes);
-    return invalidate(list, error === -ERRNO.ENOMEM ? error : -ERRNO.EINVAL);
+    return invalidate(list, done === -ERRNO.ENOMEM ? done : -ERRNO.EINVAL);
   }
   domain.syncMap(iova, totalBytes);
   return finalise(dev, list, iova);
@@ -61,7 +66,8 @@ export function iommuMapSg(
  * behind it: what the entry before it maps grows, and with it what the device sees of memory that is
  * none of the list's.
  *
- * @returns The bytes of the whole range, or -EREMOTEIO for a peer that cannot be reached.
+ * @returns The bytes of the whole range; -EREMOTEIO for a peer that cannot be reached, -EINVAL for
+ *   what one entry maps with more than 32 bits, where that does not wrap.
  */
 function layOut(
   machine: DmaMachine,
@@ -71,6 +77,7 @@ function layOut(
   const { domain } = dev;
   const boundaryBytes = dev.segmentBoundaryMask + 1;
   const memo = peerMemo(machine);
+  const { listLengthWraps } = machine.dma.rules;
   let totalBytes = 0;
   let previous = -1;
   for (let index = 0; index < list.count; index++) {
@@ -89,11 +96,17 @@ function layOut(
     list.clearOutput(index);
     const mappedBytes = domain.roundUp(list.lengthAt(index) + domain.offsetOf(phys));
     const pad = (boundaryBytes - totalBytes % boundaryBytes) % boundaryBytes;
-    if (pad !== 0 && pad < mappedBytes - 1 && previous >= 0) {
-      list.setMapped(previous, list.mappedAt(previous) + pad);
+    const moves = pad !== 0 && pad < mappedBytes - 1 && previous >= 0;
+    const padded = moves ? list.mappedAt(previous) + pad : 0;
+    if (!listLengthWraps && Math.max(padded, mappedBytes) > LONGEST_ENTRY_BYTES) {
+      machine.dma.refusal = MAP_FAILURE.LIST_TOO_LONG;
+      return invalidate(list, -ERRNO.EINVAL);
+    }
+    if (moves) {
+      list.setMapped(previous, padded % WRAPS_AT);
       totalBytes += pad;
     }
-    list.setMapped(index, mappedBytes);
+    list.setMapped(index, mappedBytes % WRAPS_AT);
     totalBytes += mappedBytes;
     previous = index;
   }
@@ -124,7 +137,10 @@ function invalidate(list: Scatterlist, error: number): number {
   return error;
 }
 
-/** Writes the leaves, neighbours in memory by one call. On failure nothing stays mapped. */
+/**
+ * Writes the leaves, neighbours in memory by one call.
+ * @returns The bytes mapped, or a negative errno, with nothing mapped.
+ */
 function mapRuns(domain: IommuDomain, list: Scatterlist, iova: number, flags: number): number {
   let doneBytes = 0;
   let runStart = 0;
@@ -153,7 +169,7 @@ function mapRuns(domain: IommuDomain, list: Scatterlist, iova: number, flags: nu
     runStart = start;
     runBytes = mappedBytes;
   }
-  return 0;
+  return doneBytes;
 }
 
 /** Fills the outputs from the front; returns how many there are. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { DMA_MAPPING_ERROR, type DmaAddr, KIB, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
+import { KERNEL_NAMES, type KernelName } from "../../kernels/kernels.ts";
 import type { PeerMapType } from "../../vocabulary/shared_words.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../attributes.ts";
 import { DmaDevice } from "../device/device.ts";
@@ -233,4 +234,20 @@ Deno.test("a small buffer that shares a cache line has all of its list mapped on
   bench.machine.dma.dmaUnmapSg(bench.dev, list, DMA_FROM_DEVICE);
   assertEquals(bench.fields("dma.unmap").map(({ path }) => path), ["iommu", "swiotlb"]);
   assertEquals(bench.machine.swiotlb.usedSlots, 0);
+});
+
+Deno.test("a padded length beyond 32 bits wraps and leaves pages mapped up to 7.3-rc7, and is refused by 7.3.4 (dma.md 7.2)", () => {
+  const GIB = 2 ** 30;
+  const tried = (kernel: KernelName, second: number) => {
+    const bench = testBench({ machine: { kernel, quirks: null, ramSizeBytes: 16 * GIB } });
+    const list = listOf([4 * GIB, 3 * GIB], [8 * GIB, second]);
+    const answer = map(bench, list);
+    assertEquals(partsOf(list), [[4 * GIB, 3 * GIB], [8 * GIB, second]]);
+    return [answer, bench.names("iommu.map", "iommu.unmap", "iova.free"), bench.dev.mappings];
+  };
+  for (const kernel of KERNEL_NAMES) {
+    const left = kernel === "7.3.4" ? [] : ["iommu.map", "iova.free"];
+    assertEquals(tried(kernel, 2 * GIB), [-ERRNO.EINVAL, left, 0], kernel);
+    assertEquals(tried(kernel, GIB)[0], 0, kernel);
+  }
 });
