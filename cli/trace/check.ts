@@ -1,5 +1,9 @@
 /** `dmalab trace check`: what a real machine did wrong with its mappings. */
-import { checkJson, checkLines } from "../../instruments/traces/ledger/check_report.ts";
+import {
+  checkJson,
+  checkLines,
+  isOpenFault,
+} from "../../instruments/traces/ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import { refuse, type Screen } from "../screen.ts";
@@ -59,7 +63,7 @@ export async function runCheck(
     }
     const isWrong = result.findings.some(({ certainty }) =>
       certainty === "proved" || certainty === "likely"
-    );
+    ) || result.findings.some(isOpenFault) || log.unreadable.length > 0;
     return isWrong ? FAILED : HELD;
   } catch (error) {
     if (error instanceof UnreadableFile) return refuse(error.message, screen);

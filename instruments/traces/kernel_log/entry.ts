@@ -39,6 +39,8 @@ export interface KernelLogEntry {
   readonly text: string;
   /** Time of the line by the log's own clock, or null. */
   readonly seconds: number | null;
+  /** It was printed at most this much later: many logs have whole seconds only. */
+  readonly resolutionSeconds: number;
   /** What it says, by the names of the page of `dmalab explain --json`. */
   readonly facts: Facts;
   /** The decoded record of an `iommu_fault`, else null. */

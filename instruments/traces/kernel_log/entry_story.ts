@@ -37,6 +37,10 @@ const P2P_VERDICTS: Readonly<Record<string, string>> = {
   provider_added: "No fault: the device offers this memory to its peers",
 };
 
+/** Status code type of the path, and its code for a command that the host aborted. NVMe: path related status. */
+const HOST_STATUS_TYPE = 3;
+const HOST_ABORTED = 0x71;
+
 const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> = {
   iommu_fault_status: {
     title: "Intel VT-d: fault status",
@@ -119,6 +123,8 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     means: ({ sc, sct }) =>
       sct === 0 && sc === 4
         ? "The controller could not move the data: its access to memory failed"
+        : sct === HOST_STATUS_TYPE && sc === HOST_ABORTED
+        ? "The host gave the command up itself, as after a timeout: no answer of the controller"
         : "What the controller answered, as status code type and status code",
   },
   nvme_bad_request: {

@@ -6,6 +6,7 @@
 import { FaultLogReader, type FoundFaultLog } from "../../fault_log/find_fault_logs.ts";
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
 import { faultFacts } from "./fault_facts.ts";
+import { LogClock, type LogTime } from "./log_time.ts";
 import { LINE_RULES, type LineRule } from "./line_rules.ts";
 
 /** No rule can match a line without one of these words. */
@@ -31,12 +32,10 @@ const ANY_WORD = new RegExp(
     "error, dev ",
   ].join("|"),
 );
-/** Seconds since boot, in brackets before the text. */
-const SECONDS = /\[ *(\d+\.\d+)\]/;
-/** Where the time of a line is sought. */
-const PREFIX_LENGTH = 96;
 /** How many lines after its first one a record may continue. */
 const REACH_LINES = 8;
+/** A record of an IOMMU may have more, with what others print between them. */
+const KEPT_TIMES = 128;
 /** Longer lines are no messages of the kernel, which prints at most some 1000 characters. */
 const LONGEST_LINE = 4096;
 
@@ -49,6 +48,9 @@ export interface KernelLogSink {
 export class KernelLogReader {
   readonly #sink: KernelLogSink;
   readonly #faults: FaultLogReader;
+  readonly #clock = new LogClock();
+  /** Of the newest lines, by their numbers. */
+  readonly #times = new Map<number, LogTime | null>();
   #open: { entry: KernelLogEntry; readonly rule: LineRule } | null = null;
 
   constructor(sink: KernelLogSink) {
@@ -59,6 +61,9 @@ export class KernelLogReader {
   /** Takes one line. @param line Its number, from 1. */
   push(text: string, line: number): void {
     const shown = text.length > LONGEST_LINE ? text.slice(0, LONGEST_LINE) : text;
+    const time = this.#clock.read(shown);
+    this.#times.set(line, time);
+    if (this.#times.size > KEPT_TIMES) this.#times.delete(this.#times.keys().next().value!);
     this.#faults.push(shown, line);
     const open = this.#open;
     if (open !== null) {
@@ -75,7 +80,7 @@ export class KernelLogReader {
         kind: rule.kind,
         line,
         text: shown,
-        seconds: logSeconds(shown),
+        ...timed(time),
         facts,
         fault: null,
       };
@@ -89,6 +94,11 @@ export class KernelLogReader {
   passTo(line: number): void {
     this.#faults.passTo(line);
     if (this.#open !== null && line - this.#open.entry.line > REACH_LINES) this.#close();
+  }
+
+  /** When one of the newest lines was printed, or null. */
+  timeOf(line: number): LogTime | null {
+    return this.#times.get(line) ?? null;
   }
 
   /** The first line of the records that may continue; Infinity without any. */
@@ -128,17 +138,15 @@ export class KernelLogReader {
       kind: "iommu_fault",
       line,
       text: first,
-      seconds: logSeconds(first),
+      ...timed(this.timeOf(line)),
       facts: faultFacts(read.fault),
       fault: read.fault,
     });
   }
 }
 
-/** The time of a line by the log's clock, or null. */
-export function logSeconds(text: string): number | null {
-  const match = SECONDS.exec(text.slice(0, PREFIX_LENGTH));
-  return match === null ? null : Number(match[1]);
+function timed(time: LogTime | null): Pick<KernelLogEntry, "seconds" | "resolutionSeconds"> {
+  return time ?? { seconds: null, resolutionSeconds: 0 };
 }
 
 export interface KernelLog {

@@ -1,13 +1,17 @@
 /** The result of a check as one JSON object, and as lines for a reader. */
 import { formatCount } from "../../../lang/text/numbers.ts";
 import { wrapText } from "../../../lang/text/columns.ts";
+import { ERROR_ADDRESS } from "../line/payload.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { limitsSeen } from "./queue_use.ts";
 import { type Device, type Finding, modeOf } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { clockLines } from "./trace_clocks.ts";
 
-const hex = (address: number | null) => address === null ? null : `0x${address.toString(16)}`;
+function hex(address: number | null): string | null {
+  if (address === null) return null;
+  return address === ERROR_ADDRESS ? "0xffffffffffffffff" : `0x${address.toString(16)}`;
+}
 
 /** Everything that a check knows, by names as in `tests/golden/traces/README.md`. */
 export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) {
@@ -169,7 +173,8 @@ export function checkLines(
   const wrong = result.findings.filter(({ certainty }) =>
     certainty === "proved" || certainty === "likely"
   );
-  const shown = result.findings.filter(({ certainty }) => certainty !== "unknown");
+  const shown = result.findings.filter((each) => each.certainty !== "unknown" || isOpenFault(each));
+  const faults = shown.filter(isOpenFault).length + log.unreadable.length;
   const groups = [...Map.groupBy(shown, groupKey).values()];
   const where = (finding: Finding) =>
     finding.line !== null
@@ -183,14 +188,23 @@ export function checkLines(
     ...balanceLines(json.balance, [...ledger.devices.values()], log),
     ...limitLines(summary.limits, names.trace),
     "",
-    wrong.length === 0
-      ? "Nothing is proved or likely to be wrong."
-      : `${formatCount(wrong.length, "finding")} proved or likely:`,
+    wrong.length > 0
+      ? `${formatCount(wrong.length, "finding")} proved or likely:`
+      : faults > 0
+      ? `${
+        formatCount(faults, "fault")
+      } of the log without a verdict; nothing else is proved or likely:`
+      : "Nothing is proved or likely to be wrong.",
     ...groups.slice(0, MOST_SHOWN).flatMap(([finding, ...alike]) => [
       "",
       `${finding!.certainty}: ${finding!.kind} at ${where(finding!)}   ${finding!.rule}`,
       ...wrapText(findingText(finding!, names) + alsoText(alike), COLUMNS - 2)
         .map((line) => `  ${line}`),
+    ]),
+    ...log.unreadable.slice(0, MOST_SHOWN).flatMap(({ line, message }) => [
+      "",
+      `unknown: iommu_fault at ${names.log}:${line}   trace.T.62`,
+      `  the line cannot be read: ${message}`,
     ]),
     ...groups.length > MOST_SHOWN
       ? ["", `… and ${formatCount(groups.length - MOST_SHOWN, "finding")} more, which --json has`]
@@ -203,6 +217,12 @@ export function checkLines(
       COLUMNS,
     ),
   ];
+}
+
+/** A fault of the log that nothing explains: it is one all the same. */
+export function isOpenFault({ certainty, kind, logLine }: Finding): boolean {
+  const isOpen = kind === "iommu_fault" || kind === "unknown_birth";
+  return certainty === "unknown" && isOpen && logLine !== null;
 }
 
 /** Leaks that are alike are one thing to a reader. */

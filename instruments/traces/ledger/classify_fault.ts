@@ -3,6 +3,7 @@
  *
  * @see behaviour/traces.md T.62, T.63
  */
+import type { Window } from "./clock_offset.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import {
   allows,
@@ -36,7 +37,7 @@ export interface LoggedAccess {
 const REACTION_SECONDS = 0.0002;
 
 /** @param seconds When the line was printed, by the trace's clock. */
-export function classifyFault(
+function classifyFault(
   access: LoggedAccess,
   history: PageHistory,
   seconds: number,
@@ -87,6 +88,47 @@ export function classifyFault(
   return { kind: "never_mapped", mapping: null, isConsistent: mapped !== true };
 }
 
+/** How an access can be classified that happened within some time. */
+export interface WindowVerdict extends FaultVerdict {
+  /** How much of the time at which an explanation fits this one does: 1 when no other fits. */
+  readonly share: number;
+}
+
+/** Added to the time of a change, so that the access follows it. */
+export const JUST_AFTER_SECONDS = 1e-6;
+
+/** The explanation that fits for most of the time. */
+export function classifyWithin(
+  access: LoggedAccess,
+  history: PageHistory,
+  [first, last]: Window,
+): WindowVerdict {
+  if (first >= last) return { ...classifyFault(access, history, last), share: 1 };
+  const times = [
+    first,
+    ...changesAt(access, history).map((seconds) => seconds + JUST_AFTER_SECONDS)
+      .filter((seconds) => seconds > first && seconds < last).sort((a, b) => a - b),
+  ];
+  const fits: { readonly verdict: FaultVerdict; seconds: number }[] = [];
+  let sum = 0;
+  for (const [index, time] of times.entries()) {
+    const verdict = classifyFault(access, history, time);
+    if (!verdict.isConsistent) continue;
+    const seconds = (times[index + 1] ?? last) - time;
+    sum += seconds;
+    const same = fits.find(({ verdict: { kind, mapping } }) =>
+      kind === verdict.kind && mapping === verdict.mapping
+    );
+    if (same === undefined) fits.push({ verdict, seconds });
+    else same.seconds += seconds;
+  }
+  // Before its first mapping every page is one that was never mapped.
+  const mapped = fits.filter(({ verdict: { mapping } }) => mapping !== null);
+  const [best] = (mapped.length > 0 ? mapped : fits).sort((a, b) => b.seconds - a.seconds);
+  if (best === undefined) return { ...classifyFault(access, history, last), share: 0 };
+  return { ...best.verdict, share: fits.length === 1 ? 1 : best.seconds / sum };
+}
+
 function isOf(mapping: TracedMapping, device: Device | null): boolean {
   return mapping.device === null || mapping.device === device;
 }
@@ -94,6 +136,12 @@ function isOf(mapping: TracedMapping, device: Device | null): boolean {
 function isLive(mapping: TracedMapping, seconds: number): boolean {
   return mapping.mappedAt.seconds <= seconds &&
     (mapping.unmappedAt === null || mapping.unmappedAt.seconds > seconds);
+}
+
+/** Whether a mapping was live at some time of a window. */
+export function isLiveWithin(mapping: TracedMapping, [first, last]: Window): boolean {
+  return mapping.mappedAt.seconds <= last &&
+    (mapping.unmappedAt === null || mapping.unmappedAt.seconds > first);
 }
 
 function permits(mapping: TracedMapping, { access }: LoggedAccess): boolean {

@@ -8,8 +8,25 @@ import { formatSource } from "../../fault_log/pci_source.ts";
 import { isAboutMappings } from "../../fault_log/logged_fault.ts";
 import { numberOf } from "../../fault_log/word64.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import { type ClockOffset, offsetOf, pairFindings, type TimedFinding } from "./clock_offset.ts";
-import { changesAt, classifyFault, type LoggedAccess } from "./classify_fault.ts";
+import { isWallTime } from "../kernel_log/log_time.ts";
+import {
+  type ClockOffset,
+  type Difference,
+  exactOffset,
+  type LogPair,
+  offsetOf,
+  pairFindings,
+  type TimedFinding,
+  type Window,
+} from "./clock_offset.ts";
+import {
+  changesAt,
+  classifyWithin,
+  isLiveWithin,
+  JUST_AFTER_SECONDS,
+  type LoggedAccess,
+} from "./classify_fault.ts";
+import type { Edges } from "./edges.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Certainty, type Device, type Finding, modeOf, pageOf } from "./traced_mapping.ts";
 import type { PageHistory } from "./page_history.ts";
@@ -23,7 +40,7 @@ export interface ClassifiedLog {
 /** What is known of the clocks beside the lines about DMA. */
 export interface KnownClocks {
   /** Trace minus log, for each mark that stands in both. */
-  readonly marks: readonly number[];
+  readonly marks: readonly Difference[];
   readonly bootSeconds: number | null;
 }
 
@@ -31,8 +48,10 @@ export interface KnownClocks {
 const FURTHEST_SECONDS = 60;
 /** A fault printed this long after the last line of a trace is not covered by the trace. */
 const LATE_SECONDS = 0.5;
-/** Added to the time of a change, so that the access follows it. */
-const JUST_AFTER_SECONDS = 1e-6;
+/** An explanation that fits for so much of the time at which any does is likely. */
+const LIKELY_SHARE = 0.9;
+/** A line of the log is printed a little later than the line of the trace that is the same call. */
+const PRINTED_SECONDS = 0.001;
 
 /** Pages that the faults of a log are about: those that the ledger has to keep. */
 export function faultPages(entries: readonly KernelLogEntry[]): number[] {
@@ -53,12 +72,15 @@ export function classifyLog(
   const pairs = pairFindings(entries, timed);
   const accesses = entries.flatMap((entry) => accessOf(entry, ledger) ?? []);
   const offset = ledger.edges.firstSeconds === null ? null : offsetOf(clocks.marks, "marks") ??
-    offsetOf(pairs.map(({ differenceSeconds }) => differenceSeconds), "calls") ??
-    (accesses.length === 0 ? null : explaining(accesses, ledger, history, clocks.bootSeconds));
+    offsetOf(pairs.map(({ difference }) => difference), "calls") ??
+    (accesses.length === 0 || entries.some(({ seconds }) => isWallTime(seconds ?? 0))
+      ? null
+      : explaining(accesses, ledger, history, clocks.bootSeconds));
   const classify = (entry: KernelLogEntry): Finding[] => {
     if (entry.kind === "iommu_fault") {
       const access = accesses.find((each) => each.entry === entry);
-      return [faultFinding(entry, access ?? null, offset, ledger, history)];
+      const window = windowOf(entry, offset, pairs, ledger.edges);
+      return [faultFinding(entry, access ?? null, offset, window, ledger, history)];
     }
     const isPaired = pairs.some((pair) => pair.entry === entry);
     return isPaired ? [] : otherFinding(entry, ledger);
@@ -68,6 +90,26 @@ export function classifyLog(
     offset,
     pairs: pairs.map(({ entry, finding }) => ({ logLine: entry.line, finding })),
   };
+}
+
+/** When a line was printed, by the clock of the trace: after the pairs before it, and before those behind it. */
+function windowOf(
+  { line, resolutionSeconds, seconds }: KernelLogEntry,
+  offset: ClockOffset | null,
+  pairs: readonly LogPair[],
+  { firstSeconds, lastSeconds }: Edges,
+): Window | null {
+  // Nothing ties the wall clock to the trace: any time of it.
+  if (offset === null) return firstSeconds === null ? null : [firstSeconds, lastSeconds];
+  if (seconds === null) return null;
+  const [first, last] = offset.window;
+  if (resolutionSeconds === 0 && first === last) return [seconds + first, seconds + last];
+  const before = pairs.filter(({ entry }) => entry.line < line).map((pair) => pair.seconds);
+  const behind = pairs.filter(({ entry }) => entry.line > line).map((pair) => pair.seconds);
+  return [
+    Math.max(seconds + first, ...before),
+    Math.min(seconds + last + resolutionSeconds, ...behind.map((each) => each + PRINTED_SECONDS)),
+  ];
 }
 
 /** What a record says of an access to memory; null where it says none. */
@@ -100,24 +142,28 @@ function explaining(
     changesAt(access, history).map((seconds) =>
       seconds + JUST_AFTER_SECONDS - access.entry.seconds!
     )
-  ).filter((offset) => Math.abs(offset) < FURTHEST_SECONDS)
-    .sort((a, b) => Math.abs(a) - Math.abs(b));
+  );
   // The clock of the trace may be another one than the kernel speaks of: then 0 is near.
-  const candidates = [...bootSeconds === null ? [] : [bootSeconds], 0, ...changes];
+  const candidates = [
+    ...bootSeconds === null ? [] : [bootSeconds],
+    0,
+    ...changes.filter((offset) => Math.abs(offset) < FURTHEST_SECONDS)
+      .sort((a, b) => Math.abs(a) - Math.abs(b)),
+  ];
   let best: number | null = null;
   let most = -1;
   for (const offset of candidates) {
     const explained = known.filter((access) => {
       const seconds = access.entry.seconds! + offset;
-      const isCovered = seconds >= ledger.edges.firstSeconds! &&
+      const until = seconds + access.entry.resolutionSeconds;
+      const isCovered = until >= ledger.edges.firstSeconds! &&
         seconds <= ledger.edges.lastSeconds + LATE_SECONDS;
-      return isCovered && classifyFault(access, history, seconds).isConsistent;
+      return isCovered && classifyWithin(access, history, [seconds, until]).isConsistent;
     }).length;
     if (explained > most) [best, most] = [offset, explained];
   }
   if (best === null) return null;
-  const source = best === bootSeconds ? "boot" : "faults";
-  return { seconds: best, spreadSeconds: 0, pairs: 0, source };
+  return exactOffset(best, best === bootSeconds ? "boot" : "faults");
 }
 
 const TEXTS: Readonly<Record<string, string>> = {
@@ -136,6 +182,7 @@ function faultFinding(
   entry: KernelLogEntry,
   access: LoggedAccess | null,
   offset: ClockOffset | null,
+  window: Window | null,
   ledger: Ledger,
   history: PageHistory,
 ): Finding {
@@ -167,17 +214,60 @@ function faultFinding(
   ) {
     return finding("error_value", "likely");
   }
-  if (access === null || offset === null || access.device === null || entry.seconds === null) {
-    return finding("iommu_fault", "unknown");
+  if (access === null) return finding("iommu_fault", "unknown");
+  const { edges } = ledger;
+  const isBeyond = offset?.source !== "faults" && window !== null &&
+    window[0] > edges.lastSeconds + LATE_SECONDS;
+  if (edges.firstSeconds === null || access.device === null || window === null || isBeyond) {
+    const why = edges.firstSeconds === null
+      ? "there is no trace beside the log"
+      : place === null
+      ? "the line names no device"
+      : access.device === null
+      ? "the trace has no mapping of the device"
+      : isBeyond
+      ? "printed after the end of the trace"
+      : "no time ties the line to the trace";
+    return finding("iommu_fault", "unknown", { text: `no verdict: ${why}` });
   }
-  const isBeyond = entry.seconds + offset.seconds > ledger.edges.lastSeconds + LATE_SECONDS;
-  if (isBeyond && offset.source !== "faults") return finding("iommu_fault", "unknown");
-  const verdict = classifyFault(access, history, entry.seconds + offset.seconds);
+  const known = { access, device: access.device, window, isExact: isExact(offset) };
+  return explainedFault(known, ledger, history, finding);
+}
+
+/** An access of a device that the trace knows, within a window of its time. */
+interface KnownAccess {
+  readonly access: LoggedAccess;
+  readonly device: Device;
+  readonly window: Window;
+  /** Lines that both have tie the clocks. */
+  readonly isExact: boolean;
+}
+
+type MakeFinding = (kind: string, certainty: Certainty, more?: Partial<Finding>) => Finding;
+
+function explainedFault(
+  known: KnownAccess,
+  ledger: Ledger,
+  history: PageHistory,
+  finding: MakeFinding,
+): Finding {
+  const { access, device, isExact, window } = known;
+  const verdict = classifyWithin(access, history, window);
   const { mapping } = verdict;
-  const isSure = isExact(offset) && verdict.isConsistent && mapping?.device !== null;
-  const certainty = isSure ? "proved" : verdict.isConsistent ? "likely" : "possible";
+  const isSure = isExact && verdict.isConsistent && mapping?.device !== null;
+  const certainty = !verdict.isConsistent || verdict.share < LIKELY_SHARE
+    ? "possible"
+    : isSure && verdict.share === 1
+    ? "proved"
+    : "likely";
   if (verdict.kind === "never_mapped") {
-    return neverMapped(access, access.device, ledger, offset, finding);
+    const physical = history.atPhys(access.page).find((mapping) =>
+      mapping.device === device && isLiveWithin(mapping, window)
+    );
+    if (physical !== undefined) {
+      return finding("physical_address", "likely", { otherLine: physical.mappedAt.line });
+    }
+    return neverMapped(known, ledger, finding);
   }
   const isUnmapped = verdict.kind === "use_after_unmap" && mapping?.device !== null;
   // Lines are missing since: it may have been unmapped, or another mapping may have been live there.
@@ -192,30 +282,15 @@ function faultFinding(
 }
 
 /** Whether the clocks are tied by lines that both have. */
-function isExact({ source }: ClockOffset): boolean {
-  return source === "marks" || source === "calls";
+function isExact(offset: ClockOffset | null): boolean {
+  return offset?.source === "marks" || offset?.source === "calls";
 }
 
 /** Only a trace without gaps from the device's first mapping on can say so. */
-function neverMapped(
-  access: LoggedAccess,
-  device: Device,
-  ledger: Ledger,
-  offset: ClockOffset,
-  finding: (kind: string, certainty: Certainty, more?: Partial<Finding>) => Finding,
-): Finding {
-  for (const mapping of ledger.open()) {
-    if (mapping.device !== device) continue;
-    if (
-      mapping.phys !== null && pageOf(mapping.phys) === access.page && mapping.phys !== mapping.addr
-    ) {
-      return finding("physical_address", "likely", { otherLine: mapping.mappedAt.line });
-    }
-  }
-  const mode = modeOf(device);
-  const isGapless = ledger.edges.lostLine === 0 && device.mappedBeforeTrace === 0;
-  if (!isGapless || mode !== "translated") return finding("unknown_birth", "unknown");
-  return finding("never_mapped", isExact(offset) ? "proved" : "likely");
+function neverMapped({ device, isExact }: KnownAccess, { edges }: Ledger, finding: MakeFinding) {
+  const isGapless = edges.lostLine === 0 && device.mappedBeforeTrace === 0;
+  if (!isGapless || modeOf(device) !== "translated") return finding("unknown_birth", "unknown");
+  return finding("never_mapped", isExact ? "proved" : "likely");
 }
 
 /** Lines that are findings by themselves. */

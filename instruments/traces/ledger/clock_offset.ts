@@ -4,11 +4,14 @@
  * @see behaviour/traces.md T.61
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
+import type { LogTime } from "../kernel_log/log_time.ts";
 import type { Finding } from "./traced_mapping.ts";
 
 export interface ClockOffset {
   /** Added to a time of the log, it is that of the trace. */
   readonly seconds: number;
+  /** The same, as far as it is known: a log may have whole seconds only. */
+  readonly window: Window;
   /** Between the smallest and the largest difference of the pairs. */
   readonly spreadSeconds: number;
   /** Lines of both that are the same call. */
@@ -20,10 +23,27 @@ export interface ClockOffset {
   readonly source: "marks" | "calls" | "boot" | "faults";
 }
 
+/** From its first to its last number of seconds. */
+export type Window = readonly [number, number];
+
+/** Trace minus log, of two lines that are one. */
+export interface Difference {
+  readonly seconds: number;
+  /** The true one is at most this much smaller. */
+  readonly resolutionSeconds: number;
+}
+
+export function differenceOf(traceSeconds: number, logTime: LogTime): Difference {
+  const { resolutionSeconds, seconds } = logTime;
+  return { seconds: traceSeconds - seconds, resolutionSeconds };
+}
+
 export interface LogPair {
   readonly entry: KernelLogEntry;
   readonly finding: Finding;
-  readonly differenceSeconds: number;
+  readonly difference: Difference;
+  /** When the line of the trace was written. */
+  readonly seconds: number;
 }
 
 /** Findings that the DMA API checker reports as one of these classes. */
@@ -55,17 +75,20 @@ export function pairFindings(
   const candidates: LogPair[] = [];
   for (const { finding, seconds } of findings) {
     for (const entry of entries) {
+      const { resolutionSeconds } = entry;
       if (entry.kind !== "dma_debug" || entry.seconds === null) continue;
       if (!CLASSES[finding.kind]?.includes(String(entry.facts.class))) continue;
       if (finding.device !== entry.facts.device || !isSameAddress(finding, entry)) continue;
-      candidates.push({ entry, finding, differenceSeconds: seconds - entry.seconds });
+      const difference = differenceOf(seconds, { seconds: entry.seconds, resolutionSeconds });
+      candidates.push({ entry, finding, difference, seconds });
     }
   }
   let chosen: LogPair[] = [];
-  for (const { differenceSeconds } of candidates) {
+  for (const { difference } of candidates) {
     const near = once(
       candidates.filter((pair) =>
-        Math.abs(pair.differenceSeconds - differenceSeconds) < TOLERANCE_SECONDS
+        Math.abs(pair.difference.seconds - difference.seconds) <
+          TOLERANCE_SECONDS + difference.resolutionSeconds
       ),
     );
     if (near.length > chosen.length) chosen = near;
@@ -91,17 +114,28 @@ function isSameAddress(finding: Finding, entry: KernelLogEntry): boolean {
 
 /** The median of the differences, or null without any. */
 export function offsetOf(
-  unsorted: readonly number[],
+  unsorted: readonly Difference[],
   source: ClockOffset["source"],
 ): ClockOffset | null {
-  const differences = [...unsorted].sort((a, b) => a - b);
-  if (differences.length === 0) return null;
+  const differences = unsorted.map(({ seconds }) => seconds).sort((a, b) => a - b);
+  const [least] = differences;
+  if (least === undefined) return null;
+  const most = differences.at(-1)!;
+  const seconds = differences[Math.floor((differences.length - 1) / 2)]!;
+  const resolution = Math.max(...unsorted.map((each) => each.resolutionSeconds));
   return {
-    seconds: differences[Math.floor((differences.length - 1) / 2)]!,
-    spreadSeconds: differences.at(-1)! - differences[0]!,
+    seconds,
+    // A line was printed up to the resolution later: each difference bounds the offset on both sides.
+    window: resolution === 0 ? [seconds, seconds] : [most - resolution, least],
+    spreadSeconds: most - least,
     pairs: differences.length,
     source,
   };
+}
+
+/** One that no pairs show. */
+export function exactOffset(seconds: number, source: "boot" | "faults"): ClockOffset {
+  return { seconds, window: [seconds, seconds], spreadSeconds: 0, pairs: 0, source };
 }
 
 /**

@@ -9,11 +9,14 @@ import { PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mappin
 
 export class PageHistory {
   readonly #pages = new Map<number, TracedMapping[]>();
+  /** Mappings of memory at these addresses, which are no addresses for a device. */
+  readonly #physPages = new Map<number, TracedMapping[]>();
 
   /** @param addresses Where devices faulted; the page before each is kept too. */
   constructor(addresses: Iterable<number>) {
     for (const address of addresses) {
       const page = pageOf(address);
+      this.#physPages.set(page, []);
       for (const each of [page, page - PAGE_BYTES]) {
         if (!this.#pages.has(each)) this.#pages.set(each, []);
       }
@@ -26,17 +29,36 @@ export class PageHistory {
 
   /** Adds a mapping to each kept page that it covers. */
   add(mapping: TracedMapping, start = mapping.addr, sizeBytes = mapping.sizeBytes): void {
-    const [first, end] = [pageOf(start), pageEnd(start, sizeBytes)];
-    if ((end - first) / PAGE_BYTES > this.#pages.size) {
-      for (const [page, mappings] of this.#pages) {
-        if (page >= first && page < end) mappings.push(mapping);
-      }
-      return;
+    addTo(this.#pages, mapping, start, sizeBytes);
+    const { entries, phys } = mapping;
+    if (phys !== null && phys !== mapping.addr && start === mapping.addr) {
+      // Of a list only where its first entry begins is known.
+      addTo(this.#physPages, mapping, phys, entries === 1 ? sizeBytes : 1);
     }
-    for (let page = first; page < end; page += PAGE_BYTES) this.#pages.get(page)?.push(mapping);
+  }
+
+  /** Mappings of memory in a page of physical addresses. */
+  atPhys(page: number): readonly TracedMapping[] {
+    return this.#physPages.get(page) ?? [];
   }
 
   at(page: number): readonly TracedMapping[] {
     return this.#pages.get(page) ?? [];
   }
+}
+
+function addTo(
+  pages: ReadonlyMap<number, TracedMapping[]>,
+  mapping: TracedMapping,
+  start: number,
+  sizeBytes: number,
+): void {
+  const [first, end] = [pageOf(start), pageEnd(start, sizeBytes)];
+  if ((end - first) / PAGE_BYTES > pages.size) {
+    for (const [page, mappings] of pages) {
+      if (page >= first && page < end) mappings.push(mapping);
+    }
+    return;
+  }
+  for (let page = first; page < end; page += PAGE_BYTES) pages.get(page)?.push(mapping);
 }

@@ -4,9 +4,16 @@
  * The log is read first, because it says which pages of the trace matter.
  */
 import type { KernelLogEntry, UnreadableFault } from "../kernel_log/entry.ts";
-import { KernelLogReader, logSeconds } from "../kernel_log/kernel_log_reader.ts";
+import { KernelLogReader } from "../kernel_log/kernel_log_reader.ts";
+import type { LogTime } from "../kernel_log/log_time.ts";
 import { TraceLine } from "../line/trace_line.ts";
-import { bootOffset, markIn, type TimedFinding } from "./clock_offset.ts";
+import {
+  bootOffset,
+  type Difference,
+  differenceOf,
+  markIn,
+  type TimedFinding,
+} from "./clock_offset.ts";
 import { type ClassifiedLog, classifyLog, faultPages } from "./classify_log.ts";
 import { Ledger } from "./ledger.ts";
 import type { Certainty, Finding, TracedMapping } from "./traced_mapping.ts";
@@ -36,7 +43,7 @@ export class LogPass {
   /** How far the log's clock is behind, as the kernel said at boot, or null. */
   bootSeconds: number | null = null;
   /** When the collector's marks stand in the log, by their numbers. */
-  readonly marks = new Map<string, number>();
+  readonly marks = new Map<string, LogTime>();
   readonly facts = new MachineFacts();
   readonly qemu = new QemuClock();
   readonly #line = new TraceLine();
@@ -60,8 +67,8 @@ export class LogPass {
     this.qemu.pushLog(text);
     this.bootSeconds ??= bootOffset(text);
     const mark = markIn(text);
-    const seconds = mark === null ? null : logSeconds(text);
-    if (seconds !== null) this.marks.set(mark!, seconds);
+    const time = mark === null ? null : this.#reader.timeOf(number);
+    if (time !== null) this.marks.set(mark!, time);
     this.version ??= VERSION.exec(text)?.[1] ?? null;
   }
 
@@ -87,7 +94,7 @@ export class TraceCheck {
   #newestFinding = 0;
 
   readonly #log: LogPass;
-  readonly #marks: number[] = [];
+  readonly #marks: Difference[] = [];
 
   /** @param addresses Their pages' mappings are all kept, beside those of the log's faults. */
   constructor(log: LogPass, addresses: readonly number[] = []) {
@@ -130,7 +137,7 @@ export class TraceCheck {
     if (line.wasRaw) this.rawRecords++;
     const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
     const marked = mark === null ? undefined : this.#log.marks.get(mark);
-    if (marked !== undefined) this.#marks.push(line.seconds - marked);
+    if (marked !== undefined) this.#marks.push(differenceOf(line.seconds, marked));
     if (line.event === "nvme_setup_cmd" && !this.#log.qemu.isEmpty) {
       this.#log.qemu.pushSetup(line.payload, line.seconds);
     }

@@ -5,7 +5,7 @@
  */
 import { formatCount } from "../../../lang/text/numbers.ts";
 import type { TiedClocks } from "../line/joined_events.ts";
-import type { ClockOffset } from "./clock_offset.ts";
+import { type ClockOffset, exactOffset } from "./clock_offset.ts";
 import type { QemuOffset } from "./qemu_clock.ts";
 import type { LogPass, TraceCheck } from "./trace_check.ts";
 
@@ -22,7 +22,7 @@ export function clocksOf(log: LogPass, check: TraceCheck): TraceClocks {
   const { classified: { offset } } = check.end();
   const boot: ClockOffset | null = log.bootSeconds === null
     ? null
-    : { seconds: log.bootSeconds, spreadSeconds: 0, pairs: 0, source: "boot" };
+    : exactOffset(log.bootSeconds, "boot");
   return { log: offset ?? boot, qemu: log.qemu.offset() };
 }
 

@@ -1,7 +1,7 @@
 /** Values in the text after an event's name, found by their keys. */
 
 /** What stands for an address that a call did not give: all ones. */
-const ERROR_ADDRESS = -1;
+export const ERROR_ADDRESS = -1;
 const BLANK = 0x20;
 const COMMA = 0x2c;
 const CLOSING_BRACE = 0x7d;
