@@ -5,7 +5,7 @@ import { clip, wrapText } from "../text/columns.ts";
 import { formatCount, formatDuration, formatSize } from "../text/numbers.ts";
 import type { Run } from "../values/run.ts";
 import { formatInputs } from "./explain/inputs.ts";
-import { POOL_VERDICTS } from "./explain/explain_mapping.ts";
+import { POOL_VERDICTS } from "./explain/texts.ts";
 import { siteText } from "./things/event.ts";
 
 /** Statements that are named before the rest is only counted. */

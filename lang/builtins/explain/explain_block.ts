@@ -159,26 +159,3 @@ export function explainIteratorStart(
     }
   }
 }
-
-/** @see behaviour/block.md 2.5 */
-export function explainIteratorUnmap(facts: Facts<"ret.blk_rq_dma_unmap">): Explanation {
-  switch (facts.rule) {
-    case "block.2.5.1":
-      return { title: "nothing to unmap", why: "bus addresses were never mapped" };
-    case "block.2.5.2":
-      return {
-        title: "one dma_iova_destroy() for the whole range",
-        why: "the state says that a range is in use",
-      };
-    default:
-      return facts.fields.result
-        ? {
-          title: "nothing to unmap",
-          why: "the device is coherent, not translated, and has not bounced",
-        }
-        : {
-          title: "each segment must be unmapped",
-          why: "there is no IOVA range, and dma_need_unmap() is true",
-        };
-  }
-}

@@ -2,7 +2,6 @@
 import { blockStatusOf, doNotRetry } from "../../../devices/nvme/driver/command/status.ts";
 import { readStatus, STATUS_CODES } from "../../../devices/nvme/status_codes.ts";
 import { blkStatusName } from "../../../runtime/errno.ts";
-import type { EventFields } from "../../../runtime/event_vocabulary.ts";
 import { formatCount, formatSize } from "../../text/numbers.ts";
 import { type Explanation, type Facts, gapBitBytes } from "./explanation.ts";
 
@@ -72,22 +71,6 @@ function thresholdReason(facts: Facts): string {
   } the threshold of ${formatSize(threshold)}`;
 }
 
-/** @see behaviour/nvme.md 3 */
-export function explainMetadata(facts: Facts<"nvme.metadata">): Explanation {
-  const segments = facts.inputNumber("metadata_segments");
-  const metadata = `it has ${formatCount(segments, "segment")}`;
-  if (facts.fields.format === "sgl") {
-    const user = facts.inputIs("user_command") ? "a passthrough command" : metadata;
-    return { title: "metadata by SGL descriptors", why: `${user}; the controller supports them` };
-  }
-  const why = !facts.inputIs("data_sgl")
-    ? "the data is described by PRP entries"
-    : !facts.inputIs("controller_metadata_sgl")
-    ? "the controller does not support SGLs for metadata"
-    : metadata;
-  return { title: "metadata at the address in MPTR", why };
-}
-
 /** Memory that the driver allocates for a request. @see behaviour/nvme.md 2.3, 2.4 */
 export function explainMemory(facts: Facts<"mem.alloc">): Explanation {
   if (facts.fields.what === "dma_vecs") {
@@ -134,31 +117,6 @@ export function explainCompletion(facts: Facts<"nvme.complete">): Explanation {
   return {
     title: `completion with status 0x${status.toString(16)}`,
     why: `${name}${meaning}${retry}`,
-    rule: "nvme.4.2",
-  };
-}
-
-const TIMEOUT_ACTIONS: Readonly<Record<EventFields<"nvme.timeout">["action"], string>> = {
-  polled: "the completion was posted but its interrupt was lost (completion polled)",
-  abort: "an Abort command is sent",
-  reset: "the controller is reset",
-  timer_reset: "timer restarted (BLK_EH_RESET_TIMER), abort limit reached",
-};
-
-/** No capture shows a timeout; docs/language.md says what the model does. */
-export function explainTimeout(facts: Facts<"nvme.timeout">): Explanation {
-  return {
-    title: "timeout",
-    why: TIMEOUT_ACTIONS[facts.fields.action],
-    rule: "nvme.5.2",
-  };
-}
-
-/** @see behaviour/nvme.md 4.2 */
-export function explainCancel(): Explanation {
-  return {
-    title: "the driver completes the command: Command Aborted By Host",
-    why: "the controller was stopped or removed; the request may be retried",
     rule: "nvme.4.2",
   };
 }

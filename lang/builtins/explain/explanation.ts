@@ -74,6 +74,11 @@ export class Facts<N extends EventName = EventName> {
     return (this.fields[field] ?? 0) as number;
   }
 
+  /** A field by its name; undefined of an event that has none of that name. */
+  field(name: string): FieldValue | undefined {
+    return (this.fields as Readonly<Record<string, FieldValue>>)[name];
+  }
+
   input(name: string): FieldValue | undefined {
     return this.#inputs[name];
   }

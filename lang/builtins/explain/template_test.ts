@@ -1,0 +1,30 @@
+import { assert, assertEquals } from "@std/assert";
+import { Facts } from "./explanation.ts";
+import { explainByText } from "./template.ts";
+import { TEXTS, WORDS } from "./texts.ts";
+
+Deno.test("every text of a word names a list of words, and the last row of each event always fits", () => {
+  for (const [event, rows] of Object.entries(TEXTS)) {
+    assertEquals(rows.at(-1)![0], {}, event);
+    for (const [, ...texts] of rows) {
+      for (const [, list] of texts.join(" ").matchAll(/\{[\w.]+:([A-Z_]+)\}/g)) {
+        assert(list! in WORDS, `${event}: ${list}`);
+      }
+    }
+  }
+});
+
+Deno.test("places are printed as the vocabulary does, and optional parts go where they hold nothing", () => {
+  const fields = { start: 0xffff_d000, size_bytes: 8192, to: "tree" };
+  const facts = (inputs: Record<string, number | boolean>) =>
+    new Facts("iova.free", fields as never, { rule: "dma.4.3", inputs });
+  const row = [{ to: "tree" }, "{start}, {size_bytes} by {why.rule}[?late; late]", "[{left:page}]"];
+  const explain = (inputs: Record<string, number | boolean>) =>
+    explainByText([row as never], facts(inputs));
+  assertEquals(explain({}), { title: "0xffff_d000, 8KiB by dma.4.3", why: "" });
+  assertEquals(explain({ late: true, left: 2 }), {
+    title: "0xffff_d000, 8KiB by dma.4.3; late",
+    why: "2 pages",
+  });
+  assertEquals(explainByText([[{ to: "rcache" }, "", ""]], facts({})), null);
+});

@@ -1,0 +1,331 @@
+/** Decisions in words, as templates by the names of their events. What a template cannot say has a function. */
+import type { EventFields, EventName, FieldValue } from "../../../runtime/event_vocabulary.ts";
+
+/**
+ * A row: which fields and inputs must have which values, then title, reasons and the rule where the
+ * event does not have it. `why.rule` is the rule of the decision.
+ *
+ * `{name}` is a field or an input as the vocabulary prints it, `{name:page}` so many pages, `{name:WORDS}`
+ * its words; `[…]` is left out where nothing in it has a value but 0, and `[?name…]` unless that holds.
+ */
+export type TextRow = readonly [
+  when: Readonly<Record<string, FieldValue>>,
+  title: string,
+  why: string,
+  rule?: string,
+];
+
+/** What each cause of a full pool means, and its remedy. */
+export const POOL_VERDICTS: Readonly<Record<EventFields<"swiotlb.full">["cause"], string>> = {
+  no_pool: "the machine has no swiotlb pool",
+  over_segment:
+    "exceeds IO_TLB_SEGSIZE (128 slots, 256KiB), the largest bounce buffer, however much is free: map smaller segments",
+  full: "all slots are in use by recent mappings: reduce concurrency or enlarge swiotlb=",
+  leak_suspected: "most slots are held by old mappings: a missing unmap is likely",
+  fragmented: "enough slots are free, but not contiguous",
+  alignment: "enough contiguous slots are free, but none starts at the required alignment",
+};
+
+const SHORTAGES: Readonly<Record<EventFields<"iova.alloc_failed">["cause"], string>> = {
+  full: "fewer bytes are free",
+  fragmented: "enough is free, but not contiguous",
+  alignment: "a contiguous range is free, but not at an aligned start",
+  beyond_limit: "more than the address space below the limit",
+  max32_skipped: "a range is free, but the 32-bit search was skipped (size ≥ max32_alloc_size)",
+};
+
+const SOURCES: Readonly<Record<EventFields<"iova.alloc">["source"], string>> = {
+  rcache: "the per-CPU rcache",
+  tree: "the rbtree",
+  tree_after_flush: "the rbtree, after the rcaches were flushed",
+};
+
+const FLUSH_REASONS: Readonly<Record<EventFields<"flush_queue.flush">["reason"], string>> = {
+  full: "the queue is full",
+  timer: "its timer expired",
+  pressure: "an IOVA allocation failed",
+};
+
+const FAULTS: Readonly<Record<EventFields<"iommu.fault">["reason"], string>> = {
+  not_present: "no mapping at this address",
+  not_writable: "the mapping has no write permission",
+  not_readable: "the mapping has no read permission",
+  address_width: "the address exceeds the IOMMU's address width",
+  reserved: "the address lies in a reserved range",
+  unreachable: "no memory or device is reachable at this address",
+  peer_blocked: "peer routing or ACS blocks the access",
+  device_gone: "the device was removed or cut off",
+};
+
+const TIMEOUT_ACTIONS: Readonly<Record<EventFields<"nvme.timeout">["action"], string>> = {
+  polled: "the completion was posted but its interrupt was lost (completion polled)",
+  abort: "an Abort command is sent",
+  reset: "the controller is reset",
+  timer_reset: "timer restarted (BLK_EH_RESET_TIMER), abort limit reached",
+};
+
+/** Words for what a field or an input holds, by the name that templates have for them. */
+export const WORDS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  POOL_VERDICTS,
+  SHORTAGES,
+  SOURCES,
+  FLUSH_REASONS,
+  FAULTS,
+  TIMEOUT_ACTIONS,
+  LIMITERS: {
+    mask: "the device's mask",
+    bus: "the limit of its bus",
+    iommu: "the width of the IOMMU's addresses",
+  },
+  HMM_MODES: {
+    iova: "one IOVA range for all pages",
+    list: "no IOVA range, and dma_need_unmap() is true: the DMA address of each page is kept",
+    stateless: "the device is not translated, and dma_need_unmap() is false: nothing is kept",
+  },
+  /** Why an entry was mapped as it was, by the row of the table. */
+  HMM_ROWS: {
+    "hmm-rdma-vfio.1.3.1": "already mapped: its offset in the range",
+    "hmm-rdma-vfio.1.3.2": "already mapped: its address is in the list",
+    "hmm-rdma-vfio.1.3.4": "peer memory that the device cannot reach",
+    "hmm-rdma-vfio.1.3.5": "peer memory by its bus address, computed each time",
+    "hmm-rdma-vfio.1.3.7": "linked at its offset in the range, with its own sync",
+    "hmm-rdma-vfio.1.3.8": "dma_need_unmap() became true after a bounce, and there is no list",
+    "hmm-rdma-vfio.1.3.9": "mapped by its own call",
+  },
+  /** Why a page cannot be faulted in as requested. */
+  FAULT_REFUSALS: {
+    EFAULT: "no memory area of the process there, or a poisoned page",
+    EPERM: "write access requested, and the process may only read it",
+    ENOMEM: "no memory for a page",
+  },
+};
+
+const SEARCH = "top-down search below the limit {limit}";
+const FOUND = "IOVA {start}, {size_bytes}, from {source:SOURCES}";
+const FREED = "IOVA {start}, {size_bytes}";
+const NONE = "no IOVA for {size_bytes}: {cause}";
+const SHORTAGE =
+  "{cause:SHORTAGES}: {free_bytes} free below the limit {limit} (set by {limited_by:LIMITERS}), " +
+  "largest contiguous free range {longest_free_bytes}";
+const QUEUED = "[; {waiting_for_flush:range} more queued for a deferred flush]";
+const WHOLE = "[?whole_domain; issued as a domain-wide invalidation]";
+const FAULT = "fault: {access} of {dma}, {reason}";
+const NO_RANGE = "dma_iova_try_alloc() returns false";
+const NO_LISTS = "hmm_dma_map_alloc fails: {error}";
+const HELD = "the process has {valid:page} at {virt}, {size_bytes}";
+const BROUGHT = "{brought_in} faulted in or made writable";
+const BY_LIST = "metadata by SGL descriptors";
+const BY_ADDRESS = "metadata at the address in MPTR";
+const METADATA = "it has {metadata_segments:segment}";
+const DROPPED = "[; {freed:smaller one} on the way freed]";
+
+/** The first row that fits is taken. */
+export const TEXTS: { readonly [N in EventName]?: readonly TextRow[] } = {
+  // dma.md 4.1 to 4.4
+  "iova.alloc": [
+    [{ source: "rcache" }, FOUND, "a freed range of {granules:page} was in a magazine"],
+    [{ cacheable: true }, FOUND, `rcache miss for {granules:page}; ${SEARCH}`],
+    [{}, FOUND, `{granules:page} exceed the largest rcache size; ${SEARCH}`],
+  ],
+  "iova.alloc_failed": [
+    [
+      { cause: "alignment" },
+      NONE,
+      `${SHORTAGE}; a range of {searched_bytes} is aligned to its size, rounded up to a power of two${QUEUED}`,
+    ],
+    [
+      { cause: "max32_skipped" },
+      NONE,
+      `${SHORTAGE}; a search for {skipped_from_bytes} failed before: until an IOVA below 4GiB is freed, ` +
+      `this size and larger ones fail without a search${QUEUED}`,
+    ],
+    [{}, NONE, SHORTAGE + QUEUED],
+  ],
+  // dma.md 4.3, 5.3
+  "iova.free": [
+    [
+      { to: "flush_queue" },
+      `${FREED}, queued for a deferred flush`,
+      "lazy mode: stale IOTLB entries may remain until then",
+    ],
+    [
+      { to: "tree" },
+      `${FREED}, freed to the rbtree`,
+      "{granules:page}; rcaches hold up to {largest_cached_granules}",
+    ],
+    [
+      {},
+      `${FREED}, freed to the per-CPU rcache`,
+      "{granules:page} (rcaches hold up to {largest_cached_granules}), for the next range of that size",
+    ],
+  ],
+  "iotlb.sync": [
+    [{ kind: "all" }, "IOTLB flush of the whole domain", "a flush of the queue"],
+    [
+      { kind: "map" },
+      "IOTLB invalidation for the new mapping {start}, {size_bytes}",
+      `caching mode: not-present entries are cached${WHOLE}`,
+    ],
+    [
+      {},
+      "IOTLB invalidation of {start}, {size_bytes}",
+      `synchronous, before the IOVA can be reused ({model})${WHOLE}`,
+    ],
+  ],
+  "flush_queue.flush": [[
+    {},
+    "flush queue drained: {entries:range} freed",
+    "{reason:FLUSH_REASONS}; capacity {usable_entries}, timeout {timeout_ns}",
+  ]],
+  // dma.md 6.2
+  "swiotlb.full": [[
+    {},
+    "no bounce buffer of {wanted_bytes}: {cause}",
+    "{cause:POOL_VERDICTS}; {slots_wanted:slot} wanted, {slots_in_use} of {slots_of_the_pool} in use, " +
+    "{largest_free_run} contiguous and free",
+  ]],
+  "iommu.fault": [
+    [{ translated: true }, FAULT, "{reason:FAULTS}; the device is translated"],
+    [{}, FAULT, "{reason:FAULTS}; the device is not translated"],
+  ],
+  "ret.dma_iova_try_alloc": [
+    [{ injected: true }, NO_RANGE, "injected failure"],
+    [{ translated: true }, NO_RANGE, "no IOVA range is available"],
+    [{}, NO_RANGE, "the device is not translated: it has no IOVAs"],
+  ],
+  // block.md 2.5
+  "ret.blk_rq_dma_unmap": [
+    [{ "why.rule": "block.2.5.1" }, "nothing to unmap", "bus addresses were never mapped"],
+    [
+      { "why.rule": "block.2.5.2" },
+      "one dma_iova_destroy() for the whole range",
+      "the state says that a range is in use",
+    ],
+    [
+      { result: true },
+      "nothing to unmap",
+      "the device is coherent, not translated, and has not bounced",
+    ],
+    [
+      {},
+      "each segment must be unmapped",
+      "there is no IOVA range, and dma_need_unmap() is true",
+    ],
+  ],
+  // nvme.md 3
+  "nvme.metadata": [
+    [
+      { format: "sgl", user_command: true },
+      BY_LIST,
+      "a passthrough command; the controller supports them",
+    ],
+    [{ format: "sgl" }, BY_LIST, `${METADATA}; the controller supports them`],
+    [{ data_sgl: false }, BY_ADDRESS, "the data is described by PRP entries"],
+    [
+      { controller_metadata_sgl: false },
+      BY_ADDRESS,
+      "the controller does not support SGLs for metadata",
+    ],
+    [{}, BY_ADDRESS, METADATA],
+  ],
+  // No capture shows a timeout; docs/language.md says what the model does.
+  "nvme.timeout": [[{}, "timeout", "{action:TIMEOUT_ACTIONS}", "nvme.5.2"]],
+  "nvme.cancel": [[
+    {},
+    "the driver completes the command: Command Aborted By Host",
+    "the controller was stopped or removed; the request may be retried",
+    "nvme.4.2",
+  ]],
+  // hmm-rdma-vfio.md 1.1 to 1.3, 2.2
+  "ret.hmm_dma_map_alloc": [
+    [{ error: null }, "hmm_dma_map_alloc: {memory_bytes} of lists", "{mode:HMM_MODES}"],
+    [
+      { needs_sync: true },
+      NO_LISTS,
+      "the device is not coherent, or has bounced: its memory would need dma_sync calls",
+    ],
+    [
+      { addressing_limited: true },
+      NO_LISTS,
+      "the device cannot address all memory, and bouncing is not allowed",
+    ],
+    [{}, NO_LISTS, "no memory for a list"],
+  ],
+  "ret.hmm_dma_map_pfn": [
+    [{ result: null }, "page {index} cannot be mapped", "{why.rule:HMM_ROWS}"],
+    [{}, "page {index} → {result}", "{why.rule:HMM_ROWS}"],
+  ],
+  "hmm.fault": [
+    [
+      { result: "EBUSY" },
+      "the page table at {virt}, {size_bytes} is changing",
+      "the sequence number was {sequence} and is {sequence_now}, or an invalidation is in progress: read it again",
+    ],
+    [
+      { result: "OK", wanted_write: true },
+      HELD,
+      `{writable} writable; write fault requested; ${BROUGHT}`,
+    ],
+    [
+      { result: "OK", wanted_valid: true },
+      HELD,
+      `{writable} writable; read fault requested; ${BROUGHT}`,
+    ],
+    [{ result: "OK" }, HELD, `{writable} writable; no fault requested; ${BROUGHT}`],
+    [{}, "hmm_range_fault() of {virt}, {size_bytes} fails: {result}", "{result:FAULT_REFUSALS}"],
+  ],
+  "odp.handled": [
+    [
+      { result: "OK" },
+      "page fault at {virt}: {pages:page} mapped",
+      "[{refaults:page fault} at the same address made no progress]",
+    ],
+    [{}, "page fault at {virt} ends with {result}", ""],
+  ],
+  "odp.retry": [
+    [
+      { cause: "busy" },
+      "mmu_interval_read_retry(): the page table is read again",
+      "it was changing",
+    ],
+    [
+      {},
+      "mmu_interval_read_retry(): the page table is read again",
+      "the sequence number was {sequence} and is {sequence_now}: the result may be stale",
+    ],
+  ],
+  "odp.invalidate": [[
+    {},
+    "{virt}, {size_bytes}: {unmapped:page} invalidated",
+    "{zapped} entries left the table, {counted} are counted; npages is {npages}",
+  ]],
+  // hmm-rdma-vfio.md 3.2, 3.3
+  "vfio.register": [
+    [
+      { rule: "iova" },
+      "{pages:page} mapped as one range at {dma}",
+      "behind an IOMMU an IOVA range of {bytes} was allocated: a link for each page, one sync",
+    ],
+    [
+      { rule: "scatterlist" },
+      "{pages:page} mapped as one scatterlist",
+      "this release uses a list",
+    ],
+    [{ translated: true }, "{pages:page} mapped one by one", "no IOVA range of {bytes} available"],
+    [{}, "{pages:page} mapped one by one", "no translation, so there is no IOVA range"],
+  ],
+  "vfio.buffer": [
+    [
+      { action: "reused" },
+      "a spare buffer of {pages:page} is reused",
+      `the first of its direction with {wanted_pages:page}${DROPPED}`,
+    ],
+    [
+      {},
+      "a new buffer of {pages:page}",
+      `no spare one of its direction has {wanted_pages:page}${DROPPED}`,
+    ],
+  ],
+  "dma.report": [[{}, "the checker: {class}", "{text}", "{rule}"]],
+  inject: [[{}, "injected failure: {point} returns {error}", "hit number {nth}"]],
+};
