@@ -408,7 +408,7 @@ Deno.test("what a client gets wrong is said in a sentence, and the session goes 
           { expression: "alloc_pages(1)" },
           /alloc_pages/,
         ],
-        ["evaluate", { expression: "unknown" }, /unknown/],
+        ["evaluate", { expression: "no_such_name" }, /no_such_name/],
         ["evaluate", { expression: "" }, /./],
         ["scopes", { frameId: 99 }, /Stale frame id/],
         ["goto", { targetId: 5 }, /Unknown goto target/],
