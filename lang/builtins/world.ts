@@ -19,7 +19,7 @@ import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
 import { hasPrices } from "../../runtime/prices.ts";
 import { EventRecorder } from "../../runtime/recorder.ts";
 import type { EventLog } from "../../runtime/recording/event_log.ts";
-import { MachineRecording, type Past } from "../../runtime/recording/machine_recording.ts";
+import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
 import type { Run } from "../values/run.ts";
 import type {
   FaultCount,
@@ -124,8 +124,8 @@ class LabWorld implements World {
     return this.lab.machine.events.listen(listener);
   }
 
-  record(past?: Past): MachineRecording {
-    const recording = new MachineRecording(this.lab.machine, LAB_TABLES, past ?? null);
+  record(): MachineRecording {
+    const recording = new MachineRecording(this.lab.machine, LAB_TABLES);
     this.recorder.readFrom(recording.log, true);
     return this.#recording = recording;
   }

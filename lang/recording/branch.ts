@@ -1,13 +1,12 @@
 /** A session that is kept: it can be asked about its past, and gone on with from any place of it. */
 import type { SourceFile } from "../source.ts";
-import type { Session, SessionRerun } from "../run/session.ts";
+import type { Session } from "../run/session.ts";
 import type { FeedResult, SessionParts } from "../run/session_types.ts";
 import type { Move } from "../run/session_state.ts";
-import type { Vm } from "../vm/vm.ts";
 import { Looker } from "./look.ts";
 import { RunNotes } from "./notes.ts";
 import { comparePositions, type Position } from "./position.ts";
-import { Recording } from "./recording.ts";
+import { type OutputLine, Recording } from "./recording.ts";
 import { type Seen } from "./machines/replay.ts";
 import { Reruns } from "./machines/reruns.ts";
 
@@ -39,9 +38,11 @@ class Track {
   machines = 0;
   readonly hooks: SessionHooks;
 
-  constructor(onLine: (text: string) => void) {
+  /** @param before Lines that the session it goes on from has written. */
+  constructor(onLine: (text: string) => void, before: readonly OutputLine[] = []) {
+    const written = [...before];
     this.hooks = {
-      onVm: (vm) => this.begin(new RunNotes(vm)),
+      onVm: (vm) => this.#begin(new RunNotes(vm, written.splice(0))),
       onRest: (move, part) => this.#rest(move, part),
       onLine: (text) => {
         this.notes?.line(text);
@@ -50,7 +51,7 @@ class Track {
     };
   }
 
-  begin(notes: RunNotes): void {
+  #begin(notes: RunNotes): void {
     this.notes = notes;
     this.rests = [];
     this.machines++;
@@ -176,38 +177,13 @@ export class Branch {
     const rest = comparePositions(at, last) >= 0 ? null : this.#restFor(at);
     const isEnd = rest !== null && !rest.isStatement && comparePositions(rest.at, last) === 0;
     if (rest === null || isEnd) return null;
-    const { seq } = rest.at;
-    // A step is no statement: it is gone on to from the event before.
-    const target = rest.isStatement ? rest.at : recording.afterEvent(seq);
-    const { rerun, vm } = recording.reruns.detach(target);
-    const { at: place, resume, state } = rerun as SessionRerun;
-    const isBefore = () =>
-      place.move < rest.move || place.move === rest.move && place.part < rest.part;
-    while (isBefore() && resume());
-    const move = this.session.moves[rest.move]!;
-    const moves = this.session.moves.slice(0, rest.move);
-    if (move.kind === "step") {
-      if (rest.part > 0) moves.push({ ...move, activities: rest.part });
-    } else if (rest.part === 0) state.settle(this.session.namesBefore(rest.move));
-    else {
-      state.cutOff(this.session.namesBefore(rest.move), move.prepared);
-      moves.push({ ...move, statements: rest.part, after: state.names });
-    }
-    const track = this.#tracked(vm, rest, onLine);
+    const { output } = this.#track.notes!;
+    const before = output.filter((line) => comparePositions(line.at, rest.at) < 0);
+    const track = new Track(onLine, before);
+    track.isInput = (move) => this.session.moves[move]?.kind !== "step";
+    const { move, part } = rest;
     const origin = { branch: this, at: rest.at };
-    return new Branch(name, origin, track, (hooks) => this.session.branch(moves, state, hooks));
-  }
-
-  /** What is known of the past that a branch has in common with this one. */
-  #tracked(vm: Vm, rest: Rest, onLine: (text: string) => void): Track {
-    const { machine, output } = this.#track.notes!;
-    const { seq, statement } = rest.at;
-    const past = { recording: machine, seq, statements: statement - 1 };
-    const before = output.filter(({ at }) => comparePositions(at, rest.at) <= 0);
-    const track = new Track(onLine);
-    track.begin(new RunNotes(vm, past, before));
-    track.rests = this.#track.rests.slice(0, this.#track.rests.indexOf(rest));
-    return track;
+    return new Branch(name, origin, track, (hooks) => this.session.branch(move, part, hooks));
   }
 
   /** What was typed, as far as it is done. */

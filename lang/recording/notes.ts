@@ -1,5 +1,5 @@
 /** Notes statements and printed lines of a run while it runs, beside its events. */
-import type { MachineRecording, Past } from "../../runtime/recording/machine_recording.ts";
+import type { MachineRecording } from "../../runtime/recording/machine_recording.ts";
 import type { MarkListener } from "../vm/control.ts";
 import type { AsideWord } from "../vm/code.ts";
 import type { Vm } from "../vm/vm.ts";
@@ -15,12 +15,12 @@ export class RunNotes implements MarkListener {
   left = Infinity;
 
   /**
-   * Begins before anything has run, or goes on from what another run of the same kept.
-   * @param output The lines that were written before.
+   * Begins before anything has run.
+   * @param output The lines that the run is known to write, where it is done again unheard.
    */
-  constructor(readonly vm: Vm, past?: Past, output: readonly OutputLine[] = []) {
-    this.machine = vm.world.record(past);
-    this.output = [...output];
+  constructor(readonly vm: Vm, output: OutputLine[] = []) {
+    this.machine = vm.world.record();
+    this.output = output;
     vm.marks = this;
     vm.branches.onAside = (word) => this.asides.set(this.at.statement, word);
   }

@@ -54,6 +54,24 @@ Deno.test("looking back is free, and typing there begins a branch that leaves th
   assertEquals(bench.branches.map(({ name }) => name), ["main", "b1"]);
 });
 
+Deno.test("a branch tries out its own `fork`, and keeps its own lines", () => {
+  const { bench, say } = workbench();
+  say(MACHINE);
+  say("let n = 1");
+  const before = bench.recording.last;
+  say("print n");
+  say("let both = fork { advance 1us } and { advance 2us }");
+  assertEquals(say("both.second.time"), "2us");
+  bench.goTo(before);
+  assertEquals(say("let both = fork { advance 3us } and { advance 4us }"), "b1: ");
+  assertEquals(say("both.second.time"), "4us");
+  say("print 7");
+  const linesOf = () => bench.recording.output.map(({ text }) => text);
+  assertEquals(linesOf(), ["7"]);
+  assert(bench.switchTo("main"));
+  assertEquals(linesOf(), ["1"]);
+});
+
 Deno.test("a branch and what it came from have the same past, event by event and row by row", () => {
   const { bench, say } = workbench();
   say(MACHINE);

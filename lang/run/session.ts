@@ -40,13 +40,12 @@ import type { World } from "../values/world.ts";
 /** Failures that depend on the moment of the query. */
 const BY_CLOCK: ReadonlySet<string> = new Set(["E0806", "E0807"]);
 
-/** A move that is being done again on a state of its own. */
-export interface SessionRerun {
-  readonly state: SessionState;
-  /** Goes on; false when it is over, else it was paused. */
-  resume(): boolean;
-  /** The move that it is in, and how many of its statements or activities it has left behind. */
-  readonly at: { readonly move: number; readonly part: number };
+/** A place in a session's past, at which another session goes on. */
+interface SessionPlace {
+  readonly session: Session;
+  /** How many moves were done before, and how many statements or activities of the next one. */
+  readonly move: number;
+  readonly part: number;
 }
 
 /** Takes text, keeps one machine, and goes back. */
@@ -64,10 +63,10 @@ export class Session {
   #inputs = 0;
 
   /**
-   * @param from A session that this one goes on from.
+   * @param from Where this one goes on from.
    * @internal
    */
-  constructor(options: SessionParts, from: SessionStart | null = null) {
+  constructor(options: SessionParts, from: SessionPlace | null = null) {
     this.#given = options;
     const { loader, onRest, onVm, registry, watch } = options;
     // What was done before is done again to its end, or it would not be the same.
@@ -82,14 +81,43 @@ export class Session {
         interrupted: () => this.#isBusy && watch.interrupted(),
       },
     };
-    this.code = from?.code ?? new SessionCode(registry, loader, onVm !== undefined);
-    this.#first = from?.first ?? this.code.firstNames();
-    this.#moves.push(...from?.moves ?? []);
-    this.#inputs = from?.inputs ?? 0;
-    this.#state = from?.state ?? this.#newState(null, this.#first);
+    const parent = from?.session;
+    this.code = parent?.code ?? new SessionCode(registry, loader, onVm !== undefined);
+    this.#first = parent === undefined ? this.code.firstNames() : parent.#first;
+    this.#inputs = parent === undefined ? 0 : parent.#inputs;
+    if (from === null) {
+      this.#state = this.#newState(null, this.#first);
+      this.#repeat(this.#state, []);
+    } else this.#state = this.#stateAt(from);
     this.#state.onRest = (part) => onRest?.(this.#moves.length, part);
-    if (from === null) this.#repeat(this.#state, []);
-    else this.#state.becomeLive(this.#runsOf(this.#state), onVm ?? null);
+    if (from !== null) this.#state.becomeLive(this.#runsOf(this.#state), onVm ?? null);
+  }
+
+  /** Does again what was done on the machine there is, up to a place. */
+  #stateAt({ move, part, session }: SessionPlace): SessionState {
+    const first = session.#machineMove();
+    const { known } = session.#state;
+    const { onRest, onVm = null } = this.#options;
+    const repetition = { known, skips: known.length - 1, request: null, onVm };
+    const state = this.#newState(repetition, session.namesBefore(first));
+    this.#moves.push(...session.#moves.slice(0, move));
+    const whole = session.#moves[move];
+    const isNew = whole?.kind === "input" && whole.prepared.newMachine;
+    for (let index = first; index < move; index++) {
+      state.onRest = (done) => onRest?.(index, done);
+      for (const _pause of state.again(this.#moves[index]!));
+    }
+    if (whole !== undefined && (part > 0 || isNew)) {
+      state.onRest = (done) => onRest?.(move, done);
+      const cut: Move = whole.kind === "step"
+        ? { ...whole, activities: part }
+        : { ...whole, statements: part };
+      for (const _pause of state.again(cut, false));
+      if (cut.kind === "input") state.cutOff(session.namesBefore(move), cut.prepared);
+      this.#moves.push(cut.kind === "input" ? { ...cut, after: state.names } : cut);
+    }
+    state.vm.branches.forget();
+    return state;
   }
 
   /** Does what a text says, as far as it is complete and right. */
@@ -282,45 +310,28 @@ export class Session {
    * Prepares all that was done on the machine there is to be done once more.
    * @internal
    */
-  rerun(onVm: (vm: Vm) => void): SessionRerun {
+  rerun(onVm: (vm: Vm) => void): { resume(): boolean } {
     const first = this.#machineMove();
     const { known } = this.#state;
     const repetition = { known, skips: known.length - 1, request: null, onVm };
     const state = this.#newState(repetition, this.namesBefore(first));
     const moves = this.#moves;
-    const at = { move: first, part: 0 };
     const steps = (function* () {
       if (moves.length === first) state.vm;
-      for (; at.move < moves.length; at.move++) {
-        at.part = 0;
-        for (const part of state.again(moves[at.move]!)) {
-          at.part = part;
-          yield;
-        }
-      }
+      for (let move = first; move < moves.length; move++) yield* state.again(moves[move]!);
     })();
-    return { state, at, resume: () => !steps.next().done };
+    return { resume: () => !steps.next().done };
   }
 
   /**
-   * A session that goes on from a part of what was done in this one.
+   * A session that goes on from a place in this one's past, on a machine of its own.
    *
-   * @param state A state in which exactly these moves were done.
+   * @param move How many moves were done before.
+   * @param part How many statements or activities of the next one.
    * @internal
    */
-  branch(
-    moves: readonly Move[],
-    state: SessionState,
-    hooks: Pick<SessionParts, "onRest" | "onVm">,
-  ): Session {
-    const { code } = this;
-    return new Session({ ...this.#given, ...hooks }, {
-      code,
-      first: this.#first,
-      moves,
-      inputs: this.#inputs,
-      state,
-    });
+  branch(move: number, part: number, hooks: Partial<SessionParts>): Session {
+    return new Session({ ...this.#given, ...hooks }, { session: this, move, part });
   }
 
   /**
@@ -397,15 +408,6 @@ function unexpectedOf(
     unexpectedReports: found.length - unexpectedFaults,
     leaks: 0,
   };
-}
-
-/** What a session goes on from. */
-interface SessionStart {
-  readonly code: SessionCode;
-  readonly first: SessionNames;
-  readonly moves: readonly Move[];
-  readonly inputs: number;
-  readonly state: SessionState;
 }
 
 /** What of a text no session runs, and its tests where they are not wanted. */

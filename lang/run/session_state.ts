@@ -167,17 +167,17 @@ export class SessionState {
 
   /**
    * Does a move again; stops wherever the VM is paused, and between activities.
-   * @returns At each stop how many statements or activities of the move are done.
+   * @param settles Whether what is known after the whole move is known then.
    */
-  *again(move: Move): Generator<number, void> {
+  *again(move: Move, settles = true): Generator<void, void> {
     if (this.ended) return;
     if (move.kind === "step") {
       this.onRest(0);
-      yield 0;
+      yield;
       for (let count = 0; count < move.activities; count++) {
         this.world.runNextActivity();
         this.onRest(count + 1);
-        yield count + 1;
+        yield;
       }
       return;
     }
@@ -188,19 +188,15 @@ export class SessionState {
       this.onRest(index);
       const run = this.#run(move.prepared.statements[index]!.functionIndex);
       let step = run.next();
-      for (; !step.done; step = run.next()) yield index;
+      for (; !step.done; step = run.next()) yield;
       failure = step.value;
       if (failure === null && move.prepared.statements[index]!.shown) {
         this.#keepValue(move.prepared);
       }
     }
-    this.settle(move.after);
-  }
-
-  /** Makes what is known at a moment what this state knows. */
-  settle(after: SessionNames): void {
-    this.names = after;
-    for (const global of after.valueless) this.vm.globals[global] ??= null;
+    if (!settles) return;
+    this.names = move.after;
+    for (const global of move.after.valueless) this.vm.globals[global] ??= null;
   }
 
   /**

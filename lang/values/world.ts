@@ -8,7 +8,7 @@ import type { IncidentEvent } from "./incident.ts";
 import type { Lab } from "../../devices/lab.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { EventLog } from "../../runtime/recording/event_log.ts";
-import type { MachineRecording, Past } from "../../runtime/recording/machine_recording.ts";
+import type { MachineRecording } from "../../runtime/recording/machine_recording.ts";
 import type { EventListener, EventStream } from "../../runtime/events.ts";
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import type { Leak } from "../../runtime/held_resources.ts";
@@ -100,7 +100,7 @@ export interface World {
    * Begins to keep all that happens, before anything has, or goes on from what another kept.
    * @throws {RangeError} When something has happened that is not kept.
    */
-  record(past?: Past): MachineRecording;
+  record(): MachineRecording;
   /** Has the recorder answer from what the same run kept before, up to where this one is. */
   readEventsFrom(log: EventLog): void;
   /** Bytes of memory as they are, by the CPU's address. @throws {RangeError} Where there is none. */

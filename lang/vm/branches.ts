@@ -145,6 +145,13 @@ export class Branches {
     for (const [branching, value] of known) this.known.set(branching, value);
   }
 
+  /** Forgets branchings that this run has not come to: it may go another way. */
+  forget(): void {
+    for (const branching of this.known.keys()) {
+      if (branching > this.#branchings) this.known.delete(branching);
+    }
+  }
+
   /** The run has come to the branch that it was sent to. */
   get arrived(): boolean {
     return this.goals.length > 0 && this.#turns === this.goals.length;

@@ -56,19 +56,6 @@ abstract class Rows<T extends Numbers> {
     this.#chunks[row >>> CHUNK_BITS]![(row & CHUNK_MASK) * this.width + field] = value;
   }
 
-  /** Takes over the first rows of others. */
-  protected take(other: Rows<T>, rows: number): this {
-    for (let first = 0; first < rows; first += CHUNK_ROWS) {
-      const from = other.#chunks[first >>> CHUNK_BITS]!;
-      const count = Math.min(CHUNK_ROWS, rows - first);
-      const own = this.make(Math.max(count, FIRST_ROWS) * this.width);
-      own.set(from.subarray(0, count * this.width));
-      this.#chunks.push(own);
-      this.#room = first + own.length / this.width;
-    }
-    return this;
-  }
-
   /** Bytes of host memory, room to grow included. */
   get hostBytes(): number {
     return this.#chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -94,21 +81,11 @@ export class FloatRows extends Rows<Float64Array> {
   protected make(numbers: number): Float64Array {
     return new Float64Array(numbers);
   }
-
-  /** The first rows, in rows of their own. */
-  copy(rows: number): FloatRows {
-    return new FloatRows(this.width).take(this, rows);
-  }
 }
 
 /** Rows of whole numbers of 32 bits. */
 export class WholeRows extends Rows<Int32Array> {
   protected make(numbers: number): Int32Array {
     return new Int32Array(numbers);
-  }
-
-  /** The first rows, in rows of their own. */
-  copy(rows: number): WholeRows {
-    return new WholeRows(this.width).take(this, rows);
   }
 }

@@ -45,22 +45,4 @@ for (const { bytes, factor, make, name } of KINDS) {
     assertEquals(rows.together(CHUNK - 10, 11), CHUNK);
     assertEquals(rows.together(2 * CHUNK - 1, 2), 2 * CHUNK);
   });
-
-  Deno.test(`${name}.copy() has the first rows, and shares no storage`, () => {
-    const rows = make(2);
-    for (let row = 0; row < CHUNK + 300; row++) {
-      rows.reach(row);
-      rows.set(row, 0, row * factor);
-    }
-    for (const count of [0, 1, 255, 256, 257, CHUNK, CHUNK + 1, CHUNK + 300]) {
-      const copied = rows.copy(count);
-      assertEquals(copied.width, 2);
-      for (let row = 0; row < count; row++) assertEquals(copied.get(row, 0), row * factor);
-      copied.reach(count);
-      copied.set(count, 0, 5);
-      assertEquals(copied.get(count, 0), 5);
-      if (count > 0) copied.set(0, 0, -1);
-      assertEquals(rows.get(0, 0), 0);
-    }
-  });
 }

@@ -63,13 +63,13 @@ const NONE = -1;
 
 export class EventLog implements EventKeeper {
   /** Texts and lists of the events; tables name their own by the same numbers. */
-  readonly pool: ValuePool;
+  readonly pool: ValuePool = new ValuePool();
   /** How many events are kept: the number of the last one. */
   count = 0;
 
-  #heads = new WholeRows(HEAD.WIDTH);
-  #contexts = new WholeRows(CONTEXT.WIDTH);
-  #times = new FloatRows(1);
+  readonly #heads = new WholeRows(HEAD.WIDTH);
+  readonly #contexts = new WholeRows(CONTEXT.WIDTH);
+  readonly #times = new FloatRows(1);
   #contextCount = 0;
   /** What the last context is; a time that is no number before there is one. */
   #lastNs = NaN;
@@ -83,33 +83,12 @@ export class EventLog implements EventKeeper {
   /** Where the next values go. */
   #valueChunk: Float64Array = NO_VALUES;
   #valueAt = 0;
-  #values = new FloatRows(1);
+  readonly #values = new FloatRows(1);
   readonly #built: MachineEvent[] = [];
   #valueCount = 0;
-  readonly #layouts: (Layout | undefined)[];
+  readonly #layouts: (Layout | undefined)[] = [];
   /** Shape 0 is that of an event without a reason. */
-  readonly #shapes: WhyShape[];
-
-  /** @param like Another log of the same machine: what values are numbered by is common to both. */
-  constructor(like: EventLog | null = null) {
-    this.pool = like?.pool ?? new ValuePool();
-    this.#layouts = like === null ? [] : like.#layouts;
-    this.#shapes = like === null ? [{ rule: "", ...shapeOf([], []) }] : like.#shapes;
-  }
-
-  /** A log of its own that begins with the same events, up to one. */
-  copy(seq: number): EventLog {
-    const copied = new EventLog(this);
-    copied.count = seq;
-    copied.#heads = this.#heads.copy(seq);
-    copied.#contextCount = seq === 0 ? 0 : this.#head(seq, HEAD.CONTEXT) + 1;
-    copied.#contexts = this.#contexts.copy(copied.#contextCount);
-    copied.#times = this.#times.copy(copied.#contextCount);
-    const isAll = seq === this.count;
-    copied.#valueCount = isAll ? this.#valueCount : this.#head(seq + 1, HEAD.START);
-    copied.#values = this.#values.copy(copied.#valueCount);
-    return copied;
-  }
+  readonly #shapes: WhyShape[] = [{ rule: "", ...shapeOf([], []) }];
 
   /**
    * Keeps an event.

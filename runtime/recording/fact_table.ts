@@ -50,14 +50,14 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   readonly #key: readonly number[];
   readonly #size: number;
   readonly #width: number;
-  #values: FloatRows;
-  #lives = new WholeRows(LIFE.WIDTH);
+  readonly #values: FloatRows;
+  readonly #lives = new WholeRows(LIFE.WIDTH);
   /** How many values of a row's key come before its last number. */
   readonly #owners: number;
   readonly #root: Level | RowIndex;
   /** Those whose owner has ended: the next one takes them. */
   readonly #spare: RowIndex[] = [];
-  #lists = new LiveLists();
+  readonly #lists = new LiveLists();
   /** Where the row that was made last has its values: a chunk, and a place in it. */
   #chunk: Float64Array = NO_VALUES;
   #chunkAt = 0;
@@ -76,25 +76,6 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     this.#size = spec.size === undefined ? -1 : this.#indexOf(spec.size);
     this.#owners = this.#key.length - (spec.place === undefined ? 1 : 0);
     this.#root = this.#owners === 0 ? new RowIndex() : new Map();
-  }
-
-  /** A table of its own that begins with what this one held up to an event. */
-  copy(seq: number): FactTable<F> {
-    const copied = new FactTable(this.spec, this.#pool);
-    let count = this.count;
-    while (count > 0 && this.#life(count - 1, LIFE.SINCE) > seq) count--;
-    copied.count = count;
-    copied.#values = this.#values.copy(count);
-    copied.#lives = this.#lives.copy(count);
-    copied.#lists = this.#lists.upTo(seq);
-    for (let row = 0; row < count; row++) {
-      if (this.#life(row, LIFE.DIED) <= seq) continue;
-      copied.#setLife(row, LIFE.DIED, FOREVER);
-      copied.#setLife(row, LIFE.BELOW, NO_ROW);
-      copied.live++;
-      copied.#enter(row, copied.#place(row), seq);
-    }
-    return copied;
   }
 
   begin(seq: number, values: AllHold<F>): void {

@@ -23,7 +23,7 @@ interface LiveList {
 export class LiveLists {
   /** Changes since the last list. */
   changes = 0;
-  #lists: LiveList[] = [];
+  readonly #lists: LiveList[] = [];
 
   /** Whether there is to be a list before the first change of an event. @param live Rows that hold. */
   isDue(seq: number, live: number): boolean {
@@ -47,13 +47,6 @@ export class LiveLists {
       else high = middle;
     }
     return this.#lists[low - 1] ?? null;
-  }
-
-  /** Lists of their own, up to a moment. */
-  upTo(seq: number): LiveLists {
-    const copied = new LiveLists();
-    copied.#lists = this.#lists.filter((list) => list.seq <= seq);
-    return copied;
   }
 
   /** Bytes of host memory that they take. */

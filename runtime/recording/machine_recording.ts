@@ -13,21 +13,12 @@ import { Ends, StatementLog } from "./statement_log.ts";
 import type { AnyTableSpec, FactTable } from "./fact_table.ts";
 import { TableSet } from "./table_set.ts";
 
-/** The beginning of another run that was the same so far. */
-export interface Past {
-  readonly recording: MachineRecording;
-  /** The last event in common. */
-  readonly seq: number;
-  /** How many statements in common had started. */
-  readonly statements: number;
-}
-
 export class MachineRecording implements EventKeeper {
-  readonly log: EventLog;
+  readonly log: EventLog = new EventLog();
   /** The statements of the script, as the interpreter notes them. */
-  readonly statements: StatementLog;
+  readonly statements: StatementLog = new StatementLog();
   /** The number of the last event of each activity that made any. */
-  readonly activities: Ends;
+  readonly activities: Ends = new Ends();
   /** By name, in the order in which they were declared. */
   readonly tables: ReadonlyMap<string, FactTable>;
   readonly #set: TableSet;
@@ -35,22 +26,14 @@ export class MachineRecording implements EventKeeper {
 
   /**
    * Begins to record.
-   * @param machine One that has just come up: nothing has happened on it yet; or, with `past`, as
-   *   much as that holds.
-   * @param past What has happened before, as another machine's recording has it.
+   * @param machine One that has just come up: nothing has happened on it yet.
    * @throws {RangeError} When something has happened that is not kept.
    */
-  constructor(machine: Machine, specs: readonly AnyTableSpec[], past: Past | null = null) {
-    const { seq } = machine.events;
-    if (seq !== (past?.seq ?? 0)) throw new RangeError("A recording begins before the first event");
-    this.log = past?.recording.log.copy(seq) ?? new EventLog();
-    this.statements = past?.recording.statements.copy(past.statements) ?? new StatementLog();
-    this.activities = past?.recording.activities.copy(seq) ?? new Ends();
-    this.#set = new TableSet(specs, machine, this.log.pool, (spec) => {
-      return past?.recording.table(spec.name).copy(seq) ?? null;
-    });
+  constructor(machine: Machine, specs: readonly AnyTableSpec[]) {
+    if (machine.events.seq !== 0) throw new RangeError("A recording begins before the first event");
+    this.#set = new TableSet(specs, machine, this.log.pool);
     this.tables = this.#set.tables;
-    for (const table of past === null ? this.tables.values() : []) {
+    for (const table of this.tables.values()) {
       table.spec.read?.(machine, (row) => table.begin(0, row));
     }
     const stopKeeping = machine.events.keepIn(this);

@@ -14,8 +14,8 @@ const ALL_UP_TO = 4_000_000;
 export class StatementLog {
   /** How many have started. */
   count = 0;
-  #rows = new WholeRows(STARTED.WIDTH);
-  #returned = new WholeRows(RETURNED.WIDTH);
+  readonly #rows = new WholeRows(STARTED.WIDTH);
+  readonly #returned = new WholeRows(RETURNED.WIDTH);
   #returnedCount = 0;
 
   /**
@@ -113,19 +113,6 @@ export class StatementLog {
     return low;
   }
 
-  /** A log of its own that begins with the first of them. */
-  copy(count: number): StatementLog {
-    const copied = new StatementLog();
-    copied.count = count;
-    copied.#rows = this.#rows.copy(count);
-    while (copied.#returnedCount < this.#returnedCount) {
-      if (this.#returned.get(copied.#returnedCount, RETURNED.STATEMENT) > count) break;
-      copied.#returnedCount++;
-    }
-    copied.#returned = this.#returned.copy(copied.#returnedCount);
-    return copied;
-  }
-
   /** Bytes of host memory that it takes, room to grow included. */
   get hostBytes(): number {
     return this.#rows.hostBytes + this.#returned.hostBytes;
@@ -142,7 +129,7 @@ export class StatementLog {
 /** Numbers that grow: where stretches of events ended. */
 export class Ends {
   count = 0;
-  #rows = new WholeRows(1);
+  readonly #rows = new WholeRows(1);
 
   /** Notes an end, unless there was one already. */
   note(seq: number): void {
@@ -161,14 +148,6 @@ export class Ends {
   before(seq: number): number | null {
     const index = this.#indexAfter(seq - 1);
     return index === 0 ? null : this.#rows.get(index - 1, 0);
-  }
-
-  /** Ends of their own that begin with those up to an event. */
-  copy(seq: number): Ends {
-    const copied = new Ends();
-    copied.count = this.#indexAfter(seq);
-    copied.#rows = this.#rows.copy(copied.count);
-    return copied;
   }
 
   /** Whether one is exactly there. */

@@ -43,21 +43,6 @@ Deno.test("how many had started before an event is what counting them comes to",
   }
 });
 
-Deno.test("a copy has the first of them, and goes its own way", () => {
-  const { log, rows } = filled(600);
-  for (const count of [0, 1, 255, 256, 257, 600]) {
-    const copied = log.copy(count);
-    assertEquals(copied.count, count);
-    for (let started = 1; started <= count; started++) {
-      assertEquals(rowOf(copied, started), rows[started - 1]);
-    }
-    copied.note(9_999, 77, 3);
-    assertEquals(rowOf(copied, count + 1), [9_999, 77, 3]);
-    assertEquals(log.count, 600);
-    if (count < 600) assertEquals(rowOf(log, count + 1), rows[count]);
-  }
-});
-
 Deno.test("of a loop without an end only statements behind an event are noted past four million", () => {
   const log = new StatementLog();
   const noted = (count: number, lastSeq: number, seq: number) => log.isNoted(count, lastSeq, seq);
@@ -92,13 +77,5 @@ Deno.test("ends are found from any event, before it and after it", () => {
     assertEquals(ends.after(seq), all.find((end) => end > seq) ?? null);
     assertEquals(ends.before(seq), all.findLast((end) => end < seq) ?? null);
     assertEquals(ends.endsAt(seq), all.includes(seq));
-  }
-  const middle = all[150]!;
-  for (const seq of [0, middle - 1, middle, middle + 1, all.at(-1)!]) {
-    const copied = ends.copy(seq);
-    assertEquals(copied.count, all.filter((end) => end <= seq).length);
-    assertEquals(copied.before(Infinity), all.findLast((end) => end <= seq) ?? null);
-    copied.note(100_000);
-    assertEquals([copied.after(99_999), ends.after(99_999)], [100_000, null]);
   }
 });

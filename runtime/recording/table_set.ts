@@ -19,18 +19,12 @@ export class TableSet {
   readonly #granuleBytes: Bytes;
   readonly #pageBytes: Bytes;
 
-  /** @param known What there is of a table already; null for an empty one. */
-  constructor(
-    specs: readonly AnyTableSpec[],
-    { iommu, pages }: Machine,
-    pool: ValuePool,
-    known: (spec: AnyTableSpec) => FactTable | null = () => null,
-  ) {
+  constructor(specs: readonly AnyTableSpec[], { iommu, pages }: Machine, pool: ValuePool) {
     this.#granuleBytes = iommu.granuleBytes;
     this.#pageBytes = pages.pageSizeBytes;
     const tables = new Map<string, FactTable>();
     for (const spec of specs) {
-      const table = known(spec) ?? new FactTable(spec, pool);
+      const table = new FactTable(spec, pool);
       tables.set(spec.name, table);
       for (const name of Object.keys(spec.changes) as EventName[]) {
         // The name leads to the event's type, here as in the stream: no type can say so.

@@ -197,14 +197,6 @@ export class Replay implements MarkListener, Seen {
     this.#noteCount = count + 1;
   }
 
-  /** Lets the machine go. */
-  released(): { readonly vm: Vm; readonly rerun: Rerun } {
-    const { vm } = this;
-    vm.marks = null;
-    vm.world.wakeAt(0, ignore);
-    return { vm, rerun: this.#rerun! };
-  }
-
   frames(): readonly SeenFrame[] {
     const notes = this.#notes.slice(0, this.#noteCount);
     const running = this.isOver ? notes.slice(0, 1) : notes.filter((note) => this.#runs(note));

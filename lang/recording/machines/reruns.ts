@@ -3,16 +3,8 @@
  * and the nearest one goes on to the moment that is asked about.
  */
 import { type HostWatch, RunWatch } from "../../vm/run_watch.ts";
-import type { Vm } from "../../vm/vm.ts";
 import { comparePositions, type Position } from "../position.ts";
-import {
-  type Ask,
-  type KnownRun,
-  Replay,
-  type Rerun,
-  type Seen,
-  type StartRerun,
-} from "./replay.ts";
+import { type Ask, type KnownRun, Replay, type Seen, type StartRerun } from "./replay.ts";
 import { statementAtWay, wayOf } from "./way.ts";
 
 /** What machines that are parked may take. */
@@ -158,17 +150,6 @@ export class Reruns {
       return way < 0 || way === 0 && isAtStart;
     });
     return index < 0 ? new Replay(this.known, this.start) : this.#parked.splice(index, 1)[0]!;
-  }
-
-  /**
-   * Takes a machine that stands at a moment, to go on with: it is one of these no more.
-   *
-   * @param target Where a statement starts, or the last event of an outermost activity.
-   */
-  detach(target: Position): { readonly vm: Vm; readonly rerun: Rerun } {
-    const replay = this.#take(target);
-    replay.visit(target, this.watch, () => null);
-    return replay.released();
   }
 
   #park(replay: Replay): void {
