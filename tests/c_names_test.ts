@@ -2,7 +2,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { readHeaders } from "../cli/places.ts";
+import { C_CALLS } from "../c_drivers/calls.ts";
 import { derivedHeaders } from "../c_drivers/header_text.ts";
+import { BUILTINS } from "../lang/builtins/mod.ts";
+import { eventFields } from "../runtime/event_vocabulary.ts";
+import { KERNEL_FUNCTIONS } from "../runtime/vocabulary/kernel_calls.ts";
 import { KERNELS } from "../runtime/kernels/kernels.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -58,4 +62,30 @@ Deno.test("each name of behaviour/c-api.md is in the headers, or is missing for 
   const missing = [...names].filter((name) => !words.has(name)).toSorted();
   const excused = Object.values(MISSING).flatMap((each) => each.split(" ")).toSorted();
   assertEquals(missing, excused);
+});
+
+/** Functions that share a name with a builtin, and are another thing in C: other arguments, other results. */
+const OTHERWISE =
+  "alloc_pages kmalloc kvmalloc vmalloc spin_lock spin_unlock readb readw readl readq writeb writew " +
+  "writel writeq";
+
+Deno.test("what scripts and C both call is one row of the vocabulary, or another thing in C", () => {
+  const rows = Object.keys(KERNEL_FUNCTIONS);
+  const inC = new Set(C_CALLS.map(({ as, prototype }) => as ?? prototype.name));
+  const both = [...BUILTINS.functions.keys()].filter((name) => inC.has(name));
+  assert(both.length > 55, `${both.length}`);
+  assertEquals(
+    both.filter((name) => !rows.includes(name)).toSorted(),
+    OTHERWISE.split(" ").toSorted(),
+  );
+  assertEquals(rows.filter((name) => !inC.has(name)), []);
+  // The same words of the row, in all three places.
+  const link = C_CALLS.find(({ prototype }) => prototype.name === "dma_iova_link")!;
+  const names = ["dev", "state", "phys", "offset", "size", "dir", "attrs"];
+  assertEquals(link.prototype.parameters.map(({ name }) => name), names);
+  assertEquals(BUILTINS.functions.get("dma_iova_link")!.parameters.map(({ name }) => name), names);
+  assertEquals(
+    Object.keys(eventFields("call.dma_iova_link")),
+    names.filter((name) => name !== "state"),
+  );
 });

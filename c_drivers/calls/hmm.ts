@@ -1,7 +1,6 @@
 /** Pages that are mapped one by one. @see behaviour/c-api.md 10 */
 import { DMA_MAPPING_ERROR } from "../../runtime/address.ts";
 import { peerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
-import type { KernelStrategies } from "../../runtime/kernels/kernels.ts";
 import type { HmmDmaMap } from "../../runtime/mm/hmm_dma_map.ts";
 import {
   hmmDmaMapAlloc,
@@ -13,9 +12,8 @@ import { HMM_PFN } from "../../runtime/mm/hmm_pfn_list.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { MARK } from "../c_memory.ts";
+import { kernelEntry } from "../kernel_entry.ts";
 import { showState } from "./two_step.ts";
-
-const sinceHmmMap = ({ rdma }: KernelStrategies): boolean => rdma.mapsPagesBy === "hmm_dma_map";
 
 /** Where the members of `struct hmm_dma_map` lie; `include/linux/hmm-dma.h` has the same. */
 export const HMM_MAP = { state: 0, pfn_list: 16, dma_list: 24, dma_entry_size: 32 } as const;
@@ -68,64 +66,45 @@ function showEntry(kernel: CKernel, { listAt, map }: KnownMap, index: number): v
 }
 
 export const HMM_CALLS: readonly CCallEntry[] = [
-  {
-    c: "int hmm_dma_map_alloc(struct device *dev, struct hmm_dma_map *map, size_t nr_entries, size_t dma_entry_size)",
-    isIn: sinceHmmMap,
-    run(kernel, [dev, at, entries, entryBytes]) {
-      kernel.maySleep();
-      const device = kernel.device(dev);
-      const { machine, memory } = kernel;
-      if (!memory.isOpen(at, HMM_MAP_BYTES)) throw kernel.crash("There is no hmm_dma_map");
-      if (!(entries > 0 && entries <= MOST_ENTRIES && entryBytes > 0)) {
-        throw kernel.crash(`A map of ${entries} entries of ${entryBytes} bytes is none`);
-      }
-      const map = hmmDmaMapAlloc(machine, device, entries, kernel.exact(entryBytes, "size"));
-      if (typeof map === "number") return map;
-      const listAt = kernel.room(entries * ENTRY_BYTES);
-      kernel.part(CHmmMaps).known.set(at, { map, listAt });
-      showState(kernel, at + HMM_MAP.state, map.state);
-      memory.putWord(at + HMM_MAP.pfn_list, listAt);
-      // Where addresses are kept, the kernel keeps them: drivers have no use for the list.
-      memory.putWord(at + HMM_MAP.dma_list, map.dmaList === null ? 0 : kernel.handle());
-      memory.putWord(at + HMM_MAP.dma_entry_size, entryBytes);
-      return 0;
-    },
-  },
-  {
-    c: "void hmm_dma_map_free(struct device *dev, struct hmm_dma_map *map)",
-    isIn: sinceHmmMap,
-    run(kernel, [dev, at]) {
-      kernel.maySleep();
-      const { listAt, map } = mapAt(kernel, at);
-      hmmDmaMapFree(kernel.machine, kernel.device(dev), map);
-      kernel.memory.close(listAt, map.pfns.length * ENTRY_BYTES, MARK.FREED);
-      kernel.part(CHmmMaps).known.delete(at);
-    },
-  },
-  {
-    c: "dma_addr_t hmm_dma_map_pfn(struct device *dev, struct hmm_dma_map *map, size_t idx, struct pci_p2pdma_map_state *p2pdma_state)",
-    isIn: sinceHmmMap,
-    run(kernel, [dev, at, index]) {
-      const known = mapAt(kernel, at);
-      readEntry(kernel, known, index);
-      if (!known.map.pfns.has(index, HMM_PFN.VALID)) {
-        throw kernel.crash(`Entry ${index} has no page that could be mapped`);
-      }
-      const { machine } = kernel;
-      const dma = hmmDmaMapPfn(machine, kernel.device(dev), known.map, index, peerMemo(machine));
-      showEntry(kernel, known, index);
-      return dma === DMA_MAPPING_ERROR ? -1 : dma;
-    },
-  },
-  {
-    c: "bool hmm_dma_unmap_pfn(struct device *dev, struct hmm_dma_map *map, size_t idx)",
-    isIn: sinceHmmMap,
-    run(kernel, [dev, at, index]) {
-      const known = mapAt(kernel, at);
-      readEntry(kernel, known, index);
-      const done = hmmDmaUnmapPfn(kernel.machine, kernel.device(dev), known.map, index);
-      showEntry(kernel, known, index);
-      return Number(done);
-    },
-  },
+  kernelEntry("hmm_dma_map_alloc", (kernel, [device, at, entries, entryBytes]) => {
+    const { machine, memory } = kernel;
+    if (!memory.isOpen(at, HMM_MAP_BYTES)) throw kernel.crash("There is no hmm_dma_map");
+    if (!(entries > 0 && entries <= MOST_ENTRIES && entryBytes > 0)) {
+      throw kernel.crash(`A map of ${entries} entries of ${entryBytes} bytes is none`);
+    }
+    const map = hmmDmaMapAlloc(machine, device, entries, entryBytes);
+    if (typeof map === "number") return map;
+    const listAt = kernel.room(entries * ENTRY_BYTES);
+    kernel.part(CHmmMaps).known.set(at, { map, listAt });
+    showState(kernel, at + HMM_MAP.state, map.state);
+    memory.putWord(at + HMM_MAP.pfn_list, listAt);
+    // Where addresses are kept, the kernel keeps them: drivers have no use for the list.
+    memory.putWord(at + HMM_MAP.dma_list, map.dmaList === null ? 0 : kernel.handle());
+    memory.putWord(at + HMM_MAP.dma_entry_size, entryBytes);
+    return 0;
+  }),
+  kernelEntry("hmm_dma_map_free", (kernel, [device, at]) => {
+    const { listAt, map } = mapAt(kernel, at);
+    hmmDmaMapFree(kernel.machine, device, map);
+    kernel.memory.close(listAt, map.pfns.length * ENTRY_BYTES, MARK.FREED);
+    kernel.part(CHmmMaps).known.delete(at);
+  }),
+  kernelEntry("hmm_dma_map_pfn", (kernel, [device, at, index]) => {
+    const known = mapAt(kernel, at);
+    readEntry(kernel, known, index);
+    if (!known.map.pfns.has(index, HMM_PFN.VALID)) {
+      throw kernel.crash(`Entry ${index} has no page that could be mapped`);
+    }
+    const { machine } = kernel;
+    const dma = hmmDmaMapPfn(machine, device, known.map, index, peerMemo(machine));
+    showEntry(kernel, known, index);
+    return dma === DMA_MAPPING_ERROR ? -1 : dma;
+  }),
+  kernelEntry("hmm_dma_unmap_pfn", (kernel, [device, at, index]) => {
+    const known = mapAt(kernel, at);
+    readEntry(kernel, known, index);
+    const done = hmmDmaUnmapPfn(kernel.machine, device, known.map, index);
+    showEntry(kernel, known, index);
+    return Number(done);
+  }),
 ];

@@ -2,8 +2,10 @@
 import type { DmaDirection } from "../../runtime/dma/attributes.ts";
 import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
 import type { PhysAddr } from "../../runtime/address.ts";
-import type { CArguments, CCallEntry } from "../call_entry.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
+import type { CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
+import { kernelEntry } from "../kernel_entry.ts";
 import { since72 } from "./mapping.ts";
 
 /** Where the members of `struct scatterlist` lie; `include/linux/scatterlist.h` has the same. */
@@ -86,8 +88,12 @@ function mappedList(kernel: CKernel, at: number, entries: number): Scatterlist {
 }
 
 /** Every entry's memory is the device's, or the CPU's again. */
-function handAll(kernel: CKernel, dev: number, list: Scatterlist, dir: DmaDirection | null): void {
-  const device = kernel.device(dev);
+function handAll(
+  kernel: CKernel,
+  device: DmaDevice,
+  list: Scatterlist,
+  dir: DmaDirection | null,
+): void {
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);
     // Outputs cover several entries: each entry is known by its own memory.
@@ -96,64 +102,39 @@ function handAll(kernel: CKernel, dev: number, list: Scatterlist, dir: DmaDirect
   }
 }
 
-type MapMethod = "dmaMapSg" | "dmaMapSgtable";
-
-function map(
+const mapWith = (method: "dmaMapSg" | "dmaMapSgtable") =>
+(
   kernel: CKernel,
-  method: MapMethod,
-  [dev, at, entries, dir, attrs]: CArguments,
-): number {
-  const device = kernel.device(dev);
+  [device, at, entries, dir, attrs]: readonly [DmaDevice, number, number, DmaDirection, number],
+): number => {
   kernel.usesMask(device);
   const list = readList(kernel, at, entries);
-  const direction = kernel.direction(dir);
-  const result = kernel.machine.dma[method](device, list, direction, attrs);
+  const result = kernel.machine.dma[method](device, list, dir, attrs);
   const failed = method === "dmaMapSg" ? result === 0 : result < 0;
   if (failed) return result;
   kernel.lists.set(at, list);
   writeOutputs(kernel, at, list);
-  handAll(kernel, dev, list, direction);
+  handAll(kernel, device, list, dir);
   return list.outputs;
-}
+};
 
 export const LIST_CALLS: readonly CCallEntry[] = [
-  {
-    c: "unsigned int dma_map_sg_attrs(struct device *dev, struct scatterlist *sg, int nents, enum dma_data_direction dir, unsigned long attrs)",
-    run: (kernel, args) => map(kernel, "dmaMapSg", args),
-  },
-  {
-    c: "int dmalab_map_sgtable(struct device *dev, struct scatterlist *sg, int nents, enum dma_data_direction dir, unsigned long attrs)",
-    as: "dma_map_sgtable",
-    run: (kernel, args) => map(kernel, "dmaMapSgtable", args),
-  },
-  {
-    c: "void dma_unmap_sg_attrs(struct device *dev, struct scatterlist *sg, int nents, enum dma_data_direction dir, unsigned long attrs)",
-    run(kernel, [dev, at, entries, dir, attrs]) {
-      const device = kernel.device(dev);
-      const list = kernel.lists.get(at) ?? readList(kernel, at, entries);
-      handAll(kernel, dev, list, null);
-      kernel.machine.dma.dmaUnmapSg(device, list, kernel.direction(dir), attrs, entries);
-      kernel.lists.delete(at);
-    },
-  },
-  {
-    c: "void dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sg, int nelems, enum dma_data_direction dir)",
-    run(kernel, [dev, at, entries, dir]) {
+  kernelEntry("dma_map_sg", mapWith("dmaMapSg")),
+  kernelEntry("dma_map_sgtable", mapWith("dmaMapSgtable")),
+  kernelEntry("dma_unmap_sg", (kernel, [device, at, entries, dir, attrs]) => {
+    const list = kernel.lists.get(at) ?? readList(kernel, at, entries);
+    handAll(kernel, device, list, null);
+    kernel.machine.dma.dmaUnmapSg(device, list, dir, attrs, entries);
+    kernel.lists.delete(at);
+  }),
+  ...([["cpu", "Cpu"], ["device", "Device"]] as const).map(([owner, Owner]) =>
+    kernelEntry(`dma_sync_sg_for_${owner}`, (kernel, [device, at, entries, dir]) => {
       const list = mappedList(kernel, at, entries);
-      kernel.machine.dma.dmaSyncSgForCpu(kernel.device(dev), list, kernel.direction(dir));
-      handAll(kernel, dev, list, null);
-    },
-  },
-  {
-    c: "void dma_sync_sg_for_device(struct device *dev, struct scatterlist *sg, int nelems, enum dma_data_direction dir)",
-    run(kernel, [dev, at, entries, dir]) {
-      const list = mappedList(kernel, at, entries);
-      const direction = kernel.direction(dir);
-      kernel.machine.dma.dmaSyncSgForDevice(kernel.device(dev), list, direction);
-      handAll(kernel, dev, list, null);
-      handAll(kernel, dev, list, direction);
-    },
-  },
+      kernel.machine.dma[`dmaSyncSgFor${Owner}`](device, list, dir);
+      handAll(kernel, device, list, null);
+      if (owner === "device") handAll(kernel, device, list, dir);
+    })
+  ),
   {
     c: "int sg_nents_for_dma(struct scatterlist *sg, unsigned int n, size_t max)",
     isIn: since72,

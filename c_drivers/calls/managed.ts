@@ -64,15 +64,14 @@ function giveNow(kernel: CKernel, dev: number, key: number): void {
 }
 
 function allocManaged(kernel: CKernel, args: CArguments): number {
-  const [dev, size, handle, _gfp, attrs = 0] = args;
-  const cpu = allocShared(kernel, args);
+  const [dev, size, handle, gfp, attrs = 0] = args;
+  kernel.maySleepBy(gfp);
+  const device = kernel.device(dev);
+  const cpu = allocShared(kernel, device, [size, handle, gfp, attrs]);
   if (cpu === 0) return 0;
   const dma = kernel.memory.wordAt(handle);
-  kernel.part(CManaged).add(
-    kernel.device(dev),
-    cpu,
-    () => freeShared(kernel, [dev, size, cpu, dma, attrs, 0, 0]),
-  );
+  const free = () => freeShared(kernel, device, [size, cpu, dma, attrs]);
+  kernel.part(CManaged).add(device, cpu, free);
   return cpu;
 }
 

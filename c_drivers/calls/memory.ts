@@ -1,6 +1,5 @@
 /** The kernel's allocators, and where memory lies. @see behaviour/c-api.md 13 */
 import type { PhysAddr } from "../../runtime/address.ts";
-import type { KernelStrategies } from "../../runtime/kernels/kernels.ts";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type FreeCall, KMALLOC_BYTES } from "../c_heap.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
@@ -12,8 +11,6 @@ const ZERO_SIZE = 16;
 const POINTER_BYTES = 8;
 /** More pages than are asked for at once. */
 const MOST_PAGES = 4096;
-
-const sinceBulk = ({ dma }: KernelStrategies): boolean => dma.hasTwoStep;
 
 /** The same bytes in a block of another size; the old one stays where there is none. */
 function resize(kernel: CKernel, ptr: number, sizeBytes: number, zeroed: boolean): number {
@@ -161,16 +158,11 @@ export const MEMORY_CALLS: Readonly<Record<"slab" | "mm", readonly CCallEntry[]>
         return block === null ? 0 : kernel.pageAt(block.phys);
       },
     },
-    {
-      c: "unsigned long alloc_pages_bulk_array(gfp_t gfp, unsigned long count, struct page **pages)",
-      isIn: (strategies) => !sinceBulk(strategies),
+    ...["alloc_pages_bulk_array", "alloc_pages_bulk"].map((name, index): CCallEntry => ({
+      c: `unsigned long ${name}(gfp_t gfp, unsigned long count, struct page **pages)`,
+      isIn: ({ dma }) => dma.hasTwoStep === (index === 1),
       run: (kernel, [gfp, count, pages]) => fillPages(kernel, gfp, count, pages),
-    },
-    {
-      c: "unsigned long alloc_pages_bulk(gfp_t gfp, unsigned long count, struct page **pages)",
-      isIn: sinceBulk,
-      run: (kernel, [gfp, count, pages]) => fillPages(kernel, gfp, count, pages),
-    },
+    })),
     {
       c: "void __free_pages(struct page *page, unsigned int order)",
       run(kernel, [page, _order]) {

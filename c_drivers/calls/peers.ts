@@ -2,6 +2,7 @@
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { CPeers, MAP_STATE, mapTypeNumber } from "../c_peers.ts";
+import { kernelEntry } from "../kernel_entry.ts";
 import { since72 } from "./mapping.ts";
 
 /** More than any topology has. */
@@ -32,64 +33,35 @@ function state(kernel: CKernel, [at, dev, page]: CArguments): number {
 }
 
 export const PEER_CALLS: readonly CCallEntry[] = [
-  {
-    c: "int pci_p2pdma_add_resource(struct pci_dev *pdev, int bar, size_t size, u64 offset)",
-    run(kernel, [pdev, bar, size, offset]) {
-      kernel.maySleep();
-      const { providers } = kernel.run.lab.topology;
-      return providers.addResource(kernel.part(CPeers).functionAt(pdev), bar, size, offset);
-    },
-  },
-  {
-    c: "void *pci_alloc_p2pmem(struct pci_dev *pdev, size_t size)",
-    run: (kernel, [pdev, size]) =>
-      kernel.part(CPeers).alloc(kernel.part(CPeers).functionAt(pdev), kernel.exact(size, "size")),
-  },
-  {
-    c: "void pci_free_p2pmem(struct pci_dev *pdev, void *addr, size_t size)",
-    run(kernel, [pdev, addr, size]) {
-      const func = kernel.part(CPeers).functionAt(pdev);
-      if (kernel.part(CPeers).free(func, addr, size)) return;
-      throw kernel.crash(
-        `pci_free_p2pmem(${hex(addr)}): not peer memory of ${func.name}`,
-      );
-    },
-  },
-  {
-    c: "u64 pci_p2pmem_virt_to_bus(struct pci_dev *pdev, void *addr)",
-    run(kernel, [pdev, addr]) {
-      const { providers } = kernel.run.lab.topology;
-      const func = kernel.part(CPeers).functionAt(pdev);
-      const phys = addr === 0 ? null : kernel.phys(addr);
-      const range = phys === null ? null : providers.of(func)?.rangeOf(phys) ?? null;
-      return range === null ? 0 : providers.busAddress(func, phys);
-    },
-  },
-  {
-    c: "void pci_p2pmem_publish(struct pci_dev *pdev, bool publish)",
-    run(kernel, [pdev, publish]) {
-      const { providers } = kernel.run.lab.topology;
-      providers.publish(kernel.part(CPeers).functionAt(pdev), publish !== 0);
-    },
-  },
-  {
-    c: "int pci_p2pdma_distance_many(struct pci_dev *provider, struct device **clients, int num_clients, bool verbose)",
-    run(kernel, [provider, clients, count, verbose]) {
-      kernel.maySleep();
-      const functions = clientsAt(kernel, clients, count);
-      const { topology } = kernel.run.lab;
-      return topology.distance(kernel.part(CPeers).functionAt(provider), functions, verbose !== 0);
-    },
-  },
-  {
-    c: "struct pci_dev *pci_p2pmem_find_many(struct device **clients, int num_clients)",
-    run(kernel, [clients, count]) {
-      kernel.maySleep();
-      const { devices, topology } = kernel.run.lab;
-      const found = topology.routes.find(clientsAt(kernel, clients, count), kernel.machine.random);
-      return found === null ? 0 : kernel.pointerTo(devices.get(found.func.name)!.dma);
-    },
-  },
+  kernelEntry(
+    "pci_p2pdma_add_resource",
+    (kernel, [func, bar, size, offset]) =>
+      kernel.run.lab.topology.providers.addResource(func, bar, size, offset),
+  ),
+  kernelEntry("pci_alloc_p2pmem", (kernel, [func, size]) => kernel.part(CPeers).alloc(func, size)),
+  kernelEntry("pci_free_p2pmem", (kernel, [func, addr, size]) => {
+    if (kernel.part(CPeers).free(func, addr, size)) return;
+    throw kernel.crash(`pci_free_p2pmem(${hex(addr)}): not peer memory of ${func.name}`);
+  }),
+  kernelEntry("pci_p2pmem_virt_to_bus", (kernel, [func, addr]) => {
+    const { providers } = kernel.run.lab.topology;
+    const phys = addr === 0 ? null : kernel.phys(addr);
+    const range = phys === null ? null : providers.of(func)?.rangeOf(phys) ?? null;
+    return range === null ? 0 : providers.busAddress(func, phys);
+  }),
+  kernelEntry(
+    "pci_p2pmem_publish",
+    (kernel, [func, publish]) => kernel.run.lab.topology.providers.publish(func, publish !== 0),
+  ),
+  kernelEntry("pci_p2pdma_distance", (kernel, [provider, clients, count, verbose]) => {
+    const functions = clientsAt(kernel, clients, count);
+    return kernel.run.lab.topology.distance(provider, functions, verbose !== 0);
+  }),
+  kernelEntry("pci_p2pmem_find", (kernel, [clients, count]) => {
+    const { devices, topology } = kernel.run.lab;
+    const found = topology.routes.find(clientsAt(kernel, clients, count), kernel.machine.random);
+    return found === null ? 0 : kernel.pointerTo(devices.get(found.func.name)!.dma);
+  }),
   {
     c: "bool is_pci_p2pdma_page(const struct page *page)",
     run: (kernel, [page]) => Number(kernel.part(CPeers).providerOf(kernel.pagePhys(page)) !== null),
@@ -105,31 +77,17 @@ export const PEER_CALLS: readonly CCallEntry[] = [
     run: (kernel, [provider, phys]) =>
       kernel.exact(phys, "address") + kernel.part(CPeers).providerAt(provider).busOffset,
   },
-  {
-    c: "int pcim_p2pdma_init(struct pci_dev *pdev)",
-    isIn: since72,
-    run(kernel, [pdev]) {
-      kernel.maySleep();
-      kernel.run.lab.topology.providers.init(kernel.part(CPeers).functionAt(pdev));
-      return 0;
-    },
-  },
-  {
-    c: "struct p2pdma_provider *pcim_p2pdma_provider(struct pci_dev *pdev, int bar)",
-    isIn: since72,
-    run(kernel, [pdev, bar]) {
-      const { providers } = kernel.run.lab.topology;
-      const found = providers.barProvider(kernel.part(CPeers).functionAt(pdev), bar);
-      return found === null ? 0 : kernel.part(CPeers).pointerTo(found);
-    },
-  },
-  {
-    c: "enum pci_p2pdma_map_type pci_p2pdma_map_type(struct p2pdma_provider *provider, struct device *dev)",
-    isIn: since72,
-    run(kernel, [provider, dev]) {
-      const { func } = kernel.part(CPeers).providerAt(provider);
-      const kind = kernel.run.lab.topology.kind(func, kernel.part(CPeers).functionAt(dev));
-      return mapTypeNumber(kernel.machine.kernel.strategies, kind);
-    },
-  },
+  kernelEntry("pcim_p2pdma_init", (kernel, [func]) => {
+    kernel.run.lab.topology.providers.init(func);
+    return 0;
+  }),
+  kernelEntry("pcim_p2pdma_provider", (kernel, [func, bar]) => {
+    const found = kernel.run.lab.topology.providers.barProvider(func, bar);
+    return found === null ? 0 : kernel.part(CPeers).pointerTo(found);
+  }),
+  kernelEntry("pci_p2pdma_map_type", (kernel, [provider, client]) => {
+    const { func } = kernel.part(CPeers).providerAt(provider);
+    const kind = kernel.run.lab.topology.kind(func, client);
+    return mapTypeNumber(kernel.machine.kernel.strategies, kind);
+  }),
 ];

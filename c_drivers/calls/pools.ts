@@ -2,6 +2,7 @@
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, GFP } from "../c_kernel.ts";
 import { CPools } from "../c_pools.ts";
+import { kernelEntry } from "../kernel_entry.ts";
 import { since72 } from "./mapping.ts";
 
 export function createPool(
@@ -27,23 +28,19 @@ export const POOL_CALLS: readonly CCallEntry[] = [
     isIn: since72,
     run: createPool,
   },
-  {
-    c: "void *dma_pool_alloc(struct dma_pool *pool, gfp_t gfp, dma_addr_t *handle)",
-    run(kernel, [pool, gfp, handle]) {
-      kernel.maySleepBy(gfp);
-      if (!kernel.memory.isOpen(handle, 8)) {
-        throw kernel.crash("dma_pool_alloc() without a place for the address");
-      }
-      const block = kernel.part(CPools).alloc(pool, (gfp & GFP.ZERO) !== 0);
-      if (block === null) return 0;
-      kernel.memory.putWord(handle, block.dma);
-      return block.at;
-    },
-  },
-  {
-    c: "void dma_pool_free(struct dma_pool *pool, void *cpu, dma_addr_t handle)",
-    run: (kernel, [pool, cpu, handle]) => kernel.part(CPools).free(pool, cpu, handle),
-  },
+  kernelEntry("dma_pool_alloc", (kernel, [pool, gfp, handle]) => {
+    if (!kernel.memory.isOpen(handle, 8)) {
+      throw kernel.crash("dma_pool_alloc() without a place for the address");
+    }
+    const block = kernel.part(CPools).alloc(pool, (gfp & GFP.ZERO) !== 0);
+    if (block === null) return 0;
+    kernel.memory.putWord(handle, block.dma);
+    return block.at;
+  }),
+  kernelEntry(
+    "dma_pool_free",
+    (kernel, [pool, cpu, handle]) => kernel.part(CPools).free(pool, cpu, handle),
+  ),
   {
     c: "void dma_pool_destroy(struct dma_pool *pool)",
     run(kernel, [pool]) {

@@ -12,16 +12,13 @@ import {
   ERRNO,
   errnoToBlkStatus,
 } from "../../runtime/errno.ts";
-import type { KernelStrategies } from "../../runtime/kernels/kernels.ts";
 import type { CArguments, CCallEntry } from "../call_entry.ts";
 import { type CKernel, hex } from "../c_kernel.ts";
 import { CPeers, mapTypeOf } from "../c_peers.ts";
 import { CRequests } from "../c_requests.ts";
+import { kernelEntry } from "../kernel_entry.ts";
 import { entriesOf, LINK_END, SG } from "./lists.ts";
 import { showState, stateAsItIs, stateAt } from "./two_step.ts";
-
-/** Calls that came with the iterator. */
-const sinceIterator = ({ nvme }: KernelStrategies): boolean => nvme.mapsDataWith === "iterator";
 
 /** Where the members of `struct blk_dma_iter` lie; `include/linux/blk-mq-dma.h` has the same. */
 export const DMA_ITER = { addr: 0, len: 8, p2pdma: 16, status: 32, dmalab_iter: 40 } as const;
@@ -84,8 +81,8 @@ function lendAll(
 }
 
 function starting(method: Start) {
-  return (kernel: CKernel, [req, dev, stateAddress, at]: CArguments): number => {
-    const device = kernel.device(dev);
+  return (kernel: CKernel, args: readonly [number, DmaDevice, number, number]): number => {
+    const [req, device, stateAddress, at] = args;
     if (!kernel.memory.isOpen(at, DMA_ITER_BYTES)) throw kernel.crash("There is no blk_dma_iter");
     const iter = new BlkDmaIter();
     return forRequest(kernel, req, (blk, request) => {
@@ -111,8 +108,7 @@ function starting(method: Start) {
 }
 
 function stepping(method: Next) {
-  return (kernel: CKernel, [req, dev, at]: CArguments): number => {
-    const device = kernel.device(dev);
+  return (kernel: CKernel, [req, device, at]: readonly [number, DmaDevice, number]): number => {
     const iter = kernel.part(CRequests).walks.get(at);
     const isOwn = kernel.memory.isOpen(at, DMA_ITER_BYTES) &&
       kernel.memory.wordAt(at + DMA_ITER.dmalab_iter) === at;
@@ -170,46 +166,23 @@ export const REQUEST_CALLS: readonly CCallEntry[] = [
 ];
 
 export const REQUEST_MAPPING_CALLS: readonly CCallEntry[] = [
-  {
-    c: "bool blk_rq_dma_map_iter_start(struct request *req, struct device *dev, struct dma_iova_state *state, struct blk_dma_iter *iter)",
-    isIn: sinceIterator,
-    run: starting("start"),
-  },
-  {
-    c: "bool blk_rq_dma_map_iter_next(struct request *req, struct device *dev, struct blk_dma_iter *iter)",
-    isIn: sinceIterator,
-    run: stepping("next"),
-  },
-  {
-    c: "bool blk_rq_integrity_dma_map_iter_start(struct request *req, struct device *dev, struct dma_iova_state *state, struct blk_dma_iter *iter)",
-    isIn: sinceIterator,
-    run: starting("startMetadata"),
-  },
-  {
-    c: "bool blk_rq_integrity_dma_map_iter_next(struct request *req, struct device *dev, struct blk_dma_iter *iter)",
-    isIn: sinceIterator,
-    run: stepping("nextMetadata"),
-  },
-  {
-    c: "bool blk_rq_dma_map_coalesce(struct dma_iova_state *state)",
-    isIn: sinceIterator,
-    run: (kernel, [state]) => Number(kernel.machine.dma.dmaUseIova(stateAsItIs(kernel, state))),
-  },
-  {
-    c: "bool blk_rq_dma_unmap(struct request *req, struct device *dev, struct dma_iova_state *state, size_t mapped_len, enum pci_p2pdma_map_type map)",
-    isIn: sinceIterator,
-    run(kernel, [req, dev, stateAddress, mappedBytes, map]) {
-      const device = kernel.device(dev);
-      const kind = mapTypeOf(kernel.machine.kernel.strategies, map) ?? "none";
-      return forRequest(kernel, req, (blk, request) => {
-        const state = stateAt(kernel, stateAddress);
-        kernel.exact(mappedBytes, "length");
-        kernel.lent.endWithin(device, state.addr, mappedBytes);
-        const isDone = blk.unmap(request, device, state, mappedBytes, kind);
-        if (isDone) kernel.part(CRequests).takeBack(request, device);
-        showState(kernel, stateAddress, state);
-        return Number(isDone);
-      });
-    },
-  },
+  kernelEntry("blk_rq_dma_map_iter_start", starting("start")),
+  kernelEntry("blk_rq_dma_map_iter_next", stepping("next")),
+  kernelEntry("blk_rq_integrity_dma_map_iter_start", starting("startMetadata")),
+  kernelEntry("blk_rq_integrity_dma_map_iter_next", stepping("nextMetadata")),
+  kernelEntry(
+    "blk_rq_dma_map_coalesce",
+    (kernel, [state]) => Number(kernel.machine.dma.dmaUseIova(stateAsItIs(kernel, state))),
+  ),
+  kernelEntry("blk_rq_dma_unmap", (kernel, [req, device, stateAddress, mappedBytes, map]) => {
+    const kind = mapTypeOf(kernel.machine.kernel.strategies, map) ?? "none";
+    return forRequest(kernel, req, (blk, request) => {
+      const state = stateAt(kernel, stateAddress);
+      kernel.lent.endWithin(device, state.addr, mappedBytes);
+      const isDone = blk.unmap(request, device, state, mappedBytes, kind);
+      if (isDone) kernel.part(CRequests).takeBack(request, device);
+      showState(kernel, stateAddress, state);
+      return Number(isDone);
+    });
+  }),
 ];

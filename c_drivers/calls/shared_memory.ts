@@ -1,7 +1,9 @@
 /** Memory that the CPU and a device share, with attributes. @see behaviour/c-api.md 5, behaviour/dma.md 1.5 */
 import { ATTRIBUTE_PREFIX, attributeWords, DMA_ATTR } from "../../runtime/dma/attributes.ts";
 import { CoherentMemory } from "../../runtime/dma/coherent_memory.ts";
-import type { CArguments, CCallEntry } from "../call_entry.ts";
+import type { DmaDevice } from "../../runtime/dma/device/device.ts";
+import type { CCallEntry } from "../call_entry.ts";
+import { kernelEntry } from "../kernel_entry.ts";
 import { type CKernel, GFP, hex } from "../c_kernel.ts";
 import { MARK, NOWHERE } from "../c_memory.ts";
 
@@ -23,10 +25,9 @@ function checkAttributes(kernel: CKernel, attrs: number): void {
 /** @returns Where C has it; 0 where there is none. */
 export function allocShared(
   kernel: CKernel,
-  [dev, size, handle, gfp, attrs = 0]: CArguments,
+  device: DmaDevice,
+  [size, handle, gfp, attrs = 0]: readonly [number, number, number, number?, ...unknown[]],
 ): number {
-  kernel.maySleepBy(gfp);
-  const device = kernel.device(dev);
   kernel.usesMask(device);
   kernel.exact(size, "size");
   checkAttributes(kernel, attrs);
@@ -59,14 +60,14 @@ export function allocShared(
 /** Gives it back, with what `allocShared` was given and has given. */
 export function freeShared(
   kernel: CKernel,
-  [dev, size, cpu, handle, attrs = 0]: CArguments,
+  device: DmaDevice,
+  [size, cpu, handle, attrs = 0]: readonly [number, number, number, number?, ...unknown[]],
 ): void {
   const { context, dma: mapping, warnings } = kernel.machine;
   if (context.irqsOff) {
     warnings.warn("dma_free_attrs", "Coherent memory is freed with interrupts off");
   }
   if (cpu === 0) return;
-  const device = kernel.device(dev);
   const block = kernel.coherent.get(cpu);
   if (block === undefined) {
     throw kernel.crash(`dma_free_coherent(${hex(cpu)}): not coherent memory of this device`);
@@ -100,20 +101,23 @@ export function unmappedText(kernel: CKernel, at: number): string | null {
 }
 
 export const SHARED_MEMORY_CALLS: readonly CCallEntry[] = [
-  {
-    c: "void *dma_alloc_coherent(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp)",
-    run: allocShared,
-  },
-  {
-    c: "void dma_free_coherent(struct device *dev, size_t size, void *cpu, dma_addr_t handle)",
-    run: freeShared,
-  },
+  kernelEntry(
+    "dma_alloc_coherent",
+    (kernel, [device, ...given]) => allocShared(kernel, device, given),
+  ),
+  kernelEntry(
+    "dma_free_coherent",
+    (kernel, [device, ...given]) => freeShared(kernel, device, given),
+  ),
   {
     c: "void *dma_alloc_attrs(struct device *dev, size_t size, dma_addr_t *handle, gfp_t gfp, unsigned long attrs)",
-    run: allocShared,
+    run(kernel, [dev, ...given]) {
+      kernel.maySleepBy(given[2]);
+      return allocShared(kernel, kernel.device(dev), given);
+    },
   },
   {
     c: "void dma_free_attrs(struct device *dev, size_t size, void *cpu, dma_addr_t handle, unsigned long attrs)",
-    run: freeShared,
+    run: (kernel, [dev, ...given]) => freeShared(kernel, kernel.device(dev), given),
   },
 ];

@@ -1,9 +1,9 @@
 /** Mapping in two steps: reserve addresses once, link pieces. @see behaviour/c-api.md 4, trap 6 */
-import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
+import type { DmaAddr } from "../../runtime/address.ts";
 import type { DmaIovaState } from "../../runtime/dma/iova_state.ts";
 import type { CCallEntry } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
-import { since72 } from "./mapping.ts";
+import { kernelEntry } from "../kernel_entry.ts";
 
 /** Where the members of `struct dma_iova_state` lie; `include/linux/dma-mapping.h` has the same. */
 export const IOVA_STATE = { addr: 0, __size: 8 } as const;
@@ -60,85 +60,45 @@ export function stateAt(kernel: CKernel, at: number): DmaIovaState {
 }
 
 export const TWO_STEP_CALLS: readonly CCallEntry[] = [
-  {
-    c: "bool dma_iova_try_alloc(struct device *dev, struct dma_iova_state *state, phys_addr_t phys, size_t size)",
-    isIn: since72,
-    run(kernel, [dev, at, phys, size]) {
-      const device = kernel.device(dev);
-      // It is cleared first, whatever was there.
-      if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
-      kernel.usesMask(device);
-      const state = kernel.state(at);
-      kernel.exact(phys + size, "address");
-      const taken = kernel.machine.dma.dmaIovaTryAlloc(device, state, phys as PhysAddr, size);
-      showState(kernel, at, state);
-      return Number(taken);
-    },
-  },
-  {
-    c: "int dma_iova_link(struct device *dev, struct dma_iova_state *state, phys_addr_t phys, size_t offset, size_t size, enum dma_data_direction dir, unsigned long attrs)",
-    isIn: since72,
-    run(kernel, [dev, at, phys, offset, size, dir, attrs]) {
-      const device = kernel.device(dev);
-      const state = stateAt(kernel, at);
-      kernel.exact(phys + offset + size, "address");
-      const direction = kernel.direction(dir);
-      const { dma } = kernel.machine;
-      const error = dma.dmaIovaLink(
-        device,
-        state,
-        phys as PhysAddr,
-        offset,
-        size,
-        direction,
-        attrs,
-      );
-      showState(kernel, at, state);
-      if (error === 0) {
-        kernel.lent.add(device, state.addr + offset, phys as PhysAddr, size, direction);
-      }
-      return error;
-    },
-  },
-  {
-    c: "int dma_iova_sync(struct device *dev, struct dma_iova_state *state, size_t offset, size_t size)",
-    isIn: since72,
-    run(kernel, [dev, at, offset, size]) {
-      const state = stateAt(kernel, at);
-      return kernel.machine.dma.dmaIovaSync(kernel.device(dev), state, offset, size);
-    },
-  },
-  {
-    c: "void dma_iova_unlink(struct device *dev, struct dma_iova_state *state, size_t offset, size_t size, enum dma_data_direction dir, unsigned long attrs)",
-    isIn: since72,
-    run(kernel, [dev, at, offset, size, dir, attrs]) {
-      const device = kernel.device(dev);
-      const state = stateAt(kernel, at);
-      kernel.lent.endWithin(device, state.addr + offset, size);
-      const direction = kernel.direction(dir);
-      kernel.machine.dma.dmaIovaUnlink(device, state, offset, size, direction, attrs);
-      showState(kernel, at, state);
-    },
-  },
-  {
-    c: "void dma_iova_destroy(struct device *dev, struct dma_iova_state *state, size_t mapped_len, enum dma_data_direction dir, unsigned long attrs)",
-    isIn: since72,
-    run(kernel, [dev, at, mappedBytes, dir, attrs]) {
-      const device = kernel.device(dev);
-      const state = stateAt(kernel, at);
-      kernel.lent.endWithin(device, state.addr, mappedBytes);
-      const direction = kernel.direction(dir);
-      kernel.machine.dma.dmaIovaDestroy(device, state, mappedBytes, direction, attrs);
-      showState(kernel, at, state);
-    },
-  },
-  {
-    c: "void dma_iova_free(struct device *dev, struct dma_iova_state *state)",
-    isIn: since72,
-    run(kernel, [dev, at]) {
-      const state = stateAt(kernel, at);
-      kernel.machine.dma.dmaIovaFree(kernel.device(dev), state);
-      showState(kernel, at, state);
-    },
-  },
+  kernelEntry("dma_iova_try_alloc", (kernel, [device, at, phys, size]) => {
+    // It is cleared first, whatever was there.
+    if (!kernel.memory.isOpen(at, 16)) throw kernel.crash("There is no dma_iova_state");
+    kernel.usesMask(device);
+    const state = kernel.state(at);
+    kernel.exact(phys + size, "address");
+    const taken = kernel.machine.dma.dmaIovaTryAlloc(device, state, phys, size);
+    showState(kernel, at, state);
+    return Number(taken);
+  }),
+  kernelEntry("dma_iova_link", (kernel, [device, at, phys, offset, size, dir, attrs]) => {
+    const state = stateAt(kernel, at);
+    kernel.exact(phys + offset + size, "address");
+    const { dma } = kernel.machine;
+    const error = dma.dmaIovaLink(device, state, phys, offset, size, dir, attrs);
+    showState(kernel, at, state);
+    if (error === 0) kernel.lent.add(device, state.addr + offset, phys, size, dir);
+    return error;
+  }),
+  kernelEntry(
+    "dma_iova_sync",
+    (kernel, [device, at, offset, size]) =>
+      kernel.machine.dma.dmaIovaSync(device, stateAt(kernel, at), offset, size),
+  ),
+  kernelEntry("dma_iova_unlink", (kernel, [device, at, offset, size, dir, attrs]) => {
+    const state = stateAt(kernel, at);
+    kernel.lent.endWithin(device, state.addr + offset, size);
+    kernel.machine.dma.dmaIovaUnlink(device, state, offset, size, dir, attrs);
+    showState(kernel, at, state);
+  }),
+  kernelEntry("dma_iova_destroy", (kernel, [device, at, mappedBytes, dir, attrs]) => {
+    const state = stateAt(kernel, at);
+    kernel.lent.endWithin(device, state.addr, mappedBytes);
+    kernel.machine.dma.dmaIovaDestroy(device, state, mappedBytes, dir, attrs);
+    showState(kernel, at, state);
+  }),
+  kernelEntry("dma_iova_free", (kernel, [device, at]) => {
+    const state = stateAt(kernel, at);
+    kernel.machine.dma.dmaIovaFree(device, state);
+    showState(kernel, at, state);
+  }),
 ];

@@ -69,7 +69,7 @@ DMALAB_INLINE int dmalab_sgtable_mapped(struct sg_table *sgt, int mapped)
 }
 
 #define dma_map_sgtable(dev, sgt, dir, attrs) \
-	dmalab_sgtable_mapped(sgt, dmalab_map_sgtable(dev, (sgt)->sgl, (int)(sgt)->orig_nents, dir, attrs))
+	dmalab_sgtable_mapped(sgt, dma_map_sgtable_attrs(dev, (sgt)->sgl, (int)(sgt)->orig_nents, dir, attrs))
 #define dma_unmap_sgtable(dev, sgt, dir, attrs) \
 	dma_unmap_sg_attrs(dev, (sgt)->sgl, (int)(sgt)->orig_nents, dir, attrs)
 #define dma_sync_sgtable_for_cpu(dev, sgt, dir) \

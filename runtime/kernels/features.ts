@@ -1,5 +1,6 @@
 /** Parts of the kernel that not every release has, and what calling one too early comes to. */
 import type { Platform } from "../platform.ts";
+import type { KernelFeature } from "../vocabulary/kernel_calls.ts";
 import type { KernelStrategies } from "./kernels.ts";
 
 interface Feature {
@@ -22,9 +23,7 @@ const FEATURES = {
     came: "the block layer's DMA iterator came between 6.12 and 7.2",
     isIn: ({ nvme }) => nvme.mapsDataWith === "iterator",
   },
-} as const satisfies Readonly<Record<string, Feature>>;
-
-export type FeatureName = keyof typeof FEATURES;
+} as const satisfies Readonly<Record<KernelFeature, Feature>>;
 
 /** A function was called that the machine's release does not have: no kernel would have compiled that. */
 export class NotInReleaseError extends Error {
@@ -39,9 +38,14 @@ export class NotInReleaseError extends Error {
   }
 }
 
+/** Whether a release has a part of the kernel. */
+export function hasFeature(strategies: KernelStrategies, name: KernelFeature): boolean {
+  const { isIn }: Feature = FEATURES[name];
+  return isIn(strategies);
+}
+
 /** @throws {NotInReleaseError} When the machine's release does not have what a function belongs to. */
-export function requireFeature(platform: Platform, name: FeatureName, call: string): void {
-  const { came, isIn }: Feature = FEATURES[name];
-  if (isIn(platform.kernel.strategies)) return;
-  throw new NotInReleaseError(call, platform.config.kernel, came);
+export function requireFeature(platform: Platform, name: KernelFeature, call: string): void {
+  if (hasFeature(platform.kernel.strategies, name)) return;
+  throw new NotInReleaseError(call, platform.config.kernel, FEATURES[name].came);
 }

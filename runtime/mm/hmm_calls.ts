@@ -22,10 +22,10 @@ import {
 } from "./hmm_dma_map.ts";
 import { flagWords } from "./hmm_pfn_list.ts";
 
-const ALLOC = callOf("hmm_dma_map_alloc", "hmm-rdma-vfio.1.2");
-const FREE = callOf("hmm_dma_map_free", "hmm-rdma-vfio.1.2");
-const MAP = callOf("hmm_dma_map_pfn", "hmm-rdma-vfio.1.3");
-const UNMAP = callOf("hmm_dma_unmap_pfn", "hmm-rdma-vfio.1.4");
+const ALLOC = callOf("hmm_dma_map_alloc");
+const FREE = callOf("hmm_dma_map_free");
+const MAP = callOf("hmm_dma_map_pfn");
+const UNMAP = callOf("hmm_dma_unmap_pfn");
 
 /** Runs a call between its two events, as work for a device. */
 function during<C extends KernelCall, T>(

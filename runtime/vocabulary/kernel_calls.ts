@@ -5,6 +5,7 @@
  * function that gives an errno has it in both: as the negative number, and by name.
  */
 import type { ErrnoName } from "../errno.ts";
+import { fieldsOf, type Prototype, type Role, rolesIn } from "./call_roles.ts";
 import {
   BOOL,
   described,
@@ -13,91 +14,147 @@ import {
   type FieldTable,
   type Holds,
   INT,
-  listOf,
-  NAMES,
   NOTHING,
   optional,
   PHYS,
-  SEGMENTS,
-  SIZE,
   TEXT,
   word,
 } from "./fields.ts";
-import { ATTRIBUTE, DIRECTION, ERRNO_NAME, PEER_ROUTE, STATUS } from "./shared_words.ts";
+import { ERRNO_NAME, PEER_ROUTE, STATUS } from "./shared_words.ts";
 
-interface CallEntry {
+/** A part of the kernel that not every modelled release has. */
+export type KernelFeature = "two_step" | "hmm_dma_map" | "blk_dma_iter";
+
+/** What else is known of a function. */
+interface CallFacts {
+  /** Behind its name in C, where drivers call a macro over it. */
+  readonly suffix?: string;
+  /** What it came with. */
+  readonly needs?: KernelFeature;
+  /** Whether it may sleep: always, or by its flags. */
+  readonly sleeps?: "sleeps" | "gfp";
+}
+
+/** What is known of every function. */
+export interface KernelRow extends CallFacts {
+  /** Its result in C, and its arguments by their roles. */
+  readonly prototype: string;
+  readonly roles: readonly Role[];
+}
+
+interface CallEntry extends KernelRow {
   readonly arguments: FieldTable;
   readonly result: Field;
+  /** The chapter that says when it refuses, such as `dma.3.3`. */
+  readonly rule: string;
   /** How it failed; an errno where nothing else is said. */
   readonly error?: Field;
 }
 
-const HOW = { dir: DIRECTION, attrs: listOf(ATTRIBUTE) };
-const MAP_PHYS = { dev: TEXT, phys: PHYS, size: SIZE, ...HOW };
-const UNMAP_ONE = { dev: TEXT, dma: DMA, size: SIZE, ...HOW };
-const LIST = { dev: TEXT, sg: SEGMENTS, nents: INT, ...HOW };
-const SYNC_LIST = { dev: TEXT, sg: SEGMENTS, nents: INT, dir: DIRECTION };
-const SYNC_ONE = { dev: TEXT, dma: DMA, size: SIZE, dir: DIRECTION };
-const MASK = { dev: TEXT, bits: INT };
-const ITERATION = { req: INT, dev: TEXT };
-const STEP = { arguments: ITERATION, result: BOOL, error: optional(STATUS) };
-const OF_PAGE = { dev: TEXT, index: INT };
+/** A function: what it is in C, what `ret.NAME` carries, the rule, and what it came with. */
+function fn<const P extends string, F extends Field>(
+  prototype: Prototype<P>,
+  result: F,
+  rule: string,
+  facts: CallFacts = {},
+) {
+  const roles = rolesIn<P>(prototype);
+  return { prototype, roles, arguments: fieldsOf(roles), result, rule, ...facts };
+}
+
+/** A step of an iterator, which fails with a status of the block layer. */
+function step<const P extends string>(prototype: Prototype<P>) {
+  return { ...fn(prototype, BOOL, "block.2.3", ITERATOR), error: optional(STATUS) };
+}
+
+/** A function that only looks, or sets something up: no event is about it. */
+function quiet<const P extends string>(prototype: Prototype<P>, facts: CallFacts = {}) {
+  return { prototype, roles: rolesIn<P>(prototype), ...facts };
+}
+
+/** What drivers call is a macro over a function with more arguments. */
+const ATTRS = { suffix: "_attrs" } as const;
+const TWO_STEP = { needs: "two_step" } as const;
+const ITERATOR = { needs: "blk_dma_iter" } as const;
+const HMM = { needs: "hmm_dma_map" } as const;
+const SLEEPS = { sleeps: "sleeps" } as const;
+const OF_MANY = { suffix: "_many", ...SLEEPS } as const;
+const WHOLE = { ...HMM, ...SLEEPS };
+const BY_FLAGS = { sleeps: "gfp" } as const;
 /** An address for the device; none with the error value. */
 const ADDRESS = optional(DMA);
 const ERRNO = described(INT, "0, or a negative errno");
+const COUNT = described(INT, "outputs, 0 for any failure");
 
 export const CALL_TABLE = {
-  dma_map_phys: { arguments: MAP_PHYS, result: ADDRESS },
-  dma_unmap_phys: { arguments: UNMAP_ONE, result: NOTHING },
-  dma_map_page: {
-    arguments: { dev: TEXT, page: PHYS, offset: SIZE, size: SIZE, ...HOW },
-    result: ADDRESS,
-  },
-  dma_unmap_page: { arguments: UNMAP_ONE, result: NOTHING },
-  dma_map_single: { arguments: MAP_PHYS, result: ADDRESS },
-  dma_unmap_single: { arguments: UNMAP_ONE, result: NOTHING },
-  dma_map_resource: { arguments: MAP_PHYS, result: ADDRESS },
-  dma_unmap_resource: { arguments: UNMAP_ONE, result: NOTHING },
-  dma_map_sg: { arguments: LIST, result: described(INT, "outputs, 0 for any failure") },
-  dma_map_sgtable: { arguments: LIST, result: ERRNO },
-  dma_unmap_sg: { arguments: LIST, result: NOTHING },
-  dma_sync_single_for_cpu: { arguments: SYNC_ONE, result: NOTHING },
-  dma_sync_single_for_device: { arguments: SYNC_ONE, result: NOTHING },
-  dma_sync_sg_for_cpu: { arguments: SYNC_LIST, result: NOTHING },
-  dma_sync_sg_for_device: { arguments: SYNC_LIST, result: NOTHING },
-  dma_iova_try_alloc: { arguments: { dev: TEXT, phys: PHYS, size: SIZE }, result: BOOL },
-  dma_iova_link: {
-    arguments: { dev: TEXT, phys: PHYS, offset: SIZE, size: SIZE, ...HOW },
-    result: ERRNO,
-  },
-  dma_iova_sync: { arguments: { dev: TEXT, offset: SIZE, size: SIZE }, result: ERRNO },
-  dma_iova_unlink: { arguments: { dev: TEXT, offset: SIZE, size: SIZE, ...HOW }, result: NOTHING },
-  dma_iova_destroy: { arguments: { dev: TEXT, mapped_len: SIZE, ...HOW }, result: NOTHING },
-  dma_iova_free: { arguments: { dev: TEXT }, result: NOTHING },
-  dma_alloc_coherent: { arguments: { dev: TEXT, size: SIZE }, result: ADDRESS },
-  dma_free_coherent: { arguments: { dev: TEXT, size: SIZE, dma: DMA }, result: NOTHING },
-  dma_pool_alloc: { arguments: { pool: TEXT, size_bytes: SIZE }, result: ADDRESS },
-  dma_pool_free: { arguments: { pool: TEXT, size_bytes: SIZE, dma: DMA }, result: NOTHING },
-  dma_set_mask: { arguments: MASK, result: ERRNO },
-  dma_set_coherent_mask: { arguments: MASK, result: ERRNO },
-  blk_rq_dma_map_iter_start: STEP,
-  blk_rq_dma_map_iter_next: STEP,
-  blk_rq_dma_unmap: { arguments: { ...ITERATION, mapped: SIZE }, result: BOOL },
-  blk_rq_integrity_dma_map_iter_start: STEP,
-  blk_rq_integrity_dma_map_iter_next: STEP,
-  pci_p2pdma_map_type: { arguments: { provider: TEXT, client: TEXT }, result: PEER_ROUTE },
-  pci_p2pdma_distance: { arguments: { provider: TEXT, clients: NAMES }, result: INT },
-  pci_alloc_p2pmem: { arguments: { dev: TEXT, size: SIZE }, result: optional(PHYS) },
-  pci_free_p2pmem: { arguments: { dev: TEXT, phys: PHYS, size: SIZE }, result: NOTHING },
-  pci_p2pmem_find: { arguments: { clients: NAMES }, result: optional(TEXT) },
-  hmm_dma_map_alloc: {
-    arguments: { dev: optional(TEXT), pages: INT, size: SIZE },
-    result: ERRNO,
-  },
-  hmm_dma_map_free: { arguments: { dev: optional(TEXT) }, result: NOTHING },
-  hmm_dma_map_pfn: { arguments: OF_PAGE, result: ADDRESS },
-  hmm_dma_unmap_pfn: { arguments: OF_PAGE, result: BOOL },
+  dma_map_phys: fn("dma_addr_t (dev, phys, size, dir, attrs)", ADDRESS, "dma.1.4", TWO_STEP),
+  dma_unmap_phys: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6", TWO_STEP),
+  dma_map_page: fn("dma_addr_t (dev, page, offset, size, dir, attrs)", ADDRESS, "dma.1.4", ATTRS),
+  dma_unmap_page: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6", ATTRS),
+  dma_map_single: fn("dma_addr_t (dev, buf, size, dir, attrs)", ADDRESS, "dma.1.4", ATTRS),
+  dma_unmap_single: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6", ATTRS),
+  dma_map_resource: fn("dma_addr_t (dev, phys, size, dir, attrs)", ADDRESS, "dma.1.4"),
+  dma_unmap_resource: fn("void (dev, dma, size, dir, attrs)", NOTHING, "dma.1.6"),
+  dma_map_sg: fn("unsigned int (dev, sg, nents, dir, attrs)", COUNT, "dma.1.8", ATTRS),
+  dma_map_sgtable: fn("int (dev, sg, nents, dir, attrs)", ERRNO, "dma.1.8", ATTRS),
+  dma_unmap_sg: fn("void (dev, sg, nents, dir, attrs)", NOTHING, "dma.7.2", ATTRS),
+  dma_sync_single_for_cpu: fn("void (dev, dma, size, dir)", NOTHING, "dma.1.6"),
+  dma_sync_single_for_device: fn("void (dev, dma, size, dir)", NOTHING, "dma.1.6"),
+  dma_sync_sg_for_cpu: fn("void (dev, sg, nents, dir)", NOTHING, "dma.1.6"),
+  dma_sync_sg_for_device: fn("void (dev, sg, nents, dir)", NOTHING, "dma.1.6"),
+  dma_iova_try_alloc: fn("bool (dev, state, phys, size)", BOOL, "dma.3.2", TWO_STEP),
+  dma_iova_link: fn("int (dev, state, phys, offset, size, dir, attrs)", ERRNO, "dma.3.3", TWO_STEP),
+  dma_iova_sync: fn("int (dev, state, offset, size)", ERRNO, "dma.3.5", TWO_STEP),
+  dma_iova_unlink: fn("void (dev, state, offset, size, dir, attrs)", NOTHING, "dma.3.5", TWO_STEP),
+  dma_iova_destroy: fn("void (dev, state, mapped_len, dir, attrs)", NOTHING, "dma.3.5", TWO_STEP),
+  dma_iova_free: fn("void (dev, state)", NOTHING, "dma.3.5", TWO_STEP),
+  dma_alloc_coherent: fn("void * (dev, size, handle, gfp)", ADDRESS, "dma.1.2", BY_FLAGS),
+  dma_free_coherent: fn("void (dev, size, cpu, shared)", NOTHING, "dma.1.2"),
+  dma_pool_alloc: fn("void * (pool, gfp, handle)", ADDRESS, "dma.1.2", BY_FLAGS),
+  dma_pool_free: fn("void (pool, cpu, shared)", NOTHING, "dma.1.2"),
+  dma_set_mask: fn("int (dev, mask)", ERRNO, "dma.1.2", SLEEPS),
+  dma_set_coherent_mask: fn("int (dev, mask)", ERRNO, "dma.1.2", SLEEPS),
+  blk_rq_dma_map_iter_start: step("bool (req, dev, state, iter)"),
+  blk_rq_dma_map_iter_next: step("bool (req, dev, iter)"),
+  blk_rq_dma_unmap: fn("bool (req, dev, state, mapped, map_type)", BOOL, "block.2.5", ITERATOR),
+  blk_rq_integrity_dma_map_iter_start: step("bool (req, dev, state, iter)"),
+  blk_rq_integrity_dma_map_iter_next: step("bool (req, dev, iter)"),
+  pci_p2pdma_map_type: fn(
+    "enum pci_p2pdma_map_type (provider, client)",
+    PEER_ROUTE,
+    "p2p.9.4",
+    TWO_STEP,
+  ),
+  pci_p2pdma_distance: fn("int (lender, clients, count, verbose)", INT, "p2p.9.4", OF_MANY),
+  pci_alloc_p2pmem: fn("void * (pdev, size)", optional(PHYS), "p2p.9.7"),
+  pci_free_p2pmem: fn("void (pdev, peer_memory, size)", NOTHING, "p2p.9.7"),
+  pci_p2pmem_find: fn("struct pci_dev * (clients, count)", optional(TEXT), "p2p.9.5", OF_MANY),
+  hmm_dma_map_alloc: fn("int (map_dev, map, pages, entry_size)", ERRNO, "hmm-rdma-vfio.1.2", WHOLE),
+  hmm_dma_map_free: fn("void (map_dev, map)", NOTHING, "hmm-rdma-vfio.1.2", WHOLE),
+  hmm_dma_map_pfn: fn("dma_addr_t (dev, map, index, peers)", ADDRESS, "hmm-rdma-vfio.1.3", HMM),
+  hmm_dma_unmap_pfn: fn("bool (dev, map, index)", BOOL, "hmm-rdma-vfio.1.4", HMM),
 } satisfies Record<string, CallEntry>;
+
+/** Functions that look or set up, and have no events. */
+const QUIET = {
+  dma_mapping_error: quiet("int (dev, dma)"),
+  dma_need_unmap: quiet("bool (dev)", TWO_STEP),
+  dma_max_mapping_size: quiet("size_t (dev)"),
+  dma_opt_mapping_size: quiet("size_t (dev)"),
+  dma_get_required_mask: quiet("u64 (dev)"),
+  dma_addressing_limited: quiet("bool (dev)"),
+  dma_get_merge_boundary: quiet("unsigned long (dev)"),
+  blk_rq_dma_map_coalesce: quiet("bool (state)", ITERATOR),
+  pcim_p2pdma_init: quiet("int (pdev)", { ...TWO_STEP, ...SLEEPS }),
+  pcim_p2pdma_provider: quiet("struct p2pdma_provider * (pdev, bar)", TWO_STEP),
+  pci_p2pdma_add_resource: quiet("int (pdev, bar, size, bar_offset)", SLEEPS),
+  pci_p2pmem_publish: quiet("void (pdev, publish)"),
+  pci_p2pmem_virt_to_bus: quiet("u64 (pdev, peer_memory)"),
+} satisfies Record<string, KernelRow>;
+
+/** Every function of the kernel that drivers of C and of scripts may call, by its name. */
+export const KERNEL_FUNCTIONS = { ...CALL_TABLE, ...QUIET };
+export type KernelFunction = keyof typeof KERNEL_FUNCTIONS;
 
 /** @internal */
 export type KernelCalls = typeof CALL_TABLE;

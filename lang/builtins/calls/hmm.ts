@@ -24,6 +24,7 @@ import { HMM_MAP, type HmmMapTarget, P2PDMA_STATE } from "../things/rdma/hmm_map
 import { MM } from "../things/rdma/mm.ts";
 import { migratePage, pagesOf } from "../things/rdma/mm_methods.ts";
 import { DEV, SIZE, VIRT } from "./parameters.ts";
+import { facts } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, optional, param } from "../describe/parameters.ts";
 
@@ -128,7 +129,7 @@ hmm_dma_map_free(nic, map)`,
     },
   }),
   builtin({
-    name: "hmm_dma_map_alloc",
+    ...facts("hmm_dma_map_alloc"),
     parameters: [
       DEV,
       param.int("pages", "How many pages of 4 KiB.", 1, MAX_PAGES),
@@ -146,7 +147,6 @@ hmm_dma_map_free(nic, map)`,
 assert map.mode == iova and map.memory == 4KiB and map.state.size == 2MiB
 hmm_dma_map_free(nic, map)`,
     raises: ["EOPNOTSUPP", "ENOMEM"],
-    context: "sleeps",
     run(run, [device, count, entryBytes]) {
       if (entryBytes === 0) throw new ScriptError("E0919", "An entry stands for one byte at least");
       run.chargeMemory(ENTRY_BYTES * count);
@@ -156,13 +156,12 @@ hmm_dma_map_free(nic, map)`,
     },
   }),
   builtin({
-    name: "hmm_dma_map_free",
+    ...facts("hmm_dma_map_free"),
     parameters: [DEV, MAP],
     result: "nothing",
     doc: "Gives range and lists back. Nothing is unmapped: all entries must have been.",
     example: `${CARD}hmm_dma_map_free(nic, hmm_dma_map_alloc(nic, 4))
 assert iommu.live_mappings == 0`,
-    context: "sleeps",
     run: (run, [device, { map }]) => hmmDmaMapFree(run.lab.machine, device, map),
   }),
   builtin({

@@ -18,6 +18,7 @@ import { DEVICE } from "../things/device.ts";
 import { deviceValue } from "../node_types.ts";
 import { PORT } from "../things/pci/port.ts";
 import { TOPOLOGY } from "../things/pci/topology.ts";
+import { facts } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
 
@@ -40,9 +41,9 @@ export const PEER_MACHINE = `machine {
 }
 `;
 
-const MAP_TYPE = callOf("pci_p2pdma_map_type", "p2p.9.4");
-const DISTANCE = callOf("pci_p2pdma_distance", "p2p.9.4");
-const FIND = callOf("pci_p2pmem_find", "p2p.9.5");
+const MAP_TYPE = callOf("pci_p2pdma_map_type");
+const DISTANCE = callOf("pci_p2pdma_distance");
+const FIND = callOf("pci_p2pmem_find");
 
 /**
  * The topology is asked by the kernel's layers too, so the call itself is an event only here.
@@ -125,7 +126,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     },
   }),
   builtin({
-    name: "pci_p2pdma_distance",
+    ...facts("pci_p2pdma_distance"),
     parameters: [
       PROVIDER,
       CLIENTS,
@@ -135,7 +136,6 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     doc: "The sum of distances to the clients, the smaller the better; none when one of them " +
       "cannot reach the memory. It is worked out anew, and remembered for pci_p2pdma_map_type.",
     example: `${PEER_MACHINE}assert pci_p2pdma_distance(cmb, [ssd]) == 4`,
-    context: "sleeps",
     run(run, [from, to, verbose]) {
       const functions = to.map((device) => device.function);
       const distance = calling(
@@ -150,13 +150,12 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     },
   }),
   builtin({
-    name: "pci_p2pmem_find",
+    ...facts("pci_p2pmem_find"),
     parameters: [CLIENTS],
     result: "@device",
     doc: "The published provider that is nearest to all clients, by chance one of those equally " +
       "near; none when no provider is reachable by all. The device is kept until pci_dev_put.",
     example: `${PEER_MACHINE}assert pci_p2pmem_find([ssd]) == cmb\npci_dev_put(cmb)`,
-    context: "sleeps",
     run(run, [to]) {
       const { routes } = run.lab.topology;
       const found = calling(

@@ -10,6 +10,7 @@ import { BUFFER } from "../things/buffer.ts";
 import { P2PMEM } from "../things/pci/provider.ts";
 import { PEER_MACHINE } from "./p2p.ts";
 import { bufferAt, MEMORY, OWNER } from "./p2p_memory.ts";
+import { facts } from "./kernel_call.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, optional, param } from "../describe/parameters.ts";
 
@@ -55,12 +56,11 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
     run: (run, [dev]) => toProvider(run, dev),
   }),
   builtin({
-    name: "pcim_p2pdma_init",
+    ...facts("pcim_p2pdma_init"),
     parameters: [OWNER],
     result: "nothing",
     doc: "Makes a device known as one whose BARs peers may use; a second call does nothing.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)\nassert p2pmem(gpu).state == initialised`,
-    context: "sleeps",
     run: (run, [dev]) => run.lab.topology.providers.init(dev.function),
   }),
   builtin({
@@ -86,7 +86,7 @@ assert pcim_p2pdma_provider(gpu, 5) == none`,
     },
   }),
   builtin({
-    name: "pci_p2pdma_add_resource",
+    ...facts("pci_p2pdma_add_resource"),
     parameters: [
       OWNER,
       BAR,
@@ -99,7 +99,6 @@ assert pcim_p2pdma_provider(gpu, 5) == none`,
     example: `${LATER_MACHINE}pci_p2pdma_add_resource(gpu, 0, 1MiB, offset: 2MiB)
 assert p2pmem(gpu).available == 1MiB and p2pmem(gpu).state == unpublished`,
     raises: ["EINVAL", "EEXIST"],
-    context: "sleeps",
     run(run, [device, bar, sizeBytes, offsetBytes]) {
       const error = run.lab.topology.providers.addResource(
         device.function,

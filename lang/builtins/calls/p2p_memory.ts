@@ -16,8 +16,8 @@ import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
 import { callOf } from "../../../runtime/dma/calls/call_events.ts";
 
-const ALLOC = callOf("pci_alloc_p2pmem", "p2p.9.7");
-const FREE = callOf("pci_free_p2pmem", "p2p.9.7");
+const ALLOC = callOf("pci_alloc_p2pmem");
+const FREE = callOf("pci_free_p2pmem");
 
 export const OWNER = param.thing("dev", DEVICE, "The device that has the memory.");
 export const MEMORY = param.thing("buffer", BUFFER, "Peer memory of the device.");

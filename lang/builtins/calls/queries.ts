@@ -7,18 +7,15 @@ import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { COHERENT_MEMORY } from "../things/dma/coherent_memory.ts";
 import { DMA_POOL } from "../things/dma/dma_pool.ts";
-import { ATOMIC, DEV, MAPPED, SIZE } from "./parameters.ts";
+import { facts, kernelCall } from "./kernel_call.ts";
+import { ATOMIC, DEV, SIZE } from "./parameters.ts";
 import { builtin } from "../describe/builtin.ts";
 import { named, param } from "../describe/parameters.ts";
 import { DIRECT_MACHINE, TRANSLATED_MACHINE } from "./example_machines.ts";
 
-const BITS = param.int("bits", "How many address bits, 1 to 64.", 1, 64);
-
 export const QUERY_CALLS: readonly FunctionSpec[] = [
-  builtin({
-    name: "dma_mapping_error",
+  kernelCall("dma_mapping_error", {
     pure: true,
-    parameters: [DEV, MAPPED],
     result: "bool",
     doc: "True for the error value. A map that fails raises ENOMEM here, which is the test that " +
       "drivers must make; with `unchecked: true` a script does without, and asks by this call.",
@@ -27,39 +24,31 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
       `assert not dma_mapping_error(ssd, m)\ndma_unmap_phys(ssd, m, 4KiB, to_device)`,
     run: (run, args) => run.lab.machine.dma.dmaMappingError(...args) !== 0,
   }),
-  builtin({
-    name: "dma_need_unmap",
+  kernelCall("dma_need_unmap", {
     pure: true,
-    parameters: [DEV],
     result: "bool",
     doc: "True when mappings must be unmapped for anything to happen. Ask after mapping: the " +
       "first bounce of a device turns the answer from false to true.",
     example: `${TRANSLATED_MACHINE}assert dma_need_unmap(ssd)`,
     run: (run, [dev]) => run.lab.machine.dma.dmaNeedUnmap(dev),
   }),
-  builtin({
-    name: "dma_max_mapping_size",
+  kernelCall("dma_max_mapping_size", {
     pure: true,
-    parameters: [DEV],
     result: "size",
     doc: "The largest single mapping: what a bounce buffer holds where one is needed.",
     example: `${DIRECT_MACHINE}assert dma_max_mapping_size(ssd) > 1GiB`,
     run: (run, [dev]) => run.lab.machine.dma.dmaMaxMappingSize(dev),
   }),
-  builtin({
-    name: "dma_opt_mapping_size",
+  kernelCall("dma_opt_mapping_size", {
     pure: true,
-    parameters: [DEV],
     result: "size",
     doc: "The largest mapping that costs no more than it must: with an IOMMU, the largest range " +
       "its address caches keep.",
     example: `${TRANSLATED_MACHINE}assert dma_opt_mapping_size(ssd) == 128KiB`,
     run: (run, [dev]) => run.lab.machine.dma.dmaOptMappingSize(dev),
   }),
-  builtin({
-    name: "dma_get_required_mask",
+  kernelCall("dma_get_required_mask", {
     pure: true,
-    parameters: [DEV],
     result: "int",
     doc: "How many address bits reach all memory: up to the top bit of the last address at which " +
       "the device's bus has RAM; 32 behind an IOMMU.",
@@ -73,10 +62,8 @@ assert dma_get_required_mask(ssd) == 33`,
         Math.log2(run.lab.machine.dma.dmaGetRequiredMask(dev) + 1),
       ),
   }),
-  builtin({
-    name: "dma_addressing_limited",
+  kernelCall("dma_addressing_limited", {
     pure: true,
-    parameters: [DEV],
     result: "bool",
     doc: "True when the device cannot reach all memory by itself, so that some must bounce.",
     example: `machine {
@@ -86,24 +73,19 @@ assert dma_get_required_mask(ssd) == 33`,
 assert dma_addressing_limited(ssd)`,
     run: (run, [dev]) => run.lab.machine.dma.dmaAddressingLimited(dev),
   }),
-  builtin({
-    name: "dma_get_merge_boundary",
+  kernelCall("dma_get_merge_boundary", {
     pure: true,
-    parameters: [DEV],
     result: "size",
     doc: "The mask of the boundary on which buffers join into one range; 0 where they do not.",
     example: `${TRANSLATED_MACHINE}assert dma_get_merge_boundary(ssd) == 4095B`,
     run: (run, [dev]) => run.lab.machine.dma.dmaGetMergeBoundary(dev),
   }),
-  builtin({
-    name: "dma_set_mask",
-    parameters: [DEV, BITS],
+  kernelCall("dma_set_mask", {
     result: "nothing",
     doc: "Sets how many address bits the device can drive.",
     example: `${DIRECT_MACHINE}dma_set_mask(ssd, 32)\nassert ssd.dma_mask_bits == 32\n` +
       `dma_set_mask(ssd, 16) fails EIO`,
     raises: ["EIO"],
-    context: "sleeps",
     run(run, [dev, count]) {
       raiseErrno(
         run.lab.machine.dma.dmaSetMask(dev, count),
@@ -111,16 +93,13 @@ assert dma_addressing_limited(ssd)`,
       );
     },
   }),
-  builtin({
-    name: "dma_set_coherent_mask",
-    parameters: [DEV, BITS],
+  kernelCall("dma_set_coherent_mask", {
     result: "nothing",
     doc: "Sets within how many address bits memory must lie that CPU and device share.",
     example: `${DIRECT_MACHINE}dma_set_coherent_mask(ssd, 32)\n` +
       `let mem = dma_alloc_coherent(ssd, 4KiB)\nassert mem.addr < 4GiB as dma\n` +
       `dma_free_coherent(ssd, mem)`,
     raises: ["EIO"],
-    context: "sleeps",
     run(run, [dev, count]) {
       raiseErrno(
         run.lab.machine.dma.dmaSetCoherentMask(dev, count),
@@ -129,7 +108,7 @@ assert dma_addressing_limited(ssd)`,
     },
   }),
   builtin({
-    name: "dma_alloc_coherent",
+    ...facts("dma_alloc_coherent"),
     parameters: [DEV, SIZE, ATOMIC],
     result: COHERENT_MEMORY,
     doc: "Takes zeroed memory that CPU and device share without synchronising.",
@@ -137,7 +116,6 @@ assert dma_addressing_limited(ssd)`,
       `poke(mem.phys, bytes"2a")\nassert ssd.dma_read(mem.addr, 1B) == bytes"2a"\n` +
       `dma_free_coherent(ssd, mem)`,
     raises: ["ENOMEM"],
-    context: "gfp",
     run(run, [dev, sizeBytes]) {
       const memory = sizeBytes === 0 ? null : run.lab.machine.dma.dmaAllocCoherent(dev, sizeBytes);
       if (memory === null) {

@@ -11,11 +11,10 @@ import { HintedKernelError } from "../hinted_error.ts";
 import type { Run } from "../../values/run.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { MAPPING, type Mapping } from "../things/dma/mapping.ts";
-import { ATTRS, DEV, DIR, MAPPED, PHYS, SIZE } from "./parameters.ts";
-import { builtin } from "../describe/builtin.ts";
+import { kernelCall } from "./kernel_call.ts";
+import { ATTRS, DEV, DIR, PHYS, SIZE } from "./parameters.ts";
 import { type Decoded, named, param } from "../describe/parameters.ts";
 import { DIRECT_MACHINE, TRANSLATED_MACHINE } from "./example_machines.ts";
-import { physOf } from "../things/buffer.ts";
 
 /** What a map call was asked for, and what it gave. */
 interface MapCall {
@@ -82,10 +81,12 @@ function mapCall(name: string, method: MapMethod) {
   };
 }
 
-function unmapSpec(name: string, method: UnmapMethod, map: string): FunctionSpec {
-  return builtin({
-    name,
-    parameters: [DEV, MAPPED, SIZE, DIR, ATTRS],
+function unmapSpec(
+  name: `dma_unmap_${"phys" | "page" | "single" | "resource"}`,
+  method: UnmapMethod,
+  map: string,
+): FunctionSpec {
+  return kernelCall(name, {
     result: "nothing",
     doc: `Ends a mapping of ${map}. Size, direction and attributes must be those of the map.`,
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
@@ -102,9 +103,8 @@ function mapExample(map: string): string {
 }
 
 export const STREAMING_CALLS: readonly FunctionSpec[] = [
-  builtin({
-    name: "dma_map_phys",
-    parameters: MAP_PARAMETERS,
+  kernelCall("dma_map_phys", {
+    more: [UNCHECKED],
     result: MAPPING,
     doc: "Maps physical memory for a device: RAM, or with the attribute mmio another device's.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
@@ -114,22 +114,8 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
     raises: ["ENOMEM"],
     run: mapCall("dma_map_phys", "dmaMapPhys"),
   }),
-  builtin({
-    name: "dma_map_page",
-    parameters: [
-      DEV,
-      param.of(
-        "page",
-        ["@buffer", "phys"],
-        "The page: page(pfn), a buffer in it, or its address.",
-        physOf,
-      ),
-      param.size("offset", "Where in the page the memory begins."),
-      SIZE,
-      DIR,
-      ATTRS,
-      UNCHECKED,
-    ],
+  kernelCall("dma_map_page", {
+    more: [UNCHECKED],
     result: MAPPING,
     doc: "Maps a part of a page of RAM for a device.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
@@ -145,16 +131,8 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
       return mapped(run, { call, dev, addr, phys, sizeBytes, dir, attrs }, unchecked);
     },
   }),
-  builtin({
-    name: "dma_map_single",
-    parameters: [
-      DEV,
-      param.of("buf", ["@buffer", "phys"], "The buffer; it must be contiguous.", physOf),
-      SIZE,
-      DIR,
-      ATTRS,
-      UNCHECKED,
-    ],
+  kernelCall("dma_map_single", {
+    more: [UNCHECKED],
     result: MAPPING,
     doc: "Maps a buffer that is contiguous in physical memory.",
     example: `${TRANSLATED_MACHINE}let buf = alloc_pages(1)\n` +
@@ -163,9 +141,8 @@ export const STREAMING_CALLS: readonly FunctionSpec[] = [
     raises: ["ENOMEM"],
     run: mapCall("dma_map_single", "dmaMapSingle"),
   }),
-  builtin({
-    name: "dma_map_resource",
-    parameters: MAP_PARAMETERS,
+  kernelCall("dma_map_resource", {
+    more: [UNCHECKED],
     result: MAPPING,
     doc: "Maps MMIO of another device: dma_map_phys with the attribute mmio.",
     example: `machine {
@@ -183,9 +160,7 @@ dma_unmap_resource(ssd, m, 4KiB, bidirectional)`,
   unmapSpec("dma_unmap_page", "dmaUnmapPage", "dma_map_page"),
   unmapSpec("dma_unmap_single", "dmaUnmapSingle", "dma_map_single"),
   unmapSpec("dma_unmap_resource", "dmaUnmapResource", "dma_map_resource"),
-  builtin({
-    name: "dma_sync_single_for_cpu",
-    parameters: [DEV, MAPPED, SIZE, DIR],
+  kernelCall("dma_sync_single_for_cpu", {
     result: "nothing",
     doc: "Hands a mapping, or a part of one, to the CPU: copies out of a bounce buffer, and lets " +
       "the CPU see what a device that is not coherent wrote.",
@@ -195,9 +170,7 @@ dma_unmap_resource(ssd, m, 4KiB, bidirectional)`,
       `assert buf[0] == 0x2a\ndma_unmap_phys(ssd, m, 4KiB, from_device)`,
     run: (run, args) => run.lab.machine.dma.dmaSyncSingleForCpu(...args),
   }),
-  builtin({
-    name: "dma_sync_single_for_device",
-    parameters: [DEV, MAPPED, SIZE, DIR],
+  kernelCall("dma_sync_single_for_device", {
     result: "nothing",
     doc: "Hands a mapping, or a part of one, to the device: copies into a bounce buffer, and " +
       "writes caches back for a device that is not coherent.",

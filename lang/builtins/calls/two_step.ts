@@ -1,13 +1,13 @@
 /** The two-step API: reserve addresses once, link buffers one by one, sync once, destroy. */
 import { raiseErrno } from "../arguments.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
-import { ATTRS, DEV, DIR, OFFSET, PHYS, SIZE, STATE } from "./parameters.ts";
+import { kernelCall } from "./kernel_call.ts";
+import { STATE } from "./parameters.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import type { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
 import type { IovaStateTarget } from "../things/dma/iova_state.ts";
 import { requireFeature } from "../../../runtime/kernels/features.ts";
 import { builtin } from "../describe/builtin.ts";
-import { param } from "../describe/parameters.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
 
 const RANGE_EXAMPLE = `${TRANSLATED_MACHINE}let state = iova_state()
@@ -24,9 +24,7 @@ function givenTo(dev: DmaDevice, target: IovaStateTarget): DmaIovaState {
 }
 
 export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
-  builtin({
-    name: "dma_iova_try_alloc",
-    parameters: [DEV, STATE, PHYS, { ...SIZE, doc: "Bytes of all buffers together." }],
+  kernelCall("dma_iova_try_alloc", {
     result: "bool",
     doc: "Reserves an IOVA range for buffers that are linked later. False, with the state all " +
       "zero, where devices are not translated or no range fits: map each buffer by itself.",
@@ -34,9 +32,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     run: (run, [dev, state, phys, size]) =>
       run.lab.machine.dma.dmaIovaTryAlloc(dev, givenTo(dev, state), phys, size),
   }),
-  builtin({
-    name: "dma_iova_link",
-    parameters: [DEV, STATE, PHYS, OFFSET, SIZE, DIR, ATTRS],
+  kernelCall("dma_iova_link", {
     result: "nothing",
     doc: "Maps a buffer at an offset of a reserved range. The device must not use it before " +
       "dma_iova_sync. Every link but the first must start on a granule, every one but the last " +
@@ -51,9 +47,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
         "dma_iova_link() refused the buffer",
       ),
   }),
-  builtin({
-    name: "dma_iova_sync",
-    parameters: [DEV, STATE, OFFSET, SIZE],
+  kernelCall("dma_iova_sync", {
     result: "nothing",
     doc: "Makes what was linked in a part of the range visible to the device.",
     example: `${LINK_EXAMPLE}dma_iova_sync(ssd, state, offset: 0, size: 4KiB)\n` +
@@ -65,9 +59,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
         "dma_iova_sync() failed",
       ),
   }),
-  builtin({
-    name: "dma_iova_unlink",
-    parameters: [DEV, STATE, OFFSET, SIZE, DIR, ATTRS],
+  kernelCall("dma_iova_unlink", {
     result: "nothing",
     doc: "Ends the mappings of a part of the range and invalidates at once, in lazy mode too. " +
       "The addresses stay reserved.",
@@ -77,15 +69,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     run: (run, [dev, state, offset, size, dir, attrs]) =>
       run.lab.machine.dma.dmaIovaUnlink(dev, givenTo(dev, state), offset, size, dir, attrs),
   }),
-  builtin({
-    name: "dma_iova_destroy",
-    parameters: [
-      DEV,
-      STATE,
-      param.size("mapped", "How many bytes are linked; 0 only frees the range."),
-      DIR,
-      ATTRS,
-    ],
+  kernelCall("dma_iova_destroy", {
     result: "nothing",
     doc: "Ends the mappings of the first bytes of the range and gives the range back.",
     example: `${LINK_EXAMPLE}dma_iova_destroy(ssd, state, mapped: 4KiB, dir: to_device)\n` +
@@ -94,9 +78,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
     run: (run, [dev, state, mapped, dir, attrs]) =>
       run.lab.machine.dma.dmaIovaDestroy(dev, givenTo(dev, state), mapped, dir, attrs),
   }),
-  builtin({
-    name: "dma_iova_free",
-    parameters: [DEV, STATE],
+  kernelCall("dma_iova_free", {
     result: "nothing",
     doc: "Frees the range. It must contain no links; as in the kernel, this is not checked.",
     example: `${RANGE_EXAMPLE}dma_iova_free(ssd, state)\nassert counters.iova.free == 1`,

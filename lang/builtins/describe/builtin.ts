@@ -19,7 +19,8 @@ type Described = Pick<
   | "exampleFiles"
 >;
 
-interface FunctionEntry<P extends readonly Parameter<unknown>[], F extends Form> extends Described {
+export interface FunctionEntry<P extends readonly Parameter<unknown>[], F extends Form>
+  extends Described {
   readonly parameters: P;
   readonly result: F;
   run(run: Run, args: Decoded<P>): PlainOf<F>;

@@ -3,7 +3,7 @@
  */
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import { errnoName } from "../../errno.ts";
-import { type EventId, eventId, type KernelCall } from "../../event_vocabulary.ts";
+import { CALL_TABLE, type EventId, eventId, type KernelCall } from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
 import type { CallGiving } from "../../vocabulary/kernel_calls.ts";
 import type { DmaDevice } from "../device/device.ts";
@@ -19,7 +19,8 @@ export interface Call<C extends KernelCall = KernelCall> {
 }
 
 /** Resolves a function's events, once when a module loads. */
-export function callOf<C extends KernelCall>(api: C, rule: string): Call<C> {
+export function callOf<C extends KernelCall>(api: C): Call<C> {
+  const { rule } = CALL_TABLE[api];
   return { api, rule, call: eventId(`call.${api}`), ret: eventId(`ret.${api}`) };
 }
 

@@ -67,24 +67,24 @@ interface MappingCall<C extends KernelCall> extends Call<C> {
   readonly adds: number;
 }
 
-function mappingCall<C extends KernelCall>(api: C, rule: string, made: MadeBy): MappingCall<C> {
-  return { ...callOf(api, rule), made, adds: made === MADE.RESOURCE ? MMIO : 0 };
+function mappingCall<C extends KernelCall>(api: C, made: MadeBy): MappingCall<C> {
+  return { ...callOf(api), made, adds: made === MADE.RESOURCE ? MMIO : 0 };
 }
 
-const MAP_PHYS = mappingCall("dma_map_phys", "dma.1.4", MADE.PHYS);
-const UNMAP_PHYS = mappingCall("dma_unmap_phys", "dma.1.6", MADE.PHYS);
-const MAP_PAGE = mappingCall("dma_map_page", "dma.1.4", MADE.PAGE);
-const UNMAP_PAGE = mappingCall("dma_unmap_page", "dma.1.6", MADE.PAGE);
-const MAP_SINGLE = mappingCall("dma_map_single", "dma.1.4", MADE.SINGLE);
-const UNMAP_SINGLE = mappingCall("dma_unmap_single", "dma.1.6", MADE.SINGLE);
-const MAP_RESOURCE = mappingCall("dma_map_resource", "dma.1.4", MADE.RESOURCE);
-const UNMAP_RESOURCE = mappingCall("dma_unmap_resource", "dma.1.6", MADE.RESOURCE);
-const SYNC_FOR_CPU = callOf("dma_sync_single_for_cpu", "dma.1.6");
-const SYNC_FOR_DEVICE = callOf("dma_sync_single_for_device", "dma.1.6");
-const ALLOC_COHERENT = callOf("dma_alloc_coherent", "dma.1.2");
-const FREE_COHERENT = callOf("dma_free_coherent", "dma.1.2");
-const SET_MASK = callOf("dma_set_mask", "dma.1.2");
-const SET_COHERENT_MASK = callOf("dma_set_coherent_mask", "dma.1.2");
+const MAP_PHYS = mappingCall("dma_map_phys", MADE.PHYS);
+const UNMAP_PHYS = mappingCall("dma_unmap_phys", MADE.PHYS);
+const MAP_PAGE = mappingCall("dma_map_page", MADE.PAGE);
+const UNMAP_PAGE = mappingCall("dma_unmap_page", MADE.PAGE);
+const MAP_SINGLE = mappingCall("dma_map_single", MADE.SINGLE);
+const UNMAP_SINGLE = mappingCall("dma_unmap_single", MADE.SINGLE);
+const MAP_RESOURCE = mappingCall("dma_map_resource", MADE.RESOURCE);
+const UNMAP_RESOURCE = mappingCall("dma_unmap_resource", MADE.RESOURCE);
+const SYNC_FOR_CPU = callOf("dma_sync_single_for_cpu");
+const SYNC_FOR_DEVICE = callOf("dma_sync_single_for_device");
+const ALLOC_COHERENT = callOf("dma_alloc_coherent");
+const FREE_COHERENT = callOf("dma_free_coherent");
+const SET_MASK = callOf("dma_set_mask");
+const SET_COHERENT_MASK = callOf("dma_set_coherent_mask");
 
 type MapCall = typeof MAP_PHYS | typeof MAP_PAGE | typeof MAP_SINGLE | typeof MAP_RESOURCE;
 type UnmapCall =

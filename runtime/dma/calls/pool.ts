@@ -23,8 +23,8 @@ import { CallEvents, callOf } from "./call_events.ts";
 import type { DmaDevice } from "../device/device.ts";
 import type { CoherentMemory } from "../coherent_memory.ts";
 
-const ALLOC = callOf("dma_pool_alloc", "dma.1.2");
-const FREE = callOf("dma_pool_free", "dma.1.2");
+const ALLOC = callOf("dma_pool_alloc");
+const FREE = callOf("dma_pool_free");
 const MEM_ALLOC = eventId("mem.alloc");
 const MEM_FREE = eventId("mem.free");
 

@@ -16,11 +16,11 @@ import type { MappingEvents } from "./mapping_events.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { mapSg, sgtableResult, syncSg, unmapSg } from "../paths/scatterlist_mapping.ts";
 
-const MAP_SG = callOf("dma_map_sg", "dma.1.8");
-const MAP_SGTABLE = callOf("dma_map_sgtable", "dma.1.8");
-const UNMAP_SG = callOf("dma_unmap_sg", "dma.7.2");
-const SYNC_FOR_CPU = callOf("dma_sync_sg_for_cpu", "dma.1.6");
-const SYNC_FOR_DEVICE = callOf("dma_sync_sg_for_device", "dma.1.6");
+const MAP_SG = callOf("dma_map_sg");
+const MAP_SGTABLE = callOf("dma_map_sgtable");
+const UNMAP_SG = callOf("dma_unmap_sg");
+const SYNC_FOR_CPU = callOf("dma_sync_sg_for_cpu");
+const SYNC_FOR_DEVICE = callOf("dma_sync_sg_for_device");
 const DMA_SYNC = eventId("dma.sync");
 const DMA_MAP = eventId("dma.map");
 const DMA_UNMAP = eventId("dma.unmap");

@@ -25,13 +25,13 @@ import {
   translated,
 } from "../paths/two_step.ts";
 
-const TRY_ALLOC = callOf("dma_iova_try_alloc", "dma.3.2");
-const LINK = callOf("dma_iova_link", "dma.3.3");
-const SYNC = callOf("dma_iova_sync", "dma.3.5");
-const UNLINK = callOf("dma_iova_unlink", "dma.3.5");
-const DESTROY = callOf("dma_iova_destroy", "dma.3.5");
+const TRY_ALLOC = callOf("dma_iova_try_alloc");
+const LINK = callOf("dma_iova_link");
+const SYNC = callOf("dma_iova_sync");
+const UNLINK = callOf("dma_iova_unlink");
+const DESTROY = callOf("dma_iova_destroy");
 const DMA_MAP = eventId("dma.map");
-const FREE = callOf("dma_iova_free", "dma.3.5");
+const FREE = callOf("dma_iova_free");
 
 export class TwoStepCalls {
   readonly #machine: DmaMachine;

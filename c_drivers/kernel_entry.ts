@@ -1,0 +1,71 @@
+/**
+ * Functions of the kernel that scripts and events know, too: what they are in C, when a release has
+ * them, whether they sleep and what their arguments are follows from their rows.
+ */
+import type { DmaAddr, PhysAddr } from "../runtime/address.ts";
+import type { DmaDirection } from "../runtime/dma/attributes.ts";
+import type { DmaDevice } from "../runtime/dma/device/device.ts";
+import { hasFeature } from "../runtime/kernels/features.ts";
+import { declarationOf, type Role } from "../runtime/vocabulary/call_roles.ts";
+import {
+  KERNEL_FUNCTIONS,
+  type KernelFunction,
+  type KernelRow,
+} from "../runtime/vocabulary/kernel_calls.ts";
+import type { CCallEntry } from "./call_entry.ts";
+import type { CKernel } from "./c_kernel.ts";
+import { CPeers } from "./c_peers.ts";
+
+const deviceAt = (kernel: CKernel, at: number): DmaDevice => kernel.device(at);
+const functionAt = (kernel: CKernel, at: number) => kernel.part(CPeers).functionAt(at);
+const bytes = (kernel: CKernel, value: number): number => kernel.exact(value, "size");
+
+type Meanings = { readonly [R in Role]?: (kernel: CKernel, value: number) => unknown };
+
+/** What an argument means, by its role; the number that C gave for any other. */
+const MEANINGS = {
+  client: functionAt,
+  buf: (kernel: CKernel, at: number): PhysAddr => kernel.phys(at),
+  dev: deviceAt,
+  dir: (kernel: CKernel, value: number): DmaDirection => kernel.direction(value),
+  dma: (kernel: CKernel, value: number): DmaAddr => kernel.dma(value),
+  entry_size: bytes,
+  map_dev: deviceAt,
+  mapped: bytes,
+  mapped_len: bytes,
+  offset: bytes,
+  page: (kernel: CKernel, at: number): PhysAddr => kernel.pagePhys(at),
+  pdev: functionAt,
+  phys: (kernel: CKernel, value: number) => kernel.exact(value, "address") as PhysAddr,
+  lender: functionAt,
+  size: bytes,
+} satisfies Meanings;
+
+type Meant<R> = R extends keyof typeof MEANINGS ? ReturnType<(typeof MEANINGS)[R]> : number;
+type Arguments<R extends readonly unknown[]> = { readonly [I in keyof R]: Meant<R[I]> };
+
+/** A function of the kernel as C calls it. @param run Is given what the arguments mean. */
+export function kernelEntry<N extends KernelFunction>(
+  name: N,
+  run: (
+    kernel: CKernel,
+    args: Arguments<(typeof KERNEL_FUNCTIONS)[N]["roles"]>,
+  ) => number | void,
+): CCallEntry {
+  const { needs, prototype, roles, sleeps, suffix = "" }: KernelRow = KERNEL_FUNCTIONS[name];
+  const meanings = roles.map((role) => (MEANINGS as Meanings)[role]);
+  const flagsAt = roles.indexOf("gfp");
+  return {
+    c: declarationOf(prototype, `${name}${suffix}`),
+    as: name,
+    isIn: (strategies) => needs === undefined || hasFeature(strategies, needs),
+    run(kernel, args) {
+      if (sleeps === "sleeps") kernel.maySleep();
+      else if (sleeps === "gfp") kernel.maySleepBy(args[flagsAt]!);
+      const meant = meanings.map((mean, index) =>
+        mean === undefined ? args[index]! : mean(kernel, args[index]!)
+      );
+      return run(kernel, meant as never);
+    },
+  };
+}
