@@ -34,7 +34,7 @@ export const LONG_FUNCTIONS: Excuses = {
   "devices/nvme/driver/nvme_limits.ts ioLimits": TABLE,
   "devices/nvme/nvme_device.ts create": "a device is put together in one order, step by step",
   "lang/check/kinds/statement_check.ts StatementChecker.#statement": CASES,
-  "lang/check/kinds/shapes.ts Shapes.#infer": CASES,
+  "lang/check/kinds/kind_inference.ts KindInference.#infer": CASES,
   "lang/check/names/name_resolver.ts NameResolver.expression": CASES,
   "lang/check/names/resolve.ts Resolver.#statement": CASES,
   "lang/compile/asserted_parts.ts parts": CASES,

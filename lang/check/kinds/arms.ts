@@ -1,8 +1,8 @@
-/** Kinds of `if` and `match` as values, and the arms of every `match`. */
+/** The arms of every `match`. */
 import type { Kind } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
 import { type Span, spanText } from "../../source.ts";
-import type { Expression, IfExpression, MatchExpression } from "../../syntax/tree/ast.ts";
+import type { Expression } from "../../syntax/tree/ast.ts";
 import {
   capitalized,
   comparableKinds,
@@ -16,7 +16,7 @@ import type { OperandKinds } from "./operator_kinds.ts";
 
 /** Kinds as they are known, and those of what a range gives. */
 export interface ArmKinds extends OperandKinds {
-  itemKind(values: Expression): Kind;
+  item(values: Expression): { readonly kind: Kind };
 }
 
 /** An arm of a `match`, whatever stands behind its arrow. */
@@ -24,32 +24,6 @@ export interface CheckedArm {
   readonly pattern: Expression | null;
   /** What stands behind the arrow. */
   readonly behind: Span;
-}
-
-/** The kind that both ways of an `if` have. */
-export function ifKind(expression: IfExpression, kinds: ArmKinds): Kind {
-  kinds.wantBool(expression.condition, "`if`");
-  return jointKind([kinds.kindOf(expression.then), kinds.kindOf(expression.otherwise)]);
-}
-
-/** The kind that all arms have. */
-export function matchKind(
-  { arms, subject }: MatchExpression,
-  kinds: ArmKinds,
-  bag: DiagnosticBag,
-): Kind {
-  checkArms(
-    subject,
-    arms.map(({ pattern, value }) => ({ pattern, behind: value.span })),
-    kinds,
-    bag,
-  );
-  return jointKind(arms.map(({ value }) => kinds.kindOf(value)));
-}
-
-function jointKind(kinds: readonly Kind[]): Kind {
-  const [first = "any"] = kinds;
-  return kinds.every((kind) => kind === first) ? first : "any";
 }
 
 /** Reports patterns that the subject never fits, and arms that are never reached. */
@@ -84,7 +58,7 @@ function checkPattern(
   bag: DiagnosticBag,
 ): void {
   const own = kinds.kindOf(pattern);
-  const kind = pattern.kind === "Range" ? kinds.itemKind(pattern) : own;
+  const kind = pattern.kind === "Range" ? kinds.item(pattern).kind : own;
   if (matchable(subject, kind)) return;
   bag.error(
     "E0404",

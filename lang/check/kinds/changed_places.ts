@@ -51,7 +51,7 @@ export function checkChange(
 
 /** Reports what is no record, and entries that the record has not: a copy has no others. */
 export function checkCopy(
-  { entries, object }: CopyWithExpression,
+  { entries, object }: Pick<CopyWithExpression, "entries" | "object">,
   known: ReadonlyMap<string, unknown> | null,
   facts: CopyFacts,
 ): void {

@@ -214,7 +214,7 @@ export class StatementChecker {
   #wait(subject: Expression): void {
     const kind = this.kinds.kindOf(subject);
     const isList = kind === "list";
-    const each = isList ? this.kinds.itemKind(subject) : kind;
+    const each = isList ? this.kinds.item(subject).kind : kind;
     if (each === "any" || each === "list") return;
     const type = typeOfKind(each, this.registry.types);
     if (each.startsWith("@") && (type === undefined || findField(type, "done") !== null)) return;
