@@ -5,7 +5,7 @@ import { balanceBrackets } from "../syntax/recovery/brackets.ts";
 import { checkTokens } from "../syntax/lexical.ts";
 import { joinLines } from "../syntax/line_joining.ts";
 import { Reporter } from "../syntax/report.ts";
-import { Comma, isA, Newline, retype, Soft, tokenEnd, tokenize } from "../syntax/tokens.ts";
+import { Comma, isA, Newline, retype, tokenEnd, tokenize } from "../syntax/tokens.ts";
 import { classifyWords } from "../syntax/words.ts";
 
 export interface Comment {
@@ -47,8 +47,6 @@ export function readWords(source: SourceFile): Words {
     const gap = readGap(source.text.slice(from, token.startOffset), words.length === 0);
     const previous = words.at(-1);
     const end = tokenEnd(token);
-    // A word of older scripts is written as it is called today.
-    if (isA(token, Soft.inject)) token.image = "inject";
     if (isA(token, Comma)) retype(token, Comma);
     if (previous !== undefined) previous.after = gap.trailing;
     words.push({

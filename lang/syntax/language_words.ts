@@ -44,8 +44,6 @@ export interface WordRow<W extends string = string> extends Shown {
   readonly behind: Behind;
   /** One sentence, then as many as it needs. */
   readonly doc: string;
-  /** Of a word of older scripts, which is still understood: the one that is written today. */
-  readonly now?: W;
 }
 
 interface Shown {
@@ -366,14 +364,6 @@ const ROWS = {
         "  dma_map_phys(ssd, 0x10_0000, 4KiB, to_device) fails ENOMEM\n}",
     },
   ),
-  fail: {
-    ...soft(
-      "statement",
-      "head and block",
-      "What `inject` was called; `dmalab fmt` writes the new word.",
-    ),
-    now: "inject" as const,
-  },
   each: soft(
     { after: "inject" },
     "block",

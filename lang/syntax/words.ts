@@ -112,7 +112,7 @@ function ruleOf({ behind, place }: WordRow<LanguageWord>): Rule {
 const RULES: ReadonlyMap<string, { readonly type: TokenType; readonly rule: Rule }> = new Map(
   SOFT_WORDS.map((word) => {
     const row = LANGUAGE_WORDS[word];
-    return [word, { type: WordTypes[row.now ?? word], rule: ruleOf(row) }];
+    return [word, { type: WordTypes[word], rule: ruleOf(row) }];
   }),
 );
 

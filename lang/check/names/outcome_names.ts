@@ -105,15 +105,7 @@ function otherOutcome(name: string, registry: Registry): string | undefined {
 
 /** Reports a point that does not exist, and an error that it cannot have. */
 export function checkFail(statement: FailStatement, registry: Registry, bag: DiagnosticBag): void {
-  const { error, nth, oldWordSpan, point } = statement;
-  if (oldWordSpan !== null) {
-    bag.warning(
-      "W0307",
-      oldWordSpan,
-      "`fail` is called `inject`",
-      "`dmalab fmt` writes it; `fails` behind a call is still what it expects",
-    );
-  }
+  const { error, nth, point } = statement;
   if (point === null) {
     const surplus = nth ?? error;
     if (surplus !== null) {

@@ -309,11 +309,4 @@ export const CHECK_CODES = {
       "Of one file the first 50 warnings are shown. This line says how many more there are.",
     example: "let unused = 1     # and the same with a hundred names",
   },
-  W0307: {
-    title: "a word of older scripts",
-    explanation:
-      "`inject` makes an injection point fail; its name differs from that of `fails`, which expects an " +
-      "error of a call. The old word means the same.",
-    example: "fail dma_map_phys { }     # write inject dma_map_phys { }",
-  },
 } as const satisfies Record<string, CodeEntry>;

@@ -10,9 +10,7 @@ import { shortened } from "../token_text.ts";
 import * as t from "../tokens.ts";
 
 /** Words that a line may begin with. */
-const LEADING_WORDS = wordsWhere(({ now, place }) =>
-  now === undefined && (place === "statement" || place === "block value")
-);
+const LEADING_WORDS = wordsWhere(({ place }) => place === "statement" || place === "block value");
 
 /** Words that are a statement without anything behind them. */
 const LONE_WORDS = wordsWhere((row) =>
@@ -55,6 +53,7 @@ const FOREIGN_LEADS: Readonly<Record<string, string>> = {
   static: "write `fn name(…) { … }` or `const name = …`",
   import: 'write `use "file.dma"`',
   include: 'write `use "file.dma"`',
+  fail: "write `inject point { … }`; behind a call, `fails` expects an error of it",
   switch: "write `match x { … }`",
   case: "write `match x { value => … }`",
   foreach: "write `for x in list { … }`",

@@ -296,8 +296,6 @@ export interface OnCpuStatement extends Node {
 /** `inject POINT { … }`, `inject dma_iova_link nth 3 with ENOMEM { … }`, `inject each { … }`. */
 export interface FailStatement extends Node {
   readonly kind: "Fail";
-  /** Where it is called by its old word, `fail`; null where it is not. */
-  readonly oldWordSpan: Span | null;
   /** The injection point's name, or null for `each`. */
   readonly point: Name | null;
   readonly nth: Expression | null;

@@ -7,7 +7,6 @@
  */
 import type { CstNode, IToken, TokenType } from "chevrotain";
 import { spanBetween } from "../../source.ts";
-import { wordRow } from "../language_words.ts";
 import type { DmaParser } from "../parser.ts";
 import type {
   Block,
@@ -418,11 +417,8 @@ export class AstBuilder {
     const [first] = point;
     const nth = childNode(node, "expression");
     const error = childToken(node, "name");
-    const word = childToken(node, "Inject");
-    const isOld = word !== undefined && wordRow(word.image)?.now !== undefined;
     return {
       kind: "Fail",
-      oldWordSpan: isOld ? context.tokenSpan(word) : null,
       point: first === undefined ? null : {
         text: point.map((word) => word.image).join("."),
         span: context.span(first.startOffset, t.tokenEnd(point.at(-1)!)),
