@@ -1,0 +1,124 @@
+/**
+ * The long forms of tests: `deno task property|record-moves|record-machines|fuzz-traces|nvme-requests`,
+ * each with how much to try and a seed where it has one. What fails is printed, with exit code 1.
+ */
+import { readWholeNumber } from "../cli/numbers.ts";
+import { scenariosBelow } from "./examples.ts";
+
+const [name = "", ...words] = Deno.args;
+
+function fail(message: string, code: 1 | 2 = 1): never {
+  console.error(message);
+  Deno.exit(code);
+}
+
+/** A whole number of the command line, or what is usual. */
+function numberAt(index: number, usual: number): number {
+  const word = words[index];
+  return (word === undefined ? usual : readWholeNumber(word)) ??
+    fail(`error: deno task ${name} takes whole numbers, not ${JSON.stringify(word)}`, 2);
+}
+
+const grouped = (count: number) => count.toLocaleString("en-US");
+
+/** Operations of one world of mappings. */
+const WORLD_OPERATIONS = 10_000;
+/** Damaged lines of one file: small ones end in every state that a ledger can be in. */
+const BATCHES = [200_000, 2_000] as const;
+const MOST_SECONDS_A_LINE = 0.002;
+
+const RUNS: Readonly<Record<string, () => Promise<string>>> = {
+  /** Random mappings against a plain list of ranges, a world after the other. */
+  async property() {
+    const { FailedRun, runSeed } = await import("./property/random_operations.ts");
+    const [operations, first] = [numberAt(0, 1_000_000), numberAt(1, 1)];
+    const end = first + Math.ceil(operations / WORLD_OPERATIONS);
+    let [refused, mostLive] = [0, 0];
+    try {
+      for (let seed = first; seed < end; seed++) {
+        const result = runSeed(seed, Math.min(operations, WORLD_OPERATIONS));
+        refused += result.refused;
+        mostLive = Math.max(mostLive, result.mostLive);
+      }
+    } catch (error) {
+      if (error instanceof FailedRun) fail(error.message);
+      throw error;
+    }
+    return `seeds ${first} to ${
+      end - 1
+    }: ${operations} operations agree, at most ${mostLive} mappings live, ` +
+      `${refused} maps without room`;
+  },
+
+  /** Every run of every example against itself, there and back, and random moves in the longest. */
+  async "record-moves"() {
+    const { compareRuns, moveAtRandom, recordingsOf } = await import("./recording/same_run.ts");
+    const paths = scenariosBelow("examples")
+      .filter((path) => words.length === 0 || words.some((part) => path.includes(part)));
+    for (const path of paths) {
+      const all = { compared: Infinity, moves: 100_000, looks: 10 };
+      const { events, looks, moves, runs } = compareRuns(path, all);
+      console.log(`${path}: ${runs} runs, ${events} events, ${moves} moves, ${looks} looks`);
+    }
+    for (const path of paths.filter((path) => path.startsWith("examples/nvme/04-"))) {
+      const [longest] = [...recordingsOf(path)].toSorted((a, b) => b.log.count - a.log.count);
+      console.log(`${path}: 10000 random moves to ${moveAtRandom(longest!, 10_000, 1)} places`);
+    }
+    return `${paths.length} examples, each as a fresh run; nothing differs`;
+  },
+
+  /** The tables of recordings against random machines. */
+  async "record-machines"() {
+    const { compareRandomMachines } = await import("./recording/random_machines.ts");
+    const { events, looks, machines, rows } = compareRandomMachines(
+      numberAt(0, 10_000),
+      numberAt(1, 1),
+      ({ machines }) => machines % 1000 === 0 && console.log(`${machines} machines`),
+    );
+    return `${machines} machines: ${events} events, ${looks} looks at every table, ` +
+      `${rows} rows of the machines compared, none differs`;
+  },
+
+  /** Damaged lines of traces and logs. */
+  async "fuzz-traces"() {
+    const { readDamaged, traceCorpus } = await import("./fuzz/trace_lines.ts");
+    const [lines, seed] = [numberAt(0, 1_000_000), numberAt(1, 1)];
+    const corpus = await traceCorpus();
+    let [read, damaged, findings] = [0, 0, 0];
+    for (let batch = 0; read < lines; batch++) {
+      const count = Math.min(BATCHES[batch % 2 === 0 && batch < 5 ? 0 : 1], lines - read);
+      const before = performance.now();
+      const found = readDamaged(corpus, count, seed + batch);
+      const seconds = (performance.now() - before) / 1000;
+      if (seconds > 1 + count * MOST_SECONDS_A_LINE) {
+        fail(`batch ${batch} of seed ${seed}: ${count} lines took ${seconds.toFixed(1)} s`);
+      }
+      read += count;
+      damaged += found.damagedLines;
+      findings += found.findings;
+    }
+    return `${grouped(read)} damaged lines of seed ${seed}: no exception, ` +
+      `${grouped(damaged)} reported as damaged, ${grouped(findings)} findings`;
+  },
+
+  /** Random requests through the NVMe driver in C and through the kernel's. */
+  async "nvme-requests"() {
+    const { requestsProgram, runRequests } = await import("./c_nvme_requests.ts");
+    const program = await requestsProgram(numberAt(0, 10_000));
+    const outcomes = runRequests(
+      program,
+      "unbounced",
+      ({ compared, different, failure, formats, name }) => {
+        const formatted = [...formats].map(([format, many]) => `${many} ${format}`).join(", ");
+        console.log(`${name}: ${failure ?? "held"}, ${formatted}; ${compared} compared`);
+        for (const text of different.slice(0, 3)) console.log(text);
+      },
+    );
+    const wrong = outcomes.filter((each) => each.failure !== null || each.different.length > 0);
+    return wrong.length === 0 ? "all held" : fail(`${wrong.length} tests differ`);
+  },
+};
+
+const run = RUNS[name] ?? fail(`error: there are ${Object.keys(RUNS).join(", ")}`, 2);
+const start = performance.now();
+console.log(`${await run()}, ${((performance.now() - start) / 1000).toFixed(1)} s`);
