@@ -2,6 +2,7 @@
  * The registers of a device, as a scenario describes them. Its window is memory; a handler may
  * run after a write to a register, and a handler may compute the value of a read.
  */
+import { invariant } from "../runtime/errno.ts";
 import type { PhysAddr } from "../runtime/address.ts";
 import type { Machine } from "../runtime/machine.ts";
 import type { PhysicalMemory } from "../runtime/memory/physical_memory.ts";
@@ -26,11 +27,13 @@ export class DescribedRegisters implements RegisterPort {
 
   /** Sets the handler that runs after each write to a register. */
   onWrite(offset: number, handler: WriteHandler): void {
+    invariant(offset < this.sizeBytes, "A register lies behind its window");
     this.#writes.set(offset, handler);
   }
 
   /** Sets the handler that computes each read of a register. */
   onRead(offset: number, handler: ReadHandler): void {
+    invariant(offset < this.sizeBytes, "A register lies behind its window");
     this.#reads.set(offset, handler);
   }
 
@@ -68,6 +71,7 @@ export function describedRegisters(
 ): DescribedRegisters | null {
   if (bar === undefined) return null;
   const registers = new DescribedRegisters(machine.memory, bar.basePhys, bar.sizeBytes);
+  invariant(bar.basePhys > 0, "Registers lie at physical address 0");
   machine.registers.add(bar.basePhys, bar.sizeBytes, registers);
   return registers;
 }

@@ -106,6 +106,7 @@ export class ActivityQueue {
 
   #grow(): void {
     const capacity = this.#kinds.length;
+    invariant(this.#length === capacity, "A queue with room grows");
     const handlers: (ActivityHandler | undefined)[] = new Array(capacity * 2).fill(undefined);
     const kinds = new Int32Array(capacity * 2);
     const args = new Float64Array(capacity * 2);

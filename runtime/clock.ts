@@ -65,6 +65,7 @@ export class VirtualClock {
       `Cannot arm a timer ${delayNs} ns from now: the delay must not be negative`,
     );
     const atNs = Math.ceil((this.nowNs + delayNs) / tickNs) * tickNs;
+    invariant(atNs >= this.nowNs, "A timer is set in the past");
     const { device, request, site } = this.context;
     this.#timers.push({ atNs, handler, device, request, site });
     // Sorting is stable: of those of one time the one that was armed first stays first.
@@ -114,6 +115,7 @@ export class VirtualClock {
     const next = this.#timers.shift();
     this.#noteNext();
     if (next === undefined) return;
+    invariant(next.atNs <= this.nowNs, "A timer fires before its time");
     const { cpu, device, request, site } = this.context;
     // Captures show what a timer frees in the caches of the CPU that takes it.
     this.context.become(cpu, next.device, next.request, next.site);

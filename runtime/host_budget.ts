@@ -6,6 +6,7 @@
  * an argument charges it here, before or during the work; the owner of the limits is called after
  * every so many units, however long a single call takes.
  */
+import { invariant } from "./errno.ts";
 import type { Bytes } from "./address.ts";
 import { GIB } from "./address.ts";
 
@@ -58,6 +59,7 @@ export class HostBudget {
    * @throws {MemoryLimitError} When it would exceed the limit; nothing is taken then.
    */
   hold(sizeBytes: Bytes): void {
+    invariant(sizeBytes >= 0, "Less than nothing is held");
     if (!this.fits(sizeBytes)) throw new MemoryLimitError(this.limitBytes);
     this.heldBytes += sizeBytes;
   }
@@ -75,6 +77,7 @@ export class HostBudget {
 
   /** Frees memory of a machine. */
   release(sizeBytes: Bytes): void {
+    invariant(sizeBytes <= this.heldBytes, "More memory is released than is held");
     this.heldBytes -= sizeBytes;
   }
 

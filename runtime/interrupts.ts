@@ -6,6 +6,7 @@
  *
  * @see behaviour/c-api.md 11 (request_irq, free_irq)
  */
+import { invariant } from "./errno.ts";
 import type { CpuContext } from "./cpu_context.ts";
 import type { ErrnoName } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";
@@ -57,6 +58,7 @@ export class Interrupts {
   alloc(device: string, count: number): boolean {
     if (this.numberOf(device, 0) !== null) return false;
     for (let vector = 0; vector < count; vector++) {
+      invariant(!this.#lines.has(this.#next), "A number has an interrupt already");
       this.#lines.set(this.#next++, { device, vector, handlers: [], disabled: 0 });
     }
     return true;
@@ -159,6 +161,10 @@ export class Interrupts {
   #deliver(number: number): void {
     const line = this.#lines.get(number);
     if (line === undefined) return;
+    invariant(
+      !this.#context.irqsOff && line.disabled === 0,
+      "An interrupt is delivered while it is off",
+    );
     this.#context.enterInterrupt();
     let handled = false;
     try {

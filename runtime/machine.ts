@@ -11,6 +11,7 @@ import { DmaChecker } from "./dma/checker/dma_checker.ts";
 import { DeviceBus } from "./dma/device/bus_access.ts";
 import { DeviceMemory } from "./dma/device/device_memory.ts";
 import type { AccessWatcher, PeerRouter } from "./dma/dma_machine.ts";
+import { invariant } from "./errno.ts";
 import { Interrupts } from "./interrupts.ts";
 import { Iommu } from "./iommu/iommu.ts";
 import type { MachineConfig } from "./machine_config.ts";
@@ -152,6 +153,7 @@ export class Machine extends Platform {
    */
   markReady(): void {
     this.iommu.drainFlushQueues();
+    invariant(this.iommu.pendingFlushes === 0, "Ranges wait for a flush after bring-up");
     this.cpu = 0;
     this.clock.reset();
     this.events.reset();

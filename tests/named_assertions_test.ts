@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { filesBelow, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
+import { filesBelow, readSources, ROOT, SOURCE_FOLDERS } from "./source_text.ts";
 
 /** Pages whose assertions are tested one by one. */
 const PAGES = ["block", "nvme", "dma", "p2p", "hmm-rdma-vfio"];
@@ -131,4 +131,15 @@ Deno.test("every row of hmm-rdma-vfio.md 5 has a test that names it, or a reason
   );
   const untested = rows.filter((number) => !tested.has(number));
   assertEquals(untested.map(String), Object.keys(UNTESTED_ROWS));
+});
+
+Deno.test("where state changes hands, both sides assert: 5 invariants in 1,000 lines of runtime/ and devices/", () => {
+  for (const folder of ["runtime", "devices"]) {
+    const sources = readSources([folder]).filter(({ path }) => !path.endsWith("_test.ts"));
+    const count = (what: RegExp) =>
+      sources.reduce((sum, { text }) => sum + [...text.matchAll(what)].length, 0);
+    const lines = count(/\n/g);
+    const invariants = count(/\binvariant\(|new InvariantError\(/g);
+    assert(invariants * 1000 >= 5 * lines, `${folder}/: ${invariants} in ${lines} lines`);
+  }
 });

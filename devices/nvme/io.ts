@@ -8,6 +8,7 @@ import {
   type BlkStatusName,
   blkStatusName,
   type ErrnoName,
+  invariant,
 } from "../../runtime/errno.ts";
 import type { Why } from "../../runtime/events.ts";
 import type { NvmeRequest } from "./driver/command/nvme_request.ts";
@@ -89,11 +90,16 @@ export class Io implements RequestOwner {
 
   /** @internal */
   requestMerged(request: BlockRequest, into: BlockRequest): void {
+    invariant(
+      this.#requests.includes(request as NvmeRequest),
+      "A request merges that the io has not",
+    );
     this.#requests = this.#requests.map((each) => each === request ? into as NvmeRequest : each);
   }
 
   /** @internal */
   requestEnded(request: BlockRequest): void {
+    invariant(this.#pending > 0, "An io ends more requests than it has");
     this.#pending--;
     if (this.statusCode === BLK_STS.OK) this.statusCode = request.statusCode;
   }

@@ -2,6 +2,7 @@
  * Where the memory of PCI devices lies: one window of each host bridge below 4 GiB for small BARs,
  * and one above all RAM for large ones, as a PC's firmware does it.
  */
+import { invariant } from "../../runtime/errno.ts";
 import { alignDown, alignUp, type Bytes, GIB, MIB, type PhysAddr } from "../../runtime/address.ts";
 import type { MachineConfig, MemoryWindow } from "../../runtime/machine_config.ts";
 import { layOutMemory } from "../../runtime/memory/layout.ts";
@@ -118,6 +119,7 @@ export function planAddressWindows(
 function pack(items: readonly Item[], base: number, placed: Map<Item, PhysAddr>): Bytes {
   let at = base;
   for (const item of [...items].sort((a, b) => b.request.sizeBytes - a.request.sizeBytes)) {
+    invariant(at % item.request.sizeBytes === 0, "A BAR is not aligned to its size");
     placed.set(item, at as PhysAddr);
     at += item.request.sizeBytes;
   }
@@ -152,6 +154,7 @@ function placeLow(
   };
   for (let base = alignUp(LOW_START, unit); base + sizeBytes <= LOW_END;) {
     const clash = clashAt(base);
+    invariant(base % unit === 0, "A window is not aligned");
     if (clash === undefined) return window(base);
     base = alignUp(clash.basePhys + clash.sizeBytes, unit);
   }

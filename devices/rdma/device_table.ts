@@ -7,6 +7,7 @@
  *
  * @see behaviour/hmm-rdma-vfio.md 2.2 (7), 2.3 (3)
  */
+import { invariant } from "../../runtime/errno.ts";
 import type { Bytes, DmaAddr, VirtAddr } from "../../runtime/address.ts";
 import type { EventFields } from "../../runtime/event_vocabulary.ts";
 
@@ -50,6 +51,7 @@ export class DeviceTable {
   }
 
   write(index: number, address: DmaAddr, access: number): void {
+    invariant(index < this.length, "An entry lies beyond the table");
     this.#addresses[index] = address;
     this.#access[index] = access;
   }
@@ -74,6 +76,7 @@ export class DeviceTable {
 
   /** Entries that are not there any more; those behind the table's end never were. */
   zap(first: number, count: number): void {
+    invariant(first >= 0 && count >= 0, "Entries before the table are zapped");
     this.#addresses.fill(0, first, first + count);
     this.#access.fill(0, first, first + count);
   }

@@ -4,6 +4,7 @@
  *
  * @see behaviour/hmm-rdma-vfio.md 2.1, 2.3 (6)
  */
+import { invariant } from "../../runtime/errno.ts";
 import { alignDown, type Bytes, type VirtAddr } from "../../runtime/address.ts";
 import type { AddressSpace } from "../../runtime/mm/address_space.ts";
 import { type MemoryRegion, newStatistics, type RegionStatistics } from "./memory_region.ts";
@@ -46,6 +47,7 @@ export class ImplicitRegion {
     const start = alignDown(virt, CHILD_BYTES) as VirtAddr;
     const known = this.#children.get(start);
     if (known !== undefined) return known;
+    invariant(!this.released, "A released region makes a child");
     const made = this.make(start);
     if (typeof made !== "number") this.#children.set(start, made);
     return made;
@@ -53,6 +55,7 @@ export class ImplicitRegion {
 
   /** A child is on its way out: the next access makes a new one. */
   forget(child: MemoryRegion): void {
+    invariant(child.virt % CHILD_BYTES === 0, "A child begins inside another");
     if (this.#children.get(child.virt) !== child) return;
     this.#children.delete(child.virt);
     addTo(this.#gone, child.statistics);

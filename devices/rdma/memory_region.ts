@@ -13,7 +13,7 @@ import {
   type VirtAddr,
 } from "../../runtime/address.ts";
 import { peerMemo } from "../../runtime/dma/paths/scatterlist_peer.ts";
-import { ERRNO } from "../../runtime/errno.ts";
+import { ERRNO, invariant } from "../../runtime/errno.ts";
 import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type {
@@ -102,6 +102,7 @@ export class MemoryRegion implements IntervalClient {
 
   /** The device gets a table with nothing in it, and may use the region from here on. */
   attach(umem: UmemOdp): void {
+    invariant(this.#umem === null, "A region is attached twice");
     this.#umem = umem;
     this.table = umem.dev === null ? null : new DeviceTable(umem.entries);
     this.#tellRegion("registered");
@@ -127,6 +128,7 @@ export class MemoryRegion implements IntervalClient {
     const index = umem.indexOf(virt);
     const inPage = (virt - umem.start) % umem.pageBytes;
     const leftBytes = umem.pageBytes - inPage;
+    invariant(leftBytes > 0, "An access begins behind its page");
     const wanted = write ? TABLE_WRITE : TABLE_READ;
     if (this.table === null) {
       const asked = this.#readOnlyLooksAbsent ? TABLE_WRITE : wanted;
@@ -174,6 +176,7 @@ export class MemoryRegion implements IntervalClient {
     const { table, umem } = this;
     const { pages } = umem;
     const last = Math.min(first + count, umem.entries);
+    invariant(first % ENTRIES_OF_BLOCK === 0, "An update begins inside a block of the table");
     const addresses: DmaAddr[] = [];
     const access: number[] = [];
     for (let index = first; index < last; index++) {
@@ -250,6 +253,7 @@ export class MemoryRegion implements IntervalClient {
   #unmapChanged(range: ChangedRange): void {
     const { statistics, umem } = this;
     const { first, last } = this.#clip(range);
+    invariant(first <= last, "An invalidation lies outside of its region");
     const before = statistics.invalidations;
     const zapped = this.#zap(first, last);
     statistics.invalidationsHandled++;
@@ -285,6 +289,7 @@ export class MemoryRegion implements IntervalClient {
     let start = -1;
     let zapped = 0;
     const close = (from: number, entries: number, counted: number) => {
+      invariant(entries > 0, "No entries are zapped");
       this.table!.zap(from, entries);
       this.#tellTable(from, entries, 0, "2.3");
       zapped += entries;

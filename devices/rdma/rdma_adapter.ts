@@ -150,6 +150,7 @@ export class RdmaAdapter implements ActivityHandler {
   /** Queues an access of the device. */
   submit(access: RdmaAccess): void {
     const id = this.#post(ACCESS);
+    invariant(!access.done, "An access is submitted after its end");
     this.#accesses.set(id, access);
   }
 
@@ -230,6 +231,7 @@ export class RdmaAdapter implements ActivityHandler {
 
   runActivity(kind: number, id: number): void {
     if (kind === DESTROY) {
+      invariant(this.#leaving.has(id), "A region is destroyed that does not leave");
       this.#leaving.get(id)!.release();
       this.#leaving.delete(id);
     } else {
@@ -266,11 +268,13 @@ export class RdmaAdapter implements ActivityHandler {
         return;
       }
       const count = Math.min(reached.leftBytes, sizeBytes - access.doneBytes);
+      invariant(count > 0, "An access makes no progress");
       if (!this.#move(access, reached.address, count)) {
         access.end("EIO");
         return;
       }
       access.doneBytes += count;
+      invariant(access.doneBytes <= sizeBytes, "An access goes beyond its end");
     }
     access.end(null);
   }

@@ -13,7 +13,7 @@ import {
   type VirtAddr,
 } from "../../runtime/address.ts";
 import type { DmaDevice } from "../../runtime/dma/device/device.ts";
-import { ERRNO, KernelError } from "../../runtime/errno.ts";
+import { ERRNO, invariant, KernelError } from "../../runtime/errno.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import { FAULT } from "../../runtime/faults.ts";
 import type { Machine } from "../../runtime/machine.ts";
@@ -122,6 +122,7 @@ export class UmemOdp {
   }
 
   unlock(): void {
+    invariant(this.locked, "A region is unlocked that is not locked");
     this.locked = false;
   }
 
@@ -198,6 +199,7 @@ export function getUmem(
     return refused;
   }
   const umem = new UmemOdp(machine, dev, request, mapped);
+  invariant(umem.start === start && umem.end === end, "A region is watched at other addresses");
   umem.notifier = mm.notifiers.insert(start, end, client);
   return umem;
 }

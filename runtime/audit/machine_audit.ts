@@ -45,6 +45,7 @@ export class MachineAudit {
         auditLeaves(domain);
       }
     }
+    iommu.iotlb.audit();
     swiotlb.audit();
     for (const audit of auditors) audit();
   }

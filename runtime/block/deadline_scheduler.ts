@@ -8,6 +8,7 @@
  *
  * @see behaviour/block.md 1.5, "Scheduler in front of the driver"
  */
+import { invariant } from "../errno.ts";
 import { type Nanoseconds, SECTOR_SIZE_BYTES } from "../address.ts";
 import type { VirtualClock } from "../clock.ts";
 import type { Bio } from "./bio.ts";
@@ -121,6 +122,7 @@ export class DeadlineScheduler<R extends BlockRequest> {
       if (!isBehind && endOf(other) !== grown.sector) continue;
       const [kept, gone] = isBehind ? [grown, other] : [other, grown];
       if (!merger.joinRequests(kept, gone)) continue;
+      invariant(kept !== gone, "A request joins itself");
       this.#directionOf(gone).remove(gone);
       if (this.#joinedLast === gone) this.#joinedLast = kept;
       return { kept, gone };
@@ -141,6 +143,7 @@ export class DeadlineScheduler<R extends BlockRequest> {
       this.#batch = direction;
       this.#batched = 0;
     }
+    invariant(this.#batched < BATCH_REQUESTS, "A batch of requests is too long");
     this.#batched++;
     direction.remove(request);
     direction.lastSector = request.sector;

@@ -2,7 +2,7 @@
  * A request: what the block layer hands to a driver, made of one bio or several merged ones.
  */
 import { type Bytes, type DmaAddr, SECTOR_SIZE_BYTES } from "../address.ts";
-import { BLK_STS, type BlkStatus, blkStatusErrno, blkStatusName } from "../errno.ts";
+import { BLK_STS, type BlkStatus, blkStatusErrno, blkStatusName, invariant } from "../errno.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
 import type { EventOrigin } from "../event_context.ts";
 import { type Bio, BIO_FLAG, type BioVec, type BlockOp } from "./bio.ts";
@@ -184,6 +184,7 @@ export class BlockRequest implements EventOrigin {
 
   /** Its bios are part of another request now: so are those who wait for it, and their memory. */
   mergeInto(other: BlockRequest): void {
+    invariant(other !== this, "A request merges into itself");
     other.takePayloadOf(this);
     const { owner } = this;
     if (owner === null) return;

@@ -3,6 +3,7 @@
  *
  * @see behaviour/nvme.md 2.5, "Records and tags"
  */
+import { invariant } from "../errno.ts";
 const WORD_BITS = 64;
 
 const FREE = 0;
@@ -40,6 +41,7 @@ export class TagMap {
       let tag = this.#search(word, from);
       if (tag < 0 && this.#clear(word)) tag = this.#search(word, from);
       if (tag < 0) continue;
+      invariant(this.#tags[tag] === FREE, "A tag is taken twice");
       this.#tags[tag] = TAKEN;
       if (tag === this.#hint) this.#hint = (tag + 1) % this.depth;
       return tag;
@@ -49,6 +51,7 @@ export class TagMap {
 
   /** Gives a tag back: the next search begins in its word. */
   free(tag: number): void {
+    invariant(this.#tags[tag] === TAKEN, "A tag is freed that is not taken");
     this.#tags[tag] = NOTED;
     this.#hint = tag;
   }

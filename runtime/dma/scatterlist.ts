@@ -125,6 +125,7 @@ export class Scatterlist {
    * @internal
    */
   forgetMapping(): void {
+    invariant(this.outputs <= this.capacityEntries, "A list has more outputs than room");
     for (let index = 0; index < this.outputs; index++) this.#marks[index] = 0;
     this.outputs = 0;
   }
@@ -164,6 +165,7 @@ export class Scatterlist {
 
   /** @internal */
   setMapped(index: number, sizeBytes: Bytes): void {
+    invariant(index < this.count, "An entry is mapped that there is not");
     this.#mappedBytes[index] = sizeBytes;
   }
 
@@ -250,6 +252,7 @@ export class Scatterlist {
    * @internal
    */
   setBranch(index: number, branch: MapBranch): void {
+    invariant(index < this.count, "A branch is kept of an entry that there is not");
     this.#branches[index] = branch;
   }
 
@@ -258,6 +261,7 @@ export class Scatterlist {
    * @internal
    */
   growOutput(index: number, sizeBytes: Bytes): void {
+    invariant(index < this.count, "An output grows that there is not");
     this.#dmaLengthBytes[index]! += sizeBytes;
   }
 

@@ -15,7 +15,7 @@ import {
 } from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { hexAddress } from "../dma/hex_address.ts";
-import { errnoName, InvariantError } from "../errno.ts";
+import { errnoName, invariant, InvariantError } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { FAULT } from "../faults.ts";
@@ -133,6 +133,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   /** Goes over to lazy mode: from now on, ranges wait for a flush. */
   startFlushQueue(options: FlushQueueOptions): void {
+    invariant(this.flushQueue === null, "A lazy domain goes over to lazy mode");
     this.flushQueue = new FlushQueue(this, this.#platform.clock, options);
   }
 
@@ -153,6 +154,7 @@ export class IommuDomain implements FlushQueueOwner {
     this.iova.stopTimers();
     this.table.clear();
     this.#iotlb.invalidateDomain(this.id);
+    invariant((this.flushQueue?.pending ?? 0) === 0, "Ranges wait for a flush after it");
     this.device.prefer32Bit = this.#prefers32Bit;
   }
 
@@ -450,6 +452,7 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   releaseRange(pfn: number, pfns: number): void {
+    invariant(pfn > 0 && pfns > 0, "A flush releases no range");
     this.freeIova(pfn * this.granuleBytes, pfns * this.granuleBytes);
   }
 

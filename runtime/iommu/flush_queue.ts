@@ -6,6 +6,7 @@
  *
  * @see behaviour/dma.md 5.3
  */
+import { invariant } from "../errno.ts";
 import type { Nanoseconds } from "../address.ts";
 import type { TimerHandler, VirtualClock } from "../clock.ts";
 
@@ -64,6 +65,7 @@ export class FlushQueue implements TimerHandler {
     this.timeoutNs = options.timeoutNs;
     this.#owner = owner;
     this.#clock = clock;
+    invariant(options.rings > 0 && options.entries > 1, "A ring needs a place that stays empty");
     const places = options.rings * options.entries;
     this.#pfn = new Float64Array(places);
     this.#pfns = new Float64Array(places);
@@ -76,12 +78,14 @@ export class FlushQueue implements TimerHandler {
   /** Parks a range in a CPU's ring; flushes everything when the ring is full. */
   add(cpu: number, pfn: number, pfns: number): void {
     const ring = this.rings === 1 ? 0 : cpu;
+    invariant(ring < this.rings, "A CPU without a ring parks a range");
     this.#release(ring);
     if (this.#isFull(ring)) {
       this.#flushAll();
       this.#owner.flushed(this.#coveredIn(ring), "full");
       this.#release(ring);
     }
+    invariant(!this.#isFull(ring), "A range is parked in a full ring");
     const tail = this.#tail[ring]!;
     const place = ring * this.entries + tail;
     this.#pfn[place] = pfn;
@@ -93,6 +97,7 @@ export class FlushQueue implements TimerHandler {
   }
 
   timerExpired(): void {
+    invariant(this.timerOn, "The flush timer expires while it is stopped");
     this.timerOn = false;
     this.#owner.onTimer(() => this.#flushEveryRing());
   }
@@ -121,6 +126,7 @@ export class FlushQueue implements TimerHandler {
 
   /** Ranges that wait in one ring. */
   pendingIn(ring: number): number {
+    invariant(ring < this.rings, "A ring is asked for that there is not");
     const length = this.#tail[ring]! - this.#head[ring]!;
     return length >= 0 ? length : length + this.entries;
   }
@@ -155,12 +161,14 @@ export class FlushQueue implements TimerHandler {
   }
 
   #startTimer(): void {
+    invariant(!this.timerOn, "The flush timer is armed twice");
     this.timerOn = true;
     this.timerAtNs = this.#clock.nowNs + this.timeoutNs;
     this.#clock.arm(this, this.timeoutNs);
   }
 
   #flushAll(): void {
+    invariant(this.started === this.finished, "A flush begins inside another one");
     this.started++;
     this.#owner.flushAll();
     this.finished++;

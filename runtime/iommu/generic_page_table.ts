@@ -9,7 +9,7 @@
  *
  * @see behaviour/dma.md 5.1; tests/golden/pagetable/README.md
  */
-import { ERRNO } from "../errno.ts";
+import { ERRNO, invariant } from "../errno.ts";
 import {
   type HostCharge,
   LeafRuns,
@@ -196,6 +196,7 @@ export class GenericPageTable implements PageTable {
     if (page === null) return false;
     const first = this.#indexAt(iova, level);
     const count = 1 << order;
+    invariant(first + count <= ENTRIES, "A leaf reaches beyond its table");
     const span = entryBytes(level);
     // An empty table is gone for good, even where a later entry is in the way.
     for (let index = first; index < first + count; index++) {
@@ -271,6 +272,7 @@ export class GenericPageTable implements PageTable {
    * inside the range is freed once all its entries are cleared.
    */
   #unmapBelow(page: Float64Array, level: number, base: number, from: number, end: number): number {
+    invariant(level >= 0, "A table lies below the lowest level");
     const span = entryBytes(level);
     let at = from;
     while (at < end) {
@@ -312,6 +314,7 @@ export class GenericPageTable implements PageTable {
   clear(): void {
     this.#tables.release(this.#top);
     this.#top = this.#tables.take();
+    invariant(this.#tables.count === 1, "Tables are left after clearing");
     this.#levels = this.#firstLevels;
     this.#hot = null;
   }

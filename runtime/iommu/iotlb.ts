@@ -7,6 +7,7 @@
  *
  * @see behaviour/dma.md 5.2, 5.3
  */
+import { invariant } from "../errno.ts";
 
 /** What a flush covers, both ends included. */
 export interface HardwareRange {
@@ -196,6 +197,27 @@ export class Iotlb {
         this.#flags[entry]!,
       );
     }
+  }
+
+  /** Checks that all entries hang together. @throws {InvariantError} */
+  audit(): void {
+    let older = NONE;
+    let seen = 0;
+    for (let entry = this.#oldest; entry !== NONE; entry = this.#newer[entry]!) {
+      const found = this.#find(this.#domain[entry]!, this.#page[entry]!, this.#sizeBit[entry]!);
+      invariant(found === entry, "An entry of the IOTLB is not found by its page");
+      invariant(this.#older[entry] === older, "Two entries of the IOTLB were used before a third");
+      invariant(this.#countOfSize[this.#sizeBit[entry]!]! > 0, "An entry has a size that none has");
+      older = entry;
+      seen++;
+    }
+    invariant(
+      older === this.#newest,
+      "The entry of the IOTLB that was used last is not the newest",
+    );
+    invariant(seen === this.used, "The IOTLB counts other entries than it has");
+    for (let entry = this.#free; entry !== NONE; entry = this.#chain[entry]!) seen++;
+    invariant(seen === this.entries, "An entry of the IOTLB is neither free nor used");
   }
 
   #removeOfDomain(domain: number, first: number, last: number): void {

@@ -5,6 +5,7 @@
  *
  * @see behaviour/dma.md chapter 4
  */
+import { invariant } from "../errno.ts";
 import type { EventFields } from "../event_vocabulary.ts";
 import type { TimerHandler, VirtualClock } from "../clock.ts";
 import { CACHE_CLASSES, IovaCache } from "./iova_cache.ts";
@@ -84,6 +85,7 @@ class DepotWorker implements TimerHandler {
   }
 
   timerExpired(): void {
+    invariant(this.#pending, "A depot's timer expires that was not armed");
     this.#pending = false;
     if (this.allocator.shrinkDepot(this.sizeClass)) this.schedule();
   }
@@ -142,6 +144,7 @@ export class IovaAllocator {
       this.flushCaches();
       pfn = this.ranges.alloc(pfns, limitPfn, true);
       this.#source = FROM_TREE_AFTER_FLUSH;
+      invariant(pfn === 0 || pfn + pfns - 1 <= limitPfn, "A range ends above its limit");
     }
     return pfn;
   }
@@ -169,6 +172,7 @@ export class IovaAllocator {
 
   /** For those who answer in the allocator's place. */
   set lastSource(source: IovaSource) {
+    invariant(SOURCES.includes(source), "A range comes from nowhere");
     this.#source = SOURCES.indexOf(source);
   }
 
@@ -205,6 +209,7 @@ export class IovaAllocator {
   /** A CPU goes away: its caches are emptied. */
   cpuDead(cpu: number): void {
     this.cache.drainCpu(cpu, this.#release);
+    invariant(cpu < this.#online.length, "A CPU goes offline that there is not");
     if (this.#online[cpu] !== 0) this.#onlineCpus--;
     this.#online[cpu] = 0;
   }

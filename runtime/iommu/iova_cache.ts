@@ -86,6 +86,7 @@ export class IovaCache {
 
   /** Looks below a magazine's newest frame, which then takes the place of the one found. */
   #takeBelow(list: number, newest: number, pfns: number, endPfn: number): number {
+    invariant((newest & FILL_MASK) !== 0, "An empty magazine is searched");
     for (let place = newest - 1; (place & FILL_MASK) !== 0; place--) {
       const pfn = this.#pfns[place]!;
       if (pfn + pfns > endPfn) continue;
@@ -99,12 +100,14 @@ export class IovaCache {
   /** Loads a magazine with frames in place of an empty one, if there is one; returns its newest. */
   #refill(list: number, sizeClass: number): number {
     const empty = this.#loaded[list]!;
+    invariant((empty & FILL_MASK) === 0, "A magazine with frames would be replaced");
     let newest = this.#previous[list]!;
     if ((newest & FILL_MASK) !== 0) {
       this.#previous[list] = empty;
     } else {
       const full = this.#depot[sizeClass]!;
       if (full === NO_MAGAZINE) return empty;
+      invariant(this.#depotSize[sizeClass]! > 0, "A depot counts fewer magazines than it has");
       this.#depot[sizeClass] = this.#next[full]!;
       this.#depotSize[sizeClass]!--;
       this.#discard(empty >> PLACE_BITS);
@@ -141,6 +144,7 @@ export class IovaCache {
   #makeRoom(list: number, sizeClass: number): boolean {
     const full = this.#loaded[list]!;
     const previous = this.#previous[list]!;
+    invariant((full & FILL_MASK) === CAPACITY, "A magazine with room goes to the depot");
     if ((previous & FILL_MASK) !== CAPACITY) {
       this.#previous[list] = full;
       this.#loaded[list] = previous;
@@ -214,6 +218,7 @@ export class IovaCache {
   drainOneOfDepot(sizeClass: number, release: ReleasePfn): void {
     const magazine = this.#depot[sizeClass]!;
     invariant(magazine !== NO_MAGAZINE, "An empty depot has no magazine to give");
+    invariant(this.#depotSize[sizeClass]! > 0, "A depot counts fewer magazines than it has");
     this.#depot[sizeClass] = this.#next[magazine]!;
     this.#depotSize[sizeClass]!--;
     this.#visitMagazine(newestOfFull(magazine), release);
@@ -221,6 +226,7 @@ export class IovaCache {
   }
 
   #discard(magazine: number): void {
+    invariant(magazine >= 0 && magazine < this.#magazines, "A magazine is discarded that is none");
     this.#next[magazine] = this.#freeMagazine;
     this.#freeMagazine = magazine;
   }
@@ -228,6 +234,7 @@ export class IovaCache {
   #newMagazine(): number {
     if (this.#freeMagazine === NO_MAGAZINE) this.#grow();
     const magazine = this.#freeMagazine;
+    invariant(magazine !== NO_MAGAZINE, "There is no free magazine after growing");
     this.#freeMagazine = this.#next[magazine]!;
     return magazine;
   }

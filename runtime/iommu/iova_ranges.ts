@@ -273,6 +273,10 @@ export class IovaRanges {
     }
     const links = this.#links;
     const higher = links[2 * lower + 1]!;
+    invariant(
+      this.#bounds[2 * lower + 1]! < lo && hi < this.#bounds[2 * higher]!,
+      "Ranges overlap",
+    );
     this.#bounds[2 * node] = lo;
     this.#bounds[2 * node + 1] = hi;
     links[2 * node] = lower;
@@ -285,6 +289,7 @@ export class IovaRanges {
   }
 
   #removeNode(node: number): void {
+    invariant(node > ANCHOR && this.#count > 0, "An end of the list is removed as a range");
     const links = this.#links;
     const lower = links[2 * node]!;
     const higher = links[2 * node + 1]!;
@@ -296,6 +301,7 @@ export class IovaRanges {
   }
 
   #setLo(node: number, lo: number): void {
+    invariant(lo < this.#bounds[2 * node]!, "A range grows downwards only");
     this.#nodeStarting(this.#bounds[2 * node]!);
     this.#emptySlot(this.#probedSlot);
     this.#bounds[2 * node] = lo;
@@ -348,6 +354,7 @@ export class IovaRanges {
     const mask = this.#slotMask;
     const bounds = this.#bounds;
     const shift = this.#hashShift;
+    invariant(slots[emptied] !== FLOOR, "An empty slot is emptied");
     let hole = emptied;
     // Entries behind the hole move into it unless their own place lies between the two.
     for (let slot = (hole + 1) & mask; slots[slot] !== FLOOR; slot = (slot + 1) & mask) {
@@ -364,6 +371,7 @@ export class IovaRanges {
   #growNodes(): void {
     // By half only: a doubled array would be half empty just when there are most ranges.
     this.#capacity = Math.ceil(this.#capacity * 1.5);
+    invariant(this.#capacity > this.#used, "The list of ranges has not grown");
     const bounds = new Float64Array(2 * this.#capacity);
     bounds.set(this.#bounds);
     this.#bounds = bounds;
@@ -375,6 +383,7 @@ export class IovaRanges {
   #growHash(): void {
     const slots = 2 * (this.#slotMask + 1);
     const old = this.#slots;
+    invariant(this.#count < slots, "A hash has no room for its ranges");
     this.#slots = new Int32Array(slots);
     this.#slotMask = slots - 1;
     this.#hashLimit = Math.floor(slots * MAX_HASH_LOAD);

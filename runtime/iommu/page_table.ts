@@ -216,6 +216,7 @@ export class PageSizeChoice {
     }
     this.sizeBytes = size;
     this.count = Math.floor(bytes / size);
+    invariant(this.count > 0, "The smallest leaf is larger than what is left");
   }
 }
 
@@ -246,6 +247,7 @@ export class TablePages {
   take(): number {
     const recycled = this.#free.pop();
     if (recycled !== undefined) return recycled;
+    invariant(this.pages.length > 0, "The table that is none is missing");
     this.#charge?.(this.entries * 8);
     this.pages.push(new Float64Array(this.entries));
     return this.pages.length - 1;
@@ -253,6 +255,7 @@ export class TablePages {
 
   /** Gives a table back and everything below it. */
   release(index: number): void {
+    invariant(index > 0 && index < this.pages.length, "A table is released that there is not");
     const page = this.pages[index]!;
     for (let entry = 0; entry < page.length; entry++) {
       const value = page[entry]!;

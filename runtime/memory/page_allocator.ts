@@ -169,6 +169,7 @@ export class PageAllocator {
     let base = this.#findPattern(runs, alignPages, scope.from, scope.spans);
     if (base < 0) base = this.#findPattern(runs, alignPages, scope.lowest, scope.spans);
     if (base < 0) return null;
+    invariant(base % alignPages === 0, "Pages lie across their alignment");
     for (const { startPage, pages } of runs) {
       this.#bitmap.takeSpan(base + startPage, base + startPage + pages);
     }
@@ -208,6 +209,7 @@ export class PageAllocator {
       starts.push(base);
       from = base + pages + 1;
     }
+    invariant(starts.length === counts.length, "A run of pages was left out");
     return starts.map((start) => start * this.pageSizeBytes as PhysAddr);
   }
 
@@ -230,6 +232,7 @@ export class PageAllocator {
       step: 1,
     }];
     const wanted = into.length + pages;
+    invariant(pages >= 0, "A negative number of pages is asked for");
     for (const { begin, step } of rounds) {
       let at = begin;
       while (into.length < wanted) {
@@ -266,6 +269,7 @@ export class PageAllocator {
   claim(phys: PhysAddr, sizeBytes: Bytes): boolean {
     const start = Math.floor(phys / this.pageSizeBytes);
     const end = Math.ceil((phys + sizeBytes) / this.pageSizeBytes);
+    invariant(start < end, "No memory is claimed");
     if (!this.#memory.covers(phys, sizeBytes)) return false;
     if (this.#bitmap.firstUnusable(start, end, [{ start, end }]) >= 0) return false;
     this.#bitmap.takeSpan(start, end);
@@ -273,6 +277,7 @@ export class PageAllocator {
   }
 
   #giveSpan(start: number, end: number): void {
+    invariant(start < end, "No page is freed");
     for (let page = start; page < end; page++) {
       this.#bitmap.give(page);
       for (const owner of ["script", "driver"] as const) {
@@ -319,6 +324,7 @@ export class PageAllocator {
     from: number,
     spans: readonly PageSpan[],
   ): number {
+    invariant(alignPages >= 1, "Pages are aligned to less than one");
     let base = alignUp(from, alignPages);
     for (;;) {
       let blocked = -1;

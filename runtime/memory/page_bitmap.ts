@@ -4,6 +4,7 @@
  * Machines have terabytes of mostly untouched address space, and every test builds a new machine,
  * so an empty bitmap must cost nothing. A page that is no RAM counts as taken for a search.
  */
+import { invariant } from "../errno.ts";
 
 const BLOCK_PAGES = 32768;
 const WORD_PAGES = 32;
@@ -36,6 +37,7 @@ export class PageBitmap {
 
   /** Takes a page. */
   take(page: number): void {
+    invariant(page >= 0, "A page lies below physical address 0");
     if (this.taken(page)) return;
     const number = Math.floor(page / BLOCK_PAGES);
     let block = this.#blocks.get(number);
@@ -53,11 +55,13 @@ export class PageBitmap {
     if (!this.taken(page)) return;
     const bit = page % BLOCK_PAGES;
     this.#blocks.get(Math.floor(page / BLOCK_PAGES))![bit >>> 5]! &= ~(1 << (bit & 31));
+    invariant(this.#takenPages > 0, "More pages are freed than are taken");
     this.#takenPages--;
   }
 
   /** Takes every page of a span, whole words at a time where it can. */
   takeSpan(start: number, end: number): void {
+    invariant(start <= end, "A span of pages ends before it starts");
     let page = start;
     while (page < end) {
       this.take(page);

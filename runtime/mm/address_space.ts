@@ -14,7 +14,7 @@ import {
   type PhysAddr,
   type VirtAddr,
 } from "../address.ts";
-import { ERRNO } from "../errno.ts";
+import { ERRNO, invariant } from "../errno.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
 import type { Machine } from "../machine.ts";
 import { type ChangedRange, type ChangeEvent, IntervalNotifiers } from "./interval_notifier.ts";
@@ -253,6 +253,7 @@ export class AddressSpace {
     const area = this.#areas.at(start);
     if (area === null || area.end < end) return -ERRNO.EFAULT;
     const to = this.#nextFree as VirtAddr;
+    invariant(to % HUGE_BYTES === 0, "Areas are placed across huge pages");
     this.#nextFree = alignUp(to + end - start, HUGE_BYTES);
     this.#cut(start, end);
     const change = { start, end, event: "unmap", reason: "remap" } as const;
@@ -351,6 +352,7 @@ export class AddressSpace {
   /** Pages and areas between two addresses go, and what no area shows any more. */
   #end(start: VirtAddr, end: VirtAddr): void {
     this.#pages.removeAll(pageOf(start), pageOf(end));
+    invariant(start <= end, "An area ends before it starts");
     const gone = this.#areas.between(start, end);
     this.#areas.removeBetween(start, end);
     for (const { file } of gone) {

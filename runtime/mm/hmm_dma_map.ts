@@ -23,7 +23,7 @@ import {
   peerBusAddress,
   type PeerMemo,
 } from "../dma/paths/scatterlist_peer.ts";
-import { ERRNO } from "../errno.ts";
+import { ERRNO, invariant } from "../errno.ts";
 import { eventId } from "../event_vocabulary.ts";
 import type { Why } from "../events.ts";
 import { FAULT, type FaultPoint } from "../faults.ts";
@@ -279,6 +279,7 @@ export function takeList(
 ): boolean {
   const { events, faults } = machine;
   if (faults !== null && faults.errnoAt(point) !== 0) return false;
+  invariant(entries >= 0, "A list has a negative number of entries");
   const sizeBytes = entries * LIST_ENTRY_BYTES;
   machine.budget.hold(sizeBytes);
   if (events.tick(MEM_ALLOC)) events.emit(MEM_ALLOC, { what, size_bytes: sizeBytes, from: "slab" });

@@ -5,6 +5,7 @@
  * the same. Which tables there are is remembered, because it decides what the kernel tells of:
  * a table of small pages stays when its last page has gone, and no huge page comes where one is.
  */
+import { invariant } from "../errno.ts";
 import { PAGE_SIZE_BYTES, type PhysAddr } from "../address.ts";
 import { type FrameSource, PageFrame } from "./page_frame.ts";
 
@@ -102,6 +103,7 @@ export class ProcessPages {
     writable: boolean,
     order: number,
   ): void {
+    invariant(!this.#pages.has(page), "A page is mapped on top of another");
     frame.mapped++;
     const exclusive = frame.owner === "process" || frame.owner === "lent";
     this.#frames.set(phys / PAGE_SIZE_BYTES, frame);
@@ -116,6 +118,7 @@ export class ProcessPages {
     const mapped = this.#pages.get(page);
     if (mapped === undefined) return;
     this.#pages.delete(page);
+    invariant(mapped.frame.mapped > 0, "A frame is unmapped more often than mapped");
     mapped.frame.mapped--;
     this.release(mapped.frame);
   }
@@ -130,6 +133,7 @@ export class ProcessPages {
 
   /** Takes a page out to where it takes no memory. */
   swapOut(page: number): void {
+    invariant(this.#pages.has(page), "A page is swapped out that is not present");
     const saved = this.#source.save(this.#pages.get(page)!.phys);
     this.remove(page);
     this.#swapped.set(page, saved);
@@ -141,6 +145,7 @@ export class ProcessPages {
 
   /** Puts what was written out of a page into a frame. */
   swapIn(page: number, frame: PageFrame): void {
+    invariant(this.#swapped.has(page), "A page is swapped in that is not swapped out");
     const saved = this.#swapped.get(page);
     if (saved) this.#source.restore(frame.phys, saved);
     this.#swapped.delete(page);

@@ -4,6 +4,7 @@
  * They lie in chunks, so that growing copies nothing but the beginning of a first chunk, and no more
  * room waits unused than one chunk has.
  */
+import { invariant } from "../errno.ts";
 
 /** Rows that there is room for at first; a chunk has so many bits in its rows' numbers. */
 const FIRST_ROWS = 256;
@@ -71,6 +72,7 @@ abstract class Rows<T extends Numbers> {
     );
     const grown = this.make(rows * this.width);
     if (before !== undefined) grown.set(before);
+    invariant(grown.length >= (before?.length ?? 0), "A chunk of rows shrinks");
     this.#chunks[chunk] = grown;
     this.#room = chunk * CHUNK_ROWS + rows;
   }

@@ -5,6 +5,7 @@
  * A table is declared: which events begin rows, and which end them. It repeats no rule of the
  * kernel; where an event says too little, the event gets a field.
  */
+import { invariant } from "../errno.ts";
 import type { AllHold, Field, FieldTable } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
 import type { CallNote, FactRow, FactRows, FactTableSpec, FieldName } from "./fact_table_spec.ts";
@@ -421,6 +422,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   }
 
   #keep(index: RowIndex, of: number, seq: number, offset: number, sizeBytes: number): void {
+    invariant(sizeBytes > 0, "The rest of a cut row is empty");
     const { size, moving = [] } = this.spec;
     const row = this.#make(seq, this.#life(of, LIFE.BORN));
     for (let field = 0; field < this.#names.length; field++) {
@@ -434,7 +436,9 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
 
   #kill(row: number, seq: number): void {
     this.#list(seq);
+    invariant(this.#life(row, LIFE.DIED) === FOREVER, "A row ends twice");
     this.#setLife(row, LIFE.DIED, seq);
+    invariant(this.live > 0, "More rows end than hold");
     this.live--;
     this.#lists.changes++;
   }
@@ -447,6 +451,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   #addList(seq: number): void {
     let made = this.count;
     while (made > 0 && this.#life(made - 1, LIFE.SINCE) >= seq) made--;
+    invariant(made <= this.count, "A list counts rows that are not made");
     this.#lists.add({ seq: seq - 1, made, rows: new Uint32Array(this.rowsAt(seq - 1)) });
   }
 

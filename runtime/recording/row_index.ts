@@ -2,6 +2,7 @@
  * Which row has which number: what a table finds its rows by. Unlike a `Map` it can be emptied and
  * used again without leaving anything for the garbage collector, and makes no object for a number.
  */
+import { invariant } from "../errno.ts";
 
 /** What stands for no row. */
 export const NO_ROW = -1;
@@ -67,6 +68,7 @@ export class RowIndex {
     for (; keys[free] !== key || rows[free] === NO_ROW; free = (free + 1) & mask) {
       if (rows[free] === NO_ROW) return;
     }
+    invariant(this.count > 0, "A row leaves an empty index");
     this.count--;
     // What lies behind moves up where a free place would hide it.
     for (let at = (free + 1) & mask; rows[at] !== NO_ROW; at = (at + 1) & mask) {
@@ -102,6 +104,7 @@ export class RowIndex {
   #resize(bits: number): void {
     const keys = this.#keys;
     const rows = this.#rows;
+    invariant(1 << bits > this.count, "An index shrinks below its rows");
     this.#bits = bits;
     this.#keys = new Float64Array(1 << bits);
     this.#rows = new Int32Array(1 << bits).fill(NO_ROW);

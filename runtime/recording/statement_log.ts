@@ -1,4 +1,5 @@
 /** When the statements of a script started, and where activities ended: numbers in columns. */
+import { invariant } from "../errno.ts";
 import { WholeRows } from "./columns.ts";
 
 /** Where what stands of a statement that started; the last is how many there are. */
@@ -55,6 +56,7 @@ export class StatementLog {
   noteReturn(seq: number, depth: number): void {
     if (this.count === 0) return;
     if (this.#lastReturned(RETURNED.SEQ) === seq) this.#returnedCount--;
+    invariant(this.#returnedCount >= 0, "A return is taken back that was not noted");
     const row = this.#returnedCount++;
     const values = this.#returned.reach(row);
     const at = this.#returned.offset(row);

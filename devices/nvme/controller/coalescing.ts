@@ -2,6 +2,7 @@
  * Interrupt coalescing: one interrupt for several completions (features 08h and 09h of the Base
  * Specification 1.4, 5.21.1.8 and .9). It concerns I/O queues only.
  */
+import { invariant } from "../../../runtime/errno.ts";
 import type { Nanoseconds } from "../../../runtime/address.ts";
 import type { TimerHandler, VirtualClock } from "../../../runtime/clock.ts";
 import type { CompletionQueue } from "./queues.ts";
@@ -17,6 +18,7 @@ class HeldVector implements TimerHandler {
   constructor(readonly vector: number, readonly expired: (held: HeldVector) => void) {}
 
   timerExpired(): void {
+    invariant(this.count > 0, "A coalescing timer expires without completions");
     this.expired(this);
   }
 }
@@ -77,6 +79,7 @@ export class InterruptCoalescing {
       this.#held.set(vector, held);
     }
     held.count++;
+    invariant(held.count <= this.#thresholdEntries, "More completions are held than the threshold");
     if (held.count >= this.#thresholdEntries) this.#release(held);
     else if (held.count === 1) this.#clock.arm(held, this.#timeNs, NO_ROUNDING_NS);
   }
@@ -98,6 +101,7 @@ export class InterruptCoalescing {
   }
 
   #release(held: HeldVector): void {
+    invariant(held.count > 0, "No completions are released");
     held.count = 0;
     this.#clock.disarm(held);
     this.#raise(held.vector);

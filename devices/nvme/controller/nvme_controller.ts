@@ -9,6 +9,7 @@
  * Each command is one activity: fetch, walk, data, completion entry, interrupt; the host handles
  * the completion within it (language.md, Stepping).
  */
+import { invariant } from "../../../runtime/errno.ts";
 import type { ActivityHandler, ActivityQueue } from "../../../runtime/activity.ts";
 import type { DmaAddr } from "../../../runtime/address.ts";
 import type { VirtualClock } from "../../../runtime/clock.ts";
@@ -315,6 +316,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (!wasFull) return;
     for (const submission of this.#queues.usersOf(queue)) {
       const stalled = submission.stalled;
+      invariant(submission.stalled >= 0, "A queue stalls a negative number of commands");
       submission.stalled = 0;
       this.#postCommands(submission.id, stalled);
     }
@@ -346,6 +348,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     const look = this.#shadows!.lookForCommands(queue);
     if (look === "fault") this.#registers.failFatally();
     const fresh = queue.tail - known;
+    invariant(queue.tail < queue.depthEntries, "A shadow doorbell lies beyond its queue");
     this.#postCommands(queue.id, fresh < 0 ? fresh + queue.depthEntries : fresh);
   }
 

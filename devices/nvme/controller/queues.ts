@@ -1,4 +1,5 @@
 /** The controller's view of its queues: rings in host memory, of which it knows base and indexes. */
+import { invariant } from "../../../runtime/errno.ts";
 import type { DmaAddr } from "../../../runtime/address.ts";
 
 /** The controller's side of a pair of rings, for those who look at it. */
@@ -92,19 +93,26 @@ export class QueueTable {
   }
 
   addSubmission(queue: SubmissionQueue): void {
+    invariant(this.#submission[queue.id] === undefined, "A submission queue is created twice");
     this.#submission[queue.id] = queue;
   }
 
   addCompletion(queue: CompletionQueue): void {
+    invariant(this.#completion[queue.id] === undefined, "A completion queue is created twice");
     this.#completion[queue.id] = queue;
   }
 
   removeSubmission(queue: SubmissionQueue): void {
     this.#submission[queue.id] = undefined;
+    invariant(
+      queue.completion.users > 0,
+      "A completion queue has fewer users than submission queues",
+    );
     queue.completion.users--;
   }
 
   removeCompletion(queue: CompletionQueue): void {
+    invariant(queue.users === 0, "A completion queue goes before its users");
     this.#completion[queue.id] = undefined;
   }
 

@@ -345,6 +345,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       return;
     }
     for (const request of requests) this.#adopt(request);
+    invariant(this.scheduler === null, "A batch goes past the scheduler");
     this.#batches.push(requests);
     // The doorbells are rung where the last one was made.
     this.machine.activities.postFor(requests.at(-1)!, this, DISPATCH_BATCH, requests[0]!.queue);
@@ -460,6 +461,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     else if (this.scheduler !== null) this.scheduler.tagFreed();
     if (this.#shouldRetry(request)) {
       request.retries++;
+      invariant(request.retries <= MAX_RETRIES, "A request is retried too often");
       this.#post(request);
     } else {
       this.#end(request, blockStatusOf(nvmeStatus));

@@ -4,7 +4,7 @@
  * @see behaviour/p2p.md 9.7
  */
 import { alignUp, type Bytes, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
-import { InvariantError } from "../../../runtime/errno.ts";
+import { invariant, InvariantError } from "../../../runtime/errno.ts";
 
 interface Span {
   readonly start: number;
@@ -31,6 +31,7 @@ export class PeerMemory {
 
   /** Adds a range of whole pages that is not in the pool yet. */
   add(basePhys: PhysAddr, sizeBytes: Bytes): void {
+    invariant(sizeBytes > 0, "No peer memory is added");
     this.#sizeBytes += sizeBytes;
     this.#insertFree(basePhys, sizeBytes);
   }
@@ -48,6 +49,7 @@ export class PeerMemory {
     if (span === undefined) return null;
     const rest = { start: span.start + wanted, end: span.end };
     this.#free.splice(index, 1, ...(rest.start < rest.end ? [rest] : []));
+    invariant(!this.#taken.has(span.start as PhysAddr), "Peer memory is allocated twice");
     this.#taken.set(span.start as PhysAddr, wanted);
     return span.start as PhysAddr;
   }
@@ -55,6 +57,7 @@ export class PeerMemory {
   /** Splits one allocation into its pages, each to be freed by itself. */
   split(phys: PhysAddr): readonly PhysAddr[] {
     const sizeBytes = this.takenAt(phys);
+    invariant(sizeBytes % PAGE_SIZE_BYTES === 0, "Peer memory is split inside a page");
     const pages: PhysAddr[] = [];
     for (let at = 0; at < sizeBytes; at += PAGE_SIZE_BYTES) {
       this.#taken.set((phys + at) as PhysAddr, PAGE_SIZE_BYTES);
@@ -74,6 +77,7 @@ export class PeerMemory {
     if (sizeBytes === undefined) {
       throw new InvariantError(`Peer memory at 0x${phys.toString(16)} is not allocated`);
     }
+    invariant(phys % PAGE_SIZE_BYTES === 0, "Peer memory is freed inside a page");
     this.#taken.delete(phys);
     this.#insertFree(phys, sizeBytes);
   }
@@ -84,6 +88,7 @@ export class PeerMemory {
     this.#free = [];
     for (const span of spans) {
       const last = this.#free.at(-1);
+      invariant(last === undefined || last.end <= span.start, "Free peer memory overlaps");
       if (last?.end === span.start) {
         this.#free[this.#free.length - 1] = { start: last.start, end: span.end };
       } else this.#free.push(span);

@@ -107,6 +107,7 @@ export class PeerProvider {
   give(phys: PhysAddr): void {
     invariant(this.pool !== null, `${this.func.name} has no memory to free`);
     this.pool.free(phys);
+    invariant(this.references > 0, "Peer memory is freed more often than allocated");
     this.references--;
   }
 }

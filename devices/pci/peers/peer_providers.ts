@@ -12,7 +12,7 @@ import {
   PAGE_SIZE_BYTES,
   type PhysAddr,
 } from "../../../runtime/address.ts";
-import { ERRNO } from "../../../runtime/errno.ts";
+import { ERRNO, invariant } from "../../../runtime/errno.ts";
 import { FAULT } from "../../../runtime/faults.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
@@ -145,6 +145,10 @@ export class PeerProviders {
     ) return -ERRNO.EEXIST;
     provider.pool ??= new PeerMemory();
     provider.pool.add(basePhys, wantedBytes);
+    invariant(
+      basePhys + wantedBytes <= bar.basePhys + bar.sizeBytes,
+      "Peer memory goes beyond its BAR",
+    );
     provider.ranges.push({ bar, basePhys, sizeBytes: wantedBytes });
     this.#low = Math.min(this.#low, basePhys);
     this.#high = Math.max(this.#high, end);
@@ -250,6 +254,7 @@ export class PeerProviders {
 
   #mayLeave(provider: PeerProvider): boolean {
     if (provider.leaving !== "waits" || provider.references > 0) return provider.leaving === "left";
+    invariant(provider.userMappings.size === 0, "A driver leaves mapped peer memory behind");
     provider.leaving = "left";
     provider.routes.clear();
     if (this.#last === provider) this.#last = null;

@@ -7,7 +7,7 @@
  * @see behaviour/hmm-rdma-vfio.md 3.1
  */
 import type { DmaAddr } from "../../../runtime/address.ts";
-import { KernelError } from "../../../runtime/errno.ts";
+import { invariant, KernelError } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { MigrationBuffer } from "./migration_buffer.ts";
 import type { MigrationDriver } from "./migration_driver.ts";
@@ -54,6 +54,7 @@ export class DirtyTracker {
     const { pageBytes, pages } = this.buffer;
     const { hostMemory } = this.driver.machine;
     const perPage = pageBytes / RECORD_BYTES;
+    invariant(records <= perPage * pages.length, "A report has more records than its buffer holds");
     for (let index = 0; index < records; index += perPage) {
       const count = Math.min(perPage, records - index);
       const bytes = new Uint8Array(count * RECORD_BYTES);

@@ -1,4 +1,5 @@
 /** What a driver writes down for a key before the device makes it: the addresses of all pages. */
+import { invariant } from "../../../runtime/errno.ts";
 import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
 
 const ENTRY_BYTES = 8;
@@ -29,10 +30,12 @@ export class KeyMailbox {
   }
 
   setEntry(index: number, dma: DmaAddr): void {
+    invariant(index < this.entries, "An entry lies behind its table");
     this.#table[index] = dma;
   }
 
   entryAt(index: number): DmaAddr {
+    invariant(index < this.entries, "An entry lies behind its table");
     return this.#table[index]! as DmaAddr;
   }
 }

@@ -104,6 +104,7 @@ export class MigrationDriver {
   putBuffer(buffer: MigrationBuffer): void {
     this.#asDevice(() => {
       this.#drop(buffer);
+      invariant(!this.spare.includes(buffer), "A buffer is spare twice");
       this.spare.push(buffer);
       this.#tell("put", buffer);
     });
@@ -137,6 +138,7 @@ export class MigrationDriver {
         throw this.#failed("ENOSPC", `has ${stateBytes} bytes of state, not ${buffer.sizeBytes}`);
       }
       if (!this.port.save(key)) throw this.#failed("EIO", "cannot write its state to the buffer");
+      invariant(stateBytes <= buffer.sizeBytes, "More state is saved than the buffer holds");
       return stateBytes;
     });
   }
@@ -163,6 +165,7 @@ export class MigrationDriver {
     return this.#asDevice(() => {
       if (this.tracker !== null) throw this.#failed("EBUSY", "is followed already");
       const buffer = this.#newBuffer(npages, DMA_FROM_DEVICE, false);
+      invariant(buffer.key !== null, "Dirty pages are reported to a buffer without a key");
       this.port.track(first, sizeBytes, pageBytes);
       this.tracker = new DirtyTracker(this, buffer);
       return this.tracker;
@@ -172,6 +175,7 @@ export class MigrationDriver {
   /** Ends that, and frees the buffer. */
   stopTracking(tracker: DirtyTracker): void {
     this.port.stopTracking();
+    invariant(this.tracker === tracker, "A tracker stops that does not follow the device");
     this.tracker = null;
     this.freeBuffer(tracker.buffer);
   }

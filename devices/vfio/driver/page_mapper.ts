@@ -6,7 +6,7 @@
 import type { DmaAddr, PhysAddr } from "../../../runtime/address.ts";
 import type { DmaDirection } from "../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
-import { ERRNO, errnoName } from "../../../runtime/errno.ts";
+import { ERRNO, errnoName, invariant } from "../../../runtime/errno.ts";
 import { type EventFields, eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import type { KeyMailbox } from "./key_mailbox.ts";
@@ -120,6 +120,7 @@ export class PageMapper {
         this.#undoLinks(index, { buffer, mailbox, dir }, error);
         return error;
       }
+      invariant(offset < buffer.sizeBytes, "A link lies behind its buffer");
       mailbox.setEntry(index, state.addr + offset as DmaAddr);
     }
     const error = dma.dmaIovaSync(dev, state, 0, buffer.sizeBytes);
@@ -136,6 +137,7 @@ export class PageMapper {
     const dev = this.#dev;
     this.#tellUnwind(linked, buffer, "iova", error);
     const linkedBytes = linked * buffer.pageBytes;
+    invariant(linkedBytes <= buffer.sizeBytes, "More is undone than the buffer has");
     if (this.#destroysLinkedPart) {
       dma.dmaIovaDestroy(dev, buffer.state, linkedBytes, dir);
       return;
@@ -168,6 +170,7 @@ export class PageMapper {
 
   /** The whole list at once, and an entry for each page of its ranges. */
   #mapList({ buffer, mailbox, dir }: Registration): number {
+    invariant(buffer.list !== null, "A buffer without a list is mapped as one");
     const list = buffer.list!;
     const error = this.#machine.dma.dmaMapSgtable(this.#dev, list, dir);
     if (error !== 0) return error;

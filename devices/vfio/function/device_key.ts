@@ -1,4 +1,5 @@
 /** A key as the device keeps it: where each page of a buffer lies. */
+import { invariant } from "../../../runtime/errno.ts";
 import type { Bytes } from "../../../runtime/address.ts";
 
 export class DeviceKey {
@@ -24,6 +25,7 @@ export class DeviceKey {
 
   /** Takes entries as they lie in memory: two words each. */
   take(first: number, words: Int32Array): void {
+    invariant(first + words.length / 2 <= this.entries, "More entries arrive than the key has");
     for (let at = 0; at < words.length / 2; at++) {
       this.#low[first + at] = words[2 * at]!;
       this.#high[first + at] = words[2 * at + 1]!;

@@ -1,4 +1,5 @@
 /** Which pages of a range the device has written since it was last asked. */
+import { invariant } from "../../../runtime/errno.ts";
 import type { Bytes } from "../../../runtime/address.ts";
 
 export class DirtyPages {
@@ -10,6 +11,7 @@ export class DirtyPages {
   /** @param first First address of the range, a multiple of `pageBytes`. */
   constructor(first: number, sizeBytes: Bytes, pageBytes: Bytes) {
     this.#first = first;
+    invariant(sizeBytes > 0 && pageBytes > 0, "No page is followed");
     this.#end = first + sizeBytes;
     this.#pageBytes = pageBytes;
   }
@@ -31,6 +33,7 @@ export class DirtyPages {
 
   /** They have been reported. */
   forget(pages: readonly number[]): void {
+    invariant(pages.length <= this.#pages.size, "More pages are reported than are dirty");
     for (const page of pages) this.#pages.delete(page);
   }
 

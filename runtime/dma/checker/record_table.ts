@@ -7,6 +7,7 @@
  * It can only reach into the next block, so an address is looked up in two blocks for each k in use,
  * and there are few of those.
  */
+import { invariant } from "../../errno.ts";
 import type { Bytes } from "../../address.ts";
 import type { DmaDirection } from "../attributes.ts";
 
@@ -155,6 +156,7 @@ export class RecordTable {
   ): number {
     if (this.#free === NO_RECORD) this.#makeRoom();
     const record = this.#free;
+    invariant(record !== NO_RECORD && !this.isLive(record), "A live record is given out again");
     this.#free = this.#next[record]!;
     this.#count++;
     const bit = blockBitOf(spanBytes > sizeBytes ? spanBytes : sizeBytes);
@@ -177,6 +179,7 @@ export class RecordTable {
 
   /** Forgets a record. Its fields stay readable until the next `add`. */
   remove(record: number): void {
+    invariant(this.isLive(record), "A record is removed twice");
     if (this.madeBy(record) !== RANGE) this.#takeDown(record);
     this.#flags[record]! &= ~LIVE;
     this.#next[record] = this.#free;
@@ -187,6 +190,7 @@ export class RecordTable {
   /** Cuts a record in two; returns the number of the part that begins at `dma`. */
   split(record: number, dma: number): number {
     const doneBytes = dma - this.dma[record]!;
+    invariant(doneBytes > 0 && doneBytes < this.sizeBytes[record]!, "A record is split at its end");
     const rest = this.add(
       this.device[record]!,
       this.madeBy(record),
@@ -379,6 +383,7 @@ export class RecordTable {
 
   #takeDown(record: number): void {
     const bucket = this.#bucketOfRecord(record);
+    invariant(this.#buckets[bucket] !== NO_RECORD, "A record hangs in no bucket");
     let at = this.#buckets[bucket]!;
     if (at === record) this.#buckets[bucket] = this.#next[record]!;
     else {
@@ -386,6 +391,7 @@ export class RecordTable {
       this.#next[at] = this.#next[record]!;
     }
     const bit = this.#bit(record);
+    invariant(this.#countOfBit[bit]! > 0, "More records of a size are removed than there are");
     if (--this.#countOfBit[bit]! === 0) {
       const index = this.#bitsInUse.indexOf(bit);
       this.#bitsInUse[index] = this.#bitsInUse[--this.#bits]!;

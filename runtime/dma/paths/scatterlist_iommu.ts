@@ -5,7 +5,7 @@
  * @see behaviour/dma.md 7.2
  */
 import { DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
-import { ERRNO } from "../../errno.ts";
+import { ERRNO, invariant } from "../../errno.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
@@ -95,6 +95,7 @@ function layOut(
     // The entry has no output yet; what it still holds of an earlier map would read as one.
     list.clearOutput(index);
     const mappedBytes = domain.roundUp(list.lengthAt(index) + domain.offsetOf(phys));
+    invariant(mappedBytes >= list.lengthAt(index), "An entry of a list maps less than it has");
     const pad = (boundaryBytes - totalBytes % boundaryBytes) % boundaryBytes;
     const moves = pad !== 0 && pad < mappedBytes - 1 && previous >= 0;
     const padded = moves ? list.mappedAt(previous) + pad : 0;
@@ -200,6 +201,7 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
     const onBoundary = position % boundaryBytes === 0;
     const joins = currentBytes !== 0 && offset === 0 && !onBoundary &&
       (room < 0 || room >= lengthBytes);
+    invariant(!joins || outputs > 0, "The first entry of a list joins another");
     if (joins) list.growOutput(outputs - 1, lengthBytes);
     else {
       list.setOutput(outputs, phys, position + offset as DmaAddr, lengthBytes);
@@ -221,6 +223,7 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
     }
     position += mappedBytes;
   }
+  invariant(outputs <= list.count, "A list has more outputs than entries");
   for (let index = outputs; index < list.count; index++) list.clearOutput(index);
   return outputs;
 }
@@ -309,6 +312,7 @@ export function iommuUnmapSg(
     if (start === DMA_MAPPING_ERROR) start = address;
     end = address + list.dmaLengthAt(index);
   }
+  invariant(end === 0 || start !== DMA_MAPPING_ERROR, "A list ends without a start");
   if (end !== 0) iommuTearDown(dev.domain, start, end - start);
 }
 

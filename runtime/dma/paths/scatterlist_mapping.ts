@@ -4,7 +4,7 @@
  * @see behaviour/dma.md 1.8, chapter 7
  */
 import { type Bytes, DMA_MAPPING_ERROR } from "../../address.ts";
-import { ERRNO } from "../../errno.ts";
+import { ERRNO, invariant } from "../../errno.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { DMA_ATTR, type DmaDirection } from "../attributes.ts";
 import { type DmaDevice, isTranslated } from "../device/device.ts";
@@ -34,6 +34,7 @@ export function mapSg(
   const outputs = isTranslated(dev)
     ? iommuMapSg(machine, dev, list, dir, attrs)
     : directMapSg(machine, dev, list, dir, attrs);
+  invariant(outputs <= list.count, "A list has more outputs than entries");
   if (outputs > 0) {
     list.outputs = outputs;
     dev.mappings++;

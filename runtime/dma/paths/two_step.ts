@@ -7,7 +7,7 @@
  * @see behaviour/dma.md chapter 3
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
-import { ERRNO } from "../../errno.ts";
+import { ERRNO, invariant } from "../../errno.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { dereferenceNull } from "../../null_dereference.ts";
 import { DMA_ATTR } from "../attributes.ts";
@@ -53,6 +53,7 @@ export function iovaTryAlloc(
     false,
   );
   if (start === 0) return false;
+  invariant(!state.held && state.linkedBytes === 0, "A range is reserved on top of another");
   state.addr = start + offset as DmaAddr;
   state.sizeBytes = sizeBytes;
   state.held = true;
@@ -140,6 +141,7 @@ function linkBounced(machine: DmaMachine, part: RangePart, phys: PhysAddr): numb
     done = length;
   }
   const middle = sizeBytes - done - (done < sizeBytes ? tail : 0);
+  invariant(middle >= 0, "Head and tail of a link overlap");
   const { linksEmptyMiddle } = machine.dma.rules;
   const empty = linksEmptyMiddle && done > 0 && done < sizeBytes;
   if (middle > 0 || empty) {
@@ -210,6 +212,7 @@ function unlinkRange(
   const inGranule = domain.offsetOf(first);
   const length = domain.roundUp(sizeBytes + inGranule);
   const unmapped = domain.unmap(first - inGranule, length, flushNow, "__iommu_dma_iova_unlink");
+  invariant(unmapped >= 0, "A negative number of bytes was unlinked");
   const before = state.linkedBytes;
   state.linkedBytes -= Math.min(unmapped, before);
   // Links that leaked when the range was freed are unlinked after all.
@@ -229,6 +232,7 @@ function leaveBuffers(
   let left = sizeBytes;
   while (left > 0) {
     const count = Math.min(left, domain.granuleBytes - domain.offsetOf(at));
+    invariant(count > 0, "A part of a range makes no progress");
     const phys = machine.iommu.lookup(dev, at);
     if (phys <= 0) {
       machine.warnings.warn(

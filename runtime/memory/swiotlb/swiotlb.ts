@@ -7,6 +7,7 @@
  *
  * @see behaviour/dma.md ch. 6, tests/golden/swiotlb/README.md
  */
+import { invariant } from "../../errno.ts";
 import {
   alignUp,
   type Bytes,
@@ -273,6 +274,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     const first = dataSlot - padSlots;
     const origin = this.#origin[dataSlot]!;
     const given = Math.min(slots, this.slots - first);
+    invariant(first >= 0 && given > 0, "A bounce buffer lies outside of the pool");
     this.give(first, given);
     this.#origin.fill(NOTHING, first, first + given);
     this.#left.fill(0, first, first + given);
@@ -400,6 +402,7 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   #prepare(): void {
+    invariant(!this.#ready, "The pool is prepared twice");
     this.#origin = new Float64Array(this.slots).fill(NOTHING);
     this.#left = new Int32Array(this.slots);
     this.#phase = new Uint16Array(this.slots);

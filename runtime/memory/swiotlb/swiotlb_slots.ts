@@ -131,6 +131,7 @@ export class SwiotlbSlots {
     const stride = Math.floor(Math.max(alignMask, keepMask) / SLOT_BYTES) + 1;
     // Masks are below 2^31, so the low 31 bits decide and 32-bit operators are safe.
     const keptBits = (orig % 2 ** 31) & keepMask;
+    invariant(stride > 0, "A search for bounce slots makes no progress");
     const areaBase = area * this.areaSlots;
     const lowBase = (this.basePhys + areaBase * SLOT_BYTES) % 2 ** 31;
     const boundaryBytes = dev.segmentBoundaryMask + 1;
@@ -145,6 +146,7 @@ export class SwiotlbSlots {
       }
       const first = areaBase + index;
       if (this.#freeRun[first]! >= slots && !this.#crosses(first, slots, boundaryBytes)) {
+        invariant(first + slots <= this.slots, "Bounce slots lie beyond the pool");
         this.#index[area] = this.#wrap(index + slots);
         return first;
       }
@@ -166,6 +168,7 @@ export class SwiotlbSlots {
 
   /** Takes free slots. */
   protected take(first: number, slots: number): void {
+    invariant(this.#freeRun[first]! >= slots, "Bounce slots in use are given out again");
     this.#freeRun.fill(0, first, first + slots);
     let run = 0;
     for (let slot = first - 1; slot >= first - first % SET_SLOTS; slot--) {

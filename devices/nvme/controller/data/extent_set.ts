@@ -1,4 +1,5 @@
 /** A set of integers kept as disjoint ranges, for what is too large to be kept one by one. */
+import { invariant } from "../../../../runtime/errno.ts";
 export class ExtentSet {
   /** First member of each range, ascending. */
   readonly #starts: number[] = [];
@@ -28,6 +29,7 @@ export class ExtentSet {
       joinedEnd = Math.max(joinedEnd, this.#ends[to]!);
       to++;
     }
+    invariant(joinedStart < joinedEnd, "Extents join to none");
     this.#starts.splice(from, to - from, joinedStart);
     this.#ends.splice(from, to - from, joinedEnd);
   }

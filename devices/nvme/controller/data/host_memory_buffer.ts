@@ -5,6 +5,7 @@
  * slot. Every read or write of blocks looks its first block up; one that is not there is entered.
  * What is there is never needed, so that losing the memory costs time only.
  */
+import { invariant } from "../../../../runtime/errno.ts";
 import type { Bytes, DmaAddr } from "../../../../runtime/address.ts";
 import { eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { HostPort } from "../host_port.ts";
@@ -87,6 +88,7 @@ export class HostMemoryBuffer {
     if (total < grant.sizeBytes || chunks.length === 0) return STATUS.INVALID_FIELD;
     // Memory that is not returned may hold other data: its old entries are invalid.
     if (!grant.returned) this.#epoch = this.#epoch % LAST_EPOCH + 1;
+    invariant(this.#slots === 0, "Host memory is enabled twice");
     this.#chunks = chunks;
     this.#slots = chunks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / ENTRY_BYTES;
     this.grant = grant;
@@ -119,6 +121,7 @@ export class HostMemoryBuffer {
   }
 
   #slotDma(slot: number): number {
+    invariant(slot < this.#slots, "A lookup goes beyond the host memory");
     let offset = slot * ENTRY_BYTES;
     let piece = 0;
     while (offset >= this.#chunks[piece]!.sizeBytes) offset -= this.#chunks[piece++]!.sizeBytes;

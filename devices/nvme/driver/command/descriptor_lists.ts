@@ -1,4 +1,5 @@
 /** Allocates and frees the lists that describe a request's data. */
+import { invariant } from "../../../../runtime/errno.ts";
 import type { DmaAddr, PhysAddr } from "../../../../runtime/address.ts";
 import type { DescriptorPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
 import type { EventStream } from "../../../../runtime/events.ts";
@@ -34,6 +35,7 @@ export function takeList(
 export function freeDescriptors(events: EventStream, writer: DescriptorWriter, iod: Iod): void {
   const pool = iod.hasFlag(IOD_FLAG.SMALL_DESCRIPTOR) ? iod.pools.small : iod.pools.large;
   const count = iod.nrDescriptors;
+  invariant(count <= iod.descriptors.length, "More lists are freed than were taken");
   let dma = iod.usesSgl ? iod.sglAddress : iod.prp2;
   for (let index = 0; index < count; index++) {
     const block = iod.descriptors[index]!;

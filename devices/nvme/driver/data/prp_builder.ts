@@ -8,7 +8,7 @@ import type { BlkDmaIter } from "../../../../runtime/block/dma_iterator.ts";
 import type { BlockRequest } from "../../../../runtime/block/request.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { DescriptorPool, PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
-import { BLK_STS, type BlkStatus } from "../../../../runtime/errno.ts";
+import { BLK_STS, type BlkStatus, invariant } from "../../../../runtime/errno.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import { takeList } from "../command/descriptor_lists.ts";
 import type { DescriptorWriter } from "../command/descriptor_writer.ts";
@@ -101,6 +101,7 @@ export class PrpBuilder {
 
   #fillList(iod: Iod, request: NvmeRequest, iter: BlkDmaIter): Outcome {
     const entries = this.#leftEntries();
+    invariant(entries > 1, "A list is built for a single entry");
     const small = entries <= MAX_SMALL_PRPS;
     const pool = small ? iod.pools.small : iod.pools.large;
     if (small) iod.flags |= IOD_FLAG.SMALL_DESCRIPTOR;
@@ -142,6 +143,7 @@ export class PrpBuilder {
     const list = takeList(this.#machine.events, iod, pool, "nvme.2.3.5", entries);
     if (list === null) return null;
     const page = iod.nrDescriptors - 1;
+    invariant(page > 0, "A list chains to itself");
     const moved = this.#writer.readPrp(fullPhys, PRPS_PER_PAGE - 1);
     this.#writer.listPrp(list.phys, page, 0, moved);
     this.#writer.listPrp(fullPhys, page - 1, PRPS_PER_PAGE - 1, list.dma);
@@ -151,6 +153,7 @@ export class PrpBuilder {
   /** Moves past bytes that an entry now covers, and maps the next segment if that was the last. */
   #consume(iod: Iod, request: NvmeRequest, iter: BlkDmaIter, sizeBytes: Bytes): Outcome {
     iod.totalBytes += sizeBytes;
+    invariant(sizeBytes <= this.#leftBytes, "A PRP entry goes beyond the data");
     this.#leftBytes -= sizeBytes;
     iter.addr = (iter.addr + sizeBytes) as DmaAddr;
     iter.lengthBytes -= sizeBytes;

@@ -11,7 +11,7 @@ import {
   type BlkDmaIter,
 } from "../../../../runtime/block/dma_iterator.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
-import { BLK_STS, type BlkStatus } from "../../../../runtime/errno.ts";
+import { BLK_STS, type BlkStatus, invariant } from "../../../../runtime/errno.ts";
 import type { PoolBlock } from "../../../../runtime/dma/calls/pool.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import { takeList } from "../command/descriptor_lists.ts";
@@ -92,6 +92,7 @@ export class SglBuilder {
           status = BLK_STS.RESOURCE;
           break;
         }
+        invariant(next.dma !== segment.dma, "A segment links to itself");
         segment = next;
         filled = 1;
       }
@@ -101,6 +102,7 @@ export class SglBuilder {
       mapped++;
       filled++;
     } while (this.#blk.next(request, this.#dev, iter));
+    invariant(filled > 0 && filled <= perSegment, "A segment has more entries than fit");
     this.#link(iod, filled * SGL_DESCRIPTOR_BYTES);
     return status === BLK_STS.OK ? iter.status : status;
   }
@@ -124,6 +126,7 @@ export class SglBuilder {
   /** Points the command to the first segment, and each segment to the next. */
   #link(iod: Iod, lastBytes: Bytes): void {
     const count = iod.nrDescriptors;
+    invariant(count > 0, "A list of segments is empty");
     for (let index = 1; index < count; index++) {
       const at = iod.descriptors[index - 1]!.phys + SGL_LINK_OFFSET_BYTES as PhysAddr;
       const { dma } = iod.descriptors[index]!;

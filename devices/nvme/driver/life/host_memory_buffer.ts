@@ -3,6 +3,7 @@
  *
  * @see behaviour/nvme.md 5.3
  */
+import { invariant } from "../../../../runtime/errno.ts";
 import { type Bytes, type DmaAddr, KIB, MIB } from "../../../../runtime/address.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
@@ -104,6 +105,7 @@ function allocateChunks(
     const sizeBytes = Math.min(left, chunkBytes);
     const chunk = dma.dmaAllocCoherent(dev, sizeBytes);
     if (chunk === null) break;
+    invariant(sizeBytes % CTRL_PAGE_BYTES === 0, "A piece of host memory ends inside a page");
     chunks.push(chunk);
     left -= sizeBytes;
   }

@@ -1,4 +1,5 @@
 /** Abort commands: as many at a time as the controller allows. @see behaviour/nvme.md 5.2 */
+import { invariant } from "../../../../runtime/errno.ts";
 import type { QueueLimits } from "../../../../runtime/block/queue_limits.ts";
 import type { RequestOwner } from "../../../../runtime/block/request.ts";
 import { NvmeRequest } from "../command/nvme_request.ts";
@@ -44,6 +45,7 @@ export class AbortSlots implements RequestOwner {
 
   /** One of them is done, whatever came of it: the command that it was for has its own end. */
   requestEnded(): void {
+    invariant(this.#outstanding > 0, "More aborts end than were sent");
     this.#outstanding--;
   }
 }

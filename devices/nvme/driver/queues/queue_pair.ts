@@ -211,6 +211,7 @@ export class QueuePair {
   #newRecord(tag: number, request: NvmeRequest): Iod {
     if (this.schedulerTags === null) return this.#iods[tag] = new Iod(tag, this.pools);
     const record = this.schedulerTags.recordOf(request);
+    invariant(record.request === null, "A record gets a tag while it serves a request");
     record.tag = tag;
     return this.#iods[tag] = record;
   }
@@ -268,6 +269,7 @@ export class QueuePair {
    * flight.
    */
   restart(): void {
+    invariant(!this.enabled, "A queue restarts while it is enabled");
     this.shadows = null;
     this.#sqTail = 0;
     this.#sqRung = 0;
@@ -341,8 +343,13 @@ export class QueuePair {
       used++;
       invariant(!free.has(iod.tag), "A tag that a request has is free");
       invariant(iod.request.iod === iod, "A request has another record than its tag");
+      invariant(
+        (iod.request.cid! & TAG_MASK) === iod.tag,
+        "A request's command id has another tag",
+      );
     }
     invariant(used === this.inFlight, "A tag is neither free nor a request's");
+    invariant(this.#after(this.#sqTail) !== this.#sqRung, "A submission queue has no free place");
     const places = [this.#sqTail, this.#sqRung, this.#cqHead];
     invariant(places.every((place) => place < this.depthEntries), "A ring's place lies outside");
   }

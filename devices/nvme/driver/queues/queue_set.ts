@@ -1,4 +1,5 @@
 /** A controller's queues: by number, by interrupt vector, and by the CPU they serve. */
+import { invariant } from "../../../../runtime/errno.ts";
 import type { NvmeRequest } from "../command/nvme_request.ts";
 import type { QueuePair } from "./queue_pair.ts";
 
@@ -13,6 +14,7 @@ export class QueueSet {
   #interrupting = 0;
 
   add(queue: QueuePair): void {
+    invariant(queue.id === this.#queues.length, "Queues are added out of order");
     this.#queues[queue.id] = queue;
     if (queue.polled) return;
     if (queue.id > 0) this.#interrupting++;
@@ -24,6 +26,7 @@ export class QueueSet {
     const dropped = this.#queues.splice(lastId + 1);
     for (const queue of dropped) {
       if (queue.polled) continue;
+      invariant(this.#interrupting > 0, "More queues go than interrupt");
       this.#interrupting--;
       this.#byVector[queue.vector] = this.ofVector(queue.vector).filter((each) => each !== queue);
     }

@@ -5,6 +5,7 @@
  *
  * @see behaviour/nvme.md 2.5, "Records and tags"
  */
+import { invariant } from "../../../../runtime/errno.ts";
 import { TagMap } from "../../../../runtime/block/tag_map.ts";
 import type { DescriptorPools } from "../command/descriptor_pools.ts";
 import { Iod } from "../command/iod.ts";
@@ -40,6 +41,7 @@ export class SchedulerTags {
   take(request: NvmeRequest): boolean {
     // What writes, and is no command of a user's own, is limited in depth.
     const isLimited = request.op !== "read" && request.op !== "flush" && !request.userCommand;
+    invariant(request.schedulerTag < 0, "A request takes a second tag of the scheduler");
     request.schedulerTag = this.#tags.take(isLimited);
     if (request.schedulerTag >= 0) return true;
     this.#waiting.push(request);
@@ -48,6 +50,7 @@ export class SchedulerTags {
 
   /** The record of a request that has a tag. */
   recordOf({ schedulerTag }: NvmeRequest): Iod {
+    invariant(schedulerTag >= 0, "A request without a tag of the scheduler has no record");
     return this.#records[schedulerTag] ??= new Iod(schedulerTag, this.#pools);
   }
 
