@@ -3,7 +3,7 @@ import type { Bytes, DmaAddr } from "../runtime/address.ts";
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
 import type { EventTables } from "../runtime/event_vocabulary.ts";
 import type { Machine } from "../runtime/machine.ts";
-import type { AnyTableSpec } from "../runtime/recording/fact_table.ts";
+import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
 import type { SettingRows, SettingsOf } from "../runtime/settings.ts";
 import type { DescribedRegisters } from "./described_registers.ts";
 import type { BarRequest, PciFunction, PciRole } from "./pci/pci_function.ts";

@@ -11,7 +11,7 @@ import { SourceFile } from "../lang/source.ts";
 import { memoryFiles, type SourceLoader } from "../lang/syntax/load_files.ts";
 import { loadProgram } from "../lang/run/program.ts";
 import { runProgram } from "../lang/run/run_program.ts";
-import type { AnyTableSpec } from "../runtime/recording/fact_table.ts";
+import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
 import { HELD_TABLES } from "../runtime/recording/tables/held.ts";
 import { compareRandomMachines } from "./recording/random_machines.ts";
 import { Watch } from "./recording/watched_machine.ts";

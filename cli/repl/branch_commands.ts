@@ -5,7 +5,7 @@ import type { Branch } from "../../lang/recording/branch.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { clip, tableLines } from "../../lang/text/columns.ts";
 import { rowTexts } from "../../lang/views/tables.ts";
-import type { FactRow } from "../../runtime/recording/fact_table.ts";
+import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
 import { answering, type CommandTarget, type ReplCommand } from "./command_target.ts";
 import { sayPlace } from "./move_commands.ts";
 

@@ -1,5 +1,6 @@
 /** What differs between two moments, of one run or of two. */
-import type { FactRow, FactTable } from "../../runtime/recording/fact_table.ts";
+import type { FactTable } from "../../runtime/recording/fact_table.ts";
+import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
 import type { Position } from "./position.ts";
 import type { Recording } from "./recording.ts";
 

@@ -1,5 +1,6 @@
 /** Rows of a recording's tables as text, the same in every view. */
-import type { FactRow, FactTable } from "../../runtime/recording/fact_table.ts";
+import type { FactTable } from "../../runtime/recording/fact_table.ts";
+import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
 import { formatFieldValue } from "../render/event_line.ts";
 import type { Position } from "../recording/position.ts";
 import type { Recording } from "../recording/recording.ts";

@@ -42,9 +42,8 @@ const FLUSH_QUEUE_ADD = eventId("flush_queue.add");
 const FLUSH_QUEUE_FLUSH = eventId("flush_queue.flush");
 
 const LAST_32BIT_ADDRESS = 2 ** 32 - 1;
-const LIMIT = ADDRESS_LIMIT;
 /** The last address of a device whose mask and bus leave nothing out. */
-const NO_LAST_ADDRESS = LIMIT - 1;
+const NO_LAST_ADDRESS = ADDRESS_LIMIT - 1;
 
 /** Functions that clear leaves and look at how many there were. */
 export type UnmapCaller = "__iommu_dma_unmap" | "__iommu_dma_iova_unlink" | "iommu_unmap";
@@ -201,7 +200,7 @@ export class IommuDomain implements FlushQueueOwner {
       }
     }
     const start = pfn * this.granuleBytes;
-    if (start + sizeBytes > LIMIT) {
+    if (start + sizeBytes > ADDRESS_LIMIT) {
       throw new AddressLimitError("The next free IOVA is", start);
     }
     const { events } = this.#platform;
@@ -400,17 +399,9 @@ export class IommuDomain implements FlushQueueOwner {
     throw new InvariantError(`The leaves at ${hexAddress(iova)} are not ${sizeBytes} bytes`);
   }
 
-  #warnUnmapped(
-    start: number,
-    askedBytes: Bytes,
-    unmappedBytes: Bytes,
-    caller: UnmapCaller,
-  ): void {
-    this.#platform.warnings.warn(
-      caller,
-      `Device "${this.device.name}": ${unmappedBytes} of ${askedBytes} bytes at ` +
-        `${hexAddress(start)} were mapped`,
-    );
+  #warnUnmapped(start: number, askedBytes: Bytes, doneBytes: Bytes, caller: UnmapCaller): void {
+    const what = `${doneBytes} of ${askedBytes} bytes at ${hexAddress(start)} were mapped`;
+    this.#platform.warnings.warn(caller, `Device "${this.device.name}": ${what}`);
   }
 
   /** Gives a range back after its leaves are gone: at once, or in lazy mode after the next flush. */
@@ -452,7 +443,6 @@ export class IommuDomain implements FlushQueueOwner {
   }
 
   releaseRange(pfn: number, pfns: number): void {
-    invariant(pfn > 0 && pfns > 0, "A flush releases no range");
     this.freeIova(pfn * this.granuleBytes, pfns * this.granuleBytes);
   }
 

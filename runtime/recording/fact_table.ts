@@ -13,8 +13,6 @@ import { LiveLists } from "./live_lists.ts";
 import { NO_ROW, RowIndex } from "./row_index.ts";
 import type { ValuePool } from "./value_pool.ts";
 
-export type { AnyTableSpec, FactRow, FactRows, FactTableSpec } from "./fact_table_spec.ts";
-
 /** Rows by the values of the key, one level for each. */
 type Level = Map<number, Level | RowIndex>;
 

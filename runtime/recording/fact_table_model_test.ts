@@ -3,7 +3,8 @@ import { assertEquals } from "@std/assert";
 import type { DmaAddr, PhysAddr } from "../address.ts";
 import { Random } from "../random.ts";
 import { DMA, INT, PHYS, SIZE, TEXT } from "../vocabulary/fields.ts";
-import { FactTable, type FactTableSpec } from "./fact_table.ts";
+import { FactTable } from "./fact_table.ts";
+import type { FactTableSpec } from "./fact_table_spec.ts";
 import { ValuePool } from "./value_pool.ts";
 
 const FIELDS = { device: TEXT, region: TEXT, iova: DMA, phys: PHYS, size_bytes: SIZE };

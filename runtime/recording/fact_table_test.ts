@@ -2,7 +2,8 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { DmaAddr, PhysAddr } from "../address.ts";
 import { DMA, INT, PHYS, SIZE, TEXT } from "../vocabulary/fields.ts";
-import { FactTable, type FactTableSpec } from "./fact_table.ts";
+import { FactTable } from "./fact_table.ts";
+import type { FactTableSpec } from "./fact_table_spec.ts";
 import { ValuePool } from "./value_pool.ts";
 
 const RANGE_FIELDS = { device: TEXT, iova: DMA, phys: PHYS, size_bytes: SIZE };

@@ -10,7 +10,8 @@ import type { EventKeeper, MachineEvent, Why } from "../events.ts";
 import type { Machine } from "../machine.ts";
 import { EventLog } from "./event_log.ts";
 import { Ends, StatementLog } from "./statement_log.ts";
-import type { AnyTableSpec, FactTable } from "./fact_table.ts";
+import type { FactTable } from "./fact_table.ts";
+import type { AnyTableSpec } from "./fact_table_spec.ts";
 import { TableSet } from "./table_set.ts";
 
 export class MachineRecording implements EventKeeper {

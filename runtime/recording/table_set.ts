@@ -2,8 +2,8 @@
 import type { Bytes } from "../address.ts";
 import { EVENT_NAMES, type EventName, eventNumber } from "../event_vocabulary.ts";
 import type { Machine } from "../machine.ts";
-import { type AnyTableSpec, FactTable } from "./fact_table.ts";
-import type { ChangeEvent } from "./fact_table_spec.ts";
+import { FactTable } from "./fact_table.ts";
+import type { AnyTableSpec, ChangeEvent } from "./fact_table_spec.ts";
 import type { ValuePool } from "./value_pool.ts";
 
 /** What one table does at one kind of event. */

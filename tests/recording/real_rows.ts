@@ -3,7 +3,7 @@ import type { Lab } from "../../devices/lab.ts";
 import type { MigrationBuffer } from "../../devices/vfio/driver/migration_buffer.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";
-import type { AnyTableSpec } from "../../runtime/recording/fact_table.ts";
+import type { AnyTableSpec } from "../../runtime/recording/fact_table_spec.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
 

@@ -5,7 +5,7 @@ import { LAB_TABLES } from "../../devices/lab_tables.ts";
 import type { NvmeRequest } from "../../devices/nvme/driver/command/nvme_request.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Machine } from "../../runtime/machine.ts";
-import type { AnyTableSpec } from "../../runtime/recording/fact_table.ts";
+import type { AnyTableSpec } from "../../runtime/recording/fact_table_spec.ts";
 import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
 import { lookAtDisks } from "./disk_rows.ts";
 import { realRows, type Row, translates } from "./real_rows.ts";

@@ -471,20 +471,17 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
   }
 }
 
+/** The status of the device for an injected one of the block layer, where it has one of its own. */
+const INJECTED: Readonly<Record<string, number>> = {
+  RESV_CONFLICT: STATUS.RESERVATION_CONFLICT,
+  ZONE_ACTIVE_RESOURCE: STATUS.TOO_MANY_ACTIVE_ZONES,
+  ZONE_OPEN_RESOURCE: STATUS.TOO_MANY_OPEN_ZONES,
+};
+
 /** The injected status that a command ends with; success as a rule. */
 function injectedStatus(faults: FaultInjector): number {
-  switch (faults.statusAt(DEVICE_STATUS)) {
-    case null:
-      return SUCCESS;
-    case "RESV_CONFLICT":
-      return STATUS.RESERVATION_CONFLICT;
-    case "ZONE_ACTIVE_RESOURCE":
-      return STATUS.TOO_MANY_ACTIVE_ZONES;
-    case "ZONE_OPEN_RESOURCE":
-      return STATUS.TOO_MANY_OPEN_ZONES;
-    default:
-      return STATUS.UNRECOVERED_READ_ERROR;
-  }
+  const injected = faults.statusAt(DEVICE_STATUS);
+  return injected === null ? SUCCESS : INJECTED[injected] ?? STATUS.UNRECOVERED_READ_ERROR;
 }
 
 /** Eight bytes made from a name (FNV-1a), so that every controller's namespace has its own. */

@@ -1,9 +1,10 @@
 /** The tables of NVMe disks: what stands in queues, lists and doorbells. */
 import type {
   AnyTableSpec,
+  ChangeEvent,
   FactRows,
   FactTableSpec,
-} from "../../../runtime/recording/fact_table.ts";
+} from "../../../runtime/recording/fact_table_spec.ts";
 import {
   DMA,
   type FieldTable,
@@ -14,7 +15,6 @@ import {
   word,
 } from "../../../runtime/vocabulary/fields.ts";
 import { CTRL_PAGE_BYTES } from "../driver/protocol.ts";
-import type { ChangeEvent } from "../../../runtime/recording/fact_table_spec.ts";
 import type { AllHold } from "../../../runtime/vocabulary/fields.ts";
 import { STATUS } from "../../../runtime/vocabulary/shared_words.ts";
 import { DISK_EVENTS } from "../../../runtime/vocabulary/disk_events.ts";

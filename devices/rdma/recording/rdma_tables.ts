@@ -1,6 +1,6 @@
 /** The tables of RDMA devices: their memory regions, and the pages in the devices' tables. */
 import type { VirtAddr } from "../../../runtime/address.ts";
-import type { AnyTableSpec, FactTableSpec } from "../../../runtime/recording/fact_table.ts";
+import type { AnyTableSpec, FactTableSpec } from "../../../runtime/recording/fact_table_spec.ts";
 import { DMA, SIZE, TEXT, VIRT } from "../../../runtime/vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../../runtime/vocabulary/mapping_events.ts";
 

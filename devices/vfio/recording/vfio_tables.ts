@@ -1,10 +1,10 @@
 /** The tables of devices that can be migrated: buffers, what maps them, and keys to them. */
 import type {
   AnyTableSpec,
+  ChangeEvent,
   FactRows,
   FactTableSpec,
-} from "../../../runtime/recording/fact_table.ts";
-import type { ChangeEvent } from "../../../runtime/recording/fact_table_spec.ts";
+} from "../../../runtime/recording/fact_table_spec.ts";
 import { DMA, INT, optional, SIZE, TEXT, word } from "../../../runtime/vocabulary/fields.ts";
 import { DIRECTION } from "../../../runtime/vocabulary/shared_words.ts";
 import { SHARING_EVENTS } from "../../../runtime/vocabulary/sharing_events.ts";

@@ -1,7 +1,7 @@
 /** The table of the flush queue: IOVA ranges queued for a deferred flush, not freed yet. */
 import type { DmaAddr } from "../../address.ts";
 import { DMA, SIZE, TEXT } from "../../vocabulary/fields.ts";
-import type { FactTableSpec } from "../fact_table.ts";
+import type { FactTableSpec } from "../fact_table_spec.ts";
 
 const FIELDS = { device: TEXT, start: DMA, size_bytes: SIZE };
 

@@ -6,8 +6,7 @@ import { alignUp, PAGE_SIZE_BYTES } from "../../address.ts";
 import { hexAddress } from "../../dma/hex_address.ts";
 import { DMA, INT, optional, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
-import type { AnyTableSpec, FactTableSpec } from "../fact_table.ts";
-import type { ChangeEvent } from "../fact_table_spec.ts";
+import type { AnyTableSpec, ChangeEvent, FactTableSpec } from "../fact_table_spec.ts";
 
 const COHERENT_FIELDS = { device: TEXT, dma: DMA, size_bytes: SIZE };
 

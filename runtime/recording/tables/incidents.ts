@@ -1,6 +1,6 @@
 /** The table of incidents: faults, reports and warnings. They never end. */
 import { optional, TEXT, word } from "../../vocabulary/fields.ts";
-import type { FactTableSpec } from "../fact_table.ts";
+import type { FactTableSpec } from "../fact_table_spec.ts";
 
 const FIELDS = {
   kind: word("kind of incident", {

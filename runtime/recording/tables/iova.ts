@@ -4,7 +4,7 @@ import type { IommuDomain } from "../../iommu/domain.ts";
 import { freedPfns } from "../../iommu/iova_allocator.ts";
 import { hexAddress } from "../../dma/hex_address.ts";
 import { DMA, SIZE, TEXT } from "../../vocabulary/fields.ts";
-import type { FactTableSpec } from "../fact_table.ts";
+import type { FactTableSpec } from "../fact_table_spec.ts";
 
 const FIELDS = { device: TEXT, start: DMA, size_bytes: SIZE };
 

@@ -2,7 +2,7 @@
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
 import { DIRECTION, PATH } from "../../vocabulary/shared_words.ts";
-import type { FactTableSpec } from "../fact_table.ts";
+import type { FactTableSpec } from "../fact_table_spec.ts";
 
 const FIELDS = {
   device: TEXT,

@@ -4,7 +4,7 @@ import type { DmaAddr, PhysAddr } from "../../address.ts";
 import { hexAddress } from "../../dma/hex_address.ts";
 import { DMA, PHYS, SIZE, TEXT } from "../../vocabulary/fields.ts";
 import { MAPPING_EVENTS } from "../../vocabulary/mapping_events.ts";
-import type { FactTableSpec } from "../fact_table.ts";
+import type { FactTableSpec } from "../fact_table_spec.ts";
 
 const FIELDS = {
   device: TEXT,

@@ -1,6 +1,6 @@
 /** The table of bounce buffers: which slots hold whose bytes. */
 import { INT, PHYS, SIZE } from "../../vocabulary/fields.ts";
-import type { FactTableSpec } from "../fact_table.ts";
+import type { FactTableSpec } from "../fact_table_spec.ts";
 
 const FIELDS = { slot: INT, slots: INT, orig_phys: PHYS, tlb_phys: PHYS, size_bytes: SIZE };
 
