@@ -201,6 +201,7 @@ export class Platform {
     if (sizeBytes === 0) return null;
     if (basePhys === undefined) return placePool(this.memory.ranges, sizeBytes, areasAsked);
     const sized = sizePool(Math.ceil(sizeBytes / SLOT_BYTES), areasAsked);
+    invariant(sized.slots >= sized.areas, "A pool has areas without slots");
     return { basePhys, slots: sized.slots, areas: areasForSlots(sized.slots, sized.areas) };
   }
 }

@@ -115,6 +115,7 @@ export class FlushQueue implements TimerHandler {
     if (this.timerOn) this.#clock.disarm(this);
     this.timerOn = false;
     if (this.pending > 0) this.#owner.onTimer(() => this.#flushEveryRing());
+    invariant(this.pending === 0, "Ranges wait after a drain");
   }
 
   /** Ranges that wait for a flush, in all rings. */

@@ -49,6 +49,7 @@ export class Iotlb {
 
   /** @param entries How many translations it holds; 0 is no cache. */
   constructor(entries: number) {
+    invariant(entries >= 0, "The IOTLB has less than no entries");
     this.entries = entries;
     this.#page = new Float64Array(entries);
     this.#phys = new Float64Array(entries);

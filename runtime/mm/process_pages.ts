@@ -90,6 +90,7 @@ export class ProcessPages {
 
   /** Lets a whole frame be found from its first page on. */
   putFrame(first: number, frame: PageFrame, writable: boolean): void {
+    invariant(first % 2 ** frame.order === 0, "A huge page is mapped across its size");
     for (let index = 0; index < 2 ** frame.order; index++) {
       const phys = frame.phys + index * PAGE_SIZE_BYTES as PhysAddr;
       this.put(first + index, frame, phys, writable, frame.order);
