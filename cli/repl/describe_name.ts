@@ -25,7 +25,8 @@ import {
   typeChain,
   typeOfKind,
 } from "../../lang/values/types.ts";
-import { LANGUAGE_WORDS, type WordRow, wordRow } from "../../lang/syntax/language_words.ts";
+import { LANGUAGE_WORDS, wordRow } from "../../lang/syntax/language_words.ts";
+import type { WordRow } from "../../lang/syntax/word_row.ts";
 import { eventEntry } from "../../runtime/event_vocabulary.ts";
 import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
 import { fieldText } from "../../runtime/vocabulary/fields.ts";

@@ -5,67 +5,7 @@
  * row does not compile; a row that the grammar gives no meaning, and one that docs/language.md does
  * not name, fail a test.
  */
-
-/** Where a word means something. Soft words are names everywhere else. */
-export type Place<W extends string = string> =
-  /** Begins a statement or a declaration. */
-  | "statement"
-  /** Begins a part of a bench. */
-  | "bench"
-  /** Goes on with what another word began. */
-  | "clause"
-  /** Begins a value, right before its block. */
-  | "block value"
-  | "literal"
-  | "prefix"
-  /** Stands behind a complete value. */
-  | "infix"
-  | { readonly after: W }
-  | { readonly before: W };
-
-/** What follows a word in its place. */
-export type Behind =
-  | "nothing"
-  | "value"
-  | "value or nothing"
-  | "statement"
-  | "block"
-  | "value and block"
-  | "text and block"
-  | "head and block";
-
-/** Words that the grammar takes for each other. */
-export type WordFamily = "output verb" | "branching" | "outcome noun" | "outcome verb";
-
-export interface WordRow<W extends string = string> extends Shown {
-  /** A hard word is a name after `.` and before `:` only. */
-  readonly class: "hard" | "soft";
-  readonly place: Place<W>;
-  readonly behind: Behind;
-  /** One sentence, then as many as it needs. */
-  readonly doc: string;
-}
-
-interface Shown {
-  readonly family?: WordFamily;
-  /** How what it begins is written. */
-  readonly form?: string;
-  /** A script that shows it, and runs by itself. */
-  readonly example?: string;
-}
-
-function row<const C extends WordRow["class"]>(of: C) {
-  return <const P extends Place>(place: P, behind: Behind, doc: string, shown: Shown = {}) => ({
-    class: of,
-    place,
-    behind,
-    doc,
-    ...shown,
-  });
-}
-
-const hard = row("hard");
-const soft = row("soft");
+import { hard, soft, type WordRow } from "./word_row.ts";
 
 /** A machine with a disk behind an IOMMU, for the examples. */
 const DISK = "machine { iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\n";
@@ -478,13 +418,3 @@ export function wordsWhere(isAsked: (row: WordRow) => boolean): readonly Languag
 
 export const HARD_WORDS = wordsWhere((row) => row.class === "hard") as readonly HardWord[];
 export const SOFT_WORDS = wordsWhere((row) => row.class === "soft") as readonly SoftWord[];
-
-/** True for words that a line may begin with. */
-export function isStatementWord({ place }: WordRow): boolean {
-  return place === "statement";
-}
-
-/** True for words with a block behind them, and perhaps something between. */
-export function opensBlock({ behind }: WordRow): boolean {
-  return behind.endsWith("block");
-}

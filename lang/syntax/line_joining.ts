@@ -9,7 +9,8 @@
  */
 import type { IToken } from "chevrotain";
 import { beginsStatement, continuesAfter } from "./recovery/bracket_matcher.ts";
-import { isStatementWord, wordsWhere } from "./language_words.ts";
+import { wordsWhere } from "./language_words.ts";
+import { isStatementWord } from "./word_row.ts";
 import type { Reporter } from "./report.ts";
 import {
   CLOSERS,

@@ -18,10 +18,9 @@ import {
   type LanguageWord,
   SOFT_WORDS,
   type SoftWord,
-  type WordFamily,
-  type WordRow,
   wordsWhere,
 } from "./language_words.ts";
+import type { WordFamily, WordRow } from "./word_row.ts";
 
 /** The characters from one to another, both included. */
 function characters(from: string, to: string): string[] {

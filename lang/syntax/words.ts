@@ -10,13 +10,8 @@ import { endsValue } from "./recovery/bracket_matcher.ts";
 import { shortened } from "./token_text.ts";
 import { followsOptions, insertMissingModifier, isCaseWord } from "./recovery/missing_modifier.ts";
 import type { Reporter } from "./report.ts";
-import {
-  LANGUAGE_WORDS,
-  type LanguageWord,
-  SOFT_WORDS,
-  type WordRow,
-  wordsWhere,
-} from "./language_words.ts";
+import { LANGUAGE_WORDS, type LanguageWord, SOFT_WORDS, wordsWhere } from "./language_words.ts";
+import type { WordRow } from "./word_row.ts";
 import {
   AndThen,
   Assign,

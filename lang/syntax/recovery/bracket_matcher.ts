@@ -8,7 +8,8 @@
 import type { IToken, TokenType } from "chevrotain";
 import type { SourceFile } from "../../source.ts";
 import { type BracketFix, PARTNERS } from "./bracket_fixes.ts";
-import { isStatementWord, opensBlock, wordsWhere } from "../language_words.ts";
+import { wordsWhere } from "../language_words.ts";
+import { isStatementWord, opensBlock } from "../word_row.ts";
 import {
   Assign,
   CLOSERS,
