@@ -54,13 +54,13 @@ const depths = (on: Lab): number[] =>
   ssdOf(on).disk.driver.ioQueues.map(({ depthEntries }) => depthEntries);
 
 Deno.test("queues lie at bus addresses of the BAR, without a mapping (nvme.md 5.4)", () => {
-  const on = lab({ queues: 2, p2pmemBytes: MIB, cmbQueues: true, depth: 256 });
+  const on = lab({ queues: 2, p2pmemBytes: 2 * MIB, cmbQueues: true, depth: 256 });
   const { disk, function: func } = ssdOf(on);
   const bar = func.bars.find(({ peerBytes }) => peerBytes > 0)!;
   const rings = disk.driver.ioQueues.map(({ sq }) => sq.dma as number);
   assertEquals(rings, [bar.basePhys, bar.basePhys + 256 * 64]);
   assertEquals(on.machine.iommu.lookup(ssdOf(on).dma, rings[0]!), -1);
-  assertEquals(on.topology.providers.of(func)!.availableBytes, MIB - 2 * 256 * 64);
+  assertEquals(on.topology.providers.of(func)!.availableBytes, 2 * MIB - 2 * 256 * 64);
   // The controller fetches by itself: the page that it reads is not asked for on the bus.
   const ios: Io[] = [];
   const translated = record(on, ["iommu.translate", "pci.tlp"], () => {
@@ -70,7 +70,7 @@ Deno.test("queues lie at bus addresses of the BAR, without a mapping (nvme.md 5.
   assertEquals(ios.map((io) => io.status), new Array(5).fill("OK"));
   // Each command: its data and its completion, and nothing else.
   assertEquals(translated.filter(({ name }) => name === "iommu.translate").length, 10);
-  const host = lab({ queues: 2, p2pmemBytes: MIB, depth: 256 });
+  const host = lab({ queues: 2, p2pmemBytes: 2 * MIB, depth: 256 });
   const more = record(host, ["iommu.translate"], () => {
     read(host, 5);
     run(host);
@@ -79,35 +79,44 @@ Deno.test("queues lie at bus addresses of the BAR, without a mapping (nvme.md 5.
 });
 
 Deno.test("queues that do not all fit are cut to their share; below 64 entries it is given up (nvme.md 5.4)", () => {
-  const of = (queues: number, p2pmemBytes: number, depth = 1024): Lab =>
-    lab({ queues, p2pmemBytes, depth, cmbQueues: true });
-  assertEquals(depths(of(1, 64 * KIB)), [1024]);
-  assertEquals(depths(of(2, 64 * KIB)), [512, 512]);
-  assertEquals(depths(of(4, 64 * KIB)), [256, 256, 256, 256]);
-  assertEquals(depths(of(3, 64 * KIB)), [320, 320, 320]); // shares of 5 pages
-  assertEquals(depths(of(16, 64 * KIB)), new Array(16).fill(64));
-  const abandoned = of(17, 64 * KIB);
-  assertEquals(depths(abandoned), new Array(17).fill(1024));
+  const of = (queues: number, depth = 4095): Lab =>
+    lab({ queues, p2pmemBytes: 2 * MIB, depth, cmbQueues: true });
+  assertEquals(depths(of(8)), new Array(8).fill(4095));
+  assertEquals(depths(of(16)), new Array(16).fill(2048));
+  assertEquals(depths(of(48)), new Array(48).fill(640)); // shares of 10 pages
+  assertEquals(depths(of(512)), new Array(512).fill(64));
+  const abandoned = of(513);
+  assertEquals(depths(abandoned), new Array(513).fill(4095));
   const { driver } = ssdOf(abandoned).disk;
   assert(
     driver.ioQueues.every(({ sq }) => abandoned.machine.memory.kindAt(sq.physOf(0)) === "ram"),
   );
-  const cut = of(4, 64 * KIB);
+  const cut = of(64);
   const ios = read(cut, 600);
   run(cut);
   assertEquals(new Set<string | null>(ios.map((io) => io.status)), new Set(["OK"]));
 });
 
-Deno.test("memory for peers alone holds no queue (nvme.md 5.4, SQS)", () => {
-  const on = lab({ p2pmemBytes: MIB });
+Deno.test("of a CMB that lends nothing the driver takes none: its queues lie in RAM (p2p.md 9.3, nvme.md 5.4)", () => {
+  const on = lab({ p2pmemBytes: MIB, cmbQueues: true });
   const { disk, function: func } = ssdOf(on);
-  assertEquals(on.topology.providers.of(func)!.availableBytes, MIB);
+  assertEquals(on.topology.providers.of(func), null);
+  assertEquals(on.machine.memory.kindAt(disk.driver.ioQueues[0]!.sq.physOf(0)), "ram");
+  const ios = read(on, 3);
+  run(on);
+  assertEquals(ios.map((io) => io.status), ["OK", "OK", "OK"]);
+});
+
+Deno.test("memory for peers alone holds no queue (nvme.md 5.4, SQS)", () => {
+  const on = lab({ p2pmemBytes: 2 * MIB });
+  const { disk, function: func } = ssdOf(on);
+  assertEquals(on.topology.providers.of(func)!.availableBytes, 2 * MIB);
   assertEquals(on.machine.memory.kindAt(disk.driver.ioQueues[0]!.sq.physOf(0)), "ram");
 });
 
 Deno.test("a reset finds the queues where they were; pulled, their memory goes with the provider", () => {
   for (let moment = 0; moment < 14; moment++) {
-    const on = lab({ p2pmemBytes: MIB, cmbQueues: true, depth: 4 * KIB / 64 });
+    const on = lab({ p2pmemBytes: 2 * MIB, cmbQueues: true, depth: 4 * KIB / 64 });
     const ios = read(on, 6);
     for (let count = 0; count < moment; count++) on.machine.runNextActivity();
     ssdOf(on).disk.driver.reset();
@@ -126,7 +135,7 @@ Deno.test("a reset finds the queues where they were; pulled, their memory goes w
 });
 
 Deno.test("what peers still hold of a pulled disk keeps its provider (p2p.md 9.8)", () => {
-  const on = lab({ p2pmemBytes: MIB });
+  const on = lab({ p2pmemBytes: 2 * MIB });
   const { function: func } = ssdOf(on);
   const { providers } = on.topology;
   const held = providers.alloc(func, 8 * KIB)!;

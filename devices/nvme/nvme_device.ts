@@ -217,7 +217,10 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
       depthEntries: Math.min(depth, MAX_DRIVER_DEPTH),
       scheduler: settings.scheduler,
       sglThresholdBytes: settings.sglThresholdBytes,
-      controllerMemory: lent === null ? null : controllerMemoryBar(providers, func, lent),
+      // Memory that was not added lends nothing, and the driver goes on without (p2p.md 9.3).
+      controllerMemory: lent === null || providers.of(func) === null
+        ? null
+        : controllerMemoryBar(providers, func, lent),
       nodes: settings.nodes,
       timeoutNs: settings.timeoutNs,
     });
@@ -293,7 +296,7 @@ function checkTogether(device: NvmeBlock, lent: Bar | null): void {
       device,
       "cmb_queues",
       `"${name}" has no memory for its queues`,
-      "give it some: p2pmem = 1MiB",
+      "give it some: p2pmem = 2MiB",
     );
   }
 }

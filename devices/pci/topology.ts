@@ -47,9 +47,10 @@ export class PciTopology implements PeerRouter {
     for (const func of tree.functions) {
       for (const { index, peerBytes } of func.bars) {
         if (peerBytes === 0) continue;
-        const error = this.providers.addResource(func, index, peerBytes);
-        invariant(error === 0, `BAR ${index} of ${func.name} cannot be added: ${error}`);
-        this.providers.publish(func, true);
+        // A driver goes on without: memory of such a size and place lends nothing (p2p.md 9.3).
+        if (this.providers.addResource(func, index, peerBytes) === 0) {
+          this.providers.publish(func, true);
+        }
       }
     }
   }

@@ -7,8 +7,8 @@ const DIRECT = "machine { pci { root_port rp0 { nvme ssd { sgl = true } } } }\n"
 /** Two functions that can be migrated. */
 const MIGRATING = "machine { pci { root_port rp0 { switch sw0 { vfio vf { } vfio vg { } } } } }\n";
 const PEERS = `machine { iommu { mode = strict } pci {
-  root_port rp0 { switch sw0 { nvme ssd { sgl = true }  nvme cmb { p2pmem = 1MiB } } }
-  root_port rp1 { endpoint far { p2pmem = 1MiB } }
+  root_port rp0 { switch sw0 { nvme ssd { sgl = true }  nvme cmb { p2pmem = 2MiB } } }
+  root_port rp1 { endpoint far { p2pmem = 2MiB } }
 } }
 `;
 

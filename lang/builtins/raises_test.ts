@@ -23,7 +23,7 @@ const UNREACHABLE = `${DIRECT}let far = buffer(segments: [{ phys: 0x1_4000_0000,
 /** Memory of a device behind another root port, which no allow-list knows. */
 const PEER = `machine {
   iommu { mode = strict }
-  pci { root_port rp0 { nvme ssd { } } root_port rp1 { endpoint gpu { p2pmem = 1MiB } } }
+  pci { root_port rp0 { nvme ssd { } } root_port rp1 { endpoint gpu { p2pmem = 2MiB } } }
 }
 let peer = pci_alloc_p2pmem(gpu, 4KiB)
 `;
@@ -132,8 +132,8 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   pci_alloc_p2pmem: { ENOMEM: `${STRICT}pci_alloc_p2pmem(ssd, 4KiB) fails ENOMEM` },
   pci_p2pdma_add_resource: {
-    EINVAL: `${PEER}pci_p2pdma_add_resource(gpu, 0, 2MiB) fails EINVAL`,
-    EEXIST: `${PEER}pci_p2pdma_add_resource(gpu, 0, 64KiB) fails EEXIST`,
+    EINVAL: `${PEER}pci_p2pdma_add_resource(gpu, 0, 64KiB) fails EINVAL`,
+    EEXIST: `${PEER}pci_p2pdma_add_resource(gpu, 0, 2MiB) fails EEXIST`,
   },
   pci_p2pdma_enable_store: {
     ENODEV: `${PEER}pci_p2pdma_enable_store("0000:01:00.0") fails ENODEV`,
@@ -142,7 +142,7 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   p2pmem_mmap: {
     EINVAL: `${PEER}p2pmem_mmap(gpu, 4KiB, private: true) fails EINVAL`,
     ENODEV: `${PEER}p2pmem_mmap(ssd, 4KiB) fails ENODEV`,
-    ENOMEM: `${PEER}p2pmem_mmap(gpu, 1MiB) fails ENOMEM`,
+    ENOMEM: `${PEER}p2pmem_mmap(gpu, 2MiB) fails ENOMEM`,
   },
   alloc_pages: { ENOMEM: `alloc_pages(2_000_000) fails ENOMEM` },
   buffer: { ENOMEM: `buffer(size: 8GiB) fails ENOMEM` },

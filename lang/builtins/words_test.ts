@@ -16,7 +16,7 @@ const SCRIPT = `machine {
     nvme old { metadata = 8B }
     nvme far { untrusted = true }
     nvme odd { coherent = false }
-    nvme near { p2pmem = 1MiB }
+    nvme near { p2pmem = 2MiB }
     rdma nic { }
   } } }
 }

@@ -14,7 +14,7 @@ const machine = (more = "") =>
   iommu { mode = strict }
   pci { root_port rp0 { switch sw0 {
     nvme ssd { sgl = true, sgl_threshold = 4KiB }
-    endpoint gpu { p2pmem = 1MiB }
+    endpoint gpu { p2pmem = 2MiB }
   } } }
 }
 `;

@@ -51,7 +51,7 @@ const USUAL: Readonly<Record<string, readonly unknown[]>> = {
   hmbMinChunkBytes: [0, 4096, 16384],
   maxSegmentSizeBytes: [4096, 65536, 2 ** 32 - 1],
   metadataBytes: [0, 8, 16, 64],
-  p2pmemBytes: [0, 65536, MIB],
+  p2pmemBytes: [0, 65536, 2 * MIB],
   protectionType: [0, 0, 1, 2, 3],
 };
 
@@ -123,7 +123,7 @@ function anyTree(random: Random, pick: Pick): PciNodeConfig[] {
   const disk = block("nvme", NVME.settings);
   const lender = {
     ...block("endpoint", {}),
-    settings: { p2pmemBytes: pick(MIB, 64 * 1024) },
+    settings: { p2pmemBytes: pick(2 * MIB, 4 * MIB) },
   } as PciNodeConfig;
   const ports = [[disk], [lender], ...Array.from({ length: random.below(4) }, below)]
     .map((children) => block("root_port", PORT_KINDS.root_port.settings, children));

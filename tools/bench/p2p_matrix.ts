@@ -12,7 +12,7 @@ import { cpuSeconds } from "./cpu_time.ts";
 const BRIDGES = 4;
 const PORTS = 4;
 const DEVICES = 16;
-const BAR_BYTES = 65536;
+const BAR_BYTES = 2 ** 21;
 const FIRST_BAR = 2 ** 40;
 
 /** Rounds that count, and rounds before those. */

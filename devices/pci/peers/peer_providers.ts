@@ -9,6 +9,7 @@
 import {
   type Bytes,
   type DmaAddr,
+  MIB,
   PAGE_SIZE_BYTES,
   type PhysAddr,
 } from "../../../runtime/address.ts";
@@ -22,6 +23,8 @@ import { type BarProvider, PeerProvider, type UserMapping } from "./peer_provide
 
 const P2P_PROVIDER = eventId("p2p.provider");
 
+/** Pages of a device come in pieces of so many bytes. @see behaviour/p2p.md 9.3 */
+const PAGES_UNIT_BYTES: Bytes = 2 * MIB;
 /** Standard memory BARs of a function: 0 to 5. */
 const STANDARD_BARS = 6;
 
@@ -117,7 +120,8 @@ export class PeerProviders {
   /**
    * Gives a part of a BAR pages, and puts it into the function's pool.
    * @param sizeBytes 0 is the rest of the BAR.
-   * @returns 0, or -EINVAL for a BAR that is none and a part that does not lie in it.
+   * @returns 0, or -EINVAL for a BAR that is none, for a part that does not lie in it, and for one that
+   *   does not begin and end at multiples of 2 MiB: pages of a device are made in such pieces.
    */
   addResource(
     func: PciFunction,
@@ -132,10 +136,8 @@ export class PeerProviders {
     const wantedBytes = sizeBytes === 0 ? bar.sizeBytes - offsetBytes : sizeBytes;
     if (wantedBytes < 0 || wantedBytes + offsetBytes > bar.sizeBytes) return -ERRNO.EINVAL;
     const basePhys = (bar.basePhys + offsetBytes) as PhysAddr;
-    if (wantedBytes % PAGE_SIZE_BYTES !== 0 || basePhys % PAGE_SIZE_BYTES !== 0) {
-      return -ERRNO.EINVAL;
-    }
     const end = basePhys + wantedBytes;
+    if (basePhys % PAGES_UNIT_BYTES !== 0 || end % PAGES_UNIT_BYTES !== 0) return -ERRNO.EINVAL;
     const provider = this.init(func);
     // Pages can be made once only.
     if (

@@ -12,7 +12,7 @@ function benchOf(mode: IommuMode = "off", kernel: "7.2.12" | "6.12.117" = "7.2.1
       block("switch", "s", [
         lender("p"),
         client("c"),
-        client("plain", { barBytes: 4 * MIB }),
+        client("plain", { barBytes: 16 * MIB }),
       ]),
     ]),
   ], { whitelisted: true });
@@ -36,10 +36,10 @@ Deno.test("a provider goes from initialised to published, and forth and back (p2
   const first = providers.init(plain);
   assertEquals(providers.init(plain), first, "a second call does nothing");
   assertEquals(first.state, "initialised");
-  assertEquals(providers.barProvider(plain, 0)!.bar.sizeBytes, 4 * MIB);
+  assertEquals(providers.barProvider(plain, 0)!.bar.sizeBytes, 16 * MIB);
   providers.publish(plain, true);
   assertEquals(first.state, "initialised", "nothing to publish yet");
-  assertEquals(providers.addResource(plain, 0, MIB, MIB), 0);
+  assertEquals(providers.addResource(plain, 0, 2 * MIB, 2 * MIB), 0);
   assertEquals(first.state, "published");
   providers.publish(plain, false);
   assertEquals(first.state, "unpublished");
@@ -55,24 +55,22 @@ Deno.test("adding what does not lie in the BAR is EINVAL, size 0 is the rest (p2
     const wrong of [
       add(1),
       add(6),
-      add(0, 4096, 4 * MIB),
-      add(0, 0, 4 * MIB),
-      add(0, 4096, -4096),
-      add(0, -4096),
-      add(0, 4096, 100),
-      add(0, 4 * MIB, 4096),
-      add(0, 8 * MIB),
-      add(0, 100),
+      add(0, 2 * MIB, 16 * MIB),
+      add(0, 0, 16 * MIB),
+      add(0, 2 * MIB, -2 * MIB),
+      add(0, -2 * MIB),
+      add(0, 16 * MIB, 2 * MIB),
+      add(0, 32 * MIB),
     ]
   ) assertEquals(wrong, -ERRNO.EINVAL);
   assertEquals(stateOf(providers, bench, "plain"), null, "a refused call registers nothing");
-  assertEquals(add(0, 0, 4 * MIB - 4096), 0, "the last page is the rest");
-  assertEquals(providers.of(plain)!.sizeBytes, 4096);
-  assertEquals(add(0, MIB - 4096, 3 * MIB), 0);
-  assertEquals(providers.of(plain)!.sizeBytes, MIB);
-  assertEquals(add(0, 2 * MIB, 2 * MIB), -ERRNO.EEXIST, "pages are made once");
-  assertEquals(add(0, MIB), 0);
-  assertEquals(providers.of(plain)!.availableBytes, 2 * MIB, "one pool of two ranges");
+  assertEquals(add(0, 0, 14 * MIB), 0, "the last piece is the rest");
+  assertEquals(providers.of(plain)!.sizeBytes, 2 * MIB);
+  assertEquals(add(0, 2 * MIB, 10 * MIB), 0);
+  assertEquals(providers.of(plain)!.sizeBytes, 4 * MIB);
+  assertEquals(add(0, 4 * MIB, 12 * MIB), -ERRNO.EEXIST, "pages are made once");
+  assertEquals(add(0, 2 * MIB), 0);
+  assertEquals(providers.of(plain)!.availableBytes, 6 * MIB, "one pool of two ranges");
 });
 
 Deno.test("before registration nothing can be had (p2p.md 9.5, 9.7)", () => {
@@ -195,17 +193,31 @@ Deno.test("p2p.provider tells each state once (docs/events.md)", () => {
   assertEquals(states.map(({ fields }) => Reflect.get(fields, "state")), ["unbinding", "unbound"]);
 });
 
+Deno.test("what does not begin and end at a multiple of 2 MiB lends nothing (p2p.md 9.3)", () => {
+  const { bench, providers } = benchOf();
+  const plain = bench.func("plain");
+  for (const [size, offset] of [[65536, 0], [MIB, 0], [3 * MIB, 0], [2 * MIB, MIB], [MIB, MIB]]) {
+    assertEquals(providers.addResource(plain, 0, size, offset), -ERRNO.EINVAL);
+  }
+  assertEquals(stateOf(providers, bench, "plain"), null);
+  for (const [p2pmemBytes, state] of [[MIB, null], [2 * MIB, "published"]] as const) {
+    const port = block("root_port", "rp", [block("endpoint", "gpu", [], { p2pmemBytes })]);
+    const one = new PeerBench([block("host_bridge", "h", [port])], {});
+    assertEquals(stateOf(one.lab.topology.providers, one, "gpu"), state);
+  }
+});
+
 Deno.test("parts of a BAR may lie side by side, and share no byte (p2p.md 9.3)", () => {
-  const PAGE = 4096;
+  const UNIT = 2 * MIB;
   const status = (offset: number, size: number) => {
     const { bench, providers } = benchOf();
     const plain = bench.func("plain");
-    assertEquals(providers.addResource(plain, 0, 2 * PAGE, 4 * PAGE), 0);
+    assertEquals(providers.addResource(plain, 0, 2 * UNIT, 3 * UNIT), 0);
     return providers.addResource(plain, 0, size, offset);
   };
-  assertEquals(status(2 * PAGE, 2 * PAGE), 0);
-  assertEquals(status(6 * PAGE, PAGE), 0);
-  for (const [offset, pages] of [[2, 3], [4, 1], [5, 1], [5, 4], [0, 8], [4, 2]] as const) {
-    assertEquals(status(offset * PAGE, pages * PAGE), -ERRNO.EEXIST);
+  assertEquals(status(UNIT, 2 * UNIT), 0);
+  assertEquals(status(5 * UNIT, UNIT), 0);
+  for (const [offset, units] of [[2, 2], [3, 1], [4, 1], [4, 3], [0, 8], [3, 2]] as const) {
+    assertEquals(status(offset * UNIT, units * UNIT), -ERRNO.EEXIST);
   }
 });

@@ -90,7 +90,7 @@ function treeOf(plan: Plan): PciNodeConfig[] {
       { length: Math.min(found.functions, 64 - devices) },
       () =>
         block("endpoint", `d${devices++}`, [], {
-          p2pmemBytes: MIB,
+          p2pmemBytes: 2 * MIB,
           ...found.acs === undefined ? {} : { acs: found.acs },
         }),
     );

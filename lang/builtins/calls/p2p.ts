@@ -36,7 +36,7 @@ export const PEER_MACHINE = `machine {
   iommu { mode = strict }
   pci { root_port rp0 { switch sw0 {
     nvme ssd { queues = 1 }
-    nvme cmb { queues = 1, p2pmem = 1MiB }
+    nvme cmb { queues = 1, p2pmem = 2MiB }
   } } }
 }
 `;

@@ -52,7 +52,7 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
     result: P2PMEM,
     doc: "What a device provides to its peers: how much, to how many, and in which state.",
     example: `${PEER_MACHINE}assert p2pmem(cmb).state == published\n` +
-      `assert p2pmem(cmb).available == 1MiB`,
+      `assert p2pmem(cmb).available == 2MiB`,
     run: (run, [dev]) => toProvider(run, dev),
   }),
   builtin({
@@ -96,8 +96,8 @@ assert pcim_p2pdma_provider(gpu, 5) == none`,
     result: "nothing",
     doc: "Gives a part of a BAR pages and puts it into the device's pool, from which " +
       "pci_alloc_p2pmem takes.",
-    example: `${LATER_MACHINE}pci_p2pdma_add_resource(gpu, 0, 1MiB, offset: 2MiB)
-assert p2pmem(gpu).available == 1MiB and p2pmem(gpu).state == unpublished`,
+    example: `${LATER_MACHINE}pci_p2pdma_add_resource(gpu, 0, 2MiB, offset: 4MiB)
+assert p2pmem(gpu).available == 2MiB and p2pmem(gpu).state == unpublished`,
     raises: ["EINVAL", "EEXIST"],
     run(run, [device, bar, sizeBytes, offsetBytes]) {
       const error = run.lab.topology.providers.addResource(

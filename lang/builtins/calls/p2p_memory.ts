@@ -81,9 +81,9 @@ assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
     result: "nothing",
     doc: "Frees memory of pci_alloc_p2pmem.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 5000B)
-assert p2pmem(cmb).available == 1MiB - 8KiB
+assert p2pmem(cmb).available == 2MiB - 8KiB
 pci_free_p2pmem(cmb, buf)
-assert p2pmem(cmb).available == 1MiB`,
+assert p2pmem(cmb).available == 2MiB`,
     run(run, [device, { phys: at, sizeBytes }]) {
       if (give(run, device, at, sizeBytes)) return;
       throw new ScriptError(

@@ -372,7 +372,7 @@ Deno.test("explain of a bounced head says that its slot is not where a page begi
 
 Deno.test("explain of a list that was refused names the peers, or what is not coherent (dma.md 1.8)", () => {
   const refused = sentence(
-    "iommu { mode = strict } pci { root_port rp0 { endpoint lender { p2pmem = 64KiB } } " +
+    "iommu { mode = strict } pci { root_port rp0 { endpoint lender { p2pmem = 2MiB } } " +
       "host_bridge far { root_port rp1 { endpoint nic { coherent = false } } } }",
     `let memory = pci_alloc_p2pmem(lender, 4KiB)
     dma_map_sgtable(nic, scatterlist(memory), to_device) fails EREMOTEIO

@@ -15,8 +15,8 @@ import { HmmOps } from "./hmm_ops.ts";
 import { AddressWords, warnSites } from "./hmm_words.ts";
 import { TwoStepOps } from "./two_step_ops.ts";
 
-/** No file shows more memory of another function than that. */
-const LENT_BYTES = 1 * MIB;
+/** No file shows more memory of another function than that, and less cannot be lent. */
+const LENT_BYTES = 2 * MIB;
 
 const BETWEEN = "(between)";
 /** Ends a case that the kernel did not survive. What it was doing is the case's family. */
@@ -67,7 +67,8 @@ function lentMemory(cases: readonly HmmCase[]): PeerSpan | null {
   for (const { ops } of cases) {
     const named = ops.find(({ op }) => op === "peer_pfn");
     if (named === undefined) continue;
-    const basePhys = (named.pfn as number) * PAGE_SIZE_BYTES as PhysAddr;
+    const phys = (named.pfn as number) * PAGE_SIZE_BYTES;
+    const basePhys = (phys - phys % LENT_BYTES) as PhysAddr;
     return { basePhys, sizeBytes: LENT_BYTES };
   }
   return null;

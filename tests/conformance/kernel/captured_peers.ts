@@ -4,7 +4,7 @@
  * The captures name the topology in words and show the memory by its use; the rest of the tree
  * decides nothing.
  */
-import { alignDown, type Bytes, GIB, type PhysAddr } from "../../../runtime/address.ts";
+import { alignDown, type Bytes, GIB, MIB, type PhysAddr } from "../../../runtime/address.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import { pciNode, type PciNodeConfig } from "../../../devices/lab_config.ts";
@@ -34,6 +34,9 @@ export interface PeerSpan {
   readonly sizeBytes: Bytes;
 }
 
+/** Less, or memory that does not begin at a multiple of it, cannot be lent (behaviour/p2p.md 9.3). */
+const LEAST_LENT_BYTES = 2 * MIB;
+
 /**
  * The smallest BAR that holds every extent of device memory.
  * @param extents The memory of all of a run's requests.
@@ -47,7 +50,7 @@ export function peerSpanOf(extents: Iterable<Extent>): PeerSpan | null {
     end = Math.max(end, phys + sizeBytes);
   }
   if (end === 0) return null;
-  let sizeBytes = 4096;
+  let sizeBytes = LEAST_LENT_BYTES;
   while (alignDown(first, sizeBytes) + sizeBytes < end) sizeBytes *= 2;
   return { basePhys: alignDown(first, sizeBytes) as PhysAddr, sizeBytes };
 }
