@@ -154,7 +154,7 @@ export class CDriver {
         : numberOf(returned!);
     } catch (error) {
       const explained = this.#explained(error);
-      // Frames that were left in the middle have not given their stack back.
+      // Frames that were left in the middle have not released their stack.
       this.#stackPointer.value = stackBefore;
       throw explained;
     } finally {
@@ -204,7 +204,7 @@ export class CDriver {
   /** 64 bits that are no exact int. */
   #wideOf({ bytes }: BytesValue): bigint {
     if (bytes.length === 8) return wideBits(bytes);
-    throw new ScriptError("E0911", `Cannot give C ${formatCount(bytes.length, "byte")}`, TAKEN);
+    throw new ScriptError("E0911", `Cannot pass to C ${formatCount(bytes.length, "byte")}`, TAKEN);
   }
 
   /** What C has for a value of the script. */
@@ -232,7 +232,7 @@ export class CDriver {
       if (only !== undefined && second === undefined) return kernel.lend(only.phys, only.sizeBytes);
       throw new ScriptError(
         "E0919",
-        `Cannot give C a buffer in ${
+        `Cannot pass to C a buffer in ${
           formatCount(segments.length, "segment")
         }: a pointer refers to ` +
           "one segment",
@@ -241,7 +241,7 @@ export class CDriver {
     }
     throw new ScriptError(
       "E0911",
-      `Cannot give C ${describeValue(value)}`,
+      `Cannot pass to C ${describeValue(value)}`,
       TAKEN,
     );
   }
@@ -318,10 +318,10 @@ export class CDriver {
       const behind = this.#globalBefore(at);
       if (behind !== null) return `${does} ${behind}${end}`;
       if (at >= IO_BASE && at < 2 * IO_BASE) {
-        return `${does} at a device's registers, which only readl() and its like reach${end}`;
+        return `${does} at a device's registers: use readl(), writel() and their like${end}`;
       }
       return this.#memory.isPage(at)
-        ? `${does} of a struct page, of which nothing is known inside${end}`
+        ? `${does} of a struct page, which is opaque${end}`
         : `${does} at ${hex(at)}, where the driver has no memory${end}`;
     }
     const { freedAt, phys, site, sizeBytes } = block;
@@ -405,9 +405,9 @@ const TAKEN =
 /** No driver touches all of the window: only a part is charged. */
 const GIVEN_PART = 64;
 
-const TOO_DEEP = `Functions of C call each other deeper than a stack of ${
+const TOO_DEEP = `Calls of C functions exceed the kernel stack of ${
   formatSize(KERNEL_STACK_BYTES)
-} bears`;
+}`;
 
 function isHostStackFull(error: Error): boolean {
   return error instanceof RangeError && error.message === "Maximum call stack size exceeded";
@@ -420,8 +420,8 @@ const OTHER_TYPE = "Cannot convert ";
 const TRAPS: Readonly<Record<string, string>> = {
   "divide by zero": "Divides by zero",
   "remainder by zero": "Divides by zero",
-  "memory access out of bounds": "Touches memory where there is none",
-  unreachable: "Comes to a place that cannot be reached, as undefined behaviour does",
+  "memory access out of bounds": "Accesses memory where there is none",
+  unreachable: "Reaches unreachable code, as undefined behaviour does",
 };
 
 /** A function of the kernel as the module imports it. */

@@ -45,7 +45,7 @@ export interface Block {
   readonly isVmalloc: boolean;
   /** The function that must free it. */
   readonly freedBy: FreeCall;
-  /** The statement that took it, and the one that gave it back. */
+  /** The statement that took it, and the one that freed it. */
   readonly site: number | null;
   freedAt: number | null;
 }

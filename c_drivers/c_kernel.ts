@@ -187,7 +187,7 @@ export class CKernel implements AccessWatcher {
     const device = this.#devices.get(at);
     if (device !== undefined) return device;
     throw this.crash(
-      `${this.#call}() is given ${at === 0 ? "NULL" : hex(at)} as its device, which is none`,
+      `${this.#call}() with ${at === 0 ? "NULL" : hex(at)}, which is not a device`,
     );
   }
 
@@ -230,7 +230,7 @@ export class CKernel implements AccessWatcher {
     return at;
   }
 
-  /** An address for something of the kernel's own, of which C can do no more than give it back. */
+  /** An address for something of the kernel's own, of which C can do no more than free it. */
   handle(): number {
     const at = this.room(ROOM_UNIT_BYTES);
     this.memory.close(at, ROOM_UNIT_BYTES, MARK.CLOSED);
@@ -283,7 +283,7 @@ export class CKernel implements AccessWatcher {
   phys(at: number): PhysAddr {
     const phys = this.memory.physOf(at);
     if (phys !== NOWHERE) return phys as PhysAddr;
-    throw this.crash(`${this.#call}() is given ${hex(at)}, where there is no memory`);
+    throw this.crash(`${this.#call}() with ${hex(at)}, where there is no memory`);
   }
 
   /** The physical address of a `struct page`. */
@@ -292,7 +292,7 @@ export class CKernel implements AccessWatcher {
     if (this.memory.isPage(at) && Number.isInteger(index)) {
       return index * this.machine.pages.pageSizeBytes as PhysAddr;
     }
-    throw this.crash(`${this.#call}() is given ${at === 0 ? "NULL" : hex(at)}, which is no page`);
+    throw this.crash(`${this.#call}() with ${at === 0 ? "NULL" : hex(at)}, which is not a page`);
   }
 
   /** Where the `struct page` of an address is. */
@@ -313,7 +313,7 @@ export class CKernel implements AccessWatcher {
 
   direction(dir: number): DmaDirection {
     if (dir === 0 || dir === 1 || dir === 2) return dir;
-    throw this.crash(`${this.#call}() with the direction ${dir}, which is none`);
+    throw this.crash(`${this.#call}() with the invalid direction ${dir}`);
   }
 
   /** A call that may sleep. @param call Its name, where it is another than who calls the kernel says. */
@@ -339,7 +339,7 @@ export class CKernel implements AccessWatcher {
   share(phys: PhysAddr, sizeBytes: number): number {
     const at = this.memory.share(phys, sizeBytes);
     if (at === NOWHERE) {
-      throw this.crash("The driver sees too much memory that lies apart", "ENOMEM");
+      throw this.crash("The driver accesses too many separate memory areas", "ENOMEM");
     }
     return at;
   }

@@ -273,7 +273,7 @@ export class CRequests {
       const offset = at - start;
       if (offset < REQUEST_BYTES) return `after the end of the request of tag ${tag}`;
       return offset < PDU.at
-        ? `${offset - REQUEST_BYTES} bytes behind the request of tag ${tag}`
+        ? `${offset - REQUEST_BYTES} bytes past the request of tag ${tag}`
         : `of the driver's area after the end of the request of tag ${tag}`;
     }
     return null;

@@ -39,7 +39,7 @@ function sayThrown(error: unknown, screen: Screen): ExitCode {
     return WRONG;
   }
   if (isHostError(error)) {
-    screen.err(`error: The system did not do what was needed: ${hostReason(error)}\n`);
+    screen.err(`error: A system call failed: ${hostReason(error)}\n`);
     return isFullDisk(error) ? NOT_WRITTEN : WRONG;
   }
   const place = bugPlace(error);

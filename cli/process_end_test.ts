@@ -27,7 +27,7 @@ Deno.test("what the system refuses is no bug, and a full disk has an exit code o
     await ended(() => {
       throw new Deno.errors.PermissionDenied("no (os error 13)");
     }),
-    [2, "error: The system did not do what was needed: the system does not permit it\n"],
+    [2, "error: A system call failed: the system does not permit it\n"],
   );
   const [exitCode] = await ended(() => {
     throw new Error("No space left on device (os error 28)");

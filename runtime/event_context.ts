@@ -57,7 +57,7 @@ export class EventContext implements EventOrigin {
 
   /**
    * All four words at once. For what is done for each request: the caller keeps the words that were
-   * there in locals, and gives them back in the same way.
+   * there in locals, and restores them in the same way.
    */
   become(cpu: number, device: string | null, request: number | null, site: number | null): void {
     this.cpu = cpu;

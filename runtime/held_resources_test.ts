@@ -45,7 +45,7 @@ Deno.test("a leak names the device, and the event that took it", () => {
   assertEquals([mapping?.device, mapping?.taken], [null, null]);
 });
 
-Deno.test("what was taken before the watch is not its business, nor is giving it back", () => {
+Deno.test("what was taken before the watch is not its business, nor is freeing it", () => {
   const { machine, dev } = testBench();
   const before = machine.dma.dmaMapPhys(dev, at(0x10_0000), 4 * KIB, DMA_TO_DEVICE);
   const held = new HeldResources(machine);
@@ -267,7 +267,7 @@ Deno.test("watching changes no event and takes no time", () => {
   assertEquals(eventsOf(true), eventsOf(false));
 });
 
-Deno.test("memory of a device is held in whole pages, from its call to the one that gives it back", () => {
+Deno.test("memory of a device is held in whole pages, from its call to the one that frees it", () => {
   const { machine: { events }, machine } = testBench();
   const held = new HeldResources(machine);
   const call = eventId("call.pci_alloc_p2pmem");
@@ -379,7 +379,7 @@ Deno.test("of several pieces of a device's memory only the one that is freed goe
   assertEquals(held.leaks(), []);
 });
 
-Deno.test("memory goes back as that of the device and the request that give it back, where there is any", () => {
+Deno.test("memory goes back as that of the device and the request that free it, where there is any", () => {
   const { machine: { events }, machine } = testBench();
   const held = new HeldResources(machine);
   const tell = (event: "mem.alloc" | "mem.free", device: string, request: number) => {

@@ -57,7 +57,7 @@ Deno.test("leaks, endless loops, endless recursion and stray pointers in C end w
   const outcomes = await outcomesOf("wrong.dma");
   assertStringIncludes(outcomes.get("leaks")!, "E0926 24 bytes of memory at 0x4000_0000");
   assertStringIncludes(outcomes.get("endless")!, "in spin() at tests/c/first.c:99:2");
-  const deep = "E0803 Functions of C call each other deeper than a stack of 16KiB bears, ";
+  const deep = "E0803 Calls of C functions exceed the kernel stack of 16KiB, ";
   assertStringIncludes(
     outcomes.get("too deep")!,
     `${deep}the last of them in recurse() at tests/c/first.c:105:`,

@@ -270,9 +270,9 @@ const FATALS: readonly ((draw: Draw) => Act)[] = [
     line: "spin_lock(&guard);",
     exact: true,
   }),
-  () => ({ kind: "gives a lock back twice", line: "spin_unlock(&guard);", exact: true }),
+  () => ({ kind: "unlocks a lock twice", line: "spin_unlock(&guard);", exact: true }),
   () => ({
-    kind: "gives memory back twice",
+    kind: "frees memory twice",
     before: ["char *p = kmalloc(48, GFP_KERNEL);", "kfree(p);"],
     line: "kfree(p);",
     exact: true,

@@ -455,7 +455,7 @@ Deno.test("hunt of a file with a driver tries its cases, and prints the smallest
     assertEquals([noRoom.code, noRoom.output], [2, ""]);
     assertStringIncludes(
       noRoom.errors,
-      "cannot be hunted: buffers lie in the 256MiB from 16MiB on",
+      "cannot be tested: buffers lie in the 256MiB from 16MiB on",
     );
     const refused = await dmalab("hunt", join(folder, "right.dma"), "--kernel", "6.12.117");
     assertEquals(refused.code, 2);

@@ -11,7 +11,10 @@ const REPLACED: readonly (readonly [words: RegExp, instead: string])[] = [
     "name the actor, or use the passive result: never unmapped",
   ],
   [/(?<![A-Za-z])told(?![a-z])|Told(?![a-z])/g, "reports, explains; a driver's handle"],
-  [/\bg(?:ive|ives|iven|ave|iving) back\b/gi, "free (memory, IOVA), unmap, release, unlock"],
+  [
+    /\bg(?:ive|ives|iven|ave|iving)(?:[\s*/#]+[\w`'()-]+){0,4}[\s*/#]+back\b/gi,
+    "free (memory, IOVA), unmap, release, unlock",
+  ],
   [/\bs(?:ay|ays|aid) no\b/gi, "returns false, fails with ENOMEM, rejects"],
   [/\bIO address(?:es)?\b/gi, "IOVA"],
   [/\bhears? of\b|\bheard of\b/gi, "is invalidated, is notified"],
@@ -30,8 +33,8 @@ const FOLDERS = [
   "mod.ts",
 ];
 
-/** Rules and captured data quote others; the list of words and its excuses have to name them. */
-const OTHERS_WORDS = /^(?:docs\/behaviour|tests\/golden|tests\/plain_words|tests\/tidy_excuses)/;
+/** Rules and captured data quote others, generated pages our sources; the list has to name its words. */
+const OTHERS_WORDS = /^(?:docs\/behaviour|docs\/builtins\/|tests\/golden|tests\/plain_words|tests\/tidy_excuses)/;
 const TEXT = /\.(?:ts|md|dma|c|h|sh|yml)$/;
 
 /** Every such word in a text, with its line and what stands for it. */

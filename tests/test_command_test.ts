@@ -119,12 +119,12 @@ Deno.test("a file that is wrong, and finding no test, are complete documents of 
     const wrong = join(folder, "wrong.dma");
     const tap = await dmalab("test", folder, "--reporter", "tap");
     assertEquals(tap.code, 2);
-    assertMatch(tap.output, /^not ok 2 - \S*wrong\.dma: the file is wrong$/m);
+    assertMatch(tap.output, /^not ok 2 - \S*wrong\.dma: the file has errors$/m);
     assertStringIncludes(tap.output, "    error[E0201]");
     assertMatch(tap.output, /\n1\.\.2\n$/);
     const junit = await dmalab("test", wrong, "--reporter", "junit");
     assertMatch(junit.output, /wrong\.dma" tests="1" failures="0" skipped="0" errors="1">/);
-    assertStringIncludes(junit.output, '<error message="the file is wrong">error[E0201]');
+    assertStringIncludes(junit.output, '<error message="the file has errors">error[E0201]');
     assertStringIncludes(junit.output, "</testsuites>\n");
     const json = JSON.parse((await dmalab("test", wrong, "--reporter", "json")).output);
     assertEquals([json.exitCode, json.wrong.length, json.noTest], [2, 1, null]);

@@ -66,7 +66,7 @@ async function exported(path: string, suffix: string, ...more: string[]): Promis
   }
 }
 
-Deno.test("--export writes every event of every run, and the reader gives them back", async () => {
+Deno.test("--export writes every event of every run, and the reader returns them", async () => {
   for (const path of [TWO_STEP, "examples/start/05-leaks-and-strict.dma"]) {
     const lines = readLines(await exported(path, ".dmatrace.jsonl"));
     const { sites } = programOf(path).code;

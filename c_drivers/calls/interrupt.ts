@@ -23,7 +23,7 @@ function pass(kernel: CKernel, untilNs: number): boolean {
   const nextNs = Math.min(untilNs, clock.nextTimerNs);
   if (nextNs === Infinity) {
     kernel.run.between?.waitsForEver();
-    throw kernel.crash("Waits for ever: nothing is left to do that could end it");
+    throw kernel.crash("Deadlock: no pending work can end this wait");
   }
   kernel.machine.advance(Math.max(0, nextNs - clock.nowNs));
   return true;
@@ -66,7 +66,7 @@ function wakeThread(kernel: CKernel, { cookie, irq, thread }: IrqThread): void {
   kernel.part(CDeferred).post(threadKey(irq, cookie), run);
 }
 
-/** Who gives a handler back waits until its thread has run. */
+/** Who frees a handler waits until its thread has run. */
 function endThread(kernel: CKernel, irq: number, cookie: number): void {
   kernel.part(CDeferred).take(threadKey(irq, cookie))?.();
 }
@@ -176,7 +176,9 @@ export const INTERRUPT_CALLS: Readonly<Record<"interrupt" | "sleep", readonly CC
       as: "local_irq_restore",
       run(kernel) {
         const { context, interrupts } = kernel.machine;
-        if (!context.enableIrqs()) throw kernel.crash("Interrupts are turned on that are on");
+        if (!context.enableIrqs()) {
+          throw kernel.crash("Interrupts are enabled that are enabled already");
+        }
         interrupts.deliverWaiting();
       },
     },

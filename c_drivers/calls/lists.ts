@@ -51,7 +51,7 @@ export function* entriesOf(kernel: CKernel, at: number, count: number): Generato
 /** The list that C has at an address, read anew; what is mapped of it stays as it is. */
 function readList(kernel: CKernel, at: number, entries: number): Scatterlist {
   if (!(entries >= 0 && entries <= MOST_ENTRIES)) {
-    throw kernel.crash(`A list of ${entries} entries is none`);
+    throw kernel.crash(`Invalid list of ${entries} entries`);
   }
   const list = new Scatterlist([], Math.max(1, entries));
   const { memory } = kernel;

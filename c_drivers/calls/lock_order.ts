@@ -85,8 +85,10 @@ export class LockOrder {
     else after.set(at, site);
     if (back === undefined) return;
     this.#machine.checker?.contexts.lockOrder(
-      `A lock is taken while another one is held, taken at ${this.#place(held.site)}: ` +
-        "they were taken the other way round before, and two that do so at once wait for each other",
+      `Lock-order inversion: taken while holding the lock from ${
+        this.#place(held.site)
+      }; the opposite ` +
+        "order was seen before (possible ABBA deadlock)",
       back,
     );
   }

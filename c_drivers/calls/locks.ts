@@ -61,9 +61,11 @@ export const LOCK_CALLS: Readonly<Record<"spinlock" | "mutex", readonly CCallEnt
       c: "void dmalab_lock(int *held)",
       as: "spin_lock",
       run(kernel, [held]) {
-        // The only CPU that could give it back is the one that waits.
+        // The only CPU that could unlock it is the one that waits.
         if (stateOf(kernel, held) !== FREE) {
-          throw kernel.crash(`A lock is taken that is held${kernel.locks.heldBy(held).since}`);
+          throw kernel.crash(
+            `Deadlock: spin_lock of a lock held${kernel.locks.heldBy(held).since}`,
+          );
         }
         take(kernel, held);
         kernel.machine.context.lock();

@@ -31,7 +31,7 @@ class CManaged {
     else list.push({ key, give });
   }
 
-  /** Gives something back before its time. @returns False when the device has no such thing. */
+  /** Releases something before its time. @returns False when the device has no such thing. */
   give(device: DmaDevice, key: number): boolean {
     const list = this.#of.get(device) ?? [];
     const index = list.findLastIndex((each) => each.key === key);

@@ -60,7 +60,7 @@ function firstOf(kernel: CKernel, page: number): number {
   return block !== null && block.compoundOrder > 0 ? block.at : at;
 }
 
-/** Gives a reference back, and with the last one the memory. */
+/** Drops a reference, and with the last one the memory. */
 function putPage(kernel: CKernel, page: number): void {
   const at = firstOf(kernel, page);
   const { extra } = kernel.part(PageReferences);

@@ -42,7 +42,7 @@ function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): Page
   const direction = kernel.direction(dir);
   if (!memory.isOpen(handle, 8)) throw kernel.crash("There is no place for the address");
   if ((gfp & REFUSED) !== 0) {
-    machine.warnings.warn("dma_alloc_pages", `Memory is asked for with flags ${hex(gfp)}`);
+    machine.warnings.warn("dma_alloc_pages", `Allocation with invalid flags ${hex(gfp)}`);
     return null;
   }
   const { pageSizeBytes } = machine.pages;
@@ -76,7 +76,7 @@ function free(kernel: CKernel, at: number, [dev, size, given, dma, dir]: CArgume
   const device = kernel.device(dev);
   const known = of.get(at);
   if (known === undefined || known.device !== device || known.dma !== dma) {
-    throw kernel.crash(`${hex(given)} with ${hex(dma)} is no memory that was taken so`);
+    throw kernel.crash(`${hex(given)} with ${hex(dma)} is not memory that this function allocated`);
   }
   const { machine, memory } = kernel;
   const { pages } = known;

@@ -37,7 +37,7 @@ function isOf(claimed: string, name: string): boolean {
   return claimed === name || claimed.startsWith(`${name} `);
 }
 
-/** Claims one window. @returns What gives it back, or null where it is claimed already. */
+/** Claims one window. @returns What frees it, or null where it is claimed already. */
 export function claimBar(kernel: CKernel, pdev: number, bar: number): (() => void) | null {
   const { name } = functionOf(kernel, pdev);
   const own = `${name} ${bar}`;

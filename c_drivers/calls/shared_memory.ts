@@ -33,7 +33,7 @@ export function allocShared(
   checkAttributes(kernel, attrs);
   const { dma, events, warnings } = kernel.machine;
   if ((gfp & GFP.COMP) !== 0) {
-    warnings.warnOnce("dma_alloc_attrs", `Memory is asked for with flags ${hex(gfp)}`);
+    warnings.warnOnce("dma_alloc_attrs", `Allocation with invalid flags ${hex(gfp)}`);
     return 0;
   }
   const memory = dma.dmaAllocCoherent(device, size, null, attrs);
@@ -57,7 +57,7 @@ export function allocShared(
   return row;
 }
 
-/** Gives it back, with what `allocShared` was given and has given. */
+/** Frees it, with what `allocShared` was given and has given. */
 export function freeShared(
   kernel: CKernel,
   device: DmaDevice,

@@ -91,8 +91,12 @@ export function sayBugReport(path: string, seed: number | null, screen: Screen):
     `To report this bug, send these lines. They are of dmalab ${VERSION} on ${hostName()}` +
     `${seed === null ? "" : `, seed 0x${seed.toString(16)}`}.`,
     ...text === null
-      ? ["Done again, the scenario did not meet it: send the scenario and its options too."]
-      : ["The smallest script found that meets it:", "", ...shown.map((line) => `    ${line}`)],
+      ? ["When repeated, the scenario did not reproduce it: send the scenario and its options too."]
+      : [
+        "The smallest script found that reproduces it:",
+        "",
+        ...shown.map((line) => `    ${line}`),
+      ],
     ...left > 0 ? [`    … and ${left} more lines`] : [],
   ];
   screen.err(report.map((line) => `${printable(line)}\n`).join(""));

@@ -105,7 +105,7 @@ export interface NoCompiler {
 }
 
 const WITH_DENO =
-  "install dmalab for Deno, as its README says: `npx -y deno` is one for whom Node is all there is";
+  "install dmalab for Deno, as its README says: `npx -y deno` provides it where there is only Node";
 
 /** Why nothing in C can be run here, compiled or not; null where it can. */
 export function noDrivers(): NoCompiler | null {

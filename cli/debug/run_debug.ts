@@ -123,7 +123,7 @@ function listRuns(runs: DebugRuns, meant: readonly number[], screen: TerminalScr
 function debugLines(runs: DebugRuns, screen: TerminalScreen): Promise<ExitCode> {
   const recording = runs.record(runs.first);
   return runLineTool(screen, {
-    greeting: "An empty line does the last command again, :help lists them, Ctrl-D ends.",
+    greeting: "An empty line repeats the last command, :help lists them, Ctrl-D ends.",
     firstPrompt: null,
     load: () =>
       Promise.resolve((console, options) => {

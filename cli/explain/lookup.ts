@@ -97,7 +97,7 @@ export function explain(
     question,
     name,
     [...allNames(), ...otherNames],
-    "No rule, diagnostic, event or function is called so",
+    "There is no rule, diagnostic, event or function of that name",
   );
 }
 

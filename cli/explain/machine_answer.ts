@@ -31,7 +31,7 @@ export function explainOfMachine(path: string, question: string): MachineAnswer 
 }
 
 function problemOf({ diagnostics, failure, incomplete }: FeedResult): string | null {
-  if (incomplete) return "error: the question ends in the middle";
+  if (incomplete) return "error: the expression is incomplete";
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   if (errors.length > 0) return renderDiagnostics(errors);
   return failure === null ? null : failure.lines.join("\n");

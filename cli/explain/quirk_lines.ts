@@ -7,7 +7,7 @@ export function quirkTable(): string[] {
   return [
     "## quirks",
     "",
-    "Defects of real releases, and of what they live with, as switches. In a machine " +
+    "Defects of real releases, and of related code and hardware, as switches. In a machine " +
     "`quirks = [NAME, not NAME]` adds and removes; `none` as the first item begins without the " +
     "profile's own. `dmalab explain NAME` says more about one.",
     "",
@@ -30,7 +30,7 @@ export function quirkLines(name: string, readDefects: () => string): string[] | 
     "",
     QUIRKS[name],
     "",
-    releases(name) === "" ? "No profile has it on." : `The profiles ${releases(name)} have it on.`,
+    releases(name) === "" ? "On in no profile." : `The profiles ${releases(name)} have it on.`,
     "",
   ];
   return [

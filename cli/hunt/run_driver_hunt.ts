@@ -59,7 +59,7 @@ export async function runDriverHunt(
     });
     progress.clear();
     if (typeof result === "string") {
-      return refuse(`The driver "${driver.name}" cannot be hunted: ${result}`, screen);
+      return refuse(`The driver "${driver.name}" cannot be tested: ${result}`, screen);
     }
     if (result.finding !== null) {
       screen.out(findingText(result.finding, driver, space, settings));

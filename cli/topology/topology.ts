@@ -69,7 +69,9 @@ export async function runTopology(
 function wrongOptions({ as, from, to, json }: TopologyOptions): string | null {
   if (as !== null && as !== "dma") return `--as takes "dma", not "${as}"`;
   if ((from === null) !== (to === null)) return "--from and --to belong together";
-  if (as !== null && (json || from !== null)) return "--as dma writes the whole machine, and alone";
+  if (as !== null && (json || from !== null)) {
+    return "--as dma cannot be combined with other options";
+  }
   return null;
 }
 

@@ -238,7 +238,7 @@ function importLines({ clocks, log, pass }: Imported): string[] {
     ...pass.rawRecords === 0
       ? []
       : [`${formatCount(pass.rawRecords, "record")} decoded that the tool could not print`],
-    ...pass.otherLines === 0 ? [] : [`${formatCount(pass.otherLines, "line")} of nothing known`],
+    ...pass.otherLines === 0 ? [] : [`${formatCount(pass.otherLines, "line")} not recognised`],
   ];
 }
 

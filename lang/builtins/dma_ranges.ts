@@ -58,7 +58,7 @@ function collectRecord(value: RecordValue, ranges: DmaRange[]): void {
 function noPlace(what: string): ScriptError {
   return new ScriptError(
     "E0919",
-    `Nothing says where the device finds the buffer: this is ${what}`,
+    `These are no DMA ranges: this is ${what}`,
     "an iova_state, a mapping, a scatterlist, { addr, size }, a list of these, or a record with " +
       "one of them as `sees`",
   );

@@ -48,7 +48,7 @@ const OPERATIONS = group("operation", {
 const LOGGED_REASONS = group("reason in a fault log", {
   not_allowed: "No permission, by something else than reading and writing.",
   no_entry: "The IOMMU has no entry for the device, or none for its address space.",
-  bad_entry: "An entry is there and makes no sense.",
+  bad_entry: "An entry is present and invalid.",
   fetch_failed: "The IOMMU could not read its own tables.",
   ats_refused: "A request of the device's own translation cache was refused.",
   interrupt_refused: "An interrupt was refused.",
@@ -109,7 +109,7 @@ function mapValues<T>(
 
 const MACHINE_WORDS = [
   ...group("IOMMU mode", {
-    off: "No IOMMU: devices see physical addresses; also a checker that does not look.",
+    off: "No IOMMU: devices see physical addresses; also: the checker is off.",
     passthrough: "An IOMMU that translates nothing.",
     strict: "Translated; every unmap invalidates at once.",
     lazy: "Translated; invalidations are collected in a flush queue.",
@@ -127,7 +127,7 @@ const MACHINE_WORDS = [
   ...group("checker and leaks", {
     report: "Findings are printed and counted.",
     fail: "Findings fail the test.",
-    allow: "What is left at the end of a test is not looked for.",
+    allow: "Leaks are not reported.",
   }),
   ...group("region type", { ram: "A named part of the RAM." }),
   ...group("ACS bit", {
@@ -148,16 +148,16 @@ const MACHINE_WORDS = [
   ...group("maker of the CPU", {
     intel: "Intel.",
     hygon: "Hygon, whose cores are AMD's.",
-    other: "Anybody else.",
+    other: "Any other.",
   }),
 ];
 
 /** What questions about the machine are answered with. */
 const VIEW_WORDS = [
   ...group("whether SGLs are used", {
-    unsupported: "The queue takes none.",
+    unsupported: "The queue supports none.",
     supported: "They are used for large segments.",
-    forced: "Nothing else can describe the request.",
+    forced: "Required: PRPs cannot describe the request.",
   }),
   {
     title: "map branch",
@@ -175,16 +175,16 @@ const VIEW_WORDS = [
     conflict: "The CPU and a device have both written it: one of the two will be lost.",
   }),
   ...group("IOVA use", {
-    mapped: "The page table leads somewhere from it.",
-    taken: "Handed out, with nothing linked in it.",
+    mapped: "The page table has an entry for it.",
+    taken: "Allocated, with nothing linked in it.",
     cached: "Freed, and kept in an rcache for the next one of its size.",
     waiting: "Freed in lazy mode: queued for a deferred flush.",
-    reserved: "Never handed out.",
+    reserved: "Never allocated.",
   }),
   ...group("limit setter", {
-    controller: "What the controller says it takes.",
+    controller: "What the controller supports.",
     dma_mapping: "What the mapping layer maps without extra cost.",
-    driver: "What the driver allows itself.",
+    driver: "The driver's own limit.",
     block_layer: "The block layer's default.",
     user: "What the user asked for.",
     max_transfer: "It follows from the hardware limit of one transfer.",

@@ -150,7 +150,7 @@ export class ProgramCompiler {
     });
   }
 
-  /** One statement of a session; an expression gives its value back. */
+  /** One statement of a session; an expression returns its value. */
   sessionStatement(statement: Statement): number {
     return this.#compile("main", "", statement.span, [], (compiler) => {
       const shown = shownExpression(statement);

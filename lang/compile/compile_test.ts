@@ -28,7 +28,7 @@ Deno.test("loops take few instructions a turn: comparisons jump, counters count 
   assertEquals(perTurn((n) => `const k = 7\nlet s = 0\nfor i in 0..${n} { s = i * k }`), 6);
 });
 
-Deno.test("blocks that end give their slots back", () => {
+Deno.test("blocks that end release their slots", () => {
   const wide = program("if true { let a = 1\n print a }\nif true { let b = 2\n print b }");
   assertEquals(wide.code.functions[wide.main!]!.slots, 1);
   const nested = program("for i in 0..2 { for j in 0..2 { let k = i + j\n print k } }");

@@ -61,8 +61,8 @@ export interface Run {
    */
   work(steps: number): void;
   /**
-   * Charges bytes of new values, and the work of making them. What the script lets go of is given
-   * back when the limit is come to.
+   * Charges bytes of new values, and the work of making them. What the script no longer references
+   * is freed when the limit is reached.
    *
    * @throws {LimitError} When the script holds as much as it may.
    */

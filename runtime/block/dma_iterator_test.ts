@@ -182,7 +182,7 @@ Deno.test("a failing link destroys what was linked (block.md ch. 2, assertion 3)
   assertEquals(fixture.iter.addr, fixture.state.addr);
 });
 
-Deno.test("a first link that fails gives the whole range back (block.md ch. 2, assertion 4)", () => {
+Deno.test("a first link that fails frees the whole range (block.md ch. 2, assertion 4)", () => {
   const fixture = new Fixture(PARTIAL);
   fixture.failCall("dmaIovaLink", 1, ERRNO.EINVAL);
   assert(!fixture.start(fixture.request(...FIRST)));

@@ -53,7 +53,7 @@ export class BlockRequest implements EventOrigin {
   closed = false;
   /** Memory that stands for the bios' own: a discard's list of ranges. */
   specialPayload: BioVec | null = null;
-  /** Gives the special payload's memory back when the request ends. */
+  /** Frees the special payload's memory when the request ends. */
   releasePayload: (() => void) | null = null;
   /** Where the request belongs in the script; an event's `site`. */
   site: number | null = null;

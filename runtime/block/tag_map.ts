@@ -49,7 +49,7 @@ export class TagMap {
     return -1;
   }
 
-  /** Gives a tag back: the next search begins in its word. */
+  /** Releases a tag: the next search begins in its word. */
   free(tag: number): void {
     invariant(this.#tags[tag] === TAKEN, "A tag is freed that is not taken");
     this.#tags[tag] = NOTED;

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { TagMap } from "./tag_map.ts";
 
-/** Takes a tag and gives it back at once, a number of times. */
+/** Takes a tag and releases it at once, a number of times. */
 function oneAtATime(map: TagMap, count: number, fromHint = false): number[] {
   return Array.from({ length: count }, () => {
     const tag = map.take(fromHint);

@@ -280,7 +280,7 @@ export class IommuDomain implements FlushQueueOwner {
     );
   }
 
-  /** Gives a range back at once. @param sizeBytes Whole granules; decides the cache class. */
+  /** Frees a range at once. @param sizeBytes Whole granules; decides the cache class. */
   freeIova(start: number, sizeBytes: Bytes): void {
     const { events } = this.#platform;
     this.iova.freeFast(
@@ -404,7 +404,7 @@ export class IommuDomain implements FlushQueueOwner {
     this.#platform.warnings.warn(caller, `Device "${this.device.name}": ${what}`);
   }
 
-  /** Gives a range back after its leaves are gone: at once, or in lazy mode after the next flush. */
+  /** Frees a range after its leaves are gone: at once, or in lazy mode after the next flush. */
   releaseIova(start: number, sizeBytes: Bytes): void {
     if (this.flushQueue === null) this.freeIova(start, sizeBytes);
     else this.#queueIova(this.flushQueue, start, sizeBytes);

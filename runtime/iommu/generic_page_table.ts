@@ -85,7 +85,7 @@ export class GenericPageTable implements PageTable {
   #hotLow = 0;
   #hotHigh = 0;
   #stopped = false;
-  /** The current unmap gave tables back. */
+  /** The current unmap freed tables. */
   #releasedTables = false;
   /** The current map found no memory for a table. */
   #starved = false;

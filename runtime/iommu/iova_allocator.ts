@@ -24,7 +24,7 @@ export function freedPfns(pfns: number): number {
   return pfns > LARGEST_CACHED_PFNS ? Infinity : 1 << classOf(pfns);
 }
 
-/** Time after which a depot that is too large gives one magazine back, in nanoseconds. */
+/** Time after which a depot that is too large frees one magazine, in nanoseconds. */
 const DEPOT_DELAY_NS = 100_000_000;
 
 const LARGEST_CACHED = LARGEST_CACHED_PFNS;
@@ -150,7 +150,7 @@ export class IovaAllocator {
   }
 
   /**
-   * Gives a range back, to the cache of the class its size belongs to.
+   * Frees a range, to the cache of the class its size belongs to.
    * @param pfns The size asked for, not the rounded one: it decides the class.
    * @see behaviour/dma.md 4.3
    */

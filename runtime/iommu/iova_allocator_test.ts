@@ -112,7 +112,7 @@ Deno.test("the 255th free of a class sends a full magazine to the depot (dma.md 
   assertEquals(iova.cache.depotSize(0), 1);
 });
 
-Deno.test("a depot larger than the number of CPUs gives one magazine back each 100 ms (dma.md 4.5)", () => {
+Deno.test("a depot larger than the number of CPUs frees one magazine each 100 ms (dma.md 4.5)", () => {
   const clock = new VirtualClock();
   const iova = allocator(1, clock);
   const pfns = Array.from({ length: 127 * 6 }, () => iova.allocFast(0, 1, LIMIT_32, true));

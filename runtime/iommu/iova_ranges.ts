@@ -191,7 +191,7 @@ export class IovaRanges {
   }
 
   /**
-   * Gives the range back that contains a frame; ignored when there is none.
+   * Frees the range that contains a frame; ignored when there is none.
    *
    * @returns Whether there was one.
    * @see behaviour/dma.md 4.3, 4.4

@@ -253,7 +253,7 @@ export class TablePages {
     return this.pages.length - 1;
   }
 
-  /** Gives a table back and everything below it. */
+  /** Frees a table and everything below it. */
   release(index: number): void {
     invariant(index > 0 && index < this.pages.length, "A table is released that there is not");
     const page = this.pages[index]!;

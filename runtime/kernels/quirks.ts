@@ -1,5 +1,5 @@
 /**
- * Defects of real releases, and of what they live with, as switches.
+ * Defects of real releases, and of related code and hardware, as switches.
  *
  * `kernels.ts` says which release has one; `docs/behaviour/defects.md` what is known of each. The one
  * place where a switch changes something reads it by its name.

@@ -55,7 +55,7 @@ Deno.test("allocateBuffer() keeps pieces larger than a page in one run each, and
   assertEquals(shape(buffer), [[0x4000_0200, 12288], [0x4000_5000, 12288]]);
 });
 
-Deno.test("a buffer owns the pages that its pieces lie in, and gives them all back", () => {
+Deno.test("a buffer owns the pages that its pieces lie in, and frees them all", () => {
   const requests = [
     { pieces: 1, pieceBytes: 512 },
     { pieces: 2, pieceBytes: 12 * KIB, offsetBytes: 512 },

@@ -225,7 +225,7 @@ export class HostBuffer {
     return differences;
   }
 
-  /** Gives the pages back that were taken for this buffer; slices own none. */
+  /** Frees the pages that were taken for this buffer; slices own none. */
   free(): void {
     this.#home.pages.free(this.#ownedPages);
     this.#home.memory.budget.release(this.#heldBytes);

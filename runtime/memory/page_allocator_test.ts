@@ -167,7 +167,7 @@ Deno.test("PageAllocator.allocEach() asks before each page, and stops when it ma
   assertEquals(pages.takenBytes - before, 3 * 4096);
 });
 
-Deno.test("PageAllocator.allocApart() leaves a page between blocks, wraps once, and gives all back when they do not fit", () => {
+Deno.test("PageAllocator.allocApart() leaves a page between blocks, wraps once, and frees all when they do not fit", () => {
   const apart = (counts: readonly number[], owner: "driver" | "script" = "driver") => {
     const pages = twoIslands();
     const before = pages.takenBytes;

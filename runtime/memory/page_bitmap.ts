@@ -50,7 +50,7 @@ export class PageBitmap {
     this.#takenPages++;
   }
 
-  /** Gives a page back. */
+  /** Frees a page. */
   give(page: number): void {
     if (!this.taken(page)) return;
     const bit = page % BLOCK_PAGES;

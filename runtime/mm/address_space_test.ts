@@ -115,7 +115,7 @@ Deno.test("a huge page comes as one, with the order in each of its entries (hmm-
   assertEquals([list.order(0), list.order(511)], [0, 0]);
 });
 
-Deno.test("memory of small and huge pages goes back whole, by each way to give it back (hmm-rdma-vfio.md 1.1)", () => {
+Deno.test("memory of small and huge pages goes back whole, by each way to free it (hmm-rdma-vfio.md 1.1)", () => {
   const end = at(START + 512 * PAGE);
   const ways: readonly ((mm: AddressSpace) => unknown)[] = [
     (mm) => mm.unmap(START, end),

@@ -141,8 +141,8 @@ export function hmmPfnListAlone(
 }
 
 /**
- * Gives the range and the lists back. Nothing is unmapped: all entries must have been. The state
- * stays as it was, so that a second free gives the same addresses back again.
+ * Frees the range and the lists. Nothing is unmapped: all entries must have been. The state
+ * stays as it was, so that a second free frees the same addresses again.
  * @see behaviour/hmm-rdma-vfio.md 1.2 (free), 5.14
  */
 export function hmmDmaMapFree(machine: Machine, dev: DmaDevice | null, map: HmmDmaMap): void {

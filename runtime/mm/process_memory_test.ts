@@ -253,7 +253,7 @@ Deno.test("an entry that is no multiple of a page fits only where it begins on o
   }
 });
 
-Deno.test("freeing a map twice gives its addresses back twice: two owners (hmm-rdma-vfio.md 5.14)", () => {
+Deno.test("freeing a map twice frees its addresses twice: two owners (hmm-rdma-vfio.md 5.14)", () => {
   const { dev, fields, machine, map } = shared(4);
   const { addr } = map.state;
   hmmDmaMapFree(machine, dev, map);

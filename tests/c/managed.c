@@ -1,4 +1,4 @@
-/* A driver that gives nothing back itself: what it takes is its device's, and goes with the driver. */
+/* A driver that frees nothing itself: what it takes is its device's, and goes with the driver. */
 #include <linux/dma-mapping.h>
 #include <linux/dmapool.h>
 #include <linux/module.h>

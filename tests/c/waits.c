@@ -134,7 +134,7 @@ int by_thread(int forgets)
 	return before * 100 + waiter->handled * 10 + waiter->threads;
 }
 
-/* Who gives the handler back waits for its thread. */
+/* Who frees the handler waits for its thread. */
 int thread_ends(void)
 {
 	writel(1, waiter->regs + RAISE);

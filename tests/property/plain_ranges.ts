@@ -48,14 +48,14 @@ export class PlainRanges {
     return null;
   }
 
-  /** The owner gives a range back, at once. */
+  /** The owner frees a range, at once. */
   release(range: OwnedRange): void {
     const index = this.live.indexOf(range);
     const last = this.live.pop()!;
     if (last !== range) this.live[index] = last;
   }
 
-  /** The owner gives a range back, to be free after a flush. */
+  /** The owner frees a range, to be free after a flush. */
   park(range: OwnedRange, flushes: number): void {
     this.release(range);
     this.parked.push({ ...range, flushes });

@@ -55,7 +55,7 @@ export function tapReporter(screen: Screen): Reporter {
     event(event): void {
       if (isWrongFile(event)) {
         number++;
-        screen.out(`not ok ${number} - ${tapText(event.path)}: the file is wrong\n`);
+        screen.out(`not ok ${number} - ${tapText(event.path)}: the file has errors\n`);
         screen.out(tapBlock("diagnostic", event.problems.trimEnd().split("\n")));
       }
       if (event.kind === "problems") screen.err(event.text);
@@ -122,7 +122,7 @@ export function junitReporter(screen: Screen): Reporter {
 function junitText({ files, wrong }: Collector, { noTest, snapshots }: RunSummary): string {
   const suites = files.filter(({ outcomes }) => outcomes.length > 0).map(suiteText);
   for (const { path, problems } of wrong) {
-    suites.push(errorSuite(path, "the file is wrong", problems.trimEnd()));
+    suites.push(errorSuite(path, "the file has errors", problems.trimEnd()));
   }
   if (noTest !== null) suites.push(errorSuite("dmalab", noTest, ""));
   if (snapshots.length > 0) {

@@ -28,7 +28,7 @@ const PAGES_UNIT_BYTES: Bytes = 2 * MIB;
 /** Standard memory BARs of a function: 0 to 5. */
 const STANDARD_BARS = 6;
 
-/** What a page that a program has mapped takes of the host, and the work of giving it back. */
+/** What a page that a program has mapped takes of the host, and the work of freeing it. */
 const MAPPED_PAGE_BYTES = 64;
 const PAGE_UNITS = 16;
 

@@ -26,10 +26,10 @@ const SWIOTLB_CAUSES: Readonly<Record<string, string>> = {
 };
 
 const P2P_VERDICTS: Readonly<Record<string, string>> = {
-  acs_redirect:
-    "A bridge between the two sends requests upstream (ACS), so that they do not meet: " +
+  acs_redirect: "ACS of a bridge between the two redirects requests upstream: " +
     "peer-to-peer works through the host bridge or not at all",
-  not_supported: "The two have no bridge in common, and the host bridge is not known to route " +
+  not_supported:
+    "The two have no common upstream bridge, and the host bridge is not known to route " +
     "between its ports",
   not_pci: "Only PCI devices can use peer memory",
   host_bridge_not_listed: "The kernel does not know whether this host bridge routes between its " +
@@ -59,7 +59,7 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     title: "Invalidation failed",
     rule: "trace.T.48",
     means: () =>
-      "The IOMMU or a device did not answer a command to forget translations: it hangs, is in a " +
+      "The IOMMU or a device did not complete an invalidation command: it hangs, is in a " +
       "reset, is gone, or its ATS does not work; no mapping of a driver is to blame",
   },
   swiotlb_full: {
@@ -81,7 +81,7 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
       const name = String(facts.class);
       const entry = Object.entries(REPORT_CLASSES).find(([each]) => each === name)?.[1];
       return entry === undefined
-        ? "The CPU wrote into a cache line that a device has"
+        ? "The CPU wrote into a cache line that is mapped for a device"
         : `${entry.doc} See ${entry.rule}`;
     },
   },
@@ -100,14 +100,14 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     rule: "trace.T.55",
     means: ({ action }) =>
       action === "polled"
-        ? "The command was done, but its interrupt did not come"
+        ? "The command was completed, but its interrupt was lost"
         : "The controller did not complete the command in time; a refused DMA access can be why",
   },
   nvme_abort_status: {
     title: "NVMe abort",
     rule: "trace.T.55",
     means: ({ status }) =>
-      status === 0 ? "The abort was done" : "What the controller answered to the abort",
+      status === 0 ? "The abort was completed" : "What the controller answered to the abort",
   },
   nvme_down: {
     title: "NVMe controller down",
@@ -115,7 +115,7 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
     means: ({ gone }) =>
       gone === true
         ? "Its registers read as all ones: the device is gone from the bus, or its link is down"
-        : "The controller says itself that it failed, or was reset from elsewhere",
+        : "The controller reports a fatal status, or was reset from elsewhere",
   },
   nvme_error: {
     title: "NVMe command failed",

@@ -91,7 +91,7 @@ class ScriptWriter {
         this.#say(`# left behind: line ${mapping.mappedAt.line}`);
         continue;
       }
-      this.#guesses.add("what is alive at the end of the trace is unmapped at the end");
+      this.#guesses.add("mappings live at the end of the trace are unmapped at the end");
       this.#end(mapping, mapping.sizeBytes, mapping.dir!, mapping.entries, "");
     }
     return this.#text(source);

@@ -106,8 +106,8 @@ const REFUSALS: Readonly<Record<RequestRefusal, string>> = {
   sectors: "together they are longer than a request may be",
   segments: "together they have more segments than a request may have",
   ranges: "a discard has no room for another range",
-  peer_memory: "a peer's memory is in one of them, and that is joined to nothing",
-  apart: "they are no reads or writes that follow each other on the disk",
+  peer_memory: "one of them has peer memory, which is never merged",
+  apart: "they are not contiguous reads or writes of the disk",
 };
 
 function refuseJoin(refusal: RequestRefusal): never {

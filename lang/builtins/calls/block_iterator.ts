@@ -161,8 +161,8 @@ assert blk_rq_dma_unmap(req, ssd, state, 12KiB)`,
     name: "blk_rq_dma_unmap",
     parameters: [REQ, DEV, STATE, param.size("mapped", "How many bytes of the range are linked.")],
     result: "bool",
-    doc: "Ends a request's mapping, of data or metadata, as far as that takes no knowledge of " +
-      "single segments. False: unmap each segment yourself.",
+    doc: "Unmaps a request's data or metadata, where that needs no list of the " +
+      "segments. False: unmap each segment yourself.",
     example: `${STARTED}assert blk_rq_dma_unmap(req, ssd, state, 12KiB)
 assert iommu.live_mappings == 0`,
     run: (run, [request, dev, { state, kind }, mappedBytes]) =>

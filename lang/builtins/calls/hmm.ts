@@ -159,7 +159,7 @@ hmm_dma_map_free(nic, map)`,
     ...facts("hmm_dma_map_free"),
     parameters: [DEV, MAP],
     result: "nothing",
-    doc: "Gives range and lists back. Nothing is unmapped: all entries must have been.",
+    doc: "Frees range and lists. Nothing is unmapped: all entries must have been.",
     example: `${CARD}hmm_dma_map_free(nic, hmm_dma_map_alloc(nic, 4))
 assert iommu.live_mappings == 0`,
     run: (run, [device, { map }]) => hmmDmaMapFree(run.lab.machine, device, map),

@@ -49,8 +49,8 @@ export const KERNEL_CALLS_OF_DRIVERS: readonly FunctionSpec[] = [
     name: "kmalloc",
     parameters: [LENGTH, ATOMIC],
     result: BUFFER,
-    doc: "Takes memory that is contiguous, as drivers do for what a device will read. `.free()` " +
-      "gives it back.",
+    doc: "Allocates contiguous memory, as drivers do for what a device will read. `.free()` " +
+      "frees it.",
     example: `${TRANSLATED_MACHINE}let mem = kmalloc(16KiB)
 assert mem.segments.length == 1
 let m = dma_map_single(ssd, mem, mem.size, to_device)
@@ -107,7 +107,7 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
     name: "spin_unlock",
     parameters: [],
     result: "nothing",
-    doc: "Gives the spin lock back that was taken last.",
+    doc: "Unlocks the spin lock taken last.",
     example: `${TRANSLATED_MACHINE}spin_lock()\nspin_unlock()\ndma_alloc_coherent(ssd, 4KiB)`,
     run(run) {
       const { context } = run.lab.machine;

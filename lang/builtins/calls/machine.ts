@@ -32,8 +32,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
     pure: true,
     parameters: [],
     result: PRICES,
-    doc:
-      "The machine's price list: what events cost in virtual time. Results that depend on time " +
+    doc: "The machine's latencies: what events cost in virtual time. Results that depend on time " +
       "should be shown together with it.",
     example: `machine { prices { iotlb_sync = 300ns } }\n` +
       `assert prices().iotlb_sync == 300ns\nshow prices()`,

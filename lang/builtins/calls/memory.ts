@@ -48,7 +48,7 @@ function checkCovered(
 function passAllocation(run: Run): void {
   const { faults } = run.lab.machine;
   if (faults === null || faults.errnoAt(FAULT.alloc_pages) === 0) return;
-  throw new KernelError("ENOMEM", "No pages of memory can be had");
+  throw new KernelError("ENOMEM", "No pages of memory are free");
 }
 
 export const MEMORY_CALLS: readonly FunctionSpec[] = [
@@ -59,22 +59,22 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       named(
         param.bool(
           "contiguous",
-          "Side by side in physical memory, the default; false: no two adjacent.",
+          "Physically contiguous, the default; false: no two adjacent.",
         ),
         true,
       ),
       named(param.int("order", "Blocks of 2^order pages, aligned to their size.", 0, 18)),
-      named(param.thing("region", REGION, "The region of the machine to take them from.")),
+      named(param.thing("region", REGION, "The region of the machine to allocate from.")),
     ],
     result: BUFFER,
-    doc: "Takes pages of host memory. The simulator's own pages never lie below 1 MiB.",
+    doc: "Allocates pages of host memory. The simulator's own pages never lie below 1 MiB.",
     example: `let buf = alloc_pages(4, contiguous: false)\nassert buf.segments.length == 4`,
     raises: ["ENOMEM"],
     run(run, [count, contiguous, order, region]) {
       if (region !== undefined && region.type !== "ram") {
         throw new ScriptError(
           "E0919",
-          `Cannot take pages of region "${region.name}": it is ${region.type}, and pages are RAM`,
+          `Cannot allocate pages of region "${region.name}": it is ${region.type}, and pages are RAM`,
         );
       }
       passAllocation(run);
@@ -109,7 +109,7 @@ export const MEMORY_CALLS: readonly FunctionSpec[] = [
       ),
     ],
     result: BUFFER,
-    doc: "Takes host memory of a given shape, or at given addresses.",
+    doc: "Allocates host memory of a given shape, or at given addresses.",
     example: `let buf = buffer(size: 7KiB, offset: 512B, pieces: 2, piece: 3584B)\n` +
       `assert buf.segments.map(s => s.phys % 4KiB) == [512, 0]`,
     raises: ["ENOMEM"],

@@ -85,7 +85,7 @@ export const NVME_BYTE_CALLS: readonly FunctionSpec[] = [
       ),
     ],
     result: "bytes",
-    doc: "The 64 bytes of a command for `raw`: what is left out is zero. Nothing is looked at.",
+    doc: "The 64 bytes of a command for `raw`: what is left out is zero. Nothing is checked.",
     example: `let command = nvme_command(2, prp1: 0x10_0000 as dma, dwords: { cdw12: 7 })
 assert command.length == 64 and command[0] == 2 and command[26] == 0x10
 assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
@@ -126,7 +126,7 @@ assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
       param.size("size", "How many bytes are there, up to 4 GiB."),
     ],
     result: "bytes",
-    doc: "The 16 bytes of an SGL descriptor. Nothing is looked at.",
+    doc: "The 16 bytes of an SGL descriptor. Nothing is checked.",
     example: `assert sgl_descriptor(last_segment, 0x9000 as dma, 32B) ==
   bytes"00 90 00 00 00 00 00 00 20 00 00 00 00 00 00 30"`,
     run(_run, [type, addr, sizeBytes]) {
@@ -145,7 +145,7 @@ assert nvme_command(2, prp1: bytes"01 00 00 00 00 00 00 ff")[31] == 0xff`,
       param.list("entries", "Addresses, or 8 bytes each."),
     ],
     result: "bytes",
-    doc: "A PRP list as bytes: eight for each entry. Nothing is looked at.",
+    doc: "A PRP list as bytes: eight for each entry. Nothing is checked.",
     example: `assert prp_entries([0x1000 as dma, bytes"08 00 00 00 00 00 00 00"]) ==
   bytes"00 10 00 00 00 00 00 00 08 00 00 00 00 00 00 00"`,
     run(run, [items]) {

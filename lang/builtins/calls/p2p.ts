@@ -112,7 +112,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     parameters: [PROVIDER, param.thing("client", DEVICE, "The device that reads or writes it.")],
     result: "word",
     doc: "How the client reaches the provider's memory: bus_addr, thru_host_bridge or " +
-      "not_supported. What was worked out once is remembered.",
+      "not_supported. The result is cached.",
     example: `${PEER_MACHINE}assert pci_p2pdma_map_type(cmb, ssd) == bus_addr`,
     run(run, [from, to]) {
       return calling(
@@ -134,7 +134,7 @@ export const P2P_CALLS: readonly FunctionSpec[] = [
     ],
     result: "int",
     doc: "The sum of distances to the clients, the smaller the better; none when one of them " +
-      "cannot reach the memory. It is worked out anew, and remembered for pci_p2pdma_map_type.",
+      "cannot reach the memory. It is computed anew, and cached for pci_p2pdma_map_type.",
     example: `${PEER_MACHINE}assert pci_p2pdma_distance(cmb, [ssd]) == 4`,
     run(run, [from, to, verbose]) {
       const functions = to.map((device) => device.function);
@@ -230,8 +230,8 @@ pci_p2pdma_enable_store("0000:7f:00.0") fails ENODEV`,
       ),
     ],
     result: "nothing",
-    doc: "Switches access control services while the machine runs. What the kernel has worked " +
-      "out before it does not work out anew.",
+    doc: "Switches access control services while the machine runs. Routes that the kernel has " +
+      "cached stay.",
     example: `${PEER_MACHINE}assert pci_p2pdma_map_type(cmb, ssd) == bus_addr
 set_acs("sw0.down1", [request_redirect])
 assert pci_p2pdma_map_type(cmb, ssd) == bus_addr

@@ -59,7 +59,7 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
     ...facts("pcim_p2pdma_init"),
     parameters: [OWNER],
     result: "nothing",
-    doc: "Makes a device known as one whose BARs peers may use; a second call does nothing.",
+    doc: "Registers a device as a provider whose BARs peers may use; a second call does nothing.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)\nassert p2pmem(gpu).state == initialised`,
     run: (run, [dev]) => run.lab.topology.providers.init(dev.function),
   }),
@@ -69,7 +69,7 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
     result: { phys: "phys", size: "size", bus_address: "dma" },
     doc:
       "What the memory of one BAR is to peers: { phys, size, bus_address }, or none. It has no " +
-      "pages, and nothing keeps it when the device's driver leaves. 6.12 has no such thing.",
+      "pages, and nothing keeps it when the device's driver unbinds. 6.12 has no such function.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)
 let provider = pcim_p2pdma_provider(gpu, 0)
 assert provider.size == 16MiB

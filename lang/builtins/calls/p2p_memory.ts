@@ -1,4 +1,4 @@
-/** Peer-to-peer memory: taking some of a device's, and giving it back. */
+/** Peer-to-peer memory: taking some of a device's, and freeing it. */
 import type { LabDevice } from "../../../devices/lab.ts";
 import type { Bytes, PhysAddr } from "../../../runtime/address.ts";
 import { Scatterlist } from "../../../runtime/dma/scatterlist.ts";
@@ -53,9 +53,9 @@ function give(run: Run, device: LabDevice, at: PhysAddr, sizeBytes: Bytes): bool
 export const P2P_MEMORY_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "pci_alloc_p2pmem",
-    parameters: [OWNER, param.size("size", "How many bytes; whole pages are taken.")],
+    parameters: [OWNER, param.size("size", "How many bytes; whole pages are allocated.")],
     result: BUFFER,
-    doc: "Takes memory of a device, for peers and for requests.",
+    doc: "Allocates peer memory of a device, for peers and for requests.",
     example: `${PEER_MACHINE}let buf = pci_alloc_p2pmem(cmb, 8KiB)
 ssd.read(lba: 0, into: buf)
 assert buf == ssd.media(lba: 0, bytes: 8KiB)`,
@@ -95,9 +95,10 @@ assert p2pmem(cmb).available == 2MiB`,
   }),
   builtin({
     name: "pci_p2pmem_alloc_sgl",
-    parameters: [OWNER, param.size("size", "How many bytes; whole pages are taken.")],
+    parameters: [OWNER, param.size("size", "How many bytes; whole pages are allocated.")],
     result: SCATTERLIST,
-    doc: "Takes memory of a device as a list of one entry, or gives none when there is none.",
+    doc:
+      "Allocates peer memory of a device as a scatterlist of one entry; none when too little is free.",
     example: `${PEER_MACHINE}let sg = pci_p2pmem_alloc_sgl(cmb, 8KiB)
 assert dma_map_sg(ssd, sg, from_device) == 1 and sg.bus_marks.length == 1
 dma_unmap_sg(ssd, sg, from_device)
@@ -117,7 +118,7 @@ assert pci_p2pmem_alloc_sgl(cmb, 2MiB) == none`,
     name: "pci_p2pmem_free_sgl",
     parameters: [OWNER, param.thing("sg", SCATTERLIST, "What pci_p2pmem_alloc_sgl gave.")],
     result: "nothing",
-    doc: "Gives its memory back.",
+    doc: "Frees its memory.",
     example: `${PEER_MACHINE}pci_p2pmem_free_sgl(cmb, pci_p2pmem_alloc_sgl(cmb, 4KiB))`,
     context: "sleeps",
     run(run, [device, { list }]) {

@@ -27,7 +27,7 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
   kernelCall("dma_need_unmap", {
     pure: true,
     result: "bool",
-    doc: "True when mappings must be unmapped for anything to happen. Ask after mapping: the " +
+    doc: "True when an unmap has an effect. Ask after mapping: the " +
       "first bounce of a device turns the answer from false to true.",
     example: `${TRANSLATED_MACHINE}assert dma_need_unmap(ssd)`,
     run: (run, [dev]) => run.lab.machine.dma.dmaNeedUnmap(dev),
@@ -42,7 +42,7 @@ export const QUERY_CALLS: readonly FunctionSpec[] = [
   kernelCall("dma_opt_mapping_size", {
     pure: true,
     result: "size",
-    doc: "The largest mapping that costs no more than it must: with an IOMMU, the largest range " +
+    doc: "The largest mapping without extra cost: with an IOMMU, the largest range " +
       "its address caches keep.",
     example: `${TRANSLATED_MACHINE}assert dma_opt_mapping_size(ssd) == 128KiB`,
     run: (run, [dev]) => run.lab.machine.dma.dmaOptMappingSize(dev),
@@ -111,7 +111,7 @@ assert dma_addressing_limited(ssd)`,
     ...facts("dma_alloc_coherent"),
     parameters: [DEV, SIZE, ATOMIC],
     result: COHERENT_MEMORY,
-    doc: "Takes zeroed memory that CPU and device share without synchronising.",
+    doc: "Allocates zeroed coherent memory, which CPU and device share without syncs.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `poke(mem.phys, bytes"2a")\nassert ssd.dma_read(mem.addr, 1B) == bytes"2a"\n` +
       `dma_free_coherent(ssd, mem)`,
@@ -141,7 +141,7 @@ assert dma_addressing_limited(ssd)`,
       ),
     ],
     result: "nothing",
-    doc: "Gives shared memory back.",
+    doc: "Frees coherent memory.",
     example: `${TRANSLATED_MACHINE}let mem = dma_alloc_coherent(ssd, 4KiB)\n` +
       `dma_free_coherent(ssd, mem)\nassert iommu.translate(ssd, mem.addr) == none`,
     context: "sleeps",

@@ -131,7 +131,7 @@ dma_unmap_sg(ssd, sg, to_device)`,
     name: "dma_unmap_sg",
     parameters: [DEV, SG, DIR, ATTRS, NENTS],
     result: "nothing",
-    doc: "Ends the mapping of a list. It takes the number of buffers, not that of the ranges.",
+    doc: "Unmaps a list. It takes the number of buffers, not that of the ranges.",
     example: `${LIST_EXAMPLE}dma_map_sgtable(ssd, sg, to_device)
 dma_unmap_sg(ssd, sg, to_device)
 assert sg.mapped == [] and iommu.live_mappings == 0`,

@@ -71,7 +71,7 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
   }),
   kernelCall("dma_iova_destroy", {
     result: "nothing",
-    doc: "Ends the mappings of the first bytes of the range and gives the range back.",
+    doc: "Ends the mappings of the first bytes of the range and frees the range.",
     example: `${LINK_EXAMPLE}dma_iova_destroy(ssd, state, mapped: 4KiB, dir: to_device)\n` +
       `assert iommu.live_mappings == 0`,
     raises: ["EFAULT"],

@@ -13,7 +13,7 @@ import { innerBlocks } from "../../syntax/tree/statement_kinds.ts";
 export interface FunctionResult {
   /** The values behind its `return`s; null for a bare one. */
   readonly values: readonly (Expression | null)[];
-  /** True when it gives nothing back, whichever way it ends. */
+  /** True when it returns nothing, whichever way it ends. */
   readonly isNone: boolean;
   /** True when one of its `return`s says `none`, which is a value. */
   readonly saysNone: boolean;

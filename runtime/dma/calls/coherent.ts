@@ -110,7 +110,7 @@ function mapPages(
   return iova as DmaAddr;
 }
 
-/** Gives memory of `allocCoherent` back. */
+/** Frees memory of `allocCoherent`. */
 export function freeCoherent(
   machine: DmaMachine,
   dev: DmaDevice,

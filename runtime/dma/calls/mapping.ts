@@ -338,7 +338,7 @@ export class DmaMapping {
     this.#twoStep.unlink(dev, state, offset, sizeBytes, dir, attrs);
   }
 
-  /** Ends the first `mappedBytes` bytes' mappings and gives the range back. */
+  /** Ends the first `mappedBytes` bytes' mappings and frees the range. */
   dmaIovaDestroy(
     dev: DmaDevice,
     state: DmaIovaState,
@@ -349,7 +349,7 @@ export class DmaMapping {
     this.#twoStep.destroy(dev, state, mappedBytes, dir, attrs);
   }
 
-  /** Gives a range back in which nothing is linked any more. */
+  /** Frees a range in which nothing is linked any more. */
   dmaIovaFree(dev: DmaDevice, state: DmaIovaState): void {
     this.#twoStep.free(dev, state);
   }
@@ -514,7 +514,7 @@ export class DmaMapping {
     return memory;
   }
 
-  /** Gives shared memory back. */
+  /** Frees shared memory. */
   dmaFreeCoherent(dev: DmaDevice, memory: CoherentMemory, freed = memory): void {
     const events = this.#events;
     const outer = this.#calls.enter(dev);
@@ -533,7 +533,7 @@ export class DmaMapping {
   /** A direction that is none is fatal. @see behaviour/dma.md 1.4 row 1 */
   #checkDirection(api: string, dir: number): void {
     if (dir === 0 || dir === 1 || dir === 2) return;
-    throw new KernelError("EFAULT", `${api}() with the direction ${dir}, which is none`);
+    throw new KernelError("EFAULT", `${api}() with the invalid direction ${dir}`);
   }
 
   /** The failure injected into a call, as a negative errno; 0 for none. */

@@ -42,7 +42,7 @@ export interface DescriptorPool {
   /** A block, or null when there is no memory. */
   alloc(): PoolBlock | null;
   /**
-   * Gives a block back.
+   * Frees a block.
    * @param dma The block's device address. The pool believes its caller, and hands the block out
    * under this address the next time.
    * @see behaviour/nvme.md 7, case 9
@@ -150,7 +150,7 @@ export class DmaPool implements DescriptorPool {
     invariant(free.size + this.#used === this.#blocks.size, "A block of a pool is lost");
   }
 
-  /** Gives all pages back: the driver leaves. Blocks still handed out are lost. */
+  /** Frees all pages: the driver leaves. Blocks still handed out are lost. */
   destroy(): void {
     for (const page of this.#pages) {
       this.#machine.dma.dmaFreeCoherent(this.#device, page);

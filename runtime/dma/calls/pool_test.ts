@@ -109,7 +109,7 @@ Deno.test("DmaPool has no block to give when memory is out", () => {
   assertEquals(pool.usedBlocks, 0);
 });
 
-Deno.test("DmaPool.destroy() gives every page back", () => {
+Deno.test("DmaPool.destroy() frees every page", () => {
   const { machine, dev } = bench();
   const before = machine.pages.takenBytes;
   const pool = new DmaPool(machine, dev, "large", 4096, 4096);

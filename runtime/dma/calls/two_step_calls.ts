@@ -209,7 +209,7 @@ export class TwoStepCalls {
     this.#calls.leave(UNLINK, outer);
   }
 
-  /** Ends the first `mappedBytes` bytes' mappings and gives the range back. */
+  /** Ends the first `mappedBytes` bytes' mappings and frees the range. */
   destroy(
     dev: DmaDevice,
     state: DmaIovaState,
@@ -240,7 +240,7 @@ export class TwoStepCalls {
     this.#calls.leave(DESTROY, outer);
   }
 
-  /** Gives a range back in which nothing is linked any more. */
+  /** Frees a range in which nothing is linked any more. */
   free(dev: DmaDevice, state: DmaIovaState): void {
     const device = translated(this.#machine, dev, FREE.api);
     const events = this.#events;

@@ -207,7 +207,7 @@ class Trial {
     if (isMissing) piece.reported = true;
   }
 
-  /** Gives the range back with what is linked in it, and ends that afterwards. */
+  /** Frees the range with what is linked in it, and ends that afterwards. */
   end(): void {
     const { bench, model } = this;
     const { dma } = bench.machine;

@@ -143,7 +143,7 @@ Deno.test("syncs order cache and copy by who comes next (dma.md 2.2)", () => {
   ]);
 });
 
-Deno.test("unmap copies out once and gives the slots back; SKIP leaves the copy out (dma.md 2.2)", () => {
+Deno.test("unmap copies out once and frees the slots; SKIP leaves the copy out (dma.md 2.2)", () => {
   const { machine, dev, map } = bench({ maskBits: 32 });
   for (const [attrs, expected] of [[0, 0x55], [DMA_ATTR.SKIP_CPU_SYNC, 0]] as const) {
     machine.memory.fill(at(0x1_0000_0000), 0x1000, 0);

@@ -175,7 +175,7 @@ export function iommuUnmapPhys(
   return phys;
 }
 
-/** Clears a mapping's leaves and gives its range back, as the mode wants. */
+/** Clears a mapping's leaves and frees its range, as the mode wants. */
 export function iommuTearDown(
   domain: IommuDomain,
   dma: DmaAddr,

@@ -266,7 +266,7 @@ export function hasBounced(
   return false;
 }
 
-/** Gives the range back at once; whatever is linked in it is not looked at. */
+/** Frees the range at once; whatever is linked in it is not looked at. */
 export function iovaFree(machine: DmaMachine, dev: TranslatedDevice, state: DmaIovaState): void {
   const { domain } = dev;
   const inGranule = domain.offsetOf(state.addr);

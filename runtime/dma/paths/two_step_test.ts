@@ -253,7 +253,7 @@ Deno.test("dma_iova_sync() covers the granules of its range, and always says 0 (
   assertEquals(bench.names("iotlb.sync", "iommu.sync_map"), ["iotlb.sync", "iommu.sync_map"]);
 });
 
-Deno.test("free gives the range back and looks at no leaf (dma.md 3.5)", () => {
+Deno.test("free frees the range and looks at no leaf (dma.md 3.5)", () => {
   const bench = twoStep();
   bench.tryAlloc(0, 0x1000);
   bench.machine.dma.dmaIovaFree(bench.dev, bench.state);

@@ -219,8 +219,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * Copies a buffer out, where the direction and the attributes ask for it, and gives its slots
-   * back. An address outside the pool does nothing.
+   * Copies a buffer out, where the direction and the attributes ask for it, and frees its slots.
+   * An address outside the pool does nothing.
    *
    * @param tlb What `map` returned.
    */
@@ -239,7 +239,7 @@ export class SwiotlbPool extends SwiotlbSlots {
   }
 
   /**
-   * Gives a buffer's slots back without copying.
+   * Frees a buffer's slots without copying.
    *
    * A second release of the same buffer goes unnoticed, as in the kernel: its recorded size is 0 by
    * then, so nothing happens unless the data began inside a slot, or the slots have a new owner.

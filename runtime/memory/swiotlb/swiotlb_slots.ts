@@ -179,7 +179,7 @@ export class SwiotlbSlots {
     if (this.#usedSlots > this.#highWaterSlots) this.#highWaterSlots = this.#usedSlots;
   }
 
-  /** Gives slots back; they may be free already, as after a release that came twice. */
+  /** Frees slots; they may be free already, as after a release that came twice. */
   protected give(first: number, slots: number): void {
     const next = first + slots;
     invariant(first >= 0 && next <= this.slots, "Bounce slots outside of the pool were freed");

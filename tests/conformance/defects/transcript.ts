@@ -18,7 +18,7 @@ export interface PreparedCommand {
   readonly status: BlkStatus;
   /** Null when the request could not be prepared. */
   readonly device: DeviceView | null;
-  /** The request gave its tag back: it was not tried again with it. */
+  /** The request freed its tag: it was not tried again with it. */
   released: boolean;
   completed: boolean;
 }

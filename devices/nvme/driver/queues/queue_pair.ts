@@ -293,7 +293,7 @@ export class QueuePair {
     return waiting;
   }
 
-  /** Gives the rings' memory back; the queue is of no use any more. */
+  /** Frees the rings' memory; the queue is of no use any more. */
   release(): void {
     const { dma } = this.#machine;
     if (this.#submissionMemory !== null) this.#submissionMemory.release();

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { DriverRig, pages } from "../../_driver_rig.ts";
 import { RequestFifo } from "./request_fifo.ts";
 
-Deno.test("RequestFifo gives requests back in order, also after it grew and wrapped", () => {
+Deno.test("RequestFifo returns requests in order, also after it grew and wrapped", () => {
   const rig = new DriverRig();
   const requests = Array.from({ length: 100 }, () => rig.request(pages(1)).request);
   const fifo = new RequestFifo();

@@ -80,7 +80,7 @@ assert pool.used == 2 and pool.size == 4KiB`,
       name: "free",
       parameters: [param.thing("block", POOL_BLOCK, "What alloc() gave.")],
       result: "nothing",
-      doc: "Gives a block back.",
+      doc: "Frees a block.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
 let block = pool.alloc()
 pool.free(block)
@@ -103,7 +103,7 @@ assert pool.alloc().addr == block.addr, "the last one back is the first out"`,
       name: "destroy",
       parameters: [],
       result: "nothing",
-      doc: "Gives all of its pages back. Blocks that are still handed out are gone with them.",
+      doc: "Frees all of its pages. Blocks that are still handed out are gone with them.",
       example: `${TRANSLATED_MACHINE}let pool = dma_pool(ssd, 256B, 256B)
 let block = pool.alloc()
 pool.destroy()

@@ -87,7 +87,7 @@ export const MM_METHODS: readonly MethodSpec<AddressSpace>[] = [
   method({
     name: "mmap",
     parameters: [
-      { ...SIZE, doc: "How many bytes; whole pages are taken." },
+      { ...SIZE, doc: "How many bytes; whole pages are allocated." },
       named(param.virt("at", "Where. Default: any place."), null),
       named(param.bool("writable", "The process may write there, the default."), true),
       named(param.bool("huge", "Pages come 2 MiB at a time."), false),
