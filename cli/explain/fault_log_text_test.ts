@@ -47,7 +47,7 @@ Deno.test("explain reads the other lines about DMA too, and prints all as JSON w
   assert(isFaultLine(full) && !isFaultLine("dma.3.3"));
   const { lines, problems } = explainFaultLine(full);
   assertEquals(problems, []);
-  assert(lines[0]!.endsWith("trace.T.52") && lines.join(" ").includes("larger than the 256 KiB"));
+  assert(lines[0]!.endsWith("trace.T.52") && lines.join(" ").includes("larger than 256 KiB"));
   const json = logAsJson(`[ 2.5] ${full}\nnvme nvme0: Abort status: 0x6`).lines.map((line) =>
     JSON.parse(line)
   );

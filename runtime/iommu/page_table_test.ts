@@ -335,7 +335,7 @@ Deno.test("AMD v1: a map that fails over an emptied table leaves one table fewer
   assertEquals(table.tables, 7);
 });
 
-Deno.test("an unmap of all that a table covers gives the table back, one page less keeps it (dma.md 5.2)", () => {
+Deno.test("an unmap of all that a table covers frees the table, one page less keeps it (dma.md 5.2)", () => {
   for (
     const [sizeBytes, tables, kind] of [
       [MIB_2, 3, SYNC_TABLES],
