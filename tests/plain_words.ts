@@ -34,7 +34,8 @@ const FOLDERS = [
 ];
 
 /** Rules and captured data quote others, generated pages our sources; the list has to name its words. */
-const OTHERS_WORDS = /^(?:docs\/behaviour|docs\/builtins\/|tests\/golden|tests\/plain_words|tests\/tidy_excuses)/;
+const OTHERS_WORDS =
+  /^(?:docs\/behaviour|docs\/builtins\/|tests\/golden|tests\/plain_words|tests\/tidy_excuses)/;
 const TEXT = /\.(?:ts|md|dma|c|h|sh|yml)$/;
 
 /** Every such word in a text, with its line and what stands for it. */
