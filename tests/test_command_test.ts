@@ -2,9 +2,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { dmalab, programWords, runProgram } from "./dmalab_program.ts";
-import { coverageReport } from "../cli/testing/coverage/report.ts";
-import { readRulePage } from "../cli/places.ts";
-import { projectCoverage } from "./coverage.ts";
 import { ROOT } from "./source_text.ts";
 
 const TEXT = `machine {
@@ -287,19 +284,6 @@ Deno.test("--watch runs again when a scenario changes", async () => {
     await reader.cancel();
     await child.status;
   });
-});
-
-Deno.test("the project exercises the rules it is built from, and says which it does not", async () => {
-  const { pages, exits, openRules } = coverageReport(await projectCoverage(), readRulePage);
-  const sum = (of: (page: typeof pages[number]) => number) =>
-    pages.reduce((total, page) => total + of(page), 0);
-  for (const { page, rules, exercised } of pages) {
-    assert(exercised >= rules * 0.7, `${page}: ${exercised} of ${rules}`);
-  }
-  assert(sum(({ exercised }) => exercised) >= 65);
-  assertEquals(openRules.length, sum(({ rules, exercised }) => rules - exercised));
-  const reached = exits.reduce((total, row) => total + row.reached, 0);
-  assert(reached >= 95, `${reached} exits`);
 });
 
 Deno.test("dmalab test needs to read and nothing else", async () => {
