@@ -53,7 +53,10 @@ export function kernelEntry<N extends KernelFunction>(
   ) => number | void,
 ): CCallEntry {
   const { needs, prototype, roles, sleeps, suffix = "" }: KernelRow = KERNEL_FUNCTIONS[name];
-  const meanings = roles.map((role) => (MEANINGS as Meanings)[role]);
+  const decoded = roles.flatMap((role, index) => {
+    const mean = (MEANINGS as Meanings)[role];
+    return mean === undefined ? [] : [[index, mean] as const];
+  });
   const flagsAt = roles.indexOf("gfp");
   return {
     c: declarationOf(prototype, `${name}${suffix}`),
@@ -62,9 +65,9 @@ export function kernelEntry<N extends KernelFunction>(
     run(kernel, args) {
       if (sleeps === "sleeps") kernel.maySleep();
       else if (sleeps === "gfp") kernel.maySleepBy(args[flagsAt]!);
-      const meant = meanings.map((mean, index) =>
-        mean === undefined ? args[index]! : mean(kernel, args[index]!)
-      );
+      // In place: the host has made the row of arguments for this call alone.
+      const meant = args as readonly unknown[] as unknown[];
+      for (const [index, mean] of decoded) meant[index] = mean(kernel, args[index]!);
       return run(kernel, meant as never);
     },
   };
