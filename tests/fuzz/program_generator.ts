@@ -314,7 +314,9 @@ class ProgramGenerator {
       () => this.#match(),
       () => `on cpu 0 ${this.#block()}`,
       () =>
-        `fail ${choices.pick(["dma_map_phys nth 2", "iova.alloc", "dma_iova_link with ENOMEM"])} ` +
+        `inject ${
+          choices.pick(["dma_map_phys nth 2", "iova.alloc", "dma_iova_link with ENOMEM"])
+        } ` +
         this.#block(),
       () => `invariant "at most" { iommu.live_mappings < ${choices.between(1000, 5000)} }`,
       () =>
