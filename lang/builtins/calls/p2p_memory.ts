@@ -103,7 +103,7 @@ assert p2pmem(cmb).available == 2MiB`,
 assert dma_map_sg(ssd, sg, from_device) == 1 and sg.bus_marks.length == 1
 dma_unmap_sg(ssd, sg, from_device)
 pci_p2pmem_free_sgl(cmb, sg)
-assert pci_p2pmem_alloc_sgl(cmb, 2MiB) == none`,
+assert pci_p2pmem_alloc_sgl(cmb, 4MiB) == none`,
     context: "sleeps",
     run(run, [device, sizeBytes]) {
       if (sizeBytes >= 2 ** 32) {

@@ -125,7 +125,9 @@ export function explainCompletion(facts: Facts<"nvme.complete">): Explanation {
 export function explainUnmap(facts: Facts<"nvme.unmap">): Explanation {
   const direct = facts.inputIs("coherent") && !facts.inputIs("translated");
   const needs = direct
-    ? "dma_need_unmap() is true since a mapping bounced through swiotlb"
+    ? facts.inputIs("bounced")
+      ? "dma_need_unmap() is true since a mapping bounced through swiotlb"
+      : "dma_need_unmap() is true: the kernel is built with DMA debugging"
     : facts.inputIs("translated")
     ? "the device is translated, and there is no IOVA range"
     : "dma_need_unmap() is true: the device is not coherent";

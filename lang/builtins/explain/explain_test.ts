@@ -41,6 +41,17 @@ Deno.test("explain of a request says what forced an SGL, and why there is no ran
   assertStringIncludes(text, "2 calls of dma_unmap_phys, 1KiB; 2 IOTLB invalidations");
 });
 
+Deno.test("explain of an unmap says whether a bounce or debugging asks for it (dma.md 1.7)", () => {
+  const read = `explain ssd.read(lba: 0, into: ${SCATTERED})`;
+  const debugged = sentence(`dma_debug = true\n${PRP_ONLY}`, read);
+  assertStringIncludes(
+    debugged,
+    "dma_need_unmap() is true: the kernel is built with DMA debugging",
+  );
+  const bounced = sentence(`swiotlb { force = true }\n${PRP_ONLY}`, read);
+  assertStringIncludes(bounced, "dma_need_unmap() is true since a mapping bounced");
+});
+
 Deno.test("explain of a null pointer says why the device has no IOVAs (dma.md 3.5)", () => {
   const linked =
     "try dma_iova_link(ssd, iova_state(), phys: 0, offset: 0, size: 4KiB, dir: to_device)";

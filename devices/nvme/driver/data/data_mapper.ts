@@ -287,6 +287,7 @@ export class TwoStepDataMapper implements DataMapper {
         iova_bytes: request.iovaSizeBytes,
         needs_unmap: this.#machine.dma.dmaNeedUnmap(this.#dev),
         coherent: this.#dev.coherent,
+        bounced: !this.#dev.skipSync,
         translated: this.#dev.domain !== null,
       },
     });
