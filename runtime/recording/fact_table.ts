@@ -136,6 +136,20 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     return true;
   }
 
+  endBest(seq: number, fits: (row: FactRow<F>) => number | null): void {
+    let best = NO_ROW;
+    let most = -Infinity;
+    for (const row of this.liveRows()) {
+      const fit = fits(this.row(row));
+      if (fit !== null && fit >= most) [best, most] = [row, fit];
+    }
+    if (best === NO_ROW) return;
+    const index = this.#indexFor(best);
+    const last = this.#lastOf(best);
+    this.#takeOut(index, last, index.get(last), best);
+    this.#kill(best, seq);
+  }
+
   endRun(
     seq: number,
     owner: readonly (number | string)[],

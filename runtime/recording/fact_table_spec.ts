@@ -36,6 +36,8 @@ export interface FactRows<F extends FieldTable> {
     key: readonly (number | string)[],
     prefers?: (row: FactRow<F>) => number,
   ): boolean;
+  /** Of a bag: the row that fits best ends, the newest of equals; null for what does not fit. */
+  endBest(seq: number, fits: (row: FactRow<F>) => number | null): void;
   /**
    * Of a bag: what makes up `[first, first + sizeBytes)` ends, the row that fits at each place, as
    * one call ends what many have put side by side.

@@ -43,7 +43,7 @@ export const POOL_BLOCKS: FactTableSpec<typeof POOL_FIELDS> = {
   name: "pool_blocks",
   doc: "A driver has allocated a block of a DMA pool.",
   fields: POOL_FIELDS,
-  key: ["device", "pool", "size_bytes"],
+  key: ["device", "pool", "dma"],
   isBag: true,
   changes: {
     "call.dma_pool_alloc": (rows, { seq, fields: { pool, size_bytes } }) => {
@@ -55,8 +55,9 @@ export const POOL_BLOCKS: FactTableSpec<typeof POOL_FIELDS> = {
       rows.begin(seq, { device: device!, pool, dma: result, size_bytes, call });
     },
     // A block that is freed at a wrong address is free all the same.
-    "call.dma_pool_free": (rows, { seq, device, fields: { dma, pool, size_bytes } }) => {
-      rows.end(seq, [device!, pool, size_bytes], (row) => row.dma === dma ? 1 : 0);
+    "call.dma_pool_free": (rows, { seq, device, fields: { dma, pool } }) => {
+      if (rows.end(seq, [device!, pool, dma])) return;
+      rows.endBest(seq, (row) => row.device === device && row.pool === pool ? 0 : null);
     },
   },
   leak: {
@@ -90,15 +91,18 @@ export const HOST_MEMORY: FactTableSpec<typeof MEMORY_FIELDS> = {
   name: "host_memory",
   doc: "Host memory that a mapping needs is allocated.",
   fields: MEMORY_FIELDS,
-  key: ["what", "size_bytes"],
+  key: ["what", "device", "size_bytes", "request"],
   isBag: true,
   changes: {
     "mem.alloc": (rows, { seq, device, request, fields: { size_bytes, what } }) => {
       rows.begin(seq, { device, request, what, size_bytes });
     },
     "mem.free": (rows, event) => {
-      const { seq, fields: { size_bytes, what } } = event;
-      rows.end(seq, [what, size_bytes], (row) => likeness(row, event));
+      const { seq, device, request, fields: { size_bytes, what } } = event;
+      if (rows.end(seq, [what, device ?? NaN, size_bytes, request ?? NaN])) return;
+      rows.endBest(seq, (row) => {
+        return row.what === what && row.size_bytes === size_bytes ? likeness(row, event) : null;
+      });
     },
   },
   leak: {
