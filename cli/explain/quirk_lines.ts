@@ -30,7 +30,7 @@ export function quirkLines(name: string, readDefects: () => string): string[] | 
     "",
     QUIRKS[name],
     "",
-    releases(name) === "" ? "On in no profile." : `The profiles ${releases(name)} have it on.`,
+    releases(name) === "" ? "Off in every profile." : `The profiles ${releases(name)} have it on.`,
     "",
   ];
   return [
