@@ -39,6 +39,7 @@ export class MachineAudit {
   look(): void {
     const { auditors, iommu, swiotlb } = this.#machine;
     for (const domain of iommu.domains) {
+      domain.iova.cache.audit();
       const live = auditRanges(domain);
       if (this.#driversAreRight) {
         auditCaches(domain, live);

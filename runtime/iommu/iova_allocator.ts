@@ -109,6 +109,7 @@ export class IovaAllocator {
   };
 
   constructor(options: IovaAllocatorOptions) {
+    invariant(options.granuleBytes > 0, "IOVAs have no unit");
     this.granuleBytes = options.granuleBytes;
     this.ranges = new IovaRanges(options.startPfn, 2 ** 32 / options.granuleBytes);
     this.cache = new IovaCache(options.cpus);
@@ -144,7 +145,6 @@ export class IovaAllocator {
       this.flushCaches();
       pfn = this.ranges.alloc(pfns, limitPfn, true);
       this.#source = FROM_TREE_AFTER_FLUSH;
-      invariant(pfn === 0 || pfn + pfns - 1 <= limitPfn, "A range ends above its limit");
     }
     return pfn;
   }

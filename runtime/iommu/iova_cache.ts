@@ -46,6 +46,7 @@ export class IovaCache {
   readonly #depotSize = new Int32Array(CACHE_CLASSES);
 
   constructor(readonly cpus: number) {
+    invariant(cpus > 0, "A cache has no CPU");
     const lists = cpus * CACHE_CLASSES;
     this.#magazines = 2 * lists;
     this.#pfns = new Float64Array(this.#magazines << PLACE_BITS);
@@ -86,7 +87,6 @@ export class IovaCache {
 
   /** Looks below a magazine's newest frame, which then takes the place of the one found. */
   #takeBelow(list: number, newest: number, pfns: number, endPfn: number): number {
-    invariant((newest & FILL_MASK) !== 0, "An empty magazine is searched");
     for (let place = newest - 1; (place & FILL_MASK) !== 0; place--) {
       const pfn = this.#pfns[place]!;
       if (pfn + pfns > endPfn) continue;
@@ -100,14 +100,12 @@ export class IovaCache {
   /** Loads a magazine with frames in place of an empty one, if there is one; returns its newest. */
   #refill(list: number, sizeClass: number): number {
     const empty = this.#loaded[list]!;
-    invariant((empty & FILL_MASK) === 0, "A magazine with frames would be replaced");
     let newest = this.#previous[list]!;
     if ((newest & FILL_MASK) !== 0) {
       this.#previous[list] = empty;
     } else {
       const full = this.#depot[sizeClass]!;
       if (full === NO_MAGAZINE) return empty;
-      invariant(this.#depotSize[sizeClass]! > 0, "A depot counts fewer magazines than it has");
       this.#depot[sizeClass] = this.#next[full]!;
       this.#depotSize[sizeClass]!--;
       this.#discard(empty >> PLACE_BITS);
@@ -144,7 +142,6 @@ export class IovaCache {
   #makeRoom(list: number, sizeClass: number): boolean {
     const full = this.#loaded[list]!;
     const previous = this.#previous[list]!;
-    invariant((full & FILL_MASK) === CAPACITY, "A magazine with room goes to the depot");
     if ((previous & FILL_MASK) !== CAPACITY) {
       this.#previous[list] = full;
       this.#loaded[list] = previous;
@@ -223,6 +220,23 @@ export class IovaCache {
     this.#depotSize[sizeClass]!--;
     this.#visitMagazine(newestOfFull(magazine), release);
     this.#discard(magazine);
+  }
+
+  /** Checks that every magazine is loaded, in a depot or free. @throws {InvariantError} */
+  audit(): void {
+    let magazines = this.#loaded.length + this.#previous.length;
+    for (const [list, newest] of this.#loaded.entries()) {
+      const isOther = newest >> PLACE_BITS !== this.#previous[list]! >> PLACE_BITS;
+      invariant(isOther, "A CPU has loaded a magazine twice");
+    }
+    for (let sizeClass = 0; sizeClass < CACHE_CLASSES; sizeClass++) {
+      let size = 0;
+      for (let at = this.#depot[sizeClass]!; at !== NO_MAGAZINE; at = this.#next[at]!) size++;
+      invariant(size === this.#depotSize[sizeClass], "A depot counts other magazines than it has");
+      magazines += size;
+    }
+    for (let at = this.#freeMagazine; at !== NO_MAGAZINE; at = this.#next[at]!) magazines++;
+    invariant(magazines === this.#magazines, "A magazine is neither loaded nor free");
   }
 
   #discard(magazine: number): void {

@@ -76,6 +76,7 @@ export class IovaRanges {
    * @param dma32Pfn 4 GiB in frames.
    */
   constructor(startPfn: number, dma32Pfn: number) {
+    invariant(startPfn >= 0, "Ranges begin below frame 0");
     this.startPfn = startPfn;
     this.dma32Pfn = dma32Pfn;
     this.max32AllocPfns = dma32Pfn;
@@ -273,10 +274,6 @@ export class IovaRanges {
     }
     const links = this.#links;
     const higher = links[2 * lower + 1]!;
-    invariant(
-      this.#bounds[2 * lower + 1]! < lo && hi < this.#bounds[2 * higher]!,
-      "Ranges overlap",
-    );
     this.#bounds[2 * node] = lo;
     this.#bounds[2 * node + 1] = hi;
     links[2 * node] = lower;
@@ -289,7 +286,6 @@ export class IovaRanges {
   }
 
   #removeNode(node: number): void {
-    invariant(node > ANCHOR && this.#count > 0, "An end of the list is removed as a range");
     const links = this.#links;
     const lower = links[2 * node]!;
     const higher = links[2 * node + 1]!;
@@ -354,7 +350,6 @@ export class IovaRanges {
     const mask = this.#slotMask;
     const bounds = this.#bounds;
     const shift = this.#hashShift;
-    invariant(slots[emptied] !== FLOOR, "An empty slot is emptied");
     let hole = emptied;
     // Entries behind the hole move into it unless their own place lies between the two.
     for (let slot = (hole + 1) & mask; slots[slot] !== FLOOR; slot = (slot + 1) & mask) {
