@@ -163,7 +163,7 @@ Deno.test("one controller reads into the memory of another below the same switch
       block("root_port", "rp0", {}, [
         block("switch", "sw0", {}, [
           block("nvme", "ssd"),
-          block("nvme", "cmb", { p2pmemBytes: MIB }),
+          block("nvme", "cmb", { p2pmemBytes: 2 * MIB }),
         ]),
       ]),
     ]));
@@ -187,7 +187,7 @@ Deno.test("across root ports peer memory needs a listed host bridge (p2p.md 9.4)
       const lab = buildLab(config(mode, [
         block("host_bridge", "h0", { whitelisted }, [
           block("root_port", "rp0", {}, [block("nvme", "ssd")]),
-          block("root_port", "rp1", {}, [block("endpoint", "gpu", { p2pmemBytes: MIB })]),
+          block("root_port", "rp1", {}, [block("endpoint", "gpu", { p2pmemBytes: 2 * MIB })]),
         ]),
       ]));
       const target = lab.topology.peerMemory(device(lab, "gpu").function)!.alloc(4096)!;
@@ -206,7 +206,7 @@ Deno.test("an offset between bus and CPU addresses shows in what the device is g
       block("root_port", "rp0", {}, [
         block("switch", "sw0", {}, [
           block("nvme", "ssd"),
-          block("endpoint", "gpu", { p2pmemBytes: MIB }),
+          block("endpoint", "gpu", { p2pmemBytes: 2 * MIB }),
         ]),
       ]),
     ]),

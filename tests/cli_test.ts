@@ -307,7 +307,7 @@ Deno.test("bench counts events of a loop iteration; --json prints one object per
 });
 
 Deno.test("with --json the lines that a bench prints leave the standard output", async () => {
-  const printing = 'bench "b" {\n  loop { print "a line" }\n}\n';
+  const printing = 'bench "b" {\n  setup { print "a line" }\n  loop { let _n = 1 }\n}\n';
   await withFiles({ "printing.dma": printing }, async (folder) => {
     const path = join(folder, "printing.dma");
     const { code, errors, output } = await dmalab("bench", path, "--json");

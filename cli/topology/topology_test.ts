@@ -344,7 +344,7 @@ Deno.test("mistakes on the command line are answered with what was meant", async
       [[full, "--from", "gpo0", "--to", "ssd0"], 'did you mean "gpu0"?'],
       [[full, "--from", "gpu0", "--to", "09:00.0"], 'There is no function "09:00.0"'],
       [[full, "--cpu", "zen"], '"zen" is no CPU: write vendor:family'],
-      [[full, "--as", "dma", "--json"], "--as dma writes the whole machine"],
+      [[full, "--as", "dma", "--json"], "--as dma cannot be combined with other options"],
     ] as const
   ) {
     const { code, output, errors } = await topology(...words);

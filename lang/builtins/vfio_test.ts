@@ -60,7 +60,7 @@ Deno.test("explain of a migration buffer: pages, way, and whose it was before (h
 
 Deno.test("explain of an error says what was undone, and how much of the range goes back (hmm-rdma-vfio.md 4.8)", () => {
   const failing = (point: string, nth: number, errno: string) =>
-    output(`${STRICT}fail ${point} nth ${nth} {
+    output(`${STRICT}inject ${point} nth ${nth} {
         vf.alloc_buffer(8, from_device) fails ${errno}
       }
       explain ${errno}`);

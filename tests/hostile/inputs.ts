@@ -331,7 +331,7 @@ export const INPUTS: readonly HostileCase[] = [
     name: `explain ${word}`,
     words: ["explain", word],
     ends: ["refused"],
-    says: "No rule, diagnostic, event or function",
+    says: "no rule, diagnostic, event or function",
   })),
   ...HOST_WORDS.map((word): HostileCase => ({
     name: `completions ${word}`,

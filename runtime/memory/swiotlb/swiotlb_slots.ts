@@ -168,7 +168,6 @@ export class SwiotlbSlots {
 
   /** Takes free slots. */
   protected take(first: number, slots: number): void {
-    invariant(this.#freeRun[first]! >= slots, "Bounce slots in use are given out again");
     this.#freeRun.fill(0, first, first + slots);
     let run = 0;
     for (let slot = first - 1; slot >= first - first % SET_SLOTS; slot--) {

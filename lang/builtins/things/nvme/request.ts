@@ -86,7 +86,7 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
       (request) => request.nrPhysSegments,
     ),
     gap_bit: f.int(
-      "phys_gap_bit: the lowest set bit, from 1, of segment boundaries inside a page; 0: none.",
+      "Kernel phys_gap_bit: the lowest set bit, from 1, of segment boundaries inside a page; 0: none.",
       (request) => request.gapBit,
     ),
     nvme_status: f.int(
