@@ -87,7 +87,8 @@ export class CHeap {
    * @param isCompound Whether each of them knows the first.
    */
   takePages(order: number, zeroed: boolean, isCompound = false): Block | null {
-    const sizeBytes = 2 ** order * this.#machine.pages.pageSizeBytes;
+    // C's unsigned int: one below 0 is huge.
+    const sizeBytes = 2 ** (order >>> 0) * this.#machine.pages.pageSizeBytes;
     if (!(sizeBytes <= KMALLOC_BYTES) || this.#refuses()) return null;
     const particular = isCompound ? { ...PLAIN, compoundOrder: order } : PLAIN;
     return this.#takePages(sizeBytes, order, zeroed, particular);

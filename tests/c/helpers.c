@@ -360,6 +360,12 @@ int held_pages(void)
 	return seen;
 }
 
+/* An order is unsigned: one below 0 is more than there is. */
+int no_pages(void)
+{
+	return !__get_free_pages(GFP_KERNEL, -1) && !alloc_pages(GFP_KERNEL, 31);
+}
+
 int after_the_last(void)
 {
 	struct page *page = alloc_page(GFP_KERNEL);
