@@ -71,13 +71,16 @@ export {
   type FaultPointName,
 } from "./runtime/faults.ts";
 export {
+  KERNEL_SHORT_NAMES,
   type KernelConfig,
+  type KernelName,
   type KernelProfile,
   type KernelRelease,
   KERNELS,
 } from "./runtime/kernels/kernels.ts";
 export { type QuirkName, QUIRKS, type QuirkSet } from "./runtime/kernels/quirks.ts";
 export { Machine } from "./runtime/machine.ts";
+export { Platform } from "./runtime/platform.ts";
 export {
   defaultMachineConfig,
   type IommuConfig,

@@ -43,7 +43,7 @@ Deno.test("what a release does not have is reported with those that have it", as
   const opened = await openScenario(join(ROOT, "tests/c/gone.dma"));
   assert(!("problem" in opened) && opened.program === null);
   assertEquals(opened.diagnostics.map(({ hint, message }) => [message, hint]), [[
-    "There is no alloc_pages_bulk_array() in 7.2",
+    "There is no alloc_pages_bulk_array() in 7.2.12",
     "modelled releases that have it: 6.12.117",
   ]]);
 });

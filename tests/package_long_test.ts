@@ -198,51 +198,6 @@ async function tryRepl(
   }
 }
 
-/** A function, or a method of a class, as it begins. */
-const FUNCTION =
-  /^(?!constructor\()(async )?(function\b|[\w$]+=>|\([^()]*\)=>|\*?[\w$]+\([^()]*\)\{)/;
-
-/**
- * How many functions of the package's files a scenario runs: in parentheses, which V8 compiles with
- * their file, and others. Left out is what V8 does not count: constructors, accessors, and methods
- * that are private or call the one above them.
- */
-function functionsThatRan(base: string, scenario: string) {
-  const folder = Deno.makeTempDirSync({ dir: base });
-  const command = `deno run -R=. --coverage=${folder} dist/run.js ${scenario}`;
-  const { code, output } = shell(base, base, command);
-  assertEquals(code, 0, output);
-  let early = 0;
-  let late = 0;
-  for (const { name } of Deno.readDirSync(folder)) {
-    const { functions, url } = JSON.parse(Deno.readTextFileSync(join(folder, name)));
-    // A long run starts a worker whose text is its address.
-    if (!url.startsWith("file:")) continue;
-    const text = Deno.readTextFileSync(new URL(url));
-    for (const { ranges: [{ count, endOffset, startOffset }] } of functions) {
-      const own = text.slice(startOffset, endOffset);
-      if (count === 0 || !FUNCTION.test(own) || own.includes("super.")) continue;
-      if (text[startOffset - 1] === "(" && text[endOffset] === ")") early++;
-      else late++;
-    }
-  }
-  return { early, late };
-}
-
-Deno.test("the package's files are compiled early where every start needs them", () =>
-  withPackage((base) => {
-    Deno.copyFileSync(join(ROOT, "benches/start.dma"), join(base, "plain.dma"));
-    const plain = functionsThatRan(base, "plain.dma");
-    // On a busy host a run takes so long that it listens for Ctrl-C.
-    assert(plain.early > 650 && plain.late <= 10, `${plain.early} early, ${plain.late} late`);
-    // A longer run needs other functions, which are compiled when they are called.
-    const other = functionsThatRan(base, "two.dma");
-    assert(
-      other.early > plain.early && other.late > 20,
-      `${other.early} early, ${other.late} late`,
-    );
-  }));
-
 Deno.test("a folder made by the package works, in a clone and by npm too (docs/install.md)", (t) =>
   withPackage(async (base, dist) => {
     installByDeno(base);

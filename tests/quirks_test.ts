@@ -24,7 +24,9 @@ Deno.test("a switch has a row on the page on defects", () => {
 
 Deno.test("the releases in the tables of defects.md are those whose records have the switch on", () => {
   const page = Deno.readTextFileSync(join(ROOT, "docs/behaviour/defects.md"));
-  const short = new Map(Object.entries(KERNEL_SHORT_NAMES).map(([name, full]) => [full, name]));
+  const short = new Map<string, string>(
+    Object.entries(KERNEL_SHORT_NAMES).map(([name, full]) => [full, name]),
+  );
   let rows = 0;
   for (const line of page.slice(0, page.indexOf("The same defect can")).split("\n")) {
     const name = line.match(/^\| `(\w+)` \|/)?.[1] as QuirkName | undefined;

@@ -255,22 +255,21 @@ export const KERNELS: Readonly<Record<KernelProfile, KernelRelease>> = RELEASES;
 export const KERNEL_NAMES = Object.keys(KERNELS) as readonly KernelProfile[];
 
 /** Short names of releases: a kernel's version without its last numbers means the release modelled. */
-const SHORT_NAMES = {
+export const KERNEL_SHORT_NAMES = {
   "6.12": "6.12.117",
   "7.2": "7.2.12",
   "7.3": "7.3.4",
 } as const satisfies Readonly<Record<string, KernelProfile>>;
 
 /** A release by its full name or by its short one. */
-export type KernelName = KernelProfile | keyof typeof SHORT_NAMES;
-
-export const KERNEL_SHORT_NAMES: Readonly<Record<string, KernelProfile>> = SHORT_NAMES;
+export type KernelName = KernelProfile | keyof typeof KERNEL_SHORT_NAMES;
 
 /** The release that a full or a short name means; undefined for a name of none. */
 export function kernelNamed(name: KernelName): KernelProfile;
 export function kernelNamed(name: string): KernelProfile | undefined;
 export function kernelNamed(name: string): KernelProfile | undefined {
-  const full = KERNEL_SHORT_NAMES[name] ?? name;
+  const short: Readonly<Record<string, KernelProfile>> = KERNEL_SHORT_NAMES;
+  const full = short[name] ?? name;
   return KERNEL_NAMES.find((each) => each === full);
 }
 
