@@ -8,7 +8,7 @@ import { ROOT } from "./source_text.ts";
 
 const SCRIPT = `${LEFT_MAPPED}test "goes on for long" {
   let n = 0
-  while n < 3000000 { n += 1 }
+  while n < 15000000 { n += 1 }
   print "\\u{1b}[2J\\u{1b}]0;mine\\u{7}"
 }
 `;
