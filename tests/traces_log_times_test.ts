@@ -138,7 +138,7 @@ Deno.test("a fault without a verdict is listed with the reason, and is never cal
     return checkLines(check, pass, check.end(), { trace: "t", log: "l" }).join("\n");
   };
   const alone = text([], fault("00:04.0", "0xfffff000"));
-  assertStringIncludes(alone, "1 fault of the log without a verdict");
+  assertStringIncludes(alone, "1 fault of the log without a sure cause");
   assertStringIncludes(alone, "no verdict: there is no trace beside the log");
   const other = text([event(1), event(3)], fault("00:09.0", "0xfffff000"));
   assertStringIncludes(other, "no verdict: the trace has no mapping of the device");

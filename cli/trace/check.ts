@@ -1,9 +1,5 @@
 /** `dmalab trace check`: what a real machine did wrong with its mappings. */
-import {
-  checkJson,
-  checkLines,
-  isOpenFault,
-} from "../../instruments/traces/ledger/check_report.ts";
+import { checkJson, checkLines, isClean } from "../../instruments/traces/ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import { refuse, type Screen } from "../screen.ts";
@@ -61,10 +57,7 @@ export async function runCheck(
       const names = { trace: trace.name, log: logName };
       for (const line of checkLines(check, log, result, names)) screen.out(`${line}\n`);
     }
-    const isWrong = result.findings.some(({ certainty }) =>
-      certainty === "proved" || certainty === "likely"
-    ) || result.findings.some(isOpenFault) || log.unreadable.length > 0;
-    return isWrong ? FAILED : HELD;
+    return isClean(log, result) ? HELD : FAILED;
   } catch (error) {
     if (error instanceof UnreadableFile) return refuse(error.message, screen);
     throw error;

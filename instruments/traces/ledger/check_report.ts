@@ -6,6 +6,7 @@ import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { limitsSeen } from "./queue_use.ts";
 import { type Device, type Finding, modeOf } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
+import { FAULT_RULE } from "./classify_log.ts";
 import { clockLines } from "./trace_clocks.ts";
 
 function hex(address: number | null): string | null {
@@ -170,9 +171,7 @@ export function checkLines(
   const span = `${formatCount(check.lines, "line")}, ${formatCount(check.eventLines, "event")}, ${
     summary.seconds.toFixed(3)
   } s`;
-  const wrong = result.findings.filter(({ certainty }) =>
-    certainty === "proved" || certainty === "likely"
-  );
+  const wrong = result.findings.filter(isSure);
   const shown = result.findings.filter((each) => each.certainty !== "unknown" || isOpenFault(each));
   const faults = shown.filter(isOpenFault).length + log.unreadable.length;
   const groups = [...Map.groupBy(shown, groupKey).values()];
@@ -193,7 +192,7 @@ export function checkLines(
       : faults > 0
       ? `${
         formatCount(faults, "fault")
-      } of the log without a verdict; nothing else is proved or likely:`
+      } of the log without a sure cause; nothing else is proved or likely:`
       : "Nothing is proved or likely to be wrong.",
     ...groups.slice(0, MOST_SHOWN).flatMap(([finding, ...alike]) => [
       "",
@@ -203,7 +202,7 @@ export function checkLines(
     ]),
     ...log.unreadable.slice(0, MOST_SHOWN).flatMap(({ line, message }) => [
       "",
-      `unknown: iommu_fault at ${names.log}:${line}   trace.T.62`,
+      `unknown: iommu_fault at ${names.log}:${line}   ${FAULT_RULE}`,
       `  the line cannot be read: ${message}`,
     ]),
     ...groups.length > MOST_SHOWN
@@ -219,10 +218,19 @@ export function checkLines(
   ];
 }
 
-/** A fault of the log that nothing explains: it is one all the same. */
-export function isOpenFault({ certainty, kind, logLine }: Finding): boolean {
-  const isOpen = kind === "iommu_fault" || kind === "unknown_birth";
-  return certainty === "unknown" && isOpen && logLine !== null;
+function isSure({ certainty }: Finding): boolean {
+  return certainty === "proved" || certainty === "likely";
+}
+
+/** A fault of the log whose cause is at most possible: it is one all the same. */
+function isOpenFault(finding: Finding): boolean {
+  return finding.rule === FAULT_RULE && !isSure(finding);
+}
+
+/** Whether a check found nothing: no finding that is sure, and no fault in the log. */
+export function isClean(log: LogPass, { findings }: CheckResult): boolean {
+  return log.unreadable.length === 0 &&
+    !findings.some((finding) => isSure(finding) || isOpenFault(finding));
 }
 
 /** Leaks that are alike are one thing to a reader. */

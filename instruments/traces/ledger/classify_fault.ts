@@ -43,12 +43,10 @@ function classifyFault(
   seconds: number,
 ): FaultVerdict {
   const { device, mapped, page } = access;
-  const mappings = history.at(page).filter((mapping) =>
-    isOf(mapping, device) && mapping.mappedAt.seconds <= seconds
-  );
-  const live = mappings.filter((mapping) => isLive(mapping, seconds));
+  const own = history.indexOf(page, device);
+  const live = own.liveAt(seconds);
   const refused = live.find((mapping) => !permits(mapping, access));
-  const unmapped = newest(mappings.filter((mapping) => !isLive(mapping, seconds)));
+  const unmapped = own.unmappedBy(seconds);
   if (live.length > 0) {
     const mapping = refused ?? live.at(-1)!;
     const isTooRecent = seconds - mapping.mappedAt.seconds < REACTION_SECONDS;
@@ -64,8 +62,7 @@ function classifyFault(
     }
     return { kind: "access_allowed", mapping, isConsistent: false };
   }
-  const before = history.at(page - PAGE_BYTES).findLast((mapping) =>
-    isOf(mapping, device) && isLive(mapping, seconds) &&
+  const before = history.indexOf(page - PAGE_BYTES, device).liveAt(seconds).findLast((mapping) =>
     pageEnd(mapping.addr, mapping.sizeBytes) === page &&
     permits(mapping, access) &&
     (unmapped === null || seconds - mapping.mappedAt.seconds >= REACTION_SECONDS)
@@ -79,9 +76,7 @@ function classifyFault(
   if (unmapped !== null) {
     return { kind: "use_after_unmap", mapping: unmapped, isConsistent: mapped !== true };
   }
-  const other = history.at(page).find((mapping) =>
-    mapping.device !== null && isLive(mapping, seconds)
-  );
+  const [other] = history.indexOfAll(page).liveAt(seconds);
   if (other !== undefined && device !== null) {
     return { kind: "other_device", mapping: other, isConsistent: mapped !== true };
   }
@@ -109,33 +104,24 @@ export function classifyWithin(
     ...changesAt(access, history).map((seconds) => seconds + JUST_AFTER_SECONDS)
       .filter((seconds) => seconds > first && seconds < last).sort((a, b) => a - b),
   ];
-  const fits: { readonly verdict: FaultVerdict; seconds: number }[] = [];
+  const fits = new Map<string, { readonly verdict: FaultVerdict; seconds: number }>();
   let sum = 0;
   for (const [index, time] of times.entries()) {
     const verdict = classifyFault(access, history, time);
     if (!verdict.isConsistent) continue;
     const seconds = (times[index + 1] ?? last) - time;
     sum += seconds;
-    const same = fits.find(({ verdict: { kind, mapping } }) =>
-      kind === verdict.kind && mapping === verdict.mapping
-    );
-    if (same === undefined) fits.push({ verdict, seconds });
+    const key = `${verdict.kind} ${verdict.mapping?.mappedAt.line}`;
+    const same = fits.get(key);
+    if (same === undefined) fits.set(key, { verdict, seconds });
     else same.seconds += seconds;
   }
   // Before its first mapping every page is one that was never mapped.
-  const mapped = fits.filter(({ verdict: { mapping } }) => mapping !== null);
-  const [best] = (mapped.length > 0 ? mapped : fits).sort((a, b) => b.seconds - a.seconds);
+  const all = [...fits.values()];
+  const mapped = all.filter(({ verdict: { mapping } }) => mapping !== null);
+  const [best] = (mapped.length > 0 ? mapped : all).sort((a, b) => b.seconds - a.seconds);
   if (best === undefined) return { ...classifyFault(access, history, last), share: 0 };
-  return { ...best.verdict, share: fits.length === 1 ? 1 : best.seconds / sum };
-}
-
-function isOf(mapping: TracedMapping, device: Device | null): boolean {
-  return mapping.device === null || mapping.device === device;
-}
-
-function isLive(mapping: TracedMapping, seconds: number): boolean {
-  return mapping.mappedAt.seconds <= seconds &&
-    (mapping.unmappedAt === null || mapping.unmappedAt.seconds > seconds);
+  return { ...best.verdict, share: fits.size === 1 ? 1 : best.seconds / sum };
 }
 
 /** Whether a mapping was live at some time of a window. */
@@ -146,14 +132,6 @@ export function isLiveWithin(mapping: TracedMapping, [first, last]: Window): boo
 
 function permits(mapping: TracedMapping, { access }: LoggedAccess): boolean {
   return access === null || allows(mapping.dir, access);
-}
-
-function newest(mappings: readonly TracedMapping[]): TracedMapping | null {
-  let found: TracedMapping | null = null;
-  for (const mapping of mappings) {
-    if (found === null || mapping.unmappedAt!.seconds >= found.unmappedAt!.seconds) found = mapping;
-  }
-  return found;
 }
 
 /** Times at which something changed at the pages of accesses, with those of the page before. */

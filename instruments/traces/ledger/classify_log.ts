@@ -53,6 +53,9 @@ const LIKELY_SHARE = 0.9;
 /** A line of the log is printed a little later than the line of the trace that is the same call. */
 const PRINTED_SECONDS = 0.001;
 
+/** The rule by which a fault's cause is found. */
+export const FAULT_RULE = "trace.T.62";
+
 /** Pages that the faults of a log are about: those that the ledger has to keep. */
 export function faultPages(entries: readonly KernelLogEntry[]): number[] {
   return entries.flatMap((entry) => {
@@ -92,7 +95,7 @@ export function classifyLog(
   };
 }
 
-/** When a line was printed, by the clock of the trace: after the pairs before it, and before those behind it. */
+/** When a line was printed, by the clock of the trace: between the pairs before and after it. */
 function windowOf(
   { line, resolutionSeconds, seconds }: KernelLogEntry,
   offset: ClockOffset | null,
@@ -104,12 +107,12 @@ function windowOf(
   if (seconds === null) return null;
   const [first, last] = offset.window;
   if (resolutionSeconds === 0 && first === last) return [seconds + first, seconds + last];
-  const before = pairs.filter(({ entry }) => entry.line < line).map((pair) => pair.seconds);
-  const behind = pairs.filter(({ entry }) => entry.line > line).map((pair) => pair.seconds);
-  return [
-    Math.max(seconds + first, ...before),
-    Math.min(seconds + last + resolutionSeconds, ...behind.map((each) => each + PRINTED_SECONDS)),
-  ];
+  let [from, until] = [seconds + first, seconds + last + resolutionSeconds];
+  for (const pair of pairs) {
+    if (pair.entry.line < line) from = Math.max(from, pair.seconds);
+    if (pair.entry.line > line) until = Math.min(until, pair.seconds + PRINTED_SECONDS);
+  }
+  return [from, until];
 }
 
 /** What a record says of an access to memory; null where it says none. */
@@ -204,7 +207,7 @@ function faultFinding(
     address: address === null ? null : numberOf(address),
     certainty,
     since: null,
-    rule: "trace.T.62",
+    rule: FAULT_RULE,
     text: TEXTS[kind] ?? "a fault of the IOMMU that is not about a mapping",
     more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
     ...more,

@@ -122,7 +122,7 @@ export function offsetOf(
   if (least === undefined) return null;
   const most = differences.at(-1)!;
   const seconds = differences[Math.floor((differences.length - 1) / 2)]!;
-  const resolution = Math.max(...unsorted.map((each) => each.resolutionSeconds));
+  const resolution = unsorted.reduce((most, each) => Math.max(most, each.resolutionSeconds), 0);
   return {
     seconds,
     // A line was printed up to the resolution later: each difference bounds the offset on both sides.

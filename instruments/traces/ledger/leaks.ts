@@ -30,7 +30,7 @@ export function leaksOf(devices: Iterable<Device>): ReadonlyMap<TracedMapping, L
 
 const MOST_TASKS = 3;
 
-function leakText(mappings: readonly TracedMapping[], { births }: Siblings<TracedMapping>): string {
+function leakText(mappings: readonly TracedMapping[], { maps }: Siblings<TracedMapping>): string {
   const [first] = mappings;
   if (mappings.length === 1) {
     return "live at the end, while newer mappings of the same use were unmapped";
@@ -39,9 +39,12 @@ function leakText(mappings: readonly TracedMapping[], { births }: Siblings<Trace
   const by = tasks.length > MOST_TASKS ? formatCount(tasks.length, "task") : tasks.join(", ");
   const seconds = mappings.at(-1)!.mappedAt.seconds - first!.mappedAt.seconds;
   const each = (seconds / (mappings.length - 1)).toPrecision(2);
-  const sizes = mappings.map(({ sizeBytes }) => sizeBytes);
-  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+  let [least, most] = [Infinity, 0];
+  for (const { sizeBytes } of mappings) {
+    least = Math.min(least, sizeBytes);
+    most = Math.max(most, sizeBytes);
+  }
   const size = least === most ? formatCount(most, "byte") : `${least} to ${most} bytes`;
   return `live at the end, while newer mappings of the same use were unmapped: ${mappings.length} ` +
-    `of ${births} of ${size}, ${first!.dir}, by ${by}, are never unmapped, one each ${each} s`;
+    `of ${maps} of ${size}, ${first!.dir}, by ${by}, are never unmapped, one each ${each} s`;
 }

@@ -5,12 +5,15 @@
  *
  * @see behaviour/traces.md T.62, T.69
  */
-import { PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
+import { PageIndex } from "./page_index.ts";
+import { type Device, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
 
 export class PageHistory {
   readonly #pages = new Map<number, TracedMapping[]>();
   /** Mappings of memory at these addresses, which are no addresses for a device. */
   readonly #physPages = new Map<number, TracedMapping[]>();
+
+  readonly #indices = new Map<string, PageIndex>();
 
   /** @param addresses Where devices faulted; the page before each is kept too. */
   constructor(addresses: Iterable<number>) {
@@ -44,6 +47,29 @@ export class PageHistory {
 
   at(page: number): readonly TracedMapping[] {
     return this.#pages.get(page) ?? [];
+  }
+
+  /**
+   * The mappings of a page that may be a device's, by time. All must have been added.
+   *
+   * @param device Null where the log does not name one: then those of two-step ranges alone.
+   */
+  indexOf(page: number, device: Device | null): PageIndex {
+    const isIts = (mapping: TracedMapping) => mapping.device === null || mapping.device === device;
+    return this.#index(`${page} ${device?.name ?? ""}`, page, isIts);
+  }
+
+  /** Those of all devices. */
+  indexOfAll(page: number): PageIndex {
+    return this.#index(`${page} *`, page, ({ device }) => device !== null);
+  }
+
+  #index(key: string, page: number, accept: (mapping: TracedMapping) => boolean): PageIndex {
+    let index = this.#indices.get(key);
+    if (index === undefined) {
+      this.#indices.set(key, index = new PageIndex(this.at(page).filter(accept)));
+    }
+    return index;
   }
 }
 

@@ -1,17 +1,17 @@
 /**
  * Mappings that a driver uses alike, and which of those live at the end are leaked.
  *
- * A ring unmaps in the order of its maps, or nearly: no live buffer of it has been overtaken by more
- * unmaps of younger ones than those that were unmapped before. And it replaces what it unmaps: the
- * number of live ones does not grow beyond what it was filled with.
+ * A mapping is overtaken by each newer one that is unmapped before it. A ring unmaps in the order of
+ * its maps, or nearly: no live buffer of it was overtaken more often than those already unmapped. And
+ * it maps one for each that it unmaps: the number of live ones stays what the ring was filled with.
  *
  * @see behaviour/traces.md T.66
  */
 import { Ranks } from "./ranks.ts";
 
-/** A live mapping may be leaked when so many younger ones of the same use were unmapped. */
+/** A live mapping may be leaked when so many newer ones of the same use were unmapped. */
 const LATER_UNMAPS = 3;
-/** How many times as far as any unmapped one was overtaken a leaked one is. */
+/** A leaked mapping was overtaken this many times as often as any that was unmapped. */
 const OVERTAKEN_TIMES = 2;
 /** So many maps in a row, with no unmap between them, fill a ring. */
 const FILLING = 8;
@@ -19,9 +19,9 @@ const FILLING = 8;
 /** Where a live mapping stands among those of its use. */
 interface Place {
   /** How many were mapped before it. */
-  readonly births: number;
+  readonly maps: number;
   /** How many were unmapped before it. */
-  readonly deaths: number;
+  readonly unmaps: number;
   slot: number;
   /** It was live through a silence, in which its unmap may not have been traced. */
   isUnseen: boolean;
@@ -29,12 +29,12 @@ interface Place {
 
 /** @typeParam Mapping What is mapped and unmapped; only which one it is matters. */
 export class Siblings<Mapping extends object> {
-  births = 0;
-  #deaths = 0;
-  /** By birth. */
+  maps = 0;
+  #unmaps = 0;
+  /** In the order of their maps. */
   readonly #live = new Map<Mapping, Place>();
   readonly #ranks = new Ranks();
-  /** The most younger ones that were unmapped before the unmap of one. */
+  /** How often the one that was overtaken most was, of those that were unmapped. */
   #mostOvertaken = 0;
   /** Live ones, less those that were unmapped and never seen mapped. */
   #level = 0;
@@ -50,7 +50,7 @@ export class Siblings<Mapping extends object> {
   map(mapping: Mapping): void {
     if (this.#ranks.isFull) this.#renumber();
     const slot = this.#ranks.add();
-    this.#live.set(mapping, { births: this.births++, deaths: this.#deaths, slot, isUnseen: false });
+    this.#live.set(mapping, { maps: this.maps++, unmaps: this.#unmaps, slot, isUnseen: false });
     this.#run++;
     if (++this.#level <= this.#mostLevel) return;
     this.#mostLevel = this.#level;
@@ -58,7 +58,10 @@ export class Siblings<Mapping extends object> {
   }
 
   unmap(mapping: Mapping): void {
-    this.#mostOvertaken = Math.max(this.#mostOvertaken, this.#overtaken(mapping));
+    const place = this.#live.get(mapping);
+    if (place !== undefined) {
+      this.#mostOvertaken = Math.max(this.#mostOvertaken, this.#overtaken(place));
+    }
     this.forget(mapping);
     this.#noteUnmap();
   }
@@ -80,10 +83,10 @@ export class Siblings<Mapping extends object> {
 
   /** Nothing was traced for long: only a mapping that was late already is known to be live. */
   silence(): void {
-    if (this.births + this.#deaths === this.#silentSince) return;
-    this.#silentSince = this.births + this.#deaths;
-    for (const [mapping, place] of this.#live) {
-      if (!this.#isLate(mapping)) place.isUnseen = true;
+    if (this.maps + this.#unmaps === this.#silentSince) return;
+    this.#silentSince = this.maps + this.#unmaps;
+    for (const place of this.#live.values()) {
+      if (!this.#isLate(place)) place.isUnseen = true;
     }
   }
 
@@ -91,22 +94,22 @@ export class Siblings<Mapping extends object> {
   leaked(): ReadonlyMap<Mapping, boolean> {
     this.#endRun();
     const fillings = this.#fillings();
-    const late = [...this.#live].filter(([mapping]) =>
-      !fillings.has(mapping) && this.#isLate(mapping)
+    const late = [...this.#live].filter(([mapping, place]) =>
+      !fillings.has(mapping) && this.#isLate(place)
     );
     const isGrown = late.length <= this.#grown;
     return new Map(late.map(([mapping, { isUnseen }]) => [mapping, isGrown && !isUnseen]));
   }
 
-  /** Whether it was overtaken by far more unmaps than any other was. */
-  #isLate(mapping: Mapping): boolean {
-    return this.#overtaken(mapping) >=
+  /** Whether it was overtaken far more often than any other was. */
+  #isLate(place: Place): boolean {
+    return this.#overtaken(place) >=
       Math.max(LATER_UNMAPS, OVERTAKEN_TIMES * this.#mostOvertaken + 1);
   }
 
   #noteUnmap(): void {
     this.#endRun();
-    this.#deaths++;
+    this.#unmaps++;
   }
 
   #endRun(): void {
@@ -116,10 +119,9 @@ export class Siblings<Mapping extends object> {
     this.#rise = 0;
   }
 
-  #overtaken(mapping: Mapping): number {
-    const place = this.#live.get(mapping);
-    if (place === undefined) return 0;
-    return this.births - 1 - place.births - this.#ranks.above(place.slot);
+  /** Newer ones that are no longer live. */
+  #overtaken({ maps, slot }: Place): number {
+    return this.maps - 1 - maps - this.#ranks.above(slot);
   }
 
   /** Live ones that were mapped in a row and are all live: a ring that is not used. */
@@ -131,8 +133,8 @@ export class Siblings<Mapping extends object> {
       if (row.length >= FILLING) { for (const mapping of row) found.add(mapping); }
     };
     for (const [mapping, place] of this.#live) {
-      const isNext = last !== null && place.births === last.births + 1 &&
-        place.deaths === last.deaths;
+      const isNext = last !== null && place.maps === last.maps + 1 &&
+        place.unmaps === last.unmaps;
       if (!isNext) {
         end();
         row = [];
