@@ -1,7 +1,7 @@
 /**
  * The kernel's allocators for drivers in C: blocks of a power of two that share pages, and whole pages.
  *
- * Behind every block lies one that is never given out, and what is freed is not used again at
+ * Behind every block lies one that is never allocated, and what is freed is not used again at
  * once, so that a step beyond the end and a use after the end are seen.
  */
 import { PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";

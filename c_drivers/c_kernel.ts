@@ -91,7 +91,7 @@ export class CKernel implements AccessWatcher {
     return made;
   }
 
-  /** A device reads memory: not what this driver has allocated and never written, one hopes. */
+  /** A device reads memory: reports what this driver allocated and never wrote. */
   accessed(
     device: DmaDevice,
     dma: number,

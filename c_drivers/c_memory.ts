@@ -37,10 +37,10 @@ export const MARK = {
   FRESH: 0x20,
   /** Constants, which are only read. */
   CONSTANT: 0x10,
-  /** Never given out. */
+  /** Never allocated. */
   CLOSED: 0x80,
   FREED: 0x81,
-  /** Behind the end of what was given out. */
+  /** Behind the end of what was allocated. */
   BEHIND: 0x82,
   NULL: 0x83,
 } as const;
@@ -239,7 +239,7 @@ export class CMemory {
     }
   }
 
-  /** What lies right behind what was given out. */
+  /** What lies right behind what was allocated. */
   guard(at: number, sizeBytes: number): void {
     this.shadow.fill(
       BEHIND ^ TURNED,

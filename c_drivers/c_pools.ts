@@ -91,7 +91,7 @@ export class CPools implements AccessWatcher {
     pool.free(block, block.dma);
   }
 
-  /** A device writes memory: not a block that was freed, one hopes. */
+  /** A device writes memory: reports a block that was freed. */
   accessed(
     device: DmaDevice,
     dma: number,

@@ -37,7 +37,7 @@ const MEANINGS = {
   page: (kernel: CKernel, at: number): PhysAddr => kernel.pagePhys(at),
   pdev: functionAt,
   phys: (kernel: CKernel, value: number) => kernel.exact(value, "address") as PhysAddr,
-  lender: functionAt,
+  provider_dev: functionAt,
   size: bytes,
 } satisfies Meanings;
 

@@ -47,7 +47,7 @@ export class Platform {
   readonly clock: VirtualClock;
   /** @internal */
   readonly random: Random;
-  /** Everything that happens, for who listens, and how often it happened. */
+  /** Every event, for listeners, and how often each happened. */
   readonly events: EventStream;
   /**
    * What the kernel itself prints.
@@ -71,7 +71,7 @@ export class Platform {
    * @internal
    */
   readonly encryption: MemoryEncryption | null;
-  /** Who gives pages of memory to scripts and drivers. */
+  /** Allocates pages of memory for scripts and drivers. */
   readonly pages: PageAllocator;
   /**
    * Memory that no driver may map.

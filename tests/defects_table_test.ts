@@ -116,7 +116,7 @@ const ROWS: Readonly<Partial<Record<QuirkName, Row>>> = {
     with: ["metadata_length_from_format"],
     machine: METADATA_SGL,
     steps: [io("user_read", [run(1, 4096)], metadata(8192))],
-    // The second page meets an address that is taken, or of which a free one is given out next.
+    // The second page meets an address that is taken, or of which a free one is allocated next.
     seen: { ...NEEDS_TRANSLATION, strict: "EIO", lazy: "tried for ever" },
   },
   metadata_length_from_format: {

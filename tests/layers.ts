@@ -27,19 +27,22 @@ interface LayerRule {
   readonly packages: readonly string[];
 }
 
+/** What the command line is made of. */
+const BELOW_CLI = [
+  "mod",
+  "instruments",
+  "instruments/fault_log",
+  "c_drivers",
+  "lang",
+  "devices",
+  "runtime",
+  "std",
+];
+
 /** A layer is named after its folder; `mod` is `mod.ts`, and a room may be a layer of its own. Each may import itself. */
 const RULES: Readonly<Record<string, LayerRule>> = {
   cli: {
-    layers: [
-      "mod",
-      "instruments",
-      "instruments/fault_log",
-      "c_drivers",
-      "lang",
-      "devices",
-      "runtime",
-      "std",
-    ],
+    layers: BELOW_CLI,
     packages: [
       "@deno/shim-deno",
       "@optique/",
@@ -57,17 +60,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   },
   // Nothing of the product imports it: it is in no other row.
   tools: {
-    layers: [
-      "cli",
-      "mod",
-      "instruments",
-      "instruments/fault_log",
-      "c_drivers",
-      "lang",
-      "devices",
-      "runtime",
-      "std",
-    ],
+    layers: ["cli", ...BELOW_CLI],
     packages: ["@deno/shim-deno", "@std/", "@vscode/", "core-js/", "node:", "typescript"],
   },
   mod: { layers: ["instruments", "lang", "devices", "runtime"], packages: [] },

@@ -57,7 +57,7 @@ export interface IommuDomainOptions {
   readonly flushQueue: FlushQueueOptions | null;
   /** Flush after mapping too: the hardware remembers absent entries. */
   readonly cachingMode: boolean;
-  /** Address ranges never given out, end exclusive. */
+  /** Address ranges never allocated, end exclusive. */
   readonly reserved: readonly { readonly start: number; readonly end: number }[];
 }
 
@@ -109,7 +109,7 @@ export class IommuDomain implements FlushQueueOwner {
     this.reserved = options.reserved;
     this.iova = new IovaAllocator({
       granuleBytes: this.granuleBytes,
-      // Frame 0 is never given out, so that 0 can mean failure (4.1).
+      // Frame 0 is never allocated, so that 0 can mean failure (4.1).
       startPfn: 1,
       cpus: platform.config.cpus,
       clock: platform.clock,

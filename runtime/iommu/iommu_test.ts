@@ -74,7 +74,7 @@ Deno.test("a mask that ends at 4 GiB prefers nothing: it has no other addresses 
   }
 });
 
-Deno.test("the last granule below a mask's end is given out, and none beyond it (dma.md 4.2)", () => {
+Deno.test("the last granule below a mask's end is allocated, and none beyond it (dma.md 4.2)", () => {
   for (const maskBits of [31, 32, 33, 40]) {
     const bench = testBench({ device: { maskBits, prefer32Bit: false } });
     assertEquals(map(bench), 2 ** maskBits - 4096, `${maskBits} bits`);

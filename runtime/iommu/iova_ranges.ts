@@ -72,7 +72,7 @@ export class IovaRanges {
   #probedSlot = 0;
 
   /**
-   * @param startPfn Lowest frame that may be given out, at least 1, so that 0 can mean failure.
+   * @param startPfn Lowest frame that may be allocated, at least 1, so that 0 can mean failure.
    * @param dma32Pfn 4 GiB in frames.
    */
   constructor(startPfn: number, dma32Pfn: number) {

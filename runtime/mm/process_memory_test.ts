@@ -223,7 +223,7 @@ Deno.test("an entry that stayed mapped while its page went leads the device to t
   fault(VALID + WRITE);
   const old = map.pfns.pfn(1);
   const dma = mapPfn(1);
-  // The page beside it keeps the old frame from being given out again.
+  // The page beside it keeps the old frame from being allocated again.
   mm.migrate(page(1));
   fault(VALID + WRITE);
   assertEquals(flags(1), "valid,write,dma_mapped");

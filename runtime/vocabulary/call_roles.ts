@@ -49,7 +49,7 @@ const ROLES = {
   phys: { c: "phys_addr_t phys", fields: { phys: PHYS } },
   pool: { c: "struct dma_pool *pool", fields: { pool: TEXT, size_bytes: SIZE } },
   provider: { c: "struct p2pdma_provider *provider", fields: { provider: TEXT } },
-  lender: { c: "struct pci_dev *provider", fields: { provider: TEXT } },
+  provider_dev: { c: "struct pci_dev *provider", fields: { provider: TEXT } },
   publish: { c: "bool publish", fields: {} },
   req: { c: "struct request *req", fields: { req: INT } },
   sg: { c: "struct scatterlist *sg", fields: { sg: SEGMENTS } },

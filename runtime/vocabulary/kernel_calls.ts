@@ -125,7 +125,7 @@ export const CALL_TABLE = {
     "p2p.9.4",
     TWO_STEP,
   ),
-  pci_p2pdma_distance: fn("int (lender, clients, count, verbose)", INT, "p2p.9.4", OF_MANY),
+  pci_p2pdma_distance: fn("int (provider_dev, clients, count, verbose)", INT, "p2p.9.4", OF_MANY),
   pci_alloc_p2pmem: fn("void * (pdev, size)", optional(PHYS), "p2p.9.7"),
   pci_free_p2pmem: fn("void (pdev, peer_memory, size)", NOTHING, "p2p.9.7"),
   pci_p2pmem_find: fn("struct pci_dev * (clients, count)", optional(TEXT), "p2p.9.5", OF_MANY),

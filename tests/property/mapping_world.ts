@@ -2,7 +2,7 @@
  * A machine with one device beside the plain model of it, and the operations that both go through.
  *
  * After each operation the two must agree: no two ranges overlap, an address leads where
- * the model says, what is freed and not yet flushed is not given out again. At the end nothing
+ * the model says, what is freed and not yet flushed is not allocated again. At the end nothing
  * is left: no range, no leaf, no mapping, no record.
  */
 import type { DmaAddr, PhysAddr } from "../../runtime/address.ts";
@@ -231,7 +231,7 @@ export class MappingWorld {
     return number % 3 as DmaDirection;
   }
 
-  /** Checks a range that was given out, and enters it into the model. */
+  /** Checks a range that was allocated, and enters it into the model. */
   #take(start: number, end: number, leaves: Leaf[]): OwnedRange {
     this.model.flushed(this.#flushes);
     const range = { start, end, leaves };

@@ -29,11 +29,11 @@ export class PlainRanges {
   readonly live: OwnedRange[] = [];
   parked: ParkedRange[] = [];
 
-  /** @param reserved Ranges that must never be given out. */
+  /** @param reserved Ranges that must never be allocated. */
   constructor(readonly reserved: readonly { readonly start: number; readonly end: number }[]) {}
 
   /**
-   * Takes a range that was just given out.
+   * Takes a range that was just allocated.
    * @returns What it overlaps, in words; null when it is free, as it must be.
    */
   take(range: OwnedRange): string | null {

@@ -64,7 +64,7 @@ Deno.test("a list is unmapped before its work is done: what follows says whether
   );
 });
 
-Deno.test("an address that is given out again proves a missing death only when the page table was cleared", () => {
+Deno.test("an address that is allocated again proves a missing death only when the page table was cleared", () => {
   assertEquals(
     findingsOf([...MAP, table("unmap", START, END), ...MAP, ...UNMAP]),
     ["proved leak 2 5"],

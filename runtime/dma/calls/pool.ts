@@ -119,7 +119,7 @@ export class DmaPool implements DescriptorPool {
     if (!refused && this.#free.length === 0) this.#grow();
     const block = refused ? null : this.#free.pop() ?? null;
     if (block !== null) {
-      invariant(!block.used, "A pool's block was given out twice");
+      invariant(!block.used, "A pool's block was allocated twice");
       block.used = true;
       this.#used++;
     }

@@ -156,7 +156,7 @@ export class RecordTable {
   ): number {
     if (this.#free === NO_RECORD) this.#makeRoom();
     const record = this.#free;
-    invariant(record !== NO_RECORD && !this.isLive(record), "A live record is given out again");
+    invariant(record !== NO_RECORD && !this.isLive(record), "A live record is allocated again");
     this.#free = this.#next[record]!;
     this.#count++;
     const bit = blockBitOf(spanBytes > sizeBytes ? spanBytes : sizeBytes);

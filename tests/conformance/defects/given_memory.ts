@@ -26,7 +26,7 @@ export class GivenIovas {
   /** What was freed, by length: of what no record tells, the last comes first. */
   readonly #free = new Map<number, number[]>();
 
-  /** Takes over the domain's allocator; what was given out before stays so. */
+  /** Takes over the domain's allocator; what was allocated before stays so. */
   constructor(domain: IommuDomain) {
     const { iova, granuleBytes } = domain;
     iova.allocFast = (_cpu, pfns, _limitPfn) => {

@@ -53,7 +53,7 @@ export interface HistoryCounts {
   readonly lines: GroupCount;
 }
 
-/** IOVAs, given out together. */
+/** IOVAs, allocated together. */
 interface Range {
   readonly start: number;
   readonly sizeBytes: number;

@@ -200,7 +200,7 @@ export class QueuePair {
     if (this.#freeCount === 0) return null;
     const tag = this.#freeTags[--this.#freeCount]!;
     const iod = this.#iods[tag] ?? this.#newRecord(tag, request);
-    invariant(iod.request === null, "A tag was given out twice");
+    invariant(iod.request === null, "A tag was allocated twice");
     iod.request = request;
     request.iod = iod;
     request.cid = ((iod.generation & GENERATION_MASK) << TAG_BITS) | tag;
