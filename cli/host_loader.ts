@@ -34,6 +34,7 @@ export class HostLoader implements CLoader {
   /** One source for one real file, so that a file used twice is one file. */
   readonly #sources = new Map<string, SourceFile>();
   readonly #names = new Set<string>();
+  #openText: (path: string) => string | undefined = () => undefined;
 
   /** @param folder Where paths of text that is no file (lines of the REPL) begin. */
   private constructor(private readonly folder: string, private readonly cwd: string) {
@@ -53,6 +54,26 @@ export class HostLoader implements CLoader {
     if (!file.found) return file.problem;
     const loader = new HostLoader(folderOf(file.realPath), currentFolder());
     return { loader, entry: loader.#keep(file.realPath, file.text) };
+  }
+
+  /**
+   * Opens a text that an editor has under a path, where the disk may hold another one, or none.
+   *
+   * @param openText The texts of all files that are open in the editor, by their paths.
+   */
+  static ofEditor(
+    path: string,
+    text: string,
+    openText: (path: string) => string | undefined,
+  ): OpenedFile {
+    const loader = new HostLoader(folderOf(path), currentFolder());
+    loader.#openText = openText;
+    return { loader, entry: loader.#keep(path, text) };
+  }
+
+  /** Where the file of a source is; undefined for a source of another loader. */
+  pathOf(source: SourceFile): string | undefined {
+    return this.#realPaths.get(source);
   }
 
   /** A loader for text that is typed in, as if it stood in a file of the current folder. */
@@ -76,7 +97,8 @@ export class HostLoader implements CLoader {
       return new LoadError(file.reason, file.problem, hint);
     }
     if (!isInside(file.realPath, this.root)) return this.#outside(path);
-    return this.#sources.get(file.realPath) ?? this.#keep(file.realPath, file.text);
+    return this.#sources.get(file.realPath) ??
+      this.#keep(file.realPath, this.#openText(file.realPath) ?? file.text);
   }
 
   #outside(path: string): LoadError {

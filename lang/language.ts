@@ -9,6 +9,8 @@ import {
   checkProgram as checkProgramWith,
   loadProgram as loadProgramWith,
   type LoadResult,
+  understandProgram as understandProgramWith,
+  type UnderstoodProgram,
 } from "./run/program.ts";
 import { SourceFile } from "./source.ts";
 import { memoryFiles, type SourceLoader } from "./syntax/load_files.ts";
@@ -22,6 +24,11 @@ import { memoryFiles, type SourceLoader } from "./syntax/load_files.ts";
  */
 export function checkProgram(entry: SourceFile, loader: SourceLoader): readonly Diagnostic[] {
   return checkProgramWith(entry, loader, BUILTINS);
+}
+
+/** Reads a program with the names and kinds of what can be read of it, whatever is wrong with it. */
+export function understandProgram(entry: SourceFile, loader: SourceLoader): UnderstoodProgram {
+  return understandProgramWith(entry, loader, BUILTINS);
 }
 
 /**

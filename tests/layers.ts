@@ -56,6 +56,7 @@ const RULES: Readonly<Record<string, LayerRule>> = {
       "prettier/doc",
       "sarif",
       "typescript",
+      "vscode-languageserver-",
     ],
   },
   // Nothing of the product imports it: it is in no other row.
@@ -85,6 +86,7 @@ const TEST_PACKAGES = ["@std/", "fast-check", "node:"];
 /** The places in `lang/` where a language name meets the runtime: these load it, others only name its types. */
 const MEETING_PLACES = [
   "lang/builtins/",
+  "lang/editor/",
   "lang/machine/",
   "lang/render/event_line.ts",
   "lang/diagnostics/suggest.ts",

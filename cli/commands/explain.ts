@@ -93,7 +93,7 @@ export const EXPLAIN = command({
     const { renderMarkdown } = await import("../markdown.ts");
     const { readRulePage } = await import("../places.ts");
     const { describeLanguage, languageNames, membersLike } = await import(
-      "../repl/describe_name.ts"
+      "../../lang/editor/describe_name.ts"
     );
     const names = [...languageNames(), ...membersLike(question)];
     const found = explain(question, readRulePage, names);

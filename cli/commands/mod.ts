@@ -9,6 +9,7 @@ import { EXPLAIN } from "./explain.ts";
 import { FMT } from "./fmt.ts";
 import { HUNT } from "./hunt.ts";
 import { INIT } from "./init.ts";
+import { LSP } from "./lsp.ts";
 import { RELEASES } from "./releases.ts";
 import { REPL } from "./repl.ts";
 import { RUN } from "./run.ts";
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   REPL,
   DEBUG,
   DAP,
+  LSP,
   DOCS,
   EXPLAIN,
   TOPOLOGY,

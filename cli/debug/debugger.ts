@@ -23,12 +23,12 @@ import type {
 } from "../repl/command_target.ts";
 import { bareCommand, commandWords, runReplCommand } from "../repl/commands.ts";
 import { suggestWords } from "../repl/completion.ts";
-import { describeName, type KnownNames } from "../repl/describe_name.ts";
+import { describeName, type KnownNames } from "../../lang/editor/describe_name.ts";
 import { sayPlace } from "../repl/move_commands.ts";
 import type { ToolOptions } from "../repl/line_tool.ts";
 import { promptText } from "../repl/prompts.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
-import type { Suggestions } from "../terminal/line_editor.ts";
+import type { Suggestions } from "../../lang/editor/suggestion.ts";
 import { NamesInSight } from "./names_in_sight.ts";
 
 /** The runs of a file, recorded when they are wanted. */

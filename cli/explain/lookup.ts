@@ -14,7 +14,7 @@ import {
   type MachineKey,
   shapeText,
 } from "../../lang/machine/key_text.ts";
-import { pageOf, RULE_PAGES } from "./rule_pages.ts";
+import { pageOf, RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 import { quirkLines, quirkTable } from "./quirk_lines.ts";
 import { FILE_CODES } from "../files/file_codes.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";

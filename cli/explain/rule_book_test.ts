@@ -5,7 +5,7 @@ import { REPORT_CLASSES } from "../../runtime/dma/checker/report_classes.ts";
 import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
 import { LISTING_CODES } from "../../instruments/topology/listing_codes.ts";
 import { allNames, explain } from "./lookup.ts";
-import { RULE_PAGES } from "./rule_pages.ts";
+import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 import { RulePage } from "./rule_book.ts";
 import { readRulePage } from "../places.ts";
 

@@ -3,10 +3,10 @@ import { keyName, MACHINE_KEYS, shapeText } from "../../lang/machine/key_text.ts
 import { firstSentence } from "../../lang/text/columns.ts";
 import { EVENT_TABLE } from "../../runtime/event_vocabulary.ts";
 import { QUIRK_NAMES, QUIRKS } from "../../runtime/kernels/quirks.ts";
-import { languageNames, nameDoc } from "../repl/describe_name.ts";
+import { languageNames, nameDoc } from "../../lang/editor/describe_name.ts";
 import { CODES, type PageReader } from "./lookup.ts";
 import { RulePage } from "./rule_book.ts";
-import { RULE_PAGES } from "./rule_pages.ts";
+import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
 
 /** Something that `dmalab explain NAME` explains. */
 interface Subject {

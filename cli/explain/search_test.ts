@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { describeLanguage, languageNames, membersLike } from "../repl/describe_name.ts";
+import { describeLanguage, languageNames, membersLike } from "../../lang/editor/describe_name.ts";
 import { readRulePage } from "../places.ts";
 import { explain } from "./lookup.ts";
 import { KINDS, search } from "./search.ts";

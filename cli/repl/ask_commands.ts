@@ -29,7 +29,8 @@ import { whyView } from "../../lang/views/why.ts";
 import { readWholeNumber } from "../numbers.ts";
 import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
-import { eventWords, tableWords } from "./words_in_sight.ts";
+import { eventWords } from "../../lang/editor/completion.ts";
+import { tableWords } from "./words_in_sight.ts";
 
 /** Bytes of a line of `:bytes`, and how many are shown by default. */
 const LINE_BYTES = 16;

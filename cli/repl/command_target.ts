@@ -7,7 +7,7 @@ import type { Position } from "../../lang/recording/mod.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { readWholeNumber } from "../numbers.ts";
 import type { SourceLoader } from "../../lang/syntax/load_files.ts";
-import type { Suggestion } from "../terminal/line_editor.ts";
+import type { Suggestion } from "../../lang/editor/suggestion.ts";
 
 /** What one keeps while going through a run, besides the place. */
 export interface Kept {

@@ -10,7 +10,7 @@ import { KEEP_COMMANDS } from "./keep_commands.ts";
 import { MOVE_COMMANDS } from "./move_commands.ts";
 import { SAVE_COMMANDS } from "./save_commands.ts";
 import { SCREEN_COMMANDS } from "./screen_commands.ts";
-import type { Suggestion } from "../terminal/line_editor.ts";
+import type { Suggestion } from "../../lang/editor/suggestion.ts";
 
 /** All of them, wherever they can be done. */
 export const REPL_COMMANDS: readonly ReplCommand[] = [

@@ -21,7 +21,7 @@ import { momentView } from "../../lang/views/moment.ts";
 import { changedRows } from "../../lang/views/tables.ts";
 import { changedWatches } from "./keep_commands.ts";
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
-import { eventWords } from "./words_in_sight.ts";
+import { eventWords } from "../../lang/editor/completion.ts";
 import { answering, type CommandTarget, countOf, type ReplCommand } from "./command_target.ts";
 
 /** Events of a move that are shown, and rows that it changed. */

@@ -22,12 +22,12 @@ import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { codeOfFailure, codeOfProblems } from "../scenario/load_scenario.ts";
 import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
-import type { Suggestions } from "../terminal/line_editor.ts";
+import type { Suggestions } from "../../lang/editor/suggestion.ts";
 import { continuationPrompt } from "../terminal/line_view.ts";
 import type { CommandHost, CommandTarget, ExportRun, Kept } from "./command_target.ts";
 import { bareCommand, isReplCommand, runReplCommand } from "./commands.ts";
 import { suggestWords } from "./completion.ts";
-import { describeName } from "./describe_name.ts";
+import { describeName } from "../../lang/editor/describe_name.ts";
 import { PendingInput } from "../terminal/pending_input.ts";
 import { promptText } from "./prompts.ts";
 

@@ -1,9 +1,7 @@
-/** Words that mean something at a place of a run: addresses, events, tables, marks. */
+/** Words that mean something at a place of a run: addresses, tables, marks. */
 import type { Place } from "../../lang/recording/cursor.ts";
-import { firstSentence } from "../../lang/text/columns.ts";
 import { tableAt } from "../../lang/views/tables.ts";
-import { EVENT_NAMES, eventEntry } from "../../runtime/event_vocabulary.ts";
-import type { Suggestion } from "../terminal/line_editor.ts";
+import type { Suggestion } from "../../lang/editor/suggestion.ts";
 
 /** Rows of a table that are looked at. */
 const MOST_ROWS = 200;
@@ -28,14 +26,6 @@ export function addressesInSight({ at, recording }: Place): readonly Suggestion[
     }
   }
   return [...found].map(([text, doc]) => ({ text, doc }));
-}
-
-/** Every event, with when it happens. */
-export function eventWords(): readonly Suggestion[] {
-  return EVENT_NAMES.map((text) => {
-    const when = eventEntry(text)?.when;
-    return { text, doc: when === undefined ? "" : firstSentence(when) };
-  });
 }
 
 /** Every table, with what a row of it says. */

@@ -4,22 +4,10 @@
  * `node:readline` edits single lines only, searches no history and takes what is pasted for keys;
  * its decoder of keys is used, and the rest is here.
  */
+import type { Suggestion, Suggestions } from "../../lang/editor/suggestion.ts";
 import type { InputHistory } from "./input_history.ts";
 import type { Key } from "./keys.ts";
 import * as place from "./line_text.ts";
-
-/** A word that could stand at the cursor. */
-export interface Suggestion {
-  readonly text: string;
-  /** What it means, in a sentence; empty where it is unknown. */
-  readonly doc: string;
-}
-
-/** Words that could stand at the cursor, for the part of one that is there. */
-export interface Suggestions {
-  readonly all: readonly Suggestion[];
-  readonly part: string;
-}
 
 /** What an editor needs from its user. */
 export interface EditorParts {

@@ -1,7 +1,8 @@
 /** An input that is edited, as it stands on a terminal: its prompt, its lines, what could be meant. */
 import { characterWidth, printable } from "../../lang/diagnostics/display_width.ts";
 import { clip, wrappedPairs } from "../../lang/text/columns.ts";
-import type { LineEditor, Suggestion } from "./line_editor.ts";
+import type { Suggestion } from "../../lang/editor/suggestion.ts";
+import type { LineEditor } from "./line_editor.ts";
 
 /** Rows of text on a screen, and where the cursor is among them. */
 export interface LaidOut {

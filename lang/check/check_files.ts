@@ -12,6 +12,7 @@ import type { FileNode, MachineDeclaration } from "../syntax/tree/ast.ts";
 import { isDeclaration } from "../syntax/tree/statement_kinds.ts";
 import { type ConstBinding, type MachineParts, Resolution } from "./names/bindings.ts";
 import { checkKinds } from "./kinds/check_kinds.ts";
+import type { KindInference } from "./kinds/kind_inference.ts";
 import { withoutEchoes } from "./consequences.ts";
 import { orderConsts } from "./names/const_order.ts";
 import { ConstantEvaluator } from "./kinds/constant_value.ts";
@@ -42,6 +43,8 @@ export interface CheckedFiles {
   readonly machineIsRight: boolean;
   /** Every const of every file, each after those it needs. */
   readonly consts: readonly ConstBinding[];
+  /** The kind of every expression. */
+  readonly kinds: KindInference;
 }
 
 /** Checks a program's files; `files` are in an order in which used ones come first. */
@@ -69,11 +72,11 @@ export function checkFiles(
   }
   const consts = orderConsts(uses, bag);
   const aboutKinds = new DiagnosticBag();
-  checkKinds(files, resolution, registry, aboutKinds);
+  const inference = checkKinds(files, resolution, registry, aboutKinds);
   for (const diagnostic of withoutEchoes(aboutKinds.sorted(), bag.sorted())) bag.add(diagnostic);
   warnSameNames(entry.file, bag);
   const scope = scopes.get(entry)!;
-  return { entry, scope, scopes, resolution, machine, machineIsRight, consts };
+  return { entry, scope, scopes, resolution, machine, machineIsRight, consts, kinds: inference };
 }
 
 /** What a machine binds: its things, with their kinds, and its variables. */

@@ -119,16 +119,45 @@ export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
   return { code: limit.code, severity: "error", span, message: limit.message, hint };
 }
 
-function readProgram(
+/** A program as far as it can be understood, whatever is wrong with it: what an editor asks. */
+export interface UnderstoodProgram {
+  readonly loaded: LoadedFile;
+  readonly checked: CheckedFiles;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Reads a program with the names and kinds of what can be read of it. */
+export function understandProgram(
   entry: SourceFile,
   loader: SourceLoader,
-  plain: Registry,
-): { readonly right: RightProgram | null; readonly diagnostics: readonly Diagnostic[] } {
+  registry: Registry,
+): UnderstoodProgram {
+  const { checked, diagnostics, files, loaded } = readProgram(entry, loader, registry);
+  return {
+    loaded,
+    checked: checked ?? checkFiles(loaded, files, registry, new DiagnosticBag()),
+    diagnostics,
+  };
+}
+
+interface ReadProgram {
+  readonly files: FileLoader;
+  readonly loaded: LoadedFile;
+  /** Null where the text of a file is wrong. */
+  readonly checked: CheckedFiles | null;
+  readonly right: RightProgram | null;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+function readProgram(entry: SourceFile, loader: SourceLoader, plain: Registry): ReadProgram {
   const bag = new DiagnosticBag();
   const files = new FileLoader(loader, bag);
   const loaded = files.entry(entry);
   // A tree with error nodes has no meaning to be checked.
-  if (bag.hasErrors) return { right: null, diagnostics: firstMistakes(bag.sorted()) };
+  if (bag.hasErrors) {
+    const diagnostics = firstMistakes(bag.sorted());
+    return { files, loaded, checked: null, right: null, diagnostics };
+  }
   const registry = withCDrivers(files.files, loader, plain, bag);
   const checked = checkFiles(loaded, files, registry, bag);
   const { machineIsRight } = checked;
@@ -142,13 +171,16 @@ function readProgram(
   if (bag.hasErrors) {
     const { declaration } = checked.machine;
     return {
+      files,
+      loaded,
+      checked,
       right: null,
       diagnostics: firstMistakes(withoutConsequences(bag.sorted(), declaration?.span ?? null)),
     };
   }
   warnUnused(loaded.file, checked.scope, checked.resolution, bag);
   const right = { files: files.files, loaded, checked, variants, drivers, registry };
-  return { right, diagnostics: firstMistakes(bag.sorted()) };
+  return { files, loaded, checked, right, diagnostics: firstMistakes(bag.sorted()) };
 }
 
 /**

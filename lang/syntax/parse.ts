@@ -54,9 +54,7 @@ export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}):
     });
     return { file: unreadable(source), diagnostics: lexical.diagnostics, incomplete: false };
   }
-  const tokens = checkTokens(tokenize(source.text), lexical);
-  const balanced = balanceBrackets(tokens, brackets, mode);
-  const words = classifyWords(joinLines(balanced, lexical), lexical);
+  const { tokens, words } = readWords(source, mode, lexical, brackets);
   const early = lexical.diagnostics.length + brackets.diagnostics.length;
   const file = early < MOST_PARSER_ERRORS && isShallow(words, lexical)
     ? parseTokens(words, source, mode, syntax, meaning)
@@ -75,6 +73,18 @@ export function parse(source: SourceFile, { mode = "file" }: ParseOptions = {}):
     words,
   );
   return { file, diagnostics, incomplete };
+}
+
+function readWords(source: SourceFile, mode: ParseMode, lexical: Reporter, brackets: Reporter) {
+  const tokens = checkTokens(tokenize(source.text), lexical);
+  const balanced = balanceBrackets(tokens, brackets, mode);
+  return { tokens, words: classifyWords(joinLines(balanced, lexical), lexical) };
+}
+
+/** The words and signs of a text, each with the type that it has for the parser. */
+export function wordsOf(source: SourceFile): readonly IToken[] {
+  const { words } = readWords(source, "file", new Reporter(source), new Reporter(source));
+  return words.filter(({ image }) => image !== "");
 }
 
 function parseTokens(

@@ -5,7 +5,7 @@ import { BLK_STS } from "../../../runtime/errno.ts";
 import { FAULT_POINTS } from "../../../runtime/faults.ts";
 import { BUILTINS } from "../../../lang/builtins/mod.ts";
 import { NOT_MODELLED } from "../../explain/lookup.ts";
-import { RULE_PAGES } from "../../explain/rule_pages.ts";
+import { RULE_PAGES } from "../../../lang/editor/rule_pages.ts";
 import { RulePage } from "../../explain/rule_book.ts";
 
 /**

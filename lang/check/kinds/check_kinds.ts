@@ -14,11 +14,12 @@ export function checkKinds(
   resolution: Resolution,
   registry: Registry,
   bag: DiagnosticBag,
-): void {
+): KindInference {
   const results = new FunctionResults();
   const misfits: Misfits = new Misfits(resolution, results, (use) => inference.madeBy(use));
   const inference: KindInference = new KindInference(resolution, registry, bag, misfits, results);
   const checker = new StatementChecker(inference, resolution, registry, bag, misfits);
   for (const { file } of files) checker.file(file);
   misfits.settle(bag);
+  return inference;
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { TYPES } from "../../lang/builtins/mod.ts";
+import { TYPES } from "../builtins/mod.ts";
 import { EVENT_NAMES } from "../../runtime/event_vocabulary.ts";
 import { describeBuiltin, describeLanguage, languageNames } from "./describe_name.ts";
 

@@ -1,8 +1,8 @@
 /** `?name`: what a name means, out of the language's own descriptions. */
-import { FUNCTIONS, TYPES, wordSpecs } from "../../lang/builtins/mod.ts";
-import { COUNTER_GROUPS, COUNTERS } from "../../lang/builtins/things/counters.ts";
-import { EVENT } from "../../lang/builtins/things/event.ts";
-import type { WordSpec } from "../../lang/builtins/words.ts";
+import { FUNCTIONS, TYPES, wordSpecs } from "../builtins/mod.ts";
+import { COUNTER_GROUPS, COUNTERS } from "../builtins/things/counters.ts";
+import { EVENT } from "../builtins/things/event.ts";
+import type { WordSpec } from "../builtins/words.ts";
 import {
   CALL_CONTEXTS,
   type FunctionSpec,
@@ -10,23 +10,17 @@ import {
   type MethodSpec,
   type ParameterSpec,
   type TypeSpec,
-} from "../../lang/values/spec.ts";
-import { pageOf } from "../explain/rule_pages.ts";
-import { nearestNames } from "../../lang/diagnostics/suggest.ts";
-import { defaultText, keyName, keysNamed, shapeText } from "../../lang/machine/key_text.ts";
-import { MACHINE_SCHEMA } from "../../lang/machine/schema.ts";
-import { firstSentence, wrappedPairs, wrapText } from "../../lang/text/columns.ts";
-import type { SessionSummary } from "../../lang/run/session_types.ts";
-import { describeKind } from "../../lang/values/kinds.ts";
-import {
-  findField,
-  findMethod,
-  memberNames,
-  typeChain,
-  typeOfKind,
-} from "../../lang/values/types.ts";
-import { LANGUAGE_WORDS, wordRow } from "../../lang/syntax/language_words.ts";
-import type { WordRow } from "../../lang/syntax/word_row.ts";
+} from "../values/spec.ts";
+import { pageOf } from "./rule_pages.ts";
+import { nearestNames } from "../diagnostics/suggest.ts";
+import { defaultText, keyName, keysNamed, shapeText } from "../machine/key_text.ts";
+import { MACHINE_SCHEMA } from "../machine/schema.ts";
+import { firstSentence, wrappedPairs, wrapText } from "../text/columns.ts";
+import type { SessionSummary, SessionVariable } from "../run/session_types.ts";
+import { describeKind } from "../values/kinds.ts";
+import { findField, findMethod, memberNames, typeChain, typeOfKind } from "../values/types.ts";
+import { LANGUAGE_WORDS, wordRow } from "../syntax/language_words.ts";
+import type { WordRow } from "../syntax/word_row.ts";
 import { eventEntry } from "../../runtime/event_vocabulary.ts";
 import { FAULT_POINTS, type FaultPointSpec } from "../../runtime/faults.ts";
 import { fieldText } from "../../runtime/vocabulary/fields.ts";
@@ -36,6 +30,8 @@ export interface KnownNames {
   summary(): Pick<SessionSummary, "declared" | "machineNames" | "variables">;
   /** Of what a variable holds, or of what the machine binds to the name; undefined for neither. */
   kindOf(name: string): Kind | undefined;
+  /** The entries of the record that an expression makes, where they are known. */
+  entriesOf?(expression: string): readonly string[];
 }
 
 export interface Describer {
@@ -80,7 +76,7 @@ export function* knownNames(session: KnownNames): Generator<string> {
 export function nameDoc(name: string, session: KnownNames): string {
   const { variables } = session.summary();
   const variable = variables.find((each) => each.name === name);
-  if (variable !== undefined) return `${variable.kind}: ${variable.text}`;
+  if (variable !== undefined) return valueText(variable);
   const doc = FUNCTIONS.get(name)?.doc ?? typeOf(name, session)?.doc ?? TYPES.get(name)?.doc ??
     wordRow(name)?.doc ?? FAULT_POINTS.find((point) => point.name === name)?.doc ??
     wordSpecs().find((word) => word.name === name || word.aliases.includes(name))?.doc;
@@ -114,7 +110,7 @@ export function describeBuiltin(name: string, columns: number): string[] | null 
   return language === null || event === null ? language ?? event : [...language, "", ...event];
 }
 
-function describeEvent(name: string, columns: number): string[] | null {
+export function describeEvent(name: string, columns: number): string[] | null {
   const event = eventEntry(name);
   if (event === null) return null;
   const fields = Object.entries(event.fields).map(([name, field]) =>
@@ -181,7 +177,7 @@ const OF_EVENTS: ReadonlySet<TypeSpec> = new Set(
 );
 
 /** A type's field or method; null where it has none of that name. */
-function describeMemberOf(
+export function describeMemberOf(
   type: TypeSpec,
   member: string,
   name: string,
@@ -198,7 +194,7 @@ function describeMemberOf(
 /** Errors of a point that are named one by one. */
 const LISTED_ERRORS = 8;
 
-function describeLanguageWord({ doc, example, form }: WordRow, columns: number): string[] {
+export function describeLanguageWord({ doc, example, form }: WordRow, columns: number): string[] {
   return [
     ...form?.split(" · ") ?? [],
     ...wrapText(doc, columns),
@@ -224,10 +220,14 @@ function wordText({ aliases, doc, group, name }: WordSpec): string {
   return `${name}${aliases.length === 0 ? "" : ` (${aliases.join(", ")})`}, ${group}: ${doc}`;
 }
 
+function valueText({ kind, text }: SessionVariable): string {
+  return text === "" ? kind : `${kind}: ${text}`;
+}
+
 function describeOwn(name: string, session: KnownNames): string[] | null {
   const { variables, declared } = session.summary();
   const variable = variables.find((each) => each.name === name);
-  if (variable !== undefined) return [`${name} is ${variable.kind}: ${variable.text}`];
+  if (variable !== undefined) return [`${name} is ${valueText(variable)}`];
   return declared.includes(name) ? [`${name} is declared in this session`] : null;
 }
 
@@ -241,7 +241,7 @@ function describeMember(name: string, session: KnownNames, columns: number): str
 }
 
 /** Keys of the machine block: `iommu.mode`, `nvme.mdts`, and `ssd.mdts` of an `nvme ssd`. */
-function describeKeys(name: string, session: KnownNames, columns: number): string[] {
+export function describeKeys(name: string, session: KnownNames, columns: number): string[] {
   const [owner, ...key] = name.split(".");
   const kind = typeOf(owner!, session)?.name ?? owner!;
   const keys = keysNamed([MACHINE_SCHEMA.has(kind) ? kind : owner!, ...key].join("."));

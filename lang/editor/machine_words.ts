@@ -1,9 +1,9 @@
 /** Keys of the machine and words of its settings, for the place where a line ends. */
 import { QUIRK_NAMES } from "../../runtime/kernels/quirks.ts";
-import { keyName, keysNamed, MACHINE_KEYS } from "../../lang/machine/key_text.ts";
-import { MACHINE_SCHEMA, type ValueShape } from "../../lang/machine/schema.ts";
-import { firstSentence } from "../../lang/text/columns.ts";
-import type { Suggestion } from "../terminal/line_editor.ts";
+import { keyName, keysNamed, MACHINE_KEYS } from "../machine/key_text.ts";
+import { MACHINE_SCHEMA, type ValueShape } from "../machine/schema.ts";
+import { firstSentence } from "../text/columns.ts";
+import type { Suggestion } from "./suggestion.ts";
 
 /** What stands before a block of the machine, or before settings by their full names. */
 const OPENERS = /\b(machine|with|matrix|compare)\s*$/;

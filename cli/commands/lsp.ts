@@ -1,0 +1,21 @@
+import { command } from "../command.ts";
+import { HELD } from "../exit_code.ts";
+
+export const LSP = command({
+  name: "lsp",
+  brief: "Language server: diagnostics, completion, hover and rename in an editor.",
+  description:
+    "Serves the Language Server Protocol on standard input and output. Editors start it: " +
+    "docs/editors.md has the settings for VS Code, Neovim, Helix, Emacs and Zed. Ends when the " +
+    "editor does.",
+  argument: null,
+  options: {
+    stdio: { kind: "flag", doc: "no effect: some editors add it to every language server" },
+  },
+  examples: [{ line: "lsp", doc: "on standard input and output, as an editor starts it" }],
+  async run() {
+    const { serveStreams } = await import("../lsp/serve.ts");
+    await serveStreams();
+    return HELD;
+  },
+});

@@ -1,0 +1,205 @@
+/** What `lang/editor/` answers, in the forms of the protocol. */
+import {
+  CompletionItemKind,
+  DiagnosticSeverity,
+  FoldingRangeKind,
+  SymbolKind,
+} from "vscode-languageserver-protocol/node";
+import type * as Lsp from "vscode-languageserver-protocol/node";
+import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import { completeAt } from "../../lang/editor/completion_at.ts";
+import { definitionAt, referencesAt } from "../../lang/editor/definition.ts";
+import { formatEdits, type Lines } from "../../lang/editor/format_edits.ts";
+import { hoverAt } from "../../lang/editor/hover.ts";
+import { foldsOf, type OutlineEntry, outlineOf, surroundings } from "../../lang/editor/outline.ts";
+import { type TextEdit } from "../../lang/editor/rename.ts";
+import { semanticTokens, TOKEN_MODIFIERS, TOKEN_TYPES } from "../../lang/editor/semantic_tokens.ts";
+import { signatureAt } from "../../lang/editor/signature.ts";
+import type { Suggestion, SuggestionKind } from "../../lang/editor/suggestion.ts";
+import { offsetOf, positionOf, rangeOf, type Understood, uriOfSpan } from "./documents.ts";
+
+type Position = Lsp.Position;
+
+const ITEM_KINDS: Readonly<Record<SuggestionKind, CompletionItemKind>> = {
+  argument: CompletionItemKind.Field,
+  constant: CompletionItemKind.EnumMember,
+  event: CompletionItemKind.Event,
+  field: CompletionItemKind.Field,
+  function: CompletionItemKind.Function,
+  key: CompletionItemKind.Property,
+  keyword: CompletionItemKind.Keyword,
+  method: CompletionItemKind.Method,
+  type: CompletionItemKind.Class,
+  variable: CompletionItemKind.Variable,
+};
+
+/** Which kinds come first in the list. */
+const ORDER: readonly (SuggestionKind | undefined)[] = [
+  "argument",
+  "field",
+  "method",
+  "key",
+  "event",
+  "variable",
+  "function",
+  "keyword",
+];
+
+/** The words that could stand at a position; their texts come when one is looked at. */
+export function completion(of: Understood, position: Position): Lsp.CompletionItem[] {
+  const offset = offsetOf(of, position);
+  const { all, part } = completeAt(of.analysis, offset);
+  const range = rangeOf({ source: of.analysis.source, start: offset - part.length, end: offset });
+  return all.map((suggestion) => completionItem(suggestion, range));
+}
+
+function completionItem({ kind, text }: Suggestion, range: Lsp.Range): Lsp.CompletionItem {
+  const place = ORDER.indexOf(kind);
+  return {
+    label: text,
+    sortText: `${place < 0 ? ORDER.length : place}${text}`,
+    textEdit: { range, newText: text },
+    ...kind === undefined ? {} : { kind: ITEM_KINDS[kind] },
+  };
+}
+
+/** What the suggestion of a name means, in a sentence. */
+export function completionDoc(of: Understood, position: Position, label: string): string {
+  const { all } = completeAt(of.analysis, offsetOf(of, position));
+  return all.find(({ text }) => text === label)?.doc ?? "";
+}
+
+export function hover(of: Understood, position: Position): Lsp.Hover | null {
+  const found = hoverAt(of.analysis, offsetOf(of, position));
+  if (found === null) return null;
+  const [head, ...rest] = found.lines;
+  const text = rest.length === 0 ? "" : `\n\`\`\`text\n${rest.join("\n")}\n\`\`\``;
+  return {
+    range: rangeOf(found.span),
+    contents: { kind: "markdown", value: `\`\`\`dma\n${head}\n\`\`\`${text}` },
+  };
+}
+
+export function signature(of: Understood, position: Position): Lsp.SignatureHelp | null {
+  const found = signatureAt(of.analysis, offsetOf(of, position));
+  if (found === null) return null;
+  const parameters = found.parameters.map(({ doc, label }) => ({ label, documentation: doc }));
+  return {
+    signatures: [{ label: found.label, documentation: found.doc, parameters }],
+    activeSignature: 0,
+    activeParameter: found.active,
+  };
+}
+
+export function definition(of: Understood, position: Position): Lsp.Location | null {
+  const found = definitionAt(of.analysis, offsetOf(of, position));
+  if (found === null) return null;
+  if ("span" in found) return { uri: uriOfSpan(of, found.span), range: rangeOf(found.span) };
+  const start = { line: 0, character: 0 };
+  return { uri: new URL(found.path, of.uri).href, range: { start, end: start } };
+}
+
+/** The places in the same file that name the same. */
+export function highlights(of: Understood, position: Position): Lsp.DocumentHighlight[] {
+  return referencesAt(of.analysis, offsetOf(of, position))
+    .filter(({ source }) => source === of.analysis.source)
+    .map((span) => ({ range: rangeOf(span) }));
+}
+
+const SYMBOL_KINDS: Readonly<Record<OutlineEntry["kind"], SymbolKind>> = {
+  bench: SymbolKind.Method,
+  block: SymbolKind.Object,
+  const: SymbolKind.Constant,
+  driver: SymbolKind.Interface,
+  function: SymbolKind.Function,
+  machine: SymbolKind.Module,
+  property: SymbolKind.Method,
+  test: SymbolKind.Method,
+  variable: SymbolKind.Variable,
+};
+
+export function symbols({ analysis }: Understood): Lsp.DocumentSymbol[] {
+  const symbolOf = (entry: OutlineEntry): Lsp.DocumentSymbol => ({
+    // An empty name is not allowed, and a test may have one.
+    name: entry.name === "" ? "(no name)" : entry.name,
+    kind: SYMBOL_KINDS[entry.kind],
+    detail: entry.kind,
+    range: rangeOf(entry.span),
+    selectionRange: rangeOf(entry.nameSpan),
+    children: entry.children.map(symbolOf),
+  });
+  return outlineOf(analysis).map(symbolOf);
+}
+
+export function folding({ analysis }: Understood): Lsp.FoldingRange[] {
+  return foldsOf(analysis).map(({ first, isComment, last }) => ({
+    startLine: first - 1,
+    endLine: last - 1,
+    ...isComment ? { kind: FoldingRangeKind.Comment } : {},
+  }));
+}
+
+export function selection(of: Understood, positions: readonly Position[]): Lsp.SelectionRange[] {
+  return positions.map((position) => {
+    let around: Lsp.SelectionRange = { range: { start: position, end: position } };
+    for (const [index, span] of surroundings(of.analysis, offsetOf(of, position)).entries()) {
+      const range = rangeOf(span);
+      around = index === 0 ? { range } : { range, parent: around };
+    }
+    return around;
+  });
+}
+
+/** Five numbers a token, each place relative to the one before it. */
+export function tokens({ analysis }: Understood): Lsp.SemanticTokens {
+  const data: number[] = [];
+  let before = { line: 0, character: 0 };
+  for (const { end, modifiers, start, type } of semanticTokens(analysis)) {
+    const at = positionOf(analysis.source, start);
+    const isSameLine = at.line === before.line;
+    data.push(
+      at.line - before.line,
+      isSameLine ? at.character - before.character : at.character,
+      end - start,
+      TOKEN_TYPES.indexOf(type),
+      modifiers.reduce((bits, modifier) => bits | 1 << TOKEN_MODIFIERS.indexOf(modifier), 0),
+    );
+    before = at;
+  }
+  return { data };
+}
+
+/** Edits of a file that is wrong are none: it stays as it is. */
+export function formatting({ analysis }: Understood, within?: Lsp.Range): Lsp.TextEdit[] {
+  const lines: Lines | undefined = within && {
+    first: within.start.line + 1,
+    last: within.end.character === 0 ? within.end.line : within.end.line + 1,
+  };
+  return (formatEdits(analysis.source, lines) ?? []).map(textEdit);
+}
+
+export function textEdit({ span, text }: TextEdit): Lsp.TextEdit {
+  return { range: rangeOf(span), newText: text };
+}
+
+/** What is wrong with a file itself. */
+export function diagnostics(of: Understood): Lsp.Diagnostic[] {
+  return of.analysis.diagnostics
+    .filter(({ span }) => span.source === of.analysis.source)
+    .map((diagnostic) => diagnosticOf(diagnostic, of));
+}
+
+function diagnosticOf(diagnostic: Diagnostic, of: Understood): Lsp.Diagnostic {
+  const { code, hint, message, related = [], severity, span } = diagnostic;
+  return {
+    range: rangeOf(span),
+    severity: severity === "error" ? DiagnosticSeverity.Error : DiagnosticSeverity.Warning,
+    code,
+    source: "dmalab",
+    message: hint === undefined ? message : `${message}\nhint: ${hint}`,
+    relatedInformation: related.map(({ message, span }) => ({
+      location: { uri: uriOfSpan(of, span), range: rangeOf(span) },
+      message,
+    })),
+  };
+}

@@ -1,0 +1,244 @@
+/**
+ * The language server: a client's documents, and the requests about them.
+ *
+ * Nothing is worked out in this folder: `lang/editor/` answers, and the answer is written as the
+ * protocol wants it.
+ */
+import {
+  CodeLensRequest,
+  CompletionRequest,
+  CompletionResolveRequest,
+  createProtocolConnection,
+  DefinitionRequest,
+  DidChangeTextDocumentNotification,
+  DidChangeWatchedFilesNotification,
+  DidCloseTextDocumentNotification,
+  DidOpenTextDocumentNotification,
+  DocumentFormattingRequest,
+  DocumentHighlightRequest,
+  DocumentRangeFormattingRequest,
+  DocumentSymbolRequest,
+  ExitNotification,
+  FoldingRangeRequest,
+  HoverRequest,
+  InitializeRequest,
+  PrepareRenameRequest,
+  type ProtocolConnection,
+  PublishDiagnosticsNotification,
+  ReferencesRequest,
+  RenameRequest,
+  ResponseError,
+  SelectionRangeRequest,
+  SemanticTokensRequest,
+  ShutdownRequest,
+  SignatureHelpRequest,
+  StreamMessageReader,
+  StreamMessageWriter,
+  TextDocumentSyncKind,
+} from "vscode-languageserver-protocol/node";
+import type * as Lsp from "vscode-languageserver-protocol/node";
+import { TOKEN_MODIFIERS, TOKEN_TYPES } from "../../lang/editor/semantic_tokens.ts";
+import { VERSION } from "../package_version.ts";
+import * as answers from "./answers.ts";
+import { Documents, type Understood } from "./documents.ts";
+import { lenses } from "./lenses.ts";
+import { prepareRename, references, rename } from "./renaming.ts";
+
+/** Streams as Node has them. */
+type Input = ConstructorParameters<typeof StreamMessageReader>[0];
+type Output = ConstructorParameters<typeof StreamMessageWriter>[0];
+
+/** How long a text stays as it is before it is checked, in milliseconds. */
+const QUIET_MS = 25;
+
+const CAPABILITIES: Lsp.ServerCapabilities = {
+  textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental },
+  completionProvider: { resolveProvider: true, triggerCharacters: [".", "(", '"'] },
+  hoverProvider: true,
+  signatureHelpProvider: { triggerCharacters: ["(", ","] },
+  definitionProvider: true,
+  referencesProvider: true,
+  documentHighlightProvider: true,
+  documentSymbolProvider: true,
+  foldingRangeProvider: true,
+  selectionRangeProvider: true,
+  renameProvider: { prepareProvider: true },
+  documentFormattingProvider: true,
+  documentRangeFormattingProvider: true,
+  codeLensProvider: {},
+  semanticTokensProvider: {
+    legend: { tokenTypes: [...TOKEN_TYPES], tokenModifiers: [...TOKEN_MODIFIERS] },
+    full: true,
+  },
+};
+
+export class Server {
+  readonly #documents = new Documents();
+  readonly #connection: ProtocolConnection;
+  /** Texts that have changed and are not checked yet. */
+  readonly #waiting = new Map<string, ReturnType<typeof setTimeout>>();
+  #end: () => void = () => {};
+
+  constructor(input: Input, output: Output) {
+    this.#connection = createProtocolConnection(
+      new StreamMessageReader(input),
+      new StreamMessageWriter(output),
+    );
+    this.#hearDocuments();
+    this.#answerAboutPlaces();
+    this.#answerAboutTexts();
+  }
+
+  /** Serves the client until it is gone. */
+  serve(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#end = () => {
+        for (const timer of this.#waiting.values()) clearTimeout(timer);
+        this.#waiting.clear();
+        this.#connection.dispose();
+        resolve();
+      };
+      this.#connection.onClose(this.#end);
+      // The client has gone: nothing can be written to it any more.
+      this.#connection.onError(this.#end);
+      this.#connection.listen();
+    });
+  }
+
+  #hearDocuments(): void {
+    const connection = this.#connection;
+    connection.onRequest(InitializeRequest.type, () => ({
+      capabilities: CAPABILITIES,
+      serverInfo: { name: "dmalab", version: VERSION },
+    }));
+    connection.onRequest(ShutdownRequest.type, () => {});
+    connection.onNotification(ExitNotification.type, () => this.#end());
+    connection.onNotification(DidOpenTextDocumentNotification.type, ({ textDocument }) => {
+      this.#documents.open(textDocument.uri, textDocument.version, textDocument.text);
+      this.#checkSoon();
+    });
+    connection.onNotification(
+      DidChangeTextDocumentNotification.type,
+      ({ contentChanges, textDocument: { uri, version } }) => {
+        this.#documents.change(uri, version, contentChanges);
+        this.#checkSoon();
+      },
+    );
+    connection.onNotification(DidCloseTextDocumentNotification.type, ({ textDocument }) => {
+      this.#documents.close(textDocument.uri);
+      this.#publish(textDocument.uri, []);
+      this.#checkSoon();
+    });
+    connection.onNotification(DidChangeWatchedFilesNotification.type, () => {
+      this.#documents.forget();
+      this.#checkSoon();
+    });
+  }
+
+  #answerAboutPlaces(): void {
+    const connection = this.#connection;
+    const at = <P extends Lsp.TextDocumentPositionParams, R>(
+      answer: (of: Understood, position: Lsp.Position) => R,
+    ) =>
+    ({ position, textDocument }: P) => this.#ask(textDocument, (of) => answer(of, position));
+    connection.onRequest(CompletionRequest.type, async (asked) => {
+      const items = await at(answers.completion)(asked);
+      return items?.map((item) => ({ ...item, data: asked })) ?? null;
+    });
+    connection.onRequest(CompletionResolveRequest.type, async (item) => {
+      const asked = item.data as Lsp.TextDocumentPositionParams;
+      const doc = await at((of, position) => answers.completionDoc(of, position, item.label))(
+        asked,
+      );
+      return { ...item, documentation: doc ?? "" };
+    });
+    connection.onRequest(HoverRequest.type, at(answers.hover));
+    connection.onRequest(SignatureHelpRequest.type, at(answers.signature));
+    connection.onRequest(DefinitionRequest.type, at(answers.definition));
+    connection.onRequest(DocumentHighlightRequest.type, at(answers.highlights));
+    connection.onRequest(
+      ReferencesRequest.type,
+      ({ context, position, textDocument }) =>
+        this.#ask(
+          textDocument,
+          (of) => references(of, position, context.includeDeclaration, this.#documents),
+        ),
+    );
+    connection.onRequest(
+      PrepareRenameRequest.type,
+      at((of, position) => orError(prepareRename(of, position))),
+    );
+    connection.onRequest(
+      RenameRequest.type,
+      ({ newName, position, textDocument }) =>
+        this.#ask(
+          textDocument,
+          async (of) => orError(await rename(of, position, newName, this.#documents)),
+        ),
+    );
+  }
+
+  #answerAboutTexts(): void {
+    const connection = this.#connection;
+    const of = <P extends { textDocument: Lsp.TextDocumentIdentifier }, R>(
+      answer: (of: Understood, asked: P) => R,
+    ) =>
+    (asked: P) => this.#ask(asked.textDocument, (understood) => answer(understood, asked));
+    connection.onRequest(DocumentSymbolRequest.type, of(answers.symbols));
+    connection.onRequest(FoldingRangeRequest.type, of(answers.folding));
+    connection.onRequest(SemanticTokensRequest.type, of(answers.tokens));
+    connection.onRequest(CodeLensRequest.type, of(lenses));
+    connection.onRequest(
+      SelectionRangeRequest.type,
+      of((understood, { positions }) => answers.selection(understood, positions)),
+    );
+    connection.onRequest(
+      DocumentFormattingRequest.type,
+      of((understood) => answers.formatting(understood)),
+    );
+    connection.onRequest(
+      DocumentRangeFormattingRequest.type,
+      of((understood, { range }) => answers.formatting(understood, range)),
+    );
+  }
+
+  async #ask<R>(
+    { uri }: Lsp.TextDocumentIdentifier,
+    answer: (of: Understood) => R | Promise<R>,
+  ): Promise<R | null> {
+    const understood = await this.#documents.understand(uri);
+    return understood === null ? null : await answer(understood);
+  }
+
+  /** Checks every open text once nothing has changed for a moment: any may use the changed one. */
+  #checkSoon(): void {
+    for (const timer of this.#waiting.values()) clearTimeout(timer);
+    this.#waiting.clear();
+    for (const uri of this.#documents.uris) {
+      this.#waiting.set(uri, setTimeout(() => this.#check(uri), QUIET_MS));
+    }
+  }
+
+  async #check(uri: string): Promise<void> {
+    this.#waiting.delete(uri);
+    const version = this.#documents.versionOf(uri);
+    const understood = await this.#documents.understand(uri);
+    // A text that has changed in between is checked anew.
+    if (understood === null || version !== this.#documents.versionOf(uri)) return;
+    this.#publish(uri, answers.diagnostics(understood), version);
+  }
+
+  #publish(uri: string, diagnostics: Lsp.Diagnostic[], version?: number): void {
+    const about = version === undefined ? {} : { version };
+    this.#connection
+      .sendNotification(PublishDiagnosticsNotification.type, { uri, diagnostics, ...about })
+      // The connection reports that the client has gone.
+      .catch(() => {});
+  }
+}
+
+/** Text that says why not becomes the error that editors show. */
+function orError<T extends object>(result: T | string): T | ResponseError<void> {
+  // -32803: the request failed, and neither side is to blame.
+  return typeof result === "string" ? new ResponseError(-32803, result) : result;
+}

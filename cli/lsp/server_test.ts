@@ -1,0 +1,261 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { PassThrough } from "node:stream";
+import {
+  CodeLensRequest,
+  CompletionRequest,
+  CompletionResolveRequest,
+  createProtocolConnection,
+  DefinitionRequest,
+  DidChangeTextDocumentNotification,
+  DidCloseTextDocumentNotification,
+  DidOpenTextDocumentNotification,
+  DocumentFormattingRequest,
+  DocumentHighlightRequest,
+  DocumentRangeFormattingRequest,
+  DocumentSymbolRequest,
+  ExitNotification,
+  FoldingRangeRequest,
+  HoverRequest,
+  InitializeRequest,
+  PrepareRenameRequest,
+  PublishDiagnosticsNotification,
+  ReferencesRequest,
+  RenameRequest,
+  SelectionRangeRequest,
+  SemanticTokensRequest,
+  ShutdownRequest,
+  SignatureHelpRequest,
+  StreamMessageReader,
+  StreamMessageWriter,
+} from "vscode-languageserver-protocol/node";
+import type * as Lsp from "vscode-languageserver-protocol/node";
+import { Server } from "./server.ts";
+
+const TEXT = `machine { pci { root_port rp0 { nvme ssd { depth = 32 } } } }
+
+# Twice as many.
+fn double(count) {
+  return count * 2
+}
+
+test "pages" {
+  let page = alloc_pages(double(1))
+  assert page.size == 8KiB
+}
+`;
+
+/** A client of a server in this process, with what the server publishes. */
+async function withClient(
+  use: (client: Client, published: Published) => Promise<void>,
+): Promise<void> {
+  const [toServer, toClient] = [new PassThrough(), new PassThrough()];
+  const served = new Server(toServer, toClient).serve();
+  const client = createProtocolConnection(
+    new StreamMessageReader(toClient),
+    new StreamMessageWriter(toServer),
+  );
+  const published = new Published();
+  client.onNotification(PublishDiagnosticsNotification.type, (each) => published.take(each));
+  client.listen();
+  await client.sendRequest(InitializeRequest.type, {
+    processId: null,
+    rootUri: null,
+    capabilities: {},
+  });
+  try {
+    await use(client, published);
+    await client.sendRequest(ShutdownRequest.type);
+    await client.sendNotification(ExitNotification.type);
+    await served;
+  } finally {
+    client.dispose();
+  }
+}
+
+type Client = ReturnType<typeof createProtocolConnection>;
+
+class Published {
+  readonly #known = new Map<string, Lsp.PublishDiagnosticsParams>();
+  readonly #wanted = new Map<string, (found: readonly Lsp.Diagnostic[]) => void>();
+
+  take(params: Lsp.PublishDiagnosticsParams): void {
+    const key = `${params.uri} ${params.version ?? ""}`;
+    this.#known.set(key, params);
+    this.#wanted.get(key)?.(params.diagnostics);
+  }
+
+  /** What is wrong with a version of a text, once the server says so. */
+  of(uri: string, version: number | "" = ""): Promise<readonly Lsp.Diagnostic[]> {
+    const key = `${uri} ${version}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return Promise.resolve(known.diagnostics);
+    return new Promise((resolve) => this.#wanted.set(key, resolve));
+  }
+}
+
+const URI = "file:///nowhere/main.dma";
+const textDocument = { uri: URI };
+
+async function open(client: Client, text: string, uri = URI): Promise<void> {
+  await client.sendNotification(DidOpenTextDocumentNotification.type, {
+    textDocument: { uri, languageId: "dma", version: 1, text },
+  });
+}
+
+/** Where a word of the text begins, or so many characters behind. */
+function at(word: string, more = 0): Lsp.TextDocumentPositionParams {
+  const lines = TEXT.slice(0, TEXT.indexOf(word) + more).split("\n");
+  return {
+    textDocument,
+    position: { line: lines.length - 1, character: lines.at(-1)!.length },
+  };
+}
+
+Deno.test("the language server answers about what stands at a place", () =>
+  withClient(async (client) => {
+    await open(client, TEXT);
+    const hover = await client.sendRequest(HoverRequest.type, at("double(1)"));
+    assertEquals(
+      (hover!.contents as Lsp.MarkupContent).value,
+      "```dma\nfn double(count)\n```\n```text\nTwice as many.\n```",
+    );
+    const items = await client.sendRequest(CompletionRequest.type, at("page.size", 7));
+    const item = (items as Lsp.CompletionItem[]).find(({ label }) => label === "size")!;
+    const resolved = await client.sendRequest(CompletionResolveRequest.type, item);
+    assertEquals(resolved.documentation, "Its length.");
+    const signature = await client.sendRequest(SignatureHelpRequest.type, at("double(1)", 7));
+    assertEquals(signature!.signatures[0]!.label, "double(count)");
+    assertEquals(signature!.activeParameter, 0);
+    const definition = await client.sendRequest(DefinitionRequest.type, at("double(1)"));
+    assertEquals((definition as Lsp.Location).range.start, { line: 3, character: 3 });
+    const marked = await client.sendRequest(DocumentHighlightRequest.type, at("count)"));
+    assertEquals(marked!.map(({ range }) => range.start.line), [3, 4]);
+    const places = await client.sendRequest(ReferencesRequest.type, {
+      ...at("double"),
+      context: { includeDeclaration: false },
+    });
+    assertEquals(places!.map(({ range }) => range.start.line), [8]);
+  }));
+
+Deno.test("the language server renames, and says why it does not", () =>
+  withClient(async (client) => {
+    await open(client, TEXT);
+    assertEquals(await client.sendRequest(PrepareRenameRequest.type, at("double")), {
+      start: { line: 3, character: 3 },
+      end: { line: 3, character: 9 },
+    });
+    const edit = await client.sendRequest(RenameRequest.type, {
+      ...at("double"),
+      newName: "twice",
+    });
+    assertEquals(edit!.changes![URI]!.map(({ newText }) => newText), ["twice", "twice"]);
+    await assertRejects(
+      () => client.sendRequest(PrepareRenameRequest.type, at("alloc_pages")),
+      Error,
+      "belongs to the language",
+    );
+    await assertRejects(
+      () => client.sendRequest(RenameRequest.type, { ...at("double"), newName: "let" }),
+      Error,
+      "cannot be a name",
+    );
+  }));
+
+Deno.test("the language server answers about a whole text", () =>
+  withClient(async (client) => {
+    await open(client, TEXT);
+    const symbols = await client.sendRequest(DocumentSymbolRequest.type, { textDocument });
+    assertEquals(symbols!.map(({ name }) => name), ["machine", "double", "pages"]);
+    const folds = await client.sendRequest(FoldingRangeRequest.type, { textDocument });
+    assertEquals(folds!.map(({ endLine, startLine }) => [startLine, endLine]), [[3, 4], [7, 9]]);
+    const { data } = (await client.sendRequest(SemanticTokensRequest.type, { textDocument }))!;
+    assertEquals(data.slice(0, 5), [0, 0, 7, 0, 0], "`machine` is a keyword");
+    assertEquals(data.length % 5, 0);
+    const lenses = await client.sendRequest(CodeLensRequest.type, { textDocument });
+    assertEquals(lenses!.map(({ command }) => command!.command), ["dmalab.run", "dmalab.debug"]);
+    assertEquals(lenses![0]!.command!.arguments, [URI, "pages", "test"]);
+    const [selection] = (await client.sendRequest(SelectionRangeRequest.type, {
+      textDocument,
+      positions: [at("page.size", 1).position],
+    }))!;
+    assertEquals(selection!.range.end.character - selection!.range.start.character, 4);
+    const options = { tabSize: 2, insertSpaces: true };
+    const edits = { textDocument, options };
+    assertEquals(await client.sendRequest(DocumentFormattingRequest.type, edits), []);
+    await client.sendNotification(DidChangeTextDocumentNotification.type, {
+      textDocument: { uri: URI, version: 2 },
+      contentChanges: [{
+        range: { start: { line: 4, character: 2 }, end: { line: 4, character: 9 } },
+        text: "return   ",
+      }],
+    });
+    const [edit] = (await client.sendRequest(DocumentFormattingRequest.type, edits))!;
+    assertEquals(edit!.newText, "  return count * 2\n");
+    const above = { start: { line: 0, character: 0 }, end: { line: 1, character: 0 } };
+    assertEquals(
+      await client.sendRequest(DocumentRangeFormattingRequest.type, { ...edits, range: above }),
+      [],
+    );
+  }));
+
+Deno.test("the language server publishes what is wrong with each version of a text", () =>
+  withClient(async (client, published) => {
+    await open(client, "let x = 1\nlet x = 2\nprint x\n");
+    const [wrong] = await published.of(URI, 1);
+    assertEquals(wrong!.code, "E0302");
+    assertEquals(wrong!.range.start, { line: 1, character: 4 });
+    const [related] = wrong!.relatedInformation!;
+    assertEquals(related!.location, {
+      uri: URI,
+      range: { start: { line: 0, character: 4 }, end: { line: 0, character: 5 } },
+    });
+    assertMatch(String(wrong!.message), /\nhint: to give it another value/);
+    await client.sendNotification(DidChangeTextDocumentNotification.type, {
+      textDocument: { uri: URI, version: 2 },
+      contentChanges: [{
+        range: { start: { line: 1, character: 0 }, end: { line: 1, character: 4 } },
+        text: "",
+      }],
+    });
+    assertEquals(await published.of(URI, 2), []);
+    await client.sendNotification(DidCloseTextDocumentNotification.type, { textDocument });
+    assertEquals(await published.of(URI), []);
+    assertEquals(await client.sendRequest(HoverRequest.type, at("double")), null);
+  }));
+
+Deno.test("a library's names are found and renamed in what uses it", async () => {
+  const folder = Deno.realPathSync(Deno.makeTempDirSync());
+  const uri = (name: string) => `file://${folder}/${name}`;
+  Deno.writeTextFileSync(`${folder}/package.json`, "{}");
+  Deno.writeTextFileSync(`${folder}/lib.dma`, "fn double(n) { return 2 * n }\n");
+  Deno.writeTextFileSync(`${folder}/user.dma`, 'use "lib.dma"\nprint double(2)\n');
+  Deno.writeTextFileSync(`${folder}/other.dma`, "fn double(n) { return 3 * n }\nprint double(1)\n");
+  try {
+    await withClient(async (client) => {
+      await open(client, 'use "lib.dma"\nprint double(4)\n', uri("open.dma"));
+      const place = {
+        textDocument: { uri: uri("open.dma") },
+        position: { line: 1, character: 7 },
+      };
+      const found = await client.sendRequest(ReferencesRequest.type, {
+        ...place,
+        context: { includeDeclaration: true },
+      });
+      const names = found!.map(({ uri }) => uri.slice(uri.lastIndexOf("/") + 1)).sort();
+      assertEquals(names, ["lib.dma", "open.dma", "user.dma"]);
+      const { changes } = (await client.sendRequest(RenameRequest.type, {
+        ...place,
+        newName: "twice",
+      }))!;
+      assertEquals(Object.keys(changes!).sort(), [
+        uri("lib.dma"),
+        uri("open.dma"),
+        uri("user.dma"),
+      ]);
+      const definition = await client.sendRequest(DefinitionRequest.type, place);
+      assertEquals((definition as Lsp.Location).uri, uri("lib.dma"));
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,163 @@
+/** Words that could stand where a text ends, each with what it means. */
+import { EVENT_NAMES, eventEntry } from "../../runtime/event_vocabulary.ts";
+import { FUNCTIONS, TYPES } from "../builtins/mod.ts";
+import { wordRow } from "../syntax/language_words.ts";
+import { firstSentence } from "../text/columns.ts";
+import type { ParameterSpec, TypeSpec } from "../values/spec.ts";
+import { findField, findMethod, memberNames, typeOfKind } from "../values/types.ts";
+import { type KnownNames, knownNames, nameDoc, typeOf } from "./describe_name.ts";
+import { machineWords } from "./machine_words.ts";
+import { openCall } from "./open_call.ts";
+import { ownerOfMember } from "./owner_text.ts";
+import type { Suggestion, SuggestionKind, Suggestions } from "./suggestion.ts";
+
+/**
+ * What could stand where a text ends.
+ *
+ * @param text From the beginning of the statement.
+ * @param names What is known by name there.
+ * @param offersAll Whether all names are offered where nothing of one is typed.
+ */
+export function suggestInStatement(
+  text: string,
+  names: KnownNames,
+  offersAll = false,
+): Suggestions {
+  const part = text.match(/(?:\w+\.)*\w*$/)![0];
+  const before = text.slice(0, text.length - part.length);
+  const ofMachine = machineWords(before);
+  if (ofMachine !== null) return fitting(ofMachine, part);
+  const inCall = argumentWords(before, names);
+  if (inCall.only) return fitting(inCall.words, part);
+  const owner = ownerOfMember(text);
+  if (owner !== null) return fitting(members(owner.owner, names), owner.part);
+  return fitting([...inCall.words, ...part === "" && !offersAll ? [] : allNames(names)], part);
+}
+
+/** Those that go on with a part, each once, sorted. */
+export function fitting(words: readonly Suggestion[], part: string): Suggestions {
+  const found = new Map<string, Suggestion>();
+  for (const word of words) {
+    if (word.text.startsWith(part) && !found.has(word.text)) found.set(word.text, word);
+  }
+  return { part, all: [...found.keys()].sort().map((text) => found.get(text)!) };
+}
+
+/** Every event, with when it happens. */
+export function eventWords(): readonly Suggestion[] {
+  return EVENT_NAMES.map((text) => {
+    const when = eventEntry(text)?.when;
+    return { text, kind: "event", doc: when === undefined ? "" : firstSentence(when) };
+  });
+}
+
+function allNames(names: KnownNames): readonly Suggestion[] {
+  const { declared, machineNames, variables } = names.summary();
+  const own = new Map<string, SuggestionKind>([
+    ...declared.map((name) => [name, "function"] as const),
+    ...machineNames.map((name) => [name, "variable"] as const),
+    ...variables.map(({ name }) => [name, "variable"] as const),
+  ]);
+  return [...knownNames(names)].map((name) => ({
+    text: name,
+    kind: own.get(name) ?? kindOfName(name),
+    get doc() {
+      return nameDoc(name, names);
+    },
+  }));
+}
+
+function kindOfName(name: string): SuggestionKind {
+  if (wordRow(name) !== undefined) return "keyword";
+  if (FUNCTIONS.has(name)) return "function";
+  return TYPES.has(name) ? "type" : "constant";
+}
+
+/** What can stand behind the dot of an expression. */
+function members(owner: string, names: KnownNames): readonly Suggestion[] {
+  const entries: readonly Suggestion[] = (names.entriesOf?.(owner) ?? []).map((text) => ({
+    text,
+    doc: "",
+    kind: "field",
+  }));
+  const type = typeOfText(owner, names);
+  if (type === undefined) return entries;
+  return [
+    ...entries,
+    ...memberNames(type).map((text): Suggestion => {
+      const field = findField(type, text);
+      const spec = field ?? findMethod(type, text);
+      return {
+        text,
+        kind: field === null ? "method" : "field",
+        doc: spec === null ? "" : firstSentence(spec.doc),
+      };
+    }),
+  ];
+}
+
+/** The type of `ssd.limits` or `counters.iova`; undefined where it cannot be derived without running. */
+function typeOfText(text: string, names: KnownNames): TypeSpec | undefined {
+  const whole = names.kindOf(text);
+  if (whole !== undefined && whole !== "any") return typeOfKind(whole, TYPES);
+  const [owner, ...rest] = text.split(".");
+  let type = typeOf(owner!, names);
+  for (const member of rest) {
+    const field = type === undefined ? null : findField(type, member);
+    type = field === null ? undefined : typeOfKind(field.kind, TYPES);
+  }
+  return type;
+}
+
+/** Words of the call that a text ends in. */
+interface ArgumentWords {
+  readonly words: readonly Suggestion[];
+  /** Nothing else can stand there. */
+  readonly only: boolean;
+}
+
+const NO_WORDS: ArgumentWords = { words: [], only: false };
+
+const plain = (text: string): Suggestion => ({ text, doc: "", kind: "constant" });
+
+function argumentWords(text: string, names: KnownNames): ArgumentWords {
+  const call = openCall(text);
+  if (call === null) return NO_WORDS;
+  const parameters = parametersOf(call.callee, names);
+  const current = call.name === null
+    ? parameters[call.unnamed]
+    : parameters.find(({ name }) => name === call.name);
+  if (call.inText) return { words: current?.event ? eventWords() : [], only: true };
+  if (call.name !== null) {
+    return current?.kind === "bool"
+      ? { words: [plain("false"), plain("true")], only: true }
+      : NO_WORDS;
+  }
+  if (!call.atStart) return NO_WORDS;
+  // What came without a name has taken the first places.
+  const free = parameters.filter(({ name, named }, index) =>
+    (named || index >= call.unnamed) && !call.given.includes(name)
+  );
+  const words = free.map(({ doc, name }): Suggestion => ({
+    text: `${name}:`,
+    doc,
+    kind: "argument",
+  }));
+  return { words, only: false };
+}
+
+/** What a function or method takes; nothing for one that is not known. */
+function parametersOf(callee: string, names: KnownNames): readonly ParameterSpec[] {
+  return calledSpec(callee, names)?.parameters ?? [];
+}
+
+/** The description of what a call calls; undefined for a function of the script, and for an unknown one. */
+export function calledSpec(
+  callee: string,
+  names: KnownNames,
+): Pick<ReturnType<typeof FUNCTIONS.get> & object, "doc" | "parameters" | "result"> | undefined {
+  const dot = callee.lastIndexOf(".");
+  if (dot < 0) return FUNCTIONS.get(callee);
+  const type = typeOfText(callee.slice(0, dot), names);
+  return type === undefined ? undefined : findMethod(type, callee.slice(dot + 1)) ?? undefined;
+}

@@ -1,0 +1,70 @@
+/** Formatting, as the edits that lead to the formatter's layout. */
+import { formatSource } from "../format/format.ts";
+import type { SourceFile } from "../source.ts";
+import type { TextEdit } from "./rename.ts";
+
+/** Lines of a file, from 1, both included. */
+export interface Lines {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * What the formatter would change; null where the file is wrong, and stays as it is.
+ *
+ * @param within Only changes that touch these lines.
+ */
+export function formatEdits(source: SourceFile, within?: Lines): readonly TextEdit[] | null {
+  const formatted = formatSource(source);
+  if (!formatted.ok) return null;
+  const all = lineEdits(source, formatted.text);
+  if (within === undefined) return all;
+  return all.filter(({ span }) =>
+    source.position(span.start).line <= within.last &&
+    source.position(Math.max(span.start, span.end - 1)).line >= within.first
+  );
+}
+
+/** The lines that differ, each run of them as one edit: what is the same in both stays. */
+function lineEdits(source: SourceFile, text: string): readonly TextEdit[] {
+  const before = linesOf(source.text);
+  const after = linesOf(text);
+  const edits: TextEdit[] = [];
+  let [at, to, offset] = [0, 0, 0];
+  while (at < before.length || to < after.length) {
+    if (at < before.length && before[at] === after[to]) {
+      offset += before[at]!.length;
+      [at, to] = [at + 1, to + 1];
+      continue;
+    }
+    const [removed, added] = nextCommon(before, after, at, to);
+    const end = offset + before.slice(at, at + removed).join("").length;
+    const span = { source, start: offset, end };
+    edits.push({ span, text: after.slice(to, to + added).join("") });
+    [at, to, offset] = [at + removed, to + added, end];
+  }
+  return edits;
+}
+
+/** Lines of both that are passed until the same line comes in both, the fewest. */
+function nextCommon(
+  before: readonly string[],
+  after: readonly string[],
+  at: number,
+  to: number,
+): readonly [removed: number, added: number] {
+  const left = [before.length - at, after.length - to] as const;
+  for (let sum = 1; sum < left[0] + left[1]; sum++) {
+    for (let removed = Math.min(sum, left[0] - 1); removed >= 0; removed--) {
+      const added = sum - removed;
+      if (added >= left[1]) break;
+      if (before[at + removed] === after[to + added]) return [removed, added];
+    }
+  }
+  return left;
+}
+
+/** Lines with their ends. */
+function linesOf(text: string): readonly string[] {
+  return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+}

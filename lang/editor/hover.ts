@@ -1,0 +1,188 @@
+/** What stands at a place of a text, in words. */
+import { eventEntry } from "../../runtime/event_vocabulary.ts";
+import { TYPES } from "../builtins/mod.ts";
+import { MACHINE_SCHEMA } from "../machine/schema.ts";
+import type { Span } from "../source.ts";
+import { spanText } from "../source.ts";
+import { wordRow } from "../syntax/language_words.ts";
+import type {
+  Argument,
+  CallExpression,
+  Expression,
+  FieldExpression,
+  MachineBlock,
+  MachineSetting,
+  Name,
+  PathEntry,
+  PatternEvent,
+} from "../syntax/tree/ast.ts";
+import { describeKind } from "../values/kinds.ts";
+import { typeOfKind } from "../values/types.ts";
+import type { Analysis } from "./analysis.ts";
+import { calledSpec } from "./completion.ts";
+import { commentAbove } from "./comments.ts";
+import {
+  describeBuiltin,
+  describeEvent,
+  describeKeys,
+  describeLanguageWord,
+  describeMemberOf,
+} from "./describe_name.ts";
+import { kindOfBinding, NamesAt } from "./names_at.ts";
+import { type NameSymbol, occurrenceAt } from "./occurrences.ts";
+import { pathAt, type TreeNode } from "./tree_path.ts";
+
+export interface Hover {
+  /** What is described. */
+  readonly span: Span;
+  /** How it is written, or what it is: the first line stands for all. */
+  readonly lines: readonly string[];
+}
+
+/** How wide a description is: editors show it in a small window. */
+const COLUMNS = 76;
+
+/** Describes what stands at an offset; null where nothing does that has a meaning of its own. */
+export function hoverAt(analysis: Analysis, offset: number): Hover | null {
+  const found = occurrenceAt(analysis, offset);
+  const described = found === null ? null : describeSymbol(found.symbol, found.span, analysis);
+  if (described !== null) return { span: found!.span, lines: described };
+  return inTree(analysis, offset) ?? wordAt(analysis, offset);
+}
+
+function describeSymbol(
+  { binding, name }: NameSymbol,
+  span: Span,
+  analysis: Analysis,
+): readonly string[] | null {
+  switch (binding.kind) {
+    case "variable": {
+      const kind = kindOfBinding(analysis, binding, span);
+      const values = binding.assigned.length === 0 ? "" : ", assigned again later";
+      return [`${binding.role} ${name}: ${describeKind(kind)}${values}`];
+    }
+    case "const": {
+      const kind = describeKind(analysis.kinds.kindOf(binding.declaration.value));
+      const about = commentAbove(binding.declaration.span);
+      return [`const ${name} = ${oneLine(binding.declaration.value.span)}`, kind, ...about];
+    }
+    case "function": {
+      const { parameters } = binding.declaration;
+      const { kind } = analysis.kinds.functionShape(binding.declaration);
+      const result = kind === "any" || kind === "nothing" ? "" : ` → ${describeKind(kind)}`;
+      const head = `fn ${name}(${parameters.map(({ text }) => text).join(", ")})${result}`;
+      return [head, ...commentAbove(binding.declaration.span)];
+    }
+    case "machine": {
+      const type = typeOfKind(binding.valueKind, TYPES);
+      return [
+        `${name}: ${describeKind(binding.valueKind)}`,
+        ...type === undefined ? [] : [type.doc],
+      ];
+    }
+    default:
+      return describeBuiltin(name, COLUMNS);
+  }
+}
+
+/** A value on one line, shortened. */
+function oneLine(span: Span): string {
+  const text = spanText(span).replace(/\s+/g, " ");
+  return text.length <= COLUMNS ? text : `${text.slice(0, COLUMNS - 1)}…`;
+}
+
+/** What only the tree around tells: members, arguments, keys, events. */
+function inTree(analysis: Analysis, offset: number): Hover | null {
+  const path = pathAt(analysis.file, offset);
+  for (let depth = path.length - 1; depth >= 0; depth--) {
+    const node = path[depth]!;
+    const inside = path[depth + 1];
+    const found = ofNode(node, inside, path[depth - 1], analysis);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function ofNode(
+  node: TreeNode,
+  inside: TreeNode | undefined,
+  around: TreeNode | undefined,
+  analysis: Analysis,
+): Hover | null {
+  switch (node.kind) {
+    case "Field": {
+      const { field, object } = node as FieldExpression;
+      return inside === field ? member(object, field, analysis) : null;
+    }
+    case "Setting": {
+      const { key } = node as MachineSetting;
+      if (inside !== key) return null;
+      const owner = around?.kind === "Block" ? `${(around as MachineBlock).keyword.text}.` : "";
+      return keys(`${owner}${key.text}`, key.span, analysis);
+    }
+    case "Block": {
+      const { keyword } = node as MachineBlock;
+      const block = inside === keyword ? MACHINE_SCHEMA.get(keyword.text) : undefined;
+      return block === undefined ? null : { span: keyword.span, lines: [keyword.text, block.doc] };
+    }
+    case "Event": {
+      const { name, nameSpan } = node as PatternEvent;
+      return event(eventEntry(name) === null ? `call.${name}` : name, nameSpan);
+    }
+  }
+  if ("path" in node && Array.isArray(node.path) && inside !== undefined) {
+    const { path } = node as PathEntry;
+    if (!path.includes(inside as Name)) return null;
+    const [first, last] = [path[0]!, path.at(-1)!];
+    const span = { ...first.span, end: last.span.end };
+    return keys(path.map(({ text }) => text).join("."), span, analysis);
+  }
+  const { name } = node as Argument;
+  return inside !== undefined && inside === name && around?.kind === "Call"
+    ? argument(name, around as CallExpression, analysis)
+    : null;
+}
+
+function member(object: Expression, field: Name, analysis: Analysis): Hover | null {
+  const shape = analysis.kinds.shapeOf(object);
+  const entry = shape.entries?.get(field.text);
+  if (entry !== undefined) {
+    return { span: field.span, lines: [`.${field.text}: ${describeKind(entry.kind)}`] };
+  }
+  const type = typeOfKind(shape.kind, TYPES);
+  const name = `${type?.name}.${field.text}`;
+  const lines = type && describeMemberOf(type, field.text, name, COLUMNS);
+  if (lines) return { span: field.span, lines };
+  const whole = { ...object.span, end: field.span.end };
+  return event(spanText(whole), whole);
+}
+
+function event(name: string, span: Span): Hover | null {
+  const lines = describeEvent(name, COLUMNS);
+  return lines === null ? null : { span, lines };
+}
+
+function keys(name: string, span: Span, analysis: Analysis): Hover | null {
+  const lines = describeKeys(name, new NamesAt(analysis, span.start), COLUMNS);
+  return lines.length === 0 ? null : { span, lines };
+}
+
+function argument(name: Name, { callee }: CallExpression, analysis: Analysis): Hover | null {
+  const spec = calledSpec(spanText(callee.span), new NamesAt(analysis, name.span.start));
+  const parameter = spec?.parameters.find((each) => each.name === name.text);
+  if (parameter === undefined) return null;
+  const kinds = [parameter.kind].flat().map(describeKind).join(" or ");
+  return { span: name.span, lines: [`${parameter.name}: ${kinds}`, parameter.doc] };
+}
+
+/** A word of the language where it stands as one. */
+function wordAt({ source }: Analysis, offset: number): Hover | null {
+  const start = offset - source.text.slice(0, offset).match(/\w*$/)![0].length;
+  const text = source.text.slice(start).match(/^\w*/)![0];
+  const row = wordRow(text);
+  if (row === undefined) return null;
+  return {
+    span: { source, start, end: start + text.length },
+    lines: describeLanguageWord(row, COLUMNS),
+  };
+}

@@ -1,0 +1,153 @@
+/** The names that a place of a text sees, with what is known of their values. */
+import type { Binding, Variable } from "../check/names/bindings.ts";
+import type { Shape } from "../check/kinds/shape.ts";
+import { SourceFile, type Span } from "../source.ts";
+import { parse } from "../syntax/parse.ts";
+import type {
+  BenchDeclaration,
+  Block,
+  Expression,
+  FileNode,
+  ForStatement,
+  FunctionDeclaration,
+  LambdaExpression,
+  NameExpression,
+  PropertyDeclaration,
+  Statement,
+  TestDeclaration,
+} from "../syntax/tree/ast.ts";
+import { describeKind } from "../values/kinds.ts";
+import type { Kind } from "../values/spec.ts";
+import type { Analysis } from "./analysis.ts";
+import type { KnownNames } from "./describe_name.ts";
+import { everyNode, pathAt, type TreeNode } from "./tree_path.ts";
+
+/** What is known by name at an offset. */
+export class NamesAt implements KnownNames {
+  readonly #analysis: Analysis;
+  /** Inner ones hide outer ones. */
+  readonly #variables: ReadonlyMap<string, Variable>;
+
+  constructor(analysis: Analysis, offset: number) {
+    this.#analysis = analysis;
+    this.#variables = variablesAt(analysis, offset);
+  }
+
+  summary(): ReturnType<KnownNames["summary"]> {
+    const { scope } = this.#analysis.checked;
+    return {
+      variables: [...this.#variables.keys()].map((name) => ({
+        name,
+        kind: describeKind(this.kindOf(name) ?? "any"),
+        text: "",
+      })),
+      declared: [...scope.declared.keys()],
+      machineNames: [...scope.machineKinds.keys()],
+    };
+  }
+
+  kindOf(expression: string): Kind | undefined {
+    return this.shapeOf(expression)?.kind;
+  }
+
+  entriesOf(expression: string): readonly string[] {
+    return [...this.shapeOf(expression)?.entries?.keys() ?? []];
+  }
+
+  /** What an expression would be at the place; undefined for what is none. */
+  shapeOf(text: string): Shape | undefined {
+    const source = new SourceFile("expression", text);
+    const { diagnostics, file: { items: [item] } } = parse(source, { mode: "repl" });
+    if (diagnostics.length > 0 || item?.kind !== "Expression") return undefined;
+    const names = this.#bind(item.expression);
+    const { checked: { resolution }, kinds } = this.#analysis;
+    const isName = item.expression.kind === "Name";
+    const shape = isName && names.length === 0 ? undefined : kinds.shapeOf(item.expression);
+    // They are no names of the text.
+    for (const name of names) resolution.names.delete(name);
+    return shape;
+  }
+
+  /** Gives the names of an expression their meaning, and returns those that have one. */
+  #bind(expression: Expression): readonly NameExpression[] {
+    const { resolution, scope } = this.#analysis.checked;
+    const bound: NameExpression[] = [];
+    for (const node of everyNode(expression)) {
+      if (node.kind !== "Name") continue;
+      const name = node as NameExpression;
+      const binding = this.#variables.get(name.name) ?? scope.find(name.name, false);
+      if (binding === null) continue;
+      resolution.names.set(name, binding);
+      bound.push(name);
+    }
+    return bound;
+  }
+}
+
+/** The kind of what a name means. */
+export function kindOfBinding({ checked, kinds }: Analysis, binding: Binding, span: Span): Kind {
+  const name: NameExpression = { kind: "Name", name: "", span };
+  checked.resolution.names.set(name, binding);
+  const kind = kinds.kindOf(name);
+  checked.resolution.names.delete(name);
+  return kind;
+}
+
+/** The variables that can be seen at an offset. */
+function variablesAt(analysis: Analysis, offset: number): ReadonlyMap<string, Variable> {
+  const { checked: { resolution, scope }, file } = analysis;
+  const found = new Map<string, Variable>();
+  const see = (variable: Variable | undefined) => {
+    if (variable !== undefined) found.set(variable.name, variable);
+  };
+  for (const variable of scope.machine?.variables.values() ?? []) see(variable);
+  for (const node of pathAt(file, offset)) {
+    if (OWN_CODE.has(node.kind)) dropLocals(found);
+    for (const name of boundBy(node)) see(resolution.variables.get(name));
+    for (const statement of statementsOf(node)) {
+      if (statement.span.end > offset) break;
+      if (statement.kind === "Let") see(resolution.variables.get(statement));
+    }
+  }
+  return found;
+}
+
+const OWN_CODE: ReadonlySet<string | undefined> = new Set([
+  "Function",
+  "Test",
+  "Property",
+  "Bench",
+  "Register",
+]);
+
+/** Functions and tests see nothing of the statements around them. */
+function dropLocals(found: Map<string, Variable>): void {
+  for (const [name, { role }] of found) if (role !== "machine") found.delete(name);
+}
+
+function statementsOf(node: TreeNode): readonly Statement[] {
+  if (node.kind === "File") return (node as FileNode).items;
+  // The loop of a bench sees what its setup binds.
+  if (node.kind === "Bench") return (node as BenchDeclaration).setup?.statements ?? [];
+  return "statements" in node ? (node as Block).statements : [];
+}
+
+/** What of a node the names stand for that are seen in its inside. */
+function boundBy(node: TreeNode) {
+  switch (node.kind) {
+    case "Function":
+      return (node as FunctionDeclaration).parameters;
+    case "Lambda":
+      return (node as LambdaExpression).parameters;
+    case "For":
+      return [node as ForStatement];
+    case "Test": {
+      const { table } = node as TestDeclaration;
+      return table === null ? [] : [table.name];
+    }
+    case "Property":
+      return (node as PropertyDeclaration).forall.map(({ name }) => name);
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,161 @@
+/** Every place where a name of a program stands, with what it names. */
+import type { Binding, Variable } from "../check/names/bindings.ts";
+import type { SourceFile, Span } from "../source.ts";
+import type { Argument, CallExpression, FileNode, MachineEntry, Name } from "../syntax/tree/ast.ts";
+import type { CheckedFiles } from "../check/check_files.ts";
+import { everyNode } from "./tree_path.ts";
+
+/** What a name stands for; two names stand for the same when their symbols are the same object. */
+export interface NameSymbol {
+  readonly name: string;
+  readonly binding: Binding;
+  /** The name where it is declared; null for what no file declares. */
+  readonly declaration: Span | null;
+}
+
+export interface Occurrence {
+  readonly span: Span;
+  readonly symbol: NameSymbol;
+  readonly isDeclaration: boolean;
+}
+
+class Collector {
+  readonly all: Occurrence[] = [];
+  readonly #symbols = new Map<unknown, NameSymbol>();
+
+  constructor(readonly checked: CheckedFiles) {}
+
+  add(binding: Binding, span: Span): void {
+    const symbol = this.#symbolOf(binding);
+    const isDeclaration = symbol.declaration?.start === span.start &&
+      symbol.declaration.source === span.source;
+    this.all.push({ span, symbol, isDeclaration });
+  }
+
+  #symbolOf(binding: Binding): NameSymbol {
+    const { key, name, declaration } = identityOf(binding, this.checked);
+    let symbol = this.#symbols.get(key);
+    if (symbol === undefined) {
+      symbol = { name, binding, declaration };
+      this.#symbols.set(key, symbol);
+    }
+    return symbol;
+  }
+}
+
+/** What tells a binding from others, its name, and where it is declared. */
+function identityOf(binding: Binding, checked: CheckedFiles) {
+  switch (binding.kind) {
+    case "variable":
+      return { key: binding, name: binding.name, declaration: binding.span };
+    case "const":
+    case "function": {
+      const { declaration } = binding;
+      return { key: declaration, name: declaration.name.text, declaration: declaration.name.span };
+    }
+    case "machine": {
+      const declaration = blockNamed(binding.name, checked)?.span ?? null;
+      return { key: `machine ${binding.name}`, name: binding.name, declaration };
+    }
+    case "builtin":
+      return { key: binding.spec, name: binding.spec.name, declaration: null };
+    case "word":
+      return { key: binding.word, name: binding.word.name, declaration: null };
+  }
+}
+
+/** The name of the machine's block that is called so; null where none is. */
+function blockNamed(name: string, { machine }: CheckedFiles): Name | null {
+  for (const block of blockNames(machine.declaration?.entries ?? [])) {
+    if (block.text === name) return block;
+  }
+  return null;
+}
+
+function* blockNames(entries: readonly MachineEntry[]): Generator<Name> {
+  for (const entry of entries) {
+    if (entry.kind !== "Block") continue;
+    if (entry.name !== null) yield entry.name;
+    yield* blockNames(entry.entries);
+  }
+}
+
+/** Every name of a program, by file and place. */
+export function occurrencesIn(checked: CheckedFiles): readonly Occurrence[] {
+  const found = new Collector(checked);
+  const { machine, resolution, scopes } = checked;
+  for (const [node, binding] of resolution.names) found.add(binding, node.span);
+  for (const [{ target }, variable] of resolution.targets) found.add(variable, target.span);
+  for (const variable of new Set(resolution.variables.values())) {
+    // What a register writes to has a name only where the script gives it one.
+    if (variable.span.end > variable.span.start) found.add(variable, variable.span);
+  }
+  for (
+    const binding of new Set([...scopes.values()].flatMap(({ declared }) => [...declared.values()]))
+  ) {
+    found.add(binding, binding.declaration.name.span);
+  }
+  for (const name of blockNames(machine.declaration?.entries ?? [])) {
+    const valueKind = checked.scope.machineKinds.get(name.text);
+    if (valueKind !== undefined) {
+      found.add({ kind: "machine", name: name.text, valueKind }, name.span);
+    }
+  }
+  for (const [{ file }] of scopes) addLabels(file, found);
+  return distinct(found.all);
+}
+
+/** The names before arguments of the script's own functions: they are those of the parameters. */
+function addLabels(file: FileNode, found: Collector): void {
+  const { resolution } = found.checked;
+  for (const node of everyNode(file)) {
+    if (node.kind !== "Call") continue;
+    const { arguments: given, callee } = node as CallExpression;
+    const binding = callee.kind === "Name" ? resolution.names.get(callee) : undefined;
+    if (binding?.kind !== "function") continue;
+    for (const { name } of given satisfies readonly Argument[]) {
+      const parameter = binding.declaration.parameters.find(({ text }) => text === name?.text);
+      const variable = parameter && resolution.variables.get(parameter);
+      if (name !== null && variable !== undefined) found.add(variable, name.span);
+    }
+  }
+}
+
+/** In order, each place once. */
+function distinct(all: readonly Occurrence[]): readonly Occurrence[] {
+  const sorted = all.toSorted((a, b) =>
+    a.span.source === b.span.source
+      ? a.span.start - b.span.start
+      : a.span.source.name < b.span.source.name
+      ? -1
+      : 1
+  );
+  return sorted.filter(({ span }, index) => {
+    const before = sorted[index - 1]?.span;
+    return before === undefined || before.source !== span.source || before.start !== span.start;
+  });
+}
+
+/** The name that stands at an offset of a file, or ends there; null where none does. */
+export function occurrenceAt(
+  { occurrences, source }: {
+    readonly source: SourceFile;
+    readonly occurrences: readonly Occurrence[];
+  },
+  offset: number,
+): Occurrence | null {
+  const here = occurrences.filter(({ span }) =>
+    span.source === source && span.start <= offset && offset <= span.end
+  );
+  return here.at(-1) ?? null;
+}
+
+/** True for what the text itself calls by a name of its own choice. */
+export function isOwnName({ binding }: NameSymbol): boolean {
+  return binding.kind === "variable" || binding.kind === "const" || binding.kind === "function";
+}
+
+/** True for a parameter of a function or lambda. */
+export function isParameter(variable: Variable): boolean {
+  return variable.role === "parameter";
+}

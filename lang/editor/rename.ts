@@ -1,0 +1,95 @@
+/** Another name for something that a program declares. */
+import { SourceFile, type Span } from "../source.ts";
+import type { SourceLoader } from "../syntax/load_files.ts";
+import { HARD_WORDS } from "../syntax/language_words.ts";
+import { analyse, type Analysis } from "./analysis.ts";
+import { placesOf } from "./definition.ts";
+import { isOwnName, type NameSymbol, occurrenceAt } from "./occurrences.ts";
+
+export interface TextEdit {
+  readonly span: Span;
+  readonly text: string;
+}
+
+export type Renamed =
+  | { readonly ok: true; readonly edits: readonly TextEdit[] }
+  /** Why not, as a sentence without its end. */
+  | { readonly ok: false; readonly why: string };
+
+/** The name at an offset that can get another one; a reason where there is none. */
+export function renameable(analysis: Analysis, offset: number): Span | string {
+  const found = occurrenceAt(analysis, offset);
+  if (found === null) return "No name stands here";
+  const { binding, name } = found.symbol;
+  // A device's name is in its events, and in what a test expects of them.
+  if (binding.kind === "machine") return `\`${name}\` is part of what the machine's events say`;
+  if (!isOwnName(found.symbol)) return `\`${name}\` belongs to the language`;
+  return found.span;
+}
+
+/**
+ * The edits that give the name at an offset another one, in all files of the program.
+ *
+ * What they lead to is read again: unless every name still means what it meant, there are none.
+ */
+export function renameAt(
+  analysis: Analysis,
+  offset: number,
+  name: string,
+  loader: SourceLoader,
+): Renamed {
+  const span = renameable(analysis, offset);
+  return typeof span === "string"
+    ? { ok: false, why: span }
+    : renameSymbol(analysis, occurrenceAt(analysis, offset)!.symbol, name, loader);
+}
+
+/** The same for what a program calls by a name of its own. */
+export function renameSymbol(
+  analysis: Analysis,
+  symbol: NameSymbol,
+  name: string,
+  loader: SourceLoader,
+): Renamed {
+  if (!/^[A-Za-z_]\w*$/.test(name) || (HARD_WORDS as readonly string[]).includes(name)) {
+    return { ok: false, why: `\`${name}\` cannot be a name` };
+  }
+  const edits = placesOf(analysis, symbol).map((each) => ({ span: each, text: name }));
+  const renamed = analyse(edited(analysis.source, edits), editedFiles(loader, edits));
+  return meaningOf(renamed) === meaningOf(analysis)
+    ? { ok: true, edits }
+    : { ok: false, why: `\`${name}\` means something else in a place where it would stand` };
+}
+
+/** What names mean and what is wrong, without the names themselves and the places. */
+function meaningOf(analysis: Analysis): string {
+  const numbers = new Map<unknown, number>();
+  const names = analysis.occurrences.map(({ isDeclaration, symbol, span }) => {
+    if (!numbers.has(symbol)) numbers.set(symbol, numbers.size);
+    return `${span.source.name} ${numbers.get(symbol)} ${symbol.binding.kind} ${isDeclaration}`;
+  });
+  const wrong = analysis.diagnostics.map(({ code, span }) => `${code} ${span.source.name}`);
+  return [...names, ...wrong].join("\n");
+}
+
+/** The files of a loader with some edits. */
+function editedFiles(loader: SourceLoader, edits: readonly TextEdit[]): SourceLoader {
+  return {
+    load(...asked) {
+      const loaded = loader.load(...asked);
+      return loaded instanceof SourceFile ? edited(loaded, edits) : loaded;
+    },
+  };
+}
+
+/** A file with the edits that are its own. */
+export function edited(source: SourceFile, edits: readonly TextEdit[]): SourceFile {
+  const own = edits.filter(({ span }) => span.source.name === source.name)
+    .toSorted((a, b) => b.span.start - a.span.start);
+  if (own.length === 0) return source;
+  let { text } = source;
+  for (const { span, text: inserted } of own) {
+    text = text.slice(0, span.start) + inserted + text.slice(span.end);
+  }
+  return new SourceFile(source.name, text);
+}

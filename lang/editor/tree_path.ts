@@ -1,0 +1,50 @@
+/** Where an offset lies in the syntax tree. */
+import type { Span } from "../source.ts";
+
+/** Anything of the tree: statements, expressions, names, blocks and entries of blocks. */
+export interface TreeNode {
+  readonly span: Span;
+  readonly kind?: string;
+}
+
+function isNode(value: object): value is TreeNode {
+  return "span" in value;
+}
+
+/** What a node directly consists of, in the order of its fields. */
+function* childrenOf(node: object): Generator<TreeNode> {
+  for (const value of Object.values(node)) {
+    if (typeof value !== "object" || value === null || "source" in value) continue;
+    if (isNode(value)) yield value;
+    else if (!(value instanceof Uint8Array)) yield* childrenOf(value);
+  }
+}
+
+/** The nodes around an offset, the outermost first; one that ends there counts too. */
+export function pathAt(root: TreeNode, offset: number): readonly TreeNode[] {
+  const path = [root];
+  for (let node: TreeNode | undefined = root; node !== undefined;) {
+    node = innerAt(node, offset);
+    if (node !== undefined) path.push(node);
+  }
+  return path;
+}
+
+/** Of two neighbours that meet at the offset it is the one that begins there. */
+function innerAt(node: TreeNode, offset: number): TreeNode | undefined {
+  let found: TreeNode | undefined;
+  for (const child of childrenOf(node)) {
+    if (child.span.start > offset || child.span.end < offset) continue;
+    if (found === undefined || child.span.start > found.span.start) found = child;
+  }
+  return found;
+}
+
+/** The node itself, and everything inside. */
+export function* everyNode(root: TreeNode): Generator<TreeNode> {
+  const open = [root];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    yield node;
+    open.push(...childrenOf(node));
+  }
+}
