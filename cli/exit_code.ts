@@ -1,4 +1,7 @@
 /** Exit codes: docs/language.md, Running. */
+import { BUG_CODE } from "../lang/diagnostics/bug.ts";
+import type { Diagnostic } from "../lang/diagnostics/diagnostic.ts";
+import type { FailureReport } from "../lang/run/report.ts";
 
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130 | EndedBySignal;
 
@@ -26,4 +29,16 @@ export const INTERRUPTED: ExitCode = 130;
 export function worseExitCode(one: ExitCode, other: ExitCode): ExitCode {
   const order = [HELD, FAILED, STOPPED, WRONG, BUG, INTERRUPTED, NOT_WRITTEN];
   return order.indexOf(one) >= order.indexOf(other) ? one : other;
+}
+
+/** The exit code of a test, a bench or an input that was stopped. */
+export function codeOfFailure(failure: FailureReport | null): ExitCode {
+  if (failure === null) return HELD;
+  return failure.kind === "bug" ? BUG : failure.kind === "limit" ? STOPPED : FAILED;
+}
+
+/** The exit code of a scenario with errors. */
+export function codeOfProblems(diagnostics: readonly Diagnostic[]): ExitCode {
+  if (diagnostics.some(({ code }) => code === BUG_CODE)) return BUG;
+  return diagnostics.some(({ severity }) => severity === "error") ? WRONG : HELD;
 }

@@ -59,9 +59,11 @@ const RULES: Readonly<Record<string, LayerRule>> = {
       "vscode-languageserver-",
     ],
   },
+  // What of `cli/` it loads needs no host: `tests/layers_test.ts` follows its imports.
+  web: { layers: ["cli", ...BELOW_CLI], packages: ["@codemirror/"] },
   // Nothing of the product imports it: it is in no other row.
   tools: {
-    layers: ["cli", ...BELOW_CLI],
+    layers: ["cli", "web", ...BELOW_CLI],
     packages: ["@deno/shim-deno", "@std/", "@vscode/", "core-js/", "node:", "typescript"],
   },
   mod: { layers: ["instruments", "lang", "devices", "runtime"], packages: [] },

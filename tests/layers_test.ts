@@ -100,24 +100,37 @@ Deno.test("importsOf() reads no import out of comments and strings", () => {
   }]);
 });
 
-Deno.test("starting a scenario loads nothing that only some scenarios need", () => {
-  const sources = readSources(["runtime", "devices", "lang", "c_drivers", "cli", "std"]);
+/** The files that a start of some files loads, and the packages; what is loaded later on request, too. */
+function loadedBy(entries: readonly string[], withLate: boolean) {
+  const sources = readSources(SOURCE_FOLDERS);
   const loads = Map.groupBy(
     sources.flatMap(importsOf).filter(({ typeOnly }) => !typeOnly),
     ({ path }) => path,
   );
   const known = new Set<string>();
   const packages = new Set<string>();
-  const todo = ["cli/run_main.ts"];
+  const todo = [...entries];
   for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
     if (known.has(path)) continue;
     known.add(path);
     for (const { specifier, target, late } of loads.get(path) ?? []) {
-      if (late) continue;
+      if (late && !withLate) continue;
       if (target === null) packages.add(specifier);
       else todo.push(target);
     }
   }
+  return { known, packages };
+}
+
+Deno.test("the pages load nothing of the host", () => {
+  const { known, packages } = loadedBy(["web/playground_main.ts"], true);
+  assert(known.has("cli/scenario/print_run.ts"));
+  assert(!known.has("cli/host.ts"), "cli/host.ts is loaded");
+  assertEquals([...packages].filter((name) => name.startsWith("node:")), []);
+});
+
+Deno.test("starting a scenario loads nothing that only some scenarios need", () => {
+  const { known, packages } = loadedBy(["cli/run_main.ts"], false);
   assert(known.size > 200, `only ${known.size} files`);
   // Tables are read while a scenario is checked, which waits for nothing: d3-dsv is a millisecond.
   assertEquals([...packages].sort(), ["chevrotain", "d3-dsv"]);

@@ -14,6 +14,7 @@ export const SOURCE_FOLDERS: readonly string[] = [
   "runtime",
   "std",
   "tools",
+  "web",
 ];
 
 /** One TypeScript file of the project: its path from the root, with `/`, and its text. */

@@ -12,7 +12,7 @@ import {
   Stops,
 } from "../../lang/recording/mod.ts";
 import type { Cancellation } from "./cancellation.ts";
-import { codeOfFailure } from "../scenario/load_scenario.ts";
+import { codeOfFailure } from "../exit_code.ts";
 import { Breakpoints } from "./breakpoints.ts";
 import { Debuggee, type Halt } from "./debuggee.ts";
 import { launch, type LaunchArguments, withLaunchKeys } from "./launch.ts";

@@ -9,7 +9,7 @@ import { withCompiled } from "../c/with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { allLimits, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
-import { noTestText } from "../scenario/run_scenarios.ts";
+import { noTestText } from "../scenario/print_run.ts";
 import { readMatches } from "../name_match.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { releasesJson } from "./releases_json.ts";

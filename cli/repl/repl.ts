@@ -18,8 +18,14 @@ import { SourceFile } from "../../lang/source.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
-import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { codeOfFailure, codeOfProblems } from "../scenario/load_scenario.ts";
+import {
+  codeOfFailure,
+  codeOfProblems,
+  type ExitCode,
+  HELD,
+  worseExitCode,
+  WRONG,
+} from "../exit_code.ts";
 import { counted, incidentLines, outcomeLine } from "../scenario/report_printer.ts";
 import { INTERRUPT, type LineConsole } from "../terminal/line_console.ts";
 import type { Suggestions } from "../../lang/editor/suggestion.ts";

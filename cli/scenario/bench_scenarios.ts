@@ -3,7 +3,7 @@ import { printable, printableJson } from "../../lang/diagnostics/display_width.t
 import { runBench } from "../../lang/run/bench.ts";
 import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
 import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
-import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
+import { codeOfFailure, type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
@@ -11,7 +11,7 @@ import { benchTable, iterationsPerSecond } from "./bench_table.ts";
 import { counted } from "./report_printer.ts";
 import { allLimits, type LimitOptions } from "./limit_options.ts";
 import { diagnosticStyle } from "./diagnostic_style.ts";
-import { codeOfFailure, loadScenario } from "./load_scenario.ts";
+import { loadScenario } from "./load_scenario.ts";
 
 export interface BenchScenarioOptions {
   /** Only benches whose name matches one of these; all when there is none. */

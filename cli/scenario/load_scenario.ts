@@ -1,11 +1,9 @@
 /** A scenario from the host, ready to run; what is wrong with it has been said. */
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { BUG_CODE } from "../../lang/diagnostics/bug.ts";
 import { countMistakes } from "../../lang/diagnostics/first_mistakes.ts";
 import { checkProgram, loadProgram } from "../../lang/language.ts";
 import type { LoadResult, Program } from "../../lang/run/program.ts";
-import type { FailureReport } from "../../lang/run/report.ts";
-import { BUG, type ExitCode, FAILED, HELD, STOPPED, WRONG } from "../exit_code.ts";
+import { codeOfProblems, type ExitCode, WRONG } from "../exit_code.ts";
 import { withCompiled } from "../c/with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import type { Screen } from "../screen.ts";
@@ -17,18 +15,6 @@ export interface LoadedScenario {
   readonly errors: number;
   readonly warnings: number;
   readonly exitCode: ExitCode;
-}
-
-/** The exit code of a test, a bench or an input that was stopped. */
-export function codeOfFailure(failure: FailureReport | null): ExitCode {
-  if (failure === null) return HELD;
-  return failure.kind === "bug" ? BUG : failure.kind === "limit" ? STOPPED : FAILED;
-}
-
-/** The exit code of a scenario with errors. */
-export function codeOfProblems(diagnostics: readonly Diagnostic[]): ExitCode {
-  if (diagnostics.some(({ code }) => code === BUG_CODE)) return BUG;
-  return diagnostics.some(({ severity }) => severity === "error") ? WRONG : HELD;
 }
 
 /** A scenario with all that is wrong with it, or why it cannot be read, as a sentence. */

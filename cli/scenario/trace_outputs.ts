@@ -25,7 +25,7 @@ const CHUNK_LENGTH = 65_536;
 type ErrorScreen = Pick<Screen, "err">;
 
 /** Observers of a run. */
-interface RunListeners {
+export interface RunListeners {
   readonly onRun: (run: RunStart) => void;
   readonly onEvent: TraceWriter["event"];
   readonly onOutcome: TraceWriter["outcome"];

@@ -5,7 +5,7 @@ import { displayName } from "../../lang/run/report.ts";
 import { spanPlace } from "../../lang/source.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
-import { noTestText } from "../scenario/run_scenarios.ts";
+import { noTestText } from "../scenario/print_run.ts";
 import type { Screen } from "../screen.ts";
 
 /** Prints the place and the name of every test that is meant; finding none is a failure. */

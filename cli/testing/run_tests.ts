@@ -17,7 +17,7 @@ import { Interrupts } from "../interrupts.ts";
 import { openScenario } from "../scenario/load_scenario.ts";
 import type { LimitOptions } from "../scenario/limit_options.ts";
 import { sayBug } from "../bug/say_bug.ts";
-import { noTestText } from "../scenario/run_scenarios.ts";
+import { noTestText } from "../scenario/print_run.ts";
 import { errorScreen, type Screen } from "../screen.ts";
 import type { TraceForm } from "../scenario/trace_form.ts";
 import type { TraceOutputs } from "../scenario/trace_outputs.ts";

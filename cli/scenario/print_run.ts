@@ -1,0 +1,147 @@
+/**
+ * A run of a file's tests, printed as it goes, and the summary of several: all that `dmalab run` says.
+ * It needs a screen to print on and nothing of the host.
+ */
+import { printable } from "../../lang/diagnostics/display_width.ts";
+import { painter } from "../../lang/render/paint.ts";
+import type { NameMatch } from "../../lang/run/name_match.ts";
+import type { Program } from "../../lang/run/program.ts";
+import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
+import type { RunOptions } from "../../lang/run/run_options.ts";
+import { runProgramWith } from "../../lang/run/runner.ts";
+import { BUG, type ExitCode, FAILED, HELD, STOPPED } from "../exit_code.ts";
+import { matchText } from "../name_match.ts";
+import type { Screen } from "../screen.ts";
+import { diagnosticStyle } from "./diagnostic_style.ts";
+import { allLimits, type LimitOptions } from "./limit_options.ts";
+import {
+  failureLines,
+  headLine,
+  incidentLines,
+  outcomeLine,
+  summaryLines,
+} from "./report_printer.ts";
+import { SpacedLines } from "./spaced_lines.ts";
+import type { TraceForm } from "./trace_form.ts";
+import type { RunListeners } from "./trace_outputs.ts";
+import { TracePrinter } from "./trace_printer.ts";
+
+/** What may be said about runs that are printed. */
+export interface PrintOptions {
+  /** `tests` leaves the statements at the top of the file out, and finds no test a failure. */
+  readonly only: "all" | "tests";
+  /** Reports, faults and leaks that the test does not expect fail it. */
+  readonly strict: boolean;
+  /** Print every event: as a line to read, or as JSON, with what else is said on the error stream. */
+  readonly trace: TraceForm | null;
+  /** Only tests whose name contains one of these; all for an empty list. */
+  readonly matches: readonly NameMatch[];
+  /** Instead of the seeds the files name; null for those. */
+  readonly seed: number | null;
+  readonly limits: LimitOptions;
+}
+
+/** What one run needs besides. */
+interface RunParts extends PrintOptions {
+  /** What draws the cases of properties; null where there is none. */
+  readonly engine: Parameters<typeof runProgramWith>[0];
+  readonly observers: RunListeners | null;
+  readonly watch: RunOptions["watch"];
+}
+
+/** Runs a program, and prints its output with a line for each test. */
+export function printRun(program: Program, options: RunParts, screen: Screen): RunReport {
+  const { engine, observers, watch } = options;
+  const paint = painter(screen.colour);
+  const lines = new SpacedLines(screen);
+  const { outputBytes } = allLimits(options.limits);
+  const trace = new TracePrinter((line) => lines.body(line), paint, outputBytes);
+  const tests = program.tests.filter(({ kind }) => kind !== "bench").length;
+  if (tests > 0) lines.head(headLine(tests, program.source.name, paint));
+  return runProgramWith(engine, program, {
+    only: options.only,
+    strict: options.strict,
+    match: options.matches,
+    ...options.seed === null ? {} : { seed: options.seed },
+    ...eventListeners(observers, options.trace === "text" ? trace : null),
+    onLine: (line) => lines.body(printable(line)),
+    columns: screen.columns ?? undefined,
+    onOutcome: (outcome) => {
+      observers?.onOutcome(outcome);
+      const line = outcomeLine(outcome, paint);
+      if (line !== null) lines.verdict(line, incidentLines(outcome, paint));
+      else for (const incident of incidentLines(outcome, paint)) lines.body(incident);
+    },
+    style: diagnosticStyle(paint),
+    watch,
+    limits: allLimits(options.limits),
+  });
+}
+
+/** Prints the failures and the summary. @returns The exit code of it, apart from those of the files. */
+export function sayReports(
+  reports: readonly RunReport[],
+  wrongFiles: number,
+  options: PrintOptions,
+  screen: Screen,
+): ExitCode {
+  if (reports.length === 0) return HELD;
+  const paint = painter(screen.colour);
+  const noTest = noTestFound(reports, options, screen);
+  if (noTest !== HELD) return noTest;
+  const failures = failureLines(reports, paint);
+  if (failures.length > 0) screen.out(`\n${failures.join("\n")}\n`);
+  if (reports.some(isWorthSummary)) {
+    screen.out(`\n${summaryLines(reports, paint, { wrongFiles }).join("\n")}\n`);
+  }
+  return HELD;
+}
+
+/** Observers of events. Without any, no event is made. */
+function eventListeners(
+  observers: RunListeners | null,
+  trace: TracePrinter | null,
+): Pick<RunOptions, "onRun" | "onEvent"> {
+  if (observers === null && trace === null) return {};
+  return {
+    onRun: observers?.onRun,
+    onEvent: (event) => {
+      observers?.onEvent(event);
+      trace?.print(event);
+    },
+  };
+}
+
+/** A file of statements that ran to their end needs no summary. */
+function isWorthSummary({ outcomes, counts, unreached }: RunReport): boolean {
+  return outcomes.some(({ kind, failure }) => kind !== "main" || failure !== null) ||
+    counts.filtered + counts.notRun + counts.reports + counts.faults + counts.leaks +
+          unreached.length > 0;
+}
+
+/** The exit code of one file. */
+export function codeOf(report: RunReport): ExitCode {
+  const failed = ({ failure }: TestOutcome) => failure !== null;
+  if (report.outcomes.some(({ failure }) => failure?.kind === "bug")) return BUG;
+  if (report.limitReached) return STOPPED;
+  return report.outcomes.some(failed) ? FAILED : HELD;
+}
+
+function noTestFound(
+  reports: readonly RunReport[],
+  { only, matches }: PrintOptions,
+  screen: Screen,
+): ExitCode {
+  const found = reports.some(({ outcomes }) => outcomes.some(({ kind }) => kind !== "main"));
+  if (found || (only === "all" && matches.length === 0)) return HELD;
+  screen.err(`error: ${noTestText(matches)}\n`);
+  return FAILED;
+}
+
+/** Why there was no test. @param matches What was looked for in names. */
+export function noTestText(matches: readonly NameMatch[]): string {
+  if (matches.length === 0) {
+    return "No test found: there is no `test` or `property` in what was given";
+  }
+  return `No test found: no name contains ${matches.map(matchText).join(" or ")}`;
+}

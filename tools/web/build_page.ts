@@ -1,0 +1,80 @@
+/**
+ * The pages in `web/`, each as one HTML file with everything inside, which works from a disk and under a
+ * policy that forbids the network and every script but its own.
+ */
+import { fromFileUrl, join } from "@std/path";
+import { PROJECT, runProjectDeno } from "../package/bundle.ts";
+import { LICENCES, writeLicences } from "../package/licences.ts";
+
+/** A page: the entry of its script, and what is built in. */
+export interface PagePlan {
+  readonly entry: URL;
+  readonly kind: "playground" | "report";
+  /** The text of its data block; that of a report is put in by the command. */
+  readonly data: string;
+}
+
+/** Builds a page. @throws {Error} When its script cannot be bundled. */
+export async function buildPage({ data, entry, kind }: PagePlan): Promise<string> {
+  const read = (name: string) => Deno.readTextFileSync(join(PROJECT, "web", name));
+  const program = inScript(bundledScript(entry));
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(program));
+  const policy = [
+    "default-src 'none'",
+    `script-src 'sha256-${btoa(String.fromCharCode(...new Uint8Array(hash)))}'`,
+    // The editor's styles are made by its script; nothing can be loaded by a style.
+    "style-src 'unsafe-inline'",
+    "img-src data:",
+    "worker-src blob:",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+  const parts: Readonly<Record<string, string>> = {
+    data,
+    kind,
+    licences: inScript(licencesOf(entry)),
+    policy,
+    program,
+    style: read("page.css"),
+  };
+  return read("page.html").replaceAll(/\{\{(\w+)\}\}/g, (_whole, name) => parts[name]!);
+}
+
+/** A value as the text of a data block, in which nothing ends the block. */
+export function dataText(value: unknown): string {
+  return JSON.stringify(value).replaceAll("<", "\\u003c");
+}
+
+function bundledScript(entry: URL): string {
+  const file = Deno.makeTempFileSync({ suffix: ".js" });
+  try {
+    const problem = runProjectDeno("bundle", [
+      "--platform=browser",
+      "--format=iife",
+      "--minify",
+      `--output=${file}`,
+      fromFileUrl(entry),
+    ]);
+    if (problem !== null) throw new Error(problem);
+    return Deno.readTextFileSync(file);
+  } finally {
+    Deno.removeSync(file);
+  }
+}
+
+/** The licences of the packages that a script contains. */
+function licencesOf(entry: URL): string {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const problem = writeLicences([entry], folder);
+    if (problem !== null) throw new Error(problem);
+    return Deno.readTextFileSync(join(folder, LICENCES));
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** A script as the text of its element: what would end it stands only in strings and patterns. */
+function inScript(text: string): string {
+  return text.replaceAll(/<(?=\/script|!--)/gi, "\\x3c");
+}

@@ -1,0 +1,145 @@
+/**
+ * The language in a worker: checks a project, prints what `dmalab run` prints, and records a run.
+ *
+ * Whatever a script does happens here. Its limits end it with their own messages; the page ends the
+ * worker when even they fail.
+ */
+import { codeOfProblems, HELD, worseExitCode } from "../../cli/exit_code.ts";
+import { sayDiagnostics } from "../../cli/scenario/diagnostic_style.ts";
+import { codeOf, printRun, sayReports } from "../../cli/scenario/print_run.ts";
+import type { Screen } from "../../cli/screen.ts";
+import { printableText } from "../../lang/diagnostics/display_width.ts";
+import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
+import { loadFollowed, loadProgram } from "../../lang/language.ts";
+import { displayName, recordRun, type RunChoice, runsOf } from "../../lang/recording/mod.ts";
+import type { Program } from "../../lang/run/program.ts";
+import { FAST_CHECK } from "../../lang/run/property/fast_check_engine.ts";
+import type { RunReport } from "../../lang/run/report.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
+import { projectLoader } from "./project_loader.ts";
+import type { Answer, Problem, Project, Request, RunEntry } from "./protocol.ts";
+
+/** Seconds of a run in the page; the command line gives it a minute. */
+const RUN_MS = 10_000;
+/** What a recording may take: it is made again after each edit. */
+const RECORD_LIMITS = { ...DEFAULT_LIMITS, steps: 50_000_000, timeMs: 3_000, events: 300_000 };
+/** Characters that are sent as one. */
+const CHUNK_LENGTH = 65_536;
+
+const WATCH = { nowMs: () => performance.now(), interrupted: () => false };
+const PRINTED = {
+  only: "all",
+  strict: false,
+  trace: null,
+  matches: [],
+  engine: FAST_CHECK,
+  observers: null,
+  watch: WATCH,
+  limits: {
+    depth: null,
+    events: null,
+    memoryBytes: null,
+    outputBytes: null,
+    outputLines: null,
+    steps: null,
+    timeMs: RUN_MS,
+  },
+} as const;
+
+/** Sends what is printed, in large parts. */
+class SentScreen implements Screen {
+  readonly colour = false;
+  readonly columns = null;
+  #pending = "";
+
+  constructor(private readonly send: (text: string) => void) {}
+
+  out(text: string): void {
+    this.data(printableText(text, false));
+  }
+
+  err(text: string): void {
+    this.out(text);
+  }
+
+  data(text: string): void {
+    this.#pending += text;
+    if (this.#pending.length >= CHUNK_LENGTH) this.flush();
+  }
+
+  flush(): void {
+    if (this.#pending !== "") this.send(this.#pending);
+    this.#pending = "";
+  }
+}
+
+/** One project at a time. */
+export class Engine {
+  #followed: Program | null = null;
+  #runs: readonly RunChoice[] = [];
+
+  constructor(private readonly answer: (answer: Answer) => void) {}
+
+  handle(request: Request): void {
+    const { id, run } = request;
+    const exitCode = request.kind === "run" ? this.#run(id, request.project) : HELD;
+    this.#record(id, run);
+    this.answer({ id, kind: "done", exitCode });
+  }
+
+  /** Checks and runs; what the command line prints is sent. @returns Its exit code. */
+  #run(id: number, { entry, files, seed }: Project): number {
+    const loader = projectLoader(files);
+    const source = new SourceFile(entry, files[entry] ?? "");
+    const { diagnostics, program } = loadProgram(source, loader);
+    this.answer({
+      id,
+      kind: "checked",
+      problems: diagnostics.map((each) => problemOf(each, entry)),
+    });
+    const screen = new SentScreen((text) => this.answer({ id, kind: "output", text }));
+    sayDiagnostics(diagnostics, screen);
+    const options = { ...PRINTED, seed };
+    const report = program === null ? null : printRun(program, options, screen);
+    const reports = report === null ? [] : [report];
+    const said = sayReports(reports, program === null ? 1 : 0, options, screen);
+    screen.flush();
+    this.#followed = program === null ? null : loadFollowed(source, loader).program;
+    this.#runs = this.#followed === null ? [] : runsOf(this.#followed);
+    this.answer({ id, kind: "runs", runs: this.#runs.map((each) => entryOf(each, report)) });
+    return worseExitCode(
+      worseExitCode(codeOfProblems(diagnostics), report === null ? HELD : codeOf(report)),
+      said,
+    );
+  }
+
+  #record(id: number, run: number): void {
+    const choice = this.#runs[run] ?? this.#runs[0];
+    if (choice === undefined || this.#followed === null) return;
+    const index = this.#runs.indexOf(choice);
+    const recording = recordRun(this.#followed, choice, { limits: RECORD_LIMITS, watch: WATCH });
+    this.answer({ id, kind: "recorded", run: index, snapshot: String(recording.log.count) });
+  }
+}
+
+function problemOf({ code, hint, message, severity, span }: Diagnostic, entry: string): Problem {
+  const isHere = span.source.name === entry;
+  const place = isHere ? "" : `${span.source.name}: `;
+  return {
+    code,
+    severity,
+    message: `${place}${message}`,
+    hint: hint ?? null,
+    from: isHere ? span.start : 0,
+    to: isHere ? span.end : 0,
+  };
+}
+
+function entryOf({ name, skip }: RunChoice, report: RunReport | null): RunEntry {
+  const outcome = report?.outcomes.find((each) =>
+    each.kind === name.kind && each.place === name.place && each.combination === name.combination
+  );
+  const title = name.kind === "main" ? "statements" : displayName(name);
+  return { name, title, outcome: outcome?.outcome ?? (skip ? "skipped" : "not run") };
+}

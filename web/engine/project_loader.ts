@@ -1,0 +1,23 @@
+/** Files of a project in memory, found as the command line finds them on a disk: from the folder of the file that uses them. */
+import { folderOf, joinPath } from "../../cli/paths.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { LoadError, type SourceLoader, tooLong } from "../../lang/syntax/load_files.ts";
+
+/** @returns What loads the files of a project, each once. */
+export function projectLoader(files: Readonly<Record<string, string>>): SourceLoader {
+  const sources = new Map<string, SourceFile>();
+  return {
+    load(path, from, limitBytes = Infinity) {
+      const name = joinPath(from === null ? "." : folderOf(from.name), path);
+      const text = Object.hasOwn(files, name) ? files[name]! : null;
+      if (text === null) {
+        const hint = "drop the file onto the page, or run the scenario with the command";
+        return new LoadError("not_found", `There is no file "${path}"`, hint);
+      }
+      if (text.length > limitBytes) return tooLong(path, text.length, limitBytes);
+      const known = sources.get(name) ?? new SourceFile(name, text);
+      sources.set(name, known);
+      return known;
+    },
+  };
+}

@@ -1,0 +1,38 @@
+/// <reference lib="dom" />
+/** The line below the toolbar that says what a reader has to know, and perhaps to decide. */
+import { byId } from "./dom.ts";
+
+interface Action {
+  readonly title: string;
+  readonly act: () => void;
+}
+
+export class Messages {
+  readonly #line = byId("message");
+  readonly #action = byId<HTMLButtonElement>("message-action");
+  #act: () => void = () => {};
+  /** Only a click takes it away. */
+  #stays = false;
+
+  constructor() {
+    byId("message-close").addEventListener("click", () => void (this.#line.hidden = true));
+    this.#action.addEventListener("click", () => {
+      this.#line.hidden = true;
+      this.#act();
+    });
+  }
+
+  show(text: string, action: Action | null = null, stays = action !== null): void {
+    this.#stays = stays;
+    this.#line.hidden = false;
+    this.#line.querySelector("span")!.textContent = text;
+    this.#action.hidden = action === null;
+    if (action === null) return;
+    this.#action.textContent = action.title;
+    this.#act = action.act;
+  }
+
+  hide(): void {
+    if (!this.#stays) this.#line.hidden = true;
+  }
+}

@@ -1,0 +1,263 @@
+/// <reference lib="dom" />
+/** The playground: the page with an editor and the language behind it. */
+import { formatSource } from "../../lang/format/format.ts";
+import { SourceFile } from "../../lang/source.ts";
+import type { Answer, Problem, Project, RunEntry } from "../engine/protocol.ts";
+import { byId, fillSelect } from "./dom.ts";
+import { SourceEditor } from "./editor.ts";
+import { EngineClient } from "./engine_client.ts";
+import { Messages } from "./messages.ts";
+import {
+  type FrameForm,
+  MOST_LINK_LENGTH,
+  readLink,
+  type Shared,
+  writeLink,
+} from "./share_link.ts";
+import { startTheme } from "./theme.ts";
+
+/** What is built into the page. */
+export interface PlaygroundData {
+  /** Files by their paths: the examples and what they use. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Those that are offered. */
+  readonly examples: readonly string[];
+}
+
+/** After the last key. */
+const EDIT_MS = 150;
+/** Lines of output that the page shows; a browser takes seconds to lay out more. */
+const SHOWN_LENGTH = 400_000;
+
+export function startPlayground(): void {
+  const data: PlaygroundData = JSON.parse(byId("data").textContent!);
+  new Playground(data).open();
+}
+
+class Playground {
+  readonly #messages = new Messages();
+  readonly #editor: SourceEditor;
+  readonly #engine: EngineClient;
+  #project: Project;
+  #run = 0;
+  #runs: readonly RunEntry[] = [];
+  /** The text differs from every example and link. */
+  #isEdited = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #printed = "";
+
+  constructor(private readonly data: PlaygroundData) {
+    this.#project = this.#exampleProject(data.examples[0]!);
+    this.#editor = new SourceEditor(byId("source"), {
+      onEdit: () => this.#edited(),
+      onLine: () => {},
+    });
+    this.#engine = new EngineClient(
+      byId("program").textContent!,
+      (answer) => this.#answered(answer),
+      () => this.#messages.show("The run was ended: it did not stop at its limits"),
+    );
+    this.#listen();
+    startTheme();
+  }
+
+  open(): void {
+    const { data: { examples } } = this;
+    const choices = examples.map((path) => {
+      const slash = path.lastIndexOf("/");
+      return { value: path, title: path.slice(slash + 1), group: path.slice(0, slash) };
+    });
+    fillSelect(byId<HTMLSelectElement>("example"), choices, this.#project.entry);
+    void this.#openLink(true);
+  }
+
+  #listen(): void {
+    const on = (id: string, type: string, act: () => void) => byId(id).addEventListener(type, act);
+    on("example", "change", () => {
+      const path = byId<HTMLSelectElement>("example").value;
+      this.#guarded(() => this.#show(this.#exampleProject(path)));
+    });
+    on("run", "change", () => {
+      this.#run = Number(byId<HTMLSelectElement>("run").value);
+      this.#engine.record(this.#run);
+    });
+    on("file", "change", () => this.#showFile());
+    on("format", "click", () => this.#format());
+    on("share", "click", () => void this.#share());
+    on("download", "click", () => this.#download());
+    addEventListener("hashchange", () => void this.#openLink(false));
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      void this.#dropped([...event.dataTransfer?.files ?? []]);
+    });
+  }
+
+  /** Does what replaces the text; asks before, where it was edited. */
+  #guarded(act: () => void): void {
+    if (!this.#isEdited) return act();
+    this.#messages.show("This replaces the text that you have edited", {
+      title: "Replace it",
+      act,
+    });
+  }
+
+  #exampleProject(path: string): Project {
+    const folder = path.slice(0, path.lastIndexOf("/") + 1);
+    // What an example uses lies in folders below its own.
+    const files = Object.entries(this.data.files).filter(([name]) =>
+      name === path || name.startsWith(folder) && name.slice(folder.length).includes("/")
+    );
+    return { files: Object.fromEntries(files), entry: path, seed: null };
+  }
+
+  #show(project: Project, run = 0): void {
+    this.#project = project;
+    this.#run = run;
+    this.#isEdited = false;
+    const names = Object.keys(project.files);
+    const choices = names.map((name) => ({ value: name, title: name }));
+    fillSelect(byId<HTMLSelectElement>("file"), choices, project.entry);
+    byId("file-choice").hidden = names.length < 2;
+    byId<HTMLSelectElement>("example").value = project.entry;
+    this.#showFile();
+    this.#start();
+  }
+
+  get #file(): string {
+    return byId<HTMLSelectElement>("file").value;
+  }
+
+  #showFile(): void {
+    this.#editor.text = this.#project.files[this.#file] ?? "";
+    this.#editor.mark([], null);
+  }
+
+  #edited(): void {
+    this.#isEdited = true;
+    const files = { ...this.#project.files, [this.#file]: this.#editor.text };
+    this.#project = { ...this.#project, files };
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#start(), EDIT_MS);
+  }
+
+  #format(): void {
+    const formatted = formatSource(new SourceFile(this.#file, this.#editor.text));
+    if (!formatted.ok) return this.#messages.show("The scenario has errors: it stays as it is");
+    if (formatted.text === this.#editor.text) return;
+    this.#editor.text = formatted.text;
+    this.#edited();
+  }
+
+  #start(): void {
+    byId("state").textContent = "running …";
+    this.#printed = "";
+    this.#engine.run(this.#project, this.#run);
+  }
+
+  #answered(answer: Exclude<Answer, { readonly kind: "ready" }>): void {
+    switch (answer.kind) {
+      case "checked":
+        return this.#checked(answer.problems);
+      case "output":
+        this.#printed += answer.text;
+        return;
+      case "runs":
+        return this.#listed(answer.runs);
+      case "recorded":
+      case "unrecorded":
+        return;
+      case "done":
+        byId("state").textContent = `exit code ${answer.exitCode}`;
+    }
+  }
+
+  #checked(problems: readonly Problem[]): void {
+    this.#editor.show(this.#file === this.#project.entry ? problems : []);
+    const needsCommand = problems.some(({ code }) => code === "E0710");
+    if (needsCommand) {
+      this.#messages.show(
+        `This scenario compiles C, which a page cannot: run it with dmalab run ${this.#project.entry}`,
+      );
+    } else this.#messages.hide();
+  }
+
+  #listed(runs: readonly RunEntry[]): void {
+    const text = this.#printed;
+    const left = text.length - SHOWN_LENGTH;
+    byId("printed").textContent = left > 0
+      ? `${text.slice(0, SHOWN_LENGTH)}\n… ${left} more characters`
+      : text;
+    this.#runs = runs;
+    this.#run = Math.min(this.#run, Math.max(0, runs.length - 1));
+    const choices = runs.map(({ outcome, title }, index) => ({
+      value: `${index}`,
+      title: `${index + 1}/${runs.length} ${title} (${outcome})`,
+    }));
+    fillSelect(byId<HTMLSelectElement>("run"), choices, `${this.#run}`);
+  }
+
+  /** The link in the address, or the first example. */
+  async #openLink(isFirst: boolean): Promise<void> {
+    const link = await readLink(location.hash);
+    if (link !== null && "shared" in link) {
+      const { frame, shared } = link;
+      const { at: _at, run, view: _view, ...project } = shared;
+      const show = () => {
+        this.#frame(frame);
+        this.#show(project, run);
+      };
+      return isFirst ? show() : this.#guarded(show);
+    }
+    if (isFirst) this.#show(this.#project);
+    if (link !== null) this.#messages.show(link.problem, null, true);
+  }
+
+  #frame(frame: FrameForm): void {
+    document.body.dataset.frame = frame ?? "";
+    this.#editor.readOnly = frame === "read";
+  }
+
+  async #share(): Promise<void> {
+    const shared: Shared = { ...this.#project, run: this.#run, at: null, view: null };
+    const fragment = await writeLink(shared);
+    if (fragment.length > MOST_LINK_LENGTH) {
+      return this.#messages.show(
+        `The link would have ${fragment.length} characters, and at most ${MOST_LINK_LENGTH} work everywhere: ` +
+          "download the file and send it",
+      );
+    }
+    history.replaceState(null, "", fragment);
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.#messages.show("The link is in the clipboard and in the address bar");
+    } catch {
+      // Without the right to write there, as in a frame, the address has it.
+      this.#messages.show("The link is in the address bar");
+    }
+  }
+
+  #download(): void {
+    const name = this.#file.slice(this.#file.lastIndexOf("/") + 1);
+    const url = URL.createObjectURL(new Blob([this.#editor.text], { type: "text/plain" }));
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(url);
+  }
+
+  /** Files from the desktop: scenarios, and what they use. */
+  async #dropped(dropped: readonly File[]): Promise<void> {
+    const texts = await Promise.all(dropped.map(async (file) => [file.name, await file.text()]));
+    const entry = dropped.find(({ name }) => name.endsWith(".dma"))?.name;
+    const files: Record<string, string> = Object.fromEntries(texts);
+    if (entry !== undefined) {
+      return this.#guarded(() => this.#show({ files, entry, seed: null }));
+    }
+    if (texts.length === 0) return;
+    const own = this.#project.files;
+    this.#show({ ...this.#project, files: { ...own, ...files } }, this.#run);
+    this.#isEdited = true;
+  }
+}
