@@ -6,13 +6,17 @@ export const LSP = command({
   brief: "Language server: diagnostics, completion, hover and rename in an editor.",
   description:
     "Serves the Language Server Protocol on standard input and output. Editors start it: " +
-    "docs/editors.md has the settings for VS Code, Neovim, Helix, Emacs and Zed. Ends when the " +
-    "editor does.",
+    "docs/editors.md has the settings for VS Code, Neovim, Helix, Emacs and Zed. Answers " +
+    "with diagnostics and their quick fixes, completion, hover, signatures, definitions, references, " +
+    "renaming, symbols, folding, formatting and links to rules. Ends when the editor does.",
   argument: null,
   options: {
     stdio: { kind: "flag", doc: "no effect: some editors add it to every language server" },
   },
-  examples: [{ line: "lsp", doc: "on standard input and output, as an editor starts it" }],
+  examples: [
+    { line: "lsp", doc: "on standard input and output, as an editor starts it" },
+    { line: "lsp --stdio", doc: "the same" },
+  ],
   async run() {
     const { serveStreams } = await import("../lsp/serve.ts");
     await serveStreams();

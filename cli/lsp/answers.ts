@@ -1,5 +1,6 @@
 /** What `lang/editor/` answers, in the forms of the protocol. */
 import {
+  CodeActionKind,
   CompletionItemKind,
   DiagnosticSeverity,
   FoldingRangeKind,
@@ -9,6 +10,7 @@ import type * as Lsp from "vscode-languageserver-protocol/node";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { completeAt } from "../../lang/editor/completion_at.ts";
 import { definitionAt, referencesAt } from "../../lang/editor/definition.ts";
+import { fixesIn } from "../../lang/editor/fixes.ts";
 import { formatEdits, type Lines } from "../../lang/editor/format_edits.ts";
 import { hoverAt } from "../../lang/editor/hover.ts";
 import { foldsOf, type OutlineEntry, outlineOf, surroundings } from "../../lang/editor/outline.ts";
@@ -16,6 +18,7 @@ import { type TextEdit } from "../../lang/editor/rename.ts";
 import { semanticTokens, TOKEN_MODIFIERS, TOKEN_TYPES } from "../../lang/editor/semantic_tokens.ts";
 import { signatureAt } from "../../lang/editor/signature.ts";
 import type { Suggestion, SuggestionKind } from "../../lang/editor/suggestion.ts";
+import { ruleHover } from "./rules.ts";
 import { offsetOf, positionOf, rangeOf, type Understood, uriOfSpan } from "./documents.ts";
 
 type Position = Lsp.Position;
@@ -71,7 +74,7 @@ export function completionDoc(of: Understood, position: Position, label: string)
 
 export function hover(of: Understood, position: Position): Lsp.Hover | null {
   const found = hoverAt(of.analysis, offsetOf(of, position));
-  if (found === null) return null;
+  if (found === null) return ruleHover(of, position);
   const [head, ...rest] = found.lines;
   const text = rest.length === 0 ? "" : `\n\`\`\`text\n${rest.join("\n")}\n\`\`\``;
   return {
@@ -180,6 +183,28 @@ export function formatting({ analysis }: Understood, within?: Lsp.Range): Lsp.Te
 
 export function textEdit({ span, text }: TextEdit): Lsp.TextEdit {
   return { range: rangeOf(span), newText: text };
+}
+
+/** Quick fixes of what is wrong in a range. */
+export function codeActions(
+  of: Understood,
+  { context: { diagnostics }, range: { end, start } }: Lsp.CodeActionParams,
+): Lsp.CodeAction[] {
+  const found = fixesIn(of.analysis, offsetOf(of, start), offsetOf(of, end));
+  return found.map(({ diagnostic, fix, isOnly, title }) => {
+    const range = rangeOf(diagnostic.span);
+    const fixed = diagnostics.filter((each) =>
+      each.code === diagnostic.code && each.range.start.line === range.start.line &&
+      each.range.start.character === range.start.character
+    );
+    return {
+      title,
+      kind: CodeActionKind.QuickFix,
+      isPreferred: isOnly,
+      diagnostics: fixed,
+      edit: { changes: { [of.uri]: [textEdit(fix)] } },
+    };
+  });
 }
 
 /** What is wrong with a file itself. */

@@ -5,6 +5,7 @@
  * protocol wants it.
  */
 import {
+  CodeActionRequest,
   CodeLensRequest,
   CompletionRequest,
   CompletionResolveRequest,
@@ -16,6 +17,7 @@ import {
   DidOpenTextDocumentNotification,
   DocumentFormattingRequest,
   DocumentHighlightRequest,
+  DocumentLinkRequest,
   DocumentRangeFormattingRequest,
   DocumentSymbolRequest,
   ExitNotification,
@@ -42,6 +44,7 @@ import { VERSION } from "../package_version.ts";
 import * as answers from "./answers.ts";
 import { Documents, type Understood } from "./documents.ts";
 import { lenses } from "./lenses.ts";
+import { ruleLinks } from "./rules.ts";
 import { prepareRename, references, rename } from "./renaming.ts";
 
 /** Streams as Node has them. */
@@ -65,7 +68,9 @@ const CAPABILITIES: Lsp.ServerCapabilities = {
   renameProvider: { prepareProvider: true },
   documentFormattingProvider: true,
   documentRangeFormattingProvider: true,
+  codeActionProvider: { codeActionKinds: ["quickfix"] },
   codeLensProvider: {},
+  documentLinkProvider: {},
   semanticTokensProvider: {
     legend: { tokenTypes: [...TOKEN_TYPES], tokenModifiers: [...TOKEN_MODIFIERS] },
     full: true,
@@ -187,7 +192,9 @@ export class Server {
     connection.onRequest(DocumentSymbolRequest.type, of(answers.symbols));
     connection.onRequest(FoldingRangeRequest.type, of(answers.folding));
     connection.onRequest(SemanticTokensRequest.type, of(answers.tokens));
+    connection.onRequest(CodeActionRequest.type, of(answers.codeActions));
     connection.onRequest(CodeLensRequest.type, of(lenses));
+    connection.onRequest(DocumentLinkRequest.type, of(ruleLinks));
     connection.onRequest(
       SelectionRangeRequest.type,
       of((understood, { positions }) => answers.selection(understood, positions)),

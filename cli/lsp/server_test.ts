@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { PassThrough } from "node:stream";
 import {
+  CodeActionRequest,
   CodeLensRequest,
   CompletionRequest,
   CompletionResolveRequest,
@@ -11,6 +12,7 @@ import {
   DidOpenTextDocumentNotification,
   DocumentFormattingRequest,
   DocumentHighlightRequest,
+  DocumentLinkRequest,
   DocumentRangeFormattingRequest,
   DocumentSymbolRequest,
   ExitNotification,
@@ -221,6 +223,29 @@ Deno.test("the language server publishes what is wrong with each version of a te
     await client.sendNotification(DidCloseTextDocumentNotification.type, { textDocument });
     assertEquals(await published.of(URI), []);
     assertEquals(await client.sendRequest(HoverRequest.type, at("double")), null);
+  }));
+
+Deno.test("the language server offers quick fixes, and links to the rules that comments cite", () =>
+  withClient(async (client, published) => {
+    await open(client, "# Rows of dma.3.3, not dma.99.\nlet size = 4KiB\nprint size + siez\n");
+    const [wrong] = await published.of(URI, 1);
+    const actions = await client.sendRequest(CodeActionRequest.type, {
+      textDocument,
+      range: wrong!.range,
+      context: { diagnostics: [...await published.of(URI, 1)] },
+    });
+    const [action] = actions as Lsp.CodeAction[];
+    assertEquals(action!.title, "Replace `siez` with `size`");
+    assertEquals(action!.diagnostics, [wrong!]);
+    assertEquals(action!.edit!.changes![URI]!.map(({ newText }) => newText), ["size"]);
+    const [link, ...more] = (await client.sendRequest(DocumentLinkRequest.type, { textDocument }))!;
+    assertEquals(more, []);
+    assertMatch(link!.target!, /docs\/behaviour\/dma\.md#L\d+$/);
+    const hover = await client.sendRequest(HoverRequest.type, {
+      textDocument,
+      position: link!.range.start,
+    });
+    assertMatch((hover!.contents as Lsp.MarkupContent).value, /link\(phys, offset, size/);
   }));
 
 Deno.test("a library's names are found and renamed in what uses it", async () => {

@@ -1,7 +1,7 @@
 /** Diagnostics are values: collected, sorted, rendered; never thrown. */
 import type { Span } from "../source.ts";
 import type { DiagnosticCode } from "./codes.ts";
-import { didYouMean } from "./suggest.ts";
+import { type Hint, NearNames, nearNames } from "./suggest.ts";
 
 /** An error keeps a program from running; a warning does not. */
 export type Severity = "error" | "warning";
@@ -12,6 +12,12 @@ export interface RelatedSpan {
   readonly span: Span;
   /** What it has to do with it. */
   readonly message: string;
+}
+
+/** A text that would put right what is wrong, in place of another one. */
+export interface Fix {
+  readonly span: Span;
+  readonly text: string;
 }
 
 /** Two bugs with the same are taken for one. */
@@ -36,12 +42,30 @@ export interface Diagnostic {
   readonly label?: string | undefined;
   /** What was expected, or how to put it right; shown after `hint:`. */
   readonly hint?: string | undefined;
+  /** What would put it right, the likeliest first: an editor offers them. */
+  readonly fixes?: readonly Fix[] | undefined;
   /** Other places that help to understand it. */
   readonly related?: readonly RelatedSpan[] | undefined;
   /** What tells a bug of dmalab from another one. */
   readonly bug?: BugIdentity | undefined;
   /** How many mistakes it stands for, where it counts those that are not shown. */
   readonly standsFor?: number;
+}
+
+/** A diagnostic whose hint may be names that were meant. */
+export type Hinted = Omit<Diagnostic, "hint"> & { readonly hint?: Hint | undefined };
+
+/** What a hint says, and the fixes that follow from it. */
+export function withFixes({ hint, ...diagnostic }: Hinted): Diagnostic {
+  if (!(hint instanceof NearNames)) {
+    return hint === undefined ? diagnostic : { ...diagnostic, hint };
+  }
+  const { span: { end, source, start } } = diagnostic;
+  const offset = source.text.slice(start, end).indexOf(hint.word);
+  const at = start + offset;
+  const span = { source, start: at, end: at + hint.word.length };
+  const fixes = offset < 0 ? [] : hint.names.map((text) => ({ span, text }));
+  return { ...diagnostic, hint: hint.text, fixes };
 }
 
 /** Names that are compared in one check, in search of near ones: they take half a second. */
@@ -52,15 +76,15 @@ export class DiagnosticBag {
   readonly #all: Diagnostic[] = [];
   #compared = 0;
 
-  add(diagnostic: Diagnostic): void {
-    this.#all.push(diagnostic);
+  add(diagnostic: Hinted): void {
+    this.#all.push(withFixes(diagnostic));
   }
 
   error(
     code: DiagnosticCode,
     span: Span,
     message: string,
-    hint?: string,
+    hint?: Hint,
     related: readonly RelatedSpan[] = [],
   ): void {
     this.add({
@@ -77,9 +101,9 @@ export class DiagnosticBag {
     this.add({ code, severity: "warning", span, message, ...(hint === undefined ? {} : { hint }) });
   }
 
-  /** ``did you mean `x`?``; nothing once too many names have been compared. */
-  didYouMean(word: string, names: readonly string[]): string | undefined {
-    return this.mayCompare(names.length) ? didYouMean(word, names) : undefined;
+  /** The names that may be meant by a word; nothing once too many have been compared. */
+  didYouMean(word: string, names: readonly string[]): NearNames | undefined {
+    return this.mayCompare(names.length) ? nearNames(word, names) : undefined;
   }
 
   /** Whether a word may be compared with so many names; counts them. After a no it stays at that. */

@@ -3,12 +3,28 @@ import { nearestNames } from "../../runtime/nearest_names.ts";
 
 export { nearestNames };
 
+/** The names that may have been meant by a word. */
+export class NearNames {
+  constructor(readonly word: string, readonly names: readonly string[]) {}
+
+  /** ``did you mean `x`?`` */
+  get text(): string {
+    return `did you mean ${this.names.map((name) => `\`${name}\``).join(" or ")}?`;
+  }
+}
+
+/** A hint as a text, or by the names that were meant. */
+export type Hint = string | NearNames;
+
+/** The nearest names, or undefined when none is near. */
+export function nearNames(word: string, candidates: Iterable<string>): NearNames | undefined {
+  const names = nearestNames(word, candidates);
+  return names.length === 0 ? undefined : new NearNames(word, names);
+}
+
 /** ``did you mean `x`?`` for the nearest names, or undefined when none is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
-  const names = nearestNames(word, candidates);
-  return names.length === 0
-    ? undefined
-    : `did you mean ${names.map((name) => `\`${name}\``).join(" or ")}?`;
+  return nearNames(word, candidates)?.text;
 }
 
 /** Names of a long list that are shown, and that are looked at for those alike. */

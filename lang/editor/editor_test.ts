@@ -3,6 +3,7 @@ import type { Span } from "../source.ts";
 import { DISK, marked, withMarks } from "./_marked.ts";
 import { completeAt } from "./completion_at.ts";
 import { definitionAt, referencesAt } from "./definition.ts";
+import { fixesIn } from "./fixes.ts";
 import { formatEdits } from "./format_edits.ts";
 import { hoverAt } from "./hover.ts";
 import { foldsOf, outlineOf, surroundings } from "./outline.ts";
@@ -256,4 +257,27 @@ Deno.test("a selection grows from a name to the file", () => {
   assertEquals(texts.at(-2), "1 + size");
   assertEquals(texts[0], analysis.source.text);
   assert(texts.every((text, index) => index === 0 || texts[index - 1]!.includes(text)));
+});
+
+each<string | null>("quick fixes put right what the checker knows how to", [
+  ["let size = 4KiB\nprint siz‸", "let size = 4KiB\nprint size"],
+  ["prit‸ 1", "print 1"],
+  ["let a = true &&‸ false\nassert not a", "let a = true and false\nassert not a"],
+  ["let page = alloc_pages(1)\nprint page.siz‸", "let page = alloc_pages(1)\nprint page.size"],
+  ["print alloc_pages(1, contigous‸: true)", "print alloc_pages(1, contiguous: true)"],
+  ["machine { iommu { mode = strit‸ } }", "machine { iommu { mode = strict } }"],
+  ["machine { iommu { mod‸e_ = strict } }", "machine { iommu { mode = strict } }"],
+  ["print 'text'‸", 'print "text"'],
+  ["//‸ a comment\nprint 1", "# a comment\nprint 1"],
+  ["x‸ = 1\nprint 2", null],
+  ['test "t" { let x‸ = 1 }', 'test "t" { let _x = 1 }'],
+  ['test "t" { alloc_pages(1) fails ENOMEN‸ }', 'test "t" { alloc_pages(1) fails ENOMEM }'],
+  ["let size = 4 KiB‸\nprint size", "let size = 4KiB\nprint size"],
+  ["expect events [ iommu.mapp‸ ] in events", "expect events [ iommu.map ] in events"],
+  ["let siz‸e = 1\nprint size", null],
+], (text, expected) => {
+  const { analysis, cursor } = marked(text);
+  const [first] = fixesIn(analysis, cursor, cursor);
+  const fixed = first === undefined ? null : edited(analysis.source, [first.fix]).text;
+  assertEquals(fixed, expected, `${text}: ${first?.title}`);
 });

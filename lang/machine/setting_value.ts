@@ -10,7 +10,7 @@ import {
 } from "../../runtime/settings.ts";
 import type { EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { didYouMean } from "../diagnostics/suggest.ts";
+import { type Hint, nearNames } from "../diagnostics/suggest.ts";
 import { formatAddress, formatDuration, formatSize, groupThousands } from "../text/numbers.ts";
 import { formatValue } from "../render/value_text.ts";
 import type { Span } from "../source.ts";
@@ -429,6 +429,6 @@ export function oneOf(choices: readonly string[]): string {
 }
 
 /** `did you mean x?`, or another hint when nothing is near. */
-export function suggestOr(name: string, candidates: readonly string[], otherwise: string): string {
-  return didYouMean(name, candidates) ?? otherwise;
+export function suggestOr(name: string, candidates: readonly string[], otherwise: string): Hint {
+  return nearNames(name, candidates) ?? otherwise;
 }

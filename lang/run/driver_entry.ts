@@ -7,7 +7,7 @@ import type { FunctionBinding, Resolution } from "../check/names/bindings.ts";
 import { ConstantEvaluator } from "../check/kinds/constant_value.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import { didYouMean } from "../diagnostics/suggest.ts";
+import { type Hint, nearNames } from "../diagnostics/suggest.ts";
 import type { Span } from "../source.ts";
 import type { DriverDeclaration, Expression, PathEntry } from "../syntax/tree/ast.ts";
 
@@ -102,7 +102,7 @@ class DriverReader {
       this.#refuse(
         entry.path[0]?.span ?? entry.span,
         `A driver has no key \`${key}\``,
-        didYouMean(key, keys) ?? `it has ${keys.join(", ")}`,
+        nearNames(key, keys) ?? `it has ${keys.join(", ")}`,
       );
     }
     const map = this.#function("map", "map(buf)", 1);
@@ -118,7 +118,7 @@ class DriverReader {
     return { name, span: nameSpan, map, unmap, takes, device, ...layout };
   }
 
-  #refuse(span: Span, message: string, hint?: string): null {
+  #refuse(span: Span, message: string, hint?: Hint): null {
     this.#wrong = true;
     this.context.bag.error("E0324", span, message, hint);
     return null;

@@ -173,7 +173,7 @@ function unitBehindBlank(token: IToken, next: IToken | undefined, reporter: Repo
     token.startOffset,
     tokenEnd(next),
     `Blank between a number and its unit: \`${token.image} ${word}\``,
-    { hint: `write \`${text}\`` },
+    { hint: `write \`${text}\``, instead: text },
   );
   token.image = text;
   return true;
@@ -238,13 +238,13 @@ function reportUnclosed(token: IToken, reporter: Reporter): void {
 }
 
 function reportForeignText(token: IToken, reporter: Reporter): void {
-  const inside = token.image.slice(1, -1);
+  const text = `"${token.image.slice(1, -1).replaceAll('"', '\\"')}"`;
   reporter.error(
     "E0113",
     token.startOffset,
     tokenEnd(token),
     `Strings stand between double quotes, found ${shortened(token.image)}`,
-    { hint: `write \`${shortened(`"${inside.replaceAll('"', '\\"')}"`)}\`` },
+    { hint: `write \`${shortened(text)}\``, instead: text },
   );
 }
 
@@ -258,7 +258,10 @@ function reportForeignComment(token: IToken, reporter: Reporter): void {
     unclosed
       ? "`/*` does not begin a comment, and the rest of the file has no `*/`"
       : `\`${mark}\` does not begin a comment`,
-    { hint: "a comment begins with `#` and ends with the line" },
+    {
+      hint: "a comment begins with `#` and ends with the line",
+      instead: mark === "//" ? "#" : undefined,
+    },
   );
 }
 
@@ -268,6 +271,7 @@ function replaceOperator(
   reporter: Reporter,
 ): boolean {
   const known = FOREIGN_OPERATORS[token.image];
+  const type = known === undefined ? Assign : known.type;
   const sign = token.image.slice(0, -1);
   const name = previous?.tokenType === Identifier ? shortened(previous.image) : "name";
   const hint = token.image === "->" && previous?.tokenType === RParen
@@ -278,9 +282,11 @@ function replaceOperator(
     token.startOffset,
     tokenEnd(token),
     `\`${token.image}\` is not an operator of this language`,
-    { hint },
+    {
+      hint,
+      instead: known !== undefined && typeof type?.PATTERN === "string" ? type.PATTERN : undefined,
+    },
   );
-  const type = known === undefined ? Assign : known.type;
   if (type === null) return false;
   retype(token, type);
   return true;

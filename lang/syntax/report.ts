@@ -1,10 +1,13 @@
 /** How the front end notes what it finds: diagnostics of one source file. */
-import type { Diagnostic, RelatedSpan } from "../diagnostics/diagnostic.ts";
+import { type Diagnostic, type RelatedSpan, withFixes } from "../diagnostics/diagnostic.ts";
+import type { Hint } from "../diagnostics/suggest.ts";
 import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import type { SourceFile } from "../source.ts";
 
 export interface ReportOptions {
-  readonly hint?: string | undefined;
+  readonly hint?: Hint | undefined;
+  /** The text that should stand in the place. */
+  readonly instead?: string | undefined;
   /** A few words at the caret. */
   readonly label?: string | undefined;
   readonly related?: readonly RelatedSpan[] | undefined;
@@ -25,17 +28,19 @@ export class Reporter {
     start: number,
     end: number,
     message: string,
-    { hint, label, related }: ReportOptions = {},
+    { hint, instead, label, related }: ReportOptions = {},
   ): void {
     if (this.diagnostics.length >= MAX_ERRORS) return;
-    this.diagnostics.push({
+    const span = { source: this.source, start, end };
+    this.diagnostics.push(withFixes({
       code,
       severity: "error",
-      span: { source: this.source, start, end },
+      span,
       message,
-      ...(hint === undefined ? {} : { hint }),
+      hint,
+      ...(instead === undefined ? {} : { fixes: [{ span, text: instead }] }),
       ...(label === undefined ? {} : { label }),
       ...(related === undefined ? {} : { related }),
-    });
+    }));
   }
 }

@@ -1,4 +1,5 @@
 /** Machines that differ from the one a file declares: by `with`, `matrix` and `compare`. */
+import type { Hint } from "../diagnostics/suggest.ts";
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { Span } from "../source.ts";
@@ -21,7 +22,7 @@ export interface ConfigModifier {
 export type EvaluateConstant = (
   expression: Expression,
   /** What is wanted, for a name that means nothing. */
-  wanted?: string,
+  wanted?: Hint,
 ) => Value | undefined;
 
 /** Settings that change a machine. */

@@ -4,7 +4,7 @@
  * Literals, constants, consts and operators have one; anything that calls something has not.
  */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import { itHas } from "../../diagnostics/suggest.ts";
+import { type Hint, itHas } from "../../diagnostics/suggest.ts";
 import type { BinaryExpression, ConstDeclaration, Expression } from "../../syntax/tree/ast.ts";
 import { valuesEqual } from "../../values/equality.ts";
 import { CHARACTER_BYTES } from "../../values/limits.ts";
@@ -39,7 +39,7 @@ export class ConstantEvaluator {
   #parts = PARTS_LIMIT;
 
   /** What is said of a name that means nothing. */
-  #wanted: string | undefined;
+  #wanted: Hint | undefined;
 
   /** @param bound Names that stand for values there, before all others. */
   constructor(
@@ -49,7 +49,7 @@ export class ConstantEvaluator {
   ) {}
 
   /** The value of an expression; undefined when it has none, which is then reported. */
-  evaluate(expression: Expression, wanted?: string): Value | undefined {
+  evaluate(expression: Expression, wanted?: Hint): Value | undefined {
     this.#wanted = wanted;
     try {
       return this.#value(expression);

@@ -7,7 +7,13 @@
  */
 import type { Kind } from "../../values/spec.ts";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
-import type { Diagnostic, DiagnosticBag, RelatedSpan } from "../../diagnostics/diagnostic.ts";
+import {
+  type Diagnostic,
+  type DiagnosticBag,
+  type Hinted,
+  type RelatedSpan,
+  withFixes,
+} from "../../diagnostics/diagnostic.ts";
 import { type Span, spanText } from "../../source.ts";
 import type { Expression, FunctionDeclaration } from "../../syntax/tree/ast.ts";
 import { describeKind } from "../../values/kinds.ts";
@@ -84,7 +90,7 @@ export class Misfits {
    *   one is blamed that has an origin, or that is none or a word.
    */
   add(
-    diagnostic: Omit<Diagnostic, "severity">,
+    diagnostic: Omit<Hinted, "severity">,
     ...values: readonly (readonly [Expression, Kind])[]
   ): void {
     const traced = values.filter(([value]) => this.#originOf(value) !== null);
@@ -92,7 +98,7 @@ export class Misfits {
     const origins = new Set(traced.map(([value]) => this.#originOf(value)));
     const [use, kind]: readonly [Expression | null, Kind] =
       (odd.length === 1 ? odd[0] : origins.size === 1 ? traced[0] : undefined) ?? [null, "any"];
-    this.#found.push({ diagnostic: { ...diagnostic, severity: "error" }, use, kind });
+    this.#found.push({ diagnostic: withFixes({ ...diagnostic, severity: "error" }), use, kind });
     if (use !== null && kind !== "nothing") this.#accuse(use);
   }
 

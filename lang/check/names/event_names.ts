@@ -1,5 +1,6 @@
 /** Names of events as scripts write them. */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import type { Hint } from "../../diagnostics/suggest.ts";
 import type { Registry } from "../../values/registry.ts";
 import type { Expression, FieldExpression } from "../../syntax/tree/ast.ts";
 
@@ -43,7 +44,7 @@ export function meantEvent(
   expression: FieldExpression,
   registry: Registry,
   bag: DiagnosticBag,
-): string | undefined {
+): Hint | undefined {
   const name = eventNameOf(expression);
   const dot = name?.indexOf(".") ?? -1;
   if (name === null || dot < 0) return undefined;

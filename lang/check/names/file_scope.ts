@@ -2,6 +2,7 @@
 import type { Registry } from "../../values/registry.ts";
 import type { Kind } from "../../values/spec.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import type { Hint } from "../../diagnostics/suggest.ts";
 import type { FileNode } from "../../syntax/tree/ast.ts";
 import type { DataFiles } from "./data_files.ts";
 import type { Binding, Declared, MachineParts, Variable } from "./bindings.ts";
@@ -130,7 +131,7 @@ export class FileScope {
     locals: Iterable<string>,
     called: boolean,
     bag: DiagnosticBag,
-  ): string | undefined {
+  ): Hint | undefined {
     const functions = this.registry.functions.keys();
     return bag.didYouMean(name, [
       ...locals,

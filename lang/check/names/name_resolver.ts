@@ -1,5 +1,6 @@
 /** Finds what the names in expressions mean. Statements are in `resolve.ts`, which extends this. */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
+import type { Hint } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../source.ts";
 import type {
   Block,
@@ -295,7 +296,7 @@ export abstract class NameResolver {
     span: Span,
     { code }: Scope,
     call: CallExpression | null,
-    hint: string | undefined,
+    hint: Hint | undefined,
   ): void {
     const inside = this.owner?.kind === "function" ? this.owner.declaration : null;
     if (inside !== null) this.resolution.incomplete.add(inside);
@@ -343,7 +344,7 @@ export abstract class NameResolver {
     }
   }
 
-  protected unknownHint(name: string, scope: Scope, called: boolean): string | undefined {
+  protected unknownHint(name: string, scope: Scope, called: boolean): Hint | undefined {
     // Only to list the names of a large file takes long.
     if (!this.bag.mayCompare(1)) return undefined;
     const inside = outermost(scope.code).role !== "main";

@@ -2,7 +2,7 @@
 import type { Registry } from "../../values/registry.ts";
 import { AUTOMATON_LIMIT_STATES, countStates } from "../../patterns/event_automaton.ts";
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import { itHas } from "../../diagnostics/suggest.ts";
+import { type Hint, itHas, NearNames } from "../../diagnostics/suggest.ts";
 import type { EventPattern, PatternEvent } from "../../syntax/tree/ast.ts";
 import { eventsNamed, patternNames } from "./event_names.ts";
 import { patternEvents } from "../../syntax/tree/pattern_events.ts";
@@ -48,10 +48,10 @@ function checkEvent(event: PatternEvent, registry: Registry, bag: DiagnosticBag)
 }
 
 /** `size` is meant for `size_bytes`: a unit left out is nearer than any other name. */
-function fieldHint(name: string, known: readonly string[], bag: DiagnosticBag): string {
+function fieldHint(name: string, known: readonly string[], bag: DiagnosticBag): Hint {
   const withUnit = known.find((field) => field.startsWith(`${name}_`));
   return withUnit !== undefined
-    ? `did you mean \`${withUnit}\`?`
+    ? new NearNames(name, [withUnit])
     : bag.didYouMean(name, known) ?? itHas(known);
 }
 

@@ -6,7 +6,7 @@
  * used while another, much like it, is used all over and bound nowhere, the first is the mistake.
  */
 import type { DiagnosticBag } from "../../diagnostics/diagnostic.ts";
-import { nearestNames } from "../../diagnostics/suggest.ts";
+import { type Hint, nearestNames } from "../../diagnostics/suggest.ts";
 import type { Span } from "../../source.ts";
 import type { CallExpression, FunctionDeclaration } from "../../syntax/tree/ast.ts";
 import type { CodeScope } from "./bindings.ts";
@@ -24,7 +24,7 @@ export interface UnknownName {
   readonly code: CodeScope;
   /** The function that it stands in. */
   readonly inside: FunctionDeclaration | null;
-  readonly hint: string | undefined;
+  readonly hint: Hint | undefined;
 }
 
 /** A name that is bound and never used. */
@@ -111,13 +111,16 @@ function reportMisspelled(
   const [first] = uses as readonly [UnknownName, ...UnknownName[]];
   const count = uses.length === 1 ? "once" : `${uses.length} times`;
   const [used, made] = declaration === null ? ["used", "bound"] : ["called", "declared"];
-  bag.error(
-    declaration === null ? "E0301" : "E0303",
+  bag.add({
+    code: declaration === null ? "E0301" : "E0303",
+    severity: "error",
     span,
-    `\`${bound}\` is never ${used}, but \`${first.name}\` is, ${count}, and is ${made} nowhere`,
-    "one of the two is misspelled",
-    [{ span: first.span, message: `${used} here` }],
-  );
+    message:
+      `\`${bound}\` is never ${used}, but \`${first.name}\` is, ${count}, and is ${made} nowhere`,
+    hint: "one of the two is misspelled",
+    related: [{ span: first.span, message: `${used} here` }],
+    fixes: [uses.length === 1 ? { span: first.span, text: bound } : { span, text: first.name }],
+  });
 }
 
 /** True when the calls of a function say that names unknown in it were to be its parameters. */

@@ -14,7 +14,14 @@ export function warnUnused(
 ): void {
   const warn = (name: string, span: FileNode["span"]) => {
     if (name.startsWith("_")) return;
-    bag.warning("W0301", span, `\`${name}\` is never used`, `\`_${name}\` says that it is meant`);
+    bag.add({
+      code: "W0301",
+      severity: "warning",
+      span,
+      message: `\`${name}\` is never used`,
+      hint: `\`_${name}\` says that it is meant`,
+      fixes: [{ span, text: `_${name}` }],
+    });
   };
   for (const variable of resolution.variables.values()) {
     if (variable.span.source !== file.span.source) continue;

@@ -1,6 +1,6 @@
 /** Lines that are no statement: finds out what was meant. */
 import type { CstNode } from "chevrotain";
-import { didYouMean, nearestNames } from "../../diagnostics/suggest.ts";
+import { type Hint, nearNames } from "../../diagnostics/suggest.ts";
 import { ownEntry } from "../own_entry.ts";
 import type { Expression } from "../tree/ast.ts";
 import { wordsWhere } from "../language_words.ts";
@@ -84,9 +84,8 @@ export function explainUnknownWord(node: CstNode, context: BuildContext): void {
   if (word === undefined) return;
   const [next] = children(node, "item").filter(isToken);
   const foreign = ownEntry(FOREIGN_LEADS, word.image);
-  const near = nearestNames(word.image, LEADING_WORDS);
   // `let` and its like are followed by a name: a near word that cannot be right is no suggestion.
-  const hint = foreign ?? didYouMean(word.image, near) ??
+  const hint = foreign ?? nearNames(word.image, LEADING_WORDS) ??
     (next === undefined || children(node, "anyBraces").length > 0
       ? "a block follows a word such as `test`, `if` or `repeat`, or stands in `machine { … }`"
       : `a call takes parentheses: \`${shortened(word.image)}(${shortened(next.image)}, …)\``);
@@ -96,7 +95,9 @@ export function explainUnknownWord(node: CstNode, context: BuildContext): void {
     start,
     t.tokenEnd(word),
     `No statement begins with \`${shortened(word.image)}\``,
-    { hint: next?.image === "=" ? `write \`let ${word.image} = …\`` : hint },
+    next?.image === "="
+      ? { hint: `write \`let ${word.image} = …\``, instead: `let ${word.image}` }
+      : { hint },
   );
 }
 
@@ -147,10 +148,10 @@ export function explainNoStatement(expression: Expression, context: BuildContext
   });
 }
 
-function hintFor(expression: Expression): string {
+function hintFor(expression: Expression): Hint {
   switch (expression.kind) {
     case "Name": {
-      const meant = didYouMean(expression.name, LONE_WORDS);
+      const meant = nearNames(expression.name, LONE_WORDS);
       return meant ?? "to call it write `" + expression.name + "()`; to show it write `print`";
     }
     case "Field":
