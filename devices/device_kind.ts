@@ -3,7 +3,6 @@ import type { Bytes, DmaAddr } from "../runtime/address.ts";
 import type { DmaDevice } from "../runtime/dma/device/device.ts";
 import type { EventTables } from "../runtime/event_vocabulary.ts";
 import type { Machine } from "../runtime/machine.ts";
-import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
 import type { SettingRows, SettingsOf } from "../runtime/settings.ts";
 import type { DescribedRegisters } from "./described_registers.ts";
 import type { BarRequest, PciFunction, PciRole } from "./pci/pci_function.ts";
@@ -74,8 +73,6 @@ export interface DeviceKind<
   readonly hasRegisters: D extends { readonly registers: DescribedRegisters | null } ? true : false;
   /** What can happen in it and its driver alone, out of the vocabulary. */
   readonly events: Partial<EventTables>;
-  /** What a recording keeps of it. */
-  readonly tables: readonly AnyTableSpec[];
   /** The keys its block takes, `deviceSettings` among them. */
   readonly settings: R;
   /**

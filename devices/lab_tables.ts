@@ -1,9 +1,36 @@
-/** Every table that a recording of a lab can have: the kernel's, and those of each kind of device. */
-import type { AnyTableSpec } from "../runtime/recording/fact_table_spec.ts";
+/**
+ * Every table that a recording of a lab can have: the kernel's, and those of each kind of device.
+ * Who only reads recordings loads this, and no device.
+ */
+import type { AnyTableSpec, FactRow } from "../runtime/recording/fact_table_spec.ts";
 import { RUNTIME_TABLES } from "../runtime/recording/tables/runtime_tables.ts";
-import { DEVICE_KINDS } from "./registry.ts";
+import { NVME_TABLES } from "./nvme/recording/nvme_tables.ts";
+import { RDMA_TABLES } from "./rdma/recording/rdma_tables.ts";
+import type { DeviceWord } from "./registry.ts";
+import { VFIO_TABLES } from "./vfio/recording/vfio_tables.ts";
+
+/** What a recording keeps of each kind of device. */
+const DEVICE_TABLES = {
+  nvme: NVME_TABLES,
+  endpoint: [],
+  vfio: VFIO_TABLES,
+  rdma: RDMA_TABLES,
+} as const satisfies Readonly<Record<DeviceWord, readonly AnyTableSpec[]>>;
 
 export const LAB_TABLES: readonly AnyTableSpec[] = [
   ...RUNTIME_TABLES,
-  ...DEVICE_KINDS.flatMap(({ tables }) => tables),
+  ...Object.values<readonly AnyTableSpec[]>(DEVICE_TABLES).flat(),
 ];
+
+type LabTable =
+  | (typeof RUNTIME_TABLES)[number]
+  | (typeof DEVICE_TABLES)[keyof typeof DEVICE_TABLES][number];
+
+/** The fields of each table, by its name. */
+export type TableFields = { readonly [S in LabTable as S["name"]]: S["fields"] };
+
+/** The name of a table. */
+export type TableName = keyof TableFields;
+
+/** A row of a table, by the table's name. */
+export type TableRow<T extends TableName = TableName> = FactRow<TableFields[T]>;

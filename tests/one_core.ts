@@ -12,7 +12,7 @@ import { loadFollowed } from "../lang/language.ts";
 import { Cursor, type Recording, recordRun, runsOf } from "../lang/recording/mod.ts";
 import { painter } from "../lang/render/paint.ts";
 import { momentView } from "../lang/views/moment.ts";
-import { tableAt, type TableView } from "../lang/views/tables.ts";
+import { rowTexts, tableAt, type TableView } from "../lang/views/tables.ts";
 import { Random } from "../runtime/random.ts";
 import type { Client } from "./dap/client.ts";
 import { withClient } from "./dap/in_process.ts";
@@ -70,7 +70,7 @@ class Terminal implements CommandTarget {
 }
 
 function shown({ rows }: TableView): Shown {
-  return rows.map(({ born, cells }) => [...cells, born === 0 ? "ready" : `#${born}`]);
+  return rows.map((row) => [...rowTexts(row), row.born === 0 ? "ready" : `#${row.born}`]);
 }
 
 interface Variable {

@@ -18,7 +18,14 @@ Deno.test("the package installs and works without this project (docs/install.md)
         Deno.readTextFileSync(join(dist, "package.json")),
       );
       assertEquals(version, VERSION);
-      for (const path of [bin.dmalab, exports["."].types, exports["./test"].types]) {
+      for (
+        const path of [
+          bin.dmalab,
+          exports["."].types,
+          exports["./recording"].types,
+          exports["./test"].types,
+        ]
+      ) {
         assert(Deno.statSync(join(dist, path)).isFile, path);
       }
       for (

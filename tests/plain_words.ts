@@ -31,6 +31,7 @@ const FOLDERS = [
   "tests",
   "README.md",
   "mod.ts",
+  "recording.ts",
 ];
 
 /** Rules and captured data quote others, generated pages our sources; the list has to name its words. */

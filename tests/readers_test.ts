@@ -116,11 +116,15 @@ Deno.test("every event of a device's record is in the vocabulary, and its folder
   }
 });
 
-Deno.test("every table of a device's recording has a name of its own and a file of its device", () => {
+Deno.test("every table of a recording has a name of its own, and its list has every table", () => {
   const names = LAB_TABLES.map(({ name }) => name);
   assertEquals(names.length, new Set(names).size);
-  for (const { kind, tables } of DEVICE_KINDS) {
-    const text = readSources([`devices/${kind}`]).map((source) => source.text).join("\n");
-    for (const { name } of tables) assert(text.includes(`name: "${name}"`), `${kind}: ${name}`);
-  }
+  const folders = [
+    "runtime/recording/tables",
+    ...DEVICE_KINDS.map(({ kind }) => `devices/${kind}`),
+  ];
+  const declared = readSources(folders).filter(({ path }) => /\/recording\//.test(path))
+    .flatMap(({ text }) => [...text.matchAll(/FactTableSpec<[^>]+, "(\w+)">/g)])
+    .map(([, name]) => name!);
+  assertEquals(names.toSorted(), declared.sort());
 });

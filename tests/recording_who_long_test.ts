@@ -168,7 +168,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: "PRP entry",
-    subject: () => "prp -1 of req 1",
+    subject: () => "prp1 of req 1",
     probe: eventProbe(
       ["nvme.prp", "nvme.unmap"],
       ({ index }, request) => request === 1 && (index === undefined || index === -1),

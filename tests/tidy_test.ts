@@ -21,7 +21,7 @@ function isFile(path: string): boolean {
 }
 
 const house = new House(
-  readSources([...FOLDERS, "tests", "mod.ts"]),
+  readSources([...FOLDERS, "tests", "mod.ts", "recording.ts"]),
   STARTED.map((path) => Deno.readTextFileSync(join(ROOT, path))).join("\n"),
 );
 

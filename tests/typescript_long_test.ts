@@ -12,6 +12,7 @@ const PAGE = "docs/typescript.md";
 /** What the package exports, and what it is started by. */
 const ENTRIES = [
   "mod.ts",
+  "recording.ts",
   ...[...Deno.readDirSync(join(ROOT, "tools/package/entries"))]
     .map(({ name }) => `tools/package/entries/${name}`),
 ];

@@ -6,6 +6,7 @@ import { formatAddress, formatCount, formatDuration } from "../../lang/text/numb
 import { keyText, rowsByKey, rowView } from "../../lang/views/tables.ts";
 import {
   type Cell,
+  coveringCell,
   LookError,
   type OpenValue,
   openValue,
@@ -98,7 +99,8 @@ export class Variables {
 
   /** An address, or an expression that has a value at a moment; null, or why it has none. */
   watchedBy(at: Position, text: string): Watched | string {
-    const cell = cellAt(text);
+    const address = addressIn(text);
+    const cell = address === null ? null : coveringCell(this.#recording, "page_table", address);
     if (cell !== null) return { kind: "data", cell };
     try {
       openValue(this.#recording, at, text);
@@ -235,9 +237,9 @@ export class Variables {
   }
 
   #row(table: Table, row: number): Variable {
-    const { fields, key } = table.spec;
+    const { key } = table.spec;
     const { born, cells, died } = rowView(table, row);
-    const named = Object.keys(fields).map((name, index) => plain(name, cells[index]!));
+    const named = cells.map(({ name, text }) => plain(name, text));
     return {
       name: keyText(table, row),
       value: named.filter(({ name }) => !key.includes(name))
@@ -263,13 +265,12 @@ function fixed(all: readonly Variable[]): Container {
   };
 }
 
-/** The cell that a device address is in: whatever leads it to memory, of any device. */
-function cellAt(text: string): Cell | null {
+/** The number that a text is; null for any other text. */
+function addressIn(text: string): number | null {
   const digits = text.trim().replaceAll("_", "");
   if (!/^(?:0x[\da-f]+|\d+)$/i.test(digits)) return null;
   const address = Number(digits);
-  if (!Number.isSafeInteger(address)) return null;
-  return { table: "page_table", equal: {}, covers: { field: "iova", address } };
+  return Number.isSafeInteger(address) ? address : null;
 }
 
 /** The response about a data breakpoint. @param watched Or why there can be none. */

@@ -4,6 +4,7 @@ import { explanationLines } from "../../lang/builtins/explain/explanation.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { readSubject, SUBJECT_FORMS } from "../../lang/recording/place_text.ts";
 import {
+  coveringCell,
   evaluate,
   evaluateKind,
   LookError,
@@ -23,7 +24,7 @@ import {
 } from "../../lang/text/numbers.ts";
 import { describeKind, isAddress } from "../../lang/values/kinds.ts";
 import { firstLine, linePlace } from "../../lang/views/moment.ts";
-import { tableAt, tableSizes } from "../../lang/views/tables.ts";
+import { rowTexts, tableAt, tableSizes } from "../../lang/views/tables.ts";
 import { incidentView } from "../../lang/views/incident.ts";
 import { whyView } from "../../lang/views/why.ts";
 import { readWholeNumber } from "../numbers.ts";
@@ -111,7 +112,7 @@ function state(repl: CommandTarget, argument: string): true {
   if (count === 0) repl.say(`${meant} is empty`);
   else if (rows.length === 0) repl.say(`${meant} has ${formatCount(count, "row")}`);
   else {
-    const cells = rows.map(({ born, cells }) => [...cells, born === 0 ? "ready" : `#${born}`]);
+    const cells = rows.map((row) => [...rowTexts(row), row.born === 0 ? "ready" : `#${row.born}`]);
     for (const line of tableLines([...columns, "by"], cells, [], repl.columns)) repl.say(line);
     const next = first + rows.length + 1;
     if (next <= count) {
@@ -235,8 +236,7 @@ function storyOf(repl: CommandTarget, address: number): void {
   });
   if (lines.length === 0) {
     // Memory that devices share with their drivers is in the page table, but in no traced mapping.
-    const covers = { field: "iova", address };
-    const cell = { table: "page_table", equal: {}, covers };
+    const cell = coveringCell(recording, "page_table", address);
     const writer = who(recording, at, { kind: "cell", cell });
     if (writer !== null) return sayWriter(repl, writer);
     repl.say(`${formatAddress(address)}: never mapped`);
@@ -287,7 +287,7 @@ function why(repl: CommandTarget, argument: string): true {
     if (view === null) return repl.say("No decision so far");
     if (event > 0 && view.seq !== event) repl.say(`the last decision before it: event ${view.seq}`);
     for (const line of explanationLines(view, view.seq, view.rule, columns)) repl.say(line);
-    const inputs = view.inputs.map(([name, value]) => `${name} ${value}`).join(", ");
+    const inputs = view.inputs.map(({ name, text }) => `${name} ${text}`).join(", ");
     if (inputs !== "") {
       for (const line of foldLine(`  inputs: ${inputs}`, columns)) repl.say(line);
     }

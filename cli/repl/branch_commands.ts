@@ -4,7 +4,7 @@ import { readPlace } from "../../lang/recording/place_text.ts";
 import type { Branch } from "../../lang/recording/branch.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { clip, tableLines } from "../../lang/text/columns.ts";
-import { rowTexts } from "../../lang/views/tables.ts";
+import { rowCells, rowTexts } from "../../lang/views/tables.ts";
 import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
 import { answering, type CommandTarget, type ReplCommand } from "./command_target.ts";
 import { sayPlace } from "./move_commands.ts";
@@ -110,7 +110,7 @@ function sayDifferences(repl: CommandTarget, one: Moment, other: Moment): void {
   const tables = diffMoments(one, other);
   if (tables.length === 0) repl.say("No table differs");
   for (const { rows, table } of tables) {
-    const cells = (row: FactRow) => rowTexts(table, row).join(" ");
+    const cells = (row: FactRow) => rowTexts({ cells: rowCells(table, row) }).join(" ");
     const { length } = rows;
     repl.say(`${table.spec.name}: ${length} ${length === 1 ? "row differs" : "rows differ"}`);
     for (const row of rows.slice(0, SHOWN_ROWS)) {

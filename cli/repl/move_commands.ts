@@ -18,7 +18,7 @@ import {
 import { formatTimeRounded } from "../../lang/text/numbers.ts";
 import { clip, foldLine, wrapText } from "../../lang/text/columns.ts";
 import { momentView } from "../../lang/views/moment.ts";
-import { changedRows } from "../../lang/views/tables.ts";
+import { changedRows, rowTexts } from "../../lang/views/tables.ts";
 import { changedWatches } from "./keep_commands.ts";
 import { EVENT_FILTER_FORMS, readEventFilter } from "./event_filter.ts";
 import { eventWords } from "../../lang/editor/completion.ts";
@@ -181,8 +181,8 @@ function sayChanges(repl: CommandTarget, before: Position): void {
   for (const line of changedWatches(repl, before)) repl.say(clip(line, repl.columns));
   const { at, recording } = repl.place;
   const rows = changedRows(recording, before, at);
-  for (const { cells, mark, table } of rows.slice(0, SHOWN_ROWS)) {
-    repl.say(clip(`${mark} ${table}  ${cells.join(" ")}`, repl.columns));
+  for (const row of rows.slice(0, SHOWN_ROWS)) {
+    repl.say(clip(`${row.mark} ${row.table}  ${rowTexts(row).join(" ")}`, repl.columns));
   }
   if (rows.length > SHOWN_ROWS) repl.say(`… and ${rows.length - SHOWN_ROWS} rows more`);
 }

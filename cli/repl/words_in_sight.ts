@@ -1,6 +1,6 @@
 /** Words that mean something at a place of a run: addresses, tables, marks. */
 import type { Place } from "../../lang/recording/cursor.ts";
-import { tableAt } from "../../lang/views/tables.ts";
+import { rowTexts, tableAt } from "../../lang/views/tables.ts";
 import type { Suggestion } from "../../lang/editor/suggestion.ts";
 
 /** Rows of a table that are looked at. */
@@ -9,19 +9,12 @@ const MOST_ROWS = 200;
 /** The addresses in the rows of all tables, each with the first row that has it. */
 export function addressesInSight({ at, recording }: Place): readonly Suggestion[] {
   const found = new Map<string, string>();
-  for (const { spec: { fields, name } } of recording.tables) {
-    const kinds = Object.values(fields);
-    const columns = kinds.flatMap((field, index) =>
-      field.kind === "dma" || field.kind === "phys" ? [index] : []
-    );
-    if (columns.length === 0) continue;
+  for (const { spec: { name } } of recording.tables) {
     const { rows } = tableAt(recording, name, at, { first: 0, count: MOST_ROWS });
-    for (const { cells } of rows) {
-      for (const column of columns) {
-        const text = cells[column]!;
-        if (text.startsWith("0x") && !found.has(text)) {
-          found.set(text, `${name}: ${cells.join(" ")}`);
-        }
+    for (const row of rows) {
+      for (const { kind, text, value } of row.cells) {
+        if (kind !== "dma" && kind !== "phys" || value === null || found.has(text)) continue;
+        found.set(text, `${name}: ${rowTexts(row).join(" ")}`);
       }
     }
   }

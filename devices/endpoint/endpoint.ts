@@ -35,7 +35,6 @@ export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {
   page: "machine",
   hasRegisters: true,
   events: {},
-  tables: [],
   settings: SETTINGS,
 
   bars(device) {

@@ -1,6 +1,5 @@
 /** An NVMe disk of a lab: its controller and medium, and the driver that brings it up. */
 import { NVME_EVENTS } from "../../runtime/vocabulary/disk_events.ts";
-import { NVME_TABLES } from "./recording/nvme_tables.ts";
 import { type DmaAddr, KIB, MIB, roundUpPowerOfTwo, TIB } from "../../runtime/address.ts";
 import { TICK_NS } from "../../runtime/clock.ts";
 import { KernelError } from "../../runtime/errno.ts";
@@ -146,7 +145,6 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
   page: "nvme",
   hasRegisters: false,
   events: NVME_EVENTS,
-  tables: NVME_TABLES,
   settings: SETTINGS,
 
   bars({ settings: { doorbellStride, p2pmemBytes, pollQueues, queues } }) {

@@ -1,6 +1,5 @@
 /** An RDMA device with its driver, as a block of the machine makes it. */
 import { ODP_EVENTS } from "../../runtime/vocabulary/sharing_events.ts";
-import { RDMA_TABLES } from "./recording/rdma_tables.ts";
 import { KIB, MIB } from "../../runtime/address.ts";
 import { BOOL, setting, size } from "../../runtime/settings.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
@@ -31,7 +30,6 @@ export const RDMA: DeviceKind<typeof SETTINGS, RdmaDevice> = {
   page: "processes",
   hasRegisters: false,
   events: ODP_EVENTS,
-  tables: RDMA_TABLES,
   settings: SETTINGS,
 
   bars: () => [],

@@ -1,6 +1,5 @@
 /** A device whose state can be migrated to another of its kind: function and driver. */
 import { VFIO_EVENTS } from "../../runtime/vocabulary/sharing_events.ts";
-import { VFIO_TABLES } from "./recording/vfio_tables.ts";
 import { KIB, MIB } from "../../runtime/address.ts";
 import { setting, size } from "../../runtime/settings.ts";
 import type { DeviceBase, DeviceKind } from "../device_kind.ts";
@@ -30,7 +29,6 @@ export const VFIO: DeviceKind<typeof SETTINGS, VfioDevice> = {
   page: "migration",
   hasRegisters: false,
   events: VFIO_EVENTS,
-  tables: VFIO_TABLES,
   settings: SETTINGS,
 
   bars: () => [],

@@ -3,7 +3,7 @@
  * rows of a table that a moment after the other hold at one place.
  */
 import type { FactTable } from "../../runtime/recording/fact_table.ts";
-import type { Recording } from "./recording.ts";
+import type { KeptRun } from "./kept_run.ts";
 
 /** A place of a table: rows whose fields have these values, or cover them where they are ranges. */
 export interface Cell {
@@ -35,13 +35,13 @@ export interface CellChange {
 }
 
 /** Everything that ever stood in a cell, oldest first. */
-export function versionsOf(recording: Recording, cell: Cell): readonly Version[] {
+export function versionsOf(recording: KeptRun, cell: Cell): readonly Version[] {
   const table = recording.table(cell.table);
   return rowsOf(table, cell, recording.log.count).map((row) => versionOf(table, row));
 }
 
 /** Each event that changed a cell, oldest first. */
-export function changesOf(recording: Recording, cell: Cell): readonly CellChange[] {
+export function changesOf(recording: KeptRun, cell: Cell): readonly CellChange[] {
   const table = recording.table(cell.table);
   const changes = new Map<number, CellChange>();
   for (const row of rowsOf(table, cell, recording.log.count)) {

@@ -2,11 +2,11 @@
 import type { FactTable } from "../../runtime/recording/fact_table.ts";
 import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
 import type { Position } from "./position.ts";
-import type { Recording } from "./recording.ts";
+import type { KeptRun } from "./kept_run.ts";
 
 /** A moment of a recording. */
 export interface Moment {
-  readonly recording: Recording;
+  readonly recording: KeptRun;
   readonly at: Position;
 }
 
@@ -66,12 +66,12 @@ function diffTable(
 }
 
 /** The first event that two runs do not have in common; null when one is a beginning of the other. */
-export function firstDifferentEvent(one: Recording, other: Recording): number | null {
+export function firstDifferentEvent(one: KeptRun, other: KeptRun): number | null {
   const common = Math.min(one.log.count, other.log.count);
   for (let seq = 1; seq <= common; seq++) {
     const isSameKind = one.log.kindAt(seq) === other.log.kindAt(seq);
     // The statement that led to it may stand elsewhere and say the same.
-    const text = (recording: Recording) => JSON.stringify({ ...recording.event(seq), site: null });
+    const text = (recording: KeptRun) => JSON.stringify({ ...recording.event(seq), site: null });
     if (!isSameKind || text(one) !== text(other)) return seq;
   }
   return one.log.count === other.log.count ? null : common + 1;

@@ -1,10 +1,15 @@
 /** Which function of a program a piece of its source belongs to. */
 import { isInside, type Span } from "../source.ts";
-import type { Code, FunctionCode } from "../vm/code.ts";
+import type { FunctionCode } from "../vm/code.ts";
+
+type Named = Pick<FunctionCode, "role" | "span">;
 
 /** The innermost function around a span; null outside of all. */
-export function innermostFunction({ functions }: Code, span: Span): FunctionCode | null {
-  let found: FunctionCode | null = null;
+export function innermostFunction<F extends Named>(
+  { functions }: { readonly functions: readonly F[] },
+  span: Span,
+): F | null {
+  let found: F | null = null;
   for (const each of functions) {
     if (each.role === "lambda" || !isInside(span, each.span)) continue;
     if (found === null || isInside(each.span, found.span)) found = each;

@@ -59,20 +59,15 @@ export {
   type ScriptFrame,
   type StartedStatement,
 } from "./recording.ts";
+export { KeptRun } from "./kept_run.ts";
+export { coveringCell, rowsAt, rowsCovering } from "./rows.ts";
 export { displayName } from "../run/report.ts";
 export { Interrupted } from "./machines/replay.ts";
 export { type ExpressionChange, rewind, until } from "./search.ts";
 export { type LoggedLine, Stops } from "./stops/stops.ts";
 export type { Stop, StopCause, StopHit, StopSpec } from "./stops/stop_spec.ts";
-export {
-  type ByteWrite,
-  spanOfEvent,
-  type Subject,
-  who,
-  type Writer,
-  writersOf,
-  writesOf,
-} from "./who.ts";
+export { type ByteWrite, type Subject, who, writesOf } from "./who.ts";
+export { spanOfEvent, type Writer, writersOf } from "./writers.ts";
 export { Branch, type Origin, type SessionHooks } from "./branch.ts";
 export { Cursor, type Place } from "./cursor.ts";
 export { Workbench, type WorkResult } from "./workbench.ts";

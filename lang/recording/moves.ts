@@ -2,6 +2,7 @@
 import type { StopHit } from "./stops/stop_spec.ts";
 import type { LoggedLine, Stops } from "./stops/stops.ts";
 import { type Position, START } from "./position.ts";
+import type { KeptRun } from "./kept_run.ts";
 import type { Recording } from "./recording.ts";
 
 /**
@@ -39,8 +40,15 @@ export interface Moved {
  * ```
  * @throws {Interrupted} When the search was cancelled; the position is unchanged.
  */
+export function move(recording: KeptRun, from: Position, step: Step): Moved;
 export function move(
   recording: Recording,
+  from: Position,
+  step: Step,
+  stops?: Stops | null,
+): Moved;
+export function move(
+  recording: KeptRun,
   from: Position,
   step: Step,
   stops: Stops | null = null,
@@ -53,14 +61,14 @@ export function move(
     if (target === null) reason = way === "forward" ? "end" : "beginning";
     at = target ?? (way === "forward" ? recording.last : START);
   }
-  const passed = stops?.between(recording, from, at) ?? { hit: null, logged: [] };
+  const passed = stops?.between(recording as Recording, from, at) ?? { hit: null, logged: [] };
   const { hit, logged } = passed;
   if (hit === null) return { at, reason, stop: null, logged };
   return { at: hit.at, reason: "stop", stop: hit, logged };
 }
 
 /** The next moment of a kind; null when there is none. */
-function ahead(recording: Recording, from: Position, unit: StepUnit): Position | null {
+function ahead(recording: KeptRun, from: Position, unit: StepUnit): Position | null {
   const { machine: { activities }, statements } = recording;
   switch (unit) {
     case "event":
@@ -85,7 +93,7 @@ function ahead(recording: Recording, from: Position, unit: StepUnit): Position |
 }
 
 /** The last moment of a kind before one; null when there is none. */
-function behind(recording: Recording, from: Position, unit: StepUnit): Position | null {
+function behind(recording: KeptRun, from: Position, unit: StepUnit): Position | null {
   const { machine: { activities }, statements } = recording;
   // Inside of a statement its own start is behind.
   const last = recording.isStatementStart(from) ? from.statement - 1 : from.statement;
@@ -112,7 +120,7 @@ function behind(recording: Recording, from: Position, unit: StepUnit): Position 
 }
 
 /** Calls that run at a moment; before the first statement, as many as at it; at the end the outermost. */
-function depthAt({ statements }: Recording, { seq, statement }: Position): number {
+function depthAt({ statements }: KeptRun, { seq, statement }: Position): number {
   if (statement === 0) return Infinity;
   return statement > statements.count ? 1 : statements.depthAfter(seq, statement);
 }

@@ -60,6 +60,9 @@ interface OpenParts {
   readonly run: TestRun;
 }
 
+/** Statements of a stretch: some milliseconds. */
+const STRETCH_STATEMENTS = 5000;
+
 /** A run that is recorded bit by bit: what there is of it can be asked about in between. */
 export class OpenRun {
   readonly recording: Recording;
@@ -86,6 +89,19 @@ export class OpenRun {
     const { notes, prepared: { vm } } = this.#parts;
     notes.left = statements;
     if (vm.resume() !== "paused") this.#end(vm.failure);
+  }
+
+  /**
+   * Goes on to its end in stretches, so that who shows it stays awake.
+   *
+   * @param breathe Lets the host do other things, such as see a key that cancels.
+   * @param signal Ends it early: what there is by then can be asked about.
+   */
+  async growToEnd(breathe: () => Promise<void>, signal: AbortSignal | null = null): Promise<void> {
+    while (!this.isOver && signal?.aborted !== true) {
+      this.grow(STRETCH_STATEMENTS);
+      await breathe();
+    }
   }
 
   #end(broken: Failure | null): void {

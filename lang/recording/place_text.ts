@@ -1,10 +1,12 @@
 /** Places of a run and things of a machine, as people write them after a command. */
+import type { TableName } from "../../devices/lab_tables.ts";
 import type { Cell } from "./cells.ts";
 import { LookError } from "./look.ts";
 import { atLine, atOutput, atTime, fileNamed } from "./places.ts";
 import { type Position, START } from "./position.ts";
 import { evaluate } from "./questions.ts";
 import type { Recording } from "./recording.ts";
+import { coveringCell } from "./rows.ts";
 import type { Subject } from "./who.ts";
 
 const UNITS_NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
@@ -58,19 +60,20 @@ function readNumber(text: string): number | null {
 
 /** What `:who` takes. */
 export const SUBJECT_FORMS =
-  "an address, phys A, pte A, iova A, prp N of req R, sgl A of req R, slot N, doorbell sq_tail, " +
+  "an address, phys A, pte A, iova A, prp1 of req R, prp N of req R, sgl A of req R, slot N, doorbell sq_tail, " +
   "bounce N, or an expression";
 
 /** Cells by the word before their number: of which table, and by which field. */
-const NUMBERED: Readonly<Record<string, readonly [table: string, field: string]>> = {
+const NUMBERED: Readonly<Record<string, readonly [table: TableName, field: string]>> = {
   slot: ["queue_slots", "slot"],
   command: ["commands", "cid"],
   bounce: ["swiotlb", "slot"],
 };
-const COVERED: Readonly<Record<string, readonly [table: string, field: string]>> = {
-  pte: ["page_table", "iova"],
-  iova: ["iova", "start"],
-  mapping: ["mappings", "dma"],
+/** Cells by the word before an address that they cover. */
+const COVERED: Readonly<Record<string, TableName>> = {
+  pte: "page_table",
+  iova: "iova",
+  mapping: "mappings",
 };
 
 /**
@@ -81,11 +84,17 @@ const COVERED: Readonly<Record<string, readonly [table: string, field: string]>>
 export function readSubject(recording: Recording, at: Position, text: string): Subject {
   const [, word = "", rest = ""] = text.match(/^(\w+)\s+(.+)$/) ?? [];
   const number = (part: string) => numberOf(recording, at, part);
-  const cell = (table: string, equal: Cell["equal"], covers: Cell["covers"] = null): Subject => ({
+  const cell = (table: TableName, equal: Cell["equal"]): Subject => ({
     kind: "cell",
-    cell: { table, equal, covers },
+    cell: { table, equal, covers: null },
+  });
+  const covering = (table: TableName, address: number, equal: Cell["equal"] = {}): Subject => ({
+    kind: "cell",
+    cell: coveringCell(recording, table, address, equal),
   });
   const ofRequest = rest.match(/^(.+) of req(?:uest)? (\d+)$/);
+  const [, holder, holding] = text.match(/^(prp[12]) of req(?:uest)? (\d+)$/) ?? [];
+  if (holder !== undefined) return cell("prp_entries", { request: Number(holding), holder });
   if (word === "prp" && ofRequest !== null) {
     const request = Number(ofRequest[2]);
     const own = ofRequest[1]!.match(/^(\d+)\/(\d+)$/);
@@ -93,8 +102,8 @@ export function readSubject(recording: Recording, at: Position, text: string): S
     return cell("prp_entries", { request, list_page: Number(own[1]), index: Number(own[2]) });
   }
   if (word === "sgl" && ofRequest !== null) {
-    const covers = { field: "address", address: number(ofRequest[1]!) };
-    return cell("sgl_entries", { request: Number(ofRequest[2]) }, covers);
+    const request = Number(ofRequest[2]);
+    return covering("sgl_entries", number(ofRequest[1]!), { request });
   }
   if (word === "doorbell") {
     const [which = "", queue = "1"] = rest.split(/\s+/);
@@ -104,11 +113,9 @@ export function readSubject(recording: Recording, at: Position, text: string): S
   const numbered = Object.hasOwn(NUMBERED, word) ? NUMBERED[word] : undefined;
   if (numbered !== undefined) return cell(numbered[0], { [numbered[1]]: number(rest) });
   const covered = Object.hasOwn(COVERED, word) ? COVERED[word] : undefined;
-  if (covered !== undefined) {
-    return cell(covered[0], {}, { field: covered[1], address: number(rest) });
-  }
+  if (covered !== undefined) return covering(covered, number(rest));
   const plain = readNumber(text);
-  if (plain !== null) return cell("page_table", {}, { field: "iova", address: plain });
+  if (plain !== null) return covering("page_table", plain);
   return { kind: "expression", question: recording.looker.question(text) };
 }
 

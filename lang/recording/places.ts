@@ -1,9 +1,9 @@
 /** Places of a run: the moments beside a moment, and those that a line, a time or an output names. */
 import { comparePositions, type Position, START } from "./position.ts";
-import type { Recording } from "./recording.ts";
+import type { KeptRun } from "./kept_run.ts";
 
 /** The moment right before another; null at the beginning. */
-export function momentBefore(recording: Recording, at: Position): Position | null {
+export function momentBefore(recording: KeptRun, at: Position): Position | null {
   if (comparePositions(at, START) === 0) return null;
   if (recording.isStatementStart(at)) return { seq: at.seq, statement: at.statement - 1 };
   return { seq: at.seq - 1, statement: at.statement };
@@ -17,7 +17,7 @@ export interface LinePlace {
 }
 
 /** The statements of the code that begin on a line, or on the next one on which any does. */
-export function statementsOnLine(recording: Recording, place: LinePlace): {
+export function statementsOnLine(recording: KeptRun, place: LinePlace): {
   readonly line: number | null;
   readonly numbers: ReadonlySet<number>;
 } {
@@ -29,7 +29,7 @@ export function statementsOnLine(recording: Recording, place: LinePlace): {
 }
 
 /** The file that a text means: its name, or the end of it behind a slash; null for none. */
-export function fileNamed({ code }: Recording, text: string): string | null {
+export function fileNamed({ code }: KeptRun, text: string): string | null {
   const names = new Set(code.statements.map(({ span }) => span.source.name));
   if (names.has(text)) return text;
   const [only, second] = [...names].filter((name) => name.endsWith(`/${text}`));
@@ -37,7 +37,7 @@ export function fileNamed({ code }: Recording, text: string): string | null {
 }
 
 /** Where a function begins, of the script or of C; null when none is called so. */
-export function functionPlace({ code }: Recording, name: string): Required<LinePlace> | null {
+export function functionPlace({ code }: KeptRun, name: string): Required<LinePlace> | null {
   const own = code.functions.find((each) => each.name === name && each.role !== "lambda") ??
     code.statements.find(({ foreign }) => foreign === name);
   if (own === undefined) return null;
@@ -46,7 +46,7 @@ export function functionPlace({ code }: Recording, name: string): Required<LineP
 }
 
 /** The first moment at or after another at which a line starts; from the beginning when there is none. */
-export function atLine(recording: Recording, place: LinePlace, from: Position): Position | null {
+export function atLine(recording: KeptRun, place: LinePlace, from: Position): Position | null {
   const { numbers } = statementsOnLine(recording, place);
   const { statements } = recording;
   const search = (first: number, last: number) => {
@@ -60,7 +60,7 @@ export function atLine(recording: Recording, place: LinePlace, from: Position): 
 }
 
 /** The first moment at which so much virtual time has passed; null when it never has. */
-export function atTime(recording: Recording, nowNs: number): Position | null {
+export function atTime(recording: KeptRun, nowNs: number): Position | null {
   const { log } = recording;
   if (nowNs <= 0) return START;
   let low = 1;
@@ -74,6 +74,6 @@ export function atTime(recording: Recording, nowNs: number): Position | null {
 }
 
 /** The moment at which a line was written, counted from 1; null when there are not so many. */
-export function atOutput({ output }: Recording, line: number): Position | null {
+export function atOutput({ output }: KeptRun, line: number): Position | null {
   return output[line - 1]?.at ?? null;
 }

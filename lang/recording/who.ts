@@ -4,14 +4,14 @@
  * What tables hold is looked up; variables and bytes of memory are known to the machine alone, which
  * is asked at each moment before.
  */
-import { formatFieldValue } from "../render/event_line.ts";
 import type { Span } from "../source.ts";
-import { type Cell, type CellChange, changesOf } from "./cells.ts";
+import type { Cell } from "./cells.ts";
 import type { Question } from "./look.ts";
 import { nextMoment } from "./machines/way.ts";
 import { comparePositions, type Position, START } from "./position.ts";
 import { readMemory } from "./questions.ts";
 import type { Recording } from "./recording.ts";
+import { spanAt, type Writer, writersOf } from "./writers.ts";
 import type { Seen } from "./machines/replay.ts";
 import { lastChangeOf, rewind } from "./search.ts";
 
@@ -22,19 +22,6 @@ export type Subject =
   | { readonly kind: "byte"; readonly phys: number }
   /** A variable, or any expression. */
   | { readonly kind: "expression"; readonly question: Question };
-
-/** A change, and where it comes from. */
-export interface Writer {
-  /** The moment right after it. */
-  readonly at: Position;
-  /** What there was before and is from here on, as text; null for nothing. */
-  readonly before: string | null;
-  readonly after: string | null;
-  /** The statement that led to it; null for what was there when the machine was ready. */
-  readonly span: Span | null;
-  /** What the table says of it, where it is one's. */
-  readonly change: CellChange | null;
-}
 
 /** Who changed something last, up to a moment; null when it never changed. @throws {LookError} */
 export function who(recording: Recording, at: Position, subject: Subject): Writer | null {
@@ -51,24 +38,6 @@ export function who(recording: Recording, at: Position, subject: Subject): Write
       return change && { ...change, span: spanAt(recording, change.at), change: null };
     }
   }
-}
-
-/** Everybody who changed a cell up to a moment, oldest first. */
-export function writersOf(recording: Recording, at: Position, cell: Cell): readonly Writer[] {
-  const changes = changesOf(recording, cell).filter(({ seq }) => seq <= at.seq);
-  return changes.map((change, index) => {
-    const before = changes[index - 1];
-    const position = recording.afterEvent(change.seq);
-    return {
-      at: position,
-      before: before === undefined || before.what === "ended"
-        ? null
-        : textOf(recording, cell, before),
-      after: change.what === "ended" ? null : textOf(recording, cell, change),
-      span: change.seq === 0 ? null : spanOfEvent(recording, change.seq),
-      change,
-    };
-  });
 }
 
 /** A change of some bytes of memory that lie together. */
@@ -125,25 +94,6 @@ export function writesOf(
     return comparePositions(at, upTo) < 0 ? nextMoment(recording, at) : null;
   });
   return { writes, left };
-}
-
-/** The statement that led to an event: where an activity was posted, for what it does. */
-export function spanOfEvent(recording: Recording, seq: number): Span | null {
-  const site = recording.log.siteAt(seq);
-  if (site !== null) return recording.code.sites[site - 1]?.span ?? null;
-  return recording.statement(recording.afterEvent(seq))?.span ?? null;
-}
-
-/** The statement that a moment belongs to; at a statement's start the one before made the change. */
-function spanAt(recording: Recording, at: Position): Span | null {
-  if (!recording.isStatementStart(at)) return at.seq === 0 ? null : spanOfEvent(recording, at.seq);
-  return at.statement < 2 ? null : recording.started(at.statement - 1).span;
-}
-
-function textOf(recording: Recording, { table }: Cell, { version }: CellChange): string {
-  return Object.entries(recording.table(table).spec.fields)
-    .filter(([name]) => version.fields[name] !== null)
-    .map(([name, field]) => `${name} ${formatFieldValue(field, version.fields[name])}`).join(" ");
 }
 
 function byteText({ vm }: Seen, phys: number): string | null {

@@ -10,7 +10,7 @@
  */
 import { eventField, type KernelCall } from "../../runtime/event_vocabulary.ts";
 import { isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
-import { type Field, isAddress } from "../../runtime/vocabulary/fields.ts";
+import { type Field, type FieldKind, isAddress } from "../../runtime/vocabulary/fields.ts";
 import { clip, pad } from "../text/columns.ts";
 import { shownParts } from "../text/repeats.ts";
 import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
@@ -186,6 +186,24 @@ function eventColumn(layout: EventLayout): number {
   return titleCells(layout).join("  ").length + 2;
 }
 
+/** A piece of a text: words, or the value of a field. */
+export interface TextPart {
+  readonly text: string;
+  /** The field that it is the value of; null for words. */
+  readonly name: string | null;
+  readonly kind: FieldKind | null;
+  readonly value: unknown;
+}
+
+function words(text: string): TextPart {
+  return { text, name: null, kind: null, value: null };
+}
+
+/** The value of a field, with what it is. */
+export function valuePart(name: string, field: Field, value: unknown) {
+  return { name, kind: field.kind, value, text: formatFieldValue(field, value) };
+}
+
 /**
  * An event's name and fields, as a call, a result or `name fields`.
  *
@@ -193,20 +211,25 @@ function eventColumn(layout: EventLayout): number {
  * @param inCall Inside a kernel call, whose name then need not be said again.
  */
 export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = false): string {
-  if (isReturn(event)) return formatResult(event);
+  return eventParts(event, nameWidth, inCall).map(({ text }) => text).join("").trimEnd();
+}
+
+/** The same in pieces, each value apart from the words around it. */
+export function eventParts(event: MachineEvent, nameWidth = 0, inCall = false): TextPart[] {
+  if (isReturn(event)) return resultParts(event);
   const fields = Object.entries<unknown>(event.fields).filter(([, value]) => !isEmpty(value));
   if (isCall(event)) {
     const args = fields.filter(([name, value]) => !(name === "dev" && value === event.device))
-      .map(([name, value]) => formatField(event.name, name, value));
-    return `${event.name.slice(5)}(${args.join(", ")})`;
+      .map(([name, value]) => fieldParts(event.name, name, value));
+    return [words(`${event.name.slice(5)}(`), ...joined(args, ", "), words(")")];
   }
+  const name = words(`${pad(event.name, nameWidth)}  `);
   if (event.name === "nvme.prp" && event.fields.index < 0) {
     // An entry of the command itself, not of a list, has a number below 0.
-    const { entry, index } = event.fields;
-    return `${pad(event.name, nameWidth)}  PRP${-index} ${formatAddress(entry)}`;
+    return [name, words(`PRP${-event.fields.index} `), eventValue(event, "entry")];
   }
-  if (event.name === "pci.tlp") return `${pad(event.name, nameWidth)}  ${formatHop(event)}`;
-  const shown = leadsTo(fields);
+  if (event.name === "pci.tlp") return [name, ...hopParts(event)];
+  const shown = leadsTo(event);
   const leads = shown.length > 0;
   for (const [name, value] of fields) {
     const isClear = leads && isEnd(name) || name === "api" && inCall ||
@@ -214,25 +237,35 @@ export function formatEventText(event: MachineEvent, nameWidth = 0, inCall = fal
       name.endsWith("_site") ||
       // What the hardware is given is worth a word where it is more than was asked for.
       name.startsWith("hw_") && value === event.fields[name.slice(3) as never];
-    if (!isClear) shown.push(formatField(event.name, name, value));
+    if (!isClear) shown.push(fieldParts(event.name, name, value));
   }
-  return `${pad(event.name, nameWidth)}  ${shown.join(" ")}`.trimEnd();
+  return [name, ...joined(shown, " ")];
+}
+
+function joined(groups: readonly (readonly TextPart[])[], between: string): TextPart[] {
+  return groups.flatMap((group, index) => index === 0 ? group : [words(between), ...group]);
+}
+
+function eventValue(event: MachineEvent, name: string): TextPart {
+  return valuePart(name, eventField(event.name, name)!, event.fields[name as never]);
 }
 
 /** `3: sw0.up → rp0 0xffff_d000 write`, with a verdict that is not to go on. */
-function formatHop({ fields }: MachineEvent<"pci.tlp">): string {
-  const { from, to, hop, address, verdict, kind } = fields;
+function hopParts(event: MachineEvent<"pci.tlp">): TextPart[] {
+  const { from, to, hop, verdict, kind } = event.fields;
   const stop = verdict === "forward" ? "" : `: ${verdict}`;
-  return `${hop}: ${from} → ${to} ${formatAddress(address)} ${kind}${stop}`;
+  return [
+    words(`${hop}: ${from} → ${to} `),
+    eventValue(event, "address"),
+    words(` ${kind}${stop}`),
+  ];
 }
 
 /** `= result`: what a call gave, or the error it ended with. */
-function formatResult(
-  { fields: { error, result }, name }: MachineEvent<`ret.${KernelCall}`>,
-): string {
-  if (error !== null) return `= ${error}`;
-  if (result === null) return "= done";
-  return `= ${formatFieldValue(eventField(name, "result")!, result)}`;
+function resultParts(event: MachineEvent<`ret.${KernelCall}`>): TextPart[] {
+  const { error, result } = event.fields;
+  if (error !== null) return [words(`= ${error}`)];
+  return result === null ? [words("= done")] : [words("= "), eventValue(event, "result")];
 }
 
 function isEnd(name: string): boolean {
@@ -240,20 +273,21 @@ function isEnd(name: string): boolean {
 }
 
 /** Where a device address leads: `0xffff_f000 → 0x10_2000`, for events that know both ends. */
-function leadsTo(fields: readonly (readonly [string, unknown])[]): string[] {
-  const known = new Map(fields);
-  const from = known.get("dma") ?? known.get("iova");
-  const to = known.get("phys");
-  return typeof from === "number" && typeof to === "number"
-    ? [`${formatAddress(from)} → ${formatAddress(to)}`]
-    : [];
+function leadsTo(event: MachineEvent): TextPart[][] {
+  const known = event.fields as Readonly<Record<string, unknown>>;
+  const from = (["dma", "iova"] as const).find((name) => typeof known[name] === "number");
+  return from === undefined || typeof known.phys !== "number"
+    ? []
+    : [[eventValue(event, from), words(" → "), eventValue(event, "phys")]];
 }
 
-function formatField(event: string, name: string, value: unknown): string {
+function fieldParts(event: string, name: string, value: unknown): TextPart[] {
   const field = eventField(event, name)!;
-  const text = formatFieldValue(field, value);
+  const part = valuePart(name, field, value);
   const plain = typeof value === "number" && field.kind !== "size" && !isAddress(field);
-  return SELF_EXPLAINING.has(name) && !plain ? text : `${name.replace(/_bytes$/, "")} ${text}`;
+  return SELF_EXPLAINING.has(name) && !plain
+    ? [part]
+    : [words(`${name.replace(/_bytes$/, "")} `), part];
 }
 
 /** A field's value as text. */

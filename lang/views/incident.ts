@@ -2,7 +2,7 @@
 import { explainFaultEvent } from "../builtins/things/fault.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { Recording } from "../recording/recording.ts";
-import { spanOfEvent } from "../recording/who.ts";
+import { spanOfEvent } from "../recording/writers.ts";
 import { spanPlace } from "../source.ts";
 import { formatAddress } from "../text/numbers.ts";
 

@@ -1,8 +1,8 @@
 /** A moment of a run, as a line that says where one is. */
 import { formatEventText } from "../render/event_line.ts";
 import type { Position } from "../recording/position.ts";
-import type { Recording } from "../recording/recording.ts";
-import { spanOfEvent } from "../recording/who.ts";
+import type { KeptRun } from "../recording/kept_run.ts";
+import { spanOfEvent } from "../recording/writers.ts";
 import { type Span, spanText } from "../source.ts";
 
 /** Where one is in a run. */
@@ -21,7 +21,7 @@ export interface MomentView {
 }
 
 /** What there is to say of a moment. */
-export function momentView(recording: Recording, at: Position): MomentView {
+export function momentView(recording: KeptRun, at: Position): MomentView {
   const { last } = recording;
   const isStart = recording.isStatementStart(at);
   const span = isStart || at.seq === 0

@@ -1,16 +1,26 @@
 /** Rows of a recording's tables as text, the same in every view. */
 import type { FactTable } from "../../runtime/recording/fact_table.ts";
 import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
-import { formatFieldValue } from "../render/event_line.ts";
+import type { FieldKind } from "../../runtime/vocabulary/fields.ts";
+import { formatFieldValue, valuePart } from "../render/event_line.ts";
 import type { Position } from "../recording/position.ts";
-import type { Recording } from "../recording/recording.ts";
+import type { KeptRun } from "../recording/kept_run.ts";
+
+/** A value, with what it is and its text. */
+export interface CellView {
+  /** The field that it is the value of. */
+  readonly name: string;
+  readonly kind: FieldKind;
+  readonly value: unknown;
+  readonly text: string;
+}
 
 /** A row of a table at a moment. */
 export interface RowView {
   /** The row's number in its table. */
   readonly row: number;
-  /** Its fields as text, by the table's columns. */
-  readonly cells: readonly string[];
+  /** Its fields, by the table's columns. */
+  readonly cells: readonly CellView[];
   /** The event that wrote it; 0: it was there when the machine was ready. */
   readonly born: number;
   /** The event that ended it; null while it holds. */
@@ -43,9 +53,16 @@ export interface ChangedRow extends RowView {
   readonly mark: "+" | "-";
 }
 
+/** A row that came, went, or took the place of another one with the same key. */
+export interface MarkedRow extends Omit<ChangedRow, "mark"> {
+  readonly mark: "+" | "-" | "~";
+  /** What stood in its place. */
+  readonly was: readonly CellView[] | null;
+}
+
 /** A table as it is at a moment, sorted by its key; only rows in a window are put into words. */
 export function tableAt(
-  recording: Recording,
+  recording: KeptRun,
   name: string,
   at: Position,
   { count, first }: Window = ALL,
@@ -69,7 +86,7 @@ export function rowsByKey(table: FactTable, at: Position): readonly number[] {
 
 /** How many rows each table has at a moment. */
 export function tableSizes(
-  recording: Recording,
+  recording: KeptRun,
   at: Position,
 ): readonly { readonly name: string; readonly rows: number }[] {
   return recording.tables.map((table) => ({
@@ -80,7 +97,7 @@ export function tableSizes(
 
 /** Rows that are there at one of two moments, in the order of the tables. */
 export function changedRows(
-  recording: Recording,
+  recording: KeptRun,
   from: Position,
   to: Position,
 ): readonly ChangedRow[] {
@@ -95,15 +112,38 @@ export function changedRows(
   });
 }
 
+/** Changed rows, of which one that went and one that came with the same key are one. */
+export function markedRows(recording: KeptRun, rows: readonly ChangedRow[]): readonly MarkedRow[] {
+  const keyOf = ({ cells, table }: ChangedRow) => {
+    const { isBag, key } = recording.table(table).spec;
+    const shown = isBag === true ? cells : cells.filter(({ name }) => key.includes(name));
+    return [table, ...rowTexts({ cells: shown })].join("\n");
+  };
+  const gone = new Map(
+    rows.filter(({ mark }) => mark === "-").map((row) => [keyOf(row), row] as const),
+  );
+  const came = new Set(rows.filter(({ mark }) => mark === "+").map(keyOf));
+  return rows.flatMap((row): readonly MarkedRow[] => {
+    if (row.mark === "-") return came.has(keyOf(row)) ? [] : [{ ...row, was: null }];
+    const was = gone.get(keyOf(row))?.cells ?? null;
+    return [{ ...row, mark: was === null ? "+" : "~", was }];
+  });
+}
+
 /** A row of a table, by its number. */
 export function rowView(table: FactTable, number: number): RowView {
   const row = table.row(number);
-  return { row: number, cells: rowTexts(table, row), born: row.born, died: row.died };
+  return { row: number, cells: rowCells(table, row), born: row.born, died: row.died };
 }
 
-/** A row's fields as text, by the table's columns. */
-export function rowTexts({ spec: { fields } }: FactTable, row: FactRow): readonly string[] {
-  return Object.entries(fields).map(([name, field]) => formatFieldValue(field, row[name] ?? null));
+/** A row's fields, by the table's columns. */
+export function rowCells({ spec: { fields } }: FactTable, row: FactRow): readonly CellView[] {
+  return Object.entries(fields).map(([name, field]) => valuePart(name, field, row[name] ?? null));
+}
+
+/** A row as text, by the table's columns. */
+export function rowTexts({ cells }: Pick<RowView, "cells">): readonly string[] {
+  return cells.map(({ text }) => text);
 }
 
 /** What tells a row from the others, as text. */

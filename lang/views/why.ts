@@ -1,9 +1,11 @@
 /** Why: the decision that a moment is in, with what it looked at and the rule that it fell by. */
 import { explainDecision } from "../builtins/explain/explain_decision.ts";
-import { formatInput } from "../builtins/explain/inputs.ts";
+import { inputField } from "../builtins/explain/inputs.ts";
+import { valuePart } from "../render/event_line.ts";
+import type { CellView } from "./tables.ts";
 import type { Position } from "../recording/position.ts";
-import type { Recording } from "../recording/recording.ts";
-import { spanOfEvent } from "../recording/who.ts";
+import type { KeptRun } from "../recording/kept_run.ts";
+import { spanOfEvent } from "../recording/writers.ts";
 import type { Span } from "../source.ts";
 
 /** A decision. */
@@ -16,20 +18,25 @@ export interface WhyView {
   readonly why: string;
   /** The rule, by page and number in `docs/behaviour/`. */
   readonly rule: string;
-  /** What it looked at, by name, as text. */
-  readonly inputs: readonly (readonly [name: string, value: string])[];
+  /** What it looked at. */
+  readonly inputs: readonly CellView[];
   /** The statement that led to it; null for none. */
   readonly span: Span | null;
 }
 
-/** The last decision at or before a moment; null where nothing was decided. */
-export function whyView(recording: Recording, at: Position): WhyView | null {
+/**
+ * The last decision at or before a moment, of the request that its event belongs to, or of none;
+ * null where nothing was decided.
+ */
+export function whyView(recording: KeptRun, at: Position): WhyView | null {
+  const { log } = recording;
+  const request = at.seq === 0 ? null : log.requestAt(at.seq);
   for (let { seq } = at; seq > 0; seq--) {
-    if (!recording.log.hasWhy(seq)) continue;
+    if (!log.hasWhy(seq) || log.requestAt(seq) !== request) continue;
     const event = recording.event(seq);
     const { rule = event.why!.rule, title, why } = explainDecision(event);
     const inputs = Object.entries(event.why!.inputs)
-      .map(([name, value]) => [name, formatInput(name, value)] as const);
+      .map(([name, value]) => valuePart(name, inputField(name), value));
     return { seq, title, why, rule, inputs, span: spanOfEvent(recording, seq) };
   }
   return null;

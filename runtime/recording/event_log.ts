@@ -5,7 +5,13 @@
  * a truth is that number, any other the number of its value in a pool. Nothing here knows an event
  * by its name.
  */
-import { EVENT_NAMES, eventFields, eventNumber, type FieldValue } from "../event_vocabulary.ts";
+import {
+  EVENT_NAMES,
+  eventFields,
+  type EventName,
+  eventNumber,
+  type FieldValue,
+} from "../event_vocabulary.ts";
 import type { EventOrigin } from "../event_context.ts";
 import type { EventKeeper, MachineEvent, Why } from "../events.ts";
 import type { Field } from "../vocabulary/fields.ts";
@@ -246,6 +252,11 @@ export class EventLog implements EventKeeper {
   /** The number of an event's kind, which `eventNumber` gives for its name. */
   kindAt(seq: number): number {
     return this.#head(seq, HEAD.WHAT) % KINDS;
+  }
+
+  /** What an event is called, without building it. */
+  nameAt(seq: number): EventName {
+    return EVENT_NAMES[this.kindAt(seq)]!;
   }
 
   /** Virtual time at an event. */

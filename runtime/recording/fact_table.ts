@@ -6,7 +6,7 @@
  * kernel; where an event says too little, the event gets a field.
  */
 import { invariant } from "../errno.ts";
-import type { AllHold, Field, FieldTable } from "../vocabulary/fields.ts";
+import { type AllHold, type Field, type FieldTable, isAddress } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
 import type { CallNote, FactRow, FactRows, FactTableSpec, FieldName } from "./fact_table_spec.ts";
 import { LiveLists } from "./live_lists.ts";
@@ -284,6 +284,17 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     return this.#life(row, LIFE.SINCE);
   }
 
+  /** The event that wrote a row. */
+  born(row: number): number {
+    return this.#life(row, LIFE.BORN);
+  }
+
+  /** The field from whose address on a row covers its bytes; null where rows cover none. */
+  get addressField(): FieldName<F> | null {
+    const { address = this.spec.key.at(-1)!, fields, size } = this.spec;
+    return size !== undefined && isAddress(fields[address]!) ? address : null;
+  }
+
   /** The rows that ever held and cover an address of a field, oldest first. */
   covering(field: FieldName<F>, address: number, upTo: number): number[] {
     const index = this.#indexOf(field);
@@ -360,12 +371,6 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
       level = inner;
     }
     return level as RowIndex;
-  }
-
-  /** The last number of a row's key. */
-  #place(row: number): number {
-    const { place } = this.spec;
-    return place === undefined ? this.#lastOf(row) : place(this.row(row));
   }
 
   /** The last number of a row's key, where fields alone make it. */

@@ -93,8 +93,8 @@ export type Changes<F extends FieldTable> = {
 };
 
 /** What a table is: once, for everything that fills, reads or prints it. */
-export interface FactTableSpec<F extends FieldTable = FieldTable> {
-  readonly name: string;
+export interface FactTableSpec<F extends FieldTable = FieldTable, N extends string = string> {
+  readonly name: N;
   /** What a row says, as a sentence. */
   readonly doc: string;
   readonly fields: F;
@@ -109,6 +109,8 @@ export interface FactTableSpec<F extends FieldTable = FieldTable> {
   readonly isBag?: boolean;
   /** How many bytes a row covers, from each of its addresses on. */
   readonly size?: FieldName<F>;
+  /** The address from which on a row covers them; the last field of the key when left out. */
+  readonly address?: FieldName<F>;
   /** Rows are ranges that can be cut: the fields that move with a row's beginning. */
   readonly moving?: readonly FieldName<F>[];
   readonly changes: Changes<F>;

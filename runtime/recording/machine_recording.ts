@@ -12,9 +12,12 @@ import { EventLog } from "./event_log.ts";
 import { Ends, StatementLog } from "./statement_log.ts";
 import type { FactTable } from "./fact_table.ts";
 import type { AnyTableSpec } from "./fact_table_spec.ts";
-import { TableSet } from "./table_set.ts";
+import { type Granules, TableSet } from "./table_set.ts";
 
-export class MachineRecording implements EventKeeper {
+type Specs = readonly AnyTableSpec[];
+
+/** What is kept of a machine, whether it is there or not. */
+export class KeptMachine implements EventKeeper {
   readonly log: EventLog = new EventLog();
   /** The statements of the script, as the interpreter notes them. */
   readonly statements: StatementLog = new StatementLog();
@@ -22,27 +25,13 @@ export class MachineRecording implements EventKeeper {
   readonly activities: Ends = new Ends();
   /** By name, in the order in which they were declared. */
   readonly tables: ReadonlyMap<string, FactTable>;
+  readonly granules: Granules;
   readonly #set: TableSet;
-  readonly #stop: () => void;
 
-  /**
-   * Begins to record.
-   * @param machine One that has just come up: nothing has happened on it yet.
-   * @throws {RangeError} When something has happened that is not kept.
-   */
-  constructor(machine: Machine, specs: readonly AnyTableSpec[]) {
-    if (machine.events.seq !== 0) throw new RangeError("A recording begins before the first event");
-    this.#set = new TableSet(specs, machine, this.log.pool);
+  constructor({ iommu: { granuleBytes }, pages: { pageSizeBytes } }: Granules, specs: Specs) {
+    this.granules = { iommu: { granuleBytes }, pages: { pageSizeBytes } };
+    this.#set = new TableSet(specs, this.granules, this.log.pool);
     this.tables = this.#set.tables;
-    for (const table of this.tables.values()) {
-      table.spec.read?.(machine, (row) => table.begin(0, row));
-    }
-    const stopKeeping = machine.events.keepIn(this);
-    machine.onActivity = () => this.activities.note(this.log.count);
-    this.#stop = () => {
-      machine.onActivity = null;
-      stopKeeping();
-    };
   }
 
   /**
@@ -59,11 +48,6 @@ export class MachineRecording implements EventKeeper {
   ): void {
     this.log.keep(seq, atNs, origin, kind, fields, why);
     this.#set.change(kind, seq, origin.device, origin.request, fields);
-  }
-
-  /** Records nothing more; what there is stays. */
-  stop(): void {
-    this.#stop();
   }
 
   /** An event. @throws {RangeError} When there is none of that number. */
@@ -83,5 +67,33 @@ export class MachineRecording implements EventKeeper {
     let bytes = this.log.hostBytes + this.statements.hostBytes + this.activities.hostBytes;
     for (const table of this.tables.values()) bytes += table.hostBytes;
     return bytes;
+  }
+}
+
+export class MachineRecording extends KeptMachine {
+  readonly #stop: () => void;
+
+  /**
+   * Begins to record.
+   * @param machine One that has just come up: nothing has happened on it yet.
+   * @throws {RangeError} When something has happened that is not kept.
+   */
+  constructor(machine: Machine, specs: Specs) {
+    if (machine.events.seq !== 0) throw new RangeError("A recording begins before the first event");
+    super(machine, specs);
+    for (const table of this.tables.values()) {
+      table.spec.read?.(machine, (row) => table.begin(0, row));
+    }
+    const stopKeeping = machine.events.keepIn(this);
+    machine.onActivity = () => this.activities.note(this.log.count);
+    this.#stop = () => {
+      machine.onActivity = null;
+      stopKeeping();
+    };
+  }
+
+  /** Records nothing more; what there is stays. */
+  stop(): void {
+    this.#stop();
   }
 }

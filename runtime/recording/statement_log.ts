@@ -88,6 +88,17 @@ export class StatementLog {
     return isOwn ? this.#returned.get(low - 1, RETURNED.DEPTH) : this.depthAt(started);
   }
 
+  /** Calls back with what was noted of calls that have returned, in order. */
+  forEachReturn(visit: (statement: number, seq: number, depth: number) => void): void {
+    for (let row = 0; row < this.#returnedCount; row++) {
+      const { DEPTH, SEQ, STATEMENT } = RETURNED;
+      const [statement, seq, depth] = [STATEMENT, SEQ, DEPTH].map((what) =>
+        this.#returned.get(row, what)
+      );
+      visit(statement!, seq!, depth!);
+    }
+  }
+
   /** The number of the last event before a statement started. */
   seqAt(started: number): number {
     return this.#value(started, STARTED.SEQ);

@@ -1,7 +1,6 @@
 /** Tables that events change together. */
 import type { Bytes } from "../address.ts";
 import { EVENT_NAMES, type EventName, eventNumber } from "../event_vocabulary.ts";
-import type { Machine } from "../machine.ts";
 import { FactTable } from "./fact_table.ts";
 import type { AnyTableSpec, ChangeEvent } from "./fact_table_spec.ts";
 import type { ValuePool } from "./value_pool.ts";
@@ -12,6 +11,12 @@ interface Change {
   readonly make: (rows: FactTable, event: ChangeEvent) => void;
 }
 
+/** What tables know of the machine itself, as a machine has it. */
+export interface Granules {
+  readonly iommu: { readonly granuleBytes: Bytes };
+  readonly pages: { readonly pageSizeBytes: Bytes };
+}
+
 export class TableSet {
   /** By name, in the order in which they were declared. */
   readonly tables: ReadonlyMap<string, FactTable>;
@@ -19,7 +24,7 @@ export class TableSet {
   readonly #granuleBytes: Bytes;
   readonly #pageBytes: Bytes;
 
-  constructor(specs: readonly AnyTableSpec[], { iommu, pages }: Machine, pool: ValuePool) {
+  constructor(specs: readonly AnyTableSpec[], { iommu, pages }: Granules, pool: ValuePool) {
     this.#granuleBytes = iommu.granuleBytes;
     this.#pageBytes = pages.pageSizeBytes;
     const tables = new Map<string, FactTable>();

@@ -154,14 +154,14 @@ function lookAtEntries(request: number, view: NvmeCommandView, kept: Entries, at
     assertEquals(rows.sort(), real.sort(), `SGL of request ${request} ${at}`);
   } else if (view.prp1 !== 0) {
     const real = [
-      `null -1 ${view.prp1}`,
-      ...view.prp2 === 0 ? [] : [`null -2 ${view.prp2}`],
+      `prp1 null null ${view.prp1}`,
+      ...view.prp2 === 0 ? [] : [`prp2 null null ${view.prp2}`],
       ...view.prpLists.flatMap(({ entries }, page) =>
-        entries.map((entry, index) => `${page} ${index} ${entry}`)
+        entries.map((entry, index) => `list ${page} ${index} ${entry}`)
       ),
     ];
-    const rows = (kept.prp.get(request) ?? []).map(({ entry, index, list_page }) =>
-      `${list_page} ${index} ${entry}`
+    const rows = (kept.prp.get(request) ?? []).map(({ entry, holder, index, list_page }) =>
+      `${holder} ${list_page} ${index} ${entry}`
     );
     assertEquals(rows.sort(), real.sort(), `PRPs of request ${request} ${at}`);
   }

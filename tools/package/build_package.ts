@@ -19,6 +19,7 @@ const BUNDLES: readonly (readonly URL[])[] = [
   [
     new URL("./entries/bin.ts", import.meta.url),
     new URL("./entries/mod.ts", import.meta.url),
+    new URL("./entries/recording.ts", import.meta.url),
     new URL("./entries/scenarios.ts", import.meta.url),
     new URL("./entries/worker.ts", import.meta.url),
   ],
@@ -27,6 +28,7 @@ const BUNDLES: readonly (readonly URL[])[] = [
 /** What users import: the bundle, and the module that its types are those of. */
 const LIBRARY = {
   mod: "mod.ts",
+  recording: "recording.ts",
   scenarios: "cli/testing/register_scenarios.ts",
 } as const;
 
@@ -51,6 +53,7 @@ const PACKAGE_JSON = {
   bin: { dmalab: "bin.js" },
   exports: {
     ".": { types: typesOf("mod"), default: "./mod.js" },
+    "./recording": { types: typesOf("recording"), default: "./recording.js" },
     "./test": { types: typesOf("scenarios"), default: "./scenarios.js" },
     "./*.dma": "./run.js",
   },

@@ -28,7 +28,7 @@ const QUEUE_SLOT_FIELDS = {
   request: optional(INT),
 };
 
-const QUEUE_SLOTS: FactTableSpec<typeof QUEUE_SLOT_FIELDS> = {
+const QUEUE_SLOTS: FactTableSpec<typeof QUEUE_SLOT_FIELDS, "queue_slots"> = {
   name: "queue_slots",
   doc: "A command stands in a slot of a submission queue, whether or not it is done.",
   fields: QUEUE_SLOT_FIELDS,
@@ -52,7 +52,7 @@ const COMMAND_FIELDS = {
   }),
 };
 
-const COMMANDS: FactTableSpec<typeof COMMAND_FIELDS> = {
+const COMMANDS: FactTableSpec<typeof COMMAND_FIELDS, "commands"> = {
   name: "commands",
   doc: "A command was sent under an identifier, and so far it came.",
   fields: COMMAND_FIELDS,
@@ -80,7 +80,7 @@ const DOORBELL_FIELDS = {
   value: INT,
 };
 
-const DOORBELLS: FactTableSpec<typeof DOORBELL_FIELDS> = {
+const DOORBELLS: FactTableSpec<typeof DOORBELL_FIELDS, "doorbells"> = {
   name: "doorbells",
   doc: "The host has written this value to a doorbell last, in a register or in memory.",
   fields: DOORBELL_FIELDS,
@@ -106,22 +106,33 @@ function endOf<F extends FieldTable>(rows: FactRows<F>, seq: number, request: nu
 
 const PRP_FIELDS = {
   request: INT,
+  holder: word("where a PRP entry stands", {
+    prp1: "In the command, as PRP1.",
+    prp2: "In the command, as PRP2.",
+    list: "In a page of the PRP list.",
+  }),
   list_page: optional(INT),
-  index: INT,
+  index: optional(INT),
   entry: DMA,
 };
 
-const PRP_ENTRIES: FactTableSpec<typeof PRP_FIELDS> = {
+const PRP_ENTRIES: FactTableSpec<typeof PRP_FIELDS, "prp_entries"> = {
   name: "prp_entries",
   doc: "A request's data is described by this entry, in the command or in a page of its PRP list.",
   fields: PRP_FIELDS,
   key: ["request"],
-  // PRP1 and PRP2 have the indexes -1 and -2, so that page -1 is the command's.
-  place: ({ index, list_page }) => ((list_page ?? -1) + 1) * CTRL_PAGE_BYTES + index,
+  place: ({ holder, index, list_page }) =>
+    holder === "list" ? list_page! * CTRL_PAGE_BYTES + index! : holder === "prp1" ? -1 : -2,
   changes: {
     // Written out, for there are many: a spread copies property by property.
     "nvme.prp": (rows, { seq, request, fields: { entry, index, list_page } }) => {
-      if (request !== null) rows.begin(seq, { request, list_page, index, entry });
+      if (request === null) return;
+      // The event counts PRP1 and PRP2 as -1 and -2.
+      if (index >= 0) rows.begin(seq, { request, holder: "list", list_page, index, entry });
+      else {
+        const holder = index === -1 ? "prp1" : "prp2";
+        rows.begin(seq, { request, holder, list_page: null, index: null, entry });
+      }
     },
     "nvme.unmap": (rows, { seq, request }) => endOf(rows, seq, request),
   },
@@ -134,7 +145,7 @@ const SGL_FIELDS = {
   length_bytes: SIZE,
 };
 
-const SGL_ENTRIES: FactTableSpec<typeof SGL_FIELDS> = {
+const SGL_ENTRIES: FactTableSpec<typeof SGL_FIELDS, "sgl_entries"> = {
   name: "sgl_entries",
   doc: "A request's data or metadata is described by this descriptor.",
   fields: SGL_FIELDS,
@@ -170,7 +181,7 @@ function reach(phase: RequestPhase) {
   };
 }
 
-const REQUESTS: FactTableSpec<typeof REQUEST_FIELDS> = {
+const REQUESTS: FactTableSpec<typeof REQUEST_FIELDS, "requests"> = {
   name: "requests",
   doc: "A request was sent to a disk, and so far it came. It stays as it ended.",
   fields: REQUEST_FIELDS,
@@ -187,11 +198,11 @@ const REQUESTS: FactTableSpec<typeof REQUEST_FIELDS> = {
   },
 };
 
-export const NVME_TABLES: readonly AnyTableSpec[] = [
+export const NVME_TABLES = [
   REQUESTS,
   QUEUE_SLOTS,
   COMMANDS,
   DOORBELLS,
   PRP_ENTRIES,
   SGL_ENTRIES,
-];
+] as const satisfies readonly AnyTableSpec[];

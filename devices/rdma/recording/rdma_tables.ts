@@ -6,7 +6,7 @@ import { MAPPING_EVENTS } from "../../../runtime/vocabulary/mapping_events.ts";
 
 const REGION_FIELDS = { device: TEXT, region: TEXT, virt: VIRT, size_bytes: SIZE };
 
-const REGIONS: FactTableSpec<typeof REGION_FIELDS> = {
+const REGIONS: FactTableSpec<typeof REGION_FIELDS, "odp_regions"> = {
   name: "odp_regions",
   doc: "Memory of a process is registered for an RDMA device, in whole pages.",
   fields: REGION_FIELDS,
@@ -28,7 +28,7 @@ const PAGE_FIELDS = {
   prot: MAPPING_EVENTS["iommu.map"].fields.prot,
 };
 
-const PAGES: FactTableSpec<typeof PAGE_FIELDS> = {
+const PAGES: FactTableSpec<typeof PAGE_FIELDS, "odp_pages"> = {
   name: "odp_pages",
   doc: "An RDMA device's own table leads these addresses of a process to addresses for DMA.",
   fields: PAGE_FIELDS,
@@ -55,4 +55,4 @@ const PAGES: FactTableSpec<typeof PAGE_FIELDS> = {
   },
 };
 
-export const RDMA_TABLES: readonly AnyTableSpec[] = [REGIONS, PAGES];
+export const RDMA_TABLES = [REGIONS, PAGES] as const satisfies readonly AnyTableSpec[];

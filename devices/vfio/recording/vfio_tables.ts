@@ -20,7 +20,7 @@ const BUFFER_FIELDS = {
   }),
 };
 
-const BUFFERS: FactTableSpec<typeof BUFFER_FIELDS> = {
+const BUFFERS: FactTableSpec<typeof BUFFER_FIELDS, "migration_buffers"> = {
   name: "migration_buffers",
   doc: "A driver has pages for the state of a device that is migrated.",
   fields: BUFFER_FIELDS,
@@ -38,7 +38,7 @@ const BUFFERS: FactTableSpec<typeof BUFFER_FIELDS> = {
 
 const PAGE_FIELDS = { device: TEXT, buffer: INT, size_bytes: SIZE };
 
-const PAGES: FactTableSpec<typeof PAGE_FIELDS> = {
+const PAGES: FactTableSpec<typeof PAGE_FIELDS, "migration_pages"> = {
   name: "migration_pages",
   doc: "A migration buffer holds pages of host memory.",
   fields: PAGE_FIELDS,
@@ -75,7 +75,7 @@ const MAPPING_FIELDS = {
   rule: SHARING_EVENTS["vfio.register"].fields.rule,
 };
 
-const MAPPINGS: FactTableSpec<typeof MAPPING_FIELDS> = {
+const MAPPINGS: FactTableSpec<typeof MAPPING_FIELDS, "migration_mappings"> = {
   name: "migration_mappings",
   doc: "The pages of a migration buffer are mapped for its device, the first of them there.",
   fields: MAPPING_FIELDS,
@@ -92,7 +92,7 @@ const MAPPINGS: FactTableSpec<typeof MAPPING_FIELDS> = {
 
 const KEY_FIELDS = { device: TEXT, key: INT, buffer: INT, entries: INT, size_bytes: SIZE };
 
-const KEYS: FactTableSpec<typeof KEY_FIELDS> = {
+const KEYS: FactTableSpec<typeof KEY_FIELDS, "migration_keys"> = {
   name: "migration_keys",
   doc: "A device has made a key to a migration buffer for its driver. A reset invalidates it.",
   fields: KEY_FIELDS,
@@ -105,4 +105,9 @@ const KEYS: FactTableSpec<typeof KEY_FIELDS> = {
   },
 };
 
-export const VFIO_TABLES: readonly AnyTableSpec[] = [BUFFERS, PAGES, MAPPINGS, KEYS];
+export const VFIO_TABLES = [
+  BUFFERS,
+  PAGES,
+  MAPPINGS,
+  KEYS,
+] as const satisfies readonly AnyTableSpec[];

@@ -15,7 +15,8 @@ export function formatInput(name: string, input: Why["inputs"][string]): string 
   return formatFieldValue(inputField(name), input);
 }
 
-function inputField(name: string): Field {
+/** What an input is, by its name. */
+export function inputField(name: string): Field {
   if (name.endsWith("_bytes")) return SIZE;
   return name.includes("address") ? DMA : INT;
 }

@@ -5,7 +5,7 @@ import type { FactTableSpec } from "../fact_table_spec.ts";
 
 const FIELDS = { device: TEXT, start: DMA, size_bytes: SIZE };
 
-export const FLUSH_QUEUE: FactTableSpec<typeof FIELDS> = {
+export const FLUSH_QUEUE: FactTableSpec<typeof FIELDS, "flush_queue"> = {
   name: "flush_queue",
   doc: "An unmapped IOVA range is queued for a deferred flush.",
   fields: FIELDS,

@@ -10,7 +10,7 @@ import type { AnyTableSpec, ChangeEvent, FactTableSpec } from "../fact_table_spe
 
 const COHERENT_FIELDS = { device: TEXT, dma: DMA, size_bytes: SIZE };
 
-const COHERENT: FactTableSpec<typeof COHERENT_FIELDS> = {
+const COHERENT: FactTableSpec<typeof COHERENT_FIELDS, "coherent"> = {
   name: "coherent",
   doc: "A driver has allocated memory that it shares with a device.",
   fields: COHERENT_FIELDS,
@@ -39,7 +39,7 @@ const COHERENT: FactTableSpec<typeof COHERENT_FIELDS> = {
 const POOL_FIELDS = { device: TEXT, pool: TEXT, dma: DMA, size_bytes: SIZE, call: INT };
 
 /** `call` is the event of its call: what a pool took meanwhile to grow is no leak. */
-export const POOL_BLOCKS: FactTableSpec<typeof POOL_FIELDS> = {
+export const POOL_BLOCKS: FactTableSpec<typeof POOL_FIELDS, "pool_blocks"> = {
   name: "pool_blocks",
   doc: "A driver has allocated a block of a DMA pool.",
   fields: POOL_FIELDS,
@@ -87,7 +87,7 @@ export function likeness(
   return (row.device === device ? 2 : 0) + (row.request === request ? 1 : 0);
 }
 
-export const HOST_MEMORY: FactTableSpec<typeof MEMORY_FIELDS> = {
+export const HOST_MEMORY: FactTableSpec<typeof MEMORY_FIELDS, "host_memory"> = {
   name: "host_memory",
   doc: "Host memory that a mapping needs is allocated.",
   fields: MEMORY_FIELDS,
@@ -114,7 +114,7 @@ export const HOST_MEMORY: FactTableSpec<typeof MEMORY_FIELDS> = {
 
 const PEER_FIELDS = { device: TEXT, phys: PHYS, size_bytes: SIZE };
 
-const PEER_MEMORY: FactTableSpec<typeof PEER_FIELDS> = {
+const PEER_MEMORY: FactTableSpec<typeof PEER_FIELDS, "peer_memory"> = {
   name: "peer_memory",
   doc: "A driver has allocated memory of a device for peer-to-peer DMA.",
   fields: PEER_FIELDS,
@@ -143,7 +143,7 @@ const PEER_MEMORY: FactTableSpec<typeof PEER_FIELDS> = {
 
 const DRIVER_FIELDS = { phys: PHYS, size_bytes: SIZE };
 
-const DRIVER_MEMORY: FactTableSpec<typeof DRIVER_FIELDS> = {
+const DRIVER_MEMORY: FactTableSpec<typeof DRIVER_FIELDS, "driver_memory"> = {
   name: "driver_memory",
   doc: "A driver in C has allocated memory.",
   fields: DRIVER_FIELDS,
@@ -165,7 +165,7 @@ const DRIVER_MEMORY: FactTableSpec<typeof DRIVER_FIELDS> = {
 
 const HANDLER_FIELDS = { device: TEXT, irq: INT };
 
-const IRQ_HANDLERS: FactTableSpec<typeof HANDLER_FIELDS> = {
+const IRQ_HANDLERS: FactTableSpec<typeof HANDLER_FIELDS, "irq_handlers"> = {
   name: "irq_handlers",
   doc: "A driver in C has registered a handler of an interrupt.",
   fields: HANDLER_FIELDS,
@@ -185,11 +185,11 @@ const IRQ_HANDLERS: FactTableSpec<typeof HANDLER_FIELDS> = {
   },
 };
 
-export const HELD_TABLES: readonly AnyTableSpec[] = [
+export const HELD_TABLES = [
   COHERENT,
   POOL_BLOCKS,
   HOST_MEMORY,
   PEER_MEMORY,
   DRIVER_MEMORY,
   IRQ_HANDLERS,
-];
+] as const satisfies readonly AnyTableSpec[];

@@ -12,7 +12,7 @@ const FIELDS = {
   text: TEXT,
 };
 
-export const INCIDENTS: FactTableSpec<typeof FIELDS> = {
+export const INCIDENTS: FactTableSpec<typeof FIELDS, "incidents"> = {
   name: "incidents",
   doc: "A fault, a report or a warning was raised.",
   fields: FIELDS,

@@ -8,7 +8,7 @@ import type { FactTableSpec } from "../fact_table_spec.ts";
 
 const FIELDS = { device: TEXT, start: DMA, size_bytes: SIZE };
 
-export const IOVA: FactTableSpec<typeof FIELDS> = {
+export const IOVA: FactTableSpec<typeof FIELDS, "iova"> = {
   name: "iova",
   doc: "An IOVA range is allocated, whether or not anything is mapped there.",
   fields: FIELDS,

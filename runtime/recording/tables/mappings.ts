@@ -14,7 +14,7 @@ const FIELDS = {
   api: MAPPING_EVENTS["dma.map"].fields.api,
 };
 
-export const MAPPINGS: FactTableSpec<typeof FIELDS> = {
+export const MAPPINGS: FactTableSpec<typeof FIELDS, "mappings"> = {
   name: "mappings",
   doc: "A driver has mapped memory for a device and has to unmap it.",
   fields: FIELDS,

@@ -14,7 +14,7 @@ const FIELDS = {
   prot: MAPPING_EVENTS["iommu.map"].fields.prot,
 };
 
-export const PAGE_TABLE: FactTableSpec<typeof FIELDS> = {
+export const PAGE_TABLE: FactTableSpec<typeof FIELDS, "page_table"> = {
   name: "page_table",
   doc: "A device's IO page table leads these addresses to memory.",
   fields: FIELDS,

@@ -8,7 +8,7 @@ import { MAPPINGS } from "./mappings.ts";
 import { PAGE_TABLE } from "./page_table.ts";
 import { SWIOTLB } from "./swiotlb.ts";
 
-export const RUNTIME_TABLES: readonly AnyTableSpec[] = [
+export const RUNTIME_TABLES = [
   PAGE_TABLE,
   IOVA,
   FLUSH_QUEUE,
@@ -16,4 +16,4 @@ export const RUNTIME_TABLES: readonly AnyTableSpec[] = [
   SWIOTLB,
   ...HELD_TABLES,
   INCIDENTS,
-];
+] as const satisfies readonly AnyTableSpec[];

@@ -4,12 +4,13 @@ import type { FactTableSpec } from "../fact_table_spec.ts";
 
 const FIELDS = { slot: INT, slots: INT, orig_phys: PHYS, tlb_phys: PHYS, size_bytes: SIZE };
 
-export const SWIOTLB: FactTableSpec<typeof FIELDS> = {
+export const SWIOTLB: FactTableSpec<typeof FIELDS, "swiotlb"> = {
   name: "swiotlb",
   doc: "Slots of the bounce-buffer pool hold a copy of a buffer.",
   fields: FIELDS,
   key: ["slot"],
   size: "size_bytes",
+  address: "tlb_phys",
   changes: {
     "swiotlb.map": (rows, { seq, fields: { orig_phys, size_bytes, slot, slots, tlb_phys } }) => {
       rows.begin(seq, { slot, slots, orig_phys, tlb_phys, size_bytes });

@@ -1,0 +1,273 @@
+/**
+ * What is kept of a run: its events, its statements, its tables and what it wrote. Everything here is
+ * answered from numbers in columns, with or without the machine that made them.
+ */
+import type { TableFields, TableName } from "../../devices/lab_tables.ts";
+import type { EventName } from "../../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { EventLog } from "../../runtime/recording/event_log.ts";
+import type { FactTable } from "../../runtime/recording/fact_table.ts";
+import type { KeptMachine } from "../../runtime/recording/machine_recording.ts";
+import type { StatementLog } from "../../runtime/recording/statement_log.ts";
+import type { FailureReport } from "../run/report.ts";
+import { type Span, spanText } from "../source.ts";
+import type { AsideWord, FunctionCode, MarkedStatement, Site } from "../vm/code.ts";
+import { innermostFunction } from "./functions.ts";
+import { comparePositions, type Position, START } from "./position.ts";
+
+/** Which run of a file it is: enough to make it again. */
+export interface RunName {
+  /** The file's name. */
+  readonly file: string;
+  /** `main`: the top-level statements of the file. */
+  readonly kind: "main" | "test" | "property";
+  /** Empty for the top-level statements. */
+  readonly name: string;
+  /** `iommu.mode = lazy`; empty without a matrix. */
+  readonly combination: string;
+  /** Where it stands: `file:line:column`. */
+  readonly place: string;
+  readonly seed: number;
+}
+
+/** A line that the run wrote. */
+export interface OutputLine {
+  readonly text: string;
+  /** The moment at which it was written. */
+  readonly at: Position;
+}
+
+/** A statement that was started. */
+export interface StartedStatement {
+  /** It was the so many-th that started, from 1. */
+  readonly started: number;
+  /** Where it stands. */
+  readonly span: Span;
+  /** Calls of the script that were running, 1 for the outermost code. */
+  readonly depth: number;
+}
+
+/** A call of the script that was running, at the statement that it had come to. */
+export interface ScriptFrame extends StartedStatement {
+  /** As the source names the function; empty for the top-level statements of the file. */
+  readonly name: string;
+}
+
+/** A function of the kernel that was entered and not left. */
+export interface KernelFrame {
+  /** The event of its call. */
+  readonly seq: number;
+  readonly name: string;
+}
+
+/** A table by its name. */
+export type TableOf<T extends TableName> = FactTable<TableFields[T]>;
+
+/** What of compiled code says where things stand in the source. */
+export interface KeptCode {
+  readonly statements: readonly Pick<MarkedStatement, "span" | "foreign" | "aside">[];
+  readonly sites: readonly Pick<Site, "span">[];
+  readonly functions: readonly KeptFunction[];
+}
+
+/** A function of the source. */
+export type KeptFunction = Pick<FunctionCode, "name" | "role" | "span">;
+
+/** What is kept of a run. */
+export interface KeptParts {
+  readonly name: RunName;
+  readonly code: KeptCode;
+  readonly machine: KeptMachine;
+  /** Grows as long as the run does. */
+  readonly output: readonly OutputLine[];
+  /** Statements that had blocks run on machines of their own, by their numbers. */
+  readonly asides: ReadonlyMap<number, AsideWord>;
+}
+
+/** How far back a call of the kernel is looked for that has not returned. */
+const OPEN_CALL_EVENTS = 20_000;
+
+export class KeptRun {
+  readonly name: RunName;
+  readonly code: KeptCode;
+  readonly log: EventLog;
+  readonly statements: StatementLog;
+  readonly output: readonly OutputLine[];
+  readonly asides: ReadonlyMap<number, AsideWord>;
+  readonly machine: KeptMachine;
+  /** What ended the run; null while it goes on, and when everything held. */
+  failure: FailureReport | null = null;
+
+  constructor({ asides, code, machine, name, output }: KeptParts) {
+    this.name = name;
+    this.code = code;
+    this.machine = machine;
+    this.log = machine.log;
+    this.statements = machine.statements;
+    this.output = output;
+    this.asides = asides;
+  }
+
+  /** The end: the next statement would start there. */
+  get last(): Position {
+    return { seq: this.log.count, statement: this.statements.count + 1 };
+  }
+
+  /** The last moment before the failure; null where everything held. */
+  get failedAt(): Position | null {
+    if (this.failure === null) return null;
+    return { seq: this.log.count, statement: this.statements.count };
+  }
+
+  /** The moment after an event: in the statement that led to it. @throws {RangeError} When there is none. */
+  afterEvent(seq: number): Position {
+    if (!Number.isInteger(seq) || seq < 0 || seq > this.log.count) {
+      throw new RangeError(`There is no event ${seq}: the last is ${this.log.count}`);
+    }
+    return seq === 0 ? START : { seq, statement: this.statements.startedBefore(seq) };
+  }
+
+  /** The moment at which the so many-th statement starts, from 1. @throws {RangeError} When none does. */
+  atStatement(started: number): Position {
+    return { seq: this.statements.seqAt(started), statement: started };
+  }
+
+  /** Whether a moment is one at which a statement starts, and not one after an event. */
+  isStatementStart({ seq, statement }: Position): boolean {
+    if (statement > this.statements.count) return true;
+    return statement > 0 && this.statements.seqAt(statement) === seq;
+  }
+
+  /** Whether there is such a moment. */
+  has({ seq, statement }: Position): boolean {
+    const { count } = this.statements;
+    if (statement === count + 1) return seq === this.log.count;
+    if (seq < 0 || seq > this.log.count || statement < 0 || statement > count) return false;
+    const from = statement === 0 ? 0 : this.statements.seqAt(statement);
+    const to = statement === count ? this.log.count : this.statements.seqAt(statement + 1);
+    return seq >= from && seq <= to;
+  }
+
+  /** An event. @throws {RangeError} When there is none of that number. */
+  event(seq: number): MachineEvent {
+    return this.log.event(seq);
+  }
+
+  /** Virtual time at a moment. */
+  nowNs({ seq }: Position): number {
+    return seq === 0 ? 0 : this.log.atNs(seq);
+  }
+
+  /** The statement that runs at a moment; null before the first, and at the end. */
+  statement({ statement }: Position): StartedStatement | null {
+    return statement === 0 || statement > this.statements.count ? null : this.started(statement);
+  }
+
+  /** The so many-th statement that started, from 1. */
+  started(started: number): StartedStatement {
+    const { span } = this.marked(started);
+    return { started, span, depth: this.statements.depthAt(started) };
+  }
+
+  /** What the code says of the so many-th statement that started. */
+  marked(started: number): KeptCode["statements"][number] {
+    return this.code.statements[this.statements.numberAt(started)]!;
+  }
+
+  /** Calls of the script that run at a moment, the innermost first. */
+  frames({ seq, statement }: Position): readonly ScriptFrame[] {
+    const frames: ScriptFrame[] = [];
+    if (statement === 0 || statement > this.statements.count) return frames;
+    let depth = this.statements.depthAfter(seq, statement) + 1;
+    for (let started = statement; started > 0 && depth > 1; started--) {
+      const own = this.statements.depthAt(started);
+      if (own >= depth) continue;
+      depth = own;
+      frames.push({ ...this.started(started), name: this.#functionName(this.marked(started)) });
+    }
+    return frames;
+  }
+
+  #functionName({ foreign, span }: KeptCode["statements"][number]): string {
+    return foreign ?? this.functionAt(span)?.name ?? "";
+  }
+
+  /** The function whose code a piece of the source is. */
+  functionAt(span: Span): KeptFunction | null {
+    return innermostFunction(this.code, span);
+  }
+
+  /**
+   * The line on which each statement of the code begins, by its number; of one file, or of all of the
+   * script's.
+   */
+  linesOf(file: string | null = null): ReadonlyMap<number, number> {
+    const lines = new Map<number, number>();
+    this.code.statements.forEach(({ foreign, span: { source, start } }, number) => {
+      const isMeant = file === null ? foreign === undefined : source.name === file;
+      if (isMeant) lines.set(number, source.position(start).line);
+    });
+    return lines;
+  }
+
+  /** Functions of the kernel that were entered and not left, the innermost first. */
+  kernelFrames({ seq }: Position): readonly KernelFrame[] {
+    const frames: KernelFrame[] = [];
+    const returned: string[] = [];
+    for (let at = seq; at > 0 && at > seq - OPEN_CALL_EVENTS; at--) {
+      const name = this.eventNameAt(at);
+      if (name.startsWith("ret.")) returned.push(name.slice("ret.".length));
+      else if (name.startsWith("call.")) {
+        const call = name.slice("call.".length);
+        if (returned.at(-1) === call) returned.pop();
+        else frames.push({ seq: at, name: call });
+      }
+      // No kernel call lasts from one outermost statement to the next.
+      if (returned.length === 0 && this.machine.activities.endsAt(at - 1)) break;
+    }
+    return frames;
+  }
+
+  /** The first event of a name at or after another one; null for none. */
+  find(name: EventName, from = 1): number | null {
+    for (let seq = from; seq <= this.log.count; seq++) {
+      if (this.log.nameAt(seq) === name) return seq;
+    }
+    return null;
+  }
+
+  /** What an event is called, without building it. */
+  eventNameAt(seq: number): string {
+    return this.log.nameAt(seq);
+  }
+
+  /** The tables, in the order in which they are declared. */
+  get tables(): readonly FactTable[] {
+    return [...this.machine.tables.values()];
+  }
+
+  /** The table of a name. @throws {RangeError} When there is none. */
+  table<T extends TableName>(name: T): TableOf<T>;
+  table(name: string): FactTable;
+  table(name: string): FactTable {
+    return this.machine.table(name);
+  }
+
+  /** Lines written up to a moment. */
+  outputUpTo(at: Position): readonly OutputLine[] {
+    let low = 0;
+    let high = this.output.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (comparePositions(this.output[middle]!.at, at) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return this.output.slice(0, low);
+  }
+
+  /** `file:line` and the statement's first line, for what names a moment. */
+  statementText(at: Position): string | null {
+    const statement = this.statement(at);
+    return statement === null ? null : spanText(statement.span).split("\n")[0]!;
+  }
+}

@@ -1,0 +1,56 @@
+/** Who changed a cell of a table, out of what is kept of a run. */
+import { formatFieldValue } from "../render/event_line.ts";
+import type { Span } from "../source.ts";
+import { type Cell, type CellChange, changesOf } from "./cells.ts";
+import type { KeptRun } from "./kept_run.ts";
+import type { Position } from "./position.ts";
+
+/** A change, and where it comes from. */
+export interface Writer {
+  /** The moment right after it. */
+  readonly at: Position;
+  /** What there was before and is from here on, as text; null for nothing. */
+  readonly before: string | null;
+  readonly after: string | null;
+  /** The statement that led to it; null for what was there when the machine was ready. */
+  readonly span: Span | null;
+  /** What the table says of it, where it is one's. */
+  readonly change: CellChange | null;
+}
+
+/** Each change of a cell up to a moment, oldest first. */
+export function writersOf(recording: KeptRun, at: Position, cell: Cell): readonly Writer[] {
+  const changes = changesOf(recording, cell).filter(({ seq }) => seq <= at.seq);
+  return changes.map((change, index) => {
+    const before = changes[index - 1];
+    const position = recording.afterEvent(change.seq);
+    return {
+      at: position,
+      before: before === undefined || before.what === "ended"
+        ? null
+        : textOf(recording, cell, before),
+      after: change.what === "ended" ? null : textOf(recording, cell, change),
+      span: change.seq === 0 ? null : spanOfEvent(recording, change.seq),
+      change,
+    };
+  });
+}
+
+/** The statement that led to an event: where an activity was posted, for what it does. */
+export function spanOfEvent(recording: KeptRun, seq: number): Span | null {
+  const site = recording.log.siteAt(seq);
+  if (site !== null) return recording.code.sites[site - 1]?.span ?? null;
+  return recording.statement(recording.afterEvent(seq))?.span ?? null;
+}
+
+/** The statement that a moment belongs to; at a statement's start the one before made the change. */
+export function spanAt(recording: KeptRun, at: Position): Span | null {
+  if (!recording.isStatementStart(at)) return at.seq === 0 ? null : spanOfEvent(recording, at.seq);
+  return at.statement < 2 ? null : recording.started(at.statement - 1).span;
+}
+
+function textOf(recording: KeptRun, { table }: Cell, { version }: CellChange): string {
+  return Object.entries(recording.table(table).spec.fields)
+    .filter(([name]) => version.fields[name] !== null)
+    .map(([name, field]) => `${name} ${formatFieldValue(field, version.fields[name])}`).join(" ");
+}

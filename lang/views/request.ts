@@ -1,0 +1,323 @@
+/** Everything that is kept of one request of a disk, as it is known at a moment. */
+import type { MachineEvent } from "../../runtime/events.ts";
+import type { TableName, TableRow } from "../../devices/lab_tables.ts";
+import type { Position } from "../recording/position.ts";
+import type { KeptRun } from "../recording/kept_run.ts";
+
+/** A run of memory that the request covers, and the event that says so. */
+export interface RequestSegment {
+  readonly phys: number;
+  readonly sizeBytes: number;
+  readonly seq: number;
+}
+
+/** An entry of the command's data pointer: a PRP entry, or an SGL descriptor. */
+export interface RequestEntry {
+  /** `PRP1`, `PRP2`, `SGL`, or its number in a list page. */
+  readonly label: string;
+  /** Which of `listPages` it stands in; null for the command itself. */
+  readonly page: number | null;
+  /** Its number in that page; null in the command. */
+  readonly index: number | null;
+  /** Where a device reads it; null in the command. */
+  readonly at: number | null;
+  /** What it says: an address for the device. */
+  readonly dma: number;
+  /** Of an SGL: how many bytes. */
+  readonly lengthBytes: number | null;
+  /** `list`: it leads to a list page. */
+  readonly leadsTo: "data" | "list";
+  /** The event that wrote it. */
+  readonly seq: number;
+  /** The event with which the device read it; null when it has not. */
+  readonly fetched: number | null;
+}
+
+/** A page of PRP entries or SGL descriptors. */
+export interface RequestListPage {
+  readonly dma: number;
+  /** The entry that leads to it was written by this event. */
+  readonly seq: number;
+}
+
+/** One way that a request went. */
+export interface RequestPhase {
+  readonly phase: "mapped" | "sent" | "fetched" | "completed" | "unmapped" | "ended";
+  readonly seq: number;
+  readonly atNs: number;
+}
+
+/** Rows of a table that events of the request wrote; `died` where they have ended by then. */
+type OwnRows<T extends TableName> = readonly TableRow<T>[];
+
+export interface RequestView {
+  readonly request: number;
+  readonly device: string | null;
+  /** Its command; null before it is sent. */
+  readonly command: TableRow<"queue_slots"> | null;
+  /** The format of the data pointer; null before one is chosen. */
+  readonly format: string | null;
+  /** How it ended; null before it does. */
+  readonly status: string | null;
+  readonly phases: readonly RequestPhase[];
+  readonly segments: readonly RequestSegment[];
+  /** IOVA ranges, mappings, page-table entries and bounce buffers that were made for it. */
+  readonly ranges: OwnRows<"iova">;
+  readonly mappings: OwnRows<"mappings">;
+  readonly pageTable: OwnRows<"page_table">;
+  readonly bounced: OwnRows<"swiotlb">;
+  readonly entries: readonly RequestEntry[];
+  readonly listPages: readonly RequestListPage[];
+  /** Where the device moved data. */
+  readonly data: readonly MachineEvent<"nvme.data">[];
+  readonly unmaps: readonly MachineEvent<"nvme.unmap">[];
+  /** The numbers of all its events. */
+  readonly events: readonly number[];
+}
+
+/** The requests that have begun by a moment, by the event that began them. */
+export function requestsAt(run: KeptRun, at: Position): readonly number[] {
+  const found = new Set<number>();
+  for (let seq = 1; seq <= at.seq; seq++) {
+    const request = run.log.requestAt(seq);
+    if (request !== null) found.add(request);
+  }
+  return [...found];
+}
+
+/** Everything of a request at a moment; null when nothing of it has happened. */
+export function requestView(run: KeptRun, at: Position, request: number): RequestView | null {
+  const events: MachineEvent[] = [];
+  for (let seq = 1; seq <= at.seq; seq++) {
+    if (run.log.requestAt(seq) === request) events.push(run.event(seq));
+  }
+  if (events.length === 0) return null;
+  const own = <T extends TableName>(table: T) => ownRows(run, table, at, request);
+  const { entries, listPages } = entriesOf(run, at, request, events);
+  const named = <N extends MachineEvent["name"]>(name: N) =>
+    events.filter((event): event is MachineEvent<N> => event.name === name);
+  const chosen = named("nvme.choose").at(-1);
+  return {
+    request,
+    device: events.find(({ device }) => device !== null)?.device ?? null,
+    command: rowsOf(run, "queue_slots", at, (row) => row.request === request).at(-1) ?? null,
+    format: chosen?.fields.format ?? null,
+    status: named("block.status").find(({ fields }) => fields.ended === "request")?.fields.status ??
+      null,
+    phases: events.flatMap(phaseOf),
+    segments: segmentsOf(events),
+    ranges: own("iova"),
+    mappings: own("mappings"),
+    pageTable: own("page_table"),
+    bounced: own("swiotlb"),
+    entries,
+    listPages,
+    data: named("nvme.data"),
+    unmaps: named("nvme.unmap"),
+    events: events.map(({ seq }) => seq),
+  };
+}
+
+const PHASES: { readonly [N in MachineEvent["name"]]?: RequestPhase["phase"] } = {
+  "nvme.choose": "mapped",
+  "nvme.submit": "sent",
+  "nvme.fetch": "fetched",
+  "nvme.complete": "completed",
+  "nvme.unmap": "unmapped",
+  "block.status": "ended",
+};
+
+function phaseOf(event: MachineEvent): readonly RequestPhase[] {
+  const phase = PHASES[event.name];
+  const isOther = event.name === "block.status" && event.fields.ended !== "request";
+  return phase === undefined || isOther ? [] : [{ phase, seq: event.seq, atNs: event.at_ns }];
+}
+
+/** The memory that it covers: what the iterator produced, a scatterlist has, or one call maps. */
+function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] {
+  // A request that is tried again is mapped again.
+  const sent = events.findLastIndex(({ name }) => name === "nvme.choose");
+  const before = events.slice(0, sent < 0 ? events.length : sent)
+    .findLastIndex(({ name }) => name === "nvme.unmap");
+  const found: Record<"iterated" | "listed" | "mapped", RequestSegment[]> = {
+    iterated: [],
+    listed: [],
+    mapped: [],
+  };
+  for (const event of events.slice(before + 1)) {
+    const { seq } = event;
+    if (event.name === "block.segment") {
+      const { phys, size_bytes: sizeBytes } = event.fields;
+      found.iterated.push({ phys, sizeBytes, seq });
+    } else if (event.name === "call.dma_map_sg" || event.name === "call.dma_map_sgtable") {
+      for (const [phys, sizeBytes] of event.fields.sg) {
+        found.listed.push({ phys, sizeBytes, seq });
+      }
+    } else if (event.name === "dma.map") {
+      const { phys, size_bytes: sizeBytes } = event.fields;
+      found.mapped.push({ phys, sizeBytes, seq });
+    }
+  }
+  const { iterated, listed, mapped } = found;
+  return iterated.length > 0 ? iterated : listed.length > 0 ? listed : mapped;
+}
+
+/** Rows as they are known at a moment: what ends later has not ended. */
+function rowsOf<T extends TableName>(
+  run: KeptRun,
+  table: T,
+  { seq }: Position,
+  isMeant: (row: TableRow<T>) => boolean,
+): TableRow<T>[] {
+  const facts = run.table(table);
+  const rows: TableRow<T>[] = [];
+  for (let number = 0; number < facts.count && facts.since(number) <= seq; number++) {
+    const row: TableRow<T> = facts.row(number);
+    if (isMeant(row)) {
+      rows.push(row.died === null || row.died <= seq ? row : { ...row, died: null });
+    }
+  }
+  return rows;
+}
+
+/** Rows that events of a request wrote. */
+function ownRows<T extends TableName>(run: KeptRun, table: T, at: Position, request: number) {
+  return rowsOf(run, table, at, ({ born }) => born > 0 && run.log.requestAt(born) === request);
+}
+
+/** Of rows with the same place, and of those of earlier tries, only the last ones. */
+function lastRows<T extends "prp_entries" | "sgl_entries">(
+  run: KeptRun,
+  rows: readonly TableRow<T>[],
+): readonly TableRow<T>[] {
+  const newest = rows.at(-1);
+  const wasEnded = ({ died }: { readonly died: number | null }) =>
+    died !== null && run.log.nameAt(died) === "nvme.unmap";
+  return rows.filter((row) =>
+    row.died === null || wasEnded(row) && row.died === (newest?.died ?? row.died)
+  );
+}
+
+interface Entries {
+  readonly entries: readonly RequestEntry[];
+  readonly listPages: readonly RequestListPage[];
+}
+
+const PRP_BYTES = 8;
+const DESCRIPTOR_BYTES = 16;
+
+function entriesOf(
+  run: KeptRun,
+  at: Position,
+  request: number,
+  events: readonly MachineEvent[],
+): Entries {
+  const prps = lastRows(run, rowsOf(run, "prp_entries", at, (row) => row.request === request));
+  const walks = new Map<number, number>();
+  let fetched: number | null = null;
+  for (const event of events) {
+    if (event.name === "nvme.walk") walks.set(event.fields.dma, event.seq);
+    if (event.name === "nvme.fetch") fetched = event.seq;
+  }
+  if (prps.length > 0) return prpEntries(prps, walks, fetched);
+  const sgls = lastRows(run, rowsOf(run, "sgl_entries", at, (row) => row.request === request));
+  return sglEntries(sgls, walks, fetched);
+}
+
+/** PRP2 leads to the first list page, and the last entry of a page to the next one. */
+function prpEntries(
+  rows: readonly TableRow<"prp_entries">[],
+  walks: ReadonlyMap<number, number>,
+  fetched: number | null,
+): Entries {
+  const held = (holder: string) => rows.find((row) => row.holder === holder);
+  const pages = Map.groupBy(
+    rows.filter(({ holder }) => holder === "list"),
+    (row) => row.list_page!,
+  );
+  const listPages: RequestListPage[] = [];
+  const entries: RequestEntry[] = [];
+  for (const [holder, label] of [["prp1", "PRP1"], ["prp2", "PRP2"]] as const) {
+    const row = held(holder);
+    if (row === undefined) continue;
+    const leadsTo = holder === "prp2" && pages.size > 0 ? "list" : "data";
+    if (leadsTo === "list") listPages.push({ dma: row.entry, seq: row.born });
+    entries.push({ ...IN_COMMAND, label, dma: row.entry, leadsTo, seq: row.born, fetched });
+  }
+  for (let page = 0; pages.has(page); page++) {
+    const inPage = pages.get(page)!.toSorted((a, b) => a.index! - b.index!);
+    const start = listPages[page]?.dma ?? null;
+    inPage.forEach(({ born, entry, index }, number) => {
+      const leadsTo = number === inPage.length - 1 && pages.has(page + 1) ? "list" : "data";
+      if (leadsTo === "list") listPages.push({ dma: entry, seq: born });
+      const at = start === null ? null : start + index! * PRP_BYTES;
+      entries.push({
+        label: String(index),
+        page,
+        index,
+        at,
+        dma: entry,
+        lengthBytes: null,
+        leadsTo,
+        seq: born,
+        fetched: at === null ? null : walks.get(at) ?? null,
+      });
+    });
+  }
+  return { entries, listPages };
+}
+
+const IN_COMMAND = { page: null, index: null, at: null, lengthBytes: null } as const;
+
+/** The command's descriptor is written last, and leads to the list where there is one. */
+function sglEntries(
+  rows: readonly TableRow<"sgl_entries">[],
+  walks: ReadonlyMap<number, number>,
+  fetched: number | null,
+): Entries {
+  const head = rows.at(-1);
+  if (head === undefined) return { entries: [], listPages: [] };
+  const first: RequestEntry = {
+    ...IN_COMMAND,
+    label: "SGL",
+    dma: head.address,
+    lengthBytes: head.length_bytes,
+    leadsTo: head.type === "data_block" ? "data" : "list",
+    seq: head.born,
+    fetched,
+  };
+  if (first.leadsTo === "data") return { entries: [first], listPages: [] };
+  const links = rows.slice(0, -1).filter(({ type }) => type !== "data_block");
+  const listPages = [head, ...links].map(({ address, born }) => ({ dma: address, seq: born }));
+  const entries = [first];
+  let page = 0;
+  let index = 0;
+  const add = ({ address, born, length_bytes, type }: TableRow<"sgl_entries">) => {
+    const at = listPages[page]!.dma + index * DESCRIPTOR_BYTES;
+    const leadsTo = type === "data_block" ? "data" : "list";
+    entries.push({
+      label: String(index),
+      page,
+      index: index++,
+      at,
+      dma: address,
+      lengthBytes: length_bytes,
+      leadsTo,
+      seq: born,
+      fetched: walks.get(at) ?? null,
+    });
+  };
+  for (const row of rows.slice(0, -1).filter(({ type }) => type === "data_block")) {
+    const isFull = links[page] !== undefined && index === PAGE_DESCRIPTORS - 1;
+    if (isFull) {
+      add(links[page]!);
+      page++;
+      index = 0;
+    }
+    add(row);
+  }
+  return { entries, listPages };
+}
+
+/** Descriptors of a whole page. */
+const PAGE_DESCRIPTORS = 256;

@@ -1,0 +1,213 @@
+/**
+ * Recordings as bytes, and read again without the language and without any machine: events,
+ * statements, tables, source, output and what the runs came to.
+ */
+import type { KeptMachine } from "../../runtime/recording/machine_recording.ts";
+import { readLabMachine, writeMachine } from "../builtins/read_machine.ts";
+import { type KeptCode, KeptRun, type OutputLine, type RunName } from "../recording/kept_run.ts";
+import type { FailureReport, TestOutcome } from "../run/report.ts";
+import { SourceFile, type Span } from "../source.ts";
+
+/** Of what is written: a reader refuses any other. */
+export const SERIALISED_VERSION = 1;
+
+/** A run, and what the runner says of it, where it was asked. */
+export interface RunAndOutcome {
+  readonly run: KeptRun;
+  readonly outcome?: TestOutcome | null;
+}
+
+/** A run in what was read, without its events so far. */
+export interface SerialisedRun {
+  readonly name: RunName;
+  readonly events: number;
+  readonly failure: FailureReport | null;
+  readonly outcome: TestOutcome | null;
+  /** Reads its events and fills its tables. @throws {RangeError} When the bytes are cut off. */
+  open(): KeptRun;
+}
+
+/** Where something stands: the number of a source, from, to. */
+type SpanNumbers = readonly [source: number, start: number, end: number];
+
+interface WrittenCode {
+  readonly statements:
+    readonly (readonly [SpanNumbers, foreign: string | null, aside: string | null])[];
+  readonly sites: readonly SpanNumbers[];
+  readonly functions: readonly (readonly [SpanNumbers, name: string, role: string])[];
+}
+
+interface WrittenRun {
+  readonly name: RunName;
+  readonly code: number;
+  readonly events: number;
+  readonly bytes: number;
+  readonly output: readonly (readonly [text: string, seq: number, statement: number])[];
+  readonly asides: readonly (readonly [statement: number, word: string])[];
+  readonly failure: FailureReport | null;
+  readonly outcome: TestOutcome | null;
+}
+
+interface Written {
+  readonly dmalab: "recording";
+  readonly version: number;
+  readonly sources: readonly { readonly name: string; readonly text: string }[];
+  readonly codes: readonly WrittenCode[];
+  readonly runs: readonly WrittenRun[];
+}
+
+/** What stands before everything: how long the part in JSON is. */
+const LENGTH_BYTES = 4;
+
+/** Runs as bytes; what several have in common, such as their source, is written once. */
+export function serialise(runs: readonly RunAndOutcome[]): Uint8Array<ArrayBuffer> {
+  const sources: SourceFile[] = [];
+  const codes: KeptCode[] = [];
+  const machines = runs.map(({ run }) => writeMachine(run.machine));
+  const writtenRuns = runs.map(({ outcome = null, run }, index): WrittenRun => ({
+    name: run.name,
+    code: placeIn(codes, run.code),
+    events: run.log.count,
+    bytes: machines[index]!.length,
+    output: run.output.map(({ at, text }) => [text, at.seq, at.statement]),
+    asides: [...run.asides],
+    failure: run.failure,
+    outcome,
+  }));
+  const written: Written = {
+    dmalab: "recording",
+    version: SERIALISED_VERSION,
+    codes: codes.map((code) => writeCode(code, sources)),
+    sources: sources.map(({ name, text }) => ({ name, text })),
+    runs: writtenRuns,
+  };
+  const head = new TextEncoder().encode(JSON.stringify(written));
+  const length = new Uint8Array(LENGTH_BYTES);
+  new DataView(length.buffer).setUint32(0, head.length);
+  return joined([length, head, ...machines]);
+}
+
+/**
+ * Reads what was written.
+ * @throws {RangeError} When it is something else, of another version, or cut off.
+ */
+export function readSerialised(bytes: Uint8Array): readonly SerialisedRun[] {
+  const { codes, runs, sources } = readHead(bytes);
+  const files = sources.map(({ name, text }) => new SourceFile(name, text));
+  const read = codes.map((code) => readCode(code, files));
+  let next = bytes.length - runs.reduce((sum, run) => sum + run.bytes, 0);
+  return runs.map(({ asides, bytes: length, code, events, failure, name, outcome, output }) => {
+    const own = bytes.subarray(next, next += length);
+    const lines = output.map(([text, seq, statement]): OutputLine => ({
+      text,
+      at: { seq, statement },
+    }));
+    const open = () => {
+      const machine: KeptMachine = readLabMachine(own);
+      const run = new KeptRun({
+        name,
+        code: read[code]!,
+        machine,
+        output: lines,
+        asides: new Map(asides) as KeptRun["asides"],
+      });
+      run.failure = failure;
+      return run;
+    };
+    return { name, events, failure, outcome, open };
+  });
+}
+
+function readHead(bytes: Uint8Array): Written {
+  const end = bytes.length < LENGTH_BYTES
+    ? 0
+    : LENGTH_BYTES + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+  let head: Written | null = null;
+  try {
+    head = JSON.parse(new TextDecoder().decode(bytes.subarray(LENGTH_BYTES, end))) as Written;
+  } catch {
+    // What it is instead is not known.
+  }
+  if (head?.dmalab !== "recording") throw new RangeError("This is no recording of dmalab");
+  if (head.version !== SERIALISED_VERSION) {
+    throw new RangeError(
+      `A recording of version ${head.version} was written by another release: this one reads version ${SERIALISED_VERSION}`,
+    );
+  }
+  const whole = head.runs.reduce((sum, run) => sum + run.bytes, end);
+  if (whole !== bytes.length) throw new RangeError("The recording is cut off");
+  return head;
+}
+
+function writeCode({ functions, sites, statements }: KeptCode, sources: SourceFile[]): WrittenCode {
+  const numbers = ({ end, source, start }: Span): SpanNumbers => [
+    placeIn(sources, source),
+    start,
+    end,
+  ];
+  return {
+    statements: statements.map(({ aside = null, foreign = null, span }) => [
+      numbers(span),
+      foreign,
+      aside,
+    ]),
+    sites: sites.map(({ span }) => numbers(span)),
+    functions: functions.map(({ name, role, span }) => [numbers(span), name, role]),
+  };
+}
+
+function readCode(code: WrittenCode, sources: readonly SourceFile[]): KeptCode {
+  const span = ([source, start, end]: SpanNumbers): Span => ({
+    source: sources[source]!,
+    start,
+    end,
+  });
+  type Statement = KeptCode["statements"][number];
+  return {
+    statements: code.statements.map(([at, foreign, aside]) => ({
+      span: span(at),
+      ...foreign === null ? {} : { foreign },
+      ...aside === null ? {} : { aside: aside as NonNullable<Statement["aside"]> },
+    })),
+    sites: code.sites.map((at) => ({ span: span(at) })),
+    functions: code.functions.map(([at, name, role]) => ({
+      span: span(at),
+      name,
+      role: role as KeptCode["functions"][number]["role"],
+    })),
+  };
+}
+
+/** Which of a list something is; it is added where it is new. */
+function placeIn<T>(list: T[], item: T): number {
+  const known = list.indexOf(item);
+  return known >= 0 ? known : list.push(item) - 1;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Bytes as a short text that any page can hold: compressed, as base64. */
+export async function packText(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return (await through(bytes, new CompressionStream("deflate"))).toBase64();
+}
+
+/** The bytes of such a text. @throws {Error} When it is none. */
+export async function unpackText(text: string): Promise<Uint8Array> {
+  return await through(Uint8Array.fromBase64(text), new DecompressionStream("deflate"));
+}
+
+async function through(
+  bytes: Uint8Array<ArrayBuffer>,
+  stream: CompressionStream | DecompressionStream,
+): Promise<Uint8Array> {
+  const changed = new Blob([bytes]).stream().pipeThrough(stream);
+  return new Uint8Array(await new Response(changed).arrayBuffer());
+}

@@ -1,0 +1,178 @@
+/** What is read back answers as the recording that was written, and views say what events say. */
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { loadFollowed } from "../language.ts";
+import {
+  coveringCell,
+  openRun,
+  recordRun,
+  rowsAt,
+  rowsCovering,
+  runsOf,
+} from "../recording/mod.ts";
+import type { KeptRun } from "../recording/kept_run.ts";
+import { formatEventText } from "../render/event_line.ts";
+import { SourceFile } from "../source.ts";
+import { memoryFiles } from "../syntax/load_files.ts";
+import { eventView } from "./event.ts";
+import { momentView } from "./moment.ts";
+import { requestsAt, requestView } from "./request.ts";
+import {
+  packText,
+  readSerialised,
+  serialise,
+  SERIALISED_VERSION,
+  unpackText,
+} from "./serialised.ts";
+import { tableAt } from "./tables.ts";
+import { whyView } from "./why.ts";
+
+const PROGRAM = load(`machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { sgl = true } }; root_port rp1 { nvme other { } } }
+}
+fn twice(disk) {
+  disk.read(lba: 0, into: alloc_pages(5, contiguous: false))
+  disk.write(lba: 8, from: alloc_pages(1))
+}
+test "two disks" {
+  twice(ssd)
+  twice(other)
+  print "done at {now()}"
+}
+test "an access that faults" {
+  other.dma_read(0x1234_0000, 16)
+  assert 1 == 2
+}
+`);
+
+function load(text: string) {
+  const { program } = loadFollowed(new SourceFile("disks.dma", text), memoryFiles());
+  return program!;
+}
+
+function record(index = 0) {
+  return recordRun(PROGRAM, runsOf(PROGRAM)[index]!);
+}
+
+/** All that can be asked of a run without its machine, at each of its moments. */
+function answers(run: KeptRun) {
+  const moments = Array.from({ length: run.log.count + 1 }, (_, seq) => run.afterEvent(seq));
+  return moments.map((at) => ({
+    event: at.seq === 0 ? null : eventView(run, at.seq).parts,
+    moment: momentView(run, at),
+    frames: run.frames(at).map(({ depth, name, started }) => [depth, name, started]),
+    kernel: run.kernelFrames(at),
+    tables: run.tables.map(({ spec }) => tableAt(run, spec.name, at)),
+    requests: requestsAt(run, at).map((request) => requestView(run, at, request)),
+    why: whyView(run, at)?.seq,
+    output: run.outputUpTo(at),
+  }));
+}
+
+Deno.test("a recording that is written and read again answers as before, at every moment", async () => {
+  const runs = [record(0), record(1)];
+  const text = await packText(serialise(runs.map((run) => ({ run }))));
+  const read = readSerialised(await unpackText(text));
+  assertEquals(read.map(({ events }) => events), runs.map(({ log }) => log.count));
+  for (const [index, run] of runs.entries()) {
+    const again = read[index]!.open();
+    assertEquals([again.name, again.last, again.failure], [run.name, run.last, run.failure]);
+    assertEquals(answers(again), answers(run));
+  }
+  assert(runs[1]!.failure !== null);
+});
+
+Deno.test("what is no recording, of another version or cut off is refused in a sentence", async () => {
+  const bytes = serialise([{ run: record() }]);
+  const refused = (other: Uint8Array, message: string) =>
+    assertThrows(() => readSerialised(other), RangeError, message);
+  refused(bytes.subarray(0, bytes.length - 1), "cut off");
+  refused(bytes.subarray(0, 40), "no recording");
+  refused(new Uint8Array(0), "no recording");
+  refused(new TextEncoder().encode("a text of some length"), "no recording");
+  const newer = new TextDecoder("latin1").decode(bytes)
+    .replace(`"version":${SERIALISED_VERSION}`, '"version":9');
+  refused(Uint8Array.from(newer, (each) => each.charCodeAt(0)), "of version 9 was written by");
+  await assertRejects(() => unpackText("eJwrSS0uAQAEXQHB!"));
+});
+
+Deno.test("a view of a request has its memory, its entries with their pages, what read them, and how far it is", () => {
+  const run = record();
+  for (const request of requestsAt(run, run.last)) {
+    const view = requestView(run, run.last, request)!;
+    const bytes = view.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    assertEquals(bytes, view.data.reduce((sum, { fields }) => sum + fields.size_bytes, 0));
+    assertEquals(view.phases.map(({ phase }) => phase), [
+      "mapped",
+      "sent",
+      "fetched",
+      "completed",
+      "unmapped",
+      "ended",
+    ]);
+    assertEquals(view.status, "OK");
+    const data = view.entries.filter(({ leadsTo }) => leadsTo === "data");
+    for (const { dma, fetched, page } of data) {
+      // What an entry leads to was moved, and an entry of a list was read by the device.
+      assert(view.data.some(({ fields }) => fields.dma === dma), `${dma}`);
+      assertEquals(run.event(fetched!).name, page === null ? "nvme.fetch" : "nvme.walk");
+    }
+    assert(view.mappings.every(({ died }) => died !== null));
+    const before = requestView(run, run.afterEvent(view.phases[1]!.seq), request)!;
+    assert(before.mappings.length > 0 && before.mappings.every(({ died }) => died === null));
+    assertEquals(before.entries.map(({ fetched }) => fetched).filter((seq) => seq !== null), []);
+  }
+  assertEquals(requestView(run, run.last, 99), null);
+  const prp = requestsAt(run, run.last).map((each) => requestView(run, run.last, each)!)
+    .find(({ format, listPages }) => format === "prp" && listPages.length > 0)!;
+  assertEquals(prp.entries.map(({ label }) => label), ["PRP1", "PRP2", "0", "1", "2", "3"]);
+  assertEquals(prp.entries[1]!.dma, prp.listPages[0]!.dma);
+});
+
+Deno.test("one lookup finds the rows that cover an address, at any moment", () => {
+  const run = record();
+  const at = run.afterEvent(run.find("nvme.submit")!);
+  const [mapping] = rowsAt(run, "mappings", at);
+  const { device, dma, phys } = mapping!;
+  assertEquals(rowsCovering(run, "page_table", dma + 17, at, { device }).map((row) => row.phys), [
+    phys,
+  ]);
+  assertEquals(rowsCovering(run, "page_table", dma, run.last, { device }), []);
+  assertEquals(coveringCell(run, "swiotlb", 4).covers.field, "tlb_phys");
+  assertThrows(() => rowsCovering(run, "doorbells", 0, at), RangeError, "cover no addresses");
+});
+
+Deno.test("the pieces of an event's text are its text, and its addresses are among them", () => {
+  const run = record();
+  for (let seq = 1; seq <= run.log.count; seq++) {
+    const { parts } = eventView(run, seq);
+    assertEquals(parts.map(({ text }) => text).join("").trimEnd(), formatEventText(run.event(seq)));
+  }
+  const { parts } = eventView(run, run.find("iommu.map")!);
+  const values = parts.filter(({ kind }) => kind !== null).map(({ kind, name }) => [name, kind]);
+  assertEquals(values.slice(0, 3), [["iova", "dma"], ["phys", "phys"], ["size_bytes", "size"]]);
+});
+
+Deno.test("why stays in the request that it is asked at", () => {
+  const run = record();
+  for (let seq = 1; seq <= run.log.count; seq++) {
+    const view = whyView(run, run.afterEvent(seq));
+    if (view !== null) assertEquals(run.log.requestAt(view.seq), run.log.requestAt(seq));
+  }
+});
+
+Deno.test("a run grows in stretches until it is over, or cancelled", async () => {
+  const endless = load('test "for ever" { let n = 0; while true { n += 1 } }');
+  const open = openRun(endless, runsOf(endless)[0]!);
+  const cancel = new AbortController();
+  let breaths = 0;
+  await open.growToEnd(() => {
+    if (++breaths === 3) cancel.abort();
+    return Promise.resolve();
+  }, cancel.signal);
+  assertEquals([breaths, open.isOver], [3, false]);
+  assert(open.recording.statements.count > 1000);
+  const whole = openRun(PROGRAM, runsOf(PROGRAM)[0]!);
+  await whole.growToEnd(() => Promise.resolve());
+  assertEquals([whole.isOver, whole.recording.last], [true, record().last]);
+});
