@@ -114,7 +114,7 @@ export class Scatterlist {
 
   /** Empties the list for another use. */
   clear(): void {
-    for (let index = 0; index < this.count; index++) this.clearOutput(index);
+    this.clearOutputs(0);
     this.count = 0;
     this.outputs = 0;
     this.bounced = false;
@@ -265,9 +265,23 @@ export class Scatterlist {
     this.#dmaLengthBytes[index]! += sizeBytes;
   }
 
+  /**
+   * Takes the outputs of the last entries away, from one on.
+   * @internal
+   */
+  clearOutputs(first: number): void {
+    const end = this.count;
+    this.#outputPhys.fill(0, first, end);
+    this.#dmaAddress.fill(DMA_MAPPING_ERROR, first, end);
+    this.#dmaLengthBytes.fill(0, first, end);
+    this.#marks.fill(0, first, end);
+    this.#aparts.fill(APART.UNJOINED, first, end);
+    this.#branches.fill(null, first, end);
+  }
+
   /** @internal */
-  clearOutput(index: number): void {
-    this.setOutput(index, 0 as PhysAddr, DMA_MAPPING_ERROR, 0);
+  clearBusMark(index: number): void {
+    this.#marks[index] = 0;
   }
 
   /** The buffers, in order. */

@@ -64,6 +64,7 @@ export class ArmPageTable implements PageTable {
   #top: number;
   /** Bytes an entry covers, by level, 0 being the lowest. */
   readonly #spans: readonly number[];
+  readonly #inverseSpans: readonly number[];
   /** The last call ran into something that refuses a map. */
   #occupied = false;
   /** That was the lack of memory for a table. */
@@ -85,6 +86,7 @@ export class ArmPageTable implements PageTable {
       { length: this.#levels },
       (_, level) => options.granuleBytes * this.#entries ** level,
     );
+    this.#inverseSpans = this.#spans.map((span) => 1 / span);
     this.#tables = new TablePages(this.#entries, options.charge);
     this.#top = this.#tables.take();
     this.#onCall = options.onCall ?? null;
@@ -101,8 +103,7 @@ export class ArmPageTable implements PageTable {
   map(iova: number, phys: number, sizeBytes: number, flags: number): number {
     this.#begin();
     this.undoneBytes = 0;
-    const granule = this.granuleBytes;
-    if (iova % granule !== 0 || phys % granule !== 0 || sizeBytes % granule !== 0) {
+    if (!this.#isWhole(iova) || !this.#isWhole(phys) || !this.#isWhole(sizeBytes)) {
       return -ERRNO.EINVAL;
     }
     if (iova + sizeBytes - 1 > this.lastAddress || phys + sizeBytes > PHYS_LIMIT) {
@@ -180,7 +181,7 @@ export class ArmPageTable implements PageTable {
 
   unmap(iova: number, sizeBytes: number): number {
     this.#begin();
-    if (iova % this.granuleBytes !== 0 || sizeBytes % this.granuleBytes !== 0) return 0;
+    if (!this.#isWhole(iova) || !this.#isWhole(sizeBytes)) return 0;
     return this.#unmapRange(iova, sizeBytes);
   }
 
@@ -223,9 +224,9 @@ export class ArmPageTable implements PageTable {
         break;
       }
       page[index] = 0;
-      this.leaves.add(leafBytes, 1);
       if (value < 0) this.#dropTable(value, iova + (index - first) * leafBytes, leafBytes);
     }
+    if (index > first) this.leaves.add(leafBytes, index - first);
     return (index - first) * leafBytes;
   }
 
@@ -300,8 +301,13 @@ export class ArmPageTable implements PageTable {
     return Math.floor(leaf / this.granuleBytes) * this.granuleBytes;
   }
 
+  /** Whether a number is of whole granules. A mask takes it modulo 2^32, whatever its size. */
+  #isWhole(bytes: number): boolean {
+    return (bytes & (this.granuleBytes - 1)) === 0;
+  }
+
   #indexAt(iova: number, level: number): number {
-    return Math.floor(iova / this.#spans[level]!) % this.#entries;
+    return Math.floor(iova * this.#inverseSpans[level]!) & (this.#entries - 1);
   }
 
   #begin(): void {

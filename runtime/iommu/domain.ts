@@ -83,6 +83,7 @@ export class IommuDomain implements FlushQueueOwner {
   readonly #iotlb: Iotlb;
   readonly #model: IommuModelSpec;
   readonly #inverseGranule: number;
+  readonly #granuleMask: number;
   /** What the device was attached with; an allocation that fails changes it for good. */
   readonly #prefers32Bit: boolean;
   readonly #invalidation: Invalidation = {
@@ -103,6 +104,7 @@ export class IommuDomain implements FlushQueueOwner {
     this.table = options.table;
     this.granuleBytes = options.table.granuleBytes;
     this.#inverseGranule = 1 / this.granuleBytes;
+    this.#granuleMask = this.granuleBytes - 1;
     this.table.outOfMemory = () =>
       platform.faults !== null && platform.faults.errnoAt(FAULT["page_table.alloc"]) !== 0;
     this.cachingMode = options.cachingMode;
@@ -157,14 +159,14 @@ export class IommuDomain implements FlushQueueOwner {
     this.device.prefer32Bit = this.#prefers32Bit;
   }
 
-  /** Offset of an address in its granule. */
+  /** Offset of an address in its granule. A mask takes a number modulo 2^32, whatever its size. */
   offsetOf(address: number): number {
-    return address - Math.floor(address * this.#inverseGranule) * this.granuleBytes;
+    return address & this.#granuleMask;
   }
 
   /** A size rounded up to whole granules. */
   roundUp(sizeBytes: Bytes): Bytes {
-    return Math.ceil(sizeBytes * this.#inverseGranule) * this.granuleBytes;
+    return sizeBytes + (-sizeBytes & this.#granuleMask);
   }
 
   /**
@@ -283,11 +285,8 @@ export class IommuDomain implements FlushQueueOwner {
   /** Frees a range at once. @param sizeBytes Whole granules; decides the cache class. */
   freeIova(start: number, sizeBytes: Bytes): void {
     const { events } = this.#platform;
-    this.iova.freeFast(
-      events.context.cpu,
-      start * this.#inverseGranule,
-      sizeBytes * this.#inverseGranule,
-    );
+    const granules = sizeBytes * this.#inverseGranule;
+    this.iova.freeFast(events.context.cpu, start * this.#inverseGranule, granules);
     if (events.tick(IOVA_FREE)) {
       events.emit(IOVA_FREE, {
         start: start as DmaAddr,
@@ -295,10 +294,7 @@ export class IommuDomain implements FlushQueueOwner {
         to: this.iova.lastDestination,
       }, {
         rule: "dma.4.3",
-        inputs: {
-          granules: sizeBytes * this.#inverseGranule,
-          largest_cached_granules: LARGEST_CACHED_PFNS,
-        },
+        inputs: { granules, largest_cached_granules: LARGEST_CACHED_PFNS },
       });
     }
   }
@@ -325,33 +321,41 @@ export class IommuDomain implements FlushQueueOwner {
     const { events, charges } = this.#platform;
     const written = this.#model.writableIsReadable ? withReadable(flags) : flags;
     const error = this.table.map(iova, phys, sizeBytes, written);
-    if (error === 0) {
+    if (error !== 0) this.#tellMapFailed(iova, phys, sizeBytes, error);
+    else {
       if (this.#platform.audited) this.#auditLeaves(iova, sizeBytes);
       if (charges.tableWriteNs !== 0) charges.tableWrites(this.table.leaves.total());
-      if (events.tick(IOMMU_MAP)) {
-        events.emit(IOMMU_MAP, {
-          iova: iova as DmaAddr,
-          phys,
-          size_bytes: sizeBytes,
-          prot: protectionWord(written),
-          leaves: this.table.leaves.toList(),
-        });
-      }
-    } else if (events.tick(IOMMU_MAP_FAILED)) {
-      const { lastAddress: last_address, lastPhys: last_phys } = this.table;
-      events.emit(IOMMU_MAP_FAILED, {
-        iova: iova as DmaAddr,
-        phys,
-        size_bytes: sizeBytes,
-        undone_bytes: this.table.undoneBytes,
-        error: errnoName(-error),
-      }, {
-        rule: "dma.5.1",
-        inputs: { granule_bytes: this.granuleBytes, last_address, last_phys },
-      });
+      if (events.tick(IOMMU_MAP)) this.#tellMapped(iova, phys, sizeBytes, written);
     }
     if (this.table.syncs.count !== 0) this.#syncTable(true);
     return error;
+  }
+
+  /** Apart from the map, whose code is small enough to be part of its callers'. */
+  #tellMapped(iova: number, phys: PhysAddr, sizeBytes: Bytes, flags: number): void {
+    this.#platform.events.emit(IOMMU_MAP, {
+      iova: iova as DmaAddr,
+      phys,
+      size_bytes: sizeBytes,
+      prot: protectionWord(flags),
+      leaves: this.table.leaves.toList(),
+    });
+  }
+
+  #tellMapFailed(iova: number, phys: PhysAddr, sizeBytes: Bytes, error: number): void {
+    const { events } = this.#platform;
+    if (!events.tick(IOMMU_MAP_FAILED)) return;
+    const { lastAddress: last_address, lastPhys: last_phys } = this.table;
+    events.emit(IOMMU_MAP_FAILED, {
+      iova: iova as DmaAddr,
+      phys,
+      size_bytes: sizeBytes,
+      undone_bytes: this.table.undoneBytes,
+      error: errnoName(-error),
+    }, {
+      rule: "dma.5.1",
+      inputs: { granule_bytes: this.granuleBytes, last_address, last_phys },
+    });
   }
 
   /** Makes new mappings visible to the device. @see behaviour/dma.md 5.2 (map-sync) */

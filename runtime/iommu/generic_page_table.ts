@@ -31,10 +31,16 @@ const LEVEL_BITS = 9;
 const ENTRIES = 512;
 const INDEX_MASK = ENTRIES - 1;
 const INVERSE_GRANULE = 1 / GRANULE_BYTES;
-const INVERSE_2_32 = 2 ** -32;
+/** A mask takes a number modulo 2^32 first, so that what it leaves is exact below 2^53. */
+const OFFSET_MASK = GRANULE_BYTES - 1;
+/** What a lowest table covers. */
+const TABLE_BYTES = ENTRIES * GRANULE_BYTES;
+const INVERSE_TABLE = 1 / TABLE_BYTES;
 /** Entries a leaf fills, as a power of two, above all flags. */
 const ORDER_UNIT = 256;
 const FLAGS_MASK = ORDER_UNIT - 1;
+/** The order in a leaf. */
+const ORDER_MASK = GRANULE_BYTES - ORDER_UNIT;
 /** Physical addresses of these formats have 52 bits. */
 const PHYS_LIMIT = 2 ** 52;
 
@@ -80,10 +86,9 @@ export class GenericPageTable implements PageTable {
   #levels: number;
   /** Before any map made it grow. */
   readonly #firstLevels: number;
-  /** The lowest table used last and the 2 MiB it covers, as the two halves of the address. */
-  #hot: Float64Array | null = null;
-  #hotLow = 0;
-  #hotHigh = 0;
+  /** The lowest table used last and the first address that it covers; NaN for none. */
+  #hot: Float64Array = new Float64Array(0);
+  #hotBase = NaN;
   #stopped = false;
   /** The current unmap freed tables. */
   #releasedTables = false;
@@ -124,8 +129,7 @@ export class GenericPageTable implements PageTable {
     this.undoneBytes = 0;
     if (sizeBytes <= 0 || (flags & ACCESSIBLE) === 0) return -ERRNO.EINVAL;
     if (
-      Math.floor(iova * INVERSE_GRANULE) * GRANULE_BYTES !== iova ||
-      Math.floor(phys * INVERSE_GRANULE) * GRANULE_BYTES !== phys
+      (iova & OFFSET_MASK) !== 0 || (phys & OFFSET_MASK) !== 0
     ) return -ERRNO.ENXIO;
     if (
       iova > this.lastAddress || iova + sizeBytes > this.#endOfTables ||
@@ -146,16 +150,13 @@ export class GenericPageTable implements PageTable {
       const page = this.#lowestTable(at, true);
       if (page === null) return done;
       const first = (at >>> GRANULE_SHIFT) & INDEX_MASK;
-      const left = (sizeBytes - done) * INVERSE_GRANULE;
-      const count = left < ENTRIES - first ? left : ENTRIES - first;
-      let value = phys + done + flags;
-      for (let index = first; index < first + count; index++) {
-        if (page[index] !== 0) return done + (index - first) * GRANULE_BYTES;
-        page[index] = value;
-        value += GRANULE_BYTES;
+      const end = Math.min(first + (sizeBytes - done) * INVERSE_GRANULE, ENTRIES);
+      for (let index = first; index < end; index++) {
+        if (page[index] !== 0) return done;
+        page[index] = phys + done + flags;
+        done += GRANULE_BYTES;
       }
-      this.leaves.add(GRANULE_BYTES, count);
-      done += count * GRANULE_BYTES;
+      this.leaves.add(GRANULE_BYTES, end - first);
     }
     return done;
   }
@@ -274,7 +275,7 @@ export class GenericPageTable implements PageTable {
   #unmapBelow(page: Float64Array, level: number, base: number, from: number, end: number): number {
     invariant(level >= 0, "A table lies below the lowest level");
     const span = entryBytes(level);
-    let at = from;
+    let at = level === 0 ? this.#clearSmallest(page, base, from, end) : from;
     while (at < end) {
       const index = Math.floor((at - base) / span);
       if (index >= ENTRIES) break;
@@ -311,19 +312,30 @@ export class GenericPageTable implements PageTable {
     return at;
   }
 
+  /** Clears a run of smallest pages in a lowest table; returns the address where the run ends. */
+  #clearSmallest(page: Float64Array, base: number, from: number, end: number): number {
+    const first = (from - base) * INVERSE_GRANULE;
+    const wanted = (end - base) * INVERSE_GRANULE;
+    const last = wanted < ENTRIES ? wanted : ENTRIES;
+    let index = first;
+    while (index < last && page[index] !== 0 && (page[index]! & ORDER_MASK) === 0) {
+      page[index++] = 0;
+    }
+    if (index > first) this.leaves.add(GRANULE_BYTES, index - first);
+    return base + index * GRANULE_BYTES;
+  }
+
   clear(): void {
     this.#tables.release(this.#top);
     this.#top = this.#tables.take();
     invariant(this.#tables.count === 1, "Tables are left after clearing");
     this.#levels = this.#firstLevels;
-    this.#hot = null;
+    this.#hotBase = NaN;
   }
 
   walk(iova: number): boolean {
     if (iova > this.lastAddress || iova < 0) return false;
-    const high = Math.floor(iova * INVERSE_2_32);
-    const low = iova >>> 21;
-    if (this.#hot !== null && low === this.#hotLow && high === this.#hotHigh) {
+    if (this.#isInHot(iova)) {
       return this.#found(this.#hot[(iova >>> GRANULE_SHIFT) & INDEX_MASK]!, iova, 0);
     }
     let level = this.#levels - 1;
@@ -333,11 +345,7 @@ export class GenericPageTable implements PageTable {
       const value = page[this.#indexAt(iova, level)]!;
       if (value >= 0) return this.#found(value, iova, level);
       page = this.#tables.pages[-value]!;
-      if (level === 1) {
-        this.#hot = page;
-        this.#hotLow = low;
-        this.#hotHigh = high;
-      }
+      if (level === 1) this.#warm(page, iova);
     }
   }
 
@@ -389,8 +397,7 @@ export class GenericPageTable implements PageTable {
   }
 
   #orderOf(leaf: number): number {
-    const bits = leaf - Math.floor(leaf * INVERSE_GRANULE) * GRANULE_BYTES;
-    return bits < ORDER_UNIT ? 0 : Math.floor(bits / ORDER_UNIT);
+    return (leaf & ORDER_MASK) / ORDER_UNIT;
   }
 
   #indexAt(iova: number, level: number): number {
@@ -401,16 +408,20 @@ export class GenericPageTable implements PageTable {
 
   /** The table of smallest pages for an address; null when there is none and none can be made. */
   #lowestTable(iova: number, create: boolean): Float64Array | null {
-    const high = Math.floor(iova * INVERSE_2_32);
-    const low = iova >>> 21;
-    if (this.#hot !== null && low === this.#hotLow && high === this.#hotHigh) return this.#hot;
+    if (this.#isInHot(iova)) return this.#hot;
     const page = this.#descend(iova, 0, create);
-    if (page !== null) {
-      this.#hot = page;
-      this.#hotLow = low;
-      this.#hotHigh = high;
-    }
+    if (page !== null) this.#warm(page, iova);
     return page;
+  }
+
+  #isInHot(iova: number): boolean {
+    const offset = iova - this.#hotBase;
+    return offset >= 0 && offset < TABLE_BYTES;
+  }
+
+  #warm(page: Float64Array, iova: number): void {
+    this.#hot = page;
+    this.#hotBase = Math.floor(iova * INVERSE_TABLE) * TABLE_BYTES;
   }
 
   /**
@@ -451,7 +462,7 @@ export class GenericPageTable implements PageTable {
   }
 
   #release(table: number): void {
-    this.#hot = null;
+    this.#hotBase = NaN;
     this.#tables.release(table);
   }
 }

@@ -85,10 +85,11 @@ export class LeafRuns {
 
   add(sizeBytes: number, leaves: number): void {
     const last = this.count - 1;
-    if (last >= 0 && this.#sizeBytes[last] === sizeBytes) {
-      this.#leaves[last]! += leaves;
-      return;
-    }
+    if (last >= 0 && this.#sizeBytes[last] === sizeBytes) this.#leaves[last]! += leaves;
+    else this.#begin(sizeBytes, leaves);
+  }
+
+  #begin(sizeBytes: number, leaves: number): void {
     if (this.count === this.#sizeBytes.length) this.#grow();
     this.#sizeBytes[this.count] = sizeBytes;
     this.#leaves[this.count] = leaves;

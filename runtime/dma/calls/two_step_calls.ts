@@ -5,7 +5,7 @@
  */
 import type { Bytes, PhysAddr } from "../../address.ts";
 import { eventId } from "../../event_vocabulary.ts";
-import type { EventStream } from "../../events.ts";
+import type { EventStream, Why } from "../../events.ts";
 import { FAULT, type FaultPoint } from "../../faults.ts";
 import type { DmaMachine } from "../dma_machine.ts";
 import { RangePart } from "../range_part.ts";
@@ -91,47 +91,42 @@ export class TwoStepCalls {
     const events = this.#events;
     const part = this.#part(LINK, dev, state, offset, sizeBytes);
     const outer = this.#calls.enter(dev);
-    if (events.tick(LINK.call)) {
-      events.emit(LINK.call, {
-        dev: dev.name,
-        phys,
-        offset,
-        size: sizeBytes,
-        dir: directionWord(dir),
-        attrs: attributeWords(attrs),
-      });
-    }
+    part.dir = dir;
+    part.attrs = attrs;
+    if (events.tick(LINK.call)) this.#tellLinking(part, phys);
     machine.charges.segments(1);
-    if (machine.dma.rules.keepsAttributes) state.kept ??= { dir, attrs };
-    part.dir = state.kept?.dir ?? dir;
-    part.attrs = state.kept?.attrs ?? attrs;
+    if (machine.dma.rules.keepsAttributes) keepAttributes(part);
     const injected = this.#injected(FAULT.dma_iova_link);
     const error = injected !== 0 ? injected : iovaLink(machine, part, phys);
     // An injected failure is no mistake of the driver.
     if (injected === 0) machine.checker?.ranges.linked(part, phys, error);
-    if (error === 0 && events.tick(DMA_MAP)) {
-      this.#mappings.mapped(dev, machine.dma.taken, {
-        api: LINK.api,
-        phys,
-        dma: part.dma,
-        size_bytes: sizeBytes,
-        dir: directionWord(part.dir),
-      });
-    }
-    const { domain } = part.dev;
-    const why = error === 0 ? null : {
-      rule: LINK.rule,
-      inputs: {
-        injected: injected !== 0,
-        offset,
-        begins_at: domain.offsetOf(phys),
-        size_bytes: sizeBytes,
-        granule_bytes: domain.granuleBytes,
-      },
-    };
+    if (error === 0 && events.tick(DMA_MAP)) this.#tellLinked(part, phys);
     part.busy = false;
+    const why = error === 0 ? null : whyNotLinked(part, phys, injected !== 0);
     this.#calls.leaveWithErrno(LINK, error, outer, why);
     return error;
+  }
+
+  /** Apart from the call, whose code is small enough to be part of its callers'. */
+  #tellLinking({ attrs, dev, dir, offset, sizeBytes }: RangePart, phys: PhysAddr): void {
+    this.#events.emit(LINK.call, {
+      dev: dev.name,
+      phys,
+      offset,
+      size: sizeBytes,
+      dir: directionWord(dir),
+      attrs: attributeWords(attrs),
+    });
+  }
+
+  #tellLinked({ dev, dir, dma, sizeBytes }: RangePart, phys: PhysAddr): void {
+    this.#mappings.mapped(dev, this.#machine.dma.taken, {
+      api: LINK.api,
+      phys,
+      dma,
+      size_bytes: sizeBytes,
+      dir: directionWord(dir),
+    });
   }
 
   /** The part of a range that a call is about. @throws {KernelError} EFAULT without a domain. */
@@ -249,4 +244,29 @@ export class TwoStepCalls {
     iovaFree(this.#machine, device, state);
     this.#calls.leave(FREE, outer);
   }
+}
+
+/** An API that keeps what a range's first link said links all of the range by it. */
+function keepAttributes(part: RangePart): void {
+  const { state } = part;
+  state.kept ??= { dir: part.dir, attrs: part.attrs };
+  part.dir = state.kept.dir;
+  part.attrs = state.kept.attrs;
+}
+
+function whyNotLinked(
+  { dev: { domain }, offset, sizeBytes }: RangePart,
+  phys: PhysAddr,
+  injected: boolean,
+): Why {
+  return {
+    rule: LINK.rule,
+    inputs: {
+      injected,
+      offset,
+      begins_at: domain.offsetOf(phys),
+      size_bytes: sizeBytes,
+      granule_bytes: domain.granuleBytes,
+    },
+  };
 }

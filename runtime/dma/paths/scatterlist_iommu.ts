@@ -76,6 +76,7 @@ function layOut(
 ): number {
   const { domain } = dev;
   const boundaryBytes = dev.segmentBoundaryMask + 1;
+  const perBoundary = 1 / boundaryBytes;
   const memo = peerMemo(machine);
   const { listLengthWraps } = machine.dma.rules;
   let totalBytes = 0;
@@ -92,11 +93,11 @@ function layOut(
       list.setBusOutput(index, phys, bus, list.lengthAt(index), machine.dma.rules.busMark);
       continue;
     }
-    // The entry has no output yet; what it still holds of an earlier map would read as one.
-    list.clearOutput(index);
+    // Of an earlier map: what it still holds would read as a peer's.
+    list.clearBusMark(index);
     const mappedBytes = domain.roundUp(list.lengthAt(index) + domain.offsetOf(phys));
     invariant(mappedBytes >= list.lengthAt(index), "An entry of a list maps less than it has");
-    const pad = (boundaryBytes - totalBytes % boundaryBytes) % boundaryBytes;
+    const pad = Math.ceil(totalBytes * perBoundary) * boundaryBytes - totalBytes;
     const moves = pad !== 0 && pad < mappedBytes - 1 && previous >= 0;
     const padded = moves ? list.mappedAt(previous) + pad : 0;
     if (!listLengthWraps && Math.max(padded, mappedBytes) > LONGEST_ENTRY_BYTES) {
@@ -134,7 +135,7 @@ function restoreFromOutputs(list: Scatterlist, first: number): void {
 
 /** Leaves no output behind; returns the error. */
 function invalidate(list: Scatterlist, error: number): number {
-  for (let index = 0; index < list.count; index++) list.clearOutput(index);
+  list.clearOutputs(0);
   return error;
 }
 
@@ -177,6 +178,7 @@ function mapRuns(domain: IommuDomain, list: Scatterlist, iova: number, flags: nu
 function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): number {
   const { domain } = dev;
   const boundaryBytes = dev.segmentBoundaryMask + 1;
+  const perBoundary = 1 / boundaryBytes;
   let position = iova;
   let outputs = 0;
   /** Bytes of the output that may still grow; 0 when none may. */
@@ -198,7 +200,7 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
     const offset = domain.offsetOf(phys);
     // Unsigned in the kernel: an output that is too long already takes any more.
     const room = dev.maxSegmentSizeBytes - currentBytes;
-    const onBoundary = position % boundaryBytes === 0;
+    const onBoundary = Math.floor(position * perBoundary) * boundaryBytes === position;
     const joins = currentBytes !== 0 && offset === 0 && !onBoundary &&
       (room < 0 || room >= lengthBytes);
     invariant(!joins || outputs > 0, "The first entry of a list joins another");
@@ -224,7 +226,7 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
     position += mappedBytes;
   }
   invariant(outputs <= list.count, "A list has more outputs than entries");
-  for (let index = outputs; index < list.count; index++) list.clearOutput(index);
+  list.clearOutputs(outputs);
   return outputs;
 }
 

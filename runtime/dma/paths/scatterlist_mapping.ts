@@ -94,7 +94,7 @@ function undoDirect(
   attrs: number,
 ): void {
   unmapDirect(machine, dev, list, count, dir, attrs | DMA_ATTR.SKIP_CPU_SYNC);
-  for (let index = 0; index < list.count; index++) list.clearOutput(index);
+  list.clearOutputs(0);
 }
 
 function unmapDirect(
