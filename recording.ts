@@ -4,8 +4,9 @@
  * Record one, stand at a moment of it, ask:
  *
  * ```ts
- * import { memoryFiles, SourceFile } from "./mod.ts";
- * import { loadFollowed, recordRun, requestView, rowsAt, runsOf } from "./recording.ts";
+ * import {
+ *   loadFollowed, memoryFiles, recordRun, requestView, rowsAt, runsOf, SourceFile,
+ * } from "./recording.ts";
  *
  * const source = new SourceFile(
  *   "read.dma",
@@ -27,11 +28,10 @@
  *
  * @module
  */
-export { type TableFields, type TableName, type TableRow } from "./devices/lab_tables.ts";
+export { type TableName, type TableRow } from "./devices/lab_tables.ts";
 export { loadFollowed } from "./lang/language.ts";
 export {
   comparePositions,
-  diffMoments,
   evaluate,
   firstDifferentEvent,
   KeptRun,
@@ -92,3 +92,22 @@ export {
   type TableView,
 } from "./lang/views/tables.ts";
 export { type WhyView, whyView } from "./lang/views/why.ts";
+
+// What the types above are made of.
+export { type Diagnostic } from "./lang/diagnostics/diagnostic.ts";
+export { type KernelFrame } from "./lang/recording/kept_run.ts";
+export { type SomeValues } from "./lang/recording/rows.ts";
+export { type Said, type ShownVariable } from "./lang/recording/questions.ts";
+export { type TextPart } from "./lang/render/event_line.ts";
+export { type LoadResult, type Program } from "./lang/run/program.ts";
+export { type FailureReport, type TestOutcome } from "./lang/run/report.ts";
+export { type RunOptions } from "./lang/run/run_options.ts";
+export { type TestEntry } from "./lang/run/test_entry.ts";
+export { SourceFile, type Span } from "./lang/source.ts";
+export { memoryFiles, type SourceLoader } from "./lang/syntax/load_files.ts";
+export { type OwnRows } from "./lang/views/request.ts";
+export { type RowWindow } from "./lang/views/tables.ts";
+export { type EventName } from "./runtime/event_vocabulary.ts";
+export { type EventOf, type MachineEvent } from "./runtime/events.ts";
+export { type FactRow } from "./runtime/recording/fact_table_spec.ts";
+export { type FieldKind } from "./runtime/vocabulary/fields.ts";

@@ -26,7 +26,10 @@ type LabTable =
   | (typeof RUNTIME_TABLES)[number]
   | (typeof DEVICE_TABLES)[keyof typeof DEVICE_TABLES][number];
 
-/** The fields of each table, by its name. */
+/**
+ * The fields of each table, by its name.
+ * @internal
+ */
 export type TableFields = { readonly [S in LabTable as S["name"]]: S["fields"] };
 
 /** The name of a table. */

@@ -6,7 +6,6 @@ import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 import { blankAnsi } from "./text.ts";
 
-const MODULE = toFileUrl(join(ROOT, "mod.ts")).href;
 const PAGE = "docs/typescript.md";
 
 /** What the package exports, and what it is started by. */
@@ -46,13 +45,16 @@ Deno.test("the lint sees an export without documentation, and a type that is not
 Deno.test("the programs of docs/typescript.md compile, run, and print what stands below them", async (t) => {
   const blocks = codeBlocks(PAGE, Deno.readTextFileSync(join(ROOT, PAGE)));
   const programs = blocks.filter(({ language }) => language === "ts");
-  assertEquals(programs.length, 5);
+  assertEquals(programs.length, 6);
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-page-" });
   const fileOf = (program: CodeBlock) => join(folder, `line_${program.line}.ts`);
   const config = ["--config", join(ROOT, "deno.json")];
   try {
     for (const program of programs) {
-      const code = program.code.replaceAll('"dmalab"', `"${MODULE}"`);
+      const code = program.code.replaceAll(
+        /"dmalab(\/recording)?"/g,
+        (_, recording) => `"${toFileUrl(join(ROOT, recording ? "recording.ts" : "mod.ts")).href}"`,
+      );
       Deno.writeTextFileSync(fileOf(program), code);
     }
     const checked = await runDeno(["check", "--quiet", ...config, ...programs.map(fileOf)], {

@@ -27,11 +27,13 @@ export interface RunName {
   readonly combination: string;
   /** Where it stands: `file:line:column`. */
   readonly place: string;
+  /** The seed of its machine. */
   readonly seed: number;
 }
 
 /** A line that the run wrote. */
 export interface OutputLine {
+  /** The line, without its end. */
   readonly text: string;
   /** The moment at which it was written. */
   readonly at: Position;
@@ -57,6 +59,7 @@ export interface ScriptFrame extends StartedStatement {
 export interface KernelFrame {
   /** The event of its call. */
   readonly seq: number;
+  /** What it is called. */
   readonly name: string;
 }
 
@@ -70,7 +73,10 @@ export interface KeptCode {
   readonly functions: readonly KeptFunction[];
 }
 
-/** A function of the source. */
+/**
+ * A function of the source.
+ * @internal
+ */
 export type KeptFunction = Pick<FunctionCode, "name" | "role" | "span">;
 
 /** What is kept of a run. */
@@ -87,17 +93,26 @@ export interface KeptParts {
 /** How far back a call of the kernel is looked for that has not returned. */
 const OPEN_CALL_EVENTS = 20_000;
 
+/** What is kept of a run. */
 export class KeptRun {
+  /** Which run it is. */
   readonly name: RunName;
+  /** @internal */
   readonly code: KeptCode;
+  /** @internal */
   readonly log: EventLog;
+  /** @internal */
   readonly statements: StatementLog;
+  /** The lines that it wrote. */
   readonly output: readonly OutputLine[];
+  /** @internal */
   readonly asides: ReadonlyMap<number, AsideWord>;
+  /** @internal */
   readonly machine: KeptMachine;
   /** What ended the run; null while it goes on, and when everything held. */
   failure: FailureReport | null = null;
 
+  /** @internal */
   constructor({ asides, code, machine, name, output }: KeptParts) {
     this.name = name;
     this.code = code;
@@ -169,7 +184,10 @@ export class KeptRun {
     return { started, span, depth: this.statements.depthAt(started) };
   }
 
-  /** What the code says of the so many-th statement that started. */
+  /**
+   * What the code says of the so many-th statement that started.
+   * @internal
+   */
   marked(started: number): KeptCode["statements"][number] {
     return this.code.statements[this.statements.numberAt(started)]!;
   }
@@ -241,13 +259,20 @@ export class KeptRun {
     return this.log.nameAt(seq);
   }
 
-  /** The tables, in the order in which they are declared. */
+  /**
+   * The tables, in the order in which they are declared.
+   * @internal
+   */
   get tables(): readonly FactTable[] {
     return [...this.machine.tables.values()];
   }
 
-  /** The table of a name. @throws {RangeError} When there is none. */
+  /**
+   * The table of a name. @throws {RangeError} When there is none.
+   * @internal
+   */
   table<T extends TableName>(name: T): TableOf<T>;
+  /** @internal */
   table(name: string): FactTable;
   table(name: string): FactTable {
     return this.machine.table(name);

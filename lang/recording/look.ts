@@ -28,9 +28,13 @@ export const LOOK_STEPS = 20_000_000;
 
 /** A look that has no answer: what is wrong with it, as lines of text. */
 export class LookError extends Error {
+  /** What it is called. */
   override readonly name = "LookError";
 
-  /** @param diagnostics What is wrong with the text, where that is it. */
+  /**
+   * A look without an answer.
+   * @param diagnostics What is wrong with the text, where that is it.
+   */
   constructor(
     message: string,
     readonly hint: string | null = null,

@@ -14,7 +14,9 @@ export type StepUnit = "event" | "over" | "into" | "out" | "activity" | "run";
 
 /** A wish to go somewhere. */
 export interface Step {
+  /** How far. */
   readonly unit: StepUnit;
+  /** Which way. */
   readonly way: "forward" | "back";
   /** How often, 1 when left out. */
   readonly count?: number;
@@ -22,12 +24,19 @@ export interface Step {
 
 /** Where a step led. */
 export interface Moved {
+  /** Where it led. */
   readonly at: Position;
   /** `end` and `beginning`: the run has no more to that side. */
   readonly reason: "arrived" | "end" | "beginning" | "stop";
-  /** What it stopped at. */
+  /**
+   * What it stopped at.
+   * @internal
+   */
   readonly stop: StopHit | null;
-  /** What stops that only log had to say on the way, oldest first. */
+  /**
+   * What stops that only log had to say on the way, oldest first.
+   * @internal
+   */
   readonly logged: readonly LoggedLine[];
 }
 
@@ -41,6 +50,7 @@ export interface Moved {
  * @throws {Interrupted} When the search was cancelled; the position is unchanged.
  */
 export function move(recording: KeptRun, from: Position, step: Step): Moved;
+/** @internal */
 export function move(
   recording: Recording,
   from: Position,

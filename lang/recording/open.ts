@@ -24,6 +24,7 @@ import { Reruns } from "./machines/reruns.ts";
 
 /** A run that can be recorded. */
 export interface RunChoice {
+  /** Which run it is. */
   readonly name: RunName;
   /** Declared `skip`: it runs only when it is named. */
   readonly skip: boolean;
@@ -65,11 +66,13 @@ const STRETCH_STATEMENTS = 5000;
 
 /** A run that is recorded bit by bit: what there is of it can be asked about in between. */
 export class OpenRun {
+  /** What there is of it so far. */
   readonly recording: Recording;
   /** Nothing more happens. */
   isOver = false;
   readonly #parts: OpenParts;
 
+  /** @internal */
   constructor(recording: Recording, parts: OpenParts) {
     this.recording = recording;
     this.#parts = parts;

@@ -6,7 +6,9 @@
  * start than did.
  */
 export interface Position {
+  /** The number of the last event. */
   readonly seq: number;
+  /** How many statements have started. */
   readonly statement: number;
 }
 

@@ -9,6 +9,7 @@ import { boundNames, boundValues, type Seen } from "./machines/replay.ts";
 
 /** A name with its value at a moment. */
 export interface ShownVariable {
+  /** As the source names it. */
   readonly name: string;
   /** "an int", "a request" … */
   readonly kind: string;

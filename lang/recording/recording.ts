@@ -26,13 +26,21 @@ export interface RecordingParts extends KeptParts {
   readonly looker: Looker;
 }
 
+/** A run that can be asked about any of its moments. */
 export class Recording extends KeptRun {
+  /** @internal */
   declare readonly code: Code;
+  /** @internal */
   readonly reruns: Reruns;
+  /** @internal */
   readonly looker: Looker;
-  /** What was asked of the machine at some place. */
+  /**
+   * What was asked of the machine at some place.
+   * @internal
+   */
   readonly answers: Answers;
 
+  /** @internal */
   constructor(parts: RecordingParts) {
     super(parts);
     const { looker, reruns } = parts;

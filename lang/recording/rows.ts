@@ -5,7 +5,7 @@ import type { KeptRun } from "./kept_run.ts";
 import type { Position } from "./position.ts";
 
 /** The fields of a row, but for its life: what must be equal. */
-type SomeValues<T extends TableName> = Partial<Pick<TableRow<T>, keyof TableFields[T]>>;
+export type SomeValues<T extends TableName> = Partial<Pick<TableRow<T>, keyof TableFields[T]>>;
 
 /** The rows of a table at a moment. */
 export function rowsAt<T extends TableName>(

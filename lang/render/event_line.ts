@@ -188,10 +188,13 @@ function eventColumn(layout: EventLayout): number {
 
 /** A piece of a text: words, or the value of a field. */
 export interface TextPart {
+  /** What is printed. */
   readonly text: string;
   /** The field that it is the value of; null for words. */
   readonly name: string | null;
+  /** What kind of value it is; null for words. */
   readonly kind: FieldKind | null;
+  /** The value; null for words. */
   readonly value: unknown;
 }
 

@@ -6,6 +6,7 @@ import { spanOfEvent } from "../recording/writers.ts";
 import { spanPlace } from "../source.ts";
 import { formatAddress } from "../text/numbers.ts";
 
+/** A fault, a report or a warning. */
 export interface IncidentView {
   /** The reason of a fault, the class of a report, the function of a warning. */
   readonly id: string;

@@ -9,10 +9,13 @@ import { type Span, spanText } from "../source.ts";
 export interface MomentView {
   /** The last event, and how many the run has. */
   readonly seq: number;
+  /** The number of the last event. */
   readonly events: number;
+  /** How many events the run has. */
   readonly atNs: number;
   /** `file:line`, and the line's statement; null before the first. */
   readonly place: string | null;
+  /** Virtual time. */
   readonly text: string | null;
   /** What has just happened; null where a statement starts. */
   readonly event: string | null;

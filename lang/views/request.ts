@@ -6,8 +6,11 @@ import type { KeptRun } from "../recording/kept_run.ts";
 
 /** A run of memory that the request covers, and the event that says so. */
 export interface RequestSegment {
+  /** Where it lies, by the address of the CPU. */
   readonly phys: number;
+  /** How long it is. */
   readonly sizeBytes: number;
+  /** The event. */
   readonly seq: number;
 }
 
@@ -35,6 +38,7 @@ export interface RequestEntry {
 
 /** A page of PRP entries or SGL descriptors. */
 export interface RequestListPage {
+  /** Where it lies, by the address of the device. */
   readonly dma: number;
   /** The entry that leads to it was written by this event. */
   readonly seq: number;
@@ -42,16 +46,22 @@ export interface RequestListPage {
 
 /** One way that a request went. */
 export interface RequestPhase {
+  /** What the request came to. */
   readonly phase: "mapped" | "sent" | "fetched" | "completed" | "unmapped" | "ended";
+  /** The event that says so. */
   readonly seq: number;
+  /** Virtual time. */
   readonly atNs: number;
 }
 
 /** Rows of a table that events of the request wrote; `died` where they have ended by then. */
-type OwnRows<T extends TableName> = readonly TableRow<T>[];
+export type OwnRows<T extends TableName> = readonly TableRow<T>[];
 
+/** Everything of a request. */
 export interface RequestView {
+  /** Its number. */
   readonly request: number;
+  /** The disk; null where no event names one. */
   readonly device: string | null;
   /** Its command; null before it is sent. */
   readonly command: TableRow<"queue_slots"> | null;
@@ -59,17 +69,25 @@ export interface RequestView {
   readonly format: string | null;
   /** How it ended; null before it does. */
   readonly status: string | null;
+  /** Each thing that it came to, in order. */
   readonly phases: readonly RequestPhase[];
+  /** The memory that it covers. */
   readonly segments: readonly RequestSegment[];
   /** IOVA ranges, mappings, page-table entries and bounce buffers that were made for it. */
   readonly ranges: OwnRows<"iova">;
+  /** Mappings that were made for it. */
   readonly mappings: OwnRows<"mappings">;
+  /** Page-table entries that were written for it. */
   readonly pageTable: OwnRows<"page_table">;
+  /** Bounce buffers that were made for it. */
   readonly bounced: OwnRows<"swiotlb">;
+  /** The entries of its data pointer, those of the command first. */
   readonly entries: readonly RequestEntry[];
+  /** The list pages that its command leads to. */
   readonly listPages: readonly RequestListPage[];
   /** Where the device moved data. */
   readonly data: readonly MachineEvent<"nvme.data">[];
+  /** How its data was unmapped. */
   readonly unmaps: readonly MachineEvent<"nvme.unmap">[];
   /** The numbers of all its events. */
   readonly events: readonly number[];

@@ -13,15 +13,21 @@ export const SERIALISED_VERSION = 1;
 
 /** A run, and what the runner says of it, where it was asked. */
 export interface RunAndOutcome {
+  /** The run. */
   readonly run: KeptRun;
+  /** What the runner says of it. */
   readonly outcome?: TestOutcome | null;
 }
 
 /** A run in what was read, without its events so far. */
 export interface SerialisedRun {
+  /** Which run it is. */
   readonly name: RunName;
+  /** How many events it has. */
   readonly events: number;
+  /** What ended it; null when everything held. */
   readonly failure: FailureReport | null;
+  /** What the runner said of it; null where it was not asked. */
   readonly outcome: TestOutcome | null;
   /** Reads its events and fills its tables. @throws {RangeError} When the bytes are cut off. */
   open(): KeptRun;

@@ -10,8 +10,11 @@ import type { KeptRun } from "../recording/kept_run.ts";
 export interface CellView {
   /** The field that it is the value of. */
   readonly name: string;
+  /** What kind of value it is. */
   readonly kind: FieldKind;
+  /** The value itself; null for none. */
   readonly value: unknown;
+  /** Its text. */
   readonly text: string;
 }
 
@@ -29,9 +32,11 @@ export interface RowView {
 
 /** A table at a moment. */
 export interface TableView {
+  /** What the table is called. */
   readonly name: string;
   /** What a row says. */
   readonly doc: string;
+  /** The names of its fields. */
   readonly columns: readonly string[];
   /** How many rows there are in all. */
   readonly count: number;
@@ -40,21 +45,26 @@ export interface TableView {
 }
 
 /** A part of a table's rows: from which one on, and how many at most. */
-export interface Window {
+export interface RowWindow {
+  /** From which row on. */
   readonly first: number;
+  /** How many rows at most. */
   readonly count: number;
 }
 
-const ALL: Window = { first: 0, count: Infinity };
+const ALL: RowWindow = { first: 0, count: Infinity };
 
 /** A row that came or went between two moments. */
 export interface ChangedRow extends RowView {
+  /** The name of its table. */
   readonly table: string;
+  /** Whether it came or went. */
   readonly mark: "+" | "-";
 }
 
 /** A row that came, went, or took the place of another one with the same key. */
 export interface MarkedRow extends Omit<ChangedRow, "mark"> {
+  /** Whether it came, went, or took the place of another one. */
   readonly mark: "+" | "-" | "~";
   /** What stood in its place. */
   readonly was: readonly CellView[] | null;
@@ -65,7 +75,7 @@ export function tableAt(
   recording: KeptRun,
   name: string,
   at: Position,
-  { count, first }: Window = ALL,
+  { count, first }: RowWindow = ALL,
 ): TableView {
   const table = recording.table(name);
   const all = rowsByKey(table, at);

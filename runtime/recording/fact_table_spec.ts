@@ -7,7 +7,10 @@ import type { HeldKind } from "../leaks/leak_kinds.ts";
 import type { AllHold, FieldTable } from "../vocabulary/fields.ts";
 import type { Lifetime } from "./live_lists.ts";
 
-/** One row of a table. */
+/**
+ * One row of a table.
+ * @internal
+ */
 export type FactRow<F extends FieldTable = FieldTable> = AllHold<F> & Lifetime;
 
 /** A field of a table. */

@@ -6,6 +6,7 @@
  */
 import type { DmaAddr, Nanoseconds, PhysAddr, VirtAddr } from "../address.ts";
 
+/** What kind of value a field holds. */
 export type FieldKind =
   | "dma"
   | "phys"
