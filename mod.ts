@@ -188,6 +188,7 @@ export { type CodeEntry } from "./lang/diagnostics/codes/entry.ts";
 export {
   type BugIdentity,
   type Diagnostic,
+  type Fix,
   type RelatedSpan,
   type Severity,
 } from "./lang/diagnostics/diagnostic.ts";

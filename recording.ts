@@ -94,7 +94,7 @@ export {
 export { type WhyView, whyView } from "./lang/views/why.ts";
 
 // What the types above are made of.
-export { type Diagnostic } from "./lang/diagnostics/diagnostic.ts";
+export { type Diagnostic, type Fix } from "./lang/diagnostics/diagnostic.ts";
 export { type KernelFrame } from "./lang/recording/kept_run.ts";
 export { type SomeValues } from "./lang/recording/rows.ts";
 export { type Said, type ShownVariable } from "./lang/recording/questions.ts";

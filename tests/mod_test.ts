@@ -1,5 +1,5 @@
 /**
- * The examples in mod.ts run.
+ * The examples in mod.ts and recording.ts run.
  *
  * `deno test --doc` cannot do it for a file of the top folder: the import map sends what it makes up
  * beside the file to the package itself. So each example becomes a file of its own here.
@@ -9,21 +9,22 @@ import { join, toFileUrl } from "@std/path";
 import { codeBlocks } from "./code_blocks.ts";
 import { ROOT } from "./source_text.ts";
 
-const MODULE = join(ROOT, "mod.ts");
-
-Deno.test("the examples of mod.ts do what they say", async (t) => {
-  const text = Deno.readTextFileSync(MODULE).replace(/^ \* ?/gm, "");
-  const examples = codeBlocks("mod.ts", text).filter(({ language }) => language === "ts");
-  assert(examples.length >= 2);
-  for (const { code, line } of examples) {
-    await t.step(`mod.ts:${line}`, async () => {
-      const file = Deno.makeTempFileSync({ suffix: ".ts" });
-      try {
-        Deno.writeTextFileSync(file, code.replaceAll('"./mod.ts"', `"${toFileUrl(MODULE)}"`));
-        await import(toFileUrl(file).href);
-      } finally {
-        Deno.removeSync(file);
-      }
-    });
-  }
-});
+for (const [name, least] of [["mod.ts", 2], ["recording.ts", 1]] as const) {
+  Deno.test(`the examples of ${name} do what they say`, async (t) => {
+    const module = join(ROOT, name);
+    const text = Deno.readTextFileSync(module).replace(/^ \* ?/gm, "");
+    const examples = codeBlocks(name, text).filter(({ language }) => language === "ts");
+    assert(examples.length >= least);
+    for (const { code, line } of examples) {
+      await t.step(`${name}:${line}`, async () => {
+        const file = Deno.makeTempFileSync({ suffix: ".ts" });
+        try {
+          Deno.writeTextFileSync(file, code.replaceAll(`"./${name}"`, `"${toFileUrl(module)}"`));
+          await import(toFileUrl(file).href);
+        } finally {
+          Deno.removeSync(file);
+        }
+      });
+    }
+  });
+}

@@ -16,7 +16,9 @@ export interface RelatedSpan {
 
 /** A text that would put right what is wrong, in place of another one. */
 export interface Fix {
+  /** What it takes the place of. */
   readonly span: Span;
+  /** What belongs there. */
   readonly text: string;
 }
 
