@@ -181,6 +181,10 @@ export class RdmaAdapter implements ActivityHandler {
       yield { region, virt, sizeBytes };
       return;
     }
+    if (region.released) {
+      yield -ERRNO.EFAULT;
+      return;
+    }
     let at = virt as number;
     const end = virt + sizeBytes;
     while (at < end) {

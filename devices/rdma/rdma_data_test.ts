@@ -201,6 +201,7 @@ Deno.test("a region of everything that is gone has no children, and keeps what t
   assertEquals(children.map(({ released }) => released), [true]);
   all.release();
   assertEquals(all.statistics.prefetch, 3);
+  assertEquals(bench.adapter.prefetch(all, START, PAGE, true, false), -ERRNO.EFAULT);
   const late = new RdmaAccess(all, false, START, new Uint8Array(1));
   bench.adapter.submit(late);
   bench.run();
