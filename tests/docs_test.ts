@@ -1,7 +1,7 @@
 /**
  * The code in the pages is true: scenarios run, fragments are read, transcripts are repeated.
  *
- * What a fence says after `dma`: nothing, and the block runs and holds; `fails`, and it runs and a
+ * What a fence says after `dma`: nothing, and the block runs and holds; `quiz`, the same, and it asks; `fails`, and it runs and a
  * test in it fails; `fragment`, and it must be free of mistakes of syntax; `later`, and it shows something that is not built yet: it must be
  * read, and `dmalab check` must say that it is not built.
  */
@@ -21,7 +21,7 @@ import { SourceFile } from "../lang/source.ts";
 import { parse } from "../lang/syntax/parse.ts";
 import { HARD_WORDS, SOFT_WORDS, wordsWhere } from "../lang/syntax/language_words.ts";
 import { memberNames } from "../lang/values/types.ts";
-import { type CodeBlock, codeBlocks } from "./code_blocks.ts";
+import { type CodeBlock, codeBlocks } from "../cli/docs/code_blocks.ts";
 import { ScenarioError } from "../cli/testing/register_scenarios.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 import { place, readTranscript, runTranscript } from "./transcripts.ts";
@@ -102,6 +102,7 @@ Deno.test("every block of the language in the pages runs, is read, or is marked 
     await t.step(`${place(block)} ${block.marks.join(" ")}`.trim(), () => {
       switch (block.marks.join(" ")) {
         case "":
+        case "quiz":
           return runBlock(block);
         case "fails":
           return failBlock(block);

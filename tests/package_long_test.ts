@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { codeBlocks } from "./code_blocks.ts";
+import { codeBlocks } from "../cli/docs/code_blocks.ts";
 import {
   environment,
   has,

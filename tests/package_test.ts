@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { DENO_VERSION, VERSION } from "../cli/package_version.ts";
-import { codeBlocks } from "./code_blocks.ts";
+import { codeBlocks } from "../cli/docs/code_blocks.ts";
 import { has, installByDeno, shell, TWO_PASSES, withPackage } from "./package_shell.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 

@@ -14,7 +14,7 @@ import { exportRecording } from "../cli/scenario/export_recording.ts";
 import { loadFollowed } from "../lang/language.ts";
 import { recordRun, runsOf } from "../lang/recording/mod.ts";
 import { readScenario } from "../cli/scenario/load_scenario.ts";
-import { codeBlocks } from "./code_blocks.ts";
+import { codeBlocks } from "../cli/docs/code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
 import { ROOT } from "./source_text.ts";
 

@@ -10,6 +10,7 @@ import { FMT } from "./fmt.ts";
 import { HUNT } from "./hunt.ts";
 import { INIT } from "./init.ts";
 import { LSP } from "./lsp.ts";
+import { QUIZ } from "./quiz.ts";
 import { RELEASES } from "./releases.ts";
 import { REPL } from "./repl.ts";
 import { RUN } from "./run.ts";
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   DAP,
   LSP,
   DOCS,
+  QUIZ,
   EXPLAIN,
   TOPOLOGY,
   TRACE,

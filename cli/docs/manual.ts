@@ -12,7 +12,7 @@ export interface ManualEntry {
 }
 
 /** What to read first, in this order; the other pages follow by name. */
-const FIRST = ["install", "tutorial", "language", "builtins"];
+const FIRST = ["install", "tutorial", "course", "language", "builtins"];
 
 /** The pages of `docs/`, those of subfolders last. */
 export function manualPages(): readonly ManualEntry[] {

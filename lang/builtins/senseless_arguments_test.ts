@@ -204,6 +204,7 @@ for (let seed = 1; seed <= MACHINES; seed++) {
       call: () => random.below(2) === 0,
       columns: 80,
       print: () => {},
+      ask: () => {},
       chargeMemory(bytes) {
         budget -= bytes;
         if (budget < 0) throw new ScriptError("E0802", "The memory limit was reached");

@@ -80,6 +80,10 @@ class BranchOutput implements Output {
     return this.output.columns;
   }
 
+  get ask(): Output["ask"] {
+    return this.open ? this.output.ask : () => {};
+  }
+
   write(line: string): void {
     if (this.open) this.output.write(line);
   }

@@ -2,6 +2,7 @@
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
 import { DEFAULT_LIMITS, type Limits } from "../values/limits.ts";
+import type { Question } from "../values/question.ts";
 import { LimitError } from "../values/script_error.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
@@ -35,6 +36,8 @@ export interface RunOptions {
   readonly limits?: Limits;
   /** Gets every line of `print`, `show` and `explain` when it is written. */
   readonly onLine?: (text: string) => void;
+  /** Gets the questions of quizzes, which are lines of output where it is left out. */
+  readonly onQuestion?: (question: Question) => void;
   /** How wide these lines may be; 80 columns when nothing is known, so that they are the same anywhere. */
   readonly columns?: number | undefined;
   /** Gets each run of a test, or of a case of a property, before the first event of its machine. */
@@ -66,7 +69,7 @@ export interface SharedOptions {
 export function sharedOptions(options: RunOptions): SharedOptions {
   const { limits = DEFAULT_LIMITS, onEvent, onLine, onSideEvent } = options;
   const { onRun, seed, strict, style, watch } = options;
-  const output = new LimitedOutput(limits, onLine, options.columns);
+  const output = new LimitedOutput(limits, onLine, options.columns, options.onQuestion);
   return {
     machine: { limits, output, seed, strict, onEvent, onSideEvent, heard: options.heard ?? true },
     style,
@@ -86,6 +89,7 @@ export class LimitedOutput implements Output {
     readonly limits: Pick<Limits, "outputLines" | "outputBytes">,
     readonly onLine: ((text: string) => void) | undefined,
     readonly columns?: number,
+    readonly ask?: (question: Question) => void,
   ) {
     this.#linesLeft = limits.outputLines;
     this.#bytesLeft = limits.outputBytes;

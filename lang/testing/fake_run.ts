@@ -25,6 +25,7 @@ export function runOf(): { readonly run: Run; readonly spent: Spent } {
     call: refuse,
     columns: 80,
     print: refuse,
+    ask: refuse,
     work: (steps) => void (spent.steps += steps),
     chargeMemory: (bytes) => void (spent.bytes += bytes),
     holdMemory: (bytes) => void (spent.bytes += bytes),

@@ -6,6 +6,7 @@
 import type { Lab } from "../../devices/lab.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { Span } from "../source.ts";
+import type { Question } from "./question.ts";
 import type { Closure, Value } from "./value.ts";
 
 /** A line of code that is no script's, as of C. */
@@ -53,6 +54,8 @@ export interface Run {
   readonly columns: number;
   /** One line of output, counted against the output limit. */
   print(line: string): void;
+  /** A question of a quiz: to who waits for it, else as lines of output. */
+  ask(question: Question): void;
   /**
    * Charges work against the limits of steps and time, before or while it is done: whatever walks a
    * value, or does the more the larger an argument is. A step is some 10 ns.
@@ -84,4 +87,6 @@ export interface Output {
   /** How wide its lines may be; as wide as pictures are when left out. */
   readonly columns?: number | undefined;
   write(line: string): void;
+  /** Gets the questions of quizzes; they are lines where it is left out. */
+  readonly ask?: ((question: Question) => void) | undefined;
 }

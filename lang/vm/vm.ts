@@ -41,6 +41,7 @@ import { Members } from "./members.ts";
 import { tooDeep, tooDeepInside, tooManySteps, tooMuchMemory, wrongCount } from "./mistakes.ts";
 import { separated } from "../values/changes.ts";
 import { describeValue } from "../values/operators.ts";
+import { type Question, questionLines } from "../values/question.ts";
 import type { CallValue } from "./outcome.ts";
 import { Races } from "./races.ts";
 import type { RunWatch } from "./run_watch.ts";
@@ -162,6 +163,12 @@ export class Vm implements LoopVm, SideRun {
 
   print(line: string): void {
     if (!this.looking) this.#output.write(line);
+  }
+
+  ask(question: Question): void {
+    const { ask } = this.#output;
+    if (ask === undefined) questionLines(question).forEach((line) => this.print(line));
+    else if (!this.looking) ask(question);
   }
 
   work(steps: number): void {

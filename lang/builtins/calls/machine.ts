@@ -1,13 +1,38 @@
-/** Time, chance, and the state that the two-step API wants. */
+/** Time, chance, quizzes, and the state that the two-step API wants. */
+import { formatValue } from "../../render/value_text.ts";
+import { kindOf } from "../../values/kinds.ts";
 import { LIST_BYTES, NEW_ITEM_BYTES, RECORD_BYTES } from "../../values/limits.ts";
+import type { WrongAnswer } from "../../values/question.ts";
+import type { Run } from "../../values/run.ts";
 import { madeStep, sequenceChoices } from "../../values/sequences.ts";
 import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
+import { RecordValue, type Value } from "../../values/value.ts";
 import { IOVA_STATE, newIovaState } from "../things/dma/iova_state.ts";
 import { PRICES } from "../things/prices.ts";
 import { rangeValue } from "../values/list.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
+
+const ENTRIES = ["answer", "rule", "hint"] as const;
+
+/** One item of `wrong`: a record with the three entries, its answer of the right one's kind. */
+function wrongAnswer(item: Value, right: Value, run: Run): WrongAnswer {
+  const [answer, rule, hint] = item instanceof RecordValue
+    ? ENTRIES.map((entry) => item.entries.get(entry))
+    : [];
+  if (answer === undefined || typeof rule !== "string" || typeof hint !== "string") {
+    throw new ScriptError(
+      "E0919",
+      "A wrong answer of a quiz is a record with an answer, a rule and a hint",
+      '`{ answer: 4KiB, rule: "dma.1.6", hint: "…" }`',
+    );
+  }
+  if (kindOf(answer) !== kindOf(right)) {
+    throw new ScriptError("E0919", "A wrong answer of a quiz has the kind of the right one");
+  }
+  return { answer: formatValue(answer, run), rule, hint };
+}
 
 export const MACHINE_CALLS: readonly FunctionSpec[] = [
   builtin({
@@ -79,6 +104,44 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
       const steps = shortest + below(longest - shortest + 1);
       run.chargeMemory(LIST_BYTES + (RECORD_BYTES + NEW_ITEM_BYTES) * steps);
       return Array.from({ length: steps }, () => madeStep(step, below));
+    },
+  }),
+  builtin({
+    name: "quiz",
+    parameters: [
+      param.string("question", "What is asked, with the values of this run in it."),
+      param.any("answer", "What the run came to: it is worked out, never written down."),
+      param.list(
+        "wrong",
+        "Usual mistakes: records with the `answer` that each leads to, the `rule` that it overlooks, and a `hint`.",
+      ),
+    ],
+    result: "nothing",
+    doc:
+      "Asks what this run came to. `dmalab quiz FILE` waits for an answer, and names the rule that a " +
+      "usual mistake overlooks; anywhere else the question is printed with its answer. With values " +
+      "from `random`, another `--seed` is another question.",
+    example: `machine { iommu { mode = strict }\npci { root_port rp0 { endpoint nic { } } } }\n` +
+      `test "bytes of IOVA" {\n  let size = random(1..7) * 512B\n` +
+      `  let mapping = dma_map_phys(nic, 0x10_0000, size, to_device)\n` +
+      `  let mapped = events.last("iommu.map").size_bytes\n` +
+      `  quiz("The driver maps {size}. How much does the IOMMU map?", mapped, [\n` +
+      `    { answer: size, rule: "dma.1.6", hint: "an IOMMU maps whole granules" },\n  ])\n` +
+      `  dma_unmap_phys(nic, mapping, size, to_device)\n}`,
+    run(run, [text, right, items]) {
+      const answer = formatValue(right, run);
+      const wrong = items.map((item) => wrongAnswer(item, right, run));
+      const answers = [answer, ...wrong.map((each) => each.answer)];
+      const twice = answers.find((each, index) => answers.indexOf(each) !== index);
+      if (twice !== undefined) {
+        throw new ScriptError(
+          "E0919",
+          `Two answers of this quiz are the same: ${twice}`,
+          "draw values for which the right answer and each mistake differ",
+        );
+      }
+      run.ask({ text, answer, wrong });
+      return null;
     },
   }),
 ];

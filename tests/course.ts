@@ -1,0 +1,40 @@
+/** What must hold of the quizzes of a lesson, for a number of seeds. */
+import { assert, assertEquals } from "@std/assert";
+import { judge } from "../cli/quiz/judge.ts";
+import { askedBy, pagePrograms } from "../cli/quiz/quizzes.ts";
+import { explain } from "../cli/explain/lookup.ts";
+import { DOCS, readRulePage } from "../cli/places.ts";
+import { filesBelow } from "./source_text.ts";
+
+const LESSON = /\/course\/\d\d-[^/]*\.md$/;
+
+/** The lessons of the course, in their order. */
+export function lessons(): string[] {
+  return filesBelow(DOCS).filter((path) => LESSON.test(path)).sort();
+}
+
+/** Fails unless each quiz of a lesson can be asked, answered and got wrong with each seed. */
+export function checkQuizzes(lesson: string, seeds: number): void {
+  const programs = pagePrograms(lesson, Deno.readTextFileSync(lesson));
+  assert(programs.length > 0, `${lesson} has no quiz`);
+  for (const { diagnostics, program } of programs) {
+    assertEquals(diagnostics, []);
+    const texts: Set<string>[] = [];
+    for (let seed = 1; seed <= seeds; seed++) {
+      const { asked, failures } = askedBy(program!, seed);
+      assertEquals(failures.map(({ lines }) => lines.join("\n")), [], `seed ${seed}`);
+      assert(asked.length > 0, `${lesson} asks nothing`);
+      for (const [index, { question }] of asked.entries()) {
+        (texts[index] ??= new Set()).add(question.text);
+        assertEquals(judge(question, question.answer), { right: true });
+        assert(question.wrong.length >= 3, `${question.text}: fewer than three mistakes`);
+        for (const known of question.wrong) {
+          assertEquals(judge(question, known.answer), { right: false, known });
+          assert(explain(known.rule, readRulePage).found, `There is no rule ${known.rule}`);
+        }
+      }
+    }
+    // As many of a hundred as are asked for, and of fewer seeds a fifth as well.
+    for (const each of texts) assert(each.size >= seeds / 5, `${lesson}: ${each.size} questions`);
+  }
+}
