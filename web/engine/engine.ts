@@ -17,6 +17,7 @@ import { FAST_CHECK } from "../../lang/run/property/fast_check_engine.ts";
 import type { RunReport } from "../../lang/run/report.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
+import { serialise } from "../../lang/views/serialised.ts";
 import { projectLoader } from "./project_loader.ts";
 import type { Answer, Problem, Project, Request, RunEntry } from "./protocol.ts";
 
@@ -119,7 +120,8 @@ export class Engine {
     if (choice === undefined || this.#followed === null) return;
     const index = this.#runs.indexOf(choice);
     const recording = recordRun(this.#followed, choice, { limits: RECORD_LIMITS, watch: WATCH });
-    this.answer({ id, kind: "recorded", run: index, snapshot: String(recording.log.count) });
+    const bytes = serialise([{ run: recording }]);
+    this.answer({ id, kind: "recorded", run: index, bytes });
   }
 }
 

@@ -46,9 +46,8 @@ export type Answer =
     readonly id: number;
     readonly kind: "recorded";
     readonly run: number;
-    readonly snapshot: string;
+    /** As `serialise` of lang/views writes it. */
+    readonly bytes: Uint8Array<ArrayBuffer>;
   }
-  /** Why there is no recording, as a sentence. */
-  | { readonly id: number; readonly kind: "unrecorded"; readonly run: number; readonly why: string }
   /** Everything that was asked for is done. */
   | { readonly id: number; readonly kind: "done"; readonly exitCode: number };

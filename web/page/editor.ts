@@ -39,7 +39,7 @@ function coloured(text: string): DecorationSet {
 }
 
 /** Lines with a class: the current statement, what is marked, where the run stops. */
-export interface LineMark {
+interface LineMark {
   /** From 1. */
   readonly line: number;
   readonly name: "here" | "marked" | "stop";
@@ -63,8 +63,10 @@ const marks = StateField.define<DecorationSet>({
 interface EditorEvents {
   /** The text was changed by its writer. */
   readonly onEdit: () => void;
-  /** A line was chosen by its number. */
+  /** The number of a line was clicked. */
   readonly onLine: (line: number) => void;
+  /** The pointer is on a line; null when it has left the text. */
+  readonly onPoint: (line: number | null) => void;
 }
 
 export class SourceEditor {
@@ -72,7 +74,7 @@ export class SourceEditor {
   readonly #readOnly = new Compartment();
   #isSetting = false;
 
-  constructor(parent: HTMLElement, { onEdit, onLine }: EditorEvents) {
+  constructor(parent: HTMLElement, { onEdit, onLine, onPoint }: EditorEvents) {
     const extensions = [
       lineNumbers({
         domEventHandlers: {
@@ -102,6 +104,13 @@ export class SourceEditor {
       ]),
       EditorView.updateListener.of(({ docChanged }) => {
         if (docChanged && !this.#isSetting) onEdit();
+      }),
+      EditorView.domEventHandlers({
+        mousemove: ({ clientX: x, clientY: y }, view) => {
+          const offset = view.posAtCoords({ x, y });
+          onPoint(offset === null ? null : view.state.doc.lineAt(offset).number);
+        },
+        mouseleave: () => onPoint(null),
       }),
       this.#readOnly.of([]),
     ];

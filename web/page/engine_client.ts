@@ -30,7 +30,8 @@ export class EngineClient {
   constructor(
     program: string,
     private readonly onAnswer: (answer: RunAnswer) => void,
-    private readonly onLost: () => void,
+    /** Gets why, as a sentence. */
+    private readonly onLost: (why: string) => void,
   ) {
     this.#url = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
     this.#worker = this.#start();
@@ -60,7 +61,7 @@ export class EngineClient {
     this.#isBusy = true;
     this.#timer = setTimeout(() => {
       this.#restart();
-      this.onLost();
+      this.onLost("The run was ended: it did not stop at its limits");
     }, MOST_MS);
     this.#worker.postMessage({ id: ++this.#id, ...wish });
   }
@@ -92,7 +93,7 @@ export class EngineClient {
     worker.onerror = (event) => {
       event.preventDefault();
       this.#restart();
-      this.onLost();
+      this.onLost(`Bug in dmalab: ${event.message}`);
     };
     return worker;
   }

@@ -3,6 +3,9 @@
 import { formatSource } from "../../lang/format/format.ts";
 import { SourceFile } from "../../lang/source.ts";
 import type { Answer, Problem, Project, RunEntry } from "../engine/protocol.ts";
+import type { Position } from "../../lang/recording/position.ts";
+import { readSerialised } from "../../lang/views/serialised.ts";
+import { type SourceView, Viewer } from "../view/viewer.ts";
 import { byId, fillSelect } from "./dom.ts";
 import { SourceEditor } from "./editor.ts";
 import { EngineClient } from "./engine_client.ts";
@@ -37,9 +40,12 @@ export function startPlayground(): void {
 class Playground {
   readonly #messages = new Messages();
   readonly #editor: SourceEditor;
+  readonly #viewer: Viewer;
   readonly #engine: EngineClient;
   #project: Project;
   #run = 0;
+  /** Where the run that comes is opened; null for where it opens by itself. */
+  #at: Position | null = null;
   #runs: readonly RunEntry[] = [];
   /** The text differs from every example and link. */
   #isEdited = false;
@@ -50,12 +56,14 @@ class Playground {
     this.#project = this.#exampleProject(data.examples[0]!);
     this.#editor = new SourceEditor(byId("source"), {
       onEdit: () => this.#edited(),
-      onLine: () => {},
+      onLine: (line) => this.#viewer.toggleStop(`${this.#file}:${line}`),
+      onPoint: (line) => this.#viewer.pointAtLine(line === null ? null : `${this.#file}:${line}`),
     });
+    this.#viewer = new Viewer({ mark: (marks) => this.#mark(marks) });
     this.#engine = new EngineClient(
       byId("program").textContent!,
       (answer) => this.#answered(answer),
-      () => this.#messages.show("The run was ended: it did not stop at its limits"),
+      (why) => this.#messages.show(why, null, true),
     );
     this.#listen();
     startTheme();
@@ -134,6 +142,7 @@ class Playground {
   }
 
   #edited(): void {
+    document.body.classList.add("old");
     this.#isEdited = true;
     const files = { ...this.#project.files, [this.#file]: this.#editor.text };
     this.#project = { ...this.#project, files };
@@ -165,11 +174,34 @@ class Playground {
       case "runs":
         return this.#listed(answer.runs);
       case "recorded":
-      case "unrecorded":
-        return;
+        return this.#recorded(answer.bytes);
       case "done":
         byId("state").textContent = `exit code ${answer.exitCode}`;
     }
+  }
+
+  #recorded(bytes: Uint8Array): void {
+    const run = readSerialised(bytes)[0]!.open();
+    const { run: shown } = this.#viewer;
+    // After an edit one stays where one is, as far as the new run goes.
+    const isSame = this.#at === null && shown?.name.place === run.name.place &&
+      shown.name.combination === run.name.combination && shown.name.file === run.name.file;
+    const { seq } = this.#viewer.at;
+    const at = isSame ? run.afterEvent(Math.min(seq, run.log.count)) : this.#at;
+    this.#at = null;
+    this.#viewer.open(run, at);
+    document.body.classList.remove("old");
+  }
+
+  /** Marks lines of the file that is shown. */
+  #mark(marks: Parameters<SourceView["mark"]>[0]): void {
+    const own = marks.flatMap(({ name, place }) => {
+      const colon = place.lastIndexOf(":");
+      return place.slice(0, colon) === this.#file
+        ? [{ line: Number(place.slice(colon + 1)), name }]
+        : [];
+    });
+    this.#editor.mark(own, own.find(({ name }) => name === "here")?.line ?? null);
   }
 
   #checked(problems: readonly Problem[]): void {
@@ -202,10 +234,12 @@ class Playground {
     const link = await readLink(location.hash);
     if (link !== null && "shared" in link) {
       const { frame, shared } = link;
-      const { at: _at, run, view: _view, ...project } = shared;
+      const { at, run, view, ...project } = shared;
       const show = () => {
         this.#frame(frame);
         this.#show(project, run);
+        this.#at = at === null ? null : { seq: at[0], statement: at[1] };
+        if (view !== null) this.#viewer.view = view;
       };
       return isFirst ? show() : this.#guarded(show);
     }
@@ -219,7 +253,12 @@ class Playground {
   }
 
   async #share(): Promise<void> {
-    const shared: Shared = { ...this.#project, run: this.#run, at: null, view: null };
+    const shared: Shared = {
+      ...this.#project,
+      run: this.#run,
+      at: [this.#viewer.at.seq, this.#viewer.at.statement],
+      view: this.#viewer.view,
+    };
     const fragment = await writeLink(shared);
     if (fragment.length > MOST_LINK_LENGTH) {
       return this.#messages.show(

@@ -1,0 +1,198 @@
+/// <reference lib="dom" />
+/** The events of a run, with a filter. Only those that are seen are elements. */
+import { eventView } from "../../lang/views/event.ts";
+import { linePlace } from "../../lang/views/moment.ts";
+import { formatEventText } from "../../lang/render/event_line.ts";
+import type { KeptRun } from "../../lang/recording/kept_run.ts";
+import { el } from "./dom.ts";
+import type { Moment, Pane } from "./moment.ts";
+import { spansOf } from "./things.ts";
+
+/** Height of a row, as in the style sheet. */
+const ROW_PX = 22;
+/** Rows that are drawn beyond what is seen. */
+const MARGIN_ROWS = 10;
+/** How long a filter may take before the page answers again. */
+const SLICE_MS = 30;
+
+export class EventsPane implements Pane {
+  readonly id = "events";
+  readonly title = "Events";
+  readonly #filter = el("input", {
+    type: "search",
+    id: "events-filter",
+    placeholder: "name, device, req 2, address …",
+  });
+  readonly #count = el("span", { class: "dim" });
+  readonly #inner = el("div", { class: "rows", role: "list", "aria-label": "Events" });
+  readonly #scroller = el("div", { class: "scroller" }, this.#inner);
+  #moment: Moment | null = null;
+  /** The run that the filter has been applied to, and what it let through; null for all events. */
+  #filtered: { readonly run: KeptRun; readonly query: string; readonly found: number[] } | null =
+    null;
+  #slice: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    this.#filter.addEventListener("input", () => this.#search());
+    this.#filter.addEventListener("keydown", ({ key, shiftKey }) => {
+      if (key === "Enter") this.#next(shiftKey ? -1 : 1);
+    });
+    this.#scroller.addEventListener("scroll", () => this.#window());
+  }
+
+  draw(moment: Moment, root: HTMLElement): void {
+    const isNew = this.#moment?.run !== moment.run;
+    this.#moment = moment;
+    if (this.#scroller.parentElement !== root) {
+      const label = el("label", {}, "Filter ", this.#filter);
+      root.replaceChildren(el("p", { class: "tools" }, label, " ", this.#count), this.#scroller);
+    }
+    if (isNew && this.#filter.value !== "") this.#search();
+    else this.#show();
+    this.#reveal();
+  }
+
+  /** Goes to the next event that the filter lets through. */
+  #next(way: 1 | -1): void {
+    const moment = this.#moment;
+    if (moment === null) return;
+    const { at: { seq }, goTo } = moment;
+    const seqs = this.#seqs();
+    const found = way === 1 ? seqs.find((each) => each > seq) : seqs.findLast((each) => each < seq);
+    if (found !== undefined) goTo(found);
+  }
+
+  #seqs(): readonly number[] {
+    const moment = this.#moment;
+    if (moment === null) return [];
+    if (this.#filtered !== null) return this.#filtered.found;
+    return Array.from({ length: moment.run.log.count }, (_, index) => index + 1);
+  }
+
+  get #length(): number {
+    return this.#filtered?.found.length ?? this.#moment?.run.log.count ?? 0;
+  }
+
+  #seqAt(row: number): number {
+    return this.#filtered === null ? row + 1 : this.#filtered.found[row]!;
+  }
+
+  /** The row of the last event up to a number. */
+  #rowOf(seq: number): number {
+    return this.#filtered === null
+      ? seq - 1
+      : this.#filtered.found.findLastIndex((each) => each <= seq);
+  }
+
+  #search(): void {
+    clearTimeout(this.#slice);
+    const moment = this.#moment;
+    const query = this.#filter.value.trim().toLowerCase();
+    if (moment === null || query === "") {
+      this.#filtered = null;
+      this.#show();
+      return this.#reveal();
+    }
+    const { run } = moment;
+    const matches = matcher(run, query);
+    const found: number[] = [];
+    this.#filtered = { run, query, found };
+    let seq = 1;
+    const go = () => {
+      const end = performance.now() + SLICE_MS;
+      while (seq <= run.log.count && performance.now() < end) {
+        const last = Math.min(run.log.count, seq + 99);
+        for (; seq <= last; seq++) {
+          if (matches(seq)) found.push(seq);
+        }
+      }
+      this.#show();
+      if (seq <= run.log.count) this.#slice = setTimeout(go);
+      else this.#reveal();
+    };
+    go();
+  }
+
+  #show(): void {
+    const { count } = this.#moment!.run.log;
+    const isAll = this.#filtered === null;
+    this.#count.textContent = isAll ? `${count} events` : `${this.#length} of ${count} events`;
+    this.#inner.style.height = `${this.#length * ROW_PX}px`;
+    this.#window();
+  }
+
+  /** Scrolls to where one is. */
+  #reveal(): void {
+    const top = this.#rowOf(this.#moment!.at.seq) * ROW_PX;
+    const { clientHeight, scrollTop } = this.#scroller;
+    if (top < scrollTop + ROW_PX || top > scrollTop + clientHeight - 2 * ROW_PX) {
+      this.#scroller.scrollTop = Math.max(0, top - clientHeight / 2);
+      this.#window();
+    }
+  }
+
+  #window(): void {
+    const moment = this.#moment;
+    if (moment === null) return;
+    const { clientHeight, scrollTop } = this.#scroller;
+    const first = Math.max(0, Math.floor(scrollTop / ROW_PX) - MARGIN_ROWS);
+    const seen = Math.ceil(Math.max(clientHeight, 400) / ROW_PX) + 2 * MARGIN_ROWS;
+    const last = Math.min(this.#length, first + seen);
+    const rows: HTMLElement[] = [];
+    for (let row = first; row < last; row++) rows.push(this.#row(moment, row));
+    this.#inner.replaceChildren(...rows);
+  }
+
+  #row({ at, before, goTo, run, things }: Moment, row: number): HTMLElement {
+    const seq = this.#seqAt(row);
+    const { device, isDecision, parts, request, span } = eventView(run, seq);
+    const isNew = seq <= at.seq && seq > before.seq;
+    const mark = seq === at.seq ? "▶" : isNew ? "+" : "";
+    const about = [device ?? "", request === null ? "" : `#${request}`].join(" ").trim();
+    const button = el(
+      "button",
+      {
+        class: seq > at.seq ? "item later" : "item",
+        "data-item": `event ${seq}`,
+        "aria-current": seq === at.seq ? "step" : null,
+      },
+      el("span", { class: "mark" }, mark),
+      el("span", { class: "seq" }, `${seq}`),
+      el("span", { class: "about" }, about),
+      ...parts.map(({ kind, text }) => kind === null ? text : el("span", { class: kind }, text)),
+      ...isDecision ? [el("small", {}, " why")] : [],
+    );
+    button.addEventListener("click", () => goTo(seq));
+    const item = el("div", {
+      role: "listitem",
+      class: "row",
+      "aria-setsize": this.#length,
+      "aria-posinset": row + 1,
+    }, button);
+    item.style.top = `${row * ROW_PX}px`;
+    const values = parts.flatMap(({ kind, name, value }) =>
+      kind === null || name === null ? [] : [{ kind, name, value }]
+    );
+    const place = span === null ? {} : { place: linePlace(span) };
+    things.set(button, { seq, spans: spansOf(values), ...place });
+    return item;
+  }
+}
+
+/** Whether an event has every word of a query in its name, its device, its request or its text. */
+function matcher(run: KeptRun, query: string): (seq: number) => boolean {
+  const request = query.match(/\breq(?:uest)?\s*#?(\d+)/);
+  const wanted = request === null ? null : Number(request[1]);
+  const words = query.replace(/\breq(?:uest)?\s*#?\d+/, "").split(/\s+/).filter((each) =>
+    each !== ""
+  );
+  return (seq) => {
+    if (wanted !== null && run.log.requestAt(seq) !== wanted) return false;
+    const name = run.eventNameAt(seq).toLowerCase();
+    const left = words.filter((word) => !name.includes(word));
+    if (left.length === 0) return true;
+    const event = run.event(seq);
+    const text = `${event.device ?? ""} ${formatEventText(event)}`.toLowerCase();
+    return left.every((word) => text.includes(word));
+  };
+}

@@ -1,0 +1,216 @@
+/// <reference lib="dom" />
+/** A request as a picture: memory, the addresses that the device sees, and the entries of its command. */
+import { requestsAt, type RequestView, requestView } from "../../lang/views/request.ts";
+import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
+import { el, svg } from "./dom.ts";
+import type { Moment, Pane } from "./moment.ts";
+import type { Thing } from "./things.ts";
+
+/** Height of a row of the picture, as in the style sheet. */
+const ROW_PX = 26;
+/** Width of the lines between two columns. */
+const LINES_PX = 56;
+/** Rows of a column that are shown at first, and those of them that stand at its end. */
+const MOST_ROWS = 24;
+const LAST_ROWS = 4;
+
+/** A box of the picture. */
+interface Box {
+  readonly text: string;
+  readonly thing: Thing;
+  /** Where a line goes: addresses in the next column; null where none goes. */
+  readonly leadsTo: number | null;
+  /** A heading has no line and is nothing. */
+  readonly isHead?: boolean;
+}
+
+export class PicturePane implements Pane {
+  readonly id = "picture";
+  readonly title = "Picture";
+  #chosen: number | null = null;
+  #isWhole = false;
+
+  draw(moment: Moment, root: HTMLElement): void {
+    const { at, run } = moment;
+    const requests = requestsAt(run, at);
+    if (requests.length === 0) {
+      return root.replaceChildren(el("p", {}, "No request has begun at this moment."));
+    }
+    const current = at.seq === 0 ? null : run.log.requestAt(at.seq);
+    const chosen = this.#chosen !== null && requests.includes(this.#chosen)
+      ? this.#chosen
+      : current ?? requests.at(-1)!;
+    const view = requestView(run, at, chosen);
+    if (view === null) return root.replaceChildren();
+    const select = el("select", { id: "picture-request" });
+    for (const each of requests) {
+      select.append(new Option(`request ${each}`, `${each}`, false, each === chosen));
+    }
+    select.addEventListener("change", () => {
+      this.#chosen = Number(select.value);
+      moment.redraw();
+    });
+    const facts = [view.device, view.command?.opcode ?? null, view.format, view.status]
+      .filter((each) => each !== null).join(", ");
+    root.replaceChildren(
+      el("p", { class: "tools" }, el("label", {}, "Shown ", select), ` ${facts}`),
+      this.#phases(moment, view),
+      this.#columns(moment, view),
+    );
+  }
+
+  #phases({ goTo, things }: Moment, { phases }: RequestView): HTMLElement {
+    const items = phases.map(({ phase, seq }) => {
+      const button = el(
+        "button",
+        { class: "item", "data-item": `phase ${seq}` },
+        `${phase} #${seq}`,
+      );
+      button.addEventListener("click", () => goTo(seq));
+      things.set(button, { seq, spans: [] });
+      return el("li", {}, button);
+    });
+    return el("ol", { class: "phases", "aria-label": "What has become of it" }, ...items);
+  }
+
+  #columns(moment: Moment, view: RequestView): HTMLElement {
+    const middle = middleOf(view);
+    const columns = [segmentsOf(view), middle, entriesOf(view)] as const;
+    const rows = columns.map((boxes) => this.#folded(boxes));
+    const height = ROW_PX * Math.max(...rows.map(({ length }) => length));
+    const titles = ["physical memory", "IOVA", "command"];
+    const lists = rows.map((boxes, column) =>
+      el(
+        "div",
+        { class: "column" },
+        el("h3", {}, titles[column]!),
+        el("ul", { "aria-label": titles[column]! }, ...boxes.map((box) => this.#box(moment, box))),
+      )
+    );
+    const picture = el(
+      "div",
+      { class: "picture" },
+      lists[0]!,
+      connections(rows[0]!, rows[1]!, height),
+      lists[1]!,
+      connections(rows[2]!, rows[1]!, height, true),
+      lists[2]!,
+    );
+    const wide = el("div", { class: "wide" }, picture);
+    if (columns.some(({ length }) => length > MOST_ROWS)) {
+      const button = el("button", {}, this.#isWhole ? "Fewer rows" : "All rows");
+      button.addEventListener("click", () => {
+        this.#isWhole = !this.#isWhole;
+        moment.redraw();
+      });
+      wide.append(button);
+    }
+    return wide;
+  }
+
+  /** The first and the last of many. */
+  #folded(boxes: readonly Box[]): readonly Box[] {
+    const left = boxes.length - MOST_ROWS;
+    if (this.#isWhole || left <= 0) return boxes;
+    const gap: Box = {
+      text: `⋮ ${left + 1} more`,
+      thing: { seq: null, spans: [] },
+      leadsTo: null,
+      isHead: true,
+    };
+    return [...boxes.slice(0, MOST_ROWS - LAST_ROWS - 1), gap, ...boxes.slice(-LAST_ROWS)];
+  }
+
+  #box({ goTo, things }: Moment, { isHead, text, thing }: Box): HTMLElement {
+    if (isHead === true) return el("li", { class: "dim" }, text);
+    const button = el("button", { class: "item", "data-item": `box ${thing.seq} ${text}` }, text);
+    button.addEventListener("click", () => thing.seq !== null && goTo(thing.seq));
+    things.set(button, thing);
+    return el("li", {}, button);
+  }
+}
+
+function segmentsOf({ mappings, pageTable, segments }: RequestView): readonly Box[] {
+  const dmaOf = (phys: number): number | null => {
+    const mapped = mappings.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
+    if (mapped !== undefined) return mapped.dma + (phys - mapped.phys);
+    const entry = pageTable.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
+    return entry === undefined ? null : entry.iova + (phys - entry.phys);
+  };
+  return segments.map(({ phys, seq, sizeBytes }) => ({
+    text: `${formatAddress(phys)} ${formatSize(sizeBytes)}`,
+    thing: { seq, spans: [{ space: "phys", start: phys, end: phys + sizeBytes }] },
+    leadsTo: dmaOf(phys),
+  }));
+}
+
+/** What the device sees: ranges of IOVAs, or where there are none the mappings. */
+function middleOf({ mappings, ranges }: RequestView): readonly Box[] {
+  const shown = ranges.length > 0
+    ? ranges.map(({ born, died, size_bytes, start }) => ({ born, died, size_bytes, start }))
+    : mappings.map(({ born, died, dma, size_bytes }) => ({ born, died, size_bytes, start: dma }));
+  return shown.map(({ born, died, size_bytes: size, start }) => ({
+    text: `${formatAddress(start)} ${formatSize(size)}${died === null ? "" : ` freed #${died}`}`,
+    thing: { seq: born, spans: [{ space: "dma", start, end: start + size }] },
+    leadsTo: null,
+  }));
+}
+
+function entriesOf({ entries, listPages }: RequestView): readonly Box[] {
+  const boxes: Box[] = [];
+  let page: number | null = null;
+  for (const entry of entries) {
+    const { dma, fetched, label, leadsTo, lengthBytes, seq } = entry;
+    if (entry.page !== page) {
+      page = entry.page;
+      const start = page === null ? undefined : listPages[page]?.dma;
+      if (start !== undefined) {
+        const text = `list at ${formatAddress(start)}`;
+        boxes.push({ text, thing: { seq: null, spans: [] }, leadsTo: null, isHead: true });
+      }
+    }
+    const size = lengthBytes === null ? "" : ` ${formatSize(lengthBytes)}`;
+    const read = fetched === null ? "" : ` read #${fetched}`;
+    const what = leadsTo === "list" ? " list" : "";
+    const end = dma + Math.max(1, lengthBytes ?? 1);
+    boxes.push({
+      text: `${label}${what} ${formatAddress(dma)}${size}${read}`,
+      thing: { seq, spans: [{ space: "dma", start: dma, end }] },
+      leadsTo: leadsTo === "list" ? null : dma,
+    });
+  }
+  return boxes;
+}
+
+/** Lines from boxes to those of a column that have the address they lead to. */
+function connections(
+  from: readonly Box[],
+  to: readonly Box[],
+  height: number,
+  isRight = false,
+): SVGElement {
+  const paths = from.flatMap(({ leadsTo }, row) => {
+    const target = leadsTo === null
+      ? -1
+      : to.findIndex(({ thing }) =>
+        thing.spans.some(({ end, start }) => leadsTo >= start && leadsTo < end)
+      );
+    if (target < 0) return [];
+    const [x1, x2] = isRight ? [LINES_PX, 0] : [0, LINES_PX];
+    const [y1, y2] = [(row + 0.5) * ROW_PX, (target + 0.5) * ROW_PX];
+    const middle = LINES_PX / 2;
+    const d = `M ${x1} ${y1} C ${middle} ${y1}, ${middle} ${y2}, ${x2} ${y2}`;
+    return [svg("path", { d })];
+  });
+  return svg(
+    "svg",
+    {
+      class: "lines",
+      width: LINES_PX,
+      height,
+      viewBox: `0 0 ${LINES_PX} ${height}`,
+      "aria-hidden": "true",
+    },
+    ...paths,
+  );
+}

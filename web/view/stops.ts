@@ -1,0 +1,34 @@
+/** Where a run stops on the way: faults, reports, warnings, its failure, and lines that the reader chose. */
+import type { KeptRun } from "../../lang/recording/kept_run.ts";
+import { comparePositions, type Position } from "../../lang/recording/position.ts";
+import { rowsAt } from "../../lang/recording/rows.ts";
+
+/** A line of a file, as `file:line`. */
+export type StopLines = ReadonlySet<string>;
+
+/** The moments at which a run stops, in their order. */
+export function stopsOf(run: KeptRun, lines: StopLines): readonly Position[] {
+  const stops = rowsAt(run, "incidents", run.last).map(({ born }) => run.afterEvent(born));
+  if (run.failedAt !== null) stops.push(run.failedAt);
+  if (lines.size > 0) {
+    const numbers = new Set<number>();
+    run.code.statements.forEach(({ span: { source, start } }, number) => {
+      if (lines.has(`${source.name}:${source.position(start).line}`)) numbers.add(number);
+    });
+    for (let started = 1; started <= run.statements.count; started++) {
+      if (numbers.has(run.statements.numberAt(started))) stops.push(run.atStatement(started));
+    }
+  }
+  return stops.sort(comparePositions);
+}
+
+/** The stop behind or before a moment; null for none. */
+export function nextStop(
+  stops: readonly Position[],
+  at: Position,
+  way: "forward" | "back",
+): Position | null {
+  return way === "forward"
+    ? stops.find((each) => comparePositions(each, at) > 0) ?? null
+    : stops.findLast((each) => comparePositions(each, at) < 0) ?? null;
+}

@@ -1,0 +1,77 @@
+/// <reference lib="dom" />
+/**
+ * What elements of the panes stand for. Pointing at one marks every other that stands for the same: an
+ * address of the same space, an event, a line of the source.
+ */
+import type { FieldKind } from "../../runtime/vocabulary/fields.ts";
+
+/** Addresses of one space, from one up to, not including, another. */
+export interface AddressSpan {
+  readonly space: "dma" | "phys";
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Thing {
+  /** The event that made it, where Enter goes; null for none. */
+  readonly seq: number | null;
+  readonly spans: readonly AddressSpan[];
+  /** The line of the source that it belongs to, as `file:line`; a line itself has nothing else. */
+  readonly place?: string;
+}
+
+/** A field's value with its kind, as views give it. */
+interface Valued {
+  readonly name: string;
+  readonly kind: FieldKind;
+  readonly value: unknown;
+}
+
+/** The addresses among values: each reaches as far as the size beside it. */
+export function spansOf(values: readonly Valued[]): readonly AddressSpan[] {
+  const size = values.find(({ name }) => name === "size_bytes" || name === "length_bytes")?.value;
+  const length = typeof size === "number" && size > 0 ? size : 1;
+  return values.flatMap(({ kind, value }) => {
+    const space = kind === "phys" ? "phys" : kind === "dma" ? "dma" : null;
+    return space === null || typeof value !== "number"
+      ? []
+      : [{ space, start: value, end: value + length }];
+  });
+}
+
+/** Whether a thing is what is pointed at, or a part of it. */
+function isSame(one: Thing, other: Thing): boolean {
+  if (one.seq === null && one.spans.length === 0) return one.place === other.place;
+  if (one.seq !== null && one.seq > 0 && one.seq === other.seq) return true;
+  return one.spans.some((a) =>
+    other.spans.some((b) => a.space === b.space && a.start < b.end && b.start < a.end)
+  );
+}
+
+/** What elements stand for, and which of them are marked. */
+export class Things {
+  readonly #of = new Map<Element, Thing>();
+  #marked: Thing | null = null;
+
+  /** Notes what an element stands for; forgotten when it has left the page. */
+  set(element: Element, thing: Thing): void {
+    this.#of.set(element, thing);
+    element.setAttribute("data-thing", "");
+    if (this.#marked !== null && isSame(this.#marked, thing)) element.classList.add("marked");
+  }
+
+  /** What the innermost element around another stands for. */
+  at(target: EventTarget | null): Thing | null {
+    const element = target instanceof Element ? target.closest("[data-thing]") : null;
+    return element === null ? null : this.#of.get(element) ?? null;
+  }
+
+  /** Marks what is the same as a thing; nothing for null. */
+  mark(thing: Thing | null): void {
+    this.#marked = thing;
+    for (const [element, own] of this.#of) {
+      if (!element.isConnected) this.#of.delete(element);
+      else element.classList.toggle("marked", thing !== null && isSame(thing, own));
+    }
+  }
+}

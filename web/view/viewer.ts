@@ -1,0 +1,330 @@
+/// <reference lib="dom" />
+/**
+ * A run on the page: the position with its buttons and keys, the panes, and what is marked. The playground
+ * and the report give it a run and a source to mark lines in.
+ */
+import type { KeptRun } from "../../lang/recording/kept_run.ts";
+import { move, type StepUnit } from "../../lang/recording/moves.ts";
+import { comparePositions, type Position, START } from "../../lang/recording/position.ts";
+import { atLine } from "../../lang/recording/places.ts";
+import { spanOfEvent } from "../../lang/recording/writers.ts";
+import { linePlace, momentView } from "../../lang/views/moment.ts";
+import { byId } from "../page/dom.ts";
+import { drawAddresses } from "./addresses.ts";
+import { el } from "./dom.ts";
+import { EventsPane } from "./events_pane.ts";
+import type { Moment, Pane } from "./moment.ts";
+import { PicturePane } from "./picture_pane.ts";
+import { StatePane } from "./state_pane.ts";
+import { nextStop, stopsOf } from "./stops.ts";
+import { type Thing, Things } from "./things.ts";
+import { WhyPane } from "./why_pane.ts";
+
+/** The source beside the panes. */
+export interface SourceView {
+  /** Marks lines by their places, `file:line`; the first current one is brought into sight. */
+  mark(
+    marks: readonly { readonly place: string; readonly name: "here" | "marked" | "stop" }[],
+  ): void;
+}
+
+/** Buttons that step, with the keys that do the same outside of text. */
+const STEPS: readonly (readonly [
+  id: string,
+  keys: string,
+  unit: StepUnit | "stop",
+  way: "forward" | "back",
+])[] = [
+  ["back-event", "ArrowLeft", "event", "back"],
+  ["next-event", "ArrowRight", "event", "forward"],
+  ["back-statement", "ArrowUp", "into", "back"],
+  ["next-statement", "ArrowDown", "into", "forward"],
+  ["back-stop", "C", "stop", "back"],
+  ["next-stop", "c", "stop", "forward"],
+];
+
+export class Viewer {
+  readonly #things = new Things();
+  readonly #panes: readonly Pane[] = [
+    new PicturePane(),
+    new EventsPane(),
+    new StatePane(),
+    new WhyPane(),
+  ];
+  readonly #panels = new Map<string, HTMLElement>();
+  #run: KeptRun | null = null;
+  #at: Position = START;
+  #before: Position = START;
+  /** Places that Enter led away from: `u` comes back. */
+  readonly #left: Position[] = [];
+  #pane: Pane = this.#panes[0]!;
+  readonly #stopLines = new Set<string>();
+  #stops: readonly Position[] = [];
+  #pointed: Thing | null = null;
+
+  constructor(private readonly source: SourceView) {
+    this.#makeTabs();
+    this.#listen();
+  }
+
+  /** The run that is shown; null before there is one. */
+  get run(): KeptRun | null {
+    return this.#run;
+  }
+
+  get at(): Position {
+    return this.#at;
+  }
+
+  get view(): string {
+    return this.#pane.id;
+  }
+
+  set view(id: string) {
+    const pane = this.#panes.find((each) => each.id === id);
+    if (pane !== undefined) this.#choose(pane);
+  }
+
+  /** Shows a run, at a position or where it opens. */
+  open(run: KeptRun, at: Position | null): void {
+    this.#run = run;
+    this.#left.length = 0;
+    this.#stops = stopsOf(run, this.#stopLines);
+    document.body.dataset.recorded = "";
+    byId<HTMLInputElement>("slider").max = `${run.log.count}`;
+    const position = at !== null && run.has(at) ? at : run.failedAt ?? openingOf(run);
+    this.#before = position;
+    this.#at = position;
+    this.#draw();
+  }
+
+  /** Sets a stop on a line, or takes it away. */
+  toggleStop(place: string): void {
+    if (!this.#stopLines.delete(place)) this.#stopLines.add(place);
+    if (this.#run === null) return;
+    this.#stops = stopsOf(this.#run, this.#stopLines);
+    this.#announce(`${this.#stopLines.has(place) ? "Stop on" : "No stop on"} ${place}`);
+    this.#markSource();
+  }
+
+  /** Goes to the next time a line runs. */
+  goToLine(file: string, line: number): void {
+    if (this.#run === null) return;
+    const at = atLine(this.#run, { file, line }, this.#at);
+    if (at !== null) this.#jump(at);
+  }
+
+  /** Marks what belongs to a line of the source. */
+  pointAtLine(place: string | null): void {
+    this.#point(place === null ? null : { seq: null, spans: [], place });
+  }
+
+  #makeTabs(): void {
+    const tabs = byId("tabs");
+    const panels = byId("panels");
+    for (const pane of this.#panes) {
+      const { id, title } = pane;
+      const tab = el(
+        "button",
+        { role: "tab", id: `tab-${id}`, "aria-controls": `panel-${id}` },
+        title,
+      );
+      tab.addEventListener("click", () => this.#choose(pane));
+      tab.addEventListener("keydown", (event) => {
+        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (step === undefined) return;
+        event.stopPropagation();
+        const other = this
+          .#panes[(this.#panes.indexOf(pane) + step + this.#panes.length) % this.#panes.length]!;
+        this.#choose(other);
+        byId(`tab-${other.id}`).focus();
+      });
+      tabs.append(tab);
+      const panel = el("div", {
+        role: "tabpanel",
+        id: `panel-${id}`,
+        "aria-labelledby": `tab-${id}`,
+        tabindex: 0,
+      });
+      panels.append(panel);
+      this.#panels.set(id, panel);
+    }
+    this.#choose(this.#panes[0]!);
+  }
+
+  #choose(pane: Pane): void {
+    this.#pane = pane;
+    for (const { id } of this.#panes) {
+      const isChosen = id === pane.id;
+      byId(`tab-${id}`).setAttribute("aria-selected", `${isChosen}`);
+      byId(`tab-${id}`).tabIndex = isChosen ? 0 : -1;
+      this.#panels.get(id)!.hidden = !isChosen;
+    }
+    if (this.#run !== null) this.#drawPane();
+  }
+
+  #listen(): void {
+    for (const [id, , unit, way] of STEPS) {
+      byId(id).addEventListener("click", () => this.#step(unit, way));
+    }
+    byId("first").addEventListener("click", () => this.#go(START));
+    byId("last").addEventListener("click", () => this.#run && this.#go(this.#run.last));
+    const slider = byId<HTMLInputElement>("slider");
+    slider.addEventListener(
+      "input",
+      () => this.#run && this.#go(this.#run.afterEvent(Number(slider.value))),
+    );
+    document.addEventListener("keydown", (event) => this.#key(event));
+    const views = [byId("panels"), byId("addresses")];
+    for (const element of views) {
+      element.addEventListener("mouseover", ({ target }) => this.#point(this.#things.at(target)));
+      element.addEventListener("mouseleave", () => this.#point(null));
+      element.addEventListener("focusin", ({ target }) => this.#point(this.#things.at(target)));
+      element.addEventListener("focusout", () => this.#point(null));
+    }
+  }
+
+  #key(event: KeyboardEvent): void {
+    const { altKey, ctrlKey, key, metaKey, target } = event;
+    const element = target instanceof HTMLElement ? target : document.body;
+    const isText =
+      element.closest("input:not([type=range]), select, textarea, .cm-editor, dialog") !== null;
+    if (isText || altKey || ctrlKey || metaKey || this.#run === null) return;
+    const item = element.closest<HTMLElement>("[data-item]");
+    if (item !== null && (key === "ArrowDown" || key === "ArrowUp")) {
+      event.preventDefault();
+      return this.#focusBeside(item, key === "ArrowDown" ? 1 : -1);
+    }
+    const step = STEPS.find(([, keys]) => keys === key);
+    if (step !== undefined) this.#step(step[2], step[3]);
+    else if (key === "Home") this.#go(START);
+    else if (key === "End") this.#go(this.#run.last);
+    else if (key === "u") this.#comeBack();
+    else if (/^[1-9]$/.test(key) && this.#panes[Number(key) - 1] !== undefined) {
+      this.#choose(this.#panes[Number(key) - 1]!);
+      this.#panels.get(this.#pane.id)!.focus();
+    } else return;
+    event.preventDefault();
+  }
+
+  /** The next item of the same list. */
+  #focusBeside(item: HTMLElement, step: 1 | -1): void {
+    const items = [
+      ...this.#panels.get(this.#pane.id)!.querySelectorAll<HTMLElement>("[data-item]"),
+    ];
+    items[items.indexOf(item) + step]?.focus();
+  }
+
+  #step(unit: StepUnit | "stop", way: "forward" | "back"): void {
+    const run = this.#run;
+    if (run === null) return;
+    if (unit !== "stop") return this.#go(move(run, this.#at, { unit, way }).at);
+    const stop = nextStop(this.#stops, this.#at, way);
+    this.#go(stop ?? (way === "forward" ? run.last : START));
+  }
+
+  #jump(at: Position): void {
+    this.#left.push(this.#at);
+    this.#go(at);
+  }
+
+  #comeBack(): void {
+    const at = this.#left.pop();
+    if (at === undefined) this.#announce("There is no place to come back to");
+    else this.#go(at);
+  }
+
+  #go(at: Position): void {
+    if (this.#run === null) return;
+    this.#before = this.#at;
+    this.#at = at;
+    this.#draw();
+    this.#announce(this.#sentence());
+  }
+
+  #sentence(): string {
+    const { edge, event, events, place, seq, text } = momentView(this.#run!, this.#at);
+    const where = place === null ? "" : `, ${place}: ${text}`;
+    if (edge === "start") return "The start: the machine is ready";
+    if (edge === "end") return `The end, after event ${seq} of ${events}`;
+    return event === null
+      ? `Statement${where}, after event ${seq} of ${events}`
+      : `Event ${seq} of ${events}: ${event}`;
+  }
+
+  #announce(sentence: string): void {
+    byId("live").textContent = sentence;
+  }
+
+  #draw(): void {
+    const run = this.#run!;
+    const { atNs, edge, events, seq } = momentView(run, this.#at);
+    const slider = byId<HTMLInputElement>("slider");
+    slider.value = `${seq}`;
+    slider.setAttribute("aria-valuetext", `event ${seq} of ${events}`);
+    const statement = this.#at.statement === 0 || edge === "end"
+      ? ""
+      : ` statement ${this.#at.statement}`;
+    byId("position").textContent = `${seq}/${events}${statement} ${atNs} ns`;
+    const isFirst = comparePositions(this.#at, START) === 0;
+    const isLast = comparePositions(this.#at, run.last) === 0;
+    for (const id of ["first", "back-stop", "back-statement", "back-event"]) {
+      byId<HTMLButtonElement>(id).disabled = isFirst;
+    }
+    for (const id of ["last", "next-stop", "next-statement", "next-event"]) {
+      byId<HTMLButtonElement>(id).disabled = isLast;
+    }
+    this.#drawPane();
+    drawAddresses(this.#moment(), byId("addresses"));
+    this.#markSource();
+  }
+
+  #drawPane(): void {
+    const panel = this.#panels.get(this.#pane.id)!;
+    const focused = panel.contains(document.activeElement)
+      ? document.activeElement!.getAttribute("data-item")
+      : null;
+    this.#pane.draw(this.#moment(), panel);
+    if (focused === null) return;
+    const again = panel.querySelector<HTMLElement>(`[data-item="${CSS.escape(focused)}"]`);
+    (again ?? panel).focus();
+  }
+
+  #moment(): Moment {
+    const run = this.#run!;
+    return {
+      run,
+      at: this.#at,
+      before: this.#before,
+      things: this.#things,
+      goTo: (seq) => this.#jump(run.afterEvent(seq)),
+      redraw: () => this.#drawPane(),
+    };
+  }
+
+  #point(thing: Thing | null): void {
+    if (thing === null && this.#pointed === null) return;
+    this.#pointed = thing;
+    this.#things.mark(thing);
+    this.#markSource();
+  }
+
+  #markSource(): void {
+    const run = this.#run;
+    if (run === null) return;
+    const { place } = momentView(run, this.#at);
+    const pointed = this.#pointed;
+    const span = pointed?.seq ? spanOfEvent(run, pointed.seq) : null;
+    const marked = pointed?.place ?? (span === null ? null : linePlace(span));
+    this.source.mark([
+      ...place === null ? [] : [{ place, name: "here" as const }],
+      ...marked === null ? [] : [{ place: marked, name: "marked" as const }],
+      ...[...this.#stopLines].map((each) => ({ place: each, name: "stop" as const })),
+    ]);
+  }
+}
+
+/** Where a run opens that did not fail: its first fault or report, or its end. */
+function openingOf(run: KeptRun): Position {
+  return stopsOf(run, new Set())[0] ?? run.last;
+}

@@ -1,0 +1,59 @@
+/// <reference lib="dom" />
+/** Why: the decision at a moment, those before it in the same request, and how the run failed. */
+import { linePlace } from "../../lang/views/moment.ts";
+import { type WhyView, whyView } from "../../lang/views/why.ts";
+import { el } from "./dom.ts";
+import type { Moment, Pane } from "./moment.ts";
+import { spansOf } from "./things.ts";
+
+/** Decisions that are shown. */
+const MOST_DECISIONS = 12;
+
+export class WhyPane implements Pane {
+  readonly id = "why";
+  readonly title = "Why";
+
+  draw(moment: Moment, root: HTMLElement): void {
+    const { at, run } = moment;
+    const chain: WhyView[] = [];
+    for (let seq = at.seq; seq > 0 && chain.length < MOST_DECISIONS;) {
+      const view = whyView(run, { ...at, seq });
+      if (view === null) break;
+      chain.push(view);
+      // Further back in the same request: `whyView` follows the request of where it begins.
+      const request = run.log.requestAt(view.seq);
+      for (seq = view.seq - 1; seq > 0 && run.log.requestAt(seq) !== request;) seq--;
+    }
+    const { failure } = run;
+    const failed = failure === null ? [] : [
+      el("h2", {}, "The failure"),
+      el("pre", { tabindex: 0, "aria-label": "The failure" }, failure.lines.join("\n")),
+    ];
+    const items = chain.map((view) => el("li", {}, ...this.#decision(moment, view)));
+    root.replaceChildren(
+      ...failed,
+      el("h2", {}, chain.length > 0 ? "Decisions, the last one first" : "Nothing was decided yet"),
+      el("ol", { class: "decisions" }, ...items),
+    );
+  }
+
+  #decision({ goTo, things }: Moment, view: WhyView): HTMLElement[] {
+    const { inputs, rule, seq, span, title, why } = view;
+    const button = el("button", { class: "item", "data-item": `why ${seq}` }, `#${seq}`);
+    button.addEventListener("click", () => goTo(seq));
+    const head = el("p", {}, button, " ", el("b", {}, title));
+    things.set(head, { seq, spans: spansOf(inputs) });
+    const rows = inputs.map((input) => {
+      const row = el("tr", {}, el("th", { scope: "row" }, input.name), el("td", {}, input.text));
+      things.set(row, { seq: null, spans: spansOf([input]) });
+      return row;
+    });
+    const place = span === null ? "" : `, from ${linePlace(span)}`;
+    return [
+      head,
+      ...why === "" ? [] : [el("p", {}, why)],
+      ...rows.length === 0 ? [] : [el("table", {}, el("tbody", {}, ...rows))],
+      el("p", { class: "dim" }, `rule ${rule}${place}; dmalab explain ${rule} prints it`),
+    ];
+  }
+}
