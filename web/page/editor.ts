@@ -22,6 +22,7 @@ import {
   lineNumbers,
 } from "@codemirror/view";
 import type { Problem } from "../engine/protocol.ts";
+import type { LanguageHelp } from "./language_help.ts";
 import { coloursOf } from "./highlight.ts";
 
 const colours = StateField.define<DecorationSet>({
@@ -65,6 +66,8 @@ interface EditorEvents {
   readonly onEdit: () => void;
   /** The number of a line was clicked. */
   readonly onLine: (line: number) => void;
+  /** The next time that a line runs is wanted. */
+  readonly onRunTo: (line: number) => void;
   /** The pointer is on a line; null when it has left the text. */
   readonly onPoint: (line: number | null) => void;
 }
@@ -74,7 +77,11 @@ export class SourceEditor {
   readonly #readOnly = new Compartment();
   #isSetting = false;
 
-  constructor(parent: HTMLElement, { onEdit, onLine, onPoint }: EditorEvents) {
+  constructor(
+    parent: HTMLElement,
+    private readonly help: LanguageHelp,
+    { onEdit, onLine, onPoint, onRunTo }: EditorEvents,
+  ) {
     const extensions = [
       lineNumbers({
         domEventHandlers: {
@@ -89,13 +96,21 @@ export class SourceEditor {
       bracketMatching(),
       highlightActiveLine(),
       highlightSelectionMatches(),
-      autocompletion(),
+      autocompletion({ override: [help.complete] }),
+      help.hover,
       colours,
       marks,
       EditorState.tabSize.of(2),
       EditorView.contentAttributes.of({ "aria-label": "Scenario" }),
       // Tab leaves the editor: a keyboard is never caught in it.
       keymap.of([
+        {
+          key: "Mod-Enter",
+          run: ({ state: { doc, selection } }) => {
+            onRunTo(doc.lineAt(selection.main.head).number);
+            return true;
+          },
+        },
         ...completionKeymap,
         ...searchKeymap,
         ...lintKeymap,
@@ -135,11 +150,13 @@ export class SourceEditor {
 
   show(problems: readonly Problem[]): void {
     const { length } = this.#view.state.doc;
+    const { text } = this;
     const shown = problems.map(({ code, from, hint, message, severity, to }) => ({
       from: Math.min(from, length),
       to: Math.min(Math.max(to, from), length),
       severity,
       message: `${message} [${code}]${hint === null ? "" : `\nhint: ${hint}`}`,
+      actions: this.help.fixes(text, from, to),
     }));
     this.#view.dispatch(setDiagnostics(this.#view.state, shown));
   }

@@ -9,6 +9,7 @@ import { type SourceView, Viewer } from "../view/viewer.ts";
 import { byId, fillSelect } from "./dom.ts";
 import { SourceEditor } from "./editor.ts";
 import { EngineClient } from "./engine_client.ts";
+import { LanguageHelp } from "./language_help.ts";
 import { Messages } from "./messages.ts";
 import {
   type FrameForm,
@@ -54,9 +55,11 @@ class Playground {
 
   constructor(private readonly data: PlaygroundData) {
     this.#project = this.#exampleProject(data.examples[0]!);
-    this.#editor = new SourceEditor(byId("source"), {
+    const help = new LanguageHelp(() => ({ name: this.#file, files: this.#project.files }));
+    this.#editor = new SourceEditor(byId("source"), help, {
       onEdit: () => this.#edited(),
       onLine: (line) => this.#viewer.toggleStop(`${this.#file}:${line}`),
+      onRunTo: (line) => this.#viewer.goToLine(this.#file, line),
       onPoint: (line) => this.#viewer.pointAtLine(line === null ? null : `${this.#file}:${line}`),
     });
     this.#viewer = new Viewer({ mark: (marks) => this.#mark(marks) });

@@ -16,6 +16,7 @@ import { EventsPane } from "./events_pane.ts";
 import type { Moment, Pane } from "./moment.ts";
 import { PicturePane } from "./picture_pane.ts";
 import { StatePane } from "./state_pane.ts";
+import { showKeys } from "./keys_help.ts";
 import { nextStop, stopsOf } from "./stops.ts";
 import { type Thing, Things } from "./things.ts";
 import { WhyPane } from "./why_pane.ts";
@@ -169,6 +170,7 @@ export class Viewer {
     }
     byId("first").addEventListener("click", () => this.#go(START));
     byId("last").addEventListener("click", () => this.#run && this.#go(this.#run.last));
+    byId("help").addEventListener("click", showKeys);
     const slider = byId<HTMLInputElement>("slider");
     slider.addEventListener(
       "input",
@@ -200,11 +202,19 @@ export class Viewer {
     else if (key === "Home") this.#go(START);
     else if (key === "End") this.#go(this.#run.last);
     else if (key === "u") this.#comeBack();
+    else if (key === "b") this.#toggleHere();
+    else if (key === "?") showKeys();
     else if (/^[1-9]$/.test(key) && this.#panes[Number(key) - 1] !== undefined) {
       this.#choose(this.#panes[Number(key) - 1]!);
       this.#panels.get(this.#pane.id)!.focus();
     } else return;
     event.preventDefault();
+  }
+
+  /** A stop on the line of the current statement. */
+  #toggleHere(): void {
+    const { place } = momentView(this.#run!, this.#at);
+    if (place !== null) this.toggleStop(place);
   }
 
   /** The next item of the same list. */
