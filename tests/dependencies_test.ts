@@ -85,6 +85,8 @@ const NOT_BUNDLED = [
   "deno-std",
   "playwright-core",
   "typescript",
+  "vscode-oniguruma",
+  "vscode-textmate",
 ];
 
 Deno.test("the package has a licence text for every package that is bundled", () => {

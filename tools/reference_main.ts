@@ -4,6 +4,7 @@ import { writeBuiltinsPages } from "./reference/builtins_page.ts";
 import { withDebuggerKeys } from "./reference/debugger_keys.ts";
 import { eventsPage } from "./reference/events_page.ts";
 import { withMachineKeys } from "./reference/machine_keys.ts";
+import { GRAMMARS } from "./grammar/mod.ts";
 import { planFile } from "../lang/syntax/plan_writer.ts";
 
 const DOCS = new URL("../docs/", import.meta.url);
@@ -16,7 +17,10 @@ Deno.writeTextFileSync(EVENTS, eventsPage(Deno.readTextFileSync(EVENTS)));
 Deno.writeTextFileSync(LANGUAGE, withMachineKeys(Deno.readTextFileSync(LANGUAGE)));
 Deno.writeTextFileSync(TERMINAL, withDebuggerKeys(Deno.readTextFileSync(TERMINAL)));
 Deno.writeTextFileSync(new URL("../lang/syntax/grammar_plan.ts", import.meta.url), planFile());
+for (const { file, text } of GRAMMARS) {
+  Deno.writeTextFileSync(new URL(`../${file}`, import.meta.url), text());
+}
 console.log(
   "lang/syntax/grammar_plan.ts, docs/builtins.md, docs/builtins/, docs/events.md and the keys in docs/language.md and " +
-    "docs/terminal.md are written",
+    "docs/terminal.md and the grammars of editors/ are written",
 );

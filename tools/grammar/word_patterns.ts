@@ -1,0 +1,92 @@
+/**
+ * Patterns that find the language's words where they mean something, from the rows of the words.
+ *
+ * They follow the rules of `lang/syntax/words.ts` as far as one line shows them.
+ */
+import { LANGUAGE_WORDS, type LanguageWord, wordsWhere } from "../../lang/syntax/language_words.ts";
+import type { WordRow } from "../../lang/syntax/word_row.ts";
+
+/** How things are written in the pattern language of a grammar; blanks before a thing are skipped. */
+export interface PatternParts {
+  /** Where a statement may begin. */
+  readonly start: string;
+  /** Blanks between two words. */
+  readonly blanks: string;
+  readonly signs: Readonly<Record<"assign" | "addTo" | "dot" | "open" | "colon" | "brace", string>>;
+  /** What a value cannot begin with, the end of the line among it. */
+  readonly noValue: readonly string[];
+  /** Whole words. */
+  words(all: readonly string[]): string;
+  before(pattern: string): string;
+  notBefore(...patterns: readonly string[]): string;
+}
+
+/** What words are for a reader. */
+export type WordRole = "control" | "operator" | "constant";
+
+export interface WordPattern {
+  readonly role: WordRole;
+  readonly pattern: string;
+  /** It is found only where a statement may begin. */
+  readonly atStart: boolean;
+}
+
+type Asked = (row: WordRow) => boolean;
+
+/** The patterns, in the order in which they are tried. */
+export function wordPatterns(parts: PatternParts): readonly WordPattern[] {
+  const { before, notBefore, noValue, signs: { addTo, assign, brace, dot, open } } = parts;
+  const soft = (isAsked: Asked) => wordsWhere((row) => row.class === "soft" && isAsked(row));
+  const found = new Patterns(parts);
+  found.add(soft(({ place }) => place === "statement"), true, notBefore(assign, addTo, dot, open));
+  const inBench = soft(({ place }) => place === "bench");
+  const isBlock = (word: LanguageWord) => LANGUAGE_WORDS[word].behind === "block";
+  found.add(inBench.filter(isBlock), true, before(brace));
+  found.add(inBench.filter((word) => !isBlock(word)), true, notBefore(assign, addTo, dot));
+  found.add(soft(({ place }) => place === "block value"), false, before(brace));
+  found.add(soft(({ place }) => place === "prefix"), false, notBefore(...noValue));
+  for (const word of soft(({ place }) => typeof place === "object" && "before" in place)) {
+    const { before } = LANGUAGE_WORDS[word].place as { readonly before: string };
+    found.add([word], false, `${parts.blanks}${parts.words([before])}`);
+  }
+  found.add(soft(({ place }) => FREE.has(place)), false, "");
+  found.add(wordsWhere((row) => row.class === "hard"), false, "");
+  return found.all;
+}
+
+/** Soft words there mean the same wherever they stand. */
+const FREE: ReadonlySet<WordRow["place"]> = new Set<WordRow["place"]>([
+  "clause",
+  "infix",
+  "literal",
+]);
+
+class Patterns {
+  readonly all: WordPattern[] = [];
+
+  constructor(readonly parts: PatternParts) {}
+
+  /** A pattern for the words of each role, after those for words with others right behind. */
+  add(words: readonly LanguageWord[], atStart: boolean, behind: string): void {
+    const { blanks, notBefore, signs, start } = this.parts;
+    const first = atStart ? start : "";
+    for (const word of words) {
+      const more = wordsWhere(({ place }) =>
+        typeof place === "object" && "after" in place && place.after === word
+      );
+      if (more.length === 0 || behind.startsWith(blanks)) continue;
+      const second = `${blanks}${this.parts.words(more)}${notBefore(signs.colon)}`;
+      const pattern = `${first}${this.parts.words([word])}${second}`;
+      this.all.push({ role: roleOf(word), pattern, atStart });
+    }
+    for (const [role, group] of Map.groupBy(words, roleOf)) {
+      this.all.push({ role, pattern: `${first}${this.parts.words(group)}${behind}`, atStart });
+    }
+  }
+}
+
+function roleOf(word: LanguageWord): WordRole {
+  const { place } = LANGUAGE_WORDS[word];
+  if (place === "literal") return "constant";
+  return place === "infix" || place === "prefix" ? "operator" : "control";
+}
