@@ -3,25 +3,49 @@ import { assert, assertEquals } from "@std/assert";
 import { runScenarioText } from "../instruments/hunt/scenario_check.ts";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
 import type { Step } from "../instruments/traces/script/recorder.ts";
-import { type ScriptOptions, traceScript } from "../instruments/traces/script/trace_script.ts";
+import {
+  type ScriptOptions,
+  type TraceScript,
+  traceScript,
+} from "../instruments/traces/script/trace_script.ts";
+import { loadProgram } from "../lang/language.ts";
+import { runProgram } from "../lang/run/run_program.ts";
 import { formatSource } from "../lang/format/format.ts";
 import { SourceFile } from "../lang/source.ts";
 import { readGolden } from "./golden_traces.ts";
 
 async function scriptOf(run: string, options: ScriptOptions): Promise<string> {
+  return (await wholeScriptOf(run, options)).text;
+}
+
+async function wholeScriptOf(run: string, options: ScriptOptions): Promise<TraceScript> {
   const log = new LogPass();
-  const text = await readGolden(`real/${run}.dmesg.txt.gz`);
-  (text ?? "").split("\n").forEach((line, index) => log.push(line, index + 1));
+  for (const file of [`real/${run}.dmesg.txt.gz`, `real/${run}.facts.txt`]) {
+    const text = await readGolden(file);
+    (text ?? "").split("\n").forEach((line, index) => log.push(line, index + 1));
+  }
   log.end();
   const check = new TraceCheck(log);
   const steps: Step[] = [];
   check.ledger.recorder = (step) => steps.push(step);
   const trace = (await readGolden(`real/${run}.trace.txt.gz`))!;
   trace.split("\n").forEach((line, index) => check.push(line, index + 1));
-  return traceScript(steps, check.end().findings, `${run}.trace.txt`, options);
+  const machine = { facts: log.facts, version: log.version };
+  return traceScript(steps, check.end().findings, machine, `${run}.trace.txt`, options);
+}
+
+/** How many reports the checker makes in its tests. */
+function reportsOf(script: string): number {
+  const { program } = loadProgram(new SourceFile("run.dma", script), {
+    load: () => {
+      throw new Error("it uses no file");
+    },
+  });
+  return runProgram(program!).counts.reports;
 }
 
 const WHOLE = { around: null, shrink: false };
+const SHRUNK = { around: null, shrink: true };
 const EXPECTATION = / (?:warns|faults) (\w+)/g;
 
 /** What a scenario expects to be reported, by name. */
@@ -107,17 +131,52 @@ Deno.test("reads and writes of a disk become requests of the same blocks, and tw
   assert(sizes.length >= 4 && sizes.every(([, bytes]) => Number(bytes) % 4096 === 0));
 });
 
+Deno.test("the machine of a scenario is the traced one: release, mode, hardware, bounce pool and segment limits", async () => {
+  const machines: readonly (readonly [string, readonly string[]])[] = [
+    ["612-lazy-2cpu-small", ['kernel = "6.12"', "iommu { mode = lazy, model = vtd }"]],
+    ["72-amd", ['kernel = "7.2.13"', "iommu { mode = strict, model = amd }"]],
+    ["72-scalable-faults", ["iommu { mode = strict, model = vtd_scalable }"]],
+    ["72-bounce-full", ["iommu { mode = off }", "swiotlb { force = true, size = 8388608B }"]],
+    ["72-direct-small", ["iommu { mode = off }"]],
+    ["72-passthrough", [
+      "iommu { mode = passthrough, model = vtd }",
+      "max_segment_size = 98304B",
+    ]],
+    // Its segments were merged across the 64 KiB that an endpoint has without a driver's word.
+    ["deb-7.2-strict.a", ["max_segment_size = 135168B"]],
+  ];
+  for (const [run, expected] of machines) {
+    const { missing, text } = await wholeScriptOf(run, WHOLE);
+    for (const words of expected) assert(text.includes(words), `${run}: ${words}`);
+    if (run !== "72-bounce-full") assertEquals(missing, [], run);
+    assertEquals(reportsOf(text), 0, run);
+  }
+});
+
+Deno.test("what a scenario does not reproduce is listed at its top, and a scenario of nothing is empty", async () => {
+  const { findings, missing, text } = await wholeScriptOf("72-strict-mistakes", SHRUNK);
+  assertEquals(findings.length, 10);
+  assertEquals(missing.map(({ kind }) => kind), ["unmap_size", "sync_for_cpu_read_only"]);
+  assert(text.includes("# Not reproduced:\n# - line 272: unmap_size\n# - log line 618: "), text);
+  assertEquals((await wholeScriptOf("72-strict-small", SHRUNK)).isEmpty, true);
+});
+
 Deno.test("traces/02-trace-to-scenario.dma is what its trace becomes", async () => {
   const folder = new URL("../examples/", import.meta.url);
   const example = await Deno.readTextFile(new URL("traces/02-trace-to-scenario.dma", folder));
   const trace = await Deno.readTextFile(new URL("traces/data/leaky-driver.trace.txt", folder));
+  const { facts, version } = new LogPass();
   const check = new TraceCheck(new LogPass());
   const steps: Step[] = [];
   check.ledger.recorder = (step) => steps.push(step);
   trace.split("\n").forEach((line, index) => check.push(line, index + 1));
   const { findings } = check.end();
   for (const shrink of [false, true]) {
-    const script = traceScript(steps, findings, "trace", { around: null, shrink });
+    const machine = { facts, version };
+    const { text: script } = traceScript(steps, findings, machine, "trace", {
+      around: null,
+      shrink,
+    });
     const body = script.slice(
       script.indexOf('as the trace has it" {\n') + 23,
       script.lastIndexOf("}"),

@@ -2,6 +2,7 @@
 import { traceScript } from "../../instruments/traces/script/trace_script.ts";
 import type { Step } from "../../instruments/traces/script/recorder.ts";
 import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { openTrace } from "./check.ts";
@@ -23,7 +24,19 @@ export async function runScript(
     if (steps.length === 0) {
       return refuse(`"${trace.name}" has no mapping that a scenario could be made of`, screen);
     }
-    screen.out(traceScript(steps, findings, trace.name, { around, shrink }));
+    const machine = { facts: log.facts, version: log.version };
+    const script = traceScript(steps, findings, machine, trace.name, { around, shrink });
+    if (script.isEmpty) {
+      const reason = script.findings.length === 0
+        ? "no finding is proved or likely"
+        : "no line of the trace has the mapping that its findings are about";
+      return refuse(`the scenario would be empty: ${reason}`, screen);
+    }
+    screen.out(script.text);
+    if (script.missing.length > 0) {
+      const count = `${script.missing.length} of ${formatCount(script.findings.length, "finding")}`;
+      screen.err(`${count} not reproduced: the first lines of the scenario list them\n`);
+    }
     return HELD;
   } catch (error) {
     if (error instanceof UnreadableFile) return refuse(error.message, screen);

@@ -1,12 +1,26 @@
 /**
- * What is recorded of a machine beside its trace and its log: limits of queues, groups of the IOMMU,
- * counts of the ring buffers, a line each as the collector writes them.
+ * What is recorded of a machine beside its trace: limits of queues, groups of the IOMMU and counts
+ * of the ring buffers, a line each as the collector writes them; the IOMMU and the bounce pool as
+ * the kernel's log names them at boot.
  *
  * @see behaviour/traces.md T.7
  */
 import { queueLimitOf } from "../line/line_source.ts";
 
 const GROUP = /^group \d+ type (\S+) devs (.+)$/;
+/** Lines at boot that name the IOMMU's hardware; a later one of the list knows more. */
+const MODELS: readonly (readonly [RegExp, string])[] = [
+  [/\bDMAR: IOMMU enabled/, "vtd"],
+  [/\bintel_iommu=\S*\bsm_on\b/, "vtd_scalable"],
+  [/\bAMD-Vi: /, "amd"],
+  [/\barm-smmu-v3\b/, "smmu"],
+];
+const POLICY = /\bDMA domain TLB invalidation policy: (strict|lazy) mode/;
+const STRICT_BY_HOST = /\bUsing strict mode due to virtualization|\bIOMMU batching disallowed/;
+const POOL = /\bsoftware IO TLB: mapped \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\]/;
+const POOL_OPTION = /\bcommand line: .*\bswiotlb=(\d+)/i;
+/** The kernel's command line counts the pool's slots. */
+const SLOT_BYTES = 2048;
 const OVERRUN = /^per_cpu\/cpu\d+ .*?\boverrun: (\d+)/;
 
 export class MachineFacts {
@@ -14,6 +28,12 @@ export class MachineFacts {
   readonly limits = new Map<string, Record<string, number>>();
   /** How each device's addresses are translated, in the kernel's words: `DMA`, `DMA-FQ`, `identity`. */
   readonly groupTypes = new Map<string, string>();
+  /** The IOMMU's hardware by its name in `iommu.model`, or null. */
+  model: string | null = null;
+  /** When IOTLB entries are invalidated where a group's type does not say; null when unknown. */
+  invalidation: "strict" | "lazy" | null = null;
+  /** The bounce pool's size; null when unknown. */
+  poolBytes: number | null = null;
   /** Events that the ring buffers have overwritten. */
   overrun = 0;
 
@@ -30,5 +50,17 @@ export class MachineFacts {
       return;
     }
     this.overrun += Number(OVERRUN.exec(text)?.[1] ?? 0);
+    this.#boot(text);
+  }
+
+  #boot(text: string): void {
+    for (const [pattern, model] of MODELS) if (pattern.test(text)) this.model = model;
+    const policy = POLICY.exec(text)?.[1];
+    if (policy === "strict" || STRICT_BY_HOST.test(text)) this.invalidation = "strict";
+    else if (policy === "lazy") this.invalidation ??= "lazy";
+    const pool = POOL.exec(text);
+    if (pool !== null) this.poolBytes = Number(pool[2]) - Number(pool[1]) + 1;
+    const slots = POOL_OPTION.exec(text)?.[1];
+    if (slots !== undefined) this.poolBytes ??= Number(slots) * SLOT_BYTES;
   }
 }

@@ -3,8 +3,10 @@
  * the same error. What a trace does not record is guessed, and noted in a comment.
  */
 import { INDENT_WIDTH, LINE_WIDTH } from "../../../lang/format/line_width.ts";
-import type { Finding, TracedMapping } from "../ledger/traced_mapping.ts";
-import { PAGE_BYTES, pageOf } from "../ledger/traced_mapping.ts";
+import type { MachineFacts } from "../ledger/machine_facts.ts";
+import type { Device, Finding, TracedMapping } from "../ledger/traced_mapping.ts";
+import { modeOf, PAGE_BYTES, pageOf } from "../ledger/traced_mapping.ts";
+import { type IommuMode, machineLines, scriptMode } from "./machine_lines.ts";
 import { isMappingStep, type MappingStep, type Step } from "./recorder.ts";
 import { RequestLines } from "./request_lines.ts";
 
@@ -21,6 +23,9 @@ const FIRST_PHYS = 0x1000_0000;
 const MOST_DEVICES = 16;
 const MOST_STEPS = 50_000;
 
+/** As long as the kernel lets freed ranges wait at most. @see behaviour/iova.md */
+const FLUSH_DELAY = "10ms";
+
 /** Findings that a scenario draws by a call that is wrong. */
 const WARNED: Readonly<Record<string, string>> = {
   unmap_size: "unmap_size",
@@ -34,14 +39,30 @@ const WARNED: Readonly<Record<string, string>> = {
 /** Stands for a device that a trace does not name. */
 const NO_DEVICE = "unnamed";
 
-/** The scenario's text. */
+/** What is known of the machine beside its trace. */
+export interface TracedMachine {
+  readonly facts: MachineFacts;
+  /** The kernel's release as its log begins with it, or null. */
+  readonly version: string | null;
+}
+
+export interface TraceScript {
+  readonly text: string;
+  /** Whether a call or an access is in it. */
+  readonly isEmpty: boolean;
+  /** Proved and likely findings that it is about, and those of them that it does not reproduce. */
+  readonly findings: readonly Finding[];
+  readonly missing: readonly Finding[];
+}
+
 export function traceScript(
   steps: readonly Step[],
   findings: readonly Finding[],
+  machine: TracedMachine,
   source: string,
   options: ScriptOptions,
-): string {
-  return new ScriptWriter(findings, options).write(steps, source);
+): TraceScript {
+  return new ScriptWriter(findings, machine, options).write(steps, source);
 }
 
 class ScriptWriter {
@@ -52,16 +73,27 @@ class ScriptWriter {
   readonly #disks = new Set<string>();
   readonly #guesses = new Set<string>();
   readonly #body: string[] = [];
+  readonly #machine: TracedMachine;
+  /** By device's name in the scenario: bytes of its longest segment. */
+  readonly #longest = new Map<string, number>();
+  readonly #reproduced = new Set<Finding>();
+  #mode: IommuMode = "strict";
+  #isBounced = false;
   #nextPhys = FIRST_PHYS;
 
-  constructor(findings: readonly Finding[], options: ScriptOptions) {
+  constructor(
+    findings: readonly Finding[],
+    machine: TracedMachine,
+    options: ScriptOptions,
+  ) {
     this.#findings = findings.filter(({ certainty }) =>
       certainty === "proved" || certainty === "likely"
     );
+    this.#machine = machine;
     this.#options = options;
   }
 
-  write(unsorted: readonly Step[], source: string): string {
+  write(unsorted: readonly Step[], source: string): TraceScript {
     // The ledger reports the map of a two-step range only at its unmap.
     const steps = [...unsorted].sort((a, b) => a.line - b.line);
     const { around, shrink } = this.#options;
@@ -69,7 +101,13 @@ class ScriptWriter {
     const requests = new RequestLines(isWhole ? steps : [], (mapping) => this.#isWrong(mapping));
     for (const device of requests.disks) this.#disks.add(device.name);
     const wanted = isWhole ? steps : steps.filter((step) => this.#isWanted(step));
+    const devices = devicesOf(wanted);
+    this.#mode = scriptMode(devices, this.#machine.facts, this.#guesses);
+    this.#isBounced = [...devices].some((device) => modeOf(device) === "bounced");
     const live = new Set<TracedMapping>();
+    if (wanted.length > MOST_STEPS) {
+      this.#guesses.add(`what follows after the first ${MOST_STEPS} lines: it is left out`);
+    }
     for (const step of wanted.slice(0, MOST_STEPS)) {
       if (isMappingStep(step)) {
         const isBegin = step.op === "map" || step.op === "range";
@@ -89,12 +127,20 @@ class ScriptWriter {
     for (const mapping of live) {
       if (this.#isLeft(mapping)) {
         this.#say(`# left behind: line ${mapping.mappedAt.line}`);
+        this.#reproduced.add(this.#leakOf(mapping)!);
         continue;
       }
       this.#guesses.add("mappings live at the end of the trace are unmapped at the end");
       this.#end(mapping, mapping.sizeBytes, mapping.dir!, mapping.entries, "");
     }
-    return this.#text(source);
+    const about = this.#findings.filter((finding) => around === null || isAround(finding, around));
+    const missing = about.filter((finding) => !this.#reproduced.has(finding));
+    return {
+      text: this.#text(source, missing),
+      isEmpty: this.#body.length === 0,
+      findings: about,
+      missing,
+    };
   }
 
   /** Gives a device its name in the scenario; false when there are too many. */
@@ -115,7 +161,11 @@ class ScriptWriter {
 
   /** Whether a finding reports it as leaked. */
   #isLeft(mapping: TracedMapping): boolean {
-    return this.#findings.some(({ kind, line }) =>
+    return this.#leakOf(mapping) !== undefined;
+  }
+
+  #leakOf(mapping: TracedMapping): Finding | undefined {
+    return this.#findings.find(({ kind, line }) =>
       kind === "leak" && line === mapping.mappedAt.line
     );
   }
@@ -126,8 +176,7 @@ class ScriptWriter {
     const { around } = this.#options;
     const lines = [mapping.mappedAt.line, mapping.unmappedAt?.line ?? -1, line];
     const isFound = this.#findings.some((finding) =>
-      (around === null || around === finding.line || around === finding.otherLine ||
-        around === finding.logLine) &&
+      (around === null || isAround(finding, around)) &&
       (lines.includes(finding.line ?? -2) || lines.includes(finding.otherLine ?? -2))
     );
     return isFound || around !== null && lines.includes(around);
@@ -148,6 +197,8 @@ class ScriptWriter {
     if (!this.#names.has(mapping)) return;
     const warned = this.#findings.find(({ kind, line }) => line === step.line && kind in WARNED);
     const warns = warned === undefined ? "" : ` warns ${WARNED[warned.kind]}`;
+    const isWritten = step.op === "again" ? mapping.kind === "map" : mapping.kind !== "alloc";
+    if (warned !== undefined && isWritten) this.#reproduced.add(warned);
     switch (step.op) {
       case "unmap":
         live.delete(mapping);
@@ -173,9 +224,9 @@ class ScriptWriter {
     }
   }
 
-  /** Whether a range is ended short in this line. */
-  #isShort(line: number): boolean {
-    return this.#findings.some(({ kind, otherLine }) =>
+  /** The finding of a range that is ended short in this line. */
+  #shortAt(line: number): Finding | undefined {
+    return this.#findings.find(({ kind, otherLine }) =>
       kind === "two_step_destroy_short" && otherLine === line
     );
   }
@@ -183,7 +234,7 @@ class ScriptWriter {
   #range({ destroyedBytes, mapping, linksBytes }: Extract<MappingStep, { op: "range" }>): void {
     const name = `r${mapping.mappedAt.line}`;
     this.#names.set(mapping, name);
-    const isShort = this.#isShort(mapping.unmappedAt!.line);
+    const isShort = this.#shortAt(mapping.unmappedAt!.line) !== undefined;
     const { device } = this.#nameOf(mapping);
     if (mapping.device === null) {
       this.#guesses.add("a device of their own for two-step ranges, which name none");
@@ -196,6 +247,7 @@ class ScriptWriter {
     for (const bytes of linksBytes) {
       if (!isShort && end + bytes > destroyedBytes) break;
       const phys = hex(this.#memory(0, bytes));
+      this.#hasSegment(device, bytes);
       links.push(
         `dma_iova_link(${device}, ${name}, ${phys}, offset: ${end}B, size: ${bytes}B, dir: ${dir})`,
       );
@@ -211,7 +263,9 @@ class ScriptWriter {
 
   #destroy({ destroyedBytes, mapping, line }: Extract<MappingStep, { op: "destroy" }>): void {
     const { device, name } = this.#nameOf(mapping);
-    const warns = this.#isShort(line) ? " warns destroy_short" : "";
+    const short = this.#shortAt(line);
+    if (short !== undefined) this.#reproduced.add(short);
+    const warns = short === undefined ? "" : " warns destroy_short";
     const late = this.#findings.filter((finding) =>
       finding.kind === "use_after_unmap" && finding.logLine !== null &&
       (finding.line === line || finding.line === mapping.mappedAt.line)
@@ -250,7 +304,7 @@ class ScriptWriter {
     }
     if (mapping.kind === "sg") {
       this.#guesses.add("lengths of a list's entries: a trace has only those of its ranges");
-      this.#sayAll(listLines(name, this.#entries(mapping)));
+      this.#sayAll(listLines(name, this.#entries(mapping, device)));
       this.#say(`dma_map_sg(${device}, ${name}, ${word(mapping.dir!)})`);
       return;
     }
@@ -269,7 +323,11 @@ class ScriptWriter {
     return start;
   }
 
-  #entries({ entries, phys, physAddrs, sizeBytes }: TracedMapping): string[] {
+  #hasSegment(device: string, bytes: number): void {
+    this.#longest.set(device, Math.max(this.#longest.get(device) ?? 0, bytes));
+  }
+
+  #entries({ entries, phys, physAddrs, sizeBytes }: TracedMapping, device: string): string[] {
     const offset = (phys ?? 0) % PAGE_BYTES;
     let left = sizeBytes;
     return Array.from({ length: entries }, (_, index) => {
@@ -277,6 +335,7 @@ class ScriptWriter {
       const most = PAGE_BYTES - (index === 0 ? offset : 0);
       const size = rest === 0 ? Math.max(left, 1) : Math.max(1, Math.min(most, left - rest));
       left -= size;
+      this.#hasSegment(device, size);
       const start = this.#memory(physAddrs[index] ?? 0, size);
       return `{ phys: ${hex(start)}, size: ${size}B }`;
     });
@@ -337,7 +396,14 @@ class ScriptWriter {
     }
   }
 
-  #access(device: string, at: string, { logLine, more }: Finding, reason: string): void {
+  /** Only an IOMMU faults: without one a finding stays among those that are not reproduced. */
+  #access(device: string, at: string, finding: Finding, reason: string): void {
+    if (this.#mode !== "strict" && this.#mode !== "lazy") return;
+    const { kind, logLine, more } = finding;
+    if (this.#mode === "lazy" && kind === "use_after_unmap") {
+      this.#say(`advance ${FLUSH_DELAY}   # the flush queue is emptied`);
+    }
+    this.#reproduced.add(finding);
     this.#guesses.add("how many bytes a device moved: a fault line has none");
     const call = more.access === "read" ? `dma_read(${at}, 1B)` : `dma_write(${at}, bytes"00")`;
     this.#say(`${device}.${call} faults ${reason}   # log line ${logLine}`);
@@ -351,26 +417,30 @@ class ScriptWriter {
     this.#body.push(`  ${line}`);
   }
 
-  #text(source: string): string {
-    const guesses = [
-      "physical addresses, but not where in the page they begin",
-      "the IOMMU's mode: strict, whatever the machine had",
-      ...this.#guesses,
-    ];
-    const ports = [...this.#devices].map(([device, name], index) =>
-      `    root_port rp${index} { ${this.#disks.has(device) ? "nvme" : "endpoint"} ${name} { } }`
+  #text(source: string, missing: readonly Finding[]): string {
+    const devices = [...this.#devices].map(([device, name]) => ({
+      name,
+      isDisk: this.#disks.has(device),
+      longestBytes: this.#longest.get(name) ?? 0,
+    }));
+    const { facts, version } = this.#machine;
+    const machine = machineLines(
+      devices,
+      this.#mode,
+      this.#isBounced,
+      facts,
+      version,
+      this.#guesses,
     );
     return [
       `# Made from ${source}.`,
+      ...missing.length === 0 ? [] : ["# Not reproduced:"],
+      ...missing.map((finding) => `# - ${placeOf(finding)}: ${finding.kind}`),
       "# Guessed:",
-      ...guesses.map((guess) => `# - ${guess}`),
+      "# - physical addresses, but not where in the page they begin",
+      ...[...this.#guesses].map((guess) => `# - ${guess}`),
       "",
-      "machine {",
-      "  iommu { mode = strict }",
-      "  pci {",
-      ...ports,
-      "  }",
-      "}",
+      ...machine,
       "",
       'test "as the trace has it" {',
       ...this.#body.length === 0 ? ["  # no mapping is left of it"] : this.#body,
@@ -378,6 +448,23 @@ class ScriptWriter {
       "",
     ].join("\n");
   }
+}
+
+function devicesOf(steps: readonly Step[]): ReadonlySet<Device> {
+  return new Set(
+    steps.flatMap((step) =>
+      isMappingStep(step) && step.mapping.device !== null ? [step.mapping.device] : []
+    ),
+  );
+}
+
+/** Whether a finding is about a line of the trace or of its log. */
+function isAround({ line, logLine, otherLine }: Finding, around: number): boolean {
+  return around === line || around === otherLine || around === logLine;
+}
+
+function placeOf({ line, logLine }: Finding): string {
+  return line === null ? `log line ${logLine}` : `line ${line}`;
 }
 
 function hex(address: number): string {

@@ -1,0 +1,107 @@
+/**
+ * The machine of a scenario that is made from a trace: what the trace, its log and the facts beside
+ * them say of the real one. What they do not say is guessed, and the guess is named.
+ */
+import { kernelNamed } from "../../../runtime/kernels/kernels.ts";
+import type { MachineFacts } from "../ledger/machine_facts.ts";
+import { type Device, modeOf } from "../ledger/traced_mapping.ts";
+
+export type IommuMode = "off" | "passthrough" | "strict" | "lazy";
+
+/** A device of the scenario. */
+export interface ScriptDevice {
+  /** Its name in the scenario. */
+  readonly name: string;
+  readonly isDisk: boolean;
+  /** Bytes of the longest segment that the scenario gives it. */
+  readonly longestBytes: number;
+}
+
+/** The longest segment of an endpoint whose driver sets no limit. @see behaviour/dma.md */
+const SEGMENT_BYTES = 64 * 1024;
+/** Types of IOMMU groups, as modes. */
+const MODE_OF_TYPE: ReadonlyMap<string, IommuMode> = new Map([
+  ["DMA", "strict"],
+  ["DMA-FQ", "lazy"],
+  ["identity", "passthrough"],
+]);
+
+/** The IOMMU's mode for these devices: a scenario has one for all of them. */
+export function scriptMode(
+  devices: Iterable<Device>,
+  { groupTypes, invalidation }: MachineFacts,
+  guesses: Set<string>,
+): IommuMode {
+  const translated: Device[] = [];
+  const others: Device[] = [];
+  const byGroup = new Set<IommuMode>();
+  for (const device of devices) {
+    const mode = modeOf(device);
+    if (mode === "translated") translated.push(device);
+    else if (mode !== "unknown") others.push(device);
+    const group = MODE_OF_TYPE.get(groupTypes.get(device.name) ?? "");
+    if (group !== undefined) byGroup.add(group);
+  }
+  if (translated.length === 0 && others.length > 0) {
+    return byGroup.has("passthrough") ? "passthrough" : "off";
+  }
+  for (const { name } of others) {
+    guesses.add(`${name} is translated as the others are, but the machine did not translate it`);
+  }
+  byGroup.delete("passthrough");
+  if (byGroup.size === 1) return [...byGroup][0]!;
+  if (invalidation !== null) return invalidation;
+  guesses.add("the IOMMU's mode: strict");
+  return "strict";
+}
+
+/**
+ * The `machine` block.
+ *
+ * @param isBounced Whether a device of it was bounced without an IOMMU.
+ * @param version The kernel's release as its log begins with it, or null.
+ */
+export function machineLines(
+  devices: readonly ScriptDevice[],
+  mode: IommuMode,
+  isBounced: boolean,
+  facts: MachineFacts,
+  version: string | null,
+  guesses: Set<string>,
+): readonly string[] {
+  const isForced = isBounced && (mode === "off" || mode === "passthrough");
+  const size = facts.poolBytes === null ? "" : `, size = ${facts.poolBytes}B`;
+  if (isForced && size === "") guesses.add("the bounce pool's size: 64 MiB");
+  const model = facts.model === null || mode === "off" ? "" : `, model = ${facts.model}`;
+  return [
+    "machine {",
+    ...kernelLines(version, guesses),
+    `  iommu { mode = ${mode}${model} }`,
+    ...isForced ? [`  swiotlb { force = true${size} }`] : [],
+    "  pci {",
+    ...devices.map((device, index) => portLine(device, index, guesses)),
+    "  }",
+    "}",
+  ];
+}
+
+/** The release that ran, or the one of its series that is modelled. */
+function kernelLines(version: string | null, guesses: Set<string>): string[] {
+  const [full, series] = /^(\d+\.\d+)(?:\.\d+)?/.exec(version ?? "") ?? [];
+  const name = [full, series].find((each) => each !== undefined && kernelNamed(each) !== undefined);
+  if (name !== full) {
+    guesses.add(`the kernel's release${full === undefined ? "" : `, which was ${full}`}`);
+  }
+  return name === undefined ? [] : [`  kernel = "${name}"`];
+}
+
+function portLine(
+  { isDisk, longestBytes, name }: ScriptDevice,
+  index: number,
+  guesses: Set<string>,
+): string {
+  const isLong = !isDisk && longestBytes > SEGMENT_BYTES;
+  if (isLong) guesses.add("the segment limit of a device: the longest segment that the trace has");
+  const limit = isLong ? `max_segment_size = ${longestBytes}B ` : "";
+  return `    root_port rp${index} { ${isDisk ? "nvme" : "endpoint"} ${name} { ${limit}} }`;
+}
