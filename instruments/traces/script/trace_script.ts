@@ -23,7 +23,7 @@ const FIRST_PHYS = 0x1000_0000;
 const MOST_DEVICES = 16;
 const MOST_STEPS = 50_000;
 
-/** As long as the kernel lets freed ranges wait at most. @see behaviour/iova.md */
+/** As long as freed ranges wait at most before they are invalidated. @see behaviour/dma.md */
 const FLUSH_DELAY = "10ms";
 
 /** Findings that a scenario draws by a call that is wrong. */
