@@ -2,8 +2,8 @@
  * The ranges of IO virtual addresses in use, and the search for a free one from the top down.
  *
  * The search only ever steps from a range to the one below it, so an address-ordered doubly linked
- * list answers exactly as a balanced tree would, and the two cursors save most of the walking. A
- * hash from a range's first frame to its node finds the node to free. Everything lies in typed
+ * list answers exactly as a balanced tree would, and the two cursors save most of the walking; with
+ * thousands of ranges a skip list over it saves the rest. A hash from a range's first frame to its node finds the node to free. Everything lies in typed
  * arrays: about 24 bytes a range and 7 to 14 for the hash, nothing allocated in steady state.
  *
  * All numbers are page frame numbers: IOVA divided by the granule.
@@ -12,6 +12,7 @@
  */
 import { roundUpPowerOfTwo } from "../address.ts";
 import { invariant } from "../errno.ts";
+import { IovaSkipList } from "./iova_skip_list.ts";
 
 /** Sentinel below all ranges; every comparison with its bounds ends a downward walk. */
 const FLOOR = 0;
@@ -20,6 +21,8 @@ const ANCHOR = 1;
 const ANCHOR_PFN = Number.MAX_SAFE_INTEGER;
 
 const INITIAL_NODES = 64;
+/** With fewer ranges a search costs less than to keep what earlier ones have learned. */
+const SKIPPING_RANGES = 4096;
 /** The hash is doubled when more than this part of it is in use. */
 const MAX_HASH_LOAD = 0.6;
 /** 2^32 divided by the golden ratio: spreads consecutive frames evenly (Knuth, TAOCP 6.4). */
@@ -63,6 +66,8 @@ export class IovaRanges {
   #count = 0;
   #cursor32 = ANCHOR;
   #cursor64 = ANCHOR;
+  /** What searches have learned; null with few ranges. */
+  #skips: IovaSkipList | null = null;
 
   /** Node by first frame, open addressing; 0 (the floor, which is never in it) is empty. */
   #slots = new Int32Array(2 * INITIAL_NODES);
@@ -74,8 +79,13 @@ export class IovaRanges {
   /**
    * @param startPfn Lowest frame that may be allocated, at least 1, so that 0 can mean failure.
    * @param dma32Pfn 4 GiB in frames.
+   * @param skippingRanges From how many ranges on searches keep what they learn.
    */
-  constructor(startPfn: number, dma32Pfn: number) {
+  constructor(
+    startPfn: number,
+    dma32Pfn: number,
+    readonly skippingRanges: number = SKIPPING_RANGES,
+  ) {
     invariant(startPfn >= 0, "Ranges begin below frame 0");
     this.startPfn = startPfn;
     this.dma32Pfn = dma32Pfn;
@@ -120,13 +130,17 @@ export class IovaRanges {
     const bounds = this.#bounds;
     const links = this.#links;
 
+    const skips = aligned ? this.#skips : null;
+
     let node = is32 ? this.#cursor32 : this.#cursor64;
     const retryPfn = bounds[2 * node + 1]!;
     let high = below;
     let low = this.startPfn;
     for (let pass = 1;; pass++) {
       let lo: number;
+      skips?.begin();
       do {
+        if (skips !== null && bounds[2 * node]! <= below) node = skips.skip(node, pfns);
         const nodeLo = bounds[2 * node]!;
         if (nodeLo < high) high = nodeLo;
         lo = Math.floor((high - pfns) * inverse) * alignment;
@@ -262,7 +276,8 @@ export class IovaRanges {
 
   /** Bytes of host memory held for the ranges. */
   get hostBytes(): number {
-    return this.#bounds.byteLength + this.#links.byteLength + this.#slots.byteLength;
+    return this.#bounds.byteLength + this.#links.byteLength + this.#slots.byteLength +
+      (this.#skips?.hostBytes ?? 0);
   }
 
   #newNode(lower: number, lo: number, hi: number): number {
@@ -282,18 +297,30 @@ export class IovaRanges {
     links[2 * higher] = node;
     if (++this.#count > this.#hashLimit) this.#growHash();
     this.#hashInsert(node);
+    if (this.#skips !== null) this.#skips.insert(node, links);
+    else if (this.#count >= this.skippingRanges) this.#startSkipping();
     return node;
+  }
+
+  #startSkipping(): void {
+    this.#skips = new IovaSkipList();
+    const links = this.#links;
+    for (let node = links[2 * ANCHOR]!; node !== FLOOR; node = links[2 * node]!) {
+      this.#skips.insert(node, links);
+    }
   }
 
   #removeNode(node: number): void {
     const links = this.#links;
+    this.#skips?.remove(node, links);
     const lower = links[2 * node]!;
     const higher = links[2 * node + 1]!;
     links[2 * lower + 1] = higher;
     links[2 * higher] = lower;
     links[2 * node] = this.#freeNode;
     this.#freeNode = node;
-    this.#count--;
+    // Far fewer, or a pair that allocates and frees would start and stop it.
+    if (--this.#count < this.skippingRanges / 4) this.#skips = null;
   }
 
   #setLo(node: number, lo: number): void {

@@ -151,7 +151,9 @@ Deno.test("every search, free and reservation answers as the rule does (dma.md 4
   const random = new Random(44);
   for (let round = 0; round < 40; round++) {
     const start = random.between(1, 4);
-    const [ranges, listed] = [new IovaRanges(start, DMA32), new ListedRanges(start, DMA32)];
+    // Every other one keeps what its searches learn from the second range on.
+    const ranges = new IovaRanges(start, DMA32, round % 2 === 0 ? 2 : undefined);
+    const listed = new ListedRanges(start, DMA32);
     for (let step = 0; step < 60; step++) {
       doBoth(ranges, listed, random);
       assertSame(ranges, listed);
@@ -201,4 +203,44 @@ Deno.test("any size begins at a multiple of the power of two above it, up to the
       assertEquals(ranges.alloc(pfns, limit, false), Math.max(0, pfn - pfns), `${pfns} below them`);
     }
   }
+});
+
+Deno.test("what searches have learned changes no answer (dma.md 4.4)", () => {
+  let failed = 0;
+  for (let seed = 1; seed <= 12; seed++) {
+    const random = new Random(seed);
+    const learning = new IovaRanges(1, 2 ** 15, 2);
+    const plain = new IovaRanges(1, 2 ** 15, Infinity);
+    const limits = [2 ** 15 - 1, 2 ** 15 - 1, 2 ** 16 + 77, 2 ** 13];
+    const largest = seed % 2 === 0 ? 300 : 3_000;
+    const live: number[] = [];
+    for (let step = 0; step < 5_000; step++) {
+      const kind = random.below(100);
+      if (kind < 55 || live.length === 0) {
+        const pfns = kind < 40 ? [1, 8, 33, 64, 256][random.below(5)]! : random.between(1, largest);
+        const [limit, aligned] = [limits[random.below(limits.length)]!, random.below(8) > 0];
+        const pfn = learning.alloc(pfns, limit, aligned);
+        assertEquals(pfn, plain.alloc(pfns, limit, aligned), `seed ${seed}, step ${step}`);
+        if (pfn !== 0) live.push(pfn);
+        else failed++;
+      } else if (kind < 99) {
+        const at = random.below(live.length);
+        const pfn = live[at]!;
+        live[at] = live.at(-1)!;
+        live.pop();
+        assertEquals(learning.free(pfn), plain.free(pfn));
+      } else {
+        const lo = random.between(1, 2 ** 15);
+        const hi = lo + random.below(500);
+        learning.reserve(lo, hi);
+        plain.reserve(lo, hi);
+      }
+      assertEquals(
+        [learning.cursor32Pfn, learning.cursor64Pfn, learning.max32AllocPfns],
+        [plain.cursor32Pfn, plain.cursor64Pfn, plain.max32AllocPfns],
+      );
+    }
+    assertEquals(live.length > 100, true, `${live.length} are live`);
+  }
+  assertEquals(failed > 1_000, true, `${failed} searches failed`);
 });

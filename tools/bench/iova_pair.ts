@@ -2,7 +2,14 @@
 import { VirtualClock } from "../../runtime/clock.ts";
 import { IovaAllocator } from "../../runtime/iommu/iova_allocator.ts";
 import { Random } from "../../runtime/random.ts";
-import { type Benchmark, type BenchResult, median, rounded } from "./benchmark.ts";
+import {
+  type Benchmark,
+  type BenchResult,
+  median,
+  medianOf,
+  plainBenchmark,
+  rounded,
+} from "./benchmark.ts";
 import { cpuSeconds } from "./cpu_time.ts";
 
 /** Sizes in granules: up to 32 come from the caches, larger ones from the search. */
@@ -114,6 +121,41 @@ function pairBenchmark(size: number, live: number): Benchmark {
   };
 }
 
-export const IOVA_PAIRS: readonly Benchmark[] = SIZES.flatMap((_, size) =>
-  LIVE.map((_, live) => pairBenchmark(size, live))
-);
+/** How many ranges are live while one after the other is freed and allocated anew. */
+const CHURNED = 100_000;
+
+/** Time of freeing a range at random and allocating one of any size, after so many of them. */
+function timeChurn(drawPfns: (random: Random) => number): number {
+  const allocator = layOut(0);
+  const random = new Random(SEED);
+  const pfn = new Float64Array(CHURNED);
+  const pfns = new Int32Array(CHURNED);
+  const allocate = (index: number) => {
+    pfns[index] = drawPfns(random);
+    pfn[index] = allocator.allocFast(0, pfns[index]!, LIMIT_PFN, true);
+    if (pfn[index] === 0) throw new Error("No range is free");
+  };
+  for (let index = 0; index < CHURNED; index++) allocate(index);
+  return medianOf(3, 2, () => {
+    const start = cpuSeconds();
+    for (let pair = 0; pair < PAIRS; pair++) {
+      const index = random.below(CHURNED);
+      allocator.freeFast(0, pfn[index]!, pfns[index]!);
+      allocate(index);
+    }
+    return (cpuSeconds() - start) * 1e9 / PAIRS;
+  });
+}
+
+const CHURN_DOC = "a range freed at random and one allocated, 100,000 live";
+
+export const IOVA_PAIRS: readonly Benchmark[] = [
+  ...SIZES.flatMap((_, size) => LIVE.map((_, live) => pairBenchmark(size, live))),
+  plainBenchmark("iova.churn.100k", "ns", `${CHURN_DOC}, mixed sizes`, () => timeChurn(mixedPfns)),
+  plainBenchmark(
+    "iova.churn.33p.100k",
+    "ns",
+    `${CHURN_DOC}, 33 granules`,
+    () => timeChurn(() => 33),
+  ),
+];

@@ -1,0 +1,184 @@
+/**
+ * What searches have learned of an address space with thousands of ranges, so that the next one need
+ * not look again where nothing fits.
+ *
+ * Some nodes of the address-ordered list stand on levels above it, each level a list of an eighth of
+ * the nodes of the one below: a skip list. From a node on a level to the next lower one on it is a
+ * span; of each span is kept the least aligned size that fits below none of its nodes. What holds a
+ * larger aligned size holds a smaller one, so a search for that size or more skips the span and still
+ * finds what it would have found.
+ *
+ * Which nodes stand on a level is decided by their index, spread by a hash so that no pattern of
+ * frees takes all of them away. A new range only makes a gap smaller: nothing is forgotten. A freed one
+ * makes the gap below the range above it larger: its spans are looked at again.
+ */
+
+/** The anchor of the ranges stands on every level, the floor on none: 0 is the end of a level. */
+const ANCHOR = 1;
+const FANOUT_BITS = 3;
+const FANOUT_MASK = 2 ** FANOUT_BITS - 1;
+const LEVELS = 6;
+/** A span of which nothing is known. */
+const UNKNOWN = Infinity;
+/** 2^32 divided by the golden ratio (Knuth, TAOCP 6.4). */
+const HASH_MULTIPLIER = 0x9e3779b1;
+
+/** Of every eight indices, one stands on the level above. */
+function rises(index: number): boolean {
+  const spread = Math.imul(index >> FANOUT_BITS, HASH_MULTIPLIER) >>> (32 - FANOUT_BITS);
+  return index > FANOUT_MASK && (index & FANOUT_MASK) === spread;
+}
+
+/** On how many levels a node stands. */
+function heightOf(node: number): number {
+  if (node === ANCHOR) return LEVELS;
+  let height = 0;
+  for (let index = node; height < LEVELS && rises(index); index >>= FANOUT_BITS) height++;
+  return height;
+}
+
+/** One level; a node's place in it is its index without the bits that chose it. */
+class Level {
+  readonly #shift: number;
+  #lower = new Int32Array(8);
+  #higher = new Int32Array(8);
+  #failing = new Float64Array(8).fill(UNKNOWN);
+
+  constructor(level: number) {
+    this.#shift = FANOUT_BITS * (level + 1);
+  }
+
+  get hostBytes(): number {
+    return this.#lower.byteLength + this.#higher.byteLength + this.#failing.byteLength;
+  }
+
+  lowerThan(node: number): number {
+    return this.#lower[node >> this.#shift]!;
+  }
+
+  higherThan(node: number): number {
+    return this.#higher[node >> this.#shift]!;
+  }
+
+  /** The least aligned size known to fit nowhere in the span that a node begins. */
+  failing(node: number): number {
+    return this.#failing[node >> this.#shift]!;
+  }
+
+  learn(node: number, pfns: number): void {
+    this.#failing[node >> this.#shift] = pfns;
+  }
+
+  /** Cuts the span that `higher` begins; of both parts is known what was known of the whole. */
+  insert(node: number, higher: number): void {
+    const place = node >> this.#shift;
+    if (place >= this.#lower.length) this.#grow(place + 1);
+    const lower = this.lowerThan(higher);
+    this.#lower[place] = lower;
+    this.#higher[place] = higher;
+    this.#failing[place] = this.failing(higher);
+    this.#lower[higher >> this.#shift] = node;
+    if (lower !== 0) this.#higher[lower >> this.#shift] = node;
+  }
+
+  remove(node: number): void {
+    const [lower, higher] = [this.lowerThan(node), this.higherThan(node)];
+    this.#lower[higher >> this.#shift] = lower;
+    if (lower !== 0) this.#higher[lower >> this.#shift] = higher;
+  }
+
+  #grow(places: number): void {
+    const room = Math.max(places, Math.ceil(this.#lower.length * 1.5));
+    const [lower, higher, failing] = [this.#lower, this.#higher, this.#failing];
+    (this.#lower = new Int32Array(room)).set(lower);
+    (this.#higher = new Int32Array(room)).set(higher);
+    (this.#failing = new Float64Array(room)).set(failing);
+  }
+}
+
+export class IovaSkipList {
+  readonly #levels = Array.from({ length: LEVELS }, (_, level) => new Level(level));
+  /** By level, where a search entered the span that it is in; 0 where it did not see its beginning. */
+  readonly #entered = new Int32Array(LEVELS);
+
+  get hostBytes(): number {
+    return this.#levels.reduce((bytes, level) => bytes + level.hostBytes, 0);
+  }
+
+  /** Begins a search downwards. */
+  begin(): void {
+    this.#entered.fill(0);
+  }
+
+  /**
+   * Where a search goes on that has come to a node without finding a gap.
+   *
+   * @param from No limit cuts the gap below it.
+   * @param pfns An aligned size.
+   * @returns The node, or one further down with nothing that fits between them.
+   */
+  skip(from: number, pfns: number): number {
+    let node = from;
+    while (rises(node)) {
+      const next = this.#skipSpan(node, pfns);
+      if (next === node) break;
+      node = next;
+    }
+    return node;
+  }
+
+  /** Learns of the spans that end at a node; returns the end of the longest that it need not enter. */
+  #skipSpan(node: number, pfns: number): number {
+    const entered = this.#entered;
+    let end = node;
+    let skips = true;
+    for (let level = 0, index = node; level < LEVELS && rises(index); level++) {
+      index >>= FANOUT_BITS;
+      const spans = this.#levels[level]!;
+      if (entered[level] !== 0) spans.learn(entered[level]!, pfns);
+      // What fits nowhere in a span fits nowhere in those inside it.
+      skips &&= spans.failing(node) <= pfns;
+      if (skips) end = spans.lowerThan(node);
+      entered[level] = skips ? 0 : node;
+    }
+    return end;
+  }
+
+  /** A new node. @param links Of the ranges, with the node in its place: next lower, next higher. */
+  insert(node: number, links: Int32Array): void {
+    if (!rises(node)) return;
+    const height = heightOf(node);
+    let higher = links[2 * node + 1]!;
+    for (let level = 0; level < height; level++) {
+      higher = this.#riseTo(level, higher, links);
+      this.#levels[level]!.insert(node, higher);
+    }
+  }
+
+  /** A node that goes. @param links Still with the node. */
+  remove(node: number, links: Int32Array): void {
+    const height = heightOf(node);
+    for (let level = 0; level < height; level++) this.#levels[level]!.remove(node);
+    let higher = links[2 * node + 1]!;
+    for (let level = 0; level < LEVELS; level++) {
+      higher = this.#riseTo(level, higher, links);
+      const known = this.#levels[level]!.failing(higher) !== UNKNOWN;
+      // Where nothing is known of a span, nothing is of those around it.
+      if (!known && level >= height) return;
+      this.#levels[level]!.learn(higher, UNKNOWN);
+    }
+  }
+
+  /** The first node on a level, from one on the level below upwards. */
+  #riseTo(level: number, from: number, links: Int32Array): number {
+    let node = from;
+    if (level === 0) {
+      while (node !== ANCHOR && !rises(node)) node = links[2 * node + 1]!;
+      return node;
+    }
+    const below = this.#levels[level - 1]!;
+    const shift = FANOUT_BITS * level;
+    while (node !== ANCHOR && !rises(node >> shift)) node = below.higherThan(node);
+    return node;
+  }
+}
