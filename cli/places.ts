@@ -66,8 +66,8 @@ export function readHeaders(): Readonly<Record<string, string>> {
   return headers;
 }
 
-/** What a worker that runs files of tests is started from. */
-export const TEST_WORKER = new URL(IS_PACKAGE ? "worker.js" : "cli/testing/worker.ts", ROOT);
+/** What workers are started from. */
+export const JOB_WORKER = new URL(IS_PACKAGE ? "worker.js" : "cli/jobs/worker.ts", ROOT);
 
 /** The folder of the package that this program was started from; null in a checkout. */
 export const OWN_PACKAGE: URL | null = IS_PACKAGE ? ROOT : null;

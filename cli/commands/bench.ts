@@ -3,7 +3,7 @@ import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, SCENARIOS, SEED } from "./scenario_options.ts";
+import { JOBS, LIMITS, MATCH, SCENARIOS, SEED } from "./scenario_options.ts";
 
 export const BENCH = command({
   name: "bench",
@@ -21,6 +21,7 @@ export const BENCH = command({
       kind: "flag",
       doc: "fail a bench on any checker report or IOMMU fault it does not explicitly expect",
     },
+    jobs: { ...JOBS, doc: "workers (default: 1); times are then those of busy cores" },
     json: { kind: "flag", doc: "one JSON object per line; what benches print goes to stderr" },
     ...LIMITS,
   },
@@ -32,8 +33,8 @@ export const BENCH = command({
     if (paths === null) return WRONG;
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
-    const { json, seed, strict } = options;
+    const { jobs, json, seed, strict } = options;
     const limits = limitsOf((option) => options[option]);
-    return benchScenarios(paths, { ...match, json, seed, strict, limits }, screen);
+    return benchScenarios(paths, { ...match, jobs: jobs ?? 1, json, seed, strict, limits }, screen);
   },
 });

@@ -1,7 +1,7 @@
 import { command } from "../command.ts";
 import { DEFAULT_KERNEL, KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
 import { WRONG } from "../exit_code.ts";
-import { SEED } from "./scenario_options.ts";
+import { JOBS, SEED } from "./scenario_options.ts";
 
 export const HUNT = command({
   name: "hunt",
@@ -40,6 +40,7 @@ export const HUNT = command({
     seconds: { kind: "integer", placeholder: "NUMBER", doc: "stop after NUMBER seconds" },
     seed: { ...SEED, doc: "random seed (default: 1)" },
     shard: { kind: "text", placeholder: "I/N", doc: "run part I of N of the cases" },
+    jobs: JOBS,
   },
   examples: [
     { line: "hunt", doc: "20000 requests on 7.2.12" },
@@ -50,18 +51,21 @@ export const HUNT = command({
       line: "hunt examples/api/04-two-step-unwind.dma",
       doc: "the driver of a scenario, every case",
     },
-    { line: "hunt --seed 7 --shard 2/4", doc: "the second of four parts, on another core" },
+    { line: "hunt --seed 7 --shard 2/4", doc: "the second of four parts, on another machine" },
+    { line: "hunt --jobs 4", doc: "on four cores, with the same report" },
   ],
   async run({ words, options, screen }) {
     const { openHunt } = await import("../hunt/open_hunt.ts");
     const { runHunt } = await import("../hunt/run_hunt.ts");
     const { withInterrupts } = await import("../interrupts.ts");
-    const opened = await openHunt(words[0] ?? null, options, screen);
+    const path = words[0] ?? null;
+    const opened = await openHunt(path, options, screen);
     if (opened === null) return WRONG;
     return await withInterrupts(async (interrupts) => {
-      if (!("drivers" in opened)) return runHunt(opened, screen, interrupts);
+      const jobs = { path, words: options, jobs: options.jobs ?? 1 };
+      if (!("drivers" in opened)) return await runHunt(opened, jobs, screen, interrupts);
       const { runDriverHunt } = await import("../hunt/run_driver_hunt.ts");
-      return runDriverHunt(opened.drivers, screen, interrupts);
+      return await runDriverHunt(opened.drivers, jobs, screen, interrupts);
     });
   },
 });

@@ -37,6 +37,14 @@ export const SEED = {
   doc: "random seed, instead of the file's",
 } as const satisfies OptionSpec;
 
+export const JOBS = {
+  kind: "integer",
+  least: 1,
+  most: 256,
+  placeholder: "N",
+  doc: "workers (default: 1); the report does not depend on N",
+} as const satisfies OptionSpec;
+
 /** The script's limits. Each has an error of its own and exit code 3. */
 export const LIMITS = {
   "max-steps": limit("NUMBER", "VM instructions per test (default: 500000000)"),

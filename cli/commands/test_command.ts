@@ -5,7 +5,16 @@ import { HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, oneOf, SCENARIOS, SEED, STRICT, TRACE_FORM } from "./scenario_options.ts";
+import {
+  JOBS,
+  LIMITS,
+  MATCH,
+  oneOf,
+  SCENARIOS,
+  SEED,
+  STRICT,
+  TRACE_FORM,
+} from "./scenario_options.ts";
 
 const REPORTERS = ["pretty", "dot", "tap", "junit", "json"] as const;
 
@@ -30,12 +39,7 @@ export const TEST = command({
     "fail-fast": { kind: "flag", doc: "stop after the first failure" },
     seed: SEED,
     shard: { kind: "text", placeholder: "I/N", doc: "run part I of N equal parts of the tests" },
-    jobs: {
-      kind: "integer",
-      least: 1,
-      placeholder: "N",
-      doc: "files to run in parallel (default: 1)",
-    },
+    jobs: JOBS,
     debug: { kind: "flag", doc: "open the debugger where the first test fails" },
     watch: { kind: "flag", doc: "run again when a scenario changes" },
     reporter: {

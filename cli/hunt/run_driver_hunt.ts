@@ -2,9 +2,9 @@
 import { caseText } from "../../instruments/driver_hunt/case_text.ts";
 import {
   type DriverFinding,
+  DriverHunt,
   type DriverHuntOptions,
   type DriverHuntResult,
-  huntDriver,
 } from "../../instruments/driver_hunt/hunt_driver.ts";
 import { CannotHunt } from "../../instruments/driver_hunt/driver_case.ts";
 import { type MachineSpace, machineVariations } from "../../instruments/driver_hunt/variations.ts";
@@ -13,6 +13,9 @@ import type { DriverEntry } from "../../lang/run/driver_entry.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { afterColon } from "../../lang/diagnostics/render.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
+import { runPlan } from "../jobs/run_plan.ts";
+import { DriverPlan } from "./driver_job.ts";
+import type { HuntJobs } from "./run_hunt.ts";
 import { withCompiled } from "../c/with_compiled.ts";
 import type { HostLoader } from "../host_loader.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
@@ -37,18 +40,19 @@ export interface DriverHuntSettings {
 /** Hunts in each driver of a file, and prints what is found. */
 export async function runDriverHunt(
   settings: DriverHuntSettings,
+  { jobs, path, words }: HuntJobs,
   screen: Screen,
-  interrupts: Pick<Interrupts, "interrupted">,
+  interrupts: Interrupts,
 ): Promise<ExitCode> {
   const until = performance.now() + 1000 * settings.seconds;
   let exitCode = HELD;
-  for (const driver of settings.program.drivers) {
+  for (const [number, driver] of settings.program.drivers.entries()) {
     if (interrupts.interrupted()) break;
     const { file, loader } = settings;
     const space = await withCompiled(loader, () => machineVariations(file, driver.device, loader));
     if (typeof space === "string") return refuse(space, screen);
     const progress = new Progress(driver.name, screen);
-    const result = huntOrRefuse({
+    const hunt = openOrRefuse({
       program: settings.program,
       driver,
       machines: space.machines,
@@ -57,10 +61,15 @@ export async function runDriverHunt(
       mayGoOn: () => performance.now() < until && !interrupts.interrupted(),
       onProgress: (cases, pieces) => progress.tell(cases, pieces),
     });
-    progress.clear();
-    if (typeof result === "string") {
-      return refuse(`The driver "${driver.name}" cannot be tested: ${result}`, screen);
+    if (typeof hunt === "string") {
+      return refuse(`The driver "${driver.name}" cannot be tested: ${hunt}`, screen);
     }
+    if (jobs > 1) {
+      const job = { path: path!, words, driver: number };
+      await runPlan(new DriverPlan(hunt.search, space.machines, job, until), jobs, interrupts);
+    } else hunt.run();
+    const result = hunt.result();
+    progress.clear();
     if (result.finding !== null) {
       screen.out(findingText(result.finding, driver, space, settings));
       exitCode = worseExitCode(exitCode, FAILED);
@@ -70,10 +79,10 @@ export async function runDriverHunt(
   return exitCode;
 }
 
-/** What came of a hunt, or why there can be none, as a sentence without its end. */
-function huntOrRefuse(options: DriverHuntOptions): DriverHuntResult | string {
+/** The hunt, or why there can be none, as a sentence without its end. */
+function openOrRefuse(options: DriverHuntOptions): DriverHunt | string {
   try {
-    return huntDriver(options);
+    return new DriverHunt(options);
   } catch (error) {
     if (error instanceof CannotHunt) return afterColon(error.message);
     throw error;

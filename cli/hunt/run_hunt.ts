@@ -3,29 +3,38 @@ import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
 import type { Interrupts } from "../interrupts.ts";
-import { type Finding, hunt } from "../../instruments/hunt/hunt.ts";
+import { type Finding, hunt, type HuntResult } from "../../instruments/hunt/hunt.ts";
+import { runPlan } from "../jobs/run_plan.ts";
 import type { OpenedHunt } from "./open_hunt.ts";
+import type { TurnJob } from "./turn_job.ts";
+import { TurnPlan } from "./turn_plan.ts";
+
+/** How many workers hunt, and from what they open the hunt that this thread has opened. */
+export interface HuntJobs extends Pick<TurnJob, "path" | "words"> {
+  readonly jobs: number;
+}
 
 /** Hunts, and prints. */
-export function runHunt(
+export async function runHunt(
   { settings, where }: OpenedHunt,
+  { jobs, path, words }: HuntJobs,
   screen: Screen,
-  interrupts: Pick<Interrupts, "interrupted">,
-): ExitCode {
+  interrupts: Interrupts,
+): Promise<ExitCode> {
   const { cases, release, seconds, seed, shard } = settings;
   const until = performance.now() + 1000 * seconds;
   let found = 0;
-  const result = hunt({
-    release,
-    seed,
-    cases,
-    shard,
-    ...where === undefined ? {} : { where },
-    mayGoOn: () => performance.now() < until && !interrupts.interrupted(),
-    onFinding(finding) {
-      screen.out(findingText(++found, finding));
-    },
-  });
+  const mayGoOn = () => performance.now() < until && !interrupts.interrupted();
+  const onFinding = (finding: Finding) => screen.out(findingText(++found, finding));
+  let result: HuntResult;
+  if (jobs > 1) {
+    const plan = new TurnPlan({ path, words, cases, until, mayGoOn, onFinding });
+    await runPlan(plan, jobs, interrupts);
+    result = plan.result;
+  } else {
+    const given = where === undefined ? {} : { where };
+    result = hunt({ release, seed, cases, shard, ...given, mayGoOn, onFinding });
+  }
   const what = found === 0 ? "nothing found" : formatCount(found, "finding");
   screen.out(
     `${found === 0 ? "ok" : "found"} | kernel ${release.kernel}, seed ${seed} | ` +

@@ -1,26 +1,26 @@
 /** `dmalab bench`: the benches of scenarios, on each machine of their matrix. */
 import { printable, printableJson } from "../../lang/diagnostics/display_width.ts";
-import { runBench } from "../../lang/run/bench.ts";
 import { type BenchOutcome, displayName } from "../../lang/run/report.ts";
-import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
 import { codeOfFailure, type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { type Paint, painter } from "../../lang/render/paint.ts";
 import type { Screen } from "../screen.ts";
 import { benchTable, iterationsPerSecond } from "./bench_table.ts";
 import { counted } from "./report_printer.ts";
-import { allLimits, type LimitOptions } from "./limit_options.ts";
-import { diagnosticStyle } from "./diagnostic_style.ts";
+import {
+  benchesOf,
+  type BenchMessage,
+  benchOnce,
+  BenchPlan,
+  type BenchSettings,
+} from "./bench_job.ts";
+import { runPlan } from "../jobs/run_plan.ts";
 import { loadScenario } from "./load_scenario.ts";
 
-export interface BenchScenarioOptions {
-  /** Only benches whose name matches one of these; all when there is none. */
-  readonly matches: readonly NameMatch[];
-  readonly seed: number | null;
+export interface BenchScenarioOptions extends Omit<BenchSettings, "colour" | "columns"> {
   readonly json: boolean;
-  /** A fault or a report that a bench does not expect fails it. */
-  readonly strict: boolean;
-  readonly limits: LimitOptions;
+  /** How many workers run them; the times that they measure are then those of busy cores. */
+  readonly jobs: number;
 }
 
 /** Runs the benches of each file; finding none is a failure. */
@@ -42,6 +42,14 @@ async function benchAll(
   const say = (lines: readonly string[]) => screen.out(lines.map((line) => `${line}\n`).join(""));
   // With --json the standard output has nothing else: what a bench prints goes to the other one.
   const print = (text: string) => options.json ? screen.err(text) : screen.out(text);
+  const settings = {
+    matches: options.matches,
+    seed: options.seed,
+    strict: options.strict,
+    limits: options.limits,
+    colour: screen.colour,
+    columns: screen.columns,
+  };
   let exitCode: ExitCode = HELD;
   let found = 0;
   let tolerant = 0;
@@ -51,26 +59,24 @@ async function benchAll(
       exitCode = worseExitCode(exitCode, loaded);
       continue;
     }
-    const all = program.tests.filter(({ kind }) => kind === "bench");
     const ran: BenchOutcome[] = [];
-    const wanted = all.filter((each) => isNamed(each, options.matches));
-    for (const bench of wanted) {
-      if (watch.interrupted()) break;
+    const onBench = ({ outcome, text }: BenchMessage) => {
       found++;
-      const outcome = runBench(program, bench, {
-        clock: () => performance.now(),
-        watch,
-        limits: allLimits(options.limits),
-        strict: options.strict,
-        ...options.seed === null ? {} : { seed: options.seed },
-        onLine: (line) => print(`${printable(line)}\n`),
-        columns: screen.columns ?? undefined,
-        style: diagnosticStyle(paint),
-      });
+      print(text);
       if (outcome.outcome === "passed") ran.push(outcome);
       if (outcome.failure === null && outcome.incidents.length > 0) tolerant++;
       say(options.json ? jsonLines(outcome) : textLines(outcome, paint));
       exitCode = worseExitCode(exitCode, codeOfFailure(outcome.failure));
+    };
+    const wanted = benchesOf(program, settings);
+    const mayGoOn = () => !watch.interrupted();
+    if (options.jobs > 1 && wanted.length > 1) {
+      const plan = new BenchPlan({ path, settings }, wanted.length, onBench, mayGoOn);
+      await runPlan(plan, options.jobs, watch);
+    } else {
+      for (const bench of wanted) {
+        if (mayGoOn()) onBench(benchOnce(program, bench, settings, watch));
+      }
     }
     if (!options.json) say(benchTable(ran));
   }

@@ -1,9 +1,7 @@
 /** Files of tests in this process or in several workers; either way their events come file by file. */
+import { type Plan, runPlan } from "../jobs/run_plan.ts";
 import type { Interrupts } from "../interrupts.ts";
-import { type HostWorker, startWorker } from "../host.ts";
-import { TEST_WORKER } from "../places.ts";
 import { type FileEvent, type FileJob, type ListenersOf, runFile } from "./file_run.ts";
-import type { WorkerJob } from "./worker.ts";
 
 /** Observes jobs and can end them. */
 export interface JobWatch {
@@ -24,58 +22,48 @@ export interface JobWatch {
 export async function runJobs(
   jobs: readonly FileJob[],
   workers: number,
-  { interrupts, listeners, mayGoOn, onEvent }: JobWatch,
+  watch: JobWatch,
 ): Promise<void> {
-  if (workers <= 1 || jobs.length <= 1) {
-    for (const job of jobs) {
-      if (interrupts.interrupted() || !mayGoOn()) return;
-      await runFile(job, onEvent, interrupts, listeners);
-    }
-    return;
+  const { interrupts, listeners, mayGoOn, onEvent } = watch;
+  if (workers > 1 && jobs.length > 1) {
+    return await runPlan(new FilePlan(jobs, watch), workers, interrupts);
   }
-  const waiting = jobs.map((): FileEvent[] => []);
-  let next = 0;
-  /** The file whose events are passed on as they come. */
-  let shown = 0;
-  const receive = (index: number, event: FileEvent) => {
-    waiting[index]!.push(event);
-    while (shown < jobs.length) {
-      const events = waiting[shown]!.splice(0);
-      for (const each of events) onEvent(each);
-      if (events.at(-1)?.kind !== "end") return;
-      shown++;
-    }
-  };
-  interrupts.listen();
-  const lanes = Array.from({ length: Math.min(workers, jobs.length) }, async () => {
-    const worker = startWorker(TEST_WORKER);
-    try {
-      while (next < jobs.length && !interrupts.interrupted() && mayGoOn()) {
-        const index = next++;
-        const job = { job: jobs[index]!, interrupts: interrupts.shared };
-        await runIn(worker, job, (event) => receive(index, event));
-      }
-    } finally {
-      worker.terminate();
-    }
-  });
-  await Promise.all(lanes);
+  for (const job of jobs) {
+    if (interrupts.interrupted() || !mayGoOn()) return;
+    await runFile(job, onEvent, interrupts, listeners);
+  }
 }
 
-function runIn(
-  worker: HostWorker,
-  job: WorkerJob,
-  onEvent: (event: FileEvent) => void,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }: MessageEvent<FileEvent>) => {
-      onEvent(data);
-      if (data.kind === "end") resolve();
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      reject(new Error(`A worker ended while it ran "${job.job.path}": ${event.message}`));
-    };
-    worker.postMessage(job);
-  });
+type NumberedJob = FileJob & { readonly kind: "file"; readonly number: number };
+
+class FilePlan implements Plan<NumberedJob, FileEvent> {
+  #next = 0;
+  /** The file whose events are passed on as they come. */
+  #shown = 0;
+  readonly #waiting: FileEvent[][];
+
+  constructor(readonly jobs: readonly FileJob[], readonly watch: JobWatch) {
+    this.#waiting = jobs.map(() => []);
+  }
+
+  next(): NumberedJob | null {
+    const job = this.jobs[this.#next];
+    const { interrupts, mayGoOn } = this.watch;
+    if (job === undefined || interrupts.interrupted() || !mayGoOn()) return null;
+    return { ...job, kind: "file", number: this.#next++ };
+  }
+
+  receive({ number }: NumberedJob, event: FileEvent): void {
+    this.#waiting[number]!.push(event);
+    while (!this.isComplete()) {
+      const events = this.#waiting[this.#shown]!.splice(0);
+      for (const each of events) this.watch.onEvent(each);
+      if (events.at(-1)?.kind !== "end") return;
+      this.#shown++;
+    }
+  }
+
+  isComplete(): boolean {
+    return this.#shown === this.jobs.length;
+  }
 }

@@ -10,6 +10,7 @@ import { Random } from "../../runtime/random.ts";
 import { DriverBench } from "./bench.ts";
 import type { CaseEnd, CaseFault, DriverCase, Refusal, Wrong } from "./driver_case.ts";
 import { type Layout, LayoutSpace } from "./layout.ts";
+import { type DriverPart, DriverSearch, type PartEnd } from "./driver_search.ts";
 import { smallerCase } from "./smaller_case.ts";
 import type { MachineVariation } from "./variations.ts";
 
@@ -56,103 +57,100 @@ export interface DriverHuntResult {
 
 /** Cases between two looks at whether to go on. */
 const LOOK_EVERY = 512;
-/** Places of failure that a case is taken to have before any was seen. */
-const USUAL_PLACES = 12;
 /** Of a layout that was drawn, at most so many places of failure are tried. */
 const DRAWN_PLACES = 8;
+/** Between the seeds of two layouts that are drawn. */
+const DRAW_STRIDE = 7_368_787;
 
 /** The hunt was ended from outside. */
 class Stopped extends Error {}
 
-/** Hunts for what is wrong with a driver. @throws {CannotHunt} When it cannot be tried at all. */
+/** Hunts for what is wrong with a driver. @throws {CannotHunt} When it cannot be tested at all. */
 export function huntDriver(options: DriverHuntOptions): DriverHuntResult {
-  return new DriverHunt(options).run();
+  const hunt = new DriverHunt(options);
+  hunt.run();
+  return hunt.result();
 }
 
-class DriverHunt {
-  #cases = 0;
-  #refused = 0;
-  #layouts = 0;
-  #leftOut = 0;
-  #allUpTo = 0;
-  #draws = false;
-  /** Layouts on machines in a direction, and the places of failure that they had. */
-  #tries = 0;
-  #places = 0;
-  #refusal: Refusal = "none";
-  #finding: DriverFinding | null = null;
-  readonly #benches = new Map<MachineVariation, DriverBench>();
-  readonly #space: LayoutSpace;
-  readonly #random: Random;
+/** A hunt whose parts run here or elsewhere. */
+export class DriverHunt {
+  readonly search: DriverSearch;
+  readonly #parts: DriverParts;
 
-  constructor(readonly options: DriverHuntOptions) {
-    const { driver, machines, seed } = options;
-    this.#random = new Random(seed);
-    this.#space = new LayoutSpace({
+  /** @throws {CannotHunt} When the driver cannot be tested at all. */
+  constructor(options: DriverHuntOptions) {
+    this.#parts = new DriverParts(options);
+    this.#parts.checkContract();
+    this.search = new DriverSearch({ ...options, space: this.#parts.space });
+  }
+
+  /** Runs all parts, one after the other. */
+  run(): void {
+    for (let part = this.search.next(); part !== null; part = this.search.next()) {
+      this.search.receive(part, this.#parts.run(part));
+    }
+  }
+
+  result(): DriverHuntResult {
+    const { finding, result } = this.search;
+    if (finding === null || !result.drawn) return result;
+    return { ...result, finding: { ...finding, ...this.#parts.smaller(finding) } };
+  }
+}
+
+/** Runs parts of a search, in any order. */
+export class DriverParts {
+  readonly space: LayoutSpace;
+  readonly #benches = new Map<MachineVariation, DriverBench>();
+  #end = new Counted();
+  /** Cases of all parts. */
+  #tried = 0;
+
+  constructor(readonly options: Omit<DriverHuntOptions, "cases">) {
+    const { driver, machines } = options;
+    this.space = new LayoutSpace({
       sizesBytes: driver.sizesBytes,
       offsetsBytes: driver.offsetsBytes,
       hasHigh: machines.every((machine) => this.#bench(machine).hasHigh),
     });
   }
 
-  run(): DriverHuntResult {
-    let stopped = false;
-    this.#checkContract();
-    try {
-      this.#all();
-    } catch (error) {
-      if (!(error instanceof Stopped)) throw error;
-      stopped = true;
-    }
-    return {
-      cases: this.#cases,
-      refused: this.#refused,
-      layouts: this.#layouts,
-      leftOut: this.#leftOut,
-      allUpTo: this.#allUpTo,
-      drawn: this.#draws,
-      stopped,
-      finding: this.#finding,
-    };
-  }
-
   /** What `map` and `unmap` take and give, on the first machine and buffer that `map` succeeds with. */
-  #checkContract(): void {
-    const { driver: { dirs, pieces }, machines, program, driver } = this.options;
-    const layout = this.#space.layout(pieces.first, 0);
+  checkContract(): void {
+    const { driver: { dirs, pieces }, machines } = this.options;
+    const layout = this.space.layout(pieces.first, 0);
     if (!this.#bench(machines[0]!).takes(layout)) return;
     for (const dir of dirs) {
       for (const machine of machines) {
-        if (newBench({ driver, program }, machine).keepsContract(layout, dir)) break;
+        if (newBench(this.options, machine).keepsContract(layout, dir)) break;
       }
     }
   }
 
-  #all(): void {
-    const { first, last } = this.options.driver.pieces;
-    let pieces = first;
-    for (; pieces <= last && this.#finding === null; pieces++) {
-      if (this.#expected(pieces) > this.options.cases - this.#cases) break;
-      const count = this.#space.count(pieces);
-      for (let number = 0; number < count && this.#finding === null; number++) {
-        this.#layout(this.#space.layout(pieces, number));
+  run(part: DriverPart): PartEnd {
+    this.#end = new Counted();
+    try {
+      for (let number = part.from; number < part.to && this.#end.finding === null; number++) {
+        if (!part.drawn) this.#layout(this.space.layout(part.pieces, number));
+        else if (this.#end.cases < part.cases) this.#drawn(part, number);
       }
-      if (this.#finding === null) this.#allUpTo = pieces;
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+      this.#end.stopped = true;
     }
-    if (pieces > last || this.#finding !== null) return;
-    this.#draws = true;
-    while (this.#finding === null && this.#cases < this.options.cases) {
-      this.#drawn(pieces + this.#random.below(last - pieces + 1));
-    }
-    this.#makeSmaller();
+    return { ...this.#end };
   }
 
-  /** About how many cases there are of so many pieces: what has been tried says. */
-  #expected(pieces: number): number {
+  /** What was drawn is made smaller, each case on a machine of its own. */
+  smaller(finding: DriverFinding): Partial<DriverFinding> {
     const { driver, machines } = this.options;
-    const tries = this.#space.count(pieces) * machines.length * driver.dirs.length;
-    const places = this.#tries === 0 ? USUAL_PLACES : this.#places / this.#tries;
-    return tries * (1 + places);
+    return smallerCase(finding, { driver, machines }, (each) => {
+      if (!this.options.mayGoOn()) return null;
+      const bench = newBench(this.options, each.machine);
+      if (!bench.takes(each.layout)) return null;
+      const { refusal, wrong } = bench.run(each, 0);
+      return wrong === null ? null : { case: each, wrong, refused: refusal !== null };
+    });
   }
 
   /** Every case of a layout: first those in which nothing fails. */
@@ -164,25 +162,26 @@ class DriverHunt {
       for (const dir of dirs) {
         const plain: DriverCase = { layout, machine, dir, fault: null };
         const end = this.#case(plain);
-        if (this.#finding !== null) return;
+        if (this.#end.finding !== null) return;
         places.set(plain, end.places);
-        this.#tries++;
-        this.#places += end.places.length;
+        this.#end.tries++;
+        this.#end.places += end.places.length;
       }
     }
     for (const [plain, faults] of places) {
       for (const fault of faults) {
         this.#case({ ...plain, fault });
-        if (this.#finding !== null) return;
+        if (this.#end.finding !== null) return;
       }
     }
   }
 
   /** Some cases of a layout that is drawn. */
-  #drawn(pieces: number): void {
-    const { driver: { dirs }, machines } = this.options;
-    const draw = (limit: number) => this.#random.below(limit);
-    const layout = this.#space.draw(pieces, draw);
+  #drawn({ cases, pieces }: DriverPart, number: number): void {
+    const { driver: { dirs, pieces: { last } }, machines, seed } = this.options;
+    const random = new Random((seed + number * DRAW_STRIDE) % Number.MAX_SAFE_INTEGER);
+    const draw = (limit: number) => random.below(limit);
+    const layout = this.space.draw(pieces + draw(last - pieces + 1), draw);
     if (!this.#takes(layout)) return;
     const plain: DriverCase = {
       layout,
@@ -192,32 +191,27 @@ class DriverHunt {
     };
     const faults = [...this.#case(plain).places];
     for (let left = DRAWN_PLACES; left > 0 && faults.length > 0; left--) {
-      if (this.#finding !== null || this.#cases >= this.options.cases) return;
+      if (this.#end.finding !== null || this.#end.cases >= cases) return;
       const [fault] = faults.splice(draw(faults.length), 1);
       this.#case({ ...plain, fault: fault! });
     }
   }
 
   #takes(layout: Layout): boolean {
-    this.#layouts++;
+    this.#end.layouts++;
     if (this.#bench(this.options.machines[0]!).takes(layout)) return true;
-    this.#leftOut++;
-    if (this.#leftOut % LOOK_EVERY === 0 && !this.options.mayGoOn()) throw new Stopped();
+    if (this.#end.leftOut % LOOK_EVERY === 0 && !this.options.mayGoOn()) throw new Stopped();
+    this.#end.leftOut++;
     return false;
   }
 
   #case(each: DriverCase): CaseEnd {
-    if (this.#cases % LOOK_EVERY === 0) {
-      if (!this.options.mayGoOn()) throw new Stopped();
-      this.options.onProgress?.(this.#cases, each.layout.length);
-    }
-    const end = this.#bench(each.machine).run(each, this.#cases++);
+    if (this.#tried++ % LOOK_EVERY === 0 && !this.options.mayGoOn()) throw new Stopped();
+    const end = this.#bench(each.machine).run(each, this.#end.cases++);
     const { refusal, wrong } = end;
-    if (refusal !== null) this.#refusal = refusal;
-    if (wrong !== null) {
-      const found = { case: each, wrong, refused: refusal !== null };
-      this.#finding = { ...found, refusal: this.#refusal, cases: this.#cases };
-    } else if (refusal !== null) this.#refused++;
+    if (refusal !== null) this.#end.refusal = refusal;
+    if (wrong !== null) this.#end.finding = { case: each, wrong, refused: refusal !== null };
+    else if (refusal !== null) this.#end.refused++;
     return end;
   }
 
@@ -228,20 +222,18 @@ class DriverHunt {
     this.#benches.set(machine, bench);
     return bench;
   }
+}
 
-  /** What was drawn is made smaller, each case on a machine of its own. */
-  #makeSmaller(): void {
-    if (this.#finding === null) return;
-    const { driver, machines } = this.options;
-    const found = smallerCase(this.#finding, { driver, machines }, (each) => {
-      if (!this.options.mayGoOn()) return null;
-      const bench = newBench(this.options, each.machine);
-      if (!bench.takes(each.layout)) return null;
-      const { refusal, wrong } = bench.run(each, 0);
-      return wrong === null ? null : { case: each, wrong, refused: refusal !== null };
-    });
-    this.#finding = { ...this.#finding, ...found };
-  }
+class Counted implements PartEnd {
+  cases = 0;
+  refused = 0;
+  layouts = 0;
+  leftOut = 0;
+  tries = 0;
+  places = 0;
+  refusal: Refusal | null = null;
+  stopped = false;
+  finding: PartEnd["finding"] = null;
 }
 
 function newBench(

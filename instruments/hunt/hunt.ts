@@ -91,69 +91,152 @@ export interface HuntResult {
   readonly machines: number;
 }
 
-/** Hunts until its cases or its time are used up. */
-export function hunt(options: HuntOptions): HuntResult {
-  const search = new Search(options);
-  let turn = options.shard.index - 1;
-  let turns = 0;
-  while (search.cases < options.cases && options.mayGoOn()) {
-    const seed = options.seed * SEED_STRIDE + turn;
-    if (++turns % HIDDEN_EVERY === 0 && search.findings.length > 0) search.turnForHidden(seed);
-    else search.turn(seed);
-    turn += options.shard.of;
-  }
-  return { findings: search.findings, cases: search.cases, machines: search.machines };
+/** What was found before a turn: all that a turn depends on besides its number. Plain data. */
+export interface HuntState {
+  /** Switches that were found. */
+  readonly named: readonly QuirkName[];
+  /** What no switch takes away, by what it looks like. */
+  readonly known: readonly string[];
 }
 
-class Search {
-  cases = 0;
-  machines = 0;
-  readonly findings: Finding[] = [];
-  /** What no switch takes away, by what it looks like. */
-  readonly #known = new Set<string>();
-  /** Switches that were found. */
-  readonly #named = new Set<QuirkName>();
-  #release: HuntRelease;
-  readonly #arbitrary: Arbitrary<HuntCase>;
-  #tries = 0;
-  #shrinking = false;
+export const NOTHING_FOUND: HuntState = { named: [], known: [] };
 
-  constructor(private readonly options: HuntOptions) {
-    this.#release = options.release;
+/** The result of a turn. */
+export interface TurnEnd {
+  /** Steps tried, and machines that they ran on. */
+  readonly cases: number;
+  readonly machines: number;
+  /** Its cases are counted from the turn's first. */
+  readonly finding: Finding | null;
+  readonly state: HuntState;
+}
+
+/** Observes a turn that runs beside others. */
+export interface TurnWatch {
+  /** Gets the state after the turn as soon as it is likely, long before the case is small. */
+  readonly onGuess: (state: HuntState) => void;
+  /** Its result is not needed any more. */
+  readonly isAbandoned: () => boolean;
+}
+
+/** Hunts until its cases or its time are used up. */
+export function hunt(options: HuntOptions): HuntResult {
+  const turns = new HuntTurns(options);
+  const findings: Finding[] = [];
+  let { cases, machines, state } = { cases: 0, machines: 0, state: NOTHING_FOUND };
+  for (let number = 0; cases < options.cases && options.mayGoOn(); number++) {
+    const end = turns.run(number, state, options.cases - cases);
+    if (end.finding !== null) {
+      const finding = { ...end.finding, cases: cases + end.finding.cases };
+      findings.push(finding);
+      options.onFinding?.(finding);
+    }
+    cases += end.cases;
+    machines += end.machines;
+    state = end.state;
+  }
+  return { findings, cases, machines };
+}
+
+/** The turns of a hunt. Each can run in any order and anywhere, with the state it begins with. */
+export class HuntTurns {
+  readonly #arbitrary: Arbitrary<HuntCase>;
+
+  constructor(private readonly options: Omit<HuntOptions, "cases">) {
     const machines = options.where === undefined
       ? HUNT_MACHINES
       : fc.constant(options.where.machine);
     this.#arbitrary = huntCases(passedPoints(options.release, machines), machines);
   }
 
-  /** Tries some machines; ends with the first finding. */
-  turn(seed: number): void {
+  /**
+   * Tries some machines; ends with the first finding.
+   * @param number From 0: the turn of that number of this hunt's part.
+   * @param cases Steps at most.
+   */
+  run(
+    number: number,
+    state: HuntState,
+    cases: number,
+    watch: TurnWatch | null = null,
+  ): TurnEnd {
+    const { seed, shard } = this.options;
+    const search = new Turn({ ...this.options, cases }, this.#arbitrary, state, watch);
+    const turn = shard.index - 1 + number * shard.of;
+    const isHidden = (number + 1) % HIDDEN_EVERY === 0 &&
+      state.named.length + state.known.length > 0;
+    return search.run(seed * SEED_STRIDE + turn, isHidden);
+  }
+}
+
+class Turn {
+  #cases = 0;
+  #machines = 0;
+  #finding: Finding | null = null;
+  readonly #known: Set<string>;
+  readonly #named: Set<QuirkName>;
+  #release: HuntRelease;
+  #tries = 0;
+  #shrinking = false;
+
+  constructor(
+    private readonly options: HuntOptions,
+    private readonly arbitrary: Arbitrary<HuntCase>,
+    { known, named }: HuntState,
+    private readonly watch: TurnWatch | null,
+  ) {
+    this.#known = new Set(known);
+    this.#named = new Set(named);
+    this.#release = without(options.release, named);
+  }
+
+  run(seed: number, isHidden: boolean): TurnEnd {
+    if (isHidden) this.#turnForHidden(seed);
+    else this.#turn(seed);
+    return {
+      cases: this.#cases,
+      machines: this.#machines,
+      finding: this.#finding,
+      state: { named: [...this.#named], known: [...this.#known] },
+    };
+  }
+
+  /** The case as it was drawn mostly has the cause of the smallest one. */
+  #guess(each: HuntCase, violation: Violation): void {
+    if (this.watch === null) return;
+    const [switches = []] = remediesOf(each, this.#release);
+    const [name] = switches;
+    this.watch.onGuess({
+      named: [...this.#named, ...name === undefined ? [] : [name]],
+      known: [...this.#known, ...name === undefined ? [signatureOf(violation)] : []],
+    });
+  }
+
+  #turn(seed: number): void {
     const found = this.#search(seed, (each) => this.#holds(each));
     if (found !== null) this.#found(this.#smallest(found, (each) => this.#fails(each)));
   }
 
   /** The same for a defect that only shows where those that were found are switched on again. */
-  turnForHidden(seed: number): void {
+  #turnForHidden(seed: number): void {
     const found = this.#search(seed, (each) => this.#hidesNothing(each));
     if (found === null) return;
     this.#foundHidden(this.#smallest(found, (each) => this.#hidden(each) !== null));
   }
 
   #search(seed: number, holds: (each: HuntCase) => boolean): HuntCase | null {
-    this.#shrinking = false;
-    this.#tries = 0;
-    const { counterexample } = fc.check(fc.property(this.#arbitrary, holds), {
+    const { counterexample } = fc.check(fc.property(this.arbitrary, holds), {
       // A seed is a signed word to the generator.
       seed: seed | 0,
       numRuns: MACHINES_A_TURN,
     });
-    return counterexample === null ? null : counterexample[0];
+    return counterexample === null || this.#isAbandoned() ? null : counterexample[0];
   }
 
   #smallest(shrunk: HuntCase, shows: (each: HuntCase) => boolean): HuntCase {
     return simplify(shrunk, (each) => {
       this.#tries++;
-      return shows(each);
+      return !this.#isAbandoned() && shows(each);
     });
   }
 
@@ -162,13 +245,17 @@ class Search {
   }
 
   #hidesNothing(each: HuntCase): boolean {
-    if (this.#shrinking) return ++this.#tries > MOST_TRIES || this.#hidden(each) === null;
-    if (this.cases >= this.options.cases || !this.options.mayGoOn()) return true;
-    this.machines++;
+    if (this.#shrinking) return this.#isEnough() || this.#hidden(each) === null;
+    if (this.#cases >= this.options.cases || !this.options.mayGoOn()) return true;
+    this.#machines++;
     const steps = this.#stepsLeftOf(each);
-    this.cases += steps.length;
-    this.#shrinking = this.#hidden({ ...each, steps }) !== null;
-    return !this.#shrinking;
+    this.#cases += steps.length;
+    const hidden = this.#hidden({ ...each, steps });
+    this.#shrinking = hidden !== null;
+    if (hidden !== null) {
+      this.watch?.onGuess({ named: [...this.#named, hidden.name], known: [...this.#known] });
+    }
+    return hidden === null;
   }
 
   #foundHidden(small: HuntCase): void {
@@ -189,25 +276,34 @@ class Search {
   }
 
   #holds(each: HuntCase): boolean {
-    if (this.#shrinking) {
-      return ++this.#tries > MOST_TRIES || !this.#fails(each);
-    }
-    if (this.cases >= this.options.cases || !this.options.mayGoOn()) return true;
-    this.machines++;
+    if (this.#shrinking) return this.#isEnough() || !this.#fails(each);
+    if (this.#cases >= this.options.cases || !this.options.mayGoOn()) return true;
+    this.#machines++;
     const run = new CaseRun(each.machine, this.#release);
-    for (const step of this.#stepsLeftOf(each)) {
-      this.cases++;
+    for (const [index, step] of this.#stepsLeftOf(each).entries()) {
+      this.#cases++;
       const violation = run.step(step);
       if (violation === null) continue;
       this.#shrinking = !this.#known.has(signatureOf(violation));
+      if (this.#shrinking) {
+        this.#guess({ ...each, steps: each.steps.slice(0, index + 1) }, violation);
+      }
       break;
     }
     return !this.#shrinking;
   }
 
+  #isEnough(): boolean {
+    return ++this.#tries > MOST_TRIES || this.#isAbandoned();
+  }
+
+  #isAbandoned(): boolean {
+    return this.watch?.isAbandoned() === true;
+  }
+
   /** The steps of a case that are still to be tried. */
   #stepsLeftOf({ steps }: HuntCase): HuntCase["steps"] {
-    return steps.slice(0, this.options.cases - this.cases);
+    return steps.slice(0, this.options.cases - this.#cases);
   }
 
   #fails(each: HuntCase): boolean {
@@ -238,10 +334,8 @@ class Search {
 
   #report(what: Omit<Found, "rule" | "cases" | "tries">): void {
     const rule = lastRule(what.case, what.release);
-    const found = { ...what, rule, cases: this.cases, tries: this.#tries };
-    const finding = written(found, this.options);
-    this.findings.push(finding);
-    this.options.onFinding?.(finding);
+    const found = { ...what, rule, cases: this.#cases, tries: this.#tries };
+    this.#finding = written(found, this.options);
   }
 }
 

@@ -1,3 +1,3 @@
-/** Runs files of tests beside others: `dmalab test --jobs`. */
+/** Does jobs beside others: `--jobs` of `test`, `hunt` and `bench`. */
 import "./older_node.ts";
-import "../../../cli/testing/worker.ts";
+import "../../../cli/jobs/worker.ts";

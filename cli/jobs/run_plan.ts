@@ -1,0 +1,63 @@
+/** Jobs in several workers. What is next, and in which order results count, a plan says. */
+import { type HostWorker, startWorker } from "../host.ts";
+import type { Interrupts } from "../interrupts.ts";
+import { JOB_WORKER } from "../places.ts";
+import type { Job, WorkerJob } from "./worker.ts";
+
+/** What runs in workers. */
+export interface Plan<J extends Job, M extends { readonly kind: string }> {
+  /** The job to start now; null: none before another one ends. */
+  next(): J | null;
+  /** Gets each message of a job; the last is of the kind `end`. */
+  receive(job: J, message: M): void;
+  /** The results are complete: jobs that still run are ended. */
+  isComplete(): boolean;
+}
+
+/** Runs a plan's jobs until it is complete or has no more. @param workers How many at once. */
+export function runPlan<J extends Job, M extends { readonly kind: string }>(
+  plan: Plan<J, M>,
+  workers: number,
+  interrupts: Interrupts,
+): Promise<void> {
+  interrupts.listen();
+  const started: HostWorker[] = [];
+  const idle: HostWorker[] = [];
+  const running = new Promise<void>((resolve, reject) => {
+    const start = (worker: HostWorker, job: J) => {
+      worker.onmessage = ({ data }: MessageEvent<M>) => {
+        try {
+          if (data.kind === "end") idle.push(worker);
+          plan.receive(job, data);
+          goOn();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(`A worker ended while it ran "${job.path}": ${event.message}`));
+      };
+      const orders: WorkerJob = { job, interrupts: interrupts.shared };
+      worker.postMessage(orders);
+    };
+    const goOn = () => {
+      while (!plan.isComplete() && (idle.length > 0 || started.length < workers)) {
+        const job = plan.next();
+        if (job === null) break;
+        start(idle.pop() ?? newWorker(started), job);
+      }
+      if (plan.isComplete() || idle.length === started.length) resolve();
+    };
+    goOn();
+  });
+  return running.finally(() => {
+    for (const worker of started) worker.terminate();
+  });
+}
+
+function newWorker(started: HostWorker[]): HostWorker {
+  const worker = startWorker(JOB_WORKER);
+  started.push(worker);
+  return worker;
+}

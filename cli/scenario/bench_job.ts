@@ -1,0 +1,110 @@
+/** Benches of a file: here, or in a worker. */
+import { printable } from "../../lang/diagnostics/display_width.ts";
+import { painter } from "../../lang/render/paint.ts";
+import { runBench } from "../../lang/run/bench.ts";
+import { isNamed, type NameMatch } from "../../lang/run/name_match.ts";
+import type { Program } from "../../lang/run/program.ts";
+import type { BenchOutcome } from "../../lang/run/report.ts";
+import type { TestEntry } from "../../lang/run/test_entry.ts";
+import type { HostWatch } from "../../lang/vm/run_watch.ts";
+import type { Plan } from "../jobs/run_plan.ts";
+import { MemoryScreen } from "../memory_screen.ts";
+import { diagnosticStyle } from "./diagnostic_style.ts";
+import { allLimits, type LimitOptions } from "./limit_options.ts";
+import { loadScenario } from "./load_scenario.ts";
+
+/** How benches run. */
+export interface BenchSettings {
+  /** Only benches whose name matches one of these; all when there is none. */
+  readonly matches: readonly NameMatch[];
+  readonly seed: number | null;
+  /** A fault or a report that a bench does not expect fails it. */
+  readonly strict: boolean;
+  readonly limits: LimitOptions;
+  readonly colour: boolean;
+  readonly columns: number | null;
+}
+
+export interface BenchJob {
+  readonly path: string;
+  readonly settings: BenchSettings;
+  /** Which of those that match, from 0. */
+  readonly number: number;
+}
+
+/** What a bench on one machine printed, and its result. */
+export interface BenchMessage {
+  readonly kind: "end";
+  readonly text: string;
+  readonly outcome: BenchOutcome;
+}
+
+/** The benches of a program that are wanted: one for each machine of their matrix. */
+export function benchesOf({ tests }: Program, { matches }: BenchSettings): readonly TestEntry[] {
+  return tests.filter((each) => each.kind === "bench" && isNamed(each, matches));
+}
+
+export function benchOnce(
+  program: Program,
+  bench: TestEntry,
+  settings: BenchSettings,
+  watch: HostWatch,
+): BenchMessage {
+  const { colour, columns, limits, seed, strict } = settings;
+  let text = "";
+  const outcome = runBench(program, bench, {
+    clock: () => performance.now(),
+    watch,
+    limits: allLimits(limits),
+    strict,
+    ...seed === null ? {} : { seed },
+    onLine: (line) => void (text += `${printable(line)}\n`),
+    columns: columns ?? undefined,
+    style: diagnosticStyle(painter(colour)),
+  });
+  return { kind: "end", text, outcome };
+}
+
+export async function runBenchJob(
+  { number, path, settings }: BenchJob,
+  send: (message: BenchMessage) => void,
+  watch: HostWatch,
+): Promise<void> {
+  const { program } = await loadScenario(path, new MemoryScreen());
+  send(benchOnce(program!, benchesOf(program!, settings)[number]!, settings, watch));
+}
+
+type PlannedBench = BenchJob & { readonly kind: "bench" };
+
+/** The benches of one file, in several workers. */
+export class BenchPlan implements Plan<PlannedBench, BenchMessage> {
+  #next = 0;
+  #shown = 0;
+  readonly #waiting = new Map<number, BenchMessage>();
+
+  constructor(
+    readonly job: Omit<BenchJob, "number">,
+    readonly count: number,
+    readonly onBench: (message: BenchMessage) => void,
+    readonly mayGoOn: () => boolean,
+  ) {}
+
+  isComplete(): boolean {
+    return this.#shown === this.count;
+  }
+
+  next(): PlannedBench | null {
+    if (this.#next === this.count || !this.mayGoOn()) return null;
+    return { kind: "bench", ...this.job, number: this.#next++ };
+  }
+
+  receive({ number }: PlannedBench, message: BenchMessage): void {
+    this.#waiting.set(number, message);
+    for (;;) {
+      const next = this.#waiting.get(this.#shown);
+      if (next === undefined) return;
+      this.#waiting.delete(this.#shown++);
+      this.onBench(next);
+    }
+  }
+}
