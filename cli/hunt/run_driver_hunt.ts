@@ -1,25 +1,24 @@
 /** The hunt for what is wrong with the drivers of a file, as a command. */
 import { caseText } from "../../instruments/driver_hunt/case_text.ts";
+import { DriverHunt, type DriverHuntOptions } from "../../instruments/driver_hunt/hunt_driver.ts";
 import {
+  CannotHunt,
   type DriverFinding,
-  DriverHunt,
-  type DriverHuntOptions,
   type DriverHuntResult,
-} from "../../instruments/driver_hunt/hunt_driver.ts";
-import { CannotHunt } from "../../instruments/driver_hunt/driver_case.ts";
+} from "../../instruments/driver_hunt/driver_case.ts";
 import { type MachineSpace, machineVariations } from "../../instruments/driver_hunt/variations.ts";
 import { runScenarioText } from "../../instruments/hunt/scenario_check.ts";
 import type { DriverEntry } from "../../lang/run/driver_entry.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { afterColon } from "../../lang/diagnostics/render.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
+import type { Interrupts } from "../interrupts.ts";
 import { runPlan } from "../jobs/run_plan.ts";
 import { DriverPlan } from "./driver_job.ts";
 import type { HuntJobs } from "./run_hunt.ts";
 import { withCompiled } from "../c/with_compiled.ts";
 import type { HostLoader } from "../host_loader.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
-import type { Interrupts } from "../interrupts.ts";
 import { refuse, type Screen } from "../screen.ts";
 
 /** Between two lines of progress, by the host's clock. */

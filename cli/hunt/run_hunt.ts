@@ -2,8 +2,8 @@
 import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
-import type { Interrupts } from "../interrupts.ts";
 import { type Finding, hunt, type HuntResult } from "../../instruments/hunt/hunt.ts";
+import type { Interrupts } from "../interrupts.ts";
 import { runPlan } from "../jobs/run_plan.ts";
 import type { OpenedHunt } from "./open_hunt.ts";
 import type { TurnJob } from "./turn_job.ts";

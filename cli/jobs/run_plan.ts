@@ -2,10 +2,21 @@
 import { type HostWorker, startWorker } from "../host.ts";
 import type { Interrupts } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";
-import type { Job, WorkerJob } from "./worker.ts";
+
+/** What a worker can be given: `kind` says which of its jobs it is. All of it can be posted. */
+interface AnyJob {
+  readonly kind: string;
+  readonly path: string | null;
+}
+
+/** A job, and the flag that interrupts it. */
+export interface WorkerJob<J> {
+  readonly job: J;
+  readonly interrupts: SharedArrayBuffer;
+}
 
 /** What runs in workers. */
-export interface Plan<J extends Job, M extends { readonly kind: string }> {
+export interface Plan<J extends AnyJob, M extends { readonly kind: string }> {
   /** The job to start now; null: none before another one ends. */
   next(): J | null;
   /** Gets each message of a job; the last is of the kind `end`. */
@@ -15,7 +26,7 @@ export interface Plan<J extends Job, M extends { readonly kind: string }> {
 }
 
 /** Runs a plan's jobs until it is complete or has no more. @param workers How many at once. */
-export function runPlan<J extends Job, M extends { readonly kind: string }>(
+export function runPlan<J extends AnyJob, M extends { readonly kind: string }>(
   plan: Plan<J, M>,
   workers: number,
   interrupts: Interrupts,
@@ -36,9 +47,11 @@ export function runPlan<J extends Job, M extends { readonly kind: string }>(
       };
       worker.onerror = (event) => {
         event.preventDefault();
-        reject(new Error(`A worker ended while it ran "${job.path}": ${event.message}`));
+        reject(
+          new Error(`A worker ended while it ran "${job.path ?? job.kind}": ${event.message}`),
+        );
       };
-      const orders: WorkerJob = { job, interrupts: interrupts.shared };
+      const orders: WorkerJob<J> = { job, interrupts: interrupts.shared };
       worker.postMessage(orders);
     };
     const goOn = () => {

@@ -5,7 +5,7 @@ import { formatCount, formatSize } from "../../lang/text/numbers.ts";
 import { formatOrdinal } from "../../lang/text/ordinal.ts";
 import { segmentsText } from "../hunt/scenario_memory.ts";
 import type { DriverCase } from "./driver_case.ts";
-import type { DriverFinding } from "./hunt_driver.ts";
+import type { DriverFinding } from "./driver_case.ts";
 import { HIGH_PHYS, layoutBytes, segmentsOf } from "./layout.ts";
 
 const COMMENT_COLUMNS = 96;

@@ -62,3 +62,31 @@ export interface CaseEnd {
   /** Where something could have failed, of a case in which nothing did. */
   readonly places: readonly CaseFault[];
 }
+
+/** A case in which something is wrong. */
+export interface DriverFinding {
+  readonly case: DriverCase;
+  readonly wrong: Wrong;
+  /** The driver's `map` failed in it. */
+  readonly refused: boolean;
+  /** What the driver's `map` returns where it fails, as far as that was seen. */
+  readonly refusal: Refusal;
+  /** How many cases were tried up to it. */
+  readonly cases: number;
+}
+
+export interface DriverHuntResult {
+  readonly cases: number;
+  /** Cases in which `map` failed, for a reason. */
+  readonly refused: number;
+  readonly layouts: number;
+  /** Layouts that the driver is never given. */
+  readonly leftOut: number;
+  /** Up to so many pieces every case was tried; 0 where none was. */
+  readonly allUpTo: number;
+  /** Some cases were drawn. */
+  readonly drawn: boolean;
+  /** It was ended early. */
+  readonly stopped: boolean;
+  readonly finding: DriverFinding | null;
+}

@@ -3,8 +3,7 @@
  * order. Parts do not depend on the number of workers, so that neither does the result.
  */
 import type { DriverEntry } from "../../lang/run/driver_entry.ts";
-import type { DriverCase, Refusal, Wrong } from "./driver_case.ts";
-import type { DriverFinding, DriverHuntResult } from "./hunt_driver.ts";
+import type { DriverFinding, DriverHuntResult, Refusal } from "./driver_case.ts";
 import type { LayoutSpace } from "./layout.ts";
 
 /** Layouts by their numbers: all cases of each, or some cases of layouts that are drawn. */

@@ -8,7 +8,14 @@ import type { DriverEntry } from "../../lang/run/driver_entry.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { Random } from "../../runtime/random.ts";
 import { DriverBench } from "./bench.ts";
-import type { CaseEnd, CaseFault, DriverCase, Refusal, Wrong } from "./driver_case.ts";
+import type {
+  CaseEnd,
+  CaseFault,
+  DriverCase,
+  DriverFinding,
+  DriverHuntResult,
+  Refusal,
+} from "./driver_case.ts";
 import { type Layout, LayoutSpace } from "./layout.ts";
 import { type DriverPart, DriverSearch, type PartEnd } from "./driver_search.ts";
 import { smallerCase } from "./smaller_case.ts";
@@ -25,34 +32,6 @@ export interface DriverHuntOptions {
   readonly mayGoOn: () => boolean;
   /** Called now and then with how far it is. */
   readonly onProgress?: (cases: number, pieces: number) => void;
-}
-
-/** A case in which something is wrong. */
-export interface DriverFinding {
-  readonly case: DriverCase;
-  readonly wrong: Wrong;
-  /** The driver's `map` failed in it. */
-  readonly refused: boolean;
-  /** What the driver's `map` returns where it fails, as far as that was seen. */
-  readonly refusal: Refusal;
-  /** How many cases were tried up to it. */
-  readonly cases: number;
-}
-
-export interface DriverHuntResult {
-  readonly cases: number;
-  /** Cases in which `map` failed, for a reason. */
-  readonly refused: number;
-  readonly layouts: number;
-  /** Layouts that the driver is never given. */
-  readonly leftOut: number;
-  /** Up to so many pieces every case was tried; 0 where none was. */
-  readonly allUpTo: number;
-  /** Some cases were drawn. */
-  readonly drawn: boolean;
-  /** It was ended early. */
-  readonly stopped: boolean;
-  readonly finding: DriverFinding | null;
 }
 
 /** Cases between two looks at whether to go on. */

@@ -7,7 +7,8 @@ import { runScenarioText } from "../hunt/scenario_check.ts";
 import { DriverBench } from "./bench.ts";
 import { caseText } from "./case_text.ts";
 import { CannotHunt, type DriverCase, type WrongKind } from "./driver_case.ts";
-import { type DriverHuntResult, huntDriver } from "./hunt_driver.ts";
+import type { DriverHuntResult } from "./driver_case.ts";
+import { huntDriver } from "./hunt_driver.ts";
 import { LayoutSpace } from "./layout.ts";
 import { type MachineSpace, machineVariations } from "./variations.ts";
 

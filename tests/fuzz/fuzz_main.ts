@@ -14,6 +14,7 @@ import { HELD } from "../../cli/exit_code.ts";
 import { type HuntSettings, readHuntOptions } from "../../instruments/hunt/hunt_options.ts";
 import { runHunt } from "../../cli/hunt/run_hunt.ts";
 import { readWholeNumber } from "../../cli/numbers.ts";
+import { Interrupts } from "../../cli/interrupts.ts";
 import { ProcessScreen } from "../../cli/screen.ts";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
 import { fuzzCalls } from "./calls/fuzz_calls.ts";
@@ -120,18 +121,24 @@ function tryAllSlips(): boolean {
 }
 
 /** Random requests on machines without a known defect; true when nothing breaks. */
-function tryRequests(seed: number, seconds: number | null): boolean {
+async function tryRequests(seed: number, seconds: number | null): Promise<boolean> {
   console.log();
-  const settings = readHuntOptions({
+  const words = {
     kernel: null,
     quirks: "none",
     cases: null,
     seconds: seconds === null ? null : Math.max(1, (1 - PROGRAMS_PART - CALLS_PART) * seconds),
     seed,
     shard: null,
-  }) as HuntSettings;
+  };
+  const settings = readHuntOptions(words) as HuntSettings;
   const screen = new ProcessScreen();
-  const exitCode = runHunt({ settings }, screen, { interrupted: () => false });
+  const exitCode = await runHunt(
+    { settings },
+    { path: null, words, jobs: 1 },
+    screen,
+    new Interrupts(),
+  );
   screen.flush();
   return exitCode === HELD;
 }
@@ -144,6 +151,6 @@ const held = [
   numberOption("calls") === 0 || await tryCalls(seed, seconds),
   isPart || seconds !== null || tryLayout(),
   isPart || seconds !== null || tryAllSlips(),
-  isPart || tryRequests(seed, seconds),
+  isPart || await tryRequests(seed, seconds),
 ];
 Deno.exit(held.every(Boolean) ? 0 : 1);
