@@ -9,7 +9,7 @@ import {
   type HuntWords,
   readHuntOptions,
 } from "../../instruments/hunt/hunt_options.ts";
-import type { DriverHuntSettings } from "./run_driver_hunt.ts";
+import type { Program } from "../../lang/run/program.ts";
 import { kernelNamed, resolveKernel } from "../../runtime/kernels/kernels.ts";
 
 /** Cases of a driver at most, where nothing else is said. */
@@ -20,6 +20,18 @@ const DRIVER_SEED = 1;
 export interface OpenedHunt {
   readonly settings: HuntSettings;
   readonly where?: NonNullable<HuntOptions["where"]>;
+}
+
+export interface DriverHuntSettings {
+  readonly program: Program;
+  /** How a scenario beside it calls the file. */
+  readonly file: string;
+  readonly loader: HostLoader;
+  readonly seed: number;
+  /** Of each driver. */
+  readonly cases: number;
+  /** Of all drivers together; Infinity: as long as it takes. */
+  readonly seconds: number;
 }
 
 /** The drivers of a file. */

@@ -9,32 +9,19 @@ import {
 import { type MachineSpace, machineVariations } from "../../instruments/driver_hunt/variations.ts";
 import { runScenarioText } from "../../instruments/hunt/scenario_check.ts";
 import type { DriverEntry } from "../../lang/run/driver_entry.ts";
-import type { Program } from "../../lang/run/program.ts";
 import { afterColon } from "../../lang/diagnostics/render.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import type { Interrupts } from "../interrupts.ts";
 import { runPlan } from "../jobs/run_plan.ts";
 import { DriverPlan } from "./driver_job.ts";
+import type { DriverHuntSettings } from "./open_hunt.ts";
 import type { HuntJobs } from "./run_hunt.ts";
 import { withCompiled } from "../c/with_compiled.ts";
-import type { HostLoader } from "../host_loader.ts";
 import { type ExitCode, FAILED, HELD, worseExitCode } from "../exit_code.ts";
 import { refuse, type Screen } from "../screen.ts";
 
 /** Between two lines of progress, by the host's clock. */
 const PROGRESS_MS = 250;
-
-export interface DriverHuntSettings {
-  readonly program: Program;
-  /** How a scenario beside it calls the file. */
-  readonly file: string;
-  readonly loader: HostLoader;
-  readonly seed: number;
-  /** Of each driver. */
-  readonly cases: number;
-  /** Of all drivers together; Infinity: as long as it takes. */
-  readonly seconds: number;
-}
 
 /** Hunts in each driver of a file, and prints what is found. */
 export async function runDriverHunt(

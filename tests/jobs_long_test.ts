@@ -1,0 +1,20 @@
+/** `--jobs`: the report does not depend on the number of workers. */
+import { assertEquals } from "@std/assert";
+import { dmalab } from "./dmalab_program.ts";
+
+Deno.test("hunt and bench with --jobs print what they print without, byte for byte", async () => {
+  const defect = "none, gap_bit_lost_on_split, stale_iova_state_p2p";
+  for (
+    const words of [
+      ["hunt", "--quirks", defect, "--cases", "150"],
+      ["hunt", "examples/museum/11-gap-bit.dma", "--cases", "100"],
+      ["hunt", "examples/drivers/01-hunted-driver.dma", "--cases", "2000"],
+      ["bench", "benches/nvme_read.dma", "--match", "strict"],
+    ]
+  ) {
+    const one = await dmalab(...words);
+    const two = await dmalab(...words, "--jobs", "2");
+    const lines = ({ output }: typeof one) => output.replace(/^iterations.*$/m, "");
+    assertEquals([two.code, lines(two), two.errors], [one.code, lines(one), one.errors]);
+  }
+});
