@@ -56,14 +56,23 @@ export function areHeadersReadable(): boolean {
 
 /** The headers written by hand, by their paths. */
 export function readHeaders(): Readonly<Record<string, string>> {
-  const headers: Record<string, string> = {};
-  for (const folder of ["asm", "dmalab", "linux"]) {
-    const names = [...host.readDirSync(new URL(`${folder}/`, HEADERS))].map(({ name }) => name);
+  return readFolders(HEADERS, ["asm", "dmalab", "linux"]);
+}
+
+/** Headers of ours for files of a kernel tree, where an architecture's stand. */
+export function readTreeHeaders(): Readonly<Record<string, string>> {
+  return readFolders(new URL("tree/", HEADERS), ["asm", "linux"]);
+}
+
+function readFolders(root: URL, folders: readonly string[]): Readonly<Record<string, string>> {
+  const texts: Record<string, string> = {};
+  for (const folder of folders) {
+    const names = [...host.readDirSync(new URL(`${folder}/`, root))].map(({ name }) => name);
     for (const name of names.toSorted()) {
-      headers[`${folder}/${name}`] = host.readTextFileSync(new URL(`${folder}/${name}`, HEADERS));
+      texts[`${folder}/${name}`] = host.readTextFileSync(new URL(`${folder}/${name}`, root));
     }
   }
-  return headers;
+  return texts;
 }
 
 /** What workers are started from. */

@@ -136,23 +136,7 @@ export async function compileC(
         "start with `--allow-run`, and with `-W --allow-env` to compile it once only: `deno task dmalab` does",
     };
   }
-  const child = new host.Command(host.execPath(), {
-    args: [
-      "run",
-      "--no-prompt",
-      "--quiet",
-      "--frozen",
-      // A compiler that runs for a second or two ends before optimised code of it pays.
-      "--v8-flags=--liftoff-only",
-      `--config=${COMPILER_CONFIG}`,
-      "-R",
-      "--allow-env",
-      compilerProgram(),
-    ],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  const child = startCompiler();
   let isLate = false;
   const late = setTimeout(() => {
     isLate = true;
@@ -195,6 +179,27 @@ export async function compileC(
   };
 }
 
+/** Starts the compiler's process. */
+export function startCompiler(): Deno.ChildProcess {
+  return new host.Command(host.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      "--quiet",
+      "--frozen",
+      // A compiler that runs for a second or two ends before optimised code of it pays.
+      "--v8-flags=--liftoff-only",
+      `--config=${COMPILER_CONFIG}`,
+      "-R",
+      "--allow-env",
+      compilerProgram(),
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
 const DOWNLOAD = "it is downloaded the first time: 27 MB, from where npm packages are";
 const LARGE = "a file that is very large, or a machine with little free memory, can be the cause";
 
@@ -216,7 +221,7 @@ async function send(stdin: WritableStream<Uint8Array>, orders: object): Promise<
     .then(() => writer.close(), () => {});
 }
 
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let rest = "";
   const decoder = new TextDecoder();
   for await (const bytes of stream) {

@@ -17,6 +17,7 @@ import { RUN } from "./run.ts";
 import { TEST } from "./test_command.ts";
 import { TOPOLOGY } from "./topology.ts";
 import { TRACE } from "./trace.ts";
+import { TREE } from "./tree.ts";
 import { VECTORS } from "./vectors.ts";
 
 export const COMMANDS: readonly Command[] = [
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   EXPLAIN,
   TOPOLOGY,
   TRACE,
+  TREE,
   RELEASES,
   HUNT,
   VECTORS,

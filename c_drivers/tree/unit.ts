@@ -1,0 +1,141 @@
+/** A file of a tree with all that it may include: what the compiler is given, and nothing else. */
+import type { Makefiles } from "./makefile.ts";
+import type { TreeFiles } from "./tree_files.ts";
+
+/** Where the compiler finds the tree. */
+const TREE = "tree";
+/** Where it finds the lab's headers for trees, and the generated ones. */
+const LAB = "lab";
+
+const INCLUDE = /^[ \t]*#[ \t]*include(?:_next)?[ \t]*([<"])([^>"\n]+)[>"]/gm;
+/** Headers that every file of a kernel begins with. */
+const FIRST = [
+  "include/linux/compiler-version.h",
+  "include/linux/kconfig.h",
+  "include/linux/compiler_types.h",
+];
+const FOLDERS = ["include", "include/uapi"];
+/** What one file may lead to, conditions not looked at. */
+const MOST_FILES = 6000;
+const ASM = /^asm\/([\w.-]+)$/;
+
+/** What is compiled, by its paths, and how. */
+export interface Unit {
+  readonly source: string;
+  readonly args: readonly string[];
+  /** Texts by their paths. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+export class Units {
+  readonly #includes = new Map<string, readonly (readonly [isLocal: boolean, path: string])[]>();
+  readonly #texts = new Map<string, string | null>();
+
+  constructor(readonly files: TreeFiles, readonly makefiles: Makefiles) {}
+
+  /**
+   * A file of the tree and what it includes.
+   *
+   * @param ours Headers of the lab, generated ones among them, by the paths that are included.
+   * @param own Texts that are compiled with the tree and are none of its files, by their paths.
+   */
+  unit(
+    path: string,
+    ours: Readonly<Record<string, string>>,
+    own: Readonly<Record<string, string>> = {},
+  ): Unit {
+    const { defines, folders } = this.makefiles.flagsOf(path);
+    const search = [...FOLDERS, ...folders];
+    const found: Record<string, string> = {};
+    const left: string[] = [];
+    const take = (name: string, text: string | null): boolean => {
+      if (text === null) return false;
+      if (!(name in found) && Object.keys(found).length < MOST_FILES) {
+        found[name] = text;
+        left.push(name);
+      }
+      return true;
+    };
+    const ofLab = (name: string): boolean => {
+      if (name in ours) return take(`${LAB}/${name}`, ours[name]!);
+      const asm = ASM.exec(name)?.[1];
+      if (asm === undefined) return false;
+      const generic = FOLDERS.some((folder) => this.#text(`${folder}/asm-generic/${asm}`) !== null);
+      return generic && take(`${LAB}/${name}`, `#include <asm-generic/${asm}>\n`);
+    };
+    const ofTree = (name: string) => take(`${TREE}/${name}`, this.#text(name));
+    for (const [name, text] of Object.entries(own)) take(name, text);
+    if (!(path in own)) ofTree(path);
+    for (const name of FIRST) ofTree(name);
+    ofLab("generated/autoconf.h");
+    for (let name = left.pop(); name !== undefined; name = left.pop()) {
+      const folder = name.slice(0, name.lastIndexOf("/"));
+      for (const [isLocal, written] of this.#includesOf(name, found[name]!)) {
+        const beside = joined(folder, written);
+        if (isLocal && beside.startsWith(`${TREE}/`) && ofTree(beside.slice(TREE.length + 1))) {
+          continue;
+        }
+        ofLab(written);
+        for (const each of search) if (ofTree(joined(each, written))) break;
+      }
+    }
+    const args = [
+      ...[LAB, ...search.map((each) => `${TREE}/${each}`)].flatMap((each) => ["-I", each]),
+      ...FIRST.flatMap((name) => ["-include", `${TREE}/${name}`]),
+      ...defines.map((define) => `-D${define}`),
+    ];
+    return { source: path in own ? path : `${TREE}/${path}`, args, files: found };
+  }
+
+  #text(path: string): string | null {
+    const known = this.#texts.get(path);
+    if (known !== undefined) return known;
+    const text = this.files.text(path);
+    this.#texts.set(path, text);
+    return text;
+  }
+
+  #includesOf(name: string, text: string): readonly (readonly [boolean, string])[] {
+    const known = name.startsWith(`${TREE}/`) ? this.#includes.get(name) : undefined;
+    if (known !== undefined) return known;
+    const made = [...text.matchAll(INCLUDE)].map(([, quote, path]) =>
+      [quote === '"', path!] as const
+    );
+    this.#includes.set(name, made);
+    return made;
+  }
+}
+
+function joined(folder: string, path: string): string {
+  const parts = folder.split("/");
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "." && part !== "") parts.push(part);
+  }
+  return parts.join("/");
+}
+
+/** What every file of a tree is compiled with. */
+export const TREE_ARGUMENTS: readonly string[] = [
+  "--target=wasm64",
+  "-mbulk-memory",
+  "-nostdinc",
+  "-O1",
+  "-std=gnu11",
+  "-w",
+  "-ffreestanding",
+  "-fno-strict-aliasing",
+  "-fno-delete-null-pointer-checks",
+  "-fshort-wchar",
+  "-fms-extensions",
+  "-fwrapv",
+  "-fno-color-diagnostics",
+  "-fno-caret-diagnostics",
+  "-ferror-limit=50",
+  "-D__KERNEL__",
+  '-DKBUILD_MODNAME="driver"',
+  '-DKBUILD_BASENAME="driver"',
+  '-DKBUILD_MODFILE="driver"',
+  // WebAssembly has no return address.
+  "-D__builtin_return_address(level)=((void *)0)",
+];

@@ -1,0 +1,110 @@
+/** One compiler for many files of a tree: its process stays, and each text is sent to it once. */
+import { host } from "../host.ts";
+import { type Compiled, linesOf, startCompiler } from "./clang.ts";
+
+/** No file of a tree takes so long. */
+const MOST_MS = 300_000;
+
+/** What runs clang on texts, by their paths. */
+export interface TreeClang {
+  run(
+    args: readonly string[],
+    files: Readonly<Record<string, string>>,
+    output: string,
+  ): Promise<Compiled>;
+  close(): Promise<void>;
+}
+
+/** Clang as a WebAssembly module, in a process of its own. */
+export class SessionClang implements TreeClang {
+  readonly #child: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #answers: AsyncGenerator<string>;
+  readonly #errors: Promise<string>;
+  readonly #sent = new Map<string, string>();
+
+  constructor() {
+    this.#child = startCompiler();
+    this.#writer = this.#child.stdin.getWriter();
+    this.#answers = linesOf(this.#child.stdout);
+    this.#errors = new Response(this.#child.stderr).text();
+  }
+
+  async run(
+    args: readonly string[],
+    files: Readonly<Record<string, string>>,
+    output: string,
+  ): Promise<Compiled> {
+    const put: Record<string, string> = {};
+    for (const [path, text] of Object.entries(files)) {
+      if (this.#sent.get(path) === text) continue;
+      put[path] = text;
+      this.#sent.set(path, text);
+    }
+    const order = { args, put, names: Object.keys(files), output };
+    const late = setTimeout(() => this.#child.kill("SIGKILL"), MOST_MS);
+    // A process that ends says why by its answer, which does not come.
+    await this.#writer.write(new TextEncoder().encode(`${JSON.stringify(order)}\n`)).catch(
+      () => {},
+    );
+    const { done, value } = await this.#answers.next();
+    clearTimeout(late);
+    if (done === true) {
+      const [line] = (await this.#errors).split("\n").filter((each) => each.trim() !== "");
+      throw new CompilerGone(line ?? "it printed no error");
+    }
+    const { made } = JSON.parse(value) as { made: { module: string | null; said: string } };
+    const { module, said } = made;
+    return { module: module === null ? null : Uint8Array.fromBase64(module), said };
+  }
+
+  async close(): Promise<void> {
+    await this.#writer.close().catch(() => {});
+    await this.#child.status;
+    await this.#errors;
+    await this.#answers.return(undefined);
+  }
+}
+
+/** The compiler's process has ended. */
+export class CompilerGone extends Error {
+  constructor(line: string) {
+    super(`The compiler of C ended: ${line}`);
+  }
+}
+
+/** A clang of the system's, on files in a folder: faster, for those who make dmalab. */
+export class SystemClang implements TreeClang {
+  readonly #folder = host.makeTempDirSync();
+  readonly #sent = new Map<string, string>();
+
+  constructor(readonly program: string) {}
+
+  async run(
+    args: readonly string[],
+    files: Readonly<Record<string, string>>,
+    output: string,
+  ): Promise<Compiled> {
+    for (const [path, text] of Object.entries(files)) {
+      if (this.#sent.get(path) === text) continue;
+      this.#sent.set(path, text);
+      const at = `${this.#folder}/${path}`;
+      host.mkdirSync(at.slice(0, at.lastIndexOf("/")), { recursive: true });
+      host.writeTextFileSync(at, text);
+    }
+    const { code, stderr } = await new host.Command(this.program, {
+      args: [...args, "-o", output],
+      cwd: this.#folder,
+      stderr: "piped",
+      stdout: "null",
+    }).output();
+    const said = new TextDecoder().decode(stderr);
+    const module = code === 0 ? host.readFileSync(`${this.#folder}/${output}`) : null;
+    return { module, said };
+  }
+
+  close(): Promise<void> {
+    host.removeSync(this.#folder, { recursive: true });
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,78 @@
+/** Memory of a module that was compiled of a tree's files: what the kernel's allocators would give. */
+
+/** What a block is a multiple of. */
+const UNIT_BYTES = 64;
+const GROW_PAGES = 256;
+const PAGE_BYTES = 2 ** 16;
+
+export class TreeMemory {
+  readonly #memory: WebAssembly.Memory;
+  #view: DataView;
+  #end: number;
+  readonly #sizes = new Map<number, number>();
+  readonly #free = new Map<number, number[]>();
+
+  /** @param start Where nothing of the module lies any more. */
+  constructor(memory: WebAssembly.Memory, start: number) {
+    this.#memory = memory;
+    this.#view = new DataView(this.#memory.buffer);
+    this.#end = Math.ceil(start / UNIT_BYTES) * UNIT_BYTES;
+  }
+
+  get view(): DataView {
+    if (this.#view.buffer !== this.#memory.buffer) this.#view = new DataView(this.#memory.buffer);
+    return this.#view;
+  }
+
+  /** Zeroed memory. */
+  take(sizeBytes: number): number {
+    const size = Math.max(1, Math.ceil(sizeBytes / UNIT_BYTES)) * UNIT_BYTES;
+    const at = this.#free.get(size)?.pop() ?? this.#extend(size);
+    this.#sizes.set(at, size);
+    new Uint8Array(this.#memory.buffer, at, size).fill(0);
+    return at;
+  }
+
+  /** @throws {RangeError} For what was not taken. */
+  give(at: number): void {
+    if (at === 0) return;
+    const size = this.#sizes.get(at);
+    if (size === undefined) {
+      throw new RangeError(`Frees 0x${at.toString(16)}, which is not allocated`);
+    }
+    this.#sizes.delete(at);
+    const list = this.#free.get(size);
+    if (list === undefined) this.#free.set(size, [at]);
+    else list.push(at);
+  }
+
+  word(at: number): number {
+    return Number(this.view.getBigUint64(at, true));
+  }
+
+  fill(at: number, byte: number, sizeBytes: number): void {
+    new Uint8Array(this.#memory.buffer, at, sizeBytes).fill(byte);
+  }
+
+  copy(to: number, from: number, sizeBytes: number): void {
+    new Uint8Array(this.#memory.buffer).copyWithin(to, from, from + sizeBytes);
+  }
+
+  text(at: number): string {
+    const bytes = new Uint8Array(this.#memory.buffer, at);
+    const end = bytes.indexOf(0);
+    return new TextDecoder().decode(bytes.subarray(0, end < 0 ? 0 : end));
+  }
+
+  #extend(size: number): number {
+    const at = this.#end;
+    this.#end += size;
+    const missing = this.#end - this.#memory.buffer.byteLength;
+    if (missing > 0) {
+      const pages = BigInt(Math.max(GROW_PAGES, Math.ceil(missing / PAGE_BYTES)));
+      // It counts in 64 bits here, which the types do not know of.
+      this.#memory.grow(pages as bigint & number);
+    }
+    return at;
+  }
+}

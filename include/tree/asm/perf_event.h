@@ -1,0 +1,1 @@
+/* The lab counts no hardware events. */

@@ -1,0 +1,50 @@
+/**
+ * `deno task tree-compare DIR [--clang PROGRAM]`: puts the golden data of the allocator of IO virtual
+ * addresses to a tree's own code, and prints how many answers are equal.
+ */
+import { HostTree } from "../cli/c/host_tree.ts";
+import { TreeBuild } from "../cli/c/tree_build.ts";
+import { SessionClang, SystemClang } from "../cli/c/tree_clang.ts";
+import { buildTreeAllocator } from "../cli/tree/tree_allocator_build.ts";
+import { compareFields, type TraceLine } from "./conformance/traces/iova_trace.ts";
+import type { IovaOperation } from "../instruments/oracle/iova_operations.ts";
+
+const FOLDER = "tests/golden/iova";
+/** Another layer's records, and those of another page size. */
+const OTHER = /^(?:dma-|granule64k)/;
+
+const [folder, , program] = Deno.args;
+if (folder === undefined) {
+  console.error("usage: deno task tree-compare DIR [--clang PROGRAM]");
+  Deno.exit(2);
+}
+const clang = program === undefined ? new SessionClang() : new SystemClang(program);
+const build = new TreeBuild(new HostTree(folder), clang, program === undefined);
+const make = await buildTreeAllocator(build);
+await clang.close();
+let [equal, different, files] = [0, 0, 0];
+for (const { name } of [...Deno.readDirSync(FOLDER)].toSorted((a, b) => a.name < b.name ? -1 : 1)) {
+  if (!/\.jsonl(?:\.gz)?$/.test(name) || OTHER.test(name)) continue;
+  const file = await Deno.open(`${FOLDER}/${name}`);
+  const stream = name.endsWith(".gz")
+    ? file.readable.pipeThrough(new DecompressionStream("gzip"))
+    : file.readable;
+  const lines = (await new Response(stream).text()).trim().split("\n");
+  const side = make();
+  files++;
+  for (const [index, text] of lines.entries()) {
+    const line = JSON.parse(text) as TraceLine;
+    const answer = side.run(line as IovaOperation);
+    const found = compareFields(line, answer);
+    // What answers nothing is no answer that could differ.
+    if (Object.keys(answer).length === 0) continue;
+    if (found === null) equal++;
+    else if (++different <= 10) {
+      console.log(`${name}:${index + 1}`, JSON.stringify(found), text.slice(0, 200));
+    }
+  }
+}
+console.log(
+  `${build.version.name}: ${files} files, ${equal} answers equal, ${different} different`,
+);
+Deno.exit(different === 0 ? 0 : 1);

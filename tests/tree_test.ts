@@ -1,0 +1,181 @@
+/** Kernel trees without a compiler: what is read of a tree, what is derived, what is refused. */
+import { assertEquals, assertThrows } from "@std/assert";
+import { HostTree } from "../cli/c/host_tree.ts";
+import { boundsHeader, generatedHeaders } from "../c_drivers/tree/generated.ts";
+import { withStorage } from "../c_drivers/tree/ir.ts";
+import { closureOf, readKconfig } from "../c_drivers/tree/kconfig.ts";
+import { Makefiles } from "../c_drivers/tree/makefile.ts";
+import { settingsFor } from "../c_drivers/tree/settings.ts";
+import { TreeError, type TreeFiles, versionOf } from "../c_drivers/tree/tree_files.ts";
+import { Units } from "../c_drivers/tree/unit.ts";
+import { compareLives } from "../instruments/oracle/iova_compare.ts";
+import { IovaModel, type IovaOperation } from "../instruments/oracle/iova_operations.ts";
+
+function treeOf(texts: Readonly<Record<string, string>>): TreeFiles {
+  return { text: (path) => texts[path] ?? null };
+}
+
+const KCONFIG = `
+source "kernel/dma/Kconfig"
+if BUS
+source "drivers/Kconfig"
+endif
+`;
+const REQUIRED = [
+  ...["BUG", "DMA_NEED_SYNC", "HAS_DMA", "IOMMU_DMA", "NEED_DMA_MAP_STATE"],
+  ...["NEED_SG_DMA_FLAGS", "NEED_SG_DMA_LENGTH", "SWIOTLB"],
+];
+const TEXTS = {
+  Kconfig: KCONFIG,
+  "kernel/dma/Kconfig": REQUIRED.map((name) => `config ${name}\n\tbool\n`).join("\n"),
+  "drivers/Kconfig": `
+config BUS
+	bool "A bus"
+
+config TOY
+	tristate "A toy"
+	depends on NET && !X86
+	select HELP
+
+config HELP
+	bool
+
+config HELP_CORE
+	bool
+	default y if (HELP || OTHER)
+`,
+  "drivers/toy/Makefile": `
+obj-$(CONFIG_TOY) += toy.o
+toy-objs := main.o \\
+	more.o
+ccflags-y += -I$(src)/inner -DTOY_LEVEL=3
+`,
+  "drivers/Makefile": "obj-$(CONFIG_BUS) += toy/\n",
+};
+
+Deno.test("a tree's release is what its Makefile says, and a folder without one is no tree", () => {
+  const makefile = "VERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\nEXTRAVERSION =\n";
+  assertEquals(versionOf(treeOf({ Makefile: makefile })).name, "7.2.13");
+  assertThrows(() => versionOf(treeOf({})), TreeError, "no kernel tree");
+});
+
+Deno.test("symbols that build a file bring what they select, depend on and stand under", () => {
+  const files = treeOf(TEXTS);
+  const settings = settingsFor(["drivers/toy/main.c"], readKconfig(files), new Makefiles(files));
+  assertEquals(settings.asked, ["BUS", "TOY"]);
+  assertEquals(settings.isModule, true);
+  for (const name of ["TOY", "HELP", "HELP_CORE", "BUS", "SMP", "DMA_NEED_SYNC"]) {
+    assertEquals(settings.values.get(name), "1", name);
+  }
+  assertEquals(settings.values.has("X86"), false);
+});
+
+Deno.test("a tree without a symbol that right answers need is refused with the reason", () => {
+  const texts = { ...TEXTS, "kernel/dma/Kconfig": "config BUG\n\tbool\n" };
+  const files = treeOf(texts);
+  assertThrows(
+    () => settingsFor(["drivers/toy/main.c"], readKconfig(files), new Makefiles(files)),
+    TreeError,
+    "has no DMA_NEED_SYNC: without it every dma_sync_*()",
+  );
+});
+
+Deno.test("Kconfig files that name each other end", () => {
+  const files = treeOf({ Kconfig: 'source "Kconfig"\nconfig A\n\tbool\n\tselect A\n' });
+  assertEquals([...closureOf(["A"], readKconfig(files), () => false)], ["A"]);
+});
+
+Deno.test("a unit has what may be included, by the makefile's folders, and an asm wrapper", () => {
+  const units = new Units(
+    treeOf({
+      ...TEXTS,
+      "drivers/toy/main.c": '#include "own.h"\n#include <linux/a.h>\n#include <asm/b.h>\n',
+      "drivers/toy/inner/own.h": "",
+      "include/linux/a.h": "#include <asm/ours.h>\n",
+      "include/asm-generic/b.h": "",
+      "include/linux/unused.h": "",
+    }),
+    new Makefiles(treeOf(TEXTS)),
+  );
+  const { args, files } = units.unit("drivers/toy/main.c", { "asm/ours.h": "" });
+  assertEquals(Object.keys(files).toSorted(), [
+    "lab/asm/b.h",
+    "lab/asm/ours.h",
+    "tree/drivers/toy/inner/own.h",
+    "tree/drivers/toy/main.c",
+    "tree/include/asm-generic/b.h",
+    "tree/include/linux/a.h",
+  ]);
+  assertEquals(files["lab/asm/b.h"], "#include <asm-generic/b.h>\n");
+  assertEquals(args.includes("-DTOY_LEVEL=3"), true);
+});
+
+Deno.test("nothing outside of a tree is read, by a path or by a link", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${folder}/tree`);
+    Deno.writeTextFileSync(`${folder}/secret.h`, "secret");
+    Deno.writeTextFileSync(`${folder}/tree/open.h`, "open");
+    Deno.symlinkSync(`${folder}/secret.h`, `${folder}/tree/link.h`);
+    Deno.symlinkSync(`${folder}/tree/open.h`, `${folder}/tree/inside.h`);
+    const tree = new HostTree(`${folder}/tree`);
+    assertEquals(tree.text("open.h"), "open");
+    assertEquals(tree.text("inside.h"), "open");
+    for (const path of ["link.h", "../secret.h", `${folder}/secret.h`, "none.h", "."]) {
+      assertEquals(tree.text(path), null, path);
+    }
+    assertThrows(() => new HostTree(`${folder}/none`), TreeError, "Cannot read the kernel tree");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("data that a file only declares gets storage of its type's size", () => {
+  const ir = [
+    "%struct.closed = type opaque",
+    "@a = external local_unnamed_addr global [2 x [14 x ptr]], align 16",
+    "@b = external constant %struct.open",
+    "@c = external global %struct.closed, align 1",
+    "@d = external global [0 x i8], align 1",
+    "@e = global i32 1",
+  ].join("\n");
+  assertEquals(withStorage(ir).split("\n").slice(1), [
+    "@a = weak global [2 x [14 x ptr]] zeroinitializer, align 16",
+    "@b = weak global %struct.open zeroinitializer",
+    "@c = weak global [8192 x i8] zeroinitializer, align 1",
+    "@d = weak global [512 x i8] zeroinitializer, align 1",
+    "@e = global i32 1",
+  ]);
+});
+
+Deno.test("bounds are read off the compiled source of them, and time constants are exact", () => {
+  const code =
+    'call void asm sideeffect "\\0A.ascii \\22->NR_PAGEFLAGS $0 __NR_PAGEFLAGS\\22", "i"(i32 21)';
+  assertEquals(boundsHeader(code), "#define NR_PAGEFLAGS 21\n");
+  const files = treeOf(TEXTS);
+  const settings = settingsFor(["drivers/toy/main.c"], readKconfig(files), new Makefiles(files));
+  const version = { major: 7, patch: 2, sub: 300, name: "7.2.300" };
+  const headers = generatedHeaders(version, settings);
+  const time = headers["generated/timeconst.h"]!;
+  // A thousandth, rounded up at 32 bits: 2^41 / 1000.
+  assertEquals(/USEC_TO_HZ_MUL32 U64_C\(0x(\w+)\)/.exec(time)?.[1], "83126e98");
+  assertEquals(/USEC_TO_HZ_SHR32 (\d+)/.exec(time)?.[1], "41");
+  assertEquals(headers["linux/version.h"]!.includes("LINUX_VERSION_CODE 459519"), true);
+});
+
+Deno.test("an allocator that differs in one answer is found, by its shortest life", () => {
+  const same = () => new IovaModel();
+  const options = { count: 3, length: 200, seed: 1 };
+  assertEquals(compareLives([same, same], options), null);
+  // It forgets that a free range below the limit may be larger than asked for.
+  class Wrong extends IovaModel {
+    override run(operation: IovaOperation) {
+      const answer = super.run(operation);
+      return operation.op === "alloc_fast" && operation.size % 5 === 3
+        ? { pfn: Number(answer["pfn"]) - 1 }
+        : answer;
+    }
+  }
+  const found = compareLives([same, () => new Wrong()], options);
+  assertEquals(found?.operations.map(({ op }) => op), ["init", "alloc_fast"]);
+});
