@@ -1,5 +1,5 @@
 /** A driver in C as the compiler gave it: its code, and what is known of it. */
-import type { SourceFile } from "../lang/source.ts";
+import type { SourceFile, Span } from "../lang/source.ts";
 import type { LinesRun } from "../lang/values/c_module.ts";
 import { CCoverage } from "./c_coverage.ts";
 import { LineTable } from "./wasm/line_table.ts";
@@ -16,6 +16,8 @@ export class CCode {
   readonly sources: ReadonlyMap<string, SourceFile>;
   /** Names of its functions that scripts may call. */
   readonly functionNames: readonly string[];
+  /** Places of calls that were asked for, by the address of the constant that says each. */
+  readonly callSpans = new Map<number, Span | null>();
   #lines: LineTable | null = null;
   #statements: CLines | null = null;
   #checked: CheckedModule | null = null;

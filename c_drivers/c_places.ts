@@ -47,7 +47,9 @@ function callSpan(source: SourceFile, line: number, column: number, call: string
     open += Number(code[start] === ")") - Number(code[start] === "(");
     if (open === 0) break;
   }
-  const name = /\w*\s*$/.exec(code.slice(0, start))!.index;
+  let name = start;
+  while (/\s/.test(code[name - 1] ?? "")) name--;
+  while (/\w/.test(code[name - 1] ?? "")) name--;
   // Inside of another macro's arguments the compiler knows that one's end. A form with less
   // arguments is a macro over the one that takes attributes.
   const inside = code.slice(name).search(new RegExp(`\\b${call.replace(/_attrs$/, "")}`));
@@ -59,7 +61,6 @@ export class CPlaces {
   readonly #code: CCode;
   readonly #running: RunnableCode;
   readonly #memory: CMemory;
-  readonly #spans = new Map<number, Span | null>();
   readonly #sites = new Map<number, number>();
 
   /** @param running The code as it runs, in which stacks tell where it is. */
@@ -81,14 +82,15 @@ export class CPlaces {
   }
 
   #spanAt(at: number, call: string): Span | null {
-    const known = this.#spans.get(at);
+    const { callSpans } = this.#code;
+    const known = callSpans.get(at);
     if (known !== undefined) return known;
     const memory = this.#memory;
     const source = this.#code.source(memory.textAt(memory.wordAt(at)));
     const line = memory.view.getInt32(at + LINE_AT, true);
     const column = memory.view.getInt32(at + COLUMN_AT, true);
     const span = source === undefined ? null : callSpan(source, line, column, call);
-    this.#spans.set(at, span);
+    callSpans.set(at, span);
     return span;
   }
 
