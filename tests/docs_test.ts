@@ -138,13 +138,13 @@ const TYPESCRIPT = [INSTALL, "docs/typescript.md"];
 Deno.test("shell commands in the pages are ones that are known to work", () => {
   const known = [
     /^npx -y deno@2\.9\.6 task (?:demo|demo-c|test)$/,
-    // Of the README: package_test.ts builds the package and installs it so.
+    // Of the README: package_install_long_test.ts builds the package and installs it so.
     /^npx -y deno@2\.9\.6 task package$/,
     /^npm install -g \.\/dist$/,
     /^dmalab run examples\/start\/01-first-look\.dma$/,
   ];
   for (const block of BLOCKS.filter(({ language }) => language === "sh")) {
-    // Run block by block in package_test.ts.
+    // Run block by block in package_install_long_test.ts.
     if (block.page === INSTALL) continue;
     for (const line of block.code.split("\n")) {
       assert(known.some((form) => form.test(line)), `${place(block)}: ${line}`);

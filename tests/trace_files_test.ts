@@ -16,6 +16,7 @@ import { recordRun, runsOf } from "../lang/recording/mod.ts";
 import { readScenario } from "../cli/scenario/load_scenario.ts";
 import { codeBlocks } from "../cli/docs/code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
+import { dmalab } from "./dmalab_program.ts";
 import { ROOT } from "./source_text.ts";
 
 const TWO_STEP = "examples/api/01-two-step-basic.dma";
@@ -28,13 +29,6 @@ function readLines(text: string): TraceLine[] {
     assert(!("problem" in read), `${line}\n${"problem" in read ? read.problem : ""}`);
     return read;
   });
-}
-
-async function dmalab(...words: string[]) {
-  return await runDeno(
-    ["run", "--no-prompt", "-R", "-W", "cli/main.ts", ...words],
-    { folder: ROOT, env: { NO_COLOR: "1" } },
-  );
 }
 
 function programOf(path: string) {
@@ -58,8 +52,8 @@ async function exported(path: string, suffix: string, ...more: string[]): Promis
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-trace-" });
   try {
     const file = join(folder, `trace${suffix}`);
-    const { success, output } = await dmalab("run", path, "--export", file, ...more);
-    assert(success, output);
+    const { code, output } = await dmalab("run", path, "--export", file, ...more);
+    assertEquals(code, 0, output);
     return Deno.readTextFileSync(file);
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -102,17 +96,11 @@ Deno.test("a run's machine can be built again from the file", async () => {
 });
 
 Deno.test("--trace json writes nothing but lines of the format to the standard output", async () => {
-  const script = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "-R", "cli/main.ts", "run", TWO_STEP, "--trace", "json"],
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-  });
-  const { stderr, stdout } = await script.output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  const lines = readLines(text(stdout));
+  const { errors, output } = await dmalab("run", TWO_STEP, "--trace", "json");
+  const lines = readLines(output);
   assertEquals(lines.filter((line) => "outcome" in line).length, 3);
-  assertStringIncludes(text(stderr), "ok | 3 passed | 0 failed");
-  assertEquals(text(stdout), await exported(TWO_STEP, ".dmatrace.jsonl"));
+  assertStringIncludes(errors, "ok | 3 passed | 0 failed");
+  assertEquals(output, await exported(TWO_STEP, ".dmatrace.jsonl"));
 });
 
 Deno.test("both options are refused where they make no sense, and said to be missing a right", async () => {
@@ -123,9 +111,9 @@ Deno.test("both options are refused where they make no sense, and said to be mis
       [["--export", "/nowhere/x.json"], 'error: Cannot write "/nowhere/x.json": '],
     ] as const
   ) {
-    const { code, output } = await dmalab("run", TWO_STEP, ...words);
-    assertEquals(code, 2, output);
-    assertStringIncludes(output, complaint);
+    const { code, errors } = await dmalab("run", TWO_STEP, ...words);
+    assertEquals(code, 2, errors);
+    assertStringIncludes(errors, complaint);
   }
   const run = ["run", "--no-prompt", "-R=.", TWO_STEP];
   const denied = await runDeno([...run, "--export", "x.json"], { folder: ROOT });

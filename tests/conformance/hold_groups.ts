@@ -1,0 +1,94 @@
+/**
+ * The captured and generated data must go on agreeing, group by group.
+ *
+ * `conformance_agreement.json` holds how many cases of each group agree today. Fewer is a failure;
+ * more is one too, so that the file is kept true: `deno task conformance --json` has the numbers.
+ */
+import { assertEquals } from "@std/assert";
+import { Ledger } from "../../runtime/dma/checker/ledger.ts";
+import recorded from "../conformance_agreement.json" with { type: "json" };
+import type { GroupResult } from "./group_result.ts";
+import { replayGroups } from "./replay.ts";
+
+const EXPECTED: Readonly<Record<string, readonly [number, number]>> = recorded as never;
+
+/** The names of all groups. */
+export const GROUPS: readonly string[] = Object.keys(EXPECTED);
+
+export const GOLDEN = "tests/golden";
+
+/** Groups in which every case must agree. */
+const COMPLETE = [
+  /^kernel\//,
+  /^iova\//,
+  /^pagetable\//,
+  /^swiotlb\//,
+  /^hmm\//,
+  /^defects\//,
+];
+
+/**
+ * The classes of reports that the checker may draw from a group: nearly none, since what was captured
+ * worked.
+ *
+ * 6.12 draws overlaps of cache lines, as it would have with its own debugging: it maps the same
+ * buffer for several commands at a time, and looks at lines on every machine (behaviour/dma.md 8.2).
+ * Metadata behind SGLs draws the defect that made those requests fail (behaviour/defects.md,
+ * `metadata_uses_data_gap`).
+ */
+function deserved(group: string): readonly string[] {
+  if (group.includes("v6.12")) return ["cacheline_overlap"];
+  return group.endsWith("-msgl") ? ["link_unaligned"] : [];
+}
+
+/** Replays groups, and notes which reports the captured requests of each draw. */
+async function replayWatched(isWanted: (group: string) => boolean) {
+  const { report } = Ledger.prototype;
+  const seen = new Set<string>();
+  Ledger.prototype.report = function (...args) {
+    seen.add(args[0]);
+    report.apply(this, args);
+  };
+  const results: GroupResult[] = [];
+  const drawn = new Map<string, readonly string[]>();
+  try {
+    for await (const result of replayGroups(GOLDEN, isWanted)) {
+      results.push(result);
+      if (result.name.startsWith("kernel/")) drawn.set(result.name, [...seen]);
+      seen.clear();
+    }
+  } finally {
+    Ledger.prototype.report = report;
+  }
+  return { results, drawn };
+}
+
+/** Replays groups, a step each. @returns How many cases each of the captured ones has, and their reports. */
+export async function holdGroups(t: Deno.TestContext, isWanted: (group: string) => boolean) {
+  const { results, drawn } = await replayWatched(isWanted);
+  for (const { name, agree, total } of results) {
+    await t.step(`${name}: ${agree} of ${total}`, () => {
+      assertEquals([agree, total], [...(EXPECTED[name] ?? [])]);
+      if (COMPLETE.some((pattern) => pattern.test(name))) assertEquals(agree, total);
+      const may = deserved(name);
+      assertEquals((drawn.get(name) ?? []).filter((each) => !may.includes(each)), []);
+    });
+  }
+  assertEquals(results.map(({ name }) => name).sort(), GROUPS.filter(isWanted).sort());
+  const captured = results.filter(({ name }) => drawn.has(name));
+  return { cases: captured.reduce((sum, { total }) => sum + total, 0), drawn };
+}
+
+/** One of so many is replayed by the short suite. */
+const SHARE = 6;
+
+/**
+ * The groups of the short suite: each sixth of its kind. The requests, the history and the submissions of a
+ * captured configuration belong together.
+ */
+export function isWitness(group: string): boolean {
+  const parts = group.split("/");
+  const partOf = (name: string) => parts[0] === "kernel" ? name.split("/").at(-1)! : name;
+  const alike = GROUPS.filter((name) => name.startsWith(`${parts[0]}/`)).map(partOf);
+  return [...new Set(alike)].sort().indexOf(partOf(group)) % SHARE === 0;
+}

@@ -1,0 +1,61 @@
+/** The package as Node and Deno install it: what docs/install.md and the README say, line by line. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { VERSION } from "../cli/package_version.ts";
+import { codeBlocks } from "../cli/docs/code_blocks.ts";
+import { has, installByDeno, shell, TWO_PASSES, withPackage } from "./package_shell.ts";
+import { ROOT } from "./source_text.ts";
+
+const MANUAL = codeBlocks(
+  "docs/install.md",
+  Deno.readTextFileSync(join(ROOT, "docs/install.md")),
+);
+
+Deno.test("the package installs and works without this project (docs/install.md)", (t) =>
+  withPackage(async (base) => {
+    await t.step({
+      name: "does what its manual says, line by line",
+      ignore: !has("npm"),
+      fn: () => {
+        Deno.copyFileSync(join(base, "two.dma"), join(base, "scenario.dma"));
+        for (const { code, heading, language } of MANUAL) {
+          if (language !== "sh" || heading === "Publishing") continue;
+          const { code: exitCode, output } = shell(base, base, `set -e\n${code}`);
+          assertEquals(exitCode, 0, `${code}\n${output}`);
+          assertMatch(output, /^ok \| [13] passed/m);
+        }
+      },
+    });
+
+    await t.step({
+      name: "as a command of Node's, as the README says",
+      ignore: !has("npm"),
+      fn: () => {
+        Deno.copyFileSync(
+          join(ROOT, "examples/start/01-first-look.dma"),
+          join(base, "first-look.dma"),
+        );
+        const prefix = `export NPM_CONFIG_PREFIX=${base}/node PATH=${base}/node/bin:$PATH`;
+        const install = `${prefix}; npm install -g ./dist && dmalab run first-look.dma`;
+        const { code, output } = shell(base, base, install);
+        assertEquals(code, 0, output);
+        assertMatch(output, /^ok \| 1 passed \| 0 failed \| 7 assertions$/m);
+        // More than a pipe holds, read late.
+        const late = `${prefix}; dmalab vectors --negative >whole
+          dmalab vectors --negative | (sleep 1; cmp - whole && wc -c <whole)`;
+        const compared = shell(base, base, late).output;
+        assert(Number(compared) > 2 ** 16, compared);
+        assertEquals(shell(base, base, `${prefix}; npm uninstall -g dmalab`).code, 0);
+      },
+    });
+
+    await t.step("as a command of Deno's", () => {
+      installByDeno(base);
+      assertMatch(shell(base, base, "dmalab run two.dma").output, TWO_PASSES);
+      assertMatch(shell(base, base, "dmalab test --jobs 2 two.dma two.dma").output, /6 passed/);
+      assertEquals(shell(base, base, "dmalab --version").output, `dmalab ${VERSION}\n`);
+      const missing = shell(base, base, "dmalab run three.dma");
+      assertEquals(missing.code, 2);
+      assertStringIncludes(missing.output, 'Cannot read "three.dma": there is no such file');
+    });
+  }));
