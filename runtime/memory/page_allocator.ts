@@ -328,15 +328,17 @@ export class PageAllocator {
     let base = alignUp(from, alignPages);
     for (;;) {
       let blocked = -1;
+      let runPage = 0;
       for (const { startPage, pages } of runs) {
+        runPage = startPage;
         blocked = this.#bitmap.firstUnusable(base + startPage, base + startPage + pages, spans);
         if (blocked >= 0) break;
       }
       if (blocked < 0) return base;
-      // Every base up to the next free page's distance would meet the same obstacle.
+      // The run meets the same obstacle until it begins behind it, at a free page.
       const free = this.#bitmap.nextFree(blocked + 1, spans);
       if (free < 0) return -1;
-      base = alignUp(base + (free - blocked), alignPages);
+      base = alignUp(free - runPage, alignPages);
     }
   }
 }
