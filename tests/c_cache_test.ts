@@ -1,6 +1,6 @@
 /** Compiled drivers in the user's cache folder. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { removeOldest } from "../cli/c/c_cache.ts";
+import { keepModule, keptModule, removeOldest } from "../cli/c/c_cache.ts";
 import { hasPty } from "./pty.ts";
 import { ROOT } from "./source_text.ts";
 
@@ -23,7 +23,7 @@ async function run(folder: string, cache: string): Promise<boolean> {
   return success;
 }
 
-Deno.test("a driver is kept in the cache folder, bound to its text and its own bytes, never in the project", async () => {
+Deno.test("a driver is kept in the cache folder, bound to its text and its own bytes, never in the project (long)", async () => {
   const folder = Deno.makeTempDirSync();
   const cache = Deno.makeTempDirSync();
   const kept = () => [...Deno.readDirSync(`${cache}/dmalab/c`)].map(({ name }) => name).toSorted();
@@ -54,7 +54,7 @@ Deno.test("a driver is kept in the cache folder, bound to its text and its own b
 });
 
 Deno.test({
-  name: "a driver runs where it cannot be kept, and a terminal shows that",
+  name: "a driver runs where it cannot be kept, and a terminal shows that (long)",
   ignore: !hasPty(),
   fn: () => {
     const folder = Deno.makeTempDirSync();
@@ -82,6 +82,28 @@ Deno.test({
       Deno.removeSync(folder, { recursive: true });
     }
   },
+});
+
+Deno.test("what is kept under a key is found again unless its bytes have changed", async () => {
+  const cache = Deno.makeTempDirSync();
+  const [variable, before] = ["XDG_CACHE_HOME", Deno.env.get("XDG_CACHE_HOME")];
+  try {
+    Deno.env.set(variable, cache);
+    const module = new Uint8Array([0, 10, 1]);
+    assertEquals(await keepModule("right", module, "said"), null);
+    assertEquals(await keptModule("right"), { module, said: "said" });
+    assertEquals(await keptModule("wrong"), null);
+    const bytes = Deno.readFileSync(`${cache}/dmalab/c/right`);
+    bytes[bytes.length - 1]! ^= 1;
+    Deno.writeFileSync(`${cache}/dmalab/c/wrong`, bytes);
+    assertEquals(await keptModule("wrong"), null);
+    Deno.env.set(variable, `${cache}/dmalab/c/right`);
+    assertStringIncludes(await keepModule("right", module, "") ?? "", "file exists");
+  } finally {
+    if (before === undefined) Deno.env.delete(variable);
+    else Deno.env.set(variable, before);
+    Deno.removeSync(cache, { recursive: true });
+  }
 });
 
 Deno.test("removeOldest() removes what was not used for longest, down to the limit", () => {

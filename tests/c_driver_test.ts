@@ -220,7 +220,7 @@ Deno.test("docs/c-drivers.md shows the driver that it runs", () => {
   }
 });
 
-Deno.test("a header in a folder above is found, and one that is refused says why", async () => {
+Deno.test("a header in a folder above is found, and one that is refused says why (long)", async () => {
   const folder = Deno.makeTempDirSync();
   const write = (name: string, text: string) => Deno.writeTextFileSync(`${folder}/${name}`, text);
   const load = async () => {

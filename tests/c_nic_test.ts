@@ -5,10 +5,10 @@ import { findPlanted } from "./planted_bugs.ts";
 import { NIC_DRIVER } from "./planted/nic.ts";
 import { ROOT } from "./source_text.ts";
 
-Deno.test("the NIC in C: right in every mode, and three planted bugs are found", (t) =>
+Deno.test("the NIC in C: right in strict mode, and three planted bugs are found", (t) =>
   findPlanted(t, NIC_DRIVER, "short"));
 
-Deno.test("deno task demo-c shows the leak of the planted bug, with its line of C", async () => {
+Deno.test("deno task demo-c shows the leak of the planted bug, with its line of C (long)", async () => {
   const { code, output } = await runDeno(["task", "--quiet", "demo-c"], {
     folder: ROOT,
     env: { NO_COLOR: "1" },

@@ -215,7 +215,7 @@ Deno.test("a constructor without an end ends at its line", async () => {
   assert(/in begin\(\) at begin\.c:[45]:/.test(message), message);
 });
 
-Deno.test("code that cannot be checked, or has no room, is an error of its file, with its line", async () => {
+Deno.test("code that cannot be checked, or has no room, is an error of its file, with its line (long)", async () => {
   const loader = new MadeFiles();
   REFUSED.forEach(({ text }, number) => loader.add(`r${number}.c`, text));
   const drivers = REFUSED.map((_each, number) => `driver r${number} = c "r${number}.c"`);

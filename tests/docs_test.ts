@@ -117,19 +117,27 @@ Deno.test("every block of the language in the pages runs, is read, or is marked 
   }
 });
 
-Deno.test("transcripts in docs are what the commands print", async (t) => {
-  // Those of the README are in readme_test.ts.
-  const blocks = BLOCKS.filter(({ language, page }) =>
-    language === "console" && page !== "README.md"
-  );
-  for (const block of blocks) {
-    for (const { command, output } of readTranscript(block)) {
+// Those of the README are in readme_test.ts.
+const TRANSCRIPTS = BLOCKS.filter(({ language, page }) =>
+  language === "console" && page !== "README.md"
+).flatMap((block) => readTranscript(block).map((transcript) => ({ block, ...transcript })));
+
+/** Commands that try hundreds of cases, or a scenario on each release. */
+const LONG_COMMAND = /^dmalab (?:hunt|releases) /;
+
+for (const long of [false, true]) {
+  const name = long ? "transcripts of hunts and releases" : "the other transcripts in docs";
+  const size = long ? " (long)" : "";
+  Deno.test(`${name} are what the commands print${size}`, async (t) => {
+    const chosen = TRANSCRIPTS.filter(({ command }) => LONG_COMMAND.test(command) === long);
+    assert(chosen.length > 3);
+    for (const { block, command, output } of chosen) {
       await t.step(`${place(block)} ${command}`, async () => {
         assertEquals(await runTranscript(command), output);
       });
     }
-  }
-});
+  });
+}
 
 const INSTALL = "docs/install.md";
 /** Pages with TypeScript, which package_long_test.ts and typescript_long_test.ts check and run. */

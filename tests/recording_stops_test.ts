@@ -116,8 +116,9 @@ function stopsOf(
 
 const times = new Map<string, number>();
 
-for (const path of scenariosBelow("examples")) {
-  Deno.test(`breakpoints of ${path} stop at the same moments both ways`, () => {
+for (const [index, path] of scenariosBelow("examples").entries()) {
+  const size = index % 3 === 0 ? "" : " (long)";
+  Deno.test(`breakpoints of ${path} stop at the same moments both ways${size}`, () => {
     const draws = new Random(path.length);
     for (const recording of recordings(path, draws)) {
       for (let turn = 0; turn < BREAKPOINTS; turn++) {

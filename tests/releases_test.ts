@@ -61,13 +61,13 @@ Deno.test("a scenario that is the same everywhere says so in one line", () => {
   );
 });
 
-Deno.test("07: a range is lost up to 7.2, and not by 7.3, whose destroy frees the reservation (v7.3.md 1.4)", () => {
+Deno.test("07: a range is lost up to 7.2, and not by 7.3, whose destroy frees the reservation (v7.3.md 1.4) (long)", () => {
   const tests = turns(example("api/04-two-step-unwind"), "dma_iova_destroy() frees");
   assertEquals(ends(tests), ["line 21", "ok", "ok", "line 139"]);
   assertEquals(reasons(tests), ["7.2.6: dma.hasTwoStep", "7.3-rc7: dma.destroyFrees"]);
 });
 
-Deno.test("28: unmapping one range turns at the first release with the two-step API (hmm-rdma-vfio.md 6.9)", () => {
+Deno.test("28: unmapping one range turns at the first release with the two-step API (hmm-rdma-vfio.md 6.9) (long)", () => {
   const tests = turns(example("nvme/04-unmap-modes"), "one range, one call");
   assertEquals(ends(tests).slice(1), ["ok", "ok", "ok"]);
   assertEquals(reasons(tests), ["7.2.6: nvme.mapsDataWith"]);
@@ -87,7 +87,7 @@ Deno.test("43: a list that fails turns at 7.2.6, by the defect, and at 7.3, by w
   ]);
 });
 
-Deno.test("48: the lost gap bit reproduces on 7.2.6 alone (defects.md)", () => {
+Deno.test("48: the lost gap bit reproduces on 7.2.6 alone (defects.md) (long)", () => {
   const tests = turns(example("museum/11-gap-bit"), "7.2.6 behind an IOMMU");
   assertEquals(ends(tests), ["line 113", "ok", "line 113", "line 113"]);
   assertEquals(reasons(tests), [

@@ -7,7 +7,7 @@
  * Ends with one line that scripts can read: `N passed, N failed`.
  */
 import { jobOf, type Ran, runJobs, shownOf, TYPES } from "./running/lanes.ts";
-import { type Size, testFiles, worldsOf } from "./running/sizes.ts";
+import { type Size, testsOf, worldsOf } from "./running/sizes.ts";
 import { measureCosts } from "./running/times.ts";
 
 const OWN = ["--all", "--rest", "--times"];
@@ -15,7 +15,7 @@ const OWN = ["--all", "--rest", "--times"];
 async function runAll(size: Size, options: readonly string[]): Promise<Ran[]> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-" });
   try {
-    const worlds = worldsOf(testFiles(size)).map((world) => jobOf(world, folder, options));
+    const worlds = worldsOf(testsOf(size)).map((world) => jobOf(world, folder, options));
     const jobs = size === "rest" ? worlds : [TYPES, ...worlds];
     return await runJobs(jobs, (ran) => {
       if (ran.failed > 0) console.log(shownOf(ran));
@@ -28,7 +28,7 @@ async function runAll(size: Size, options: readonly string[]): Promise<Ran[]> {
 if (import.meta.main) {
   const wants = (option: string) => Deno.args.includes(option);
   const size = wants("--rest") ? "rest" : wants("--all") ? "all" : "short";
-  if (wants("--times")) await measureCosts(testFiles(size));
+  if (wants("--times")) await measureCosts(testsOf(size));
   else {
     const start = performance.now();
     const ran = await runAll(size, Deno.args.filter((option) => !OWN.includes(option)));

@@ -154,7 +154,7 @@ Deno.test("what a script says and what its tests are called cannot command the t
   });
 });
 
-Deno.test("with --jobs each file has its limits, and Ctrl-C loses no report", async () => {
+Deno.test("with --jobs each file has its limits, and Ctrl-C loses no report (long)", async () => {
   const endless = 'test "fails at once" { assert 1 == 2 }\n' +
     'test "never ends" { while true { } }\ntest "not come to" { assert true }\n';
   await inFolder({ "a.dma": FAILS, "b.dma": endless, "c.dma": FAILS }, async (folder) => {

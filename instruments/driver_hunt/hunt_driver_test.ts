@@ -105,7 +105,7 @@ const REMOVED_LINES: readonly (readonly [line: string, found: WrongKind | "nothi
   ["unwind(ring)", "left"],
 ];
 
-Deno.test("api/04-two-step-unwind with any line of its driver left out is found, by the smallest case as a test", () => {
+Deno.test("api/04-two-step-unwind with any line of its driver left out is found, by the smallest case as a test (long)", () => {
   const lines = EXAMPLE.split("\n");
   const first = lines.findIndex((line) => line.startsWith("fn reserve("));
   const end = lines.findIndex((line) => line.startsWith("fn unmap("));
@@ -170,7 +170,7 @@ driver "lists" {
 }
 `;
 
-Deno.test("a driver of scatterlists is tried in each direction, with pieces of any shape", () => {
+Deno.test("a driver of scatterlists is tried in each direction, with pieces of any shape (long)", () => {
   const program = load(EVERYWHERE);
   assert(program !== null);
   const { result, text } = huntIn(EVERYWHERE)!;
@@ -228,7 +228,7 @@ Deno.test("where there are too many cases some are drawn, by the seed, and made 
   );
 });
 
-Deno.test("a case ends on a machine that others were tried on as on one of its own", () => {
+Deno.test("a case ends on a machine that others were tried on as on one of its own (long)", () => {
   const program = load(EXAMPLE)!;
   const driver = program.drivers[0]!;
   const { machines } = spaceOf(EXAMPLE, program);

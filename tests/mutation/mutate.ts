@@ -26,6 +26,8 @@ export interface Stage {
   /** From the project's folder. */
   readonly testFiles: readonly string[];
   readonly choice: Choice;
+  /** Names of tests that are not tried. */
+  readonly isLeftOut: (name: string) => boolean;
   /** What notices a change at load is run again without it, in another process, and must pass. */
   readonly confirmAtLoad: boolean;
 }
@@ -124,7 +126,7 @@ async function tryStage(
 /** The clean run: every test once, on the copy with all switches off. */
 async function measureAll(
   run: MutationRun,
-  { name, testFiles }: Stage,
+  { isLeftOut, name, testFiles }: Stage,
   mutants: readonly Mutant[],
   plan: Plan,
   runners: readonly Runner[],
@@ -145,7 +147,8 @@ async function measureAll(
         if (failure?.startsWith(STARTS_PROCESS)) processes++;
         else if (failure !== null) run.note(`left out: ${file}: ${name}: ${failure}`);
       }
-      measured.set(file, outcome);
+      const tests = outcome.tests.filter(({ name }) => !isLeftOut(name));
+      measured.set(file, { ...outcome, tests });
     }
   }));
   if (processes > 0) run.note(`left out: ${processes} tests that start processes`);

@@ -53,17 +53,19 @@ function testsOption(name: string): string[] | undefined {
 /** The nearest tests, and the suite's others unless they are not wanted. */
 function stages(): Stage[] {
   const chosen = testsOption("tests");
+  const isLeftOut = Deno.args.includes("--short") ? isLong : () => false;
   const nearest: Stage = {
     name: chosen === undefined ? "nearest" : "chosen",
     testFiles: chosen ?? nearestTestFiles(ROOT),
     choice: NEAREST,
+    isLeftOut,
     confirmAtLoad: false,
   };
   if (chosen !== undefined || Deno.args.includes("--nearest")) return [nearest];
   const only = testsOption("others");
-  const isShort = Deno.args.includes("--short");
-  const testFiles = only ?? otherTestFiles(ROOT).filter((path) => !isShort || !isLong(path));
-  return [nearest, { name: "others", testFiles, choice: others(FIRST), confirmAtLoad: true }];
+  const testFiles = only ?? otherTestFiles(ROOT).filter((path) => !isLeftOut(path));
+  const choice = others(FIRST);
+  return [nearest, { name: "others", testFiles, choice, isLeftOut, confirmAtLoad: true }];
 }
 
 const start = performance.now();

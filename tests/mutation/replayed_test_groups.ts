@@ -1,10 +1,11 @@
 /**
  * The captured data as tests, one for each run and each file of cases, for `deno task mutate` alone:
- * `conformance_test.ts` replays all of it in one test, and what one group notices need not wait for
+ * `conformance_long_test.ts` replays all of it in one test, and what one group notices need not wait for
  * the others.
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { isWitness } from "../conformance/hold_groups.ts";
 import { replayGroups } from "../conformance/replay.ts";
 import recorded from "../conformance_agreement.json" with { type: "json" };
 
@@ -16,7 +17,8 @@ function unitOf(group: string): string {
 }
 
 for (const [unit, groups] of Map.groupBy(Object.entries(recorded), ([name]) => unitOf(name))) {
-  Deno.test(`${unit} agrees as it did`, async () => {
+  const size = groups.some(([name]) => isWitness(name)) ? "" : " (long)";
+  Deno.test(`${unit} agrees as it did${size}`, async () => {
     const results: [string, number[]][] = [];
     for await (
       const { name, agree, total } of replayGroups(GOLDEN, (each) => unitOf(each) === unit)

@@ -37,6 +37,7 @@ const OTHERS = [...SOURCE_FOLDERS, "tests"];
 const LEFT_OUT = [
   // Its groups are replayed one by one.
   "tests/conformance_test.ts",
+  "tests/conformance_long_test.ts",
   // Held to a time of the host, which is another one beside other processes.
   "tests/fuzz_long_test.ts",
   "tests/fuzz_test.ts",

@@ -41,5 +41,5 @@ export const BLOCK_DRIVER: PlantedDriver = {
   cFile: "block_hba.c",
   testCount: 16,
   found: FOUND,
-  witnesses: ["02-missing-iova-sync", "03-leak-in-error-path", "06-one-segment-too-few"],
+  witnesses: ["02-missing-iova-sync", "10-table-kept", "06-one-segment-too-few"],
 };

@@ -4,5 +4,5 @@ import { testLongRequests, testOwnDefects } from "./requests_property.ts";
 
 for (const kernel of KERNEL_NAMES) {
   testLongRequests(kernel, 60);
-  if (kernel !== "7.2.6") testOwnDefects(kernel, 160);
+  testOwnDefects(kernel, 160);
 }

@@ -1,5 +1,4 @@
-/** Random requests on the release with most defects; the long suite has the others. */
-import { testLongRequests, testOwnDefects } from "./requests_property.ts";
+/** Long random requests on the release with most defects; the long suite has the others. */
+import { testLongRequests } from "./requests_property.ts";
 
 testLongRequests("7.2.6", 15);
-testOwnDefects("7.2.6", 160);

@@ -3,7 +3,7 @@ import { join, toFileUrl } from "@std/path";
 import { SHARED_FOLDER } from "../built_package.ts";
 import { runDeno, testCounts } from "../deno_process.ts";
 import { ROOT } from "../source_text.ts";
-import type { World } from "./sizes.ts";
+import { FILTERS, type World } from "./sizes.ts";
 
 /**
  * Reading sources and data, writing temporary folders, starting Deno for the command line's own
@@ -37,7 +37,11 @@ export const TYPES: Job = { name: "types", args: ["check", "--quiet", "."] };
  *
  * @param options Options of `deno test`.
  */
-export function jobOf({ files, name }: World, folder: string, options: readonly string[]): Job {
+export function jobOf(
+  { files, filter, name }: World,
+  folder: string,
+  options: readonly string[],
+): Job {
   const [only, ...more] = files;
   let module = only!;
   if (more.length > 0) {
@@ -47,7 +51,10 @@ export function jobOf({ files, name }: World, folder: string, options: readonly 
   }
   const config = ["--config", join(ROOT, "deno.json"), "--no-check", "--no-prompt"];
   const label = more.length > 0 ? `${name} (${files.length} files)` : name;
-  return { name: label, args: ["test", ...config, ...PERMISSIONS, ...options, module] };
+  // One of the user's takes its place.
+  const isChosen = filter !== null && !options.some((option) => option.startsWith("--filter"));
+  const chosen = isChosen ? [`--filter=${FILTERS[filter]}`] : [];
+  return { name: label, args: ["test", ...config, ...PERMISSIONS, ...chosen, ...options, module] };
 }
 
 export interface RunOptions {

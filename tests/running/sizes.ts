@@ -1,40 +1,69 @@
 /**
- * The test files of the project, in two sizes.
+ * The tests of the project, in two sizes.
  *
  * `deno task test` runs one witness for each mechanism. A file whose name ends in `_long_test`
- * belongs to the long suite: more seeds, more planted bugs, the same behaviour by a second way.
- * `deno task test-all` runs both.
+ * belongs to the long suite, and so does a test of another file whose name ends in `(long)`: more seeds,
+ * more planted bugs, the same behaviour by a second way. `deno task test-all` runs both.
  */
 import { join, relative } from "@std/path";
 import { filesBelow, ROOT, SOURCE_FOLDERS } from "../source_text.ts";
 
-/** Which files: the short suite, the long suite without the short one, or both. */
+/** Which tests: the short suite, the long suite without the short one, or both. */
 export type Size = "short" | "rest" | "all";
 
-export function isLong(path: string): boolean {
-  return path.endsWith("_long_test.ts");
+const LONG = "(long)";
+
+/** Whether a file's tests are all long, or one test is, by its name. */
+export function isLong(name: string): boolean {
+  return name.endsWith("_long_test.ts") || name.endsWith(LONG);
 }
 
 /** Test files from the root, with `/`, in the order of their names. */
-export function testFiles(size: Size): string[] {
+function testFiles(): string[] {
   return [...SOURCE_FOLDERS, "tests"].flatMap((folder) => filesBelow(join(ROOT, folder)))
     .map((path) => relative(ROOT, path).replaceAll("\\", "/"))
-    .filter((path) => path.endsWith("_test.ts"))
-    .filter((path) => size === "all" || isLong(path) === (size === "rest"));
+    .filter((path) => path.endsWith("_test.ts"));
 }
 
-/** Test files that run in one process. */
+/** Tests of a file, of those that have both sizes, as `deno test` chooses them. */
+export interface Tests {
+  /** The file; with `(long)` behind it, when only its long tests are meant. */
+  readonly name: string;
+  readonly file: string;
+  readonly filter: "long" | "short" | null;
+}
+
+/** The tests of a size, by file. */
+export function testsOf(size: Size): Tests[] {
+  return testFiles().flatMap((file): Tests[] => {
+    if (isLong(file)) return size === "short" ? [] : [{ name: file, file, filter: null }];
+    const isMixed = /\(long\)["`]/.test(Deno.readTextFileSync(join(ROOT, file)));
+    if (!isMixed) return size === "rest" ? [] : [{ name: file, file, filter: null }];
+    const short: Tests = { name: file, file, filter: "short" };
+    const long: Tests = { name: `${file} ${LONG}`, file, filter: "long" };
+    return size === "short" ? [short] : size === "rest" ? [long] : [short, long];
+  });
+}
+
+/** What `deno test --filter` takes; its expressions cannot say what a name is not. */
+export const FILTERS = {
+  long: "/\\(long\\)$/",
+  short: "/(?:[^)]|[^g]\\)|[^n]g\\)|[^o]ng\\)|[^l]ong\\)|[^(]long\\))$/",
+};
+
+/** Tests that run in one process. */
 export interface World {
   readonly name: string;
   readonly files: readonly string[];
+  readonly filter: Tests["filter"];
   /** Seconds of processor time, about. */
   readonly seconds: number;
 }
 
-/** Of a file that is not in the table: it was cheap, or is new. */
+/** Of tests that are not in the table: they were cheap, or are new. */
 const UNKNOWN_SECONDS = 0.3;
 
-/** Processor time of the costly files: `deno task test-all --times` writes it. */
+/** Processor time of the costly ones, by their names: `deno task test-all --times` writes it. */
 export function readCosts(): Readonly<Record<string, number>> {
   return JSON.parse(Deno.readTextFileSync(COSTS));
 }
@@ -42,19 +71,22 @@ export function readCosts(): Readonly<Record<string, number>> {
 export const COSTS = new URL("costs.json", import.meta.url);
 
 /**
- * Splits files into processes, the costliest first. Loading the sources anew for each of hundreds of
+ * Splits tests into processes, the costliest first. Loading the sources anew for each of hundreds of
  * cheap files takes longer than running them: the cheap ones of a folder share a process. No module
  * keeps state, so that they do not notice.
  */
-export function worldsOf(files: readonly string[]): World[] {
+export function worldsOf(tests: readonly Tests[]): World[] {
   const costs = readCosts();
-  const groups = Map.groupBy(files, (file) => {
+  const groups = Map.groupBy(tests, ({ file, filter, name }) => {
     const folder = file.split("/").slice(0, -1).slice(0, 2).join("/");
-    return costs[file] === undefined ? folder : file;
+    const group = costs[name] === undefined ? folder : name;
+    return filter === "long" && group === folder ? `${folder} ${LONG}` : group;
   });
   return [...groups].map(([name, own]) => ({
     name,
-    files: own,
-    seconds: own.reduce((sum, file) => sum + (costs[file] ?? UNKNOWN_SECONDS), 0),
+    files: own.map(({ file }) => file),
+    // Beside those of one size only, a filter changes nothing.
+    filter: own.find(({ filter }) => filter !== null)?.filter ?? null,
+    seconds: own.reduce((sum, { name }) => sum + (costs[name] ?? UNKNOWN_SECONDS), 0),
   })).toSorted((a, b) => b.seconds - a.seconds);
 }

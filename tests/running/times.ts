@@ -1,6 +1,6 @@
 /** What each test file costs. */
 import { jobOf, runJobs } from "./lanes.ts";
-import { COSTS, readCosts, type World } from "./sizes.ts";
+import { COSTS, readCosts, type Tests } from "./sizes.ts";
 
 const SHOWN = 50;
 /** Files that cost less share a process with others of their folder. */
@@ -10,21 +10,22 @@ const LEAST_SECONDS = 1;
  * Runs each file in a process of its own, prints the costliest by processor time, and writes those that
  * get a process of their own.
  */
-export async function measureCosts(files: readonly string[]): Promise<void> {
-  const jobs = files.map((file) => {
-    const world: World = { name: file, files: [file], seconds: 0 };
-    return jobOf(world, "", []);
-  });
+export async function measureCosts(tests: readonly Tests[]): Promise<void> {
+  const jobs = tests.map(({ file, filter, name }) =>
+    jobOf({ name, files: [file], filter, seconds: 0 }, "", [])
+  );
   const shared = Deno.makeTempDirSync({ prefix: "dmalab-" });
   const ran = await runJobs(jobs, () => {}, { measured: true, shared });
   Deno.removeSync(shared, { recursive: true });
   const sorted = ran.toSorted((a, b) => b.cpuSeconds - a.cpuSeconds);
   const whole = sorted.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
-  console.log(`\nseconds of the processor: ${whole.toFixed(0)} for ${files.length} files\n`);
+  console.log(`\nseconds of the processor: ${whole.toFixed(0)} for ${tests.length} files\n`);
   for (const { cpuSeconds, job } of sorted.slice(0, SHOWN)) {
     console.log(`${cpuSeconds.toFixed(1).padStart(7)}  ${job.name}`);
   }
-  const others = Object.entries(readCosts()).filter(([file]) => !files.includes(file));
+  const others = Object.entries(readCosts()).filter(([name]) =>
+    !tests.some((each) => each.name === name)
+  );
   const costly = sorted.filter(({ cpuSeconds }) => cpuSeconds >= LEAST_SECONDS)
     .map(({ cpuSeconds, job }) => [job.name, Math.round(cpuSeconds)] as const);
   const costs = [...others, ...costly].toSorted(([a], [b]) => a < b ? -1 : 1);
