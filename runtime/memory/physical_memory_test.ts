@@ -4,7 +4,7 @@ import { GIB, MIB, type PhysAddr } from "../address.ts";
 import { InvariantError } from "../errno.ts";
 import { layOutMemory } from "./layout.ts";
 import { MemoryLimitError } from "../host_budget.ts";
-import { PhysicalMemory } from "./physical_memory.ts";
+import { MemoryPage, PhysicalMemory } from "./physical_memory.ts";
 
 const at = (phys: number): PhysAddr => phys as PhysAddr;
 
@@ -143,6 +143,31 @@ Deno.test("words, doubles and bytes of a page are the same memory, little-endian
   ram.writeU32(at(0x2ffe), 0xddcc_bbaa);
   assertEquals([ram.readU32(at(0x2ffc)), ram.readU32(at(0x3000))], [0xbbaa_0000, 0xddcc]);
   assertEquals(ram.budget.usedBytes, 2 * 4096);
+});
+
+Deno.test("a series is in the page before anything that looks at it, or writes to it", () => {
+  const series = (first: number) => Float64Array.from({ length: 512 }, (_, at) => first + 2 * at);
+  const looks: readonly ((ram: PhysicalMemory) => void)[] = [
+    (ram) => ram.readU32(at(0x2000)),
+    (ram) => ram.writeU32(at(0x2000), 0),
+    (ram) => ram.writeWords(at(0x2000), Int32Array.of(0, 0)),
+    (ram) => ram.write(at(0x2000), new Uint8Array(8), 0, 8),
+    (ram) => ram.fill(at(0x2000), 8, 0),
+    (ram) => ram.copy(at(0x2000), at(0x4000), 8),
+    (ram) => ram.adopt(at(0x2000), new Uint8Array(4096)),
+    (ram) => ram.forEachPage(() => {}),
+  ];
+  for (const look of looks) {
+    const ram = memory();
+    const page = ram.pageForWriting(0x2000);
+    page.fillSeries(-1, 7);
+    page.fillSeries(0, 2);
+    look(ram);
+    assertEquals(ram.pageForWriting(0x2000).doubles, series(0), String(look));
+  }
+  const shared = new Uint8Array(4096);
+  new MemoryPage(shared, true).fillSeries(3, 2);
+  assertEquals(new Float64Array(shared.buffer), series(3));
 });
 
 Deno.test("reading words where nothing was written makes no page", () => {

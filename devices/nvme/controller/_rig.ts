@@ -53,7 +53,7 @@ export class FlatMemory implements HostBus {
   writePage(_dev: DmaDevice, dma: number, maker: PageMaker): boolean {
     if (!this.#check(dma, 4096, "write")) return false;
     this.writes.push([dma, 4096]);
-    maker.makePage(new MemoryPage(this.bytes.subarray(dma, dma + 4096)));
+    maker.makePage(new MemoryPage(this.bytes.subarray(dma, dma + 4096), true));
     return true;
   }
 

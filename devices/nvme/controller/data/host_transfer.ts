@@ -142,7 +142,7 @@ export class HostTransfer implements PageMaker {
 
   /** @see PageMaker */
   makePage(page: MemoryPage): void {
-    this.#pageStore?.read(this.#pageOffset, page, PAGE);
+    this.#pageStore?.readPage(this.#pageOffset, page);
   }
 
   #bufferFor(pieceBytes: Bytes, offsetBytes: number): TransferBuffer {

@@ -13,6 +13,7 @@
 import type { Bytes } from "../../../../runtime/address.ts";
 import { invariant } from "../../../../runtime/errno.ts";
 import type { HostBudget } from "../../../../runtime/host_budget.ts";
+import { fillSeries, type MemoryPage } from "../../../../runtime/memory/physical_memory.ts";
 import { ExtentSet } from "../data/extent_set.ts";
 import { type StoreTarget, TransferBuffer } from "../data/transfer_buffer.ts";
 
@@ -98,6 +99,16 @@ export class PatternStore {
       position += count;
     }
     return start;
+  }
+
+  /**
+   * Reads a page into the host's. Fresh content is not made before something looks at it.
+   * @param offsetBytes A multiple of 8.
+   */
+  readPage(offsetBytes: number, page: MemoryPage): void {
+    const fresh = this.#written.size === 0 && this.#zeroed.count === 0 && !this.#ones;
+    if (fresh) page.fillSeries(this.#base + offsetBytes * this.#unit, WORD_BYTES * this.#unit);
+    else this.read(offsetBytes, page, CHUNK_BYTES);
   }
 
   /** A copy of `sizeBytes` bytes. */
@@ -195,37 +206,15 @@ export class PatternStore {
       return;
     }
     if (count === CHUNK_WORDS && firstWord === 0) {
-      fillChunk(into.doubles, this.#base + offsetBytes * this.#unit, this.#unit);
+      fillSeries(into.doubles, this.#base + offsetBytes * this.#unit, WORD_BYTES * this.#unit);
       return;
     }
     const { doubles } = this.#scratch;
     for (let done = 0; done < count; done += CHUNK_WORDS) {
       const offset = offsetBytes + done * WORD_BYTES;
-      fillChunk(doubles, this.#base + offset * this.#unit, this.#unit);
+      fillSeries(doubles, this.#base + offset * this.#unit, WORD_BYTES * this.#unit);
       const rest = count - done;
       into.doubles.set(rest < CHUNK_WORDS ? doubles.subarray(0, rest) : doubles, firstWord + done);
     }
-  }
-}
-
-/**
- * Writes the 512 words `base`, `base + 8 * unit` … Four running sums hide the latency of adding,
- * and the fixed bounds let the compiler drop its checks: other shapes take two to five times longer.
- */
-function fillChunk(words: Float64Array, base: number, unit: number): void {
-  let first = base;
-  let second = base + WORD_BYTES * unit;
-  let third = base + 2 * WORD_BYTES * unit;
-  let fourth = base + 3 * WORD_BYTES * unit;
-  const step = 4 * WORD_BYTES * unit;
-  for (let index = 0; index < CHUNK_WORDS; index += 4) {
-    words[index] = first;
-    words[index + 1] = second;
-    words[index + 2] = third;
-    words[index + 3] = fourth;
-    first += step;
-    second += step;
-    third += step;
-    fourth += step;
   }
 }

@@ -1,15 +1,15 @@
 /** A queue's memory as the CPU sees it: mapped once, and then read and written entry by entry. */
 import { type Bytes, PAGE_SIZE_BYTES } from "../../../../runtime/address.ts";
 import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
-import type { PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
+import type { MemoryPage, PhysicalMemory } from "../../../../runtime/memory/physical_memory.ts";
 
 const WORD_BYTES = 4;
 
 export class QueueEntries {
   readonly #memory: PhysicalMemory;
   readonly #shared: CoherentMemory;
-  /** The words of each page, looked up when the page is first used. */
-  readonly #pages: (Int32Array | undefined)[] = [];
+  /** The pages, looked up when they are first used. */
+  readonly #pages: (MemoryPage | undefined)[] = [];
   readonly #entryWords: number;
   /** Entries of a page, as a power of two. */
   readonly #shift: number;
@@ -44,15 +44,14 @@ export class QueueEntries {
     }
   }
 
+  /** The words of the page in which an entry lies. */
   #pageOf(slot: number): Int32Array {
     const index = slot >> this.#shift;
-    return this.#pages[index] ?? this.#findPage(index);
+    return (this.#pages[index] ?? this.#findPage(index)).words;
   }
 
-  #findPage(index: number): Int32Array {
+  #findPage(index: number): MemoryPage {
     const phys = this.#shared.physOf(index * PAGE_SIZE_BYTES);
-    const { words } = this.#memory.pageForWriting(phys);
-    this.#pages[index] = words;
-    return words;
+    return this.#pages[index] = this.#memory.pageForWriting(phys);
   }
 }
