@@ -21,7 +21,8 @@ export type OptionSpec =
   & { readonly doc: string }
   & (
     | { readonly kind: "flag" }
-    | { readonly kind: "text"; readonly placeholder: string }
+    /** Also `-s` with the short name `s`. */
+    | { readonly kind: "text"; readonly placeholder: string; readonly short?: string }
     /** May be given several times. */
     | { readonly kind: "texts"; readonly placeholder: string }
     /** `--name`, `--name FORM` or `--name=FORM`; the first form where none is named. */

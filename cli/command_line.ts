@@ -183,7 +183,11 @@ function optionOf(name: string, spec: OptionSpec) {
   const value: ValueParser<"sync", string | number> = spec.kind === "text"
     ? string({ metavar: spec.placeholder as "TEXT" })
     : wholeNumber(spec);
-  return withDefault(option(`--${name}`, value, description), null);
+  const long = `--${name}` as const;
+  const named = spec.kind === "text" && spec.short !== undefined
+    ? option(`-${spec.short}`, long, value, description)
+    : option(long, value, description);
+  return withDefault(named, null);
 }
 
 function wordsOf({ name, argument: spec }: Command) {

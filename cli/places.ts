@@ -16,6 +16,9 @@ const ROOT = new URL(IS_PACKAGE ? "./" : "../", import.meta.url);
 export const DOCS: string = fromFileUrl(new URL("docs", ROOT));
 export const EXAMPLES: string = fromFileUrl(new URL("examples", ROOT));
 
+/** The page that reports are put into: in a checkout `deno task web` builds it. */
+export const REPORT_PAGE = new URL(IS_PACKAGE ? "report.html" : "dist/web/report.html", ROOT);
+
 /** The text of a page of `docs/behaviour/`, by its name without the ending. */
 export function readRulePage(name: string): string {
   return host.readTextFileSync(new URL(`docs/behaviour/${name}.md`, ROOT));

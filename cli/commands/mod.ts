@@ -12,6 +12,7 @@ import { INIT } from "./init.ts";
 import { LSP } from "./lsp.ts";
 import { QUIZ } from "./quiz.ts";
 import { RELEASES } from "./releases.ts";
+import { REPORT } from "./report.ts";
 import { REPL } from "./repl.ts";
 import { RUN } from "./run.ts";
 import { TEST } from "./test_command.ts";
@@ -23,6 +24,7 @@ import { VECTORS } from "./vectors.ts";
 export const COMMANDS: readonly Command[] = [
   RUN,
   TEST,
+  REPORT,
   CHECK,
   FMT,
   BENCH,

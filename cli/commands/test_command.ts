@@ -1,7 +1,7 @@
 // `deno test` takes a file that is called test for a module of tests.
 import { errorScreen } from "../screen.ts";
 import { command } from "../command.ts";
-import { HELD, worseExitCode, WRONG } from "../exit_code.ts";
+import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { allLimits, limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
@@ -57,6 +57,11 @@ export const TEST = command({
       placeholder: "WHAT",
       doc: "check or update the snapshots of the output",
     },
+    report: {
+      kind: "text",
+      placeholder: "DIR",
+      doc: "also write a page for each file, and an index, to DIR",
+    },
     coverage: { kind: "flag", doc: "report which rules and error exits the tests exercise" },
     strict: STRICT,
     trace: TRACE_FORM,
@@ -77,6 +82,7 @@ export const TEST = command({
     },
     { line: "test lab.dma --trace json > events.dmatrace.jsonl", doc: "every event as JSON lines" },
     { line: "test --shard 1/3", doc: "the first third of the tests" },
+    { line: "test --report out", doc: "pages for a browser, as `dmalab report` writes them" },
     { line: "test examples --coverage", doc: "list the rules that no test exercises" },
   ],
   async run({ words, options, screen }) {
@@ -102,6 +108,13 @@ export const TEST = command({
     // Lines of JSON are for programs: what is for people goes the other way.
     const made = () =>
       makeReporter(reporterName, options.trace === "json" ? errorScreen(screen) : screen);
+    const reports = async (paths: readonly string[], folder: string, ran: ExitCode) => {
+      const { writeReports } = await import("../report/suite_report.ts");
+      const { seed, strict } = options;
+      const limits = limitsOf((option) => options[option]);
+      const asked = { only: "tests", coverage: true, ...match, limits, seed, strict } as const;
+      return worseExitCode(ran, await writeReports(paths, folder, asked, screen));
+    };
     const run = async () => {
       const first = new FirstFailure();
       const paths = findScenarios(places, screen);
@@ -135,7 +148,8 @@ export const TEST = command({
         options.debug ? first.hearing(reporter) : reporter,
         screen,
       );
-      const exitCode = junit.failed ? worseExitCode(ran, WRONG) : ran;
+      const reported = options.report === null ? ran : await reports(paths, options.report, ran);
+      const exitCode = junit.failed ? worseExitCode(reported, WRONG) : reported;
       if (first.failed === null) return exitCode;
       const { runDebug } = await import("../debug/run_debug.ts");
       const { path, seed } = first.failed;

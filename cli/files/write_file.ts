@@ -58,7 +58,7 @@ export function appendFile(target: Exclude<Target, string>, text: string): void 
   });
 }
 
-/** Makes a folder that the environment names, such as the user's cache folder. @throws {FileError} */
+/** Makes a folder that the user or the environment names. @throws {FileError} */
 export function makeUserFolder(path: string): void {
   attempt(path, () => host.mkdirSync(path, { recursive: true }));
 }

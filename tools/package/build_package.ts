@@ -9,6 +9,7 @@
 import { fromFileUrl, join } from "@std/path";
 import { VERSION } from "../../cli/package_version.ts";
 import { bundle, PROJECT, runProjectDeno } from "./bundle.ts";
+import { buildPage, REPORT_PLAN } from "../web/build_page.ts";
 import { writeBuiltinsPages } from "../reference/builtins_page.ts";
 import { writeLicences } from "./licences.ts";
 
@@ -81,6 +82,7 @@ export function buildPackage(folder: string, withTypes = true): string | null {
   Deno.copyFileSync(join(PROJECT, "LICENSE"), join(folder, "LICENSE"));
   Deno.copyFileSync(join(PROJECT, "docs/install.md"), join(folder, "README.md"));
   for (const path of AS_THEY_ARE) copyFiles(path, folder);
+  Deno.writeTextFileSync(join(folder, "report.html"), buildPage(REPORT_PLAN));
   writeBuiltinsPages(join(folder, "docs"));
   if (withTypes) {
     for (const entry of Object.keys(LIBRARY) as (keyof typeof LIBRARY)[]) {

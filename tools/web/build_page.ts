@@ -2,8 +2,10 @@
  * The pages in `web/`, each as one HTML file with everything inside, which works from a disk and under a
  * policy that forbids the network and every script but its own.
  */
+import { createHash } from "node:crypto";
 import { fromFileUrl, join } from "@std/path";
 import { PROJECT, runProjectDeno } from "../package/bundle.ts";
+import { EMPTY_DATA } from "../../cli/report/page_data.ts";
 import { LICENCES, writeLicences } from "../package/licences.ts";
 
 /** A page: the entry of its script, and what is built in. */
@@ -15,13 +17,12 @@ export interface PagePlan {
 }
 
 /** Builds a page. @throws {Error} When its script cannot be bundled. */
-export async function buildPage({ data, entry, kind }: PagePlan): Promise<string> {
+export function buildPage({ data, entry, kind }: PagePlan): string {
   const read = (name: string) => Deno.readTextFileSync(join(PROJECT, "web", name));
   const program = inScript(bundledScript(entry));
-  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(program));
   const policy = [
     "default-src 'none'",
-    `script-src 'sha256-${btoa(String.fromCharCode(...new Uint8Array(hash)))}'`,
+    `script-src 'sha256-${createHash("sha256").update(program).digest("base64")}'`,
     // The editor's styles are made by its script; nothing can be loaded by a style.
     "style-src 'unsafe-inline'",
     "img-src data:",
@@ -39,6 +40,13 @@ export async function buildPage({ data, entry, kind }: PagePlan): Promise<string
   };
   return read("page.html").replaceAll(/\{\{(\w+)\}\}/g, (_whole, name) => parts[name]!);
 }
+
+/** The page of reports; `dmalab report` puts runs in the place of its data. */
+export const REPORT_PLAN: PagePlan = {
+  entry: new URL("../../web/report_main.ts", import.meta.url),
+  kind: "report",
+  data: EMPTY_DATA,
+};
 
 /** A value as the text of a data block, in which nothing ends the block. */
 export function dataText(value: unknown): string {

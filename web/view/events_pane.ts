@@ -139,11 +139,20 @@ export class EventsPane implements Pane {
     const seen = Math.ceil(Math.max(clientHeight, 400) / ROW_PX) + 2 * MARGIN_ROWS;
     const last = Math.min(this.#length, first + seen);
     const rows: HTMLElement[] = [];
-    for (let row = first; row < last; row++) rows.push(this.#row(moment, row));
+    const { run } = moment;
+    // Of a filtered list no one knows which calls are open.
+    const isWhole = this.#filtered === null;
+    let depth = isWhole && first > 0 ? run.kernelFrames(run.afterEvent(first)).length : 0;
+    for (let row = first; row < last; row++) {
+      const name = isWhole ? run.eventNameAt(row + 1) : "";
+      rows.push(this.#row(moment, row, depth));
+      if (name.startsWith("call.")) depth++;
+      else if (name.startsWith("ret.")) depth = Math.max(0, depth - 1);
+    }
     this.#inner.replaceChildren(...rows);
   }
 
-  #row({ at, before, goTo, run, things }: Moment, row: number): HTMLElement {
+  #row({ at, before, goTo, run, things }: Moment, row: number, depth: number): HTMLElement {
     const seq = this.#seqAt(row);
     const { device, isDecision, parts, request, span } = eventView(run, seq);
     const isNew = seq <= at.seq && seq > before.seq;
@@ -159,8 +168,13 @@ export class EventsPane implements Pane {
       el("span", { class: "mark" }, mark),
       el("span", { class: "seq" }, `${seq}`),
       el("span", { class: "about" }, about),
-      ...parts.map(({ kind, text }) => kind === null ? text : el("span", { class: kind }, text)),
-      ...isDecision ? [el("small", {}, " why")] : [],
+      el(
+        "span",
+        {},
+        "  ".repeat(depth),
+        ...parts.map(({ kind, text }) => kind === null ? text : el("span", { class: kind }, text)),
+        ...isDecision ? [el("small", {}, " why")] : [],
+      ),
     );
     button.addEventListener("click", () => goTo(seq));
     const item = el("div", {

@@ -8,6 +8,7 @@ import { move, type StepUnit } from "../../lang/recording/moves.ts";
 import { comparePositions, type Position, START } from "../../lang/recording/position.ts";
 import { atLine } from "../../lang/recording/places.ts";
 import { spanOfEvent } from "../../lang/recording/writers.ts";
+import { requestsAt } from "../../lang/views/request.ts";
 import { linePlace, momentView } from "../../lang/views/moment.ts";
 import { byId } from "../page/dom.ts";
 import { drawAddresses } from "./addresses.ts";
@@ -62,6 +63,8 @@ export class Viewer {
   readonly #stopLines = new Set<string>();
   #stops: readonly Position[] = [];
   #pointed: Thing | null = null;
+  /** The reader, or a link, has chosen a view. */
+  #isChosen = false;
 
   constructor(private readonly source: SourceView) {
     this.#makeTabs();
@@ -83,7 +86,9 @@ export class Viewer {
 
   set view(id: string) {
     const pane = this.#panes.find((each) => each.id === id);
-    if (pane !== undefined) this.#choose(pane);
+    if (pane === undefined) return;
+    this.#isChosen = true;
+    this.#choose(pane);
   }
 
   /** Shows a run, at a position or where it opens. */
@@ -96,6 +101,7 @@ export class Viewer {
     const position = at !== null && run.has(at) ? at : run.failedAt ?? openingOf(run);
     this.#before = position;
     this.#at = position;
+    if (!this.#isChosen) this.#choose(this.#paneFor(run));
     this.#draw();
   }
 
@@ -120,6 +126,13 @@ export class Viewer {
     this.#point(place === null ? null : { seq: null, spans: [], place });
   }
 
+  /** What says most about a run: why it failed, the picture of a request, or its events. */
+  #paneFor(run: KeptRun): Pane {
+    const hasRequests = requestsAt(run, run.last).length > 0;
+    const id = run.failure !== null ? "why" : hasRequests ? "picture" : "events";
+    return this.#panes.find((each) => each.id === id)!;
+  }
+
   #makeTabs(): void {
     const tabs = byId("tabs");
     const panels = byId("panels");
@@ -130,14 +143,14 @@ export class Viewer {
         { role: "tab", id: `tab-${id}`, "aria-controls": `panel-${id}` },
         title,
       );
-      tab.addEventListener("click", () => this.#choose(pane));
+      tab.addEventListener("click", () => void (this.view = id));
       tab.addEventListener("keydown", (event) => {
         const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
         if (step === undefined) return;
         event.stopPropagation();
         const other = this
           .#panes[(this.#panes.indexOf(pane) + step + this.#panes.length) % this.#panes.length]!;
-        this.#choose(other);
+        this.view = other.id;
         byId(`tab-${other.id}`).focus();
       });
       tabs.append(tab);
@@ -205,7 +218,7 @@ export class Viewer {
     else if (key === "b") this.#toggleHere();
     else if (key === "?") showKeys();
     else if (/^[1-9]$/.test(key) && this.#panes[Number(key) - 1] !== undefined) {
-      this.#choose(this.#panes[Number(key) - 1]!);
+      this.view = this.#panes[Number(key) - 1]!.id;
       this.#panels.get(this.#pane.id)!.focus();
     } else return;
     event.preventDefault();

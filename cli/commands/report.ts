@@ -1,0 +1,53 @@
+import { command } from "../command.ts";
+import { withInterrupts } from "../interrupts.ts";
+import { readMatches } from "../name_match.ts";
+import { limitsOf } from "../scenario/limit_options.ts";
+import { refuse } from "../screen.ts";
+import { LIMITS, MATCH, SEED, STRICT } from "./scenario_options.ts";
+
+export const REPORT = command({
+  name: "report",
+  brief: "Write the runs of a scenario as a page for a browser.",
+  description:
+    "Runs FILE and writes one HTML file that shows every run: source, output, events, tables, " +
+    "pictures and decisions at any moment, failures first. It needs no server and no network. " +
+    "FILE can also be a .dmatrace.jsonl (docs/trace-files.md). Exit codes: as for `dmalab run`.",
+  argument: {
+    placeholder: "FILE",
+    doc: "a scenario, or a trace of one",
+    completes: "files",
+    count: "one",
+  },
+  options: {
+    out: {
+      kind: "text",
+      short: "o",
+      placeholder: "FILE",
+      doc: "output file (default: FILE with .html behind it, in the current folder)",
+    },
+    match: MATCH,
+    seed: SEED,
+    strict: STRICT,
+    ...LIMITS,
+  },
+  examples: [
+    { line: "report lab.dma", doc: "writes lab.dma.html" },
+    { line: "report lab.dma -o lab.html --match unmap", doc: "some of its tests" },
+    { line: "report run.dmatrace.jsonl", doc: "what `dmalab run --export` has written" },
+  ],
+  async run({ words: [path = ""], options, screen }) {
+    const { writeReport } = await import("../report/make_report.ts");
+    const match = readMatches(options.match);
+    if (typeof match === "string") return refuse(match, screen);
+    const limits = limitsOf((option) => options[option]);
+    const { seed, strict } = options;
+    const target = options.out ??
+      `${path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)}.html`;
+    return await withInterrupts(async (watch) => {
+      const asked = { only: "all", coverage: false, strict, ...match, seed, limits } as const;
+      const { exitCode, isWritten } = await writeReport(path, target, asked, screen, watch);
+      if (isWritten) screen.out(`Wrote ${target}.\n`);
+      return exitCode;
+    });
+  },
+});

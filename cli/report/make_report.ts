@@ -1,0 +1,153 @@
+/** `dmalab report`: the runs of a file as a page that shows them. */
+import type { Program } from "../../lang/run/program.ts";
+import { isNamed } from "../../lang/run/name_match.ts";
+import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
+import { recordRun, runsOf } from "../../lang/recording/mod.ts";
+import { loadFollowed } from "../../lang/language.ts";
+import type { RunAndOutcome } from "../../lang/views/serialised.ts";
+import { keptTraces } from "../../instruments/trace_file/kept_trace.ts";
+import { TRACE_SUFFIX } from "../../instruments/trace_file/trace_line.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { withCompiled } from "../c/with_compiled.ts";
+import { codeOfProblems, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
+import { FileError } from "../files/file_error.ts";
+import { type Target, writeFile } from "../files/write_file.ts";
+import { readHostFile } from "../host_file.ts";
+import { HostLoader } from "../host_loader.ts";
+import type { Interrupts } from "../interrupts.ts";
+import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
+import { allLimits } from "../scenario/limit_options.ts";
+import { codeOf, type PrintOptions, printRun, sayReports } from "../scenario/print_run.ts";
+import { engineFor } from "../scenario/run_scenarios.ts";
+import { refuse, type Screen } from "../screen.ts";
+import { type CoverageRecord, CoverageRecorder } from "../testing/coverage/recorder.ts";
+import { readReportPage, reportPage } from "./report_data.ts";
+
+/** What may be said about a report. */
+export interface ReportOptions extends Omit<PrintOptions, "trace"> {
+  /** Also notes which rules and exits the passing tests exercise. */
+  readonly coverage: boolean;
+}
+
+/** What came of a file. */
+export interface Reported {
+  readonly exitCode: ExitCode;
+  /** Null where nothing could be run. */
+  readonly report: RunReport | null;
+  /** Null where it was not asked for. */
+  readonly coverage: CoverageRecord | null;
+  /** The page is there. */
+  readonly isWritten: boolean;
+}
+
+/** Collects what is printed. */
+class TextScreen implements Screen {
+  text = "";
+  readonly colour = false;
+  readonly columns = null;
+  out = (text: string): void => void (this.text += text);
+  err = (text: string): void => void (this.text += text);
+  data = (text: string): void => void (this.text += text);
+}
+
+/** Writes the report of a scenario or of a trace to a file; problems are said. */
+export async function writeReport(
+  path: string,
+  target: Target,
+  options: ReportOptions,
+  screen: Screen,
+  watch: Interrupts,
+): Promise<Reported> {
+  const made = path.endsWith(TRACE_SUFFIX)
+    ? traceRuns(path)
+    : await scenarioRuns(path, options, screen, watch);
+  if (typeof made === "string") {
+    return { ...NOTHING, exitCode: refuse(made, screen), isWritten: false };
+  }
+  const { exitCode, printed, runs } = made;
+  if (runs.length === 0) {
+    const problem = exitCode === HELD ? refuse("There is no run to report", screen) : exitCode;
+    return { ...made, exitCode: problem, isWritten: false };
+  }
+  try {
+    writeFile(target, await reportPage(readReportPage(), runs, { title: path, printed }));
+    return { ...made, isWritten: true };
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    screen.err(error.lines);
+    return { ...made, exitCode: WRONG, isWritten: false };
+  }
+}
+
+interface Made extends Omit<Reported, "isWritten"> {
+  readonly runs: readonly RunAndOutcome[];
+  readonly printed: string;
+}
+
+const NOTHING = { report: null, coverage: null, runs: [], printed: "" } as const;
+
+function traceRuns(path: string): Made | string {
+  const file = readHostFile(path);
+  if (!file.found) return file.problem;
+  const runs = keptTraces(file.text);
+  if (typeof runs === "string") return `Cannot read "${path}": ${runs}`;
+  const named = runs.map(({ name, log }) => `${name.file} ${name.name}: ${log.count} events`);
+  return {
+    ...NOTHING,
+    exitCode: HELD,
+    runs: runs.map((run) => ({ run })),
+    printed: `${path}\n${named.join("\n")}\n`,
+  };
+}
+
+async function scenarioRuns(
+  path: string,
+  options: ReportOptions,
+  screen: Screen,
+  watch: Interrupts,
+): Promise<Made | string> {
+  const opened = HostLoader.open(path);
+  if (typeof opened === "string") return opened;
+  const { entry, loader } = opened;
+  const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));
+  sayDiagnostics(diagnostics, screen);
+  const wrong = codeOfProblems(diagnostics);
+  if (program === null) return { ...NOTHING, exitCode: wrong };
+  const said = new TextScreen();
+  const engine = await engineFor(program);
+  const recorder = options.coverage ? new CoverageRecorder(program) : null;
+  const observers = recorder && {
+    onRun: () => {},
+    onEvent: (event: MachineEvent) => recorder.event(event),
+    onOutcome: (outcome: TestOutcome) => recorder.outcome(outcome),
+  };
+  const parts = { ...options, trace: null, engine, observers, watch };
+  const report = printRun(program, parts, said);
+  const noTest = sayReports([report], 0, parts, said);
+  return {
+    exitCode: worseExitCode(worseExitCode(wrong, codeOf(report)), noTest),
+    report,
+    coverage: recorder?.record(report) ?? null,
+    runs: recorded(program, report, options, watch),
+    printed: said.text,
+  };
+}
+
+/** The runs that were run, recorded, each with what came of it. */
+function recorded(
+  program: Program,
+  { outcomes }: RunReport,
+  { limits, matches, seed, strict }: ReportOptions,
+  watch: Interrupts,
+): readonly RunAndOutcome[] {
+  const record = { limits: allLimits(limits), strict, watch, ...seed === null ? {} : { seed } };
+  return runsOf(program).flatMap((choice) => {
+    const { name, test } = choice;
+    if (watch.interrupted() || test !== null && !isNamed(test, matches)) return [];
+    const outcome = outcomes.find(({ combination, kind, place }) =>
+      kind === name.kind && place === name.place && combination === name.combination
+    );
+    if (outcome === undefined || outcome.outcome === "skipped") return [];
+    return [{ run: recordRun(program, choice, record), outcome }];
+  });
+}

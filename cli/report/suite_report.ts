@@ -1,0 +1,65 @@
+/** `dmalab test --report DIR`: a page for each file, and an index that leads to them. */
+import { printable } from "../../lang/diagnostics/display_width.ts";
+import { coverageLines, coverageReport } from "../testing/coverage/report.ts";
+import { type CoverageRecord, joinRecords } from "../testing/coverage/recorder.ts";
+import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
+import { FileError } from "../files/file_error.ts";
+import { makeUserFolder, writeOrSay } from "../files/write_file.ts";
+import { withInterrupts } from "../interrupts.ts";
+import { readRulePage } from "../places.ts";
+import type { Screen } from "../screen.ts";
+import { type IndexEntry, indexPage } from "./index_page.ts";
+import { type ReportOptions, writeReport } from "./make_report.ts";
+
+/** Writes the reports of some files into a folder, which is made. */
+export async function writeReports(
+  paths: readonly string[],
+  folder: string,
+  options: ReportOptions,
+  screen: Screen,
+): Promise<ExitCode> {
+  try {
+    makeUserFolder(folder);
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    screen.err(error.lines);
+    return WRONG;
+  }
+  return await withInterrupts(async (watch) => {
+    const names = new Set<string>();
+    const entries: IndexEntry[] = [];
+    const records: CoverageRecord[] = [];
+    let exitCode: ExitCode = HELD;
+    for (const path of paths) {
+      if (watch.interrupted()) break;
+      const name = pageName(path, names);
+      const made = await writeReport(path, { folder, name }, options, screen, watch);
+      // That a test failed, `dmalab test` has said itself.
+      if (!made.isWritten) exitCode = worseExitCode(exitCode, made.exitCode);
+      entries.push({
+        path: printable(path),
+        name: made.isWritten ? name : null,
+        report: made.report,
+      });
+      if (made.coverage !== null) records.push(made.coverage);
+    }
+    const coverage = coverageLines(coverageReport(joinRecords(records), readRulePage));
+    const index = { folder, name: "index.html" };
+    if (!writeOrSay(index, indexPage(entries, coverage), screen)) return WRONG;
+    screen.out(
+      `Wrote ${entries.filter(({ name }) => name !== null).length} reports to ${folder}.\n`,
+    );
+    return exitCode;
+  });
+}
+
+/** A name for the page of a file, on one level and unlike all others. */
+function pageName(path: string, taken: Set<string>): string {
+  const base = path.replace(/^(?:\.*[\\/])+/, "").replaceAll(/[^\w.-]+/g, "-");
+  let name = `${base}.html`;
+  for (let number = 2; taken.has(name) || name === "index.html"; number++) {
+    name = `${base}-${number}.html`;
+  }
+  taken.add(name);
+  return name;
+}

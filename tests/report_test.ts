@@ -1,0 +1,95 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { EMPTY_DATA, type PageData } from "../cli/report/page_data.ts";
+import { indexPage } from "../cli/report/index_page.ts";
+import { reportPage } from "../cli/report/report_data.ts";
+import { keptTraces } from "../instruments/trace_file/kept_trace.ts";
+import { TraceLineWriter } from "../instruments/trace_file/trace_writer.ts";
+import { loadFollowed } from "../lang/language.ts";
+import { recordRun, runsOf } from "../lang/recording/mod.ts";
+import { readSerialised, unpackText } from "../lang/views/serialised.ts";
+import { tableAt, tableSizes } from "../lang/views/tables.ts";
+import { SourceFile, spanPlace } from "../lang/source.ts";
+import { memoryFiles } from "../lang/syntax/load_files.ts";
+import { buildPage, REPORT_PLAN } from "../tools/web/build_page.ts";
+import { START } from "../lang/recording/position.ts";
+
+const TEXT = `
+machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
+
+test "good" {
+  let a = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
+  dma_unmap_phys(ssd, a, 4KiB, to_device)
+}
+
+test "</script><b>bad" {
+  let a = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
+  assert 1 == 2
+}
+`;
+
+function recordings() {
+  const { diagnostics, program } = loadFollowed(new SourceFile("lab.dma", TEXT), memoryFiles());
+  assert(program !== null, diagnostics[0]?.message);
+  return runsOf(program).map((choice) => ({ run: recordRun(program, choice) }));
+}
+
+Deno.test("the page of reports is small, and its policy allows its own script alone", () => {
+  const page = buildPage(REPORT_PLAN);
+  assert(page.length < 700_000, `${page.length} characters`);
+  assertStringIncludes(page, "default-src 'none'; script-src 'sha256-");
+  assertEquals(page.split(EMPTY_DATA).length, 2);
+  assertEquals(page.match(/<script\b/g)?.length, 3);
+});
+
+Deno.test("a report holds its runs as they were recorded, failures first, and its texts as text", async () => {
+  const runs = recordings();
+  const text = { title: "lab.dma", printed: "1 failed </script>" };
+  const page = await reportPage(`<script>${EMPTY_DATA}</script>`, runs, text);
+  assertEquals(page.match(/<\/script>/g)?.length, 1);
+  const data: PageData = JSON.parse(page.slice("<script>".length, -"</script>".length));
+  assertEquals(data.printed, text.printed);
+  const read = readSerialised(await unpackText(data.recordings));
+  assertEquals(read.map(({ name }) => name.name), ["</script><b>bad", "good"]);
+  const [failed, good] = [read[0]!.open(), read[1]!.open()];
+  assertEquals(failed.failedAt, runs[1]!.run.failedAt);
+  for (let seq = 0; seq <= good.log.count; seq++) {
+    const at = good.afterEvent(seq);
+    const tables = tableSizes(good, at).map(({ name }) => name);
+    for (const name of tables) {
+      assertEquals(tableAt(good, name, at), tableAt(runs[0]!.run, name, at));
+    }
+  }
+});
+
+Deno.test("keptTraces() gives the events of a trace and the tables that they fill", () => {
+  const [{ run: recording }] = recordings() as [ReturnType<typeof recordings>[number]];
+  let text = "";
+  const writer = new TraceLineWriter((part) => void (text += part), "test");
+  const machine = recording.reruns.look(START, ({ vm }) => vm.lab.config);
+  writer.run(
+    "lab.dma",
+    { ...recording.name, machine },
+    (site) => spanPlace(recording.code.sites[site - 1]!.span),
+  );
+  for (let seq = 1; seq <= recording.log.count; seq++) writer.event(recording.event(seq));
+  writer.end();
+  const runs = keptTraces(text);
+  assert(typeof runs !== "string", String(runs));
+  const [run] = runs;
+  assertEquals(run!.log.count, recording.log.count);
+  for (let seq = 1; seq <= run!.log.count; seq++) {
+    assertEquals({ ...run!.event(seq), site: 0 }, { ...recording.event(seq), site: 0 });
+  }
+  const mapped = run!.log.count - 4;
+  const rows = (of: typeof recording | NonNullable<typeof run>) =>
+    tableAt(of, "mappings", of.afterEvent(mapped)).rows.map(({ cells }) => cells);
+  assertEquals(rows(run!), rows(recording));
+  assertStringIncludes(String(keptTraces("{}")), "line 1: A trace begins with");
+  assertStringIncludes(String(keptTraces(text.split("\n").toSpliced(1, 1).join("\n"))), "line 2: ");
+});
+
+Deno.test("the index of reports leads to each, those with failures first, with names as text", () => {
+  const page = indexPage([{ path: "a<b>.dma", name: 'a"b.html', report: null }], ["rules <1>"]);
+  assertStringIncludes(page, '<a href="a%22b.html">a&lt;b>.dma</a></th><td>has errors</td>');
+  assertStringIncludes(page, "rules &lt;1>");
+});

@@ -1,0 +1,5 @@
+/// <reference lib="dom" />
+/** The report: the page with runs inside, and no language. */
+import { startReport } from "./report/report.ts";
+
+startReport();
