@@ -1,5 +1,6 @@
 // `deno test` takes a file that is called test for a module of tests.
-import { errorScreen } from "../screen.ts";
+import { errorScreen, type Screen } from "../screen.ts";
+import type { ReportOptions } from "../report/make_report.ts";
 import { command } from "../command.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
@@ -108,13 +109,6 @@ export const TEST = command({
     // Lines of JSON are for programs: what is for people goes the other way.
     const made = () =>
       makeReporter(reporterName, options.trace === "json" ? errorScreen(screen) : screen);
-    const reports = async (paths: readonly string[], folder: string, ran: ExitCode) => {
-      const { writeReports } = await import("../report/suite_report.ts");
-      const { seed, strict } = options;
-      const limits = limitsOf((option) => options[option]);
-      const asked = { only: "tests", coverage: true, ...match, limits, seed, strict } as const;
-      return worseExitCode(ran, await writeReports(paths, folder, asked, screen));
-    };
     const run = async () => {
       const first = new FirstFailure();
       const paths = findScenarios(places, screen);
@@ -148,14 +142,15 @@ export const TEST = command({
         options.debug ? first.hearing(reporter) : reporter,
         screen,
       );
-      const reported = options.report === null ? ran : await reports(paths, options.report, ran);
+      const { report, seed, strict } = options;
+      const limits = limitsOf((option) => options[option]);
+      const asked = { only: "tests", coverage: true, ...match, limits, seed, strict } as const;
+      const reported = await alsoReport(paths, report, asked, ran, screen);
       const exitCode = junit.failed ? worseExitCode(reported, WRONG) : reported;
       if (first.failed === null) return exitCode;
       const { runDebug } = await import("../debug/run_debug.ts");
-      const { path, seed } = first.failed;
-      const { strict } = options;
-      const record = { limits: allLimits(limitsOf((option) => options[option])), seed, strict };
-      await runDebug(path, { ...first.failed, record, plain: false }, screen);
+      const record = { limits: allLimits(limits), seed: first.failed.seed, strict };
+      await runDebug(first.failed.path, { ...first.failed, record, plain: false }, screen);
       return exitCode;
     };
     if (!options.watch) return await run();
@@ -163,3 +158,16 @@ export const TEST = command({
     return await watchScenarios(places, run, screen);
   },
 });
+
+/** Writes the pages of `--report`. @returns The worse of its exit code and that of the tests. */
+async function alsoReport(
+  paths: readonly string[],
+  folder: string | null,
+  options: ReportOptions,
+  ran: ExitCode,
+  screen: Screen,
+): Promise<ExitCode> {
+  if (folder === null) return ran;
+  const { writeReports } = await import("../report/suite_report.ts");
+  return worseExitCode(ran, await writeReports(paths, folder, options, screen));
+}
