@@ -1,6 +1,8 @@
 /** What a trace knows of lines that were pasted: who owned the address, and who removed it. */
+import type { KernelLogEntry } from "../../instruments/traces/kernel_log/entry.ts";
 import { entryStory } from "../../instruments/traces/kernel_log/entry_story.ts";
 import { readKernelLog } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
+import type { ClockOffset } from "../../instruments/traces/ledger/clock_offset.ts";
 import { mappingLines } from "../../instruments/traces/ledger/mapping_lines.ts";
 import { pageOf } from "../../instruments/traces/ledger/traced_mapping.ts";
 import type { Finding } from "../../instruments/traces/ledger/traced_mapping.ts";
@@ -46,7 +48,7 @@ export async function explainWithTrace(
             classified.offset.seconds.toFixed(6)
           } s ahead, by ${classified.offset.source}`,
         ],
-        ...page === null ? [] : owners(page, check, trace.name),
+        ...page === null ? [] : owners(page, latestOf(entry, classified.offset), check, trace.name),
       ];
       screen.out(lines.map((line) => `${line}\n`).join(""));
     });
@@ -69,14 +71,29 @@ function findingLines(finding: Finding, check: TraceCheck, file: string): string
   ];
 }
 
-/** Lives of a page that the answer does not already name, from the last one back. */
+/** Mappings of a page that the answer shows. */
 const MOST_OWNERS = 3;
 
-function owners(address: number, check: TraceCheck, file: string): string[] {
-  const mappings = check.mappingsAt(pageOf(address));
-  if (mappings.length === 0) return ["the trace has no mapping of that page"];
+/** The latest time, by the trace's clock, that a line of the log can have; null when unknown. */
+function latestOf({ resolutionSeconds, seconds }: KernelLogEntry, offset: ClockOffset | null) {
+  return seconds === null || offset === null
+    ? null
+    : seconds + resolutionSeconds + offset.window[1];
+}
+
+/** The last mappings of a page until a time, or all where it is unknown. */
+function owners(
+  address: number,
+  until: number | null,
+  check: TraceCheck,
+  file: string,
+): string[] {
+  const all = check.mappingsAt(pageOf(address));
+  const mappings = until === null ? all : all.filter(({ mappedAt }) => mappedAt.seconds <= until);
+  const before = until === null ? "" : " before that line";
+  if (mappings.length === 0) return [`the trace has no mapping of that page${before}`];
   return [
-    `last mappings of the page, of ${mappings.length}:`,
+    `last mappings of the page${before}, of ${mappings.length}:`,
     ...mappings.slice(-MOST_OWNERS).flatMap((mapping) => mappingLines(mapping, file)),
   ];
 }

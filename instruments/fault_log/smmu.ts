@@ -86,6 +86,7 @@ function usualSource(streamId: number): LoggedSource {
   return {
     domain: streamId > 0xffff ? Math.floor(streamId / 65536) : null,
     requesterId: streamId % 65536,
+    isGuessed: true,
   };
 }
 

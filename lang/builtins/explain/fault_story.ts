@@ -52,7 +52,11 @@ export function loggedFaultLines(fault: LoggedFault): string[] {
     spread(`${MAKERS[format]}: ${event}`, spec),
     ...row(
       "  source",
-      source === null ? details.clientName ?? "not named" : formatSource(source),
+      source === null
+        ? details.clientName ?? "not named"
+        : `${formatSource(source)}${
+          source.isGuessed ? ", if firmware numbers streams by requester id" : ""
+        }`,
     ),
     ...streamId === null ? [] : row("  stream", `0x${streamId.toString(16)}`),
     ...access === null ? [] : row(
