@@ -629,7 +629,6 @@ Deno.test("trace summary, once import, counts what is in files; show and explain
   assertEquals(explained.code, 0, explained.errors);
   assertStringIncludes(explained.output, "proved: use_after_unmap (trace.T.62)");
   assertStringIncludes(explained.output, "72-strict-mistakes.trace.txt.gz:56");
-  assertStringIncludes(explained.output, "last mappings of the page before that line, of ");
   for (const words of [["nothing", "x"], ["check"], ["check", "missing.txt"], ["show", trace]]) {
     const refused = await dmalab("trace", ...words);
     assertEquals(refused.code, 2, words.join(" "));

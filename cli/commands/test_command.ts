@@ -117,9 +117,6 @@ export const TEST = command({
         const { listTests } = await import("../testing/list_tests.ts");
         return listTests(paths, match.matches, screen);
       }
-      const { report, seed, strict } = options;
-      const limits = limitsOf((option) => options[option]);
-      const asked = { ...match, limits, seed, strict };
       const failed = options.failed ? readFailedTests() ?? [] : null;
       if (failed?.length === 0) {
         screen.out("Nothing failed in the last run of this folder\n");
@@ -130,18 +127,24 @@ export const TEST = command({
       const ran = await runTests(
         paths,
         {
-          ...asked,
+          ...match,
           failed,
           failFast: options["fail-fast"],
+          seed: options.seed,
           shard,
           workers: options.jobs ?? 1,
+          strict: options.strict,
           trace: options.trace,
+          limits: limitsOf((option) => options[option]),
           snapshot,
           coverage: options.coverage,
         },
         options.debug ? first.hearing(reporter) : reporter,
         screen,
       );
+      const { report, seed, strict } = options;
+      const limits = limitsOf((option) => options[option]);
+      const asked = { only: "tests", coverage: true, ...match, limits, seed, strict } as const;
       const reported = await alsoReport(paths, report, asked, ran, screen);
       const exitCode = junit.failed ? worseExitCode(reported, WRONG) : reported;
       if (first.failed === null) return exitCode;
@@ -160,12 +163,11 @@ export const TEST = command({
 async function alsoReport(
   paths: readonly string[],
   folder: string | null,
-  options: Omit<ReportOptions, "coverage" | "only">,
+  options: ReportOptions,
   ran: ExitCode,
   screen: Screen,
 ): Promise<ExitCode> {
   if (folder === null) return ran;
   const { writeReports } = await import("../report/suite_report.ts");
-  const asked = { ...options, only: "tests", coverage: true } as const;
-  return worseExitCode(ran, await writeReports(paths, folder, asked, screen));
+  return worseExitCode(ran, await writeReports(paths, folder, options, screen));
 }

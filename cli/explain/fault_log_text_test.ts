@@ -57,15 +57,3 @@ Deno.test("explain reads the other lines about DMA too, and prints all as JSON w
   ]);
   assertEquals([json[0].cause, json[1].status], ["over_segment", 6]);
 });
-
-Deno.test("explain prints registers as hex, and a function from a stream id as a guess", () => {
-  const status = explainFaultLine("DMAR: DRHD: handling fault status reg 3").lines.join("\n");
-  assertStringIncludes(status, "status        0x3");
-  const words = ["0000002800000010", "0000020800000000", "00000000fffff040", "0000000000000000"];
-  const smmu = ["event 0x10 received:", ...words.map((word) => `0x${word}`)]
-    .map((line) => `arm-smmu-v3 9050000.smmuv3: ${line}`).join("\n");
-  assertStringIncludes(
-    explainLog(smmu).lines.join("\n"),
-    "00:05.0, if firmware numbers streams by requester id",
-  );
-});

@@ -1,8 +1,6 @@
 /** What a trace knows of lines that were pasted: who owned the address, and who removed it. */
-import type { KernelLogEntry } from "../../instruments/traces/kernel_log/entry.ts";
 import { entryStory } from "../../instruments/traces/kernel_log/entry_story.ts";
 import { readKernelLog } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
-import type { ClockOffset } from "../../instruments/traces/ledger/clock_offset.ts";
 import { mappingLines } from "../../instruments/traces/ledger/mapping_lines.ts";
 import { pageOf } from "../../instruments/traces/ledger/traced_mapping.ts";
 import type { Finding } from "../../instruments/traces/ledger/traced_mapping.ts";
@@ -48,7 +46,7 @@ export async function explainWithTrace(
             classified.offset.seconds.toFixed(6)
           } s ahead, by ${classified.offset.source}`,
         ],
-        ...page === null ? [] : owners(page, latestOf(entry, classified.offset), check, trace.name),
+        ...page === null ? [] : owners(page, check, trace.name),
       ];
       screen.out(lines.map((line) => `${line}\n`).join(""));
     });
@@ -71,29 +69,14 @@ function findingLines(finding: Finding, check: TraceCheck, file: string): string
   ];
 }
 
-/** Mappings of a page that the answer shows. */
+/** Lives of a page that the answer does not already name, from the last one back. */
 const MOST_OWNERS = 3;
 
-/** The latest time, by the trace's clock, that a line of the log can have; null when unknown. */
-function latestOf({ resolutionSeconds, seconds }: KernelLogEntry, offset: ClockOffset | null) {
-  return seconds === null || offset === null
-    ? null
-    : seconds + resolutionSeconds + offset.window[1];
-}
-
-/** The last mappings of a page until a time, or all where it is unknown. */
-function owners(
-  address: number,
-  until: number | null,
-  check: TraceCheck,
-  file: string,
-): string[] {
-  const all = check.mappingsAt(pageOf(address));
-  const mappings = until === null ? all : all.filter(({ mappedAt }) => mappedAt.seconds <= until);
-  const before = until === null ? "" : " before that line";
-  if (mappings.length === 0) return [`the trace has no mapping of that page${before}`];
+function owners(address: number, check: TraceCheck, file: string): string[] {
+  const mappings = check.mappingsAt(pageOf(address));
+  if (mappings.length === 0) return ["the trace has no mapping of that page"];
   return [
-    `last mappings of the page${before}, of ${mappings.length}:`,
+    `last mappings of the page, of ${mappings.length}:`,
     ...mappings.slice(-MOST_OWNERS).flatMap((mapping) => mappingLines(mapping, file)),
   ];
 }

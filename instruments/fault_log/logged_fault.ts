@@ -53,8 +53,6 @@ export interface LoggedSource {
   readonly domain: number | null;
   /** Bus in bits 15 to 8, device in 7 to 3, function in 2 to 0. */
   readonly requesterId: number;
-  /** Set where the line has a stream id only: firmware can give a function any. */
-  readonly isGuessed?: true;
 }
 
 /** What the tables of a specification say of a code. */

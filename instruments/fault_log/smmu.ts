@@ -86,7 +86,6 @@ function usualSource(streamId: number): LoggedSource {
   return {
     domain: streamId > 0xffff ? Math.floor(streamId / 65536) : null,
     requesterId: streamId % 65536,
-    isGuessed: true,
   };
 }
 

@@ -139,29 +139,6 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
   },
 };
 
-/** Facts that the kernel prints as hex digits. */
-const HEX = new Set([
-  "address",
-  "bus_limit",
-  "cid",
-  "csts",
-  "end",
-  "flags",
-  "mask",
-  "opcode",
-  "pci_status",
-  "sc",
-  "sct",
-  "start",
-  "status",
-  "value",
-]);
-
-function factText(name: string, value: Facts[string]): string {
-  if (Array.isArray(value)) return value.join(" ");
-  return typeof value === "number" && HEX.has(name) ? `0x${value.toString(16)}` : String(value);
-}
-
 /** An entry, field by field. */
 export function entryStory(entry: KernelLogEntry): string[] {
   if (entry.fault !== null) return loggedFaultLines(entry.fault);
@@ -169,7 +146,7 @@ export function entryStory(entry: KernelLogEntry): string[] {
   const rows = Object.entries(entry.facts).flatMap(([name, value]) =>
     value === null || Array.isArray(value) && value.length === 0
       ? []
-      : labelled(name.replaceAll("_", " "), factText(name, value))
+      : labelled(name.replaceAll("_", " "), Array.isArray(value) ? value.join(" ") : String(value))
   );
   return [spread(story.title, story.rule), ...rows, ...labelled("", story.means(entry.facts))];
 }

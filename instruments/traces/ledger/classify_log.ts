@@ -233,8 +233,7 @@ function faultFinding(
       : "no time ties the line to the trace";
     return finding("iommu_fault", "unknown", { text: `no verdict: ${why}` });
   }
-  const isSure = isExact(offset) && fault?.source?.isGuessed !== true;
-  const known = { access, device: access.device, window, isSure };
+  const known = { access, device: access.device, window, isExact: isExact(offset) };
   return explainedFault(known, ledger, history, finding);
 }
 
@@ -243,8 +242,8 @@ interface KnownAccess {
   readonly access: LoggedAccess;
   readonly device: Device;
   readonly window: Window;
-  /** Lines that both have tie the clocks, and the line names the device. */
-  readonly isSure: boolean;
+  /** Lines that both have tie the clocks. */
+  readonly isExact: boolean;
 }
 
 type MakeFinding = (kind: string, certainty: Certainty, more?: Partial<Finding>) => Finding;
@@ -255,10 +254,10 @@ function explainedFault(
   history: PageHistory,
   finding: MakeFinding,
 ): Finding {
-  const { access, device, window } = known;
+  const { access, device, isExact, window } = known;
   const verdict = classifyWithin(access, history, window);
   const { mapping } = verdict;
-  const isSure = known.isSure && verdict.isConsistent && mapping?.device !== null;
+  const isSure = isExact && verdict.isConsistent && mapping?.device !== null;
   const certainty = !verdict.isConsistent || verdict.share < LIKELY_SHARE
     ? "possible"
     : isSure && verdict.share === 1
@@ -291,10 +290,10 @@ function isExact(offset: ClockOffset | null): boolean {
 }
 
 /** Only a trace without gaps from the device's first mapping on can say so. */
-function neverMapped({ device, isSure }: KnownAccess, { edges }: Ledger, finding: MakeFinding) {
+function neverMapped({ device, isExact }: KnownAccess, { edges }: Ledger, finding: MakeFinding) {
   const isGapless = edges.lostLine === 0 && device.mappedBeforeTrace === 0;
   if (!isGapless || modeOf(device) !== "translated") return finding("unknown_birth", "unknown");
-  return finding("never_mapped", isSure ? "proved" : "likely");
+  return finding("never_mapped", isExact ? "proved" : "likely");
 }
 
 /** Lines that are findings by themselves. */

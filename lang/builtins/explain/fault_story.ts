@@ -52,11 +52,7 @@ export function loggedFaultLines(fault: LoggedFault): string[] {
     spread(`${MAKERS[format]}: ${event}`, spec),
     ...row(
       "  source",
-      source === null
-        ? details.clientName ?? "not named"
-        : `${formatSource(source)}${
-          source.isGuessed ? ", if firmware numbers streams by requester id" : ""
-        }`,
+      source === null ? details.clientName ?? "not named" : formatSource(source),
     ),
     ...streamId === null ? [] : row("  stream", `0x${streamId.toString(16)}`),
     ...access === null ? [] : row(

@@ -1,0 +1,77 @@
+/** Finds links of the built site that lead nowhere: pages, files and places on pages. */
+import { join, relative, resolve } from "@std/path";
+import { host } from "../../cli/host.ts";
+
+export interface LinkCheck {
+  readonly pages: number;
+  readonly links: number;
+  /** `page: link`. */
+  readonly dead: readonly string[];
+}
+
+/** Pages of which a browser without scripts does not show every heading. @param pages As they were made. */
+export function incompletePages(folder: string, pages: ReadonlyMap<string, string>): string[] {
+  return [...pages].filter(([path, text]) => {
+    const prose = text.replace(/^```.*?^```/gms, "");
+    const wanted = prose.match(/^#{1,6} /gm)?.length ?? 0;
+    const html = host.readTextFileSync(join(folder, path.replace(/\.md$/, ".html")));
+    const main = html.slice(html.indexOf("<main"), html.indexOf("</main>"));
+    return (main.match(/<h[1-6] /g)?.length ?? 0) < wanted;
+  }).map(([path]) => path);
+}
+
+/** @param folder Where the site was built. */
+export function checkSite(folder: string): LinkCheck {
+  const html = new Map(
+    filesBelow(folder).filter((path) => path.endsWith(".html") && !path.endsWith("playground.html"))
+      .map((path) => [path, host.readTextFileSync(path)]),
+  );
+  const places = new Map(
+    [...html].map(([path, text]) => [path, new Set(valuesOf(text, "id|name"))] as const),
+  );
+  const dead: string[] = [];
+  let links = 0;
+  for (const [path, text] of html) {
+    for (const link of valuesOf(text, "href|src")) {
+      if (/^(?:https?:|data:|mailto:)/.test(link)) continue;
+      links++;
+      const [target = "", hash] = link.split("#");
+      const file = pageOf(
+        target.startsWith("/") ? join(folder, target) : resolve(path, "..", target),
+        {
+          path: target === "" ? path : null,
+        },
+      );
+      const anchors = file === null ? null : places.get(file);
+      const isThere = file !== null &&
+        (hash === undefined || anchors === undefined || anchors!.has(decodeURIComponent(hash)));
+      if (!isThere) dead.push(`${relative(folder, path)}: ${link}`);
+    }
+  }
+  return { pages: html.size, links, dead: dead.sort() };
+}
+
+/** Values of attributes, as a browser reads them. */
+function valuesOf(html: string, names: string): string[] {
+  const attributes = new RegExp(`<[a-z][^>]*?\\s(?:${names})="([^"]*)"`, "gi");
+  return [...html.matchAll(attributes)].map(([, value]) => value!.replaceAll("&amp;", "&"));
+}
+
+/** The file that an address means; null where there is none. */
+function pageOf(place: string, { path }: { readonly path: string | null }): string | null {
+  if (path !== null) return path;
+  for (const file of [place, `${place}.html`, join(place, "index.html")]) {
+    try {
+      if (host.statSync(file).isFile) return file;
+    } catch {
+      // The next one.
+    }
+  }
+  return null;
+}
+
+function filesBelow(folder: string): string[] {
+  return [...host.readDirSync(folder)].flatMap(({ isDirectory, name }) =>
+    isDirectory ? filesBelow(join(folder, name)) : [join(folder, name)]
+  );
+}

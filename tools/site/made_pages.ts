@@ -1,0 +1,128 @@
+/** Pages of the site that are made from records: the doors, the notation, releases, examples. */
+import { manualExamples } from "../../cli/docs/manual.ts";
+import { host } from "../../cli/host.ts";
+import { readRulePage } from "../../cli/places.ts";
+import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
+import { isTableRow } from "../../cli/markdown.ts";
+import { DIAGNOSTIC_CODES } from "../../lang/diagnostics/codes.ts";
+import { differencesOf } from "../../runtime/kernels/differences.ts";
+import { KERNEL_NAMES, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { escapeHtml, frameLines } from "./runnable.ts";
+
+/** The doors of the README, a page each, by their titles. */
+export function doorPages(readme: string): { readonly title: string; readonly text: string }[] {
+  const chapter = readme.slice(readme.indexOf("\n## Three doors"), readme.indexOf("\n## Where to"));
+  return chapter.split(/^\*\*(.+)\.\*\*$/m).slice(1).reduce<{ title: string; text: string }[]>(
+    (doors, part, index) => {
+      if (index % 2 === 0) doors.push({ title: part, text: "" });
+      else doors.at(-1)!.text = `# ${doors.at(-1)!.title}\n${part}`;
+      return doors;
+    },
+    [],
+  );
+}
+
+/** Every release beside the others: what differs, with the rule that says so. */
+export function releasesPage(): string {
+  const known = new Map(
+    KERNEL_NAMES.flatMap((a) => KERNEL_NAMES.flatMap((b) => differencesOf(KERNELS[a], KERNELS[b])))
+      .map((difference) => [difference.name as string, difference]),
+  );
+  const cell = (value: unknown) =>
+    typeof value === "boolean"
+      ? (value ? "yes" : "–")
+      : typeof value === "object"
+      ? "see rule"
+      : value;
+  const rows = [...known.values()].map(({ change, doc, name, rule }) => {
+    const isDefect = change !== "other way";
+    const values = KERNEL_NAMES.map((kernel) => {
+      const { quirks, strategies } = KERNELS[kernel];
+      const [group, field] = name.split(".");
+      return isDefect
+        ? cell((quirks as ReadonlySet<string>).has(name))
+        : cell(Reflect.get(Reflect.get(strategies, group!), field!));
+    });
+    return { isDefect, row: [isDefect ? `${doc} \`${name}\`` : `${doc} ${rule}`, ...values] };
+  });
+  const table = (first: string, isDefect: boolean) => [
+    `| ${[first, ...KERNEL_NAMES].join(" | ")} |`,
+    `| ${["", ...KERNEL_NAMES].map(() => "---").join(" | ")} |`,
+    ...rows.filter((each) => each.isDefect === isDefect).map(({ row }) => `| ${row.join(" | ")} |`),
+  ];
+  return [
+    "# Releases side by side",
+    "",
+    "`dmalab releases FILE` says at which release a scenario changes its outcome, and by which of these lines.",
+    "",
+    ...KERNEL_NAMES.map((kernel) => `- **${kernel}**: ${KERNELS[kernel].doc}`),
+    "",
+    "## Behaviour",
+    "",
+    ...table("what", false),
+    "",
+    "## Defects",
+    "",
+    "yes: the release has it. `dmalab explain NAME` says more.",
+    "",
+    ...table("defect", true),
+    "",
+  ].join("\n");
+}
+
+/** What the signs in the rules mean, from the head of each page of rules. */
+export function notationPage(): string {
+  const parts = RULE_PAGES.flatMap((name) => {
+    const page = readRulePage(name);
+    const head = page.slice(page.indexOf("\n"), page.indexOf("\n## ")).trim();
+    const lines = head.split("\n").map((line) =>
+      isTableRow(line) ? line : line.replace(/; (?=`)/g, ";\n")
+    );
+    return [`## ${name} {#${name}}`, "", ...lines.filter((line) => line !== "---"), ""];
+  });
+  return ["# Notation of the rules", "", ...parts].join("\n");
+}
+
+/** Each diagnostic with its example. */
+export function diagnosticsPage(): string {
+  const entries = Object.entries(DIAGNOSTIC_CODES).sort(([a], [b]) => a < b ? -1 : 1);
+  return [
+    "# Diagnostics",
+    ...entries.flatMap(([code, { example, explanation, title }]) => [
+      "",
+      `## ${code}: ${escapeHtml(title)} {#${code.toLowerCase()}}`,
+      "",
+      escapeHtml(explanation),
+      "",
+      "```dma fragment",
+      example,
+      "```",
+    ]),
+    "",
+  ].join("\n");
+}
+
+/** A page for each folder of examples, a chapter for each file: its comment, then its code. */
+export async function examplePages(): Promise<Map<string, string>> {
+  const pages = new Map<string, string>();
+  for (const { name, path, title } of manualExamples()) {
+    const [folder, file] = name.split("/") as [string, string];
+    const text = host.readTextFileSync(path);
+    const [head] = text.match(/^(?:#.*\n)*/)!;
+    const comment = head.split("\n").slice(1).map((line) => escapeHtml(line.replace(/^# ?/, "")));
+    const code = text.slice(head.length).trim();
+    const chapter = [
+      `## ${file}: ${escapeHtml(title)} {#${file}}`,
+      "",
+      ...comment,
+      "",
+      "```dma",
+      code,
+      "```",
+      ...await frameLines(text.trim(), 1),
+      "",
+    ].join("\n");
+    pages.set(folder, (pages.get(folder) ?? `# Examples: ${folder}\n\n`) + chapter);
+  }
+  return pages;
+}

@@ -1,0 +1,56 @@
+/** The rules of the kernel, each at an address that stays: `rules/dma#dma.3.3`. */
+import { RulePage } from "../../cli/explain/rule_book.ts";
+import { RULE_PAGES } from "../../lang/editor/rule_pages.ts";
+import { readRulePage } from "../../cli/places.ts";
+
+const BOOKS = RULE_PAGES.map((name) => new RulePage(name, readRulePage(name)));
+
+/** The page of each rule, by the names they are cited by, in small letters. */
+const RULES: ReadonlyMap<string, { readonly name: string; readonly page: string }> = new Map(
+  BOOKS.flatMap((book) =>
+    book.names.map((name) => [name.toLowerCase(), { name, page: book.name }] as const)
+  ),
+);
+
+const CITATION = new RegExp(
+  `(?<![\\w./#"-])(${RULE_PAGES.map((page) => page.replaceAll(".", "\\.")).join("|")})` +
+    "(?:\\.md |\\.)((?:[A-Z]\\.)?\\d+(?:\\.\\w+)*)",
+  "g",
+);
+
+/** Where a rule stands, or the rule that it is a row or an assertion of; null for what is none. */
+export function addressOfRule(citation: string): string | null {
+  for (let name = citation.toLowerCase(); name !== ""; name = name.replace(/\.?[^.]*$/, "")) {
+    const rule = RULES.get(name);
+    if (rule !== undefined) {
+      return rule.name === rule.page ? null : `/rules/${rule.page}.md#${rule.name}`;
+    }
+  }
+  return null;
+}
+
+/** Makes links of the rules that a text cites. */
+export function linkRules(text: string): string {
+  return text.replace(CITATION, (cited, page: string, number: string) => {
+    const address = addressOfRule(`${page}.${number}`);
+    return address === null ? cited : `[${cited}](${address})`;
+  });
+}
+
+/** The pages of rules by their names: each heading has its rule's name, and its address. */
+export function rulePages(): Map<string, string> {
+  return new Map(BOOKS.map((book) => [book.name, withAddresses(book)]));
+}
+
+function withAddresses(book: RulePage): string {
+  const subjects = book.subjects();
+  let next = 0;
+  return readRulePage(book.name).split("\n").map((line) => {
+    const [, marks] = line.match(/^(#{2,}) /) ?? [];
+    if (marks === undefined && !/^\*\*[A-Z]\.\d+\*\* /.test(line)) return line;
+    const { name, title } = subjects[next++]!;
+    if (marks === undefined) return `<a id="${name}"></a>**${name}** ${title}`;
+    const isNumbered = /\.(?:\d|assertions$)/.test(name.slice(book.name.length));
+    return `${marks} ${isNumbered ? `${name} ` : ""}${title} {#${name}}`;
+  }).join("\n");
+}

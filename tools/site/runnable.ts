@@ -1,0 +1,94 @@
+/** What a page of the site adds to a block of the language: the playground, and a quiz's questions. */
+import { type CodeBlock, codeBlocks } from "../../cli/docs/code_blocks.ts";
+import { choicesOf } from "../../cli/quiz/judge.ts";
+import { type Asked, askedBy, pagePrograms } from "../../cli/quiz/quizzes.ts";
+import { addressOfRule } from "./rules.ts";
+import { MOST_LINK_LENGTH, writeLink } from "../../web/page/share_link.ts";
+
+/** Questions of the same kind on one page. */
+const SEEDS = [1, 2, 3];
+
+/** What the playground has not: a compiler of C, files beside the scenario. */
+const NEEDS_FILES = /^\s*(?:driver \w+ = c|use) "|\bread_(?:csv|json|lines)\(/m;
+
+/** A page with something to run behind each of its blocks. @param depth Folders above the page. */
+export async function withRunnable(text: string, depth: number): Promise<string> {
+  const lines = text.split("\n");
+  const blocks = codeBlocks("", text).filter(({ language, marks }) =>
+    language === "dma" && !marks.includes("fragment") && !marks.includes("later")
+  );
+  for (const block of blocks.toReversed()) {
+    const end = block.line + block.code.split("\n").length;
+    const more = [...await frameLines(block.code, depth), ...questionLines(block, depth)];
+    lines.splice(end + 1, 0, ...more);
+  }
+  return lines.join("\n");
+}
+
+/** A frame that is loaded when it is opened; nothing where the playground cannot run the text. */
+export async function frameLines(code: string, depth: number): Promise<string[]> {
+  if (NEEDS_FILES.test(code)) return [];
+  const entry = "lab.dma";
+  const shared = {
+    files: { [entry]: `${code}\n` },
+    entry,
+    run: 0,
+    at: null,
+    view: null,
+    seed: null,
+  };
+  const link = await writeLink(shared);
+  if (link.length > MOST_LINK_LENGTH) return [];
+  const address = `${"../".repeat(depth)}playground.html${link}`;
+  return [
+    "",
+    '<details class="run"><summary>Run it here</summary>',
+    `<iframe title="Playground" loading="lazy" src="${address}&amp;frame=edit"></iframe>`,
+    `<a href="${address}" target="_blank">Open in the playground</a>`,
+    "</details>",
+    "",
+  ];
+}
+
+function questionLines({ code, marks }: CodeBlock, depth: number): string[] {
+  if (!marks.includes("quiz")) return [];
+  const [loaded] = pagePrograms("quiz.dma", `\`\`\`dma quiz\n${code}\n\`\`\``);
+  return SEEDS.flatMap((seed) => [
+    "",
+    `<p>With <code>--seed ${seed}</code>:</p>`,
+    ...askedBy(loaded!.program!, seed).asked.flatMap((asked) => askedLines(asked, depth)),
+  ]);
+}
+
+/** A question whose hints and answer open one by one, without a script. */
+function askedLines({ after, before, question }: Asked, depth: number): string[] {
+  const pre = (output: readonly string[]) =>
+    output.length === 0 ? [] : [`<pre v-pre>${escapeHtml(output.join("\n"))}</pre>`];
+  return [
+    '<div class="quiz">',
+    ...pre(before),
+    `<p><strong>${escapeHtml(question.text)}</strong></p>`,
+    ...choicesOf(question).map((choice) => {
+      const known = question.wrong.find(({ answer }) => answer === choice);
+      const said = known === undefined
+        ? "Right."
+        : `No: ${escapeHtml(known.hint)} (${ruleLink(known.rule, depth)}).`;
+      return `<details><summary>${escapeHtml(choice)}</summary>${said}</details>`;
+    }),
+    ...after.length === 0
+      ? []
+      : ["<details><summary>See what happened</summary>", ...pre(after), "</details>"],
+    "</div>",
+    "",
+    // An empty line would end the HTML.
+  ].map((line) => line.replaceAll(/\n(?=\n)/g, "\n&#8203;"));
+}
+
+function ruleLink(rule: string, depth: number): string {
+  const address = addressOfRule(rule)!.replace(".md", ".html").slice(1);
+  return `<a href="${"../".repeat(depth)}${address}">${rule}</a>`;
+}
+
+export function escapeHtml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("{{", "&#123;{");
+}

@@ -1,0 +1,192 @@
+/** Every page of the docs site, by its path below the site's root, and the files that pages link to. */
+import { dirname, join } from "@std/path";
+import { host } from "../../cli/host.ts";
+import { manualPages } from "../../cli/docs/manual.ts";
+import { builtinsPages } from "../reference/builtins_page.ts";
+import {
+  diagnosticsPage,
+  doorPages,
+  examplePages,
+  notationPage,
+  releasesPage,
+} from "./made_pages.ts";
+import { changeProse } from "./prose.ts";
+import { addressOfRule, linkRules, rulePages } from "./rules.ts";
+import { escapeHtml, withRunnable } from "./runnable.ts";
+
+export interface SitePages {
+  readonly pages: ReadonlyMap<string, string>;
+  /** Files of the project that a page links to, from its root. */
+  readonly files: ReadonlySet<string>;
+  /** What the side of every page lists. */
+  readonly sidebar: readonly SidebarGroup[];
+}
+
+interface SidebarGroup {
+  readonly text: string;
+  readonly collapsed: boolean;
+  readonly items: readonly { readonly text: string; readonly link: string }[];
+}
+
+/** Makes the pages. @param root The project's folder. */
+export async function sitePages(root: string): Promise<SitePages> {
+  const builder = new SiteBuilder(root);
+  const readme = builder.read("README.md");
+  const doors = doorPages(readme).map(({ text, title }) => {
+    const name = `${title.split(" ")[1] ?? title}`.toLowerCase();
+    builder.add(`start/${name}.md`, text, "README.md");
+    return { text: title, link: `/start/${name}` };
+  });
+  builder.add("index.md", homePage(readme, doors), "README.md");
+  builder.add("about.md", readme, "README.md");
+  for (const { name } of manualPages()) {
+    if (/^(?:behaviour|builtins)(?:\/|$)/.test(name)) continue;
+    const [path, page] = [`${name}.md`, `docs/${name}.md`];
+    builder.add(path, builder.read(page), page);
+    builder.pages.set(path, await withRunnable(builder.pages.get(path)!, depthOf(path)));
+  }
+  for (const [path, text] of builtinsPages()) builder.add(path, text, `docs/${path}`);
+  for (const [name, text] of rulePages()) builder.add(`rules/${name}.md`, text, "docs/behaviour/x");
+  for (const [name, text] of await examplePages()) {
+    builder.add(`examples/${name}.md`, text, "examples/x/x");
+  }
+  builder.add("notation.md", notationPage(), "docs/behaviour/x");
+  builder.add("releases.md", releasesPage(), "docs/x");
+  builder.add("diagnostics.md", diagnosticsPage(), "docs/x");
+  builder.addLists();
+  return { ...builder, sidebar: builder.sidebar(doors) };
+}
+
+class SiteBuilder {
+  readonly pages = new Map<string, string>();
+  readonly files = new Set<string>();
+  readonly #folders = new Set<string>();
+
+  constructor(private readonly root: string) {}
+
+  read(path: string): string {
+    return host.readTextFileSync(join(this.root, path));
+  }
+
+  /** @param from The file of the project that the links in the text are relative to. */
+  add(path: string, text: string, from: string): void {
+    const depth = depthOf(path);
+    const link = (words: string, target: string) => this.#link(words, target, from, depth);
+    const changed = changeProse(text, { link, words: linkRules });
+    this.pages.set(path, changed.replace(/^```console$/gm, "```text"));
+  }
+
+  /** Lists of the examples, of the rules, and of folders that pages link to. */
+  addLists(): void {
+    const list = (folder: string, title: string) => {
+      const pages = [...this.pages].filter(([path]) => path.startsWith(`${folder}/`));
+      const lines = pages.map(([path, text]) => `- [${titleOf(text)}](/${path})`);
+      this.pages.set(`${folder}/index.md`, `# ${title}\n\n${lines.join("\n")}\n`);
+    };
+    list("examples", "Examples");
+    list("rules", "Rules of the kernel");
+    // A page that is added may link to further folders, which the loop then comes to.
+    for (const folder of this.#folders) this.#addFolder(folder);
+  }
+
+  #addFolder(folder: string): void {
+    const names = [...host.readDirSync(join(this.root, folder))]
+      .filter(({ isFile }) => isFile).map(({ name }) => name);
+    const lines = names.filter((name) => name !== "README.md").sort().map((name) => {
+      this.files.add(`${folder}/${name}`);
+      return `- ${fileLink(name, `${folder}/${name}`, folder.split("/").length + 1)}`;
+    });
+    const readme = `${folder}/README.md`;
+    const head = names.includes("README.md") ? this.read(readme) : `# ${folder}\n`;
+    this.add(`files/${folder}/index.md`, head, readme);
+    const path = `files/${folder}/index.md`;
+    this.pages.set(path, `${this.pages.get(path)}\n${lines.join("\n")}\n`);
+  }
+
+  sidebar(doors: SidebarGroup["items"]): SidebarGroup[] {
+    const group = (text: string, wanted: (path: string) => boolean, collapsed = true) => ({
+      text,
+      collapsed,
+      items: [...this.pages].filter(([path]) => wanted(path))
+        .map(([path, page]) => ({ text: titleOf(page), link: `/${path.replace(/\.md$/, "")}` })),
+    });
+    const below = (folder: string) => (path: string) =>
+      path.startsWith(`${folder}/`) && !path.endsWith("/index.md");
+    return [
+      { text: "Start", collapsed: false, items: doors },
+      group("Course", (path) => path === "course.md" || below("course")(path), false),
+      group(
+        "Pages",
+        (path) => !path.includes("/") && !["index.md", "course.md"].includes(path),
+        false,
+      ),
+      group("Examples", below("examples")),
+      group("Functions and types", below("builtins")),
+      group("Rules", below("rules")),
+    ];
+  }
+
+  #link(text: string, target: string, from: string, depth: number): string {
+    if (/^(?:https?:|#)/.test(target)) return `[${text}](${target})`;
+    const rule = addressOfRule(text);
+    const [path, hash] = target.split("#");
+    // What `add` is given for a page that is made is at the root already.
+    if (target.startsWith("/")) return `[${text}](${target})`;
+    const file = join(dirname(from), path!).replaceAll("\\", "/").replace(/\/$/, "");
+    const at = this.#addressOf(file, hash, rule);
+    return at === null ? fileLink(text, file, depth) : `[${text}](${at})`;
+  }
+
+  /** The page that shows a file or a folder of the project; null for a file that is copied. */
+  #addressOf(file: string, hash: string | undefined, rule: string | null): string | null {
+    const tail = hash === undefined ? "" : `#${hash}`;
+    if (file === "README.md") return `/about.md${tail}`;
+    if (file === "docs/behaviour") return "/rules/index.md";
+    if (file.startsWith("docs/behaviour/")) {
+      return rule ?? `/rules/${file.slice("docs/behaviour/".length)}${tail}`;
+    }
+    if (/^docs\/.*\.md$/.test(file)) return `/${file.slice("docs/".length)}${tail}`;
+    if (file === "examples") return "/examples/index.md";
+    const [, folder, name] = file.match(/^examples\/(\w+)(?:\/([\w-]+)\.dma)?$/) ?? [];
+    if (folder !== undefined) {
+      return `/examples/${folder}.md${name === undefined ? "" : `#${name}`}`;
+    }
+    const shown = file.replace(/\/README\.md$/, "");
+    if (host.statSync(join(this.root, shown)).isDirectory) {
+      this.#folders.add(shown);
+      return `/files/${shown}/index.md`;
+    }
+    this.files.add(file);
+    return null;
+  }
+}
+
+/** A file that the site has as it is: no page, so no link of Markdown. */
+function fileLink(text: string, file: string, depth: number): string {
+  const label = text.replace(/`([^`]*)`/g, (_, code) => `<code>${escapeHtml(code)}</code>`);
+  return `<a href="${"../".repeat(depth)}files/${file}" target="_self">${label}</a>`;
+}
+
+/** Folders between a page and the root. */
+function depthOf(path: string): number {
+  return path.split("/").length - 1;
+}
+
+function titleOf(page: string): string {
+  return page.match(/^# (.*?)(?: \{#.*\})?$/m)?.[1] ?? "";
+}
+
+/** What the README says first, and its doors. */
+function homePage(readme: string, doors: SidebarGroup["items"]): string {
+  const [, first = ""] = readme.match(/^# .*\n\n([\s\S]*?)\n## /) ?? [];
+  return [
+    "# dmalab",
+    "",
+    first,
+    ...doors.map(({ link, text }) => `- **[${text}](${link}.md)**`),
+    "",
+    "[The course](/course.md) has ten lessons, [the rules](/rules/index.md) say what the kernel does, " +
+    "[about](/about.md) has a first look and how to install.",
+    "",
+  ].join("\n");
+}

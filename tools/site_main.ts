@@ -1,0 +1,51 @@
+/** `deno task site [DIR]`: the docs site, `dist/site/` when nothing else is said. */
+import { dirname, fromFileUrl, join, resolve } from "@std/path";
+import { checkSite, incompletePages } from "./site/check_site.ts";
+import { sitePages } from "./site/site_pages.ts";
+
+const ROOT = fromFileUrl(new URL("../", import.meta.url));
+const SITE = join(ROOT, "site");
+const PAGES = join(SITE, "pages");
+/** Shown when more are dead. */
+const SHOWN = 20;
+
+const folder = resolve(Deno.args[0] ?? join(ROOT, "dist", "site"));
+const { files, pages, sidebar } = await sitePages(ROOT);
+write(pages);
+run(["run", "-R", "-W", "--allow-run", "tools/web_main.ts", join(PAGES, "public")]);
+run(["run", "-A", "--config", "site/deno.json", "site/build.mjs", folder]);
+
+const { dead, links, pages: built } = checkSite(folder);
+const incomplete = incompletePages(folder, pages);
+for (const page of incomplete) console.error(`error: ${page} needs a script to be read`);
+for (const link of dead.slice(0, SHOWN)) console.error(`error: dead link in ${link}`);
+console.log(`${folder}: ${built} pages, ${links} links, ${dead.length} of them dead`);
+if (dead.length + incomplete.length > 0) Deno.exit(1);
+
+function write(all: ReadonlyMap<string, string>): void {
+  try {
+    Deno.removeSync(PAGES, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const put = (path: string, text: string | Uint8Array) => {
+    Deno.mkdirSync(dirname(join(PAGES, path)), { recursive: true });
+    Deno.writeFileSync(
+      join(PAGES, path),
+      typeof text === "string" ? new TextEncoder().encode(text) : text,
+    );
+  };
+  for (const [path, text] of all) put(path, text);
+  for (const file of files) put(`public/files/${file}`, Deno.readFileSync(join(ROOT, file)));
+  put("sidebar.json", JSON.stringify(sidebar));
+}
+
+function run(args: readonly string[]): void {
+  const { code } = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd: ROOT,
+    stdout: "inherit",
+    stderr: "inherit",
+  }).outputSync();
+  if (code !== 0) Deno.exit(code);
+}
