@@ -124,26 +124,22 @@ export const TEST = command({
       }
       const junit = new JunitFile(options["junit-path"], screen);
       const reporter = junit.besides(made());
+      const { report, seed, strict } = options;
+      const limits = limitsOf((option) => options[option]);
       const ran = await runTests(
         paths,
         {
           ...match,
           failed,
           failFast: options["fail-fast"],
-          seed: options.seed,
-          shard,
+          ...{ limits, seed, shard, snapshot, strict },
           workers: options.jobs ?? 1,
-          strict: options.strict,
           trace: options.trace,
-          limits: limitsOf((option) => options[option]),
-          snapshot,
           coverage: options.coverage,
         },
         options.debug ? first.hearing(reporter) : reporter,
         screen,
       );
-      const { report, seed, strict } = options;
-      const limits = limitsOf((option) => options[option]);
       const asked = { only: "tests", coverage: true, ...match, limits, seed, strict } as const;
       const reported = await alsoReport(paths, report, asked, ran, screen);
       const exitCode = junit.failed ? worseExitCode(reported, WRONG) : reported;
