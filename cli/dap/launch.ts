@@ -17,26 +17,13 @@ import { HostMemory } from "../host_memory.ts";
 import { allLimits, LIMIT_OPTIONS, type LimitOption, limitsOf } from "../scenario/limit_options.ts";
 import { checkKind, type Kinds } from "./arguments.ts";
 import { RunClock } from "./debuggee.ts";
+import type { LAUNCH_KEYS } from "./launch_keys.ts";
 import { RequestError } from "./request_error.ts";
 
-/** What a launch may say. */
-export interface LaunchArguments extends DebugProtocol.LaunchRequestArguments {
-  /** The scenario. */
-  readonly program?: unknown;
-  /** The name of a test; of whatever machine of its matrix comes first. */
-  readonly run?: unknown;
-  /** The machine's part of the name: `iommu.mode = lazy`. */
-  readonly combination?: unknown;
-  /** Instead of a name: a line of the test. */
-  readonly line?: unknown;
-  readonly stopOnEntry?: unknown;
-  /** Stops once more where the run is over, from where one can go back. True when left out. */
-  readonly stopAtEnd?: unknown;
-  readonly seed?: unknown;
-  readonly strict?: unknown;
-  /** By the names of the options of the command line: `{ "max-steps": 1000000 }`. */
-  readonly limits?: unknown;
-}
+/** What a launch may say: of any kind, until it is looked at. */
+type OwnArguments = { readonly [K in keyof typeof LAUNCH_KEYS]?: unknown };
+
+export type LaunchArguments = DebugProtocol.LaunchRequestArguments & OwnArguments;
 
 /** A run that is ready to go. */
 export interface Launched {

@@ -175,7 +175,7 @@ Deno.test("the language server answers about a whole text", () =>
     assertEquals(data.length % 5, 0);
     const lenses = await client.sendRequest(CodeLensRequest.type, { textDocument });
     assertEquals(lenses!.map(({ command }) => command!.command), ["dmalab.run", "dmalab.debug"]);
-    assertEquals(lenses![0]!.command!.arguments, [URI, "pages", "test"]);
+    assertEquals(lenses![0]!.command!.arguments, [URI, 8]);
     const [selection] = (await client.sendRequest(SelectionRangeRequest.type, {
       textDocument,
       positions: [at("page.size", 1).position],

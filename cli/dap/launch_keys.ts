@@ -1,0 +1,38 @@
+/** What a launch may say, besides what the protocol has: for the reader, and for editors to complete. */
+import { LIMIT_OPTIONS } from "../scenario/limit_options.ts";
+
+interface LaunchKey {
+  readonly type: "string" | "number" | "integer" | "boolean" | "object";
+  readonly description: string;
+  readonly default?: string | boolean;
+  readonly properties?: Readonly<Record<string, { readonly type: "integer" }>>;
+}
+
+export const LAUNCH_KEYS = {
+  program: { type: "string", description: "The scenario's path.", default: "${file}" },
+  run: {
+    type: "string",
+    description:
+      "The name of a test, as the file has it, or with its machine: copies [iommu.mode = lazy].",
+  },
+  combination: { type: "string", description: "The machine's part of the name alone." },
+  line: { type: "integer", description: "Instead of run: a line inside of the test." },
+  stopOnEntry: { type: "boolean", description: "Stop at the first statement." },
+  stopAtEnd: {
+    type: "boolean",
+    description: "Stop again at the end of the run, to step back from there.",
+    default: true,
+  },
+  seed: { type: "integer", description: "Random seed, instead of the file's." },
+  strict: {
+    type: "boolean",
+    description: "Fail on every checker report, IOMMU fault or leak that the test does not expect.",
+  },
+  limits: {
+    type: "object",
+    description: "Limits, by the names of the command line.",
+    properties: Object.fromEntries(
+      Object.keys(LIMIT_OPTIONS).map((name) => [name, { type: "integer" }]),
+    ),
+  },
+} as const satisfies Readonly<Record<string, LaunchKey>>;

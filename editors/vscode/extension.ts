@@ -1,0 +1,68 @@
+/** The VS Code extension: the language server, the debug adapter, and the tests of scenarios. */
+import * as vscode from "vscode";
+import { LanguageClient } from "vscode-languageclient/node";
+import { TestExplorer } from "./test_explorer.ts";
+
+/** The program that serves the editor, and its first arguments. */
+function program(): readonly [string, ...string[]] {
+  const command = vscode.workspace.getConfiguration("dmalab").get<string[]>("command");
+  const [first = "dmalab", ...more] = command ?? [];
+  return [first, ...more];
+}
+
+let client: LanguageClient | undefined;
+
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  const [command, ...args] = program();
+  client = new LanguageClient(
+    "dmalab",
+    "dmalab",
+    { command, args: [...args, "lsp"] },
+    {
+      documentSelector: [{ language: "dma" }],
+      synchronize: { fileEvents: vscode.workspace.createFileSystemWatcher("**/*.{dma,c,h}") },
+    },
+  );
+  const tests = new TestExplorer(program);
+  context.subscriptions.push(
+    tests,
+    vscode.commands.registerCommand(
+      "dmalab.run",
+      (uri: string, line: number) => tests.runAt(vscode.Uri.parse(uri), line),
+    ),
+    vscode.commands.registerCommand(
+      "dmalab.debug",
+      (uri: string, line: number) => debugAt(vscode.Uri.parse(uri), line),
+    ),
+    vscode.debug.registerDebugAdapterDescriptorFactory("dma", {
+      createDebugAdapterDescriptor() {
+        const [command, ...args] = program();
+        return new vscode.DebugAdapterExecutable(command, [...args, "dap"]);
+      },
+    }),
+    vscode.debug.registerDebugConfigurationProvider("dma", {
+      // F5 in a folder without launch.json.
+      resolveDebugConfiguration(_folder, configuration) {
+        const editor = vscode.window.activeTextEditor;
+        if (configuration.type !== undefined || editor?.document.languageId !== "dma") {
+          return configuration;
+        }
+        return configurationAt(editor.document.uri, editor.selection.active.line + 1);
+      },
+    }),
+  );
+  await client.start();
+}
+
+export async function deactivate(): Promise<void> {
+  await client?.stop();
+}
+
+function configurationAt(uri: vscode.Uri, line: number): vscode.DebugConfiguration {
+  return { type: "dma", request: "launch", name: "Scenario", program: uri.fsPath, line };
+}
+
+async function debugAt(uri: vscode.Uri, line: number): Promise<void> {
+  const folder = vscode.workspace.getWorkspaceFolder(uri);
+  await vscode.debug.startDebugging(folder, { ...configurationAt(uri, line), stopOnEntry: true });
+}

@@ -1,0 +1,165 @@
+/**
+ * `deno task test-vscode [PICTURES]`: the extension in a real VS Code, in a real browser.
+ *
+ * Installs code-server into the cache folder when it is not there. With a folder, pictures of the
+ * editor and of the debugger go there.
+ */
+import { join } from "@std/path";
+import { installCodeServer } from "./code_server.ts";
+import { Workbench } from "./workbench.ts";
+
+const SCENARIO = `machine {
+  iommu { mode = strict }
+  pci { root_port rp0 { nvme ssd { queues = 1, depth = 32 } } }
+}
+
+fn pages_of(size) {
+  return size / 4KiB
+}
+
+test "passes" {
+  let buf = alloc_pages(pages_of(8KiB))
+  let io = ssd.submit(write, lba: 0, from: buf)
+  wait io
+  assert io.status == OK
+}
+
+test "fails" {
+  assert pages_of(8KiB) == 3
+}
+`;
+
+const BROKEN = `let payload = 4KiB
+print payloat
+print payload
+`;
+
+const PORT = 18_080;
+
+type Step = readonly [name: string, run: (bench: Workbench) => Promise<void>];
+
+const STEPS: readonly Step[] = [
+  ["tokens are coloured", async (bench) => {
+    await bench.until("`let` in another colour than a name", async () => {
+      const keyword = await bench.colourOf("let");
+      return keyword !== null && keyword !== await bench.colourOf("payload");
+    });
+  }],
+  ["a mistake has a squiggle, and its quick fix is applied", async (bench) => {
+    const { page } = bench;
+    await page.waitForSelector(".squiggly-error");
+    await bench.moveTo(2, 8);
+    await page.keyboard.press("Control+.");
+    await page.waitForSelector(".action-widget .monaco-list-row");
+    await page.locator(".action-widget .monaco-list-row", { hasText: "payload" }).first().click();
+    await bench.until("the fixed line", async () => (await bench.lines())[1] === "print payload");
+    await bench.until(
+      "no squiggle",
+      async () => await page.locator(".squiggly-error").count() === 0,
+    );
+  }],
+  ["hover describes a name", async (bench) => {
+    await bench.moveTo(3, 9);
+    await bench.command("Show or Focus Hover");
+    await bench.page.locator(".monaco-hover", { hasText: "let payload: a size" }).first().waitFor();
+    await bench.page.keyboard.press("Escape");
+  }],
+  ["completion offers names", async (bench) => {
+    const { page } = bench;
+    await bench.moveTo(3, 14);
+    await page.keyboard.press("Enter");
+    // At once would be no typing for the editor.
+    await page.keyboard.type("print alloc_pag", { delay: 80 });
+    await page.locator(".suggest-widget .monaco-list-row", { hasText: "alloc_pages" }).first()
+      .waitFor();
+    await page.keyboard.press("Tab");
+    await bench.until(
+      "the completed word",
+      async () => (await bench.lines())[3] === "print alloc_pages",
+    );
+    await page.keyboard.type("(1)");
+  }],
+  ["rename changes every place", async (bench) => {
+    const { page } = bench;
+    await bench.moveTo(1, 6);
+    await page.keyboard.press("F2");
+    await page.locator(".rename-box input").waitFor();
+    await page.keyboard.press("Control+a");
+    await page.keyboard.type("size");
+    await page.keyboard.press("Enter");
+    await bench.until("the new name everywhere", async () => {
+      const [first, second, third] = await bench.lines();
+      return first === "let size = 4KiB" && second === "print size" && third === "print size";
+    });
+    await page.keyboard.press("Control+s");
+  }],
+  ["the test explorer has a green and a red test", async (bench) => {
+    const { page } = bench;
+    await bench.openFile("scenario.dma");
+    await page.locator(".codelens-decoration a", { hasText: "Run" }).first().waitFor();
+    await bench.command("Test: Run All Tests");
+    await page.locator(".glyph-margin-widgets .codicon-testing-passed-icon").first().waitFor();
+    await page.locator(".glyph-margin-widgets .codicon-testing-failed-icon").first().waitFor();
+  }],
+  ["debugging stops at a breakpoint, steps back and shows a variable", async (bench) => {
+    const { page } = bench;
+    await bench.openFile("scenario.dma");
+    await bench.moveTo(13, 3);
+    await page.keyboard.press("F9");
+    await page.locator(".codicon-debug-breakpoint").first().waitFor();
+    await page.locator(".codelens-decoration a", { hasText: "Debug" }).first().click();
+    await page.waitForSelector(".debug-toolbar .codicon-debug-step-back");
+    await stoppedAt(bench, "let buf = alloc_pages");
+    await page.keyboard.press("F5");
+    await stoppedAt(bench, "wait io");
+    await page.locator(".debug-toolbar .codicon-debug-step-back").click();
+    await stoppedAt(bench, "let io = ssd.submit");
+    await page.locator(".debug-view-content .monaco-list-row", { hasText: /^\s*buf/ }).first()
+      .waitFor();
+  }],
+];
+
+/** Waits until the line of the stopped frame has a text. */
+async function stoppedAt(bench: Workbench, text: string): Promise<void> {
+  const { page } = bench;
+  await bench.until(`stopped at \`${text}\``, async () => {
+    const marks = page.locator(".debug-top-stack-frame-line");
+    if (await marks.count() === 0) return false;
+    const box = await marks.first().boundingBox();
+    if (box === null) return false;
+    for (const line of await page.locator(".editor-instance .view-line").all()) {
+      const at = await line.boundingBox();
+      if (at !== null && Math.abs(at.y - box.y) < 3) {
+        return (await line.textContent())!.replaceAll("\u00a0", " ").includes(text);
+      }
+    }
+    return false;
+  });
+}
+
+const [pictures] = Deno.args;
+const cache = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? ".", ".cache");
+const server = installCodeServer(join(cache, "dmalab/vscode"));
+const files = { "broken.dma": BROKEN, "scenario.dma": SCENARIO };
+const bench = await Workbench.open(server, files, PORT);
+let failed = 0;
+try {
+  await bench.openFile("broken.dma");
+  for (const [index, [name, run]] of STEPS.entries()) {
+    const start = performance.now();
+    try {
+      await run(bench);
+      console.log(`ok      ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+    } catch (error) {
+      failed++;
+      console.log(`FAILED  ${name}: ${error instanceof Error ? error.message : error}`);
+    }
+    if (pictures !== undefined) {
+      await bench.page.screenshot({ path: join(pictures, `vscode-${index + 1}.png`) });
+    }
+  }
+} finally {
+  await bench.close();
+}
+console.log(failed === 0 ? `ok | ${STEPS.length} steps` : `${failed} of ${STEPS.length} failed`);
+Deno.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,94 @@
+/** The manifest of the VS Code extension, from the records of what it offers. */
+import { LAUNCH_KEYS } from "../../cli/dap/launch_keys.ts";
+import { VERSION } from "../../cli/package_version.ts";
+
+const LAUNCH = {
+  type: "dma",
+  request: "launch",
+  name: "Scenario",
+  program: "${file}",
+  stopOnEntry: true,
+};
+
+const STEPS = [
+  {
+    id: "write",
+    title: "Write a scenario",
+    description:
+      "A scenario is a text file whose name ends in .dma. Type machine or test and choose a snippet; mistakes show as you type.",
+  },
+  {
+    id: "run",
+    title: "Run its tests",
+    description:
+      "Run stands above each test, and all of them are in the test explorer.\n[Open the test explorer](command:workbench.view.testing.focus)",
+  },
+  {
+    id: "debug",
+    title: "Go through a run, both ways",
+    description:
+      "Debug above a test stops at its first statement. Every step can be taken back: the toolbar has Step Back and Reverse. Page tables, queues and requests stand among the variables.",
+  },
+].map((step) => ({ ...step, media: { markdown: "README.md" } }));
+
+/** The folder of the extension needs nothing else: its code is one file. */
+export function manifest(): object {
+  return {
+    name: "dmalab",
+    displayName: "dmalab: DMA scenarios",
+    description:
+      "Scenarios of DMA mapping: checked as you type, tested, debugged forwards and back",
+    version: VERSION,
+    publisher: "dmalab",
+    license: "MIT",
+    engines: { vscode: "^1.91.0" },
+    categories: ["Programming Languages", "Debuggers", "Testing"],
+    main: "./extension.js",
+    activationEvents: ["workspaceContains:**/*.dma", "onDebugResolve:dma"],
+    contributes: {
+      languages: [{
+        id: "dma",
+        aliases: ["DMA scenario"],
+        extensions: [".dma"],
+        configuration: "./language-configuration.json",
+      }],
+      grammars: [{
+        language: "dma",
+        scopeName: "source.dma",
+        path: "./syntaxes/dma.tmLanguage.json",
+      }],
+      snippets: [{ language: "dma", path: "./snippets.json" }],
+      breakpoints: [{ language: "dma" }, { language: "c" }],
+      debuggers: [{
+        type: "dma",
+        label: "DMA scenario",
+        languages: ["dma"],
+        configurationAttributes: { launch: { required: ["program"], properties: LAUNCH_KEYS } },
+        initialConfigurations: [LAUNCH],
+        configurationSnippets: [{
+          label: "dmalab: scenario",
+          description: "Goes through a run of a scenario, forwards and backwards",
+          body: LAUNCH,
+        }],
+      }],
+      configuration: {
+        title: "dmalab",
+        properties: {
+          "dmalab.command": {
+            type: "array",
+            items: { type: "string" },
+            default: ["dmalab"],
+            description: "The program and its first arguments; found on the PATH by its name.",
+          },
+        },
+      },
+      configurationDefaults: { "[dma]": { "editor.tabSize": 2, "editor.insertSpaces": true } },
+      walkthroughs: [{
+        id: "start",
+        title: "DMA scenarios",
+        description: "From an empty file to a run that is gone through backwards",
+        steps: STEPS,
+      }],
+    },
+  };
+}

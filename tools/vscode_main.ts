@@ -1,0 +1,9 @@
+/** `deno task vscode [FILE]`: the VS Code extension, `dist/dmalab.vsix` when nothing else is said. */
+import { dirname } from "@std/path";
+import { buildExtension } from "./vscode/build_extension.ts";
+
+const [path = "dist/dmalab.vsix"] = Deno.args;
+Deno.mkdirSync(dirname(path), { recursive: true });
+const problem = buildExtension(path);
+console.log(problem === null ? `Wrote ${path}` : `error: ${problem}`);
+Deno.exit(problem === null ? 0 : 1);
