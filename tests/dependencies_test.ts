@@ -80,11 +80,19 @@ Deno.test("the page says of each package that is at hand what the package says",
 /** What no user gets: tests and builds need it, or drivers in C, which download it. */
 const NOT_BUNDLED = [
   "@xterm/headless",
+  "@types/vscode",
   "@yowasp/clang",
   "axe-core",
   "deno-std",
   "playwright-core",
   "typescript",
+  // The extension of VS Code is a package of its own.
+  "balanced-match",
+  "brace-expansion",
+  "fflate",
+  "minimatch",
+  "semver",
+  "vscode-languageclient",
   "vscode-oniguruma",
   "vscode-textmate",
 ];
