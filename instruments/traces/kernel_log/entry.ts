@@ -14,8 +14,16 @@ export type KernelLogKind =
   | "swiotlb_full"
   /** An address out of the device's reach, and no bouncing. */
   | "dma_overflow"
+  /** A fault of an IOMMU whose records are not decoded further. */
+  | "other_iommu_fault"
+  /** VT-d's driver maps over an entry of a page table that is set. */
+  | "pte_already_set"
+  /** The kernel unmaps what is not mapped. */
+  | "unmap_warning"
   /** The kernel's DMA API checker. */
   | "dma_debug"
+  /** The checker has ended itself. */
+  | "dma_debug_off"
   | "iommu_page_leak"
   | "p2pdma"
   | "nvme_timeout"

@@ -85,6 +85,32 @@ const KINDS: Readonly<Record<Exclude<KernelLogKind, "iommu_fault">, KindStory>> 
         : `${entry.doc} See ${entry.rule}`;
     },
   },
+  dma_debug_off: {
+    title: "DMA API checker",
+    rule: "trace.T.53",
+    means: () =>
+      "The checker had no memory for another record and disabled itself: from here on its " +
+      "silence proves nothing; boot with a larger dma_debug_entries=",
+  },
+  unmap_warning: {
+    title: "Unmap of what is not mapped",
+    rule: "trace.T.53",
+    means: () =>
+      "The driver unmapped an address at which the IOMMU has no mapping: a second unmap, a wrong " +
+      "device or a wrong address. The call trace names the driver; dma_debug=on names the mapping",
+  },
+  pte_already_set: {
+    title: "Mapping over a mapping",
+    rule: "trace.T.53",
+    means: () =>
+      "An entry of the page table was already set: two users of one range of IOVAs, or memory " +
+      "that was freed and still serves as page table",
+  },
+  other_iommu_fault: {
+    title: "IOMMU fault",
+    rule: "trace.T.62",
+    means: () => "An IOMMU that dmalab does not model refused the access",
+  },
   iommu_page_leak: {
     title: "Page freed while mapped",
     rule: "trace.T.53",

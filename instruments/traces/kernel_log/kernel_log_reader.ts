@@ -9,29 +9,8 @@ import { faultFacts } from "./fault_facts.ts";
 import { LogClock, type LogTime } from "./log_time.ts";
 import { LINE_RULES, type LineRule } from "./line_rules.ts";
 
-/** No rule can match a line without one of these words. */
-const ANY_WORD = new RegExp(
-  [
-    "fault status reg",
-    "callbacks suppressed",
-    "detected Invalidation",
-    "Completion-Wait",
-    "swiotlb buffer is full",
-    "Out of SW-IOMMU",
-    "of DMA mask",
-    "DMA-API: ",
-    "page leak",
-    "P2PDMA",
-    "peer-to-peer DMA",
-    "ACS redirect",
-    "timeout, ",
-    "Abort status",
-    "controller is down",
-    " @ LBA ",
-    "Incorrectly formed",
-    "error, dev ",
-  ].join("|"),
-);
+/** No rule can match a line without the words of one. */
+const ANY_WORD = new RegExp([...new Set(LINE_RULES.map(({ words }) => words))].join("|"));
 /** How many lines after its first one a record may continue. */
 const REACH_LINES = 8;
 /** A record of an IOMMU may have more, with what others print between them. */

@@ -14,6 +14,8 @@ export interface Continuation {
 
 export interface LineRule {
   readonly kind: KernelLogKind;
+  /** What each line that matches has in it: a quick test for all rules at once. */
+  readonly words: string;
   readonly pattern: RegExp;
   /** Null for a line that only looks like one. */
   readonly facts: (match: RegExpExecArray) => Facts | null;
@@ -32,9 +34,39 @@ const TIMEOUT_ACTIONS: readonly (readonly [RegExp, string])[] = [
   [/^disable/i, "disable"],
 ];
 
+/** Faults of IOMMUs that no scenario models, with the groups `iommu`, `address` and `access`. */
+const OTHER_IOMMUS: readonly (readonly [model: string, words: string, RegExp])[] = [
+  [
+    "rockchip",
+    "Page fault at",
+    /\brk_iommu (?<iommu>\S+): Page fault at (?<address>0x[0-9a-f]+) of type (?<access>\w+)/i,
+  ],
+  [
+    "mediatek",
+    "fault type=",
+    /\bmtk-iommu (?<iommu>\S+): fault type=0x[0-9a-f]+ iova=(?<address>0x[0-9a-f]+) .*?(?<access>read|write)/i,
+  ],
+  [
+    "exynos",
+    "FAULT occurred at",
+    /\bexynos-sysmmu (?<iommu>\S+): .*?\[(?<access>READ|WRITE)\] .*\bFAULT occurred at (?<address>0x[0-9a-f]+)/i,
+  ],
+  [
+    "apple_dart",
+    "translation fault:",
+    /\bapple-dart (?<iommu>\S+): .*?(?<access>)translation fault: .* at (?<address>0x[0-9a-f]+)/i,
+  ],
+  [
+    "riscv",
+    "iotval:",
+    /\briscv,?[-\w]*iommu (?<iommu>\S+): Fault \d+ devid: 0x[0-9a-f]+ (?<access>)iotval: (?<address>[0-9a-f]+)/i,
+  ],
+];
+
 export const LINE_RULES: readonly LineRule[] = [
   {
     kind: "iommu_fault_status",
+    words: "fault status reg",
     pattern: /\bhandling fault status reg (?:0x)?([0-9a-f]{1,8})\b/i,
     facts: ([, digits]) => {
       const status = parseInt(digits!, 16);
@@ -48,11 +80,13 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "suppressed",
+    words: "callbacks suppressed",
     pattern: /(\w+): (\d+) callbacks suppressed/,
     facts: ([, name, count]) => ({ function: name!, count: Number(count) }),
   },
   {
     kind: "invalidation_error",
+    words: "detected Invalidation",
     pattern:
       /\bVT-d detected Invalidation (Queue|Time-?out|Completion) Error: (?:Reason|SID) (?:0x)?([0-9a-f]+)\b/i,
     facts: ([, name, value]) => ({
@@ -70,11 +104,13 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "invalidation_error",
+    words: "Completion-Wait",
     pattern: /\bAMD-Vi: Completion-Wait loop timed out/i,
     facts: () => ({ format: "amd", error: "completion_wait_timeout" }),
   },
   {
     kind: "swiotlb_full",
+    words: "swiotlb buffer is full",
     pattern:
       /(\S+) (\S+): swiotlb buffer is full \(sz: (\d+) bytes\)(?:, total (\d+) \(slots\), used (\d+) \(slots\))?/,
     facts: ([, driver, device, size, total, used]) =>
@@ -83,11 +119,13 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "swiotlb_full",
+    words: "Out of SW-IOMMU",
     pattern: /(\S+) (\S+): DMA: Out of SW-IOMMU space for (\d+) bytes/,
     facts: ([, driver, device, size]) => swiotlbFacts(driver!, device!, Number(size), null, null),
   },
   {
     kind: "dma_overflow",
+    words: "of DMA mask",
     pattern:
       /(\S+) (\S+): overflow (?:0x)?([0-9a-f]+)\+(\d+) of DMA mask ([0-9a-f]+)(?: bus (?:limit|mask) ([0-9a-f]+))?/,
     facts: ([, driver, device, address, size, mask, limit]) => ({
@@ -100,7 +138,42 @@ export const LINE_RULES: readonly LineRule[] = [
     }),
   },
   {
+    kind: "dma_debug_off",
+    words: "DMA-API: ",
+    pattern: /\bDMA-API: debugging out of memory - disabling/,
+    facts: () => ({}),
+  },
+  {
+    kind: "unmap_warning",
+    words: "iommu_dma_unmap_",
+    pattern: /\bWARNING: .*\bat (?:\S+ )?(iommu_dma_unmap_(?:page|phys))\+0x/,
+    facts: ([, name]) => ({ function: name! }),
+  },
+  {
+    kind: "pte_already_set",
+    words: "already set",
+    pattern:
+      /\bPTE for vPFN (?:0x)?([0-9a-f]{1,13}) already set \(to (?:0x)?([0-9a-f]+) not (?:0x)?([0-9a-f]+)\)/i,
+    facts: ([, frame, held, wanted]) => ({
+      address: hexOf(`${frame}000`),
+      held: hexOf(held!),
+      wanted: hexOf(wanted!),
+    }),
+  },
+  ...OTHER_IOMMUS.map(([which, words, pattern]): LineRule => ({
+    kind: "other_iommu_fault",
+    words,
+    pattern,
+    facts: ({ groups }) => ({
+      iommu: groups!.iommu!,
+      model: which,
+      address: hexOf(groups!.address!),
+      access: accessWord(groups!.access),
+    }),
+  })),
+  {
     kind: "dma_debug",
+    words: "DMA-API: ",
     pattern: /\bDMA-API: /,
     facts: ({ input }) => debugFacts(input),
     more: [{
@@ -110,11 +183,13 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "iommu_page_leak",
+    words: "page leak",
     pattern: /\biommu: Detected page leak!/,
     facts: () => ({}),
   },
   {
     kind: "p2pdma",
+    words: "ACS redirect",
     pattern: /(\S+): ACS redirect is set between the client and provider \(([^)]+)\)/,
     facts: ([, client, provider]) => ({
       verdict: "acs_redirect",
@@ -132,6 +207,7 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "p2pdma",
+    words: "peer-to-peer DMA",
     pattern:
       /(\S+): cannot be used for peer-to-peer DMA as the client and provider \(([^)]+)\) do not share/,
     facts: ([, client, provider]) => ({
@@ -142,12 +218,14 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "p2pdma",
+    words: "peer-to-peer DMA",
     pattern:
       /(\S+)(?: \(unnamed\))?: cannot be used for peer-to-peer DMA as it is not a PCI device/,
     facts: ([, client]) => ({ verdict: "not_pci", client: client! }),
   },
   {
     kind: "p2pdma",
+    words: "P2PDMA",
     pattern: /(\S+): Host bridge not in P2PDMA whitelist: ([0-9a-f]{4}):([0-9a-f]{4})/i,
     facts: ([, bridge, vendor, device]) => ({
       verdict: "host_bridge_not_listed",
@@ -158,6 +236,7 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "p2pdma",
+    words: "peer-to-peer DMA",
     pattern: /(\S+): added peer-to-peer DMA memory 0x([0-9a-f]+)-0x([0-9a-f]+)/i,
     facts: ([, provider, start, end]) => ({
       verdict: "provider_added",
@@ -168,8 +247,9 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "nvme_timeout",
+    words: "timeout, ",
     pattern:
-      /\bnvme (nvme\d+): I\/O (?:tag )?(\d+)(?: \(([0-9a-f]{4})\))?(?: opcode (?:0x)?([0-9a-f]+) \([^)]*\))? QID (\d+) timeout, (.*)/,
+      /\bnvme (nvme\d+): I\/O (?:tag )?(\d+)(?: \((?:([0-9a-f]{4})|[^)]*)\))?(?: opcode (?:0x)?([0-9a-f]+) \([^)]*\))? QID (\d+) timeout, (.*)/,
     facts: ([, controller, tag, cid, opcode, qid, rest]) => ({
       controller: controller!,
       tag: Number(tag),
@@ -182,6 +262,7 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "nvme_abort_status",
+    words: "Abort status",
     pattern: /\bnvme (nvme\d+): Abort status: (?:0x)?([0-9a-f]+)/,
     facts: ([, controller, status]) => ({
       controller: controller!,
@@ -190,6 +271,7 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "nvme_down",
+    words: "controller is down",
     pattern:
       /\bnvme (nvme\d+): controller is down; will reset: CSTS=0x([0-9a-f]+), PCI_STATUS(?:=0x([0-9a-f]+)| read failed.*)/,
     facts: ([, controller, csts, status]) => ({
@@ -202,6 +284,7 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "nvme_error",
+    words: " @ LBA ",
     pattern:
       /\b(nvme\d+(?:c\d+)?n\d+): .*?\(0x([0-9a-f]+)\) @ LBA (\d+), (\d+) blocks, .*?\(sct 0x([0-9a-f]+) \/ sc 0x([0-9a-f]+)\)(.*)/,
     facts: ([, disk, opcode, lba, blocks, sct, sc, rest]) => ({
@@ -217,6 +300,7 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "nvme_bad_request",
+    words: "Incorrectly formed",
     pattern: /(\S+): Incorrectly formed request for payload:(\d+) nents:(\d+)/,
     facts: ([, device, size, segments]) => ({
       device: device!,
@@ -226,6 +310,7 @@ export const LINE_RULES: readonly LineRule[] = [
   },
   {
     kind: "block_error",
+    words: "error, dev ",
     pattern:
       /\b([a-z][\w/ ]{0,39}) error, dev (\S+), sector (\d+)(?: op (?:0x)?([0-9a-f]+):\(\w+\))?(?: flags (?:0x)?([0-9a-f]+))?(?: phys_seg (\d+))?/i,
     facts: ([, status, disk, sector, op, flags, segments]) => ({
@@ -238,6 +323,11 @@ export const LINE_RULES: readonly LineRule[] = [
     }),
   },
 ];
+
+function accessWord(word: string | undefined): "read" | "write" | null {
+  const name = word?.toLowerCase();
+  return name === "read" || name === "write" ? name : null;
+}
 
 function number(digits: string | undefined): number | null {
   return digits === undefined ? null : Number(digits);

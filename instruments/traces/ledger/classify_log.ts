@@ -322,6 +322,19 @@ function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
       : "bounce buffers had no room for the mapping";
     return [own({ text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
   }
+  if (kind === "other_iommu_fault") {
+    const text = "no verdict: faults of this IOMMU are not tied to the trace";
+    return [own({ kind: "iommu_fault", certainty: "unknown", rule: FAULT_RULE, text })];
+  }
+  // Beside a trace the unmap itself is judged.
+  if (kind === "unmap_warning" && ledger.edges.firstSeconds === null) {
+    const text = "the kernel warned of an unmap of what is not mapped";
+    return [own({ kind: "unmap_unknown", rule: "trace.T.53", text })];
+  }
+  if (kind === "pte_already_set") {
+    const text = "a mapping was written over another that was live in the page table";
+    return [own({ kind: "mapped_over", rule: "trace.T.53", text })];
+  }
   if (kind !== "dma_debug") return [];
   const report = own({
     kind: String(facts.class),
