@@ -101,7 +101,7 @@ export class SourceEditor {
       colours,
       marks,
       EditorState.tabSize.of(2),
-      EditorView.contentAttributes.of({ "aria-label": "Scenario" }),
+      EditorView.contentAttributes.of({ "aria-label": "Scenario", tabindex: "0" }),
       // Tab leaves the editor: a keyboard is never caught in it.
       keymap.of([
         {

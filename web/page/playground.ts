@@ -29,7 +29,7 @@ export interface PlaygroundData {
 }
 
 /** After the last key. */
-const EDIT_MS = 150;
+const EDIT_MS = 30;
 /** Lines of output that the page shows; a browser takes seconds to lay out more. */
 const SHOWN_LENGTH = 400_000;
 

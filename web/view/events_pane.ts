@@ -13,7 +13,7 @@ const ROW_PX = 22;
 /** Rows that are drawn beyond what is seen. */
 const MARGIN_ROWS = 10;
 /** How long a filter may take before the page answers again. */
-const SLICE_MS = 30;
+const SLICE_MS = 15;
 
 export class EventsPane implements Pane {
   readonly id = "events";
@@ -101,22 +101,26 @@ export class EventsPane implements Pane {
     const go = () => {
       const end = performance.now() + SLICE_MS;
       while (seq <= run.log.count && performance.now() < end) {
-        const last = Math.min(run.log.count, seq + 99);
+        const last = Math.min(run.log.count, seq + 19);
         for (; seq <= last; seq++) {
           if (matches(seq)) found.push(seq);
         }
       }
-      this.#show();
-      if (seq <= run.log.count) this.#slice = setTimeout(go);
-      else this.#reveal();
+      const isOver = seq > run.log.count;
+      this.#show(isOver);
+      if (isOver) this.#reveal();
+      else this.#slice = setTimeout(go);
     };
     go();
   }
 
-  #show(): void {
+  /** @param isOver Every event has been held against the filter. */
+  #show(isOver = true): void {
     const { count } = this.#moment!.run.log;
     const isAll = this.#filtered === null;
-    this.#count.textContent = isAll ? `${count} events` : `${this.#length} of ${count} events`;
+    this.#count.textContent = isAll
+      ? `${count} events`
+      : `${this.#length} of ${count} events${isOver ? "" : " …"}`;
     this.#inner.style.height = `${this.#length * ROW_PX}px`;
     this.#window();
   }
@@ -142,7 +146,7 @@ export class EventsPane implements Pane {
     const { run } = moment;
     // Of a filtered list no one knows which calls are open.
     const isWhole = this.#filtered === null;
-    let depth = isWhole && first > 0 ? run.kernelFrames(run.afterEvent(first)).length : 0;
+    let depth = isWhole ? openCalls(run, first) : 0;
     for (let row = first; row < last; row++) {
       const name = isWhole ? run.eventNameAt(row + 1) : "";
       rows.push(this.#row(moment, row, depth));
@@ -191,6 +195,23 @@ export class EventsPane implements Pane {
     things.set(button, { seq, spans: spansOf(values), ...place });
     return item;
   }
+}
+
+/** How many events are looked at for calls that have not returned. */
+const NEAR_EVENTS = 300;
+
+/** Calls that have not returned after an event, of those that began near it. */
+function openCalls(run: KeptRun, seq: number): number {
+  let [open, returned] = [0, 0];
+  for (let at = seq; at > 0 && at > seq - NEAR_EVENTS; at--) {
+    const name = run.eventNameAt(at);
+    if (name.startsWith("ret.")) returned++;
+    else if (name.startsWith("call.")) {
+      if (returned > 0) returned--;
+      else open++;
+    }
+  }
+  return open;
 }
 
 /** Whether an event has every word of a query in its name, its device, its request or its text. */

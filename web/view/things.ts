@@ -50,10 +50,10 @@ function isSame(one: Thing, other: Thing): boolean {
 
 /** What elements stand for, and which of them are marked. */
 export class Things {
-  readonly #of = new Map<Element, Thing>();
+  readonly #of = new WeakMap<Element, Thing>();
   #marked: Thing | null = null;
 
-  /** Notes what an element stands for; forgotten when it has left the page. */
+  /** Notes what an element stands for. */
   set(element: Element, thing: Thing): void {
     this.#of.set(element, thing);
     element.setAttribute("data-thing", "");
@@ -69,9 +69,9 @@ export class Things {
   /** Marks what is the same as a thing; nothing for null. */
   mark(thing: Thing | null): void {
     this.#marked = thing;
-    for (const [element, own] of this.#of) {
-      if (!element.isConnected) this.#of.delete(element);
-      else element.classList.toggle("marked", thing !== null && isSame(thing, own));
+    for (const element of document.querySelectorAll("[data-thing]")) {
+      const own = this.#of.get(element)!;
+      element.classList.toggle("marked", thing !== null && isSame(thing, own));
     }
   }
 }

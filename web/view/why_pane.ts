@@ -7,7 +7,7 @@ import type { Moment, Pane } from "./moment.ts";
 import { spansOf } from "./things.ts";
 
 /** Decisions that are shown. */
-const MOST_DECISIONS = 12;
+const MOST_DECISIONS = 6;
 
 export class WhyPane implements Pane {
   readonly id = "why";

@@ -1,0 +1,111 @@
+/** Whether everyone can use the pages: axe in both themes, the keyboard alone, narrow and enlarged. */
+import axe from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import { type Findings, openPage, PLAYGROUND, untilShown, waitFor } from "./bench.ts";
+import { reportOf } from "./report_checks.ts";
+
+const VIEWS = ["picture", "events", "state", "why"] as const;
+
+export async function checkViews(browser: Browser, found: Findings): Promise<void> {
+  const report = await reportOf("examples/start/01-first-look.dma");
+  for (const [name, url] of [["playground", PLAYGROUND], ["report", `file://${report}`]] as const) {
+    for (const colorScheme of ["light", "dark"] as const) {
+      const { page, wrong } = await openPage(browser, url, {
+        colorScheme,
+        reducedMotion: "reduce",
+      });
+      await untilShown(page);
+      await page.keyboard.press("Escape");
+      await page.click("#back-event");
+      await page.evaluate(axe.source);
+      for (const view of VIEWS) {
+        await page.click(`#tab-${view}`);
+        const serious = await seriousIn(page);
+        found.check(
+          serious.length === 0,
+          `axe finds nothing serious: ${name}, ${view}, ${colorScheme} ${serious.join("; ")}`,
+        );
+      }
+      await page.click("#help");
+      const keys = await seriousIn(page);
+      found.check(
+        keys.length === 0,
+        `axe finds nothing serious: ${name}, keys, ${colorScheme} ${keys.join("; ")}`,
+      );
+      found.check(wrong.length === 0, `no error of the page ${wrong}`);
+      await page.context().close();
+    }
+    for (const [what, width, height] of [["360 px", 360, 740], ["200 %", 640, 400]] as const) {
+      const { page } = await openPage(browser, url, { viewport: { width, height } });
+      await untilShown(page);
+      for (const view of VIEWS) {
+        await page.click(`#tab-${view}`);
+        const beyond = await page.evaluate(
+          "document.documentElement.scrollWidth - innerWidth",
+        ) as number;
+        found.atMost(beyond, 0, `${name} at ${what}, ${view}: pixels beyond the side`, "px");
+      }
+      await page.context().close();
+    }
+  }
+}
+
+interface AxeResults {
+  readonly violations: readonly {
+    readonly id: string;
+    readonly impact: string;
+    readonly nodes: readonly { readonly html: string }[];
+  }[];
+}
+
+async function seriousIn(page: Page): Promise<string[]> {
+  const { violations } = await page.evaluate("axe.run()") as AxeResults;
+  return violations.filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 2).map(({ html }) => html.slice(0, 120))}`);
+}
+
+/** From an example to a link, without a pointer. */
+export async function checkKeyboard(browser: Browser, found: Findings): Promise<void> {
+  const { page, wrong } = await openPage(browser, PLAYGROUND);
+  await untilShown(page);
+  const press = async (...keys: readonly string[]) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  const active = () =>
+    page.evaluate("document.activeElement.id || document.activeElement.className") as Promise<
+      string
+    >;
+  const tabTo = async (id: string, key = "Tab") => {
+    for (let turn = 0; turn < 60 && !(await active()).includes(id); turn++) await press(key);
+    found.check((await active()).includes(id), `Tab leads to ${id}`);
+  };
+  await tabTo("example");
+  await press("ArrowDown", "ArrowDown");
+  await waitFor(page, `document.getElementById("printed").textContent.includes("03-directions")`);
+  await tabTo("cm-content");
+  await page.keyboard.type("# mine");
+  await press("Tab");
+  found.check(!(await active()).includes("cm-content"), "Tab leaves the editor");
+  await waitFor(page, `!document.body.classList.contains("old")`);
+  await tabTo("tab-");
+  await press("ArrowRight");
+  let last = "";
+  const silent: string[] = [];
+  await page.evaluate("document.activeElement.blur()");
+  const moves = ["Home", "ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft", "End", "ArrowUp"];
+  for (const key of moves) {
+    await press(key);
+    const said = (await page.textContent("#live"))!;
+    if (said === last || said === "" || said.includes("\n")) silent.push(`${key}: ${said}`);
+    last = said;
+  }
+  found.check(silent.length === 0, `each of ${moves.length} moves is said in a sentence ${silent}`);
+  await press("2", "Tab", "Tab", "Enter");
+  const live = (await page.textContent("#live"))!;
+  found.check(live.startsWith("Event "), `Enter on an entry goes to its event: ${live}`);
+  await tabTo("share", "Shift+Tab");
+  await press("Enter");
+  await waitFor(page, `location.hash.startsWith("#d1=")`);
+  found.check(wrong.length === 0, `from an example to a link with the keyboard alone ${wrong}`);
+  await page.context().close();
+}
