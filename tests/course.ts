@@ -6,11 +6,14 @@ import { explain } from "../cli/explain/lookup.ts";
 import { DOCS, readRulePage } from "../cli/places.ts";
 import { filesBelow } from "./source_text.ts";
 
-const LESSON = /\/course\/\d\d-[^/]*\.md$/;
+/** The pages of the course that ask: the lessons in their order, then the one for teachers. */
+export function coursePages(): string[] {
+  return filesBelow(`${DOCS}/course`).sort();
+}
 
-/** The lessons of the course, in their order. */
+/** The lessons. */
 export function lessons(): string[] {
-  return filesBelow(DOCS).filter((path) => LESSON.test(path)).sort();
+  return coursePages().filter((path) => /\/\d\d-[^/]*$/.test(path));
 }
 
 /** Fails unless each quiz of a lesson can be asked, answered and got wrong with each seed. */

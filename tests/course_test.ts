@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { formatSource } from "../lang/format/format.ts";
 import { SourceFile } from "../lang/source.ts";
 import { codeBlocks } from "../cli/docs/code_blocks.ts";
-import { checkQuizzes, lessons } from "./course.ts";
+import { checkQuizzes, coursePages, lessons } from "./course.ts";
 
 Deno.test("the course has ten lessons, each with code to run and a quiz, and names the next", () => {
   assertEquals(lessons().length, 10);
@@ -22,7 +22,7 @@ Deno.test("the course has ten lessons, each with code to run and a quiz, and nam
 });
 
 Deno.test("each quiz of the course has an answer, three usual mistakes and their rules", async (t) => {
-  for (const lesson of lessons()) {
+  for (const lesson of coursePages()) {
     await t.step(lesson.split("/").at(-1)!, () => checkQuizzes(lesson, 3));
   }
 });
