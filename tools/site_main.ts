@@ -12,8 +12,9 @@ const SHOWN = 20;
 const folder = resolve(Deno.args[0] ?? join(ROOT, "dist", "site"));
 const { files, pages, sidebar } = await sitePages(ROOT);
 write(pages);
-run(["run", "-R", "-W", "--allow-run", "tools/web_main.ts", join(PAGES, "public")]);
-run(["run", "-A", "--config", "site/deno.json", "site/build.mjs", folder]);
+run(ROOT, ["run", "-R", "-W", "--allow-run", "tools/web_main.ts", join(PAGES, "public")]);
+// Vite keeps files beside the nearest package.json: the site has one of its own.
+run(SITE, ["run", "-A", "--config", "deno.json", "build.mjs", folder]);
 
 const { dead, links, pages: built } = checkSite(folder);
 const incomplete = incompletePages(folder, pages);
@@ -40,10 +41,10 @@ function write(all: ReadonlyMap<string, string>): void {
   put("sidebar.json", JSON.stringify(sidebar));
 }
 
-function run(args: readonly string[]): void {
+function run(cwd: string, args: readonly string[]): void {
   const { code } = new Deno.Command(Deno.execPath(), {
     args: [...args],
-    cwd: ROOT,
+    cwd,
     stdout: "inherit",
     stderr: "inherit",
   }).outputSync();
