@@ -117,20 +117,18 @@ export async function untilShown(page: Page): Promise<void> {
   await waitFor(page, "document.body.dataset.recorded !== undefined");
 }
 
-/** The processor time of a page's thread: others work on this machine, too, and the clock shows them. */
+/** The processor time of the pages: others work on this machine, too, and the clock shows them. */
 export class PageClock {
   private constructor(private readonly session: CDPSession) {}
 
-  static async of(page: Page): Promise<PageClock> {
-    const session = await page.context().newCDPSession(page);
-    await session.send("Performance.setTimeDomain", { timeDomain: "threadTicks" });
-    await session.send("Performance.enable");
-    return new PageClock(session);
+  static async of(browser: Browser): Promise<PageClock> {
+    return new PageClock(await browser.newBrowserCDPSession());
   }
 
-  /** Milliseconds that the thread has worked. */
+  /** Milliseconds that the processes of pages have worked. */
   async ms(): Promise<number> {
-    const { metrics } = await this.session.send("Performance.getMetrics");
-    return 1000 * metrics.find(({ name }) => name === "TaskDuration")!.value;
+    const { processInfo } = await this.session.send("SystemInfo.getProcessInfo");
+    return processInfo.filter(({ type }) => type === "renderer")
+      .reduce((sum, { cpuTime }) => sum + 1000 * cpuTime, 0);
   }
 }

@@ -30,8 +30,9 @@ export interface PlaygroundData {
 
 /** After the last key. */
 const EDIT_MS = 30;
-/** Lines of output that the page shows; a browser takes seconds to lay out more. */
-const SHOWN_LENGTH = 400_000;
+/** Characters of output that the page shows, from its beginning and its end: a browser takes seconds to lay out a million. */
+const FIRST_LENGTH = 30_000;
+const LAST_LENGTH = 10_000;
 
 export function startPlayground(): void {
   const data: PlaygroundData = JSON.parse(byId("data").textContent!);
@@ -219,9 +220,9 @@ class Playground {
 
   #listed(runs: readonly RunEntry[]): void {
     const text = this.#printed;
-    const left = text.length - SHOWN_LENGTH;
+    const left = text.length - FIRST_LENGTH - LAST_LENGTH;
     byId("printed").textContent = left > 0
-      ? `${text.slice(0, SHOWN_LENGTH)}\n… ${left} more characters`
+      ? `${text.slice(0, FIRST_LENGTH)}\n… ${left} more characters …\n${text.slice(-LAST_LENGTH)}`
       : text;
     this.#runs = runs;
     this.#run = Math.min(this.#run, Math.max(0, runs.length - 1));

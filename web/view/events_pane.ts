@@ -11,9 +11,15 @@ import { spansOf } from "./things.ts";
 /** Height of a row, as in the style sheet. */
 const ROW_PX = 22;
 /** Rows that are drawn beyond what is seen. */
-const MARGIN_ROWS = 10;
+const MARGIN_ROWS = 4;
 /** How long a filter may take before the page answers again. */
 const SLICE_MS = 15;
+
+/** The rows that are drawn, by all that they say. */
+interface EventRows {
+  readonly run: KeptRun | null;
+  readonly rows: Map<string, HTMLElement>;
+}
 
 export class EventsPane implements Pane {
   readonly id = "events";
@@ -27,9 +33,11 @@ export class EventsPane implements Pane {
   readonly #inner = el("div", { class: "rows", role: "list", "aria-label": "Events" });
   readonly #scroller = el("div", { class: "scroller" }, this.#inner);
   #moment: Moment | null = null;
+  #rows: EventRows = { run: null, rows: new Map() };
   /** The run that the filter has been applied to, and what it let through; null for all events. */
   #filtered: { readonly run: KeptRun; readonly query: string; readonly found: number[] } | null =
     null;
+  #texts: EventTexts | null = null;
   #slice: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
@@ -47,6 +55,7 @@ export class EventsPane implements Pane {
       const label = el("label", {}, "Filter ", this.#filter);
       root.replaceChildren(el("p", { class: "tools" }, label, " ", this.#count), this.#scroller);
     }
+    this.#textsOf(moment.run);
     if (isNew && this.#filter.value !== "") this.#search();
     else this.#show();
     this.#reveal();
@@ -67,6 +76,10 @@ export class EventsPane implements Pane {
     if (moment === null) return [];
     if (this.#filtered !== null) return this.#filtered.found;
     return Array.from({ length: moment.run.log.count }, (_, index) => index + 1);
+  }
+
+  #textsOf(run: KeptRun): EventTexts {
+    return this.#texts = this.#texts?.run === run ? this.#texts : new EventTexts(run);
   }
 
   get #length(): number {
@@ -94,14 +107,14 @@ export class EventsPane implements Pane {
       return this.#reveal();
     }
     const { run } = moment;
-    const matches = matcher(run, query);
+    const matches = matcher(this.#textsOf(run), query);
     const found: number[] = [];
     this.#filtered = { run, query, found };
     let seq = 1;
     const go = () => {
       const end = performance.now() + SLICE_MS;
       while (seq <= run.log.count && performance.now() < end) {
-        const last = Math.min(run.log.count, seq + 19);
+        const last = Math.min(run.log.count, seq + 99);
         for (; seq <= last; seq++) {
           if (matches(seq)) found.push(seq);
         }
@@ -143,17 +156,31 @@ export class EventsPane implements Pane {
     const seen = Math.ceil(Math.max(clientHeight, 400) / ROW_PX) + 2 * MARGIN_ROWS;
     const last = Math.min(this.#length, first + seen);
     const rows: HTMLElement[] = [];
+    const before = this.#rows;
+    this.#rows = { run: moment.run, rows: new Map() };
     const { run } = moment;
     // Of a filtered list no one knows which calls are open.
     const isWhole = this.#filtered === null;
     let depth = isWhole ? openCalls(run, first) : 0;
     for (let row = first; row < last; row++) {
       const name = isWhole ? run.eventNameAt(row + 1) : "";
-      rows.push(this.#row(moment, row, depth));
+      rows.push(this.#known(moment, row, depth, before));
       if (name.startsWith("call.")) depth++;
       else if (name.startsWith("ret.")) depth = Math.max(0, depth - 1);
     }
     this.#inner.replaceChildren(...rows);
+  }
+
+  /** The row as it was drawn before, where it is the same. */
+  #known(moment: Moment, row: number, depth: number, before: EventRows): HTMLElement {
+    const { at, before: { seq: from }, run } = moment;
+    const seq = this.#seqAt(row);
+    const place = seq > at.seq ? "later" : seq === at.seq ? "here" : seq > from ? "new" : "past";
+    const key = `${seq} ${row} ${depth} ${place} ${this.#length}`;
+    const known = before.run === run ? before.rows.get(key) : undefined;
+    const element = known ?? this.#row(moment, row, depth);
+    this.#rows.rows.set(key, element);
+    return element;
   }
 
   #row({ at, before, goTo, run, things }: Moment, row: number, depth: number): HTMLElement {
@@ -214,20 +241,45 @@ function openCalls(run: KeptRun, seq: number): number {
   return open;
 }
 
+/** The texts of a run's events, which take a second to make of a hundred thousand: made while nothing else is to do. */
+class EventTexts {
+  readonly #texts: string[] = [];
+  #next = 1;
+
+  constructor(readonly run: KeptRun) {
+    this.#makeSome();
+  }
+
+  /** The device, the name and the fields of an event, in lower case. */
+  of(seq: number): string {
+    const known = this.#texts[seq];
+    if (known !== undefined) return known;
+    const event = this.run.event(seq);
+    return this.#texts[seq] = `${event.device ?? ""} ${event.name} ${formatEventText(event)}`
+      .toLowerCase();
+  }
+
+  #makeSome(): void {
+    const { count } = this.run.log;
+    if (count > MOST_TEXTS) return;
+    const end = performance.now() + SLICE_MS;
+    while (this.#next <= count && performance.now() < end) this.of(this.#next++);
+    if (this.#next <= count) setTimeout(() => this.#makeSome(), SLICE_MS);
+  }
+}
+
+/** Events whose texts are kept: some 100 bytes each. */
+const MOST_TEXTS = 300_000;
+
 /** Whether an event has every word of a query in its name, its device, its request or its text. */
-function matcher(run: KeptRun, query: string): (seq: number) => boolean {
+function matcher(texts: EventTexts, query: string): (seq: number) => boolean {
   const request = query.match(/\breq(?:uest)?\s*#?(\d+)/);
   const wanted = request === null ? null : Number(request[1]);
-  const words = query.replace(/\breq(?:uest)?\s*#?\d+/, "").split(/\s+/).filter((each) =>
-    each !== ""
-  );
+  const words = query.replace(/\breq(?:uest)?\s*#?\d+/, "").split(/\s+/)
+    .filter((each) => each !== "");
   return (seq) => {
-    if (wanted !== null && run.log.requestAt(seq) !== wanted) return false;
-    const name = run.eventNameAt(seq).toLowerCase();
-    const left = words.filter((word) => !name.includes(word));
-    if (left.length === 0) return true;
-    const event = run.event(seq);
-    const text = `${event.device ?? ""} ${formatEventText(event)}`.toLowerCase();
-    return left.every((word) => text.includes(word));
+    if (wanted !== null && texts.run.log.requestAt(seq) !== wanted) return false;
+    const text = texts.of(seq);
+    return words.every((word) => text.includes(word));
   };
 }
