@@ -12,7 +12,7 @@ import { EventStream } from "./events.ts";
 import { type ArmedFault, FaultCounter, FaultInjector } from "./faults.ts";
 import type { HostBudget } from "./host_budget.ts";
 import { IOMMU_MODELS, type IommuModelSpec } from "./iommu/iommu_models.ts";
-import { type Kernel, resolveKernel } from "./kernels/kernels.ts";
+import { type Kernel, resolveKernel, rulesOf } from "./kernels/kernels.ts";
 import type { MachineConfig } from "./machine_config.ts";
 import type { CpuCaches } from "./memory/cpu_caches.ts";
 import type { HostMemory } from "./memory/host_memory.ts";
@@ -121,7 +121,11 @@ export class Platform {
     );
     this.areas = new KernelAreas(config.regions);
     this.encryption = config.memoryEncryption ? new MemoryEncryption(this.memory) : null;
-    this.swiotlb = new SwiotlbPool(this, this.#poolGeometry(), swiotlbCopyRules(this.kernel));
+    this.swiotlb = new SwiotlbPool(
+      this,
+      this.#poolGeometry(),
+      rulesOf(this.kernel, swiotlbCopyRules),
+    );
     if (!this.swiotlb.active) return;
     const { basePhys, sizeBytes } = this.swiotlb;
     if (!this.pages.claim(basePhys, sizeBytes)) throw new PoolPlaceError(basePhys, sizeBytes);

@@ -6,7 +6,7 @@ import {
   type PciNodeConfig,
 } from "../../devices/lab_config.ts";
 import { alignUp, GIB, MIB } from "../../runtime/address.ts";
-import { type KernelProfile, KERNELS } from "../../runtime/kernels/kernels.ts";
+import { type KernelProfile, KERNELS, type RuleWatch } from "../../runtime/kernels/kernels.ts";
 import type { HuntMachine, HuntRelease } from "./hunt_case.ts";
 
 /** RAM that has memory above 4 GiB, and none that pages are looked for in vain. */
@@ -19,9 +19,14 @@ export const CACHE_LINE_BYTES = 64;
 const DEFAULTS = defaultLabConfig();
 
 /** The configuration of a case's machine. The disk is `ssd`, the peer `peer`. */
-export function caseConfig(machine: HuntMachine, release: HuntRelease): LabConfig {
-  if (machine.given !== null) return { ...machine.given.config, ...release };
+export function caseConfig(
+  machine: HuntMachine,
+  release: HuntRelease,
+  watch: RuleWatch | null = null,
+): LabConfig {
+  if (machine.given !== null) return { ...machine.given.config, ...release, watch };
   return {
+    watch,
     ...DEFAULTS,
     kernel: release.kernel,
     quirks: release.quirks,

@@ -15,7 +15,7 @@ import { GIB, SECTOR_SIZE_BYTES } from "../../runtime/address.ts";
 import type { BlkStatusName } from "../../runtime/errno.ts";
 import { ArmedFault, FAULT } from "../../runtime/faults.ts";
 import { HeldResources } from "../../runtime/held_resources.ts";
-import { kernelNamed } from "../../runtime/kernels/kernels.ts";
+import { kernelNamed, type RuleWatch } from "../../runtime/kernels/kernels.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { Random } from "../../runtime/random.ts";
 import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
@@ -69,14 +69,16 @@ export class CaseRun {
   /**
    * @param mostBytes What is left of a request that is longer.
    * @param onLab Gets the machine with its devices before anything happens on it.
+   * @param watch Observes which rules are asked for.
    */
   constructor(
     spec: HuntMachine,
     release: HuntRelease,
     mostBytes: number = MOST_BYTES,
     onLab: (lab: Lab) => void = () => {},
+    watch: RuleWatch | null = null,
   ) {
-    const lab = buildLab(caseConfig(spec, release));
+    const lab = buildLab(caseConfig(spec, release, watch));
     onLab(lab);
     const device = lab.device(spec.given?.disk ?? "ssd", "nvme");
     this.machine = lab.machine;

@@ -2,6 +2,8 @@
 import type { MachineEvent } from "../../runtime/events.ts";
 import type { QuirkName, QuirkSet } from "../../runtime/kernels/quirks.ts";
 import { remediesAmong, withoutQuirks } from "../../lang/values/remedies.ts";
+import { AskedRules } from "./asked_rules.ts";
+import type { RuleWatch } from "../../runtime/kernels/kernels.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import type { HuntCase, HuntRelease } from "./hunt_case.ts";
 import type { Violation } from "./violation.ts";
@@ -25,8 +27,12 @@ export function without(release: HuntRelease, quirks: readonly QuirkName[]): Hun
 }
 
 /** What is wrong in each step of a case, whatever was wrong before. */
-export function violationsOf(each: HuntCase, release: HuntRelease): readonly (Violation | null)[] {
-  const run = new CaseRun(each.machine, release);
+export function violationsOf(
+  each: HuntCase,
+  release: HuntRelease,
+  watch: RuleWatch | null = null,
+): readonly (Violation | null)[] {
+  const run = new CaseRun(each.machine, release, undefined, undefined, watch);
   return each.steps.map((step) => run.step(step));
 }
 
@@ -45,9 +51,11 @@ export function hiddenDefect(
   release: HuntRelease,
   known: QuirkSet,
 ): HiddenDefect | null {
-  const before = violationsOf(each, { ...release, quirks: known });
+  const asked = new AskedRules();
+  const before = violationsOf(each, { ...release, quirks: known }, asked);
   for (const name of release.quirks) {
-    if (known.has(name)) continue;
+    // What nothing asked for changes nothing. Without any switch, audits are stricter.
+    if (known.has(name) || (known.size > 0 && !asked.changeWith(name))) continue;
     const after = violationsOf(each, { ...release, quirks: new Set([...known, name]) });
     const step = after.findIndex((violation, index) =>
       violation !== null && before[index] === null

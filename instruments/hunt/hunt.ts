@@ -178,6 +178,8 @@ class Turn {
   #release: HuntRelease;
   #tries = 0;
   #shrinking = false;
+  /** How cases ended that were tried to make one smaller: many are drawn again. */
+  readonly #tried = new Map<string, boolean>();
 
   constructor(
     private readonly options: HuntOptions,
@@ -221,7 +223,7 @@ class Turn {
   #turnForHidden(seed: number): void {
     const found = this.#search(seed, (each) => this.#hidesNothing(each));
     if (found === null) return;
-    this.#foundHidden(this.#smallest(found, (each) => this.#hidden(each) !== null));
+    this.#foundHidden(this.#smallest(found, (each) => this.#hides(each)));
   }
 
   #search(seed: number, holds: (each: HuntCase) => boolean): HuntCase | null {
@@ -245,7 +247,7 @@ class Turn {
   }
 
   #hidesNothing(each: HuntCase): boolean {
-    if (this.#shrinking) return this.#isEnough() || this.#hidden(each) === null;
+    if (this.#shrinking) return this.#isEnough() || !this.#hides(each);
     if (this.#cases >= this.options.cases || !this.options.mayGoOn()) return true;
     this.#machines++;
     const steps = this.#stepsLeftOf(each);
@@ -307,8 +309,22 @@ class Turn {
   }
 
   #fails(each: HuntCase): boolean {
-    const violation = runCase(each, this.#release);
-    return violation !== null && !this.#known.has(signatureOf(violation));
+    return this.#once(each, () => {
+      const violation = runCase(each, this.#release);
+      return violation !== null && !this.#known.has(signatureOf(violation));
+    });
+  }
+
+  #hides(each: HuntCase): boolean {
+    return this.#once(each, () => this.#hidden(each) !== null);
+  }
+
+  /** A turn tries cases in one way, with one release. */
+  #once({ machine, steps }: HuntCase, trial: () => boolean): boolean {
+    const key = JSON.stringify([{ ...machine, given: null }, steps]);
+    const tried = this.#tried.get(key) ?? trial();
+    this.#tried.set(key, tried);
+    return tried;
   }
 
   #found(small: HuntCase): void {

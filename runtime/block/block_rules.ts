@@ -188,6 +188,10 @@ function ownMetadataGap(request: BlockRequest): number {
   return gap;
 }
 
+function dataGap(request: BlockRequest): number {
+  return request.gapBit;
+}
+
 /** The strategies of a release with these defects. */
 export function blockRules(kernel: Kernel): BlockRules {
   const { strategies: { block }, quirks } = kernel;
@@ -195,9 +199,7 @@ export function blockRules(kernel: Kernel): BlockRules {
     ...block,
     gap: gapRule(block.keepsGapBit, quirks),
     releasePartialRange: partialRangeRule(kernel),
-    metadataGap: quirks.has("metadata_uses_data_gap")
-      ? (request) => request.gapBit
-      : ownMetadataGap,
+    metadataGap: quirks.has("metadata_uses_data_gap") ? dataGap : ownMetadataGap,
     metadataRangeBytes: quirks.has("metadata_iova_from_format") ? formatBytes : attachedBytes,
     metadataLengthBytes: quirks.has("metadata_length_from_format") ? formatBytes : attachedBytes,
     busAddressClearsState: !quirks.has("stale_iova_state_p2p"),

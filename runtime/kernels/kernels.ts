@@ -99,6 +99,19 @@ export interface KernelStrategies {
 export interface Kernel {
   readonly strategies: KernelStrategies;
   readonly quirks: QuirkSet;
+  /** Observes what a run asks of the kernel's rules. */
+  readonly watch?: RuleWatch | null;
+}
+
+/** Observes which rules a run asks for; what it returns in their place has the same fields. */
+export interface RuleWatch {
+  rules<R extends object>(build: (kernel: Kernel) => R, kernel: Kernel): R;
+  quirks(quirks: QuirkSet): QuirkSet;
+}
+
+/** What a builder of rules makes of a kernel, in the observer's form where there is one. */
+export function rulesOf<R extends object>(kernel: Kernel, build: (kernel: Kernel) => R): R {
+  return kernel.watch ? kernel.watch.rules(build, kernel) : build(kernel);
 }
 
 /** A release of the kernel. */
@@ -290,17 +303,24 @@ export interface KernelConfig {
    * @internal
    */
   readonly strategies: KernelStrategies | null;
+  /**
+   * Observes what a run asks of its rules; none when left out.
+   * @internal
+   */
+  readonly watch?: RuleWatch | null;
 }
 
 /**
  * The kernel that a configuration asks for.
  * @throws {RangeError} When there is no such release or defect, as may be where names came as text.
  */
-export function resolveKernel({ kernel, quirks, strategies }: KernelConfig): Kernel {
+export function resolveKernel({ kernel, quirks, strategies, watch }: KernelConfig): Kernel {
   const release = named(KERNELS, kernelNamed(kernel) ?? kernel, "release of the kernel");
   for (const name of quirks ?? []) named(QUIRKS, name, "defect switch");
+  const own = quirks === null ? release.quirks : new Set(quirks);
   return {
     strategies: strategies ?? release.strategies,
-    quirks: quirks === null ? release.quirks : new Set(quirks),
+    quirks: watch ? watch.quirks(own) : own,
+    watch: watch ?? null,
   };
 }

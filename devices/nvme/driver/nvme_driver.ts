@@ -21,6 +21,7 @@ import {
 } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../../runtime/machine.ts";
+import { rulesOf } from "../../../runtime/kernels/kernels.ts";
 import type { NvmeInterruptLine } from "../register_port.ts";
 import { AbortSlots } from "./queues/abort_slots.ts";
 import { CommandArchive } from "./command/command_archive.ts";
@@ -121,13 +122,13 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     this.machine = machine;
     this.dev = dev;
     this.#options = options;
-    this.blockRules = blockRules(machine.kernel);
+    this.blockRules = rulesOf(machine.kernel, blockRules);
     this.format = {
       sgl: false,
       metadataSgl: false,
       sglThresholdBytes: options.sglThresholdBytes ?? 32768,
     };
-    this.#rules = { block: this.blockRules, nvme: nvmeRules(machine.kernel) };
+    this.#rules = { block: this.blockRules, nvme: rulesOf(machine.kernel, nvmeRules) };
     machine.auditors.push(() => this.#audit());
     this.#nodePools = new NodePools(machine, dev, this.#rules.nvme.smallListAlignBytes);
     const aborts = new AbortSlots(dev.name, (request) => this.queueRequest(request));

@@ -60,6 +60,9 @@ export interface NvmeRules {
   readonly peerRefused: BlkStatus;
 }
 
+const totalBytes: NvmeRules["failedRangeBytes"] = (iod) => iod.totalBytes;
+const payloadBytes: NvmeRules["failedRangeBytes"] = (_iod, bytes) => bytes;
+
 /** The strategies of a release with these defects. */
 export function nvmeRules({ strategies: { nvme }, quirks }: Kernel): NvmeRules {
   const usesLists = nvme.mapsDataWith === "scatterlist";
@@ -70,9 +73,7 @@ export function nvmeRules({ strategies: { nvme }, quirks }: Kernel): NvmeRules {
     maxSglSegments: chains ? MAX_CHAINED_SEGMENTS : maxSegments,
     sglVirtBoundaryMask: nvme.keepsVirtBoundaryWithSgl ? CTRL_PAGE_BYTES - 1 : 0,
     segmentsMappedAlone: quirks.has("single_segment_by_iterator") ? -1 : 1,
-    failedRangeBytes: quirks.has("partial_destroy_on_list_failure")
-      ? (iod) => iod.totalBytes
-      : (_iod, payloadBytes) => payloadBytes,
+    failedRangeBytes: quirks.has("partial_destroy_on_list_failure") ? totalBytes : payloadBytes,
     badRequestWritesPrps: !quirks.has("list_returned_with_stale_address"),
     mapsFirstMetadataVecOnly: quirks.has("mptr_first_vector_only"),
     undoesUnsavedMapping: !quirks.has("bounce_slot_lost_on_array_failure"),

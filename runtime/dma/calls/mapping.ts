@@ -8,6 +8,7 @@
  * @see behaviour/dma.md 1.4, 1.7, 1.8, chapter 3
  */
 import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
+import { rulesOf } from "../../kernels/kernels.ts";
 import { ERRNO, KernelError } from "../../errno.ts";
 import { eventId, type KernelCall } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
@@ -128,7 +129,7 @@ export class DmaMapping {
 
   /** @internal */
   constructor(machine: DmaMachine) {
-    this.rules = dmaRules(machine.kernel);
+    this.rules = rulesOf(machine.kernel, dmaRules);
     this.#machine = machine;
     this.#checker = machine.checker;
     this.#events = machine.events;
