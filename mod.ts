@@ -147,6 +147,11 @@ export {
 } from "./runtime/iommu/iommu.ts";
 
 // Events.
+export {
+  PictureCollector,
+  svgPictures,
+  type TextPicture,
+} from "./lang/render/pictures/svg_picture.ts";
 export { type EventLayout, formatEvent, formatEvents } from "./lang/render/event_line.ts";
 export {
   EVENT_NAMES,
@@ -258,3 +263,4 @@ export { type OptionalOf, type SettingRows, type ValueOf } from "./runtime/setti
 export { type AllHold, type Holds } from "./runtime/vocabulary/fields.ts";
 export { type CallEnd, type KernelCalls } from "./runtime/vocabulary/kernel_calls.ts";
 export { type AccessField, type FaultReasonField } from "./runtime/vocabulary/shared_words.ts";
+export { type Shown } from "./lang/values/run.ts";

@@ -22,6 +22,7 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
 
   --trace [json]     print every event, one line each or as JSON
   --export FILE      write every event to FILE.dmatrace.jsonl, or to FILE.json for Perfetto; needs -W
+  --picture FILE     write what each \`show\` draws to FILE.svg; needs -W
   --strict           fail a test on every checker report, IOMMU fault or leak it does not expect
   --match TEXT       run only tests whose name or machine settings contain TEXT, or match /TEXT/; repeatable
   --seed NUMBER      use this seed instead of the file's
@@ -32,7 +33,7 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
 
 const FLAGS: ReadonlySet<string> = new Set(["strict"]);
 /** Options whose value is a text. */
-const TEXT_OPTIONS: ReadonlySet<string> = new Set(["export", "match"]);
+const TEXT_OPTIONS: ReadonlySet<string> = new Set(["export", "match", "picture"]);
 /** Options with a value; the command line of `dmalab run` has the same. */
 const LIMIT_NAMES = Object.keys(LIMIT_OPTIONS) as LimitOption[];
 const VALUE_OPTIONS: ReadonlySet<string> = new Set([...TEXT_OPTIONS, "seed", ...LIMIT_NAMES]);
@@ -91,6 +92,7 @@ async function main(
     only: "all",
     trace,
     exportPath: values.get("export") ?? null,
+    picturePath: values.get("picture") ?? null,
     strict: flags.has("strict"),
     ...match,
     seed: number("seed"),

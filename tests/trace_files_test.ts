@@ -103,6 +103,39 @@ Deno.test("--trace json writes nothing but lines of the format to the standard o
   assertEquals(output, await exported(TWO_STEP, ".dmatrace.jsonl"));
 });
 
+Deno.test("--picture writes what each `show` of a run draws, or says why there is no picture", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-picture-" });
+  try {
+    const file = join(folder, "shown.svg");
+    const { output, success } = await dmalab("run", TWO_STEP, "--picture", file);
+    assert(success, output);
+    const svg = Deno.readTextFileSync(file);
+    const places = [...svg.matchAll(/class="title"[^>]*>show .*?   ([^<]*)</g)];
+    assertEquals(
+      places.length > 0 && places.every(([, place]) => place!.startsWith(TWO_STEP)),
+      true,
+    );
+    const refused = async (complaint: string, ...words: string[]) => {
+      const { code, output } = await dmalab("run", ...words);
+      assertEquals(code, 2, output);
+      assertStringIncludes(output, complaint);
+    };
+    await refused(
+      '--picture takes a name that ends in .svg, not "x.png"',
+      TWO_STEP,
+      "--picture",
+      "x.png",
+    );
+    const silent = join(folder, "silent.dma");
+    Deno.writeTextFileSync(silent, "print 1\n");
+    await refused("no `show` has run", silent, "--picture", join(folder, "none.svg"));
+    await refused('Cannot write "/nowhere/x.svg"', TWO_STEP, "--picture", "/nowhere/x.svg");
+    assertEquals([...Deno.readDirSync(folder)].length, 2);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 Deno.test("both options are refused where they make no sense, and said to be missing a right", async () => {
   for (
     const [words, complaint] of [

@@ -20,6 +20,11 @@ export const RUN = command({
       placeholder: "FILE",
       doc: "write every event: .dmatrace.jsonl (docs/trace-files.md), or .json for Perfetto",
     },
+    picture: {
+      kind: "text",
+      placeholder: "FILE",
+      doc: "write what each `show` draws, below each other, as a picture: FILE.svg",
+    },
     strict: STRICT,
     match: MATCH,
     seed: SEED,
@@ -32,6 +37,10 @@ export const RUN = command({
       line: "run examples/api/01-two-step-basic.dma --export trace.json",
       doc: "write a file that Perfetto opens",
     },
+    {
+      line: "run examples/nvme/01-prp-edges.dma --picture prp.svg",
+      doc: "and draw what it shows, for a slide or a page",
+    },
     { line: "run examples", doc: "every scenario in a folder" },
   ],
   async run({ words, options, screen }) {
@@ -43,8 +52,17 @@ export const RUN = command({
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
-    const { export: exportPath } = options;
-    const asked = { only: "all", trace, exportPath, strict, ...match, seed, limits } as const;
+    const { export: exportPath, picture: picturePath } = options;
+    const asked = {
+      only: "all",
+      trace,
+      exportPath,
+      picturePath,
+      strict,
+      ...match,
+      seed,
+      limits,
+    } as const;
     return runScenarios(paths, asked, screen);
   },
 });

@@ -42,7 +42,7 @@ export interface PrintOptions {
 }
 
 /** What one run needs besides. */
-interface RunParts extends PrintOptions {
+interface RunParts extends PrintOptions, Pick<RunOptions, "onLine"> {
   /** What draws the cases of properties; null where there is none. */
   readonly engine: Parameters<typeof runProgramWith>[0];
   readonly observers: RunListeners | null;
@@ -64,7 +64,11 @@ export function printRun(program: Program, options: RunParts, screen: Screen): R
     match: options.matches,
     ...options.seed === null ? {} : { seed: options.seed },
     ...eventListeners(observers, options.trace === "text" ? trace : null),
-    onLine: (line) => lines.body(printable(line)),
+    onLine: (line, shown) => {
+      const text = printable(line);
+      lines.body(text);
+      options.onLine?.(text, shown);
+    },
     columns: screen.columns ?? undefined,
     onOutcome: (outcome) => {
       observers?.onOutcome(outcome);

@@ -1,17 +1,21 @@
 /** Runs scenarios and prints their output: `dmalab run`, `dmalab test`, `deno run scenario.dma`. */
 import type { Program } from "../../lang/run/program.ts";
 import type { RunReport } from "../../lang/run/report.ts";
+import type { RunOptions } from "../../lang/run/run_options.ts";
 import { sayBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { errorScreen, refuse, type Screen } from "../screen.ts";
 import { loadScenario } from "./load_scenario.ts";
 import { codeOf, type PrintOptions, printRun, sayReports } from "./print_run.ts";
+import type { PictureFile } from "./picture_file.ts";
 import type { TraceOutputs } from "./trace_outputs.ts";
 
 export interface ScenarioOptions extends PrintOptions {
   /** Write every event to this file. */
   readonly exportPath: string | null;
+  /** Write what each `show` draws to this file. */
+  readonly picturePath: string | null;
 }
 
 /** Runs each file in turn; a file that is wrong does not keep the others from running. */
@@ -22,10 +26,25 @@ export async function runScenarios(
 ): Promise<ExitCode> {
   const outputs = await openOutputs(options, screen);
   if (typeof outputs === "string") return refuse(outputs, screen);
+  const picture = await openPicture(options);
+  if (typeof picture === "string") return refuse(picture, screen);
   // Lines of JSON are for programs: what is for people goes the other way.
   const said = options.trace === "json" ? errorScreen(screen) : screen;
-  const exitCode = await withInterrupts((watch) => runAll(paths, options, outputs, said, watch));
-  return outputs === null || outputs.end() ? exitCode : worseExitCode(exitCode, WRONG);
+  const wanted = picture === null ? options : { ...options, onLine: picture.onLine };
+  const exitCode = await withInterrupts((watch) => runAll(paths, wanted, outputs, said, watch));
+  const areWritten = [outputs?.end() ?? true, picture?.end(screen) ?? true];
+  return areWritten.every(Boolean) ? exitCode : worseExitCode(exitCode, WRONG);
+}
+
+/** The picture that the options ask for, null for none; or what is wrong with its name. */
+async function openPicture(
+  { picturePath }: ScenarioOptions,
+): Promise<PictureFile | string | null> {
+  if (picturePath === null) return null;
+  const { PictureFile, PICTURE_SUFFIX } = await import("./picture_file.ts");
+  return picturePath.endsWith(PICTURE_SUFFIX)
+    ? new PictureFile(picturePath)
+    : `--picture takes a name that ends in ${PICTURE_SUFFIX}, not "${picturePath}"`;
 }
 
 /** The writers that the options ask for, null for none; or what is wrong with them. */
@@ -43,7 +62,7 @@ async function openOutputs(
 
 async function runAll(
   paths: readonly string[],
-  options: ScenarioOptions,
+  options: PrintOptions & Pick<RunOptions, "onLine">,
   outputs: TraceOutputs | null,
   screen: Screen,
   watch: Interrupts,

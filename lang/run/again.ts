@@ -84,8 +84,8 @@ class BranchOutput implements Output {
     return this.open ? this.output.ask : () => {};
   }
 
-  write(line: string): void {
-    if (this.open) this.output.write(line);
+  write(...line: Parameters<Output["write"]>): void {
+    if (this.open) this.output.write(...line);
   }
 }
 

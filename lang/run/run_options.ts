@@ -6,7 +6,7 @@ import type { Question } from "../values/question.ts";
 import { LimitError } from "../values/script_error.ts";
 import { groupThousands } from "../text/numbers.ts";
 import type { HostWatch } from "../vm/run_watch.ts";
-import type { Output } from "../values/run.ts";
+import type { Output, Shown } from "../values/run.ts";
 import type { NameMatch } from "./name_match.ts";
 import type { FailureStyle } from "./render_failure.ts";
 import type { RunNames, TestOutcome } from "./report.ts";
@@ -34,8 +34,8 @@ export interface RunOptions {
   readonly strict?: boolean | undefined;
   /** What stops a run. */
   readonly limits?: Limits;
-  /** Gets every line of `print`, `show` and `explain` when it is written. */
-  readonly onLine?: (text: string) => void;
+  /** Gets every line of `print`, `show` and `explain` when it is written, and of which `show` it is. */
+  readonly onLine?: (text: string, shown?: Shown) => void;
   /** Gets the questions of quizzes, which are lines of output where it is left out. */
   readonly onQuestion?: (question: Question) => void;
   /** How wide these lines may be; 80 columns when nothing is known, so that they are the same anywhere. */
@@ -87,7 +87,7 @@ export class LimitedOutput implements Output {
 
   constructor(
     readonly limits: Pick<Limits, "outputLines" | "outputBytes">,
-    readonly onLine: ((text: string) => void) | undefined,
+    readonly onLine: RunOptions["onLine"] | undefined,
     readonly columns?: number,
     readonly ask?: (question: Question) => void,
   ) {
@@ -95,13 +95,13 @@ export class LimitedOutput implements Output {
     this.#bytesLeft = limits.outputBytes;
   }
 
-  write(line: string): void {
+  write(line: string, shown?: Shown): void {
     const { outputBytes, outputLines } = this.limits;
     if (this.#linesLeft === 0) throw this.#tooMuch("--max-output", outputLines, "lines");
     this.#linesLeft--;
     this.#bytesLeft -= lengthBytes(line) + 1;
     if (this.#bytesLeft < 0) throw this.#tooMuch("--max-output-bytes", outputBytes, "bytes");
-    this.onLine?.(line);
+    this.onLine?.(line, shown);
   }
 
   #tooMuch(option: string, limit: number, unit: string): LimitError {

@@ -389,7 +389,7 @@ export class Session {
     return {
       ...limits === undefined ? {} : { limits },
       watch,
-      onLine: (line) => output.write(line),
+      onLine: (...line) => output.write(...line),
       seed,
       style,
     };

@@ -1,6 +1,7 @@
 /** Runs a script in tests of builtins, and tells how it ended. */
 import { loadProgram } from "../language.ts";
 import { SourceFile, spanPlace } from "../source.ts";
+import type { RunOptions } from "../run/run_options.ts";
 import { runProgram } from "../run/run_program.ts";
 import { audited } from "./audited.ts";
 import { memoryLoader } from "./test_support.ts";
@@ -12,10 +13,15 @@ export interface ScriptEnd {
   readonly output: readonly string[];
 }
 
-/** Runs the top-level statements and the tests of a script. @param files What it may use or read. */
+/**
+ * Runs the top-level statements and the tests of a script.
+ * @param files What it may use or read.
+ * @param onLine Gets each line when it is written.
+ */
 export function runScript(
   text: string,
   files: Readonly<Record<string, string>> = {},
+  onLine: NonNullable<RunOptions["onLine"]> = () => {},
 ): ScriptEnd {
   const { diagnostics, program } = loadProgram(
     new SourceFile("script.dma", text),
@@ -26,6 +32,11 @@ export function runScript(
     const problems = diagnostics.map((one) => `${one.code} ${spanPlace(one.span)}: ${one.message}`);
     return { problems, output };
   }
-  const { outcomes } = runProgram(audited(program), { onLine: (line) => output.push(line) });
+  const { outcomes } = runProgram(audited(program), {
+    onLine: (line, shown) => {
+      output.push(line);
+      onLine(line, shown);
+    },
+  });
   return { problems: outcomes.flatMap(({ failure }) => failure?.lines.join("\n") ?? []), output };
 }

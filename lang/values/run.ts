@@ -53,7 +53,8 @@ export interface Run {
   /** How wide a line of `show` or `explain` may be. */
   readonly columns: number;
   /** One line of output, counted against the output limit. */
-  print(line: string): void;
+  /** @param shown Whose line it is; left out for those of `print` and `explain`. */
+  print(line: string, shown?: Shown): void;
   /** A question of a quiz: to who waits for it, else as lines of output. */
   ask(question: Question): void;
   /**
@@ -82,11 +83,18 @@ export interface Run {
   siteOf(span: Span): number;
 }
 
+/** A `show` that draws: one for each time that the statement runs. */
+export interface Shown {
+  /** The statement. */
+  readonly span: Span;
+}
+
 /** Where the lines of a run go; shared by all its tests, because the limit is. */
 export interface Output {
   /** How wide its lines may be; as wide as pictures are when left out. */
   readonly columns?: number | undefined;
-  write(line: string): void;
+  /** @param shown Whose line it is; left out for those of `print` and `explain`. */
+  write(line: string, shown?: Shown): void;
   /** Gets the questions of quizzes; they are lines where it is left out. */
   readonly ask?: ((question: Question) => void) | undefined;
 }

@@ -4,6 +4,7 @@
  * They stand apart from the loop, which has to be small for the host's optimizing
  * compiler. Here the registers are properties: the loop puts its own into them before it calls.
  */
+import type { Span } from "../source.ts";
 import { formatInSentence, formatValue } from "../render/value_text.ts";
 import { type ChangeBy, changeField, changeIndex, copyWith } from "./changes.ts";
 import { patternMatches } from "./collections.ts";
@@ -105,6 +106,8 @@ export interface RareVm extends Control {
   pc: number;
   sp: number;
   fp: number;
+  /** Where the next instruction stands in the source. */
+  readonly span: Span;
   readonly stack: (Value | undefined)[];
   readonly activities: Activities;
   readonly branches: Branches;
@@ -250,9 +253,11 @@ export function rare(vm: RareVm, op: RareOp): void {
     }
     case RareOp.Print:
     case RareOp.Show: {
-      const verb = op === RareOp.Print ? "print" : "show";
+      const [verb, shown] = op === RareOp.Print
+        ? ["print", undefined] as const
+        : ["show", { span: vm.span }] as const;
       const value = stack[--vm.sp]!;
-      for (const line of outputLines(verb, value, vm, vm.registry.types)) vm.print(line);
+      for (const line of outputLines(verb, value, vm, vm.registry.types)) vm.print(line, shown);
       break;
     }
     case RareOp.Explain: {

@@ -13,7 +13,7 @@ import type { Lab } from "../../devices/lab.ts";
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import type { EventRecorder } from "../../runtime/recorder.ts";
 import type { Registry } from "../values/registry.ts";
-import type { Between, Follower, Output } from "../values/run.ts";
+import type { Between, Follower, Output, Shown } from "../values/run.ts";
 import type { World } from "../values/world.ts";
 import type { Span } from "../source.ts";
 import { Activities } from "./activities.ts";
@@ -161,8 +161,8 @@ export class Vm implements LoopVm, SideRun {
     }
   }
 
-  print(line: string): void {
-    if (!this.looking) this.#output.write(line);
+  print(line: string, shown?: Shown): void {
+    if (!this.looking) this.#output.write(line, shown);
   }
 
   ask(question: Question): void {

@@ -1,0 +1,38 @@
+/** What the `show` statements of a run draw, as a file: `--picture FILE`. */
+import { PictureCollector, svgPictures } from "../../lang/render/pictures/svg_picture.ts";
+import type { RunOptions } from "../../lang/run/run_options.ts";
+import { FileError } from "../files/file_error.ts";
+import { writeFile } from "../files/write_file.ts";
+import type { Screen } from "../screen.ts";
+
+/** What names of such files end with. */
+export const PICTURE_SUFFIX = ".svg";
+
+export class PictureFile {
+  readonly #collector = new PictureCollector();
+
+  constructor(readonly path: string) {}
+
+  readonly onLine: NonNullable<RunOptions["onLine"]> = (text, shown) =>
+    this.#collector.line(text, shown);
+
+  /** Writes the file. False, after saying why, when there is none. */
+  end(screen: Pick<Screen, "err">): boolean {
+    const { pictures } = this.#collector;
+    try {
+      if (pictures.length === 0) throw new FileError(...NOTHING_SHOWN);
+      writeFile(this.path, svgPictures(pictures));
+      return true;
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      screen.err(error.lines);
+      return false;
+    }
+  }
+}
+
+const NOTHING_SHOWN = [
+  "There is nothing to draw: no `show` has run",
+  null,
+  "`show io.requests[0]` draws a request, `show ssd.queue(1)` a queue",
+] as const;
