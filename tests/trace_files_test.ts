@@ -107,8 +107,8 @@ Deno.test("--picture writes what each `show` of a run draws, or says why there i
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-picture-" });
   try {
     const file = join(folder, "shown.svg");
-    const { output, success } = await dmalab("run", TWO_STEP, "--picture", file);
-    assert(success, output);
+    const drawn = await dmalab("run", TWO_STEP, "--picture", file);
+    assertEquals(drawn.code, 0, drawn.errors);
     const svg = Deno.readTextFileSync(file);
     const places = [...svg.matchAll(/class="title"[^>]*>show .*?   ([^<]*)</g)];
     assertEquals(
@@ -116,9 +116,9 @@ Deno.test("--picture writes what each `show` of a run draws, or says why there i
       true,
     );
     const refused = async (complaint: string, ...words: string[]) => {
-      const { code, output } = await dmalab("run", ...words);
-      assertEquals(code, 2, output);
-      assertStringIncludes(output, complaint);
+      const { code, errors } = await dmalab("run", ...words);
+      assertEquals(code, 2, errors);
+      assertStringIncludes(errors, complaint);
     };
     await refused(
       '--picture takes a name that ends in .svg, not "x.png"',

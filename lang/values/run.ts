@@ -52,8 +52,10 @@ export interface Run {
   call(closure: Closure, args: readonly Value[]): Value;
   /** How wide a line of `show` or `explain` may be. */
   readonly columns: number;
-  /** One line of output, counted against the output limit. */
-  /** @param shown Whose line it is; left out for those of `print` and `explain`. */
+  /**
+   * One line of output, counted against the output limit.
+   * @param shown Whose line it is; left out for those of `print` and `explain`.
+   */
   print(line: string, shown?: Shown): void;
   /** A question of a quiz: to who waits for it, else as lines of output. */
   ask(question: Question): void;
