@@ -110,7 +110,7 @@ Deno.test("--picture writes what each `show` of a run draws, or says why there i
     const drawn = await dmalab("run", TWO_STEP, "--picture", file);
     assertEquals(drawn.code, 0, drawn.errors);
     const svg = Deno.readTextFileSync(file);
-    const places = [...svg.matchAll(/class="title"[^>]*>show .*?   ([^<]*)</g)];
+    const places = [...svg.matchAll(/class="title"[^>]*>show .*? {3}([^<]*)</g)];
     assertEquals(
       places.length > 0 && places.every(([, place]) => place!.startsWith(TWO_STEP)),
       true,
