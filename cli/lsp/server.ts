@@ -84,7 +84,10 @@ export class Server {
   readonly #waiting = new Map<string, ReturnType<typeof setTimeout>>();
   #end: () => void = () => {};
 
+  readonly #input: Input;
+
   constructor(input: Input, output: Output) {
+    this.#input = input;
     this.#connection = createProtocolConnection(
       new StreamMessageReader(input),
       new StreamMessageWriter(output),
@@ -104,6 +107,8 @@ export class Server {
         resolve();
       };
       this.#connection.onClose(this.#end);
+      // Streams of a process end without being closed.
+      this.#input.on("end", this.#end);
       // The client has gone: nothing can be written to it any more.
       this.#connection.onError(this.#end);
       this.#connection.listen();

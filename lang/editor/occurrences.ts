@@ -1,7 +1,15 @@
 /** Every place where a name of a program stands, with what it names. */
 import type { Binding, Variable } from "../check/names/bindings.ts";
-import type { SourceFile, Span } from "../source.ts";
-import type { Argument, CallExpression, FileNode, MachineEntry, Name } from "../syntax/tree/ast.ts";
+import { type SourceFile, type Span, spanText } from "../source.ts";
+import type {
+  Argument,
+  CallExpression,
+  FileNode,
+  MachineEntry,
+  Name,
+  NameExpression,
+} from "../syntax/tree/ast.ts";
+import type { FileScope } from "../check/names/file_scope.ts";
 import type { CheckedFiles } from "../check/check_files.ts";
 import { everyNode } from "./tree_path.ts";
 
@@ -47,7 +55,11 @@ class Collector {
 function identityOf(binding: Binding, checked: CheckedFiles) {
   switch (binding.kind) {
     case "variable":
-      return { key: binding, name: binding.name, declaration: binding.span };
+      return {
+        key: binding,
+        name: binding.name,
+        declaration: isWritten(binding) ? binding.span : null,
+      };
     case "const":
     case "function": {
       const { declaration } = binding;
@@ -62,6 +74,11 @@ function identityOf(binding: Binding, checked: CheckedFiles) {
     case "word":
       return { key: binding.word, name: binding.word.name, declaration: null };
   }
+}
+
+/** False for the `value` that a register is written with: the language names it. */
+function isWritten({ name, span }: Variable): boolean {
+  return spanText(span) === name;
 }
 
 /** The name of the machine's block that is called so; null where none is. */
@@ -87,8 +104,7 @@ export function occurrencesIn(checked: CheckedFiles): readonly Occurrence[] {
   for (const [node, binding] of resolution.names) found.add(binding, node.span);
   for (const [{ target }, variable] of resolution.targets) found.add(variable, target.span);
   for (const variable of new Set(resolution.variables.values())) {
-    // What a register writes to has a name only where the script gives it one.
-    if (variable.span.end > variable.span.start) found.add(variable, variable.span);
+    if (isWritten(variable)) found.add(variable, variable.span);
   }
   for (
     const binding of new Set([...scopes.values()].flatMap(({ declared }) => [...declared.values()]))
@@ -101,14 +117,22 @@ export function occurrencesIn(checked: CheckedFiles): readonly Occurrence[] {
       found.add({ kind: "machine", name: name.text, valueKind }, name.span);
     }
   }
-  for (const [{ file }] of scopes) addLabels(file, found);
+  for (const [{ file }, scope] of scopes) addOthers(file, scope, found);
   return distinct(found.all);
 }
 
-/** The names before arguments of the script's own functions: they are those of the parameters. */
-function addLabels(file: FileNode, found: Collector): void {
+/**
+ * Consts in the settings of machines, which are worked out apart from all other names, and names
+ * before arguments of the script's own functions: they are those of the parameters.
+ */
+function addOthers(file: FileNode, { declared }: FileScope, found: Collector): void {
   const { resolution } = found.checked;
   for (const node of everyNode(file)) {
+    if (node.kind === "Name" && !resolution.names.has(node as NameExpression)) {
+      const { name, span } = node as NameExpression;
+      const binding = declared.get(name);
+      if (binding?.kind === "const") found.add(binding, span);
+    }
     if (node.kind !== "Call") continue;
     const { arguments: given, callee } = node as CallExpression;
     const binding = callee.kind === "Name" ? resolution.names.get(callee) : undefined;
@@ -151,8 +175,10 @@ export function occurrenceAt(
 }
 
 /** True for what the text itself calls by a name of its own choice. */
-export function isOwnName({ binding }: NameSymbol): boolean {
-  return binding.kind === "variable" || binding.kind === "const" || binding.kind === "function";
+export function isOwnName({ binding, declaration }: NameSymbol): boolean {
+  const isOwn = binding.kind === "variable" || binding.kind === "const" ||
+    binding.kind === "function";
+  return isOwn && declaration !== null;
 }
 
 /** True for a parameter of a function or lambda. */

@@ -83,9 +83,9 @@ const STEPS: readonly Step[] = [
     const { page } = bench;
     await bench.moveTo(1, 6);
     await page.keyboard.press("F2");
-    await page.locator(".rename-box input").waitFor();
-    await page.keyboard.press("Control+a");
-    await page.keyboard.type("size");
+    const box = page.locator(".rename-box input:focus");
+    await box.waitFor();
+    await box.fill("size");
     await page.keyboard.press("Enter");
     await bench.until("the new name everywhere", async () => {
       const [first, second, third] = await bench.lines();
