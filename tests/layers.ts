@@ -64,7 +64,16 @@ const RULES: Readonly<Record<string, LayerRule>> = {
   // Nothing of the product imports it: it is in no other row.
   tools: {
     layers: ["cli", "web", ...BELOW_CLI],
-    packages: ["@deno/shim-deno", "@std/", "@vscode/", "core-js/", "fflate", "node:", "typescript"],
+    packages: [
+      "@deno/shim-deno",
+      "@std/",
+      "@vscode/",
+      "core-js/",
+      "fflate",
+      "node:",
+      "typescript",
+      "vscode-languageserver-",
+    ],
   },
   mod: { layers: ["instruments", "lang", "devices", "runtime"], packages: [] },
   instruments: {

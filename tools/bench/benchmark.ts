@@ -20,7 +20,9 @@ export interface Benchmark {
   /** What is measured, for the list. */
   readonly doc: string;
   /** Several results are parts of what it measures. */
-  run(options: BenchOptions): Promise<BenchResult> | BenchResult | readonly BenchResult[];
+  run(
+    options: BenchOptions,
+  ): Promise<BenchResult | readonly BenchResult[]> | BenchResult | readonly BenchResult[];
 }
 
 /** The middle one of some measurements: a slow neighbour moves it less than a mean. */

@@ -5,6 +5,7 @@ import { DEBUG_ANSWERS } from "./debug/answers.ts";
 import { DEBUG_FRAMES } from "./debug/frames.ts";
 import { DRIVER_HUNT } from "./driver_hunt.ts";
 import { IOVA_PAIRS } from "./iova_pair.ts";
+import { KEYSTROKES } from "./keystrokes.ts";
 import { LANGUAGE } from "./language.ts";
 import { LIVE_BYTES } from "./live_bytes.ts";
 import { MAPPING_COSTS } from "./mapping_cost.ts";
@@ -33,6 +34,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...REPL_MOVES,
   ...DEBUG_FRAMES,
   ...DEBUG_ANSWERS,
+  KEYSTROKES,
   ...TRACE_CHECKS,
   ...C_DRIVERS,
 ];

@@ -1,0 +1,103 @@
+/** How long an editor waits after a key: for what is wrong, and for completion. */
+import { PassThrough } from "node:stream";
+import {
+  CompletionRequest,
+  createProtocolConnection,
+  DidChangeTextDocumentNotification,
+  DidOpenTextDocumentNotification,
+  InitializeRequest,
+  PublishDiagnosticsNotification,
+  StreamMessageReader,
+  StreamMessageWriter,
+} from "vscode-languageserver-protocol/node";
+import { Server } from "../../cli/lsp/server.ts";
+import { type Benchmark, type BenchResult, median } from "./benchmark.ts";
+
+const URI = "file:///nowhere/long.dma";
+const LINES = 1000;
+const ROUNDS = 15;
+const WARM_UPS = 5;
+
+/** Tests of ten lines, with calls, records and events, up to a thousand lines. */
+function longText(): string {
+  const head = "machine { iommu { mode = strict }\n  pci { root_port rp0 { nvme ssd { } } } }\n";
+  const tests = Array.from({ length: LINES / 10 }, (_, number) =>
+    `test "read ${number}" {
+  let buf = alloc_pages(4, contiguous: false)
+  let io = ssd.submit(read, lba: ${number}, into: buf)
+  step until io.mapped
+  let request = io.requests[0]
+  assert request.iova.size == 16KiB
+  wait io
+  expect events [ iova.alloc, iommu.map{4} ] in request
+  assert io.status == OK
+}
+`);
+  return head + tests.join("");
+}
+
+/** Types a character and takes the time until both answers are there, over and over. */
+async function measure(): Promise<{ readonly wrong: number; readonly completion: number }> {
+  const [toServer, toClient] = [new PassThrough(), new PassThrough()];
+  const served = new Server(toServer, toClient).serve();
+  const client = createProtocolConnection(
+    new StreamMessageReader(toClient),
+    new StreamMessageWriter(toServer),
+  );
+  let published = (_version: number) => {};
+  client.onNotification(
+    PublishDiagnosticsNotification.type,
+    ({ version }) => published(version ?? -1),
+  );
+  client.listen();
+  await client.sendRequest(InitializeRequest.type, {
+    processId: null,
+    rootUri: null,
+    capabilities: {},
+  });
+  const text = longText();
+  await client.sendNotification(DidOpenTextDocumentNotification.type, {
+    textDocument: { uri: URI, languageId: "dma", version: 0, text },
+  });
+  const position = { line: LINES / 2 + 3, character: 0 };
+  const times = { wrong: [] as number[], completion: [] as number[] };
+  for (let version = 1; version <= 2 * (ROUNDS + WARM_UPS); version++) {
+    const asksForWords = version % 2 === 0;
+    const isWrong = new Promise<void>((resolve) => {
+      published = (known) => known === version && resolve();
+    });
+    const start = performance.now();
+    await client.sendNotification(DidChangeTextDocumentNotification.type, {
+      textDocument: { uri: URI, version },
+      contentChanges: [{ range: { start: position, end: position }, text: " " }],
+    });
+    if (asksForWords) {
+      await client.sendRequest(CompletionRequest.type, { textDocument: { uri: URI }, position });
+    } else await isWrong;
+    const kind = asksForWords ? "completion" : "wrong";
+    if (version > 2 * WARM_UPS) times[kind].push(performance.now() - start);
+    if (asksForWords) await isWrong;
+  }
+  client.end();
+  client.dispose();
+  toServer.end();
+  await served;
+  return { wrong: median(times.wrong), completion: median(times.completion) };
+}
+
+export const KEYSTROKES: Benchmark = {
+  name: "lsp",
+  doc:
+    "an editor's wait after a key in a file of 1,000 lines: diagnostics, the pause of 25 ms among it, and completion",
+  async run() {
+    const { completion, wrong } = await measure();
+    const result = (name: string, value: number): BenchResult => ({
+      name,
+      value: Math.round(value * 10) / 10,
+      unit: "ms",
+      ratio: null,
+      to: null,
+    });
+    return [result("lsp.keystroke", wrong), result("lsp.completion", completion)];
+  },
+};
