@@ -61,7 +61,11 @@ export interface World {
 }
 
 /** Of tests that are not in the table: they were cheap, or are new. */
-const UNKNOWN_SECONDS = 0.3;
+const UNKNOWN_SECONDS = 0.15;
+
+/** Tests that cost less share a process, until it costs so much. */
+const OWN_SECONDS = 5;
+const MOST_SECONDS = 40;
 
 /** Processor time of the costly ones, by their names: `deno task test-all --times` writes it. */
 export function readCosts(): Readonly<Record<string, number>> {
@@ -72,21 +76,35 @@ export const COSTS = new URL("costs.json", import.meta.url);
 
 /**
  * Splits tests into processes, the costliest first. Loading the sources anew for each of hundreds of
- * cheap files takes longer than running them: the cheap ones of a folder share a process. No module
- * keeps state, so that they do not notice.
+ * cheap files, and compiling them to quick code, takes longer than running them: the cheap ones of a
+ * folder share processes. No module keeps state, so that they do not notice.
  */
 export function worldsOf(tests: readonly Tests[]): World[] {
   const costs = readCosts();
-  const groups = Map.groupBy(tests, ({ file, filter, name }) => {
-    const folder = file.split("/").slice(0, -1).slice(0, 2).join("/");
-    const group = costs[name] === undefined ? folder : name;
-    return filter === "long" && group === folder ? `${folder} ${LONG}` : group;
+  const secondsOf = ({ name }: Tests) => costs[name] ?? UNKNOWN_SECONDS;
+  const groups = Map.groupBy(tests, (each) => {
+    if (secondsOf(each) >= OWN_SECONDS) return each.name;
+    const [folder] = each.file.split("/");
+    return each.filter === "long" ? `${folder} ${LONG}` : folder!;
   });
-  return [...groups].map(([name, own]) => ({
-    name,
-    files: own.map(({ file }) => file),
-    // Beside those of one size only, a filter changes nothing.
-    filter: own.find(({ filter }) => filter !== null)?.filter ?? null,
-    seconds: own.reduce((sum, { name }) => sum + (costs[name] ?? UNKNOWN_SECONDS), 0),
-  })).toSorted((a, b) => b.seconds - a.seconds);
+  const worlds = [...groups].flatMap(([name, own]): World[] => {
+    const parts: Tests[][] = [];
+    let seconds = Infinity;
+    for (const each of own) {
+      if (seconds + secondsOf(each) > MOST_SECONDS) {
+        parts.push([]);
+        seconds = 0;
+      }
+      parts.at(-1)!.push(each);
+      seconds += secondsOf(each);
+    }
+    return parts.map((part, index) => ({
+      name: parts.length > 1 ? `${name} ${index + 1}` : name,
+      files: part.map(({ file }) => file),
+      // Beside those of one size only, a filter changes nothing.
+      filter: part.find(({ filter }) => filter !== null)?.filter ?? null,
+      seconds: part.reduce((sum, each) => sum + secondsOf(each), 0),
+    }));
+  });
+  return worlds.toSorted((a, b) => b.seconds - a.seconds);
 }
