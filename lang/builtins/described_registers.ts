@@ -15,7 +15,7 @@ export function describeRegister(
 ): void {
   const { name, registers } = device ?? {};
   if (registers === undefined || registers === null) {
-    throw new Error("A register of nothing that has any: the check of the machine refuses it");
+    throw new Error("This device has no registers: the check of the machine refuses it");
   }
   if (access === "write") {
     registers.onWrite(offsetBytes, (value) => void handler([value]));

@@ -88,7 +88,7 @@ const WORDS: Readonly<Record<Apart, (at: Place) => Words>> = {
     return [
       "dma.7.2.5",
       "hole before it",
-      `entry ${last} ends at byte ${end} of a page: there would be a hole behind it`,
+      `entry ${last} ends at byte ${end} of a page: there would be a hole after it`,
     ];
   },
   [APART.BOUNDARY]: ({ device }) => {

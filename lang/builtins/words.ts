@@ -41,7 +41,7 @@ const OPERATIONS = group("operation", {
   write: "Memory to disk.",
   flush: "Make what was written durable; carries no data.",
   write_zeroes: "Write zeroes without carrying data.",
-  discard: "Tell the disk that blocks are not needed any more.",
+  discard: "Tell the disk that it may deallocate the blocks.",
 }, "REQ_OP_");
 
 /** Beside those that are fault reasons of the machine, too. */
@@ -84,7 +84,7 @@ const VERDICTS: WordSet[] = [{
     not_translated: "The device is not translated in this machine.",
     injected: "The scenario makes the access fail.",
     no_device: "This machine has no such device.",
-    not_a_mapping: "The line is about something else than what a driver maps.",
+    not_a_mapping: "The line does not report an access to a mapping.",
   },
 }];
 
@@ -135,7 +135,7 @@ const MACHINE_WORDS = [
     translation_blocking: "Translated requests are blocked.",
     request_redirect: "Peer requests go up to the root complex.",
     completion_redirect: "Peer completions go up to the root complex.",
-    upstream_forwarding: "Requests that come from above go up again.",
+    upstream_forwarding: "Forward upstream what a component below has redirected upstream.",
     egress_control: "A bit vector says which ports peers may reach.",
     direct_translated: "Translated requests go straight to the peer.",
     all: "Every service that the function's access control implements.",
@@ -197,7 +197,7 @@ const VIEW_WORDS = [
     valid: "There is a page.",
     error: "The page is broken.",
     dma_mapped: "The device can reach the page.",
-    p2pdma: "The page is a peer's behind the host bridge.",
+    p2pdma: "Memory of a peer, reached through the host bridge.",
     p2pdma_bus: "The page is a peer's, mapped by its bus address.",
   }),
   ...group("how a page-wise map reaches memory", {

@@ -216,7 +216,7 @@ function warnSameNames(file: FileNode, bag: DiagnosticBag): void {
         code: "W0305",
         severity: "warning",
         span: item.nameSpan,
-        message: `Another test is called "${item.name}", too`,
+        message: `Two tests are called "${item.name}"`,
         related: [{ span: other, message: "the other one" }],
       });
     }

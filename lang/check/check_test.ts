@@ -195,7 +195,7 @@ print now(1)`;
   assertEquals(errorsOf(text), [
     'E0512 1:23 There is no "mod" in iommu',
     "E0301 1:44 Nothing is called `stat`",
-    "E0401 2:23 A size and a duration do not go with `+`",
+    "E0401 2:23 A size and a duration cannot be combined by `+`",
     'E0512 3:28 There is no "kernl" in the machine',
     "E0304 4:11 `now` takes at most 0 positional arguments, but got 1",
   ]);
@@ -254,11 +254,11 @@ Deno.test("where a name is missing its line is not searched for wrong kinds as w
   assertEquals(errorsOf("let a = sise + [1] + 4KiB"), ["E0301 1:9 Nothing is called `sise`"]);
   assertEquals(errorsOf("print sise\nprint 4KiB + 10us"), [
     "E0301 1:7 Nothing is called `sise`",
-    "E0401 2:12 A size and a duration do not go with `+`",
+    "E0401 2:12 A size and a duration cannot be combined by `+`",
   ]);
   assertEquals(errorsOf("print [\n  sise,\n  4KiB + 10us,\n].sizes"), [
     "E0301 2:3 Nothing is called `sise`",
-    "E0401 3:8 A size and a duration do not go with `+`",
+    "E0401 3:8 A size and a duration cannot be combined by `+`",
     "E0315 4:3 A list has no field `sizes`",
   ]);
 });

@@ -155,6 +155,6 @@ function isDone(value: Value, run: Run, depth = 0): boolean {
   throw new ScriptError(
     "E0913",
     `Cannot wait for ${describeValue(value)}`,
-    "`wait` takes what has a field `.done`: an io, a request, or a list of them",
+    "`wait` takes an io, a request, or a list of them: values with a field `.done`",
   );
 }

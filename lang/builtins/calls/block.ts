@@ -100,7 +100,7 @@ function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): Reque
 
 /** What keeps a bio out of a request, in words. @see behaviour/block.md 1.4, 1.5 */
 const REFUSALS: Readonly<Record<RequestRefusal, string>> = {
-  integrity: "only one of them has metadata, or together they have too much of it",
+  integrity: "only one of them has metadata, or together they exceed the limit of metadata segments",
   gap: "their memory does not meet on the boundary that the controller needs",
   integrity_gap: "their metadata does not meet on the boundary that the controller needs",
   sectors: "together they are longer than a request may be",
@@ -190,12 +190,12 @@ export const BLOCK_CALLS: readonly FunctionSpec[] = [
   }),
   builtin({
     name: "request",
-    parameters: [param.thing("bio", BIO, "Bios that follow each other on the disk.")],
+    parameters: [param.thing("bio", BIO, "Bios of consecutive sectors.")],
     variadic: true,
     result: REQUEST,
     doc:
       "Makes one request of bios that the block layer merges; EINVAL when it does not. Nothing is " +
-      "submitted: it is for the iterator functions.",
+      "submitted: the iterator functions take it.",
     example: `${TRANSLATED_MACHINE}let a = bio(read, lba: 0, into: alloc_pages(1))
 let b = bio(read, lba: 8, into: alloc_pages(1))
 assert request(a, b).bytes == 8KiB`,

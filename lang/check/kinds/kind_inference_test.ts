@@ -28,24 +28,24 @@ Deno.test("kinds: what the table of language.md allows is no error", () => {
 
 Deno.test("kinds: other mixes are found before the run", () => {
   const cases: readonly (readonly [string, string])[] = [
-    ["print 4KiB + 10ns", "E0401 3:12 A size and a duration do not go with `+`"],
+    ["print 4KiB + 10ns", "E0401 3:12 A size and a duration cannot be combined by `+`"],
     [
       "print buf.phys + buf.phys",
       "E0401 3:16 A physical address (phys) and a physical address " +
-      "(phys) do not go with `+`",
+      "(phys) cannot be combined by `+`",
     ],
-    ["print buf.phys * 2", "E0401 3:16 A physical address (phys) and an int do not go with `*`"],
-    ["print 4KiB * 4KiB", "E0401 3:12 A size and a size do not go with `*`"],
-    ["print 2 / 4KiB", "E0401 3:9 An int and a size do not go with `/`"],
+    ["print buf.phys * 2", "E0401 3:16 A physical address (phys) and an int cannot be combined by `*`"],
+    ["print 4KiB * 4KiB", "E0401 3:12 A size and a size cannot be combined by `*`"],
+    ["print 2 / 4KiB", "E0401 3:9 An int and a size cannot be combined by `/`"],
     [
       "print buf.phys & 0xfff",
-      "E0401 3:16 A physical address (phys) and an int do not go with `&`",
+      "E0401 3:16 A physical address (phys) and an int cannot be combined by `&`",
     ],
-    ["print 1.5 * 4KiB", "E0401 3:11 A ratio and a size do not go with `*`"],
+    ["print 1.5 * 4KiB", "E0401 3:11 A ratio and a size cannot be combined by `*`"],
     ["print 1 < true", "E0401 3:9 An int and a bool cannot be compared"],
     ["print -buf.phys", "E0401 3:8 Cannot negate a physical address (phys)"],
     ["print 4KiB..10ns", "E0401 3:7 A range cannot go from a size to a duration"],
-    ['print 1 + "a"', "E0401 3:9 An int and a string do not go with `+`"],
+    ['print 1 + "a"', "E0401 3:9 An int and a string cannot be combined by `+`"],
   ];
   for (const [text, error] of cases) assertEquals(errorsOf(MACHINE + text), [error], text);
 });
@@ -173,6 +173,6 @@ Deno.test("the condition of an `else if` is looked at as that of an `if`", () =>
     "E0403 1:29 `if` takes true or false, but this is an int",
   ]);
   assertEquals(errorsOf("if true { } else if true { } else if 4KiB + 1us == 3 { print 2 }"), [
-    "E0401 1:43 A size and a duration do not go with `+`",
+    "E0401 1:43 A size and a duration cannot be combined by `+`",
   ]);
 });

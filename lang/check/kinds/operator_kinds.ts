@@ -89,7 +89,7 @@ export class OperatorKinds {
     const right = this.values.kindOf(expression.right);
     const plain = (kind: Kind) => kind === "int" || kind === "any";
     if (plain(left) && plain(right)) return "int";
-    this.#reportMix("E0401", expression, `do not go with \`${expression.operator}\``);
+    this.#reportMix("E0401", expression, `cannot be combined by \`${expression.operator}\``);
     return "any";
   }
 
@@ -98,7 +98,7 @@ export class OperatorKinds {
     const right = this.values.kindOf(expression.right);
     const kind = resultOf(operator, left, right);
     if (kind !== null) return kind;
-    this.#reportMix("E0401", expression, `do not go with \`${operator}\``);
+    this.#reportMix("E0401", expression, `cannot be combined by \`${operator}\``);
     return "any";
   }
 

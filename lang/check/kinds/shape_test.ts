@@ -10,13 +10,13 @@ const MACHINE =
   `machine { iommu { mode = strict } pci { root_port rp { nvme ssd { sgl = true } } } }\n`;
 
 Deno.test("items of a list have a kind when all have the same one", () => {
-  const mix = "A size and a duration do not go with `+`";
+  const mix = "A size and a duration cannot be combined by `+`";
   assertEquals(errorsOf("print [4KiB, 8KiB][0] + 1us"), [`E0401 1:23 ${mix}`]);
   assertEquals(errorsOf("let l = [4KiB]\nprint l.first + 1us"), [`E0401 2:15 ${mix}`]);
   assertEquals(errorsOf("const l = [4KiB]\nfor s in l { print s + 1us }"), [`E0401 2:22 ${mix}`]);
   assertEquals(errorsOf("let m = ([4KiB] + [8KiB]).max() + 1us"), [`E0401 1:33 ${mix}`]);
   assertEquals(errorsOf("print [1us].sum() + 4KiB"), [
-    "E0401 1:19 A duration and a size do not go with `+`",
+    "E0401 1:19 A duration and a size cannot be combined by `+`",
   ]);
   assertEquals(errorsOf("print [4KiB, 1us][0] + 1us"), [], "they have none in common");
   assertEquals(errorsOf("let l = [4KiB]\nl = [1us]\nprint l[0] + 1us"), [], "it is given another");
@@ -24,7 +24,7 @@ Deno.test("items of a list have a kind when all have the same one", () => {
 
 Deno.test("a lambda that a list calls knows what it gets, and what it gives is known", () => {
   assertEquals(errorsOf("print [4KiB].map(s => s + 1us)"), [
-    "E0401 1:25 A size and a duration do not go with `+`",
+    "E0401 1:25 A size and a duration cannot be combined by `+`",
   ]);
   assertEquals(errorsOf("print [1, 2].map(n => n * 4KiB).filter(s => s > 1us)"), [
     "E0401 1:47 A size and a duration cannot be compared",
@@ -43,7 +43,7 @@ Deno.test("entries of records are known by name and kind", () => {
     "did you mean `name`?",
   );
   assertEquals(errorsOf("let r = { at: 4KiB }\nprint r.at + 1us"), [
-    "E0401 2:12 A size and a duration do not go with `+`",
+    "E0401 2:12 A size and a duration cannot be combined by `+`",
   ]);
   assertEquals(errorsOf("let r = { in: { at: 4KiB } }\nprint [r.in.at, r.keys(), r.in.on]"), [
     "E0315 2:32 A record has no field `on`",

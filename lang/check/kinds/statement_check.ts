@@ -224,7 +224,7 @@ export class StatementChecker {
       message: `Cannot wait for ${describeKind(each)}${isList ? " in a list" : ""}`,
       hint: each === "duration"
         ? "`advance` moves time"
-        : "`wait` takes what has a field `.done`: an io, a request, or a list of them",
+        : "`wait` takes an io, a request, or a list of them: values with a field `.done`",
     };
     if (isList) this.misfits.add(error);
     else this.misfits.add(error, [subject, kind]);
