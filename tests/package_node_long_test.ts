@@ -28,6 +28,29 @@ for (const major of [20, 22]) {
   });
 }
 
+Deno.test("where Node gives a worker no signals, Ctrl-C ends the process by itself", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-signals-" });
+  try {
+    const [preload, script] = [join(folder, "preload.cjs"), join(folder, "endless.dma")];
+    Deno.writeTextFileSync(preload, "process.binding = () => { throw new Error(); };\n");
+    Deno.writeTextFileSync(script, 'print "begins"\ntest "never ends" { while true { } }\n');
+    const limits = ["--max-steps=1_000_000_000_000", "--max-time=300"];
+    const child = new Deno.Command("node", {
+      args: ["--require", preload, join(builtPackage(), "bin.js"), "run", ...limits, script],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    // A run that never yields sends no message: it is given time to begin.
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    child.kill("SIGINT");
+    const { code, signal } = await child.status;
+    assertEquals([code, signal], [130, "SIGINT"]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
 /** Pages about drivers in C, which Node does not run. */
 const DENO_PAGES = ["docs/c-drivers.md"];
 
