@@ -338,6 +338,7 @@ export class PageAllocator {
       // The run meets the same obstacle until it begins behind it, at a free page.
       const free = this.#bitmap.nextFree(blocked + 1, spans);
       if (free < 0) return -1;
+      invariant(free - runPage > base, "A search for pages does not go on");
       base = alignUp(free - runPage, alignPages);
     }
   }
