@@ -100,7 +100,8 @@ function refusalOf(merger: RequestMerger, request: NvmeRequest, bio: Bio): Reque
 
 /** What keeps a bio out of a request, in words. @see behaviour/block.md 1.4, 1.5 */
 const REFUSALS: Readonly<Record<RequestRefusal, string>> = {
-  integrity: "only one of them has metadata, or together they exceed the limit of metadata segments",
+  integrity:
+    "only one of them has metadata, or together they exceed the limit of metadata segments",
   gap: "their memory does not meet on the boundary that the controller needs",
   integrity_gap: "their metadata does not meet on the boundary that the controller needs",
   sectors: "together they are longer than a request may be",

@@ -34,7 +34,10 @@ Deno.test("kinds: other mixes are found before the run", () => {
       "E0401 3:16 A physical address (phys) and a physical address " +
       "(phys) cannot be combined by `+`",
     ],
-    ["print buf.phys * 2", "E0401 3:16 A physical address (phys) and an int cannot be combined by `*`"],
+    [
+      "print buf.phys * 2",
+      "E0401 3:16 A physical address (phys) and an int cannot be combined by `*`",
+    ],
     ["print 4KiB * 4KiB", "E0401 3:12 A size and a size cannot be combined by `*`"],
     ["print 2 / 4KiB", "E0401 3:9 An int and a size cannot be combined by `/`"],
     [
