@@ -108,7 +108,7 @@ export async function waitFor(page: Page, expression: string, timeoutMs = 60_000
   const end = Date.now() + timeoutMs;
   while (!await page.evaluate(expression)) {
     if (Date.now() > end) throw new Error(`The page never had ${expression}`);
-    await new Promise((done) => setTimeout(done, 10));
+    await new Promise((done) => setTimeout(done, 30));
   }
 }
 

@@ -10,7 +10,7 @@ import { codeOf, printRun, sayReports } from "../../cli/scenario/print_run.ts";
 import type { Screen } from "../../cli/screen.ts";
 import { printableText } from "../../lang/diagnostics/display_width.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import { loadFollowed, loadProgram } from "../../lang/language.ts";
+import { loadFollowed } from "../../lang/language.ts";
 import { displayName, recordRun, type RunChoice, runsOf } from "../../lang/recording/mod.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { FAST_CHECK } from "../../lang/run/property/fast_check_engine.ts";
@@ -93,7 +93,7 @@ export class Engine {
   #run(id: number, { entry, files, seed }: Project): number {
     const loader = projectLoader(files);
     const source = new SourceFile(entry, files[entry] ?? "");
-    const { diagnostics, program } = loadProgram(source, loader);
+    const { diagnostics, program } = loadFollowed(source, loader);
     this.answer({
       id,
       kind: "checked",
@@ -106,8 +106,8 @@ export class Engine {
     const reports = report === null ? [] : [report];
     const said = sayReports(reports, program === null ? 1 : 0, options, screen);
     screen.flush();
-    this.#followed = program === null ? null : loadFollowed(source, loader).program;
-    this.#runs = this.#followed === null ? [] : runsOf(this.#followed);
+    this.#followed = program;
+    this.#runs = program === null ? [] : runsOf(program);
     this.answer({ id, kind: "runs", runs: this.#runs.map((each) => entryOf(each, report)) });
     return worseExitCode(
       worseExitCode(codeOfProblems(diagnostics), report === null ? HELD : codeOf(report)),
