@@ -129,3 +129,12 @@ export function huntCases(
     steps: fc.array(step, { minLength: 1, maxLength: MOST_STEPS, size: "max" }),
   });
 }
+
+/** Some cases as a hunt draws them. @param points Where something may fail. */
+export function sampleCases(
+  points: readonly FaultPointName[],
+  seed: number,
+  machines: number,
+): readonly HuntCase[] {
+  return fc.sample(huntCases(points), { seed, numRuns: machines });
+}

@@ -11,6 +11,7 @@ import { LIVE_BYTES } from "./live_bytes.ts";
 import { MAPPING_COSTS } from "./mapping_cost.ts";
 import { NVME_READS } from "./nvme_read.ts";
 import { P2P_MATRIX } from "./p2p_matrix.ts";
+import { RANDOM_HUNT } from "./random_hunt.ts";
 import { RECORDING } from "./recording.ts";
 import { REPL_MOVES } from "./repl_moves.ts";
 import { REPL_STARTS } from "./start/repl.ts";
@@ -29,6 +30,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ...MAPPING_COSTS,
   P2P_MATRIX,
   DRIVER_HUNT,
+  ...RANDOM_HUNT,
   ...NVME_READS,
   ...RECORDING,
   ...REPL_MOVES,

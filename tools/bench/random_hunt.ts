@@ -1,0 +1,107 @@
+/** How fast the hunt of random requests runs its steps, how large these are, and what side runs cost. */
+import { HostLoader } from "../../cli/host_loader.ts";
+import { sampleCases } from "../../instruments/hunt/arbitraries.ts";
+import { CaseRun, layoutFactsOf } from "../../instruments/hunt/case_run.ts";
+import type { HuntCase, HuntRelease } from "../../instruments/hunt/hunt_case.ts";
+import { MemoryLayout } from "../../instruments/hunt/memory_layout.ts";
+import { passedPoints } from "../../instruments/hunt/passed_points.ts";
+import { loadProgram } from "../../lang/language.ts";
+import { runProgram } from "../../lang/run/run_program.ts";
+import { DEFAULT_KERNEL } from "../../runtime/kernels/kernels.ts";
+import {
+  type Benchmark,
+  type BenchResult,
+  medianOf,
+  plainBenchmark,
+  rounded,
+} from "./benchmark.ts";
+import { cpuSeconds } from "./cpu_time.ts";
+
+/** Rounds that count, and rounds before those. */
+const ROUNDS = 3;
+const WARM_UPS = 1;
+
+/** Machines of a round, each with some eleven steps. */
+const MACHINES = 200;
+const MIB = 2 ** 20;
+
+/** A release in which there is nothing to find. */
+const RELEASE: HuntRelease = { kernel: DEFAULT_KERNEL, quirks: new Set() };
+
+/** What a step moves: bytes, and the pieces of memory that they lie in. */
+function sizesOf({ machine, steps }: HuntCase): { bytes: number; pieces: number } {
+  const sizes = { bytes: 0, pieces: 0 };
+  for (const { ios } of steps) {
+    const layout = new MemoryLayout(layoutFactsOf(machine, 0));
+    for (const io of ios) {
+      const { data, dataBytes } = layout.place(io);
+      sizes.bytes += dataBytes;
+      sizes.pieces += data.length;
+    }
+  }
+  return sizes;
+}
+
+/** Runs random cases as the hunt does; steps a second come with what a step is. */
+function measureCases(): readonly BenchResult[] {
+  const cases = sampleCases(passedPoints(RELEASE), 1, MACHINES);
+  const steps = cases.reduce((count, each) => count + each.steps.length, 0);
+  const sizes = cases.map(sizesOf);
+  const bytes = sizes.reduce((sum, each) => sum + each.bytes, 0);
+  const pieces = sizes.reduce((sum, each) => sum + each.pieces, 0);
+  const seconds = medianOf(ROUNDS, WARM_UPS, () => {
+    const start = cpuSeconds();
+    for (const { machine, steps } of cases) {
+      const run = new CaseRun(machine, RELEASE);
+      for (const step of steps) if (run.step(step) !== null) throw new Error("A step went wrong");
+    }
+    return cpuSeconds() - start;
+  });
+  const result = (name: string, value: number, unit: string): BenchResult => (
+    { name, value: rounded(value), unit, ratio: null, to: null }
+  );
+  return [
+    result("hunt.cases", steps / seconds, "steps/s"),
+    result("hunt.cases.moved", bytes / MIB / seconds, "MiB/s"),
+    result("hunt.cases.bytes", bytes / steps, "bytes a step"),
+    result("hunt.cases.pieces", pieces / steps, "pieces a step"),
+  ];
+}
+
+/** Runs of a scenario's tests with all their side runs, a second. */
+function measureFile(path: string): number {
+  const opened = HostLoader.open(path);
+  if (typeof opened === "string") throw new Error(opened);
+  const { program } = loadProgram(opened.entry, opened.loader);
+  if (program === null) throw new Error(`${path} has errors`);
+  const run = () => {
+    const { outcomes } = runProgram(program, { onLine() {} });
+    if (outcomes.some(({ outcome }) => outcome !== "passed")) throw new Error(`${path} fails`);
+  };
+  return medianOf(ROUNDS, WARM_UPS, () => {
+    const start = cpuSeconds();
+    let runs = 0;
+    for (; cpuSeconds() - start < 1; runs++) run();
+    return runs / (cpuSeconds() - start);
+  });
+}
+
+export const RANDOM_HUNT: readonly Benchmark[] = [
+  {
+    name: "hunt.cases",
+    doc: "steps of the hunt of random requests, with nothing to find, and how large they are",
+    run: measureCases,
+  },
+  plainBenchmark(
+    "fail.sweep",
+    "runs/s",
+    "museum/06-prp-alloc-fails: every place of its requests fails once",
+    () => measureFile("examples/museum/06-prp-alloc-fails.dma"),
+  ),
+  plainBenchmark(
+    "race.orders",
+    "runs/s",
+    "processes/02-odp-race: every order of its tasks",
+    () => measureFile("examples/processes/02-odp-race.dma"),
+  ),
+];
