@@ -23,6 +23,8 @@ import { unmappedText } from "./calls/shared_memory.ts";
 import type { CCode } from "./c_code.ts";
 import { CFrames } from "./c_frames.ts";
 import { CKernel, hex } from "./c_kernel.ts";
+import { isOfTree } from "./code_checks.ts";
+import { treeFunction } from "./tree/tree_border.ts";
 import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
 import { type CPlace, CPlaces } from "./c_places.ts";
@@ -65,7 +67,8 @@ export class CDriver {
     const { follower } = run;
     this.#frames = follower === null ? null : new CFrames(code.marked.lines, follower);
     const running = follower === null ? code.checked : code.marked;
-    this.#kernel = new CKernel(machine, this.#memory, new CPlaces(code, running, this.#memory));
+    const places = new CPlaces(code, running, this.#memory);
+    this.#kernel = new CKernel(machine, this.#memory, places, code.treeDevice ?? undefined);
     this.#kernel.run = run;
     this.#kernel.call = (at, args) => this.#callBack(at, args);
     // The linker's own code clears the static data at once.
@@ -85,7 +88,6 @@ export class CDriver {
 
   #imports(): WebAssembly.Imports {
     const kernel = this.#kernel;
-    const { cached } = this.#memory;
     const border: Record<string, WebAssembly.ImportValue> = {
       touch: (at: number, bytes: number, writes: number) => this.#touch(at, bytes, writes !== 0),
       globals: (at: number, count: number) => this.#guardGlobals(at, count),
@@ -109,16 +111,26 @@ export class CDriver {
     };
     for (const call of C_CALLS) {
       const plain = importOf(call, kernel);
-      border[call.prototype.name] = cached === null ? plain : (at: number, ...args: number[]) => {
-        cached.give();
-        const result = plain(at, ...args);
-        // What the kernel has written for the driver, such as an address, it has written by the CPU.
-        cached.give();
-        cached.take();
-        return result;
-      };
+      border[call.prototype.name] = this.#cachedCall(plain);
     }
-    return { env: { memory: this.#memory.memory }, dmalab: border };
+    const env: Record<string, WebAssembly.ImportValue> = { memory: this.#memory.memory };
+    for (const each of this.#code.shape.imports.filter(isOfTree)) {
+      env[each.name] = this.#cachedCall(treeFunction(each, kernel));
+    }
+    return { env, dmalab: border };
+  }
+
+  /** A call of the kernel's, where the driver's own bytes are compared with the CPU's caches. */
+  #cachedCall<A extends readonly unknown[], R>(plain: (...args: A) => R): (...args: A) => R {
+    const { cached } = this.#memory;
+    return cached === null ? plain : (...args) => {
+      cached.give();
+      const result = plain(...args);
+      // What the kernel has written for the driver, such as an address, it has written by the CPU.
+      cached.give();
+      cached.take();
+      return result;
+    };
   }
 
   /** Calls a function of the driver for a script. */

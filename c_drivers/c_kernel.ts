@@ -15,6 +15,7 @@ import type { DeviceAccess } from "../runtime/iommu/iommu.ts";
 import type { LabDevice } from "../devices/lab.ts";
 import { type Span, spanPlace } from "../lang/source.ts";
 import type { Run } from "../lang/values/run.ts";
+import type { DeviceShape } from "./tree/device_shape.ts";
 import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
 import type { CMemory } from "./c_memory.ts";
@@ -24,8 +25,8 @@ import { lineSpan } from "./wasm/c_lines.ts";
 import { LockOrder } from "./calls/lock_order.ts";
 import { LentRanges } from "./lent_ranges.ts";
 
-/** A `struct pci_dev`, which begins with its `struct device`. */
-const DEVICE_BYTES = 128;
+/** As the lab's own headers have it: it begins with the device, and that with its name. */
+const OWN_DEVICE: DeviceShape = { sizeBytes: 128, deviceAt: 0, nameAt: 0 };
 const NAME_BYTES = 64;
 /** What pieces of the kernel's own memory are multiples of. */
 const ROOM_UNIT_BYTES = 32;
@@ -75,7 +76,12 @@ export class CKernel implements AccessWatcher {
   #at = 0;
   #call = "";
 
-  constructor(readonly machine: Machine, readonly memory: CMemory, readonly places: CPlaces) {
+  constructor(
+    readonly machine: Machine,
+    readonly memory: CMemory,
+    readonly places: CPlaces,
+    readonly deviceShape: DeviceShape = OWN_DEVICE,
+  ) {
     this.heap = new CHeap(machine, memory);
     this.lent = new LentRanges(machine, memory);
     this.locks = new LockOrder(machine, (site) => this.#placeOf(site));
@@ -128,9 +134,18 @@ export class CKernel implements AccessWatcher {
 
   /** A function is called, at a place. */
   enter(at: number, call: string): void {
+    this.#enter(at, call, this.places.siteAt(at, call, this.run));
+  }
+
+  /** The same by code that does not say its place: the stack does. */
+  enterHere(call: string): void {
+    const { span } = this.places.fromStack(new Error().stack ?? "");
+    this.#enter(0, call, span === null ? null : this.run.siteOf(span));
+  }
+
+  #enter(at: number, call: string, site: number | null): void {
     this.#at = at;
     this.#call = call;
-    const site = this.places.siteAt(at, call, this.run);
     const { context } = this.machine.events;
     if (site !== null) context.site = site;
     const { between } = this.run;
@@ -195,11 +210,12 @@ export class CKernel implements AccessWatcher {
   pointerTo(device: DmaDevice): number {
     const known = this.#pointers.get(device);
     if (known !== undefined) return known;
-    const at = this.room(DEVICE_BYTES);
+    const { deviceAt, nameAt: nameOffset, sizeBytes } = this.deviceShape;
+    const at = this.room(sizeBytes) + deviceAt;
     const nameAt = this.room(NAME_BYTES);
     const { bytes } = this.memory;
     bytes.set(new TextEncoder().encode(device.name).subarray(0, NAME_BYTES - 1), nameAt);
-    this.memory.putWord(at, nameAt);
+    this.memory.putWord(at + nameOffset, nameAt);
     this.#devices.set(at, device);
     this.#pointers.set(device, at);
     return at;

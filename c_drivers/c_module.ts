@@ -5,9 +5,11 @@ import type { MethodSpec, ParameterSpec, TypeSpec } from "../lang/values/spec.ts
 import { Handle, type Value } from "../lang/values/value.ts";
 import type { World } from "../lang/values/world.ts";
 import { CCode } from "./c_code.ts";
+import type { DeviceShape } from "./tree/device_shape.ts";
 import type { Run } from "../lang/values/run.ts";
-import { checkCode, checkValid } from "./code_checks.ts";
+import { checkCode, checkValid, isOfTree } from "./code_checks.ts";
 import { CDriver } from "./c_driver.ts";
+import { runOf } from "./tree/tree_border.ts";
 
 /** The driver of one machine, made when its first function is called. */
 class DriverOfWorld {
@@ -48,16 +50,19 @@ function methodOf(code: CCode, name: string): MethodSpec<DriverOfWorld> {
  * @param name As messages call the source.
  * @param bytes The module.
  * @param sources Its sources by the names that the compiler knows them by.
+ * @param treeDevice Where it was compiled with a kernel tree: how that lays devices out.
  * @throws {RefusedCode} When the code must not run.
  */
 export function makeCModule(
   name: string,
   bytes: Uint8Array<ArrayBuffer>,
   sources: ReadonlyMap<string, SourceFile>,
+  treeDevice: DeviceShape | null = null,
 ): CModule {
   checkValid(bytes);
-  const code = new CCode(name, bytes, sources);
+  const code = new CCode(name, bytes, sources, treeDevice);
   checkCode(code);
+  if (treeDevice !== null) code.shape.imports.filter(isOfTree).forEach(runOf);
   const type: TypeSpec<DriverOfWorld> = {
     name: `C driver ${name}`,
     doc: `The driver in ${name}.`,

@@ -37,14 +37,23 @@ const SUPPORT: Readonly<Record<string, string>> = {
   globals: "f64 f64 -> ",
 };
 const MODULE = "dmalab";
+/** Where the linker has what files of a tree call and do not define. */
+const TREE_MODULE = "env";
 const WIRES: Readonly<Record<CType["wire"], string>> = { int: "i32", wide: "f64", none: "" };
 
 /** Parts of a compiled driver. */
 interface CompiledParts {
+  /** Null where the lab's own headers were used. */
+  readonly treeDevice: unknown;
   readonly bytes: Uint8Array;
   readonly shape: ModuleShape;
   readonly lines: LineTable;
   source(name: string): SourceFile | undefined;
+}
+
+/** Whether a function is a kernel's that a file of a tree calls. */
+export function isOfTree({ module }: ImportedFunction): boolean {
+  return module === TREE_MODULE;
 }
 
 /** Before anything is read of them. @throws {RefusedCode} */
@@ -79,6 +88,7 @@ export function checkCode(parts: CompiledParts): void {
   const known = declared();
   for (const each of shape.imports) {
     if (each.module === MODULE && known.get(each.name) === typeText(each)) continue;
+    if (parts.treeDevice !== null && isOfTree(each)) continue;
     const at = called.get(each.index);
     throw new RefusedCode(
       each.module === MODULE && known.has(each.name)

@@ -10,6 +10,8 @@ import { nearestNames } from "../lang/diagnostics/suggest.ts";
 import type { CLoader } from "../lang/values/c_module.ts";
 import { LoadError, tooLong } from "../lang/syntax/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
+import { TreeError } from "../c_drivers/tree/tree_files.ts";
+import { HostTree } from "./c/host_tree.ts";
 import { HostShelf } from "./c/c_shelf.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { folderOf, isInside, joinPath, shortPath } from "./paths.ts";
@@ -34,6 +36,9 @@ export class HostLoader implements CLoader {
   /** One source for one real file, so that a file used twice is one file. */
   readonly #sources = new Map<string, SourceFile>();
   readonly #names = new Set<string>();
+  readonly #treesAt = new Map<string, HostTree>();
+  /** Sources that are compiled with a tree; of those that are its files, their paths in it. */
+  readonly trees = new Map<SourceFile, { readonly tree: HostTree; readonly path: string | null }>();
   #openText: (path: string) => string | undefined = () => undefined;
 
   /** @param folder Where paths of text that is no file (lines of the REPL) begin. */
@@ -99,6 +104,26 @@ export class HostLoader implements CLoader {
     if (!isInside(file.realPath, this.root)) return this.#outside(path);
     return this.#sources.get(file.realPath) ??
       this.#keep(file.realPath, this.#openText(file.realPath) ?? file.text);
+  }
+
+  loadWithTree(folder: string, path: string, from: SourceFile): SourceFile | LoadError {
+    const near = this.#realPaths.get(from);
+    const at = folder.startsWith("/")
+      ? folder
+      : joinPath(near === undefined ? this.folder : folderOf(near), folder);
+    try {
+      const tree = this.#treesAt.get(at) ?? new HostTree(at);
+      this.#treesAt.set(at, tree);
+      const text = tree.text(path);
+      const source = text === null
+        ? this.load(path, from)
+        : this.#sources.get(`${tree.root}/${path}`) ?? this.#keep(`${tree.root}/${path}`, text);
+      if (source instanceof SourceFile) this.trees.set(source, { tree, path: text && path });
+      return source;
+    } catch (error) {
+      if (!(error instanceof TreeError)) throw error;
+      return new LoadError("unreadable", error.message, error.hint);
+    }
   }
 
   #outside(path: string): LoadError {

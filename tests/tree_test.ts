@@ -1,5 +1,7 @@
-/** Kernel trees without a compiler: what is read of a tree, what is derived, what is refused. */
-import { assertEquals, assertThrows } from "@std/assert";
+/** Kernel trees: what is read of one, what is derived, what is refused; a small one of ours is run. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { loadPatched } from "../cli/c/patched.ts";
+import { runProgram } from "../lang/run/run_program.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
 import { boundsHeader, generatedHeaders } from "../c_drivers/tree/generated.ts";
 import { withStorage } from "../c_drivers/tree/ir.ts";
@@ -22,7 +24,7 @@ source "drivers/Kconfig"
 endif
 `;
 const REQUIRED = [
-  ...["BUG", "DMA_NEED_SYNC", "HAS_DMA", "IOMMU_DMA", "NEED_DMA_MAP_STATE"],
+  ...["BUG", "DMA_API_DEBUG", "DMA_NEED_SYNC", "HAS_DMA", "IOMMU_DMA", "NEED_DMA_MAP_STATE"],
   ...["NEED_SG_DMA_FLAGS", "NEED_SG_DMA_LENGTH", "SWIOTLB"],
 ];
 const TEXTS = {
@@ -76,7 +78,7 @@ Deno.test("a tree without a symbol that right answers need is refused with the r
   assertThrows(
     () => settingsFor(["drivers/toy/main.c"], readKconfig(files), new Makefiles(files)),
     TreeError,
-    "has no DMA_NEED_SYNC: without it every dma_sync_*()",
+    "has no DMA_API_DEBUG: without it dma_mapping_error()",
   );
 });
 
@@ -178,4 +180,45 @@ Deno.test("an allocator that differs in one answer is found, by its shortest lif
   }
   const found = compareLives([same, () => new Wrong()], options);
   assertEquals(found?.operations.map(({ op }) => op), ["init", "alloc_fast"]);
+});
+
+Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and names", async () => {
+  const [loaded] = await loadPatched("tests/tree/mini.dma", [null]);
+  assertEquals(loaded!.diagnostics, []);
+  const { outcomes } = runProgram(loaded!.program!);
+  assertEquals(outcomes.length, 5);
+  for (const { failure } of outcomes) assertEquals(failure, null);
+});
+
+/** What loading a scenario with one driver says. */
+async function saidOf(kernel: string, driver: string): Promise<string> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.symlinkSync(`${Deno.cwd()}/tests/tree/mini`, `${folder}/mini`);
+    Deno.writeTextFileSync(`${folder}/secret.c`, "int secret;");
+    Deno.mkdirSync(`${folder}/here`);
+    const machine = `machine { kernel = "${kernel}" }\ndriver d = c ${driver}\ntest "t" { }\n`;
+    Deno.writeTextFileSync(`${folder}/here/a.dma`, machine);
+    const [{ diagnostics }] = await loadPatched(`${folder}/here/a.dma`, [null]) as [
+      Awaited<ReturnType<typeof loadPatched>>[number],
+    ];
+    return diagnostics.map(({ message }) => message).join("\n");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("a wrong tree, a wrong release and a path that leaves both are errors of one sentence", async () => {
+  const cases = [
+    ["7.2.12", '"a.c" { trees = "../mini" }', "has no setting `trees`"],
+    ["7.2.12", '"a.c" { tree = 3 }', "A tree is the path of a folder"],
+    ["7.2.12", '"a.c" { tree = "../none" }', "Cannot read the kernel tree"],
+    ["7.2.12", '"../secret.c" { tree = "../mini" }', "it lies outside"],
+    ["6.12.117", '"drivers/toy/toy.c" { tree = "../mini" }', "The tree is 7.2.99, and"],
+    ["7.2.12", '"a.c" { tree = "../here" }', "there is no such file"],
+  ] as const;
+  for (const [kernel, driver, said] of cases) {
+    const text = await saidOf(kernel, driver);
+    assert(text.includes(said), `${driver}: ${text}`);
+  }
 });

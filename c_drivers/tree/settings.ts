@@ -3,12 +3,15 @@
  * answers to be right, and what a file needs beside, from the tree's own makefiles and Kconfig.
  */
 import { closureOf, type Kconfig, lackingOf } from "./kconfig.ts";
+import { PAGE_STRUCT_BYTES } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
 import { TreeError } from "./tree_files.ts";
 
 /** Symbols without which the same source compiles to code that answers wrongly, with the reason. */
 const REQUIRED: Readonly<Record<string, string>> = {
   BUG: "without it BUG() is an endless loop and WARN() says nothing",
+  DMA_API_DEBUG:
+    "without it dma_mapping_error() leaves no trace, and every mapping looks unchecked",
   DMA_NEED_SYNC:
     "without it every dma_sync_*() and dma_need_unmap() is empty, and drivers do not unmap",
   HAS_DMA: "without it every mapping function fails",
@@ -27,6 +30,8 @@ const MACHINE: Readonly<Record<string, string>> = {
   SMP: "1",
   NR_CPUS: "16",
   LITTLE_ENDIAN: "1",
+  // `struct page` has 64 bytes with it, as the lab's map of pages counts.
+  HAVE_ALIGNED_STRUCT_PAGE: "1",
   HAS_IOPORT: "1",
   HAS_IOPORT_MAP: "1",
   GENERIC_IOMAP: "1",
@@ -92,7 +97,7 @@ const ABSENT: readonly RegExp[] = [
   /^(?:MACH_|ATARI|AMIGA|MAC$|SGI|MCA$|E?ISA$|ISA_DMA_API|(?:ISA)?PNP$|QE$|CPM.?$|FSL_SOC$|UML$)/,
   /^(?:ACPI|DMI$|EFI$|HV_|HYPERV|XEN|KVM|VIRTUALIZATION|COMPAT$|HIGHMEM|ZONE_DMA$|NUMA$|SPARSEMEM)/,
   /^(?:HAVE_|CPU_|ARCH_(?!HAS_DMA_PREP_COHERENT)|GENERIC_(?!ALLOCATOR|PHY)|PM_GENERIC_DOMAINS)/,
-  /^(?:DEBUG_(?!FS$)|LOCKDEP|PROVE_|KASAN|KCSAN|KMSAN|STACKTRACE|DMA_API_DEBUG|MAGIC_SYSRQ|.*KUNIT)/,
+  /^(?:DEBUG_(?!FS$)|LOCKDEP|PROVE_|KASAN|KCSAN|KMSAN|STACKTRACE|MAGIC_SYSRQ|.*KUNIT)/,
   /^(?:FUNCTION_TRACER|TRACING|FTRACE|TRACEPOINTS|EVENT_TRACING|JUMP_LABEL|BPF_JIT|RUST|MODULE_SIG)/,
   /^(?:MEMCG|CGROUP|BLK_CGROUP|SWAP$|TRANSPARENT|HUGETLB|MEMORY_|USER_RETURN|KEXEC|CRASH_DUMP)/,
   /^(?:PREEMPT|HOTPLUG_CPU|SMP$|MMIOWB|EXPERT$|BROKEN$|STAGING$|COMPILE_TEST$|EXPERIMENTAL$)/,
@@ -161,9 +166,11 @@ export function settingsProbe(): string {
   );
   return [
     "#include <linux/kconfig.h>",
+    "#include <linux/mm_types.h>",
     "#include <linux/spinlock.h>",
     ...checks,
     '_Static_assert(sizeof(raw_spinlock_t) > 0, "locks are compiled away");',
+    `_Static_assert(sizeof(struct page) == ${PAGE_STRUCT_BYTES}, "the map of pages differs");`,
     "",
   ].join("\n");
 }

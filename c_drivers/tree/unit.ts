@@ -1,4 +1,5 @@
 /** A file of a tree with all that it may include: what the compiler is given, and nothing else. */
+import { PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
 import type { TreeFiles } from "./tree_files.ts";
 
@@ -133,6 +134,7 @@ export const TREE_ARGUMENTS: readonly string[] = [
   "-fno-caret-diagnostics",
   "-ferror-limit=50",
   "-D__KERNEL__",
+  `-DDMALAB_PAGE_MAP=${PAGE_MAP}UL`,
   '-DKBUILD_MODNAME="driver"',
   '-DKBUILD_BASENAME="driver"',
   '-DKBUILD_MODFILE="driver"',

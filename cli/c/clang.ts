@@ -25,11 +25,25 @@ export interface Compiled {
   readonly said: string;
 }
 
+/** What the checks of the compiled code need: places, guarded stacks, room behind static variables. */
+export const CHECKABLE: readonly string[] = [
+  "-gline-tables-only",
+  "-gdwarf-4",
+  "-fvisibility=default",
+  // Behind the arrays of a function lies a word that is compared when it returns.
+  "-fstack-protector-all",
+  // Behind each static variable lies room that must not be touched.
+  "-Xclang",
+  "-fsanitize=kernel-address",
+  ...["globals=1", "stack=0", "instrument-reads=0", "instrument-writes=0", "instrument-atomics=0"]
+    .flatMap((option) => ["-mllvm", `-asan-${option}`]),
+];
+
 const TARGET = ["--target=wasm64", "-mbulk-memory", "-O1", "-ffreestanding", "-nostdlib"];
 const SAID = ["-fno-caret-diagnostics", "-fno-color-diagnostics", "-ferror-limit=50"];
 
 /** What text is made into LLVM's own language with. */
-const COMPILING: readonly string[] = [
+export const COMPILING: readonly string[] = [
   ...TARGET,
   ...SAID,
   "-std=gnu11",
@@ -37,9 +51,6 @@ const COMPILING: readonly string[] = [
   "-fno-strict-aliasing",
   "-fno-delete-null-pointer-checks",
   "-fwrapv",
-  "-fvisibility=default",
-  "-gline-tables-only",
-  "-gdwarf-4",
   "-Wall",
   "-Wno-unused-function",
   "-Werror=implicit-function-declaration",
@@ -48,13 +59,7 @@ const COMPILING: readonly string[] = [
   // A header that is included by two paths is compiled by the first one.
   "-iquote",
   ".",
-  // Behind the arrays of a function lies a word that is compared when it returns.
-  "-fstack-protector-all",
-  // Behind each static variable lies room that must not be touched.
-  "-Xclang",
-  "-fsanitize=kernel-address",
-  ...["globals=1", "stack=0", "instrument-reads=0", "instrument-writes=0", "instrument-atomics=0"]
-    .flatMap((option) => ["-mllvm", `-asan-${option}`]),
+  ...CHECKABLE,
   // What the support file checks accesses by.
   `-DDMALAB_SHADOW_AT=${SHADOW_AT}UL`,
   `-DDMALAB_FUEL_AT=${FUEL_AT}UL`,
@@ -66,7 +71,7 @@ const COMPILING: readonly string[] = [
 ];
 
 /** What that is made into a module with, without another look at how fast it is. */
-const LINKING: readonly string[] = [
+export const LINKING: readonly string[] = [
   ...TARGET,
   ...SAID,
   "-Xclang",

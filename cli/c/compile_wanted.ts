@@ -6,12 +6,10 @@
  */
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { type CTarget, derivedHeaders } from "../../c_drivers/header_text.ts";
-import { RefusedCode } from "../../c_drivers/code_checks.ts";
-import { makeCModule } from "../../c_drivers/c_module.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
-import type { CLoader, CompiledC } from "../../lang/values/c_module.ts";
+import type { CLoader } from "../../lang/values/c_module.ts";
 import { folderOf, joinPath } from "../paths.ts";
 import { readCompilerLock, readHeaders, SUPPORT } from "../places.ts";
 import { hashOf, keepModule, keptModule } from "./c_cache.ts";
@@ -24,6 +22,8 @@ import {
   noDrivers,
   printAtTerminal,
 } from "./clang.ts";
+import { compileWithTree, type SourceOfTree } from "./tree_driver.ts";
+import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import type { HostShelf, WantedC } from "./c_shelf.ts";
 
@@ -36,6 +36,8 @@ const LOCAL_INCLUDE = /^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm;
 /** A loader with the shelf that is filled here. */
 export interface WantingLoader extends CLoader {
   readonly shelf: HostShelf;
+  /** Sources that are compiled with a kernel tree. */
+  readonly trees?: ReadonlyMap<SourceFile, SourceOfTree>;
 }
 
 /** What a wanted driver is made from. */
@@ -63,7 +65,11 @@ export async function compileWanted(loaders: readonly WantingLoader[]): Promise<
   }
   const recipes: Recipe[] = [];
   for (const loader of loaders) {
-    for (const wanted of loader.shelf.wanted) recipes.push(await recipeOf(wanted, loader));
+    for (const wanted of loader.shelf.wanted) {
+      const withTree = loader.trees?.get(wanted.source);
+      if (withTree === undefined) recipes.push(await recipeOf(wanted, loader));
+      else loader.shelf.put(wanted, await compileWithTree(wanted, withTree));
+    }
   }
   const missing: Recipe[] = [];
   for (const recipe of recipes) {
@@ -109,24 +115,6 @@ function putMade({ loader, refused, sources, target, wanted }: Recipe, made: Com
   const { source } = wanted;
   const diagnostics = saidDiagnostics(made, { main: source, sources, refused, target });
   loader.shelf.put(wanted, moduleOf(made, source, sources, diagnostics));
-}
-
-function moduleOf(
-  { module }: Compiled,
-  source: SourceFile,
-  sources: ReadonlyMap<string, SourceFile>,
-  diagnostics: readonly Diagnostic[],
-): CompiledC {
-  if (module === null) return { module, diagnostics };
-  try {
-    return { module: makeCModule(source.name, module, sources), diagnostics };
-  } catch (error) {
-    if (!(error instanceof RefusedCode)) throw error;
-    const { hint, message } = error;
-    const span = error.span ?? { source, start: 0, end: 0 };
-    const refused = { code: "E0711", severity: "error", span, message, hint } as const;
-    return { module: null, diagnostics: [...diagnostics, refused] };
-  }
 }
 
 /** A source with its headers, by the names that the compiler knows. */

@@ -18,6 +18,8 @@ import type { TreeClang } from "./tree_clang.ts";
 const BOUNDS = "kernel/bounds.c";
 const PROBE = "lab/probe.c";
 const BOUNDS_HEADER = "generated/bounds.h";
+/** A large file takes the compiler's own file system minutes. */
+const STREAM = "-";
 const IR = ["-S", "-emit-llvm"];
 
 /** A file that was compiled, or what the compiler said of it. */
@@ -85,6 +87,7 @@ export class TreeBuild {
   async compile(
     unit: Unit,
     args: readonly string[],
+    output: string = STREAM,
   ): Promise<BuiltFile> {
     const { files, source } = unit;
     const all = [...args, ...unit.args, source];
@@ -93,7 +96,7 @@ export class TreeBuild {
     const key = `tree-${await hashOf(new TextEncoder().encode(text))}`;
     const kept = this.usesCache ? await keptModule(key) : null;
     if (kept !== null) return { ...kept, isKept: true, fileCount };
-    const made = await this.clang.run(all, files, "made");
+    const made = await this.clang.run(all, files, output);
     if (made.module !== null && this.usesCache) await keepModule(key, made.module, made.said);
     return { ...made, isKept: false, fileCount };
   }

@@ -15,26 +15,17 @@ export interface TreeClang {
   close(): Promise<void>;
 }
 
-/** Clang as a WebAssembly module, in a process of its own. */
+/** Clang as a WebAssembly module, in a process that the first run starts. */
 export class SessionClang implements TreeClang {
-  readonly #child: Deno.ChildProcess;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #answers: AsyncGenerator<string>;
-  readonly #errors: Promise<string>;
+  #process: CompilerProcess | null = null;
   readonly #sent = new Map<string, string>();
-
-  constructor() {
-    this.#child = startCompiler();
-    this.#writer = this.#child.stdin.getWriter();
-    this.#answers = linesOf(this.#child.stdout);
-    this.#errors = new Response(this.#child.stderr).text();
-  }
 
   async run(
     args: readonly string[],
     files: Readonly<Record<string, string>>,
     output: string,
   ): Promise<Compiled> {
+    const { answers, child, errors, writer } = this.#process ??= compilerProcess();
     const put: Record<string, string> = {};
     for (const [path, text] of Object.entries(files)) {
       if (this.#sent.get(path) === text) continue;
@@ -42,15 +33,13 @@ export class SessionClang implements TreeClang {
       this.#sent.set(path, text);
     }
     const order = { args, put, names: Object.keys(files), output };
-    const late = setTimeout(() => this.#child.kill("SIGKILL"), MOST_MS);
+    const late = setTimeout(() => child.kill("SIGKILL"), MOST_MS);
     // A process that ends says why by its answer, which does not come.
-    await this.#writer.write(new TextEncoder().encode(`${JSON.stringify(order)}\n`)).catch(
-      () => {},
-    );
-    const { done, value } = await this.#answers.next();
+    await writer.write(new TextEncoder().encode(`${JSON.stringify(order)}\n`)).catch(() => {});
+    const { done, value } = await answers.next();
     clearTimeout(late);
     if (done === true) {
-      const [line] = (await this.#errors).split("\n").filter((each) => each.trim() !== "");
+      const [line] = (await errors).split("\n").filter((each) => each.trim() !== "");
       throw new CompilerGone(line ?? "it printed no error");
     }
     const { made } = JSON.parse(value) as { made: { module: string | null; said: string } };
@@ -59,11 +48,30 @@ export class SessionClang implements TreeClang {
   }
 
   async close(): Promise<void> {
-    await this.#writer.close().catch(() => {});
-    await this.#child.status;
-    await this.#errors;
-    await this.#answers.return(undefined);
+    if (this.#process === null) return;
+    const { answers, child, errors, writer } = this.#process;
+    await writer.close().catch(() => {});
+    await child.status;
+    await errors;
+    await answers.return(undefined);
   }
+}
+
+interface CompilerProcess {
+  readonly child: Deno.ChildProcess;
+  readonly writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly answers: AsyncGenerator<string>;
+  readonly errors: Promise<string>;
+}
+
+function compilerProcess(): CompilerProcess {
+  const child = startCompiler();
+  return {
+    child,
+    writer: child.stdin.getWriter(),
+    answers: linesOf(child.stdout),
+    errors: new Response(child.stderr).text(),
+  };
 }
 
 /** The compiler's process has ended. */
@@ -92,14 +100,18 @@ export class SystemClang implements TreeClang {
       host.mkdirSync(at.slice(0, at.lastIndexOf("/")), { recursive: true });
       host.writeTextFileSync(at, text);
     }
-    const { code, stderr } = await new host.Command(this.program, {
+    const { code, stderr, stdout } = await new host.Command(this.program, {
       args: [...args, "-o", output],
       cwd: this.#folder,
       stderr: "piped",
-      stdout: "null",
+      stdout: "piped",
     }).output();
     const said = new TextDecoder().decode(stderr);
-    const module = code === 0 ? host.readFileSync(`${this.#folder}/${output}`) : null;
+    const module = code !== 0
+      ? null
+      : output === "-"
+      ? new Uint8Array(stdout)
+      : host.readFileSync(`${this.#folder}/${output}`);
     return { module, said };
   }
 

@@ -38,11 +38,39 @@ export function withCDrivers(
     return { ...registry, globalKinds: (config) => withNames(registry, config, declarations) };
   }
   const declared = declarations.flatMap((declaration): Declared[] => {
-    const { path, pathSpan } = declaration;
-    const source = loadNamedFile(path, pathSpan, loader, bag);
+    const source = sourceOf(declaration, loader, bag);
     return source === null ? [] : [{ declaration, source }];
   });
   return new CRegistry(registry, declared, loader.shelf, bag).registry;
+}
+
+/** The file of a driver; null where there is none, which is reported. */
+function sourceOf(
+  { entries, path, pathSpan }: CDriverDeclaration,
+  loader: CLoader,
+  bag: DiagnosticBag,
+): SourceFile | null {
+  let folder: string | null = null;
+  for (const { path: names, span, value } of entries) {
+    const name = names.map(({ text }) => text).join(".");
+    const text = value.kind === "String" && value.parts.length === 1 ? value.parts[0] : undefined;
+    if (name !== "tree") {
+      bag.error("E0710", span, `A driver in C has no setting \`${name}\``, "it has `tree`");
+    } else if (typeof text !== "string") {
+      bag.error("E0710", span, "A tree is the path of a folder", 'write `tree = "../linux"`');
+    } else folder = text;
+  }
+  if (entries.length === 0) return loadNamedFile(path, pathSpan, loader, bag);
+  const { loadWithTree } = loader;
+  if (folder === null) return null;
+  if (loadWithTree === undefined) {
+    bag.error("E0710", pathSpan, "No kernel tree can be read in this context");
+    return null;
+  }
+  const tree = folder;
+  return loadNamedFile(path, pathSpan, {
+    load: (wanted, from) => loadWithTree.call(loader, tree, wanted, from ?? pathSpan.source),
+  }, bag);
 }
 
 /** What the machine binds, and the names of drivers of which nothing else is known. */

@@ -207,12 +207,13 @@ export class DmaParser extends RecoveringParser {
     });
   });
 
-  /** `name = c "file.c"`. */
+  /** `name = c "file.c"`, with `{ tree = "folder" }` behind it where it is compiled with a kernel's. */
   readonly compiledDriver = this.RULE("compiledDriver", () => {
     this.CONSUME(t.Name, NAME);
     this.CONSUME(t.Assign, due("compiledDriver"));
     this.CONSUME2(t.Name, { LABEL: "language" });
     this.CONSUME(t.Text, { LABEL: "path" });
+    this.OPTION(() => this.SUBRULE(this.pathEntries));
   });
 
   readonly modifier = this.RULE("modifier", () => {

@@ -5,7 +5,7 @@
 import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { SourceFile } from "../source.ts";
-import type { SourceLoader } from "../syntax/load_files.ts";
+import type { LoadError, SourceLoader } from "../syntax/load_files.ts";
 import type { ForeignLine } from "./run.ts";
 import type { TypeSpec } from "./spec.ts";
 import type { Value } from "./value.ts";
@@ -38,6 +38,12 @@ export type CompiledC =
 /** A loader that has a C compiler. */
 export interface CLoader extends SourceLoader {
   readonly shelf: CShelf;
+  /**
+   * A source that is compiled with a kernel tree: a file of the tree, or one beside the scenario.
+   *
+   * @param folder The tree, as the scenario names it.
+   */
+  loadWithTree?(folder: string, path: string, from: SourceFile): SourceFile | LoadError;
 }
 
 /** Who can compile C. Compiling takes time: what is wanted is noted, and there the next time. */

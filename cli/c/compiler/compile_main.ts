@@ -40,6 +40,8 @@ interface SingleRun {
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
 const OUTPUT = "driver.wasm";
+/** Has it written to a stream: a large file in the package's own file system takes minutes. */
+const STREAM = "-";
 /** A static variable: its name, and its type with what it begins with. */
 const VARIABLE = /^@(?:"([^"]+)"|([\w.$]+)) = .*?\b(?:global|constant) (.*)$/gm;
 const NAMED_TYPE = /^(%[\w."]+) = type (.*)$/gm;
@@ -68,14 +70,18 @@ async function clang(
 ): Promise<Uint8Array | null> {
   const decoder = new TextDecoder();
   let hasSaid = false;
+  const written: Uint8Array[] = [];
   const hear = (bytes: Uint8Array | null) => {
     if (bytes === null) return;
     hasSaid = true;
     say(decoder.decode(bytes, { stream: true }));
   };
   try {
-    const streams = { stdout: hear, stderr: hear };
+    const isStream = output === STREAM;
+    const write = (bytes: Uint8Array | null) => void (bytes && written.push(bytes.slice()));
+    const streams = { stdout: isStream ? write : hear, stderr: hear };
     const made = await commands["clang"]([...args, "-o", output], treeOf(files), streams);
+    if (isStream) return new Uint8Array(await new Blob(written as Uint8Array<ArrayBuffer>[]).arrayBuffer());
     const bytes = made?.[output];
     // What is text comes as text.
     if (typeof bytes === "string") return new TextEncoder().encode(bytes);

@@ -54,5 +54,10 @@ void *lab_phys_to_virt(unsigned long phys);
 
 #include <asm-generic/memory_model.h>
 #include <asm-generic/getorder.h>
+/* The lab's map of pages, of which addresses alone count. */
+#undef __pfn_to_page
+#undef __page_to_pfn
+#define __pfn_to_page(pfn) ((struct page *)DMALAB_PAGE_MAP + (pfn))
+#define __page_to_pfn(of) ((unsigned long)((of) - (struct page *)DMALAB_PAGE_MAP))
 
 #endif

@@ -153,12 +153,13 @@ export interface DriverDeclaration extends Node {
   readonly entries: readonly PathEntry[];
 }
 
-/** `driver name = c "file.c"`. */
+/** `driver name = c "file.c"`, `driver name = c "file.c" { tree = "folder" }`. */
 export interface CDriverDeclaration extends Node {
   readonly kind: "CDriver";
   readonly name: Name;
   readonly path: string;
   readonly pathSpan: Span;
+  readonly entries: readonly PathEntry[];
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -124,6 +124,7 @@ export class DeclarationBuilder {
       name: this.builder.declaredName(node),
       path: this.plainText(path, "The path of a driver"),
       pathSpan: this.context.tokenSpan(path),
+      entries: this.pathEntries(childNode(node, "pathEntries")),
       span,
     };
   }

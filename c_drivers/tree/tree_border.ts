@@ -1,0 +1,171 @@
+/**
+ * Functions of the kernel as a file that was compiled with a tree calls them: by the tree's names and
+ * types. What the lab has under another name, or with its arguments in another order, is one row here;
+ * every other name that it does not have is a stub that reports its call.
+ */
+import { C_CALLS, type CCall } from "../calls.ts";
+import type { CArguments } from "../call_entry.ts";
+import type { CKernel } from "../c_kernel.ts";
+import { RefusedCode } from "../code_checks.ts";
+import { formatMessage } from "../print_format.ts";
+import type { CType } from "../prototype.ts";
+import type { ImportedFunction, ValueType } from "../wasm/wasm_reader.ts";
+
+type Wide = number | bigint;
+type Run = (kernel: CKernel, args: readonly number[]) => number | void;
+
+const CALLS: ReadonlyMap<string, CCall> = new Map(
+  C_CALLS.map((call) => [call.prototype.name, call]),
+);
+
+function runNamed(name: string, kernel: CKernel, ...args: readonly number[]): number {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, ...rest] = args;
+  const given: CArguments = [a, b, c, d, e, f, g, ...rest];
+  return CALLS.get(name)!.run(kernel, given) ?? 0;
+}
+
+/** A function of the lab's with these of the tree's arguments, in this order. */
+const by = (name: string, ...order: readonly number[]): Run => (kernel, args) =>
+  runNamed(name, kernel, ...order.map((index) => args[index] ?? 0));
+
+/** A line of the log. Formats begin with a character and a digit where they say their level. */
+const prints = (level: number): Run => (kernel, [dev = 0, format = 0, given = 0]) =>
+  runNamed("dmalab_print_line", kernel, level, dev, format, given);
+
+const printk: Run = (kernel, [format = 0, given = 0]) => {
+  const text = kernel.memory.textAt(format);
+  const level = /^\x01(\d)/.exec(text)?.[1];
+  const at = level === undefined ? format : format + 2;
+  return runNamed("dmalab_print_line", kernel, Number(level ?? 6), 0, at, given);
+};
+
+const locks: Run = by("dmalab_lock", 0);
+const unlocks: Run = by("dmalab_unlock", 0);
+const nothing: Run = () => 0;
+
+/** What the tree calls by another name than the lab does. */
+const ALIASES: Readonly<Record<string, Run>> = {
+  __kmalloc_noprof: by("kmalloc", 0, 1),
+  __kmalloc_cache_noprof: by("kmalloc", 2, 1),
+  __kvmalloc_node_noprof: by("kvmalloc", 0, 1),
+  __vmalloc_noprof: by("dmalab_vmalloc", 0, 1),
+  alloc_pages_noprof: by("alloc_pages", 0, 1),
+  __alloc_pages_noprof: by("alloc_pages", 0, 1),
+  get_free_pages_noprof: by("__get_free_pages", 0, 1),
+  kvfree_call_rcu: by("kvfree", 1),
+  lab_virt_to_phys: by("virt_to_phys", 0),
+  lab_phys_to_virt: by("phys_to_virt", 0),
+  lab_readb: by("readb", 0),
+  lab_readw: by("readw", 0),
+  lab_readl: by("readl", 0),
+  lab_writeb: by("writeb", 0, 1),
+  lab_writew: by("writew", 0, 1),
+  lab_writel: by("writel", 0, 1),
+  lab_relax: by("cpu_relax"),
+  lab_cpu: (kernel) => kernel.machine.events.context.cpu,
+  lab_bug: (kernel, [file = 0, line]) => {
+    throw kernel.crash(`BUG() at ${kernel.memory.textAt(file)}:${line}`);
+  },
+  warn_slowpath_fmt: (kernel, [file = 0, line, _taint, format = 0, given = 0]) => {
+    const said = format === 0 ? "" : `: ${formatMessage(kernel.memory, format, given).trimEnd()}`;
+    const place = `${kernel.memory.textAt(file)}:${line}`;
+    kernel.machine.warnings.warn("driver", `WARN() at ${place}${said}`);
+  },
+  arch_local_save_flags: (kernel) => Number(kernel.machine.context.irqsOff),
+  arch_local_irq_restore: (kernel, [flags = 0]) => restoreIrqs(kernel, flags),
+  _printk: printk,
+  _dev_emerg: prints(0),
+  _dev_alert: prints(1),
+  _dev_crit: prints(2),
+  _dev_err: prints(3),
+  _dev_warn: prints(4),
+  _dev_notice: prints(5),
+  _dev_info: prints(6),
+  _raw_spin_lock: locks,
+  _raw_spin_unlock: unlocks,
+  _raw_spin_trylock: by("dmalab_trylock", 0),
+  _raw_spin_lock_bh: locks,
+  _raw_spin_unlock_bh: unlocks,
+  _raw_spin_lock_irq: (kernel, args) => {
+    restoreIrqs(kernel, 1);
+    locks(kernel, args);
+  },
+  _raw_spin_unlock_irq: (kernel, args) => {
+    unlocks(kernel, args);
+    restoreIrqs(kernel, 0);
+  },
+  _raw_spin_lock_irqsave: (kernel, args) => {
+    const flags = Number(kernel.machine.context.irqsOff);
+    restoreIrqs(kernel, 1);
+    locks(kernel, args);
+    return flags;
+  },
+  _raw_spin_unlock_irqrestore: (kernel, [lock = 0, flags = 0]) => {
+    unlocks(kernel, [lock]);
+    restoreIrqs(kernel, flags);
+  },
+  // What `dma_mapping_error()` calls for the kernel's own debugging says that it was asked.
+  debug_dma_mapping_error: by("dma_mapping_error", 0, 1),
+  debug_dma_map_single: nothing,
+  // Their first word is zero anyway.
+  __mutex_init: nothing,
+  mutex_destroy: nothing,
+};
+
+/** @param flags 1 has interrupts off, as the lab's headers for trees say. */
+function restoreIrqs(kernel: CKernel, flags: number): void {
+  const { context } = kernel.machine;
+  const areOff = Number(context.irqsOff);
+  if (flags === areOff) return;
+  if (flags === 1) context.disableIrqs();
+  else runNamed("dmalab_irq_restore", kernel);
+}
+
+/** The type that the lab's record gives a value in the tree's code. */
+function valueType({ wire }: CType): ValueType | null {
+  return wire === "none" ? null : wire === "int" ? "i32" : "i64";
+}
+
+/**
+ * What a function is that a file of a tree calls.
+ *
+ * @throws {RefusedCode} Where the tree's prototype is another than the lab's.
+ */
+export function treeFunction(
+  imported: ImportedFunction,
+  kernel: CKernel,
+): (...args: Wide[]) => Wide {
+  const { name, result } = imported;
+  const run = runOf(imported);
+  return (...args: Wide[]) => {
+    kernel.enterHere(name);
+    const given = args.map(Number);
+    const returned = run === null ? refuse(kernel, name) : run(kernel, given) ?? 0;
+    return result === "i64" ? BigInt(returned) : returned;
+  };
+}
+
+function refuse(kernel: CKernel, name: string): never {
+  throw kernel.crash(`Calls ${name}(), which the lab does not have`);
+}
+
+/** Null for what the lab does not have. @throws {RefusedCode} */
+export function runOf({ name, parameters, result }: ImportedFunction): Run | null {
+  const alias = ALIASES[name];
+  if (alias !== undefined) return alias;
+  const call = CALLS.get(name);
+  // Those of the lab's own headers have arguments of their own.
+  if (call === undefined || name.startsWith("dmalab_")) return null;
+  const { prototype } = call;
+  const ours = prototype.parameters.map(({ type }) => valueType(type));
+  if (ours.join() === parameters.join() && valueType(prototype.result) === result) {
+    return (kernel, args) => runNamed(name, kernel, ...args);
+  }
+  const written = prototype.parameters.map(({ type }) => type.text).join(", ");
+  throw new RefusedCode(
+    `${name}() of the tree is (${parameters.join(", ")}) -> ${result ?? "nothing"}, ` +
+      `and the lab has ${prototype.result.text} ${name}(${written})`,
+    "the lab knows 6.12 to 7.3",
+    null,
+  );
+}

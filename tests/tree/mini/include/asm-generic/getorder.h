@@ -1,0 +1,1 @@
+/* No orders of pages. */

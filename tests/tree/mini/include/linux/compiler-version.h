@@ -1,0 +1,1 @@
+/* The compiler is what it is. */
