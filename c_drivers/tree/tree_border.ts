@@ -32,11 +32,14 @@ const by = (name: string, ...order: readonly number[]): Run => (kernel, args) =>
 const prints = (level: number): Run => (kernel, [dev = 0, format = 0, given = 0]) =>
   runNamed("dmalab_print_line", kernel, level, dev, format, given);
 
+const LEVEL_FOLLOWS = "\u0001";
+const USUAL_LEVEL = 6;
+
 const printk: Run = (kernel, [format = 0, given = 0]) => {
   const text = kernel.memory.textAt(format);
-  const level = /^\x01(\d)/.exec(text)?.[1];
-  const at = level === undefined ? format : format + 2;
-  return runNamed("dmalab_print_line", kernel, Number(level ?? 6), 0, at, given);
+  const hasLevel = text.startsWith(LEVEL_FOLLOWS);
+  const level = hasLevel ? Number(text[1]) : USUAL_LEVEL;
+  return runNamed("dmalab_print_line", kernel, level, 0, format + (hasLevel ? 2 : 0), given);
 };
 
 const locks: Run = by("dmalab_lock", 0);

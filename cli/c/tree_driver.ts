@@ -11,7 +11,6 @@ import {
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
 import { TREE_ARGUMENTS } from "../../c_drivers/tree/unit.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
-import type { SourceFile } from "../../lang/source.ts";
 import type { CompiledC } from "../../lang/values/c_module.ts";
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { readHeaders, SUPPORT } from "../places.ts";
