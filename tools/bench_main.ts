@@ -1,5 +1,9 @@
 /**
- * `deno task bench [--json] [--long] [FILTER]`: measures, and prints one line a result.
+ * `deno task bench [--json] [--long] [--save FILE] [--against FILE|COMMIT] [FILTER]`: measures, and
+ * prints one line a result.
+ *
+ * With `--save` nine rounds are written to a file. `--against` compares nine rounds with a saved file,
+ * or with another commit whose rounds alternate with these, and says what is noise.
  *
  * FILTER is a part of a benchmark's name. With `--json` each line is one object
  * `{"name","value","unit","ratio","to"}`. With `--long` those that look for what grows with time
@@ -7,17 +11,25 @@
  */
 import { formatResult } from "./bench/benchmark.ts";
 import { BENCHMARKS } from "./bench/mod.ts";
+import { measureRepeatedly } from "./bench/repeated.ts";
 
-const USAGE = "Usage: deno task bench [--json] [--long] [FILTER]";
+const USAGE =
+  "Usage: deno task bench [--json] [--long] [--save FILE] [--against FILE|COMMIT] [FILTER]";
 const FLAGS = ["--json", "--long"];
 
 async function main(words: readonly string[]): Promise<number> {
-  const [filter = "", ...more] = words.filter((word) => !FLAGS.includes(word));
+  const rest = words.filter((word) => !FLAGS.includes(word));
+  const [save, against] = [taken(rest, "--save"), taken(rest, "--against")];
+  const [filter = "", ...more] = rest;
   const chosen = BENCHMARKS.filter(({ name }) => name.includes(filter));
   if (filter.startsWith("-") || more.length > 0 || chosen.length === 0) {
     const names = BENCHMARKS.map(({ name, doc }) => `  ${name.padEnd(20)} ${doc}`);
     console.error([USAGE, "", ...names].join("\n"));
     return filter === "--help" ? 0 : 2;
+  }
+  if (save !== null || against !== null) {
+    measureRepeatedly(filter, { save, against });
+    return 0;
   }
   const json = words.includes("--json");
   const width = Math.max(...chosen.map(({ name }) => name.length));
@@ -28,6 +40,12 @@ async function main(words: readonly string[]): Promise<number> {
     }
   }
   return 0;
+}
+
+/** The value of an option, which is taken out of the words; null where it is not given. */
+function taken(words: string[], option: string): string | null {
+  const at = words.indexOf(option);
+  return at < 0 || at + 1 === words.length ? null : words.splice(at, 2)[1]!;
 }
 
 Deno.exit(await main(Deno.args));

@@ -32,6 +32,11 @@ export const HUNT = command({
       doc:
         'defects to add to or remove from the release\'s: "x" adds, "not x" removes, "none" first: empty set',
     },
+    mode: {
+      kind: "text",
+      placeholder: "MODE",
+      doc: "IOMMU mode of random machines (default: drawn)",
+    },
     cases: {
       kind: "integer",
       placeholder: "NUMBER",

@@ -59,7 +59,9 @@ export async function openHunt(
   if (program.drivers.length > 0) {
     const opened = HostLoader.open(path);
     if (typeof opened === "string") return refuse(opened);
-    const other = (["kernel", "quirks", "shard"] as const).find((word) => words[word] !== null);
+    const other = (["kernel", "quirks", "mode", "shard"] as const).find((word) =>
+      words[word] != null
+    );
     if (other !== undefined) {
       return refuse(
         `\`--${other}\` is for random requests, and "${file}" has drivers: they are hunted on its ` +
@@ -77,6 +79,9 @@ export async function openHunt(
         seconds: seconds ?? Infinity,
       },
     };
+  }
+  if (words.mode != null) {
+    return refuse(`\`--mode\` is for random machines, and the hunt is on that of "${file}"`);
   }
   const { config } = program.machine;
   const settings = readHuntOptions(words, {

@@ -57,7 +57,7 @@ export async function runDriverHunt(
     const result = hunt.result();
     progress.clear();
     if (result.finding !== null) {
-      screen.out(findingText(result.finding, driver, space, settings));
+      screen.out(driverFindingText(result.finding, driver, space, settings));
       exitCode = worseExitCode(exitCode, FAILED);
     }
     screen.out(`${summary(driver, result, space)}\n`);
@@ -76,7 +76,7 @@ function openOrRefuse(options: DriverHuntOptions): DriverHunt | string {
 }
 
 /** The smallest case as a test; what is printed is run before. */
-function findingText(
+export function driverFindingText(
   finding: DriverFinding,
   driver: DriverEntry,
   { highSetting }: MachineSpace,

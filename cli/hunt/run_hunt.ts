@@ -21,7 +21,7 @@ export async function runHunt(
   screen: Screen,
   interrupts: Interrupts,
 ): Promise<ExitCode> {
-  const { cases, release, seconds, seed, shard } = settings;
+  const { cases, mode, release, seconds, seed, shard } = settings;
   const until = performance.now() + 1000 * seconds;
   let found = 0;
   const mayGoOn = () => performance.now() < until && !interrupts.interrupted();
@@ -33,7 +33,7 @@ export async function runHunt(
     result = plan.result;
   } else {
     const given = where === undefined ? {} : { where };
-    result = hunt({ release, seed, cases, shard, ...given, mayGoOn, onFinding });
+    result = hunt({ release, mode, seed, cases, shard, ...given, mayGoOn, onFinding });
   }
   const what = found === 0 ? "nothing found" : formatCount(found, "finding");
   screen.out(

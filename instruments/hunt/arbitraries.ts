@@ -22,9 +22,11 @@ function oneIn(times: number, usual: boolean, other: boolean): Arbitrary<boolean
   return fc.constantFrom(...Array.from({ length: times - 1 }, () => usual), other);
 }
 
-/** A machine of every kind. */
-export const HUNT_MACHINES: Arbitrary<HuntMachine> = fc.record({
-  mode: fc.constantFrom("off", "strict", "lazy", "passthrough"),
+/** How IOMMUs translate. */
+export const HUNT_MODES = ["off", "strict", "lazy", "passthrough"] as const;
+
+const MACHINE_PARTS = {
+  mode: fc.constantFrom(...HUNT_MODES),
   table: fc.constantFrom("vtd", "vtd_first_stage", "amd", "smmu"),
   forceBounce: oneIn(6, false, true),
   untrusted: oneIn(6, false, true),
@@ -39,7 +41,15 @@ export const HUNT_MACHINES: Arbitrary<HuntMachine> = fc.record({
   depth: fc.constantFrom(1024, 2, 2, 3, 5),
   peer: fc.constantFrom("none", "none", "same_switch", "host_bridge", "refused"),
   given: fc.constant(null),
-});
+};
+
+/** A machine of every kind, or of every kind with one mode. */
+export function huntMachines(mode?: HuntMachine["mode"]): Arbitrary<HuntMachine> {
+  return fc.record({ ...MACHINE_PARTS, mode: fc.constantFrom(...mode ? [mode] : HUNT_MODES) });
+}
+
+/** A machine of every kind. */
+export const HUNT_MACHINES: Arbitrary<HuntMachine> = huntMachines();
 
 /** A choice by weights, in which shrinking leads to what stands first. */
 function mix<T>(...choices: readonly (readonly [weight: number, Arbitrary<T>])[]): Arbitrary<T> {

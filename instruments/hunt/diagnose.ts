@@ -95,6 +95,8 @@ export function endsOf(each: HuntCase, release: HuntRelease): readonly (string |
 }
 
 /** What two violations have in common when they are the same mistake: all but the numbers. */
-export function signatureOf({ kind, text }: Violation): string {
+export function signatureOf(
+  { kind, text }: Pick<Violation, "text"> & { readonly kind: string },
+): string {
   return `${kind}: ${text.replace(/0x[0-9a-f_]+/g, "0x…").replace(/\d+/g, "…")}`;
 }

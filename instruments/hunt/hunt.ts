@@ -4,7 +4,7 @@
  */
 import fc, { type Arbitrary } from "fast-check";
 import { aftermathOf } from "./aftermath.ts";
-import { HUNT_MACHINES, huntCases } from "./arbitraries.ts";
+import { huntCases, huntMachines } from "./arbitraries.ts";
 import { CaseRun, runCase } from "./case_run.ts";
 import {
   endsOf,
@@ -26,6 +26,8 @@ import { quirkList } from "./scenario_machine.ts";
 import { simplify } from "./simplify.ts";
 import type { Violation } from "./violation.ts";
 import { DEFAULT_KERNEL } from "../../runtime/kernels/kernels.ts";
+import type { FaultPointName } from "../../runtime/faults.ts";
+import type { IommuMode } from "../../runtime/machine_config.ts";
 import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 
 /** Machines of one turn of the generator: what was found is left out from the next turn on. */
@@ -46,6 +48,10 @@ export interface HuntOptions {
   readonly cases: number;
   /** One of several hunts that share the work: this one takes every `of`-th turn. */
   readonly shard: { readonly index: number; readonly of: number };
+  /** How the IOMMU of random machines translates; drawn when left out. */
+  readonly mode?: IommuMode | undefined;
+  /** Points that may fail, as `passedPoints()` has them; asked for when left out. */
+  readonly points?: readonly FaultPointName[];
   /** The only machine to hunt on, and where its file is found; random ones when left out. */
   readonly where?: { readonly machine: HuntMachine; readonly loader: SourceLoader };
   /** Whether there is time for more. */
@@ -144,9 +150,10 @@ export class HuntTurns {
 
   constructor(private readonly options: Omit<HuntOptions, "cases">) {
     const machines = options.where === undefined
-      ? HUNT_MACHINES
+      ? huntMachines(options.mode)
       : fc.constant(options.where.machine);
-    this.#arbitrary = huntCases(passedPoints(options.release, machines), machines);
+    const points = options.points ?? passedPoints(options.release, machines);
+    this.#arbitrary = huntCases(points, machines);
   }
 
   /**
@@ -424,7 +431,7 @@ function beginning({ kind, text }: Violation): string {
 }
 
 /** The command line that finds it again. */
-function commandOf({ release, seed, shard, where }: HuntOptions): string {
+function commandOf({ mode, release, seed, shard, where }: HuntOptions): string {
   const quirks = quirkList(release);
   return [
     "dmalab hunt",
@@ -433,6 +440,7 @@ function commandOf({ release, seed, shard, where }: HuntOptions): string {
       ? []
       : [`--kernel ${release.kernel}`],
     ...quirks === null ? [] : [`--quirks "${quirks}"`],
+    ...mode === undefined ? [] : [`--mode ${mode}`],
     ...shard.of === 1 ? [] : [`--shard ${shard.index}/${shard.of}`],
     `--seed ${seed}`,
   ].join(" ");

@@ -7,6 +7,8 @@ import {
   KERNELS,
 } from "../../runtime/kernels/kernels.ts";
 import { isQuirkName, QUIRK_NAMES, type QuirkSet } from "../../runtime/kernels/quirks.ts";
+import type { IommuMode } from "../../runtime/machine_config.ts";
+import { HUNT_MODES } from "./arbitraries.ts";
 import type { HuntRelease } from "./hunt_case.ts";
 
 const DEFAULT_CASES = 20_000;
@@ -20,6 +22,7 @@ export interface HuntWords {
   readonly seconds: number | null;
   readonly seed: number | null;
   readonly shard: string | null;
+  readonly mode?: string | null;
 }
 
 export interface HuntSettings {
@@ -29,6 +32,7 @@ export interface HuntSettings {
   readonly seconds: number;
   readonly seed: number;
   readonly shard: { readonly index: number; readonly of: number };
+  readonly mode: IommuMode | undefined;
 }
 
 const USUAL: HuntRelease = {
@@ -53,8 +57,13 @@ export function readHuntOptions(
   if (typeof quirks === "string") return quirks;
   const shard = readShard(words.shard);
   if (typeof shard === "string") return shard;
+  const mode = HUNT_MODES.find((name) => name === words.mode);
+  if (mode === undefined && words.mode != null) {
+    return `There is no mode "${words.mode}"; there are ${HUNT_MODES.join(", ")}`;
+  }
   return {
     release: { kernel, quirks },
+    mode,
     // With a time alone, only the time counts.
     cases: words.cases ?? (words.seconds === null ? DEFAULT_CASES : Infinity),
     seconds: words.seconds ?? Infinity,

@@ -20,6 +20,7 @@ function settings(words: Partial<HuntWords>): HuntSettings {
 Deno.test("a hunt without options tries 20000 cases on 7.2 with its defects", () => {
   assertEquals(settings({}), {
     release: { kernel: "7.2.12", quirks: KERNELS["7.2.12"].quirks },
+    mode: undefined,
     cases: 20_000,
     seconds: Infinity,
     seed: 1,

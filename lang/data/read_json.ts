@@ -21,15 +21,21 @@ class Wrong extends Error {
 }
 
 /** The value of a JSON text, or the first thing that is wrong with it. */
-export function readJson(text: string): { readonly value: Value } | DataProblem {
+export function readJson(
+  text: string,
+  places: JsonPlaces | null = null,
+): { readonly value: Value } | DataProblem {
   try {
-    return { value: new JsonReader(text).whole() };
+    return { value: new JsonReader(text, places).whole() };
   } catch (error) {
     if (!(error instanceof Wrong)) throw error;
     const { end, message, start } = error;
     return { message, start, end };
   }
 }
+
+/** Where the entries of a record and the items of a list stand: their values, by name or number. */
+export type JsonPlaces = WeakMap<object, Map<string | number, Omit<DataProblem, "message">>>;
 
 class JsonReader {
   #token = "";
@@ -39,7 +45,7 @@ class JsonReader {
   /** Where it looks next is its own. */
   readonly #pattern = new RegExp(TOKEN, "y");
 
-  constructor(readonly text: string) {}
+  constructor(readonly text: string, readonly places: JsonPlaces | null) {}
 
   whole(): Value {
     // A byte-order mark says nothing.
@@ -97,27 +103,35 @@ class JsonReader {
 
   #list(depth: number): ListValue {
     const items: Value[] = [];
+    const placed = new Map();
+    const list = new ListValue(items);
+    this.places?.set(list, placed);
     this.#next();
-    if (this.#skip("]")) return new ListValue(items);
+    if (this.#skip("]")) return list;
     for (;;) {
+      placed.set(items.length, { start: this.#start, end: this.#end });
       items.push(this.#value(depth + 1));
-      if (this.#skip("]")) return new ListValue(items);
+      if (this.#skip("]")) return list;
       this.#expect(",", "`,` or `]`");
     }
   }
 
   #record(depth: number): RecordValue {
     const entries = new Map<string, Value>();
+    const placed = new Map();
+    const record = new RecordValue(entries);
+    this.places?.set(record, placed);
     this.#next();
-    if (this.#skip("}")) return new RecordValue(entries);
+    if (this.#skip("}")) return record;
     for (;;) {
       if (!this.#token.startsWith('"')) throw this.#wrong('A name such as "size" is missing here');
       const name = JSON.parse(this.#token) as string;
       if (entries.has(name)) throw this.#wrong(`There are two entries of this name`);
       this.#next();
       this.#expect(":", "`:`");
+      placed.set(name, { start: this.#start, end: this.#end });
       entries.set(name, this.#value(depth + 1));
-      if (this.#skip("}")) return new RecordValue(entries);
+      if (this.#skip("}")) return record;
       this.#expect(",", "`,` or `}`");
     }
   }

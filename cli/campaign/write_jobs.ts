@@ -1,0 +1,57 @@
+/** `dmalab campaign PLAN`: what a plan comes to, and the jobs' files. */
+import { formatCount, groupThousands } from "../../lang/text/numbers.ts";
+import { pairLines } from "../../lang/text/columns.ts";
+import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
+import { makeNamedFolder, writeFile } from "../files/write_file.ts";
+import { readHostFile } from "../host_file.ts";
+import { folderOf } from "../paths.ts";
+import { painter } from "../../lang/render/paint.ts";
+import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
+import { loadScenario } from "../scenario/load_scenario.ts";
+import { refuse, type Screen } from "../screen.ts";
+import { engineFiles } from "./engines.ts";
+import { type CampaignPlan, readPlan, triesOf } from "./plan.ts";
+
+/** Reads a plan; null, after saying what is wrong. */
+export function openPlan(path: string, screen: Screen): CampaignPlan | null {
+  const file = readHostFile(path);
+  if (!file.found) {
+    refuse(file.problem, screen);
+    return null;
+  }
+  const plan = readPlan(path, file.text, diagnosticStyle(painter(screen.colour)));
+  if (typeof plan !== "string") return plan;
+  screen.err(plan);
+  return null;
+}
+
+/** Checks the files that a plan names, and writes the jobs of each engine. */
+export async function writeJobs(
+  path: string,
+  plan: CampaignPlan,
+  out: string | null,
+  screen: Screen,
+): Promise<ExitCode> {
+  const folder = folderOf(path);
+  for (const file of new Set(plan.tries.flatMap(({ files }) => files))) {
+    const { program } = await loadScenario(`${folder}/${file}`, screen);
+    if (program === null) return WRONG;
+  }
+  const written = out ?? `${folder}/${plan.name}`;
+  makeNamedFolder(written);
+  const name = path.replace(/^.*[\\/]/, "");
+  const files = engineFiles(plan, name, out ?? plan.name);
+  for (const { name, text } of files) writeFile(`${written}/${name}`, text);
+  const groups = new Map<string, number>();
+  for (const { group } of triesOf(plan)) groups.set(group, (groups.get(group) ?? 0) + 1);
+  const tries = [...groups.values()].reduce((sum, count) => sum + count, 0);
+  const lines = [
+    `${plan.name}: ${groupThousands(tries)} tries in ${formatCount(plan.shards, "shard")}`,
+    ...[...groups].map(([group, count]) => `  ${groupThousands(count)} × ${group}`),
+    "",
+    `written to ${written}; start one of them in the folder of the plan:`,
+    ...pairLines(files.map(({ name, start }) => [name, start])).map((line) => `  ${line}`),
+  ];
+  screen.out(`${lines.join("\n")}\n`);
+  return HELD;
+}

@@ -1,0 +1,106 @@
+/** Campaigns from outside: plans, shards and what is merged. */
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { PLAN, textsOf, withPlan } from "./campaign/plan.ts";
+import { dmalab } from "./dmalab_program.ts";
+
+const SMALL = {
+  ...PLAN,
+  tries: [{ ...PLAN.tries[0]!, modes: ["strict"], seeds: [1, 3], cases: 80 }],
+};
+
+async function merged(folder: string, results: string) {
+  const files = textsOf(`${folder}/${results}`).map(([name]) => `${folder}/${results}/${name}`);
+  const out = `${folder}/found-${results}`;
+  const ran = await dmalab("campaign", "merge", ...files, "--out", out);
+  return { ...ran, texts: textsOf(out) };
+}
+
+Deno.test("a mistake in a plan is named with its code, its place and what is meant", async () => {
+  const broken = (change: (text: string) => string) =>
+    withPlan(PLAN, async (_, plan) => {
+      Deno.writeTextFileSync(plan, change(Deno.readTextFileSync(plan)));
+      const { code, errors } = await dmalab("campaign", plan);
+      assertEquals(code, 2, errors);
+      return errors;
+    });
+  const unknown = await broken((text) => text.replace('"seeds"', '"seed"'));
+  assertMatch(unknown, /^error\[E1201\]: there is no `seed` here\n +--> .*night\.json:11:15\n/);
+  assertStringIncludes(unknown, "hint: did you mean `seeds`?");
+  for (
+    const [from, to, message] of [
+      ['"7.3.4"', '"7.33"', 'unknown item of `releases`: "7.33"'],
+      ['"strict"', '"strictly"', 'unknown item of `modes`: "strictly"'],
+      ['"lazy"', '"strict"', '"strict" is named twice'],
+      ["150", "0", "`cases` is an integer from 1 to"],
+      ['"shards": 3', '"shards": 201', "`shards` is an integer from 1 to 200"],
+      ['"night"', '"Night of the shards"', "a name has up to 40 small letters"],
+      ['"driver"', '"drvier"', "has one of `hunt`, `driver` and `suite`"],
+      ['"tries": [', '"tries": [,', "a value is missing here"],
+    ] as const
+  ) {
+    assertStringIncludes(await broken((text) => text.replace(from, to)), message);
+  }
+  const missing = await broken((text) => text.replace("lists.dma", "none.dma"));
+  assertStringIncludes(missing, "none.dma");
+});
+
+Deno.test("a plan comes to the jobs of every engine, which start each shard once", async () => {
+  await withPlan(PLAN, async (folder, plan) => {
+    const { code, output } = await dmalab("campaign", plan, "--out", `${folder}/jobs`);
+    assertEquals(code, 0);
+    assertStringIncludes(output, "night: 14 tries in 3 shards");
+    const texts = new Map(textsOf(`${folder}/jobs`));
+    assertStringIncludes(texts.get("slurm.sh")!, "#SBATCH --array=0-2\n");
+    assertStringIncludes(texts.get("kubernetes.yaml")!, "completions: 3\n");
+    assertStringIncludes(texts.get("github.yml")!, "index: [1, 2, 3]\n");
+    assertStringIncludes(texts.get("gitlab.yml")!, "parallel: 3\n");
+    assertStringIncludes(texts.get("parallel.sh")!, "seq 3 | parallel");
+  });
+});
+
+Deno.test("a shard whose last line is torn goes on there, and no try counts twice", async () => {
+  await withPlan(SMALL, async (folder, plan) => {
+    const run = (out: string, shard: number) =>
+      dmalab("campaign", "run", plan, "--out", `${folder}/${out}`, "--shard", `${shard}/3`);
+    for (const shard of [1, 2, 3]) assertEquals((await run("whole", shard)).code, 0);
+    const whole = await merged(folder, "whole");
+    assertEquals(whole.code, 1);
+    assertStringIncludes(whole.output, "tried 3 of 3 tries");
+    Deno.mkdirSync(`${folder}/torn`);
+    for (const [name, text] of textsOf(`${folder}/whole`)) {
+      Deno.writeTextFileSync(`${folder}/torn/${name}`, text.slice(0, -20));
+    }
+    const partly = await merged(folder, "torn");
+    assertStringIncludes(partly.output, "tried 0 of 3 tries, 0 cases; not yet tried: 3");
+    for (const shard of [1, 2, 3]) await run("torn", shard);
+    Deno.copyFileSync(`${folder}/whole/shard-0002.jsonl`, `${folder}/torn/shard-0002-again.jsonl`);
+    assertEquals((await merged(folder, "torn")).texts, whole.texts);
+  });
+});
+
+Deno.test("shards of two plans are not merged, and a shard keeps the file of another plan", async () => {
+  await withPlan(SMALL, async (folder, plan) => {
+    const run = (...words: string[]) =>
+      dmalab("campaign", "run", plan, "--out", `${folder}/r`, ...words);
+    await run("--shard", "3/3");
+    Deno.copyFileSync(`${folder}/r/shard-0003.jsonl`, `${folder}/old.jsonl`);
+    Deno.writeTextFileSync(plan, JSON.stringify({ ...SMALL, name: "day" }));
+    const kept = await run("--shard", "3/3");
+    assertEquals([kept.code, kept.output], [2, ""]);
+    assertStringIncludes(kept.errors, "belongs to another plan or shard");
+    Deno.removeSync(`${folder}/r/shard-0003.jsonl`);
+    await run("--shard", "3/3");
+    const both = await dmalab(
+      "campaign",
+      "merge",
+      `${folder}/r/shard-0003.jsonl`,
+      `${folder}/old.jsonl`,
+    );
+    assertEquals(both.code, 2);
+    assertStringIncludes(both.errors, "is of another plan than");
+    const other = await run("--shard", "1/4");
+    assertStringIncludes(other.errors, "--shard takes a part such as 1/3");
+    const none = await run();
+    assertStringIncludes(none.errors, "no engine has numbered this shard");
+  });
+});

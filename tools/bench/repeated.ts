@@ -1,0 +1,88 @@
+/** Benchmarks run several times: saved, compared with what was saved, or with another commit. */
+import { type BenchResult } from "./benchmark.ts";
+import { PROJECT, runDeno } from "./child.ts";
+import { addRound, comparisonLines, type Measured, type Measurements } from "./compare.ts";
+
+/** Rounds that count: fewer say little about noise. */
+const ROUNDS = 9;
+
+/** What `--save` writes. */
+interface Saved {
+  readonly commit: string;
+  readonly deno: string;
+  readonly results: Measurements;
+}
+
+type Sums = Record<string, Measured & { readonly values: number[] }>;
+
+/** Measures in rounds. With `against`, a commit or a saved file, prints what differs. */
+export function measureRepeatedly(
+  filter: string,
+  { against, save }: { readonly against: string | null; readonly save: string | null },
+): void {
+  const saved = against === null ? null : readSaved(against);
+  const isCommit = against !== null && saved === null;
+  const other = isCommit ? checkOut(against) : null;
+  try {
+    const [old, now]: [Sums, Sums] = [{}, {}];
+    for (let round = 0; round < ROUNDS; round++) {
+      const sides = [[PROJECT, now], ...other === null ? [] : [[other, old]]] as [string, Sums][];
+      // Which comes first takes turns: what drifts slowly is then in both.
+      for (const [folder, sums] of round % 2 === 0 ? sides : sides.reverse()) {
+        addRound(sums, resultsOf(folder, filter));
+      }
+      console.error(`round ${round + 1} of ${ROUNDS}`);
+    }
+    if (save !== null) {
+      const written: Saved = {
+        commit: git("rev-parse", "HEAD"),
+        deno: Deno.version.deno,
+        results: now,
+      };
+      Deno.writeTextFileSync(save, `${JSON.stringify(written, null, 1)}\n`);
+      console.log(`${Object.keys(now).length} results in ${save}`);
+    }
+    if (against === null) return;
+    const base = saved?.results ?? old;
+    const how = isCommit
+      ? "in alternating runs"
+      : `saved at ${saved!.commit.slice(0, 8)}, not alternating`;
+    console.log(
+      `${ROUNDS} rounds against ${against}, ${how}; in brackets where 19 of 20 such ratios lie`,
+    );
+    console.log(comparisonLines(base, now, isCommit).join("\n"));
+  } finally {
+    if (other !== null) git("worktree", "remove", "--force", other);
+  }
+}
+
+function resultsOf(folder: string, filter: string): BenchResult[] {
+  const permissions = ["-R", "-W", "--allow-env=XDG_CACHE_HOME,HOME", "--allow-run"];
+  const text = runDeno([...permissions, "tools/bench_main.ts", "--json", filter], folder);
+  return text.trim().split("\n").map((line) => JSON.parse(line) as BenchResult);
+}
+
+/** What was saved; null where there is no such file. */
+function readSaved(path: string): Saved | null {
+  try {
+    return JSON.parse(Deno.readTextFileSync(path)) as Saved;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw new Error(`"${path}" was not written by --save`, { cause: error });
+  }
+}
+
+/** Another commit's files, in a folder of their own. */
+function checkOut(commit: string): string {
+  const folder = Deno.makeTempDirSync({ prefix: "dmalab-bench-" });
+  git("worktree", "add", "--detach", folder, commit);
+  return folder;
+}
+
+function git(...args: string[]): string {
+  const options = { args, cwd: PROJECT, stdout: "piped", stderr: "piped" } as const;
+  const { stderr, stdout, success } = new Deno.Command("git", options).outputSync();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  if (!success) throw new Error(`git ${args.join(" ")}: ${text(stderr)}`);
+  return text(stdout);
+}
