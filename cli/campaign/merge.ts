@@ -133,6 +133,7 @@ function reportText(
     ["what", "tried", "cases", "with findings"],
     rows,
     ["left", "right", "right", "right"],
+    Infinity,
   );
   const found = causes.flatMap(({ cause, key, tries }, index) => [
     `${index + 1}. ${cause}`,
