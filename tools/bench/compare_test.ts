@@ -19,7 +19,7 @@ Deno.test("what is as fast differs by noise in all but some of many comparisons,
   }
 });
 
-Deno.test("a tenth more is found, and rates and times are told apart", () => {
+Deno.test("a tenth more is found, and rates and times are distinguished", () => {
   const found = compare(scattered(10, 1), scattered(11, 2), true);
   assertMatch(verdict(found, "requests/s"), /^1\.\d+ times as fast \(1\.\d+ to 1\.\d+\)$/);
   assertMatch(verdict(found, "us"), /^slower: 0\.9\d* times the speed /);
