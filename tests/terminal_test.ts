@@ -5,9 +5,12 @@ import { DENO_ONLY, programLine } from "./dmalab_program.ts";
 
 const PROMPT = /dma\[\d+( @ \w+)?\]> /;
 
+/** A loop without an end lasts until it is interrupted, however long that takes on a busy host. */
+const LIMITS = `--max-steps ${10 ** 14} --max-time 300`;
+
 /** What starts the REPL; with nothing more it may not even send signals. */
 function start(permissions: string): string {
-  return `stty cols 80; ${programLine(...permissions.split(" "))} repl\n`;
+  return `stty cols 80; ${programLine(...permissions.split(" "))} repl ${LIMITS}\n`;
 }
 
 async function withRepl(talk: (pty: Pty) => Promise<void>, permissions = "-R"): Promise<void> {
