@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { loadText } from "../lang/language.ts";
 import { SAMPLES } from "../lang/syntax/testing_samples.ts";
 import { GRAMMARS } from "../tools/grammar/mod.ts";
 import { grammarProblems, loadGrammar } from "./grammar.ts";
@@ -39,4 +40,19 @@ repeat(3)
 let x = iteration + per + cpu
 `;
   assertEquals(grammarProblems(grammar, "names.dma", text), []);
+});
+
+interface Snippet {
+  readonly body: readonly string[];
+}
+
+Deno.test("every snippet of the extension is right as it is inserted", () => {
+  const path = `${ROOT}editors/vscode/snippets.json`;
+  const snippets: Record<string, Snippet> = JSON.parse(Deno.readTextFileSync(path));
+  for (const [name, { body }] of Object.entries(snippets)) {
+    const text = body.join("\n").replaceAll(/\$\{\d\|([^,]*)[^}]*\|\}/g, "$1")
+      .replaceAll(/\$\{\d:([^}]*)\}/g, "$1").replaceAll(/\$\d/g, "");
+    const wrong = loadText(text).diagnostics.filter(({ severity }) => severity === "error");
+    assertEquals(wrong.map(({ message }) => message), [], `${name}: ${text}`);
+  }
 });
