@@ -57,7 +57,7 @@ export interface RequestPhase {
 /** Rows of a table that events of the request wrote; `died` where they have ended by then. */
 export type OwnRows<T extends TableName> = readonly TableRow<T>[];
 
-/** Everything of a request. */
+/** Everything of a request; entries and list pages are those of its data. */
 export interface RequestView {
   /** Its number. */
   readonly request: number;
@@ -71,8 +71,10 @@ export interface RequestView {
   readonly status: string | null;
   /** Each thing that it came to, in order. */
   readonly phases: readonly RequestPhase[];
-  /** The memory that it covers. */
+  /** The memory that was mapped for it. */
   readonly segments: readonly RequestSegment[];
+  /** The memory of its metadata. */
+  readonly metadata: readonly RequestSegment[];
   /** IOVA ranges, mappings, page-table entries and bounce buffers that were made for it. */
   readonly ranges: OwnRows<"iova">;
   /** Mappings that were made for it. */
@@ -111,9 +113,10 @@ export function requestView(run: KeptRun, at: Position, request: number): Reques
   }
   if (events.length === 0) return null;
   const own = <T extends TableName>(table: T) => ownRows(run, table, at, request);
-  const { entries, listPages } = entriesOf(run, at, request, events);
   const named = <N extends MachineEvent["name"]>(name: N) =>
     events.filter((event): event is MachineEvent<N> => event.name === name);
+  const tried = lastTry(events);
+  const { entries, listPages } = entriesOf(run, at, request, events, tried.metadata[0]?.seq);
   const chosen = named("nvme.choose").at(-1);
   return {
     request,
@@ -123,7 +126,8 @@ export function requestView(run: KeptRun, at: Position, request: number): Reques
     status: named("block.status").find(({ fields }) => fields.ended === "request")?.fields.status ??
       null,
     phases: events.flatMap(phaseOf),
-    segments: segmentsOf(events),
+    segments: segmentsOf(tried.data),
+    metadata: segmentsOf(tried.metadata),
     ranges: own("iova"),
     mappings: own("mappings"),
     pageTable: own("page_table"),
@@ -151,18 +155,28 @@ function phaseOf(event: MachineEvent): readonly RequestPhase[] {
   return phase === undefined || isOther ? [] : [{ phase, seq: event.seq, atNs: event.at_ns }];
 }
 
+/** Events of the last try: of its data, and of its metadata, which is mapped behind it. */
+function lastTry(events: readonly MachineEvent[]) {
+  const chosen = events.findLastIndex(({ name }) => name === "nvme.choose");
+  const before = events.slice(0, chosen < 0 ? events.length : chosen)
+    .findLastIndex(({ name }) => name === "nvme.unmap");
+  const own = events.slice(before + 1);
+  const split = own.findIndex(({ name }) =>
+    name === "nvme.metadata" || name === "call.blk_rq_integrity_dma_map_iter_start"
+  );
+  return split < 0
+    ? { data: own, metadata: [] }
+    : { data: own.slice(0, split), metadata: own.slice(split) };
+}
+
 /** The memory that it covers: what the iterator produced, a scatterlist has, or one call maps. */
 function segmentsOf(events: readonly MachineEvent[]): readonly RequestSegment[] {
-  // A request that is tried again is mapped again.
-  const sent = events.findLastIndex(({ name }) => name === "nvme.choose");
-  const before = events.slice(0, sent < 0 ? events.length : sent)
-    .findLastIndex(({ name }) => name === "nvme.unmap");
   const found: Record<"iterated" | "listed" | "mapped", RequestSegment[]> = {
     iterated: [],
     listed: [],
     mapped: [],
   };
-  for (const event of events.slice(before + 1)) {
+  for (const event of events) {
     const { seq } = event;
     if (event.name === "block.segment") {
       const { phys, size_bytes: sizeBytes } = event.fields;
@@ -208,11 +222,9 @@ function lastRows<T extends "prp_entries" | "sgl_entries">(
   run: KeptRun,
   rows: readonly TableRow<T>[],
 ): readonly TableRow<T>[] {
-  const newest = rows.at(-1);
-  const wasEnded = ({ died }: { readonly died: number | null }) =>
-    died !== null && run.log.nameAt(died) === "nvme.unmap";
-  return rows.filter((row) =>
-    row.died === null || wasEnded(row) && row.died === (newest?.died ?? row.died)
+  const ended = rows.at(-1)?.died;
+  return rows.filter(({ died }) =>
+    died === ended && (died === null || run.log.nameAt(died) === "nvme.unmap")
   );
 }
 
@@ -229,8 +241,11 @@ function entriesOf(
   at: Position,
   request: number,
   events: readonly MachineEvent[],
+  metadataSeq = Infinity,
 ): Entries {
-  const prps = lastRows(run, rowsOf(run, "prp_entries", at, (row) => row.request === request));
+  const isData = (row: { readonly request: number; readonly born: number }) =>
+    row.request === request && row.born < metadataSeq;
+  const prps = lastRows(run, rowsOf(run, "prp_entries", at, isData));
   const walks = new Map<number, number>();
   let fetched: number | null = null;
   for (const event of events) {
@@ -238,7 +253,7 @@ function entriesOf(
     if (event.name === "nvme.fetch") fetched = event.seq;
   }
   if (prps.length > 0) return prpEntries(prps, walks, fetched);
-  const sgls = lastRows(run, rowsOf(run, "sgl_entries", at, (row) => row.request === request));
+  const sgls = lastRows(run, rowsOf(run, "sgl_entries", at, isData));
   return sglEntries(sgls, walks, fetched);
 }
 
