@@ -57,7 +57,7 @@ export function measureRepeatedly(
 }
 
 function resultsOf(folder: string, filter: string): BenchResult[] {
-  const permissions = ["-R", "-W", "--allow-env=XDG_CACHE_HOME,HOME", "--allow-run"];
+  const permissions = ["-R", "-W", "--allow-env", "--allow-run"];
   const text = runDeno([...permissions, "tools/bench_main.ts", "--json", filter], folder);
   return text.trim().split("\n").map((line) => JSON.parse(line) as BenchResult);
 }
