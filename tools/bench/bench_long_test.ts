@@ -117,7 +117,16 @@ Deno.test("benchmarks have names of their own, among them those that must be the
 Deno.test("deno task bench --json prints one object a line, and refuses what it does not know", async () => {
   const run = async (...words: string[]) => {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "-R", "-W", "--allow-run", "tools/bench_main.ts", ...words],
+      args: [
+        "run",
+        "--no-prompt",
+        "-R",
+        "-W",
+        "--allow-env",
+        "--allow-run",
+        "tools/bench_main.ts",
+        ...words,
+      ],
       cwd: PROJECT,
     }).output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
