@@ -2,10 +2,11 @@
  * `deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM]`: compiles files of a kernel
  * tree, those of a list or drawn at random from all with DMA calls, and prints `N of M` last.
  */
-import { CompilerGone, SessionClang, SystemClang } from "../cli/c/tree_clang.ts";
+import { CompilerGone, SessionClang } from "../cli/c/tree_clang.ts";
 import { firstError, TreeBuild } from "../cli/c/tree_build.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
 import { TreeError } from "../c_drivers/tree/tree_files.ts";
+import { SystemClang } from "./tree/system_clang.ts";
 
 const USUAL_LIST = "tests/tree/drawn.txt";
 const USUAL_COUNT = 200;

@@ -4,10 +4,11 @@
  */
 import { HostTree } from "../cli/c/host_tree.ts";
 import { TreeBuild } from "../cli/c/tree_build.ts";
-import { SessionClang, SystemClang } from "../cli/c/tree_clang.ts";
+import { SessionClang } from "../cli/c/tree_clang.ts";
 import { buildTreeAllocator } from "../cli/tree/tree_allocator_build.ts";
 import { compareFields, type TraceLine } from "./conformance/traces/iova_trace.ts";
 import type { IovaOperation } from "../instruments/oracle/iova_operations.ts";
+import { SystemClang } from "./tree/system_clang.ts";
 
 const FOLDER = "tests/golden/iova";
 /** Another layer's records, and those of another page size. */

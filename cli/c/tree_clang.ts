@@ -1,5 +1,4 @@
 /** One compiler for many files of a tree: its process stays, and each text is sent to it once. */
-import { host } from "../host.ts";
 import { type Compiled, linesOf, startCompiler } from "./clang.ts";
 
 /** No file of a tree takes so long. */
@@ -78,45 +77,5 @@ function compilerProcess(): CompilerProcess {
 export class CompilerGone extends Error {
   constructor(line: string) {
     super(`The compiler of C ended: ${line}`);
-  }
-}
-
-/** A clang of the system's, on files in a folder: faster, for those who make dmalab. */
-export class SystemClang implements TreeClang {
-  readonly #folder = host.makeTempDirSync();
-  readonly #sent = new Map<string, string>();
-
-  constructor(readonly program: string) {}
-
-  async run(
-    args: readonly string[],
-    files: Readonly<Record<string, string>>,
-    output: string,
-  ): Promise<Compiled> {
-    for (const [path, text] of Object.entries(files)) {
-      if (this.#sent.get(path) === text) continue;
-      this.#sent.set(path, text);
-      const at = `${this.#folder}/${path}`;
-      host.mkdirSync(at.slice(0, at.lastIndexOf("/")), { recursive: true });
-      host.writeTextFileSync(at, text);
-    }
-    const { code, stderr, stdout } = await new host.Command(this.program, {
-      args: [...args, "-o", output],
-      cwd: this.#folder,
-      stderr: "piped",
-      stdout: "piped",
-    }).output();
-    const said = new TextDecoder().decode(stderr);
-    const module = code !== 0
-      ? null
-      : output === "-"
-      ? new Uint8Array(stdout)
-      : host.readFileSync(`${this.#folder}/${output}`);
-    return { module, said };
-  }
-
-  close(): Promise<void> {
-    host.removeSync(this.#folder, { recursive: true });
-    return Promise.resolve();
   }
 }
