@@ -263,4 +263,5 @@ export { type OptionalOf, type SettingRows, type ValueOf } from "./runtime/setti
 export { type AllHold, type Holds } from "./runtime/vocabulary/fields.ts";
 export { type CallEnd, type KernelCalls } from "./runtime/vocabulary/kernel_calls.ts";
 export { type AccessField, type FaultReasonField } from "./runtime/vocabulary/shared_words.ts";
+export type { Question, WrongAnswer } from "./lang/values/question.ts";
 export { type Shown } from "./lang/values/run.ts";

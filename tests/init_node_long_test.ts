@@ -27,7 +27,7 @@ Deno.test("a folder of dmalab init works with Node alone", async (t) => {
       const text = Deno.readTextFileSync(rooms.at("project/package.json"));
       const { exports, imports, name, scripts } = JSON.parse(text);
       assertEquals([name, scripts.test, exports], ["theirs", "echo theirs", undefined]);
-      assertEquals(Object.keys(imports), ["#dmalab", "#dmalab/test"]);
+      assertEquals(Object.keys(imports), ["#dmalab", "#dmalab/recording", "#dmalab/test"]);
       assertStringIncludes(text, '\n\t"imports"');
       assertMatch(
         Deno.readTextFileSync(rooms.at("project/.gitignore")),

@@ -22,6 +22,7 @@ const DENO_ADDED = {
   imports: {
     "dma": `./${OWN_FOLDER}/run.js`,
     "dmalab": `./${OWN_FOLDER}/mod.js`,
+    "dmalab/recording": `./${OWN_FOLDER}/recording.js`,
     "dmalab/test": `./${OWN_FOLDER}/scenarios.js`,
   },
   tasks: { dmalab: COMMAND },
@@ -48,6 +49,10 @@ const PACKAGE_ADDED = {
     "#dmalab": {
       types: `./${OWN_FOLDER}/types/mod.d.ts`,
       default: `./${OWN_FOLDER}/mod.js`,
+    },
+    "#dmalab/recording": {
+      types: `./${OWN_FOLDER}/types/recording.d.ts`,
+      default: `./${OWN_FOLDER}/recording.js`,
     },
     "#dmalab/test": {
       types: `./${OWN_FOLDER}/types/cli/testing/register_scenarios.d.ts`,

@@ -1,5 +1,6 @@
 /** What the `show` statements of a run draw, as a file: `--picture FILE`. */
 import { PictureCollector, svgPictures } from "../../lang/render/pictures/svg_picture.ts";
+import { printable } from "../../lang/diagnostics/display_width.ts";
 import type { RunOptions } from "../../lang/run/run_options.ts";
 import { FileError } from "../files/file_error.ts";
 import { writeFile } from "../files/write_file.ts";
@@ -13,8 +14,8 @@ export class PictureFile {
 
   constructor(readonly path: string) {}
 
-  readonly onLine: NonNullable<RunOptions["onLine"]> = (text, shown) =>
-    this.#collector.line(text, shown);
+  readonly onShown: NonNullable<RunOptions["onShown"]> = (text, shown) =>
+    this.#collector.line(printable(text), shown);
 
   /** Writes the file. False, after saying why, when there is none. */
   end(screen: Pick<Screen, "err">): boolean {

@@ -42,7 +42,7 @@ export interface PrintOptions {
 }
 
 /** What one run needs besides. */
-interface RunParts extends PrintOptions, Pick<RunOptions, "onLine"> {
+interface RunParts extends PrintOptions, Pick<RunOptions, "onShown"> {
   /** What draws the cases of properties; null where there is none. */
   readonly engine: Parameters<typeof runProgramWith>[0];
   readonly observers: RunListeners | null;
@@ -64,11 +64,8 @@ export function printRun(program: Program, options: RunParts, screen: Screen): R
     match: options.matches,
     ...options.seed === null ? {} : { seed: options.seed },
     ...eventListeners(observers, options.trace === "text" ? trace : null),
-    onLine: (line, shown) => {
-      const text = printable(line);
-      lines.body(text);
-      options.onLine?.(text, shown);
-    },
+    onLine: (line) => lines.body(printable(line)),
+    ...options.onShown === undefined ? {} : { onShown: options.onShown },
     columns: screen.columns ?? undefined,
     onOutcome: (outcome) => {
       observers?.onOutcome(outcome);

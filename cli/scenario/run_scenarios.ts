@@ -30,7 +30,7 @@ export async function runScenarios(
   if (typeof picture === "string") return refuse(picture, screen);
   // Lines of JSON are for programs: what is for people goes the other way.
   const said = options.trace === "json" ? errorScreen(screen) : screen;
-  const wanted = picture === null ? options : { ...options, onLine: picture.onLine };
+  const wanted = picture === null ? options : { ...options, onShown: picture.onShown };
   const exitCode = await withInterrupts((watch) => runAll(paths, wanted, outputs, said, watch));
   const areWritten = [outputs?.end() ?? true, picture?.end(screen) ?? true];
   return areWritten.every(Boolean) ? exitCode : worseExitCode(exitCode, WRONG);
@@ -62,7 +62,7 @@ async function openOutputs(
 
 async function runAll(
   paths: readonly string[],
-  options: PrintOptions & Pick<RunOptions, "onLine">,
+  options: PrintOptions & Pick<RunOptions, "onShown">,
   outputs: TraceOutputs | null,
   screen: Screen,
   watch: Interrupts,

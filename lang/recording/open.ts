@@ -159,9 +159,9 @@ export function openRun(
   const { limits = DEFAULT_LIMITS, seed, strict, watch } = options;
   const run = runOf(program, choice, options);
   let known: RunNotes | null = null;
-  const output = new LimitedOutput(limits, (line, shown) => {
+  const output = new LimitedOutput(limits, (line) => {
     known?.line(line);
-    options.onLine?.(line, shown);
+    options.onLine?.(line);
   });
   const machineOptions: MachineOptions = { limits, output, seed, strict, record: true };
   const prepared = prepareRun(program, run, {

@@ -34,8 +34,10 @@ export interface RunOptions {
   readonly strict?: boolean | undefined;
   /** What stops a run. */
   readonly limits?: Limits;
-  /** Gets every line of `print`, `show` and `explain` when it is written, and of which `show` it is. */
-  readonly onLine?: (text: string, shown?: Shown) => void;
+  /** Gets every line of `print`, `show` and `explain` when it is written. */
+  readonly onLine?: (text: string) => void;
+  /** Gets the lines of `show` beside `onLine`, and of which `show` each is. */
+  readonly onShown?: (text: string, shown: Shown) => void;
   /** Gets the questions of quizzes, which are lines of output where it is left out. */
   readonly onQuestion?: (question: Question) => void;
   /** How wide these lines may be; 80 columns when nothing is known, so that they are the same anywhere. */
@@ -69,7 +71,13 @@ export interface SharedOptions {
 export function sharedOptions(options: RunOptions): SharedOptions {
   const { limits = DEFAULT_LIMITS, onEvent, onLine, onSideEvent } = options;
   const { onRun, seed, strict, style, watch } = options;
-  const output = new LimitedOutput(limits, onLine, options.columns, options.onQuestion);
+  const output = new LimitedOutput(
+    limits,
+    onLine,
+    options.columns,
+    options.onQuestion,
+    options.onShown,
+  );
   return {
     machine: { limits, output, seed, strict, onEvent, onSideEvent, heard: options.heard ?? true },
     style,
@@ -90,6 +98,7 @@ export class LimitedOutput implements Output {
     readonly onLine: RunOptions["onLine"] | undefined,
     readonly columns?: number,
     readonly ask?: (question: Question) => void,
+    readonly onShown?: RunOptions["onShown"],
   ) {
     this.#linesLeft = limits.outputLines;
     this.#bytesLeft = limits.outputBytes;
@@ -101,7 +110,8 @@ export class LimitedOutput implements Output {
     this.#linesLeft--;
     this.#bytesLeft -= lengthBytes(line) + 1;
     if (this.#bytesLeft < 0) throw this.#tooMuch("--max-output-bytes", outputBytes, "bytes");
-    this.onLine?.(line, shown);
+    this.onLine?.(line);
+    if (shown !== undefined) this.onShown?.(line, shown);
   }
 
   #tooMuch(option: string, limit: number, unit: string): LimitError {

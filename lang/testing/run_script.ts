@@ -16,12 +16,12 @@ export interface ScriptEnd {
 /**
  * Runs the top-level statements and the tests of a script.
  * @param files What it may use or read.
- * @param onLine Gets each line when it is written.
+ * @param onShown Gets each line of `show` when it is written.
  */
 export function runScript(
   text: string,
   files: Readonly<Record<string, string>> = {},
-  onLine: NonNullable<RunOptions["onLine"]> = () => {},
+  onShown: NonNullable<RunOptions["onShown"]> = () => {},
 ): ScriptEnd {
   const { diagnostics, program } = loadProgram(
     new SourceFile("script.dma", text),
@@ -33,10 +33,8 @@ export function runScript(
     return { problems, output };
   }
   const { outcomes } = runProgram(audited(program), {
-    onLine: (line, shown) => {
-      output.push(line);
-      onLine(line, shown);
-    },
+    onLine: (line) => output.push(line),
+    onShown,
   });
   return { problems: outcomes.flatMap(({ failure }) => failure?.lines.join("\n") ?? []), output };
 }

@@ -1,16 +1,20 @@
 /** What a `quiz` asks: the machine worked its answer out, and usual mistakes have a hint. */
 export interface Question {
+  /** What is asked. */
   readonly text: string;
   /** As a script would write it. */
   readonly answer: string;
+  /** Usual mistakes. */
   readonly wrong: readonly WrongAnswer[];
 }
 
 /** A mistake that is often made. */
 export interface WrongAnswer {
+  /** As a script would write it. */
   readonly answer: string;
   /** As `dmalab explain` takes it: `dma.3.3`. */
   readonly rule: string;
+  /** What leads to the right answer. */
   readonly hint: string;
 }
 

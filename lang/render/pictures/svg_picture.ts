@@ -82,17 +82,15 @@ export class PictureCollector {
   readonly pictures: { readonly title: string; readonly lines: string[] }[] = [];
   #last: Shown | undefined;
 
-  /** A line of the run, and whose it is. */
-  line(text: string, shown: Shown | undefined): void {
-    if (shown !== undefined) {
-      if (shown !== this.#last) {
-        const [statement] = spanText(shown.span).split("\n");
-        const title = `${statement}   ${spanPlace(shown.span)}`;
-        this.pictures.push({ title, lines: [] });
-      }
-      this.pictures.at(-1)!.lines.push(text);
+  /** A line of `show`, and of which one. */
+  line(text: string, shown: Shown): void {
+    if (shown !== this.#last) {
+      const [statement] = spanText(shown.span).split("\n");
+      const title = `${statement}   ${spanPlace(shown.span)}`;
+      this.pictures.push({ title, lines: [] });
+      this.#last = shown;
     }
-    this.#last = shown;
+    this.pictures.at(-1)!.lines.push(text);
   }
 }
 
