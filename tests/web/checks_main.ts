@@ -16,6 +16,11 @@ const CHECKS = {
   output: checkOutput,
 } as const;
 
+const unknown = Deno.args.find((name) => !Object.hasOwn(CHECKS, name));
+if (unknown !== undefined) {
+  console.error(`There is no check "${unknown}": ${Object.keys(CHECKS).join(", ")}`);
+  Deno.exit(2);
+}
 const browser = await startBrowser();
 if (browser === null) {
   console.error("Chromium is missing: these checks need it, for example from the package chromium");
