@@ -1,5 +1,6 @@
 /** A plain PCI endpoint: it does DMA on request, and may provide memory to its peers. */
 import { isPowerOfTwo, KIB, roundUpPowerOfTwo, TIB } from "../../runtime/address.ts";
+import { DEFAULT_SEGMENT_BYTES } from "../../runtime/dma/device/device.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";
 import { int, pages, setting } from "../../runtime/settings.ts";
 import { type DescribedRegisters, describedRegisters } from "../described_registers.ts";
@@ -25,7 +26,7 @@ const SETTINGS = {
   }),
   p2pmemBytes: P2PMEM,
   vectors: setting("vectors", int(1, 2048), 1, { doc: "Interrupts that it can raise." }),
-  ...deviceSettings({ minAlignBytes: 1, maxSegmentSizeBytes: 64 * KIB }),
+  ...deviceSettings({ minAlignBytes: 1, maxSegmentSizeBytes: DEFAULT_SEGMENT_BYTES }),
 };
 
 export const ENDPOINT: DeviceKind<typeof SETTINGS, EndpointDevice> = {

@@ -3,6 +3,7 @@
  *
  * @see behaviour/traces.md T.47, T.48, T.52 to T.55
  */
+import { SET_BYTES, SLOT_BYTES } from "../../../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { debugFacts, leakedEntry } from "./debug_lines.ts";
 import { type Facts, hexOf, type KernelLogKind } from "./entry.ts";
 
@@ -22,10 +23,6 @@ export interface LineRule {
   readonly more?: readonly Continuation[];
 }
 
-/** Bounce buffers are handed out in slots of 2 KiB, and at most 128 of them in one piece. */
-const SLOT_BYTES = 2048;
-const MOST_SLOTS = 128;
-
 /** Names of the actions of the NVMe driver's timeout, by their first words. */
 const TIMEOUT_ACTIONS: readonly (readonly [RegExp, string])[] = [
   [/^abort/i, "abort"],
@@ -34,7 +31,7 @@ const TIMEOUT_ACTIONS: readonly (readonly [RegExp, string])[] = [
   [/^disable/i, "disable"],
 ];
 
-/** Faults of IOMMUs that no scenario models, with the groups `iommu`, `address` and `access`. */
+/** Faults of IOMMUs that no scenario models: the groups `iommu` and `address`, and `access` if printed. */
 const OTHER_IOMMUS: readonly (readonly [model: string, words: string, RegExp])[] = [
   [
     "rockchip",
@@ -54,12 +51,12 @@ const OTHER_IOMMUS: readonly (readonly [model: string, words: string, RegExp])[]
   [
     "apple_dart",
     "translation fault:",
-    /\bapple-dart (?<iommu>\S+): .*?(?<access>)translation fault: .* at (?<address>0x[0-9a-f]+)/i,
+    /\bapple-dart (?<iommu>\S+): .*?translation fault: .* at (?<address>0x[0-9a-f]+)/i,
   ],
   [
     "riscv",
     "iotval:",
-    /\briscv,?[-\w]*iommu (?<iommu>\S+): Fault \d+ devid: 0x[0-9a-f]+ (?<access>)iotval: (?<address>[0-9a-f]+)/i,
+    /\briscv,?[-\w]*iommu (?<iommu>\S+): Fault \d+ devid: 0x[0-9a-f]+ iotval: (?<address>[0-9a-f]+)/i,
   ],
 ];
 
@@ -168,7 +165,7 @@ export const LINE_RULES: readonly LineRule[] = [
       iommu: groups!.iommu!,
       model: which,
       address: hexOf(groups!.address!),
-      access: accessWord(groups!.access),
+      access: accessWord(groups?.access),
     }),
   })),
   {
@@ -341,7 +338,7 @@ function swiotlbFacts(
   totalSlots: number | null,
   usedSlots: number | null,
 ): Facts {
-  const cause = sizeBytes > MOST_SLOTS * SLOT_BYTES
+  const cause = sizeBytes > SET_BYTES
     ? "over_segment"
     : totalSlots === null || usedSlots === null
     ? "unknown"

@@ -4,7 +4,7 @@ import { wrapText } from "../../../lang/text/columns.ts";
 import { ERROR_ADDRESS } from "../line/payload.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { limitsSeen } from "./queue_use.ts";
-import { type Device, type Finding, modeOf } from "./traced_mapping.ts";
+import { type Device, type Finding, isSure, modeOf } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
 import { clockLines } from "./trace_clocks.ts";
@@ -216,10 +216,6 @@ export function checkLines(
       COLUMNS,
     ),
   ];
-}
-
-function isSure({ certainty }: Finding): boolean {
-  return certainty === "proved" || certainty === "likely";
 }
 
 /** A fault of the log whose cause is at most possible: it is one all the same. */

@@ -5,6 +5,7 @@
  *
  * @see behaviour/traces.md T.7
  */
+import { SLOT_BYTES } from "../../../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { queueLimitOf } from "../line/line_source.ts";
 
 const GROUP = /^group \d+ type (\S+) devs (.+)$/;
@@ -19,8 +20,6 @@ const POLICY = /\bDMA domain TLB invalidation policy: (strict|lazy) mode/;
 const STRICT_BY_HOST = /\bUsing strict mode due to virtualization|\bIOMMU batching disallowed/;
 const POOL = /\bsoftware IO TLB: mapped \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\]/;
 const POOL_OPTION = /\bcommand line: .*\bswiotlb=(\d+)/i;
-/** The kernel's command line counts the pool's slots. */
-const SLOT_BYTES = 2048;
 const OVERRUN = /^per_cpu\/cpu\d+ .*?\boverrun: (\d+)/;
 
 export class MachineFacts {

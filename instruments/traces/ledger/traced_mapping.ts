@@ -96,6 +96,11 @@ export interface Finding {
   readonly more: Readonly<Record<string, number | string | null | readonly number[]>>;
 }
 
+/** Whether a person may act on it. */
+export function isSure({ certainty }: Finding): boolean {
+  return certainty === "proved" || certainty === "likely";
+}
+
 export function makeDevice(name: string): Device {
   return {
     name,

@@ -2,6 +2,7 @@
  * The machine of a scenario that is made from a trace: what the trace, its log and the facts beside
  * them say of the real one. What they do not say is guessed, and the guess is named.
  */
+import { DEFAULT_SEGMENT_BYTES } from "../../../runtime/dma/device/device.ts";
 import { kernelNamed } from "../../../runtime/kernels/kernels.ts";
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import { type Device, modeOf } from "../ledger/traced_mapping.ts";
@@ -17,8 +18,6 @@ export interface ScriptDevice {
   readonly longestBytes: number;
 }
 
-/** The longest segment of an endpoint whose driver sets no limit. @see behaviour/dma.md */
-const SEGMENT_BYTES = 64 * 1024;
 /** Types of IOMMU groups, as modes. */
 const MODE_OF_TYPE: ReadonlyMap<string, IommuMode> = new Map([
   ["DMA", "strict"],
@@ -100,7 +99,7 @@ function portLine(
   index: number,
   guesses: Set<string>,
 ): string {
-  const isLong = !isDisk && longestBytes > SEGMENT_BYTES;
+  const isLong = !isDisk && longestBytes > DEFAULT_SEGMENT_BYTES;
   if (isLong) guesses.add("the segment limit of a device: the longest segment that the trace has");
   const limit = isLong ? `max_segment_size = ${longestBytes}B ` : "";
   return `    root_port rp${index} { ${isDisk ? "nvme" : "endpoint"} ${name} { ${limit}} }`;

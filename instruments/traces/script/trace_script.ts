@@ -3,9 +3,11 @@
  * the same error. What a trace does not record is guessed, and noted in a comment.
  */
 import { INDENT_WIDTH, LINE_WIDTH } from "../../../lang/format/line_width.ts";
+import { formatDuration } from "../../../lang/text/numbers.ts";
+import { PER_CPU_TIMEOUT_NS } from "../../../runtime/iommu/flush_queue.ts";
 import type { MachineFacts } from "../ledger/machine_facts.ts";
 import type { Device, Finding, TracedMapping } from "../ledger/traced_mapping.ts";
-import { modeOf, PAGE_BYTES, pageOf } from "../ledger/traced_mapping.ts";
+import { isSure, modeOf, PAGE_BYTES, pageOf } from "../ledger/traced_mapping.ts";
 import { type IommuMode, machineLines, scriptMode } from "./machine_lines.ts";
 import { isMappingStep, type MappingStep, type Step } from "./recorder.ts";
 import { RequestLines } from "./request_lines.ts";
@@ -22,9 +24,6 @@ const FIRST_PHYS = 0x1000_0000;
 /** Devices and steps that a scenario has at most. */
 const MOST_DEVICES = 16;
 const MOST_STEPS = 50_000;
-
-/** As long as freed ranges wait at most before they are invalidated. @see behaviour/dma.md */
-const FLUSH_DELAY = "10ms";
 
 /** Findings that a scenario draws by a call that is wrong. */
 const WARNED: Readonly<Record<string, string>> = {
@@ -86,9 +85,7 @@ class ScriptWriter {
     machine: TracedMachine,
     options: ScriptOptions,
   ) {
-    this.#findings = findings.filter(({ certainty }) =>
-      certainty === "proved" || certainty === "likely"
-    );
+    this.#findings = findings.filter(isSure);
     this.#machine = machine;
     this.#options = options;
   }
@@ -401,7 +398,7 @@ class ScriptWriter {
     if (this.#mode !== "strict" && this.#mode !== "lazy") return;
     const { kind, logLine, more } = finding;
     if (this.#mode === "lazy" && kind === "use_after_unmap") {
-      this.#say(`advance ${FLUSH_DELAY}   # the flush queue is emptied`);
+      this.#say(`advance ${formatDuration(PER_CPU_TIMEOUT_NS)}   # the flush queue is emptied`);
     }
     this.#reproduced.add(finding);
     this.#guesses.add("how many bytes a device moved: a fault line has none");

@@ -11,6 +11,9 @@ import type { IommuDomain } from "../../iommu/domain.ts";
 import type { CheckedDevice } from "../checker/checked_device.ts";
 import { type DmaRange, RangeMap } from "./range_map.ts";
 
+/** The longest segment of a list of a device whose driver sets no limit. */
+export const DEFAULT_SEGMENT_BYTES: Bytes = 65536;
+
 /** The attributes a device may be given when it is made; what is left out reads as the default. */
 export interface DmaDeviceOptions {
   /** Width of the streaming mask in bits, 1 to 64. Default 64. */
@@ -120,7 +123,7 @@ export class DmaDevice {
     this.untrusted = options.untrusted ?? false;
     this.rangeMap = options.ranges === undefined ? null : new RangeMap(options.ranges);
     this.minAlignMask = options.minAlignMask ?? 0;
-    this.maxSegmentSizeBytes = options.maxSegmentSizeBytes ?? 65536;
+    this.maxSegmentSizeBytes = options.maxSegmentSizeBytes ?? DEFAULT_SEGMENT_BYTES;
     this.segmentBoundaryMask = options.segmentBoundaryMask ?? 2 ** 32 - 1;
     this.prefer32Bit = options.prefer32Bit ?? true;
     this.skipSync = this.coherent;
