@@ -1,17 +1,7 @@
 /** The language server over its streams, in a process of its own, and renaming over all examples. */
 import { assert, assertEquals } from "@std/assert";
 import { Readable, Writable } from "node:stream";
-import {
-  createProtocolConnection,
-  DidChangeTextDocumentNotification,
-  DidOpenTextDocumentNotification,
-  DocumentSymbolRequest,
-  FoldingRangeRequest,
-  InitializeRequest,
-  SemanticTokensRequest,
-  StreamMessageReader,
-  StreamMessageWriter,
-} from "vscode-languageserver-protocol/node";
+import * as Lsp from "vscode-languageserver-protocol/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import { analyse, type Analysis } from "../lang/editor/analysis.ts";
 import { completeAt } from "../lang/editor/completion_at.ts";
@@ -69,12 +59,12 @@ async function startServer() {
     stdout: "piped",
     stderr: "null",
   }).spawn();
-  const client = createProtocolConnection(
-    new StreamMessageReader(Readable.fromWeb(child.stdout as never)),
-    new StreamMessageWriter(Writable.fromWeb(child.stdin as never)),
+  const client = Lsp.createProtocolConnection(
+    new Lsp.StreamMessageReader(Readable.fromWeb(child.stdout as never)),
+    new Lsp.StreamMessageWriter(Writable.fromWeb(child.stdin as never)),
   );
   client.listen();
-  await client.sendRequest(InitializeRequest.type, {
+  await client.sendRequest(Lsp.InitializeRequest.type, {
     processId: null,
     rootUri: null,
     capabilities: {},
@@ -88,14 +78,14 @@ type Client = Awaited<ReturnType<typeof startServer>>["client"];
 async function stateOf(client: Client, uri: string) {
   const textDocument = { uri };
   return {
-    symbols: await client.sendRequest(DocumentSymbolRequest.type, { textDocument }),
-    folds: await client.sendRequest(FoldingRangeRequest.type, { textDocument }),
-    tokens: await client.sendRequest(SemanticTokensRequest.type, { textDocument }),
+    symbols: await client.sendRequest(Lsp.DocumentSymbolRequest.type, { textDocument }),
+    folds: await client.sendRequest(Lsp.FoldingRangeRequest.type, { textDocument }),
+    tokens: await client.sendRequest(Lsp.SemanticTokensRequest.type, { textDocument }),
   };
 }
 
 function open(client: Client, uri: string, text: string): Promise<void> {
-  return client.sendNotification(DidOpenTextDocumentNotification.type, {
+  return client.sendNotification(Lsp.DidOpenTextDocumentNotification.type, {
     textDocument: { uri, languageId: "dma", version: 0, text },
   });
 }
@@ -120,7 +110,7 @@ Deno.test("10,000 random edits leave the server's state equal to a fresh one, an
     const range = { start: document.positionAt(start), end: document.positionAt(end) };
     const contentChanges = [{ range, text }];
     TextDocument.update(document, contentChanges, version);
-    await client.sendNotification(DidChangeTextDocumentNotification.type, {
+    await client.sendNotification(Lsp.DidChangeTextDocumentNotification.type, {
       textDocument: { uri, version },
       contentChanges,
     });

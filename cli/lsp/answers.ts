@@ -1,12 +1,5 @@
 /** What `lang/editor/` answers, in the forms of the protocol. */
-import {
-  CodeActionKind,
-  CompletionItemKind,
-  DiagnosticSeverity,
-  FoldingRangeKind,
-  SymbolKind,
-} from "vscode-languageserver-protocol/node";
-import type * as Lsp from "vscode-languageserver-protocol/node";
+import * as Lsp from "vscode-languageserver-protocol/node";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { completeAt } from "../../lang/editor/completion_at.ts";
 import { definitionAt, referencesAt } from "../../lang/editor/definition.ts";
@@ -23,17 +16,17 @@ import { offsetOf, positionOf, rangeOf, type Understood, uriOfSpan } from "./doc
 
 type Position = Lsp.Position;
 
-const ITEM_KINDS: Readonly<Record<SuggestionKind, CompletionItemKind>> = {
-  argument: CompletionItemKind.Field,
-  constant: CompletionItemKind.EnumMember,
-  event: CompletionItemKind.Event,
-  field: CompletionItemKind.Field,
-  function: CompletionItemKind.Function,
-  key: CompletionItemKind.Property,
-  keyword: CompletionItemKind.Keyword,
-  method: CompletionItemKind.Method,
-  type: CompletionItemKind.Class,
-  variable: CompletionItemKind.Variable,
+const ITEM_KINDS: Readonly<Record<SuggestionKind, Lsp.CompletionItemKind>> = {
+  argument: Lsp.CompletionItemKind.Field,
+  constant: Lsp.CompletionItemKind.EnumMember,
+  event: Lsp.CompletionItemKind.Event,
+  field: Lsp.CompletionItemKind.Field,
+  function: Lsp.CompletionItemKind.Function,
+  key: Lsp.CompletionItemKind.Property,
+  keyword: Lsp.CompletionItemKind.Keyword,
+  method: Lsp.CompletionItemKind.Method,
+  type: Lsp.CompletionItemKind.Class,
+  variable: Lsp.CompletionItemKind.Variable,
 };
 
 /** Which kinds come first in the list. */
@@ -109,16 +102,16 @@ export function highlights(of: Understood, position: Position): Lsp.DocumentHigh
     .map((span) => ({ range: rangeOf(span) }));
 }
 
-const SYMBOL_KINDS: Readonly<Record<OutlineEntry["kind"], SymbolKind>> = {
-  bench: SymbolKind.Method,
-  block: SymbolKind.Object,
-  const: SymbolKind.Constant,
-  driver: SymbolKind.Interface,
-  function: SymbolKind.Function,
-  machine: SymbolKind.Module,
-  property: SymbolKind.Method,
-  test: SymbolKind.Method,
-  variable: SymbolKind.Variable,
+const SYMBOL_KINDS: Readonly<Record<OutlineEntry["kind"], Lsp.SymbolKind>> = {
+  bench: Lsp.SymbolKind.Method,
+  block: Lsp.SymbolKind.Object,
+  const: Lsp.SymbolKind.Constant,
+  driver: Lsp.SymbolKind.Interface,
+  function: Lsp.SymbolKind.Function,
+  machine: Lsp.SymbolKind.Module,
+  property: Lsp.SymbolKind.Method,
+  test: Lsp.SymbolKind.Method,
+  variable: Lsp.SymbolKind.Variable,
 };
 
 export function symbols({ analysis }: Understood): Lsp.DocumentSymbol[] {
@@ -138,7 +131,7 @@ export function folding({ analysis }: Understood): Lsp.FoldingRange[] {
   return foldsOf(analysis).map(({ first, isComment, last }) => ({
     startLine: first - 1,
     endLine: last - 1,
-    ...isComment ? { kind: FoldingRangeKind.Comment } : {},
+    ...isComment ? { kind: Lsp.FoldingRangeKind.Comment } : {},
   }));
 }
 
@@ -199,7 +192,7 @@ export function codeActions(
     );
     return {
       title,
-      kind: CodeActionKind.QuickFix,
+      kind: Lsp.CodeActionKind.QuickFix,
       isPreferred: isOnly,
       diagnostics: fixed,
       edit: { changes: { [of.uri]: [textEdit(fix)] } },
@@ -218,7 +211,7 @@ function diagnosticOf(diagnostic: Diagnostic, of: Understood): Lsp.Diagnostic {
   const { code, hint, message, related = [], severity, span } = diagnostic;
   return {
     range: rangeOf(span),
-    severity: severity === "error" ? DiagnosticSeverity.Error : DiagnosticSeverity.Warning,
+    severity: severity === "error" ? Lsp.DiagnosticSeverity.Error : Lsp.DiagnosticSeverity.Warning,
     code,
     source: "dmalab",
     message: hint === undefined ? message : `${message}\nhint: ${hint}`,

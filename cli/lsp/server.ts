@@ -4,41 +4,7 @@
  * Nothing is worked out in this folder: `lang/editor/` answers, and the answer is written as the
  * protocol wants it.
  */
-import {
-  CodeActionRequest,
-  CodeLensRequest,
-  CompletionRequest,
-  CompletionResolveRequest,
-  createProtocolConnection,
-  DefinitionRequest,
-  DidChangeTextDocumentNotification,
-  DidChangeWatchedFilesNotification,
-  DidCloseTextDocumentNotification,
-  DidOpenTextDocumentNotification,
-  DocumentFormattingRequest,
-  DocumentHighlightRequest,
-  DocumentLinkRequest,
-  DocumentRangeFormattingRequest,
-  DocumentSymbolRequest,
-  ExitNotification,
-  FoldingRangeRequest,
-  HoverRequest,
-  InitializeRequest,
-  PrepareRenameRequest,
-  type ProtocolConnection,
-  PublishDiagnosticsNotification,
-  ReferencesRequest,
-  RenameRequest,
-  ResponseError,
-  SelectionRangeRequest,
-  SemanticTokensRequest,
-  ShutdownRequest,
-  SignatureHelpRequest,
-  StreamMessageReader,
-  StreamMessageWriter,
-  TextDocumentSyncKind,
-} from "vscode-languageserver-protocol/node";
-import type * as Lsp from "vscode-languageserver-protocol/node";
+import * as Lsp from "vscode-languageserver-protocol/node";
 import { TOKEN_MODIFIERS, TOKEN_TYPES } from "../../lang/editor/semantic_tokens.ts";
 import { VERSION } from "../package_version.ts";
 import * as answers from "./answers.ts";
@@ -48,14 +14,14 @@ import { ruleLinks } from "./rules.ts";
 import { prepareRename, references, rename } from "./renaming.ts";
 
 /** Streams as Node has them. */
-type Input = ConstructorParameters<typeof StreamMessageReader>[0];
-type Output = ConstructorParameters<typeof StreamMessageWriter>[0];
+type Input = ConstructorParameters<typeof Lsp.StreamMessageReader>[0];
+type Output = ConstructorParameters<typeof Lsp.StreamMessageWriter>[0];
 
 /** How long a text stays as it is before it is checked, in milliseconds. */
 const QUIET_MS = 25;
 
 const CAPABILITIES: Lsp.ServerCapabilities = {
-  textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental },
+  textDocumentSync: { openClose: true, change: Lsp.TextDocumentSyncKind.Incremental },
   completionProvider: { resolveProvider: true, triggerCharacters: [".", "(", '"'] },
   hoverProvider: true,
   signatureHelpProvider: { triggerCharacters: ["(", ","] },
@@ -79,7 +45,7 @@ const CAPABILITIES: Lsp.ServerCapabilities = {
 
 export class Server {
   readonly #documents = new Documents();
-  readonly #connection: ProtocolConnection;
+  readonly #connection: Lsp.ProtocolConnection;
   /** Texts that have changed and are not checked yet. */
   readonly #waiting = new Map<string, ReturnType<typeof setTimeout>>();
   #end: () => void = () => {};
@@ -88,9 +54,9 @@ export class Server {
 
   constructor(input: Input, output: Output) {
     this.#input = input;
-    this.#connection = createProtocolConnection(
-      new StreamMessageReader(input),
-      new StreamMessageWriter(output),
+    this.#connection = Lsp.createProtocolConnection(
+      new Lsp.StreamMessageReader(input),
+      new Lsp.StreamMessageWriter(output),
     );
     this.#hearDocuments();
     this.#answerAboutPlaces();
@@ -117,29 +83,29 @@ export class Server {
 
   #hearDocuments(): void {
     const connection = this.#connection;
-    connection.onRequest(InitializeRequest.type, () => ({
+    connection.onRequest(Lsp.InitializeRequest.type, () => ({
       capabilities: CAPABILITIES,
       serverInfo: { name: "dmalab", version: VERSION },
     }));
-    connection.onRequest(ShutdownRequest.type, () => {});
-    connection.onNotification(ExitNotification.type, () => this.#end());
-    connection.onNotification(DidOpenTextDocumentNotification.type, ({ textDocument }) => {
+    connection.onRequest(Lsp.ShutdownRequest.type, () => {});
+    connection.onNotification(Lsp.ExitNotification.type, () => this.#end());
+    connection.onNotification(Lsp.DidOpenTextDocumentNotification.type, ({ textDocument }) => {
       this.#documents.open(textDocument.uri, textDocument.version, textDocument.text);
       this.#checkSoon();
     });
     connection.onNotification(
-      DidChangeTextDocumentNotification.type,
+      Lsp.DidChangeTextDocumentNotification.type,
       ({ contentChanges, textDocument: { uri, version } }) => {
         this.#documents.change(uri, version, contentChanges);
         this.#checkSoon();
       },
     );
-    connection.onNotification(DidCloseTextDocumentNotification.type, ({ textDocument }) => {
+    connection.onNotification(Lsp.DidCloseTextDocumentNotification.type, ({ textDocument }) => {
       this.#documents.close(textDocument.uri);
       this.#publish(textDocument.uri, []);
       this.#checkSoon();
     });
-    connection.onNotification(DidChangeWatchedFilesNotification.type, () => {
+    connection.onNotification(Lsp.DidChangeWatchedFilesNotification.type, () => {
       this.#documents.forget();
       this.#checkSoon();
     });
@@ -151,23 +117,23 @@ export class Server {
       answer: (of: Understood, position: Lsp.Position) => R,
     ) =>
     ({ position, textDocument }: P) => this.#ask(textDocument, (of) => answer(of, position));
-    connection.onRequest(CompletionRequest.type, async (asked) => {
+    connection.onRequest(Lsp.CompletionRequest.type, async (asked) => {
       const items = await at(answers.completion)(asked);
       return items?.map((item) => ({ ...item, data: asked })) ?? null;
     });
-    connection.onRequest(CompletionResolveRequest.type, async (item) => {
+    connection.onRequest(Lsp.CompletionResolveRequest.type, async (item) => {
       const asked = item.data as Lsp.TextDocumentPositionParams;
       const doc = await at((of, position) => answers.completionDoc(of, position, item.label))(
         asked,
       );
       return { ...item, documentation: doc ?? "" };
     });
-    connection.onRequest(HoverRequest.type, at(answers.hover));
-    connection.onRequest(SignatureHelpRequest.type, at(answers.signature));
-    connection.onRequest(DefinitionRequest.type, at(answers.definition));
-    connection.onRequest(DocumentHighlightRequest.type, at(answers.highlights));
+    connection.onRequest(Lsp.HoverRequest.type, at(answers.hover));
+    connection.onRequest(Lsp.SignatureHelpRequest.type, at(answers.signature));
+    connection.onRequest(Lsp.DefinitionRequest.type, at(answers.definition));
+    connection.onRequest(Lsp.DocumentHighlightRequest.type, at(answers.highlights));
     connection.onRequest(
-      ReferencesRequest.type,
+      Lsp.ReferencesRequest.type,
       ({ context, position, textDocument }) =>
         this.#ask(
           textDocument,
@@ -175,11 +141,11 @@ export class Server {
         ),
     );
     connection.onRequest(
-      PrepareRenameRequest.type,
+      Lsp.PrepareRenameRequest.type,
       at((of, position) => orError(prepareRename(of, position))),
     );
     connection.onRequest(
-      RenameRequest.type,
+      Lsp.RenameRequest.type,
       ({ newName, position, textDocument }) =>
         this.#ask(
           textDocument,
@@ -194,22 +160,22 @@ export class Server {
       answer: (of: Understood, asked: P) => R,
     ) =>
     (asked: P) => this.#ask(asked.textDocument, (understood) => answer(understood, asked));
-    connection.onRequest(DocumentSymbolRequest.type, of(answers.symbols));
-    connection.onRequest(FoldingRangeRequest.type, of(answers.folding));
-    connection.onRequest(SemanticTokensRequest.type, of(answers.tokens));
-    connection.onRequest(CodeActionRequest.type, of(answers.codeActions));
-    connection.onRequest(CodeLensRequest.type, of(lenses));
-    connection.onRequest(DocumentLinkRequest.type, of(ruleLinks));
+    connection.onRequest(Lsp.DocumentSymbolRequest.type, of(answers.symbols));
+    connection.onRequest(Lsp.FoldingRangeRequest.type, of(answers.folding));
+    connection.onRequest(Lsp.SemanticTokensRequest.type, of(answers.tokens));
+    connection.onRequest(Lsp.CodeActionRequest.type, of(answers.codeActions));
+    connection.onRequest(Lsp.CodeLensRequest.type, of(lenses));
+    connection.onRequest(Lsp.DocumentLinkRequest.type, of(ruleLinks));
     connection.onRequest(
-      SelectionRangeRequest.type,
+      Lsp.SelectionRangeRequest.type,
       of((understood, { positions }) => answers.selection(understood, positions)),
     );
     connection.onRequest(
-      DocumentFormattingRequest.type,
+      Lsp.DocumentFormattingRequest.type,
       of((understood) => answers.formatting(understood)),
     );
     connection.onRequest(
-      DocumentRangeFormattingRequest.type,
+      Lsp.DocumentRangeFormattingRequest.type,
       of((understood, { range }) => answers.formatting(understood, range)),
     );
   }
@@ -243,14 +209,14 @@ export class Server {
   #publish(uri: string, diagnostics: Lsp.Diagnostic[], version?: number): void {
     const about = version === undefined ? {} : { version };
     this.#connection
-      .sendNotification(PublishDiagnosticsNotification.type, { uri, diagnostics, ...about })
+      .sendNotification(Lsp.PublishDiagnosticsNotification.type, { uri, diagnostics, ...about })
       // The connection reports that the client has gone.
       .catch(() => {});
   }
 }
 
 /** Text that says why not becomes the error that editors show. */
-function orError<T extends object>(result: T | string): T | ResponseError<void> {
+function orError<T extends object>(result: T | string): T | Lsp.ResponseError<void> {
   // -32803: the request failed, and neither side is to blame.
-  return typeof result === "string" ? new ResponseError(-32803, result) : result;
+  return typeof result === "string" ? new Lsp.ResponseError(-32803, result) : result;
 }

@@ -1,36 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { PassThrough } from "node:stream";
-import {
-  CodeActionRequest,
-  CodeLensRequest,
-  CompletionRequest,
-  CompletionResolveRequest,
-  createProtocolConnection,
-  DefinitionRequest,
-  DidChangeTextDocumentNotification,
-  DidCloseTextDocumentNotification,
-  DidOpenTextDocumentNotification,
-  DocumentFormattingRequest,
-  DocumentHighlightRequest,
-  DocumentLinkRequest,
-  DocumentRangeFormattingRequest,
-  DocumentSymbolRequest,
-  ExitNotification,
-  FoldingRangeRequest,
-  HoverRequest,
-  InitializeRequest,
-  PrepareRenameRequest,
-  PublishDiagnosticsNotification,
-  ReferencesRequest,
-  RenameRequest,
-  SelectionRangeRequest,
-  SemanticTokensRequest,
-  ShutdownRequest,
-  SignatureHelpRequest,
-  StreamMessageReader,
-  StreamMessageWriter,
-} from "vscode-languageserver-protocol/node";
-import type * as Lsp from "vscode-languageserver-protocol/node";
+import * as Lsp from "vscode-languageserver-protocol/node";
 import { Server } from "./server.ts";
 
 const TEXT = `machine { pci { root_port rp0 { nvme ssd { depth = 32 } } } }
@@ -52,29 +22,29 @@ async function withClient(
 ): Promise<void> {
   const [toServer, toClient] = [new PassThrough(), new PassThrough()];
   const served = new Server(toServer, toClient).serve();
-  const client = createProtocolConnection(
-    new StreamMessageReader(toClient),
-    new StreamMessageWriter(toServer),
+  const client = Lsp.createProtocolConnection(
+    new Lsp.StreamMessageReader(toClient),
+    new Lsp.StreamMessageWriter(toServer),
   );
   const published = new Published();
-  client.onNotification(PublishDiagnosticsNotification.type, (each) => published.take(each));
+  client.onNotification(Lsp.PublishDiagnosticsNotification.type, (each) => published.take(each));
   client.listen();
-  await client.sendRequest(InitializeRequest.type, {
+  await client.sendRequest(Lsp.InitializeRequest.type, {
     processId: null,
     rootUri: null,
     capabilities: {},
   });
   try {
     await use(client, published);
-    await client.sendRequest(ShutdownRequest.type);
-    await client.sendNotification(ExitNotification.type);
+    await client.sendRequest(Lsp.ShutdownRequest.type);
+    await client.sendNotification(Lsp.ExitNotification.type);
     await served;
   } finally {
     client.dispose();
   }
 }
 
-type Client = ReturnType<typeof createProtocolConnection>;
+type Client = ReturnType<typeof Lsp.createProtocolConnection>;
 
 class Published {
   readonly #known = new Map<string, Lsp.PublishDiagnosticsParams>();
@@ -99,7 +69,7 @@ const URI = "file:///nowhere/main.dma";
 const textDocument = { uri: URI };
 
 async function open(client: Client, text: string, uri = URI): Promise<void> {
-  await client.sendNotification(DidOpenTextDocumentNotification.type, {
+  await client.sendNotification(Lsp.DidOpenTextDocumentNotification.type, {
     textDocument: { uri, languageId: "dma", version: 1, text },
   });
 }
@@ -116,23 +86,23 @@ function at(word: string, more = 0): Lsp.TextDocumentPositionParams {
 Deno.test("the language server answers about what stands at a place", () =>
   withClient(async (client) => {
     await open(client, TEXT);
-    const hover = await client.sendRequest(HoverRequest.type, at("double(1)"));
+    const hover = await client.sendRequest(Lsp.HoverRequest.type, at("double(1)"));
     assertEquals(
       (hover!.contents as Lsp.MarkupContent).value,
       "```dma\nfn double(count)\n```\n```text\nTwice as many.\n```",
     );
-    const items = await client.sendRequest(CompletionRequest.type, at("page.size", 7));
+    const items = await client.sendRequest(Lsp.CompletionRequest.type, at("page.size", 7));
     const item = (items as Lsp.CompletionItem[]).find(({ label }) => label === "size")!;
-    const resolved = await client.sendRequest(CompletionResolveRequest.type, item);
+    const resolved = await client.sendRequest(Lsp.CompletionResolveRequest.type, item);
     assertEquals(resolved.documentation, "Its length.");
-    const signature = await client.sendRequest(SignatureHelpRequest.type, at("double(1)", 7));
+    const signature = await client.sendRequest(Lsp.SignatureHelpRequest.type, at("double(1)", 7));
     assertEquals(signature!.signatures[0]!.label, "double(count)");
     assertEquals(signature!.activeParameter, 0);
-    const definition = await client.sendRequest(DefinitionRequest.type, at("double(1)"));
+    const definition = await client.sendRequest(Lsp.DefinitionRequest.type, at("double(1)"));
     assertEquals((definition as Lsp.Location).range.start, { line: 3, character: 3 });
-    const marked = await client.sendRequest(DocumentHighlightRequest.type, at("count)"));
+    const marked = await client.sendRequest(Lsp.DocumentHighlightRequest.type, at("count)"));
     assertEquals(marked!.map(({ range }) => range.start.line), [3, 4]);
-    const places = await client.sendRequest(ReferencesRequest.type, {
+    const places = await client.sendRequest(Lsp.ReferencesRequest.type, {
       ...at("double"),
       context: { includeDeclaration: false },
     });
@@ -142,22 +112,22 @@ Deno.test("the language server answers about what stands at a place", () =>
 Deno.test("the language server renames, and says why it does not", () =>
   withClient(async (client) => {
     await open(client, TEXT);
-    assertEquals(await client.sendRequest(PrepareRenameRequest.type, at("double")), {
+    assertEquals(await client.sendRequest(Lsp.PrepareRenameRequest.type, at("double")), {
       start: { line: 3, character: 3 },
       end: { line: 3, character: 9 },
     });
-    const edit = await client.sendRequest(RenameRequest.type, {
+    const edit = await client.sendRequest(Lsp.RenameRequest.type, {
       ...at("double"),
       newName: "twice",
     });
     assertEquals(edit!.changes![URI]!.map(({ newText }) => newText), ["twice", "twice"]);
     await assertRejects(
-      () => client.sendRequest(PrepareRenameRequest.type, at("alloc_pages")),
+      () => client.sendRequest(Lsp.PrepareRenameRequest.type, at("alloc_pages")),
       Error,
       "belongs to the language",
     );
     await assertRejects(
-      () => client.sendRequest(RenameRequest.type, { ...at("double"), newName: "let" }),
+      () => client.sendRequest(Lsp.RenameRequest.type, { ...at("double"), newName: "let" }),
       Error,
       "cannot be a name",
     );
@@ -166,36 +136,36 @@ Deno.test("the language server renames, and says why it does not", () =>
 Deno.test("the language server answers about a whole text", () =>
   withClient(async (client) => {
     await open(client, TEXT);
-    const symbols = await client.sendRequest(DocumentSymbolRequest.type, { textDocument });
+    const symbols = await client.sendRequest(Lsp.DocumentSymbolRequest.type, { textDocument });
     assertEquals(symbols!.map(({ name }) => name), ["machine", "double", "pages"]);
-    const folds = await client.sendRequest(FoldingRangeRequest.type, { textDocument });
+    const folds = await client.sendRequest(Lsp.FoldingRangeRequest.type, { textDocument });
     assertEquals(folds!.map(({ endLine, startLine }) => [startLine, endLine]), [[3, 4], [7, 9]]);
-    const { data } = (await client.sendRequest(SemanticTokensRequest.type, { textDocument }))!;
+    const { data } = (await client.sendRequest(Lsp.SemanticTokensRequest.type, { textDocument }))!;
     assertEquals(data.slice(0, 5), [0, 0, 7, 0, 0], "`machine` is a keyword");
     assertEquals(data.length % 5, 0);
-    const lenses = await client.sendRequest(CodeLensRequest.type, { textDocument });
+    const lenses = await client.sendRequest(Lsp.CodeLensRequest.type, { textDocument });
     assertEquals(lenses!.map(({ command }) => command!.command), ["dmalab.run", "dmalab.debug"]);
     assertEquals(lenses![0]!.command!.arguments, [URI, 8]);
-    const [selection] = (await client.sendRequest(SelectionRangeRequest.type, {
+    const [selection] = (await client.sendRequest(Lsp.SelectionRangeRequest.type, {
       textDocument,
       positions: [at("page.size", 1).position],
     }))!;
     assertEquals(selection!.range.end.character - selection!.range.start.character, 4);
     const options = { tabSize: 2, insertSpaces: true };
     const edits = { textDocument, options };
-    assertEquals(await client.sendRequest(DocumentFormattingRequest.type, edits), []);
-    await client.sendNotification(DidChangeTextDocumentNotification.type, {
+    assertEquals(await client.sendRequest(Lsp.DocumentFormattingRequest.type, edits), []);
+    await client.sendNotification(Lsp.DidChangeTextDocumentNotification.type, {
       textDocument: { uri: URI, version: 2 },
       contentChanges: [{
         range: { start: { line: 4, character: 2 }, end: { line: 4, character: 9 } },
         text: "return   ",
       }],
     });
-    const [edit] = (await client.sendRequest(DocumentFormattingRequest.type, edits))!;
+    const [edit] = (await client.sendRequest(Lsp.DocumentFormattingRequest.type, edits))!;
     assertEquals(edit!.newText, "  return count * 2\n");
     const above = { start: { line: 0, character: 0 }, end: { line: 1, character: 0 } };
     assertEquals(
-      await client.sendRequest(DocumentRangeFormattingRequest.type, { ...edits, range: above }),
+      await client.sendRequest(Lsp.DocumentRangeFormattingRequest.type, { ...edits, range: above }),
       [],
     );
   }));
@@ -212,7 +182,7 @@ Deno.test("the language server publishes what is wrong with each version of a te
       range: { start: { line: 0, character: 4 }, end: { line: 0, character: 5 } },
     });
     assertMatch(String(wrong!.message), /\nhint: to give it another value/);
-    await client.sendNotification(DidChangeTextDocumentNotification.type, {
+    await client.sendNotification(Lsp.DidChangeTextDocumentNotification.type, {
       textDocument: { uri: URI, version: 2 },
       contentChanges: [{
         range: { start: { line: 1, character: 0 }, end: { line: 1, character: 4 } },
@@ -220,16 +190,16 @@ Deno.test("the language server publishes what is wrong with each version of a te
       }],
     });
     assertEquals(await published.of(URI, 2), []);
-    await client.sendNotification(DidCloseTextDocumentNotification.type, { textDocument });
+    await client.sendNotification(Lsp.DidCloseTextDocumentNotification.type, { textDocument });
     assertEquals(await published.of(URI), []);
-    assertEquals(await client.sendRequest(HoverRequest.type, at("double")), null);
+    assertEquals(await client.sendRequest(Lsp.HoverRequest.type, at("double")), null);
   }));
 
 Deno.test("the language server offers quick fixes, and links to the rules that comments cite", () =>
   withClient(async (client, published) => {
     await open(client, "# Rows of dma.3.3, not dma.99.\nlet size = 4KiB\nprint size + siez\n");
     const [wrong] = await published.of(URI, 1);
-    const actions = await client.sendRequest(CodeActionRequest.type, {
+    const actions = await client.sendRequest(Lsp.CodeActionRequest.type, {
       textDocument,
       range: wrong!.range,
       context: { diagnostics: [...await published.of(URI, 1)] },
@@ -238,10 +208,11 @@ Deno.test("the language server offers quick fixes, and links to the rules that c
     assertEquals(action!.title, "Replace `siez` with `size`");
     assertEquals(action!.diagnostics, [wrong!]);
     assertEquals(action!.edit!.changes![URI]!.map(({ newText }) => newText), ["size"]);
-    const [link, ...more] = (await client.sendRequest(DocumentLinkRequest.type, { textDocument }))!;
+    const [link, ...more] =
+      (await client.sendRequest(Lsp.DocumentLinkRequest.type, { textDocument }))!;
     assertEquals(more, []);
     assertMatch(link!.target!, /docs\/behaviour\/dma\.md#L\d+$/);
-    const hover = await client.sendRequest(HoverRequest.type, {
+    const hover = await client.sendRequest(Lsp.HoverRequest.type, {
       textDocument,
       position: link!.range.start,
     });
@@ -262,13 +233,13 @@ Deno.test("a library's names are found and renamed in what uses it", async () =>
         textDocument: { uri: uri("open.dma") },
         position: { line: 1, character: 7 },
       };
-      const found = await client.sendRequest(ReferencesRequest.type, {
+      const found = await client.sendRequest(Lsp.ReferencesRequest.type, {
         ...place,
         context: { includeDeclaration: true },
       });
       const names = found!.map(({ uri }) => uri.slice(uri.lastIndexOf("/") + 1)).sort();
       assertEquals(names, ["lib.dma", "open.dma", "user.dma"]);
-      const { changes } = (await client.sendRequest(RenameRequest.type, {
+      const { changes } = (await client.sendRequest(Lsp.RenameRequest.type, {
         ...place,
         newName: "twice",
       }))!;
@@ -277,7 +248,7 @@ Deno.test("a library's names are found and renamed in what uses it", async () =>
         uri("open.dma"),
         uri("user.dma"),
       ]);
-      const definition = await client.sendRequest(DefinitionRequest.type, place);
+      const definition = await client.sendRequest(Lsp.DefinitionRequest.type, place);
       assertEquals((definition as Lsp.Location).uri, uri("lib.dma"));
     });
   } finally {

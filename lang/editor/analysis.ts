@@ -1,24 +1,17 @@
 /** A text as far as it can be understood: what all questions of an editor are about. */
-import type { KindInference } from "../check/kinds/kind_inference.ts";
-import type { CheckedFiles } from "../check/check_files.ts";
-import type { Diagnostic } from "../diagnostics/diagnostic.ts";
 import { understandProgram } from "../language.ts";
-import { brokenOff } from "../run/program.ts";
+import { brokenOff, type UnderstoodProgram } from "../run/program.ts";
 import { SourceFile } from "../source.ts";
 import type { SourceLoader } from "../syntax/load_files.ts";
 import type { FileNode } from "../syntax/tree/ast.ts";
 import { type Occurrence, occurrencesIn } from "./occurrences.ts";
 
-export interface Analysis {
+export interface Analysis extends Pick<UnderstoodProgram, "checked" | "diagnostics"> {
   readonly source: SourceFile;
   /** Its tree, with error nodes where the text is broken. */
   readonly file: FileNode;
-  readonly checked: CheckedFiles;
-  readonly kinds: KindInference;
   /** Every name of the program, by file and place. */
   readonly occurrences: readonly Occurrence[];
-  /** What is wrong with it and with the files that it uses, by file and place. */
-  readonly diagnostics: readonly Diagnostic[];
 }
 
 /** Reads a text and the files that it uses. Never throws, whatever the text. */
@@ -32,8 +25,12 @@ export function analyse(source: SourceFile, loader: SourceLoader): Analysis {
   }
 }
 
+/** Where the statement of the top level begins that an offset is in. */
+export function statementStart({ file }: Analysis, offset: number): number {
+  return file.items.findLast(({ span }) => span.start <= offset)?.span.start ?? 0;
+}
+
 function analysed(source: SourceFile, loader: SourceLoader): Analysis {
   const { checked, diagnostics, loaded } = understandProgram(source, loader);
-  const occurrences = occurrencesIn(checked);
-  return { source, file: loaded.file, checked, kinds: checked.kinds, occurrences, diagnostics };
+  return { source, file: loaded.file, checked, occurrences: occurrencesIn(checked), diagnostics };
 }

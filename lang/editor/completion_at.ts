@@ -1,5 +1,5 @@
 /** Completion at a place of a text. */
-import type { Analysis } from "./analysis.ts";
+import { type Analysis, statementStart } from "./analysis.ts";
 import { suggestInStatement } from "./completion.ts";
 import { NamesAt } from "./names_at.ts";
 import type { Suggestions } from "./suggestion.ts";
@@ -12,9 +12,4 @@ export function completeAt(analysis: Analysis, offset: number): Suggestions {
   if (/^(?:[^"#]|"(?:[^"\\]|\\.)*")*#/.test(line)) return { all: [], part: "" };
   const names = new NamesAt(analysis, offset);
   return suggestInStatement(text.slice(statementStart(analysis, offset), offset), names, true);
-}
-
-/** Where the statement of the top level begins that an offset is in. */
-function statementStart({ file }: Analysis, offset: number): number {
-  return file.items.findLast(({ span }) => span.start <= offset)?.span.start ?? 0;
 }

@@ -279,8 +279,15 @@ function describeFunction(
   ];
 }
 
-function parameterText({ name, optional, named }: ParameterSpec): string {
+export function parameterText(
+  { name, optional, named }: Pick<ParameterSpec, "name" | "optional" | "named">,
+): string {
   return `${name}${named ? ":" : ""}${optional ? "?" : ""}`;
+}
+
+/** ` → dma` behind what has a result of a known kind. */
+export function resultText(kind: Kind): string {
+  return kind === "nothing" || kind === "any" ? "" : ` → ${describeKind(kind)}`;
 }
 
 /** An overview of a type, one sentence per member; `?TYPE.MEMBER` describes a member in full. */

@@ -27,6 +27,7 @@ import {
   describeKeys,
   describeLanguageWord,
   describeMemberOf,
+  resultText,
 } from "./describe_name.ts";
 import { kindOfBinding, NamesAt } from "./names_at.ts";
 import { type NameSymbol, occurrenceAt } from "./occurrences.ts";
@@ -62,15 +63,16 @@ function describeSymbol(
       return [`${binding.role} ${name}: ${describeKind(kind)}${values}`];
     }
     case "const": {
-      const kind = describeKind(analysis.kinds.kindOf(binding.declaration.value));
+      const kind = describeKind(analysis.checked.kinds.kindOf(binding.declaration.value));
       const about = commentAbove(binding.declaration.span);
       return [`const ${name} = ${oneLine(binding.declaration.value.span)}`, kind, ...about];
     }
     case "function": {
       const { parameters } = binding.declaration;
-      const { kind } = analysis.kinds.functionShape(binding.declaration);
-      const result = kind === "any" || kind === "nothing" ? "" : ` → ${describeKind(kind)}`;
-      const head = `fn ${name}(${parameters.map(({ text }) => text).join(", ")})${result}`;
+      const { kind } = analysis.checked.kinds.functionShape(binding.declaration);
+      const head = `fn ${name}(${parameters.map(({ text }) => text).join(", ")})${
+        resultText(kind)
+      }`;
       return [head, ...commentAbove(binding.declaration.span)];
     }
     case "machine": {
@@ -144,7 +146,7 @@ function ofNode(
 }
 
 function member(object: Expression, field: Name, analysis: Analysis): Hover | null {
-  const shape = analysis.kinds.shapeOf(object);
+  const shape = analysis.checked.kinds.shapeOf(object);
   const entry = shape.entries?.get(field.text);
   if (entry !== undefined) {
     return { span: field.span, lines: [`.${field.text}: ${describeKind(entry.kind)}`] };

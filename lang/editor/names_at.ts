@@ -60,7 +60,7 @@ export class NamesAt implements KnownNames {
     const { diagnostics, file: { items: [item] } } = parse(source, { mode: "repl" });
     if (diagnostics.length > 0 || item?.kind !== "Expression") return undefined;
     const names = this.#bind(item.expression);
-    const { checked: { resolution }, kinds } = this.#analysis;
+    const { kinds, resolution } = this.#analysis.checked;
     const isName = item.expression.kind === "Name";
     const shape = isName && names.length === 0 ? undefined : kinds.shapeOf(item.expression);
     // They are no names of the text.
@@ -85,10 +85,10 @@ export class NamesAt implements KnownNames {
 }
 
 /** The kind of what a name means. */
-export function kindOfBinding({ checked, kinds }: Analysis, binding: Binding, span: Span): Kind {
+export function kindOfBinding({ checked }: Analysis, binding: Binding, span: Span): Kind {
   const name: NameExpression = { kind: "Name", name: "", span };
   checked.resolution.names.set(name, binding);
-  const kind = kinds.kindOf(name);
+  const kind = checked.kinds.kindOf(name);
   checked.resolution.names.delete(name);
   return kind;
 }

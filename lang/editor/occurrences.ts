@@ -180,8 +180,3 @@ export function isOwnName({ binding, declaration }: NameSymbol): boolean {
     binding.kind === "function";
   return isOwn && declaration !== null;
 }
-
-/** True for a parameter of a function or lambda. */
-export function isParameter(variable: Variable): boolean {
-  return variable.role === "parameter";
-}

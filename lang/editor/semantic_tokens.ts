@@ -14,7 +14,7 @@ import type {
 } from "../syntax/tree/ast.ts";
 import type { Span } from "../source.ts";
 import type { Analysis } from "./analysis.ts";
-import { isParameter, type NameSymbol } from "./occurrences.ts";
+import type { NameSymbol } from "./occurrences.ts";
 import { everyNode, type TreeNode } from "./tree_path.ts";
 
 /** By the names that editors have for them. */
@@ -70,7 +70,7 @@ export function semanticTokens(analysis: Analysis): readonly SemanticToken[] {
 function typeOf({ binding }: NameSymbol): TokenType {
   switch (binding.kind) {
     case "variable":
-      return isParameter(binding) ? "parameter" : "variable";
+      return binding.role === "parameter" ? "parameter" : "variable";
     case "const":
       return "variable";
     case "function":

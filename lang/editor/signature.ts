@@ -1,9 +1,10 @@
 /** The parameters of the call that is being typed. */
-import { describeKind } from "../values/kinds.ts";
-import type { Kind } from "../values/spec.ts";
-import type { Analysis } from "./analysis.ts";
+import type { FunctionDeclaration } from "../syntax/tree/ast.ts";
+import type { Kind, ParameterSpec } from "../values/spec.ts";
+import { type Analysis, statementStart } from "./analysis.ts";
 import { commentAbove } from "./comments.ts";
 import { calledSpec } from "./completion.ts";
+import { parameterText, resultText } from "./describe_name.ts";
 import { NamesAt } from "./names_at.ts";
 import { openCall } from "./open_call.ts";
 
@@ -17,38 +18,32 @@ export interface Signature {
 }
 
 interface Called {
-  readonly parameters: readonly {
-    readonly name: string;
-    readonly doc: string;
-    readonly named?: boolean;
-    readonly optional?: boolean;
-  }[];
+  readonly parameters: readonly Pick<ParameterSpec, "name" | "doc" | "named" | "optional">[];
   readonly result: Kind;
   readonly doc: string;
 }
 
 /** The signature of the innermost call that is open at an offset; null where none is known. */
 export function signatureAt(analysis: Analysis, offset: number): Signature | null {
-  const { checked, file, source } = analysis;
-  const start = file.items.findLast(({ span }) => span.start <= offset)?.span.start ?? 0;
-  const call = openCall(source.text.slice(start, offset));
+  const { checked, source } = analysis;
+  const call = openCall(source.text.slice(statementStart(analysis, offset), offset));
   if (call === null) return null;
   const declared = checked.scope.declared.get(call.callee);
   const called = declared?.kind === "function"
     ? ofScript(analysis, declared.declaration)
     : calledSpec(call.callee, new NamesAt(analysis, offset));
   if (called === undefined) return null;
-  const parameters = called.parameters.map(({ doc, name, named, optional }) => ({
-    label: `${name}${named ? ":" : ""}${optional ? "?" : ""}`,
-    doc,
+  const parameters = called.parameters.map((each) => ({
+    label: parameterText(each),
+    doc: each.doc,
   }));
   const active = call.name === null
     ? call.unnamed
     : called.parameters.findIndex(({ name }) => name === call.name);
-  const isKnown = called.result !== "nothing" && called.result !== "any";
-  const result = isKnown ? ` → ${describeKind(called.result)}` : "";
   return {
-    label: `${call.callee}(${parameters.map(({ label }) => label).join(", ")})${result}`,
+    label: `${call.callee}(${parameters.map(({ label }) => label).join(", ")})${
+      resultText(called.result)
+    }`,
     doc: called.doc,
     parameters,
     active: active >= 0 && active < parameters.length ? active : null,
@@ -56,8 +51,8 @@ export function signatureAt(analysis: Analysis, offset: number): Signature | nul
 }
 
 function ofScript(
-  { kinds }: Analysis,
-  declaration: Parameters<Analysis["kinds"]["functionShape"]>[0],
+  { checked: { kinds } }: Analysis,
+  declaration: FunctionDeclaration,
 ): Called {
   return {
     parameters: declaration.parameters.map(({ text }) => ({ name: text, doc: "" })),

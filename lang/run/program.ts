@@ -123,6 +123,7 @@ export function brokenOff(error: unknown, source: SourceFile): Diagnostic {
 export interface UnderstoodProgram {
   readonly loaded: LoadedFile;
   readonly checked: CheckedFiles;
+  /** What is wrong with it and with the files that it uses, by file and place. */
   readonly diagnostics: readonly Diagnostic[];
 }
 

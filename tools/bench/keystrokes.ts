@@ -1,15 +1,6 @@
 /** How long an editor waits after a key: for what is wrong, and for completion. */
 import { PassThrough } from "node:stream";
-import {
-  CompletionRequest,
-  createProtocolConnection,
-  DidChangeTextDocumentNotification,
-  DidOpenTextDocumentNotification,
-  InitializeRequest,
-  PublishDiagnosticsNotification,
-  StreamMessageReader,
-  StreamMessageWriter,
-} from "vscode-languageserver-protocol/node";
+import * as Lsp from "vscode-languageserver-protocol/node";
 import { Server } from "../../cli/lsp/server.ts";
 import { type Benchmark, type BenchResult, median } from "./benchmark.ts";
 
@@ -40,23 +31,23 @@ function longText(): string {
 async function measure(): Promise<{ readonly wrong: number; readonly completion: number }> {
   const [toServer, toClient] = [new PassThrough(), new PassThrough()];
   const served = new Server(toServer, toClient).serve();
-  const client = createProtocolConnection(
-    new StreamMessageReader(toClient),
-    new StreamMessageWriter(toServer),
+  const client = Lsp.createProtocolConnection(
+    new Lsp.StreamMessageReader(toClient),
+    new Lsp.StreamMessageWriter(toServer),
   );
   let published = (_version: number) => {};
   client.onNotification(
-    PublishDiagnosticsNotification.type,
+    Lsp.PublishDiagnosticsNotification.type,
     ({ version }) => published(version ?? -1),
   );
   client.listen();
-  await client.sendRequest(InitializeRequest.type, {
+  await client.sendRequest(Lsp.InitializeRequest.type, {
     processId: null,
     rootUri: null,
     capabilities: {},
   });
   const text = longText();
-  await client.sendNotification(DidOpenTextDocumentNotification.type, {
+  await client.sendNotification(Lsp.DidOpenTextDocumentNotification.type, {
     textDocument: { uri: URI, languageId: "dma", version: 0, text },
   });
   const position = { line: LINES / 2 + 3, character: 0 };
@@ -67,12 +58,15 @@ async function measure(): Promise<{ readonly wrong: number; readonly completion:
       published = (known) => known === version && resolve();
     });
     const start = performance.now();
-    await client.sendNotification(DidChangeTextDocumentNotification.type, {
+    await client.sendNotification(Lsp.DidChangeTextDocumentNotification.type, {
       textDocument: { uri: URI, version },
       contentChanges: [{ range: { start: position, end: position }, text: " " }],
     });
     if (asksForWords) {
-      await client.sendRequest(CompletionRequest.type, { textDocument: { uri: URI }, position });
+      await client.sendRequest(Lsp.CompletionRequest.type, {
+        textDocument: { uri: URI },
+        position,
+      });
     } else await isWrong;
     const kind = asksForWords ? "completion" : "wrong";
     if (version > 2 * WARM_UPS) times[kind].push(performance.now() - start);

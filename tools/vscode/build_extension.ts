@@ -25,14 +25,16 @@ const TYPES = `<?xml version="1.0" encoding="utf-8"?>
 </Types>
 `;
 
+const { description, displayName, engines, name: id, publisher } = manifest();
+
 const LIST = `<?xml version="1.0" encoding="utf-8"?>
 <PackageManifest Version="2.0.0" xmlns="http://schemas.microsoft.com/developer/vsx-schema/2011">
 <Metadata>
-<Identity Language="en-US" Id="dmalab" Version="${VERSION}" Publisher="dmalab"/>
-<DisplayName>dmalab: DMA scenarios</DisplayName>
-<Description xml:space="preserve">Scenarios of DMA mapping</Description>
+<Identity Language="en-US" Id="${id}" Version="${VERSION}" Publisher="${publisher}"/>
+<DisplayName>${displayName}</DisplayName>
+<Description xml:space="preserve">${description}</Description>
 <Properties>
-<Property Id="Microsoft.VisualStudio.Code.Engine" Value="^1.91.0"/>
+<Property Id="Microsoft.VisualStudio.Code.Engine" Value="${engines.vscode}"/>
 </Properties>
 </Metadata>
 <Installation><InstallationTarget Id="Microsoft.VisualStudio.Code"/></Installation>

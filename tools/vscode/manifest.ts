@@ -32,7 +32,7 @@ const STEPS = [
 ].map((step) => ({ ...step, media: { markdown: "README.md" } }));
 
 /** The folder of the extension needs nothing else: its code is one file. */
-export function manifest(): object {
+export function manifest() {
   return {
     name: "dmalab",
     displayName: "dmalab: DMA scenarios",
