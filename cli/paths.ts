@@ -9,6 +9,11 @@ export function folderOf(path: string): string {
   return slash <= 0 ? path.slice(0, slash + 1) || "." : path.slice(0, slash);
 }
 
+/** A path's last part. */
+export function fileNameOf(path: string): string {
+  return path.slice(lastSlash(path) + 1);
+}
+
 /** A relative path taken from a folder, `.` and `..` resolved. */
 export function joinPath(folder: string, path: string): string {
   const parts: string[] = [];

@@ -1,5 +1,7 @@
 /** Campaigns from outside: plans, shards and what is merged. */
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { readShardFile } from "../cli/campaign/shard_file.ts";
+import { FileError } from "../cli/files/file_error.ts";
 import { PLAN, textsOf, withPlan } from "./campaign/plan.ts";
 import { dmalab } from "./dmalab_program.ts";
 
@@ -44,7 +46,7 @@ Deno.test("a mistake in a plan is named with its code, its place and what is mea
   assertStringIncludes(missing, "none.dma");
 });
 
-Deno.test("a plan comes to the jobs of every engine, which start each shard once", async () => {
+Deno.test("a plan makes the jobs of every engine, which start each shard once", async () => {
   await withPlan(PLAN, async (folder, plan) => {
     const { code, output } = await dmalab("campaign", plan, "--out", `${folder}/jobs`);
     assertEquals(code, 0);
@@ -104,3 +106,41 @@ Deno.test("shards of two plans are not merged, and a shard keeps the file of ano
     assertStringIncludes(none.errors, "no engine has numbered this shard");
   });
 });
+
+Deno.test("a file whose first line or records are wrong is no shard's", () =>
+  withPlan(SMALL, (folder) => {
+    const lists = { files: [], releases: [], modes: [], seeds: [1, 1] };
+    const tries = [{ kind: "hunt", ...lists, cases: 5, quirks: null }];
+    const campaign = { name: "night", shards: 1, tries };
+    const path = `${folder}/shard.jsonl`;
+    const read = (...lines: unknown[]) => {
+      Deno.writeTextFileSync(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+      return readShardFile(path);
+    };
+    const record = { key: "hunt, 5 cases, seed 1", cases: 5, findings: [] };
+    assertEquals(read({ campaign, shard: 1 }, record)?.records, [record]);
+    const endless = { ...campaign, tries: [{ ...tries[0], seeds: [1, 1e15] }] };
+    for (const wrong of [5, {}, { ...campaign, tries: [{}] }, endless]) {
+      assertThrows(() => read({ campaign: wrong, shard: 1 }), FileError, "no file of a shard");
+    }
+    assertThrows(
+      () => read({ campaign, shard: 1 }, { ...record, findings: [3] }),
+      FileError,
+      ":2: this line is no record of a try",
+    );
+  }));
+
+Deno.test("a plan's name that scripts would take apart, and a driver that cannot be tested, are errors", () =>
+  withPlan(SMALL, async (folder, plan) => {
+    const spaced = `${folder}/my night.json`;
+    Deno.copyFileSync(plan, spaced);
+    const named = await dmalab("campaign", spaced);
+    assertEquals([named.code, named.output], [2, ""]);
+    assertStringIncludes(named.errors, 'Jobs cannot name "my night.json"');
+    const drivers = Deno.readTextFileSync(`${folder}/lists.dma`);
+    const full = drivers.replace("machine {", "machine {\n  swiotlb { at = 16MiB }");
+    Deno.writeTextFileSync(`${folder}/lists.dma`, full);
+    const ran = await dmalab("campaign", "run", plan, "--out", `${folder}/r`, "--shard", "1/3");
+    assertEquals(ran.code, 2);
+    assertMatch(ran.errors, /^error: The driver ".+" cannot be tested: buffers lie in the 256MiB /);
+  }));

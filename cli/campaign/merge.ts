@@ -50,10 +50,8 @@ export function mergeShards(paths: readonly string[], out: string, screen: Scree
   makeNamedFolder(out);
   sorted.forEach(({ cause, groups: of, key, scenario, tries }, index) => {
     const where = [...of].sort().map((group) => `#   ${group}\n`).join("");
-    const head = `# ${cause}\n# found by ${
-      formatCount(tries, "try")
-    }, this one by: ${key}\n${where}\n`;
-    writeFile(`${out}/${files[index]}`, `${head.replace("trys", "tries")}${scenario}`);
+    const by = `found by ${formatCount(tries, "try", "tries")}, this one by: ${key}`;
+    writeFile(`${out}/${files[index]}`, `# ${cause}\n# ${by}\n${where}\n${scenario}`);
   });
   writeFile(`${out}/report.md`, report);
   screen.out(report);

@@ -148,7 +148,7 @@ class PlanReader {
     const list = this.#list(plan, "tries");
     if (list.items.length === 0) this.#wrong(plan, "tries", "A plan has at least one entry here");
     const tries = list.items.map((_, at) => this.#spec(list, at));
-    const count = tries.reduce((sum, spec) => sum + countOf(spec), 0);
+    const count = countAll(tries);
     if (count > MOST_TRIES) {
       const text = `The plan has ${count} tries; ${MOST_TRIES} are the most`;
       this.#wrong(plan, "tries", text, "give each try more cases, and the plan fewer seeds");
@@ -295,6 +295,28 @@ class PlanReader {
 
 function isSeed(value: Value | undefined): value is number {
   return typeof value === "number" && value >= 0;
+}
+
+/** Whether a value that was read back is a plan as `readPlan` returns it. */
+export function isPlan(value: unknown): value is CampaignPlan {
+  const { name, shards, tries } = (value ?? {}) as Partial<CampaignPlan>;
+  return typeof name === "string" && Number.isInteger(shards) && Array.isArray(tries) &&
+    tries.every(isSpec) && countAll(tries) <= MOST_TRIES;
+}
+
+function isSpec(value: unknown): value is TrySpec {
+  const { cases, files, kind, modes, quirks, releases, seeds } = (value ?? {}) as Partial<TrySpec>;
+  return KINDS.some((each) => each === kind) && [files, modes, releases].every(areTexts) &&
+    Array.isArray(seeds) && seeds.length === 2 && [...seeds, cases].every(Number.isInteger) &&
+    (quirks === null || typeof quirks === "string");
+}
+
+function areTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
+}
+
+function countAll(tries: readonly TrySpec[]): number {
+  return tries.reduce((sum, spec) => sum + countOf(spec), 0);
 }
 
 function countOf({ files, modes, releases, seeds: [first, last] }: TrySpec): number {

@@ -8,7 +8,8 @@ import {
   type HuntWords,
   readHuntOptions,
 } from "../../instruments/hunt/hunt_options.ts";
-import { DriverHunt } from "../../instruments/driver_hunt/hunt_driver.ts";
+import type { DriverHuntResult } from "../../instruments/driver_hunt/driver_case.ts";
+import type { DriverHuntOptions } from "../../instruments/driver_hunt/hunt_driver.ts";
 import { machineVariations } from "../../instruments/driver_hunt/variations.ts";
 import { loadProgramOn } from "../../lang/language.ts";
 import { displayName } from "../../lang/run/report.ts";
@@ -19,7 +20,7 @@ import type { FaultPointName } from "../../runtime/faults.ts";
 import { withCompiled } from "../c/with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import { openHunt } from "../hunt/open_hunt.ts";
-import { driverFindingText } from "../hunt/run_driver_hunt.ts";
+import { driverFindingText, openDriverHunt } from "../hunt/run_driver_hunt.ts";
 import type { Interrupts } from "../interrupts.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import type { Try } from "./plan.ts";
@@ -151,8 +152,10 @@ export class TryRunner {
   }
 }
 
-function huntIn(options: ConstructorParameters<typeof DriverHunt>[0]) {
-  const hunt = new DriverHunt(options);
+/** Hunts in a driver. @throws {CannotTry} When it cannot be tested. */
+function huntIn(options: DriverHuntOptions): DriverHuntResult {
+  const hunt = openDriverHunt(options);
+  if (typeof hunt === "string") throw new CannotTry(`error: ${hunt}`);
   hunt.run();
   return hunt.result();
 }

@@ -7,8 +7,8 @@ import { readHostFile } from "../host_file.ts";
 import { folderOf } from "../paths.ts";
 import { FileError } from "../files/file_error.ts";
 import { appendFile, beside, makeNamedFolder, writeFile } from "../files/write_file.ts";
-import type { CampaignPlan } from "./plan.ts";
-import type { TryRecord } from "./run_try.ts";
+import { type CampaignPlan, isPlan } from "./plan.ts";
+import type { TryFinding, TryRecord } from "./run_try.ts";
 
 /** Bytes of a shard's file that is read. */
 const MOST_BYTES = 2 ** 29;
@@ -40,7 +40,7 @@ export function readShardFile(path: string): ShardFile | null {
   if (text === "") return null;
   const [first, ...rest] = text.slice(0, -1).split("\n").map((line) => parsed(line));
   const head = first as Partial<ShardHead> | null;
-  if (head?.campaign === undefined || typeof head.shard !== "number") {
+  if (!isPlan(head?.campaign) || typeof head?.shard !== "number") {
     throw new FileError(`"${path}" is no file of a shard`);
   }
   const broken = rest.findIndex((record) => !isRecord(record));
@@ -58,7 +58,13 @@ function parsed(line: string): unknown {
 
 function isRecord(value: unknown): value is TryRecord {
   const { cases, findings, key } = (value ?? {}) as Partial<TryRecord>;
-  return typeof key === "string" && typeof cases === "number" && Array.isArray(findings);
+  return typeof key === "string" && typeof cases === "number" && Array.isArray(findings) &&
+    findings.every(isFinding);
+}
+
+function isFinding(value: unknown): value is TryFinding {
+  const { cause, scenario } = (value ?? {}) as Partial<TryFinding>;
+  return typeof cause === "string" && typeof scenario === "string";
 }
 
 /**

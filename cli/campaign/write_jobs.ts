@@ -1,16 +1,19 @@
-/** `dmalab campaign PLAN`: what a plan comes to, and the jobs' files. */
+/** `dmalab campaign PLAN`: the tries of a plan, and the jobs' files. */
 import { formatCount, groupThousands } from "../../lang/text/numbers.ts";
 import { pairLines } from "../../lang/text/columns.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
 import { makeNamedFolder, writeFile } from "../files/write_file.ts";
 import { readHostFile } from "../host_file.ts";
-import { folderOf } from "../paths.ts";
+import { fileNameOf, folderOf } from "../paths.ts";
 import { painter } from "../../lang/render/paint.ts";
 import { diagnosticStyle } from "../scenario/diagnostic_style.ts";
 import { loadScenario } from "../scenario/load_scenario.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { engineFiles } from "./engines.ts";
 import { type CampaignPlan, readPlan, triesOf } from "./plan.ts";
+
+/** A file name that scripts and containers need not quote. */
+const SHELL_NAME = /^\w[\w.-]*$/;
 
 /** Reads a plan; null, after saying what is wrong. */
 export function openPlan(path: string, screen: Screen): CampaignPlan | null {
@@ -33,20 +36,26 @@ export async function writeJobs(
   screen: Screen,
 ): Promise<ExitCode> {
   const folder = folderOf(path);
+  const name = fileNameOf(path);
+  if (!SHELL_NAME.test(name)) {
+    return refuse(
+      `Jobs cannot name "${name}": use letters, digits, \`_\`, \`.\` and \`-\``,
+      screen,
+    );
+  }
   for (const file of new Set(plan.tries.flatMap(({ files }) => files))) {
     const { program } = await loadScenario(`${folder}/${file}`, screen);
     if (program === null) return WRONG;
   }
   const written = out ?? `${folder}/${plan.name}`;
   makeNamedFolder(written);
-  const name = path.replace(/^.*[\\/]/, "");
   const files = engineFiles(plan, name, out ?? plan.name);
   for (const { name, text } of files) writeFile(`${written}/${name}`, text);
   const groups = new Map<string, number>();
   for (const { group } of triesOf(plan)) groups.set(group, (groups.get(group) ?? 0) + 1);
   const tries = [...groups.values()].reduce((sum, count) => sum + count, 0);
   const lines = [
-    `${plan.name}: ${groupThousands(tries)} tries in ${formatCount(plan.shards, "shard")}`,
+    `${plan.name}: ${formatCount(tries, "try", "tries")} in ${formatCount(plan.shards, "shard")}`,
     ...[...groups].map(([group, count]) => `  ${groupThousands(count)} × ${group}`),
     "",
     `written to ${written}; start one of them in the folder of the plan:`,

@@ -38,7 +38,7 @@ export async function runDriverHunt(
     const space = await withCompiled(loader, () => machineVariations(file, driver.device, loader));
     if (typeof space === "string") return refuse(space, screen);
     const progress = new Progress(driver.name, screen);
-    const hunt = openOrRefuse({
+    const hunt = openDriverHunt({
       program: settings.program,
       driver,
       machines: space.machines,
@@ -47,9 +47,7 @@ export async function runDriverHunt(
       mayGoOn: () => performance.now() < until && !interrupts.interrupted(),
       onProgress: (cases, pieces) => progress.tell(cases, pieces),
     });
-    if (typeof hunt === "string") {
-      return refuse(`The driver "${driver.name}" cannot be tested: ${hunt}`, screen);
-    }
+    if (typeof hunt === "string") return refuse(hunt, screen);
     if (jobs > 1) {
       const job = { path: path!, words, driver: number };
       await runPlan(new DriverPlan(hunt.search, space.machines, job, until), jobs, interrupts);
@@ -66,12 +64,12 @@ export async function runDriverHunt(
 }
 
 /** The hunt, or why there can be none, as a sentence without its end. */
-function openOrRefuse(options: DriverHuntOptions): DriverHunt | string {
+export function openDriverHunt(options: DriverHuntOptions): DriverHunt | string {
   try {
     return new DriverHunt(options);
   } catch (error) {
-    if (error instanceof CannotHunt) return afterColon(error.message);
-    throw error;
+    if (!(error instanceof CannotHunt)) throw error;
+    return `The driver "${options.driver.name}" cannot be tested: ${afterColon(error.message)}`;
   }
 }
 
