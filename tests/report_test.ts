@@ -1,7 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { EMPTY_DATA, type PageData } from "../cli/report/page_data.ts";
 import { indexPage } from "../cli/report/index_page.ts";
+import { writeReport } from "../cli/report/make_report.ts";
 import { reportPage } from "../cli/report/report_data.ts";
+import { withInterrupts } from "../cli/interrupts.ts";
+import { MemoryScreen } from "../cli/memory_screen.ts";
+import { readMatches } from "../cli/name_match.ts";
+import { limitsOf } from "../cli/scenario/limit_options.ts";
 import { keptTraces } from "../instruments/trace_file/kept_trace.ts";
 import { TraceLineWriter } from "../instruments/trace_file/trace_writer.ts";
 import { loadFollowed } from "../lang/language.ts";
@@ -90,6 +95,27 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
 
 Deno.test("the index of reports leads to each, those with failures first, with names as text", () => {
   const page = indexPage([{ path: "a<b>.dma", name: 'a"b.html', report: null }], ["rules <1>"]);
-  assertStringIncludes(page, '<a href="a%22b.html">a&lt;b>.dma</a></th><td>has errors</td>');
-  assertStringIncludes(page, "rules &lt;1>");
+  assertStringIncludes(page, '<a href="a%22b.html">a&lt;b&gt;.dma</a></th><td>has errors</td>');
+  assertStringIncludes(page, "rules &lt;1&gt;");
+});
+
+Deno.test("a file of a suite in which no test matches has no report, and is no failure", async () => {
+  const path = Deno.makeTempFileSync({ suffix: ".dma" });
+  try {
+    Deno.writeTextFileSync(path, `test "good" { assert 1 == 1 }\n`);
+    const matches = readMatches(["other"]);
+    assert(typeof matches !== "string");
+    const limits = limitsOf(() => null);
+    const asked = { ...matches, limits, only: "all", strict: false, seed: null } as const;
+    const screen = new MemoryScreen();
+    const exitCode = await withInterrupts(async (watch) => {
+      const options = { ...asked, coverage: false };
+      const made = await writeReport(path, `${path}.html`, options, screen, watch);
+      assert(!made.isWritten);
+      return made.exitCode;
+    });
+    assertEquals([exitCode, screen.errors], [0, ""]);
+  } finally {
+    Deno.removeSync(path);
+  }
 });

@@ -4,7 +4,7 @@
  */
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { FileError } from "../files/file_error.ts";
-import { makeUserFolder, removeFile, writeFile } from "../files/write_file.ts";
+import { makeNamedFolder, removeFile, writeFile } from "../files/write_file.ts";
 import { host } from "../host.ts";
 import { hostReason } from "../host_error.ts";
 import type { Compiled } from "./clang.ts";
@@ -66,7 +66,7 @@ export async function keepModule(
   const content = joined(new TextEncoder().encode(`${JSON.stringify(said)}\n`), module);
   const hash = new TextEncoder().encode(`${await hashOf(content)}\n`);
   try {
-    makeUserFolder(folder.path);
+    makeNamedFolder(folder.path);
     writeFile({ folder: folder.path, name: `${FOLDER}/${key}` }, joined(hash, content));
     removeOldest(`${folder.path}/${FOLDER}`, MOST_BYTES);
     return null;

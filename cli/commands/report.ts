@@ -1,6 +1,8 @@
 import { command } from "../command.ts";
+import { HELD, worseExitCode } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";
 import { readMatches } from "../name_match.ts";
+import { fileNameOf } from "../paths.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
 import { LIMITS, MATCH, SEED, STRICT } from "./scenario_options.ts";
@@ -37,17 +39,21 @@ export const REPORT = command({
   ],
   async run({ words: [path = ""], options, screen }) {
     const { writeReport } = await import("../report/make_report.ts");
+    const { noTestFound } = await import("../scenario/print_run.ts");
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
     const { seed, strict } = options;
-    const target = options.out ??
-      `${path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1)}.html`;
+    const target = options.out ?? `${fileNameOf(path)}.html`;
     return await withInterrupts(async (watch) => {
       const asked = { only: "all", coverage: false, strict, ...match, seed, limits } as const;
-      const { exitCode, isWritten } = await writeReport(path, target, asked, screen, watch);
-      if (isWritten) screen.out(`Wrote ${target}.\n`);
-      return exitCode;
+      const made = await writeReport(path, target, asked, screen, watch);
+      if (made.isWritten) screen.out(`Wrote ${target}.\n`);
+      const noTest = made.report === null ? HELD : noTestFound([made.report], asked, screen);
+      const exitCode = worseExitCode(made.exitCode, noTest);
+      return made.isWritten || exitCode !== HELD
+        ? exitCode
+        : refuse("There is no run to report", screen);
     });
   },
 });

@@ -9,7 +9,7 @@ import { printable } from "../../lang/diagnostics/display_width.ts";
 import { FileError } from "./file_error.ts";
 import { host } from "../host.ts";
 import { hostReason, isFullDisk } from "../host_error.ts";
-import { folderOf, isInside } from "../paths.ts";
+import { fileNameOf, folderOf, isInside } from "../paths.ts";
 import type { Screen } from "../screen.ts";
 
 /** A file's place, checked. */
@@ -32,8 +32,7 @@ export type Target =
 
 /** A file of dmalab's own choice in the folder of another one, whose path is known to be right. */
 export function beside(path: string): Exclude<Target, string> {
-  const start = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
-  return { folder: folderOf(path), name: path.slice(start) };
+  return { folder: folderOf(path), name: fileNameOf(path) };
 }
 
 /** Replaces a file, whole or not at all. @throws {FileError} */
@@ -56,11 +55,6 @@ export function appendFile(target: Exclude<Target, string>, text: string): void 
       file.close();
     }
   });
-}
-
-/** Makes a folder that the user or the environment names. @throws {FileError} */
-export function makeUserFolder(path: string): void {
-  attempt(path, () => host.mkdirSync(path, { recursive: true }));
 }
 
 /** Removes a file of ours. @throws {FileError} */
@@ -118,7 +112,7 @@ export class FileDraft {
   }
 }
 
-/** Makes a folder that the user named, and those on the way. @throws {FileError} */
+/** Makes a folder that the user or the environment names, and those on the way. @throws {FileError} */
 export function makeNamedFolder(path: string): void {
   attempt(path, () => host.mkdirSync(path, { recursive: true }));
 }
@@ -237,8 +231,13 @@ export function writeOrSay(
   content: string,
   screen: Pick<Screen, "err">,
 ): boolean {
+  return doOrSay(() => writeFile(target, content), screen);
+}
+
+/** Works with files that the user named; false, after saying why it failed. */
+export function doOrSay(work: () => void, screen: Pick<Screen, "err">): boolean {
   try {
-    writeFile(target, content);
+    work();
     return true;
   } catch (error) {
     if (!(error instanceof FileError)) throw error;

@@ -1,5 +1,6 @@
 /** The page that leads to the reports of a suite: files, those with failures first, and rule coverage. */
 import type { RunReport } from "../../lang/run/report.ts";
+import { escapeMarkup } from "../../lang/text/markup.ts";
 
 export interface IndexEntry {
   readonly path: string;
@@ -35,14 +36,14 @@ ${sorted.map(rowOf).join("\n")}
 </tbody>
 </table>
 <h2>Rules and exits that the passing tests exercise</h2>
-<pre tabindex="0">${escaped(coverage.join("\n"))}</pre>
+<pre tabindex="0">${escapeMarkup(coverage.join("\n"))}</pre>
 </html>
 `;
 }
 
 function rowOf({ name, path, report }: IndexEntry): string {
-  const text = escaped(path);
-  const link = name === null ? text : `<a href="${escaped(encodeURI(name))}">${text}</a>`;
+  const text = escapeMarkup(path);
+  const link = name === null ? text : `<a href="${escapeMarkup(encodeURI(name))}">${text}</a>`;
   if (report === null) return `<tr><th scope="row">${link}</th><td>has errors</td></tr>`;
   const { assertions, leaks, passed, skipped } = report.counts;
   const failed = failedOf(report);
@@ -54,8 +55,4 @@ function rowOf({ name, path, report }: IndexEntry): string {
 
 function failedOf({ outcomes }: RunReport): number {
   return outcomes.filter(({ failure }) => failure !== null).length;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }

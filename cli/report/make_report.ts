@@ -1,7 +1,7 @@
 /** `dmalab report`: the runs of a file as a page that shows them. */
 import type { Program } from "../../lang/run/program.ts";
 import { isNamed } from "../../lang/run/name_match.ts";
-import type { RunReport, TestOutcome } from "../../lang/run/report.ts";
+import { isSameEntry, type RunReport, type TestOutcome } from "../../lang/run/report.ts";
 import { recordRun, runsOf } from "../../lang/recording/mod.ts";
 import { loadFollowed } from "../../lang/language.ts";
 import type { RunAndOutcome } from "../../lang/views/serialised.ts";
@@ -19,6 +19,7 @@ import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { allLimits } from "../scenario/limit_options.ts";
 import { codeOf, type PrintOptions, printRun, sayReports } from "../scenario/print_run.ts";
 import { engineFor } from "../scenario/run_scenarios.ts";
+import { MemoryScreen } from "../memory_screen.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { type CoverageRecord, CoverageRecorder } from "../testing/coverage/recorder.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
@@ -36,18 +37,8 @@ export interface Reported {
   readonly report: RunReport | null;
   /** Null where it was not asked for. */
   readonly coverage: CoverageRecord | null;
-  /** The page is there. */
+  /** The page is there: some run matched, and nothing was wrong. */
   readonly isWritten: boolean;
-}
-
-/** Collects what is printed. */
-class TextScreen implements Screen {
-  text = "";
-  readonly colour = false;
-  readonly columns = null;
-  out = (text: string): void => void (this.text += text);
-  err = (text: string): void => void (this.text += text);
-  data = (text: string): void => void (this.text += text);
 }
 
 /** Writes the report of a scenario or of a trace to a file; problems are said. */
@@ -64,11 +55,8 @@ export async function writeReport(
   if (typeof made === "string") {
     return { ...NOTHING, exitCode: refuse(made, screen), isWritten: false };
   }
-  const { exitCode, printed, runs } = made;
-  if (runs.length === 0) {
-    const problem = exitCode === HELD ? refuse("There is no run to report", screen) : exitCode;
-    return { ...made, exitCode: problem, isWritten: false };
-  }
+  const { printed, runs } = made;
+  if (runs.length === 0) return { ...made, isWritten: false };
   try {
     writeFile(target, await reportPage(readReportPage(), runs, { title: path, printed }));
     return { ...made, isWritten: true };
@@ -113,7 +101,7 @@ async function scenarioRuns(
   sayDiagnostics(diagnostics, screen);
   const wrong = codeOfProblems(diagnostics);
   if (program === null) return { ...NOTHING, exitCode: wrong };
-  const said = new TextScreen();
+  const said = new MemoryScreen();
   const engine = await engineFor(program);
   const recorder = options.coverage ? new CoverageRecorder(program) : null;
   const observers = recorder && {
@@ -123,13 +111,14 @@ async function scenarioRuns(
   };
   const parts = { ...options, trace: null, engine, observers, watch };
   const report = printRun(program, parts, said);
-  const noTest = sayReports([report], 0, parts, said);
+  // Whether a test was found is a question to all files of a suite.
+  sayReports([report], 0, { ...parts, matches: [] }, said);
   return {
-    exitCode: worseExitCode(worseExitCode(wrong, codeOf(report)), noTest),
+    exitCode: worseExitCode(wrong, codeOf(report)),
     report,
     coverage: recorder?.record(report) ?? null,
     runs: recorded(program, report, options, watch),
-    printed: said.text,
+    printed: said.output,
   };
 }
 
@@ -144,9 +133,7 @@ function recorded(
   return runsOf(program).flatMap((choice) => {
     const { name, test } = choice;
     if (watch.interrupted() || test !== null && !isNamed(test, matches)) return [];
-    const outcome = outcomes.find(({ combination, kind, place }) =>
-      kind === name.kind && place === name.place && combination === name.combination
-    );
+    const outcome = outcomes.find((each) => isSameEntry(each, name));
     if (outcome === undefined || outcome.outcome === "skipped") return [];
     return [{ run: recordRun(program, choice, record), outcome }];
   });

@@ -3,6 +3,11 @@
 /** What stands in the page where its data goes. */
 export const EMPTY_DATA = '"{{data}}"';
 
+/** A value as the text of a data block, in which nothing ends the block. */
+export function dataText(value: unknown): string {
+  return JSON.stringify(value).replaceAll("<", "\\u003c");
+}
+
 /** Of what is written: the page refuses any other. */
 export const REPORT_VERSION = 1;
 

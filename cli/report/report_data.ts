@@ -4,7 +4,7 @@ import { FileError } from "../files/file_error.ts";
 import { REPORT_PAGE } from "../places.ts";
 import { VERSION } from "../package_version.ts";
 import { packText, type RunAndOutcome, serialise } from "../../lang/views/serialised.ts";
-import { EMPTY_DATA, type PageData, REPORT_VERSION } from "./page_data.ts";
+import { dataText, EMPTY_DATA, type PageData, REPORT_VERSION } from "./page_data.ts";
 
 /** What a report says besides its runs. */
 export interface ReportText {
@@ -29,9 +29,7 @@ export async function reportPage(
     printed,
     recordings: await packText(serialise(sorted)),
   };
-  // Nothing in a text ends the element that it stands in.
-  const text = JSON.stringify(data).replaceAll("<", "\\u003c");
-  return page.replace(EMPTY_DATA, () => text);
+  return page.replace(EMPTY_DATA, () => dataText(data));
 }
 
 /** The page that runs are put into. @throws {FileError} When it has not been built. */

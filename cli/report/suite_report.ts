@@ -3,8 +3,7 @@ import { printable } from "../../lang/diagnostics/display_width.ts";
 import { coverageLines, coverageReport } from "../testing/coverage/report.ts";
 import { type CoverageRecord, joinRecords } from "../testing/coverage/recorder.ts";
 import { type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
-import { FileError } from "../files/file_error.ts";
-import { makeUserFolder, writeOrSay } from "../files/write_file.ts";
+import { doOrSay, makeNamedFolder, writeOrSay } from "../files/write_file.ts";
 import { withInterrupts } from "../interrupts.ts";
 import { readRulePage } from "../places.ts";
 import type { Screen } from "../screen.ts";
@@ -18,13 +17,7 @@ export async function writeReports(
   options: ReportOptions,
   screen: Screen,
 ): Promise<ExitCode> {
-  try {
-    makeUserFolder(folder);
-  } catch (error) {
-    if (!(error instanceof FileError)) throw error;
-    screen.err(error.lines);
-    return WRONG;
-  }
+  if (!doOrSay(() => makeNamedFolder(folder), screen)) return WRONG;
   return await withInterrupts(async (watch) => {
     const names = new Set<string>();
     const entries: IndexEntry[] = [];

@@ -3,7 +3,7 @@ import { PictureCollector, svgPictures } from "../../lang/render/pictures/svg_pi
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import type { RunOptions } from "../../lang/run/run_options.ts";
 import { FileError } from "../files/file_error.ts";
-import { writeFile } from "../files/write_file.ts";
+import { doOrSay, writeFile } from "../files/write_file.ts";
 import type { Screen } from "../screen.ts";
 
 /** What names of such files end with. */
@@ -20,15 +20,10 @@ export class PictureFile {
   /** Writes the file. False, after saying why, when there is none. */
   end(screen: Pick<Screen, "err">): boolean {
     const { pictures } = this.#collector;
-    try {
+    return doOrSay(() => {
       if (pictures.length === 0) throw new FileError(...NOTHING_SHOWN);
       writeFile(this.path, svgPictures(pictures));
-      return true;
-    } catch (error) {
-      if (!(error instanceof FileError)) throw error;
-      screen.err(error.lines);
-      return false;
-    }
+    }, screen);
   }
 }
 

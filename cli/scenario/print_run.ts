@@ -128,9 +128,10 @@ export function codeOf(report: RunReport): ExitCode {
   return report.outcomes.some(failed) ? FAILED : HELD;
 }
 
-function noTestFound(
+/** Says so when a test was wanted and there is none. @returns The exit code of it. */
+export function noTestFound(
   reports: readonly RunReport[],
-  { only, matches }: PrintOptions,
+  { only, matches }: Pick<PrintOptions, "matches" | "only">,
   screen: Screen,
 ): ExitCode {
   const found = reports.some(({ outcomes }) => outcomes.some(({ kind }) => kind !== "main"));

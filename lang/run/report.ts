@@ -152,6 +152,23 @@ export interface BenchOutcome extends EntryOutcome {
   readonly timed: { readonly iterations: number; readonly wallMs: number } | null;
 }
 
+/** Whether two name the same test on the same machine, or the statements at the top of the same file. */
+export function isSameEntry(one: EntryName, other: EntryName): boolean {
+  return one.kind === other.kind && one.place === other.place &&
+    one.combination === other.combination;
+}
+
+interface EntryName {
+  readonly kind: string;
+  readonly place: string;
+  readonly combination: string;
+}
+
+/** What a list of runs calls one. */
+export function runTitle(run: Omit<EntryName, "place"> & { readonly name: string }): string {
+  return run.kind === "main" ? "statements" : displayName(run);
+}
+
 /** The name of a test with its machine: what `--match` looks at. */
 export function displayName(test: { readonly name: string; readonly combination: string }): string {
   return test.combination === "" ? test.name : `${test.name} [${test.combination}]`;

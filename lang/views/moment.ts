@@ -7,19 +7,19 @@ import { type Span, spanText } from "../source.ts";
 
 /** Where one is in a run. */
 export interface MomentView {
-  /** The last event, and how many the run has. */
-  readonly seq: number;
   /** The number of the last event. */
-  readonly events: number;
+  readonly seq: number;
   /** How many events the run has. */
-  readonly atNs: number;
-  /** `file:line`, and the line's statement; null before the first. */
-  readonly place: string | null;
+  readonly events: number;
   /** Virtual time. */
+  readonly atNs: number;
+  /** `file:line` of the statement; null before the first. */
+  readonly place: string | null;
+  /** The first line of the statement; null before the first. */
   readonly text: string | null;
   /** What has just happened; null where a statement starts. */
   readonly event: string | null;
-  /** `end`, `start` or a moment between. */
+  /** `end`, `start`; null for a moment between. */
   readonly edge: "start" | "end" | null;
 }
 

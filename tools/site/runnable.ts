@@ -2,6 +2,7 @@
 import { type CodeBlock, codeBlocks } from "../../cli/docs/code_blocks.ts";
 import { choicesOf } from "../../cli/quiz/judge.ts";
 import { type Asked, askedBy, pagePrograms } from "../../cli/quiz/quizzes.ts";
+import { escapeMarkup } from "../../lang/text/markup.ts";
 import { addressOfRule } from "./rules.ts";
 import { MOST_LINK_LENGTH, writeLink } from "../../web/page/share_link.ts";
 
@@ -89,6 +90,7 @@ function ruleLink(rule: string, depth: number): string {
   return `<a href="${"../".repeat(depth)}${address}">${rule}</a>`;
 }
 
+/** A text on a page that Vue reads. */
 export function escapeHtml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("{{", "&#123;{");
+  return escapeMarkup(text).replaceAll("{{", "&#123;{");
 }

@@ -48,11 +48,6 @@ export const REPORT_PLAN: PagePlan = {
   data: EMPTY_DATA,
 };
 
-/** A value as the text of a data block, in which nothing ends the block. */
-export function dataText(value: unknown): string {
-  return JSON.stringify(value).replaceAll("<", "\\u003c");
-}
-
 function bundledScript(entry: URL): string {
   const file = Deno.makeTempFileSync({ suffix: ".js" });
   try {

@@ -11,10 +11,10 @@ import type { Screen } from "../../cli/screen.ts";
 import { printableText } from "../../lang/diagnostics/display_width.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { loadFollowed } from "../../lang/language.ts";
-import { displayName, recordRun, type RunChoice, runsOf } from "../../lang/recording/mod.ts";
+import { recordRun, type RunChoice, runsOf } from "../../lang/recording/mod.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { FAST_CHECK } from "../../lang/run/property/fast_check_engine.ts";
-import type { RunReport } from "../../lang/run/report.ts";
+import { isSameEntry, type RunReport, runTitle } from "../../lang/run/report.ts";
 import { SourceFile } from "../../lang/source.ts";
 import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
 import { serialise } from "../../lang/views/serialised.ts";
@@ -139,9 +139,7 @@ function problemOf({ code, hint, message, severity, span }: Diagnostic, entry: s
 }
 
 function entryOf({ name, skip }: RunChoice, report: RunReport | null): RunEntry {
-  const outcome = report?.outcomes.find((each) =>
-    each.kind === name.kind && each.place === name.place && each.combination === name.combination
-  );
-  const title = name.kind === "main" ? "statements" : displayName(name);
+  const outcome = report?.outcomes.find((each) => isSameEntry(each, name));
+  const title = runTitle(name);
   return { name, title, outcome: outcome?.outcome ?? (skip ? "skipped" : "not run") };
 }

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** The page of a report: reads the runs that are inside, and shows the first that failed. */
 import { type PageData, REPORT_VERSION } from "../../cli/report/page_data.ts";
-import { displayName } from "../../lang/run/report.ts";
+import { runTitle } from "../../lang/run/report.ts";
 import { readSerialised, type SerialisedRun, unpackText } from "../../lang/views/serialised.ts";
 import { byId, fillSelect } from "../page/dom.ts";
 import { Messages } from "../page/messages.ts";
@@ -43,7 +43,7 @@ class Report {
     const select = byId<HTMLSelectElement>("run");
     const choices = this.runs.map((run, index) => ({
       value: `${index}`,
-      title: `${index + 1}/${this.runs.length} ${titleOf(run)} (${outcomeOf(run)})`,
+      title: `${index + 1}/${this.runs.length} ${runTitle(run.name)} (${outcomeOf(run)})`,
     }));
     fillSelect(select, choices, "0");
     select.addEventListener("change", () => this.#show(Number(select.value)));
@@ -55,7 +55,7 @@ class Report {
   /** Every run with its outcome and its assertions. */
   #summary(select: HTMLSelectElement): HTMLElement {
     const rows = this.runs.map((run, index) => {
-      const button = el("button", {}, titleOf(run));
+      const button = el("button", {}, runTitle(run.name));
       button.addEventListener("click", () => {
         select.value = `${index}`;
         this.#show(index);
@@ -98,10 +98,6 @@ class Report {
     const source = this.#sources.get(byId<HTMLSelectElement>("file").value);
     if (source !== undefined) this.#source.show(source);
   }
-}
-
-function titleOf({ name }: SerialisedRun): string {
-  return name.kind === "main" ? "statements" : displayName(name);
 }
 
 function outcomeOf({ failure, outcome }: SerialisedRun): string {

@@ -1,6 +1,7 @@
 /** For programs: TAP 14, JUnit's XML, and JSON. */
 import { printable, printableJson } from "../../../lang/diagnostics/display_width.ts";
 import { displayName, type TestOutcome } from "../../../lang/run/report.ts";
+import { escapeMarkup } from "../../../lang/text/markup.ts";
 import type { Screen } from "../../screen.ts";
 import type { FileEvent } from "../file_run.ts";
 import type { Reporter, RunSummary } from "../reporter.ts";
@@ -188,9 +189,7 @@ const NO_XML =
 /** Text as XML has it; characters that it cannot hold are shown as what they are. */
 function xml(text: string): string {
   const shown = (character: string) => `\\u{${character.charCodeAt(0).toString(16)}}`;
-  return text.replace(NO_XML, shown)
-    .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;").replaceAll("\r", "&#13;");
+  return escapeMarkup(text.replace(NO_XML, shown)).replaceAll("\r", "&#13;");
 }
 
 /** Text of an attribute: line ends and tabs would be read as blanks. */

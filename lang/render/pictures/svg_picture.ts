@@ -6,6 +6,7 @@
  * terminal, whatever it is of.
  */
 import { spanPlace, spanText } from "../../source.ts";
+import { escapeMarkup } from "../../text/markup.ts";
 import { formatCount } from "../../text/numbers.ts";
 import type { Shown } from "../../values/run.ts";
 
@@ -224,16 +225,9 @@ class Drawing {
   }
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-};
-
 /** A text as XML holds it; characters that XML cannot hold are shown as what stands for them. */
 function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (each) => ENTITIES[each]!)
+  return escapeMarkup(text)
     // deno-lint-ignore no-control-regex
     .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]|\p{Cs}/gu, "\ufffd");
 }
