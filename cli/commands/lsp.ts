@@ -1,5 +1,6 @@
 import { command } from "../command.ts";
 import { HELD } from "../exit_code.ts";
+import { refuse } from "../screen.ts";
 
 export const LSP = command({
   name: "lsp",
@@ -17,9 +18,9 @@ export const LSP = command({
     { line: "lsp", doc: "on standard input and output, as an editor starts it" },
     { line: "lsp --stdio", doc: "the same" },
   ],
-  async run() {
+  async run({ screen }) {
     const { serveStreams } = await import("../lsp/serve.ts");
-    await serveStreams();
-    return HELD;
+    const problem = await serveStreams();
+    return problem === null ? HELD : refuse(problem, screen);
   },
 });

@@ -8,7 +8,7 @@ import { Transform, type TransformCallback } from "node:stream";
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { clip } from "../../lang/text/columns.ts";
 
-/** Bytes of one message: a client sends places and expressions. */
+/** Bytes of one message: a client sends places, expressions and texts of scenarios. */
 const MOST_BYTES = 2 ** 24;
 /** Bytes of one header. */
 const MOST_HEADER_BYTES = 1024;
@@ -122,7 +122,7 @@ function messageBytes(length: string): number {
 
 function notHeader(line: string): FrameError {
   return new FrameError(
-    `${quotedLine(line)} is no header of the Debug Adapter Protocol, such as Content-Length: 119`,
+    `${quotedLine(line)} is no header of the protocol, such as Content-Length: 119`,
   );
 }
 

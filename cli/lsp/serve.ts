@@ -2,8 +2,9 @@
 import process from "node:process";
 import { Server } from "./server.ts";
 
-/** Serves it until it is gone. */
-export async function serveStreams(): Promise<void> {
-  await new Server(process.stdin, process.stdout).serve();
+/** Serves it until it is gone. @returns Why it was dropped; null where it left. */
+export async function serveStreams(): Promise<string | null> {
+  const problem = await new Server(process.stdin, process.stdout).serve();
   process.stdin.destroy();
+  return problem;
 }

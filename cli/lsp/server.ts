@@ -7,6 +7,7 @@
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { TOKEN_MODIFIERS, TOKEN_TYPES } from "../../lang/editor/semantic_tokens.ts";
 import { VERSION } from "../package_version.ts";
+import { FrameError, MessageFrames } from "../dap/message_frames.ts";
 import * as answers from "./answers.ts";
 import { Documents, type Understood } from "./documents.ts";
 import { lenses } from "./lenses.ts";
@@ -19,6 +20,10 @@ type Output = ConstructorParameters<typeof Lsp.StreamMessageWriter>[0];
 
 /** How long a text stays as it is before it is checked, in milliseconds. */
 const QUIET_MS = 25;
+
+/** What the end of the input stands for, behind all messages before it. */
+const EXIT_BODY = JSON.stringify({ jsonrpc: "2.0", method: Lsp.ExitNotification.method });
+const EXIT = `Content-Length: ${EXIT_BODY.length}\r\n\r\n${EXIT_BODY}`;
 
 const CAPABILITIES: Lsp.ServerCapabilities = {
   textDocumentSync: { openClose: true, change: Lsp.TextDocumentSyncKind.Incremental },
@@ -46,38 +51,45 @@ const CAPABILITIES: Lsp.ServerCapabilities = {
 export class Server {
   readonly #documents = new Documents();
   readonly #connection: Lsp.ProtocolConnection;
-  /** Texts that have changed and are not checked yet. */
-  readonly #waiting = new Map<string, ReturnType<typeof setTimeout>>();
+  /** Runs until the open texts are checked, from the last change on. */
+  #quiet: ReturnType<typeof setTimeout> | undefined;
+  readonly #frames = new MessageFrames();
+  #problem: string | null = null;
   #end: () => void = () => {};
 
-  readonly #input: Input;
-
-  constructor(input: Input, output: Output) {
-    this.#input = input;
-    this.#connection = Lsp.createProtocolConnection(
-      new Lsp.StreamMessageReader(input),
-      new Lsp.StreamMessageWriter(output),
-    );
+  constructor(private readonly input: Input, output: Output) {
+    const reader = new Lsp.StreamMessageReader(this.#frames);
+    const writer = new Lsp.StreamMessageWriter(output);
+    reader.onError((error) => {
+      this.#problem ??= error instanceof FrameError ? error.message : "A message is no JSON object";
+    });
+    // A closed input ends nothing yet: what was asked before is answered.
+    writer.onClose(() => this.#end());
+    // One after another, so that the end comes behind all answers.
+    const options = { maxParallelism: 1 };
+    this.#connection = Lsp.createProtocolConnection(reader, writer, undefined, options);
     this.#hearDocuments();
     this.#answerAboutPlaces();
     this.#answerAboutTexts();
   }
 
-  /** Serves the client until it is gone. */
-  serve(): Promise<void> {
+  /** Serves the client until it is gone. @returns Why it was dropped; null where it left. */
+  serve(): Promise<string | null> {
     return new Promise((resolve) => {
       this.#end = () => {
-        for (const timer of this.#waiting.values()) clearTimeout(timer);
-        this.#waiting.clear();
+        clearTimeout(this.#quiet);
         this.#connection.dispose();
-        resolve();
+        resolve(this.#problem);
       };
-      this.#connection.onClose(this.#end);
-      // Streams of a process end without being closed.
-      this.#input.on("end", this.#end);
-      // The client has gone: nothing can be written to it any more.
+      // It was dropped, or nothing can be written to it any more.
       this.#connection.onError(this.#end);
       this.#connection.listen();
+      this.#frames.on("end", () => this.#frames.emit("data", EXIT));
+      // Streams of a process end without being closed.
+      for (const ending of ["end", "close", "error"]) {
+        this.input.on(ending, () => this.#frames.end());
+      }
+      this.input.pipe(this.#frames);
     });
   }
 
@@ -102,7 +114,7 @@ export class Server {
     );
     connection.onNotification(Lsp.DidCloseTextDocumentNotification.type, ({ textDocument }) => {
       this.#documents.close(textDocument.uri);
-      this.#publish(textDocument.uri, []);
+      void this.#publish(textDocument.uri, []);
       this.#checkSoon();
     });
     connection.onNotification(Lsp.DidChangeWatchedFilesNotification.type, () => {
@@ -190,28 +202,28 @@ export class Server {
 
   /** Checks every open text once nothing has changed for a moment: any may use the changed one. */
   #checkSoon(): void {
-    for (const timer of this.#waiting.values()) clearTimeout(timer);
-    this.#waiting.clear();
-    for (const uri of this.#documents.uris) {
-      this.#waiting.set(uri, setTimeout(() => this.#check(uri), QUIET_MS));
-    }
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => {
+      for (const uri of this.#documents.uris) void this.#check(uri);
+    }, QUIET_MS);
   }
 
   async #check(uri: string): Promise<void> {
-    this.#waiting.delete(uri);
     const version = this.#documents.versionOf(uri);
     const understood = await this.#documents.understand(uri);
     // A text that has changed in between is checked anew.
     if (understood === null || version !== this.#documents.versionOf(uri)) return;
-    this.#publish(uri, answers.diagnostics(understood), version);
+    await this.#publish(uri, answers.diagnostics(understood), version);
   }
 
-  #publish(uri: string, diagnostics: Lsp.Diagnostic[], version?: number): void {
+  async #publish(uri: string, diagnostics: Lsp.Diagnostic[], version?: number): Promise<void> {
     const about = version === undefined ? {} : { version };
-    this.#connection
-      .sendNotification(Lsp.PublishDiagnosticsNotification.type, { uri, diagnostics, ...about })
+    const params = { uri, diagnostics, ...about };
+    try {
+      await this.#connection.sendNotification(Lsp.PublishDiagnosticsNotification.type, params);
+    } catch {
       // The connection reports that the client has gone.
-      .catch(() => {});
+    }
   }
 }
 

@@ -255,3 +255,41 @@ Deno.test("a library's names are found and renamed in what uses it", async () =>
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+/** What a server writes for an input that ends at once, and why it dropped the client. */
+async function answered(input: string): Promise<{ problem: string | null; output: string }> {
+  const [toServer, toClient] = [new PassThrough(), new PassThrough()];
+  const served = new Server(toServer, toClient).serve();
+  let output = "";
+  toClient.on("data", (bytes) => output += bytes);
+  toServer.end(input);
+  const problem = await served;
+  return { problem, output };
+}
+
+function frame(message: object): string {
+  const body = JSON.stringify({ jsonrpc: "2.0", ...message });
+  return `Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+Deno.test("what a client asks before it closes its end is answered, half a message is not", async () => {
+  const asked = frame({ id: 1, method: "shutdown" }) +
+    frame({
+      method: "textDocument/didOpen",
+      params: { textDocument: { uri: URI, languageId: "dma", version: 1, text: TEXT } },
+    }) + frame({ id: 2, method: "textDocument/hover", params: at("double(1)") });
+  for (const half of ["", frame({ id: 3, method: "shutdown" }).slice(0, -1)]) {
+    const { output, problem } = await answered(asked + half);
+    assertEquals(problem, null);
+    assertEquals([...output.matchAll(/"id":(\d)/g)].map(([, id]) => id), ["1", "2"]);
+    assertMatch(output, /Twice as many/);
+  }
+});
+
+Deno.test("a client whose messages cannot be read is dropped with the reason", async () => {
+  const problemOf = async (input: string) => (await answered(input)).problem;
+  assertMatch((await problemOf("GET / HTTP/1.1\r\n"))!, /^"GET .* is no header/);
+  assertMatch((await problemOf("Content-Length: 99999999999\r\n\r\n"))!, /is too long/);
+  const noJson = await problemOf("Content-Length: 5\r\n\r\nhello");
+  assertEquals(noJson, "A message is no JSON object");
+});
