@@ -2,7 +2,7 @@
  * `deno task tree-check DIR [LIST] [--seed N] [--count N] [--clang PROGRAM]`: compiles files of a kernel
  * tree, those of a list or drawn at random from all with DMA calls, and prints `N of M` last.
  */
-import { CompilerGone, SessionClang } from "../cli/c/tree_clang.ts";
+import { SessionClang } from "../cli/c/tree_clang.ts";
 import { firstError, TreeBuild } from "../cli/c/tree_build.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
 import { TreeError } from "../c_drivers/tree/tree_files.ts";
@@ -127,8 +127,7 @@ async function main({ clang: program, count, folder, list, seed }: Options): Pro
 try {
   Deno.exit(await main(optionsOf(Deno.args)));
 } catch (error) {
-  if (!(error instanceof TreeError || error instanceof CompilerGone)) throw error;
-  console.error(`error: ${error.message}`);
-  if (error instanceof TreeError) console.error(`  hint: ${error.hint}`);
+  if (!(error instanceof TreeError)) throw error;
+  console.error(`error: ${error.message}\n  hint: ${error.hint}`);
   Deno.exit(2);
 }

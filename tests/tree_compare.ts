@@ -2,6 +2,7 @@
  * `deno task tree-compare DIR [--clang PROGRAM]`: puts the golden data of the allocator of IO virtual
  * addresses to a tree's own code, and prints how many answers are equal.
  */
+import { TreeError } from "../c_drivers/tree/tree_files.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
 import { TreeBuild } from "../cli/c/tree_build.ts";
 import { SessionClang } from "../cli/c/tree_clang.ts";
@@ -14,15 +15,17 @@ const FOLDER = "tests/golden/iova";
 /** Another layer's records, and those of another page size. */
 const OTHER = /^(?:dma-|granule64k)/;
 
-const [folder, , program] = Deno.args;
-if (folder === undefined) {
+const [folder, option, program, ...more] = Deno.args;
+const isRight = option === undefined || option === "--clang" && program !== undefined;
+if (folder === undefined || !isRight || more.length > 0) {
   console.error("usage: deno task tree-compare DIR [--clang PROGRAM]");
   Deno.exit(2);
 }
-const clang = program === undefined ? new SessionClang() : new SystemClang(program);
-const build = new TreeBuild(new HostTree(folder), clang, program === undefined);
-const make = await buildTreeAllocator(build);
-await clang.close();
+const { make, version } = await opened(folder).catch((error) => {
+  if (!(error instanceof TreeError)) throw error;
+  console.error(`error: ${error.message}\n  hint: ${error.hint}`);
+  Deno.exit(2);
+});
 let [equal, different, files] = [0, 0, 0];
 for (const { name } of [...Deno.readDirSync(FOLDER)].toSorted((a, b) => a.name < b.name ? -1 : 1)) {
   if (!/\.jsonl(?:\.gz)?$/.test(name) || OTHER.test(name)) continue;
@@ -46,6 +49,16 @@ for (const { name } of [...Deno.readDirSync(FOLDER)].toSorted((a, b) => a.name <
   }
 }
 console.log(
-  `${build.version.name}: ${files} files, ${equal} answers equal, ${different} different`,
+  `${version.name}: ${files} files, ${equal} answers equal, ${different} different`,
 );
 Deno.exit(different === 0 ? 0 : 1);
+
+async function opened(folder: string) {
+  const clang = program === undefined ? new SessionClang() : new SystemClang(program);
+  try {
+    const build = new TreeBuild(new HostTree(folder), clang, program === undefined);
+    return { make: await buildTreeAllocator(build), version: build.version };
+  } finally {
+    await clang.close();
+  }
+}

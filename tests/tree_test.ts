@@ -87,11 +87,25 @@ Deno.test("Kconfig files that name each other end", () => {
   assertEquals([...closureOf(["A"], readKconfig(files), () => false)], ["A"]);
 });
 
+Deno.test("files that lead to each other, and objects made of objects, do not go without end", () => {
+  const files: TreeFiles = {
+    text: (path) =>
+      `source "${Number(path.replace("Kconfig", "0")) + 1}"\nconfig A${path}\n\tbool\n`,
+  };
+  const names = [...readKconfig(files).keys()];
+  assert(names.includes("A50") && names.length < 1000);
+  const rules = Array.from({ length: 20_000 }, (_, at) => `m${at + 1}-y += m${at}.o\n`).join("");
+  const makefile = `${rules}obj-$(CONFIG_TOY) += m20000.o\n`;
+  const makefiles = new Makefiles(treeOf({ "drivers/toy/Makefile": makefile }));
+  assertEquals([...makefiles.symbolsOf("drivers/toy/m0.c")], ["TOY"]);
+});
+
 Deno.test("a unit has what may be included, by the makefile's folders, and an asm wrapper", () => {
   const units = new Units(
     treeOf({
       ...TEXTS,
-      "drivers/toy/main.c": '#include "own.h"\n#include <linux/a.h>\n#include <asm/b.h>\n',
+      "drivers/toy/main.c":
+        '#include "own.h"\n#include <linux/a.h>\n#include <asm/b.h>\n#include <constructor>\n',
       "drivers/toy/inner/own.h": "",
       "include/linux/a.h": "#include <asm/ours.h>\n",
       "include/asm-generic/b.h": "",

@@ -1,5 +1,8 @@
 /** What is read of and changed in a file of a tree when it is LLVM's own language. */
 
+/** What the compiler writes it by. */
+export const IR: readonly string[] = ["-S", "-emit-llvm"];
+
 const EXTERNAL =
   /^(@(?:"[^"]+"|[\w.$]+) = )external ((?:\w+ )*?)(global|constant) (.*?)(, (?:align|section) .*)?$/gm;
 const NUMBERS = /^@lab_layout = .*?\[\d+ x i64\] \[([^\]]*)\]/m;

@@ -22,6 +22,8 @@ export type Kconfig = ReadonlyMap<string, Symbol>;
 
 /** No tree has as many; one of a stranger's may have more. */
 const MOST_FILES = 10_000;
+/** Files that lead to each other, one by the next. */
+const MOST_DEPTH = 100;
 const SYMBOL = /^\s*(?:menu)?config\s+(\w+)\s*$/;
 const SWITCH = /^\s*(bool|tristate|def_bool|def_tristate)\b\s*(.*)$/;
 const SELECT = /^\s*select\s+(\w+)/;
@@ -55,8 +57,8 @@ class KconfigReader {
   constructor(readonly files: TreeFiles) {}
 
   /** @param outer What the lines that lead to the file stand under. */
-  read(path: string, outer: readonly string[]): void {
-    if (this.#seen.has(path) || this.#seen.size >= MOST_FILES) return;
+  read(path: string, outer: readonly string[], depth = 0): void {
+    if (this.#seen.has(path) || this.#seen.size >= MOST_FILES || depth > MOST_DEPTH) return;
     this.#seen.add(path);
     const text = this.files.text(path) ?? "";
     const conditions: (readonly string[])[] = [outer];
@@ -74,7 +76,7 @@ class KconfigReader {
       if (condition !== undefined && current.name === "") conditions.push(namesOfAll(condition));
       if (ENDIF.test(line) && conditions.length > 1) conditions.pop();
       const source = SOURCE.exec(line)?.[1];
-      if (source !== undefined) this.read(source, conditions.flat());
+      if (source !== undefined) this.read(source, conditions.flat(), depth + 1);
     }
   }
 

@@ -57,8 +57,6 @@ export function layoutError(release: string, said: string): TreeError {
   const missing = NO_MEMBER.exec(said);
   const line = said.split("\n").find((each) => each.includes("error:")) ?? said.slice(0, 200);
   return missing === null
-    ? new TreeError(`The table of offsets does not compile with ${release}: ${line}`, KNOWN)
-    : new TreeError(`${missing[2]} of ${release} has no member ${missing[1]}`, KNOWN);
+    ? new TreeError(`The table of offsets does not compile with ${release}: ${line}`)
+    : new TreeError(`${missing[2]} of ${release} has no member ${missing[1]}`);
 }
-
-const KNOWN = "the lab knows 6.12 to 7.3";

@@ -1,5 +1,5 @@
 /** What a tree's makefiles say of one of its files: the symbols that build it, and its own flags. */
-import type { TreeFiles } from "./tree_files.ts";
+import { type TreeFiles, treePath } from "./tree_files.ts";
 
 const NAMES = ["Kbuild", "Makefile"];
 /** `name-$(CONFIG_X) += a.o b.o`, `name-objs := a.o`, `obj-y += folder/`. */
@@ -10,8 +10,15 @@ const FLAGS = /^[ \t]*(?:(?:subdir-)?ccflags-y|CFLAGS_([\w.-]+))[ \t]*[:+]?=(.*)
 const INCLUDE = /-I[ \t]*(\S+)/g;
 const DEFINE = /-D[ \t]*([A-Za-z_]\w*(?:=[\w."'\\]+)?)(?=\s|$)/g;
 
+/** The left side of a rule: `name-$(CONFIG_SYMBOL)`. */
+interface Rule {
+  readonly base: string;
+  readonly symbol: string | undefined;
+}
+
 export class Makefiles {
   readonly #texts = new Map<string, string>();
+  readonly #rules = new Map<string, ReadonlyMap<string, readonly Rule[]>>();
 
   constructor(readonly files: TreeFiles) {}
 
@@ -19,11 +26,11 @@ export class Makefiles {
   symbolsOf(path: string): ReadonlySet<string> {
     const parts = path.split("/");
     const object = `${parts.at(-1)!.replace(/\.c$/, "")}.o`;
-    const symbols = new Set(this.#symbolsOfObject(parts.slice(0, -1).join("/"), object, new Set()));
+    const symbols = this.#symbolsOfObject(parts.slice(0, -1).join("/"), object);
     if (parts.length <= 2) return symbols;
     // Files of a folder that the folder above names.
     const above = parts.slice(0, -2).join("/");
-    return symbols.union(this.#symbolsOfObject(above, `${parts.at(-2)}/${object}`, new Set()));
+    return symbols.union(this.#symbolsOfObject(above, `${parts.at(-2)}/${object}`));
   }
 
   /** Symbols that put its folders into the build. */
@@ -32,7 +39,7 @@ export class Makefiles {
     let symbols: ReadonlySet<string> = new Set();
     for (let depth = parts.length - 2; depth > 0; depth--) {
       const folder = parts.slice(0, depth).join("/");
-      symbols = symbols.union(this.#symbolsOfObject(folder, `${parts[depth]}/`, new Set()));
+      symbols = symbols.union(this.#symbolsOfObject(folder, `${parts[depth]}/`));
     }
     return symbols;
   }
@@ -61,16 +68,35 @@ export class Makefiles {
     return { folders: [...new Set(folders)], defines: [...new Set(defines)] };
   }
 
-  #symbolsOfObject(folder: string, object: string, seen: Set<string>): ReadonlySet<string> {
+  #symbolsOfObject(folder: string, object: string): ReadonlySet<string> {
+    const rules = this.#rulesOf(folder);
     const symbols = new Set<string>();
-    for (const [, base, symbol, objects] of this.#text(folder).matchAll(RULE)) {
-      if (!objects!.split(/\s+/).includes(object)) continue;
-      if (symbol !== undefined) symbols.add(symbol);
-      if (LISTS.has(base!) || seen.has(base!)) continue;
-      seen.add(base!);
-      for (const name of this.#symbolsOfObject(folder, `${base}.o`, seen)) symbols.add(name);
+    const objects = new Set([object]);
+    // Those that are added meanwhile follow.
+    for (const each of objects) {
+      for (const { base, symbol } of rules.get(each) ?? []) {
+        if (symbol !== undefined) symbols.add(symbol);
+        if (!LISTS.has(base)) objects.add(`${base}.o`);
+      }
     }
     return symbols;
+  }
+
+  /** The rules of a folder, by each object that they name. */
+  #rulesOf(folder: string): ReadonlyMap<string, readonly Rule[]> {
+    const known = this.#rules.get(folder);
+    if (known !== undefined) return known;
+    const made = new Map<string, Rule[]>();
+    for (const [, base, symbol, objects] of this.#text(folder).matchAll(RULE)) {
+      for (const object of objects!.split(/\s+/)) {
+        const rules = made.get(object);
+        const rule = { base: base!, symbol };
+        if (rules === undefined) made.set(object, [rule]);
+        else rules.push(rule);
+      }
+    }
+    this.#rules.set(folder, made);
+    return made;
   }
 
   #text(folder: string): string {
@@ -89,10 +115,5 @@ export class Makefiles {
 function resolved(written: string, folder: string): string {
   const path = written.replace(/^\$\(srctree\)\/?/, "")
     .replace(/^\$[({](?:src|obj|srctree\/\$\(src\))[)}]/, folder);
-  const parts: string[] = [];
-  for (const part of path.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return parts.join("/");
+  return treePath(path);
 }

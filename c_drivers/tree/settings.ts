@@ -131,10 +131,7 @@ export function settingsFor(
 ): Settings {
   for (const [name, reason] of Object.entries(REQUIRED)) {
     if (kconfig.has(name)) continue;
-    throw new TreeError(
-      `The tree's Kconfig has no ${name}: ${reason}`,
-      "the lab knows 6.12 to 7.3",
-    );
+    throw new TreeError(`The tree's Kconfig has no ${name}: ${reason}`);
   }
   const builds = paths.map((path) => makefiles.symbolsOf(path));
   const folders = paths.flatMap((path) => [...makefiles.symbolsOfFolders(path)]);

@@ -9,6 +9,7 @@ import type { CKernel } from "../c_kernel.ts";
 import { RefusedCode } from "../code_checks.ts";
 import { formatMessage } from "../print_format.ts";
 import type { CType } from "../prototype.ts";
+import { KNOWN_TREES } from "./tree_files.ts";
 import type { ImportedFunction, ValueType } from "../wasm/wasm_reader.ts";
 
 type Wide = number | bigint;
@@ -47,7 +48,7 @@ const unlocks: Run = by("dmalab_unlock", 0);
 const nothing: Run = () => 0;
 
 /** What the tree calls by another name than the lab does. */
-const ALIASES: Readonly<Record<string, Run>> = {
+const ALIASES: ReadonlyMap<string, Run> = new Map<string, Run>(Object.entries<Run>({
   __kmalloc_noprof: by("kmalloc", 0, 1),
   __kmalloc_cache_noprof: by("kmalloc", 2, 1),
   __kvmalloc_node_noprof: by("kvmalloc", 0, 1),
@@ -113,7 +114,7 @@ const ALIASES: Readonly<Record<string, Run>> = {
   // Their first word is zero anyway.
   __mutex_init: nothing,
   mutex_destroy: nothing,
-};
+}));
 
 /** @param flags 1 has interrupts off, as the lab's headers for trees say. */
 function restoreIrqs(kernel: CKernel, flags: number): void {
@@ -154,7 +155,7 @@ function refuse(kernel: CKernel, name: string): never {
 
 /** Null for what the lab does not have. @throws {RefusedCode} */
 export function runOf({ name, parameters, result }: ImportedFunction): Run | null {
-  const alias = ALIASES[name];
+  const alias = ALIASES.get(name);
   if (alias !== undefined) return alias;
   const call = CALLS.get(name);
   // Those of the lab's own headers have arguments of their own.
@@ -168,7 +169,7 @@ export function runOf({ name, parameters, result }: ImportedFunction): Run | nul
   throw new RefusedCode(
     `${name}() of the tree is (${parameters.join(", ")}) -> ${result ?? "nothing"}, ` +
       `and the lab has ${prototype.result.text} ${name}(${written})`,
-    "the lab knows 6.12 to 7.3",
+    KNOWN_TREES,
     null,
   );
 }

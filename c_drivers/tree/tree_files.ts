@@ -15,9 +15,22 @@ export interface TreeVersion {
   readonly name: string;
 }
 
-/** What is wrong with a tree, as a sentence without its end. */
+/** A path with `.` and `..` resolved. */
+export function treePath(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "." && part !== "") parts.push(part);
+  }
+  return parts.join("/");
+}
+
+/** What helps where a tree has what the lab does not know. */
+export const KNOWN_TREES = "the lab knows 6.12 to 7.3";
+
+/** Why nothing can be done with a tree, as a sentence without its end. */
 export class TreeError extends Error {
-  constructor(message: string, readonly hint: string) {
+  constructor(message: string, readonly hint: string = KNOWN_TREES) {
     super(message);
   }
 }

@@ -1,7 +1,7 @@
 /** A file of a tree with all that it may include: what the compiler is given, and nothing else. */
 import { PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
-import type { TreeFiles } from "./tree_files.ts";
+import { type TreeFiles, treePath } from "./tree_files.ts";
 
 /** Where the compiler finds the tree. */
 const TREE = "tree";
@@ -58,7 +58,7 @@ export class Units {
       return true;
     };
     const ofLab = (name: string): boolean => {
-      if (name in ours) return take(`${LAB}/${name}`, ours[name]!);
+      if (Object.hasOwn(ours, name)) return take(`${LAB}/${name}`, ours[name]!);
       const asm = ASM.exec(name)?.[1];
       if (asm === undefined) return false;
       const generic = FOLDERS.some((folder) => this.#text(`${folder}/asm-generic/${asm}`) !== null);
@@ -72,12 +72,12 @@ export class Units {
     for (let name = left.pop(); name !== undefined; name = left.pop()) {
       const folder = name.slice(0, name.lastIndexOf("/"));
       for (const [isLocal, written] of this.#includesOf(name, found[name]!)) {
-        const beside = joined(folder, written);
+        const beside = treePath(`${folder}/${written}`);
         if (isLocal && beside.startsWith(`${TREE}/`) && ofTree(beside.slice(TREE.length + 1))) {
           continue;
         }
         ofLab(written);
-        for (const each of search) if (ofTree(joined(each, written))) break;
+        for (const each of search) if (ofTree(treePath(`${each}/${written}`))) break;
       }
     }
     const args = [
@@ -105,15 +105,6 @@ export class Units {
     this.#includes.set(name, made);
     return made;
   }
-}
-
-function joined(folder: string, path: string): string {
-  const parts = folder.split("/");
-  for (const part of path.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "." && part !== "") parts.push(part);
-  }
-  return parts.join("/");
 }
 
 /** What every file of a tree is compiled with. */

@@ -15,7 +15,7 @@ import { host } from "../host.ts";
 import { areHeadersReadable, COMPILER_CONFIG, compilerProgram } from "../places.ts";
 
 /** No driver takes so long, with the download of the compiler. */
-const MOST_MS = 300_000;
+export const MOST_MS = 300_000;
 
 /** What came of a compilation. */
 export interface Compiled {
@@ -134,13 +134,8 @@ export async function compileC(
   jobs: readonly CompileJob[],
   take: Take,
 ): Promise<NoCompiler | null> {
-  if (host.permissions.querySync({ name: "run", command: host.execPath() }).state !== "granted") {
-    return {
-      problem: "Compiling C takes a process, which is not allowed here",
-      hint:
-        "start with `--allow-run`, and with `-W --allow-env` to compile it once only: `deno task dmalab` does",
-    };
-  }
+  const problem = noProcess();
+  if (problem !== null) return problem;
   const child = startCompiler();
   let isLate = false;
   const late = setTimeout(() => {
@@ -184,6 +179,17 @@ export async function compileC(
   };
 }
 
+/** Why the compiler's process may not be started; null where it may. */
+export function noProcess(): NoCompiler | null {
+  const { state } = host.permissions.querySync({ name: "run", command: host.execPath() });
+  if (state === "granted") return null;
+  return {
+    problem: "Compiling C takes a process, which is not allowed here",
+    hint:
+      "start with `--allow-run`, and with `-W --allow-env` to compile it once only: `deno task dmalab` does",
+  };
+}
+
 /** Starts the compiler's process. */
 export function startCompiler(): Deno.ChildProcess {
   return new host.Command(host.execPath(), {
@@ -205,8 +211,9 @@ export function startCompiler(): Deno.ChildProcess {
   }).spawn();
 }
 
-const DOWNLOAD = "it is downloaded the first time: 27 MB, from where npm packages are";
-const LARGE = "a file that is very large, or a machine with little free memory, can be the cause";
+export const DOWNLOAD = "it is downloaded the first time: 27 MB, from where npm packages are";
+export const LARGE =
+  "a file that is very large, or a machine with little free memory, can be the cause";
 
 /** A line of the compiler's process: of a job that begins, or of one that is done. */
 interface Answer {

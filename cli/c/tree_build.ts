@@ -1,5 +1,6 @@
 /** Compiles files of a kernel tree, unmodified, against the tree's own headers. */
 import { boundsHeader, generatedHeaders } from "../../c_drivers/tree/generated.ts";
+import { IR } from "../../c_drivers/tree/ir.ts";
 import { type Kconfig, readKconfig } from "../../c_drivers/tree/kconfig.ts";
 import { Makefiles } from "../../c_drivers/tree/makefile.ts";
 import { type Settings, settingsFor, settingsProbe } from "../../c_drivers/tree/settings.ts";
@@ -20,7 +21,6 @@ const PROBE = "lab/probe.c";
 const BOUNDS_HEADER = "generated/bounds.h";
 /** A large file takes the compiler's own file system minutes. */
 const STREAM = "-";
-const IR = ["-S", "-emit-llvm"];
 
 /** A file that was compiled, or what the compiler said of it. */
 export interface BuiltFile extends Compiled {

@@ -1,8 +1,14 @@
 /** One compiler for many files of a tree: its process stays, and each text is sent to it once. */
-import { type Compiled, linesOf, startCompiler } from "./clang.ts";
-
-/** No file of a tree takes so long. */
-const MOST_MS = 300_000;
+import { TreeError } from "../../c_drivers/tree/tree_files.ts";
+import {
+  type Compiled,
+  DOWNLOAD,
+  LARGE,
+  linesOf,
+  MOST_MS,
+  noProcess,
+  startCompiler,
+} from "./clang.ts";
 
 /** What runs clang on texts, by their paths. */
 export interface TreeClang {
@@ -19,6 +25,7 @@ export class SessionClang implements TreeClang {
   #process: CompilerProcess | null = null;
   readonly #sent = new Map<string, string>();
 
+  /** @throws {TreeError} Where the process cannot be started, or ends. */
   async run(
     args: readonly string[],
     files: Readonly<Record<string, string>>,
@@ -32,14 +39,21 @@ export class SessionClang implements TreeClang {
       this.#sent.set(path, text);
     }
     const order = { args, put, names: Object.keys(files), output };
-    const late = setTimeout(() => child.kill("SIGKILL"), MOST_MS);
+    let isLate = false;
+    const late = setTimeout(() => {
+      isLate = true;
+      child.kill("SIGKILL");
+    }, MOST_MS);
     // A process that ends says why by its answer, which does not come.
     await writer.write(new TextEncoder().encode(`${JSON.stringify(order)}\n`)).catch(() => {});
     const { done, value } = await answers.next();
     clearTimeout(late);
     if (done === true) {
+      if (isLate) {
+        throw new TreeError(`The compiler of C was stopped after ${MOST_MS / 1000} s`, LARGE);
+      }
       const [line] = (await errors).split("\n").filter((each) => each.trim() !== "");
-      throw new CompilerGone(line ?? "it printed no error");
+      throw new TreeError(`The compiler of C ended: ${line ?? "it printed no error"}`, DOWNLOAD);
     }
     const { made } = JSON.parse(value) as { made: { module: string | null; said: string } };
     const { module, said } = made;
@@ -64,6 +78,8 @@ interface CompilerProcess {
 }
 
 function compilerProcess(): CompilerProcess {
+  const problem = noProcess();
+  if (problem !== null) throw new TreeError(problem.problem, problem.hint);
   const child = startCompiler();
   return {
     child,
@@ -71,11 +87,4 @@ function compilerProcess(): CompilerProcess {
     answers: linesOf(child.stdout),
     errors: new Response(child.stderr).text(),
   };
-}
-
-/** The compiler's process has ended. */
-export class CompilerGone extends Error {
-  constructor(line: string) {
-    super(`The compiler of C ended: ${line}`);
-  }
 }

@@ -1,7 +1,7 @@
 /** A driver that is compiled with a kernel tree: a file of the tree as it is, or one beside a scenario. */
 import type { DeviceShape } from "../../c_drivers/tree/device_shape.ts";
 import { SG, SG_BYTES } from "../../c_drivers/calls/lists.ts";
-import { withStorage } from "../../c_drivers/tree/ir.ts";
+import { IR, withStorage } from "../../c_drivers/tree/ir.ts";
 import {
   Layout,
   layoutError,
@@ -10,7 +10,6 @@ import {
 } from "../../c_drivers/tree/layout.ts";
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
 import { TREE_ARGUMENTS } from "../../c_drivers/tree/unit.ts";
-import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import type { CompiledC } from "../../lang/values/c_module.ts";
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { readHeaders, SUPPORT } from "../places.ts";
@@ -20,7 +19,7 @@ import type { HostTree } from "./host_tree.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
-import { CompilerGone, SessionClang } from "./tree_clang.ts";
+import { SessionClang } from "./tree_clang.ts";
 
 /** A tree, and where a source lies in it; null for one that lies beside a scenario. */
 export interface SourceOfTree {
@@ -28,7 +27,6 @@ export interface SourceOfTree {
   readonly path: string | null;
 }
 
-const IR = ["-S", "-emit-llvm"];
 const LAYOUT = "lab/layout.c";
 /** Where a file stands that is none of the tree's. */
 const OWN = "driver/driver.c";
@@ -49,15 +47,10 @@ export async function compileWithTree(wanted: WantedC, of: SourceOfTree): Promis
     clang = new SessionClang();
     return await new TreeDriver(wanted, of, new TreeBuild(of.tree, clang)).compile();
   } catch (error) {
-    if (!(error instanceof TreeError || error instanceof CompilerGone)) throw error;
-    const hint = error instanceof TreeError ? { hint: error.hint } : {};
-    const diagnostic: Diagnostic = {
-      code: "E0710",
-      severity: "error",
-      span: { source: wanted.source, start: 0, end: 0 },
-      message: error.message,
-      ...hint,
-    };
+    if (!(error instanceof TreeError)) throw error;
+    const { hint, message } = error;
+    const span = { source: wanted.source, start: 0, end: 0 };
+    const diagnostic = { code: "E0710", severity: "error", span, message, hint } as const;
     return { module: null, diagnostics: [diagnostic] };
   } finally {
     await clang?.close();
@@ -125,7 +118,6 @@ class TreeDriver {
     if (!lists || layout.sizeOf("scatterlist") !== SG_BYTES) {
       throw new TreeError(
         `struct scatterlist of ${build.version.name} is laid out in another way than the lab's`,
-        "the lab knows 6.12 to 7.3",
       );
     }
     return {

@@ -6,7 +6,7 @@ import { formatCount } from "../../lang/text/numbers.ts";
 import { noDrivers } from "../c/clang.ts";
 import { HostTree } from "../c/host_tree.ts";
 import { TreeBuild } from "../c/tree_build.ts";
-import { CompilerGone, SessionClang } from "../c/tree_clang.ts";
+import { SessionClang } from "../c/tree_clang.ts";
 import { type ExitCode, FAILED, HELD, WRONG } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
 import { buildTreeAllocator } from "./tree_allocator_build.ts";
@@ -34,11 +34,8 @@ async function withTree(
     clang = new SessionClang();
     return await work(new TreeBuild(tree, clang));
   } catch (error) {
-    if (error instanceof TreeError) return refuse(error.message, error.hint);
-    if (error instanceof CompilerGone) {
-      return refuse(error.message, "it is downloaded the first time, from where npm packages are");
-    }
-    throw error;
+    if (!(error instanceof TreeError)) throw error;
+    return refuse(error.message, error.hint);
   } finally {
     await clang?.close();
   }

@@ -65,9 +65,10 @@ export class TreeAllocator {
     const env: Record<string, WebAssembly.ImportValue> = {};
     const known = this.#imports();
     for (const { name } of WebAssembly.Module.imports(module)) {
-      env[name] = known[name] ?? (() => {
+      const stop = () => {
         throw new TreeStopped(`The tree calls ${name}(), which the comparison does not have`);
-      });
+      };
+      env[name] = Object.hasOwn(known, name) ? known[name]! : stop;
     }
     this.#exports = new WebAssembly.Instance(module, { env }).exports;
     const heapAt = this.#symbol("__heap_base");

@@ -1,5 +1,5 @@
 /** Makes the tree's own allocator a module that runs beside the model. */
-import { withStorage } from "../../c_drivers/tree/ir.ts";
+import { IR, withStorage } from "../../c_drivers/tree/ir.ts";
 import { Layout, layoutError, layoutSource } from "../../c_drivers/tree/layout.ts";
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
 import { TREE_ARGUMENTS } from "../../c_drivers/tree/unit.ts";
@@ -11,7 +11,6 @@ import {
   TreeAllocator,
 } from "./tree_allocator.ts";
 
-const IR = ["-S", "-emit-llvm"];
 /** What stands for a file of the tree, in the folder of the first one. */
 const OWN = "lab/allocator.c";
 const LINKING: readonly string[] = [

@@ -2,7 +2,7 @@
 import type { Compiled } from "../../cli/c/clang.ts";
 import type { TreeClang } from "../../cli/c/tree_clang.ts";
 
-/** A clang of the system's, on files in a folder: faster, for those who make dmalab. */
+/** A clang of the system's, on files in a folder: faster, for those who make dmalab, and not confined to the tree. */
 export class SystemClang implements TreeClang {
   readonly #folder = Deno.makeTempDirSync();
   readonly #sent = new Map<string, string>();

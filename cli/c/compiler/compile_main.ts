@@ -50,12 +50,13 @@ const BYTES: Readonly<Record<string, number>> = { float: 4, double: 8, ptr: 8 };
 
 /** Files as the package takes them: a folder is a tree of its own. */
 function treeOf(files: Files): Tree {
-  const tree: Tree = {};
+  // Names in a tree are a stranger's: `__proto__` may be one.
+  const tree: Tree = Object.create(null);
   for (const [path, text] of Object.entries(files)) {
     const parts = path.split("/");
     const last = parts.pop()!;
     let folder = tree;
-    for (const part of parts) folder = (folder[part] ??= {}) as Tree;
+    for (const part of parts) folder = (folder[part] ??= Object.create(null)) as Tree;
     folder[last] = text;
   }
   return tree;
