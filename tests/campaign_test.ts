@@ -35,7 +35,7 @@ Deno.test("a mistake in a plan is named with its code, its place and what is mea
       ['"lazy"', '"strict"', '"strict" is named twice'],
       ["150", "0", "`cases` is an integer from 1 to"],
       ['"shards": 3', '"shards": 201', "`shards` is an integer from 1 to 200"],
-      ['"night"', '"Night of the shards"', "a name has up to 40 small letters"],
+      ['"night"', '"Night of the shards"', "a name has up to 40 lower-case letters"],
       ['"driver"', '"drvier"', "has one of `hunt`, `driver` and `suite`"],
       ['"tries": [', '"tries": [,', "a value is missing here"],
     ] as const
@@ -99,11 +99,11 @@ Deno.test("shards of two plans are not merged, and a shard keeps the file of ano
       `${folder}/old.jsonl`,
     );
     assertEquals(both.code, 2);
-    assertStringIncludes(both.errors, "is of another plan than");
+    assertStringIncludes(both.errors, "belong to different plans");
     const other = await run("--shard", "1/4");
     assertStringIncludes(other.errors, "--shard takes a part such as 1/3");
     const none = await run();
-    assertStringIncludes(none.errors, "no engine has numbered this shard");
+    assertStringIncludes(none.errors, "the number of the shard is missing");
   });
 });
 
@@ -121,12 +121,16 @@ Deno.test("a file whose first line or records are wrong is no shard's", () =>
     assertEquals(read({ campaign, shard: 1 }, record)?.records, [record]);
     const endless = { ...campaign, tries: [{ ...tries[0], seeds: [1, 1e15] }] };
     for (const wrong of [5, {}, { ...campaign, tries: [{}] }, endless]) {
-      assertThrows(() => read({ campaign: wrong, shard: 1 }), FileError, "no file of a shard");
+      assertThrows(
+        () => read({ campaign: wrong, shard: 1 }),
+        FileError,
+        "is not the file of a shard",
+      );
     }
     assertThrows(
       () => read({ campaign, shard: 1 }, { ...record, findings: [3] }),
       FileError,
-      ":2: this line is no record of a try",
+      ":2: this line is not the record of a try",
     );
   }));
 

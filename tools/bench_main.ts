@@ -1,12 +1,12 @@
 /**
  * `deno task bench [--json] [--long] [--save FILE] [--against FILE|COMMIT] [FILTER]`: measures, and
- * prints one line a result.
+ * prints one line per result.
  *
- * With `--save` nine rounds are written to a file. `--against` compares nine rounds with a saved file,
- * or with another commit whose rounds alternate with these, and says what is noise.
+ * `--save` writes nine rounds to a file. `--against` compares nine rounds with a saved file, or with
+ * another commit in alternating rounds, and says which differences are noise.
  *
  * FILTER is a part of a benchmark's name. With `--json` each line is one object
- * `{"name","value","unit","ratio","to"}`. With `--long` those that look for what grows with time
+ * `{"name","value","unit","ratio","to"}`. With `--long` the benchmarks that look for growth over time
  * take minutes.
  */
 import { formatResult } from "./bench/benchmark.ts";

@@ -68,7 +68,7 @@ function readAll(paths: readonly string[]) {
     const { campaign } = file.head;
     plan ??= campaign;
     if (JSON.stringify(plan) !== JSON.stringify(campaign)) {
-      throw new FileError(`"${path}" is of another plan than "${paths[0]}"`);
+      throw new FileError(`"${path}" and "${paths[0]}" belong to different plans`);
     }
     for (const record of file.records) {
       const other = records.get(record.key);

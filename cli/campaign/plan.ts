@@ -11,7 +11,7 @@ import { KERNEL_NAMES, kernelNamed } from "../../runtime/kernels/kernels.ts";
 
 export const PLAN_CODES = {
   E1201: {
-    title: "mistake in the plan of a campaign",
+    title: "error in the plan of a campaign",
     explanation:
       "A plan is a JSON file with `name`, `shards` and `tries`. Each of the tries has a `hunt`, a `driver` or a " +
       "`suite`, and says with which releases, modes and seeds it is tried. docs/campaigns.md lists the keys.",
@@ -140,18 +140,18 @@ class PlanReader {
       this.#wrong(
         plan,
         "name",
-        "A name has up to 40 small letters, digits and hyphens",
-        "engines use it",
+        "A name has up to 40 lower-case letters, digits and hyphens",
+        "engines use it as the name of their jobs",
       );
     }
     const shards = this.#integer(plan, "shards", 1, 1, MOST_SHARDS);
     const list = this.#list(plan, "tries");
-    if (list.items.length === 0) this.#wrong(plan, "tries", "A plan has at least one entry here");
+    if (list.items.length === 0) this.#wrong(plan, "tries", "`tries` needs at least one entry");
     const tries = list.items.map((_, at) => this.#spec(list, at));
     const count = countAll(tries);
     if (count > MOST_TRIES) {
-      const text = `The plan has ${count} tries; ${MOST_TRIES} are the most`;
-      this.#wrong(plan, "tries", text, "give each try more cases, and the plan fewer seeds");
+      const text = `The plan has ${count} tries; the limit is ${MOST_TRIES}`;
+      this.#wrong(plan, "tries", text, "use more cases per try and fewer seeds");
     }
     return { name, shards, tries };
   }
@@ -170,8 +170,8 @@ class PlanReader {
       this.#wrong(
         entry,
         kind,
-        'A `hunt` is of "requests"',
-        'a driver of a scenario: "driver": "FILE"',
+        '`hunt` can only be "requests"',
+        'to hunt in the drivers of a scenario: "driver": "FILE"',
       );
     }
     if (kind === "driver" && typeof what !== "string") {
@@ -210,7 +210,7 @@ class PlanReader {
     if (!entry.entries.has("seeds")) return [1, 1];
     const { items: [first, last, ...more] } = this.#list(entry, "seeds");
     if (!isSeed(first) || !isSeed(last) || first > last || more.length > 0) {
-      this.#wrong(entry, "seeds", "Seeds are given by the first and the last", "[1, 100]");
+      this.#wrong(entry, "seeds", "`seeds` is the first and the last seed", "[1, 100]");
     }
     return [first, last];
   }
@@ -232,7 +232,7 @@ class PlanReader {
     if (list.items.length === 0) this.#wrong(entry, key, `\`${key}\` names at least one`);
     const found: string[] = [];
     for (const [at, item] of list.items.entries()) {
-      if (typeof item !== "string") this.#wrong(list, at, `An item of \`${key}\` is a text`);
+      if (typeof item !== "string") this.#wrong(list, at, `An item of \`${key}\` is a string`);
       const text = named(item);
       if (text === undefined) {
         const hint = nearNames(item, names!)?.text ?? `there are ${names!.join(", ")}`;
@@ -255,7 +255,7 @@ class PlanReader {
   #text(entry: RecordValue, key: string): string {
     const value = entry.entries.get(key);
     if (value === undefined) this.#missing(entry, key);
-    if (typeof value !== "string") this.#wrong(entry, key, `\`${key}\` is a text`);
+    if (typeof value !== "string") this.#wrong(entry, key, `\`${key}\` is a string`);
     return value;
   }
 
@@ -268,7 +268,7 @@ class PlanReader {
 
   #record(value: Value, at: readonly [object, number] | null, what: string): RecordValue {
     if (value instanceof RecordValue) return value;
-    const text = `${what} is a record: { "key": value }`;
+    const text = `${what} is an object: { "key": value }`;
     if (at === null) throw new Mistake(text, 0, this.text.length, undefined);
     this.#wrong(...at, text);
   }

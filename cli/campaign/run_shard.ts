@@ -26,9 +26,9 @@ export function shardNumber({ shards }: CampaignPlan): number | string {
     if (text === undefined || text === "") continue;
     const number = Number(text) - first;
     if (Number.isInteger(number) && number >= 0 && number < shards) return number;
-    return `${name} is "${text}", and the plan's ${shards} shards are counted from ${first}`;
+    return `${name} is "${text}", but the plan has ${shards} shards, numbered from ${first}`;
   }
-  return `no engine has numbered this shard (${names}): say --shard 1/${shards}`;
+  return `the number of the shard is missing: set one of ${names}, or give --shard 1/${shards}`;
 }
 
 /** Runs a shard. @param path The plan's. */

@@ -9,12 +9,12 @@ export const CAMPAIGN = command({
     "`campaign PLAN` checks a plan (docs/campaigns.md) and writes its jobs for Slurm, Kubernetes, " +
     "GitHub, GitLab and GNU parallel. `campaign run PLAN` runs one shard, whose number is in the " +
     "engine's variable (SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX, CI_NODE_INDEX, PARALLEL_SEQ): each " +
-    "try adds a line to the shard's file, and a shard that is started again goes on behind the last " +
-    "whole line. `campaign merge FILE…` counts each try once, keeps the smallest scenario of each " +
-    "cause, and writes them with a report. Exit codes of merge: 0 nothing found; 1 a defect found.",
+    "try appends a line to the shard's file; a restarted shard continues after the last complete line. " +
+    "`campaign merge FILE…` counts each try once, and writes the smallest scenario of each cause and " +
+    "a report. Exit codes of merge: 0 nothing found; 1 a defect found; 2 a file has errors.",
   argument: {
     placeholder: "[run|merge] FILE",
-    doc: "a plan, or for merge the files of shards",
+    doc: "a plan; for merge, the files of the shards",
     completes: "files",
     count: "some",
   },
@@ -22,14 +22,14 @@ export const CAMPAIGN = command({
     out: {
       kind: "text",
       placeholder: "DIR",
-      doc: "folder to write to (default: the campaign's name; for run results, for merge found)",
+      doc: "output folder (default: the campaign's name; run: results; merge: found)",
     },
-    shard: { kind: "text", placeholder: "I/N", doc: "for run: run shard I of the plan's N" },
+    shard: { kind: "text", placeholder: "I/N", doc: "for run: shard I of the plan's N" },
   },
   examples: [
     { line: "campaign night.json", doc: "check a plan and write its jobs" },
     { line: "campaign run night.json --shard 3/8", doc: "run a shard by hand" },
-    { line: "campaign merge results/*.jsonl", doc: "what was tried and found" },
+    { line: "campaign merge results/*.jsonl", doc: "report what was tried and found" },
   ],
   async run({ words, options, screen }) {
     const { openPlan, writeJobs } = await import("../campaign/write_jobs.ts");
@@ -38,12 +38,14 @@ export const CAMPAIGN = command({
     try {
       if (action === "merge") {
         const { mergeShards } = await import("../campaign/merge.ts");
-        if (paths.length === 0) return refuse("campaign merge needs the files of shards", screen);
+        if (paths.length === 0) {
+          return refuse("campaign merge needs the files of the shards", screen);
+        }
         return mergeShards(paths, options.out ?? "found", screen);
       }
       const [path = action!, ...more] = action === "run" ? paths : words;
       if (more.length > 0 || action === "run" && paths.length === 0) {
-        return refuse("campaign takes one plan", screen);
+        return refuse("campaign needs exactly one plan", screen);
       }
       const plan = openPlan(path, screen);
       if (plan === null) return WRONG;
@@ -55,7 +57,7 @@ export const CAMPAIGN = command({
       const shard = typeof index === "number" ? { index, count: plan.shards } : index;
       if (shard?.count !== plan.shards) {
         return refuse(
-          `--shard takes a part such as 1/${plan.shards}: the plan has so many`,
+          `--shard must be I/${plan.shards}: the plan has ${plan.shards} shards`,
           screen,
         );
       }

@@ -9,14 +9,14 @@ import { LIMITS, MATCH, SEED, STRICT } from "./scenario_options.ts";
 
 export const REPORT = command({
   name: "report",
-  brief: "Write the runs of a scenario as a page for a browser.",
+  brief: "Write the runs of a scenario as an HTML page.",
   description:
     "Runs FILE and writes one HTML file that shows every run: source, output, events, tables, " +
     "pictures and decisions at any moment, failures first. It needs no server and no network. " +
     "FILE can also be a .dmatrace.jsonl (docs/trace-files.md). Exit codes: as for `dmalab run`.",
   argument: {
     placeholder: "FILE",
-    doc: "a scenario, or a trace of one",
+    doc: "a scenario, or an exported trace of one",
     completes: "files",
     count: "one",
   },
@@ -25,7 +25,7 @@ export const REPORT = command({
       kind: "text",
       short: "o",
       placeholder: "FILE",
-      doc: "output file (default: FILE with .html behind it, in the current folder)",
+      doc: "output file (default: FILE.html in the current folder)",
     },
     match: MATCH,
     seed: SEED,
@@ -34,8 +34,8 @@ export const REPORT = command({
   },
   examples: [
     { line: "report lab.dma", doc: "writes lab.dma.html" },
-    { line: "report lab.dma -o lab.html --match unmap", doc: "some of its tests" },
-    { line: "report run.dmatrace.jsonl", doc: "what `dmalab run --export` has written" },
+    { line: "report lab.dma -o lab.html --match unmap", doc: "only matching tests" },
+    { line: "report run.dmatrace.jsonl", doc: "a trace that `dmalab run --export` wrote" },
   ],
   async run({ words: [path = ""], options, screen }) {
     const { writeReport } = await import("../report/make_report.ts");

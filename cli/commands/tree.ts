@@ -5,26 +5,32 @@ const ACTIONS = ["compile", "compare"] as const;
 
 export const TREE = command({
   name: "tree",
-  brief: "Compile files of a Linux kernel tree, or compare the tree's mapping code with the model.",
+  brief:
+    "Compile files of a Linux kernel tree, or compare its IOVA allocator with the simulated one.",
   description:
-    "DIR is a folder with the sources of Linux 6.12 to 7.3, with local changes or without; it is only " +
-    "read. `compile` compiles files of it unmodified against its own headers and prints what the " +
-    "compiler says. `compare` runs the tree's own allocator of IO virtual addresses (iova.c) beside " +
-    "the simulated one, on random lives, and prints the shortest one in which they differ. Exit code " +
-    "1: a file does not compile, or answers differ; 2: DIR is no kernel tree.",
+    "DIR is a source tree of Linux 6.12 to 7.3, patched or not; dmalab only reads it. `compile` " +
+    "compiles files of it unmodified against its own headers and prints the compiler's errors. " +
+    "`compare` runs random sequences of operations on the tree's IOVA allocator (iova.c) and on the " +
+    "simulated one, and prints a minimal sequence in which their results differ. Exit codes: 0 " +
+    "success; 1 a file does not compile, or results differ; 2 DIR is not a kernel tree.",
   argument: {
     placeholder: "compile|compare DIR",
-    doc: "action, then the tree and, for compile, files by their paths in it",
+    doc: "action, kernel tree and, for compile, files (paths in the tree)",
     completes: "folders",
     count: "some",
   },
   options: {
-    cases: { kind: "integer", placeholder: "N", least: 1, doc: "for compare: random lives (200)" },
-    seed: { kind: "integer", placeholder: "N", doc: "for compare: seed of the first one (1)" },
+    cases: {
+      kind: "integer",
+      placeholder: "N",
+      least: 1,
+      doc: "for compare: sequences (default: 200)",
+    },
+    seed: { kind: "integer", placeholder: "N", doc: "for compare: first random seed (default: 1)" },
   },
   examples: [
-    { line: "tree compile ../linux drivers/nvme/host/pci.c", doc: "does it compile here?" },
-    { line: "tree compare ../linux", doc: "the allocator of the tree against the model" },
+    { line: "tree compile ../linux drivers/nvme/host/pci.c", doc: "does this file compile?" },
+    { line: "tree compare ../linux", doc: "compare the allocators" },
   ],
   async run({ options, screen, words }) {
     const [action, folder, ...files] = words;
@@ -34,9 +40,9 @@ export const TREE = command({
         screen,
       );
     }
-    if (folder === undefined) return refuse(`tree ${action} needs the folder of a tree`, screen);
+    if (folder === undefined) return refuse(`tree ${action} needs a kernel tree`, screen);
     if (action === "compile" && files.length === 0) {
-      return refuse("tree compile needs files by their paths in the tree", screen);
+      return refuse("tree compile needs files (paths in the tree)", screen);
     }
     const { runCompare, runCompile } = await import("../tree/run_tree.ts");
     return action === "compile"

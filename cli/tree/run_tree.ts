@@ -13,8 +13,8 @@ import { buildTreeAllocator } from "./tree_allocator_build.ts";
 
 const USUAL_CASES = 200;
 const USUAL_SEED = 1;
-/** Operations of one life. */
-const LIFE_LENGTH = 500;
+/** Operations of one sequence. */
+const SEQUENCE_LENGTH = 500;
 
 /** Works with a tree and a compiler, and says what is wrong with either. */
 async function withTree(
@@ -71,12 +71,12 @@ export function runCompare(
     const first = seed ?? USUAL_SEED;
     const found = compareLives([() => new IovaModel(), make], {
       count,
-      length: LIFE_LENGTH,
+      length: SEQUENCE_LENGTH,
       seed: first,
     });
     const what = `${
-      formatCount(count, "life", "lives")
-    } of ${LIFE_LENGTH} operations from seed ${first}`;
+      formatCount(count, "sequence")
+    } of ${SEQUENCE_LENGTH} operations from seed ${first}`;
     if (found === null) {
       screen.out(`ok | drivers/iommu/iova.c of ${build.version.name} | ${what} | no difference\n`);
       return HELD;
@@ -96,7 +96,7 @@ function differenceLines({ one, operations, other }: IovaDifference, release: st
       ? String(answer["stopped"])
       : JSON.stringify(Object.fromEntries(differs.map((name) => [name, answer[name]])));
   return [
-    `found | drivers/iommu/iova.c of ${release} answers differently from the model`,
+    `found | drivers/iommu/iova.c of ${release} differs from the model`,
     "",
     ...operations.slice(0, -1).map((operation) => `  ${JSON.stringify(operation)}`),
     `  ${JSON.stringify(last)}`,

@@ -1,4 +1,4 @@
-/** Two sets of measurements: what differs, and what is noise. */
+/** Compares two sets of measurements, and tells differences from noise. */
 import { Random } from "../../runtime/random.ts";
 import { type BenchResult, median, rounded } from "./benchmark.ts";
 
@@ -15,7 +15,7 @@ export type Measurements = Readonly<Record<string, Measured>>;
 export interface Comparison {
   /** New by old. */
   readonly ratio: number;
-  /** Nineteen of twenty such measurements give a ratio in here. */
+  /** The 95 % confidence interval of the ratio. */
   readonly low: number;
   readonly high: number;
 }
@@ -23,10 +23,9 @@ export interface Comparison {
 const RESAMPLES = 1000;
 
 /**
- * The ratio of two medians with its interval, by the bootstrap: the medians of values that are drawn
- * from the measured ones, again and again.
+ * The ratio of two medians with its bootstrap confidence interval.
  *
- * @param isPaired Value N of both was measured side by side: they are drawn together.
+ * @param isPaired Values N of both sets were measured side by side: they are resampled as pairs.
  */
 export function compare(
   old: readonly number[],
@@ -49,7 +48,7 @@ export function compare(
   };
 }
 
-/** `1.12 times as fast (1.09 to 1.15)`, or that nothing but noise is seen. */
+/** `1.12 times as fast (1.09 to 1.15)`, or `no difference beyond noise`. */
 export function verdict({ high, low, ratio }: Comparison, unit: string): string {
   const isRate = unit.endsWith("/s");
   const [speed, least, most] = isRate ? [ratio, low, high] : [1 / ratio, 1 / high, 1 / low];

@@ -1,9 +1,9 @@
-/** Benchmarks run several times: saved, compared with what was saved, or with another commit. */
+/** Runs benchmarks in rounds, saves them, and compares them with a saved file or another commit. */
 import { type BenchResult } from "./benchmark.ts";
 import { PROJECT, runDeno } from "./child.ts";
 import { addRound, comparisonLines, type Measured, type Measurements } from "./compare.ts";
 
-/** Rounds that count: fewer say little about noise. */
+/** Fewer rounds say little about noise. */
 const ROUNDS = 9;
 
 /** What `--save` writes. */
@@ -27,7 +27,7 @@ export function measureRepeatedly(
     const [old, now]: [Sums, Sums] = [{}, {}];
     for (let round = 0; round < ROUNDS; round++) {
       const sides = [[PROJECT, now], ...other === null ? [] : [[other, old]]] as [string, Sums][];
-      // Which comes first takes turns: what drifts slowly is then in both.
+      // The order alternates, so that slow drift affects both sides.
       for (const [folder, sums] of round % 2 === 0 ? sides : sides.reverse()) {
         addRound(sums, resultsOf(folder, filter));
       }
@@ -40,7 +40,7 @@ export function measureRepeatedly(
         results: now,
       };
       Deno.writeTextFileSync(save, `${JSON.stringify(written, null, 1)}\n`);
-      console.log(`${Object.keys(now).length} results in ${save}`);
+      console.log(`wrote ${Object.keys(now).length} results to ${save}`);
     }
     if (against === null) return;
     const base = saved?.results ?? old;
@@ -48,7 +48,7 @@ export function measureRepeatedly(
       ? "in alternating runs"
       : `saved at ${saved!.commit.slice(0, 8)}, not alternating`;
     console.log(
-      `${ROUNDS} rounds against ${against}, ${how}; in brackets where 19 of 20 such ratios lie`,
+      `${ROUNDS} rounds against ${against}, ${how}; in brackets the 95 % confidence interval`,
     );
     console.log(comparisonLines(base, now, isCommit).join("\n"));
   } finally {

@@ -15,19 +15,19 @@ const STEPS = [
     id: "write",
     title: "Write a scenario",
     description:
-      "A scenario is a text file whose name ends in .dma. Type machine or test and choose a snippet; mistakes show as you type.",
+      "A scenario is a text file whose name ends in .dma. Type machine or test and choose a snippet; errors show as you type.",
   },
   {
     id: "run",
     title: "Run its tests",
     description:
-      "Run stands above each test, and all of them are in the test explorer.\n[Open the test explorer](command:workbench.view.testing.focus)",
+      "Run is above each test, and the test explorer lists all tests.\n[Open the test explorer](command:workbench.view.testing.focus)",
   },
   {
     id: "debug",
-    title: "Go through a run, both ways",
+    title: "Debug forwards and backwards",
     description:
-      "Debug above a test stops at its first statement. Every step can be taken back: the toolbar has Step Back and Reverse. Page tables, queues and requests stand among the variables.",
+      "Debug above a test stops at its first statement. The toolbar has Step Back and Reverse. Page tables, queues and requests are among the variables.",
   },
 ].map((step) => ({ ...step, media: { markdown: "README.md" } }));
 
@@ -67,7 +67,7 @@ export function manifest() {
         initialConfigurations: [LAUNCH],
         configurationSnippets: [{
           label: "dmalab: scenario",
-          description: "Goes through a run of a scenario, forwards and backwards",
+          description: "Debug a scenario, forwards and backwards",
           body: LAUNCH,
         }],
       }],
@@ -86,7 +86,7 @@ export function manifest() {
       walkthroughs: [{
         id: "start",
         title: "DMA scenarios",
-        description: "From an empty file to a run that is gone through backwards",
+        description: "From an empty file to reverse debugging",
         steps: STEPS,
       }],
     },

@@ -156,7 +156,7 @@ class Playground {
 
   #format(): void {
     const formatted = formatSource(new SourceFile(this.#file, this.#editor.text));
-    if (!formatted.ok) return this.#messages.show("The scenario has errors: it stays as it is");
+    if (!formatted.ok) return this.#messages.show("The scenario has errors, so it was not formatted");
     if (formatted.text === this.#editor.text) return;
     this.#editor.text = formatted.text;
     this.#edited();
@@ -213,7 +213,7 @@ class Playground {
     const needsCommand = problems.some(({ code }) => code === "E0710");
     if (needsCommand) {
       this.#messages.show(
-        `This scenario compiles C, which a page cannot: run it with dmalab run ${this.#project.entry}`,
+        `The page cannot compile C: run this scenario with dmalab run ${this.#project.entry}`,
       );
     } else this.#messages.hide();
   }
@@ -266,14 +266,14 @@ class Playground {
     const fragment = await writeLink(shared);
     if (fragment.length > MOST_LINK_LENGTH) {
       return this.#messages.show(
-        `The link would have ${fragment.length} characters, and at most ${MOST_LINK_LENGTH} work everywhere: ` +
+        `The link would have ${fragment.length} characters, more than the ${MOST_LINK_LENGTH} that work everywhere: ` +
           "download the file and send it",
       );
     }
     history.replaceState(null, "", fragment);
     try {
       await navigator.clipboard.writeText(location.href);
-      this.#messages.show("The link is in the clipboard and in the address bar");
+      this.#messages.show("Copied the link; it is also in the address bar");
     } catch {
       // Without the right to write there, as in a frame, the address has it.
       this.#messages.show("The link is in the address bar");

@@ -5,18 +5,18 @@ import { el } from "./dom.ts";
 
 const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["← →", "one event back, forward"],
-  ["↑ ↓", "one statement back, forward; in a list the entry before, behind"],
+  ["↑ ↓", "one statement back, forward; in a list, previous and next entry"],
   [
     "c, shift+c",
-    "to the next stop, to the one before: faults, reports, failures, lines with a stop",
+    "next stop, previous stop: faults, reports, failures, marked lines",
   ],
-  ["b", "a stop on the line of this statement; in the source a click on its number"],
-  ["Home, End", "to the start, to the end of the run"],
-  ["Enter", "on an entry: to the event that made it"],
-  ["u", "back to where Enter led away from"],
-  ["1 to 4", "a view: picture, events, state, why"],
-  ["ctrl+Enter", "in the editor: to the next time that this line runs"],
-  ["Enter, shift+Enter", "in the filter of events: to the next one, to the one before"],
+  ["b", "set or clear a stop on the line of this statement; or click its number"],
+  ["Home, End", "start, end of the run"],
+  ["Enter", "on an entry: go to the event that created it"],
+  ["u", "go back to the position before Enter"],
+  ["1 to 4", "select a view: picture, events, state, why"],
+  ["ctrl+Enter", "in the editor: go to the next run of this line"],
+  ["Enter, shift+Enter", "in the filter of events: next, previous match"],
   ["?", "this list"],
 ];
 
@@ -28,7 +28,7 @@ export function showKeys(): void {
     el("tr", {}, el("th", { scope: "row" }, keys), el("td", {}, what))
   );
   dialog.replaceChildren(
-    el("h2", {}, "Keys, outside of text that is edited"),
+    el("h2", {}, "Keys (outside the editor)"),
     el("table", {}, el("tbody", {}, ...rows)),
     close,
   );

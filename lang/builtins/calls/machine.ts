@@ -109,18 +109,18 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
   builtin({
     name: "quiz",
     parameters: [
-      param.string("question", "What is asked, with the values of this run in it."),
-      param.any("answer", "What the run came to: it is worked out, never written down."),
+      param.string("question", "The question, which contains values of this run."),
+      param.any("answer", "The right answer, read from the machine."),
       param.list(
         "wrong",
-        "Usual mistakes: records with the `answer` that each leads to, the `rule` that it overlooks, and a `hint`.",
+        "Common mistakes: records with the wrong `answer`, the `rule` that it overlooks, and a `hint`.",
       ),
     ],
     result: "nothing",
     doc:
-      "Asks what this run came to. `dmalab quiz FILE` waits for an answer, and names the rule that a " +
-      "usual mistake overlooks; anywhere else the question is printed with its answer. With values " +
-      "from `random`, another `--seed` is another question.",
+      "Asks a quiz question about this run. `dmalab quiz FILE` reads an answer, and names the rule that a " +
+      "common mistake overlooks; other commands print the question with its answer. With values " +
+      "from `random`, another `--seed` asks with other values.",
     example: `machine { iommu { mode = strict }\npci { root_port rp0 { endpoint nic { } } } }\n` +
       `test "bytes of IOVA" {\n  let size = random(1..7) * 512B\n` +
       `  let mapping = dma_map_phys(nic, 0x10_0000, size, to_device)\n` +
