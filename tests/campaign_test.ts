@@ -101,7 +101,7 @@ Deno.test("shards of two plans are not merged, and a shard keeps the file of ano
     assertEquals(both.code, 2);
     assertStringIncludes(both.errors, "belong to different plans");
     const other = await run("--shard", "1/4");
-    assertStringIncludes(other.errors, "--shard takes a part such as 1/3");
+    assertStringIncludes(other.errors, "--shard must be I/3: the plan has 3 shards");
     const none = await run();
     assertStringIncludes(none.errors, "the number of the shard is missing");
   });

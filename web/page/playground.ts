@@ -156,7 +156,9 @@ class Playground {
 
   #format(): void {
     const formatted = formatSource(new SourceFile(this.#file, this.#editor.text));
-    if (!formatted.ok) return this.#messages.show("The scenario has errors, so it was not formatted");
+    if (!formatted.ok) {
+      return this.#messages.show("The scenario has errors, so it was not formatted");
+    }
     if (formatted.text === this.#editor.text) return;
     this.#editor.text = formatted.text;
     this.#edited();
