@@ -41,7 +41,7 @@ export interface OutputLine {
 
 /** A statement that was started. */
 export interface StartedStatement {
-  /** It was the so many-th that started, from 1. */
+  /** Its number among all that started, from 1. */
   readonly started: number;
   /** Where it stands. */
   readonly span: Span;
@@ -49,7 +49,7 @@ export interface StartedStatement {
   readonly depth: number;
 }
 
-/** A call of the script that was running, at the statement that it had come to. */
+/** A call of the script that was running, with its current statement. */
 export interface ScriptFrame extends StartedStatement {
   /** As the source names the function; empty for the top-level statements of the file. */
   readonly name: string;
@@ -142,7 +142,7 @@ export class KeptRun {
     return seq === 0 ? START : { seq, statement: this.statements.startedBefore(seq) };
   }
 
-  /** The moment at which the so many-th statement starts, from 1. @throws {RangeError} When none does. */
+  /** The moment at which a statement starts, by its number, from 1. @throws {RangeError} When none does. */
   atStatement(started: number): Position {
     return { seq: this.statements.seqAt(started), statement: started };
   }
@@ -178,14 +178,14 @@ export class KeptRun {
     return statement === 0 || statement > this.statements.count ? null : this.started(statement);
   }
 
-  /** The so many-th statement that started, from 1. */
+  /** A statement that started, by its number, from 1. */
   started(started: number): StartedStatement {
     const { span } = this.marked(started);
     return { started, span, depth: this.statements.depthAt(started) };
   }
 
   /**
-   * What the code says of the so many-th statement that started.
+   * What the code says of a statement that started, by its number.
    * @internal
    */
   marked(started: number): KeptCode["statements"][number] {

@@ -9,9 +9,9 @@ export function momentBefore(recording: KeptRun, at: Position): Position | null 
   return { seq: at.seq - 1, statement: at.statement };
 }
 
-/** A place of the source that a run came to, by the number of its line. */
+/** A line of the source. */
 export interface LinePlace {
-  /** A file's name; of whatever file when left out. */
+  /** A file's name; of any file when left out. */
   readonly file?: string;
   readonly line: number;
 }

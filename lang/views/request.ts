@@ -44,9 +44,9 @@ export interface RequestListPage {
   readonly seq: number;
 }
 
-/** One way that a request went. */
+/** A step in the life of a request. */
 export interface RequestPhase {
-  /** What the request came to. */
+  /** Its state from there on. */
   readonly phase: "mapped" | "sent" | "fetched" | "completed" | "unmapped" | "ended";
   /** The event that says so. */
   readonly seq: number;
@@ -69,7 +69,7 @@ export interface RequestView {
   readonly format: string | null;
   /** How it ended; null before it does. */
   readonly status: string | null;
-  /** Each thing that it came to, in order. */
+  /** Its states, in order. */
   readonly phases: readonly RequestPhase[];
   /** The memory that was mapped for it. */
   readonly segments: readonly RequestSegment[];

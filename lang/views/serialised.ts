@@ -1,6 +1,6 @@
 /**
  * Recordings as bytes, and read again without the language and without any machine: events,
- * statements, tables, source, output and what the runs came to.
+ * statements, tables, source, output and the outcomes of the runs.
  */
 import type { KeptMachine } from "../../runtime/recording/machine_recording.ts";
 import { readLabMachine, writeMachine } from "../builtins/read_machine.ts";

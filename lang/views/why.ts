@@ -10,7 +10,7 @@ import type { Span } from "../source.ts";
 
 /** A decision. */
 export interface WhyView {
-  /** The event that tells of it: the one that one stands at, or the last before that has a reason. */
+  /** The event of the decision: the one at the moment, or the last before it that has a reason. */
   readonly seq: number;
   /** What was decided, as a line. */
   readonly title: string;

@@ -85,7 +85,7 @@ class SiteBuilder {
     };
     list("examples", "Examples");
     list("rules", "Rules of the kernel");
-    // A page that is added may link to further folders, which the loop then comes to.
+    // A page that is added may link to further folders, which the loop then reaches.
     for (const folder of this.#folders) this.#addFolder(folder);
   }
 

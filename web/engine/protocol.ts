@@ -27,7 +27,7 @@ export interface Problem {
   readonly to: number;
 }
 
-/** A run of a file, and what became of it. */
+/** A run of a file, and its outcome. */
 export interface RunEntry {
   readonly name: RunName;
   /** As it is listed: the name and the combination. */

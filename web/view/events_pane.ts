@@ -159,9 +159,9 @@ export class EventsPane implements Pane {
     const before = this.#rows;
     this.#rows = { run: moment.run, rows: new Map() };
     const { run } = moment;
-    // Of a filtered list no one knows which calls are open.
+    // A filtered list leaves calls out: it has no depth.
     const isWhole = this.#filtered === null;
-    let depth = isWhole ? openCalls(run, first) : 0;
+    let depth = isWhole ? run.kernelFrames(run.afterEvent(first)).length : 0;
     for (let row = first; row < last; row++) {
       const name = isWhole ? run.eventNameAt(row + 1) : "";
       rows.push(this.#known(moment, row, depth, before));
@@ -222,23 +222,6 @@ export class EventsPane implements Pane {
     things.set(button, { seq, spans: spansOf(values), ...place });
     return item;
   }
-}
-
-/** How many events are looked at for calls that have not returned. */
-const NEAR_EVENTS = 300;
-
-/** Calls that have not returned after an event, of those that began near it. */
-function openCalls(run: KeptRun, seq: number): number {
-  let [open, returned] = [0, 0];
-  for (let at = seq; at > 0 && at > seq - NEAR_EVENTS; at--) {
-    const name = run.eventNameAt(at);
-    if (name.startsWith("ret.")) returned++;
-    else if (name.startsWith("call.")) {
-      if (returned > 0) returned--;
-      else open++;
-    }
-  }
-  return open;
 }
 
 /** The texts of a run's events, which take a second to make of a hundred thousand: made while nothing else is to do. */

@@ -70,7 +70,7 @@ export class PicturePane implements Pane {
       things.set(button, { seq, spans: [] });
       return el("li", {}, button);
     });
-    return el("ol", { class: "phases", "aria-label": "What has become of it" }, ...items);
+    return el("ol", { class: "phases", "aria-label": "States of the request" }, ...items);
   }
 
   #columns(moment: Moment, view: RequestView): HTMLElement {
