@@ -91,8 +91,11 @@ export function definition(of: Understood, position: Position): Lsp.Location | n
   const found = definitionAt(of.analysis, offsetOf(of, position));
   if (found === null) return null;
   if ("span" in found) return { uri: uriOfSpan(of, found.span), range: rangeOf(found.span) };
+  // A text without a file, such as `untitled:1`, has no folder that a path begins in.
+  const uri = URL.parse(found.path, of.uri)?.href;
+  if (uri === undefined) return null;
   const start = { line: 0, character: 0 };
-  return { uri: new URL(found.path, of.uri).href, range: { start, end: start } };
+  return { uri, range: { start, end: start } };
 }
 
 /** The places in the same file that name the same. */

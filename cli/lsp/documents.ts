@@ -6,6 +6,7 @@ import { analyse, type Analysis } from "../../lang/editor/analysis.ts";
 import type { Span } from "../../lang/source.ts";
 import { withCompiled } from "../c/with_compiled.ts";
 import { host } from "../host.ts";
+import { readHostFile } from "../host_file.ts";
 import { HostLoader } from "../host_loader.ts";
 
 /** A text with what is understood of it, and of the files that it uses. */
@@ -96,11 +97,9 @@ function uriOf(path: string): string {
 }
 
 function readText(uri: string): string | undefined {
-  try {
-    return uri.startsWith("file:") ? host.readTextFileSync(fromFileUrl(uri)) : undefined;
-  } catch {
-    return undefined;
-  }
+  if (!uri.startsWith("file:")) return undefined;
+  const file = readHostFile(fromFileUrl(uri));
+  return file.found ? file.text : undefined;
 }
 
 /** The addresses of the scenarios below a folder, the first of them where there are very many. */

@@ -286,6 +286,17 @@ Deno.test("what a client asks before it closes its end is answered, half a messa
   }
 });
 
+Deno.test("a text without a file has no files to lead to, and a device is not read", () =>
+  withClient(async (client) => {
+    const uri = "untitled:Untitled-1";
+    await open(client, 'use "lib.dma"\n', uri);
+    const position = { line: 0, character: 6 };
+    const ask = (uri: string) =>
+      client.sendRequest(Lsp.DefinitionRequest.type, { textDocument: { uri }, position });
+    assertEquals(await ask(uri), null);
+    assertEquals(await ask("file:///dev/zero"), null);
+  }));
+
 Deno.test("a client whose messages cannot be read is dropped with the reason", async () => {
   const problemOf = async (input: string) => (await answered(input)).problem;
   assertMatch((await problemOf("GET / HTTP/1.1\r\n"))!, /^"GET .* is no header/);

@@ -1,6 +1,6 @@
 /** Answers to questions of a quiz. */
 import { readNumber } from "../../lang/syntax/tree/literals.ts";
-import type { Question, WrongAnswer } from "../../lang/values/question.ts";
+import { CHOICE_LETTERS, type Question, type WrongAnswer } from "../../lang/values/question.ts";
 
 /** Right, or wrong, with the mistake where it is a known one. */
 export type Judgement =
@@ -16,9 +16,7 @@ export function choicesOf({ answer, wrong }: Question): string[] {
 /** @param given A choice's letter, or the answer itself in any form: `b`, `8KiB`, `8192`. */
 export function judge(question: Question, given: string): Judgement {
   const word = given.trim();
-  const choice = /^[a-z]$/i.test(word)
-    ? choicesOf(question)[word.toLowerCase().charCodeAt(0) - "a".charCodeAt(0)] ?? word
-    : word;
+  const choice = choicesOf(question)[CHOICE_LETTERS.indexOf(word.toLowerCase())] ?? word;
   if (isSame(choice, question.answer)) return { right: true };
   return {
     right: false,

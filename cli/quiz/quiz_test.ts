@@ -66,6 +66,8 @@ Deno.test("quiz() refuses answers that are the same or of another kind, and mist
     "an answer, a rule and a hint",
   );
   assertStringIncludes(problem("4KiB"), "an answer, a rule and a hint");
+  const many = Array.from({ length: 26 }, (_, at) => `{ answer: ${at + 9}KiB, ${rest} }`);
+  assertStringIncludes(problem(many.join(", ")), "at most 25 wrong answers");
 });
 
 Deno.test("where nothing waits for an answer, a quiz prints its question and its answer", () => {

@@ -1,5 +1,5 @@
 /** `dmalab quiz`: asks, reads answers line by line, and says which rule a mistake overlooks. */
-import type { Question } from "../../lang/values/question.ts";
+import { CHOICE_LETTERS, type Question } from "../../lang/values/question.ts";
 import { painter } from "../../lang/render/paint.ts";
 import { explain } from "../explain/lookup.ts";
 import { codeOfProblems, type ExitCode, FAILED, HELD } from "../exit_code.ts";
@@ -64,7 +64,7 @@ async function askAll(
   for (const [index, { after, before, question }] of asked.entries()) {
     before.forEach(say);
     say(paint("strong", `${index + 1}. ${question.text}`));
-    choicesOf(question).forEach((choice, at) => say(`   ${LETTERS[at]}) ${choice}`));
+    choicesOf(question).forEach((choice, at) => say(`   ${CHOICE_LETTERS[at]}) ${choice}`));
     if (answers) {
       for (const { answer, hint, rule } of question.wrong) {
         say(`   not ${answer}: ${hint} (${rule})`);
@@ -78,8 +78,6 @@ async function askAll(
   say(`other questions of the same kind: --seed ${seed + 1}`);
   return HELD;
 }
-
-const LETTERS = "abcdefghijklmnopqrstuvwxyz";
 
 /** Until the answer is right or there is none; true when the first was right. */
 async function answered(

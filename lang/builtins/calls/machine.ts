@@ -2,7 +2,7 @@
 import { formatValue } from "../../render/value_text.ts";
 import { kindOf } from "../../values/kinds.ts";
 import { LIST_BYTES, NEW_ITEM_BYTES, RECORD_BYTES } from "../../values/limits.ts";
-import type { WrongAnswer } from "../../values/question.ts";
+import { CHOICE_LETTERS, type WrongAnswer } from "../../values/question.ts";
 import type { Run } from "../../values/run.ts";
 import { madeStep, sequenceChoices } from "../../values/sequences.ts";
 import { ScriptError } from "../../values/script_error.ts";
@@ -139,6 +139,10 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
           `Two answers of this quiz are the same: ${twice}`,
           "draw values for which the right answer and each mistake differ",
         );
+      }
+      if (answers.length > CHOICE_LETTERS.length) {
+        const most = CHOICE_LETTERS.length - 1;
+        throw new ScriptError("E0919", `A quiz has at most ${most} wrong answers`);
       }
       run.ask({ text, answer, wrong });
       return null;
