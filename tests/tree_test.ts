@@ -10,7 +10,7 @@ import { Makefiles } from "../c_drivers/tree/makefile.ts";
 import { settingsFor } from "../c_drivers/tree/settings.ts";
 import { TreeError, type TreeFiles, versionOf } from "../c_drivers/tree/tree_files.ts";
 import { Units } from "../c_drivers/tree/unit.ts";
-import { compareLives } from "../instruments/oracle/iova_compare.ts";
+import { compareSequences } from "../instruments/oracle/iova_compare.ts";
 import { IovaModel, type IovaOperation } from "../instruments/oracle/iova_operations.ts";
 
 function treeOf(texts: Readonly<Record<string, string>>): TreeFiles {
@@ -58,7 +58,7 @@ ccflags-y += -I$(src)/inner -DTOY_LEVEL=3
 Deno.test("a tree's release is what its Makefile says, and a folder without one is no tree", () => {
   const makefile = "VERSION = 7\nPATCHLEVEL = 2\nSUBLEVEL = 13\nEXTRAVERSION =\n";
   assertEquals(versionOf(treeOf({ Makefile: makefile })).name, "7.2.13");
-  assertThrows(() => versionOf(treeOf({})), TreeError, "no kernel tree");
+  assertThrows(() => versionOf(treeOf({})), TreeError, "not a kernel tree");
 });
 
 Deno.test("symbols that build a file bring what they select, depend on and stand under", () => {
@@ -179,10 +179,10 @@ Deno.test("bounds are read off the compiled source of them, and time constants a
   assertEquals(headers["linux/version.h"]!.includes("LINUX_VERSION_CODE 459519"), true);
 });
 
-Deno.test("an allocator that differs in one answer is found, by its shortest life", () => {
+Deno.test("an allocator that differs in one answer is found, by a minimal sequence", () => {
   const same = () => new IovaModel();
   const options = { count: 3, length: 200, seed: 1 };
-  assertEquals(compareLives([same, same], options), null);
+  assertEquals(compareSequences([same, same], options), null);
   // It forgets that a free range below the limit may be larger than asked for.
   class Wrong extends IovaModel {
     override run(operation: IovaOperation) {
@@ -192,7 +192,7 @@ Deno.test("an allocator that differs in one answer is found, by its shortest lif
         : answer;
     }
   }
-  const found = compareLives([same, () => new Wrong()], options);
+  const found = compareSequences([same, () => new Wrong()], options);
   assertEquals(found?.operations.map(({ op }) => op), ["init", "alloc_fast"]);
 });
 

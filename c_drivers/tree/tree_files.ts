@@ -1,6 +1,6 @@
 /** A kernel tree as what compiles it sees it: text by paths from its root, and nothing outside. */
 
-/** Reads a tree; the host's part stands in `cli/c/`. */
+/** Reads a tree; the host's part is in `cli/c/`. */
 export interface TreeFiles {
   /** A file's text; null where there is none, or none that may be read. */
   text(path: string): string | null;
@@ -26,7 +26,7 @@ export function treePath(path: string): string {
 }
 
 /** What helps where a tree has what the lab does not know. */
-export const KNOWN_TREES = "the lab knows 6.12 to 7.3";
+export const KNOWN_TREES = "dmalab supports Linux 6.12 to 7.3";
 
 /** Why nothing can be done with a tree, as a sentence without its end. */
 export class TreeError extends Error {
@@ -45,8 +45,8 @@ export function versionOf(files: TreeFiles): TreeVersion {
   const [major, patch, sub] = [part("VERSION"), part("PATCHLEVEL"), part("SUBLEVEL")];
   if (major === null || patch === null || sub === null) {
     throw new TreeError(
-      "The folder is no kernel tree: its Makefile has no VERSION, PATCHLEVEL and SUBLEVEL",
-      "name the folder that has `Makefile`, `include/` and `drivers/` in it",
+      "The folder is not a kernel tree: its Makefile has no VERSION, PATCHLEVEL and SUBLEVEL",
+      "name the folder that contains `Makefile`, `include/` and `drivers/`",
     );
   }
   return { major, patch, sub, name: `${major}.${patch}.${sub}` };

@@ -74,12 +74,12 @@ export class TreeBuild {
     return this.units.unit(path, { ...headers, [BOUNDS_HEADER]: bounds }, own);
   }
 
-  /** Asks the tree's own headers whether what must be on is. @throws {TreeError} Before anything runs. */
+  /** Checks the required symbols against the tree's own headers. @throws {TreeError} Before anything runs. */
   async checkSettings(settings: Settings): Promise<void> {
     const unit = await this.unit(PROBE, settings, { [PROBE]: settingsProbe() });
     const { module, said } = await this.compile(unit, [...TREE_ARGUMENTS, ...IR]);
     if (module === null) {
-      throw new TreeError("The tree does not take its configuration", firstError(said));
+      throw new TreeError("The tree does not accept the configuration", firstError(said));
     }
   }
 
@@ -104,7 +104,7 @@ export class TreeBuild {
   /** Compiles a file of the tree by its own makefile's flags. */
   async file(path: string, args: readonly string[]): Promise<BuiltFile> {
     if (this.files.text(path) === null) {
-      throw new TreeError(`The tree has no ${path}`, "paths begin at the tree's root");
+      throw new TreeError(`The tree has no ${path}`, "give paths relative to the tree's root");
     }
     const settings = this.settings([path]);
     const unit = await this.unit(path, settings);
@@ -116,7 +116,7 @@ export function moduleFlag({ isModule }: Settings): readonly string[] {
   return isModule ? ["-DMODULE"] : [];
 }
 
-/** The first error of what the compiler said. */
+/** The compiler's first error. */
 export function firstError(said: string): string {
   return said.split("\n").find((line) => / (?:fatal )?error: /.test(line)) ?? said.slice(0, 200);
 }

@@ -94,12 +94,12 @@ class TreeDriver {
     return moduleOf(linked, source, sources, saidDiagnostics(linked, compilation), layout);
   }
 
-  /** A release is known by its first two numbers: what differs behind them is the tree's own. */
+  /** Only the first two numbers of the release must match. */
   #checkRelease(kernel: string): void {
     const { major, name, patch } = this.build.version;
     if (kernel.startsWith(`${major}.${patch}.`)) return;
     throw new TreeError(
-      `The tree is ${name}, and the machine's kernel is ${kernel}`,
+      `The tree is ${name}, and the kernel of the machine is ${kernel}`,
       `write \`kernel = "${major}.${patch}"\`, if that release is modelled, or name another tree`,
     );
   }
@@ -117,7 +117,7 @@ class TreeDriver {
     );
     if (!lists || layout.sizeOf("scatterlist") !== SG_BYTES) {
       throw new TreeError(
-        `struct scatterlist of ${build.version.name} is laid out in another way than the lab's`,
+        `struct scatterlist of ${build.version.name} differs from the layout that dmalab uses`,
       );
     }
     return {
@@ -131,7 +131,9 @@ class TreeDriver {
     const files = { [`include/${SUPPORT}`]: readHeaders()[SUPPORT]! };
     const unit = { source: `include/${SUPPORT}`, args: [], files };
     const { module, said } = await this.build.compile(unit, [...COMPILING, ...IR]);
-    if (module === null) throw new TreeError("The support file does not compile", firstError(said));
+    if (module === null) {
+      throw new TreeError("The tree does not compile with dmalab's support file", firstError(said));
+    }
     return this.#decoder.decode(module);
   }
 }

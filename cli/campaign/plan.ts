@@ -46,7 +46,7 @@ export interface CampaignPlan {
   readonly tries: readonly TrySpec[];
 }
 
-/** One line of a shard's file, before it is known what comes of it. */
+/** A try, before it runs: the shard's file gets one line for it. */
 export interface Try extends Pick<TrySpec, "kind" | "cases" | "quirks"> {
   /** All that the result depends on. Two tries never have the same. */
   readonly key: string;

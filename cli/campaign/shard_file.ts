@@ -24,7 +24,7 @@ export interface ShardFile {
   readonly records: readonly TryRecord[];
   /** The whole lines. */
   readonly text: string;
-  /** Something stands behind them: a line that was not written to its end. */
+  /** An incomplete line follows them. */
   readonly isTorn: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Jobs in several workers. What is next, and in which order results count, a plan says. */
+/** Jobs in several workers. A plan decides which job is next, and in which order results count. */
 import { type HostWorker, startWorker } from "../host.ts";
 import type { Interrupts } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";

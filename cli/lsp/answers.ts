@@ -168,7 +168,7 @@ export function tokens({ analysis }: Understood): Lsp.SemanticTokens {
   return { data };
 }
 
-/** Edits of a file that is wrong are none: it stays as it is. */
+/** Returns no edits for a file with errors. */
 export function formatting({ analysis }: Understood, within?: Lsp.Range): Lsp.TextEdit[] {
   const lines: Lines | undefined = within && {
     first: within.start.line + 1,

@@ -41,7 +41,7 @@ export class Documents {
     this.#understood.clear();
   }
 
-  /** Something on the disk is not what it was. */
+  /** A file on the disk has changed. */
   forget(): void {
     this.#understood.clear();
   }

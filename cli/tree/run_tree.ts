@@ -1,6 +1,6 @@
-/** `dmalab tree`: files of a kernel tree, compiled; its mapping code beside the model. */
+/** `dmalab tree`: compiles files of a kernel tree, and compares its IOVA allocator with the model. */
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
-import { compareLives, type IovaDifference } from "../../instruments/oracle/iova_compare.ts";
+import { compareSequences, type IovaDifference } from "../../instruments/oracle/iova_compare.ts";
 import { type IovaAnswer, IovaModel } from "../../instruments/oracle/iova_operations.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import { noDrivers } from "../c/clang.ts";
@@ -16,7 +16,7 @@ const USUAL_SEED = 1;
 /** Operations of one sequence. */
 const SEQUENCE_LENGTH = 500;
 
-/** Works with a tree and a compiler, and says what is wrong with either. */
+/** Opens a tree and a compiler, and reports the errors of both. */
 async function withTree(
   folder: string,
   screen: Screen,
@@ -69,7 +69,7 @@ export function runCompare(
     const make = await buildTreeAllocator(build);
     const count = cases ?? USUAL_CASES;
     const first = seed ?? USUAL_SEED;
-    const found = compareLives([() => new IovaModel(), make], {
+    const found = compareSequences([() => new IovaModel(), make], {
       count,
       length: SEQUENCE_LENGTH,
       seed: first,

@@ -1,5 +1,5 @@
 /**
- * The tree's own allocator of IO virtual addresses, `drivers/iommu/iova.c` with `lib/rbtree.c`, as a
+ * The tree's own IOVA allocator, `drivers/iommu/iova.c` with `lib/rbtree.c`, as a
  * module: what a kernel around it gives, and the functions that are called.
  */
 import type { IovaOperation } from "../../instruments/oracle/iova_operations.ts";
@@ -46,7 +46,7 @@ interface Delayed {
   readonly atMs: number;
 }
 
-/** One life of an allocator: answers operations as `IovaModel` does. */
+/** The tree's allocator, with the interface of `IovaModel`. */
 export class TreeAllocator {
   readonly #exports: Readonly<Record<string, unknown>>;
   readonly #memory: TreeMemory;
@@ -81,7 +81,7 @@ export class TreeAllocator {
     this.#memory.take(0);
   }
 
-  /** Performs an operation; what it answers, by the names of the golden data's fields. */
+  /** Performs an operation. @returns Its results, by the field names of the golden data. */
   run(operation: IovaOperation): Readonly<Record<string, unknown>> {
     this.#cpu = "cpu" in operation ? operation.cpu : 0;
     const { op } = operation;
@@ -219,7 +219,7 @@ export class TreeAllocator {
     return Number(symbol.value);
   }
 
-  /** Numbers become what the function takes: its type says by refusing. */
+  /** Converts numbers to what the function takes. */
   #call(name: string, ...args: (number | boolean)[]): number {
     const called = this.#exports[name];
     if (typeof called !== "function") throw new TreeStopped(`The tree has no ${name}()`);

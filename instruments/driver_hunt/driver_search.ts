@@ -58,7 +58,7 @@ export class DriverSearch {
   #stopped = false;
   #draws = false;
   #pieces: number;
-  /** Layouts of so many pieces, and the next that is started. */
+  /** Layouts with this number of pieces, and the next to start. */
   #count = 0;
   #at = 0;
   #started = 0;
@@ -164,7 +164,7 @@ export class DriverSearch {
     this.#draws = tries * (1 + places) > this.#left();
   }
 
-  /** Up to so many pieces every case was tried. */
+  /** Every case with up to this number of pieces was tried. */
   #allUpTo(): number {
     const isBefore = this.#pieces === this.options.driver.pieces.first;
     return isBefore ? 0 : this.#pieces - 1;

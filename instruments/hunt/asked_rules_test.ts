@@ -10,7 +10,7 @@ import type { QuirkName } from "../../runtime/kernels/quirks.ts";
 const KERNEL = "7.2.6";
 const KNOWN: readonly QuirkName[] = ["stale_iova_state_p2p"];
 
-/** All that a run came to: what is wrong in each step, and how often each event happened. */
+/** The whole result of a run: what is wrong in each step, and how often each event happened. */
 function runOf(each: HuntCase, quirks: readonly QuirkName[], watch: RuleWatch | null): string {
   const release = { kernel: KERNEL, quirks: new Set(quirks) } as const;
   const run = new CaseRun(each.machine, release, undefined, undefined, watch);
@@ -18,7 +18,7 @@ function runOf(each: HuntCase, quirks: readonly QuirkName[], watch: RuleWatch | 
   return JSON.stringify([ends, [...run.machine.events.counts], run.machine.clock.nowNs]);
 }
 
-/** @returns How many switches of so many runs were asked for, and how many were not. */
+/** @returns How many switches were asked for in a number of runs, and how many were not. */
 function compare(machines: number): { asked: number; unasked: number } {
   const points = passedPoints({ kernel: KERNEL, quirks: KERNELS[KERNEL].quirks });
   const counted = { asked: 0, unasked: 0 };

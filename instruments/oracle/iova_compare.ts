@@ -1,35 +1,35 @@
 /**
- * Random lives of an allocator of IO virtual addresses, lived by two sides at once: where their
- * answers differ, the shortest life that shows it is looked for.
+ * Runs random sequences of operations on two IOVA allocators. Where their results differ, minimises
+ * the sequence.
  */
 import { Random } from "../../runtime/random.ts";
 import type { IovaAnswer, IovaOperation, IovaSide } from "./iova_operations.ts";
 
-/** An operation that a life takes; what is freed is named by the step that allocated it. */
+/** An operation of a sequence; a free names the step that allocated. */
 type Step =
   & { readonly id: number }
   & ({ readonly operation: IovaOperation } | { readonly frees: number; readonly cpu: number });
 
-/** The first operation to which two sides answer differently. */
+/** The first operation whose results differ. */
 export interface IovaDifference {
-  /** The life up to there, as short as it was found. */
+  /** The minimised sequence, up to that operation. */
   readonly operations: readonly IovaOperation[];
   readonly one: IovaAnswer;
   readonly other: IovaAnswer;
 }
 
-/** How a side is made; each life begins with a new one. */
+/** Makes an allocator; each sequence starts with a new one. */
 export type MakeSide = () => IovaSide;
 
 const MOST_CPUS = 4;
 const LIMITS = [2 ** 20 - 1, 2 ** 20 - 1, 2 ** 24 - 1, 2 ** 36 - 1, 300];
-/** Operations between two looks at the whole tree. */
+/** Operations between two comparisons of the whole tree. */
 const LOOK_EVERY = 32;
-/** Tries of a search for a shorter life. */
+/** Tries of a minimisation. */
 const MOST_TRIES = 400;
 
-/** A life by a seed. @param length Operations, beside the looks. */
-function lifeOf(seed: number, length: number): readonly Step[] {
+/** A sequence from a seed. @param length Operations, without the comparisons of the tree. */
+function sequenceOf(seed: number, length: number): readonly Step[] {
   const random = new Random(seed);
   const cpus = 1 + random.below(MOST_CPUS);
   const limit = LIMITS[random.below(LIMITS.length)]!;
@@ -57,7 +57,7 @@ function lifeOf(seed: number, length: number): readonly Step[] {
   return [...steps, { id: length + 1, operation: { op: "state", ranges: true } }];
 }
 
-/** Lives a life on two sides. Null where all answers are equal. */
+/** Runs a sequence on both sides; null if all results are equal. */
 function live(steps: readonly Step[], make: readonly [MakeSide, MakeSide]): IovaDifference | null {
   const [one, other] = [make[0](), make[1]()];
   const allocated = new Map<number, { readonly pfn: number; readonly size: number }>();
@@ -92,7 +92,7 @@ function answerOf(side: IovaSide, operation: IovaOperation): IovaAnswer {
   }
 }
 
-/** Whether answers agree in what both tell. */
+/** Whether results agree in the fields that both have. */
 function isSame(one: IovaAnswer, other: IovaAnswer): boolean {
   if (("stopped" in one) !== ("stopped" in other)) return false;
   return Object.keys(other).every((name) =>
@@ -100,8 +100,8 @@ function isSame(one: IovaAnswer, other: IovaAnswer): boolean {
   );
 }
 
-/** Compares lives of one seed after the other. @returns The first difference; null where there is none. */
-export function compareLives(
+/** Compares sequences, one seed after the other. @returns The first difference, or null. */
+export function compareSequences(
   make: readonly [MakeSide, MakeSide],
   { count, length, seed }: {
     readonly count: number;
@@ -110,14 +110,14 @@ export function compareLives(
   },
 ): IovaDifference | null {
   for (let index = 0; index < count; index++) {
-    const steps = lifeOf(seed + index, length);
+    const steps = sequenceOf(seed + index, length);
     const found = live(steps, make);
     if (found !== null) return shortest(steps, found, make);
   }
   return null;
 }
 
-/** Leaves out what the difference does not need, larger parts first. */
+/** Removes operations that the difference does not need, larger parts first. */
 function shortest(
   steps: readonly Step[],
   found: IovaDifference,

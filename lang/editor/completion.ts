@@ -73,7 +73,7 @@ function kindOfName(name: string): SuggestionKind {
   return TYPES.has(name) ? "type" : "constant";
 }
 
-/** What can stand behind the dot of an expression. */
+/** Members that can follow the dot of an expression. */
 function members(owner: string, names: KnownNames): readonly Suggestion[] {
   const entries: readonly Suggestion[] = (names.entriesOf?.(owner) ?? []).map((text) => ({
     text,
