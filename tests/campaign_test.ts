@@ -148,3 +148,16 @@ Deno.test("a plan's name that scripts would take apart, and a driver that cannot
     assertEquals(ran.code, 2);
     assertMatch(ran.errors, /^error: The driver ".+" cannot be tested: buffers lie in the 256MiB /);
   }));
+
+Deno.test("options of another action are refused", async () => {
+  for (
+    const [line, said] of [
+      ["campaign night.json --shard 1/2", "`--shard` is for `campaign run`"],
+      ["tree compile linux a.c --seed 3", "`--cases` and `--seed` are for `tree compare`"],
+      ["tree compare linux a.c", "tree compare takes a tree and no files"],
+    ] as const
+  ) {
+    const { code, errors } = await dmalab(...line.split(" "));
+    assertEquals([code, errors], [2, `error: ${said}\n`]);
+  }
+});

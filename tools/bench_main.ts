@@ -11,7 +11,7 @@
  */
 import { formatResult } from "./bench/benchmark.ts";
 import { BENCHMARKS } from "./bench/mod.ts";
-import { measureRepeatedly } from "./bench/repeated.ts";
+import { CannotMeasure, measureRepeatedly } from "./bench/repeated.ts";
 
 const USAGE =
   "Usage: deno task bench [--json] [--long] [--save FILE] [--against FILE|COMMIT] [FILTER]";
@@ -48,4 +48,10 @@ function taken(words: string[], option: string): string | null {
   return at < 0 || at + 1 === words.length ? null : words.splice(at, 2)[1]!;
 }
 
-Deno.exit(await main(Deno.args));
+try {
+  Deno.exit(await main(Deno.args));
+} catch (error) {
+  if (!(error instanceof CannotMeasure)) throw error;
+  console.error(`error: ${error.message}`);
+  Deno.exit(2);
+}

@@ -35,6 +35,9 @@ export const CAMPAIGN = command({
     const { openPlan, writeJobs } = await import("../campaign/write_jobs.ts");
     const { FileError } = await import("../files/file_error.ts");
     const [action, ...paths] = words;
+    if (options.shard !== null && action !== "run") {
+      return refuse("`--shard` is for `campaign run`", screen);
+    }
     try {
       if (action === "merge") {
         const { mergeShards } = await import("../campaign/merge.ts");

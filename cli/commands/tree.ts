@@ -44,6 +44,13 @@ export const TREE = command({
     if (action === "compile" && files.length === 0) {
       return refuse("tree compile needs files (paths in the tree)", screen);
     }
+    const isForCompare = options.cases !== null || options.seed !== null;
+    if (action === "compile" && isForCompare) {
+      return refuse("`--cases` and `--seed` are for `tree compare`", screen);
+    }
+    if (action === "compare" && files.length > 0) {
+      return refuse("tree compare takes a tree and no files", screen);
+    }
     const { runCompare, runCompile } = await import("../tree/run_tree.ts");
     return action === "compile"
       ? runCompile(folder, files, screen)

@@ -1,5 +1,5 @@
 /**
- * What the hunt in a driver tries next, as parts that can run anywhere, and what they come to in their
+ * What the hunt in a driver tries next, as parts that can run anywhere, and the sum of their results in
  * order. Parts do not depend on the number of workers, so that neither does the result.
  */
 import type { DriverEntry } from "../../lang/run/driver_entry.ts";

@@ -69,7 +69,7 @@ Deno.test("the driver of api/04-two-step-unwind holds in every case, and they ar
   assertEquals(result.layouts, layouts.reduce((sum, count) => sum + count));
   // Six modes, coherent or not, 64 bits or 32: half of them translate. There, besides the run in
   // which nothing fails, the call for a range, the search for one, each link, three page tables and
-  // the sync can fail; elsewhere only the call for a range is come to.
+  // the sync can fail; elsewhere only the call for a range is reached.
   const each = (pieces: number) => 12 * (1 + 2 + pieces + 3 + 1) + 12 * (1 + 1);
   assertEquals(
     result.cases,

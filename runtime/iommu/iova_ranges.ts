@@ -3,8 +3,9 @@
  *
  * The search only ever steps from a range to the one below it, so an address-ordered doubly linked
  * list answers exactly as a balanced tree would, and the two cursors save most of the walking; with
- * thousands of ranges a skip list over it saves the rest. A hash from a range's first frame to its node finds the node to free. Everything lies in typed
- * arrays: about 24 bytes a range and 7 to 14 for the hash, nothing allocated in steady state.
+ * thousands of ranges a skip list over it saves the rest. A hash from a range's first frame to its
+ * node finds the node to free. Everything lies in typed arrays: about 24 bytes a range and 7 to 14
+ * for the hash, nothing allocated in steady state.
  *
  * All numbers are page frame numbers: IOVA divided by the granule.
  *

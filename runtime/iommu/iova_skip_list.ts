@@ -111,7 +111,7 @@ export class IovaSkipList {
   }
 
   /**
-   * Where a search goes on that has come to a node without finding a gap.
+   * Where a search goes on that has reached a node without finding a gap.
    *
    * @param from No limit cuts the gap below it.
    * @param pfns An aligned size.

@@ -15,7 +15,14 @@ interface Saved {
 
 type Sums = Record<string, Measured & { readonly values: number[] }>;
 
-/** Measures in rounds. With `against`, a commit or a saved file, prints what differs. */
+/** Why nothing is measured: for the user. */
+export class CannotMeasure extends Error {}
+
+/**
+ * Measures in rounds. With `against`, a commit or a saved file, prints what differs.
+ *
+ * @throws {CannotMeasure}
+ */
 export function measureRepeatedly(
   filter: string,
   { against, save }: { readonly against: string | null; readonly save: string | null },
@@ -65,15 +72,22 @@ function resultsOf(folder: string, filter: string): BenchResult[] {
 /** What was saved; null where there is no such file. */
 function readSaved(path: string): Saved | null {
   try {
-    return JSON.parse(Deno.readTextFileSync(path)) as Saved;
+    const saved = JSON.parse(Deno.readTextFileSync(path)) as Saved;
+    if (typeof saved.commit === "string" && typeof saved.results === "object") return saved;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw new Error(`"${path}" was not written by --save`, { cause: error });
   }
+  throw new CannotMeasure(`"${path}" was not written by --save`);
 }
 
 /** Another commit's files, in a folder of their own. */
 function checkOut(commit: string): string {
+  try {
+    git("rev-parse", "--verify", "--end-of-options", `${commit}^{commit}`);
+  } catch (error) {
+    if (!(error instanceof CannotMeasure)) throw error;
+    throw new CannotMeasure(`"${commit}" is neither a saved file nor a commit`);
+  }
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-bench-" });
   git("worktree", "add", "--detach", folder, commit);
   return folder;
@@ -83,6 +97,6 @@ function git(...args: string[]): string {
   const options = { args, cwd: PROJECT, stdout: "piped", stderr: "piped" } as const;
   const { stderr, stdout, success } = new Deno.Command("git", options).outputSync();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
-  if (!success) throw new Error(`git ${args.join(" ")}: ${text(stderr)}`);
+  if (!success) throw new CannotMeasure(`git ${args.join(" ")} fails: ${text(stderr)}`);
   return text(stdout);
 }

@@ -8,7 +8,7 @@ const LINES = 200_000;
 const ROUNDS = 5;
 const WARM_UPS = 1;
 const LINES_PER_MAPPING = 4;
-/** Addresses in use at once, before the first is given out again. */
+/** Addresses in use at once, before the first is allocated again. */
 const PAGES = 1024;
 
 /** What a strict translated device prints: each mapping and its end, with the page table's lines. */

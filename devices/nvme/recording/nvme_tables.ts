@@ -92,7 +92,7 @@ const DOORBELLS: FactTableSpec<typeof DOORBELL_FIELDS, "doorbells"> = {
     "nvme.shadow_doorbell": (rows, { seq, device, fields: { queue, value, which } }) => {
       rows.begin(seq, { device: device!, queue, value, which });
     },
-    // Whatever a controller comes to be, it is not live for a while: its doorbells begin anew.
+    // A controller that changes its state is not live for a while: its doorbells begin anew.
     "nvme.state": (rows, { seq, device, fields: { state } }) => {
       if (state !== "live") rows.endAll(seq, [device!]);
     },
@@ -174,7 +174,7 @@ const REQUEST_FIELDS = {
 
 type RequestPhase = AllHold<typeof REQUEST_FIELDS>["phase"];
 
-/** A request comes to its next phase; what belongs to none has no row. */
+/** A request reaches its next phase; what belongs to none has no row. */
 function reach(phase: RequestPhase) {
   return (rows: FactRows<typeof REQUEST_FIELDS>, { seq, device, request }: ChangeEvent): void => {
     if (request !== null) rows.begin(seq, { request, device: device!, phase, status: null });
