@@ -386,6 +386,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
    */
   prepare(iod: Iod, request: NvmeRequest): BlkStatus {
     iod.reset();
+    request.beginTry();
     setUpCommand(iod, request);
     if (request.nrPhysSegments === 0) return OK;
     const status = this.#mapper.map(iod, request);

@@ -81,6 +81,20 @@ Deno.test("the command can be read while it is in flight, and after it was kept"
   assertEquals(command!.prp1 as number, pages(4)[0]!.phys as number);
 });
 
+Deno.test("a command that is sent again after a reset is read, not the one that was kept before", () => {
+  const rig = new DriverRig({ iommu: { mode: "strict" } });
+  // Two of them: what the one unmaps last, the other maps first.
+  const [request, other] = [0, 1].map(() =>
+    rig.disk.submit("read", { buffer: { segments: pages(1) } }).requests[0]!
+  );
+  while (!other!.mapped) rig.machine.runNextActivity();
+  const before = request!.command!.prp1;
+  rig.driver.reset();
+  while (request!.iod === null) rig.machine.runNextActivity();
+  const { prp1 } = rig.driver.viewCommand(request!.iod);
+  assertEquals([request!.command!.prp1, prp1 === before], [prp1, false]);
+});
+
 Deno.test("command ids count a tag's uses in their upper four bits (nvme.md 4.2)", () => {
   const rig = new DriverRig();
   const ids = Array.from({ length: 18 }, () => rig.read(pages(1)).cid);

@@ -54,6 +54,13 @@ export class NvmeRequest extends BlockRequest implements CommandKeeper {
     return this.#keptCommand;
   }
 
+  /** Its command is built, again after a reset or a retry: what was kept is of another one. */
+  beginTry(): void {
+    this.mapped = false;
+    this.keptWords = null;
+    this.#keptCommand = null;
+  }
+
   /** Keeps a command together with its lists. */
   keep(command: NvmeCommandView): void {
     this.#keptCommand = command;
