@@ -1,6 +1,7 @@
 /** What `deno task mutate` changes, how it puts the changes into one text, and its list of judged ones. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { runDeno } from "./deno_process.ts";
 import { type Candidate, findCandidates } from "./mutation/candidates.ts";
 import { keyOf, sample } from "./mutation/plan.ts";
 import { withSwitches } from "./mutation/schemata.ts";
@@ -208,4 +209,21 @@ Deno.test("every change that was judged is still one that could be made", () => 
   const keys = new Set(candidates.map(keyOf));
   assertEquals([...judged.reasons.keys()].filter((key) => !keys.has(key)), []);
   for (const [key, reason] of judged.reasons) assert(reason.length > 20, key);
+});
+
+Deno.test("an option that the task does not have ends it before it begins", async () => {
+  const path = join(ROOT, "tests/mutation/mutate_main.ts");
+  const { code, output } = await runDeno([
+    "run",
+    "-R",
+    "--allow-env",
+    "--no-check",
+    path,
+    "--sampel",
+    "3",
+  ], {
+    folder: ROOT,
+  });
+  assertEquals(output, 'error: mutate has no option "--sampel"; did you mean "--sample"?\n');
+  assertEquals(code, 2);
 });

@@ -1,19 +1,13 @@
 /**
- * `deno task fuzz [--cases N] [--calls N] [--seconds N] [--seed S] [--workers N]`: mutated programs
- * for the language, calls of every builtin with any value, random requests for what is simulated.
+ * `deno task fuzz`: mutated programs for the language, calls of every builtin with any value, random
+ * requests for what is simulated; `--help` lists the options.
  *
- * A million programs, a million calls, ten thousand programs that the formatter lays out, every slip
- * of a hand in the examples, and twenty thousand requests on machines without a known defect; or, with
- * `--seconds`, programs, calls and requests until the time is over. `--cases 0` leaves the programs
- * out, `--calls 0` the calls; with either, nothing but programs and calls is tried.
- *
- * No text may be answered with a crash, a stack trace, or not at all, and checking one takes at most
- * 50 ms and 1 µs for each character. What is found is printed with its text; put it into `tests/fuzz/found_test.ts`, and mend it.
+ * What is found is printed with its text; put it into `tests/fuzz/found_test.ts`, and mend it.
  */
-import { HELD } from "../../cli/exit_code.ts";
+import { command, type Invocation } from "../../cli/command.ts";
+import { type ExitCode, FAILED, HELD } from "../../cli/exit_code.ts";
 import { type HuntSettings, readHuntOptions } from "../../instruments/hunt/hunt_options.ts";
 import { runHunt } from "../../cli/hunt/run_hunt.ts";
-import { readWholeNumber } from "../../cli/numbers.ts";
 import { Interrupts } from "../../cli/interrupts.ts";
 import { ProcessScreen } from "../../cli/screen.ts";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
@@ -21,6 +15,7 @@ import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
 import { tryGenerated } from "./generated.ts";
 import { POOR_SHARE, trySlips } from "./slips.ts";
+import { runTask } from "../task.ts";
 
 const SHOWN = 10;
 const CASES = 1_000_000;
@@ -30,30 +25,37 @@ const CALLS = 1_000_000;
 const PROGRAMS_PART = 0.4;
 const CALLS_PART = 0.3;
 
-function numberOption(name: string): number | null {
-  const at = Deno.args.indexOf(`--${name}`);
-  if (at < 0) return null;
-  const value = readWholeNumber(Deno.args[at + 1] ?? "");
-  if (value !== null) return value;
-  console.error(`error: --${name} takes a whole number`);
-  Deno.exit(2);
+const OPTIONS = {
+  cases: { kind: "integer", placeholder: "N", doc: "Try N programs (a million); 0: no programs." },
+  calls: { kind: "integer", placeholder: "N", doc: "Try N calls (a million); 0: no calls." },
+  seconds: {
+    kind: "integer",
+    placeholder: "N",
+    doc: "Try programs, calls and requests for N seconds.",
+  },
+  seed: { kind: "integer", placeholder: "S", doc: "Draw others (1)." },
+  workers: {
+    kind: "integer",
+    placeholder: "N",
+    least: 1,
+    doc: "Use N workers (one for each processor).",
+  },
+} as const;
+
+/** How much to try; infinite where only the time is counted. */
+interface Amount {
+  readonly count: number;
+  readonly seconds: number;
+  readonly seed: number;
+  readonly workers: number;
 }
 
 const grouped = (count: number) => count.toLocaleString("en-US");
 
-function workers(): number {
-  return numberOption("workers") ?? Math.max(1, navigator.hardwareConcurrency);
-}
-
 /** Mutated programs; true when none found a bug. */
-async function tryPrograms(seed: number, seconds: number | null): Promise<boolean> {
+async function tryPrograms({ count, seconds, seed, workers }: Amount): Promise<boolean> {
   const start = performance.now();
-  const { verdicts, bugs } = await fuzz({
-    seed,
-    cases: numberOption("cases") ?? (seconds === null ? CASES : Infinity),
-    seconds: seconds === null ? Infinity : PROGRAMS_PART * seconds,
-    workers: workers(),
-  });
+  const { verdicts, bugs } = await fuzz({ seed, cases: count, seconds, workers });
   const cases = Object.values(verdicts).reduce((sum, count) => sum + count, 0);
   const took = (performance.now() - start) / 1000;
   console.log(`${grouped(cases)} mutated programs of seed ${seed} in ${took.toFixed(0)} s`);
@@ -67,14 +69,9 @@ async function tryPrograms(seed: number, seconds: number | null): Promise<boolea
 }
 
 /** Calls of every builtin; true when each is answered by a value or an error that makes sense. */
-async function tryCalls(seed: number, seconds: number | null): Promise<boolean> {
+async function tryCalls({ count, seconds, seed, workers }: Amount): Promise<boolean> {
   const start = performance.now();
-  const { problems, tally } = await fuzzCalls({
-    seed,
-    calls: numberOption("calls") ?? (seconds === null ? CALLS : Infinity),
-    seconds: seconds === null ? Infinity : CALLS_PART * seconds,
-    workers: workers(),
-  });
+  const { problems, tally } = await fuzzCalls({ seed, calls: count, seconds, workers });
   const sum = (counts: ReadonlyMap<string, number>) =>
     [...counts.values()].reduce((a, b) => a + b, 0);
   const silent = CALLEE_KEYS.filter((key) => !tally.answered.has(key));
@@ -143,14 +140,36 @@ async function tryRequests(seed: number, seconds: number | null): Promise<boolea
   return exitCode === HELD;
 }
 
-const seed = numberOption("seed") ?? 1;
-const seconds = numberOption("seconds");
-const isPart = numberOption("cases") === 0 || numberOption("calls") === 0;
-const held = [
-  numberOption("cases") === 0 || await tryPrograms(seed, seconds),
-  numberOption("calls") === 0 || await tryCalls(seed, seconds),
-  isPart || seconds !== null || tryLayout(),
-  isPart || seconds !== null || tryAllSlips(),
-  isPart || await tryRequests(seed, seconds),
-];
-Deno.exit(held.every(Boolean) ? 0 : 1);
+async function run(options: Invocation<typeof OPTIONS>["options"]): Promise<ExitCode> {
+  const { calls, cases, seconds } = options;
+  const seed = options.seed ?? 1;
+  const workers = options.workers ?? Math.max(1, navigator.hardwareConcurrency);
+  const amount = (count: number | null, usual: number, part: number): Amount => ({
+    count: count ?? (seconds === null ? usual : Infinity),
+    seconds: seconds === null ? Infinity : part * seconds,
+    seed,
+    workers,
+  });
+  const isPart = cases === 0 || calls === 0;
+  const held = [
+    cases === 0 || await tryPrograms(amount(cases, CASES, PROGRAMS_PART)),
+    calls === 0 || await tryCalls(amount(calls, CALLS, CALLS_PART)),
+    isPart || seconds !== null || tryLayout(),
+    isPart || seconds !== null || tryAllSlips(),
+    isPart || await tryRequests(seed, seconds),
+  ];
+  return held.every(Boolean) ? HELD : FAILED;
+}
+
+await runTask(command({
+  name: "fuzz",
+  brief: "Broken programs, calls with any value, random requests",
+  description:
+    "Also ten thousand generated programs that the formatter lays out, and every slip of a hand in " +
+    "the examples. No text may be answered with a crash, a stack trace, or not at all, and checking one " +
+    "takes at most 50 ms and 1 µs for each byte. With --cases 0 or --calls 0 only the other is tried.",
+  argument: null,
+  options: OPTIONS,
+  examples: [{ line: "fuzz --calls 0 --cases 100000 --seed 3", doc: "Broken programs only." }],
+  run: async ({ options }) => await run(options),
+}));

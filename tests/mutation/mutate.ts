@@ -26,8 +26,6 @@ export interface Stage {
   /** From the project's folder. */
   readonly testFiles: readonly string[];
   readonly choice: Choice;
-  /** Names of tests that are not tried. */
-  readonly isLeftOut: (name: string) => boolean;
   /** What notices a change at load is run again without it, in another process, and must pass. */
   readonly confirmAtLoad: boolean;
 }
@@ -37,6 +35,8 @@ export interface MutationRun {
   readonly candidates: readonly Candidate[];
   readonly stages: readonly Stage[];
   readonly jobs: number;
+  /** Tests of the short suite only. */
+  readonly short: boolean;
   /** Every test that reaches a change is run, however long that takes. */
   readonly thorough: boolean;
   /** When to stop, in milliseconds of `performance.now()`. */
@@ -126,7 +126,7 @@ async function tryStage(
 /** The clean run: every test once, on the copy with all switches off. */
 async function measureAll(
   run: MutationRun,
-  { isLeftOut, name, testFiles }: Stage,
+  { name, testFiles }: Stage,
   mutants: readonly Mutant[],
   plan: Plan,
   runners: readonly Runner[],
@@ -137,7 +137,10 @@ async function measureAll(
   const measured = new Map<string, Clean>();
   await Promise.all(runners.map(async (runner) => {
     for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
-      const outcome = await runner.obey({ kind: "measure", file }, () => LOAD_LIMIT_MS);
+      const outcome = await runner.obey(
+        { kind: "measure", file, short: run.short },
+        () => LOAD_LIMIT_MS,
+      );
       if (outcome.kind === "lost") {
         run.note(`left out: ${file}: ${outcome.reason} in ${outcome.at}`);
       }
@@ -147,8 +150,7 @@ async function measureAll(
         if (failure?.startsWith(STARTS_PROCESS)) processes++;
         else if (failure !== null) run.note(`left out: ${file}: ${name}: ${failure}`);
       }
-      const tests = outcome.tests.filter(({ name }) => !isLeftOut(name));
-      measured.set(file, { ...outcome, tests });
+      measured.set(file, outcome);
     }
   }));
   if (processes > 0) run.note(`left out: ${processes} tests that start processes`);

@@ -1,14 +1,15 @@
 /**
- * `deno task mutate [--file PATH] [--sample N] [--seed S] [--seconds N] [--jobs N] [--results FILE]
- * [--short] [--nearest] [--tests PATH,PATH] [--others PATH,PATH] [--thorough]`:
- * small changes of `runtime/` and `devices/`, each tried against the tests that reach it.
+ * `deno task mutate`: small changes of `runtime/` and `devices/`, each tried against the tests that
+ * reach it; `--help` lists the options.
  *
  * Without a sample every change of the chosen files is tried. What survives is printed with its place
  * and its change, then the score by file. With a file of results, a run that was interrupted goes on.
  */
-import { readWholeNumber } from "../../cli/numbers.ts";
+import { command, type Invocation } from "../../cli/command.ts";
+import { HELD, WRONG } from "../../cli/exit_code.ts";
 import { isLong } from "../running/sizes.ts";
 import { ROOT, SOURCE_FOLDERS } from "../source_text.ts";
+import { runTask } from "../task.ts";
 import { findCandidates } from "./candidates.ts";
 import { mutate, type Result, type Stage } from "./mutate.ts";
 import { keyOf, NEAREST, others, sample } from "./plan.ts";
@@ -16,112 +17,163 @@ import { ResultFile } from "./record.ts";
 import { FIRST, mutableFiles, nearestTestFiles, otherTestFiles } from "./tree.ts";
 import { Judged, Score, scoreText } from "./verdict.ts";
 
-function fail(message: string): never {
-  console.error(`error: ${message}`);
-  Deno.exit(2);
-}
+const OPTIONS = {
+  file: {
+    kind: "text",
+    placeholder: "PATH",
+    doc: "Change this file or the files of this folder only.",
+  },
+  sample: {
+    kind: "integer",
+    placeholder: "N",
+    doc: "Try N changes drawn at random instead of all.",
+  },
+  seed: { kind: "integer", placeholder: "S", doc: "Draw another sample (1)." },
+  seconds: { kind: "integer", placeholder: "N", doc: "Stop after N seconds." },
+  jobs: {
+    kind: "integer",
+    placeholder: "N",
+    least: 1,
+    doc: "Run N processes (one for each processor).",
+  },
+  results: {
+    kind: "text",
+    placeholder: "FILE",
+    doc: "Keep results in FILE, and continue from them.",
+  },
+  short: { kind: "flag", doc: "Use the tests of the short suite only." },
+  nearest: { kind: "flag", doc: "Use the tests beside the changed sources only." },
+  tests: { kind: "text", placeholder: "PATH,…", doc: "Use these test files only." },
+  others: {
+    kind: "text",
+    placeholder: "PATH,…",
+    doc: "After the nearest tests, use these files only.",
+  },
+  thorough: { kind: "flag", doc: "Run every test that reaches a change, however long it takes." },
+} as const;
 
-function textOption(name: string): string | null {
-  const at = Deno.args.indexOf(`--${name}`);
-  if (at < 0) return null;
-  return Deno.args[at + 1] ?? fail(`--${name} takes a value`);
-}
+type Options = Invocation<typeof OPTIONS>["options"];
 
-function numberOption(name: string): number | null {
-  const text = textOption(name);
-  if (text === null) return null;
-  return readWholeNumber(text) ?? fail(`--${name} takes a whole number`);
-}
+/** What the command line asks for is not there. */
+class Wrong extends Error {}
 
 /** The files to change: one, those of a folder, or all. */
-function chosenFiles(): string[] {
-  const wanted = textOption("file")?.replace(/^\.\//, "").replace(/\/$/, "");
+function chosenFiles({ file }: Options): string[] {
+  const wanted = file?.replace(/^\.\//, "").replace(/\/$/, "");
   const files = mutableFiles(ROOT);
   if (wanted === undefined) return files;
   const chosen = files.filter((path) => path === wanted || path.startsWith(`${wanted}/`));
-  return chosen.length > 0 ? chosen : fail(`no source that is changed is called ${wanted}`);
+  if (chosen.length === 0) throw new Wrong(`There is no source "${wanted}" to change`);
+  return chosen;
 }
 
 /** The test files of an option; undefined when it is not given. */
-function testsOption(name: string): string[] | undefined {
-  const paths = textOption(name)?.split(",");
+function testFiles(name: "tests" | "others", options: Options): string[] | undefined {
+  const paths = options[name]?.split(",");
   const known = new Set([...nearestTestFiles(ROOT), ...otherTestFiles(ROOT)]);
   const wrong = paths?.find((path) => !known.has(path));
-  return wrong === undefined ? paths : fail(`--${name}: there are no tests ${wrong}`);
+  if (wrong !== undefined) throw new Wrong(`--${name}: There is no test file "${wrong}"`);
+  return paths;
 }
 
 /** The nearest tests, and the suite's others unless they are not wanted. */
-function stages(): Stage[] {
-  const chosen = testsOption("tests");
-  const isLeftOut = Deno.args.includes("--short") ? isLong : () => false;
+function stages(options: Options): Stage[] {
+  const chosen = testFiles("tests", options);
   const nearest: Stage = {
     name: chosen === undefined ? "nearest" : "chosen",
     testFiles: chosen ?? nearestTestFiles(ROOT),
     choice: NEAREST,
-    isLeftOut,
     confirmAtLoad: false,
   };
-  if (chosen !== undefined || Deno.args.includes("--nearest")) return [nearest];
-  const only = testsOption("others");
-  const testFiles = only ?? otherTestFiles(ROOT).filter((path) => !isLeftOut(path));
+  if (chosen !== undefined || options.nearest) return [nearest];
+  const more = testFiles("others", options) ??
+    otherTestFiles(ROOT).filter((path) => !(options.short && isLong(path)));
   const choice = others(FIRST);
-  return [nearest, { name: "others", testFiles, choice, isLeftOut, confirmAtLoad: true }];
+  return [nearest, { name: "others", testFiles: more, choice, confirmAtLoad: true }];
 }
 
-const start = performance.now();
-const seed = numberOption("seed") ?? 1;
-const all = findCandidates(ROOT, chosenFiles());
-const judged = new Judged();
-for (const entry of judged.stale(all)) console.log(`stale line of judged.txt: ${entry}`);
-const drawn = sample(all, numberOption("sample") ?? all.length, seed);
-const results = textOption("results");
-const file = results === null ? null : new ResultFile(results, ROOT, [...SOURCE_FOLDERS, "tests"]);
-const score = new Score();
-let done = 0;
+async function run(options: Options): Promise<void> {
+  const start = performance.now();
+  const took = () => `${((performance.now() - start) / 1000).toFixed(0)} s`;
+  const seed = options.seed ?? 1;
+  const all = findCandidates(ROOT, chosenFiles(options));
+  const tried = stages(options);
+  const judged = new Judged();
+  for (const entry of judged.stale(all)) console.log(`stale line of judged.txt: ${entry}`);
+  const drawn = sample(all, options.sample ?? all.length, seed);
+  const file = options.results === null
+    ? null
+    : new ResultFile(options.results, ROOT, [...SOURCE_FOLDERS, "tests"]);
+  const score = new Score();
+  let done = 0;
 
-function take(result: Result): void {
-  const { candidate, fate, stage } = result;
-  score.add(candidate.path, fate, stage);
-  done++;
-  if (fate !== "killed") {
-    console.log(`${candidate.path}:${candidate.line}: ${fate}\n  ${keyOf(candidate)}`);
+  function take(result: Result): void {
+    const { candidate, fate, stage } = result;
+    score.add(candidate.path, fate, stage);
+    done++;
+    if (fate !== "killed") {
+      console.log(`${candidate.path}:${candidate.line}: ${fate}\n  ${keyOf(candidate)}`);
+    }
+    if (done % 100 === 0) {
+      console.log(
+        `${done} of ${drawn.length} changes, ${scoreText(score.all)} noticed, ${took()}`,
+      );
+    }
   }
-  if (done % 100 === 0) {
-    const seconds = ((performance.now() - start) / 1000).toFixed(0);
-    console.log(
-      `${done} of ${drawn.length} changes, ${scoreText(score.all)} noticed, ${seconds} s`,
-    );
-  }
-}
 
-const open = drawn.filter((candidate) => {
-  if (judged.has(candidate)) {
-    score.add(candidate.path, "equivalent");
-    return false;
-  }
-  const known = file?.known(candidate) ?? null;
-  if (known !== null) take(known);
-  return known === null;
-});
-console.log(`${drawn.length} of ${all.length} changes, seed ${seed}; ${open.length} to try`);
-if (open.length > 0) {
-  await mutate({
-    root: ROOT,
-    candidates: open,
-    stages: stages(),
-    thorough: Deno.args.includes("--thorough"),
-    jobs: numberOption("jobs") ?? Math.max(1, navigator.hardwareConcurrency),
-    deadlineMs: start + 1000 * (numberOption("seconds") ?? Infinity),
-    note: (line) => console.log(line),
-    done: (result) => {
-      file?.add(result);
-      take(result);
-    },
+  const open = drawn.filter((candidate) => {
+    if (judged.has(candidate)) {
+      score.add(candidate.path, "equivalent");
+      return false;
+    }
+    const known = file?.known(candidate) ?? null;
+    if (known !== null) take(known);
+    return known === null;
   });
+  console.log(`${drawn.length} of ${all.length} changes, seed ${seed}; ${open.length} to try`);
+  if (open.length > 0) {
+    await mutate({
+      root: ROOT,
+      candidates: open,
+      stages: tried,
+      short: options.short,
+      thorough: options.thorough,
+      jobs: options.jobs ?? Math.max(1, navigator.hardwareConcurrency),
+      deadlineMs: start + 1000 * (options.seconds ?? Infinity),
+      note: (line) => console.log(line),
+      done: (result) => {
+        file?.add(result);
+        take(result);
+      },
+    });
+  }
+  console.log(`\n${score.lines().join("\n")}`);
+  console.log(`\nmutation score ${scoreText(score.all)} in ${took()}`);
 }
-console.log(`\n${score.lines().join("\n")}`);
-console.log(
-  `\nmutation score ${scoreText(score.all)} in ${
-    ((performance.now() - start) / 1000).toFixed(0)
-  } s`,
-);
+
+await runTask(command({
+  name: "mutate",
+  brief: "Change the sources and look whether a test fails",
+  description:
+    "Makes small changes to runtime/, devices/ and instruments/fault_log/, one at a time, " +
+    "and runs the tests that reach each; prints what no test notices, and the score.",
+  argument: null,
+  options: OPTIONS,
+  examples: [
+    { line: "mutate --file runtime/block/split.ts", doc: "Every change of one file." },
+    {
+      line: "mutate --short --sample 1000 --seed 7",
+      doc: "A thousand changes, by the short suite.",
+    },
+  ],
+  async run({ options, screen }) {
+    try {
+      await run(options);
+      return HELD;
+    } catch (error) {
+      if (!(error instanceof Wrong)) throw error;
+      screen.err(`error: ${error.message}\n`);
+      return WRONG;
+    }
+  },
+}));

@@ -7,8 +7,8 @@ export interface TestName {
 }
 
 export type Order =
-  /** Run every test of a file on the sources as they are. */
-  | { readonly kind: "measure"; readonly file: string }
+  /** Run the tests of a file on the sources as they are: all, or those of the short suite. */
+  | { readonly kind: "measure"; readonly file: string; readonly short: boolean }
   /** Run tests with a mutant on until one fails. */
   | {
     readonly kind: "try";

@@ -6,6 +6,7 @@
  * Takes orders from its input, started with the number of mutants. @see protocol.ts
  */
 import fc from "fast-check";
+import { isLong } from "../running/sizes.ts";
 import {
   ANSWER,
   type Answer,
@@ -79,7 +80,7 @@ function firstLine(error: unknown): string {
   return String(error instanceof Error ? error.message : error).trim().split("\n")[0]!;
 }
 
-async function measure(file: string): Promise<Answer> {
+async function measure(file: string, short: boolean): Promise<Answer> {
   takeAsks();
   takeUsed();
   let tests: readonly CapturedTest[] = [];
@@ -93,6 +94,7 @@ async function measure(file: string): Promise<Answer> {
   const measured: Measured[] = [];
   for (const [index, test] of tests.entries()) {
     const { name } = test;
+    if (short && isLong(name)) continue;
     answer({ kind: "begins", what: name, test: { file, index } });
     const start = performance.now();
     const failure = await failureOf(test);
@@ -138,5 +140,5 @@ fc.configureGlobal({ seed: 1, endOnFailure: true });
 reserve(Number(Deno.args[0]), Number(Deno.args[1]));
 for await (const line of linesOf(Deno.stdin.readable)) {
   const order = JSON.parse(line) as Order;
-  answer(order.kind === "measure" ? await measure(order.file) : await tryTests(order));
+  answer(order.kind === "measure" ? await measure(order.file, order.short) : await tryTests(order));
 }

@@ -8,12 +8,15 @@ import type { Mark } from "./uses.ts";
 /** What the tests read, beside `tests/golden`, which is large and only read. */
 const COPIED = [
   ...SOURCE_FOLDERS,
+  ".ci",
+  "LICENSE",
   "README.md",
   "benches",
   "deno.json",
   "deno.lock",
   "docs",
   "drivers",
+  "editors",
   "examples",
   "include",
   "mod.ts",

@@ -1,0 +1,18 @@
+/** A task of the tests as a command: its options are read, and its help is written, as the product's are. */
+import type { Command } from "../cli/command.ts";
+import { parseCommandLine } from "../cli/command_line.ts";
+import { VERSION } from "../cli/package_version.ts";
+import { toItsEnd } from "../cli/process_end.ts";
+import { ProcessScreen } from "../cli/screen.ts";
+
+/** Does what `deno task NAME` was started with, and ends the process. */
+export async function runTask(task: Command): Promise<never> {
+  const screen = new ProcessScreen();
+  const program = { name: "deno task", version: VERSION, brief: task.brief, commands: [task] };
+  Deno.exit(
+    await toItsEnd(async () => {
+      const parsed = parseCommandLine(program, [task.name, ...Deno.args], screen);
+      return typeof parsed === "number" ? parsed : await parsed.command.run({ ...parsed, screen });
+    }, screen),
+  );
+}
