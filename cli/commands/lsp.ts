@@ -9,7 +9,8 @@ export const LSP = command({
     "Serves the Language Server Protocol on standard input and output. Editors start it: " +
     "docs/editors.md has the settings for VS Code, Neovim, Helix, Emacs and Zed. Answers " +
     "with diagnostics and their quick fixes, completion, hover, signatures, definitions, references, " +
-    "renaming, symbols, folding, formatting and links to rules. Ends when the editor does.",
+    "renaming, symbols, folding, formatting, values of the last run and links to rules. Ends when the " +
+    "editor does.",
   argument: null,
   options: {
     stdio: { kind: "flag", doc: "no effect: some editors add it to every language server" },

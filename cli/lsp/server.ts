@@ -13,6 +13,7 @@ import { Documents, type Understood } from "./documents.ts";
 import { lenses } from "./lenses.ts";
 import { ruleLinks } from "./rules.ts";
 import { prepareRename, references, rename } from "./renaming.ts";
+import { RecordedValues } from "./values.ts";
 
 /** Streams as Node has them. */
 type Input = ConstructorParameters<typeof Lsp.StreamMessageReader>[0];
@@ -26,7 +27,7 @@ const EXIT_BODY = JSON.stringify({ jsonrpc: "2.0", method: Lsp.ExitNotification.
 const EXIT = `Content-Length: ${EXIT_BODY.length}\r\n\r\n${EXIT_BODY}`;
 
 const CAPABILITIES: Lsp.ServerCapabilities = {
-  textDocumentSync: { openClose: true, change: Lsp.TextDocumentSyncKind.Incremental },
+  textDocumentSync: { openClose: true, change: Lsp.TextDocumentSyncKind.Incremental, save: true },
   completionProvider: { resolveProvider: true, triggerCharacters: [".", "(", '"'] },
   hoverProvider: true,
   signatureHelpProvider: { triggerCharacters: ["(", ","] },
@@ -42,6 +43,7 @@ const CAPABILITIES: Lsp.ServerCapabilities = {
   codeActionProvider: { codeActionKinds: ["quickfix"] },
   codeLensProvider: {},
   documentLinkProvider: {},
+  inlayHintProvider: true,
   semanticTokensProvider: {
     legend: { tokenTypes: [...TOKEN_TYPES], tokenModifiers: [...TOKEN_MODIFIERS] },
     full: true,
@@ -54,6 +56,12 @@ export class Server {
   /** Runs until the open texts are checked, from the last change on. */
   #quiet: ReturnType<typeof setTimeout> | undefined;
   readonly #frames = new MessageFrames();
+  readonly #values = new RecordedValues();
+  /** Texts that were opened or saved, and have not been recorded since. */
+  readonly #unrecorded = new Set<string>();
+  /** The client shows values, and asks for them again when there are new ones. */
+  #showsValues = false;
+  #asksAgain = false;
   #problem: string | null = null;
   #end: () => void = () => {};
 
@@ -95,14 +103,20 @@ export class Server {
 
   #hearDocuments(): void {
     const connection = this.#connection;
-    connection.onRequest(Lsp.InitializeRequest.type, () => ({
-      capabilities: CAPABILITIES,
-      serverInfo: { name: "dmalab", version: VERSION },
-    }));
+    connection.onRequest(Lsp.InitializeRequest.type, ({ capabilities }) => {
+      this.#showsValues = capabilities.textDocument?.inlayHint !== undefined;
+      this.#asksAgain = capabilities.workspace?.inlayHint?.refreshSupport === true;
+      return { capabilities: CAPABILITIES, serverInfo: { name: "dmalab", version: VERSION } };
+    });
     connection.onRequest(Lsp.ShutdownRequest.type, () => {});
     connection.onNotification(Lsp.ExitNotification.type, () => this.#end());
     connection.onNotification(Lsp.DidOpenTextDocumentNotification.type, ({ textDocument }) => {
       this.#documents.open(textDocument.uri, textDocument.version, textDocument.text);
+      this.#unrecorded.add(textDocument.uri);
+      this.#checkSoon();
+    });
+    connection.onNotification(Lsp.DidSaveTextDocumentNotification.type, ({ textDocument }) => {
+      this.#unrecorded.add(textDocument.uri);
       this.#checkSoon();
     });
     connection.onNotification(
@@ -114,6 +128,7 @@ export class Server {
     );
     connection.onNotification(Lsp.DidCloseTextDocumentNotification.type, ({ textDocument }) => {
       this.#documents.close(textDocument.uri);
+      this.#values.forget(textDocument.uri);
       void this.#publish(textDocument.uri, []);
       this.#checkSoon();
     });
@@ -183,6 +198,10 @@ export class Server {
       of((understood, { positions }) => answers.selection(understood, positions)),
     );
     connection.onRequest(
+      Lsp.InlayHintRequest.type,
+      of((understood, { range }) => this.#values.of(understood, range)),
+    );
+    connection.onRequest(
       Lsp.DocumentFormattingRequest.type,
       of((understood) => answers.formatting(understood)),
     );
@@ -214,6 +233,21 @@ export class Server {
     // A text that has changed in between is checked anew.
     if (understood === null || version !== this.#documents.versionOf(uri)) return;
     await this.#publish(uri, answers.diagnostics(understood), version);
+    if (this.#unrecorded.delete(uri) && this.#showsValues) await this.#record(understood);
+  }
+
+  async #record(understood: Understood): Promise<void> {
+    try {
+      const isNew = await this.#values.record(understood);
+      if (isNew && this.#asksAgain) {
+        await this.#connection.sendRequest(Lsp.InlayHintRefreshRequest.type);
+      }
+    } catch (error) {
+      const message = `The values of ${understood.uri} are not known: ${error}`;
+      const type = Lsp.MessageType.Error;
+      await this.#connection.sendNotification(Lsp.LogMessageNotification.type, { type, message })
+        .catch(() => {});
+    }
   }
 
   async #publish(uri: string, diagnostics: Lsp.Diagnostic[], version?: number): Promise<void> {

@@ -32,7 +32,10 @@ async function withClient(
   await client.sendRequest(Lsp.InitializeRequest.type, {
     processId: null,
     rootUri: null,
-    capabilities: {},
+    capabilities: {
+      textDocument: { inlayHint: {} },
+      workspace: { inlayHint: { refreshSupport: true } },
+    },
   });
   try {
     await use(client, published);
@@ -144,7 +147,10 @@ Deno.test("the language server answers about a whole text", () =>
     assertEquals(data.slice(0, 5), [0, 0, 7, 0, 0], "`machine` is a keyword");
     assertEquals(data.length % 5, 0);
     const lenses = await client.sendRequest(Lsp.CodeLensRequest.type, { textDocument });
-    assertEquals(lenses!.map(({ command }) => command!.command), ["dmalab.run", "dmalab.debug"]);
+    assertEquals(lenses!.map(({ command }) => command!.command), [
+      "dmalab.run",
+      "dmalab.debug",
+    ]);
     assertEquals(lenses![0]!.command!.arguments, [URI, 8]);
     const [selection] = (await client.sendRequest(Lsp.SelectionRangeRequest.type, {
       textDocument,
@@ -217,6 +223,34 @@ Deno.test("the language server offers quick fixes, and links to the rules that c
       position: link!.range.start,
     });
     assertMatch((hover!.contents as Lsp.MarkupContent).value, /link\(phys, offset, size/);
+  }));
+
+Deno.test("values of the last run stand behind its statements, and stay where the text did not change", () =>
+  withClient(async (client) => {
+    const refreshed = new Promise<void>((resolve) =>
+      client.onRequest(Lsp.InlayHintRefreshRequest.type, () => resolve())
+    );
+    const range = { start: { line: 0, character: 0 }, end: { line: 99, character: 0 } };
+    const shown = async () => {
+      const hints = await client.sendRequest(Lsp.InlayHintRequest.type, { textDocument, range });
+      return hints!.map(({ label, position: { line } }) => `${line} ${label}`);
+    };
+    const text = TEXT.replace("8KiB", "12KiB");
+    await open(client, text);
+    await refreshed;
+    const page = "buffer of 8KiB at 0x4000_0000";
+    assertEquals(await shown(), [`8 = ${page}`, "9 page.size = 8KiB"]);
+    const line = { line: 9, character: 0 };
+    await client.sendNotification(Lsp.DidChangeTextDocumentNotification.type, {
+      textDocument: { uri: URI, version: 2 },
+      contentChanges: [{ range: { start: line, end: line }, text: "  # )\n" }],
+    });
+    assertEquals(await shown(), [`8 = ${page}`, "10 page.size = 8KiB"]);
+    await client.sendNotification(Lsp.DidChangeTextDocumentNotification.type, {
+      textDocument: { uri: URI, version: 3 },
+      contentChanges: [{ text: text.replace("double(1)", "double(2)") }],
+    });
+    assertEquals(await shown(), ["9 page.size = 8KiB"]);
   }));
 
 Deno.test("a library's names are found and renamed in what uses it", async () => {

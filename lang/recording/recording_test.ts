@@ -455,3 +455,30 @@ Deno.test("the calls that run at an event are those of the machine, whatever has
   );
   assert(comparePositions(call, mapped) < 0);
 });
+
+Deno.test("a look that is refused after an event leaves the run as it was", () => {
+  const recording = recorded(`
+machine { pci { root_port rp0 { endpoint nic { coherent = false } } } }
+let page = buffer(size: 4KiB, fill: 0x11)
+let m = dma_map_phys(nic, page, 4KiB, from_device)
+nic.dma_write(m.addr, bytes"99 99")
+expect warning stale_cacheline_read { print peek(page.phys, 2) }
+dma_unmap_phys(nic, m, 4KiB, from_device)
+print page.size
+`);
+  const stale = atLine(recording, { line: 6 }, START)!;
+  const later = [atLine(recording, { line: 7 }, START)!, atLine(recording, { line: 8 }, START)!];
+  const refused = (at: Position) =>
+    assertThrows(() => ask(recording, at, "peek(page.phys, 2)"), LookError, "would change");
+  refused(stale);
+  assertEquals(later.map((at) => ask(recording, at, "page.size")), ["4KiB", "4KiB"]);
+  const sizes: (string | null)[] = [];
+  recording.reruns.visit(stale, (seen) => {
+    if (sizes.length === 0) {
+      assertThrows(() => recording.looker.question("peek(page.phys, 2)").ask(seen));
+    }
+    sizes.push(recording.looker.question("page.size").ask(seen).text);
+    return later[sizes.length - 1] ?? null;
+  });
+  assertEquals(sizes, ["4KiB", "4KiB", "4KiB"]);
+});

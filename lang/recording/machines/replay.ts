@@ -83,6 +83,8 @@ export class Replay implements MarkListener, Seen {
   /** It stands where a statement starts, and not behind the activity of an event. */
   isAtStart = false;
   isOver = false;
+  /** A look made an event before it was refused: it is no machine of this run any more. */
+  isSpoiled = false;
   readonly #known: KnownRun;
   readonly #start: StartRerun;
   #vm: Vm | null = null;
@@ -90,6 +92,7 @@ export class Replay implements MarkListener, Seen {
   #ask: Ask = () => null;
   #target: Position | null = null;
   #error: unknown = null;
+  #left: Position | null = null;
   /** Where it is. */
   #seq = START.seq;
   #statement = START.statement;
@@ -121,8 +124,12 @@ export class Replay implements MarkListener, Seen {
     return MACHINE_BYTES + heldBytes + Math.min(valueBytes, VALUE_BYTES);
   }
 
-  /** Goes to a moment that is not before where it is, asks there, and at the moments that the answers name. */
-  visit(target: Position, watch: RunWatch | null, ask: Ask): void {
+  /**
+   * Goes to a moment that is not before where it is, asks there, and at the moments that the answers name.
+   * @returns The moment that another machine has to be asked at, where this one is spoiled.
+   */
+  visit(target: Position, watch: RunWatch | null, ask: Ask): Position | null {
+    this.#left = null;
     this.#ask = ask;
     this.#error = null;
     this.#aim(target);
@@ -156,8 +163,9 @@ export class Replay implements MarkListener, Seen {
     return seq === log.count && statement > statements.count;
   }
 
-  #done(): void {
+  #done(): Position | null {
     if (this.#error !== null) throw this.#error;
+    return this.#left;
   }
 
   started(statement: number): boolean {
@@ -229,11 +237,18 @@ export class Replay implements MarkListener, Seen {
 
   /** An answer's error must not go through the machine: it would look like one of the run's own. */
   #reach(): void {
+    const { stream } = this.vm.world;
+    const { seq } = stream;
     try {
       let next = this.#ask(this);
-      while (next !== null && comparePositions(next, this.at) === 0) next = this.#ask(this);
-      this.#aim(next);
+      while (next !== null && comparePositions(next, this.at) === 0 && stream.seq === seq) {
+        next = this.#ask(this);
+      }
+      this.isSpoiled = stream.seq !== seq;
+      if (this.isSpoiled) this.#left = next;
+      this.#aim(this.isSpoiled ? null : next);
     } catch (error) {
+      this.isSpoiled = stream.seq !== seq;
       this.#error = error;
       this.#aim(null);
     }

@@ -59,12 +59,14 @@ export class Reruns {
   visit(target: Position, ask: Ask): void {
     if (this.#askLive(target, ask)) return;
     this.visits++;
-    const replay = this.#take(target);
-    replay.visit(target, this.watch, (seen) => {
-      this.moments++;
-      return ask(seen);
-    });
-    this.#park(replay);
+    for (let next: Position | null = target; next !== null;) {
+      const replay = this.#take(next);
+      next = replay.visit(next, this.watch, (seen) => {
+        this.moments++;
+        return ask(seen);
+      });
+      this.#park(replay);
+    }
   }
 
   /** Whether the machine that stands at the end of the run stands at a moment. */
@@ -153,7 +155,7 @@ export class Reruns {
   }
 
   #park(replay: Replay): void {
-    if (replay.isOver) return;
+    if (replay.isOver || replay.isSpoiled) return;
     this.#largestBytes = Math.max(this.#largestBytes, replay.hostBytes);
     const after = this.#parked.findIndex(({ at }) => comparePositions(at, replay.at) > 0);
     this.#parked.splice(after < 0 ? this.#parked.length : after, 0, replay);
