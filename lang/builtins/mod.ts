@@ -52,6 +52,7 @@ import { IOVA_STATE } from "./things/dma/iova_state.ts";
 import { LIMITS } from "./things/limits.ts";
 import { MAPPING } from "./things/dma/mapping.ts";
 import { MM } from "./things/rdma/mm.ts";
+import { PAGE_WALK } from "./things/dma/page_walk.ts";
 import { OUTCOME } from "./things/outcome.ts";
 import { PORT } from "./things/pci/port.ts";
 import { PRICES } from "./things/prices.ts";
@@ -167,6 +168,7 @@ const PAGES: readonly BuiltinGroup[] = [
       DEVICE,
 
       IOMMU,
+      PAGE_WALK,
       SWIOTLB,
       PRICES,
       COUNTERS,

@@ -173,6 +173,41 @@ dma_iova_destroy(nic, state, 8KiB, to_device)`,
   ]);
 });
 
+Deno.test("show of a walk draws the entries with their bits, and the map with its page sizes (dma.md 5.1)", () => {
+  const script = `let m = dma_map_phys(nic, 0x1_2000_1000, 4MiB, from_device)
+let walk = iommu.walk(nic, m.addr + 3MiB)
+show walk
+explain walk
+assert walk.phys == 0x1_2030_1000 and walk.page_size == 4KiB
+assert walk.map == [{
+  iova: m.addr, phys: m.phys, page_size: 4KiB, count: 1024, larger: 2MiB, why: "phys",
+}]
+dma_unmap_phys(nic, m, 4MiB, from_device)
+assert walk.phys == none and walk.map == none and walk.entries.last.set == []
+print walk`;
+  const map = [
+    "map #3: 0xffc0_0000 → 0x1_2000_1000, 4MiB                                dma.5.1",
+    "  1_024 × 4KiB: SS-PTE [0 to 511] in 2 tables",
+    "    not 2MiB: the physical address 0x1_2000_1000 is no multiple of it",
+  ];
+  assertEquals(shown(script), [
+    "nic   0xfff0_0000 → 0x1_2030_1000, a page of 4KiB             vtd, 5 table pages",
+    "────────────────────────────────────────────────────────────────────────────────",
+    "the SSPTPTR of the context entry (VT-d 9.3) ► 0x2_0000_0000",
+    "table page      at  entry     64 bits                set",
+    "─────────────  ───  ────────  ─────────────────────  ───",
+    "0x2_0000_0000    0  SS-PML4E  0x0000_0002_0000_1003  R W",
+    "0x2_0000_1000    3  SS-PDPE   0x0000_0002_0000_2003  R W",
+    "0x2_0000_2000  511  SS-PDE    0x0000_0002_0000_4003  R W",
+    "0x2_0000_4000  256  SS-PTE    0x0000_0001_2030_1002  W",
+    "R read; W write (VT-d 9.8)",
+    "",
+    ...map,
+    ...map,
+    "page_walk of nic: 0xfff0_0000 → nothing",
+  ]);
+});
+
 Deno.test("show prices() lists what is not free, and what it is charged for", () => {
   const priced = MACHINE.replace("swiotlb", "prices { iotlb_sync = 300ns, irq = 5us }\n  swiotlb");
   assertEquals(shown("show prices()\nprint prices()\nassert prices().alloc == 0ns", priced), [

@@ -29,8 +29,11 @@ const GROUP_DIGITS = 4;
  * @param address A byte address, or -1 for the DMA mapping error.
  */
 export function formatAddress(address: number): string {
-  if (address < 0) return "error";
-  const digits = address.toString(16);
+  return address < 0 ? "error" : groupHex(address.toString(16));
+}
+
+/** Hex digits with an underscore before every fourth from the right. */
+export function groupHex(digits: string): string {
   const first = digits.length % GROUP_DIGITS || GROUP_DIGITS;
   const groups = [digits.slice(0, first)];
   for (let at = first; at < digits.length; at += GROUP_DIGITS) {

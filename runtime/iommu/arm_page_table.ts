@@ -12,6 +12,7 @@ import {
   LeafRuns,
   PageSizeChoice,
   type PageTable,
+  type PathEntry,
   PTE_READ,
   PTE_WRITE,
   SYNC_LEAVES,
@@ -267,6 +268,11 @@ export class ArmPageTable implements PageTable {
       }
       page = this.#tables.pages[-value]!;
     }
+  }
+
+  path(iova: number): readonly PathEntry[] {
+    if (iova > this.lastAddress) return [];
+    return this.#tables.path(this.#top, this.#levels, this.granuleBytes, iova);
   }
 
   forEachLeaf(

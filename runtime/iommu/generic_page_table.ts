@@ -15,6 +15,7 @@ import {
   LeafRuns,
   PageSizeChoice,
   type PageTable,
+  type PathEntry,
   PTE_READ,
   PTE_WRITE,
   SYNC_LEAVES,
@@ -363,6 +364,11 @@ export class GenericPageTable implements PageTable {
     this.walkFlags = bits & FLAGS_MASK;
     this.walkSizeBytes = sizeBytes;
     return true;
+  }
+
+  path(iova: number): readonly PathEntry[] {
+    if (iova > this.lastAddress || iova >= entryBytes(this.#levels)) return [];
+    return this.#tables.path(this.#top, this.#levels, GRANULE_BYTES, iova);
   }
 
   forEachLeaf(

@@ -3,6 +3,14 @@ import type { Bytes } from "../address.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
 import type { HostCharge, PageTable } from "./page_table.ts";
+import {
+  AMD_V1,
+  AMD_V2,
+  ARM_STAGE_1,
+  type EntryFormat,
+  VTD_FIRST_STAGE,
+  VTD_SECOND_STAGE,
+} from "./table_entries.ts";
 
 interface TableOptions extends Omit<PageTableConfig, "model"> {
   readonly charge: HostCharge;
@@ -18,6 +26,10 @@ export interface IommuModelSpec {
   /** A leaf can have any size; else blocks lie one or two levels up, and there are none above. */
   readonly hasAnyPageSize: boolean;
   makeTable(options: TableOptions): PageTable;
+  /** What the bits of an entry mean. */
+  readonly entries: EntryFormat;
+  /** What leads the hardware to a device's top table. */
+  readonly root: string;
   /** Its entries have no read permission of their own: what is writable is readable (dma.md 1.6). */
   readonly writableIsReadable: boolean;
   /**
@@ -52,6 +64,8 @@ const PC = {
   writableIsReadable: false,
   extendsTopBit: false,
   makeTable: (options: TableOptions) => new GenericPageTable({ ...options, growsOnDemand: false }),
+  entries: VTD_SECOND_STAGE,
+  root: "the SSPTPTR of the PASID table entry (VT-d 9.6)",
   flushes: "block_or_domain",
   hasCachingMode: true,
   hasInterruptWindow: true,
@@ -79,7 +93,12 @@ const AMD = {
 } as const;
 
 const MODELS = {
-  vtd: { ...PC, doc: "Intel VT-d in legacy mode: second-stage tables.", faultLog: "vtd" },
+  vtd: {
+    ...PC,
+    doc: "Intel VT-d in legacy mode: second-stage tables.",
+    root: "the SSPTPTR of the context entry (VT-d 9.3)",
+    faultLog: "vtd",
+  },
   vtd_scalable: {
     ...PC,
     doc: "Intel VT-d in scalable mode, with second-stage tables.",
@@ -90,6 +109,8 @@ const MODELS = {
     ...X86_TABLES,
     doc: "Intel VT-d in scalable mode, with first-stage tables: those of the x86 CPU.",
     formerly: "x86",
+    entries: VTD_FIRST_STAGE,
+    root: "the FSPTPTR of the PASID table entry (VT-d 9.6)",
     flushes: "block",
     // It has one, and it concerns second-stage tables only.
     hasCachingMode: false,
@@ -99,9 +120,17 @@ const MODELS = {
     ...AMD,
     doc: "AMD-Vi with its first table format (v1): pages of any power of two.",
     hasAnyPageSize: true,
+    entries: AMD_V1,
+    root: "the page table root of the device table entry (AMD IOMMU 2.2.2)",
     makeTable: (options) => new GenericPageTable({ ...options, growsOnDemand: true }),
   },
-  amd_v2: { ...AMD, ...X86_TABLES, doc: "AMD-Vi with its second table format: the x86 CPU's." },
+  amd_v2: {
+    ...AMD,
+    ...X86_TABLES,
+    doc: "AMD-Vi with its second table format: the x86 CPU's.",
+    entries: AMD_V2,
+    root: "the GCR3 of PASID 0 (AMD IOMMU 2.2.6)",
+  },
   smmu: {
     doc: "Arm SMMU, stage 1.",
     formerly: "arm",
@@ -110,6 +139,8 @@ const MODELS = {
     writableIsReadable: true,
     extendsTopBit: false,
     makeTable: (options) => new ArmPageTable(options),
+    entries: ARM_STAGE_1,
+    root: "TTB0 of the context descriptor (SMMUv3 5.4)",
     flushes: "range",
     hasCachingMode: false,
     hasInterruptWindow: false,

@@ -131,6 +131,19 @@ export class LeafRuns {
   }
 }
 
+/** An entry on the way from the top to a leaf. */
+export interface PathEntry {
+  /** Of the lowest tables 0. */
+  readonly level: number;
+  /** The number of the table page that it is in, from 1. */
+  readonly table: number;
+  readonly index: number;
+  /** How much it covers. */
+  readonly spanBytes: number;
+  /** The number of the table page below; 0 for a leaf and for an entry that is empty. */
+  readonly below: number;
+}
+
 /** One IO page table. Nothing here allocates in steady state. */
 export interface PageTable {
   /** Smallest page in bytes. */
@@ -175,6 +188,9 @@ export interface PageTable {
   readonly walkFlags: number;
   readonly walkSizeBytes: number;
 
+  /** The entries that a walk of hardware reads, from the top down; none where the tables end before. */
+  path(iova: number): readonly PathEntry[];
+
   /** Calls back with each leaf that touches `[first, last]`, in ascending order. */
   forEachLeaf(
     first: number,
@@ -202,11 +218,9 @@ export class PageSizeChoice {
   choose(iova: number, phys: number, leftBytes: number): void {
     const sizes = this.pageSizesBytes;
     let index = 0;
-    while (index + 1 < sizes.length) {
-      const larger = sizes[index + 1]!;
-      if (larger > leftBytes || iova % larger !== 0 || phys % larger !== 0) break;
-      index++;
-    }
+    while (
+      index + 1 < sizes.length && obstacle(sizes[index + 1]!, iova, phys, leftBytes) === null
+    ) index++;
     const size = sizes[index]!;
     let bytes = leftBytes;
     const larger = sizes[index + 1];
@@ -219,6 +233,57 @@ export class PageSizeChoice {
     this.count = Math.floor(bytes / size);
     invariant(this.count > 0, "The smallest leaf is larger than what is left");
   }
+}
+
+/** Why a page of a size cannot be next; null when it can. */
+function obstacle(
+  sizeBytes: number,
+  iova: number,
+  phys: number,
+  leftBytes: number,
+): "length" | "iova" | "phys" | null {
+  if (sizeBytes > leftBytes) return "length";
+  if (iova % sizeBytes !== 0) return "iova";
+  return phys % sizeBytes !== 0 ? "phys" : null;
+}
+
+/** Pages of one size, side by side, that a map is made of. */
+export interface PageCut {
+  readonly iova: number;
+  readonly phys: number;
+  readonly sizeBytes: number;
+  readonly count: number;
+  /** The next larger size that the table has; 0 for none. */
+  readonly largerBytes: number;
+  /** Why it is not that: too little is left, or an address is no multiple of it. */
+  readonly obstacle: "no_larger" | "length" | "iova" | "phys";
+}
+
+/** How a map is cut into pages, with the reasons; every argument is a multiple of the smallest size. */
+export function pageCuts(
+  pageSizesBytes: readonly number[],
+  iova: number,
+  phys: number,
+  sizeBytes: number,
+): PageCut[] {
+  const choice = new PageSizeChoice(pageSizesBytes);
+  const cuts: PageCut[] = [];
+  for (let done = 0; done < sizeBytes; done += choice.sizeBytes * choice.count) {
+    const at = { iova: iova + done, phys: phys + done };
+    const leftBytes = sizeBytes - done;
+    choice.choose(at.iova, at.phys, leftBytes);
+    const largerBytes = pageSizesBytes.find((size) => size > choice.sizeBytes) ?? 0;
+    cuts.push({
+      ...at,
+      sizeBytes: choice.sizeBytes,
+      count: choice.count,
+      largerBytes,
+      obstacle: largerBytes === 0
+        ? "no_larger"
+        : obstacle(largerBytes, at.iova, at.phys, leftBytes)!,
+    });
+  }
+  return cuts;
 }
 
 /** Called with the host memory that a table is about to take; throws where the run may not have it. */
@@ -274,5 +339,19 @@ export class TablePages {
       if (value > 0 || (value < 0 && !this.isEmpty(-value))) return false;
     }
     return true;
+  }
+
+  /** The entries on the way to an address, in a tree of so many levels below a table. */
+  path(top: number, levels: number, granuleBytes: number, iova: number): PathEntry[] {
+    const path: PathEntry[] = [];
+    let table = top;
+    for (let level = levels - 1; table !== 0; level--) {
+      const spanBytes = granuleBytes * this.entries ** level;
+      const index = Math.floor(iova / spanBytes) % this.entries;
+      const below = Math.max(0, -this.pages[table]![index]!);
+      path.push({ level, table, index, spanBytes, below });
+      table = below;
+    }
+    return path;
   }
 }

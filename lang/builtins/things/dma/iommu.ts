@@ -1,6 +1,7 @@
 /** The machine's IOMMU. */
 import type { PlainOf } from "../../describe/form.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
+import type { IommuDomain } from "../../../../runtime/iommu/domain.ts";
 import type { FlushQueue } from "../../../../runtime/iommu/flush_queue.ts";
 import { reservedLines } from "../../../render/pictures/address_space_picture.ts";
 import { PICTURE_COLUMNS, spread, wrapText } from "../../../text/columns.ts";
@@ -10,9 +11,11 @@ import { raiseErrno } from "../../arguments.ts";
 import { type MappedRun, mappedRuns } from "../../mapped_runs.ts";
 import { iommuStory } from "../../explain/iommu_story.ts";
 import type { TypeSpec } from "../../../values/spec.ts";
+import type { LabDevice } from "../../../../devices/lab.ts";
 import { DEVICE } from "../device.ts";
 import { FAULT } from "../fault.ts";
 import { IOVA_SPACE, spaceBody } from "./iova_space.ts";
+import { PAGE_WALK } from "./page_walk.ts";
 import { methodsOf } from "../../describe/builtin.ts";
 import { fieldsOf } from "../../describe/fields.ts";
 import { named, param } from "../../describe/parameters.ts";
@@ -108,6 +111,32 @@ dma_unmap_phys(ssd, m, 4KiB, to_device)`,
       },
     }),
     method({
+      name: "walk",
+      pure: true,
+      parameters: [
+        param.thing("device", DEVICE, "Whose table."),
+        param.of(
+          "dma",
+          ["dma", "@mapping"],
+          "The address as the device sees it.",
+          mappedAddress,
+        ),
+      ],
+      result: PAGE_WALK,
+      doc: "The way of an address through the page table, entry by entry: what hardware reads. " +
+        "No event, and no cached translation.",
+      example: `${TRANSLATED_MACHINE}let m = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)
+let walk = iommu.walk(ssd, m)
+show walk
+assert walk.entries.length == 4 and walk.page_size == 4KiB
+dma_unmap_phys(ssd, m, 4KiB, to_device)`,
+      run: (_run, machine, [device, address]) => ({
+        machine,
+        domain: translationOf(device, "page table"),
+        iova: address,
+      }),
+    }),
+    method({
       name: "set_mode",
       parameters: [
         param.thing("device", DEVICE, "Whose translation."),
@@ -141,14 +170,7 @@ let before = space.cached
 let m = dma_map_phys(ssd, alloc_pages(2), 8KiB, to_device)
 dma_unmap_phys(ssd, m, 8KiB, to_device)
 assert space.cached == before + 1, "a freed range stays in an rcache"`,
-      run(_run, _machine, [{ dma: dev, name }]) {
-        if (dev.domain !== null) return dev.domain;
-        throw new ScriptError(
-          "E0919",
-          `${name} is not translated: it has no IOVA space`,
-          "`iommu { mode = strict }` or lazy translates devices",
-        );
-      },
+      run: (_run, _machine, [device]) => translationOf(device, "IOVA space"),
     }),
   ],
   format: (machine) =>
@@ -156,6 +178,15 @@ assert space.cached == before + 1, "a freed range stays in an rcache"`,
   show: iommuLines,
   explain: iommuStory,
 };
+
+function translationOf({ dma, name }: LabDevice, what: string): IommuDomain {
+  if (dma.domain !== null) return dma.domain;
+  throw new ScriptError(
+    "E0919",
+    `${name} is not translated: it has no ${what}`,
+    "`iommu { mode = strict }` or lazy translates devices",
+  );
+}
 
 function iommuLines(machine: Machine): string[] {
   const { iommu, config } = machine;
