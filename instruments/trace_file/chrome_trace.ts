@@ -2,9 +2,8 @@
  * Events as Chrome's trace JSON, which Perfetto and chrome://tracing open.
  *
  * A machine is a process there, its CPUs and devices are threads. A kernel call is a slice on its
- * CPU's thread with what happens inside it; what happens outside of calls stands on the thread of
- * the device it concerns. Requests and mappings are pairs of their own, from their first event to
- * their last one.
+ * CPU's thread with what happens inside it; what a device does stands on its own thread. Requests
+ * and mappings are pairs of their own, from their first event to their last one.
  *
  * The viewers read times as microseconds and hide events at exactly the time of a slice, so each event
  * takes a microsecond. Virtual time itself is written only for a machine with `prices`: there, time
@@ -13,6 +12,7 @@
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { displayName } from "../../lang/run/report.ts";
 import type { RunStart } from "../../lang/run/run_options.ts";
+import { eventEntry } from "../../runtime/event_vocabulary.ts";
 import { isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
 import { ChromeJson } from "./chrome_json.ts";
 import {
@@ -51,7 +51,6 @@ export class ChromeTraceWriter implements TraceWriter {
   #pid = 0;
   #lastTs = 0;
   #isTimed = false;
-  #depth = 0;
   #places: SitePlaces = () => null;
   readonly #threads = new Map<string, number>();
   readonly #requests = new Map<number, OpenRequest>();
@@ -68,7 +67,6 @@ export class ChromeTraceWriter implements TraceWriter {
   run(file: string, start: RunStart, places: SitePlaces): void {
     this.#endRequests();
     this.#pid++;
-    this.#depth = 0;
     this.#lastTs = 0;
     this.#places = places;
     this.#threads.clear();
@@ -79,10 +77,9 @@ export class ChromeTraceWriter implements TraceWriter {
   }
 
   event(event: MachineEvent): void {
-    const isInCall = this.#depth > 0 || isCall(event);
-    const tid = isInCall || event.device === null
-      ? this.#thread(`cpu ${event.cpu}`, 1 + event.cpu)
-      : this.#thread(event.device, FIRST_DEVICE_THREAD + this.#threads.size);
+    const tid = event.device !== null && eventEntry(event.name)?.byDevice === true
+      ? this.#thread(event.device, FIRST_DEVICE_THREAD + this.#threads.size)
+      : this.#thread(`cpu ${event.cpu}`, 1 + event.cpu);
     const ts = this.#isTimed ? event.at_ns / NS_PER_US : event.seq;
     const point = { ts, pid: this.#pid, tid };
     this.#lastTs = ts;
@@ -105,11 +102,9 @@ export class ChromeTraceWriter implements TraceWriter {
 
   #writeEvent(event: MachineEvent, point: Point): void {
     if (isCall(event)) {
-      this.#depth++;
       const name = event.name.slice("call.".length);
       this.#file.add({ ph: "B", name, cat: "call", ...point, args: this.#args(event) });
     } else if (isReturn(event)) {
-      this.#depth = Math.max(0, this.#depth - 1);
       this.#file.add({ ph: "E", ...point, args: this.#args(event) });
     } else {
       const cat = event.name.slice(0, event.name.indexOf("."));

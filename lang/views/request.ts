@@ -125,7 +125,10 @@ export function requestView(run: KeptRun, at: Position, request: number): Reques
     format: chosen?.fields.format ?? null,
     status: named("block.status").find(({ fields }) => fields.ended === "request")?.fields.status ??
       null,
-    phases: events.flatMap(phaseOf),
+    phases: events.flatMap(({ at_ns: atNs, seq }): readonly RequestPhase[] => {
+      const phase = phaseAt(run, seq);
+      return phase === null ? [] : [{ phase, seq, atNs }];
+    }),
     segments: segmentsOf(tried.data),
     metadata: segmentsOf(tried.metadata),
     ranges: own("iova"),
@@ -146,13 +149,14 @@ const PHASES: { readonly [N in MachineEvent["name"]]?: RequestPhase["phase"] } =
   "nvme.fetch": "fetched",
   "nvme.complete": "completed",
   "nvme.unmap": "unmapped",
-  "block.status": "ended",
 };
 
-function phaseOf(event: MachineEvent): readonly RequestPhase[] {
-  const phase = PHASES[event.name];
-  const isOther = event.name === "block.status" && event.fields.ended !== "request";
-  return phase === undefined || isOther ? [] : [{ phase, seq: event.seq, atNs: event.at_ns }];
+/** The state that an event brings its request to; null for none. */
+export function phaseAt({ log }: KeptRun, seq: number): RequestPhase["phase"] | null {
+  const name = log.nameAt(seq);
+  if (name !== "block.status") return PHASES[name] ?? null;
+  const { ended } = log.event(seq).fields as MachineEvent<"block.status">["fields"];
+  return ended === "request" ? "ended" : null;
 }
 
 /** Events of the last try: of its data, and of its metadata, which is mapped behind it. */

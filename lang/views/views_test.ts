@@ -24,6 +24,7 @@ import {
   unpackText,
 } from "./serialised.ts";
 import { tableAt } from "./tables.ts";
+import { timelineView } from "./timeline.ts";
 import { whyView } from "./why.ts";
 
 const PROGRAM = load(`machine {
@@ -43,6 +44,15 @@ test "an access that faults" {
   other.dma_read(0x1234_0000, 16)
   assert 1 == 2
 }
+`);
+
+const TIMED = load(`test "time" {
+  let buf = alloc_pages(1)
+  dma_map_phys(ssd, buf, 4KiB, to_device)
+  advance 5us
+  dma_map_phys(ssd, buf, 4KiB, to_device)
+}
+machine { iommu { mode = strict } pci { root_port rp0 { nvme ssd { } } } }
 `);
 
 function load(text: string) {
@@ -151,6 +161,53 @@ Deno.test("the pieces of an event's text are its text, and its addresses are amo
   const { parts } = eventView(run, run.find("iommu.map")!);
   const values = parts.filter(({ kind }) => kind !== null).map(({ kind, name }) => [name, kind]);
   assertEquals(values.slice(0, 3), [["iova", "dma"], ["phys", "phys"], ["size_bytes", "size"]]);
+});
+
+Deno.test("a timeline has each event in the lane of who did it, each request's states and each command", () => {
+  const run = record();
+  const { lanes, times } = timelineView(run);
+  assertEquals(lanes.map(({ kind, name }) => [kind, name]), [
+    ["cpu", "CPU 0"],
+    ["device", "ssd"],
+    ["device", "other"],
+    ["queue", "other queue 1"],
+    ["queue", "ssd queue 1"],
+    ["request", "request 1"],
+    ["request", "request 2"],
+    ["request", "request 3"],
+    ["request", "request 4"],
+  ]);
+  for (let seq = 1; seq <= run.log.count; seq++) {
+    const { device, name } = run.event(seq);
+    const isDevices = /^(nvme\.(fetch|walk|data|complete)|iommu\.translate|irq)$/.test(name);
+    const own = lanes.find((lane) => lane.name === (isDevices ? device : "CPU 0"))!;
+    const spans = own.spans.filter(({ first, last }) => first <= seq && seq <= last);
+    assertEquals(spans.length, 1, `${seq} ${name}`);
+    const isCall = /^(call|ret)\./.test(run.log.nameAt(spans[0]!.first));
+    assert(isCall || spans[0]!.text === name);
+  }
+  for (const { lines, name, spans } of lanes) {
+    assert(spans.every(({ line }) => line < lines));
+    for (const { first, last, line } of spans) {
+      const over = spans.filter((each) =>
+        each.line === line && each.first <= last && first <= each.last
+      );
+      assertEquals(over.length, 1, `${name} ${first}`);
+    }
+    const [, request] = name.match(/^request (\d+)$/) ?? [];
+    if (request === undefined) continue;
+    const { phases } = requestView(run, run.last, Number(request))!;
+    assertEquals(
+      spans.slice(1).map(({ first, text }) => [text, first]),
+      phases.map(({ phase, seq }) => [phase, seq]),
+    );
+  }
+  const queue = lanes.find(({ name }) => name === "ssd queue 1")!;
+  const commands = queue.spans.slice(0, 3).map(({ text }) => text);
+  assertEquals(commands, ["cid 0 put", "cid 0 fetched", "cid 0 completed"]);
+  assertEquals(times, []);
+  const timed = recordRun(TIMED, runsOf(TIMED)[0]!);
+  assertEquals(timelineView(timed).times.map(({ atNs }) => atNs), [5000]);
 });
 
 Deno.test("why stays in the request that it is asked at", () => {

@@ -7,6 +7,7 @@
  */
 import {
   EVENT_NAMES,
+  eventEntry,
   eventFields,
   type EventName,
   eventNumber,
@@ -66,6 +67,8 @@ const NO_VALUES = new Float64Array(0);
 
 /** The number of a device, a request or a statement that there is not. */
 const NONE = -1;
+/** By an event's kind: a device does it. */
+const BY_DEVICE = EVENT_NAMES.map((name) => eventEntry(name)?.byDevice === true);
 
 export class EventLog implements EventKeeper {
   /** Texts and lists of the events; tables name their own by the same numbers. */
@@ -257,6 +260,11 @@ export class EventLog implements EventKeeper {
   /** What an event is called, without building it. */
   nameAt(seq: number): EventName {
     return EVENT_NAMES[this.kindAt(seq)]!;
+  }
+
+  /** A device does it, and no CPU. */
+  isByDevice(seq: number): boolean {
+    return BY_DEVICE[this.kindAt(seq)]!;
   }
 
   /** Virtual time at an event. */

@@ -118,22 +118,27 @@ export const NVME_EVENTS = {
   },
   "nvme.fetch": {
     when: "the controller fetched a command",
+    byDevice: true,
     fields: { queue: INT, cid: INT },
   },
   "nvme.walk": {
     when: "the controller read one PRP entry or SGL descriptor from host memory",
+    byDevice: true,
     fields: { entry: INT, dma: DMA },
   },
   "nvme.data": {
     when: "the controller moved data",
+    byDevice: true,
     fields: { dma: DMA, size_bytes: SIZE, dir: DIRECTION },
   },
   "nvme.host_memory": {
     when: "the controller looked a block up in the host memory buffer (HMB)",
+    byDevice: true,
     fields: { dma: DMA, hit: described(BOOL, "it was there") },
   },
   "nvme.complete": {
     when: "the controller posted a completion",
+    byDevice: true,
     fields: {
       queue: described(INT, "the submission queue that the command came from"),
       cid: INT,
@@ -201,6 +206,7 @@ export const DISK_EVENTS = {
   ...NVME_EVENTS,
   "irq": {
     when: "a completion interrupt was raised",
+    byDevice: true,
     fields: { vector: INT, cpu: INT },
   },
 } satisfies EventTable;

@@ -141,6 +141,7 @@ export const MAPPING_EVENTS = {
   },
   "iommu.translate": {
     when: "a device access was translated",
+    byDevice: true,
     fields: {
       dma: DMA,
       phys: PHYS,
@@ -154,6 +155,7 @@ export const MAPPING_EVENTS = {
   },
   "iommu.fault": {
     when: "a device access was not translated",
+    byDevice: true,
     fields: { dma: DMA, access: ACCESS, reason: FAULT_REASON },
   },
   "swiotlb.map": {

@@ -87,6 +87,7 @@ export const VFIO_EVENTS = {
   },
   "vfio.data": {
     when: "a device moved a page of migration data",
+    byDevice: true,
     fields: {
       key: INT,
       index: described(INT, "in the key's table"),
@@ -97,6 +98,7 @@ export const VFIO_EVENTS = {
   },
   "vfio.dirty": {
     when: "a device reported pages that it has written",
+    byDevice: true,
     fields: { records: INT, more: described(BOOL, "the buffer had no room for all") },
   },
 } satisfies EventTable;
@@ -104,6 +106,7 @@ export const VFIO_EVENTS = {
 export const ODP_EVENTS = {
   "odp.fault": {
     when: "an RDMA device accessed a page that its table does not have",
+    byDevice: true,
     fields: {
       region: TEXT,
       virt: VIRT,
@@ -206,6 +209,7 @@ export const SHARING_EVENTS = {
     when:
       "a peer-to-peer transaction took one hop; a completion is recorded only where its route " +
       "differs from that of its request",
+    byDevice: true,
     fields: {
       from: TEXT,
       to: TEXT,

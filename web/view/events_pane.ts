@@ -1,12 +1,11 @@
 /// <reference lib="dom" />
 /** The events of a run, with a filter. Only those that are seen are elements. */
 import { eventView } from "../../lang/views/event.ts";
-import { linePlace } from "../../lang/views/moment.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import type { KeptRun } from "../../lang/recording/kept_run.ts";
 import { el } from "./dom.ts";
 import type { Moment, Pane } from "./moment.ts";
-import { spansOf } from "./things.ts";
+import { eventThing } from "./things.ts";
 
 /** Height of a row, as in the style sheet. */
 const ROW_PX = 22;
@@ -185,7 +184,7 @@ export class EventsPane implements Pane {
 
   #row({ at, before, goTo, run, things }: Moment, row: number, depth: number): HTMLElement {
     const seq = this.#seqAt(row);
-    const { device, isDecision, parts, request, span } = eventView(run, seq);
+    const { device, isDecision, parts, request } = eventView(run, seq);
     const isNew = seq <= at.seq && seq > before.seq;
     const mark = seq === at.seq ? "▶" : isNew ? "+" : "";
     const about = [device ?? "", request === null ? "" : `#${request}`].join(" ").trim();
@@ -215,11 +214,7 @@ export class EventsPane implements Pane {
       "aria-posinset": row + 1,
     }, button);
     item.style.top = `${row * ROW_PX}px`;
-    const values = parts.flatMap(({ kind, name, value }) =>
-      kind === null || name === null ? [] : [{ kind, name, value }]
-    );
-    const place = span === null ? {} : { place: linePlace(span) };
-    things.set(button, { seq, spans: spansOf(values), ...place });
+    things.set(button, eventThing(run, seq));
     return item;
   }
 }

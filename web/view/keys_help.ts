@@ -14,7 +14,7 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["Home, End", "start, end of the run"],
   ["Enter", "on an entry: go to the event that created it"],
   ["u", "go back to the position before Enter"],
-  ["1 to 4", "select a view: picture, events, state, why"],
+  ["1, 2, …", "select a view, in the order of their tabs"],
   ["ctrl+Enter", "in the editor: go to the next run of this line"],
   ["Enter, shift+Enter", "in the filter of events: next, previous match"],
   ["?", "this list"],

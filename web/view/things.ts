@@ -3,6 +3,9 @@
  * What elements of the panes stand for. Pointing at one marks every other that stands for the same: an
  * address of the same space, an event, a line of the source.
  */
+import type { KeptRun } from "../../lang/recording/kept_run.ts";
+import { eventView } from "../../lang/views/event.ts";
+import { linePlace } from "../../lang/views/moment.ts";
 import type { FieldKind } from "../../runtime/vocabulary/fields.ts";
 
 /** Addresses of one space, from one up to, not including, another. */
@@ -15,6 +18,8 @@ export interface AddressSpan {
 export interface Thing {
   /** The event that made it, where Enter goes; null for none. */
   readonly seq: number | null;
+  /** The last event of what lasts for several: it stands for each of them. */
+  readonly until?: number;
   readonly spans: readonly AddressSpan[];
   /** The line of the source that it belongs to, as `file:line`; a line itself has nothing else. */
   readonly place?: string;
@@ -39,13 +44,28 @@ export function spansOf(values: readonly Valued[]): readonly AddressSpan[] {
   });
 }
 
+/** An event, with the addresses in it and the line that led to it. */
+export function eventThing(run: KeptRun, seq: number): Thing {
+  const { parts, span } = eventView(run, seq);
+  const values = parts.flatMap(({ kind, name, value }) =>
+    kind === null || name === null ? [] : [{ kind, name, value }]
+  );
+  return { seq, spans: spansOf(values), ...span === null ? {} : { place: linePlace(span) } };
+}
+
 /** Whether a thing is what is pointed at, or a part of it. */
 function isSame(one: Thing, other: Thing): boolean {
   if (one.seq === null && one.spans.length === 0) return one.place === other.place;
-  if (one.seq !== null && one.seq > 0 && one.seq === other.seq) return true;
+  if (hasEventOf(one, other)) return true;
   return one.spans.some((a) =>
     other.spans.some((b) => a.space === b.space && a.start < b.end && b.start < a.end)
   );
+}
+
+/** Whether the events of two things overlap. */
+function hasEventOf(one: Thing, other: Thing): boolean {
+  if (!one.seq || !other.seq) return false;
+  return one.seq <= (other.until ?? other.seq) && other.seq <= (one.until ?? one.seq);
 }
 
 /** What elements stand for, and which of them are marked. */

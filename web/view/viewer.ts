@@ -20,6 +20,7 @@ import { StatePane } from "./state_pane.ts";
 import { showKeys } from "./keys_help.ts";
 import { nextStop, stopsOf } from "./stops.ts";
 import { type Thing, Things } from "./things.ts";
+import { TimelinePane } from "./timeline_pane.ts";
 import { WhyPane } from "./why_pane.ts";
 
 /** The source beside the panes. */
@@ -52,6 +53,7 @@ export class Viewer {
     new EventsPane(),
     new StatePane(),
     new WhyPane(),
+    new TimelinePane(),
   ];
   readonly #panels = new Map<string, HTMLElement>();
   #run: KeptRun | null = null;
