@@ -77,6 +77,14 @@ export const IOMMU_SETTINGS = {
   iotlbEntries: setting("iotlb_entries", int(1, 65536), 256, {
     doc: "How many translations it caches.",
   }),
+  flushQueueFits: setting("flush_queue", BOOL, true, {
+    doc: "False: there is no memory for flush queues. A warning, and lazy devices are strict.",
+  }),
+  flushAllAbovePages: setting("flush_all_above", int(0, 2 ** 30), 0, {
+    doc:
+      "Of Arm: an invalidation of more pages than this is one of the whole address space. 0 is never; " +
+      "real ones have a number.",
+  }),
   reserved: setting("reserved", RANGES, null, {
     doc: "Ranges of device addresses that are never allocated.",
     defaultText: "the model's",

@@ -472,7 +472,8 @@ export class IommuDomain implements FlushQueueOwner {
   #invalidate(kind: "map" | "range" | "walk", leafOnly = true): void {
     const { events, config } = this.#platform;
     const invalidation = this.#invalidation;
-    coverByHardware(this.#model.flushes, this.table, invalidation);
+    const { flushAllAbovePages } = config.iommu;
+    coverByHardware(this.#model.flushes, flushAllAbovePages, this.table, invalidation);
     if (invalidation.whole) this.#iotlb.invalidateDomain(this.id);
     else this.#iotlb.invalidate(this.id, invalidation);
     if (events.tick(IOTLB_SYNC)) {

@@ -34,15 +34,23 @@ const VTD_LARGEST_BLOCK_BITS = 18;
  *
  * That is the range itself, or the smallest aligned block that holds it, and the whole domain when
  * that is too large for a command.
+ *
+ * @param flushAllAbovePages Of Arm: more pages than these are the whole domain; 0 is no limit.
  */
 export function coverByHardware(
   flushes: IommuModelSpec["flushes"],
+  flushAllAbovePages: number,
   table: PageTable,
   invalidation: Invalidation,
 ): void {
   const { first, last } = invalidation;
   invalidation.whole = false;
-  if (flushes === "range") {
+  if (flushes === "range" || flushes === "range_or_domain") {
+    const tooMany = (last - first + 1) / table.granuleBytes > flushAllAbovePages;
+    if (flushes === "range_or_domain" && flushAllAbovePages > 0 && tooMany) {
+      coverDomain(table, invalidation);
+      return;
+    }
     invalidation.hardwareFirst = first;
     invalidation.hardwareLast = last;
     return;
@@ -54,11 +62,15 @@ export function coverByHardware(
     blockFirst = Math.floor(first / block);
   }
   if (flushes === "block_or_domain" && block > table.granuleBytes * 2 ** VTD_LARGEST_BLOCK_BITS) {
-    invalidation.whole = true;
-    invalidation.hardwareFirst = 0;
-    invalidation.hardwareLast = table.lastAddress;
+    coverDomain(table, invalidation);
     return;
   }
   invalidation.hardwareFirst = blockFirst * block;
   invalidation.hardwareLast = blockFirst * block + block - 1;
+}
+
+function coverDomain(table: PageTable, invalidation: Invalidation): void {
+  invalidation.whole = true;
+  invalidation.hardwareFirst = 0;
+  invalidation.hardwareLast = table.lastAddress;
 }

@@ -5,7 +5,12 @@ import { IOMMU_MODELS, type IommuModel } from "./iommu_models.ts";
 
 const TABLE = new GenericPageTable({ pageSizesBytes: [4096], addressBits: 48 });
 
-function covered(model: IommuModel, first: number, last: number): [number, number, boolean] {
+function covered(
+  model: IommuModel,
+  first: number,
+  last: number,
+  allAbove = 0,
+): [number, number, boolean] {
   const invalidation: Invalidation = {
     first,
     last,
@@ -13,7 +18,7 @@ function covered(model: IommuModel, first: number, last: number): [number, numbe
     hardwareLast: -1,
     whole: false,
   };
-  coverByHardware(IOMMU_MODELS[model].flushes, TABLE, invalidation);
+  coverByHardware(IOMMU_MODELS[model].flushes, allAbove, TABLE, invalidation);
   return [invalidation.hardwareFirst, invalidation.hardwareLast, invalidation.whole];
 }
 
@@ -29,6 +34,12 @@ Deno.test("VT-d flushes one page for what lies in one page (dma.md 5.2)", () => 
 Deno.test("VT-d flushes the whole domain for what is too large for one command (dma.md 5.2)", () => {
   assertEquals(covered("vtd", 0, 2 ** 30 - 1), [0, 2 ** 30 - 1, false]);
   assertEquals(covered("vtd", 0, 2 ** 30), [0, 2 ** 48 - 1, true]);
+});
+
+Deno.test("Arm flushes all of an address space above a number of pages, AMD does not (dma.md 5.2)", () => {
+  assertEquals(covered("smmu", 0x7000, 0x8fff, 2), [0x7000, 0x8fff, false]);
+  assertEquals(covered("smmu", 0x7000, 0x9fff, 2), [0, 2 ** 48 - 1, true]);
+  assertEquals(covered("amd", 0x7000, 0x9fff, 2), [0x7000, 0x9fff, false]);
 });
 
 Deno.test("AMD and Arm flush the range itself (dma.md 5.2)", () => {

@@ -141,7 +141,7 @@ export class Iommu {
       dev.domain = null;
       return;
     }
-    const lazy = mode === "lazy" && !dev.untrusted && this.#defersFlushes;
+    const lazy = mode === "lazy" && !dev.untrusted && this.#defersFlushes && this.#hasQueueFor(dev);
     if (forcedac) dev.prefer32Bit = false;
     const domain = new IommuDomain(this.#platform, {
       id: this.#domains.length,
@@ -163,6 +163,16 @@ export class Iommu {
   /** Hardware that needs a flush after each map is no hardware to batch on (behaviour/dma.md 1.3). */
   get #defersFlushes(): boolean {
     return !this.#cachesAbsence;
+  }
+
+  /** Without memory for a flush queue a device is strict. */
+  #hasQueueFor(dev: DmaDevice): boolean {
+    if (this.#config.flushQueueFits) return true;
+    this.#platform.warnings.warn(
+      "iommu_dma_init_domain",
+      `Device "${dev.name}": no memory for its flush queue; strict instead of lazy`,
+    );
+    return false;
   }
 
   get #flushQueueOptions(): FlushQueueOptions {
@@ -200,7 +210,9 @@ export class Iommu {
     if (this.#config.mode === "off") return -ERRNO.ENODEV;
     const { domain } = dev;
     if (domain === null || domain.lazy || mode !== "lazy" || dev.untrusted) return -ERRNO.EPERM;
-    if (this.#defersFlushes) domain.startFlushQueue(this.#flushQueueOptions);
+    if (this.#defersFlushes && this.#hasQueueFor(dev)) {
+      domain.startFlushQueue(this.#flushQueueOptions);
+    }
     return 0;
   }
 

@@ -38,10 +38,10 @@ export interface IommuModelSpec {
    */
   readonly extendsTopBit: boolean;
   /**
-   * A flush names a range as it is, or the smallest aligned block that holds it; of the latter one
-   * too large for a command is the whole domain, or stays a block. @see behaviour/dma.md 5.2
+   * A flush names a range as it is, or the smallest aligned block that holds it; one too large for
+   * a command is the whole domain, or stays what it is. @see behaviour/dma.md 5.2
    */
-  readonly flushes: "range" | "block_or_domain" | "block";
+  readonly flushes: "range" | "range_or_domain" | "block_or_domain" | "block";
   /**
    * It has a caching mode, in which the IOTLB caches not-present entries: maps need a flush too, and
    * no flush is deferred. @see behaviour/dma.md 1.3
@@ -141,7 +141,7 @@ const MODELS = {
     makeTable: (options) => new ArmPageTable(options),
     entries: ARM_STAGE_1,
     root: "TTB0 of the context descriptor (SMMUv3 5.4)",
-    flushes: "range",
+    flushes: "range_or_domain",
     hasCachingMode: false,
     hasInterruptWindow: false,
     faultLog: "smmu",

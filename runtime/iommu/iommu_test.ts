@@ -1,6 +1,6 @@
 import { type IommuMode, swiotlbConfig } from "../machine_config.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { AddressLimitError } from "../address.ts";
+import { AddressLimitError, DMA_MAPPING_ERROR, type DmaAddr } from "../address.ts";
 import type { IommuModel } from "./iommu_models.ts";
 import { DmaDevice } from "../dma/device/device.ts";
 import { DMA_BIDIRECTIONAL, DMA_FROM_DEVICE, DMA_TO_DEVICE } from "../dma/attributes.ts";
@@ -317,6 +317,33 @@ Deno.test("two devices have address spaces of their own", () => {
   const dma = map(bench);
   assertEquals(bench.machine.iommu.lookup(other, dma), -1);
   assertEquals(bench.machine.dma.dmaMapPhys(other, at(0x2000), 4096, DMA_TO_DEVICE), dma);
+});
+
+Deno.test("with an SMMU's number of pages, an unmap above it takes every entry of the domain (dma.md 5.2)", () => {
+  for (const flushAllAbovePages of [0, 3]) {
+    const bench = testBench({ iommu: { model: "smmu", flushAllAbovePages } });
+    const kept = map(bench);
+    const large = map(bench, PHYS, 4 * 4096);
+    bench.machine.iommu.translate(bench.dev, kept, "read");
+    unmap(bench, large, 4 * 4096);
+    bench.forget();
+    bench.machine.iommu.translate(bench.dev, kept, "read");
+    const [hit] = bench.fields("iommu.translate").map(({ hit }) => hit);
+    assertEquals(hit, flushAllAbovePages === 0 ? "iotlb" : "walk");
+  }
+});
+
+Deno.test("the gap before an inbound window takes the window's first page, behind the window none (dma.md 4.6)", () => {
+  const window = (dma: number) => ({ cpuPhys: at(0), dma: dma as DmaAddr, sizeBytes: 0x3000 });
+  const bench = testBench({
+    device: { ranges: [window(0x10_0000), window(0x20_0000), window(0x20_3000)] },
+  });
+  const got = Array.from({ length: 7 }, () => map(bench));
+  assertEquals(got.map((dma) => dma as number), [
+    ...[0x20_5000, 0x20_4000, 0x20_3000, 0x20_2000, 0x20_1000],
+    ...[0x10_2000, 0x10_1000],
+  ]);
+  assertEquals(map(bench), DMA_MAPPING_ERROR);
 });
 
 Deno.test("a machine that comes up owes no flush and has no timer", () => {

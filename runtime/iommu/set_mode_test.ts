@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { DMA_TO_DEVICE } from "../dma/attributes.ts";
+import { DmaDevice } from "../dma/device/device.ts";
 import { at, type TestBench, testBench, type TestBenchOptions } from "../dma/testing.ts";
 import { errnoName } from "../errno.ts";
 import type { IommuMode } from "../machine_config.ts";
@@ -36,6 +37,24 @@ Deno.test("without permission EACCES comes first; an unknown word is EINVAL (dma
   assertEquals(set(bench, "sideways", false), "EACCES");
   assertEquals([set(bench, "sideways"), set(bench, "off")], ["EINVAL", "EINVAL"]);
   assertEquals(bench.machine.iommu.modeOf(bench.dev), "strict");
+});
+
+Deno.test("without memory for its flush queue a device is strict, with a warning (dma.md 1.3)", () => {
+  const options = { iommu: { mode: "lazy", flushQueueFits: false } } as const;
+  const bench = testBench(options);
+  bench.machine.iommu.attach(new DmaDevice("late"));
+  assertEquals(bench.fields("kernel.warn").map(({ text }) => text), [
+    'Device "late": no memory for its flush queue; strict instead of lazy',
+  ]);
+  assertEquals(bench.machine.iommu.modeOf(bench.dev), "strict");
+  cycle(bench);
+  assertEquals(bench.names("iotlb.sync", "flush_queue.add"), ["iotlb.sync"]);
+  // The same when it is to become lazy; and where no queue is needed, nothing is said.
+  const strict = testBench({ iommu: { mode: "strict", flushQueueFits: false } });
+  assertEquals(strict.names("kernel.warn"), []);
+  assertEquals(set(strict, "lazy"), "ok");
+  assertEquals(strict.names("kernel.warn"), ["kernel.warn"]);
+  assertEquals(strict.machine.iommu.modeOf(strict.dev), "strict");
 });
 
 Deno.test("without an IOMMU there is nothing to change", () => {

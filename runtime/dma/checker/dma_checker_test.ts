@@ -202,6 +202,7 @@ Deno.test("beyond_kernel is true exactly for what the last column of 3.6 calls u
     "stale_cacheline_read",
     "stale_memory_read",
     "dirty_cacheline_lost",
+    "cacheline_shared",
     "device_write_lost",
     "cpu_access_while_mapped",
     "freed_while_mapped",

@@ -17,6 +17,7 @@ import { describeRecord } from "./describe.ts";
 import { EndedMappings } from "./ended_mappings.ts";
 import { MADE, type MadeBy, NONE, RecordTable } from "./record_table.ts";
 import { REPORT_CLASSES, type ReportClass } from "./report_classes.ts";
+import { SharedLines } from "./shared_lines.ts";
 
 const DMA_REPORT = eventId("dma.report");
 
@@ -46,6 +47,7 @@ export class Ledger {
   readonly #alignsToLines: boolean;
   readonly #devices: CheckedDevice[] = [];
   #lines: CacheLines | null = null;
+  #shared: SharedLines | null = null;
   #saidMany = false;
   #printed = 0;
 
@@ -131,17 +133,63 @@ export class Ledger {
   }
 
   /**
-   * Looks whether the memory of a mapping just made begins in a cache line of another's.
+   * Looks whether the memory of a mapping just made shares a cache line with another's: first as the
+   * kernel does, which has exemptions; where it is silent, as the caches do.
+   *
+   * @param sizeBytes How much of it lies together in memory, from its beginning on.
+   */
+  checkCacheLine(dev: DmaDevice, record: number, sizeBytes: Bytes): void {
+    const isReported = this.#checkFirstLine(dev, record);
+    if (dev.coherent || sizeBytes === 0 || this.#isBounced(dev, record)) return;
+    const phys = this.table.phys[record]!;
+    const shared = this.#shared ??= new SharedLines();
+    const other = shared.find(phys, sizeBytes, (other) => this.#endangers(record, other));
+    shared.add(record, phys, sizeBytes);
+    if (other === NONE || isReported) return;
+    this.report(
+      "cacheline_shared",
+      `Device "${dev.name}": ${this.describe(record)} shares cache lines with ` +
+        `${
+          this.describe(other)
+        }, and no kernel reports it: what a device writes may be lost when ` +
+        "a line is written back or invalidated for the other mapping",
+      this.table.site(other),
+    );
+  }
+
+  /** Two mappings of which a device writes one. */
+  #endangers(record: number, other: number): boolean {
+    const { table } = this;
+    if (table.dir(record) === DMA_TO_DEVICE && table.dir(other) === DMA_TO_DEVICE) return false;
+    return !this.isExcused(other) && !this.#mayShare(record, other);
+  }
+
+  /** Both say that the CPU keeps their lines clean. */
+  #mayShare(record: number, other: number): boolean {
+    const { rules: { sharingAttrs }, table } = this;
+    return (table.attrs(record) & sharingAttrs) !== 0 && (table.attrs(other) & sharingAttrs) !== 0;
+  }
+
+  /** The device has a copy of the memory, or none of the CPU's caches is over it. */
+  #isBounced(dev: DmaDevice, record: number): boolean {
+    const { table, platform: { swiotlb } } = this;
+    if ((table.attrs(record) & DMA_ATTR.MMIO) !== 0) return true;
+    const dma = table.dma[record]!;
+    if (dev.domain === null) return swiotlb.contains(dma);
+    return dev.domain.table.walk(dma) && swiotlb.contains(dev.domain.table.walkPhys);
+  }
+
+  /**
+   * Whether the memory of a mapping begins in the cache line in which another's begins.
+   * @returns Whether that was reported.
    * @see behaviour/dma.md 8.2, rows 15 and 16
    */
-  checkCacheLine(dev: DmaDevice, record: number): void {
+  #checkFirstLine(dev: DmaDevice, record: number): boolean {
     const { table } = this;
-    if (table.dir(record) === DMA_TO_DEVICE || !this.#countsCacheLines(dev)) return;
+    if (table.dir(record) === DMA_TO_DEVICE || !this.#countsCacheLines(dev)) return false;
     const lines = this.#lines ??= new CacheLines(table);
     lines.add(record);
-    const attrs = table.attrs(record);
-    if ((attrs & DMA_ATTR.SKIP_CPU_SYNC) !== 0) return;
-    const { sharingAttrs } = this.rules;
+    if ((table.attrs(record) & DMA_ATTR.SKIP_CPU_SYNC) !== 0) return false;
     let others = 0;
     let first: number = NONE;
     for (
@@ -151,25 +199,25 @@ export class Ledger {
     ) {
       if (this.isExcused(other)) continue;
       others++;
-      const mayShare = (attrs & sharingAttrs) !== 0 && (table.attrs(other) & sharingAttrs) !== 0;
-      if (first === NONE && !mayShare) first = other;
+      if (first === NONE && !this.#mayShare(record, other)) first = other;
     }
-    if (first !== NONE) {
-      this.report(
-        "cacheline_overlap",
-        `Device "${dev.name}": ${this.describe(record)} shares a cache line with ` +
-          `${this.describe(first)}: data that the device writes may be lost when the line is ` +
-          "written back",
-        table.site(first),
-      );
-    }
+    // A line that all its mappings keep clean may have any number of them.
+    if (first === NONE) return false;
+    this.report(
+      "cacheline_overlap",
+      `Device "${dev.name}": ${this.describe(record)} shares a cache line with ` +
+        `${this.describe(first)}: data that the device writes may be lost when the line is ` +
+        "written back",
+      table.site(first),
+    );
     if (others > MOST_ON_A_LINE && !this.#saidMany) {
       this.#saidMany = true;
       const text = `Device "${dev.name}": ${this.describe(record)} shares a cache line with ` +
         `${others} other mappings: the kernel counts no further`;
-      this.report("cacheline_overlap_many", text, first === NONE ? null : table.site(first));
+      this.report("cacheline_overlap_many", text, table.site(first));
       if (this.platform.config.dmaDebug) this.platform.warnings.warnOnce("cacheline_overlap", text);
     }
+    return true;
   }
 
   /** A mapping in words: `the mapping of 4096 bytes at 0xffff_f000 (physical 0x10_0000, …)`. */
@@ -190,6 +238,7 @@ export class Ledger {
 
   #forget(record: number): void {
     this.#lines?.remove(record);
+    this.#shared?.remove(record, this.table.phys[record]!);
     this.table.remove(record);
   }
 

@@ -41,6 +41,7 @@ export class ListChecks {
     const { table } = ledger;
     const device = ledger.deviceOf(dev);
     if (list.outputs > 0) this.#checkLengths(dev, list);
+    let entry = 0;
     for (let index = 0; index < list.outputs; index++) {
       const dma = list.dmaAddressAt(index);
       const phys = list.outputPhysAt(index);
@@ -50,7 +51,10 @@ export class ListChecks {
       table.entries[record] = list.count;
       table.mark(record, MARK.TESTED);
       this.#mappings.checkMemory(dev, record);
-      ledger.checkCacheLine(dev, record);
+      // Entries that an output joins need not lie together in memory.
+      while (entry < list.count - 1 && list.physAt(entry) !== phys) entry++;
+      const together = list.isBusAddressAt(index) ? 0 : Math.min(sizeBytes, list.lengthAt(entry));
+      ledger.checkCacheLine(dev, record, together);
       this.#checkBoundary(device, record);
     }
   }

@@ -55,7 +55,7 @@ export class MappingChecks {
     this.#newest = record;
     device.hint(dma, record);
     this.checkMemory(dev, record);
-    ledger.checkCacheLine(dev, record);
+    ledger.checkCacheLine(dev, record, sizeBytes);
   }
 
   /** What a driver must not map at all. Lists are looked at as well. */

@@ -396,11 +396,68 @@ Deno.test("row 15: machines that align nothing to lines are exempt, and so are t
   assertEquals(run({}), []);
   assertEquals(run({ machine: { swiotlb } }), []);
   assertEquals(run({ machine: { swiotlb }, device: { coherent: false } }), overlap);
-  assertEquals(run({ device: { coherent: false } }), []);
+  assertEquals(run({ device: { coherent: false } }), ["cacheline_shared"]);
   assertEquals(run({ iommu: { model: "smmu" } }), []);
   // 6.12 knows no exemption for machines that align nothing.
   assertEquals(run({ machine: { kernel: "6.12.117" } }), overlap);
-  assertEquals(run({ machine: { kernel: "6.12.117" }, device: { coherent: false } }), []);
+  const silent = ["cacheline_shared"];
+  assertEquals(run({ machine: { kernel: "6.12.117" }, device: { coherent: false } }), silent);
+});
+
+Deno.test("two mappings of a non-coherent device in one line are reported where the kernel's check is silent (dma.md 2.2)", () => {
+  type Map = readonly [phys: number, sizeBytes: number, dir: 0 | 1 | 2, attrs?: number];
+  const run = (first: Map, second: Map, options: TestBenchOptions = {}) => {
+    const bench = checkerBench({ ...options, device: { coherent: false, ...options.device } });
+    for (const [phys, sizeBytes, dir, attrs] of [first, second]) {
+      bench.map(phys, sizeBytes, dir, attrs);
+    }
+    return bench.classes();
+  };
+  const shared = ["cacheline_shared"];
+  const { DEBUGGING_IGNORE_CACHELINES, SKIP_CPU_SYNC } = DMA_ATTR;
+  const from: Map = [0x1000, 0x1000, DMA_FROM_DEVICE];
+  // Bounce buffers are there: the kernel compares nothing.
+  assertEquals(run(from, [0x1800, 0x1000, DMA_FROM_DEVICE]), shared);
+  assertEquals(run([0x1800, 0x1000, DMA_FROM_DEVICE], from), shared);
+  assertEquals(run(from, [0x1fff, 0x1000, DMA_TO_DEVICE]), shared, "the last line of the first");
+  assertEquals(run(from, [0x2000, 0x1000, DMA_FROM_DEVICE]), []);
+  assertEquals(run([0x1020, 0xfe0, 1], [0x1000, 0x20, DMA_TO_DEVICE]), [], "two that are read");
+  // Without them it compares first lines.
+  const alone = { machine: { swiotlb: NO_POOL } };
+  assertEquals(run(from, [0x1800, 0x1000, DMA_FROM_DEVICE], alone), shared);
+  assertEquals(run(from, [0x1000, 0x40, DMA_TO_DEVICE], alone), shared);
+  assertEquals(run(from, [0x1000, 0x1000, DMA_FROM_DEVICE, SKIP_CPU_SYNC], alone), shared);
+  assertEquals(run(from, from, alone), ["cacheline_overlap"], "once, by the kernel's own check");
+  // A driver that states that lines stay clean, a copy, and a device that sees the caches.
+  const clean: Map = [0x1000, 0x1000, DMA_FROM_DEVICE, DEBUGGING_IGNORE_CACHELINES];
+  assertEquals([run(clean, clean), run(clean, from)], [[], shared]);
+  const small = [[0x1000, 32, DMA_FROM_DEVICE], [0x1020, 32, DMA_FROM_DEVICE]] as const;
+  assertEquals([run(...small), run(...small, DIRECT)], [[], []], "the kmalloc rule bounces them");
+  assertEquals(run(from, from, { device: { coherent: true } }), []);
+});
+
+Deno.test("an ended mapping shares no line, however many there are", () => {
+  const bench = checkerBench({ device: { coherent: false } });
+  const from = (page: number) => bench.map(page * 0x1000, 0x1000, DMA_FROM_DEVICE);
+  const pages = [7, 3, 5, 1, 9].map((page) => [page, from(page)] as const);
+  for (const [page, dma] of pages) {
+    bench.unmap(dma, 0x1000, DMA_FROM_DEVICE);
+    from(page + 100);
+  }
+  for (const [page] of pages) from(page);
+  assertEquals(bench.classes(), []);
+  from(105);
+  assertEquals(bench.classes(), ["cacheline_shared"]);
+});
+
+Deno.test("row 16: any number of mappings may share a line that all of them keep clean (dma.md 8.2)", () => {
+  const { DEBUGGING_IGNORE_CACHELINES } = DMA_ATTR;
+  const run = (attrs: number) => {
+    const bench = checkerBench({ iommu: { model: "smmu" }, machine: { swiotlb: NO_POOL } });
+    for (let count = 0; count < 12; count++) bench.map(0x1000, 64, DMA_FROM_DEVICE, attrs);
+    return new Set(bench.classes()).has("cacheline_overlap_many");
+  };
+  assertEquals([run(0), run(DEBUGGING_IGNORE_CACHELINES)], [true, false]);
 });
 
 Deno.test("row 15: a mapping that has ended is no neighbour", () => {

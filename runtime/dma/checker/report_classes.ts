@@ -189,6 +189,10 @@ const REPORT_CLASS_TABLE = {
     "dma.2.2",
     "CPU writes to a buffer that a device owned were discarded by the sync.",
   ),
+  cacheline_shared: hazard(
+    "dma.2.2",
+    "Two mappings for non-coherent devices share a cache line, a device writes one, and no kernel reports it.",
+  ),
   device_write_lost: hazard(
     "dma.2.2",
     "A device write was lost: the write-back of a dirty cache line overwrote it.",

@@ -71,7 +71,9 @@ export class RangeMap {
   }
 
   /**
-   * The addresses that translate to nothing, for the IOVA allocator to leave out.
+   * The addresses that translate to nothing, for the IOVA allocator to leave out. A gap before a
+   * range ends with the range's first byte, as in the kernel: whole pages are left out, so that the
+   * range's first page goes with the gap.
    *
    * @param lastAddress The last address that is translated.
    * @returns Ranges, end exclusive; or a negative errno for ranges that overlap (EINVAL) or that all
@@ -83,10 +85,10 @@ export class RangeMap {
     let at = 0;
     for (const { dma, sizeBytes } of [...this.ranges].sort((a, b) => a.dma - b.dma)) {
       if (dma < at) return -ERRNO.EINVAL;
-      if (dma > at) gaps.push({ start: at, end: dma });
+      if (dma > at) gaps.push({ start: at, end: dma + 1 });
       at = dma + sizeBytes;
     }
-    if (gaps[0]?.start === 0 && gaps[0].end > lastAddress) return -ERRNO.EFAULT;
+    if (gaps[0]?.start === 0 && gaps[0].end - 1 > lastAddress) return -ERRNO.EFAULT;
     if (at <= lastAddress) gaps.push({ start: at, end: lastAddress + 1 });
     return gaps;
   }

