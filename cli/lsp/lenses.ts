@@ -7,6 +7,7 @@ import { rangeOf, type Understood } from "./documents.ts";
 const COMMANDS = [
   { title: "Run", command: "dmalab.run" },
   { title: "Debug", command: "dmalab.debug" },
+  { title: "Report", command: "dmalab.report" },
 ] as const;
 
 export function lenses({ analysis, uri }: Understood): Lsp.CodeLens[] {

@@ -150,6 +150,7 @@ Deno.test("the language server answers about a whole text", () =>
     assertEquals(lenses!.map(({ command }) => command!.command), [
       "dmalab.run",
       "dmalab.debug",
+      "dmalab.report",
     ]);
     assertEquals(lenses![0]!.command!.arguments, [URI, 8]);
     const [selection] = (await client.sendRequest(Lsp.SelectionRangeRequest.type, {

@@ -1,6 +1,7 @@
 /** The VS Code extension: the language server, the debug adapter, and the tests of scenarios. */
 import * as vscode from "vscode";
 import { LanguageClient } from "vscode-languageclient/node";
+import { ReportPanel } from "./report_panel.ts";
 import { TestExplorer } from "./test_explorer.ts";
 
 /** The program that serves the editor, and its first arguments. */
@@ -24,8 +25,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     },
   );
   const tests = new TestExplorer(program);
+  const report = new ReportPanel(program);
   context.subscriptions.push(
     tests,
+    report,
     vscode.commands.registerCommand(
       "dmalab.run",
       (uri: string, line: number) => tests.runAt(vscode.Uri.parse(uri), line),
@@ -34,6 +37,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       "dmalab.debug",
       (uri: string, line: number) => debugAt(vscode.Uri.parse(uri), line),
     ),
+    vscode.commands.registerCommand("dmalab.report", (uri?: unknown, line?: number) => {
+      const editor = vscode.window.activeTextEditor;
+      // A lens names a text and a line; buttons and the palette mean the text with the cursor.
+      if (typeof uri === "string") return report.show(vscode.Uri.parse(uri), line ?? 1);
+      return editor && report.show(editor.document.uri, editor.selection.active.line + 1);
+    }),
     vscode.debug.registerDebugAdapterDescriptorFactory("dma", {
       createDebugAdapterDescriptor() {
         const [command, ...args] = program();

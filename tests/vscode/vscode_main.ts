@@ -101,8 +101,42 @@ const STEPS: readonly Step[] = [
     await page.locator(".glyph-margin-widgets .codicon-testing-passed-icon").first().waitFor();
     await page.locator(".glyph-margin-widgets .codicon-testing-failed-icon").first().waitFor();
   }],
+  ["values of the last run stand behind the statements", async (bench) => {
+    await bench.openFile("scenario.dma");
+    await bench.until(
+      "the value of a variable",
+      async () => (await bench.lines()).some((line) => line.includes("= buffer of 8KiB at 0x")),
+    );
+  }],
+  [
+    "the page of the views opens beside the text, follows the cursor and marks its line",
+    async (bench) => {
+      const { page } = bench;
+      await page.locator(".codelens-decoration a", { hasText: "Report" }).first().click();
+      const views = page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
+      const shown = (text: string) =>
+        bench.until(
+          `the page at \`${text}\``,
+          async () => (await views.locator("#live").textContent())?.includes(text) === true,
+        );
+      await shown("scenario.dma:11");
+      await bench.moveTo(13, 3);
+      await shown("scenario.dma:13");
+      await bench.moveTo(18, 3);
+      await shown("scenario.dma:18");
+      await views.locator("#run").selectOption({ label: "2/2 passes (passed)" });
+      await views.locator("#first").click();
+      await views.locator("#next-statement").click();
+      await shown("scenario.dma:11");
+      await bench.until(
+        "the line of the page marked in the text",
+        async () => await page.locator(".editor-instance .view-overlays .cdr").count() > 0,
+      );
+    },
+  ],
   ["debugging stops at a breakpoint, steps back and shows a variable", async (bench) => {
     const { page } = bench;
+    await bench.command("View: Close All Editors");
     await bench.openFile("scenario.dma");
     await bench.moveTo(13, 3);
     await page.keyboard.press("F9");

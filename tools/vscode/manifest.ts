@@ -10,6 +10,22 @@ const LAUNCH = {
   stopOnEntry: true,
 };
 
+const HAS_SCENARIO = "editorLangId == dma";
+
+/** The button of the report, and its word in the palette. */
+const REPORT = {
+  commands: [{
+    command: "dmalab.report",
+    title: "Show the Runs of This File Beside It",
+    category: "dmalab",
+    icon: "$(open-preview)",
+  }],
+  menus: {
+    "editor/title": [{ command: "dmalab.report", when: HAS_SCENARIO, group: "navigation" }],
+    commandPalette: [{ command: "dmalab.report", when: HAS_SCENARIO }],
+  },
+};
+
 const STEPS = [
   {
     id: "write",
@@ -28,6 +44,12 @@ const STEPS = [
     title: "Debug forwards and backwards",
     description:
       "Debug above a test stops at its first statement. The toolbar has Step Back and Reverse. Page tables, queues and requests are among the variables.",
+  },
+  {
+    id: "look",
+    title: "Look into a run",
+    description:
+      "Report above a test opens the page of its runs beside the text: requests, page tables, queues and decisions at any moment. The page follows the cursor. Behind each variable stands its value in the last run.",
   },
 ].map((step) => ({ ...step, media: { markdown: "README.md" } }));
 
@@ -71,6 +93,7 @@ export function manifest() {
           body: LAUNCH,
         }],
       }],
+      ...REPORT,
       configuration: {
         title: "dmalab",
         properties: {

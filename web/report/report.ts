@@ -8,6 +8,7 @@ import { Messages } from "../page/messages.ts";
 import { startTheme } from "../page/theme.ts";
 import { el } from "../view/dom.ts";
 import { Viewer } from "../view/viewer.ts";
+import { besideEditor, type Cursor } from "./beside_editor.ts";
 import { SourceList } from "./source_list.ts";
 
 export function startReport(): void {
@@ -35,7 +36,13 @@ class Report {
     onPoint: (line) =>
       this.#viewer.pointAtLine(line === null ? null : `${this.#source.name}:${line}`),
   });
-  readonly #viewer = new Viewer({ mark: (marks) => this.#source.mark(marks) });
+  readonly #viewer = new Viewer({
+    mark: (marks) => {
+      this.#source.mark(marks);
+      this.#editor?.(marks.find(({ name }) => name === "here")?.place ?? "");
+    },
+  });
+  readonly #editor = besideEditor((cursor) => this.#follow(cursor));
 
   constructor(private readonly runs: readonly SerialisedRun[]) {}
 
@@ -90,6 +97,20 @@ class Report {
     byId("file-choice").hidden = names.length < 2;
     this.#showFile();
     this.#viewer.open(run, null);
+  }
+
+  /** Goes to the next time that a line runs: in this run, or in one of the test around it. */
+  #follow({ file, line }: Cursor): void {
+    if (this.#viewer.goToLine(file, line)) return;
+    const lines = this.runs.map(({ name: { kind, place } }) => {
+      const [, own, at] = place.match(/^(.*):(\d+):\d+$/) ?? [];
+      return kind !== "main" && own === file && Number(at) <= line ? Number(at) : 0;
+    });
+    const nearest = Math.max(...lines);
+    if (nearest === 0) return;
+    byId<HTMLSelectElement>("run").value = `${lines.indexOf(nearest)}`;
+    this.#show(lines.indexOf(nearest));
+    this.#viewer.goToLine(file, line);
   }
 
   #sources: ReadonlyMap<string, Parameters<SourceList["show"]>[0]> = new Map();

@@ -116,11 +116,12 @@ export class Viewer {
     this.#markSource();
   }
 
-  /** Goes to the next time a line runs. */
-  goToLine(file: string, line: number): void {
-    if (this.#run === null) return;
+  /** Goes to the next time a line runs. @returns Whether it ever does. */
+  goToLine(file: string, line: number): boolean {
+    if (this.#run === null) return false;
     const at = atLine(this.#run, { file, line }, this.#at);
     if (at !== null) this.#jump(at);
+    return at !== null;
   }
 
   /** Marks what belongs to a line of the source. */
