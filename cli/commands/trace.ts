@@ -2,7 +2,7 @@ import { command } from "../command.ts";
 import { refuse } from "../screen.ts";
 
 /** What can be done with a trace. */
-const ACTIONS = ["check", "summary", "show", "script", "export"] as const;
+const ACTIONS = ["check", "summary", "show", "script", "export", "watch"] as const;
 
 /** What `summary` was called until 0.1. */
 const OLD_SUMMARY = "import";
@@ -16,10 +16,12 @@ export const TRACE = command({
     "input. `summary` counts what is in them. `check` tracks every mapping from map to unmap and reports " +
     "errors with the trace lines, the rule and a confidence: proved, likely, possible or unknown. " +
     "`show` prints the mappings of an address: made when, for which request, ended when. `script` " +
-    "writes the run as a scenario, `export` in other formats. Exit code 1 only if an error is " +
+    "writes the run as a scenario, `export` in other formats. `watch` reads a trace while it is " +
+    "recorded (/sys/kernel/tracing/trace_pipe, or a pipe), in constant memory: it prints what is " +
+    "proved or likely at once, and at a fault writes the last seconds into a file. Exit code 1 only if an error is " +
     "proved or likely.",
   argument: {
-    placeholder: "check|summary|show|script|export FILE",
+    placeholder: "check|summary|show|script|export|watch FILE",
     doc: "action, then a trace file and optionally the kernel log of the same run",
     completes: "files",
     count: "some",
@@ -45,6 +47,16 @@ export const TRACE = command({
       kind: "flag",
       doc: "for summary: every event with its file and line, one JSON object per line",
     },
+    keep: {
+      kind: "integer",
+      placeholder: "SECONDS",
+      doc: "for watch: how much of the trace is written at a fault; 10 by default, at most 32 MiB",
+    },
+    to: {
+      kind: "text",
+      placeholder: "NAME",
+      doc: "for watch: name of the files of faults, NAME-1.trace.txt; dmalab-fault by default",
+    },
     shrink: { kind: "flag", doc: "for script: only the mappings involved in findings" },
   },
   examples: [
@@ -59,6 +71,10 @@ export const TRACE = command({
     {
       line: "trace script trace.txt dmesg.txt --shrink > found.dma",
       doc: "the errors as a scenario that runs",
+    },
+    {
+      line: "trace watch /sys/kernel/tracing/trace_pipe",
+      doc: "errors as they happen, and the last 10 s at each fault",
     },
   ],
   async run({ words, options, screen }) {
@@ -83,6 +99,15 @@ export const TRACE = command({
     if (action === "script") {
       const { runScript } = await import("../trace/script.ts");
       return runScript(paths, options.around, options.shrink, screen);
+    }
+    if (action === "watch") {
+      const { runWatch } = await import("../trace/watch.ts");
+      const { json: asJson, keep, to } = options;
+      return runWatch(
+        paths,
+        { asJson, keepSeconds: keep ?? 10, name: to ?? "dmalab-fault" },
+        screen,
+      );
     }
     if (action === "export") {
       const { runExport } = await import("../trace/export.ts");

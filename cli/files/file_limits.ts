@@ -4,8 +4,12 @@ export const READ_LIMITS = {
   text: 2 ** 25,
   /** A file in `.dmalab`: bytes. */
   own: 2 ** 22,
-  /** A trace from the standard input, which is kept because it is read twice: bytes. */
-  traceInput: 2 ** 29,
+  /** Of a trace from the standard input, which is read twice: bytes that are kept in memory, */
+  traceInput: 2 ** 24,
+  /** and bytes that are kept in the folder of temporary files. */
+  traceSpool: 2 ** 34,
+  /** What `trace watch` keeps to write it at a fault: bytes. */
+  keptTrace: 2 ** 25,
   /** A line of a trace: characters; the rest of the line is dropped. */
   traceLine: 2 ** 20,
   /** A packed file unpacks to so many bytes, */

@@ -7,6 +7,7 @@
  */
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { FileError } from "./file_error.ts";
+import { InvariantError } from "../../runtime/errno.ts";
 import { host } from "../host.ts";
 import { hostReason, isFullDisk } from "../host_error.ts";
 import { fileNameOf, folderOf, isInside } from "../paths.ts";
@@ -109,6 +110,44 @@ export class FileDraft {
   #close(): void {
     this.#file?.close();
     this.#file = null;
+  }
+}
+
+/** How often a spool can be read: what is read of a trace is its log, its events, and a part of them again. */
+const SPOOL_READERS = 4;
+
+/**
+ * Bytes too many for memory, in a file without a name: it is open, and gone from the folder of
+ * temporary files, so that it ends with the process however that ends.
+ */
+export class Spool {
+  readonly #shown = "a temporary file";
+  readonly #writer: Deno.FsFile;
+  readonly #readers: Deno.FsFile[];
+
+  /** @throws {FileError} */
+  constructor() {
+    [this.#writer, ...this.#readers] = attempt(this.#shown, () => {
+      const path = host.makeTempFileSync({ prefix: "dmalab-" });
+      try {
+        const readers = Array.from({ length: SPOOL_READERS }, () => host.openSync(path));
+        return [host.openSync(path, { write: true }), ...readers] as const;
+      } finally {
+        host.removeSync(path);
+      }
+    });
+  }
+
+  /** @throws {FileError} */
+  write(bytes: Uint8Array): void {
+    attempt(this.#shown, () => writeAll(this.#writer, bytes));
+  }
+
+  /** Everything that was written, from its beginning. */
+  read(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const reader = this.#readers.pop();
+    if (reader === undefined) throw new InvariantError("a spool is read more often than it can be");
+    return reader.readable;
   }
 }
 

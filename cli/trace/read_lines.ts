@@ -6,8 +6,11 @@
  */
 import { hasUnprintable, printable } from "../../lang/diagnostics/display_width.ts";
 import { formatSize } from "../../lang/text/numbers.ts";
+import { FileError } from "../files/file_error.ts";
 import { READ_LIMITS } from "../files/file_limits.ts";
+import { Spool } from "../files/write_file.ts";
 import { host } from "../host.ts";
+import { HostMemory } from "../host_memory.ts";
 import { hostReason } from "../host_error.ts";
 import { findHostFile } from "../host_file.ts";
 
@@ -32,11 +35,61 @@ export class LineSource {
 
   /** Reads it to its end. @throws {UnreadableFile} */
   async each(sink: LineSink, progress?: ProgressSink): Promise<void> {
+    const heap = new LeanHeap();
     let number = 0;
     for await (const batch of this.lines(progress)) {
       for (const line of batch) sink(line, ++number);
+      heap.look();
     }
   }
+}
+
+/** Between two looks at the heap: batches, of about 500 lines each. */
+const LOOK_BATCHES = 64;
+/** Garbage of so many bytes is collected, which the engine would let grow to several times that. */
+const LEAN_BYTES = 2 ** 26;
+
+/** Collects garbage early: most of what is made of a line is dropped with the next ones. */
+export class LeanHeap {
+  readonly #memory = new HostMemory();
+  #batches = 0;
+  #mostBytes = LEAN_BYTES;
+
+  /** Another batch was read. */
+  look(): void {
+    if (++this.#batches % LOOK_BATCHES !== 0 || this.#memory.takenBytes() < this.#mostBytes) return;
+    this.#mostBytes = Math.max(LEAN_BYTES, 2 * this.#memory.collect());
+  }
+}
+
+/** A stream that is read as it grows. */
+export interface FollowedSource {
+  /** @param take Receives the bytes before their lines. */
+  readonly lines: (
+    take: (bytes: Uint8Array<ArrayBuffer>) => void,
+  ) => AsyncIterable<readonly string[]>;
+  /** Ends it, though it goes on. */
+  readonly stop: () => void;
+}
+
+/** @param path A file, a pipe or a device that is read until it ends, or `-`. @throws {UnreadableFile} */
+export function followedSource(path: string): FollowedSource {
+  const stopped = new AbortController();
+  const shown = path === "-" ? "the standard input" : `"${printable(path)}"`;
+  return {
+    stop: () => stopped.abort(),
+    lines: async function* (take) {
+      try {
+        const input = path === "-" ? host.stdin.readable : (await host.open(path)).readable;
+        const whole = new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>();
+        yield* linesOf(input.pipeThrough(whole, { signal: stopped.signal }), shown, take);
+      } catch (error) {
+        if (stopped.signal.aborted) return;
+        if (error instanceof UnreadableFile) throw error;
+        throw new UnreadableFile(`Cannot read ${shown}: ${hostReason(error)}`);
+      }
+    },
+  };
 }
 
 /** @param path A file, or `-` for the standard input. */
@@ -45,19 +98,37 @@ export function lineSource(path: string): LineSource {
     return new LineSource(printable(path), (progress) => linesOfFile(path, progress));
   }
   // The standard input comes only once, and may be asked for again.
-  const kept: Uint8Array<ArrayBuffer>[] = [];
-  let isRead = false;
+  let kept: Promise<() => ReadableStream<Uint8Array<ArrayBuffer>>> | null = null;
   return new LineSource("standard input", async function* () {
-    if (!isRead) {
-      let sizeBytes = 0;
-      for await (const chunk of host.stdin.readable) {
-        kept.push(chunk);
-        if ((sizeBytes += chunk.length) > READ_LIMITS.traceInput) throw tooMuchInput();
-      }
-      isRead = true;
-    }
-    yield* linesOf(new Blob(kept).stream(), "the standard input");
+    const open = await (kept ??= keepInput());
+    yield* linesOf(open(), "the standard input");
   });
+}
+
+/** Reads the standard input to its end. @returns What gives it, any time. */
+async function keepInput(): Promise<() => ReadableStream<Uint8Array<ArrayBuffer>>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let spool: Spool | null = null;
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of host.stdin.readable) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > READ_LIMITS.traceSpool) throw tooMuchInput();
+      if (sizeBytes > READ_LIMITS.traceInput && spool === null) {
+        spool = new Spool();
+        for (const each of chunks.splice(0)) spool.write(each);
+      }
+      if (spool === null) chunks.push(chunk);
+      else spool.write(chunk);
+    }
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    throw new UnreadableFile(
+      `The standard input has more than memory should keep; ${error.message}: name the file instead`,
+    );
+  }
+  const whole = spool;
+  return whole === null ? () => new Blob(chunks).stream() : () => whole.read();
 }
 
 async function* linesOfFile(
@@ -87,15 +158,16 @@ async function* linesOfFile(
 }
 
 function tooMuchInput(): UnreadableFile {
-  const most = formatSize(READ_LIMITS.traceInput);
+  const most = formatSize(READ_LIMITS.traceSpool);
   return new UnreadableFile(
-    `The standard input has more than ${most}: name the file, which is read in parts`,
+    `The standard input has more than ${most}: name the file, or follow it with \`trace watch\``,
   );
 }
 
 async function* linesOf(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   shown: string,
+  see: (bytes: Uint8Array<ArrayBuffer>) => void = () => {},
 ): AsyncGenerator<readonly string[]> {
   const decoder = new TextDecoder();
   const { traceLine: longest } = READ_LIMITS;
@@ -109,6 +181,7 @@ async function* linesOf(
     return lines.map(withoutReturn).map((line) => hasUnprintable(line) ? printable(line) : line);
   };
   for await (const chunk of await plain(stream, shown)) {
+    see(chunk);
     yield take(decoder.decode(chunk, { stream: true }));
   }
   yield take(decoder.decode());

@@ -10,7 +10,7 @@ import {
   tiedClocks,
   type TraceClocks,
   UNTIED,
-} from "../../instruments/traces/ledger/trace_clocks.ts";
+} from "../../instruments/traces/clocks/trace_clocks.ts";
 import {
   type JoinedEvent,
   joinEvents,

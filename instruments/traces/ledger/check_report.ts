@@ -7,7 +7,7 @@ import { limitsSeen } from "./queue_use.ts";
 import { type Device, type Finding, isSure, modeOf } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
-import { clockLines } from "./trace_clocks.ts";
+import { clockLines } from "../clocks/trace_clocks.ts";
 
 function hex(address: number | null): string | null {
   if (address === null) return null;
@@ -120,13 +120,22 @@ function balanceOf(check: TraceCheck, { live, uncertain }: CheckResult) {
   };
 }
 
-function foldedCount({ folded }: Device): number {
-  let sum = 0;
+function foldedCount({ folded, foldedElsewhere }: Device): number {
+  let sum = foldedElsewhere;
   for (const count of folded.values()) sum += count;
   return sum;
 }
 
-function findingJson(finding: Finding) {
+/** A finding in one line, for a stream whose lines are counted from the first one read. */
+export function findingLine(finding: Finding): string {
+  const { certainty, kind, line, rule } = finding;
+  const names = { trace: "line ", log: "log line " };
+  return `${certainty}: ${kind} ${findingText(finding, names)} (${
+    line === null ? "" : `line ${line}, `
+  }${rule})`;
+}
+
+export function findingJson(finding: Finding) {
   const { address, certainty, device, kind, line, logLine, more, otherLine, rule, text } = finding;
   return {
     kind,
@@ -197,7 +206,10 @@ export function checkLines(
     ...groups.slice(0, MOST_SHOWN).flatMap(([finding, ...alike]) => [
       "",
       `${finding!.certainty}: ${finding!.kind} at ${where(finding!)}   ${finding!.rule}`,
-      ...wrapText(findingText(finding!, names) + alsoText(alike), COLUMNS - 2)
+      ...wrapText(
+        findingText(finding!, { trace: `${names.trace}:`, log: `${names.log}:` }) + alsoText(alike),
+        COLUMNS - 2,
+      )
         .map((line) => `  ${line}`),
     ]),
     ...log.unreadable.slice(0, MOST_SHOWN).flatMap(({ line, message }) => [
@@ -250,8 +262,8 @@ function findingText(finding: Finding, names: { readonly trace: string; readonly
   const parts = [
     [device, hex(address)].filter((part) => part !== null).join(" "),
     text,
-    ...otherLine === null ? [] : [`see ${names.trace}:${otherLine}`],
-    ...logLine === null || finding.line === null ? [] : [`kernel log: ${names.log}:${logLine}`],
+    ...otherLine === null ? [] : [`see ${names.trace}${otherLine}`],
+    ...logLine === null || finding.line === null ? [] : [`kernel log: ${names.log}${logLine}`],
   ];
   return parts.filter((part) => part !== "").join("; ");
 }

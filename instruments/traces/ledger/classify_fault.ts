@@ -3,7 +3,7 @@
  *
  * @see behaviour/traces.md T.62, T.63
  */
-import type { Window } from "./clock_offset.ts";
+import type { Window } from "../clocks/clock_offset.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import {
   allows,

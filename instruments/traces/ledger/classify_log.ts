@@ -18,7 +18,7 @@ import {
   pairFindings,
   type TimedFinding,
   type Window,
-} from "./clock_offset.ts";
+} from "../clocks/clock_offset.ts";
 import {
   changesAt,
   classifyWithin,
@@ -270,7 +270,9 @@ function explainedFault(
     if (physical !== undefined) {
       return finding("physical_address", "likely", { otherLine: physical.mappedAt.line });
     }
-    return neverMapped(known, ledger, finding);
+    return history.isWhole
+      ? neverMapped(known, ledger, finding)
+      : finding("unknown_birth", "unknown");
   }
   const isUnmapped = verdict.kind === "use_after_unmap" && mapping?.device !== null;
   // Lines are missing since: it may have been unmapped, or another mapping may have been live there.

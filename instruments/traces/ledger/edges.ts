@@ -9,6 +9,8 @@ import { CALL_SECONDS, type Context } from "./page_table.ts";
 /** Longer than this without any line, a trace may have been switched off in between. */
 const SILENCE_SECONDS = 0.1;
 
+const MOST_HOLES = 4096;
+
 export class Edges {
   firstSeconds: number | null = null;
   lastSeconds = 0;
@@ -48,7 +50,10 @@ export class Edges {
 
   /** A line is missing that must have been there: where nothing was printed, tracing was off. */
   noteHole(): void {
-    if (this.silenceLine > 0) this.holes.add(this.silenceLine);
+    if (this.silenceLine === 0) return;
+    this.holes.add(this.silenceLine);
+    // A finding that reaches over an older one reaches over those that are kept.
+    if (this.holes.size > MOST_HOLES) this.holes.delete(this.holes.values().next().value!);
   }
 
   /** Whether what a call has printed before this line is there: the trace has no edge in between. */

@@ -4,6 +4,7 @@
  * @see behaviour/traces.md T.66
  */
 import { formatCount } from "../../../lang/text/numbers.ts";
+import type { Edges } from "./edges.ts";
 import type { Certainty, Device, Finding, Moment, TracedMapping } from "./traced_mapping.ts";
 
 const LEDGER_RULE = "trace.T.66";
@@ -247,4 +248,22 @@ export class Findings {
       more: { mapping: mapping.kind },
     });
   }
+}
+
+/**
+ * A finding as sure as it can be, when nothing but the trace says so: lines may be missing in between.
+ *
+ * @see behaviour/traces.md T.68
+ */
+export function asKnown(finding: Finding, { holes }: Edges): Finding {
+  if (!isAcross(finding, holes)) return finding;
+  return { ...finding, certainty: finding.certainty === "unknown" ? "unknown" : "possible" };
+}
+
+/** Whether lines are missing between those that a finding follows from. */
+function isAcross({ line, otherLine, since }: Finding, holes: ReadonlySet<number>): boolean {
+  if (since === null) return false;
+  const until = Math.max(line ?? 0, otherLine ?? 0);
+  for (const hole of holes) if (hole > since && hole <= until) return true;
+  return false;
 }

@@ -33,7 +33,7 @@ const MOST_TASKS = 3;
 function leakText(mappings: readonly TracedMapping[], { maps }: Siblings<TracedMapping>): string {
   const [first] = mappings;
   if (mappings.length === 1) {
-    return "live at the end, while newer mappings of the same use were unmapped";
+    return "still live, while newer mappings of the same use were unmapped";
   }
   const tasks = [...new Set(mappings.map(({ task }) => task))];
   const by = tasks.length > MOST_TASKS ? formatCount(tasks.length, "task") : tasks.join(", ");
@@ -45,6 +45,6 @@ function leakText(mappings: readonly TracedMapping[], { maps }: Siblings<TracedM
     most = Math.max(most, sizeBytes);
   }
   const size = least === most ? formatCount(most, "byte") : `${least} to ${most} bytes`;
-  return `live at the end, while newer mappings of the same use were unmapped: ${mappings.length} ` +
+  return `still live, while newer mappings of the same use were unmapped: ${mappings.length} ` +
     `of ${maps} of ${size}, ${first!.dir}, by ${by}, are never unmapped, one each ${each} s`;
 }

@@ -21,7 +21,6 @@ import {
   type TracedMapping,
 } from "./traced_mapping.ts";
 import {
-  addressKey,
   bestMapping,
   conflicting,
   count,
@@ -35,7 +34,6 @@ import {
   noteMap,
   noteSegments,
   rangeMapping,
-  type ReusedAddress,
   TaskNames,
   unfold,
   type UnmapEvent,
@@ -43,11 +41,10 @@ import {
 import type { PageHistory } from "./page_history.ts";
 import { RequestRanges } from "./request_ranges.ts";
 import { Requests } from "./requests.ts";
+import { ReusedAddresses } from "./reused_addresses.ts";
 import { checkSync } from "./sync_check.ts";
 import { type Context, type EndedRange, PageTable, type TableUnmap } from "./page_table.ts";
 
-/** An unmap printed later than this after another CPU's map is no race. A guest's CPU can stall for a while. */
-const RACE_SECONDS = 0.1;
 /** Events that stand beside a call, and not within it as those of an IOMMU's queue do. */
 const CALLS = /^(?:dma_|nvme_|block_|map$|unmap$)/;
 
@@ -58,10 +55,10 @@ export class Ledger {
   readonly #history: PageHistory;
   readonly requests = new Requests();
   readonly #tasks = new TaskNames();
-  readonly #reusedAddresses = new Map<string, ReusedAddress>();
   /** Receives each mapping's steps; null when they are not recorded. */
   recorder: StepSink | null = null;
   readonly edges = new Edges();
+  readonly reused = new ReusedAddresses(this);
   readonly #ranges = new RequestRanges();
   damaged: number[] = [];
 
@@ -75,7 +72,7 @@ export class Ledger {
     const now: Moment = { line: number, seconds: line.seconds, cpu: line.cpu };
     const isCall = CALLS.test(line.event);
     if (isCall && this.edges.pass(now)) this.#silence();
-    const context = this.table.context(line.pid, line.cpu, line.context);
+    const context = this.table.context(line.pid, now, line.context);
     const event = isDmaEvent(line.event) ? readDmaEvent(line.event, line.payload) : undefined;
     if (event === null) {
       this.damaged.push(number);
@@ -102,7 +99,7 @@ export class Ledger {
   /** Everything has been read. */
   end(): void {
     this.table.end();
-    for (const reused of this.#reusedAddresses.values()) this.#neverUnmapped(reused);
+    this.reused.settle(Infinity);
     for (const { maps } of this.#ranges.leaked(this.table.openRuns(), this.edges)) {
       this.findings.leakedRange(maps);
     }
@@ -222,25 +219,8 @@ export class Ledger {
       return false;
     }
     dropMapping(older);
-    const key = addressKey(mapping.device!, older.addr);
-    const before = this.#reusedAddresses.get(key);
-    if (before !== undefined) this.#neverUnmapped(before);
-    this.#reusedAddresses.set(key, { older, newer: mapping, unmap });
+    this.reused.note({ older, newer: mapping, unmap });
     return false;
-  }
-
-  /** The older mapping's unmap is missing. */
-  #neverUnmapped({ newer, older, unmap }: ReusedAddress): void {
-    older.device!.uncertain++;
-    // Without lines of a page table only the address speaks; a silence may have swallowed the unmap.
-    const isAlone = older.tableLine === 0 && older.mappedAt.line >= this.edges.silenceLine;
-    const weaker = isAlone ? "likely" : "possible";
-    const isOpen = this.isUncertain(older);
-    this.findings.leakByReuse(
-      older,
-      newer,
-      isOpen ? "possible" : unmap !== null ? "proved" : weaker,
-    );
   }
 
   #endUncertain(mapping: TracedMapping): void {
@@ -276,7 +256,7 @@ export class Ledger {
       else this.#freeWithoutAlloc(device, event, now, context);
       return;
     }
-    if (this.#isLateUnmap(event, mapping, now, beside)) return;
+    if (this.reused.isLate(event, mapping, now, beside)) return;
     if (this.#isOfAnother(mapping, event)) {
       this.#endUncertain(mapping);
       device.mappedBeforeTrace++;
@@ -300,37 +280,6 @@ export class Ledger {
     if (this.isUncertain(mapping)) return isUnlike.includes(true);
     if (isUnlike.includes(false) || mapping.mappedAt.line >= this.edges.silenceLine) return false;
     this.edges.noteHole();
-    return true;
-  }
-
-  /**
-   * Whether an unmap is the late one of a mapping whose address is in use again: its line is written
-   * after the work, and another CPU was faster. Frees of coherent memory and unmaps of lists are
-   * written before the work, and never late.
-   *
-   * @see behaviour/traces.md T.18, T.66
-   */
-  #isLateUnmap(
-    event: UnmapEvent,
-    live: TracedMapping,
-    now: Moment,
-    beside: TableUnmap | null,
-  ): boolean {
-    const key = addressKey(live.device!, event.addr);
-    const reused = this.#reusedAddresses.get(key);
-    if (reused === undefined) return false;
-    const { older, unmap } = reused;
-    if (event.op !== "unmap" || older.kind !== "map") return false;
-    if (older.sizeBytes !== event.sizeBytes || older.dir !== event.dir) return false;
-    const isLate = live.tableLine > 0
-      ? beside === null || beside.line < live.tableLine
-      : unmap === null && now.cpu !== live.mappedAt.cpu &&
-        now.seconds - live.mappedAt.seconds < RACE_SECONDS;
-    if (!isLate) return false;
-    this.#reusedAddresses.delete(key);
-    this.findings.reuseRace(older, live, now);
-    older.unmappedAt = now;
-    older.device!.unmapCount++;
     return true;
   }
 
@@ -368,7 +317,8 @@ export class Ledger {
     device.mappedBeforeTrace++;
     const { dir, sizeBytes } = event;
     siblingsOf(device, { cpu: now.cpu, dir, kind: "map", sizeBytes }).unmapOlder();
-    if (device.unmapped.has(event.addr) || isFirst) this.edges.noteHole();
+    const wasUnmapped = device.unmapped.has(event.addr) || device.unmapped.dropped > 0;
+    if (wasUnmapped || isFirst) this.edges.noteHole();
     this.findings.unmapUnknown(device, event.addr, now, "unknown", 0);
   }
 

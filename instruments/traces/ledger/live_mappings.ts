@@ -9,7 +9,8 @@ import {
   siblingsOf,
   type TracedMapping,
 } from "./traced_mapping.ts";
-import type { Context, EndedRange, TableUnmap } from "./page_table.ts";
+import { NewestMap } from "./newest_map.ts";
+import type { Context, EndedRange } from "./page_table.ts";
 
 export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;
 
@@ -17,18 +18,6 @@ export type MapEvent = Extract<DmaEvent, { op: "map" | "alloc" | "map_sg" }>;
 
 /** Entries of a list that a line shows at most. @see behaviour/traces.md T.20 */
 const SHOWN_ENTRIES = 128;
-
-/** A mapping whose address was allocated again before its unmap was printed. */
-export interface ReusedAddress {
-  readonly older: TracedMapping;
-  readonly newer: TracedMapping;
-  /** The unmap of the older one's range in the page table, or null. */
-  readonly unmap: TableUnmap | null;
-}
-
-export function addressKey(device: Device, address: number): string {
-  return `${device.name} ${address}`;
-}
 
 /** The newest that fits best: by size and direction, by size, by direction, any of that address. */
 export function bestMapping(
@@ -88,7 +77,7 @@ function listBytes({ dmaAddrs, sizesBytes }: Extract<DmaEvent, { op: "map_sg" }>
 
 /** Names of tasks as texts of their own: one cut out of a line would keep the line in memory. */
 export class TaskNames {
-  readonly #names = new Map<number, string>();
+  readonly #names = new NewestMap<number, string>(1 << 14);
 
   of(pid: number, name: string): string {
     const known = this.#names.get(pid);
@@ -150,8 +139,11 @@ export function count(device: Device, name: string, by = 1): void {
 
 /** Adds a live mapping. */
 export function keepMapping(mapping: TracedMapping): void {
-  if (isIdentity(mapping)) foldOldest(mapping);
-  const { byPage, lists } = mapping.device!;
+  const { byPage, identities, lists } = mapping.device!;
+  if (isIdentity(mapping)) {
+    foldOldest(mapping);
+    if (mapping.kind === "map") identities.add(mapping);
+  }
   mapping.siblings?.map(mapping);
   addMapping(byPage, pageOf(mapping.addr), mapping);
   if (mapping.kind === "sg") addMapping(lists, mapping.phys!, mapping);
@@ -184,8 +176,9 @@ export function keepsSegments({ segments, unmappedSegments }: Device): boolean {
 
 /** Removes a mapping that is no longer live. */
 export function dropMapping(mapping: TracedMapping): void {
-  const { byPage, lists } = mapping.device!;
+  const { byPage, identities, lists } = mapping.device!;
   mapping.siblings?.forget(mapping);
+  identities.delete(mapping);
   removeMapping(byPage, pageOf(mapping.addr), mapping);
   if (mapping.kind === "sg") removeMapping(lists, mapping.phys!, mapping);
 }
@@ -229,24 +222,30 @@ export function conflicting(mapping: TracedMapping): TracedMapping | null {
 
 /** Mappings of one page that are kept; of more identity mappings only the number: they may lack an unmap. */
 const MOST_OF_A_PAGE = 8;
+/** The same for a device: more than its rings have. */
+const MOST_OF_A_DEVICE = 1 << 16;
 
-/** Makes room for one more in a page. @see behaviour/traces.md T.23, T.64 */
+/** Makes room for one more in a page and a device. @see behaviour/traces.md T.23, T.64 */
 function foldOldest({ addr, device }: TracedMapping): void {
-  const { byPage, folded } = device!;
-  const mappings = byPage.get(pageOf(addr));
-  if (mappings === undefined || mappings.length < MOST_OF_A_PAGE) return;
-  const oldest = mappings.findIndex((mapping) => mapping.kind === "map" && isIdentity(mapping));
-  if (oldest < 0) return;
-  const [mapping] = mappings.splice(oldest, 1);
-  mapping!.siblings?.forget(mapping!);
-  folded.set(mapping!.addr, (folded.get(mapping!.addr) ?? 0) + 1);
+  const { byPage, folded, identities } = device!;
+  const mappings = byPage.get(pageOf(addr)) ?? [];
+  const oldest = mappings.length >= MOST_OF_A_PAGE
+    ? mappings.find((mapping) => identities.has(mapping))
+    : identities.size >= MOST_OF_A_DEVICE
+    ? identities.values().next().value
+    : undefined;
+  if (oldest === undefined) return;
+  dropMapping(oldest);
+  folded.set(oldest.addr, (folded.get(oldest.addr) ?? 0) + 1);
 }
 
 /** Unmaps one of the mappings that are only counted. @returns False when there is none. */
 export function unfold(device: Device, addr: number): boolean {
   const count = device.folded.get(addr) ?? 0;
-  if (count === 0) return false;
-  device.folded.set(addr, count - 1);
+  if (count > 1) device.folded.set(addr, count - 1);
+  else if (count === 1) device.folded.delete(addr);
+  else if (device.foldedElsewhere > 0) device.foldedElsewhere--;
+  else return false;
   device.unmapCount++;
   return true;
 }

@@ -15,8 +15,11 @@ export class PageHistory {
 
   readonly #indices = new Map<string, PageIndex>();
 
-  /** @param addresses Where devices faulted; the page before each is kept too. */
-  constructor(addresses: Iterable<number>) {
+  /**
+   * @param addresses Where devices faulted; the page before each is kept too.
+   * @param isWhole Every mapping of these pages is added, old ones too.
+   */
+  constructor(addresses: Iterable<number>, readonly isWhole = true) {
     for (const address of addresses) {
       const page = pageOf(address);
       this.#physPages.set(page, []);

@@ -8,6 +8,7 @@
  * @see behaviour/traces.md T.25 to T.30
  */
 import type { NvmeCommand } from "../script/recorder.ts";
+import { NewestMap } from "./newest_map.ts";
 import { type Moment, PAGE_BYTES, pageEnd, pageOf, type TracedMapping } from "./traced_mapping.ts";
 
 interface TableMap extends Moment {
@@ -66,6 +67,8 @@ export class Context {
   lastMapping: TracedMapping | null = null;
   /** Its last line that is one of a call. */
   lastLine = 0;
+  /** When it wrote its last line. */
+  lastSeconds = 0;
 }
 
 export interface EndedRange {
@@ -79,8 +82,11 @@ export type RangeSink = (range: EndedRange) => void;
 
 /** No call of the DMA API takes longer than this from its first line to its last: ten times what was seen. */
 export const CALL_SECONDS = 0.09;
-/** The most runs that are kept open; beyond, the oldest is dropped. */
+/** The most runs that are kept open, and unmaps; beyond, the oldest is dropped. */
 const MOST_RUNS = 100_000;
+const MOST_ORPHANS = 1 << 14;
+/** When there are more contexts, those are dropped that wrote nothing for longer than any call takes. */
+const MOST_CONTEXTS = 1 << 12;
 /** Pages before an address in which a range that covers it is sought. */
 const NEAR_PAGES = 64;
 
@@ -90,9 +96,10 @@ export class PageTable {
   claimedMaps = 0;
   claimedUnmaps = 0;
   readonly #contexts = new Map<number, Context>();
+  #mostContexts = MOST_CONTEXTS;
   readonly #runs = new Map<number, Run[]>();
   /** Unmaps that nothing has claimed, by their start: they show that a range was ended. */
-  readonly #orphans = new Map<number, TableUnmap>();
+  readonly #orphans = new NewestMap<number, TableUnmap>(MOST_ORPHANS);
   readonly #sink: RangeSink;
 
   constructor(sink: RangeSink) {
@@ -100,11 +107,26 @@ export class PageTable {
   }
 
   /** The context of a line. */
-  context(pid: number, cpu: number, flag: string): Context {
+  context(pid: number, { cpu, seconds }: Moment, flag: string): Context {
     const key = (pid * 4096 + cpu) * 256 + flag.charCodeAt(0);
     let context = this.#contexts.get(key);
-    if (context === undefined) this.#contexts.set(key, context = new Context());
+    if (context === undefined) {
+      if (this.#contexts.size >= this.#mostContexts) this.#dropIdle(seconds);
+      this.#contexts.set(key, context = new Context());
+    }
+    context.lastSeconds = seconds;
     return context;
+  }
+
+  /** Tasks come and go: of an old one nothing can follow that belongs to what it wrote. */
+  #dropIdle(now: number): void {
+    for (const [key, context] of this.#contexts) {
+      if (now - context.lastSeconds < 2 * CALL_SECONDS) continue;
+      this.goesOn(context);
+      this.settle(context);
+      this.#contexts.delete(key);
+    }
+    this.#mostContexts = Math.max(MOST_CONTEXTS, 2 * this.#contexts.size);
   }
 
   map(context: Context, map: TableMap): void {

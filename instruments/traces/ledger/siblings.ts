@@ -92,12 +92,11 @@ export class Siblings<Mapping extends object> {
 
   /** Those that seem leaked, by their maps, and whether each surely is live. */
   leaked(): ReadonlyMap<Mapping, boolean> {
-    this.#endRun();
     const fillings = this.#fillings();
     const late = [...this.#live].filter(([mapping, place]) =>
       !fillings.has(mapping) && this.#isLate(place)
     );
-    const isGrown = late.length <= this.#grown;
+    const isGrown = late.length <= this.#grown + this.#grownInRun();
     return new Map(late.map(([mapping, { isUnseen }]) => [mapping, isGrown && !isUnseen]));
   }
 
@@ -112,9 +111,13 @@ export class Siblings<Mapping extends object> {
     this.#unmaps++;
   }
 
+  /** How far maps since the last unmap raised the level, unless they fill a ring. */
+  #grownInRun(): number {
+    return this.#rise >= FILLING && this.#rise * 2 > this.#run ? 0 : this.#rise;
+  }
+
   #endRun(): void {
-    const isFilling = this.#rise >= FILLING && this.#rise * 2 > this.#run;
-    if (!isFilling) this.#grown += this.#rise;
+    this.#grown += this.#grownInRun();
     this.#run = 0;
     this.#rise = 0;
   }

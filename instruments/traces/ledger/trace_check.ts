@@ -13,13 +13,14 @@ import {
   differenceOf,
   markIn,
   type TimedFinding,
-} from "./clock_offset.ts";
+} from "../clocks/clock_offset.ts";
 import { type ClassifiedLog, classifyLog, faultPages } from "./classify_log.ts";
 import { Ledger } from "./ledger.ts";
-import type { Certainty, Finding, TracedMapping } from "./traced_mapping.ts";
+import { asKnown } from "./findings.ts";
+import type { Finding, TracedMapping } from "./traced_mapping.ts";
 import { leaksOf } from "./leaks.ts";
 import { MachineFacts } from "./machine_facts.ts";
-import { QemuClock } from "./qemu_clock.ts";
+import { QemuClock } from "../clocks/qemu_clock.ts";
 import { PageHistory } from "./page_history.ts";
 
 export interface Gap {
@@ -218,21 +219,6 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
 }
 
-/** Whether lines are missing between those that a finding follows from. @see behaviour/traces.md T.68 */
-function isAcross(
-  { line, otherLine, since }: Finding,
-  holes: ReadonlySet<number>,
-): boolean {
-  if (since === null) return false;
-  const until = Math.max(line ?? 0, otherLine ?? 0);
-  for (const hole of holes) if (hole > since && hole <= until) return true;
-  return false;
-}
-
-function weaker({ certainty }: Finding): Certainty {
-  return certainty === "unknown" ? "unknown" : "possible";
-}
-
 const ORDER = ["proved", "likely", "possible", "unknown"];
 
 /** The trace's findings with the line of the log that is about each, and those of the log alone. */
@@ -247,8 +233,7 @@ function merge({ edges, findings }: Ledger, classified: ClassifiedLog): Finding[
     if (leak !== undefined) return [];
     const logLine = logLines.get(finding) ?? null;
     // The kernel's own word needs no line of the trace.
-    const isWeak = logLine === null && isAcross(finding, edges.holes);
-    return [{ ...finding, logLine, certainty: isWeak ? weaker(finding) : finding.certainty }];
+    return [{ ...logLine === null ? asKnown(finding, edges) : finding, logLine }];
   });
   return [...own, ...classified.findings].sort((a, b) =>
     ORDER.indexOf(a.certainty) - ORDER.indexOf(b.certainty) ||

@@ -1,8 +1,11 @@
 /** What the ledger keeps: mappings, their devices, and findings. */
 import type { Direction, MappingKind } from "../line/dma_event.ts";
+import { NewestMap } from "./newest_map.ts";
 import { Siblings } from "./siblings.ts";
 
 export const PAGE_BYTES = 4096;
+/** Of a device so much is kept that is not live: a trace of hours uses more addresses than memory holds. */
+const MOST_KEPT = 1 << 13;
 
 /** A line of the trace, and when it was written. */
 export interface Moment {
@@ -46,14 +49,18 @@ export interface Device {
   readonly byPage: Map<number, TracedMapping[]>;
   /** Live lists by the physical address of their first entry. */
   readonly lists: Map<number, TracedMapping[]>;
-  /** The last mapping that was unmapped at each address. */
-  readonly unmapped: Map<number, TracedMapping>;
+  /** The last mapping that was unmapped at each address; of the addresses the newest. */
+  readonly unmapped: NewestMap<number, TracedMapping>;
   /** The last list that was unmapped, by the physical address of its first entry. */
-  readonly unmappedLists: Map<number, TracedMapping>;
+  readonly unmappedLists: NewestMap<number, TracedMapping>;
   /** Mappings by what those have in common that a driver uses alike. */
   readonly siblings: Map<string, Siblings<TracedMapping>>;
   /** Identity mappings of which only the number is kept, by address. */
-  readonly folded: Map<number, number>;
+  readonly folded: NewestMap<number, number>;
+  /** How many more there are, at any address. */
+  foldedElsewhere: number;
+  /** Live identity mappings in the order of their maps: the oldest are folded. */
+  readonly identities: Set<TracedMapping>;
   readonly counts: Record<string, number>;
   /** Line of its first mapping. */
   firstLine: number;
@@ -102,14 +109,16 @@ export function isSure({ certainty }: Finding): boolean {
 }
 
 export function makeDevice(name: string): Device {
-  return {
+  const device: Device = {
     name,
     byPage: new Map(),
     lists: new Map(),
-    unmapped: new Map(),
-    unmappedLists: new Map(),
+    unmapped: new NewestMap(MOST_KEPT),
+    unmappedLists: new NewestMap(MOST_KEPT),
     siblings: new Map(),
-    folded: new Map(),
+    folded: new NewestMap(MOST_KEPT, (_, count) => device.foldedElsewhere += count),
+    foldedElsewhere: 0,
+    identities: new Set(),
     counts: {},
     firstLine: Infinity,
     mostPages: 0,
@@ -123,6 +132,7 @@ export function makeDevice(name: string): Device {
     segments: 0,
     unmappedSegments: 0,
   };
+  return device;
 }
 
 /** How a device's addresses are made. @see behaviour/traces.md T.60 */

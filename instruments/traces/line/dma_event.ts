@@ -70,12 +70,7 @@ export type DmaEvent =
 
 type Reader = (payload: string) => DmaEvent | null;
 
-const DIRECTIONS: ReadonlySet<string> = new Set([
-  "BIDIRECTIONAL",
-  "TO_DEVICE",
-  "FROM_DEVICE",
-  "NONE",
-]);
+const DIRECTIONS: readonly Direction[] = ["BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE", "NONE"];
 
 /** How the payload of each event is read; null for one that is cut or damaged. */
 const READERS: ReadonlyMap<string, Reader> = new Map(Object.entries<Reader>({
@@ -114,8 +109,9 @@ export function readDmaEvent(name: string, payload: string): DmaEvent | null {
 }
 
 function directionOf(payload: string): Direction | null {
+  // The word of the list: one cut out of a line would keep the line in memory.
   const word = wordOf(payload, " dir=");
-  return word !== null && DIRECTIONS.has(word) ? word as Direction : null;
+  return DIRECTIONS.find((direction) => direction === word) ?? null;
 }
 
 function deviceOf(payload: string): string {

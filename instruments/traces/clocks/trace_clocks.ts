@@ -7,7 +7,7 @@ import { formatCount } from "../../../lang/text/numbers.ts";
 import type { TiedClocks } from "../line/joined_events.ts";
 import { type ClockOffset, exactOffset } from "./clock_offset.ts";
 import type { QemuOffset } from "./qemu_clock.ts";
-import type { LogPass, TraceCheck } from "./trace_check.ts";
+import type { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 
 /** Null where there is no such record beside a trace, or nothing that ties it. */
 export interface TraceClocks {

@@ -5,7 +5,7 @@
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import type { LogTime } from "../kernel_log/log_time.ts";
-import type { Finding } from "./traced_mapping.ts";
+import type { Finding } from "../ledger/traced_mapping.ts";
 
 export interface ClockOffset {
   /** Added to a time of the log, it is that of the trace. */

@@ -1,0 +1,157 @@
+/** `dmalab trace watch`: what a machine does wrong with its mappings, while it is traced. */
+import { findingJson, findingLine } from "../../instruments/traces/ledger/check_report.ts";
+import type { Finding } from "../../instruments/traces/ledger/traced_mapping.ts";
+import { TraceWatch } from "../../instruments/traces/watch/trace_watch.ts";
+import { printableJson } from "../../lang/diagnostics/display_width.ts";
+import { formatCount, formatSize } from "../../lang/text/numbers.ts";
+import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
+import { READ_LIMITS } from "../files/file_limits.ts";
+import { writeFile } from "../files/write_file.ts";
+import { host } from "../host.ts";
+import { Interrupts } from "../interrupts.ts";
+import { refuse, type Screen } from "../screen.ts";
+import { KeptBytes, LINE_END } from "./kept_bytes.ts";
+import { type FollowedSource, followedSource, LeanHeap, UnreadableFile } from "./read_lines.ts";
+
+/** How often it is looked for what needs no line to be seen. */
+const SETTLE_MS = 250;
+const STATUS_MS = 60_000;
+/** Findings alike that are printed; more are counted. */
+const MOST_ALIKE = 10;
+/** Faults whose last seconds are written; a device that faults on and on would fill the disk. */
+const MOST_FILES = 10;
+
+export interface WatchForm {
+  readonly asJson: boolean;
+  /** Seconds that are kept. */
+  readonly keepSeconds: number;
+  /** How the files of faults are called: a number and `.trace.txt` follow. */
+  readonly name: string;
+}
+
+export async function runWatch(
+  paths: readonly string[],
+  form: WatchForm,
+  screen: Screen,
+): Promise<ExitCode> {
+  const interrupts = new Interrupts();
+  try {
+    const sources = paths.map((path) => followedSource(path));
+    const session = new WatchSession(form, screen);
+    interrupts.listen();
+    return await session.follow(sources, interrupts);
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  } finally {
+    interrupts.close();
+  }
+}
+
+class WatchSession {
+  readonly #form: WatchForm;
+  readonly #screen: Screen;
+  readonly #kept: KeptBytes;
+  readonly #watch: TraceWatch;
+  readonly #alike = new Map<string, number>();
+  #findings = 0;
+  #faults = 0;
+  #shownLines = 0;
+  #shownMs = performance.now();
+
+  constructor(form: WatchForm, screen: Screen) {
+    this.#form = form;
+    this.#screen = screen;
+    this.#kept = new KeptBytes(READ_LIMITS.keptTrace, form.keepSeconds);
+    this.#watch = new TraceWatch({
+      finding: (finding) => this.#found(finding),
+      fault: (finding) => this.#fault(finding),
+    });
+  }
+
+  async follow(sources: readonly FollowedSource[], interrupts: Interrupts): Promise<ExitCode> {
+    const timer = setInterval(() => {
+      if (interrupts.interrupted()) { for (const source of sources) source.stop(); }
+      this.#watch.settle();
+      if (performance.now() - this.#shownMs > STATUS_MS) this.#status();
+    }, SETTLE_MS);
+    try {
+      await Promise.all(sources.map((source) => this.#read(source)));
+    } finally {
+      clearInterval(timer);
+    }
+    this.#watch.end();
+    this.#status();
+    return this.#findings + this.#faults > 0 ? FAILED : HELD;
+  }
+
+  async #read(source: FollowedSource): Promise<void> {
+    // Of several streams whole lines are kept: a piece may end within one.
+    let rest = new Uint8Array();
+    const take = (bytes: Uint8Array<ArrayBuffer>) => {
+      const end = bytes.lastIndexOf(LINE_END) + 1;
+      if (end > 0) {
+        this.#kept.push(rest);
+        this.#kept.push(bytes.subarray(0, end));
+        rest = new Uint8Array();
+      }
+      const more = new Uint8Array(rest.length + bytes.length - end);
+      more.set(rest);
+      more.set(bytes.subarray(end), rest.length);
+      rest = more.length > READ_LIMITS.traceLine ? new Uint8Array() : more;
+    };
+    const heap = new LeanHeap();
+    for await (const batch of source.lines(take)) {
+      for (const line of batch) this.#watch.push(line);
+      this.#kept.mark(this.#watch.seconds);
+      heap.look();
+    }
+  }
+
+  #found(finding: Finding): void {
+    this.#findings++;
+    const key = `${finding.kind} ${finding.device} ${finding.certainty}`;
+    const count = (this.#alike.get(key) ?? 0) + 1;
+    this.#alike.set(key, count);
+    if (count > MOST_ALIKE) return;
+    this.#say(finding, count === MOST_ALIKE ? " (more of these are only counted)" : "");
+  }
+
+  #fault(finding: Finding): void {
+    if (++this.#faults > MOST_FILES) return;
+    const name = `${this.#form.name}-${this.#faults}.trace.txt`;
+    const { bytes, seconds } = this.#kept.newest(this.#watch.seconds);
+    writeFile(name, bytes);
+    this.#say(
+      finding,
+      `; the last ${seconds.toFixed(1)} s are in ${name}${
+        this.#faults === MOST_FILES ? ", the last such file" : ""
+      }`,
+    );
+  }
+
+  #say(finding: Finding, more: string): void {
+    const seconds = this.#watch.seconds.toFixed(6);
+    if (this.#form.asJson) {
+      const record = { at: this.#watch.seconds, ...findingJson(finding) };
+      this.#screen.data(`${printableJson(record, 0)}\n`);
+    } else this.#screen.out(`${seconds} ${findingLine(finding)}${more}\n`);
+  }
+
+  #status(): void {
+    const now = performance.now();
+    const { lines, liveMappings, lostEvents } = this.#watch;
+    const rate = Math.round((lines - this.#shownLines) / Math.max(now - this.#shownMs, 1) * 1000);
+    [this.#shownLines, this.#shownMs] = [lines, now];
+    this.#watch.seekLeaks();
+    this.#screen.err(
+      `${formatCount(lines, "line")}, ${rate} a second; ${
+        formatCount(liveMappings, "live mapping")
+      }; ${formatCount(lostEvents, "event")} lost; ${
+        formatCount(this.#findings, "finding")
+      } proved or likely, ${formatCount(this.#faults, "fault")}; memory ${
+        formatSize(host.memoryUsage().rss)
+      }\n`,
+    );
+  }
+}
