@@ -21,8 +21,8 @@ export interface Attempt {
 interface Tried {
   readonly failure: Failure | null;
   readonly findings: ReadonlySet<string>;
-  /** Whether a statement did something there. */
-  readonly reached: (site: number) => boolean;
+  /** Whether a statement did something there, and did not fail itself. */
+  readonly passed: (site: number) => boolean;
 }
 
 /** Does the run again without one defect after the other, on demand. */
@@ -72,7 +72,7 @@ export class Remedies {
       const tried = this.#without(off!);
       if (tried === null || tried.findings.has(key)) return false;
       if (tried.failure === null) return true;
-      return isLeak && finding.site !== null && tried.reached(finding.site);
+      return isLeak && finding.site !== null && tried.passed(finding.site);
     }));
   }
 
@@ -98,11 +98,17 @@ export class Remedies {
       ...sweeps.incidents.map(({ event }) => event),
       ...leaks,
     ];
-    const { events } = machine.world.recorder;
+    const { vm, world } = machine;
+    const failed = failure?.diagnostic.span ?? null;
     return {
       failure,
       findings: new Set(findings.map(findingKey)),
-      reached: (of) => events.some(({ site }) => site === of),
+      passed(of) {
+        const span = vm.siteSpan(of);
+        const isFailed = failed?.source === span?.source && failed !== null && span !== null &&
+          failed.start < span.end && span.start < failed.end;
+        return !isFailed && world.recorder.events.some(({ site }) => site === of);
+      },
     };
   }
 }

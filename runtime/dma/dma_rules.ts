@@ -30,6 +30,10 @@ export interface DmaRules extends Pick<KernelStrategies["dma"], Kept> {
    * these, whatever it says itself: the two-step API as first posted.
    */
   readonly keepsAttributes: boolean;
+  /** Without a range links map their buffers by themselves, and the state remembers them. */
+  readonly unlinksSingles: boolean;
+  /** A link returns the device address of its buffer. */
+  readonly linkReturnsAddress: boolean;
   /** No range is this long or longer: its size has no room for the flag any more. */
   readonly rangeLimitBytes: Bytes;
   /** What a caller of the two-step API declares for one range. */
@@ -46,6 +50,8 @@ const RANGE_LIMIT_BYTES: Bytes = 2 ** 63;
 
 /** One object: where the range is, and how long. */
 const MERGED_OBJECTS: RangeObjects = { count: 1, sizeBytes: 16 };
+/** One more pair, of a buffer that the state remembers. */
+export const SINGLE_BYTES: Bytes = 16;
 /** Besides that: direction and attributes; the kind of memory and its provider. Two words each. */
 const FIRST_POSTED_OBJECTS: RangeObjects = { count: 3, sizeBytes: 48 };
 
@@ -63,6 +69,8 @@ export function dmaRules({ strategies: { dma }, quirks }: Kernel): DmaRules {
     forcedBounceRefusesMmio: quirks.has("host_bridge_p2p_with_forced_bounce"),
     linksEmptyMiddle: quirks.has("bounce_link_no_middle"),
     keepsAttributes: quirks.has("api_rfc_2024"),
+    unlinksSingles: quirks.has("unlink_covers_singles"),
+    linkReturnsAddress: quirks.has("link_returns_address"),
     rangeLimitBytes: quirks.has("iova_size_32_bits") ? 2 ** 31 : RANGE_LIMIT_BYTES,
     rangeObjects: quirks.has("api_rfc_2024") ? FIRST_POSTED_OBJECTS : MERGED_OBJECTS,
     listLengthWraps: quirks.has("list_length_wraps"),

@@ -15,6 +15,14 @@ export interface KeptAttributes {
   readonly attrs: number;
 }
 
+/** A buffer that a link mapped by itself. @see calls/one_way.ts */
+export interface LinkedSingle {
+  /** Where the link put it. */
+  readonly offset: number;
+  readonly dma: DmaAddr;
+  readonly sizeBytes: Bytes;
+}
+
 /** The state of a two-step mapping: an address and a size, which the caller keeps. */
 export class DmaIovaState {
   /** First byte of the range as the device will see it; 0 when there is none. */
@@ -47,6 +55,11 @@ export class DmaIovaState {
    */
   kept: KeptAttributes | null = null;
   /**
+   * Buffers that links mapped by themselves, where the API remembers those; else none.
+   * @internal
+   */
+  singles: readonly LinkedSingle[] = [];
+  /**
    * The request that wrote it last, null for what is none. It tells of state that is stale.
    * @internal
    */
@@ -60,6 +73,7 @@ export class DmaIovaState {
   clear(request: number | null = null): void {
     this.writtenBy = request;
     this.kept = null;
+    this.singles = [];
     this.addr = 0 as DmaAddr;
     this.sizeBytes = 0;
     this.bounced = false;

@@ -72,6 +72,9 @@ export const QUIRKS = {
     "What if the block iterator mapped one segment by itself, and asked for no range.",
   iova_size_32_bits: "What if the size of a range had 32 bits: from 2 GiB on there is none.",
   api_rfc_2024: "The two-step API as first posted: three state objects, attributes kept.",
+  link_returns_address: "What if dma_iova_link returned the device address of what it links.",
+  unlink_covers_singles:
+    "What if two-step calls mapped and unmapped single buffers where there is no range.",
   swiotlb_2022_never_copy_in: "Bounce buffers are not filled for from_device mappings.",
   swiotlb_2022_copy_in_at_map: "Bounce buffers are filled at the map, but not with skip_cpu_sync.",
   swiotlb_2022_sync_rework:

@@ -6,6 +6,7 @@ import { STATE } from "./parameters.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import type { DmaIovaState } from "../../../runtime/dma/iova_state.ts";
 import type { IovaStateTarget } from "../things/dma/iova_state.ts";
+import { Quantity } from "../../values/value.ts";
 import { requireFeature } from "../../../runtime/kernels/features.ts";
 import { builtin } from "../describe/builtin.ts";
 import { TRANSLATED_MACHINE } from "./example_machines.ts";
@@ -33,19 +34,22 @@ export const TWO_STEP_CALLS: readonly FunctionSpec[] = [
       run.lab.machine.dma.dmaIovaTryAlloc(dev, givenTo(dev, state), phys, size),
   }),
   kernelCall("dma_iova_link", {
-    result: "nothing",
+    result: "any",
     doc: "Maps a buffer at an offset of a reserved range. The device must not use it before " +
       "dma_iova_sync. Every link but the first must start on a granule, every one but the last " +
-      "end on one.",
+      "end on one. The result is none; with the switch `link_returns_address`, the device address.",
     example: `${LINK_EXAMPLE}assert state.linked == 4KiB\n` +
       `dma_iova_link(ssd, state, 0x20_0800, 4KiB, 2KiB, to_device) fails EIO\n` +
       `dma_iova_destroy(ssd, state, 4KiB, to_device)`,
     raises: ["EIO", "EINVAL", "ENXIO", "EADDRINUSE", "ENOMEM", "EPERM", "EOPNOTSUPP", "EFAULT"],
-    run: (run, [dev, state, phys, offset, size, dir, attrs]) =>
-      raiseErrno(
-        run.lab.machine.dma.dmaIovaLink(dev, givenTo(dev, state), phys, offset, size, dir, attrs),
-        "dma_iova_link() refused the buffer",
-      ),
+    run(run, [dev, target, phys, offset, size, dir, attrs]) {
+      const { dma } = run.lab.machine;
+      const state = givenTo(dev, target);
+      const error = dma.dmaIovaLink(dev, state, phys, offset, size, dir, attrs);
+      raiseErrno(error, "dma_iova_link() refused the buffer");
+      if (!dma.rules.linkReturnsAddress) return null;
+      return new Quantity("dma", state.singles.at(-1)?.dma ?? state.addr + offset);
+    },
   }),
   kernelCall("dma_iova_sync", {
     result: "nothing",

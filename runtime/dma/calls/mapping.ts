@@ -53,6 +53,7 @@ import { refuseMap, whyBranch, whyMaskRefused } from "../paths/refusal.ts";
 import type { Scatterlist } from "../scatterlist.ts";
 import { ScatterlistCalls } from "./scatterlist_calls.ts";
 import { noTwoStep, type TwoStepApi } from "./no_two_step.ts";
+import { oneWay } from "./one_way.ts";
 import { TwoStepCalls } from "./two_step_calls.ts";
 
 export { UNLIMITED_BYTES } from "./mapping_queries.ts";
@@ -135,9 +136,10 @@ export class DmaMapping {
     this.#events = machine.events;
     this.#calls = new CallEvents(machine.events);
     this.#mappings = new MappingEvents(machine);
-    this.#twoStep = machine.kernel.strategies.dma.hasTwoStep
+    const ranges = machine.kernel.strategies.dma.hasTwoStep
       ? new TwoStepCalls(machine, this.#calls, this.#mappings)
       : noTwoStep(machine);
+    this.#twoStep = this.rules.unlinksSingles ? oneWay(ranges, this) : ranges;
     this.#scatterlists = new ScatterlistCalls(machine, this.#calls, this.#mappings);
   }
 

@@ -433,6 +433,35 @@ Deno.test("api_rfc_2024: attributes of the first link hold for unlinking and des
   }
 });
 
+Deno.test("unlink_covers_singles: without a range links map by themselves, and unlinks unmap what lies in their part (defects.md)", () => {
+  const quirks = new Set(["unlink_covers_singles"] as const);
+  const bench = twoStep({ iommu: { mode: "off" }, machine: { quirks } });
+  const { machine, dev, state } = bench;
+  assertEquals(bench.tryAlloc(0x1000_0000, 0x3000), false);
+  for (const n of [0, 1, 2]) {
+    assertEquals(bench.link(0x1000_0000 + n * 0x2000, n * 0x1000, 0x1000), 0);
+  }
+  assertEquals(machine.dma.dmaIovaSync(dev, state, 0, 0x3000), 0);
+  machine.dma.dmaIovaUnlink(dev, state, 0x1000, 0x1000, DMA_TO_DEVICE);
+  assertEquals(state.singles.map(({ dma }) => dma as number), [0x1000_0000, 0x1000_4000]);
+  machine.dma.dmaIovaDestroy(dev, state, 0x3000, DMA_TO_DEVICE);
+  machine.dma.dmaIovaFree(dev, state);
+  assertEquals([state.singles, classes(bench)], [[], []]);
+  assertEquals(bench.fields("dma.unmap").map(({ dma }) => dma), [
+    0x1000_2000,
+    0x1000_0000,
+    0x1000_4000,
+  ]);
+  // What cannot be mapped is not linked; and with a range nothing is different.
+  const narrow = twoStep({ iommu: { mode: "off" }, device: { maskBits: 24 }, machine: { quirks } });
+  assertEquals([narrow.link(0x1000_0000, 0, 2 ** 20), narrow.state.singles], [-ERRNO.ENOMEM, []]);
+  const ranged = twoStep({ machine: { quirks } });
+  ranged.tryAlloc(0x1000_0000, 0x1000);
+  assertEquals([ranged.link(0x1000_0000, 0, 0x1000), ranged.state.singles], [0, []]);
+  ranged.destroy(0x1000, DMA_TO_DEVICE);
+  assertEquals([leaves(ranged), classes(ranged)], [[], []]);
+});
+
 Deno.test("an unlink tells the path of its own part, not of the range (dma.md 3.6)", () => {
   const bench = twoStep({ device: NVME_UNTRUSTED });
   const { machine, dev, state } = bench;

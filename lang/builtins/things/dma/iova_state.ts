@@ -2,6 +2,7 @@
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { BouncedBuffer } from "../../../../runtime/memory/swiotlb/swiotlb.ts";
 import type { PeerMapType } from "../../../../runtime/vocabulary/shared_words.ts";
+import { SINGLE_BYTES } from "../../../../runtime/dma/dma_rules.ts";
 import { DmaIovaState } from "../../../../runtime/dma/iova_state.ts";
 import { formatAddress, formatSize } from "../../../text/numbers.ts";
 import { iovaStatePicture } from "../../../render/pictures/iova_state_picture.ts";
@@ -75,7 +76,8 @@ export const IOVA_STATE: TypeSpec<IovaStateTarget> = {
     ),
     stored: f.size(
       "What they take together.",
-      (_state, run) => run.lab.machine.dma.rules.rangeObjects.sizeBytes,
+      ({ state }, run) =>
+        run.lab.machine.dma.rules.rangeObjects.sizeBytes + state.singles.length * SINGLE_BYTES,
     ),
     written_by: f.int(
       "The number of the request that it was last written for; none outside of requests.",
