@@ -5,13 +5,31 @@
  *
  * @see behaviour/dma.md 3.1, points 7 and 11; behaviour/defects.md, `unlink_covers_singles`
  */
-import { DMA_MAPPING_ERROR } from "../../address.ts";
+import { type Bytes, DMA_MAPPING_ERROR, type DmaAddr, type PhysAddr } from "../../address.ts";
 import { ERRNO } from "../../errno.ts";
+import type { DmaDirection } from "../attributes.ts";
+import type { DmaDevice } from "../device/device.ts";
 import type { DmaIovaState } from "../iova_state.ts";
-import type { DmaMapping } from "./mapping.ts";
 import type { TwoStepApi } from "./no_two_step.ts";
 
-type SingleCalls = Pick<DmaMapping, "dmaMapPhys" | "dmaMappingError" | "dmaUnmapPhys">;
+/** Mappings of single buffers. */
+interface SingleCalls {
+  dmaMapPhys(
+    dev: DmaDevice,
+    phys: PhysAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): DmaAddr | typeof DMA_MAPPING_ERROR;
+  dmaMappingError(dev: DmaDevice, dma: DmaAddr): number;
+  dmaUnmapPhys(
+    dev: DmaDevice,
+    dma: DmaAddr,
+    sizeBytes: Bytes,
+    dir: DmaDirection,
+    attrs: number,
+  ): void;
+}
 
 /** @param ranges What is done where there is a range. */
 export function oneWay(ranges: TwoStepApi, singles: SingleCalls): TwoStepApi {
@@ -25,8 +43,9 @@ export function oneWay(ranges: TwoStepApi, singles: SingleCalls): TwoStepApi {
   };
   return {
     tryAlloc: (...call) => ranges.tryAlloc(...call),
-    link(dev, state, phys, offset, sizeBytes, dir, attrs) {
-      if (hasRange(state)) return ranges.link(dev, state, phys, offset, sizeBytes, dir, attrs);
+    link(...call) {
+      const [dev, state, phys, offset, sizeBytes, dir, attrs] = call;
+      if (hasRange(state)) return ranges.link(...call);
       const dma = singles.dmaMapPhys(dev, phys, sizeBytes, dir, attrs);
       if (dma === DMA_MAPPING_ERROR) return -ERRNO.ENOMEM;
       singles.dmaMappingError(dev, dma);
