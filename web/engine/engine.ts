@@ -12,7 +12,7 @@ import { printableText } from "../../lang/diagnostics/display_width.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
 import { loadFollowed } from "../../lang/language.ts";
 import { recordRun, type RunChoice, runsOf } from "../../lang/recording/mod.ts";
-import type { Program } from "../../lang/run/program.ts";
+import type { LoadResult, Program } from "../../lang/run/program.ts";
 import { FAST_CHECK } from "../../lang/run/property/fast_check_engine.ts";
 import { isSameEntry, type RunReport, runTitle } from "../../lang/run/report.ts";
 import { SourceFile } from "../../lang/source.ts";
@@ -84,21 +84,37 @@ export class Engine {
 
   handle(request: Request): void {
     const { id, run } = request;
-    const exitCode = request.kind === "run" ? this.#run(id, request.project) : HELD;
+    if (request.kind === "record") {
+      this.#record(id, run);
+      return this.answer({ id, kind: "done", exitCode: HELD });
+    }
+    const { diagnostics, program } = this.#check(id, request.project);
+    // Who edits looks at one run: it is new before all others are done.
     this.#record(id, run);
+    const exitCode = this.#print(id, request.project, diagnostics, program);
     this.answer({ id, kind: "done", exitCode });
   }
 
-  /** Checks and runs; what the command line prints is sent. @returns Its exit code. */
-  #run(id: number, { entry, files, seed }: Project): number {
-    const loader = projectLoader(files);
-    const source = new SourceFile(entry, files[entry] ?? "");
-    const { diagnostics, program } = loadFollowed(source, loader);
+  #check(id: number, { entry, files }: Project): LoadResult {
+    const result = loadFollowed(new SourceFile(entry, files[entry] ?? ""), projectLoader(files));
+    const { diagnostics, program } = result;
     this.answer({
       id,
       kind: "checked",
       problems: diagnostics.map((each) => problemOf(each, entry)),
     });
+    this.#followed = program;
+    this.#runs = program === null ? [] : runsOf(program);
+    return result;
+  }
+
+  /** Runs all; what the command line prints is sent. @returns Its exit code. */
+  #print(
+    id: number,
+    { seed }: Project,
+    diagnostics: readonly Diagnostic[],
+    program: Program | null,
+  ): number {
     const screen = new SentScreen((text) => this.answer({ id, kind: "output", text }));
     sayDiagnostics(diagnostics, screen);
     const options = { ...PRINTED, seed };
@@ -106,8 +122,6 @@ export class Engine {
     const reports = report === null ? [] : [report];
     const said = sayReports(reports, program === null ? 1 : 0, options, screen);
     screen.flush();
-    this.#followed = program;
-    this.#runs = program === null ? [] : runsOf(program);
     this.answer({ id, kind: "runs", runs: this.#runs.map((each) => entryOf(each, report)) });
     return worseExitCode(
       worseExitCode(codeOfProblems(diagnostics), report === null ? HELD : codeOf(report)),

@@ -172,7 +172,7 @@ export class SourceEditor {
     this.#view.dispatch({ effects });
   }
 
-  focus(): void {
-    this.#view.focus();
+  get hasFocus(): boolean {
+    return this.#view.hasFocus;
   }
 }

@@ -127,6 +127,8 @@ class Playground {
     this.#project = project;
     this.#run = run;
     this.#isEdited = false;
+    byId("printed").textContent = "";
+    byId("run").replaceChildren();
     const names = Object.keys(project.files);
     const choices = names.map((name) => ({ value: name, title: name }));
     fillSelect(byId<HTMLSelectElement>("file"), choices, project.entry);
@@ -207,7 +209,9 @@ class Playground {
         ? [{ line: Number(place.slice(colon + 1)), name }]
         : [];
     });
-    this.#editor.mark(own, own.find(({ name }) => name === "here")?.line ?? null);
+    // Who writes stays where the cursor is.
+    const here = this.#editor.hasFocus ? undefined : own.find(({ name }) => name === "here");
+    this.#editor.mark(own, here?.line ?? null);
   }
 
   #checked(problems: readonly Problem[]): void {

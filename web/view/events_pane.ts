@@ -17,6 +17,8 @@ const SLICE_MS = 15;
 /** The rows that are drawn, by all that they say. */
 interface EventRows {
   readonly run: KeptRun | null;
+  /** Which of them is the uppermost. */
+  readonly first: number;
   readonly rows: Map<string, HTMLElement>;
 }
 
@@ -32,7 +34,7 @@ export class EventsPane implements Pane {
   readonly #inner = el("div", { class: "rows", role: "list", "aria-label": "Events" });
   readonly #scroller = el("div", { class: "scroller" }, this.#inner);
   #moment: Moment | null = null;
-  #rows: EventRows = { run: null, rows: new Map() };
+  #rows: EventRows = { run: null, first: 0, rows: new Map() };
   /** The run that the filter has been applied to, and what it let through; null for all events. */
   #filtered: { readonly run: KeptRun; readonly query: string; readonly found: number[] } | null =
     null;
@@ -44,7 +46,7 @@ export class EventsPane implements Pane {
     this.#filter.addEventListener("keydown", ({ key, shiftKey }) => {
       if (key === "Enter") this.#next(shiftKey ? -1 : 1);
     });
-    this.#scroller.addEventListener("scroll", () => this.#window());
+    this.#scroller.addEventListener("scroll", () => this.#window(true));
   }
 
   draw(moment: Moment, root: HTMLElement): void {
@@ -55,8 +57,8 @@ export class EventsPane implements Pane {
       root.replaceChildren(el("p", { class: "tools" }, label, " ", this.#count), this.#scroller);
     }
     this.#textsOf(moment.run);
-    if (isNew && this.#filter.value !== "") this.#search();
-    else this.#show();
+    if (isNew && this.#filter.value !== "") return this.#search();
+    this.#show();
     this.#reveal();
   }
 
@@ -78,7 +80,9 @@ export class EventsPane implements Pane {
   }
 
   #textsOf(run: KeptRun): EventTexts {
-    return this.#texts = this.#texts?.run === run ? this.#texts : new EventTexts(run);
+    if (this.#texts?.run === run) return this.#texts;
+    this.#texts?.stop();
+    return this.#texts = new EventTexts(run);
   }
 
   get #length(): number {
@@ -120,8 +124,9 @@ export class EventsPane implements Pane {
       }
       const isOver = seq > run.log.count;
       this.#show(isOver);
-      if (isOver) this.#reveal();
-      else this.#slice = setTimeout(go);
+      if (isOver) return this.#reveal();
+      this.#window();
+      this.#slice = setTimeout(go);
     };
     go();
   }
@@ -134,29 +139,30 @@ export class EventsPane implements Pane {
       ? `${count} events`
       : `${this.#length} of ${count} events${isOver ? "" : " …"}`;
     this.#inner.style.height = `${this.#length * ROW_PX}px`;
-    this.#window();
   }
 
-  /** Scrolls to where one is. */
+  /** Scrolls to where one is, and draws what is seen there. */
   #reveal(): void {
     const top = this.#rowOf(this.#moment!.at.seq) * ROW_PX;
     const { clientHeight, scrollTop } = this.#scroller;
     if (top < scrollTop + ROW_PX || top > scrollTop + clientHeight - 2 * ROW_PX) {
       this.#scroller.scrollTop = Math.max(0, top - clientHeight / 2);
-      this.#window();
     }
+    this.#window();
   }
 
-  #window(): void {
+  /** @param isScrolled Nothing else is new. */
+  #window(isScrolled = false): void {
     const moment = this.#moment;
     if (moment === null) return;
     const { clientHeight, scrollTop } = this.#scroller;
     const first = Math.max(0, Math.floor(scrollTop / ROW_PX) - MARGIN_ROWS);
     const seen = Math.ceil(Math.max(clientHeight, 400) / ROW_PX) + 2 * MARGIN_ROWS;
     const last = Math.min(this.#length, first + seen);
-    const rows: HTMLElement[] = [];
     const before = this.#rows;
-    this.#rows = { run: moment.run, rows: new Map() };
+    if (isScrolled && before.first === first) return;
+    const rows: HTMLElement[] = [];
+    this.#rows = { run: moment.run, first, rows: new Map() };
     const { run } = moment;
     // A filtered list leaves calls out: it has no depth.
     const isWhole = this.#filtered === null;
@@ -223,9 +229,14 @@ export class EventsPane implements Pane {
 class EventTexts {
   readonly #texts: string[] = [];
   #next = 1;
+  /** A run that the next key replaces needs none. */
+  #timer = setTimeout(() => this.#makeSome(), TEXTS_AFTER_MS);
 
-  constructor(readonly run: KeptRun) {
-    this.#makeSome();
+  constructor(readonly run: KeptRun) {}
+
+  /** Makes no more of them. */
+  stop(): void {
+    clearTimeout(this.#timer);
   }
 
   /** The device, the name and the fields of an event, in lower case. */
@@ -242,10 +253,12 @@ class EventTexts {
     if (count > MOST_TEXTS) return;
     const end = performance.now() + SLICE_MS;
     while (this.#next <= count && performance.now() < end) this.of(this.#next++);
-    if (this.#next <= count) setTimeout(() => this.#makeSome(), SLICE_MS);
+    if (this.#next <= count) this.#timer = setTimeout(() => this.#makeSome(), SLICE_MS);
   }
 }
 
+/** How long a run is shown before its texts are made. */
+const TEXTS_AFTER_MS = 500;
 /** Events whose texts are kept: some 100 bytes each. */
 const MOST_TEXTS = 300_000;
 

@@ -91,6 +91,7 @@ export class Viewer {
     if (pane === undefined) return;
     this.#isChosen = true;
     this.#choose(pane);
+    if (this.#run !== null) this.#drawPane();
   }
 
   /** Shows a run, at a position or where it opens. */
@@ -177,7 +178,6 @@ export class Viewer {
       byId(`tab-${id}`).tabIndex = isChosen ? 0 : -1;
       this.#panels.get(id)!.hidden = !isChosen;
     }
-    if (this.#run !== null) this.#drawPane();
   }
 
   #listen(): void {
