@@ -1,10 +1,9 @@
 /// <reference lib="dom" />
 /** A request as a picture: memory, the addresses that the device sees, and the entries of its command. */
 import { requestsAt, type RequestView, requestView } from "../../lang/views/request.ts";
-import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
 import { el, svg } from "./dom.ts";
 import type { Moment, Pane } from "./moment.ts";
-import type { Thing } from "./things.ts";
+import { type Box, boxesOf } from "./request_boxes.ts";
 
 /** Height of a row of the picture, as in the style sheet. */
 const ROW_PX = 26;
@@ -13,16 +12,6 @@ const LINES_PX = 56;
 /** Rows of a column that are shown at first, and those of them that stand at its end. */
 const MOST_ROWS = 24;
 const LAST_ROWS = 4;
-
-/** A box of the picture. */
-interface Box {
-  readonly text: string;
-  readonly thing: Thing;
-  /** Where a line goes: addresses in the next column; null where none goes. */
-  readonly leadsTo: number | null;
-  /** A heading has no line and is nothing. */
-  readonly isHead?: boolean;
-}
 
 export class PicturePane implements Pane {
   readonly id = "picture";
@@ -74,8 +63,7 @@ export class PicturePane implements Pane {
   }
 
   #columns(moment: Moment, view: RequestView): HTMLElement {
-    const middle = middleOf(view);
-    const columns = [segmentsOf(view), middle, entriesOf(view)] as const;
+    const columns = boxesOf(view);
     const rows = columns.map((boxes) => this.#folded(boxes));
     const height = ROW_PX * Math.max(...rows.map(({ length }) => length));
     const titles = ["physical memory", "IOVA", "command"];
@@ -128,58 +116,6 @@ export class PicturePane implements Pane {
     things.set(button, thing);
     return el("li", {}, button);
   }
-}
-
-function segmentsOf({ mappings, pageTable, segments }: RequestView): readonly Box[] {
-  const dmaOf = (phys: number): number | null => {
-    const mapped = mappings.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
-    if (mapped !== undefined) return mapped.dma + (phys - mapped.phys);
-    const entry = pageTable.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
-    return entry === undefined ? null : entry.iova + (phys - entry.phys);
-  };
-  return segments.map(({ phys, seq, sizeBytes }) => ({
-    text: `${formatAddress(phys)} ${formatSize(sizeBytes)}`,
-    thing: { seq, spans: [{ space: "phys", start: phys, end: phys + sizeBytes }] },
-    leadsTo: dmaOf(phys),
-  }));
-}
-
-/** What the device sees: ranges of IOVAs, or where there are none the mappings. */
-function middleOf({ mappings, ranges }: RequestView): readonly Box[] {
-  const shown = ranges.length > 0
-    ? ranges.map(({ born, died, size_bytes, start }) => ({ born, died, size_bytes, start }))
-    : mappings.map(({ born, died, dma, size_bytes }) => ({ born, died, size_bytes, start: dma }));
-  return shown.map(({ born, died, size_bytes: size, start }) => ({
-    text: `${formatAddress(start)} ${formatSize(size)}${died === null ? "" : ` freed #${died}`}`,
-    thing: { seq: born, spans: [{ space: "dma", start, end: start + size }] },
-    leadsTo: null,
-  }));
-}
-
-function entriesOf({ entries, listPages }: RequestView): readonly Box[] {
-  const boxes: Box[] = [];
-  let page: number | null = null;
-  for (const entry of entries) {
-    const { dma, fetched, label, leadsTo, lengthBytes, seq } = entry;
-    if (entry.page !== page) {
-      page = entry.page;
-      const start = page === null ? undefined : listPages[page]?.dma;
-      if (start !== undefined) {
-        const text = `list at ${formatAddress(start)}`;
-        boxes.push({ text, thing: { seq: null, spans: [] }, leadsTo: null, isHead: true });
-      }
-    }
-    const size = lengthBytes === null ? "" : ` ${formatSize(lengthBytes)}`;
-    const read = fetched === null ? "" : ` read #${fetched}`;
-    const what = leadsTo === "list" ? " list" : "";
-    const end = dma + Math.max(1, lengthBytes ?? 1);
-    boxes.push({
-      text: `${label}${what} ${formatAddress(dma)}${size}${read}`,
-      thing: { seq, spans: [{ space: "dma", start: dma, end }] },
-      leadsTo: leadsTo === "list" ? null : dma,
-    });
-  }
-  return boxes;
 }
 
 /** Lines from boxes to those of a column that have the address they lead to. */

@@ -1,0 +1,71 @@
+/** The boxes of a request's picture: its memory, the addresses that the device sees, its command's entries. */
+import { formatAddress, formatSize } from "../../lang/text/numbers.ts";
+import type { RequestView } from "../../lang/views/request.ts";
+import type { Thing } from "./things.ts";
+
+/** A box of the picture. */
+export interface Box {
+  readonly text: string;
+  readonly thing: Thing;
+  /** Where a line goes: addresses in the next column; null where none goes. */
+  readonly leadsTo: number | null;
+  /** A heading has no line and is nothing. */
+  readonly isHead?: boolean;
+}
+
+/** The three columns, from left to right. */
+export function boxesOf(view: RequestView): readonly (readonly Box[])[] {
+  return [segmentsOf(view), middleOf(view), entriesOf(view)];
+}
+
+function segmentsOf({ mappings, pageTable, segments }: RequestView): readonly Box[] {
+  const dmaOf = (phys: number): number | null => {
+    const mapped = mappings.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
+    if (mapped !== undefined) return mapped.dma + (phys - mapped.phys);
+    const entry = pageTable.find((row) => phys >= row.phys && phys < row.phys + row.size_bytes);
+    return entry === undefined ? null : entry.iova + (phys - entry.phys);
+  };
+  return segments.map(({ phys, seq, sizeBytes }) => ({
+    text: `${formatAddress(phys)} ${formatSize(sizeBytes)}`,
+    thing: { seq, spans: [{ space: "phys", start: phys, end: phys + sizeBytes }] },
+    leadsTo: dmaOf(phys),
+  }));
+}
+
+/** What the device sees: ranges of IOVAs, or where there are none the mappings. */
+function middleOf({ mappings, ranges }: RequestView): readonly Box[] {
+  const shown = ranges.length > 0
+    ? ranges.map(({ born, died, size_bytes, start }) => ({ born, died, size_bytes, start }))
+    : mappings.map(({ born, died, dma, size_bytes }) => ({ born, died, size_bytes, start: dma }));
+  return shown.map(({ born, died, size_bytes: size, start }) => ({
+    text: `${formatAddress(start)} ${formatSize(size)}${died === null ? "" : ` freed #${died}`}`,
+    thing: { seq: born, spans: [{ space: "dma", start, end: start + size }] },
+    leadsTo: null,
+  }));
+}
+
+function entriesOf({ entries, listPages }: RequestView): readonly Box[] {
+  const boxes: Box[] = [];
+  let page: number | null = null;
+  for (const entry of entries) {
+    const { dma, fetched, label, leadsTo, lengthBytes, seq } = entry;
+    if (entry.page !== page) {
+      page = entry.page;
+      const start = page === null ? undefined : listPages[page]?.dma;
+      if (start !== undefined) {
+        const text = `list at ${formatAddress(start)}`;
+        boxes.push({ text, thing: { seq: null, spans: [] }, leadsTo: null, isHead: true });
+      }
+    }
+    const size = lengthBytes === null ? "" : ` ${formatSize(lengthBytes)}`;
+    const read = fetched === null ? "" : ` read #${fetched}`;
+    const what = leadsTo === "list" ? " list" : "";
+    const end = dma + Math.max(1, lengthBytes ?? 1);
+    boxes.push({
+      text: `${label}${what} ${formatAddress(dma)}${size}${read}`,
+      thing: { seq, spans: [{ space: "dma", start: dma, end }] },
+      leadsTo: leadsTo === "list" ? null : dma,
+    });
+  }
+  return boxes;
+}
