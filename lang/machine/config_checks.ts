@@ -113,12 +113,15 @@ function textOf(tree: ConfigBlock, config: LabConfig): string | null {
     [...block.registers.values()].map(({ offsetBytes }) => offsetBytes),
     block.children.map(registers),
   ];
-  return JSON.stringify([config, registers(tree)], (_key, value) =>
-    value instanceof Set
-      ? [...value]
-      : typeof value === "number" && !Number.isFinite(value)
-      ? `${value}`
-      : value);
+  return JSON.stringify(
+    [config, registers(tree)],
+    (_key, value) =>
+      value instanceof Set
+        ? [...value]
+        : typeof value === "number" && !Number.isFinite(value)
+        ? `${value}`
+        : value,
+  );
 }
 
 /** Builds the lab once and throws it away: errors that only the devices can see are reported by them. */
