@@ -64,6 +64,8 @@ export const MODULE_STATE: Excuses = {
   "tools/bench/iova_pair.ts measured": BENCHMARK,
   "tools/bench/mapping_cost.ts lastRig": BENCHMARK,
   "tools/bench/mapping_cost.ts timed": BENCHMARK,
+  "lang/machine/config_checks.ts right":
+    "what was built without a mistake builds so again: who edits is not to wait for it each time",
   "lang/syntax/parse_tokens.ts recovering": MADE_ONCE,
 };
 
