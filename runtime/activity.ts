@@ -33,7 +33,7 @@ class SavedOrigin implements EventOrigin {
 }
 
 /** A power of two, as every later capacity, so that a mask wraps around. */
-const INITIAL_SLOTS = 64;
+const INITIAL_SLOTS = 16;
 
 /** A first-in first-out queue in a growing ring: posting and running allocate nothing. */
 export class ActivityQueue {

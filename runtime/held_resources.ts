@@ -166,26 +166,43 @@ function changeBy(set: TableSet, { device, fields, name, request, seq }: Machine
   set.change(eventNumber(name), seq, device, request, fields);
 }
 
-/** What happens from here on. */
+/** The event of a number among some that are in order. */
+function eventOf(events: readonly MachineEvent[], seq: number): MachineEvent {
+  let low = 0;
+  for (let high = events.length; low < high;) {
+    const middle = (low + high) >>> 1;
+    if (events[middle]!.seq < seq) low = middle + 1;
+    else high = middle;
+  }
+  return events[low]!;
+}
+
+/** What happens from here on: events are kept, and put into tables when something is asked. */
 export class HeldResources {
   readonly #machine: Machine;
-  readonly #ledger: Ledger;
+  readonly #set: TableSet;
   readonly #stop: () => void;
-  readonly #mappingsBefore: number;
+  readonly #events: MachineEvent[] = [];
+  /** How many events are in the tables. */
+  #entered = 0;
+  #mappingsBefore: number;
 
   /** Begins to watch. */
   constructor(machine: Machine, specs: readonly AnyTableSpec[] = RUNTIME_TABLES) {
     this.#machine = machine;
     this.#mappingsBefore = machine.iommu.liveMappings;
     const held = specs.filter(({ leak }) => leak !== undefined);
-    const set = new TableSet(held, machine, new ValuePool());
-    const events = new Map<number, MachineEvent>();
-    this.#ledger = { tables: set.tables, event: (seq) => events.get(seq)! };
-    const names = new Set(held.flatMap(({ changes }) => Object.keys(changes) as EventName[]));
-    this.#stop = machine.events.listen((event) => {
-      events.set(event.seq, event);
-      changeBy(set, event);
-    }, [...names]);
+    this.#set = new TableSet(held, machine, new ValuePool());
+    const names = held.flatMap(({ changes }) => Object.keys(changes) as EventName[]);
+    this.#stop = machine.events.listen((event) => void this.#events.push(event), names);
+  }
+
+  /** Forgets what has happened: the watch begins anew, with the tables' room. */
+  restart(): void {
+    this.#events.length = 0;
+    if (this.#entered > 0) this.#set.clear();
+    this.#entered = 0;
+    this.#mappingsBefore = this.#machine.iommu.liveMappings;
   }
 
   /** Ends the watch; what was found stays. */
@@ -193,9 +210,15 @@ export class HeldResources {
     this.#stop();
   }
 
+  #ledger(): Ledger {
+    const events = this.#events;
+    while (this.#entered < events.length) changeBy(this.#set, events[this.#entered++]!);
+    return { tables: this.#set.tables, event: (seq) => eventOf(events, seq) };
+  }
+
   /** Host memory that mappings took, freed or not; what a pool takes to grow is for others too. */
   get takenBytes(): Bytes {
-    const memory = this.#ledger.tables.get(HOST_MEMORY.name)!;
+    const memory = this.#ledger().tables.get(HOST_MEMORY.name)!;
     let bytes = 0;
     for (let row = 0; row < memory.count; row++) {
       if (memory.value(row, "what") !== "pool_page") {
@@ -208,7 +231,7 @@ export class HeldResources {
   /** What was allocated and not freed so far. */
   leaks(): readonly Leak[] {
     const mappings = this.#machine.iommu.liveMappings - this.#mappingsBefore;
-    const leaks = leaksOf(this.#ledger);
+    const leaks = leaksOf(this.#ledger());
     if (mappings <= 0) return leaks;
     return [...leaks, {
       kind: "mapping",

@@ -1,5 +1,6 @@
 /** Bytes that tell places apart: what is in the wrong place, or from another case, is seen. */
 import { formatSize } from "../../lang/text/numbers.ts";
+import { sameBytes } from "../../runtime/memory/same_bytes.ts";
 import { Random } from "../../runtime/random.ts";
 
 const NOISE_BYTES = 2 ** 16;
@@ -36,7 +37,7 @@ export function differenceOf(
   wanted: Uint8Array,
   sizeBytes: number,
 ): string | null {
-  if (sameWords(seen, wanted, sizeBytes)) return null;
+  if (sameBytes(seen, wanted, sizeBytes)) return null;
   let wrong = 0;
   let first = 0;
   for (let at = sizeBytes - 1; at >= 0; at--) {
@@ -44,15 +45,5 @@ export function differenceOf(
     wrong++;
     first = at;
   }
-  if (wrong === 0) return null;
   return `${wrong} of ${formatSize(sizeBytes)} wrong, the first at ${formatSize(first)}`;
-}
-
-/** Word by word, which is how nearly every comparison ends. False also where it cannot tell. */
-function sameWords(left: Uint8Array, right: Uint8Array, sizeBytes: number): boolean {
-  if ((left.byteOffset | right.byteOffset | sizeBytes) % 4 !== 0) return false;
-  const one = new Uint32Array(left.buffer, left.byteOffset, sizeBytes / 4);
-  const other = new Uint32Array(right.buffer, right.byteOffset, sizeBytes / 4);
-  for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;
-  return true;
 }

@@ -19,6 +19,7 @@ import { kernelNamed, type RuleWatch } from "../../runtime/kernels/kernels.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { Random } from "../../runtime/random.ts";
 import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
+import { sameBytes } from "../../runtime/memory/same_bytes.ts";
 import {
   CACHE_LINE_BYTES,
   caseConfig,
@@ -60,6 +61,7 @@ export class CaseRun {
   readonly disk: NvmeDisk;
   readonly #media: Media;
   readonly #watch: DeviceWatch;
+  readonly #held: HeldResources;
   readonly #facts: LayoutFacts;
   readonly #spec: HuntMachine;
   #step = 0;
@@ -87,6 +89,7 @@ export class CaseRun {
     this.#media = device.media;
     this.#spec = spec;
     this.#watch = new DeviceWatch(lab.machine, device.dma);
+    this.#held = new HeldResources(lab.machine);
     const peer = lab.devices.get(spec.given?.peer ?? "peer");
     const peerMemory = peer === undefined || spec.peer === "none"
       ? null
@@ -102,7 +105,7 @@ export class CaseRun {
     const index = this.#step++;
     const placed = placeStep(step, this.machine, this.#facts);
     prepareMemory(placed, index);
-    const held = new HeldResources(this.machine);
+    this.#held.restart();
     this.#watch.begin(placed.flatMap(({ memory }) => [...memory.data, ...memory.metadata]));
     const { fault } = step;
     const armed = fault === null ? null : new ArmedFault(FAULT[fault.point], fault.nth, fault.nth);
@@ -112,17 +115,15 @@ export class CaseRun {
       ios = this.#submit(step, placed);
       this.#finish(ios);
     } catch (error) {
-      held.stop();
       return violation(index, "crash", (error as Error).message);
     } finally {
       if (armed !== null) this.machine.disarmFault(armed);
     }
-    held.stop();
     const failed = armed !== null && armed.fired > 0;
 
     this.ends = ios.map(({ status }) => status);
     return this.#damage(index, ios, placed, failed, fault) ??
-      this.#leftOver(index, held) ?? this.#sight(index, ios, ["report"]);
+      this.#leftOver(index) ?? this.#sight(index, ios, ["report"]);
   }
 
   /** What went wrong for the caller, or on the bus. */
@@ -159,8 +160,8 @@ export class CaseRun {
     return null;
   }
 
-  #leftOver(step: number, held: HeldResources): Violation | null {
-    const [leak] = held.leaks();
+  #leftOver(step: number): Violation | null {
+    const [leak] = this.#held.leaks();
     return leak === undefined ? null : violation(step, "left", leak.text);
   }
 
@@ -314,15 +315,13 @@ function prepareMemory(placed: readonly PlacedIo[], step: number): void {
 
 /** No two places of a buffer, no two buffers of a step, and no two steps in a row have the same. */
 function fillWithNoise(buffer: HostBuffer, number: number): void {
-  const bytes = new Uint8Array(buffer.sizeBytes);
-  for (let at = 0, round = 0; at < bytes.length; round++) {
+  for (let at = 0, round = 0; at < buffer.sizeBytes; round++) {
     // The distance between two rounds is no part of the noise's length.
     const from = (number * 251 + round * 4099) % NOISE_BYTES;
-    const part = NOISE.subarray(from, from + bytes.length - at);
-    bytes.set(part, at);
+    const part = NOISE.subarray(from, from + buffer.sizeBytes - at);
+    buffer.slice(at, at + part.length).writeAll(part);
     at += part.length;
   }
-  buffer.writeAll(bytes);
 }
 
 function noise(sizeBytes: number): Uint8Array {
@@ -332,17 +331,8 @@ function noise(sizeBytes: number): Uint8Array {
 }
 
 function countDifferences(left: Uint8Array, right: Uint8Array, sizeBytes: number): number {
-  if (sameWords(left, right, sizeBytes)) return 0;
+  if (sameBytes(left, right, sizeBytes)) return 0;
   let wrong = 0;
   for (let index = 0; index < sizeBytes; index++) if (left[index] !== right[index]) wrong++;
   return wrong;
-}
-
-/** Word by word, which is how nearly every comparison ends. */
-function sameWords(left: Uint8Array, right: Uint8Array, sizeBytes: number): boolean {
-  if ((left.byteOffset | right.byteOffset | sizeBytes) % 4 !== 0) return false;
-  const one = new Uint32Array(left.buffer, left.byteOffset, sizeBytes / 4);
-  const other = new Uint32Array(right.buffer, right.byteOffset, sizeBytes / 4);
-  for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;
-  return true;
 }

@@ -26,6 +26,7 @@ import { MACHINE_BYTES, MACHINE_STEPS } from "../values/limits.ts";
 import { ScriptError } from "../values/script_error.ts";
 import { refuseForeign } from "./foreign_things.ts";
 import { Closure, ListValue, RecordValue, type Value } from "../values/value.ts";
+import type { Leak } from "../../runtime/held_resources.ts";
 import { BranchEnded, type Control } from "./control.ts";
 import { tooMuchMemory, wantAllEvents } from "./mistakes.ts";
 
@@ -303,6 +304,7 @@ export class Branches {
     const { raised, counts, seq, startNs, watch } = side.branches.branch!;
     const { recorder } = side.world;
     let events: readonly MachineEvent[] | null = null;
+    let leaks: readonly Leak[] | null = null;
     this.vm.holdMemory(MACHINE_BYTES + side.world.budget.usedBytes);
     return {
       settings,
@@ -314,14 +316,18 @@ export class Branches {
         wantAllEvents(recorder);
         return events ??= recorder.after(seq);
       },
-      memoryBytes: watch.takenBytes,
+      get memoryBytes() {
+        return watch.takenBytes;
+      },
       counts: new Map(
         this.vm.registry.eventNames.map((name, index) =>
           [name, side.world.count(name) - counts[index]!] as const
         ).filter(([, count]) => count > 0),
       ),
       durationNs: side.world.nowNs() - startNs,
-      leaks: watch.leaks(),
+      get leaks() {
+        return leaks ??= watch.leaks();
+      },
     };
   }
 

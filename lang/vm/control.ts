@@ -32,11 +32,14 @@ export interface RunScope {
   leave(): void;
 }
 
-/** A run that was to do one branch only has come to the end of it. */
-export class BranchEnded extends Error {}
+/**
+ * A run that was to do one branch only has come to the end of it. It only unwinds, once for each try
+ * of a sweep: an `Error` would collect a stack first.
+ */
+export class BranchEnded {}
 
-/** A statement that was run in the midst of another one is over. */
-export class StatementOver extends Error {}
+/** A statement that was run in the midst of another one is over; no `Error` either. */
+export class StatementOver {}
 
 /** A kernel error on its way to the statement that catches it. */
 export class Raising extends Error {

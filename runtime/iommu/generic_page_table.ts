@@ -390,10 +390,15 @@ export class GenericPageTable implements PageTable {
     const page = this.#tables.pages[table]!;
     const span = entryBytes(level);
     const start = Math.max(0, Math.floor((first - base) / span));
-    for (let index = start; index < ENTRIES && base + index * span <= last; index++) {
+    const end = Math.min(ENTRIES, Math.floor((last - base) / span) + 1);
+    for (let index = start; index < end; index++) {
       const value = page[index]!;
-      if (value < 0) this.#visit(-value, level - 1, base + index * span, first, last, visit);
-      if (value <= 0) continue;
+      // Most entries of most tables are empty.
+      if (value === 0) continue;
+      if (value < 0) {
+        this.#visit(-value, level - 1, base + index * span, first, last, visit);
+        continue;
+      }
       const entries = 1 << this.#orderOf(value);
       const leafFirst = index - (index % entries);
       const phys = Math.floor(value * INVERSE_GRANULE) * GRANULE_BYTES;

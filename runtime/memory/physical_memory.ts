@@ -21,8 +21,12 @@ const PAGE_DOUBLES = PAGE_SIZE_BYTES / 8;
 const LEAF_PAGE_MASK = LEAF_PAGES - 1;
 /** Leaves below this are found by index, the others by key. */
 const INDEXED_LEAVES = 64 * GIB / LEAF_BYTES;
-/** Pages are cut from slabs, because one ArrayBuffer for each costs more than the page. */
-const SLAB_BYTES = 256 * KIB;
+/**
+ * Pages are cut from slabs, because one ArrayBuffer for each costs more than the page. The first is
+ * small, and each is twice the one before: many machines write to a few pages only.
+ */
+const FIRST_SLAB_BYTES = 16 * KIB;
+const MOST_SLAB_BYTES = 256 * KIB;
 /** What a page costs in units of work that is copied or filled. */
 const PAGE_UNITS = 8;
 /** Up to this many bytes, those of a queue entry, a loop is faster than making a view for `set`. */
@@ -420,7 +424,8 @@ export class PhysicalMemory {
       }
     }
     if (this.#slabUsedBytes === this.#slab.byteLength) {
-      this.#slab = new ArrayBuffer(SLAB_BYTES);
+      const doubled = Math.min(2 * this.#slab.byteLength, MOST_SLAB_BYTES);
+      this.#slab = new ArrayBuffer(Math.max(FIRST_SLAB_BYTES, doubled));
       this.#slabUsedBytes = 0;
     }
     const bytes = new Uint8Array(this.#slab, this.#slabUsedBytes, PAGE_SIZE_BYTES);

@@ -7,7 +7,7 @@
 import { invariant } from "../errno.ts";
 
 /** Rows that there is room for at first; a chunk has so many bits in its rows' numbers. */
-const FIRST_ROWS = 256;
+const FIRST_ROWS = 32;
 const CHUNK_BITS = 13;
 const CHUNK_ROWS = 2 ** CHUNK_BITS;
 const CHUNK_MASK = CHUNK_ROWS - 1;

@@ -21,7 +21,7 @@ for (const { bytes, factor, make, name } of KINDS) {
         rows.reach(row);
         return rows.hostBytes / (bytes * width);
       };
-      assertEquals([0, 255, 256, 511, 512, 5_000].map(roomOf), [256, 256, 512, 512, 1024, 5_001]);
+      assertEquals([0, 31, 32, 63, 64, 5_000].map(roomOf), [32, 32, 64, 64, 128, 5_001]);
       assertEquals([CHUNK - 1, CHUNK].map(roomOf), [CHUNK, 2 * CHUNK]);
     }
   });

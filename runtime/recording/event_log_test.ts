@@ -81,7 +81,7 @@ Deno.test("equal words and lists are kept once, however many events have them", 
     }));
   }
   // 12 bytes of head and 32 of fields, in arrays of a power of two; one context, one name, one list.
-  const contexts = 256 * (16 + 8);
+  const contexts = 32 * (16 + 8);
   assertEquals(log.hostBytes, 1024 * 12 + contexts + 4096 * 8 + (64 + 2 * 3) + (64 + 2 * 10));
 });
 

@@ -172,7 +172,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     }
     if (at >= end) return;
     // Rare: something in between has gone before.
-    for (const top of rowsOf(index)) {
+    for (const top of index.rows()) {
       const start = this.#lastOf(top);
       if (start < at || start >= end) continue;
       this.#takeOut(index, start, top, this.#best(top, prefers));
@@ -192,7 +192,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     }
     if (at >= end) return;
     // Rare: the range begins or goes on in the middle of a row.
-    for (const row of rowsOf(index)) {
+    for (const row of index.rows()) {
       const start = this.#lastOf(row);
       if (start < end && start + this.#sizeOf(row) > first) this.#cut(index, row, seq, first, end);
     }
@@ -329,6 +329,16 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     this.#lives.set(row, what, value);
   }
 
+  /** Makes it empty, as a new one is, and keeps the room. */
+  clear(): void {
+    this.count = this.live = 0;
+    this.call = null;
+    this.#lists.clear();
+    if (this.#root instanceof RowIndex) this.#root.clear();
+    else this.#root.clear();
+    this.#lastOwner = NaN;
+  }
+
   #make(since: number, born: number): number {
     this.#list(since);
     const row = this.count++;
@@ -462,10 +472,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
 
   /** Lists the rows that hold, before the first change of an event, where the last list is far. */
   #list(seq: number): void {
-    if (this.#lists.isDue(seq, this.live)) this.#addList(seq);
-  }
-
-  #addList(seq: number): void {
+    if (!this.#lists.isDue(seq, this.live)) return;
     let made = this.count;
     while (made > 0 && this.#life(made - 1, LIFE.SINCE) >= seq) made--;
     invariant(made <= this.count, "A list counts rows that are not made");
@@ -490,11 +497,4 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
 
 function isText({ kind }: Field): boolean {
   return kind === "word" || kind === "text";
-}
-
-/** The rows of an index, for who changes it meanwhile. */
-function rowsOf(index: RowIndex): number[] {
-  const rows: number[] = [];
-  index.forEach((row) => void rows.push(row));
-  return rows;
 }

@@ -189,11 +189,26 @@ Deno.test("a table takes eight bytes a field, four of each number of a life, and
   table.begin(1, range(0, 0x1000));
   const first = table.hostBytes;
   // Device, address, memory and size; since, born, died, and the row below.
-  assertEquals(first, 256 * (4 * 8 + 4 * 4));
-  for (let at = 1; at < 256; at++) table.begin(1, range(0x1000 * at, 0x1000));
+  assertEquals(first, 32 * (4 * 8 + 4 * 4));
+  for (let at = 1; at < 32; at++) table.begin(1, range(0x1000 * at, 0x1000));
   assertEquals(table.hostBytes, first);
-  table.begin(1, range(0x1000 * 256, 0x1000));
+  table.begin(1, range(0x1000 * 32, 0x1000));
   assertEquals(table.hostBytes, 2 * first);
+});
+
+Deno.test("a table that was cleared is as a new one", () => {
+  const used = new FactTable(RANGES, new ValuePool());
+  const states = [0, 1].map(() => {
+    used.clear();
+    used.begin(1, range(0, 0x1000));
+    used.begin(2, range(0x1000, 0x1000));
+    used.endRange(3, ["ssd"], 0, 0x800);
+    const rows = Array.from({ length: used.count }, (_, row) => [used.row(row), used.since(row)]);
+    return { rows, live: used.live, held: used.liveRows(), before: used.rowsAt(1) };
+  });
+  assertEquals(states[1], states[0]);
+  used.clear();
+  assertEquals([used.count, used.live, used.liveRows()], [0, 0, []]);
 });
 
 Deno.test("what has ended with its owner ends once, and what begins anew is another row", () => {

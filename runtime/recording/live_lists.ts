@@ -32,6 +32,11 @@ export class LiveLists {
     return last === undefined || last.seq < seq - 1;
   }
 
+  clear(): void {
+    this.#lists.length = 0;
+    this.changes = 0;
+  }
+
   add(list: LiveList): void {
     this.#lists.push(list);
     this.changes = 0;

@@ -16,13 +16,17 @@ const SPREAD = 0x9e37_79b1;
 const HIGH_SPREAD = 0x85eb_ca6b;
 const WORD = 2 ** 32;
 
+/** What an index is before its first row: most tables of a short run never have one. Never written. */
+const NO_KEYS = new Float64Array(1 << FIRST_BITS);
+const NO_ROWS = new Int32Array(1 << FIRST_BITS).fill(NO_ROW);
+
 export class RowIndex {
   /** How many rows it has. */
   count = 0;
   #bits = FIRST_BITS;
-  #keys = new Float64Array(1 << FIRST_BITS);
+  #keys = NO_KEYS;
   /** The row of each place, or none. */
-  #rows = new Int32Array(1 << FIRST_BITS).fill(NO_ROW);
+  #rows = NO_ROWS;
 
   /** The row of a number, or `NO_ROW`. */
   get(number: number): number {
@@ -41,6 +45,7 @@ export class RowIndex {
    * @returns The row that it had, or `NO_ROW`.
    */
   put(number: number, row: number): number {
+    if (this.#rows === NO_ROWS) this.#resize(FIRST_BITS);
     const key = keyOf(number);
     const rows = this.#rows;
     const keys = this.#keys;
@@ -89,6 +94,13 @@ export class RowIndex {
     }
   }
 
+  /** All rows, for who changes it meanwhile. */
+  rows(): number[] {
+    const rows: number[] = [];
+    this.forEach((row) => void rows.push(row));
+    return rows;
+  }
+
   /** Bytes of host memory that it takes. */
   get hostBytes(): number {
     return this.#keys.byteLength + this.#rows.byteLength;
@@ -96,6 +108,7 @@ export class RowIndex {
 
   /** Forgets everything, and all but little of the room for it. */
   clear(): void {
+    if (this.#rows === NO_ROWS) return;
     this.#rows.fill(NO_ROW);
     this.count = 0;
     if (this.#bits > SPARE_BITS) this.#resize(FIRST_BITS);

@@ -53,12 +53,12 @@ Deno.test("of a loop without an end only statements behind an event are noted pa
 
 Deno.test("three numbers of 32 bits are kept for a statement, and one for an end", () => {
   const { log } = filled(1);
-  assertEquals([log.hostBytes, filled(257).log.hostBytes], [256 * 12, 512 * 12]);
+  assertEquals([log.hostBytes, filled(33).log.hostBytes], [32 * 12, 64 * 12]);
   const ends = new Ends();
   ends.note(1);
-  assertEquals(ends.hostBytes, 256 * 4);
-  for (let seq = 2; seq <= 257; seq++) ends.note(seq);
-  assertEquals(ends.hostBytes, 512 * 4);
+  assertEquals(ends.hostBytes, 32 * 4);
+  for (let seq = 2; seq <= 33; seq++) ends.note(seq);
+  assertEquals(ends.hostBytes, 64 * 4);
 });
 
 Deno.test("ends are found from any event, before it and after it", () => {

@@ -20,7 +20,8 @@ export interface Granules {
 export class TableSet {
   /** By name, in the order in which they were declared. */
   readonly tables: ReadonlyMap<string, FactTable>;
-  readonly #changes: readonly Change[][] = EVENT_NAMES.map(() => []);
+  /** By the number of a kind of event; none where it changes nothing. */
+  readonly #changes: (Change[] | undefined)[] = new Array(EVENT_NAMES.length);
   readonly #granuleBytes: Bytes;
   readonly #pageBytes: Bytes;
 
@@ -34,10 +35,15 @@ export class TableSet {
       for (const name of Object.keys(spec.changes) as EventName[]) {
         // The name leads to the event's type, here as in the stream: no type can say so.
         const make = spec.changes[name] as Change["make"];
-        this.#changes[eventNumber(name)]!.push({ table, make });
+        (this.#changes[eventNumber(name)] ??= []).push({ table, make });
       }
     }
     this.tables = tables;
+  }
+
+  /** Makes all tables empty, as new ones are. */
+  clear(): void {
+    for (const table of this.tables.values()) table.clear();
   }
 
   /** An event has happened: it changes its tables. */
@@ -48,8 +54,8 @@ export class TableSet {
     request: number | null,
     fields: object,
   ): void {
-    const changes = this.#changes[kind]!;
-    if (changes.length === 0) return;
+    const changes = this.#changes[kind];
+    if (changes === undefined) return;
     const granuleBytes = this.#granuleBytes;
     const pageBytes = this.#pageBytes;
     // The kind leads to the fields, as the name does in the stream: no type can say so.

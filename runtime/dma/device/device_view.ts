@@ -7,6 +7,7 @@ import type { Bytes, PhysAddr } from "../../address.ts";
 import { PAGE_SIZE_BYTES } from "../../address.ts";
 import { PTE_READ, PTE_WRITE } from "../../iommu/page_table.ts";
 import type { Machine } from "../../machine.ts";
+import { sameBytes } from "../../memory/same_bytes.ts";
 import type { DmaDevice } from "./device.ts";
 
 /** A run of device addresses that lead to consecutive memory. */
@@ -135,10 +136,5 @@ class ViewReader {
 
 function isZero(bytes: Uint8Array): boolean {
   for (let index = 0; index < bytes.length; index++) if (bytes[index] !== 0) return false;
-  return true;
-}
-
-function sameBytes(left: Uint8Array, right: Uint8Array, sizeBytes: Bytes): boolean {
-  for (let index = 0; index < sizeBytes; index++) if (left[index] !== right[index]) return false;
   return true;
 }

@@ -7,7 +7,7 @@
  *
  * @see behaviour/dma.md 6.1 and 6.2
  */
-import type { Bytes, PhysAddr } from "../../address.ts";
+import { alignDown, alignUp, type Bytes, type PhysAddr } from "../../address.ts";
 import { invariant } from "../../errno.ts";
 import { SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";
 
@@ -38,6 +38,9 @@ export class SwiotlbSlots {
   #highWaterSlots = 0;
   /** Free slots from this one to the end of its set; 0 when taken. None before the first search. */
   #freeRun = new Uint8Array(0);
+  /** Slots that were taken or freed since the last audit lie from the one on, before the other. */
+  #touchedFirst = 0;
+  #touchedEnd = 0;
 
   /** @param geometry Null for a machine without a pool. */
   constructor(geometry: SwiotlbGeometry | null) {
@@ -197,21 +200,28 @@ export class SwiotlbSlots {
   }
 
   /**
-   * Whether the table of free runs is what its free slots say, and the areas' counts the pool's.
+   * Whether the table of free runs is what its free slots say, in the sets of slots that were taken or
+   * freed since the last audit, and the areas' counts the pool's.
    * @throws {InvariantError}
    */
   audit(): void {
     const runs = this.#freeRun;
-    for (let slot = runs.length - 1, run = 0; slot >= 0; slot--) {
+    const last = Math.min(alignUp(this.#touchedEnd, SET_SLOTS), runs.length) - 1;
+    const first = alignDown(this.#touchedFirst, SET_SLOTS);
+    for (let slot = last, run = 0; slot >= first; slot--) {
       if ((slot + 1) % SET_SLOTS === 0) run = 0;
       run = runs[slot] === 0 ? 0 : run + 1;
       invariant(runs[slot] === run, "A run of free bounce slots has another length than is kept");
     }
+    this.#touchedFirst = runs.length;
+    this.#touchedEnd = 0;
     const used = this.#areaUsed.reduce((sum, area) => sum + area, 0);
     invariant(used === this.#usedSlots, "The areas' bounce slots in use are not the pool's");
   }
 
   #count(first: number, slots: number): void {
+    this.#touchedFirst = Math.min(this.#touchedFirst, first);
+    this.#touchedEnd = Math.max(this.#touchedEnd, first + slots);
     this.#usedSlots += slots;
     const area = Math.min(Math.floor(first / this.areaSlots), this.areas - 1);
     this.#areaUsed[area]! += slots;

@@ -5,7 +5,7 @@
  * after it is accessed. A range goes in pieces of at most 1 MiB, so that the controller's own
  * memory stays bounded whatever the command asks for.
  */
-import { type Bytes, type DmaAddr, MIB } from "../../../../runtime/address.ts";
+import { alignUp, type Bytes, type DmaAddr, MIB } from "../../../../runtime/address.ts";
 import {
   directionWord,
   DMA_FROM_DEVICE,
@@ -15,6 +15,7 @@ import {
 import type { PageMaker } from "../../../../runtime/dma/device/bus_access.ts";
 import { eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { MemoryPage } from "../../../../runtime/memory/physical_memory.ts";
+import { sameBytes } from "../../../../runtime/memory/same_bytes.ts";
 import type { HostPort } from "../host_port.ts";
 import type { PatternStore } from "../media/pattern_store.ts";
 import type { RangeList } from "./range_list.ts";
@@ -104,7 +105,7 @@ export class HostTransfer implements PageMaker {
         const piece = Math.min(length - done, MAX_PIECE_BYTES);
         const buffer = this.#bufferFor(piece, 0);
         if (!this.#host.read(dma + done, buffer.bytes, 0, piece)) return STATUS.DATA_TRANSFER_ERROR;
-        same &&= sameBytes(buffer.bytes, store.bytes(offset, piece));
+        same &&= sameBytes(buffer.bytes, store.bytes(offset, piece), piece);
         done += piece;
         offset += piece;
       }
@@ -149,7 +150,8 @@ export class HostTransfer implements PageMaker {
     if (pieceBytes === PAGE && (offsetBytes & 7) === 0) return this.#page;
     const wanted = pieceBytes + ALIGNMENT_ROOM_BYTES;
     if (this.#large.bytes.length < wanted) {
-      this.#large = new TransferBuffer(MAX_PIECE_BYTES + ALIGNMENT_ROOM_BYTES);
+      const doubled = 2 * this.#large.bytes.length;
+      this.#large = new TransferBuffer(doubled < wanted ? alignUp(wanted, PAGE) : doubled);
     }
     return this.#large;
   }
@@ -165,11 +167,4 @@ export class HostTransfer implements PageMaker {
 /** A page of host memory whose bytes have the alignment of the store's words. */
 function isWholePage(dma: number, sizeBytes: Bytes, offsetBytes: number): boolean {
   return sizeBytes === PAGE && (dma & (PAGE - 1)) === 0 && (offsetBytes & 7) === 0;
-}
-
-function sameBytes(longer: Uint8Array, expected: Uint8Array): boolean {
-  for (let index = 0; index < expected.length; index++) {
-    if (longer[index] !== expected[index]) return false;
-  }
-  return true;
 }

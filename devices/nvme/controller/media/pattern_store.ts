@@ -116,7 +116,7 @@ export class PatternStore {
     const lead = offsetBytes & WORD_MASK;
     const buffer = new TransferBuffer(Math.ceil((lead + sizeBytes) / WORD_BYTES) * WORD_BYTES);
     const start = this.read(offsetBytes, buffer, sizeBytes);
-    return buffer.bytes.slice(start, start + sizeBytes);
+    return buffer.bytes.subarray(start, start + sizeBytes);
   }
 
   /**

@@ -335,13 +335,17 @@ export class QueuePair {
    * @throws {InvariantError}
    */
   audit(): void {
-    const free = new Set(this.#freeTags.subarray(0, this.#freeCount));
-    invariant(free.size === this.#freeCount, "A tag is free twice");
+    const free = new Uint8Array(this.tags);
+    for (let index = 0; index < this.#freeCount; index++) {
+      const tag = this.#freeTags[index]!;
+      invariant(free[tag] === 0, "A tag is free twice");
+      free[tag] = 1;
+    }
     let used = 0;
     for (const iod of this.#iods) {
       if (iod === undefined || iod.request === null) continue;
       used++;
-      invariant(!free.has(iod.tag), "A tag that a request has is free");
+      invariant(free[iod.tag] === 0, "A tag that a request has is free");
       invariant(iod.request.iod === iod, "A request has another record than its tag");
       invariant(
         (iod.request.cid! & TAG_MASK) === iod.tag,
