@@ -19,8 +19,8 @@ export function withUsage(text: string, columns: number): string {
   let last = first;
   while (lines[last + 1]?.startsWith(INDENT) === true) last++;
   const whole = lines.slice(first, last + 1).reduce((joined, line) => {
-    const isOpen = plain(joined).endsWith("[");
-    return `${joined}${isOpen ? "" : " "}${line.trim()}`;
+    const isInside = plain(joined).endsWith("[") || plain(line).trim().startsWith("]");
+    return `${joined}${isInside ? "" : " "}${line.trim()}`;
   });
   lines.splice(first, last + 1 - first, ...brokenAt(wordsOf(whole), columns));
   return lines.join("\n");

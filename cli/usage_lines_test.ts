@@ -3,7 +3,8 @@ import { withUsage } from "./usage_lines.ts";
 
 const HELP = `Bakes.
 Usage: kitchen bake [--hot] [
-       --pie TEXT] [--on DAY
+       --pie TEXT
+       ] [--on DAY
        OF-WEEK] DISH
 
 Bakes what it is given.`;

@@ -1,7 +1,7 @@
 /**
  * Virtual time and its timers.
  *
- * Time moves only by the prices of events and by `advance`; the host's clock is never read. A timer
+ * Time moves only by the latencies of events and by `advance`; the host's clock is never read. A timer
  * fires at its own time when `advance` passes it, or right after the activity that made it due.
  */
 import { invariant } from "./errno.ts";

@@ -80,7 +80,7 @@ export const EVENT_NAMES: readonly EventName[] = [
 
 const NUMBERS = new Map<string, number>(EVENT_NAMES.map((name, index) => [name, index]));
 
-/** An event's number, which indexes counters and prices; -1 for a name that is no event. */
+/** An event's number, which indexes counters and latencies; -1 for a name that is no event. */
 export function eventNumber(name: string): number {
   return NUMBERS.get(name) ?? -1;
 }

@@ -5,8 +5,8 @@
  *
  *     if (events.tick(IOVA_ALLOC)) events.emit(IOVA_ALLOC, { start, size_bytes, limit, source });
  *
- * so that with no listener and no prices an event costs one addition and one load. `tick` counts the
- * event and, where that may be observed, numbers it and moves virtual time by its price; `emit`
+ * so that with no listener and no latencies an event costs one addition and one load. `tick` counts the
+ * event and, where that may be observed, numbers it and moves virtual time by its latency; `emit`
  * delivers it.
  */
 import type { Nanoseconds } from "./address.ts";
@@ -122,10 +122,10 @@ export class EventStream {
   lastRequest = 0;
 
   readonly #clock: VirtualClock;
-  readonly #pricesNs = new Float64Array(EVENT_NAMES.length);
+  readonly #latenciesNs = new Float64Array(EVENT_NAMES.length);
   readonly #wanted = new Uint8Array(EVENT_NAMES.length);
-  #priced = false;
-  /** Events have prices, or there is a listener: each event is numbered when it happens. */
+  #timed = false;
+  /** Events have latencies, or there is a listener: each event is numbered when it happens. */
   #attentive = false;
   /** Number of the last event; kept up only while attentive. */
   #seq = 0;
@@ -141,7 +141,7 @@ export class EventStream {
     this.context = clock.context;
   }
 
-  /** Events have prices, or there is a listener. Without one, their fields are not read. */
+  /** Events have latencies, or there is a listener. Without one, their fields are not read. */
   get attentive(): boolean {
     return this.#attentive;
   }
@@ -152,7 +152,7 @@ export class EventStream {
   }
 
   /**
-   * Counts an event, numbers it and charges its price.
+   * Counts an event, numbers it and charges its latency.
    * @returns True when there is a listener, so that the event must be built and emitted.
    * @internal
    */
@@ -163,7 +163,7 @@ export class EventStream {
 
   #notice(id: EventId): boolean {
     this.#seq++;
-    this.#clock.nowNs += this.#pricesNs[id]!;
+    this.#clock.nowNs += this.#latenciesNs[id]!;
     return this.#wanted[id] !== 0 || this.#seq === this.#wakeSeq;
   }
 
@@ -177,14 +177,14 @@ export class EventStream {
    * Adds to what each event of a kind costs in virtual time. Fractions of a nanosecond are kept.
    * @internal
    */
-  addPrice(id: EventId, priceNs: Nanoseconds): void {
-    this.#pricesNs[id]! += priceNs;
-    if (priceNs > 0) this.#priced = true;
+  addLatency(id: EventId, latencyNs: Nanoseconds): void {
+    this.#latenciesNs[id]! += latencyNs;
+    if (latencyNs > 0) this.#timed = true;
     this.#refreshAttention();
   }
 
   #refreshAttention(): void {
-    const attentive = this.#priced || this.#wakeSeq > 0 ||
+    const attentive = this.#timed || this.#wakeSeq > 0 ||
       this.#listeners.length + this.#keepers.length > 0;
     if (attentive && !this.#attentive) this.#seq = this.#countAll();
     this.#attentive = attentive;

@@ -39,10 +39,10 @@ Deno.test("events are numbered from the first, whenever a listener is added", ()
   assertEquals([events.count(MAP), events.count(IRQ)], [4, 3]);
 });
 
-Deno.test("a price moves virtual time without a listener; reset() begins again at 0", () => {
+Deno.test("a latency moves virtual time without a listener; reset() begins again at 0", () => {
   const { clock, events } = stream();
   events.tick(MAP);
-  events.addPrice(IRQ, 2.5);
+  events.addLatency(IRQ, 2.5);
   events.tick(IRQ);
   events.tick(MAP);
   assertEquals([clock.nowNs, events.seq], [2.5, 3]);

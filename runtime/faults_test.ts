@@ -187,7 +187,7 @@ Deno.test("the points that kill a device, or have it answer so, are no places to
 
 Deno.test("a fault that is armed and not due changes nothing of a run", () => {
   const eventsOf = (fault: ArmedFault | null) => {
-    const bench = testBench({ machine: { pricesNs: { "iotlb.sync": 400 } } });
+    const bench = testBench({ machine: { latenciesNs: { "iotlb.sync": 400 } } });
     if (fault !== null) bench.machine.armFault(fault);
     mapOne(bench);
     linkOne(bench);

@@ -257,7 +257,7 @@ Deno.test("the same address of two devices is two things", () => {
 
 Deno.test("watching changes no event and takes no time", () => {
   const eventsOf = (watch: boolean) => {
-    const bench = testBench({ machine: { pricesNs: { "iotlb.sync": 400 } } });
+    const bench = testBench({ machine: { latenciesNs: { "iotlb.sync": 400 } } });
     const held = watch ? new HeldResources(bench.machine) : null;
     linked(bench, 8 * KIB, 4 * KIB);
     held?.leaks();

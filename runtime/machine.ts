@@ -18,7 +18,7 @@ import type { MachineConfig } from "./machine_config.ts";
 import { CpuCaches } from "./memory/cpu_caches.ts";
 import { RegisterPorts } from "./memory/register_ports.ts";
 import { Platform } from "./platform.ts";
-import { applyPrices } from "./prices.ts";
+import { applyLatencies } from "./latencies.ts";
 
 /**
  * A machine: its memory, its IOMMU, its clock, the calls of its kernel, and everything that happens on it.
@@ -147,7 +147,7 @@ export class Machine extends Platform {
   }
 
   /**
-   * Ends bring-up: counters, event numbers and time begin at 0, flush queues are empty, and prices
+   * Ends bring-up: counters, event numbers and time begin at 0, flush queues are empty, and latencies
    * are in force from here on.
    * @internal
    */
@@ -160,6 +160,6 @@ export class Machine extends Platform {
     this.warnings.restartTime();
     this.checker?.restartCounts();
     this.swiotlb.resetHighWater();
-    applyPrices(this.config.pricesNs, this.charges, this.events);
+    applyLatencies(this.config.latenciesNs, this.charges, this.events);
   }
 }

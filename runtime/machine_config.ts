@@ -181,8 +181,8 @@ export interface MachineConfig extends KernelConfig, SettingsOf<MachineRows>, Se
   readonly iommu: IommuConfig;
   /** The bounce buffers. */
   readonly swiotlb: SwiotlbConfig;
-  /** Keys of language.md's `prices`, or event names. @see prices.ts */
-  readonly pricesNs: Readonly<Record<string, Nanoseconds>>;
+  /** Keys of language.md's `latencies`, or event names. @see latencies.ts */
+  readonly latenciesNs: Readonly<Record<string, Nanoseconds>>;
 }
 
 /** The machine of a script without a `machine` block: 1 CPU, 4 GiB, no devices (language.md). */
@@ -197,6 +197,6 @@ export function defaultMachineConfig(): MachineConfig {
     regions: [],
     iommu: defaultsOf(IOMMU_SETTINGS),
     swiotlb: defaultsOf(SWIOTLB_SETTINGS),
-    pricesNs: {},
+    latenciesNs: {},
   };
 }

@@ -46,8 +46,8 @@ Deno.test("the pool lies where a configuration puts it", () => {
   assertEquals(placed.pages.inUse(0x7fe1_1fff), true);
 });
 
-Deno.test("markReady() starts counters, numbers and time at 0, and puts prices in force", () => {
-  const world = machine({ pricesNs: { "mem.alloc": 40, table_write: 5, copy_per_kib: 6 } });
+Deno.test("markReady() starts counters, numbers and time at 0, and puts latencies in force", () => {
+  const world = machine({ latenciesNs: { "mem.alloc": 40, table_write: 5, copy_per_kib: 6 } });
   const id = eventId("mem.alloc");
   world.events.tick(id);
   world.advance(5_000_000);

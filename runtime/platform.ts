@@ -31,7 +31,7 @@ import {
   type SwiotlbGeometry,
 } from "./memory/swiotlb/swiotlb_geometry.ts";
 import { named } from "./named.ts";
-import { Charges } from "./prices.ts";
+import { Charges } from "./latencies.ts";
 import { Random } from "./random.ts";
 import { KernelWarnings } from "./warnings.ts";
 

@@ -285,7 +285,7 @@ Deno.test("bench counts events of a loop iteration; --json prints one object per
   assertEquals(text.code, 0, text.errors);
   assertMatch(text.output, /iotlb\.sync +1\n/);
   assertMatch(text.output, /^virtual time +0ns$/m);
-  assertMatch(text.output, /^no prices: nothing takes virtual time$/m);
+  assertMatch(text.output, /^all latencies are 0: only `advance` moves virtual time$/m);
   const json = await dmalab("bench", "benches/nvme_read.dma", "--match", "strict", "--json");
   assertEquals(json.errors, "");
   for (const line of json.output.trim().split("\n")) {
@@ -404,7 +404,7 @@ Deno.test("explain prints a rule, decodes a fault line, and exits 2 with a hint 
 Deno.test("explain lists what words are in, and without a name what it explains", async () => {
   const found = await dmalab("explain", "PRP");
   assertEquals(found.code, 0, found.errors);
-  assertMatch(found.output, /^Nothing is called "PRP"; its words are in\n {2}prp +Physical region/);
+  assertMatch(found.output, /^Nothing is named "PRP"\. These texts contain it:\n {2}prp +Physical region/);
   assertMatch(found.output, /\d+ more; .*opens one, such as prp\n$/);
   const kinds = await dmalab("explain");
   assertEquals(kinds.code, 0, kinds.errors);

@@ -14,7 +14,7 @@ import {
   REGION_SETTINGS,
   SWIOTLB_SETTINGS,
 } from "../runtime/machine_config.ts";
-import { PRICE_SETTINGS } from "../runtime/prices.ts";
+import { LATENCY_SETTINGS } from "../runtime/latencies.ts";
 import type { SettingRows } from "../runtime/settings.ts";
 import { EVENT_TABLE } from "../runtime/event_vocabulary.ts";
 import { blankOut, readSources, type SourceText } from "./source_text.ts";
@@ -30,7 +30,7 @@ function isRead(property: string, sources: readonly SourceText[]): boolean {
   return sources.some(({ text }) => member.test(text) || taken.test(text));
 }
 
-/** Rows by the properties that hold their values, of every block; prices are read as a whole. */
+/** Rows by the properties that hold their values, of every block; latencies are read as a whole. */
 const ROWS: readonly (readonly [block: string, rows: SettingRows])[] = [
   ["machine", { ...MACHINE_SETTINGS, ...CPU_SETTINGS }],
   ["ram", RAM_SETTINGS],
@@ -39,12 +39,12 @@ const ROWS: readonly (readonly [block: string, rows: SettingRows])[] = [
   ["swiotlb", SWIOTLB_SETTINGS],
   ...[...PCI_BLOCKS].map(([keyword, { settings }]) => [keyword, settings] as const),
 ];
-/** Keys of the machine that are no rows: `resolveKernel` and the prices have readers of their own. */
+/** Keys of the machine that are no rows: `resolveKernel` and the latencies have readers of their own. */
 const OTHER_KEYS = [
   "kernel",
   "quirks",
   "preset",
-  ...Object.values(PRICE_SETTINGS).map(({ key }) => key),
+  ...Object.values(LATENCY_SETTINGS).map(({ key }) => key),
 ];
 
 Deno.test("every key of a machine's blocks is read by what is built from it", () => {

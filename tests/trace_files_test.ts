@@ -245,7 +245,7 @@ Deno.test("--export FILE.json: calls are slices that close, mappings and request
   assertEquals(threads.map(({ args }) => args?.name).sort(), ["cpu 0", "ssd"]);
 });
 
-Deno.test("on a machine with prices Chrome's axis is virtual time", () => {
+Deno.test("on a machine with latencies Chrome's axis is virtual time", () => {
   const text: string[] = [];
   const writer = new ChromeTraceWriter((part) => void text.push(part));
   const path = "examples/api/01-two-step-basic.dma";
@@ -253,7 +253,7 @@ Deno.test("on a machine with prices Chrome's axis is virtual time", () => {
     onRun: (run) =>
       writer.run(
         path,
-        { ...run, machine: { ...run.machine, pricesNs: { "iova.alloc": 100 } } },
+        { ...run, machine: { ...run.machine, latenciesNs: { "iova.alloc": 100 } } },
         () => null,
       ),
     onEvent: (event) => writer.event({ ...event, at_ns: event.seq * 500 } as MachineEvent),

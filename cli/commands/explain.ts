@@ -102,7 +102,12 @@ export const EXPLAIN = command({
       if (found.isCitation) return refuse(found.message, screen);
       const { found: matches, more } = search(question, readRulePage);
       if (matches.length === 0) return refuse(found.message, screen);
-      printPairs(`Nothing is called "${question}"; its words are in`, matches, columns, screen);
+      printPairs(
+        `Nothing is named "${question}". These texts contain it:`,
+        matches,
+        columns,
+        screen,
+      );
       const others = more === 0 ? "" : `${more} more; add a word to narrow the search. `;
       screen.out(`${others}\`dmalab explain NAME\` opens one, such as ${matches[0]![0]}\n`);
       return HELD;

@@ -23,7 +23,7 @@ export const RUN = command({
     picture: {
       kind: "text",
       placeholder: "FILE",
-      doc: "write what each `show` draws, below each other, as a picture: FILE.svg",
+      doc: "write the drawings of all `show` statements to FILE.svg",
     },
     strict: STRICT,
     match: MATCH,

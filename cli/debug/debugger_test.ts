@@ -6,9 +6,11 @@ import { memoryFiles } from "../../lang/syntax/load_files.ts";
 import { LEFT_MAPPED } from "./_left_mapped.ts";
 import { Debugger } from "./debugger.ts";
 
-/** What the debugger says to some lines, each with its prompt behind it. */
-async function talk(...lines: string[]) {
-  const { program } = loadFollowed(new SourceFile("left.dma", LEFT_MAPPED), memoryFiles({}));
+const talk = (...lines: string[]) => talkAbout(LEFT_MAPPED, ...lines);
+
+/** What the debugger says to some lines about the first run of a text, each with its prompt behind it. */
+async function talkAbout(text: string, ...lines: string[]) {
+  const { program } = loadFollowed(new SourceFile("left.dma", text), memoryFiles({}));
   const recording = recordRun(program!, runsOf(program!)[0]!);
   const answers: string[] = [];
   let output = "";
@@ -53,6 +55,15 @@ Deno.test("a change of an expression stops, both ways", async () => {
   assertEquals(eventOf(answers[4]!), eventOf(answers[2]!));
   assert(Number(eventOf(answers[3]!)) > Number(eventOf(answers[2]!)));
   assertMatch(answers[5]!, /expected|expression/i);
+});
+
+Deno.test("a breakpoint in a block of `fork` says that it is never hit, and a step into it why not", async () => {
+  const text =
+    'test "two" {\n  let both = fork {\n    print 1\n  } and {\n    print 2\n  }\n  show both\n}\n';
+  const { answers } = await talkAbout(text, ":goto start", ":break 3", ":into", ":into");
+  const said = answers.map((answer) => answer.replaceAll(/\s+/g, " "));
+  assertStringIncludes(said[1]!, "Never hit: the blocks of `fork` run on machines of their own");
+  assertStringIncludes(said[2]! + said[3]!, "Stepped over the blocks of `fork`");
 });
 
 Deno.test("the mapping that was left is found in three commands", async () => {

@@ -223,7 +223,7 @@ function refuse(shown: string, info: Deno.FileInfo): never {
   const name = `Cannot write "${printable(shown)}"`;
   if (info.isDirectory) throw new FileError(`${name}: it is a folder`);
   const [what, hint] = info.isSymlink
-    ? ["a symbolic link", "remove it; dmalab writes regular files of the folder that was named"]
+    ? ["a symbolic link", "remove it; dmalab writes only regular files in the named folder"]
     : info.isFile
     ? ["a hard link of another file", "copy it to a file of its own, as cp and mv do"]
     : [

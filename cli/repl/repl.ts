@@ -256,7 +256,7 @@ export class Repl implements CommandTarget {
   #ask(): void {
     const { at, branch, isPast, recording } = this.bench;
     const nowNs = isPast ? recording.nowNs(at) : this.session.world.nowNs();
-    const isTimed = nowNs > 0 || this.session.world.isPriced;
+    const isTimed = nowNs > 0 || this.session.world.isTimed;
     const prompt = promptText({
       ...branch.origin === null ? {} : { branch: branch.name },
       seq: at.seq,

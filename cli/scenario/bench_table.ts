@@ -23,7 +23,7 @@ export function benchTable(outcomes: readonly BenchOutcome[]): string[] {
       const body = [...more, ...rows.map((row) => chosen(row, columns))];
       return [...tableLines(head!, body, ["left", ...columns.map(() => "right" as const)]), ""];
     }),
-    ...priceLines(outcomes),
+    ...latencyLines(outcomes),
     "",
   ];
 }
@@ -83,15 +83,17 @@ function hostRows(outcomes: readonly BenchOutcome[]): Row[] {
 }
 
 /** The latencies that the virtual time is the sum of: without them it means nothing. */
-function priceLines(outcomes: readonly BenchOutcome[]): string[] {
-  const texts = outcomes.map(pricesText);
+function latencyLines(outcomes: readonly BenchOutcome[]): string[] {
+  const texts = outcomes.map(latenciesText);
   if (new Set(texts).size === 1) return [texts[0]!];
   return outcomes.map((outcome, index) => `${displayName(outcome)}: ${texts[index]}`);
 }
 
-function pricesText({ pricesNs }: BenchOutcome): string {
-  const prices = Object.entries(pricesNs).map(([key, ns]) => `${key} ${formatDuration(ns)}`);
-  return prices.length === 0 ? "no prices: nothing takes virtual time" : `at ${prices.join(", ")}`;
+function latenciesText({ latenciesNs }: BenchOutcome): string {
+  const latencies = Object.entries(latenciesNs).map(([key, ns]) => `${key} ${formatDuration(ns)}`);
+  return latencies.length === 0
+    ? "all latencies are 0: only `advance` moves virtual time"
+    : `at ${latencies.join(", ")}`;
 }
 
 function chosen([name, ...cells]: Row, columns: readonly number[]): string[] {

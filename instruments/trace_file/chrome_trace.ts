@@ -6,7 +6,7 @@
  * and mappings are pairs of their own, from their first event to their last one.
  *
  * The viewers read times as microseconds and hide events at exactly the time of a slice, so each event
- * takes a microsecond. Virtual time itself is written only for a machine with `prices`: there, time
+ * takes a microsecond. Virtual time itself is written only for a machine with `latencies`: there, time
  * passes from event to event.
  */
 import { formatEventText } from "../../lang/render/event_line.ts";
@@ -71,7 +71,7 @@ export class ChromeTraceWriter implements TraceWriter {
     this.#places = places;
     this.#threads.clear();
     this.#mappings.clear();
-    this.#isTimed = Object.values(start.machine.pricesNs).some((ns) => ns > 0);
+    this.#isTimed = Object.values(start.machine.latenciesNs).some((ns) => ns > 0);
     const name = displayName(start);
     this.#name("process_name", 0, name === "" ? file : `${file}: ${name}`);
   }

@@ -55,7 +55,7 @@ import { MM } from "./things/rdma/mm.ts";
 import { PAGE_WALK } from "./things/dma/page_walk.ts";
 import { OUTCOME } from "./things/outcome.ts";
 import { PORT } from "./things/pci/port.ts";
-import { PRICES } from "./things/prices.ts";
+import { LATENCIES } from "./things/latencies.ts";
 import { PEER_ROUTE } from "./things/pci/peer_route.ts";
 import { P2PMEM } from "./things/pci/provider.ts";
 import { MR } from "./things/rdma/mr.ts";
@@ -170,7 +170,7 @@ const PAGES: readonly BuiltinGroup[] = [
       IOMMU,
       PAGE_WALK,
       SWIOTLB,
-      PRICES,
+      LATENCIES,
       COUNTERS,
       ...COUNTER_GROUPS,
       TRACE,
@@ -223,7 +223,11 @@ function byName<T extends { readonly name: string }>(
 
 /** The world that scripts run in. */
 export const BUILTINS: Registry = {
-  functions: FUNCTIONS,
+  functions: new Map(
+    [...FUNCTIONS].flatMap(([name, spec]) =>
+      [name, spec.formerly ?? name].map((each) => [each, spec])
+    ),
+  ),
   types: TYPES,
   words: WORDS,
   errnoNames: new Set(Object.keys(ERRNO)),

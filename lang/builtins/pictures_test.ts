@@ -8,7 +8,7 @@ const MACHINES = [
   "pci { root_port rp0 { nvme ssd { } } }",
   "pci { root_port rp0 { nvme ssd { sgl = true } } }",
   "swiotlb { force = true } pci { root_port rp0 { nvme ssd { } } }",
-  "cpus = 16\n swiotlb { force = true, size = 1GiB } prices { iotlb_sync = 300ns } " +
+  "cpus = 16\n swiotlb { force = true, size = 1GiB } latencies { iotlb_sync = 300ns } " +
   "pci { root_port rp0 { nvme ssd { queues = 16 } } }",
   "cpus = 4\n iommu { mode = lazy, forcedac = true } pci { root_port rp0 { nvme ssd { } } }",
   "iommu { mode = strict } pci { root_port rp0 { external = true\n nvme ssd { } } }",
@@ -84,8 +84,8 @@ if iommu.mode != off {
   show iommu.space(ssd)
   for range in iommu.space(ssd).ranges { print range.use }
 }
-print prices()
-show prices()
+print latencies()
+show latencies()
 print counters
 show counters
 show counters.iommu

@@ -79,8 +79,8 @@ const WORDS: Readonly<Record<Apart, (at: Place) => Words>> = {
   [APART.STARTS_INSIDE]: ({ device, first, list }) => [
     "dma.7.2.5",
     "starts inside a page",
-    `entry ${first} starts at byte ${offsetOf(list.physAt(first), device)} of a page: there ` +
-    "would be a hole before it",
+    `entry ${first} starts at byte ${offsetOf(list.physAt(first), device)} of a page, which ` +
+    "leaves a gap after the one before",
   ],
   [APART.HOLE_BEFORE]: ({ device, first, list }) => {
     const last = first - 1;
@@ -88,7 +88,7 @@ const WORDS: Readonly<Record<Apart, (at: Place) => Words>> = {
     return [
       "dma.7.2.5",
       "hole before it",
-      `entry ${last} ends at byte ${end} of a page: there would be a hole after it`,
+      `entry ${last} ends at byte ${end} of a page, which leaves a gap before the next`,
     ];
   },
   [APART.BOUNDARY]: ({ device }) => {

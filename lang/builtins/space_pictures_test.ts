@@ -208,20 +208,28 @@ print walk`;
   ]);
 });
 
-Deno.test("show prices() lists what is not free, and what it is charged for", () => {
-  const priced = MACHINE.replace("swiotlb", "prices { iotlb_sync = 300ns, irq = 5us }\n  swiotlb");
-  assertEquals(shown("show prices()\nprint prices()\nassert prices().alloc == 0ns", priced), [
-    "price of           charged for",
-    "──────────  ─────  ────────────────────────────────────────",
-    "iotlb_sync  300ns  each invalidation of cached translations",
-    "irq           5us  each such event",
-    "everything else is free",
-    "prices of 2 things",
+Deno.test("show latencies() lists what is not free, and what it is charged for", () => {
+  const timed = MACHINE.replace(
+    "swiotlb",
+    "latencies { iotlb_sync = 300ns, irq = 5us }\n  swiotlb",
+  );
+  assertEquals(
+    shown("show latencies()\nprint latencies()\nassert latencies().alloc == 0ns", timed),
+    [
+      "latency of         charged for",
+      "──────────  ─────  ────────────────────────────────────────",
+      "iotlb_sync  300ns  each invalidation of cached translations",
+      "irq           5us  each such event",
+      "everything else takes no virtual time",
+      "latencies of 2 keys",
+    ],
+  );
+  assertEquals(shown("show latencies()"), [
+    "all latencies are 0: only `advance` moves virtual time",
   ]);
-  assertEquals(shown("show prices()"), ["prices: nothing costs virtual time"]);
 });
 
-Deno.test("prices().of() knows the names of events only", () => {
-  const { problems } = runScript(`${MACHINE}print prices().of("iotlb.snyc")`);
+Deno.test("latencies().of() knows the names of events only", () => {
+  const { problems } = runScript(`${MACHINE}print latencies().of("iotlb.snyc")`);
   assert(problems[0]?.includes("did you mean"), problems[0]);
 });

@@ -5,7 +5,7 @@
  * kind of region and an attribute, `read` an operation and an access. Words that fields of events
  * hold stand with the field, in the runtime's vocabulary; to add another, add it to its group here.
  */
-import { PRICE_PRESETS } from "../../runtime/price_presets.ts";
+import { LATENCY_PRESETS } from "../../runtime/latency_presets.ts";
 import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
 import { EVENT_TABLE, wordSets } from "../../runtime/event_vocabulary.ts";
 import type { WordSet } from "../../runtime/vocabulary/fields.ts";
@@ -142,8 +142,8 @@ const MACHINE_WORDS = [
     unknown: "It is unknown whether the function has ACS.",
   }),
   ...group(
-    "preset of prices",
-    Object.fromEntries(Object.entries(PRICE_PRESETS).map(([name, { doc }]) => [name, doc])),
+    "preset of latencies",
+    Object.fromEntries(Object.entries(LATENCY_PRESETS).map(([name, { doc }]) => [name, doc])),
   ),
   ...group("maker of the CPU", {
     intel: "Intel.",

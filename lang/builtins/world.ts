@@ -16,7 +16,7 @@ import {
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import { HeldResources, type Ledger, ledgerOf } from "../../runtime/held_resources.ts";
 import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
-import { hasPrices } from "../../runtime/prices.ts";
+import { hasLatencies } from "../../runtime/latencies.ts";
 import { EventRecorder } from "../../runtime/recorder.ts";
 import type { EventLog } from "../../runtime/recording/event_log.ts";
 import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
@@ -83,8 +83,8 @@ class LabWorld implements World {
     this.globals = globalsOf(this.lab, this.recorder);
   }
 
-  get isPriced(): boolean {
-    return hasPrices(this.lab.machine.config);
+  get isTimed(): boolean {
+    return hasLatencies(this.lab.machine.config);
   }
 
   get cpus(): number {

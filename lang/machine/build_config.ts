@@ -31,7 +31,7 @@ import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import { checkConfig, usualPageSizes } from "./config_checks.ts";
 import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
-import { presetPrices, type PricePresetName } from "../../runtime/price_presets.ts";
+import { type LatencyPresetName, presetLatencies } from "../../runtime/latency_presets.ts";
 import { KERNEL, PRESET, QUIRKS, type SettingSpec } from "./schema.ts";
 import type { QuirkChanges, SettingValue } from "./setting_value.ts";
 
@@ -69,7 +69,7 @@ export function buildConfigOn(
   evaluate: EvaluateConstant,
   bag: DiagnosticBag,
 ): LabConfig {
-  const tree = new ConfigTreeReader(evaluate, bag, eventPrice).read(declaration, modifiers);
+  const tree = new ConfigTreeReader(evaluate, bag, eventLatency).read(declaration, modifiers);
   const named = modifiers.some(({ path }) => path.length === 1 && path[0]!.text === KERNEL.key);
   const config = toConfig(tree, bag, named ? null : release);
   // The default machine is known to build: nothing to find out, and a scenario without one starts
@@ -78,8 +78,8 @@ export function buildConfigOn(
   return config;
 }
 
-/** `prices` takes any event's name, with its dots or with underscores in their places. */
-function eventPrice(key: string): SettingSpec | null {
+/** `latencies` takes any event's name, with its dots or with underscores in their places. */
+function eventLatency(key: string): SettingSpec | null {
   const event = EVENT_NAMES.find((name) => name === key || name.replaceAll(".", "_") === key);
   return event === undefined ? null : setting(event, duration(), 0, { doc: `One ${event} event.` });
 }
@@ -107,18 +107,18 @@ function toConfig(
       .flatMap((region) => readRegion(region, bag)),
     iommu: readIommu(block("iommu"), defaults.iommu),
     swiotlb: { ...defaults.swiotlb, ...valuesOf(block("swiotlb"), SWIOTLB_SETTINGS) },
-    pricesNs: readPrices(block("prices")),
+    latenciesNs: readLatencies(block("latencies")),
     pci: (block("pci")?.children ?? []).map(readPciNode),
   };
 }
 
-/** The prices of a preset, and those that are given instead of its own. */
-function readPrices(block: ConfigBlock | undefined): Readonly<Record<string, number>> {
+/** The latencies of a preset, and those that are given instead of its own. */
+function readLatencies(block: ConfigBlock | undefined): Readonly<Record<string, number>> {
   const settings = [...block?.settings ?? []];
-  const preset = block?.settings.get(PRESET.key)?.value as PricePresetName | undefined;
+  const preset = block?.settings.get(PRESET.key)?.value as LatencyPresetName | undefined;
   const own = settings.filter(([key]) => key !== PRESET.key)
-    .map(([key, price]) => [key, price.value as number] as const);
-  return { ...preset === undefined ? {} : presetPrices(preset), ...Object.fromEntries(own) };
+    .map(([key, latency]) => [key, latency.value as number] as const);
+  return { ...preset === undefined ? {} : presetLatencies(preset), ...Object.fromEntries(own) };
 }
 
 /** What a block gives for the rows, by their properties. */

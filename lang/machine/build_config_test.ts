@@ -74,7 +74,7 @@ Deno.test("buildConfig() puts every key of the machine block in its place", () =
     iommu { mode = lazy, model = amd, address_bits = 40, caching_mode = true, forcedac = true
             iotlb_entries = 32, reserved = [0x1000..0x2000] }
     swiotlb { size = 32MiB, force = true, areas = 2 }
-    prices { iotlb_sync = 300ns, doorbell = 1us, iommu.map = 5ns, iova_free = 2ns }
+    latencies { iotlb_sync = 300ns, doorbell = 1us, iommu.map = 5ns, iova_free = 2ns }
   }`);
   assertEquals([config.kernel, config.cpus, config.seed], ["7.2.6", 4, 9]);
   assertEquals([config.checker, config.dmaDebug, config.ramSizeBytes], ["fail", true, 8 * GIB]);
@@ -94,7 +94,7 @@ Deno.test("buildConfig() puts every key of the machine block in its place", () =
     reserved: [{ start: 0x1000, end: 0x2000 }],
   });
   assertObjectMatch(config.swiotlb, { sizeBytes: 32 * MIB, force: true, areas: 2 });
-  assertEquals(config.pricesNs, {
+  assertEquals(config.latenciesNs, {
     iotlb_sync: 300,
     doorbell: 1000,
     "iommu.map": 5,
@@ -158,13 +158,13 @@ Deno.test("buildConfig() lets modifiers change keys of blocks, named or not, wri
   const config = sound(`machine {
     pci { root_port rp0 { nvme ssd { mdts = 1MiB } } }
   }
-  test "changed" with { iommu.mode = lazy, ssd.mdts = none, cpus = 2, prices.iotlb.sync = 7ns } {
+  test "changed" with { iommu.mode = lazy, ssd.mdts = none, cpus = 2, latencies.iotlb.sync = 7ns } {
     assert true
   }`);
   assertEquals(config.iommu.mode, "lazy");
   assertEquals(config.cpus, 2);
   assertEquals(settingOf(config.pci[0]!.children[0]!, "mdtsBytes"), null);
-  assertEquals(config.pricesNs, { "iotlb.sync": 7 });
+  assertEquals(config.latenciesNs, { "iotlb.sync": 7 });
 });
 
 Deno.test("buildConfig() resolves quirks: the profile's, one more, one less, none at first", () => {
@@ -316,9 +316,9 @@ for (
       "(from 0x0 to 0xf_ffff_ffff_ffff)",
     ],
     [
-      "a price below nothing",
-      "machine { prices { iotlb_sync = -1ns } }",
-      "E0503 -1ns: Cannot use -1ns as iotlb_sync of prices: it is too small (from 0ns to 1000s)",
+      "a latency below nothing",
+      "machine { latencies { iotlb_sync = -1ns } }",
+      "E0503 -1ns: Cannot use -1ns as iotlb_sync of latencies: it is too small (from 0ns to 1000s)",
     ],
     [
       "page sizes without the granule",

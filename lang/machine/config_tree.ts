@@ -22,6 +22,7 @@ import {
   type BlockSpec,
   blockSpec,
   blocksWithRegisters,
+  findBlockSpec,
   MACHINE_SCHEMA,
   placesOf,
   type SettingSpec,
@@ -77,18 +78,18 @@ function countEntries(entries: readonly MachineEntry[]): number {
 export class ConfigTreeReader {
   readonly #bag: DiagnosticBag;
   readonly #reader: SettingReader;
-  readonly #extraPrices: (key: string) => SettingSpec | null;
+  readonly #extraLatencies: (key: string) => SettingSpec | null;
   readonly #named = new Map<string, ConfigBlock>();
 
-  /** @param extraPrices The spec of a key of `prices` that the schema does not list. */
+  /** @param extraLatencies The spec of a key of `latencies` that the schema does not list. */
   constructor(
     evaluate: EvaluateConstant,
     bag: DiagnosticBag,
-    extraPrices: (key: string) => SettingSpec | null,
+    extraLatencies: (key: string) => SettingSpec | null,
   ) {
     this.#bag = bag;
     this.#reader = new SettingReader(evaluate, bag);
-    this.#extraPrices = extraPrices;
+    this.#extraLatencies = extraLatencies;
   }
 
   read(
@@ -162,7 +163,7 @@ export class ConfigTreeReader {
 
   #findSetting(block: ConfigBlock, key: string): SettingSpec | null {
     const spec = block.spec.settings.find((setting) => setting.key === key);
-    return spec ?? (block.spec.keyword === "prices" ? this.#extraPrices(key) : null);
+    return spec ?? (block.spec.keyword === "latencies" ? this.#extraLatencies(key) : null);
   }
 
   #set(
@@ -179,7 +180,7 @@ export class ConfigTreeReader {
   }
 
   #readBlock(parent: ConfigBlock, entry: MachineBlock): void {
-    const spec = MACHINE_SCHEMA.get(entry.keyword.text);
+    const spec = findBlockSpec(entry.keyword.text);
     if (spec === undefined || spec.keyword === "machine") {
       this.#unknownKey(parent, entry.keyword);
       return;
@@ -313,8 +314,8 @@ export class ConfigTreeReader {
   #findBlock(root: ConfigBlock, name: string): ConfigBlock | null {
     const named = this.#named.get(name);
     if (named !== undefined) return named;
-    const spec = MACHINE_SCHEMA.get(name);
-    if (spec === undefined || spec.named || !root.spec.children.includes(name)) {
+    const spec = findBlockSpec(name);
+    if (spec === undefined || spec.named || !root.spec.children.includes(spec.keyword)) {
       return null;
     }
     let block = root.children.find((child) => child.spec === spec);

@@ -14,8 +14,8 @@ import {
   REGION_SETTINGS,
   SWIOTLB_SETTINGS,
 } from "../../runtime/machine_config.ts";
-import { PRICE_PRESETS, type PricePresetName } from "../../runtime/price_presets.ts";
-import { PRICE_SETTINGS } from "../../runtime/prices.ts";
+import { LATENCY_PRESETS, type LatencyPresetName } from "../../runtime/latency_presets.ts";
+import { LATENCY_SETTINGS } from "../../runtime/latencies.ts";
 import {
   type AnySetting,
   optional,
@@ -41,6 +41,8 @@ export type ValueShape = SettingSpec["shape"];
 
 export interface BlockSpec {
   readonly keyword: string;
+  /** The keyword that it had before: scripts may still write it. */
+  readonly formerly?: string;
   /** Whether it has a name, as in `region low { }`; what has one may stand more than once. */
   readonly named: boolean;
   readonly settings: readonly SettingSpec[];
@@ -60,8 +62,11 @@ export const KERNEL = setting<KernelProfile>(
 
 export const PRESET = optional(
   "preset",
-  word(...Object.keys(PRICE_PRESETS) as PricePresetName[]),
-  { leftOut: "nothing has a price", doc: "Prices to begin with; one beside it replaces its own." },
+  word(...Object.keys(LATENCY_PRESETS) as LatencyPresetName[]),
+  {
+    leftOut: "every latency is 0",
+    doc: "Latencies to begin with; one beside it replaces its own.",
+  },
 );
 
 export const QUIRKS: QuirksSetting = {
@@ -83,7 +88,7 @@ function block(
 
 const BLOCKS: readonly BlockSpec[] = [
   block("machine", "The machine: its kernel, memory, IOMMU and devices.", {}, {
-    children: ["ram", "region", "iommu", "swiotlb", "prices", "pci"],
+    children: ["ram", "region", "iommu", "swiotlb", "latencies", "pci"],
     settings: [
       KERNEL,
       QUIRKS,
@@ -102,9 +107,10 @@ const BLOCKS: readonly BlockSpec[] = [
   block("iommu", "The unit that translates what devices address.", IOMMU_SETTINGS),
   block("swiotlb", "The pool of bounce buffers.", SWIOTLB_SETTINGS),
   block(
-    "prices",
+    "latencies",
     "What events cost in virtual time. Any event's name is a key too.",
-    { preset: PRESET, ...PRICE_SETTINGS },
+    { preset: PRESET, ...LATENCY_SETTINGS },
+    { formerly: "prices" },
   ),
   block("pci", "The PCI tree.", {}, { children: PCI_ROOT_HOLDS }),
   ...[...PCI_BLOCKS].map(([keyword, { doc, hasRegisters, holds, settings }]) =>
@@ -116,6 +122,11 @@ const BLOCKS: readonly BlockSpec[] = [
 export const MACHINE_SCHEMA: ReadonlyMap<string, BlockSpec> = new Map(
   BLOCKS.map((each): [string, BlockSpec] => [each.keyword, each]),
 );
+
+/** The block of a keyword, or of one that it had before. */
+export function findBlockSpec(keyword: string): BlockSpec | undefined {
+  return MACHINE_SCHEMA.get(keyword) ?? BLOCKS.find(({ formerly }) => formerly === keyword);
+}
 
 /** The keywords of the blocks whose registers a scenario describes. */
 export function blocksWithRegisters(): readonly string[] {

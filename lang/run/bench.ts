@@ -81,7 +81,9 @@ class BenchRun {
       seed: this.#shared.machine.seed ?? config.seed,
       iterations: skip ? 0 : this.#iterations,
       virtualNs: this.#virtualNs,
-      pricesNs: Object.fromEntries(Object.entries(config.pricesNs).filter(([, ns]) => ns !== 0)),
+      latenciesNs: Object.fromEntries(
+        Object.entries(config.latenciesNs).filter(([, ns]) => ns !== 0),
+      ),
       counts: this.#counts,
       timed: this.#timed,
       incidents: this.#incidents,

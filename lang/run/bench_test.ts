@@ -37,14 +37,14 @@ Deno.test("runBench() times by the clock it is given, and its counts do not depe
   assertEquals(timed.map(({ counts }) => counts), untimed.map(({ counts }) => counts));
 });
 
-Deno.test("a bench says what its virtual time was counted with (language.md, prices)", () => {
-  const priced = BENCH.replace(
+Deno.test("a bench says what its virtual time was counted with (language.md, latencies)", () => {
+  const timed = BENCH.replace(
     "iommu {",
-    "prices { iotlb_sync = 300ns, doorbell = 0ns }\n iommu {",
+    "latencies { iotlb_sync = 300ns, doorbell = 0ns }\n iommu {",
   );
-  const [strict, off] = outcomes(priced);
+  const [strict, off] = outcomes(timed);
   assertEquals([strict?.virtualNs, off?.virtualNs], [50 * 300, 0]);
-  assertEquals(strict?.pricesNs, { iotlb_sync: 300 });
+  assertEquals(strict?.latenciesNs, { iotlb_sync: 300 });
 });
 
 Deno.test("a bench tells the reports that it did not expect, once a statement, and fails for them where it is strict", () => {

@@ -144,8 +144,8 @@ export interface BenchOutcome extends EntryOutcome {
   readonly iterations: number;
   /** Virtual time of these turns. */
   readonly virtualNs: number;
-  /** What that time is made of: the machine's prices that are not 0, by key or event name. */
-  readonly pricesNs: Readonly<Record<string, number>>;
+  /** What that time is made of: the machine's latencies that are not 0, by key or event name. */
+  readonly latenciesNs: Readonly<Record<string, number>>;
   /** How often each event happened in them; events that did not happen are left out. */
   readonly counts: Readonly<Record<string, number>>;
   /** Turns that were timed, and how long they took by the clock given; null without one. */

@@ -226,13 +226,13 @@ Deno.test("tests, properties and benches have names, modifiers and bodies", () =
 
 Deno.test("machine blocks nest, and their keys may be names of events", () => {
   const machine = first(
-    'machine {\n kernel = "7.2"\n prices { iotlb.sync = 300ns }\n pci { root_port rp0 { nvme ssd { queues = 2 } } }\n}',
+    'machine {\n kernel = "7.2"\n latencies { iotlb.sync = 300ns }\n pci { root_port rp0 { nvme ssd { queues = 2 } } }\n}',
   );
   assert(machine.kind === "Machine");
-  const [kernel, prices, pci] = machine.entries;
-  assert(kernel?.kind === "Setting" && prices?.kind === "Block" && pci?.kind === "Block");
+  const [kernel, latencies, pci] = machine.entries;
+  assert(kernel?.kind === "Setting" && latencies?.kind === "Block" && pci?.kind === "Block");
   assertEquals([kernel.key.text, sexpr(kernel.value)], ["kernel", '"7.2"']);
-  assertEquals(prices.entries.map((entry) => entry.kind === "Setting" && entry.key.text), [
+  assertEquals(latencies.entries.map((entry) => entry.kind === "Setting" && entry.key.text), [
     "iotlb.sync",
   ]);
   const port = pci.entries[0];

@@ -18,7 +18,7 @@ machine {
 
   iommu   { mode = strict, granule = 4KiB, page_sizes = [4KiB, 2MiB, 1GiB], address_bits = 48 }
   swiotlb { size = 64MiB }
-  prices  { iotlb_sync = 300ns, table_write = 20ns }   # what an event costs in virtual time; printed with every result that uses it
+  latencies { iotlb_sync = 300ns, table_write = 20ns }   # what an event costs in virtual time; printed with every result that uses it
 
   pci {
     root_port rp0 {

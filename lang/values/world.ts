@@ -71,7 +71,7 @@ export interface World {
   /** How many CPUs the machine has. */
   readonly cpus: number;
   /** Something costs virtual time: there is a clock to look at. */
-  readonly isPriced: boolean;
+  readonly isTimed: boolean;
   /** True for `checker = fail` and `strict`: an unexpected report or fault fails the test. */
   readonly checkerFails: boolean;
   /** True for `leaks = fail`, and for `strict` unless leaks are allowed: what is left fails the test. */

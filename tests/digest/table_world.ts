@@ -28,8 +28,8 @@ import {
   SWIOTLB_SETTINGS,
 } from "../../runtime/machine_config.ts";
 import { nearestNames } from "../../runtime/nearest_names.ts";
-import { PRICE_PRESETS } from "../../runtime/price_presets.ts";
-import { PRICE_SETTINGS } from "../../runtime/prices.ts";
+import { LATENCY_PRESETS } from "../../runtime/latency_presets.ts";
+import { LATENCY_SETTINGS } from "../../runtime/latencies.ts";
 import { fieldText } from "../../runtime/vocabulary/fields.ts";
 import type { Sink } from "./digest.ts";
 
@@ -50,8 +50,8 @@ const TABLES: Readonly<Record<string, unknown>> = {
   malformed: MALFORMED_COMMANDS,
   models: IOMMU_MODELS,
   ports: PORT_KINDS,
-  presets: PRICE_PRESETS,
-  prices: PRICE_SETTINGS,
+  presets: LATENCY_PRESETS,
+  latencies: LATENCY_SETTINGS,
   quirks: QUIRKS,
   ram: RAM_SETTINGS,
   recordings: LAB_TABLES,

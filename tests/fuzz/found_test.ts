@@ -82,7 +82,7 @@ Deno.test("an operator between words is one mistake, not one of its argument too
 Deno.test("at the prompt, too, a pair of brackets stays a pair when one inside it is open", () => {
   // It was read for ever: the parser came back to where it had been.
   const text = 'x } { y {s tl; show [[  ( + 0b101).sum(), trace { , into:)) }.count(""irq"), ' +
-    "-e1 / 512B]][0]\n  } }\n   prices { iotlb_sync = 300ns";
+    "-e1 / 512B]][0]\n  } }\n   latencies { iotlb_sync = 300ns";
   for (const start of ["", '" 0" with { iommu} { if 1Mhy']) {
     const { diagnostics } = parse(new SourceFile("x.dma", start + text), { mode: "repl" });
     assertEquals(diagnostics.length > 0, true);

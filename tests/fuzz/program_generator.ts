@@ -93,7 +93,7 @@ class ProgramGenerator {
       ...choices.oneIn(3)
         ? [`swiotlb { size = 1MiB, force = ${choices.pick(["true", "false"])} }`]
         : [],
-      ...choices.oneIn(3) ? ["prices { iotlb_sync = 300ns\n table_write=20ns }"] : [],
+      ...choices.oneIn(3) ? ["latencies { iotlb_sync = 300ns\n table_write=20ns }"] : [],
       `pci {${blanks.open}root_port rp0 {${blanks.open}nvme ssd {${blanks.one}${nvme}${blanks.one}}${blanks.open}}${blanks.open}}`,
     ];
     return `machine {${blanks.open}${settings.join(blanks.entry)}${blanks.open}}`;

@@ -35,7 +35,7 @@ const ENTRIES: readonly (readonly [string, string, (index: number) => string, st
   ["keys of one name", "", () => "cpus = 1\n", ""],
   ["blocks", "", (index) => `b${index} { }\n`, ""],
   ["regions", "", (index) => `region r${index} { }\n`, ""],
-  ["prices", "prices {\n", (index) => `p${index} = 1ns\n`, "}"],
+  ["latencies", "latencies {\n", (index) => `p${index} = 1ns\n`, "}"],
   ["defects", "quirks = [none", (index) => `, q${index}`, "]\n"],
 ];
 

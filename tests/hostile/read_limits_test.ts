@@ -91,51 +91,53 @@ async function withRoom(blocks: number, folder: string, words: readonly string[]
   return { code, said: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-Deno.test({
-  name: "a full disk leaves every old file whole, has an exit code of its own, and leaves no draft",
-  ignore: Deno.build.os === "windows",
-  async fn(context) {
-    const lines = Array.from({ length: 4000 }, (_, line) => `print   "${line}"\n`).join("");
-    const old: Readonly<Record<string, string>> = {
-      "a.dma": lines,
-      "print.dma": `test "prints" {\n${lines}}\n`,
-      "print.dma.snap": "old\n",
-      "out.json": "old\n",
-      "out.dmatrace.jsonl": "old\n",
-      "v.json": "old\n",
-    };
-    const cases: readonly (readonly string[])[] = [
-      ["fmt", "a.dma"],
-      ["test", "--snapshot", "update", "print.dma"],
-      ["run", join(ROOT, "examples/start/01-first-look.dma"), "--export", "out.json"],
-      ["run", join(ROOT, "examples/start/01-first-look.dma"), "--export", "out.dmatrace.jsonl"],
-      ["vectors", "--count", "20", "--out", "v.json"],
-    ];
-    for (const words of cases) {
-      await context.step(words[0]!, async () => {
-        const folder = Deno.makeTempDirSync({ prefix: "dmalab-full-" });
-        try {
-          for (const [name, text] of Object.entries(old)) {
-            Deno.writeTextFileSync(join(folder, name), text);
-          }
-          const { code, said } = await withRoom(16, folder, words);
-          assertEquals(code, 4, said);
-          const left = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
-          assertEquals(left, Object.keys(old).sort());
-          for (const [name, text] of Object.entries(old)) {
-            assertEquals(Deno.readTextFileSync(join(folder, name)), text);
-          }
-          // With room, it is written: the test does not hold for what writes nothing.
-          assertEquals((await withRoom(1 << 20, folder, words)).code, 0);
-          assert(
-            Object.entries(old).some(([name, text]) =>
-              Deno.readTextFileSync(join(folder, name)) !== text
-            ),
-          );
-        } finally {
-          Deno.removeSync(folder, { recursive: true });
+const LINES = Array.from({ length: 4000 }, (_, line) => `print   "${line}"\n`).join("");
+const OLD: Readonly<Record<string, string>> = {
+  "a.dma": LINES,
+  "print.dma": `test "prints" {\n${LINES}}\n`,
+  "print.dma.snap": "old\n",
+  "out.json": "old\n",
+  "out.dmatrace.jsonl": "old\n",
+  "v.json": "old\n",
+};
+const FIRST_LOOK = join(ROOT, "examples/start/01-first-look.dma");
+/** What writes; all of them by one module, of which the first is the short suite's witness. */
+const WRITERS: readonly (readonly [name: string, words: readonly string[]])[] = [
+  ["fmt", ["fmt", "a.dma"]],
+  ["snapshots (long)", ["test", "--snapshot", "update", "print.dma"]],
+  ["an export as JSON (long)", ["run", FIRST_LOOK, "--export", "out.json"]],
+  ["an export line by line (long)", ["run", FIRST_LOOK, "--export", "out.dmatrace.jsonl"]],
+  ["vectors (long)", ["vectors", "--count", "20", "--out", "v.json"]],
+];
+
+for (const [name, words] of WRITERS) {
+  Deno.test({
+    name:
+      `a full disk leaves every old file whole, has its own exit code, leaves no draft: ${name}`,
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      const folder = Deno.makeTempDirSync({ prefix: "dmalab-full-" });
+      try {
+        for (const [name, text] of Object.entries(OLD)) {
+          Deno.writeTextFileSync(join(folder, name), text);
         }
-      });
-    }
-  },
-});
+        const { code, said } = await withRoom(16, folder, words);
+        assertEquals(code, 4, said);
+        const left = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+        assertEquals(left, Object.keys(OLD).sort());
+        for (const [name, text] of Object.entries(OLD)) {
+          assertEquals(Deno.readTextFileSync(join(folder, name)), text);
+        }
+        // With room, it is written: the test does not hold for what writes nothing.
+        assertEquals((await withRoom(1 << 20, folder, words)).code, 0);
+        assert(
+          Object.entries(OLD).some(([name, text]) =>
+            Deno.readTextFileSync(join(folder, name)) !== text
+          ),
+        );
+      } finally {
+        Deno.removeSync(folder, { recursive: true });
+      }
+    },
+  });
+}

@@ -65,7 +65,8 @@ export interface RunOptions {
 }
 
 /**
- * Runs jobs in their order, as many at once as there are processors.
+ * Runs jobs in their order, one more at once than there are processors: tests at a terminal, and those
+ * of commands, wait for part of their time.
  *
  * @param note Takes each when it has ended.
  */
@@ -77,7 +78,7 @@ export async function runJobs(
   const progress = new Progress(jobs.length);
   const waiting = jobs.toReversed();
   const ended: Ran[] = [];
-  const lanes = Array.from({ length: Math.max(1, navigator.hardwareConcurrency) }, async () => {
+  const lanes = Array.from({ length: navigator.hardwareConcurrency + 1 }, async () => {
     for (let job = waiting.pop(); job !== undefined; job = waiting.pop()) {
       progress.begin(job);
       const ran = await runJob(job, { measured, shared });

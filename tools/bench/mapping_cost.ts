@@ -210,8 +210,8 @@ function countBenchmark(api: Api, size: number, mode: IommuMode, what: string): 
   const { word, sizeBytes } = SIZES[size]!;
   const doc = `${what} of one map and unmap of ${word} by ${api}, ${mode}`;
   return plainBenchmark(`map.${api}.${word}.${mode}.${what}`, "per pair", doc, () => {
-    // At a price of one nanosecond a leaf, virtual time counts leaves.
-    const rig = new MappingRig(mode, { pricesNs: { table_write: 1 } });
+    // At a latency of one nanosecond a leaf, virtual time counts leaves.
+    const rig = new MappingRig(mode, { latenciesNs: { table_write: 1 } });
     const pair = rig.pairOf(api, sizeBytes);
     const { events, clock } = rig.machine;
     const count = () =>

@@ -9,7 +9,7 @@ import {
   shapeText,
 } from "../../lang/machine/key_text.ts";
 import { formatDuration } from "../../lang/text/numbers.ts";
-import { PRICE_PRESETS, type PricePreset } from "../../runtime/price_presets.ts";
+import { LATENCY_PRESETS, type LatencyPreset } from "../../runtime/latency_presets.ts";
 import { LEAK_KINDS, type LeakKindEntry } from "../../runtime/leaks/leak_kinds.ts";
 import { MACHINE_SCHEMA, placesOf } from "../../lang/machine/schema.ts";
 
@@ -21,7 +21,7 @@ const PARTS: readonly (readonly [begin: string, end: string, lines: () => string
     tables,
   ],
   [
-    "<!-- presets of prices: written by `deno task reference` -->",
+    "<!-- presets of latencies: written by `deno task reference` -->",
     "<!-- end of the presets -->",
     presetTable,
   ],
@@ -39,13 +39,16 @@ export function withMachineKeys(page: string): string {
 }
 
 function presetTable(): string[] {
-  return Object.entries<PricePreset>(PRICE_PRESETS).flatMap(([name, { doc, prices }], index) => [
+  return Object.entries<LatencyPreset>(LATENCY_PRESETS).flatMap((
+    [name, { doc, latencies }],
+    index,
+  ) => [
     ...index === 0 ? [] : [""],
     `\`${name}\`: ${doc}`,
     "",
-    "| price | of | source of the number |",
+    "| latency | of | source of the number |",
     "| --- | --- | --- |",
-    ...Object.entries(prices).map(([key, { ns, source }]) =>
+    ...Object.entries(latencies).map(([key, { ns, source }]) =>
       row([`\`${key}\``, formatDuration(ns), source])
     ),
   ]);

@@ -9,7 +9,7 @@ import { ScriptError } from "../../values/script_error.ts";
 import type { FunctionSpec } from "../../values/spec.ts";
 import { RecordValue, type Value } from "../../values/value.ts";
 import { IOVA_STATE, newIovaState } from "../things/dma/iova_state.ts";
-import { PRICES } from "../things/prices.ts";
+import { LATENCIES } from "../things/latencies.ts";
 import { rangeValue } from "../values/list.ts";
 import { builtin } from "../describe/builtin.ts";
 import { param } from "../describe/parameters.ts";
@@ -53,14 +53,15 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
     run: (run) => run.lab.machine.clock.nowNs,
   }),
   builtin({
-    name: "prices",
+    name: "latencies",
+    formerly: "prices",
     pure: true,
     parameters: [],
-    result: PRICES,
+    result: LATENCIES,
     doc: "The machine's latencies: what events cost in virtual time. Results that depend on time " +
       "should be shown together with it.",
-    example: `machine { prices { iotlb_sync = 300ns } }\n` +
-      `assert prices().iotlb_sync == 300ns\nshow prices()`,
+    example: `machine { latencies { iotlb_sync = 300ns } }\n` +
+      `assert latencies().iotlb_sync == 300ns\nshow latencies()`,
     run: (run) => run.lab.config,
   }),
   builtin({

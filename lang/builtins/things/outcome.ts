@@ -1,5 +1,5 @@
 /** What became of a block on a machine of its own: the values of `fork` and `compare`. */
-import { hasPrices } from "../../../runtime/prices.ts";
+import { hasLatencies } from "../../../runtime/latencies.ts";
 import { sameMemory, type SeenRange, viewOf } from "../../../runtime/dma/device/device_view.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
@@ -126,7 +126,7 @@ function leftLines(
 }
 
 function tellsTime({ durationNs, world }: BranchOutcome): boolean {
-  return durationNs > 0 || hasPrices(world.lab.machine.config);
+  return durationNs > 0 || hasLatencies(world.lab.machine.config);
 }
 
 function cells(outcome: BranchOutcome): string[] {

@@ -19,7 +19,7 @@ export function warnUnused(
       severity: "warning",
       span,
       message: `\`${name}\` is never used`,
-      hint: `\`_${name}\` says that it is meant`,
+      hint: `rename it to \`_${name}\` if it is unused on purpose`,
       fixes: [{ span, text: `_${name}` }],
     });
   };

@@ -74,7 +74,7 @@ machine {
     title: "block name missing or not wanted",
     explanation:
       "Things there can be several of have a name, which the rest of the file uses: devices, " +
-      "ports and regions. Things there is one of have none: iommu, ram, swiotlb, prices, pci.",
+      "ports and regions. Things there is one of have none: iommu, ram, swiotlb, latencies, pci.",
     example: `machine {
   region { at = 1MiB, size = 1MiB }         # which name?
 }

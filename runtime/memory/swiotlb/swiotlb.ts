@@ -27,7 +27,7 @@ import {
 import { type EventFields, eventId } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
 import { FAULT, type FaultInjector } from "../../faults.ts";
-import type { Charges } from "../../prices.ts";
+import type { Charges } from "../../latencies.ts";
 import type { KernelWarnings } from "../../warnings.ts";
 import { FILL_ALWAYS, type SwiotlbCopyRules } from "./swiotlb_copy_rules.ts";
 import { SET_BYTES, SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";

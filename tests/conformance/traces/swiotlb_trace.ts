@@ -6,7 +6,7 @@ import { EventStream } from "../../../runtime/events.ts";
 import { SwiotlbPool } from "../../../runtime/memory/swiotlb/swiotlb.ts";
 import type { BouncingDevice } from "../../../runtime/memory/swiotlb/swiotlb_slots.ts";
 import { areasForSlots, sizePool } from "../../../runtime/memory/swiotlb/swiotlb_geometry.ts";
-import { Charges } from "../../../runtime/prices.ts";
+import { Charges } from "../../../runtime/latencies.ts";
 import { KernelWarnings } from "../../../runtime/warnings.ts";
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import type { TraceLine } from "./iova_trace.ts";

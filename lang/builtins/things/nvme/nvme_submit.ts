@@ -267,7 +267,7 @@ for op in [write, read] { wait ssd.submit(op, lba: 8, data: buf) }`,
   waiting(
     "write_zeroes",
     [LBA, BYTES, QUEUE],
-    "Makes blocks read as zeroes, without carrying them.",
+    "Fills blocks with zeroes without a data transfer (Write Zeroes).",
     `${DIRECT_MACHINE}ssd.write_zeroes(lba: 0, bytes: 4KiB)\n` +
       `assert ssd.media(lba: 0, bytes: 4KiB) == buffer(size: 4KiB, fill: 0)`,
     ["EIO", "EINVAL"],
@@ -275,7 +275,7 @@ for op in [write, read] { wait ssd.submit(op, lba: 8, data: buf) }`,
   waiting(
     "discard",
     [LBA, BYTES, QUEUE],
-    "Tells the disk that blocks are not needed any more.",
+    "Deallocates blocks (Dataset Management).",
     `${DIRECT_MACHINE}assert ssd.discard(lba: 0, bytes: 4KiB).status == OK`,
     ["EIO", "EINVAL"],
   ),

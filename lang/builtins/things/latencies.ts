@@ -1,6 +1,6 @@
-/** What things cost in virtual time: the price list of the machine block. */
+/** What things cost in virtual time: the latency list of the machine block. */
 import { EVENT_NAMES } from "../../../runtime/event_vocabulary.ts";
-import { PRICE_KEYS } from "../../../runtime/prices.ts";
+import { LATENCY_KEYS } from "../../../runtime/latencies.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";
@@ -11,9 +11,9 @@ import { methodsOf } from "../describe/builtin.ts";
 import { fieldsOf } from "../describe/fields.ts";
 import { param } from "../describe/parameters.ts";
 
-/** The prices that are not 0, by key or event name. */
-export interface PriceList {
-  readonly pricesNs: Readonly<Record<string, number>>;
+/** The latencies that are not 0, by key or event name. */
+export interface LatencyList {
+  readonly latenciesNs: Readonly<Record<string, number>>;
 }
 
 /** What each key charges for, where its name does not say it. */
@@ -28,20 +28,20 @@ const UNITS: Readonly<Record<string, string>> = {
   interrupt: "each interrupt",
 };
 
-function charged(list: PriceList): (readonly [string, number])[] {
-  return Object.entries(list.pricesNs).filter(([, ns]) => ns !== 0);
+function charged(list: LatencyList): (readonly [string, number])[] {
+  return Object.entries(list.latenciesNs).filter(([, ns]) => ns !== 0);
 }
 
-const method = methodsOf<PriceList>();
+const method = methodsOf<LatencyList>();
 
-export const PRICES: TypeSpec<PriceList> = {
-  name: "prices",
+export const LATENCIES: TypeSpec<LatencyList> = {
+  name: "latencies",
   doc: "What things cost in virtual time.",
-  fields: fieldsOf<PriceList>((f) =>
+  fields: fieldsOf<LatencyList>((f) =>
     Object.fromEntries(
-      PRICE_KEYS.map((key) => [
+      LATENCY_KEYS.map((key) => [
         key,
-        f.duration(`The price of ${UNITS[key]!}.`, ({ pricesNs }) => pricesNs[key] ?? 0),
+        f.duration(`The latency of ${UNITS[key]!}.`, ({ latenciesNs }) => latenciesNs[key] ?? 0),
       ]),
     )
   ),
@@ -51,10 +51,11 @@ export const PRICES: TypeSpec<PriceList> = {
       pure: true,
       parameters: [param.string("event", "An event's name.")],
       result: "duration",
-      doc: "The price that an event's name has in the list; 0 when it is not in it.",
-      example: `machine { prices { iommu.fault = 5us } }\nassert prices().of("iommu.fault") == 5us`,
-      run(_run, { pricesNs }, [name]) {
-        if ((EVENT_NAMES as readonly string[]).includes(name)) return pricesNs[name] ?? 0;
+      doc: "The latency that an event's name has in the list; 0 when it is not in it.",
+      example:
+        `machine { latencies { iommu.fault = 5us } }\nassert latencies().of("iommu.fault") == 5us`,
+      run(_run, { latenciesNs }, [name]) {
+        if ((EVENT_NAMES as readonly string[]).includes(name)) return latenciesNs[name] ?? 0;
         throw new ScriptError(
           "E0919",
           `No event is called "${name}"`,
@@ -63,21 +64,21 @@ export const PRICES: TypeSpec<PriceList> = {
       },
     }),
   ],
-  format: (list) => `prices of ${formatCount(charged(list).length, "thing")}`,
+  format: (list) => `latencies of ${formatCount(charged(list).length, "key")}`,
   show(list) {
     const rows = charged(list).map(([key, ns]) => [
       key,
       formatDuration(ns),
       UNITS[key] ?? "each such event",
     ]);
-    return rows.length === 0 ? ["prices: nothing costs virtual time"] : [
-      ...tableLines(["price of", "", "charged for"], rows, ["left", "right"]),
-      "everything else is free",
+    return rows.length === 0 ? ["all latencies are 0: only `advance` moves virtual time"] : [
+      ...tableLines(["latency of", "", "charged for"], rows, ["left", "right"]),
+      "everything else takes no virtual time",
     ];
   },
   equals: (list, other) =>
-    isThing(other, PRICES) &&
-    [...PRICE_KEYS, ...EVENT_NAMES].every((key) =>
-      (list.pricesNs[key] ?? 0) === (other.target.pricesNs[key] ?? 0)
+    isThing(other, LATENCIES) &&
+    [...LATENCY_KEYS, ...EVENT_NAMES].every((key) =>
+      (list.latenciesNs[key] ?? 0) === (other.target.latenciesNs[key] ?? 0)
     ),
 };

@@ -2,18 +2,18 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { VirtualClock } from "./clock.ts";
 import { eventId } from "./event_vocabulary.ts";
 import { EventStream } from "./events.ts";
-import { applyPrices, Charges, PRICE_KEYS } from "./prices.ts";
+import { applyLatencies, Charges, LATENCY_KEYS } from "./latencies.ts";
 
-function priced(prices: Record<string, number>) {
+function timed(latencies: Record<string, number>) {
   const clock = new VirtualClock();
   const events = new EventStream(clock);
   const charges = new Charges(clock);
-  applyPrices(prices, charges, events);
+  applyLatencies(latencies, charges, events);
   return { clock, events, charges };
 }
 
-Deno.test("a price key charges the events it stands for", () => {
-  const { clock, events } = priced({ iotlb_sync: 300, doorbell: 7, interrupt: 5, iova_alloc: 2 });
+Deno.test("a latency key charges the events it stands for", () => {
+  const { clock, events } = timed({ iotlb_sync: 300, doorbell: 7, interrupt: 5, iova_alloc: 2 });
   events.tick(eventId("iotlb.sync"));
   assertEquals(clock.nowNs, 300);
   events.tick(eventId("nvme.doorbell"));
@@ -23,26 +23,26 @@ Deno.test("a price key charges the events it stands for", () => {
   assertEquals(clock.nowNs, 314);
 });
 
-Deno.test("an event's own price comes on top of its key's", () => {
-  const { clock, events } = priced({ alloc: 10, "mem.alloc": 3, "mem.free": 1 });
+Deno.test("an event's own latency comes on top of its key's", () => {
+  const { clock, events } = timed({ alloc: 10, "mem.alloc": 3, "mem.free": 1 });
   events.tick(eventId("mem.alloc"));
   events.tick(eventId("mem.free"));
   assertEquals(clock.nowNs, 14);
 });
 
 Deno.test("leaves and copied bytes are charged by number", () => {
-  const { clock, charges } = priced({ table_write: 20, copy_per_kib: 64 });
+  const { clock, charges } = timed({ table_write: 20, copy_per_kib: 64 });
   charges.tableWrites(3);
   assertEquals(clock.nowNs, 60);
   charges.copied(512);
   assertEquals(clock.nowNs, 92);
-  // Without a price a segment is free.
+  // Without a latency a segment is free.
   charges.segments(16);
   assertEquals(clock.nowNs, 92);
 });
 
 Deno.test("every key of language.md is known, and nothing else but events", () => {
-  for (const key of PRICE_KEYS) priced({ [key]: 1 });
-  assertThrows(() => priced({ table_writes: 1 }), RangeError, '"table_writes"');
-  assertThrows(() => priced({ alloc: -1 }), RangeError, "-1 ns");
+  for (const key of LATENCY_KEYS) timed({ [key]: 1 });
+  assertThrows(() => timed({ table_writes: 1 }), RangeError, '"table_writes"');
+  assertThrows(() => timed({ alloc: -1 }), RangeError, "-1 ns");
 });

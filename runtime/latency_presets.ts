@@ -1,23 +1,23 @@
 /**
- * Lists of prices to begin with, each number with where it comes from.
+ * Lists of latencies to begin with, each number with where it comes from.
  *
  * None is a measurement. `round_figures` is for seeing what a choice costs in a simple sum;
  * `ddr5_pcie4` has what published specifications alone come to, which real machines do not reach.
  */
 import type { Nanoseconds } from "./address.ts";
-import { PRICE_SETTINGS } from "./prices.ts";
+import { LATENCY_SETTINGS } from "./latencies.ts";
 
-export type PriceKey = keyof typeof PRICE_SETTINGS;
+export type LatencyKey = keyof typeof LATENCY_SETTINGS;
 
 /** One number and its source. */
-export interface PresetPrice {
+export interface PresetLatency {
   readonly ns: Nanoseconds;
   readonly source: string;
 }
 
-export interface PricePreset {
+export interface LatencyPreset {
   readonly doc: string;
-  readonly prices: Readonly<Record<PriceKey, PresetPrice>>;
+  readonly latencies: Readonly<Record<LatencyKey, PresetLatency>>;
 }
 
 /** DDR5-4800B: 40-39-39 cycles of 2400 MHz from a closed row to the first data. */
@@ -36,14 +36,17 @@ const LINK_BYTES_PER_NS = 16 / 8 * 4 * 128 / 130;
 const TLP_NS = Math.round(TLP_BYTES / LINK_BYTES_PER_NS);
 const TLP = "a memory write of 24 bytes on a link of PCIe 4.0 x4: 16 GT/s, 128b/130b";
 
-const ROUND: PresetPrice["source"] = "a round figure, measured nowhere";
-const round = (ns: Nanoseconds): PresetPrice => ({ ns, source: ROUND });
-const UNSPECIFIED: PresetPrice = { ns: 0, source: "work of the CPU, which no specification times" };
+const ROUND: PresetLatency["source"] = "a round figure, measured nowhere";
+const round = (ns: Nanoseconds): PresetLatency => ({ ns, source: ROUND });
+const UNSPECIFIED: PresetLatency = {
+  ns: 0,
+  source: "work of the CPU, which no specification times",
+};
 
-export const PRICE_PRESETS = {
+export const LATENCY_PRESETS = {
   round_figures: {
     doc: "Round figures that are easy to find again in a sum. They predict nothing.",
-    prices: {
+    latencies: {
       iotlb_sync: round(1000),
       table_write: round(50),
       iova_alloc: round(100),
@@ -57,7 +60,7 @@ export const PRICE_PRESETS = {
   ddr5_pcie4: {
     doc:
       "What specifications of DDR5-4800 and PCIe 4.0 x4 alone come to: lower bounds, without caches.",
-    prices: {
+    latencies: {
       iotlb_sync: {
         ns: 2 * ROW_NS,
         source: `its descriptor is fetched and its end is written: twice ${ROW}`,
@@ -74,13 +77,13 @@ export const PRICE_PRESETS = {
       interrupt: { ns: TLP_NS, source: `MSI-X: ${TLP}` },
     },
   },
-} as const satisfies Readonly<Record<string, PricePreset>>;
+} as const satisfies Readonly<Record<string, LatencyPreset>>;
 
-export type PricePresetName = keyof typeof PRICE_PRESETS;
+export type LatencyPresetName = keyof typeof LATENCY_PRESETS;
 
-/** The prices of a list, by key. */
-export function presetPrices(name: PricePresetName): Readonly<Record<string, Nanoseconds>> {
+/** The latencies of a list, by key. */
+export function presetLatencies(name: LatencyPresetName): Readonly<Record<string, Nanoseconds>> {
   return Object.fromEntries(
-    Object.entries(PRICE_PRESETS[name].prices).map(([key, { ns }]) => [key, ns]),
+    Object.entries(LATENCY_PRESETS[name].latencies).map(([key, { ns }]) => [key, ns]),
   );
 }

@@ -1,0 +1,101 @@
+/**
+ * What things cost in virtual time: the machine block's `latencies`, turned into charges.
+ *
+ * Most keys charge for events, and so does an event's name, on top of what a key charges for it: the
+ * event stream does that. Leaves of page tables, mapped segments and copied bytes, parts of a KiB in
+ * proportion, are no events: the code that handles them charges them here.
+ */
+import { type Bytes, KIB, type Nanoseconds } from "./address.ts";
+import type { VirtualClock } from "./clock.ts";
+import { eventNumber } from "./event_vocabulary.ts";
+import type { EventStream } from "./events.ts";
+import { duration, setting } from "./settings.ts";
+
+/** A key of `latencies`, and the events that it charges for. */
+function latency(key: string, doc: string, ...events: readonly string[]) {
+  return { ...setting(key, duration(), 0, { doc: doc }), events };
+}
+
+/** Every key `latencies` knows beside the names of events. */
+export const LATENCY_SETTINGS = {
+  iotlb_sync: latency("iotlb_sync", "One invalidation of cached translations.", "iotlb.sync"),
+  table_write: latency("table_write", "One leaf of a page table, written or cleared."),
+  iova_alloc: latency("iova_alloc", "One IOVA allocation.", "iova.alloc"),
+  map_segment: latency(
+    "map_segment",
+    "One segment mapped: by a call of its own, as an entry of a list, or by a link.",
+  ),
+  copy_per_kib: latency("copy_per_kib", "Copying 1 KiB into or out of a bounce buffer."),
+  alloc: latency("alloc", "One allocation of memory.", "mem.alloc"),
+  doorbell: latency("doorbell", "One write to a doorbell.", "nvme.doorbell"),
+  interrupt: latency("interrupt", "One interrupt.", "irq"),
+};
+
+export const LATENCY_KEYS: readonly string[] = Object.keys(LATENCY_SETTINGS);
+
+/** True when something costs virtual time. */
+export function hasLatencies(
+  { latenciesNs }: { readonly latenciesNs: Readonly<Record<string, Nanoseconds>> },
+): boolean {
+  return Object.values(latenciesNs).some((latencyNs) => latencyNs > 0);
+}
+
+const EVENTS_OF_KEY: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries(LATENCY_SETTINGS).map(([key, { events }]) => [key, events]),
+);
+
+export class Charges {
+  /** Latency of one page-table leaf written or cleared. 0 until latencies are in force. */
+  tableWriteNs: Nanoseconds = 0;
+  /** Latency of copying 1024 bytes. 0 until latencies are in force. */
+  copyPerKibNs: Nanoseconds = 0;
+  /** Latency of one segment mapped. 0 until latencies are in force. */
+  mapSegmentNs: Nanoseconds = 0;
+  readonly #clock: VirtualClock;
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  /** Charges for page-table leaves. */
+  tableWrites(leaves: number): void {
+    this.#clock.nowNs += leaves * this.tableWriteNs;
+  }
+
+  /** Charges for segments that a call maps. */
+  segments(count: number): void {
+    this.#clock.nowNs += count * this.mapSegmentNs;
+  }
+
+  /** Charges for copied bytes. */
+  copied(sizeBytes: Bytes): void {
+    this.#clock.nowNs += (sizeBytes / KIB) * this.copyPerKibNs;
+  }
+}
+
+/**
+ * Puts latencies in force.
+ *
+ * @param latenciesNs Latency keys or event names, with nanoseconds of 0 or more.
+ * @param events Charges the latencies of events.
+ * @throws {RangeError} For a key that is neither, or a latency below 0.
+ */
+export function applyLatencies(
+  latenciesNs: Readonly<Record<string, Nanoseconds>>,
+  charges: Charges,
+  events: EventStream,
+): void {
+  for (const [key, latencyNs] of Object.entries(latenciesNs)) {
+    if (!(latencyNs >= 0)) throw new RangeError(`Cannot charge ${latencyNs} ns for "${key}"`);
+    if (key === "table_write") charges.tableWriteNs += latencyNs;
+    else if (key === "map_segment") charges.mapSegmentNs += latencyNs;
+    else if (key === "copy_per_kib") charges.copyPerKibNs += latencyNs;
+    else {
+      for (const name of EVENTS_OF_KEY.get(key) ?? [key]) {
+        const number = eventNumber(name);
+        if (number < 0) throw new RangeError(`Cannot charge for "${key}": no event has that name`);
+        events.addLatency(number, latencyNs);
+      }
+    }
+  }
+}
