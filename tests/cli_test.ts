@@ -404,7 +404,10 @@ Deno.test("explain prints a rule, decodes a fault line, and exits 2 with a hint 
 Deno.test("explain lists what words are in, and without a name what it explains", async () => {
   const found = await dmalab("explain", "PRP");
   assertEquals(found.code, 0, found.errors);
-  assertMatch(found.output, /^Nothing is named "PRP"\. These texts contain it:\n {2}prp +Physical region/);
+  assertMatch(
+    found.output,
+    /^Nothing is named "PRP"\. These texts contain it:\n {2}prp +Physical region/,
+  );
   assertMatch(found.output, /\d+ more; .*opens one, such as prp\n$/);
   const kinds = await dmalab("explain");
   assertEquals(kinds.code, 0, kinds.errors);
