@@ -63,13 +63,18 @@ async function startServer() {
     new Lsp.StreamMessageReader(Readable.fromWeb(child.stdout as never)),
     new Lsp.StreamMessageWriter(Writable.fromWeb(child.stdin as never)),
   );
+  const published = new Map<string, readonly Lsp.Diagnostic[]>();
+  client.onNotification(
+    Lsp.PublishDiagnosticsNotification.type,
+    ({ diagnostics, uri, version }) => void published.set(`${uri} ${version}`, diagnostics),
+  );
   client.listen();
   await client.sendRequest(Lsp.InitializeRequest.type, {
     processId: null,
     rootUri: null,
-    capabilities: {},
+    capabilities: { textDocument: { inlayHint: {} } },
   });
-  return { child, client };
+  return { child, client, published };
 }
 
 type Client = Awaited<ReturnType<typeof startServer>>["client"];
@@ -99,7 +104,7 @@ function residentBytes(pid: number): number {
 }
 
 Deno.test("10,000 random edits leave the server's state equal to a fresh one, and memory flat", async () => {
-  const { child, client } = await startServer();
+  const { child, client, published } = await startServer();
   const choices = new Choices(7);
   const uri = "file:///nowhere/edited.dma";
   const document = TextDocument.create(uri, "dma", 0, Deno.readTextFileSync(FIRST));
@@ -114,13 +119,23 @@ Deno.test("10,000 random edits leave the server's state equal to a fresh one, an
       textDocument: { uri, version },
       contentChanges,
     });
-    if (version % ASKED_EVERY === 0) await stateOf(client, uri);
+    if (version % ASKED_EVERY === 0) {
+      await client.sendNotification(Lsp.DidSaveTextDocumentNotification.type, {
+        textDocument: { uri },
+      });
+      await stateOf(client, uri);
+    }
     if (version === EDITS / 2) warm = residentBytes(child.pid);
   }
   const held = residentBytes(child.pid);
   const fresh = "file:///nowhere/fresh.dma";
   await open(client, fresh, document.getText());
   assertEquals(await stateOf(client, uri), await stateOf(client, fresh));
+  const wrong = async (key: string) => {
+    while (!published.has(key)) await new Promise((resolve) => setTimeout(resolve, 10));
+    return published.get(key)!.map(({ relatedInformation: _, ...each }) => each);
+  };
+  assertEquals(await wrong(`${uri} ${EDITS}`), await wrong(`${fresh} 0`));
   assert(held < 1.3 * warm, `${warm} bytes after half of the edits, ${held} after all`);
   client.end();
   client.dispose();

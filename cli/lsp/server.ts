@@ -59,6 +59,8 @@ export class Server {
   readonly #values = new RecordedValues();
   /** Texts that were opened or saved, and have not been recorded since. */
   readonly #unrecorded = new Set<string>();
+  /** One text after another. */
+  #recording = Promise.resolve();
   /** The client shows values, and asks for them again when there are new ones. */
   #showsValues = false;
   #asksAgain = false;
@@ -86,8 +88,9 @@ export class Server {
     return new Promise((resolve) => {
       this.#end = () => {
         clearTimeout(this.#quiet);
+        this.#values.forgetAll();
         this.#connection.dispose();
-        resolve(this.#problem);
+        void this.#recording.then(() => resolve(this.#problem));
       };
       // It was dropped, or nothing can be written to it any more.
       this.#connection.onError(this.#end);
@@ -233,28 +236,33 @@ export class Server {
     // A text that has changed in between is checked anew.
     if (understood === null || version !== this.#documents.versionOf(uri)) return;
     await this.#publish(uri, answers.diagnostics(understood), version);
-    if (this.#unrecorded.delete(uri) && this.#showsValues) await this.#record(understood);
+    if (!this.#unrecorded.delete(uri) || !this.#showsValues) return;
+    this.#recording = this.#recording.then(() => this.#record(understood));
   }
 
   async #record(understood: Understood): Promise<void> {
+    const connection = this.#connection;
     try {
-      const isNew = await this.#values.record(understood);
-      if (isNew && this.#asksAgain) {
-        await this.#connection.sendRequest(Lsp.InlayHintRefreshRequest.type);
-      }
+      if (!await this.#values.record(understood) || !this.#asksAgain) return;
+      await this.#send(() => connection.sendRequest(Lsp.InlayHintRefreshRequest.type));
     } catch (error) {
       const message = `The values of ${understood.uri} are not known: ${error}`;
-      const type = Lsp.MessageType.Error;
-      await this.#connection.sendNotification(Lsp.LogMessageNotification.type, { type, message })
-        .catch(() => {});
+      const params = { type: Lsp.MessageType.Error, message } as const;
+      await this.#send(() => connection.sendNotification(Lsp.LogMessageNotification.type, params));
     }
   }
 
-  async #publish(uri: string, diagnostics: Lsp.Diagnostic[], version?: number): Promise<void> {
+  #publish(uri: string, diagnostics: Lsp.Diagnostic[], version?: number): Promise<void> {
     const about = version === undefined ? {} : { version };
     const params = { uri, diagnostics, ...about };
+    return this.#send(() =>
+      this.#connection.sendNotification(Lsp.PublishDiagnosticsNotification.type, params)
+    );
+  }
+
+  async #send(send: () => Promise<unknown>): Promise<void> {
     try {
-      await this.#connection.sendNotification(Lsp.PublishDiagnosticsNotification.type, params);
+      await send();
     } catch {
       // The connection reports that the client has gone.
     }

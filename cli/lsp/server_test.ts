@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { PassThrough } from "node:stream";
 import * as Lsp from "vscode-languageserver-protocol/node";
+import { open, URI, withClient } from "./_client.ts";
 import { Server } from "./server.ts";
 
 const TEXT = `machine { pci { root_port rp0 { nvme ssd { depth = 32 } } } }
@@ -16,66 +17,7 @@ test "pages" {
 }
 `;
 
-/** A client of a server in this process, with what the server publishes. */
-async function withClient(
-  use: (client: Client, published: Published) => Promise<void>,
-): Promise<void> {
-  const [toServer, toClient] = [new PassThrough(), new PassThrough()];
-  const served = new Server(toServer, toClient).serve();
-  const client = Lsp.createProtocolConnection(
-    new Lsp.StreamMessageReader(toClient),
-    new Lsp.StreamMessageWriter(toServer),
-  );
-  const published = new Published();
-  client.onNotification(Lsp.PublishDiagnosticsNotification.type, (each) => published.take(each));
-  client.listen();
-  await client.sendRequest(Lsp.InitializeRequest.type, {
-    processId: null,
-    rootUri: null,
-    capabilities: {
-      textDocument: { inlayHint: {} },
-      workspace: { inlayHint: { refreshSupport: true } },
-    },
-  });
-  try {
-    await use(client, published);
-    await client.sendRequest(Lsp.ShutdownRequest.type);
-    await client.sendNotification(Lsp.ExitNotification.type);
-    await served;
-  } finally {
-    client.dispose();
-  }
-}
-
-type Client = ReturnType<typeof Lsp.createProtocolConnection>;
-
-class Published {
-  readonly #known = new Map<string, Lsp.PublishDiagnosticsParams>();
-  readonly #wanted = new Map<string, (found: readonly Lsp.Diagnostic[]) => void>();
-
-  take(params: Lsp.PublishDiagnosticsParams): void {
-    const key = `${params.uri} ${params.version ?? ""}`;
-    this.#known.set(key, params);
-    this.#wanted.get(key)?.(params.diagnostics);
-  }
-
-  /** What is wrong with a version of a text, once the server says so. */
-  of(uri: string, version: number | "" = ""): Promise<readonly Lsp.Diagnostic[]> {
-    const key = `${uri} ${version}`;
-    const known = this.#known.get(key);
-    if (known !== undefined) return Promise.resolve(known.diagnostics);
-    return new Promise((resolve) => this.#wanted.set(key, resolve));
-  }
-}
-
-const URI = "file:///nowhere/main.dma";
 const textDocument = { uri: URI };
-
-async function open(client: Client, text: string, uri = URI): Promise<void> {
-  await client.sendNotification(Lsp.DidOpenTextDocumentNotification.type, {
-    textDocument: { uri, languageId: "dma", version: 1, text },
-  });
-}
 
 /** Where a word of the text begins, or so many characters behind. */
 function at(word: string, more = 0): Lsp.TextDocumentPositionParams {

@@ -48,6 +48,12 @@ export class RecordedValues {
     this.#wanted.delete(uri);
   }
 
+  /** Forgets every text, and ends what is being recorded. */
+  forgetAll(): void {
+    this.#recorded.clear();
+    this.#wanted.clear();
+  }
+
   /** The hints of a text: of what was recorded those above and below the lines that have changed since. */
   of({ analysis: { source }, uri }: Understood, within: Lsp.Range): Lsp.InlayHint[] {
     const recorded = this.#recorded.get(uri);
