@@ -107,6 +107,10 @@ const SAME_NAMES: readonly Case<string>[] = [
   ["for «n» in 0..4 { print «n‸» }\nlet n = 1\nprint n", "index"],
   ['test "a" { let x = 1\n  assert x == 1 }\ntest "b" { let «x» = 2\n  assert «‸x» == 2 }', "y"],
   ['test "{«c».size}" for «c» in [{ size: 1 }] { assert «‸c».size == 1 }', "row"],
+  [
+    'const all = [lazy]\ntest "{«c»}" for «c» in all with { iommu.mode = «c‸» } { assert «c» == lazy }',
+    "row",
+  ],
   ['property "p" forall «n» in 0..8 { assert «n» + «‸n» == 2 * «n» }', "number"],
   ["let «x» = 1\nprint «x‸»\nlet = )", "y"],
 ];

@@ -8,6 +8,7 @@ import type {
   MachineEntry,
   Name,
   NameExpression,
+  TestDeclaration,
 } from "../syntax/tree/ast.ts";
 import type { FileScope } from "../check/names/file_scope.ts";
 import type { CheckedFiles } from "../check/check_files.ts";
@@ -133,6 +134,7 @@ function addOthers(file: FileNode, { declared }: FileScope, found: Collector): v
       const binding = declared.get(name);
       if (binding?.kind === "const") found.add(binding, span);
     }
+    if (node.kind === "Test") addRows(node as TestDeclaration, found);
     if (node.kind !== "Call") continue;
     const { arguments: given, callee } = node as CallExpression;
     const binding = callee.kind === "Name" ? resolution.names.get(callee) : undefined;
@@ -142,6 +144,16 @@ function addOthers(file: FileNode, { declared }: FileScope, found: Collector): v
       const variable = parameter && resolution.variables.get(parameter);
       if (name !== null && variable !== undefined) found.add(variable, name.span);
     }
+  }
+}
+
+/** The name of a test's rows in its machine, which is built before the test runs. */
+function addRows({ modifiers, table }: TestDeclaration, found: Collector): void {
+  const variable = table && found.checked.resolution.variables.get(table.name);
+  if (!variable) return;
+  for (const node of modifiers.flatMap((modifier) => [...everyNode(modifier)])) {
+    const isRow = node.kind === "Name" && (node as NameExpression).name === variable.name;
+    if (isRow) found.add(variable, node.span);
   }
 }
 
