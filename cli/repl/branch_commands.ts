@@ -1,11 +1,11 @@
 /** Commands about branches: which there are, going on with another, and what differs. */
-import { diffMoments, firstDifferentEvent, type Moment } from "../../lang/recording/mod.ts";
+import type { Moment } from "../../lang/recording/mod.ts";
 import { readPlace } from "../../lang/recording/place_text.ts";
 import type { Branch } from "../../lang/recording/branch.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { clip, tableLines } from "../../lang/text/columns.ts";
-import { rowCells, rowTexts } from "../../lang/views/tables.ts";
-import type { FactRow } from "../../runtime/recording/fact_table_spec.ts";
+import { differenceView } from "../../lang/views/difference.ts";
+import { rowTexts } from "../../lang/views/tables.ts";
 import { answering, type CommandTarget, type ReplCommand } from "./command_target.ts";
 import { sayPlace } from "./move_commands.ts";
 
@@ -96,26 +96,24 @@ function momentOf(repl: CommandTarget, word: string): Moment | null {
 
 function sayDifferences(repl: CommandTarget, one: Moment, other: Moment): void {
   const clipped = (text: string) => repl.say(clip(text, repl.columns));
+  const { event, tables } = differenceView(one, other);
   if (one.recording !== other.recording) {
-    const seq = firstDifferentEvent(one.recording, other.recording);
-    if (seq === null) repl.say("All events are the same");
+    if (event === null) repl.say("All events are the same");
     else {
-      repl.say(`The first event that differs is ${seq}:`);
+      repl.say(`The first event that differs is ${event}:`);
       for (const [mark, { recording }] of [["-", one], ["+", other]] as const) {
-        const text = seq <= recording.last.seq ? formatEventText(recording.event(seq)) : "the end";
+        const text = event <= recording.last.seq
+          ? formatEventText(recording.event(event))
+          : "the end";
         clipped(`${mark} ${recording.name.name}  ${text}`);
       }
     }
   }
-  const tables = diffMoments(one, other);
   if (tables.length === 0) repl.say("No table differs");
-  for (const { rows, table } of tables) {
-    const cells = (row: FactRow) => rowTexts({ cells: rowCells(table, row) }).join(" ");
+  for (const { name, rows } of tables) {
     const { length } = rows;
-    repl.say(`${table.spec.name}: ${length} ${length === 1 ? "row differs" : "rows differ"}`);
-    for (const row of rows.slice(0, SHOWN_ROWS)) {
-      clipped(`${row.mark} ${cells(row.after ?? row.before!)}`);
-    }
+    repl.say(`${name}: ${length} ${length === 1 ? "row differs" : "rows differ"}`);
+    for (const row of rows.slice(0, SHOWN_ROWS)) clipped(`${row.mark} ${rowTexts(row).join(" ")}`);
     if (length > SHOWN_ROWS) repl.say(`  … and ${length - SHOWN_ROWS} more`);
   }
 }

@@ -129,7 +129,13 @@ function recorded(
   { limits, matches, seed, strict }: ReportOptions,
   watch: Interrupts,
 ): readonly RunAndOutcome[] {
-  const record = { limits: allLimits(limits), strict, watch, ...seed === null ? {} : { seed } };
+  const record = {
+    limits: allLimits(limits),
+    sides: true,
+    strict,
+    watch,
+    ...seed === null ? {} : { seed },
+  };
   return runsOf(program).flatMap((choice) => {
     const { name, test } = choice;
     if (watch.interrupted() || test !== null && !isNamed(test, matches)) return [];

@@ -71,6 +71,7 @@ class TraceRunReader {
       machine: this.#machine,
       output: [],
       asides: new Map(),
+      sides: [],
     });
   }
 

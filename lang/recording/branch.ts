@@ -124,6 +124,7 @@ export class Branch {
       machine,
       output,
       asides,
+      sides: [],
       reruns,
       looker: new Looker({
         registry,

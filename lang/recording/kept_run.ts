@@ -79,6 +79,17 @@ export interface KeptCode {
  */
 export type KeptFunction = Pick<FunctionCode, "name" | "role" | "span">;
 
+/** A block of `fork`, `compare` or `race` that has run on a machine of its own. */
+export interface Side {
+  /** The statement of the run that it belongs to, by its number among those that started. */
+  readonly statement: number;
+  readonly word: AsideWord;
+  /** Its name, the settings of its machine, or the order of a race. */
+  readonly label: string;
+  /** What is kept of it. */
+  open(): KeptRun;
+}
+
 /** What is kept of a run. */
 export interface KeptParts {
   readonly name: RunName;
@@ -88,6 +99,8 @@ export interface KeptParts {
   readonly output: readonly OutputLine[];
   /** Statements that had blocks run on machines of their own, by their numbers. */
   readonly asides: ReadonlyMap<number, AsideWord>;
+  /** Grows, too, where they are kept. */
+  readonly sides: readonly Side[];
 }
 
 /** How far back a call of the kernel is looked for that has not returned. */
@@ -107,13 +120,15 @@ export class KeptRun {
   readonly output: readonly OutputLine[];
   /** @internal */
   readonly asides: ReadonlyMap<number, AsideWord>;
+  /** What has run beside it, where it was recorded with that. */
+  readonly sides: readonly Side[];
   /** @internal */
   readonly machine: KeptMachine;
   /** What ended the run; null while it goes on, and when everything held. */
   failure: FailureReport | null = null;
 
   /** @internal */
-  constructor({ asides, code, machine, name, output }: KeptParts) {
+  constructor({ asides, code, machine, name, output, sides }: KeptParts) {
     this.name = name;
     this.code = code;
     this.machine = machine;
@@ -121,6 +136,7 @@ export class KeptRun {
     this.statements = machine.statements;
     this.output = output;
     this.asides = asides;
+    this.sides = sides;
   }
 
   /** The end: the next statement would start there. */

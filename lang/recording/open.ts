@@ -8,10 +8,8 @@ import { leftoversOf } from "../run/leaks.ts";
 import type { Followed, Program } from "../run/program.ts";
 import type { TestEntry } from "../run/test_entry.ts";
 import { FAST_CHECK } from "../run/property/fast_check_engine.ts";
-import type { FailureReport } from "../run/report.ts";
 import { LimitedOutput, type RunOptions } from "../run/run_options.ts";
 import { shownRun } from "../run/runner.ts";
-import { reportFailure } from "../run/tally.ts";
 import { type MachineOptions, TestMachine } from "../run/test_machine.ts";
 import type { Failure } from "../vm/failure.ts";
 import { RunWatch } from "../vm/run_watch.ts";
@@ -21,6 +19,7 @@ import type { Position } from "./position.ts";
 import { Recording, type RunName } from "./recording.ts";
 import { keepOutermost } from "./machines/replay.ts";
 import { Reruns } from "./machines/reruns.ts";
+import { reported, SideKeeper } from "./machines/sides.ts";
 
 /** A run that can be recorded. */
 export interface RunChoice {
@@ -33,7 +32,12 @@ export interface RunChoice {
 }
 
 /** What may be said about a run that is recorded. */
-export type RecordOptions = Pick<RunOptions, "limits" | "onLine" | "seed" | "strict" | "watch">;
+export type RecordOptions =
+  & Pick<RunOptions, "limits" | "onLine" | "seed" | "strict" | "watch">
+  & {
+    /** Also keeps the blocks of `fork`, `compare` and `race`, which run on machines of their own. */
+    readonly sides?: boolean;
+  };
 
 /** The runs of a program: the statements at its top, then one for each test and machine. */
 export function runsOf(program: Program): readonly RunChoice[] {
@@ -164,8 +168,11 @@ export function openRun(
     options.onLine?.(line);
   });
   const machineOptions: MachineOptions = { limits, output, seed, strict, record: true };
+  const name = { ...choice.name, seed: seed ?? choice.name.seed };
+  const keeper = new SideKeeper(name, program.code);
   const prepared = prepareRun(program, run, {
     ...machineOptions,
+    ...options.sides === true && { onSideVm: keeper.onVm },
     watch: watch && new RunWatch(watch, limits),
     onVm: (vm) => known = new RunNotes(vm),
   });
@@ -176,12 +183,14 @@ export function openRun(
   }
   const notes = known as RunNotes | null;
   const { asides, machine, output: lines } = notes!;
+  keeper.follow(notes!);
   const recording = new Recording({
-    name: { ...choice.name, seed: seed ?? choice.name.seed },
+    name,
     code: program.code,
     machine,
     output: lines,
     asides,
+    sides: keeper.sides,
     reruns: new Reruns(
       { code: program.code, log: machine.log, statements: machine.statements },
       (onVm) => rerun(program, run, machineOptions, prepared.vm.branches, onVm),
@@ -208,8 +217,4 @@ function runOf(program: Program, { name, test }: RunChoice, options: RecordOptio
 
 function lookParts(registry: Registry, { compiler, scope }: Followed) {
   return { registry, compiler, resolution: compiler.tables.resolution, scope: () => scope };
-}
-
-function reported(failure: Failure | null): FailureReport | null {
-  return failure === null ? null : reportFailure(failure, undefined);
 }

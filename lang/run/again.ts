@@ -115,7 +115,8 @@ export class SideRuns implements Runs {
 
   again(request: AgainRequest): Vm {
     const output = new BranchOutput(this.options.output);
-    const vm = this.#machine(this.config, request, output, request.quirks);
+    const isBlock = typeof request.goals.at(-1)?.way !== "string";
+    const vm = this.#machine(this.config, request, output, { isBlock, quirks: request.quirks });
     sendTo(vm, request, () => {
       output.open = true;
     });
@@ -134,7 +135,7 @@ export class SideRuns implements Runs {
   ): Vm {
     const variants = [...this.variants, machine.variant];
     const side = new SideRuns(this.program, config, variants, this.options, { block });
-    const vm = this.#machine(config, left, this.options.output);
+    const vm = this.#machine(config, left, this.options.output, { isBlock: true, quirks: null });
     vm.branches.runs = side;
     return side.#run(vm);
   }
@@ -143,9 +144,9 @@ export class SideRuns implements Runs {
     config: LabConfig,
     { memoryBytes, steps }: SideLimits,
     output: Output,
-    quirks: QuirkSet | null = null,
+    { isBlock, quirks }: { readonly isBlock: boolean; readonly quirks: QuirkSet | null },
   ): Vm {
-    const { heard, limits, onSideEvent, seed, strict, watch } = this.options;
+    const { heard, limits, onSideEvent, onSideVm, seed, strict, watch } = this.options;
     const own = quirks === null ? config : { ...config, quirks };
     const machine = new TestMachine(this.program, own, {
       record: true,
@@ -157,6 +158,8 @@ export class SideRuns implements Runs {
       ...heard !== undefined && { heard },
       // Who looks at events looks at those of the machine that was asked for.
       onEvent: quirks === null ? onSideEvent : undefined,
+      onVm: isBlock ? onSideVm : undefined,
+      onSideVm,
     });
     if (machine.failure !== null) throw new Error(machine.failure.diagnostic.message);
     return machine.vm;

@@ -28,6 +28,8 @@ export interface MachineOptions {
   readonly watch?: RunWatch | undefined;
   /** Gets the VM before anything runs on it. */
   readonly onVm?: ((vm: Vm) => void) | undefined;
+  /** Gets the VM of each block of a `fork`, a `compare` or a `race` that runs beside it. */
+  readonly onSideVm?: ((vm: Vm) => void) | undefined;
   /** Whether there is a listener; the default is true. */
   readonly heard?: boolean;
 }

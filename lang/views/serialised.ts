@@ -2,14 +2,13 @@
  * Recordings as bytes, and read again without the language and without any machine: events,
  * statements, tables, source, output and the outcomes of the runs.
  */
-import type { KeptMachine } from "../../runtime/recording/machine_recording.ts";
 import { readLabMachine, writeMachine } from "../builtins/read_machine.ts";
-import { type KeptCode, KeptRun, type OutputLine, type RunName } from "../recording/kept_run.ts";
+import { type KeptCode, KeptRun, type RunName, type Side } from "../recording/kept_run.ts";
 import type { FailureReport, TestOutcome } from "../run/report.ts";
 import { SourceFile, type Span } from "../source.ts";
 
 /** Of what is written: a reader refuses any other. */
-export const SERIALISED_VERSION = 1;
+export const SERIALISED_VERSION = 2;
 
 /** A run, and what the runner says of it, where it was asked. */
 export interface RunAndOutcome {
@@ -50,6 +49,13 @@ interface WrittenRun {
   readonly bytes: number;
   readonly output: readonly (readonly [text: string, seq: number, statement: number])[];
   readonly asides: readonly (readonly [statement: number, word: string])[];
+  /** What ran beside it, by its number among all runs. */
+  readonly sides: readonly (readonly [
+    statement: number,
+    word: string,
+    label: string,
+    run: number,
+  ])[];
   readonly failure: FailureReport | null;
   readonly outcome: TestOutcome | null;
 }
@@ -59,6 +65,8 @@ interface Written {
   readonly version: number;
   readonly sources: readonly { readonly name: string; readonly text: string }[];
   readonly codes: readonly WrittenCode[];
+  /** Those that were given, then what ran beside them. */
+  readonly own: number;
   readonly runs: readonly WrittenRun[];
 }
 
@@ -69,20 +77,27 @@ const LENGTH_BYTES = 4;
 export function serialise(runs: readonly RunAndOutcome[]): Uint8Array<ArrayBuffer> {
   const sources: SourceFile[] = [];
   const codes: KeptCode[] = [];
-  const machines = runs.map(({ run }) => writeMachine(run.machine));
-  const writtenRuns = runs.map(({ outcome = null, run }, index): WrittenRun => ({
+  const beside = runs.map(({ run }) => run.sides.map((side) => ({ side, run: side.open() })));
+  const all: RunAndOutcome[] = [...runs, ...beside.flat()];
+  const machines = all.map(({ run }) => writeMachine(run.machine));
+  let next = runs.length;
+  const writtenRuns = all.map(({ outcome = null, run }, index): WrittenRun => ({
     name: run.name,
     code: placeIn(codes, run.code),
     events: run.log.count,
     bytes: machines[index]!.length,
     output: run.output.map(({ at, text }) => [text, at.seq, at.statement]),
     asides: [...run.asides],
+    sides: (beside[index] ?? []).map(({ side: { label, statement, word } }) =>
+      [statement, word, label, next++] as const
+    ),
     failure: run.failure,
     outcome,
   }));
   const written: Written = {
     dmalab: "recording",
     version: SERIALISED_VERSION,
+    own: runs.length,
     codes: codes.map((code) => writeCode(code, sources)),
     sources: sources.map(({ name, text }) => ({ name, text })),
     runs: writtenRuns,
@@ -98,30 +113,33 @@ export function serialise(runs: readonly RunAndOutcome[]): Uint8Array<ArrayBuffe
  * @throws {RangeError} When it is something else, of another version, or cut off.
  */
 export function readSerialised(bytes: Uint8Array): readonly SerialisedRun[] {
-  const { codes, runs, sources } = readHead(bytes);
+  const { codes, own, runs, sources } = readHead(bytes);
   const files = sources.map(({ name, text }) => new SourceFile(name, text));
   const read = codes.map((code) => readCode(code, files));
   let next = bytes.length - runs.reduce((sum, run) => sum + run.bytes, 0);
-  return runs.map(({ asides, bytes: length, code, events, failure, name, outcome, output }) => {
-    const own = bytes.subarray(next, next += length);
-    const lines = output.map(([text, seq, statement]): OutputLine => ({
-      text,
-      at: { seq, statement },
-    }));
+  const all = runs.map((written): SerialisedRun => {
+    const { bytes: length, code, events, failure, name, outcome } = written;
+    const machine = bytes.subarray(next, next += length);
     const open = () => {
-      const machine: KeptMachine = readLabMachine(own);
       const run = new KeptRun({
         name,
         code: read[code]!,
-        machine,
-        output: lines,
-        asides: new Map(asides) as KeptRun["asides"],
+        machine: readLabMachine(machine),
+        output: written.output.map(([text, seq, statement]) => ({ text, at: { seq, statement } })),
+        asides: new Map(written.asides) as KeptRun["asides"],
+        sides: written.sides.map(([statement, word, label, side]) => ({
+          statement,
+          word: word as Side["word"],
+          label,
+          open: () => all[side]!.open(),
+        })),
       });
       run.failure = failure;
       return run;
     };
     return { name, events, failure, outcome, open };
   });
+  return all.slice(0, own);
 }
 
 function readHead(bytes: Uint8Array): Written {

@@ -124,6 +124,8 @@ export class Branches {
   onBranch: () => void = () => {};
   /** Called when blocks are about to run on machines of their own. */
   onAside: (word: AsideWord) => void = () => {};
+  /** Called when a block has run on a machine of its own; of orders of a race once for each end. */
+  onSide: (side: SideRun, word: AsideWord, label: string) => void = () => {};
   /** Values of branchings that were tried out. */
   readonly known = new Map<number, Value>();
   /** The order in which the wanted race has gone so far. */
@@ -178,6 +180,7 @@ export class Branches {
     const entries = new Map<string, Value>();
     for (let way = 0; way < branches; way++) {
       const side = this.again({ branching, way }, true);
+      this.onSide(side, "fork", BRANCH_NAMES[way]!);
       if (side.failure !== null) throw new ScriptFailure(side.failure);
       entries.set(BRANCH_NAMES[way]!, this.vm.registry.outcomeValue(this.outcomeOf(side, [])));
     }
@@ -208,6 +211,7 @@ export class Branches {
       }
       const left = this.#left();
       const side = runs.elsewhere(machine, config, closure, left);
+      this.onSide(side, "compare", label);
       this.#adopt(side, left.steps);
       if (side.failure !== null) {
         const failure = withNote(side.failure, `on the machine with ${label}`);

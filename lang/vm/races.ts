@@ -336,8 +336,10 @@ export class Races implements Between {
       }
       runs++;
       first ??= order;
-      if (side.failure !== null) failed.push({ order, failure: side.failure });
-      else if (whole) this.#addIncidents(incidents, side, order);
+      if (side.failure !== null) {
+        failed.push({ order, failure: side.failure });
+        this.branches.onSide(side, "race", order.letters);
+      } else if (whole) this.#addIncidents(incidents, side, order);
       else this.#addEnd(ends, side, order);
     }
     // This run goes on with the first one, and tells what happens in it.
@@ -383,8 +385,12 @@ export class Races implements Between {
     const same = ends.find((end) =>
       end.incidents === incidents && valuesEqual(end.outcome, outcome, this.vm)
     );
-    if (same === undefined) ends.push({ order, incidents, outcome, orders: 1 });
-    else same.orders++;
+    if (same !== undefined) {
+      same.orders++;
+      return;
+    }
+    ends.push({ order, incidents, outcome, orders: 1 });
+    this.branches.onSide(side, "race", order.letters);
   }
 }
 

@@ -84,9 +84,9 @@ export class Engine {
 
   handle(request: Request): void {
     const { id, run } = request;
-    if (request.kind === "record") {
-      this.#record(id, run);
-      return this.answer({ id, kind: "done", exitCode: HELD });
+    if (request.kind !== "run") {
+      this.#record(id, run, request.kind === "beside");
+      return this.answer({ id, kind: "done", exitCode: null });
     }
     const { diagnostics, program } = this.#check(id, request.project);
     // Who edits looks at one run: it is new before all others are done.
@@ -129,13 +129,14 @@ export class Engine {
     );
   }
 
-  #record(id: number, run: number): void {
+  /** @param isBeside For a comparison: with its blocks that run on machines of their own. */
+  #record(id: number, run: number, isBeside = false): void {
     const choice = this.#runs[run] ?? this.#runs[0];
     if (choice === undefined || this.#followed === null) return;
     const index = this.#runs.indexOf(choice);
-    const recording = recordRun(this.#followed, choice, { limits: RECORD_LIMITS, watch: WATCH });
-    const bytes = serialise([{ run: recording }]);
-    this.answer({ id, kind: "recorded", run: index, bytes });
+    const options = { limits: RECORD_LIMITS, watch: WATCH, sides: isBeside };
+    const bytes = serialise([{ run: recordRun(this.#followed, choice, options) }]);
+    this.answer({ id, kind: isBeside ? "beside" : "recorded", run: index, bytes });
   }
 }
 

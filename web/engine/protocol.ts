@@ -15,7 +15,9 @@ export type Request =
   /** Checks, runs and records; each step is answered as soon as it is done. */
   | { readonly id: number; readonly kind: "run"; readonly project: Project; readonly run: number }
   /** Records another run of the project that ran last. */
-  | { readonly id: number; readonly kind: "record"; readonly run: number };
+  | { readonly id: number; readonly kind: "record"; readonly run: number }
+  /** The same, for a comparison: with its blocks that run on machines of their own. */
+  | { readonly id: number; readonly kind: "beside"; readonly run: number };
 
 /** A mistake or a warning, by offsets in the entry; of another file it stands at the beginning. */
 export interface Problem {
@@ -44,10 +46,10 @@ export type Answer =
   | { readonly id: number; readonly kind: "runs"; readonly runs: readonly RunEntry[] }
   | {
     readonly id: number;
-    readonly kind: "recorded";
+    readonly kind: "recorded" | "beside";
     readonly run: number;
     /** As `serialise` of lang/views writes it. */
     readonly bytes: Uint8Array<ArrayBuffer>;
   }
-  /** Everything that was asked for is done. */
-  | { readonly id: number; readonly kind: "done"; readonly exitCode: number };
+  /** Everything that was asked for is done; the exit code is null where nothing was printed. */
+  | { readonly id: number; readonly kind: "done"; readonly exitCode: number | null };

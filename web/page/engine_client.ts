@@ -12,7 +12,7 @@ type RunAnswer = Exclude<Answer, { readonly kind: "ready" }>;
 /** What is asked for. */
 type Wish =
   | { readonly kind: "run"; readonly project: Project; readonly run: number }
-  | { readonly kind: "record"; readonly run: number };
+  | { readonly kind: "record" | "beside"; readonly run: number };
 
 export class EngineClient {
   readonly #url: string;
@@ -21,6 +21,8 @@ export class EngineClient {
   #isBusy = false;
   /** The request that goes out when the one that runs is done, or has taken too long. */
   #next: Wish | null = null;
+  /** Runs to record when nothing else is to do. */
+  #beside: number[] = [];
   /** Ends the worker. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The project that the worker has loaded. */
@@ -48,7 +50,14 @@ export class EngineClient {
     if (this.#project !== null) this.#ask({ kind: "record", run });
   }
 
+  /** Records a run of the same project with its blocks on machines of their own, after all else. */
+  recordBeside(run: number): void {
+    this.#beside.push(run);
+    if (!this.#isBusy) this.#sendNext();
+  }
+
   #ask(wish: Wish): void {
+    this.#beside = [];
     if (!this.#isBusy) return this.#send(wish);
     this.#next = wish;
     // What runs is out of date: its answers are not shown.
@@ -68,6 +77,7 @@ export class EngineClient {
 
   /** The worker does not go on; what waits is sent to a new one. */
   #restart(): void {
+    this.#beside = [];
     this.#worker.terminate();
     this.#worker = this.#start();
     this.#sendNext();
@@ -78,9 +88,10 @@ export class EngineClient {
     this.#isBusy = false;
     const next = this.#next;
     this.#next = null;
-    if (next === null) return;
+    const beside = this.#beside.shift();
     // A new worker knows no project.
-    this.#send({ ...next, kind: "run", project: this.#project! });
+    if (next !== null) this.#send({ ...next, kind: "run", project: this.#project! });
+    else if (beside !== undefined) this.#send({ kind: "beside", run: beside });
   }
 
   #start(): Worker {

@@ -3,6 +3,7 @@
 import { formatSource } from "../../lang/format/format.ts";
 import { SourceFile } from "../../lang/source.ts";
 import type { Answer, Problem, Project, RunEntry } from "../engine/protocol.ts";
+import type { KeptRun } from "../../lang/recording/kept_run.ts";
 import type { Position } from "../../lang/recording/position.ts";
 import { readSerialised } from "../../lang/views/serialised.ts";
 import { type SourceView, Viewer } from "../view/viewer.ts";
@@ -53,6 +54,8 @@ class Playground {
   #isEdited = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #printed = "";
+  /** Get the runs that panes have asked for beside the one that is shown, in their order. */
+  #waiting: ((run: KeptRun) => void)[] = [];
 
   constructor(private readonly data: PlaygroundData) {
     this.#project = this.#exampleProject(data.examples[0]!);
@@ -63,7 +66,11 @@ class Playground {
       onRunTo: (line) => this.#viewer.goToLine(this.#file, line),
       onPoint: (line) => this.#viewer.pointAtLine(line === null ? null : `${this.#file}:${line}`),
     });
-    this.#viewer = new Viewer({ mark: (marks) => this.#mark(marks) });
+    this.#viewer = new Viewer({ mark: (marks) => this.#mark(marks) }, () => ({
+      titles: this.#runs.map(({ title }) => title),
+      shown: this.#run,
+      open: (index) => this.#recordBeside(index),
+    }));
     this.#engine = new EngineClient(
       byId("program").textContent!,
       (answer) => this.#answered(answer),
@@ -91,6 +98,7 @@ class Playground {
     });
     on("run", "change", () => {
       this.#run = Number(byId<HTMLSelectElement>("run").value);
+      this.#waiting = [];
       this.#engine.record(this.#run);
     });
     on("file", "change", () => this.#showFile());
@@ -169,6 +177,7 @@ class Playground {
   #start(): void {
     byId("state").textContent = "running …";
     this.#printed = "";
+    this.#waiting = [];
     this.#engine.run(this.#project, this.#run);
   }
 
@@ -183,9 +192,18 @@ class Playground {
         return this.#listed(answer.runs);
       case "recorded":
         return this.#recorded(answer.bytes);
+      case "beside":
+        return this.#waiting.shift()?.(readSerialised(answer.bytes)[0]!.open());
       case "done":
-        byId("state").textContent = `exit code ${answer.exitCode}`;
+        if (answer.exitCode !== null) byId("state").textContent = `exit code ${answer.exitCode}`;
     }
+  }
+
+  #recordBeside(index: number): Promise<KeptRun> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#engine.recordBeside(index);
+    });
   }
 
   #recorded(bytes: Uint8Array): void {

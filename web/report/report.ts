@@ -36,12 +36,17 @@ class Report {
     onPoint: (line) =>
       this.#viewer.pointAtLine(line === null ? null : `${this.#source.name}:${line}`),
   });
+  #shown = 0;
   readonly #viewer = new Viewer({
     mark: (marks) => {
       this.#source.mark(marks);
       this.#editor?.(marks.find(({ name }) => name === "here")?.place ?? "");
     },
-  });
+  }, () => ({
+    titles: this.runs.map(({ name }) => runTitle(name)),
+    shown: this.#shown,
+    open: (index) => Promise.resolve(this.runs[index]!.open()),
+  }));
   readonly #editor = besideEditor((cursor) => this.#follow(cursor));
 
   constructor(private readonly runs: readonly SerialisedRun[]) {}
@@ -86,6 +91,7 @@ class Report {
   }
 
   #show(index: number): void {
+    this.#shown = index;
     const run = this.runs[index]!.open();
     const spans = [...run.code.statements, ...run.code.sites].map(({ span }) => span);
     const sources = new Map(spans.map(({ source }) => [source.name, source]));

@@ -3,8 +3,21 @@ import type { KeptRun } from "../../lang/recording/kept_run.ts";
 import type { Position } from "../../lang/recording/position.ts";
 import type { Things } from "./things.ts";
 
+/** What a row of a table is beside another moment. */
+export const CHANGE_WORDS = { "+": "new", "-": "gone", "~": "changed" } as const;
+
+/** The runs of the file. */
+export interface FileRuns {
+  readonly titles: readonly string[];
+  /** Which of them is shown. */
+  readonly shown: number;
+  /** Records one of them, with its blocks that run on machines of their own. */
+  open(index: number): Promise<KeptRun>;
+}
+
 export interface Moment {
   readonly run: KeptRun;
+  readonly runs: FileRuns;
   readonly at: Position;
   /** Where the last move began: what it changed is marked. */
   readonly before: Position;

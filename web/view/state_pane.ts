@@ -9,13 +9,11 @@ import {
   tableSizes,
 } from "../../lang/views/tables.ts";
 import { el } from "./dom.ts";
-import type { Moment, Pane } from "./moment.ts";
+import { CHANGE_WORDS, type Moment, type Pane } from "./moment.ts";
 import { spansOf } from "./things.ts";
 
 /** Rows of a table that are shown at first, and that each further wish adds. */
 const SHOWN_ROWS = 60;
-
-const WORDS = { "+": "new", "-": "gone", "~": "changed" } as const;
 
 export class StatePane implements Pane {
   readonly id = "state";
@@ -88,7 +86,7 @@ export class StatePane implements Pane {
       if (was !== undefined && was !== text) cell.append(el("small", {}, ` was ${was}`));
       return cell;
     });
-    const word = mark === "" ? "" : `${mark} ${WORDS[mark]}`;
+    const word = mark === "" ? "" : `${mark} ${CHANGE_WORDS[mark]}`;
     const element = el(
       "tr",
       { class: mark === "-" ? "gone" : null },

@@ -13,8 +13,9 @@ import { linePlace, momentView } from "../../lang/views/moment.ts";
 import { byId } from "../page/dom.ts";
 import { drawAddresses } from "./addresses.ts";
 import { el } from "./dom.ts";
+import { DiffPane } from "./diff_pane.ts";
 import { EventsPane } from "./events_pane.ts";
-import type { Moment, Pane } from "./moment.ts";
+import type { FileRuns, Moment, Pane } from "./moment.ts";
 import { PicturePane } from "./picture_pane.ts";
 import { StatePane } from "./state_pane.ts";
 import { showKeys } from "./keys_help.ts";
@@ -54,6 +55,7 @@ export class Viewer {
     new StatePane(),
     new WhyPane(),
     new TimelinePane(),
+    new DiffPane(),
   ];
   readonly #panels = new Map<string, HTMLElement>();
   #run: KeptRun | null = null;
@@ -68,7 +70,7 @@ export class Viewer {
   /** The reader, or a link, has chosen a view. */
   #isChosen = false;
 
-  constructor(private readonly source: SourceView) {
+  constructor(private readonly source: SourceView, private readonly runs: () => FileRuns) {
     this.#makeTabs();
     this.#listen();
   }
@@ -320,6 +322,7 @@ export class Viewer {
     const run = this.#run!;
     return {
       run,
+      runs: this.runs(),
       at: this.#at,
       before: this.#before,
       things: this.#things,

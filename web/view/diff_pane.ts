@@ -1,0 +1,294 @@
+/// <reference lib="dom" />
+/**
+ * What differs: between two moments of a run, between two runs of the file, and between the blocks of a
+ * `compare`, a `fork` or a `race`, whose events stand beside each other.
+ */
+import { formatEventText } from "../../lang/render/event_line.ts";
+import type { KeptRun } from "../../lang/recording/kept_run.ts";
+import type { Position } from "../../lang/recording/position.ts";
+import { formatCount } from "../../lang/text/numbers.ts";
+import {
+  type DifferenceView,
+  differenceView,
+  type DifferentRow,
+  eventsBeside,
+} from "../../lang/views/difference.ts";
+import { el } from "./dom.ts";
+import { CHANGE_WORDS, type Moment, type Pane } from "./moment.ts";
+import { eventThing, spansOf } from "./things.ts";
+
+/** Rows of a table, and events, that are shown; those before the first difference among them. */
+const MOST_ROWS = 60;
+const MOST_EVENTS = 200;
+const EVENTS_BEFORE = 3;
+
+/** Something that the moment can be held against, or stand for. */
+interface Choice {
+  readonly title: string;
+  /** Null until it is there. */
+  readonly run: KeptRun | null;
+  readonly key: string;
+}
+
+/** One of the two sides: a run, and an event of it. */
+interface Operand {
+  key: string;
+  /** Null for where one is, where one was, or the end. */
+  seq: number | null;
+}
+
+export class DiffPane implements Pane {
+  readonly id = "diff";
+  readonly title = "Differences";
+  #shown: KeptRun | null = null;
+  #one: Operand = { key: OWN, seq: null };
+  #other: Operand = { key: OWN, seq: null };
+  /** Runs that were asked for, by their keys; null while they are made. */
+  readonly #known = new Map<string, KeptRun | null>();
+
+  draw(moment: Moment, root: HTMLElement): void {
+    const { run } = moment;
+    if (this.#shown !== run) {
+      this.#shown = run;
+      this.#known.clear();
+      this.#known.set(OWN, run);
+      this.#askForSides(moment);
+    }
+    const choices = this.#choices(moment);
+    const one = this.#chosen(moment, this.#one, choices);
+    const other = this.#chosen(moment, this.#other, choices);
+    root.replaceChildren(
+      this.#tools(
+        moment,
+        choices,
+        "From",
+        this.#one,
+        this.#positionOf(moment, this.#one, one, true),
+      ),
+      this.#tools(
+        moment,
+        choices,
+        "To",
+        this.#other,
+        this.#positionOf(moment, this.#other, other, false),
+      ),
+      ...one === null || other === null
+        ? [el("p", {}, "The run is being recorded …")]
+        : this.#differences(moment, one, other),
+    );
+  }
+
+  /** Blocks that ran on machines of their own are recorded when one looks at them. */
+  #askForSides({ redraw, run, runs }: Moment): void {
+    const hasBlocks = run.code.statements.some(({ aside }) => aside !== undefined);
+    if (run.sides.length > 0 || !hasBlocks) return;
+    void runs.open(runs.shown).then((whole) => {
+      if (this.#shown !== run) return;
+      whole.sides.forEach((side, index) => this.#known.set(`side ${index}`, side.open()));
+      this.#titles = whole.sides.map(({ label, word }) => `${word}: ${label}`);
+      redraw();
+    });
+  }
+
+  #titles: readonly string[] = [];
+
+  #choices({ run, runs }: Moment): readonly Choice[] {
+    if (run.sides.length > 0 && !this.#known.has("side 0")) {
+      run.sides.forEach((side, index) => this.#known.set(`side ${index}`, side.open()));
+      this.#titles = run.sides.map(({ label, word }) => `${word}: ${label}`);
+    }
+    const sides = this.#known.has("side 0") ? this.#titles : [];
+    return [
+      { key: OWN, title: "this run" },
+      ...sides.map((title, index) => ({ key: `side ${index}`, title })),
+      ...runs.titles.flatMap((title, index) =>
+        index === runs.shown ? [] : [{ key: `run ${index}`, title: `${index + 1}: ${title}` }]
+      ),
+    ].map((each) => ({ ...each, run: this.#known.get(each.key) ?? null }));
+  }
+
+  /** The run of a choice; one that is not there is asked for. */
+  #chosen({ redraw, run, runs }: Moment, operand: Operand, choices: readonly Choice[]) {
+    const choice = choices.find(({ key }) => key === operand.key);
+    if (choice === undefined) {
+      operand.key = OWN;
+      return run;
+    }
+    const { key } = choice;
+    if (choice.run !== null || this.#known.has(key)) return choice.run;
+    this.#known.set(key, null);
+    void runs.open(Number(key.slice("run ".length))).then((opened) => {
+      if (this.#shown !== run) return;
+      this.#known.set(key, opened);
+      redraw();
+    });
+    return null;
+  }
+
+  /** Where one was and where one is in the run itself, and the end of another one. */
+  #positionOf(
+    { at, before, run }: Moment,
+    { seq }: Operand,
+    chosen: KeptRun | null,
+    isFirst: boolean,
+  ): Position {
+    if (chosen === null) return at;
+    if (seq !== null) return chosen.afterEvent(Math.min(seq, chosen.log.count));
+    return chosen !== run ? chosen.last : isFirst ? before : at;
+  }
+
+  #tools(
+    { at, redraw }: Moment,
+    choices: readonly Choice[],
+    name: string,
+    operand: Operand,
+    { seq }: Position,
+  ): HTMLElement {
+    const id = `diff-${name.toLowerCase()}`;
+    const select = el("select", { id });
+    for (const { key, title } of choices) {
+      select.append(new Option(title, key, false, key === operand.key));
+    }
+    const number = el("input", { id: `${id}-event`, type: "number", min: 0, value: seq });
+    const change = (id: string, act: () => void) => () => {
+      act();
+      redraw();
+      document.getElementById(id)?.focus();
+    };
+    select.addEventListener(
+      "change",
+      change(id, () => Object.assign(operand, { key: select.value, seq: null })),
+    );
+    number.addEventListener(
+      "change",
+      change(number.id, () => {
+        const wanted = Math.trunc(Number(number.value));
+        operand.seq = number.value === "" || !(wanted >= 0) ? null : wanted;
+      }),
+    );
+    const here = el(
+      "button",
+      { id: `${id}-here`, "aria-label": `${name}: keep this event` },
+      "Keep this event",
+    );
+    here.addEventListener(
+      "click",
+      change(here.id, () => Object.assign(operand, { key: OWN, seq: at.seq })),
+    );
+    return el(
+      "p",
+      { class: "tools" },
+      el("label", {}, `${name} `, select),
+      " ",
+      el("label", {}, "after event ", number),
+      " ",
+      here,
+    );
+  }
+
+  #differences(moment: Moment, one: KeptRun, other: KeptRun): HTMLElement[] {
+    const from = { recording: one, at: this.#positionOf(moment, this.#one, one, true) };
+    const to = { recording: other, at: this.#positionOf(moment, this.#other, other, false) };
+    const view = differenceView(from, to);
+    const events = one === other ? [] : [
+      el(
+        "h2",
+        {},
+        view.event === null
+          ? "All events are the same"
+          : `Event ${view.event} is the first that differs`,
+      ),
+      ...view.event === null ? [] : [this.#events(moment, one, other, view.event)],
+    ];
+    const tables = view.tables.map((table) => this.#table(moment, other, table));
+    return [
+      ...events,
+      el("h2", {}, tables.length === 0 ? "No table differs" : "Tables"),
+      ...tables,
+    ];
+  }
+
+  #events(moment: Moment, one: KeptRun, other: KeptRun, first: number): HTMLElement {
+    const from = Math.max(1, first - EVENTS_BEFORE);
+    const rows = eventsBeside(one, other, from, MOST_EVENTS).map((row) =>
+      el(
+        "tr",
+        {},
+        el("td", { class: "mark" }, row.isSame ? "" : "≠"),
+        this.#event(moment, one, row.one),
+        this.#event(moment, other, row.other),
+      )
+    );
+    const heads = ["", "from", "to"].map((head) => el("th", { scope: "col" }, head));
+    const table = el(
+      "table",
+      {},
+      el("thead", {}, el("tr", {}, ...heads)),
+      el("tbody", {}, ...rows),
+    );
+    return el("div", { class: "beside" }, table);
+  }
+
+  /** An event of this run can be gone to; what another one says is text. */
+  #event({ goTo, run, things }: Moment, of: KeptRun, seq: number | null): HTMLElement {
+    if (seq === null) return el("td", {});
+    const text = `${seq} ${formatEventText(of.event(seq))}`;
+    const thing = eventThing(of, seq);
+    if (of !== run) {
+      const cell = el("td", {}, text);
+      // Its events are others than those of the run that is shown; its addresses and lines are the same.
+      things.set(cell, { ...thing, seq: null });
+      return cell;
+    }
+    const button = el("button", { class: "item", "data-item": `differs ${seq}` }, text);
+    button.addEventListener("click", () => goTo(seq));
+    things.set(button, thing);
+    return el("td", {}, button);
+  }
+
+  #table(moment: Moment, other: KeptRun, table: DifferenceView["tables"][number]): HTMLElement {
+    const { columns, name, rows } = table;
+    const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
+    const body = rows.slice(0, MOST_ROWS).map((row) => this.#row(moment, other, row));
+    const left = rows.length - MOST_ROWS;
+    return el(
+      "details",
+      { open: "" },
+      el("summary", {}, el("b", {}, name), ` ${formatCount(rows.length, "row")} differ`),
+      el(
+        "div",
+        { class: "wide", tabindex: 0, role: "region", "aria-label": name },
+        el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...body)),
+      ),
+      ...left > 0 ? [el("p", { class: "dim" }, `and ${left} more`)] : [],
+    );
+  }
+
+  #row({ goTo, run, things }: Moment, other: KeptRun, row: DifferentRow): HTMLElement {
+    const { born, cells, mark, was } = row;
+    const isOwn = (mark === "-" ? this.#known.get(this.#one.key) : other) === run;
+    const since = el(isOwn ? "button" : "span", { class: "item" }, `#${born}`);
+    if (isOwn) {
+      since.setAttribute("data-item", `different ${mark} ${born} ${cells[0]?.text}`);
+      since.addEventListener("click", () => goTo(born));
+    }
+    const texts = cells.map(({ kind, text }, index) => {
+      const before = was?.[index]?.text;
+      const cell = el("td", { class: kind }, text);
+      if (before !== undefined && before !== text) cell.append(el("small", {}, ` was ${before}`));
+      return cell;
+    });
+    const element = el(
+      "tr",
+      { class: mark === "-" ? "gone" : null },
+      el("td", { class: "mark" }, `${mark} ${CHANGE_WORDS[mark]}`),
+      el("td", {}, since),
+      ...texts,
+    );
+    things.set(element, { seq: isOwn ? born : null, spans: spansOf(cells) });
+    return element;
+  }
+}
+
+/** The key of the run that the page shows. */
+const OWN = "own";
