@@ -17,13 +17,7 @@ import { differenceView, eventsBeside } from "./difference.ts";
 import { eventView } from "./event.ts";
 import { momentView } from "./moment.ts";
 import { requestsAt, requestView } from "./request.ts";
-import {
-  packText,
-  readSerialised,
-  serialise,
-  SERIALISED_VERSION,
-  unpackText,
-} from "./serialised.ts";
+import { packText, readSerialised, serialise, unpackText } from "./serialised.ts";
 import { tableAt } from "./tables.ts";
 import { timelineView } from "./timeline.ts";
 import { whyView } from "./why.ts";
