@@ -1,4 +1,26 @@
-/** A larger part of `deno task fuzz` than the short suite has. */
+/** A larger part of `deno task fuzz` than the short suite has, and texts that are large. */
+import { assertEquals } from "@std/assert";
 import { fuzzTests } from "./fuzz/fuzz_tests.ts";
+import { judge } from "./fuzz/judge.ts";
 
 fuzzTests({ cases: 3_000, calls: 8_000, answeredShare: 0.8, slipStep: 197, generated: 200 });
+
+const LARGE = 640_000;
+
+/** Blocks that are broken: once at their end, in each line, in ever deeper blocks, in one expression. */
+const BROKEN: readonly (readonly [begin: string, line: string])[] = [
+  ['test "x" {\n', "  let m = dma_map_phys(ssd, p, 4KiB, to_device)\n"],
+  ['test "x" {\n', "  let m = = dma_map_phys(ssd, p\n"],
+  ['test "x" {\n', "a = (b\n"],
+  ['test "x" {\n', "if a {\n b = [c\n"],
+  ['test "x" {\n let a = {', "a: 1, b "],
+  ["let a = [", "1, "],
+  ["let a = ", "1 + "],
+];
+
+Deno.test("broken blocks of 640 kB take at most 50 ms and 1 µs a byte", () => {
+  for (const [begin, line] of BROKEN) {
+    const { problem, verdict } = judge(begin + line.repeat(LARGE / line.length), false);
+    assertEquals([verdict, problem], ["refused", ""], begin + line);
+  }
+});

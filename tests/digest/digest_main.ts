@@ -1,5 +1,6 @@
 /**
- * `deno task digest --update`: writes what every run comes to anew, after a change that was meant.
+ * `deno task digest --update [NAME…]`: writes the digests of all runs anew, or of those that are named,
+ * after a change that was meant.
  *
  * `deno task digest NAME`: the lines of one run. `deno task digest NAME --against FOLDER`: the first of
  * them that differs in another checkout of the project, and what came before it.
@@ -39,9 +40,19 @@ const [first, option, folder] = Deno.args;
 if (first === undefined) {
   fail('say --update, or the name of a run, such as "requests 1"');
 } else if (first === "--update") {
-  const table = Object.fromEntries(ALL.map((world) => [world.name, digestOf(world)]));
+  const names = Deno.args.slice(1);
+  const unknown = names.find((name) => !ALL.some((world) => world.name === name));
+  if (unknown !== undefined) fail(`no run is called "${unknown}"`);
+  const known = JSON.parse(Deno.readTextFileSync(TABLE)) as Record<string, string>;
+  const isMeant = (name: string) => names.length === 0 || names.includes(name);
+  const table = Object.fromEntries(
+    ALL.map((world) => [
+      world.name,
+      isMeant(world.name) ? digestOf(world) : known[world.name] ?? digestOf(world),
+    ]),
+  );
   Deno.writeTextFileSync(TABLE, `${JSON.stringify(table, null, 2)}\n`);
-  console.log(`${ALL.length} runs`);
+  console.log(`${names.length > 0 ? names.length : ALL.length} runs`);
 } else if (option === "--against" && folder !== undefined) {
   const here = linesOf(first).join("\n").split("\n");
   const there = otherLinesOf(folder, first);
