@@ -3,17 +3,17 @@ import { EMPTY_DATA, type PageData } from "../cli/report/page_data.ts";
 import { indexPage } from "../cli/report/index_page.ts";
 import { writeReport } from "../cli/report/make_report.ts";
 import { reportPage } from "../cli/report/report_data.ts";
-import { withInterrupts } from "../cli/interrupts.ts";
+import { Interrupts, withInterrupts } from "../cli/interrupts.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
 import { readMatches } from "../cli/name_match.ts";
 import { limitsOf } from "../cli/scenario/limit_options.ts";
 import { keptTraces } from "../instruments/trace_file/kept_trace.ts";
 import { TraceLineWriter } from "../instruments/trace_file/trace_writer.ts";
 import { loadFollowed } from "../lang/language.ts";
-import { recordRun, runsOf } from "../lang/recording/mod.ts";
+import { type KeptRun, recordRun, runsOf, spanOfEvent } from "../lang/recording/mod.ts";
 import { readSerialised, unpackText } from "../lang/views/serialised.ts";
 import { tableAt, tableSizes } from "../lang/views/tables.ts";
-import { SourceFile, spanPlace } from "../lang/source.ts";
+import { SourceFile, spanPlace, spanText } from "../lang/source.ts";
 import { memoryFiles } from "../lang/syntax/load_files.ts";
 import { buildPage, REPORT_PLAN } from "../tools/web/build_page.ts";
 import { START } from "../lang/recording/position.ts";
@@ -78,7 +78,8 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
   );
   for (let seq = 1; seq <= recording.log.count; seq++) writer.event(recording.event(seq));
   writer.end();
-  const runs = keptTraces(text);
+  const texts = { name: "run.dmatrace.jsonl", textOf: () => null };
+  const runs = keptTraces(text, texts);
   assert(typeof runs !== "string", String(runs));
   const [run] = runs;
   assertEquals(run!.log.count, recording.log.count);
@@ -89,8 +90,17 @@ Deno.test("keptTraces() gives the events of a trace and the tables that they fil
   const rows = (of: typeof recording | NonNullable<typeof run>) =>
     tableAt(of, "mappings", of.afterEvent(mapped)).rows.map(({ cells }) => cells);
   assertEquals(rows(run!), rows(recording));
-  assertStringIncludes(String(keptTraces("{}")), "line 1: A trace begins with");
-  assertStringIncludes(String(keptTraces(text.split("\n").toSpliced(1, 1).join("\n"))), "line 2: ");
+  assertStringIncludes(String(keptTraces("{}", texts)), "line 1: A trace begins with");
+  assertStringIncludes(
+    String(keptTraces(text.split("\n").toSpliced(1, 1).join("\n"), texts)),
+    "line 2: ",
+  );
+  // Beside an event stands its statement; where that has no text, the event's own line of the trace.
+  const shown = (each: string | KeptRun) =>
+    typeof each === "string" ? each : spanText(spanOfEvent(each, 5)!);
+  const own = keptTraces(text, { ...texts, textOf: (file) => file === "lab.dma" ? TEXT : null });
+  assertEquals(shown(own[0]!), "let a = dma_map_phys(ssd, alloc_pages(1), 4KiB, to_device)");
+  assertEquals(shown(runs[0]!), text.split("\n").find((line) => line.startsWith('{"seq":5,')));
 });
 
 Deno.test("the index of reports leads to each, those with failures first, with names as text", () => {
@@ -117,5 +127,38 @@ Deno.test("a file of a suite in which no test matches has no report, and is no f
     assertEquals([exitCode, screen.errors], [0, ""]);
   } finally {
     Deno.removeSync(path);
+  }
+});
+
+Deno.test("each block of a Markdown page runs in its place, and a page without one is refused", async () => {
+  const page =
+    `# Two\n\n\`\`\`dma\ntest "one" { assert 1 == 1 }\n\`\`\`\n\nText.\n\n\`\`\`dma fragment\nlet\n\`\`\`\n\n` +
+    `\`\`\`dma\ntest "two" {\n  assert 1 == 2\n}\n\`\`\`\n`;
+  const folder = Deno.makeTempDirSync();
+  const path = `${folder}/page.md`;
+  const options = {
+    limits: limitsOf(() => null),
+    matches: [],
+    only: "all",
+    strict: false,
+    seed: null,
+    coverage: false,
+  } as const;
+  const report = (screen: MemoryScreen) =>
+    writeReport(path, `${folder}/page.html`, options, screen, new Interrupts());
+  try {
+    Deno.writeTextFileSync(path, page);
+    const { reports } = await report(new MemoryScreen());
+    const outcomes = reports.flatMap((each) => each.outcomes);
+    assertEquals(outcomes.map(({ name, outcome, place }) => [name, outcome, place.split(":")[1]]), [
+      ["one", "passed", "4"],
+      ["two", "failed", "14"],
+    ]);
+    Deno.writeTextFileSync(path, "# No block\n");
+    const screen = new MemoryScreen();
+    assertEquals((await report(screen)).isWritten, false);
+    assertStringIncludes(screen.errors, "has no block to run");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
   }
 });

@@ -120,6 +120,12 @@ Deno.test("a trace as a file of events is held to the format of scenarios' own",
     assertEquals(read.at(-1), { runs: 1, events: events.length }, run);
     const names = new Set(events.map((event) => "name" in event ? event.name : ""));
     assert(names.has("dma.map") && names.has("dma.unmap"), run);
+    // Each event names the line of the trace that it is made of.
+    const trace = (await readGolden(run))!.split("\n");
+    for (const event of events) {
+      const [, line] = ("site" in event && event.site?.match(/:(\d+):1$/)) || [];
+      assert(/dma|iommu|map|page/.test(trace[Number(line) - 1] ?? ""), `${run} ${line}`);
+    }
     const times = events.map((event) => "at_ns" in event ? event.at_ns : 0);
     assert(times.every((time) => Number.isSafeInteger(time)), run);
   }

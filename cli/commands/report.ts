@@ -13,10 +13,11 @@ export const REPORT = command({
   description:
     "Runs FILE and writes one HTML file that shows every run: source, output, events, tables, " +
     "pictures and decisions at any moment, failures first. It needs no server and no network. " +
-    "FILE can also be a .dmatrace.jsonl (docs/trace-files.md). Exit codes: as for `dmalab run`.",
+    "FILE can also be a .dmatrace.jsonl (docs/trace-files.md), or a Markdown page, of which each " +
+    "`dma` block runs. Exit codes: as for `dmalab run`.",
   argument: {
     placeholder: "FILE",
-    doc: "a scenario, or an exported trace of one",
+    doc: "a scenario, a Markdown page, or an exported trace",
     completes: "files",
     count: "one",
   },
@@ -49,7 +50,7 @@ export const REPORT = command({
       const asked = { only: "all", coverage: false, strict, ...match, seed, limits } as const;
       const made = await writeReport(path, target, asked, screen, watch);
       if (made.isWritten) screen.out(`Wrote ${target}.\n`);
-      const noTest = made.report === null ? HELD : noTestFound([made.report], asked, screen);
+      const noTest = made.reports.length === 0 ? HELD : noTestFound(made.reports, asked, screen);
       const exitCode = worseExitCode(made.exitCode, noTest);
       return made.isWritten || exitCode !== HELD
         ? exitCode

@@ -4,6 +4,7 @@ import { isNamed } from "../../lang/run/name_match.ts";
 import { isSameEntry, type RunReport, type TestOutcome } from "../../lang/run/report.ts";
 import { recordRun, runsOf } from "../../lang/recording/mod.ts";
 import { loadFollowed } from "../../lang/language.ts";
+import { SourceFile } from "../../lang/source.ts";
 import type { RunAndOutcome } from "../../lang/views/serialised.ts";
 import { keptTraces } from "../../instruments/trace_file/kept_trace.ts";
 import { TRACE_SUFFIX } from "../../instruments/trace_file/trace_line.ts";
@@ -11,8 +12,8 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { withCompiled } from "../c/with_compiled.ts";
 import { codeOfProblems, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { FileError } from "../files/file_error.ts";
+import { READ_LIMITS } from "../files/file_limits.ts";
 import { type Target, writeFile } from "../files/write_file.ts";
-import { readHostFile } from "../host_file.ts";
 import { HostLoader } from "../host_loader.ts";
 import type { Interrupts } from "../interrupts.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
@@ -22,7 +23,11 @@ import { engineFor } from "../scenario/run_scenarios.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { type CoverageRecord, CoverageRecorder } from "../testing/coverage/recorder.ts";
+import { blocksOf } from "./page_blocks.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
+
+/** What names of Markdown pages end with. */
+const PAGE_SUFFIX = ".md";
 
 /** What may be said about a report. */
 export interface ReportOptions extends Omit<PrintOptions, "trace"> {
@@ -33,8 +38,8 @@ export interface ReportOptions extends Omit<PrintOptions, "trace"> {
 /** What came of a file. */
 export interface Reported {
   readonly exitCode: ExitCode;
-  /** Null where nothing could be run. */
-  readonly report: RunReport | null;
+  /** One for each program that ran: a Markdown page has one for each of its blocks. */
+  readonly reports: readonly RunReport[];
   /** Null where it was not asked for. */
   readonly coverage: CoverageRecord | null;
   /** The page is there: some run matched, and nothing was wrong. */
@@ -72,12 +77,21 @@ interface Made extends Omit<Reported, "isWritten"> {
   readonly printed: string;
 }
 
-const NOTHING = { report: null, coverage: null, runs: [], printed: "" } as const;
+const NOTHING = { reports: [], coverage: null, runs: [], printed: "" } as const;
 
 function traceRuns(path: string): Made | string {
-  const file = readHostFile(path);
-  if (!file.found) return file.problem;
-  const runs = keptTraces(file.text);
+  const opened = HostLoader.open(path);
+  if (typeof opened === "string") return opened;
+  const { entry: { name, text }, loader } = opened;
+  const loaders = [HostLoader.here(), loader];
+  const textOf = (file: string) => {
+    for (const each of loaders) {
+      const source = each.load(file, null, READ_LIMITS.text);
+      if (source instanceof SourceFile) return source.text;
+    }
+    return null;
+  };
+  const runs = keptTraces(text, { name, textOf });
   if (typeof runs === "string") return `Cannot read "${path}": ${runs}`;
   const named = runs.map(({ name, log }) => `${name.file} ${name.name}: ${log.count} events`);
   return {
@@ -97,6 +111,32 @@ async function scenarioRuns(
   const opened = HostLoader.open(path);
   if (typeof opened === "string") return opened;
   const { entry, loader } = opened;
+  if (!path.endsWith(PAGE_SUFFIX)) return await entryRuns(entry, loader, options, screen, watch);
+  const blocks = blocksOf(entry);
+  if (blocks.length === 0) {
+    return `"${path}" has no block to run: such a block begins with \`\`\`dma`;
+  }
+  let all: Made = { ...NOTHING, exitCode: HELD };
+  for (const block of blocks) {
+    const next = await entryRuns(block, loader, options, screen, watch);
+    all = {
+      exitCode: worseExitCode(all.exitCode, next.exitCode),
+      reports: [...all.reports, ...next.reports],
+      coverage: null,
+      runs: [...all.runs, ...next.runs],
+      printed: all.printed + next.printed,
+    };
+  }
+  return all;
+}
+
+async function entryRuns(
+  entry: SourceFile,
+  loader: HostLoader,
+  options: ReportOptions,
+  screen: Screen,
+  watch: Interrupts,
+): Promise<Made> {
   const { diagnostics, program } = await withCompiled(loader, () => loadFollowed(entry, loader));
   sayDiagnostics(diagnostics, screen);
   const wrong = codeOfProblems(diagnostics);
@@ -115,7 +155,7 @@ async function scenarioRuns(
   sayReports([report], 0, { ...parts, matches: [] }, said);
   return {
     exitCode: worseExitCode(wrong, codeOf(report)),
-    report,
+    reports: [report],
     coverage: recorder?.record(report) ?? null,
     runs: recorded(program, report, options, watch),
     printed: said.output,

@@ -32,7 +32,7 @@ export async function writeReports(
       entries.push({
         path: printable(path),
         name: made.isWritten ? name : null,
-        report: made.report,
+        report: made.reports[0] ?? null,
       });
       if (made.coverage !== null) records.push(made.coverage);
     }

@@ -8,8 +8,20 @@ import { KeptMachine } from "../../runtime/recording/machine_recording.ts";
 import type { TraceEvent, TraceRun } from "./trace_line.ts";
 import { TraceReader } from "./trace_reader.ts";
 
-/** Reads a whole file. @returns Its runs, or what is wrong, with the line. */
-export function keptTraces(text: string): readonly KeptRun[] | string {
+/** Where the texts come from that are shown beside the events. */
+export interface TraceTexts {
+  /** What the trace is called. */
+  readonly name: string;
+  /** The text of a file that it names; null where there is none. */
+  textOf(file: string): string | null;
+}
+
+/**
+ * Reads a whole file. An event whose statement has no text has its own line of the trace as its place.
+ *
+ * @returns Its runs, or what is wrong, with the line.
+ */
+export function keptTraces(text: string, texts: TraceTexts): readonly KeptRun[] | string {
   const reader = new TraceReader();
   const runs: TraceRunReader[] = [];
   const lines = text.split("\n");
@@ -18,12 +30,12 @@ export function keptTraces(text: string): readonly KeptRun[] | string {
     const read = reader.read(line);
     const place = `line ${index + 1}`;
     if ("problem" in read) return `${place}: ${read.problem}`;
-    if ("run" in read) runs.push(new TraceRunReader(read));
+    if ("run" in read) runs.push(new TraceRunReader(read, text, texts));
     else if ("seq" in read) {
       const run = runs.at(-1);
       if (run === undefined) return `${place}: the event belongs to no run`;
       try {
-        run.add(read);
+        run.add(read, index + 1);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
         return `${place}: ${error.message}`;
@@ -36,10 +48,17 @@ export function keptTraces(text: string): readonly KeptRun[] | string {
 /** A run of a trace, event by event. */
 class TraceRunReader {
   readonly #machine: KeptMachine;
-  /** The numbers of statements, by their places. */
+  /** The numbers of places, by their texts. */
   readonly #sites = new Map<string, number>();
 
-  constructor(private readonly head: TraceRun) {
+  /** Texts that are shown, by the names of their files. */
+  readonly #texts = new Map<string, string | null>();
+
+  constructor(
+    private readonly head: TraceRun,
+    private readonly text: string,
+    private readonly texts: TraceTexts,
+  ) {
     const { iommu, pageSizeBytes } = head.machine;
     this.#machine = new KeptMachine({
       iommu: { granuleBytes: iommu.granuleBytes as Bytes },
@@ -48,19 +67,38 @@ class TraceRunReader {
   }
 
   /** @throws {RangeError} When an event before it is missing. */
-  add({ at_ns: atNs, cpu, device, fields, name, request, seq, site, why }: TraceEvent): void {
+  add(event: TraceEvent, line: number): void {
+    const { at_ns: atNs, cpu, device, fields, name, request, seq, site, why } = event;
     const values = Object.entries(fields).map(([field, value]) =>
-      [field, field.endsWith("_site") && value !== null ? this.#siteOf(value) : value] as const
+      [
+        field,
+        field.endsWith("_site") && value !== null ? this.#siteOf(`${value}`, line) : value,
+      ] as const
     );
-    const origin = { cpu, device, request, site: site === null ? null : this.#siteOf(site) };
+    const origin = { cpu, device, request, site: this.#siteOf(site, line) };
     const kind = eventNumber(name);
     this.#machine.keep(seq, atNs, origin, kind, Object.fromEntries(values), why);
   }
 
-  #siteOf(place: string): number {
-    const number = this.#sites.get(place) ?? this.#sites.size + 1;
-    this.#sites.set(place, number);
+  /** @param line Of the trace: the place where the statement has no text. */
+  #siteOf(place: string | null, line: number): number {
+    const file = place?.match(PLACE)?.[1] ?? null;
+    const isShown = file !== null && this.#textOf(file) !== null;
+    const own = `${this.texts.name}:${line}:1`;
+    const shown = isShown || this.#textOf(this.texts.name) === null ? place ?? own : own;
+    const number = this.#sites.get(shown) ?? this.#sites.size + 1;
+    this.#sites.set(shown, number);
     return number;
+  }
+
+  #textOf(file: string): string | null {
+    let text = this.#texts.get(file);
+    if (text === undefined) {
+      text = file === this.texts.name ? this.text : this.texts.textOf(file);
+      if (text !== null && text.length > MOST_LENGTH) text = null;
+      this.#texts.set(file, text);
+    }
+    return text;
   }
 
   finish(): KeptRun {
@@ -75,25 +113,32 @@ class TraceRunReader {
     });
   }
 
-  /** Places without a source: a file of as many empty lines as are named. */
   #code(): KeptCode {
     const places = [...this.#sites.keys()].map((place) => {
-      const [, file = place, line = "1"] = place.match(/^(.*):(\d+):\d+$/s) ?? [];
-      return { file, line: Number(line) };
+      const [, file = place, line = "1", column = "1"] = place.match(PLACE) ?? [];
+      return { file, line: Math.max(1, Number(line)), column: Math.max(1, Number(column)) };
     });
     const sources = new Map<string, SourceFile>();
     for (const [file, own] of Map.groupBy(places, (each) => each.file)) {
       const last = Math.max(...own.map(({ line }) => line));
-      sources.set(file, new SourceFile(file, "\n".repeat(Math.min(last, MOST_LINES))));
+      // A text that is not shown: as many empty lines as are named.
+      const text = this.#textOf(file) ?? "\n".repeat(Math.min(last, MOST_LINES));
+      sources.set(file, new SourceFile(file, text));
     }
-    const sites = places.map(({ file, line }) => {
+    const sites = places.map(({ column, file, line }) => {
       const source = sources.get(file)!;
-      const start = source.lineStarts[line - 1] ?? 0;
-      return { span: { source, start, end: start } };
+      // What stands there now may be shorter than what ran.
+      const first = source.lineStarts[line - 1] ?? source.text.length;
+      const end = first + source.line(line).length;
+      return { span: { source, start: Math.min(first + column - 1, end), end } };
     });
     return { statements: [], sites, functions: [] };
   }
 }
 
+/** `file:line:column`. */
+const PLACE = /^(.*):(\d{1,9}):(\d{1,9})$/s;
+/** A longer text is not shown: the page would be its text, and a browser would lay out each line. */
+const MOST_LENGTH = 2 ** 20;
 /** A file of more lines is no scenario. */
 const MOST_LINES = 1_000_000;

@@ -1,7 +1,10 @@
 /** What a page of the site adds to a block of the language: the playground, and a quiz's questions. */
-import { type CodeBlock, codeBlocks } from "../../cli/docs/code_blocks.ts";
+import { type CodeBlock, runningBlocks } from "../../cli/docs/code_blocks.ts";
 import { choicesOf } from "../../cli/quiz/judge.ts";
 import { type Asked, askedBy, pagePrograms } from "../../cli/quiz/quizzes.ts";
+import { loadText } from "../../lang/language.ts";
+import { PictureCollector, svgPictures } from "../../lang/render/pictures/svg_picture.ts";
+import { runProgram } from "../../lang/run/run_program.ts";
 import { escapeMarkup } from "../../lang/text/markup.ts";
 import { addressOfRule } from "./rules.ts";
 import { MOST_LINK_LENGTH, writeLink } from "../../web/page/share_link.ts";
@@ -15,15 +18,37 @@ const NEEDS_FILES = /^\s*(?:driver \w+ = c|use) "|\bread_(?:csv|json|lines)\(/m;
 /** A page with something to run behind each of its blocks. @param depth Folders above the page. */
 export async function withRunnable(text: string, depth: number): Promise<string> {
   const lines = text.split("\n");
-  const blocks = codeBlocks("", text).filter(({ language, marks }) =>
-    language === "dma" && !marks.includes("fragment") && !marks.includes("later")
-  );
-  for (const block of blocks.toReversed()) {
+  for (const block of runningBlocks("", text).toReversed()) {
     const end = block.line + block.code.split("\n").length;
-    const more = [...await frameLines(block.code, depth), ...questionLines(block, depth)];
+    const more = [
+      ...pictureLines(block.code),
+      ...await frameLines(block.code, depth),
+      ...questionLines(block, depth),
+    ];
     lines.splice(end + 1, 0, ...more);
   }
   return lines.join("\n");
+}
+
+/** What the block's `show` statements draw, as one picture; nothing where they draw nothing. */
+function pictureLines(code: string): string[] {
+  if (NEEDS_FILES.test(code)) return [];
+  const { program } = loadText(code);
+  if (program === null) return [];
+  const collector = new PictureCollector();
+  runProgram(program, { onShown: (line, shown) => collector.line(line, shown) });
+  const { pictures } = collector;
+  if (pictures.length === 0) return [];
+  const alt = pictures.map(({ lines, title }) => [title, ...lines].join("\n")).join("\n\n");
+  // As a file of its own: its style is not the page's.
+  const source = new TextEncoder().encode(svgPictures(pictures)).toBase64();
+  return [
+    "",
+    `<img class="picture" src="data:image/svg+xml;base64,${source}" alt="${
+      escapeMarkup(alt).replaceAll("\n", "&#10;")
+    }">`,
+    "",
+  ];
 }
 
 /** A frame that is loaded when it is opened; nothing where the playground cannot run the text. */

@@ -46,6 +46,12 @@ Deno.test("a block gets the playground, a quiz its questions, and C neither", as
   assertStringIncludes(made, 'src="../playground.html#d1=');
   assert(/<p><strong>What is \d+&lt;\?<\/strong><\/p>/.test(made));
   assertStringIncludes(made, 'No: one (<a href="../rules/dma.html#dma.1.6">dma.1.6</a>).');
+  const drawn = await withRunnable('```dma\nshow ["<a>", 2]\n```', 0);
+  const [, source, alt] = drawn.match(
+    /<img class="picture" src="data:image\/svg\+xml;base64,(\S+)" alt="([^"]*)">/,
+  )!;
+  assertStringIncludes(atob(source!), "&quot;&lt;a&gt;&quot;");
+  assert(alt!.startsWith("show [&quot;&lt;a&gt;&quot;, 2]   scenario.dma:1:1&#10;"), alt);
   const plain = '```dma fragment\nlet a\n```\n```dma\ndriver ring = c "ring.c"\n```\n';
   assertEquals(await withRunnable(plain, 0), plain);
 });

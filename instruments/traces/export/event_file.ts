@@ -40,7 +40,8 @@ export function writeEventFile(
   const writer = new TraceLineWriter(write, by);
   // A trace does not describe the machine's hardware: the head has the default configuration.
   const names = { kind: "main" as const, name: "", combination: "", place: `${file}:1:1` };
-  writer.run(file, { ...names, machine: defaultLabConfig() }, () => null);
+  // Where a step stands in the trace is where its event comes from.
+  writer.run(file, { ...names, machine: defaultLabConfig() }, (line) => `${file}:${line}:1`);
   const requests = new Map<string, number>();
   let seq = 0;
   const sorted = [...steps].sort(([a], [b]) => a.line - b.line);
@@ -56,7 +57,7 @@ export function writeEventFile(
         cpu,
         device: mapping.device?.name ?? null,
         request: request === null ? null : requests.get(request)!,
-        site: null,
+        site: step.line,
         name,
         fields,
         why: null,
