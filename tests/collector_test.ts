@@ -1,168 +1,146 @@
 /**
- * examples/traces/data/collect-trace.sh, run by every POSIX shell that is at hand, with a folder in the tracer's
- * place: it sets what it says, and leaves every setting as it was, interrupted or not.
+ * examples/traces/data/collect-trace.sh, run by every POSIX shell that is at hand, with a folder of
+ * 256 CPUs in the tracer's place: it records in an instance of its own, keeps what there is when a
+ * signal comes, and packs no name that it need not.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { ROOT } from "./source_text.ts";
-
-const SCRIPT = join(ROOT, "examples/traces/data/collect-trace.sh");
-
-/** Commands that start a shell: those that are installed. */
-function shells(): string[][] {
-  const known = [["sh"], ["dash"], ["busybox", "sh"], ["bash", "--posix"], ["ash"], ["mksh"]];
-  return known.filter(([command, ...options]) => {
-    try {
-      const { success } = new Deno.Command(command!, { args: [...options, "-c", "exit 0"] })
-        .outputSync();
-      return success;
-    } catch {
-      return false;
-    }
-  });
-}
-
-/** What the tracer's files say before. */
-const BEFORE: Readonly<Record<string, string>> = {
-  tracing_on: "1\n",
-  current_tracer: "function\n",
-  trace_clock: "local [global] counter uptime perf mono mono_raw boot\n",
-  buffer_size_kb: "7 (expanded: 1408)\n",
-  set_event: "sched:sched_switch\nirq:irq_handler_entry\n",
-  trace: "# tracer: nop\n",
-  trace_marker: "",
-};
-/** What must be set when it is over, as the kernel would take it. */
-const AFTER: Readonly<Record<string, string>> = {
-  tracing_on: "1\n",
-  current_tracer: "function\n",
-  trace_clock: "global\n",
-  buffer_size_kb: "1408\n",
-  set_event: BEFORE.set_event!,
-};
-
-interface Machine {
-  readonly folder: string;
-  readonly tracing: string;
-  readonly functions: string;
-  readonly env: { readonly DMALAB_TRACING: string; readonly DMALAB_KMSG: string };
-}
-
-/** A machine whose user has this number. Functions stand for programs: busybox has its own of each. */
-function machine(uid: number): Machine {
-  const folder = Deno.makeTempDirSync();
-  const tracing = join(folder, "tracing");
-  for (const each of ["events/dma", "events/iommu", "per_cpu/cpu0"]) {
-    Deno.mkdirSync(join(tracing, each), { recursive: true });
-  }
-  for (const [name, text] of Object.entries(BEFORE)) {
-    Deno.writeTextFileSync(join(tracing, name), text);
-  }
-  Deno.writeTextFileSync(join(tracing, "per_cpu/cpu0/stats"), "entries: 12\noverrun: 3\n");
-  const functions = [
-    `id() { echo ${uid}; }`,
-    "dmesg() {",
-    "  echo '[    0.000000] Linux version 7.2.13 (someone@somewhere) (gcc 14) #1'",
-    "  echo '[    1.000000] systemd[1]: Hostname set to <secret>.'",
-    `  cat "${join(folder, "kmsg")}"`,
-    "}",
-  ];
-  const env = { DMALAB_TRACING: tracing, DMALAB_KMSG: join(folder, "kmsg") };
-  return { folder, tracing, functions: functions.join("\n"), env };
-}
-
-function start(
-  shell: readonly string[],
-  { env, folder, functions }: Machine,
-  args: readonly string[],
-) {
-  const [command, ...options] = shell;
-  return new Deno.Command(command!, {
-    args: [...options, "-c", `${functions}\n. "${SCRIPT}"`, "collect-trace", ...args],
-    cwd: folder,
-    env,
-    stdout: "piped",
-    stderr: "piped",
-  });
-}
-
-function settings({ tracing }: Machine): Record<string, string> {
-  return Object.fromEntries(
-    Object.keys(AFTER).map((name) => [name, Deno.readTextFileSync(join(tracing, name))]),
-  );
-}
-
-/** Whether the first mark stands in both: in the log it is written last. */
-function isMarked({ env }: Machine): boolean {
-  try {
-    return Deno.statSync(env.DMALAB_KMSG).size > 0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
+import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
+import {
+  changedSettings,
+  collected,
+  collector,
+  machine,
+  overrunOf,
+  SECRETS,
+  shells,
+} from "./collector_machine.ts";
 
 const decoder = new TextDecoder();
+const CPUS = 256;
+const FILES = ["dmesg.txt", "facts.txt", "lspci.txt", "trace.txt"];
 
-Deno.test("the collector records, and leaves every setting of the tracer as it was", async (t) => {
-  const all = shells();
-  assert(all.length > 0);
-  for (const shell of all) {
+Deno.test("the collector records in an instance of its own, and packs what is read and no name", async (t) => {
+  for (const shell of shells()) {
     await t.step(shell.join(" "), async () => {
-      const box = machine(0);
-      const run = await start(shell, box, ["0", "dma iommu nvme"]).output();
-      assertEquals(run.code, 0, decoder.decode(run.stderr));
-      assert(decoder.decode(run.stderr).includes("no events of nvme"));
-      assertEquals(settings(box), AFTER);
-      const tar = new Deno.Command("tar", {
-        args: ["-xOf", join(box.folder, "dmalab-trace.tar"), "dmalab-trace/dmesg.txt"],
-      });
-      const log = decoder.decode((await tar.output()).stdout);
-      assert(!/someone|secret/.test(log), log);
-      // A file keeps the last of what a device would have taken one by one.
-      const mark = Deno.readTextFileSync(join(box.tracing, "trace_marker"));
-      assert(/^dmalab-mark \d+2\n$/.test(mark) && log.includes(mark), mark);
+      const box = machine(0, CPUS);
+      const args = ["-y", "-d", "0000:00:05.0", "-e", "dma iommu nvme", "-m", "128", "0"];
+      const { code, stderr, stdout } = await collector(shell, box, args).output();
+      const said = decoder.decode(stderr);
+      assertEquals(code, 0, said);
+      assertStringIncludes(said, "no events of nvme");
+      assertStringIncludes(said, `${overrunOf(CPUS)} events were overwritten`);
+      assertEquals(changedSettings(box), []);
+      const files = collected(box);
+      assertEquals(Object.keys(files).sort(), FILES);
+      for (const text of [...Object.values(files), decoder.decode(stdout), said]) {
+        assertEquals(SECRETS.filter((secret) => text.includes(secret)), [], text);
+      }
+      holdContent(files);
       Deno.removeSync(box.folder, { recursive: true });
     });
   }
 });
 
-Deno.test("an interrupt ends the collector at once, and every setting is as it was", async (t) => {
-  for (const shell of shells()) {
+/** What is left is what the readers want. */
+function holdContent(files: Readonly<Record<string, string>>): void {
+  const log = new LogPass();
+  [files["dmesg.txt"]!, files["facts.txt"]!].join("").split("\n")
+    .forEach((line, index) => log.push(line, index + 1));
+  log.end();
+  assertEquals(log.version, "7.2.13");
+  assertEquals(log.facts.model, "vtd_scalable");
+  assertEquals(log.facts.poolBytes, 65536 * 2048);
+  assertEquals(log.facts.overrun, overrunOf(CPUS));
+  assertEquals(log.facts.groupTypes.get("0000:00:05.0"), "DMA-FQ");
+  assertEquals(log.facts.limits.get("nvme0n1"), { max_segments: 128 });
+  assertEquals(log.entries.map(({ kind }) => kind), ["unmap_warning", "nvme_timeout"]);
+  assertEquals(log.marks.size, 0, "the fake's marks have no time");
+  const check = new TraceCheck(log);
+  files["trace.txt"]!.split("\n").forEach((line, index) => check.push(line, index + 1));
+  assertEquals(check.events, {
+    dma_map_phys: 1,
+    map: 1,
+    block_rq_issue: 1,
+    block_rq_complete: 1,
+  });
+  for (const kept of ["IOMMU group: 4", "[15b3:1017]", "Kernel driver in use: mlx5_core"]) {
+    assertStringIncludes(files["lspci.txt"]!, kept);
+  }
+}
+
+/** Whether the first mark stands in the log. */
+function isMarked(kmsg: string): boolean {
+  return /^dmalab-mark/m.test(Deno.readTextFileSync(kmsg));
+}
+
+Deno.test("the instance has its share of memory and its filter, and a signal keeps what there is", async (t) => {
+  for (const shell of shells().slice(0, 1)) {
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       await t.step(`${shell.join(" ")} ${signal}`, async () => {
         const box = machine(0);
-        const child = start(shell, box, ["600"]).spawn();
-        while (!isMarked(box)) await new Promise((go) => setTimeout(go, 5));
-        assertEquals(Deno.readTextFileSync(join(box.tracing, "set_event")), "dma:*\niommu:*\n");
-        assertEquals(Deno.readTextFileSync(join(box.tracing, "trace_clock")), "mono\n");
+        const args = ["-d", "0000:00:05.0", "-m", "1", "600"];
+        const child = collector(shell, box, args).spawn();
+        while (!isMarked(box.env.DMALAB_KMSG!)) await new Promise((go) => setTimeout(go, 5));
+        const [{ name }] = [...Deno.readDirSync(join(box.tracing, "instances"))] as [Deno.DirEntry];
+        const setting = (file: string) =>
+          Deno.readTextFileSync(join(box.tracing, "instances", name, file));
+        assertEquals(setting("buffer_size_kb"), "512\n");
+        assertEquals(setting("events/dma/filter"), 'device == "0000:00:05.0"\n');
+        assertEquals(setting("tracing_on"), "1\n");
         child.kill(signal);
         const { code } = await child.output();
         assertEquals(code, { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 }[signal]);
-        assertEquals(settings(box), AFTER);
-        assertEquals([...Deno.readDirSync(box.folder)].map(({ name }) => name).sort(), [
-          "kmsg",
-          "tracing",
-        ]);
+        assertEquals(changedSettings(box), []);
+        assertEquals(Object.keys(collected(box)).sort(), FILES);
         Deno.removeSync(box.folder, { recursive: true });
       });
     }
   }
 });
 
-Deno.test("without root, or without a number, the collector says so and touches nothing", async () => {
-  for (const shell of shells()) {
-    for (
-      const [uid, seconds, said] of [[1000, "1", "only root"], [0, "ten", "is a number"]] as const
-    ) {
-      const box = machine(uid);
-      const { code, stderr } = await start(shell, box, [seconds]).output();
-      assertEquals(code, 2);
-      assert(decoder.decode(stderr).includes(said), decoder.decode(stderr));
-      for (const [name, text] of Object.entries(BEFORE)) {
-        assertEquals(Deno.readTextFileSync(join(box.tracing, name)), text);
-      }
-      Deno.removeSync(box.folder, { recursive: true });
-    }
+Deno.test("the flight recorder ends at the first fault", async () => {
+  const box = machine(0);
+  const child = collector(shells()[0]!, box, ["-f", "-y"]).spawn();
+  while (!isMarked(box.env.DMALAB_KMSG!)) await new Promise((go) => setTimeout(go, 5));
+  Deno.writeTextFileSync(
+    box.env.DMALAB_KMSG!,
+    "[ 9.0] DMAR: [DMA Write NO_PASID] Request device [00:05.0] fault addr 0xfffff000 [fault reason 0x05] PTE Write access is not set\n",
+    { append: true },
+  );
+  const { code, stderr } = await child.output();
+  assertEquals(code, 0, decoder.decode(stderr));
+  assertStringIncludes(decoder.decode(stderr), "a fault: the recording ends");
+  assertStringIncludes(collected(box)["dmesg.txt"]!, "fault addr 0xfffff000");
+  Deno.removeSync(box.folder, { recursive: true });
+});
+
+Deno.test("no link is followed, and without root or a number nothing is touched", async () => {
+  const [shell] = shells() as [string[]];
+  const cases = [
+    { user: 1000, args: ["1"], said: "only root" },
+    { user: 0, args: ["ten"], said: "are numbers" },
+    { user: 0, args: ["-d", "$(reboot)", "1"], said: "DEVICE is a name" },
+    {
+      user: 0,
+      args: ["-y", "0"],
+      said: "dmalab-trace.tar is here already",
+      link: "dmalab-trace.tar",
+    },
+    { user: 0, args: ["-y", "0"], said: "is a symbolic link", link: "fresh/buffer_size_kb" },
+    { user: 0, args: ["-y", "0"], said: "is a symbolic link", link: "fresh/trace_marker" },
+  ];
+  for (const { args, link, said, user } of cases) {
+    const box = machine(user);
+    const victim = join(box.folder, "victim");
+    Deno.writeTextFileSync(victim, "untouched");
+    if (link !== undefined) Deno.symlinkSync(victim, join(box.folder, link));
+    const { code, stderr } = await collector(shell, box, args).output();
+    assertEquals(code, 2);
+    assertStringIncludes(decoder.decode(stderr), said);
+    assertEquals(changedSettings(box), []);
+    assertEquals(Deno.readTextFileSync(victim), "untouched");
+    assert(link === "dmalab-trace.tar" || Object.keys(collected(box)).length === 0);
+    Deno.removeSync(box.folder, { recursive: true });
   }
 });

@@ -36,6 +36,8 @@ export class MachineFacts {
   /** Events that the ring buffers have overwritten. */
   overrun = 0;
 
+  #rank = 0;
+
   push(text: string): void {
     const limit = queueLimitOf(text);
     if (limit !== null) {
@@ -53,7 +55,11 @@ export class MachineFacts {
   }
 
   #boot(text: string): void {
-    for (const [pattern, model] of MODELS) if (pattern.test(text)) this.model = model;
+    MODELS.forEach(([pattern, model], rank) => {
+      if (rank < this.#rank || !pattern.test(text)) return;
+      this.#rank = rank;
+      this.model = model;
+    });
     const policy = POLICY.exec(text)?.[1];
     if (policy === "strict" || STRICT_BY_HOST.test(text)) this.invalidation = "strict";
     else if (policy === "lazy") this.invalidation ??= "lazy";
