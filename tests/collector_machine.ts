@@ -88,7 +88,7 @@ const LSPCI = [
   "\tKernel driver in use: mlx5_core",
 ];
 
-/** A trace's text. The lines of mappings stay, whoever wrote them. */
+/** A trace's text. The lines of mappings stay, of every task. */
 export const TRACE = [
   "# entries-in-buffer/entries-written: 6/6   #P:256",
   "         payroll-77      [003] .....     3.000000: dma_map_phys: 0000:00:05.0 dir=TO_DEVICE dma_addr=fffff000 size=64 phys_addr=1000 attrs=",
