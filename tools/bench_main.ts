@@ -28,7 +28,7 @@ async function main(words: readonly string[]): Promise<number> {
     return filter === "--help" ? 0 : 2;
   }
   if (save !== null || against !== null) {
-    measureRepeatedly(filter, { save, against });
+    await measureRepeatedly(filter, { save, against });
     return 0;
   }
   const json = words.includes("--json");

@@ -19,7 +19,6 @@ import { kernelNamed, type RuleWatch } from "../../runtime/kernels/kernels.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { Random } from "../../runtime/random.ts";
 import { HostBuffer } from "../../runtime/memory/host_buffer.ts";
-import { sameBytes } from "../../runtime/memory/same_bytes.ts";
 import {
   CACHE_LINE_BYTES,
   caseConfig,
@@ -224,15 +223,24 @@ export class CaseRun {
   #wrongBytes({ data, io, lba, metadata }: PlacedIo, { status }: Io): string | null {
     if (status !== "OK") return null;
     const { blockSizeBytes, metadataBytes } = this.#facts;
-    const stored = this.#media.data.bytes(lba * blockSizeBytes, data.sizeBytes);
-    const wrong = countDifferences(data.readAll(), stored, data.sizeBytes);
     const where = readsDisk(io.op) ? "in memory" : "on the disk";
+    const wrong = countDifferences(
+      this.#media.data,
+      lba * blockSizeBytes,
+      data.readAll(),
+      data.sizeBytes,
+    );
     if (wrong > 0) return `${wrong} of ${data.sizeBytes} bytes ${where} are wrong`;
     if (metadata === null) return null;
     const formatBytes = (data.sizeBytes / blockSizeBytes) * metadataBytes;
     const held = metadata.readAll();
-    const moved = this.#media.metadata.bytes(lba * metadataBytes, formatBytes);
-    const wrongMetadata = countDifferences(held, moved, Math.min(held.length, formatBytes));
+    const compared = Math.min(held.length, formatBytes);
+    const wrongMetadata = countDifferences(
+      this.#media.metadata,
+      lba * metadataBytes,
+      held,
+      compared,
+    );
     if (wrongMetadata > 0) {
       return `${wrongMetadata} of ${formatBytes} bytes of metadata ${where} are wrong`;
     }
@@ -330,9 +338,14 @@ function noise(sizeBytes: number): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
-function countDifferences(left: Uint8Array, right: Uint8Array, sizeBytes: number): number {
-  if (sameBytes(left, right, sizeBytes)) return 0;
-  let wrong = 0;
-  for (let index = 0; index < sizeBytes; index++) if (left[index] !== right[index]) wrong++;
-  return wrong;
+/** How many bytes of a store differ from those that a host has. */
+function countDifferences(
+  store: Media["data"],
+  offsetBytes: number,
+  held: Uint8Array,
+  sizeBytes: number,
+): number {
+  if (store.holds(offsetBytes, held, sizeBytes)) return 0;
+  const stored = store.bytes(offsetBytes, sizeBytes);
+  return stored.reduce((wrong, byte, index) => byte === held[index] ? wrong : wrong + 1, 0);
 }

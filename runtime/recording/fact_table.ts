@@ -6,7 +6,7 @@
  * kernel; where an event says too little, the event gets a field.
  */
 import { invariant } from "../errno.ts";
-import { type AllHold, type Field, type FieldTable, isAddress } from "../vocabulary/fields.ts";
+import { type AllHold, type FieldTable, isAddress } from "../vocabulary/fields.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
 import type { CallNote, FactRow, FactRows, FactTableSpec, FieldName } from "./fact_table_spec.ts";
 import { LiveLists } from "./live_lists.ts";
@@ -68,7 +68,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     this.spec = spec;
     this.#pool = pool;
     this.#names = Object.keys(spec.fields) as FieldName<F>[];
-    this.#isText = this.#names.map((name) => isText(spec.fields[name]!));
+    this.#isText = this.#names.map((name) => ["word", "text"].includes(spec.fields[name]!.kind));
     this.#width = this.#names.length;
     this.#values = new FloatRows(this.#width);
     this.#key = spec.key.map((name) => this.#indexOf(name));
@@ -334,9 +334,7 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
     this.count = this.live = 0;
     this.call = null;
     this.#lists.clear();
-    if (this.#root instanceof RowIndex) this.#root.clear();
-    else this.#root.clear();
-    this.#lastOwner = NaN;
+    clearLevel(this.#root);
   }
 
   #make(since: number, born: number): number {
@@ -495,6 +493,8 @@ export class FactTable<F extends FieldTable = FieldTable> implements FactRows<F>
   }
 }
 
-function isText({ kind }: Field): boolean {
-  return kind === "word" || kind === "text";
+/** Empties the indexes below; owners that come again find theirs. */
+function clearLevel(level: Level | RowIndex): void {
+  if (level instanceof RowIndex) level.clear();
+  else for (const inner of level.values()) clearLevel(inner);
 }

@@ -1,10 +1,13 @@
 /** Runs benchmarks in rounds, saves them, and compares them with a saved file or another commit. */
 import { type BenchResult } from "./benchmark.ts";
-import { PROJECT, runDeno } from "./child.ts";
+import { PROJECT } from "./child.ts";
 import { addRound, comparisonLines, type Measured, type Measurements } from "./compare.ts";
 
 /** Fewer rounds say little about noise. */
 const ROUNDS = 9;
+
+/** What ends the rounds; another commit's files are removed first. */
+const SIGNALS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** What `--save` writes. */
 interface Saved {
@@ -23,12 +26,14 @@ export class CannotMeasure extends Error {}
  *
  * @throws {CannotMeasure}
  */
-export function measureRepeatedly(
+export async function measureRepeatedly(
   filter: string,
   { against, save }: { readonly against: string | null; readonly save: string | null },
-): void {
+): Promise<void> {
   const saved = against === null ? null : readSaved(against);
   const isCommit = against !== null && saved === null;
+  const stop = new AbortController();
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, () => stop.abort());
   const other = isCommit ? checkOut(against) : null;
   try {
     const [old, now]: [Sums, Sums] = [{}, {}];
@@ -36,7 +41,8 @@ export function measureRepeatedly(
       const sides = [[PROJECT, now], ...other === null ? [] : [[other, old]]] as [string, Sums][];
       // The order alternates, so that slow drift affects both sides.
       for (const [folder, sums] of round % 2 === 0 ? sides : sides.reverse()) {
-        addRound(sums, resultsOf(folder, filter));
+        const whose = folder === other ? against! : "this folder";
+        addRound(sums, await resultsOf(folder, whose, filter, stop.signal));
       }
       console.error(`round ${round + 1} of ${ROUNDS}`);
     }
@@ -63,10 +69,26 @@ export function measureRepeatedly(
   }
 }
 
-function resultsOf(folder: string, filter: string): BenchResult[] {
-  const permissions = ["-R", "-W", "--allow-env", "--allow-run"];
-  const text = runDeno([...permissions, "tools/bench_main.ts", "--json", filter], folder);
-  return text.trim().split("\n").map((line) => JSON.parse(line) as BenchResult);
+/** One round in a process of its own, which ends when `signal` is aborted. */
+async function resultsOf(
+  folder: string,
+  whose: string,
+  filter: string,
+  signal: AbortSignal,
+): Promise<BenchResult[]> {
+  const permissions = ["--no-prompt", "-R", "-W", "--allow-env", "--allow-run"];
+  const { code, stderr, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", ...permissions, "tools/bench_main.ts", "--json", filter],
+    cwd: folder,
+    stdout: "piped",
+    stderr: "piped",
+    signal,
+  }).output();
+  if (signal.aborted) throw new CannotMeasure("interrupted");
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  if (code === 2) throw new CannotMeasure(`no benchmark of ${whose} is called "${filter}"`);
+  if (code !== 0) throw new Error(text(stderr));
+  return text(stdout).split("\n").map((line) => JSON.parse(line) as BenchResult);
 }
 
 /** What was saved; null where there is no such file. */

@@ -15,7 +15,6 @@ import {
 import type { PageMaker } from "../../../../runtime/dma/device/bus_access.ts";
 import { eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { MemoryPage } from "../../../../runtime/memory/physical_memory.ts";
-import { sameBytes } from "../../../../runtime/memory/same_bytes.ts";
 import type { HostPort } from "../host_port.ts";
 import type { PatternStore } from "../media/pattern_store.ts";
 import type { RangeList } from "./range_list.ts";
@@ -105,7 +104,7 @@ export class HostTransfer implements PageMaker {
         const piece = Math.min(length - done, MAX_PIECE_BYTES);
         const buffer = this.#bufferFor(piece, 0);
         if (!this.#host.read(dma + done, buffer.bytes, 0, piece)) return STATUS.DATA_TRANSFER_ERROR;
-        same &&= sameBytes(buffer.bytes, store.bytes(offset, piece), piece);
+        same &&= store.holds(offset, buffer.bytes, piece);
         done += piece;
         offset += piece;
       }

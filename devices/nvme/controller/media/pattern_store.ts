@@ -14,6 +14,7 @@ import type { Bytes } from "../../../../runtime/address.ts";
 import { invariant } from "../../../../runtime/errno.ts";
 import type { HostBudget } from "../../../../runtime/host_budget.ts";
 import { fillSeries, type MemoryPage } from "../../../../runtime/memory/physical_memory.ts";
+import { sameBytes } from "../../../../runtime/memory/same_bytes.ts";
 import { ExtentSet } from "../data/extent_set.ts";
 import { type StoreTarget, TransferBuffer } from "../data/transfer_buffer.ts";
 
@@ -39,6 +40,8 @@ export class PatternStore {
   /** Chunks that were zeroed as a whole; a written chunk of the same number comes first. */
   readonly #zeroed = new ExtentSet();
   readonly #scratch = new TransferBuffer(CHUNK_BYTES);
+  /** A chunk that is compared; made with the first. */
+  #compared: TransferBuffer | null = null;
 
   /**
    * @param tagHigh The upper 32 bits of the tag: below 2^31, its lower 20 bits zero.
@@ -109,6 +112,20 @@ export class PatternStore {
     const fresh = this.#written.size === 0 && this.#zeroed.count === 0 && !this.#ones;
     if (fresh) page.fillSeries(this.#base + offsetBytes * this.#unit, WORD_BYTES * this.#unit);
     else this.read(offsetBytes, page, CHUNK_BYTES);
+  }
+
+  /** Whether the bytes from an offset on are the first of `bytes`. */
+  holds(offsetBytes: number, bytes: Uint8Array, sizeBytes: Bytes): boolean {
+    const read = this.#compared ??= new TransferBuffer(CHUNK_BYTES + 2 * WORD_BYTES);
+    for (let done = 0; done < sizeBytes;) {
+      const at = offsetBytes + done;
+      const count = Math.min(sizeBytes - done, CHUNK_BYTES - at % CHUNK_BYTES);
+      const start = this.read(at, read, count);
+      const wanted = bytes.subarray(done, done + count);
+      if (!sameBytes(read.bytes.subarray(start), wanted, count)) return false;
+      done += count;
+    }
+    return true;
   }
 
   /** A copy of `sizeBytes` bytes. */

@@ -30,6 +30,21 @@ Deno.test("fresh content is exact at any alignment and length", () => {
   }
 });
 
+Deno.test("a store holds the bytes that it returns, written, zeroed or fresh, and no others", () => {
+  const disk = store();
+  disk.write(5000, new Uint8Array(6000).fill(7), 0, 6000);
+  disk.zero(20_000, 9000);
+  for (const [offset, size] of [[0, 40_000], [3, 9], [4999, 4099], [19_999, 2], [28_672, 4096]]) {
+    const bytes = disk.bytes(offset!, size!);
+    assert(disk.holds(offset!, bytes, size!), `${offset}+${size}`);
+    for (const at of [0, size! >> 1, size! - 1]) {
+      const other = bytes.with(at, bytes[at]! ^ 1);
+      assertEquals(disk.holds(offset!, other, size!), false, `${offset}+${size}, byte ${at}`);
+      assert(disk.holds(offset!, other, at));
+    }
+  }
+});
+
 Deno.test("fresh content is exact up to 2^52", () => {
   const offset = 2 ** 52 - 4096;
   assertEquals(store(2 ** 52).bytes(offset, 4096), fresh(offset, 4096));
