@@ -5,7 +5,13 @@
 import { assert, assertEquals } from "@std/assert";
 import type { DefectCase } from "./conformance/defects/defect_data.ts";
 import { replayDefects } from "./conformance/defects/defect_replay.ts";
-import { type Exception, exceptionOf, EXCEPTIONS, type RecordKind } from "./conformance/given.ts";
+import {
+  type Exception,
+  exceptionOf,
+  EXCEPTIONS,
+  type RecordKind,
+  recordOfTrace,
+} from "./conformance/given.ts";
 import { givenOfMapsTable, givenTable } from "./conformance/given_table.ts";
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
 import { GroupCount, type GroupResult } from "./conformance/group_result.ts";
@@ -65,13 +71,6 @@ const CALLED_RUNS = [
 /** Arguments of traces are not changed: they may become what no machine has. */
 function isOfTrace({ record }: Exception): boolean {
   return record.endsWith(" trace");
-}
-
-function recordOfTrace(group: string): RecordKind | null {
-  if (group.startsWith("pagetable/")) return "page-table trace";
-  if (group.startsWith("swiotlb/")) return "bounce-pool trace";
-  if (group.startsWith("iova/dma-")) return "mapping trace";
-  return group.startsWith("iova/") ? "allocator trace" : null;
 }
 
 /** What changing fields showed. */

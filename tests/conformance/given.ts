@@ -76,11 +76,6 @@ export const EXCEPTIONS: readonly Exception[] = [
   ),
   given(
     "request",
-    ["map.dma_pool_alloc.dma"],
-    "The order of a pool's blocks depends on other requests' completions.",
-  ),
-  given(
-    "request",
     ["map.dma_pool_alloc.inner.iommu_map.phys", "map.dma_pool_alloc.inner.dma_alloc.dma"],
     "Where the kernel found a page for a pool to grow by. Behind an IOMMU the second must come out.",
   ),
@@ -91,6 +86,7 @@ export const EXCEPTIONS: readonly Exception[] = [
         "map.*.inner.iova_alloc.iova",
         "map.*.inner.iova_alloc.source",
         "map.*.inner.swiotlb_map_single.tlb",
+        "map.dma_pool_alloc.dma",
       ],
       "What was free depends on all that ran before.",
     ),
@@ -320,4 +316,12 @@ function patternOf(pattern: string): RegExp {
   return new RegExp(
     `^${escaped.replaceAll(/\*\*|\*/g, (stars) => stars === "**" ? ".*" : "[^.]*")}$`,
   );
+}
+
+/** What the lines of a group of traces are; null for what is no trace. */
+export function recordOfTrace(group: string): RecordKind | null {
+  if (group.startsWith("pagetable/")) return "page-table trace";
+  if (group.startsWith("swiotlb/")) return "bounce-pool trace";
+  if (group.startsWith("iova/dma-")) return "mapping trace";
+  return group.startsWith("iova/") ? "allocator trace" : null;
 }

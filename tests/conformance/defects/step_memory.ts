@@ -39,7 +39,7 @@ export class StepMemory {
     const commands = distinctRequests(step.commands)
       .toSorted((a, b) => (a.sector ?? 0) - (b.sector ?? 0));
     const shown = commands.flatMap((command) => shownMemory(command).data);
-    const offsetBytes = request.offset_bytes ?? (commands[0]?.sector ?? 0) * SECTOR_SIZE_BYTES;
+    const offsetBytes = request.offset_bytes ?? shownOffsetBytes(captured);
     const ios = this.#ios(shown);
     const pieces = ios.map((each) => userPieces(each, shown));
     this.data = pieces.flat(2).map(extentOf);
@@ -152,6 +152,13 @@ export class StepMemory {
 
 /** As many pages as a list of the small pool leads to. */
 const MOST_PAGES = 32;
+
+/** Where on the disk a case's program works, by the first step whose request does not say it. */
+function shownOffsetBytes({ steps }: DefectCase): number {
+  const first = steps.find(({ request }) => request.offset_bytes === undefined);
+  const sectors = (first?.commands ?? []).map(({ sector }) => sector ?? 0);
+  return sectors.length === 0 ? 0 : Math.min(...sectors) * SECTOR_SIZE_BYTES;
+}
 
 /** The most that any step of a case shows of a user's metadata: a refusal cuts it short. */
 function longestShown(captured: DefectCase, [start, sizeBytes]: Extent): readonly Extent[] {

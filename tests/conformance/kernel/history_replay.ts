@@ -153,6 +153,12 @@ export class HistoryReplay {
         if (this.#lines.isInTimer) this.#lines.inTimer(false, () => this.#catchUpInTimer());
       };
     }
+    const { dropped = 0 } = this.host.environment;
+    for (const pool of Object.values(this.host.pools)) {
+      // A request that the record lost holds its blocks.
+      if (dropped > 0) pool.allowOverlap();
+      else pool.followOrder((isReached) => this.#catchUpCompletions(isReached));
+    }
     const mapSlots = swiotlb.map.bind(swiotlb);
     swiotlb.map = (dev, phys, sizeBytes, alignMask, dir, attrs) => {
       const line = this.#catchUp("swiotlb_map");
@@ -177,6 +183,22 @@ export class HistoryReplay {
       if (event[0] === "complete" && this.#mapping.includes(event[1] as number)) return -1;
     }
     return -1;
+  }
+
+  /**
+   * Follows completions that may have come before an allocation from a pool, which has no line of its
+   * own, as far as one has.
+   */
+  #catchUpCompletions(isReached: () => boolean): void {
+    const events = this.#events;
+    const { cpu } = this.#machine;
+    for (let next = events[this.#next]; next !== undefined && !isReached();) {
+      const isOther = next[0] === "complete" && !this.#mapping.includes(next[1] as number);
+      if (!isOther && !tellsOfRelease(next)) break;
+      this.#follow(this.#next++);
+      next = events[this.#next];
+    }
+    this.#machine.cpu = cpu;
   }
 
   /** Follows what interrupts the timer between its flush and what that sets free. */

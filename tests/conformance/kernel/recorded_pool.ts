@@ -1,9 +1,10 @@
 /**
- * A descriptor pool that hands out the addresses that were captured.
+ * A descriptor pool of a replay.
  *
- * A pool's own order depends on when other requests' completions came, which the captures do not
- * tell for every run. So the address of each block is given to a model, and where in memory a page
- * lies that the pool grew by. Whether it grows, and by what calls, must come out.
+ * A pool's own order depends on when other requests' completions came. Where a history has them, the
+ * address of each block must come out, and only where in memory a page lies that the pool grew by is
+ * given. Else it hands out the addresses that were captured. Whether it grows, and by what calls, must
+ * come out in both.
  */
 import {
   type Bytes,
@@ -57,6 +58,9 @@ export class RecordedPool implements DescriptorPool {
   readonly #free = new Map<DmaAddr, PoolBlock[]>();
   #used = 0;
   #overlaps = false;
+  /** Free blocks, the next one last; null where their order is not known. */
+  #order: PoolBlock[] | null = null;
+  #catchUp: (isReached: () => boolean) => void = () => {};
 
   constructor(
     readonly machine: Machine,
@@ -78,6 +82,16 @@ export class RecordedPool implements DescriptorPool {
     this.#overlaps = true;
   }
 
+  /**
+   * The order in which requests begin and end is known, and so is that of the blocks: the one freed
+   * last is taken first.
+   * @param catchUp Follows completions before an allocation, until it is where the record is.
+   */
+  followOrder(catchUp: (isReached: () => boolean) => void): void {
+    this.#order = [];
+    this.#catchUp = catchUp;
+  }
+
   alloc(): PoolBlock | null {
     const { events, faults } = this.machine;
     if (events.tick(CALL_ALLOC)) {
@@ -95,8 +109,8 @@ export class RecordedPool implements DescriptorPool {
     if (events.tick(CALL_FREE)) {
       events.emit(CALL_FREE, { pool: this.name, size_bytes: this.blockSizeBytes, dma });
     }
-    const others = this.#free.get(dma) ?? [];
-    this.#free.set(dma, [...others, { phys: block.phys, dma }]);
+    if (this.#order !== null) this.#order.push({ phys: block.phys, dma });
+    else this.#free.set(dma, [...this.#free.get(dma) ?? [], { phys: block.phys, dma }]);
     this.#used--;
     if (events.tick(RET_FREE)) events.emit(RET_FREE, { result: null, error: null });
   }
@@ -111,6 +125,7 @@ export class RecordedPool implements DescriptorPool {
   }
 
   #take(given: GivenBlock | null): PoolBlock | null {
+    if (this.#order !== null) return this.#takeNext(this.#order, given);
     let page: CoherentMemory | null = null;
     if (this.#mustGrow(given)) {
       page = this.#grow(given?.pagePhys ?? UNTOLD_PAGE);
@@ -121,6 +136,19 @@ export class RecordedPool implements DescriptorPool {
     const dma = (given?.dma ?? page?.dma ?? [...this.#pages.values()].at(-1)!.dma) as DmaAddr;
     // One that was freed under this address, or one that was never used.
     return this.#free.get(dma)?.pop() ?? { dma, phys: this.#physOf(dma) };
+  }
+
+  #takeNext(order: PoolBlock[], given: GivenBlock | null): PoolBlock | null {
+    this.#catchUp(() => given === null || order.at(-1)?.dma === given.dma);
+    if (order.length === 0) {
+      const page = this.#grow(given?.pagePhys ?? UNTOLD_PAGE);
+      if (page === null) return null;
+      for (let at = PAGE_SIZE_BYTES - this.blockSizeBytes; at >= 0; at -= this.blockSizeBytes) {
+        order.push({ phys: page.physOf(at), dma: page.dma + at as DmaAddr });
+      }
+    }
+    this.#used++;
+    return order.pop()!;
   }
 
   #grow(phys: number): CoherentMemory | null {

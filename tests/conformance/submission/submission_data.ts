@@ -18,6 +18,15 @@ export interface CapturedCall {
   readonly pieces: readonly (readonly Extent[])[];
 }
 
+/** What calls ask for, by how they are made. */
+export const OPS_OF: Readonly<Record<CapturedCall["how"], readonly CapturedCall["op"][]>> = {
+  preadv: ["read", "write"],
+  aio: ["read", "write"],
+  passthru: ["read", "write"],
+  passthru_vec: ["read", "write"],
+  ioctl: ["discard"],
+};
+
 /** A request as far as it tells where it came from. */
 export interface TracedRequest extends CaptureRequest {
   readonly cmd_flags: number;

@@ -1,0 +1,138 @@
+/**
+ * Changes fields of golden records at random, one at a time: each change must be noticed, wherever the
+ * table of what is given and left out does not have the field. Another test changes each kind of field
+ * once (`conformance_fields_long_test.ts`); this one finds values that pass.
+ *
+ * `deno test -A tests/conformance_random_long_test.ts -- 200 7`: 200 changes, drawn with seed 7.
+ */
+import { assertEquals } from "@std/assert";
+import { Random } from "../runtime/random.ts";
+import { beginningOf, KERNEL, readEnvironments, readRun, runDiffers } from "./captured_runs.ts";
+import type { DefectCase } from "./conformance/defects/defect_data.ts";
+import { replayDefects } from "./conformance/defects/defect_replay.ts";
+import { exceptionOf, type RecordKind, recordOfTrace } from "./conformance/given.ts";
+import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
+import { GroupCount } from "./conformance/group_result.ts";
+import { replayRun } from "./conformance/kernel/captured_run.ts";
+import { profileOf } from "./conformance/kernel/kernel_machine.ts";
+import type { CapturedCall, TracedCase } from "./conformance/submission/submission_data.ts";
+import { replaySubmissions } from "./conformance/submission/submission_replay.ts";
+import type { TraceLine } from "./conformance/traces/iova_trace.ts";
+import { replayTrace } from "./conformance/traces/traces.ts";
+import { changesOf, type RecordedChange } from "./recorded_fields.ts";
+
+const [COUNT = 80, SEED = 1] = Deno.args.map(Number);
+const GOLDEN = "tests/golden";
+/** As much of a record's run is replayed at most. */
+const MOST_REQUESTS = 120;
+const MOST_LINES = 1500;
+
+/** A change, and whether its record differs then. */
+interface Tried {
+  readonly place: string;
+  readonly differs: boolean;
+}
+
+const random = new Random(SEED);
+const RUNS = Object.keys(await readEnvironments());
+const DEFECTS = parseLines<DefectCase>(await readGoldenText(`${GOLDEN}/defects/cases.jsonl`));
+const TRACES = listGoldenFiles(GOLDEN).filter(({ group }) => recordOfTrace(group) !== null);
+
+function pick<T>(list: readonly T[]): T {
+  return list[random.between(0, list.length)]!;
+}
+
+/** One of a record's fields that must come out; null for a record without any. */
+function pickChange<T>(
+  kind: RecordKind,
+  record: T,
+  hasHistory = false,
+  called = "",
+): RecordedChange<T> | null {
+  const changes = [...changesOf(record, called)].filter(({ name }) =>
+    exceptionOf(kind, name, hasHistory) < 0
+  );
+  return changes.length === 0 ? null : pick(changes);
+}
+
+const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
+  async function request() {
+    const run = await readRun(pick(RUNS));
+    const index = random.between(0, Math.min(run.regular.length, MOST_REQUESTS));
+    const captured = run.regular[index]!;
+    const change = pickChange("request", captured, run.history !== null);
+    if (change === null) return null;
+    const part = beginningOf(run, index);
+    const regular = part.regular.map((each) => each === captured ? change.apply(each) : each);
+    return {
+      place: `${captured.id} ${change.name}`,
+      differs: runDiffers({ ...part, regular }),
+    };
+  },
+  async function history() {
+    const { history, ...run } = beginningOf(await readRun(pick(RUNS)), MOST_REQUESTS / 2);
+    if (history === null) return null;
+    const at = random.between(0, history.events.length);
+    const line = history.events[at]!;
+    const change = pickChange("history", line, true, `events.${line[0]}`);
+    if (change === null) return null;
+    const events = history.events.with(at, change.apply(line));
+    return {
+      place: `${run.name} event ${at + 1} ${change.name}`,
+      differs: runDiffers({ ...run, history: { ...history, events } }),
+    };
+  },
+  async function call() {
+    const run = await readRun(pick(RUNS));
+    const path = `${KERNEL}/submissions/${run.name}.jsonl.gz`;
+    if (!await Deno.stat(path).then(() => true, () => false)) return null;
+    const calls = parseLines<CapturedCall>(await readGoldenText(path));
+    const asked = pick(calls);
+    const change = pickChange("system call", asked, true);
+    if (change === null) return null;
+    const { environment } = run;
+    const count = new GroupCount(run.name);
+    replaySubmissions({
+      environment,
+      profile: profileOf(environment.kernel)!,
+      calls: calls.map((each) => each === asked ? change.apply(each) : each),
+      cases: run.regular as readonly TracedCase[],
+      outcomes: replayRun(run).outcomes,
+    }, count);
+    return {
+      place: `${run.name} submission ${asked.submission} ${change.name}`,
+      differs: count.differs,
+    };
+  },
+  function defect() {
+    const captured = pick(DEFECTS);
+    const change = pickChange("defect", captured);
+    if (change === null) return null;
+    const { agree, total } = replayDefects("defects", [change.apply(captured)]);
+    return { place: `${captured.id} ${change.name}`, differs: agree < total };
+  },
+  async function trace() {
+    const { group, path } = pick(TRACES);
+    const lines = parseLines<TraceLine>(await readGoldenText(path));
+    const at = random.between(0, Math.min(lines.length, MOST_LINES));
+    const line = lines[at]!;
+    const change = pickChange(recordOfTrace(group)!, line, false, line.op);
+    if (change === null) return null;
+    const changed = lines.slice(0, at + 1).with(at, change.apply(line));
+    return {
+      place: `${group}:${at + 1} ${change.name}`,
+      differs: replayTrace(group, changed).firstDifference !== null,
+    };
+  },
+];
+
+Deno.test(`of ${COUNT} fields of golden records, changed at random, each is noticed (seed ${SEED})`, async () => {
+  const unnoticed: string[] = [];
+  for (let changes = 0; changes < COUNT;) {
+    const tried = await pick(KINDS)();
+    if (tried === null) continue;
+    changes++;
+    if (!tried.differs) unnoticed.push(tried.place);
+  }
+  assertEquals(unnoticed, []);
+});
