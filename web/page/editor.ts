@@ -76,6 +76,7 @@ export class SourceEditor {
   readonly #view: EditorView;
   readonly #readOnly = new Compartment();
   #isSetting = false;
+  #hasProblems = false;
 
   constructor(
     parent: HTMLElement,
@@ -149,6 +150,8 @@ export class SourceEditor {
   }
 
   show(problems: readonly Problem[]): void {
+    if (problems.length === 0 && !this.#hasProblems) return;
+    this.#hasProblems = problems.length > 0;
     const { length } = this.#view.state.doc;
     const { text } = this;
     const shown = problems.map(({ code, from, hint, message, severity, to }) => ({

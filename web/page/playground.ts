@@ -137,6 +137,7 @@ class Playground {
     this.#isEdited = false;
     byId("printed").textContent = "";
     byId("run").replaceChildren();
+    this.#runs = [];
     const names = Object.keys(project.files);
     const choices = names.map((name) => ({ value: name, title: name }));
     fillSelect(byId<HTMLSelectElement>("file"), choices, project.entry);
@@ -191,6 +192,7 @@ class Playground {
       case "runs":
         return this.#listed(answer.runs);
       case "recorded":
+        this.#run = answer.run;
         return this.#recorded(answer.bytes);
       case "beside":
         return this.#waiting.shift()?.(readSerialised(answer.bytes)[0]!.open());
@@ -245,16 +247,22 @@ class Playground {
   #listed(runs: readonly RunEntry[]): void {
     const text = this.#printed;
     const left = text.length - FIRST_LENGTH - LAST_LENGTH;
-    byId("printed").textContent = left > 0
+    const shown = left > 0
       ? `${text.slice(0, FIRST_LENGTH)}\n… ${left} more characters …\n${text.slice(-LAST_LENGTH)}`
       : text;
+    // Most edits change neither, and the browser lays out what is new.
+    const printed = byId("printed");
+    if (printed.textContent !== shown) printed.textContent = shown;
     this.#runs = runs;
-    this.#run = Math.min(this.#run, Math.max(0, runs.length - 1));
     const choices = runs.map(({ outcome, title }, index) => ({
       value: `${index}`,
       title: `${index + 1}/${runs.length} ${title} (${outcome})`,
     }));
-    fillSelect(byId<HTMLSelectElement>("run"), choices, `${this.#run}`);
+    const select = byId<HTMLSelectElement>("run");
+    const titles = choices.map(({ title }) => title).join("\n");
+    if (titles !== [...select.options].map(({ text }) => text).join("\n")) {
+      fillSelect(select, choices, `${this.#run}`);
+    }
   }
 
   /** The link in the address, or the first example. */
