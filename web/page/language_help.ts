@@ -53,7 +53,7 @@ export class LanguageHelp {
   /** What could stand at a place. */
   readonly complete = ({ explicit, pos, state }: CompletionContext): CompletionResult | null => {
     // Who types a blank wants no list, and reading the text takes as long as running it.
-    if (!explicit && !/[\w.]/.test(state.sliceDoc(pos - 1, pos))) return null;
+    if (!explicit && !/[\w.]/.test(state.sliceDoc(Math.max(0, pos - 1), pos))) return null;
     const { all, part } = completeAt(this.#analysis(state.doc.toString()), pos);
     if (all.length === 0) return null;
     const options = all.map(({ doc, kind, text }) => ({
