@@ -23,6 +23,7 @@ import {
   formatTimeRounded,
 } from "../../lang/text/numbers.ts";
 import { describeKind, isAddress } from "../../lang/values/kinds.ts";
+import { bytesView, type ByteWriter } from "../../lang/views/bytes.ts";
 import { firstLine, linePlace } from "../../lang/views/moment.ts";
 import { rowTexts, tableAt, tableSizes } from "../../lang/views/tables.ts";
 import { incidentView } from "../../lang/views/incident.ts";
@@ -75,7 +76,7 @@ export const ASK_COMMANDS: readonly ReplCommand[] = [
   {
     name: "bytes",
     takes: "ADDRESS [N]",
-    doc: "print N bytes of memory at a physical address (default: 64)",
+    doc: "print N bytes of memory at a physical address (default: 64), and who wrote them",
     expression: true,
     run: bytes,
   },
@@ -320,12 +321,22 @@ function bytes(repl: CommandTarget, argument: string): true {
     const { phys, sizeBytes } = rangeOf(repl, argument);
     const { at, recording } = repl.place;
     const read = readMemory(recording, at, phys, sizeBytes);
+    const { bytes, writers } = bytesView(recording, at, phys, sizeBytes);
     for (let from = 0; from < read.length; from += LINE_BYTES) {
       const line = [...read.subarray(from, from + LINE_BYTES)];
       const hex = line.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-      repl.say(`${formatAddress(phys + from)}  ${hex}`);
+      const by = new Set(bytes.slice(from, from + LINE_BYTES).map(({ writer }) => writer));
+      const said = [...by].flatMap((index) => index === null ? [] : [writerText(writers[index]!)]);
+      const hexWidth = 3 * Math.min(LINE_BYTES, read.length) - 1;
+      const text = `${formatAddress(phys + from)}  ${hex.padEnd(hexWidth)}  ${said.join(", ")}`;
+      repl.say(clip(text.trimEnd(), repl.columns));
     }
   });
+}
+
+/** Who wrote some bytes, and at which event. */
+function writerText({ by: { name }, seq }: ByteWriter): string {
+  return seq === null ? name : `${name} #${seq}`;
 }
 
 /** A range of memory: an address or an expression, then how many bytes. @throws {LookError} */

@@ -8,7 +8,7 @@ import type { FailureReport, TestOutcome } from "../run/report.ts";
 import { SourceFile, type Span } from "../source.ts";
 
 /** Of what is written: a reader refuses any other. */
-export const SERIALISED_VERSION = 2;
+export const SERIALISED_VERSION = 3;
 
 /** A run, and what the runner says of it, where it was asked. */
 export interface RunAndOutcome {

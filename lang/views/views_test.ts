@@ -2,20 +2,24 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { loadFollowed } from "../language.ts";
 import {
+  comparePositions,
   coveringCell,
   openRun,
+  readMemory,
   recordRun,
   rowsAt,
   rowsCovering,
   runsOf,
+  writesOf,
 } from "../recording/mod.ts";
 import type { KeptRun } from "../recording/kept_run.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { SourceFile } from "../source.ts";
 import { memoryFiles } from "../syntax/load_files.ts";
+import { bytesView, writtenRanges } from "./bytes.ts";
 import { differenceView, eventsBeside } from "./difference.ts";
 import { eventView } from "./event.ts";
-import { momentView } from "./moment.ts";
+import { linePlace, momentView } from "./moment.ts";
 import { requestsAt, requestView } from "./request.ts";
 import { packText, readSerialised, serialise, unpackText } from "./serialised.ts";
 import { tableAt } from "./tables.ts";
@@ -268,6 +272,64 @@ test "beside" {
   const alone = rows.filter(({ one, other }) => one === null || other === null)
     .map(({ one, other }) => one === null ? lazy.eventNameAt(other!) : strict.eventNameAt(one));
   assertEquals(alone, ["iotlb.sync", "flush_queue.add"]);
+});
+
+Deno.test("bytes are those of the machine at every moment, each with who wrote it", () => {
+  const program = load(`machine {
+  ram { size = 8GiB }
+  region high { at = 0x1_2000_0000, size = 1MiB }
+  pci { root_port rp0 { endpoint nic { dma_mask_bits = 32 }; nvme ssd { } } }
+}
+test "bytes" {
+  let buf = buffer(size: 4KiB, pieces: 1, fill: counting)
+  let direct = dma_map_phys(ssd, buf, 64B, from_device)
+  ssd.dma_write(direct.addr, bytes"01 02 03")
+  dma_unmap_phys(ssd, direct, 64B, from_device)
+  let m = dma_map_phys(nic, high.at, 64B, bidirectional)
+  nic.dma_write(m.addr + 1, bytes"aa bb")
+  dma_unmap_phys(nic, m, 64B, bidirectional)
+  ssd.read(lba: 0, into: alloc_pages(1))
+}
+`);
+  const recording = recordRun(program, runsOf(program)[0]!);
+  const run = readSerialised(serialise([{ run: recording }]))[0]!.open();
+  const ranges = writtenRanges(run);
+  assertEquals([ranges.length > 3, run.failure], [true, null]);
+  const kinds = new Set<string>();
+  for (let seq = 0; seq <= run.log.count + 1; seq++) {
+    const at = seq > run.log.count ? run.last : run.afterEvent(seq);
+    for (const { by, end, start } of ranges) {
+      const size = Math.min(end - start, 512);
+      const { bytes, writers } = bytesView(run, at, start, size);
+      const real = readMemory(recording, at, start, size);
+      bytes.forEach(({ value, writer }, offset) => {
+        if (value !== null) assertEquals(value, real[offset], `${seq} ${start + offset}`);
+        assert(value === null || by.includes(writers[writer!]!.by.name));
+      });
+      for (const { at: after, by: { kind, name } } of writers) {
+        kinds.add(`${kind} ${name}`);
+        assert(comparePositions(after, at) <= 0);
+      }
+    }
+  }
+  assertEquals([...kinds].sort(), [
+    "bounce bounce copy",
+    "cpu CPU 0",
+    "device nic",
+    "device ssd",
+  ]);
+  // Every change that the machine shows has a writer that came at that moment.
+  const by: string[] = [];
+  for (const { start } of ranges) {
+    for (const { at, phys, span } of writesOf(recording, run.last, start, 64, 100).writes) {
+      const { bytes, writers } = bytesView(run, at, phys, 1);
+      const writer = writers[bytes[0]!.writer!]!;
+      by.push(writer.by.name);
+      assertEquals(writer.at, at);
+      assertEquals(writer.span && linePlace(writer.span), span && linePlace(span));
+    }
+  }
+  assertEquals(new Set(by), new Set(["CPU 0", "bounce copy", "nic", "ssd"]));
 });
 
 Deno.test("why stays in the request that it is asked at", () => {

@@ -124,6 +124,9 @@ const ZERO_PAGE = new MemoryPage(new Uint8Array(PAGE_SIZE_BYTES));
 
 type Leaf = MemoryPage[];
 
+/** What stands for the name of a writer where bytes are copied into or out of a bounce buffer. */
+export const BOUNCE_COPY = "bounce copy";
+
 /** The memory of a machine. What was never written is zero. */
 export class PhysicalMemory {
   /**
@@ -131,6 +134,16 @@ export class PhysicalMemory {
    * @internal
    */
   readonly budget: HostBudget = new HostBudget();
+  /**
+   * Called when bytes have been written.
+   * @internal
+   */
+  onWrite: ((phys: number, sizeBytes: Bytes) => void) | null = null;
+  /**
+   * The name of the device that writes, or {@linkcode BOUNCE_COPY}; null for a CPU.
+   * @internal
+   */
+  writer: string | null = null;
   readonly #leaves: (Leaf | undefined)[] = [];
   readonly #farLeaves = new Map<number, Leaf>();
   #lastFarIndex = -1;
@@ -217,6 +230,7 @@ export class PhysicalMemory {
       // Writing nothing makes no page.
       if (sizeBytes > 0) copyBytes(from, offset, this.pageForWriting(phys).bytes, first, sizeBytes);
     } else this.#writePages(phys, from, offset, sizeBytes);
+    this.onWrite?.(phys, sizeBytes);
   }
 
   #writePages(phys: PhysAddr, from: Uint8Array, offset: number, sizeBytes: Bytes): void {
@@ -254,6 +268,7 @@ export class PhysicalMemory {
       target += count;
       rest -= count;
     }
+    this.onWrite?.(to, sizeBytes);
   }
 
   /** Sets every byte of a span. Filling with 0 makes no page. */
@@ -270,6 +285,7 @@ export class PhysicalMemory {
       at += count;
       rest -= count;
     }
+    this.onWrite?.(phys, sizeBytes);
   }
 
   /** Reads a little-endian 32-bit number at any alignment. */
@@ -289,12 +305,13 @@ export class PhysicalMemory {
   writeU32(phys: PhysAddr, value: number): void {
     if ((phys & WORD_MASK) === 0) {
       this.pageForWriting(phys).words[(phys & PAGE_MASK) >> 2] = value;
-      return;
+    } else {
+      for (let index = 0; index < 4; index++) {
+        const at = phys + index;
+        this.pageForWriting(at).bytes[at & PAGE_MASK] = value >>> (8 * index);
+      }
     }
-    for (let index = 0; index < 4; index++) {
-      const at = phys + index;
-      this.pageForWriting(at).bytes[at & PAGE_MASK] = value >>> (8 * index);
-    }
+    this.onWrite?.(phys, WORD_BYTES);
   }
 
   /**
@@ -319,6 +336,7 @@ export class PhysicalMemory {
     const { words } = this.pageForWriting(phys);
     const first = (phys & PAGE_MASK) >> 2;
     for (let index = 0; index < from.length; index++) words[first + index] = from[index]!;
+    this.onWrite?.(phys, from.byteLength);
   }
 
   /** Reads 64 bits as `[low half, high half]`: the whole need not be a number. */
@@ -378,7 +396,8 @@ export class PhysicalMemory {
   }
 
   /**
-   * The page that holds an address, made if need be. Changing its bytes is writing to memory.
+   * The page that holds an address, made if need be. Changing its bytes is writing to memory: who
+   * does it calls `onWrite`.
    * @throws {MemoryLimitError} When the page would exceed the limit.
    * @internal
    */

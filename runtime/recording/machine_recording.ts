@@ -8,7 +8,9 @@ import type { Nanoseconds } from "../address.ts";
 import type { EventOrigin } from "../event_context.ts";
 import type { EventKeeper, MachineEvent, Why } from "../events.ts";
 import type { Machine } from "../machine.ts";
+import { BOUNCE_COPY } from "../memory/physical_memory.ts";
 import { EventLog } from "./event_log.ts";
+import { MemoryLog, type MemoryWriter } from "./memory_log.ts";
 import { Ends, StatementLog } from "./statement_log.ts";
 import type { FactTable } from "./fact_table.ts";
 import type { AnyTableSpec } from "./fact_table_spec.ts";
@@ -23,6 +25,8 @@ export class KeptMachine implements EventKeeper {
   readonly statements: StatementLog = new StatementLog();
   /** The number of the last event of each activity that made any. */
   readonly activities: Ends = new Ends();
+  /** Who wrote which bytes. */
+  readonly memory: MemoryLog = new MemoryLog();
   /** By name, in the order in which they were declared. */
   readonly tables: ReadonlyMap<string, FactTable>;
   readonly granules: Granules;
@@ -64,7 +68,8 @@ export class KeptMachine implements EventKeeper {
 
   /** Bytes of host memory that the recording takes. */
   get hostBytes(): number {
-    let bytes = this.log.hostBytes + this.statements.hostBytes + this.activities.hostBytes;
+    let bytes = this.log.hostBytes + this.statements.hostBytes + this.activities.hostBytes +
+      this.memory.hostBytes;
     for (const table of this.tables.values()) bytes += table.hostBytes;
     return bytes;
   }
@@ -86,10 +91,22 @@ export class MachineRecording extends KeptMachine {
     }
     const stopKeeping = machine.events.keepIn(this);
     machine.onActivity = () => this.activities.note(this.log.count);
+    const { memory } = machine;
+    memory.onWrite = (phys, sizeBytes) => this.#noteWrite(machine, phys, sizeBytes);
     this.#stop = () => {
+      memory.onWrite = null;
       machine.onActivity = null;
       stopKeeping();
     };
+  }
+
+  #noteWrite({ cpu, memory }: Machine, phys: number, sizeBytes: number): void {
+    const { writer } = memory;
+    const by: MemoryWriter = writer === null
+      ? { kind: "cpu", name: `CPU ${cpu}` }
+      : { kind: writer === BOUNCE_COPY ? "bounce" : "device", name: writer };
+    const at = { seq: this.log.count, statement: this.statements.count };
+    this.memory.note({ ...at, by, phys, sizeBytes }, memory);
   }
 
   /** Records nothing more; what there is stays. */

@@ -71,6 +71,7 @@ export function writeMachine(kept: KeptMachine): Uint8Array<ArrayBuffer> {
   body.bytes(origins.finish());
   for (const each of columns.finish()) body.bytes(each);
   writeStatements(body, kept);
+  kept.memory.pack(body);
   return body.finish();
 }
 
@@ -108,6 +109,7 @@ export function readMachine(bytes: Uint8Array, specs: readonly AnyTableSpec[]): 
     kept.keep(seq, atNs, origin, shape.kind, shape.fields(), shape.why());
   }
   readStatements(body, kept);
+  kept.memory.unpack(body);
   return kept;
 }
 

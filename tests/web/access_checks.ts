@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { type Findings, openPage, PLAYGROUND, untilShown, waitFor } from "./bench.ts";
 import { reportOf } from "./report_checks.ts";
 
-const VIEWS = ["picture", "events", "state", "why", "timeline", "diff"] as const;
+const VIEWS = ["picture", "events", "state", "why", "timeline", "bytes", "diff"] as const;
 
 export async function checkViews(browser: Browser, found: Findings): Promise<void> {
   const report = await reportOf("examples/start/01-first-look.dma");

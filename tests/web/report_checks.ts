@@ -173,7 +173,7 @@ export async function checkLargeRun(browser: Browser, found: Findings): Promise<
   await page.click("#tab-events");
   // The texts of the events are made while nothing else is to do.
   await new Promise((done) => setTimeout(done, 6000));
-  for (const view of ["events", "state", "why", "picture", "timeline", "diff"]) {
+  for (const view of ["events", "state", "why", "picture", "timeline", "bytes", "diff"]) {
     await page.click(`#tab-${view}`);
     await page.evaluate(`{
       document.getElementById("slider").value = ${Math.floor(events / 2)};

@@ -22,8 +22,8 @@ export interface Moment {
   /** Where the last move began: what it changed is marked. */
   readonly before: Position;
   readonly things: Things;
-  /** Goes to the moment after an event. */
-  readonly goTo: (seq: number) => void;
+  /** Goes to a moment, or to the one after an event. */
+  readonly goTo: (to: number | Position) => void;
   /** Draws the pane again, after a choice in it. */
   readonly redraw: () => void;
 }

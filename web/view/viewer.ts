@@ -13,6 +13,7 @@ import { linePlace, momentView } from "../../lang/views/moment.ts";
 import { byId } from "../page/dom.ts";
 import { drawAddresses } from "./addresses.ts";
 import { el } from "./dom.ts";
+import { BytesPane } from "./bytes_pane.ts";
 import { DiffPane } from "./diff_pane.ts";
 import { EventsPane } from "./events_pane.ts";
 import type { FileRuns, Moment, Pane } from "./moment.ts";
@@ -55,6 +56,7 @@ export class Viewer {
     new StatePane(),
     new WhyPane(),
     new TimelinePane(),
+    new BytesPane(),
     new DiffPane(),
   ];
   readonly #panels = new Map<string, HTMLElement>();
@@ -326,7 +328,7 @@ export class Viewer {
       at: this.#at,
       before: this.#before,
       things: this.#things,
-      goTo: (seq) => this.#jump(run.afterEvent(seq)),
+      goTo: (to) => this.#jump(typeof to === "number" ? run.afterEvent(to) : to),
       redraw: () => this.#drawPane(),
     };
   }

@@ -109,13 +109,16 @@ export class DeviceBus {
     if (this.#isOnePiece(dma, sizeBytes)) {
       const phys = this.#resolveOne(dev, dma, sizeBytes, "write");
       if (phys < 0) return false;
+      memory.writer = dev.name;
       if (special === null) memory.write(phys as PhysAddr, from, offset, sizeBytes);
       else special.write(dev, phys as PhysAddr, from, offset, sizeBytes);
+      memory.writer = null;
       return true;
     }
     const pieces = this.#resolve(dev, dma, sizeBytes, "write");
     if (pieces < 0) return false;
     let at = offset;
+    memory.writer = dev.name;
     for (let piece = 0; piece < pieces; piece++) {
       const count = this.#sizeBytes[piece]!;
       const phys = this.#phys[piece]! as PhysAddr;
@@ -123,6 +126,7 @@ export class DeviceBus {
       else special.write(dev, phys, from, at, count);
       at += count;
     }
+    memory.writer = null;
     return true;
   }
 
@@ -163,8 +167,10 @@ export class DeviceBus {
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
     const phys = this.#resolveOne(dev, dma, from.byteLength, "write");
     if (phys < 0) return false;
+    memory.writer = dev.name;
     if (special === null) memory.writeWords(phys as PhysAddr, from);
     else special.write(dev, phys as PhysAddr, bytesOf(from), 0, from.byteLength);
+    memory.writer = null;
     return true;
   }
 
@@ -181,12 +187,16 @@ export class DeviceBus {
     if (faults !== null && this.#isRefused(faults, point, dev, dma, "write")) return false;
     const phys = this.#resolveOne(dev, dma, PAGE_BYTES, "write");
     if (phys < 0) return false;
-    if (special === null) maker.makePage(memory.pageForWriting(phys));
-    else {
+    memory.writer = dev.name;
+    if (special === null) {
+      maker.makePage(memory.pageForWriting(phys));
+      memory.onWrite?.(phys, PAGE_BYTES);
+    } else {
       const page = this.#ownPage ??= new MemoryPage(new Uint8Array(PAGE_BYTES));
       maker.makePage(page);
       special.write(dev, phys as PhysAddr, page.bytes, 0, PAGE_BYTES);
     }
+    memory.writer = null;
     return true;
   }
 

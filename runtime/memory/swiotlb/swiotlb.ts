@@ -29,6 +29,7 @@ import type { EventStream } from "../../events.ts";
 import { FAULT, type FaultInjector } from "../../faults.ts";
 import type { Charges } from "../../latencies.ts";
 import type { KernelWarnings } from "../../warnings.ts";
+import { BOUNCE_COPY, type PhysicalMemory } from "../physical_memory.ts";
 import { FILL_ALWAYS, type SwiotlbCopyRules } from "./swiotlb_copy_rules.ts";
 import { SET_BYTES, SET_SLOTS, SLOT_BYTES, type SwiotlbGeometry } from "./swiotlb_geometry.ts";
 import { type BouncingDevice, SwiotlbSlots } from "./swiotlb_slots.ts";
@@ -53,7 +54,7 @@ interface CopyingMemory {
 
 /** What the pool needs around it. */
 export interface SwiotlbSurroundings {
-  readonly memory: CopyingMemory;
+  readonly memory: CopyingMemory & Pick<PhysicalMemory, "writer">;
   /** The CPU's caches, where they matter: the CPU is who copies. */
   readonly caches?: CopyingMemory | null;
   readonly events: EventStream;
@@ -327,8 +328,10 @@ export class SwiotlbPool extends SwiotlbSlots {
     }
     const orig = origin + within as PhysAddr;
     if (count > 0) {
+      this.#around.memory.writer = BOUNCE_COPY;
       if (direction === "in") memory.copy(orig, tlb, count);
       else memory.copy(tlb, orig, count);
+      this.#around.memory.writer = null;
       charges.copied(count);
       if (events.tick(SWIOTLB_COPY)) {
         events.emit(SWIOTLB_COPY, { direction, orig_phys: orig, tlb_phys: tlb, size_bytes: count });

@@ -29,6 +29,7 @@ export class QueueEntries {
     const page = this.#pageOf(slot);
     const first = (slot & this.#mask) * this.#entryWords;
     for (let index = 0; index < words.length; index++) page[first + index] = words[index]!;
+    if (this.#memory.onWrite !== null) this.#noteWrite(slot);
   }
 
   /** Reads one 32-bit word of an entry, as an unsigned number. */
@@ -41,7 +42,13 @@ export class QueueEntries {
     for (let slot = 0; slot < slots; slot++) {
       const first = (slot & this.#mask) * this.#entryWords;
       this.#pageOf(slot).fill(0, first, first + this.#entryWords);
+      this.#noteWrite(slot);
     }
+  }
+
+  #noteWrite(slot: number): void {
+    const entryBytes = this.#entryWords * WORD_BYTES;
+    this.#memory.onWrite?.(this.#shared.physOf(slot * entryBytes), entryBytes);
   }
 
   /** The words of the page in which an entry lies. */

@@ -85,6 +85,7 @@ export class ShadowDoorbells {
 
   #write(buffer: CoherentMemory, offset: Bytes, value: number): void {
     this.#words(buffer, offset)[(offset % PAGE_SIZE_BYTES) / WORD_BYTES] = value;
+    this.#machine.memory.onWrite?.(buffer.physOf(offset), WORD_BYTES);
   }
 
   #words(buffer: CoherentMemory, offset: Bytes): Int32Array {

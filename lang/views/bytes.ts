@@ -1,0 +1,90 @@
+/** Bytes of memory with who wrote each: the store of a CPU, a device's access, the copy of a bounce buffer. */
+import type { MemoryWrite, MemoryWriter } from "../../runtime/recording/memory_log.ts";
+import { nextMoment } from "../recording/machines/way.ts";
+import { comparePositions, type Position } from "../recording/position.ts";
+import type { KeptRun } from "../recording/kept_run.ts";
+import { spanOfEvent } from "../recording/writers.ts";
+import type { Span } from "../source.ts";
+
+/** A write that has left bytes. */
+export interface ByteWriter {
+  /** Who. */
+  readonly by: MemoryWriter;
+  /** The moment right after it. */
+  readonly at: Position;
+  /** The event behind it, where one is in the same statement; else null. */
+  readonly seq: number | null;
+  /** Where it began, and how long it was. */
+  readonly phys: number;
+  readonly sizeBytes: number;
+  /** The statement that led to it; null for none. */
+  readonly span: Span | null;
+}
+
+/** A byte. */
+export interface WrittenByte {
+  /** What it is; null where nothing has written it since the machine was ready, or where it is not kept. */
+  readonly value: number | null;
+  /** Which of the writers; null for none. */
+  readonly writer: number | null;
+}
+
+/** Bytes that lie together. */
+export interface BytesView {
+  /** Of the first one. */
+  readonly phys: number;
+  readonly bytes: readonly WrittenByte[];
+  /** Those whose bytes are still there, in the order in which they wrote. */
+  readonly writers: readonly ByteWriter[];
+}
+
+/** Bytes of memory at a moment. */
+export function bytesView(run: KeptRun, at: Position, phys: number, sizeBytes: number): BytesView {
+  const { memory } = run.machine;
+  const last = new Map<number, { readonly write: MemoryWrite; readonly index: number }>();
+  for (let index = 0; index < memory.count; index++) {
+    const write = memory.write(index);
+    if (comparePositions(write, at) >= 0) break;
+    const from = Math.max(phys, write.phys);
+    const to = Math.min(phys + sizeBytes, write.phys + write.sizeBytes);
+    for (let byte = from; byte < to; byte++) last.set(byte, { write, index });
+  }
+  const kept = [...new Set([...last.values()].map(({ index }) => index))].sort((a, b) => a - b);
+  const bytes = Array.from({ length: sizeBytes }, (_, offset): WrittenByte => {
+    const found = last.get(phys + offset);
+    if (found === undefined) return { value: null, writer: null };
+    const value = found.write.bytes[phys + offset - found.write.phys] ?? null;
+    return { value, writer: kept.indexOf(found.index) };
+  });
+  return { phys, bytes, writers: kept.map((index) => writerOf(run, memory.write(index))) };
+}
+
+function writerOf(run: KeptRun, { by, phys, seq, sizeBytes, statement }: MemoryWrite): ByteWriter {
+  const at = nextMoment(run, { seq, statement }) ?? run.last;
+  const isEvent = at.seq > seq;
+  const span = isEvent ? spanOfEvent(run, at.seq) : run.statement({ seq, statement })?.span ?? null;
+  return { by, at, seq: isEvent ? at.seq : null, phys, sizeBytes, span };
+}
+
+/** Memory that lies together. */
+export interface WrittenRange {
+  readonly start: number;
+  readonly end: number;
+  /** The names of those who wrote there. */
+  readonly by: readonly string[];
+}
+
+/** The memory that a run writes, by its addresses. */
+export function writtenRanges({ machine: { memory } }: KeptRun): readonly WrittenRange[] {
+  const writes = Array.from({ length: memory.count }, (_, index) => memory.write(index))
+    .sort((one, other) => one.phys - other.phys);
+  const ranges: { start: number; end: number; names: Set<string> }[] = [];
+  for (const { by: { name }, phys, sizeBytes } of writes) {
+    const before = ranges.at(-1);
+    if (before !== undefined && phys <= before.end) {
+      before.end = Math.max(before.end, phys + sizeBytes);
+      before.names.add(name);
+    } else ranges.push({ start: phys, end: phys + sizeBytes, names: new Set([name]) });
+  }
+  return ranges.map(({ end, names, start }) => ({ start, end, by: [...names] }));
+}
