@@ -1,7 +1,7 @@
 /** Who wrote which bytes of memory, and when: what no event says of the stores of a CPU. */
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { PhysAddr } from "../address.ts";
-import { FloatRows } from "./columns.ts";
+import { FloatRows, WholeRows } from "./columns.ts";
 import { PackedReader, PackedWriter } from "./packed_numbers.ts";
 
 /** What wrote. */
@@ -31,86 +31,90 @@ const MOST_ALL_BYTES = 32 * 1024;
 /** Writes that are kept. */
 const MOST_WRITES = 200_000;
 
-/** What a write takes, before the bytes that are kept of it. */
-const WRITE = { SEQ: 0, STATEMENT: 1, BY: 2, PHYS: 3, SIZE: 4, KEPT: 5, WIDTH: 6 };
+/** The whole numbers of a write; its bytes end where those of the next one begin. */
+const WRITE = { SEQ: 0, STATEMENT: 1, BY: 2, SIZE: 3, START: 4, WIDTH: 5 };
 
 /** The writes of a run, in their order. */
 export class MemoryLog {
   count = 0;
-  readonly #rows = new FloatRows(WRITE.WIDTH);
+  readonly #numbers = new WholeRows(WRITE.WIDTH);
+  readonly #addresses = new FloatRows(1);
   readonly #writers: MemoryWriter[] = [];
-  /** Where the bytes of each write begin. */
-  readonly #starts: number[] = [];
   #bytes = new Uint8Array(0);
   #length = 0;
 
   /** Notes a write, and the bytes that memory has by then. */
   note(
-    at: Pick<MemoryWrite, "seq" | "statement" | "by" | "phys" | "sizeBytes">,
+    { by, phys, seq, sizeBytes, statement }: Omit<MemoryWrite, "bytes">,
     memory: Pick<PhysicalMemory, "read">,
   ): void {
     if (this.count >= MOST_WRITES) return;
-    const kept = Math.min(at.sizeBytes, MOST_BYTES, MOST_ALL_BYTES - this.#length);
     const start = this.#length;
+    const kept = Math.min(sizeBytes, MOST_BYTES, MOST_ALL_BYTES - start);
     this.#room(start + kept);
-    memory.read(at.phys as PhysAddr, this.#bytes, start, kept);
-    const { phys, seq, sizeBytes, statement } = at;
-    this.#add([seq, statement, this.#writerOf(at.by), phys, sizeBytes, kept]);
+    memory.read(phys as PhysAddr, this.#bytes, start, kept);
+    this.#length += kept;
+    this.#add([seq, statement, this.#writerOf(by), sizeBytes, start], phys);
   }
 
   /** A write, by its number, from 0. */
   write(index: number): MemoryWrite {
-    const get = (field: number) => this.#rows.get(index, field);
-    const start = this.#starts[index]!;
+    const get = (field: number) => this.#numbers.get(index, field);
+    const end = index + 1 < this.count ? this.#numbers.get(index + 1, WRITE.START) : this.#length;
     return {
       seq: get(WRITE.SEQ),
       statement: get(WRITE.STATEMENT),
       by: this.#writers[get(WRITE.BY)]!,
-      phys: get(WRITE.PHYS),
+      phys: this.#addresses.get(index, 0),
       sizeBytes: get(WRITE.SIZE),
-      bytes: this.#bytes.subarray(start, start + get(WRITE.KEPT)),
+      bytes: this.#bytes.subarray(get(WRITE.START), end),
     };
   }
 
   /** Bytes of host memory that it takes. */
   get hostBytes(): number {
-    return this.#rows.hostBytes + this.#bytes.length + 8 * this.#starts.length;
+    return this.#numbers.hostBytes + this.#addresses.hostBytes + this.#bytes.length;
   }
 
-  /** As bytes. */
+  /** Writes everything. */
   pack(body: PackedWriter): void {
     body.json({ count: this.count, writers: this.#writers });
-    for (let field = 0; field < WRITE.WIDTH; field++) {
-      const numbers = new PackedWriter();
+    for (let field = 0; field <= WRITE.WIDTH; field++) {
+      const column = new PackedWriter();
       for (let index = 0, last = 0; index < this.count; index++) {
-        const value = this.#rows.get(index, field);
-        numbers.number(value, last);
+        const value = field < WRITE.WIDTH
+          ? this.#numbers.get(index, field)
+          : this.#addresses.get(index, 0);
+        column.number(value, last);
         last = value;
       }
-      body.bytes(numbers.finish());
+      body.bytes(column.finish());
     }
     body.bytes(this.#bytes.subarray(0, this.#length));
   }
 
-  /** Reads what was packed. */
+  /** Reads what was written. */
   unpack(body: PackedReader): void {
     const { count, writers } = body.json() as { count: number; writers: MemoryWriter[] };
     this.#writers.push(...writers);
-    const columns = Array.from({ length: WRITE.WIDTH }, () => new PackedReader(body.bytes()));
+    const columns = Array.from({ length: WRITE.WIDTH + 1 }, () => new PackedReader(body.bytes()));
     let last = columns.map(() => 0);
     for (let index = 0; index < count; index++) {
       last = last.map((before, field) => columns[field]!.number(before));
-      this.#add(last);
+      this.#add(last, last[WRITE.WIDTH]!);
     }
     this.#bytes = body.bytes().slice();
+    this.#length = this.#bytes.length;
   }
 
-  #add(values: readonly number[]): void {
+  #add(numbers: readonly number[], phys: number): void {
     const row = this.count++;
-    this.#rows.reach(row);
-    values.forEach((value, field) => this.#rows.set(row, field, value));
-    this.#starts.push(this.#length);
-    this.#length += values[WRITE.KEPT]!;
+    this.#numbers.reach(row);
+    for (let field = 0; field < WRITE.WIDTH; field++) {
+      this.#numbers.set(row, field, numbers[field]!);
+    }
+    this.#addresses.reach(row);
+    this.#addresses.set(row, 0, phys);
   }
 
   #writerOf({ kind, name }: MemoryWriter): number {
