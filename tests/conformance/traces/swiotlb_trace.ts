@@ -95,7 +95,10 @@ export class SwiotlbTrace {
     this.#useDevice(line);
     this.#pool = new SwiotlbPool(
       {
-        memory: { copy: (from, to, sizeBytes) => this.#copies.push([from, to, sizeBytes]) },
+        memory: {
+          writer: null,
+          copy: (from, to, sizeBytes) => this.#copies.push([from, to, sizeBytes]),
+        },
         events: this.#events,
         clock,
         charges: new Charges(clock),
