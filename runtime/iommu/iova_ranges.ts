@@ -24,6 +24,8 @@ const ANCHOR_PFN = Number.MAX_SAFE_INTEGER;
 const INITIAL_NODES = 64;
 /** With fewer ranges a search costs less than to keep what earlier ones have learned. */
 const SKIPPING_RANGES = 4096;
+/** The part of these that a long search looks at. */
+const LONG_PART = 2 ** -8;
 /** The hash is doubled when more than this part of it is in use. */
 const MAX_HASH_LOAD = 0.6;
 /** 2^32 divided by the golden ratio: spreads consecutive frames evenly (Knuth, TAOCP 6.4). */
@@ -67,8 +69,10 @@ export class IovaRanges {
   #count = 0;
   #cursor32 = ANCHOR;
   #cursor64 = ANCHOR;
-  /** What searches have learned; null with few ranges. */
+  /** What searches have learned; null with few ranges, and while no search was long. */
   #skips: IovaSkipList | null = null;
+  /** Ranges that long searches have looked at since then. */
+  #walked = 0;
 
   /** Node by first frame, open addressing; 0 (the floor, which is never in it) is empty. */
   #slots = new Int32Array(2 * INITIAL_NODES);
@@ -76,17 +80,19 @@ export class IovaRanges {
   #hashShift = 32 - Math.log2(2 * INITIAL_NODES);
   #hashLimit = Math.floor(2 * INITIAL_NODES * MAX_HASH_LOAD);
   #probedSlot = 0;
+  readonly #longSteps: number;
 
   /**
    * @param startPfn Lowest frame that may be allocated, at least 1, so that 0 can mean failure.
    * @param dma32Pfn 4 GiB in frames.
-   * @param skippingRanges From how many ranges on searches keep what they learn.
+   * @param skippingRanges From how many ranges on long searches keep what they learn.
    */
   constructor(
     startPfn: number,
     dma32Pfn: number,
     readonly skippingRanges: number = SKIPPING_RANGES,
   ) {
+    this.#longSteps = LONG_PART * skippingRanges;
     invariant(startPfn >= 0, "Ranges begin below frame 0");
     this.startPfn = startPfn;
     this.dma32Pfn = dma32Pfn;
@@ -137,10 +143,12 @@ export class IovaRanges {
     const retryPfn = bounds[2 * node + 1]!;
     let high = below;
     let low = this.startPfn;
+    let steps = 0;
     for (let pass = 1;; pass++) {
       let lo: number;
       skips?.begin();
       do {
+        steps++;
         if (skips !== null && bounds[2 * node]! <= below) node = skips.skip(node, pfns);
         const nodeLo = bounds[2 * node]!;
         if (nodeLo < high) high = nodeLo;
@@ -148,8 +156,12 @@ export class IovaRanges {
         node = links[2 * node]!;
         // The floor ends at -1, so nothing fits below it and the walk stops there at the latest.
       } while (lo <= bounds[2 * node + 1]! && lo >= low);
-      if (lo >= low) return this.#insertAbove(node, lo, lo + pfns - 1);
+      if (lo >= low) {
+        if (steps > this.#longSteps) this.#afterLongSearch(steps);
+        return this.#insertAbove(node, lo, lo + pfns - 1);
+      }
       if (pass === 2 || retryPfn >= below) {
+        if (steps > this.#longSteps) this.#afterLongSearch(steps);
         this.max32AllocPfns = pfns;
         return 0;
       }
@@ -298,12 +310,16 @@ export class IovaRanges {
     links[2 * higher] = node;
     if (++this.#count > this.#hashLimit) this.#growHash();
     this.#hashInsert(node);
-    if (this.#skips !== null) this.#skips.insert(node, links);
-    else if (this.#count >= this.skippingRanges) this.#startSkipping();
+    this.#skips?.insert(node, links);
     return node;
   }
 
-  #startSkipping(): void {
+  /** Long searches keep what they learn once they have cost as much as to begin with that. */
+  #afterLongSearch(steps: number): void {
+    if (this.#skips !== null || this.#count < this.skippingRanges) return;
+    this.#walked += steps;
+    if (this.#walked < this.#count) return;
+    this.#walked = 0;
     this.#skips = new IovaSkipList();
     const links = this.#links;
     for (let node = links[2 * ANCHOR]!; node !== FLOOR; node = links[2 * node]!) {

@@ -241,6 +241,7 @@ Deno.test("what searches have learned changes no answer (dma.md 4.4)", () => {
       );
     }
     assertEquals(live.length > 100, true, `${live.length} are live`);
+    assertEquals(learning.hostBytes > plain.hostBytes, true, "nothing is learned");
   }
   assertEquals(failed > 1_000, true, `${failed} searches failed`);
 });
