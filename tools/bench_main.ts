@@ -1,11 +1,11 @@
 /**
- * `deno task bench [--json] [--long] [--save FILE] [--against FILE|COMMIT] [FILTER]`: measures, and
+ * `deno task bench [--json] [--long] [--save FILE] [--against FILE|COMMIT] [FILTER…]`: measures, and
  * prints one line per result.
  *
  * `--save` writes nine rounds to a file. `--against` compares nine rounds with a saved file, or with
  * another commit in alternating rounds, and says which differences are noise.
  *
- * FILTER is a part of a benchmark's name. With `--json` each line is one object
+ * FILTER is a part of a benchmark's name, one of several. With `--json` each line is one object
  * `{"name","value","unit","ratio","to"}`. With `--long` the benchmarks that look for growth over time
  * take minutes.
  */
@@ -14,21 +14,21 @@ import { BENCHMARKS } from "./bench/mod.ts";
 import { CannotMeasure, measureRepeatedly } from "./bench/repeated.ts";
 
 const USAGE =
-  "Usage: deno task bench [--json] [--long] [--save FILE] [--against FILE|COMMIT] [FILTER]";
+  "Usage: deno task bench [--json] [--long] [--save FILE] [--against FILE|COMMIT] [FILTER…]";
 const FLAGS = ["--json", "--long"];
 
 async function main(words: readonly string[]): Promise<number> {
   const rest = words.filter((word) => !FLAGS.includes(word));
   const [save, against] = [taken(rest, "--save"), taken(rest, "--against")];
-  const [filter = "", ...more] = rest;
-  const chosen = BENCHMARKS.filter(({ name }) => name.includes(filter));
-  if (filter.startsWith("-") || more.length > 0 || chosen.length === 0) {
+  const filters = rest.length === 0 ? [""] : rest;
+  const chosen = BENCHMARKS.filter(({ name }) => filters.some((part) => name.includes(part)));
+  if (filters.some((part) => part.startsWith("-")) || chosen.length === 0) {
     const names = BENCHMARKS.map(({ name, doc }) => `  ${name.padEnd(20)} ${doc}`);
     console.error([USAGE, "", ...names].join("\n"));
-    return filter === "--help" ? 0 : 2;
+    return filters.includes("--help") ? 0 : 2;
   }
   if (save !== null || against !== null) {
-    await measureRepeatedly(filter, { save, against });
+    await measureRepeatedly(filters, { save, against });
     return 0;
   }
   const json = words.includes("--json");

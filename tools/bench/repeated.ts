@@ -27,7 +27,7 @@ export class CannotMeasure extends Error {}
  * @throws {CannotMeasure}
  */
 export async function measureRepeatedly(
-  filter: string,
+  filters: readonly string[],
   { against, save }: { readonly against: string | null; readonly save: string | null },
 ): Promise<void> {
   const saved = against === null ? null : readSaved(against);
@@ -42,7 +42,9 @@ export async function measureRepeatedly(
       // The order alternates, so that slow drift affects both sides.
       for (const [folder, sums] of round % 2 === 0 ? sides : sides.reverse()) {
         const whose = folder === other ? against! : "this folder";
-        addRound(sums, await resultsOf(folder, whose, filter, stop.signal));
+        for (const filter of filters) {
+          addRound(sums, await resultsOf(folder, whose, filter, stop.signal));
+        }
       }
       console.error(`round ${round + 1} of ${ROUNDS}`);
     }
@@ -86,7 +88,9 @@ async function resultsOf(
   }).output();
   if (signal.aborted) throw new CannotMeasure("interrupted");
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
-  if (code === 2) throw new CannotMeasure(`no benchmark of ${whose} is called "${filter}"`);
+  if (code === 2) {
+    throw new CannotMeasure(`no benchmark of ${whose} is called "${filter}"`);
+  }
   if (code !== 0) throw new Error(text(stderr));
   return text(stdout).split("\n").map((line) => JSON.parse(line) as BenchResult);
 }
