@@ -1,6 +1,7 @@
 /** `deno task site [DIR]`: the docs site, `dist/site/` when nothing else is said. */
 import { dirname, fromFileUrl, join, resolve } from "@std/path";
-import { checkSite, incompletePages } from "./site/check_site.ts";
+import { checkSite, incompletePages, unlinkedRules } from "./site/check_site.ts";
+import { ruleCitations } from "./site/rules.ts";
 import { sitePages } from "./site/site_pages.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
@@ -18,10 +19,12 @@ run(SITE, ["run", "-A", "--config", "deno.json", "build.mjs", folder]);
 
 const { dead, links, pages: built } = checkSite(folder);
 const incomplete = incompletePages(folder, pages);
+const unlinked = unlinkedRules(folder);
+for (const page of unlinked) console.error(`error: ${page} names a rule without a link`);
 for (const page of incomplete) console.error(`error: ${page} needs a script to be read`);
 for (const link of dead.slice(0, SHOWN)) console.error(`error: dead link in ${link}`);
 console.log(`${folder}: ${built} pages, ${links} links, ${dead.length} of them dead`);
-if (dead.length + incomplete.length > 0) Deno.exit(1);
+if (dead.length + incomplete.length + unlinked.length > 0) Deno.exit(1);
 
 function write(all: ReadonlyMap<string, string>): void {
   try {
@@ -39,6 +42,7 @@ function write(all: ReadonlyMap<string, string>): void {
   for (const [path, text] of all) put(path, text);
   for (const file of files) put(`public/files/${file}`, Deno.readFileSync(join(ROOT, file)));
   put("sidebar.json", JSON.stringify(sidebar));
+  put("citations.json", JSON.stringify(ruleCitations()));
 }
 
 function run(cwd: string, args: readonly string[]): void {

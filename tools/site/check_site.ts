@@ -1,6 +1,7 @@
 /** Finds links of the built site that lead nowhere: pages, files and places on pages. */
 import { join, relative, resolve } from "@std/path";
 import { host } from "../../cli/host.ts";
+import { linkRules } from "./rules.ts";
 
 export interface LinkCheck {
   readonly pages: number;
@@ -20,12 +21,19 @@ export function incompletePages(folder: string, pages: ReadonlyMap<string, strin
   }).map(([path]) => path);
 }
 
+/** Pages on which a rule is named outside of links and headings. @param folder Where the site was built. */
+export function unlinkedRules(folder: string): string[] {
+  return pagesBelow(folder).filter((path) => {
+    const html = host.readTextFileSync(path);
+    const main = html.slice(html.indexOf("<main"), html.indexOf("</main>"));
+    const text = main.replace(/<(a|h[1-6])[ >].*?<\/\1>|<[^>]*>/gs, "");
+    return linkRules(text) !== text;
+  }).map((path) => relative(folder, path));
+}
+
 /** @param folder Where the site was built. */
 export function checkSite(folder: string): LinkCheck {
-  const html = new Map(
-    filesBelow(folder).filter((path) => path.endsWith(".html") && !path.endsWith("playground.html"))
-      .map((path) => [path, host.readTextFileSync(path)]),
-  );
+  const html = new Map(pagesBelow(folder).map((path) => [path, host.readTextFileSync(path)]));
   const places = new Map(
     [...html].map(([path, text]) => [path, new Set(valuesOf(text, "id|name"))] as const),
   );
@@ -68,6 +76,11 @@ function pageOf(place: string, { path }: { readonly path: string | null }): stri
     }
   }
   return null;
+}
+
+function pagesBelow(folder: string): string[] {
+  return filesBelow(folder)
+    .filter((path) => path.endsWith(".html") && !path.endsWith("playground.html"));
 }
 
 function filesBelow(folder: string): string[] {

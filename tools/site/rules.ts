@@ -37,6 +37,18 @@ export function linkRules(text: string): string {
   });
 }
 
+/** How code cites rules, and where each of them stands on the built site. */
+export function ruleCitations(): {
+  readonly pattern: string;
+  readonly addresses: Readonly<Record<string, string>>;
+} {
+  const addresses = [...RULES.keys()].flatMap((name) => {
+    const address = addressOfRule(name);
+    return address === null ? [] : [[name, address.replace(".md#", ".html#")] as const];
+  });
+  return { pattern: CITATION.source, addresses: Object.fromEntries(addresses) };
+}
+
 /** The pages of rules by their names: each heading has its rule's name, and its address. */
 export function rulePages(): Map<string, string> {
   return new Map(BOOKS.map((book) => [book.name, withAddresses(book)]));

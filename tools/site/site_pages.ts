@@ -41,12 +41,14 @@ export async function sitePages(root: string): Promise<SitePages> {
   builder.add("about.md", readme, "README.md");
   for (const { name } of manualPages()) {
     if (/^(?:behaviour|builtins)(?:\/|$)/.test(name)) continue;
-    const [path, page] = [`${name}.md`, `docs/${name}.md`];
-    builder.add(path, builder.read(page), page);
-    builder.pages.set(path, await withRunnable(builder.pages.get(path)!, depthOf(path)));
+    const page = `docs/${name}.md`;
+    builder.add(`${name}.md`, builder.read(page), page);
   }
   for (const [path, text] of builtinsPages()) builder.add(path, text, `docs/${path}`);
   for (const [name, text] of rulePages()) builder.add(`rules/${name}.md`, text, "docs/behaviour/x");
+  for (const [path, text] of builder.pages) {
+    builder.pages.set(path, await withRunnable(text, depthOf(path)));
+  }
   for (const [name, text] of await examplePages()) {
     builder.add(`examples/${name}.md`, text, "examples/x/x");
   }

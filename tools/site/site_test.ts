@@ -1,7 +1,7 @@
 /** How the pages of the site are made, and that its check of links finds what is dead. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { checkSite, incompletePages } from "./check_site.ts";
+import { checkSite, incompletePages, unlinkedRules } from "./check_site.ts";
 import { doorPages, notationPage, releasesPage } from "./made_pages.ts";
 import { changeProse } from "./prose.ts";
 import { addressOfRule, linkRules, rulePages } from "./rules.ts";
@@ -67,7 +67,7 @@ Deno.test("the doors, the releases and the notation come from their records", ()
   assertStringIncludes(notationPage(), "`off(x)=x mod G`");
 });
 
-Deno.test("a dead link, a dead place on a page and a page that needs scripts are found", () => {
+Deno.test("a dead link, a dead place on a page and a page that needs scripts are found, and a rule without a link", () => {
   const folder = Deno.makeTempDirSync();
   try {
     const put = (name: string, text: string) => Deno.writeTextFileSync(join(folder, name), text);
@@ -78,6 +78,12 @@ Deno.test("a dead link, a dead place on a page and a page that needs scripts are
     assertEquals(dead, ["a.html: /b#z", "b.html: ./c.html", "b.html: no.png"]);
     const made = new Map([["a.md", "# A\n```\n# no\n```\n"], ["b.md", "# B\n"]]);
     assertEquals(incompletePages(folder, made), ["b.md"]);
+    put(
+      "a.html",
+      '<main><h1>dma.3.3</h1><a href="x">dma.3.3</a><code>dma.99 x.dma.3.3</code></main>',
+    );
+    put("b.html", "<main><pre><span># by dma.3.3</span></pre></main>");
+    assertEquals(unlinkedRules(folder), ["b.html"]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
