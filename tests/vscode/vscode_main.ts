@@ -35,6 +35,8 @@ print payload
 `;
 
 const PORT = 18_080;
+/** How long an editor may take to start, on a loaded machine. */
+const START_MS = 300_000;
 
 type Step = readonly [name: string, run: (bench: Workbench) => Promise<void>];
 
@@ -47,7 +49,8 @@ const STEPS: readonly Step[] = [
   }],
   ["a mistake has a squiggle, and its quick fix is applied", async (bench) => {
     const { page } = bench;
-    await page.waitForSelector(".squiggly-error");
+    // Extensions and the server have started then.
+    await page.waitForSelector(".squiggly-error", { timeout: START_MS });
     await bench.moveTo(2, 8);
     await page.keyboard.press("Control+.");
     await page.waitForSelector(".action-widget .monaco-list-row");
