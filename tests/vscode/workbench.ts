@@ -11,6 +11,8 @@ const SETTINGS = {
   "workbench.secondarySideBar.defaultVisibility": "hidden",
   "security.workspace.trust.enabled": false,
   "editor.hover.delay": 100,
+  // A hover over a file in the explorer lies over the next one.
+  "workbench.hover.delay": 100_000,
   "testing.openTesting": "neverOpen",
   "dmalab.command": [Deno.execPath(), "run", "-A", "--no-check", join(ROOT, "cli/main.ts")],
 };

@@ -12,11 +12,9 @@ const RULES: ReadonlyMap<string, { readonly name: string; readonly page: string 
   ),
 );
 
-const CITATION = new RegExp(
-  `(?<![\\w./#"-])(${RULE_PAGES.map((page) => page.replaceAll(".", "\\.")).join("|")})` +
-    "(?:\\.md |\\.)((?:[A-Z]\\.)?\\d+(?:\\.\\w+)*)",
-  "g",
-);
+const RULE = `(${RULE_PAGES.map((page) => page.replaceAll(".", "\\.")).join("|")})` +
+  "(?:\\.md |\\.)((?:[A-Z]\\.)?\\d+(?:\\.\\w+)*)";
+const CITATION = new RegExp(`(?<![\\w./#"-])${RULE}`, "g");
 
 /** Where a rule stands, or the rule that it is a row or an assertion of; null for what is none. */
 export function addressOfRule(citation: string): string | null {
@@ -46,7 +44,8 @@ export function ruleCitations(): {
     const address = addressOfRule(name);
     return address === null ? [] : [[name, address.replace(".md#", ".html#")] as const];
   });
-  return { pattern: CITATION.source, addresses: Object.fromEntries(addresses) };
+  // In code what stands in quotes is a string, and no address of HTML.
+  return { pattern: `(?<![\\w./#-])${RULE}`, addresses: Object.fromEntries(addresses) };
 }
 
 /** The pages of rules by their names: each heading has its rule's name, and its address. */
