@@ -108,7 +108,7 @@ export class ReportPanel implements vscode.Disposable {
     return name.startsWith("../") ? fsPath : name;
   }
 
-  async #report({ fsPath }: vscode.Uri): Promise<{ page: string | null; output: string }> {
+  async #report(uri: vscode.Uri): Promise<{ page: string | null; output: string }> {
     const [command, ...args] = this.program();
     const folder = await mkdtemp(join(tmpdir(), "dmalab-"));
     const path = join(folder, "report.html");
@@ -117,7 +117,7 @@ export class ReportPanel implements vscode.Disposable {
       const output = await new Promise<string>((resolve) =>
         execFile(
           command,
-          [...args, "report", fsPath, "--out", path],
+          [...args, "report", this.#nameOf(uri), "--out", path],
           options,
           (error, _stdout, stderr) => resolve(stderr || String(error)),
         )
