@@ -27,11 +27,14 @@ export function addressOfRule(citation: string): string | null {
   return null;
 }
 
-/** Makes links of the rules that a text cites. */
-export function linkRules(text: string): string {
+/** Makes links of the rules that a text cites: of Markdown, unless `link` makes others. */
+export function linkRules(
+  text: string,
+  link = (cited: string, address: string) => `[${cited}](${address})`,
+): string {
   return text.replace(CITATION, (cited, page: string, number: string) => {
     const address = addressOfRule(`${page}.${number}`);
-    return address === null ? cited : `[${cited}](${address})`;
+    return address === null ? cited : link(cited, address);
   });
 }
 

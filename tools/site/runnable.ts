@@ -6,7 +6,7 @@ import { loadText } from "../../lang/language.ts";
 import { PictureCollector, svgPictures } from "../../lang/render/pictures/svg_picture.ts";
 import { runProgram } from "../../lang/run/run_program.ts";
 import { escapeMarkup } from "../../lang/text/markup.ts";
-import { addressOfRule } from "./rules.ts";
+import { addressOfRule, linkRules } from "./rules.ts";
 import { MOST_LINK_LENGTH, writeLink } from "../../web/page/share_link.ts";
 
 /** Questions of the same kind on one page. */
@@ -88,8 +88,11 @@ function questionLines({ code, marks }: CodeBlock, depth: number): string[] {
 
 /** A question whose hints and answer open one by one, without a script. */
 function askedLines({ after, before, question }: Asked, depth: number): string[] {
+  const link = htmlLink(depth);
   const pre = (output: readonly string[]) =>
-    output.length === 0 ? [] : [`<pre v-pre>${escapeHtml(output.join("\n"))}</pre>`];
+    output.length === 0
+      ? []
+      : [`<pre v-pre>${linkRules(escapeHtml(output.join("\n")), link)}</pre>`];
   return [
     '<div class="quiz">',
     ...pre(before),
@@ -98,7 +101,7 @@ function askedLines({ after, before, question }: Asked, depth: number): string[]
       const known = question.wrong.find(({ answer }) => answer === choice);
       const said = known === undefined
         ? "Right."
-        : `No: ${escapeHtml(known.hint)} (${ruleLink(known.rule, depth)}).`;
+        : `No: ${escapeHtml(known.hint)} (${link(known.rule, addressOfRule(known.rule)!)}).`;
       return `<details><summary>${escapeHtml(choice)}</summary>${said}</details>`;
     }),
     ...after.length === 0
@@ -110,9 +113,10 @@ function askedLines({ after, before, question }: Asked, depth: number): string[]
   ].map((line) => line.replaceAll(/\n(?=\n)/g, "\n&#8203;"));
 }
 
-function ruleLink(rule: string, depth: number): string {
-  const address = addressOfRule(rule)!.replace(".md", ".html").slice(1);
-  return `<a href="${"../".repeat(depth)}${address}">${rule}</a>`;
+/** Makes links of HTML. */
+function htmlLink(depth: number): (cited: string, address: string) => string {
+  return (cited, address) =>
+    `<a href="${"../".repeat(depth)}${address.replace(".md", ".html").slice(1)}">${cited}</a>`;
 }
 
 /** A text on a page that Vue reads. */
