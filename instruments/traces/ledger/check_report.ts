@@ -191,9 +191,14 @@ export function checkLines(
   return [
     `${names.trace}: ${span}${summary.kernel === null ? "" : `, kernel ${summary.kernel}`}`,
     ...missingLines(check, log.facts.overrun),
+    ...ledger.isTableAlone
+      ? ["  no dma:* events: page-table lines name no device (docs/traces.md says how to get them)"]
+      : [],
     ...clockReport(log, result),
     "",
-    ...balanceLines(json.balance, [...ledger.devices.values()], log),
+    ...ledger.isTableAlone
+      ? tableLines(json.balance)
+      : balanceLines(json.balance, [...ledger.devices.values()], log),
     ...limitLines(summary.limits, names.trace),
     "",
     wrong.length > 0
@@ -306,6 +311,16 @@ function limitLines(
     `${disk} ${name}: ${seen} seen of at most ${limit}${over ? ", MORE than that" : ""}, ` +
     `${trace}:${line}`
   );
+}
+
+/** Without the DMA API's events no range can be called a two-step one. */
+function tableLines({ two_step }: ReturnType<typeof balanceOf>): string[] {
+  const { links, links_never_unmapped, ranges_ended } = two_step;
+  return [
+    `page tables: ${formatCount(links, "map")}, ${formatCount(ranges_ended, "unmap")}, ${
+      formatCount(links_never_unmapped.length, "map")
+    } never unmapped`,
+  ];
 }
 
 function balanceLines(

@@ -219,6 +219,7 @@ function faultFinding(
   }
   if (access === null) return finding("iommu_fault", "unknown");
   const { edges } = ledger;
+  if (ledger.isTableAlone && window !== null) return tableFault(access, window, history, finding);
   const isBeyond = offset?.source !== "faults" && window !== null &&
     window[0] > edges.lastSeconds + LATE_SECONDS;
   if (edges.firstSeconds === null || access.device === null || window === null || isBeyond) {
@@ -283,6 +284,32 @@ function explainedFault(
   return finding(verdict.kind, isUncertain ? "possible" : certainty, {
     line: isUnmapped ? mapping!.unmappedAt!.line : mapping?.mappedAt.line ?? null,
     otherLine: isUnmapped ? mapping!.mappedAt.line : null,
+  });
+}
+
+/**
+ * Of lines of page tables alone the page's history is known, but not whose table it is: all domains
+ * allocate the same addresses.
+ */
+function tableFault(
+  access: LoggedAccess,
+  window: Window,
+  history: PageHistory,
+  finding: MakeFinding,
+): Finding {
+  const { kind, mapping } = classifyWithin({ ...access, device: null }, history, window);
+  if (mapping === null) {
+    const text = "no verdict: no line of a page table is about the page; without dma:* events no " +
+      "device's mappings are known (trace.T.26)";
+    return finding("iommu_fault", "unknown", { text });
+  }
+  const { mappedAt, pid, task, unmappedAt } = mapping;
+  const end = unmappedAt === null ? "still mapped" : `unmapped in line ${unmappedAt.line}`;
+  return finding(kind, "possible", {
+    line: unmappedAt?.line ?? mappedAt.line,
+    otherLine: unmappedAt === null ? null : mappedAt.line,
+    text: `${TEXTS[kind]}, if it is this device's page table, which its lines do not say: mapped ` +
+      `by ${task}-${pid} in line ${mappedAt.line}, ${end}`,
   });
 }
 

@@ -100,6 +100,14 @@ export class Ledger {
   end(): void {
     this.table.end();
     this.reused.settle(Infinity);
+    if (this.isTableAlone) {
+      // Nothing says which of its ranges a driver made in two steps, and which a single call.
+      const open = this.table.openRuns().map((run) =>
+        rangeMapping({ ...run, run, unmap: null }, null)
+      );
+      for (const mapping of open) if (mapping !== null) this.#history.add(mapping);
+      return;
+    }
     for (const { maps } of this.#ranges.leaked(this.table.openRuns(), this.edges)) {
       this.findings.leakedRange(maps);
     }
@@ -115,6 +123,11 @@ export class Ledger {
     }
   }
 
+  /** The trace has lines of page tables and none of the DMA API, whose events name devices. */
+  get isTableAlone(): boolean {
+    return this.devices.size === 0 && this.table.maps > 0;
+  }
+
   isUncertain(mapping: TracedMapping): boolean {
     return mapping.isUncertain || mapping.mappedAt.line < this.edges.lostLine;
   }
@@ -128,6 +141,7 @@ export class Ledger {
   #event(event: DmaEvent, line: TraceLine, now: Moment, context: Context): void {
     switch (event.op) {
       case "iommu_map":
+        if (context.task === "") context.task = this.#tasks.of(line.pid, line.task);
         this.table.map(context, { ...now, start: event.start, end: event.end, phys: event.phys });
         return;
       case "iommu_unmap":

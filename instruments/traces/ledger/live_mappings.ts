@@ -10,7 +10,7 @@ import {
   type TracedMapping,
 } from "./traced_mapping.ts";
 import { NewestMap } from "./newest_map.ts";
-import type { Context, EndedRange } from "./page_table.ts";
+import type { Context, EndedRange, TableUnmap } from "./page_table.ts";
 
 export type UnmapEvent = Extract<DmaEvent, { op: "unmap" | "free" }>;
 
@@ -269,7 +269,7 @@ function removeMapping(
  * @see behaviour/traces.md T.26, T.30
  */
 export function rangeMapping(
-  { maps, run, unmap }: EndedRange,
+  { maps, run, unmap }: Omit<EndedRange, "unmap"> & { readonly unmap: TableUnmap | null },
   device: Device | null,
 ): TracedMapping | null {
   const [first] = maps;
@@ -282,8 +282,8 @@ export function rangeMapping(
     dir: directionOf(run.request?.verb),
     phys: first.phys,
     mappedAt: first,
-    pid: -1,
-    task: "",
+    pid: run.context.pid,
+    task: run.context.task,
     request: run.request?.name ?? null,
     tableLine: first.line,
     entries: maps.length,

@@ -13,12 +13,13 @@ export function mappingLines(
 ): string[] {
   const { addr, mappedAt, device, unmappedAt, dir, kind, phys, pid, request, sizeBytes, task } =
     mapping;
-  const whose = device === null ? "a range that names no device" : device.name;
+  const whose = device === null ? "a range whose lines name no device" : device.name;
   const where = phys === null || phys === addr ? "" : `, physical 0x${phys.toString(16)}`;
-  const by = pid < 0 ? "" : ` by ${task}-${pid}`;
+  const by = ` by ${task}-${pid}`;
   const forWhat = request === null ? "" : ` for ${request}`;
+  const what = kind === "two_step" && request === null ? "page-table range" : kind;
   return [
-    `0x${addr.toString(16)}: ${sizeBytes} bytes of ${whose}, ${kind}${
+    `0x${addr.toString(16)}: ${sizeBytes} bytes of ${whose}, ${what}${
       dir === null ? "" : ` ${dir}`
     }${where}`,
     `  since ${moment(mappedAt, file)}${by}${forWhat}`,

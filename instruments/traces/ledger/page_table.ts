@@ -52,6 +52,8 @@ export interface ExpectedUnmap {
 
 /** What one task does on one CPU, in one kind of context. */
 export class Context {
+  /** The task's name, empty until it has mapped something. */
+  task = "";
   run: Run | null = null;
   /** Another line followed its last map: the next map begins another range. */
   isRunOver = false;
@@ -69,6 +71,8 @@ export class Context {
   lastLine = 0;
   /** When it wrote its last line. */
   lastSeconds = 0;
+
+  constructor(readonly pid: number) {}
 }
 
 export interface EndedRange {
@@ -112,7 +116,7 @@ export class PageTable {
     let context = this.#contexts.get(key);
     if (context === undefined) {
       if (this.#contexts.size >= this.#mostContexts) this.#dropIdle(seconds);
-      this.#contexts.set(key, context = new Context());
+      this.#contexts.set(key, context = new Context(pid));
     }
     context.lastSeconds = seconds;
     return context;
