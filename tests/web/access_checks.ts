@@ -50,6 +50,33 @@ export async function checkViews(browser: Browser, found: Findings): Promise<voi
   }
 }
 
+/** In each view an item marks what is the same beside it, Enter goes to what made it, and `u` comes back. */
+async function checkMarks(browser: Browser, found: Findings): Promise<void> {
+  const { page } = await openPage(browser, PLAYGROUND);
+  await untilShown(page);
+  const position = () => page.textContent("#position");
+  for (const [index, view] of VIEWS.entries()) {
+    await page.evaluate("document.activeElement.blur()");
+    await page.keyboard.press("Home");
+    await page.evaluate(`{
+      document.getElementById("slider").value = 100;
+      document.getElementById("slider").dispatchEvent(new Event("input"));
+    }`);
+    const before = await position();
+    await page.keyboard.press(`${index + 1}`);
+    await page.focus(`#panel-${view} [data-item] >> nth=0`);
+    const marked = await page.locator("main .marked").count();
+    await page.keyboard.press("Enter");
+    const there = await position();
+    await page.keyboard.press("u");
+    found.check(
+      marked > 1 && there !== before && await position() === before,
+      `${view}: an item marks ${marked} places, Enter goes from ${before} to ${there}, u comes back`,
+    );
+  }
+  await page.context().close();
+}
+
 interface AxeResults {
   readonly violations: readonly {
     readonly id: string;
@@ -108,4 +135,5 @@ export async function checkKeyboard(browser: Browser, found: Findings): Promise<
   await waitFor(page, `location.hash.startsWith("#d1=")`);
   found.check(wrong.length === 0, `from an example to a link with the keyboard alone ${wrong}`);
   await page.context().close();
+  await checkMarks(browser, found);
 }

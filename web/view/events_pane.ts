@@ -173,7 +173,12 @@ export class EventsPane implements Pane {
       if (name.startsWith("call.")) depth++;
       else if (name.startsWith("ret.")) depth = Math.max(0, depth - 1);
     }
+    // A row that has the focus loses it when it is put there again.
+    const focused = document.activeElement;
     this.#inner.replaceChildren(...rows);
+    if (focused instanceof HTMLElement && this.#inner.contains(focused)) {
+      focused.focus({ preventScroll: true });
+    }
   }
 
   /** The row as it was drawn before, where it is the same. */
