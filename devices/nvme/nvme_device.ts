@@ -1,6 +1,13 @@
 /** An NVMe disk of a lab: its controller and medium, and the driver that brings it up. */
 import { NVME_EVENTS } from "../../runtime/vocabulary/disk_events.ts";
-import { type DmaAddr, KIB, MIB, roundUpPowerOfTwo, TIB } from "../../runtime/address.ts";
+import {
+  type DmaAddr,
+  KIB,
+  MIB,
+  roundUpPowerOfTwo,
+  SECTOR_SIZE_BYTES,
+  TIB,
+} from "../../runtime/address.ts";
 import { TICK_NS } from "../../runtime/clock.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import {
@@ -83,6 +90,11 @@ const SETTINGS = {
   }),
   mdtsBytes: setting("mdts", size(8 * KIB, MAX_BYTES, { powerOfTwo: true, none: null }), null, {
     doc: "Longest transfer of one command.",
+  }),
+  softLimitBytes: setting("soft_limit", size(4 * KIB, 2 ** 31, { multipleOf: KIB, none: 0 }), 0, {
+    doc:
+      "What a user writes to the queue's `max_sectors_kb`: longest request. The hardware's limit " +
+      "stays; none is the release's own.",
   }),
   sgl: setting("sgl", BOOL, false, { doc: "The controller reads SGLs." }),
   sglThresholdBytes: setting("sgl_threshold", size(0, 2 ** 32 - 1), 32 * KIB, {
@@ -214,6 +226,7 @@ export const NVME: DeviceKind<typeof SETTINGS, NvmeDevice> = {
       pollQueues,
       depthEntries: Math.min(depth, MAX_DRIVER_DEPTH),
       scheduler: settings.scheduler,
+      maxUserSectors: settings.softLimitBytes / SECTOR_SIZE_BYTES,
       sglThresholdBytes: settings.sglThresholdBytes,
       // Memory that was not added lends nothing, and the driver goes on without (p2p.md 9.3).
       controllerMemory: lent === null || providers.of(func) === null

@@ -206,6 +206,11 @@ export class ArmPageTable implements PageTable {
   #unmapCall(iova: number, leafBytes: number, count: number): number {
     const level = this.#spans.indexOf(leafBytes);
     let page = this.#tables.pages[this.#top]!;
+    // Behind the tables' end there is nothing.
+    if (iova > this.lastAddress) {
+      this.warnings++;
+      return 0;
+    }
     for (let at = this.#levels - 1; at > level; at--) {
       const value = page[this.#indexAt(iova, at)]!;
       // Nothing there, or a leaf too large to be split: neither goes.

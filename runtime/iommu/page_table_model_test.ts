@@ -196,10 +196,9 @@ class ListedGeneric extends ListedTable {
     let level = 0;
     while (this.span(level + 1) <= sizeBytes) level++;
     if (!this.reach(iova, level)) return false;
+    // Place by place: a table that went is not put back where a later place is occupied.
     for (let at = iova; at < iova + sizeBytes; at += this.span(level)) {
       if (this.leads(level, at)) return false;
-    }
-    for (let at = iova; at < iova + sizeBytes; at += this.span(level)) {
       if (this.at(level, at) !== "table") continue;
       this.drop(level, at);
       replaced.push(at, at + this.span(level) - 1);
@@ -396,7 +395,8 @@ function assertSame({ table, listed, borders }: Case): void {
 
 function assertLeaves(each: Case, random: Random): void {
   const [a, b] = [anyAddress(each, random), anyAddress(each, random)];
-  const [first, last] = [Math.min(a, b), Math.max(a, b) - random.below(2)];
+  const first = Math.min(a, b);
+  const last = Math.max(first, Math.max(a, b) - random.below(2));
   const found: string[] = [];
   each.table.forEachLeaf(first, last, (...leaf) => found.push(leaf.join(" ")));
   const wanted = each.listed.leaves
@@ -496,10 +496,13 @@ function caseOf(name: string): Case {
   };
 }
 
+/** Each a case: among them an unmap behind Arm's last address, and AMD's map over an emptied table. */
+const SEEDS = [51, 1001, 2002, 3003, 4004];
+
 for (const name of Object.keys(SHAPES)) {
   Deno.test(`${name}: each map and unmap does, undoes and tells what the rule says (dma.md 5.1, 5.2)`, () => {
-    const random = new Random(51);
-    for (let round = 0; round < 3; round++) {
+    for (const seed of SEEDS) {
+      const random = new Random(seed);
       const each = caseOf(name);
       for (let step = 0; step < 60; step++) {
         doBoth(each, random);

@@ -326,6 +326,17 @@ Deno.test("a table in which something is mapped stays; an empty one before it is
   assertEquals([table.walk(2 * MIB_2), table.walk(3 * MIB_2 + KIB_4)], [false, true]);
 });
 
+Deno.test("Arm: an unmap behind the tables' end is one of a hole, and takes nothing of what lies below (dma.md 5.1)", () => {
+  const table = new ArmPageTable({
+    granuleBytes: KIB_4,
+    pageSizesBytes: STANDARD,
+    addressBits: 48,
+  });
+  table.map(0x1000, 0x5000, KIB_4, 3);
+  assertEquals([table.unmap(2 ** 48 + 0x1000, KIB_4), table.warnings], [0, 1]);
+  assertEquals(table.walk(0x1000), true);
+});
+
 Deno.test("AMD v1: a map that fails over an emptied table leaves one table fewer (dma.md 5.1)", () => {
   const table = amd();
   assertEquals(table.map(1125896597610496, 41195995136, 32768, RW), 0);
