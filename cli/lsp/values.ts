@@ -2,7 +2,7 @@
 import * as Lsp from "vscode-languageserver-protocol/node";
 import { type ValueHint, valueHints } from "../../lang/editor/value_hints.ts";
 import { loadFollowed } from "../../lang/language.ts";
-import { openRun, runsOf } from "../../lang/recording/mod.ts";
+import { Interrupted, openRun, runsOf } from "../../lang/recording/mod.ts";
 import type { Program } from "../../lang/run/program.ts";
 import { runTitle } from "../../lang/run/report.ts";
 import type { FileNode } from "../../lang/syntax/tree/ast.ts";
@@ -12,7 +12,12 @@ import { rangeOf, type Understood } from "./documents.ts";
 
 /** What the runs of a file may take together, and one of them. */
 const FILE_MS = 1000;
-const RUN_LIMITS = { ...DEFAULT_LIMITS, steps: 5_000_000, events: 100_000 };
+const RUN_LIMITS = {
+  ...DEFAULT_LIMITS,
+  steps: 5_000_000,
+  events: 100_000,
+  memoryBytes: 2 ** 27,
+};
 
 interface Recorded {
   readonly lines: readonly string[];
@@ -94,8 +99,14 @@ async function* hintsOf(
     const open = openRun(program, choice, { limits: RUN_LIMITS, watch });
     await open.growToEnd(() => new Promise((resolve) => setTimeout(resolve)));
     if (watch.interrupted()) return;
-    for (const hint of valueHints(open.recording, file)) {
-      yield { hint, run: runTitle(choice.name) };
+    const { recording } = open;
+    recording.reruns.interruptedBy = watch;
+    try {
+      const run = runTitle(recording.name);
+      for (const hint of valueHints(recording, file)) yield { hint, run };
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      return;
     }
   }
 }
