@@ -1,7 +1,7 @@
 /** A driver in C as the compiler gave it: its code, and what is known of it. */
 import type { SourceFile, Span } from "../lang/source.ts";
 import type { LinesRun } from "../lang/values/c_module.ts";
-import type { DeviceShape } from "./tree/device_shape.ts";
+import type { OfTree } from "./tree/device_shape.ts";
 import { CCoverage } from "./c_coverage.ts";
 import { LineTable } from "./wasm/line_table.ts";
 import { CheckedModule } from "./wasm/checked_module.ts";
@@ -29,8 +29,8 @@ export class CCode {
     readonly name: string,
     readonly bytes: Uint8Array<ArrayBuffer>,
     sources: ReadonlyMap<string, SourceFile>,
-    /** Of a driver that was compiled with a kernel tree: how the tree lays devices out. */
-    readonly treeDevice: DeviceShape | null = null,
+    /** Of a driver that was compiled with a kernel tree. */
+    readonly ofTree: OfTree | null = null,
   ) {
     this.sources = sources;
     this.shape = shapeOf(bytes);

@@ -68,7 +68,7 @@ export class CDriver {
     this.#frames = follower === null ? null : new CFrames(code.marked.lines, follower);
     const running = follower === null ? code.checked : code.marked;
     const places = new CPlaces(code, running, this.#memory);
-    this.#kernel = new CKernel(machine, this.#memory, places, code.treeDevice ?? undefined);
+    this.#kernel = new CKernel(machine, this.#memory, places, code.ofTree?.device);
     this.#kernel.run = run;
     this.#kernel.call = (at, args) => this.#callBack(at, args);
     // The linker's own code clears the static data at once.
@@ -115,7 +115,9 @@ export class CDriver {
     }
     const env: Record<string, WebAssembly.ImportValue> = { memory: this.#memory.memory };
     for (const each of this.#code.shape.imports.filter(isOfTree)) {
-      env[each.name] = this.#cachedCall(treeFunction(each, kernel));
+      env[each.name] = this.#cachedCall(
+        treeFunction(each, kernel, this.#code.ofTree?.stubs ?? "refuse"),
+      );
     }
     return { env, dmalab: border };
   }

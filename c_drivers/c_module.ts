@@ -5,7 +5,7 @@ import type { MethodSpec, ParameterSpec, TypeSpec } from "../lang/values/spec.ts
 import { Handle, type Value } from "../lang/values/value.ts";
 import type { World } from "../lang/values/world.ts";
 import { CCode } from "./c_code.ts";
-import type { DeviceShape } from "./tree/device_shape.ts";
+import type { OfTree } from "./tree/device_shape.ts";
 import type { Run } from "../lang/values/run.ts";
 import { checkCode, checkValid, isOfTree } from "./code_checks.ts";
 import { CDriver } from "./c_driver.ts";
@@ -50,19 +50,19 @@ function methodOf(code: CCode, name: string): MethodSpec<DriverOfWorld> {
  * @param name As messages call the source.
  * @param bytes The module.
  * @param sources Its sources by the names that the compiler knows them by.
- * @param treeDevice Where it was compiled with a kernel tree: how that lays devices out.
+ * @param ofTree Where it was compiled with a kernel tree: what is known of that.
  * @throws {RefusedCode} When the code must not run.
  */
 export function makeCModule(
   name: string,
   bytes: Uint8Array<ArrayBuffer>,
   sources: ReadonlyMap<string, SourceFile>,
-  treeDevice: DeviceShape | null = null,
+  ofTree: OfTree | null = null,
 ): CModule {
   checkValid(bytes);
-  const code = new CCode(name, bytes, sources, treeDevice);
+  const code = new CCode(name, bytes, sources, ofTree);
   checkCode(code);
-  if (treeDevice !== null) code.shape.imports.filter(isOfTree).forEach(runOf);
+  if (ofTree !== null) code.shape.imports.filter(isOfTree).forEach(runOf);
   const type: TypeSpec<DriverOfWorld> = {
     name: `C driver ${name}`,
     doc: `The driver in ${name}.`,

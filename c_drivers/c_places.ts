@@ -105,9 +105,9 @@ export class CPlaces {
 
   /** The line of an address; of what a header has inlined, the line of the driver before it. */
   #placeAt(address: number): LinePlace | null {
-    const { lines, shape, treeDevice } = this.#code;
+    const { lines, ofTree, shape } = this.#code;
     const place = lines.find(address);
-    if (treeDevice === null || place === null || this.#code.source(place.file)) return place;
+    if (ofTree === null || place === null || this.#code.source(place.file)) return place;
     const body = shape.bodies.find(({ end, start }) => address >= start && address < end);
     const own = body &&
       lines.rowsIn(body.start, address).findLast(({ file }) =>

@@ -44,7 +44,7 @@ const WIRES: Readonly<Record<CType["wire"], string>> = { int: "i32", wide: "f64"
 /** Parts of a compiled driver. */
 interface CompiledParts {
   /** Null where the lab's own headers were used. */
-  readonly treeDevice: unknown;
+  readonly ofTree: unknown;
   readonly bytes: Uint8Array;
   readonly shape: ModuleShape;
   readonly lines: LineTable;
@@ -88,7 +88,7 @@ export function checkCode(parts: CompiledParts): void {
   const known = declared();
   for (const each of shape.imports) {
     if (each.module === MODULE && known.get(each.name) === typeText(each)) continue;
-    if (parts.treeDevice !== null && isOfTree(each)) continue;
+    if (parts.ofTree !== null && isOfTree(each)) continue;
     const at = called.get(each.index);
     throw new RefusedCode(
       each.module === MODULE && known.has(each.name)

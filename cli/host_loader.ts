@@ -7,12 +7,13 @@
 import { host } from "./host.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
 import { nearestNames } from "../lang/diagnostics/suggest.ts";
-import type { CLoader } from "../lang/values/c_module.ts";
+import type { CLoader, TreeSettings } from "../lang/values/c_module.ts";
 import { LoadError, tooLong } from "../lang/syntax/load_files.ts";
 import { SourceFile } from "../lang/source.ts";
 import { TreeError } from "../c_drivers/tree/tree_files.ts";
 import { HostTree } from "./c/host_tree.ts";
 import { HostShelf } from "./c/c_shelf.ts";
+import type { FileOfDriver, SourceOfTree } from "./c/tree_driver.ts";
 import { currentFolder, readHostFile } from "./host_file.ts";
 import { folderOf, isInside, joinPath, shortPath } from "./paths.ts";
 
@@ -37,8 +38,8 @@ export class HostLoader implements CLoader {
   readonly #sources = new Map<string, SourceFile>();
   readonly #names = new Set<string>();
   readonly #treesAt = new Map<string, HostTree>();
-  /** Sources that are compiled with a tree; of those that are its files, their paths in it. */
-  readonly trees = new Map<SourceFile, { readonly tree: HostTree; readonly path: string | null }>();
+  /** Sources that are compiled with a tree. */
+  readonly trees = new Map<SourceFile, SourceOfTree>();
   #openText: (path: string) => string | undefined = () => undefined;
 
   /** @param folder Where paths of text that is no file (lines of the REPL) begin. */
@@ -106,24 +107,44 @@ export class HostLoader implements CLoader {
       this.#keep(file.realPath, this.#openText(file.realPath) ?? file.text);
   }
 
-  loadWithTree(folder: string, path: string, from: SourceFile): SourceFile | LoadError {
+  loadWithTree(settings: TreeSettings, path: string, from: SourceFile): SourceFile | LoadError {
     const near = this.#realPaths.get(from);
-    const at = folder.startsWith("/")
-      ? folder
-      : joinPath(near === undefined ? this.folder : folderOf(near), folder);
+    const at = settings.tree.startsWith("/")
+      ? settings.tree
+      : joinPath(near === undefined ? this.folder : folderOf(near), settings.tree);
     try {
       const tree = this.#treesAt.get(at) ?? new HostTree(at);
       this.#treesAt.set(at, tree);
-      const text = tree.text(path);
-      const source = text === null
-        ? this.load(path, from)
-        : this.#sources.get(`${tree.root}/${path}`) ?? this.#keep(`${tree.root}/${path}`, text);
-      if (source instanceof SourceFile) this.trees.set(source, { tree, path: text && path });
+      const files: FileOfDriver[] = [];
+      for (const each of [path, ...settings.files]) {
+        const file = this.#fileWithTree(tree, each, from);
+        if (file instanceof LoadError) return file;
+        files.push(file);
+      }
+      const [{ source }] = files as [FileOfDriver];
+      const { stubs } = settings;
+      const known = this.trees.get(source);
+      const made = { tree, files, stubs };
+      if (known !== undefined && !isSameBuild(known, made)) {
+        const message = `Cannot compile "${path}" twice with different settings`;
+        return new LoadError("unreadable", message, "declare one driver of it");
+      }
+      this.trees.set(source, made);
       return source;
     } catch (error) {
       if (!(error instanceof TreeError)) throw error;
       return new LoadError("unreadable", error.message, error.hint);
     }
+  }
+
+  #fileWithTree(tree: HostTree, path: string, from: SourceFile): FileOfDriver | LoadError {
+    const text = tree.text(path);
+    if (text === null) {
+      const source = this.load(path, from);
+      return source instanceof LoadError ? source : { source, path: null };
+    }
+    const realPath = `${tree.root}/${path}`;
+    return { source: this.#sources.get(realPath) ?? this.#keep(realPath, text), path };
   }
 
   #outside(path: string): LoadError {
@@ -157,6 +178,12 @@ export class HostLoader implements CLoader {
       other = `${name} (${number})`;
     }
   }
+}
+
+function isSameBuild(one: SourceOfTree, other: SourceOfTree): boolean {
+  return one.tree === other.tree && one.stubs === other.stubs &&
+    one.files.length === other.files.length &&
+    one.files.every(({ source }, at) => source === other.files[at]!.source);
 }
 
 /** The size of a file; 0 where it cannot be read, which reading it reports. */

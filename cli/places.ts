@@ -64,13 +64,14 @@ export function readHeaders(): Readonly<Record<string, string>> {
 
 /** Headers of ours for files of a kernel tree, where an architecture's stand. */
 export function readTreeHeaders(): Readonly<Record<string, string>> {
-  return readFolders(new URL("tree/", HEADERS), ["asm", "linux"]);
+  return readFolders(new URL("tree/", HEADERS), ["asm", "asm/vdso", "linux"]);
 }
 
 function readFolders(root: URL, folders: readonly string[]): Readonly<Record<string, string>> {
   const texts: Record<string, string> = {};
   for (const folder of folders) {
-    const names = [...host.readDirSync(new URL(`${folder}/`, root))].map(({ name }) => name);
+    const names = [...host.readDirSync(new URL(`${folder}/`, root))]
+      .filter(({ isFile }) => isFile).map(({ name }) => name);
     for (const name of names.toSorted()) {
       texts[`${folder}/${name}`] = host.readTextFileSync(new URL(`${folder}/${name}`, root));
     }

@@ -63,7 +63,8 @@ function candidates(files: HostTree, build: TreeBuild): readonly string[] {
       else if (name.endsWith(".c") && !ELSEWHERE.test(path)) {
         const text = files.text(path) ?? "";
         if (!DMA_CALL.test(text) || ARCH_INCLUDE.test(text)) continue;
-        if (build.settings([path]).lacking.length === 0) found.push(path);
+        const isBuilt = build.makefiles.builds(path);
+        if (isBuilt && build.settings([path]).lacking.length === 0) found.push(path);
       }
     }
   };

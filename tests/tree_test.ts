@@ -72,6 +72,38 @@ Deno.test("symbols that build a file bring what they select, depend on and stand
   assertEquals(settings.values.has("X86"), false);
 });
 
+Deno.test("symbols in brackets, the default of a choice and conditions of a makefile count", () => {
+  const kconfig = [
+    "config GADGET\n\ttristate\n\tdepends on BUS && (S390 || COMPILE_TEST) && !MIPS\n",
+    'choice\n\tdepends on GADGET\n\tdefault LARGE\nconfig SMALL\n\tbool "Small"\n',
+    'config LARGE\n\tbool "Large"\n\tselect POOL\nendchoice\nconfig POOL\n\tbool\n',
+    "config OTHER\n\ttristate\n\tdepends on GADGET && (MIPS || LANTIQ)\n",
+  ].join("");
+  const makefile = [
+    "obj-$(CONFIG_GADGET:m=y) += gadget.o\n",
+    "ifneq ($(CONFIG_LARGE),)\ngadget-y += large.o\nelse\ngadget-y += small.o\nendif\n",
+    "ifdef CONFIG_OTHER\ngadget-y += other.o\nendif\n",
+  ].join("");
+  const files = treeOf({
+    ...TEXTS,
+    "drivers/Kconfig": TEXTS["drivers/Kconfig"] + kconfig,
+    "drivers/toy/Makefile": makefile,
+  });
+  const makefiles = new Makefiles(files);
+  const settings = (name: string) =>
+    settingsFor([`drivers/toy/${name}.c`], readKconfig(files), makefiles);
+  assertEquals(settings("large").asked, ["BUS", "GADGET", "LARGE"]);
+  assertEquals(settings("small").asked, ["BUS", "GADGET"]);
+  assertEquals(settings("small").values.get("POOL"), "1");
+  assertEquals(settings("small").values.has("SMALL"), false);
+  assertEquals(settings("small").lacking, []);
+  assertEquals(settings("other").lacking, ["MIPS || LANTIQ"]);
+  assertEquals(["large", "template"].map((name) => makefiles.builds(`drivers/toy/${name}.c`)), [
+    true,
+    false,
+  ]);
+});
+
 Deno.test("a tree without a symbol that right answers need is refused with the reason", () => {
   const texts = { ...TEXTS, "kernel/dma/Kconfig": "config BUG\n\tbool\n" };
   const files = treeOf(texts);
@@ -200,7 +232,7 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
   const [loaded] = await loadPatched("tests/tree/mini.dma", [null]);
   assertEquals(loaded!.diagnostics, []);
   const { outcomes } = runProgram(loaded!.program!);
-  assertEquals(outcomes.length, 5);
+  assertEquals(outcomes.length, 7);
   for (const { failure } of outcomes) assertEquals(failure, null);
 });
 
@@ -225,7 +257,19 @@ async function saidOf(kernel: string, driver: string): Promise<string> {
 Deno.test("a wrong tree, a wrong release and a path that leaves both are errors of one sentence", async () => {
   const cases = [
     ["7.2.12", '"a.c" { trees = "../mini" }', "has no setting `trees`"],
-    ["7.2.12", '"a.c" { tree = 3 }', "A tree is the path of a folder"],
+    ["7.2.12", '"a.c" { tree = 3 }', "`tree` is the path of a folder"],
+    ["7.2.12", '"a.c" { tree = "../mini", files = "b.c" }', "`files` is a list of paths"],
+    [
+      "7.2.12",
+      '"a.c" { tree = "../mini", stubs = "ask" }',
+      '`stubs` is one of "refuse" and "zero"',
+    ],
+    ["7.2.12", '"a.c" { stubs = "zero" }', "Without a tree these settings do nothing"],
+    [
+      "7.2.12",
+      '"drivers/toy/toy.c" { tree = "../mini", files = ["../secret.c"] }',
+      "it lies outside",
+    ],
     ["7.2.12", '"a.c" { tree = "../none" }', "Cannot read the kernel tree"],
     ["7.2.12", '"../secret.c" { tree = "../mini" }', "it lies outside"],
     ["6.12.117", '"drivers/toy/toy.c" { tree = "../mini" }', "The tree is 7.2.99, and"],

@@ -1,4 +1,5 @@
-/** How devices are laid out in the memory of C. */
+/** How devices are laid out in the memory of C, and what else is known of a tree's driver. */
+import type { Stubs } from "../../lang/values/c_module.ts";
 
 /** Where things lie in a `struct pci_dev`, which has its `struct device` in it. */
 export interface DeviceShape {
@@ -6,4 +7,10 @@ export interface DeviceShape {
   readonly deviceAt: number;
   /** The name, in the `struct device`. */
   readonly nameAt: number;
+}
+
+/** Of a driver that was compiled with a kernel tree. */
+export interface OfTree {
+  readonly device: DeviceShape;
+  readonly stubs: Stubs;
 }

@@ -7,6 +7,9 @@ const EXTERNAL =
   /^(@(?:"[^"]+"|[\w.$]+) = )external ((?:\w+ )*?)(global|constant) (.*?)(, (?:align|section) .*)?$/gm;
 const NUMBERS = /^@lab_layout = .*?\[\d+ x i64\] \[([^\]]*)\]/m;
 const NUMBERED = /i64 (\d+)/g;
+/** A name without `llvm.` before it: those are the compiler's own. */
+const USED = /^(?:declare [^@\n]*@|@(?=[\w$]+ = external ))([\w$]+)(?=\(| = )/gm;
+const DEFINED = /^(?:define [^@\n]*@|@(?=[\w$]+ = (?!external )))([\w$]+)(?=\(| = )/gm;
 /** What stands for an array of which the tree does not say how long it is. */
 const UNSIZED_LENGTH = 512;
 const OPAQUE_BYTES = 8192;
@@ -25,6 +28,13 @@ export function withStorage(ir: string): string {
       : (type as string).replace(/^\[0 x /, `[${UNSIZED_LENGTH} x `);
     return `${name}weak ${linkage}global ${sized} zeroinitializer${rest}`;
   });
+}
+
+/** Names that text calls or reads and does not define. */
+export function missingIn(irs: readonly string[]): ReadonlySet<string> {
+  const named = (pattern: RegExp) =>
+    new Set(irs.flatMap((ir) => [...ir.matchAll(pattern)].map(([, name]) => name!)));
+  return named(USED).difference(named(DEFINED));
 }
 
 /** The numbers of the table that `layoutSource` makes. */

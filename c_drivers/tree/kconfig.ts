@@ -8,10 +8,8 @@ export interface Symbol {
   /** What it builds can be a module. */
   isTristate: boolean;
   readonly selects: Set<string>;
-  /** Symbols that it depends on, each of them. */
-  readonly depends: Set<string>;
-  /** Of each of these lists it needs one. */
-  readonly oneOf: (readonly string[])[];
+  /** What it depends on: of each list one, by its text. */
+  readonly needs: Map<string, readonly string[]>;
   /** What a number or a text is where nothing is said. */
   value: string | null;
   /** Symbols without a prompt that default to y where this one is set. */
@@ -19,6 +17,9 @@ export interface Symbol {
 }
 
 export type Kconfig = ReadonlyMap<string, Symbol>;
+
+/** Of each of these lists one symbol is needed: `A && (B || C)` is `[[A], [B, C]]`. */
+type Needs = readonly (readonly string[])[];
 
 /** No tree has as many; one of a stranger's may have more. */
 const MOST_FILES = 10_000;
@@ -34,7 +35,12 @@ const DEFAULT = /^\s*(?:default|def_bool|def_tristate)\s+[ym]\s+if\s+([^#]*)/;
 const SOURCE = /^\s*source\s+"([^"]+)"/;
 const IF = /^\s*if\s+([^#]*)/;
 const ENDIF = /^\s*endif\b/;
+const CHOICE = /^\s*choice\b/;
+const ENDCHOICE = /^\s*endchoice\b/;
+const CHOSEN = /^\s*default\s+(\w+)\s*$/;
 const END = /^(?:endif|endmenu|menu|if|source|choice|comment)\b/;
+/** A symbol that is set, as a condition names it. */
+const IS_SET = /^(\w+)(?:\s*=\s*\w+)?$/;
 
 /** Reads all Kconfig files that the tree's first one leads to; those of architectures are left out. */
 export function readKconfig(files: TreeFiles): Kconfig {
@@ -50,34 +56,61 @@ interface Current {
   isNumber: boolean;
 }
 
+/** A list of symbols of which one is set. */
+interface Choice {
+  needs: Needs;
+  /** The default, else the first. */
+  chosen: string | null;
+}
+
 class KconfigReader {
   readonly symbols = new Map<string, Symbol>();
   readonly #seen = new Set<string>();
 
   constructor(readonly files: TreeFiles) {}
 
-  /** @param outer What the lines that lead to the file stand under. */
-  read(path: string, outer: readonly string[], depth = 0): void {
+  /** @param outer The conditions around the line that leads to the file. */
+  read(path: string, outer: Needs, depth = 0): void {
     if (this.#seen.has(path) || this.#seen.size >= MOST_FILES || depth > MOST_DEPTH) return;
     this.#seen.add(path);
     const text = this.files.text(path) ?? "";
-    const conditions: (readonly string[])[] = [outer];
-    let current: Current = { name: "", hasPrompt: false, isNumber: false };
+    const conditions: Needs[] = [outer];
+    let current: Current | null = null;
+    let choice: Choice | null = null;
     for (const line of text.replaceAll("\\\n", " ").split("\n")) {
       const name = SYMBOL.exec(line)?.[1];
       if (name !== undefined) {
         current = { name, hasPrompt: false, isNumber: false };
-        for (const each of conditions.flat()) this.#symbol(name).depends.add(each);
+        this.#needs(name, conditions.flat());
+        if (choice !== null) choice.chosen ??= name;
         continue;
       }
-      if (current.name !== "") this.#property(line, current);
-      if (END.test(line)) current = { name: "", hasPrompt: false, isNumber: false };
+      if (current !== null) this.#property(line, current);
+      else if (choice !== null) this.#ofChoice(line, choice);
+      if (END.test(line)) current = null;
+      if (CHOICE.test(line)) choice = { needs: conditions.flat(), chosen: null };
+      if (ENDCHOICE.test(line)) {
+        this.#choose(choice);
+        choice = null;
+      }
       const condition = IF.exec(line)?.[1];
-      if (condition !== undefined && current.name === "") conditions.push(namesOfAll(condition));
+      if (condition !== undefined && current === null) conditions.push(needsOf(condition));
       if (ENDIF.test(line) && conditions.length > 1) conditions.pop();
       const source = SOURCE.exec(line)?.[1];
       if (source !== undefined) this.read(source, conditions.flat(), depth + 1);
     }
+  }
+
+  #ofChoice(line: string, choice: Choice): void {
+    const depends = DEPENDS.exec(line)?.[1];
+    if (depends !== undefined) choice.needs = [...choice.needs, ...needsOf(depends)];
+    choice.chosen ??= CHOSEN.exec(line)?.[1] ?? null;
+  }
+
+  /** Where the symbols are set that a choice needs, so is its default. */
+  #choose(choice: Choice | null): void {
+    if (choice === null || choice.chosen === null) return;
+    for (const name of choice.needs.flat()) this.#symbol(name).implies.add(choice.chosen);
   }
 
   #property(line: string, current: Current): void {
@@ -92,19 +125,21 @@ class KconfigReader {
     const selected = SELECT.exec(line)?.[1];
     if (selected !== undefined) symbol.selects.add(selected);
     const depends = DEPENDS.exec(line)?.[1];
-    if (depends !== undefined) {
-      for (const each of namesOfAll(depends)) symbol.depends.add(each);
-      const either = namesOfAny(depends);
-      if (either.length > 1) symbol.oneOf.push(either);
-    }
+    if (depends !== undefined) this.#needs(current.name, needsOf(depends));
     current.isNumber ||= NUMBER.test(line);
     const value = current.isNumber ? VALUE.exec(line)?.[1] : undefined;
     // Numbers may stand in quotes; a text is no number.
     if (value !== undefined) symbol.value ??= value.replace(/^"(-?\d+|0x[\da-fA-F]+)"$/, "$1");
     const causes = current.hasPrompt ? undefined : DEFAULT.exec(line)?.[1];
-    for (const each of causes === undefined ? [] : namesOfAny(causes)) {
+    // Under `A && B` both would have to be set, which is not followed.
+    const [names = [], ...others] = causes === undefined ? [] : needsOf(causes);
+    for (const each of others.length > 0 ? [] : names) {
       this.#symbol(each).implies.add(current.name);
     }
+  }
+
+  #needs(name: string, needs: Needs): void {
+    for (const names of needs) this.#symbol(name).needs.set(names.join(" || "), names);
   }
 
   #symbol(name: string): Symbol {
@@ -114,8 +149,7 @@ class KconfigReader {
       isSwitch: false,
       isTristate: false,
       selects: new Set<string>(),
-      depends: new Set<string>(),
-      oneOf: [],
+      needs: new Map<string, readonly string[]>(),
       value: null,
       implies: new Set<string>(),
     };
@@ -124,16 +158,28 @@ class KconfigReader {
   }
 }
 
-/** The names of `A && B`; of other parts nothing is known. */
-function namesOfAll(condition: string): readonly string[] {
-  if (condition.includes("(")) return [];
-  return condition.split("&&").map((part) => part.trim()).filter((part) => /^\w+$/.test(part));
+/** What a condition needs. Parts that say more than which symbols are set are left out. */
+function needsOf(condition: string): Needs {
+  return parts(condition, "&&").map((part) => {
+    const alternatives = parts(/^\(.*\)$/.test(part) ? part.slice(1, -1) : part, "||");
+    const names = alternatives.map((each) => IS_SET.exec(each)?.[1]);
+    return names.every((name) => name !== undefined) ? names : [];
+  }).filter((names) => names.length > 0);
 }
 
-/** The names of `A || B`, with or without brackets around them. */
-function namesOfAny(condition: string): readonly string[] {
-  const names = condition.trim().replace(/^\((.*)\)$/, "$1").split("||").map((part) => part.trim());
-  return names.every((name) => /^\w+$/.test(name)) ? names : [];
+/** The parts of a condition between operators that stand outside of brackets. */
+function parts(condition: string, operator: "&&" | "||"): readonly string[] {
+  const found: string[] = [];
+  let depth = 0;
+  let begin = 0;
+  for (let at = 0; at < condition.length; at++) {
+    if (condition[at] === "(") depth++;
+    if (condition[at] === ")") depth--;
+    if (depth !== 0 || !condition.startsWith(operator, at)) continue;
+    found.push(condition.slice(begin, at).trim());
+    begin = at + operator.length;
+  }
+  return [...found, condition.slice(begin).trim()];
 }
 
 /** All that symbols select, depend on and imply, with themselves. @param isOut Which are never set. */
@@ -148,8 +194,8 @@ export function closureOf(
     const symbol = kconfig.get(name);
     if (symbol === undefined || set.has(name) || isOut(name)) continue;
     set.add(name);
-    left.push(...symbol.selects, ...symbol.depends, ...symbol.implies);
-    for (const names of symbol.oneOf) {
+    left.push(...symbol.selects, ...symbol.implies);
+    for (const names of symbol.needs.values()) {
       const first = names.find((each) => kconfig.get(each)?.isSwitch === true && !isOut(each));
       if (first !== undefined && !names.some((each) => set.has(each))) left.push(first);
     }
@@ -157,7 +203,7 @@ export function closureOf(
   return set;
 }
 
-/** What symbols need that is never set, themselves left out. */
+/** What symbols need that no configuration sets, themselves left out. */
 export function lackingOf(
   wanted: Iterable<string>,
   kconfig: Kconfig,
@@ -169,13 +215,9 @@ export function lackingOf(
   for (let name = left.pop(); name !== undefined; name = left.pop()) {
     if (seen.has(name)) continue;
     seen.add(name);
-    const symbol = kconfig.get(name);
-    for (const each of symbol?.depends ?? []) {
-      if (isOut(each)) lacking.add(each);
-      else left.push(each);
-    }
-    for (const names of symbol?.oneOf ?? []) {
-      if (names.every(isOut)) lacking.add(names.join(" || "));
+    for (const [text, names] of kconfig.get(name)?.needs ?? []) {
+      if (names.every(isOut)) lacking.add(text);
+      else if (names.length === 1) left.push(...names);
     }
   }
   return [...lacking].toSorted();

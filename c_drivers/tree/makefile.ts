@@ -3,17 +3,23 @@ import { type TreeFiles, treePath } from "./tree_files.ts";
 
 const NAMES = ["Kbuild", "Makefile"];
 /** `name-$(CONFIG_X) += a.o b.o`, `name-objs := a.o`, `obj-y += folder/`. */
-const RULE = /^[ \t]*([\w.-]+?)(?:-objs|-y)?-?(?:\$\(CONFIG_(\w+)\))?[ \t]*[:+]?=[ \t]*(.*)$/gm;
+const RULE =
+  /^[ \t]*([\w.-]+?)(?:-objs|-y)?-?(?:\$\(CONFIG_(\w+)(?::m=y)?\))?[ \t]*[:+]?=[ \t]*(.*)$/;
+const IF = /^[ \t]*if(?:n?def|n?eq)\b/;
+const IF_SET =
+  /^[ \t]*(?:ifdef\s+CONFIG_(\w+)|ifeq\s*\(\$\(CONFIG_(\w+)\),\s*[ym]\)|ifneq\s*\(\$\(CONFIG_(\w+)\),\s*\))\s*$/;
+const ELSE = /^[ \t]*else\b/;
+const ENDIF = /^[ \t]*endif\b/;
 /** Left sides that name no object of their own. */
 const LISTS = new Set(["obj", "lib", "ccflags", "subdir"]);
 const FLAGS = /^[ \t]*(?:(?:subdir-)?ccflags-y|CFLAGS_([\w.-]+))[ \t]*[:+]?=(.*)$/gm;
 const INCLUDE = /-I[ \t]*(\S+)/g;
 const DEFINE = /-D[ \t]*([A-Za-z_]\w*(?:=[\w."'\\]+)?)(?=\s|$)/g;
 
-/** The left side of a rule: `name-$(CONFIG_SYMBOL)`. */
+/** The left side of a rule, `name-$(CONFIG_SYMBOL)`, and the conditions around it. */
 interface Rule {
   readonly base: string;
-  readonly symbol: string | undefined;
+  readonly symbols: readonly string[];
 }
 
 export class Makefiles {
@@ -24,13 +30,13 @@ export class Makefiles {
 
   /** Symbols that build a file. */
   symbolsOf(path: string): ReadonlySet<string> {
-    const parts = path.split("/");
-    const object = `${parts.at(-1)!.replace(/\.c$/, "")}.o`;
-    const symbols = this.#symbolsOfObject(parts.slice(0, -1).join("/"), object);
-    if (parts.length <= 2) return symbols;
-    // Files of a folder that the folder above names.
-    const above = parts.slice(0, -2).join("/");
-    return symbols.union(this.#symbolsOfObject(above, `${parts.at(-2)}/${object}`));
+    const symbols = objectsOf(path).map((place) => this.#symbolsOfObject(...place));
+    return symbols.reduce((all, each) => all.union(each));
+  }
+
+  /** Whether a makefile names the file's object. Others are included by files that are built. */
+  builds(path: string): boolean {
+    return objectsOf(path).some(([folder, object]) => this.#rulesOf(folder).has(object));
   }
 
   /** Symbols that put its folders into the build. */
@@ -74,8 +80,8 @@ export class Makefiles {
     const objects = new Set([object]);
     // Those that are added meanwhile follow.
     for (const each of objects) {
-      for (const { base, symbol } of rules.get(each) ?? []) {
-        if (symbol !== undefined) symbols.add(symbol);
+      for (const { base, symbols: named } of rules.get(each) ?? []) {
+        for (const symbol of named) symbols.add(symbol);
         if (!LISTS.has(base)) objects.add(`${base}.o`);
       }
     }
@@ -87,12 +93,19 @@ export class Makefiles {
     const known = this.#rules.get(folder);
     if (known !== undefined) return known;
     const made = new Map<string, Rule[]>();
-    for (const [, base, symbol, objects] of this.#text(folder).matchAll(RULE)) {
-      for (const object of objects!.split(/\s+/)) {
+    const conditions: (string | undefined)[] = [];
+    for (const line of this.#text(folder).split("\n")) {
+      if (IF.test(line)) {
+        conditions.push(IF_SET.exec(line)?.slice(1).find((symbol) => symbol !== undefined));
+      } else if (ELSE.test(line)) conditions.splice(-1, 1, undefined);
+      else if (ENDIF.test(line)) conditions.pop();
+      const [, base, symbol, objects = ""] = RULE.exec(line) ?? [];
+      if (base === undefined) continue;
+      const symbols = [...conditions, symbol].filter((each) => each !== undefined);
+      for (const object of objects.split(/\s+/)) {
         const rules = made.get(object);
-        const rule = { base: base!, symbol };
-        if (rules === undefined) made.set(object, [rule]);
-        else rules.push(rule);
+        if (rules === undefined) made.set(object, [{ base, symbols }]);
+        else rules.push({ base, symbols });
       }
     }
     this.#rules.set(folder, made);
@@ -109,6 +122,16 @@ export class Makefiles {
     this.#texts.set(folder, text);
     return text;
   }
+}
+
+/** How makefiles name a file's object: in its folder, and from the folder above. */
+function objectsOf(path: string): readonly (readonly [folder: string, object: string])[] {
+  const parts = path.split("/");
+  const object = `${parts.at(-1)!.replace(/\.c$/, "")}.o`;
+  const own = [parts.slice(0, -1).join("/"), object] as const;
+  return parts.length <= 2
+    ? [own]
+    : [own, [parts.slice(0, -2).join("/"), `${parts.at(-2)}/${object}`]];
 }
 
 /** A folder of a flag, from the tree's root. */

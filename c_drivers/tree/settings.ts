@@ -62,7 +62,16 @@ const MACHINE: Readonly<Record<string, string>> = {
 const PRESENT: readonly string[] = [
   ...["ARCH_DMA_ADDR_T_64BIT", "PHYS_ADDR_T_64BIT", "DMA_OPS_HELPERS", "ZONE_DMA32"],
   ...["BITREVERSE", "BLK_DEV_INTEGRITY", "BLK_MQ_PCI", "BLOCK", "CRYPTO", "ETHERNET"],
-  ...["FLATMEM", "GENERIC_CLOCKEVENTS", "GENERIC_HARDIRQS", "HAS_IOMEM", "HMM_MIRROR", "INET"],
+  ...[
+    "FLATMEM",
+    "GENERIC_CLOCKEVENTS",
+    "GENERIC_HARDIRQS",
+    "HAS_IOMEM",
+    "HAVE_CLK",
+    "HAVE_PCI",
+    "HMM_MIRROR",
+    "INET",
+  ],
   ...[
     "IOMMU_API",
     "IOMMU_IOVA",
@@ -99,9 +108,12 @@ const ABSENT: readonly RegExp[] = [
   /^(?:HAVE_|CPU_|ARCH_(?!HAS_DMA_PREP_COHERENT)|GENERIC_(?!ALLOCATOR|PHY)|PM_GENERIC_DOMAINS)/,
   /^(?:DEBUG_(?!FS$)|LOCKDEP|PROVE_|KASAN|KCSAN|KMSAN|STACKTRACE|MAGIC_SYSRQ|.*KUNIT)/,
   /^(?:FUNCTION_TRACER|TRACING|FTRACE|TRACEPOINTS|EVENT_TRACING|JUMP_LABEL|BPF_JIT|RUST|MODULE_SIG)/,
-  /^(?:MEMCG|CGROUP|BLK_CGROUP|SWAP$|TRANSPARENT|HUGETLB|MEMORY_|USER_RETURN|KEXEC|CRASH_DUMP)/,
+  /^(?:MEMCG|CGROUP|BLK_CGROUP|SWAP$|TRANSPARENT|HUGETLB|MEMORY_(?!ISOLATION)|USER_RETURN|KEXEC|CRASH_DUMP)/,
   /^(?:PREEMPT|HOTPLUG_CPU|SMP$|MMIOWB|EXPERT$|BROKEN$|STAGING$|COMPILE_TEST$|EXPERIMENTAL$)/,
 ];
+
+/** Builds drivers of other machines' devices; it is never set, because some files differ by it. */
+const COMPILE_TEST = "COMPILE_TEST";
 
 /** A configuration, and which of it a file asked for. */
 export interface Settings {
@@ -142,15 +154,20 @@ export function settingsFor(
   const derived = [...closureOf(asked, kconfig, isAbsent)]
     .filter((name) => kconfig.get(name)!.isSwitch);
   const on = new Set([...Object.keys(REQUIRED), ...PRESENT, ...derived.toSorted()]);
-  const numbers = [...kconfig].filter(([name, { depends, value }]) =>
-    value !== null && !isAbsent(name) && [...depends].every((each) => on.has(each))
+  const numbers = [...kconfig].filter(([name, { needs, value }]) =>
+    value !== null && !isAbsent(name) &&
+    [...needs.values()].every((names) => names.some((each) => on.has(each)))
   ).map(([name, { value }]) => [name, value!] as const);
   const values = [
     ...numbers,
     ...Object.entries(MACHINE),
     ...[...on].map((name) => [name, "1"] as const),
   ];
-  return { values: new Map(values), asked, lacking: lackingOf(asked, kconfig, isAbsent), isModule };
+  const has = (name: string) => on.has(name) || name in MACHINE || name === COMPILE_TEST;
+  const isElsewhere = (name: string) =>
+    !has(name) && (isAbsent(name) || !kconfig.get(name)?.isSwitch);
+  const lacking = lackingOf(asked, kconfig, isElsewhere);
+  return { values: new Map(values), asked, lacking, isModule };
 }
 
 /**

@@ -6,6 +6,12 @@ export interface TreeFiles {
   text(path: string): string | null;
 }
 
+/** A tree whose folders can be listed. */
+export interface TreeFolders extends TreeFiles {
+  /** Names in a folder, sorted; none where there is no such folder. */
+  entries(folder: string): readonly { readonly name: string; readonly isFolder: boolean }[];
+}
+
 /** The version of a tree as its own Makefile says it. */
 export interface TreeVersion {
   readonly major: number;

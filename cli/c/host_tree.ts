@@ -1,5 +1,5 @@
 /** A kernel tree of the user's: read only, and nothing outside of its folder, links resolved. */
-import type { TreeFiles } from "../../c_drivers/tree/tree_files.ts";
+import type { TreeFolders } from "../../c_drivers/tree/tree_files.ts";
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { host } from "../host.ts";
@@ -9,7 +9,7 @@ import { isInside } from "../paths.ts";
 /** No source of a kernel is longer; generated register lists come near. */
 const MOST_BYTES = 2 ** 25;
 
-export class HostTree implements TreeFiles {
+export class HostTree implements TreeFolders {
   /** The folder with links resolved. */
   readonly root: string;
   readonly #decoder = new TextDecoder();
@@ -41,7 +41,6 @@ export class HostTree implements TreeFiles {
     }
   }
 
-  /** Names in a folder, sorted; none where there is no such folder. */
   entries(folder: string): readonly { readonly name: string; readonly isFolder: boolean }[] {
     try {
       const real = host.realPathSync(`${this.root}/${folder}`);

@@ -1,5 +1,5 @@
 /** What the compiler made, as a driver of the language; or why its code must not run. */
-import type { DeviceShape } from "../../c_drivers/tree/device_shape.ts";
+import type { OfTree } from "../../c_drivers/tree/device_shape.ts";
 import { makeCModule } from "../../c_drivers/c_module.ts";
 import { RefusedCode } from "../../c_drivers/code_checks.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";
@@ -7,17 +7,17 @@ import type { SourceFile } from "../../lang/source.ts";
 import type { CompiledC } from "../../lang/values/c_module.ts";
 import type { Compiled } from "./clang.ts";
 
-/** @param treeDevice Of a driver that was compiled with a kernel tree. */
+/** @param ofTree Of a driver that was compiled with a kernel tree. */
 export function moduleOf(
   { module }: Compiled,
   source: SourceFile,
   sources: ReadonlyMap<string, SourceFile>,
   diagnostics: readonly Diagnostic[],
-  treeDevice: DeviceShape | null = null,
+  ofTree: OfTree | null = null,
 ): CompiledC {
   if (module === null) return { module, diagnostics };
   try {
-    return { module: makeCModule(source.name, module, sources, treeDevice), diagnostics };
+    return { module: makeCModule(source.name, module, sources, ofTree), diagnostics };
   } catch (error) {
     if (!(error instanceof RefusedCode)) throw error;
     const { hint, message } = error;

@@ -1,35 +1,48 @@
 /** A driver that is compiled with a kernel tree: a file of the tree as it is, or one beside a scenario. */
 import type { DeviceShape } from "../../c_drivers/tree/device_shape.ts";
 import { SG, SG_BYTES } from "../../c_drivers/calls/lists.ts";
-import { IR, withStorage } from "../../c_drivers/tree/ir.ts";
+import { IR, missingIn, withStorage } from "../../c_drivers/tree/ir.ts";
 import {
   Layout,
   layoutError,
   layoutSource,
   type LayoutWanted,
 } from "../../c_drivers/tree/layout.ts";
+import { exportsOfLibrary } from "../../c_drivers/tree/library.ts";
+import type { Settings } from "../../c_drivers/tree/settings.ts";
+import { hasTreeFunction } from "../../c_drivers/tree/tree_border.ts";
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
 import { TREE_ARGUMENTS } from "../../c_drivers/tree/unit.ts";
-import type { CompiledC } from "../../lang/values/c_module.ts";
+import type { SourceFile } from "../../lang/source.ts";
+import type { CompiledC, Stubs } from "../../lang/values/c_module.ts";
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { readHeaders, SUPPORT } from "../places.ts";
 import type { WantedC } from "./c_shelf.ts";
-import { CHECKABLE, COMPILING, LINKING } from "./clang.ts";
+import { CHECKABLE, type Compiled, COMPILING, LINKING } from "./clang.ts";
 import type { HostTree } from "./host_tree.ts";
 import { moduleOf } from "./made_module.ts";
 import { saidDiagnostics } from "./said_diagnostics.ts";
 import { firstError, moduleFlag, TreeBuild } from "./tree_build.ts";
 import { SessionClang } from "./tree_clang.ts";
 
-/** A tree, and where a source lies in it; null for one that lies beside a scenario. */
-export interface SourceOfTree {
-  readonly tree: HostTree;
+/** A file of a driver. */
+export interface FileOfDriver {
+  readonly source: SourceFile;
+  /** Where it lies in the tree; null for one that lies beside a scenario. */
   readonly path: string | null;
 }
 
+/** How a source is compiled with a tree. */
+export interface SourceOfTree {
+  readonly tree: HostTree;
+  /** The source itself first. */
+  readonly files: readonly FileOfDriver[];
+  readonly stubs: Stubs;
+}
+
 const LAYOUT = "lab/layout.c";
-/** Where a file stands that is none of the tree's. */
-const OWN = "driver/driver.c";
+/** Files of the library that one driver is linked with. */
+const MOST_LIBRARY = 40;
 
 const WANTED: LayoutWanted = {
   headers: ["linux/pci.h", "linux/scatterlist.h"],
@@ -67,31 +80,75 @@ class TreeDriver {
   ) {}
 
   async compile(): Promise<CompiledC> {
-    const { build, of: { path }, wanted: { config, source } } = this;
+    const { build, of: { files, stubs }, wanted: { config, source } } = this;
     this.#checkRelease(config.kernel);
-    const settings = build.settings(path === null ? [] : [path]);
+    const settings = build.settings(files.flatMap(({ path }) => path ?? []));
     await build.checkSettings(settings);
-    const own = path === null ? { [OWN]: source.text } : {};
-    const unit = await build.unit(path ?? OWN, settings, own);
-    const flags = path === null ? ["-DMODULE"] : moduleFlag(settings);
-    const args = [...TREE_ARGUMENTS, ...CHECKABLE, ...flags, ...IR];
-    const made = await build.compile(unit, args);
-    const sources = new Map([[unit.source, source]]);
     const { strategies } = resolveKernel(config);
     const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, strategies };
-    const compilation = { main: source, sources, refused: new Map(), target };
-    if (made.module === null) {
-      return { module: null, diagnostics: saidDiagnostics(made, compilation) };
+    const sources = new Map<string, SourceFile>();
+    const texts: string[] = [];
+    for (const file of files) {
+      const made = await this.#file(file, settings, sources);
+      if (made.module === null) {
+        const compilation = { main: file.source, sources, refused: new Map(), target };
+        return { module: null, diagnostics: saidDiagnostics(made, compilation) };
+      }
+      texts.push(this.#decoder.decode(made.module));
     }
     const layout = await this.#layout();
-    const files = {
-      "driver.ll": withStorage(this.#decoder.decode(made.module)),
-      "support.ll": await this.#support(),
-    };
-    const link = { source: "driver.ll", args: ["support.ll"], files };
+    const support = await this.#support();
+    await this.#addLibrary(texts, support, settings);
+    const objects = Object.fromEntries(
+      [...texts.map(withStorage), support].map((text, at) => [`${at}.ll`, text]),
+    );
+    const [first = "", ...args] = Object.keys(objects);
     const options = [...LINKING, "-Wl,--allow-undefined", "-Wno-override-module"];
+    const link = { source: first, args, files: objects };
     const linked = await build.compile(link, options, "driver.wasm");
-    return moduleOf(linked, source, sources, saidDiagnostics(linked, compilation), layout);
+    const compilation = { main: source, sources, refused: new Map(), target };
+    const said = saidDiagnostics(linked, compilation);
+    return moduleOf(linked, source, sources, said, { device: layout, stubs });
+  }
+
+  /** Compiles a file of the driver. @param sources Gets it, by the name that the compiler knows. */
+  async #file(
+    { path, source }: FileOfDriver,
+    settings: Settings,
+    sources: Map<string, SourceFile>,
+  ): Promise<Compiled> {
+    const { build } = this;
+    // No file of the tree has this path.
+    const own = `driver/${sources.size}.c`;
+    const unit = await build.unit(
+      path ?? own,
+      settings,
+      path === null ? { [own]: source.text } : {},
+    );
+    sources.set(unit.source, source);
+    const flags = path === null ? ["-DMODULE"] : moduleFlag(build.settings([path]));
+    return await build.compile(unit, [...TREE_ARGUMENTS, ...CHECKABLE, ...flags, ...IR]);
+  }
+
+  /** Adds files of the tree's library until nothing is missing that one of them exports. */
+  async #addLibrary(texts: string[], support: string, settings: Settings): Promise<void> {
+    const { build, of: { tree } } = this;
+    const exported = exportsOfLibrary(tree);
+    const tried = new Set<string>();
+    for (let added = true; added;) {
+      added = false;
+      for (const name of missingIn([...texts, support])) {
+        const path = hasTreeFunction(name) ? undefined : exported.get(name);
+        if (path === undefined || tried.has(path) || tried.size >= MOST_LIBRARY) continue;
+        tried.add(path);
+        const unit = await build.unit(path, settings);
+        const made = await build.compile(unit, [...TREE_ARGUMENTS, ...CHECKABLE, ...IR]);
+        // Where one does not compile, its functions are stubs.
+        if (made.module === null) continue;
+        texts.push(this.#decoder.decode(made.module));
+        added = true;
+      }
+    }
   }
 
   /** Only the first two numbers of the release must match. */

@@ -7,10 +7,18 @@
  */
 import type { LabConfig } from "../../devices/lab_config.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
-import type { SourceFile } from "../source.ts";
+import type { SourceFile, Span } from "../source.ts";
 import { type LoadedFile, loadNamedFile, type SourceLoader } from "../syntax/load_files.ts";
-import type { CDriverDeclaration } from "../syntax/tree/ast.ts";
-import type { CLoader, CModule, CompiledC, CShelf } from "../values/c_module.ts";
+import type { CDriverDeclaration, Expression, PathEntry } from "../syntax/tree/ast.ts";
+import {
+  type CLoader,
+  type CModule,
+  type CompiledC,
+  type CShelf,
+  STUBS,
+  type Stubs,
+  type TreeSettings,
+} from "../values/c_module.ts";
 import type { Registry } from "../values/registry.ts";
 import type { Kind, TypeSpec } from "../values/spec.ts";
 import type { Value } from "../values/value.ts";
@@ -50,27 +58,74 @@ function sourceOf(
   loader: CLoader,
   bag: DiagnosticBag,
 ): SourceFile | null {
-  let folder: string | null = null;
-  for (const { path: names, span, value } of entries) {
-    const name = names.map(({ text }) => text).join(".");
-    const text = value.kind === "String" && value.parts.length === 1 ? value.parts[0] : undefined;
-    if (name !== "tree") {
-      bag.error("E0710", span, `A driver in C has no setting \`${name}\``, "it has `tree`");
-    } else if (typeof text !== "string") {
-      bag.error("E0710", span, "A tree is the path of a folder", 'write `tree = "../linux"`');
-    } else folder = text;
-  }
   if (entries.length === 0) return loadNamedFile(path, pathSpan, loader, bag);
+  const settings = treeSettings(entries, bag);
   const { loadWithTree } = loader;
-  if (folder === null) return null;
+  if (settings === null) return null;
   if (loadWithTree === undefined) {
     bag.error("E0710", pathSpan, "No kernel tree can be read in this context");
     return null;
   }
-  const tree = folder;
   return loadNamedFile(path, pathSpan, {
-    load: (wanted, from) => loadWithTree.call(loader, tree, wanted, from ?? pathSpan.source),
+    load: (wanted, from) => loadWithTree.call(loader, settings, wanted, from ?? pathSpan.source),
   }, bag);
+}
+
+/** What a setting of a driver is written as. */
+const TREE_SETTINGS = {
+  tree: 'the path of a folder: `tree = "../linux"`',
+  files: 'a list of paths: `files = ["block/blk-mq-dma.c"]`',
+  stubs: `one of ${STUBS.map((each) => `"${each}"`).join(" and ")}`,
+} as const satisfies Record<keyof TreeSettings, string>;
+
+/** How a driver is compiled with a tree; null after saying what is wrong. */
+function treeSettings(entries: readonly PathEntry[], bag: DiagnosticBag): TreeSettings | null {
+  const found: Partial<Record<keyof TreeSettings, readonly string[]>> = {};
+  let isWrong = false;
+  const wrong = (span: Span, message: string, hint?: string) => {
+    bag.error("E0710", span, message, hint);
+    isWrong = true;
+  };
+  for (const { path, span, value } of entries) {
+    const name = path.map(({ text }) => text).join(".");
+    const texts = value.kind === "List" ? value.items.map(plainText) : [plainText(value)];
+    if (!isSetting(name)) {
+      const names = Object.keys(TREE_SETTINGS).map((each) => `\`${each}\``);
+      wrong(span, `A driver in C has no setting \`${name}\``, `it has ${names.join(", ")}`);
+    } else if (
+      (value.kind === "List") !== (name === "files") ||
+      !texts.every((text) => text !== null) ||
+      name === "stubs" && !isStubs(texts[0]!)
+    ) {
+      wrong(value.span, `\`${name}\` is ${TREE_SETTINGS[name]}`);
+    } else found[name] = texts;
+  }
+  const [tree] = found.tree ?? [];
+  if (tree === undefined && !isWrong) {
+    wrong(
+      entries[0]!.span,
+      "Without a tree these settings do nothing",
+      'write `tree = "../linux"`',
+    );
+  }
+  const [stubs = STUBS[0]] = found.stubs ?? [];
+  if (isWrong || tree === undefined || !isStubs(stubs)) return null;
+  return { tree, files: found.files ?? [], stubs };
+}
+
+function isSetting(name: string): name is keyof TreeSettings {
+  return Object.hasOwn(TREE_SETTINGS, name);
+}
+
+function isStubs(text: string): text is Stubs {
+  return (STUBS as readonly string[]).includes(text);
+}
+
+/** A text without values in it; null for every other expression. */
+function plainText(value: Expression): string | null {
+  const [text = ""] = value.kind === "String" ? value.parts : [];
+  const isPlain = value.kind === "String" && value.parts.length <= 1 && typeof text === "string";
+  return isPlain ? text : null;
 }
 
 /** What the machine binds, and the names of drivers of which nothing else is known. */

@@ -35,15 +35,26 @@ export type CompiledC =
   | { readonly module: CModule; readonly diagnostics: readonly Diagnostic[] }
   | { readonly module: null; readonly diagnostics: readonly Diagnostic[] };
 
+/** What a call does of a function that neither the lab, nor the driver, nor the tree's `lib/` has. */
+export const STUBS = ["refuse", "zero"] as const;
+export type Stubs = (typeof STUBS)[number];
+
+/** How a driver is compiled with a kernel tree. */
+export interface TreeSettings {
+  /** The tree's folder, as the scenario names it. */
+  readonly tree: string;
+  /** Files that are linked with the first one: of the tree, or beside the scenario. */
+  readonly files: readonly string[];
+  readonly stubs: Stubs;
+}
+
 /** A loader that has a C compiler. */
 export interface CLoader extends SourceLoader {
   readonly shelf: CShelf;
   /**
    * A source that is compiled with a kernel tree: a file of the tree, or one beside the scenario.
-   *
-   * @param folder The tree, as the scenario names it.
    */
-  loadWithTree?(folder: string, path: string, from: SourceFile): SourceFile | LoadError;
+  loadWithTree?(settings: TreeSettings, path: string, from: SourceFile): SourceFile | LoadError;
 }
 
 /** Who can compile C. Compiling takes time: what is wanted is noted, and there the next time. */

@@ -17,6 +17,10 @@ void lab_relax(void);
 #define task_pt_regs(task) ((struct pt_regs *)0)
 #define KSTK_EIP(task) 0
 #define KSTK_ESP(task) 0
+#define ARCH_HAS_PREFETCH
+static inline void prefetch(const void *at) { (void)at; }
+#define ARCH_HAS_PREFETCHW
+static inline void prefetchw(const void *at) { (void)at; }
 unsigned long __get_wchan(struct task_struct *task);
 
 #endif
