@@ -38,6 +38,12 @@ export const STACK_BYTES = NULL_BYTES + KERNEL_STACK_BYTES;
 /** Where `struct page` of page 0 would be. */
 export const PAGE_MAP = 16 * TIB;
 export const PAGE_STRUCT_BYTES = 64;
+/**
+ * The same for a driver of a kernel tree, whose headers read and write its members: zeros at first, and
+ * behind the counts of the blocks. It holds the pages below 16 GiB; of those above the addresses alone count.
+ */
+export const TREE_PAGE_MAP: number = 128 * MIB;
+export const TREE_PAGE_MAP_BYTES: number = 16 * GIB / (4 * KIB) * PAGE_STRUCT_BYTES;
 /** Windows of devices: what `ioremap` gives. */
 export const IO_BASE = 64 * TIB;
 /** Where the range of physical addresses at `IO_BASE` ends. */

@@ -63,7 +63,8 @@ export class CDriver {
   constructor(code: CCode, machine: Machine, run: Run) {
     this.#code = code;
     this.#machine = machine;
-    this.#memory = new CMemory(machine, code.shape.staticBytes, code.checked.blocks.length);
+    const { ofTree, shape: { staticBytes } } = code;
+    this.#memory = new CMemory(machine, staticBytes, code.checked.blocks.length, ofTree !== null);
     const { follower } = run;
     this.#frames = follower === null ? null : new CFrames(code.marked.lines, follower);
     const running = follower === null ? code.checked : code.marked;
@@ -282,6 +283,7 @@ export class CDriver {
   /** C is about to touch bytes that it may not touch, or whose accesses are watched. */
   #touch(at: number, bytes: number, writes: boolean): void {
     const memory = this.#memory;
+    if (memory.isInPages(at, bytes)) return;
     const marked = memory.worstMark(at, bytes);
     if (marked >= MARK.CLOSED) {
       const { span, text } = this.#placeHere();

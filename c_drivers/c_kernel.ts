@@ -16,7 +16,7 @@ import type { LabDevice } from "../devices/lab.ts";
 import { type Span, spanPlace } from "../lang/source.ts";
 import type { Run } from "../lang/values/run.ts";
 import type { DeviceShape } from "./tree/device_shape.ts";
-import { PAGE_MAP, PAGE_STRUCT_BYTES } from "./c_addresses.ts";
+import { PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
 import type { CMemory } from "./c_memory.ts";
 import { MARK, NOWHERE } from "./c_memory.ts";
@@ -304,7 +304,7 @@ export class CKernel implements AccessWatcher {
 
   /** The physical address of a `struct page`. */
   pagePhys(at: number): PhysAddr {
-    const index = (at - PAGE_MAP) / PAGE_STRUCT_BYTES;
+    const index = (at - this.memory.pageMapAt) / PAGE_STRUCT_BYTES;
     if (this.memory.isPage(at) && Number.isInteger(index)) {
       return index * this.machine.pages.pageSizeBytes as PhysAddr;
     }
@@ -313,7 +313,8 @@ export class CKernel implements AccessWatcher {
 
   /** Where the `struct page` of an address is. */
   pageAt(phys: number): number {
-    return PAGE_MAP + Math.floor(phys / this.machine.pages.pageSizeBytes) * PAGE_STRUCT_BYTES;
+    const page = Math.floor(phys / this.machine.pages.pageSizeBytes);
+    return this.memory.pageMapAt + page * PAGE_STRUCT_BYTES;
   }
 
   /** A size, an offset or an address, which no number beyond the largest exact one can be. */

@@ -22,6 +22,8 @@ import {
   PAGE_MAP,
   SHADOW_AT,
   SHADOW_BYTES,
+  TREE_PAGE_MAP,
+  TREE_PAGE_MAP_BYTES,
   WASM_PAGE_BYTES,
   WINDOW_AT,
   WINDOW_BYTES,
@@ -72,6 +74,8 @@ export class CMemory {
   readonly fresh: FreshMemory;
   /** The driver's own bytes against those of the CPU's caches; null where devices see the caches. */
   readonly cached: CachedView | null;
+  /** Where `struct page` of page 0 is. */
+  readonly pageMapAt: number;
   readonly #machine: Machine;
   readonly #shadowWords: Uint32Array;
   /** Addresses of C by the number of a page that lies outside the window. */
@@ -84,11 +88,14 @@ export class CMemory {
   /**
    * @param staticBytes What the stack and the static data take.
    * @param blockCount Of blocks of code.
+   * @param ofTree The driver was compiled with a kernel tree.
    */
-  constructor(machine: Machine, staticBytes: number, blockCount: number) {
+  constructor(machine: Machine, staticBytes: number, blockCount: number, ofTree: boolean) {
     this.#machine = machine;
+    this.pageMapAt = ofTree ? TREE_PAGE_MAP : PAGE_MAP;
     this.windowPhys = machine.pages.scriptStartPhys;
-    const pages = BigInt(alignUp(BLOCKS_AT + blockCount, WASM_PAGE_BYTES) / WASM_PAGE_BYTES);
+    const end = ofTree ? TREE_PAGE_MAP + TREE_PAGE_MAP_BYTES : BLOCKS_AT + blockCount;
+    const pages = BigInt(alignUp(end, WASM_PAGE_BYTES) / WASM_PAGE_BYTES);
     // Of equal sizes, so that the buffer never moves.
     this.memory = new WebAssembly.Memory(
       { address: "i64", initial: pages, maximum: pages } as object as WebAssembly.MemoryDescriptor,
@@ -143,7 +150,13 @@ export class CMemory {
 
   /** Whether an address is one of the map of pages. */
   isPage(at: number): boolean {
-    return at >= PAGE_MAP && at < IO_BASE;
+    return at >= this.pageMapAt && at < IO_BASE;
+  }
+
+  /** Whether bytes are in the map of pages of a tree's driver. */
+  isInPages(at: number, sizeBytes: number): boolean {
+    const end = TREE_PAGE_MAP + TREE_PAGE_MAP_BYTES;
+    return this.pageMapAt === TREE_PAGE_MAP && at >= TREE_PAGE_MAP && at + sizeBytes <= end;
   }
 
   /** Lets C see physical memory; returns where, or `NOWHERE` when there is no room. */

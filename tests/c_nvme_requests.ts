@@ -3,6 +3,8 @@
  * controllers fetch: by what they lead to, which is all that a device sees of them.
  */
 import { join } from "@std/path";
+import { versionOf } from "../c_drivers/tree/tree_files.ts";
+import { HostTree } from "../cli/c/host_tree.ts";
 import { HostLoader } from "../cli/host_loader.ts";
 import { withCompiled } from "../cli/c/with_compiled.ts";
 import { loadProgram } from "../lang/language.ts";
@@ -16,7 +18,12 @@ import { eventId } from "../runtime/event_vocabulary.ts";
 import { Machine } from "../runtime/machine.ts";
 import { ROOT } from "./source_text.ts";
 
-const SCENARIO = join(ROOT, "drivers/nvme/requests.dma");
+/** Through the lab's driver in C. */
+const SCENARIO = "drivers/nvme/requests.dma";
+/** Through the driver of a kernel tree. */
+const TREE_SCENARIO = "drivers/nvme/tree/requests.dma";
+const TREE = /^ {2}tree = ".*"$/m;
+const KERNEL = /^ {2}kernel = ".*"$/m;
 const COUNT = /^const requests = \d+$/m;
 const SWIOTLB_MAP = eventId("swiotlb.map");
 const COMMAND_WORDS = 16;
@@ -40,12 +47,21 @@ export interface RequestsOutcome {
   readonly formats: ReadonlyMap<string, number>;
 }
 
-/** The scenario, with so many requests for each of its tests. */
-export async function requestsProgram(count: number): Promise<Program> {
-  const files = HostLoader.open(SCENARIO);
+/**
+ * The scenario, with so many requests for each of its tests.
+ *
+ * @param tree The folder of a kernel tree: its driver sends them, else the lab's.
+ */
+export async function requestsProgram(count: number, tree?: string): Promise<Program> {
+  const files = HostLoader.open(join(ROOT, tree === undefined ? SCENARIO : TREE_SCENARIO));
   if (typeof files === "string") throw new Error(files);
   const { entry, loader } = files;
-  const text = entry.text.replace(COUNT, `const requests = ${count}`);
+  let text = entry.text.replace(COUNT, `const requests = ${count}`);
+  if (tree !== undefined) {
+    const { major, patch } = versionOf(new HostTree(tree));
+    text = text.replace(TREE, () => `  tree = ${JSON.stringify(tree)}`)
+      .replace(KERNEL, `  kernel = "${major}.${patch}"`);
+  }
   const changed = new SourceFile(entry.name, text);
   const { diagnostics, program } = await withCompiled(loader, () => loadProgram(changed, loader));
   if (program === null) throw new Error(diagnostics[0]!.message);
@@ -167,20 +183,31 @@ export function runRequests(
   return found;
 }
 
-/** Notes every read and write that a controller fetches from its I/O queue, by its device. */
+/**
+ * Notes every read and write that a controller fetches from its I/O queue, by its device. A device of the
+ * scenario's own fetches bytes.
+ */
 function watchFetches(machine: Machine, fetched: Map<string, string[]>): void {
   const { bus } = machine;
   const readWords = bus.readWords.bind(bus);
+  const read = bus.read.bind(bus);
+  const note = (dev: DmaDevice, words: Int32Array): void => {
+    const opcode = words[0]! & 0xff;
+    const isData = words.length === COMMAND_WORDS && words[1] === 1 &&
+      (opcode === WRITE || opcode === READ);
+    if (!isData) return;
+    const list = fetched.get(dev.name) ?? [];
+    list.push(new CommandReader(machine, dev).read(words));
+    fetched.set(dev.name, list);
+  };
   bus.readWords = (dev, dma, into, point) => {
     const ok = readWords(dev, dma, into, point);
-    const opcode = into[0]! & 0xff;
-    const isData = into.length === COMMAND_WORDS && into[1] === 1 &&
-      (opcode === WRITE || opcode === READ);
-    if (ok && isData) {
-      const list = fetched.get(dev.name) ?? [];
-      list.push(new CommandReader(machine, dev).read(into));
-      fetched.set(dev.name, list);
-    }
+    if (ok) note(dev, into);
+    return ok;
+  };
+  bus.read = (dev, dma, into, offset, sizeBytes, point) => {
+    const ok = read(dev, dma, into, offset, sizeBytes, point);
+    if (ok && sizeBytes === COMMAND_WORDS * 4) note(dev, new Int32Array(into.slice().buffer));
     return ok;
   };
 }
@@ -197,7 +224,7 @@ function comparison(fetched: ReadonlyMap<string, string[]>, compares: boolean) {
   const compared = compares ? Math.max(theirs.length, ours.length) : 0;
   const different: string[] = [];
   for (let at = 0; at < compared; at++) {
-    if (theirs[at] !== ours[at]) different.push(`C: ${theirs[at]}\nours: ${ours[at]}`);
+    if (theirs[at] !== ours[at]) different.push(`C: ${theirs[at]}\nsimulated: ${ours[at]}`);
   }
   return { compared, different, formats };
 }

@@ -2,6 +2,7 @@
  * The long forms of tests: `deno task property|record-moves|record-machines|fuzz-traces|nvme-requests`,
  * each with how much to try and a seed where it has one. What fails is printed, with exit code 1.
  */
+import { resolve } from "@std/path";
 import { readWholeNumber } from "../cli/numbers.ts";
 import { scenariosBelow } from "./examples.ts";
 
@@ -102,9 +103,14 @@ const RUNS: Readonly<Record<string, () => Promise<string>>> = {
   },
 
   /** Random requests through the NVMe driver in C and through the kernel's. */
+  /** @throws {Error} Where the tree's driver does not compile. */
   async "nvme-requests"() {
     const { requestsProgram, runRequests } = await import("./c_nvme_requests.ts");
-    const program = await requestsProgram(numberAt(0, 10_000));
+    const treeAt = words.indexOf("--tree");
+    const tree = treeAt < 0
+      ? undefined
+      : words.splice(treeAt, 2)[1] ?? fail("--tree needs a folder", 2);
+    const program = await requestsProgram(numberAt(0, 10_000), tree && resolve(tree));
     const outcomes = runRequests(
       program,
       "unbounced",

@@ -231,7 +231,11 @@ Deno.test("an allocator that differs in one answer is found, by a minimal sequen
 Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and names", async () => {
   const [loaded] = await loadPatched("tests/tree/mini.dma", [null]);
   assertEquals(loaded!.diagnostics, []);
-  const { outcomes } = runProgram(loaded!.program!);
+  const lines: string[] = [];
+  const { outcomes } = runProgram(loaded!.program!, { onLine: (line) => lines.push(line) });
+  assertEquals(lines.filter((line) => line.includes("toy_missing()")), [
+    "info: toy_missing() is a stub: returns 0",
+  ]);
   assertEquals(outcomes.length, 7);
   for (const { failure } of outcomes) assertEquals(failure, null);
 });

@@ -7,6 +7,8 @@ const EXTERNAL =
   /^(@(?:"[^"]+"|[\w.$]+) = )external ((?:\w+ )*?)(global|constant) (.*?)(, (?:align|section) .*)?$/gm;
 const NUMBERS = /^@lab_layout = .*?\[\d+ x i64\] \[([^\]]*)\]/m;
 const NUMBERED = /i64 (\d+)/g;
+/** A function that other files see. */
+const GLOBAL = /^define (?!internal |private |weak |linkonce|available_externally )/gm;
 /** A name without `llvm.` before it: those are the compiler's own. */
 const USED = /^(?:declare [^@\n]*@|@(?=[\w$]+ = external ))([\w$]+)(?=\(| = )/gm;
 const DEFINED = /^(?:define [^@\n]*@|@(?=[\w$]+ = (?!external )))([\w$]+)(?=\(| = )/gm;
@@ -28,6 +30,11 @@ export function withStorage(ir: string): string {
       : (type as string).replace(/^\[0 x /, `[${UNSIZED_LENGTH} x `);
     return `${name}weak ${linkage}global ${sized} zeroinitializer${rest}`;
   });
+}
+
+/** Functions of a library: what another file defines counts instead. */
+export function asLibrary(ir: string): string {
+  return withStorage(ir).replace(GLOBAL, "define weak ");
 }
 
 /** Names that text calls or reads and does not define. */

@@ -93,7 +93,7 @@ const PRESENT: readonly string[] = [
     "PM_SLEEP",
   ],
   ...["PRINTK", "PROC_FS", "REGMAP", "SG_POOL", "SLUB", "SYSFS", "TREE_RCU", "TREE_SRCU"],
-  ...["INLINE_SPIN_UNLOCK_IRQ", "ZONE_DEVICE", "DMADEVICES", "DMA_ENGINE", "PERF_EVENTS"],
+  ...["UNINLINE_SPIN_UNLOCK", "ZONE_DEVICE", "DMADEVICES", "DMA_ENGINE", "PERF_EVENTS"],
 ];
 
 /**
@@ -149,7 +149,7 @@ export function settingsFor(
   const folders = paths.flatMap((path) => [...makefiles.symbolsOfFolders(path)]);
   const asked = [...new Set([...builds.flatMap((names) => [...names]), ...folders])].toSorted();
   const isModule = builds.every((names) =>
-    names.size === 0 || [...names].some((name) => kconfig.get(name)?.isTristate)
+    [...names].some((name) => kconfig.get(name)?.isTristate)
   );
   const derived = [...closureOf(asked, kconfig, isAbsent)]
     .filter((name) => kconfig.get(name)!.isSwitch);

@@ -52,6 +52,9 @@ const nothing: Run = () => 0;
 const ALIASES: ReadonlyMap<string, Run> = new Map<string, Run>(Object.entries<Run>({
   __kmalloc_noprof: by("kmalloc", 0, 1),
   __kmalloc_cache_noprof: by("kmalloc", 2, 1),
+  __kmalloc_node_noprof: by("kmalloc", 0, 2),
+  __kmalloc_cache_node_noprof: by("kmalloc", 3, 1),
+  dma_pool_create_node: by("dma_pool_create", 0, 1, 2, 3, 4),
   __kvmalloc_node_noprof: by("kvmalloc", 0, 1),
   __vmalloc_noprof: by("dmalab_vmalloc", 0, 1),
   alloc_pages_noprof: by("alloc_pages", 0, 1),

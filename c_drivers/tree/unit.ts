@@ -1,5 +1,5 @@
 /** A file of a tree with all that it may include: what the compiler is given, and nothing else. */
-import { PAGE_MAP } from "../c_addresses.ts";
+import { TREE_PAGE_MAP } from "../c_addresses.ts";
 import type { Makefiles } from "./makefile.ts";
 import { type TreeFiles, treePath } from "./tree_files.ts";
 
@@ -45,8 +45,10 @@ export class Units {
     ours: Readonly<Record<string, string>>,
     own: Readonly<Record<string, string>> = {},
   ): Unit {
-    const { defines, folders } = this.makefiles.flagsOf(path);
-    const search = [...FOLDERS, ...folders];
+    const isOwn = path in own;
+    const flags = (isOwn ? this.sourcesIn(own[path]!) : [path])
+      .map((each) => this.makefiles.flagsOf(each));
+    const search = [...FOLDERS, ...flags.flatMap(({ folders }) => folders), ...isOwn ? ["."] : []];
     const found: Record<string, string> = {};
     const left: string[] = [];
     const take = (name: string, text: string | null): boolean => {
@@ -66,7 +68,7 @@ export class Units {
     };
     const ofTree = (name: string) => take(`${TREE}/${name}`, this.#text(name));
     for (const [name, text] of Object.entries(own)) take(name, text);
-    if (!(path in own)) ofTree(path);
+    if (!isOwn) ofTree(path);
     for (const name of FIRST) ofTree(name);
     ofLab("generated/autoconf.h");
     for (let name = left.pop(); name !== undefined; name = left.pop()) {
@@ -83,9 +85,15 @@ export class Units {
     const args = [
       ...[LAB, ...search.map((each) => `${TREE}/${each}`)].flatMap((each) => ["-I", each]),
       ...FIRST.flatMap((name) => ["-include", `${TREE}/${name}`]),
-      ...defines.map((define) => `-D${define}`),
+      ...flags.flatMap(({ defines }) => defines).map((define) => `-D${define}`),
     ];
-    return { source: path in own ? path : `${TREE}/${path}`, args, files: found };
+    return { source: isOwn ? path : `${TREE}/${path}`, args, files: found };
+  }
+
+  /** Sources of the tree that a text includes, by their paths from the root: it sees what is static in them. */
+  sourcesIn(text: string): readonly string[] {
+    return [...text.matchAll(INCLUDE)].map(([, , path]) => path!)
+      .filter((path) => path.endsWith(".c") && this.#text(path) !== null);
   }
 
   #text(path: string): string | null {
@@ -125,7 +133,7 @@ export const TREE_ARGUMENTS: readonly string[] = [
   "-fno-caret-diagnostics",
   "-ferror-limit=50",
   "-D__KERNEL__",
-  `-DDMALAB_PAGE_MAP=${PAGE_MAP}UL`,
+  `-DDMALAB_PAGE_MAP=${TREE_PAGE_MAP}UL`,
   '-DKBUILD_MODNAME="driver"',
   '-DKBUILD_BASENAME="driver"',
   '-DKBUILD_MODFILE="driver"',

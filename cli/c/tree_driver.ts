@@ -1,7 +1,7 @@
 /** A driver that is compiled with a kernel tree: a file of the tree as it is, or one beside a scenario. */
 import type { DeviceShape } from "../../c_drivers/tree/device_shape.ts";
 import { SG, SG_BYTES } from "../../c_drivers/calls/lists.ts";
-import { IR, missingIn, withStorage } from "../../c_drivers/tree/ir.ts";
+import { asLibrary, IR, missingIn, withStorage } from "../../c_drivers/tree/ir.ts";
 import {
   Layout,
   layoutError,
@@ -82,7 +82,11 @@ class TreeDriver {
   async compile(): Promise<CompiledC> {
     const { build, of: { files, stubs }, wanted: { config, source } } = this;
     this.#checkRelease(config.kernel);
-    const settings = build.settings(files.flatMap(({ path }) => path ?? []));
+    const settings = build.settings(
+      files.flatMap(({ path, source }) =>
+        path === null ? build.units.sourcesIn(source.text) : [path]
+      ),
+    );
     await build.checkSettings(settings);
     const { strategies } = resolveKernel(config);
     const target = { kernel: config.kernel, pageSizeBytes: config.pageSizeBytes, strategies };
@@ -98,9 +102,10 @@ class TreeDriver {
     }
     const layout = await this.#layout();
     const support = await this.#support();
-    await this.#addLibrary(texts, support, settings);
+    const library = await this.#library([...texts, support], settings);
     const objects = Object.fromEntries(
-      [...texts.map(withStorage), support].map((text, at) => [`${at}.ll`, text]),
+      [...texts.map(withStorage), support, ...library.map(asLibrary)]
+        .map((text, at) => [`${at}.ll`, text]),
     );
     const [first = "", ...args] = Object.keys(objects);
     const options = [...LINKING, "-Wl,--allow-undefined", "-Wno-override-module"];
@@ -130,14 +135,15 @@ class TreeDriver {
     return await build.compile(unit, [...TREE_ARGUMENTS, ...CHECKABLE, ...flags, ...IR]);
   }
 
-  /** Adds files of the tree's library until nothing is missing that one of them exports. */
-  async #addLibrary(texts: string[], support: string, settings: Settings): Promise<void> {
+  /** Files of the tree's library, until nothing is missing that one of them exports. */
+  async #library(texts: readonly string[], settings: Settings): Promise<readonly string[]> {
     const { build, of: { tree } } = this;
+    const library: string[] = [];
     const exported = exportsOfLibrary(tree);
     const tried = new Set<string>();
     for (let added = true; added;) {
       added = false;
-      for (const name of missingIn([...texts, support])) {
+      for (const name of missingIn([...texts, ...library])) {
         const path = hasTreeFunction(name) ? undefined : exported.get(name);
         if (path === undefined || tried.has(path) || tried.size >= MOST_LIBRARY) continue;
         tried.add(path);
@@ -145,10 +151,11 @@ class TreeDriver {
         const made = await build.compile(unit, [...TREE_ARGUMENTS, ...CHECKABLE, ...IR]);
         // Where one does not compile, its functions are stubs.
         if (made.module === null) continue;
-        texts.push(this.#decoder.decode(made.module));
+        library.push(this.#decoder.decode(made.module));
         added = true;
       }
     }
+    return library;
   }
 
   /** Only the first two numbers of the release must match. */
