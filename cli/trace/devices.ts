@@ -1,0 +1,45 @@
+/** `dmalab trace devices`: what each device of a trace maps. */
+import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
+import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
+import { DeviceUses } from "../../instruments/traces/usage/device_use.ts";
+import { useLines, usesJson } from "../../instruments/traces/usage/use_report.ts";
+import { printableJson } from "../../lang/diagnostics/display_width.ts";
+import { type ExitCode, HELD } from "../exit_code.ts";
+import { refuse, type Screen } from "../screen.ts";
+import { openTrace } from "./check.ts";
+import { UnreadableFile } from "./read_lines.ts";
+
+export async function runDevices(
+  paths: readonly string[],
+  asJson: boolean,
+  screen: Screen,
+): Promise<ExitCode> {
+  try {
+    const { log, trace } = await openTrace(paths);
+    const check = new TraceCheck(log);
+    const uses = new DeviceUses();
+    const line = new TraceLine();
+    let seconds = 0;
+    check.ledger.recorder = (step) => uses.take(step, seconds);
+    await trace.each((text, number) => {
+      if (line.read(text) === "event") seconds = line.seconds;
+      check.push(text, number);
+    });
+    check.end();
+    if (uses.devices.size === 0) {
+      return refuse(
+        `"${trace.name}" has no mapping of a device: expected dma:* events, or iommu:* beside nvme:*`,
+        screen,
+      );
+    }
+    const { firstSeconds, lastSeconds } = check.ledger.edges;
+    const span = firstSeconds === null ? 0 : lastSeconds - firstSeconds;
+    if (asJson) {
+      screen.out(`${printableJson({ seconds: span, devices: usesJson(uses, span) }, 0)}\n`);
+    } else for (const text of useLines(uses, span)) screen.out(`${text}\n`);
+    return HELD;
+  } catch (error) {
+    if (error instanceof UnreadableFile) return refuse(error.message, screen);
+    throw error;
+  }
+}
