@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { memoryLoader, printed } from "../testing/test_support.ts";
 import { runScript } from "../testing/run_script.ts";
+import { loadText } from "../language.ts";
 import { Session } from "../session.ts";
 
 const MACHINE = `machine {
@@ -104,4 +105,14 @@ Deno.test("a session keeps a machine's variables until it gets another machine",
   feed(MACHINE.replaceAll("rung", "count"));
   assertEquals(feed("count"), ["0"]);
   assertEquals(session.feed("rung").diagnostics.length, 1);
+});
+
+Deno.test("a register beyond the window is reported of a machine that was right a moment ago", () => {
+  const found = (place: string) =>
+    loadText(MACHINE.replace("on read 0x14", `on read ${place}`)).diagnostics
+      .filter(({ severity }) => severity === "error").map(({ message }) => message);
+  for (let turn = 0; turn < 2; turn++) {
+    assertEquals(found("0x14"), []);
+    assertEquals(found("0x1000"), ["nic has no register at 0x1000"]);
+  }
 });
