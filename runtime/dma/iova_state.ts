@@ -23,6 +23,8 @@ export interface LinkedSingle {
   readonly sizeBytes: Bytes;
 }
 
+const NO_SINGLES: readonly LinkedSingle[] = [];
+
 /** The state of a two-step mapping: an address and a size, which the caller keeps. */
 export class DmaIovaState {
   /** First byte of the range as the device will see it; 0 when there is none. */
@@ -58,7 +60,7 @@ export class DmaIovaState {
    * Buffers that links mapped by themselves, where the API remembers those; else none.
    * @internal
    */
-  singles: readonly LinkedSingle[] = [];
+  singles: readonly LinkedSingle[] = NO_SINGLES;
   /**
    * The request that wrote it last, null for what is none. It tells of state that is stale.
    * @internal
@@ -73,7 +75,7 @@ export class DmaIovaState {
   clear(request: number | null = null): void {
     this.writtenBy = request;
     this.kept = null;
-    this.singles = [];
+    this.singles = NO_SINGLES;
     this.addr = 0 as DmaAddr;
     this.sizeBytes = 0;
     this.bounced = false;

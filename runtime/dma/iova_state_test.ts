@@ -13,6 +13,7 @@ Deno.test("a cleared state equals an unused one: all zero, with no record (dma.m
     rangeRecord: -1,
     lastLinkRecord: -1,
     kept: null,
+    singles: [],
     writtenBy: null,
   };
   const state = new DmaIovaState();
@@ -26,6 +27,7 @@ Deno.test("a cleared state equals an unused one: all zero, with no record (dma.m
     rangeRecord: 5,
     lastLinkRecord: 6,
     kept: { dir: DMA_TO_DEVICE, attrs: 0 },
+    singles: [{ offset: 0, dma: 0x1000 as DmaAddr, sizeBytes: 0x1000 }],
     writtenBy: 3,
   });
   state.clear();
