@@ -59,6 +59,21 @@ export {
   type StepUnit,
   variablesAt,
 } from "./lang/recording/mod.ts";
+export {
+  type BytesView,
+  bytesView,
+  type ByteWriter,
+  type WrittenByte,
+  type WrittenRange,
+  writtenRanges,
+} from "./lang/views/bytes.ts";
+export {
+  type DifferenceView,
+  differenceView,
+  type DifferentRow,
+  type EventsBeside,
+  eventsBeside,
+} from "./lang/views/difference.ts";
 export { type EventView, eventView } from "./lang/views/event.ts";
 export { type IncidentView, incidentView } from "./lang/views/incident.ts";
 export { type MomentView, momentView } from "./lang/views/moment.ts";
@@ -91,11 +106,18 @@ export {
   tableSizes,
   type TableView,
 } from "./lang/views/tables.ts";
+export {
+  type TimelineLane,
+  type TimelineSpan,
+  type TimelineView,
+  timelineView,
+} from "./lang/views/timeline.ts";
 export { type WhyView, whyView } from "./lang/views/why.ts";
 
 // What the types above are made of.
 export { type Diagnostic, type Fix } from "./lang/diagnostics/diagnostic.ts";
-export { type KernelFrame } from "./lang/recording/kept_run.ts";
+export { type Moment } from "./lang/recording/diff.ts";
+export { type KernelFrame, type Side } from "./lang/recording/kept_run.ts";
 export { type SomeValues } from "./lang/recording/rows.ts";
 export { type Said, type ShownVariable } from "./lang/recording/questions.ts";
 export { type TextPart } from "./lang/render/event_line.ts";
@@ -109,5 +131,6 @@ export { type OwnRows } from "./lang/views/request.ts";
 export { type RowWindow } from "./lang/views/tables.ts";
 export { type EventName } from "./runtime/event_vocabulary.ts";
 export { type EventOf, type MachineEvent } from "./runtime/events.ts";
+export { type MemoryWriter } from "./runtime/recording/memory_log.ts";
 export { type FactRow } from "./runtime/recording/fact_table_spec.ts";
 export { type FieldKind } from "./runtime/vocabulary/fields.ts";

@@ -6,7 +6,9 @@ import type { KeptRun } from "./kept_run.ts";
 
 /** A moment of a recording. */
 export interface Moment {
+  /** Which run. */
   readonly recording: KeptRun;
+  /** When. */
   readonly at: Position;
 }
 

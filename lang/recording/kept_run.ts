@@ -83,7 +83,8 @@ export type KeptFunction = Pick<FunctionCode, "name" | "role" | "span">;
 export interface Side {
   /** The statement of the run that it belongs to, by its number among those that started. */
   readonly statement: number;
-  readonly word: AsideWord;
+  /** Of which statement it is a block. */
+  readonly word: "compare" | "fork" | "race";
   /** Its name, the settings of its machine, or the order of a race. */
   readonly label: string;
   /** What is kept of it. */

@@ -14,8 +14,9 @@ export interface ByteWriter {
   readonly at: Position;
   /** The event behind it, where one is in the same statement; else null. */
   readonly seq: number | null;
-  /** Where it began, and how long it was. */
+  /** Where it began. */
   readonly phys: number;
+  /** How long it was. */
   readonly sizeBytes: number;
   /** The statement that led to it; null for none. */
   readonly span: Span | null;
@@ -33,6 +34,7 @@ export interface WrittenByte {
 export interface BytesView {
   /** Of the first one. */
   readonly phys: number;
+  /** One after the other. */
   readonly bytes: readonly WrittenByte[];
   /** Those whose bytes are still there, in the order in which they wrote. */
   readonly writers: readonly ByteWriter[];
@@ -68,7 +70,9 @@ function writerOf(run: KeptRun, { by, phys, seq, sizeBytes, statement }: MemoryW
 
 /** Memory that lies together. */
 export interface WrittenRange {
+  /** Of its first byte. */
   readonly start: number;
+  /** Behind its last one. */
   readonly end: number;
   /** The names of those who wrote there. */
   readonly by: readonly string[];

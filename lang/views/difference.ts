@@ -1,10 +1,5 @@
 /** What differs between two moments, of one run or of two: their events beside each other, and the rows of tables. */
-import {
-  diffMoments,
-  firstDifferentEvent,
-  type Moment,
-  type RowDifference,
-} from "../recording/diff.ts";
+import { diffMoments, firstDifferentEvent, type Moment } from "../recording/diff.ts";
 import type { KeptRun } from "../recording/kept_run.ts";
 import { formatEventText } from "../render/event_line.ts";
 import { type CellView, rowCells } from "./tables.ts";
@@ -12,7 +7,7 @@ import { type CellView, rowCells } from "./tables.ts";
 /** A row that is only at one of the moments, or has other values there. */
 export interface DifferentRow {
   /** `+` only at the second moment, `-` only at the first, `~` other values. */
-  readonly mark: RowDifference["mark"];
+  readonly mark: "+" | "-" | "~";
   /** Its fields, by the table's columns: those of the second moment, where it is there. */
   readonly cells: readonly CellView[];
   /** The fields at the first moment; null where it is not there, and where `cells` has them. */
@@ -52,7 +47,9 @@ export function differenceView(one: Moment, other: Moment): DifferenceView {
 
 /** An event of one run beside one of another; null where one has none. */
 export interface EventsBeside {
+  /** Its number in the one. */
   readonly one: number | null;
+  /** Its number in the other. */
   readonly other: number | null;
   /** They say the same. */
   readonly isSame: boolean;
