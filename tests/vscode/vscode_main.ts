@@ -178,7 +178,9 @@ const [pictures] = Deno.args;
 const cache = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? ".", ".cache");
 const server = installCodeServer(join(cache, "dmalab/vscode"));
 const files = { "broken.dma": BROKEN, "scenario.dma": SCENARIO };
-const bench = await Workbench.open(server, files, PORT);
+const open = () => Workbench.open(server, files, PORT);
+// The server may end while it starts.
+const bench = await open().catch(open);
 let failed = 0;
 try {
   await bench.openFile("broken.dma");

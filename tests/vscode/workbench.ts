@@ -62,7 +62,11 @@ export class Workbench {
     page.setDefaultTimeout(PATIENCE_MS);
     const close = async () => {
       await browser.close();
-      server.kill();
+      try {
+        server.kill();
+      } catch {
+        // It has ended by itself.
+      }
       await server.status;
       Deno.removeSync(home, { recursive: true });
     };
@@ -83,7 +87,7 @@ export class Workbench {
         await this.page.goto(address);
         break;
       } catch (error) {
-        if (attempt === 60) throw error;
+        if (attempt === 240) throw error;
         await this.page.waitForTimeout(500);
       }
     }
