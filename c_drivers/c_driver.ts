@@ -8,6 +8,7 @@ import type { Machine } from "../runtime/machine.ts";
 import { formatAddress, formatCount, formatSize } from "../lang/text/numbers.ts";
 import type { Run } from "../lang/values/run.ts";
 import { LimitError, ScriptError } from "../lang/values/script_error.ts";
+import { addressDigits } from "../runtime/address.ts";
 import { BytesValue, Quantity, type Value, Word } from "../lang/values/value.ts";
 import { describeValue } from "../lang/values/operators.ts";
 import { isThing } from "../lang/builtins/arguments.ts";
@@ -149,6 +150,8 @@ export class CDriver {
       const isWide = parameters[index] === "i64";
       if (typeof value !== "number" && isWide && value instanceof BytesValue) {
         given.push(this.#wideOf(value));
+      } else if (isWide && value instanceof Quantity && value.kind === "dma") {
+        given.push(BigInt(`0x${addressDigits(value.value)}`));
       } else {
         const number = typeof value === "number" ? value : this.#numberOf(value);
         given.push(isWide ? BigInt(number) : number);

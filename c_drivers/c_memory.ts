@@ -9,7 +9,13 @@
  * A shadow, one byte for eight, says what may be touched: the compiled code reads it before each
  * load and store, and calls here only where something is wrong.
  */
-import { alignUp, PAGE_SIZE_BYTES, type PhysAddr } from "../runtime/address.ts";
+import {
+  alignUp,
+  foldedHigh,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  realHigh,
+} from "../runtime/address.ts";
 import type { Machine } from "../runtime/machine.ts";
 import {
   ALIAS_AT,
@@ -48,6 +54,7 @@ export const MARK = {
 } as const;
 
 const { BEHIND, CLOSED, CONSTANT, FRESH, LOOK, NULL } = MARK;
+const ALL_ONES = 2 ** 32 - 1;
 const LOOKED_AT = LOOK | FRESH | CONSTANT;
 const LOOK_WORD = LOOK * 0x01010101;
 /**
@@ -337,6 +344,20 @@ export class CMemory {
   /** An unsigned number of 64 bits, as exact as a number here can be. */
   wordAt(at: number): number {
     return this.view.getUint32(at, true) + this.view.getUint32(at + 4, true) * 2 ** 32;
+  }
+
+  /** An address that a device sees; all ones, and what no number stands for, as {@linkcode wordAt}. */
+  addressAt(at: number): number {
+    const low = this.view.getUint32(at, true);
+    const high = this.view.getUint32(at + 4, true);
+    const folded = foldedHigh(high);
+    const isError = high === ALL_ONES && low === ALL_ONES;
+    return (isError || folded >= 2 ** 21 ? high : folded) * 2 ** 32 + low;
+  }
+
+  putAddress(at: number, address: number): void {
+    this.view.setUint32(at, address, true);
+    this.view.setUint32(at + 4, realHigh(Math.floor(address / 2 ** 32)), true);
   }
 
   /** Writes such a number; all ones for a negative one. */

@@ -39,18 +39,23 @@ function guarded(name: string, lines: readonly string[]): string {
   return [`#ifndef ${guard}`, `#define ${guard}`, "", ...lines, "", "#endif", ""].join("\n");
 }
 
+/** The type of addresses that devices see: their end of 64 bits has numbers of its own. */
+const ADDRESS = "dma_addr_t";
+
 function wireOf({ wire }: CType): string {
   return wire === "none" ? "void" : wire === "int" ? "int" : "double";
 }
 
 function toWire(name: string, type: CType): string {
   if (type.wire === "int") return `(int)${name}`;
+  if (type.text === ADDRESS) return `dmalab_number(${name})`;
   return isPointer(type) ? `(double)(unsigned long)${name}` : `(double)${name}`;
 }
 
 function fromWire(call: string, type: CType): string {
   if (type.wire === "none") return `${call};`;
   if (type.wire === "int") return `return (${type.text})${call};`;
+  if (type.text === ADDRESS) return `return dmalab_address(${call});`;
   return `return (${type.text})dmalab_wide(${call});`;
 }
 

@@ -6,6 +6,11 @@
  * Addresses are plain numbers below 2^53 (several times faster than `bigint`); where hardware has
  * 64 bits, they are read as two 32-bit halves and checked before they become a number.
  *
+ * A space of 53 to 64 bits is counted from its end: of the addresses of 53 bits and more, the last
+ * 256 TiB of each width are the numbers from 2^52 + 2^50 on, 256 TiB for each width, in their order.
+ * So 0xffff_ffff_ffff_f000 is the number 2^53 - 4096. The lower half of such an address and all its
+ * bits below 2^48 are its number's; what differs is the upper half ({@linkcode realHigh}).
+ *
  * Never use `<<`, `|` or `&` on an address: those are 32-bit operators. Use `%`, `/` and `*`. One
  * exception: `address & (unit - 1)`, for a unit that is a power of two up to 2^31, is exact for any
  * address below 2^53, since the operator takes the low 32 bits; on the hot path that matters, as `%`
@@ -50,14 +55,73 @@ export const TIB = 1024 * GIB;
 /** Addresses at or above this cannot be represented exactly and never become a number. */
 export const ADDRESS_LIMIT = 2 ** 53;
 
-/** The machine would use an address that is no exact number: a limit of the simulator, not of it. */
+/** The machine would use an address that has no number: a limit of the simulator, not of it. */
 export class AddressLimitError extends Error {
   override readonly name = "AddressLimitError";
 
-  /** @param what What is there, as a sentence's beginning. */
-  constructor(what: string, address: number) {
-    super(`${what} 0x${address.toString(16)}: dmalab counts exactly below 2^53`);
+  constructor() {
+    super(
+      "The next free IOVA lies below the last 256 TiB of a space wider than 52 bits: " +
+        "dmalab has no number for it",
+    );
   }
+}
+
+/** How much of the end of a wide space has numbers. */
+const WINDOW_BYTES = 2 ** 48;
+/** The upper half of the first number that stands for a wider address, and of a window. */
+const FIRST_FOLDED_HIGH = 0x14_0000;
+const WINDOW_HIGH = 0x1_0000;
+/** Bits of the addresses whose window would begin at 2^52. */
+const FIRST_BITS = 49;
+
+/** The upper half of the 64 bits that a number stands for, by the number's upper half. */
+export function realHigh(high: number): number {
+  return high < FIRST_FOLDED_HIGH ? high : unfolded(Math.floor(high));
+}
+
+function unfolded(high: number): number {
+  const bits = FIRST_BITS + (high >> 16 & 15);
+  return 2 ** (bits - 32) - WINDOW_HIGH + high % WINDOW_HIGH;
+}
+
+/**
+ * The upper half of the number that stands for 64 bits, by their upper half. Where none does, it is
+ * 2^21 or more, and modulo 2^32 what was given.
+ */
+export function foldedHigh(high: number): number {
+  return high < FIRST_FOLDED_HIGH ? high : folded(high);
+}
+
+function folded(high: number): number {
+  const bits = 64 - Math.clz32(high);
+  const offset = high - (2 ** (bits - 32) - WINDOW_HIGH);
+  return offset < 0 ? 2 ** 32 + high : 0x10_0000 + (bits - FIRST_BITS) * WINDOW_HIGH + offset;
+}
+
+/** The last address of a space of so many bits. Exact, or the number that stands for it. */
+export function lastAddressOfBits(bits: number): number {
+  return bits < 53 ? 2 ** bits - 1 : 2 ** 52 + (bits - FIRST_BITS + 1) * WINDOW_BYTES - 1;
+}
+
+/** How many bits the last address of a space has. */
+export function bitsOfLastAddress(last: number): number {
+  return last < FIRST_FOLDED_HIGH * 2 ** 32
+    ? Math.round(Math.log2(last + 1))
+    : FIRST_BITS + (Math.floor(last / WINDOW_BYTES) & 15);
+}
+
+/** True when a range that begins below the end of all numbers leaves the window that it begins in. */
+export function leavesWindow(start: number, sizeBytes: Bytes): boolean {
+  return start >= 2 ** 52 &&
+    Math.floor(start / WINDOW_BYTES) !== Math.floor((start + (sizeBytes - 1)) / WINDOW_BYTES);
+}
+
+/** The hex digits of an address. */
+export function addressDigits(address: number): string {
+  const high = Math.floor(address / 2 ** 32);
+  if (high < FIRST_FOLDED_HIGH) return address.toString(16);
+  return realHigh(high).toString(16) + (address % 2 ** 32).toString(16).padStart(8, "0");
 }
 
 /**

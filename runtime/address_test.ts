@@ -1,13 +1,18 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
-  AddressLimitError,
+  addressDigits,
   alignDown,
   alignUp,
+  bitsOfLastAddress,
   dmaAddr,
+  foldedHigh,
   isPowerOfTwo,
+  lastAddressOfBits,
+  leavesWindow,
   type Pfn,
   pfnToPhys,
   physAddr,
+  realHigh,
   roundUpPowerOfTwo,
 } from "./address.ts";
 
@@ -23,12 +28,37 @@ Deno.test("addresses are whole numbers from 0 to 2^53 - 1, of either kind", () =
   }
 });
 
-Deno.test("the error for an address that would be no exact number names the limit", () => {
-  const error = new AddressLimitError("The next free IOVA is", 2 ** 53);
-  assertEquals(
-    error.message,
-    "The next free IOVA is 0x20000000000000: dmalab counts exactly below 2^53",
-  );
+Deno.test("the end of a space of 53 to 64 bits has numbers, in the order of the addresses", () => {
+  let before = 2 ** 52;
+  for (let bits = 53; bits <= 64; bits++) {
+    const last = lastAddressOfBits(bits);
+    assertEquals(bitsOfLastAddress(last), bits);
+    assertEquals(BigInt(`0x${addressDigits(last)}`), 2n ** BigInt(bits) - 1n);
+    const first = last - 2 ** 48 + 1;
+    assertEquals(BigInt(`0x${addressDigits(first)}`), 2n ** BigInt(bits) - 2n ** 48n);
+    assert(first > before, `${bits}`);
+    before = last;
+    for (const number of [first, first + 2 ** 32, last]) {
+      const high = realHigh(Math.floor(number / 2 ** 32));
+      assertEquals(BigInt(high), BigInt(`0x${addressDigits(number)}`) >> 32n);
+      assertEquals(foldedHigh(high), Math.floor(number / 2 ** 32));
+    }
+    assertEquals([leavesWindow(first, 2 ** 48), leavesWindow(first + 1, 2 ** 48)], [false, true]);
+  }
+  assertEquals(before, 2 ** 53 - 1);
+  for (const bits of [32, 39, 48, 52]) {
+    const last = lastAddressOfBits(bits);
+    assertEquals([last, bitsOfLastAddress(last)], [2 ** bits - 1, bits]);
+    assertEquals(addressDigits(last), last.toString(16));
+  }
+});
+
+Deno.test("64 bits that no number stands for keep their upper half, beyond what a number has", () => {
+  for (const high of [0x14_0000, 0x1e_ffff, 0x20_0000, 0x8000_0000, 0xfffe_ffff]) {
+    const folded = foldedHigh(high);
+    assert(folded >= 2 ** 21);
+    assertEquals(folded % 2 ** 32, high);
+  }
 });
 
 Deno.test("numbers are aligned downwards and upwards, exactly up to 2^53", () => {

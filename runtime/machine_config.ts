@@ -60,11 +60,13 @@ export const IOMMU_SETTINGS = {
   pageSizesBytes: setting("page_sizes", sizes(4 * KIB, 2 ** 51), [4 * KIB, 2 * MIB, 1 * GIB], {
     doc:
       "The pages it maps, the smallest of them the granule. Of a larger granule the default is that " +
-      "granule, and what one table of it spans.",
+      "granule, and what one table of it spans; of AMD's v1 every power of two up to 2^51 but 512GiB.",
   }),
-  addressBits: setting("address_bits", int(32, 57), 48, {
-    doc: "How many address bits it translates; addresses from 2^53 on are an error (E0808). Of " +
-      "first-stage tables and AMD's v2 one bit fewer: half of their addresses are never allocated.",
+  addressBits: setting("address_bits", int(32, 64), 48, {
+    doc:
+      "How many address bits it translates: 64 of AMD's v1 when left out, and 57 at most of other " +
+      "models, 52 of Arm. Of first-stage tables and AMD's v2 one bit fewer: half of their addresses " +
+      "are never allocated.",
   }),
   cachingMode: setting("caching_mode", BOOL, false, {
     doc:

@@ -101,6 +101,7 @@ const MEETING_PLACES = [
   "lang/machine/",
   "lang/render/event_line.ts",
   "lang/diagnostics/suggest.ts",
+  "lang/text/numbers.ts",
 ];
 
 /** Two sides that share no code: neither may reach the other, over however many files. */

@@ -69,7 +69,7 @@ function writeOutputs(kernel: CKernel, at: number, list: Scatterlist): void {
   const { memory } = kernel;
   let index = 0;
   for (const entry of entriesOf(kernel, at, list.outputs)) {
-    memory.putWord(entry + SG.dma_address, list.dmaAddressAt(index));
+    memory.putAddress(entry + SG.dma_address, list.dmaAddressAt(index));
     memory.view.setUint32(entry + SG.dma_length, list.dmaLengthAt(index), true);
     const flags = memory.view.getUint32(entry + SG.dma_flags, true) & ~BUS_ADDRESS;
     memory.view.setUint32(

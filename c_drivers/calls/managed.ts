@@ -69,7 +69,7 @@ function allocManaged(kernel: CKernel, args: CArguments): number {
   const device = kernel.device(dev);
   const cpu = allocShared(kernel, device, [size, handle, gfp, attrs]);
   if (cpu === 0) return 0;
-  const dma = kernel.memory.wordAt(handle);
+  const dma = kernel.memory.addressAt(handle);
   const free = () => freeShared(kernel, device, [size, cpu, dma, attrs]);
   kernel.part(CManaged).add(device, cpu, free);
   return cpu;

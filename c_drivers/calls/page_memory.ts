@@ -64,7 +64,7 @@ function alloc(kernel: CKernel, [dev, size, handle, dir, gfp]: CArguments): Page
   memory.fresh.take(at, room, true, machine.events.context.site);
   kernel.lent.add(device, dma, pages[0]!, sizeBytes, direction);
   kernel.lent.hand(device, dma, sizeBytes, true);
-  memory.putWord(handle, dma);
+  memory.putAddress(handle, dma);
   const made = { device, at, dma, sizeBytes, dir: direction, pages };
   kernel.part(PageMemories).of.set(at, made);
   return made;

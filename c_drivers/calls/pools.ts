@@ -34,7 +34,7 @@ export const POOL_CALLS: readonly CCallEntry[] = [
     }
     const block = kernel.part(CPools).alloc(pool, (gfp & GFP.ZERO) !== 0);
     if (block === null) return 0;
-    kernel.memory.putWord(handle, block.dma);
+    kernel.memory.putAddress(handle, block.dma);
     return block.at;
   }),
   kernelEntry(

@@ -46,7 +46,7 @@ function forRequest<T>(
 /** Tells C what a step gave. */
 function showIter(kernel: CKernel, at: number, iter: BlkDmaIter): void {
   const { memory } = kernel;
-  memory.putWord(at + DMA_ITER.addr, iter.addr);
+  memory.putAddress(at + DMA_ITER.addr, iter.addr);
   memory.view.setUint32(at + DMA_ITER.len, iter.lengthBytes, true);
   memory.view.setUint8(at + DMA_ITER.status, iter.status);
   const provider = iter.kind === "none" ? null : kernel.part(CPeers).providerOf(iter.segments.phys);

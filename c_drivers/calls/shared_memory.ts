@@ -53,7 +53,7 @@ export function allocShared(
   if (!kernel.memory.isOpen(handle, 8)) {
     throw kernel.crash("dma_alloc_coherent() without a place for the address");
   }
-  kernel.memory.putWord(handle, memory.dma);
+  kernel.memory.putAddress(handle, memory.dma);
   return row;
 }
 

@@ -15,7 +15,7 @@ const BOUNCED = 0x80000000;
  */
 export function showState(kernel: CKernel, at: number, state: DmaIovaState): void {
   const { memory } = kernel;
-  memory.putWord(at + IOVA_STATE.addr, state.addr);
+  memory.putAddress(at + IOVA_STATE.addr, state.addr);
   memory.putWord(at + IOVA_STATE.__size, state.sizeBytes);
   if (!state.bounced) return;
   const high = memory.view.getUint32(at + IOVA_STATE.__size + 4, true);
@@ -40,7 +40,7 @@ function readState(kernel: CKernel, at: number) {
   const { memory } = kernel;
   const high = memory.view.getUint32(at + IOVA_STATE.__size + 4, true);
   return {
-    addr: memory.wordAt(at + IOVA_STATE.addr),
+    addr: memory.addressAt(at + IOVA_STATE.addr),
     bounced: (high & BOUNCED) !== 0,
     sizeBytes: memory.view.getUint32(at + IOVA_STATE.__size, true) + (high & ~BOUNCED) * 2 ** 32,
   };

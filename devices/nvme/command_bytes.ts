@@ -3,6 +3,8 @@
  * figure 105, sections 4.3 and 4.4): to write one by hand, right or wrong.
  */
 
+import { addressDigits } from "../../runtime/address.ts";
+
 /** The fields of a command that matter to a case; all others are zero. */
 export interface CommandFields {
   readonly opcode?: number;
@@ -26,9 +28,9 @@ export function commandBytes(fields: CommandFields, cid = 0): Uint8Array {
   bytes[1] = fields.flags ?? 0;
   view.setUint16(2, cid, true);
   view.setUint32(4, fields.nsid ?? 1, true);
-  view.setBigUint64(16, BigInt(fields.mptr ?? 0), true);
-  view.setBigUint64(24, BigInt(fields.prp1 ?? 0), true);
-  view.setBigUint64(32, BigInt(fields.prp2 ?? 0), true);
+  bytes.set(u64Bytes(fields.mptr ?? 0), 16);
+  bytes.set(u64Bytes(fields.prp1 ?? 0), 24);
+  bytes.set(u64Bytes(fields.prp2 ?? 0), 32);
   if (fields.sgl !== undefined) bytes.set(sglDescriptorBytes(...fields.sgl), 24);
   view.setBigUint64(40, BigInt(fields.lba ?? 0), true);
   view.setUint16(48, (fields.blocks ?? 1) - 1, true);
@@ -38,10 +40,11 @@ export function commandBytes(fields: CommandFields, cid = 0): Uint8Array {
   return bytes;
 }
 
-/** A PRP entry, or any other 64 bits; more than a number holds exactly as a bigint. */
+/** A PRP entry, or any other 64 bits: the address that a number stands for, or a bigint. */
 export function u64Bytes(value: number | bigint): Uint8Array {
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
+  const bits = typeof value === "bigint" ? value : BigInt(`0x${addressDigits(value)}`);
+  new DataView(bytes.buffer).setBigUint64(0, bits, true);
   return bytes;
 }
 

@@ -9,7 +9,7 @@
 #endif
 
 /* A function of the simulated kernel. Numbers of 64 bits cross the border as doubles: all that is
- * meant is below 2^53, and what is not stays out of range. */
+ * meant is below 2^53, or an address that a number stands for, and what is not stays out of range. */
 #define DMALAB_IMPORT(name) \
 	DMALAB_C __attribute__((import_module("dmalab"), import_name(#name)))
 
@@ -35,6 +35,34 @@ struct dmalab_place {
 DMALAB_INLINE unsigned long dmalab_wide(double value)
 {
 	return value < 0 ? (unsigned long)(long)value : (unsigned long)value;
+}
+
+/* Addresses of 53 bits and more: the last 2^48 bytes of each width have numbers below 2^53, from
+ * 2^52 + 2^50 on, those of 49 bits being the ones that would begin at 2^52 (runtime/address.ts). */
+#define DMALAB_WINDOW (1ul << 48)
+#define DMALAB_FIRST_WINDOW (20 * DMALAB_WINDOW)
+
+DMALAB_INLINE unsigned long dmalab_window(unsigned int bits)
+{
+	return (bits < 64 ? 1ul << bits : 0) - DMALAB_WINDOW;
+}
+
+DMALAB_INLINE unsigned long dmalab_address(double number)
+{
+	unsigned long value = dmalab_wide(number);
+
+	if (value < DMALAB_FIRST_WINDOW || value >> 53)
+		return value;
+	return dmalab_window(33 + (unsigned int)(value / DMALAB_WINDOW)) + value % DMALAB_WINDOW;
+}
+
+DMALAB_INLINE double dmalab_number(unsigned long address)
+{
+	unsigned int bits = address ? 64 - (unsigned int)__builtin_clzl(address) : 0;
+
+	if (address < DMALAB_FIRST_WINDOW || address == ~0ul || address < dmalab_window(bits))
+		return (double)address;
+	return (double)((bits - 33) * DMALAB_WINDOW + address - dmalab_window(bits));
 }
 
 #endif

@@ -101,6 +101,8 @@ function cellValue(cell: string): Value {
       return new Quantity("size", sign * number.value);
     case "Duration":
       return new Quantity("duration", sign * number.value);
+    case "Address":
+      return sign < 0 ? cell : new Quantity("dma", number.value);
     case "problem":
       return cell;
   }

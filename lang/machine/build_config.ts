@@ -25,6 +25,7 @@ import {
   type KernelProfile,
   KERNELS,
 } from "../../runtime/kernels/kernels.ts";
+import { IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
 import type { QuirkSet } from "../../runtime/kernels/quirks.ts";
 import type { ConfigModifier, EvaluateConstant } from "../values/machine_variant.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
@@ -169,9 +170,11 @@ function readRegion(block: ConfigBlock, bag: DiagnosticBag): MemoryRegion[] {
 function readIommu(block: ConfigBlock | undefined, defaults: IommuConfig): IommuConfig {
   const given = valuesOf(block, IOMMU_SETTINGS);
   const granuleBytes = given.granuleBytes ?? defaults.granuleBytes;
-  const pageSizesBytes = given.pageSizesBytes ?? usualPageSizes(granuleBytes, defaults);
+  const model = given.model ?? defaults.model;
+  const pageSizesBytes = given.pageSizesBytes ?? usualPageSizes(model, granuleBytes, defaults);
   return {
     ...defaults,
+    addressBits: IOMMU_MODELS[model].addressBits.usual,
     ...given,
     pageSizesBytes: [...pageSizesBytes].sort((a, b) => a - b),
   };

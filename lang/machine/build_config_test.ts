@@ -86,13 +86,15 @@ Deno.test("buildConfig() puts every key of the machine block in its place", () =
     mode: "lazy",
     model: "amd",
     granuleBytes: 4 * KIB,
-    pageSizesBytes: [4 * KIB, 2 * MIB, GIB],
     addressBits: 40,
     cachingMode: true,
     forcedac: true,
     iotlbEntries: 32,
     reserved: [{ start: 0x1000, end: 0x2000 }],
   });
+  const sizes = config.iommu.pageSizesBytes;
+  assertEquals([sizes.length, sizes[0], sizes[1], sizes.at(-1)], [39, 4 * KIB, 8 * KIB, 2 ** 51]);
+  assertEquals(sizes.includes(2 ** 39), false);
   assertObjectMatch(config.swiotlb, { sizeBytes: 32 * MIB, force: true, areas: 2 });
   assertEquals(config.latenciesNs, {
     iotlb_sync: 300,

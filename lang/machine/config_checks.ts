@@ -5,10 +5,14 @@
 import { ConfigError } from "../../devices/config_error.ts";
 import { buildLab, type Lab } from "../../devices/lab.ts";
 import { defaultLabConfig, type LabConfig } from "../../devices/lab_config.ts";
-import { AddressLimitError, type PhysAddr } from "../../runtime/address.ts";
+import type { PhysAddr } from "../../runtime/address.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import type { IommuConfig, MemoryRegion } from "../../runtime/machine_config.ts";
-import { IOMMU_MODEL_NAMES, IOMMU_MODELS } from "../../runtime/iommu/iommu_models.ts";
+import {
+  IOMMU_MODEL_NAMES,
+  IOMMU_MODELS,
+  type IommuModel,
+} from "../../runtime/iommu/iommu_models.ts";
 import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import { formatAddress, formatSize } from "../text/numbers.ts";
 import type { Span } from "../source.ts";
@@ -21,13 +25,18 @@ export function checkConfig(tree: ConfigBlock, config: LabConfig, bag: Diagnosti
   if (bag.hasErrors) return;
   checkGranule(tree, config, bag);
   checkPageSizes(tree, config, bag);
+  checkAddressBits(tree, config, bag);
   if (!bag.hasErrors) checkBuilds(tree, config, bag);
 }
 
 /** A table of one granule holds granule / 8 entries, so the next page is that many granules. */
-export function usualPageSizes(granuleBytes: number, defaults: IommuConfig): readonly number[] {
+export function usualPageSizes(
+  model: IommuModel,
+  granuleBytes: number,
+  defaults: IommuConfig,
+): readonly number[] {
   return granuleBytes === defaults.granuleBytes
-    ? defaults.pageSizesBytes
+    ? IOMMU_MODELS[model].usualPageSizesBytes ?? defaults.pageSizesBytes
     : [granuleBytes, granuleBytes * (granuleBytes / 8)];
 }
 
@@ -85,7 +94,7 @@ function checkGranule(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag):
 }
 
 function checkPageSizes(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): void {
-  const { granuleBytes, pageSizesBytes } = config.iommu;
+  const { granuleBytes, model, pageSizesBytes } = config.iommu;
   if (pageSizesBytes[0] === granuleBytes) return;
   const iommu = tree.children.find((child) => child.spec.keyword === "iommu");
   const given = iommu?.settings.get("page_sizes") ?? iommu?.settings.get("granule");
@@ -96,8 +105,19 @@ function checkPageSizes(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag
     given.valueSpan,
     `Cannot map granules of ${formatSize(granuleBytes)} with pages of ${sizes}`,
     `the smallest page size is the granule: [${
-      usualPageSizes(granuleBytes, defaultLabConfig().iommu).map(formatSize).join(", ")
+      usualPageSizes(model, granuleBytes, defaultLabConfig().iommu).map(formatSize).join(", ")
     }]`,
+  );
+}
+
+function checkAddressBits(tree: ConfigBlock, { iommu }: LabConfig, bag: DiagnosticBag): void {
+  const { most } = IOMMU_MODELS[iommu.model].addressBits;
+  if (iommu.addressBits <= most) return;
+  bag.error(
+    "E0511",
+    spanOfPath(tree, ["iommu", "address_bits"]),
+    `An IOMMU of the model ${iommu.model} has ${most} address bits at most`,
+    `\`address_bits = ${most}\`, or left out ${IOMMU_MODELS[iommu.model].addressBits.usual}`,
   );
 }
 
@@ -140,9 +160,6 @@ function checkBuilds(tree: ConfigBlock, config: LabConfig, bag: DiagnosticBag): 
     } else if (error instanceof KernelError) {
       // A device that cannot be brought up, as when there is no memory for its queues.
       bag.error("E0511", spanOfPath(tree, []), error.what);
-    } else if (error instanceof AddressLimitError) {
-      const place = spanOfPath(tree, ["iommu", "address_bits"]);
-      bag.error("E0511", place, error.message, "give the IOMMU fewer bits: `address_bits = 48`");
     } else throw error;
   }
 }

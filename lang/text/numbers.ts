@@ -5,6 +5,8 @@
  * of the language, and nothing is rounded unless the name says so.
  */
 
+import { addressDigits, foldedHigh } from "../../runtime/address.ts";
+
 /** Units of size, largest first. */
 const SIZE_UNITS = [
   ["TiB", 2 ** 40],
@@ -29,7 +31,16 @@ const GROUP_DIGITS = 4;
  * @param address A byte address, or -1 for the DMA mapping error.
  */
 export function formatAddress(address: number): string {
-  return address < 0 ? "error" : groupHex(address.toString(16));
+  return address < 0 ? "error" : groupHex(addressDigits(address));
+}
+
+/** The number that stands for an address of more than 53 bits; null where none does. */
+export function wideAddress(digits: string): number | null {
+  const bits = BigInt(digits);
+  // All ones are no address, but the error value, or a mask.
+  if (bits >= 2n ** 64n - 1n) return null;
+  const high = foldedHigh(Number(bits >> 32n));
+  return high < 2 ** 21 ? high * 2 ** 32 + Number(bits & 0xffff_ffffn) : null;
 }
 
 /** Hex digits with an underscore before every fourth from the right. */

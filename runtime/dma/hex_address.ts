@@ -1,8 +1,8 @@
 /** Addresses as warnings and reports print them. */
-import { DMA_MAPPING_ERROR } from "../address.ts";
+import { addressDigits, DMA_MAPPING_ERROR } from "../address.ts";
 
 /** An address in hexadecimal, in groups of four digits, as scripts write it. */
 export function hexAddress(address: number): string {
   if (address === DMA_MAPPING_ERROR) return "the error value";
-  return `0x${address.toString(16).replace(/(?<=.)(?=(.{4})+$)/g, "_")}`;
+  return `0x${addressDigits(address).replace(/(?<=.)(?=(.{4})+$)/g, "_")}`;
 }

@@ -277,7 +277,12 @@ export class ArmPageTable implements PageTable {
 
   path(iova: number): readonly PathEntry[] {
     if (iova > this.lastAddress) return [];
-    return this.#tables.path(this.#top, this.#levels, this.granuleBytes, iova);
+    return this.#tables.path(
+      this.#top,
+      this.#levels,
+      this.granuleBytes,
+      (level) => this.#indexAt(iova, level),
+    );
   }
 
   forEachLeaf(

@@ -9,8 +9,10 @@
 import {
   ADDRESS_LIMIT,
   AddressLimitError,
+  bitsOfLastAddress,
   type Bytes,
   type DmaAddr,
+  leavesWindow,
   type PhysAddr,
 } from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
@@ -22,7 +24,7 @@ import { FAULT } from "../faults.ts";
 import type { Platform } from "../platform.ts";
 import { FlushQueue, type FlushQueueOptions, type FlushQueueOwner } from "./flush_queue.ts";
 import type { FlushReason } from "./flush_queue.ts";
-import { coverByHardware, type Invalidation } from "./invalidation.ts";
+import { coverByHardware, type Invalidation, rangeBytes } from "./invalidation.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { IovaAllocator, LARGEST_CACHED_PFNS, searchedPfns } from "./iova_allocator.ts";
@@ -202,8 +204,8 @@ export class IommuDomain implements FlushQueueOwner {
       }
     }
     const start = pfn * this.granuleBytes;
-    if (start + sizeBytes > ADDRESS_LIMIT) {
-      throw new AddressLimitError("The next free IOVA is", start);
+    if (leavesWindow(start, sizeBytes) || leavesWindow(start, last - start + 1)) {
+      throw new AddressLimitError();
     }
     const { events } = this.#platform;
     if (events.tick(IOVA_ALLOC)) {
@@ -250,7 +252,7 @@ export class IommuDomain implements FlushQueueOwner {
         longest_free_bytes: longestPfns * granuleBytes,
         limited_by: lastOfDevice > this.table.lastAddress
           ? "iommu"
-          : device.busLimitBits !== 0 && lastOfDevice + 1 === 2 ** device.busLimitBits
+          : device.busLimitBits !== 0 && bitsOfLastAddress(lastOfDevice) === device.busLimitBits
           ? "bus"
           : "mask",
         waiting_for_flush: this.flushQueue?.pending ?? 0,
@@ -273,7 +275,7 @@ export class IommuDomain implements FlushQueueOwner {
 
   #leave32Bit(last: number): void {
     this.device.prefer32Bit = false;
-    const bits = Math.round(Math.log2(last + 1));
+    const bits = bitsOfLastAddress(last);
     this.#platform.warnings.warn(
       "iommu_dma_alloc_iova",
       `Device "${this.device.name}" has used up the IOVAs below 4 GiB ` +
@@ -418,7 +420,7 @@ export class IommuDomain implements FlushQueueOwner {
     const { events } = this.#platform;
     this.#iotlb.invalidateDomain(this.id);
     if (events.tick(IOTLB_SYNC)) {
-      const sizeBytes = this.table.lastAddress + 1;
+      const sizeBytes = rangeBytes(this.table, 0, this.table.lastAddress);
       events.emit(IOTLB_SYNC, {
         kind: "all",
         start: 0 as DmaAddr,
@@ -481,9 +483,9 @@ export class IommuDomain implements FlushQueueOwner {
       events.emit(IOTLB_SYNC, {
         kind,
         start: first as DmaAddr,
-        size_bytes: last - first + 1,
+        size_bytes: rangeBytes(this.table, first, last),
         hw_start: hardwareFirst as DmaAddr,
-        hw_size_bytes: hardwareLast - hardwareFirst + 1,
+        hw_size_bytes: rangeBytes(this.table, hardwareFirst, hardwareLast),
       }, {
         rule: "dma.5.2",
         inputs: {

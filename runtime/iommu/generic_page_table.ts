@@ -9,6 +9,7 @@
  *
  * @see behaviour/dma.md 5.1; tests/golden/pagetable/README.md
  */
+import { ADDRESS_LIMIT, lastAddressOfBits, realHigh } from "../address.ts";
 import { ERRNO, invariant } from "../errno.ts";
 import {
   type HostCharge,
@@ -45,14 +46,22 @@ const ORDER_MASK = GRANULE_BYTES - ORDER_UNIT;
 /** Physical addresses of these formats have 52 bits. */
 const PHYS_LIMIT = 2 ** 52;
 
-/** Bytes that one entry of a table at a level covers. */
+/** Levels that addresses of 57 bits take; more have addresses of 58 to 64 bits alone. */
+const LEVELS_57 = 5;
+const END_57 = lastAddressOfBits(57) + 1;
+
+/**
+ * Bytes that one entry of a table at a level covers: with five levels all that has 57 bits, which is
+ * no power of two where addresses are counted from the end of their space.
+ */
 function entryBytes(level: number): number {
-  return 2 ** (GRANULE_SHIFT + LEVEL_BITS * level);
+  if (level < LEVELS_57) return 2 ** (GRANULE_SHIFT + LEVEL_BITS * level);
+  return level === LEVELS_57 ? END_57 : ADDRESS_LIMIT;
 }
 
 export interface GenericPageTableOptions {
   readonly pageSizesBytes: readonly number[];
-  /** Width of an IOVA: 39, 48 or 57 for VT-d and x86-64. */
+  /** Width of an IOVA: 39, 48 or 57 for VT-d and x86-64, 64 for AMD v1. */
   readonly addressBits: number;
   /** Width of what is used of it, where that is less. */
   readonly apertureBits?: number;
@@ -106,8 +115,8 @@ export class GenericPageTable implements PageTable {
     this.#multiEntryLeaves = options.pageSizesBytes.some((size) =>
       (Math.log2(size) - GRANULE_SHIFT) % LEVEL_BITS !== 0
     );
-    this.lastAddress = 2 ** (options.apertureBits ?? options.addressBits) - 1;
-    this.#endOfTables = 2 ** options.addressBits;
+    this.lastAddress = lastAddressOfBits(options.apertureBits ?? options.addressBits);
+    this.#endOfTables = lastAddressOfBits(options.addressBits) + 1;
     this.#levels = options.growsOnDemand === true
       ? 3
       : Math.ceil((options.addressBits - GRANULE_SHIFT) / LEVEL_BITS);
@@ -368,7 +377,17 @@ export class GenericPageTable implements PageTable {
 
   path(iova: number): readonly PathEntry[] {
     if (iova > this.lastAddress || iova >= entryBytes(this.#levels)) return [];
-    return this.#tables.path(this.#top, this.#levels, GRANULE_BYTES, iova);
+    const top = Math.floor(realHigh(iova / 2 ** 32) / 2 ** 16);
+    return this.#tables.path(
+      this.#top,
+      this.#levels,
+      GRANULE_BYTES,
+      (level) => this.#indexAt(iova, level),
+    ).map((entry) =>
+      entry.level < 4
+        ? entry
+        : { ...entry, index: (top >> LEVEL_BITS * (entry.level - 4)) % ENTRIES }
+    );
   }
 
   forEachLeaf(
@@ -414,7 +433,7 @@ export class GenericPageTable implements PageTable {
   #indexAt(iova: number, level: number): number {
     if (level === 0) return (iova >>> GRANULE_SHIFT) & INDEX_MASK;
     if (level === 1) return iova >>> 21 & INDEX_MASK;
-    return Math.floor(iova / entryBytes(level)) % ENTRIES;
+    return Math.floor((iova % entryBytes(level + 1)) / entryBytes(level));
   }
 
   /** The table of smallest pages for an address; null when there is none and none can be made. */

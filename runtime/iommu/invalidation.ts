@@ -3,6 +3,7 @@
  *
  * @see behaviour/dma.md 5.2
  */
+import { bitsOfLastAddress, type Bytes } from "../address.ts";
 import type { IommuModelSpec } from "./iommu_models.ts";
 import type { PageTable } from "./page_table.ts";
 
@@ -73,4 +74,11 @@ function coverDomain(table: PageTable, invalidation: Invalidation): void {
   invalidation.whole = true;
   invalidation.hardwareFirst = 0;
   invalidation.hardwareLast = table.lastAddress;
+}
+
+/** How long a range is, both ends included; of a wide space, all of it is more than its numbers. */
+export function rangeBytes({ lastAddress }: PageTable, first: number, last: number): Bytes {
+  return first === 0 && last === lastAddress
+    ? 2 ** bitsOfLastAddress(lastAddress)
+    : last - first + 1;
 }

@@ -5,7 +5,14 @@
  * @see behaviour/dma.md 1.3, chapters 4 and 5
  */
 import type { DeviceAccess, FaultReason } from "../vocabulary/shared_words.ts";
-import type { Bytes, DmaAddr, Nanoseconds, PhysAddr } from "../address.ts";
+import {
+  ADDRESS_LIMIT,
+  type Bytes,
+  type DmaAddr,
+  type Nanoseconds,
+  type PhysAddr,
+  realHigh,
+} from "../address.ts";
 import type { DmaDevice } from "../dma/device/device.ts";
 import { ERRNO } from "../errno.ts";
 import { type EventFields, eventId } from "../event_vocabulary.ts";
@@ -283,7 +290,7 @@ export class Iommu {
     if (domain === null) return this.passThrough(dev, dma, access);
     const { table } = domain;
     if (dma < 0 || dma > table.lastAddress) {
-      return this.fault(dev, dma, access, this.tooWide(dev, dma));
+      return this.fault(dev, dma, access, this.tooWide(dev, realHigh(Math.floor(dma / 2 ** 32))));
     }
     if (this.#msiWindow && dma >= PC_MSI_START && dma < PC_MSI_END) {
       return this.fault(dev, dma, access, "reserved");
@@ -362,15 +369,18 @@ export class Iommu {
 
   /**
    * Why an address beyond the last one goes nowhere. Tables that extend the top bit end at both ends
-   * of 64 bits: at the upper end there is nothing, and in between nothing can be.
+   * of 64 bits: at the upper end there is nothing, and in between nothing can be. To tables of 64 bits
+   * no address is too wide.
    *
-   * @param dma Negative for the error value, which is all ones.
+   * @param high The upper half of the address, negative for the error value, which is all ones.
    * @internal
    */
-  tooWide({ domain }: DmaDevice, dma: number): FaultReason {
-    if (domain === null || !this.#model.extendsTopBit) return "address_width";
-    const lowest = 2 ** 64 - (this.#config.addressBits > 48 ? 2 ** 56 : 2 ** 47);
-    return dma < 0 || dma >= lowest ? "not_present" : "address_width";
+  tooWide({ domain }: DmaDevice, high: number): FaultReason {
+    if (domain === null) return "address_width";
+    if (domain.table.lastAddress === ADDRESS_LIMIT - 1) return "not_present";
+    if (!this.#model.extendsTopBit) return "address_width";
+    const lowest = 2 ** 32 - (this.#config.addressBits > 48 ? 2 ** 24 : 2 ** 15);
+    return high < 0 || high >= lowest ? "not_present" : "address_width";
   }
 
   #reportStale(dev: DmaDevice, domain: IommuDomain, dma: number, access: DeviceAccess): void {

@@ -25,6 +25,10 @@ export interface IommuModelSpec {
   readonly granulesBytes: readonly Bytes[];
   /** A leaf can have any size; else blocks lie one or two levels up, and there are none above. */
   readonly hasAnyPageSize: boolean;
+  /** Pages that it maps where a machine block names none; null for one table's span, and another. */
+  readonly usualPageSizesBytes: readonly Bytes[] | null;
+  /** How many address bits it translates where a machine block does not say, and at most. */
+  readonly addressBits: { readonly usual: number; readonly most: number };
   makeTable(options: TableOptions): PageTable;
   /** What the bits of an entry mean. */
   readonly entries: EntryFormat;
@@ -57,10 +61,16 @@ export interface IommuModelSpec {
   readonly alignsToCacheLines: boolean;
 }
 
+/** Every power of two up to 2^51, but 512 GiB. @see behaviour/dma.md 5.1 */
+const EVERY_PAGE_SIZE: readonly Bytes[] = Array.from({ length: 40 }, (_, bit) => 2 ** (12 + bit))
+  .filter((size) => size !== 2 ** 39);
+
 /** What is common to those of a PC. */
 const PC = {
   granulesBytes: [4096],
   hasAnyPageSize: false,
+  usualPageSizesBytes: null,
+  addressBits: { usual: 48, most: 57 },
   writableIsReadable: false,
   extendsTopBit: false,
   makeTable: (options: TableOptions) => new GenericPageTable({ ...options, growsOnDemand: false }),
@@ -120,6 +130,8 @@ const MODELS = {
     ...AMD,
     doc: "AMD-Vi with its first table format (v1): pages of any power of two.",
     hasAnyPageSize: true,
+    usualPageSizesBytes: EVERY_PAGE_SIZE,
+    addressBits: { usual: 64, most: 64 },
     entries: AMD_V1,
     root: "the page table root of the device table entry (AMD IOMMU 2.2.2)",
     makeTable: (options) => new GenericPageTable({ ...options, growsOnDemand: true }),
@@ -136,6 +148,8 @@ const MODELS = {
     formerly: "arm",
     granulesBytes: [4096, 16384, 65536],
     hasAnyPageSize: false,
+    usualPageSizesBytes: null,
+    addressBits: { usual: 48, most: 52 },
     writableIsReadable: true,
     extendsTopBit: false,
     makeTable: (options) => new ArmPageTable(options),
@@ -182,12 +196,17 @@ function x86Widths(asked: number): { readonly addressBits: number; readonly aper
  * Makes an empty table, as an IOMMU's model and settings ask for it.
  *
  * @param charge Called with the host memory of each table page.
- * @throws {RangeError} When the granule is not one that the model's format has.
+ * @throws {RangeError} When the granule or the width is not one that the model's format has.
  * @see behaviour/dma.md 5.1
  */
 export function makePageTable(config: PageTableConfig, charge: HostCharge = () => {}): PageTable {
   const { model, granuleBytes, addressBits } = config;
-  const { granulesBytes, hasAnyPageSize, makeTable } = IOMMU_MODELS[model];
+  const { addressBits: { most }, granulesBytes, hasAnyPageSize, makeTable } = IOMMU_MODELS[model];
+  if (addressBits > most) {
+    throw new RangeError(
+      `Cannot build an IOMMU of model "${model}" with ${addressBits} address bits: ${most} at most`,
+    );
+  }
   if (!granulesBytes.includes(granuleBytes)) {
     throw new RangeError(
       `Cannot build an IOMMU of model "${model}" with a granule of ${granuleBytes} bytes: ` +

@@ -342,12 +342,17 @@ export class TablePages {
   }
 
   /** The entries on the way to an address, in a tree of so many levels below a table. */
-  path(top: number, levels: number, granuleBytes: number, iova: number): PathEntry[] {
+  path(
+    top: number,
+    levels: number,
+    granuleBytes: number,
+    indexAt: (level: number) => number,
+  ): PathEntry[] {
     const path: PathEntry[] = [];
     let table = top;
     for (let level = levels - 1; table !== 0; level--) {
       const spanBytes = granuleBytes * this.entries ** level;
-      const index = Math.floor(iova / spanBytes) % this.entries;
+      const index = indexAt(level);
       const below = Math.max(0, -this.pages[table]![index]!);
       path.push({ level, table, index, spanBytes, below });
       table = below;

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { lastAddressOfBits } from "../address.ts";
 import { ERRNO } from "../errno.ts";
 import { ArmPageTable } from "./arm_page_table.ts";
 import { GenericPageTable } from "./generic_page_table.ts";
@@ -267,11 +268,11 @@ Deno.test("a table says what it is made of, and where its addresses end", () => 
       const options = { pageSizesBytes, addressBits };
       const tables = [
         new GenericPageTable(options),
-        new ArmPageTable({ ...options, granuleBytes: KIB_4 }),
+        ...addressBits > 52 ? [] : [new ArmPageTable({ ...options, granuleBytes: KIB_4 })],
       ];
       for (const table of tables) {
         assertEquals([table.granuleBytes, table.pageSizesBytes], [KIB_4, pageSizesBytes]);
-        assertEquals([table.lastAddress, table.warnings], [2 ** addressBits - 1, 0]);
+        assertEquals([table.lastAddress, table.warnings], [lastAddressOfBits(addressBits), 0]);
       }
     }
   }

@@ -132,7 +132,7 @@ const ARM_HIGH_ADDRESS = 2n ** 48n;
 
 export const ARM_STAGE_1: EntryFormat = {
   spec: "Arm VMSAv8-64",
-  names: ["level 3", "level 2", "level 1", "level 0"],
+  names: ["level 3", "level 2", "level 1", "level 0", "level -1"],
   fields: [
     field("V", 0, "valid", always),
     field("T", 1, "a table, or a page of the lowest level", (entry) => !isLargeLeaf(entry)),

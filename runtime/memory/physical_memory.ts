@@ -6,7 +6,17 @@
  * holds the pages themselves, so that whole-page traffic, which is nearly all of it, needs no view
  * and leaves no garbage. Only addresses above 64 GiB, such as large BARs, take a `Map`.
  */
-import { type Bytes, GIB, KIB, MIB, PAGE_SIZE_BYTES, type PhysAddr, physAddr } from "../address.ts";
+import {
+  type Bytes,
+  foldedHigh,
+  GIB,
+  KIB,
+  MIB,
+  PAGE_SIZE_BYTES,
+  type PhysAddr,
+  physAddr,
+  realHigh,
+} from "../address.ts";
 import { InvariantError } from "../errno.ts";
 import { HostBudget } from "../host_budget.ts";
 import type { MemoryKind, MemoryRange } from "./layout.ts";
@@ -345,25 +355,25 @@ export class PhysicalMemory {
   }
 
   /**
-   * Reads a little-endian 64-bit number.
-   * @throws {RangeError} When it is 2^53 or more; use `readU64Parts` where that can happen.
+   * Reads a little-endian 64-bit number, such as an address.
+   * @throws {RangeError} When no number stands for it; use `readU64Parts` where that can happen.
    */
   readU64(phys: PhysAddr): number {
-    const high = this.readU32((phys + 4) as PhysAddr);
+    const high = foldedHigh(this.readU32((phys + 4) as PhysAddr));
     if (high >= 2 ** 21) {
-      throw new RangeError(`Cannot read 64 bits at ${phys} as a number: they are 2^53 or more`);
+      throw new RangeError(`Cannot read 64 bits at ${phys} as a number: none stands for them`);
     }
     return high * 2 ** 32 + this.readU32(phys);
   }
 
-  /** Writes a little-endian 64-bit number below 2^53. */
+  /** Writes a number below 2^53 as the little-endian 64 bits that it stands for. */
   writeU64(phys: PhysAddr, value: number): void {
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new InvariantError(`Cannot write ${value} as 64 bits`);
     }
     // It takes the low 32 bits by itself.
     this.writeU32(phys, value);
-    this.writeU32((phys + 4) as PhysAddr, Math.floor(value / 2 ** 32));
+    this.writeU32((phys + 4) as PhysAddr, realHigh(Math.floor(value / 2 ** 32)));
   }
 
   /**

@@ -1,5 +1,5 @@
 /** The admin commands a host needs to find its namespace and make its queues (section 5). */
-import type { DmaAddr } from "../../../runtime/address.ts";
+import { type DmaAddr, foldedHigh } from "../../../runtime/address.ts";
 import {
   activeNamespaces,
   ASYNC_EVENT_LIMIT,
@@ -185,7 +185,7 @@ export class AdminCommands {
     if (!this.#options.controller.shadowDoorbells) return STATUS.INVALID_OPCODE;
     for (const at of [24, 32]) {
       if (command.getUint32(at, true) % PAGE_BYTES !== 0) return STATUS.PRP_OFFSET;
-      if (command.getUint32(at + 4, true) >= WIDE_HALF) return STATUS.INVALID_FIELD;
+      if (foldedHigh(command.getUint32(at + 4, true)) >= WIDE_HALF) return STATUS.INVALID_FIELD;
     }
     this.#options.shadowDoorbells(addressAt(command, 24), addressAt(command, 32));
     return STATUS.SUCCESS;
@@ -299,7 +299,7 @@ export class AdminCommands {
     if (depth < 2 || depth > this.#options.maxQueueEntries) return STATUS.INVALID_QUEUE_SIZE;
     if ((flags & 0x1) === 0) return STATUS.INVALID_FIELD; // CAP.CQR: contiguous queues only
     if (command.getUint32(24, true) % PAGE_BYTES !== 0) return STATUS.PRP_OFFSET;
-    if (command.getUint32(28, true) >= WIDE_HALF) return STATUS.INVALID_FIELD;
+    if (foldedHigh(command.getUint32(28, true)) >= WIDE_HALF) return STATUS.INVALID_FIELD;
     return STATUS.SUCCESS;
   }
 
@@ -337,7 +337,7 @@ export class AdminCommands {
   }
 }
 
-/** An address that is known to be below 2^53. */
+/** An address that is known to have a number. */
 function addressAt(command: DataView, at: number): number {
-  return command.getUint32(at + 4, true) * 2 ** 32 + command.getUint32(at, true);
+  return foldedHigh(command.getUint32(at + 4, true)) * 2 ** 32 + command.getUint32(at, true);
 }

@@ -4,6 +4,7 @@
  * It keeps values and tells its owner what a write meant; what being enabled or a doorbell does is
  * the owner's.
  */
+import { foldedHigh } from "../../../runtime/address.ts";
 import {
   CC_ENABLE,
   CC_SHUTDOWN_MASK,
@@ -244,15 +245,16 @@ export class Registers {
       entrySizes !== CC_ENTRY_SIZES || pageSize !== 0 || commandSet !== 0 ||
       submissionDepth < 2 || completionDepth < 2 ||
       this.#submissionLow % PAGE_BYTES !== 0 || this.#completionLow % PAGE_BYTES !== 0 ||
-      this.#submissionHigh >= WIDE_HALF || this.#completionHigh >= WIDE_HALF
+      foldedHigh(this.#submissionHigh) >= WIDE_HALF ||
+      foldedHigh(this.#completionHigh) >= WIDE_HALF
     ) {
       return null;
     }
     return {
       submissionDepth,
       completionDepth,
-      submissionBase: this.#submissionHigh * 2 ** 32 + this.#submissionLow,
-      completionBase: this.#completionHigh * 2 ** 32 + this.#completionLow,
+      submissionBase: foldedHigh(this.#submissionHigh) * 2 ** 32 + this.#submissionLow,
+      completionBase: foldedHigh(this.#completionHigh) * 2 ** 32 + this.#completionLow,
     };
   }
 }

@@ -6,7 +6,7 @@
  *
  * @see behaviour/hmm-rdma-vfio.md 3.1
  */
-import type { DmaAddr } from "../../../runtime/address.ts";
+import { type DmaAddr, foldedHigh } from "../../../runtime/address.ts";
 import { invariant, KernelError } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { MigrationBuffer } from "./migration_buffer.ts";
@@ -61,7 +61,9 @@ export class DirtyTracker {
       hostMemory.read(pages[index / perPage]!, bytes, 0, bytes.length);
       const view = new DataView(bytes.buffer);
       for (let at = 0; at < bytes.length; at += RECORD_BYTES) {
-        into.push(view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32 as DmaAddr);
+        into.push(
+          view.getUint32(at, true) + foldedHigh(view.getUint32(at + 4, true)) * 2 ** 32 as DmaAddr,
+        );
       }
     }
   }

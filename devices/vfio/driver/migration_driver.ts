@@ -4,7 +4,7 @@
  *
  * @see behaviour/hmm-rdma-vfio.md chapter 3
  */
-import type { Bytes, DmaAddr } from "../../../runtime/address.ts";
+import { type Bytes, type DmaAddr, realHigh } from "../../../runtime/address.ts";
 import { DMA_FROM_DEVICE, type DmaDirection } from "../../../runtime/dma/attributes.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import type { CoherentMemory } from "../../../runtime/dma/coherent_memory.ts";
@@ -270,7 +270,7 @@ export class MigrationDriver {
     for (let at = 0; at < count; at++) {
       const dma = mailbox.entryAt(first + at);
       view.setUint32(at * ENTRY_BYTES, dma % 2 ** 32, true);
-      view.setUint32(at * ENTRY_BYTES + 4, Math.floor(dma / 2 ** 32), true);
+      view.setUint32(at * ENTRY_BYTES + 4, realHigh(Math.floor(dma / 2 ** 32)), true);
     }
     this.machine.hostMemory.write(this.#commandPage.physOf(0), bytes, 0, bytes.length);
   }

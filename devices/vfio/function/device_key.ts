@@ -1,6 +1,6 @@
 /** A key as the device keeps it: where each page of a buffer lies. */
 import { invariant } from "../../../runtime/errno.ts";
-import type { Bytes } from "../../../runtime/address.ts";
+import { type Bytes, foldedHigh } from "../../../runtime/address.ts";
 
 export class DeviceKey {
   /** Low and high halves of the addresses: they are 64 bits wide whatever a number holds. */
@@ -33,8 +33,8 @@ export class DeviceKey {
     this.fetched = Math.max(this.fetched, first + words.length / 2);
   }
 
-  /** The address that an entry holds; 2^53 or more is no address that anything answers at. */
+  /** The address that an entry holds; 2^53 or more where no number stands for it. */
   addressAt(entry: number): number {
-    return this.#high[entry]! * 2 ** 32 + this.#low[entry]!;
+    return foldedHigh(this.#high[entry]!) * 2 ** 32 + this.#low[entry]!;
   }
 }

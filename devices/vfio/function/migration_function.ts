@@ -6,7 +6,7 @@
  *
  * @see behaviour/hmm-rdma-vfio.md chapter 3
  */
-import { ADDRESS_LIMIT, type Bytes, type DmaAddr } from "../../../runtime/address.ts";
+import { ADDRESS_LIMIT, type Bytes, type DmaAddr, realHigh } from "../../../runtime/address.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { invariant } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
@@ -109,7 +109,7 @@ export class MigrationFunction implements CommandPort {
     const view = new DataView(records.buffer);
     pages.forEach((page, index) => {
       view.setUint32(index * RECORD_BYTES, page % 2 ** 32, true);
-      view.setUint32(index * RECORD_BYTES + 4, Math.floor(page / 2 ** 32), true);
+      view.setUint32(index * RECORD_BYTES + 4, realHigh(Math.floor(page / 2 ** 32)), true);
     });
     if (!this.#move(key, records, records.length, "write")) return null;
     dirty.forget(pages);

@@ -47,13 +47,13 @@ export const RUN_CODES = {
     example: "while true { }     # and Ctrl-C",
   },
   E0808: {
-    title: "an address beyond 2^53",
+    title: "an address that has no number",
     explanation:
-      "Addresses are exact below 2^53. An IOMMU of more than 53 bits works as long as its addresses stay below: it takes " +
-      "the higher ones where the allocator skips the search below 4 GiB, and when nothing is free there.",
+      "Of an address space wider than 52 bits dmalab has the last 256 TiB, where a kernel allocates first, beside all " +
+      "addresses below 2^52. A range that would lie in between ends the run.",
     example:
       "machine {\n  iommu { mode = strict, address_bits = 57 }\n  pci { root_port rp0 { nvme ssd { } } }\n}\n" +
-      "for n in 1..=5 { dma_iova_try_alloc(ssd, iova_state(), alloc_pages(1), 1GiB) }",
+      "for n in 1..=3 { dma_iova_try_alloc(ssd, iova_state(), alloc_pages(1), 128TiB) }",
   },
   E0901: {
     title: "assertion failed",

@@ -177,6 +177,13 @@ export class ExpressionBuilder {
             return { kind: "Size", valueBytes: number.value, span };
           case "Duration":
             return { kind: "Duration", valueNs: number.value, span };
+          case "Address":
+            return {
+              kind: "Cast",
+              operand: { kind: "Integer", value: number.value, span },
+              target: { text: "dma", span },
+              span,
+            };
           default:
             return { kind: number.kind, value: number.value, span };
         }

@@ -4,6 +4,7 @@
  * Everything is checked here and nowhere else: underscores, units, range. A number that a double
  * cannot hold exactly is an error, never a rounding.
  */
+import { wideAddress } from "../../text/numbers.ts";
 import type { DiagnosticCode } from "../../diagnostics/codes.ts";
 
 /** What is wrong with a literal; the place is inside its text. */
@@ -17,7 +18,7 @@ export interface LiteralProblem {
 }
 
 export type NumberValue =
-  | { readonly kind: "Integer" | "Ratio" | "Size" | "Duration"; readonly value: number }
+  | { readonly kind: "Integer" | "Ratio" | "Size" | "Duration" | "Address"; readonly value: number }
   | { readonly kind: "problem"; readonly problem: LiteralProblem };
 
 /** Bytes in one unit of size. */
@@ -61,7 +62,10 @@ export function readNumber(image: string): NumberValue {
     return exact(image, plainDigits(image), 1, "Integer");
   }
   if (HEXADECIMAL.test(image) || BINARY.test(image)) {
-    return exact(image, plainDigits(image), 1, "Integer");
+    const digits = plainDigits(image);
+    const address = Number(digits) < 2 ** 53 ? null : wideAddress(digits);
+    if (address !== null) return { kind: "Address", value: address };
+    return exact(image, digits, 1, "Integer");
   }
   if (RATIO.test(image)) return { kind: "Ratio", value: Number(plainDigits(image)) };
   const [, digits, unit] = WITH_UNIT.exec(image) ?? [];
@@ -92,8 +96,8 @@ function exact(
   if (value < 2 ** 53) return { kind, value };
   const written = unit === 1 ? image : `${image} = ${BigInt(digits) * BigInt(unit)}`;
   return problem(image, "E0106", `Number too large: ${written}`, {
-    hint: "integers are exact below 2^53 = 9_007_199_254_740_992; " +
-      "64-bit masks are bit counts, malformed descriptors are given as bytes",
+    hint: "integers are exact below 2^53 = 9_007_199_254_740_992, and wider addresses in hex are " +
+      "the last 256TiB of a space of 54 to 64 bits; 64-bit masks are bit counts, malformed descriptors are given as bytes",
   });
 }
 

@@ -29,6 +29,9 @@ Deno.test("readNumber() is exact up to 2^53 - 1 and refuses 2^53", () => {
   assertEquals(value("9007199254740992"), "E0106");
   assertEquals(value("9007199254740993"), "E0106");
   assertEquals(value("0xffff_ffff_ffff_ffff"), "E0106");
+  assertEquals(value("0xffff_ffff_ffff_f000"), "Address 9007199254736896");
+  assertEquals(value("0xfffe_ffff_ffff_f000"), "E0106");
+  assertEquals(value("18446744073709547520"), "E0106");
   assertEquals(value("8192TiB"), "E0106");
   assertEquals(value("8191TiB"), "Size 9006099743113216");
 });

@@ -6,7 +6,13 @@
  *
  * @see behaviour/dma.md chapter 5; p2p.md
  */
-import { ADDRESS_LIMIT, type Bytes, DMA_MAPPING_ERROR, type PhysAddr } from "../../address.ts";
+import {
+  ADDRESS_LIMIT,
+  type Bytes,
+  DMA_MAPPING_ERROR,
+  type PhysAddr,
+  realHigh,
+} from "../../address.ts";
 import type { DeviceAccess } from "../../iommu/iommu.ts";
 import { FAULT, type FaultInjector, type FaultPoint } from "../../faults.ts";
 import type { EventContext } from "../../event_context.ts";
@@ -201,15 +207,15 @@ export class DeviceBus {
   }
 
   /**
-   * A device asked for an address of 2^53 or more, which no number here can hold.
+   * A device asked for an address that no number here stands for.
    * The fault shows the error value in its place.
-   * @param high The upper 32 bits of the address.
+   * @param high The upper 32 bits of the address, as `foldedHigh` leaves them.
    * @internal
    */
   faultWide(dev: DmaDevice, access: DeviceAccess, high: number): void {
     const outer = this.#context.enterDevice(dev.name);
     const { iommu } = this.#machine;
-    iommu.fault(dev, DMA_MAPPING_ERROR, access, iommu.tooWide(dev, high * 2 ** 32));
+    iommu.fault(dev, DMA_MAPPING_ERROR, access, iommu.tooWide(dev, high % 2 ** 32));
     this.#context.leaveDevice(outer);
   }
 
@@ -326,7 +332,8 @@ export class DeviceBus {
 
   #outOfReach(dev: DmaDevice, dma: number, access: DeviceAccess): -1 {
     const { iommu } = this.#machine;
-    return iommu.fault(dev, dma, access, dev.cutOff ? "device_gone" : iommu.tooWide(dev, dma));
+    const high = realHigh(Math.floor(dma / 2 ** 32));
+    return iommu.fault(dev, dma, access, dev.cutOff ? "device_gone" : iommu.tooWide(dev, high));
   }
 
   #grow(): void {

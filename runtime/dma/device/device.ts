@@ -6,7 +6,7 @@
  *
  * @see behaviour/dma.md 1.2
  */
-import { ADDRESS_LIMIT, type Bytes } from "../../address.ts";
+import { ADDRESS_LIMIT, type Bytes, lastAddressOfBits } from "../../address.ts";
 import type { IommuDomain } from "../../iommu/domain.ts";
 import type { CheckedDevice } from "../checker/checked_device.ts";
 import { type DmaRange, RangeMap } from "./range_map.ts";
@@ -44,11 +44,6 @@ export type TranslatedDevice = DmaDevice & { readonly domain: IommuDomain };
 /** Whether a device's addresses are translated. */
 export function isTranslated(dev: DmaDevice): dev is TranslatedDevice {
   return dev.domain !== null;
-}
-
-/** The last address of a mask `bits` wide; 64 bits and everything above 2^53 is "no limit". */
-function lastAddress(bits: number): number {
-  return bits >= 53 ? ADDRESS_LIMIT - 1 : 2 ** bits - 1;
 }
 
 /** A device as the mapping functions know it: masks, limits, how it is connected. */
@@ -171,8 +166,10 @@ export class DmaDevice {
   }
 
   #refresh(): void {
-    const bus = this.#busLimitBits === 0 ? ADDRESS_LIMIT - 1 : lastAddress(this.#busLimitBits);
-    this.#lastStreaming = Math.min(lastAddress(this.#maskBits), bus);
-    this.#lastCoherent = Math.min(lastAddress(this.#coherentMaskBits), bus);
+    const bus = this.#busLimitBits === 0
+      ? ADDRESS_LIMIT - 1
+      : lastAddressOfBits(this.#busLimitBits);
+    this.#lastStreaming = Math.min(lastAddressOfBits(this.#maskBits), bus);
+    this.#lastCoherent = Math.min(lastAddressOfBits(this.#coherentMaskBits), bus);
   }
 }

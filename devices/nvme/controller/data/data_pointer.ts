@@ -1,5 +1,5 @@
 /** Resolves what a command says about its buffers: data pointer and metadata pointer. */
-import type { Bytes } from "../../../../runtime/address.ts";
+import { type Bytes, foldedHigh } from "../../../../runtime/address.ts";
 import type { HostPort } from "../host_port.ts";
 import { PrpWalk } from "./prp_walk.ts";
 import type { RangeList } from "./range_list.ts";
@@ -82,7 +82,7 @@ export class DataPointer {
     into.clear();
     const psdt = command.getUint8(1) >> 6;
     const low = command.getUint32(METADATA_POINTER, true);
-    const high = command.getUint32(METADATA_POINTER + 4, true);
+    const high = foldedHigh(command.getUint32(METADATA_POINTER + 4, true));
     if (psdt === SGL_SEGMENT_METADATA) {
       return this.#sgl.walkMetadata(low, high, lengthBytes, toHost, into);
     }

@@ -6,7 +6,7 @@
  * What is there is never needed, so that losing the memory costs time only.
  */
 import { invariant } from "../../../../runtime/errno.ts";
-import type { Bytes, DmaAddr } from "../../../../runtime/address.ts";
+import { type Bytes, type DmaAddr, foldedHigh } from "../../../../runtime/address.ts";
 import { eventId } from "../../../../runtime/event_vocabulary.ts";
 import type { HostPort } from "../host_port.ts";
 import { PAGE_BYTES, STATUS, WIDE_HALF } from "../specification.ts";
@@ -65,10 +65,12 @@ export class HostMemoryBuffer {
     if (
       grant.count === 0 || (mostChunks !== 0 && grant.count > mostChunks) ||
       grant.sizeBytes < minimumBytes || grant.listLow % DESCRIPTOR_BYTES !== 0 ||
-      grant.listHigh >= WIDE_HALF
+      foldedHigh(grant.listHigh) >= WIDE_HALF
     ) return STATUS.INVALID_FIELD;
     const list = new Uint8Array(grant.count * DESCRIPTOR_BYTES);
-    if (!this.#host.read(grant.listHigh * 2 ** 32 + grant.listLow, list, 0, list.length)) {
+    if (
+      !this.#host.read(foldedHigh(grant.listHigh) * 2 ** 32 + grant.listLow, list, 0, list.length)
+    ) {
       return STATUS.DATA_TRANSFER_ERROR;
     }
     const view = new DataView(list.buffer);
@@ -76,7 +78,7 @@ export class HostMemoryBuffer {
     let total = 0;
     for (let at = 0; at < list.length; at += DESCRIPTOR_BYTES) {
       const sizeBytes = view.getUint32(at + 8, true) * PAGE_BYTES;
-      const high = view.getUint32(at + 4, true);
+      const high = foldedHigh(view.getUint32(at + 4, true));
       if (view.getUint32(at, true) % PAGE_BYTES !== 0 || high >= WIDE_HALF) {
         return STATUS.INVALID_FIELD;
       }

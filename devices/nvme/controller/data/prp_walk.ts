@@ -6,7 +6,7 @@
  * inside a page. A list page whose last entry is reached while more than one page of data is left
  * continues where that entry points (Base Specification 1.4, 4.3).
  */
-import type { Bytes } from "../../../../runtime/address.ts";
+import { type Bytes, foldedHigh } from "../../../../runtime/address.ts";
 import type { HostPort } from "../host_port.ts";
 import type { RangeList } from "./range_list.ts";
 import { PAGE_BYTES, PRP_ENTRY_BYTES, STATUS, WIDE_HALF } from "../specification.ts";
@@ -52,7 +52,7 @@ export class PrpWalk {
   ): number {
     into.clear();
     const low1 = command.getUint32(at, true);
-    const high1 = command.getUint32(at + 4, true);
+    const high1 = foldedHigh(command.getUint32(at + 4, true));
     if (low1 % 4 !== 0) return STATUS.PRP_OFFSET;
     if (high1 >= WIDE) return this.#wide(toHost, high1);
     const firstBytes = Math.min(lengthBytes, PAGE - (low1 & PAGE_MASK));
@@ -61,7 +61,7 @@ export class PrpWalk {
     const rest = lengthBytes - firstBytes;
     if (rest === 0) return SUCCESS;
     const low2 = command.getUint32(at + 8, true);
-    const high2 = command.getUint32(at + 12, true);
+    const high2 = foldedHigh(command.getUint32(at + 12, true));
     if (rest <= PAGE) {
       if ((low2 & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
       if (high2 >= WIDE) return this.#wide(toHost, high2);
@@ -90,7 +90,7 @@ export class PrpWalk {
       for (let index = 0; index < data; index++) {
         this.#host.walked(walked++, list + index * ENTRY_BYTES);
         const low = this.#entries.getUint32(index * ENTRY_BYTES, true);
-        const high = this.#entries.getUint32(index * ENTRY_BYTES + 4, true);
+        const high = foldedHigh(this.#entries.getUint32(index * ENTRY_BYTES + 4, true));
         if ((low & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
         if (high >= WIDE) return this.#wide(toHost, high);
         const piece = Math.min(rest, PAGE);
@@ -100,7 +100,7 @@ export class PrpWalk {
       if (!chained) return SUCCESS;
       this.#host.walked(walked++, list + data * ENTRY_BYTES);
       const low = this.#entries.getUint32(data * ENTRY_BYTES, true);
-      const high = this.#entries.getUint32(data * ENTRY_BYTES + 4, true);
+      const high = foldedHigh(this.#entries.getUint32(data * ENTRY_BYTES + 4, true));
       if ((low & PAGE_MASK) !== 0) return STATUS.PRP_OFFSET;
       if (high >= WIDE) return this.#wide(false, high);
       list = high * HALF + low;

@@ -7,7 +7,7 @@
  * a transfer of metadata ends in the rest does not matter, as the captured controller had it
  * (Base Specification 1.4, 4.4; the statuses of 4.6.1.2.1; tests/golden/defects, ptover_none).
  */
-import type { Bytes } from "../../../../runtime/address.ts";
+import { type Bytes, foldedHigh } from "../../../../runtime/address.ts";
 import type { HostPort } from "../host_port.ts";
 import type { RangeList } from "./range_list.ts";
 import { PAGE_BYTES, SGL_DESCRIPTOR_BYTES, SGL_TYPE, STATUS, WIDE_HALF } from "../specification.ts";
@@ -97,7 +97,7 @@ export class SglWalk {
     }
     return this.#segments(
       descriptors.getUint32(at, true),
-      descriptors.getUint32(at + 4, true),
+      foldedHigh(descriptors.getUint32(at + 4, true)),
       descriptors.getUint32(at + 8, true),
       type >> 4 === SGL_TYPE.LAST_SEGMENT,
       into,
@@ -147,7 +147,7 @@ export class SglWalk {
           if (last) return STATUS.INVALID_SGL_SEGMENT;
           if (index !== count - 1) return STATUS.INVALID_SGL_COUNT;
           addressLow = this.#descriptors.getUint32(at, true);
-          addressHigh = this.#descriptors.getUint32(at + 4, true);
+          addressHigh = foldedHigh(this.#descriptors.getUint32(at + 4, true));
           segmentBytes = this.#descriptors.getUint32(at + 8, true);
           last = type >> 4 === SGL_TYPE.LAST_SEGMENT;
           follows = true;
@@ -167,7 +167,7 @@ export class SglWalk {
     if (this.#rest === 0 || (lengthBytes > this.#rest && !this.#takesExcess)) {
       return this.#lengthStatus;
     }
-    const high = descriptors.getUint32(at + 4, true);
+    const high = foldedHigh(descriptors.getUint32(at + 4, true));
     if (high >= WIDE_HALF) return this.#wide(this.#toHost ? "write" : "read", high);
     const usedBytes = Math.min(lengthBytes, this.#rest);
     into.add(high * HALF + descriptors.getUint32(at, true), usedBytes);

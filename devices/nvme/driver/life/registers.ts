@@ -3,7 +3,7 @@
  *
  * @see behaviour/nvme.md 5.1
  */
-import { type Nanoseconds } from "../../../../runtime/address.ts";
+import { type Nanoseconds, realHigh } from "../../../../runtime/address.ts";
 import { KernelError } from "../../../../runtime/errno.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import type { NvmeRegisterPort } from "../../register_port.ts";
@@ -103,7 +103,7 @@ export function enableController(
 
 function write64(registers: NvmeRegisterPort, offset: number, value: number): void {
   registers.write32(offset, value % 2 ** 32);
-  registers.write32(offset + 4, Math.floor(value / 2 ** 32));
+  registers.write32(offset + 4, realHigh(Math.floor(value / 2 ** 32)));
 }
 
 function waitReady(

@@ -1,5 +1,6 @@
 /** The IOVA space of one device: allocated, in rcaches, free. */
 import type { PlainOf } from "../../describe/form.ts";
+import { bitsOfLastAddress } from "../../../../runtime/address.ts";
 import { CACHE_CLASSES } from "../../../../runtime/iommu/iova_cache.ts";
 import type { IommuDomain } from "../../../../runtime/iommu/domain.ts";
 import {
@@ -170,7 +171,7 @@ function spaceLines(domain: IommuDomain): string[] {
   const ranges = picturedRanges(domain);
   return [
     spread(
-      `IOVA space of ${domain.device.name}, ${Math.log2(last + 1)} bits`,
+      `IOVA space of ${domain.device.name}, ${bitsOfLastAddress(last)} bits`,
       countUses(ranges),
     ),
     "─".repeat(PICTURE_COLUMNS),
