@@ -2,6 +2,7 @@
  * A host for the controller's tests: flat memory, queues and commands written by hand, byte by
  * byte from the specification, with nothing of the driver and nothing of the controller in it.
  */
+import { addressDigits } from "../../../runtime/address.ts";
 import { ActivityQueue } from "../../../runtime/activity.ts";
 import { HostBudget } from "../../../runtime/host_budget.ts";
 import { VirtualClock } from "../../../runtime/clock.ts";
@@ -62,7 +63,8 @@ export class FlatMemory implements HostBus {
   }
 
   putU64(at: number, value: number | bigint): void {
-    this.view.setBigUint64(at, BigInt(value), true);
+    const bits = typeof value === "number" ? BigInt(`0x${addressDigits(value)}`) : value;
+    this.view.setBigUint64(at, bits, true);
   }
 
   /** Writes an SGL descriptor. */

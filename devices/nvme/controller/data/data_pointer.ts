@@ -82,10 +82,11 @@ export class DataPointer {
     into.clear();
     const psdt = command.getUint8(1) >> 6;
     const low = command.getUint32(METADATA_POINTER, true);
-    const high = foldedHigh(command.getUint32(METADATA_POINTER + 4, true));
+    const upper = command.getUint32(METADATA_POINTER + 4, true);
     if (psdt === SGL_SEGMENT_METADATA) {
-      return this.#sgl.walkMetadata(low, high, lengthBytes, toHost, into);
+      return this.#sgl.walkMetadata(low, upper, lengthBytes, toHost, into);
     }
+    const high = foldedHigh(upper);
     if (high >= WIDE) {
       this.#host.faultWide(toHost ? "write" : "read", high);
       return STATUS.DATA_TRANSFER_ERROR;

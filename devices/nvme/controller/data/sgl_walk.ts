@@ -58,11 +58,11 @@ export class SglWalk {
   /**
    * Resolves a metadata list: MPTR is the address of one descriptor.
    * @param low Lower half of that address; a multiple of 8.
-   * @param high Upper half.
+   * @param upper Upper half.
    */
   walkMetadata(
     low: number,
-    high: number,
+    upper: number,
     lengthBytes: Bytes,
     toHost: boolean,
     into: RangeList,
@@ -71,6 +71,7 @@ export class SglWalk {
     this.#begin(lengthBytes, toHost, STATUS.METADATA_SGL_LENGTH);
     this.#takesExcess = true;
     if (low % 8 !== 0) return STATUS.INVALID_FIELD;
+    const high = foldedHigh(upper);
     if (high >= WIDE_HALF) return this.#wide("read", high);
     const address = high * HALF + low;
     if (!this.#host.read(address, this.#segment, 0, SGL_DESCRIPTOR_BYTES)) {

@@ -229,7 +229,7 @@ const WIDE = [
   0x12_3456_7000n,
   0xffff_ffff_f000n,
   2n ** 52n + 0x8000n,
-  2n ** 53n - 4096n,
+  2n ** 52n + 2n ** 50n - 4096n,
 ];
 
 Deno.test("both halves of an address count, of data, of segments and of a metadata list", () => {
