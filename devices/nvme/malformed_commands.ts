@@ -239,9 +239,9 @@ export const MALFORMED_COMMANDS: readonly MalformedCommand[] = [
       ...listEnd(2n ** 60n),
     }),
     io(0x0004, "PRP1 of 2^53", { prp1: 2n ** 53n }),
-    io(0x0004, "PRP2 as data of 2^64 - 4096", {
+    io(0x0004, "PRP2 as data of 2^63", {
       prp1: BUFFER,
-      prp2: 2n ** 64n - 4096n,
+      prp2: 2n ** 63n,
       blocks: 16,
     }),
     io(0x0004, "PRP list entry of 2^53", PRP_LIST, list({ 4: 2n ** 53n })),
