@@ -7,6 +7,7 @@ import { limitsSeen } from "./queue_use.ts";
 import { type Device, type Finding, isSure, modeOf } from "./traced_mapping.ts";
 import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
+import { nextSteps, storiesOf } from "../usage/next_steps.ts";
 import { clockLines } from "../clocks/trace_clocks.ts";
 
 function hex(address: number | null): string | null {
@@ -61,6 +62,18 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
     },
     balance: balanceOf(check, result),
     findings: result.findings.map(findingJson),
+    stories: storiesOf(
+      log.entries,
+      result.findings.filter(({ rule }) => rule === FAULT_RULE),
+      (controller) => ledger.requests.deviceOf({ controller })?.name ?? null,
+    ).map(({ controller, device, faultLine, seconds, timeoutLine }) => ({
+      controller,
+      device,
+      fault_line: faultLine,
+      timeout_line: timeoutLine,
+      seconds: round(seconds),
+    })),
+    next_steps: nextSteps(result.findings.filter((each) => isSure(each) || isOpenFault(each))),
     kernel_log: log.entries.map(logJson),
   };
 }
@@ -222,6 +235,11 @@ export function checkLines(
       `unknown: iommu_fault at ${names.log}:${line}   ${FAULT_RULE}`,
       `  the line cannot be read: ${message}`,
     ]),
+    ...json.stories.map((story) =>
+      `\none story: ${story.controller} (${story.device}) timed out at ${names.log}:${story.timeout_line}, ` +
+      `${story.seconds.toFixed(1)} s after its fault at ${names.log}:${story.fault_line}`
+    ),
+    ...nextLines(json.next_steps),
     ...groups.length > MOST_SHOWN
       ? ["", `… and ${formatCount(groups.length - MOST_SHOWN, "finding")} more, which --json has`]
       : [],
@@ -233,6 +251,14 @@ export function checkLines(
       COLUMNS,
     ),
   ];
+}
+
+function nextLines(steps: readonly string[]): string[] {
+  if (steps.length === 0) return [];
+  const wrapped = steps.flatMap((step) =>
+    wrapText(step, COLUMNS - 4).map((line, index) => `${index === 0 ? "  - " : "    "}${line}`)
+  );
+  return ["", "Next:", ...wrapped];
 }
 
 /** A fault of the log whose cause is at most possible: it is one all the same. */

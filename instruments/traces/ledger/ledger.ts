@@ -100,18 +100,18 @@ export class Ledger {
   end(): void {
     this.table.end();
     this.reused.settle(Infinity);
-    if (this.isTableAlone) {
-      // Nothing says which of its ranges a driver made in two steps, and which a single call.
+    const isAlone = this.isTableAlone;
+    if (isAlone) {
       const open = this.table.openRuns().map((run) =>
         rangeMapping({ ...run, run, unmap: null }, null)
       );
       for (const mapping of open) if (mapping !== null) this.#history.add(mapping);
-      return;
     }
     for (const { maps } of this.#ranges.leaked(this.table.openRuns(), this.edges)) {
       this.findings.leakedRange(maps);
     }
-    for (const { cutBy, first, maps } of this.table.cutRuns()) {
+    // What looks like the rest of a range may be of single calls that were given adjacent pages.
+    for (const { cutBy, first, maps } of isAlone ? [] : this.table.cutRuns()) {
       this.findings.shortRange(first, maps, cutBy, cutBy.line > this.edges.lostLine);
     }
   }

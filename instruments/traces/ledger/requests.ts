@@ -57,7 +57,7 @@ export class Requests {
     context.pieces += pieces;
   }
 
-  deviceOf(request: NvmeCommand | null): Device | null {
+  deviceOf(request: Pick<NvmeCommand, "controller"> | null): Device | null {
     return request === null ? null : this.#controllers.get(request.controller) ?? null;
   }
 }
