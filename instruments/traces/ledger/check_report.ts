@@ -62,20 +62,31 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
     },
     balance: balanceOf(check, result),
     findings: result.findings.map(findingJson),
-    stories: storiesOf(
-      log.entries,
-      result.findings.filter(({ rule }) => rule === FAULT_RULE),
-      (controller) => ledger.requests.deviceOf({ controller })?.name ?? null,
-    ).map(({ controller, device, faultLine, seconds, timeoutLine }) => ({
-      controller,
-      device,
-      fault_line: faultLine,
-      timeout_line: timeoutLine,
-      seconds: round(seconds),
-    })),
+    stories: storiesJson(check, log, result),
     next_steps: nextSteps(result.findings.filter((each) => isSure(each) || isOpenFault(each))),
     kernel_log: log.entries.map(logJson),
   };
+}
+
+/** A timeout that follows a fault of its device. */
+function storiesJson({ ledger }: TraceCheck, { entries }: LogPass, { findings }: CheckResult) {
+  const faults = findings.filter(({ rule }) => rule === FAULT_RULE);
+  const deviceOf = (controller: string) => ledger.requests.deviceOf({ controller })?.name ?? null;
+  return storiesOf(entries, faults, deviceOf).map((story) => ({
+    controller: story.controller,
+    device: story.device,
+    fault_line: story.faultLine,
+    timeout_line: story.timeoutLine,
+    seconds: round(story.seconds),
+  }));
+}
+
+function storyLines(stories: ReturnType<typeof storiesJson>, log: string): string[] {
+  return stories.flatMap(({ controller, device, fault_line, seconds, timeout_line }) => [
+    "",
+    `one story: ${controller} (${device}) timed out at ${log}:${timeout_line}, ` +
+    `${seconds.toFixed(1)} s after its fault at ${log}:${fault_line}`,
+  ]);
 }
 
 function round(seconds: number): number {
@@ -235,10 +246,7 @@ export function checkLines(
       `unknown: iommu_fault at ${names.log}:${line}   ${FAULT_RULE}`,
       `  the line cannot be read: ${message}`,
     ]),
-    ...json.stories.map((story) =>
-      `\none story: ${story.controller} (${story.device}) timed out at ${names.log}:${story.timeout_line}, ` +
-      `${story.seconds.toFixed(1)} s after its fault at ${names.log}:${story.fault_line}`
-    ),
+    ...storyLines(json.stories, names.log),
     ...nextLines(json.next_steps),
     ...groups.length > MOST_SHOWN
       ? ["", `… and ${formatCount(groups.length - MOST_SHOWN, "finding")} more, which --json has`]
