@@ -59,7 +59,7 @@ Deno.test("a mapping that has ended is use_after_unmap, by the call that ended i
 Deno.test("an unmap of less ends the mapping where it was, and leaves the rest within reach", () => {
   const partOf = (unmap: string, body: string) =>
     holds(
-      "mode = strict, model = amd",
+      "mode = strict, model = amd, page_sizes = [4KiB]",
       `let m = dma_map_phys(nic, alloc_pages(2), 8KiB, from_device)
       ${unmap}
       ${body}`,
