@@ -5,6 +5,7 @@
  * editor and of the debugger go there.
  */
 import { join } from "@std/path";
+import { ROOT } from "../source_text.ts";
 import { installCodeServer } from "./code_server.ts";
 import { Workbench } from "./workbench.ts";
 
@@ -182,6 +183,9 @@ const [pictures] = Deno.args;
 const cache = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? ".", ".cache");
 const server = installCodeServer(join(cache, "dmalab/vscode"));
 const files = { "broken.dma": BROKEN, "scenario.dma": SCENARIO };
+// The page beside the text must be of the same version as what is put into it.
+const web = new Deno.Command(Deno.execPath(), { args: ["task", "web"], cwd: ROOT }).outputSync();
+if (!web.success) throw new Error(new TextDecoder().decode(web.stderr));
 const open = () => Workbench.open(server, files, PORT);
 // The server may end while it starts.
 const bench = await open().catch(open);
