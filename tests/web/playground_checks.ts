@@ -46,7 +46,7 @@ export async function checkOutput(browser: Browser, found: Findings): Promise<vo
     await page.evaluate(`document.getElementById("state").textContent = ""`);
     await page.selectOption("#example", path);
     await untilDone(page);
-    const needsC = (await page.textContent("#message"))!.includes("compiles C") &&
+    const needsC = (await page.textContent("#message"))!.includes("cannot compile C") &&
       await page.isVisible("#message");
     if (path.startsWith("drivers/")) {
       if (!needsC && /\.c"/.test(playgroundData().files[path]!)) {
