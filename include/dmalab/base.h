@@ -56,7 +56,9 @@ DMALAB_INLINE unsigned long dmalab_address(double number)
 	return dmalab_window(33 + (unsigned int)(value / DMALAB_WINDOW)) + value % DMALAB_WINDOW;
 }
 
-DMALAB_INLINE double dmalab_number(unsigned long address)
+/* Not inline: its branches would part a line of the driver into blocks, and accesses before it would
+ * move to the line behind them. */
+static __attribute__((noinline, nodebug, unused, const)) double dmalab_number(unsigned long address)
 {
 	unsigned int bits = address ? 64 - (unsigned int)__builtin_clzl(address) : 0;
 

@@ -13,6 +13,8 @@
  * makes the gap below the range above it larger: its spans are looked at again.
  */
 
+import { invariant } from "../errno.ts";
+
 /** The anchor of the ranges stands on every level, the floor on none: 0 is the end of a level. */
 const ANCHOR = 1;
 const FANOUT_BITS = 3;
@@ -71,6 +73,7 @@ class Level {
 
   /** Cuts the span that `higher` begins; of both parts is known what was known of the whole. */
   insert(node: number, higher: number): void {
+    invariant(node !== higher, "A node of a skip list is its own neighbour");
     const place = node >> this.#shift;
     if (place >= this.#lower.length) this.#grow(place + 1);
     const lower = this.lowerThan(higher);
@@ -83,6 +86,7 @@ class Level {
 
   remove(node: number): void {
     const [lower, higher] = [this.lowerThan(node), this.higherThan(node)];
+    invariant(this.lowerThan(higher) === node, "A node that leaves a skip list is not in it");
     this.#lower[higher >> this.#shift] = lower;
     if (lower !== 0) this.#higher[lower >> this.#shift] = higher;
   }

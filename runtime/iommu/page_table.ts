@@ -272,6 +272,7 @@ export function pageCuts(
     const at = { iova: iova + done, phys: phys + done };
     const leftBytes = sizeBytes - done;
     choice.choose(at.iova, at.phys, leftBytes);
+    invariant(choice.count > 0, "A map is cut into no pages");
     const largerBytes = pageSizesBytes.find((size) => size > choice.sizeBytes) ?? 0;
     cuts.push({
       ...at,
@@ -351,6 +352,7 @@ export class TablePages {
     const path: PathEntry[] = [];
     let table = top;
     for (let level = levels - 1; table !== 0; level--) {
+      invariant(level >= 0, "An entry of the lowest tables leads to a table");
       const spanBytes = granuleBytes * this.entries ** level;
       const index = indexAt(level);
       const below = Math.max(0, -this.pages[table]![index]!);

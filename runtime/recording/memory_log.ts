@@ -1,6 +1,7 @@
 /** Who wrote which bytes of memory, and when: what no event says of the stores of a CPU. */
 import type { PhysicalMemory } from "../memory/physical_memory.ts";
 import type { PhysAddr } from "../address.ts";
+import { invariant } from "../errno.ts";
 import { FloatRows, WholeRows } from "./columns.ts";
 import { PackedReader, PackedWriter } from "./packed_numbers.ts";
 
@@ -59,6 +60,7 @@ export class MemoryLog {
 
   /** A write, by its number, from 0. */
   write(index: number): MemoryWrite {
+    invariant(index >= 0 && index < this.count, "A write is read that was not noted");
     const get = (field: number) => this.#numbers.get(index, field);
     const end = index + 1 < this.count ? this.#numbers.get(index + 1, WRITE.START) : this.#length;
     return {

@@ -1,5 +1,6 @@
 /** The admin commands a host needs to find its namespace and make its queues (section 5). */
 import { type DmaAddr, foldedHigh } from "../../../runtime/address.ts";
+import { invariant } from "../../../runtime/errno.ts";
 import {
   activeNamespaces,
   ASYNC_EVENT_LIMIT,
@@ -339,5 +340,7 @@ export class AdminCommands {
 
 /** An address that is known to have a number. */
 function addressAt(command: DataView, at: number): number {
-  return foldedHigh(command.getUint32(at + 4, true)) * 2 ** 32 + command.getUint32(at, true);
+  const high = foldedHigh(command.getUint32(at + 4, true));
+  invariant(high < WIDE_HALF, "A command's address has no number and was not refused");
+  return high * 2 ** 32 + command.getUint32(at, true);
 }

@@ -1,29 +1,26 @@
 /** A decoded command: each field at its offset (NVM Express 1.4, 4.2), and the lists it points to. */
 import { assertEquals } from "@std/assert";
-import type { DmaAddr } from "../../../../runtime/address.ts";
+import { addressDigits, type DmaAddr } from "../../../../runtime/address.ts";
 import { commandBytes } from "../../command_bytes.ts";
 import { DriverRig, pages, type RigOptions, scattered, vec } from "../../_driver_rig.ts";
 import { NvmeCommandView, type SglDescriptor } from "./command_view.ts";
 
 const address = (value: number) => value as DmaAddr;
 
-Deno.test("fields of a command are read at their offsets, little-endian, pointers over 53 bits (NVMe 4.2)", () => {
+Deno.test("fields of a command are read at their offsets, little-endian, pointers over 52 bits and near 2^64 (NVMe 4.2)", () => {
   const view = new NvmeCommandView(
     commandBytes({
       opcode: 0x7c,
-      mptr: 0x1f_0102_0304_0506n,
-      prp1: 0x1e_1112_1314_1516n,
-      prp2: 0x1d_2122_2324_2526n,
+      mptr: 0x0f_0102_0304_0506n,
+      prp1: 0x0e_1112_1314_1516n,
+      prp2: 0xffff_2122_2324_2526n,
     }, 0xfedc),
     [],
     [],
   );
   assertEquals([view.opcode, view.cid, view.format], [0x7c, 0xfedc, "prp"]);
-  assertEquals([view.mptr, view.prp1, view.prp2], [
-    address(0x1f_0102_0304_0506),
-    address(0x1e_1112_1314_1516),
-    address(0x1d_2122_2324_2526),
-  ]);
+  assertEquals([view.mptr, view.prp1].map(Number), [0x0f_0102_0304_0506, 0x0e_1112_1314_1516]);
+  assertEquals(addressDigits(view.prp2), "ffff212223242526");
   assertEquals([view.prpList, view.sgl, view.metadataSgl], [[], [], []]);
 });
 
