@@ -63,7 +63,7 @@ export const NVME_DRIVER: PlantedDriver = {
   folder: "drivers/nvme",
   scenario: "lab_nvme.dma",
   cFile: "lab_nvme.c",
-  testCount: 36,
+  testCount: 38,
   found: FOUND,
   witnesses: ["02-missing-sync", "03-leak-in-error-path", "06-short-list-too-long"],
 };
