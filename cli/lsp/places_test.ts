@@ -4,43 +4,11 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import * as Lsp from "vscode-languageserver-protocol/node";
-import { TextDocument } from "vscode-languageserver-textdocument";
-import { DISK, marked } from "../../lang/editor/_marked.ts";
-import { type Client, open, withClient } from "./_client.ts";
+import { DISK } from "../../lang/editor/_marked.ts";
+import { withClient } from "./_client.ts";
+import { each, opened } from "./_marked_client.ts";
 
 const NOWHERE = { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } };
-
-/** A text of its own, opened, with its marks as the protocol has places. */
-async function opened(client: Client, text: string, number: number) {
-  const { analysis: { source }, cursor, ranges } = marked(text);
-  const uri = `file:///nowhere/${number}.dma`;
-  const document = TextDocument.create(uri, "dma", 1, source.text);
-  await open(client, source.text, uri);
-  return {
-    textDocument: { uri },
-    position: document.positionAt(Math.max(cursor, 0)),
-    ranges: ranges.map(({ end, start }) => ({
-      start: document.positionAt(start),
-      end: document.positionAt(end),
-    })),
-    textOf: (range: Lsp.Range) => document.getText(range),
-  };
-}
-
-type Opened = Awaited<ReturnType<typeof opened>>;
-
-function each<E>(
-  name: string,
-  cases: readonly (readonly [text: string, expected: E])[],
-  check: (client: Client, asked: Opened, expected: E, text: string) => Promise<void>,
-): void {
-  Deno.test(name, () =>
-    withClient(async (client) => {
-      for (const [number, [text, expected]] of cases.entries()) {
-        await check(client, await opened(client, text, number), expected, text);
-      }
-    }));
-}
 
 const byPlace = (a: Lsp.Range, b: Lsp.Range) =>
   a.start.line - b.start.line || a.start.character - b.start.character;
