@@ -15,7 +15,7 @@ import type { DeviceAccess } from "../runtime/iommu/iommu.ts";
 import type { LabDevice } from "../devices/lab.ts";
 import { type Span, spanPlace } from "../lang/source.ts";
 import type { Run } from "../lang/values/run.ts";
-import type { DeviceShape } from "./tree/device_shape.ts";
+import type { DeviceShape } from "./tree/of_tree.ts";
 import { PAGE_STRUCT_BYTES } from "./c_addresses.ts";
 import { CHeap } from "./c_heap.ts";
 import type { CMemory } from "./c_memory.ts";

@@ -5,7 +5,7 @@ import type { MethodSpec, ParameterSpec, TypeSpec } from "../lang/values/spec.ts
 import { Handle, type Value } from "../lang/values/value.ts";
 import type { World } from "../lang/values/world.ts";
 import { CCode } from "./c_code.ts";
-import type { OfTree } from "./tree/device_shape.ts";
+import type { OfTree } from "./tree/of_tree.ts";
 import type { Run } from "../lang/values/run.ts";
 import { checkCode, checkValid, isOfTree } from "./code_checks.ts";
 import { CDriver } from "./c_driver.ts";

@@ -4,6 +4,7 @@
  */
 import { ATTRIBUTE_PREFIX, DMA_ATTR } from "../runtime/dma/attributes.ts";
 import { BLK_STS, ERRNO } from "../runtime/errno.ts";
+import { FIRST_BITS, FIRST_FOLDED, WINDOW_BYTES } from "../runtime/address.ts";
 import type { KernelStrategies } from "../runtime/kernels/kernels.ts";
 import { C_CALLS, type CCall } from "./calls.ts";
 import { HMM_MAP } from "./calls/hmm.ts";
@@ -113,6 +114,9 @@ export function derivedHeaders(target: CTarget): Readonly<Record<string, string>
     `#define PAGE_SHIFT ${Math.log2(target.pageSizeBytes)}`,
     `#define DMALAB_PAGE_MAP ${PAGE_MAP}UL`,
     `#define DMALAB_PAGE_STRUCT_BYTES ${PAGE_STRUCT_BYTES}`,
+    `#define DMALAB_WINDOW ${WINDOW_BYTES}UL`,
+    `#define DMALAB_WINDOW_FIRST_BITS ${FIRST_BITS}`,
+    `#define DMALAB_WINDOW_FIRST_NUMBER ${FIRST_FOLDED}UL`,
   ];
   const headers: Record<string, string> = {
     "dmalab/errno.h": guarded("errno", errors),

@@ -68,12 +68,14 @@ export class AddressLimitError extends Error {
 }
 
 /** How much of the end of a wide space has numbers. */
-const WINDOW_BYTES = 2 ** 48;
+export const WINDOW_BYTES = 2 ** 48;
 /** The upper half of the first number that stands for a wider address, and of a window. */
 const FIRST_FOLDED_HIGH = 0x14_0000;
+/** The first number that stands for a wider address. */
+export const FIRST_FOLDED: number = FIRST_FOLDED_HIGH * 2 ** 32;
 const WINDOW_HIGH = 0x1_0000;
 /** Bits of the addresses whose window would begin at 2^52. */
-const FIRST_BITS = 49;
+export const FIRST_BITS = 49;
 
 /** The upper half of the 64 bits that a number stands for, by the number's upper half. */
 export function realHigh(high: number): number {
@@ -106,7 +108,7 @@ export function lastAddressOfBits(bits: number): number {
 
 /** How many bits the last address of a space has. */
 export function bitsOfLastAddress(last: number): number {
-  return last < FIRST_FOLDED_HIGH * 2 ** 32
+  return last < FIRST_FOLDED
     ? Math.round(Math.log2(last + 1))
     : FIRST_BITS + (Math.floor(last / WINDOW_BYTES) & 15);
 }

@@ -61,39 +61,13 @@ const MACHINE: Readonly<Record<string, string>> = {
 /** What a machine of the lab has: subsystems whose structures drivers share. */
 const PRESENT: readonly string[] = [
   ...["ARCH_DMA_ADDR_T_64BIT", "PHYS_ADDR_T_64BIT", "DMA_OPS_HELPERS", "ZONE_DMA32"],
-  ...["BITREVERSE", "BLK_DEV_INTEGRITY", "BLK_MQ_PCI", "BLOCK", "CRYPTO", "ETHERNET"],
-  ...[
-    "FLATMEM",
-    "GENERIC_CLOCKEVENTS",
-    "GENERIC_HARDIRQS",
-    "HAS_IOMEM",
-    "HAVE_CLK",
-    "HAVE_PCI",
-    "HMM_MIRROR",
-    "INET",
-  ],
-  ...[
-    "IOMMU_API",
-    "IOMMU_IOVA",
-    "IOMMU_SUPPORT",
-    "IRQ_DOMAIN",
-    "IRQ_DOMAIN_HIERARCHY",
-    "IRQ_MSI_IOMMU",
-  ],
-  ...[
-    "MMU_NOTIFIER",
-    "MODULE_UNLOAD",
-    "NET",
-    "NETDEVICES",
-    "OF",
-    "PCI",
-    "PCI_MSI",
-    "PCI_P2PDMA",
-    "PM",
-    "PM_SLEEP",
-  ],
-  ...["PRINTK", "PROC_FS", "REGMAP", "SG_POOL", "SLUB", "SYSFS", "TREE_RCU", "TREE_SRCU"],
-  ...["UNINLINE_SPIN_UNLOCK", "ZONE_DEVICE", "DMADEVICES", "DMA_ENGINE", "PERF_EVENTS"],
+  ...["BITREVERSE", "BLK_DEV_INTEGRITY", "BLK_MQ_PCI", "BLOCK", "CRYPTO", "ETHERNET", "FLATMEM"],
+  ...["GENERIC_CLOCKEVENTS", "GENERIC_HARDIRQS", "HAS_IOMEM", "HAVE_CLK", "HAVE_PCI"],
+  ...["HMM_MIRROR", "INET", "IOMMU_API", "IOMMU_IOVA", "IOMMU_SUPPORT", "IRQ_DOMAIN"],
+  ...["IRQ_DOMAIN_HIERARCHY", "IRQ_MSI_IOMMU", "MMU_NOTIFIER", "MODULE_UNLOAD", "NET"],
+  ...["NETDEVICES", "OF", "PCI", "PCI_MSI", "PCI_P2PDMA", "PM", "PM_SLEEP", "PRINTK", "PROC_FS"],
+  ...["REGMAP", "SG_POOL", "SLUB", "SYSFS", "TREE_RCU", "TREE_SRCU", "UNINLINE_SPIN_UNLOCK"],
+  ...["ZONE_DEVICE", "DMADEVICES", "DMA_ENGINE", "PERF_EVENTS"],
 ];
 
 /**

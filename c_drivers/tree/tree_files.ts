@@ -1,4 +1,5 @@
 /** A kernel tree as what compiles it sees it: text by paths from its root, and nothing outside. */
+import { KERNEL_NAMES } from "../../runtime/kernels/kernels.ts";
 
 /** Reads a tree; the host's part is in `cli/c/`. */
 export interface TreeFiles {
@@ -32,7 +33,14 @@ export function treePath(path: string): string {
 }
 
 /** What helps where a tree has what the lab does not know. */
-export const KNOWN_TREES = "dmalab supports Linux 6.12 to 7.3";
+export const KNOWN_TREES = `dmalab supports Linux ${minor(KERNEL_NAMES[0]!)} to ${
+  minor(KERNEL_NAMES.at(-1)!)
+}`;
+
+/** The first two numbers of a release. */
+function minor(release: string): string {
+  return release.split(/[.-]/).slice(0, 2).join(".");
+}
 
 /** Why nothing can be done with a tree, as a sentence without its end. */
 export class TreeError extends Error {

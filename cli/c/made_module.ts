@@ -1,5 +1,5 @@
 /** What the compiler made, as a driver of the language; or why its code must not run. */
-import type { OfTree } from "../../c_drivers/tree/device_shape.ts";
+import type { OfTree } from "../../c_drivers/tree/of_tree.ts";
 import { makeCModule } from "../../c_drivers/c_module.ts";
 import { RefusedCode } from "../../c_drivers/code_checks.ts";
 import type { Diagnostic } from "../../lang/diagnostics/diagnostic.ts";

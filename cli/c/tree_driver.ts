@@ -1,5 +1,5 @@
 /** A driver that is compiled with a kernel tree: a file of the tree as it is, or one beside a scenario. */
-import type { DeviceShape } from "../../c_drivers/tree/device_shape.ts";
+import type { DeviceShape } from "../../c_drivers/tree/of_tree.ts";
 import { SG, SG_BYTES } from "../../c_drivers/calls/lists.ts";
 import { asLibrary, IR, missingIn, withStorage } from "../../c_drivers/tree/ir.ts";
 import {

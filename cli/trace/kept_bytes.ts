@@ -1,4 +1,4 @@
-/** The newest bytes of a stream: as much as was read in some seconds, and at most what is set aside. */
+/** A ring buffer with the bytes that a stream has brought in the last seconds. */
 
 export const LINE_END = 0x0a;
 
@@ -8,7 +8,7 @@ interface Mark {
   readonly seconds: number;
 }
 
-/** Marks are kept a piece of this size each: 1024 of them. */
+/** The ring holds about this many marks. */
 const MARKS = 1024;
 
 export class KeptBytes {
@@ -31,7 +31,7 @@ export class KeptBytes {
     this.#written += kept.length;
   }
 
-  /** All that was pushed until now was written until this time. */
+  /** Notes the time of what was pushed so far. */
   mark(seconds: number): void {
     const last = this.#marks.at(-1);
     if (last !== undefined && this.#written - last.at < this.#ring.length / MARKS) return;

@@ -13,19 +13,19 @@ import { refuse, type Screen } from "../screen.ts";
 import { KeptBytes, LINE_END } from "./kept_bytes.ts";
 import { type FollowedSource, followedSource, LeanHeap, UnreadableFile } from "./read_lines.ts";
 
-/** How often it is looked for what needs no line to be seen. */
+/** Time between two evaluations of complete log entries. */
 const SETTLE_MS = 250;
 const STATUS_MS = 60_000;
-/** Findings alike that are printed; more are counted. */
+/** Findings of one kind, device and certainty to print; more are counted. */
 const MOST_ALIKE = 10;
-/** Faults whose last seconds are written; a device that faults on and on would fill the disk. */
+/** Fault files to write: a device can fault without end. */
 const MOST_FILES = 10;
 
 export interface WatchForm {
   readonly asJson: boolean;
-  /** Seconds that are kept. */
+  /** Seconds to keep. */
   readonly keepSeconds: number;
-  /** How the files of faults are called: a number and `.trace.txt` follow. */
+  /** Prefix of the fault files' names: a number and `.trace.txt` follow. */
   readonly name: string;
 }
 

@@ -8,6 +8,8 @@
 #define DMALAB_C extern
 #endif
 
+#include <dmalab/memory_map.h>
+
 /* A function of the simulated kernel. Numbers of 64 bits cross the border as doubles: all that is
  * meant is below 2^53, or an address that a number stands for, and what is not stays out of range. */
 #define DMALAB_IMPORT(name) \
@@ -37,11 +39,8 @@ DMALAB_INLINE unsigned long dmalab_wide(double value)
 	return value < 0 ? (unsigned long)(long)value : (unsigned long)value;
 }
 
-/* Addresses of 53 bits and more: the last 2^48 bytes of each width have numbers below 2^53, from
- * 2^52 + 2^50 on, those of 49 bits being the ones that would begin at 2^52 (runtime/address.ts). */
-#define DMALAB_WINDOW (1ul << 48)
-#define DMALAB_FIRST_WINDOW (20 * DMALAB_WINDOW)
-
+/* Addresses of 53 bits and more: the last bytes of each width, a window, have numbers from
+ * DMALAB_WINDOW_FIRST_NUMBER on (runtime/address.ts). Windows are counted from 2^52. */
 DMALAB_INLINE unsigned long dmalab_window(unsigned int bits)
 {
 	return (bits < 64 ? 1ul << bits : 0) - DMALAB_WINDOW;
@@ -50,10 +49,11 @@ DMALAB_INLINE unsigned long dmalab_window(unsigned int bits)
 DMALAB_INLINE unsigned long dmalab_address(double number)
 {
 	unsigned long value = dmalab_wide(number);
+	unsigned long index = (value - (1ul << 52)) / DMALAB_WINDOW;
 
-	if (value < DMALAB_FIRST_WINDOW || value >> 53)
+	if (value < DMALAB_WINDOW_FIRST_NUMBER || value >> 53)
 		return value;
-	return dmalab_window(33 + (unsigned int)(value / DMALAB_WINDOW)) + value % DMALAB_WINDOW;
+	return dmalab_window(DMALAB_WINDOW_FIRST_BITS + (unsigned int)index) + value % DMALAB_WINDOW;
 }
 
 /* Not inline: its branches would part a line of the driver into blocks, and accesses before it would
@@ -61,10 +61,11 @@ DMALAB_INLINE unsigned long dmalab_address(double number)
 static __attribute__((noinline, nodebug, unused, const)) double dmalab_number(unsigned long address)
 {
 	unsigned int bits = address ? 64 - (unsigned int)__builtin_clzl(address) : 0;
+	unsigned long offset = address - dmalab_window(bits);
 
-	if (address < DMALAB_FIRST_WINDOW || address == ~0ul || address < dmalab_window(bits))
+	if (address < DMALAB_WINDOW_FIRST_NUMBER || address == ~0ul || address < dmalab_window(bits))
 		return (double)address;
-	return (double)((bits - 33) * DMALAB_WINDOW + address - dmalab_window(bits));
+	return (double)((1ul << 52) + (bits - DMALAB_WINDOW_FIRST_BITS) * DMALAB_WINDOW + offset);
 }
 
 #endif

@@ -55,7 +55,7 @@ export interface EventsBeside {
   readonly isSame: boolean;
 }
 
-/** Events from one on, those of two runs that say the same beside each other, or else those of one name. */
+/** Events of two runs side by side: those with the same text, then those with the same name. */
 export function eventsBeside(
   one: KeptRun,
   other: KeptRun,
@@ -100,7 +100,7 @@ function textOf(run: KeptRun): (seq: number) => string {
 
 type Pair = readonly [one: number | null, other: number | null];
 
-/** As many as can stand beside each other with the same text, in their order, and those that are alone. */
+/** The longest common subsequence of two lists by their texts, with what has no counterpart between. */
 function pairs(
   left: readonly number[],
   right: readonly number[],

@@ -22,6 +22,9 @@ const MOST_ROWS = 60;
 const MOST_EVENTS = 200;
 const EVENTS_BEFORE = 3;
 
+/** The key of the run that the page shows. */
+const OWN = "own";
+
 /** Something that the moment can be held against, or stand for. */
 interface Choice {
   readonly title: string;
@@ -45,6 +48,8 @@ export class DiffPane implements Pane {
   #other: Operand = { key: OWN, seq: null };
   /** Runs that were asked for, by their keys; null while they are made. */
   readonly #known = new Map<string, KeptRun | null>();
+  /** Of the blocks that ran on machines of their own, once they are recorded. */
+  #titles: readonly string[] = [];
 
   draw(moment: Moment, root: HTMLElement): void {
     const { run } = moment;
@@ -52,6 +57,8 @@ export class DiffPane implements Pane {
       this.#shown = run;
       this.#known.clear();
       this.#known.set(OWN, run);
+      this.#titles = [];
+      this.#takeSides(run);
       this.#askForSides(moment);
     }
     const choices = this.#choices(moment);
@@ -84,23 +91,20 @@ export class DiffPane implements Pane {
     if (run.sides.length > 0 || !hasBlocks) return;
     void runs.open(runs.shown).then((whole) => {
       if (this.#shown !== run) return;
-      whole.sides.forEach((side, index) => this.#known.set(`side ${index}`, side.open()));
-      this.#titles = whole.sides.map(({ label, word }) => `${word}: ${label}`);
+      this.#takeSides(whole);
       redraw();
     });
   }
 
-  #titles: readonly string[] = [];
+  #takeSides({ sides }: KeptRun): void {
+    sides.forEach((side, index) => this.#known.set(`side ${index}`, side.open()));
+    this.#titles = sides.map(({ label, word }) => `${word}: ${label}`);
+  }
 
-  #choices({ run, runs }: Moment): readonly Choice[] {
-    if (run.sides.length > 0 && !this.#known.has("side 0")) {
-      run.sides.forEach((side, index) => this.#known.set(`side ${index}`, side.open()));
-      this.#titles = run.sides.map(({ label, word }) => `${word}: ${label}`);
-    }
-    const sides = this.#known.has("side 0") ? this.#titles : [];
+  #choices({ runs }: Moment): readonly Choice[] {
     return [
       { key: OWN, title: "this run" },
-      ...sides.map((title, index) => ({ key: `side ${index}`, title })),
+      ...this.#titles.map((title, index) => ({ key: `side ${index}`, title })),
       ...runs.titles.flatMap((title, index) =>
         index === runs.shown ? [] : [{ key: `run ${index}`, title: `${index + 1}: ${title}` }]
       ),
@@ -289,6 +293,3 @@ export class DiffPane implements Pane {
     return element;
   }
 }
-
-/** The key of the run that the page shows. */
-const OWN = "own";

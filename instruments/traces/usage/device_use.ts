@@ -8,11 +8,11 @@ import { modeOf } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type Step } from "../script/recorder.ts";
 
 const US_PER_S = 1e6;
-/** Tasks that are named; beyond, more are counted together. */
+/** Tasks beyond this number are counted together. */
 const MOST_TASKS = 1000;
 const OTHER_TASKS = "other tasks";
 
-/** Counts by powers of two: `counts[3]` are those from 4 to 7. */
+/** A histogram by powers of two: `counts[3]` has the values from 4 to 7. */
 export class PowersOfTwo {
   readonly counts: number[] = [];
   count = 0;
@@ -26,7 +26,7 @@ export class PowersOfTwo {
     this.most = Math.max(this.most, value);
   }
 
-  /** At most this large are so many of a hundred: a power of two, or the largest value. */
+  /** A bound that this percentage of the values do not exceed: a power of two, or the largest value. */
   percentile(percent: number): number {
     let left = Math.ceil(this.count * percent / 100);
     const power = this.counts.findIndex((count) => (left -= count) <= 0);

@@ -15,7 +15,7 @@ const PASSTHROUGH =
 const UNMAP_CALL =
   "compare the arguments of the unmap with what the driver kept of the map: address, size, direction, entries passed in (not those returned)";
 
-/** By the kind of a finding. */
+/** By the kind of a finding. What is no mistake of a driver has none. */
 const STEPS: Readonly<Record<string, readonly string[]>> = {
   use_after_unmap: [
     STRICT,
@@ -48,6 +48,14 @@ const STEPS: Readonly<Record<string, readonly string[]>> = {
   leak: [
     "look at the error paths and the reset path of the function that maps: each map needs one unmap there",
     CHECKER,
+  ],
+  double_map: ["unmap the first mapping before its address is used again", CHECKER],
+  mapped_over: [
+    "look for an unmap of this IOVA that was skipped, or that had a shorter length",
+    CHECKER,
+  ],
+  two_step_destroy_short: [
+    "pass the length of all links to dma_iova_destroy(), also where a later link has failed",
   ],
   double_unmap: [UNMAP_CALL, CHECKER],
   unmap_unknown: [UNMAP_CALL, CHECKER],

@@ -1,5 +1,5 @@
 /** What devices map, as lines for a reader and as JSON. */
-import { formatCount, formatSizeCut } from "../../../lang/text/numbers.ts";
+import { formatCount, formatSizeCut, formatTimeRounded } from "../../../lang/text/numbers.ts";
 import type { DeviceUse, DeviceUses, PowersOfTwo } from "./device_use.ts";
 
 const MOST_CALLERS = 5;
@@ -91,11 +91,7 @@ function percent(count: number, of: number): string {
 }
 
 function duration(us: number): string {
-  return us < 1000
-    ? `${us.toFixed(0)} µs`
-    : us < 1e6
-    ? `${(us / 1000).toFixed(1)} ms`
-    : `${(us / 1e6).toFixed(1)} s`;
+  return formatTimeRounded(1000 * us);
 }
 
 /** A bar for each power of two that has any. */

@@ -18,15 +18,15 @@ import { NewestMap } from "../ledger/newest_map.ts";
 import { type Finding, isSure, type TracedMapping } from "../ledger/traced_mapping.ts";
 import { TraceLine } from "../line/trace_line.ts";
 
-/** An unmap printed later than this after the next map at its address does not come any more. */
+/** How long after a new map at its address the line of an unmap can still follow. */
 const LATE_SECONDS = 10;
-/** Two-step ranges that are kept after they were unmapped. */
+/** Unmapped two-step ranges to keep. */
 const MOST_RANGES = 1 << 13;
 
 export interface WatchSink {
   /** Something is proved or likely; its lines are numbered from the first one watched. */
   readonly finding: (finding: Finding) => void;
-  /** The log has a fault, whose finding may be unknown: what is kept should be written now. */
+  /** The log has a fault, classified or not: the last seconds are to be written now. */
   readonly fault: (finding: Finding) => void;
 }
 
@@ -119,7 +119,7 @@ export class TraceWatch {
     this.#reader.push(text, ++this.#logLines);
   }
 
-  /** Some time has passed: what was logged is whole, and what leaks can be seen. */
+  /** Called from time to time: classifies the log entries that are complete. */
   settle(): void {
     this.#reader.end();
     for (const entry of this.#entries.splice(0)) this.#classify(entry);
@@ -142,7 +142,7 @@ export class TraceWatch {
     }
   }
 
-  /** Every mapping that is known still, in the order of their map lines. */
+  /** All mappings in memory, in the order of their map lines. */
   #kept(): TracedMapping[] {
     const kept = [...this.#ranges.ranges.keys(), ...this.#ledger.open()];
     for (const device of this.#ledger.devices.values()) kept.push(...device.unmapped.values());

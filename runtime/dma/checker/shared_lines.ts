@@ -1,7 +1,4 @@
-/**
- * Live mappings by the memory that they take: which of them share a cache line. Kept of devices that
- * do not see the CPU's caches.
- */
+/** Live mappings of non-coherent devices by their memory: which of them share a cache line. */
 import type { Bytes } from "../../address.ts";
 import { CACHE_LINE_BYTES } from "../../memory/line_owners.ts";
 import { NONE } from "./record_table.ts";
@@ -16,7 +13,7 @@ interface Lines {
 export class SharedLines {
   /** In the order of their first lines. */
   readonly #all: Lines[] = [];
-  /** None has more lines. */
+  /** Lines of the longest mapping. */
   #most = 0;
 
   add(record: number, phys: number, sizeBytes: Bytes): void {
