@@ -92,10 +92,10 @@ export interface RawOptions {
   readonly queue?: number;
 }
 
-/** Bits 0 and 1 of an opcode say which way its data goes. */
-/** What a request takes of the host that was cut off a bio, with what it is done with. */
+/** Host memory of a request that was split off a bio, with all that it is done with. */
 const REQUEST_COST_BYTES = 1536;
 
+/** Bits 0 and 1 of an opcode say which way its data goes. */
 const OPCODE_DIRECTION_MASK = 3;
 const OPCODE_TO_DEVICE = 1;
 

@@ -69,7 +69,8 @@ export class Scatterlist {
 
   readonly #phys: Float64Array;
   readonly #lengthBytes: Float64Array;
-  readonly #mappedBytes: Float64Array;
+  /** The kernel's field has 32 bits: what is longer wraps. */
+  readonly #mappedBytes: Uint32Array;
   readonly #dmaAddress: Float64Array;
   readonly #dmaLengthBytes: Float64Array;
   readonly #outputPhys: Float64Array;
@@ -87,7 +88,7 @@ export class Scatterlist {
   constructor(segments: readonly ScatterSegment[] = [], capacityEntries = segments.length) {
     this.#phys = new Float64Array(capacityEntries);
     this.#lengthBytes = new Float64Array(capacityEntries);
-    this.#mappedBytes = new Float64Array(capacityEntries);
+    this.#mappedBytes = new Uint32Array(capacityEntries);
     this.#dmaAddress = new Float64Array(capacityEntries);
     this.#dmaLengthBytes = new Float64Array(capacityEntries);
     this.#outputPhys = new Float64Array(capacityEntries);

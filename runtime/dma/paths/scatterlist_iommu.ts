@@ -25,8 +25,7 @@ import { APART, type Apart, type Scatterlist } from "../scatterlist.ts";
 import { PEER_BEHIND_BRIDGE, PEER_REFUSED, peerBusAddress, peerMemo } from "./scatterlist_peer.ts";
 
 /** The length of a list's entry has 32 bits. */
-const WRAPS_AT = 2 ** 32;
-const LONGEST_ENTRY_BYTES = WRAPS_AT - 1;
+const LONGEST_ENTRY_BYTES = 2 ** 32 - 1;
 
 /**
  * Maps a list.
@@ -105,10 +104,10 @@ function layOut(
       return invalidate(list, -ERRNO.EINVAL);
     }
     if (moves) {
-      list.setMapped(previous, padded % WRAPS_AT);
+      list.setMapped(previous, padded);
       totalBytes += pad;
     }
-    list.setMapped(index, mappedBytes % WRAPS_AT);
+    list.setMapped(index, mappedBytes);
     totalBytes += mappedBytes;
     previous = index;
   }
