@@ -1,57 +1,83 @@
 /**
- * `deno task bench [--json] [--long] [--save FILE] [--against FILE|COMMIT] [FILTER…]`: measures, and
- * prints one line per result.
+ * `deno task bench`: measures, and prints one line per result; `--help` lists the options.
  *
- * `--save` writes nine rounds to a file. `--against` compares nine rounds with a saved file, or with
- * another commit in alternating rounds, and says which differences are noise.
- *
- * FILTER is a part of a benchmark's name, one of several. With `--json` each line is one object
- * `{"name","value","unit","ratio","to"}`. With `--long` the benchmarks that look for growth over time
- * take minutes.
+ * With `--json` each line is one object `{"name","value","unit","ratio","to"}`.
  */
-import { formatResult } from "./bench/benchmark.ts";
+import { command, type Invocation } from "../cli/command.ts";
+import { type ExitCode, HELD, WRONG } from "../cli/exit_code.ts";
+import { type Benchmark, formatResult } from "./bench/benchmark.ts";
 import { BENCHMARKS } from "./bench/mod.ts";
 import { CannotMeasure, measureRepeatedly } from "./bench/repeated.ts";
+import { runTask } from "./task.ts";
 
-const USAGE =
-  "Usage: deno task bench [--json] [--long] [--save FILE] [--against FILE|COMMIT] [FILTER…]";
-const FLAGS = ["--json", "--long"];
+const OPTIONS = {
+  list: { kind: "flag", doc: "List the benchmarks." },
+  json: { kind: "flag", doc: "Print an object per result." },
+  long: { kind: "flag", doc: "Let the benchmarks that look for growth over time take minutes." },
+  save: { kind: "text", placeholder: "FILE", doc: "Measure nine rounds and write them to FILE." },
+  against: {
+    kind: "text",
+    placeholder: "FILE|COMMIT",
+    doc: "Compare nine rounds with a saved file, or with a commit in alternating rounds, and say " +
+      "which differences are noise.",
+  },
+} as const;
 
-async function main(words: readonly string[]): Promise<number> {
-  const rest = words.filter((word) => !FLAGS.includes(word));
-  const [save, against] = [taken(rest, "--save"), taken(rest, "--against")];
-  const filters = rest.length === 0 ? [""] : rest;
+/** @throws {CannotMeasure} */
+async function run({ options, words }: Invocation<typeof OPTIONS>): Promise<ExitCode> {
+  const { against, json, long, save } = options;
+  const filters = words.length === 0 ? [""] : words;
   const chosen = BENCHMARKS.filter(({ name }) => filters.some((part) => name.includes(part)));
-  if (filters.some((part) => part.startsWith("-")) || chosen.length === 0) {
-    const names = BENCHMARKS.map(({ name, doc }) => `  ${name.padEnd(20)} ${doc}`);
-    console.error([USAGE, "", ...names].join("\n"));
-    return filters.includes("--help") ? 0 : 2;
+  if (chosen.length === 0) {
+    throw new CannotMeasure(
+      `no benchmark has "${words.join('" or "')}" in its name; --list lists them`,
+    );
   }
-  if (save !== null || against !== null) {
-    await measureRepeatedly(filters, { save, against });
-    return 0;
-  }
-  const json = words.includes("--json");
   const width = Math.max(...chosen.map(({ name }) => name.length));
+  if (options.list) {
+    for (const { name, doc } of chosen) console.log(`${name.padEnd(width)}  ${doc}`);
+  } else if (save !== null || against !== null) {
+    await measureRepeatedly(filters, { save, against });
+  } else await measureOnce(chosen, width, { json, long });
+  return HELD;
+}
+
+async function measureOnce(
+  chosen: readonly Benchmark[],
+  width: number,
+  { json, long }: { readonly json: boolean; readonly long: boolean },
+): Promise<void> {
   for (const benchmark of chosen) {
-    const result = await benchmark.run({ long: words.includes("--long") });
+    const result = await benchmark.run({ long });
     for (const each of [result].flat()) {
       console.log(json ? JSON.stringify(each) : formatResult(each, width));
     }
   }
-  return 0;
 }
 
-/** The value of an option, which is taken out of the words; null where it is not given. */
-function taken(words: string[], option: string): string | null {
-  const at = words.indexOf(option);
-  return at < 0 || at + 1 === words.length ? null : words.splice(at, 2)[1]!;
-}
-
-try {
-  Deno.exit(await main(Deno.args));
-} catch (error) {
-  if (!(error instanceof CannotMeasure)) throw error;
-  console.error(`error: ${error.message}`);
-  Deno.exit(2);
-}
+await runTask(command({
+  name: "bench",
+  brief: "Measure how fast each part is",
+  description: "Runs the benchmarks whose names contain one of the words, or all of them, and " +
+    "prints one line per result.",
+  argument: {
+    placeholder: "FILTER",
+    doc: "A part of a benchmark's name.",
+    completes: () => BENCHMARKS.map(({ name }) => name),
+    count: "any",
+  },
+  options: OPTIONS,
+  examples: [
+    { line: "bench nvme.read4k", doc: "How many reads a second the whole path does." },
+    { line: "bench iova --against main", doc: "The IOVA allocator before and after a change." },
+  ],
+  async run(invocation) {
+    try {
+      return await run(invocation);
+    } catch (error) {
+      if (!(error instanceof CannotMeasure)) throw error;
+      console.error(`error: ${error.message}`);
+      return WRONG;
+    }
+  },
+}));

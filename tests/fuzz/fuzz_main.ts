@@ -15,7 +15,7 @@ import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
 import { tryGenerated } from "./generated.ts";
 import { POOR_SHARE, trySlips } from "./slips.ts";
-import { runTask } from "../task.ts";
+import { runTask } from "../../tools/task.ts";
 
 const SHOWN = 10;
 const CASES = 1_000_000;

@@ -9,7 +9,7 @@ import { command, type Invocation } from "../../cli/command.ts";
 import { HELD, WRONG } from "../../cli/exit_code.ts";
 import { isLong } from "../running/sizes.ts";
 import { ROOT, SOURCE_FOLDERS } from "../source_text.ts";
-import { runTask } from "../task.ts";
+import { runTask } from "../../tools/task.ts";
 import { findCandidates } from "./candidates.ts";
 import { mutate, type Result, type Stage } from "./mutate.ts";
 import { keyOf, NEAREST, others, sample } from "./plan.ts";

@@ -7,7 +7,7 @@
  */
 import { command } from "../../cli/command.ts";
 import { type ExitCode, FAILED, HELD } from "../../cli/exit_code.ts";
-import { runTask } from "../task.ts";
+import { runTask } from "../../tools/task.ts";
 import { soak, type SoakPoint } from "./soak.ts";
 
 const REQUESTS = 10_000_000;

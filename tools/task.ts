@@ -1,4 +1,4 @@
-/** A task of the tests as a command: its options are read, and its help is written, as the product's are. */
+/** A development task as a command: its options are read, and its help is written, as the product's are. */
 import type { Command } from "../cli/command.ts";
 import { parseCommandLine } from "../cli/command_line.ts";
 import { VERSION } from "../cli/package_version.ts";
