@@ -6,7 +6,7 @@ import { TreeError } from "../c_drivers/tree/tree_files.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
 import { TreeBuild } from "../cli/c/tree_build.ts";
 import { SessionClang } from "../cli/c/tree_clang.ts";
-import { buildTreeAllocator } from "../cli/tree/tree_allocator_build.ts";
+import { GOLDEN_ORACLES } from "../cli/tree/oracles.ts";
 import { compareFields, type TraceLine } from "./conformance/traces/iova_trace.ts";
 import type { IovaOperation } from "../instruments/oracle/iova_operations.ts";
 import { SystemClang } from "./tree/system_clang.ts";
@@ -57,7 +57,7 @@ async function opened(folder: string) {
   const clang = program === undefined ? new SessionClang() : new SystemClang(program);
   try {
     const build = new TreeBuild(new HostTree(folder), clang, program === undefined);
-    return { make: await buildTreeAllocator(build), version: build.version };
+    return { make: await GOLDEN_ORACLES.iova.build(build), version: build.version };
   } finally {
     await clang.close();
   }

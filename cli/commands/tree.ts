@@ -1,21 +1,25 @@
 import { command } from "../command.ts";
 import { refuse } from "../screen.ts";
 
-const ACTIONS = ["compile", "compare"] as const;
+/** Actions with the number of trees that each takes. */
+const ACTIONS: Readonly<Record<string, number>> = { compile: 1, compare: 1, diff: 2 };
+const USUAL_CASES = 200;
+const USUAL_SEED = 1;
 
 export const TREE = command({
   name: "tree",
   brief:
-    "Compile files of a Linux kernel tree, or compare its IOVA allocator with the simulated one.",
+    "Compile files of a Linux kernel tree, or compare its mapping code with the simulated one or with another tree.",
   description:
     "DIR is a source tree of Linux 6.12 to 7.3, patched or not; dmalab only reads it. `compile` " +
     "compiles files of it unmodified against its own headers and prints the compiler's errors. " +
-    "`compare` runs random sequences of operations on the tree's IOVA allocator (iova.c) and on the " +
-    "simulated one, and prints a minimal sequence in which their results differ. Exit codes: 0 " +
-    "success; 1 a file does not compile, or results differ; 2 DIR is not a kernel tree.",
+    "`compare` runs random sequences of operations on the tree's mapping code (drivers/iommu/iova.c) and on " +
+    "the simulated one; `diff` runs them on the code of two trees, such as before and after a patch. Both " +
+    "print a minimal sequence in which the results differ. Exit codes: 0 success; 1 a file does not compile, " +
+    "or results differ; 2 DIR is not a kernel tree.",
   argument: {
-    placeholder: "compile|compare DIR",
-    doc: "action, kernel tree and, for compile, files (paths in the tree)",
+    placeholder: "compile|compare|diff DIR",
+    doc: "action, kernel tree (for diff OLD and NEW), then files (paths in the tree)",
     completes: "folders",
     count: "some",
   },
@@ -24,36 +28,53 @@ export const TREE = command({
       kind: "integer",
       placeholder: "N",
       least: 1,
-      doc: "for compare: sequences (default: 200)",
+      doc: `for compare and diff: sequences (default: ${USUAL_CASES})`,
     },
-    seed: { kind: "integer", placeholder: "N", doc: "for compare: first random seed (default: 1)" },
+    seed: {
+      kind: "integer",
+      placeholder: "N",
+      doc: `for compare and diff: first random seed (default: ${USUAL_SEED})`,
+    },
   },
   examples: [
     { line: "tree compile ../linux drivers/nvme/host/pci.c", doc: "does this file compile?" },
-    { line: "tree compare ../linux", doc: "compare the allocators" },
+    {
+      line: "tree compare ../linux",
+      doc: "compare the tree's mapping code with the simulated one",
+    },
+    {
+      line: "tree diff ../linux ../patched",
+      doc: "does a patch change what mapping code returns?",
+    },
   ],
   async run({ options, screen, words }) {
-    const [action, folder, ...files] = words;
-    if (!(ACTIONS as readonly string[]).includes(action!)) {
-      return refuse(
-        `unknown tree action "${action}"; expected one of: ${ACTIONS.join(", ")}`,
-        screen,
-      );
+    const [action, ...paths] = words;
+    const treeCount = Object.hasOwn(ACTIONS, action!) ? ACTIONS[action!]! : null;
+    if (treeCount === null) {
+      const names = Object.keys(ACTIONS).join(", ");
+      return refuse(`unknown tree action "${action}"; expected one of: ${names}`, screen);
     }
-    if (folder === undefined) return refuse(`tree ${action} needs a kernel tree`, screen);
-    if (action === "compile" && files.length === 0) {
-      return refuse("tree compile needs files (paths in the tree)", screen);
+    if (paths.length < treeCount) {
+      const needed = treeCount === 1 ? "a kernel tree" : "two kernel trees";
+      return refuse(`tree ${action} needs ${needed}`, screen);
     }
-    const isForCompare = options.cases !== null || options.seed !== null;
-    if (action === "compile" && isForCompare) {
-      return refuse("`--cases` and `--seed` are for `tree compare`", screen);
+    const [folder = "", ...files] = paths;
+    const { cases, seed } = options;
+    const { oraclesOf, runCompare, runCompile, runDiff } = await import("../tree/run_tree.ts");
+    if (action === "compile") {
+      if (files.length === 0) {
+        return refuse("tree compile needs files (paths in the tree)", screen);
+      }
+      if (cases !== null || seed !== null) {
+        return refuse("`--cases` and `--seed` are for `tree compare` and `tree diff`", screen);
+      }
+      return runCompile(folder, files, screen);
     }
-    if (action === "compare" && files.length > 0) {
-      return refuse("tree compare takes a tree and no files", screen);
-    }
-    const { runCompare, runCompile } = await import("../tree/run_tree.ts");
-    return action === "compile"
-      ? runCompile(folder, files, screen)
-      : runCompare(folder, options, screen);
+    const oracles = oraclesOf(paths.slice(treeCount));
+    if (typeof oracles === "string") return refuse(oracles, screen);
+    const wanted = { count: cases ?? USUAL_CASES, seed: seed ?? USUAL_SEED };
+    return action === "compare"
+      ? runCompare(folder, oracles, wanted, screen)
+      : runDiff([folder, files[0]!], oracles, wanted, screen);
   },
 });

@@ -1,7 +1,12 @@
-/** `dmalab tree`: compiles files of a kernel tree, and compares its IOVA allocator with the model. */
+/** `dmalab tree`: compiles files of a kernel tree, and compares its mapping code with the model or another tree. */
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
-import { compareSequences, type IovaDifference } from "../../instruments/oracle/iova_compare.ts";
-import { type IovaAnswer, IovaModel } from "../../instruments/oracle/iova_operations.ts";
+import {
+  type Answer,
+  type Compared,
+  differingFields,
+  STOPPED,
+} from "../../instruments/oracle/compare.ts";
+import { printable } from "../../lang/diagnostics/display_width.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import { noDrivers } from "../c/clang.ts";
 import { HostTree } from "../c/host_tree.ts";
@@ -9,18 +14,13 @@ import { TreeBuild } from "../c/tree_build.ts";
 import { SessionClang } from "../c/tree_clang.ts";
 import { type ExitCode, FAILED, HELD, WRONG } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
-import { buildTreeAllocator } from "./tree_allocator_build.ts";
+import { type Cases, type Oracle, ORACLES } from "./oracles.ts";
 
-const USUAL_CASES = 200;
-const USUAL_SEED = 1;
-/** Operations of one sequence. */
-const SEQUENCE_LENGTH = 500;
-
-/** Opens a tree and a compiler, and reports the errors of both. */
-async function withTree(
-  folder: string,
+/** Opens trees and a compiler, and reports the errors of both. */
+async function withTrees<const F extends readonly string[]>(
+  folders: F,
   screen: Screen,
-  work: (build: TreeBuild) => Promise<ExitCode>,
+  work: (builds: { readonly [I in keyof F]: TreeBuild }) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const problem = noDrivers();
   const refuse = (message: string, hint: string): ExitCode => {
@@ -30,9 +30,10 @@ async function withTree(
   if (problem !== null) return refuse(problem.problem, problem.hint);
   let clang: SessionClang | null = null;
   try {
-    const tree = new HostTree(folder);
-    clang = new SessionClang();
-    return await work(new TreeBuild(tree, clang));
+    const trees = folders.map((folder) => new HostTree(folder));
+    const session = clang = new SessionClang();
+    const builds = trees.map((tree) => new TreeBuild(tree, session));
+    return await work(builds as unknown as { readonly [I in keyof F]: TreeBuild });
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
     return refuse(error.message, error.hint);
@@ -46,7 +47,7 @@ export function runCompile(
   paths: readonly string[],
   screen: Screen,
 ): Promise<ExitCode> {
-  return withTree(folder, screen, async (build) => {
+  return withTrees([folder], screen, async ([build]) => {
     let compiled = 0;
     for (const path of paths) {
       const { fileCount, isKept, module, said } = await build.file(path, ["-c"]);
@@ -60,47 +61,84 @@ export function runCompile(
   });
 }
 
+/** Mapping code by its paths in a tree, or what is wrong with a path. */
+export function oraclesOf(paths: readonly string[]): readonly Oracle[] | string {
+  const unknown = paths.find((path) => !ORACLES.some((each) => each.path === path));
+  if (unknown !== undefined) {
+    const names = ORACLES.map(({ path }) => path).join(", ");
+    return `cannot compare "${printable(unknown)}"; expected one of: ${names}`;
+  }
+  return paths.length === 0 ? ORACLES : ORACLES.filter(({ path }) => paths.includes(path));
+}
+
 export function runCompare(
   folder: string,
-  { cases, seed }: { readonly cases: number | null; readonly seed: number | null },
+  oracles: readonly Oracle[],
+  cases: Cases,
   screen: Screen,
 ): Promise<ExitCode> {
-  return withTree(folder, screen, async (build) => {
-    const make = await buildTreeAllocator(build);
-    const count = cases ?? USUAL_CASES;
-    const first = seed ?? USUAL_SEED;
-    const found = compareSequences([() => new IovaModel(), make], {
-      count,
-      length: SEQUENCE_LENGTH,
-      seed: first,
-    });
-    const what = `${
-      formatCount(count, "sequence")
-    } of ${SEQUENCE_LENGTH} operations from seed ${first}`;
-    if (found === null) {
-      screen.out(`ok | drivers/iommu/iova.c of ${build.version.name} | ${what} | no difference\n`);
-      return HELD;
+  return withTrees([folder], screen, async ([build]) => {
+    const name = build.version.name;
+    let code: ExitCode = HELD;
+    for (const oracle of oracles) {
+      const found = await oracle.compare(build, null, cases);
+      const names = [`the tree (${name})`, "the model"] as const;
+      if (!printCompared(found, oracle, names, cases, screen)) code = FAILED;
     }
-    screen.out(`${differenceLines(found, build.version.name).join("\n")}\n`);
-    return FAILED;
+    return code;
   });
 }
 
-function differenceLines({ one, operations, other }: IovaDifference, release: string): string[] {
-  const last = operations.at(-1);
-  const differs = Object.keys({ ...one, ...other }).filter((name) =>
-    JSON.stringify(one[name]) !== JSON.stringify(other[name]) && (name in one && name in other)
+export function runDiff(
+  folders: readonly [string, string],
+  oracles: readonly Oracle[],
+  cases: Cases,
+  screen: Screen,
+): Promise<ExitCode> {
+  return withTrees(folders, screen, async ([old, changed]) => {
+    let code: ExitCode = HELD;
+    for (const oracle of oracles) {
+      const found = await oracle.compare(old, changed, cases);
+      const names = [`OLD (${old.version.name})`, `NEW (${changed.version.name})`] as const;
+      if (!printCompared(found, oracle, names, cases, screen)) code = FAILED;
+    }
+    return code;
+  });
+}
+
+/** @returns Whether there is no difference. */
+function printCompared(
+  { difference, operations }: Compared<unknown>,
+  { path }: Oracle,
+  names: readonly [string, string],
+  { count, seed }: Cases,
+  screen: Screen,
+): boolean {
+  if (difference === null) {
+    const what = `${formatCount(operations, "operation")} in ${
+      formatCount(count, "sequence")
+    } from seed ${seed}`;
+    screen.out(`ok | ${path} | ${names.join(", ")} | ${what} | no difference\n`);
+    return true;
+  }
+  const { one, operations: sequence, other } = difference;
+  const width = Math.max(...names.map((name) => name.length));
+  screen.out(
+    [
+      `found | ${path} | ${names.join(" and ")} differ`,
+      "",
+      ...sequence.map((operation) => `  ${JSON.stringify(operation)}`),
+      `    ${names[0].padEnd(width)} ${shown(one, other)}`,
+      `    ${names[1].padEnd(width)} ${shown(other, one)}`,
+      "",
+    ].join("\n"),
   );
-  const shown = (answer: IovaAnswer) =>
-    "stopped" in answer
-      ? String(answer["stopped"])
-      : JSON.stringify(Object.fromEntries(differs.map((name) => [name, answer[name]])));
-  return [
-    `found | drivers/iommu/iova.c of ${release} differs from the model`,
-    "",
-    ...operations.slice(0, -1).map((operation) => `  ${JSON.stringify(operation)}`),
-    `  ${JSON.stringify(last)}`,
-    `    model ${shown(one)}`,
-    `    tree  ${shown(other)}`,
-  ];
+  return false;
+}
+
+/** What differs; all of a result where the other side stopped. */
+function shown(answer: Answer, other: Answer): string {
+  if (STOPPED in answer) return String(answer[STOPPED]);
+  const names = STOPPED in other ? Object.keys(answer) : differingFields(answer, other);
+  return JSON.stringify(Object.fromEntries(names.map((name) => [name, answer[name]])));
 }

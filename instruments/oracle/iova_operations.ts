@@ -1,9 +1,7 @@
-/**
- * Operations on an allocator of IO virtual addresses, and the model's answers to them. The same
- * operations can be put to other code, such as a kernel tree's own.
- */
+/** Operations on an IOVA allocator, and the model's results of them. */
 import { VirtualClock } from "../../runtime/clock.ts";
 import { IovaAllocator } from "../../runtime/iommu/iova_allocator.ts";
+import type { Answer, Side } from "./compare.ts";
 import { CACHE_CLASSES } from "../../runtime/iommu/iova_cache.ts";
 
 /** One operation, with its arguments by the names that the golden data have for them. */
@@ -34,24 +32,16 @@ export type IovaOperation =
   | { readonly op: "cpu_dead" | "cpu_up"; readonly cpu: number }
   | { readonly op: "state"; readonly ranges?: unknown };
 
-/** What an operation answers, by the names of the golden data's fields. */
-export type IovaAnswer = Readonly<Record<string, unknown>>;
-
-/** Who answers operations: one life of one allocator, begun by `init`. */
-export interface IovaSide {
-  run(operation: IovaOperation): IovaAnswer;
-}
-
 const MS = 1_000_000;
 
 /** The simulated allocator. */
-export class IovaModel implements IovaSide {
+export class IovaModel implements Side<IovaOperation> {
   readonly #clock = new VirtualClock();
   #allocator: IovaAllocator | null = null;
   #cpus = 0;
 
   /** @throws {RangeError} Where the first operation is not `init`. */
-  run(operation: IovaOperation): IovaAnswer {
+  run(operation: IovaOperation): Answer {
     if (operation.op === "init") {
       this.#cpus = operation.cpus;
       this.#allocator = new IovaAllocator({
@@ -66,7 +56,7 @@ export class IovaModel implements IovaSide {
     return this.#answer(this.#allocator, operation);
   }
 
-  #answer(allocator: IovaAllocator, operation: Exclude<IovaOperation, { op: "init" }>): IovaAnswer {
+  #answer(allocator: IovaAllocator, operation: Exclude<IovaOperation, { op: "init" }>): Answer {
     const { ranges } = allocator;
     switch (operation.op) {
       case "alloc_fast": {
@@ -107,7 +97,7 @@ export class IovaModel implements IovaSide {
     }
   }
 
-  #state(allocator: IovaAllocator, withRanges: boolean): IovaAnswer {
+  #state(allocator: IovaAllocator, withRanges: boolean): Answer {
     const { cache, ranges } = allocator;
     const list: (readonly [number, number])[] = [];
     let pages = 0;

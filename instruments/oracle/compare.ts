@@ -1,0 +1,138 @@
+/**
+ * Runs sequences of operations on two sides: the model and a kernel tree's code, or the code of two
+ * trees. Where their results differ, minimises the sequence.
+ */
+
+/** What an operation returns, by the names of the golden data's fields. */
+export type Answer = Readonly<Record<string, unknown>>;
+
+/** What performs operations: one life of an allocator, a pool or a device, begun by the first of them. */
+export interface Side<O> {
+  run(operation: O): Answer;
+}
+
+/** Makes a side; each sequence starts with a new one. */
+export type MakeSide<O> = () => Side<O>;
+
+/** An operation, or what is made of an earlier one's results; null leaves it out. */
+export type Step<O> =
+  & { readonly id: number }
+  & ({ readonly operation: O } | {
+    readonly of: number;
+    readonly then: (earlier: O, answer: Answer) => O | null;
+  });
+
+/** The first operation whose results differ. */
+export interface Difference<O> {
+  /** The minimised sequence, up to that operation. */
+  readonly operations: readonly O[];
+  readonly one: Answer;
+  readonly other: Answer;
+}
+
+/** Which sequences to run, one after the other. */
+export interface Sequences<O> {
+  readonly count: number;
+  readonly seed: number;
+  readonly stepsOf: (seed: number) => readonly Step<O>[];
+}
+
+/** What was run, up to the first difference. */
+export interface Compared<O> {
+  readonly operations: number;
+  readonly difference: Difference<O> | null;
+}
+
+/** Tries of a minimisation. */
+const MOST_TRIES = 400;
+
+/** Compares sequences until one differs. */
+export function compareSequences<O>(
+  make: readonly [MakeSide<O>, MakeSide<O>],
+  { count, seed, stepsOf }: Sequences<O>,
+): Compared<O> {
+  let operations = 0;
+  for (let index = 0; index < count; index++) {
+    const steps = stepsOf(seed + index);
+    const { difference, performed } = live(steps, make);
+    operations += performed;
+    if (difference !== null) {
+      return { operations, difference: shortest(steps, difference, make) };
+    }
+  }
+  return { operations, difference: null };
+}
+
+/** Runs a sequence on both sides. */
+function live<O>(
+  steps: readonly Step<O>[],
+  make: readonly [MakeSide<O>, MakeSide<O>],
+): { readonly difference: Difference<O> | null; readonly performed: number } {
+  const [one, other] = [make[0](), make[1]()];
+  const results = new Map<number, readonly [O, Answer]>();
+  const operations: O[] = [];
+  for (const step of steps) {
+    let operation: O | null;
+    if ("operation" in step) operation = step.operation;
+    else {
+      // The earlier one may be left out.
+      const earlier = results.get(step.of);
+      operation = earlier === undefined ? null : step.then(...earlier);
+    }
+    if (operation === null) continue;
+    operations.push(operation);
+    const answers = [answerOf(one, operation), answerOf(other, operation)] as const;
+    const performed = operations.length;
+    if (!isSame(...answers)) {
+      return { difference: { operations, one: answers[0], other: answers[1] }, performed };
+    }
+    // Both have ended: what follows is undefined.
+    if (STOPPED in answers[0]) return { difference: null, performed };
+    results.set(step.id, [operation, answers[0]]);
+  }
+  return { difference: null, performed: operations.length };
+}
+
+/** The field of a side that ends within an operation: why. */
+export const STOPPED = "stopped";
+
+function answerOf<O>(side: Side<O>, operation: O): Answer {
+  try {
+    return side.run(operation);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return { [STOPPED]: error.message };
+  }
+}
+
+/** Fields that both sides have and whose values differ. */
+export function differingFields(one: Answer, other: Answer): readonly string[] {
+  return Object.keys(one).filter((name) =>
+    name in other && JSON.stringify(one[name]) !== JSON.stringify(other[name])
+  );
+}
+
+function isSame(one: Answer, other: Answer): boolean {
+  if (STOPPED in one || STOPPED in other) return STOPPED in one && STOPPED in other;
+  return differingFields(one, other).length === 0;
+}
+
+/** Removes operations that the difference does not need, larger parts first. */
+function shortest<O>(
+  steps: readonly Step<O>[],
+  found: Difference<O>,
+  make: readonly [MakeSide<O>, MakeSide<O>],
+): Difference<O> {
+  let [left, best] = [steps, found];
+  let tries = 0;
+  for (let part = Math.ceil(left.length / 2); part >= 1; part = Math.floor(part / 2)) {
+    for (let at = 1; at < left.length && tries < MOST_TRIES;) {
+      const without = [...left.slice(0, at), ...left.slice(at + part)];
+      tries++;
+      const again = live(without, make).difference;
+      if (again === null) at += part;
+      else [left, best] = [without, again];
+    }
+  }
+  return best;
+}
