@@ -60,7 +60,7 @@ export const TREE = command({
     }
     const [folder = "", ...files] = paths;
     const { cases, seed } = options;
-    const { oraclesOf, runCompare, runCompile, runDiff } = await import("../tree/run_tree.ts");
+    const { oraclesOf, runCompare, runCompile } = await import("../tree/run_tree.ts");
     if (action === "compile") {
       if (files.length === 0) {
         return refuse("tree compile needs files (paths in the tree)", screen);
@@ -73,8 +73,6 @@ export const TREE = command({
     const oracles = oraclesOf(paths.slice(treeCount));
     if (typeof oracles === "string") return refuse(oracles, screen);
     const wanted = { count: cases ?? USUAL_CASES, seed: seed ?? USUAL_SEED };
-    return action === "compare"
-      ? runCompare(folder, oracles, wanted, screen)
-      : runDiff([folder, files[0]!], oracles, wanted, screen);
+    return runCompare(treeCount === 1 ? [folder] : [folder, files[0]!], oracles, wanted, screen);
   },
 });

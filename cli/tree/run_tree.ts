@@ -17,10 +17,10 @@ import type { Screen } from "../screen.ts";
 import { type Cases, type Oracle, ORACLES } from "./oracles.ts";
 
 /** Opens trees and a compiler, and reports the errors of both. */
-async function withTrees<const F extends readonly string[]>(
-  folders: F,
+async function withTrees(
+  folders: readonly [string, ...string[]],
   screen: Screen,
-  work: (builds: { readonly [I in keyof F]: TreeBuild }) => Promise<ExitCode>,
+  work: (one: TreeBuild, other: TreeBuild | null) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const problem = noDrivers();
   const refuse = (message: string, hint: string): ExitCode => {
@@ -32,8 +32,8 @@ async function withTrees<const F extends readonly string[]>(
   try {
     const trees = folders.map((folder) => new HostTree(folder));
     const session = clang = new SessionClang();
-    const builds = trees.map((tree) => new TreeBuild(tree, session));
-    return await work(builds as unknown as { readonly [I in keyof F]: TreeBuild });
+    const [one, other] = trees.map((tree) => new TreeBuild(tree, session));
+    return await work(one!, other ?? null);
   } catch (error) {
     if (!(error instanceof TreeError)) throw error;
     return refuse(error.message, error.hint);
@@ -47,7 +47,7 @@ export function runCompile(
   paths: readonly string[],
   screen: Screen,
 ): Promise<ExitCode> {
-  return withTrees([folder], screen, async ([build]) => {
+  return withTrees([folder], screen, async (build) => {
     let compiled = 0;
     for (const path of paths) {
       const { fileCount, isKept, module, said } = await build.file(path, ["-c"]);
@@ -71,35 +71,20 @@ export function oraclesOf(paths: readonly string[]): readonly Oracle[] | string 
   return paths.length === 0 ? ORACLES : ORACLES.filter(({ path }) => paths.includes(path));
 }
 
+/** @param folders A tree beside the model, or the trees before and after a change. */
 export function runCompare(
-  folder: string,
+  folders: readonly [string] | readonly [string, string],
   oracles: readonly Oracle[],
   cases: Cases,
   screen: Screen,
 ): Promise<ExitCode> {
-  return withTrees([folder], screen, async ([build]) => {
-    const name = build.version.name;
+  return withTrees(folders, screen, async (one, other) => {
+    const names = other === null
+      ? [`the tree (${one.version.name})`, "the model"] as const
+      : [`OLD (${one.version.name})`, `NEW (${other.version.name})`] as const;
     let code: ExitCode = HELD;
     for (const oracle of oracles) {
-      const found = await oracle.compare(build, null, cases);
-      const names = [`the tree (${name})`, "the model"] as const;
-      if (!printCompared(found, oracle, names, cases, screen)) code = FAILED;
-    }
-    return code;
-  });
-}
-
-export function runDiff(
-  folders: readonly [string, string],
-  oracles: readonly Oracle[],
-  cases: Cases,
-  screen: Screen,
-): Promise<ExitCode> {
-  return withTrees(folders, screen, async ([old, changed]) => {
-    let code: ExitCode = HELD;
-    for (const oracle of oracles) {
-      const found = await oracle.compare(old, changed, cases);
-      const names = [`OLD (${old.version.name})`, `NEW (${changed.version.name})`] as const;
+      const found = await oracle.compare(one, other, cases);
       if (!printCompared(found, oracle, names, cases, screen)) code = FAILED;
     }
     return code;
