@@ -8,6 +8,12 @@ const node = "Deno" in globalThis ? null : await nodeHost();
 
 export const host: typeof Deno = node === null ? Deno : node.NODE_HOST;
 
+/** A variable of the environment; null where it is not set, or may not be read. */
+export function allowedVariable(variable: string): string | null {
+  const { state } = host.permissions.querySync({ name: "env", variable });
+  return state === "granted" ? host.env.get(variable) ?? null : null;
+}
+
 /** What this program uses of a worker. */
 export type HostWorker = Pick<Worker, "onerror" | "onmessage" | "postMessage" | "terminate">;
 

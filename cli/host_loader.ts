@@ -4,7 +4,7 @@
  * The root is the nearest folder at or above the started file that has a `deno.json` or a
  * `package.json`, else the file's own folder. `use` cannot leave it: links are resolved first.
  */
-import { host } from "./host.ts";
+import { allowedVariable, host } from "./host.ts";
 import { printable } from "../lang/diagnostics/display_width.ts";
 import { nearestNames } from "../lang/diagnostics/suggest.ts";
 import type { CLoader, TreeSettings } from "../lang/values/c_module.ts";
@@ -18,6 +18,11 @@ import { currentFolder, readHostFile } from "./host_file.ts";
 import { folderOf, isInside, joinPath, shortPath } from "./paths.ts";
 
 const ROOT_MARKS: ReadonlySet<string> = new Set(["deno.json", "package.json"]);
+
+/** Names the kernel tree of drivers that name none. */
+const TREE_VARIABLE = "DMALAB_TREE";
+const NAME_A_TREE =
+  `write \`tree = "../linux"\`, start with \`--tree ../linux\`, or set ${TREE_VARIABLE} (and allow it to be read)`;
 
 /** A scenario, and what loads what it uses. */
 export interface OpenedFile {
@@ -42,8 +47,15 @@ export class HostLoader implements CLoader {
   readonly trees = new Map<SourceFile, SourceOfTree>();
   #openText: (path: string) => string | undefined = () => undefined;
 
-  /** @param folder Where paths of text that is no file (lines of the REPL) begin. */
-  private constructor(private readonly folder: string, private readonly cwd: string) {
+  /**
+   * @param folder Where paths of text that is no file (lines of the REPL) begin.
+   * @param tree The kernel tree of `--tree`; null without.
+   */
+  private constructor(
+    private readonly folder: string,
+    private readonly cwd: string,
+    private readonly tree: string | null = null,
+  ) {
     const { mark, root } = rootOf(folder);
     this.root = root;
     this.#mark = mark;
@@ -53,12 +65,13 @@ export class HostLoader implements CLoader {
    * Opens a scenario.
    *
    * @param path As the user wrote it.
+   * @param tree Takes the place of each `tree = …` in the scenario, relative to the current folder.
    * @returns The loader and the scenario, or what is wrong with the path.
    */
-  static open(path: string): OpenedFile | string {
+  static open(path: string, tree: string | null = null): OpenedFile | string {
     const file = readHostFile(path);
     if (!file.found) return file.problem;
-    const loader = new HostLoader(folderOf(file.realPath), currentFolder());
+    const loader = new HostLoader(folderOf(file.realPath), currentFolder(), tree);
     return { loader, entry: loader.#keep(file.realPath, file.text) };
   }
 
@@ -108,10 +121,8 @@ export class HostLoader implements CLoader {
   }
 
   loadWithTree(settings: TreeSettings, path: string, from: SourceFile): SourceFile | LoadError {
-    const near = this.#realPaths.get(from);
-    const at = settings.tree.startsWith("/")
-      ? settings.tree
-      : joinPath(near === undefined ? this.folder : folderOf(near), settings.tree);
+    const at = this.#treeAt(settings.tree, from);
+    if (at === null) return new LoadError("unreadable", "No kernel tree is named", NAME_A_TREE);
     try {
       const tree = this.#treesAt.get(at) ?? new HostTree(at);
       this.#treesAt.set(at, tree);
@@ -135,6 +146,19 @@ export class HostLoader implements CLoader {
       if (!(error instanceof TreeError)) throw error;
       return new LoadError("unreadable", error.message, error.hint);
     }
+  }
+
+  /** The folder of a driver's tree; null where none is named. */
+  #treeAt(named: string | null, from: SourceFile): string | null {
+    const near = this.#realPaths.get(from);
+    const beside = near === undefined ? this.folder : folderOf(near);
+    const [base, path] = this.tree !== null
+      ? [this.cwd, this.tree]
+      : named !== null
+      ? [beside, named]
+      : [this.cwd, allowedVariable(TREE_VARIABLE)];
+    if (path === null) return null;
+    return path.startsWith("/") ? path : joinPath(base, path);
   }
 
   #fileWithTree(tree: HostTree, path: string, from: SourceFile): FileOfDriver | LoadError {

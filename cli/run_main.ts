@@ -26,6 +26,7 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
   --strict           fail a test on every checker report, IOMMU fault or leak it does not expect
   --match TEXT       run only tests whose name or machine settings contain TEXT, or match /TEXT/; repeatable
   --seed NUMBER      use this seed instead of the file's
+  --tree DIR         kernel tree of the drivers that are compiled with one; needs -R=DIR
   --max-steps NUMBER, --max-memory BYTES, --max-depth CALLS, --max-events NUMBER,
   --max-output LINES, --max-output-bytes BYTES, --max-time SECONDS
                      limits of the script, each with exit code 3
@@ -33,7 +34,7 @@ const USAGE = `Usage: deno run -R=. SCENARIO.dma [OPTION…]
 
 const FLAGS: ReadonlySet<string> = new Set(["strict"]);
 /** Options whose value is a text. */
-const TEXT_OPTIONS: ReadonlySet<string> = new Set(["export", "match", "picture"]);
+const TEXT_OPTIONS: ReadonlySet<string> = new Set(["export", "match", "picture", "tree"]);
 /** Options with a value; the command line of `dmalab run` has the same. */
 const LIMIT_NAMES = Object.keys(LIMIT_OPTIONS) as LimitOption[];
 const VALUE_OPTIONS: ReadonlySet<string> = new Set([...TEXT_OPTIONS, "seed", ...LIMIT_NAMES]);
@@ -96,6 +97,7 @@ async function main(
     strict: flags.has("strict"),
     ...match,
     seed: number("seed"),
+    tree: values.get("tree") ?? null,
     limits: limitsOf((option) => number(option)),
   }, screen);
 }

@@ -37,6 +37,7 @@ export async function recordScenarios(folder: string): Promise<CoverageRecord> {
       shard: null,
       strict: false,
       trace: null,
+      tree: null,
       limits: {
         steps: null,
         memoryBytes: null,

@@ -1,6 +1,7 @@
 /** Kernel trees: what is read of one, what is derived, what is refused; a small one of ours is run. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { loadPatched } from "../cli/c/patched.ts";
+import { openScenario } from "../cli/scenario/load_scenario.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import { HostTree } from "../cli/c/host_tree.ts";
 import { boundsHeader, generatedHeaders } from "../c_drivers/tree/generated.ts";
@@ -242,7 +243,7 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
 });
 
 /** What loading a scenario with one driver says. */
-async function saidOf(kernel: string, driver: string): Promise<string> {
+async function saidOf(kernel: string, driver: string, option: string | null = null) {
   const folder = Deno.makeTempDirSync();
   try {
     Deno.symlinkSync(`${Deno.cwd()}/tests/tree/mini`, `${folder}/mini`);
@@ -250,10 +251,10 @@ async function saidOf(kernel: string, driver: string): Promise<string> {
     Deno.mkdirSync(`${folder}/here`);
     const machine = `machine { kernel = "${kernel}" }\ndriver d = c ${driver}\ntest "t" { }\n`;
     Deno.writeTextFileSync(`${folder}/here/a.dma`, machine);
-    const [{ diagnostics }] = await loadPatched(`${folder}/here/a.dma`, [null]) as [
-      Awaited<ReturnType<typeof loadPatched>>[number],
-    ];
-    return diagnostics.map(({ message }) => message).join("\n");
+    const tree = option === null ? null : `${folder}/${option}`;
+    const opened = await openScenario(`${folder}/here/a.dma`, tree);
+    assert("diagnostics" in opened);
+    return opened.diagnostics.map(({ message }) => message).join("\n");
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
@@ -269,7 +270,7 @@ Deno.test("a wrong tree, a wrong release and a path that leaves both are errors 
       '"a.c" { tree = "../mini", stubs = "ask" }',
       '`stubs` is one of "refuse" and "zero"',
     ],
-    ["7.2.12", '"a.c" { stubs = "zero" }', "Without a tree these settings do nothing"],
+    ["7.2.12", '"a.c" { stubs = "zero" }', "No kernel tree is named"],
     [
       "7.2.12",
       '"drivers/toy/toy.c" { tree = "../mini", files = ["../secret.c"] }',
@@ -283,5 +284,21 @@ Deno.test("a wrong tree, a wrong release and a path that leaves both are errors 
   for (const [kernel, driver, said] of cases) {
     const text = await saidOf(kernel, driver);
     assert(text.includes(said), `${driver}: ${text}`);
+  }
+});
+
+Deno.test("--tree takes the place of a driver's tree, and DMALAB_TREE is for those that name none", async () => {
+  const toy = '"drivers/toy/toy.c"';
+  assertEquals(await saidOf("7.2.12", `${toy} { tree = "../none" }`, "mini"), "");
+  assertEquals(await saidOf("7.2.12", `${toy} { stubs = "zero" }`, "mini"), "");
+  const other = await saidOf("7.2.12", `${toy} { tree = "../mini" }`, "none");
+  assert(other.includes("Cannot read the kernel tree"), other);
+  Deno.env.set("DMALAB_TREE", "tests/tree/mini");
+  try {
+    assertEquals(await saidOf("7.2.12", `${toy} { stubs = "zero" }`), "");
+    const named = await saidOf("7.2.12", `${toy} { tree = "../none" }`);
+    assert(named.includes("Cannot read the kernel tree"), named);
+  } finally {
+    Deno.env.delete("DMALAB_TREE");
   }
 });

@@ -5,7 +5,7 @@
 import { printable } from "../../lang/diagnostics/display_width.ts";
 import { FileError } from "../files/file_error.ts";
 import { makeNamedFolder, removeFile, writeFile } from "../files/write_file.ts";
-import { host } from "../host.ts";
+import { allowedVariable, host } from "../host.ts";
 import { hostReason } from "../host_error.ts";
 import type { Compiled } from "./clang.ts";
 
@@ -17,9 +17,8 @@ const FOLDER = "dmalab/c";
 function cacheFolder(): { readonly path: string } | { readonly problem: string } {
   // A relative path would lead into whatever folder this was started in.
   const known = (name: string) => {
-    const { state } = host.permissions.querySync({ name: "env", variable: name });
-    const value = state === "granted" ? host.env.get(name) ?? "" : "";
-    return value.startsWith("/") ? value : null;
+    const value = allowedVariable(name);
+    return value?.startsWith("/") ? value : null;
   };
   const home = known("HOME");
   const path = known("XDG_CACHE_HOME") ?? (home === null ? null : `${home}/.cache`);

@@ -1,5 +1,5 @@
 /** `dmalab campaign run`: the tries of one shard that its file does not have yet. */
-import { host } from "../host.ts";
+import { allowedVariable } from "../host.ts";
 import { type ExitCode, HELD, INTERRUPTED, WRONG } from "../exit_code.ts";
 import { withInterrupts } from "../interrupts.ts";
 import { folderOf } from "../paths.ts";
@@ -21,9 +21,8 @@ const INDEX_VARIABLES = [
 export function shardNumber({ shards }: CampaignPlan): number | string {
   const names = INDEX_VARIABLES.map(([name]) => name).join(", ");
   for (const [name, first] of INDEX_VARIABLES) {
-    const isOurs = host.permissions.querySync({ name: "env", variable: name }).state === "granted";
-    const text = isOurs ? host.env.get(name) : undefined;
-    if (text === undefined || text === "") continue;
+    const text = allowedVariable(name) ?? "";
+    if (text === "") continue;
     const number = Number(text) - first;
     if (Number.isInteger(number) && number >= 0 && number < shards) return number;
     return `${name} is "${text}", but the plan has ${shards} shards, numbered from ${first}`;

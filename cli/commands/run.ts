@@ -3,7 +3,15 @@ import { WRONG } from "../exit_code.ts";
 import { readMatches } from "../name_match.ts";
 import { limitsOf } from "../scenario/limit_options.ts";
 import { refuse } from "../screen.ts";
-import { LIMITS, MATCH, SCENARIOS, SEED, STRICT, TRACE_FORM } from "./scenario_options.ts";
+import {
+  LIMITS,
+  MATCH,
+  SCENARIOS,
+  SEED,
+  STRICT,
+  TRACE_FORM,
+  TREE_FOLDER,
+} from "./scenario_options.ts";
 
 export const RUN = command({
   name: "run",
@@ -28,6 +36,7 @@ export const RUN = command({
     strict: STRICT,
     match: MATCH,
     seed: SEED,
+    tree: TREE_FOLDER,
     ...LIMITS,
   },
   examples: [
@@ -48,7 +57,7 @@ export const RUN = command({
     const { runScenarios } = await import("../scenario/run_scenarios.ts");
     const paths = findScenarios(words, screen);
     if (paths === null) return WRONG;
-    const { trace, strict, seed } = options;
+    const { trace, strict, seed, tree } = options;
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
@@ -61,6 +70,7 @@ export const RUN = command({
       strict,
       ...match,
       seed,
+      tree,
       limits,
     } as const;
     return runScenarios(paths, asked, screen);

@@ -25,6 +25,14 @@ export const STRICT = {
   doc: "fail a test on every checker report, IOMMU fault or leak it does not expect",
 } as const satisfies OptionSpec;
 
+export const TREE_FOLDER = {
+  kind: "text",
+  placeholder: "DIR",
+  doc:
+    "kernel tree of the drivers that are compiled with one (default: the driver's `tree`, else " +
+    "DMALAB_TREE)",
+} as const satisfies OptionSpec;
+
 export const MATCH = {
   kind: "texts",
   placeholder: "TEXT",

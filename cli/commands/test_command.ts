@@ -15,6 +15,7 @@ import {
   SEED,
   STRICT,
   TRACE_FORM,
+  TREE_FOLDER,
 } from "./scenario_options.ts";
 
 const REPORTERS = ["pretty", "dot", "tap", "junit", "json"] as const;
@@ -65,6 +66,7 @@ export const TEST = command({
     },
     coverage: { kind: "flag", doc: "report which rules and error exits the tests exercise" },
     strict: STRICT,
+    tree: TREE_FOLDER,
     trace: TRACE_FORM,
     ...LIMITS,
   },
@@ -135,6 +137,7 @@ export const TEST = command({
           ...{ limits, seed, shard, snapshot, strict },
           workers: options.jobs ?? 1,
           trace: options.trace,
+          tree: options.tree,
           coverage: options.coverage,
         },
         options.debug ? first.hearing(reporter) : reporter,

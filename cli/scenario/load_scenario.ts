@@ -17,11 +17,16 @@ export interface LoadedScenario {
   readonly exitCode: ExitCode;
 }
 
-/** A scenario with all that is wrong with it, or why it cannot be read, as a sentence. */
+/**
+ * A scenario with all that is wrong with it, or why it cannot be read, as a sentence.
+ *
+ * @param tree The kernel tree that `--tree` names.
+ */
 export async function openScenario(
   path: string,
+  tree: string | null = null,
 ): Promise<LoadResult | { readonly problem: string }> {
-  const opened = HostLoader.open(path);
+  const opened = HostLoader.open(path, tree);
   if (typeof opened === "string") return { problem: opened };
   const { entry, loader } = opened;
   return await withCompiled(loader, () => loadProgram(entry, loader));
@@ -46,8 +51,12 @@ export async function checkScenario(
 }
 
 /** Loads a scenario; problems, warnings among them, go to the screen's error stream. */
-export async function loadScenario(path: string, screen: Screen): Promise<LoadedScenario> {
-  const opened = await openScenario(path);
+export async function loadScenario(
+  path: string,
+  screen: Screen,
+  tree: string | null = null,
+): Promise<LoadedScenario> {
+  const opened = await openScenario(path, tree);
   if ("problem" in opened) {
     screen.err(`error: ${opened.problem}\n`);
     return { program: null, errors: 1, warnings: 0, exitCode: WRONG };

@@ -16,6 +16,8 @@ export interface ScenarioOptions extends PrintOptions {
   readonly exportPath: string | null;
   /** Write what each `show` draws to this file. */
   readonly picturePath: string | null;
+  /** The kernel tree of each driver that has one, instead of the one that it names. */
+  readonly tree: string | null;
 }
 
 /** Runs each file in turn; a file that is wrong does not keep the others from running. */
@@ -62,7 +64,7 @@ async function openOutputs(
 
 async function runAll(
   paths: readonly string[],
-  options: PrintOptions & Pick<RunOptions, "onShown">,
+  options: PrintOptions & Pick<ScenarioOptions, "tree"> & Pick<RunOptions, "onShown">,
   outputs: TraceOutputs | null,
   screen: Screen,
   watch: Interrupts,
@@ -73,7 +75,7 @@ async function runAll(
   let wrongFiles = 0;
   for (const path of paths) {
     if (watch.interrupted()) break;
-    const { exitCode: loaded, program } = await loadScenario(path, screen);
+    const { exitCode: loaded, program } = await loadScenario(path, screen, options.tree);
     if (loaded === BUG) withBug ??= path;
     if (program === null) {
       wrongFiles++;

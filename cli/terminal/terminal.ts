@@ -6,7 +6,7 @@
  * computes it cannot read them: the terminal is then set to send SIGINT and SIGTSTP for these two.
  */
 import process from "node:process";
-import { host } from "../host.ts";
+import { allowedVariable, host } from "../host.ts";
 import type { EndedBySignal } from "../exit_code.ts";
 import type { Screen } from "../screen.ts";
 import { type Key, KeyDecoder } from "./keys.ts";
@@ -229,6 +229,5 @@ function sizeOf(): { readonly columns: number; readonly rows: number } {
 
 /** Whether a shell would not learn that we are stopped. False where the environment is not ours to see. */
 function hasStarter(): boolean {
-  const { state } = host.permissions.querySync({ name: "env", variable: STARTER });
-  return state === "granted" && host.env.get(STARTER) !== undefined;
+  return allowedVariable(STARTER) !== null;
 }

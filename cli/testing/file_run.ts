@@ -29,6 +29,8 @@ export interface FileJob {
   /** Reports, faults and leaks that the test does not expect fail it. */
   readonly strict: boolean;
   readonly trace: TraceForm | null;
+  /** The kernel tree that `--tree` names. */
+  readonly tree: string | null;
   readonly limits: LimitOptions;
   readonly colour: boolean;
   /** Record which rules and exits the tests exercise. */
@@ -75,7 +77,7 @@ export async function runFile(
 ): Promise<void> {
   const paint = painter(job.colour);
   const problems = new MemoryScreen();
-  const { exitCode, program } = await loadScenario(job.path, problems);
+  const { exitCode, program } = await loadScenario(job.path, problems, job.tree);
   if (problems.errors !== "") onEvent({ kind: "problems", text: problems.errors });
   const end = { kind: "end", path: job.path, problems: problems.errors } as const;
   if (program === null) {

@@ -44,6 +44,8 @@ export interface TestOptions {
   readonly strict: boolean;
   /** Print every event: as a line to read, or as JSON, for which files run here, one after the other. */
   readonly trace: TraceForm | null;
+  /** The kernel tree that `--tree` names. */
+  readonly tree: string | null;
   readonly limits: LimitOptions;
   /** Hold what is printed against the file beside the scenario, or write that file. */
   readonly snapshot: "check" | "update" | null;
@@ -73,8 +75,8 @@ async function runFiles(
   screen: Screen,
   outputs: TraceOutputs | null,
 ): Promise<ExitCode> {
-  const { failed, failFast, matches, seed, shard, strict, trace, limits, coverage } = options;
-  const firsts = shard === null ? null : await countTests(paths);
+  const { failed, failFast, matches, seed, shard, strict, trace, tree, limits, coverage } = options;
+  const firsts = shard === null ? null : await countTests(paths, tree);
   const wanted = failed === null ? paths : paths.filter((path) => hasFailed(failed, path));
   const jobs = wanted.map((path, index): FileJob => ({
     path,
@@ -84,6 +86,7 @@ async function runFiles(
     shard: shard === null ? null : { ...shard, first: firsts![index]! },
     strict,
     trace,
+    tree,
     limits,
     colour: screen.colour && reporter.forPeople,
     coverage,
@@ -135,10 +138,10 @@ function keepFailures(failures: readonly FailedTest[]): void {
 }
 
 /** How many tests stand before those of each file, and at the end how many there are. */
-async function countTests(paths: readonly string[]): Promise<number[]> {
+async function countTests(paths: readonly string[], tree: string | null): Promise<number[]> {
   const firsts = [0];
   for (const path of paths) {
-    const opened = await openScenario(path);
+    const opened = await openScenario(path, tree);
     const tests = "problem" in opened ? [] : opened.program?.tests ?? [];
     firsts.push(firsts.at(-1)! + tests.filter(({ kind }) => kind !== "bench").length);
   }

@@ -100,16 +100,9 @@ function treeSettings(entries: readonly PathEntry[], bag: DiagnosticBag): TreeSe
       wrong(value.span, `\`${name}\` is ${TREE_SETTINGS[name]}`);
     } else found[name] = texts;
   }
-  const [tree] = found.tree ?? [];
-  if (tree === undefined && !isWrong) {
-    wrong(
-      entries[0]!.span,
-      "Without a tree these settings do nothing",
-      'write `tree = "../linux"`',
-    );
-  }
+  const [tree = null] = found.tree ?? [];
   const [stubs = STUBS[0]] = found.stubs ?? [];
-  if (isWrong || tree === undefined || !isStubs(stubs)) return null;
+  if (isWrong || !isStubs(stubs)) return null;
   return { tree, files: found.files ?? [], stubs };
 }
 

@@ -41,8 +41,8 @@ export type Stubs = (typeof STUBS)[number];
 
 /** How a driver is compiled with a kernel tree. */
 export interface TreeSettings {
-  /** The tree's folder, as the scenario names it. */
-  readonly tree: string;
+  /** The tree's folder, as the scenario names it; null where it names none. */
+  readonly tree: string | null;
   /** Files that are linked with the first one: of the tree, or beside the scenario. */
   readonly files: readonly string[];
   readonly stubs: Stubs;
