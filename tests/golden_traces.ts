@@ -37,6 +37,10 @@ export interface Expected {
     readonly ranges_ended: number;
     readonly links_never_unmapped?: readonly number[];
   };
+  readonly accesses_without_a_line?: readonly {
+    readonly access: string;
+    readonly address: string;
+  }[];
   readonly kernel_log?: readonly Readonly<Record<string, unknown>>[];
   readonly devices: Readonly<Record<string, Readonly<Record<string, number | boolean>>>>;
   readonly trace_minus_dmesg_seconds?: number;

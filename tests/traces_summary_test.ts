@@ -146,6 +146,78 @@ Deno.test("an emulator's times are tied by the commands that both have (T.43)", 
   ]);
 });
 
+Deno.test("a log without times is placed by its commands, and one without any of the trace's is said not to be", async () => {
+  for (const [run, count] of [["612-lazy-2cpu-small", 80], ["72-strict-mistakes", 8]] as const) {
+    const said: string[] = [];
+    const events = await eventsOf(filesOf(run, ["trace.txt", "qemu.log"]), said);
+    assertEquals(said, [
+      "the emulator's log has no times (record with -msg timestamp=on): by order only, with " +
+      `${count} commands that both have\n`,
+    ]);
+    // Each command comes to the controller right after it was set up, with its own blocks.
+    const setups = new Map<unknown, Event>();
+    let placed = 0;
+    events.forEach((event, index) => {
+      if (event.event === "nvme_setup_cmd") setups.set(event.name, event);
+      if (event.event !== "pci_nvme_io_cmd" || event.at === null) return;
+      const setup = setups.get(`nvme0 qid ${event.sqid} cmdid ${event.cid}`)!;
+      assertEquals(setup.seconds, event.at);
+      const extent = events.slice(index + 1).find(({ origin }) => origin === "QEMU log")!;
+      assertEquals([setup.lba, setup.blocks], [Number(extent.lba), extent.nlb]);
+      placed++;
+    });
+    assertEquals(placed, count);
+  }
+  const [trace] = filesOf("72-strict-small", ["trace.txt"]);
+  for (
+    const [log, why] of [
+      ["real/72-direct", "none of its 26 commands has the queue, id, blocks and first address"],
+      ["real/deb-7.2-none.a", "none of its "],
+    ] as const
+  ) {
+    const said: string[] = [];
+    const events = await eventsOf([trace!, goldenPath(`${log}.qemu.log.gz`)!], said);
+    assert(said[0]!.startsWith(`the emulator's log is not tied to the trace: ${why}`), said[0]);
+    assertEquals(events.filter(({ at, origin }) => origin === "QEMU log" && at !== null), []);
+  }
+});
+
+Deno.test("fields of an emulator's lines are words with a value, in every form of them (T.42)", async () => {
+  const path = await Deno.makeTempFile();
+  const fields = async (line: string) => {
+    await Deno.writeTextFile(path, `${line}\n`);
+    const [
+      { file: _file, line: _line, origin, seconds: _s, at: _at, event: _event, ...rest } = {},
+    ] = await eventsOf([path]);
+    assertEquals(origin, "QEMU log", line);
+    return rest;
+  };
+  const cases: readonly (readonly [string, Record<string, unknown>])[] = [
+    [
+      "1@2.5:vtd_dmar_translate dev 00:04.00 iova 0xffffd000 -> gpa 0x3063000 mask 0xfff",
+      { dev: "00:04.00", iova: "0xffffd000", gpa: "0x3063000", mask: "0xfff" },
+    ],
+    [
+      "vtd_iotlb_page_hit IOTLB page hit sid 0x20 iova 0xffffc008 slpte 0x3266003 domain 0x4",
+      { sid: "0x20", iova: "0xffffc008", slpte: "0x3266003", domain: "0x4" },
+    ],
+    ["amdvi_pages_inval AMD-Vi pages for domain 0x1 invalidated", { domain: "0x1" }],
+    [
+      "smmuv3_translate_success smmuv3-iommu-memory-region-0-3 sid=0x10 iova=0xfffff000 " +
+      "translated=0x102b4f000 perm=0x3",
+      { sid: "0x10", iova: "0xfffff000", translated: "0x102b4f000", perm: "0x3" },
+    ],
+    ["smmuv3_cmdq_tlbi_nh_va vmid=0 asid=1 addr=0xfffff000 leaf=1", {
+      vmid: 0,
+      asid: 1,
+      addr: "0xfffff000",
+      leaf: 1,
+    }],
+  ];
+  for (const [line, expected] of cases) assertEquals(await fields(line), expected);
+  await Deno.remove(path);
+});
+
 Deno.test("two traces have no clock in common: each is written by itself", async () => {
   const files = [
     ...filesOf("72-strict-small", ["trace.txt"]),

@@ -4,7 +4,9 @@
  * that is called proved or likely.
  */
 import { assert, assertEquals } from "@std/assert";
+import { emulatorJson } from "../instruments/traces/clocks/emulator_report.ts";
 import { checkJson } from "../instruments/traces/ledger/check_report.ts";
+import { pageOf } from "../instruments/traces/ledger/traced_mapping.ts";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
 import {
   type Expected,
@@ -174,6 +176,26 @@ Deno.test("damaged lines of every kind are read without an exception, and change
   const { damagedLines } = readDamaged(corpus, 20_000, 0x1357_9bdf);
   assert(damagedLines > 100, `${damagedLines}`);
   for (let seed = 1; seed <= 10; seed++) readDamaged(corpus, 500, seed);
+});
+
+Deno.test("accesses that the emulator refused and the kernel did not log are those of the driver's record", async () => {
+  for (const run of runsOf("real")) {
+    const texts = await Promise.all(
+      ["dmesg.txt", "qemu.log"].map((kind) => readGolden(`real/${run}.${kind}.gz`)),
+    );
+    const { accesses_without_a_line: without = [] } = readExpected(`real/${run}`);
+    const log = new LogPass();
+    for (const text of texts) {
+      linesOf(text ?? "").forEach((line, index) => log.push(line, index + 1));
+    }
+    log.end();
+    const unlogged = emulatorJson(log.qemu, log.entries)?.accesses.filter(({ logged }) => !logged);
+    assertEquals(
+      unlogged?.map(({ access, address }) => [access, pageOf(Number(address))]) ?? [],
+      without.map(({ access, address }) => [access, Number(address)]),
+      run,
+    );
+  }
 });
 
 Deno.test("the log of an emulator is tied to the trace by the commands that both have (T.43)", async () => {

@@ -14,6 +14,7 @@ import {
 import {
   type JoinedEvent,
   joinEvents,
+  NO_CLOCKS,
   placeEvent,
   type TiedClocks,
 } from "../../instruments/traces/line/joined_events.ts";
@@ -84,7 +85,7 @@ async function writeEvents(sources: readonly LineSource[], screen: Screen): Prom
   for (const source of sources) await readLog(source, log, traces);
   const clocks = await tie(log, traces);
   for (const line of clockLines(clocks)) screen.err(`${line}\n`);
-  const tied = traces.size > 1 ? {} : tiedClocks(clocks);
+  const tied = traces.size > 1 ? NO_CLOCKS : tiedClocks(clocks);
   // At equal times the trace's events come first: the other files record their consequences.
   const files = [...traces, ...sources.filter((source) => !traces.has(source))];
   for await (const event of joinEvents(files.map((source) => placed(source, tied)))) {
@@ -203,7 +204,8 @@ function importJson({ clocks, log, pass }: Imported) {
     last_seconds: pass.lastSeconds,
     queue_limits: pass.limits,
     trace_minus_dmesg_seconds: clocks.log?.seconds ?? null,
-    qemu_minus_trace_seconds: clocks.qemu?.seconds ?? null,
+    qemu_minus_trace_seconds: clocks.qemu?.offset?.seconds ?? null,
+    qemu_pairs: clocks.qemu?.pairs ?? null,
     kernel_log: log.entries.map(({ facts, kind, line, seconds }) => ({
       kind,
       line,

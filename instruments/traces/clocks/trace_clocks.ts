@@ -6,13 +6,13 @@
 import { formatCount } from "../../../lang/text/numbers.ts";
 import type { TiedClocks } from "../line/joined_events.ts";
 import { type ClockOffset, exactOffset } from "./clock_offset.ts";
-import type { QemuOffset } from "./qemu_clock.ts";
+import type { QemuTie } from "./qemu_clock.ts";
 import type { LogPass, TraceCheck } from "../ledger/trace_check.ts";
 
 /** Null where there is no such record beside a trace, or nothing that ties it. */
 export interface TraceClocks {
   readonly log: ClockOffset | null;
-  readonly qemu: QemuOffset | null;
+  readonly qemu: QemuTie | null;
 }
 
 export const UNTIED: TraceClocks = { log: null, qemu: null };
@@ -23,17 +23,21 @@ export function clocksOf(log: LogPass, check: TraceCheck): TraceClocks {
   const boot: ClockOffset | null = log.bootSeconds === null
     ? null
     : exactOffset(log.bootSeconds, "boot");
-  return { log: offset ?? boot, qemu: log.qemu.offset() };
+  return { log: offset ?? boot, qemu: log.qemu.tie() };
 }
 
 /** What makes each record's times those of the trace. */
 export function tiedClocks({ log, qemu }: TraceClocks): TiedClocks {
+  const offset = qemu?.offset ?? null;
   return {
-    "kernel text": 0,
-    "trace-cmd report": 0,
-    "perf script": 0,
-    ...log === null ? {} : { "kernel log": log.seconds },
-    ...qemu === null ? {} : { "QEMU log": -qemu.seconds },
+    offsets: {
+      "kernel text": 0,
+      "trace-cmd report": 0,
+      "perf script": 0,
+      ...log === null ? {} : { "kernel log": log.seconds },
+      ...offset === null ? {} : { "QEMU log": -offset.seconds },
+    },
+    emulatorLines: qemu?.setupSeconds ?? new Map(),
   };
 }
 
@@ -56,10 +60,26 @@ function logLine({ pairs, seconds, source, spreadSeconds }: ClockOffset): string
   }`;
 }
 
-function qemuLine({ pairs, seconds, spreadSeconds }: QemuOffset): string {
-  return `clock of the emulator's log minus clock of the trace: ${
-    seconds.toFixed(6)
-  } s at least, by ${formatCount(pairs, "command")} that both have, ${spread(spreadSeconds)}`;
+function qemuLine({ logged, offset, pairs, traced }: QemuTie): string {
+  if (offset !== null) {
+    return `clock of the emulator's log minus clock of the trace: ${
+      offset.seconds.toFixed(6)
+    } s at least, by ${formatCount(pairs, "command")} that both have, ${
+      spread(offset.spreadSeconds)
+    }`;
+  }
+  if (pairs > 0) {
+    return `the emulator's log has no times (record with -msg timestamp=on): by order only, with ${
+      formatCount(pairs, "command")
+    } that both have`;
+  }
+  const why = traced === 0
+    ? "the trace has no nvme_setup_cmd of an I/O queue (record nvme:*)"
+    : logged === 0
+    ? "it has no pci_nvme_io_cmd (record with -trace 'pci_nvme_*')"
+    : `none of its ${formatCount(logged, "command")} has the queue, id, blocks and first address ` +
+      `of one of the trace's ${traced}`;
+  return `the emulator's log is not tied to the trace: ${why}`;
 }
 
 function spread(seconds: number): string {

@@ -9,6 +9,7 @@ import type { CheckResult, LogPass, TraceCheck } from "./trace_check.ts";
 import { FAULT_RULE } from "./classify_log.ts";
 import { nextSteps, storiesOf } from "../usage/next_steps.ts";
 import { clockLines } from "../clocks/trace_clocks.ts";
+import { emulatorJson, refusalLines } from "../clocks/emulator_report.ts";
 
 function hex(address: number | null): string | null {
   if (address === null) return null;
@@ -41,7 +42,7 @@ export function checkJson(check: TraceCheck, log: LogPass, result: CheckResult) 
         pairs: offset.pairs,
         source: offset.source,
       },
-      qemu: qemuJson(log),
+      qemu: emulatorJson(log.qemu, log.entries),
       findings: certainties,
       limits: limitsSeen(ledger.requests.uses, log.facts.limits)
         .map(({ disk, isOver, limit, line, name, seen }) => ({
@@ -91,18 +92,6 @@ function storyLines(stories: ReturnType<typeof storiesJson>, log: string): strin
 
 function round(seconds: number): number {
   return Math.round(seconds * 1e6) / 1e6;
-}
-
-/** The emulator's log beside the trace; null without one. */
-function qemuJson({ qemu }: LogPass) {
-  const offset = qemu.offset();
-  if (offset === null && qemu.refusals === 0) return null;
-  return {
-    refused_accesses: qemu.refusals,
-    qemu_minus_trace_seconds: offset === null ? null : round(offset.seconds),
-    spread_seconds: offset === null ? null : round(offset.spreadSeconds),
-    pairs: offset?.pairs ?? 0,
-  };
 }
 
 /** Maps = unmaps + live + uncertain, for each device; two-step ranges beside them. */
@@ -327,12 +316,11 @@ function missingLines(check: TraceCheck, overrun: number): string[] {
 
 /** How the other records' clocks are tied, and what the emulator has refused. */
 function clockReport(log: LogPass, { classified }: CheckResult): string[] {
-  const { qemu } = log;
-  const offset = qemu.offset();
-  const refused = offset === null && qemu.refusals === 0
-    ? []
-    : [`${formatCount(qemu.refusals, "refusal")} in the emulator's log`];
-  return [...clockLines({ log: classified.offset, qemu: offset }), ...refused]
+  const { entries, qemu } = log;
+  return [
+    ...clockLines({ log: classified.offset, qemu: qemu.tie() }),
+    ...refusalLines(qemu, entries),
+  ]
     .map((line) => `  ${line}`);
 }
 

@@ -65,7 +65,7 @@ export class LogPass {
     }
     this.#reader.push(text, number);
     this.facts.push(text);
-    this.qemu.pushLog(text);
+    this.qemu.pushLog(text, number);
     this.bootSeconds ??= bootOffset(text);
     const mark = markIn(text);
     const time = mark === null ? null : this.#reader.timeOf(number);
@@ -139,9 +139,7 @@ export class TraceCheck {
     const mark = MARKERS.has(line.event) ? markIn(line.payload) : null;
     const marked = mark === null ? undefined : this.#log.marks.get(mark);
     if (marked !== undefined) this.#marks.push(differenceOf(line.seconds, marked));
-    if (line.event === "nvme_setup_cmd" && !this.#log.qemu.isEmpty) {
-      this.#log.qemu.pushSetup(line.payload, line.seconds);
-    }
+    if (!this.#log.qemu.isEmpty) this.#log.qemu.pushEvent(line);
     this.ledger.push(line, number);
     const { list } = this.ledger.findings;
     while (this.#newestFinding < list.length) {

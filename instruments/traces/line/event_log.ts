@@ -113,14 +113,14 @@ function hex(address: number): string | null {
   return address < 0 ? null : `0x${address.toString(16)}`;
 }
 
-/** `cid 4 nsid 0x1 …`: words in pairs; a name in quotes is one word. */
+/** A word and its value, `cid 4`, `sid=0x10` or `opname 'READ'`: what else a line says is prose. */
+const QEMU_FIELD = /([A-Za-z_]\w*)(?: ?[=:] ?| )(0x[0-9a-f]+|-?\d[\w:.]*|'[^']*')(?=[\s,)]|$)/gi;
+
 function qemuFields(text: string) {
   const [, seconds, event, payload] = QEMU_HEAD.exec(text)!;
-  const words = payload!.match(/'[^']*'|\S+/g) ?? [];
   const fields: Record<string, string | number> = {};
-  for (let at = 0; at + 1 < words.length; at += 2) {
-    const value = words[at + 1]!.replace(/^'|'$/g, "");
-    fields[words[at]!] = /^\d{1,15}$/.test(value) ? Number(value) : value;
+  for (const [, name, value] of payload!.matchAll(QEMU_FIELD)) {
+    fields[name!] = /^\d{1,15}$/.test(value!) ? Number(value) : value!.replace(/^'|'$/g, "");
   }
   return { seconds: seconds === undefined ? null : Number(seconds), event: event!, ...fields };
 }

@@ -6,8 +6,16 @@
 import type { LineOrigin } from "./line_source.ts";
 import type { LoggedEvent } from "./event_log.ts";
 
-/** Clocks that have been tied to that of the trace: what is added to a time to make it the trace's. */
-export type TiedClocks = Partial<Readonly<Record<LineOrigin, number>>>;
+/** How times become those of the trace. */
+export interface TiedClocks {
+  /** What is added to a time of each record whose clock is tied. */
+  readonly offsets: Partial<Readonly<Record<LineOrigin, number>>>;
+  /** Times of lines in an emulator's log that has none: the setups of its commands. */
+  readonly emulatorLines: ReadonlyMap<number, number>;
+}
+
+/** Of records that have no clock in common. */
+export const NO_CLOCKS: TiedClocks = { offsets: {}, emulatorLines: new Map() };
 
 /** An event with its time by the clock of the trace; null where that is not known. */
 export type JoinedEvent = LoggedEvent & { readonly at: number | null };
@@ -18,8 +26,10 @@ const PARTS = 1e6;
 /** @param clocks None where there is no trace. */
 export function placeEvent(event: LoggedEvent, clocks: TiedClocks): JoinedEvent {
   const { file, line, origin, seconds, ...others } = event;
-  const offset = clocks[origin];
-  const at = seconds === null || offset === undefined
+  const offset = clocks.offsets[origin];
+  const at = seconds === null
+    ? origin === "QEMU log" ? clocks.emulatorLines.get(line) ?? null : null
+    : offset === undefined
     ? null
     : offset === 0
     ? seconds

@@ -15,7 +15,8 @@ export type LineOrigin =
   | "fio job"
   | "facts";
 
-const QEMU = /^(?:\d+@\d+\.\d+:)?((?:pci_)?nvme_\w+|vtd_\w+|amdvi_\w+)\b/;
+const QEMU =
+  /^(?:\d+@\d+\.\d+:)?((?:pci_)?nvme_\w+|vtd_\w+|amdvi_\w+|smmu(?:v3)?_\w+|virtio_iommu_\w+)\b/;
 const BLKPARSE = /^\s*(\d+),(\d+)\s+(\d+)\s+(\d+)\s+(\d+\.\d+)\s+(\d+)\s+([A-Z]{1,2})\s+(\S+)/;
 const KERNEL_LOG = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\] |\bkernel: /;
 const FIO = /^\[[\w.-]+\]\s*$|^(?:rw|bs|bsrange|size|iodepth|numjobs|direct|offset|rwmixread)=/;
