@@ -14,6 +14,8 @@ interface LineEvents {
 export class SourceList {
   readonly #lines: HTMLElement[] = [];
   #name = "";
+  /** The line of the current statement. */
+  #here: HTMLElement | null = null;
 
   constructor(private readonly root: HTMLElement, private readonly events: LineEvents) {
     root.addEventListener("mouseleave", () => events.onPoint(null));
@@ -26,6 +28,7 @@ export class SourceList {
 
   show(source: SourceFile): void {
     this.#name = source.name;
+    this.#here = null;
     const { text } = source;
     if (text.trim() === "") {
       this.#lines.length = 0;
@@ -70,15 +73,20 @@ export class SourceList {
   }
 
   mark(marks: Parameters<SourceView["mark"]>[0]): void {
-    for (const line of this.#lines) line.classList.remove("here", "marked", "stop");
-    let visible: HTMLElement | null = null;
+    const before = this.#here;
+    this.#here = null;
+    const named = new Map<HTMLElement, string[]>();
     for (const { name, place } of marks) {
       const colon = place.lastIndexOf(":");
       const line = this.#lines[Number(place.slice(colon + 1)) - 1];
       if (place.slice(0, colon) !== this.#name || line === undefined) continue;
-      line.classList.add(name);
-      if (name === "here") visible = line;
+      named.set(line, [...named.get(line) ?? [], name]);
+      if (name === "here") this.#here = line;
     }
-    visible?.scrollIntoView({ block: "nearest" });
+    for (const line of this.#lines) {
+      const className = ["source-line", ...named.get(line) ?? []].join(" ");
+      if (line.className !== className) line.className = className;
+    }
+    if (this.#here !== before) this.#here?.scrollIntoView({ block: "nearest" });
   }
 }

@@ -27,6 +27,19 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return element;
 }
 
+/** Gives an element these children: those that it has already are not laid out again. */
+export function keepChildren(parent: Element, children: readonly Element[]): void {
+  const kept = new Set<Element>(children);
+  for (const each of [...parent.children]) {
+    if (!kept.has(each)) each.remove();
+  }
+  let next = parent.firstElementChild;
+  for (const child of children) {
+    if (child === next) next = child.nextElementSibling;
+    else parent.insertBefore(child, next);
+  }
+}
+
 function setAll(element: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null) element.setAttribute(name, String(value));

@@ -3,7 +3,7 @@
 import { eventView } from "../../lang/views/event.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import type { KeptRun } from "../../lang/recording/kept_run.ts";
-import { el } from "./dom.ts";
+import { el, keepChildren } from "./dom.ts";
 import type { Moment, Pane } from "./moment.ts";
 import { eventThing } from "./things.ts";
 
@@ -135,9 +135,10 @@ export class EventsPane implements Pane {
   #show(isOver = true): void {
     const { count } = this.#moment!.run.log;
     const isAll = this.#filtered === null;
-    this.#count.textContent = isAll
+    const words = isAll
       ? `${count} events`
       : `${this.#length} of ${count} events${isOver ? "" : " …"}`;
+    if (this.#count.textContent !== words) this.#count.textContent = words;
     this.#inner.style.height = `${this.#length * ROW_PX}px`;
   }
 
@@ -173,12 +174,7 @@ export class EventsPane implements Pane {
       if (name.startsWith("call.")) depth++;
       else if (name.startsWith("ret.")) depth = Math.max(0, depth - 1);
     }
-    // A row that has the focus loses it when it is put there again.
-    const focused = document.activeElement;
-    this.#inner.replaceChildren(...rows);
-    if (focused instanceof HTMLElement && this.#inner.contains(focused)) {
-      focused.focus({ preventScroll: true });
-    }
+    keepChildren(this.#inner, rows);
   }
 
   /** The row as it was drawn before, where it is the same. */

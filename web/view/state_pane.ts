@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 /** The tables at a moment, with what the last move changed. */
+import type { KeptRun } from "../../lang/recording/kept_run.ts";
 import {
   changedRows,
   type MarkedRow,
@@ -7,66 +8,93 @@ import {
   type RowView,
   tableAt,
   tableSizes,
+  type TableView,
 } from "../../lang/views/tables.ts";
-import { el } from "./dom.ts";
+import { el, keepChildren } from "./dom.ts";
 import { CHANGE_WORDS, type Moment, type Pane } from "./moment.ts";
 import { spansOf } from "./things.ts";
 
 /** Rows of a table that are shown at first, and that each further wish adds. */
 const SHOWN_ROWS = 60;
 
+/** What is drawn of a table: rows that stay the same are kept. */
+interface DrawnTable {
+  readonly details: HTMLDetailsElement;
+  readonly about: HTMLElement;
+  readonly body: HTMLElement;
+  readonly more: HTMLElement;
+  /** By all that they say. */
+  rows: ReadonlyMap<string, HTMLElement>;
+}
+
 export class StatePane implements Pane {
   readonly id = "state";
   readonly title = "State";
   readonly #closed = new Set<string>();
   readonly #shown = new Map<string, number>();
+  readonly #drawn = new Map<string, DrawnTable>();
+  readonly #nothing = el("p", {}, "No table has a row at this moment.");
+  #run: KeptRun | null = null;
 
   draw(moment: Moment, root: HTMLElement): void {
     const { at, before, run } = moment;
+    if (this.#run !== run) this.#drawn.clear();
+    this.#run = run;
     const changed = markedRows(run, changedRows(run, before, at));
     const byTable = Map.groupBy(changed, ({ table }) => table);
     const tables = tableSizes(run, at)
       .filter(({ name, rows }) => rows > 0 || byTable.has(name))
-      .map(({ name, rows }) => this.#table(moment, name, rows, byTable.get(name) ?? []));
-    root.replaceChildren(
-      ...tables.length > 0 ? tables : [el("p", {}, "No table has a row at this moment.")],
-    );
+      .map(({ name }) => this.#table(moment, name, byTable.get(name) ?? []));
+    keepChildren(root, tables.length > 0 ? tables : [this.#nothing]);
   }
 
-  #table(moment: Moment, name: string, count: number, changed: readonly MarkedRow[]): HTMLElement {
+  #table(moment: Moment, name: string, changed: readonly MarkedRow[]): HTMLElement {
     const shown = this.#shown.get(name) ?? SHOWN_ROWS;
-    const { columns, doc, rows } = tableAt(moment.run, name, moment.at, { first: 0, count: shown });
+    const table = tableAt(moment.run, name, moment.at, { first: 0, count: shown });
+    const drawn = this.#drawn.get(name) ?? this.#newTable(moment, table);
     const marks = new Map(changed.map((row) => [row.row, row]));
     const gone = changed.filter(({ mark }) => mark === "-");
-    const all = [...gone, ...rows];
-    const body = all.map((row) => this.#row(moment, row, marks.get(row.row) ?? null));
-    const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
+    const rows = new Map<string, HTMLElement>();
+    for (const row of [...gone, ...table.rows]) {
+      const marked = marks.get(row.row) ?? null;
+      const was = marked?.was?.map(({ text }) => text).join("\n") ?? "";
+      const key = `${row.row} ${marked?.mark ?? ""} ${was}`;
+      rows.set(key, drawn.rows.get(key) ?? this.#row(moment, row, marked));
+    }
+    drawn.rows = rows;
+    keepChildren(drawn.body, [...rows.values()]);
     const words = changed.length === 0 ? "" : `, ${changed.length} changed`;
+    drawn.about.textContent = ` ${table.count} rows${words}`;
+    drawn.more.hidden = table.count <= shown;
+    drawn.more.textContent = `${table.count - shown} more rows`;
+    return drawn.details;
+  }
+
+  #newTable({ redraw }: Moment, { columns, doc, name }: TableView): DrawnTable {
+    const about = el("span", { class: "dim" });
+    const body = el("tbody");
+    const more = el("button");
+    const heads = ["", "since", ...columns].map((head) => el("th", { scope: "col" }, head));
     const details = el(
       "details",
       {},
-      el("summary", {}, el("b", {}, name), el("span", { class: "dim" }, ` ${count} rows${words}`)),
+      el("summary", {}, el("b", {}, name), about),
       el("p", { class: "dim" }, doc),
-      el(
-        "div",
-        { class: "wide" },
-        el("table", {}, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...body)),
-      ),
+      el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body)),
+      more,
     );
     details.open = !this.#closed.has(name);
     details.addEventListener("toggle", () => {
       if (details.open) this.#closed.delete(name);
       else this.#closed.add(name);
     });
-    if (count > shown) {
-      const more = el("button", {}, `${count - shown} more rows`);
-      more.addEventListener("click", () => {
-        this.#shown.set(name, shown + 10 * SHOWN_ROWS);
-        moment.redraw();
-      });
-      details.append(more);
-    }
-    return details;
+    more.addEventListener("click", () => {
+      this.#shown.set(name, (this.#shown.get(name) ?? SHOWN_ROWS) + 10 * SHOWN_ROWS);
+      redraw();
+    });
+    const drawn = { details, about, body, more, rows: new Map() };
+    this.#drawn.set(name, drawn);
+    return drawn;
   }
 
   #row({ goTo, things }: Moment, row: RowView, marked: MarkedRow | null): HTMLElement {

@@ -288,6 +288,8 @@ export class Viewer {
 
   #draw(): void {
     const run = this.#run!;
+    // Asks where it is scrolled to: before anything else is new, which would be laid out for the answer.
+    this.#drawPane();
     const { atNs, edge, events, seq } = momentView(run, this.#at);
     const slider = byId<HTMLInputElement>("slider");
     slider.value = `${seq}`;
@@ -304,7 +306,6 @@ export class Viewer {
     for (const id of ["last", "next-stop", "next-statement", "next-event"]) {
       byId<HTMLButtonElement>(id).disabled = isLast;
     }
-    this.#drawPane();
     drawAddresses(this.#moment(), byId("addresses"));
     this.#markSource();
   }
