@@ -1,5 +1,6 @@
 /** `dmalab trace check`: what a real machine did wrong with its mappings. */
 import { checkJson, checkLines, isClean } from "../../instruments/traces/ledger/check_report.ts";
+import { UnreadLines } from "../../instruments/traces/line/unread_forms.ts";
 import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import { refuse, type Screen } from "../screen.ts";
@@ -10,6 +11,8 @@ export interface OpenedTrace {
   readonly trace: LineSource;
   readonly log: LogPass;
   readonly logName: string;
+  /** What of the files is in a form that is not read. */
+  readonly unread: readonly string[];
 }
 
 /** Reads the kernel's log among files, and finds which one is the trace. */
@@ -17,12 +20,17 @@ export async function openTrace(paths: readonly string[]): Promise<OpenedTrace> 
   const log = new LogPass();
   let trace: LineSource | null = null;
   let logName = "log";
+  const unread: string[] = [];
   for (const path of paths) {
     const source = lineSource(path);
     const before = log.entries.length;
     const events = log.events;
+    log.unread = new UnreadLines();
     await source.each((text, number) => log.push(text, number));
     log.end();
+    const problem = log.unread.problem(log.entries.length > before);
+    if (problem !== null) throw new UnreadableFile(`"${source.name}": ${problem}`);
+    unread.push(...log.unread.sentences().map((sentence) => `${source.name}: ${sentence}`));
     if (log.entries.length > before) logName = source.name;
     if (log.events === events) continue;
     if (trace !== null) {
@@ -32,7 +40,7 @@ export async function openTrace(paths: readonly string[]): Promise<OpenedTrace> 
     }
     trace = source;
   }
-  return { trace: trace ?? lineSource(paths[0]!), log, logName };
+  return { trace: trace ?? lineSource(paths[0]!), log, logName, unread };
 }
 
 export async function runCheck(
@@ -41,7 +49,7 @@ export async function runCheck(
   screen: Screen,
 ): Promise<ExitCode> {
   try {
-    const { log, logName, trace } = await openTrace(paths);
+    const { log, logName, trace, unread } = await openTrace(paths);
     const check = new TraceCheck(log);
     await trace.each((text, number) => check.push(text, number));
     if (check.eventLines === 0 && log.entries.length === 0) {
@@ -55,6 +63,7 @@ export async function runCheck(
     if (asJson) screen.out(`${JSON.stringify(checkJson(check, log, result))}\n`);
     else {
       const names = { trace: trace.name, log: logName };
+      for (const line of unread) screen.out(`not read: ${line}\n`);
       for (const line of checkLines(check, log, result, names)) screen.out(`${line}\n`);
     }
     return isClean(log, result) ? HELD : FAILED;

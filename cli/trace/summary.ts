@@ -2,6 +2,7 @@
 import { KernelLogReader } from "../../instruments/traces/kernel_log/kernel_log_reader.ts";
 import { eventOf, logEvent, type LoggedEvent } from "../../instruments/traces/line/event_log.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
+import { UnreadLines } from "../../instruments/traces/line/unread_forms.ts";
 import { ImportPass } from "../../instruments/traces/line/import_pass.ts";
 import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
 import {
@@ -101,13 +102,16 @@ async function readLog(
   also: LineSink = () => {},
   progress?: ProgressSink,
 ): Promise<void> {
-  const before = log.events;
+  const before = [log.events, log.entries.length] as const;
+  log.unread = new UnreadLines();
   await source.each((text, number) => {
     log.push(text, number);
     also(text, number);
   }, progress);
   log.end();
-  if (log.events > before) traces.add(source);
+  const problem = log.unread.problem(log.entries.length > before[1]);
+  if (problem !== null) throw new UnreadableFile(`"${source.name}": ${problem}`);
+  if (log.events > before[0]) traces.add(source);
 }
 
 /** Ties the clocks of the other records to that of the trace, where there is one of it. */

@@ -144,6 +144,9 @@ class WatchSession {
     const rate = Math.round((lines - this.#shownLines) / Math.max(now - this.#shownMs, 1) * 1000);
     [this.#shownLines, this.#shownMs] = [lines, now];
     this.#watch.seekLeaks();
+    if (this.#watch.eventLines === 0) {
+      for (const sentence of this.#watch.unread.sentences()) this.#screen.err(`${sentence}\n`);
+    }
     this.#screen.err(
       `${formatCount(lines, "line")}, ${rate} a second; ${
         formatCount(liveMappings, "live mapping")

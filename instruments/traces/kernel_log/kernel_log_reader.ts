@@ -7,7 +7,7 @@ import { FaultLogReader, type FoundFaultLog } from "../../fault_log/find_fault_l
 import type { KernelLogEntry, UnreadableFault } from "./entry.ts";
 import { faultFacts } from "./fault_facts.ts";
 import { LogClock, type LogTime } from "./log_time.ts";
-import { LINE_RULES, type LineRule } from "./line_rules.ts";
+import { LINE_RULES, type LineRule, XEN } from "./line_rules.ts";
 
 /** No rule can match a line without the words of one. */
 const ANY_WORD = new RegExp([...new Set(LINE_RULES.map(({ words }) => words))].join("|"));
@@ -43,7 +43,7 @@ export class KernelLogReader {
     const time = this.#clock.read(shown);
     this.#times.set(line, time);
     if (this.#times.size > KEPT_TIMES) this.#times.delete(this.#times.keys().next().value!);
-    this.#faults.push(shown, line);
+    if (!shown.includes(XEN)) this.#faults.push(shown, line);
     const open = this.#open;
     if (open !== null) {
       if (line - open.entry.line > REACH_LINES) this.#close();

@@ -58,7 +58,20 @@ const OTHER_IOMMUS: readonly (readonly [model: string, words: string, RegExp])[]
     "iotval:",
     /\briscv,?[-\w]*iommu (?<iommu>\S+): Fault \d+ devid: 0x[0-9a-f]+ iotval: (?<address>[0-9a-f]+)/i,
   ],
+  [
+    "xen_vtd",
+    "XEN",
+    /\(XEN\).*DMAR: ?\[DMA (?<access>Read|Write)\] Request device \[(?<iommu>[^\]]+)\] fault addr (?<address>[0-9a-f]+)/i,
+  ],
+  [
+    "xen_amd",
+    "XEN",
+    /\(XEN\).*AMD-Vi: IO_PAGE_FAULT: (?<iommu>[0-9a-f:.]+|domain = \w+, device id = \w+),? (?:\w+ addr|fault address =) (?<address>(?:0x)?[0-9a-f]+)/i,
+  ],
 ];
+
+/** Begins a line of Xen, whose faults are not printed as the kernel prints them. */
+export const XEN = "(XEN)";
 
 export const LINE_RULES: readonly LineRule[] = [
   {

@@ -20,6 +20,7 @@ import { asKnown } from "./findings.ts";
 import type { Finding, TracedMapping } from "./traced_mapping.ts";
 import { leaksOf } from "./leaks.ts";
 import { MachineFacts } from "./machine_facts.ts";
+import { UnreadLines } from "../line/unread_forms.ts";
 import { QemuClock } from "../clocks/qemu_clock.ts";
 import { PageHistory } from "./page_history.ts";
 
@@ -47,6 +48,8 @@ export class LogPass {
   readonly marks = new Map<string, LogTime>();
   readonly facts = new MachineFacts();
   readonly qemu = new QemuClock();
+  /** Of the file that is being read: lines in a form that is not read. */
+  unread = new UnreadLines();
   readonly #line = new TraceLine();
   readonly #reader = new KernelLogReader({
     entry: (entry) => this.entries.push(entry),
@@ -61,8 +64,10 @@ export class LogPass {
   push(text: string, number: number): void {
     if (this.#line.read(text) === "event") {
       this.events++;
+      this.unread.event(this.#line, number);
       return;
     }
+    this.unread.other(text, number);
     this.#reader.push(text, number);
     this.facts.push(text);
     this.qemu.pushLog(text, number);

@@ -30,7 +30,9 @@ const ZERO = 0x30;
 const NINE = 0x39;
 const HASH = 0x23;
 const DASH = 0x2d;
+const OPEN_GROUP = 0x28;
 const CLOSE_GROUP = 0x29;
+const SLASH = 0x2f;
 /** The character of the flags that says what kind of context wrote the line. */
 const CONTEXT_FLAG = 2;
 
@@ -41,6 +43,13 @@ const CONTEXT_FLAG = 2;
  * @see behaviour/traces.md T.5
  */
 const TICK_SECONDS = 1e-9;
+
+const US_SECONDS = 1e-6;
+/** Of the kernel's log, which a crash prints its trace into. */
+const LOG_TIME = /^[>\s]*(?:<\d+>)?\[ *\d+\.\d+\](?: *\[[^\]]*\])? /;
+/** With the option latency-format, in a crash's dump, and from trace-cmd report -l. */
+const LATENCY =
+  /^ *(\S.{0,15}?)-(\d+) +(\d{1,4})([.dDX][.\w]{3,5}) +(\d+(?:\.\d+)?)(us)?[ !+#*@$]?: +(?:\w+:)?([a-z]\w*): */;
 
 const LOST = /CPU:\s*(\d+) \[LOST(?: (\d+))? EVENTS\]/;
 const STARTED = /^#+ CPU (\d+) buffer started/;
@@ -84,7 +93,7 @@ export class TraceLine {
   read(text: string): LineKind {
     this.#text = text;
     this.wasRaw = false;
-    if (this.#readEvent(text)) return this.kind = "event";
+    if (this.#readEvent(text) || this.#readLatency(text)) return this.kind = "event";
     const trimmed = text.trim();
     if (trimmed === "") return this.kind = "blank";
     if (trimmed.includes("[LOST")) {
@@ -127,6 +136,24 @@ export class TraceLine {
     return false;
   }
 
+  /** `TASK-PID CPU FLAGS TIME: EVENT: PAYLOAD`, the CPU and the flags in one word. */
+  #readLatency(text: string): boolean {
+    if (text.includes("[")) text = text.replace(LOG_TIME, "");
+    const match = LATENCY.exec(text);
+    if (match === null) return false;
+    const [whole, name, pid, cpu, flags, time, unit, event] = match;
+    this.#text = text;
+    this.#nameEnd = whole.indexOf(name!) + name!.length;
+    this.#timeStart = whole.indexOf(time!, whole.indexOf(flags!));
+    this.#timeEnd = this.#timeStart + time!.length;
+    this.context = flags![CONTEXT_FLAG] ?? " ";
+    this.pid = Number(pid);
+    this.cpu = Number(cpu);
+    this.seconds = Number(time) * (unit === "us" ? US_SECONDS : 1);
+    this.#take(text, event!, whole.length);
+    return true;
+  }
+
   #readBehindCpu(text: string, from: number): boolean {
     let at = skipBlanks(text, from);
     if (at === from) return false;
@@ -146,7 +173,7 @@ export class TraceLine {
     this.#timeStart = at;
     this.#timeEnd = end;
     const seconds = Number(text.slice(at, end)) * (isTicks ? TICK_SECONDS : 1);
-    at = skipBlanks(text, end + 1);
+    at = behindNumbers(text, skipBlanks(text, end + 1));
     let nameEnd = nameEndOf(text, at);
     if (nameEnd === at || text.charCodeAt(nameEnd) !== COLON) return false;
     // perf writes the system before the event.
@@ -156,14 +183,18 @@ export class TraceLine {
       nameEnd = second;
     }
     this.seconds = seconds;
-    this.event = text.slice(at, nameEnd);
-    this.payload = text.slice(skipBlanks(text, nameEnd + 1));
+    this.#take(text, text.slice(at, nameEnd), skipBlanks(text, nameEnd + 1));
+    return true;
+  }
+
+  #take(text: string, event: string, from: number): void {
+    this.event = event;
+    this.payload = text.slice(from);
     if (this.payload.endsWith(" ")) this.payload = this.payload.trimEnd();
     if (this.payload.startsWith("[FAILED TO PARSE]")) {
       this.wasRaw = true;
       this.payload = kernelPayload(this.event, this.payload) ?? this.payload;
     }
-    return true;
   }
 }
 
@@ -184,7 +215,21 @@ function pidStartOf(text: string, end: number): number {
   while (start > 0 && isDigit(text.charCodeAt(start - 1))) start--;
   if (start === end || start === 0) return -1;
   const code = text.charCodeAt(start - 1);
+  // perf's pid and tid.
+  if (code === SLASH && isDigit(text.charCodeAt(start - 2))) {
+    const outer = pidStartOf(text, start - 1);
+    return outer >= 0 && text.charCodeAt(outer - 1) !== DASH ? start : -1;
+  }
   return code === DASH || code === SPACE || code === TAB ? start : -1;
+}
+
+/** Behind perf's period, and trace-cmd's difference to the line before: `1 `, `(+12) `. */
+function behindNumbers(text: string, from: number): number {
+  const isGroup = text.charCodeAt(from) === OPEN_GROUP;
+  if (!isGroup && !isDigit(text.charCodeAt(from))) return from;
+  const end = isGroup ? text.indexOf(")", from) + 1 : digitsEnd(text, from);
+  const next = skipBlanks(text, end);
+  return next > end && end > from ? next : from;
 }
 
 function blanksBefore(text: string, from: number): number {

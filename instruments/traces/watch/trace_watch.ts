@@ -16,6 +16,7 @@ import { leaksOf } from "../ledger/leaks.ts";
 import { PageHistory } from "../ledger/page_history.ts";
 import { NewestMap } from "../ledger/newest_map.ts";
 import { type Finding, isSure, type TracedMapping } from "../ledger/traced_mapping.ts";
+import { UnreadLines } from "../line/unread_forms.ts";
 import { TraceLine } from "../line/trace_line.ts";
 
 /** How long after a new map at its address the line of an unmap can still follow. */
@@ -48,6 +49,7 @@ export class TraceWatch {
   eventLines = 0;
   /** Events that the ring buffers have overwritten before they were read. */
   lostEvents = 0;
+  readonly unread = new UnreadLines();
   readonly #sink: WatchSink;
   readonly #line = new TraceLine();
   readonly #ranges = new RecentRanges();
@@ -95,6 +97,7 @@ export class TraceWatch {
         this.#ledger.gap(line.cpu, number);
         return;
       case "other":
+        this.unread.other(text, number);
         this.#logLine(text);
     }
   }
