@@ -30,7 +30,7 @@ const RUNS: readonly (readonly [path: string, runs: number])[] = [
   ["tests/c/requests.dma", 22],
   ["tests/c/two_step.dma", 4],
   ["tests/c/wire.dma", 15],
-  ["drivers/nic/ring_nic.dma", 14],
+  ["drivers/nic/ring_nic.dma", 12],
 ];
 
 await compileTogether(RUNS.map(([path]) => path));

@@ -162,7 +162,7 @@ test("Ctrl-Z gives the shell its screen, and fg goes on", () =>
     await pty.press(`${DEBUG} --run 1\n`);
     await pty.seeScreen(/event 18\/18/);
     await pty.press(CTRL_Z);
-    await pty.see(/Stopped/);
+    await pty.see(/Stopped[^]*\$ /);
     assertEquals(pty.changedModes, [], device);
     assertEquals(await settings(), before);
     await pty.press("fg\n");

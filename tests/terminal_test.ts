@@ -59,7 +59,7 @@ Deno.test({
       await pty.press("3 + ");
       await pty.see(/3 \+/);
       await pty.press(CTRL_Z);
-      await pty.see(/Stopped/);
+      await pty.see(/Stopped[^]*\$ /);
       await pty.press("echo still $((20 + 3))\n");
       await pty.see(/^still 23$/m);
       await pty.press("fg\n");
@@ -77,7 +77,7 @@ Deno.test({
       await pty.see(PROMPT);
       // Stopped once more, and all keys are keys still: the history, a search in it, giving up, the end.
       await pty.press(CTRL_Z);
-      await pty.see(/Stopped/);
+      await pty.see(/Stopped[^]*\$ /);
       await pty.press("fg\n");
       await pty.see(PROMPT);
       await pty.press(UP);
@@ -140,7 +140,7 @@ Deno.test({
       await pty.see(/^editing$/m);
       // Ctrl-Z stops both, and fg lets both go on.
       await pty.press(CTRL_Z);
-      await pty.see(/Stopped/);
+      await pty.see(/Stopped[^]*\$ /);
       await pty.press("fg\n");
       await pty.see(/repl\s/);
       await pty.press("59\n");

@@ -29,7 +29,7 @@ export const NIC_DRIVER: PlantedDriver = {
   folder: "drivers/nic",
   scenario: "ring_nic.dma",
   cFile: "ring_nic.c",
-  testCount: 14,
+  testCount: 12,
   found: FOUND,
   witnesses: ["01-wrong-length", "09-one-slot-too-many", "11-page-kept"],
 };
