@@ -3,8 +3,10 @@
  *
  * @see behaviour/traces.md T.61
  */
+import { checkerClass } from "../kernel_log/debug_lines.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import type { LogTime } from "../kernel_log/log_time.ts";
+import { aboutKind } from "../ledger/finding_kinds.ts";
 import type { Finding } from "../ledger/traced_mapping.ts";
 
 export interface ClockOffset {
@@ -46,18 +48,6 @@ export interface LogPair {
   readonly seconds: number;
 }
 
-/** Findings that the DMA API checker reports as one of these classes. */
-const CLASSES: Readonly<Record<string, readonly string[]>> = {
-  unmap_size: ["unmap_size"],
-  unmap_direction: ["unmap_direction"],
-  unmap_entries: ["unmap_entries"],
-  unmap_kind: ["unmap_kind"],
-  double_unmap: ["unmap_unknown"],
-  unmap_unknown: ["unmap_unknown"],
-  sync_unknown: ["sync_unknown"],
-  sync_size: ["sync_size", "sync_unknown"],
-  sync_direction: ["sync_direction", "sync_for_cpu_read_only"],
-};
 /** Within one run the offset is constant to about a millisecond; printing takes its time too. */
 const TOLERANCE_SECONDS = 0.05;
 
@@ -77,7 +67,7 @@ export function pairFindings(
     for (const entry of entries) {
       const { resolutionSeconds } = entry;
       if (entry.kind !== "dma_debug" || entry.seconds === null) continue;
-      if (!CLASSES[finding.kind]?.includes(String(entry.facts.class))) continue;
+      if (!aboutKind(finding.kind).checker?.includes(checkerClass(entry.facts))) continue;
       if (finding.device !== entry.facts.device || !isSameAddress(finding, entry)) continue;
       const difference = differenceOf(seconds, { seconds: entry.seconds, resolutionSeconds });
       candidates.push({ entry, finding, difference, seconds });

@@ -13,11 +13,11 @@ import {
   pageOf,
   type TracedMapping,
 } from "./traced_mapping.ts";
+import type { FindingKind } from "./finding_kinds.ts";
 import type { PageHistory } from "./page_history.ts";
 
 export interface FaultVerdict {
-  /** `use_after_unmap`, `wrong_direction`, `past_end`, `never_mapped` … */
-  readonly kind: string;
+  readonly kind: FindingKind;
   readonly mapping: TracedMapping | null;
   /** The page table and the line do not contradict it. */
   readonly isConsistent: boolean;

@@ -7,6 +7,7 @@
 import { formatSource } from "../../fault_log/pci_source.ts";
 import { isAboutMappings } from "../../fault_log/logged_fault.ts";
 import { numberOf } from "../../fault_log/word64.ts";
+import { checkerClass } from "../kernel_log/debug_lines.ts";
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
 import { isWallTime } from "../kernel_log/log_time.ts";
 import {
@@ -29,6 +30,7 @@ import {
 import type { Edges } from "./edges.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Certainty, type Device, type Finding, modeOf, pageOf } from "./traced_mapping.ts";
+import { aboutKind, type FindingKind } from "./finding_kinds.ts";
 import type { PageHistory } from "./page_history.ts";
 
 export interface ClassifiedLog {
@@ -169,18 +171,6 @@ function explaining(
   return exactOffset(best, best === bootSeconds ? "boot" : "faults");
 }
 
-const TEXTS: Readonly<Record<string, string>> = {
-  use_after_unmap: "DMA to a page after unmap",
-  wrong_direction: "the page was mapped, but not for this direction",
-  past_end: "DMA past the end of the mapping, into the next page",
-  never_mapped: "the page was never mapped for the device",
-  unknown_birth: "the page may have been mapped before the trace, or in a line that is missing",
-  other_device: "the page was mapped, but for another device",
-  physical_address: "the device was given a physical address instead of a DMA address",
-  error_value: "the device was given the value that a failed map returns",
-  access_allowed: "the mapping that was live then allowed the access",
-};
-
 function faultFinding(
   entry: KernelLogEntry,
   access: LoggedAccess | null,
@@ -195,7 +185,7 @@ function faultFinding(
     ? formatSource({ ...fault.source, domain: fault.source.domain ?? 0 })
     : fault?.details.clientName ?? null;
   const finding = (
-    kind: string,
+    kind: FindingKind,
     certainty: Certainty,
     more: Partial<Finding> = {},
   ): Finding => ({
@@ -208,7 +198,7 @@ function faultFinding(
     certainty,
     since: null,
     rule: FAULT_RULE,
-    text: TEXTS[kind] ?? "a fault of the IOMMU that is not about a mapping",
+    text: aboutKind(kind).fault ?? "",
     more: { access: fault?.access ?? null, reason: fault?.reason ?? null },
     ...more,
   });
@@ -247,7 +237,7 @@ interface KnownAccess {
   readonly isExact: boolean;
 }
 
-type MakeFinding = (kind: string, certainty: Certainty, more?: Partial<Finding>) => Finding;
+type MakeFinding = (kind: FindingKind, certainty: Certainty, more?: Partial<Finding>) => Finding;
 
 function explainedFault(
   known: KnownAccess,
@@ -308,7 +298,10 @@ function tableFault(
   return finding(kind, "possible", {
     line: unmappedAt?.line ?? mappedAt.line,
     otherLine: unmappedAt === null ? null : mappedAt.line,
-    text: `${TEXTS[kind]}, if it is this device's page table, which its lines do not say: mapped ` +
+    text:
+      `${
+        aboutKind(kind).fault
+      }, if it is this device's page table, which its lines do not say: mapped ` +
       `by ${task}-${pid} in line ${mappedAt.line}, ${end}`,
   });
 }
@@ -330,7 +323,7 @@ function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
   const { facts, kind, line } = entry;
   const device = typeof facts.device === "string" ? facts.device : null;
   const address = typeof facts.address === "string" ? parseInt(facts.address, 16) : null;
-  const own = (more: Partial<Finding>): Finding => ({
+  const own = (kind: FindingKind, more: Partial<Finding>): Finding => ({
     kind,
     line: null,
     otherLine: null,
@@ -349,24 +342,23 @@ function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
     const text = cause === "over_segment"
       ? "one mapping is larger than IO_TLB_SEGSIZE slots, the largest bounce buffer"
       : "bounce buffers had no room for the mapping";
-    return [own({ text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
+    return [own(kind, { text, more: { cause, size_bytes: Number(facts.size_bytes) } })];
   }
   if (kind === "other_iommu_fault") {
     const text = "no verdict: faults of this IOMMU are not tied to the trace";
-    return [own({ kind: "iommu_fault", certainty: "unknown", rule: FAULT_RULE, text })];
+    return [own("iommu_fault", { certainty: "unknown", rule: FAULT_RULE, text })];
   }
   // Beside a trace the unmap itself is judged.
   if (kind === "unmap_warning" && ledger.edges.firstSeconds === null) {
     const text = "the kernel warned of an unmap of what is not mapped";
-    return [own({ kind: "unmap_unknown", rule: "trace.T.53", text })];
+    return [own("unmap_unknown", { rule: "trace.T.53", text })];
   }
   if (kind === "pte_already_set") {
     const text = "a mapping was written over another that was live in the page table";
-    return [own({ kind: "mapped_over", rule: "trace.T.53", text })];
+    return [own("mapped_over", { rule: "trace.T.53", text })];
   }
   if (kind !== "dma_debug") return [];
-  const report = own({
-    kind: String(facts.class),
+  const report = own(checkerClass(facts), {
     rule: "trace.T.53",
     text: "reported by the kernel's DMA API debugging",
   });
@@ -374,7 +366,7 @@ function otherFinding(entry: KernelLogEntry, ledger: Ledger): Finding[] {
   for (const mapping of ledger.open()) {
     if (mapping.addr !== address || mapping.device?.name !== device) continue;
     const text = "the driver was unbound while this mapping was live";
-    return [own({ kind: "leak", line: mapping.mappedAt.line, rule: "trace.T.66", text })];
+    return [own("leak", { line: mapping.mappedAt.line, rule: "trace.T.66", text })];
   }
   return [report];
 }

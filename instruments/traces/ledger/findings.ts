@@ -5,6 +5,7 @@
  */
 import { formatCount } from "../../../lang/text/numbers.ts";
 import type { Edges } from "./edges.ts";
+import type { FindingKind } from "./finding_kinds.ts";
 import type { Certainty, Device, Finding, Moment, TracedMapping } from "./traced_mapping.ts";
 
 const LEDGER_RULE = "trace.T.66";
@@ -40,7 +41,7 @@ export class Findings {
 
   /** What a call says of a mapping is not what the mapping is: the lines of both prove it. */
   #unlike(
-    kind: string,
+    kind: FindingKind,
     mapping: TracedMapping,
     now: Moment,
     text: string,
@@ -238,7 +239,7 @@ export class Findings {
     });
   }
 
-  openAtEnd(mapping: TracedMapping, kind: string, certainty: Certainty, text: string): void {
+  openAtEnd(mapping: TracedMapping, kind: FindingKind, certainty: Certainty, text: string): void {
     this.#of(mapping, {
       kind,
       line: mapping.mappedAt.line,

@@ -1,4 +1,5 @@
 /** What the ledger keeps: mappings, their devices, and findings. */
+import type { FindingKind } from "./finding_kinds.ts";
 import type { Direction, MappingKind } from "../line/dma_event.ts";
 import { NewestMap } from "./newest_map.ts";
 import { Siblings } from "./siblings.ts";
@@ -83,7 +84,7 @@ export interface Device {
 export type Certainty = "proved" | "likely" | "possible" | "unknown";
 
 export interface Finding {
-  readonly kind: string;
+  readonly kind: FindingKind;
   /** Line of the trace where it shows, or null. */
   readonly line: number | null;
   /** The line of the map, or another line that it is compared with. */

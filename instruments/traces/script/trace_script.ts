@@ -2,6 +2,7 @@
  * A run of a real machine as a scenario: the same mappings in the same order, and for each finding
  * the same error. What a trace does not record is guessed, and noted in a comment.
  */
+import { aboutKind } from "../ledger/finding_kinds.ts";
 import { INDENT_WIDTH, LINE_WIDTH } from "../../../lang/format/line_width.ts";
 import { formatDuration } from "../../../lang/text/numbers.ts";
 import { PER_CPU_TIMEOUT_NS } from "../../../runtime/iommu/flush_queue.ts";
@@ -25,16 +26,6 @@ const FIRST_PHYS = 0x1000_0000;
 const MOST_DEVICES = 16;
 const MOST_STEPS = 50_000;
 
-/** Findings that a scenario draws by a call that is wrong. */
-const WARNED: Readonly<Record<string, string>> = {
-  unmap_size: "unmap_size",
-  unmap_direction: "unmap_direction",
-  unmap_entries: "unmap_entries",
-  double_unmap: "unmap_unknown",
-  sync_size: "sync_size",
-  sync_direction: "sync_direction",
-  sync_unknown: "sync_unknown",
-};
 /** Stands for a device that a trace does not name. */
 const NO_DEVICE = "unnamed";
 
@@ -192,8 +183,10 @@ class ScriptWriter {
     }
     // Its map is no part of the scenario.
     if (!this.#names.has(mapping)) return;
-    const warned = this.#findings.find(({ kind, line }) => line === step.line && kind in WARNED);
-    const warns = warned === undefined ? "" : ` warns ${WARNED[warned.kind]}`;
+    const warned = this.#findings.find(({ kind, line }) =>
+      line === step.line && aboutKind(kind).warns !== undefined
+    );
+    const warns = warned === undefined ? "" : ` warns ${aboutKind(warned.kind).warns}`;
     const isWritten = step.op === "again" ? mapping.kind === "map" : mapping.kind !== "alloc";
     if (warned !== undefined && isWritten) this.#reproduced.add(warned);
     switch (step.op) {
