@@ -10,18 +10,31 @@ import { Random } from "../runtime/random.ts";
 import { beginningOf, KERNEL, readEnvironments, readRun, runDiffers } from "./captured_runs.ts";
 import type { DefectCase } from "./conformance/defects/defect_data.ts";
 import { replayDefects } from "./conformance/defects/defect_replay.ts";
+import type { Json } from "./conformance/difference.ts";
 import { exceptionOf, type RecordKind, recordOfTrace } from "./conformance/given.ts";
 import { listGoldenFiles, parseLines, readGoldenText } from "./conformance/golden_files.ts";
 import { GroupCount } from "./conformance/group_result.ts";
-import { replayRun } from "./conformance/kernel/captured_run.ts";
+import {
+  type CapturedRun,
+  compareDescription,
+  replayRun,
+} from "./conformance/kernel/captured_run.ts";
+import { leftOutOfStep, replayDeviceFacts } from "./conformance/hmm/device_facts.ts";
+import { readHmmCases, readHmmFacts } from "./conformance/hmm/hmm_groups.ts";
+import { replayHmm, type WatchResults } from "./conformance/hmm/hmm_replay.ts";
+import { replayOdp } from "./conformance/hmm/odp_replay.ts";
 import { profileOf } from "./conformance/kernel/kernel_machine.ts";
 import type { CapturedCall, TracedCase } from "./conformance/submission/submission_data.ts";
-import { replaySubmissions } from "./conformance/submission/submission_replay.ts";
+import {
+  type CapturedSubmissions,
+  replaySubmissions,
+} from "./conformance/submission/submission_replay.ts";
 import type { TraceLine } from "./conformance/traces/iova_trace.ts";
 import { replayTrace } from "./conformance/traces/traces.ts";
+import { BY_HAND, changesOf as changesOfResults } from "./hmm_changes.ts";
 import { changesOf, type RecordedChange } from "./recorded_fields.ts";
 
-const [COUNT = 80, SEED = 1] = Deno.args.map(Number);
+const [COUNT = 30, SEED = 1] = Deno.args.map(Number);
 const GOLDEN = "tests/golden";
 /** As much of a record's run is replayed at most. */
 const MOST_REQUESTS = 120;
@@ -36,6 +49,9 @@ interface Tried {
 const random = new Random(SEED);
 const RUNS = Object.keys(await readEnvironments());
 const DEFECTS = parseLines<DefectCase>(await readGoldenText(`${GOLDEN}/defects/cases.jsonl`));
+const DEVICE_FACTS = listGoldenFiles(GOLDEN).filter(({ group }) =>
+  group.includes("/device-facts/")
+);
 const TRACES = listGoldenFiles(GOLDEN).filter(({ group }) => recordOfTrace(group) !== null);
 
 function pick<T>(list: readonly T[]): T {
@@ -82,26 +98,45 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
       differs: runDiffers({ ...run, history: { ...history, events } }),
     };
   },
+  async function description() {
+    const run = await readRun(pick(RUNS));
+    const change = pickChange("run", run.environment);
+    if (change === null) return null;
+    const environment = change.apply(run.environment);
+    const part = beginningOf(run, MOST_REQUESTS / 2);
+    return {
+      place: `${run.name} ${change.name}`,
+      differs: compareDescription(environment) !== null || runDiffers({ ...part, environment }),
+    };
+  },
   async function call() {
     const run = await readRun(pick(RUNS));
-    const path = `${KERNEL}/submissions/${run.name}.jsonl.gz`;
-    if (!await Deno.stat(path).then(() => true, () => false)) return null;
-    const calls = parseLines<CapturedCall>(await readGoldenText(path));
+    const calls = await callsOf(run);
+    if (calls === null) return null;
     const asked = pick(calls);
     const change = pickChange("system call", asked, true);
-    if (change === null) return null;
-    const { environment } = run;
-    const count = new GroupCount(run.name);
-    replaySubmissions({
-      environment,
-      profile: profileOf(environment.kernel)!,
-      calls: calls.map((each) => each === asked ? change.apply(each) : each),
-      cases: run.regular as readonly TracedCase[],
-      outcomes: replayRun(run).outcomes,
-    }, count);
-    return {
+    return change && {
       place: `${run.name} submission ${asked.submission} ${change.name}`,
-      differs: count.differs,
+      differs: callsDiffer(run, {
+        calls: calls.map((each) => each === asked ? change.apply(each) : each),
+      }),
+    };
+  },
+  async function requestOfCall() {
+    const run = await readRun(pick(RUNS));
+    const calls = await callsOf(run);
+    const traced = run.regular as readonly TracedCase[];
+    const captured = pick(traced);
+    if (calls === null || captured.request.submissions === undefined) return null;
+    const change = pickChange("system call", captured.request, true, "request");
+    return change && {
+      place: `${captured.id} of a call ${change.name}`,
+      differs: callsDiffer(run, {
+        calls,
+        cases: traced.map((each) =>
+          each === captured ? { ...each, request: change.apply(each.request) } : each
+        ),
+      }),
     };
   },
   function defect() {
@@ -124,7 +159,63 @@ const KINDS: readonly (() => Tried | null | Promise<Tried | null>)[] = [
       differs: replayTrace(group, changed).firstDifference !== null,
     };
   },
+  async function operation() {
+    const [name, facts] = pick(Object.entries(await readHmmFacts(`${GOLDEN}/hmm`)));
+    const cases = await readHmmCases(`${GOLDEN}/hmm/${name}.jsonl.gz`);
+    let chosen: Tried | null = null;
+    let seen = 0;
+    const watch: WatchResults = (op, results, differs) => {
+      // Of all operations each has the same chance.
+      if (random.below(++seen) > 0) return;
+      const changes = [...changesOfResults(results, op)].filter((each) => !BY_HAND.test(each.name));
+      if (changes.length === 0) return;
+      const change = pick(changes);
+      const other = change.apply() as Readonly<Record<string, Json>>;
+      chosen = { place: `hmm/${name} operation ${seen} ${change.name}`, differs: differs(other) };
+    };
+    (facts.mapping === undefined ? replayOdp : replayHmm)(name, facts, cases, watch);
+    return chosen;
+  },
+  async function deviceStep() {
+    const { group, path } = pick(DEVICE_FACTS);
+    const lines = parseLines<Readonly<Record<string, Json>>>(await readGoldenText(path));
+    const at = random.between(1, lines.length);
+    const line = lines[at]!;
+    const leftOut = leftOutOfStep(line, lines[0]!.domain_type === "DMA-FQ");
+    const [key, value] = pick(Object.entries(line));
+    const changes = leftOut.has(key) ? [] : [...changesOfResults(value, key)];
+    if (changes.length === 0) return null;
+    const change = pick(changes);
+    const { agree, total } = replayDeviceFacts(
+      group,
+      lines.with(at, { ...line, [key]: change.apply() }),
+    );
+    return { place: `${group}:${at + 1} ${change.name}`, differs: agree < total };
+  },
 ];
+
+/** The system calls of a run; null where it has none recorded. */
+async function callsOf({ name }: CapturedRun): Promise<readonly CapturedCall[] | null> {
+  const path = `${KERNEL}/submissions/${name}.jsonl.gz`;
+  if (!await Deno.stat(path).then(() => true, () => false)) return null;
+  return parseLines<CapturedCall>(await readGoldenText(path));
+}
+
+function callsDiffer(
+  run: CapturedRun,
+  changed: Pick<CapturedSubmissions, "calls"> & Partial<CapturedSubmissions>,
+): boolean {
+  const { environment } = run;
+  const count = new GroupCount(run.name);
+  replaySubmissions({
+    environment,
+    profile: profileOf(environment.kernel)!,
+    cases: run.regular as readonly TracedCase[],
+    outcomes: replayRun(run).outcomes,
+    ...changed,
+  }, count);
+  return count.differs;
+}
 
 Deno.test(`of ${COUNT} fields of golden records, changed at random, each is noticed (seed ${SEED})`, async () => {
   const unnoticed: string[] = [];

@@ -5,9 +5,12 @@ import type { DefectStep } from "./defect_data.ts";
 import type { DeviceView } from "./device_view.ts";
 import { linesOf, type PreparedCommand } from "./transcript.ts";
 
-/** The model's commands, as many as the record lists when it leaves later tries out. */
+/** Of a request that is tried again and again, so many tries are listed. */
+const LISTED_TRIES = 3;
+
+/** The model's commands, without the later tries that the record leaves out. */
 export function commandForms(commands: readonly PreparedCommand[], step: DefectStep): Json {
-  const listed = step.attempts === undefined ? commands : commands.slice(0, step.commands.length);
+  const listed = step.attempts === undefined ? commands : commands.slice(0, LISTED_TRIES);
   const devices = recordedDevices(listed, step);
   return listed.map((command, index) => {
     const { request, status } = command;

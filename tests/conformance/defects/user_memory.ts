@@ -1,5 +1,5 @@
 /** The memory of a step's request: where each part of the user's buffers lies. */
-import { MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
+import { alignDown, MIB, PAGE_SIZE_BYTES, type PhysAddr } from "../../../runtime/address.ts";
 import type { BioVec } from "../../../runtime/block/bio.ts";
 import type { UserPiece, UserRun } from "../../../runtime/block/bio_builder.ts";
 import { type Extent, vecOf } from "../kernel/kernel_data.ts";
@@ -82,13 +82,16 @@ export function userMetadata(
   return vecs;
 }
 
-/** The kernel's own metadata: what is shown, then pieces of one bio each that were not walked. */
+/**
+ * The kernel's own metadata: what is shown, then pieces of one bio each that were not walked. A kernel
+ * allocates a power of two of bytes at a multiple of it: which one is shown, and no address inside.
+ */
 export function kernelMetadata(
   sizeBytes: number,
   pieceBytes: number,
   shown: readonly Extent[],
 ): readonly BioVec[] {
-  const vecs = shown.map(vecOf);
+  const vecs = shown.map(([phys, bytes]) => vecOf([alignDown(phys, bytes & -bytes), bytes]));
   let done = shown.reduce((sum, [, bytes]) => sum + bytes, 0);
   for (let unseen = UNSEEN_FROM; done < sizeBytes; unseen += 2 * PAGE_SIZE_BYTES) {
     vecs.push({ phys: (unseen + 64) as PhysAddr, sizeBytes: pieceBytes });

@@ -21,9 +21,7 @@ export async function replayHmmFile({ group, path }: GoldenFile): Promise<GroupR
   if (group.includes("/device-facts/")) {
     return replayDeviceFacts(group, parseLines(await readGoldenText(path)));
   }
-  const place = join(dirname(path), "facts.json");
-  const all = parseJson<Readonly<Record<string, HmmFacts>>>(await readGoldenText(place), place);
-  const facts = all[group.slice(group.lastIndexOf("/") + 1)];
+  const facts = (await readHmmFacts(dirname(path)))[group.slice(group.lastIndexOf("/") + 1)];
   if (facts === undefined) throw new GoldenReadError(`facts.json has nothing on ${group}`);
   const cases = await readHmmCases(path);
   try {
@@ -35,6 +33,12 @@ export async function replayHmmFile({ group, path }: GoldenFile): Promise<GroupR
     if (!(error instanceof GoldenReadError)) throw error;
     return groupNotBuilt(group, cases.length, error.message);
   }
+}
+
+/** What facts.json of a folder says of each file. */
+export async function readHmmFacts(folder: string): Promise<Readonly<Record<string, HmmFacts>>> {
+  const place = join(folder, "facts.json");
+  return parseJson(await readGoldenText(place), place);
 }
 
 /** The cases of a file. */

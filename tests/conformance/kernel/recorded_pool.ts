@@ -7,6 +7,7 @@
  * come out in both.
  */
 import {
+  alignDown,
   type Bytes,
   DMA_MAPPING_ERROR,
   type DmaAddr,
@@ -132,8 +133,11 @@ export class RecordedPool implements DescriptorPool {
       if (page === null) return null;
     }
     this.#used++;
-    // An allocation too many is somewhere in the page.
-    const dma = (given?.dma ?? page?.dma ?? [...this.#pages.values()].at(-1)!.dma) as DmaAddr;
+    // An allocation too many is somewhere in the page. Which block it is may be given, no address inside.
+    const dma = alignDown(
+      given?.dma ?? page?.dma ?? [...this.#pages.values()].at(-1)!.dma,
+      this.blockSizeBytes,
+    ) as DmaAddr;
     // One that was freed under this address, or one that was never used.
     return this.#free.get(dma)?.pop() ?? { dma, phys: this.#physOf(dma) };
   }
