@@ -57,6 +57,11 @@ export function deviceSettings(defaults: DmaDefaults) {
       2 ** 32,
       { doc: "No segment crosses a multiple of this." },
     ),
+    ownOps: setting("dma_ops", BOOL, false, {
+      doc:
+        "A table of DMA functions of its own answers its mapping calls: nothing is translated or " +
+        "bounced, and peer memory is refused.",
+    }),
     ranges: optional<readonly DmaRange[]>("ranges", { kind: "dma_ranges" }, {
       leftOut: "one to one",
       doc:
@@ -91,6 +96,7 @@ export function attachDmaDevice(machine: Machine, device: DeviceBlock<CommonSett
     busLimitBits: settings.busLimitBits,
     coherent: settings.coherent,
     untrusted: settings.untrusted ?? device.external,
+    ownOps: settings.ownOps,
     minAlignMask: settings.minAlignBytes - 1,
     maxSegmentSizeBytes: settings.maxSegmentSizeBytes,
     segmentBoundaryMask: settings.segmentBoundaryBytes - 1,

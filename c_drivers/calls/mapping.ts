@@ -164,10 +164,6 @@ export const MAPPING_CALLS: readonly CCallEntry[] = [
   },
   {
     c: "bool dma_pci_p2pdma_supported(struct device *dev)",
-    // Devices with operations of their own cannot: there are none here.
-    run(kernel, [dev]) {
-      kernel.device(dev);
-      return 1;
-    },
+    run: (kernel, [dev]) => kernel.device(dev).ownOps ? 0 : 1,
   },
 ];

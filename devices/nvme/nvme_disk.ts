@@ -193,6 +193,7 @@ export class NvmeDisk implements PlugTarget<NvmeRequest>, SubmittingDisk {
         return this.#refuseBeyondEnd(io, bio);
       }
     }
+    if (this.limits.p2pdma === 0 && this.#isPeers(bio)) return this.#refusePeers(io, bio);
     if (!this.#payload.fits(bio)) return this.#refuseMetadataLength(io, bio);
     const splitter = this.#splitter;
     for (let cuts = 0;; cuts++) {

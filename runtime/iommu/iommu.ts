@@ -124,7 +124,8 @@ export class Iommu {
   /**
    * Gives a device its translation, or none: without an IOMMU and for passthrough it sees physical
    * addresses, or what its bus makes of them. An untrusted device is translated and strict whatever
-   * was asked for. A bus whose ranges leave no IOVAs is warned of, and not translated.
+   * was asked for. A bus whose ranges leave no IOVAs is warned of, and not translated. Nor is a device
+   * with DMA functions of its own.
    *
    * @see behaviour/dma.md 1.3
    * @internal
@@ -132,7 +133,7 @@ export class Iommu {
   attach(dev: DmaDevice): void {
     const { mode, forcedac } = this.#config;
     if (!dev.coherent) this.#platform.useCaches();
-    if (mode === "off" || (mode === "passthrough" && !dev.untrusted)) {
+    if (dev.ownOps || mode === "off" || (mode === "passthrough" && !dev.untrusted)) {
       dev.domain = null;
       return;
     }

@@ -250,6 +250,10 @@ export const MAPPING_EVENTS = {
       size_bytes: SIZE,
     },
   },
+  "dma.ops": {
+    when: "a call went through the device's own table of DMA functions",
+    fields: { api: KERNEL_FUNCTION },
+  },
   "cache.clean": {
     when: "a device is not coherent: the CPU's cached bytes of its buffer were written back",
     fields: { phys: PHYS, size_bytes: SIZE },

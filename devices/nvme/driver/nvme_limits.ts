@@ -212,7 +212,7 @@ export function ioLimits(
       maxDiscardSectors: facts.discard ? ALL_ONES_32 : 0,
       discardGranularityBytes: block,
       maxWriteZeroesSectors: facts.writeZeroes ? sectors : 0,
-      p2pdma: 1,
+      p2pdma: dev.ownOps ? 0 : 1,
       reasons,
     },
     rules.block,

@@ -53,6 +53,8 @@ function unmaps({ dma }: LabDevice, run: Run): Explanation {
   const needed = run.lab.machine.dma.dmaNeedUnmap(dma);
   const why = dma.domain !== null
     ? "it is translated"
+    : dma.ownOps
+    ? "it has DMA functions of its own"
     : !dma.coherent
     ? "it is not coherent"
     : !dma.skipSync

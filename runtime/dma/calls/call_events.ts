@@ -3,10 +3,18 @@
  */
 import { DMA_MAPPING_ERROR, type DmaAddr } from "../../address.ts";
 import { errnoName } from "../../errno.ts";
-import { CALL_TABLE, type EventId, eventId, type KernelCall } from "../../event_vocabulary.ts";
+import {
+  CALL_TABLE,
+  type EventFields,
+  type EventId,
+  eventId,
+  type KernelCall,
+} from "../../event_vocabulary.ts";
 import type { EventStream, Why } from "../../events.ts";
 import type { CallGiving } from "../../vocabulary/kernel_calls.ts";
 import type { DmaDevice } from "../device/device.ts";
+
+const DMA_OPS = eventId("dma.ops");
 
 /** One of some functions of the API as events know it. */
 export interface Call<C extends KernelCall = KernelCall> {
@@ -38,6 +46,11 @@ export class CallEvents {
   /** Begins a call; returns the device the caller worked for. */
   enter(dev: DmaDevice): string | null {
     return this.#events.context.enterDevice(dev.name);
+  }
+
+  /** The call goes through the device's own table of functions. */
+  throughTable(api: EventFields<"dma.ops">["api"]): void {
+    if (this.#events.tick(DMA_OPS)) this.#events.emit(DMA_OPS, { api });
   }
 
   /** Ends a call without a result. */

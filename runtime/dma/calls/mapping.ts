@@ -269,7 +269,7 @@ export class DmaMapping {
     const outer = this.#enterSync(SYNC_FOR_CPU, dev, dma, sizeBytes, dir);
     this.#checker?.syncs.syncing(dev, dma, sizeBytes, dir, true, 0);
     if (events.tick(DMA_SYNC)) events.emit(DMA_SYNC, { for: "cpu", dma, size_bytes: sizeBytes });
-    if (this.#mustSync(dev)) {
+    if (this.#mustSync(SYNC_FOR_CPU, dev)) {
       if (dev.domain === null) directSyncForCpu(this.#machine, dev, dma, sizeBytes, dir);
       else iommuSyncForCpu(this.#machine, dev, dma, sizeBytes, dir);
     }
@@ -284,7 +284,7 @@ export class DmaMapping {
     if (events.tick(DMA_SYNC)) {
       events.emit(DMA_SYNC, { for: "device", dma, size_bytes: sizeBytes });
     }
-    if (this.#mustSync(dev)) {
+    if (this.#mustSync(SYNC_FOR_DEVICE, dev)) {
       if (dev.domain === null) directSyncForDevice(this.#machine, dev, dma, sizeBytes, dir);
       else iommuSyncForDevice(this.#machine, dev, dma, sizeBytes, dir);
     }
@@ -509,6 +509,7 @@ export class DmaMapping {
     if (events.tick(ALLOC_COHERENT.call)) {
       events.emit(ALLOC_COHERENT.call, { dev: dev.name, size: sizeBytes });
     }
+    if (dev.ownOps) this.#calls.throughTable(ALLOC_COHERENT.api);
     const memory = this.#injected(ALLOC_COHERENT) !== 0
       ? null
       : allocCoherent(this.#machine, dev, sizeBytes, pages, attrs);
@@ -528,6 +529,7 @@ export class DmaMapping {
         dma: memory.dma,
       });
     }
+    if (dev.ownOps) this.#calls.throughTable(FREE_COHERENT.api);
     this.#checker?.mappings.freeing(dev, memory, freed);
     freeCoherent(this.#machine, dev, memory, freed);
     this.#calls.leave(FREE_COHERENT, outer);
@@ -628,10 +630,12 @@ export class DmaMapping {
     }
     const translated = isTranslated(dev);
     let dma: DmaAddr;
-    if (!translated) dma = directMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
-    else if ((attrs & CC_SHARED) !== 0) {
+    if ((attrs & CC_SHARED) !== 0 && (translated || dev.ownOps)) {
       return refuseMap(machine, MAP_BRANCH.SHARED_ON_IOMMU);
-    } else dma = iommuMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
+    }
+    if (dev.ownOps) this.#calls.throughTable(call.api);
+    if (!translated) dma = directMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
+    else dma = iommuMapPhys(machine, dev, phys, sizeBytes, dir, attrs);
     if (dma === ERROR) return dma;
     dev.mappings++;
     if (translated) machine.iommu.liveMappings++;
@@ -664,6 +668,7 @@ export class DmaMapping {
     else {
       const machine = this.#machine;
       const all = attrs | call.adds;
+      if (dev.ownOps) this.#calls.throughTable(call.api);
       let phys = dev.rangeMap === null ? dma as number as PhysAddr : machine.iommu.lookup(dev, dma);
       if (isTranslated(dev)) phys = iommuUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
       else directUnmapPhys(machine, dev, dma, sizeBytes, dir, all);
@@ -710,7 +715,8 @@ export class DmaMapping {
     return true;
   }
 
-  #mustSync(dev: DmaDevice): boolean {
+  #mustSync(call: SyncCall, dev: DmaDevice): boolean {
+    if (dev.ownOps) this.#calls.throughTable(call.api);
     return !dev.skipSync || this.#machine.config.dmaDebug;
   }
 

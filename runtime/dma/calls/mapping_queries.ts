@@ -44,7 +44,7 @@ export function maxMappingSize(machine: DmaMachine, dev: DmaDevice): Bytes {
   const { swiotlb } = machine;
   const bounces = dev.domain !== null
     ? dev.untrusted
-    : swiotlb.active && (machine.forcesBounce || addressingLimited(machine, dev));
+    : !dev.ownOps && swiotlb.active && (machine.forcesBounce || addressingLimited(machine, dev));
   return bounces ? swiotlb.maxMappingSizeBytes(dev.minAlignMask) : UNLIMITED_BYTES;
 }
 
@@ -110,7 +110,7 @@ function supportsMask(machine: DmaMachine, dev: DmaDevice, bits: number): boolea
 export function setMask(machine: DmaMachine, dev: DmaDevice, bits: number): number {
   if (!supportsMask(machine, dev, bits)) return -ERRNO.EIO;
   dev.maskBits = bits;
-  dev.skipSync = dev.coherent;
+  dev.skipSync = dev.syncsNothing;
   return 0;
 }
 

@@ -10,6 +10,7 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../attributes.ts";
+import { DmaDevice } from "../device/device.ts";
 import { UNLIMITED_BYTES } from "./mapping.ts";
 import { requiredMask } from "./mapping_queries.ts";
 import { DmaIovaState } from "../iova_state.ts";
@@ -28,6 +29,25 @@ Deno.test("dma_map_phys() keeps the offset in the granule, and unmap leaves noth
   machine.dma.dmaUnmapPhys(dev, dma, 0x400, DMA_TO_DEVICE);
   assertEquals(machine.iommu.lookup(dev, dma), -1);
   assertEquals([machine.iommu.liveMappings, dev.mappings], [0, 0]);
+});
+
+Deno.test("calls of a device with DMA functions of its own go through its table, which neither translates nor bounces (dma.md 1.4 row 7)", () => {
+  const { machine, names } = testBench({ swiotlb: { force: true } });
+  const dev = new DmaDevice("own", { ownOps: true, maskBits: 32 });
+  machine.iommu.attach(dev);
+  const { dma } = machine;
+  const addr = dma.dmaMapPhys(dev, at(0x1000), 64, DMA_BIDIRECTIONAL);
+  assertEquals(addr, 0x1000);
+  dma.dmaSyncSingleForCpu(dev, addr, 64, DMA_BIDIRECTIONAL);
+  dma.dmaUnmapPhys(dev, addr, 64, DMA_BIDIRECTIONAL);
+  dma.dmaFreeCoherent(dev, dma.dmaAllocCoherent(dev, 4096)!);
+  assertEquals(names("dma.ops").length, 5);
+  assertEquals(dma.dmaMapPhys(dev, at(4 * GIB), 64, DMA_BIDIRECTIONAL), DMA_MAPPING_ERROR);
+  assertEquals(names("swiotlb.map").length, 0);
+  // What has to be unmapped cannot be left out, whatever the mask is set to.
+  assertEquals([dma.dmaSetMask(dev, 64), dma.dmaNeedUnmap(dev)], [0, true]);
+  const shared = dma.dmaMapPhys(dev, at(0x1000), 64, DMA_BIDIRECTIONAL, DMA_ATTR.CC_SHARED);
+  assertEquals([shared, dma.refusal?.rule], [DMA_MAPPING_ERROR, "dma.1.4.5"]);
 });
 
 Deno.test("a translated map and unmap make these events in this order", () => {

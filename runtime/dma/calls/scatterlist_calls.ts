@@ -163,6 +163,7 @@ export class ScatterlistCalls {
       const all = attrs === null ? args : { ...args, attrs: attributeWords(attrs) };
       this.#events.emit(call.call, all);
     }
+    if (dev.ownOps) this.#calls.throughTable(call.api);
     return outer;
   }
 

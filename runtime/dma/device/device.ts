@@ -34,6 +34,8 @@ export interface DmaDeviceOptions {
   readonly segmentBoundaryMask?: number;
   /** Where the device's bus has memory, when that is not at its physical address. */
   readonly ranges?: readonly DmaRange[];
+  /** A table of DMA functions of its own answers its mapping calls. */
+  readonly ownOps?: boolean;
   /** Allocate IOVAs below 4 GiB first. Default true, as for PCI without force-DAC. */
   readonly prefer32Bit?: boolean;
 }
@@ -54,6 +56,12 @@ export class DmaDevice {
   readonly coherent: boolean;
   /** It sits behind an external-facing port: always translated, strict, bounced. */
   readonly untrusted: boolean;
+  /**
+   * A table of DMA functions of its own answers its mapping calls: it is never translated nor bounced,
+   * and knows nothing of peer memory.
+   * @see behaviour/dma.md 1.3, 1.4 row 7; p2p.md 9.6
+   */
+  readonly ownOps: boolean;
   /**
    * Where the device's bus has memory; null when at its physical address.
    * @internal
@@ -116,13 +124,22 @@ export class DmaDevice {
     this.#busLimitBits = options.busLimitBits ?? 0;
     this.coherent = options.coherent ?? true;
     this.untrusted = options.untrusted ?? false;
+    this.ownOps = options.ownOps ?? false;
     this.rangeMap = options.ranges === undefined ? null : new RangeMap(options.ranges);
     this.minAlignMask = options.minAlignMask ?? 0;
     this.maxSegmentSizeBytes = options.maxSegmentSizeBytes ?? DEFAULT_SEGMENT_BYTES;
     this.segmentBoundaryMask = options.segmentBoundaryMask ?? 2 ** 32 - 1;
     this.prefer32Bit = options.prefer32Bit ?? true;
-    this.skipSync = this.coherent;
+    this.skipSync = this.syncsNothing;
     this.#refresh();
+  }
+
+  /**
+   * What the mask's setting makes of `skipSync`: a table of its own may have to do at each sync.
+   * @internal
+   */
+  get syncsNothing(): boolean {
+    return this.coherent && !this.ownOps;
   }
 
   /** Width of the streaming mask in bits. */

@@ -191,6 +191,11 @@ function directBranch(
   dir: DmaDirection,
   attrs: number,
 ): MapBranch {
+  if (dev.ownOps) {
+    return reaches(dev, directAddress(dev, phys), sizeBytes)
+      ? MAP_BRANCH.OWN_OPS
+      : MAP_BRANCH.OWN_OPS_UNREACHABLE;
+  }
   const shared = (attrs & CC_SHARED) !== 0;
   if (machine.forcesBounce) {
     const exempt = (attrs & MMIO) !== 0 && !machine.dma.rules.forcedBounceRefusesMmio;

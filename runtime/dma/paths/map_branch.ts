@@ -126,7 +126,19 @@ const BRANCH = {
     "shared_on_iommu",
     "refuse",
     "dma.1.4.5",
-    "DMA_ATTR_CC_SHARED on a device behind an IOMMU: refused.",
+    "DMA_ATTR_CC_SHARED on a device behind an IOMMU, or with DMA functions of its own: refused.",
+  ),
+  OWN_OPS: branch(
+    "own_ops",
+    "direct",
+    "dma.1.4.7",
+    "The device has DMA functions of its own: its table's answer.",
+  ),
+  OWN_OPS_UNREACHABLE: branch(
+    "own_ops_unreachable",
+    "refuse",
+    "dma.1.4.7",
+    "The device has DMA functions of its own, whose table cannot reach the memory: refused.",
   ),
   TRANSLATED: branch(
     "translated",

@@ -53,7 +53,8 @@ function directMapSg(
 ): number {
   // Peer memory across the host bridge is mapped as memory is, without the attribute for MMIO.
   const asMemory = attrs & ~DMA_ATTR.MMIO;
-  const memo = peerMemo(machine);
+  // A table of the device's own sees ordinary pages (p2p.md 9.6).
+  const memo = dev.ownOps ? null : peerMemo(machine);
   const { rules } = machine.dma;
   for (let index = 0; index < list.count; index++) {
     const phys = list.physAt(index);

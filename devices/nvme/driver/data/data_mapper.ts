@@ -287,7 +287,7 @@ export class TwoStepDataMapper implements DataMapper {
         iova_bytes: request.iovaSizeBytes,
         needs_unmap: this.#machine.dma.dmaNeedUnmap(this.#dev),
         coherent: this.#dev.coherent,
-        bounced: !this.#dev.skipSync,
+        bounced: !this.#dev.skipSync && !this.#dev.ownOps,
         translated: this.#dev.domain !== null,
       },
     });
