@@ -124,7 +124,9 @@ export function explainCompletion(facts: Facts<"nvme.complete">): Explanation {
 /** @see behaviour/nvme.md 2.6 */
 export function explainUnmap(facts: Facts<"nvme.unmap">): Explanation {
   const direct = facts.inputIs("coherent") && !facts.inputIs("translated");
-  const needs = direct
+  const needs = facts.inputIs("own_ops")
+    ? "dma_need_unmap() is true: the device has DMA functions of its own"
+    : direct
     ? facts.inputIs("bounced")
       ? "dma_need_unmap() is true since a mapping bounced through swiotlb"
       : "dma_need_unmap() is true: the kernel is built with DMA debugging"

@@ -289,6 +289,7 @@ export class TwoStepDataMapper implements DataMapper {
         coherent: this.#dev.coherent,
         bounced: !this.#dev.skipSync && !this.#dev.ownOps,
         translated: this.#dev.domain !== null,
+        ...(this.#dev.ownOps ? { own_ops: true } : {}),
       },
     });
   }
