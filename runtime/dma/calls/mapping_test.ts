@@ -10,11 +10,11 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../attributes.ts";
-import { DmaDevice } from "../device/device.ts";
 import { UNLIMITED_BYTES } from "./mapping.ts";
 import { requiredMask } from "./mapping_queries.ts";
 import { DmaIovaState } from "../iova_state.ts";
 import { Scatterlist } from "../scatterlist.ts";
+import { swiotlbConfig } from "../../machine_config.ts";
 import { KERNEL_NAMES } from "../../kernels/kernels.ts";
 import { at, testBench } from "../testing.ts";
 
@@ -32,10 +32,10 @@ Deno.test("dma_map_phys() keeps the offset in the granule, and unmap leaves noth
 });
 
 Deno.test("calls of a device with DMA functions of its own go through its table, which neither translates nor bounces (dma.md 1.4 row 7)", () => {
-  const { machine, names } = testBench({ swiotlb: { force: true } });
-  const dev = new DmaDevice("own", { ownOps: true, maskBits: 32 });
-  machine.iommu.attach(dev);
-  const { dma } = machine;
+  const { dev, machine: { dma }, names } = testBench({
+    machine: { swiotlb: swiotlbConfig({ force: true }) },
+    device: { ownOps: true, maskBits: 32 },
+  });
   const addr = dma.dmaMapPhys(dev, at(0x1000), 64, DMA_BIDIRECTIONAL);
   assertEquals(addr, 0x1000);
   dma.dmaSyncSingleForCpu(dev, addr, 64, DMA_BIDIRECTIONAL);
