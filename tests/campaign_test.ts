@@ -124,7 +124,7 @@ Deno.test("a file whose first line or records are wrong is no shard's", () =>
       assertThrows(
         () => read({ campaign: wrong, shard: 1 }),
         FileError,
-        "is not the file of a shard",
+        "it is not the file of a shard",
       );
     }
     assertThrows(

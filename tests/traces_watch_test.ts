@@ -2,7 +2,8 @@
  * `trace watch`: what is proved of a trace is said while it is read, whichever capture it is; at a
  * fault the last seconds are written, in whole lines.
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { FileError } from "../cli/files/file_error.ts";
 import { KeptBytes } from "../cli/trace/kept_bytes.ts";
 import { runWatch } from "../cli/trace/watch.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
@@ -117,4 +118,31 @@ Deno.test("at a fault the watch writes its last seconds, which can be checked", 
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+});
+
+Deno.test({
+  name:
+    "a file of a fault that cannot be written ends the watch with a message, whenever it settles",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const folder = Deno.makeTempDirSync();
+    try {
+      const [pipe, file] = [`${folder}/pipe`, `${folder}/fault-1.trace.txt`];
+      new Deno.Command("mkfifo", { args: [pipe] }).outputSync();
+      Deno.symlinkSync("elsewhere", file);
+      const log = (await readGolden("planted/p17-fault-after-unmap.dmesg.txt"))!;
+      // Longer than the watch waits for a complete entry.
+      const script = 'printf %s "$0" > "$1"; exec sleep 1';
+      const writer = new Deno.Command("sh", { args: ["-c", `{ ${script}; } 3> "$1"`, log, pipe] })
+        .spawn();
+      const screen = new MemoryScreen();
+      const form = { asJson: false, keepSeconds: 10, name: `${folder}/fault` };
+      const error = await assertRejects(() => runWatch([pipe], form, screen), FileError);
+      assertEquals(error.message, `Cannot write "${file}": it is a symbolic link`);
+      assertMatch(screen.output, /: iommu_fault /);
+      await writer.status;
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
 });

@@ -3,7 +3,7 @@ import { formatCount, groupThousands } from "../../lang/text/numbers.ts";
 import { tableLines } from "../../lang/text/columns.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import { FileError } from "../files/file_error.ts";
-import { makeNamedFolder, writeFile } from "../files/write_file.ts";
+import { makeResultFolder, writeFile } from "../files/write_file.ts";
 import type { Screen } from "../screen.ts";
 import { type CampaignPlan, triesOf } from "./plan.ts";
 import { readShardFile } from "./shard_file.ts";
@@ -28,8 +28,16 @@ interface Cause {
   key: string;
 }
 
-/** Merges shards' files, prints what is in them, and writes the scenarios and a report. */
-export function mergeShards(paths: readonly string[], out: string, screen: Screen): ExitCode {
+/**
+ * Merges shards' files, prints what is in them, and writes the scenarios and a report.
+ *
+ * @param typed The folder that the user named.
+ */
+export function mergeShards(
+  paths: readonly string[],
+  typed: string | null,
+  screen: Screen,
+): ExitCode {
   const { plan, records } = readAll(paths);
   const groups = new Map<string, Group>();
   const causes = new Map<string, Cause>();
@@ -47,13 +55,14 @@ export function mergeShards(paths: readonly string[], out: string, screen: Scree
   const sorted = [...causes.values()].sort((one, other) => one.cause < other.cause ? -1 : 1);
   const files = sorted.map(({ cause }, index) => `${numbered(index)}-${slugOf(cause)}.dma`);
   const report = reportText(plan, groups, sorted, files);
-  makeNamedFolder(out);
+  const out = makeResultFolder(typed, { folder: ".", name: "found" });
   sorted.forEach(({ cause, groups: of, key, scenario, tries }, index) => {
     const where = [...of].sort().map((group) => `#   ${group}\n`).join("");
     const by = `found by ${formatCount(tries, "try", "tries")}, this one by: ${key}`;
-    writeFile(`${out}/${files[index]}`, `# ${cause}\n# ${by}\n${where}\n${scenario}`);
+    const text = `# ${cause}\n# ${by}\n${where}\n${scenario}`;
+    writeFile({ folder: out, name: files[index]! }, text);
   });
-  writeFile(`${out}/report.md`, report);
+  writeFile({ folder: out, name: "report.md" }, report);
   screen.out(report);
   return sorted.length === 0 ? HELD : FAILED;
 }
@@ -64,7 +73,7 @@ function readAll(paths: readonly string[]) {
   const records = new Map<string, TryRecord>();
   for (const path of paths) {
     const file = readShardFile(path);
-    if (file === null) throw new FileError(`"${path}" is missing or empty`);
+    if (file === null) throw new FileError(`Cannot read "${path}": it is missing or empty`);
     const { campaign } = file.head;
     plan ??= campaign;
     if (JSON.stringify(plan) !== JSON.stringify(campaign)) {

@@ -1,6 +1,7 @@
 /** `dmalab campaign run`: the tries of one shard that its file does not have yet. */
 import { allowedVariable } from "../host.ts";
 import { type ExitCode, HELD, INTERRUPTED, WRONG } from "../exit_code.ts";
+import { makeResultFolder } from "../files/write_file.ts";
 import { withInterrupts } from "../interrupts.ts";
 import { folderOf } from "../paths.ts";
 import type { Screen } from "../screen.ts";
@@ -30,16 +31,16 @@ export function shardNumber({ shards }: CampaignPlan): number | string {
   return `the number of the shard is missing: set one of ${names}, or give --shard 1/${shards}`;
 }
 
-/** Runs a shard. @param path The plan's. */
+/** Runs a shard. @param path The plan's. @param typed The folder of results that the user named. */
 export async function runShard(
   path: string,
   plan: CampaignPlan,
   shard: Shard,
-  out: string,
+  typed: string | null,
   screen: Screen,
 ): Promise<ExitCode> {
   const name = `shard-${String(shard.index + 1).padStart(4, "0")}.jsonl`;
-  const file = `${out}/${name}`;
+  const file = `${makeResultFolder(typed, { folder: ".", name: "results" })}/${name}`;
   const tried = openShardFile(file, { campaign: plan, shard: shard.index + 1 });
   const before = tried.size;
   return await withInterrupts(async (interrupts) => {

@@ -4,9 +4,8 @@
  * started again.
  */
 import { readHostFile } from "../host_file.ts";
-import { folderOf } from "../paths.ts";
 import { FileError } from "../files/file_error.ts";
-import { appendFile, beside, makeNamedFolder, writeFile } from "../files/write_file.ts";
+import { appendFile, beside, writeFile } from "../files/write_file.ts";
 import { type CampaignPlan, isPlan } from "./plan.ts";
 import type { TryFinding, TryRecord } from "./run_try.ts";
 
@@ -41,7 +40,7 @@ export function readShardFile(path: string): ShardFile | null {
   const [first, ...rest] = text.slice(0, -1).split("\n").map((line) => parsed(line));
   const head = first as Partial<ShardHead> | null;
   if (!isPlan(head?.campaign) || typeof head?.shard !== "number") {
-    throw new FileError(`"${path}" is not the file of a shard`);
+    throw new FileError(`Cannot read "${path}": it is not the file of a shard`);
   }
   const broken = rest.findIndex((record) => !isRecord(record));
   if (broken >= 0) {
@@ -76,7 +75,6 @@ function isFinding(value: unknown): value is TryFinding {
 export function openShardFile(path: string, head: ShardHead): Set<string> {
   const known = readShardFile(path);
   if (known === null) {
-    makeNamedFolder(folderOf(path));
     writeFile(beside(path), `${JSON.stringify(head)}\n`);
     return new Set();
   }

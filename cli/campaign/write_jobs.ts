@@ -2,7 +2,7 @@
 import { formatCount, groupThousands } from "../../lang/text/numbers.ts";
 import { pairLines } from "../../lang/text/columns.ts";
 import { type ExitCode, HELD, WRONG } from "../exit_code.ts";
-import { makeNamedFolder, writeFile } from "../files/write_file.ts";
+import { makeResultFolder, writeFile } from "../files/write_file.ts";
 import { readHostFile } from "../host_file.ts";
 import { fileNameOf, folderOf } from "../paths.ts";
 import { painter } from "../../lang/render/paint.ts";
@@ -47,10 +47,9 @@ export async function writeJobs(
     const { program } = await loadScenario(`${folder}/${file}`, screen);
     if (program === null) return WRONG;
   }
-  const written = out ?? `${folder}/${plan.name}`;
-  makeNamedFolder(written);
+  const written = makeResultFolder(out, { folder, name: plan.name });
   const files = engineFiles(plan, name, out ?? plan.name);
-  for (const { name, text } of files) writeFile(`${written}/${name}`, text);
+  for (const { name, text } of files) writeFile({ folder: written, name }, text);
   const groups = new Map<string, number>();
   for (const { group } of triesOf(plan)) groups.set(group, (groups.get(group) ?? 0) + 1);
   const tries = [...groups.values()].reduce((sum, count) => sum + count, 0);

@@ -44,7 +44,7 @@ export const CAMPAIGN = command({
         if (paths.length === 0) {
           return refuse("campaign merge needs the files of the shards", screen);
         }
-        return mergeShards(paths, options.out ?? "found", screen);
+        return mergeShards(paths, options.out, screen);
       }
       const [path = action!, ...more] = action === "run" ? paths : words;
       if (more.length > 0 || action === "run" && paths.length === 0) {
@@ -64,7 +64,7 @@ export const CAMPAIGN = command({
           screen,
         );
       }
-      return await runShard(path, plan, shard, options.out ?? "results", screen);
+      return await runShard(path, plan, shard, options.out, screen);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       screen.err(error.lines);

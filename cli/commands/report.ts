@@ -40,16 +40,18 @@ export const REPORT = command({
   ],
   async run({ words: [path = ""], options, screen }) {
     const { writeReport } = await import("../report/make_report.ts");
+    const { beside } = await import("../files/write_file.ts");
     const { noTestFound } = await import("../scenario/print_run.ts");
     const match = readMatches(options.match);
     if (typeof match === "string") return refuse(match, screen);
     const limits = limitsOf((option) => options[option]);
     const { seed, strict } = options;
-    const target = options.out ?? `${fileNameOf(path)}.html`;
+    const name = options.out ?? `${fileNameOf(path)}.html`;
+    const target = options.out ?? beside(name);
     return await withInterrupts(async (watch) => {
       const asked = { only: "all", coverage: false, strict, ...match, seed, limits } as const;
       const made = await writeReport(path, target, asked, screen, watch);
-      if (made.isWritten) screen.out(`Wrote ${target}.\n`);
+      if (made.isWritten) screen.out(`Wrote ${name}.\n`);
       const noTest = made.reports.length === 0 ? HELD : noTestFound(made.reports, asked, screen);
       const exitCode = worseExitCode(made.exitCode, noTest);
       return made.isWritten || exitCode !== HELD

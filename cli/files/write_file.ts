@@ -156,6 +156,20 @@ export function makeNamedFolder(path: string): void {
   attempt(path, () => host.mkdirSync(path, { recursive: true }));
 }
 
+/**
+ * Makes the folder that the user typed, or the one of dmalab's choice, which is then no link.
+ * @returns Its path.
+ * @throws {FileError}
+ */
+export function makeResultFolder(
+  typed: string | null,
+  own: { readonly folder: string; readonly name: string },
+): string {
+  if (typed === null) makeFolder(own.folder, own.name);
+  else makeNamedFolder(typed);
+  return typed ?? shownPath(`${own.folder}/${own.name}`);
+}
+
 /** Makes a folder below another one, and those on the way. @throws {FileError} */
 function makeFolder(folder: string, name: string): void {
   let path = folder;

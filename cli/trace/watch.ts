@@ -6,7 +6,7 @@ import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import { formatCount, formatSize } from "../../lang/text/numbers.ts";
 import { type ExitCode, FAILED, HELD } from "../exit_code.ts";
 import { READ_LIMITS } from "../files/file_limits.ts";
-import { writeFile } from "../files/write_file.ts";
+import { beside, writeFile } from "../files/write_file.ts";
 import { host } from "../host.ts";
 import { Interrupts } from "../interrupts.ts";
 import { refuse, type Screen } from "../screen.ts";
@@ -70,13 +70,22 @@ class WatchSession {
   }
 
   async follow(sources: readonly FollowedSource[], interrupts: Interrupts): Promise<ExitCode> {
-    const timer = setInterval(() => {
-      if (interrupts.interrupted()) { for (const source of sources) source.stop(); }
-      this.#watch.settle();
-      if (performance.now() - this.#shownMs > STATUS_MS) this.#status();
-    }, SETTLE_MS);
+    const stop = () => sources.forEach((source) => source.stop());
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const failed = new Promise<never>((_, reject) => {
+      timer = setInterval(() => {
+        try {
+          if (interrupts.interrupted()) stop();
+          this.#watch.settle();
+          if (performance.now() - this.#shownMs > STATUS_MS) this.#status();
+        } catch (error) {
+          stop();
+          reject(error);
+        }
+      }, SETTLE_MS);
+    });
     try {
-      await Promise.all(sources.map((source) => this.#read(source)));
+      await Promise.race([failed, Promise.all(sources.map((source) => this.#read(source)))]);
     } finally {
       clearInterval(timer);
     }
@@ -121,7 +130,12 @@ class WatchSession {
     if (++this.#faults > MOST_FILES) return;
     const name = `${this.#form.name}-${this.#faults}.trace.txt`;
     const { bytes, seconds } = this.#kept.newest(this.#watch.seconds);
-    writeFile(name, bytes);
+    try {
+      writeFile(beside(name), bytes);
+    } catch (error) {
+      this.#say(finding, "");
+      throw error;
+    }
     this.#say(
       finding,
       `; the last ${seconds.toFixed(1)} s are in ${name}${

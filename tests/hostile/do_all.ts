@@ -5,7 +5,7 @@ import { ROOT } from "../source_text.ts";
 import type { Done, Todo } from "./places.ts";
 
 /** Longer than all of them take, and shorter than anyone waits for a writer of a pipe. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 300_000;
 
 /** @param folder Where the list of them may be kept. */
 export async function doAll(todo: readonly Todo[], folder: string): Promise<readonly Done[]> {

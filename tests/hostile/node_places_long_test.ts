@@ -10,7 +10,7 @@ const PLACES = ["test keeps what failed", "run --export of lines", "test --faile
 
 /** Node's processes cost half a second each. */
 const isTried = ({ trap, use }: Case) =>
-  PLACES.includes(use.name) &&
+  (PLACES.includes(use.name) || use.inPackage === true) &&
   ["a link to a file outside", "a pipe", "a hard link"].includes(trap.name);
 
 function runNode(program: string, folder: string, words: readonly string[]) {

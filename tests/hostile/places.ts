@@ -67,8 +67,13 @@ export interface Use {
   /** Files that are there besides. */
   readonly files?: Readonly<Record<string, string>>;
   readonly words: readonly string[];
-  /** What is done with the place: a hard link can be read like any file. */
-  readonly way: "writes" | "reads";
+  /**
+   * What is done with the place: a hard link can be read like any file, and what the user typed is
+   * read where its links lead.
+   */
+  readonly way: "writes" | "reads" | "reads what was typed";
+  /** It needs the page of reports, which the package has, and a checkout only after a build. */
+  readonly inPackage?: true;
   /** The place is a folder of dmalab's. */
   readonly isFolder?: boolean;
 }
@@ -79,6 +84,34 @@ const EVENTS = `machine { pci { root_port rp0 { nvme ssd { } } } }
 test "maps" { let b = alloc_pages(1)
 dma_map_phys(ssd, b.phys, 4KiB, from_device) }
 `;
+
+const FAULT_LINE = "[ 1.0] DMAR: [DMA Write NO_PASID] Request device [00:02.0] " +
+  "fault addr 0xfffff000 [fault reason 0x05] PTE Write access is not set";
+const PLAN = {
+  name: "night",
+  shards: 1,
+  tries: [{ hunt: "requests", modes: ["off"], cases: 1 }],
+};
+const TRY = { kind: "hunt", files: [], releases: [], modes: ["off"], seeds: [1, 1], cases: 1 };
+const SHARD = { campaign: { ...PLAN, tries: [{ ...TRY, quirks: null }] }, shard: 1 };
+/** What campaigns write where the user names no folder. */
+const CAMPAIGN: readonly (readonly [words: string, folder: string, file: string])[] = [
+  ["campaign plan.json", "night", "slurm.sh"],
+  ["campaign run plan.json --shard 1/1", "results", "shard-0001.jsonl"],
+  ["campaign merge shard.jsonl", "found", "report.md"],
+];
+const CAMPAIGN_FILES = {
+  "plan.json": JSON.stringify(PLAN),
+  "shard.jsonl": `${JSON.stringify(SHARD)}\n`,
+};
+
+/** Command lines that read the file X that the user typed. */
+const TYPED = [
+  ...["run", "hunt", "releases", "debug", "repl"].map((command) => `${command} X.dma`),
+  ...["check", "devices", "script"].map((action) => `trace ${action} X.txt`),
+  ...["report X.md", "report X.dmatrace.jsonl", "quiz X.md", "topology X.txt"],
+  ...["explain --in X.dma ssd.limits", "campaign X.json", "campaign merge X.jsonl"],
+];
 
 export const USES: readonly Use[] = [
   {
@@ -196,6 +229,58 @@ export const USES: readonly Use[] = [
     words: ["init", ".", "--add"],
     way: "writes",
     isFolder: true,
+  },
+  {
+    name: "report of a file",
+    place: "a.dma.html",
+    files: { "a.dma": PRINTING },
+    words: ["report", "a.dma"],
+    way: "writes",
+    inPackage: true,
+  },
+  {
+    name: "test --report",
+    place: "out/index.html",
+    files: { "a.dma": PRINTING },
+    words: ["test", "a.dma", "--report", "out"],
+    way: "writes",
+  },
+  {
+    name: "run --picture",
+    place: "p.svg",
+    files: { "a.dma": `${EVENTS}test "shows" { show buffer(size: 4KiB) }\n` },
+    words: ["run", "a.dma", "--picture", "p.svg"],
+    way: "writes",
+  },
+  {
+    name: "trace watch keeps a fault",
+    place: "dmalab-fault-1.trace.txt",
+    files: { "t.txt": `${FAULT_LINE}\n` },
+    words: ["trace", "watch", "t.txt"],
+    way: "writes",
+  },
+  ...CAMPAIGN.flatMap(([words, folder, file]): readonly Use[] =>
+    [folder, `${folder}/${file}`].map((place) => ({
+      name: `${words}: ${place}`,
+      place,
+      files: CAMPAIGN_FILES,
+      words: words.split(" "),
+      way: "writes",
+      isFolder: place === folder,
+    }))
+  ),
+  ...TYPED.map((line): Use => ({
+    name: line,
+    place: line.split(" ").find((word) => word.startsWith("X."))!,
+    words: line.split(" "),
+    way: "reads what was typed",
+  })),
+  {
+    name: "a driver in C",
+    place: "d.c",
+    files: { "a.dma": 'driver d = c "d.c"\n' },
+    words: ["run", "a.dma"],
+    way: "reads",
   },
   {
     name: "test --junit-path",

@@ -24,3 +24,27 @@ Deno.test("the command line writes files in one module only", () => {
   const writers = sources.filter(({ text }) => WRITERS.test(text)).map(({ path }) => path);
   assertEquals(writers, ["cli/files/write_file.ts"]);
 });
+
+/** What reads files, by its name in any host. */
+const READERS = /\bhost\.(?:open|read(?:Text)?File)(?:Sync)?\(/;
+
+Deno.test("the command line reads files of users in one module, and names its other readers", () => {
+  const readers = readSources(["cli"]).filter(({ path, text }) =>
+    !path.endsWith("_test.ts") && READERS.test(text)
+  );
+  assertEquals(readers.map(({ path }) => path).sort(), [
+    // The user's cache folder, by hash; a kernel tree, inside its folder.
+    "cli/c/c_cache.ts",
+    "cli/c/host_tree.ts",
+    // The manual, the report's page, rules, the package itself: dmalab's own.
+    "cli/docs/manual.ts",
+    "cli/docs/print_manual.ts",
+    "cli/files/write_file.ts",
+    "cli/host_file.ts",
+    "cli/init/init_folder.ts",
+    "cli/places.ts",
+    "cli/report/report_data.ts",
+    // Traces of any length, where host_file.ts found a file; a pipe only for `trace watch`.
+    "cli/trace/read_lines.ts",
+  ]);
+});
