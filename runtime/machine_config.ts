@@ -151,6 +151,10 @@ export const MACHINE_SETTINGS = {
   dmaDebug: setting("dma_debug", BOOL, false, {
     doc: "A kernel built with DMA debugging, with its effects.",
   }),
+  // behaviour/p2p.md 9.1, 9.3
+  pciP2pdma: setting("pci_p2pdma", BOOL, true, {
+    doc: "A kernel built with peer-to-peer DMA, which takes 64 bits: a 32-bit kernel has none.",
+  }),
   memoryEncryption: setting("memory_encryption", BOOL, false, {
     doc: "A confidential guest: devices reach only what is shared, so everything is bounced.",
   }),

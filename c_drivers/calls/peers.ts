@@ -77,10 +77,10 @@ export const PEER_CALLS: readonly CCallEntry[] = [
     run: (kernel, [provider, phys]) =>
       kernel.exact(phys, "address") + kernel.part(CPeers).providerAt(provider).busOffset,
   },
-  kernelEntry("pcim_p2pdma_init", (kernel, [func]) => {
-    kernel.run.lab.topology.providers.init(func);
-    return 0;
-  }),
+  kernelEntry(
+    "pcim_p2pdma_init",
+    (kernel, [func]) => kernel.run.lab.topology.providers.register(func),
+  ),
   kernelEntry("pcim_p2pdma_provider", (kernel, [func, bar]) => {
     const found = kernel.run.lab.topology.providers.barProvider(func, bar);
     return found === null ? 0 : kernel.part(CPeers).pointerTo(found);

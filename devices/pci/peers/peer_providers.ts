@@ -87,6 +87,18 @@ export class PeerProviders {
     return null;
   }
 
+  /** Whether the kernel is built with peer-to-peer DMA. */
+  get built(): boolean {
+    return this.#machine.config.pciP2pdma;
+  }
+
+  /** A driver registers its function as a provider: 0, or -EOPNOTSUPP without the feature. */
+  register(func: PciFunction): number {
+    if (!this.built) return -ERRNO.EOPNOTSUPP;
+    this.init(func);
+    return 0;
+  }
+
   /** Makes a function known as a provider; a second call does nothing. */
   init(func: PciFunction): PeerProvider {
     const known = this.of(func);
@@ -120,7 +132,7 @@ export class PeerProviders {
   /**
    * Gives a part of a BAR pages, and puts it into the function's pool.
    * @param sizeBytes 0 is the rest of the BAR.
-   * @returns 0, or -EINVAL for a BAR that is none, for a part that does not lie in it, and for one that
+   * @returns 0, -EOPNOTSUPP in a kernel without the feature, or -EINVAL for a BAR that is none, for a part that does not lie in it, and for one that
    *   does not begin and end at multiples of 2 MiB: pages of a device are made in such pieces.
    */
   addResource(
@@ -129,6 +141,7 @@ export class PeerProviders {
     sizeBytes: Bytes = 0,
     offsetBytes: Bytes = 0,
   ): number {
+    if (!this.built) return -ERRNO.EOPNOTSUPP;
     const bar = barIndex < STANDARD_BARS
       ? func.bars.find(({ index }) => index === barIndex)
       : undefined;

@@ -72,7 +72,7 @@ export class PeerRoutes {
     clients: readonly (PciFunction | null)[],
     verbose = false,
   ): number {
-    if (clients.length === 0) return -1;
+    if (clients.length === 0 || !this.#providers.built) return -1;
     let sum = 0;
     for (const client of clients) {
       if (client === null) {

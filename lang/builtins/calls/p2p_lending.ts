@@ -61,7 +61,11 @@ export const P2P_LENDING_CALLS: readonly FunctionSpec[] = [
     result: "nothing",
     doc: "Registers a device as a provider whose BARs peers may use; a second call does nothing.",
     example: `${LATER_MACHINE}pcim_p2pdma_init(gpu)\nassert p2pmem(gpu).state == initialised`,
-    run: (run, [dev]) => run.lab.topology.providers.init(dev.function),
+    raises: ["EOPNOTSUPP"],
+    run(run, [dev]) {
+      const error = run.lab.topology.providers.register(dev.function);
+      raiseOn(error, `${dev.name} cannot provide memory: the kernel has no peer-to-peer DMA`);
+    },
   }),
   builtin({
     name: "pcim_p2pdma_provider",
@@ -98,7 +102,7 @@ assert pcim_p2pdma_provider(gpu, 5) == none`,
       "pci_alloc_p2pmem takes.",
     example: `${LATER_MACHINE}pci_p2pdma_add_resource(gpu, 0, 2MiB, offset: 4MiB)
 assert p2pmem(gpu).available == 2MiB and p2pmem(gpu).state == unpublished`,
-    raises: ["EINVAL", "EEXIST"],
+    raises: ["EINVAL", "EEXIST", "EOPNOTSUPP"],
     run(run, [device, bar, sizeBytes, offsetBytes]) {
       const error = run.lab.topology.providers.addResource(
         device.function,

@@ -1,5 +1,6 @@
 /** Scatterlists: buffers that are mapped together. */
 import { plainSegment, SEGMENT } from "../segment.ts";
+import type { PhysAddr } from "../../../../runtime/address.ts";
 import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { Scatterlist } from "../../../../runtime/dma/scatterlist.ts";
 import { clip, PICTURE_COLUMNS, wrapText } from "../../../text/columns.ts";
@@ -18,6 +19,10 @@ export interface ScatterlistTarget {
 
 /** Bytes that an entry in a list of values is charged. */
 const ENTRY_BYTES = 128;
+
+/** Bits in the spare places of a pointer to a page. @see behaviour/p2p.md 9.1 */
+const LAST_ENTRY = 2;
+const BUS_OUTPUT = 4;
 
 export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
   name: "scatterlist",
@@ -46,6 +51,20 @@ export const SCATTERLIST: TypeSpec<ScatterlistTarget> = {
           const mark = list.busMarkAt(output);
           return mark === null ? [] : [{ output, mark }];
         }),
+    ),
+    page_links: f.list(
+      { page: "phys", bits: "int" },
+      "Each entry's pointer to its page, and the bits in its spare places: 2 the last entry; 4, in the " +
+        "design of 2021, an output that is a peer's bus address. 1 is that of a link to the next page of " +
+        "entries, which is no entry.",
+      ({ list }, run) => {
+        run.chargeMemory(ENTRY_BYTES * list.count);
+        return list.segments().map(({ phys }, index) => ({
+          page: phys - phys % run.lab.machine.config.pageSizeBytes as PhysAddr,
+          bits: (index === list.count - 1 ? LAST_ENTRY : 0) +
+            (list.busMarkAt(index) === "page_link" ? BUS_OUTPUT : 0),
+        }));
+      },
     ),
     size: f.size(
       "Bytes of all its buffers.",
