@@ -138,10 +138,12 @@ export async function compileC(
   if (problem !== null) return problem;
   const child = startCompiler();
   let isLate = false;
-  const late = setTimeout(() => {
-    isLate = true;
-    child.kill("SIGKILL");
-  }, MOST_MS);
+  const limit = () =>
+    setTimeout(() => {
+      isLate = true;
+      child.kill("SIGKILL");
+    }, MOST_MS);
+  let late = limit();
   const errors = new Response(child.stderr).text();
   const sent = send(child.stdin, {
     compiling: COMPILING,
@@ -154,6 +156,8 @@ export async function compileC(
     const { job, made } = JSON.parse(line) as Answer;
     if (made === undefined) {
       begun = job;
+      clearTimeout(late);
+      late = limit();
       printAtTerminal(`compiling ${jobs[job]!.source} (${job + 1} of ${jobs.length})`);
     } else {
       const { module, said } = made;

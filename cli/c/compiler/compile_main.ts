@@ -40,7 +40,7 @@ interface SingleRun {
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
 const OUTPUT = "driver.wasm";
-/** Has it written to a stream: a large file in the package's own file system takes minutes. */
+/** Has it written to a stream: each piece of a file in the package's own file system copies the file. */
 const STREAM = "-";
 /** A static variable: its name, and its type with what it begins with. */
 const VARIABLE = /^@(?:"([^"]+)"|([\w.$]+)) = .*?\b(?:global|constant) (.*)$/gm;
@@ -157,14 +157,16 @@ class Compiler {
     const say = (text: string) => said += text;
     const { files, more = [], source } = job;
     const args = [...compiling, ...more, "-S", "-emit-llvm", source];
-    const driver = await clang(args, "driver.ll", files, say);
+    const driver = await clang(args, STREAM, files, say);
     if (driver === null) return { module: null, said };
     const large = tooLarge(new TextDecoder().decode(driver), staticBytes);
     if (large !== "") return { module: null, said: said + large };
     const support = await this.#supportOf(job);
     if (support === null) throw new Error("The support file cannot be compiled");
-    const texts = { "driver.ll": driver, "support.ll": support };
-    const module = await clang([...linking, ...Object.keys(texts)], OUTPUT, texts, say);
+    const object = await this.#objectOf(driver, say);
+    if (object === null) return { module: null, said };
+    const objects = { "driver.o": object, "support.o": support };
+    const module = await clang([...linking, ...Object.keys(objects)], OUTPUT, objects, say);
     return { module: module?.toBase64() ?? null, said };
   }
 
@@ -172,10 +174,17 @@ class Compiler {
     const text = files[support]!;
     const known = this.#supports.get(text);
     if (known !== undefined) return known;
+    const say = (said: string) => console.error(said);
     const args = [...this.orders.compiling, "-S", "-emit-llvm", support];
-    const made = await clang(args, "support.ll", files, (said) => console.error(said));
-    this.#supports.set(text, made);
-    return made;
+    const made = await clang(args, STREAM, files, say);
+    const object = made && await this.#objectOf(made, say);
+    this.#supports.set(text, object);
+    return object;
+  }
+
+  /** @param text In LLVM's own language. */
+  #objectOf(text: Uint8Array, say: (text: string) => void): Promise<Uint8Array | null> {
+    return clang([...this.orders.linking, "-c", "text.ll"], STREAM, { "text.ll": text }, say);
   }
 }
 
