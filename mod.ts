@@ -62,7 +62,7 @@ export { type RdmaDevice } from "./devices/rdma/rdma_device.ts";
 export { type DeviceOf, type DeviceWord, type PortWord } from "./devices/registry.ts";
 export { type VfioDevice } from "./devices/vfio/vfio_device.ts";
 export { type BioVec } from "./runtime/block/bio.ts";
-export { VirtualClock } from "./runtime/clock.ts";
+export { VirtualClock } from "./runtime/time/clock.ts";
 export {
   ArmedFault,
   FAULT,

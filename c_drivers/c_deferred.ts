@@ -8,7 +8,7 @@
  * @see behaviour/c-api.md 11 (request_threaded_irq), 14 (INIT_WORK, timer_setup)
  */
 import type { ActivityHandler } from "../runtime/activity.ts";
-import type { TimerHandler } from "../runtime/clock.ts";
+import type { TimerHandler } from "../runtime/time/clock.ts";
 import { PlacedKernelError } from "../lang/builtins/placed_error.ts";
 import type { CKernel, Waiting } from "./c_kernel.ts";
 

@@ -7,7 +7,7 @@ import { KIB, MIB, type PhysAddr } from "../runtime/address.ts";
 import { eventId } from "../runtime/event_vocabulary.ts";
 import { HostBudget } from "../runtime/host_budget.ts";
 import { EventStream } from "../runtime/events.ts";
-import { VirtualClock } from "../runtime/clock.ts";
+import { VirtualClock } from "../runtime/time/clock.ts";
 import { EventRecorder } from "../runtime/recorder.ts";
 import { Random } from "../runtime/random.ts";
 import { allocateBuffer, allocatePages, claimBuffer } from "../runtime/memory/allocate_buffer.ts";

@@ -4,11 +4,14 @@
  * The runtime needs no generators because nothing stops inside an activity; a single event inside
  * one is shown by running the deterministic machine again up to it (language.md, Stepping).
  */
+import type { VirtualClock } from "./time/clock.ts";
 import { invariant } from "./errno.ts";
 import type { EventContext, EventOrigin } from "./event_context.ts";
 
 /** A part of the machine that queues activities for itself. */
 export interface ActivityHandler {
+  /** Its activities are those of a device, and take that device's time; else a CPU's. */
+  readonly byDevice?: true;
   /**
    * Runs one activity to its end.
    * @param kind A number the handler chose when it posted the activity.
@@ -38,16 +41,20 @@ const INITIAL_SLOTS = 16;
 /** A first-in first-out queue in a growing ring: posting and running allocate nothing. */
 export class ActivityQueue {
   readonly #context: EventContext;
+  readonly #clock: VirtualClock;
   #handlers: (ActivityHandler | undefined)[] = new Array(INITIAL_SLOTS).fill(undefined);
   #kinds = new Int32Array(INITIAL_SLOTS);
   #arguments = new Float64Array(INITIAL_SLOTS);
+  /** When each was posted, where CPUs and devices have times of their own. */
+  #postedNs = new Float64Array(INITIAL_SLOTS);
   #origins: SavedOrigin[] = Array.from({ length: INITIAL_SLOTS }, () => new SavedOrigin());
   #head = 0;
   #length = 0;
 
-  /** @param context Whose work is being done: an activity is its poster's. */
-  constructor(context: EventContext) {
-    this.#context = context;
+  /** @param clock Knows whose work is being done: an activity is its poster's. */
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+    this.#context = clock.context;
   }
 
   /** How many activities wait. */
@@ -79,6 +86,7 @@ export class ActivityQueue {
     this.#handlers[slot] = handler;
     this.#kinds[slot] = kind;
     this.#arguments[slot] = argument;
+    if (this.#clock.own !== null) this.#postedNs[slot] = this.#clock.own.nowNs;
     this.#length++;
     return this.#origins[slot]!;
   }
@@ -96,9 +104,12 @@ export class ActivityQueue {
     const { cpu, device, request, site } = context;
     const origin = this.#origins[slot]!;
     context.become(origin.cpu, origin.device, origin.request, origin.site);
+    const { own } = this.#clock;
+    const outer = own?.enter(handler.byDevice === true, this.#postedNs[slot]!) ?? null;
     try {
       handler.runActivity(this.#kinds[slot]!, this.#arguments[slot]!);
     } finally {
+      own?.leave(outer);
       context.become(cpu, device, request, site);
     }
     return true;
@@ -110,18 +121,21 @@ export class ActivityQueue {
     const handlers: (ActivityHandler | undefined)[] = new Array(capacity * 2).fill(undefined);
     const kinds = new Int32Array(capacity * 2);
     const args = new Float64Array(capacity * 2);
+    const postedNs = new Float64Array(capacity * 2);
     const origins: SavedOrigin[] = [];
     for (let index = 0; index < this.#length; index++) {
       const slot = (this.#head + index) & (capacity - 1);
       handlers[index] = this.#handlers[slot];
       kinds[index] = this.#kinds[slot]!;
       args[index] = this.#arguments[slot]!;
+      postedNs[index] = this.#postedNs[slot]!;
       origins.push(this.#origins[slot]!);
     }
     while (origins.length < capacity * 2) origins.push(new SavedOrigin());
     this.#handlers = handlers;
     this.#kinds = kinds;
     this.#arguments = args;
+    this.#postedNs = postedNs;
     this.#origins = origins;
     this.#head = 0;
   }

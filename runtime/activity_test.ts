@@ -1,10 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ActivityQueue } from "./activity.ts";
-import { EventContext } from "./event_context.ts";
+import { VirtualClock } from "./time/clock.ts";
 
 Deno.test("activities run in the order in which they were posted, however many wait, as their posters' work", () => {
-  const context = new EventContext();
-  const queue = new ActivityQueue(context);
+  const clock = new VirtualClock();
+  const { context } = clock;
+  const queue = new ActivityQueue(clock);
   const ran: unknown[] = [];
   const handler = {
     runActivity: (kind: number, argument: number) => {
@@ -29,8 +30,9 @@ Deno.test("activities run in the order in which they were posted, however many w
 });
 
 Deno.test("an activity is the work of its poster, of a request or of a device, and its own handler runs it", () => {
-  const context = new EventContext();
-  const queue = new ActivityQueue(context);
+  const clock = new VirtualClock();
+  const { context } = clock;
+  const queue = new ActivityQueue(clock);
   const ran: unknown[] = [];
   const handlerOf = (name: number) => ({
     runActivity: (kind: number, argument: number) => {
@@ -61,8 +63,9 @@ Deno.test("an activity is the work of its poster, of a request or of a device, a
 });
 
 Deno.test("an activity that throws is over, and the context before it is restored", () => {
-  const context = new EventContext();
-  const queue = new ActivityQueue(context);
+  const clock = new VirtualClock();
+  const { context } = clock;
+  const queue = new ActivityQueue(clock);
   context.become(3, "disk", 7, 11);
   queue.post(
     {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ActivityQueue } from "./activity.ts";
-import { VirtualClock } from "./clock.ts";
+import { VirtualClock } from "./time/clock.ts";
 import type { EventContext } from "./event_context.ts";
 
 /** Where the context stands, in the order CPU, device, request, site. */
@@ -14,7 +14,7 @@ function rig() {
   const { context } = clock;
   context.cpu = 2;
   context.site = 9;
-  return { clock, context, queue: new ActivityQueue(context) };
+  return { clock, context, queue: new ActivityQueue(clock) };
 }
 
 Deno.test("an activity has the origin of its poster, however many wait", () => {

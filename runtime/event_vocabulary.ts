@@ -40,7 +40,7 @@ export const EVENT_TABLE = { ...MAPPING_EVENTS, ...DISK_EVENTS, ...SHARING_EVENT
 /** What every event carries besides its own fields, as far as a pattern may ask for it. */
 export const COMMON_FIELDS = {
   seq: described(INT, "its number in the machine's life, from 1"),
-  at_ns: described(DURATION, "virtual time"),
+  at_ns: described(DURATION, "virtual time of its CPU, or of its device where a device did it"),
   cpu: described(INT, "the CPU it happened on"),
   device: described(optional(TEXT), "the name of the device concerned, or none"),
   request: described(optional(INT), "the number of the request concerned, or none"),
@@ -89,6 +89,11 @@ export function eventNumber(name: string): number {
 export function eventEntry(name: string): EventEntry | null {
   return Object.hasOwn(EVENT_TABLE, name) ? EVENT_TABLE[name as TableName] : null;
 }
+
+/** By number: whether a device does it, and no CPU. */
+export const BY_DEVICE: readonly boolean[] = EVENT_NAMES.map((name) =>
+  eventEntry(name)?.byDevice === true
+);
 
 /** The fields that an event carries, by name; none for a name that is no event. */
 export function eventFields(name: string): FieldTable {

@@ -10,9 +10,10 @@
  * delivers it.
  */
 import type { Nanoseconds } from "./address.ts";
-import type { VirtualClock } from "./clock.ts";
+import type { VirtualClock } from "./time/clock.ts";
 import type { EventContext, EventOrigin } from "./event_context.ts";
 import {
+  BY_DEVICE,
   EVENT_NAMES,
   type EventFields,
   type EventId,
@@ -127,8 +128,9 @@ export class EventStream {
   #timed = false;
   /** Events have latencies, or there is a listener: each event is numbered when it happens. */
   #attentive = false;
-  /** Number of the last event; kept up only while attentive. */
+  /** Number and time of the last event; kept up only while attentive. */
   #seq = 0;
+  #atNs: Nanoseconds = 0;
   /** The event after which `#wake` is called; 0 for none. */
   #wakeSeq = 0;
   #wake: () => void = () => {};
@@ -163,7 +165,10 @@ export class EventStream {
 
   #notice(id: EventId): boolean {
     this.#seq++;
-    this.#clock.nowNs += this.#latenciesNs[id]!;
+    const { own } = this.#clock;
+    this.#atNs = own === null
+      ? this.#clock.nowNs += this.#latenciesNs[id]!
+      : own.charge(BY_DEVICE[id]!, this.#latenciesNs[id]!);
     return this.#wanted[id] !== 0 || this.#seq === this.#wakeSeq;
   }
 
@@ -183,6 +188,14 @@ export class EventStream {
     this.#refreshAttention();
   }
 
+  /**
+   * What each event of a kind costs.
+   * @internal
+   */
+  latencyNs(id: EventId): Nanoseconds {
+    return this.#latenciesNs[id]!;
+  }
+
   #refreshAttention(): void {
     const attentive = this.#timed || this.#wakeSeq > 0 ||
       this.#listeners.length + this.#keepers.length > 0;
@@ -197,7 +210,7 @@ export class EventStream {
   emit<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null = null): void {
     const keepers = this.#keepers;
     for (let index = 0; index < keepers.length; index++) {
-      keepers[index]!.keep(this.#seq, this.#clock.nowNs, this.context, id, fields, why);
+      keepers[index]!.keep(this.#seq, this.#atNs, this.context, id, fields, why);
     }
     if ((this.#wanted[id]! & LISTENED) !== 0) this.#deliver(id, fields, why);
     if (this.#seq === this.#wakeSeq) this.#wake();
@@ -206,7 +219,7 @@ export class EventStream {
   #deliver<N extends EventName>(id: EventId<N>, fields: EventFields<N>, why: Why | null): void {
     const event: EventOf<N> = {
       seq: this.#seq,
-      at_ns: this.#clock.nowNs,
+      at_ns: this.#atNs,
       cpu: this.context.cpu,
       device: this.context.device,
       request: this.context.request,

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { VirtualClock } from "./clock.ts";
+import { VirtualClock } from "./time/clock.ts";
 import type { DmaAddr, PhysAddr } from "./address.ts";
 import { type EventFields, eventId } from "./event_vocabulary.ts";
 import { EventStream, type MachineEvent } from "./events.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { VirtualClock } from "./clock.ts";
+import { VirtualClock } from "./time/clock.ts";
 import { CpuContext } from "./cpu_context.ts";
 import { EventStream } from "./events.ts";
 import { Interrupts } from "./interrupts.ts";

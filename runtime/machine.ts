@@ -18,7 +18,7 @@ import type { MachineConfig } from "./machine_config.ts";
 import { CpuCaches } from "./memory/cpu_caches.ts";
 import { RegisterPorts } from "./memory/register_ports.ts";
 import { Platform } from "./platform.ts";
-import { applyLatencies } from "./latencies.ts";
+import { applyLatencies } from "./time/latencies.ts";
 
 /**
  * A machine: its memory, its IOMMU, its clock, the calls of its kernel, and everything that happens on it.
@@ -84,7 +84,7 @@ export class Machine extends Platform {
    */
   constructor(config: MachineConfig) {
     super(config);
-    this.activities = new ActivityQueue(this.clock.context);
+    this.activities = new ActivityQueue(this.clock);
     this.interrupts = new Interrupts(this.context, this.warnings, this.events);
     this.checker = config.checker === "off" ? null : new DmaChecker(this);
     this.iommu = new Iommu(this);
@@ -160,6 +160,6 @@ export class Machine extends Platform {
     this.warnings.restartTime();
     this.checker?.restartCounts();
     this.swiotlb.resetHighWater();
-    applyLatencies(this.config.latenciesNs, this.charges, this.events);
+    applyLatencies(this.config, this.clock, this.charges, this.events);
   }
 }

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { GIB, MIB, type PhysAddr } from "./address.ts";
-import type { TimerHandler } from "./clock.ts";
+import type { TimerHandler } from "./time/clock.ts";
 import { DmaDevice } from "./dma/device/device.ts";
 import { InvariantError } from "./errno.ts";
 import { eventId } from "./event_vocabulary.ts";

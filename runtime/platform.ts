@@ -4,7 +4,7 @@
  *
  * The IOMMU and the mapping layer are given this; `Machine` adds them and the devices' side.
  */
-import { VirtualClock } from "./clock.ts";
+import { VirtualClock } from "./time/clock.ts";
 import { CpuContext } from "./cpu_context.ts";
 import { KernelAreas } from "./dma/kernel_areas.ts";
 import { invariant } from "./errno.ts";
@@ -31,7 +31,7 @@ import {
   type SwiotlbGeometry,
 } from "./memory/swiotlb/swiotlb_geometry.ts";
 import { named } from "./named.ts";
-import { Charges } from "./latencies.ts";
+import { Charges } from "./time/latencies.ts";
 import { Random } from "./random.ts";
 import { KernelWarnings } from "./warnings.ts";
 
@@ -55,7 +55,7 @@ export class Platform {
    */
   readonly warnings: KernelWarnings;
   /**
-   * Virtual time for what is no event: table leaves and copied bytes.
+   * Virtual time for what is no event: table leaves, copied bytes, and waiting for a lock.
    * @internal
    */
   readonly charges: Charges;
@@ -112,7 +112,7 @@ export class Platform {
     this.events = new EventStream(this.clock);
     this.#injector = new FaultInjector(this.events);
     this.warnings = new KernelWarnings(this.events, this.clock);
-    this.charges = new Charges(this.clock);
+    this.charges = new Charges(this.clock, this.events);
     this.memory = new PhysicalMemory(layOutMemory(config));
     this.pages = new PageAllocator(
       this.memory,

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { VirtualClock } from "./clock.ts";
+import { VirtualClock } from "./time/clock.ts";
 import { eventId } from "./event_vocabulary.ts";
 import { EventStream } from "./events.ts";
 import { HostBudget, MemoryLimitError } from "./host_budget.ts";

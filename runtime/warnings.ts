@@ -7,7 +7,7 @@
  * @see behaviour/dma.md, Notation (WARN, WARN1)
  */
 import type { Nanoseconds } from "./address.ts";
-import type { VirtualClock } from "./clock.ts";
+import type { VirtualClock } from "./time/clock.ts";
 import { eventId } from "./event_vocabulary.ts";
 import type { EventStream } from "./events.ts";
 

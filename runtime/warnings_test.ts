@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { VirtualClock } from "./clock.ts";
+import { VirtualClock } from "./time/clock.ts";
 import { EventStream } from "./events.ts";
 import { KernelWarnings } from "./warnings.ts";
 

@@ -14,7 +14,7 @@ import {
   REGION_SETTINGS,
   SWIOTLB_SETTINGS,
 } from "../runtime/machine_config.ts";
-import { LATENCY_SETTINGS } from "../runtime/latencies.ts";
+import { LATENCY_SETTINGS } from "../runtime/time/latencies.ts";
 import type { SettingRows } from "../runtime/settings.ts";
 import { EVENT_TABLE } from "../runtime/event_vocabulary.ts";
 import { blankOut, readSources, type SourceText } from "./source_text.ts";

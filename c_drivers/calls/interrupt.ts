@@ -25,7 +25,7 @@ function pass(kernel: CKernel, untilNs: number): boolean {
     kernel.run.between?.waitsForEver();
     throw kernel.crash("Deadlock: no pending work can end this wait");
   }
-  kernel.machine.advance(Math.max(0, nextNs - clock.nowNs));
+  kernel.machine.advance(Math.max(0, nextNs - clock.latestNs));
   return true;
 }
 

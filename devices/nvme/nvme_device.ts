@@ -8,7 +8,7 @@ import {
   SECTOR_SIZE_BYTES,
   TIB,
 } from "../../runtime/address.ts";
-import { TICK_NS } from "../../runtime/clock.ts";
+import { TICK_NS } from "../../runtime/time/clock.ts";
 import { KernelError } from "../../runtime/errno.ts";
 import {
   BOOL,

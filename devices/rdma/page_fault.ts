@@ -11,7 +11,7 @@ import {
   PAGE_SIZE_BYTES,
   type VirtAddr,
 } from "../../runtime/address.ts";
-import { TICK_NS } from "../../runtime/clock.ts";
+import { TICK_NS } from "../../runtime/time/clock.ts";
 import { ERRNO } from "../../runtime/errno.ts";
 import { type EventFields, eventId } from "../../runtime/event_vocabulary.ts";
 import type { Machine } from "../../runtime/machine.ts";

@@ -6,7 +6,7 @@
  */
 import type { ActivityHandler } from "../../runtime/activity.ts";
 import type { Bytes, DmaAddr, PhysAddr, VirtAddr } from "../../runtime/address.ts";
-import { TICK_NS } from "../../runtime/clock.ts";
+import { TICK_NS } from "../../runtime/time/clock.ts";
 import type { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { ERRNO, errnoName, invariant } from "../../runtime/errno.ts";
 import { eventId } from "../../runtime/event_vocabulary.ts";

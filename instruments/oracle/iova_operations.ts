@@ -1,5 +1,5 @@
 /** Operations on an IOVA allocator, and the model's results of them. */
-import { VirtualClock } from "../../runtime/clock.ts";
+import { VirtualClock } from "../../runtime/time/clock.ts";
 import { IovaAllocator } from "../../runtime/iommu/iova_allocator.ts";
 import type { Answer, Side } from "./compare.ts";
 import { CACHE_CLASSES } from "../../runtime/iommu/iova_cache.ts";

@@ -40,6 +40,7 @@ interface OpenRequest {
 interface OpenMapping {
   readonly id: string;
   readonly sizeBytes: number;
+  readonly ts: number;
 }
 
 /** Devices' threads are numbered from here, CPUs' from 1. */
@@ -82,7 +83,7 @@ export class ChromeTraceWriter implements TraceWriter {
       : this.#thread(`cpu ${event.cpu}`, 1 + event.cpu);
     const ts = this.#isTimed ? event.at_ns / NS_PER_US : event.seq;
     const point = { ts, pid: this.#pid, tid };
-    this.#lastTs = ts;
+    this.#lastTs = Math.max(this.#lastTs, ts);
     if (event.request !== null) this.#noteRequest(event.request, point);
     this.#writeEvent(event, point);
     this.#writeMapping(event, point);
@@ -127,7 +128,7 @@ export class ChromeTraceWriter implements TraceWriter {
     if (event.name === "dma.map") {
       const id = `${this.#pid}:${event.seq}`;
       const at = open.get(dma) ?? [];
-      at.push({ id, sizeBytes: size_bytes });
+      at.push({ id, sizeBytes: size_bytes, ts: point.ts });
       open.set(dma, at);
       this.#file.add({ ph: "b", cat, name, id, ...point });
       return;
@@ -138,13 +139,16 @@ export class ChromeTraceWriter implements TraceWriter {
       : [...open].flatMap(([start, each]) =>
         start >= dma && start < dma + size_bytes ? each.splice(0) : []
       );
-    for (const { id } of ended) this.#file.add({ ph: "e", cat, name, id, ...point });
+    for (const { id, ts } of ended) {
+      this.#file.add({ ph: "e", cat, name, id, ...point, ts: Math.max(ts, point.ts) });
+    }
   }
 
   #noteRequest(number: number, point: Point): void {
     const open = this.#requests.get(number);
     if (open === undefined) this.#requests.set(number, { first: point, last: point });
-    else open.last = point;
+    // Another CPU, whose time is earlier, may do something for it after that.
+    else if (point.ts >= open.last.ts) open.last = point;
   }
 
   #endRequests(): void {

@@ -7,7 +7,7 @@ import type { HostBus } from "../../devices/nvme/controller/host_port.ts";
 import { Media } from "../../devices/nvme/controller/media/media.ts";
 import { ActivityQueue } from "../../runtime/activity.ts";
 import { HostBudget } from "../../runtime/host_budget.ts";
-import { VirtualClock } from "../../runtime/clock.ts";
+import { VirtualClock } from "../../runtime/time/clock.ts";
 import { DmaDevice } from "../../runtime/dma/device/device.ts";
 import { EventStream } from "../../runtime/events.ts";
 import type { Range, Vector, VectorRequest } from "./vector.ts";
@@ -69,7 +69,7 @@ export function walkRequest(
   const nvme = new NvmeController({
     machine: {
       events: new EventStream(clock),
-      activities: new ActivityQueue(clock.context),
+      activities: new ActivityQueue(clock),
       clock,
       faults: null,
       bus,

@@ -35,7 +35,7 @@ export function explainPool(pool: SwiotlbPool, run: Run): string[] {
     holders.set(place, holder);
   });
   const sorted = [...holders.values()].sort((a, b) => b.slots - a.slots);
-  const nowNs = run.lab.machine.clock.nowNs;
+  const nowNs = run.lab.machine.clock.latestNs;
   const rest = sorted.length - SHOWN_HOLDERS;
   return [
     `${pool.usedSlots} of ${formatCount(pool.slots, "slot")} in use` +

@@ -55,7 +55,7 @@ export function picturedQueue(queue: QueuePair, device: string, run: Run): Pictu
         String(request.lba),
         formatSize(request.bytes),
         whereabouts(request, queue, host, other),
-        `${formatDuration(run.lab.machine.clock.nowNs - queue.sentAtNs(iod))} ago`,
+        `${formatDuration(run.lab.machine.clock.latestNs - queue.sentAtNs(iod))} ago`,
       ];
     }),
     notes: other === null ? ["the controller does not know the queue"] : [],

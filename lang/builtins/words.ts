@@ -5,7 +5,7 @@
  * kind of region and an attribute, `read` an operation and an access. Words that fields of events
  * hold stand with the field, in the runtime's vocabulary; to add another, add it to its group here.
  */
-import { LATENCY_PRESETS } from "../../runtime/latency_presets.ts";
+import { LATENCY_PRESETS } from "../../runtime/time/latency_presets.ts";
 import { MAP_BRANCH, MAP_FAILURE } from "../../runtime/dma/paths/map_branch.ts";
 import { EVENT_TABLE, wordSets } from "../../runtime/event_vocabulary.ts";
 import type { WordSet } from "../../runtime/vocabulary/fields.ts";

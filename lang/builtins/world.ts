@@ -16,7 +16,7 @@ import {
 import type { HostBudget } from "../../runtime/host_budget.ts";
 import { HeldResources, type Ledger, ledgerOf } from "../../runtime/held_resources.ts";
 import { Beginning, type Leftover } from "../../runtime/leaks/leftovers.ts";
-import { hasLatencies } from "../../runtime/latencies.ts";
+import { hasLatencies } from "../../runtime/time/latencies.ts";
 import { EventRecorder } from "../../runtime/recorder.ts";
 import type { EventLog } from "../../runtime/recording/event_log.ts";
 import { MachineRecording } from "../../runtime/recording/machine_recording.ts";
@@ -92,7 +92,12 @@ class LabWorld implements World {
   }
 
   nowNs(): number {
-    return this.lab.machine.clock.nowNs;
+    return this.lab.machine.clock.latestNs;
+  }
+
+  meet(): void {
+    const { clock } = this.lab.machine;
+    clock.own?.meetAt(clock.latestNs);
   }
 
   pendingActivities(): number {
@@ -199,7 +204,7 @@ function allEvents(lab: Lab, recorder: EventRecorder): Trace {
       return recorder.events;
     },
     get spanNs() {
-      return lab.machine.clock.nowNs;
+      return lab.machine.clock.latestNs;
     },
   };
 }

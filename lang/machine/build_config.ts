@@ -32,7 +32,7 @@ import type { DiagnosticBag } from "../diagnostics/diagnostic.ts";
 import type { MachineDeclaration } from "../syntax/tree/ast.ts";
 import { checkConfig, usualPageSizes } from "./config_checks.ts";
 import { type ConfigBlock, ConfigTreeReader, describe } from "./config_tree.ts";
-import { type LatencyPresetName, presetLatencies } from "../../runtime/latency_presets.ts";
+import { type LatencyPresetName, presetLatencies } from "../../runtime/time/latency_presets.ts";
 import { KERNEL, PRESET, QUIRKS, type SettingSpec } from "./schema.ts";
 import type { QuirkChanges, SettingValue } from "./setting_value.ts";
 

@@ -14,8 +14,8 @@ import {
   REGION_SETTINGS,
   SWIOTLB_SETTINGS,
 } from "../../runtime/machine_config.ts";
-import { LATENCY_PRESETS, type LatencyPresetName } from "../../runtime/latency_presets.ts";
-import { LATENCY_SETTINGS } from "../../runtime/latencies.ts";
+import { LATENCY_PRESETS, type LatencyPresetName } from "../../runtime/time/latency_presets.ts";
+import { LATENCY_SETTINGS } from "../../runtime/time/latencies.ts";
 import {
   type AnySetting,
   optional,

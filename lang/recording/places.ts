@@ -59,18 +59,17 @@ export function atLine(recording: KeptRun, place: LinePlace, from: Position): Po
   return search(from.statement + 1, count) ?? search(1, Math.min(count, from.statement));
 }
 
-/** The first moment at which so much virtual time has passed; null when it never has. */
+/**
+ * The first moment at which so much virtual time has passed on some CPU or device; null when it never
+ * has. The times of two CPUs follow each other in no order.
+ */
 export function atTime(recording: KeptRun, nowNs: number): Position | null {
   const { log } = recording;
   if (nowNs <= 0) return START;
-  let low = 1;
-  let high = log.count + 1;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (log.atNs(middle) >= nowNs) high = middle;
-    else low = middle + 1;
+  for (let seq = 1; seq <= log.count; seq++) {
+    if (log.atNs(seq) >= nowNs) return recording.afterEvent(seq);
   }
-  return low > log.count ? null : recording.afterEvent(low);
+  return null;
 }
 
 /** The moment at which a line was written, counted from 1; null when there are not so many. */

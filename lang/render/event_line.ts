@@ -13,7 +13,13 @@ import { isCall, isReturn, type MachineEvent } from "../../runtime/events.ts";
 import { type Field, type FieldKind, isAddress } from "../../runtime/vocabulary/fields.ts";
 import { clip, pad } from "../text/columns.ts";
 import { shownParts } from "../text/repeats.ts";
-import { formatAddress, formatCount, formatSize, formatTimeRounded } from "../text/numbers.ts";
+import {
+  formatAddress,
+  formatCount,
+  formatDuration,
+  formatSize,
+  formatTimeRounded,
+} from "../text/numbers.ts";
 
 /** Fields whose value needs no name, unless it is a plain number. */
 const SELF_EXPLAINING: ReadonlySet<string> = new Set([
@@ -310,6 +316,7 @@ export function formatFieldValue(field: Field, value: unknown): string {
   }
   if (typeof value !== "number") return String(value);
   if (isAddress(field)) return formatAddress(value);
+  if (field.kind === "duration") return formatDuration(value);
   return field.kind === "size" ? formatSize(value) : String(value);
 }
 

@@ -269,10 +269,15 @@ const ROWS = {
       example: `${DISK}let io = ssd.submit(read, lba: 0, into: alloc_pages(1))\nwait io`,
     },
   ),
-  advance: soft("statement", "value", "Moves virtual time; timers fire on the way.", {
-    form: "advance 10ms",
-    example: "advance 10ms\nprint now()",
-  }),
+  advance: soft(
+    "statement",
+    "value",
+    "Moves virtual time of all CPUs and devices; timers fire on the way.",
+    {
+      form: "advance 10ms",
+      example: "advance 10ms\nprint now()",
+    },
+  ),
   on: soft(
     "statement",
     "head and block",

@@ -81,8 +81,10 @@ export interface World {
    * The same array for the life of the world; it grows.
    */
   readonly incidents: readonly IncidentEvent[];
-  /** Virtual time since the machine was ready, in nanoseconds. */
+  /** Virtual time since the machine was ready, in nanoseconds: the latest of any CPU and device. */
   nowNs(): number;
+  /** Brings CPUs and devices that are behind to that time. */
+  meet(): void;
   /** How many activities wait. */
   pendingActivities(): number;
   /** Runs one activity, then the timers it made due. False when there was none to run. */

@@ -30,7 +30,7 @@ export interface TimelineLane {
 export interface TimelineView {
   /** CPUs, then devices, queues and requests. */
   readonly lanes: readonly TimelineLane[];
-  /** The events at which virtual time is another than before. */
+  /** The events at which virtual time is later than at all before. */
   readonly times: readonly { readonly seq: number; readonly atNs: number }[];
 }
 
@@ -51,7 +51,7 @@ export function timelineView(run: KeptRun): TimelineView {
   for (let seq = 1; seq <= log.count; seq++) {
     const name = log.nameAt(seq);
     const atNs = log.atNs(seq);
-    if (atNs !== (times.at(-1)?.atNs ?? 0)) times.push({ seq, atNs });
+    if (atNs > (times.at(-1)?.atNs ?? 0)) times.push({ seq, atNs });
     const device = log.deviceAt(seq);
     if (device !== null && log.isByDevice(seq)) {
       addEvent(laneOf(devices, device), seq, name);

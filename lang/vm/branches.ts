@@ -232,6 +232,7 @@ export class Branches {
     // What the way here was ready to take is not for the branch.
     handlers.length = 0;
     this.branch?.watch.stop();
+    world.meet();
     this.branch = {
       seq: world.stream.seq,
       startNs: world.nowNs(),

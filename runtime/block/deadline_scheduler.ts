@@ -10,7 +10,7 @@
  */
 import { invariant } from "../errno.ts";
 import { type Nanoseconds, SECTOR_SIZE_BYTES } from "../address.ts";
-import type { VirtualClock } from "../clock.ts";
+import type { VirtualClock } from "../time/clock.ts";
 import type { Bio } from "./bio.ts";
 import type { RequestMerger } from "./merge.ts";
 import type { BlockRequest } from "./request.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
-import { VirtualClock } from "../clock.ts";
+import { VirtualClock } from "../time/clock.ts";
 import { EventStream } from "../events.ts";
 import { KERNELS } from "../kernels/kernels.ts";
 import { Bio, type BlockOp } from "./bio.ts";

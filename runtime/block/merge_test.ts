@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { PhysAddr } from "../address.ts";
-import { VirtualClock } from "../clock.ts";
+import { VirtualClock } from "../time/clock.ts";
 import { KernelError } from "../errno.ts";
 import { EventStream, type MachineEvent } from "../events.ts";
 import { type KernelProfile, KERNELS } from "../kernels/kernels.ts";

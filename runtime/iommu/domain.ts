@@ -75,9 +75,7 @@ export class IommuDomain implements FlushQueueOwner {
   /** The ranges that wait for a flush; null in strict mode. */
   flushQueue: FlushQueue | null;
 
-  /**
-   * Changes when leaves are cleared without an invalidation: IOTLB entries may be stale then.
-   */
+  /** Changes when leaves are cleared without an invalidation: IOTLB entries may be stale then. */
   generation = 0;
 
   #lastShortage: { readonly key: string; readonly shortage: IovaShortage } | null = null;
@@ -119,10 +117,7 @@ export class IommuDomain implements FlushQueueOwner {
       clock: platform.clock,
     });
     for (const { start, end } of options.reserved) {
-      this.reserve(
-        Math.floor(start / this.granuleBytes),
-        Math.ceil(end / this.granuleBytes) - 1,
-      );
+      this.reserve(Math.floor(start / this.granuleBytes), Math.ceil(end / this.granuleBytes) - 1);
     }
     this.flushQueue = options.flushQueue === null
       ? null
@@ -182,10 +177,10 @@ export class IommuDomain implements FlushQueueOwner {
    */
   allocIova(sizeBytes: Bytes, coherent: boolean): number {
     const { device, iova } = this;
-    const { faults } = this.#platform;
+    const { charges, events, faults } = this.#platform;
     if (faults !== null && faults.errnoAt(FAULT["iova.alloc"]) !== 0) return 0;
     const lastAddress = coherent ? device.lastCoherentAddress : device.lastAddress;
-    const { cpu } = this.#platform.events.context;
+    const { cpu } = events.context;
     const pfns = sizeBytes * this.#inverseGranule;
     const isLimited = lastAddress < this.table.lastAddress && lastAddress !== NO_LAST_ADDRESS;
     const last = isLimited ? lastAddress : this.table.lastAddress;
@@ -203,11 +198,11 @@ export class IommuDomain implements FlushQueueOwner {
         return 0;
       }
     }
+    if (charges.waits) iova.chargeLocks(charges, pfns, IOVA_ALLOC, iova.lastSource);
     const start = pfn * this.granuleBytes;
     if (leavesWindow(start, sizeBytes) || leavesWindow(start, last - start + 1)) {
       throw new AddressLimitError();
     }
-    const { events } = this.#platform;
     if (events.tick(IOVA_ALLOC)) {
       events.emit(IOVA_ALLOC, {
         start: start as DmaAddr,
@@ -286,14 +281,16 @@ export class IommuDomain implements FlushQueueOwner {
 
   /** Frees a range at once. @param sizeBytes Whole granules; decides the cache class. */
   freeIova(start: number, sizeBytes: Bytes): void {
-    const { events } = this.#platform;
+    const { iova } = this;
+    const { charges, events } = this.#platform;
     const granules = sizeBytes * this.#inverseGranule;
-    this.iova.freeFast(events.context.cpu, start * this.#inverseGranule, granules);
+    iova.freeFast(events.context.cpu, start * this.#inverseGranule, granules);
+    if (charges.waits) iova.chargeLocks(charges, granules, IOVA_FREE, iova.lastDestination);
     if (events.tick(IOVA_FREE)) {
       events.emit(IOVA_FREE, {
         start: start as DmaAddr,
         size_bytes: sizeBytes,
-        to: this.iova.lastDestination,
+        to: iova.lastDestination,
       }, {
         rule: "dma.4.3",
         inputs: { granules, largest_cached_granules: LARGEST_CACHED_PFNS },
@@ -419,6 +416,7 @@ export class IommuDomain implements FlushQueueOwner {
   flushAll(): void {
     const { events } = this.#platform;
     this.#iotlb.invalidateDomain(this.id);
+    this.#platform.charges.waitFor(this.#iotlb.queue, IOTLB_SYNC);
     if (events.tick(IOTLB_SYNC)) {
       const sizeBytes = rangeBytes(this.table, 0, this.table.lastAddress);
       events.emit(IOTLB_SYNC, {
@@ -474,10 +472,11 @@ export class IommuDomain implements FlushQueueOwner {
   #invalidate(kind: "map" | "range" | "walk", leafOnly = true): void {
     const { events, config } = this.#platform;
     const invalidation = this.#invalidation;
-    const { flushAllAbovePages } = config.iommu;
+    const { flushAllAbovePages, model } = config.iommu;
     coverByHardware(this.#model.flushes, flushAllAbovePages, this.table, invalidation);
     if (invalidation.whole) this.#iotlb.invalidateDomain(this.id);
     else this.#iotlb.invalidate(this.id, invalidation);
+    this.#platform.charges.waitFor(this.#iotlb.queue, IOTLB_SYNC);
     if (events.tick(IOTLB_SYNC)) {
       const { first, last, hardwareFirst, hardwareLast } = invalidation;
       events.emit(IOTLB_SYNC, {
@@ -489,7 +488,7 @@ export class IommuDomain implements FlushQueueOwner {
       }, {
         rule: "dma.5.2",
         inputs: {
-          model: config.iommu.model,
+          model,
           caching_mode: this.cachingMode,
           whole_domain: invalidation.whole,
           leaf_only: leafOnly,

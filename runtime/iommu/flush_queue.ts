@@ -8,7 +8,7 @@
  */
 import { invariant } from "../errno.ts";
 import type { Nanoseconds } from "../address.ts";
-import type { TimerHandler, VirtualClock } from "../clock.ts";
+import type { TimerHandler, VirtualClock } from "../time/clock.ts";
 
 /** Why everything was flushed: the `reason` of `flush_queue.flush`. */
 export type FlushReason = "full" | "timer";

@@ -1,6 +1,6 @@
 /** The flush queue against its rule, with lists in place of rings. */
 import { assertEquals } from "@std/assert";
-import { VirtualClock } from "../clock.ts";
+import { VirtualClock } from "../time/clock.ts";
 import { Random } from "../random.ts";
 import { FlushQueue, type FlushReason } from "./flush_queue.ts";
 

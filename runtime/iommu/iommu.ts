@@ -391,7 +391,7 @@ export class Iommu {
     const age = parkedAtNs < 0
       ? "the page table was changed without an invalidation"
       : `unmapped ${
-        this.#platform.clock.nowNs - parkedAtNs
+        this.#platform.clock.latestNs - parkedAtNs
       } ns ago, and the flush queue has not been ` +
         "flushed since";
     checker.accesses.stale(dev, dma, access, age);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { VirtualClock } from "../clock.ts";
+import { VirtualClock } from "../time/clock.ts";
 import { IovaAllocator } from "./iova_allocator.ts";
 
 const LIMIT_32 = 0xf_ffff;

@@ -44,6 +44,8 @@ export class IovaCache {
   /** By class: the newest full magazine, and how many there are. */
   readonly #depot = new Int32Array(CACHE_CLASSES).fill(NO_MAGAZINE);
   readonly #depotSize = new Int32Array(CACHE_CLASSES);
+  /** How many full magazines went into a depot, or came out to be loaded. */
+  depotMoves = 0;
 
   constructor(readonly cpus: number) {
     invariant(cpus > 0, "A cache has no CPU");
@@ -108,6 +110,7 @@ export class IovaCache {
       if (full === NO_MAGAZINE) return empty;
       this.#depot[sizeClass] = this.#next[full]!;
       this.#depotSize[sizeClass]!--;
+      this.depotMoves++;
       this.#discard(empty >> PLACE_BITS);
       newest = newestOfFull(full);
     }
@@ -151,6 +154,7 @@ export class IovaCache {
     this.#next[magazine] = this.#depot[sizeClass]!;
     this.#depot[sizeClass] = magazine;
     this.#depotSize[sizeClass]!++;
+    this.depotMoves++;
     this.#loaded[list] = this.#newMagazine() << PLACE_BITS;
     return true;
   }

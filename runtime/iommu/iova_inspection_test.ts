@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { VirtualClock } from "../clock.ts";
+import { VirtualClock } from "../time/clock.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import { IovaCache } from "./iova_cache.ts";
 import { IovaRanges } from "./iova_ranges.ts";

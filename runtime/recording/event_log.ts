@@ -6,8 +6,8 @@
  * by its name.
  */
 import {
+  BY_DEVICE,
   EVENT_NAMES,
-  eventEntry,
   eventFields,
   type EventName,
   eventNumber,
@@ -68,7 +68,6 @@ const NO_VALUES = new Float64Array(0);
 /** The number of a device, a request or a statement that there is not. */
 const NONE = -1;
 /** By an event's kind: a device does it. */
-const BY_DEVICE = EVENT_NAMES.map((name) => eventEntry(name)?.byDevice === true);
 
 export class EventLog implements EventKeeper {
   /** Texts and lists of the events; tables name their own by the same numbers. */

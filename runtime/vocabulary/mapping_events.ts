@@ -3,6 +3,7 @@ import {
   BOOL,
   described,
   DMA,
+  DURATION,
   formerly,
   INT,
   LEAVES,
@@ -137,6 +138,20 @@ export const MAPPING_EVENTS = {
         timer: "The timer expired.",
         pressure: "Address space ran out.",
       }),
+    },
+  },
+  "cpu.wait": {
+    when: "a CPU has waited for a lock or a queue that was busy (only with latencies)",
+    fields: {
+      what: word("contended resource", {
+        bounce_area: "The lock of a bounce area (swiotlb).",
+        depot: "The lock of a depot, one for each size class.",
+        invalidation_queue: "The IOMMU's queue of invalidations.",
+        iova_tree: "The lock of the IOVA rbtree.",
+        submission_queue: "The lock of an NVMe submission queue.",
+      }),
+      index: described(INT, "which area, size class (from 0) or queue; else 0"),
+      wait_ns: described(DURATION, "how long; the event is at the end of it"),
     },
   },
   "iommu.translate": {

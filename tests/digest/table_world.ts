@@ -28,8 +28,8 @@ import {
   SWIOTLB_SETTINGS,
 } from "../../runtime/machine_config.ts";
 import { nearestNames } from "../../runtime/nearest_names.ts";
-import { LATENCY_PRESETS } from "../../runtime/latency_presets.ts";
-import { LATENCY_SETTINGS } from "../../runtime/latencies.ts";
+import { LATENCY_PRESETS } from "../../runtime/time/latency_presets.ts";
+import { LATENCY_SETTINGS } from "../../runtime/time/latencies.ts";
 import { fieldText } from "../../runtime/vocabulary/fields.ts";
 import type { Sink } from "./digest.ts";
 

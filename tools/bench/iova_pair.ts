@@ -1,5 +1,5 @@
 /** Cost of allocating and freeing one IOVA range, with few and with many ranges in use. */
-import { VirtualClock } from "../../runtime/clock.ts";
+import { VirtualClock } from "../../runtime/time/clock.ts";
 import { IovaAllocator } from "../../runtime/iommu/iova_allocator.ts";
 import { Random } from "../../runtime/random.ts";
 import {

@@ -9,7 +9,7 @@ import {
   shapeText,
 } from "../../lang/machine/key_text.ts";
 import { formatDuration } from "../../lang/text/numbers.ts";
-import { LATENCY_PRESETS, type LatencyPreset } from "../../runtime/latency_presets.ts";
+import { LATENCY_PRESETS, type LatencyPreset } from "../../runtime/time/latency_presets.ts";
 import { LEAK_KINDS, type LeakKindEntry } from "../../runtime/leaks/leak_kinds.ts";
 import { MACHINE_SCHEMA, placesOf } from "../../lang/machine/schema.ts";
 

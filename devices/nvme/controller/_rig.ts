@@ -5,7 +5,7 @@
 import { addressDigits } from "../../../runtime/address.ts";
 import { ActivityQueue } from "../../../runtime/activity.ts";
 import { HostBudget } from "../../../runtime/host_budget.ts";
-import { VirtualClock } from "../../../runtime/clock.ts";
+import { VirtualClock } from "../../../runtime/time/clock.ts";
 import type { PageMaker } from "../../../runtime/dma/device/bus_access.ts";
 import { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../../runtime/events.ts";
@@ -117,7 +117,7 @@ export class Rig {
   readonly memory = new FlatMemory();
   readonly clock = new VirtualClock();
   readonly events = new EventStream(this.clock);
-  readonly activities = new ActivityQueue(this.clock.context);
+  readonly activities = new ActivityQueue(this.clock);
   readonly faults = new FaultInjector(this.events);
   readonly media: Media;
   readonly controller: NvmeController;

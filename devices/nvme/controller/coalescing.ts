@@ -4,7 +4,7 @@
  */
 import { invariant } from "../../../runtime/errno.ts";
 import type { Nanoseconds } from "../../../runtime/address.ts";
-import type { TimerHandler, VirtualClock } from "../../../runtime/clock.ts";
+import type { TimerHandler, VirtualClock } from "../../../runtime/time/clock.ts";
 import type { CompletionQueue } from "./queues.ts";
 
 /** The unit of the aggregation time. */

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { VirtualClock } from "../../../runtime/clock.ts";
+import { VirtualClock } from "../../../runtime/time/clock.ts";
 import { InterruptCoalescing } from "./coalescing.ts";
 import type { CompletionQueue } from "./queues.ts";
 

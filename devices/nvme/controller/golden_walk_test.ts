@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ActivityQueue } from "../../../runtime/activity.ts";
 import { HostBudget } from "../../../runtime/host_budget.ts";
-import { VirtualClock } from "../../../runtime/clock.ts";
+import { VirtualClock } from "../../../runtime/time/clock.ts";
 import { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { EventStream } from "../../../runtime/events.ts";
 import type { HostBus } from "./host_port.ts";
@@ -114,7 +114,7 @@ class Walker {
       controller = new NvmeController({
         machine: {
           events: new EventStream(clock),
-          activities: new ActivityQueue(clock.context),
+          activities: new ActivityQueue(clock),
           bus: this.memory,
           clock,
           faults: null,

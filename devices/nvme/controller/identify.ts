@@ -161,3 +161,16 @@ export function namespaceDescriptors(identity: NamespaceIdentity): Uint8Array {
   page.set(identity.eui64, 4);
   return page;
 }
+
+/** Eight bytes made from a name (FNV-1a), so that every controller's namespace has its own. */
+export function nameAsEui64(name: string): Uint8Array {
+  const bytes = new Uint8Array(8);
+  let hash = 0x811c9dc5;
+  for (let round = 0; round < 2; round++) {
+    for (let index = 0; index < name.length; index++) {
+      hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193) >>> 0;
+    }
+    new DataView(bytes.buffer).setUint32(round * 4, hash, true);
+  }
+  return bytes;
+}

@@ -12,7 +12,7 @@
 import { invariant } from "../../../runtime/errno.ts";
 import type { ActivityHandler, ActivityQueue } from "../../../runtime/activity.ts";
 import type { DmaAddr } from "../../../runtime/address.ts";
-import type { VirtualClock } from "../../../runtime/clock.ts";
+import type { VirtualClock } from "../../../runtime/time/clock.ts";
 import type { DmaDevice } from "../../../runtime/dma/device/device.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
 import type { EventContext } from "../../../runtime/event_context.ts";
@@ -25,6 +25,7 @@ import { DataPointer } from "./data/data_pointer.ts";
 import { HostMemoryBuffer, type HostMemoryNeeds } from "./data/host_memory_buffer.ts";
 import { type HostBus, HostPort } from "./host_port.ts";
 import { HostTransfer } from "./data/host_transfer.ts";
+import { nameAsEui64 } from "./identify.ts";
 import { LocalMemory, type LocalMemorySettings } from "./data/local_memory.ts";
 import type { Media } from "./media/media.ts";
 import { blockOf, NvmCommands, type ResolvedCommand } from "./nvm.ts";
@@ -118,6 +119,7 @@ export interface ControllerOptions {
 }
 
 export class NvmeController implements NvmeRegisterPort, ActivityHandler, RegisterOwner {
+  readonly byDevice = true;
   readonly media: Media;
   readonly settings: ControllerSettings;
   /** Where interrupts go; without one they go nowhere. */
@@ -450,7 +452,15 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     if (events.tick(IRQ)) {
       events.emit(IRQ, { vector: target.vector, cpu: this.interruptCpu(target.vector) });
     }
-    this.interrupt?.raise(target.vector);
+    this.#interrupt(target.vector);
+  }
+
+  /** The CPU that takes the interrupt has a time of its own, where there are latencies. */
+  #interrupt(vector: number): void {
+    const { own } = this.#machine.clock;
+    const outer = own?.interrupt(this.interruptCpu(vector)) ?? null;
+    this.interrupt?.raise(vector);
+    own?.leave(outer);
   }
 
   /**
@@ -465,7 +475,7 @@ export class NvmeController implements NvmeRegisterPort, ActivityHandler, Regist
     const device = context.enterDevice(this.#host.dev.name);
     const request = context.enterRequest(null);
     if (events.tick(IRQ)) events.emit(IRQ, { vector, cpu: this.interruptCpu(vector) });
-    this.interrupt?.raise(vector);
+    this.#interrupt(vector);
     context.leaveRequest(request);
     context.leaveDevice(device);
   }
@@ -482,17 +492,4 @@ const INJECTED: Readonly<Record<string, number>> = {
 function injectedStatus(faults: FaultInjector): number {
   const injected = faults.statusAt(DEVICE_STATUS);
   return injected === null ? SUCCESS : INJECTED[injected] ?? STATUS.UNRECOVERED_READ_ERROR;
-}
-
-/** Eight bytes made from a name (FNV-1a), so that every controller's namespace has its own. */
-function nameAsEui64(name: string): Uint8Array {
-  const bytes = new Uint8Array(8);
-  let hash = 0x811c9dc5;
-  for (let round = 0; round < 2; round++) {
-    for (let index = 0; index < name.length; index++) {
-      hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193) >>> 0;
-    }
-    new DataView(bytes.buffer).setUint32(round * 4, hash, true);
-  }
-  return bytes;
 }

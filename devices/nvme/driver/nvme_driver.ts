@@ -452,11 +452,16 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const { context } = this.machine.events;
     const { cpu, device, request: outerRequest, site } = context;
     context.become(request.cpu, request.device, request.request, request.site);
+    const queue = this.#queues.get(request.queue)!;
+    const { own } = this.machine.clock;
+    if (own !== null) {
+      own.followCpu(cpu);
+      if (queue.polled) own.followDevice(this.dev.name);
+    }
     this.#completions++;
     request.nvmeStatus = nvmeStatus;
     request.result = result;
     this.complete(iod, request);
-    const queue = this.#queues.get(request.queue)!;
     queue.releaseTag(iod);
     const next = queue.waiting.shift();
     if (next !== null) this.#post(next);

@@ -48,7 +48,7 @@ export const MACHINE_CALLS: readonly FunctionSpec[] = [
     pure: true,
     parameters: [],
     result: "duration",
-    doc: "Virtual time since the machine was ready.",
+    doc: "Virtual time since the machine was ready, by the CPU that runs.",
     example: `advance 5us\nassert now() == 5us`,
     run: (run) => run.lab.machine.clock.nowNs,
   }),

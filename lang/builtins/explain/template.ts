@@ -1,7 +1,7 @@
 /** Templates of explanations: rows of texts with places for the fields and inputs of a decision. */
 import { eventField, type FieldValue } from "../../../runtime/event_vocabulary.ts";
 import { formatFieldValue } from "../../render/event_line.ts";
-import { formatCount, formatSize } from "../../text/numbers.ts";
+import { formatCount, formatDuration, formatSize } from "../../text/numbers.ts";
 import type { Explanation, Facts } from "./explanation.ts";
 import { formatInput } from "./inputs.ts";
 import { type TextRow, WORDS } from "./texts.ts";
@@ -48,6 +48,6 @@ function format(facts: Facts, name: string, how: string | undefined): string {
   if (name in facts.fields && field !== null) {
     return formatFieldValue(field, value);
   }
-  if (name.endsWith("_ns")) return `${(value as number) / 1e6}ms`;
+  if (name.endsWith("_ns")) return formatDuration(value as number);
   return name === "bytes" ? formatSize(value as number) : formatInput(name, value);
 }

@@ -32,7 +32,7 @@ const OWN_FIELDS: readonly FieldSpec<MachineEvent>[] = [
   {
     name: "at",
     kind: "duration",
-    doc: "When it happened, in virtual time.",
+    doc: "When it happened, in virtual time of its CPU, or of its device where a device did it.",
     get: (event) => duration(event.at_ns),
   },
   {

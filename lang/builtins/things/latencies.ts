@@ -1,6 +1,6 @@
 /** What things cost in virtual time: the latency list of the machine block. */
 import { EVENT_NAMES } from "../../../runtime/event_vocabulary.ts";
-import { LATENCY_KEYS } from "../../../runtime/latencies.ts";
+import { LATENCY_KEYS } from "../../../runtime/time/latencies.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatCount, formatDuration } from "../../text/numbers.ts";
 import { didYouMean } from "../../diagnostics/suggest.ts";

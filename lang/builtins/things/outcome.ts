@@ -1,5 +1,5 @@
 /** What became of a block on a machine of its own: the values of `fork` and `compare`. */
-import { hasLatencies } from "../../../runtime/latencies.ts";
+import { hasLatencies } from "../../../runtime/time/latencies.ts";
 import { sameMemory, type SeenRange, viewOf } from "../../../runtime/dma/device/device_view.ts";
 import { tableLines } from "../../text/columns.ts";
 import { formatEvents } from "../../render/event_line.ts";
@@ -164,7 +164,10 @@ export const OUTCOME: TypeSpec<BranchOutcome> = {
       "How many IOTLB invalidations were issued.",
       ({ counts }) => counts.get("iotlb.sync") ?? 0,
     ),
-    time: f.duration("The virtual time it took.", ({ durationNs }) => durationNs),
+    time: f.duration(
+      "The virtual time it took, until the last CPU or device was done.",
+      ({ durationNs }) => durationNs,
+    ),
     reports: f.list(
       "word",
       "Classes of what the checker reported in it.",

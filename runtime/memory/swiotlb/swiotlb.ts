@@ -7,6 +7,7 @@
  *
  * @see behaviour/dma.md ch. 6, tests/golden/swiotlb/README.md
  */
+import { Contended } from "../../time/contended.ts";
 import { invariant } from "../../errno.ts";
 import {
   alignUp,
@@ -15,7 +16,7 @@ import {
   type Nanoseconds,
   type PhysAddr,
 } from "../../address.ts";
-import type { VirtualClock } from "../../clock.ts";
+import type { VirtualClock } from "../../time/clock.ts";
 import {
   attributeWords,
   directionWord,
@@ -24,10 +25,10 @@ import {
   DMA_TO_DEVICE,
   type DmaDirection,
 } from "../../dma/attributes.ts";
-import { type EventFields, eventId } from "../../event_vocabulary.ts";
+import { type EventFields, type EventId, eventId } from "../../event_vocabulary.ts";
 import type { EventStream } from "../../events.ts";
 import { FAULT, type FaultInjector } from "../../faults.ts";
-import type { Charges } from "../../latencies.ts";
+import type { Charges } from "../../time/latencies.ts";
 import type { KernelWarnings } from "../../warnings.ts";
 import { BOUNCE_COPY, type PhysicalMemory } from "../physical_memory.ts";
 import { FILL_ALWAYS, type SwiotlbCopyRules } from "./swiotlb_copy_rules.ts";
@@ -88,6 +89,8 @@ export class SwiotlbPool extends SwiotlbSlots {
   readonly #copyRules: SwiotlbCopyRules;
   readonly #end: number;
   #releases = 0;
+  /** By area. */
+  readonly #areaLocks: Contended[];
 
   #ready = false;
   /** Original address of the data's byte that lies `#phase` bytes into the slot, or `NOTHING`. */
@@ -117,6 +120,10 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#around = around;
     this.#copyRules = copyRules;
     this.#end = this.basePhys + this.sizeBytes;
+    this.#areaLocks = Array.from(
+      { length: this.areas },
+      (_, area) => new Contended("bounce_area", area),
+    );
   }
 
   /** Calls back with every buffer in the pool, the lowest first. */
@@ -204,6 +211,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#bornReleases[dataSlot] = this.#releases;
 
     const tlb = this.basePhys + dataSlot * SLOT_BYTES + phase as PhysAddr;
+    this.#lockArea(first, SWIOTLB_MAP);
     if (events.tick(SWIOTLB_MAP)) {
       events.emit(SWIOTLB_MAP, {
         slot: first,
@@ -281,6 +289,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#left.fill(0, first, first + given);
     this.#padSlots.fill(0, first, first + given);
     this.#releases++;
+    this.#lockArea(first, SWIOTLB_UNMAP);
     if (events.tick(SWIOTLB_UNMAP)) {
       events.emit(SWIOTLB_UNMAP, {
         slot: first,
@@ -292,6 +301,11 @@ export class SwiotlbPool extends SwiotlbSlots {
         attrs: attributeWords(attrs),
       });
     }
+  }
+
+  /** Waits for the lock of a slot's area, which is held as long as the event costs. */
+  #lockArea(slot: number, event: EventId): void {
+    this.#around.charges.waitFor(this.#areaLocks[Math.floor(slot / this.areaSlots)]!, event);
   }
 
   /**

@@ -9,7 +9,7 @@ import {
   type PhysAddr,
   SECTOR_SIZE_BYTES,
 } from "../../../runtime/address.ts";
-import { VirtualClock } from "../../../runtime/clock.ts";
+import { VirtualClock } from "../../../runtime/time/clock.ts";
 import { EventStream } from "../../../runtime/events.ts";
 import { Bio, BIO_FLAG, type BlockOp } from "../../../runtime/block/bio.ts";
 import {

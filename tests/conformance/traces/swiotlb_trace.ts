@@ -1,12 +1,12 @@
 /** Replays a trace of the bounce-buffer pool (tests/golden/swiotlb); it knows no file system. */
 import type { PhysAddr } from "../../../runtime/address.ts";
-import { VirtualClock } from "../../../runtime/clock.ts";
+import { VirtualClock } from "../../../runtime/time/clock.ts";
 import { DMA_ATTR, type DmaDirection } from "../../../runtime/dma/attributes.ts";
 import { EventStream } from "../../../runtime/events.ts";
 import { SwiotlbPool } from "../../../runtime/memory/swiotlb/swiotlb.ts";
 import type { BouncingDevice } from "../../../runtime/memory/swiotlb/swiotlb_slots.ts";
 import { areasForSlots, sizePool } from "../../../runtime/memory/swiotlb/swiotlb_geometry.ts";
-import { Charges } from "../../../runtime/latencies.ts";
+import { Charges } from "../../../runtime/time/latencies.ts";
 import { KernelWarnings } from "../../../runtime/warnings.ts";
 import { type Difference, firstDifference, type Json } from "../difference.ts";
 import type { TraceLine } from "./iova_trace.ts";
@@ -101,7 +101,7 @@ export class SwiotlbTrace {
         },
         events: this.#events,
         clock,
-        charges: new Charges(clock),
+        charges: new Charges(clock, this.#events),
         warnings: new KernelWarnings(this.#events, clock),
       },
       {

@@ -1,7 +1,7 @@
 /** What the controller does with memory that the host lends it (Base Specification 1.4, 5.21.1.13 and 8.9). */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "../_status.ts";
-import { VirtualClock } from "../../../../runtime/clock.ts";
+import { VirtualClock } from "../../../../runtime/time/clock.ts";
 import { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../../../runtime/events.ts";
 import { FlatMemory } from "../_rig.ts";

@@ -1,7 +1,7 @@
 /** How far addresses of SGLs reach, what each walk begins with, and how many descriptors it takes (NVM Express 1.4, 4.4). */
 import { assertEquals } from "@std/assert";
 import { STATUS } from "../_status.ts";
-import { VirtualClock } from "../../../../runtime/clock.ts";
+import { VirtualClock } from "../../../../runtime/time/clock.ts";
 import { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../../../runtime/events.ts";
 import { commandBytes } from "../../command_bytes.ts";

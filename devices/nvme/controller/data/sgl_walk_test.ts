@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { VirtualClock } from "../../../../runtime/clock.ts";
+import { VirtualClock } from "../../../../runtime/time/clock.ts";
 import { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import { EventStream, type MachineEvent } from "../../../../runtime/events.ts";
 import { commandBytes } from "../../command_bytes.ts";

@@ -8,6 +8,7 @@ import type { DmaDevice } from "../../../../runtime/dma/device/device.ts";
 import type { CoherentMemory } from "../../../../runtime/dma/coherent_memory.ts";
 import { invariant, InvariantError, KernelError } from "../../../../runtime/errno.ts";
 import { type EventFields, eventId } from "../../../../runtime/event_vocabulary.ts";
+import { Contended } from "../../../../runtime/time/contended.ts";
 import type { Machine } from "../../../../runtime/machine.ts";
 import type { NvmeRegisterPort } from "../../register_port.ts";
 import type { SubmissionMemory } from "../life/controller_memory.ts";
@@ -111,6 +112,8 @@ export class QueuePair {
   readonly #cqEntries: QueueEntries;
   readonly #iods: (Iod | undefined)[] = [];
   readonly #watch: CommandWatch;
+  /** Held while the tail is written: CPUs that share the queue wait for each other. */
+  readonly #tailLock: Contended;
   readonly #submissionMemory: SubmissionMemory | null;
   /** When the command of each tag in flight was sent. */
   readonly #sentNs: Float64Array;
@@ -135,6 +138,7 @@ export class QueuePair {
     this.schedulerTags = options.scheduled === true
       ? new SchedulerTags(options.tags, options.pools)
       : null;
+    this.#tailLock = new Contended("submission_queue", options.id);
     this.#machine = machine;
     this.#dev = dev;
     this.#registers = options.registers;
@@ -411,7 +415,8 @@ export class QueuePair {
   }
 
   #ring(offset: number, value: number, which: Doorbell): void {
-    const events = this.#machine.events;
+    const { charges, events } = this.#machine;
+    if (which === "sq_tail") charges.waitFor(this.#tailLock, NVME_DOORBELL);
     if (this.shadows !== null && !this.#ringsThrough(this.shadows, offset, value, which)) return;
     if (events.tick(NVME_DOORBELL)) events.emit(NVME_DOORBELL, { queue: this.id, value, which });
     this.#registers.write32(offset, value);

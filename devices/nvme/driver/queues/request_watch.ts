@@ -6,7 +6,7 @@
  * is armed again for the next one that could be.
  */
 import type { Nanoseconds } from "../../../../runtime/address.ts";
-import type { TimerHandler, VirtualClock } from "../../../../runtime/clock.ts";
+import type { TimerHandler, VirtualClock } from "../../../../runtime/time/clock.ts";
 import type { Iod } from "../command/iod.ts";
 import type { QueuePair } from "./queue_pair.ts";
 

@@ -1,12 +1,14 @@
 /**
  * Virtual time and its timers.
  *
- * Time moves only by the latencies of events and by `advance`; the host's clock is never read. A timer
- * fires at its own time when `advance` passes it, or right after the activity that made it due.
+ * Time moves only by the latencies of events and by `advance`; the host's clock is never read. While
+ * latencies are in force each CPU and each device has its own. A timer fires at its own time when
+ * `advance` passes it, or right after the activity that made it due on the CPU that runs.
  */
-import { invariant } from "./errno.ts";
-import type { Nanoseconds } from "./address.ts";
-import { EventContext } from "./event_context.ts";
+import { invariant } from "../errno.ts";
+import type { Nanoseconds } from "../address.ts";
+import { EventContext } from "../event_context.ts";
+import { OwnTimes } from "./own_times.ts";
 
 /** The kernel's tick: timers expire on a multiple of it (language.md, Stepping). */
 export const TICK_NS: Nanoseconds = 1_000_000;
@@ -28,16 +30,45 @@ interface Timer {
 
 /** The time of a machine, in nanoseconds; nothing of it is the host's. */
 export class VirtualClock {
-  /** Nanoseconds since the machine was ready. */
-  nowNs: Nanoseconds = 0;
+  /**
+   * The times of CPUs and devices; null without latencies, where all have the same.
+   * @internal
+   */
+  own: OwnTimes | null = null;
   /**
    * Whose work is being done. It belongs to the clock because time is what parts work from its cause.
    * @internal
    */
   readonly context = new EventContext();
+  #sharedNs: Nanoseconds = 0;
   #timers: Timer[] = [];
   /** When the first timer expires: asked after every activity, and mostly far away. */
   #nextNs: Nanoseconds = Infinity;
+
+  /** Nanoseconds since the machine was ready, by the CPU or the device that runs. */
+  get nowNs(): Nanoseconds {
+    return this.own === null ? this.#sharedNs : this.own.nowNs;
+  }
+
+  /** @internal */
+  set nowNs(ns: Nanoseconds) {
+    if (this.own === null) this.#sharedNs = ns;
+    else this.own.nowNs = ns;
+  }
+
+  /** Nanoseconds since the machine was ready, by the CPU or the device that is furthest. */
+  get latestNs(): Nanoseconds {
+    return this.own === null ? this.#sharedNs : this.own.latestNs;
+  }
+
+  /**
+   * Gives each CPU and each device its own time from here on.
+   * @internal
+   */
+  startOwn(cpus: number): void {
+    invariant(this.nowNs === 0, "Own times begin while time has passed");
+    this.own = new OwnTimes(this.context, cpus);
+  }
 
   /** The number of timers waiting. */
   get pendingTimers(): number {
@@ -90,15 +121,24 @@ export class VirtualClock {
     while (this.#nextNs <= this.nowNs) this.#fireNext();
   }
 
-  /** Moves time forward, firing each timer on the way at its own time. */
+  /**
+   * Moves time forward, firing each timer on the way at its own time. CPUs and devices that are behind
+   * catch up first: all have the same time then.
+   */
   advance(durationNs: Nanoseconds): void {
     invariant(durationNs >= 0, `Cannot advance by ${durationNs} ns: time never runs backwards`);
-    const targetNs = this.nowNs + durationNs;
+    const targetNs = this.latestNs + durationNs;
+    this.#reach(this.latestNs);
     while (this.#nextNs <= targetNs) {
-      this.nowNs = Math.max(this.nowNs, this.#nextNs);
+      this.#reach(this.#nextNs);
       this.#fireNext();
     }
-    this.nowNs = Math.max(this.nowNs, targetNs);
+    this.#reach(Math.max(targetNs, this.latestNs));
+  }
+
+  #reach(ns: Nanoseconds): void {
+    if (this.own === null) this.#sharedNs = Math.max(this.#sharedNs, ns);
+    else this.own.meetAt(ns);
   }
 
   /**
@@ -106,7 +146,8 @@ export class VirtualClock {
    * @internal
    */
   reset(): void {
-    this.nowNs = 0;
+    this.own = null;
+    this.#sharedNs = 0;
     this.#timers = [];
     this.#noteNext();
   }

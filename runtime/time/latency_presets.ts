@@ -4,7 +4,7 @@
  * None is a measurement. `round_figures` is for seeing what a choice costs in a simple sum;
  * `ddr5_pcie4` has what published specifications alone come to, which real machines do not reach.
  */
-import type { Nanoseconds } from "./address.ts";
+import type { Nanoseconds } from "../address.ts";
 import { LATENCY_SETTINGS } from "./latencies.ts";
 
 export type LatencyKey = keyof typeof LATENCY_SETTINGS;
@@ -51,6 +51,7 @@ export const LATENCY_PRESETS = {
       table_write: round(50),
       iova_alloc: round(100),
       map_segment: round(100),
+      depot: round(100),
       copy_per_kib: round(100),
       alloc: round(100),
       doorbell: round(100),
@@ -68,6 +69,7 @@ export const LATENCY_PRESETS = {
       table_write: { ns: ROW_NS, source: ROW },
       iova_alloc: UNSPECIFIED,
       map_segment: UNSPECIFIED,
+      depot: UNSPECIFIED,
       copy_per_kib: {
         ns: COPIED_NS,
         source: "2 KiB, read and written, on one channel of DDR5-4800: 38.4 GB/s (JESD79-5)",

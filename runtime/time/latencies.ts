@@ -5,11 +5,16 @@
  * event stream does that. Leaves of page tables, mapped segments and copied bytes, parts of a KiB in
  * proportion, are no events: the code that handles them charges them here.
  */
-import { type Bytes, KIB, type Nanoseconds } from "./address.ts";
+import { type Bytes, KIB, type Nanoseconds } from "../address.ts";
 import type { VirtualClock } from "./clock.ts";
-import { eventNumber } from "./event_vocabulary.ts";
-import type { EventStream } from "./events.ts";
-import { duration, setting } from "./settings.ts";
+import type { Contended } from "./contended.ts";
+import { type EventId, eventId, eventNumber } from "../event_vocabulary.ts";
+import type { EventStream } from "../events.ts";
+import type { MachineConfig } from "../machine_config.ts";
+import { duration, setting } from "../settings.ts";
+
+const CPU_WAIT = eventId("cpu.wait");
+const IRQ = eventId("irq");
 
 /** A key of `latencies`, and the events that it charges for. */
 function latency(key: string, doc: string, ...events: readonly string[]) {
@@ -25,10 +30,14 @@ export const LATENCY_SETTINGS = {
     "map_segment",
     "One segment mapped: by a call of its own, as an entry of a list, or by a link.",
   ),
+  depot: latency(
+    "depot",
+    "One full magazine put into an rcache's depot or taken from it, under its lock.",
+  ),
   copy_per_kib: latency("copy_per_kib", "Copying 1 KiB into or out of a bounce buffer."),
   alloc: latency("alloc", "One allocation of memory.", "mem.alloc"),
   doorbell: latency("doorbell", "One write to a doorbell.", "nvme.doorbell"),
-  interrupt: latency("interrupt", "One interrupt.", "irq"),
+  interrupt: latency("interrupt", "One interrupt, on the CPU that takes it.", "irq"),
 };
 
 export const LATENCY_KEYS: readonly string[] = Object.keys(LATENCY_SETTINGS);
@@ -51,10 +60,40 @@ export class Charges {
   copyPerKibNs: Nanoseconds = 0;
   /** Latency of one segment mapped. 0 until latencies are in force. */
   mapSegmentNs: Nanoseconds = 0;
+  /** Latency of one magazine into a depot or out of it. 0 until latencies are in force. */
+  depotNs: Nanoseconds = 0;
   readonly #clock: VirtualClock;
+  readonly #events: EventStream;
 
-  constructor(clock: VirtualClock) {
+  constructor(clock: VirtualClock, events: EventStream) {
     this.#clock = clock;
+    this.#events = events;
+  }
+
+  /** Whether a lock that another CPU holds has to be waited for. */
+  get waits(): boolean {
+    return this.#clock.own !== null;
+  }
+
+  /** Waits until a lock or a queue is free, which is then held as long as an event costs. */
+  waitFor(what: Contended, id: EventId): void {
+    if (this.#clock.own !== null) this.#wait(what, this.#events.latencyNs(id));
+  }
+
+  /** Charges for a magazine that goes into a depot or comes out of it. */
+  magazine(depot: Contended): void {
+    this.#wait(depot, this.depotNs);
+    this.#clock.nowNs += this.depotNs;
+  }
+
+  #wait(what: Contended, held_ns: Nanoseconds): void {
+    const { nowNs } = this.#clock;
+    const wait_ns = what.hold(nowNs, held_ns) - nowNs;
+    if (wait_ns === 0) return;
+    this.#clock.nowNs += wait_ns;
+    const { index, kind, rule } = what;
+    if (!this.#events.tick(CPU_WAIT)) return;
+    this.#events.emit(CPU_WAIT, { what: kind, index, wait_ns }, { rule, inputs: { held_ns } });
   }
 
   /** Charges for page-table leaves. */
@@ -76,25 +115,32 @@ export class Charges {
 /**
  * Puts latencies in force.
  *
- * @param latenciesNs Latency keys or event names, with nanoseconds of 0 or more.
+ * @param config Latency keys or event names, with nanoseconds of 0 or more. Where any is above 0,
+ *   each CPU and each device has its own time from here on.
  * @param events Charges the latencies of events.
  * @throws {RangeError} For a key that is neither, or a latency below 0.
  */
 export function applyLatencies(
-  latenciesNs: Readonly<Record<string, Nanoseconds>>,
+  config: Pick<MachineConfig, "cpus" | "latenciesNs">,
+  clock: VirtualClock,
   charges: Charges,
   events: EventStream,
 ): void {
+  const { cpus, latenciesNs } = config;
+  if (hasLatencies(config)) clock.startOwn(cpus);
   for (const [key, latencyNs] of Object.entries(latenciesNs)) {
     if (!(latencyNs >= 0)) throw new RangeError(`Cannot charge ${latencyNs} ns for "${key}"`);
     if (key === "table_write") charges.tableWriteNs += latencyNs;
     else if (key === "map_segment") charges.mapSegmentNs += latencyNs;
     else if (key === "copy_per_kib") charges.copyPerKibNs += latencyNs;
+    else if (key === "depot") charges.depotNs += latencyNs;
     else {
       for (const name of EVENTS_OF_KEY.get(key) ?? [key]) {
         const number = eventNumber(name);
         if (number < 0) throw new RangeError(`Cannot charge for "${key}": no event has that name`);
-        events.addLatency(number, latencyNs);
+        // The device raises it, and the CPU pays: `OwnTimes.interrupt`.
+        if (number === IRQ && clock.own !== null) clock.own.interruptNs += latencyNs;
+        else events.addLatency(number, latencyNs);
       }
     }
   }

@@ -1,14 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { VirtualClock } from "./clock.ts";
-import { eventId } from "./event_vocabulary.ts";
-import { EventStream } from "./events.ts";
+import { eventId } from "../event_vocabulary.ts";
+import { EventStream } from "../events.ts";
 import { applyLatencies, Charges, LATENCY_KEYS } from "./latencies.ts";
 
 function timed(latencies: Record<string, number>) {
   const clock = new VirtualClock();
   const events = new EventStream(clock);
-  const charges = new Charges(clock);
-  applyLatencies(latencies, charges, events);
+  const charges = new Charges(clock, events);
+  applyLatencies({ latenciesNs: latencies, cpus: 1 }, clock, charges, events);
   return { clock, events, charges };
 }
 
@@ -18,6 +18,7 @@ Deno.test("a latency key charges the events it stands for", () => {
   assertEquals(clock.nowNs, 300);
   events.tick(eventId("nvme.doorbell"));
   events.tick(eventId("irq"));
+  clock.own!.interrupt(0);
   events.tick(eventId("iova.alloc"));
   events.tick(eventId("iova.free"));
   assertEquals(clock.nowNs, 314);

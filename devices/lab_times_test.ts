@@ -1,0 +1,98 @@
+/** The times of CPUs and devices on whole machines: latencies change when something happens, and never what. */
+import { assert, assertEquals } from "@std/assert";
+import { KIB, type PhysAddr } from "../runtime/address.ts";
+import { eventEntry } from "../runtime/event_vocabulary.ts";
+import type { MachineEvent } from "../runtime/events.ts";
+import { type IommuMode, swiotlbConfig } from "../runtime/machine_config.ts";
+import { allocateBuffer } from "../runtime/memory/allocate_buffer.ts";
+import { Random } from "../runtime/random.ts";
+import { buildLab } from "./lab.ts";
+import { defaultLabConfig } from "./lab_config.ts";
+
+const CPUS = 4;
+const REQUESTS = 300;
+
+/** Every latency that a lock is held for, and some of the device. */
+const LATENCIES = {
+  doorbell: 100,
+  interrupt: 200,
+  iotlb_sync: 300,
+  table_write: 50,
+  iova_alloc: 60,
+  depot: 40,
+  copy_per_kib: 25,
+  "swiotlb.map": 70,
+  "swiotlb.unmap": 30,
+  "nvme.fetch": 10,
+  "nvme.data": 15,
+};
+
+/** Requests of four CPUs, up to so many at a time. */
+function eventsOf(mode: IommuMode, queues: number, latenciesNs: Record<string, number>) {
+  const base = defaultLabConfig();
+  const settings = { queues, dmaMaskBits: mode === "off" ? 30 : 64 };
+  const ssd = { kind: "nvme", name: "ssd", settings, children: [] } as const;
+  const { device, machine } =
+    ((lab) => ({ machine: lab.machine, device: lab.device("ssd", "nvme") }))(
+      buildLab({
+        ...base,
+        cpus: CPUS,
+        latenciesNs,
+        iommu: { ...base.iommu, mode },
+        swiotlb: swiotlbConfig({ sizeBytes: 2 ** 22, basePhys: 0x1000_0000 as PhysAddr, areas: 1 }),
+        pci: [{ kind: "root_port", name: "rp0", settings: {}, children: [ssd] }],
+      }),
+    );
+  const events: MachineEvent[] = [];
+  machine.events.listen((event) => events.push(event));
+  const random = new Random(3);
+  const buffer = allocateBuffer(machine, { sizeBytes: 16 * KIB });
+  for (let request = 0; request < REQUESTS; request++) {
+    machine.cpu = random.below(CPUS);
+    device.disk.submit(random.below(2) === 0 ? "read" : "write", { lba: 8 * request, buffer });
+    if (random.below(8) === 0) { while (machine.runNextActivity()); }
+  }
+  while (machine.runNextActivity());
+  return { events, latestNs: machine.clock.latestNs };
+}
+
+/** The events without times and waits, whose numbers follow each other. */
+const withoutTimes = (events: readonly MachineEvent[]) =>
+  events.filter(({ name }) => name !== "cpu.wait").map(({ cpu, device, fields, name, request }) =>
+    JSON.stringify([cpu, device, fields, name, request])
+  );
+
+for (const mode of ["off", "passthrough", "strict", "lazy"] as const) {
+  for (const queues of [1, 4]) {
+    Deno.test(`each lane's times grow, and the events are those without latencies: ${mode}, queues ${queues}`, () => {
+      const { events, latestNs } = eventsOf(mode, queues, LATENCIES);
+      assertEquals(withoutTimes(events), withoutTimes(eventsOf(mode, queues, {}).events));
+      const lanes = new Map<string, number>();
+      for (const { at_ns, cpu, device, name } of events) {
+        const lane = eventEntry(name)?.byDevice === true ? `${device}` : `CPU ${cpu}`;
+        assert(at_ns >= (lanes.get(lane) ?? 0), `${name} of ${lane} at ${at_ns}`);
+        lanes.set(lane, at_ns);
+      }
+      assertEquals(lanes.size, CPUS + 1);
+      assertEquals(Math.max(...lanes.values()), latestNs);
+      const waits = events.filter((event) => event.name === "cpu.wait");
+      const found = new Set(waits.map(({ fields }) => fields.what));
+      assertEquals(found.has("submission_queue"), queues === 1);
+      assertEquals(found.has("invalidation_queue"), mode === "strict");
+      assertEquals(found.has("bounce_area"), mode === "off");
+    });
+  }
+}
+
+Deno.test("what a CPU does for a completion is never before the device has completed it", () => {
+  const { events } = eventsOf("strict", 4, LATENCIES);
+  const completed = new Map<number | null, number>();
+  let checked = 0;
+  for (const { at_ns, name, request } of events) {
+    if (name === "nvme.complete") completed.set(request, at_ns);
+    if (name !== "nvme.unmap") continue;
+    assert(at_ns >= completed.get(request)!, `request ${request}`);
+    checked++;
+  }
+  assertEquals(checked, REQUESTS);
+});

@@ -1,0 +1,116 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { ActivityQueue } from "../activity.ts";
+import { VirtualClock } from "./clock.ts";
+import { InvariantError } from "../errno.ts";
+import { eventId } from "../event_vocabulary.ts";
+import { EventStream } from "../events.ts";
+import { applyLatencies, Charges } from "./latencies.ts";
+import { Contended } from "./contended.ts";
+
+const ALLOC = eventId("iova.alloc");
+const FETCH = eventId("nvme.fetch");
+
+function timed(latenciesNs: Record<string, number>, cpus = 2) {
+  const clock = new VirtualClock();
+  const events = new EventStream(clock);
+  const charges = new Charges(clock, events);
+  applyLatencies({ latenciesNs, cpus }, clock, charges, events);
+  const { context } = clock;
+  const seen: [name: string, cpu: number, atNs: number][] = [];
+  events.listen(({ at_ns, cpu, name }) => seen.push([name, cpu, at_ns]));
+  const alloc = (cpu: number) => {
+    context.cpu = cpu;
+    if (events.tick(ALLOC)) events.emit(ALLOC, {} as never);
+  };
+  return { alloc, charges, clock, context, events, queue: new ActivityQueue(clock), seen };
+}
+
+Deno.test("two CPUs work side by side, and `advance` brings both to one time", () => {
+  const { alloc, clock, context, seen } = timed({ iova_alloc: 10 });
+  for (const cpu of [0, 1, 0]) alloc(cpu);
+  assertEquals(seen, [["iova.alloc", 0, 10], ["iova.alloc", 1, 10], ["iova.alloc", 0, 20]]);
+  assertEquals([clock.nowNs, clock.latestNs], [20, 20]);
+  context.cpu = 1;
+  assertEquals([clock.nowNs, clock.latestNs], [10, 20]);
+  clock.advance(5);
+  assertEquals([clock.nowNs, clock.latestNs], [25, 25]);
+});
+
+Deno.test("a device begins what was posted not before that, and the CPU goes on meanwhile", () => {
+  const { alloc, clock, context, events, queue, seen } = timed({
+    iova_alloc: 10,
+    "nvme.fetch": 100,
+    interrupt: 3,
+  });
+  const device = {
+    byDevice: true,
+    runActivity: () => {
+      if (events.tick(FETCH)) events.emit(FETCH, { queue: 1, cid: 0 });
+      const outer = clock.own!.interrupt(1);
+      assertEquals(clock.nowNs, context.cpu === 1 ? 113 : 213);
+      clock.own!.leave(outer);
+    },
+  } as const;
+  alloc(1);
+  queue.postWork("ssd", device, 0, 0);
+  context.cpu = 0;
+  alloc(0);
+  alloc(0);
+  queue.postWork("ssd", device, 0, 0);
+  alloc(0);
+  queue.runNext();
+  // The second waits for the device, which is busy with the first.
+  queue.runNext();
+  assertEquals(seen.slice(-2), [["nvme.fetch", 1, 110], ["nvme.fetch", 0, 210]]);
+  // The handler of the second ran on CPU 1, for work of CPU 0.
+  assertEquals(clock.nowNs, 213);
+  context.cpu = 1;
+  assertEquals(clock.nowNs, 213);
+});
+
+Deno.test("work that one CPU posts for another begins not before that", () => {
+  const { alloc, clock, context, queue } = timed({ iova_alloc: 10 });
+  alloc(0);
+  let beganNs = -1;
+  const work = { cpu: 1, device: null, request: null, site: null };
+  queue.postFor(work, { runActivity: () => void (beganNs = clock.nowNs) }, 0, 0);
+  queue.runNext();
+  assertEquals([beganNs, context.cpu], [10, 0]);
+});
+
+Deno.test("who asks a device for something by itself waits for it", () => {
+  const { alloc, clock, context, events } = timed({ iova_alloc: 10, "nvme.fetch": 100 });
+  alloc(1);
+  context.become(1, "ssd", null, null);
+  events.tick(FETCH);
+  assertEquals(clock.nowNs, 110);
+});
+
+Deno.test("a lock that another CPU holds is waited for, which is an event at the end of the wait", () => {
+  const { charges, clock, context, seen } = timed({ iova_alloc: 10, depot: 4 });
+  const lock = new Contended("depot", 3);
+  for (const cpu of [0, 1]) {
+    context.cpu = cpu;
+    charges.waitFor(lock, ALLOC);
+  }
+  assertEquals(seen, [["cpu.wait", 1, 10]]);
+  charges.magazine(lock);
+  assertEquals(clock.nowNs, 24);
+  context.cpu = 0;
+  charges.magazine(lock);
+  assertEquals([clock.nowNs, clock.latestNs], [28, 28]);
+});
+
+Deno.test("no time goes backwards", () => {
+  const { alloc, clock } = timed({ iova_alloc: 10 });
+  alloc(0);
+  assertThrows(() => clock.nowNs = 9, InvariantError, "backwards");
+});
+
+Deno.test("without latencies all have one time", () => {
+  const { alloc, clock } = timed({ iova_alloc: 0 });
+  assertEquals(clock.own, null);
+  alloc(1);
+  clock.advance(3);
+  assertEquals([clock.nowNs, clock.latestNs], [3, 3]);
+});
