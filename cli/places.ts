@@ -62,9 +62,9 @@ export function readHeaders(): Readonly<Record<string, string>> {
   return readFolders(HEADERS, ["asm", "dmalab", "linux"]);
 }
 
-/** Headers of ours for files of a kernel tree, where an architecture's stand. */
+/** Our headers for files of a kernel tree, where an architecture has its own, and our C code beside such files. */
 export function readTreeHeaders(): Readonly<Record<string, string>> {
-  return readFolders(new URL("tree/", HEADERS), ["asm", "asm/vdso", "linux"]);
+  return readFolders(new URL("tree/", HEADERS), ["asm", "asm/vdso", "linux", "oracle"]);
 }
 
 function readFolders(root: URL, folders: readonly string[]): Readonly<Record<string, string>> {

@@ -15,13 +15,12 @@ import type { LinkedTree } from "./tree_module.ts";
 export interface Parts {
   /** Files of the tree. */
   readonly files: readonly string[];
-  /** C code that is compiled with the tree, and may read what `layout` reads. */
-  readonly text: string;
+  /** C code that is compiled with the tree, and may include a source of it. */
+  readonly texts: readonly string[];
   readonly layout: LayoutWanted;
 }
 
-/** What stands for a file of the tree. */
-const OWN = "lab/own.c";
+const OWN = "lab/layout.c";
 const LINKING: readonly string[] = [
   "--target=wasm64",
   "-mbulk-memory",
@@ -37,25 +36,34 @@ const LINKING: readonly string[] = [
 
 /** @throws {TreeError} */
 export async function linkTree(build: TreeBuild, parts: Parts): Promise<LinkedTree> {
-  const settings = build.settings(parts.files);
+  const sources = parts.texts.flatMap((text) => build.units.sourcesIn(text));
+  const settings = build.settings([...parts.files, ...sources]);
   await build.checkSettings(settings);
   const args = [...TREE_ARGUMENTS, ...moduleFlag(settings), ...IR];
   const objects: Record<string, string> = {};
-  const decoder = new TextDecoder();
+  const compile = async (path: string, own: Readonly<Record<string, string>> = {}) => {
+    const made = await build.compile(await build.unit(path, settings, own), args);
+    const ir = made.module === null ? null : new TextDecoder().decode(made.module);
+    if (ir !== null) objects[`${path.replaceAll("/", "-")}.ll`] = withStorage(ir);
+    return { ir, said: made.said };
+  };
   for (const path of parts.files) {
-    const { module, said } = await build.compile(await build.unit(path, settings), args);
-    if (module === null) throw new TreeError(`${path} does not compile`, firstError(said));
-    objects[`${path.replaceAll("/", "-")}.ll`] = withStorage(decoder.decode(module));
+    const { ir, said } = await compile(path);
+    if (ir === null) throw new TreeError(`${path} does not compile`, firstError(said));
   }
-  const text = `${layoutSource(parts.layout)}${parts.text}`;
-  const own = await build.compile(await build.unit(OWN, settings, { [OWN]: text }), args);
-  if (own.module === null) throw layoutError(build.version.name, own.said);
-  const table = decoder.decode(own.module);
-  objects["own.ll"] = withStorage(table);
+  for (const [at, text] of parts.texts.entries()) {
+    const path = `lab/own${at}.c`;
+    const { ir, said } = await compile(path, { [path]: text });
+    if (ir === null) {
+      throw new TreeError(`${sources[0] ?? path} does not compile`, firstError(said));
+    }
+  }
+  const table = await compile(OWN, { [OWN]: layoutSource(parts.layout) });
+  if (table.ir === null) throw layoutError(build.version.name, table.said);
   const linked = await build.clang.run([...LINKING, ...Object.keys(objects)], objects, "tree.wasm");
   if (linked.module === null) {
     throw new TreeError(`${parts.files[0]} does not link`, firstError(linked.said));
   }
   const module = new WebAssembly.Module(linked.module);
-  return { module, layout: new Layout(parts.layout, table) };
+  return { module, layout: new Layout(parts.layout, table.ir) };
 }

@@ -7,9 +7,11 @@ import {
 } from "../../instruments/oracle/compare.ts";
 import { IovaModel } from "../../instruments/oracle/iova_operations.ts";
 import { iovaSequence } from "../../instruments/oracle/iova_sequences.ts";
+import { MappingModel } from "../../instruments/oracle/mapping_operations.ts";
 import type { TreeBuild } from "../c/tree_build.ts";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
+import { mappingParts, TreeMapping } from "./tree_mapping.ts";
 import type { LinkedTree } from "./tree_module.ts";
 
 /** Which random sequences to run. */
@@ -59,7 +61,14 @@ const IOVA = new OracleOf(
   iovaSequence,
 );
 
+const MAPPING = new OracleOf(
+  mappingParts(),
+  (linked) => new TreeMapping(linked),
+  () => new MappingModel(),
+  () => [],
+);
+
 export const ORACLES: readonly Oracle[] = [IOVA];
 
 /** What golden data name by their folders. */
-export const GOLDEN_ORACLES = { iova: IOVA } as const;
+export const GOLDEN_ORACLES = { iova: IOVA, mapping: MAPPING } as const;

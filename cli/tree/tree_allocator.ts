@@ -7,7 +7,10 @@ import { type LinkedTree, TreeModule, TreeStopped } from "./tree_module.ts";
 /** What of the tree it is made of, and what is compiled beside. */
 export const ALLOCATOR = {
   files: ["drivers/iommu/iova.c", "lib/rbtree.c"],
-  text: "struct rb_node *lab_first(struct rb_root *root) { return rb_first(root); }\n",
+  texts: [
+    "#include <linux/rbtree.h>\n" +
+    "struct rb_node *lab_first(struct rb_root *root) { return rb_first(root); }\n",
+  ],
   layout: {
     headers: ["linux/iova.h", "linux/rbtree.h", "linux/workqueue.h"],
     structs: {
@@ -69,7 +72,7 @@ export class TreeAllocator implements Side<IovaOperation> {
         return { lo, hi };
       }
       case "advance":
-        return { works: tree.advance(operation.ms), now: tree.nowMs };
+        return { works: tree.advance(operation.ms).works, now: tree.nowMs };
       case "cpu_dead":
         tree.stopCpu(
           operation.cpu,

@@ -24,10 +24,12 @@ export class TreeMemory {
     return this.#view;
   }
 
-  /** Zeroed memory. */
-  take(sizeBytes: number): number {
-    const size = Math.max(1, Math.ceil(sizeBytes / UNIT_BYTES)) * UNIT_BYTES;
-    const at = this.#free.get(size)?.pop() ?? this.#extend(size);
+  /** Zeroed memory. @param unit What its address and its size are multiples of. */
+  take(sizeBytes: number, unit: number = UNIT_BYTES): number {
+    const size = Math.max(1, Math.ceil(sizeBytes / unit)) * unit;
+    const free = this.#free.get(size)?.find((at) => at % unit === 0);
+    const at = free ?? this.#extend(size, unit);
+    if (free !== undefined) this.#free.set(size, this.#free.get(size)!.filter((at) => at !== free));
     this.#sizes.set(at, size);
     new Uint8Array(this.#memory.buffer, at, size).fill(0);
     return at;
@@ -64,15 +66,28 @@ export class TreeMemory {
     return new TextDecoder().decode(bytes.subarray(0, end < 0 ? 0 : end));
   }
 
-  #extend(size: number): number {
-    const at = this.#end;
-    this.#end += size;
-    const missing = this.#end - this.#memory.buffer.byteLength;
+  /** @returns Where a text lies, with a zero byte behind it. */
+  takeText(text: string): number {
+    const bytes = new TextEncoder().encode(text);
+    const at = this.take(bytes.length + 1);
+    new Uint8Array(this.#memory.buffer, at, bytes.length).set(bytes);
+    return at;
+  }
+
+  #extend(size: number, unit: number): number {
+    const at = Math.ceil(this.#end / unit) * unit;
+    this.#end = at + size;
+    this.growTo(this.#end);
+    return at;
+  }
+
+  /** Makes room up to an address. */
+  growTo(end: number): void {
+    const missing = end - this.#memory.buffer.byteLength;
     if (missing > 0) {
       const pages = BigInt(Math.max(GROW_PAGES, Math.ceil(missing / PAGE_BYTES)));
       // It counts in 64 bits here, which the types do not know of.
       this.#memory.grow(pages as bigint & number);
     }
-    return at;
   }
 }

@@ -96,7 +96,7 @@ function live<O>(
 /** The field of a side that ends within an operation: why. */
 export const STOPPED = "stopped";
 
-function answerOf<O>(side: Side<O>, operation: O): Answer {
+export function answerOf<O>(side: Side<O>, operation: O): Answer {
   try {
     return side.run(operation);
   } catch (error) {

@@ -8,17 +8,9 @@ import {
   PTE_WRITE,
   SYNC_WALK,
 } from "../../../runtime/iommu/page_table.ts";
+import { pageSizesOf } from "../../../instruments/oracle/mapping_operations.ts";
 import type { Difference } from "../difference.ts";
 import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
-
-/** The page sizes of a bitmap, ascending. */
-export function pageSizesOf(bitmap: number): number[] {
-  const sizes: number[] = [];
-  for (let size = 1; size <= bitmap; size *= 2) {
-    if (Math.floor(bitmap / size) % 2 === 1) sizes.push(size);
-  }
-  return sizes;
-}
 
 /** The cuts that the kernel's repeated choice makes of one mapping. */
 function pageSizeSteps(

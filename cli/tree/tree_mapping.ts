@@ -1,0 +1,324 @@
+/** The tree's own mapping layer on one device, with the interface of `MappingModel`. */
+import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "../../c_drivers/c_addresses.ts";
+import type { LayoutWanted } from "../../c_drivers/tree/layout.ts";
+import type { Answer, Side } from "../../instruments/oracle/compare.ts";
+import type { MappingOperation } from "../../instruments/oracle/mapping_operations.ts";
+import { readTreeHeaders } from "../places.ts";
+import type { Parts } from "./link_tree.ts";
+import {
+  type Imports,
+  Int,
+  type LinkedTree,
+  TreeModule,
+  TreeStopped,
+  type Wide,
+} from "./tree_module.ts";
+
+const GENERIC_TABLES = "drivers/iommu/generic_pt/fmt";
+/** By the names of the golden data, as `enum lab_format` numbers them. */
+const FORMATS: readonly string[] = ["vtdss", "amdv1", "x86_64"];
+
+/** Headers that a format includes by a name which a macro makes are named for the search of files. */
+function formatText(format: string): string {
+  const headers = [`defs_${format}.h`, `${format}.h`];
+  return [
+    "#if 0",
+    ...headers.map((header) => `#include "${GENERIC_TABLES}/${header}"`),
+    "#endif",
+    `#include "${GENERIC_TABLES}/iommu_${format}.c"`,
+    "",
+  ].join("\n");
+}
+
+/** What of the tree it is made of, and what is compiled beside. */
+export function mappingParts(): Parts {
+  const own = readTreeHeaders();
+  return {
+    files: [
+      "kernel/dma/mapping.c",
+      "kernel/dma/direct.c",
+      "drivers/iommu/iova.c",
+      "drivers/iommu/iommu-pages.c",
+      "lib/rbtree.c",
+      "lib/scatterlist.c",
+      "lib/list_sort.c",
+      "lib/ctype.c",
+    ],
+    texts: [
+      ...["device", "translated", "bounce"].map((name) => own[`oracle/${name}.c`]!),
+      ...FORMATS.map(formatText),
+    ],
+    layout: MAPPING_LAYOUT,
+  };
+}
+
+const MAPPING_LAYOUT: LayoutWanted = {
+  headers: [
+    "linux/timer.h",
+    "linux/workqueue.h",
+    "linux/mm_types.h",
+    "linux/scatterlist.h",
+    "linux/dma-mapping.h",
+  ],
+  structs: {
+    timer_list: ["function"],
+    delayed_work: ["work.func"],
+    page: ["_refcount"],
+    scatterlist: ["dma_address", "dma_length"],
+    sg_table: ["sgl", "nents", "orig_nents"],
+    dma_iova_state: ["addr"],
+  },
+};
+
+const PAGE_BYTES = 4096;
+const SLOT_BYTES = 2048;
+/** Buffers of the golden data lie below. */
+const RAM_BYTES = 2 ** 37;
+
+export class TreeMapping implements Side<MappingOperation> {
+  readonly #tree: TreeModule;
+  readonly #states = new Map<number, number>();
+  readonly #lists = new Map<number, readonly [at: number, count: number]>();
+  #events: unknown[] = [];
+  #copies: [number, number, number][] = [];
+  #wentBeyond = false;
+  #tables = 0;
+  #pool = { start: 0, slots: 0 };
+  #device = 0;
+  #domain = 0;
+  #reserved: readonly (readonly [number, number])[] = [];
+
+  constructor(linked: LinkedTree) {
+    this.#tree = new TreeModule(linked, this.#imports());
+    this.#tree.makePageMap(RAM_BYTES / PAGE_BYTES);
+  }
+
+  run(operation: MappingOperation): Answer {
+    if (operation.op === "reserved") {
+      this.#reserved = operation.ranges as readonly (readonly [number, number])[];
+      return {};
+    }
+    if (operation.op === "init") {
+      this.#init(operation);
+      return {};
+    }
+    this.#tree.cpu = operation.cpu === undefined ? this.#tree.cpu : operation.cpu as number;
+    this.#events = [];
+    this.#copies = [];
+    this.#wentBeyond = false;
+    const answer = this.#answer(operation);
+    return {
+      ...answer,
+      events: this.#events,
+      copies: this.#copies,
+      went_beyond_32bit: this.#wentBeyond,
+    };
+  }
+
+  #init(operation: MappingOperation): void {
+    const number = (name: string) => operation[name] as number;
+    const tree = this.#tree;
+    tree.startCpus(number("cpus"));
+    if (tree.call("iova_cache_get") !== 0) throw new TreeStopped("iova_cache_get() fails");
+    this.#pool = { start: number("bounce_start"), slots: number("bounce_slots") };
+    if (this.#pool.slots > 0) {
+      const parameter = `${this.#pool.slots},${number("bounce_areas")}`;
+      tree.call("lab_bounce_start", tree.memory.takeText(parameter));
+    }
+    const wide = (name: string) => BigInt(number(name));
+    const bits = (name: string) => (1n << wide(name)) - 1n;
+    this.#device = tree.call(
+      "lab_device",
+      bits("dma_mask_bits"),
+      number("bus_limit_bits") === 0 ? 0 : bits("bus_limit_bits"),
+      operation.untrusted as boolean,
+    );
+    tree.call(
+      "lab_limits",
+      number("min_align_mask"),
+      number("seg_boundary_mask"),
+      number("max_seg_size"),
+    );
+    for (const [first, last] of this.#reserved) tree.call("lab_reserve", first, last - first + 1);
+    const { mode } = operation;
+    if (mode === "direct") return;
+    const format = FORMATS.indexOf(operation.format as string);
+    if (format < 0) throw new TreeStopped(`The tree's generic tables have no ${operation.format}`);
+    this.#domain = tree.call(
+      "lab_attach",
+      new Int(format),
+      new Int(number("address_bits")),
+      number("pgsize_bitmap"),
+      mode !== "strict",
+      mode === "lazy-single",
+    );
+    if (this.#domain === 0) throw new TreeStopped("The device is not attached");
+    tree.call("lab_prefer_low", operation.try_32bit_first as boolean);
+  }
+
+  #answer(operation: MappingOperation): Answer {
+    const number = (name: string) => operation[name] as number;
+    const tree = this.#tree;
+    const dir = new Int(operation.dir as number);
+    const attrs = (operation.attrs ?? 0) as number;
+    switch (operation.op) {
+      case "map_phys": {
+        const args = [number("phys"), number("size"), dir, attrs] as const;
+        return { dma: addressOf(tree.call("dma_map_phys", this.#device, ...args)) };
+      }
+      case "unmap_phys":
+        tree.call("dma_unmap_phys", this.#device, number("dma"), number("size"), dir, attrs);
+        return {};
+      case "map_sg":
+        return this.#mapList(operation, dir);
+      case "unmap_sg": {
+        const [at, count] = this.#lists.get(number("id"))!;
+        tree.call("dma_unmap_sg_attrs", this.#device, at, new Int(count), dir, 0);
+        return {};
+      }
+      case "advance": {
+        const { timers } = tree.advance(number("ms"));
+        return { now: tree.nowMs, fired: timers };
+      }
+      case "state":
+        return {
+          now: tree.nowMs,
+          // The anchor is one of them.
+          iova_nodes: this.#domain === 0 ? 0 : tree.call("lab_ranges", this.#domain) - 1,
+          tables: this.#tables,
+          bounce_slots_used: this.#pool.slots === 0 ? 0 : tree.call("lab_bounce_used"),
+          try_32bit_first: tree.call("lab_prefers_low") !== 0,
+        };
+      case "limits":
+        return {
+          opt_mapping_size: tree.call("dma_opt_mapping_size", this.#device),
+          max_mapping_size: unsigned(BigInt(tree.call("dma_max_mapping_size", this.#device))),
+          merge_boundary: tree.call("dma_get_merge_boundary", this.#device),
+        };
+      default:
+        return this.#twoStep(operation, dir, attrs);
+    }
+  }
+
+  #twoStep(operation: MappingOperation, dir: Int, attrs: number): Answer {
+    const number = (name: string) => operation[name] as number;
+    const tree = this.#tree;
+    const id = number("id");
+    if (operation.op === "iova_try_alloc") {
+      const made = tree.memory.take(tree.layout.sizeOf("dma_iova_state"));
+      this.#states.set(id, made);
+      const args = [this.#device, made, number("phys"), number("size")] as const;
+      const isAllocated = tree.call("dma_iova_try_alloc", ...args) !== 0;
+      const addr = tree.memory.word(made + tree.layout.offsetOf("dma_iova_state.addr"));
+      return { addr: isAllocated ? addr : null };
+    }
+    const state = [this.#device, this.#states.get(id)!] as const;
+    switch (operation.op) {
+      case "iova_link": {
+        const args = [number("phys"), number("offset"), number("size"), dir, attrs] as const;
+        return { ret: tree.call("dma_iova_link", ...state, ...args) };
+      }
+      case "iova_sync":
+        return { ret: tree.call("dma_iova_sync", ...state, number("offset"), number("size")) };
+      case "iova_unlink":
+        tree.call("dma_iova_unlink", ...state, number("offset"), number("size"), dir, attrs);
+        return {};
+      case "iova_destroy":
+        tree.call("dma_iova_destroy", ...state, number("mapped_len"), dir, attrs);
+        return {};
+      case "iova_free":
+        tree.call("dma_iova_free", ...state);
+        return {};
+      default:
+        throw new RangeError(`There is no operation ${operation.op}`);
+    }
+  }
+
+  #mapList(operation: MappingOperation, dir: Int): Answer {
+    const { layout, memory } = this.#tree;
+    const segments = operation.in as readonly (readonly [number, number])[];
+    const bytes = layout.sizeOf("scatterlist");
+    const at = memory.take(segments.length * bytes);
+    this.#tree.call("sg_init_table", at, new Int(segments.length));
+    for (const [index, [phys, size]] of segments.entries()) {
+      this.#tree.call("lab_list_set", at, new Int(index), phys, new Int(size));
+    }
+    this.#lists.set(operation.id as number, [at, segments.length]);
+    const table = memory.take(layout.sizeOf("sg_table"));
+    const member = (name: string) => table + layout.offsetOf(`sg_table.${name}`);
+    memory.view.setBigUint64(member("sgl"), BigInt(at), true);
+    memory.view.setUint32(member("nents"), segments.length, true);
+    memory.view.setUint32(member("orig_nents"), segments.length, true);
+    const error = this.#tree.call("dma_map_sgtable", this.#device, table, dir, 0);
+    const count = error === 0 ? memory.view.getUint32(member("nents"), true) : 0;
+    const out = Array.from({ length: count }, (_, index) => [
+      memory.word(at + index * bytes + layout.offsetOf("scatterlist.dma_address")),
+      memory.view.getUint32(at + index * bytes + layout.offsetOf("scatterlist.dma_length"), true),
+    ]);
+    memory.give(table);
+    return { ret: error === 0 ? count : error, out };
+  }
+
+  #imports(): Imports {
+    const tree = () => this.#tree;
+    return {
+      lab_flush: (what: Wide, first: Wide, last: Wide) => {
+        this.#events.push(
+          Number(what) === 1
+            ? ["flush_all"]
+            : ["sync", unsigned(BigInt(first)), unsigned(BigInt(last))],
+        );
+      },
+      lab_virt_to_phys: (at: Wide) => at,
+      lab_phys_to_virt: (at: Wide) => at,
+      // The pool lies where the operation says, and its bytes are nowhere.
+      memblock_alloc_try_nid: (size: Wide) =>
+        Number(size) === this.#pool.slots * SLOT_BYTES
+          ? BigInt(this.#pool.start)
+          : BigInt(tree().memory.take(Number(size))),
+      memcpy: (to: Wide, from: Wide, size: Wide) => {
+        const [target, source, count] = [Number(to), Number(from), Number(size)];
+        const isBounce = (at: number) =>
+          at >= this.#pool.start && at < this.#pool.start + this.#pool.slots * SLOT_BYTES;
+        if (isBounce(target) || isBounce(source)) this.#copies.push([source, target, count]);
+        else tree().memory.copy(target, source, count);
+        return to;
+      },
+      memset: (at: Wide, byte: Wide, size: Wide) => {
+        if (Number(at) < this.#pool.start || this.#pool.slots === 0) {
+          tree().memory.fill(Number(at), Number(byte), Number(size));
+        }
+        return at;
+      },
+      __folio_alloc_noprof: (_flags: Wide, order: Wide) => {
+        this.#tables++;
+        const { layout, memory } = tree();
+        const at = memory.take(PAGE_BYTES * 2 ** Number(order), PAGE_BYTES);
+        const page = TREE_PAGE_MAP + at / PAGE_BYTES * PAGE_STRUCT_BYTES;
+        memory.view.setInt32(page + layout.offsetOf("page._refcount"), 1, true);
+        return BigInt(page);
+      },
+      __folio_put: (page: Wide) => {
+        this.#tables--;
+        tree().memory.give((Number(page) - TREE_PAGE_MAP) / PAGE_STRUCT_BYTES * PAGE_BYTES);
+      },
+      mod_node_page_state: () => {},
+      ___ratelimit: () => 1,
+      _dev_info: () => {},
+      _dev_warn: () => {},
+      _dev_notice: () => {
+        this.#wentBeyond = true;
+      },
+    };
+  }
+}
+
+function addressOf(address: number): number | null {
+  return address === -1 ? null : address;
+}
+
+/** A number where it is exact, else a text. */
+function unsigned(value: bigint): number | string {
+  const whole = BigInt.asUintN(64, value);
+  return whole < 2n ** 53n ? Number(whole) : String(whole);
+}

@@ -1,0 +1,292 @@
+/** Operations on the mapping layer of one device, and the model's results of them. */
+import { type DmaAddr, GIB, type PhysAddr } from "../../runtime/address.ts";
+import type { DmaDirection } from "../../runtime/dma/attributes.ts";
+import { DmaDevice } from "../../runtime/dma/device/device.ts";
+import { DmaIovaState } from "../../runtime/dma/iova_state.ts";
+import { Scatterlist } from "../../runtime/dma/scatterlist.ts";
+import type { MachineEvent } from "../../runtime/events.ts";
+import { IommuDomain } from "../../runtime/iommu/domain.ts";
+import { PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "../../runtime/iommu/flush_queue.ts";
+import { makePageTable } from "../../runtime/iommu/iommu_models.ts";
+import { Machine } from "../../runtime/machine.ts";
+import {
+  defaultMachineConfig,
+  type MachineConfig,
+  swiotlbConfig,
+} from "../../runtime/machine_config.ts";
+import type { Answer, Side } from "./compare.ts";
+
+/** An operation, with its arguments by the names that the golden data have for them. */
+export type MappingOperation = Readonly<Record<string, unknown>> & { readonly op: string };
+
+const MS = 1_000_000;
+const SLOT_BYTES = 2048;
+/** The buffers of the traces lie below this. */
+const RAM_BYTES = 128 * GIB;
+const UNLIMITED = "18446744073709551615";
+
+/** The flush queue of each mode. */
+const QUEUES = {
+  strict: () => null,
+  lazy: (cpus: number) => ({
+    rings: cpus,
+    entries: PER_CPU_RING_ENTRIES,
+    timeoutNs: PER_CPU_TIMEOUT_NS,
+  }),
+  "lazy-single": () => ({ rings: 1, entries: 32768, timeoutNs: 1000 * MS }),
+};
+
+/** The page sizes of a bitmap, ascending. */
+export function pageSizesOf(bitmap: number): number[] {
+  const sizes: number[] = [];
+  for (let size = 1; size <= bitmap; size *= 2) {
+    if (Math.floor(bitmap / size) % 2 === 1) sizes.push(size);
+  }
+  return sizes;
+}
+
+/** A simulated device and its domain. */
+export class MappingModel implements Side<MappingOperation> {
+  #reserved: { start: number; end: number }[] = [];
+  #machine: Machine | null = null;
+  #dev = new DmaDevice("dev");
+  #fired = 0;
+  #seen: MachineEvent[] = [];
+  readonly #states = new Map<number, DmaIovaState>();
+  readonly #lists = new Map<number, Scatterlist>();
+
+  /** @throws {RangeError} Where the device is not made yet. */
+  run(operation: MappingOperation): Answer {
+    if (operation.op === "reserved") {
+      this.#reserved = (operation.ranges as [number, number][])
+        .map(([first, last]) => ({ start: first, end: last + 1 }));
+      return {};
+    }
+    if (operation.op === "init") {
+      this.#init(operation);
+      return {};
+    }
+    if (this.#machine === null) throw new RangeError("The first operation must be `init`");
+    if (operation.cpu !== undefined) this.#machine.cpu = operation.cpu as number;
+    this.#seen = [];
+    const answer = this.#answer(this.#machine, operation);
+    return {
+      ...answer,
+      events: this.#flushes(),
+      copies: this.#copies(),
+      went_beyond_32bit: this.#wentBeyond(),
+    };
+  }
+
+  #init(line: MappingOperation): void {
+    const number = (name: string) => line[name] as number;
+    const config = traceConfig(line, this.#reserved);
+    const machine = new Machine(config);
+    this.#machine = machine;
+    const dev = new DmaDevice("dev", {
+      maskBits: number("dma_mask_bits"),
+      busLimitBits: number("bus_limit_bits"),
+      untrusted: line.untrusted as boolean,
+      minAlignMask: number("min_align_mask"),
+      maxSegmentSizeBytes: number("max_seg_size"),
+      segmentBoundaryMask: number("seg_boundary_mask"),
+      prefer32Bit: line.try_32bit_first as boolean,
+    });
+    this.#dev = dev;
+    // Built by hand: a shared queue is no setting of the machine, and a trace says itself whether
+    // its device is lazy, untrusted or not.
+    dev.domain = new IommuDomain(machine, {
+      id: 0,
+      device: dev,
+      table: makePageTable(config.iommu),
+      iotlb: machine.iommu.iotlb,
+      flushQueue: QUEUES[line.mode as keyof typeof QUEUES](config.cpus),
+      cachingMode: false,
+      reserved: this.#reserved,
+    });
+    machine.events.listen(
+      (event) => {
+        this.#seen.push(event);
+        if (event.name === "flush_queue.flush") this.#fired++;
+      },
+      ["iotlb.sync", "swiotlb.copy", "kernel.warn", "flush_queue.flush"],
+    );
+  }
+
+  #answer(machine: Machine, line: MappingOperation): Record<string, unknown> {
+    const number = (name: string) => line[name] as number;
+    const dir = line.dir as DmaDirection;
+    const { dma } = machine;
+    const dev = this.#dev;
+    switch (line.op) {
+      case "map_phys": {
+        const addr = dma.dmaMapPhys(dev, number("phys") as PhysAddr, number("size"), dir);
+        return { dma: addr < 0 ? null : addr };
+      }
+      case "unmap_phys":
+        dma.dmaUnmapPhys(dev, number("dma") as DmaAddr, number("size"), dir);
+        return {};
+      case "map_sg": {
+        const list = new Scatterlist(
+          (line.in as [number, number][]).map(([phys, sizeBytes]) => ({
+            phys: phys as PhysAddr,
+            sizeBytes,
+          })),
+        );
+        this.#lists.set(number("id"), list);
+        const error = dma.dmaMapSgtable(dev, list, dir);
+        return {
+          ret: error === 0 ? list.outputs : error,
+          out: list.mapped().map((output) => [output.dma, output.sizeBytes]),
+          // Whatever happened, the list is as it was given.
+          in: list.segments().map(({ phys, sizeBytes }) => [phys, sizeBytes]),
+        };
+      }
+      case "unmap_sg":
+        dma.dmaUnmapSg(dev, this.#lists.get(number("id"))!, dir);
+        return {};
+      case "iova_try_alloc": {
+        const state = new DmaIovaState();
+        this.#states.set(number("id"), state);
+        const phys = number("phys") as PhysAddr;
+        return {
+          addr: dma.dmaIovaTryAlloc(dev, state, phys, number("size")) ? state.addr : null,
+        };
+      }
+      case "advance": {
+        const before = this.#fired;
+        machine.advance(number("ms") * MS);
+        return { now: machine.clock.nowNs / MS, fired: this.#fired - before };
+      }
+      case "state":
+        return this.#state(machine);
+      case "limits": {
+        const max = dma.dmaMaxMappingSize(dev);
+        return {
+          opt_mapping_size: dma.dmaOptMappingSize(dev),
+          max_mapping_size: max === Number.MAX_SAFE_INTEGER ? UNLIMITED : String(max),
+          merge_boundary: dma.dmaGetMergeBoundary(dev),
+        };
+      }
+      default:
+        return this.#twoStep(machine, line, dir);
+    }
+  }
+
+  #twoStep(machine: Machine, line: MappingOperation, dir: DmaDirection): Record<string, unknown> {
+    const number = (name: string) => line[name] as number;
+    const { dma } = machine;
+    const dev = this.#dev;
+    const state = this.#states.get(number("id"));
+    if (state === undefined) return { op: `unknown operation ${line.op}` };
+    switch (line.op) {
+      case "iova_link":
+        return {
+          ret: dma.dmaIovaLink(
+            dev,
+            state,
+            number("phys") as PhysAddr,
+            number("offset"),
+            number("size"),
+            dir,
+          ),
+        };
+      case "iova_sync":
+        return { ret: dma.dmaIovaSync(dev, state, number("offset"), number("size")) };
+      case "iova_unlink":
+        dma.dmaIovaUnlink(dev, state, number("offset"), number("size"), dir);
+        return {};
+      case "iova_destroy":
+        dma.dmaIovaDestroy(dev, state, number("mapped_len"), dir);
+        return {};
+      case "iova_free":
+        dma.dmaIovaFree(dev, state);
+        return {};
+      default:
+        return { op: `unknown operation ${line.op}` };
+    }
+  }
+
+  #flushes(): unknown[] {
+    const list: unknown[] = [];
+    for (const event of this.#seen) {
+      if (event.name !== "iotlb.sync") continue;
+      const { kind, start, size_bytes } = (event as MachineEvent<"iotlb.sync">).fields;
+      if (kind === "all") list.push(["flush_all"]);
+      else list.push([kind === "walk" ? "walk" : "sync", start, start + size_bytes - 1]);
+    }
+    return list;
+  }
+
+  #copies(): [number, number, number][] {
+    const list: [number, number, number][] = [];
+    for (const event of this.#seen) {
+      if (event.name !== "swiotlb.copy") continue;
+      const { direction, orig_phys, tlb_phys, size_bytes } =
+        (event as MachineEvent<"swiotlb.copy">).fields;
+      list.push(
+        direction === "in" ? [orig_phys, tlb_phys, size_bytes] : [tlb_phys, orig_phys, size_bytes],
+      );
+    }
+    return list;
+  }
+
+  #wentBeyond(): boolean {
+    return this.#seen.some((event) =>
+      event.name === "kernel.warn" &&
+      (event as MachineEvent<"kernel.warn">).fields.at === "iommu_dma_alloc_iova"
+    );
+  }
+
+  #state(machine: Machine): Record<string, unknown> {
+    const domain = this.#dev.domain!;
+    const queue = domain.flushQueue;
+    return {
+      now: machine.clock.nowNs / MS,
+      iova_nodes: domain.iova.ranges.count,
+      tables: domain.table.tables,
+      bounce_slots_used: machine.swiotlb.usedSlots,
+      try_32bit_first: this.#dev.prefer32Bit,
+      flush_queue: queue === null ? null : {
+        kind: queue.entries > PER_CPU_RING_ENTRIES ? "single" : "per-cpu",
+        size: queue.entries,
+        timeout_ms: queue.timeoutNs / MS,
+        flush_started: queue.started,
+        flush_finished: queue.finished,
+        timer_on: queue.timerOn ? 1 : 0,
+        timer_at: queue.timerOn ? queue.timerAtNs / MS : null,
+        rings: Array.from({ length: queue.rings }, (_, ring) => queue.ends(ring)),
+      },
+    };
+  }
+}
+
+/** The machine around a trace's device. */
+function traceConfig(
+  line: MappingOperation,
+  reserved: readonly { start: number; end: number }[],
+): MachineConfig {
+  const number = (name: string) => line[name] as number;
+  const defaults = defaultMachineConfig();
+  const pageSizesBytes = pageSizesOf(number("pgsize_bitmap"));
+  return {
+    ...defaults,
+    quirks: new Set(),
+    cpus: number("cpus"),
+    ramSizeBytes: RAM_BYTES,
+    checker: "off",
+    iommu: {
+      ...defaults.iommu,
+      model: line.format === "arm" ? "smmu" : "vtd",
+      granuleBytes: pageSizesBytes[0]!,
+      pageSizesBytes,
+      addressBits: number("address_bits"),
+      reserved,
+    },
+    swiotlb: swiotlbConfig({
+      sizeBytes: number("bounce_slots") * SLOT_BYTES,
+      areas: number("bounce_areas"),
+      basePhys: number("bounce_start") as PhysAddr,
+    }),
+  };
+}
