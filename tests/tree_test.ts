@@ -13,6 +13,8 @@ import { TreeError, type TreeFiles, versionOf } from "../c_drivers/tree/tree_fil
 import { Units } from "../c_drivers/tree/unit.ts";
 import { compareSequences } from "../instruments/oracle/compare.ts";
 import { iovaSequence } from "../instruments/oracle/iova_sequences.ts";
+import { MappingModel, type MappingOperation } from "../instruments/oracle/mapping_operations.ts";
+import { mappingSequence } from "../instruments/oracle/mapping_sequences.ts";
 import { IovaModel, type IovaOperation } from "../instruments/oracle/iova_operations.ts";
 
 function treeOf(texts: Readonly<Record<string, string>>): TreeFiles {
@@ -228,6 +230,20 @@ Deno.test("an allocator that differs in one answer is found, by a minimal sequen
   }
   const { difference } = compareSequences([same, () => new Wrong()], options);
   assertEquals(difference?.operations.map(({ op }) => op), ["init", "alloc_fast"]);
+});
+
+Deno.test("a mapping layer that forgets a flush is found, by a minimal sequence", () => {
+  const same = () => new MappingModel();
+  const options = { count: 12, seed: 1, stepsOf: mappingSequence };
+  assertEquals(compareSequences([same, same], options).difference, null);
+  class Wrong extends MappingModel {
+    override run(operation: MappingOperation) {
+      const answer = super.run(operation);
+      return operation.op === "unmap_phys" ? { ...answer, events: [] } : answer;
+    }
+  }
+  const { difference } = compareSequences([same, () => new Wrong()], options);
+  assertEquals(difference?.operations.map(({ op }) => op), ["init", "map_phys", "unmap_phys"]);
 });
 
 Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and names", async () => {

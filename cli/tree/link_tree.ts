@@ -13,7 +13,9 @@ import type { LinkedTree } from "./tree_module.ts";
 
 /** What a module is made of. */
 export interface Parts {
-  /** Files of the tree. */
+  /** Files that it is there to run, by which it is named. */
+  readonly subjects: readonly string[];
+  /** Files of the tree that are compiled as they are. */
   readonly files: readonly string[];
   /** C code that is compiled with the tree, and may include a source of it. */
   readonly texts: readonly string[];
@@ -62,7 +64,7 @@ export async function linkTree(build: TreeBuild, parts: Parts): Promise<LinkedTr
   if (table.ir === null) throw layoutError(build.version.name, table.said);
   const linked = await build.clang.run([...LINKING, ...Object.keys(objects)], objects, "tree.wasm");
   if (linked.module === null) {
-    throw new TreeError(`${parts.files[0]} does not link`, firstError(linked.said));
+    throw new TreeError(`${parts.subjects[0]} does not link`, firstError(linked.said));
   }
   const module = new WebAssembly.Module(linked.module);
   return { module, layout: new Layout(parts.layout, table.ir) };

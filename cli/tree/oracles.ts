@@ -8,6 +8,9 @@ import {
 import { IovaModel } from "../../instruments/oracle/iova_operations.ts";
 import { iovaSequence } from "../../instruments/oracle/iova_sequences.ts";
 import { MappingModel } from "../../instruments/oracle/mapping_operations.ts";
+import { mappingSequence } from "../../instruments/oracle/mapping_sequences.ts";
+import { TreeError } from "../../c_drivers/tree/tree_files.ts";
+import { type KernelName, kernelNamed } from "../../runtime/kernels/kernels.ts";
 import type { TreeBuild } from "../c/tree_build.ts";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
@@ -20,10 +23,10 @@ export interface Cases {
   readonly seed: number;
 }
 
-/** A file of mapping code. */
+/** Mapping code that is run together. */
 export interface Oracle {
-  /** Its path in a tree. */
-  readonly path: string;
+  /** Its files in a tree. */
+  readonly paths: readonly string[];
   /** @param other Null is the model. @throws {TreeError} */
   compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<unknown>>;
 }
@@ -32,12 +35,12 @@ class OracleOf<O> implements Oracle {
   constructor(
     readonly parts: Parts,
     readonly makeTree: (linked: LinkedTree) => ReturnType<MakeSide<O>>,
-    readonly makeModel: MakeSide<O>,
+    readonly makeModel: (kernel: KernelName) => ReturnType<MakeSide<O>>,
     readonly stepsOf: (seed: number) => readonly Step<O>[],
   ) {}
 
-  get path(): string {
-    return this.parts.files[0]!;
+  get paths(): readonly string[] {
+    return this.parts.subjects;
   }
 
   async build(build: TreeBuild): Promise<MakeSide<O>> {
@@ -45,10 +48,17 @@ class OracleOf<O> implements Oracle {
     return () => this.makeTree(linked);
   }
 
+  /** The model of a tree's release. @throws {TreeError} */
+  model({ version: { major, name, patch } }: TreeBuild): MakeSide<O> {
+    const kernel = kernelNamed(name as string) ?? kernelNamed(`${major}.${patch}` as string);
+    if (kernel === undefined) throw new TreeError(`dmalab has no model of ${name}`);
+    return () => this.makeModel(kernel);
+  }
+
   async compare(one: TreeBuild, other: TreeBuild | null, cases: Cases): Promise<Compared<O>> {
     const sides = [
       await this.build(one),
-      other === null ? this.makeModel : await this.build(other),
+      other === null ? this.model(one) : await this.build(other),
     ] as const;
     return compareSequences(sides, { ...cases, stepsOf: this.stepsOf });
   }
@@ -64,11 +74,11 @@ const IOVA = new OracleOf(
 const MAPPING = new OracleOf(
   mappingParts(),
   (linked) => new TreeMapping(linked),
-  () => new MappingModel(),
-  () => [],
+  (kernel) => new MappingModel({ kernel, quirks: null }),
+  mappingSequence,
 );
 
-export const ORACLES: readonly Oracle[] = [IOVA];
+export const ORACLES: readonly Oracle[] = [IOVA, MAPPING];
 
 /** What golden data name by their folders. */
 export const GOLDEN_ORACLES = { iova: IOVA, mapping: MAPPING } as const;

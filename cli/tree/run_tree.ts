@@ -63,12 +63,19 @@ export function runCompile(
 
 /** Mapping code by its paths in a tree, or what is wrong with a path. */
 export function oraclesOf(paths: readonly string[]): readonly Oracle[] | string {
-  const unknown = paths.find((path) => !ORACLES.some((each) => each.path === path));
+  const unknown = paths.find((path) => !ORACLES.some((each) => each.paths.includes(path)));
   if (unknown !== undefined) {
-    const names = ORACLES.map(({ path }) => path).join(", ");
+    const names = ORACLES.flatMap(({ paths }) => paths).join(", ");
     return `cannot compare "${printable(unknown)}"; expected one of: ${names}`;
   }
-  return paths.length === 0 ? ORACLES : ORACLES.filter(({ path }) => paths.includes(path));
+  return paths.length === 0
+    ? ORACLES
+    : ORACLES.filter((each) => each.paths.some((path) => paths.includes(path)));
+}
+
+/** Files of mapping code that a tree does not have. */
+function lackingOf({ files }: TreeBuild, { paths }: Oracle): readonly string[] {
+  return paths.filter((path) => files.text(path) === null);
 }
 
 /** @param folders A tree beside the model, or the trees before and after a change. */
@@ -84,6 +91,13 @@ export function runCompare(
       : [`OLD (${one.version.name})`, `NEW (${other.version.name})`] as const;
     let code: ExitCode = HELD;
     for (const oracle of oracles) {
+      const lacking = [one, other].flatMap((build) =>
+        build === null ? [] : lackingOf(build, oracle)
+      );
+      if (lacking.length > 0) {
+        screen.out(`skipped | ${oracle.paths[0]} | the tree has no ${lacking[0]}\n`);
+        continue;
+      }
       const found = await oracle.compare(one, other, cases);
       if (!printCompared(found, oracle, names, cases, screen)) code = FAILED;
     }
@@ -94,7 +108,7 @@ export function runCompare(
 /** @returns Whether there is no difference. */
 function printCompared(
   { difference, operations }: Compared<unknown>,
-  { path }: Oracle,
+  { paths: [path] }: Oracle,
   names: readonly [string, string],
   { count, seed }: Cases,
   screen: Screen,

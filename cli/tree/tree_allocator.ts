@@ -1,18 +1,19 @@
 /** The tree's own IOVA allocator, with the interface of `IovaModel`. */
-import type { LayoutWanted } from "../../c_drivers/tree/layout.ts";
 import type { Answer, Side } from "../../instruments/oracle/compare.ts";
 import type { IovaOperation } from "../../instruments/oracle/iova_operations.ts";
+import type { Parts } from "./link_tree.ts";
 import { type LinkedTree, TreeModule, TreeStopped } from "./tree_module.ts";
 
 /** What of the tree it is made of, and what is compiled beside. */
-export const ALLOCATOR = {
+export const ALLOCATOR: Parts = {
+  subjects: ["drivers/iommu/iova.c"],
   files: ["drivers/iommu/iova.c", "lib/rbtree.c"],
   texts: [
     "#include <linux/rbtree.h>\n" +
     "struct rb_node *lab_first(struct rb_root *root) { return rb_first(root); }\n",
   ],
   layout: {
-    headers: ["linux/iova.h", "linux/rbtree.h", "linux/workqueue.h"],
+    headers: ["linux/iova.h", "linux/rbtree.h", "linux/workqueue.h", "linux/timer.h"],
     structs: {
       iova_domain: [
         "rbroot",
@@ -24,8 +25,9 @@ export const ALLOCATOR = {
       ],
       iova: ["node", "pfn_lo", "pfn_hi"],
       delayed_work: ["work.func"],
+      timer_list: ["function"],
     },
-  } as LayoutWanted,
+  },
 };
 
 /** Above every range: the sentinel of the tree. */

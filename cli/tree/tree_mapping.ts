@@ -34,6 +34,14 @@ function formatText(format: string): string {
 export function mappingParts(): Parts {
   const own = readTreeHeaders();
   return {
+    subjects: [
+      "drivers/iommu/dma-iommu.c",
+      "kernel/dma/swiotlb.c",
+      "kernel/dma/direct.c",
+      "kernel/dma/mapping.c",
+      "drivers/iommu/iommu.c",
+      ...FORMATS.map((format) => `${GENERIC_TABLES}/iommu_${format}.c`),
+    ],
     files: [
       "kernel/dma/mapping.c",
       "kernel/dma/direct.c",
@@ -75,6 +83,8 @@ const SLOT_BYTES = 2048;
 /** Buffers of the golden data lie below. */
 const RAM_BYTES = 2 ** 37;
 
+type Ranges = readonly (readonly [number, number])[];
+
 export class TreeMapping implements Side<MappingOperation> {
   readonly #tree: TreeModule;
   readonly #states = new Map<number, number>();
@@ -82,11 +92,13 @@ export class TreeMapping implements Side<MappingOperation> {
   #events: unknown[] = [];
   #copies: [number, number, number][] = [];
   #wentBeyond = false;
+  #warnings = 0;
   #tables = 0;
+  #isLazy = false;
   #pool = { start: 0, slots: 0 };
   #device = 0;
   #domain = 0;
-  #reserved: readonly (readonly [number, number])[] = [];
+  #reserved: Ranges = [];
 
   constructor(linked: LinkedTree) {
     this.#tree = new TreeModule(linked, this.#imports());
@@ -95,7 +107,7 @@ export class TreeMapping implements Side<MappingOperation> {
 
   run(operation: MappingOperation): Answer {
     if (operation.op === "reserved") {
-      this.#reserved = operation.ranges as readonly (readonly [number, number])[];
+      this.#reserved = operation.ranges as Ranges;
       return {};
     }
     if (operation.op === "init") {
@@ -106,18 +118,22 @@ export class TreeMapping implements Side<MappingOperation> {
     this.#events = [];
     this.#copies = [];
     this.#wentBeyond = false;
+    this.#warnings = 0;
     const answer = this.#answer(operation);
     return {
       ...answer,
       events: this.#events,
       copies: this.#copies,
       went_beyond_32bit: this.#wentBeyond,
+      // Directly, a kernel warns once for lists and once for single buffers, and the model once.
+      ...this.#domain === 0 ? {} : { warn: this.#warnings },
     };
   }
 
   #init(operation: MappingOperation): void {
     const number = (name: string) => operation[name] as number;
     const tree = this.#tree;
+    const ranges = (operation.ranges ?? this.#reserved) as Ranges;
     tree.startCpus(number("cpus"));
     if (tree.call("iova_cache_get") !== 0) throw new TreeStopped("iova_cache_get() fails");
     this.#pool = { start: number("bounce_start"), slots: number("bounce_slots") };
@@ -139,8 +155,9 @@ export class TreeMapping implements Side<MappingOperation> {
       number("seg_boundary_mask"),
       number("max_seg_size"),
     );
-    for (const [first, last] of this.#reserved) tree.call("lab_reserve", first, last - first + 1);
+    for (const [first, last] of ranges) tree.call("lab_reserve", first, last - first + 1);
     const { mode } = operation;
+    this.#isLazy = mode !== "strict";
     if (mode === "direct") return;
     const format = FORMATS.indexOf(operation.format as string);
     if (format < 0) throw new TreeStopped(`The tree's generic tables have no ${operation.format}`);
@@ -185,14 +202,17 @@ export class TreeMapping implements Side<MappingOperation> {
           now: tree.nowMs,
           // The anchor is one of them.
           iova_nodes: this.#domain === 0 ? 0 : tree.call("lab_ranges", this.#domain) - 1,
-          tables: this.#tables,
+          // Lazily, pages of tables are freed with the ranges; the model counts those in use.
+          ...this.#isLazy ? {} : { tables: this.#tables },
           bounce_slots_used: this.#pool.slots === 0 ? 0 : tree.call("lab_bounce_used"),
           try_32bit_first: tree.call("lab_prefers_low") !== 0,
         };
       case "limits":
         return {
-          opt_mapping_size: tree.call("dma_opt_mapping_size", this.#device),
-          max_mapping_size: unsigned(BigInt(tree.call("dma_max_mapping_size", this.#device))),
+          opt_mapping_size: unsigned(BigInt(tree.call("dma_opt_mapping_size", this.#device))),
+          max_mapping_size: String(
+            BigInt.asUintN(64, BigInt(tree.call("dma_max_mapping_size", this.#device))),
+          ),
           merge_boundary: tree.call("dma_get_merge_boundary", this.#device),
         };
       default:
@@ -236,7 +256,7 @@ export class TreeMapping implements Side<MappingOperation> {
 
   #mapList(operation: MappingOperation, dir: Int): Answer {
     const { layout, memory } = this.#tree;
-    const segments = operation.in as readonly (readonly [number, number])[];
+    const segments = operation.in as Ranges;
     const bytes = layout.sizeOf("scatterlist");
     const at = memory.take(segments.length * bytes);
     this.#tree.call("sg_init_table", at, new Int(segments.length));
@@ -304,6 +324,10 @@ export class TreeMapping implements Side<MappingOperation> {
       },
       mod_node_page_state: () => {},
       ___ratelimit: () => 1,
+      dev_driver_string: () => 0n,
+      warn_slowpath_fmt: () => {
+        this.#warnings++;
+      },
       _dev_info: () => {},
       _dev_warn: () => {},
       _dev_notice: () => {

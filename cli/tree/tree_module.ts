@@ -211,6 +211,12 @@ export class TreeModule {
       },
       strcmp: (one: Wide, other: Wide) =>
         Number(this.memory.text(Number(one)) !== this.memory.text(Number(other))),
+      strncmp: (one: Wide, other: Wide, count: Wide) => {
+        const [first, second] = [one, other].map((at) =>
+          this.memory.text(Number(at)).slice(0, Number(count))
+        );
+        return Number(first !== second);
+      },
       memset: (at: Wide, byte: Wide, size: Wide) => {
         this.memory.fill(Number(at), Number(byte), Number(size));
         return at;
@@ -225,6 +231,10 @@ export class TreeModule {
   #running(): Imports {
     const lock = (at: Wide) => this.memory.view.setUint32(Number(at), 1, true);
     const unlock = (at: Wide) => this.memory.view.setUint32(Number(at), 0, true);
+    const initTimer = (timer: Wide, callback: Wide) => {
+      const at = Number(timer) + this.layout.offsetOf(TIMER);
+      this.memory.view.setBigUint64(at, BigInt(callback), true);
+    };
     const stopped = (what: string) => (file: Wide, line: Wide) => {
       throw new TreeStopped(`${what}() at ${this.memory.text(Number(file))}:${line}`);
     };
@@ -244,10 +254,8 @@ export class TreeModule {
       _printk: nothing,
       lab_bug: stopped("BUG"),
       warn_slowpath_fmt: stopped("WARN"),
-      timer_init_key: (timer: Wide, callback: Wide) => {
-        const at = Number(timer) + this.layout.offsetOf(TIMER);
-        this.memory.view.setBigUint64(at, BigInt(callback), true);
-      },
+      timer_init_key: initTimer,
+      init_timer_key: initTimer,
       mod_timer: (timer: Wide, expires: Wide) => {
         const wasPending = this.#cancel(timer);
         this.#delayed.push({ at: Number(timer), atMs: Number(expires), member: TIMER });

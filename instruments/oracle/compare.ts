@@ -14,13 +14,13 @@ export interface Side<O> {
 /** Makes a side; each sequence starts with a new one. */
 export type MakeSide<O> = () => Side<O>;
 
-/** An operation, or what is made of an earlier one's results; null leaves it out. */
+/** Operations that were performed, with their results, by the identifiers of their steps. */
+export type Earlier<O> = ReadonlyMap<number, readonly [operation: O, answer: Answer]>;
+
+/** An operation, or what is made of earlier ones; null leaves it out, as a minimised sequence may those. */
 export type Step<O> =
   & { readonly id: number }
-  & ({ readonly operation: O } | {
-    readonly of: number;
-    readonly then: (earlier: O, answer: Answer) => O | null;
-  });
+  & ({ readonly operation: O } | { readonly then: (earlier: Earlier<O>) => O | null });
 
 /** The first operation whose results differ. */
 export interface Difference<O> {
@@ -72,13 +72,7 @@ function live<O>(
   const results = new Map<number, readonly [O, Answer]>();
   const operations: O[] = [];
   for (const step of steps) {
-    let operation: O | null;
-    if ("operation" in step) operation = step.operation;
-    else {
-      // The earlier one may be left out.
-      const earlier = results.get(step.of);
-      operation = earlier === undefined ? null : step.then(...earlier);
-    }
+    const operation = "operation" in step ? step.operation : step.then(results);
     if (operation === null) continue;
     operations.push(operation);
     const answers = [answerOf(one, operation), answerOf(other, operation)] as const;

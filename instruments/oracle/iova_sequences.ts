@@ -1,6 +1,6 @@
 /** Random sequences of operations on an IOVA allocator. */
 import { Random } from "../../runtime/random.ts";
-import type { Step } from "./compare.ts";
+import type { Earlier, Step } from "./compare.ts";
 import type { IovaOperation } from "./iova_operations.ts";
 
 type IovaStep = Step<IovaOperation>;
@@ -50,7 +50,7 @@ export function iovaSequence(seed: number): readonly IovaStep[] {
 
 class IovaWalk {
   readonly #steps: IovaStep[] = [];
-  readonly #live: { readonly id: number; readonly isPlain: boolean }[] = [];
+  readonly #live: number[] = [];
   readonly #dead = new Set<number>();
 
   constructor(readonly random: Random, readonly plan: Plan) {}
@@ -110,7 +110,7 @@ class IovaWalk {
   #allocate(size: number, cpu: number): void {
     const flush = this.random.below(2) === 0;
     const id = this.#put({ op: "alloc_fast", cpu, size, limit_pfn: this.#limit(), flush });
-    this.#live.push({ id, isPlain: false });
+    this.#live.push(id);
   }
 
   #free(cpu: number): void {
@@ -118,18 +118,17 @@ class IovaWalk {
     if (this.#live.length === 0) return this.#allocate(this.#size(), cpu);
     // The last one, or any.
     const at = random.below(3) === 0 ? this.#live.length - 1 : random.below(this.#live.length);
-    const [{ id: of, isPlain }] = this.#live.splice(at, 1) as [{ id: number; isPlain: boolean }];
-    const id = this.#steps.length;
-    const then = isPlain
-      ? (earlier: IovaOperation, { lo }: Readonly<Record<string, unknown>>) =>
-        earlier.op === "alloc" && typeof lo === "number"
-          ? { op: "free", pfn: lo + Math.floor(earlier.size / 2) } as const
-          : null
-      : (earlier: IovaOperation, { pfn }: Readonly<Record<string, unknown>>) =>
-        earlier.op === "alloc_fast" && typeof pfn === "number" && pfn !== 0
-          ? { op: "free_fast", cpu, pfn, size: earlier.size } as const
-          : null;
-    this.#steps.push({ id, of, then });
+    const [of = 0] = this.#live.splice(at, 1);
+    const then = (earlier: Earlier<IovaOperation>): IovaOperation | null => {
+      const [operation, { lo, pfn } = {}] = earlier.get(of) ?? [];
+      if (operation?.op === "alloc" && typeof lo === "number") {
+        return { op: "free", pfn: lo + Math.floor(operation.size / 2) };
+      }
+      return operation?.op === "alloc_fast" && typeof pfn === "number" && pfn !== 0
+        ? { op: "free_fast", cpu, pfn, size: operation.size }
+        : null;
+    };
+    this.#steps.push({ id: this.#steps.length, then });
   }
 
   #plain(): void {
@@ -140,7 +139,7 @@ class IovaWalk {
     }
     const aligned = random.below(2) === 0;
     const id = this.#put({ op: "alloc", size: this.#size(), limit_pfn: this.#limit(), aligned });
-    this.#live.push({ id, isPlain: true });
+    this.#live.push(id);
   }
 
   /** Fills magazines: one size, all freed by the same CPU. */

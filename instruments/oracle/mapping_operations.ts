@@ -8,6 +8,7 @@ import type { MachineEvent } from "../../runtime/events.ts";
 import { IommuDomain } from "../../runtime/iommu/domain.ts";
 import { PER_CPU_RING_ENTRIES, PER_CPU_TIMEOUT_NS } from "../../runtime/iommu/flush_queue.ts";
 import { makePageTable } from "../../runtime/iommu/iommu_models.ts";
+import { DEFAULT_KERNEL, type KernelConfig } from "../../runtime/kernels/kernels.ts";
 import { Machine } from "../../runtime/machine.ts";
 import {
   defaultMachineConfig,
@@ -24,6 +25,17 @@ const SLOT_BYTES = 2048;
 /** The buffers of the traces lie below this. */
 const RAM_BYTES = 128 * GIB;
 const UNLIMITED = "18446744073709551615";
+
+const INTENDED: Pick<KernelConfig, "kernel" | "quirks"> = {
+  kernel: DEFAULT_KERNEL,
+  quirks: new Set(),
+};
+
+/** The IOMMU of each table format. */
+const MODELS = { arm: "smmu", vtdss: "vtd", x86_64: "vtd_first_stage", amdv1: "amd" } as const;
+
+/** Where a kernel prints a message and no WARN. */
+const MESSAGES: ReadonlySet<string> = new Set(["iommu_dma_alloc_iova", "swiotlb_full"]);
 
 /** The flush queue of each mode. */
 const QUEUES = {
@@ -55,13 +67,16 @@ export class MappingModel implements Side<MappingOperation> {
   readonly #states = new Map<number, DmaIovaState>();
   readonly #lists = new Map<number, Scatterlist>();
 
+  /** @param kernel Its release and defects; the golden data are of intended behaviour. */
+  constructor(readonly kernel: typeof INTENDED = INTENDED) {}
+
   /** @throws {RangeError} Where the device is not made yet. */
   run(operation: MappingOperation): Answer {
-    if (operation.op === "reserved") {
+    if (operation.ranges !== undefined) {
       this.#reserved = (operation.ranges as [number, number][])
         .map(([first, last]) => ({ start: first, end: last + 1 }));
-      return {};
     }
+    if (operation.op === "reserved") return {};
     if (operation.op === "init") {
       this.#init(operation);
       return {};
@@ -75,12 +90,13 @@ export class MappingModel implements Side<MappingOperation> {
       events: this.#flushes(),
       copies: this.#copies(),
       went_beyond_32bit: this.#wentBeyond(),
+      warn: this.#warnings().filter(({ at }) => !MESSAGES.has(at)).length,
     };
   }
 
   #init(line: MappingOperation): void {
     const number = (name: string) => line[name] as number;
-    const config = traceConfig(line, this.#reserved);
+    const config = { ...traceConfig(line, this.#reserved), ...this.kernel };
     const machine = new Machine(config);
     this.#machine = machine;
     const dev = new DmaDevice("dev", {
@@ -93,6 +109,14 @@ export class MappingModel implements Side<MappingOperation> {
       prefer32Bit: line.try_32bit_first as boolean,
     });
     this.#dev = dev;
+    machine.events.listen(
+      (event) => {
+        this.#seen.push(event);
+        if (event.name === "flush_queue.flush") this.#fired++;
+      },
+      ["iotlb.sync", "swiotlb.copy", "kernel.warn", "flush_queue.flush"],
+    );
+    if (line.mode === "direct") return;
     // Built by hand: a shared queue is no setting of the machine, and a trace says itself whether
     // its device is lazy, untrusted or not.
     dev.domain = new IommuDomain(machine, {
@@ -104,27 +128,21 @@ export class MappingModel implements Side<MappingOperation> {
       cachingMode: false,
       reserved: this.#reserved,
     });
-    machine.events.listen(
-      (event) => {
-        this.#seen.push(event);
-        if (event.name === "flush_queue.flush") this.#fired++;
-      },
-      ["iotlb.sync", "swiotlb.copy", "kernel.warn", "flush_queue.flush"],
-    );
   }
 
   #answer(machine: Machine, line: MappingOperation): Record<string, unknown> {
     const number = (name: string) => line[name] as number;
     const dir = line.dir as DmaDirection;
+    const attrs = (line.attrs ?? 0) as number;
     const { dma } = machine;
     const dev = this.#dev;
     switch (line.op) {
       case "map_phys": {
-        const addr = dma.dmaMapPhys(dev, number("phys") as PhysAddr, number("size"), dir);
+        const addr = dma.dmaMapPhys(dev, number("phys") as PhysAddr, number("size"), dir, attrs);
         return { dma: addr < 0 ? null : addr };
       }
       case "unmap_phys":
-        dma.dmaUnmapPhys(dev, number("dma") as DmaAddr, number("size"), dir);
+        dma.dmaUnmapPhys(dev, number("dma") as DmaAddr, number("size"), dir, attrs);
         return {};
       case "map_sg": {
         const list = new Scatterlist(
@@ -162,8 +180,9 @@ export class MappingModel implements Side<MappingOperation> {
         return this.#state(machine);
       case "limits": {
         const max = dma.dmaMaxMappingSize(dev);
+        const opt = dma.dmaOptMappingSize(dev);
         return {
-          opt_mapping_size: dma.dmaOptMappingSize(dev),
+          opt_mapping_size: opt === Number.MAX_SAFE_INTEGER ? UNLIMITED : opt,
           max_mapping_size: max === Number.MAX_SAFE_INTEGER ? UNLIMITED : String(max),
           merge_boundary: dma.dmaGetMergeBoundary(dev),
         };
@@ -232,20 +251,24 @@ export class MappingModel implements Side<MappingOperation> {
   }
 
   #wentBeyond(): boolean {
-    return this.#seen.some((event) =>
-      event.name === "kernel.warn" &&
-      (event as MachineEvent<"kernel.warn">).fields.at === "iommu_dma_alloc_iova"
-    );
+    return this.#warnings().some(({ at }) => at === "iommu_dma_alloc_iova");
+  }
+
+  #warnings(): readonly MachineEvent<"kernel.warn">["fields"][] {
+    return this.#seen.filter(({ name }) => name === "kernel.warn")
+      .map((event) => (event as MachineEvent<"kernel.warn">).fields);
   }
 
   #state(machine: Machine): Record<string, unknown> {
-    const domain = this.#dev.domain!;
+    const now = machine.clock.nowNs / MS;
+    const { domain } = this.#dev;
+    const pool = { now, bounce_slots_used: machine.swiotlb.usedSlots };
+    if (domain === null) return pool;
     const queue = domain.flushQueue;
     return {
-      now: machine.clock.nowNs / MS,
+      ...pool,
       iova_nodes: domain.iova.ranges.count,
       tables: domain.table.tables,
-      bounce_slots_used: machine.swiotlb.usedSlots,
       try_32bit_first: this.#dev.prefer32Bit,
       flush_queue: queue === null ? null : {
         kind: queue.entries > PER_CPU_RING_ENTRIES ? "single" : "per-cpu",
@@ -271,13 +294,12 @@ function traceConfig(
   const pageSizesBytes = pageSizesOf(number("pgsize_bitmap"));
   return {
     ...defaults,
-    quirks: new Set(),
     cpus: number("cpus"),
     ramSizeBytes: RAM_BYTES,
     checker: "off",
     iommu: {
       ...defaults.iommu,
-      model: line.format === "arm" ? "smmu" : "vtd",
+      model: MODELS[line.format as keyof typeof MODELS],
       granuleBytes: pageSizesBytes[0]!,
       pageSizesBytes,
       addressBits: number("address_bits"),

@@ -4,7 +4,11 @@ import type { Difference } from "../difference.ts";
 import { compareFields, NO_INIT, type TraceLine } from "./iova_trace.ts";
 
 /** Whether a field belongs to a recorded line that does not have it: nothing happened. */
-const EMPTY: Readonly<Record<string, string>> = { copies: "[]", went_beyond_32bit: "false" };
+const EMPTY: Readonly<Record<string, string>> = {
+  copies: "[]",
+  went_beyond_32bit: "false",
+  warn: "0",
+};
 
 /** A life of one device and its domain, fed line by line. */
 export class DmaTrace {
