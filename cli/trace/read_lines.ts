@@ -4,7 +4,7 @@
  * What a machine has recorded is text of strangers, names of tasks and devices among it: control
  * characters become pictures here, before anything prints or exports them.
  */
-import { hasUnprintable, printable } from "../../lang/diagnostics/display_width.ts";
+import { hasUnprintableText, printable } from "../../lang/diagnostics/display_width.ts";
 import { formatSize } from "../../lang/text/numbers.ts";
 import { FileError } from "../files/file_error.ts";
 import { READ_LIMITS } from "../files/file_limits.ts";
@@ -176,9 +176,12 @@ async function* linesOf(
     // Of a line that is too long only the end is looked for: nothing that is read here has such lines.
     const from = rest.length < longest ? 0 : text.indexOf("\n");
     if (from < 0) return [];
-    const lines = (rest + text.slice(from)).split("\n");
+    const whole = rest + text.slice(from);
+    const lines = whole.split("\n");
     rest = lines.pop()!.slice(0, longest);
-    return lines.map(withoutReturn).map((line) => hasUnprintable(line) ? printable(line) : line);
+    // One look at all lines is cheaper than one at each.
+    if (!hasUnprintableText(whole)) return lines;
+    return lines.map((line) => printable(withoutReturn(line)));
   };
   for await (const chunk of await plain(stream, shown)) {
     see(chunk);

@@ -7,7 +7,7 @@ import {
 } from "../../instruments/traces/ledger/traced_mapping.ts";
 import { mappingLines } from "../../instruments/traces/ledger/mapping_lines.ts";
 import { LogPass, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
-import { isDmaEvent, readDmaEvent } from "../../instruments/traces/line/dma_event.ts";
+import { readDmaEvent } from "../../instruments/traces/line/dma_event.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
@@ -70,10 +70,10 @@ async function atLine(source: LineSource, wanted: number): Promise<string[] | st
   });
   if (text === null) return `${source.name} has no line ${wanted}`;
   const line = new TraceLine();
-  const event = line.read(text) === "event" && isDmaEvent(line.event)
-    ? readDmaEvent(line.event, line.payload)
-    : null;
-  if (event === null) return `${source.name}:${wanted} is no line of a mapping`;
+  const event = line.read(text) === "event" ? readDmaEvent(line.event, line.payload) : null;
+  if (event === null || event === undefined) {
+    return `${source.name}:${wanted} is no line of a mapping`;
+  }
   switch (event.op) {
     case "failed":
       return `${source.name}:${wanted} is a map that failed`;

@@ -60,18 +60,13 @@ export function printable(line: string): string {
   return line.replace(UNSAFE, pictureOf);
 }
 
-/** Whether {@linkcode printable} changes a line. */
-export function hasUnprintable(line: string): boolean {
-  return line.search(UNSAFE) >= 0;
-}
-
 /**
  * Text of several lines as it may be shown: {@linkcode printable} but for line ends.
  *
  * @param colour Whether colours are meant: then their sequences stay.
  */
 export function printableText(text: string, colour: boolean): string {
-  if (text.search(UNSAFE_BUT_LINE_ENDS) < 0) return text;
+  if (!hasUnprintableText(text)) return text;
   return text.split("\n").map((line) => {
     if (!colour) return printable(line);
     const colours = line.match(new RegExp(COLOUR, "g")) ?? [];
@@ -79,6 +74,11 @@ export function printableText(text: string, colour: boolean): string {
       "",
     );
   }).join("\n");
+}
+
+/** Whether {@linkcode printableText} changes a text without colours. */
+export function hasUnprintableText(text: string): boolean {
+  return text.search(UNSAFE_BUT_LINE_ENDS) >= 0;
 }
 
 const UNSAFE_BUT_LINE_ENDS = new RegExp(UNSAFE.source.replace("\\x0a-", "\\x0b-"));

@@ -4,7 +4,7 @@
  *
  * @see behaviour/traces.md T.40 to T.43
  */
-import { isDmaEvent, readDmaEvent } from "../line/dma_event.ts";
+import { readDmaEvent } from "../line/dma_event.ts";
 import { readSetup } from "../line/nvme_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import { pageOf } from "../ledger/traced_mapping.ts";
@@ -160,7 +160,7 @@ export class QemuClock {
 
 /** Where a map begins for the device; null for another event. */
 function firstAddress(event: string, payload: string): number | null {
-  const read = isDmaEvent(event) ? readDmaEvent(event, payload) : null;
+  const read = readDmaEvent(event, payload);
   switch (read?.op) {
     case "iommu_map":
       return read.start;

@@ -5,7 +5,7 @@
  *
  * @see behaviour/traces.md T.64 to T.69
  */
-import { type DmaEvent, isDmaEvent, readDmaEvent } from "../line/dma_event.ts";
+import { type DmaEvent, readDmaEvent } from "../line/dma_event.ts";
 import type { TraceLine } from "../line/trace_line.ts";
 import type { StepSink } from "../script/recorder.ts";
 import { Edges } from "./edges.ts";
@@ -70,10 +70,10 @@ export class Ledger {
   /** Takes a line of an event. @returns False when it is damaged. */
   push(line: TraceLine, number: number): boolean {
     const now: Moment = { line: number, seconds: line.seconds, cpu: line.cpu };
-    const isCall = CALLS.test(line.event);
+    const event = readDmaEvent(line.event, line.payload);
+    const isCall = event !== undefined || CALLS.test(line.event);
     if (isCall && this.edges.pass(now)) this.#silence();
     const context = this.table.context(line.pid, now, line.context);
-    const event = isDmaEvent(line.event) ? readDmaEvent(line.event, line.payload) : undefined;
     if (event === null) {
       this.damaged.push(number);
       this.edges.lostLine = number;

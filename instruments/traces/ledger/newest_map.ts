@@ -19,9 +19,11 @@ export class NewestMap<Key, Value> extends Map<Key, Value> {
   }
 
   #dropOldest(): void {
-    const [[key, value]] = this as Iterable<[Key, Value]> as [[Key, Value]];
-    this.delete(key);
-    this.dropped++;
-    this.#onDrop?.(key, value);
+    for (const [key, value] of this) {
+      this.delete(key);
+      this.dropped++;
+      this.#onDrop?.(key, value);
+      return;
+    }
   }
 }

@@ -73,6 +73,7 @@ export class ReusedAddresses {
     now: Moment,
     beside: TableUnmap | null,
   ): boolean {
+    if (this.#byAddress.size === 0) return false;
     const key = keyOf(live);
     const reused = this.#byAddress.get(key);
     if (reused === undefined || live.addr !== event.addr) return false;

@@ -98,14 +98,9 @@ const READERS: ReadonlyMap<string, Reader> = new Map(Object.entries<Reader>({
   unmap: iommuUnmapped,
 }));
 
-/** Whether an event is one of those that mappings are followed by. */
-export function isDmaEvent(name: string): boolean {
-  return READERS.has(name);
-}
-
-/** Reads the payload of an event that `isDmaEvent` knows; null when it is damaged. */
-export function readDmaEvent(name: string, payload: string): DmaEvent | null {
-  return READERS.get(name)!(payload);
+/** Reads an event that mappings are followed by; null when it is damaged, undefined for any other. */
+export function readDmaEvent(name: string, payload: string): DmaEvent | null | undefined {
+  return READERS.get(name)?.(payload);
 }
 
 function directionOf(payload: string): Direction | null {

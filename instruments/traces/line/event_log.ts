@@ -5,7 +5,7 @@
  * @see behaviour/traces.md T.1, T.40 to T.43, T.57 to T.59
  */
 import type { KernelLogEntry } from "../kernel_log/entry.ts";
-import { type DmaEvent, isDmaEvent, readDmaEvent } from "./dma_event.ts";
+import { type DmaEvent, readDmaEvent } from "./dma_event.ts";
 import { type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
 import { readSetup } from "./nvme_event.ts";
 import type { TraceLine } from "./trace_line.ts";
@@ -88,8 +88,8 @@ export function logEvent(
 function traceFields(line: TraceLine) {
   const { context, cpu, event, payload, pid, seconds, task } = line;
   const common = { seconds, event, cpu, task, pid, context: context === " " ? null : context };
-  if (isDmaEvent(event)) {
-    const read = readDmaEvent(event, payload);
+  const read = readDmaEvent(event, payload);
+  if (read !== undefined) {
     return read === null
       ? { ...common, damaged: true, payload }
       : { ...common, ...addressesAsHex(read) };

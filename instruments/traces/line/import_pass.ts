@@ -2,7 +2,7 @@
  * What an import counts: lines by their origin, events by their names, and what is missing or
  * damaged.
  */
-import { isDmaEvent, readDmaEvent } from "./dma_event.ts";
+import { readDmaEvent } from "./dma_event.ts";
 import { type LineOrigin, originOf, queueLimitOf } from "./line_source.ts";
 import { TraceLine } from "./trace_line.ts";
 
@@ -60,7 +60,7 @@ export class ImportPass {
     if (line.wasRaw) this.rawRecords++;
     this.firstSeconds ??= line.seconds;
     this.lastSeconds = line.seconds;
-    if (isDmaEvent(line.event) && readDmaEvent(line.event, line.payload) === null) {
+    if (readDmaEvent(line.event, line.payload) === null) {
       this.damaged.push({ file, line: number });
     }
   }
