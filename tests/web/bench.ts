@@ -4,6 +4,7 @@ import {
   type BrowserContextOptions,
   type CDPSession,
   chromium,
+  type Frame,
   type Page,
 } from "playwright-core";
 import { join } from "@std/path";
@@ -80,7 +81,7 @@ export async function openPage(
 }
 
 /** Waits until a run is done. */
-export async function untilDone(page: Page, timeout = 60_000): Promise<void> {
+export async function untilDone(page: Page | Frame, timeout = 60_000): Promise<void> {
   await waitFor(
     page,
     `document.getElementById("state").textContent.startsWith("exit code")`,
@@ -104,7 +105,11 @@ export async function sharedText(page: Page): Promise<string> {
 }
 
 /** Waits until an expression of the page is true; its policy lets no library make code of a text there. */
-export async function waitFor(page: Page, expression: string, timeoutMs = 60_000): Promise<void> {
+export async function waitFor(
+  page: Page | Frame,
+  expression: string,
+  timeoutMs = 60_000,
+): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!await page.evaluate(expression)) {
     if (Date.now() > end) throw new Error(`The page never had ${expression}`);

@@ -1,6 +1,7 @@
 /** The checks of the pages, each by its name; `tests/web_main.ts` starts them. */
 import { Findings, PAGES, startBrowser } from "./bench.ts";
 import { checkKeyboard, checkViews } from "./access_checks.ts";
+import { checkFrames, checkPolicy } from "./embed_checks.ts";
 import { checkLinks, checkOutput, checkRunaways } from "./playground_checks.ts";
 import { checkLargeRun, checkReports } from "./report_checks.ts";
 import { checkSizes } from "./size_checks.ts";
@@ -11,6 +12,8 @@ const CHECKS = {
   views: checkViews,
   runaways: checkRunaways,
   links: checkLinks,
+  frames: checkFrames,
+  policy: checkPolicy,
   large: checkLargeRun,
   reports: checkReports,
   output: checkOutput,

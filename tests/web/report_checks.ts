@@ -7,6 +7,7 @@ import { Interrupts } from "../../cli/interrupts.ts";
 import { limitsOf } from "../../cli/scenario/limit_options.ts";
 import { loadFollowed } from "../../lang/language.ts";
 import { type Recording, recordRun, runsOf } from "../../lang/recording/mod.ts";
+import type { Program } from "../../lang/run/program.ts";
 import { rowTexts, tableAt, tableSizes } from "../../lang/views/tables.ts";
 import { formatEventText } from "../../lang/render/event_line.ts";
 import { scenariosBelow } from "../examples.ts";
@@ -87,11 +88,16 @@ function titleOf(name: Recording["name"]): string {
   return name.combination === "" ? `${name.name} (` : `${name.name} [${name.combination}]`;
 }
 
-function recordingsOf(path: string): readonly Recording[] {
+/** A scenario, ready to be recorded. */
+export function programOf(path: string): Program {
   const opened = HostLoader.open(path);
   if (typeof opened === "string") throw new Error(opened);
-  const { program } = loadFollowed(opened.entry, opened.loader);
-  return runsOf(program!).map((choice) => recordRun(program!, choice));
+  return loadFollowed(opened.entry, opened.loader).program!;
+}
+
+function recordingsOf(path: string): readonly Recording[] {
+  const program = programOf(path);
+  return runsOf(program).map((choice) => recordRun(program, choice));
 }
 
 /** Holds the tables and the event that a page shows against the recording. */
