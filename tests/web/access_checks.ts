@@ -77,6 +77,31 @@ async function checkMarks(browser: Browser, found: Findings): Promise<void> {
   await page.context().close();
 }
 
+/** An event of a block that ran on a machine of its own is gone to, and back. */
+async function checkBlocks(browser: Browser, found: Findings): Promise<void> {
+  const report = await reportOf("examples/api/06-sg-to-two-step.dma");
+  const { page, wrong } = await openPage(browser, `file://${report}`);
+  await untilShown(page);
+  const position = () => page.textContent("#position");
+  const before = await position();
+  await page.click("#tab-diff");
+  await page.selectOption("#diff-from", "side 0");
+  await page.selectOption("#diff-to", "side 1");
+  await page.focus("#panel-diff .beside tr:last-child [data-item] >> nth=-1");
+  const event = (await page.evaluate("document.activeElement.textContent") as string).split(" ")[0];
+  await page.keyboard.press("Enter");
+  const there = (await position())!;
+  const isSame = await page.inputValue("#diff-to") === "side 1";
+  await page.keyboard.press("u");
+  found.check(
+    there.includes("[fork: second]") && there.includes(` ${event}/`) && isSame &&
+      await position() === before,
+    `Enter goes from ${before} to event ${event} of a block, ${there}, u comes back`,
+  );
+  found.check(wrong.length === 0, `no error of the page ${wrong}`);
+  await page.context().close();
+}
+
 interface AxeResults {
   readonly violations: readonly {
     readonly id: string;
@@ -136,4 +161,5 @@ export async function checkKeyboard(browser: Browser, found: Findings): Promise<
   found.check(wrong.length === 0, `from an example to a link with the keyboard alone ${wrong}`);
   await page.context().close();
   await checkMarks(browser, found);
+  await checkBlocks(browser, found);
 }

@@ -1,5 +1,8 @@
 /** What the playground has built in: the examples, the drivers' scenarios, and the files they use. */
 import { join } from "@std/path";
+import { loadFollowed } from "../../lang/language.ts";
+import { SourceFile } from "../../lang/source.ts";
+import { projectLoader } from "../../web/engine/project_loader.ts";
 import type { PlaygroundData } from "../../web/page/playground.ts";
 import { PROJECT } from "../package/bundle.ts";
 
@@ -12,7 +15,27 @@ export function playgroundData(): PlaygroundData {
   collect("drivers", files, DRIVERS);
   const examples = Object.keys(files).filter((path) => path.endsWith(".dma")).sort();
   const first = examples.filter((path) => path.startsWith("examples/start/"));
-  return { files, examples: [...first, ...examples.filter((path) => !first.includes(path))] };
+  const used = examples.map((path) => [path, usedBy(path, files)] as const);
+  const built = new Set(used.flat(2));
+  return {
+    files: Object.fromEntries(Object.entries(files).filter(([path]) => built.has(path))),
+    examples: [...first, ...examples.filter((path) => !first.includes(path))],
+    uses: Object.fromEntries(used.filter(([, names]) => names.length > 0)),
+  };
+}
+
+/** The files that a scenario loads, directly or through another one. */
+function usedBy(path: string, files: Readonly<Record<string, string>>): readonly string[] {
+  const loader = projectLoader(files);
+  const names = new Set<string>();
+  loadFollowed(new SourceFile(path, files[path]!), {
+    load(...wanted) {
+      const loaded = loader.load(...wanted);
+      if (loaded instanceof SourceFile) names.add(loaded.name);
+      return loaded;
+    },
+  });
+  return [...names];
 }
 
 function collect(folder: string, files: Record<string, string>, wanted: RegExp): void {

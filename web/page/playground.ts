@@ -27,6 +27,8 @@ export interface PlaygroundData {
   readonly files: Readonly<Record<string, string>>;
   /** Those that are offered. */
   readonly examples: readonly string[];
+  /** The files that an example uses, for those that use any. */
+  readonly uses: Readonly<Record<string, readonly string[]>>;
 }
 
 /** After the last key. */
@@ -123,12 +125,9 @@ class Playground {
   }
 
   #exampleProject(path: string): Project {
-    const folder = path.slice(0, path.lastIndexOf("/") + 1);
-    // What an example uses lies in folders below its own.
-    const files = Object.entries(this.data.files).filter(([name]) =>
-      name === path || name.startsWith(folder) && name.slice(folder.length).includes("/")
-    );
-    return { files: Object.fromEntries(files), entry: path, seed: null };
+    const names = [path, ...this.data.uses[path] ?? []];
+    const files = Object.fromEntries(names.map((name) => [name, this.data.files[name]!]));
+    return { files, entry: path, seed: null };
   }
 
   #show(project: Project, run = 0): void {

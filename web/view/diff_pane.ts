@@ -22,7 +22,7 @@ const MOST_ROWS = 60;
 const MOST_EVENTS = 200;
 const EVENTS_BEFORE = 3;
 
-/** The key of the run that the page shows. */
+/** The key of the run that was opened. */
 const OWN = "own";
 
 /** Something that the moment can be held against, or stand for. */
@@ -43,7 +43,7 @@ interface Operand {
 export class DiffPane implements Pane {
   readonly id = "diff";
   readonly title = "Differences";
-  #shown: KeptRun | null = null;
+  #opened: KeptRun | null = null;
   #one: Operand = { key: OWN, seq: null };
   #other: Operand = { key: OWN, seq: null };
   /** Runs that were asked for, by their keys; null while they are made. */
@@ -53,8 +53,9 @@ export class DiffPane implements Pane {
 
   draw(moment: Moment, root: HTMLElement): void {
     const { run } = moment;
-    if (this.#shown !== run) {
-      this.#shown = run;
+    // One of the two sides may be shown itself.
+    if (this.#keyOf(run) === null) {
+      this.#opened = run;
       this.#known.clear();
       this.#known.set(OWN, run);
       this.#titles = [];
@@ -85,12 +86,16 @@ export class DiffPane implements Pane {
     );
   }
 
+  #keyOf(run: KeptRun): string | null {
+    return [...this.#known].find(([, known]) => known === run)?.[0] ?? null;
+  }
+
   /** Blocks that ran on machines of their own are recorded when one looks at them. */
   #askForSides({ redraw, run, runs }: Moment): void {
     const hasBlocks = run.code.statements.some(({ aside }) => aside !== undefined);
     if (run.sides.length > 0 || !hasBlocks) return;
     void runs.open(runs.shown).then((whole) => {
-      if (this.#shown !== run) return;
+      if (this.#opened !== run) return;
       this.#takeSides(whole);
       redraw();
     });
@@ -112,18 +117,19 @@ export class DiffPane implements Pane {
   }
 
   /** The run of a choice; one that is not there is asked for. */
-  #chosen({ redraw, run, runs }: Moment, operand: Operand, choices: readonly Choice[]) {
+  #chosen({ redraw, runs }: Moment, operand: Operand, choices: readonly Choice[]) {
+    const opened = this.#opened!;
     const choice = choices.find(({ key }) => key === operand.key);
     if (choice === undefined) {
       operand.key = OWN;
-      return run;
+      return opened;
     }
     const { key } = choice;
     if (choice.run !== null || this.#known.has(key)) return choice.run;
     this.#known.set(key, null);
-    void runs.open(Number(key.slice("run ".length))).then((opened) => {
-      if (this.#shown !== run) return;
-      this.#known.set(key, opened);
+    void runs.open(Number(key.slice("run ".length))).then((other) => {
+      if (this.#opened !== opened) return;
+      this.#known.set(key, other);
       redraw();
     });
     return null;
@@ -142,7 +148,7 @@ export class DiffPane implements Pane {
   }
 
   #tools(
-    { at, redraw }: Moment,
+    { at, redraw, run }: Moment,
     choices: readonly Choice[],
     name: string,
     operand: Operand,
@@ -177,7 +183,7 @@ export class DiffPane implements Pane {
     );
     here.addEventListener(
       "click",
-      change(here.id, () => Object.assign(operand, { key: OWN, seq: at.seq })),
+      change(here.id, () => Object.assign(operand, { key: this.#keyOf(run)!, seq: at.seq })),
     );
     return el(
       "p",
@@ -233,20 +239,14 @@ export class DiffPane implements Pane {
     return el("div", { class: "beside" }, table);
   }
 
-  /** An event of this run can be gone to; what another one says is text. */
   #event({ goTo, run, things }: Moment, of: KeptRun, seq: number | null): HTMLElement {
     if (seq === null) return el("td", {});
     const text = `${seq} ${formatEventText(of.event(seq))}`;
-    const thing = eventThing(of, seq);
-    if (of !== run) {
-      const cell = el("td", {}, text);
-      // Its events are others than those of the run that is shown; its addresses and lines are the same.
-      things.set(cell, { ...thing, seq: null });
-      return cell;
-    }
-    const button = el("button", { class: "item", "data-item": `differs ${seq}` }, text);
-    button.addEventListener("click", () => goTo(seq));
-    things.set(button, thing);
+    const item = `differs ${this.#keyOf(of)} ${seq}`;
+    const button = el("button", { class: "item", "data-item": item }, text);
+    button.addEventListener("click", () => goTo(seq, of));
+    // Another run has other events; its addresses and lines are the same.
+    things.set(button, { ...eventThing(of, seq), ...of === run ? {} : { seq: null } });
     return el("td", {}, button);
   }
 
@@ -270,12 +270,10 @@ export class DiffPane implements Pane {
 
   #row({ goTo, run, things }: Moment, other: KeptRun, row: DifferentRow): HTMLElement {
     const { born, cells, mark, was } = row;
-    const isOwn = (mark === "-" ? this.#known.get(this.#one.key) : other) === run;
-    const since = el(isOwn ? "button" : "span", { class: "item" }, `#${born}`);
-    if (isOwn) {
-      since.setAttribute("data-item", `different ${mark} ${born} ${cells[0]?.text}`);
-      since.addEventListener("click", () => goTo(born));
-    }
+    const of = (mark === "-" ? this.#known.get(this.#one.key) : null) ?? other;
+    const item = `different ${mark} ${born} ${cells[0]?.text}`;
+    const since = el("button", { class: "item", "data-item": item }, `#${born}`);
+    since.addEventListener("click", () => goTo(born, of));
     const texts = cells.map(({ kind, text }, index) => {
       const before = was?.[index]?.text;
       const cell = el("td", { class: kind }, text);
@@ -289,7 +287,7 @@ export class DiffPane implements Pane {
       el("td", {}, since),
       ...texts,
     );
-    things.set(element, { seq: isOwn ? born : null, spans: spansOf(cells) });
+    things.set(element, { seq: of === run ? born : null, spans: spansOf(cells) });
     return element;
   }
 }

@@ -9,7 +9,7 @@ export const CHANGE_WORDS = { "+": "new", "-": "gone", "~": "changed" } as const
 /** The runs of the file. */
 export interface FileRuns {
   readonly titles: readonly string[];
-  /** Which of them is shown. */
+  /** Which of them is open. */
   readonly shown: number;
   /** Records one of them, with its blocks that run on machines of their own. */
   open(index: number): Promise<KeptRun>;
@@ -22,8 +22,8 @@ export interface Moment {
   /** Where the last move began: what it changed is marked. */
   readonly before: Position;
   readonly things: Things;
-  /** Goes to a moment, or to the one after an event. */
-  readonly goTo: (to: number | Position) => void;
+  /** Goes to a moment, or to the one after an event, of this run or of another one. */
+  readonly goTo: (to: number | Position, run?: KeptRun) => void;
   /** Draws the pane again, after a choice in it. */
   readonly redraw: () => void;
 }

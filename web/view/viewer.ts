@@ -8,6 +8,7 @@ import { move, type StepUnit } from "../../lang/recording/moves.ts";
 import { comparePositions, type Position, START } from "../../lang/recording/position.ts";
 import { atLine } from "../../lang/recording/places.ts";
 import { spanOfEvent } from "../../lang/recording/writers.ts";
+import { runTitle } from "../../lang/run/report.ts";
 import { requestsAt } from "../../lang/views/request.ts";
 import { linePlace, momentView } from "../../lang/views/moment.ts";
 import { byId } from "../page/dom.ts";
@@ -60,11 +61,14 @@ export class Viewer {
     new DiffPane(),
   ];
   readonly #panels = new Map<string, HTMLElement>();
+  /** The run that was opened. */
+  #opened: KeptRun | null = null;
+  /** What is shown: that run, or one beside it. */
   #run: KeptRun | null = null;
   #at: Position = START;
   #before: Position = START;
   /** Places that Enter led away from: `u` comes back. */
-  readonly #left: Position[] = [];
+  readonly #left: { readonly run: KeptRun; readonly at: Position }[] = [];
   #pane: Pane = this.#panes[0]!;
   readonly #stopLines = new Set<string>();
   #stops: readonly Position[] = [];
@@ -77,13 +81,16 @@ export class Viewer {
     this.#listen();
   }
 
-  /** The run that is shown; null before there is one. */
+  /** The run that was opened; null before there is one. */
   get run(): KeptRun | null {
-    return this.#run;
+    return this.#opened;
   }
 
+  /** Where one is in it. */
   get at(): Position {
-    return this.#at;
+    return this.#run === this.#opened
+      ? this.#at
+      : this.#left.findLast(({ run }) => run === this.#opened)!.at;
   }
 
   get view(): string {
@@ -100,16 +107,21 @@ export class Viewer {
 
   /** Shows a run, at a position or where it opens. */
   open(run: KeptRun, at: Position | null): void {
-    this.#run = run;
+    this.#opened = run;
     this.#left.length = 0;
-    this.#stops = stopsOf(run, this.#stopLines);
+    this.#show(run);
     document.body.dataset.recorded = "";
-    byId<HTMLInputElement>("slider").max = `${run.log.count}`;
     const position = at !== null && run.has(at) ? at : run.failedAt ?? openingOf(run);
     this.#before = position;
     this.#at = position;
     if (!this.#isChosen) this.#choose(this.#paneFor(run));
     this.#draw();
+  }
+
+  #show(run: KeptRun): void {
+    this.#run = run;
+    this.#stops = stopsOf(run, this.#stopLines);
+    byId<HTMLInputElement>("slider").max = `${run.log.count}`;
   }
 
   /** Sets a stop on a line, or takes it away. */
@@ -253,20 +265,22 @@ export class Viewer {
     this.#go(stop ?? (way === "forward" ? run.last : START));
   }
 
-  #jump(at: Position): void {
-    this.#left.push(this.#at);
-    this.#go(at);
+  #jump(at: Position, run = this.#run!): void {
+    this.#left.push({ run: this.#run!, at: this.#at });
+    this.#go(at, run);
   }
 
   #comeBack(): void {
-    const at = this.#left.pop();
-    if (at === undefined) this.#announce("There is no place to come back to");
-    else this.#go(at);
+    const left = this.#left.pop();
+    if (left === undefined) this.#announce("There is no place to come back to");
+    else this.#go(left.at, left.run);
   }
 
-  #go(at: Position): void {
-    if (this.#run === null) return;
-    this.#before = this.#at;
+  #go(at: Position, run = this.#run): void {
+    if (run === null) return;
+    // What a move changed is marked: between two runs nothing is.
+    this.#before = run === this.#run ? this.#at : at;
+    if (run !== this.#run) this.#show(run);
     this.#at = at;
     this.#draw();
     this.#announce(this.#sentence());
@@ -275,11 +289,17 @@ export class Viewer {
   #sentence(): string {
     const { edge, event, events, place, seq, text } = momentView(this.#run!, this.#at);
     const where = place === null ? "" : `, ${place}: ${text}`;
-    if (edge === "start") return "The start: the machine is ready";
-    if (edge === "end") return `The end, after event ${seq} of ${events}`;
+    const beside = this.#beside();
+    if (edge === "start") return `${beside}The start: the machine is ready`;
+    if (edge === "end") return `${beside}The end, after event ${seq} of ${events}`;
     return event === null
-      ? `Statement${where}, after event ${seq} of ${events}`
-      : `Event ${seq} of ${events}: ${event}`;
+      ? `${beside}Statement${where}, after event ${seq} of ${events}`
+      : `${beside}Event ${seq} of ${events}: ${event}`;
+  }
+
+  /** Which run is shown, where it is not the one that was opened. */
+  #beside(): string {
+    return this.#run === this.#opened ? "" : `${runTitle(this.#run!.name)}: `;
   }
 
   #announce(sentence: string): void {
@@ -297,7 +317,7 @@ export class Viewer {
     const statement = this.#at.statement === 0 || edge === "end"
       ? ""
       : ` statement ${this.#at.statement}`;
-    byId("position").textContent = `${seq}/${events}${statement} ${atNs} ns`;
+    byId("position").textContent = `${this.#beside()}${seq}/${events}${statement} ${atNs} ns`;
     const isFirst = comparePositions(this.#at, START) === 0;
     const isLast = comparePositions(this.#at, run.last) === 0;
     for (const id of ["first", "back-stop", "back-statement", "back-event"]) {
@@ -329,7 +349,7 @@ export class Viewer {
       at: this.#at,
       before: this.#before,
       things: this.#things,
-      goTo: (to) => this.#jump(typeof to === "number" ? run.afterEvent(to) : to),
+      goTo: (to, of = run) => this.#jump(typeof to === "number" ? of.afterEvent(to) : to, of),
       redraw: () => this.#drawPane(),
     };
   }
