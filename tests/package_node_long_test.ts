@@ -12,6 +12,10 @@ import { place, readTranscript, transcriptWords } from "./transcripts.ts";
 
 const SUITE = ["cli", "dap", "debugger_screen", "repl_session", "terminal", "test_command"];
 
+/** Some hundred starts of one program: a release that can (22) compiles it once. */
+const COMPILED = Deno.makeTempDirSync({ prefix: "dmalab-compiled-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(COMPILED, { recursive: true }));
+
 for (const major of [20, 22]) {
   Deno.test(`the command-line tests hold for the package on Node ${major}`, async (t) => {
     const program = `${nodeRelease(major)} ${join(builtPackage(), "bin.js")}`;
@@ -20,7 +24,7 @@ for (const major of [20, 22]) {
         const args = ["test", "-A", "--no-check", `tests/${name}_test.ts`];
         const { code, output } = await runDeno(args, {
           folder: ROOT,
-          env: { [TEST_PROGRAM]: program },
+          env: { [TEST_PROGRAM]: program, NODE_COMPILE_CACHE: COMPILED },
         });
         assertEquals(code, 0, output);
       });
