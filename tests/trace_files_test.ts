@@ -14,6 +14,7 @@ import { exportRecording } from "../cli/scenario/export_recording.ts";
 import { loadFollowed } from "../lang/language.ts";
 import { recordRun, runsOf } from "../lang/recording/mod.ts";
 import { readScenario } from "../cli/scenario/load_scenario.ts";
+import { memoryFiles } from "../lang/syntax/load_files.ts";
 import { codeBlocks } from "../cli/docs/code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
 import { dmalab } from "./dmalab_program.ts";
@@ -262,6 +263,45 @@ Deno.test("on a machine with latencies Chrome's axis is virtual time", () => {
   const { traceEvents } = JSON.parse(text.join("")) as { traceEvents: readonly ChromeEntry[] };
   const [first] = traceEvents.filter(({ ph }) => ph === "B");
   assertEquals([first?.args?.seq, first?.ts], [1, 0.5]);
+});
+
+Deno.test("Chrome's threads have times of their own, which never go back, and nothing ends before it begins", () => {
+  const text: string[] = [];
+  const writer = new ChromeTraceWriter((part) => void text.push(part));
+  const scenario = new SourceFile(
+    "two.dma",
+    `machine {
+      cpus = 2
+      iommu { mode = strict }
+      latencies { preset = round_figures, nvme.data = 1us }
+      pci { root_port rp0 { nvme ssd { queues = 2 } } }
+    }
+    for n in 0..9 { on cpu n / 3 % 2 { ssd.read(lba: n, into: alloc_pages(1)) } }
+    let buf = alloc_pages(1)
+    on cpu 1 { advance 1us; repeat 9 { dma_unmap_phys(ssd, dma_map_phys(ssd, buf, 4KiB, to_device), 4KiB, to_device) } }
+    let late = none
+    on cpu 1 { late = dma_map_phys(ssd, buf, 4KiB, to_device) }
+    dma_unmap_phys(ssd, late, 4KiB, to_device)`,
+  );
+  runProgram(loadFollowed(scenario, memoryFiles()).program!, {
+    onRun: (run) => writer.run("two.dma", run, () => null),
+    onEvent: (event) => writer.event(event),
+  });
+  writer.end();
+  const { traceEvents } = JSON.parse(text.join("")) as { traceEvents: readonly ChromeEntry[] };
+  const threads = new Map<string, number>();
+  const begun = new Map<string, number>();
+  for (const { cat, id, ph, pid, tid, ts = 0 } of traceEvents) {
+    const thread = `${pid} ${tid}`;
+    const pair = `${cat} ${id}`;
+    if (ph === "b") begun.set(pair, ts);
+    else if (ph === "e") assert(ts >= begun.get(pair)!, pair);
+    else if (ph !== "M") {
+      assert(ts >= (threads.get(thread) ?? 0), `${thread} at ${ts}`);
+      threads.set(thread, ts);
+    }
+  }
+  assertEquals([threads.size, begun.size], [3, 9 + 9 + 10]);
 });
 
 Deno.test("the reader says what is wrong with a line", () => {

@@ -100,6 +100,10 @@ class LabWorld implements World {
     clock.own?.meetAt(clock.latestNs);
   }
 
+  follow(earliestNs: number): void {
+    this.lab.machine.clock.own?.follow(earliestNs);
+  }
+
   pendingActivities(): number {
     return this.lab.machine.activities.length;
   }

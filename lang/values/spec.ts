@@ -158,6 +158,8 @@ export interface TypeSpec<T = never> {
   explain?(target: T, run: Run): readonly string[];
   /** Something went wrong with it: `explain` then says which known defect it is gone without. */
   isWrong?(target: T, run: Run): boolean;
+  /** When what `wait` waits for ended: the CPU that waits goes on not before that. */
+  endedNs?(target: T): number;
   /** `==`: identity when left out. */
   equals?(target: T, other: Value, run: Run): boolean;
   /** What two that are not equal differ in, one thing a line; for failed assertions. */

@@ -32,7 +32,9 @@ export function findMethod(type: TypeSpec, name: string): MethodSpec | null {
 }
 
 /** The nearest of a type's chain that has an optional part, such as `show`. */
-export function inherited<K extends "show" | "explain" | "isWrong" | "equals" | "index">(
+export function inherited<
+  K extends "show" | "explain" | "isWrong" | "equals" | "index" | "endedNs",
+>(
   type: TypeSpec,
   part: K,
 ): TypeSpec[K] {

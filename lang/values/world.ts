@@ -85,6 +85,8 @@ export interface World {
   nowNs(): number;
   /** Brings CPUs and devices that are behind to that time. */
   meet(): void;
+  /** The CPU that runs goes on not before a time. */
+  follow(earliestNs: number): void;
   /** How many activities wait. */
   pendingActivities(): number;
   /** Runs one activity, then the timers it made due. False when there was none to run. */

@@ -9,7 +9,7 @@ import { ScriptError } from "../values/script_error.ts";
 import { type Closure, Handle, ListValue, Quantity, type Value } from "../values/value.ts";
 import type { Run } from "../values/run.ts";
 import { type Control, LookRefused, Raising } from "./control.ts";
-import { findField } from "../values/types.ts";
+import { findField, inherited } from "../values/types.ts";
 
 const NOTHING_LEFT = "timers fire when time moves: `advance 10ms`";
 
@@ -54,6 +54,14 @@ export class Activities {
         );
       }
     }
+    this.#followEnd(subject);
+  }
+
+  #followEnd(subject: Value): void {
+    if (subject instanceof ListValue) subject.items.forEach((item) => this.#followEnd(item));
+    if (!(subject instanceof Handle)) return;
+    const endedNs = inherited(subject.type, "endedNs")?.(subject.target as never);
+    if (endedNs !== undefined) this.vm.world.follow(endedNs);
   }
 
   advance(duration: Value): void {

@@ -1,7 +1,7 @@
 /**
  * A request: what the block layer hands to a driver, made of one bio or several merged ones.
  */
-import { type Bytes, type DmaAddr, SECTOR_SIZE_BYTES } from "../address.ts";
+import { type Bytes, type DmaAddr, type Nanoseconds, SECTOR_SIZE_BYTES } from "../address.ts";
 import { BLK_STS, type BlkStatus, blkStatusErrno, blkStatusName, invariant } from "../errno.ts";
 import type { BlkStatusName, ErrnoName } from "../errno.ts";
 import type { EventOrigin } from "../event_context.ts";
@@ -68,6 +68,8 @@ export class BlockRequest implements EventOrigin {
   /** The data has been mapped, at some time. */
   mapped = false;
   done = false;
+  /** When that was, by the CPU that ended it; 0 without latencies. */
+  endedNs: Nanoseconds = 0;
   statusCode: BlkStatus = BLK_STS.OK;
   /** How often it was retried after the device failed it. */
   retries = 0;

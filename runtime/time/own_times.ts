@@ -65,7 +65,7 @@ export class OwnTimes {
   enter(byDevice: boolean, postedNs: Nanoseconds): string | null {
     const outer = this.#running;
     this.#running = byDevice ? this.#context.device : null;
-    this.#follow(postedNs);
+    this.follow(postedNs);
     return outer;
   }
 
@@ -90,15 +90,16 @@ export class OwnTimes {
 
   /** Who runs takes up what a CPU has begun. */
   followCpu(cpu: number): void {
-    this.#follow(this.#cpus[cpu]!);
+    this.follow(this.#cpus[cpu]!);
   }
 
   /** Who runs takes what a device has done. */
   followDevice(device: string): void {
-    this.#follow(this.#devices.get(device) ?? 0);
+    this.follow(this.#devices.get(device) ?? 0);
   }
 
-  #follow(earliestNs: Nanoseconds): void {
+  /** Who runs goes on not before a time. */
+  follow(earliestNs: Nanoseconds): void {
     if (earliestNs > this.nowNs) this.nowNs = earliestNs;
   }
 

@@ -601,6 +601,8 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
       events.emit(BLOCK_STATUS, { status: blkStatusName(status), ended: "request" });
     }
     if (this.scheduler !== null) this.scheduler.ended(request);
+    const { own } = this.machine.clock;
+    if (own !== null) request.endedNs = own.nowNs;
     request.end(status);
   }
 

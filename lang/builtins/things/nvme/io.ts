@@ -110,6 +110,7 @@ export const IO: TypeSpec<Io> = {
       ),
     ];
   },
+  endedNs: ({ requests }) => Math.max(0, ...requests.map(({ endedNs }) => endedNs)),
   isWrong: ({ refusal, requests }, run) => refusal !== null || wentWrong(requests, run),
   explain: (io, run) => [
     ...ioStory(io.requests, (request) => explainRequest(request, run), run),

@@ -109,6 +109,7 @@ export const REQUEST: TypeSpec<NvmeRequest> = {
   format: formatRequest,
   show: (request, run) => requestPicture(picturedRequest(request, run)),
   explain: explainRequest,
+  endedNs: ({ endedNs }) => endedNs,
   isWrong: (request, run) => wentWrong([request], run),
 };
 
