@@ -5,7 +5,7 @@ import type { Screen } from "../cli/screen.ts";
 import { TraceReader } from "../instruments/trace_file/trace_reader.ts";
 import { checkJson } from "../instruments/traces/ledger/check_report.ts";
 import { LogPass, TraceCheck } from "../instruments/traces/ledger/trace_check.ts";
-import { goldenPath, readGolden } from "./golden_traces.ts";
+import { goldenPath, readExpected, readGolden } from "./golden_traces.ts";
 
 /** What a run gives as a form of text. */
 async function exported(run: string, form: string): Promise<string> {
@@ -105,6 +105,35 @@ Deno.test("a trace for the viewers of slices has a process for each device, a pa
       assert(live.every((count, at) => Math.abs(count - (live[at - 1] ?? 0)) === 1), run);
       assert(Math.min(...live) >= 0, run);
     }
+  }
+});
+
+Deno.test("findings and faults are instants of their device in the viewers of slices", async () => {
+  const run = "real/72-strict-mistakes";
+  const parts: string[] = [];
+  const take = (text: string) => void parts.push(text);
+  const screen: Screen = { out: take, err: take, data: take, colour: false, columns: null };
+  const paths = ["trace", "dmesg"].map((kind) => goldenPath(`${run}.${kind}.txt.gz`)!);
+  assertEquals(await runExport(paths, "chrome", screen), 0);
+  const { traceEvents } = JSON.parse(parts.join("")) as {
+    traceEvents: { ph: string; name: string; ts: number; args: Record<string, unknown> }[];
+  };
+  const { anomalies, trace_minus_dmesg_seconds: offset } = readExpected(run);
+  const instants = traceEvents.filter(({ ph }) => ph === "i");
+  for (const { dmesg_line: logLine = null, kind, accept = [], line } of anomalies) {
+    const found = instants.find(({ args, name }) =>
+      [kind, ...accept].includes(name) &&
+      (args.line === line || logLine !== null && args.log_line === logLine)
+    );
+    assert(found !== undefined, `${kind} at ${line}`);
+  }
+  // A fault stands at the time of its line in the log, by the clock of the trace.
+  const log = (await readGolden(`${run}.dmesg.txt.gz`))!.split("\n");
+  const faults = instants.filter(({ args, name }) => args.rule === "trace.T.62" && name !== "leak");
+  assert(faults.length > 0);
+  for (const { args, ts } of faults) {
+    const printed = Number(/\[ *(\d+\.\d+)\]/.exec(log[Number(args.log_line) - 1]!)![1]);
+    assert(Math.abs(ts / 1e6 - printed - offset!) < 0.01, `${args.log_line}: ${ts}`);
   }
 });
 

@@ -1,7 +1,8 @@
 /** `dmalab trace export`: a trace in other forms, for other programs. */
 import { type LineTime, writeEventFile } from "../../instruments/traces/export/event_file.ts";
 import { MappingSlices } from "../../instruments/traces/export/mapping_slices.ts";
-import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
+import { type CheckResult, TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
+import { type Finding, isSure } from "../../instruments/traces/ledger/traced_mapping.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
 import type { Step, StepSink } from "../../instruments/traces/script/recorder.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
@@ -74,7 +75,7 @@ const KERNEL_NAMES: Readonly<Record<string, string>> = { print: "tracing_mark_wr
 async function eachStep(
   { log, trace }: OpenedTrace,
   sink: (step: Step, time: LineTime) => void,
-): Promise<TraceCheck> {
+): Promise<{ readonly check: TraceCheck; readonly result: CheckResult }> {
   const check = new TraceCheck(log);
   const line = new TraceLine();
   let time: LineTime = { seconds: 0, cpu: 0 };
@@ -84,14 +85,43 @@ async function eachStep(
     if (line.read(text) === "event") time = { seconds: line.seconds, cpu: line.cpu };
     check.push(text, number);
   });
-  check.end();
-  return check;
+  return { check, result: check.end() };
 }
 
 async function writeSlices(opened: OpenedTrace, screen: Screen): Promise<void> {
   const slices = new MappingSlices((text) => screen.data(text));
-  const { ledger } = await eachStep(opened, (step, { seconds }) => slices.take(step, seconds));
-  slices.finish(ledger.edges.lastSeconds);
+  const { check, result } = await eachStep(
+    opened,
+    (step, { seconds }) => slices.take(step, seconds),
+  );
+  const shown = result.findings.filter((finding) => isSure(finding) || finding.logLine !== null);
+  for (const [finding, seconds] of await timesOf(shown, opened, result)) {
+    slices.mark(finding, seconds);
+  }
+  slices.finish(check.ledger.edges.lastSeconds);
+}
+
+/** When each finding was: a fault by the log's line, brought to the clock of the trace; others by theirs. */
+async function timesOf(
+  findings: readonly Finding[],
+  { log, trace }: OpenedTrace,
+  { classified: { offset } }: CheckResult,
+): Promise<[Finding, number][]> {
+  const times = new Map<number, number>();
+  const wanted = new Set(findings.map(({ line }) => line));
+  const line = new TraceLine();
+  if (findings.length > 0) {
+    await trace.each((text, number) => {
+      if (wanted.has(number) && line.read(text) === "event") times.set(number, line.seconds);
+    });
+  }
+  return findings.flatMap((finding): [Finding, number][] => {
+    const logged = log.entries.find(({ line }) => line === finding.logLine)?.seconds ?? null;
+    const seconds = logged !== null && offset !== null
+      ? logged + offset.seconds
+      : times.get(finding.line ?? -1);
+    return seconds === undefined ? [] : [[finding, seconds]];
+  });
 }
 
 async function writeEvents(opened: OpenedTrace, screen: Screen): Promise<void> {

@@ -6,7 +6,8 @@
  */
 import { ChromeJson } from "../../trace_file/chrome_json.ts";
 import type { WriteText } from "../../trace_file/trace_writer.ts";
-import type { TracedMapping } from "../ledger/traced_mapping.ts";
+import { findingJson } from "../ledger/check_report.ts";
+import type { Finding, TracedMapping } from "../ledger/traced_mapping.ts";
 import { isMappingStep, type Step } from "../script/recorder.ts";
 
 const US_PER_S = 1e6;
@@ -55,6 +56,29 @@ export class MappingSlices {
     this.#file.end();
   }
 
+  /** A finding, or a fault of the log, as an instant of its device. */
+  mark(finding: Finding, seconds: number): void {
+    const { pid } = this.#process(finding.device ?? NO_DEVICE);
+    const at = {
+      name: finding.kind,
+      cat: "finding",
+      s: "p",
+      pid,
+      tid: 0,
+      ts: microseconds(seconds),
+    };
+    this.#file.add({ ph: "i", ...at, args: findingJson(finding) });
+  }
+
+  #process(name: string): DeviceProcess {
+    let device = this.#devices.get(name);
+    if (device === undefined) {
+      this.#devices.set(name, device = { pid: this.#devices.size + 1, live: 0 });
+      this.#file.add({ ph: "M", name: "process_name", pid: device.pid, tid: 0, args: { name } });
+    }
+    return device;
+  }
+
   #begin(mapping: TracedMapping): void {
     const { dir, kind, mappedAt, phys, request, sizeBytes, task } = mapping;
     this.#write("b", mapping, mappedAt.seconds, {
@@ -74,19 +98,19 @@ export class MappingSlices {
   }
 
   #write(ph: "b" | "e", mapping: TracedMapping, seconds: number, args: object): void {
-    const name = mapping.device?.name ?? NO_DEVICE;
-    let device = this.#devices.get(name);
-    if (device === undefined) {
-      this.#devices.set(name, device = { pid: this.#devices.size + 1, live: 0 });
-      this.#file.add({ ph: "M", name: "process_name", pid: device.pid, tid: 0, args: { name } });
-    }
+    const device = this.#process(mapping.device?.name ?? NO_DEVICE);
     const { pid } = device;
     device.live += ph === "b" ? 1 : -1;
-    const ts = Math.round(seconds * US_PER_S * 1000) / 1000;
+    const ts = microseconds(seconds);
     const { addr, kind, mappedAt: { cpu, line } } = mapping;
     const at = { name: `0x${addr.toString(16)}`, cat: kind, id: line, pid, tid: cpu, ts };
     this.#file.add({ ph, ...at, args });
     const { live } = device;
     this.#file.add({ ph: "C", name: "live mappings", pid, ts, args: { live } });
   }
+}
+
+/** To the nanosecond. */
+function microseconds(seconds: number): number {
+  return Math.round(seconds * US_PER_S * 1000) / 1000;
 }
