@@ -14,7 +14,7 @@ import type { CKernel, Waiting } from "./c_kernel.ts";
 
 /** Enough for a timer to expire at a tick that is not over yet. */
 const NEXT_TICK_NS = 1;
-const NS_PER_JIFFY = 1_000_000;
+export const NS_PER_JIFFY = 1_000_000;
 /** Where the function of a `struct work_struct` or of a `struct timer_list` lies, which begin with it. */
 const FUNCTION_BYTES = 8;
 
@@ -90,14 +90,24 @@ export class CDeferred implements ActivityHandler, TimerHandler {
   }
 }
 
-/** Calls the function that stands at the beginning of a structure, with the structure. */
-export function callOwn(kernel: CKernel, what: string, at: number, site: number | null): void {
+/**
+ * Calls a function with a structure.
+ *
+ * @param run The function; 0 for the one that stands at the structure's beginning by then.
+ */
+export function callOwn(
+  kernel: CKernel,
+  what: string,
+  at: number,
+  site: number | null,
+  run = 0,
+): void {
   if (!kernel.memory.isOpen(at, FUNCTION_BYTES)) {
     const span = site === null ? null : kernel.run.siteSpan(site);
     const text = `${what} that waits to run lies in freed memory`;
     throw new PlacedKernelError("EFAULT", text, span);
   }
-  kernel.callBack(kernel.memory.wordAt(at), [BigInt(at)]);
+  kernel.callBack(run === 0 ? kernel.memory.wordAt(at) : run, [BigInt(at)]);
 }
 
 /** A timer of the driver's, which runs as a handler of an interrupt does. */
@@ -105,7 +115,7 @@ class CTimer implements TimerHandler {
   isArmed = false;
   site: number | null = null;
 
-  constructor(readonly kernel: CKernel, readonly at: number) {}
+  constructor(readonly kernel: CKernel, readonly at: number, readonly run: number) {}
 
   timerExpired(): void {
     const { clock, context, interrupts } = this.kernel.machine;
@@ -116,7 +126,7 @@ class CTimer implements TimerHandler {
     this.isArmed = false;
     context.enterInterrupt();
     try {
-      callOwn(this.kernel, "A timer", this.at, this.site);
+      callOwn(this.kernel, "A timer", this.at, this.site, this.run);
     } finally {
       context.leaveInterrupt();
     }
@@ -141,11 +151,16 @@ export class CTimers {
     return null;
   }
 
-  /** Has a timer expire at a tick, or at the next one where that is over. @returns Whether it waited. */
-  arm(at: number, expiresJiffies: number): boolean {
+  /**
+   * Has a timer expire at a tick, or at the next one where that is over.
+   *
+   * @param run As of {@linkcode callOwn}.
+   * @returns Whether it waited.
+   */
+  arm(at: number, expiresJiffies: number, run = 0): boolean {
     const wasArmed = this.disarm(at);
     const { clock, events } = this.#kernel.machine;
-    const timer = new CTimer(this.#kernel, at);
+    const timer = new CTimer(this.#kernel, at, run);
     timer.isArmed = true;
     timer.site = events.context.site;
     this.#timers.set(at, timer);

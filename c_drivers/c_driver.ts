@@ -25,7 +25,7 @@ import type { CCode } from "./c_code.ts";
 import { CFrames } from "./c_frames.ts";
 import { CKernel, hex } from "./c_kernel.ts";
 import { isOfTree } from "./code_checks.ts";
-import { treeFunction } from "./tree/tree_border.ts";
+import { keepTicks, treeFunction } from "./tree/tree_border.ts";
 import { CMemory, MARK } from "./c_memory.ts";
 import { CRequests } from "./c_requests.ts";
 import { type CPlace, CPlaces } from "./c_places.ts";
@@ -78,6 +78,8 @@ export class CDriver {
     code.coverage.arm(this.#memory.blocks);
     const { exports } = new WebAssembly.Instance(running.module, this.#imports());
     this.#functions = exports as Record<string, Exported>;
+    const jiffies = exports["jiffies"] as WebAssembly.Global | undefined;
+    this.#kernel.jiffiesAt = Number(jiffies?.value ?? 0);
     this.#stackPointer = exports["__stack_pointer"] as WebAssembly.Global;
     this.#stackAtRest = this.#stackPointer.value;
     this.#table = exports["__indirect_function_table"] as WebAssembly.Table | undefined;
@@ -164,6 +166,7 @@ export class CDriver {
     const stackBefore = this.#calls++ === 0 ? this.#stackAtRest : this.#stackPointer.value;
     const depth = this.#frames?.enter() ?? 0;
     this.#kernel.locks.enter();
+    keepTicks(this.#kernel);
     try {
       const returned = this.#functions[name]!(...given);
       if (result === null) return null;

@@ -71,6 +71,8 @@ export class CKernel implements AccessWatcher {
   #roomEnd = 0;
   /** The call of the script that the driver runs in. */
   run!: Run;
+  /** Where a tree's driver reads the ticks; 0 where it does not. */
+  jiffiesAt = 0;
   /** Calls a function of the driver by its pointer. */
   call!: (at: number, args: readonly (number | bigint)[]) => number;
   #at = 0;
@@ -195,6 +197,11 @@ export class CKernel implements AccessWatcher {
     const { span, text } = this.place;
     const where = text === "" ? "" : ` (${text})`;
     return new PlacedKernelError(errno, `${what}${where}`, span);
+  }
+
+  /** Whether a `struct device *` is a device of the machine, and none that a driver made. */
+  isDevice(at: number): boolean {
+    return this.#devices.has(at);
   }
 
   /** What a `struct device *` means. */

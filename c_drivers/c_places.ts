@@ -116,8 +116,9 @@ export class CPlaces {
     return own ?? place;
   }
 
-  /** The innermost place of the driver's own in a stack. */
+  /** The innermost place of the driver's own in a stack; functions of a library are passed over. */
   fromStack(stack: string): CPlace {
+    let innermost = "";
     for (const [, name = "", offset] of stack.matchAll(FRAME)) {
       if (OWN_FUNCTION.test(name)) continue;
       const place = this.#placeAt(this.#running.addressOf(parseInt(offset!, 16)));
@@ -125,9 +126,10 @@ export class CPlaces {
       const span = source === undefined || place === null
         ? null
         : spanInLine(source, place.line, place.column);
-      return { span, text: textOf(name, span) };
+      if (span !== null || this.#code.ofTree === null) return { span, text: textOf(name, span) };
+      if (innermost === "") innermost = name;
     }
-    return { span: null, text: "" };
+    return { span: null, text: textOf(innermost, null) };
   }
 }
 

@@ -62,9 +62,18 @@ export function readHeaders(): Readonly<Record<string, string>> {
   return readFolders(HEADERS, ["asm", "dmalab", "linux"]);
 }
 
-/** Our headers for files of a kernel tree, where an architecture has its own, and our C code beside such files. */
+/**
+ * What files of a kernel tree are compiled with: headers where an architecture has its own, in `dmalab/`
+ * functions of the kernel by the tree's own structures, in `oracle/` C code that drives the tree's.
+ */
 export function readTreeHeaders(): Readonly<Record<string, string>> {
-  return readFolders(new URL("tree/", HEADERS), ["asm", "asm/vdso", "linux", "oracle"]);
+  return readFolders(new URL("tree/", HEADERS), [
+    "asm",
+    "asm/vdso",
+    "dmalab",
+    "linux",
+    "oracle",
+  ]);
 }
 
 function readFolders(root: URL, folders: readonly string[]): Readonly<Record<string, string>> {

@@ -254,7 +254,7 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
   assertEquals(lines.filter((line) => line.includes("toy_missing()")), [
     "info: toy_missing() is a stub: returns 0",
   ]);
-  assertEquals(outcomes.length, 7);
+  assertEquals(outcomes.length, 9);
   for (const { failure } of outcomes) assertEquals(failure, null);
 });
 

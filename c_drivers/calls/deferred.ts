@@ -14,7 +14,7 @@ function checked(kernel: CKernel, what: string, at: number): number {
   throw kernel.crash(isThere ? `${what} that was not set up` : `There is no ${what}`);
 }
 
-const workKey = (at: number): string => `work ${at}`;
+export const workKey = (at: number): string => `work ${at}`;
 
 function stopTimer(kernel: CKernel, [timer]: CArguments): number {
   return Number(kernel.part(CTimers).disarm(checked(kernel, "timer_list", timer)));

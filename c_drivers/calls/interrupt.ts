@@ -15,7 +15,7 @@ import type { CKernel } from "../c_kernel.ts";
 const RELAX_NS = 1000;
 
 /** Lets something else happen; time moves where nothing else does. False when the time has come. */
-function pass(kernel: CKernel, untilNs: number): boolean {
+export function pass(kernel: CKernel, untilNs: number): boolean {
   const { clock } = kernel.machine;
   if (clock.nowNs >= untilNs) return false;
   kernel.run.work(ACTIVITY_STEPS);

@@ -52,6 +52,17 @@ class CManaged {
   }
 }
 
+/** Has a function run with its argument when the driver leaves the device. @returns 0 or -ENOMEM. */
+export function noteAction(kernel: CKernel, dev: number, action: number, data: number): number {
+  kernel.maySleep();
+  const device = kernel.device(dev);
+  if (refusesNote(kernel)) return -ERRNO.ENOMEM;
+  kernel.part(CManaged).add(device, 0, () => {
+    kernel.callBack(action, [BigInt(data)]);
+  });
+  return 0;
+}
+
 /** Has the kernel note something: that takes memory itself, of which there may be none. */
 function refusesNote(kernel: CKernel): boolean {
   return kernel.refused(FAULT.alloc_pages) !== 0;
@@ -98,17 +109,9 @@ export const MANAGED_CALLS: Readonly<
       c: "int dmalab_devm_action(struct device *dev, void *action, void *data)",
       as: "devm_add_action_or_reset",
       run(kernel, [dev, action, data]) {
-        kernel.maySleep();
-        const device = kernel.device(dev);
-        const run = () => {
-          kernel.callBack(action, [BigInt(data)]);
-        };
-        if (refusesNote(kernel)) {
-          run();
-          return -ERRNO.ENOMEM;
-        }
-        kernel.part(CManaged).add(device, 0, run);
-        return 0;
+        const error = noteAction(kernel, dev, action, data);
+        if (error !== 0) kernel.callBack(action, [BigInt(data)]);
+        return error;
       },
     },
     {

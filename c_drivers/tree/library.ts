@@ -1,23 +1,41 @@
 /**
- * The tree's own library, `lib/`: which of its files exports a name. What a driver calls and nothing else
- * has is compiled from there, as the linker takes objects from an archive.
+ * Which file exports a name: of the lab's own for trees, `include/tree/dmalab/`, and of the tree's library,
+ * `lib/`. What a driver calls and does not have is compiled from there, as the linker takes objects from
+ * an archive.
  */
 import type { TreeFolders } from "./tree_files.ts";
 
 const FOLDERS = ["lib", "lib/math"];
 const EXPORT = /^[ \t]*EXPORT_(?:SYMBOL|PER_CPU_SYMBOL)(?:_GPL|_NS|_NS_GPL)?\(\s*(\w+)/gm;
 
-/** @returns Files by the names that they export. */
-export function exportsOfLibrary(files: TreeFolders): ReadonlyMap<string, string> {
+/** A function that begins at the first column; what other files of its folder call is not exported. */
+const DEFINED = /^(?!static\b|typedef\b)[a-z_][\w \t*]*?\b(\w+)\([^;{}()]*\)\n\{/gm;
+
+/** @returns Files by the names that they export, or define. @param texts By their paths. */
+export function exportsIn(
+  texts: Iterable<readonly [path: string, text: string]>,
+): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const folder of FOLDERS) {
-    for (const { isFolder, name } of files.entries(folder)) {
-      if (isFolder || !name.endsWith(".c")) continue;
-      const path = `${folder}/${name}`;
-      for (const [, exported] of (files.text(path) ?? "").matchAll(EXPORT)) {
-        if (!found.has(exported!)) found.set(exported!, path);
+  const all = [...texts];
+  for (const pattern of [EXPORT, DEFINED]) {
+    for (const [path, text] of all) {
+      for (const [, name] of text.matchAll(pattern)) {
+        if (!found.has(name!)) found.set(name!, path);
       }
     }
   }
   return found;
+}
+
+/** Files of a tree's library. */
+export function* libraryOf(
+  files: TreeFolders,
+): Generator<readonly [path: string, text: string]> {
+  for (const folder of FOLDERS) {
+    for (const { isFolder, name } of files.entries(folder)) {
+      if (isFolder || !name.endsWith(".c")) continue;
+      const path = `${folder}/${name}`;
+      yield [path, files.text(path) ?? ""];
+    }
+  }
 }

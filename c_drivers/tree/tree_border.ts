@@ -4,6 +4,10 @@
  * every other name that it does not have is a stub that reports its call.
  */
 import { C_CALLS, type CCall } from "../calls.ts";
+import { workKey } from "../calls/deferred.ts";
+import { pass } from "../calls/interrupt.ts";
+import { noteAction } from "../calls/managed.ts";
+import { callOwn, CDeferred, CTimers, NS_PER_JIFFY } from "../c_deferred.ts";
 import type { CArguments } from "../call_entry.ts";
 import type { CKernel } from "../c_kernel.ts";
 import { RefusedCode } from "../code_checks.ts";
@@ -32,7 +36,7 @@ const by = (name: string, ...order: readonly number[]): Run => (kernel, args) =>
 
 /** A line of the log. Formats begin with a character and a digit where they say their level. */
 const prints = (level: number): Run => (kernel, [dev = 0, format = 0, given = 0]) =>
-  runNamed("dmalab_print_line", kernel, level, dev, format, given);
+  runNamed("dmalab_print_line", kernel, level, kernel.isDevice(dev) ? dev : 0, format, given);
 
 const LEVEL_FOLLOWS = "\u0001";
 const USUAL_LEVEL = 6;
@@ -48,6 +52,26 @@ const locks: Run = by("dmalab_lock", 0);
 const unlocks: Run = by("dmalab_unlock", 0);
 const nothing: Run = () => 0;
 
+/** What a structure of C waits for in a process of its own. */
+const defers: Run = (kernel, [at = 0, run = 0]) => {
+  const { site } = kernel.machine.events.context;
+  const runs = () => callOwn(kernel, "Work", at, site, run);
+  return Number(kernel.part(CDeferred).post(workKey(at), runs, at));
+};
+
+/** The interrupt of a device without messages: a vector of its own while it is wanted. */
+const lineIrq: Run = (kernel, [dev = 0, wanted]) => {
+  const { interrupts } = kernel.machine;
+  const { name } = kernel.device(dev);
+  if (wanted === 0) {
+    const handled = interrupts.free(name);
+    if (handled === null) return 0;
+    throw kernel.crash(`irq ${handled} has a handler when its device is left`);
+  }
+  interrupts.alloc(name, 1);
+  return interrupts.numberOf(name, 0)!;
+};
+
 /** What the tree calls by another name than the lab does. */
 const ALIASES: ReadonlyMap<string, Run> = new Map<string, Run>(Object.entries<Run>({
   __kmalloc_noprof: by("kmalloc", 0, 1),
@@ -55,21 +79,18 @@ const ALIASES: ReadonlyMap<string, Run> = new Map<string, Run>(Object.entries<Ru
   __kmalloc_node_noprof: by("kmalloc", 0, 2),
   __kmalloc_cache_node_noprof: by("kmalloc", 3, 1),
   dma_pool_create_node: by("dma_pool_create", 0, 1, 2, 3, 4),
-  __kvmalloc_node_noprof: by("kvmalloc", 0, 1),
+  __kmalloc_large_noprof: by("kmalloc", 0, 1),
+  __kmalloc_large_node_noprof: by("kmalloc", 0, 1),
+  krealloc_noprof: by("krealloc", 0, 1, 2),
+  krealloc_node_align_noprof: by("krealloc", 0, 1, 3),
+  // From 7.2 on an alignment stands before the flags, of which a node is last in all.
+  __kvmalloc_node_noprof: (kernel, args) =>
+    runNamed("kvmalloc", kernel, args[0] ?? 0, args.at(-2) ?? 0),
   __vmalloc_noprof: by("dmalab_vmalloc", 0, 1),
   alloc_pages_noprof: by("alloc_pages", 0, 1),
   __alloc_pages_noprof: by("alloc_pages", 0, 1),
   get_free_pages_noprof: by("__get_free_pages", 0, 1),
   kvfree_call_rcu: by("kvfree", 1),
-  lab_virt_to_phys: by("virt_to_phys", 0),
-  lab_phys_to_virt: by("phys_to_virt", 0),
-  lab_readb: by("readb", 0),
-  lab_readw: by("readw", 0),
-  lab_readl: by("readl", 0),
-  lab_writeb: by("writeb", 0, 1),
-  lab_writew: by("writew", 0, 1),
-  lab_writel: by("writel", 0, 1),
-  lab_relax: by("cpu_relax"),
   lab_cpu: (kernel) => kernel.machine.events.context.cpu,
   lab_bug: (kernel, [file = 0, line]) => {
     throw kernel.crash(`BUG() at ${kernel.memory.textAt(file)}:${line}`);
@@ -81,6 +102,25 @@ const ALIASES: ReadonlyMap<string, Run> = new Map<string, Run>(Object.entries<Ru
   },
   arch_local_save_flags: (kernel) => Number(kernel.machine.context.irqsOff),
   arch_local_irq_restore: (kernel, [flags = 0]) => restoreIrqs(kernel, flags),
+  request_threaded_irq: by("dmalab_request_irq", 0, 1, 2, 3, 4, 5),
+  devm_request_threaded_irq: by("dmalab_devm_irq", 0, 1, 2, 3, 4, 5, 6),
+  __devm_add_action: (kernel, [dev = 0, action = 0, data = 0]) =>
+    noteAction(kernel, dev, action, data),
+  lab_line_irq: lineIrq,
+  lab_nap: (kernel, [ns = 0]) => {
+    // All ones, as a number, wait for ever.
+    pass(kernel, ns < 0 ? Infinity : kernel.machine.clock.nowNs + ns);
+  },
+  lab_defer: defers,
+  lab_cancel: (kernel, [at = 0]) => Number(kernel.part(CDeferred).take(workKey(at)) !== null),
+  lab_flush: (kernel, [at = 0]) => {
+    const run = kernel.part(CDeferred).take(workKey(at));
+    run?.();
+    return Number(run !== null);
+  },
+  lab_arm: (kernel, [at = 0, expires = 0, run = 0]) =>
+    Number(kernel.part(CTimers).arm(at, kernel.exact(expires, "time"), run)),
+  lab_disarm: (kernel, [at = 0]) => Number(kernel.part(CTimers).disarm(at)),
   _printk: printk,
   _dev_emerg: prints(0),
   _dev_alert: prints(1),
@@ -89,6 +129,10 @@ const ALIASES: ReadonlyMap<string, Run> = new Map<string, Run>(Object.entries<Ru
   _dev_warn: prints(4),
   _dev_notice: prints(5),
   _dev_info: prints(6),
+  netdev_err: prints(3),
+  netdev_warn: prints(4),
+  netdev_notice: prints(5),
+  netdev_info: prints(6),
   _raw_spin_lock: locks,
   _raw_spin_unlock: unlocks,
   _raw_spin_trylock: by("dmalab_trylock", 0),
@@ -117,6 +161,8 @@ const ALIASES: ReadonlyMap<string, Run> = new Map<string, Run>(Object.entries<Ru
   debug_dma_map_single: nothing,
   // Their first word is zero anyway.
   __mutex_init: nothing,
+  mutex_init_generic: nothing,
+  __init_swait_queue_head: nothing,
   mutex_destroy: nothing,
 }));
 
@@ -150,8 +196,15 @@ export function treeFunction(
     kernel.enterHere(name);
     const given = args.map(Number);
     const returned = run(kernel, given) ?? 0;
+    keepTicks(kernel);
     return result === "i64" ? BigInt(returned) : returned;
   };
+}
+
+/** Puts the ticks where the driver reads them: time moves in calls only. */
+export function keepTicks({ jiffiesAt, machine, memory }: CKernel): void {
+  if (jiffiesAt === 0) return;
+  memory.putWord(jiffiesAt, Math.floor(machine.clock.nowNs / NS_PER_JIFFY));
 }
 
 /** What stands for a function that is found in no place, by how the driver asks for it. */
@@ -173,17 +226,24 @@ export function hasTreeFunction(name: string): boolean {
   return ALIASES.has(name) || CALLS.has(name);
 }
 
+/** Headers and files of the lab's for trees call a function of the lab's `name` by `lab_name`. */
+function callOf(name: string): CCall | undefined {
+  // Those of the lab's own headers have arguments of their own.
+  if (name.startsWith("dmalab_")) return undefined;
+  const own = name.startsWith("lab_") ? name.slice("lab_".length) : null;
+  return own === null ? CALLS.get(name) : CALLS.get(own) ?? CALLS.get(`dmalab_${own}`);
+}
+
 /** Null for what the lab does not have. @throws {RefusedCode} */
 export function runOf({ name, parameters, result }: ImportedFunction): Run | null {
   const alias = ALIASES.get(name);
   if (alias !== undefined) return alias;
-  const call = CALLS.get(name);
-  // Those of the lab's own headers have arguments of their own.
-  if (call === undefined || name.startsWith("dmalab_")) return null;
+  const call = callOf(name);
+  if (call === undefined) return null;
   const { prototype } = call;
   const ours = prototype.parameters.map(({ type }) => valueType(type));
   if (ours.join() === parameters.join() && valueType(prototype.result) === result) {
-    return (kernel, args) => runNamed(name, kernel, ...args);
+    return (kernel, args) => runNamed(prototype.name, kernel, ...args);
   }
   const written = prototype.parameters.map(({ type }) => type.text).join(", ");
   throw new RefusedCode(

@@ -8,7 +8,7 @@ import {
   layoutSource,
   type LayoutWanted,
 } from "../../c_drivers/tree/layout.ts";
-import { exportsOfLibrary } from "../../c_drivers/tree/library.ts";
+import { exportsIn, libraryOf } from "../../c_drivers/tree/library.ts";
 import type { Settings } from "../../c_drivers/tree/settings.ts";
 import { hasTreeFunction } from "../../c_drivers/tree/tree_border.ts";
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
@@ -16,7 +16,7 @@ import { TREE_ARGUMENTS } from "../../c_drivers/tree/unit.ts";
 import type { SourceFile } from "../../lang/source.ts";
 import type { CompiledC, Stubs } from "../../lang/values/c_module.ts";
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
-import { readHeaders, SUPPORT } from "../places.ts";
+import { readHeaders, readTreeHeaders, SUPPORT } from "../places.ts";
 import type { WantedC } from "./c_shelf.ts";
 import { CHECKABLE, type Compiled, COMPILING, LINKING } from "./clang.ts";
 import type { HostTree } from "./host_tree.ts";
@@ -41,6 +41,8 @@ export interface SourceOfTree {
 }
 
 const LAYOUT = "lab/layout.c";
+/** Functions that scripts do not see. */
+const HIDDEN = "-fvisibility=hidden";
 /** Files of the library that one driver is linked with. */
 const MOST_LIBRARY = 40;
 
@@ -100,7 +102,7 @@ class TreeDriver {
       }
       texts.push(this.#decoder.decode(made.module));
     }
-    const layout = await this.#layout();
+    const layout = await this.#layout(settings);
     const support = await this.#support();
     const library = await this.#library([...texts, support], settings);
     const objects = Object.fromEntries(
@@ -135,23 +137,37 @@ class TreeDriver {
     return await build.compile(unit, [...TREE_ARGUMENTS, ...CHECKABLE, ...flags, ...IR]);
   }
 
-  /** Files of the tree's library, until nothing is missing that one of them exports. */
+  /** Files of the lab's and of the tree's library, until nothing is missing that one of them exports. */
   async #library(texts: readonly string[], settings: Settings): Promise<readonly string[]> {
     const { build, of: { tree } } = this;
     const library: string[] = [];
-    const exported = exportsOfLibrary(tree);
+    const ours = new Map(Object.entries(readTreeHeaders()).filter(([path]) => path.endsWith(".c")));
+    const exportedByLab = exportsIn(ours);
+    const exported = exportsIn(libraryOf(tree));
     const tried = new Set<string>();
     for (let added = true; added;) {
       added = false;
       for (const name of missingIn([...texts, ...library])) {
-        const path = hasTreeFunction(name) ? undefined : exported.get(name);
+        const path = exportedByLab.get(name) ??
+          (hasTreeFunction(name) ? undefined : exported.get(name));
         if (path === undefined || tried.has(path) || tried.size >= MOST_LIBRARY) continue;
         tried.add(path);
-        const unit = await build.unit(path, settings);
-        const made = await build.compile(unit, [...TREE_ARGUMENTS, ...CHECKABLE, ...IR]);
+        const own = ours.get(path);
+        const unit = await build.unit(path, settings, own === undefined ? {} : { [path]: own });
+        const flags = own === undefined ? [] : [HIDDEN];
+        const made = await build.compile(unit, [...TREE_ARGUMENTS, ...CHECKABLE, ...flags, ...IR]);
+        if (made.module === null && own !== undefined) {
+          throw new TreeError(
+            `The tree does not compile with dmalab's ${path}`,
+            firstError(made.said),
+          );
+        }
         // Where one does not compile, its functions are stubs.
         if (made.module === null) continue;
-        library.push(this.#decoder.decode(made.module));
+        const text = this.#decoder.decode(made.module);
+        // Where both define a name, ours counts: the linker takes the first of two.
+        if (own === undefined) library.push(text);
+        else library.unshift(text);
         added = true;
       }
     }
@@ -169,9 +185,8 @@ class TreeDriver {
   }
 
   /** How the tree lays out what the lab reads and writes. */
-  async #layout(): Promise<DeviceShape> {
+  async #layout(settings: Settings): Promise<DeviceShape> {
     const { build } = this;
-    const settings = build.settings([]);
     const unit = await build.unit(LAYOUT, settings, { [LAYOUT]: layoutSource(WANTED) });
     const { module, said } = await build.compile(unit, [...TREE_ARGUMENTS, ...IR]);
     if (module === null) throw layoutError(build.version.name, said);

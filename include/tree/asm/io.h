@@ -19,7 +19,18 @@
 DMALAB_RAW(b, u8)
 DMALAB_RAW(w, u16)
 DMALAB_RAW(l, u32)
-DMALAB_RAW(q, u64)
+/* 64 bits are two of 32, the lower ones first. */
+static inline u64 __raw_readq(const volatile void __iomem *at)
+{
+	u64 low = lab_readl(at);
+
+	return low | (u64)lab_readl(at + 4) << 32;
+}
+static inline void __raw_writeq(u64 value, volatile void __iomem *at)
+{
+	lab_writel((u32)value, at);
+	lab_writel(value >> 32, at + 4);
+}
 #define __raw_readb __raw_readb
 #define __raw_readw __raw_readw
 #define __raw_readl __raw_readl

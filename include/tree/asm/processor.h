@@ -12,8 +12,8 @@ struct thread_struct {
 };
 #define INIT_THREAD { }
 /* Who waits lets the devices work. */
-void lab_relax(void);
-#define cpu_relax() lab_relax()
+void lab_cpu_relax(void);
+#define cpu_relax() lab_cpu_relax()
 #define task_pt_regs(task) ((struct pt_regs *)0)
 #define KSTK_EIP(task) 0
 #define KSTK_ESP(task) 0

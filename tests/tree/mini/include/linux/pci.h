@@ -1,21 +1,65 @@
 #ifndef MINI_PCI_H
 #define MINI_PCI_H
-/* Beside one another as nowhere else: offsets are compiled, not known. */
-struct device {
-	unsigned long state;
-	const char *init_name;
-	void *driver_data;
+#include <linux/device.h>
+
+#define PCI_ANY_ID (~0u)
+#define PCI_STD_NUM_BARS 6
+#define PCI_NUM_RESOURCES 7
+#define PCI_VENDOR_ID 0
+#define PCI_DEVICE_ID 2
+#define PCI_HEADER_TYPE_NORMAL 0
+#define PCIBIOS_BAD_REGISTER_NUMBER 0x87
+#define PCI_IRQ_INTX 1
+#define PCI_IRQ_MSI 2
+#define PCI_IRQ_MSIX 4
+#define IORESOURCE_MEM 0x200
+
+struct resource {
+	resource_size_t start, end;
+	unsigned long flags;
+};
+struct pci_bus {
+	int number;
 };
 struct pci_dev {
 	unsigned int devfn;
+	unsigned short vendor, device, subsystem_vendor, subsystem_device;
+	unsigned int class, irq;
+	u8 hdr_type;
+	unsigned int msi_enabled : 1, msix_enabled : 1;
+	u64 dma_mask;
+	struct pci_bus *bus;
+	struct resource resource[PCI_NUM_RESOURCES];
 	struct device dev;
 };
-struct bus_type {
-	const char *name;
-	unsigned long words[6];
+struct pci_device_id {
+	u32 vendor, device, subvendor, subdevice, class, class_mask;
 };
+struct pci_driver {
+	const char *name;
+	const struct pci_device_id *id_table;
+	int (*probe)(struct pci_dev *dev, const struct pci_device_id *id);
+	void (*remove)(struct pci_dev *dev);
+	struct device_driver driver;
+};
+struct msix_entry {
+	u32 vector;
+};
+struct irq_affinity;
+struct module;
 extern struct bus_type pci_bus_type;
+int __pci_register_driver(struct pci_driver *driver, struct module *owner, const char *name);
+void pci_unregister_driver(struct pci_driver *driver);
+int pci_enable_device(struct pci_dev *dev);
+void pci_disable_device(struct pci_dev *dev);
+void *pci_iomap(struct pci_dev *dev, int bar, unsigned long most);
+void pci_iounmap(struct pci_dev *dev, void *at);
+int pci_alloc_irq_vectors_affinity(struct pci_dev *dev, unsigned int least, unsigned int most,
+				   unsigned int flags, struct irq_affinity *affinity);
+int pci_irq_vector(struct pci_dev *dev, unsigned int number);
+void pci_free_irq_vectors(struct pci_dev *dev);
 int pci_find_capability(struct pci_dev *dev, int capability);
+#define pci_resource_flags(dev, bar) ((dev)->resource[bar].flags)
 #define to_pci_dev(device) \
 	((struct pci_dev *)((char *)(device) - __builtin_offsetof(struct pci_dev, dev)))
 #endif

@@ -1,0 +1,79 @@
+/* Copies of texts and memory. */
+#include <linux/device.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+/* What the tree's headers wrap in macros is defined by the name that they call. */
+#ifdef kmemdup
+#undef kmemdup
+#define kmemdup kmemdup_noprof
+#endif
+EXPORT_SYMBOL(kmemdup_noprof);
+void *kmemdup(const void *from, size_t bytes, gfp_t gfp)
+{
+	void *to = kmalloc(bytes, gfp);
+
+	return to ? memcpy(to, from, bytes) : NULL;
+}
+
+/* The tree's own reads whole words, beyond the end of a text. */
+ssize_t sized_strscpy(char *to, const char *from, size_t room)
+{
+	size_t at;
+
+	for (at = 0; at < room; at++) {
+		to[at] = from[at];
+		if (!from[at])
+			return at;
+	}
+	if (room)
+		to[room - 1] = 0;
+	return -E2BIG;
+}
+EXPORT_SYMBOL(sized_strscpy);
+
+char *kstrdup(const char *text, gfp_t gfp)
+{
+	return text ? kmemdup(text, strlen(text) + 1, gfp) : NULL;
+}
+EXPORT_SYMBOL(kstrdup);
+
+const char *kstrdup_const(const char *text, gfp_t gfp)
+{
+	return kstrdup(text, gfp);
+}
+EXPORT_SYMBOL(kstrdup_const);
+
+void kfree_const(const void *text)
+{
+	kfree(text);
+}
+EXPORT_SYMBOL(kfree_const);
+
+void *devm_kmemdup(struct device *dev, const void *from, size_t bytes, gfp_t gfp)
+{
+	void *to = devm_kmalloc(dev, bytes, gfp);
+
+	return to ? memcpy(to, from, bytes) : NULL;
+}
+EXPORT_SYMBOL(devm_kmemdup);
+
+char *devm_kstrdup(struct device *dev, const char *text, gfp_t gfp)
+{
+	return text ? devm_kmemdup(dev, text, strlen(text) + 1, gfp) : NULL;
+}
+EXPORT_SYMBOL(devm_kstrdup);
+
+/* A scenario's C plays the user: its memory is the driver's own. */
+unsigned long raw_copy_from_user(void *to, const void __user *from, unsigned long bytes)
+{
+	memcpy(to, (const void __force *)from, bytes);
+	return 0;
+}
+
+unsigned long raw_copy_to_user(void __user *to, const void *from, unsigned long bytes)
+{
+	memcpy((void __force *)to, from, bytes);
+	return 0;
+}

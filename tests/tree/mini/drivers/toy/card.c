@@ -1,0 +1,104 @@
+/* A driver of a bus: its device is found by an entry, probed, heard and left. */
+#include <linux/dma-mapping.h>
+#include <linux/interrupt.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+struct card {
+	void *window, *buf;
+	dma_addr_t dma;
+};
+static int heard;
+
+static int handle(int irq, void *cookie)
+{
+	heard++;
+	return 1;
+}
+
+static int card_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct card *card = kmalloc(sizeof(*card), GFP_KERNEL);
+	int error = -12;
+
+	if (!card)
+		return error;
+	error = pci_enable_device(pdev);
+	if (error)
+		goto free;
+	error = -5;
+	card->window = pci_iomap(pdev, 0, 0);
+	if (!card->window)
+		goto disable;
+	card->buf = kmalloc(TOY_BYTES, GFP_KERNEL);
+	if (!card->buf)
+		goto unmap;
+	card->dma = dma_map_single(&pdev->dev, card->buf, TOY_BYTES, DMA_FROM_DEVICE);
+	if (dma_mapping_error(&pdev->dev, card->dma))
+		goto free_buf;
+	error = pci_alloc_irq_vectors_affinity(pdev, 1, 1, PCI_IRQ_MSI | PCI_IRQ_INTX, NULL);
+	if (error < 0)
+		goto unmap_buf;
+	error = request_threaded_irq(pci_irq_vector(pdev, 0), handle, NULL, 0, "card", card);
+	if (error)
+		goto free_vectors;
+	pdev->dev.driver_data = card;
+	return 0;
+free_vectors:
+	pci_free_irq_vectors(pdev);
+unmap_buf:
+	dma_unmap_single(&pdev->dev, card->dma, TOY_BYTES, DMA_FROM_DEVICE);
+free_buf:
+	kfree(card->buf);
+unmap:
+	pci_iounmap(pdev, card->window);
+disable:
+	pci_disable_device(pdev);
+free:
+	kfree(card);
+	return error;
+}
+
+static void card_remove(struct pci_dev *pdev)
+{
+	struct card *card = pdev->dev.driver_data;
+
+	free_irq(pci_irq_vector(pdev, 0), card);
+	pci_free_irq_vectors(pdev);
+	dma_unmap_single(&pdev->dev, card->dma, TOY_BYTES, DMA_FROM_DEVICE);
+	kfree(card->buf);
+	pci_iounmap(pdev, card->window);
+	pci_disable_device(pdev);
+	kfree(card);
+}
+
+static const struct pci_device_id ids[] = {
+	{ 0x1234, 0x1, PCI_ANY_ID, PCI_ANY_ID },
+	{ 0x1234, 0x2, PCI_ANY_ID, PCI_ANY_ID },
+	{ 0 },
+};
+
+static struct pci_driver card_driver = {
+	.name = "card",
+	.id_table = ids,
+	.probe = card_probe,
+	.remove = card_remove,
+};
+
+static int card_init(void)
+{
+	return __pci_register_driver(&card_driver, NULL, "card");
+}
+module_init(card_init)
+
+static void card_exit(void)
+{
+	pci_unregister_driver(&card_driver);
+}
+module_exit(card_exit)
+
+int card_heard(void)
+{
+	return heard;
+}

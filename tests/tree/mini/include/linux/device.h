@@ -1,0 +1,21 @@
+#ifndef MINI_DEVICE_H
+#define MINI_DEVICE_H
+#include <linux/types.h>
+
+struct bus_type {
+	const char *name;
+	unsigned long words[6];
+};
+struct device_driver {
+	const char *name;
+};
+/* Beside one another as nowhere else: offsets are compiled, not known. */
+struct device {
+	unsigned long state;
+	const char *init_name;
+	void *driver_data;
+	struct bus_type *bus;
+	struct device_driver *driver;
+	u64 *dma_mask, coherent_dma_mask;
+};
+#endif

@@ -1,0 +1,7 @@
+#ifndef MINI_INTERRUPT_H
+#define MINI_INTERRUPT_H
+typedef int (*irq_handler_t)(int irq, void *cookie);
+int request_threaded_irq(unsigned int irq, irq_handler_t handler, irq_handler_t thread,
+			 unsigned long flags, const char *name, void *cookie);
+const void *free_irq(unsigned int irq, void *cookie);
+#endif
