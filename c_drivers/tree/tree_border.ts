@@ -108,8 +108,7 @@ const ALIASES: ReadonlyMap<string, Run> = new Map<string, Run>(Object.entries<Ru
     noteAction(kernel, dev, action, data),
   lab_line_irq: lineIrq,
   lab_nap: (kernel, [ns = 0]) => {
-    // All ones, as a number, wait for ever.
-    pass(kernel, ns < 0 ? Infinity : kernel.machine.clock.nowNs + ns);
+    pass(kernel, ns > Number.MAX_SAFE_INTEGER ? Infinity : kernel.machine.clock.nowNs + ns);
   },
   lab_defer: defers,
   lab_cancel: (kernel, [at = 0]) => Number(kernel.part(CDeferred).take(workKey(at)) !== null),
@@ -194,11 +193,16 @@ export function treeFunction(
   const run = runOf(imported) ?? STUB_RUNS[stubs](name);
   return (...args: Wide[]) => {
     kernel.enterHere(name);
-    const given = args.map(Number);
+    const given = args.map(unsigned);
     const returned = run(kernel, given) ?? 0;
     keepTicks(kernel);
     return result === "i64" ? BigInt(returned) : returned;
   };
+}
+
+/** As the lab's own headers hand over: all ones are a large number. */
+function unsigned(value: Wide): number {
+  return typeof value === "number" ? value : Number(BigInt.asUintN(64, value));
 }
 
 /** Puts the ticks where the driver reads them: time moves in calls only. */

@@ -62,6 +62,17 @@ static const struct pci_device_id *entry_of(u32 vendor, u32 device)
 	return NULL;
 }
 
+const struct pci_device_id *pci_match_id(const struct pci_device_id *id, struct pci_dev *pdev)
+{
+	for (; id && (id->vendor || id->subvendor || id->class_mask); id++)
+		if (is_one(pdev->vendor, id->vendor) && is_one(pdev->device, id->device) &&
+		    is_one(pdev->subsystem_vendor, id->subvendor) &&
+		    is_one(pdev->subsystem_device, id->subdevice))
+			return id;
+	return NULL;
+}
+EXPORT_SYMBOL(pci_match_id);
+
 /* What the bus knows of a function before its driver does. */
 static void describe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
