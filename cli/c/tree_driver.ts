@@ -41,6 +41,8 @@ export interface SourceOfTree {
 }
 
 const LAYOUT = "lab/layout.c";
+/** Among what files of a tree are compiled with. */
+const OUR_LIBRARY = /^dmalab\/.*\.c$/;
 /** Functions that scripts do not see. */
 const HIDDEN = "-fvisibility=hidden";
 /** Files of the library that one driver is linked with. */
@@ -141,7 +143,9 @@ class TreeDriver {
   async #library(texts: readonly string[], settings: Settings): Promise<readonly string[]> {
     const { build, of: { tree } } = this;
     const library: string[] = [];
-    const ours = new Map(Object.entries(readTreeHeaders()).filter(([path]) => path.endsWith(".c")));
+    const ours = new Map(
+      Object.entries(readTreeHeaders()).filter(([path]) => OUR_LIBRARY.test(path)),
+    );
     const exportedByLab = exportsIn(ours);
     const exported = exportsIn(libraryOf(tree));
     const tried = new Set<string>();
