@@ -236,6 +236,7 @@ Deno.test("machines that cannot be are refused at the block or key to blame", ()
     [withDisk({ dmaMaskBits: 65 }), "rp0.ssd.dma_mask_bits"],
     [withDisk({ p2pmemBytes: 5000 }), "rp0.ssd.p2pmem"],
     [withDisk({ barBytes: MIB }), "rp0.ssd.bar"],
+    [withDisk({ protectionType: 1 }), "rp0.ssd.protection"],
     [withDisk({ dmaMaskBits: 12 }), "rp0.ssd"],
     [gpu({ barBytes: 12 * MIB }), "rp0.gpu.bar"],
     [gpu({ barBytes: MIB, p2pmemBytes: 2 * MIB }), "rp0.gpu.p2pmem"],
@@ -319,6 +320,16 @@ Deno.test("a PRP entry that points nowhere faults; what is mapped anew on the re
   assertEquals(faults, [[1, { dma, access: "write", reason: "not_present" }]]);
   assertEquals(io.status, "OK");
   assertEquals(into.readAll(), lab.device("ssd", "nvme").media.data.bytes(0, 128 * KIB));
+});
+
+Deno.test("a bounce pool that is not all RAM is rejected, with its address", () => {
+  const swiotlb = { ...defaultLabConfig().swiotlb, basePhys: 0x10_abc0_0000 as PhysAddr };
+  const { message, path } = assertThrows(
+    () => buildLab({ ...defaultLabConfig(), swiotlb }),
+    ConfigError,
+  );
+  assertEquals(path, ["swiotlb", "at"]);
+  assertMatch(message, /^Cannot place 67108864 bytes of bounce buffers at 0x10abc00000: /);
 });
 
 Deno.test("a bad key of the machine is rejected, wherever the configuration comes from", () => {
