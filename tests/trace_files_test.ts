@@ -116,6 +116,15 @@ Deno.test("--picture writes what each `show` of a run draws, or says why there i
       places.length > 0 && places.every(([, place]) => place!.startsWith(TWO_STEP)),
       true,
     );
+    const page = join(folder, "page.md");
+    const block = 'show ["a"]\n';
+    Deno.writeTextFileSync(
+      page,
+      `# Two\n\n\`\`\`dma\n${block}\`\`\`\n\n\`\`\`dma\n${block}\`\`\`\n`,
+    );
+    assertEquals((await dmalab("run", page, "--picture", file)).code, 0);
+    const lines = [...Deno.readTextFileSync(file).matchAll(/page\.md:(\d+):1<\/text>/g)];
+    assertEquals(lines.map(([, line]) => line), ["4", "8"]);
     const refused = async (complaint: string, ...words: string[]) => {
       const { code, errors } = await dmalab("run", ...words);
       assertEquals(code, 2, errors);
@@ -131,7 +140,7 @@ Deno.test("--picture writes what each `show` of a run draws, or says why there i
     Deno.writeTextFileSync(silent, "print 1\n");
     await refused("no `show` has run", silent, "--picture", join(folder, "none.svg"));
     await refused('Cannot write "/nowhere/x.svg"', TWO_STEP, "--picture", "/nowhere/x.svg");
-    assertEquals([...Deno.readDirSync(folder)].length, 2);
+    assertEquals([...Deno.readDirSync(folder)].length, 3);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

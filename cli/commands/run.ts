@@ -18,7 +18,7 @@ export const RUN = command({
   brief: "Run scenarios: their statements, then their tests.",
   description:
     "Runs each file's top-level statements, then its tests; prints their output, one result line " +
-    "per test, and a summary. Exit codes: 0 success; 1 a test or an assertion failed; 2 a file has " +
+    "per test, and a summary. Of a Markdown page it runs each `dma` block as a file. Exit codes: 0 success; 1 a test or an assertion failed; 2 a file has " +
     "errors; 3 a limit was exceeded.",
   argument: SCENARIOS,
   options: {

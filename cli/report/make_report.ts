@@ -19,15 +19,12 @@ import type { Interrupts } from "../interrupts.ts";
 import { sayDiagnostics } from "../scenario/diagnostic_style.ts";
 import { allLimits } from "../scenario/limit_options.ts";
 import { codeOf, type PrintOptions, printRun, sayReports } from "../scenario/print_run.ts";
+import { blocksOf, PAGE_SUFFIX } from "../scenario/page_blocks.ts";
 import { engineFor } from "../scenario/run_scenarios.ts";
 import { MemoryScreen } from "../memory_screen.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { type CoverageRecord, CoverageRecorder } from "../testing/coverage/recorder.ts";
-import { blocksOf } from "./page_blocks.ts";
 import { readReportPage, reportPage } from "./report_data.ts";
-
-/** What names of Markdown pages end with. */
-const PAGE_SUFFIX = ".md";
 
 /** What may be said about a report. */
 export interface ReportOptions extends Omit<PrintOptions, "trace"> {
@@ -113,9 +110,7 @@ async function scenarioRuns(
   const { entry, loader } = opened;
   if (!path.endsWith(PAGE_SUFFIX)) return await entryRuns(entry, loader, options, screen, watch);
   const blocks = blocksOf(entry);
-  if (blocks.length === 0) {
-    return `"${path}" has no block to run: such a block begins with \`\`\`dma`;
-  }
+  if (typeof blocks === "string") return blocks;
   let all: Made = { ...NOTHING, exitCode: HELD };
   for (const block of blocks) {
     const next = await entryRuns(block, loader, options, screen, watch);

@@ -8,6 +8,7 @@ import { withCompiled } from "../c/with_compiled.ts";
 import { HostLoader } from "../host_loader.ts";
 import type { Screen } from "../screen.ts";
 import { sayDiagnostics } from "./diagnostic_style.ts";
+import { blocksOf, PAGE_SUFFIX } from "./page_blocks.ts";
 
 export interface LoadedScenario {
   /** Null when there are errors. */
@@ -57,11 +58,33 @@ export async function loadScenario(
   tree: string | null = null,
 ): Promise<LoadedScenario> {
   const opened = await openScenario(path, tree);
-  if ("problem" in opened) {
-    screen.err(`error: ${opened.problem}\n`);
-    return { program: null, errors: 1, warnings: 0, exitCode: WRONG };
+  return "problem" in opened ? unreadable(opened.problem, screen) : said(opened, screen);
+}
+
+/** The same of all scenarios in a file: a Markdown page has one for each of its blocks. */
+export async function loadScenarios(
+  path: string,
+  screen: Screen,
+  tree: string | null,
+): Promise<readonly LoadedScenario[]> {
+  const opened = HostLoader.open(path, tree);
+  if (typeof opened === "string") return [unreadable(opened, screen)];
+  const { entry, loader } = opened;
+  const entries = path.endsWith(PAGE_SUFFIX) ? blocksOf(entry) : [entry];
+  if (typeof entries === "string") return [unreadable(entries, screen)];
+  const loaded: LoadedScenario[] = [];
+  for (const each of entries) {
+    loaded.push(said(await withCompiled(loader, () => loadProgram(each, loader)), screen));
   }
-  const { program, diagnostics } = opened;
+  return loaded;
+}
+
+function unreadable(problem: string, screen: Screen): LoadedScenario {
+  screen.err(`error: ${problem}\n`);
+  return { program: null, errors: 1, warnings: 0, exitCode: WRONG };
+}
+
+function said({ diagnostics, program }: LoadResult, screen: Screen): LoadedScenario {
   sayDiagnostics(diagnostics, screen);
   const errors = countMistakes(diagnostics, "error");
   const warnings = countMistakes(diagnostics, "warning");

@@ -6,7 +6,7 @@ import { sayBug } from "../bug/say_bug.ts";
 import { BUG, type ExitCode, HELD, worseExitCode, WRONG } from "../exit_code.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { errorScreen, refuse, type Screen } from "../screen.ts";
-import { loadScenario } from "./load_scenario.ts";
+import { loadScenarios } from "./load_scenario.ts";
 import { codeOf, type PrintOptions, printRun, sayReports } from "./print_run.ts";
 import type { PictureFile } from "./picture_file.ts";
 import type { TraceOutputs } from "./trace_outputs.ts";
@@ -75,19 +75,20 @@ async function runAll(
   let wrongFiles = 0;
   for (const path of paths) {
     if (watch.interrupted()) break;
-    const { exitCode: loaded, program } = await loadScenario(path, screen, options.tree);
-    if (loaded === BUG) withBug ??= path;
-    if (program === null) {
-      wrongFiles++;
-      exitCode = worseExitCode(exitCode, loaded);
-      continue;
+    for (const { exitCode: loaded, program } of await loadScenarios(path, screen, options.tree)) {
+      if (loaded === BUG) withBug ??= path;
+      if (program === null) {
+        wrongFiles++;
+        exitCode = worseExitCode(exitCode, loaded);
+        continue;
+      }
+      const observers = outputs?.listeners(program) ?? null;
+      const engine = await engineFor(program);
+      const report = printRun(program, { ...options, engine, observers, watch }, screen);
+      reports.push(report);
+      if (codeOf(report) === BUG) withBug ??= path;
+      exitCode = worseExitCode(exitCode, codeOf(report));
     }
-    const observers = outputs?.listeners(program) ?? null;
-    const engine = await engineFor(program);
-    const report = printRun(program, { ...options, engine, observers, watch }, screen);
-    reports.push(report);
-    if (codeOf(report) === BUG) withBug ??= path;
-    exitCode = worseExitCode(exitCode, codeOf(report));
   }
   exitCode = worseExitCode(exitCode, sayReports(reports, wrongFiles, options, screen));
   if (withBug !== null) await sayBug(withBug, options.seed, screen);
