@@ -108,6 +108,11 @@ export const SWIOTLB_SETTINGS = {
     doc: "How large the pool is; 0B is no pool.",
   }),
   force: setting("force", BOOL, false, { doc: "Bounce everything that is not translated." }),
+  // behaviour/dma.md 6.4
+  dynamic: setting("dynamic", BOOL, false, {
+    doc:
+      "The pool grows: what does not fit gets a transient pool, and a worker adds a lasting one.",
+  }),
   areas: setting("areas", int(1, 1024), null, {
     doc: "Number of swiotlb areas, each with its own lock.",
     defaultText: "from cpus",

@@ -20,6 +20,7 @@ import { layOutMemory } from "./memory/layout.ts";
 import { MemoryEncryption } from "./memory/memory_encryption.ts";
 import { PageAllocator } from "./memory/page_allocator.ts";
 import { PhysicalMemory } from "./memory/physical_memory.ts";
+import { GrowingPool } from "./memory/swiotlb/growing_pool.ts";
 import { SwiotlbPool } from "./memory/swiotlb/swiotlb.ts";
 import { swiotlbCopyRules } from "./memory/swiotlb/swiotlb_copy_rules.ts";
 import {
@@ -121,7 +122,7 @@ export class Platform {
     );
     this.areas = new KernelAreas(config.regions);
     this.encryption = config.memoryEncryption ? new MemoryEncryption(this.memory) : null;
-    this.swiotlb = new SwiotlbPool(
+    this.swiotlb = new (config.swiotlb.dynamic ? GrowingPool : SwiotlbPool)(
       this,
       this.#poolGeometry(),
       rulesOf(this.kernel, swiotlbCopyRules),

@@ -212,6 +212,14 @@ export const MAPPING_EVENTS = {
       size_bytes: SIZE,
     },
   },
+  "swiotlb.grow": {
+    when: "a pool was added to the bounce buffers",
+    fields: {
+      phys: PHYS,
+      slots: INT,
+      transient: described(BOOL, "for one buffer, and freed with it"),
+    },
+  },
   "swiotlb.full": {
     when: "no bounce-buffer slot fitted",
     fields: {

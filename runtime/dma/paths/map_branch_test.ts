@@ -4,7 +4,7 @@ import { ERRNO } from "../../errno.ts";
 import type { EventName } from "../../event_vocabulary.ts";
 import type { KernelProfile } from "../../kernels/kernels.ts";
 import type { QuirkSet } from "../../kernels/quirks.ts";
-import type { MachineConfig } from "../../machine_config.ts";
+import { type MachineConfig, swiotlbConfig } from "../../machine_config.ts";
 import { DMA_ATTR, DMA_FROM_DEVICE, DMA_TO_DEVICE, type DmaDirection } from "../attributes.ts";
 import { DmaDevice, type DmaDeviceOptions } from "../device/device.ts";
 import { MAP_BRANCH, MAP_FAILURE } from "./map_branch.ts";
@@ -32,12 +32,11 @@ function benchFor({ device = {}, pool, machine = {}, mode = "off" }: Given): Tes
   return testBench({
     machine: {
       ramSizeBytes: 8 * GIB,
-      swiotlb: {
+      swiotlb: swiotlbConfig({
         sizeBytes: pool === "none" ? 0 : 64 * 2 ** 20,
         force: pool === "forced",
-        areas: null,
         ...(pool === "none" ? {} : { basePhys: at(POOL) }),
-      },
+      }),
       memoryEncryption: pool === "encrypted",
       quirks: RELEASE,
       ...machine,

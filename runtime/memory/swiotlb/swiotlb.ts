@@ -81,6 +81,17 @@ export interface BouncedBuffer {
   readonly bornNs: Nanoseconds;
 }
 
+/** A buffer that finds no slots: what `map` was called with, and how many slots it takes. */
+export interface UnfitBuffer {
+  readonly dev: BouncingDevice;
+  readonly orig: PhysAddr;
+  readonly sizeBytes: Bytes;
+  readonly allocAlignMask: number;
+  readonly dir: DmaDirection;
+  readonly attrs: number;
+  readonly slots: number;
+}
+
 /** Why nothing fitted: the `cause` of `swiotlb.full`. */
 export type SwiotlbFullCause = EventFields<"swiotlb.full">["cause"];
 
@@ -136,7 +147,7 @@ export class SwiotlbPool extends SwiotlbSlots {
       const padSlots = this.#padSlots[slot]!;
       const phase = this.#phase[slot]!;
       visit({
-        slot: slot - padSlots,
+        slot: this.firstSlot + slot - padSlots,
         slots: padSlots + Math.ceil((bytes + phase) / SLOT_BYTES),
         padSlots,
         origPhys: this.#origin[slot]! as PhysAddr,
@@ -145,6 +156,24 @@ export class SwiotlbPool extends SwiotlbSlots {
         bornNs: this.#bornNs[slot]!,
       });
     }
+  }
+
+  /** All pools, this one first: those that it has grown by follow. */
+  get pools(): readonly SwiotlbPool[] {
+    return [this];
+  }
+
+  /** It is gone with its last buffer. */
+  get transient(): boolean {
+    return false;
+  }
+
+  /**
+   * Where a pool that may grow takes a buffer that does not fit.
+   * @returns Null where nothing is done: the pool is reported as full.
+   */
+  protected mapElsewhere(_unfit: UnfitBuffer): PhysAddr | typeof DMA_MAPPING_ERROR | null {
+    return null;
   }
 
   /** True for an address inside the pool; so a direct mapping at it is a bounced one. */
@@ -186,6 +215,9 @@ export class SwiotlbPool extends SwiotlbSlots {
     const slots = Math.ceil(totalBytes / SLOT_BYTES);
     const first = this.search(events.context.cpu, dev, orig, totalBytes, slots, allocAlignMask);
     if (first < 0) {
+      const unfit = { dev, orig, sizeBytes, allocAlignMask, dir, attrs, slots };
+      const tlb = this.mapElsewhere(unfit);
+      if (tlb !== null) return tlb;
       this.#reportFull(dev, sizeBytes, slots, allocAlignMask, attrs);
       return DMA_MAPPING_ERROR;
     }
@@ -214,7 +246,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#lockArea(first, SWIOTLB_MAP);
     if (events.tick(SWIOTLB_MAP)) {
       events.emit(SWIOTLB_MAP, {
-        slot: first,
+        slot: this.firstSlot + first,
         slots,
         orig_phys: orig,
         tlb_phys: tlb,
@@ -292,7 +324,7 @@ export class SwiotlbPool extends SwiotlbSlots {
     this.#lockArea(first, SWIOTLB_UNMAP);
     if (events.tick(SWIOTLB_UNMAP)) {
       events.emit(SWIOTLB_UNMAP, {
-        slot: first,
+        slot: this.firstSlot + first,
         slots,
         orig_phys: origin === NOTHING ? null : origin as PhysAddr,
         tlb_phys: tlb,

@@ -20,7 +20,7 @@ export const SET_SLOTS = 128;
 /** The largest buffer, 256 KiB. */
 export const SET_BYTES = SET_SLOTS * SLOT_BYTES;
 /** A pool that does not fit is not made smaller than this. */
-const MINIMUM_BYTES = MIB;
+export const MINIMUM_BYTES = MIB;
 /** The pool ends here or at the end of RAM, so that every device with a 32-bit mask reaches it. */
 const CEILING_PHYS = 2 * GIB;
 
@@ -41,6 +41,8 @@ export interface SwiotlbGeometry {
   readonly slots: number;
   /** Equal parts of the pool, each with a search position of its own. */
   readonly areas: number;
+  /** The number of its first slot, where pools before it have some; 0 when left out. */
+  readonly firstSlot?: number;
 }
 
 /**

@@ -18,6 +18,8 @@ export interface BouncingDevice {
   readonly minAlignMask: number;
   /** No buffer may cross a multiple of this plus one. */
   readonly segmentBoundaryMask: number;
+  /** The last address that it reaches; a pool for it alone lies below. */
+  readonly lastAddress?: number;
   /** Cleared by the device's first bounce. @see behaviour/dma.md 1.7 */
   skipSync: boolean;
 }
@@ -30,6 +32,8 @@ export class SwiotlbSlots {
   readonly areas: number;
   /** Slots of an area. */
   readonly areaSlots: number;
+  /** What events call the first slot: slots of all pools are counted through. */
+  protected readonly firstSlot: number;
 
   /** Where each area's next search starts, relative to the area. */
   readonly #index: Int32Array;
@@ -49,6 +53,7 @@ export class SwiotlbSlots {
     this.areas = geometry?.areas ?? 1;
     this.sizeBytes = this.slots * SLOT_BYTES;
     this.areaSlots = Math.floor(this.slots / this.areas);
+    this.firstSlot = geometry?.firstSlot ?? 0;
     this.#index = new Int32Array(this.areas);
     this.#areaUsed = new Int32Array(this.areas);
   }

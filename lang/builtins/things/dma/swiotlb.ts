@@ -57,6 +57,19 @@ export const SWIOTLB: TypeSpec<SwiotlbPool> = {
         return buffers.map(plainBuffer);
       },
     ),
+    pools: f.list(
+      { phys: "phys", size: "size", used: "int", transient: "bool" },
+      "It and the pools that it has grown by: { phys, size, used, transient }.",
+      ({ pools }, run) => {
+        run.chargeMemory(BUFFER_BYTES * pools.length);
+        return pools.map(({ basePhys, sizeBytes, transient, usedSlots }) => ({
+          phys: basePhys,
+          size: sizeBytes,
+          used: usedSlots,
+          transient,
+        }));
+      },
+    ),
     size: f.size("How large it is.", (pool) => pool.sizeBytes),
   })),
   methods: [],
@@ -70,7 +83,9 @@ export const SWIOTLB: TypeSpec<SwiotlbPool> = {
 
 function poolLines(pool: SwiotlbPool): string[] {
   const buffers: BouncedBuffer[] = [];
-  pool.forEachBuffer((buffer) => buffers.push(buffer));
+  pool.forEachBuffer((buffer) => {
+    if (buffer.slot < pool.slots) buffers.push(buffer);
+  });
   return swiotlbPicture({
     basePhys: pool.basePhys,
     sizeBytes: pool.sizeBytes,

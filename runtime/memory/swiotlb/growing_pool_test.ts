@@ -1,0 +1,65 @@
+import { assertEquals } from "@std/assert";
+import { DMA_MAPPING_ERROR, GIB, KIB, MIB } from "../../address.ts";
+import { DMA_BIDIRECTIONAL } from "../../dma/attributes.ts";
+import { at, type TestBench, testBench } from "../../dma/testing.ts";
+import { swiotlbConfig } from "../../machine_config.ts";
+
+const HIGH = 4 * GIB;
+
+/** A device that cannot reach what lies above 4 GiB, and a pool that grows. */
+function bench(ramSizeBytes: number, sizeBytes = MIB, minAlignMask = 0): TestBench {
+  return testBench({
+    machine: { ramSizeBytes, swiotlb: swiotlbConfig({ sizeBytes, dynamic: true, force: true }) },
+    device: { maskBits: 32, minAlignMask },
+    iommu: { mode: "off" },
+  });
+}
+
+/** Takes all slots of the first pool, page by page. */
+function fill({ dev, machine: { dma, swiotlb } }: TestBench): void {
+  for (let slot = 0; slot < swiotlb.slots; slot += 2) {
+    dma.dmaMapPhys(dev, at(slot * 2 * KIB), 4 * KIB, DMA_BIDIRECTIONAL);
+  }
+}
+
+Deno.test("a transient pool has just the slots of its buffer, in the device's reach, and keeps its low bits (dma.md 6.4)", () => {
+  const one = bench(8 * GIB, MIB, 4 * KIB - 1);
+  const { dev, machine: { dma, pages, swiotlb } } = one;
+  fill(one);
+  const addr = dma.dmaMapPhys(dev, at(HIGH + 0xa00), 0x400, DMA_BIDIRECTIONAL);
+  assertEquals([addr % 0x1000, addr < HIGH], [0xa00, true]);
+  const [, transient] = swiotlb.pools;
+  assertEquals([transient!.transient, transient!.slots, swiotlb.pools.length], [true, 2, 2]);
+  const page = { firstPhys: transient!.basePhys, lastPhys: transient!.basePhys + 4 * KIB - 1 };
+  assertEquals(pages.alloc(1, { contiguous: true, ...page }), null);
+  dma.dmaUnmapPhys(dev, addr, 0x400, DMA_BIDIRECTIONAL);
+  assertEquals(swiotlb.pools.length, 1);
+  assertEquals(pages.alloc(1, { contiguous: true, ...page }), [page.firstPhys]);
+  assertEquals(swiotlb.contains(addr), false);
+});
+
+Deno.test("the worker adds a pool of the first one's size, or the half that fits, and no second one while it does (dma.md 6.4)", () => {
+  const small = bench(32 * MIB, 16 * MIB);
+  fill(small);
+  const { dev, machine: { clock, dma, swiotlb } } = small;
+  const map = () => dma.dmaMapPhys(dev, at(0), 4 * KIB, DMA_BIDIRECTIONAL);
+  map();
+  map();
+  assertEquals(swiotlb.pools.map(({ transient }) => transient), [false, true, true]);
+  clock.advance(1_000_000);
+  assertEquals(swiotlb.pools.map(({ sizeBytes }) => sizeBytes), [
+    swiotlb.sizeBytes,
+    4 * KIB,
+    4 * KIB,
+    swiotlb.sizeBytes / 2,
+  ]);
+  assertEquals(map() >= swiotlb.pools[3]!.basePhys, true);
+  assertEquals(small.fields("swiotlb.grow").length, 3);
+});
+
+Deno.test("what is longer than a set of slots fails at once, and is reported (dma.md 6.4)", () => {
+  const { dev, fields, machine: { dma } } = bench(GIB);
+  assertEquals(dma.dmaMapPhys(dev, at(0), 257 * KIB, DMA_BIDIRECTIONAL), DMA_MAPPING_ERROR);
+  assertEquals(fields("swiotlb.full").map(({ cause }) => cause), ["over_segment"]);
+  assertEquals(fields("swiotlb.grow"), []);
+});
