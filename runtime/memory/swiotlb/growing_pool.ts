@@ -5,7 +5,7 @@
  * @see behaviour/dma.md 6.4
  */
 import { type Bytes, DMA_MAPPING_ERROR, lastAddressOfBits, type PhysAddr } from "../../address.ts";
-import type { TimerHandler } from "../../clock.ts";
+import type { TimerHandler } from "../../time/clock.ts";
 import type { DmaDirection } from "../../dma/attributes.ts";
 import { eventId } from "../../event_vocabulary.ts";
 import type { MemoryEncryption } from "../memory_encryption.ts";
