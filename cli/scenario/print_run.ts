@@ -105,7 +105,10 @@ function eventListeners(
 ): Pick<RunOptions, "onRun" | "onEvent"> {
   if (observers === null && trace === null) return {};
   return {
-    onRun: observers?.onRun,
+    onRun: (start) => {
+      observers?.onRun(start);
+      trace?.run(start);
+    },
     onEvent: (event) => {
       observers?.onEvent(event);
       trace?.print(event);

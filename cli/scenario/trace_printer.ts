@@ -1,6 +1,8 @@
 /** `--trace`: events as they happen, one line each, with colours by layer. */
-import { formatEvent } from "../../lang/render/event_line.ts";
+import { formatEvent, formatTitle, STREAM_LAYOUT } from "../../lang/render/event_line.ts";
+import type { RunStart } from "../../lang/run/run_options.ts";
 import type { MachineEvent } from "../../runtime/events.ts";
+import { hasLatencies } from "../../runtime/time/latencies.ts";
 import { groupThousands } from "../../lang/text/numbers.ts";
 import type { Paint, Role } from "../../lang/render/paint.ts";
 
@@ -31,10 +33,9 @@ const ALARMS: ReadonlySet<string> = new Set([
   "inject",
 ]);
 
-const TITLE = "  seq      time  device  req   event";
-
 /** Prints the events of one machine after the other. */
 export class TracePrinter {
+  #layout = STREAM_LAYOUT;
   /** Kernel calls that are open. */
   #depth = 0;
   #lastSeq = Infinity;
@@ -50,17 +51,22 @@ export class TracePrinter {
     this.#charactersLeft = mostCharacters;
   }
 
+  /** A machine begins. Each CPU may have its own time: then lines name the CPU. */
+  run({ machine: { cpus, latenciesNs } }: RunStart): void {
+    this.#layout = { ...STREAM_LAYOUT, cpu: cpus > 1 && hasLatencies({ latenciesNs }) };
+  }
+
   print(event: MachineEvent): void {
     if (this.#charactersLeft < 0) return;
     // A number that is not higher than the last one belongs to a new machine.
     if (event.seq <= this.#lastSeq) {
       this.#depth = 0;
-      this.write(this.paint("dim", TITLE));
+      this.write(this.paint("dim", formatTitle(this.#layout)));
     }
     this.#lastSeq = event.seq;
     const returns = event.name.startsWith("ret.");
     if (returns && this.#depth > 0) this.#depth--;
-    const line = formatEvent(event, undefined, returns ? this.#depth + 1 : this.#depth);
+    const line = formatEvent(event, this.#layout, returns ? this.#depth + 1 : this.#depth);
     this.write(this.paint(roleOf(event.name), line));
     this.#charactersLeft -= line.length;
     if (this.#charactersLeft < 0) {

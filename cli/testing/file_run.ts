@@ -102,7 +102,10 @@ export async function runFile(
     ...shard === null
       ? {}
       : { select: (number) => (shard.first + number) % shard.count === shard.index },
-    onRun: observers?.onRun,
+    onRun: (start) => {
+      observers?.onRun?.(start);
+      trace.run(start);
+    },
     ...job.trace !== null || recorder !== null
       ? {
         onEvent: (event) => {

@@ -183,7 +183,8 @@ function titleCells(layout: EventLayout): string[] {
   return cells;
 }
 
-function formatTitle(layout: EventLayout): string {
+/** The title line of a layout. */
+export function formatTitle(layout: EventLayout): string {
   return [...titleCells(layout), "event"].join("  ");
 }
 
