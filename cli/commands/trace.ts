@@ -2,7 +2,16 @@ import { command } from "../command.ts";
 import { refuse } from "../screen.ts";
 
 /** What can be done with a trace. */
-const ACTIONS = ["check", "summary", "show", "script", "export", "watch", "devices"] as const;
+const ACTIONS = [
+  "check",
+  "summary",
+  "show",
+  "script",
+  "export",
+  "watch",
+  "devices",
+  "compare",
+] as const;
 
 /** What `summary` was called until 0.1. */
 const OLD_SUMMARY = "import";
@@ -15,14 +24,15 @@ export const TRACE = command({
     "kernel logs, logs of QEMU and blkparse, recognised line by line; .gz is read, - is standard " +
     "input. `summary` counts what is in them. `check` tracks every mapping from map to unmap and reports " +
     "errors with the trace lines, the rule and a confidence: proved, likely, possible or unknown. " +
-    "`devices` prints what each device maps: bytes, rates, sizes, lifetimes, callers. " +
+    "`devices` prints what each device maps: bytes, rates, sizes, lifetimes, callers. `compare` matches " +
+    "the requests of two traces and prints what is mapped differently. " +
     "`show` prints the mappings of an address: made when, for which request, ended when. `script` " +
     "writes the run as a scenario, `export` in other formats. `watch` reads a trace while it is " +
     "recorded (/sys/kernel/tracing/trace_pipe, or a pipe), in constant memory: it prints what is " +
     "proved or likely at once, and at a fault writes the last seconds into a file. Exit code 1 only if an error is " +
     "proved or likely.",
   argument: {
-    placeholder: "check|summary|devices|show|script|export|watch FILE",
+    placeholder: "check|summary|devices|compare|show|script|export|watch FILE",
     doc: "action, then a trace file and optionally the kernel log of the same run",
     completes: "files",
     count: "some",
@@ -69,6 +79,10 @@ export const TRACE = command({
     { line: "trace check trace.txt.gz dmesg.txt", doc: "mapping errors and the calls responsible" },
     { line: "trace check --json trace.txt", doc: "the same for programs" },
     { line: "trace devices trace.txt.gz", doc: "what each device maps, how often and how long" },
+    {
+      line: "trace compare before.txt after.txt",
+      doc: "what a patch or a release maps differently",
+    },
     { line: "trace show trace.txt --at 0xfffff000", doc: "every mapping of an address" },
     {
       line: "trace script trace.txt dmesg.txt --shrink > found.dma",
@@ -97,6 +111,10 @@ export const TRACE = command({
     if (action === "devices") {
       const { runDevices } = await import("../trace/devices.ts");
       return runDevices(paths, options.json, screen);
+    }
+    if (action === "compare") {
+      const { runCompare } = await import("../trace/compare.ts");
+      return runCompare(paths, options.json, screen);
     }
     if (action === "show") {
       const { runShow } = await import("../trace/show.ts");

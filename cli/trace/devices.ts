@@ -1,7 +1,7 @@
 /** `dmalab trace devices`: what each device of a trace maps. */
 import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
 import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
-import { DeviceUses } from "../../instruments/traces/usage/device_use.ts";
+import { requestsJson, TracedUse } from "../../instruments/traces/usage/trace_compare.ts";
 import { useLines, usesJson } from "../../instruments/traces/usage/use_report.ts";
 import { printableJson } from "../../lang/diagnostics/display_width.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
@@ -17,10 +17,11 @@ export async function runDevices(
   try {
     const { log, trace } = await openTrace(paths);
     const check = new TraceCheck(log);
-    const uses = new DeviceUses();
+    const use = new TracedUse();
+    const uses = use.devices;
     const line = new TraceLine();
     let seconds = 0;
-    check.ledger.recorder = (step) => uses.take(step, seconds);
+    check.ledger.recorder = (step) => use.take(step, seconds);
     await trace.each((text, number) => {
       if (line.read(text) === "event") seconds = line.seconds;
       check.push(text, number);
@@ -35,7 +36,10 @@ export async function runDevices(
     const { firstSeconds, lastSeconds } = check.ledger.edges;
     const span = firstSeconds === null ? 0 : lastSeconds - firstSeconds;
     if (asJson) {
-      screen.out(`${printableJson({ seconds: span, devices: usesJson(uses, span) }, 0)}\n`);
+      const requests = requestsJson(use);
+      screen.out(
+        `${printableJson({ seconds: span, devices: usesJson(uses, span), requests }, 0)}\n`,
+      );
     } else for (const text of useLines(uses, span)) screen.out(`${text}\n`);
     return HELD;
   } catch (error) {

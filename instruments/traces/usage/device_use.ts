@@ -38,6 +38,7 @@ export class PowersOfTwo {
 export class DeviceUse {
   maps = 0;
   unmaps = 0;
+  mappedBytes = 0;
   liveBytes = 0;
   peakBytes = 0;
   /** When the peak was. */
@@ -59,6 +60,7 @@ export class DeviceUse {
     this.maps++;
     this.peakLive = Math.max(this.peakLive, ++this.live);
     this.liveBytes += sizeBytes;
+    this.mappedBytes += sizeBytes;
     if (this.liveBytes > this.peakBytes) {
       [this.peakBytes, this.peakSeconds] = [this.liveBytes, seconds];
     }
