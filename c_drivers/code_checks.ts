@@ -37,6 +37,10 @@ const SUPPORT: Readonly<Record<string, string>> = {
   globals: "f64 f64 -> ",
 };
 const MODULE = "dmalab";
+/** What the support file calls them by: a driver that defined one would take its place. */
+const CHECKS_CALL: ReadonlySet<string> = new Set(
+  Object.keys(SUPPORT).map((name) => `${MODULE}_${name}`),
+);
 /** Where the linker has what files of a tree call and do not define. */
 const TREE_MODULE = "env";
 const WIRES: Readonly<Record<CType["wire"], string>> = { int: "i32", wide: "f64", none: "" };
@@ -69,6 +73,12 @@ export function checkCode(parts: CompiledParts): void {
   if (shape.staticBytes > STATIC_BYTES) {
     const size = formatSize(shape.staticBytes);
     throw new RefusedCode(`The static data take ${size}`, STATIC_HINT, null);
+  }
+  for (const { name, start } of shape.bodies) {
+    if (!CHECKS_CALL.has(name)) continue;
+    const hint = "choose another name";
+    const text = `${name}() is defined, which the checks of loads and stores call`;
+    throw new RefusedCode(text, hint, placeOf(start, parts));
   }
   const called = new Map<number, number>();
   try {
