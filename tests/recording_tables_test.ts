@@ -89,6 +89,7 @@ const TELLING = [
   "start/03-directions",
   "iova/04-lazy-window",
   "swiotlb/04-cvm-bounce",
+  "swiotlb/05-growing",
   "nvme/06-doorbells-interrupts",
   "nvme/07-disk-gone",
   "processes/01-hmm-odp",
