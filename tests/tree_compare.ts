@@ -1,6 +1,6 @@
 /**
- * `deno task tree-compare DIR [--clang PROGRAM]`: puts the golden data of the allocator of IO virtual
- * addresses to a tree's own code, and prints how many answers are equal.
+ * `deno task tree-compare DIR [--clang PROGRAM]`: performs the golden operations on the IOVA allocator and on the
+ * mapping layer with a tree's own code, and prints how many results are equal.
  */
 import { TreeError } from "../c_drivers/tree/tree_files.ts";
 import { HostTree } from "../cli/c/host_tree.ts";

@@ -1,5 +1,7 @@
 /** Kernel trees: what is read of one, what is derived, what is refused; a small one of ours is run. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { MemoryScreen } from "../cli/memory_screen.ts";
+import { diffScenarios } from "../cli/tree/diff_scenario.ts";
 import { loadPatched } from "../cli/c/patched.ts";
 import { openScenario } from "../cli/scenario/load_scenario.ts";
 import { runProgram } from "../lang/run/run_program.ts";
@@ -256,6 +258,41 @@ Deno.test("a file of a tree runs in a scenario, by the tree's own layouts and na
   ]);
   assertEquals(outcomes.length, 9);
   for (const { failure } of outcomes) assertEquals(failure, null);
+});
+
+Deno.test("a changed driver of a tree differs from the old one at its first other call", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const copied = await new Deno.Command("cp", { args: ["-r", "tests/tree/mini", folder] })
+      .output();
+    assert(copied.success);
+    const scenario = `${folder}/toy.dma`;
+    Deno.writeTextFileSync(
+      scenario,
+      'machine { kernel = "7.2.12"\n pci { root_port rp0 { endpoint nic { } } } }\n' +
+        'driver toy = c "drivers/toy/toy.c" { tree = "mini" }\n' +
+        'test "starts" { assert toy.toy_start(nic) == 0\n toy.toy_stop(nic) }\n',
+    );
+    const driver = `${folder}/mini/drivers/toy/toy.c`;
+    const text = Deno.readTextFileSync(driver);
+    const trees = ["tests/tree/mini", `${folder}/mini`] as const;
+    const diff = async () => {
+      const screen = new MemoryScreen();
+      const code = await diffScenarios([scenario], trees, screen);
+      return { code, ...screen };
+    };
+    const same = await diff();
+    assertEquals([same.code, same.errors], [0, ""]);
+    assert(same.output.endsWith("no difference\n"), same.output);
+    Deno.writeTextFileSync(driver, text.replace("TOY_BYTES, DMA_TO", "TOY_BYTES / 2, DMA_TO"));
+    const { code, output } = await diff();
+    assertEquals(code, 1);
+    const [title, , ...lines] = output.trimEnd().split("\n");
+    assert(title!.includes("| starts |"), output);
+    assertEquals(lines.slice(-2).map((line) => line.slice(0, 6)), ["  OLD ", "  NEW "]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 /** What loading a scenario with one driver says. */

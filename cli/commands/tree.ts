@@ -16,7 +16,8 @@ export const TREE = command({
     "`compare` runs random sequences of operations on the tree's mapping code (iova.c, dma-iommu.c with page " +
     "tables, swiotlb.c and direct.c) and on " +
     "the simulated one; `diff` runs them on the code of two trees, such as before and after a patch. Both " +
-    "print a minimal sequence in which the results differ. Exit codes: 0 success; 1 a file does not compile, " +
+    "print a minimal sequence in which the results differ. With scenarios, `diff` runs them with each tree and " +
+    "prints the first event in which they differ. Exit codes: 0 success; 1 a file does not compile, " +
     "or results differ; 2 DIR is not a kernel tree.",
   argument: {
     placeholder: "compile|compare|diff DIR",
@@ -71,9 +72,18 @@ export const TREE = command({
       }
       return runCompile(folder, files, screen);
     }
-    const oracles = oraclesOf(paths.slice(treeCount));
+    const named = paths.slice(treeCount);
+    const folders = treeCount === 1 ? [folder] as const : [folder, files[0]!] as const;
+    if (folders.length === 2 && named.some((path) => path.endsWith(".dma"))) {
+      if (cases !== null || seed !== null) {
+        return refuse("`--cases` and `--seed` are for random sequences, not for scenarios", screen);
+      }
+      const { diffScenarios } = await import("../tree/diff_scenario.ts");
+      return await diffScenarios(named, folders, screen);
+    }
+    const oracles = oraclesOf(named);
     if (typeof oracles === "string") return refuse(oracles, screen);
     const wanted = { count: cases ?? USUAL_CASES, seed: seed ?? USUAL_SEED };
-    return runCompare(treeCount === 1 ? [folder] : [folder, files[0]!], oracles, wanted, screen);
+    return runCompare(folders, oracles, wanted, screen);
   },
 });

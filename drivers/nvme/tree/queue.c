@@ -106,12 +106,35 @@ int request_add(unsigned long phys, unsigned int length)
 	return 0;
 }
 
+static const struct nvme_command *submitted;
+
+unsigned long request_list_bytes(void)
+{
+	unsigned long left = slot.request.__data_len;
+
+	if (submitted->common.flags & NVME_CMD_SGL_ALL)
+		return le32_to_cpu(submitted->common.dptr.sgl.length);
+	left -= min(left, SZ_4K - (le64_to_cpu(submitted->common.dptr.prp1) & (SZ_4K - 1)));
+	return left > SZ_4K ? min(DIV_ROUND_UP(left, SZ_4K) * 8, SZ_4K) : 0;
+}
+
+/* The list that the submitted command leads to, its first page if there are several; 0 without one. */
+unsigned long request_list(void)
+{
+	const struct nvme_sgl_desc *sgl = &submitted->common.dptr.sgl;
+
+	if (!(submitted->common.flags & NVME_CMD_SGL_ALL))
+		return request_list_bytes() ? le64_to_cpu(submitted->common.dptr.prp2) : 0;
+	return sgl->type == NVME_SGL_FMT_LAST_SEG_DESC << 4 ? le64_to_cpu(sgl->addr) : 0;
+}
+
 /* Where the command stands that is submitted. */
 unsigned long request_submit(void)
 {
 	struct blk_mq_queue_data data = { .rq = &slot.request, .last = true };
 	u16 tail = queue.sq_tail;
 
+	submitted = queue.sq_cmds + (tail << queue.sqes);
 	if (nvme_mq_ops.queue_rq(&context, &data) != BLK_STS_OK)
 		return 0;
 	return queue.sq_dma_addr + (tail << queue.sqes);
