@@ -4,7 +4,10 @@ import type { FoundBug, PlantedDriver } from "../planted_bugs.ts";
 const FOUND: Readonly<Record<string, FoundBug>> = {
   "01-wrong-length": { by: "frames go out", says: /report\[unmap_size\]/ },
   "02-missing-sync": { by: "frames go out", says: /report\[cpu_access_while_mapped\]/ },
-  "03-leak-in-error-path": { by: "can fail", says: /Something leaks when `dma_map_page` fails/ },
+  "03-leak-in-error-path": {
+    by: "fails once [iommu.mode = strict]",
+    says: /Something leaks when `dma_map_page` fails/,
+  },
   "04-freed-while-mapped": { by: "frames go out", says: /report\[freed_while_mapped\]/ },
   "05-read-before-sync": { by: "frames go out", says: /report\[cpu_access_while_mapped\]/ },
   "06-one-descriptor-too-few": { by: "full ring", says: /E090\d|leak/ },
