@@ -12,7 +12,8 @@ import { loadProgram } from "../lang/language.ts";
 import { runProgram } from "../lang/run/run_program.ts";
 import { formatSource } from "../lang/format/format.ts";
 import { SourceFile } from "../lang/source.ts";
-import { readGolden } from "./golden_traces.ts";
+import { runScript } from "../cli/trace/script.ts";
+import { goldenPath, readGolden } from "./golden_traces.ts";
 
 async function scriptOf(run: string, options: ScriptOptions): Promise<string> {
   return (await wholeScriptOf(run, options)).text;
@@ -192,4 +193,51 @@ Deno.test("a scenario of a trace is in the style of `dmalab fmt`", async () => {
     const formatted = formatSource(new SourceFile("run.dma", script));
     assertEquals(formatted.ok ? formatted.text : formatted.diagnostics, script);
   }
+});
+
+async function workloadOf(path: string): Promise<string> {
+  let text = "";
+  const take = (more: string) => void (text += more);
+  const screen = { out: take, err: take, data: take, colour: false, columns: null };
+  assertEquals(await runScript([path], null, false, screen), 0, text);
+  return text;
+}
+
+/** `write 223200 36352`, of each request of a scenario. */
+const submitted = (script: string) =>
+  [...script.matchAll(/submit\((\w+), lba: (\d+), .*bytes: (\d+)B/g)].map((match) =>
+    match.slice(1).join(" ")
+  );
+
+Deno.test("what blkparse saw become requests of a workload that runs: the same blocks in their order", async () => {
+  const script = await workloadOf(goldenPath("dialects/blkparse-72.txt.gz")!);
+  const log = (await readGolden("dialects/blkparse-72.txt.gz"))!;
+  const given = [...log.matchAll(/ D +F?([RW])\S* (\d+) \+ (\d+) /g)].map(([, verb, at, sectors]) =>
+    `${verb === "W" ? "write" : "read"} ${at} ${Number(sectors) * 512}`
+  );
+  assert(given.length > 10);
+  assertEquals(submitted(script), given);
+  assertEquals(runScenarioText(script), { end: "held" });
+});
+
+Deno.test("a job for fio becomes a workload with its sizes, depth and share of reads", async () => {
+  const path = await Deno.makeTempFile();
+  await Deno.writeTextFile(
+    path,
+    "[global]\niodepth=16\n\n[a]\nrw=randread\nbs=8k\nsize=64m\n[b]\nrw=write\nbs=128k\noffset=1m\n",
+  );
+  const script = await workloadOf(path);
+  const requests = submitted(script).map((request) => request.split(" "));
+  assertEquals(requests.length, 2 * 8 * 16);
+  const [reads, writes] = [requests.slice(0, 128), requests.slice(128)];
+  for (const [verb, at, bytes] of reads) {
+    assertEquals([verb, bytes, Number(at) % 16], ["read", "8192", 0]);
+    assert(Number(at) * 512 < 64 * 1024 ** 2);
+  }
+  assert(new Set(reads.map(([, at]) => at)).size > 100);
+  writes.forEach(([verb, at, bytes], index) =>
+    assertEquals([verb, at, bytes], ["write", String(2048 + 256 * index), "131072"])
+  );
+  assertEquals(runScenarioText(script), { end: "held" });
+  await Deno.remove(path);
 });

@@ -1,12 +1,29 @@
 /** `dmalab trace script`: the run of a real machine as a scenario. */
 import { traceScript } from "../../instruments/traces/script/trace_script.ts";
+import { WorkloadScript } from "../../instruments/traces/script/workload_script.ts";
+import { eventOf } from "../../instruments/traces/line/event_log.ts";
+import { TraceLine } from "../../instruments/traces/line/trace_line.ts";
 import type { Step } from "../../instruments/traces/script/recorder.ts";
 import { TraceCheck } from "../../instruments/traces/ledger/trace_check.ts";
 import { formatCount } from "../../lang/text/numbers.ts";
 import { type ExitCode, HELD } from "../exit_code.ts";
 import { refuse, type Screen } from "../screen.ts";
 import { openTrace } from "./check.ts";
-import { UnreadableFile } from "./read_lines.ts";
+import { type LineSource, UnreadableFile } from "./read_lines.ts";
+
+/** Requests of blkparse or of a job for fio, as a scenario; null without any. */
+async function workloadOf(source: LineSource): Promise<string | null> {
+  const script = new WorkloadScript();
+  const line = new TraceLine();
+  let isInJob = false;
+  await source.each((text, number) => {
+    line.read(text);
+    const event = eventOf(text, line, source.name, number, isInJob);
+    isInJob = event?.origin === "fio job" || isInJob && text.trim() === "";
+    if (event !== null) script.take(event);
+  });
+  return script.text(source.name);
+}
 
 export async function runScript(
   paths: readonly string[],
@@ -22,6 +39,11 @@ export async function runScript(
     await trace.each((text, number) => check.push(text, number));
     const { findings } = check.end();
     if (steps.length === 0) {
+      const workload = await workloadOf(trace);
+      if (workload !== null) {
+        screen.out(workload);
+        return HELD;
+      }
       return refuse(`"${trace.name}" has no mapping that a scenario could be made of`, screen);
     }
     const machine = { facts: log.facts, version: log.version };
