@@ -13,7 +13,7 @@ import type { Settings } from "../../c_drivers/tree/settings.ts";
 import { hasTreeFunction } from "../../c_drivers/tree/tree_border.ts";
 import { TreeError } from "../../c_drivers/tree/tree_files.ts";
 import { TREE_ARGUMENTS } from "../../c_drivers/tree/unit.ts";
-import type { SourceFile } from "../../lang/source.ts";
+import { SourceFile } from "../../lang/source.ts";
 import type { CompiledC, Stubs } from "../../lang/values/c_module.ts";
 import { resolveKernel } from "../../runtime/kernels/kernels.ts";
 import { readHeaders, readTreeHeaders, SUPPORT } from "../places.ts";
@@ -135,6 +135,13 @@ class TreeDriver {
       path === null ? { [own]: source.text } : {},
     );
     sources.set(unit.source, source);
+    for (const included of path === null ? build.units.sourcesIn(source.text) : []) {
+      const { root } = this.of.tree;
+      const text = this.of.tree.text(included);
+      if (text === null) continue;
+      // The compiler finds it from the tree's root, "." there.
+      sources.set(`tree/./${included}`, new SourceFile(`${root}/${included}`, text));
+    }
     const flags = path === null ? ["-DMODULE"] : moduleFlag(build.settings([path]));
     return await build.compile(unit, [...TREE_ARGUMENTS, ...CHECKABLE, ...flags, ...IR]);
   }
