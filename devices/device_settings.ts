@@ -91,11 +91,20 @@ export function settingError(
 /** Makes the device known to the DMA layer, the IOMMU and the PCI tree. */
 export function attachDmaDevice(machine: Machine, device: DeviceBlock<CommonSettings>): DmaDevice {
   const { func, name, settings } = device;
+  const untrusted = settings.untrusted ?? device.external;
+  if (untrusted && settings.ownOps) {
+    throw settingError(
+      device,
+      "dma_ops",
+      `"${name}" is untrusted, and an untrusted device is always translated`,
+      "set `untrusted = false`, or leave `dma_ops` out",
+    );
+  }
   const dev = new DmaDevice(name, {
     maskBits: settings.dmaMaskBits,
     busLimitBits: settings.busLimitBits,
     coherent: settings.coherent,
-    untrusted: settings.untrusted ?? device.external,
+    untrusted,
     ownOps: settings.ownOps,
     minAlignMask: settings.minAlignBytes - 1,
     maxSegmentSizeBytes: settings.maxSegmentSizeBytes,

@@ -51,6 +51,7 @@ const USUAL: Readonly<Record<string, readonly unknown[]>> = {
   hmbMinChunkBytes: [0, 4096, 16384],
   maxSegmentSizeBytes: [4096, 65536, 2 ** 32 - 1],
   metadataBytes: [0, 8, 16, 64],
+  ownOps: [false, false, false, true],
   p2pmemBytes: [0, 65536, 2 * MIB],
   protectionType: [0, 0, 1, 2, 3],
 };
