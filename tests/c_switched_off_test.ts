@@ -3,6 +3,8 @@ import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { compileWanted, type WantingLoader } from "../cli/c/compile_wanted.ts";
 import { HostShelf } from "../cli/c/c_shelf.ts";
+import { saidDiagnostics } from "../cli/c/said_diagnostics.ts";
+import { KERNELS } from "../runtime/kernels/kernels.ts";
 import { FUEL_AT, SHADOW_AT } from "../c_drivers/c_addresses.ts";
 import { renderDiagnostics } from "../lang/diagnostics/render.ts";
 import { loadProgram } from "../lang/language.ts";
@@ -232,4 +234,19 @@ Deno.test("code that cannot be checked, or has no room, is an error of its file,
     `${source.name} ${code} ${source.position(start).line} ${message}`
   );
   assertEquals(said, REFUSED.map(({ says }, number) => `r${number}.c ${says}`));
+});
+
+Deno.test("nesting that exhausts the compiler's stack is reported as the compiler's failure", () => {
+  const main = new SourceFile("deep.c", "int deep;");
+  const target = {
+    kernel: "7.2.12",
+    strategies: KERNELS["7.2.12"].strategies,
+    pageSizeBytes: 4096,
+  };
+  const made = { module: null, said: "clang: error: memory access out of bounds\n" };
+  const refused = new Map();
+  const found = saidDiagnostics(made, { main, sources: new Map(), refused, target });
+  assertEquals(found.map(({ message }) => message), [
+    "The compiler itself failed: memory access out of bounds",
+  ]);
 });

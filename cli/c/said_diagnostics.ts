@@ -32,6 +32,8 @@ const LINKED = /^wasm-ld: error: .*?((?:undefined|duplicate) symbol: (\w+).*)$/;
 const LARGE = /^dmalab: static data: (\d+) bytes, (\d+) of them in (\w+)$/;
 /** An error that has no place. */
 const UNPLACED = /^(?:[\w.-]+: )?(?:fatal )?error: (.*)$/;
+/** The compiler is a WebAssembly module: nesting can exhaust its stack. */
+const TRAP = /^(?:memory access out of bounds|unreachable|Maximum call stack size exceeded)$/;
 /** More of them say the same again. */
 const MOST_UNPLACED = 5;
 /** The name of the option that controls a warning. */
@@ -85,7 +87,10 @@ function unplacedIn(line: string, compilation: Compilation): Diagnostic | null {
     return { ...errorAt(firstOf(name!, compilation), message), hint: STATIC_HINT };
   }
   const other = UNPLACED.exec(line);
-  return other === null ? null : errorAt(firstOf("", compilation), other[1]!);
+  if (other === null) return null;
+  const [, what = ""] = other;
+  const message = TRAP.test(what) ? `The compiler itself failed: ${what}` : what;
+  return errorAt(firstOf("", compilation), message);
 }
 
 /** A size without the room that the compiler adds to a variable. */

@@ -75,7 +75,7 @@ export function explain(
   const keys = keysNamed(name);
   if (keys.length > 0) return { found: true, lines: keys.flatMap(keyLines) };
 
-  if (/^[A-Z]\d+$/.test(code)) {
+  if (/^[EW]\d+$/.test(code)) {
     return {
       found: false,
       message: `There is no code "${question}"; ${nearCodes(code)}`,
@@ -123,9 +123,7 @@ function nearCodes(code: string): string {
     return `near it are ${near.map((each) => `${each} (${CODES[each]!.title})`).join(", ")}`;
   }
   const ofLetter = Object.keys(CODES).filter((each) => each[0] === code[0]).sort();
-  return ofLetter.length === 0
-    ? `codes begin with ${[...new Set(Object.keys(CODES).map((each) => each[0]))].join(" or ")}`
-    : `they go from ${ofLetter[0]} to ${ofLetter.at(-1)}`;
+  return `they go from ${ofLetter[0]} to ${ofLetter.at(-1)}`;
 }
 
 function unknown(

@@ -136,8 +136,8 @@ export const CHECK_CODES = {
   E0323: {
     title: "word that is not in the field's set",
     explanation:
-      "The field of the event is asked for as a word that it never holds, so that the pattern would match nothing, and " +
-      "`!` of it would hold for ever. docs/events.md lists the words of each field.",
+      "The pattern compares the field with a word that it never holds: it would match nothing, and `!` of it would always " +
+      "hold. docs/events.md lists the words of each field.",
     example:
       "expect events [ !iova.alloc(source: depot) ] in ssd     # rcache, tree, tree_after_flush",
   },
@@ -265,14 +265,14 @@ export const CHECK_CODES = {
     example: 'driver ring = c "ring.c"     # typed in at the prompt',
   },
   E0711: {
-    title: "the C text is wrong",
+    title: "error in C source",
     explanation:
-      "The compiler says what is wrong with the C text, and where. Functions missing from the machine's kernel release are not declared.",
+      "The compiler's message, with its line. Functions missing from the machine's kernel release are not declared.",
     example: 'driver ring = c "ring.c"     # which calls dma_iova_link(), on 6.12',
   },
   W0308: {
-    title: "the C text is doubtful",
-    explanation: "The compiler warns of something in the C text, which is compiled all the same.",
+    title: "warning in C source",
+    explanation: "The compiler's warning, with its line; the source is compiled.",
     example: 'driver ring = c "ring.c"     # in which a variable is never used',
   },
   W0301: {

@@ -63,7 +63,7 @@ test "on four CPUs" with { cpus = 4 } {
       "below a root port or another switch, devices below one of those, everything else directly " +
       "in the machine.",
     example: `machine {
-  nvme ssd { queues = 2 }     # a device hangs on PCI
+  nvme ssd { queues = 2 }     # a device is below a PCI port
 }
 
 machine {

@@ -47,7 +47,7 @@ export const RUN_CODES = {
     example: "while true { }     # and Ctrl-C",
   },
   E0808: {
-    title: "an address that has no number",
+    title: "address that cannot be represented",
     explanation:
       "Of an address space wider than 52 bits dmalab has the last 256 TiB, where a kernel allocates first, beside all " +
       "addresses below 2^52. A range that would lie in between ends the run.",

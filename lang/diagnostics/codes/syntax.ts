@@ -105,7 +105,7 @@ export const SYNTAX_CODES = {
   E0116: {
     title: "name too long",
     explanation:
-      "A name has at most 200 characters, that of a test too: whatever is said of a thing says its name.",
+      "A name has at most 200 characters, that of a test too: messages and reports print it.",
     example: 'test "a name as long as a page" { }',
   },
 
@@ -126,9 +126,9 @@ export const SYNTAX_CODES = {
   E0203: {
     title: "bracket without its partner",
     explanation:
-      "Every `(`, `[` and `{` needs its partner. The place shown is where the partner is missed " +
-      "first, judged by line ends, by indentation and by what could be read if it stood there; the " +
-      "line with the other bracket, or with another place that would do, is shown too.",
+      "Every `(`, `[` and `{` needs its partner. The place shown is the most likely one, by line " +
+      "ends, indentation and what parses with the bracket there; the line of the other bracket, or " +
+      "of another possible place, is shown too.",
     example: "dma_map_phys(ssd, buf\ndma_map_phys(ssd, buf)   # right",
   },
   E0204: {

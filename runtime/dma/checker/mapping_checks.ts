@@ -66,18 +66,18 @@ export class MappingChecks {
     const made = table.madeBy(record);
     if ((table.attrs(record) & DMA_ATTR.MMIO) !== 0) {
       if (memory.kindAt(phys) !== "ram" || peers?.isPeerMemory(phys) === true) return;
-      this.#report("mmio_is_ram", dev, record, "maps RAM with DMA_ATTR_MMIO");
+      this.#report("mmio_is_ram", dev, record, "RAM mapped with DMA_ATTR_MMIO");
       return;
     }
     if (made === MADE.SINGLE && memory.kindAt(phys) !== "ram") {
-      this.#report("map_invalid", dev, record, "maps an address outside RAM without DMA_ATTR_MMIO");
+      this.#report("map_invalid", dev, record, "Address outside RAM mapped without DMA_ATTR_MMIO");
     }
     if (this.#areas.isEmpty) return;
     const area = this.#areas.find(phys, table.sizeBytes[record]!);
     if (area === "stack") {
-      this.#report("map_stack", dev, record, "maps kernel stack memory");
+      this.#report("map_stack", dev, record, "Kernel stack memory mapped");
     } else if (area === "text") {
-      this.#report("map_text", dev, record, "maps kernel text or rodata");
+      this.#report("map_text", dev, record, "Kernel text or rodata mapped");
     }
   }
 
@@ -85,10 +85,11 @@ export class MappingChecks {
   refusedVmalloc(dev: DmaDevice, phys: PhysAddr, sizeBytes: Bytes): void {
     this.#ledger.report(
       "map_vmalloc",
-      `Device "${dev.name}" maps ${
-        bytes(sizeBytes)
-      } of vmalloc memory (also: vmapped stack, module ` +
-        `data) at physical ${hexAddress(phys)} as one buffer: its pages need not be contiguous`,
+      `${bytes(sizeBytes)} of vmalloc memory (also: vmapped stack, module data) at physical ` +
+        `${
+          hexAddress(phys)
+        } mapped as one buffer for device "${dev.name}": its pages need not be ` +
+        "contiguous",
       null,
     );
   }
@@ -174,7 +175,7 @@ export class MappingChecks {
     what: string,
   ): void {
     const { table } = this.#ledger;
-    const text = `Device "${dev.name}" ${what}: ${this.#ledger.describe(record)}`;
+    const text = `${what} for device "${dev.name}": ${this.#ledger.describe(record)}`;
     this.#ledger.report(reportClass, text, table.site(record));
   }
 }

@@ -60,7 +60,7 @@ export class RangeChecks {
   linked(part: RangePart, phys: PhysAddr, error: number): void {
     const { dev, dma, offset, sizeBytes, state } = part;
     if (this.#isForeign(dev, state)) {
-      const what = `links ${bytes(sizeBytes)} at physical ${hexAddress(phys)} into`;
+      const what = `dma_iova_link() of ${bytes(sizeBytes)} at physical ${hexAddress(phys)}`;
       this.#reportForeign(dev, state, what);
       if (error === 0 && sizeBytes > 0) this.#links.add(part, phys);
       return;
@@ -78,7 +78,7 @@ export class RangeChecks {
   synced(part: RangePart): void {
     const { dev, dev: { domain }, dma, offset, sizeBytes, state } = part;
     const hole = this.#links.sync(this.#ledger.deviceOf(dev), domain, state, dma, sizeBytes);
-    if (this.#isForeign(dev, state)) this.#reportForeign(dev, state, "syncs a part of");
+    if (this.#isForeign(dev, state)) this.#reportForeign(dev, state, "dma_iova_sync()");
     else if (hole >= 0 && sizeBytes > 0 && !this.#isConfused(state)) {
       this.#ledger.report(
         "sync_unlinked",
@@ -97,7 +97,7 @@ export class RangeChecks {
     const { domain } = dev;
     const ledger = this.#ledger;
     if (this.#isForeign(dev, state)) {
-      this.#reportForeign(dev, state, "unlinks a part of");
+      this.#reportForeign(dev, state, "Unlink");
       return;
     }
     const { table } = ledger;
@@ -112,7 +112,7 @@ export class RangeChecks {
       if (otherDir === NONE && table.dir(record) !== dir) otherDir = record;
       if (otherAttrs === NONE && this.#attrsMatter(dev, state, record, attrs)) otherAttrs = record;
     }
-    const what = `Device "${dev.name}" unlinks ${bytes(sizeBytes)} at ${hexAddress(first)}`;
+    const what = `Unlink on device "${dev.name}" of ${bytes(sizeBytes)} at ${hexAddress(first)}`;
     if (otherDir !== NONE) {
       ledger.report(
         "unlink_direction",
@@ -154,7 +154,7 @@ export class RangeChecks {
     const site = this.#links.siteIn(device, domain, state, first, sizeBytes) ??
       this.#links.siteOfRange(state);
     if ((this.#isHeld(state) || !destroying) && !this.#isConfused(state)) {
-      const what = `Device "${dev.name}" unlinks ${bytes(sizeBytes)} at ${hexAddress(first)}`;
+      const what = `Unlink on device "${dev.name}" of ${bytes(sizeBytes)} at ${hexAddress(first)}`;
       if (splits) {
         const text = unmappedBytes > askedBytes
           ? `all ${bytes(unmappedBytes)} of it are unmapped`
@@ -176,7 +176,7 @@ export class RangeChecks {
    */
   released(dev: TranslatedDevice, state: DmaIovaState, mappedBytes: Bytes | null): void {
     const range = this.#links.rangeOf(state);
-    if (this.#isForeign(dev, state)) this.#reportForeign(dev, state, "frees");
+    if (this.#isForeign(dev, state)) this.#reportForeign(dev, state, "Free");
     if (!this.#isHeld(state)) {
       if (state.sizeBytes > 0) this.#reportTwice(dev, state, mappedBytes !== null);
     } else if (state.linkedBytes > 0 && !this.#isConfused(state)) {
@@ -217,8 +217,8 @@ export class RangeChecks {
     const owner = ledger.deviceNumbered(ledger.table.device[range]!).dev.name;
     ledger.report(
       "range_other_device",
-      `Device "${dev.name}" ${what} ${ledger.describe(range)}, which device "${owner}" has ` +
-        "allocated: each device has an IOVA space of its own",
+      `${what} on device "${dev.name}", but ${ledger.describe(range)} is allocated for device ` +
+        `"${owner}": each device has its own IOVA space`,
       ledger.table.site(range),
     );
   }

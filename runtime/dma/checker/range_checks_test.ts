@@ -225,7 +225,7 @@ Deno.test("row 8: unlinking a part of a large entry, at its start or inside (dma
     assertMatch(
       report!.text,
       new RegExp(
-        `^Device "[^"]+" unlinks 4096 bytes at 0x.*, a part of a large page-table entry: `,
+        `^Unlink on device "[^"]+" of 4096 bytes at 0x.*, a part of a large page-table entry: `,
       ),
     );
     const classes = [report!, ...more].map((each) => each.class);
@@ -487,11 +487,11 @@ Deno.test("a state is reused as often as its range was freed", () => {
 
 Deno.test("a call names another device than the range's (dma.md 3.6, row 5): once of a range", () => {
   const does = {
-    link: "links 4096 bytes at physical 0x20_0000 into",
-    sync: "syncs a part of",
-    unlink: "unlinks a part of",
-    destroy: "unlinks a part of",
-    free: "frees",
+    link: "dma_iova_link() of 4096 bytes at physical 0x20_0000",
+    sync: "dma_iova_sync()",
+    unlink: "Unlink",
+    destroy: "Unlink",
+    free: "Free",
   };
   for (const call of ["link", "sync", "unlink", "destroy", "free"] as const) {
     const bench = checkerBench();
@@ -515,8 +515,8 @@ Deno.test("a call names another device than the range's (dma.md 3.6, row 5): onc
       2,
       [],
     ], call);
-    assertMatch(report!.text, /, which device "dev" has allocated/);
-    assertStringIncludes(report!.text, `Device "other" ${does[call]} `);
+    assertMatch(report!.text, / is allocated for device "dev": /);
+    assertStringIncludes(report!.text, `${does[call]} on device "other", but `);
     // What the right device does afterwards is its consequence, not a mistake of its own.
     if (!state.held) continue;
     dma.dmaIovaDestroy(dev, state, 0x2000, 1);

@@ -116,7 +116,7 @@ Deno.test("links that go wrong, word for word (dma.md 3.6, rows 1 to 5)", () => 
 });
 
 Deno.test("syncs and ends of links that go wrong, word for word (dma.md 3.6, rows 6 to 11)", () => {
-  const unlinks = `${DEV} unlinks 4096 bytes at`;
+  const unlinks = 'Unlink on device "dev" of 4096 bytes at';
   const left = "4096 bytes in whole granules stay linked: the device keeps access, and the IOVAs";
   const twice =
     `on device "dev" of the ${RANGE.slice(4)}, which is already free: a double free, so ` +
@@ -194,7 +194,7 @@ Deno.test("syncs and ends of links that go wrong, word for word (dma.md 3.6, row
     [
       {},
       onLink((bench) => bench.destroy(2 * PAGE)),
-      `unlink_unlinked: ${DEV} unlinks 8192 bytes at 0xffff_c000, but only 4096 bytes of 8192 ` +
+      `unlink_unlinked: Unlink on device "dev" of 8192 bytes at 0xffff_c000, but only 4096 bytes of 8192 ` +
       "bytes in whole granules were mapped: nothing is linked at 0xffff_d000",
     ],
     // An error path may free a state that never had a range: nothing to report.
@@ -388,8 +388,8 @@ Deno.test("a report on an unmapped buffer names the statement that mapped it", (
 
 Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 to 22)", () => {
   const syncs = (address: string, side: string, size = 4096) =>
-    `${DEV} syncs ${size} bytes at ${address} for the ${side}`;
-  const forCpu = `${syncs("0xffff_f000", "CPU")}, a part of ${PHYS}:`;
+    `dma_sync_*_for_${side}() on device "dev" of ${size} bytes at ${address}`;
+  const forCpu = `${syncs("0xffff_f000", "cpu")}, a part of ${PHYS}:`;
   const writes = page("0xffff_f000", "from_device, dma_map_phys()");
   const forDevice = `${syncs("0xffff_f000", "device")}, a part of ${writes}:`;
   hold([
@@ -397,13 +397,13 @@ Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 t
       {},
       ({ dev, machine: { dma } }) =>
         dma.dmaSyncSingleForCpu(dev, 0x7000 as DmaAddr, PAGE, DMA_TO_DEVICE),
-      `sync_unknown: ${syncs("0x7000", "CPU")}: nothing is mapped there`,
+      `sync_unknown: ${syncs("0x7000", "cpu")}: nothing is mapped there`,
     ],
     [
       DIRECT,
       ({ dev, machine: { dma } }) =>
         dma.dmaSyncSingleForCpu(dev, 0x7000 as DmaAddr, PAGE, DMA_TO_DEVICE),
-      `sync_unknown: ${syncs("0x7000", "CPU")}: nothing is mapped there`,
+      `sync_unknown: ${syncs("0x7000", "cpu")}: nothing is mapped there`,
     ],
     [
       {},
@@ -448,8 +448,8 @@ Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 t
       ({ dev, machine: { dma }, map }) =>
         dma.dmaSyncSingleForDevice(dev, map(0x10_0000, PAGE, 2), PAGE, DMA_TO_DEVICE),
       `sync_direction: ${forDevice} direction mismatch, to_device passed`,
-      `sync_for_device_write_only: ${forDevice} the device only writes a from_device ` +
-      "mapping, and sees nothing of this",
+      `sync_for_device_write_only: ${forDevice} no effect, the device only writes a from_device ` +
+      "mapping",
     ],
     [
       {},
@@ -460,7 +460,7 @@ Deno.test("syncs of mappings that go wrong, word for word (dma.md 8.2, rows 17 t
         dma.dmaMapSg(dev, list, DMA_TO_DEVICE);
         dma.dmaSyncSgForCpu(dev, list, DMA_TO_DEVICE, 1);
       },
-      `sync_entries: ${syncs("0xffff_e000", "CPU", 8192)}, a part of the mapping of 8192 bytes ` +
+      `sync_entries: ${syncs("0xffff_e000", "cpu", 8192)}, a part of the mapping of 8192 bytes ` +
       "at 0xffff_e000 (physical 0x10_0000, to_device, dma_map_sg()): entries mismatch, 1 " +
       "passed, 2 mapped",
     ],

@@ -42,9 +42,8 @@ export class SyncChecks {
     const ledger = this.#ledger;
     const { table } = ledger;
     const record = this.#find(dev, dma, sizeBytes, dir, entries);
-    const owner = forCpu ? "CPU" : "device";
-    const call = `Device "${dev.name}" syncs ${bytes(sizeBytes)} at ${hexAddress(dma)} ` +
-      `for the ${owner}`;
+    const call = `dma_sync_*_for_${forCpu ? "cpu" : "device"}() on device "${dev.name}" of ` +
+      `${bytes(sizeBytes)} at ${hexAddress(dma)}`;
     if (record === NONE) {
       this.#reportUnknown(dev, dma, call);
       return;
@@ -64,8 +63,7 @@ export class SyncChecks {
         const text = `${what}: no effect, the device only reads a to_device mapping`;
         ledger.report("sync_for_cpu_read_only", text, site);
       } else if (!forCpu && mappedDir === DMA_FROM_DEVICE) {
-        const text =
-          `${what}: the device only writes a from_device mapping, and sees nothing of this`;
+        const text = `${what}: no effect, the device only writes a from_device mapping`;
         ledger.report("sync_for_device_write_only", text, site);
       }
     }
