@@ -9,7 +9,6 @@ import { type CheckerBench, checkerBench, DIRECT } from "./_bench.ts";
 
 const PAGE = 0x1000;
 const HUGE = 2 ** 21;
-const DEV = 'Device "dev"';
 const LARGE: TestBenchOptions = { device: { maxSegmentSizeBytes: 2 ** 32 } };
 const WINDOW: TestBenchOptions = {
   machine: {
