@@ -105,11 +105,12 @@ export class ActivityQueue {
     const origin = this.#origins[slot]!;
     context.become(origin.cpu, origin.device, origin.request, origin.site);
     const { own } = this.#clock;
-    const outer = own?.enter(handler.byDevice === true, this.#postedNs[slot]!) ?? null;
+    let outer: string | null = null;
+    if (own !== null) outer = own.enter(handler.byDevice === true, this.#postedNs[slot]!);
     try {
       handler.runActivity(this.#kinds[slot]!, this.#arguments[slot]!);
     } finally {
-      own?.leave(outer);
+      if (own !== null) own.leave(outer);
       context.become(cpu, device, request, site);
     }
     return true;

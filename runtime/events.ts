@@ -134,6 +134,7 @@ export class EventStream {
   /** The event after which `#wake` is called; 0 for none. */
   #wakeSeq = 0;
   #wake: () => void = () => {};
+  #waitBefore: ((id: EventId) => void) | null = null;
   #listeners: { readonly wants: Uint8Array; readonly listener: EventListener }[] = [];
   #keepers: readonly EventKeeper[] = [];
 
@@ -164,6 +165,7 @@ export class EventStream {
   }
 
   #notice(id: EventId): boolean {
+    if (this.#waitBefore !== null) this.#waitBefore(id);
     this.#seq++;
     const { own } = this.#clock;
     this.#atNs = own === null
@@ -189,6 +191,16 @@ export class EventStream {
   }
 
   /**
+   * Calls a function before each event is numbered and charged for: what it needs may be busy. Here,
+   * so that without latencies no code on the way of a request is longer for it.
+   * @internal
+   */
+  waitBefore(wait: (id: EventId) => void): void {
+    this.#waitBefore = wait;
+    this.#refreshAttention();
+  }
+
+  /**
    * What each event of a kind costs.
    * @internal
    */
@@ -197,7 +209,7 @@ export class EventStream {
   }
 
   #refreshAttention(): void {
-    const attentive = this.#timed || this.#wakeSeq > 0 ||
+    const attentive = this.#timed || this.#waitBefore !== null || this.#wakeSeq > 0 ||
       this.#listeners.length + this.#keepers.length > 0;
     if (attentive && !this.#attentive) this.#seq = this.#countAll();
     this.#attentive = attentive;

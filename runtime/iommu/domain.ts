@@ -177,7 +177,7 @@ export class IommuDomain implements FlushQueueOwner {
    */
   allocIova(sizeBytes: Bytes, coherent: boolean): number {
     const { device, iova } = this;
-    const { charges, events, faults } = this.#platform;
+    const { events, faults } = this.#platform;
     if (faults !== null && faults.errnoAt(FAULT["iova.alloc"]) !== 0) return 0;
     const lastAddress = coherent ? device.lastCoherentAddress : device.lastAddress;
     const { cpu } = events.context;
@@ -198,7 +198,6 @@ export class IommuDomain implements FlushQueueOwner {
         return 0;
       }
     }
-    if (charges.waits) iova.chargeLocks(charges, pfns, IOVA_ALLOC, iova.lastSource);
     const start = pfn * this.granuleBytes;
     if (leavesWindow(start, sizeBytes) || leavesWindow(start, last - start + 1)) {
       throw new AddressLimitError();
@@ -281,16 +280,14 @@ export class IommuDomain implements FlushQueueOwner {
 
   /** Frees a range at once. @param sizeBytes Whole granules; decides the cache class. */
   freeIova(start: number, sizeBytes: Bytes): void {
-    const { iova } = this;
-    const { charges, events } = this.#platform;
+    const { events } = this.#platform;
     const granules = sizeBytes * this.#inverseGranule;
-    iova.freeFast(events.context.cpu, start * this.#inverseGranule, granules);
-    if (charges.waits) iova.chargeLocks(charges, granules, IOVA_FREE, iova.lastDestination);
+    this.iova.freeFast(events.context.cpu, start * this.#inverseGranule, granules);
     if (events.tick(IOVA_FREE)) {
       events.emit(IOVA_FREE, {
         start: start as DmaAddr,
         size_bytes: sizeBytes,
-        to: iova.lastDestination,
+        to: this.iova.lastDestination,
       }, {
         rule: "dma.4.3",
         inputs: { granules, largest_cached_granules: LARGEST_CACHED_PFNS },
@@ -416,7 +413,6 @@ export class IommuDomain implements FlushQueueOwner {
   flushAll(): void {
     const { events } = this.#platform;
     this.#iotlb.invalidateDomain(this.id);
-    this.#platform.charges.waitFor(this.#iotlb.queue, IOTLB_SYNC);
     if (events.tick(IOTLB_SYNC)) {
       const sizeBytes = rangeBytes(this.table, 0, this.table.lastAddress);
       events.emit(IOTLB_SYNC, {
@@ -476,7 +472,6 @@ export class IommuDomain implements FlushQueueOwner {
     coverByHardware(this.#model.flushes, flushAllAbovePages, this.table, invalidation);
     if (invalidation.whole) this.#iotlb.invalidateDomain(this.id);
     else this.#iotlb.invalidate(this.id, invalidation);
-    this.#platform.charges.waitFor(this.#iotlb.queue, IOTLB_SYNC);
     if (events.tick(IOTLB_SYNC)) {
       const { first, last, hardwareFirst, hardwareLast } = invalidation;
       events.emit(IOTLB_SYNC, {

@@ -178,19 +178,12 @@ export class IovaAllocator {
   /**
    * Charges for the locks that the last allocation or free has held, and for waiting for them: the
    * depot's for each magazine, and that of the tree as long as the event costs.
-   *
-   * @param place Where the range came from, or went.
    */
-  chargeLocks(
-    charges: Charges,
-    pfns: number,
-    event: EventId,
-    place: IovaSource | IovaDestination,
-  ): void {
+  chargeLocks(charges: Charges, event: EventId, byTree: boolean): void {
     for (; this.#chargedMoves < this.cache.depotMoves; this.#chargedMoves++) {
-      charges.magazine(this.#depotLocks[classOf(pfns)]!);
+      charges.magazine(this.#depotLocks[this.cache.movedClass]!);
     }
-    if (place === "tree" || place === "tree_after_flush") charges.waitFor(this.#treeLock, event);
+    if (byTree) charges.waitFor(this.#treeLock, event);
   }
 
   get lastSource(): IovaSource {

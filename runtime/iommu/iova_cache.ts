@@ -46,6 +46,8 @@ export class IovaCache {
   readonly #depotSize = new Int32Array(CACHE_CLASSES);
   /** How many full magazines went into a depot, or came out to be loaded. */
   depotMoves = 0;
+  /** The size class of the last of them. */
+  movedClass = 0;
 
   constructor(readonly cpus: number) {
     invariant(cpus > 0, "A cache has no CPU");
@@ -111,6 +113,7 @@ export class IovaCache {
       this.#depot[sizeClass] = this.#next[full]!;
       this.#depotSize[sizeClass]!--;
       this.depotMoves++;
+      this.movedClass = sizeClass;
       this.#discard(empty >> PLACE_BITS);
       newest = newestOfFull(full);
     }
@@ -155,6 +158,7 @@ export class IovaCache {
     this.#depot[sizeClass] = magazine;
     this.#depotSize[sizeClass]!++;
     this.depotMoves++;
+    this.movedClass = sizeClass;
     this.#loaded[list] = this.#newMagazine() << PLACE_BITS;
     return true;
   }

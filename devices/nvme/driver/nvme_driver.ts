@@ -20,6 +20,7 @@ import {
   KernelError,
 } from "../../../runtime/errno.ts";
 import { eventId } from "../../../runtime/event_vocabulary.ts";
+import type { OwnTimes } from "../../../runtime/time/own_times.ts";
 import type { Machine } from "../../../runtime/machine.ts";
 import { rulesOf } from "../../../runtime/kernels/kernels.ts";
 import type { NvmeInterruptLine } from "../register_port.ts";
@@ -453,11 +454,7 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     const { cpu, device, request: outerRequest, site } = context;
     context.become(request.cpu, request.device, request.request, request.site);
     const queue = this.#queues.get(request.queue)!;
-    const { own } = this.machine.clock;
-    if (own !== null) {
-      own.followCpu(cpu);
-      if (queue.polled) own.followDevice(this.dev.name);
-    }
+    if (this.machine.clock.own !== null) this.#followTo(this.machine.clock.own, queue, cpu);
     this.#completions++;
     request.nvmeStatus = nvmeStatus;
     request.result = result;
@@ -475,6 +472,12 @@ export class NvmeDriver implements ActivityHandler, NvmeInterruptLine, CommandVi
     }
     context.become(cpu, device, outerRequest, site);
   };
+
+  /** A completion goes on on the CPU of its request, not before it was found on another. */
+  #followTo(own: OwnTimes, queue: QueuePair, cpu: number): void {
+    own.followCpu(cpu);
+    if (queue.polled) own.followDevice(this.dev.name);
+  }
 
   #shouldRetry(request: NvmeRequest): boolean {
     return request.nvmeStatus !== 0 && request.mayRetry && !doNotRetry(request.nvmeStatus) &&

@@ -366,6 +366,8 @@ export class QueuePair {
   ring(): void {
     if (this.#sqTail === this.#sqRung) return;
     this.#sqRung = this.#sqTail;
+    const { charges } = this.#machine;
+    if (charges.waits) charges.waitFor(this.#tailLock, NVME_DOORBELL);
     this.#ring(this.#sqDoorbell, this.#sqTail, "sq_tail");
   }
 
@@ -415,8 +417,7 @@ export class QueuePair {
   }
 
   #ring(offset: number, value: number, which: Doorbell): void {
-    const { charges, events } = this.#machine;
-    if (which === "sq_tail") charges.waitFor(this.#tailLock, NVME_DOORBELL);
+    const events = this.#machine.events;
     if (this.shadows !== null && !this.#ringsThrough(this.shadows, offset, value, which)) return;
     if (events.tick(NVME_DOORBELL)) events.emit(NVME_DOORBELL, { queue: this.id, value, which });
     this.#registers.write32(offset, value);
