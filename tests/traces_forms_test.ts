@@ -5,6 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { runCheck } from "../cli/trace/check.ts";
 import type { Screen } from "../cli/screen.ts";
+import { LogPass } from "../instruments/traces/ledger/trace_check.ts";
 import { TraceLine } from "../instruments/traces/line/trace_line.ts";
 import { readGolden } from "./golden_traces.ts";
 
@@ -160,6 +161,18 @@ async function checked(lines: readonly string[]) {
   await Deno.remove(path);
   return { code, said };
 }
+
+Deno.test("a line of a megabyte takes no time, whatever it repeats", () => {
+  const start = performance.now();
+  for (const unit of ["dma_", "/* dma_x: a dir=", " 1.1:  1 dma:", "nvme_read nlb 1 "]) {
+    const text = `dma_ ${unit.repeat(2 ** 20 / unit.length)}`;
+    const log = new LogPass();
+    log.push("pci_nvme_io_cmd cid 1 nsid 0x1 sqid 1 opc 0x2", 1);
+    log.push(text, 2);
+  }
+  const took = performance.now() - start;
+  assert(took < 5000, `${took} ms`);
+});
 
 Deno.test("38 forms of one trace are read alike, or refused with what they look like and what to do", async (t) => {
   const line = new TraceLine();

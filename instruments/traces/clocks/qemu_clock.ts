@@ -18,6 +18,8 @@ const REFUSED_AMD = /^(?:\d+@\d+\.\d+:)?amdvi_page_fault\b/;
 const QUEUE = / qid (\d+) cmdid (\d+)$/;
 /** A line for so many bytes of a refused access. */
 const WORD_BYTES = 4;
+/** An emulator's lines are shorter. */
+const LONGEST_LINE = 1024;
 /** Commands and accesses that are kept of each record. */
 const MOST_KEPT = 1 << 16;
 
@@ -76,7 +78,7 @@ export class QemuClock {
 
   /** Takes a line that is none of a trace. */
   pushLog(text: string, line: number): void {
-    if (!text.includes("_")) return;
+    if (text.length > LONGEST_LINE || !text.includes("_")) return;
     const command = IO_COMMAND.exec(text);
     if (command !== null) {
       const time = HEAD.exec(text)![1];
