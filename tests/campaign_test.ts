@@ -153,7 +153,10 @@ Deno.test("options of another action are refused", async () => {
   for (
     const [line, said] of [
       ["campaign night.json --shard 1/2", "`--shard` is for `campaign run`"],
-      ["tree compile linux a.c --seed 3", "`--cases` and `--seed` are for `tree compare`"],
+      [
+        "tree compile linux a.c --seed 3",
+        "`--cases` and `--seed` are for `tree compare` and `tree diff`",
+      ],
       ["tree compare linux a.c", "tree compare takes a tree and no files"],
     ] as const
   ) {
