@@ -157,7 +157,6 @@ Deno.test("options of another action are refused", async () => {
         "tree compile linux a.c --seed 3",
         "`--cases` and `--seed` are for `tree compare` and `tree diff`",
       ],
-      ["tree compare linux a.c", "tree compare takes a tree and no files"],
     ] as const
   ) {
     const { code, errors } = await dmalab(...line.split(" "));
