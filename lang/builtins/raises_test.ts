@@ -27,6 +27,11 @@ const PEER = `machine {
 }
 let peer = pci_alloc_p2pmem(gpu, 4KiB)
 `;
+const NO_P2PDMA = `machine {
+  pci_p2pdma = false
+  pci { root_port rp0 { endpoint gpu { bar = 2MiB } } }
+}
+`;
 /** A process with two pages of memory, of which the first may only be read. */
 const PROCESS = `let mm = address_space()
 let at = mm.mmap(4KiB, at: 0x7f00_0000_0000, writable: false)
@@ -131,9 +136,11 @@ const RAISED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       max_segments: 2) fails EINVAL`,
   },
   pci_alloc_p2pmem: { ENOMEM: `${STRICT}pci_alloc_p2pmem(ssd, 4KiB) fails ENOMEM` },
+  pcim_p2pdma_init: { EOPNOTSUPP: `${NO_P2PDMA}pcim_p2pdma_init(gpu) fails EOPNOTSUPP` },
   pci_p2pdma_add_resource: {
     EINVAL: `${PEER}pci_p2pdma_add_resource(gpu, 0, 64KiB) fails EINVAL`,
     EEXIST: `${PEER}pci_p2pdma_add_resource(gpu, 0, 2MiB) fails EEXIST`,
+    EOPNOTSUPP: `${NO_P2PDMA}pci_p2pdma_add_resource(gpu, 0) fails EOPNOTSUPP`,
   },
   pci_p2pdma_enable_store: {
     ENODEV: `${PEER}pci_p2pdma_enable_store("0000:01:00.0") fails ENODEV`,
