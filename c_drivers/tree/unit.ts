@@ -83,11 +83,27 @@ export class Units {
       }
     }
     const args = [
-      ...[LAB, ...search.map((each) => `${TREE}/${each}`)].flatMap((each) => ["-I", each]),
+      ...[LAB, ...search.map((each) => treePath(`${TREE}/${each}`)), "."]
+        .flatMap((each) => ["-I", each]),
       ...FIRST.flatMap((name) => ["-include", `${TREE}/${name}`]),
       ...flags.flatMap(({ defines }) => defines).map((define) => `-D${define}`),
     ];
+    for (const [name, text] of Object.entries(found)) found[name] = this.#withoutUps(name, text);
     return { source: isOwn ? path : `${TREE}/${path}`, args, files: found };
+  }
+
+  /** The compiler's own file system ignores `..`: a path from the root stands for it. */
+  #withoutUps(name: string, text: string): string {
+    if (!text.includes("../")) return text;
+    const folder = name.slice(0, name.lastIndexOf("/"));
+    return text.replace(INCLUDE, (line: string, quote: string, written: string) => {
+      if (quote !== '"' || !written.includes("../")) return line;
+      const beside = treePath(`${folder}/${written}`);
+      const isTree = beside.startsWith(`${TREE}/`);
+      return isTree && this.#text(beside.slice(TREE.length + 1)) !== null
+        ? line.replace(written, beside)
+        : line;
+    });
   }
 
   /** Sources of the tree that a text includes, by their paths from the root: it sees what is static in them. */

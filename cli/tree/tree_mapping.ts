@@ -2,7 +2,7 @@
 import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "../../c_drivers/c_addresses.ts";
 import type { LayoutWanted } from "../../c_drivers/tree/layout.ts";
 import type { Answer, Side } from "../../instruments/oracle/compare.ts";
-import type { MappingOperation } from "../../instruments/oracle/mapping_operations.ts";
+import { type MappingOperation, RAM_BYTES } from "../../instruments/oracle/mapping_operations.ts";
 import { readTreeHeaders } from "../places.ts";
 import type { Parts } from "./link_tree.ts";
 import {
@@ -80,8 +80,6 @@ const MAPPING_LAYOUT: LayoutWanted = {
 
 const PAGE_BYTES = 4096;
 const SLOT_BYTES = 2048;
-/** Buffers of the golden data lie below. */
-const RAM_BYTES = 2 ** 37;
 
 type Ranges = readonly (readonly [number, number])[];
 
@@ -148,6 +146,7 @@ export class TreeMapping implements Side<MappingOperation> {
       bits("dma_mask_bits"),
       number("bus_limit_bits") === 0 ? 0 : bits("bus_limit_bits"),
       operation.untrusted as boolean,
+      RAM_BYTES,
     );
     tree.call(
       "lab_limits",

@@ -23,7 +23,7 @@ export type MappingOperation = Readonly<Record<string, unknown>> & { readonly op
 const MS = 1_000_000;
 const SLOT_BYTES = 2048;
 /** The buffers of the traces lie below this. */
-const RAM_BYTES = 128 * GIB;
+export const RAM_BYTES = 128 * GIB;
 const UNLIMITED = "18446744073709551615";
 
 const INTENDED: Pick<KernelConfig, "kernel" | "quirks"> = {

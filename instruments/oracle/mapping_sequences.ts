@@ -26,6 +26,8 @@ const RESERVED = [[0xfee0_0000, 0xfeef_ffff], [2 ** 31, 2 ** 31 + 2 ** 20 - 1]];
 const PAGE = 4096;
 const RAM_PAGES = 2 ** 24;
 const LOOK_EVERY = 16;
+/** Two or three of these are longer than the 32 bits of a length. */
+const HUGE = [2 ** 30, 2 ** 31, 3 * 2 ** 30];
 
 function pick<T>(random: Random, values: readonly T[]): T {
   return values[random.below(values.length)]!;
@@ -142,13 +144,14 @@ class MappingWalk {
     const { random } = this;
     const [id, dir] = [this.#id++, random.below(3)];
     const list: [number, number][] = [];
-    for (let left = 1 + random.below(12); left > 0; left--) {
+    const isHuge = random.below(30) === 0;
+    for (let left = 1 + random.below(isHuge ? 3 : 12); left > 0; left--) {
       const last = list.at(-1);
       // Some begin where the last one ends.
       const phys = last !== undefined && random.below(3) === 0
         ? last[0] + last[1]
-        : this.#phys(false);
-      list.push([phys, this.#size(Math.min(mostPages, 16))]);
+        : this.#phys(isHuge);
+      list.push([phys, isHuge ? pick(random, HUGE) : this.#size(Math.min(mostPages, 16))]);
     }
     const made = this.#put({ op: "map_sg", cpu: this.#cpu, id, dir, in: list });
     this.#live.push(() => {

@@ -69,10 +69,10 @@ export class Scatterlist {
 
   readonly #phys: Float64Array;
   readonly #lengthBytes: Float64Array;
-  /** The kernel's field has 32 bits: what is longer wraps. */
+  /** The kernel's lengths have 32 bits: what is longer wraps. */
   readonly #mappedBytes: Uint32Array;
   readonly #dmaAddress: Float64Array;
-  readonly #dmaLengthBytes: Float64Array;
+  readonly #dmaLengthBytes: Uint32Array;
   readonly #outputPhys: Float64Array;
   readonly #marks: Uint8Array;
   readonly #aparts: Uint8Array;
@@ -90,7 +90,7 @@ export class Scatterlist {
     this.#lengthBytes = new Float64Array(capacityEntries);
     this.#mappedBytes = new Uint32Array(capacityEntries);
     this.#dmaAddress = new Float64Array(capacityEntries);
-    this.#dmaLengthBytes = new Float64Array(capacityEntries);
+    this.#dmaLengthBytes = new Uint32Array(capacityEntries);
     this.#outputPhys = new Float64Array(capacityEntries);
     this.#marks = new Uint8Array(capacityEntries);
     this.#aparts = new Uint8Array(capacityEntries);

@@ -2,6 +2,7 @@
 #include "drivers/iommu/iommu.c"
 #include "drivers/iommu/iommu-pages.h"
 #include <linux/dma-map-ops.h>
+#include <linux/memblock.h>
 #include <linux/swiotlb.h>
 #include <linux/generic_pt/iommu.h>
 
@@ -99,10 +100,11 @@ void lab_reserve(unsigned long start, unsigned long bytes)
 	lab_reserved[lab_reserved_count++].bytes = bytes;
 }
 
-struct device *lab_device(unsigned long mask, unsigned long bus_limit, bool is_untrusted)
+struct device *lab_device(unsigned long mask, unsigned long bus_limit, bool is_untrusted, unsigned long ram_bytes)
 {
 	struct device *dev = &lab_pci.dev;
 
+	max_pfn = ram_bytes >> PAGE_SHIFT;
 	INIT_LIST_HEAD(&lab_bridge.windows);
 	INIT_LIST_HEAD(&lab_bridge.dma_ranges);
 	lab_mask = mask;

@@ -214,7 +214,8 @@ function finalise(dev: TranslatedDevice, list: Scatterlist, iova: number): numbe
       outputs++;
       currentBytes = 0;
     }
-    currentBytes += lengthBytes;
+    // It has 32 bits: an output that was too long already may wrap, and then begins anew.
+    currentBytes = (currentBytes + lengthBytes) >>> 0;
     const mappedBytes = list.mappedAt(index);
     if (lengthBytes + offset < mappedBytes) {
       currentBytes = 0;

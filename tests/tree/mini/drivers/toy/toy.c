@@ -3,7 +3,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
-#include <linux/slab.h>
+#include "../toy_memory.h"
 #include <linux/spinlock.h>
 
 static spinlock_t lock;

@@ -1,0 +1,2 @@
+/* Found beside the including file, by `..`. */
+#include <linux/slab.h>
