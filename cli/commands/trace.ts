@@ -32,8 +32,8 @@ export const TRACE = command({
     "proved or likely at once, and at a fault writes the last seconds into a file. Exit code 1 only if an error is " +
     "proved or likely.",
   argument: {
-    placeholder: "check|summary|devices|compare|show|script|export|watch FILE",
-    doc: "action, then a trace file and optionally the kernel log of the same run",
+    placeholder: "ACTION FILE",
+    doc: `${ACTIONS.join(", ")}; then a trace file and optionally the kernel log of the same run`,
     completes: "files",
     count: "some",
   },
