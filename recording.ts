@@ -93,6 +93,7 @@ export {
   serialise,
   SERIALISED_VERSION,
   type SerialisedRun,
+  type SerialiseOptions,
   unpackText,
 } from "./lang/views/serialised.ts";
 export {

@@ -73,8 +73,17 @@ interface Written {
 /** What stands before everything: how long the part in JSON is. */
 const LENGTH_BYTES = 4;
 
+/** What of the runs is written. */
+export interface SerialiseOptions {
+  /** The lines that they printed. Default true. */
+  readonly output?: boolean;
+}
+
 /** Runs as bytes; what several have in common, such as their source, is written once. */
-export function serialise(runs: readonly RunAndOutcome[]): Uint8Array<ArrayBuffer> {
+export function serialise(
+  runs: readonly RunAndOutcome[],
+  { output = true }: SerialiseOptions = {},
+): Uint8Array<ArrayBuffer> {
   const sources: SourceFile[] = [];
   const codes: KeptCode[] = [];
   const beside = runs.map(({ run }) => run.sides.map((side) => ({ side, run: side.open() })));
@@ -86,7 +95,7 @@ export function serialise(runs: readonly RunAndOutcome[]): Uint8Array<ArrayBuffe
     code: placeIn(codes, run.code),
     events: run.log.count,
     bytes: machines[index]!.length,
-    output: run.output.map(({ at, text }) => [text, at.seq, at.statement]),
+    output: output ? run.output.map(({ at, text }) => [text, at.seq, at.statement]) : [],
     asides: [...run.asides],
     sides: (beside[index] ?? []).map(({ side: { label, statement, word } }) =>
       [statement, word, label, next++] as const

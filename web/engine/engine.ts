@@ -18,6 +18,7 @@ import { isSameEntry, type RunReport, runTitle } from "../../lang/run/report.ts"
 import { SourceFile } from "../../lang/source.ts";
 import { DEFAULT_LIMITS } from "../../lang/values/limits.ts";
 import { serialise } from "../../lang/views/serialised.ts";
+import { PrintedText } from "./printed_text.ts";
 import { projectLoader } from "./project_loader.ts";
 import type { Answer, Problem, Project, Request, RunEntry } from "./protocol.ts";
 
@@ -25,7 +26,7 @@ import type { Answer, Problem, Project, Request, RunEntry } from "./protocol.ts"
 const RUN_MS = 10_000;
 /** What a recording may take: it is made again after each edit. */
 const RECORD_LIMITS = { ...DEFAULT_LIMITS, steps: 50_000_000, timeMs: 3_000, events: 300_000 };
-/** Characters that are sent as one. */
+/** Characters that are kept as one. */
 const CHUNK_LENGTH = 65_536;
 
 const WATCH = { nowMs: () => performance.now(), interrupted: () => false };
@@ -48,13 +49,12 @@ const PRINTED = {
   },
 } as const;
 
-/** Sends what is printed, in large parts. */
-class SentScreen implements Screen {
+/** Keeps what is printed, as far as the page shows it. */
+class PrintedScreen implements Screen {
   readonly colour = false;
   readonly columns = null;
+  readonly #printed = new PrintedText();
   #pending = "";
-
-  constructor(private readonly send: (text: string) => void) {}
 
   out(text: string): void {
     this.data(printableText(text, false));
@@ -66,11 +66,16 @@ class SentScreen implements Screen {
 
   data(text: string): void {
     this.#pending += text;
-    if (this.#pending.length >= CHUNK_LENGTH) this.flush();
+    if (this.#pending.length >= CHUNK_LENGTH) this.#flush();
   }
 
-  flush(): void {
-    if (this.#pending !== "") this.send(this.#pending);
+  get shown(): string {
+    this.#flush();
+    return this.#printed.shown;
+  }
+
+  #flush(): void {
+    this.#printed.add(this.#pending);
     this.#pending = "";
   }
 }
@@ -115,13 +120,13 @@ export class Engine {
     diagnostics: readonly Diagnostic[],
     program: Program | null,
   ): number {
-    const screen = new SentScreen((text) => this.answer({ id, kind: "output", text }));
+    const screen = new PrintedScreen();
     sayDiagnostics(diagnostics, screen);
     const options = { ...PRINTED, seed };
     const report = program === null ? null : printRun(program, options, screen);
     const reports = report === null ? [] : [report];
     const said = sayReports(reports, program === null ? 1 : 0, options, screen);
-    screen.flush();
+    this.answer({ id, kind: "output", text: screen.shown });
     this.answer({ id, kind: "runs", runs: this.#runs.map((each) => entryOf(each, report)) });
     return worseExitCode(
       worseExitCode(codeOfProblems(diagnostics), report === null ? HELD : codeOf(report)),
@@ -135,7 +140,10 @@ export class Engine {
     if (choice === undefined || this.#followed === null) return;
     const index = this.#runs.indexOf(choice);
     const options = { limits: RECORD_LIMITS, watch: WATCH, sides: isBeside };
-    const bytes = serialise([{ run: recordRun(this.#followed, choice, options) }]);
+    // The page has what all runs print: up to a million lines are not read twice.
+    const bytes = serialise([{ run: recordRun(this.#followed, choice, options) }], {
+      output: false,
+    });
     this.answer({ id, kind: isBeside ? "beside" : "recorded", run: index, bytes });
   }
 }

@@ -41,7 +41,7 @@ export interface RunEntry {
 export type Answer =
   | { readonly kind: "ready" }
   | { readonly id: number; readonly kind: "checked"; readonly problems: readonly Problem[] }
-  /** A part of what the command line prints; output and errors as one text. */
+  /** What the command line prints, output and errors as one text, as far as the page shows it. */
   | { readonly id: number; readonly kind: "output"; readonly text: string }
   | { readonly id: number; readonly kind: "runs"; readonly runs: readonly RunEntry[] }
   | {

@@ -33,9 +33,6 @@ export interface PlaygroundData {
 
 /** After the last key. */
 const EDIT_MS = 30;
-/** Characters of output that the page shows, from its beginning and its end: a browser takes seconds to lay out a million. */
-const FIRST_LENGTH = 30_000;
-const LAST_LENGTH = 10_000;
 
 export function startPlayground(): void {
   const data: PlaygroundData = JSON.parse(byId("data").textContent!);
@@ -186,7 +183,7 @@ class Playground {
       case "checked":
         return this.#checked(answer.problems);
       case "output":
-        this.#printed += answer.text;
+        this.#printed = answer.text;
         return;
       case "runs":
         return this.#listed(answer.runs);
@@ -244,14 +241,9 @@ class Playground {
   }
 
   #listed(runs: readonly RunEntry[]): void {
-    const text = this.#printed;
-    const left = text.length - FIRST_LENGTH - LAST_LENGTH;
-    const shown = left > 0
-      ? `${text.slice(0, FIRST_LENGTH)}\n… ${left} more characters …\n${text.slice(-LAST_LENGTH)}`
-      : text;
     // Most edits change neither, and the browser lays out what is new.
     const printed = byId("printed");
-    if (printed.textContent !== shown) printed.textContent = shown;
+    if (printed.textContent !== this.#printed) printed.textContent = this.#printed;
     this.#runs = runs;
     const choices = runs.map(({ outcome, title }, index) => ({
       value: `${index}`,
