@@ -9,38 +9,39 @@ import { refuse, type Screen } from "../screen.ts";
 import { openTrace } from "./check.ts";
 import { UnreadableFile } from "./read_lines.ts";
 
+/** What a trace maps, and how long it is. @throws {UnreadableFile} */
+export async function useOf(paths: readonly string[]) {
+  const { log, trace } = await openTrace(paths);
+  const check = new TraceCheck(log);
+  const use = new TracedUse();
+  const line = new TraceLine();
+  let seconds = 0;
+  check.ledger.recorder = (step) => use.take(step, seconds);
+  await trace.each((text, number) => {
+    if (line.read(text) === "event") seconds = line.seconds;
+    check.push(text, number);
+  });
+  check.end();
+  if (use.devices.devices.size === 0) {
+    throw new UnreadableFile(
+      `"${trace.name}" has no mapping of a device: expected dma:* events, or iommu:* beside nvme:*`,
+    );
+  }
+  const { firstSeconds, lastSeconds } = check.ledger.edges;
+  return { use, seconds: firstSeconds === null ? 0 : lastSeconds - firstSeconds, name: trace.name };
+}
+
 export async function runDevices(
   paths: readonly string[],
   asJson: boolean,
   screen: Screen,
 ): Promise<ExitCode> {
   try {
-    const { log, trace } = await openTrace(paths);
-    const check = new TraceCheck(log);
-    const use = new TracedUse();
-    const uses = use.devices;
-    const line = new TraceLine();
-    let seconds = 0;
-    check.ledger.recorder = (step) => use.take(step, seconds);
-    await trace.each((text, number) => {
-      if (line.read(text) === "event") seconds = line.seconds;
-      check.push(text, number);
-    });
-    check.end();
-    if (uses.devices.size === 0) {
-      return refuse(
-        `"${trace.name}" has no mapping of a device: expected dma:* events, or iommu:* beside nvme:*`,
-        screen,
-      );
-    }
-    const { firstSeconds, lastSeconds } = check.ledger.edges;
-    const span = firstSeconds === null ? 0 : lastSeconds - firstSeconds;
+    const { seconds, use } = await useOf(paths);
     if (asJson) {
-      const requests = requestsJson(use);
-      screen.out(
-        `${printableJson({ seconds: span, devices: usesJson(uses, span), requests }, 0)}\n`,
-      );
-    } else for (const text of useLines(uses, span)) screen.out(`${text}\n`);
+      const devices = usesJson(use.devices, seconds);
+      screen.out(`${printableJson({ seconds, devices, requests: requestsJson(use) }, 0)}\n`);
+    } else for (const text of useLines(use.devices, seconds)) screen.out(`${text}\n`);
     return HELD;
   } catch (error) {
     if (error instanceof UnreadableFile) return refuse(error.message, screen);

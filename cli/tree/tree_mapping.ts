@@ -3,6 +3,8 @@ import { PAGE_STRUCT_BYTES, TREE_PAGE_MAP } from "../../c_drivers/c_addresses.ts
 import type { LayoutWanted } from "../../c_drivers/tree/layout.ts";
 import type { Answer, Side } from "../../instruments/oracle/compare.ts";
 import { type MappingOperation, RAM_BYTES } from "../../instruments/oracle/mapping_operations.ts";
+import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
+import { SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import { readTreeHeaders } from "../places.ts";
 import type { Parts } from "./link_tree.ts";
 import {
@@ -78,9 +80,6 @@ const MAPPING_LAYOUT: LayoutWanted = {
   },
 };
 
-const PAGE_BYTES = 4096;
-const SLOT_BYTES = 2048;
-
 type Ranges = readonly (readonly [number, number])[];
 
 export class TreeMapping implements Side<MappingOperation> {
@@ -100,7 +99,7 @@ export class TreeMapping implements Side<MappingOperation> {
 
   constructor(linked: LinkedTree) {
     this.#tree = new TreeModule(linked, this.#imports());
-    this.#tree.makePageMap(RAM_BYTES / PAGE_BYTES);
+    this.#tree.makePageMap(RAM_BYTES / PAGE_SIZE_BYTES);
   }
 
   run(operation: MappingOperation): Answer {
@@ -312,14 +311,14 @@ export class TreeMapping implements Side<MappingOperation> {
       __folio_alloc_noprof: (_flags: Wide, order: Wide) => {
         this.#tables++;
         const { layout, memory } = tree();
-        const at = memory.take(PAGE_BYTES * 2 ** Number(order), PAGE_BYTES);
-        const page = TREE_PAGE_MAP + at / PAGE_BYTES * PAGE_STRUCT_BYTES;
+        const at = memory.take(PAGE_SIZE_BYTES * 2 ** Number(order), PAGE_SIZE_BYTES);
+        const page = TREE_PAGE_MAP + at / PAGE_SIZE_BYTES * PAGE_STRUCT_BYTES;
         memory.view.setInt32(page + layout.offsetOf("page._refcount"), 1, true);
         return BigInt(page);
       },
       __folio_put: (page: Wide) => {
         this.#tables--;
-        tree().memory.give((Number(page) - TREE_PAGE_MAP) / PAGE_STRUCT_BYTES * PAGE_BYTES);
+        tree().memory.give((Number(page) - TREE_PAGE_MAP) / PAGE_STRUCT_BYTES * PAGE_SIZE_BYTES);
       },
       mod_node_page_state: () => {},
       ___ratelimit: () => 1,

@@ -15,13 +15,13 @@ import {
   type MachineConfig,
   swiotlbConfig,
 } from "../../runtime/machine_config.ts";
+import { SLOT_BYTES } from "../../runtime/memory/swiotlb/swiotlb_geometry.ts";
 import type { Answer, Side } from "./compare.ts";
 
 /** An operation, with its arguments by the names that the golden data have for them. */
 export type MappingOperation = Readonly<Record<string, unknown>> & { readonly op: string };
 
 const MS = 1_000_000;
-const SLOT_BYTES = 2048;
 /** The buffers of the traces lie below this. */
 export const RAM_BYTES = 128 * GIB;
 const UNLIMITED = "18446744073709551615";

@@ -1,5 +1,6 @@
 /** Random sequences of operations on the mapping layer of one device. */
 import { DMA_ATTR } from "../../runtime/dma/attributes.ts";
+import { PAGE_SIZE_BYTES } from "../../runtime/address.ts";
 import { Random } from "../../runtime/random.ts";
 import type { Earlier, Step } from "./compare.ts";
 import type { MappingOperation } from "./mapping_operations.ts";
@@ -23,7 +24,6 @@ const BOUNDARY_MASKS = [2 ** 32 - 1, 2 ** 32 - 1, 2 ** 16 - 1, 2 ** 20 - 1, 2 **
 const MAX_SEGMENTS = [2 ** 16, 2 ** 16, 2 ** 12, 2 ** 20, 2 ** 32 - 1];
 const ATTRIBUTES = [0, 0, 0, 0, DMA_ATTR.SKIP_CPU_SYNC, DMA_ATTR.MMIO];
 const RESERVED = [[0xfee0_0000, 0xfeef_ffff], [2 ** 31, 2 ** 31 + 2 ** 20 - 1]];
-const PAGE = 4096;
 const RAM_PAGES = 2 ** 24;
 const LOOK_EVERY = 16;
 /** Two or three of these are longer than the 32 bits of a length. */
@@ -112,7 +112,7 @@ class MappingWalk {
 
   #phys(isPage: boolean): number {
     const { random } = this;
-    const page = (1 + random.below(random.below(3) === 0 ? 2 ** 12 : RAM_PAGES)) * PAGE;
+    const page = (1 + random.below(random.below(3) === 0 ? 2 ** 12 : RAM_PAGES)) * PAGE_SIZE_BYTES;
     // Large pages take what is aligned as they are.
     if (random.below(8) === 0) return Math.ceil(page / 2 ** 21) * 2 ** 21;
     return isPage || random.below(3) === 0 ? page : page + random.below(8) * 512 + random.below(2);
@@ -121,7 +121,9 @@ class MappingWalk {
   #size(mostPages: number): number {
     const { random } = this;
     const pages = 1 + random.below(mostPages);
-    return random.below(2) === 0 ? pages * PAGE : 1 + random.below(pages * PAGE);
+    return random.below(2) === 0
+      ? pages * PAGE_SIZE_BYTES
+      : 1 + random.below(pages * PAGE_SIZE_BYTES);
   }
 
   #single(mostPages: number): void {
@@ -169,7 +171,7 @@ class MappingWalk {
     const start = random.below(3) === 0 ? random.below(8) * 512 : 0;
     const lengths: number[] = [];
     for (let left = 1 + random.below(6); left > 0; left--) {
-      lengths.push((1 + random.below(Math.min(mostPages, 40))) * PAGE);
+      lengths.push((1 + random.below(Math.min(mostPages, 40))) * PAGE_SIZE_BYTES);
     }
     lengths[0]! -= start;
     const size = lengths.reduce((sum, each) => sum + each, 0);

@@ -3,25 +3,28 @@
  *
  * @see behaviour/traces.md T.57, T.58
  */
-import { formatCount } from "../../../lang/text/numbers.ts";
+import { formatCount, formatSize } from "../../../lang/text/numbers.ts";
 import type { LoggedEvent } from "../line/event_log.ts";
-import { PAGE_BYTES } from "../ledger/traced_mapping.ts";
+import { GIB, MIB, PAGE_SIZE_BYTES, SECTOR_SIZE_BYTES } from "../../../runtime/address.ts";
+import { Random } from "../../../runtime/random.ts";
 
-/** Both count in these, whatever the disk is formatted with. */
-const SECTOR_BYTES = 512;
-/** What a scenario's disk holds when nothing else is said. */
-const MOST_SECTORS = 2 ** 31;
+/** The scenario's disk holds so much. */
+const DISK_BYTES = 2 ** 40;
 const MOST_REQUESTS = 5000;
 /** Requests that are written for each of a job's, which have no end of their own in a scenario. */
 const JOB_ROUNDS = 8;
-/** Lehmer's generator: the same job gives the same scenario. */
-const DRAW_FACTOR = 48271;
-const DRAW_PRIME = 2 ** 31 - 1;
-const LARGEST_BYTES = 16 * 1024 ** 2;
+/** The same job gives the same scenario. */
+const SEED = 1;
+const LARGEST_BYTES = 16 * MIB;
 
 interface Job {
   readonly name: string;
   readonly options: Map<string, number | string>;
+}
+
+interface Buffer {
+  readonly name: string;
+  readonly pages: number;
 }
 
 /** Takes the events of a file; what is none of a workload is left out. */
@@ -30,8 +33,9 @@ export class WorkloadScript {
   readonly #guesses = new Set<string>();
   readonly #jobs: Job[] = [];
   /** Variables of requests under way, by device and first sector. */
-  readonly #running = new Map<string, { readonly variable: string; readonly buffer: string }>();
-  readonly #free = new Map<string, string[]>();
+  readonly #running = new Map<string, { readonly variable: string; readonly buffer: Buffer }>();
+  /** By their numbers of pages. */
+  readonly #free = new Map<number, Buffer[]>();
   #buffers = 0;
   #requests = 0;
   #most = 0;
@@ -61,7 +65,9 @@ export class WorkloadScript {
       ...[...this.#guesses].map((guess) => `# Guessed: ${guess}.`),
       "machine {",
       "  iommu { mode = strict }",
-      `  pci { root_port rp0 { nvme ssd { queues = 1, depth = ${depth} } } }`,
+      `  pci { root_port rp0 { nvme ssd { capacity = ${
+        formatSize(DISK_BYTES)
+      }, queues = 1, depth = ${depth} } } }`,
       "}",
       "",
       'test "the workload as it was recorded" {',
@@ -79,7 +85,7 @@ export class WorkloadScript {
     if (event !== "D" || !/^F?[RW]/.test(String(rwbs))) return;
     const verb = String(rwbs).includes("W") ? "write" : "read";
     this.#guesses.add("where in memory the data of requests is");
-    this.#submit(key, verb, sector, sectors * SECTOR_BYTES);
+    this.#submit(key, verb, sector, sectors * SECTOR_SIZE_BYTES);
   }
 
   #submit(key: string, verb: "read" | "write", sector: number, bytes: number): void {
@@ -87,22 +93,21 @@ export class WorkloadScript {
       this.#guesses.add(`what follows after ${MOST_REQUESTS} requests: it is left out`);
       return;
     }
-    const lba = sector % (MOST_SECTORS - LARGEST_BYTES / SECTOR_BYTES);
+    const lba = sector % ((DISK_BYTES - LARGEST_BYTES) / SECTOR_SIZE_BYTES);
     if (lba !== sector) {
-      this.#guesses.add("blocks beyond the disk's end: they are nearer its begin");
+      this.#guesses.add("blocks beyond the disk's end: they are moved to its front");
     }
     this.#wait(key);
-    const pages = Math.ceil(Math.min(bytes, LARGEST_BYTES) / PAGE_BYTES);
-    const free = this.#free.get(String(pages))?.pop();
-    const buffer = free ?? `buffer${++this.#buffers}_${pages}`;
+    const pages = Math.ceil(Math.min(bytes, LARGEST_BYTES) / PAGE_SIZE_BYTES);
+    const free = this.#free.get(pages)?.pop();
+    const buffer = free ?? { name: `buffer${++this.#buffers}_${pages}`, pages };
     if (free === undefined) {
-      this.#lines.push(
-        `let ${buffer} = alloc_pages(${pages}${pages > 1 ? ", contiguous: false" : ""})`,
-      );
+      const scattered = pages > 1 ? ", contiguous: false" : "";
+      this.#lines.push(`let ${buffer.name} = alloc_pages(${pages}${scattered})`);
     }
     const variable = `io${++this.#requests}`;
     this.#lines.push(
-      `let ${variable} = ssd.submit(${verb}, lba: ${lba}, data: ${buffer}, bytes: ${
+      `let ${variable} = ssd.submit(${verb}, lba: ${lba}, data: ${buffer.name}, bytes: ${
         Math.min(bytes, LARGEST_BYTES)
       }B)`,
     );
@@ -115,8 +120,8 @@ export class WorkloadScript {
     if (running === undefined) return;
     this.#running.delete(key);
     this.#lines.push(`wait ${running.variable}`);
-    const pages = running.buffer.split("_")[1]!;
-    this.#free.set(pages, [...this.#free.get(pages) ?? [], running.buffer]);
+    const free = this.#free.get(running.buffer.pages) ?? [];
+    this.#free.set(running.buffer.pages, [...free, running.buffer]);
   }
 
   /** Some rounds of a job: as many requests as it keeps under way, then their completions. */
@@ -126,37 +131,34 @@ export class WorkloadScript {
       return typeof value === "number" ? value : otherwise;
     };
     const rw = String(options.get("rw") ?? "read");
-    const sizes = String(options.get("bsrange") ?? number("bs", PAGE_BYTES)).split("-").map(
+    const sizes = String(options.get("bsrange") ?? number("bs", PAGE_SIZE_BYTES)).split("-").map(
       bytesOf,
     );
     const [least, most] = [sizes[0]!, sizes.at(-1)!].map((bytes) =>
-      Math.ceil(Math.min(Math.max(bytes, SECTOR_BYTES), LARGEST_BYTES) / SECTOR_BYTES)
+      Math.ceil(Math.min(Math.max(bytes, SECTOR_SIZE_BYTES), LARGEST_BYTES) / SECTOR_SIZE_BYTES)
     ) as [number, number];
-    const sectors = Math.max(Math.floor(number("size", 1024 ** 3) / SECTOR_BYTES), most);
-    const first = Math.floor(number("offset", 0) / SECTOR_BYTES);
+    const size = Math.min(number("size", GIB), DISK_BYTES);
+    const sectors = Math.max(Math.floor(size / SECTOR_SIZE_BYTES), most);
+    const first = Math.floor(number("offset", 0) / SECTOR_SIZE_BYTES);
     const underWay = Math.min(number("iodepth", 1) * number("numjobs", 1), MOST_REQUESTS);
     const reads = /rw|mix/.test(rw) ? number("rwmixread", 50) : rw.includes("write") ? 0 : 100;
     this.#guesses.add(
       `${JOB_ROUNDS} rounds of a job, which has more; random offsets, sizes and shares of reads`,
     );
-    let seed = 1;
-    const draw = (below: number) => {
-      seed = seed * DRAW_FACTOR % DRAW_PRIME;
-      return Math.floor(seed / DRAW_PRIME * below);
-    };
+    const random = new Random(SEED);
     let next = 0;
     for (let index = 0; index < JOB_ROUNDS * underWay; index++) {
-      const length = least * (1 + draw(Math.floor(most / least)));
+      const length = least * (1 + random.below(Math.max(1, Math.floor(most / least))));
       const places = Math.max(Math.floor((sectors - length) / least), 1);
       const at = rw.startsWith("rand")
-        ? draw(places) * least
+        ? random.below(places) * least
         : next % Math.max(sectors - length, 1);
       next = at + length;
       this.#submit(
         `job ${index}`,
-        draw(100) < reads ? "read" : "write",
+        random.below(100) < reads ? "read" : "write",
         first + at,
-        length * SECTOR_BYTES,
+        length * SECTOR_SIZE_BYTES,
       );
       if ((index + 1) % underWay === 0) {
         for (const key of [...this.#running.keys()]) this.#wait(key);
@@ -169,5 +171,5 @@ export class WorkloadScript {
 function bytesOf(text: string): number {
   const match = /^(\d{1,12})([kmg]?)/i.exec(text);
   const power = { k: 1, m: 2, g: 3 }[match?.[2]?.toLowerCase() ?? ""] ?? 0;
-  return match === null ? PAGE_BYTES : Number(match[1]) * 1024 ** power;
+  return match === null ? PAGE_SIZE_BYTES : Number(match[1]) * 1024 ** power;
 }
