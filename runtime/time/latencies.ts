@@ -103,7 +103,7 @@ export class Charges {
 
   /** Charges for segments that a call maps. */
   segments(count: number): void {
-    this.#clock.nowNs += count * this.mapSegmentNs;
+    if (this.mapSegmentNs !== 0) this.#clock.nowNs += count * this.mapSegmentNs;
   }
 
   /** Charges for copied bytes. */
