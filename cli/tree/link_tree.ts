@@ -18,7 +18,7 @@ export interface Parts {
   /** Files of the tree that are compiled as they are. */
   readonly files: readonly string[];
   /** C code that is compiled with the tree, and may include a source of it. */
-  readonly texts: readonly string[];
+  readonly texts: () => readonly string[];
   readonly layout: LayoutWanted;
 }
 
@@ -38,7 +38,8 @@ const LINKING: readonly string[] = [
 
 /** @throws {TreeError} */
 export async function linkTree(build: TreeBuild, parts: Parts): Promise<LinkedTree> {
-  const sources = parts.texts.flatMap((text) => build.units.sourcesIn(text));
+  const texts = parts.texts();
+  const sources = texts.flatMap((text) => build.units.sourcesIn(text));
   const settings = build.settings([...parts.files, ...sources]);
   await build.checkSettings(settings);
   const args = [...TREE_ARGUMENTS, ...moduleFlag(settings), ...IR];
@@ -53,7 +54,7 @@ export async function linkTree(build: TreeBuild, parts: Parts): Promise<LinkedTr
     const { ir, said } = await compile(path);
     if (ir === null) throw new TreeError(`${path} does not compile`, firstError(said));
   }
-  for (const [at, text] of parts.texts.entries()) {
+  for (const [at, text] of texts.entries()) {
     const path = `lab/own${at}.c`;
     const { ir, said } = await compile(path, { [path]: text });
     if (ir === null) {

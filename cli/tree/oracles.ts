@@ -14,7 +14,7 @@ import { type KernelName, kernelNamed } from "../../runtime/kernels/kernels.ts";
 import type { TreeBuild } from "../c/tree_build.ts";
 import { linkTree, type Parts } from "./link_tree.ts";
 import { ALLOCATOR, TreeAllocator } from "./tree_allocator.ts";
-import { mappingParts, TreeMapping } from "./tree_mapping.ts";
+import { MAPPING_PARTS, TreeMapping } from "./tree_mapping.ts";
 import type { LinkedTree } from "./tree_module.ts";
 
 /** Which random sequences to run. */
@@ -72,7 +72,7 @@ const IOVA = new OracleOf(
 );
 
 const MAPPING = new OracleOf(
-  mappingParts(),
+  MAPPING_PARTS,
   (linked) => new TreeMapping(linked),
   (kernel) => new MappingModel({ kernel, quirks: null }),
   mappingSequence,

@@ -8,7 +8,7 @@ import { type LinkedTree, TreeModule, TreeStopped } from "./tree_module.ts";
 export const ALLOCATOR: Parts = {
   subjects: ["drivers/iommu/iova.c"],
   files: ["drivers/iommu/iova.c", "lib/rbtree.c"],
-  texts: [
+  texts: () => [
     "#include <linux/rbtree.h>\n" +
     "struct rb_node *lab_first(struct rb_root *root) { return rb_first(root); }\n",
   ],

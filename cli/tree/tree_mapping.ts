@@ -32,36 +32,6 @@ function formatText(format: string): string {
   ].join("\n");
 }
 
-/** What of the tree it is made of, and what is compiled beside. */
-export function mappingParts(): Parts {
-  const own = readTreeHeaders();
-  return {
-    subjects: [
-      "drivers/iommu/dma-iommu.c",
-      "kernel/dma/swiotlb.c",
-      "kernel/dma/direct.c",
-      "kernel/dma/mapping.c",
-      "drivers/iommu/iommu.c",
-      ...FORMATS.map((format) => `${GENERIC_TABLES}/iommu_${format}.c`),
-    ],
-    files: [
-      "kernel/dma/mapping.c",
-      "kernel/dma/direct.c",
-      "drivers/iommu/iova.c",
-      "drivers/iommu/iommu-pages.c",
-      "lib/rbtree.c",
-      "lib/scatterlist.c",
-      "lib/list_sort.c",
-      "lib/ctype.c",
-    ],
-    texts: [
-      ...["device", "translated", "bounce"].map((name) => own[`oracle/${name}.c`]!),
-      ...FORMATS.map(formatText),
-    ],
-    layout: MAPPING_LAYOUT,
-  };
-}
-
 const MAPPING_LAYOUT: LayoutWanted = {
   headers: [
     "linux/timer.h",
@@ -78,6 +48,34 @@ const MAPPING_LAYOUT: LayoutWanted = {
     sg_table: ["sgl", "nents", "orig_nents"],
     dma_iova_state: ["addr"],
   },
+};
+
+/** What of the tree it is made of, and what is compiled beside. */
+export const MAPPING_PARTS: Parts = {
+  subjects: [
+    "drivers/iommu/dma-iommu.c",
+    "kernel/dma/swiotlb.c",
+    "kernel/dma/direct.c",
+    "kernel/dma/mapping.c",
+    "drivers/iommu/iommu.c",
+    ...FORMATS.map((format) => `${GENERIC_TABLES}/iommu_${format}.c`),
+  ],
+  files: [
+    "kernel/dma/mapping.c",
+    "kernel/dma/direct.c",
+    "drivers/iommu/iova.c",
+    "drivers/iommu/iommu-pages.c",
+    "lib/rbtree.c",
+    "lib/scatterlist.c",
+    "lib/list_sort.c",
+    "lib/ctype.c",
+  ],
+  texts: () => {
+    const own = readTreeHeaders();
+    const names = ["device", "translated", "bounce"];
+    return [...names.map((name) => own[`oracle/${name}.c`]!), ...FORMATS.map(formatText)];
+  },
+  layout: MAPPING_LAYOUT,
 };
 
 type Ranges = readonly (readonly [number, number])[];
