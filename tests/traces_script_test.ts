@@ -13,7 +13,7 @@ import { runProgram } from "../lang/run/run_program.ts";
 import { formatSource } from "../lang/format/format.ts";
 import { SourceFile } from "../lang/source.ts";
 import { runScript } from "../cli/trace/script.ts";
-import { goldenPath, readGolden } from "./golden_traces.ts";
+import { goldenPath, readGolden, runsOf } from "./golden_traces.ts";
 
 async function scriptOf(run: string, options: ScriptOptions): Promise<string> {
   return (await wholeScriptOf(run, options)).text;
@@ -157,9 +157,28 @@ Deno.test("the machine of a scenario is the traced one: release, mode, hardware,
 Deno.test("what a scenario does not reproduce is listed at its top, and a scenario of nothing is empty", async () => {
   const { findings, missing, text } = await wholeScriptOf("72-strict-mistakes", SHRUNK);
   assertEquals(findings.length, 10);
-  assertEquals(missing.map(({ kind }) => kind), ["unmap_size", "sync_for_cpu_read_only"]);
-  assert(text.includes("# Not reproduced:\n# - line 272: unmap_size\n# - log line 618: "), text);
+  assertEquals(missing, ["line 272: unmap_size", "log line 618: sync_for_cpu_read_only"]);
+  assert(text.includes(["# Not reproduced:", ...missing.map((each) => `# - ${each}`)].join("\n")));
   assertEquals((await wholeScriptOf("72-strict-small", SHRUNK)).isEmpty, true);
+});
+
+Deno.test("of every capture each sure finding is in the shrunk scenario, or listed as not reproduced", async () => {
+  const sides = { reproduced: 0, listed: 0 };
+  for (const run of runsOf("real")) {
+    const { findings, isEmpty, missing, text } = await wholeScriptOf(run, SHRUNK);
+    const reproduced = expectations(text).length + text.split("# left behind").length - 1;
+    assertEquals(reproduced + missing.length, findings.length, `${run}\n${text}`);
+    assertEquals(isEmpty, reproduced === 0, run);
+    sides.reproduced += reproduced;
+    sides.listed += missing.length;
+  }
+  assertEquals(sides, { reproduced: 27, listed: 4 });
+  const paths = ["trace", "dmesg"].map((part) => goldenPath(`real/72-bounce-full.${part}.txt.gz`)!);
+  let said = "";
+  const take = (more: string) => void (said += more);
+  const screen = { out: take, err: take, data: take, colour: false, columns: null };
+  assertEquals(await runScript(paths, null, true, screen), 2);
+  assertEquals(said.match(/^not reproduced: log line \d+: swiotlb_full$/gm)?.length, 2, said);
 });
 
 Deno.test("traces/02-trace-to-scenario.dma is what its trace becomes", async () => {

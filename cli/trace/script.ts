@@ -49,6 +49,7 @@ export async function runScript(
     const machine = { facts: log.facts, version: log.version };
     const script = traceScript(steps, findings, machine, trace.name, { around, shrink });
     if (script.isEmpty) {
+      for (const each of script.missing) screen.err(`not reproduced: ${each}\n`);
       const reason = script.findings.length === 0
         ? "no finding is proved or likely"
         : "no line of the trace has the mapping that its findings are about";

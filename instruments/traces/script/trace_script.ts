@@ -40,9 +40,10 @@ export interface TraceScript {
   readonly text: string;
   /** Whether a call or an access is in it. */
   readonly isEmpty: boolean;
-  /** Proved and likely findings that it is about, and those of them that it does not reproduce. */
+  /** Proved and likely findings that it is about. */
   readonly findings: readonly Finding[];
-  readonly missing: readonly Finding[];
+  /** Those of them that it does not reproduce: `line 272: unmap_size`. */
+  readonly missing: readonly string[];
 }
 
 export function traceScript(
@@ -122,7 +123,8 @@ class ScriptWriter {
       this.#end(mapping, mapping.sizeBytes, mapping.dir!, mapping.entries, "");
     }
     const about = this.#findings.filter((finding) => around === null || isAround(finding, around));
-    const missing = about.filter((finding) => !this.#reproduced.has(finding));
+    const missing = about.filter((finding) => !this.#reproduced.has(finding))
+      .map((finding) => `${placeOf(finding)}: ${finding.kind}`);
     return {
       text: this.#text(source, missing),
       isEmpty: this.#body.length === 0,
@@ -407,7 +409,7 @@ class ScriptWriter {
     this.#body.push(`  ${line}`);
   }
 
-  #text(source: string, missing: readonly Finding[]): string {
+  #text(source: string, missing: readonly string[]): string {
     const devices = [...this.#devices].map(([device, name]) => ({
       name,
       isDisk: this.#disks.has(device),
@@ -425,7 +427,7 @@ class ScriptWriter {
     return [
       `# Made from ${source}.`,
       ...missing.length === 0 ? [] : ["# Not reproduced:"],
-      ...missing.map((finding) => `# - ${placeOf(finding)}: ${finding.kind}`),
+      ...missing.map((each) => `# - ${each}`),
       "# Guessed:",
       "# - physical addresses, but not where in the page they begin",
       ...[...this.#guesses].map((guess) => `# - ${guess}`),
