@@ -137,6 +137,11 @@ Deno.test("the comment of a separator that separates nothing stays", () => {
   assertEquals(format("if x { ; # one\n }"), "if x {\n  # one\n}\n");
 });
 
+Deno.test("comments on both sides of a comma stay two", () => {
+  assertEquals(line("f(a # one\n, # two\nb)"), "f(\n  a,  # one\n  # two\n  b,\n)");
+  assertEquals(line("f( # none\n)"), "f(  # none\n)");
+});
+
 Deno.test("comments behind lines that follow each other stand in one column", () => {
   assertEquals(line("a()    # one\nbcd()# two"), "a()    # one\nbcd()  # two");
 });

@@ -111,10 +111,11 @@ class GroupReader {
       if (this.#separates(kind)) {
         finish();
         const last = items.at(-1);
-        // A comment before a comma belongs to what follows; behind it, to what it ends.
+        // A comment before a comma belongs to what follows; behind it, to what it ends, unless that
+        // has one: a line ends with one comment.
         carried = [...carried, ...word.before];
-        if (last !== undefined) {
-          items[items.length - 1] = { ...last, trailing: [...last.trailing, ...word.after] };
+        if (last !== undefined && last.trailing.length === 0 && carried.length === 0) {
+          items[items.length - 1] = { ...last, trailing: word.after };
         } else carried.push(...word.after.map((text) => ({ text, blankBefore: false })));
         continue;
       }

@@ -328,7 +328,7 @@ function bracketDoc(node: Group): Doc {
     return [left, edge, join(", ", contents), edge, right];
   }
   const edge = pad ? line : softline;
-  const comma = TRAILING_COMMA.has(kind) ? ifBreak(",", "") : "";
+  const comma = TRAILING_COMMA.has(kind) && items.length > 0 ? ifBreak(",", "") : "";
   const body: Doc[] = [];
   for (const row of rowsOf(node)) {
     if (body.length > 0) body.push(",", hardline);
@@ -341,7 +341,7 @@ function bracketDoc(node: Group): Doc {
   return group([
     left,
     ...trailingComments(open.after),
-    indent([edge, ...body]),
+    items.length + dangling.length > 0 ? indent([edge, ...body]) : "",
     dangling.length > 0 ? "" : comma,
     edge,
     right,

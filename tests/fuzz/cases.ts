@@ -2,8 +2,8 @@
 import { brokenText } from "./broken_text.ts";
 import { Choices } from "./choices.ts";
 import type { Corpus } from "./corpus.ts";
-import { mutate } from "./mutations.ts";
-import { generateProgram } from "./program_generator.ts";
+import { laidOut } from "./laid_out.ts";
+import { changeNumbers, mutate } from "./mutations.ts";
 
 export interface FuzzCase {
   readonly text: string;
@@ -18,12 +18,13 @@ const STRIDE = 2 ** 32;
 export function fuzzCase(seed: number, number: number, corpus: Corpus): FuzzCase {
   const choices = new Choices(seed * STRIDE + number);
   const share = choices.below(100);
-  const program = () => generateProgram(choices.below(STRIDE), { small: true });
+  const program = () => laidOut(choices.pick(corpus.programs), choices);
   if (share < 30) return { text: brokenText(choices, corpus.pieces), run: false };
   if (share < 74) {
     return { text: mutate(choices.pick(corpus.pieces), choices, corpus.pieces), run: false };
   }
-  if (share < 95) return { text: mutate(program(), choices, corpus.pieces), run: true };
+  if (share < 84) return { text: mutate(program(), choices, corpus.pieces), run: true };
+  if (share < 95) return { text: changeNumbers(program(), choices), run: true };
   if (share < 99) return { text: program(), run: true };
   return { text: mutate(choices.pick(corpus.files), choices, corpus.pieces), run: false };
 }

@@ -10,10 +10,14 @@ export interface Corpus {
   readonly files: readonly string[];
   /** Declarations and statements of them, most of them short. */
   readonly pieces: readonly string[];
+  /** Programs that are right: what an example declares, with one of its tests. */
+  readonly programs: readonly string[];
 }
 
 /** Longest piece, in characters: short texts make many cases a second. */
 const MAX_PIECE_LENGTH = 700;
+
+const CASES: ReadonlySet<string> = new Set(["Test", "Property", "Bench"]);
 
 export function readCorpus(): Corpus {
   const paths = ["examples", "tests/bad", "benches"].flatMap((folder) =>
@@ -23,7 +27,19 @@ export function readCorpus(): Corpus {
     ...paths.map((path) => Deno.readTextFileSync(path)),
     ...SAMPLES.map(({ text }) => text),
   ];
-  return { files, pieces: files.flatMap(piecesOf) };
+  const examples = files.slice(0, paths.findLastIndex((path) => path.includes("/examples/")) + 1);
+  return { files, pieces: files.flatMap(piecesOf), programs: examples.flatMap(programsOf) };
+}
+
+function programsOf(text: string): string[] {
+  const { items } = parse(new SourceFile("corpus.dma", text)).file;
+  // What a file loads lies beside it.
+  if (items.some(({ kind }) => kind === "Use" || kind === "Driver")) return [];
+  const [cases = [], rest = []] = [true, false].map((isCase) =>
+    items.filter(({ kind }) => CASES.has(kind) === isCase)
+      .map(({ span }) => text.slice(span.start, span.end))
+  );
+  return cases.map((each) => [...rest, each, ""].join("\n"));
 }
 
 function piecesOf(text: string): string[] {

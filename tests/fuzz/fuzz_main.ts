@@ -13,13 +13,13 @@ import { ProcessScreen } from "../../cli/screen.ts";
 import { CALLEE_KEYS } from "./calls/call_script.ts";
 import { fuzzCalls } from "./calls/fuzz_calls.ts";
 import { fuzz } from "./fuzz.ts";
-import { tryGenerated } from "./generated.ts";
+import { tryLayouts } from "./layouts.ts";
 import { POOR_SHARE, trySlips } from "./slips.ts";
 import { runTask } from "../../tools/task.ts";
 
 const SHOWN = 10;
 const CASES = 1_000_000;
-const GENERATED = 10_000;
+const LAYOUTS = 10_000;
 const CALLS = 1_000_000;
 /** The parts of a given time that programs and calls get; the rest is for requests. */
 const PROGRAMS_PART = 0.4;
@@ -88,15 +88,15 @@ async function tryCalls({ count, seconds, seed, workers }: Amount): Promise<bool
   return problems.length === 0;
 }
 
-/** Generated programs, laid out twice; true when each keeps what it means and how it looks. */
+/** Programs laid out by lot, then by the formatter twice; true when each keeps what it means and how it looks. */
 function tryLayout(): boolean {
-  const { changed, sound, wrong } = tryGenerated(GENERATED);
+  const { changed, sound, wrong } = tryLayouts(LAYOUTS);
   console.log(
-    `\n${grouped(GENERATED)} generated programs: ${grouped(sound)} are sound, ` +
+    `\n${grouped(LAYOUTS)} programs laid out by lot: ${grouped(sound)} are sound, ` +
       `${grouped(changed)} look different when formatted, ${wrong.length} are wrong`,
   );
   for (const line of wrong.slice(0, SHOWN)) console.log(`  ${line}`);
-  return wrong.length === 0 && sound > GENERATED * 0.9;
+  return wrong.length === 0 && sound > LAYOUTS * 0.9;
 }
 
 /** Every slip of a hand in the examples; true when each is answered as it should be. */
@@ -165,7 +165,7 @@ await runTask(command({
   name: "fuzz",
   brief: "Broken programs, calls with any value, random requests",
   description:
-    "Also ten thousand generated programs that the formatter lays out, and every slip of a hand in " +
+    "Also ten thousand programs laid out by lot for the formatter, and every slip of a hand in " +
     "the examples. No text may be answered with a crash, a stack trace, or not at all, and checking one " +
     "takes at most 50 ms and 1 µs for each byte. With --cases 0 or --calls 0 only the other is tried.",
   argument: null,

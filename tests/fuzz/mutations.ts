@@ -37,6 +37,11 @@ export function mutate(text: string, choices: Choices, others: readonly string[]
   return result;
 }
 
+/** The text with other digits here and there: most of it is still right, and means something else. */
+export function changeNumbers(text: string, choices: Choices): string {
+  return text.replaceAll(/\d/g, (digit) => choices.oneIn(20) ? `${choices.below(10)}` : digit);
+}
+
 function damage(text: string, choices: Choices, others: readonly string[]): string {
   const at = choices.below(text.length + 1);
   const length = Math.min(choices.pick([1, 1, 2, 5, 20]), text.length - at);

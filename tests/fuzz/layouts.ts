@@ -1,11 +1,13 @@
-/** Programs of the generator: sound, most of them, and the formatter changes nothing but their looks. */
+/** Programs laid out by lot: the formatter changes nothing but their looks. */
 import { formatSource } from "../../lang/format/format.ts";
 import { LoadError } from "../../lang/syntax/load_files.ts";
 import { loadProgram } from "../../lang/language.ts";
 import { SourceFile } from "../../lang/source.ts";
-import { generateProgram } from "./program_generator.ts";
+import { Choices } from "./choices.ts";
+import { readCorpus } from "./corpus.ts";
+import { laidOut } from "./laid_out.ts";
 
-export interface GeneratedReport {
+export interface LayoutReport {
   /** Programs that the formatter had something to do with. */
   readonly changed: number;
   /** Programs that pass the checker. */
@@ -20,16 +22,14 @@ export interface GeneratedReport {
  * That the tree and the comments stay the same, formatSource() checks itself, whatever the text: it
  * throws otherwise.
  */
-export function tryGenerated(count: number): GeneratedReport {
+export function tryLayouts(count: number): LayoutReport {
+  const { programs } = readCorpus();
   let changed = 0;
   let sound = 0;
   const wrong: string[] = [];
   for (let seed = 0; seed < count; seed++) {
-    // Every twentieth is a long one with all kinds of declarations.
-    const source = new SourceFile(
-      `seed ${seed}`,
-      generateProgram(seed, { small: seed % 20 !== 0 }),
-    );
+    const program = programs[seed % programs.length]!;
+    const source = new SourceFile(`seed ${seed}`, laidOut(program, new Choices(seed)));
     const load = (path: string) => new LoadError("not_found", path);
     if (loadProgram(source, { load }).program !== null) sound++;
     const once = formatSource(source);

@@ -1,0 +1,63 @@
+/** A program as another hand lays it out: blanks, line ends and comments wherever the language allows them. */
+import type { IToken } from "chevrotain";
+import { beginsStatement, continuesAfter } from "../../lang/syntax/recovery/bracket_matcher.ts";
+import {
+  isA,
+  LBrace,
+  LBracket,
+  Literal,
+  LParen,
+  Newline,
+  NumberToken,
+  RBrace,
+  RBracket,
+  RParen,
+  tokenEnd,
+  tokenize,
+} from "../../lang/syntax/tokens.ts";
+import type { Choices } from "./choices.ts";
+
+const REMARKS = ["why", "each page", 'x { y } "z"', "TODO: none, ; [", "…", "0x1000 // not C"];
+
+/** The same tokens in the same statements, with the text's comments and others. */
+export function laidOut(text: string, choices: Choices): string {
+  const tokens = tokenize(text).filter(({ tokenType }) => tokenType !== Newline);
+  const open: IToken[] = [];
+  let result = "";
+  let end = 0;
+  for (const [index, token] of tokens.entries()) {
+    const { startOffset, tokenType } = token;
+    if (tokenType === RParen || tokenType === RBracket || tokenType === RBrace) open.pop();
+    const isJoined = open.length > 0 && open.at(-1)!.tokenType !== LBrace;
+    const gap = text.slice(end, startOffset);
+    // A line that begins as a statement does begins one, and the brackets before it are not closed.
+    const mayBreak = !beginsStatement(token, tokens[index + 1]) &&
+      (isJoined || mayEndLine(tokens[index - 1], token));
+    result += choices.oneIn(6) ? newGap(gap, mayBreak, choices) : gap;
+    if (tokenType === LParen || tokenType === LBracket || tokenType === LBrace) open.push(token);
+    end = tokenEnd(token);
+    result += text.slice(startOffset, end);
+  }
+  return result + text.slice(end);
+}
+
+/** Whether a line may end between two tokens without ending a statement. The count of a pattern stays whole. */
+function mayEndLine(before: IToken | undefined, token: IToken): boolean {
+  if (before?.tokenType === NumberToken || token.tokenType === NumberToken) return false;
+  return before?.tokenType === LBrace || token.tokenType === RBrace ||
+    (continuesAfter(before) && isA(token, Literal));
+}
+
+/** Other blanks for those between two tokens; lines stay ends of lines. */
+function newGap(gap: string, mayBreak: boolean, choices: Choices): string {
+  const blanks = choices.oneIn(20) ? "\t" : " ".repeat(choices.between(1, 4));
+  const remark = `# ${choices.pick(REMARKS)}\n`;
+  if (gap.includes("#")) return gap;
+  if (!gap.includes("\n") && !mayBreak) return blanks;
+  return choices.pick([
+    `\n${blanks}`,
+    `\n\n${blanks}`,
+    `${blanks}${remark}`,
+    `\n${blanks}${remark}${blanks}`,
+  ]);
+}
