@@ -2,7 +2,7 @@
  * The program whose command line the tests try: this checkout's, on Deno. Where
  * `DMALAB_TEST_PROGRAM` names another by its words, as `node dist/bin.js`, they try that one.
  */
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { main } from "../cli/main.ts";
 import { MemoryScreen } from "../cli/memory_screen.ts";
 import { type DenoOptions, type DenoRun, runDeno } from "./deno_process.ts";
@@ -15,21 +15,70 @@ const OTHER = Deno.env.get(TEST_PROGRAM)?.split(" ") ?? null;
 /** What a test of Deno's permissions is registered with: other programs have none. */
 export const DENO_ONLY = { ignore: OTHER !== null };
 
+/** What came of a command line. */
+interface Did {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Both streams, in the order in which they were written. */
+  readonly both: string;
+}
+
+/** A process of Node that does command lines by the program of the package, as long as we run. */
+export class ResidentNode {
+  readonly #input: WritableStreamDefaultWriter<string>;
+  readonly #output: ReadableStreamDefaultReader<string>;
+  #rest = "";
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param folder Of the package. */
+  constructor(node: string, folder: string) {
+    const child = new Deno.Command(node, {
+      args: [join(ROOT, "tests/resident_node.js"), folder],
+      cwd: ROOT,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const encoder = new TextEncoderStream();
+    void encoder.readable.pipeTo(child.stdin);
+    this.#input = encoder.writable.getWriter();
+    this.#output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** Does one when those before it are done. */
+  run(words: readonly string[]): Promise<Did> {
+    const did = this.#last.then(() => this.#runNow(words));
+    this.#last = did.catch(() => {});
+    return did;
+  }
+
+  async #runNow(words: readonly string[]): Promise<Did> {
+    await this.#input.write(`${JSON.stringify(words)}\n`);
+    while (!this.#rest.includes("\n")) {
+      const { value } = await this.#output.read();
+      if (value === undefined) throw new Error(`Node has ended: ${words.join(" ")}`);
+      this.#rest += value;
+    }
+    const end = this.#rest.indexOf("\n");
+    const { left, ...did } = JSON.parse(this.#rest.slice(0, end));
+    this.#rest = this.#rest.slice(end + 1);
+    if (left.length > 0) throw new Error(`${words.join(" ")} does not end, for ${left.join(", ")}`);
+    return did;
+  }
+}
+
+const RESIDENT = OTHER === null ? null : new ResidentNode(OTHER[0]!, dirname(OTHER[1]!));
+
 /** Does what a command line says: in this process, where that is the program. */
 export async function dmalab(...words: string[]) {
-  if (OTHER === null) {
+  if (RESIDENT === null) {
     const screen = new MemoryScreen();
     const code = await main(words, screen);
     return { code, output: screen.output, errors: screen.errors };
   }
-  const [command, ...args] = OTHER;
-  const { code, stderr, stdout } = await new Deno.Command(command!, {
-    args: [...args, ...words],
-    cwd: ROOT,
-    stdin: "null",
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, output: text(stdout), errors: text(stderr) };
+  const { code, stderr, stdout } = await RESIDENT.run(words);
+  return { code, output: stdout, errors: stderr };
 }
 
 /** What starts the program. @param permissions On Deno. */

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { builtPackage } from "./built_package.ts";
 import { codeBlocks } from "../cli/docs/code_blocks.ts";
 import { runDeno } from "./deno_process.ts";
-import { TEST_PROGRAM } from "./dmalab_program.ts";
+import { ResidentNode, TEST_PROGRAM } from "./dmalab_program.ts";
 import { nodeRelease } from "./node_releases.ts";
 import { filesBelow, ROOT } from "./source_text.ts";
 import { blankAnsi } from "./text.ts";
@@ -66,20 +66,37 @@ const TRANSCRIPTS = [
 ).filter(({ language }) => language === "console");
 
 Deno.test("the package on Node prints every transcript of the pages, byte for byte", async (t) => {
-  const program = join(builtPackage(), "bin.js");
+  const folder = builtPackage();
+  const resident = new ResidentNode("node", folder);
   for (const block of TRANSCRIPTS) {
-    const start = DENO_PAGES.includes(block.page)
-      ? [Deno.execPath(), "run", "-R", "-W", "--allow-run", program]
-      : ["node", program];
     for (const { command, output } of readTranscript(block)) {
       await t.step(`${place(block)} ${command}`, async () => {
-        // In the order in which the two streams are written.
-        const { stdout } = await new Deno.Command("sh", {
-          args: ["-c", '"$@" 2>&1', "sh", ...start, ...transcriptWords(command)],
-          cwd: ROOT,
-        }).output();
-        assertEquals(blankAnsi(new TextDecoder().decode(stdout)).trimEnd(), output);
+        const words = transcriptWords(command);
+        const both = DENO_PAGES.includes(block.page)
+          ? await runOnDeno(join(folder, "bin.js"), words)
+          : (await resident.run(words)).both;
+        assertEquals(blankAnsi(both).trimEnd(), output);
       });
     }
   }
 });
+
+async function runOnDeno(program: string, words: readonly string[]): Promise<string> {
+  // In the order in which the two streams are written.
+  const { stdout } = await new Deno.Command("sh", {
+    args: [
+      "-c",
+      '"$@" 2>&1',
+      "sh",
+      Deno.execPath(),
+      "run",
+      "-R",
+      "-W",
+      "--allow-run",
+      program,
+      ...words,
+    ],
+    cwd: ROOT,
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
