@@ -28,6 +28,7 @@ interface Did {
 export class ResidentNode {
   readonly #input: WritableStreamDefaultWriter<string>;
   readonly #output: ReadableStreamDefaultReader<string>;
+  readonly #status: Promise<unknown>;
   #rest = "";
   #last: Promise<unknown> = Promise.resolve();
 
@@ -40,6 +41,7 @@ export class ResidentNode {
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
+    this.#status = child.status;
     const encoder = new TextEncoderStream();
     void encoder.readable.pipeTo(child.stdin);
     this.#input = encoder.writable.getWriter();
@@ -65,6 +67,11 @@ export class ResidentNode {
     this.#rest = this.#rest.slice(end + 1);
     if (left.length > 0) throw new Error(`${words.join(" ")} does not end, for ${left.join(", ")}`);
     return did;
+  }
+
+  async end(): Promise<void> {
+    await this.#input.close();
+    await Promise.all([this.#output.cancel(), this.#status]);
   }
 }
 

@@ -79,6 +79,7 @@ Deno.test("the package on Node prints every transcript of the pages, byte for by
       });
     }
   }
+  await resident.end();
 });
 
 async function runOnDeno(program: string, words: readonly string[]): Promise<string> {

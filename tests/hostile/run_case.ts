@@ -1,11 +1,13 @@
 /**
- * Runs hostile cases as processes of their own, a few at a time. They are those of the package, which
- * start in a third of the time that a checkout takes.
+ * Runs hostile cases, a few at a time. Those that are words alone share a process, which is one of this
+ * checkout; a case that does not hold there is decided by a process of its own, which is one of the
+ * package.
  */
 import { join } from "@std/path";
 import { builtPackage } from "../built_package.ts";
 import { ROOT } from "../source_text.ts";
 import { givenTo, type HostileCase, type Program } from "./hostile_case.ts";
+import { Resident } from "./resident.ts";
 
 /** Where the programs are. */
 export type Programs = Readonly<Record<Program, string>>;
@@ -30,27 +32,38 @@ export interface Ended {
   /** By the clock, and by the processor: on a busy host the first says little. */
   readonly wallMs: number;
   readonly cpuMs: number;
+  /** Of memory, beyond what an ordinary run takes. */
   readonly peakBytes: number;
 }
 
 /** A process that takes so many times what it was given does not end by itself. */
 const PATIENCE = 20;
 
+function patienceMs(hostile: HostileCase): number {
+  return 1000 * PATIENCE * givenTo(hostile).seconds;
+}
+
 /** Runs one case in a folder of its own. */
-export async function runCase(hostile: HostileCase, programs: Programs): Promise<Ended> {
+async function inFolder<T>(
+  { input, words }: HostileCase,
+  run: (words: readonly string[]) => Promise<T>,
+): Promise<T> {
   const folder = Deno.makeTempDirSync({ prefix: "dmalab-hostile-" });
   try {
-    hostile.input?.(folder);
-    return await runIn(folder, hostile, programs[hostile.program ?? "command"]);
+    input?.(folder);
+    return await run(words.map((word) => word.replaceAll("DIR", folder)));
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
 }
 
-async function runIn(folder: string, hostile: HostileCase, program: string): Promise<Ended> {
-  const words = hostile.words.map((word) => word.replaceAll("DIR", folder));
-  const peak = join(ROOT, "tests/hostile/peak.ts");
-  const args = ["run", "-A", "--no-check", "--preload", peak, program, ...words];
+async function runAlone(
+  hostile: HostileCase,
+  program: string,
+  words: readonly string[],
+): Promise<Ended> {
+  const preload = join(ROOT, "tests/hostile/say_took.ts");
+  const args = ["run", "-A", "--no-check", "--preload", preload, program, ...words];
   // The shell opens what the process writes to: a full disk is a file like others to it.
   const command = hostile.stdout === undefined
     ? new Deno.Command(Deno.execPath(), { ...PIPED, args, cwd: ROOT })
@@ -63,7 +76,7 @@ async function runIn(folder: string, hostile: HostileCase, program: string): Pro
   const start = performance.now();
   const killer = setTimeout(
     () => child.kill("SIGKILL"),
-    1000 * PATIENCE * givenTo(hostile).seconds,
+    patienceMs(hostile),
   );
   const [stdout, stderr, { code, signal }] = await Promise.all([
     new Response(child.stdout).bytes(),
@@ -103,18 +116,73 @@ async function feed(
   }
 }
 
-/** Runs all, as many at once as there are processors. */
+/** What every process takes, whatever it is given. */
+const ORDINARY: HostileCase = {
+  name: "ordinary",
+  words: ["run", "tests/hostile/ordinary.dma"],
+  ends: ["held"],
+};
+
+/** Runs cases in one process, beside what an ordinary run takes of it. */
+class SharedProcess {
+  #resident: Resident | null = null;
+  #ownBytes = 0;
+
+  /** @returns Null when the case does not end by itself. */
+  async run(hostile: HostileCase): Promise<Ended | null> {
+    this.#resident ??= await this.#start();
+    const ended = await inFolder(
+      hostile,
+      (words) => this.#resident!.run(words, patienceMs(hostile)),
+    );
+    if (ended === null) await this.end();
+    return ended === null ? null : { ...ended, peakBytes: ended.peakBytes - this.#ownBytes };
+  }
+
+  async end(): Promise<void> {
+    await this.#resident?.end();
+    this.#resident = null;
+  }
+
+  async #start(): Promise<Resident> {
+    const resident = new Resident();
+    const ordinary = await resident.run(ORDINARY.words, patienceMs(ORDINARY));
+    if (ordinary?.exitCode !== 0) throw new Error(`An ordinary run fails: ${ordinary?.output}`);
+    this.#ownBytes = ordinary.peakBytes;
+    return resident;
+  }
+}
+
+/**
+ * Runs all, as many at once as there are processors.
+ *
+ * @param holds Whether a case has ended as it must.
+ */
 export async function runCases(
   cases: readonly HostileCase[],
   programs: Programs,
+  holds: (hostile: HostileCase, ended: Ended) => boolean,
 ): Promise<Ended[]> {
+  const alone = (each: HostileCase) =>
+    inFolder(each, (words) => runAlone(each, programs[each.program ?? "command"], words));
+  const own = alone(ORDINARY);
   const ended: Ended[] = [];
   let next = 0;
   const lanes = Array.from({ length: Math.max(1, navigator.hardwareConcurrency) }, async () => {
+    const shared = new SharedProcess();
     while (next < cases.length) {
       const index = next++;
-      ended[index] = await runCase(cases[index]!, programs);
+      const hostile = cases[index]!;
+      const { program = "command", stdin, stdout } = hostile;
+      const isWordsAlone = program === "command" && stdin === undefined && stdout === undefined;
+      const one = isWordsAlone ? await shared.run(hostile) : null;
+      if (one !== null && holds(hostile, one)) ended[index] = one;
+      else {
+        const { peakBytes, ...rest } = await alone(hostile);
+        ended[index] = { ...rest, peakBytes: peakBytes - (await own).peakBytes };
+      }
     }
+    await shared.end();
   });
   await Promise.all(lanes);
   return ended;

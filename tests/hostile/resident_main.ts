@@ -1,0 +1,31 @@
+/**
+ * Does command lines one after the other: a line of the standard input is the words of one, as JSON.
+ * Behind what each writes stands a zero on the output stream, and on the error stream what it took, between
+ * two zeros.
+ */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { HostMemory } from "../../cli/host_memory.ts";
+import { main } from "../../cli/main.ts";
+import { toItsEnd } from "../../cli/process_end.ts";
+import { ProcessScreen } from "../../cli/screen.ts";
+import { peakBytes } from "./peak.ts";
+
+function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  let bytes = new TextEncoder().encode(text);
+  while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  new HostMemory().collect();
+  // The peak is that of this command line alone; what those before it have left counts.
+  Deno.writeTextFileSync("/proc/self/clear_refs", "5");
+  const [start, before] = [performance.now(), process.cpuUsage()];
+  const screen = new ProcessScreen();
+  const exitCode = await toItsEnd(() => main(JSON.parse(line), screen), screen);
+  const { system, user } = process.cpuUsage(before);
+  const wallMs = performance.now() - start;
+  const took = { exitCode, wallMs, cpuMs: (system + user) / 1000, peakBytes: peakBytes() };
+  write(Deno.stdout, "\x00");
+  write(Deno.stderr, `\x00${JSON.stringify(took)}\x00`);
+}
